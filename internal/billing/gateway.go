@@ -1,0 +1,108 @@
+package billing
+
+import (
+	"context"
+	"time"
+)
+
+// IntentStatus is the status of a PaymentIntent or SetupIntent, in Stripe's words.
+type IntentStatus string
+
+const (
+	// IntentRequiresPaymentMethod has no card, or its card was declined.
+	IntentRequiresPaymentMethod IntentStatus = "requires_payment_method"
+	// IntentRequiresConfirmation has a card and was not confirmed.
+	IntentRequiresConfirmation IntentStatus = "requires_confirmation"
+	// IntentRequiresAction waits for the customer to authenticate.
+	IntentRequiresAction IntentStatus = "requires_action"
+	// IntentProcessing was accepted and has no result yet.
+	IntentProcessing IntentStatus = "processing"
+	// IntentRequiresCapture is authorised and not captured. Tranche never asks for it.
+	IntentRequiresCapture IntentStatus = "requires_capture"
+	// IntentSucceeded took the money. It is final: a refund does not change it.
+	IntentSucceeded IntentStatus = "succeeded"
+	// IntentCanceled is final.
+	IntentCanceled IntentStatus = "canceled"
+)
+
+// PaymentIntent is what Tranche reads of a Stripe PaymentIntent.
+type PaymentIntent struct {
+	ID             string
+	Status         IntentStatus
+	Amount         int64
+	AmountReceived int64
+	Currency       Currency
+	Customer       string // cus_…; may be empty
+	PaymentMethod  string // pm_…; empty after a decline
+	ReceiptEmail   string
+	ClientSecret   Secret
+	LatestCharge   string // ch_…; may be empty
+	Metadata       map[string]string
+	CreatedAt      time.Time
+	Livemode       bool
+
+	// LastError is why the last attempt failed; nil when there was none or Stripe cleared it.
+	LastError              *Failure
+	LastErrorPaymentMethod string // the card it failed on
+	CancellationReason     string
+
+	RequestID string // of the call that fetched it
+}
+
+// SetupIntent is what Tranche reads of a Stripe SetupIntent.
+type SetupIntent struct {
+	ID            string
+	Status        IntentStatus
+	Customer      string
+	PaymentMethod string
+	Metadata      map[string]string
+}
+
+// PaymentMethod is what Tranche reads of a Stripe PaymentMethod.
+type PaymentMethod struct {
+	ID          string
+	Type        string // card, …
+	Customer    string // cus_… it is attached to; empty when it is not
+	Brand       string
+	Last4       string
+	ExpMonth    int
+	ExpYear     int
+	Fingerprint string
+	Email       string // of the billing details; may be empty
+	Name        string
+}
+
+// CustomerParams is what a Stripe customer is created with. Its card is attached in the same call.
+type CustomerParams struct {
+	PaymentMethod string
+	Email         string
+	Name          string
+	Metadata      map[string]string
+}
+
+// Gateway is Stripe, as far as Tranche uses it. Every error is a *GatewayError. Calls that change something take
+// an idempotency key; the caller commits it before it calls.
+type Gateway interface {
+	// CreatePaymentIntent makes a PaymentIntent; with OffSession it is confirmed in the same call.
+	CreatePaymentIntent(ctx context.Context, key string, p PaymentParams) (PaymentIntent, error)
+	// ConfirmPaymentIntent confirms p.PaymentIntent with p.PaymentMethod, off-session.
+	ConfirmPaymentIntent(ctx context.Context, key string, p PaymentParams) (PaymentIntent, error)
+	// CancelPaymentIntent cancels one that has not succeeded.
+	CancelPaymentIntent(ctx context.Context, key, id string) (PaymentIntent, error)
+	// PaymentIntent fetches one. Errors: GatewayNotFound.
+	PaymentIntent(ctx context.Context, id string) (PaymentIntent, error)
+	// FindPaymentIntent looks through a Stripe customer's PaymentIntents created at or after since, newest first,
+	// for the first that matches. It lists and never searches: Stripe's search lags behind. Errors: GatewayNotFound.
+	FindPaymentIntent(ctx context.Context, customer string, since time.Time, match func(PaymentIntent) bool) (PaymentIntent, error)
+
+	// SetupIntent fetches one. Errors: GatewayNotFound.
+	SetupIntent(ctx context.Context, id string) (SetupIntent, error)
+	// PaymentMethod fetches one. Errors: GatewayNotFound.
+	PaymentMethod(ctx context.Context, id string) (PaymentMethod, error)
+	// AttachPaymentMethod attaches a PaymentMethod to a Stripe customer.
+	AttachPaymentMethod(ctx context.Context, key, id, customer string) (PaymentMethod, error)
+	// CreateCustomer makes a Stripe customer and attaches the card, and returns its id.
+	CreateCustomer(ctx context.Context, key string, p CustomerParams) (string, error)
+	// CustomerExists says whether the Stripe customer exists and was not deleted.
+	CustomerExists(ctx context.Context, id string) (bool, error)
+}

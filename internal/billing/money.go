@@ -1,0 +1,113 @@
+package billing
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Currency is an ISO 4217 code in lower case, as Stripe writes it.
+type Currency string
+
+// currencyRule is what is particular about a currency at Stripe. Zero values mean: two decimals, any amount, no
+// minimum known.
+type currencyRule struct {
+	decimals int   // digits after the point in minor units
+	step     int64 // every amount is a multiple of it
+	minimum  int64 // least amount Stripe takes, when it is settled in the same currency
+	maximum  int64 // greatest amount Stripe takes
+}
+
+// maxAmount is Stripe's limit of eight digits, from docs.stripe.com/currencies#minimum-and-maximum-charge-amounts.
+const maxAmount = 99_999_999
+
+// rule returns what is particular about the currency.
+// Source: docs.stripe.com/currencies (zero-decimal, three-decimal, special cases, minimum and maximum amounts).
+func (c Currency) rule() currencyRule {
+	r := currencyRule{decimals: 2, step: 1, minimum: minimums[c], maximum: maxAmount}
+	switch {
+	case slices.Contains(zeroDecimal, c):
+		r.decimals = 0
+	case slices.Contains(threeDecimal, c):
+		r.decimals, r.step = 3, 10 // Stripe wants the last digit to be 0
+	case c == "isk" || c == "ugx":
+		r.step = 100 // written with two decimals that must be 00
+	}
+	switch c {
+	case "idr":
+		r.maximum = 999_999_999_999
+	case "inr":
+		r.maximum = 999_999_999
+	}
+	r.minimum = max(r.minimum, r.step)
+	return r
+}
+
+var (
+	zeroDecimal  = []Currency{"bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"}
+	threeDecimal = []Currency{"bhd", "jod", "kwd", "omr", "tnd"}
+	minimums     = map[Currency]int64{
+		"usd": 50, "aed": 200, "aud": 50, "bgn": 100, "brl": 50, "cad": 50, "chf": 50, "czk": 1500, "dkk": 250, "eur": 50,
+		"gbp": 30, "hkd": 400, "huf": 17500, "inr": 50, "jpy": 50, "mxn": 1000, "myr": 200, "nok": 300, "nzd": 50,
+		"pln": 200, "ron": 200, "sek": 300, "sgd": 50, "thb": 1000,
+	}
+)
+
+// known are the currencies Stripe can charge, from docs.stripe.com/currencies#presentment-currencies.
+var known = strings.Fields(`usd aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bhd bif bmd bnd bob brl bsd bwp byn bzd
+ cad cdf chf clp cny cop crc cve czk djf dkk dop dzd egp etb eur fjd fkp gbp gel gip gmd gnf gtq gyd hkd hnl hrk htg huf idr
+ ils inr isk jmd jod jpy kes kgs khr kmf krw kwd kyd kzt lak lbp lkr lrd lsl mad mdl mga mkd mmk mnt mop mro mur mvr mwk mxn
+ myr mzn nad ngn nio nok npr nzd omr pab pen pgk php pkr pln pyg qar ron rsd rub rwf sar sbd scr sek sgd shp sle sos srd std
+ szl thb tjs tnd top try ttd twd tzs uah ugx uyu uzs vnd vuv wst xaf xcd xof xpf yer zar zmw`)
+
+// Known says whether Stripe can charge in the currency.
+func (c Currency) Known() bool { return slices.Contains(known, string(c)) }
+
+// Decimals is the number of digits after the point: 2 for usd, 0 for jpy, 3 for kwd.
+func (c Currency) Decimals() int { return c.rule().decimals }
+
+// checkAmount says in words what is wrong with an amount, or "".
+func (c Currency) checkAmount(amount int64) string {
+	r := c.rule()
+	switch {
+	case amount < r.minimum:
+		return fmt.Sprintf("is %s; Stripe takes no less than %s", FormatAmount(amount, c), FormatAmount(r.minimum, c))
+	case amount > r.maximum:
+		return fmt.Sprintf("is %s; Stripe takes no more than %s", FormatAmount(amount, c), FormatAmount(r.maximum, c))
+	case amount%r.step != 0:
+		return fmt.Sprintf("must be a multiple of %d in %s", r.step, strings.ToUpper(string(c)))
+	}
+	return ""
+}
+
+// Split divides total into parts that add up to it exactly. All parts are equal but the first, which also takes
+// the remainder: the customer sees the odd cent in the checkout, not months later. In currencies whose amounts
+// must be multiples of 10 or 100 the parts are, if the total is. parts must be at least 1.
+func Split(total int64, parts int, c Currency) []int64 {
+	step := c.rule().step
+	each := total / step / int64(parts) * step
+	amounts := make([]int64, parts)
+	for i := range amounts {
+		amounts[i] = each
+	}
+	amounts[0] += total - each*int64(parts)
+	return amounts
+}
+
+// FormatAmount writes an amount of minor units for logs and terminals: 100001 usd is "1000.01 USD".
+func FormatAmount(amount int64, c Currency) string {
+	code := strings.ToUpper(string(c))
+	d := c.Decimals()
+	if d == 0 {
+		return fmt.Sprintf("%d %s", amount, code)
+	}
+	sign := ""
+	if amount < 0 {
+		sign, amount = "-", -amount
+	}
+	unit := int64(1)
+	for range d {
+		unit *= 10
+	}
+	return fmt.Sprintf("%s%d.%0*d %s", sign, amount/unit, d, amount%unit, code)
+}

@@ -1,0 +1,80 @@
+package billing
+
+import "time"
+
+// NoticeKind is what a notice is about.
+type NoticeKind string
+
+const (
+	// NoticePaymentFailed says a charge was declined and what happens next.
+	NoticePaymentFailed NoticeKind = "payment_failed"
+	// NoticeActionRequired asks the customer to authenticate.
+	NoticeActionRequired NoticeKind = "action_required"
+	// NoticePaymentSucceeded is the receipt.
+	NoticePaymentSucceeded NoticeKind = "payment_succeeded"
+)
+
+// NoticeStatus is the state of a notice in the outbox.
+type NoticeStatus string
+
+const (
+	// NoticePending waits to be sent.
+	NoticePending NoticeStatus = "pending"
+	// NoticeSent was accepted by the mail server.
+	NoticeSent NoticeStatus = "sent"
+	// NoticeKept was rendered and kept to be read with `tranche notice list`, because no mail server is set.
+	NoticeKept NoticeStatus = "kept"
+	// NoticeFailed can't be delivered; Reason says why.
+	NoticeFailed NoticeStatus = "failed"
+)
+
+// ChannelEmail is delivery by mail, the only channel so far.
+const ChannelEmail = "email"
+
+// Notice is one message owed to a customer. Charge, step and channel together are unique, so it is owed once.
+type Notice struct {
+	ID         NoticeID
+	Kind       NoticeKind
+	PlanID     PlanID
+	ChargeID   ChargeID
+	CustomerID CustomerID
+	Step       string // which of the charge's messages this is, such as payment_failed:2 for the second attempt
+	Channel    string
+	To         string // address at the time it was written; empty when the customer has none
+	Data       NoticeData
+
+	Status    NoticeStatus
+	Reason    string    // why it failed, or the last error while pending
+	WakeAt    time.Time // when the scheduler looks at it next; zero when it is done
+	Lease     int64     // see Charge.Lease
+	Attempts  int       // how often sending was tried
+	MessageID string    // Message-ID header, the same at every try
+	Subject   string    // as rendered; empty before
+	Body      string    // plain text as rendered; empty before
+	CreatedAt time.Time
+	SentAt    time.Time // when it was accepted or kept; zero before
+}
+
+// NoticeData is what a notice says, fixed when it is written, so that a late mail is still true about its moment.
+type NoticeData struct {
+	CustomerName  string    `json:"customer_name,omitempty"`
+	Locale        string    `json:"locale,omitempty"`
+	TimeZone      string    `json:"timezone,omitempty"`
+	Reference     string    `json:"reference"` // the plan's
+	Sequence      int       `json:"sequence"`
+	Of            int       `json:"of"` // number of charges in the plan
+	Amount        int64     `json:"amount"`
+	Currency      Currency  `json:"currency"`
+	DueAt         time.Time `json:"due_at"`
+	PaymentIntent string    `json:"payment_intent,omitempty"`
+	CardBrand     string    `json:"card_brand,omitempty"`
+	CardLast4     string    `json:"card_last4,omitempty"`
+	FailureReason string    `json:"failure_reason,omitempty"` // fit to be shown to the customer
+	NextAttemptAt time.Time `json:"next_attempt_at,omitzero"` // zero: no further automatic attempt
+}
+
+// NoticeClaim is a pending notice handed to one scheduler, for one lease.
+type NoticeClaim struct {
+	NoticeID NoticeID
+	Lease    int64
+}

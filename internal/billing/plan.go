@@ -1,0 +1,56 @@
+package billing
+
+import "time"
+
+// PlanKind says what sort of agreement a plan is.
+type PlanKind string
+
+const (
+	// KindInstallments splits a total into parts, the first paid at once.
+	KindInstallments PlanKind = "installments"
+	// KindDeposit takes a deposit at once and the balance on a date.
+	KindDeposit PlanKind = "deposit"
+)
+
+// PlanStatus is the state of a plan. See transitions.go for what may follow what.
+type PlanStatus string
+
+const (
+	// PlanAwaitingFirstPayment waits for the customer to pay the first charge in the merchant's checkout.
+	PlanAwaitingFirstPayment PlanStatus = "awaiting_first_payment"
+	// PlanActive charges what falls due.
+	PlanActive PlanStatus = "active"
+	// PlanPastDue has a charge that was declined and is not yet paid.
+	PlanPastDue PlanStatus = "past_due"
+	// PlanPaused charges nothing until it is resumed.
+	PlanPaused PlanStatus = "paused"
+	// PlanCompleted is paid in full.
+	PlanCompleted PlanStatus = "completed"
+	// PlanCanceled will charge nothing more.
+	PlanCanceled PlanStatus = "canceled"
+	// PlanDefaulted was given up as unpaid.
+	PlanDefaulted PlanStatus = "defaulted"
+)
+
+// Collects says whether a plan in this status charges what falls due.
+func (s PlanStatus) Collects() bool { return s == PlanActive || s == PlanPastDue }
+
+// Plan is what a customer agreed to pay, and when.
+type Plan struct {
+	ID         PlanID
+	Reference  string // the merchant's own name for the plan, such as an order number; unique
+	CustomerID CustomerID
+	CardID     CardID // the card that is charged; empty until one is saved
+	Kind       PlanKind
+	Status     PlanStatus
+	Currency   Currency
+	Total      int64 // minor units; always the sum of the charges' amounts
+
+	// Terms is the request that made the plan, as canonical JSON: the record of what was agreed, and what a
+	// repeated request is compared with.
+	Terms []byte
+
+	CreatedAt, UpdatedAt time.Time
+	ActivatedAt          time.Time // when the first payment succeeded; zero before
+	Version              int64     // see Customer.Version
+}

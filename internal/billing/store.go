@@ -1,0 +1,150 @@
+package billing
+
+import (
+	"context"
+	"time"
+)
+
+// Reader reads. Every method that looks for one object returns ErrNotFound when there is none.
+type Reader interface {
+	Plan(ctx context.Context, id PlanID) (Plan, error)
+	PlanByReference(ctx context.Context, reference string) (Plan, error)
+	// Plans lists plans, newest first.
+	Plans(ctx context.Context, f PlanFilter) ([]Plan, error)
+	// PlanCharges lists the charges of the given plans by plan and sequence.
+	PlanCharges(ctx context.Context, plans ...PlanID) ([]Charge, error)
+
+	Charge(ctx context.Context, id ChargeID) (Charge, error)
+	// ChargeByPaymentIntent finds the charge that a PaymentIntent was made for.
+	ChargeByPaymentIntent(ctx context.Context, paymentIntent string) (Charge, error)
+	// Attempts lists the attempts at the given charges by charge and number.
+	Attempts(ctx context.Context, charges ...ChargeID) ([]Attempt, error)
+
+	Customer(ctx context.Context, id CustomerID) (Customer, error)
+	CustomerByReference(ctx context.Context, reference string) (Customer, error)
+	CustomerByStripe(ctx context.Context, stripeCustomer string) (Customer, error)
+	// Customers lists the customers with the given ids.
+	Customers(ctx context.Context, ids ...CustomerID) ([]Customer, error)
+
+	Card(ctx context.Context, id CardID) (Card, error)
+	CardByPaymentMethod(ctx context.Context, paymentMethod string) (Card, error)
+	// Cards lists a customer's cards, oldest first, whatever their status.
+	Cards(ctx context.Context, customer CustomerID) ([]Card, error)
+
+	Notice(ctx context.Context, id NoticeID) (Notice, error)
+	// Notices lists notices, newest first.
+	Notices(ctx context.Context, f NoticeFilter) ([]Notice, error)
+
+	Event(ctx context.Context, id string) (Event, error)
+	// Events lists events by time of receipt, newest first.
+	Events(ctx context.Context, f EventFilter) ([]Event, error)
+
+	// Request finds what an Idempotency-Key of the merchant's was used for.
+	Request(ctx context.Context, key string) (Request, error)
+
+	// AuditTrail lists entries in the order of writing.
+	AuditTrail(ctx context.Context, f AuditFilter) ([]AuditEntry, error)
+}
+
+// MaxPage is the most rows a list returns at once. A limit of 0, or above it, means MaxPage.
+const MaxPage = 500
+
+// PlanFilter selects plans. Zero fields select all.
+type PlanFilter struct {
+	Status   PlanStatus
+	Customer CustomerID
+	Before   PlanID // older than this one: the cursor
+	Limit    int
+}
+
+// NoticeFilter selects notices. Zero fields select all.
+type NoticeFilter struct {
+	Plan   PlanID
+	Charge ChargeID
+	Status NoticeStatus
+	Before NoticeID // older than this one: the cursor
+	Limit  int
+}
+
+// EventFilter selects events. Zero fields select all.
+type EventFilter struct {
+	Status EventStatus
+	Type   string
+	Before time.Time // received before: the cursor
+	Limit  int
+}
+
+// AuditFilter selects audit entries. Zero fields select all.
+type AuditFilter struct {
+	Plan  PlanID
+	After int64 // entries with a higher Seq
+	Limit int
+}
+
+// Tx is one transaction: everything in it happens, or nothing.
+type Tx interface {
+	Reader
+
+	// LockPlan reads a plan and keeps others from changing it or its charges until the transaction ends.
+	// Whoever changes a charge holds its plan's lock. Errors: ErrNotFound.
+	LockPlan(ctx context.Context, id PlanID) (Plan, error)
+
+	// The Insert methods return ErrExists when a unique key is taken.
+	InsertCustomer(ctx context.Context, c Customer) error
+	InsertCard(ctx context.Context, c Card) error
+	InsertPlan(ctx context.Context, p Plan, charges []Charge) error
+	InsertAttempt(ctx context.Context, a Attempt) error
+	InsertRequest(ctx context.Context, r Request) error
+	// InsertNotice returns false, and does nothing, when the charge already has a notice for this step and channel.
+	InsertNotice(ctx context.Context, n Notice) (bool, error)
+	InsertAudit(ctx context.Context, entries ...AuditEntry) error
+
+	// The Update methods return ErrConflict when the stored version is not the given one (rows that have one),
+	// and raise it. ErrNotFound when there is no such row.
+	UpdateCustomer(ctx context.Context, c Customer) error
+	UpdateCard(ctx context.Context, c Card) error
+	UpdatePlan(ctx context.Context, p Plan) error
+	// UpdateCharge writes everything but Lease, which only a claim changes.
+	UpdateCharge(ctx context.Context, c Charge) error
+	UpdateAttempt(ctx context.Context, a Attempt) error
+	UpdateNotice(ctx context.Context, n Notice) error
+	UpdateEvent(ctx context.Context, e Event) error
+
+	// DeletePlan removes a plan that never reached Stripe, with its charges, attempts, requests and audit entries.
+	DeletePlan(ctx context.Context, id PlanID) error
+}
+
+// Store is the database: the truth about everything.
+type Store interface {
+	Reader
+	Inbox
+	Calendar
+
+	// Update runs fn in one transaction and commits when it returns nil. A serialization failure runs it again from
+	// the start, so fn must change nothing but through tx. Errors: fn's own, or ErrUnavailable.
+	Update(ctx context.Context, fn func(tx Tx) error) error
+
+	// Ping says whether the database answers.
+	Ping(ctx context.Context) error
+	// Close ends all connections.
+	Close() error
+}
+
+// Inbox takes in Stripe's events.
+type Inbox interface {
+	// InsertEvents stores events in one commit and returns the ids of those that were not there yet.
+	InsertEvents(ctx context.Context, events []Event) ([]string, error)
+}
+
+// Calendar hands out rows whose time has come. Any number of callers get each row once: a claim moves WakeAt to
+// until and raises Lease.
+type Calendar interface {
+	// ClaimCharges claims charges with WakeAt at or before now, earliest first.
+	ClaimCharges(ctx context.Context, now, until time.Time, limit int) ([]Claim, error)
+	// ClaimEvents claims pending events, earliest first.
+	ClaimEvents(ctx context.Context, now, until time.Time, limit int) ([]EventClaim, error)
+	// ClaimNotices claims pending notices, earliest first.
+	ClaimNotices(ctx context.Context, now, until time.Time, limit int) ([]NoticeClaim, error)
+	// ReleaseClaims ends all leases at once, so that a single process takes up at its start what it left undone.
+	ReleaseClaims(ctx context.Context, now time.Time) error
+}
