@@ -11,8 +11,8 @@ type Customer struct {
 	Locale    string // BCP 47, such as en-GB; empty means English
 	TimeZone  string // IANA name, such as Europe/London; empty means UTC
 
-	// StripeCustomer is the Stripe customer (cus_…) that holds the cards; empty until the first card is saved,
-	// and again after the customer was deleted at Stripe.
+	// StripeCustomer is the Stripe customer (cus_…) that takes new cards; empty until the first card is saved,
+	// and again after the customer was deleted at Stripe. Not unique: references may share one.
 	StripeCustomer string
 
 	CreatedAt, UpdatedAt time.Time
@@ -36,12 +36,15 @@ type Card struct {
 	ID            CardID
 	CustomerID    CustomerID
 	PaymentMethod string // pm_…; unique
-	Brand         string // visa, mastercard, …
-	Last4         string
-	ExpMonth      int
-	ExpYear       int
-	Fingerprint   string // the same for the same number; may be empty
-	Status        CardStatus
+	// StripeCustomer is the Stripe customer (cus_…) the PaymentMethod is attached to: Stripe wants both together.
+	// It is kept per card, because a merchant's own checkout may use several Stripe customers for one person.
+	StripeCustomer string
+	Brand          string // visa, mastercard, …
+	Last4          string
+	ExpMonth       int
+	ExpYear        int
+	Fingerprint    string // the same for the same number; may be empty
+	Status         CardStatus
 
 	CreatedAt, UpdatedAt time.Time
 }

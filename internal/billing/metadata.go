@@ -1,0 +1,97 @@
+package billing
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+)
+
+// Metadata keys. The first block is what a merchant puts on a PaymentIntent of its own to make a plan of it; the
+// second is what Tranche puts on its own PaymentIntents to find them again.
+const (
+	MetaReference  = "tranche_reference"
+	MetaKind       = "tranche_kind"
+	MetaTotal      = "tranche_total"
+	MetaParts      = "tranche_parts"
+	MetaEvery      = "tranche_every"
+	MetaBalanceDue = "tranche_balance_due"
+	MetaCustomer   = "tranche_customer"
+	MetaEmail      = "tranche_email"
+	MetaLocale     = "tranche_locale"
+	MetaTimeZone   = "tranche_timezone"
+
+	MetaPlan    = "tranche_plan"
+	MetaCharge  = "tranche_charge"
+	MetaAttempt = "tranche_attempt"
+)
+
+// AsksForPlan says whether the metadata of a PaymentIntent that the merchant made asks for a plan.
+func AsksForPlan(metadata map[string]string) bool {
+	return metadata[MetaKind] != "" && metadata[MetaCharge] == ""
+}
+
+// TermsFromMetadata reads the terms of a plan from a PaymentIntent the merchant made; its amount is the first part
+// or the deposit. A customer without a reference is known by the plan's. Errors: *InvalidError naming the keys.
+func TermsFromMetadata(pi PaymentIntent) (Terms, error) {
+	m, bad := pi.Metadata, &InvalidError{}
+	t := Terms{
+		Reference: m[MetaReference], Kind: PlanKind(m[MetaKind]), Currency: pi.Currency,
+		Total: metaInt(bad, m, MetaTotal), Every: m[MetaEvery], BalanceDue: m[MetaBalanceDue],
+		Customer: CustomerTerms{
+			Reference: m[MetaCustomer], Email: m[MetaEmail], Locale: m[MetaLocale], TimeZone: m[MetaTimeZone],
+		},
+	}
+	if t.Reference == "" {
+		t.Reference = pi.ID
+	}
+	if t.Customer.Reference == "" {
+		t.Customer.Reference = t.Reference
+	}
+	if t.Customer.Email == "" {
+		t.Customer.Email = pi.ReceiptEmail
+	}
+	switch t.Kind {
+	case KindDeposit:
+		t.Deposit = pi.Amount
+	case KindInstallments:
+		t.Parts, t.FirstAmount = int(metaInt(bad, m, MetaParts)), pi.Amount
+		if t.FirstAmount >= t.Total {
+			bad.add(MetaTotal, "is %d, not more than the PaymentIntent's amount of %d", t.Total, pi.Amount)
+		}
+	}
+	return t, bad.orNil()
+}
+
+func metaInt(bad *InvalidError, m map[string]string, key string) int64 {
+	if m[key] == "" {
+		return 0
+	}
+	n, err := strconv.ParseInt(m[key], 10, 64)
+	if err != nil {
+		bad.add(key, "%q is not a whole number", m[key])
+	}
+	return n
+}
+
+// metadataFields says under which key a field of Terms came, so that a fault is named as the merchant wrote it.
+var metadataFields = map[string]string{
+	"reference": MetaReference, "kind": MetaKind, "total": MetaTotal, "parts": MetaParts, "every": MetaEvery,
+	"balance_due": MetaBalanceDue, "customer.reference": MetaCustomer, "customer.email": MetaEmail,
+	"customer.locale": MetaLocale, "customer.timezone": MetaTimeZone, "deposit": "amount", "first_amount": "amount",
+}
+
+// InMetadataWords renames the fields of an *InvalidError to the metadata keys they came from.
+func InMetadataWords(err error) error {
+	var invalid *InvalidError
+	if !errors.As(err, &invalid) {
+		return err
+	}
+	out := &InvalidError{}
+	for _, f := range invalid.Fields {
+		if key, ok := metadataFields[strings.TrimSpace(f.Field)]; ok {
+			f.Field = key
+		}
+		out.Fields = append(out.Fields, f)
+	}
+	return out
+}

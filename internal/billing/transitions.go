@@ -1,0 +1,103 @@
+package billing
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// chargeTransitions says what a charge may become. Succeeded is final but for what Stripe tells later (refund,
+// dispute): no late event and no slow worker takes a payment back.
+var chargeTransitions = map[ChargeStatus][]ChargeStatus{
+	ChargeScheduled:             {ChargeCollecting, ChargeRequiresPaymentMethod, ChargeRequiresAction, ChargeSucceeded, ChargeFailed, ChargeCanceled},
+	ChargeCollecting:            {ChargeRetrying, ChargeRequiresAction, ChargeRequiresPaymentMethod, ChargeSucceeded, ChargeFailed, ChargeCanceled},
+	ChargeRetrying:              {ChargeCollecting, ChargeRequiresAction, ChargeRequiresPaymentMethod, ChargeSucceeded, ChargeFailed, ChargeCanceled},
+	ChargeRequiresAction:        {ChargeRetrying, ChargeRequiresPaymentMethod, ChargeSucceeded, ChargeFailed, ChargeCanceled},
+	ChargeRequiresPaymentMethod: {ChargeRetrying, ChargeRequiresAction, ChargeSucceeded, ChargeFailed, ChargeCanceled},
+	ChargeFailed:                {ChargeRetrying, ChargeRequiresAction, ChargeRequiresPaymentMethod, ChargeSucceeded, ChargeCanceled},
+	ChargeCanceled:              {ChargeSucceeded}, // the customer's payment was already under way
+	ChargeSucceeded:             {ChargeRefunded, ChargeDisputed},
+	ChargeDisputed:              {ChargeSucceeded, ChargeRefunded},
+	ChargeRefunded:              {ChargeDisputed},
+}
+
+// CanBecome says whether a charge in status s may go to status to. Staying is not a transition.
+func (s ChargeStatus) CanBecome(to ChargeStatus) bool {
+	return slices.Contains(chargeTransitions[s], to)
+}
+
+// Paid says whether the money was received and is not given back.
+func (s ChargeStatus) Paid() bool { return s == ChargeSucceeded }
+
+// Ended says whether nothing more happens to the charge by itself.
+func (s ChargeStatus) Ended() bool {
+	switch s {
+	case ChargeSucceeded, ChargeCanceled, ChargeRefunded, ChargeDisputed:
+		return true
+	}
+	return false
+}
+
+// Owed says whether the charge fell due, was not paid, and the customer or a retry must put it right.
+func (s ChargeStatus) Owed() bool {
+	switch s {
+	case ChargeRetrying, ChargeRequiresAction, ChargeRequiresPaymentMethod, ChargeFailed:
+		return true
+	}
+	return false
+}
+
+// Move puts the charge into a status, with the reason and the time of the next attempt; a zero next means that none
+// is planned. Errors: ErrConflict when the transition is not allowed.
+func (c *Charge) Move(to ChargeStatus, reason string, next time.Time) error {
+	if c.Status != to && !c.Status.CanBecome(to) {
+		return fmt.Errorf("charge %s: %s to %s: %w", c.ID, c.Status, to, ErrConflict)
+	}
+	c.Status, c.Reason, c.NextAttemptAt, c.WakeAt = to, reason, next, next
+	return nil
+}
+
+// planTransitions says what a plan may become.
+var planTransitions = map[PlanStatus][]PlanStatus{
+	PlanAwaitingFirstPayment: {PlanActive, PlanCanceled},
+	PlanActive:               {PlanPastDue, PlanPaused, PlanCompleted, PlanCanceled},
+	PlanPastDue:              {PlanActive, PlanPaused, PlanCompleted, PlanCanceled, PlanDefaulted},
+	PlanPaused:               {PlanActive, PlanPastDue, PlanCompleted, PlanCanceled},
+	PlanDefaulted:            {PlanActive, PlanPastDue, PlanCompleted, PlanCanceled},
+}
+
+// CanBecome says whether a plan in status s may go to status to. Staying is not a transition.
+func (s PlanStatus) CanBecome(to PlanStatus) bool { return slices.Contains(planTransitions[s], to) }
+
+// StatusAfter is the status a plan has, given the state of its charges: completed when all are paid (or canceled,
+// with at least one paid), canceled when none is left to pay and none was paid, past due while one is owed. A plan
+// that is paused, canceled or defaulted stays so until somebody says otherwise, except that payment completes it.
+func (p Plan) StatusAfter(charges []Charge) PlanStatus {
+	open, owed, paid := 0, 0, 0
+	for _, c := range charges {
+		switch {
+		case c.Status == ChargeSucceeded || c.Status == ChargeDisputed:
+			paid++
+		case !c.Status.Ended():
+			open++
+			if c.Status.Owed() {
+				owed++
+			}
+		}
+	}
+	next := p.Status
+	switch {
+	case open == 0 && paid > 0:
+		next = PlanCompleted
+	case open == 0:
+		next = PlanCanceled
+	case p.Status.Collects() && owed > 0:
+		next = PlanPastDue
+	case p.Status.Collects():
+		next = PlanActive
+	}
+	if next != p.Status && !p.Status.CanBecome(next) {
+		return p.Status
+	}
+	return next
+}
