@@ -25,6 +25,13 @@ const (
 	MetaAttempt = "tranche_attempt"
 )
 
+// Metadata is what Tranche puts on the PaymentIntent it makes for this charge.
+func (c Charge) Metadata(reference string, attempt AttemptID) map[string]string {
+	return map[string]string{
+		MetaReference: reference, MetaPlan: string(c.PlanID), MetaCharge: string(c.ID), MetaAttempt: string(attempt),
+	}
+}
+
 // AsksForPlan says whether the metadata of a PaymentIntent that the merchant made asks for a plan.
 func AsksForPlan(metadata map[string]string) bool {
 	return metadata[MetaKind] != "" && metadata[MetaCharge] == ""

@@ -42,8 +42,25 @@ type Decision struct {
 // Decide says what follows the failure of an attempt. failed counts the merchant's failed attempts at this charge, this
 // one included. loc is the customer's time zone.
 func (p Policy) Decide(f billing.Failure, failed int, now time.Time, loc *time.Location) Decision {
-	row := Classify(f)
-	d := Decision{Class: row.Class, CustomerReason: row.Reason, Notice: billing.NoticePaymentFailed, RevokeCard: row.Withdrawn}
+	return p.decide(Classify(f), f, failed, now, loc)
+}
+
+// DecideRefused says what follows when Stripe refused the request itself: the customer can't mend that, so it is tried
+// again after OperatorDays, when the merchant may have, and the customer is told nothing.
+func (p Policy) DecideRefused(f billing.Failure, failed int, now time.Time, loc *time.Location) Decision {
+	return p.decide(Row{Class: ClassOperator, Reason: reasonOurs}, f, failed, now, loc)
+}
+
+// DecideCardGone says what follows when the card can't be charged at all: it was removed, or its customer was.
+func (p Policy) DecideCardGone(why string) Decision {
+	return Decision{
+		Class: ClassNewCard, Status: billing.ChargeRequiresPaymentMethod, Notice: billing.NoticePaymentFailed,
+		CustomerReason: reasonNoCard, Reason: why,
+	}
+}
+
+func (p Policy) decide(row Row, f billing.Failure, failed int, now time.Time, loc *time.Location) Decision {
+	d := Decision{Class: row.Class, CustomerReason: row.Reason, Notice: billing.NoticePaymentFailed, RevokeCard: row.Class == ClassStop}
 	switch row.Class {
 	case ClassAuthenticate:
 		d.Status, d.Notice = billing.ChargeRequiresAction, billing.NoticeActionRequired

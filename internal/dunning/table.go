@@ -26,8 +26,6 @@ type Row struct {
 	Class Class
 	// Reason may be shown to the customer. It is neutral where the true one must not be told (fraud, lost, stolen).
 	Reason string
-	// Withdrawn says that the customer or issuer withdrew consent: the card must not be charged for anything again.
-	Withdrawn bool
 }
 
 // What customers are told. Stripe's own messages are not used: they are written for a checkout, and some tell what
@@ -41,6 +39,7 @@ const (
 	reasonDetails      = "The card's details are not right."
 	reasonUnsupported  = "The card can't be used for this payment."
 	reasonAuthenticate = "Your bank wants you to confirm this payment."
+	reasonNoCard       = "The saved card can no longer be charged."
 	reasonOurs         = "The payment could not be processed. You need not do anything."
 )
 
@@ -97,9 +96,9 @@ var table = map[string]Row{
 	"merchant_blacklist":                    {Class: ClassStop, Reason: reasonNeutral},
 	"stolen_card":                           {Class: ClassStop, Reason: reasonNeutral},
 	"lost_card":                             {Class: ClassStop, Reason: reasonNeutral},
-	"stop_payment_order":                    {Class: ClassStop, Reason: reasonNeutral, Withdrawn: true},
-	"revocation_of_authorization":           {Class: ClassStop, Reason: reasonNeutral, Withdrawn: true},
-	"revocation_of_all_authorizations":      {Class: ClassStop, Reason: reasonNeutral, Withdrawn: true},
+	"stop_payment_order":                    {Class: ClassStop, Reason: reasonNeutral},
+	"revocation_of_authorization":           {Class: ClassStop, Reason: reasonNeutral},
+	"revocation_of_all_authorizations":      {Class: ClassStop, Reason: reasonNeutral},
 	"duplicate_transaction":                 {Class: ClassOperator, Reason: reasonOurs},
 	"invalid_amount":                        {Class: ClassOperator, Reason: reasonOurs},
 }

@@ -1,0 +1,65 @@
+package billing
+
+import "context"
+
+// Details is a plan with everything that belongs to it.
+type Details struct {
+	Plan     Plan
+	Customer Customer
+	Charges  []Charge // by sequence
+	Attempts map[ChargeID][]Attempt
+}
+
+// LoadDetails reads a plan with its customer, charges and attempts. Errors: ErrNotFound.
+func LoadDetails(ctx context.Context, r Reader, id PlanID) (Details, error) {
+	plan, err := r.Plan(ctx, id)
+	if err != nil {
+		return Details{}, err
+	}
+	all, err := LoadAllDetails(ctx, r, []Plan{plan})
+	if err != nil {
+		return Details{}, err
+	}
+	return all[0], nil
+}
+
+// LoadAllDetails reads what belongs to each of the plans, with one query per kind of row, in the order of the plans.
+func LoadAllDetails(ctx context.Context, r Reader, plans []Plan) ([]Details, error) {
+	all := make([]Details, len(plans))
+	byPlan := make(map[PlanID]int, len(plans))
+	planIDs, customerIDs := make([]PlanID, len(plans)), make([]CustomerID, len(plans))
+	for i, p := range plans {
+		all[i] = Details{Plan: p, Attempts: map[ChargeID][]Attempt{}}
+		byPlan[p.ID], planIDs[i], customerIDs[i] = i, p.ID, p.CustomerID
+	}
+	charges, err := r.PlanCharges(ctx, planIDs...)
+	if err != nil {
+		return nil, err
+	}
+	chargeIDs, planOf := make([]ChargeID, len(charges)), make(map[ChargeID]int, len(charges))
+	for i, c := range charges {
+		d := byPlan[c.PlanID]
+		all[d].Charges = append(all[d].Charges, c)
+		chargeIDs[i], planOf[c.ID] = c.ID, d
+	}
+	attempts, err := r.Attempts(ctx, chargeIDs...)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range attempts {
+		d := planOf[a.ChargeID]
+		all[d].Attempts[a.ChargeID] = append(all[d].Attempts[a.ChargeID], a)
+	}
+	customers, err := r.Customers(ctx, customerIDs...)
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[CustomerID]Customer, len(customers))
+	for _, c := range customers {
+		byID[c.ID] = c
+	}
+	for i := range all {
+		all[i].Customer = byID[all[i].Plan.CustomerID]
+	}
+	return all, nil
+}

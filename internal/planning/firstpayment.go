@@ -1,0 +1,67 @@
+package planning
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"tranche/internal/billing"
+)
+
+// openFirstPayment makes the PaymentIntent of the first charge, or fetches it when it is there. An unconfirmed
+// PaymentIntent takes no money, so sending this request again is safe however old its key is.
+func (p *Planner) openFirstPayment(ctx context.Context, plan billing.Plan) (billing.PaymentIntent, error) {
+	charges, err := p.store.PlanCharges(ctx, plan.ID)
+	if err != nil {
+		return billing.PaymentIntent{}, err
+	}
+	first := charges[0]
+	if first.PaymentIntent != "" {
+		return p.gateway.PaymentIntent(ctx, first.PaymentIntent)
+	}
+	attempts, err := p.store.Attempts(ctx, first.ID)
+	if err != nil {
+		return billing.PaymentIntent{}, err
+	}
+	attempt := attempts[0]
+	pi, err := p.gateway.CreatePaymentIntent(ctx, attempt.IdempotencyKey, attempt.Params)
+	if err != nil {
+		return billing.PaymentIntent{}, p.refused(ctx, plan, err)
+	}
+	return pi, p.recordFirstPayment(ctx, plan.ID, attempt, pi)
+}
+
+// refused removes a plan that Stripe will not take; one whose outcome is unknown stays for the next try.
+func (p *Planner) refused(ctx context.Context, plan billing.Plan, cause error) error {
+	var ge *billing.GatewayError
+	if errors.As(cause, &ge) && ge.Resend() {
+		return fmt.Errorf("open the first payment of plan %s (send the same request again to complete it): %w", plan.ID, cause)
+	}
+	if err := p.store.Update(ctx, func(tx billing.Tx) error { return tx.DeletePlan(ctx, plan.ID) }); err != nil {
+		return errors.Join(cause, err)
+	}
+	return fmt.Errorf("open the first payment: %w", cause)
+}
+
+func (p *Planner) recordFirstPayment(ctx context.Context, id billing.PlanID, attempt billing.Attempt, pi billing.PaymentIntent) error {
+	now := p.now()
+	return p.store.Update(ctx, func(tx billing.Tx) error {
+		if _, err := tx.LockPlan(ctx, id); err != nil {
+			return err
+		}
+		charge, err := tx.Charge(ctx, attempt.ChargeID)
+		if err != nil {
+			return err
+		}
+		if charge.PaymentIntent != "" {
+			return nil // a copy of this request, or the webhook, was here first
+		}
+		charge.PaymentIntent, charge.UpdatedAt = pi.ID, now
+		if err := tx.UpdateCharge(ctx, charge); err != nil {
+			return err
+		}
+		attempt.Outcome, attempt.PaymentIntent, attempt.RequestID = billing.OutcomeAwaitingCustomer, pi.ID, pi.RequestID
+		attempt.SendCount, attempt.SentAt = attempt.SendCount+1, now
+		return tx.UpdateAttempt(ctx, attempt)
+	})
+}

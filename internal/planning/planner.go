@@ -1,0 +1,241 @@
+// Package planning makes plans: from a request of the merchant's (API or command line), or from metadata on a
+// PaymentIntent that the merchant's own server made.
+package planning
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"tranche/internal/billing"
+)
+
+// Planner makes plans. It is safe for concurrent use.
+type Planner struct {
+	store      billing.Store
+	gateway    billing.Gateway
+	now        func() time.Time
+	chargeTime billing.LocalTime
+}
+
+// New makes a planner. chargeTime is the customer's local time of day at which charges fall due.
+func New(store billing.Store, gateway billing.Gateway, now func() time.Time, chargeTime billing.LocalTime) *Planner {
+	return &Planner{store: store, gateway: gateway, now: now, chargeTime: chargeTime}
+}
+
+// ErrKeyReused: the Idempotency-Key was used before with another request.
+var ErrKeyReused = errors.New("this Idempotency-Key was used with another request")
+
+// ReferenceTakenError: there is a plan of this reference with other terms.
+type ReferenceTakenError struct {
+	Reference string
+	PlanID    billing.PlanID
+}
+
+// Error names the reference and the plan that has it.
+func (e *ReferenceTakenError) Error() string {
+	return fmt.Sprintf("reference %q belongs to plan %s, which has other terms", e.Reference, e.PlanID)
+}
+
+// Unwrap makes errors.Is(err, billing.ErrExists) hold.
+func (e *ReferenceTakenError) Unwrap() error { return billing.ErrExists }
+
+// Created is a plan and what the merchant's checkout needs for its first payment.
+type Created struct {
+	billing.Details
+	// FirstPayment is the PaymentIntent the customer confirms, with its client secret.
+	FirstPayment billing.PaymentIntent
+	// Replayed says that the plan was there already, made by the same request before.
+	Replayed bool
+}
+
+// Preview works out the charges of terms without storing or sending anything. Errors: *billing.InvalidError.
+func (p *Planner) Preview(ctx context.Context, t billing.Terms) ([]billing.ChargeDraft, error) {
+	_, drafts, err := p.draft(ctx, t, p.now())
+	return drafts, err
+}
+
+// Create makes a plan, its charges and the PaymentIntent of its first payment. The same request again returns the
+// same plan: by its reference, and by key where one is given (the merchant's Idempotency-Key; may be empty). When the
+// outcome at Stripe is unknown the plan stays and the same request completes it; when Stripe refuses, nothing stays.
+//
+// Errors: *billing.InvalidError, *ReferenceTakenError, ErrKeyReused, *billing.GatewayError, billing.ErrUnavailable.
+func (p *Planner) Create(ctx context.Context, t billing.Terms, key string) (Created, error) {
+	canonical, err := t.JSON()
+	if err != nil {
+		return Created{}, fmt.Errorf("encode terms: %w", err)
+	}
+	plan, found, err := p.findOrInsert(ctx, t, canonical, key)
+	if err != nil {
+		return Created{}, err
+	}
+	pi, err := p.openFirstPayment(ctx, plan)
+	if err != nil {
+		return Created{}, err
+	}
+	details, err := billing.LoadDetails(ctx, p.store, plan.ID)
+	return Created{Details: details, FirstPayment: pi, Replayed: found}, err
+}
+
+// findOrInsert returns the plan that this request made before, or makes it. When somebody else makes the same plan or
+// customer at the same moment it looks again.
+func (p *Planner) findOrInsert(ctx context.Context, t billing.Terms, canonical []byte, key string) (billing.Plan, bool, error) {
+	for range maxTries - 1 {
+		plan, found, err := p.findOrInsertOnce(ctx, t, canonical, key)
+		if !errors.Is(err, billing.ErrConflict) && (!errors.Is(err, billing.ErrExists) || isTaken(err)) {
+			return plan, found, err
+		}
+	}
+	return p.findOrInsertOnce(ctx, t, canonical, key)
+}
+
+// maxTries bounds how often a plan is tried when others work on the same rows.
+const maxTries = 5
+
+func isTaken(err error) bool {
+	var taken *ReferenceTakenError
+	return errors.As(err, &taken)
+}
+
+func (p *Planner) findOrInsertOnce(ctx context.Context, t billing.Terms, canonical []byte, key string) (billing.Plan, bool, error) {
+	plan, found, err := p.existing(ctx, t.Reference, canonical, key)
+	if err != nil || found {
+		return plan, found, err
+	}
+	plan, err = p.insert(ctx, t, canonical, key)
+	return plan, false, err
+}
+
+// existing finds the plan that an earlier copy of this request made.
+func (p *Planner) existing(ctx context.Context, reference string, canonical []byte, key string) (billing.Plan, bool, error) {
+	if key != "" {
+		r, err := p.store.Request(ctx, key)
+		switch {
+		case err == nil && r.Fingerprint != fingerprint(canonical):
+			return billing.Plan{}, false, ErrKeyReused
+		case err == nil:
+			plan, err := p.store.Plan(ctx, r.PlanID)
+			return plan, true, err
+		case !errors.Is(err, billing.ErrNotFound):
+			return billing.Plan{}, false, err
+		}
+	}
+	plan, err := p.store.PlanByReference(ctx, reference)
+	if errors.Is(err, billing.ErrNotFound) {
+		return billing.Plan{}, false, nil
+	}
+	if err == nil && !bytes.Equal(plan.Terms, canonical) {
+		return billing.Plan{}, false, &ReferenceTakenError{Reference: reference, PlanID: plan.ID}
+	}
+	return plan, err == nil, err
+}
+
+func fingerprint(canonical []byte) string {
+	sum := sha256.Sum256(canonical)
+	return hex.EncodeToString(sum[:])
+}
+
+// draft completes the terms with what is known of the customer and works out the charges.
+func (p *Planner) draft(ctx context.Context, t billing.Terms, at time.Time) (billing.Customer, []billing.ChargeDraft, error) {
+	c, err := p.store.CustomerByReference(ctx, t.Customer.Reference)
+	if err != nil && !errors.Is(err, billing.ErrNotFound) {
+		return c, nil, err
+	}
+	c.Reference = t.Customer.Reference
+	for _, f := range []struct {
+		field *string
+		given string
+	}{{&c.Email, t.Customer.Email}, {&c.Name, t.Customer.Name}, {&c.Locale, t.Customer.Locale}, {&c.TimeZone, t.Customer.TimeZone}} {
+		if f.given != "" {
+			*f.field = f.given
+		}
+	}
+	t.Customer.TimeZone = c.TimeZone
+	drafts, err := t.Draft(at, p.chargeTime)
+	return c, drafts, err
+}
+
+// insert stores the plan, its charges and the first attempt in one transaction, before Stripe hears of it.
+func (p *Planner) insert(ctx context.Context, t billing.Terms, canonical []byte, key string) (billing.Plan, error) {
+	now := p.now()
+	customer, drafts, err := p.draft(ctx, t, now)
+	if err != nil {
+		return billing.Plan{}, err
+	}
+	save := saveCustomer(customer)
+	plan, charges := build(t, canonical, &customer, drafts, now)
+	first := &charges[0]
+	attempt := billing.Attempt{
+		ID: billing.NewAttemptID(now), ChargeID: first.ID, Number: 1, Initiator: billing.InitiatorCustomer,
+		Outcome: billing.OutcomeUnknown, CreatedAt: now,
+	}
+	attempt.IdempotencyKey = string(attempt.ID)
+	attempt.Params = billing.PaymentParams{
+		Amount: first.Amount, Currency: first.Currency, Customer: customer.StripeCustomer, SaveCard: true,
+		Description: t.Description, Metadata: first.Metadata(t.Reference, attempt.ID),
+	}
+	first.AttemptCount = 1
+	err = p.store.Update(ctx, func(tx billing.Tx) error {
+		if err := save(ctx, tx, customer); err != nil {
+			return err
+		}
+		if err := tx.InsertPlan(ctx, plan, charges); err != nil {
+			return err
+		}
+		if err := tx.InsertAttempt(ctx, attempt); err != nil {
+			return err
+		}
+		if key != "" {
+			r := billing.Request{Key: key, Fingerprint: fingerprint(canonical), PlanID: plan.ID, CreatedAt: now}
+			if err := tx.InsertRequest(ctx, r); err != nil {
+				return err
+			}
+		}
+		return tx.InsertAudit(ctx, createdEntry(plan, charges, billing.ActorMerchant, now))
+	})
+	return plan, err
+}
+
+// build makes the rows of a plan. The first charge waits for the customer in the checkout; the others have no time in
+// the scheduler's calendar until the first payment activates the plan.
+func build(t billing.Terms, canonical []byte, c *billing.Customer, drafts []billing.ChargeDraft, now time.Time) (billing.Plan, []billing.Charge) {
+	if c.ID == "" {
+		c.ID, c.CreatedAt = billing.NewCustomerID(now), now
+	}
+	c.UpdatedAt = now
+	plan := billing.Plan{
+		ID: billing.NewPlanID(now), Reference: t.Reference, CustomerID: c.ID, Kind: t.Kind, Currency: t.Currency,
+		Status: billing.PlanAwaitingFirstPayment, Terms: canonical, CreatedAt: now, UpdatedAt: now,
+	}
+	charges := make([]billing.Charge, len(drafts))
+	for i, d := range drafts {
+		charges[i] = billing.Charge{
+			ID: billing.NewChargeID(now), PlanID: plan.ID, CustomerID: c.ID, Sequence: i + 1, Amount: d.Amount,
+			Currency: t.Currency, DueAt: d.DueAt, Status: billing.ChargeScheduled, CreatedAt: now, UpdatedAt: now,
+		}
+		plan.Total += d.Amount
+	}
+	charges[0].Status = billing.ChargeRequiresPaymentMethod
+	charges[0].Reason = "waits for the customer to pay in the checkout"
+	return plan, charges
+}
+
+// saveCustomer returns how the customer's row is written: a new one has no id yet.
+func saveCustomer(c billing.Customer) func(context.Context, billing.Tx, billing.Customer) error {
+	if c.ID == "" {
+		return func(ctx context.Context, tx billing.Tx, c billing.Customer) error { return tx.InsertCustomer(ctx, c) }
+	}
+	return func(ctx context.Context, tx billing.Tx, c billing.Customer) error { return tx.UpdateCustomer(ctx, c) }
+}
+
+func createdEntry(plan billing.Plan, charges []billing.Charge, actor billing.Actor, now time.Time) billing.AuditEntry {
+	return billing.AuditEntry{
+		At: now, Actor: actor, Action: "plan.created", PlanID: plan.ID, CustomerID: plan.CustomerID,
+		Message: fmt.Sprintf("plan %s: %s of %s in %d charges", plan.Reference, plan.Kind, billing.FormatAmount(plan.Total, plan.Currency), len(charges)),
+		Next:    fmt.Sprintf("the customer pays the first %s in the checkout", billing.FormatAmount(charges[0].Amount, plan.Currency)),
+	}
+}

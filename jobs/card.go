@@ -1,0 +1,117 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"tranche/internal/billing"
+)
+
+// savedCard is a card attached to a Stripe customer, ready to be written.
+type savedCard struct {
+	method  billing.PaymentMethod
+	problem string // why it can't be charged later; empty when it can
+}
+
+// cardToSave makes the card that paid a charge chargeable later, at Stripe, and returns it; nil when the plan has it
+// already. A card that can't be saved does not keep the payment from being recorded.
+func (w *Worker) cardToSave(ctx context.Context, charge billing.Charge, pi billing.PaymentIntent) (*savedCard, error) {
+	if pi.PaymentMethod == "" {
+		return nil, nil
+	}
+	plan, err := w.Store.Plan(ctx, charge.PlanID)
+	if err != nil {
+		return nil, err
+	}
+	card, err := w.Store.CardByPaymentMethod(ctx, pi.PaymentMethod)
+	switch {
+	case err == nil && card.ID == plan.CardID:
+		return nil, nil
+	case err != nil && !errors.Is(err, billing.ErrNotFound):
+		return nil, err
+	}
+	customer, err := w.Store.Customer(ctx, plan.CustomerID)
+	if err != nil {
+		return nil, err
+	}
+	return w.attach(ctx, customer, pi.PaymentMethod)
+}
+
+// attach saves a card at Stripe: as it stands when it is attached already (which also answers a lost reply), to the
+// customer's Stripe customer when there is one, else by making one with the card.
+func (w *Worker) attach(ctx context.Context, customer billing.Customer, paymentMethod string) (*savedCard, error) {
+	pm, err := w.Gateway.PaymentMethod(ctx, paymentMethod)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case pm.Type != "" && pm.Type != "card":
+		return &savedCard{method: pm, problem: "it is a " + spoken(pm.Type) + ", not a card"}, nil
+	case pm.Customer != "":
+		return &savedCard{method: pm}, nil
+	case customer.StripeCustomer != "":
+		pm, err = w.Gateway.AttachPaymentMethod(ctx, "attach-"+paymentMethod+"-"+customer.StripeCustomer, paymentMethod, customer.StripeCustomer)
+	default:
+		pm.Customer, err = w.Gateway.CreateCustomer(ctx, "customer-"+string(customer.ID)+"-"+paymentMethod, billing.CustomerParams{
+			PaymentMethod: paymentMethod, Email: customer.Email, Name: customer.Name,
+			Metadata: map[string]string{billing.MetaCustomer: customer.Reference},
+		})
+	}
+	var ge *billing.GatewayError
+	if errors.As(err, &ge) && (ge.Kind == billing.GatewayDeclined || ge.Kind == billing.GatewayRejected) {
+		return &savedCard{method: pm, problem: "Stripe would not attach it: " + ge.Failure.Message}, nil
+	}
+	return &savedCard{method: pm}, err
+}
+
+// useCard writes a saved card and makes it the one that the plan's later charges use.
+func (t *planTx) useCard(ctx context.Context, s savedCard) error {
+	if s.problem != "" {
+		t.entries = append(t.entries, t.planEntry("card.not_saved", "the card that paid can't be charged later: "+s.problem,
+			"the next charge will ask the customer for a card"))
+		return nil
+	}
+	card, err := upsertCard(ctx, t.Tx, t.customer.ID, s.method, t.now)
+	if err != nil {
+		return err
+	}
+	if t.customer.StripeCustomer != s.method.Customer {
+		t.customer.StripeCustomer, t.customer.UpdatedAt = s.method.Customer, t.now
+		if err := t.UpdateCustomer(ctx, t.customer); err != nil {
+			return err
+		}
+		t.customer.Version++
+	}
+	if t.plan.CardID != card.ID {
+		t.plan.CardID = card.ID
+		t.entries = append(t.entries, t.planEntry("card.saved",
+			fmt.Sprintf("%s card ending %s is saved for the later charges", card.Brand, card.Last4), ""))
+	}
+	return nil
+}
+
+// upsertCard writes what Stripe says of a card.
+func upsertCard(ctx context.Context, tx billing.Tx, owner billing.CustomerID, pm billing.PaymentMethod, now time.Time) (billing.Card, error) {
+	card, err := tx.CardByPaymentMethod(ctx, pm.ID)
+	fresh := errors.Is(err, billing.ErrNotFound)
+	if err != nil && !fresh {
+		return card, err
+	}
+	if fresh {
+		card = billing.Card{ID: billing.NewCardID(now), CustomerID: owner, PaymentMethod: pm.ID, Status: billing.CardActive, CreatedAt: now}
+	}
+	card.StripeCustomer, card.Brand, card.Last4 = pm.Customer, pm.Brand, pm.Last4
+	card.ExpMonth, card.ExpYear, card.Fingerprint, card.UpdatedAt = pm.ExpMonth, pm.ExpYear, pm.Fingerprint, now
+	switch {
+	case pm.Customer == "":
+		card.Status = billing.CardDetached
+	case card.Status == billing.CardDetached:
+		card.Status = billing.CardActive
+	}
+	if fresh {
+		return card, tx.InsertCard(ctx, card)
+	}
+	return card, tx.UpdateCard(ctx, card)
+}

@@ -1,0 +1,166 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"tranche/internal/billing"
+)
+
+// KindCollectCharge is the task that charges a saved card for an amount that fell due.
+const KindCollectCharge = "charge:collect"
+
+// keyLifetime is how long the same request is sent again under its key. Stripe may forget a key after 24 hours
+// (docs.stripe.com/api/idempotent_requests) and would then carry the request out a second time.
+const keyLifetime = 23 * time.Hour
+
+// CollectTask makes the task for a claimed charge.
+func CollectTask(c billing.Claim) billing.Task {
+	if c.Status == billing.ChargeRetrying {
+		return newTask(KindRetryCharge, string(c.ChargeID), c.Lease, time.Time{})
+	}
+	return newTask(KindCollectCharge, string(c.ChargeID), c.Lease, time.Time{})
+}
+
+// CollectCharge charges the saved card for one charge: it writes the attempt, calls Stripe, and records what came of it.
+// An attempt of unknown outcome is taken up again before anything new is sent.
+func (w *Worker) CollectCharge(ctx context.Context, id string, lease int64) error {
+	call, err := w.prepare(ctx, billing.ChargeID(id), lease)
+	if errors.Is(err, billing.ErrNotFound) {
+		w.Log.Info().Str("charge", id).Msg("task dropped: its charge is gone")
+		return nil
+	}
+	if err != nil || call == nil {
+		return err
+	}
+	result := w.send(ctx, *call)
+	// Stripe was called: what it said is recorded even if the task is being stopped meanwhile.
+	return w.record(context.WithoutCancel(ctx), *call, result)
+}
+
+// call is an attempt that is to be sent, or looked up when it is too old to be sent again.
+type call struct {
+	planID   billing.PlanID
+	attempt  billing.Attempt
+	customer string // the Stripe customer whose card is charged
+	lookUp   bool
+}
+
+// prepare takes the last look at the charge, under the plan's lock, and commits the attempt. It returns nil when there
+// is nothing to send: the task is stale, or the charge was paid, stopped or put off meanwhile.
+func (w *Worker) prepare(ctx context.Context, id billing.ChargeID, lease int64) (*call, error) {
+	row, err := w.Store.Charge(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	var ready *call
+	err = w.inPlan(ctx, row.PlanID, func(t *planTx) error {
+		ready = nil
+		c, err := t.charge(id)
+		if err != nil {
+			return err
+		}
+		if c.Lease != lease || c.NextAttemptAt.IsZero() || c.NextAttemptAt.After(t.now) {
+			return nil
+		}
+		ready, err = t.nextCall(ctx, c)
+		return err
+	})
+	return ready, err
+}
+
+// nextCall decides what is sent for a due charge.
+func (t *planTx) nextCall(ctx context.Context, c *billing.Charge) (*call, error) {
+	attempts, err := t.Attempts(ctx, c.ID)
+	if err != nil {
+		return nil, err
+	}
+	if n := len(attempts); n > 0 && attempts[n-1].Outcome.Open() && attempts[n-1].Initiator == billing.InitiatorMerchant {
+		return t.takeUp(ctx, c, attempts[n-1])
+	}
+	if !t.plan.Status.Collects() {
+		return nil, t.move(c, c.Status, "the plan is "+spoken(t.plan.Status), time.Time{})
+	}
+	card, why, err := t.usableCard(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if why != "" {
+		return nil, t.fail(ctx, c, t.worker.Policy.DecideCardGone(why), "", "no_card")
+	}
+	return t.newAttempt(ctx, c, card, len(attempts)+1)
+}
+
+// usableCard is the plan's card, or why there is none to charge.
+func (t *planTx) usableCard(ctx context.Context) (billing.Card, string, error) {
+	if t.plan.CardID == "" {
+		return billing.Card{}, "no card was saved", nil
+	}
+	card, err := t.Card(ctx, t.plan.CardID)
+	switch {
+	case err != nil:
+		return card, "", err
+	case card.Status != billing.CardActive:
+		return card, fmt.Sprintf("the %s card ending %s is %s", card.Brand, card.Last4, card.Status), nil
+	}
+	return card, "", nil
+}
+
+// newAttempt writes a new attempt: confirm the charge's PaymentIntent, or make it.
+func (t *planTx) newAttempt(ctx context.Context, c *billing.Charge, card billing.Card, number int) (*call, error) {
+	a := billing.Attempt{
+		ID: billing.NewAttemptID(t.now), ChargeID: c.ID, Number: number, Initiator: billing.InitiatorMerchant,
+		SendCount: 1, SentAt: t.now, Outcome: billing.OutcomeUnknown, PaymentIntent: c.PaymentIntent, CreatedAt: t.now,
+	}
+	a.IdempotencyKey = string(a.ID)
+	if c.PaymentIntent != "" {
+		a.Params = billing.PaymentParams{PaymentIntent: c.PaymentIntent, PaymentMethod: card.PaymentMethod, OffSession: true}
+	} else {
+		a.Params = billing.PaymentParams{
+			Amount: c.Amount, Currency: c.Currency, Customer: card.StripeCustomer, PaymentMethod: card.PaymentMethod,
+			OffSession: true, Metadata: c.Metadata(t.plan.Reference, a.ID),
+			Description: fmt.Sprintf("%s (%d of %d)", t.plan.Reference, c.Sequence, len(t.charges)),
+		}
+	}
+	if err := t.InsertAttempt(ctx, a); err != nil {
+		return nil, err
+	}
+	if err := t.move(c, billing.ChargeCollecting, "", c.NextAttemptAt); err != nil {
+		return nil, err
+	}
+	c.AttemptCount = number
+	t.holdLease(c)
+	t.audit(c, billing.ActorTranche, "charge.collecting",
+		fmt.Sprintf("charge %d of %s: attempt %d with the %s card ending %s", c.Sequence,
+			billing.FormatAmount(c.Amount, c.Currency), number, card.Brand, card.Last4), "Stripe's answer")
+	return &call{planID: t.plan.ID, attempt: a, customer: card.StripeCustomer}, nil
+}
+
+// takeUp continues an attempt whose outcome is not known: the same request under the same key while Stripe remembers
+// the key, a look-up after that and for a payment that is being processed.
+func (t *planTx) takeUp(ctx context.Context, c *billing.Charge, a billing.Attempt) (*call, error) {
+	again := &call{planID: t.plan.ID, customer: a.Params.Customer}
+	again.lookUp = a.Outcome == billing.OutcomeProcessing || t.now.Sub(a.CreatedAt) > keyLifetime
+	if again.customer == "" && t.plan.CardID != "" {
+		card, err := t.Card(ctx, t.plan.CardID)
+		if err != nil {
+			return nil, err
+		}
+		again.customer = card.StripeCustomer
+	}
+	a.SendCount, a.SentAt = a.SendCount+1, t.now
+	if err := t.UpdateAttempt(ctx, a); err != nil {
+		return nil, err
+	}
+	again.attempt = a
+	t.holdLease(c)
+	return again, nil
+}
+
+// holdLease keeps the scheduler from the row for one lease from now.
+func (t *planTx) holdLease(c *billing.Charge) {
+	c.WakeAt = t.now.Add(t.worker.Clock.Simulated(t.worker.Lease))
+	t.touch(c)
+}

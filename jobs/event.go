@@ -1,0 +1,88 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"tranche/internal/billing"
+	"tranche/internal/planning"
+)
+
+// KindHandleEvent is the task that handles one Stripe event from the inbox.
+const KindHandleEvent = "event:handle"
+
+// EventTask makes the task for a claimed or newly stored event.
+func EventTask(c billing.EventClaim) billing.Task {
+	return newTask(KindHandleEvent, c.EventID, c.Lease, time.Time{})
+}
+
+// verdict is what became of an event.
+type verdict struct {
+	status billing.EventStatus
+	reason string
+}
+
+var handled = verdict{status: billing.EventHandled}
+
+func ignored(format string, args ...any) verdict {
+	return verdict{status: billing.EventIgnored, reason: fmt.Sprintf(format, args...)}
+}
+
+// HandleEvent handles one event. The object is fetched anew and only forward transitions are applied, so duplicates,
+// late and shuffled events do no harm. A failure that may pass is noted on the event, which is handled again later;
+// one that will not is kept as failed for an operator.
+func (w *Worker) HandleEvent(ctx context.Context, id string, lease int64) error {
+	e, err := w.Store.Event(ctx, id)
+	if errors.Is(err, billing.ErrNotFound) {
+		w.Log.Info().Str("event", id).Msg("task dropped: its event is gone")
+		return nil
+	}
+	if err != nil || e.Status != billing.EventPending || e.Lease != lease {
+		return err
+	}
+	v, err := w.dispatch(ctx, e)
+	if err != nil {
+		v = w.judge(err)
+	}
+	e.Status, e.Reason = v.status, v.reason
+	now := w.Clock.Now()
+	e.HandledAt, e.WakeAt = now, time.Time{}
+	if v.status == billing.EventPending {
+		e.Attempts++
+		e.HandledAt, e.WakeAt = time.Time{}, w.backoff(e.Attempts)
+		w.Log.Warn().Str("event", e.ID).Str("type", e.Type).Int("attempts", e.Attempts).Err(err).Msg("event not handled; it will be tried again")
+	}
+	if v.status == billing.EventFailed {
+		w.Log.Error().Str("event", e.ID).Str("type", e.Type).Err(err).Msg("event can't be handled")
+	}
+	return w.Store.Update(context.WithoutCancel(ctx), func(tx billing.Tx) error { return tx.UpdateEvent(ctx, e) })
+}
+
+// judge tells a failure that may pass from one that will not.
+func (w *Worker) judge(err error) verdict {
+	var invalid *billing.InvalidError
+	var taken *planning.ReferenceTakenError
+	if errors.As(err, &invalid) || errors.As(err, &taken) || errors.Is(err, errMismatch) {
+		return verdict{status: billing.EventFailed, reason: err.Error()}
+	}
+	return verdict{status: billing.EventPending, reason: err.Error()}
+}
+
+// dispatch hands an event to the handler of its type.
+func (w *Worker) dispatch(ctx context.Context, e billing.Event) (verdict, error) {
+	switch e.Type {
+	case "payment_intent.succeeded", "payment_intent.payment_failed", "payment_intent.requires_action",
+		"payment_intent.canceled", "payment_intent.processing":
+		return w.handlePaymentIntent(ctx, e)
+	case "setup_intent.succeeded":
+		return w.handleSetupIntent(ctx, e)
+	case "payment_method.attached", "payment_method.detached", "payment_method.updated",
+		"payment_method.automatically_updated":
+		return w.handlePaymentMethod(ctx, e)
+	case "customer.deleted":
+		return w.handleCustomerDeleted(ctx, e)
+	}
+	return ignored("events of this type are not used"), nil
+}

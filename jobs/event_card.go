@@ -1,0 +1,162 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"tranche/internal/billing"
+)
+
+// handlePaymentMethod brings our copy of a card in line with Stripe's: attached, detached, or renewed by the network.
+func (w *Worker) handlePaymentMethod(ctx context.Context, e billing.Event) (verdict, error) {
+	pm, err := w.Gateway.PaymentMethod(ctx, e.ObjectID)
+	if errors.Is(err, billing.ErrNotFound) {
+		pm, err = billing.PaymentMethod{ID: e.ObjectID}, nil // gone is as good as detached
+	}
+	if err != nil {
+		return verdict{}, err
+	}
+	v := handled
+	err = w.Store.Update(ctx, func(tx billing.Tx) error {
+		v, err = w.syncCard(ctx, tx, pm)
+		return err
+	})
+	return v, err
+}
+
+func (w *Worker) syncCard(ctx context.Context, tx billing.Tx, pm billing.PaymentMethod) (verdict, error) {
+	now := w.Clock.Now()
+	card, err := tx.CardByPaymentMethod(ctx, pm.ID)
+	switch {
+	case err == nil:
+		return handled, w.updateCard(ctx, tx, card, pm)
+	case !errors.Is(err, billing.ErrNotFound):
+		return verdict{}, err
+	case pm.Customer == "":
+		return ignored("PaymentMethod %s is not attached to a customer", pm.ID), nil
+	case pm.Type != "" && pm.Type != "card":
+		return ignored("PaymentMethod %s is not a card", pm.ID), nil
+	}
+	owner, err := tx.CustomerByStripe(ctx, pm.Customer)
+	if errors.Is(err, billing.ErrNotFound) {
+		return ignored("Stripe customer %s is no customer of a plan", pm.Customer), nil
+	}
+	if err != nil {
+		return verdict{}, err
+	}
+	_, err = upsertCard(ctx, tx, owner.ID, pm, now)
+	return handled, err
+}
+
+func (w *Worker) updateCard(ctx context.Context, tx billing.Tx, card billing.Card, pm billing.PaymentMethod) error {
+	if pm.Customer == "" { // a detached card keeps its particulars: the ledger names it
+		return w.detachCard(ctx, tx, card, "it was removed from the customer at Stripe")
+	}
+	_, err := upsertCard(ctx, tx, card.CustomerID, pm, w.Clock.Now())
+	return err
+}
+
+// detachCard keeps a card from being charged. What is due on it will ask the customer for another.
+func (w *Worker) detachCard(ctx context.Context, tx billing.Tx, card billing.Card, why string) error {
+	if card.Status == billing.CardDetached {
+		return nil
+	}
+	now := w.Clock.Now()
+	card.Status, card.UpdatedAt = billing.CardDetached, now
+	if err := tx.UpdateCard(ctx, card); err != nil {
+		return err
+	}
+	return tx.InsertAudit(ctx, billing.AuditEntry{
+		At: now, Actor: billing.ActorStripe, Action: "card.detached", CustomerID: card.CustomerID,
+		Message: fmt.Sprintf("%s card ending %s can no longer be charged: %s", card.Brand, card.Last4, why),
+	})
+}
+
+// handleCustomerDeleted lets go of a Stripe customer that was deleted; Stripe detaches its cards.
+func (w *Worker) handleCustomerDeleted(ctx context.Context, e billing.Event) (verdict, error) {
+	exists, err := w.Gateway.CustomerExists(ctx, e.ObjectID)
+	if err != nil {
+		return verdict{}, err
+	}
+	if exists {
+		return ignored("Stripe customer %s exists", e.ObjectID), nil
+	}
+	v := handled
+	err = w.Store.Update(ctx, func(tx billing.Tx) error {
+		customer, err := tx.CustomerByStripe(ctx, e.ObjectID)
+		if errors.Is(err, billing.ErrNotFound) {
+			v = ignored("Stripe customer %s is no customer of a plan", e.ObjectID)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		customer.StripeCustomer, customer.UpdatedAt = "", w.Clock.Now()
+		if err := tx.UpdateCustomer(ctx, customer); err != nil {
+			return err
+		}
+		cards, err := tx.Cards(ctx, customer.ID)
+		if err != nil {
+			return err
+		}
+		for _, card := range cards {
+			if card.StripeCustomer != e.ObjectID {
+				continue
+			}
+			if err := w.detachCard(ctx, tx, card, "the customer was deleted at Stripe"); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return v, err
+}
+
+// handleSetupIntent saves a card that the customer set up without paying, and lets the customer's plans use it.
+func (w *Worker) handleSetupIntent(ctx context.Context, e billing.Event) (verdict, error) {
+	si, err := w.Gateway.SetupIntent(ctx, e.ObjectID)
+	if errors.Is(err, billing.ErrNotFound) {
+		return ignored("Stripe has no SetupIntent %s", e.ObjectID), nil
+	}
+	if err != nil {
+		return verdict{}, err
+	}
+	if si.Status != billing.IntentSucceeded || si.PaymentMethod == "" {
+		return ignored("the SetupIntent is %s", si.Status), nil
+	}
+	customer, err := w.setupCustomer(ctx, si)
+	if errors.Is(err, billing.ErrNotFound) {
+		return ignored("SetupIntent %s is for no customer of a plan", si.ID), nil
+	}
+	if err != nil {
+		return verdict{}, err
+	}
+	saved, err := w.attach(ctx, customer, si.PaymentMethod)
+	if err != nil {
+		return verdict{}, err
+	}
+	plans, err := w.Store.Plans(ctx, billing.PlanFilter{Customer: customer.ID})
+	if err != nil {
+		return verdict{}, err
+	}
+	for _, p := range plans {
+		if p.Status == billing.PlanCompleted || p.Status == billing.PlanCanceled {
+			continue
+		}
+		if err := w.inPlan(ctx, p.ID, func(t *planTx) error { return t.useCard(ctx, *saved) }); err != nil {
+			return verdict{}, err
+		}
+	}
+	return handled, nil
+}
+
+func (w *Worker) setupCustomer(ctx context.Context, si billing.SetupIntent) (billing.Customer, error) {
+	if reference := si.Metadata[billing.MetaCustomer]; reference != "" {
+		return w.Store.CustomerByReference(ctx, reference)
+	}
+	if si.Customer == "" {
+		return billing.Customer{}, fmt.Errorf("SetupIntent %s has no customer: %w", si.ID, billing.ErrNotFound)
+	}
+	return w.Store.CustomerByStripe(ctx, si.Customer)
+}

@@ -1,0 +1,133 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"tranche/internal/billing"
+)
+
+// errMismatch: what Stripe holds contradicts our record; nothing is changed and an operator must look.
+var errMismatch = errors.New("stripe's record and ours differ")
+
+// handlePaymentIntent follows a PaymentIntent to its present state, whichever event told of it.
+func (w *Worker) handlePaymentIntent(ctx context.Context, e billing.Event) (verdict, error) {
+	pi, err := w.Gateway.PaymentIntent(ctx, e.ObjectID)
+	if errors.Is(err, billing.ErrNotFound) {
+		return ignored("Stripe has no PaymentIntent %s", e.ObjectID), nil
+	}
+	if err != nil {
+		return verdict{}, err
+	}
+	charge, err := w.chargeOf(ctx, pi)
+	if errors.Is(err, billing.ErrNotFound) {
+		return ignored("PaymentIntent %s belongs to no plan", pi.ID), nil
+	}
+	if err != nil {
+		return verdict{}, err
+	}
+	if pi.Amount != charge.Amount || pi.Currency != charge.Currency {
+		return verdict{}, fmt.Errorf("%w: %s is for %s, charge %s for %s", errMismatch, pi.ID,
+			billing.FormatAmount(pi.Amount, pi.Currency), charge.ID, billing.FormatAmount(charge.Amount, charge.Currency))
+	}
+	switch pi.Status {
+	case billing.IntentSucceeded:
+		return handled, w.paymentSucceeded(ctx, charge, pi)
+	case billing.IntentCanceled:
+		return handled, w.paymentCanceled(ctx, charge, pi)
+	case billing.IntentRequiresPaymentMethod:
+		return handled, w.paymentDeclined(ctx, charge, pi)
+	}
+	return ignored("the PaymentIntent is %s: nothing to do yet", pi.Status), nil
+}
+
+// chargeOf finds the charge a PaymentIntent was made for: by its metadata (ours), by its id, or by making the plan that
+// the merchant's metadata asks for, once it is paid.
+func (w *Worker) chargeOf(ctx context.Context, pi billing.PaymentIntent) (billing.Charge, error) {
+	if id := pi.Metadata[billing.MetaCharge]; id != "" {
+		c, err := w.Store.Charge(ctx, billing.ChargeID(id))
+		if err == nil && c.PaymentIntent != "" && c.PaymentIntent != pi.ID {
+			return c, fmt.Errorf("%s is not the PaymentIntent of charge %s any more: %w", pi.ID, id, billing.ErrNotFound)
+		}
+		return c, err
+	}
+	c, err := w.Store.ChargeByPaymentIntent(ctx, pi.ID)
+	if !errors.Is(err, billing.ErrNotFound) || !billing.AsksForPlan(pi.Metadata) || pi.Status != billing.IntentSucceeded {
+		return c, err
+	}
+	plan, err := w.Planner.Adopt(ctx, pi)
+	if err != nil {
+		return billing.Charge{}, err
+	}
+	charges, err := w.Store.PlanCharges(ctx, plan.ID)
+	if err != nil {
+		return billing.Charge{}, err
+	}
+	return charges[0], nil
+}
+
+// paymentSucceeded saves the card that paid and marks the charge paid.
+func (w *Worker) paymentSucceeded(ctx context.Context, charge billing.Charge, pi billing.PaymentIntent) error {
+	saved, err := w.cardToSave(ctx, charge, pi)
+	if err != nil {
+		return err
+	}
+	return w.inPlan(ctx, charge.PlanID, func(t *planTx) error {
+		c, err := t.charge(charge.ID)
+		if err != nil {
+			return err
+		}
+		if saved != nil {
+			if err := t.useCard(ctx, *saved); err != nil {
+				return err
+			}
+		}
+		actor, err := t.closeByEvent(ctx, c, pi, billing.OutcomeSucceeded)
+		if err != nil || c.Status.Paid() || !c.Status.CanBecome(billing.ChargeSucceeded) {
+			return err
+		}
+		if c.PaymentIntent == "" {
+			c.PaymentIntent = pi.ID
+		}
+		return t.succeed(ctx, c, actor, "Stripe says "+pi.ID+" succeeded")
+	})
+}
+
+// paymentCanceled follows a cancellation at Stripe.
+func (w *Worker) paymentCanceled(ctx context.Context, charge billing.Charge, pi billing.PaymentIntent) error {
+	return w.inPlan(ctx, charge.PlanID, func(t *planTx) error {
+		c, err := t.charge(charge.ID)
+		if err != nil || c.Status.Ended() {
+			return err
+		}
+		if _, err := t.closeByEvent(ctx, c, pi, billing.OutcomeCanceled); err != nil {
+			return err
+		}
+		return t.intentCanceled(c, pi)
+	})
+}
+
+// paymentDeclined notes a decline the customer met while paying in person. A decline of our own attempt is recorded by
+// the worker that made it: only it knows which attempt the answer belongs to.
+func (w *Worker) paymentDeclined(ctx context.Context, charge billing.Charge, pi billing.PaymentIntent) error {
+	if pi.LastError == nil {
+		return nil
+	}
+	return w.inPlan(ctx, charge.PlanID, func(t *planTx) error {
+		c, err := t.charge(charge.ID)
+		if err != nil || c.Status.Ended() {
+			return err
+		}
+		fresh, err := t.noteDecline(ctx, c, pi)
+		if err != nil || !fresh {
+			return err
+		}
+		c.DeclineCode = pi.LastError.Cause()
+		t.touch(c)
+		t.audit(c, billing.ActorCustomer, "charge.declined",
+			fmt.Sprintf("charge %d of %s: the customer's payment was declined (%s)", c.Sequence,
+				billing.FormatAmount(c.Amount, c.Currency), pi.LastError.Cause()), "the customer may try again")
+		return nil
+	})
+}

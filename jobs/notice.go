@@ -1,0 +1,74 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"tranche/internal/billing"
+	"tranche/internal/notify"
+)
+
+// KindSendNotice is the task that sends one notice from the outbox.
+const KindSendNotice = "notice:send"
+
+// NoticeTask makes the task for a claimed notice.
+func NoticeTask(c billing.NoticeClaim) billing.Task {
+	return newTask(KindSendNotice, string(c.NoticeID), c.Lease, time.Time{})
+}
+
+// SendNotice sends one notice. Sent again after a crash, it carries the same Message-ID. A mail server that is away is
+// tried again later; a refused address is recorded.
+func (w *Worker) SendNotice(ctx context.Context, id string, lease int64) error {
+	n, err := w.Store.Notice(ctx, billing.NoticeID(id))
+	if errors.Is(err, billing.ErrNotFound) {
+		w.Log.Info().Str("notice", id).Msg("task dropped: its notice is gone")
+		return nil
+	}
+	if err != nil || n.Status != billing.NoticePending || n.Lease != lease {
+		return err
+	}
+	mail, err := notify.Render(n, w.Merchant)
+	if err != nil {
+		return w.recordNotice(ctx, n, billing.Delivery{}, &billing.MailError{Permanent: true, Err: err})
+	}
+	n.Subject, n.Body = mail.Subject, mail.Text
+	delivery, err := w.Mailer.Send(ctx, mail)
+	return w.recordNotice(context.WithoutCancel(ctx), n, delivery, err)
+}
+
+// recordNotice writes what became of a notice.
+func (w *Worker) recordNotice(ctx context.Context, n billing.Notice, d billing.Delivery, failure error) error {
+	now := w.Clock.Now()
+	n.Attempts++
+	n.WakeAt, n.Reason = time.Time{}, ""
+	entry := billing.AuditEntry{
+		At: now, Actor: billing.ActorTranche, Action: "notice.sent", PlanID: n.PlanID, ChargeID: n.ChargeID, CustomerID: n.CustomerID,
+		Message: fmt.Sprintf("%s mailed to %s", spoken(n.Kind), n.To),
+	}
+	var refusal *billing.MailError
+	switch {
+	case failure == nil && d.Kept:
+		n.Status, n.SentAt = billing.NoticeKept, now
+		entry.Action, entry.Message = "notice.kept", fmt.Sprintf("%s for %s kept: no mail server is set", spoken(n.Kind), n.To)
+	case failure == nil:
+		n.Status, n.SentAt = billing.NoticeSent, now
+	case errors.As(failure, &refusal) && refusal.Permanent:
+		n.Status, n.Reason = billing.NoticeFailed, failure.Error()
+		entry.Action, entry.Message = "notice.failed", fmt.Sprintf("%s to %s can't be delivered: %v", spoken(n.Kind), n.To, failure)
+	default:
+		n.Reason, n.WakeAt = failure.Error(), w.backoff(n.Attempts)
+		w.Log.Warn().Str("notice", string(n.ID)).Int("attempts", n.Attempts).Err(failure).Msg("notice not sent; it will be tried again")
+	}
+	return w.Store.Update(ctx, func(tx billing.Tx) error {
+		stored, err := tx.Notice(ctx, n.ID)
+		if err != nil || stored.Status != billing.NoticePending {
+			return err
+		}
+		if err := tx.UpdateNotice(ctx, n); err != nil || n.Status == billing.NoticePending {
+			return err
+		}
+		return tx.InsertAudit(ctx, entry)
+	})
+}

@@ -1,0 +1,187 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"tranche/internal/billing"
+)
+
+// planTx is one transaction on one plan, under the plan's lock: what changes is gathered here and written together.
+type planTx struct {
+	billing.Tx
+	worker   *Worker
+	now      time.Time
+	before   billing.Plan
+	plan     billing.Plan
+	customer billing.Customer
+	charges  []billing.Charge // by sequence
+	changed  map[billing.ChargeID]bool
+	entries  []billing.AuditEntry
+	tasks    []billing.Task
+}
+
+// inPlan locks a plan, runs fn, writes what it changed in the same transaction and then enqueues the follow-up tasks.
+func (w *Worker) inPlan(ctx context.Context, id billing.PlanID, fn func(t *planTx) error) error {
+	var tasks []billing.Task
+	err := w.Store.Update(ctx, func(tx billing.Tx) error {
+		t, err := w.openPlan(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if err := fn(t); err != nil {
+			return err
+		}
+		tasks = t.tasks
+		return t.write(ctx)
+	})
+	if err != nil {
+		return err
+	}
+	w.enqueue(ctx, tasks)
+	return nil
+}
+
+func (w *Worker) openPlan(ctx context.Context, tx billing.Tx, id billing.PlanID) (*planTx, error) {
+	plan, err := tx.LockPlan(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	charges, err := tx.PlanCharges(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	customer, err := tx.Customer(ctx, plan.CustomerID)
+	if err != nil {
+		return nil, err
+	}
+	return &planTx{
+		Tx: tx, worker: w, now: w.Clock.Now(), before: plan, plan: plan, customer: customer, charges: charges,
+		changed: map[billing.ChargeID]bool{},
+	}, nil
+}
+
+// charge finds a charge of the plan; whoever changes it calls touch.
+func (t *planTx) charge(id billing.ChargeID) (*billing.Charge, error) {
+	for i := range t.charges {
+		if t.charges[i].ID == id {
+			return &t.charges[i], nil
+		}
+	}
+	return nil, fmt.Errorf("charge %s of plan %s: %w", id, t.plan.ID, billing.ErrNotFound)
+}
+
+// touch marks a charge as changed.
+func (t *planTx) touch(c *billing.Charge) {
+	c.UpdatedAt = t.now
+	t.changed[c.ID] = true
+}
+
+// move puts a charge into a status; see billing.Charge.Move.
+func (t *planTx) move(c *billing.Charge, to billing.ChargeStatus, reason string, next time.Time) error {
+	t.touch(c)
+	return c.Move(to, reason, next)
+}
+
+// audit adds an entry about a charge.
+func (t *planTx) audit(c *billing.Charge, actor billing.Actor, action, message, next string) {
+	t.entries = append(t.entries, billing.AuditEntry{
+		At: t.now, Actor: actor, Action: action, PlanID: t.plan.ID, ChargeID: c.ID, CustomerID: t.plan.CustomerID,
+		Message: message, Next: next,
+	})
+}
+
+// write brings the plan's status in line with its charges and writes everything that changed.
+func (t *planTx) write(ctx context.Context) error {
+	t.settlePlan()
+	for i := range t.charges {
+		if !t.changed[t.charges[i].ID] {
+			continue
+		}
+		if err := t.UpdateCharge(ctx, t.charges[i]); err != nil {
+			return err
+		}
+	}
+	if t.plan.Status != t.before.Status || t.plan.CardID != t.before.CardID {
+		t.plan.UpdatedAt = t.now
+		if err := t.UpdatePlan(ctx, t.plan); err != nil {
+			return err
+		}
+	}
+	if len(t.entries) == 0 {
+		return nil
+	}
+	return t.InsertAudit(ctx, t.entries...)
+}
+
+// settlePlan activates a plan whose first charge is paid, ends one whose first charge was canceled, and follows the
+// charges otherwise.
+func (t *planTx) settlePlan() {
+	if t.plan.Status == billing.PlanAwaitingFirstPayment {
+		switch t.charges[0].Status {
+		case billing.ChargeSucceeded:
+			t.activate()
+		case billing.ChargeCanceled:
+			t.cancelRest()
+		}
+	}
+	next := t.plan.StatusAfter(t.charges)
+	if next == t.plan.Status {
+		return
+	}
+	t.plan.Status = next
+	t.entries = append(t.entries, t.planEntry("plan."+string(next), fmt.Sprintf("plan %s is %s", t.plan.Reference, spoken(next)), ""))
+}
+
+func (t *planTx) activate() {
+	t.plan.Status, t.plan.ActivatedAt = billing.PlanActive, t.now
+	next := ""
+	for i := range t.charges {
+		c := &t.charges[i]
+		if c.Status != billing.ChargeScheduled {
+			continue
+		}
+		c.NextAttemptAt, c.WakeAt = c.DueAt, c.DueAt
+		t.touch(c)
+		if next == "" {
+			next = fmt.Sprintf("charge %d of %s falls due %s", c.Sequence, billing.FormatAmount(c.Amount, c.Currency), t.local(c.DueAt))
+		}
+	}
+	t.entries = append(t.entries, t.planEntry("plan.active", fmt.Sprintf("plan %s is active: the first payment arrived", t.plan.Reference), next))
+}
+
+func (t *planTx) cancelRest() {
+	for i := range t.charges {
+		if c := &t.charges[i]; !c.Status.Ended() {
+			c.Status, c.Reason, c.NextAttemptAt, c.WakeAt = billing.ChargeCanceled, "the first payment was canceled", time.Time{}, time.Time{}
+			t.touch(c)
+		}
+	}
+}
+
+func (t *planTx) planEntry(action, message, next string) billing.AuditEntry {
+	return billing.AuditEntry{
+		At: t.now, Actor: billing.ActorTranche, Action: action, PlanID: t.plan.ID, CustomerID: t.plan.CustomerID,
+		Message: message, Next: next,
+	}
+}
+
+// location is the customer's time zone.
+func (t *planTx) location() *time.Location { return billing.LoadLocation(t.customer.TimeZone) }
+
+// local writes an instant as the customer's clock shows it, for people.
+func (t *planTx) local(at time.Time) string {
+	return at.In(t.location()).Format("Mon 2 Jan 2006 15:04 MST")
+}
+
+// spoken writes a status for people: past_due is "past due".
+func spoken[S ~string](s S) string {
+	out := []rune(s)
+	for i, r := range out {
+		if r == '_' {
+			out[i] = ' '
+		}
+	}
+	return string(out)
+}

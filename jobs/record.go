@@ -1,0 +1,161 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"tranche/internal/billing"
+	"tranche/internal/dunning"
+)
+
+// processingWait is the real time after which a payment that is being processed is looked at, in case its webhook is lost.
+const processingWait = time.Hour
+
+// canceledByStripe is the cancellation reason Stripe gives itself, such as after too many confirmations. A merchant who
+// cancels in the dashboard gives another or none.
+const canceledByStripe = "automatic"
+
+// record writes what became of an attempt: attempt, charge, plan, notice and audit entry in one transaction. When an
+// event or another worker was faster it changes nothing.
+func (w *Worker) record(ctx context.Context, sent call, r result) error {
+	return w.inPlan(ctx, sent.planID, func(t *planTx) error {
+		c, err := t.charge(sent.attempt.ChargeID)
+		if err != nil {
+			return err
+		}
+		attempts, err := t.Attempts(ctx, c.ID)
+		if err != nil {
+			return err
+		}
+		a := attempts[sent.attempt.Number-1]
+		if !a.Outcome.Open() {
+			return nil
+		}
+		if r.outcome == billing.OutcomeUnknown {
+			return t.stillUnknown(c, a, r.err)
+		}
+		if err := t.finish(ctx, c, &a, r); err != nil {
+			return err
+		}
+		if c.Status.Ended() && r.outcome != billing.OutcomeSucceeded {
+			return nil // paid or stopped meanwhile: a failure changes nothing
+		}
+		return t.apply(ctx, c, a, r, failedAttempts(attempts)+1)
+	})
+}
+
+// stillUnknown leaves the attempt open and the charge where it is, to be taken up again soon.
+func (t *planTx) stillUnknown(c *billing.Charge, a billing.Attempt, cause error) error {
+	if c.Status.Ended() {
+		return nil
+	}
+	c.Reason = fmt.Sprintf("attempt %d has no known outcome yet: %v", a.Number, cause)
+	c.WakeAt = t.worker.backoff(a.SendCount)
+	t.touch(c)
+	t.worker.Log.Warn().Str("charge", string(c.ID)).Str("attempt", string(a.ID)).AnErr("cause", cause).
+		Msg("outcome unknown; the same request will be sent again under the same key")
+	return nil
+}
+
+// finish closes the attempt's row.
+func (t *planTx) finish(ctx context.Context, c *billing.Charge, a *billing.Attempt, r result) error {
+	a.Outcome, a.Failure, a.RequestID = r.outcome, r.failure, r.requestID
+	if r.outcome != billing.OutcomeProcessing {
+		a.FinishedAt = t.now
+	}
+	if r.pi.ID != "" {
+		a.PaymentIntent = r.pi.ID
+		if c.PaymentIntent == "" {
+			c.PaymentIntent = r.pi.ID
+			t.touch(c)
+		}
+	}
+	taken, err := t.stripeChargeTaken(ctx, *a, r.stripeCharge)
+	if err != nil {
+		return err
+	}
+	if !taken {
+		a.StripeCharge = r.stripeCharge
+	}
+	return t.UpdateAttempt(ctx, *a)
+}
+
+// stripeChargeTaken says whether another attempt at the same charge already stands for this Stripe charge: a
+// PaymentIntent that could not be confirmed again still names the charge of the attempt before.
+func (t *planTx) stripeChargeTaken(ctx context.Context, a billing.Attempt, stripeCharge string) (bool, error) {
+	attempts, err := t.Attempts(ctx, a.ChargeID)
+	if err != nil {
+		return false, err
+	}
+	for _, other := range attempts {
+		if other.ID != a.ID && other.StripeCharge == stripeCharge {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// apply moves the charge according to the outcome.
+func (t *planTx) apply(ctx context.Context, c *billing.Charge, a billing.Attempt, r result, failed int) error {
+	switch r.outcome {
+	case billing.OutcomeSucceeded:
+		return t.succeed(ctx, c, billing.ActorTranche, fmt.Sprintf("attempt %d succeeded", a.Number))
+	case billing.OutcomeProcessing:
+		c.Reason, c.WakeAt = "Stripe is processing the payment", t.now.Add(t.worker.Clock.Simulated(processingWait))
+		t.touch(c)
+		return nil
+	case billing.OutcomeRequiresAction:
+		d := t.worker.Policy.Decide(billing.Failure{Code: "authentication_required"}, failed, t.now, t.location())
+		return t.fail(ctx, c, d, "authentication_required", strconv.Itoa(a.Number))
+	case billing.OutcomeCanceled:
+		return t.intentCanceled(c, r.pi)
+	}
+	if r.never {
+		return t.move(c, billing.ChargeRetrying, r.failure.Message, t.now)
+	}
+	return t.fail(ctx, c, t.decide(r, failed), r.failure.Cause(), strconv.Itoa(a.Number))
+}
+
+func (t *planTx) decide(r result, failed int) dunning.Decision {
+	policy := t.worker.Policy
+	switch {
+	case r.cardGone:
+		return policy.DecideCardGone("the saved card is no longer attached to the customer at Stripe")
+	case r.refused:
+		return policy.DecideRefused(r.failure, failed, t.now, t.location())
+	}
+	return policy.Decide(r.failure, failed, t.now, t.location())
+}
+
+// failedAttempts counts the merchant's attempts that failed, without the open one.
+func failedAttempts(attempts []billing.Attempt) int {
+	n := 0
+	for _, a := range attempts {
+		if a.Initiator == billing.InitiatorMerchant && (a.Outcome == billing.OutcomeDeclined || a.Outcome == billing.OutcomeError) {
+			n++
+		}
+	}
+	return n
+}
+
+// intentCanceled follows a PaymentIntent that is seen canceled. One that Stripe canceled itself is replaced: the charge
+// is still owed. One that somebody canceled is taken as the merchant's word that it is not.
+func (t *planTx) intentCanceled(c *billing.Charge, pi billing.PaymentIntent) error {
+	if pi.CancellationReason == canceledByStripe {
+		c.PaymentIntent = ""
+		t.audit(c, billing.ActorStripe, "charge.payment_intent_replaced", "Stripe canceled "+pi.ID+" itself; a new one will be made", "")
+		if c.Status == billing.ChargeCollecting {
+			return t.move(c, billing.ChargeRetrying, "its PaymentIntent was canceled by Stripe", t.now)
+		}
+		t.touch(c)
+		return nil
+	}
+	reason := "its PaymentIntent was canceled at Stripe"
+	if pi.CancellationReason != "" {
+		reason += " (" + spoken(pi.CancellationReason) + ")"
+	}
+	t.audit(c, billing.ActorMerchant, "charge.canceled", fmt.Sprintf("charge %d: %s", c.Sequence, reason), "")
+	return t.move(c, billing.ChargeCanceled, reason, time.Time{})
+}

@@ -1,0 +1,86 @@
+package jobs
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/rs/zerolog"
+
+	"tranche/internal/billing"
+	"tranche/internal/clock"
+	"tranche/internal/dunning"
+	"tranche/internal/notify"
+	"tranche/internal/planning"
+)
+
+// Config is what a Worker works with.
+type Config struct {
+	Store    billing.Store
+	Gateway  billing.Gateway
+	Queue    billing.Queue
+	Mailer   billing.Mailer
+	Planner  *planning.Planner
+	Policy   dunning.Policy
+	Merchant notify.Merchant
+	// MessageDomain is the right-hand side of the Message-ID of mails.
+	MessageDomain string
+	Clock         clock.Clock
+	// Lease is the real time for which a row is left to the worker that took it up. It is longer than a call to Stripe
+	// takes at most.
+	Lease time.Duration
+	Log   zerolog.Logger
+}
+
+// Worker runs tasks. It is safe for concurrent use.
+type Worker struct{ Config }
+
+// New makes a worker.
+func New(c Config) *Worker { return &Worker{Config: c} }
+
+// Handler routes tasks to their processors.
+func (w *Worker) Handler() asynq.Handler {
+	mux := asynq.NewServeMux()
+	for kind, process := range map[string]func(ctx context.Context, id string, lease int64) error{
+		KindHandleEvent:   w.HandleEvent,
+		KindCollectCharge: w.CollectCharge,
+		KindRetryCharge:   w.RetryCharge,
+		KindSendNotice:    w.SendNotice,
+	} {
+		mux.HandleFunc(kind, func(ctx context.Context, t *asynq.Task) error {
+			p, err := decode(t)
+			if err != nil {
+				return err
+			}
+			return process(ctx, p.ID, p.Lease)
+		})
+	}
+	return mux
+}
+
+const (
+	firstBackoff = 2 * time.Second
+	maxBackoff   = 10 * time.Minute
+)
+
+// backoff is when to try again what failed for a reason that is not the customer's: twice as long each time, in real
+// time, with jitter so that what failed together does not come back together. tries counts from 1.
+func (w *Worker) backoff(tries int) time.Time {
+	wait := maxBackoff
+	if tries < 10 { // 2 s doubled nine times is more than ten minutes
+		wait = min(firstBackoff<<max(tries-1, 0), maxBackoff)
+	}
+	wait += time.Duration(rand.Int64N(int64(wait)/4 + 1)) //nolint:gosec // jitter is no secret
+	return w.Clock.Now().Add(w.Clock.Simulated(wait))
+}
+
+// enqueue hands follow-up tasks to the queue. When that fails nothing is lost: the rows hold the time too.
+func (w *Worker) enqueue(ctx context.Context, tasks []billing.Task) {
+	if len(tasks) == 0 {
+		return
+	}
+	if err := w.Queue.Enqueue(ctx, tasks...); err != nil {
+		w.Log.Warn().Err(err).Int("tasks", len(tasks)).Msg("follow-up tasks not enqueued; the scheduler will find their rows")
+	}
+}

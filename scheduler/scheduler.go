@@ -1,0 +1,140 @@
+// Package scheduler turns rows whose time has come into tasks: due charges, due retries, unsent notices and unhandled
+// events. SQL is the calendar; the scheduler only reads it, so any number of copies may run.
+package scheduler
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"tranche/internal/billing"
+	"tranche/internal/clock"
+)
+
+// Tasks makes the task for each kind of claim.
+type Tasks struct {
+	Charge func(billing.Claim) billing.Task
+	Event  func(billing.EventClaim) billing.Task
+	Notice func(billing.NoticeClaim) billing.Task
+}
+
+// Config is what a Scheduler works with.
+type Config struct {
+	Calendar billing.Calendar
+	Queue    billing.Queue
+	Tasks    Tasks
+	Clock    clock.Clock
+	// Tick is the real time between two looks at the calendar.
+	Tick time.Duration
+	// Lease is the real time for which a claimed row is left to the queue and the workers before it is claimed again.
+	Lease time.Duration
+	// Batch is the most rows claimed in one statement. 0 means DefaultBatch.
+	Batch int
+	Log   zerolog.Logger
+}
+
+// DefaultBatch is large enough that the cost of a statement does not show, and small enough to hold no lock for long.
+const DefaultBatch = 500
+
+// Scheduler is the loop.
+type Scheduler struct {
+	Config
+	lastTick atomic.Int64 // real time, unix milliseconds
+}
+
+// New makes a scheduler; Run starts it.
+func New(c Config) *Scheduler {
+	if c.Batch == 0 {
+		c.Batch = DefaultBatch
+	}
+	return &Scheduler{Config: c}
+}
+
+// Run looks at the calendar until ctx ends. A look that fails is logged and the next one comes at its time: the rows are
+// still there.
+func (s *Scheduler) Run(ctx context.Context) {
+	ticker := time.NewTicker(s.Tick)
+	defer ticker.Stop()
+	for {
+		if n, err := s.RunOnce(ctx); err != nil && ctx.Err() == nil {
+			s.Log.Error().Err(err).Msg("calendar not read; trying again at the next tick")
+		} else if n > 0 {
+			s.Log.Debug().Int("tasks", n).Msg("due rows enqueued")
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// LastTick is the real time of the last look that succeeded; zero before the first.
+func (s *Scheduler) LastTick() time.Time {
+	if ms := s.lastTick.Load(); ms != 0 {
+		return time.UnixMilli(ms).UTC()
+	}
+	return time.Time{}
+}
+
+// RunOnce enqueues everything that is due now and returns how many tasks that were.
+func (s *Scheduler) RunOnce(ctx context.Context) (int, error) {
+	total := 0
+	for _, claim := range []func(ctx context.Context, now, until time.Time) ([]billing.Task, error){
+		s.claimEvents, s.claimCharges, s.claimNotices,
+	} {
+		n, err := s.drain(ctx, claim)
+		total += n
+		if err != nil {
+			return total, err
+		}
+	}
+	s.lastTick.Store(s.Clock.Wall().UnixMilli())
+	return total, nil
+}
+
+// drain claims batch after batch until one is not full.
+func (s *Scheduler) drain(ctx context.Context, claim func(ctx context.Context, now, until time.Time) ([]billing.Task, error)) (int, error) {
+	for total := 0; ; {
+		now := s.Clock.Now()
+		tasks, err := claim(ctx, now, now.Add(s.Clock.Simulated(s.Lease)))
+		if err != nil {
+			return total, err
+		}
+		if len(tasks) > 0 {
+			if err := s.Queue.Enqueue(ctx, tasks...); err != nil {
+				return total, fmt.Errorf("enqueue %d due rows (their lease will bring them back): %w", len(tasks), err)
+			}
+		}
+		total += len(tasks)
+		if len(tasks) < s.Batch {
+			return total, nil
+		}
+	}
+}
+
+func (s *Scheduler) claimCharges(ctx context.Context, now, until time.Time) ([]billing.Task, error) {
+	claims, err := s.Calendar.ClaimCharges(ctx, now, until, s.Batch)
+	return tasksOf(claims, s.Tasks.Charge, err)
+}
+
+func (s *Scheduler) claimEvents(ctx context.Context, now, until time.Time) ([]billing.Task, error) {
+	claims, err := s.Calendar.ClaimEvents(ctx, now, until, s.Batch)
+	return tasksOf(claims, s.Tasks.Event, err)
+}
+
+func (s *Scheduler) claimNotices(ctx context.Context, now, until time.Time) ([]billing.Task, error) {
+	claims, err := s.Calendar.ClaimNotices(ctx, now, until, s.Batch)
+	return tasksOf(claims, s.Tasks.Notice, err)
+}
+
+func tasksOf[C any](claims []C, task func(C) billing.Task, err error) ([]billing.Task, error) {
+	tasks := make([]billing.Task, len(claims))
+	for i, c := range claims {
+		tasks[i] = task(c)
+	}
+	return tasks, err
+}
