@@ -1,0 +1,87 @@
+package handlers
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+)
+
+// authenticate lets requests with the bearer key through. Hashes are compared, so that neither the key's length nor its
+// beginning shows in the time it takes.
+func (s *Server) authenticate(next http.Handler) http.Handler {
+	want := sha256.Sum256([]byte(s.APIKey))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		key, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		got := sha256.Sum256([]byte(strings.TrimSpace(key)))
+		if !ok || s.APIKey == "" || subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="tranche"`)
+			writeProblem(w, problem{Status: http.StatusUnauthorized, Slug: "unauthorized",
+				Detail: "send the header `Authorization: Bearer KEY` with the key set in TRANCHE_API_KEY"})
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// known answers requests that no route takes with problem+json, instead of the mux's plain text.
+func (s *Server) known(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, pattern := mux.Handler(r); pattern != "" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		allowed := allowedMethods(mux, r)
+		if len(allowed) == 0 {
+			writeProblem(w, problem{Status: http.StatusNotFound, Slug: "not_found", Detail: "there is nothing at " + r.URL.Path})
+			return
+		}
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		writeProblem(w, problem{Status: http.StatusMethodNotAllowed, Slug: "method_not_allowed",
+			Detail: fmt.Sprintf("%s takes %s, not %s", r.URL.Path, strings.Join(allowed, " or "), r.Method)})
+	})
+}
+
+func allowedMethods(mux *http.ServeMux, r *http.Request) []string {
+	var allowed []string
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		probe := r.Clone(r.Context())
+		probe.Method = method
+		if _, pattern := mux.Handler(probe); pattern != "" {
+			allowed = append(allowed, method)
+		}
+	}
+	return allowed
+}
+
+// recorder remembers the status that was written.
+type recorder struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader notes the status and passes it on.
+func (r *recorder) WriteHeader(status int) {
+	r.status = status
+	r.ResponseWriter.WriteHeader(status)
+}
+
+// observe logs each request, without its query, and turns a panic into a 500.
+func (s *Server) observe(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := s.Clock.Wall()
+		rec := &recorder{ResponseWriter: w, status: http.StatusOK}
+		defer func() {
+			if p := recover(); p != nil {
+				s.Log.Error().Str("panic", fmt.Sprint(p)).Bytes("stack", debug.Stack()).Str("path", r.URL.Path).Msg("request panicked")
+				writeProblem(rec, problem{Status: http.StatusInternalServerError, Slug: "internal"})
+			}
+			s.Log.Debug().Str("method", r.Method).Str("path", r.URL.Path).Int("status", rec.status).
+				Dur("took", s.Clock.Wall().Sub(start).Round(time.Microsecond)).Msg("request")
+		}()
+		next.ServeHTTP(rec, r)
+	})
+}

@@ -1,0 +1,173 @@
+package handlers
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"tranche/internal/billing"
+)
+
+const (
+	maxKeyLength = 255 // as at Stripe
+	defaultPage  = 20
+	maxPage      = 100
+)
+
+// createPlan makes a plan and the PaymentIntent of its first payment: 201, or 200 when the same request made it before.
+func (s *Server) createPlan(w http.ResponseWriter, r *http.Request) {
+	key := r.Header.Get("Idempotency-Key")
+	if len(key) > maxKeyLength {
+		writeProblem(w, problem{Status: http.StatusBadRequest, Slug: "bad_idempotency_key",
+			Detail: fmt.Sprintf("the Idempotency-Key is longer than %d characters", maxKeyLength)})
+		return
+	}
+	var terms billing.Terms
+	if !decodeBody(w, r, &terms) {
+		return
+	}
+	created, err := s.Planner.Create(r.Context(), terms, key)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	view := ViewPlan(created.Details)
+	view.FirstPayment = &FirstPaymentView{
+		PaymentIntent: created.FirstPayment.ID, ClientSecret: created.FirstPayment.ClientSecret.Reveal(), Status: created.FirstPayment.Status,
+	}
+	w.Header().Set("Location", "/v1/plans/"+string(view.ID))
+	status := http.StatusCreated
+	if created.Replayed {
+		status = http.StatusOK
+	}
+	writeJSON(w, status, view)
+}
+
+// showPlan shows one plan.
+func (s *Server) showPlan(w http.ResponseWriter, r *http.Request) {
+	details, err := billing.LoadDetails(r.Context(), s.Store, billing.PlanID(r.PathValue("id")))
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, ViewPlan(details))
+}
+
+// listPlans lists plans, newest first; by status, customer or reference.
+func (s *Server) listPlans(w http.ResponseWriter, r *http.Request) {
+	limit, ok := pageSize(w, r)
+	if !ok {
+		return
+	}
+	plans, err := s.findPlans(r, limit+1)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	page, more := cut(plans, limit)
+	details, err := billing.LoadAllDetails(r.Context(), s.Store, page)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	list := ListView[PlanView]{Object: "list", Data: make([]PlanView, len(details)), HasMore: more}
+	for i, d := range details {
+		list.Data[i] = ViewPlan(d)
+	}
+	if more {
+		list.Next = string(page[limit-1].ID)
+	}
+	writeJSON(w, http.StatusOK, list)
+}
+
+func (s *Server) findPlans(r *http.Request, limit int) ([]billing.Plan, error) {
+	q := r.URL.Query()
+	if ref := q.Get("reference"); ref != "" {
+		plan, err := s.Store.PlanByReference(r.Context(), ref)
+		if errors.Is(err, billing.ErrNotFound) {
+			return nil, nil
+		}
+		return []billing.Plan{plan}, err
+	}
+	filter := billing.PlanFilter{Status: billing.PlanStatus(q.Get("status")), Before: billing.PlanID(q.Get("before")), Limit: limit}
+	if ref := q.Get("customer"); ref != "" {
+		customer, err := s.Store.CustomerByReference(r.Context(), ref)
+		if errors.Is(err, billing.ErrNotFound) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		filter.Customer = customer.ID
+	}
+	return s.Store.Plans(r.Context(), filter)
+}
+
+// planAudit lists what happened to a plan, in the order it happened.
+func (s *Server) planAudit(w http.ResponseWriter, r *http.Request) {
+	plan, err := s.Store.Plan(r.Context(), billing.PlanID(r.PathValue("id")))
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	entries, err := s.Store.AuditTrail(r.Context(), billing.AuditFilter{Plan: plan.ID})
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	list := ListView[AuditView]{Object: "list", Data: make([]AuditView, len(entries))}
+	for i, e := range entries {
+		list.Data[i] = ViewAudit(e)
+	}
+	writeJSON(w, http.StatusOK, list)
+}
+
+// listNotices lists notices, newest first; by plan, charge or status.
+func (s *Server) listNotices(w http.ResponseWriter, r *http.Request) {
+	limit, ok := pageSize(w, r)
+	if !ok {
+		return
+	}
+	q := r.URL.Query()
+	notices, err := s.Store.Notices(r.Context(), billing.NoticeFilter{
+		Plan: billing.PlanID(q.Get("plan")), Charge: billing.ChargeID(q.Get("charge")),
+		Status: billing.NoticeStatus(q.Get("status")), Before: billing.NoticeID(q.Get("before")), Limit: limit + 1,
+	})
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	page, more := cut(notices, limit)
+	list := ListView[NoticeView]{Object: "list", Data: make([]NoticeView, len(page)), HasMore: more}
+	for i, n := range page {
+		list.Data[i] = ViewNotice(n)
+	}
+	if more {
+		list.Next = string(page[limit-1].ID)
+	}
+	writeJSON(w, http.StatusOK, list)
+}
+
+// pageSize reads ?limit=; it answers itself, and returns false, when that is no number from 1 to 100.
+func pageSize(w http.ResponseWriter, r *http.Request) (int, bool) {
+	text := r.URL.Query().Get("limit")
+	if text == "" {
+		return defaultPage, true
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > maxPage {
+		field := billing.FieldError{Field: "limit", Message: fmt.Sprintf("%q is not a number from 1 to %d", text, maxPage)}
+		writeProblem(w, problem{Status: http.StatusBadRequest, Slug: "bad_parameter", Detail: field.Field + ": " + field.Message, Fields: []billing.FieldError{field}})
+		return 0, false
+	}
+	return n, true
+}
+
+// cut keeps limit rows of a list that was read with one more, and says whether there was one more.
+func cut[T any](rows []T, limit int) ([]T, bool) {
+	if len(rows) > limit {
+		return rows[:limit], true
+	}
+	return rows, false
+}

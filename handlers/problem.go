@@ -1,0 +1,78 @@
+package handlers
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"tranche/internal/billing"
+	"tranche/internal/planning"
+)
+
+// problem is an error answer in the form of RFC 9457.
+type problem struct {
+	Status int
+	Slug   string // names the kind of problem for programs
+	Detail string // says what is wrong and what to do
+	Fields []billing.FieldError
+	PlanID billing.PlanID
+	Retry  int // seconds after which trying again makes sense; 0 when it does not
+}
+
+func writeProblem(w http.ResponseWriter, p problem) {
+	body := struct {
+		Type   string               `json:"type"`
+		Title  string               `json:"title"`
+		Status int                  `json:"status"`
+		Detail string               `json:"detail,omitempty"`
+		Code   string               `json:"code"`
+		Errors []billing.FieldError `json:"errors,omitempty"`
+		Plan   billing.PlanID       `json:"plan,omitempty"`
+	}{"urn:tranche:problem:" + p.Slug, http.StatusText(p.Status), p.Status, p.Detail, p.Slug, p.Fields, p.PlanID}
+	w.Header().Set("Content-Type", "application/problem+json")
+	if p.Retry > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(p.Retry))
+	}
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(body) // the client is gone when this fails
+}
+
+// retryAfter is what clients are told to wait when a service is away.
+const retryAfter = 5
+
+// problemOf says how an error is told to the merchant. What has no place here is internal: it is logged, not shown.
+func problemOf(err error) problem {
+	var invalid *billing.InvalidError
+	var taken *planning.ReferenceTakenError
+	var gateway *billing.GatewayError
+	switch {
+	case errors.As(err, &invalid):
+		return problem{Status: http.StatusUnprocessableEntity, Slug: "invalid_request", Detail: invalid.Error(), Fields: invalid.Fields}
+	case errors.As(err, &taken):
+		return problem{Status: http.StatusConflict, Slug: "reference_taken", Detail: taken.Error(), PlanID: taken.PlanID,
+			Fields: []billing.FieldError{{Field: "reference", Message: "belongs to another plan"}}}
+	case errors.Is(err, planning.ErrKeyReused):
+		return problem{Status: http.StatusUnprocessableEntity, Slug: "idempotency_key_reused", Detail: err.Error()}
+	case errors.As(err, &gateway) && gateway.Resend():
+		return problem{Status: http.StatusServiceUnavailable, Slug: "stripe_unavailable", Retry: retryAfter,
+			Detail: "Stripe gave no usable answer; send the same request again: " + gateway.Error()}
+	case errors.As(err, &gateway):
+		return problem{Status: http.StatusBadGateway, Slug: "stripe_refused",
+			Detail: "Stripe refused, and nothing was stored: " + gateway.Error()}
+	case errors.Is(err, billing.ErrNotFound):
+		return problem{Status: http.StatusNotFound, Slug: "not_found", Detail: err.Error()}
+	case errors.Is(err, billing.ErrUnavailable):
+		return problem{Status: http.StatusServiceUnavailable, Slug: "unavailable", Detail: "the database is away; try again", Retry: retryAfter}
+	}
+	return problem{Status: http.StatusInternalServerError, Slug: "internal", Detail: "the log says more"}
+}
+
+// fail answers with an error.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	p := problemOf(err)
+	if p.Status >= http.StatusInternalServerError {
+		s.Log.Error().Err(err).Str("method", r.Method).Str("path", r.URL.Path).Int("status", p.Status).Msg("request failed")
+	}
+	writeProblem(w, p)
+}

@@ -1,0 +1,69 @@
+package handlers
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"tranche/internal/billing"
+	"tranche/internal/clock"
+	"tranche/internal/planning"
+)
+
+// Config is what the HTTP surface works with.
+type Config struct {
+	Store   billing.Store
+	Planner *planning.Planner
+	// Verify checks a webhook's signature header against the raw body.
+	Verify func(payload []byte, header string, now time.Time) error
+	// Parse reads a webhook's body into an event, scrubbed of client secrets.
+	Parse func(payload []byte) (billing.Event, error)
+	// Received is called with events that were stored for the first time; it must not block. It may be nil.
+	Received func(events []billing.Event)
+	// APIKey is the bearer key of /v1.
+	APIKey string
+	Clock  clock.Clock
+	// Grace is the real time for which a stored event is left to its first task before the scheduler looks for it.
+	Grace time.Duration
+	// Checks are asked by /readyz, by name.
+	Checks map[string]func(ctx context.Context) error
+	Log    zerolog.Logger
+}
+
+// Server is the HTTP surface. Close it to end its background work.
+type Server struct {
+	Config
+	inbox *inbox
+	mux   http.Handler
+}
+
+// New makes the HTTP surface.
+func New(c Config) *Server {
+	s := &Server{Config: c}
+	s.inbox = newInbox(c.Store, c.Received)
+	s.mux = s.routes()
+	return s
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// Close waits until every event taken in is stored. Call it after the HTTP server has stopped.
+func (s *Server) Close() { s.inbox.close() }
+
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /webhooks/stripe", s.stripeWebhook)
+	mux.HandleFunc("GET /healthz", s.healthz)
+	mux.HandleFunc("GET /readyz", s.readyz)
+	api := http.NewServeMux()
+	api.HandleFunc("POST /v1/plans", s.createPlan)
+	api.HandleFunc("GET /v1/plans", s.listPlans)
+	api.HandleFunc("GET /v1/plans/{id}", s.showPlan)
+	api.HandleFunc("GET /v1/plans/{id}/audit", s.planAudit)
+	api.HandleFunc("GET /v1/notices", s.listNotices)
+	mux.Handle("/v1/", s.authenticate(s.known(api)))
+	return s.observe(s.known(mux))
+}

@@ -1,0 +1,195 @@
+package handlers
+
+import (
+	"time"
+
+	"tranche/internal/billing"
+)
+
+// The types below are the JSON of the API, of --json on the command line and of the demo's report. Amounts are minor
+// units; times are RFC 3339 in UTC, null when there is none.
+
+// PlanView is a plan.
+type PlanView struct {
+	ID           billing.PlanID     `json:"id"`
+	Object       string             `json:"object"` // "plan"
+	Reference    string             `json:"reference"`
+	Kind         billing.PlanKind   `json:"kind"`
+	Status       billing.PlanStatus `json:"status"`
+	Currency     billing.Currency   `json:"currency"`
+	Total        int64              `json:"total"`
+	Customer     CustomerView       `json:"customer"`
+	Charges      []ChargeView       `json:"charges"`
+	CreatedAt    time.Time          `json:"created_at"`
+	ActivatedAt  *time.Time         `json:"activated_at"`
+	FirstPayment *FirstPaymentView  `json:"first_payment,omitempty"` // in the answer to POST /v1/plans only
+}
+
+// FirstPaymentView is what the merchant's checkout needs. The client secret is for this customer only.
+type FirstPaymentView struct {
+	PaymentIntent string               `json:"payment_intent"`
+	ClientSecret  string               `json:"client_secret"`
+	Status        billing.IntentStatus `json:"status"`
+}
+
+// CustomerView is a customer.
+type CustomerView struct {
+	ID             billing.CustomerID `json:"id"`
+	Reference      string             `json:"reference"`
+	Email          string             `json:"email"`
+	Name           string             `json:"name"`
+	Locale         string             `json:"locale"`
+	TimeZone       string             `json:"timezone"`
+	StripeCustomer string             `json:"stripe_customer"`
+	Cards          []CardView         `json:"cards,omitempty"`
+}
+
+// CardView is a saved card.
+type CardView struct {
+	ID            billing.CardID     `json:"id"`
+	PaymentMethod string             `json:"payment_method"`
+	Brand         string             `json:"brand"`
+	Last4         string             `json:"last4"`
+	ExpMonth      int                `json:"exp_month"`
+	ExpYear       int                `json:"exp_year"`
+	Status        billing.CardStatus `json:"status"`
+}
+
+// ChargeView is a charge.
+type ChargeView struct {
+	ID            billing.ChargeID     `json:"id"`
+	Sequence      int                  `json:"sequence"`
+	Amount        int64                `json:"amount"`
+	Currency      billing.Currency     `json:"currency"`
+	DueAt         time.Time            `json:"due_at"`
+	Status        billing.ChargeStatus `json:"status"`
+	Reason        string               `json:"reason,omitempty"`
+	DeclineCode   string               `json:"decline_code,omitempty"`
+	NextAttemptAt *time.Time           `json:"next_attempt_at"`
+	PaidAt        *time.Time           `json:"paid_at"`
+	PaymentIntent string               `json:"payment_intent"`
+	Attempts      []AttemptView        `json:"attempts"`
+}
+
+// AttemptView is an attempt. An attempt the customer made without us has no idempotency key of ours.
+type AttemptView struct {
+	Number         int               `json:"number"`
+	Initiator      billing.Initiator `json:"initiator"`
+	IdempotencyKey *string           `json:"idempotency_key"`
+	Outcome        billing.Outcome   `json:"outcome"`
+	Code           string            `json:"code,omitempty"`
+	DeclineCode    *string           `json:"decline_code"`
+	StripeCharge   string            `json:"stripe_charge,omitempty"`
+	RequestID      string            `json:"request_id,omitempty"`
+	CreatedAt      time.Time         `json:"created_at"`
+	FinishedAt     *time.Time        `json:"finished_at"`
+}
+
+// NoticeView is a notice.
+type NoticeView struct {
+	ID      billing.NoticeID     `json:"id"`
+	Kind    billing.NoticeKind   `json:"kind"`
+	Plan    billing.PlanID       `json:"plan"`
+	Charge  billing.ChargeID     `json:"charge"`
+	Channel string               `json:"channel"`
+	To      string               `json:"to"`
+	Status  billing.NoticeStatus `json:"status"`
+	Reason  string               `json:"reason,omitempty"`
+	Subject string               `json:"subject"`
+	Body    string               `json:"body"`
+	SentAt  *time.Time           `json:"sent_at"`
+	Created time.Time            `json:"created_at"`
+}
+
+// AuditView is one line of what happened.
+type AuditView struct {
+	At      time.Time        `json:"at"`
+	Actor   billing.Actor    `json:"actor"`
+	Action  string           `json:"action"`
+	Plan    billing.PlanID   `json:"plan,omitempty"`
+	Charge  billing.ChargeID `json:"charge,omitempty"`
+	Message string           `json:"message"`
+	Next    string           `json:"next,omitempty"`
+}
+
+// ListView is one page of a list.
+type ListView[T any] struct {
+	Object  string `json:"object"` // "list"
+	Data    []T    `json:"data"`
+	HasMore bool   `json:"has_more"`
+	Next    string `json:"next_cursor,omitempty"` // give it as `before` to read on
+}
+
+// ViewPlan writes a plan.
+func ViewPlan(d billing.Details) PlanView {
+	p := d.Plan
+	v := PlanView{
+		ID: p.ID, Object: "plan", Reference: p.Reference, Kind: p.Kind, Status: p.Status, Currency: p.Currency, Total: p.Total,
+		Customer: ViewCustomer(d.Customer, nil), Charges: make([]ChargeView, len(d.Charges)),
+		CreatedAt: p.CreatedAt, ActivatedAt: orNull(p.ActivatedAt),
+	}
+	for i, c := range d.Charges {
+		v.Charges[i] = viewCharge(c, d.Attempts[c.ID])
+	}
+	return v
+}
+
+// ViewCustomer writes a customer, with cards when they are given.
+func ViewCustomer(c billing.Customer, cards []billing.Card) CustomerView {
+	v := CustomerView{
+		ID: c.ID, Reference: c.Reference, Email: c.Email, Name: c.Name, Locale: c.Locale, TimeZone: c.TimeZone,
+		StripeCustomer: c.StripeCustomer,
+	}
+	for _, card := range cards {
+		v.Cards = append(v.Cards, CardView{
+			ID: card.ID, PaymentMethod: card.PaymentMethod, Brand: card.Brand, Last4: card.Last4,
+			ExpMonth: card.ExpMonth, ExpYear: card.ExpYear, Status: card.Status,
+		})
+	}
+	return v
+}
+
+func viewCharge(c billing.Charge, attempts []billing.Attempt) ChargeView {
+	v := ChargeView{
+		ID: c.ID, Sequence: c.Sequence, Amount: c.Amount, Currency: c.Currency, DueAt: c.DueAt, Status: c.Status,
+		Reason: c.Reason, DeclineCode: c.DeclineCode, NextAttemptAt: orNull(c.NextAttemptAt), PaidAt: orNull(c.PaidAt),
+		PaymentIntent: c.PaymentIntent, Attempts: make([]AttemptView, len(attempts)),
+	}
+	for i, a := range attempts {
+		v.Attempts[i] = AttemptView{
+			Number: a.Number, Initiator: a.Initiator, IdempotencyKey: textOrNull(a.IdempotencyKey), Outcome: a.Outcome,
+			Code: a.Failure.Code, DeclineCode: textOrNull(a.Failure.DeclineCode), StripeCharge: a.StripeCharge,
+			RequestID: a.RequestID, CreatedAt: a.CreatedAt, FinishedAt: orNull(a.FinishedAt),
+		}
+	}
+	return v
+}
+
+// ViewNotice writes a notice.
+func ViewNotice(n billing.Notice) NoticeView {
+	return NoticeView{
+		ID: n.ID, Kind: n.Kind, Plan: n.PlanID, Charge: n.ChargeID, Channel: n.Channel, To: n.To, Status: n.Status,
+		Reason: n.Reason, Subject: n.Subject, Body: n.Body, SentAt: orNull(n.SentAt), Created: n.CreatedAt,
+	}
+}
+
+// ViewAudit writes an audit entry.
+func ViewAudit(e billing.AuditEntry) AuditView {
+	return AuditView{
+		At: e.At, Actor: e.Actor, Action: e.Action, Plan: e.PlanID, Charge: e.ChargeID, Message: e.Message, Next: e.Next,
+	}
+}
+
+func orNull(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+func textOrNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
