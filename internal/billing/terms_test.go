@@ -1,0 +1,175 @@
+package billing_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"tranche/internal/billing"
+)
+
+var (
+	now     = time.Date(2026, 1, 31, 22, 15, 0, 0, time.UTC)
+	morning = billing.LocalTime{Hour: 9}
+)
+
+// terms reads terms as the API would.
+func terms(t require.TestingT, body string) billing.Terms {
+	var out billing.Terms
+	require.NoError(t, json.Unmarshal([]byte(body), &out))
+	return out
+}
+
+const ada = `"customer": {"reference": "cust-77", "email": "ada@example.com", "timezone": "Europe/London"}`
+
+func TestInstalmentsByCountAndInterval(t *testing.T) {
+	t.Parallel()
+	drafts, err := terms(t, `{"reference": "order-1042", "kind": "installments", "currency": "usd", "total": 100000,
+		"parts": 3, "every": "1 month", `+ada+`}`).Draft(now, morning)
+	require.NoError(t, err)
+	require.Len(t, drafts, 3)
+	require.Equal(t, []int64{33334, 33333, 33333}, []int64{drafts[0].Amount, drafts[1].Amount, drafts[2].Amount})
+	require.Equal(t, now, drafts[0].DueAt, "the first is paid in the checkout")
+	require.Equal(t, "2026-02-28T09:00:00Z", drafts[1].DueAt.Format(time.RFC3339))
+	require.Equal(t, "2026-03-31T08:00:00Z", drafts[2].DueAt.Format(time.RFC3339), "nine in the morning in London, in summer")
+}
+
+func TestDepositThenBalance(t *testing.T) {
+	t.Parallel()
+	drafts, err := terms(t, `{"reference": "villa-9", "kind": "deposit", "currency": "eur", "total": 250000, "deposit": 50000,
+		"balance_due": "2026-12-20", `+ada+`}`).Draft(now, morning)
+	require.NoError(t, err)
+	require.Equal(t, int64(50000), drafts[0].Amount)
+	require.Equal(t, int64(200000), drafts[1].Amount)
+	require.Equal(t, "2026-12-20T09:00:00Z", drafts[1].DueAt.Format(time.RFC3339))
+}
+
+func TestExplicitList(t *testing.T) {
+	t.Parallel()
+	drafts, err := terms(t, `{"reference": "o", "kind": "installments", "currency": "usd",
+		"charges": [{"amount": 1000}, {"amount": 700, "due": "2026-02-10"}, {"amount": 300, "due": "2026-02-10T18:30:00+01:00"}], `+ada+`}`).Draft(now, morning)
+	require.NoError(t, err)
+	require.Equal(t, "2026-02-10T09:00:00Z", drafts[1].DueAt.Format(time.RFC3339))
+	require.Equal(t, "2026-02-10T17:30:00Z", drafts[2].DueAt.Format(time.RFC3339))
+}
+
+func TestFaultyTermsNameEveryField(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		why, body string
+		fields    []string
+	}{
+		{"nothing given", `{}`, []string{"reference", "customer.reference", "currency"}},
+		{"unknown kind", `{"reference": "o", "kind": "lease", "currency": "usd", ` + ada + `}`, []string{"kind"}},
+		{"unknown currency", `{"reference": "o", "kind": "deposit", "currency": "USD", ` + ada + `}`, []string{"currency"}},
+		{"nothing to split", `{"reference": "o", "kind": "installments", "currency": "usd", ` + ada + `}`, []string{"parts", "every", "total"}},
+		{"one part", `{"reference": "o", "kind": "installments", "currency": "usd", "total": 1000, "parts": 1, "every": "month", ` + ada + `}`, []string{"parts"}},
+		{"parts below Stripe's minimum", `{"reference": "o", "kind": "installments", "currency": "usd", "total": 140, "parts": 3, "every": "month", ` + ada + `}`,
+			[]string{"total", "total", "total"}},
+		{"a third decimal that is not 0", `{"reference": "o", "kind": "deposit", "currency": "kwd", "total": 20000, "deposit": 1001, "balance_due": "2026-05-01", ` + ada + `}`,
+			[]string{"deposit", "balance_due"}},
+		{"too much for Stripe", `{"reference": "o", "kind": "deposit", "currency": "usd", "total": 200000000, "deposit": 100, "balance_due": "2026-05-01", ` + ada + `}`,
+			[]string{"balance_due"}},
+		{"deposit of everything", `{"reference": "o", "kind": "deposit", "currency": "usd", "total": 1000, "deposit": 1000, ` + ada + `}`, []string{"deposit"}},
+		{"balance without a date", `{"reference": "o", "kind": "deposit", "currency": "usd", "total": 1000, "deposit": 500, ` + ada + `}`, []string{"balance_due"}},
+		{"balance due in the past", `{"reference": "o", "kind": "deposit", "currency": "usd", "total": 1000, "deposit": 500, "balance_due": "2026-01-30", ` + ada + `}`, []string{"balance_due"}},
+		{"balance due in the next century", `{"reference": "o", "kind": "deposit", "currency": "usd", "total": 1000, "deposit": 500, "balance_due": "2126-01-30", ` + ada + `}`, []string{"balance_due"}},
+		{"list does not add up", `{"reference": "o", "kind": "installments", "currency": "usd", "total": 2000, "charges": [{"amount": 1000}, {"amount": 700, "due": "2026-02-10"}], ` + ada + `}`, []string{"total"}},
+		{"list out of order", `{"reference": "o", "kind": "installments", "currency": "usd", "charges": [{"amount": 1000}, {"amount": 700, "due": "2026-03-10"}, {"amount": 700, "due": "2026-02-10"}], ` + ada + `}`, []string{"charges[2]"}},
+		{"first of the list due later", `{"reference": "o", "kind": "installments", "currency": "usd", "charges": [{"amount": 1000, "due": "2026-03-01"}, {"amount": 700, "due": "2026-03-10"}], ` + ada + `}`, []string{"charges[0].due"}},
+		{"list entry without a date", `{"reference": "o", "kind": "installments", "currency": "usd", "charges": [{"amount": 1000}, {"amount": 700}], ` + ada + `}`, []string{"charges[1].due"}},
+		{"fields of another kind", `{"reference": "o", "kind": "deposit", "currency": "usd", "total": 1000, "deposit": 500, "balance_due": "2026-05-01", "parts": 3, ` + ada + `}`, []string{"parts"}},
+		{"customer's particulars", `{"reference": "o", "kind": "deposit", "currency": "usd", "total": 1000, "deposit": 500, "balance_due": "2026-05-01",
+			"customer": {"reference": "c", "email": "not an address", "locale": "English", "timezone": "Mars/Olympus"}}`,
+			[]string{"customer.email", "customer.locale", "customer.timezone"}},
+		{"a header in a name", `{"reference": "o", "kind": "deposit", "currency": "usd", "total": 1000, "deposit": 500, "balance_due": "2026-05-01",
+			"customer": {"reference": "c", "name": "Ada\nBcc: all@example.com"}}`, []string{"customer.name"}},
+	} {
+		_, err := terms(t, tc.body).Draft(now, morning)
+		var invalid *billing.InvalidError
+		require.ErrorAs(t, err, &invalid, tc.why)
+		fields := make([]string, len(invalid.Fields))
+		for i, f := range invalid.Fields {
+			fields[i] = f.Field
+		}
+		require.Equal(t, tc.fields, fields, "%s: %v", tc.why, err)
+	}
+}
+
+func TestDraftsAddUpAndAscend(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		tm := billing.Terms{
+			Reference: "o", Kind: billing.KindInstallments, Currency: rapid.SampledFrom(everyDecimals).Draw(t, "currency"),
+			Total: rapid.Int64Range(1_000_000, 90_000_000).Draw(t, "total") / 100 * 100,
+			Parts: rapid.IntRange(2, 120).Draw(t, "parts"), Every: rapid.SampledFrom([]string{"day", "2 weeks", "1 month"}).Draw(t, "every"),
+			Customer: billing.CustomerTerms{Reference: "c", TimeZone: rapid.SampledFrom(zones).Draw(t, "zone")},
+		}
+		at := now.Add(time.Duration(rapid.Int64Range(0, 3e8).Draw(t, "seconds")) * time.Second)
+		drafts, err := tm.Draft(at, morning)
+		require.NoError(t, err)
+		var sum int64
+		for i, d := range drafts {
+			sum += d.Amount
+			require.Positive(t, d.Amount)
+			if i > 0 {
+				require.True(t, d.DueAt.After(drafts[i-1].DueAt))
+			}
+		}
+		require.Equal(t, tm.Total, sum)
+	})
+}
+
+func TestTermsFromMetadata(t *testing.T) {
+	t.Parallel()
+	pi := billing.PaymentIntent{ID: "pi_1", Amount: 25003, Currency: "usd", ReceiptEmail: "ada@example.com", Metadata: map[string]string{
+		"tranche_kind": "installments", "tranche_total": "100003", "tranche_parts": "4", "tranche_every": "1 month", "tranche_customer": "cust-77",
+	}}
+	require.True(t, billing.AsksForPlan(pi.Metadata))
+	got, err := billing.TermsFromMetadata(pi)
+	require.NoError(t, err)
+	require.Equal(t, "pi_1", got.Reference, "the PaymentIntent stands in for a missing reference")
+	require.Equal(t, "ada@example.com", got.Customer.Email)
+	drafts, err := got.Draft(now, morning)
+	require.NoError(t, err)
+	require.Equal(t, int64(25003), drafts[0].Amount)
+	require.Equal(t, int64(25000), drafts[3].Amount)
+
+	pi.Metadata["tranche_parts"] = "four"
+	_, err = billing.TermsFromMetadata(pi)
+	require.ErrorContains(t, err, "tranche_parts")
+
+	pi.Metadata = map[string]string{"tranche_kind": "deposit", "tranche_total": "100003", "tranche_balance_due": "soon", "tranche_customer": "c"}
+	got, err = billing.TermsFromMetadata(pi)
+	require.NoError(t, err)
+	_, err = got.Draft(now, morning)
+	require.ErrorContains(t, billing.InMetadataWords(err), "tranche_balance_due")
+}
+
+func FuzzTermsDraft(f *testing.F) {
+	f.Add([]byte(`{"reference": "order-1042", "kind": "installments", "currency": "usd", "total": 100000, "parts": 3, "every": "1 month", ` + ada + `}`))
+	f.Add([]byte(`{"reference": "villa-9", "kind": "deposit", "currency": "eur", "total": 250000, "deposit": 50000, "balance_due": "2026-12-20", ` + ada + `}`))
+	f.Add([]byte(`{"reference": "o", "kind": "installments", "currency": "kwd", "charges": [{"amount": 9223372036854775807}, {"amount": 9223372036854775807, "due": "2026-02-10"}], ` + ada + `}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var tm billing.Terms
+		if json.Unmarshal(body, &tm) != nil {
+			return
+		}
+		drafts, err := tm.Draft(now, morning)
+		if err != nil {
+			return
+		}
+		var sum int64
+		for _, d := range drafts {
+			require.Positive(t, d.Amount)
+			sum += d.Amount
+		}
+		require.Positive(t, sum)
+		if tm.Total != 0 {
+			require.Equal(t, tm.Total, sum)
+		}
+	})
+}

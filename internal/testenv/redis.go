@@ -1,0 +1,169 @@
+package testenv
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	usualRedis = "redis://127.0.0.1:6379"
+	// redisLease is how long a numbered database stays taken when the test that took it was killed.
+	redisLease = 10 * time.Minute
+	// readyText is what Redis and Valkey write when they take connections.
+	readyText = "Ready to accept connections"
+)
+
+// Redis returns the URL of an empty Redis of the test's own: a server started for it, where redis-server or
+// valkey-server is on PATH; else a numbered database of the server at $TEST_REDIS_URL or 127.0.0.1:6379, which is
+// emptied. TEST_REDIS_URL goes first when it is set.
+func Redis(t testing.TB) (redisURL string) {
+	t.Helper()
+	server := os.Getenv("TEST_REDIS_URL")
+	if server == "" {
+		for _, name := range []string{"redis-server", "valkey-server"} {
+			if binary, err := exec.LookPath(name); err == nil {
+				return startRedis(t, binary)
+			}
+		}
+		server = usualRedis
+	}
+	return borrowRedis(t, server)
+}
+
+// startRedis runs a server for one test on a free port. Somebody may take the port between finding and using it:
+// then the server ends at once, and the next port is tried.
+func startRedis(t testing.TB, binary string) (redisURL string) {
+	t.Helper()
+	var output string
+	for range 5 {
+		port := freePort(t)
+		watch := &watcher{ready: make(chan struct{})}
+		cmd := exec.Command(binary, "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir())
+		cmd.Stdout, cmd.Stderr = watch, watch
+		if err := cmd.Start(); err != nil {
+			t.Fatalf("start %s: %v", binary, err)
+		}
+		ended := make(chan struct{})
+		go func() { _ = cmd.Wait(); close(ended) }()
+		stop := func() { _ = cmd.Process.Kill(); <-ended }
+		select {
+		case <-watch.ready:
+			t.Cleanup(stop)
+			return "redis://127.0.0.1:" + port
+		case <-ended:
+		case <-time.After(20 * time.Second):
+			stop()
+		}
+		output = watch.String()
+	}
+	t.Fatalf("%s did not start: %s", binary, output)
+	return ""
+}
+
+func freePort(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatalf("find a free port: %v", err)
+	}
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	_ = l.Close()
+	return port
+}
+
+// watcher takes a server's output and says when it is ready.
+type watcher struct {
+	mu     sync.Mutex
+	text   bytes.Buffer
+	closed bool
+	ready  chan struct{}
+}
+
+// Write implements io.Writer.
+func (w *watcher) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.closed {
+		w.text.Write(p)
+		if bytes.Contains(w.text.Bytes(), []byte(readyText)) {
+			w.closed = true
+			close(w.ready)
+		}
+	}
+	return len(p), nil
+}
+
+// String is what was written before the server was ready.
+func (w *watcher) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.String()
+}
+
+// borrowRedis takes one of the server's databases 1 to 15. A key in database 0 says that it is taken, so that tests
+// in other processes see it, and expires should the test be killed.
+func borrowRedis(t testing.TB, server string) (redisURL string) {
+	t.Helper()
+	u, err := url.Parse(server)
+	if err != nil {
+		t.Fatal("TEST_REDIS_URL is not a URL")
+	}
+	u.Path = ""
+	options, err := redis.ParseURL(u.String())
+	if err != nil {
+		t.Fatal("TEST_REDIS_URL is not a Redis URL")
+	}
+	leases := redis.NewClient(options)
+	t.Cleanup(func() { _ = leases.Close() })
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	if err := leases.Ping(ctx).Err(); err != nil {
+		missing(t, fmt.Sprintf("Redis: install redis-server, start one on 127.0.0.1:6379, or set TEST_REDIS_URL: %v", err))
+	}
+	n := takeDatabase(ctx, t, leases)
+	own := *options
+	own.DB = n
+	client := redis.NewClient(&own)
+	defer func() { _ = client.Close() }()
+	if err := client.FlushDB(ctx).Err(); err != nil {
+		t.Fatalf("empty Redis database %d: %v", n, err)
+	}
+	u.Path = "/" + strconv.Itoa(n)
+	return u.String()
+}
+
+// takeDatabase waits for a free number until ctx is done, and gives it back at the test's end.
+func takeDatabase(ctx context.Context, t testing.TB, leases *redis.Client) int {
+	t.Helper()
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for {
+		for n := 1; n <= 15; n++ {
+			key := fmt.Sprintf("tranche-test-database-%d", n)
+			taken, err := leases.SetNX(ctx, key, t.Name(), redisLease).Result()
+			if err != nil {
+				t.Fatalf("take a Redis database: %v", err)
+			}
+			if taken {
+				t.Cleanup(func() { _ = leases.Del(context.Background(), key).Err() })
+				return n
+			}
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			t.Fatal("all Redis databases 1 to 15 are taken by other tests")
+		}
+	}
+}

@@ -1,0 +1,53 @@
+// Package testenv finds the services that tests need: a database of its own for each test, a Redis, a browser.
+//
+// What is not there skips the test and says what is missing. With REQUIRE_SERVICES=1 in the environment it fails the
+// test instead, so that a pipeline can't pass by testing nothing.
+package testenv
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// missing ends the test because a service is not there.
+func missing(t testing.TB, what string) {
+	t.Helper()
+	if os.Getenv("REQUIRE_SERVICES") == "1" {
+		t.Fatalf("missing, and REQUIRE_SERVICES=1 forbids to skip: %s", what)
+	}
+	t.Skip("missing: " + what)
+}
+
+// random is a short name nobody else uses.
+func random() string {
+	var b [6]byte
+	_, _ = rand.Read(b[:]) // documented never to fail
+	return hex.EncodeToString(b[:])
+}
+
+// SQLite returns the URL of a SQLite database of the test's own, in a folder that is removed at its end. The file
+// does not exist yet.
+func SQLite(t testing.TB) (databaseURL string) {
+	t.Helper()
+	return "sqlite:" + filepath.Join(t.TempDir(), "tranche.db")
+}
+
+// Chromium returns the path of a Chromium or Chrome: $TEST_CHROMIUM, or what is found on PATH by the usual names.
+func Chromium(t testing.TB) (path string) {
+	t.Helper()
+	names := []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "chrome-headless-shell", "headless_shell"}
+	if name := os.Getenv("TEST_CHROMIUM"); name != "" {
+		names = []string{name}
+	}
+	for _, name := range names {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	missing(t, "a browser: install Chromium, or name one in TEST_CHROMIUM")
+	return ""
+}
