@@ -1,0 +1,65 @@
+# Everything a developer or CI runs. Needs Go, git, make and a POSIX shell; what else a target wants, it says.
+
+GO ?= go
+GOLANGCI_VERSION := 2.15.0
+VERSION ?= $(or $(shell git describe --tags --always --dirty 2>/dev/null),dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+FUZZTIME ?= 5s
+
+# The root module, and the test modules that keep their dependencies out of its go.sum.
+MODULES := . $(patsubst %/go.mod,%,$(wildcard */go.mod */*/go.mod */*/*/go.mod))
+TEST_FLAGS := -shuffle=on ./...
+
+.DEFAULT_GOAL := help
+.PHONY: help demo build test lint fuzz bench clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: build ## run the main job on embedded defaults: no account, no network, no services
+	@bin/tranche demo
+
+# No C in the binary: it runs on any Linux of its architecture, and in an image that holds nothing else.
+build: ## build bin/tranche, static and stamped with its version
+	@mkdir -p bin
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/tranche ./cmd/tranche
+
+# The race detector needs a C compiler; whether one works is found out by using it.
+test: ## run all tests; with REQUIRE_SERVICES=1 a skipped test is a failure
+	@mkdir -p bin
+	@$(GO) build -o bin/testreport ./internal/testreport
+	@if why=$$(CGO_ENABLED=1 $(GO) build -race -o /dev/null ./internal/testreport 2>&1); then \
+		CGO_ENABLED=1 bin/testreport $(MODULES) -- -race $(TEST_FLAGS); \
+	elif [ "$${REQUIRE_SERVICES:-}" = 1 ]; then \
+		echo "make test: the race detector does not build, and REQUIRE_SERVICES=1 wants it: $$why" >&2; exit 1; \
+	else \
+		echo "make test: no working C compiler here, so the race detector stays off"; \
+		bin/testreport $(MODULES) -- $(TEST_FLAGS); \
+	fi
+
+lint: ## gofmt, go vet, golangci-lint; shellcheck and yamllint where they are installed
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt wants to change:"; echo "$$unformatted"; exit 1; fi
+	@linter="$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v$(GOLANGCI_VERSION)"; \
+	if golangci-lint version 2>/dev/null | grep -qF 'version $(GOLANGCI_VERSION) '; then linter=golangci-lint; fi; \
+	config=$$PWD/.golangci.yml; failed=; \
+	for dir in $(MODULES); do \
+		echo "lint $$dir"; \
+		(cd $$dir && $(GO) vet ./... && $$linter run --config "$$config" ./...) || failed=1; \
+	done; \
+	test -z "$$failed"
+	@if command -v shellcheck >/dev/null; then echo "shellcheck"; shellcheck .ci/run; else echo "shellcheck is not installed: left out"; fi
+	@if command -v yamllint >/dev/null; then echo "yamllint"; yamllint --strict -c .ci/yamllint.yml .golangci.yml .ci deploy; else echo "yamllint is not installed: left out"; fi
+
+fuzz: ## run every fuzz target for FUZZTIME (5s)
+	@grep -rl --include='*_test.go' '^func Fuzz' . | while read -r file; do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file"); do \
+			echo "$$target in $$file"; \
+			(cd "$$(dirname "$$file")" && $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) .) || exit 1; \
+		done; \
+	done
+
+bench: ## run every benchmark, and no test
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+clean: ## remove what was built
+	rm -rf bin coverage.out

@@ -1,0 +1,287 @@
+// Package arch holds the tests of the project's shape: who may import whom, and what may lie where. It holds no code.
+package arch
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"go/parser"
+	"go/token"
+	"io"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const module = "tranche"
+
+// direction is a rule about our own packages. A name covers the packages below it; "..." is every package of ours.
+type direction struct {
+	pkg          string
+	mayNotImport []string
+	why          string
+}
+
+var directions = []direction{
+	{"internal/billing", []string{"..."},
+		"the domain is what the others meet in; were it to know one of them, it could not be read or tested alone"},
+	{"config", []string{"..."},
+		"settings are needed before anything else exists, and each package takes only the values it needs"},
+	{"internal/clock", []string{"..."},
+		"a clock is below everything that asks for the time"},
+	{"jobs", []string{"handlers", "scheduler", "internal/store"},
+		"roles meet in SQL and in billing's interfaces, so that each can run on a machine of its own"},
+	{"handlers", []string{"jobs", "scheduler", "internal/store"},
+		"roles meet in SQL and in billing's interfaces, so that each can run on a machine of its own"},
+	{"scheduler", []string{"jobs", "handlers", "internal/store"},
+		"roles meet in SQL and in billing's interfaces, so that each can run on a machine of its own"},
+	{"internal/dunning", []string{"internal/store", "internal/stripegw", "internal/queue", "internal/notify", "config"},
+		"what follows a decline is a pure function of what is known about it"},
+	{"internal/store", []string{"internal/stripegw", "internal/queue", "internal/notify", "jobs", "handlers", "scheduler"},
+		"an adapter knows the domain and its own engine; app joins it to the others"},
+	{"internal/stripegw", []string{"internal/store", "internal/queue", "internal/notify", "jobs", "handlers", "scheduler"},
+		"an adapter knows the domain and its own engine; app joins it to the others"},
+	{"internal/queue", []string{"internal/store", "internal/stripegw", "internal/notify", "jobs", "handlers", "scheduler"},
+		"an adapter knows the domain and its own engine; app joins it to the others"},
+	{"internal/notify", []string{"internal/store", "internal/stripegw", "internal/queue", "jobs", "handlers", "scheduler"},
+		"an adapter knows the domain and its own engine; app joins it to the others"},
+	{"internal/stripesim", []string{"internal/store", "internal/stripegw", "internal/queue", "internal/app", "jobs", "handlers", "scheduler"},
+		"a simulator that shared code with what it stands in for would share its mistakes"},
+}
+
+// ownership is a rule about who may import a package, in code that is not a test.
+type ownership struct {
+	pkg    string // an import path; it covers the packages below it
+	owners []string
+	why    string
+}
+
+var ownerships = []ownership{
+	{module + "/cmd", nil,
+		"commands are the top: nothing is built on them"},
+	{module + "/internal/app", []string{"cmd"},
+		"app wires everything, so whatever imported it would import everything"},
+	{module + "/internal/stripesim", []string{"cmd", "internal/stripesim"},
+		"production code has no branch that knows the simulator: it is reached by URL alone"},
+	{"github.com/stripe/stripe-go", []string{"internal/stripegw", "internal/stripesim"},
+		"Stripe's errors print client secrets: they are mapped where they enter, and nowhere else"},
+	{"github.com/hibiken/asynq", []string{"internal/queue", "jobs", "internal/app"},
+		"the queue is disposable, and stays so while only its own rooms know which one it is"},
+	{"github.com/redis/go-redis", []string{"internal/queue", "internal/testenv"},
+		"nothing but hints is kept in Redis, which holds while nothing else can write there"},
+	{"github.com/alicebob/miniredis", []string{"internal/queue"},
+		"the embedded Redis is the queue's default engine, and no database"},
+	{"github.com/jackc/pgx", []string{"internal/store", "internal/testenv"},
+		"SQL lies behind one contract that both engines are tested against"},
+	{"modernc.org/sqlite", []string{"internal/store"},
+		"SQL lies behind one contract that both engines are tested against"},
+	{"github.com/pressly/goose", []string{"internal/store"},
+		"migrations belong to the store, which knows its engine and its lock"},
+	{"github.com/wneessen/go-mail", []string{"internal/notify"},
+		"mail goes out through the outbox alone, or a notice could be sent twice"},
+	{"github.com/rs/zerolog", []string{"cmd", "config", "jobs", "handlers", "scheduler", "internal/app", "internal/notify",
+		"internal/queue", "internal/store", "internal/stripegw", "internal/stripesim"},
+		"billing and dunning are pure: what they find is returned, and whoever called them logs it"},
+	{module + "/internal/testenv", []string{"internal/store/storetest"},
+		"what only tests need stays out of the binary"},
+	{"github.com/stretchr/testify", []string{"internal/store/storetest"},
+		"what only tests need stays out of the binary"},
+}
+
+// bannedNames say nothing of what is in them, so everything ends up there.
+var bannedNames = []string{"pkg", "util", "utils", "common", "models", "helper", "helpers", "misc"}
+
+// topLevel is what a newcomer finds in the root; names that begin with a dot may lie there too.
+var topLevel = []string{
+	"cmd", "config", "jobs", "handlers", "scheduler", "internal", "deploy", "docs",
+	"Makefile", "Dockerfile", "go.mod", "go.sum",
+	"README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "LICENSE",
+}
+
+const architectureLines = 200 // longer, and it is no longer read before a change
+
+// goPackage is what go list tells of a package.
+type goPackage struct {
+	Dir        string
+	ImportPath string
+	GoFiles    []string
+	Imports    []string
+}
+
+func TestImportsPointOneWay(t *testing.T) {
+	t.Parallel()
+	require.Empty(t, violations(listPackages(t)))
+}
+
+// TestTheRulesBite shows that a broken rule of each kind is found, so that an empty answer means something.
+func TestTheRulesBite(t *testing.T) {
+	t.Parallel()
+	for name, p := range map[string]goPackage{
+		"domain imports an adapter": {ImportPath: "tranche/internal/billing", Imports: []string{"tranche/internal/store"}},
+		"below the domain":          {ImportPath: "tranche/internal/billing/sub", Imports: []string{"tranche/config"}},
+		"domain imports a library":  {ImportPath: "tranche/internal/billing", Imports: []string{"github.com/google/uuid"}},
+		"role imports a role":       {ImportPath: "tranche/jobs", Imports: []string{"tranche/handlers"}},
+		"stripe-go beside its room": {ImportPath: "tranche/jobs", Imports: []string{"github.com/stripe/stripe-go/v76/client"}},
+		"simulator in production":   {ImportPath: "tranche/internal/app", Imports: []string{"tranche/internal/stripesim"}},
+		"command imported":          {ImportPath: "tranche/internal/app", Imports: []string{"tranche/cmd/tranche"}},
+	} {
+		require.Len(t, violations([]goPackage{p}), 1, name)
+	}
+	require.Empty(t, violations([]goPackage{
+		{ImportPath: "tranche/internal/billing", Imports: []string{"tranche/internal/billing/sub", "context", "crypto/rand"}},
+		{ImportPath: "tranche/internal/queue", Imports: []string{"github.com/hibiken/asynq", "tranche/internal/billing"}},
+		{ImportPath: "tranche/jobsite", Imports: []string{"tranche/handlers"}},
+	}))
+}
+
+func TestEveryPackageHasOnePackageComment(t *testing.T) {
+	t.Parallel()
+	for _, p := range listPackages(t) {
+		if len(p.GoFiles) == 0 { // tests alone
+			continue
+		}
+		commented := slices.DeleteFunc(slices.Clone(p.GoFiles), func(name string) bool {
+			file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, name), nil, parser.PackageClauseOnly|parser.ParseComments)
+			require.NoError(t, err)
+			return file.Doc.Text() == ""
+		})
+		require.Len(t, commented, 1, "%s: files with a package comment", p.ImportPath)
+	}
+}
+
+func TestPackagesAreNamedAfterWhatTheyDo(t *testing.T) {
+	t.Parallel()
+	for _, p := range listPackages(t) {
+		for part := range strings.SplitSeq(p.ImportPath, "/") {
+			require.NotContains(t, bannedNames, part, p.ImportPath)
+		}
+	}
+}
+
+func TestTheTopLevelHoldsWhatItShould(t *testing.T) {
+	t.Parallel()
+	entries, err := os.ReadDir(root(t))
+	require.NoError(t, err)
+	ignored := ignoredAtTopLevel(t)
+	for _, e := range entries {
+		name := e.Name()
+		if strings.HasPrefix(name, ".") || slices.ContainsFunc(ignored, func(pattern string) bool { return matches(pattern, name) }) {
+			continue
+		}
+		require.Contains(t, topLevel, name, "the top level is a table of contents: put it into one of its rooms")
+	}
+}
+
+func TestArchitectureStaysShort(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(root(t), "ARCHITECTURE.md"))
+	if errors.Is(err, os.ErrNotExist) {
+		return // not written yet
+	}
+	require.NoError(t, err)
+	require.LessOrEqual(t, strings.Count(string(text), "\n"), architectureLines)
+}
+
+// violations tells every import that breaks a rule, with the rule's reason.
+func violations(packages []goPackage) []string {
+	var found []string
+	for _, p := range packages {
+		for _, imported := range p.Imports {
+			for _, why := range broken(p.ImportPath, imported) {
+				found = append(found, fmt.Sprintf("%s imports %s: %s", p.ImportPath, imported, why))
+			}
+		}
+	}
+	return found
+}
+
+func broken(importer, imported string) []string {
+	var whys []string
+	for _, rule := range directions {
+		if within(importer, ours(rule.pkg)) && !within(imported, ours(rule.pkg)) &&
+			slices.ContainsFunc(rule.mayNotImport, func(name string) bool { return within(imported, ours(name)) }) {
+			whys = append(whys, rule.why)
+		}
+	}
+	for _, rule := range ownerships {
+		if within(imported, rule.pkg) && within(importer, module) &&
+			!slices.ContainsFunc(rule.owners, func(name string) bool { return within(importer, ours(name)) }) {
+			whys = append(whys, rule.why)
+		}
+	}
+	if within(importer, ours("internal/billing")) && !within(imported, module) && !standard(imported) {
+		whys = append(whys, "the domain is written with the standard library only")
+	}
+	return whys
+}
+
+func ours(name string) string {
+	if name == "..." {
+		return module
+	}
+	return module + "/" + name
+}
+
+// within says whether an import path is pkg or lies below it. Below a library lie its major versions.
+func within(importPath, pkg string) bool {
+	return importPath == pkg || strings.HasPrefix(importPath, pkg+"/")
+}
+
+// standard tells the standard library by the rule go itself goes by: its first path element has no dot.
+func standard(importPath string) bool {
+	first, _, _ := strings.Cut(importPath, "/")
+	return !strings.Contains(first, ".")
+}
+
+func listPackages(t *testing.T) []goPackage {
+	t.Helper()
+	// -e: a package that does not build is the compiler's to report; here it would hide every other finding.
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-e", "-json=Dir,ImportPath,GoFiles,Imports", "./...")
+	cmd.Dir = root(t)
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	var packages []goPackage
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p goPackage
+		err := dec.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		require.NoError(t, err)
+		packages = append(packages, p)
+	}
+	require.NotEmpty(t, packages)
+	return packages
+}
+
+func root(t *testing.T) string {
+	t.Helper()
+	dir, err := filepath.Abs(filepath.Join("..", ".."))
+	require.NoError(t, err)
+	return dir
+}
+
+// ignoredAtTopLevel is what .gitignore names in the root: built there, and part of nothing.
+func ignoredAtTopLevel(t *testing.T) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root(t), ".gitignore"))
+	require.NoError(t, err)
+	var patterns []string
+	for line := range strings.Lines(string(text)) {
+		if p, ok := strings.CutPrefix(strings.TrimSpace(line), "/"); ok {
+			patterns = append(patterns, strings.TrimSuffix(p, "/"))
+		}
+	}
+	return patterns
+}
+
+func matches(pattern, name string) bool {
+	ok, err := path.Match(pattern, name)
+	return ok && err == nil
+}

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+)
+
+// event is one line of go test -json (go doc test2json).
+type event struct {
+	Action  string
+	Package string
+	Test    string
+	Output  string
+}
+
+type testRun struct {
+	name   string
+	status string // pass, fail, skip; empty while it runs
+	output []string
+	parent bool // it has subtests, which are counted in its place
+}
+
+type packageRun struct {
+	tests  map[string]*testRun
+	order  []*testRun
+	output []string // what the package said outside any test
+}
+
+type report struct {
+	out      io.Writer
+	packages map[string]*packageRun
+	passed   int
+	failed   []string
+	skipped  []string
+}
+
+func newReport(out io.Writer) *report {
+	return &report{out: out, packages: map[string]*packageRun{}}
+}
+
+func (r *report) add(e event) {
+	if e.Action == "build-output" {
+		fmt.Fprint(r.out, e.Output)
+		return
+	}
+	if e.Package == "" {
+		return
+	}
+	p := r.packages[e.Package]
+	if p == nil {
+		p = &packageRun{tests: map[string]*testRun{}}
+		r.packages[e.Package] = p
+	}
+	if e.Test == "" {
+		r.addPackageEvent(p, e)
+		return
+	}
+	p.addTestEvent(e)
+}
+
+func (r *report) addPackageEvent(p *packageRun, e event) {
+	switch e.Action {
+	case "output":
+		p.output = append(p.output, e.Output)
+	case "pass", "fail", "skip":
+		r.close(p, e)
+		delete(r.packages, e.Package) // the same name may come again from another module
+	}
+}
+
+func (p *packageRun) addTestEvent(e event) {
+	t := p.tests[e.Test]
+	if t == nil {
+		t = &testRun{name: e.Test}
+		p.tests[e.Test] = t
+		p.order = append(p.order, t)
+		p.markParents(e.Test)
+	}
+	switch e.Action {
+	case "output":
+		if !strings.HasPrefix(e.Output, "=== ") { // RUN, PAUSE, CONT and NAME are progress, not findings
+			t.output = append(t.output, e.Output)
+		}
+	case "pass", "fail", "skip":
+		t.status = e.Action
+	}
+}
+
+// markParents finds the tests that the name is a subtest of. A subtest's own name may hold slashes.
+func (p *packageRun) markParents(name string) {
+	for i := range name {
+		if name[i] != '/' {
+			continue
+		}
+		if t := p.tests[name[:i]]; t != nil {
+			t.parent = true
+		}
+	}
+}
+
+// close counts a finished package and prints it: its result line, and everything if it failed.
+func (r *report) close(p *packageRun, e event) {
+	failedBefore := len(r.failed)
+	for _, t := range p.order {
+		r.count(p, e, t)
+	}
+	if e.Action != "fail" {
+		for _, line := range p.output {
+			if strings.HasPrefix(line, "ok  \t") || strings.HasPrefix(line, "?   \t") {
+				fmt.Fprint(r.out, line)
+			}
+		}
+		return
+	}
+	if len(r.failed) == failedBefore { // it did not build, or died outside a test
+		r.failed = append(r.failed, e.Package)
+	}
+	for _, t := range p.order {
+		if t.bad() {
+			fmt.Fprint(r.out, strings.Join(t.output, ""))
+		}
+	}
+	fmt.Fprint(r.out, strings.Join(p.output, ""))
+}
+
+// bad says whether the test failed or, as when the process died, never ended.
+func (t *testRun) bad() bool { return t.status == "fail" || t.status == "" }
+
+// count adds a test up. A test with subtests counts only when it failed and none of them did: they stand for it.
+func (r *report) count(p *packageRun, e event, t *testRun) {
+	if t.parent && (!t.bad() || p.badChild(t.name)) {
+		return
+	}
+	name := e.Package + " " + t.name
+	switch {
+	case t.status == "pass":
+		r.passed++
+	case t.status == "skip":
+		r.skipped = append(r.skipped, fmt.Sprintf("%s (%s)", name, t.reason()))
+	case t.bad() && e.Action == "fail":
+		r.failed = append(r.failed, name)
+	}
+}
+
+func (p *packageRun) badChild(name string) bool {
+	for _, t := range p.order {
+		if strings.HasPrefix(t.name, name+"/") && t.bad() {
+			return true
+		}
+	}
+	return false
+}
+
+var sourcePosition = regexp.MustCompile(`^\S+\.go:\d+: `)
+
+// reason is what the test gave to t.Skip, on one line.
+func (t *testRun) reason() string {
+	var said []string
+	for _, line := range t.output {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "--- SKIP") {
+			continue
+		}
+		said = append(said, sourcePosition.ReplaceAllString(line, ""))
+	}
+	if len(said) == 0 {
+		return "no reason given"
+	}
+	return strings.Join(said, "; ")
+}
+
+// summary names what was skipped and what failed, then counts, on a line of its own.
+func (r *report) summary() {
+	fmt.Fprintln(r.out)
+	for _, s := range r.skipped {
+		fmt.Fprintln(r.out, "skipped:", s)
+	}
+	for _, s := range r.failed {
+		fmt.Fprintln(r.out, "failed:", s)
+	}
+	fmt.Fprintf(r.out, "%d passed, %d failed, %d skipped\n", r.passed, len(r.failed), len(r.skipped))
+}
