@@ -1,0 +1,71 @@
+// Package stripesim is a stateful Stripe in memory, at API version 2023-10-16:
+// good enough to develop, test and demonstrate against. It keeps customers,
+// cards, intents, charges, refunds, disputes and events; it follows Stripe's
+// state machine, error bodies, idempotency and test cards; it signs, delivers
+// and retries webhooks; and it makes trouble on demand. It holds one test-mode
+// account and forgets everything when it ends.
+//
+// # Endpoints
+//
+//	POST GET        /v1/customers                         create (payment_method attaches), list by email, created
+//	GET POST DELETE /v1/customers/{id}
+//	GET             /v1/customers/{id}/payment_methods[/{id}]
+//	POST GET        /v1/payment_methods                   create (pk), list by customer, type
+//	GET POST        /v1/payment_methods/{id}
+//	POST            /v1/payment_methods/{id}/attach | detach
+//	POST GET        /v1/payment_intents                   create, list by customer, created
+//	GET POST        /v1/payment_intents/{id}              retrieve (pk with client_secret), update
+//	POST            /v1/payment_intents/{id}/confirm (pk) | cancel | capture
+//	POST GET        /v1/setup_intents
+//	GET POST        /v1/setup_intents/{id}                retrieve (pk with client_secret), update
+//	POST            /v1/setup_intents/{id}/confirm (pk) | cancel
+//	GET             /v1/charges[/{id}]                    list by customer, payment_intent, created
+//	POST GET        /v1/refunds, GET POST /v1/refunds/{id}
+//	GET             /v1/disputes[/{id}]
+//	GET             /v1/events[/{id}]                     list by type, types[], created, delivery_success; 30 days
+//	POST GET        /v1/webhook_endpoints, GET POST DELETE /v1/webhook_endpoints/{id}
+//	GET             /v1/account, /v1/balance
+//	GET             /v3/                                  a stand-in for Stripe.js
+//
+// "pk" marks what a publishable key may call. Every list takes limit,
+// starting_after, ending_before and expand[]; expand[] knows payment_method,
+// latest_charge, customer, charge, payment_intent, balance_transaction and
+// invoice_settings.default_payment_method, with data. before it in lists.
+//
+// # Cards
+//
+// The numbers of https://stripe.com/docs/testing and their pm_card_... and
+// tok_... names work; any other number is refused. A magic name makes a new
+// PaymentMethod each time it is used. Metadata of a PaymentMethod steers it:
+//
+//	sim_decline_code            decline every charge with this code
+//	sim_decline_initial         decline with this code until it has paid once, on-session
+//	sim_decline_later           decline with this code off-session, or once it has paid
+//	sim_decline_count           stop declining after so many declines
+//	sim_advice_code, sim_network_advice_code, sim_network_decline_code
+//	                            override these fields of its declines
+//
+// # Control surface
+//
+// It needs no key and is meant for scripts and tests.
+//
+//	GET    /_sim/state          everything, in Stripe's JSON
+//	GET    /_sim/faults         the rules, and how often each action was injected
+//	POST   /_sim/faults         add one FaultRule, or a list of them, as JSON
+//	DELETE /_sim/faults         remove all rules
+//	GET    /_sim/authenticate   the bank's page: ?payment_intent=pi_... or ?setup_intent=seti_...
+//	POST   /_sim/authenticate   the same parameters and outcome=succeed|fail; answers with the intent. With redirect=1
+//	                            and a return_url on the intent it redirects there
+//	POST   /_sim/update_card    payment_method, exp_month, exp_year: the networks' account updater
+//	POST   /_sim/dispute        payment_intent, reason (fraudulent): open a dispute
+//	POST   /_sim/drain          wait until no webhook delivery is pending
+//
+// The URL in an intent's next_action is that of /_sim/authenticate.
+//
+// # What differs from Stripe
+//
+// Card numbers are accepted with secret keys too. Searching, Connect, invoices,
+// subscriptions and payment methods other than cards do not exist. The number of
+// confirmations after which a PaymentIntent is canceled is not published; see
+// Options.ConfirmLimit.
+package stripesim

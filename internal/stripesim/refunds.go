@@ -1,0 +1,115 @@
+package stripesim
+
+import (
+	"fmt"
+	"strings"
+)
+
+func (s *Server) createRefund(c *call) (any, *apiError) {
+	paid, err := s.refundable(c)
+	if err != nil {
+		return nil, err
+	}
+	left := paid.captured - paid.refunded
+	amount := left
+	if c.in.has("amount") {
+		amount = c.in.num("amount")
+	}
+	if amount > left {
+		return nil, invalid("", fmt.Sprintf("Refund amount (%s) is greater than unrefunded amount on charge (%s)",
+			plainAmount(amount, paid.currency), plainAmount(left, paid.currency))).on("amount")
+	}
+	made := &refund{
+		id: s.random.id("re_3"), created: s.now(), charge: paid.id, paymentIntent: paid.paymentIntent, amount: amount, currency: paid.currency,
+		reason: c.in.str("reason"), status: "succeeded", metadata: mergeMetadata(nil, c.in),
+	}
+	if paid.fingerprintOf.refund == "pending" {
+		made.status = "pending"
+	}
+	paid.refunded += amount
+	s.state.refunds.add(made.id, made)
+	s.emit(c, "refund.created", made.view(), nil)
+	s.emit(c, "charge.refunded", paid.view(), object{"amount_refunded": paid.refunded - amount})
+	answer := made.view()
+	s.laterRefund(c, made, paid)
+	return answer, nil
+}
+
+// laterRefund plays the test cards whose refund ends after it was answered.
+func (s *Server) laterRefund(c *call, made *refund, paid *charge) {
+	before := made.view()
+	switch paid.fingerprintOf.refund {
+	case "pending":
+		made.status = "succeeded"
+	case "fails":
+		made.status, made.failure = "failed", "expired_or_canceled_card"
+		paid.refunded -= made.amount
+	default:
+		return
+	}
+	s.emit(c, "charge.refund.updated", made.view(), object{"status": before["status"]})
+	s.emit(c, "refund.updated", made.view(), object{"status": before["status"]})
+}
+
+// plainAmount is formatAmount without the currency code.
+func plainAmount(amount int64, currency string) string {
+	return strings.TrimSuffix(formatAmount(amount, currency), " "+currency)
+}
+
+// refundable finds the charge to refund.
+func (s *Server) refundable(c *call) (*charge, *apiError) {
+	var paid *charge
+	switch {
+	case c.in.has("payment_intent"):
+		id := c.in.str("payment_intent")
+		if _, ok := s.state.paymentIntents.get(id); !ok {
+			return nil, missing(400, "payment_intent", id, "payment_intent")
+		}
+		if paid = s.paidCharge(id); paid == nil {
+			return nil, invalid("", fmt.Sprintf("This PaymentIntent (%s) does not have a successful charge to refund.", id)).on("payment_intent")
+		}
+	case c.in.has("charge"):
+		found, ok := s.state.charges.get(c.in.str("charge"))
+		if !ok {
+			return nil, missing(400, "charge", c.in.str("charge"), "charge")
+		}
+		paid = found
+	default:
+		return nil, invalid("parameter_missing", "One of the following params should be provided for this request: payment_intent or charge.").notSaved()
+	}
+	switch {
+	case paid.status != "succeeded" || paid.captured == 0:
+		return nil, invalid("", fmt.Sprintf("Charge %s was not successful and cannot be refunded.", paid.id)).on("charge")
+	case paid.refunded >= paid.captured:
+		return nil, invalid("charge_already_refunded", fmt.Sprintf("Charge %s has already been refunded.", paid.id))
+	case paid.disputed && paid.fingerprintOf.dispute != "inquiry":
+		return nil, invalid("charge_disputed", fmt.Sprintf("Charge %s has been charged back; cannot issue a refund.", paid.id))
+	}
+	return paid, nil
+}
+
+func (s *Server) getRefund(c *call) (any, *apiError) {
+	found, ok := s.state.refunds.get(c.ids[0])
+	if !ok {
+		return nil, missing(404, "refund", c.ids[0], "refund")
+	}
+	return found.view(), nil
+}
+
+func (s *Server) updateRefund(c *call) (any, *apiError) {
+	found, ok := s.state.refunds.get(c.ids[0])
+	if !ok {
+		return nil, missing(404, "refund", c.ids[0], "refund")
+	}
+	before := found.view()
+	found.metadata = mergeMetadata(found.metadata, c.in)
+	s.emitChange(c, "refund.updated", before, found.view())
+	return found.view(), nil
+}
+
+func (s *Server) listRefunds(c *call) (any, *apiError) {
+	found := keep(s.state.refunds.oldestFirst(), func(one *refund) bool {
+		return matches(c.in, "charge", one.charge) && matches(c.in, "payment_intent", one.paymentIntent) && inCreated(c.in, one.created)
+	})
+	return page(c, "refund", found, func(one *refund) string { return one.id }, (*refund).view)
+}
