@@ -23,7 +23,7 @@ type Reader interface {
 	Customer(ctx context.Context, id CustomerID) (Customer, error)
 	CustomerByReference(ctx context.Context, reference string) (Customer, error)
 	CustomerByStripe(ctx context.Context, stripeCustomer string) (Customer, error)
-	// Customers lists the customers with the given ids.
+	// Customers lists the customers with the given ids, by id.
 	Customers(ctx context.Context, ids ...CustomerID) ([]Customer, error)
 
 	Card(ctx context.Context, id CardID) (Card, error)
@@ -95,12 +95,13 @@ type Tx interface {
 	InsertPlan(ctx context.Context, p Plan, charges []Charge) error
 	InsertAttempt(ctx context.Context, a Attempt) error
 	InsertRequest(ctx context.Context, r Request) error
-	// InsertNotice returns false, and does nothing, when the charge already has a notice for this step and channel.
+	// InsertNotice returns false, and does nothing, when the charge already has a notice for this step and channel, or
+	// the id is taken.
 	InsertNotice(ctx context.Context, n Notice) (bool, error)
 	InsertAudit(ctx context.Context, entries ...AuditEntry) error
 
-	// The Update methods return ErrConflict when the stored version is not the given one (rows that have one),
-	// and raise it. ErrNotFound when there is no such row.
+	// The Update methods return ErrConflict when the stored version is not the given one (rows that have one), and raise
+	// the stored one: whoever updates a row twice raises its own copy in between. ErrNotFound when there is no such row.
 	UpdateCustomer(ctx context.Context, c Customer) error
 	UpdateCard(ctx context.Context, c Card) error
 	UpdatePlan(ctx context.Context, p Plan) error
@@ -137,7 +138,7 @@ type Inbox interface {
 }
 
 // Calendar hands out rows whose time has come. Any number of callers get each row once: a claim moves WakeAt to
-// until and raises Lease.
+// until and raises Lease. A limit above MaxPage means MaxPage.
 type Calendar interface {
 	// ClaimCharges claims charges with WakeAt at or before now, earliest first.
 	ClaimCharges(ctx context.Context, now, until time.Time, limit int) ([]Claim, error)

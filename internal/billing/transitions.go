@@ -38,11 +38,14 @@ func (s ChargeStatus) Ended() bool {
 	return false
 }
 
-// Owed says whether the charge fell due, was not paid, and the customer or a retry must put it right.
-func (s ChargeStatus) Owed() bool {
-	switch s {
+// Owed says whether the charge fell due, was not paid, and the customer or a retry must put it right. A charge stays
+// owed while a retry is under way.
+func (c Charge) Owed() bool {
+	switch c.Status {
 	case ChargeRetrying, ChargeRequiresAction, ChargeRequiresPaymentMethod, ChargeFailed:
 		return true
+	case ChargeCollecting:
+		return c.DeclineCode != ""
 	}
 	return false
 }
@@ -80,7 +83,7 @@ func (p Plan) StatusAfter(charges []Charge) PlanStatus {
 			paid++
 		case !c.Status.Ended():
 			open++
-			if c.Status.Owed() {
+			if c.Owed() {
 				owed++
 			}
 		}

@@ -1,0 +1,53 @@
+package store
+
+import (
+	"context"
+
+	"tranche/internal/billing"
+)
+
+const cardColumns = `id, customer_id, payment_method, stripe_customer, brand, last4, exp_month, exp_year, fingerprint,
+	status, created_at, updated_at`
+
+func scanCard(row scanner) (billing.Card, error) {
+	var c billing.Card
+	err := row.Scan(&c.ID, &c.CustomerID, &c.PaymentMethod, text(&c.StripeCustomer), &c.Brand, &c.Last4, &c.ExpMonth,
+		&c.ExpYear, &c.Fingerprint, &c.Status, at(&c.CreatedAt), at(&c.UpdatedAt))
+	return c, err
+}
+
+// Card reads one card.
+func (r reader) Card(ctx context.Context, id billing.CardID) (billing.Card, error) {
+	return one(ctx, r.conn, "read card "+string(id), scanCard,
+		"SELECT "+cardColumns+" FROM cards WHERE id = $1", id)
+}
+
+// CardByPaymentMethod reads the card that was saved from a PaymentMethod.
+func (r reader) CardByPaymentMethod(ctx context.Context, paymentMethod string) (billing.Card, error) {
+	return one(ctx, r.conn, "read the card of "+paymentMethod, scanCard,
+		"SELECT "+cardColumns+" FROM cards WHERE payment_method = $1", paymentMethod)
+}
+
+// Cards lists a customer's cards, oldest first, whatever their status.
+func (r reader) Cards(ctx context.Context, customer billing.CustomerID) ([]billing.Card, error) {
+	return all(ctx, r.conn, "list the cards of "+string(customer), scanCard,
+		"SELECT "+cardColumns+" FROM cards WHERE customer_id = $1 ORDER BY id", customer)
+}
+
+// InsertCard adds a card. Errors: ErrExists; ErrNotFound when there is no such customer.
+func (t *tx) InsertCard(ctx context.Context, c billing.Card) error {
+	return t.insertOne(ctx, "add card "+string(c.ID), "cards", cardColumns, []any{
+		c.ID, c.CustomerID, c.PaymentMethod, orNull(c.StripeCustomer), c.Brand, c.Last4, c.ExpMonth, c.ExpYear,
+		c.Fingerprint, c.Status, millis(c.CreatedAt), millis(c.UpdatedAt),
+	})
+}
+
+// UpdateCard changes a card. Errors: ErrNotFound.
+func (t *tx) UpdateCard(ctx context.Context, c billing.Card) error {
+	return t.updateOne(ctx, "update card "+string(c.ID), `
+		UPDATE cards SET customer_id = $2, payment_method = $3, stripe_customer = $4, brand = $5, last4 = $6,
+			exp_month = $7, exp_year = $8, fingerprint = $9, status = $10, created_at = $11, updated_at = $12
+		WHERE id = $1`,
+		c.ID, c.CustomerID, c.PaymentMethod, orNull(c.StripeCustomer), c.Brand, c.Last4, c.ExpMonth, c.ExpYear,
+		c.Fingerprint, c.Status, millis(c.CreatedAt), millis(c.UpdatedAt))
+}

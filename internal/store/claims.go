@@ -1,0 +1,157 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"tranche/internal/billing"
+)
+
+// Conditions of rows that can fall due. The status is written into the statement: as a parameter it would keep the
+// server from proving that an index with a condition fits, once it plans the statement for all values at once.
+const (
+	anyStatus   = ""
+	onlyPending = " AND status = 'pending'"
+)
+
+// reading makes a claim of what a claimed row holds.
+type reading[T any] func(id string, lease int64, status string) T
+
+// due is a claimed row and when it was to wake.
+type due[T any] struct {
+	claim  T
+	id     string
+	wokeAt int64 // milliseconds
+}
+
+// ClaimCharges claims charges with WakeAt at or before now, earliest first. Limit is bounded like a list's.
+func (s *Store) ClaimCharges(ctx context.Context, now, until time.Time, limit int) ([]billing.Claim, error) {
+	return claim(ctx, s, "charges", anyStatus, now, until, limit, func(id string, lease int64, status string) billing.Claim {
+		return billing.Claim{ChargeID: billing.ChargeID(id), Lease: lease, Status: billing.ChargeStatus(status)}
+	})
+}
+
+// ClaimEvents claims pending events, earliest first. Limit is bounded like a list's.
+func (s *Store) ClaimEvents(ctx context.Context, now, until time.Time, limit int) ([]billing.EventClaim, error) {
+	return claim(ctx, s, "events", onlyPending, now, until, limit, func(id string, lease int64, _ string) billing.EventClaim {
+		return billing.EventClaim{EventID: id, Lease: lease}
+	})
+}
+
+// ClaimNotices claims pending notices, earliest first. Limit is bounded like a list's.
+func (s *Store) ClaimNotices(ctx context.Context, now, until time.Time, limit int) ([]billing.NoticeClaim, error) {
+	return claim(ctx, s, "notices", onlyPending, now, until, limit, func(id string, lease int64, _ string) billing.NoticeClaim {
+		return billing.NoticeClaim{NoticeID: billing.NoticeID(id), Lease: lease}
+	})
+}
+
+// claim moves the wake time of due rows, raises their leases and returns them, earliest first.
+func claim[T any](ctx context.Context, s *Store, table, condition string, now, until time.Time, limit int,
+	read reading[T]) ([]T, error) {
+	var rows []due[T]
+	run := claimInTx[T]
+	if s.dialect.ReturnsJoined {
+		run = claimAtOnce[T]
+	}
+	rows, err := run(ctx, s, table, dueSQL(s.dialect, table, condition, limit), now, until, read)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(rows, func(a, b due[T]) int {
+		return cmp.Or(cmp.Compare(a.wokeAt, b.wokeAt), cmp.Compare(a.id, b.id))
+	})
+	claims := slices.Grow([]T(nil), len(rows))
+	for _, r := range rows {
+		claims = append(claims, r.claim)
+	}
+	return claims, nil
+}
+
+// dueSQL selects the rows that are due at $1. The limit is written into the statement, so that the server knows how
+// few rows follow: with a parameter it would plan for a tenth of the table, and read all of it.
+func dueSQL(d Dialect, table, condition string, limit int) string {
+	return "SELECT id AS due_id, wake_at AS woke_at FROM " + table + " WHERE wake_at <= $1" + condition +
+		" ORDER BY wake_at LIMIT " + strconv.Itoa(page(limit)) + d.SkipLocked
+}
+
+// claimAtOnce claims in one statement. The rows to take are chosen in a WITH, which runs once: a subquery after IN
+// may run again and lock more.
+func claimAtOnce[T any](ctx context.Context, s *Store, table, dueRows string, now, until time.Time,
+	read reading[T]) (rows []due[T], err error) {
+	scan := func(row scanner) (d due[T], err error) {
+		var lease int64
+		var status string
+		err = row.Scan(&d.id, &lease, &status, &d.wokeAt)
+		d.claim = read(d.id, lease, status)
+		return d, err
+	}
+	err = s.direct(ctx, func(c conn) error {
+		rows, err = all(ctx, c, "claim due "+table, scan, claimSQL(table, dueRows), millis(now), millis(until))
+		return err
+	})
+	return rows, err
+}
+
+func claimSQL(table, dueRows string) string {
+	return "WITH due AS (" + dueRows + ") UPDATE " + table + ` SET wake_at = $2, lease = lease + 1
+		FROM due WHERE id = due_id RETURNING id, lease, status, woke_at`
+}
+
+// claimInTx reads which rows are due and then takes them: SQLite can't return what a row was joined with. Nobody
+// comes between, because its transaction has the database to itself.
+func claimInTx[T any](ctx context.Context, s *Store, table, dueRows string, now, until time.Time,
+	read reading[T]) (rows []due[T], err error) {
+	doing := "claim due " + table
+	err = s.update(ctx, func(t *tx) error {
+		rows, err = all(ctx, t.conn, doing, func(row scanner) (due[T], error) {
+			var d due[T]
+			err := row.Scan(&d.id, &d.wokeAt)
+			return d, err
+		}, dueRows, millis(now))
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		args := []any{millis(until)}
+		position := map[string]int{}
+		for i, r := range rows {
+			args, position[r.id] = append(args, r.id), i
+		}
+		query := "UPDATE " + table + " SET wake_at = $1, lease = lease + 1 WHERE id IN " +
+			placeholders(2, 1, len(rows)) + " RETURNING id, lease, status"
+		_, err = all(ctx, t.conn, doing, func(row scanner) (_ struct{}, err error) {
+			var id, status string
+			var lease int64
+			if err = row.Scan(&id, &lease, &status); err == nil {
+				rows[position[id]].claim = read(id, lease, status)
+			}
+			return struct{}{}, err
+		}, query, args...)
+		return err
+	})
+	return rows, err
+}
+
+// ReleaseClaims ends all leases at once: charges whose next attempt is due, and all pending events and notices, wake
+// now. An event or notice that was backing off after errors is thereby tried again at once, which does no harm. An
+// attempt has no wake time: its charge wakes. Errors: ErrUnavailable.
+func (s *Store) ReleaseClaims(ctx context.Context, now time.Time) error {
+	return s.update(ctx, func(t *tx) error {
+		for _, query := range releaseSQL() {
+			if _, err := t.exec(ctx, "release claims", query, millis(now)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func releaseSQL() []string {
+	return []string{
+		"UPDATE charges SET wake_at = $1 WHERE wake_at > $1 AND next_attempt_at <= $1",
+		"UPDATE events SET wake_at = $1 WHERE wake_at > $1" + onlyPending,
+		"UPDATE notices SET wake_at = $1 WHERE wake_at > $1" + onlyPending,
+	}
+}

@@ -1,0 +1,59 @@
+package store
+
+import (
+	"context"
+
+	"tranche/internal/billing"
+)
+
+const customerColumns = "id, reference, email, name, locale, timezone, stripe_customer, created_at, updated_at, version"
+
+func scanCustomer(row scanner) (billing.Customer, error) {
+	var c billing.Customer
+	err := row.Scan(&c.ID, &c.Reference, &c.Email, &c.Name, &c.Locale, &c.TimeZone, text(&c.StripeCustomer),
+		at(&c.CreatedAt), at(&c.UpdatedAt), &c.Version)
+	return c, err
+}
+
+// Customer reads one customer.
+func (r reader) Customer(ctx context.Context, id billing.CustomerID) (billing.Customer, error) {
+	return one(ctx, r.conn, "read customer "+string(id), scanCustomer,
+		"SELECT "+customerColumns+" FROM customers WHERE id = $1", id)
+}
+
+// CustomerByReference reads the customer that the merchant calls so.
+func (r reader) CustomerByReference(ctx context.Context, reference string) (billing.Customer, error) {
+	return one(ctx, r.conn, "read the customer with reference "+reference, scanCustomer,
+		"SELECT "+customerColumns+" FROM customers WHERE reference = $1", reference)
+}
+
+// CustomerByStripe reads the customer that a Stripe customer stands for: the oldest, where several share it.
+func (r reader) CustomerByStripe(ctx context.Context, stripeCustomer string) (billing.Customer, error) {
+	return one(ctx, r.conn, "read the customer of "+stripeCustomer, scanCustomer,
+		"SELECT "+customerColumns+" FROM customers WHERE stripe_customer = $1 ORDER BY id LIMIT 1", stripeCustomer)
+}
+
+// Customers lists the customers with the given ids, by id. Ids that name nobody are passed over.
+func (r reader) Customers(ctx context.Context, ids ...billing.CustomerID) ([]billing.Customer, error) {
+	return byIDs(ctx, r.conn, "list customers", scanCustomer,
+		"SELECT "+customerColumns+" FROM customers WHERE id IN", "id", ids)
+}
+
+// InsertCustomer adds a customer. Errors: ErrExists.
+func (t *tx) InsertCustomer(ctx context.Context, c billing.Customer) error {
+	return t.insertOne(ctx, "add customer "+string(c.ID), "customers", customerColumns, []any{
+		c.ID, c.Reference, c.Email, c.Name, c.Locale, c.TimeZone, orNull(c.StripeCustomer),
+		millis(c.CreatedAt), millis(c.UpdatedAt), c.Version,
+	})
+}
+
+// UpdateCustomer changes a customer and raises its version. Errors: ErrNotFound, ErrConflict; ErrExists when the
+// reference belongs to another, which loses the transaction.
+func (t *tx) UpdateCustomer(ctx context.Context, c billing.Customer) error {
+	return t.updateVersion(ctx, "update customer "+string(c.ID), "customers", `
+		UPDATE customers SET reference = $3, email = $4, name = $5, locale = $6, timezone = $7, stripe_customer = $8,
+			created_at = $9, updated_at = $10, version = version + 1
+		WHERE id = $1 AND version = $2`,
+		c.ID, c.Version, c.Reference, c.Email, c.Name, c.Locale, c.TimeZone, orNull(c.StripeCustomer),
+		millis(c.CreatedAt), millis(c.UpdatedAt))
+}

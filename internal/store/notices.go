@@ -1,0 +1,87 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"tranche/internal/billing"
+)
+
+const noticeColumns = `id, kind, plan_id, charge_id, customer_id, step, channel, recipient, data, status, reason, wake_at,
+	lease, attempts, message_id, subject, body, created_at, sent_at`
+
+func scanNotice(row scanner) (billing.Notice, error) {
+	var n billing.Notice
+	err := row.Scan(&n.ID, &n.Kind, &n.PlanID, &n.ChargeID, &n.CustomerID, &n.Step, &n.Channel, &n.To,
+		document{&n.Data}, &n.Status, &n.Reason, at(&n.WakeAt), &n.Lease, &n.Attempts, &n.MessageID, &n.Subject,
+		&n.Body, at(&n.CreatedAt), at(&n.SentAt))
+	return n, err
+}
+
+// noticeData is what a notice says, as JSON. Its times are cut like those in columns.
+func noticeData(n billing.Notice) (string, error) {
+	n.Data.DueAt = n.Data.DueAt.UTC().Truncate(time.Millisecond)
+	n.Data.NextAttemptAt = n.Data.NextAttemptAt.UTC().Truncate(time.Millisecond)
+	data, err := json.Marshal(n.Data)
+	if err != nil {
+		return "", fmt.Errorf("encode the data of notice %s: %w", n.ID, err)
+	}
+	return string(data), nil
+}
+
+// Notice reads one notice.
+func (r reader) Notice(ctx context.Context, id billing.NoticeID) (billing.Notice, error) {
+	return one(ctx, r.conn, "read notice "+string(id), scanNotice,
+		"SELECT "+noticeColumns+" FROM notices WHERE id = $1", id)
+}
+
+// Notices lists notices, newest first.
+func (r reader) Notices(ctx context.Context, f billing.NoticeFilter) ([]billing.Notice, error) {
+	var where filter
+	if f.Plan != "" {
+		where.add("plan_id =", f.Plan)
+	}
+	if f.Charge != "" {
+		where.add("charge_id =", f.Charge)
+	}
+	if f.Status != "" {
+		where.add("status =", f.Status)
+	}
+	if f.Before != "" {
+		where.add("id <", f.Before)
+	}
+	query := where.sql("SELECT "+noticeColumns+" FROM notices", "id DESC", f.Limit)
+	return all(ctx, r.conn, "list notices", scanNotice, query, where.args...)
+}
+
+// InsertNotice adds a notice, or returns false when the charge already has one for this step and channel.
+// Errors: ErrNotFound when there is no such charge.
+func (t *tx) InsertNotice(ctx context.Context, n billing.Notice) (bool, error) {
+	data, err := noticeData(n)
+	if err != nil {
+		return false, err
+	}
+	added, err := t.insertRows(ctx, "add notice "+string(n.ID), "notices", noticeColumns, [][]any{{
+		n.ID, n.Kind, n.PlanID, n.ChargeID, n.CustomerID, n.Step, n.Channel, n.To, data, n.Status, n.Reason,
+		millis(n.WakeAt), n.Lease, n.Attempts, n.MessageID, n.Subject, n.Body, millis(n.CreatedAt), millis(n.SentAt),
+	}})
+	return added > 0, err
+}
+
+// UpdateNotice writes everything but the lease, which only a claim changes. Errors: ErrNotFound.
+func (t *tx) UpdateNotice(ctx context.Context, n billing.Notice) error {
+	data, err := noticeData(n)
+	if err != nil {
+		return err
+	}
+	return t.updateOne(ctx, "update notice "+string(n.ID), `
+		UPDATE notices SET kind = $2, plan_id = $3, charge_id = $4, customer_id = $5, step = $6, channel = $7,
+			recipient = $8, data = $9, status = $10, reason = $11, wake_at = $12, attempts = $13, message_id = $14,
+			subject = $15, body = $16, created_at = $17, sent_at = $18
+		WHERE id = $1`,
+		n.ID, n.Kind, n.PlanID, n.ChargeID, n.CustomerID, n.Step, n.Channel,
+		n.To, data, n.Status, n.Reason, millis(n.WakeAt), n.Attempts, n.MessageID,
+		n.Subject, n.Body, millis(n.CreatedAt), millis(n.SentAt))
+}

@@ -1,0 +1,49 @@
+package open_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/store/open"
+	"tranche/internal/testenv"
+)
+
+func TestStoreOpensSQLite(t *testing.T) {
+	t.Parallel()
+	for _, scheme := range []string{"sqlite:", "sqlite://", "SQLite:"} {
+		path := filepath.Join(t.TempDir(), "tranche.db")
+		s, err := open.Store(t.Context(), scheme+path, open.Options{Connections: 2})
+		require.NoError(t, err)
+		require.NoError(t, s.Ping(t.Context()))
+		require.NoError(t, s.Close())
+		_, err = os.Stat(path)
+		require.NoError(t, err)
+	}
+}
+
+func TestStoreOpensPostgreSQL(t *testing.T) {
+	t.Parallel()
+	s, err := open.Store(t.Context(), testenv.Postgres(t), open.Options{Connections: 2})
+	require.NoError(t, err)
+	require.NoError(t, s.Ping(t.Context()))
+	require.NoError(t, s.Close())
+}
+
+func TestStoreRefusesOtherURLs(t *testing.T) {
+	t.Parallel()
+	for databaseURL, want := range map[string]string{
+		"":                                  "no scheme",
+		"tranche.db":                        "no scheme",
+		"mysql://tranche:hunter2@host/db":   "must begin with sqlite:",
+		"hunter2:x":                         "must begin with sqlite:",
+		"sqlite:":                           "path of a file",
+		"postgres://tranche:hunter2@host:x": "can't be read",
+	} {
+		_, err := open.Store(t.Context(), databaseURL, open.Options{})
+		require.ErrorContains(t, err, want)
+		require.NotContains(t, err.Error(), "hunter2")
+	}
+}

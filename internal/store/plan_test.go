@@ -1,0 +1,156 @@
+package store_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+	"tranche/internal/store"
+	"tranche/internal/store/storetest"
+)
+
+// statements are all that the store runs on tables that grow.
+func statements(t *testing.T, s *store.Store) []store.Statement {
+	t.Helper()
+	ctx := t.Context()
+	seen, err := s.Recorded(ctx, func(tx billing.Tx) {
+		lookups(t, tx)
+		lists(t, tx)
+		// What is changed does not exist, so the statements run and change nothing.
+		_, _ = tx.LockPlan(ctx, "none")
+		_ = tx.UpdateCustomer(ctx, billing.Customer{ID: "none"})
+		_ = tx.UpdatePlan(ctx, billing.Plan{ID: "none"})
+		_ = tx.UpdateCharge(ctx, billing.Charge{ID: "none"})
+		_ = tx.UpdateCard(ctx, billing.Card{ID: "none"})
+		_ = tx.UpdateAttempt(ctx, billing.Attempt{ID: "none"})
+		_ = tx.UpdateNotice(ctx, billing.Notice{ID: "none"})
+		_ = tx.UpdateEvent(ctx, billing.Event{ID: "none"})
+	})
+	require.NoError(t, err)
+	return append(seen, s.ClaimStatements(500)...)
+}
+
+func lookups(t *testing.T, tx billing.Tx) {
+	t.Helper()
+	ctx := t.Context()
+	_, _ = tx.Plan(ctx, "none")
+	_, _ = tx.PlanByReference(ctx, "none")
+	_, _ = tx.Charge(ctx, "none")
+	_, _ = tx.ChargeByPaymentIntent(ctx, "none")
+	_, _ = tx.Customer(ctx, "none")
+	_, _ = tx.CustomerByReference(ctx, "none")
+	_, _ = tx.CustomerByStripe(ctx, "none")
+	_, _ = tx.Card(ctx, "none")
+	_, _ = tx.CardByPaymentMethod(ctx, "none")
+	_, _ = tx.Notice(ctx, "none")
+	_, _ = tx.Event(ctx, "none")
+	_, _ = tx.Request(ctx, "none")
+}
+
+func lists(t *testing.T, tx billing.Tx) {
+	t.Helper()
+	ctx := t.Context()
+	for _, f := range []billing.PlanFilter{{}, {Status: "x"}, {Customer: "x"}, {Before: "x"}, {Status: "x", Customer: "x", Before: "x"}} {
+		_, _ = tx.Plans(ctx, f)
+	}
+	for _, f := range []billing.NoticeFilter{{}, {Plan: "x"}, {Charge: "x"}, {Status: "x"}, {Before: "x"}, {Plan: "x", Status: "x", Before: "x"}} {
+		_, _ = tx.Notices(ctx, f)
+	}
+	at := time.Unix(1, 0)
+	for _, f := range []billing.EventFilter{{}, {Status: "x"}, {Type: "x"}, {Before: at}, {Status: "x", Type: "x", Before: at}} {
+		_, _ = tx.Events(ctx, f)
+	}
+	for _, f := range []billing.AuditFilter{{}, {Plan: "x"}, {After: 1}, {Plan: "x", After: 1}} {
+		_, _ = tx.AuditTrail(ctx, f)
+	}
+	_, _ = tx.PlanCharges(ctx, "x", "y", "z")
+	_, _ = tx.Attempts(ctx, "x", "y", "z")
+	_, _ = tx.Customers(ctx, "x", "y", "z")
+	_, _ = tx.Cards(ctx, "x")
+}
+
+// walks says whether a statement is a list that walks along an index and stops at its limit: one without any filter,
+// and that of events by type, which a person asks for and no index is worth.
+func walks(query string) bool {
+	return !strings.Contains(query, "WHERE") || strings.Contains(query, "WHERE type = $1 ORDER BY")
+}
+
+// TestNoStatementReadsAWholeTableInSQLite reads the plan of every statement.
+func TestNoStatementReadsAWholeTableInSQLite(t *testing.T) {
+	t.Parallel()
+	s := storetest.SQLite(t)
+	for _, statement := range statements(t, s) {
+		if walks(statement.Query) {
+			continue
+		}
+		rows, err := s.Pool().QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+statement.Query, statement.Args...)
+		require.NoError(t, err, statement.Query)
+		for rows.Next() {
+			var id, parent, unused int
+			var detail string
+			require.NoError(t, rows.Scan(&id, &parent, &unused, &detail))
+			if strings.HasPrefix(detail, "SCAN") && !strings.Contains(detail, "CONSTANT ROW") {
+				t.Errorf("%s in:\n%s", detail, statement.Query)
+			}
+		}
+		require.NoError(t, rows.Err())
+	}
+}
+
+// TestNoStatementReadsAWholeTableInPostgreSQL reads the plan of every statement, made for all values at once as a
+// server does with statements it has often seen. Reading a whole table is made dear beforehand, alone or for a join,
+// because on an empty one it is right.
+func TestNoStatementReadsAWholeTableInPostgreSQL(t *testing.T) {
+	t.Parallel()
+	s := storetest.Postgres(t)
+	list := statements(t, s)
+	c, err := s.Pool().Conn(t.Context())
+	require.NoError(t, err)
+	defer c.Close()
+	_, err = c.ExecContext(t.Context(), `SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
+		SET plan_cache_mode = force_generic_plan`)
+	require.NoError(t, err)
+	for i, statement := range list {
+		_, err := c.ExecContext(t.Context(), fmt.Sprintf("PREPARE s%d AS %s", i, statement.Query))
+		require.NoError(t, err, statement.Query)
+		query := fmt.Sprintf("EXPLAIN EXECUTE s%d", i)
+		if n := len(statement.Args); n > 0 {
+			query += "(" + strings.Join(slices.Repeat([]string{"NULL"}, n), ", ") + ")"
+		}
+		rows, err := c.QueryContext(t.Context(), query)
+		require.NoError(t, err, statement.Query)
+		var lines []string
+		for rows.Next() {
+			var line string
+			require.NoError(t, rows.Scan(&line))
+			lines = append(lines, line)
+		}
+		require.NoError(t, rows.Err())
+		if line := wholeRead(lines, walks(statement.Query)); line != "" {
+			t.Errorf("%s in:\n%s", line, statement.Query)
+		}
+	}
+}
+
+// wholeRead finds the line of a plan that reads a whole table, or walks a whole index unless that is allowed: an
+// index that is searched has its condition on the next line.
+func wholeRead(lines []string, mayWalk bool) string {
+	for i, line := range lines {
+		if strings.Contains(line, "Seq Scan") {
+			return line
+		}
+		next := ""
+		if i+1 < len(lines) {
+			next = lines[i+1]
+		}
+		if strings.Contains(line, "Index") && strings.Contains(line, "Scan") && !strings.Contains(next, "Index Cond") && !mayWalk {
+			return line
+		}
+	}
+	return ""
+}
