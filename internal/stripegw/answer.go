@@ -1,0 +1,62 @@
+package stripegw
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+)
+
+// maxAnswer bounds the body of an answer, in bytes. Stripe's longest, a page of 100 PaymentIntents, is well under 1 MiB.
+const maxAnswer = 8 << 20
+
+// errAnswerTooLong is an answer of more than maxAnswer bytes.
+var errAnswerTooLong = errors.New("the answer is too long")
+
+// answer is what came back from one HTTP request. stripe-go drops the status and the body of an answer that it can't
+// decode, and both decide what the failure means.
+type answer struct {
+	status    int // 0: no answer
+	requestID string
+	body      []byte
+	whole     bool // the body was read to its end
+}
+
+// ok says whether the answer is a whole one with a status of success.
+func (a *answer) ok() bool { return a.whole && a.status >= 200 && a.status <= 299 }
+
+// answerKey is the context key under which a call waits for its answer.
+type answerKey struct{}
+
+// withAnswer returns a context in which a request of the gateway's notes its answer in a.
+func withAnswer(ctx context.Context, a *answer) context.Context {
+	return context.WithValue(ctx, answerKey{}, a)
+}
+
+// recorder is a transport that notes each answer for the call that made the request.
+type recorder struct{ next http.RoundTripper }
+
+// RoundTrip reads the answer whole, so a body cut short fails here like any other broken connection.
+func (r recorder) RoundTrip(req *http.Request) (*http.Response, error) {
+	a, ok := req.Context().Value(answerKey{}).(*answer)
+	if !ok {
+		a = &answer{}
+	}
+	res, err := r.next.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	a.status, a.requestID = res.StatusCode, res.Header.Get("Request-Id")
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	_ = res.Body.Close() // it has been read; nothing is left to lose
+	if err == nil && len(body) > maxAnswer {
+		err = errAnswerTooLong
+	}
+	if err != nil {
+		return nil, err
+	}
+	a.body, a.whole = body, true
+	res.Body = io.NopCloser(bytes.NewReader(body))
+	return res, nil
+}

@@ -1,0 +1,103 @@
+package stripegw
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/stripe/stripe-go/v76"
+	"github.com/stripe/stripe-go/v76/form"
+
+	"tranche/internal/billing"
+)
+
+// maxKey is the longest idempotency key Stripe takes. Source: docs.stripe.com/api/idempotent_requests.
+const maxKey = 255
+
+// object is an answer's JSON object, as far as it is read.
+type object interface {
+	stripe.LastResponseSetter
+	// fault says why the object can't be what was asked for, or "".
+	fault() string
+}
+
+// call is one request to Stripe.
+type call struct {
+	op     string // for errors, such as "confirm PaymentIntent pi_1"
+	path   string
+	params stripe.ParamsContainer // never nil: without it stripe-go takes neither context nor key
+}
+
+// post changes something at Stripe, under an idempotency key.
+func (g *Gateway) post(ctx context.Context, key string, c call, out object) (*answer, error) {
+	if problem := keyProblem(key); problem != "" {
+		return nil, refused(c.op, problem)
+	}
+	c.params.GetParams().IdempotencyKey = stripe.String(key)
+	return g.do(ctx, http.MethodPost, c, out)
+}
+
+// get fetches something.
+func (g *Gateway) get(ctx context.Context, c call, out object) (*answer, error) {
+	return g.do(ctx, http.MethodGet, c, out)
+}
+
+func (g *Gateway) do(ctx context.Context, method string, c call, out object) (*answer, error) {
+	a := &answer{}
+	c.params.GetParams().Context = withAnswer(ctx, a)
+	err := g.backend.Call(method, c.path, g.key, c.params, out)
+	if err := g.checked(c.op, a, err, out); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// getPage fetches one page of a list; values is the query that stripe-go's iterator made.
+func (g *Gateway) getPage(ctx context.Context, c call, values *form.Values, out object) (*answer, error) {
+	a := &answer{}
+	p := &stripe.Params{Context: withAnswer(ctx, a)}
+	err := g.backend.CallRaw(http.MethodGet, c.path, g.key, values, p, out)
+	if err := g.checked(c.op, a, err, out); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// checked returns nil when the call brought the object it was made for, else a *billing.GatewayError.
+func (g *Gateway) checked(op string, a *answer, err error, out object) error {
+	if err != nil || !a.ok() {
+		return g.failure(op, a, err)
+	}
+	if fault := out.fault(); fault != "" {
+		return unreadable(op, a, fault)
+	}
+	return nil
+}
+
+// keyProblem says what is wrong with an idempotency key, or "". A key that HTTP can't carry would look like a broken
+// connection, and be sent again for ever.
+func keyProblem(key string) string {
+	switch {
+	case strings.TrimSpace(key) == "":
+		return "no idempotency key"
+	case len(key) > maxKey:
+		return fmt.Sprintf("the idempotency key is longer than %d characters", maxKey)
+	case strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return "the idempotency key holds characters other than printable ASCII"
+	}
+	return ""
+}
+
+// refused is a call that was not made because the request is wrong.
+func refused(op, problem string) error {
+	return &billing.GatewayError{Op: op, Kind: billing.GatewayRejected, Failure: billing.Failure{Message: problem}}
+}
+
+// wantID refuses an empty id: its path would name the whole list.
+func wantID(op, what, id string) error {
+	if id == "" {
+		return refused(op, "no "+what+" id")
+	}
+	return nil
+}

@@ -1,0 +1,95 @@
+package stripegw
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"tranche/internal/billing"
+)
+
+// paymentIntent turns Stripe's into ours.
+func (g *Gateway) paymentIntent(w *wirePaymentIntent, requestID string) billing.PaymentIntent {
+	p := billing.PaymentIntent{
+		ID:                 w.ID,
+		Status:             billing.IntentStatus(w.Status),
+		Amount:             w.Amount,
+		AmountReceived:     w.AmountReceived,
+		Currency:           billing.Currency(strings.ToLower(w.Currency)),
+		Customer:           string(w.Customer),
+		PaymentMethod:      string(w.PaymentMethod),
+		ReceiptEmail:       w.ReceiptEmail,
+		ClientSecret:       billing.Secret(w.ClientSecret),
+		LatestCharge:       string(w.LatestCharge),
+		Metadata:           w.Metadata,
+		CreatedAt:          unixTime(w.Created),
+		Livemode:           w.Livemode,
+		CancellationReason: w.CancellationReason,
+		RequestID:          requestID,
+	}
+	if e := w.LastPaymentError; e != nil {
+		f := g.failureOf(e)
+		p.LastError, p.LastErrorPaymentMethod = &f, string(e.PaymentMethod)
+	}
+	return p
+}
+
+// errorIntent reads the PaymentIntent in an error; nil when there is none that can be read. It leaves out what must
+// not travel with an error into logs: the client secret and the customer's address.
+func (g *Gateway) errorIntent(e *wireError, requestID string) *billing.PaymentIntent {
+	if len(e.PaymentIntent) == 0 {
+		return nil
+	}
+	var w wirePaymentIntent
+	if err := json.Unmarshal(e.PaymentIntent, &w); err != nil || w.fault() != "" {
+		return nil // the contract allows for none
+	}
+	p := g.paymentIntent(&w, requestID)
+	p.ClientSecret, p.ReceiptEmail = "", ""
+	return &p
+}
+
+// failureOf takes the codes and the cleaned message of an error.
+func (g *Gateway) failureOf(e *wireError) billing.Failure {
+	return billing.Failure{
+		Code:               e.Code,
+		DeclineCode:        e.DeclineCode,
+		AdviceCode:         e.AdviceCode,
+		NetworkAdviceCode:  e.NetworkAdviceCode,
+		NetworkDeclineCode: e.NetworkDeclineCode,
+		Message:            g.cleaned(e.Message),
+	}
+}
+
+// unixTime reads Stripe's seconds; 0 is no time.
+func unixTime(seconds int64) time.Time {
+	if seconds == 0 {
+		return time.Time{}
+	}
+	return time.Unix(seconds, 0).UTC()
+}
+
+func setupIntent(w *wireSetupIntent) billing.SetupIntent {
+	return billing.SetupIntent{
+		ID:            w.ID,
+		Status:        billing.IntentStatus(w.Status),
+		Customer:      string(w.Customer),
+		PaymentMethod: string(w.PaymentMethod),
+		Metadata:      w.Metadata,
+	}
+}
+
+func paymentMethod(w *wirePaymentMethod) billing.PaymentMethod {
+	return billing.PaymentMethod{
+		ID:          w.ID,
+		Type:        w.Type,
+		Customer:    string(w.Customer),
+		Brand:       w.Card.Brand,
+		Last4:       w.Card.Last4,
+		ExpMonth:    w.Card.ExpMonth,
+		ExpYear:     w.Card.ExpYear,
+		Fingerprint: w.Card.Fingerprint,
+		Email:       w.BillingDetails.Email,
+		Name:        w.BillingDetails.Name,
+	}
+}

@@ -1,0 +1,103 @@
+package stripegw
+
+import (
+	"context"
+	"errors"
+
+	"github.com/stripe/stripe-go/v76"
+
+	"tranche/internal/billing"
+)
+
+const (
+	customersPath     = "/v1/customers"
+	customerPath      = "/v1/customers/%s"
+	paymentMethodPath = "/v1/payment_methods/%s"
+	setupIntentPath   = "/v1/setup_intents/%s"
+)
+
+// SetupIntent fetches one. Errors: *billing.GatewayError, with GatewayNotFound when there is none.
+func (g *Gateway) SetupIntent(ctx context.Context, id string) (billing.SetupIntent, error) {
+	op := "get SetupIntent " + id
+	if err := wantID(op, "SetupIntent", id); err != nil {
+		return billing.SetupIntent{}, err
+	}
+	var w wireSetupIntent
+	c := call{op: op, path: stripe.FormatURLPath(setupIntentPath, id), params: &stripe.SetupIntentParams{}}
+	if _, err := g.get(ctx, c, &w); err != nil {
+		return billing.SetupIntent{}, err
+	}
+	return setupIntent(&w), nil
+}
+
+// PaymentMethod fetches one. Errors: *billing.GatewayError, with GatewayNotFound when there is none.
+func (g *Gateway) PaymentMethod(ctx context.Context, id string) (billing.PaymentMethod, error) {
+	op := "get PaymentMethod " + id
+	if err := wantID(op, "PaymentMethod", id); err != nil {
+		return billing.PaymentMethod{}, err
+	}
+	var w wirePaymentMethod
+	c := call{op: op, path: stripe.FormatURLPath(paymentMethodPath, id), params: &stripe.PaymentMethodParams{}}
+	if _, err := g.get(ctx, c, &w); err != nil {
+		return billing.PaymentMethod{}, err
+	}
+	return paymentMethod(&w), nil
+}
+
+// AttachPaymentMethod attaches a PaymentMethod to a Stripe customer. Errors: *billing.GatewayError, with
+// GatewayDeclined when the issuer refuses the card already now.
+func (g *Gateway) AttachPaymentMethod(ctx context.Context, key, id, customer string) (billing.PaymentMethod, error) {
+	op := "attach PaymentMethod " + id
+	if err := wantID(op, "PaymentMethod", id); err != nil {
+		return billing.PaymentMethod{}, err
+	}
+	var w wirePaymentMethod
+	c := call{
+		op:     op,
+		path:   stripe.FormatURLPath(paymentMethodPath+"/attach", id),
+		params: &stripe.PaymentMethodAttachParams{Customer: stripe.String(customer)},
+	}
+	if _, err := g.post(ctx, key, c, &w); err != nil {
+		return billing.PaymentMethod{}, err
+	}
+	return paymentMethod(&w), nil
+}
+
+// CreateCustomer makes a Stripe customer, attaches the card in the same call, and returns the customer's id.
+// Errors: *billing.GatewayError.
+func (g *Gateway) CreateCustomer(ctx context.Context, key string, p billing.CustomerParams) (string, error) {
+	var w wireCustomer
+	c := call{
+		op:   "create customer",
+		path: customersPath,
+		params: &stripe.CustomerParams{
+			PaymentMethod: optional(p.PaymentMethod),
+			Email:         optional(p.Email),
+			Name:          optional(p.Name),
+			Metadata:      p.Metadata,
+		},
+	}
+	if _, err := g.post(ctx, key, c, &w); err != nil {
+		return "", err
+	}
+	return w.ID, nil
+}
+
+// CustomerExists says whether the Stripe customer exists and was not deleted: Stripe still answers for a deleted
+// one, with deleted=true. Errors: *billing.GatewayError, never GatewayNotFound.
+func (g *Gateway) CustomerExists(ctx context.Context, id string) (bool, error) {
+	op := "get customer " + id
+	if err := wantID(op, "customer", id); err != nil {
+		return false, err
+	}
+	var w wireCustomer
+	c := call{op: op, path: stripe.FormatURLPath(customerPath, id), params: &stripe.CustomerParams{}}
+	_, err := g.get(ctx, c, &w)
+	if errors.Is(err, billing.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return !w.Deleted, nil
+}

@@ -1,0 +1,115 @@
+package stripegw
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/stripe/stripe-go/v76"
+
+	"tranche/internal/billing"
+)
+
+// failure turns what became of a call into a *billing.GatewayError. err is stripe-go's; its text is never used.
+func (g *Gateway) failure(op string, a *answer, err error) error {
+	if !a.whole {
+		e := unreadable(op, a, transportText(err))
+		return e
+	}
+	body := errorIn(a)
+	if body == nil {
+		return strangeAnswer(op, a)
+	}
+	return &billing.GatewayError{
+		Op:            op,
+		Kind:          kindOf(a.status, body),
+		HTTPStatus:    a.status,
+		Type:          body.Type,
+		Param:         body.Param,
+		Failure:       g.failureOf(body),
+		RequestID:     a.requestID,
+		PaymentIntent: g.errorIntent(body, a.requestID),
+		StripeCharge:  string(body.Charge),
+	}
+}
+
+// errorIn reads Stripe's error from an answer; nil when the answer holds none.
+func errorIn(a *answer) *wireError {
+	var body struct {
+		Error *wireError `json:"error"`
+	}
+	if a.status < 400 || json.Unmarshal(a.body, &body) != nil {
+		return nil
+	}
+	return body.Error
+}
+
+// strangeAnswer is an answer that is not Stripe's: a proxy's page, say. Only a 429 is clear without a body.
+func strangeAnswer(op string, a *answer) error {
+	e := unreadable(op, a, "the answer can't be read")
+	if a.status == http.StatusTooManyRequests {
+		e.Kind = billing.GatewayLimited
+	}
+	return e
+}
+
+// unreadable is a call whose outcome is not known, and why.
+func unreadable(op string, a *answer, why string) *billing.GatewayError {
+	return &billing.GatewayError{
+		Op:         op,
+		Kind:       billing.GatewayUnknown,
+		HTTPStatus: a.status,
+		RequestID:  a.requestID,
+		Failure:    billing.Failure{Message: why},
+	}
+}
+
+// kindOf sorts an error of Stripe's by what to do next. The order matters: a server error says nothing about the
+// card whatever its body, and a card error is a finished request whatever its status.
+// Source: docs.stripe.com/error-low-level, docs.stripe.com/error-codes.
+func kindOf(status int, e *wireError) billing.GatewayKind {
+	code := stripe.ErrorCode(e.Code)
+	switch {
+	case status >= http.StatusInternalServerError:
+		return billing.GatewayUnknown
+	case code == stripe.ErrorCodeIdempotencyKeyInUse:
+		return billing.GatewayInProgress
+	case isWrongState(code):
+		return billing.GatewayWrongState
+	case e.Type == string(stripe.ErrorTypeCard):
+		return billing.GatewayDeclined
+	case isLimit(code):
+		return billing.GatewayLimited
+	case code == stripe.ErrorCodeResourceMissing:
+		return billing.GatewayNotFound
+	}
+	return kindOfStatus(status)
+}
+
+// kindOfStatus sorts what its code does not tell.
+func kindOfStatus(status int) billing.GatewayKind {
+	switch status {
+	case http.StatusPaymentRequired:
+		return billing.GatewayDeclined
+	case http.StatusTooManyRequests:
+		return billing.GatewayLimited
+	case http.StatusConflict:
+		return billing.GatewayInProgress
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return billing.GatewayUnauthorized
+	case http.StatusNotFound:
+		return billing.GatewayNotFound
+	}
+	return billing.GatewayRejected
+}
+
+// isWrongState says whether the code tells of a PaymentIntent or SetupIntent in a state that forbids the call.
+func isWrongState(code stripe.ErrorCode) bool {
+	return code == stripe.ErrorCodePaymentIntentUnexpectedState ||
+		code == stripe.ErrorCodeSetupIntentUnexpectedState ||
+		code == stripe.ErrorCodeIntentInvalidState
+}
+
+// isLimit says whether the request was turned away before it was looked at.
+func isLimit(code stripe.ErrorCode) bool {
+	return code == stripe.ErrorCodeLockTimeout || code == stripe.ErrorCodeRateLimit
+}

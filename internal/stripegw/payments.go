@@ -1,0 +1,166 @@
+package stripegw
+
+import (
+	"context"
+	"time"
+
+	"github.com/stripe/stripe-go/v76"
+	"github.com/stripe/stripe-go/v76/form"
+
+	"tranche/internal/billing"
+)
+
+const (
+	intentsPath = "/v1/payment_intents"
+	intentPath  = "/v1/payment_intents/%s"
+
+	// pageSize is the most objects Stripe puts on one page. Source: docs.stripe.com/api/pagination.
+	pageSize = 100
+	// maxPages bounds a search through one customer's PaymentIntents: 20,000 of them.
+	maxPages = 200
+)
+
+// CreatePaymentIntent makes a PaymentIntent for a card; with OffSession it is confirmed in the same call.
+// Errors: *billing.GatewayError.
+func (g *Gateway) CreatePaymentIntent(ctx context.Context, key string, p billing.PaymentParams) (billing.PaymentIntent, error) {
+	c := call{op: "create PaymentIntent", path: intentsPath, params: createParams(p)}
+	return g.changeIntent(ctx, key, c)
+}
+
+// createParams names the payment method types, because Stripe's API of 2023-10-16 otherwise turns on automatic
+// payment methods, which need a return_url. Source: docs.stripe.com/changelog/2023-08-16.
+func createParams(p billing.PaymentParams) *stripe.PaymentIntentParams {
+	params := &stripe.PaymentIntentParams{
+		Amount:             stripe.Int64(p.Amount),
+		Currency:           stripe.String(string(p.Currency)),
+		PaymentMethodTypes: stripe.StringSlice([]string{"card"}),
+		Customer:           optional(p.Customer),
+		PaymentMethod:      optional(p.PaymentMethod),
+		Description:        optional(p.Description),
+		Metadata:           p.Metadata,
+	}
+	if p.OffSession {
+		params.OffSession = stripe.Bool(true)
+		params.Confirm = stripe.Bool(true)
+	}
+	if p.SaveCard {
+		params.SetupFutureUsage = stripe.String(string(stripe.PaymentIntentSetupFutureUsageOffSession))
+	}
+	return params
+}
+
+// ConfirmPaymentIntent confirms p.PaymentIntent with p.PaymentMethod, off-session. The card is always named: Stripe
+// takes it off the PaymentIntent at each decline. Errors: *billing.GatewayError.
+func (g *Gateway) ConfirmPaymentIntent(ctx context.Context, key string, p billing.PaymentParams) (billing.PaymentIntent, error) {
+	op := "confirm PaymentIntent " + p.PaymentIntent
+	if err := wantID(op, "PaymentIntent", p.PaymentIntent); err != nil {
+		return billing.PaymentIntent{}, err
+	}
+	return g.changeIntent(ctx, key, call{
+		op:   op,
+		path: stripe.FormatURLPath(intentPath+"/confirm", p.PaymentIntent),
+		params: &stripe.PaymentIntentConfirmParams{
+			PaymentMethod: optional(p.PaymentMethod),
+			OffSession:    stripe.Bool(true),
+		},
+	})
+}
+
+// CancelPaymentIntent cancels one that has not succeeded. Errors: *billing.GatewayError, with GatewayWrongState for
+// one that has succeeded or is canceled already.
+func (g *Gateway) CancelPaymentIntent(ctx context.Context, key, id string) (billing.PaymentIntent, error) {
+	op := "cancel PaymentIntent " + id
+	if err := wantID(op, "PaymentIntent", id); err != nil {
+		return billing.PaymentIntent{}, err
+	}
+	return g.changeIntent(ctx, key, call{
+		op:     op,
+		path:   stripe.FormatURLPath(intentPath+"/cancel", id),
+		params: &stripe.PaymentIntentCancelParams{},
+	})
+}
+
+func (g *Gateway) changeIntent(ctx context.Context, key string, c call) (billing.PaymentIntent, error) {
+	var w wirePaymentIntent
+	a, err := g.post(ctx, key, c, &w)
+	if err != nil {
+		return billing.PaymentIntent{}, err
+	}
+	return g.paymentIntent(&w, a.requestID), nil
+}
+
+// PaymentIntent fetches one. Errors: *billing.GatewayError, with GatewayNotFound when there is none.
+func (g *Gateway) PaymentIntent(ctx context.Context, id string) (billing.PaymentIntent, error) {
+	op := "get PaymentIntent " + id
+	if err := wantID(op, "PaymentIntent", id); err != nil {
+		return billing.PaymentIntent{}, err
+	}
+	var w wirePaymentIntent
+	c := call{op: op, path: stripe.FormatURLPath(intentPath, id), params: &stripe.PaymentIntentParams{}}
+	a, err := g.get(ctx, c, &w)
+	if err != nil {
+		return billing.PaymentIntent{}, err
+	}
+	return g.paymentIntent(&w, a.requestID), nil
+}
+
+// FindPaymentIntent looks through a Stripe customer's PaymentIntents created at or after since, newest first, for
+// the first that matches. A zero since means all. Errors: *billing.GatewayError, with GatewayNotFound when none
+// matches; it is GatewayNotFound only after the last page was read.
+func (g *Gateway) FindPaymentIntent(
+	ctx context.Context, customer string, since time.Time, match func(billing.PaymentIntent) bool,
+) (billing.PaymentIntent, error) {
+	op := "find PaymentIntent of " + customer
+	if err := wantID(op, "customer", customer); err != nil {
+		return billing.PaymentIntent{}, err
+	}
+	params := &stripe.PaymentIntentListParams{Customer: stripe.String(customer)}
+	params.Limit = stripe.Int64(pageSize)
+	if !since.IsZero() {
+		params.CreatedRange = &stripe.RangeQueryParams{GreaterThanOrEqual: since.Unix()}
+	}
+	iter := g.listIntents(ctx, op, params)
+	for iter.Next() {
+		if p, ok := iter.Current().(*listed); ok && match(p.intent) {
+			return p.intent, nil
+		}
+	}
+	if err := iter.Err(); err != nil {
+		return billing.PaymentIntent{}, err
+	}
+	return billing.PaymentIntent{}, &billing.GatewayError{Op: op, Kind: billing.GatewayNotFound}
+}
+
+// listed is an entry of a list. stripe-go's iterator finds the cursor of the next page in its ID field.
+type listed struct {
+	ID     string
+	intent billing.PaymentIntent
+}
+
+// listIntents pages through a list. It gives up, rather than saying "not there", on a server that never stops.
+func (g *Gateway) listIntents(ctx context.Context, op string, params *stripe.PaymentIntentListParams) *stripe.Iter {
+	pages := 0
+	return stripe.GetIter(params, func(_ *stripe.Params, v *form.Values) ([]any, stripe.ListContainer, error) {
+		var list wirePaymentIntentList
+		if pages++; pages > maxPages {
+			return nil, &list, unreadable(op, &answer{}, "the list does not end")
+		}
+		a, err := g.getPage(ctx, call{op: op, path: intentsPath}, v, &list)
+		if err != nil {
+			return nil, &wirePaymentIntentList{}, err
+		}
+		entries := make([]any, len(list.Data))
+		for i, w := range list.Data {
+			entries[i] = &listed{ID: w.ID, intent: g.paymentIntent(w, a.requestID)}
+		}
+		return entries, &list, nil
+	})
+}
+
+// optional leaves a parameter out when it is empty: Stripe reads an empty one as "unset it".
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}

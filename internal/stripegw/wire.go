@@ -1,0 +1,151 @@
+package stripegw
+
+import (
+	"encoding/json"
+
+	"github.com/stripe/stripe-go/v76"
+)
+
+// The types here are Stripe's objects, as far as they are read.
+
+// ref is the id of a referenced object, which Stripe sends as a string, or whole where it was expanded.
+type ref string
+
+// UnmarshalJSON takes a string, an object with an id, or null. Anything else is no reference.
+func (r *ref) UnmarshalJSON(data []byte) error {
+	*r = ""
+	switch data[0] {
+	case '"':
+		return json.Unmarshal(data, (*string)(r))
+	case '{':
+		var o struct {
+			ID string `json:"id"`
+		}
+		if err := json.Unmarshal(data, &o); err != nil {
+			return err
+		}
+		*r = ref(o.ID)
+	}
+	return nil
+}
+
+// header is what every object has.
+type header struct {
+	stripe.APIResource
+	ID     string `json:"id"`
+	Object string `json:"object"`
+}
+
+// faultAs says why the object can't be of the given type, or "". A proxy's page may be JSON too.
+func (h *header) faultAs(object string) string {
+	switch {
+	case h.Object != "" && h.Object != object:
+		return "the answer is not a " + object
+	case h.ID == "":
+		return "the answer has no id"
+	}
+	return ""
+}
+
+type wirePaymentIntent struct {
+	header
+	Status             string            `json:"status"`
+	Amount             int64             `json:"amount"`
+	AmountReceived     int64             `json:"amount_received"`
+	Currency           string            `json:"currency"`
+	Customer           ref               `json:"customer"`
+	PaymentMethod      ref               `json:"payment_method"`
+	ReceiptEmail       string            `json:"receipt_email"`
+	ClientSecret       string            `json:"client_secret"`
+	LatestCharge       ref               `json:"latest_charge"`
+	Metadata           map[string]string `json:"metadata"`
+	Created            int64             `json:"created"`
+	Livemode           bool              `json:"livemode"`
+	LastPaymentError   *wireError        `json:"last_payment_error"`
+	CancellationReason string            `json:"cancellation_reason"`
+}
+
+// fault wants a status too: without it there is no telling whether money was taken.
+func (p *wirePaymentIntent) fault() string {
+	if f := p.faultAs("payment_intent"); f != "" {
+		return f
+	}
+	if p.Status == "" {
+		return "the answer has no status"
+	}
+	return ""
+}
+
+type wirePaymentIntentList struct {
+	stripe.APIResource
+	stripe.ListMeta
+	Object string               `json:"object"`
+	Data   []*wirePaymentIntent `json:"data"`
+}
+
+// fault wants a list, and every PaymentIntent in it whole: one that can't be read may be the one that is looked for.
+func (l *wirePaymentIntentList) fault() string {
+	if l.Object != "" && l.Object != "list" || l.Data == nil {
+		return "the answer is not a list"
+	}
+	for _, p := range l.Data {
+		if p == nil {
+			return "the list has an empty entry"
+		}
+		if f := p.fault(); f != "" {
+			return f
+		}
+	}
+	return ""
+}
+
+type wireSetupIntent struct {
+	header
+	Status        string            `json:"status"`
+	Customer      ref               `json:"customer"`
+	PaymentMethod ref               `json:"payment_method"`
+	Metadata      map[string]string `json:"metadata"`
+}
+
+func (s *wireSetupIntent) fault() string { return s.faultAs("setup_intent") }
+
+type wirePaymentMethod struct {
+	header
+	Type     string `json:"type"`
+	Customer ref    `json:"customer"`
+	Card     struct {
+		Brand       string `json:"brand"`
+		Last4       string `json:"last4"`
+		ExpMonth    int    `json:"exp_month"`
+		ExpYear     int    `json:"exp_year"`
+		Fingerprint string `json:"fingerprint"`
+	} `json:"card"`
+	BillingDetails struct {
+		Email string `json:"email"`
+		Name  string `json:"name"`
+	} `json:"billing_details"`
+}
+
+func (m *wirePaymentMethod) fault() string { return m.faultAs("payment_method") }
+
+type wireCustomer struct {
+	header
+	Deleted bool `json:"deleted"`
+}
+
+func (c *wireCustomer) fault() string { return c.faultAs("customer") }
+
+// wireError is an error's body, and a PaymentIntent's last_payment_error, which have the same fields.
+type wireError struct {
+	Type               string          `json:"type"`
+	Code               string          `json:"code"`
+	DeclineCode        string          `json:"decline_code"`
+	AdviceCode         string          `json:"advice_code"`
+	NetworkAdviceCode  string          `json:"network_advice_code"`
+	NetworkDeclineCode string          `json:"network_decline_code"`
+	Message            string          `json:"message"`
+	Param              string          `json:"param"`
+	Charge             ref             `json:"charge"`
+	PaymentMethod      ref             `json:"payment_method"`
+	PaymentIntent      json.RawMessage `json:"payment_intent"` // read apart: what is odd about it must not hide the error
+}
