@@ -1,0 +1,94 @@
+package config
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// Config is every setting, with defaults filled in. README's table, made from Settings, says what each is for.
+type Config struct {
+	StripeSecretKey      string        // sk_… or rk_…
+	StripePublishableKey string        // pk_…; may be empty
+	StripeWebhookSecrets []string      // whsec_…, several while one is rolled
+	StripeAPIBase        string        // empty means Stripe's own
+	StripeJSURL          string        // where pages load Stripe.js from
+	StripeTimeout        time.Duration // of one call to Stripe
+
+	DatabaseURL         string // sqlite:PATH or postgres://…
+	DatabaseConnections int    // most connections of this process
+	RedisURL            string // empty means the embedded queue
+
+	Addr      string // host:port to listen on
+	BaseURL   string // how Tranche is reached from outside; may be empty
+	SecretKey string // signs links; may be empty
+	APIKey    string // the merchant's bearer key
+	ReturnURL string // the merchant's page to put a payment right; may be empty
+
+	SMTPURL      string // empty: notices are kept, not sent
+	MailFrom     string // an address, with or without a name; taken from SMTPURL's user where that is an address
+	MerchantName string // as customers know the merchant; may be empty
+
+	Roles             []Role        // what this process does
+	ChargeTime        string        // HH:MM, the customer's local time at which charges fall due
+	Clock             string        // EPOCH@RATE of a simulated clock; empty means real time
+	Tick              time.Duration // between two looks at the calendar, in real time
+	Lease             time.Duration // how long a claimed row is left to its worker, in real time
+	ChargeConcurrency int           // charges under way at once
+	EventConcurrency  int           // events and notices under way at once
+	ShutdownTimeout   time.Duration // how long a stop waits for what is under way
+
+	LogLevel  string // trace, debug, info, warn or error
+	LogFormat string // json or console
+}
+
+// Role is a part of Tranche that a process can run.
+type Role string
+
+const (
+	// RoleIngress answers HTTP: webhooks and the API.
+	RoleIngress Role = "ingress"
+	// RoleWorker carries out jobs: it calls Stripe and sends mail.
+	RoleWorker Role = "worker"
+	// RoleScheduler turns due rows into jobs.
+	RoleScheduler Role = "scheduler"
+)
+
+// roles lists all roles.
+func roles() []Role { return []Role{RoleIngress, RoleWorker, RoleScheduler} }
+
+// Has says whether the process runs a role.
+func (c Config) Has(r Role) bool { return slices.Contains(c.Roles, r) }
+
+// Live says whether the secret key moves real money.
+func (c Config) Live() bool { return keyMode(c.StripeSecretKey, "sk_", "rk_") == modeLive }
+
+// Embedded says whether the queue runs inside this process.
+func (c Config) Embedded() bool { return c.RedisURL == "" }
+
+// SQLite says whether the database is a file of this process.
+func (c Config) SQLite() bool { return strings.HasPrefix(c.DatabaseURL, sqlitePrefix) }
+
+const (
+	sqlitePrefix = "sqlite:"
+	modeLive     = "live"
+	modeTest     = "test"
+)
+
+// keyMode returns the mode of a Stripe key with one of the prefixes, or "" for what is no such key.
+// Source: docs.stripe.com/keys.
+func keyMode(key string, prefixes ...string) string {
+	for _, prefix := range prefixes {
+		rest, ok := strings.CutPrefix(key, prefix)
+		mode, id, _ := strings.Cut(rest, "_")
+		if ok && id != "" && (mode == modeLive || mode == modeTest) && !strings.ContainsFunc(id, notKeyChar) {
+			return mode
+		}
+	}
+	return ""
+}
+
+// notKeyChar catches what came along when a key was pasted.
+func notKeyChar(r rune) bool {
+	return r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+}

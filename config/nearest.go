@@ -1,0 +1,69 @@
+package config
+
+import (
+	"slices"
+	"strings"
+)
+
+// known lists every name under which a value can be given.
+func known() []string {
+	var names []string
+	for _, s := range Settings() {
+		names = append(names, s.Name)
+		if s.Secret {
+			names = append(names, s.Name+fileSuffix)
+		}
+	}
+	return names
+}
+
+func lowered(names []string) []string {
+	lower := make([]string, len(names))
+	for i, n := range names {
+		lower[i] = strings.ToLower(n)
+	}
+	return lower
+}
+
+// refuseUnknown notes every name that is no setting, and the setting that was probably meant. A misspelt option that
+// is passed over in silence is found when money is late.
+func refuseUnknown(names, known []string, faults *Error) {
+	slices.Sort(names)
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			faults.add(name, "is not a setting", "did you mean "+nearest(name, known)+"?")
+		}
+	}
+}
+
+// nearest returns the candidate that takes the fewest edits, ignoring case.
+func nearest(name string, candidates []string) string {
+	best, fewest := "", 0
+	for _, c := range candidates {
+		if d := edits(strings.ToLower(name), strings.ToLower(c)); best == "" || d < fewest {
+			best, fewest = c, d
+		}
+	}
+	return best
+}
+
+// edits is the Levenshtein distance: how many characters must be added, removed or replaced.
+func edits(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,135 @@
+package config_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/config"
+)
+
+// wanted reads the lines "# fault: …" of a file.
+func wanted(t *testing.T, path string) []string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	var faults []string
+	for line := range strings.Lines(string(data)) {
+		if fault, ok := strings.CutPrefix(line, "# fault: "); ok {
+			faults = append(faults, strings.TrimSpace(fault))
+		}
+	}
+	return faults
+}
+
+func told(err error) []string {
+	var e *config.Error
+	if !errors.As(err, &e) {
+		return nil
+	}
+	var faults []string
+	for _, f := range e.Faults {
+		faults = append(faults, strings.TrimSuffix(f.Setting+" "+f.Problem+": "+f.Hint, ": "))
+	}
+	return faults
+}
+
+// TestRules breaks one rule in each file; the file's name is the rule, its first lines are what is to be told.
+func TestRules(t *testing.T) {
+	t.Parallel()
+	paths, err := filepath.Glob("testdata/*.toml")
+	require.NoError(t, err)
+	require.NotEmpty(t, paths)
+	for _, path := range paths {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".toml"), func(t *testing.T) {
+			t.Parallel()
+			_, err := config.LoadFor(config.Sources{File: path}, config.NeedsServe)
+			require.Equal(t, wanted(t, path), told(err))
+			require.NotContains(t, err.Error(), "hunter2", "a secret in an error")
+		})
+	}
+}
+
+// TestAllFaultsAtOnce names what Load and Validate find in one error, in the order of the settings.
+func TestAllFaultsAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := config.LoadFor(config.Sources{Env: env(map[string]string{
+		"TRANCHE_LOG_LEVEL": "loud", "DATABASE_URL": "mysql://hunter2", "STRIPE_TIMEOUT": "soon", "TRANCHE_ADDR": "x",
+		"SMTP_URL": "smtp://mail.example.com", "STRIPE_SECRET_KEY": "hunter2",
+	})}, config.NeedsServe)
+	require.EqualError(t, err, `the configuration can't be used:
+  STRIPE_SECRET_KEY is not a Stripe secret key: it begins with sk_test_, sk_live_, rk_test_ or rk_live_
+  STRIPE_WEBHOOK_SECRET is not set: the signing secret of the webhook endpoint, whsec_…
+  STRIPE_TIMEOUT is "soon", not a duration above zero: such as 25s or 1m30s
+  DATABASE_URL is neither SQLite nor PostgreSQL: sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME
+  TRANCHE_ADDR is not an address to listen on: HOST:PORT, such as 127.0.0.1:8080 or :8080
+  TRANCHE_API_KEY is not set: at least 16 random characters, such as from openssl rand -hex 24
+  TRANCHE_MAIL_FROM is not set and SMTP_URL is: the sender's address, such as Shop <billing@shop.example>
+  TRANCHE_LOG_LEVEL is "loud", which is none of its values: trace, debug, info, warn, error`)
+}
+
+// TestNeeds asks of a command only for what it uses.
+func TestNeeds(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		env  map[string]string
+		need config.Needs
+		want []string
+	}{
+		"a database only": {nil, config.Needs{}, nil},
+		"stripe":          {nil, config.NeedsStripe, []string{"STRIPE_SECRET_KEY"}},
+		"serve":           {nil, config.NeedsServe, []string{"STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "TRANCHE_API_KEY"}},
+		"a worker": {map[string]string{
+			"TRANCHE_ROLES": "worker", "DATABASE_URL": "postgres://h/db", "REDIS_URL": "redis://h", "STRIPE_SECRET_KEY": "rk_test_1",
+		}, config.NeedsServe, nil},
+		"roles do not matter to a command": {map[string]string{"TRANCHE_ROLES": "worker"}, config.Needs{}, nil},
+		"what is set is checked":           {map[string]string{"TRANCHE_API_KEY": "short"}, config.Needs{}, []string{"TRANCHE_API_KEY"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := config.LoadFor(config.Sources{Env: env(tt.env)}, tt.need)
+			var got []string
+			var e *config.Error
+			if errors.As(err, &e) {
+				for _, f := range e.Faults {
+					got = append(got, f.Setting)
+				}
+			}
+			require.Equal(t, tt.want, got)
+		})
+	}
+}
+
+// TestGood takes what must not be refused.
+func TestGood(t *testing.T) {
+	t.Parallel()
+	for _, good := range []map[string]string{
+		{"REDIS_URL": "redis://127.0.0.1:6379/0"}, // SQLite with a Redis of its own, in one process
+		{"DATABASE_URL": "postgresql://u:p%40ss@h:5432/db?sslmode=require"},
+		{"DATABASE_URL": "postgres:///db?host=h"},
+		{"DATABASE_URL": "postgres://u@h1:5432,h2:5432/db"},
+		{"REDIS_URL": "rediss://:p%2Fw@h"},
+		{"REDIS_URL": "redis-sentinel://u:p@h1:26379,h2:26379,h3/mymaster?db=2"},
+		{"REDIS_URL": "redis-cluster://h1:7000,h2:7001"},
+		{"TRANCHE_ROLES": "worker, ingress,scheduler,worker"},
+		{"TRANCHE_ADDR": ":0"}, {"TRANCHE_ADDR": "[::1]:8080"},
+		{"SMTP_URL": "smtps://billing%40shop.example:p%40ss@mail.example.com"}, // the sender is its user
+		{"SMTP_URL": "smtp://localhost:25?tls=none", "TRANCHE_MAIL_FROM": "Zoë's Shop <billing@shop.example>"},
+		{"TRANCHE_RETURN_URL": "http://localhost:4242/{charge}?pi={payment_intent}&r={reference}#{charge}"},
+		{"STRIPE_SECRET_KEY": "sk_live_1", "STRIPE_PUBLISHABLE_KEY": "pk_live_1", "STRIPE_API_BASE": "https://proxy.example/stripe"},
+		{"STRIPE_JS_URL": "https://js.stripe.com/v3/?advancedFraudSignals=false"},
+		{"TRANCHE_CLOCK": "2026-01-01T00:00:00+01:00@1.5"},
+		{"STRIPE_WEBHOOK_SECRET": "whsec_new, whsec_old"},
+	} {
+		all := map[string]string{"STRIPE_SECRET_KEY": "sk_test_1", "STRIPE_WEBHOOK_SECRET": "whsec_1", "TRANCHE_API_KEY": "0123456789abcdef"}
+		for k, v := range good {
+			all[k] = v
+		}
+		_, err := config.LoadFor(config.Sources{Env: env(all)}, config.NeedsServe)
+		require.NoError(t, err, "%v", good)
+	}
+}

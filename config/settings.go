@@ -1,0 +1,141 @@
+package config
+
+import "time"
+
+// Setting describes one setting, for tables, help and example files.
+type Setting struct {
+	Name    string // of the environment variable; in lower case, the key in a file
+	Group   string // heading under which it is listed
+	Default string // empty when there is none
+	Example string // of a value, where there is no default
+	Secret  bool   // may be given as Name_FILE, and is never printed
+	Doc     string // what it is for, in a sentence or two
+}
+
+// entry is a setting and the field of Config that it fills.
+type entry struct {
+	Setting
+	field
+}
+
+// Settings lists every setting in the order in which it is best explained.
+func Settings() []Setting {
+	entries := table()
+	list := make([]Setting, len(entries))
+	for i, e := range entries {
+		list[i] = e.Setting
+	}
+	return list
+}
+
+// table is the one place that knows names, defaults and fields.
+func table() []entry {
+	return append(append(stripeSettings(), storageSettings()...), append(surfaceSettings(), processSettings()...)...)
+}
+
+func stripeSettings() []entry {
+	const group = "Stripe"
+	return []entry{
+		{Setting{Name: "STRIPE_SECRET_KEY", Group: group, Secret: true, Example: "rk_test_…",
+			Doc: "The secret key (sk_… or, better, a restricted one, rk_…). Required."},
+			text(func(c *Config) *string { return &c.StripeSecretKey })},
+		{Setting{Name: "STRIPE_PUBLISHABLE_KEY", Group: group, Example: "pk_test_…",
+			Doc: "The publishable key of the same account and mode, for pages in the customer's browser."},
+			text(func(c *Config) *string { return &c.StripePublishableKey })},
+		{Setting{Name: "STRIPE_WEBHOOK_SECRET", Group: group, Secret: true, Example: "whsec_…",
+			Doc: "The signing secret of the webhook endpoint; several, separated by commas, while one is rolled. Required for ingress."},
+			list(func(c *Config) *[]string { return &c.StripeWebhookSecrets })},
+		{Setting{Name: "STRIPE_API_BASE", Group: group, Example: "http://127.0.0.1:12111",
+			Doc: "Where Stripe's API answers, when it is not Stripe itself but a simulator or a proxy."},
+			text(func(c *Config) *string { return &c.StripeAPIBase })},
+		{Setting{Name: "STRIPE_JS_URL", Group: group, Default: "https://js.stripe.com/v3/",
+			Doc: "Where pages load Stripe.js from."},
+			text(func(c *Config) *string { return &c.StripeJSURL })},
+		{Setting{Name: "STRIPE_TIMEOUT", Group: group, Default: "25s",
+			Doc: "How long one call to Stripe may take."},
+			duration(func(c *Config) *time.Duration { return &c.StripeTimeout })},
+	}
+}
+
+func storageSettings() []entry {
+	const group = "Storage"
+	return []entry{
+		{Setting{Name: "DATABASE_URL", Group: group, Secret: true, Default: "sqlite:tranche.db",
+			Doc: "sqlite:PATH, or postgres://USER:PASSWORD@HOST/NAME. SQLite means one process with all roles."},
+			text(func(c *Config) *string { return &c.DatabaseURL })},
+		{Setting{Name: "TRANCHE_DATABASE_CONNECTIONS", Group: group, Default: "20",
+			Doc: "The most connections this process opens to PostgreSQL."},
+			number(func(c *Config) *int { return &c.DatabaseConnections })},
+		{Setting{Name: "REDIS_URL", Group: group, Secret: true, Example: "redis://127.0.0.1:6379/0",
+			Doc: "redis://, rediss://, redis-sentinel://HOST,HOST/MASTER or redis-cluster://HOST,HOST. " +
+				"Empty: an embedded queue, and one process with all roles."},
+			text(func(c *Config) *string { return &c.RedisURL })},
+	}
+}
+
+func surfaceSettings() []entry {
+	const http, mail = "HTTP", "Mail"
+	return []entry{
+		{Setting{Name: "TRANCHE_ADDR", Group: http, Default: "127.0.0.1:8080",
+			Doc: "The address to listen on. Put a TLS terminator in front of it."},
+			text(func(c *Config) *string { return &c.Addr })},
+		{Setting{Name: "TRANCHE_BASE_URL", Group: http, Example: "https://pay.example.com",
+			Doc: "How Tranche is reached from outside."},
+			text(func(c *Config) *string { return &c.BaseURL })},
+		{Setting{Name: "TRANCHE_SECRET_KEY", Group: http, Secret: true, Example: "openssl rand -base64 32",
+			Doc: "Signs links. At least 32 characters, at random."},
+			text(func(c *Config) *string { return &c.SecretKey })},
+		{Setting{Name: "TRANCHE_API_KEY", Group: http, Secret: true, Example: "openssl rand -hex 24",
+			Doc: "What the merchant's server sends as its bearer key. At least 16 characters, at random. Required for ingress."},
+			text(func(c *Config) *string { return &c.APIKey })},
+		{Setting{Name: "TRANCHE_RETURN_URL", Group: http, Example: "https://shop.example/pay?charge={charge}&intent={payment_intent}",
+			Doc: "The merchant's page on which a customer puts a payment right. " +
+				"{charge}, {payment_intent} and {reference} are replaced. Without it mails hold no link."},
+			text(func(c *Config) *string { return &c.ReturnURL })},
+		{Setting{Name: "SMTP_URL", Group: mail, Secret: true, Example: "smtps://USER:PASSWORD@mail.example.com:465",
+			Doc: "smtp:// (STARTTLS where offered; ?tls=required or ?tls=none) or smtps://. " +
+				"Empty: notices are kept and not sent."},
+			text(func(c *Config) *string { return &c.SMTPURL })},
+		{Setting{Name: "TRANCHE_MAIL_FROM", Group: mail, Example: "Shop <billing@shop.example>",
+			Doc: "The sender of mails. Required with SMTP_URL, unless its user is a mail address."},
+			text(func(c *Config) *string { return &c.MailFrom })},
+		{Setting{Name: "TRANCHE_MERCHANT_NAME", Group: mail, Example: "Example Shop",
+			Doc: "What customers know the merchant as; mails are signed with it."},
+			text(func(c *Config) *string { return &c.MerchantName })},
+	}
+}
+
+func processSettings() []entry {
+	const times, process, logs = "Time", "Process", "Logs"
+	return []entry{
+		{Setting{Name: "TRANCHE_CHARGE_TIME", Group: times, Default: "09:00",
+			Doc: "The time of day, where the customer is, at which charges fall due."},
+			text(func(c *Config) *string { return &c.ChargeTime })},
+		{Setting{Name: "TRANCHE_CLOCK", Group: times, Example: "2026-01-01T00:00:00Z@86400",
+			Doc: "EPOCH@RATE: a clock that shows the real time at the epoch and has run RATE times as fast since, to try " +
+				"months in minutes. Refused with live keys."},
+			text(func(c *Config) *string { return &c.Clock })},
+		{Setting{Name: "TRANCHE_TICK", Group: times, Default: "1s",
+			Doc: "How often the scheduler looks for what is due, in real time."},
+			duration(func(c *Config) *time.Duration { return &c.Tick })},
+		{Setting{Name: "TRANCHE_LEASE", Group: times, Default: "60s",
+			Doc: "How long a row is left to the worker that took it, in real time. Longer than STRIPE_TIMEOUT."},
+			duration(func(c *Config) *time.Duration { return &c.Lease })},
+		{Setting{Name: "TRANCHE_ROLES", Group: process, Default: "ingress,worker,scheduler",
+			Doc: "What this process does. Fewer than all need PostgreSQL and Redis."},
+			roleList(func(c *Config) *[]Role { return &c.Roles })},
+		{Setting{Name: "TRANCHE_CHARGE_CONCURRENCY", Group: process, Default: "50",
+			Doc: "How many charges this process has under way at once. Stripe allows an account 100 calls a second."},
+			number(func(c *Config) *int { return &c.ChargeConcurrency })},
+		{Setting{Name: "TRANCHE_EVENT_CONCURRENCY", Group: process, Default: "20",
+			Doc: "How many events and notices this process has under way at once."},
+			number(func(c *Config) *int { return &c.EventConcurrency })},
+		{Setting{Name: "TRANCHE_SHUTDOWN_TIMEOUT", Group: process, Default: "35s",
+			Doc: "How long a stop waits for what is under way. Longer than STRIPE_TIMEOUT."},
+			duration(func(c *Config) *time.Duration { return &c.ShutdownTimeout })},
+		{Setting{Name: "TRANCHE_LOG_LEVEL", Group: logs, Default: "info", Doc: "trace, debug, info, warn or error."},
+			choice(func(c *Config) *string { return &c.LogLevel }, "trace", "debug", "info", "warn", "error")},
+		{Setting{Name: "TRANCHE_LOG_FORMAT", Group: logs, Default: "json", Doc: "json, or console for people."},
+			choice(func(c *Config) *string { return &c.LogFormat }, "json", "console")},
+	}
+}

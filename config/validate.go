@@ -1,0 +1,175 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Needs says what a command is going to do, and so what must be set. What is set is checked in any case.
+type Needs struct {
+	Stripe bool // call Stripe: the secret key
+	Serve  bool // run the roles: what each of them needs
+}
+
+// Needs of the commands that need more than a database.
+var (
+	// NeedsServe is what a process that runs roles needs.
+	NeedsServe = Needs{Stripe: true, Serve: true}
+	// NeedsStripe is what a command that calls Stripe needs.
+	NeedsStripe = Needs{Stripe: true}
+)
+
+// Validate says everything that is wrong. Errors: *Error.
+func (c Config) Validate(need Needs) error {
+	faults := &Error{}
+	c.check(need, faults)
+	return faults.orNil()
+}
+
+func (c Config) check(need Needs, faults *Error) {
+	c.checkKeys(need, faults)
+	c.checkWebhook(need, faults)
+	c.checkLive(faults)
+	c.checkStorage(need, faults)
+	c.checkHTTP(need, faults)
+	c.checkMail(faults)
+	c.checkTimes(faults)
+}
+
+func (c Config) checkKeys(need Needs, faults *Error) {
+	secret := keyMode(c.StripeSecretKey, "sk_", "rk_")
+	switch {
+	case c.StripeSecretKey == "" && need.Stripe:
+		faults.add("STRIPE_SECRET_KEY", "is not set", "a key from Stripe's dashboard, sk_… or rk_…")
+	case c.StripeSecretKey != "" && secret == "":
+		faults.add("STRIPE_SECRET_KEY", "is not a Stripe secret key", "it begins with sk_test_, sk_live_, rk_test_ or rk_live_")
+	}
+	publishable := keyMode(c.StripePublishableKey, "pk_")
+	switch {
+	case c.StripePublishableKey == "":
+	case publishable == "":
+		faults.add("STRIPE_PUBLISHABLE_KEY", "is not a Stripe publishable key", "it begins with pk_test_ or pk_live_")
+	case secret != "" && publishable != secret:
+		faults.add("STRIPE_PUBLISHABLE_KEY",
+			fmt.Sprintf("is a %s key and STRIPE_SECRET_KEY is a %s key", publishable, secret), "take both from the same mode")
+	}
+}
+
+func (c Config) checkWebhook(need Needs, faults *Error) {
+	const name = "STRIPE_WEBHOOK_SECRET"
+	if len(c.StripeWebhookSecrets) == 0 && need.Serve && c.Has(RoleIngress) {
+		faults.add(name, "is not set", "the signing secret of the webhook endpoint, whsec_…")
+	}
+	for _, secret := range c.StripeWebhookSecrets {
+		id, ok := strings.CutPrefix(secret, "whsec_")
+		switch {
+		case secret == "":
+			faults.add(name, "has an empty part", "whsec_…, or two of them with one comma between")
+		case !ok || id == "":
+			faults.add(name, "has a part that is no signing secret", "it begins with whsec_")
+		}
+	}
+}
+
+// checkLive keeps real money away from what is only for trying out.
+func (c Config) checkLive(faults *Error) {
+	if !c.Live() {
+		return
+	}
+	if hasScheme(c.StripeAPIBase, "http") {
+		faults.add("STRIPE_API_BASE", "is http:// and the key is a live one", "use https://, or a test key")
+	}
+	if hasScheme(c.StripeJSURL, "http") {
+		faults.add("STRIPE_JS_URL", "is http:// and the key is a live one", "use https://, or a test key")
+	}
+	if c.Clock != "" {
+		faults.add("TRANCHE_CLOCK", "is set and the key is a live one", "unset it, or use a test key")
+	}
+}
+
+func (c Config) checkStorage(need Needs, faults *Error) {
+	if fault := databaseFault(c.DatabaseURL); fault != nil {
+		faults.add("DATABASE_URL", fault.problem, fault.hint)
+	}
+	if fault := redisFault(c.RedisURL); fault != nil {
+		faults.add("REDIS_URL", fault.problem, fault.hint)
+	}
+	if need.Serve && len(c.Roles) < len(roles()) {
+		c.checkSplit(faults)
+	}
+}
+
+// checkSplit refuses fewer than all roles where processes could not meet.
+func (c Config) checkSplit(faults *Error) {
+	var reasons []string
+	if c.SQLite() {
+		reasons = append(reasons, "DATABASE_URL is SQLite, a file for one process with all roles")
+	}
+	if c.Embedded() {
+		reasons = append(reasons, "REDIS_URL is empty, so the queue is inside one process with all roles")
+	}
+	if reasons != nil {
+		faults.add("TRANCHE_ROLES", "leaves out roles, but "+strings.Join(reasons, ", and "),
+			"run all roles here, or use PostgreSQL and Redis")
+	}
+}
+
+func (c Config) checkHTTP(need Needs, faults *Error) {
+	if !isHostPort(c.Addr) {
+		faults.add("TRANCHE_ADDR", "is not an address to listen on", "HOST:PORT, such as 127.0.0.1:8080 or :8080")
+	}
+	switch {
+	case c.APIKey == "" && need.Serve && c.Has(RoleIngress):
+		faults.add("TRANCHE_API_KEY", "is not set", "at least 16 random characters, such as from openssl rand -hex 24")
+	case c.APIKey != "" && len(c.APIKey) < 16:
+		faults.add("TRANCHE_API_KEY", "is too short", "at least 16 random characters, such as from openssl rand -hex 24")
+	}
+	if c.SecretKey != "" && len(c.SecretKey) < 32 {
+		faults.add("TRANCHE_SECRET_KEY", "is too short", "at least 32 random characters, such as from openssl rand -base64 32")
+	}
+	c.checkURLs(faults)
+}
+
+func (c Config) checkURLs(faults *Error) {
+	if c.StripeAPIBase != "" && !isBaseURL(c.StripeAPIBase) {
+		faults.add("STRIPE_API_BASE", "is not an http or https URL to put paths behind", "such as http://127.0.0.1:12111")
+	}
+	if !hasScheme(c.StripeJSURL, "http", "https") {
+		faults.add("STRIPE_JS_URL", "is not an http or https URL", "https://js.stripe.com/v3/")
+	}
+	if c.BaseURL != "" && !isBaseURL(c.BaseURL) {
+		faults.add("TRANCHE_BASE_URL", "is not an http or https URL to put paths behind", "such as https://pay.example.com")
+	}
+	if fault := returnFault(c.ReturnURL); fault != nil {
+		faults.add("TRANCHE_RETURN_URL", fault.problem, fault.hint)
+	}
+}
+
+func (c Config) checkMail(faults *Error) {
+	if fault := smtpFault(c.SMTPURL); fault != nil {
+		faults.add("SMTP_URL", fault.problem, fault.hint)
+	}
+	switch {
+	case c.SMTPURL != "" && c.MailFrom == "":
+		faults.add("TRANCHE_MAIL_FROM", "is not set and SMTP_URL is", "the sender's address, such as Shop <billing@shop.example>")
+	case c.MailFrom != "" && !isAddress(c.MailFrom):
+		faults.add("TRANCHE_MAIL_FROM", "is not a mail address", "such as Shop <billing@shop.example>")
+	}
+}
+
+func (c Config) checkTimes(faults *Error) {
+	if !isTimeOfDay(c.ChargeTime) {
+		faults.add("TRANCHE_CHARGE_TIME", fmt.Sprintf("is %.40q, not a time of day", c.ChargeTime), "HH:MM, such as 09:00")
+	}
+	if fault := clockFault(c.Clock); fault != nil {
+		faults.add("TRANCHE_CLOCK", fault.problem, fault.hint)
+	}
+	if c.Lease <= c.StripeTimeout {
+		faults.add("TRANCHE_LEASE", fmt.Sprintf("is %s, no longer than STRIPE_TIMEOUT (%s): "+
+			"a charge would be handed to a second worker while the first calls Stripe", c.Lease, c.StripeTimeout), "make it longer")
+	}
+	if c.ShutdownTimeout <= c.StripeTimeout {
+		faults.add("TRANCHE_SHUTDOWN_TIMEOUT", fmt.Sprintf("is %s, no longer than STRIPE_TIMEOUT (%s): a stop would cut off calls to Stripe",
+			c.ShutdownTimeout, c.StripeTimeout), "make it longer")
+	}
+}
