@@ -1,0 +1,210 @@
+package notify
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/wneessen/go-mail"
+
+	"tranche/internal/billing"
+)
+
+const (
+	submissionPort  = 587 // RFC 6409
+	submissionsPort = 465 // RFC 8314
+
+	// DefaultMailTimeout bounds the delivery of one mail when SMTPConfig says nothing.
+	DefaultMailTimeout = 30 * time.Second
+)
+
+// SMTPConfig says how mails are handed in.
+type SMTPConfig struct {
+	// URL is smtp://USER:PASSWORD@HOST:PORT, which uses STARTTLS where the server offers it (?tls=required always,
+	// ?tls=none never), or smtps://, which is TLS from the start. Without a user there is no login; without TLS the
+	// password is not sent in the clear, but with ?tls=none, which asks for it.
+	URL     string
+	From    string           // sender: an address, with or without a name
+	Timeout time.Duration    // of one mail, 0 means DefaultMailTimeout
+	TLS     *tls.Config      // nil means the system's certificate authorities
+	Now     func() time.Time // for the Date header; nil means time.Now
+}
+
+// String hides the password from logs.
+func (SMTPConfig) String() string { return "notify.SMTPConfig" }
+
+// GoString hides the password from %#v.
+func (SMTPConfig) GoString() string { return "notify.SMTPConfig" }
+
+// SMTP hands mails to a server, each over a connection of its own. It is safe for concurrent use.
+type SMTP struct {
+	host     string
+	implicit bool // TLS from the start
+	from     string
+	password string
+	timeout  time.Duration
+	tls      *tls.Config
+	now      func() time.Time
+	options  []mail.Option
+}
+
+var _ billing.Mailer = (*SMTP)(nil)
+
+// String names the server and hides the password.
+func (s *SMTP) String() string { return "SMTP " + s.host }
+
+// GoString hides the password from %#v.
+func (s *SMTP) GoString() string { return s.String() }
+
+// NewSMTP reads the configuration. It does not connect. Its errors do not repeat the URL, which may hold a password.
+func NewSMTP(c SMTPConfig) (*SMTP, error) {
+	u, err := url.Parse(c.URL)
+	if err != nil || u.Hostname() == "" || (u.Scheme != "smtp" && u.Scheme != "smtps") {
+		return nil, errors.New("mail server: not an smtp:// or smtps:// URL; is the password percent-encoded?")
+	}
+	if err := mail.NewMsg().From(c.From); err != nil {
+		return nil, fmt.Errorf("mail server: sender %.80q is not a mail address", c.From)
+	}
+	s := &SMTP{
+		host: u.Hostname(), implicit: u.Scheme == "smtps", from: c.From, timeout: c.Timeout, tls: c.TLS, now: c.Now,
+	}
+	s.password, _ = u.User.Password()
+	if s.timeout <= 0 {
+		s.timeout = DefaultMailTimeout
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.tls == nil {
+		s.tls = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	s.tls = s.tls.Clone()
+	s.tls.ServerName = s.host
+	if s.options, err = s.clientOptions(u); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// clientOptions turns the URL into go-mail's options.
+func (s *SMTP) clientOptions(u *url.URL) ([]mail.Option, error) {
+	port := submissionPort
+	if s.implicit {
+		port = submissionsPort
+	}
+	if u.Port() != "" {
+		var err error
+		if port, err = strconv.Atoi(u.Port()); err != nil {
+			return nil, errors.New("mail server: the port is not a number")
+		}
+	}
+	policy, login, err := security(u.Query())
+	if err != nil {
+		return nil, err
+	}
+	options := []mail.Option{mail.WithPort(port), mail.WithTimeout(s.timeout), mail.WithTLSConfig(s.tls), mail.WithTLSPolicy(policy)}
+	if s.implicit {
+		login = loginOverTLS()
+		options = append(options, mail.WithSSL())
+	}
+	if name := u.User.Username(); name != "" {
+		options = append(options, login, mail.WithUsername(name), mail.WithPassword(s.password))
+	}
+	return slices.Clip(options), nil // Send appends to it, at once from several goroutines
+}
+
+// security reads ?tls=. Only who asks for no TLS at all has the password sent in the clear.
+func security(query url.Values) (mail.TLSPolicy, mail.Option, error) {
+	for key := range query {
+		if key != "tls" {
+			return 0, nil, fmt.Errorf("mail server: %.40q is not a setting of the URL", key)
+		}
+	}
+	switch query.Get("tls") {
+	case "":
+		return mail.TLSOpportunistic, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), nil
+	case "required":
+		return mail.TLSMandatory, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), nil
+	case "none":
+		return mail.NoTLS, mail.WithSMTPAuth(mail.SMTPAuthPlainNoEnc), nil
+	}
+	return 0, nil, errors.New("mail server: tls is neither required nor none")
+}
+
+// loginOverTLS lists the ways to log in. go-mail's own discovery does not see that a connection which we dialed is
+// encrypted, and would not send a password over it.
+func loginOverTLS() mail.Option {
+	return mail.WithOpportunisticSMTPAuth(mail.SMTPAuthSCRAMSHA256, mail.SMTPAuthSCRAMSHA1, mail.SMTPAuthCramMD5,
+		mail.SMTPAuthPlain, mail.SMTPAuthLogin)
+}
+
+// Send delivers one mail. It is permanent when the server refuses the recipient or the content (5xx), or when the
+// mail has no usable address; anything else may pass. Errors: *billing.MailError.
+func (s *SMTP) Send(ctx context.Context, m billing.Mail) (billing.Delivery, error) {
+	msg, err := s.message(m)
+	if err != nil {
+		return billing.Delivery{}, &billing.MailError{Permanent: true, Err: err}
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	client, err := mail.NewClient(s.host, append(s.options, mail.WithDialContextFunc(s.dial(ctx)))...)
+	if err != nil {
+		return billing.Delivery{}, s.failed(err)
+	}
+	err = client.DialAndSendWithContext(ctx, msg)
+	if err != nil && !msg.IsDelivered() { // once the server has taken it, a failing goodbye is no failure
+		return billing.Delivery{}, s.failed(err)
+	}
+	return billing.Delivery{}, nil
+}
+
+// dial connects, with TLS where it comes first, and breaks the connection when ctx ends: go-mail looks at the
+// context only while it dials.
+func (s *SMTP) dial(ctx context.Context) mail.DialContextFunc {
+	return func(dialCtx context.Context, network, address string) (net.Conn, error) {
+		var conn net.Conn
+		var err error
+		if s.implicit {
+			conn, err = (&tls.Dialer{Config: s.tls}).DialContext(dialCtx, network, address)
+		} else {
+			conn, err = (&net.Dialer{}).DialContext(dialCtx, network, address)
+		}
+		if err == nil {
+			context.AfterFunc(ctx, func() { _ = conn.Close() })
+		}
+		return conn, err
+	}
+}
+
+// failed turns go-mail's error into ours, without the password, should a server repeat it.
+func (s *SMTP) failed(err error) error {
+	text := err.Error()
+	for _, detail := range []string{", affected recipient(s)", ", affected message ID"} {
+		text, _, _ = strings.Cut(text, detail)
+	}
+	if s.password != "" {
+		text = strings.ReplaceAll(text, s.password, "[hidden]")
+	}
+	return &billing.MailError{Permanent: permanent(err), Err: errors.New("send mail: " + oneLine(text))}
+}
+
+// permanent says whether the server refused this mail for good. A refused login or sender is our own fault and may
+// be mended, as is a server that wants a login first (530).
+func permanent(err error) bool {
+	var refused *mail.SendError
+	if !errors.As(err, &refused) || refused.ErrorCode() < 500 || refused.ErrorCode() == 530 {
+		return false
+	}
+	switch refused.Reason {
+	case mail.ErrSMTPRcptTo, mail.ErrSMTPData, mail.ErrSMTPDataClose, mail.ErrWriteContent:
+		return true
+	}
+	return false
+}

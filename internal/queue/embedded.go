@@ -1,0 +1,71 @@
+package queue
+
+import (
+	"crypto/rand"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/hibiken/asynq"
+)
+
+// embeddedTick is how often the embedded Redis is told that time has passed.
+const embeddedTick = 500 * time.Millisecond
+
+// Embedded is a Redis inside this process, for one machine. It keeps nothing over a restart, and need not: the
+// scheduler finds every row again.
+type Embedded struct {
+	server  *miniredis.Miniredis
+	options asynq.RedisConnOpt
+	done    chan struct{} // closed to stop the clock
+	stopped chan struct{} // closed when it has stopped
+}
+
+// StartEmbedded starts one on a free loopback port, behind a password of its own, and returns when it answers.
+func StartEmbedded() (*Embedded, error) {
+	server := miniredis.NewMiniRedis()
+	password := rand.Text() // other users of the machine can reach the port
+	server.RequireAuth(password)
+	if err := server.StartAddr("127.0.0.1:0"); err != nil {
+		return nil, fmt.Errorf("start embedded queue: %w", err)
+	}
+	u := url.URL{Scheme: "redis", User: url.UserPassword("", password), Host: server.Addr()}
+	options, err := Options(u.String())
+	if err != nil {
+		server.Close()
+		return nil, fmt.Errorf("start embedded queue: %w", err)
+	}
+	e := &Embedded{server: server, options: options, done: make(chan struct{}), stopped: make(chan struct{})}
+	go e.passTime()
+	return e, nil
+}
+
+// Options is how to reach it.
+func (e *Embedded) Options() asynq.RedisConnOpt { return e.options }
+
+// Close ends it, and with it every task it held. It must be called once, after the last client is closed.
+func (e *Embedded) Close() {
+	close(e.done)
+	<-e.stopped
+	e.server.Close()
+}
+
+// passTime lets keys expire: miniredis has no clock of its own for that, and asynq's locks and heartbeats would
+// last for ever.
+func (e *Embedded) passTime() {
+	defer close(e.stopped)
+	tick := time.NewTicker(embeddedTick)
+	defer tick.Stop()
+	last := time.Now()
+	for {
+		select {
+		case <-e.done:
+			return
+		case <-tick.C:
+			now := time.Now()
+			e.server.FastForward(now.Sub(last))
+			last = now
+		}
+	}
+}

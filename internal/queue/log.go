@@ -1,0 +1,44 @@
+package queue
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/rs/zerolog"
+)
+
+// RedirectLogs sends go-redis' own lines, which otherwise go to stderr as plain text, to the logger at debug level:
+// what they tell of reaches callers as errors. The setting is one for the whole process, because go-redis has no
+// other; call it once, at the start of main.
+func RedirectLogs(log zerolog.Logger) { redis.SetLogger(redisLog{log}) }
+
+// redisLog hands go-redis' lines to zerolog.
+type redisLog struct{ log zerolog.Logger }
+
+// Printf implements go-redis' logging interface.
+func (l redisLog) Printf(_ context.Context, format string, args ...any) {
+	l.log.Debug().Str("from", "go-redis").Msg(fmt.Sprintf(format, args...))
+}
+
+// asynqLog hands asynq's lines to zerolog.
+type asynqLog struct{ log zerolog.Logger }
+
+func (l asynqLog) write(level zerolog.Level, args []any) {
+	l.log.WithLevel(level).Str("from", "asynq").Msg(fmt.Sprint(args...))
+}
+
+// Debug implements asynq.Logger.
+func (l asynqLog) Debug(args ...any) { l.write(zerolog.DebugLevel, args) }
+
+// Info implements asynq.Logger. asynq's own starts and stops are of interest to nobody else.
+func (l asynqLog) Info(args ...any) { l.write(zerolog.DebugLevel, args) }
+
+// Warn implements asynq.Logger.
+func (l asynqLog) Warn(args ...any) { l.write(zerolog.WarnLevel, args) }
+
+// Error implements asynq.Logger.
+func (l asynqLog) Error(args ...any) { l.write(zerolog.ErrorLevel, args) }
+
+// Fatal implements asynq.Logger, but does not end the process: that is for main to decide.
+func (l asynqLog) Fatal(args ...any) { l.write(zerolog.ErrorLevel, args) }

@@ -1,0 +1,163 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
+
+	"tranche/internal/billing"
+)
+
+// The queues. What is urgent and short has its own servers, so that it never waits for a slot that a call to Stripe
+// holds; within a kind of server, weights share the slots.
+const (
+	Events  = "events"  // Stripe's events
+	Notices = "notices" // mails
+	Charges = "charges" // first attempts at what is due
+	Retries = "retries" // later attempts
+)
+
+// names lists all queues.
+func names() []string { return []string{Events, Notices, Charges, Retries} }
+
+// MinRetry is the least MaxRetry of a route: with 0, asynq archives the task of a killed worker and never runs it.
+const MinRetry = 5
+
+// enqueueing is how many tasks are added at once. Beyond it Redis is no faster.
+const enqueueing = 16
+
+// Route says how tasks of one kind are run.
+type Route struct {
+	Queue    string        // one of Events, Notices, Charges and Retries
+	MaxRetry int           // at least MinRetry
+	Timeout  time.Duration // of one run, at least a second and longer than any call in it
+}
+
+// Queue implements billing.Queue. It is safe for concurrent use.
+type Queue struct {
+	redis     redis.UniversalClient
+	client    *asynq.Client
+	inspector *asynq.Inspector
+	routes    map[string]Route
+	until     func(time.Time) time.Duration
+}
+
+var _ billing.Queue = (*Queue)(nil)
+
+// New makes a queue. routes says, by the task's kind, how it is run. until turns the time at which a task is wanted
+// into a real delay, which differ on a simulated clock; nil means time.Until. It does not connect yet.
+func New(options asynq.RedisConnOpt, routes map[string]Route, until func(time.Time) time.Duration) (*Queue, error) {
+	for kind, r := range routes {
+		if err := r.check(); err != nil {
+			return nil, fmt.Errorf("route of %s: %w", kind, err)
+		}
+	}
+	client, ok := options.MakeRedisClient().(redis.UniversalClient)
+	if !ok {
+		return nil, fmt.Errorf("queue: %T opens no Redis client", options)
+	}
+	if until == nil {
+		until = time.Until
+	}
+	return &Queue{
+		redis:     client,
+		client:    asynq.NewClientFromRedisClient(client),
+		inspector: asynq.NewInspectorFromRedisClient(client),
+		routes:    routes,
+		until:     until,
+	}, nil
+}
+
+// check refuses what asynq would pass over in silence.
+func (r Route) check() error {
+	switch {
+	case !slices.Contains(names(), r.Queue):
+		return fmt.Errorf("no server takes queue %q", r.Queue)
+	case r.MaxRetry < MinRetry:
+		return fmt.Errorf("MaxRetry is %d, less than %d", r.MaxRetry, MinRetry)
+	case r.Timeout < time.Second:
+		return fmt.Errorf("timeout is %s, less than a second", r.Timeout)
+	}
+	return nil
+}
+
+// Enqueue adds tasks, several at once. One whose id is taken is dropped without an error. When Redis can't be
+// reached it gives up at the first task that shows it; some may have been added. Errors: billing.ErrUnavailable;
+// a task of a kind without a route, or without an id, is an error of the caller's and nothing is added.
+func (q *Queue) Enqueue(ctx context.Context, tasks ...billing.Task) error {
+	for _, t := range tasks {
+		if _, ok := q.routes[t.Kind]; !ok {
+			return fmt.Errorf("enqueue %s: no route for kind %q", t.ID, t.Kind)
+		}
+		if strings.TrimSpace(t.ID) == "" {
+			return fmt.Errorf("enqueue %s: no id", t.Kind)
+		}
+	}
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(enqueueing)
+	for _, t := range tasks {
+		if groupCtx.Err() != nil {
+			break
+		}
+		group.Go(func() error { return q.enqueue(groupCtx, t) })
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("enqueue: %w: %w", billing.ErrUnavailable, err)
+	}
+	return nil
+}
+
+func (q *Queue) enqueue(ctx context.Context, t billing.Task) error {
+	route := q.routes[t.Kind]
+	options := []asynq.Option{
+		asynq.TaskID(t.ID), // without Unique: together they leak the lock
+		asynq.Queue(route.Queue),
+		asynq.MaxRetry(route.MaxRetry),
+		asynq.Timeout(route.Timeout),
+	}
+	if !t.At.IsZero() {
+		if delay := q.until(t.At); delay > 0 {
+			options = append(options, asynq.ProcessAt(wholeSecond(time.Now().Add(delay))))
+		}
+	}
+	_, err := q.client.EnqueueContext(ctx, asynq.NewTask(t.Kind, t.Payload), options...)
+	switch {
+	case err == nil, errors.Is(err, asynq.ErrTaskIDConflict), errors.Is(err, asynq.ErrDuplicateTask):
+		return nil
+	}
+	return fmt.Errorf("enqueue %s %s: %w: %w", t.Kind, t.ID, billing.ErrUnavailable, err)
+}
+
+// wholeSecond rounds up: asynq keeps whole seconds, and rounded down a task would start before its time.
+func wholeSecond(t time.Time) time.Time {
+	if whole := t.Truncate(time.Second); whole.Before(t) {
+		return whole.Add(time.Second)
+	}
+	return t
+}
+
+// Ping says whether Redis answers. Errors: billing.ErrUnavailable.
+func (q *Queue) Ping(ctx context.Context) error {
+	if err := q.redis.Ping(ctx).Err(); err != nil {
+		return fmt.Errorf("ping queue: %w: %w", billing.ErrUnavailable, err)
+	}
+	return nil
+}
+
+// Close ends the connections to Redis.
+func (q *Queue) Close() error {
+	if err := q.redis.Close(); err != nil {
+		return fmt.Errorf("close queue: %w", err)
+	}
+	return nil
+}

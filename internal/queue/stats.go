@@ -1,0 +1,49 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"tranche/internal/billing"
+)
+
+// registry is the set in which asynq looks up whether a queue exists.
+const registry = "asynq:queues"
+
+// Depth is how much waits in one queue.
+type Depth struct {
+	Queue     string
+	Pending   int           // ready, waiting for a slot
+	Active    int           // being run
+	Scheduled int           // wanted later
+	Retry     int           // failed, to be run again
+	Archived  int           // given up; the scheduler finds their rows again
+	Latency   time.Duration // how long the oldest pending task has waited
+}
+
+// Stats counts what waits in each queue. Errors: billing.ErrUnavailable.
+func (q *Queue) Stats(ctx context.Context) ([]Depth, error) {
+	// A client writes a queue into the registry once, so after FLUSHALL asynq would deny that it exists.
+	if err := q.redis.SAdd(ctx, registry, names()).Err(); err != nil {
+		return nil, fmt.Errorf("count tasks: %w: %w", billing.ErrUnavailable, err)
+	}
+	var depths []Depth
+	for _, name := range names() {
+		info, err := q.inspector.GetQueueInfo(name)
+		if errors.Is(err, asynq.ErrQueueNotFound) { // flushed in between
+			info, err = &asynq.QueueInfo{}, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("count tasks in %s: %w: %w", name, billing.ErrUnavailable, err)
+		}
+		depths = append(depths, Depth{
+			Queue: name, Pending: info.Pending, Active: info.Active, Scheduled: info.Scheduled, Retry: info.Retry,
+			Archived: info.Archived, Latency: info.Latency,
+		})
+	}
+	return depths, nil
+}
