@@ -1,0 +1,129 @@
+package jobs_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+)
+
+// killed is what a worker dies of in these tests.
+type killed struct{}
+
+// until runs fn until it dies, as a process killed at that point would; what it had not committed is lost.
+func dying(t *testing.T, fn func()) {
+	t.Helper()
+	require.PanicsWithValue(t, killed{}, fn)
+}
+
+func TestAWorkerKilledAtAnyStepOfAChargeLeavesOnePayment(t *testing.T) {
+	for name, arm := range map[string]func(b *bench){
+		"after the attempt is written, before the call": func(b *bench) {
+			b.gateway.before = func() { b.gateway.before = nil; panic(killed{}) }
+		},
+		"after the call, before the outcome is written": func(b *bench) {
+			b.gateway.after = func(billing.PaymentIntent, error) (billing.PaymentIntent, error) {
+				b.gateway.after = nil
+				panic(killed{})
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for after, wait := range map[string]time.Duration{"within the key's life": time.Minute, "after the key's life": 30 * time.Hour} {
+				t.Run(after, func(t *testing.T) {
+					eachEngine(t, func(b *bench) {
+						p := b.started(good, nil)
+						b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+						arm(b)
+						dying(b.t, func() { b.runDue() })
+						require.Equal(b.t, billing.ChargeCollecting, b.charge(p.Plan.ID, 2).Status)
+
+						b.worker = b.newWorker()
+						for range 4 {
+							b.setNow(b.Now().Add(wait))
+							b.runDue()
+						}
+						b.settle()
+						d := b.details(p.Plan.ID)
+						require.Equal(b.t, billing.ChargeSucceeded, d.Charges[1].Status)
+						count, sum := b.succeededAtStripe()
+						require.Equal(b.t, 2, count)
+						require.Equal(b.t, d.Charges[0].Amount+d.Charges[1].Amount, sum)
+						require.Len(b.t, b.notices(p.Plan.ID), 2, "a receipt for each payment")
+					})
+				})
+			}
+		})
+	}
+}
+
+func TestAWorkerKilledWhileSavingTheCardMakesOneCustomer(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.plan(nil)
+		require.NoError(b.t, b.payFirst(p, good))
+		b.takeIn(b.arrived()...)
+		b.gateway.Gateway = &dyingCustomers{Gateway: b.gateway.Gateway, left: 1}
+		dying(b.t, func() { b.runDue() })
+		b.setNow(b.Now().Add(48 * time.Hour)) // Stripe has forgotten the key
+		b.settle()
+		d := b.details(p.Plan.ID)
+		require.Equal(b.t, billing.PlanActive, d.Plan.Status)
+		cards, err := b.store.Cards(b.t.Context(), d.Customer.ID)
+		require.NoError(b.t, err)
+		require.Len(b.t, cards, 1)
+		require.Equal(b.t, 1, b.gateway.Gateway.(*dyingCustomers).made)
+	})
+}
+
+func TestAWorkerKilledAfterSendingANoticeSendsItUnderTheSameMessageID(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.plan(nil)
+		require.NoError(b.t, b.payFirst(p, good))
+		b.takeIn(b.arrived()...)
+		b.mails.fail = nil
+		mailer := &dyingMailer{outbox: b.mails}
+		b.worker.Mailer = mailer
+		dying(b.t, func() { b.runDue() })
+		b.setNow(b.Now().Add(2 * time.Minute))
+		b.settle()
+		require.Len(b.t, b.mails.mails, 2)
+		require.Equal(b.t, b.mails.mails[0].MessageID, b.mails.mails[1].MessageID, "the mail server can drop the copy")
+		require.Len(b.t, b.notices(p.Plan.ID), 1)
+	})
+}
+
+// dyingCustomers dies after Stripe has made the customer.
+type dyingCustomers struct {
+	billing.Gateway
+	left, made int
+}
+
+// CreateCustomer makes the customer and dies, as often as told.
+func (g *dyingCustomers) CreateCustomer(ctx context.Context, key string, p billing.CustomerParams) (string, error) {
+	id, err := g.Gateway.CreateCustomer(ctx, key, p)
+	g.made++
+	if g.left > 0 {
+		g.left--
+		panic(killed{})
+	}
+	return id, err
+}
+
+// dyingMailer dies after the mail was accepted, once.
+type dyingMailer struct {
+	*outbox
+	died bool
+}
+
+// Send sends and dies.
+func (m *dyingMailer) Send(ctx context.Context, mail billing.Mail) (billing.Delivery, error) {
+	d, err := m.outbox.Send(ctx, mail)
+	if !m.died {
+		m.died = true
+		panic(killed{})
+	}
+	return d, err
+}

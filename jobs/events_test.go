@@ -1,0 +1,346 @@
+package jobs_test
+
+import (
+	"context"
+	"encoding/json"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+	"tranche/internal/store/storetest"
+	"tranche/internal/stripesim"
+)
+
+// post sends a form to the simulator with the secret key, as the merchant's server or dashboard would.
+func (b *bench) post(path string, fields ...string) map[string]any {
+	b.t.Helper()
+	form := url.Values{}
+	for i := 0; i < len(fields); i += 2 {
+		form.Set(fields[i], fields[i+1])
+	}
+	return b.request(http.MethodPost, path, form)
+}
+
+func (b *bench) request(method, path string, form url.Values) map[string]any {
+	b.t.Helper()
+	req, err := http.NewRequestWithContext(b.t.Context(), method, b.browser.BaseURL+path, strings.NewReader(form.Encode()))
+	require.NoError(b.t, err)
+	req.Header.Set("Authorization", "Bearer sk_test_bench")
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(b.t, err)
+	defer func() { _ = resp.Body.Close() }()
+	var answer map[string]any
+	require.NoError(b.t, json.NewDecoder(resp.Body).Decode(&answer))
+	require.Equal(b.t, http.StatusOK, resp.StatusCode, "%v", answer)
+	return answer
+}
+
+// refusing answers every creation and confirmation with what its tap says, and calls nobody.
+type refusing struct{ billing.Gateway }
+
+// CreatePaymentIntent does nothing.
+func (refusing) CreatePaymentIntent(context.Context, string, billing.PaymentParams) (billing.PaymentIntent, error) {
+	return billing.PaymentIntent{}, nil
+}
+
+// ConfirmPaymentIntent does nothing.
+func (refusing) ConfirmPaymentIntent(context.Context, string, billing.PaymentParams) (billing.PaymentIntent, error) {
+	return billing.PaymentIntent{}, nil
+}
+
+// events lists the inbox by type.
+func (b *bench) event(eventType string) billing.Event {
+	b.t.Helper()
+	all, err := b.store.Events(b.t.Context(), billing.EventFilter{Type: eventType, Limit: 1})
+	require.NoError(b.t, err)
+	require.NotEmpty(b.t, all, "no %s arrived", eventType)
+	return all[0]
+}
+
+func TestMetadataOnTheMerchantsOwnPaymentIntentMakesAPlan(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		made := b.post("/v1/payment_intents", "amount", "25003", "currency", "usd", "setup_future_usage", "off_session",
+			"payment_method_types[]", "card", "metadata[tranche_kind]", "installments", "metadata[tranche_reference]", "order-9",
+			"metadata[tranche_total]", "100003", "metadata[tranche_parts]", "4", "metadata[tranche_every]", "1 month",
+			"metadata[tranche_customer]", "ada", "metadata[tranche_email]", "ada@example.com")
+		secret := billing.Secret(made["client_secret"].(string))
+		require.Error(b.t, b.pay(secret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: neverFunds}}))
+		b.settle()
+		_, err := b.store.PlanByReference(b.t.Context(), "order-9")
+		require.ErrorIs(b.t, err, billing.ErrNotFound, "no plan before it is paid")
+
+		require.NoError(b.t, b.pay(secret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: good}}))
+		b.settle()
+		plan, err := b.store.PlanByReference(b.t.Context(), "order-9")
+		require.NoError(b.t, err)
+		d := b.details(plan.ID)
+		require.Equal(b.t, billing.PlanActive, d.Plan.Status)
+		require.Equal(b.t, made["id"], d.Charges[0].PaymentIntent)
+		require.Equal(b.t, []int64{25003, 25000, 25000, 25000}, []int64{d.Charges[0].Amount, d.Charges[1].Amount, d.Charges[2].Amount, d.Charges[3].Amount})
+		require.Equal(b.t, "ada@example.com", d.Customer.Email)
+		b.advance(95)
+		require.Equal(b.t, billing.PlanCompleted, b.details(plan.ID).Plan.Status)
+	})
+}
+
+func TestMetadataThatMakesNoSenseIsKeptForAnOperator(t *testing.T) {
+	for name, tc := range map[string]struct{ key, value, says string }{
+		"parts":     {"tranche_parts", "four", "tranche_parts"},
+		"kind":      {"tranche_kind", "lease", "tranche_kind"},
+		"total":     {"tranche_total", "100", "tranche_total"},
+		"every":     {"tranche_every", "full moon", "tranche_every"},
+		"timezone":  {"tranche_timezone", "Mars/Olympus", "tranche_timezone"},
+		"reference": {"tranche_reference", "order-1", "belongs to plan"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachEngine(t, func(b *bench) {
+				taken := b.plan(nil)
+				fields := map[string]string{
+					"tranche_kind": "installments", "tranche_reference": "order-9", "tranche_total": "100003", "tranche_parts": "4",
+					"tranche_every": "1 month", "tranche_customer": "grace",
+				}
+				fields[tc.key] = tc.value
+				form := url.Values{"amount": {"25003"}, "currency": {"usd"}, "setup_future_usage": {"off_session"}, "payment_method_types[]": {"card"}}
+				for k, v := range fields {
+					form.Set("metadata["+k+"]", v)
+				}
+				made := b.request(http.MethodPost, "/v1/payment_intents", form)
+				require.NoError(b.t, b.pay(billing.Secret(made["client_secret"].(string)), stripesim.PaymentDetails{Card: &stripesim.Card{Number: good}}))
+				b.settle()
+				e := b.event("payment_intent.succeeded")
+				require.Equal(b.t, billing.EventFailed, e.Status)
+				require.Contains(b.t, e.Reason, tc.says)
+				plans, err := b.store.Plans(b.t.Context(), billing.PlanFilter{})
+				require.NoError(b.t, err)
+				require.Len(b.t, plans, 1)
+				require.Equal(b.t, taken.Plan.ID, plans[0].ID)
+			})
+		})
+	}
+}
+
+func TestDuplicatedLateAndShuffledEventsChangeNothing(t *testing.T) {
+	t.Parallel()
+	straight := lifetime(t, nil)
+	for seed := range uint64(12) {
+		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, straight, lifetime(t, rand.New(rand.NewPCG(seed, 1))))
+		})
+	}
+}
+
+// outcomeOfLife is what must not depend on the order of events.
+type outcomeOfLife struct {
+	Plan     billing.PlanStatus
+	Charges  []billing.ChargeStatus
+	Attempts []int
+	Notices  map[billing.NoticeKind]int
+	Stripe   int64
+	Mails    int
+}
+
+// lifetime lives through a plan whose card needs authentication each time. With chance, every event comes three times,
+// and those of a fortnight in any order.
+func lifetime(t *testing.T, chance *rand.Rand) outcomeOfLife {
+	b := newBench(t, storetest.SQLite(t))
+	p := b.plan(func(t *billing.Terms) { t.Parts = 3 })
+	require.NoError(t, b.payFirst(p, authAlways))
+	var held [][]byte
+	release := func() {
+		held = append(held, b.arrived()...)
+		if chance != nil {
+			held = append(held, append(held, held...)...)
+			chance.Shuffle(len(held), func(i, j int) { held[i], held[j] = held[j], held[i] })
+		}
+		for _, body := range held {
+			b.takeIn(body)
+			if chance == nil || chance.IntN(2) == 0 {
+				b.runDue()
+			}
+		}
+		held = nil
+		b.settle()
+	}
+	release()
+	for day := range 70 {
+		b.setNow(b.Now().Add(24 * time.Hour))
+		b.runDue()
+		for _, c := range b.details(p.Plan.ID).Charges {
+			if c.Status != billing.ChargeRequiresAction {
+				continue
+			}
+			pi, err := b.gateway.PaymentIntent(t.Context(), c.PaymentIntent)
+			require.NoError(t, err)
+			if pi.Status != billing.IntentSucceeded {
+				require.NoError(t, b.pay(pi.ClientSecret, stripesim.PaymentDetails{PaymentMethod: pi.LastErrorPaymentMethod}))
+			}
+		}
+		if day%14 == 13 {
+			release()
+		}
+	}
+	release()
+	d := b.details(p.Plan.ID)
+	out := outcomeOfLife{Plan: d.Plan.Status, Charges: statuses(d), Notices: map[billing.NoticeKind]int{}, Mails: len(b.mails.mails)}
+	for _, c := range d.Charges {
+		out.Attempts = append(out.Attempts, len(d.Attempts[c.ID]))
+	}
+	for _, kind := range b.notices(p.Plan.ID) {
+		out.Notices[kind]++
+	}
+	_, out.Stripe = b.succeededAtStripe()
+	return out
+}
+
+func TestACardRemovedAtStripeIsNotCharged(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, nil)
+		card, err := b.store.Card(b.t.Context(), b.details(p.Plan.ID).Plan.CardID)
+		require.NoError(b.t, err)
+		b.post("/v1/payment_methods/" + card.PaymentMethod + "/detach")
+		b.settle()
+		card, err = b.store.Card(b.t.Context(), card.ID)
+		require.NoError(b.t, err)
+		require.Equal(b.t, billing.CardDetached, card.Status)
+		require.Equal(b.t, "4242", card.Last4, "the ledger still names it")
+		calls := b.gateway.calls
+		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+		b.settle()
+		require.Equal(b.t, calls, b.gateway.calls)
+		require.Equal(b.t, billing.ChargeRequiresPaymentMethod, b.charge(p.Plan.ID, 2).Status)
+	})
+}
+
+func TestACardRenewedByTheNetworkIsKeptUpToDate(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, nil)
+		card, err := b.store.Card(b.t.Context(), b.details(p.Plan.ID).Plan.CardID)
+		require.NoError(b.t, err)
+		require.NoError(b.t, b.sim.UpdateCard(card.PaymentMethod, 5, 2048))
+		b.settle()
+		card, err = b.store.Card(b.t.Context(), card.ID)
+		require.NoError(b.t, err)
+		require.Equal(b.t, []int{5, 2048}, []int{card.ExpMonth, card.ExpYear})
+	})
+}
+
+func TestACustomerDeletedAtStripeIsAskedForACard(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, nil)
+		b.request(http.MethodDelete, "/v1/customers/"+b.details(p.Plan.ID).Customer.StripeCustomer, nil)
+		b.settle()
+		require.Empty(b.t, b.details(p.Plan.ID).Customer.StripeCustomer)
+		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+		b.settle()
+		c := b.charge(p.Plan.ID, 2)
+		require.Equal(b.t, billing.ChargeRequiresPaymentMethod, c.Status)
+
+		pi := b.plan(func(t *billing.Terms) { t.Reference = "order-2" })
+		require.NoError(b.t, b.payFirst(pi, good), "and may pay by plan again")
+		b.settle()
+		require.NotEmpty(b.t, b.details(pi.Plan.ID).Customer.StripeCustomer)
+	})
+}
+
+func TestASetupIntentGivesTheCustomersPlansANewCard(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(thenNoFunds, nil)
+		old := b.details(p.Plan.ID).Plan.CardID
+		made := b.post("/v1/setup_intents", "customer", b.details(p.Plan.ID).Customer.StripeCustomer, "payment_method_types[]", "card")
+		intent, err := b.browser.ConfirmCardSetup(b.t.Context(), made["client_secret"].(string), stripesim.PaymentDetails{Card: &stripesim.Card{Number: good}})
+		require.NoError(b.t, err)
+		require.Equal(b.t, "succeeded", intent.Status)
+		b.settle()
+		require.NotEqual(b.t, old, b.details(p.Plan.ID).Plan.CardID)
+		b.advance(95)
+		require.Equal(b.t, billing.PlanCompleted, b.details(p.Plan.ID).Plan.Status)
+	})
+}
+
+func TestAFirstPaymentCanceledAtStripeEndsThePlan(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.plan(nil)
+		b.post("/v1/payment_intents/"+p.FirstPayment.ID+"/cancel", "cancellation_reason", "abandoned")
+		b.settle()
+		d := b.details(p.Plan.ID)
+		require.Equal(b.t, billing.PlanCanceled, d.Plan.Status)
+		for _, c := range d.Charges {
+			require.Equal(b.t, billing.ChargeCanceled, c.Status)
+		}
+	})
+}
+
+func TestALaterPaymentCanceledAtStripeIsNotCollected(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(thenNoFunds, nil)
+		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+		b.settle()
+		b.post("/v1/payment_intents/" + b.charge(p.Plan.ID, 2).PaymentIntent + "/cancel")
+		b.settle()
+		c := b.charge(p.Plan.ID, 2)
+		require.Equal(b.t, billing.ChargeCanceled, c.Status)
+		require.True(b.t, c.NextAttemptAt.IsZero())
+		require.Equal(b.t, billing.PlanActive, b.details(p.Plan.ID).Plan.Status)
+	})
+}
+
+func TestEventsOfOthersAreIgnoredWithAReason(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		made := b.post("/v1/payment_intents", "amount", "500", "currency", "usd", "payment_method_types[]", "card")
+		require.NoError(b.t, b.pay(billing.Secret(made["client_secret"].(string)), stripesim.PaymentDetails{Card: &stripesim.Card{Number: good}}))
+		b.settle()
+		e := b.event("payment_intent.succeeded")
+		require.Equal(b.t, billing.EventIgnored, e.Status)
+		require.Contains(b.t, e.Reason, "no plan")
+		require.Equal(b.t, billing.EventIgnored, b.event("charge.succeeded").Status)
+	})
+}
+
+func TestAnEventWaitsForStripeToComeBack(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.plan(nil)
+		require.NoError(b.t, b.payFirst(p, good))
+		b.takeIn(b.arrived()...)
+		require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionRateLimit, Method: "GET", Path: "/v1/payment_intents/*", Count: 3}))
+		b.runDue()
+		e := b.event("payment_intent.succeeded")
+		require.Equal(b.t, billing.EventPending, e.Status)
+		require.Equal(b.t, 1, e.Attempts)
+		require.NotEmpty(b.t, e.Reason)
+		require.True(b.t, e.WakeAt.After(b.Now()))
+		for range 5 {
+			b.setNow(b.Now().Add(time.Minute))
+			b.runDue()
+		}
+		require.Equal(b.t, billing.PlanActive, b.details(p.Plan.ID).Plan.Status)
+	})
+}
+
+func TestACardThatCanNotBeSavedDoesNotHideThePayment(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		made := b.post("/v1/payment_intents", "amount", "25000", "currency", "usd", "payment_method_types[]", "card",
+			"metadata[tranche_kind]", "installments", "metadata[tranche_total]", "100000", "metadata[tranche_parts]", "4",
+			"metadata[tranche_every]", "1 month", "metadata[tranche_reference]", "order-9", "metadata[tranche_email]", "ada@example.com")
+		require.NoError(b.t, b.pay(billing.Secret(made["client_secret"].(string)), stripesim.PaymentDetails{Card: &stripesim.Card{Number: good}}),
+			"without setup_future_usage: the merchant forgot it")
+		b.settle()
+		plan, err := b.store.PlanByReference(b.t.Context(), "order-9")
+		require.NoError(b.t, err)
+		require.Equal(b.t, billing.PlanActive, plan.Status)
+		require.Empty(b.t, plan.CardID)
+		b.setNow(b.charge(plan.ID, 2).DueAt)
+		b.settle()
+		c := b.charge(plan.ID, 2)
+		require.Equal(b.t, billing.ChargeRequiresPaymentMethod, c.Status)
+		require.Contains(b.t, c.Reason, "no card")
+	})
+}

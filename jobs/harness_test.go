@@ -1,0 +1,332 @@
+package jobs_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+	"tranche/internal/clock"
+	"tranche/internal/dunning"
+	"tranche/internal/notify"
+	"tranche/internal/planning"
+	"tranche/internal/store/storetest"
+	"tranche/internal/stripegw"
+	"tranche/internal/stripesim"
+	"tranche/jobs"
+)
+
+var (
+	start   = time.Date(2026, 1, 15, 10, 0, 0, 0, time.UTC)
+	morning = billing.LocalTime{Hour: 9}
+)
+
+// bench is a worker on a real store and a real HTTP Stripe, with time in the test's hand and no queue in between: what
+// the scheduler would claim is run on the spot.
+type bench struct {
+	t       *testing.T
+	store   billing.Store
+	sim     *stripesim.Server
+	gateway *tap
+	browser *stripesim.Browser
+	mails   *outbox
+	planner *planning.Planner
+	worker  *jobs.Worker
+
+	mu     sync.Mutex
+	now    time.Time
+	bodies [][]byte // webhooks that arrived and were not stored yet
+}
+
+// eachEngine runs a test on both databases.
+func eachEngine(t *testing.T, test func(b *bench)) {
+	t.Helper()
+	t.Parallel()
+	storetest.EachEngine(t, func(t *testing.T, s billing.Store) { test(newBench(t, s)) })
+}
+
+func newBench(t *testing.T, s billing.Store) *bench {
+	b := &bench{t: t, store: s, now: start, mails: &outbox{}}
+	arrivals := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			http.Error(w, "unreadable", http.StatusBadRequest)
+			return
+		}
+		b.mu.Lock()
+		b.bodies = append(b.bodies, body)
+		b.mu.Unlock()
+	}))
+	t.Cleanup(arrivals.Close)
+	b.sim = stripesim.New(stripesim.Options{
+		Now: b.Now, Webhooks: []stripesim.WebhookEndpoint{{URL: arrivals.URL, Secret: "whsec_test"}}, WebhookConcurrency: 1,
+	})
+	server := httptest.NewServer(b.sim)
+	t.Cleanup(func() { b.sim.Close(); server.Close() })
+	b.browser = &stripesim.Browser{BaseURL: server.URL}
+	gateway, err := stripegw.New(stripegw.Config{SecretKey: "sk_test_bench", APIBase: server.URL, HTTPTimeout: 5 * time.Second})
+	require.NoError(t, err)
+	b.gateway = &tap{Gateway: gateway}
+	b.planner = planning.New(s, b.gateway, b.Now, morning)
+	b.worker = b.newWorker()
+	return b
+}
+
+func (b *bench) newWorker() *jobs.Worker {
+	return jobs.New(jobs.Config{
+		Store: b.store, Gateway: b.gateway, Queue: nowhere{}, Mailer: b.mails, Planner: b.planner,
+		Policy: dunning.DefaultPolicy(morning), Merchant: notify.Merchant{Name: "Example Shop"}, MessageDomain: "shop.example",
+		Clock: clock.New(time.Time{}, 0, b.Now), Lease: time.Minute, Log: zerolog.New(zerolog.NewTestWriter(b.t)),
+	})
+}
+
+// Now is the test's clock.
+func (b *bench) Now() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.now
+}
+
+func (b *bench) setNow(t time.Time) {
+	b.mu.Lock()
+	b.now = t
+	b.mu.Unlock()
+}
+
+// plan makes a plan: 1000.03 in four months, unless the terms are changed.
+func (b *bench) plan(change func(t *billing.Terms)) planning.Created {
+	b.t.Helper()
+	t := billing.Terms{
+		Reference: "order-1", Kind: billing.KindInstallments, Currency: "usd", Total: 100003, Parts: 4, Every: "1 month",
+		Customer: billing.CustomerTerms{Reference: "ada", Email: "ada@example.com", Name: "Ada", TimeZone: "Europe/London"},
+	}
+	if change != nil {
+		change(&t)
+	}
+	created, err := b.planner.Create(b.t.Context(), t, "")
+	require.NoError(b.t, err)
+	return created
+}
+
+// pay pays a PaymentIntent as a customer in the browser does, passing the bank's challenge if there is one.
+func (b *bench) pay(secret billing.Secret, details stripesim.PaymentDetails) error {
+	b.t.Helper()
+	intent, err := b.browser.ConfirmCardPayment(b.t.Context(), secret.Reveal(), details)
+	if err == nil && intent.Status == "requires_action" {
+		_, err = b.browser.Authenticate(b.t.Context(), intent, true)
+	}
+	return err
+}
+
+// payFirst pays the first payment with a test card.
+func (b *bench) payFirst(p planning.Created, number string) error {
+	b.t.Helper()
+	return b.pay(p.FirstPayment.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: number}, SetupFutureUsage: "off_session"})
+}
+
+// started makes a plan and pays its first payment, and has the event handled.
+func (b *bench) started(number string, change func(t *billing.Terms)) planning.Created {
+	b.t.Helper()
+	p := b.plan(change)
+	require.NoError(b.t, b.payFirst(p, number))
+	b.settle()
+	return p
+}
+
+// arrived waits until every webhook was delivered and takes their bodies.
+func (b *bench) arrived() [][]byte {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.t.Context(), 20*time.Second)
+	defer cancel()
+	require.NoError(b.t, b.sim.Drain(ctx))
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	bodies := b.bodies
+	b.bodies = nil
+	return bodies
+}
+
+// takeIn stores webhooks, as the ingress does.
+func (b *bench) takeIn(bodies ...[]byte) {
+	b.t.Helper()
+	for _, body := range bodies {
+		e, err := stripegw.ParseEvent(body)
+		require.NoError(b.t, err)
+		e.Status, e.ReceivedAt, e.WakeAt = billing.EventPending, b.Now(), b.Now()
+		_, err = b.store.InsertEvents(b.t.Context(), []billing.Event{e})
+		require.NoError(b.t, err)
+	}
+}
+
+// settle stores what arrived and runs everything that is due now, until nothing is.
+func (b *bench) settle() {
+	b.t.Helper()
+	for {
+		b.takeIn(b.arrived()...)
+		if b.runDue() == 0 {
+			return
+		}
+	}
+}
+
+// runDue claims and runs what is due now, and returns how much that was.
+func (b *bench) runDue() int {
+	b.t.Helper()
+	ctx, now := b.t.Context(), b.Now()
+	until := now.Add(time.Minute)
+	events, err := b.store.ClaimEvents(ctx, now, until, 100)
+	require.NoError(b.t, err)
+	for _, c := range events {
+		require.NoError(b.t, b.worker.HandleEvent(ctx, c.EventID, c.Lease))
+	}
+	charges, err := b.store.ClaimCharges(ctx, now, until, 100)
+	require.NoError(b.t, err)
+	for _, c := range charges {
+		require.NoError(b.t, b.worker.CollectCharge(ctx, string(c.ChargeID), c.Lease))
+	}
+	// A notice is owed at once; its first task is the queue's, which this bench does not have.
+	notices, err := b.store.ClaimNotices(ctx, now.Add(time.Minute), until, 100)
+	require.NoError(b.t, err)
+	for _, c := range notices {
+		require.NoError(b.t, b.worker.SendNotice(ctx, string(c.NoticeID), c.Lease))
+	}
+	return len(events) + len(charges) + len(notices)
+}
+
+// advance lives through the days, running what falls due each half day.
+func (b *bench) advance(days int) {
+	b.t.Helper()
+	for range 2 * days {
+		b.setNow(b.Now().Add(12 * time.Hour))
+		b.settle()
+	}
+}
+
+// details reads a plan back.
+func (b *bench) details(id billing.PlanID) billing.Details {
+	b.t.Helper()
+	d, err := billing.LoadDetails(b.t.Context(), b.store, id)
+	require.NoError(b.t, err)
+	return d
+}
+
+// charge reads one charge of a plan back, by its sequence.
+func (b *bench) charge(id billing.PlanID, sequence int) billing.Charge {
+	b.t.Helper()
+	return b.details(id).Charges[sequence-1]
+}
+
+// intent is what the checks read of a PaymentIntent at the simulator.
+type intent struct {
+	ID             string            `json:"id"`
+	Status         string            `json:"status"`
+	AmountReceived int64             `json:"amount_received"`
+	Metadata       map[string]string `json:"metadata"`
+}
+
+// intents lists what the simulator holds.
+func (b *bench) intents() []intent {
+	b.t.Helper()
+	var all []intent
+	for _, raw := range b.sim.PaymentIntents() {
+		var pi intent
+		require.NoError(b.t, json.Unmarshal(raw, &pi))
+		all = append(all, pi)
+	}
+	return all
+}
+
+// succeededAtStripe counts the PaymentIntents that took money.
+func (b *bench) succeededAtStripe() (count int, sum int64) {
+	b.t.Helper()
+	for _, pi := range b.intents() {
+		if pi.Status == "succeeded" {
+			count++
+			sum += pi.AmountReceived
+		}
+	}
+	return count, sum
+}
+
+// notices lists the kinds of notices of a plan in the order they were written.
+func (b *bench) notices(id billing.PlanID) []billing.NoticeKind {
+	b.t.Helper()
+	all, err := b.store.Notices(b.t.Context(), billing.NoticeFilter{Plan: id})
+	require.NoError(b.t, err)
+	kinds := make([]billing.NoticeKind, len(all))
+	for i, n := range all {
+		kinds[len(all)-1-i] = n.Kind
+	}
+	return kinds
+}
+
+// statuses lists the statuses of a plan's charges.
+func statuses(d billing.Details) []billing.ChargeStatus {
+	all := make([]billing.ChargeStatus, len(d.Charges))
+	for i, c := range d.Charges {
+		all[i] = c.Status
+	}
+	return all
+}
+
+// nowhere is a queue that loses every task, as a queue may.
+type nowhere struct{}
+
+// Enqueue drops the tasks.
+func (nowhere) Enqueue(context.Context, ...billing.Task) error { return nil }
+
+// outbox is a mail server that keeps what it gets.
+type outbox struct {
+	mu    sync.Mutex
+	mails []billing.Mail
+	fail  error
+}
+
+// Send keeps a mail, or fails as told.
+func (o *outbox) Send(_ context.Context, m billing.Mail) (billing.Delivery, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.fail != nil {
+		return billing.Delivery{}, o.fail
+	}
+	o.mails = append(o.mails, m)
+	return billing.Delivery{}, nil
+}
+
+// tap lets a test come between the worker and Stripe.
+type tap struct {
+	billing.Gateway
+	before func()                                                            // runs before a PaymentIntent is created or confirmed
+	after  func(billing.PaymentIntent, error) (billing.PaymentIntent, error) // may change what the worker is told
+	calls  int                                                               // creations and confirmations
+}
+
+// CreatePaymentIntent passes the call on.
+func (g *tap) CreatePaymentIntent(ctx context.Context, key string, p billing.PaymentParams) (billing.PaymentIntent, error) {
+	return g.through(func() (billing.PaymentIntent, error) { return g.Gateway.CreatePaymentIntent(ctx, key, p) })
+}
+
+// ConfirmPaymentIntent passes the call on.
+func (g *tap) ConfirmPaymentIntent(ctx context.Context, key string, p billing.PaymentParams) (billing.PaymentIntent, error) {
+	return g.through(func() (billing.PaymentIntent, error) { return g.Gateway.ConfirmPaymentIntent(ctx, key, p) })
+}
+
+func (g *tap) through(call func() (billing.PaymentIntent, error)) (billing.PaymentIntent, error) {
+	g.calls++
+	if g.before != nil {
+		g.before()
+	}
+	pi, err := call()
+	if g.after != nil {
+		return g.after(pi, err)
+	}
+	return pi, err
+}

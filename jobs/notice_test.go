@@ -1,0 +1,66 @@
+package jobs_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+)
+
+func (b *bench) onlyNotice(id billing.PlanID) billing.Notice {
+	b.t.Helper()
+	all, err := b.store.Notices(b.t.Context(), billing.NoticeFilter{Plan: id})
+	require.NoError(b.t, err)
+	require.Len(b.t, all, 1)
+	return all[0]
+}
+
+func TestANoticeIsSentAndItsTextKept(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, nil)
+		n := b.onlyNotice(p.Plan.ID)
+		require.Equal(b.t, billing.NoticeSent, n.Status)
+		require.Equal(b.t, "ada@example.com", b.mails.mails[0].To)
+		require.Equal(b.t, b.mails.mails[0].Text, n.Body)
+		require.Equal(b.t, string(n.ID)+"@shop.example", b.mails.mails[0].MessageID)
+		require.False(b.t, n.SentAt.IsZero())
+	})
+}
+
+func TestAMailServerThatIsAwayIsTriedAgain(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		b.mails.fail = &billing.MailError{Err: errors.New("connection refused")}
+		p := b.started(good, nil)
+		n := b.onlyNotice(p.Plan.ID)
+		require.Equal(b.t, billing.NoticePending, n.Status)
+		require.Contains(b.t, n.Reason, "connection refused")
+		b.mails.fail = nil
+		b.setNow(b.Now().Add(time.Minute))
+		b.settle()
+		require.Equal(b.t, billing.NoticeSent, b.onlyNotice(p.Plan.ID).Status)
+		require.Len(b.t, b.mails.mails, 1)
+	})
+}
+
+func TestARefusedAddressIsRecorded(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		b.mails.fail = &billing.MailError{Permanent: true, Err: errors.New("550 no such user")}
+		p := b.started(good, nil)
+		n := b.onlyNotice(p.Plan.ID)
+		require.Equal(b.t, billing.NoticeFailed, n.Status)
+		require.Contains(b.t, n.Reason, "550")
+		require.True(b.t, n.WakeAt.IsZero())
+	})
+}
+
+func TestACustomerWithoutAnAddressIsNotForgotten(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, func(t *billing.Terms) { t.Customer.Email = "" })
+		n := b.onlyNotice(p.Plan.ID)
+		require.Equal(b.t, billing.NoticeFailed, n.Status)
+		require.Contains(b.t, n.Reason, "no e-mail")
+	})
+}
