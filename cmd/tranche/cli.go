@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+
+	"tranche/config"
+	"tranche/internal/app"
+	"tranche/internal/billing"
+	"tranche/internal/clock"
+	"tranche/internal/planning"
+	"tranche/internal/store"
+	"tranche/internal/stripegw"
+)
+
+// Exit codes, for scripts.
+const (
+	exitOK      = 0
+	exitFailed  = 1
+	exitUsage   = 2 // the command line or the configuration is wrong
+	exitPartial = 3 // some of it was done
+	exitDown    = 4 // a service that is needed is down
+)
+
+// cli is what every command shares. Data goes to out, talk to talk.
+type cli struct {
+	env       func(string) string
+	in        io.Reader
+	out, talk io.Writer
+
+	configFile string
+	json       bool
+}
+
+// usageError is a command line that can't be taken.
+type usageError struct{ error }
+
+func (c *cli) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "tranche",
+		Short: "Collect money that falls due later, on Stripe, exactly once",
+		Long: `Tranche saves the card from a customer's first payment and charges each later amount when it falls due.
+
+  tranche demo                 see it work: no account, no network, under half a minute
+  tranche serve                run it: webhooks, API, workers and scheduler in one process
+  tranche plan create --help   make a plan from the command line
+
+Settings come from the environment, or from a TOML file (--config); ` + "`tranche help settings`" + ` lists them.
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 partly done, 4 a service is down.`,
+		SilenceErrors: true, SilenceUsage: true,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.PersistentFlags().StringVar(&c.configFile, "config", "", "read settings from this TOML `FILE`")
+	root.PersistentFlags().BoolVar(&c.json, "json", false, "print JSON on standard output")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(c.serveCommand(), c.demoCommand(), c.simCommand(), c.migrateCommand(), c.healthCommand(),
+		c.planCommand(), c.noticeCommand(), c.eventCommand(), c.versionCommand(), c.settingsTopic())
+	return root
+}
+
+// report prints an error for people and returns the exit code for programs.
+func (c *cli) report(err error) int {
+	if err == nil {
+		return exitOK
+	}
+	fmt.Fprintf(c.talk, "tranche: error: %s\n", strings.TrimSpace(err.Error()))
+	var settings *config.Error
+	var usage usageError
+	var invalid *billing.InvalidError
+	switch {
+	case errors.As(err, &settings):
+		fmt.Fprintln(c.talk, "tranche: hint: `tranche help settings` says what each setting is for")
+		return exitUsage
+	case errors.As(err, &usage):
+		fmt.Fprintln(c.talk, "tranche: hint: add --help to the command")
+		return exitUsage
+	case errors.As(err, &invalid), strings.HasPrefix(err.Error(), "unknown command"):
+		return exitUsage
+	case errors.Is(err, billing.ErrUnavailable):
+		return exitDown
+	}
+	return exitFailed
+}
+
+// config reads and checks the settings.
+func (c *cli) config(flags map[string]string, need config.Needs) (config.Config, error) {
+	return config.LoadFor(config.Sources{Flags: flags, Env: c.env, File: c.configFile, ReadFile: os.ReadFile}, need)
+}
+
+// logger writes to talk: JSON for machines, or lines for people.
+func (c *cli) logger(cfg config.Config) zerolog.Logger {
+	level, err := zerolog.ParseLevel(cfg.LogLevel)
+	if err != nil {
+		level = zerolog.InfoLevel
+	}
+	var w io.Writer = c.talk
+	if cfg.LogFormat == "console" {
+		w = zerolog.ConsoleWriter{Out: c.talk, TimeFormat: "15:04:05.000"}
+	}
+	return zerolog.New(zerolog.SyncWriter(w)).Level(level).With().Timestamp().Logger()
+}
+
+// withStore runs fn on the database.
+func (c *cli) withStore(ctx context.Context, fn func(cfg config.Config, s *store.Store) error) error {
+	cfg, err := c.config(nil, config.Needs{})
+	if err != nil {
+		return err
+	}
+	s, err := app.OpenStore(ctx, cfg, c.logger(cfg))
+	if err != nil {
+		return fmt.Errorf("open the database: %w", err)
+	}
+	return errors.Join(fn(cfg, s), s.Close())
+}
+
+// withPlanner runs fn with what makes plans: the database and Stripe.
+func (c *cli) withPlanner(ctx context.Context, fn func(p *planning.Planner) error) error {
+	cfg, err := c.config(nil, config.NeedsStripe)
+	if err != nil {
+		return err
+	}
+	gateway, err := stripegw.New(stripegw.Config{SecretKey: cfg.StripeSecretKey, APIBase: cfg.StripeAPIBase, HTTPTimeout: cfg.StripeTimeout})
+	if err != nil {
+		return err
+	}
+	clk, err := clock.Parse(cfg.Clock)
+	if err != nil {
+		return err
+	}
+	at, err := billing.ParseLocalTime(cfg.ChargeTime)
+	if err != nil {
+		return err
+	}
+	return c.withStore(ctx, func(_ config.Config, s *store.Store) error {
+		return fn(planning.New(s, gateway, clk.Now, at))
+	})
+}
+
+// printJSON writes one value as indented JSON.
+func (c *cli) printJSON(v any) error {
+	enc := json.NewEncoder(c.out)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// demoRate is how fast the demo's calendar runs: six days a second, so that three months pass in sixteen.
+const demoRate = 6 * 24 * 60 * 60
+
+// demoPatience ends a demo that does not settle.
+const demoPatience = 28 * time.Second
+
+func (c *cli) demoCommand() *cobra.Command {
+	var keep string
+	var logFile string
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Watch three months of plans in sixteen seconds, without account or network",
+		Long: `Run the production code against the built-in Stripe simulator, an SQLite file, the embedded queue and a mail server in
+the process, on a clock that runs six days a second. Six customers pay by plan, with the five test cards of Stripe's
+guide and one more. It prints what happens as it happens, then a ledger that is checked against the simulator's record.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			dir := keep
+			if dir == "" {
+				temp, err := os.MkdirTemp("", "tranche-demo-")
+				if err != nil {
+					return err
+				}
+				defer func() { _ = os.RemoveAll(temp) }()
+				dir = temp
+			}
+			return c.runDemo(cmd.Context(), dir, logFile)
+		},
+	}
+	cmd.Flags().StringVar(&keep, "keep", "", "keep the database in this `DIR`, to look at with the other commands")
+	cmd.Flags().StringVar(&logFile, "log", "", "write the log of the process to this `FILE`")
+	return cmd
+}
+
+func (c *cli) runDemo(ctx context.Context, dir, logFile string) (err error) {
+	story := c.out
+	if c.json {
+		story = c.talk // the document has standard output to itself
+	}
+	var log io.Writer = io.Discard
+	if logFile != "" {
+		f, err := os.Create(logFile) //nolint:gosec // the operator names the file
+		if err != nil {
+			return usageError{err}
+		}
+		defer func() { _ = f.Close() }()
+		log = f
+	}
+	world, err := newDemoWorld(ctx, dir, log)
+	if err != nil {
+		return err
+	}
+	defer world.stop()
+
+	began := time.Now()
+	fmt.Fprintf(story, "Six customers, three months, %d days a second. Times are the customers' own.\n\n", demoRate/86400)
+	ctx, cancel := context.WithTimeout(ctx, demoPatience)
+	defer cancel()
+	timeline := newTimeline(world, story)
+	if err := world.play(ctx, timeline); err != nil {
+		if errors.Is(err, context.DeadlineExceeded) {
+			return fmt.Errorf("the demo did not settle in %s: %w", demoPatience, err)
+		}
+		return err
+	}
+	report, err := world.report(ctx)
+	if err != nil {
+		return err
+	}
+	if c.json {
+		if err := c.printJSON(report); err != nil {
+			return err
+		}
+	}
+	report.printLedger(story)
+	fmt.Fprintf(story, "\n%d mails sent, each once; %d days in %.1f s.\n", report.Totals.Mails,
+		int(time.Since(began).Seconds()*demoRate/86400), time.Since(began).Seconds())
+	if len(report.Totals.Problems) > 0 {
+		return fmt.Errorf("the ledger and Stripe's record do not agree: %d problems, listed above", len(report.Totals.Problems))
+	}
+	return nil
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"io"
+	"mime/quotedprintable"
+	"net"
+	"net/mail"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/emersion/go-smtp"
+)
+
+// mailbox is a mail server on loopback that hands every mail to the demo's customers.
+type mailbox struct {
+	addr    string
+	server  *smtp.Server
+	arrived chan received
+	mu      sync.Mutex
+	mails   int
+}
+
+// received is what a customer reads of a mail.
+type received struct{ to, text string }
+
+func newMailbox(ctx context.Context) (*mailbox, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	m := &mailbox{addr: l.Addr().String(), arrived: make(chan received, 1000)}
+	m.server = smtp.NewServer(m)
+	m.server.Domain = "localhost"
+	m.server.ReadTimeout, m.server.WriteTimeout = 10*time.Second, 10*time.Second
+	go func() { _ = m.server.Serve(l) }()
+	return m, nil
+}
+
+// take counts a mail and hands it on.
+func (m *mailbox) take(r received) {
+	m.mu.Lock()
+	m.mails++
+	m.mu.Unlock()
+	m.arrived <- r
+}
+
+// count is how many mails came, copies included.
+func (m *mailbox) count() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.mails
+}
+
+func (m *mailbox) close() { _ = m.server.Close() }
+
+// NewSession begins a delivery.
+func (m *mailbox) NewSession(*smtp.Conn) (smtp.Session, error) { return &delivery{box: m}, nil }
+
+// delivery is one connection.
+type delivery struct {
+	box *mailbox
+	to  string
+}
+
+// Mail takes any sender.
+func (d *delivery) Mail(string, *smtp.MailOptions) error { return nil }
+
+// Rcpt takes any recipient.
+func (d *delivery) Rcpt(to string, _ *smtp.RcptOptions) error {
+	d.to = to
+	return nil
+}
+
+// Data takes a mail.
+func (d *delivery) Data(r io.Reader) error {
+	m, err := mail.ReadMessage(r)
+	if err != nil {
+		return err
+	}
+	body := m.Body
+	if strings.EqualFold(m.Header.Get("Content-Transfer-Encoding"), "quoted-printable") {
+		body = quotedprintable.NewReader(body)
+	}
+	text, err := io.ReadAll(body)
+	if err != nil {
+		return err
+	}
+	d.box.take(received{to: d.to, text: string(text)})
+	return nil
+}
+
+// Reset forgets the recipient.
+func (d *delivery) Reset() { d.to = "" }
+
+// Logout ends the delivery.
+func (d *delivery) Logout() error { return nil }

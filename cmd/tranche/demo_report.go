@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+
+	"tranche/handlers"
+	"tranche/internal/billing"
+)
+
+// demoReport is the JSON of the demo.
+type demoReport struct {
+	Plans     []handlers.PlanView     `json:"plans"`
+	Customers []handlers.CustomerView `json:"customers"`
+	Notices   []handlers.NoticeView   `json:"notices"`
+	Stripe    struct {
+		PaymentIntents []json.RawMessage `json:"payment_intents"`
+	} `json:"stripe"`
+	Totals demoTotals `json:"totals"`
+
+	cards map[string]string // test card by plan reference
+}
+
+// demoTotals sets the ledger beside the simulator's own record.
+type demoTotals struct {
+	Currencies []demoTotal `json:"currencies"`
+	Mails      int         `json:"mails"`
+	Problems   []string    `json:"problems"`
+}
+
+// demoTotal is what was collected in one currency, in minor units.
+type demoTotal struct {
+	Currency billing.Currency `json:"currency"`
+	Agreed   int64            `json:"agreed"`
+	Ledger   int64            `json:"ledger"`
+	Stripe   int64            `json:"stripe"`
+}
+
+// simIntent is what the check reads of a PaymentIntent.
+type simIntent struct {
+	ID             string           `json:"id"`
+	Status         string           `json:"status"`
+	AmountReceived int64            `json:"amount_received"`
+	Currency       billing.Currency `json:"currency"`
+}
+
+// report reads everything back: the ledger from the database, the rest from the simulator and the mail server.
+func (w *demoWorld) report(ctx context.Context) (*demoReport, error) {
+	s := w.app.Store()
+	r := &demoReport{cards: map[string]string{}}
+	for _, a := range w.actors {
+		plan, err := s.PlanByReference(ctx, a.terms.Reference)
+		if err != nil {
+			return nil, err
+		}
+		details, err := billing.LoadDetails(ctx, s, plan.ID)
+		if err != nil {
+			return nil, err
+		}
+		cards, err := s.Cards(ctx, plan.CustomerID)
+		if err != nil {
+			return nil, err
+		}
+		r.Plans = append(r.Plans, handlers.ViewPlan(details))
+		r.Customers = append(r.Customers, handlers.ViewCustomer(details.Customer, cards))
+		r.cards[plan.Reference] = a.card
+	}
+	notices, err := s.Notices(ctx, billing.NoticeFilter{})
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range slices.Backward(notices) {
+		r.Notices = append(r.Notices, handlers.ViewNotice(n))
+	}
+	r.Stripe.PaymentIntents = w.sim.PaymentIntents()
+	r.Totals.Mails = w.mails.count()
+	return r, r.check()
+}
+
+// check compares the ledger with the simulator's record, in both directions.
+func (r *demoReport) check() error {
+	intents, err := r.intents()
+	if err != nil {
+		return err
+	}
+	problem := func(format string, args ...any) {
+		r.Totals.Problems = append(r.Totals.Problems, fmt.Sprintf(format, args...))
+	}
+	r.Totals.Problems = []string{}
+	settled := map[string]billing.ChargeID{}
+	for _, p := range r.Plans {
+		total := r.total(p.Currency)
+		total.Agreed += p.Total
+		sum := int64(0)
+		for _, c := range p.Charges {
+			sum += c.Amount
+			if c.Status != billing.ChargeSucceeded {
+				continue
+			}
+			total.Ledger += c.Amount
+			if other, twice := settled[c.PaymentIntent]; twice {
+				problem("charges %s and %s were settled by the same %s", other, c.ID, c.PaymentIntent)
+			}
+			settled[c.PaymentIntent] = c.ID
+			if pi := intents[c.PaymentIntent]; pi.Status != "succeeded" || pi.AmountReceived != c.Amount || pi.Currency != c.Currency {
+				problem("charge %s is paid here; at Stripe %s is %q with %d %s", c.ID, c.PaymentIntent, pi.Status, pi.AmountReceived, pi.Currency)
+			}
+		}
+		if sum != p.Total {
+			problem("the charges of %s add up to %d, not %d", p.Reference, sum, p.Total)
+		}
+	}
+	for _, pi := range intents {
+		if pi.Status != "succeeded" {
+			continue
+		}
+		r.total(pi.Currency).Stripe += pi.AmountReceived
+		if settled[pi.ID] == "" {
+			problem("%s succeeded at Stripe and settles nothing here", pi.ID)
+		}
+	}
+	if sent := r.sentNotices(); sent != r.Totals.Mails {
+		problem("%d notices are marked as sent, and %d mails arrived", sent, r.Totals.Mails)
+	}
+	return nil
+}
+
+func (r *demoReport) intents() (map[string]simIntent, error) {
+	intents := make(map[string]simIntent, len(r.Stripe.PaymentIntents))
+	for _, raw := range r.Stripe.PaymentIntents {
+		var pi simIntent
+		if err := json.Unmarshal(raw, &pi); err != nil {
+			return nil, err
+		}
+		intents[pi.ID] = pi
+	}
+	return intents, nil
+}
+
+// total finds the line of a currency, or begins it.
+func (r *demoReport) total(c billing.Currency) *demoTotal {
+	for i := range r.Totals.Currencies {
+		if r.Totals.Currencies[i].Currency == c {
+			return &r.Totals.Currencies[i]
+		}
+	}
+	r.Totals.Currencies = append(r.Totals.Currencies, demoTotal{Currency: c})
+	return &r.Totals.Currencies[len(r.Totals.Currencies)-1]
+}
+
+func (r *demoReport) sentNotices() int {
+	n := 0
+	for _, v := range r.Notices {
+		if v.Status == billing.NoticeSent {
+			n++
+		}
+	}
+	return n
+}
+
+// printLedger writes every charge, and the totals beside Stripe's.
+func (r *demoReport) printLedger(w io.Writer) {
+	fmt.Fprint(w, "\nLEDGER\n\n")
+	tab := newTable("PLAN", "CARD", "CUSTOMER", "#", "DUE", "AMOUNT", "ATTEMPTS", "OUTCOME")
+	for _, p := range r.Plans {
+		plan, card, customer := p.Reference, "…"+r.cards[p.Reference][12:], p.Customer.Reference
+		for _, c := range p.Charges {
+			due := c.DueAt.In(billing.LoadLocation(p.Customer.TimeZone)).Format("2006-01-02 15:04")
+			tab.add(plan, card, customer, strconv.Itoa(c.Sequence), due, billing.FormatAmount(c.Amount, c.Currency), attempts(c), string(c.Status))
+			plan, card, customer = "", "", ""
+		}
+	}
+	tab.print(w)
+	fmt.Fprint(w, "\nTOTALS\n\n")
+	tab = newTable("CURRENCY", "AGREED", "COLLECTED HERE", "AT STRIPE", "")
+	for _, t := range r.Totals.Currencies {
+		verdict := "agree"
+		if t.Ledger != t.Stripe {
+			verdict = "DIFFER"
+		}
+		f := func(amount int64) string { return billing.FormatAmount(amount, t.Currency) }
+		tab.add(string(t.Currency), f(t.Agreed), f(t.Ledger), f(t.Stripe), verdict)
+	}
+	tab.print(w)
+	for _, p := range r.Totals.Problems {
+		fmt.Fprintln(w, "PROBLEM: "+p)
+	}
+}
+
+// attempts writes what became of each attempt: the declines by code, then how it ended.
+func attempts(c handlers.ChargeView) string {
+	text := strconv.Itoa(len(c.Attempts))
+	var codes []string
+	for _, a := range c.Attempts {
+		if a.DeclineCode != nil && !slices.Contains(codes, *a.DeclineCode) {
+			codes = append(codes, *a.DeclineCode)
+		}
+	}
+	for _, code := range codes {
+		text += " " + code
+	}
+	return text
+}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"tranche/config"
+	"tranche/handlers"
+	"tranche/internal/billing"
+	"tranche/internal/store"
+)
+
+func (c *cli) noticeCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "notice", Short: "Read the mails that customers are owed", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	var f billing.NoticeFilter
+	var status, plan, charge, before string
+	var full bool
+	list := &cobra.Command{
+		Use: "list", Short: "List notices, newest first", Args: noArgs,
+		Long: "List notices, newest first. Without SMTP_URL they are not mailed but kept, and this is where they are read.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			f.Status, f.Plan, f.Charge, f.Before = billing.NoticeStatus(status), billing.PlanID(plan), billing.ChargeID(charge), billing.NoticeID(before)
+			return c.withStore(cmd.Context(), func(_ config.Config, s *store.Store) error {
+				notices, err := s.Notices(cmd.Context(), f)
+				if err != nil {
+					return err
+				}
+				return c.printNotices(notices, full)
+			})
+		},
+	}
+	list.Flags().StringVar(&status, "status", "", "only notices in this `STATUS`: pending, sent, kept or failed")
+	list.Flags().StringVar(&plan, "plan", "", "only notices of this plan `ID`")
+	list.Flags().StringVar(&charge, "charge", "", "only notices of this charge `ID`")
+	list.Flags().StringVar(&before, "before", "", "only notices older than this `ID`")
+	list.Flags().IntVar(&f.Limit, "limit", 50, "at most this `NUMBER` (500 at most)")
+	list.Flags().BoolVar(&full, "full", false, "print the mails whole")
+	cmd.AddCommand(list)
+	return cmd
+}
+
+func (c *cli) printNotices(notices []billing.Notice, full bool) error {
+	if c.json {
+		views := make([]handlers.NoticeView, len(notices))
+		for i, n := range notices {
+			views[i] = handlers.ViewNotice(n)
+		}
+		return c.printJSON(handlers.ListView[handlers.NoticeView]{Object: "list", Data: views})
+	}
+	if full {
+		for _, n := range notices {
+			fmt.Fprintf(c.out, "%s  %s  %s\nTo: %s\nSubject: %s\n\n%s\n\n", n.ID, n.Status, localTime(n.CreatedAt, ""), n.To, n.Subject, n.Body)
+		}
+		return nil
+	}
+	tab := newTable("NOTICE", "CREATED", "KIND", "STATUS", "TO", "SUBJECT", "WHY")
+	for _, n := range notices {
+		tab.add(string(n.ID), localTime(n.CreatedAt, ""), string(n.Kind), string(n.Status), n.To, n.Subject, n.Reason)
+	}
+	tab.print(c.out)
+	return nil
+}

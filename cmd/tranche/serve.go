@@ -1,0 +1,70 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"tranche/config"
+	"tranche/internal/app"
+)
+
+func (c *cli) serveCommand() *cobra.Command {
+	var roles []string
+	var addr string
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run webhooks, API, workers and scheduler until stopped",
+		Long: `Run the roles of Tranche in one process, or some of them: ingress (webhooks and API), worker and scheduler.
+Any number of each may run, with PostgreSQL and Redis; SQLite or the embedded queue mean one process with all roles.
+The database is migrated first. SIGTERM or Ctrl-C stops it after what is under way.`,
+		Example: `  tranche serve
+  tranche serve --roles worker,scheduler`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			flags := map[string]string{}
+			if len(roles) > 0 {
+				flags["TRANCHE_ROLES"] = strings.Join(roles, ",")
+			}
+			if addr != "" {
+				flags["TRANCHE_ADDR"] = addr
+			}
+			cfg, err := c.config(flags, config.NeedsServe)
+			if err != nil {
+				return err
+			}
+			a, err := app.New(cmd.Context(), cfg, c.logger(cfg))
+			if err != nil {
+				return err
+			}
+			defer a.Stop()
+			if err := a.Start(cmd.Context()); err != nil {
+				return err
+			}
+			<-cmd.Context().Done()
+			return nil
+		},
+	}
+	cmd.Flags().StringSliceVar(&roles, "roles", nil, "run only these `ROLES` (TRANCHE_ROLES)")
+	cmd.Flags().StringVar(&addr, "addr", "", "listen on this `HOST:PORT` (TRANCHE_ADDR)")
+	return cmd
+}
+
+// noArgs refuses arguments, as a mistake of usage.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError{fmt.Errorf("%s takes no arguments, and got %q", cmd.CommandPath(), args[0])}
+	}
+	return nil
+}
+
+// oneArg wants exactly one argument, which it names.
+func oneArg(name string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return usageError{fmt.Errorf("%s wants one %s, and got %d arguments", cmd.CommandPath(), name, len(args))}
+		}
+		return nil
+	}
+}

@@ -1,0 +1,28 @@
+package main
+
+import (
+	"io"
+	"text/tabwriter"
+)
+
+// table prints rows in columns.
+type table struct{ rows [][]string }
+
+func newTable(header ...string) *table { return &table{rows: [][]string{header}} }
+
+func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
+
+// print writes the table; a write error shows as a short table.
+func (t *table) print(w io.Writer) {
+	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	for _, row := range t.rows {
+		for i, cell := range row {
+			if i > 0 {
+				_, _ = io.WriteString(tw, "\t")
+			}
+			_, _ = io.WriteString(tw, cell)
+		}
+		_, _ = io.WriteString(tw, "\n")
+	}
+	_ = tw.Flush()
+}

@@ -1,0 +1,55 @@
+package app
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"tranche/internal/billing"
+)
+
+const (
+	relayDepth   = 64
+	relayTimeout = 5 * time.Second
+)
+
+// relay enqueues newly stored events after the webhook was answered, so that a slow or absent Redis does not keep
+// Stripe waiting. It is best effort: what it drops, the scheduler finds.
+type relay struct {
+	queue   billing.Queue
+	batches chan []billing.Task
+	log     zerolog.Logger
+	running sync.WaitGroup
+}
+
+func newRelay(q billing.Queue, log zerolog.Logger) *relay {
+	r := &relay{queue: q, batches: make(chan []billing.Task, relayDepth), log: log}
+	r.running.Go(r.run)
+	return r
+}
+
+// events hands events over without waiting.
+func (r *relay) events(events []billing.Event) {
+	select {
+	case r.batches <- eventTasks(events):
+	default:
+	}
+}
+
+func (r *relay) run() {
+	for tasks := range r.batches {
+		ctx, cancel := context.WithTimeout(context.Background(), relayTimeout)
+		if err := r.queue.Enqueue(ctx, tasks...); err != nil {
+			r.log.Warn().Err(err).Int("events", len(tasks)).Msg("stored events not enqueued; the scheduler will find them")
+		}
+		cancel()
+	}
+}
+
+// close ends the relay after what it holds.
+func (r *relay) close() {
+	close(r.batches)
+	r.running.Wait()
+}
