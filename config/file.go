@@ -54,8 +54,7 @@ func readTOML(path string, read func(string) ([]byte, error), faults *Error) map
 
 // position is where a TOML file is wrong.
 func position(err error) string {
-	var parse toml.ParseError
-	if errors.As(err, &parse) {
+	if parse, ok := errors.AsType[toml.ParseError](err); ok {
 		return fmt.Sprintf(" at line %d", parse.Position.Line)
 	}
 	return ""

@@ -149,7 +149,7 @@ func TestNoSecretIsShown(t *testing.T) {
 	doc, err := json.Marshal(c)
 	require.NoError(t, err)
 	text := string(doc) + fmt.Sprintf("%v %+v %#v %s %v", c, c, c, c, &c)
-	require.False(t, strings.Contains(text, "hunter2"), text)
+	require.NotContains(t, text, "hunter2", text)
 	for _, kept := range []string{
 		":9999", "https://u:xxxxx@proxy.example", "postgres://u:xxxxx@h/db?password=xxxxx&sslmode=require", "redis-sentinel://u:xxxxx@h1:1/m",
 		"smtp://[hidden]", "https://shop.example/{charge}", "STRIPE_SECRET_KEY=[hidden]",

@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -93,8 +94,7 @@ func TestNeeds(t *testing.T) {
 			t.Parallel()
 			_, err := config.LoadFor(config.Sources{Env: env(tt.env)}, tt.need)
 			var got []string
-			var e *config.Error
-			if errors.As(err, &e) {
+			if e, ok := errors.AsType[*config.Error](err); ok {
 				for _, f := range e.Faults {
 					got = append(got, f.Setting)
 				}
@@ -126,9 +126,7 @@ func TestGood(t *testing.T) {
 		{"STRIPE_WEBHOOK_SECRET": "whsec_new, whsec_old"},
 	} {
 		all := map[string]string{"STRIPE_SECRET_KEY": "sk_test_1", "STRIPE_WEBHOOK_SECRET": "whsec_1", "TRANCHE_API_KEY": "0123456789abcdef"}
-		for k, v := range good {
-			all[k] = v
-		}
+		maps.Copy(all, good)
 		_, err := config.LoadFor(config.Sources{Env: env(all)}, config.NeedsServe)
 		require.NoError(t, err, "%v", good)
 	}

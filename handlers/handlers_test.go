@@ -34,11 +34,10 @@ const (
 
 // surface is the whole HTTP surface on a real store and a simulated Stripe.
 type surface struct {
-	t      *testing.T
-	url    string
-	store  billing.Store
-	sim    *stripesim.Server
-	secret []string
+	t     *testing.T
+	url   string
+	store billing.Store
+	sim   *stripesim.Server
 
 	mu       sync.Mutex
 	received []billing.Event

@@ -42,8 +42,7 @@ func decodeBody(w http.ResponseWriter, r *http.Request, into any) bool {
 
 // bodyProblem names the field at fault where the decoder says it.
 func bodyProblem(err error) problem {
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return problem{Status: http.StatusRequestEntityTooLarge, Slug: "body_too_large",
 			Detail: fmt.Sprintf("the body is larger than %d bytes", tooLarge.Limit)}
 	}

@@ -180,8 +180,7 @@ func TestADeclineWithoutItsPaymentIntentIsRetriedOnTheSameOne(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(thenNoFunds, nil)
 		b.gateway.after = func(pi billing.PaymentIntent, err error) (billing.PaymentIntent, error) {
-			var ge *billing.GatewayError
-			if errors.As(err, &ge) {
+			if ge, ok := errors.AsType[*billing.GatewayError](err); ok {
 				ge.PaymentIntent, ge.StripeCharge = nil, "" // other servers, and Stripe on some declines, leave them out
 			}
 			return pi, err

@@ -132,23 +132,28 @@ func (w *Worker) handleSetupIntent(ctx context.Context, e billing.Event) (verdic
 	if err != nil {
 		return verdict{}, err
 	}
-	saved, err := w.attach(ctx, customer, si.PaymentMethod)
+	return handled, w.giveCard(ctx, customer, si.PaymentMethod)
+}
+
+// giveCard saves a card and lets every plan of the customer that is not over use it.
+func (w *Worker) giveCard(ctx context.Context, customer billing.Customer, paymentMethod string) error {
+	saved, err := w.attach(ctx, customer, paymentMethod)
 	if err != nil {
-		return verdict{}, err
+		return err
 	}
 	plans, err := w.Store.Plans(ctx, billing.PlanFilter{Customer: customer.ID})
 	if err != nil {
-		return verdict{}, err
+		return err
 	}
 	for _, p := range plans {
 		if p.Status == billing.PlanCompleted || p.Status == billing.PlanCanceled {
 			continue
 		}
 		if err := w.inPlan(ctx, p.ID, func(t *planTx) error { return t.useCard(ctx, *saved) }); err != nil {
-			return verdict{}, err
+			return err
 		}
 	}
-	return handled, nil
+	return nil
 }
 
 func (w *Worker) setupCustomer(ctx context.Context, si billing.SetupIntent) (billing.Customer, error) {

@@ -103,7 +103,7 @@ func (c *cli) logger(cfg config.Config) zerolog.Logger {
 	if err != nil {
 		level = zerolog.InfoLevel
 	}
-	var w io.Writer = c.talk
+	var w = c.talk
 	if cfg.LogFormat == "console" {
 		w = zerolog.ConsoleWriter{Out: c.talk, TimeFormat: "15:04:05.000"}
 	}

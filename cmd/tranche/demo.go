@@ -50,9 +50,9 @@ func (c *cli) runDemo(ctx context.Context, dir, logFile string) (err error) {
 	if c.json {
 		story = c.talk // the document has standard output to itself
 	}
-	var log io.Writer = io.Discard
+	var log = io.Discard
 	if logFile != "" {
-		f, err := os.Create(logFile) //nolint:gosec // the operator names the file
+		f, err := os.Create(logFile)
 		if err != nil {
 			return usageError{err}
 		}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 
 	"tranche/handlers"
 	"tranche/internal/billing"
@@ -78,41 +79,22 @@ func (w *demoWorld) report(ctx context.Context) (*demoReport, error) {
 	}
 	r.Stripe.PaymentIntents = w.sim.PaymentIntents()
 	r.Totals.Mails = w.mails.count()
-	return r, r.check()
+	if err := r.check(); err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
-// check compares the ledger with the simulator's record, in both directions.
+// check compares the ledger with the simulator's record, in both directions, and the notices with the mails.
 func (r *demoReport) check() error {
 	intents, err := r.intents()
 	if err != nil {
 		return err
 	}
-	problem := func(format string, args ...any) {
-		r.Totals.Problems = append(r.Totals.Problems, fmt.Sprintf(format, args...))
-	}
 	r.Totals.Problems = []string{}
 	settled := map[string]billing.ChargeID{}
 	for _, p := range r.Plans {
-		total := r.total(p.Currency)
-		total.Agreed += p.Total
-		sum := int64(0)
-		for _, c := range p.Charges {
-			sum += c.Amount
-			if c.Status != billing.ChargeSucceeded {
-				continue
-			}
-			total.Ledger += c.Amount
-			if other, twice := settled[c.PaymentIntent]; twice {
-				problem("charges %s and %s were settled by the same %s", other, c.ID, c.PaymentIntent)
-			}
-			settled[c.PaymentIntent] = c.ID
-			if pi := intents[c.PaymentIntent]; pi.Status != "succeeded" || pi.AmountReceived != c.Amount || pi.Currency != c.Currency {
-				problem("charge %s is paid here; at Stripe %s is %q with %d %s", c.ID, c.PaymentIntent, pi.Status, pi.AmountReceived, pi.Currency)
-			}
-		}
-		if sum != p.Total {
-			problem("the charges of %s add up to %d, not %d", p.Reference, sum, p.Total)
-		}
+		r.checkPlan(p, intents, settled)
 	}
 	for _, pi := range intents {
 		if pi.Status != "succeeded" {
@@ -120,13 +102,40 @@ func (r *demoReport) check() error {
 		}
 		r.total(pi.Currency).Stripe += pi.AmountReceived
 		if settled[pi.ID] == "" {
-			problem("%s succeeded at Stripe and settles nothing here", pi.ID)
+			r.problem("%s succeeded at Stripe and settles nothing here", pi.ID)
 		}
 	}
 	if sent := r.sentNotices(); sent != r.Totals.Mails {
-		problem("%d notices are marked as sent, and %d mails arrived", sent, r.Totals.Mails)
+		r.problem("%d notices are marked as sent, and %d mails arrived", sent, r.Totals.Mails)
 	}
 	return nil
+}
+
+// checkPlan adds a plan to the totals and looks for each paid charge at Stripe.
+func (r *demoReport) checkPlan(p handlers.PlanView, intents map[string]simIntent, settled map[string]billing.ChargeID) {
+	total, sum := r.total(p.Currency), int64(0)
+	total.Agreed += p.Total
+	for _, c := range p.Charges {
+		sum += c.Amount
+		if c.Status != billing.ChargeSucceeded {
+			continue
+		}
+		total.Ledger += c.Amount
+		if other, twice := settled[c.PaymentIntent]; twice {
+			r.problem("charges %s and %s were settled by the same %s", other, c.ID, c.PaymentIntent)
+		}
+		settled[c.PaymentIntent] = c.ID
+		if pi := intents[c.PaymentIntent]; pi.Status != "succeeded" || pi.AmountReceived != c.Amount || pi.Currency != c.Currency {
+			r.problem("charge %s is paid here; at Stripe %s is %q with %d %s", c.ID, c.PaymentIntent, pi.Status, pi.AmountReceived, pi.Currency)
+		}
+	}
+	if sum != p.Total {
+		r.problem("the charges of %s add up to %d, not %d", p.Reference, sum, p.Total)
+	}
+}
+
+func (r *demoReport) problem(format string, args ...any) {
+	r.Totals.Problems = append(r.Totals.Problems, fmt.Sprintf(format, args...))
 }
 
 func (r *demoReport) intents() (map[string]simIntent, error) {
@@ -193,7 +202,8 @@ func (r *demoReport) printLedger(w io.Writer) {
 
 // attempts writes what became of each attempt: the declines by code, then how it ended.
 func attempts(c handlers.ChargeView) string {
-	text := strconv.Itoa(len(c.Attempts))
+	var text strings.Builder
+	text.WriteString(strconv.Itoa(len(c.Attempts)))
 	var codes []string
 	for _, a := range c.Attempts {
 		if a.DeclineCode != nil && !slices.Contains(codes, *a.DeclineCode) {
@@ -201,7 +211,7 @@ func attempts(c handlers.ChargeView) string {
 		}
 	}
 	for _, code := range codes {
-		text += " " + code
+		text.WriteString(" " + code)
 	}
-	return text
+	return text.String()
 }

@@ -151,8 +151,7 @@ func (w *demoWorld) follow(ctx context.Context, a *actor, paymentIntent string, 
 	}
 	w.tell(a, story)
 	intent, err := w.browser.ConfirmCardPayment(ctx, pi.ClientSecret.Reveal(), details)
-	var refused *stripesim.APIError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*stripesim.APIError](err); ok {
 		return fmt.Errorf("%s", refused.Code)
 	}
 	if err != nil {

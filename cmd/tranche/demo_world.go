@@ -18,13 +18,15 @@ import (
 	"tranche/internal/app"
 	"tranche/internal/billing"
 	"tranche/internal/clock"
+	"tranche/internal/queue"
 	"tranche/internal/stripesim"
 )
 
+// The keys open nothing but the simulator and the server of the demo itself, on loopback.
 const (
-	demoSecretKey     = "sk_test_demo"
-	demoWebhookSecret = "whsec_demo"
-	demoAPIKey        = "demo-key-of-the-merchant"
+	demoSecretKey     = "sk_test_demo"             //nolint:gosec // no secret: see above
+	demoWebhookSecret = "whsec_demo"               //nolint:gosec // no secret: see above
+	demoAPIKey        = "demo-key-of-the-merchant" //nolint:gosec // no secret: see above
 	demoReturnURL     = "https://shop.example/pay?intent={payment_intent}"
 	demoMerchant      = "Example Shop"
 )
@@ -91,7 +93,9 @@ func (w *demoWorld) startApp(ctx context.Context, dir string, log io.Writer) err
 	if err != nil {
 		return err
 	}
-	a, err := app.New(ctx, cfg, zerolog.New(zerolog.SyncWriter(log)).With().Timestamp().Logger())
+	logger := zerolog.New(zerolog.SyncWriter(log)).With().Timestamp().Logger()
+	queue.RedirectLogs(logger)
+	a, err := app.New(ctx, cfg, logger)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"tranche/config"
 	"tranche/handlers"
@@ -70,14 +71,23 @@ customer's checkout and to nobody else.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&t.Reference, "reference", "", "your `NAME` for the plan, such as an order number")
+	termsFlags(f, &t)
 	f.StringVar(&kind, "kind", "", "`KIND`: installments or deposit")
 	f.StringVar(&currency, "currency", "", "ISO `CODE`, such as usd")
+	f.StringArrayVar(&charges, "charge", nil, "one `AMOUNT[@DATE]` of an explicit list; repeat it, the first without a date")
+	f.StringVar(&file, "file", "", "read the plan as JSON from this `FILE`; - is standard input")
+	f.BoolVar(&dryRun, "dry-run", false, "show the charges; store nothing and send nothing")
+	cmd.MarkFlagsMutuallyExclusive("file", "reference")
+	return cmd
+}
+
+// termsFlags are the terms that a flag can say as they are.
+func termsFlags(f *pflag.FlagSet, t *billing.Terms) {
+	f.StringVar(&t.Reference, "reference", "", "your `NAME` for the plan, such as an order number")
 	f.Int64Var(&t.Total, "total", 0, "`AMOUNT` of all charges together")
 	f.IntVar(&t.Parts, "parts", 0, "`NUMBER` of instalments, the first paid at once")
 	f.StringVar(&t.Every, "every", "", "`INTERVAL` between instalments, such as \"1 month\"")
 	f.Int64Var(&t.FirstAmount, "first-amount", 0, "`AMOUNT` of the first instalment, where it is not an equal part")
-	f.StringArrayVar(&charges, "charge", nil, "one `AMOUNT[@DATE]` of an explicit list; repeat it, the first without a date")
 	f.Int64Var(&t.Deposit, "deposit", 0, "`AMOUNT` that is paid at once")
 	f.StringVar(&t.BalanceDue, "balance-due", "", "`DATE` on which the rest is charged")
 	f.StringVar(&t.Description, "description", "", "`TEXT` shown at Stripe")
@@ -86,10 +96,6 @@ customer's checkout and to nobody else.`,
 	f.StringVar(&t.Customer.Name, "name", "", "the customer's `NAME`")
 	f.StringVar(&t.Customer.Locale, "locale", "", "the customer's `LOCALE`, such as en-GB")
 	f.StringVar(&t.Customer.TimeZone, "timezone", "", "the customer's time `ZONE`, such as Europe/London")
-	f.StringVar(&file, "file", "", "read the plan as JSON from this `FILE`; - is standard input")
-	f.BoolVar(&dryRun, "dry-run", false, "show the charges; store nothing and send nothing")
-	cmd.MarkFlagsMutuallyExclusive("file", "reference")
-	return cmd
 }
 
 func parseCharges(t *billing.Terms, list []string) error {
@@ -107,7 +113,7 @@ func parseCharges(t *billing.Terms, list []string) error {
 func (c *cli) readTerms(file string, t *billing.Terms) error {
 	in := c.in
 	if file != "-" {
-		f, err := os.Open(file) //nolint:gosec // the operator names the file
+		f, err := os.Open(file)
 		if err != nil {
 			return usageError{err}
 		}

@@ -8,6 +8,7 @@ import (
 
 	"tranche/config"
 	"tranche/internal/app"
+	"tranche/internal/queue"
 )
 
 func (c *cli) serveCommand() *cobra.Command {
@@ -34,7 +35,9 @@ The database is migrated first. SIGTERM or Ctrl-C stops it after what is under w
 			if err != nil {
 				return err
 			}
-			a, err := app.New(cmd.Context(), cfg, c.logger(cfg))
+			log := c.logger(cfg)
+			queue.RedirectLogs(log)
+			a, err := app.New(cmd.Context(), cfg, log)
 			if err != nil {
 				return err
 			}

@@ -40,7 +40,7 @@ func (c *cli) settingsTopic() *cobra.Command {
 func wrap(text string, width int, indent string) string {
 	var b strings.Builder
 	line := indent
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		if len(line)+1+len(word) > width && line != indent {
 			b.WriteString(line + "\n")
 			line = indent

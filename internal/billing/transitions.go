@@ -76,31 +76,29 @@ func (s PlanStatus) CanBecome(to PlanStatus) bool { return slices.Contains(planT
 // with at least one paid), canceled when none is left to pay and none was paid, past due while one is owed. A plan
 // that is paused, canceled or defaulted stays so until somebody says otherwise, except that payment completes it.
 func (p Plan) StatusAfter(charges []Charge) PlanStatus {
-	open, owed, paid := 0, 0, 0
-	for _, c := range charges {
-		switch {
-		case c.Status == ChargeSucceeded || c.Status == ChargeDisputed:
-			paid++
-		case !c.Status.Ended():
-			open++
-			if c.Owed() {
-				owed++
-			}
-		}
-	}
-	next := p.Status
-	switch {
-	case open == 0 && paid > 0:
-		next = PlanCompleted
-	case open == 0:
-		next = PlanCanceled
-	case p.Status.Collects() && owed > 0:
-		next = PlanPastDue
-	case p.Status.Collects():
-		next = PlanActive
-	}
+	next := p.statusOf(charges)
 	if next != p.Status && !p.Status.CanBecome(next) {
 		return p.Status
 	}
 	return next
+}
+
+func (p Plan) statusOf(charges []Charge) PlanStatus {
+	open, owed, paid := false, false, false
+	for _, c := range charges {
+		open = open || !c.Status.Ended()
+		owed = owed || c.Owed()
+		paid = paid || c.Status == ChargeSucceeded || c.Status == ChargeDisputed
+	}
+	switch {
+	case !open && paid:
+		return PlanCompleted
+	case !open:
+		return PlanCanceled
+	case p.Status.Collects() && owed:
+		return PlanPastDue
+	case p.Status.Collects():
+		return PlanActive
+	}
+	return p.Status
 }

@@ -69,13 +69,13 @@ func (c Clock) Now() time.Time {
 	return now.Truncate(time.Millisecond)
 }
 
-// Simulated is how far the clock moves in a stretch of real time. Leases and back-off are real time: a worker does
+// Simulated is how far the clock moves in a real duration. Leases and back-off are real time: a worker does
 // not get faster because the calendar does.
-func (c Clock) Simulated(real time.Duration) time.Duration {
+func (c Clock) Simulated(d time.Duration) time.Duration {
 	if c.rate == 0 {
-		return real
+		return d
 	}
-	return scale(real, c.rate)
+	return scale(d, c.rate)
 }
 
 // Until is the real time that is left until the clock shows t; 0 when it has.

@@ -12,13 +12,13 @@ import (
 func TestClockRunsFromItsEpochAtItsRate(t *testing.T) {
 	t.Parallel()
 	epoch := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	real := epoch
-	c := clock.New(epoch, 86400, func() time.Time { return real })
+	wall := epoch
+	c := clock.New(epoch, 86400, func() time.Time { return wall })
 
 	require.Equal(t, epoch, c.Now())
-	real = epoch.Add(90 * time.Second)
+	wall = epoch.Add(90 * time.Second)
 	require.Equal(t, epoch.AddDate(0, 0, 90), c.Now())
-	require.Equal(t, real, c.Wall())
+	require.Equal(t, wall, c.Wall())
 	require.Equal(t, 24*time.Hour, c.Simulated(time.Second))
 	require.Equal(t, 2*time.Second, c.Until(c.Now().Add(48*time.Hour)))
 	require.Zero(t, c.Until(c.Now().Add(-time.Hour)))

@@ -15,6 +15,7 @@ import (
 	"github.com/wneessen/go-mail"
 
 	"tranche/internal/billing"
+	"tranche/internal/clock"
 )
 
 const (
@@ -34,7 +35,7 @@ type SMTPConfig struct {
 	From    string           // sender: an address, with or without a name
 	Timeout time.Duration    // of one mail, 0 means DefaultMailTimeout
 	TLS     *tls.Config      // nil means the system's certificate authorities
-	Now     func() time.Time // for the Date header; nil means time.Now
+	Now     func() time.Time // for the Date header; nil means the real clock
 }
 
 // String hides the password from logs.
@@ -80,7 +81,7 @@ func NewSMTP(c SMTPConfig) (*SMTP, error) {
 		s.timeout = DefaultMailTimeout
 	}
 	if s.now == nil {
-		s.now = time.Now
+		s.now = clock.Clock{}.Now
 	}
 	if s.tls == nil {
 		s.tls = &tls.Config{MinVersion: tls.VersionTLS12}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/hibiken/asynq"
+
+	"tranche/internal/clock"
 )
 
 // embeddedTick is how often the embedded Redis is told that time has passed.
@@ -57,13 +59,14 @@ func (e *Embedded) passTime() {
 	defer close(e.stopped)
 	tick := time.NewTicker(embeddedTick)
 	defer tick.Stop()
-	last := time.Now()
+	var wall clock.Clock
+	last := wall.Wall()
 	for {
 		select {
 		case <-e.done:
 			return
 		case <-tick.C:
-			now := time.Now()
+			now := wall.Wall()
 			e.server.FastForward(now.Sub(last))
 			last = now
 		}

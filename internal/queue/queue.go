@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"tranche/internal/billing"
+	"tranche/internal/clock"
 )
 
 // The queues. What is urgent and short has its own servers, so that it never waits for a slot that a call to Stripe
@@ -52,7 +53,7 @@ type Queue struct {
 var _ billing.Queue = (*Queue)(nil)
 
 // New makes a queue. routes says, by the task's kind, how it is run. until turns the time at which a task is wanted
-// into a real delay, which differ on a simulated clock; nil means time.Until. It does not connect yet.
+// into a real delay, which differ on a simulated clock; nil means the real one. It does not connect yet.
 func New(options asynq.RedisConnOpt, routes map[string]Route, until func(time.Time) time.Duration) (*Queue, error) {
 	for kind, r := range routes {
 		if err := r.check(); err != nil {
@@ -64,7 +65,7 @@ func New(options asynq.RedisConnOpt, routes map[string]Route, until func(time.Ti
 		return nil, fmt.Errorf("queue: %T opens no Redis client", options)
 	}
 	if until == nil {
-		until = time.Until
+		until = clock.Clock{}.Until
 	}
 	return &Queue{
 		redis:     client,
@@ -127,7 +128,7 @@ func (q *Queue) enqueue(ctx context.Context, t billing.Task) error {
 	}
 	if !t.At.IsZero() {
 		if delay := q.until(t.At); delay > 0 {
-			options = append(options, asynq.ProcessAt(wholeSecond(time.Now().Add(delay))))
+			options = append(options, asynq.ProcessAt(wholeSecond(clock.Clock{}.Wall().Add(delay))))
 		}
 	}
 	_, err := q.client.EnqueueContext(ctx, asynq.NewTask(t.Kind, t.Payload), options...)

@@ -98,7 +98,7 @@ func retryDelay(retried int, err error, _ *asynq.Task) time.Duration {
 	if retried >= 0 && retried < 6 {
 		delay = firstRetry << retried
 	}
-	return delay - rand.N(delay/2)
+	return delay - rand.N(delay/2) //nolint:gosec // jitter is no secret
 }
 
 // logFailure tells of a task that failed and will be run again.

@@ -45,7 +45,7 @@ func TestAsynqLog(t *testing.T) {
 	l.Warn("w ", 1)
 	l.Error("e")
 	l.Fatal("f") // and the process goes on
-	require.Equal(t, `{"level":"warn","from":"asynq","message":"w 1"}
+	require.JSONEq(t, `{"level":"warn","from":"asynq","message":"w 1"}
 {"level":"error","from":"asynq","message":"e"}
 {"level":"error","from":"asynq","message":"f"}
 `, out.String())

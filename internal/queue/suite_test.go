@@ -3,7 +3,6 @@ package queue_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"runtime"
 	"strconv"
@@ -185,12 +184,12 @@ func waiting(t *testing.T, q *queue.Queue, name string) []int {
 
 // delayedTaskWaits enqueues a task for a simulated time a day ahead, on a clock that gets there in 1.5 s.
 func delayedTaskWaits(t *testing.T, o asynq.RedisConnOpt) {
-	const real = 1500 * time.Millisecond
+	const delay = 1500 * time.Millisecond
 	r := newRan()
 	tomorrow := time.Now().Add(24 * time.Hour)
 	q, err := queue.New(o, routes(), func(at time.Time) time.Duration {
 		if at.Equal(tomorrow) {
-			return real
+			return delay
 		}
 		return -time.Hour
 	})
@@ -202,9 +201,9 @@ func delayedTaskWaits(t *testing.T, o asynq.RedisConnOpt) {
 		billing.Task{Kind: "charge:retry", ID: "a", Payload: []byte("tomorrow"), At: tomorrow},
 		billing.Task{Kind: "charge:retry", ID: "b", Payload: []byte("overdue"), At: tomorrow.Add(-time.Minute)}))
 	require.Equal(t, "overdue", r.wait(t))
-	require.Less(t, time.Since(began), real)
+	require.Less(t, time.Since(began), delay)
 	require.Equal(t, "tomorrow", r.wait(t))
-	require.GreaterOrEqual(t, time.Since(began), real, "not before its time")
+	require.GreaterOrEqual(t, time.Since(began), delay, "not before its time")
 }
 
 func failedTaskRunsAgain(t *testing.T, o asynq.RedisConnOpt) {
@@ -385,5 +384,5 @@ type goroutines struct{}
 
 func (goroutines) String() string {
 	buf := make([]byte, 1<<20)
-	return fmt.Sprintf("%s", buf[:runtime.Stack(buf, true)])
+	return string(buf[:runtime.Stack(buf, true)])
 }
