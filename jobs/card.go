@@ -18,12 +18,14 @@ type savedCard struct {
 // cardToSave makes the card that paid a charge chargeable later, at Stripe, and returns it; nil when the plan has it
 // already. A card that can't be saved does not keep the payment from being recorded.
 func (w *Worker) cardToSave(ctx context.Context, charge billing.Charge, pi billing.PaymentIntent) (*savedCard, error) {
-	if pi.PaymentMethod == "" {
-		return nil, nil
-	}
 	plan, err := w.Store.Plan(ctx, charge.PlanID)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case pi.PaymentMethod == "" && plan.CardID == "":
+		return &savedCard{problem: "Stripe does not say which card it was"}, nil
+	case pi.PaymentMethod == "":
+		return nil, nil
 	}
 	card, err := w.Store.CardByPaymentMethod(ctx, pi.PaymentMethod)
 	switch {
@@ -39,31 +41,50 @@ func (w *Worker) cardToSave(ctx context.Context, charge billing.Charge, pi billi
 	return w.attach(ctx, customer, pi.PaymentMethod)
 }
 
-// attach saves a card at Stripe: as it stands when it is attached already (which also answers a lost reply), to the
-// customer's Stripe customer when there is one, else by making one with the card.
+// attach saves a card at Stripe; one that is attached already (which also answers a lost reply) stays as it is.
 func (w *Worker) attach(ctx context.Context, customer billing.Customer, paymentMethod string) (*savedCard, error) {
 	pm, err := w.Gateway.PaymentMethod(ctx, paymentMethod)
-	if err != nil {
-		return nil, err
-	}
 	switch {
+	case errors.Is(err, billing.ErrNotFound):
+		return &savedCard{method: pm, problem: "Stripe has no PaymentMethod " + paymentMethod}, nil
+	case err != nil:
+		return nil, err
 	case pm.Type != "" && pm.Type != "card":
 		return &savedCard{method: pm, problem: "it is a " + spoken(pm.Type) + ", not a card"}, nil
 	case pm.Customer != "":
 		return &savedCard{method: pm}, nil
-	case customer.StripeCustomer != "":
-		pm, err = w.Gateway.AttachPaymentMethod(ctx, "attach-"+paymentMethod+"-"+customer.StripeCustomer, paymentMethod, customer.StripeCustomer)
-	default:
-		pm.Customer, err = w.Gateway.CreateCustomer(ctx, "customer-"+string(customer.ID)+"-"+paymentMethod, billing.CustomerParams{
-			PaymentMethod: paymentMethod, Email: customer.Email, Name: customer.Name,
-			Metadata: map[string]string{billing.MetaCustomer: customer.Reference},
-		})
 	}
+	pm.Customer, err = w.attachTo(ctx, customer, paymentMethod)
 	var ge *billing.GatewayError
-	if errors.As(err, &ge) && (ge.Kind == billing.GatewayDeclined || ge.Kind == billing.GatewayRejected) {
+	if errors.As(err, &ge) && !ge.Resend() {
 		return &savedCard{method: pm, problem: "Stripe would not attach it: " + ge.Failure.Message}, nil
 	}
 	return &savedCard{method: pm}, err
+}
+
+// attachTo attaches a card to the customer's Stripe customer, or makes one with the card where there is none (any more),
+// and returns the Stripe customer. That the card is where it was sent is taken from the call's success: not every
+// server repeats it in its answer.
+func (w *Worker) attachTo(ctx context.Context, customer billing.Customer, paymentMethod string) (string, error) {
+	if known := customer.StripeCustomer; known != "" {
+		_, err := w.Gateway.AttachPaymentMethod(ctx, "attach-"+paymentMethod+"-"+known, paymentMethod, known)
+		if !errors.Is(err, billing.ErrNotFound) {
+			return known, err
+		}
+	}
+	made, err := w.Gateway.CreateCustomer(ctx, "customer-"+string(customer.ID)+"-"+paymentMethod, billing.CustomerParams{
+		PaymentMethod: paymentMethod, Email: customer.Email, Name: customer.Name,
+		Metadata: map[string]string{billing.MetaCustomer: customer.Reference},
+	})
+	if err != nil {
+		return "", err
+	}
+	// Later charges stand or fall with the attachment, so it is looked at once.
+	pm, err := w.Gateway.PaymentMethod(ctx, paymentMethod)
+	if err == nil && pm.Customer == "" {
+		_, err = w.Gateway.AttachPaymentMethod(ctx, "attach-"+paymentMethod+"-"+made, paymentMethod, made)
+	}
+	return made, err
 }
 
 // useCard writes a saved card and makes it the one that the plan's later charges use.

@@ -44,7 +44,7 @@ func (w *Worker) HandleEvent(ctx context.Context, id string, lease int64) error 
 	}
 	v, err := w.dispatch(ctx, e)
 	if err != nil {
-		v = w.judge(err)
+		v = w.judge(e, err)
 	}
 	e.Status, e.Reason = v.status, v.reason
 	now := w.Clock.Now()
@@ -60,11 +60,14 @@ func (w *Worker) HandleEvent(ctx context.Context, id string, lease int64) error 
 	return w.Store.Update(context.WithoutCancel(ctx), func(tx billing.Tx) error { return tx.UpdateEvent(ctx, e) })
 }
 
+// maxEventTries bounds how often an event is handled: for three days, as long as Stripe itself would send it again.
+const maxEventTries = 450
+
 // judge tells a failure that may pass from one that will not.
-func (w *Worker) judge(err error) verdict {
+func (w *Worker) judge(e billing.Event, err error) verdict {
 	var invalid *billing.InvalidError
 	var taken *planning.ReferenceTakenError
-	if errors.As(err, &invalid) || errors.As(err, &taken) || errors.Is(err, errMismatch) {
+	if errors.As(err, &invalid) || errors.As(err, &taken) || errors.Is(err, errMismatch) || e.Attempts+1 >= maxEventTries {
 		return verdict{status: billing.EventFailed, reason: err.Error()}
 	}
 	return verdict{status: billing.EventPending, reason: err.Error()}

@@ -43,10 +43,11 @@ func (t *planTx) noteDecline(ctx context.Context, c *billing.Charge, pi billing.
 	case last.Outcome == billing.OutcomeAwaitingCustomer:
 		last.Outcome, last.Failure, last.StripeCharge, last.FinishedAt = billing.OutcomeDeclined, *pi.LastError, pi.LatestCharge, t.now
 		return true, t.UpdateAttempt(ctx, last)
-	case last.StripeCharge == "" && last.Failure.Cause() == pi.LastError.Cause():
-		return false, nil // our own attempt: the answer did not name the charge
 	case pi.LatestCharge == "":
 		return false, nil // nothing to tell this decline from one that was noted
+	case last.StripeCharge == "" && last.Initiator == billing.InitiatorMerchant && last.Outcome == billing.OutcomeDeclined:
+		last.StripeCharge = pi.LatestCharge // our own attempt: the answer did not name the charge
+		return false, t.UpdateAttempt(ctx, last)
 	}
 	return true, t.insertCustomerAttempt(ctx, c, pi, billing.OutcomeDeclined, *pi.LastError, n+1)
 }

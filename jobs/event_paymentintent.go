@@ -31,9 +31,19 @@ func (w *Worker) handlePaymentIntent(ctx context.Context, e billing.Event) (verd
 		return verdict{}, fmt.Errorf("%w: %s is for %s, charge %s for %s", errMismatch, pi.ID,
 			billing.FormatAmount(pi.Amount, pi.Currency), charge.ID, billing.FormatAmount(charge.Amount, charge.Currency))
 	}
+	v, err := w.follow(ctx, e, charge, pi)
+	if errors.Is(err, billing.ErrExists) && pi.LatestCharge != "" {
+		pi.LatestCharge = "" // an attempt at another charge of ours has it; see record
+		return w.follow(ctx, e, charge, pi)
+	}
+	return v, err
+}
+
+// follow does what the PaymentIntent's state asks for.
+func (w *Worker) follow(ctx context.Context, e billing.Event, charge billing.Charge, pi billing.PaymentIntent) (verdict, error) {
 	switch pi.Status {
 	case billing.IntentSucceeded:
-		return handled, w.paymentSucceeded(ctx, charge, pi)
+		return handled, w.paymentSucceeded(ctx, e, charge, pi)
 	case billing.IntentCanceled:
 		return handled, w.paymentCanceled(ctx, charge, pi)
 	case billing.IntentRequiresPaymentMethod:
@@ -67,12 +77,20 @@ func (w *Worker) chargeOf(ctx context.Context, pi billing.PaymentIntent) (billin
 	return charges[0], nil
 }
 
+// cardPatience is how often an event is handled before a payment is recorded although its card can't be saved yet. Both
+// are one transaction where that takes half a minute at most; the money must not wait for the card much longer.
+const cardPatience = 4
+
 // paymentSucceeded saves the card that paid and marks the charge paid.
-func (w *Worker) paymentSucceeded(ctx context.Context, charge billing.Charge, pi billing.PaymentIntent) error {
-	saved, err := w.cardToSave(ctx, charge, pi)
-	if err != nil {
-		return err
+func (w *Worker) paymentSucceeded(ctx context.Context, e billing.Event, charge billing.Charge, pi billing.PaymentIntent) error {
+	saved, unsaved := w.cardToSave(ctx, charge, pi)
+	if unsaved != nil && e.Attempts < cardPatience {
+		return unsaved
 	}
+	return errors.Join(w.recordPayment(ctx, charge, pi, saved), unsaved)
+}
+
+func (w *Worker) recordPayment(ctx context.Context, charge billing.Charge, pi billing.PaymentIntent, saved *savedCard) error {
 	return w.inPlan(ctx, charge.PlanID, func(t *planTx) error {
 		c, err := t.charge(charge.ID)
 		if err != nil {
@@ -118,6 +136,10 @@ func (w *Worker) paymentDeclined(ctx context.Context, charge billing.Charge, pi 
 		c, err := t.charge(charge.ID)
 		if err != nil || c.Status.Ended() {
 			return err
+		}
+		if c.PaymentIntent == "" { // the decline's answer did not name it
+			c.PaymentIntent = pi.ID
+			t.touch(c)
 		}
 		fresh, err := t.noteDecline(ctx, c, pi)
 		if err != nil || !fresh {

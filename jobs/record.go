@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -17,9 +18,20 @@ const processingWait = time.Hour
 // cancels in the dashboard gives another or none.
 const canceledByStripe = "automatic"
 
-// record writes what became of an attempt: attempt, charge, plan, notice and audit entry in one transaction. When an
-// event or another worker was faster it changes nothing.
+// record writes what became of an attempt. A server that gives one charge's id to two of ours must not keep the outcome
+// from being recorded: it is then recorded without the id.
 func (w *Worker) record(ctx context.Context, sent call, r result) error {
+	err := w.recordOnce(ctx, sent, r)
+	if errors.Is(err, billing.ErrExists) && r.stripeCharge != "" {
+		r.stripeCharge = ""
+		return w.recordOnce(ctx, sent, r)
+	}
+	return err
+}
+
+// recordOnce writes attempt, charge, plan, notice and audit entry in one transaction. When an event or another worker
+// was faster it changes nothing.
+func (w *Worker) recordOnce(ctx context.Context, sent call, r result) error {
 	return w.inPlan(ctx, sent.planID, func(t *planTx) error {
 		c, err := t.charge(sent.attempt.ChargeID)
 		if err != nil {
@@ -42,7 +54,10 @@ func (w *Worker) record(ctx context.Context, sent call, r result) error {
 		if c.Status.Ended() && r.outcome != billing.OutcomeSucceeded {
 			return nil // paid or stopped meanwhile: a failure changes nothing
 		}
-		return t.apply(ctx, c, a, r, failedAttempts(attempts)+1)
+		if before := sent.attempt.Number - 2; before >= 0 && attempts[before].Failure.Code == r.failure.Code {
+			r.again = false // the new attempt met the same
+		}
+		return t.apply(ctx, c, a, r, failedAttempts(attempts, r.outcome)+1)
 	})
 }
 
@@ -112,7 +127,7 @@ func (t *planTx) apply(ctx context.Context, c *billing.Charge, a billing.Attempt
 	case billing.OutcomeCanceled:
 		return t.intentCanceled(c, r.pi)
 	}
-	if r.never {
+	if r.again {
 		return t.move(c, billing.ChargeRetrying, r.failure.Message, t.now)
 	}
 	return t.fail(ctx, c, t.decide(r, failed), r.failure.Cause(), strconv.Itoa(a.Number))
@@ -122,18 +137,21 @@ func (t *planTx) decide(r result, failed int) dunning.Decision {
 	policy := t.worker.Policy
 	switch {
 	case r.cardGone:
-		return policy.DecideCardGone("the saved card is no longer attached to the customer at Stripe")
+		return policy.DecideCardGone("the saved card is no longer attached to the customer at Stripe, which refused it: " + r.failure.Message)
 	case r.refused:
-		return policy.DecideRefused(r.failure, failed, t.now, t.location())
+		d := policy.DecideRefused(r.failure, failed, t.now, t.location())
+		d.Reason += ": " + r.failure.Message // the merchant is to mend it, and the code alone rarely tells what
+		return d
 	}
 	return policy.Decide(r.failure, failed, t.now, t.location())
 }
 
-// failedAttempts counts the merchant's attempts that failed, without the open one.
-func failedAttempts(attempts []billing.Attempt) int {
+// failedAttempts counts the merchant's attempts that failed the same way, without the open one: what was refused as a
+// request uses up no retry of a card that was not asked.
+func failedAttempts(attempts []billing.Attempt, how billing.Outcome) int {
 	n := 0
 	for _, a := range attempts {
-		if a.Initiator == billing.InitiatorMerchant && (a.Outcome == billing.OutcomeDeclined || a.Outcome == billing.OutcomeError) {
+		if a.Initiator == billing.InitiatorMerchant && a.Outcome == how {
 			n++
 		}
 	}

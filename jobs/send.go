@@ -19,8 +19,26 @@ type result struct {
 
 	refused  bool  // Stripe refused the request itself; no card was asked
 	cardGone bool  // the card can't be charged any more
-	never    bool  // the request never reached Stripe
+	again    bool  // no card was asked, and a new attempt may be made at once
 	err      error // why the outcome is unknown
+}
+
+// Codes of ours, for attempts at which no card was asked and Stripe gave no code, or one that says less. They stand where
+// Stripe's own code would.
+const (
+	codeNeverArrived = "never_arrived"
+	codeNotConfirmed = "not_confirmed"
+	codeSetupLeft    = "setup_future_usage_left"
+	codeRefused      = "request_refused"
+)
+
+// noCharge is an attempt at which no card was asked. Once in a row it is made anew at once; after that it is taken for a
+// refused request.
+func noCharge(pi billing.PaymentIntent, code, message string) result {
+	return result{
+		outcome: billing.OutcomeError, refused: true, again: true, pi: pi, requestID: pi.RequestID,
+		failure: billing.Failure{Code: code, Message: message},
+	}
 }
 
 // send carries a call out and finds out what became of it.
@@ -40,39 +58,39 @@ func (w *Worker) send(ctx context.Context, c call) result {
 	if !errors.As(err, &ge) || ge.Resend() {
 		return result{outcome: billing.OutcomeUnknown, err: err}
 	}
-	switch ge.Kind {
-	case billing.GatewayDeclined:
+	if ge.Kind == billing.GatewayDeclined {
 		return w.declined(ctx, c, ge)
-	case billing.GatewayWrongState:
-		return w.wrongState(ctx, c, ge)
-	default:
-		return w.refused(ctx, c, ge)
 	}
+	return w.refused(ctx, c, ge)
 }
 
-// fromIntent reads the outcome from a PaymentIntent's status.
+// fromIntent reads the outcome from a PaymentIntent's status. One that it does not know may mean money on its way: it is
+// looked at again, and nothing new is sent.
 func fromIntent(pi billing.PaymentIntent) result {
 	r := result{pi: pi, stripeCharge: pi.LatestCharge, requestID: pi.RequestID}
 	switch pi.Status {
 	case billing.IntentSucceeded:
 		r.outcome = billing.OutcomeSucceeded
-	case billing.IntentProcessing, billing.IntentRequiresCapture:
-		r.outcome = billing.OutcomeProcessing
+	case billing.IntentRequiresConfirmation:
+		return noCharge(pi, codeNotConfirmed, "Stripe made the PaymentIntent and did not confirm it")
 	case billing.IntentRequiresAction:
 		r.outcome = billing.OutcomeRequiresAction
 	case billing.IntentCanceled:
 		r.outcome = billing.OutcomeCanceled
-	default:
+	case billing.IntentRequiresPaymentMethod:
 		r.outcome = billing.OutcomeDeclined
+		r.failure = billing.Failure{Code: "card_declined", Message: "Stripe gave no reason"}
 		if pi.LastError != nil {
 			r.failure = *pi.LastError
 		}
+	default:
+		r.outcome = billing.OutcomeProcessing
 	}
 	return r
 }
 
 // declined fills in what the error left out. Stripe usually sends the PaymentIntent with a decline, but does not promise
-// to; without its id the retry could not use the same one.
+// to; without its id the retry could not use the same one. Where it can't be found, the decline's webhook may name it.
 func (w *Worker) declined(ctx context.Context, c call, ge *billing.GatewayError) result {
 	r := result{outcome: billing.OutcomeDeclined, failure: ge.Failure, stripeCharge: ge.StripeCharge, requestID: ge.RequestID}
 	switch {
@@ -81,33 +99,45 @@ func (w *Worker) declined(ctx context.Context, c call, ge *billing.GatewayError)
 	case c.attempt.Params.PaymentIntent != "":
 		r.pi.ID = c.attempt.Params.PaymentIntent
 	default:
-		pi, err := w.findIntent(ctx, c)
-		if err != nil && !errors.Is(err, billing.ErrNotFound) {
+		pi, err := w.findIntent(ctx, c, ge.StripeCharge)
+		var failed *billing.GatewayError
+		if errors.As(err, &failed) && failed.Resend() {
 			// The same key gives the same answer, so nothing is lost by asking again later.
 			return result{outcome: billing.OutcomeUnknown, err: err}
 		}
 		r.pi = pi
 	}
-	return r
-}
-
-// wrongState looks at a PaymentIntent that could not be confirmed: often the customer has paid it meanwhile.
-func (w *Worker) wrongState(ctx context.Context, c call, ge *billing.GatewayError) result {
-	pi, err := w.Gateway.PaymentIntent(ctx, c.attempt.Params.PaymentIntent)
-	if err != nil {
-		return result{outcome: billing.OutcomeUnknown, err: fmt.Errorf("%w; then: %w", ge, err)}
-	}
-	r := fromIntent(pi)
-	if r.outcome == billing.OutcomeDeclined {
-		r.outcome, r.refused, r.failure = billing.OutcomeError, true, ge.Failure
+	if r.stripeCharge == "" {
+		r.stripeCharge = r.pi.LatestCharge
 	}
 	return r
 }
 
-// refused tells a card that is gone from a request or an account that is wrong.
+// refused finds out why a request was refused: the PaymentIntent is not in the state we took it for (often the customer
+// has paid it meanwhile), the card is gone, or the request or the account is wrong.
 func (w *Worker) refused(ctx context.Context, c call, ge *billing.GatewayError) result {
-	r := result{outcome: billing.OutcomeError, refused: true, failure: ge.Failure, requestID: ge.RequestID}
-	r.pi.ID = c.attempt.Params.PaymentIntent
+	pi := billing.PaymentIntent{ID: c.attempt.Params.PaymentIntent}
+	if pi.ID != "" {
+		seen, err := w.Gateway.PaymentIntent(ctx, pi.ID)
+		switch {
+		case errors.Is(err, billing.ErrNotFound):
+		case err != nil:
+			return result{outcome: billing.OutcomeUnknown, err: fmt.Errorf("%w; then: %w", ge, err)}
+		case !confirmable(seen):
+			return fromIntent(seen)
+		case seen.SetupFutureUsage != "" && !c.attempt.Params.ClearSetup:
+			// Stripe confirms nothing off-session that is to set up its card (github.com/artsy/exchange/pull/484). The
+			// recovery page asks for that with a new card, and a decline there leaves it behind. A confirmation may take it
+			// away again: setup_future_usage of that call takes "" (Stripe's OpenAPI description).
+			r := noCharge(pi, codeSetupLeft, ge.Failure.Message)
+			r.requestID = ge.RequestID
+			return r
+		}
+	}
+	r := result{outcome: billing.OutcomeError, refused: true, failure: ge.Failure, requestID: ge.RequestID, pi: pi}
+	if r.failure.Code == "" { // most of Stripe's 400s have none
+		r.failure.Code = codeRefused
+	}
 	pm, err := w.Gateway.PaymentMethod(ctx, c.attempt.Params.PaymentMethod)
 	switch {
 	case errors.Is(err, billing.ErrNotFound):
@@ -120,6 +150,11 @@ func (w *Worker) refused(ctx context.Context, c call, ge *billing.GatewayError) 
 	return r
 }
 
+// confirmable says whether the PaymentIntent still waits for a confirmation, so that its state was not the reason.
+func confirmable(pi billing.PaymentIntent) bool {
+	return pi.Status == billing.IntentRequiresPaymentMethod || pi.Status == billing.IntentRequiresConfirmation
+}
+
 // lookUp finds out what became of an attempt that must not be sent again, because Stripe may have forgotten its key. A
 // PaymentIntent that is not there was never made: nothing happened, and a new attempt is safe.
 func (w *Worker) lookUp(ctx context.Context, c call) result {
@@ -129,13 +164,10 @@ func (w *Worker) lookUp(ctx context.Context, c call) result {
 	if id != "" {
 		pi, err = w.Gateway.PaymentIntent(ctx, id)
 	} else {
-		pi, err = w.findIntent(ctx, c)
+		pi, err = w.findIntent(ctx, c, "")
 	}
 	if errors.Is(err, billing.ErrNotFound) {
-		return result{
-			outcome: billing.OutcomeError, never: true,
-			failure: billing.Failure{Code: "never_arrived", Message: "the request never reached Stripe"},
-		}
+		return noCharge(billing.PaymentIntent{}, codeNeverArrived, "the request never reached Stripe")
 	}
 	if err != nil {
 		return result{outcome: billing.OutcomeUnknown, err: err}
@@ -143,9 +175,10 @@ func (w *Worker) lookUp(ctx context.Context, c call) result {
 	return fromIntent(pi)
 }
 
-// findIntent looks for the PaymentIntent of an attempt among the customer's. The attempt's id is in its metadata.
-func (w *Worker) findIntent(ctx context.Context, c call) (billing.PaymentIntent, error) {
+// findIntent looks for the PaymentIntent of an attempt among the customer's. The attempt's id is in its metadata; a Stripe
+// charge of the attempt's, where one is known, is as good.
+func (w *Worker) findIntent(ctx context.Context, c call, stripeCharge string) (billing.PaymentIntent, error) {
 	return w.Gateway.FindPaymentIntent(ctx, c.customer, time.Time{}, func(pi billing.PaymentIntent) bool {
-		return pi.Metadata[billing.MetaAttempt] == string(c.attempt.ID)
+		return pi.Metadata[billing.MetaAttempt] == string(c.attempt.ID) || stripeCharge != "" && pi.LatestCharge == stripeCharge
 	})
 }

@@ -93,6 +93,7 @@ type PaymentParams struct {
 	PaymentMethod string            `json:"payment_method,omitempty"` // pm_…
 	OffSession    bool              `json:"off_session,omitempty"`    // confirm at once, without the customer
 	SaveCard      bool              `json:"save_card,omitempty"`      // setup_future_usage=off_session; create only
+	ClearSetup    bool              `json:"clear_setup,omitempty"`    // setup_future_usage= (none); confirm only
 	Description   string            `json:"description,omitempty"`    // create only
 	Metadata      map[string]string `json:"metadata,omitempty"`       // create only
 }

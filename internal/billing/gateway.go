@@ -37,9 +37,11 @@ type PaymentIntent struct {
 	ReceiptEmail   string
 	ClientSecret   Secret
 	LatestCharge   string // ch_…; may be empty
-	Metadata       map[string]string
-	CreatedAt      time.Time
-	Livemode       bool
+	// SetupFutureUsage is off_session or on_session while the next confirmation is to save its card; else empty.
+	SetupFutureUsage string
+	Metadata         map[string]string
+	CreatedAt        time.Time
+	Livemode         bool
 
 	// LastError is why the last attempt failed; nil when there was none or Stripe cleared it.
 	LastError              *Failure

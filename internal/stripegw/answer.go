@@ -37,6 +37,13 @@ func withAnswer(ctx context.Context, a *answer) context.Context {
 // recorder is a transport that notes each answer for the call that made the request.
 type recorder struct{ next http.RoundTripper }
 
+// CloseIdleConnections passes the wish on to the transport, as http.Client expects.
+func (r recorder) CloseIdleConnections() {
+	if c, ok := r.next.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
+}
+
 // RoundTrip reads the answer whole, so a body cut short fails here like any other broken connection.
 func (r recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 	a, ok := req.Context().Value(answerKey{}).(*answer)

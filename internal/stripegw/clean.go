@@ -67,12 +67,11 @@ func transportText(err error) string {
 
 // opText is such as "dial tcp 127.0.0.1:1: connect: connection refused".
 func opText(op *net.OpError) string {
-	var call *os.SyscallError
 	text := op.Op + " " + op.Net
 	if op.Addr != nil {
 		text += " " + op.Addr.String()
 	}
-	if errors.As(op.Err, &call) {
+	if call, ok := errors.AsType[*os.SyscallError](op.Err); ok {
 		text += ": " + call.Error()
 	}
 	return text

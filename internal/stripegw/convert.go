@@ -10,22 +10,27 @@ import (
 
 // paymentIntent turns Stripe's into ours.
 func (g *Gateway) paymentIntent(w *wirePaymentIntent, requestID string) billing.PaymentIntent {
+	charge := w.latest()
 	p := billing.PaymentIntent{
 		ID:                 w.ID,
 		Status:             billing.IntentStatus(w.Status),
-		Amount:             w.Amount,
-		AmountReceived:     w.AmountReceived,
+		Amount:             int64(w.Amount),
+		AmountReceived:     int64(w.AmountReceived),
 		Currency:           billing.Currency(strings.ToLower(w.Currency)),
 		Customer:           string(w.Customer),
 		PaymentMethod:      string(w.PaymentMethod),
 		ReceiptEmail:       w.ReceiptEmail,
 		ClientSecret:       billing.Secret(w.ClientSecret),
-		LatestCharge:       string(w.LatestCharge),
+		LatestCharge:       charge.id,
+		SetupFutureUsage:   w.SetupFutureUsage,
 		Metadata:           w.Metadata,
 		CreatedAt:          unixTime(w.Created),
 		Livemode:           w.Livemode,
 		CancellationReason: w.CancellationReason,
 		RequestID:          requestID,
+	}
+	if p.PaymentMethod == "" && p.Status == billing.IntentSucceeded {
+		p.PaymentMethod = charge.paymentMethod
 	}
 	if e := w.LastPaymentError; e != nil {
 		f := g.failureOf(e)
@@ -62,11 +67,11 @@ func (g *Gateway) failureOf(e *wireError) billing.Failure {
 }
 
 // unixTime reads Stripe's seconds; 0 is no time.
-func unixTime(seconds int64) time.Time {
-	if seconds == 0 {
+func unixTime(s seconds) time.Time {
+	if s == 0 {
 		return time.Time{}
 	}
-	return time.Unix(seconds, 0).UTC()
+	return time.Unix(int64(s), 0).UTC()
 }
 
 func setupIntent(w *wireSetupIntent) billing.SetupIntent {
@@ -86,8 +91,8 @@ func paymentMethod(w *wirePaymentMethod) billing.PaymentMethod {
 		Customer:    string(w.Customer),
 		Brand:       w.Card.Brand,
 		Last4:       w.Card.Last4,
-		ExpMonth:    w.Card.ExpMonth,
-		ExpYear:     w.Card.ExpYear,
+		ExpMonth:    int(w.Card.ExpMonth),
+		ExpYear:     int(w.Card.ExpYear),
 		Fingerprint: w.Card.Fingerprint,
 		Email:       w.BillingDetails.Email,
 		Name:        w.BillingDetails.Name,

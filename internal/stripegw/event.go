@@ -18,13 +18,13 @@ var (
 
 // wireEvent is the part of an event that is read. Everything else is fetched anew when the event is handled.
 type wireEvent struct {
-	ID         string `json:"id"`
-	Object     string `json:"object"`
-	Type       string `json:"type"`
-	Created    int64  `json:"created"`
-	APIVersion string `json:"api_version"`
-	Livemode   bool   `json:"livemode"`
-	Account    ref    `json:"account"`
+	ID         string  `json:"id"`
+	Object     string  `json:"object"`
+	Type       string  `json:"type"`
+	Created    seconds `json:"created"`
+	APIVersion string  `json:"api_version"`
+	Livemode   bool    `json:"livemode"`
+	Account    ref     `json:"account"`
 	Data       struct {
 		Object ref `json:"object"`
 	} `json:"data"`
@@ -58,12 +58,10 @@ func ParseEvent(payload []byte) (billing.Event, error) {
 
 // eventError names the fault without quoting the body.
 func eventError(err error) error {
-	var wrong *json.UnmarshalTypeError
-	if errors.As(err, &wrong) {
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return fmt.Errorf("%w: %q is a %s", ErrNotEvent, wrong.Field, wrong.Value)
 	}
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return fmt.Errorf("%w: at byte %d", ErrNotJSON, syntax.Offset)
 	}
 	return ErrNotJSON

@@ -75,7 +75,7 @@ func kindOf(status int, e *wireError) billing.GatewayKind {
 		return billing.GatewayInProgress
 	case isWrongState(code):
 		return billing.GatewayWrongState
-	case e.Type == string(stripe.ErrorTypeCard):
+	case e.Type == string(stripe.ErrorTypeCard), e.DeclineCode != "", isDecline(code):
 		return billing.GatewayDeclined
 	case isLimit(code):
 		return billing.GatewayLimited
@@ -107,6 +107,15 @@ func isWrongState(code stripe.ErrorCode) bool {
 	return code == stripe.ErrorCodePaymentIntentUnexpectedState ||
 		code == stripe.ErrorCodeSetupIntentUnexpectedState ||
 		code == stripe.ErrorCodeIntentInvalidState
+}
+
+// isDecline says whether the code is a card's, whatever type and status it came with: not everything that speaks
+// Stripe's API has card_error and 402.
+func isDecline(code stripe.ErrorCode) bool {
+	return code == stripe.ErrorCodeCardDeclined ||
+		code == stripe.ErrorCodeAuthenticationRequired ||
+		code == stripe.ErrorCodeInsufficientFunds ||
+		code == stripe.ErrorCodeExpiredCard
 }
 
 // isLimit says whether the request was turned away before it was looked at.

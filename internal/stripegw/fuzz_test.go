@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,11 +20,7 @@ func holdsSecret(v any) bool {
 	case string:
 		return strings.Contains(v, "_secret_")
 	case []any:
-		for _, e := range v {
-			if holdsSecret(e) {
-				return true
-			}
-		}
+		return slices.ContainsFunc(v, holdsSecret)
 	case map[string]any:
 		for k, e := range v {
 			if k == "client_secret" && e != nil && e != "[scrubbed]" || holdsSecret(e) {

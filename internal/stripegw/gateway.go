@@ -39,6 +39,7 @@ func (Config) GoString() string { return "stripegw.Config" }
 // Gateway calls Stripe. It is safe for concurrent use.
 type Gateway struct {
 	backend stripe.Backend
+	client  *http.Client
 	key     string
 	live    bool
 }
@@ -66,15 +67,19 @@ func New(c Config) (*Gateway, error) {
 			return nil, err
 		}
 	}
+	client := httpClient(c)
 	backend := stripe.GetBackendWithConfig(stripe.APIBackend, &stripe.BackendConfig{
 		URL:               stripe.String(base),
-		HTTPClient:        httpClient(c),
+		HTTPClient:        client,
 		MaxNetworkRetries: stripe.Int64(0), // stripe-go sleeps through a canceled context; retries are the worker's
 		EnableTelemetry:   stripe.Bool(false),
 		LeveledLogger:     &stripe.LeveledLogger{Level: stripe.LevelNull}, // its debug lines are whole answers
 	})
-	return &Gateway{backend: backend, key: c.SecretKey, live: live}, nil
+	return &Gateway{backend: backend, client: client, key: c.SecretKey, live: live}, nil
 }
+
+// Close lets go of the connections that wait for the next call. Calls may still be made.
+func (g *Gateway) Close() { g.client.CloseIdleConnections() }
 
 // checkBase refuses what is not an http or https URL. The error does not repeat it: it may hold a password.
 func checkBase(base string) (string, error) {

@@ -65,6 +65,16 @@ func TestParameters(t *testing.T) {
 			},
 		},
 		{
+			"confirm and take the set-up away", "POST", "/v1/payment_intents/pi_1/confirm",
+			"off_session=true&payment_method=pm_1&setup_future_usage=", anyIntent,
+			func(ctx context.Context, g *stripegw.Gateway) error {
+				p := offSession
+				p.PaymentIntent, p.ClearSetup = "pi_1", true
+				_, err := g.ConfirmPaymentIntent(ctx, "key_1", p)
+				return err
+			},
+		},
+		{
 			"cancel", "POST", "/v1/payment_intents/pi_1/cancel", "", anyIntent,
 			func(ctx context.Context, g *stripegw.Gateway) error {
 				_, err := g.CancelPaymentIntent(ctx, "key_1", "pi_1")
@@ -215,7 +225,7 @@ func TestReplayed(t *testing.T) {
 	require.Equal(t, billing.PaymentIntent{
 		ID: "pi_3Succeeded", Status: billing.IntentSucceeded, Amount: 33400, AmountReceived: 33400, Currency: "usd",
 		Customer: "cus_Q1", PaymentMethod: "pm_1Card", ReceiptEmail: "ada@example.com",
-		ClientSecret: "pi_3Succeeded_secret_abcdefghijklmnopqrstuvwxy", LatestCharge: "ch_3Succeeded",
+		ClientSecret: "pi_3Succeeded_secret_abcdefghijklmnopqrstuvwxy", LatestCharge: "ch_3Succeeded", SetupFutureUsage: "off_session",
 		Metadata:  map[string]string{"tranche_charge": "chg_1", "tranche_attempt": "att_1"},
 		CreatedAt: time.Unix(1767225600, 0).UTC(), RequestID: "req_test1",
 	}, p)

@@ -50,20 +50,21 @@ func createParams(p billing.PaymentParams) *stripe.PaymentIntentParams {
 }
 
 // ConfirmPaymentIntent confirms p.PaymentIntent with p.PaymentMethod, off-session. The card is always named: Stripe
-// takes it off the PaymentIntent at each decline. Errors: *billing.GatewayError.
+// takes it off the PaymentIntent at each decline. With ClearSetup it takes a setup_future_usage away in the same call.
+// Errors: *billing.GatewayError.
 func (g *Gateway) ConfirmPaymentIntent(ctx context.Context, key string, p billing.PaymentParams) (billing.PaymentIntent, error) {
 	op := "confirm PaymentIntent " + p.PaymentIntent
 	if err := wantID(op, "PaymentIntent", p.PaymentIntent); err != nil {
 		return billing.PaymentIntent{}, err
 	}
-	return g.changeIntent(ctx, key, call{
-		op:   op,
-		path: stripe.FormatURLPath(intentPath+"/confirm", p.PaymentIntent),
-		params: &stripe.PaymentIntentConfirmParams{
-			PaymentMethod: optional(p.PaymentMethod),
-			OffSession:    stripe.Bool(true),
-		},
-	})
+	params := &stripe.PaymentIntentConfirmParams{
+		PaymentMethod: optional(p.PaymentMethod),
+		OffSession:    stripe.Bool(true),
+	}
+	if p.ClearSetup {
+		params.SetupFutureUsage = stripe.String("")
+	}
+	return g.changeIntent(ctx, key, call{op: op, path: stripe.FormatURLPath(intentPath+"/confirm", p.PaymentIntent), params: params})
 }
 
 // CancelPaymentIntent cancels one that has not succeeded. Errors: *billing.GatewayError, with GatewayWrongState for

@@ -21,7 +21,7 @@ import (
 )
 
 // requireUnknown makes every call and wants an unknown outcome with the given text.
-func requireUnknown(t *testing.T, g *stripegw.Gateway, ctx context.Context, text string) {
+func requireUnknown(ctx context.Context, t *testing.T, g *stripegw.Gateway, text string) {
 	t.Helper()
 	for name, call := range everyCall(g) {
 		e := gatewayError(t, call(ctx))
@@ -37,7 +37,7 @@ func TestConnectionRefused(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
 	g := newGateway(t, stripegw.Config{SecretKey: testKey, APIBase: "http://" + l.Addr().String()})
-	requireUnknown(t, g, t.Context(), "connection refused")
+	requireUnknown(t.Context(), t, g, "connection refused")
 }
 
 func TestTimeout(t *testing.T) {
@@ -47,15 +47,15 @@ func TestTimeout(t *testing.T) {
 	t.Cleanup(srv.Close)
 	t.Cleanup(func() { close(release) })
 	g := newGateway(t, stripegw.Config{SecretKey: testKey, APIBase: srv.URL, HTTPTimeout: 20 * time.Millisecond})
-	requireUnknown(t, g, t.Context(), "no answer in time")
+	requireUnknown(t.Context(), t, g, "no answer in time")
 
 	patient := newGateway(t, stripegw.Config{SecretKey: testKey, APIBase: srv.URL})
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	requireUnknown(t, patient, ctx, "no answer in time")
+	requireUnknown(ctx, t, patient, "no answer in time")
 	ctx, cancel = context.WithCancel(t.Context())
 	cancel()
-	requireUnknown(t, patient, ctx, "canceled")
+	requireUnknown(ctx, t, patient, "canceled")
 }
 
 // TestTimeoutInBody is an answer that starts and does not end.
@@ -140,7 +140,7 @@ func TestRedirect(t *testing.T) {
 	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { followed.Add(1) }))
 	t.Cleanup(other.Close)
 	g := serve(t, http.RedirectHandler(other.URL, http.StatusTemporaryRedirect))
-	requireUnknown(t, g, t.Context(), "can't be read")
+	requireUnknown(t.Context(), t, g, "can't be read")
 	require.Zero(t, followed.Load())
 }
 

@@ -49,20 +49,22 @@ func (h *header) faultAs(object string) string {
 
 type wirePaymentIntent struct {
 	header
-	Status             string            `json:"status"`
-	Amount             int64             `json:"amount"`
-	AmountReceived     int64             `json:"amount_received"`
-	Currency           string            `json:"currency"`
-	Customer           ref               `json:"customer"`
-	PaymentMethod      ref               `json:"payment_method"`
-	ReceiptEmail       string            `json:"receipt_email"`
-	ClientSecret       string            `json:"client_secret"`
-	LatestCharge       ref               `json:"latest_charge"`
-	Metadata           map[string]string `json:"metadata"`
-	Created            int64             `json:"created"`
-	Livemode           bool              `json:"livemode"`
-	LastPaymentError   *wireError        `json:"last_payment_error"`
-	CancellationReason string            `json:"cancellation_reason"`
+	Status             string          `json:"status"`
+	Amount             number          `json:"amount"`
+	AmountReceived     number          `json:"amount_received"`
+	Currency           string          `json:"currency"`
+	Customer           ref             `json:"customer"`
+	PaymentMethod      ref             `json:"payment_method"`
+	ReceiptEmail       string          `json:"receipt_email"`
+	ClientSecret       string          `json:"client_secret"`
+	SetupFutureUsage   string          `json:"setup_future_usage"`
+	LatestCharge       wireCharge      `json:"latest_charge"`
+	Charges            json.RawMessage `json:"charges"` // read apart: newer versions have none
+	Metadata           texts           `json:"metadata"`
+	Created            seconds         `json:"created"`
+	Livemode           bool            `json:"livemode"`
+	LastPaymentError   *wireError      `json:"last_payment_error"`
+	CancellationReason string          `json:"cancellation_reason"`
 }
 
 // fault wants a status too: without it there is no telling whether money was taken.
@@ -74,6 +76,17 @@ func (p *wirePaymentIntent) fault() string {
 		return "the answer has no status"
 	}
 	return ""
+}
+
+// latest is the latest charge. Versions before 2022-11-15 have a list of them instead, newest first.
+func (p *wirePaymentIntent) latest() wireCharge {
+	var charges struct {
+		Data []wireCharge `json:"data"`
+	}
+	if p.LatestCharge.id != "" || json.Unmarshal(p.Charges, &charges) != nil || len(charges.Data) == 0 {
+		return p.LatestCharge
+	}
+	return charges.Data[0]
 }
 
 type wirePaymentIntentList struct {
@@ -101,10 +114,10 @@ func (l *wirePaymentIntentList) fault() string {
 
 type wireSetupIntent struct {
 	header
-	Status        string            `json:"status"`
-	Customer      ref               `json:"customer"`
-	PaymentMethod ref               `json:"payment_method"`
-	Metadata      map[string]string `json:"metadata"`
+	Status        string `json:"status"`
+	Customer      ref    `json:"customer"`
+	PaymentMethod ref    `json:"payment_method"`
+	Metadata      texts  `json:"metadata"`
 }
 
 func (s *wireSetupIntent) fault() string { return s.faultAs("setup_intent") }
@@ -116,8 +129,8 @@ type wirePaymentMethod struct {
 	Card     struct {
 		Brand       string `json:"brand"`
 		Last4       string `json:"last4"`
-		ExpMonth    int    `json:"exp_month"`
-		ExpYear     int    `json:"exp_year"`
+		ExpMonth    number `json:"exp_month"`
+		ExpYear     number `json:"exp_year"`
 		Fingerprint string `json:"fingerprint"`
 	} `json:"card"`
 	BillingDetails struct {

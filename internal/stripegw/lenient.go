@@ -1,0 +1,113 @@
+package stripegw
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"reflect"
+	"strconv"
+)
+
+// The types here take what means the same as what Stripe sends: fakes and gateways written in other languages send
+// times with fractions and echo a form's numbers as text, and one odd field must not cost the whole object.
+
+// number is a whole number, also one that is written as 12.0 or "12".
+type number int64
+
+// UnmarshalJSON refuses a fraction: an amount must not be rounded.
+func (n *number) UnmarshalJSON(data []byte) error {
+	value, err := parseNumber(data)
+	if err != nil || value != math.Trunc(value) {
+		return wrongType[int64](data)
+	}
+	*n = number(value)
+	return nil
+}
+
+// seconds is a time; its fraction is dropped.
+type seconds int64
+
+// UnmarshalJSON takes what parseNumber takes.
+func (s *seconds) UnmarshalJSON(data []byte) error {
+	value, err := parseNumber(data)
+	if err != nil {
+		return wrongType[float64](data)
+	}
+	*s = seconds(value)
+	return nil
+}
+
+// wrongType is the error that encoding/json has for a value of another type: it names the field, and not the value.
+func wrongType[T any](data []byte) error {
+	kinds := map[byte]string{'"': "string", '{': "object", '[': "array", 't': "bool", 'f': "bool"}
+	kind, ok := kinds[data[0]]
+	if !ok {
+		kind = "number"
+	}
+	return &json.UnmarshalTypeError{Value: kind, Type: reflect.TypeFor[T]()}
+}
+
+// maxExact is the largest whole number up to which a float64 holds every one.
+const maxExact = 1 << 53
+
+// parseNumber reads a number, a quoted one, or null, which is 0.
+func parseNumber(data []byte) (float64, error) {
+	text := string(bytes.Trim(data, `"`))
+	if text == "null" || text == "" {
+		return 0, nil
+	}
+	value, err := strconv.ParseFloat(text, 64)
+	if err == nil && math.Abs(value) > maxExact || math.IsNaN(value) {
+		err = strconv.ErrRange
+	}
+	return value, err
+}
+
+// texts is metadata. Stripe's values are strings; others are kept as they are written, and null is left out.
+type texts map[string]string
+
+// UnmarshalJSON takes what is no object, such as the [] that PHP makes of an empty map, for empty.
+func (t *texts) UnmarshalJSON(data []byte) error {
+	var values map[string]json.RawMessage
+	if json.Unmarshal(data, &values) != nil || values == nil {
+		*t = nil
+		return nil //nolint:nilerr // metadata that can't be read is no reason to lose the object
+	}
+	*t = make(texts, len(values))
+	for key, value := range values {
+		var text string
+		if json.Unmarshal(value, &text) != nil {
+			text = string(value)
+		}
+		if string(value) != "null" {
+			(*t)[key] = text
+		}
+	}
+	return nil
+}
+
+// wireCharge is a charge, or its id alone where it was not expanded.
+type wireCharge struct {
+	id            string
+	paymentMethod string
+}
+
+// UnmarshalJSON takes what ref takes.
+func (c *wireCharge) UnmarshalJSON(data []byte) error {
+	var id ref
+	if err := json.Unmarshal(data, &id); err != nil {
+		return err
+	}
+	*c = wireCharge{id: string(id)}
+	if data[0] != '{' {
+		return nil
+	}
+	var whole struct {
+		PaymentMethod ref `json:"payment_method"`
+	}
+	if err := json.Unmarshal(data, &whole); err != nil {
+		return err
+	}
+	c.paymentMethod = string(whole.PaymentMethod)
+	return nil
+}

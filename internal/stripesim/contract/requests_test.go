@@ -1,0 +1,210 @@
+package contract_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+	"tranche/internal/stripesim"
+	"tranche/internal/stripesim/contract"
+)
+
+// checkedSim is a simulator behind the description: what the shop sends and what it is answered are both held against it.
+type checkedSim struct {
+	t       *testing.T
+	sim     *stripesim.Server
+	browser *stripesim.Browser
+
+	mu     sync.Mutex
+	broken []contract.Violation
+	seen   map[string]bool
+	hooks  [][]byte
+}
+
+func openCheckedShop(t *testing.T) (*shop, *checkedSim) {
+	t.Helper()
+	rules, err := load()
+	require.NoError(t, err)
+	wall := newClock()
+	c := &checkedSim{t: t, seen: map[string]bool{}}
+	arrivals := httptest.NewServer(http.HandlerFunc(c.keep))
+	t.Cleanup(arrivals.Close)
+	c.sim = stripesim.New(stripesim.Options{
+		Now: wall.Now, OmitAdvice: true, WebhookConcurrency: 1,
+		Webhooks: []stripesim.WebhookEndpoint{{URL: arrivals.URL, Secret: "whsec_test"}},
+	})
+	t.Cleanup(c.sim.Close)
+	checked, err := rules.Requests(rules.Responses(c.sim, c.report), c.report)
+	require.NoError(t, err)
+	s := openShop(t, c.note(checked), wall, c.arrived)
+	page := httptest.NewServer(c.sim)
+	t.Cleanup(page.Close)
+	c.browser = &stripesim.Browser{BaseURL: page.URL}
+	return s, c
+}
+
+func (c *checkedSim) keep(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		http.Error(w, "unreadable", http.StatusBadRequest)
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.hooks = append(c.hooks, body)
+}
+
+func (c *checkedSim) report(v contract.Violation) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.broken = append(c.broken, v)
+}
+
+// note remembers which kinds of requests were made.
+func (c *checkedSim) note(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c.mu.Lock()
+		c.seen[r.Method+" "+anyID.ReplaceAllString(r.URL.Path, "/*")] = true
+		c.mu.Unlock()
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (c *checkedSim) arrived() [][]byte {
+	c.t.Helper()
+	require.NoError(c.t, c.sim.Drain(c.t.Context()))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	hooks := c.hooks
+	c.hooks = nil
+	return hooks
+}
+
+// pay is the customer's browser: it confirms, and passes the challenge if there is one.
+func (c *checkedSim) pay(secret billing.Secret, number string) error {
+	c.t.Helper()
+	intent, err := c.browser.ConfirmCardPayment(c.t.Context(), secret.Reveal(),
+		stripesim.PaymentDetails{Card: &stripesim.Card{Number: number}, SetupFutureUsage: "off_session"})
+	if err == nil && intent.Status == "requires_action" {
+		_, err = c.browser.Authenticate(c.t.Context(), intent, true)
+	}
+	return err
+}
+
+// post is the merchant's own server.
+func (c *checkedSim) post(path string, form url.Values) map[string]any {
+	c.t.Helper()
+	resp, err := http.DefaultClient.Do(request(c.t, c.browser.BaseURL+path, form.Encode()))
+	require.NoError(c.t, err)
+	defer func() { _ = resp.Body.Close() }()
+	return decoded(c.t, resp.Body)
+}
+
+// TestEveryRequestOfOursFitsTheDescription drives the real code over the whole road: first payments, saving cards for
+// new and known customers, charges, declines, retries, lost answers and what comes by webhook.
+func TestEveryRequestOfOursFitsTheDescription(t *testing.T) {
+	t.Parallel()
+	s, stripe := openCheckedShop(t)
+	t.Run("charge, decline, retry, recovery", func(*testing.T) { stripe.declines(s) })
+	t.Run("an unknown outcome is looked up", func(*testing.T) { stripe.lookUp(s) })
+	t.Run("a known customer and a card of the merchant's checkout", func(*testing.T) { stripe.knownCustomer(s) })
+	t.Run("set up, removed, deleted, canceled", func(*testing.T) { stripe.lives(s) })
+	require.Empty(t, stripe.broken)
+	for _, call := range []string{
+		"POST /v1/payment_intents", "POST /v1/payment_intents/*/confirm", "POST /v1/payment_intents/*/cancel", "GET /v1/payment_intents/*",
+		"GET /v1/payment_intents", "POST /v1/customers", "GET /v1/customers/*", "GET /v1/payment_methods/*",
+		"POST /v1/payment_methods/*/attach", "GET /v1/setup_intents/*",
+	} {
+		require.True(t, stripe.seen[call], "%s was not tried", call)
+	}
+}
+
+// declines retries by the clock, also after the customer's own try left setup_future_usage on the PaymentIntent.
+func (c *checkedSim) declines(s *shop) {
+	c.t.Helper()
+	p := s.plan("declines")
+	require.NoError(c.t, c.pay(p.FirstPayment.ClientSecret, cardThenNoFunds))
+	s.live(32)
+	second := s.details(p.Plan.ID).Charges[1]
+	require.Equal(c.t, billing.ChargeRetrying, second.Status)
+	pi, err := s.gateway.PaymentIntent(c.t.Context(), second.PaymentIntent)
+	require.NoError(c.t, err)
+	require.Error(c.t, c.pay(pi.ClientSecret, cardNeverFunds))
+	s.live(30)
+	require.Equal(c.t, billing.ChargeFailed, s.details(p.Plan.ID).Charges[1].Status)
+	require.NoError(c.t, c.pay(pi.ClientSecret, cardAuthAlways))
+	s.settle()
+	require.Equal(c.t, []string(paid), s.statuses(p.Plan.ID))
+}
+
+// lookUp loses an answer until Stripe has forgotten the key.
+func (c *checkedSim) lookUp(s *shop) {
+	c.t.Helper()
+	p := s.plan("lost")
+	require.NoError(c.t, c.pay(p.FirstPayment.ClientSecret, cardGood))
+	s.settle()
+	require.NoError(c.t, c.sim.AddFault(stripesim.FaultRule{
+		Action: stripesim.ActionServerErrorExecuted, Method: "POST", Path: "/v1/payment_intents", Count: 1,
+	}))
+	s.clock.set(s.details(p.Plan.ID).Charges[1].DueAt)
+	for range 30 { // the webhook is late: only the worker can find out
+		s.runDue()
+		s.clock.set(s.clock.Now().Add(time.Hour))
+	}
+	require.Equal(c.t, []string(paid), s.statuses(p.Plan.ID))
+	s.settle()
+}
+
+// knownCustomer pays on a PaymentIntent that the merchant made without the Stripe customer we know.
+func (c *checkedSim) knownCustomer(s *shop) {
+	c.t.Helper()
+	made := c.post("/v1/payment_intents", url.Values{
+		"amount": {"25003"}, "currency": {"usd"}, "setup_future_usage": {"off_session"}, "payment_method_types[]": {"card"},
+		"metadata[tranche_kind]": {"installments"}, "metadata[tranche_reference]": {"known"}, "metadata[tranche_total]": {"100003"},
+		"metadata[tranche_parts]": {"4"}, "metadata[tranche_every]": {"1 month"}, "metadata[tranche_customer]": {"cust-lost"},
+	})
+	require.NoError(c.t, c.pay(billing.Secret(made["client_secret"].(string)), cardAuthOnce))
+	s.settle()
+	plan, err := s.store.PlanByReference(c.t.Context(), "known")
+	require.NoError(c.t, err)
+	s.plans = append(s.plans, plan.ID)
+	s.live(95)
+	require.Equal(c.t, billing.PlanCompleted, s.details(plan.ID).Plan.Status)
+}
+
+// lives is what happens to cards, customers and PaymentIntents beside the charges.
+func (c *checkedSim) lives(s *shop) {
+	c.t.Helper()
+	p := s.plan("lives")
+	require.NoError(c.t, c.pay(p.FirstPayment.ClientSecret, cardThenNoFunds))
+	s.settle()
+	customer := s.details(p.Plan.ID).Customer.StripeCustomer
+	setup := c.post("/v1/setup_intents", url.Values{"customer": {customer}, "payment_method_types[]": {"card"}})
+	_, err := c.browser.ConfirmCardSetup(c.t.Context(), setup["client_secret"].(string), stripesim.PaymentDetails{Card: &stripesim.Card{Number: cardGood}})
+	require.NoError(c.t, err)
+	s.settle()
+	card, err := s.store.Card(c.t.Context(), s.details(p.Plan.ID).Plan.CardID)
+	require.NoError(c.t, err)
+	require.Equal(c.t, "4242", card.Last4)
+	c.post("/v1/payment_methods/"+card.PaymentMethod+"/detach", nil)
+	request, err := http.NewRequestWithContext(c.t.Context(), http.MethodDelete, c.browser.BaseURL+"/v1/customers/"+customer, nil)
+	require.NoError(c.t, err)
+	request.Header.Set("Authorization", "Bearer sk_test_contract")
+	resp, err := http.DefaultClient.Do(request)
+	require.NoError(c.t, err)
+	require.NoError(c.t, resp.Body.Close())
+	s.live(40)
+	require.Equal(c.t, []string(needsCard), s.statuses(p.Plan.ID))
+	open := s.plan("open")
+	_, err = s.gateway.CancelPaymentIntent(c.t.Context(), "cancel-open", open.FirstPayment.ID)
+	require.NoError(c.t, err)
+	s.settle()
+	require.Equal(c.t, []string{"canceled", "canceled", "canceled"}, s.statuses(open.Plan.ID))
+}
