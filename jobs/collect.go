@@ -16,6 +16,9 @@ const KindCollectCharge = "charge:collect"
 // (docs.stripe.com/api/idempotent_requests) and would then carry the request out a second time.
 const keyLifetime = 23 * time.Hour
 
+// putOffFor is the real time after which a charge that must not be made now is looked at again.
+const putOffFor = time.Minute
+
 // CollectTask makes the task for a claimed charge.
 func CollectTask(c billing.Claim) billing.Task {
 	if c.Status == billing.ChargeRetrying {
@@ -55,6 +58,7 @@ func (w *Worker) prepare(ctx context.Context, id billing.ChargeID, lease int64) 
 	if err != nil {
 		return nil, err
 	}
+	forbidden := w.permit(ctx)
 	var ready *call
 	err = w.inPlan(ctx, row.PlanID, func(t *planTx) error {
 		ready = nil
@@ -65,10 +69,30 @@ func (w *Worker) prepare(ctx context.Context, id billing.ChargeID, lease int64) 
 		if c.Lease != lease || c.NextAttemptAt.IsZero() || c.NextAttemptAt.After(t.now) {
 			return nil
 		}
+		if forbidden != nil {
+			t.putOff(c, forbidden)
+			return nil
+		}
 		ready, err = t.nextCall(ctx, c)
 		return err
 	})
 	return ready, err
+}
+
+// permit asks whether anything may be charged now.
+func (w *Worker) permit(ctx context.Context) error {
+	if w.Permit == nil {
+		return nil
+	}
+	return w.Permit(ctx)
+}
+
+// putOff leaves a due charge for later, with the reason. No attempt is spent.
+func (t *planTx) putOff(c *billing.Charge, why error) {
+	c.Reason = why.Error()
+	c.WakeAt = t.now.Add(t.worker.Clock.Simulated(putOffFor))
+	t.touch(c)
+	t.worker.Log.Error().Str("charge", string(c.ID)).Err(why).Msg("charge put off")
 }
 
 // nextCall decides what is sent for a due charge.
@@ -90,7 +114,7 @@ func (t *planTx) nextCall(ctx context.Context, c *billing.Charge) (*call, error)
 	if why != "" {
 		return nil, t.fail(ctx, c, t.worker.Policy.DecideCardGone(why), "", "no_card")
 	}
-	return t.newAttempt(ctx, c, card, len(attempts)+1)
+	return t.newAttempt(ctx, c, card, attempts)
 }
 
 // usableCard is the plan's card, or why there is none to charge.
@@ -109,7 +133,8 @@ func (t *planTx) usableCard(ctx context.Context) (billing.Card, string, error) {
 }
 
 // newAttempt writes a new attempt: confirm the charge's PaymentIntent, or make it.
-func (t *planTx) newAttempt(ctx context.Context, c *billing.Charge, card billing.Card, number int) (*call, error) {
+func (t *planTx) newAttempt(ctx context.Context, c *billing.Charge, card billing.Card, attempts []billing.Attempt) (*call, error) {
+	number := len(attempts) + 1
 	a := billing.Attempt{
 		ID: billing.NewAttemptID(t.now), ChargeID: c.ID, Number: number, Initiator: billing.InitiatorMerchant,
 		SendCount: 1, SentAt: t.now, Outcome: billing.OutcomeUnknown, PaymentIntent: c.PaymentIntent, CreatedAt: t.now,
@@ -117,6 +142,8 @@ func (t *planTx) newAttempt(ctx context.Context, c *billing.Charge, card billing
 	a.IdempotencyKey = string(a.ID)
 	if c.PaymentIntent != "" {
 		a.Params = billing.PaymentParams{PaymentIntent: c.PaymentIntent, PaymentMethod: card.PaymentMethod, OffSession: true}
+		// Only when it was found to be needed: most retries ask for nothing that Stripe might not expect.
+		a.Params.ClearSetup = number > 1 && attempts[number-2].Failure.Code == codeSetupLeft
 	} else {
 		a.Params = billing.PaymentParams{
 			Amount: c.Amount, Currency: c.Currency, Customer: card.StripeCustomer, PaymentMethod: card.PaymentMethod,

@@ -17,12 +17,15 @@ import (
 
 // Config is what a Worker works with.
 type Config struct {
-	Store    billing.Store
-	Gateway  billing.Gateway
-	Queue    billing.Queue
-	Mailer   billing.Mailer
-	Planner  *planning.Planner
-	Policy   dunning.Policy
+	Store   billing.Store
+	Gateway billing.Gateway
+	Queue   billing.Queue
+	Mailer  billing.Mailer
+	Planner *planning.Planner
+	Policy  dunning.Policy
+	// Permit says whether anything may be charged at all; nil means yes. While it fails charges are put off, and no
+	// attempt is spent.
+	Permit   func(ctx context.Context) error
 	Merchant notify.Merchant
 	// MessageDomain is the right-hand side of the Message-ID of mails.
 	MessageDomain string

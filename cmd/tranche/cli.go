@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/rs/zerolog"
@@ -14,6 +15,7 @@ import (
 
 	"tranche/config"
 	"tranche/internal/app"
+	"tranche/internal/binding"
 	"tranche/internal/billing"
 	"tranche/internal/clock"
 	"tranche/internal/planning"
@@ -63,9 +65,20 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 partly done, 4 a
 	root.PersistentFlags().StringVar(&c.configFile, "config", "", "read settings from this TOML `FILE`")
 	root.PersistentFlags().BoolVar(&c.json, "json", false, "print JSON on standard output")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(c.serveCommand(), c.demoCommand(), c.simCommand(), c.migrateCommand(), c.healthCommand(),
+	root.AddCommand(c.serveCommand(), c.demoCommand(), c.simCommand(), c.migrateCommand(), c.bindCommand(), c.healthCommand(),
 		c.planCommand(), c.noticeCommand(), c.eventCommand(), c.versionCommand(), c.settingsTopic())
 	return root
+}
+
+// checkList refuses a list's limit or status that would quietly list something else. An empty status is any.
+func checkList[S ~string](limit int, status string, known ...S) error {
+	if limit < 1 || limit > billing.MaxPage {
+		return usageError{fmt.Errorf("--limit %d is not a number from 1 to %d", limit, billing.MaxPage)}
+	}
+	if status != "" && !slices.Contains(known, S(status)) {
+		return usageError{fmt.Errorf("--status %q is none of %q", status, known)}
+	}
+	return nil
 }
 
 // report prints an error for people and returns the exit code for programs.
@@ -86,10 +99,18 @@ func (c *cli) report(err error) int {
 		return exitUsage
 	case errors.As(err, &invalid), strings.HasPrefix(err.Error(), "unknown command"):
 		return exitUsage
+	case isMismatch(err):
+		return exitUsage
 	case errors.Is(err, billing.ErrUnavailable):
 		return exitDown
 	}
 	return exitFailed
+}
+
+// isMismatch says whether key and database do not belong together, which is a fault of the configuration.
+func isMismatch(err error) bool {
+	_, ok := errors.AsType[*binding.MismatchError](err)
+	return ok
 }
 
 // config reads and checks the settings.

@@ -15,6 +15,7 @@ import (
 	"tranche/config"
 	"tranche/handlers"
 	"tranche/internal/billing"
+	"tranche/internal/binding"
 	"tranche/internal/clock"
 	"tranche/internal/dunning"
 	"tranche/internal/notify"
@@ -35,6 +36,7 @@ type App struct {
 
 	store    *store.Store
 	gateway  *stripegw.Gateway
+	guard    *binding.Guard
 	planner  *planning.Planner
 	redis    asynq.RedisConnOpt
 	embedded *queue.Embedded // nil with a Redis of its own
@@ -77,6 +79,10 @@ func (a *App) open(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
+	a.guard = binding.New(a.store, a.gateway, a.clock.Now)
+	if err := a.checkBinding(ctx); err != nil {
+		return err
+	}
 	chargeTime, err := billing.ParseLocalTime(a.cfg.ChargeTime)
 	if err != nil {
 		return err
@@ -91,6 +97,17 @@ func (a *App) open(ctx context.Context) error {
 		a.buildScheduler()
 	}
 	return a.buildHTTP(ctx)
+}
+
+// checkBinding refuses to start on a database that belongs elsewhere. While Stripe can't be asked the process starts and
+// charges nothing until it can.
+func (a *App) checkBinding(ctx context.Context) error {
+	err := a.guard.Check(ctx)
+	if errors.Is(err, billing.ErrUnavailable) {
+		a.log.Warn().Err(err).Msg("nothing is charged until it is known which account the key belongs to")
+		return nil
+	}
+	return err
 }
 
 // OpenStore opens and migrates the database of a configuration, for commands that need nothing else.
@@ -156,6 +173,7 @@ func (a *App) buildWorker(policy dunning.Policy) error {
 	}
 	worker := jobs.New(jobs.Config{
 		Store: a.store, Gateway: a.gateway, Queue: a.queue, Mailer: mailer, Planner: a.planner, Policy: policy,
+		Permit:   a.guard.Check,
 		Merchant: notify.Merchant{Name: a.cfg.MerchantName, ReturnURL: a.cfg.ReturnURL}, MessageDomain: domain,
 		Clock: a.clock, Lease: a.cfg.Lease, Log: a.log.With().Str("role", "worker").Logger(),
 	})
@@ -236,6 +254,9 @@ func (a *App) close() {
 	}
 	if a.listener != nil {
 		_ = a.listener.Close()
+	}
+	if a.gateway != nil {
+		a.gateway.Close()
 	}
 	if a.queue != nil {
 		a.note("queue", a.queue.Close())

@@ -46,6 +46,8 @@ type Dialect struct {
 	HasTable string
 	// Fault sorts a driver's error by its code, never by its text.
 	Fault func(error) Fault
+	// Home tells the database from a copy of it; nil, or an empty answer, where that can't be told.
+	Home func(context.Context, *sql.DB) (string, error)
 }
 
 // Migrations are the steps that bring an engine's schema up to date.

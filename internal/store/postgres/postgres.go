@@ -71,7 +71,19 @@ func dialect() store.Dialect {
 		HasTable: `SELECT count(*) FROM information_schema.tables
 			WHERE table_schema = current_schema() AND table_name = $1`,
 		Fault: fault,
+		Home:  home,
 	}
+}
+
+// home is the cluster's identity and the database's name. A replica that takes over has the same; what was restored
+// from a dump has another. Servers without the function (CockroachDB) are known by nothing.
+func home(ctx context.Context, db *sql.DB) (string, error) {
+	var id, name string
+	err := db.QueryRowContext(ctx, "SELECT system_identifier::text, current_database() FROM pg_control_system()").Scan(&id, &name)
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok && (e.Code == "42883" || e.Code == "42501") { // undefined function, not allowed
+		return "", nil
+	}
+	return "postgres " + id + " " + name, err
 }
 
 func steps() store.Migrations {

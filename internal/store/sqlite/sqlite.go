@@ -57,7 +57,7 @@ func Open(ctx context.Context, path string, o Options) (*store.Store, error) {
 	}
 	read.SetMaxOpenConns(readers)
 	read.SetMaxIdleConns(readers) // opening one costs a dozen file operations
-	s := store.New(write, read, dialect(), steps(path))
+	s := store.New(write, read, dialect(path), steps(path))
 	// The writer is first to touch the file: it turns WAL mode on, which a reader can't.
 	if err := write.PingContext(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the database %s: %w: %w", path, billing.ErrUnavailable, err), s.Close())
@@ -113,7 +113,7 @@ func reading() url.Values {
 	return v
 }
 
-func dialect() store.Dialect {
+func dialect(path string) store.Dialect {
 	return store.Dialect{
 		Name: "sqlite",
 		// RowLock and SkipLocked are empty: a writing transaction has the database to itself.
@@ -122,6 +122,7 @@ func dialect() store.Dialect {
 		MaxParams: 600,
 		HasTable:  "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = $1",
 		Fault:     fault,
+		Home:      func(context.Context, *sql.DB) (string, error) { return home(path) },
 	}
 }
 

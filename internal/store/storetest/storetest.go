@@ -19,7 +19,7 @@ import (
 func Run(t *testing.T, open func(t *testing.T) billing.Store) {
 	t.Helper()
 	groups := []map[string]func(*testing.T, *fixture){
-		roundTripTests(), uniqueTests(), claimTests(), transactionTests(), listTests(), errorTests(),
+		roundTripTests(), uniqueTests(), claimTests(), transactionTests(), listTests(), errorTests(), bindingTests(),
 	}
 	for _, group := range groups {
 		for name, test := range group {

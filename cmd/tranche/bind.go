@@ -1,0 +1,96 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"tranche/config"
+	"tranche/internal/billing"
+	"tranche/internal/binding"
+	"tranche/internal/clock"
+	"tranche/internal/store"
+	"tranche/internal/stripegw"
+)
+
+func (c *cli) bindCommand() *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use:   "bind",
+		Short: "Make the database belong to the Stripe account of the key",
+		Long: `A database belongs to the Stripe account and mode it was first used with, and to the server or file it was made in. With
+another key, or as a copy, it charges nothing. This command makes it belong to the present key and place: run it after a
+restore or a move, and never on a copy whose original still charges.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return c.withGuard(cmd.Context(), func(g *binding.Guard) error { return c.bind(cmd.Context(), g, yes) })
+		},
+	}
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return cmd
+}
+
+func (c *cli) withGuard(ctx context.Context, fn func(g *binding.Guard) error) error {
+	cfg, err := c.config(nil, config.NeedsStripe)
+	if err != nil {
+		return err
+	}
+	gateway, err := stripegw.New(stripegw.Config{SecretKey: cfg.StripeSecretKey, APIBase: cfg.StripeAPIBase, HTTPTimeout: cfg.StripeTimeout})
+	if err != nil {
+		return err
+	}
+	clk, err := clock.Parse(cfg.Clock)
+	if err != nil {
+		return err
+	}
+	return c.withStore(ctx, func(_ config.Config, s *store.Store) error { return fn(binding.New(s, gateway, clk.Now)) })
+}
+
+// bind shows what the database belongs to and what it would belong to, asks, and binds.
+func (c *cli) bind(ctx context.Context, g *binding.Guard, yes bool) error {
+	held, present, err := g.State(ctx)
+	if err != nil {
+		return err
+	}
+	if !held.BoundAt.IsZero() && held.Differs(present) == "" {
+		fmt.Fprintln(c.talk, "the database belongs here already; nothing to do")
+		return c.printBinding(held)
+	}
+	if !held.BoundAt.IsZero() {
+		fmt.Fprintf(c.talk, "now:  %s\nthen: %s\n%s\n", describeBinding(held), describeBinding(present), held.Differs(present))
+		if !yes && !c.confirmed("Charge what is due in this database on that account? Type bind to do it: ", "bind") {
+			return errors.New("nothing was changed")
+		}
+	}
+	if err := g.Rebind(ctx); err != nil {
+		return err
+	}
+	return c.printBinding(present)
+}
+
+// confirmed asks a question and says whether the answer was the wanted word.
+func (c *cli) confirmed(question, want string) bool {
+	fmt.Fprint(c.talk, question)
+	line, err := bufio.NewReader(c.in).ReadString('\n')
+	return (err == nil || line != "") && strings.TrimSpace(line) == want
+}
+
+func describeBinding(b billing.Binding) string {
+	account := b.Account
+	if account == "" {
+		account = "an account the key may not read"
+	}
+	return fmt.Sprintf("%s, %s mode, %s", account, b.Mode(), b.Home)
+}
+
+func (c *cli) printBinding(b billing.Binding) error {
+	if c.json {
+		return c.printJSON(map[string]any{"account": b.Account, "livemode": b.Livemode, "home": b.Home})
+	}
+	_, err := fmt.Fprintln(c.out, describeBinding(b))
+	return err
+}

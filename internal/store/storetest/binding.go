@@ -1,0 +1,67 @@
+package storetest
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+)
+
+func bindingTests() map[string]func(*testing.T, *fixture) {
+	return map[string]func(*testing.T, *fixture){
+		"the first binding holds":          firstBindingHolds,
+		"a binding is replaced on purpose": bindingIsReplaced,
+		"the database knows its home":      homeStays,
+	}
+}
+
+// bindings is the store as far as it keeps the binding; every store does.
+func bindings(t *testing.T, f *fixture) billing.BindingStore {
+	t.Helper()
+	s, ok := f.Store.(billing.BindingStore)
+	require.True(t, ok)
+	return s
+}
+
+func firstBindingHolds(t *testing.T, f *fixture) {
+	s := bindings(t, f)
+	_, err := s.Binding(t.Context())
+	require.ErrorIs(t, err, billing.ErrNotFound)
+	held, faults := make([]billing.Binding, 8), make([]error, 8)
+	var wg sync.WaitGroup
+	for i := range held {
+		wg.Go(func() {
+			held[i], faults[i] = s.Bind(t.Context(), billing.Binding{
+				Account: "acct_" + string(rune('a'+i)), Livemode: i%2 == 0, Home: "here", BoundAt: time.UnixMilli(int64(1000 + i)).UTC(),
+			})
+		})
+	}
+	wg.Wait()
+	for i := range held {
+		require.NoError(t, faults[i])
+		require.Equal(t, held[0], held[i], "of many at once one wins")
+	}
+	same(t, held[0])(s.Binding(t.Context()))
+}
+
+func bindingIsReplaced(t *testing.T, f *fixture) {
+	s := bindings(t, f)
+	_, err := s.Bind(t.Context(), billing.Binding{Account: "acct_old", BoundAt: time.UnixMilli(1).UTC()})
+	require.NoError(t, err)
+	other := billing.Binding{Account: "acct_new", Livemode: true, Home: "there", BoundAt: time.UnixMilli(2).UTC()}
+	require.NoError(t, s.Rebind(t.Context(), other))
+	same(t, other)(s.Binding(t.Context()))
+}
+
+func homeStays(t *testing.T, f *fixture) {
+	s := bindings(t, f)
+	first, err := s.Home(t.Context())
+	require.NoError(t, err)
+	again, err := s.Home(t.Context())
+	require.NoError(t, err)
+	require.NotEmpty(t, first)
+	require.Equal(t, first, again)
+}
