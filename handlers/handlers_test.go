@@ -249,6 +249,7 @@ func TestUnknownThingsAreNotFound(t *testing.T) {
 	eachEngine(t, func(s *surface) {
 		for path, status := range map[string]int{
 			"/v1/plans/plan_unknown": 404, "/v1/plans/plan_unknown/audit": 404, "/v1/nothing": 404, "/nothing": 404, "/v1/plans?limit=0": 400,
+			"/v1/plans?status=lost": 400, "/v1/plans?before=x": 400, "/v1/notices?status=lost": 400, "/v1/notices?before=x": 400,
 			"/v1/plans?limit=many": 400,
 		} {
 			a := s.api("GET", path, "")

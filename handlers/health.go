@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"time"
+
+	"tranche/internal/alarm"
 )
 
 // checkTimeout bounds a readiness check: an orchestrator gives up soon after.
@@ -31,5 +33,31 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	if status != http.StatusOK {
 		word = "down"
 	}
-	writeJSON(w, status, map[string]any{"status": word, "checks": checks})
+	body := map[string]any{"status": word, "checks": checks}
+	if s.Alarms != nil {
+		body["alarms"] = s.raised(ctx)
+	}
+	writeJSON(w, status, body)
+}
+
+// alarmView is an alarm as this page tells it: no ids and no reasons, which may name customers.
+type alarmView struct {
+	Name     string         `json:"name"`
+	Severity alarm.Severity `json:"severity"`
+	Count    int            `json:"count"`
+}
+
+// raised lists the alarms. They don't make a process unready: another copy would raise the same. It is null when they
+// can't be told, which the checks explain.
+func (s *Server) raised(ctx context.Context) []alarmView {
+	alarms, err := s.Alarms.Check(ctx)
+	if err != nil {
+		s.Log.Warn().Err(err).Msg("alarms not checked")
+		return nil
+	}
+	views := make([]alarmView, len(alarms))
+	for i, a := range alarms {
+		views[i] = alarmView{a.Name, a.Severity, a.Count}
+	}
+	return views
 }

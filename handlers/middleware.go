@@ -81,6 +81,9 @@ func (s *Server) observe(next http.Handler) http.Handler {
 			}
 			s.Log.Debug().Str("method", r.Method).Str("path", r.URL.Path).Int("status", rec.status).
 				Dur("took", s.Clock.Wall().Sub(start).Round(time.Microsecond)).Msg("request")
+			if s.Answered != nil {
+				s.Answered(r.Pattern, rec.status) // the pattern, not the path: paths are without number
+			}
 		}()
 		next.ServeHTTP(rec, r)
 	})

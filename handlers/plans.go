@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 
 	"tranche/internal/billing"
 )
@@ -57,7 +59,7 @@ func (s *Server) showPlan(w http.ResponseWriter, r *http.Request) {
 // listPlans lists plans, newest first; by status, customer or reference.
 func (s *Server) listPlans(w http.ResponseWriter, r *http.Request) {
 	limit, ok := pageSize(w, r)
-	if !ok {
+	if !ok || !checkQuery(w, r, "plan_", billing.PlanStatuses()) {
 		return
 	}
 	plans, err := s.findPlans(r, limit+1)
@@ -126,7 +128,7 @@ func (s *Server) planAudit(w http.ResponseWriter, r *http.Request) {
 // listNotices lists notices, newest first; by plan, charge or status.
 func (s *Server) listNotices(w http.ResponseWriter, r *http.Request) {
 	limit, ok := pageSize(w, r)
-	if !ok {
+	if !ok || !checkQuery(w, r, "ntc_", billing.NoticeStatuses()) {
 		return
 	}
 	q := r.URL.Query()
@@ -157,11 +159,30 @@ func pageSize(w http.ResponseWriter, r *http.Request) (int, bool) {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 || n > maxPage {
-		field := billing.FieldError{Field: "limit", Message: fmt.Sprintf("%q is not a number from 1 to %d", text, maxPage)}
-		writeProblem(w, problem{Status: http.StatusBadRequest, Slug: "bad_parameter", Detail: field.Field + ": " + field.Message, Fields: []billing.FieldError{field}})
+		badParameter(w, "limit", fmt.Sprintf("%q is not a number from 1 to %d", text, maxPage))
 		return 0, false
 	}
 	return n, true
+}
+
+// checkQuery refuses a cursor that is no id and a status that does not exist: an empty list would hide the mistake. It
+// answers itself, and returns false, when there is one.
+func checkQuery[S ~string](w http.ResponseWriter, r *http.Request, prefix string, statuses []S) bool {
+	q := r.URL.Query()
+	if before := q.Get("before"); before != "" && !strings.HasPrefix(before, prefix) {
+		badParameter(w, "before", fmt.Sprintf("%q is not an id; give the next_cursor of the page before", before))
+		return false
+	}
+	if status := q.Get("status"); status != "" && !slices.Contains(statuses, S(status)) {
+		badParameter(w, "status", fmt.Sprintf("%q is none of %v", status, statuses))
+		return false
+	}
+	return true
+}
+
+func badParameter(w http.ResponseWriter, name, message string) {
+	writeProblem(w, problem{Status: http.StatusBadRequest, Slug: "bad_parameter", Detail: name + ": " + message,
+		Fields: []billing.FieldError{{Field: name, Message: message}}})
 }
 
 // cut keeps limit rows of a list that was read with one more, and says whether there was one more.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"tranche/internal/alarm"
 	"tranche/internal/billing"
 	"tranche/internal/clock"
 	"tranche/internal/planning"
@@ -27,11 +28,17 @@ type Config struct {
 	Clock  clock.Clock
 	// Grace is the real time for which a stored event is left to its first task before the scheduler looks for it.
 	Grace time.Duration
-	// HealthOnly leaves out everything but /healthz and /readyz: for processes without the ingress role.
+	// HealthOnly leaves out everything but /healthz, /readyz and /metrics: for processes without the ingress role.
 	HealthOnly bool
 	// Checks are asked by /readyz, by name.
 	Checks map[string]func(ctx context.Context) error
-	Log    zerolog.Logger
+	// Alarms are told by /readyz, by name and number only. It should be cached: the page needs no key. It may be nil.
+	Alarms alarm.Checker
+	// Metrics is the page at /metrics; nil means none.
+	Metrics http.Handler
+	// Answered is called with each answered request's route, as a pattern, and status. It may be nil.
+	Answered func(route string, status int)
+	Log      zerolog.Logger
 }
 
 // Server is the HTTP surface. Close it to end its background work.
@@ -59,6 +66,9 @@ func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
+	if s.Metrics != nil {
+		mux.Handle("GET /metrics", s.Metrics)
+	}
 	if s.HealthOnly {
 		return s.observe(s.known(mux))
 	}

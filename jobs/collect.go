@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"tranche/internal/billing"
 )
 
@@ -28,19 +30,34 @@ func CollectTask(c billing.Claim) billing.Task {
 }
 
 // CollectCharge charges the saved card for one charge: it writes the attempt, calls Stripe, and records what came of it.
-// An attempt of unknown outcome is taken up again before anything new is sent.
+// An attempt of unknown outcome is taken up again before anything new is sent. The wait for leave to call comes first, so
+// that nothing lies between the last look and the call.
 func (w *Worker) CollectCharge(ctx context.Context, id string, lease int64) error {
-	call, err := w.prepare(ctx, billing.ChargeID(id), lease)
+	row, err := w.Store.Charge(ctx, billing.ChargeID(id))
 	if errors.Is(err, billing.ErrNotFound) {
 		w.Log.Info().Str("charge", id).Msg("task dropped: its charge is gone")
 		return nil
 	}
+	if err != nil || !isDue(row, lease, w.Clock.Now()) { // a task that is stale takes nobody's turn
+		return err
+	}
+	admitted, giveBack, forbidden := w.permit(ctx)
+	defer giveBack()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	call, err := w.prepare(ctx, row, lease, forbidden)
 	if err != nil || call == nil {
 		return err
 	}
-	result := w.send(ctx, *call)
+	result := w.send(admitted, *call)
 	// Stripe was called: what it said is recorded even if the task is being stopped meanwhile.
 	return w.record(context.WithoutCancel(ctx), *call, result)
+}
+
+// isDue says whether a charge is to be tried now, by the worker that holds this lease.
+func isDue(c billing.Charge, lease int64, now time.Time) bool {
+	return c.Lease == lease && !c.NextAttemptAt.IsZero() && !c.NextAttemptAt.After(now)
 }
 
 // call is an attempt that is to be sent, or looked up when it is too old to be sent again.
@@ -49,25 +66,18 @@ type call struct {
 	attempt  billing.Attempt
 	customer string // the Stripe customer whose card is charged
 	lookUp   bool
+	sentAt   time.Time // when it was last sent, before a look-up
 }
 
 // prepare takes the last look at the charge, under the plan's lock, and commits the attempt. It returns nil when there
 // is nothing to send: the task is stale, or the charge was paid, stopped or put off meanwhile.
-func (w *Worker) prepare(ctx context.Context, id billing.ChargeID, lease int64) (*call, error) {
-	row, err := w.Store.Charge(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	forbidden := w.permit(ctx)
+func (w *Worker) prepare(ctx context.Context, row billing.Charge, lease int64, forbidden error) (*call, error) {
 	var ready *call
-	err = w.inPlan(ctx, row.PlanID, func(t *planTx) error {
+	err := w.inPlan(ctx, row.PlanID, func(t *planTx) error {
 		ready = nil
-		c, err := t.charge(id)
-		if err != nil {
+		c, err := t.charge(row.ID)
+		if err != nil || !isDue(*c, lease, t.now) {
 			return err
-		}
-		if c.Lease != lease || c.NextAttemptAt.IsZero() || c.NextAttemptAt.After(t.now) {
-			return nil
 		}
 		if forbidden != nil {
 			t.putOff(c, forbidden)
@@ -79,20 +89,34 @@ func (w *Worker) prepare(ctx context.Context, id billing.ChargeID, lease int64) 
 	return ready, err
 }
 
-// permit asks whether anything may be charged now.
-func (w *Worker) permit(ctx context.Context) error {
-	if w.Permit == nil {
-		return nil
+// permit asks whether anything may be charged now, and waits for leave to call Stripe. giveBack is never nil.
+func (w *Worker) permit(ctx context.Context) (admitted context.Context, giveBack func(), err error) {
+	if w.Permit != nil {
+		if err := w.Permit(ctx); err != nil {
+			return ctx, func() {}, err
+		}
 	}
-	return w.Permit(ctx)
+	if w.Admit == nil {
+		return ctx, func() {}, nil
+	}
+	return w.Admit(ctx)
 }
 
-// putOff leaves a due charge for later, with the reason. No attempt is spent.
+// putOff leaves a due charge for later, with the reason. No attempt is spent. What was put off together does not come
+// back together.
 func (t *planTx) putOff(c *billing.Charge, why error) {
+	wait, level := putOffFor, zerolog.ErrorLevel
+	var ge *billing.GatewayError
+	if errors.As(why, &ge) && ge.Kind == billing.GatewayParked {
+		level = zerolog.WarnLevel
+		if ge.RetryIn > 0 {
+			wait = ge.RetryIn
+		}
+	}
 	c.Reason = why.Error()
-	c.WakeAt = t.now.Add(t.worker.Clock.Simulated(putOffFor))
+	c.WakeAt = t.now.Add(t.worker.Clock.Simulated(jittered(wait)))
 	t.touch(c)
-	t.worker.Log.Error().Str("charge", string(c.ID)).Err(why).Msg("charge put off")
+	t.worker.Log.WithLevel(level).Str("charge", string(c.ID)).Err(why).Msg("charge put off")
 }
 
 // nextCall decides what is sent for a due charge.
@@ -102,6 +126,9 @@ func (t *planTx) nextCall(ctx context.Context, c *billing.Charge) (*call, error)
 		return nil, err
 	}
 	if n := len(attempts); n > 0 && attempts[n-1].Outcome.Open() && attempts[n-1].Initiator == billing.InitiatorMerchant {
+		if t.underWay(c, attempts[n-1]) {
+			return nil, nil
+		}
 		return t.takeUp(ctx, c, attempts[n-1])
 	}
 	if !t.plan.Status.Collects() {
@@ -165,11 +192,20 @@ func (t *planTx) newAttempt(ctx context.Context, c *billing.Charge, card billing
 	return &call{planID: t.plan.ID, attempt: a, customer: card.StripeCustomer}, nil
 }
 
+// underWay says whether the call of an open attempt was made under this very lease, so that it may still be under way in
+// another worker: the queue runs a task again when it takes its worker for dead. The row comes back when the lease ends,
+// for which the scheduler moves its time beyond that of the worker that sent.
+func (t *planTx) underWay(c *billing.Charge, a billing.Attempt) bool {
+	return !c.WakeAt.After(a.SentAt.Add(t.worker.Clock.Simulated(t.worker.Lease)))
+}
+
 // takeUp continues an attempt whose outcome is not known: the same request under the same key while Stripe remembers
 // the key, a look-up after that and for a payment that is being processed.
 func (t *planTx) takeUp(ctx context.Context, c *billing.Charge, a billing.Attempt) (*call, error) {
 	again := &call{planID: t.plan.ID, customer: a.Params.Customer}
-	again.lookUp = a.Outcome == billing.OutcomeProcessing || t.now.Sub(a.CreatedAt) > keyLifetime
+	// What is sent now may arrive a lease later, in real time: the key must live until then.
+	arrives := t.now.Sub(a.CreatedAt) + t.worker.Clock.Simulated(t.worker.Lease)
+	again.lookUp = a.Outcome == billing.OutcomeProcessing || arrives > keyLifetime
 	if again.customer == "" && t.plan.CardID != "" {
 		card, err := t.Card(ctx, t.plan.CardID)
 		if err != nil {
@@ -177,7 +213,10 @@ func (t *planTx) takeUp(ctx context.Context, c *billing.Charge, a billing.Attemp
 		}
 		again.customer = card.StripeCustomer
 	}
-	a.SendCount, a.SentAt = a.SendCount+1, t.now
+	again.sentAt = a.SentAt
+	if a.SendCount++; !again.lookUp {
+		a.SentAt = t.now
+	}
 	if err := t.UpdateAttempt(ctx, a); err != nil {
 		return nil, err
 	}

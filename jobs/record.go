@@ -24,7 +24,10 @@ func (w *Worker) record(ctx context.Context, sent call, r result) error {
 	err := w.recordOnce(ctx, sent, r)
 	if errors.Is(err, billing.ErrExists) && r.stripeCharge != "" {
 		r.stripeCharge = ""
-		return w.recordOnce(ctx, sent, r)
+		err = w.recordOnce(ctx, sent, r)
+	}
+	if err == nil && w.Recorded != nil {
+		w.Recorded(r.outcome)
 	}
 	return err
 }
@@ -48,6 +51,7 @@ func (w *Worker) recordOnce(ctx context.Context, sent call, r result) error {
 		if r.outcome == billing.OutcomeUnknown {
 			return t.stillUnknown(c, a, r.err)
 		}
+		r = seenBefore(sent, r, attempts)
 		if err := t.finish(ctx, c, &a, r); err != nil {
 			return err
 		}
@@ -59,6 +63,20 @@ func (w *Worker) recordOnce(ctx context.Context, sent call, r result) error {
 		}
 		return t.apply(ctx, c, a, r, failedAttempts(attempts, r.outcome)+1)
 	})
+}
+
+// seenBefore tells a decline of this attempt from one that was there before it: a PaymentIntent that is looked up still
+// shows the failure of the attempt before when the confirmation never arrived.
+func seenBefore(sent call, r result, attempts []billing.Attempt) result {
+	if !sent.lookUp || r.outcome != billing.OutcomeDeclined || r.stripeCharge == "" {
+		return r
+	}
+	for _, other := range attempts {
+		if other.ID != sent.attempt.ID && other.StripeCharge == r.stripeCharge {
+			return noCharge(r.pi, codeNeverArrived, "the request never reached Stripe")
+		}
+	}
+	return r
 }
 
 // stillUnknown leaves the attempt open and the charge where it is, to be taken up again soon.

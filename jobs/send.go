@@ -166,6 +166,9 @@ func (w *Worker) lookUp(ctx context.Context, c call) result {
 	} else {
 		pi, err = w.findIntent(ctx, c, "")
 	}
+	if errors.Is(err, billing.ErrNotFound) && w.Clock.Now().Sub(c.sentAt) < w.Clock.Simulated(w.Lease) {
+		return result{outcome: billing.OutcomeUnknown, err: errors.New("it may still be on its way")}
+	}
 	if errors.Is(err, billing.ErrNotFound) {
 		return noCharge(billing.PaymentIntent{}, codeNeverArrived, "the request never reached Stripe")
 	}

@@ -15,15 +15,21 @@ import (
 
 // demoReport is the JSON of the demo.
 type demoReport struct {
-	Plans     []handlers.PlanView     `json:"plans"`
-	Customers []handlers.CustomerView `json:"customers"`
-	Notices   []handlers.NoticeView   `json:"notices"`
+	Plans     []handlers.PlanView   `json:"plans"`
+	Customers []demoCustomer        `json:"customers"`
+	Notices   []handlers.NoticeView `json:"notices"`
 	Stripe    struct {
 		PaymentIntents []json.RawMessage `json:"payment_intents"`
 	} `json:"stripe"`
 	Totals demoTotals `json:"totals"`
 
 	cards map[string]string // test card by plan reference
+}
+
+// demoCustomer is a customer with every card that was saved: an empty list where none was.
+type demoCustomer struct {
+	handlers.CustomerView
+	Cards []handlers.CardView `json:"cards"`
 }
 
 // demoTotals sets the ledger beside the simulator's own record.
@@ -67,7 +73,8 @@ func (w *demoWorld) report(ctx context.Context) (*demoReport, error) {
 			return nil, err
 		}
 		r.Plans = append(r.Plans, handlers.ViewPlan(details))
-		r.Customers = append(r.Customers, handlers.ViewCustomer(details.Customer, cards))
+		view := handlers.ViewCustomer(details.Customer, cards)
+		r.Customers = append(r.Customers, demoCustomer{view, append([]handlers.CardView{}, view.Cards...)})
 		r.cards[plan.Reference] = a.card
 	}
 	notices, err := s.Notices(ctx, billing.NoticeFilter{})

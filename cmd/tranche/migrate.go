@@ -18,7 +18,7 @@ func (c *cli) migrateCommand() *cobra.Command {
 		Long: `Bring the database to the version this binary needs. serve does the same at its start; any number of processes
 may do it at once. There is no way down: take a backup first.`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			cfg, err := c.config(nil, config.Needs{})
 			if err != nil {
 				return err
@@ -33,7 +33,7 @@ may do it at once. There is no way down: take a backup first.`,
 				if err != nil {
 					return err
 				}
-				return c.printMigration(migration{Pending: pending})
+				return c.printMigration(migration{Pending: append([]string{}, pending...)})
 			}
 			from, to, err := s.Migrate(cmd.Context())
 			if err != nil {

@@ -21,6 +21,9 @@ func (c *cli) noticeCommand() *cobra.Command {
 		Use: "list", Short: "List notices, newest first", Args: noArgs,
 		Long: "List notices, newest first. Without SMTP_URL they are not mailed but kept, and this is where they are read.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkList(f.Limit, status, billing.NoticePending, billing.NoticeSent, billing.NoticeKept, billing.NoticeFailed); err != nil {
+				return err
+			}
 			f.Status, f.Plan, f.Charge, f.Before = billing.NoticeStatus(status), billing.PlanID(plan), billing.ChargeID(charge), billing.NoticeID(before)
 			return c.withStore(cmd.Context(), func(_ config.Config, s *store.Store) error {
 				notices, err := s.Notices(cmd.Context(), f)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -50,7 +51,7 @@ customer's checkout and to nobody else.`,
 				return err
 			}
 			if file != "" {
-				if err := c.readTerms(file, &t); err != nil {
+				if err := c.readTerms(cmd.Flags(), file, &t); err != nil {
 					return err
 				}
 			}
@@ -77,7 +78,6 @@ customer's checkout and to nobody else.`,
 	f.StringArrayVar(&charges, "charge", nil, "one `AMOUNT[@DATE]` of an explicit list; repeat it, the first without a date")
 	f.StringVar(&file, "file", "", "read the plan as JSON from this `FILE`; - is standard input")
 	f.BoolVar(&dryRun, "dry-run", false, "show the charges; store nothing and send nothing")
-	cmd.MarkFlagsMutuallyExclusive("file", "reference")
 	return cmd
 }
 
@@ -110,7 +110,17 @@ func parseCharges(t *billing.Terms, list []string) error {
 	return nil
 }
 
-func (c *cli) readTerms(file string, t *billing.Terms) error {
+// readTerms reads the whole plan from a file: flags that say something of it too would be passed over.
+func (c *cli) readTerms(flags *pflag.FlagSet, file string, t *billing.Terms) error {
+	var also []string
+	flags.Visit(func(f *pflag.Flag) {
+		if !slices.Contains([]string{"file", "dry-run", "json", "config"}, f.Name) {
+			also = append(also, "--"+f.Name)
+		}
+	})
+	if also != nil {
+		return usageError{fmt.Errorf("--file holds the whole plan: leave out %s", strings.Join(also, " "))}
+	}
 	in := c.in
 	if file != "-" {
 		f, err := os.Open(file)
@@ -123,7 +133,19 @@ func (c *cli) readTerms(file string, t *billing.Terms) error {
 	dec := json.NewDecoder(in)
 	dec.DisallowUnknownFields()
 	*t = billing.Terms{}
-	if err := dec.Decode(t); err != nil && !errors.Is(err, io.EOF) {
+	err := dec.Decode(t)
+	if err == nil {
+		if _, trailing := dec.Token(); !errors.Is(trailing, io.EOF) {
+			err = errors.New("there is more after the JSON object")
+		}
+	}
+	var wrongType *json.UnmarshalTypeError
+	switch {
+	case errors.Is(err, io.EOF):
+		return usageError{errors.New("read the plan: there is no JSON in it")}
+	case errors.As(err, &wrongType) && wrongType.Field != "":
+		return usageError{fmt.Errorf("read the plan: %s can't be a %s", wrongType.Field, wrongType.Value)}
+	case err != nil:
 		return usageError{fmt.Errorf("read the plan: %s", strings.TrimPrefix(err.Error(), "json: "))}
 	}
 	return nil
@@ -175,6 +197,10 @@ func (c *cli) planListCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Short: "List plans, newest first", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkList(limit, status, billing.PlanAwaitingFirstPayment, billing.PlanActive, billing.PlanPastDue, billing.PlanPaused,
+				billing.PlanCompleted, billing.PlanCanceled, billing.PlanDefaulted); err != nil {
+				return err
+			}
 			return c.withStore(cmd.Context(), func(_ config.Config, s *store.Store) error {
 				plans, err := s.Plans(cmd.Context(), billing.PlanFilter{Status: billing.PlanStatus(status), Limit: limit, Before: billing.PlanID(before)})
 				if err != nil {

@@ -63,6 +63,9 @@ func (c *cli) runSim(ctx context.Context, o simOptions) error {
 	if err != nil {
 		return usageError{err}
 	}
+	if _, _, err := net.SplitHostPort(o.addr); err != nil {
+		return usageError{fmt.Errorf("--addr %q is not HOST:PORT", o.addr)}
+	}
 	if len(o.webhooks) > 0 && o.secret == "" {
 		return usageError{errors.New("--webhook-url wants --webhook-secret, to sign events with")}
 	}

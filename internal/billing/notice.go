@@ -78,3 +78,8 @@ type NoticeClaim struct {
 	NoticeID NoticeID
 	Lease    int64
 }
+
+// NoticeStatuses lists every status of a notice.
+func NoticeStatuses() []NoticeStatus {
+	return []NoticeStatus{NoticePending, NoticeSent, NoticeKept, NoticeFailed}
+}

@@ -54,3 +54,10 @@ type Plan struct {
 	ActivatedAt          time.Time // when the first payment succeeded; zero before
 	Version              int64     // see Customer.Version
 }
+
+// PlanStatuses lists every status of a plan.
+func PlanStatuses() []PlanStatus {
+	return []PlanStatus{
+		PlanAwaitingFirstPayment, PlanActive, PlanPastDue, PlanPaused, PlanCompleted, PlanCanceled, PlanDefaulted,
+	}
+}

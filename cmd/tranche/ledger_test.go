@@ -1,0 +1,228 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The types below are what a reader of the API's and the demo's JSON sees: names and shapes are theirs, on purpose
+// not those of the packages that write it.
+
+// ledgerPlan is a plan.
+type ledgerPlan struct {
+	ID        string         `json:"id"`
+	Reference string         `json:"reference"`
+	Kind      string         `json:"kind"`
+	Status    string         `json:"status"`
+	Currency  string         `json:"currency"`
+	Total     int64          `json:"total"`
+	Customer  ledgerCustomer `json:"customer"`
+	Charges   []ledgerCharge `json:"charges"`
+	First     struct {
+		PaymentIntent string `json:"payment_intent"`
+		ClientSecret  string `json:"client_secret"`
+	} `json:"first_payment"`
+}
+
+// ledgerCustomer is a customer.
+type ledgerCustomer struct {
+	Reference      string       `json:"reference"`
+	Email          string       `json:"email"`
+	StripeCustomer string       `json:"stripe_customer"`
+	Cards          []ledgerCard `json:"cards"`
+}
+
+// ledgerCard is a saved card.
+type ledgerCard struct {
+	PaymentMethod string `json:"payment_method"`
+	Last4         string `json:"last4"`
+	Status        string `json:"status"`
+}
+
+// ledgerCharge is a charge.
+type ledgerCharge struct {
+	ID            string          `json:"id"`
+	Sequence      int             `json:"sequence"`
+	Amount        int64           `json:"amount"`
+	Currency      string          `json:"currency"`
+	DueAt         time.Time       `json:"due_at"`
+	Status        string          `json:"status"`
+	PaymentIntent string          `json:"payment_intent"`
+	Attempts      []ledgerAttempt `json:"attempts"`
+}
+
+// ledgerAttempt is an attempt; its key is null when the customer paid without us.
+type ledgerAttempt struct {
+	Number         int     `json:"number"`
+	Initiator      string  `json:"initiator"`
+	IdempotencyKey *string `json:"idempotency_key"`
+	Outcome        string  `json:"outcome"`
+	DeclineCode    *string `json:"decline_code"`
+}
+
+// ledgerNotice is a notice.
+type ledgerNotice struct {
+	ID     string     `json:"id"`
+	Kind   string     `json:"kind"`
+	Charge string     `json:"charge"`
+	To     string     `json:"to"`
+	Status string     `json:"status"`
+	Body   string     `json:"body"`
+	SentAt *time.Time `json:"sent_at"`
+}
+
+// stripeIntent is a PaymentIntent as Stripe writes it.
+type stripeIntent struct {
+	ID             string            `json:"id"`
+	Status         string            `json:"status"`
+	Amount         int64             `json:"amount"`
+	AmountReceived int64             `json:"amount_received"`
+	Currency       string            `json:"currency"`
+	PaymentMethod  string            `json:"payment_method"`
+	ClientSecret   string            `json:"client_secret"`
+	LatestCharge   string            `json:"latest_charge"`
+	Metadata       map[string]string `json:"metadata"`
+	LastError      *struct {
+		Code          string `json:"code"`
+		DeclineCode   string `json:"decline_code"`
+		PaymentMethod struct {
+			ID   string `json:"id"`
+			Card struct {
+				Last4 string `json:"last4"`
+			} `json:"card"`
+		} `json:"payment_method"`
+	} `json:"last_payment_error"`
+}
+
+// stripeCharge is a charge as Stripe writes it: one try at the card.
+type stripeCharge struct {
+	ID            string `json:"id"`
+	Status        string `json:"status"`
+	PaymentIntent string `json:"payment_intent"`
+	Amount        int64  `json:"amount"`
+}
+
+// recount holds the ledger against Stripe's record, from both sides, and trusts neither. It returns how many
+// PaymentIntents were made for a first payment, and then forgotten before anybody heard of them.
+func recount(t *testing.T, plans []ledgerPlan, intents []stripeIntent) (forgotten int) {
+	t.Helper()
+	charges := map[string]ledgerCharge{}
+	for _, p := range plans {
+		for _, c := range p.Charges {
+			charges[c.ID] = c
+		}
+	}
+	atStripe := map[string]stripeIntent{}
+	for _, pi := range intents {
+		require.NotContains(t, atStripe, pi.ID)
+		atStripe[pi.ID] = pi
+		c, ours := charges[pi.Metadata["tranche_charge"]]
+		if !ours || c.PaymentIntent == pi.ID {
+			continue
+		}
+		require.Equal(t, 1, c.Sequence, "charge %s has %s, and %s was made for it too", c.ID, c.PaymentIntent, pi.ID)
+		require.Equal(t, "requires_payment_method", pi.Status)
+		require.Empty(t, pi.LatestCharge, "somebody paid with %s, which charge %s does not know", pi.ID, c.ID)
+		forgotten++
+	}
+	seen := unique{t: t, where: map[string]string{}}
+	settled := map[string]bool{}
+	for _, p := range plans {
+		seen.add(p.ID, p.Reference)
+		var sum int64
+		for i, c := range p.Charges {
+			seen.add(c.ID, p.Reference)
+			seen.add(c.PaymentIntent, c.ID)
+			require.Equal(t, i+1, c.Sequence)
+			require.Equal(t, p.Currency, c.Currency)
+			sum += c.Amount
+			countAttempts(t, c, seen)
+			pi := atStripe[c.PaymentIntent]
+			if c.Status != "succeeded" {
+				require.NotEqual(t, "succeeded", pi.Status, "%s succeeded, and charge %s is %s", pi.ID, c.ID, c.Status)
+				continue
+			}
+			settled[pi.ID] = true
+			require.Equal(t, "succeeded", pi.Status, "charge %s is paid and its PaymentIntent is not", c.ID)
+			require.Equal(t, []int64{c.Amount, c.Amount}, []int64{pi.Amount, pi.AmountReceived}, "charge %s", c.ID)
+			require.Equal(t, c.Currency, pi.Currency)
+		}
+		require.Equal(t, p.Total, sum, "the parts of %s", p.Reference)
+	}
+	for _, pi := range intents {
+		require.Equal(t, pi.Status == "succeeded", settled[pi.ID], "%s is %s at Stripe", pi.ID, pi.Status)
+	}
+	return forgotten
+}
+
+// countAttempts requires a charge's attempts to be numbered without a gap, to have come to an end, and to have taken the
+// money once if it is paid and never if it is not. Only what the customer did without us has no key.
+func countAttempts(t *testing.T, c ledgerCharge, seen unique) {
+	t.Helper()
+	succeeded := 0
+	for i, a := range c.Attempts {
+		require.Equal(t, i+1, a.Number)
+		require.NotContains(t, []string{"unknown", "processing"}, a.Outcome, "attempt %d of %s", a.Number, c.ID)
+		if a.IdempotencyKey == nil {
+			require.Equal(t, "customer", a.Initiator, "attempt %d of %s has no key", a.Number, c.ID)
+		} else {
+			seen.add(*a.IdempotencyKey, c.ID)
+		}
+		if a.Outcome == "succeeded" {
+			succeeded++
+			require.Len(t, c.Attempts, a.Number, "%s was tried again after it was paid", c.ID)
+		}
+	}
+	want := 0
+	if c.Status == "succeeded" {
+		want = 1
+	}
+	require.Equal(t, want, succeeded, "charge %s is %s", c.ID, c.Status)
+}
+
+// countNotices requires that each customer was told of each outcome once: of a payment, and of every attempt of ours
+// that failed.
+func countNotices(t *testing.T, plans []ledgerPlan, notices []ledgerNotice, status string) {
+	t.Helper()
+	type owed struct{ charge, kind, to string }
+	want := map[owed]int{}
+	for _, p := range plans {
+		for _, c := range p.Charges {
+			for _, a := range c.Attempts {
+				switch {
+				case a.Outcome == "succeeded":
+					want[owed{c.ID, "payment_succeeded", p.Customer.Email}]++
+				case a.Initiator == "merchant" && a.Outcome == "declined" && *a.DeclineCode == "authentication_required":
+					want[owed{c.ID, "action_required", p.Customer.Email}]++
+				case a.Initiator == "merchant" && a.Outcome == "declined":
+					want[owed{c.ID, "payment_failed", p.Customer.Email}]++
+				}
+			}
+		}
+	}
+	got := map[owed]int{}
+	for _, n := range notices {
+		require.Equal(t, status, n.Status, "notice %s", n.ID)
+		require.NotNil(t, n.SentAt, "notice %s", n.ID)
+		got[owed{n.Charge, n.Kind, n.To}]++
+	}
+	require.Equal(t, want, got)
+}
+
+// unique requires that ids are given once.
+type unique struct {
+	t     *testing.T
+	where map[string]string
+}
+
+// add notes an id and where it was seen; an empty one is none.
+func (u unique) add(id, where string) {
+	u.t.Helper()
+	if id == "" {
+		return
+	}
+	require.NotContains(u.t, u.where, id, "%s has the id of %s", where, u.where[id])
+	u.where[id] = where
+}

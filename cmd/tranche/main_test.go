@@ -1,0 +1,80 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/require"
+)
+
+// atOnce is how many tests run side by side: they wait for clocks and processes, and hardly use the processor.
+const atOnce = "8"
+
+func TestMain(m *testing.M) {
+	testscript.Main(tests{m}, map[string]func(){"tranche": main})
+}
+
+// tests runs them and then removes what they built.
+type tests struct{ m *testing.M }
+
+// Run implements testscript.TestingM.
+func (p tests) Run() int {
+	flag.Parse()
+	if err := flag.Set("test.parallel", atOnce); err != nil {
+		panic(err)
+	}
+	code := p.m.Run()
+	if builtIn != "" {
+		_ = os.RemoveAll(builtIn)
+	}
+	return code
+}
+
+// builtIn is the folder of the binary, once it was built.
+var builtIn string
+
+// build makes the binary as `make build` does, once for all tests.
+var build = sync.OnceValues(func() (string, error) {
+	var err error
+	if builtIn, err = os.MkdirTemp("", "tranche-test-"); err != nil {
+		return "", err
+	}
+	path := filepath.Join(builtIn, "tranche")
+	cmd := exec.Command("go", "build", "-trimpath", "-o", path, ".")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+// binary is the path of the built program.
+func binary(t *testing.T) string {
+	t.Helper()
+	path, err := build()
+	require.NoError(t, err)
+	return path
+}
+
+// bareEnv is an environment that holds no setting: what a program finds in a fresh account, and vars. The folders
+// are the test's own.
+func bareEnv(t *testing.T, vars ...string) []string {
+	t.Helper()
+	return append([]string{"HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"), "TMPDIR=" + t.TempDir()}, vars...)
+}
+
+func TestVersionIsStampedByTheBuild(t *testing.T) {
+	t.Parallel()
+	cmd := exec.CommandContext(t.Context(), binary(t), "version")
+	cmd.Env = bareEnv(t)
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	require.Equal(t, fmt.Sprintf("tranche dev (%s, Stripe API 2023-10-16)\n", runtime.Version()), string(out))
+}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"errors"
+	"net/http/httptest"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"tranche/internal/stripesim"
+)
+
+// TestCommandLine is the command line's specification: the scripts in testdata/script. Each runs in a folder of its
+// own, with a Stripe of its own at $SIM, nobody at $CLOSED, and no settings.
+func TestCommandLine(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			sim := stripesim.New(stripesim.Options{})
+			server := httptest.NewServer(sim)
+			env.Defer(func() { server.Close(); sim.Close() })
+			env.Setenv("SIM", server.URL)
+			env.Setenv("CLOSED", "127.0.0.1:1") // a port that programs do not get
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"exits": exits},
+	})
+}
+
+// exits runs a command and wants its exit code: `exits 2 tranche serve`. Whatever the code, no secret may be in what
+// the command says.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND [ARGUMENT...]")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	code := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%v", err)
+		}
+		code = exit.ExitCode()
+	}
+	if code != want {
+		ts.Fatalf("exit code %d, not %d", code, want)
+	}
+	talk := ts.ReadFile("stderr")
+	said := ts.ReadFile("stdout") + talk
+	for _, name := range []string{"STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "TRANCHE_API_KEY", "TRANCHE_SECRET_KEY", "PASSWORD"} {
+		if secret := ts.Getenv(name); secret != "" && strings.Contains(said, secret) {
+			ts.Fatalf("%s is shown", name)
+		}
+	}
+	if strings.Contains(talk, "_secret_") {
+		ts.Fatalf("a client secret is shown on standard error")
+	}
+}
