@@ -79,12 +79,12 @@ func (w *Worker) prepare(ctx context.Context, row billing.Charge, lease int64, f
 		if err != nil || !isDue(*c, lease, t.now) {
 			return err
 		}
-		if forbidden != nil {
-			t.putOff(c, forbidden)
-			return nil
+		if forbidden == nil {
+			ready, err = t.nextCall(ctx, c)
+			return err
 		}
-		ready, err = t.nextCall(ctx, c)
-		return err
+		t.putOff(c, forbidden)
+		return nil
 	})
 	return ready, err
 }
@@ -205,7 +205,11 @@ func (t *planTx) takeUp(ctx context.Context, c *billing.Charge, a billing.Attemp
 	again := &call{planID: t.plan.ID, customer: a.Params.Customer}
 	// What is sent now may arrive a lease later, in real time: the key must live until then.
 	arrives := t.now.Sub(a.CreatedAt) + t.worker.Clock.Simulated(t.worker.Lease)
-	again.lookUp = a.Outcome == billing.OutcomeProcessing || arrives > keyLifetime
+	allowed, err := t.mayCharge(ctx, a.Params.PaymentMethod)
+	if err != nil {
+		return nil, err
+	}
+	again.lookUp = a.Outcome == billing.OutcomeProcessing || arrives > keyLifetime || !allowed
 	if again.customer == "" && t.plan.CardID != "" {
 		card, err := t.Card(ctx, t.plan.CardID)
 		if err != nil {
@@ -223,6 +227,16 @@ func (t *planTx) takeUp(ctx context.Context, c *billing.Charge, a billing.Attemp
 	again.attempt = a
 	t.holdLease(c)
 	return again, nil
+}
+
+// mayCharge says whether the plan collects and the card of an attempt may still be charged. An attempt that was stopped
+// in between is looked up and not sent again.
+func (t *planTx) mayCharge(ctx context.Context, paymentMethod string) (bool, error) {
+	card, err := t.CardByPaymentMethod(ctx, paymentMethod)
+	if err != nil && !errors.Is(err, billing.ErrNotFound) {
+		return false, err
+	}
+	return err == nil && card.Status == billing.CardActive && t.plan.Status.Collects(), nil
 }
 
 // holdLease keeps the scheduler from the row for one lease from now.

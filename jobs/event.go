@@ -57,7 +57,9 @@ func (w *Worker) HandleEvent(ctx context.Context, id string, lease int64) error 
 	if v.status == billing.EventFailed {
 		w.Log.Error().Str("event", e.ID).Str("type", e.Type).Err(err).Msg("event can't be handled")
 	}
-	return w.Store.Update(context.WithoutCancel(ctx), func(tx billing.Tx) error { return tx.UpdateEvent(ctx, e) })
+	ctx, cancel := w.recording(ctx)
+	defer cancel()
+	return w.Store.Update(ctx, func(tx billing.Tx) error { return tx.UpdateEvent(ctx, e) })
 }
 
 // maxEventTries bounds how often an event is handled: for three days, as long as Stripe itself would send it again.
@@ -75,17 +77,8 @@ func (w *Worker) judge(e billing.Event, err error) verdict {
 
 // dispatch hands an event to the handler of its type.
 func (w *Worker) dispatch(ctx context.Context, e billing.Event) (verdict, error) {
-	switch e.Type {
-	case "payment_intent.succeeded", "payment_intent.payment_failed", "payment_intent.requires_action",
-		"payment_intent.canceled", "payment_intent.processing":
-		return w.handlePaymentIntent(ctx, e)
-	case "setup_intent.succeeded":
-		return w.handleSetupIntent(ctx, e)
-	case "payment_method.attached", "payment_method.detached", "payment_method.updated",
-		"payment_method.automatically_updated":
-		return w.handlePaymentMethod(ctx, e)
-	case "customer.deleted":
-		return w.handleCustomerDeleted(ctx, e)
+	if handle, ok := eventHandlers()[e.Type]; ok {
+		return handle(w, ctx, e)
 	}
 	return ignored("events of this type are not used"), nil
 }

@@ -17,7 +17,7 @@ func (t *planTx) closeByEvent(ctx context.Context, c *billing.Charge, pi billing
 		return billing.ActorTranche, nil
 	}
 	if n := len(attempts); n > 0 {
-		if a := attempts[n-1]; a.Outcome.Open() || a.Outcome == billing.OutcomeAwaitingCustomer {
+		if a := attempts[n-1]; belongs(a, pi) && (a.Outcome.Open() || a.Outcome == billing.OutcomeAwaitingCustomer) {
 			a.Outcome, a.PaymentIntent, a.StripeCharge, a.FinishedAt = outcome, pi.ID, pi.LatestCharge, t.now
 			return actorOf(a), t.UpdateAttempt(ctx, a)
 		}
@@ -55,7 +55,7 @@ func (t *planTx) noteDecline(ctx context.Context, c *billing.Charge, pi billing.
 // known says whether an attempt already stands for the Stripe charge, or, where Stripe named none, has the outcome.
 func known(attempts []billing.Attempt, stripeCharge string, outcome billing.Outcome) bool {
 	for _, a := range attempts {
-		if stripeCharge != "" && a.StripeCharge == stripeCharge {
+		if stripeCharge != "" && a.StripeCharge == stripeCharge && !a.Outcome.Open() {
 			return true
 		}
 		if stripeCharge == "" && a.Outcome == outcome && outcome == billing.OutcomeSucceeded {
@@ -72,6 +72,15 @@ func (t *planTx) insertCustomerAttempt(ctx context.Context, c *billing.Charge, p
 		ID: billing.NewAttemptID(t.now), ChargeID: c.ID, Number: number, Initiator: billing.InitiatorCustomer,
 		Outcome: outcome, Failure: f, PaymentIntent: pi.ID, StripeCharge: pi.LatestCharge, CreatedAt: t.now, FinishedAt: t.now,
 	})
+}
+
+// belongs says whether an attempt was made with this PaymentIntent. Late news of one that was replaced must not end the
+// attempt that makes the new one.
+func belongs(a billing.Attempt, pi billing.PaymentIntent) bool {
+	if a.PaymentIntent != "" {
+		return a.PaymentIntent == pi.ID
+	}
+	return pi.Metadata[billing.MetaAttempt] == string(a.ID)
 }
 
 func actorOf(a billing.Attempt) billing.Actor {

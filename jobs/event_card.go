@@ -149,7 +149,28 @@ func (w *Worker) giveCard(ctx context.Context, customer billing.Customer, paymen
 		if p.Status == billing.PlanCompleted || p.Status == billing.PlanCanceled {
 			continue
 		}
-		if err := w.inPlan(ctx, p.ID, func(t *planTx) error { return t.useCard(ctx, *saved) }); err != nil {
+		err := w.inPlan(ctx, p.ID, func(t *planTx) error {
+			if err := t.useCard(ctx, *saved); err != nil || saved.problem != "" {
+				return err
+			}
+			return t.reviveWaiting()
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reviveWaiting tries charges again that waited for a card: the customer has given one.
+func (t *planTx) reviveWaiting() error {
+	for i := range t.charges {
+		c := &t.charges[i]
+		if c.Sequence == 1 || c.Status != billing.ChargeRequiresPaymentMethod {
+			continue // the first is paid in the checkout
+		}
+		t.audit(c, billing.ActorCustomer, "charge.retrying", fmt.Sprintf("charge %d: the customer gave a new card", c.Sequence), "tried again at once")
+		if err := t.move(c, billing.ChargeRetrying, "the customer gave a new card", t.now); err != nil {
 			return err
 		}
 	}

@@ -96,7 +96,11 @@ func (w *Worker) recordPayment(ctx context.Context, charge billing.Charge, pi bi
 		if err != nil {
 			return err
 		}
-		if saved != nil {
+		late, err := t.cardIsNewer(ctx, c)
+		if err != nil {
+			return err
+		}
+		if saved != nil && !late {
 			if err := t.useCard(ctx, *saved); err != nil {
 				return err
 			}
@@ -112,12 +116,26 @@ func (w *Worker) recordPayment(ctx context.Context, charge billing.Charge, pi bi
 	})
 }
 
+// cardIsNewer says whether the plan was given its card after this charge was paid: late news of the payment must not
+// bring the card before it back.
+func (t *planTx) cardIsNewer(ctx context.Context, c *billing.Charge) (bool, error) {
+	if c.PaidAt.IsZero() || t.plan.CardID == "" {
+		return false, nil
+	}
+	card, err := t.Card(ctx, t.plan.CardID)
+	return err == nil && !card.CreatedAt.Before(c.PaidAt), err
+}
+
 // paymentCanceled follows a cancellation at Stripe.
 func (w *Worker) paymentCanceled(ctx context.Context, charge billing.Charge, pi billing.PaymentIntent) error {
 	return w.inPlan(ctx, charge.PlanID, func(t *planTx) error {
 		c, err := t.charge(charge.ID)
 		if err != nil || c.Status.Ended() {
 			return err
+		}
+		attempts, err := t.Attempts(ctx, c.ID)
+		if n := len(attempts); err != nil || n > 0 && attempts[n-1].Outcome.Open() && !belongs(attempts[n-1], pi) {
+			return err // news of one that was replaced
 		}
 		if _, err := t.closeByEvent(ctx, c, pi, billing.OutcomeCanceled); err != nil {
 			return err

@@ -34,8 +34,28 @@ func (w *Worker) SendNotice(ctx context.Context, id string, lease int64) error {
 		return w.recordNotice(ctx, n, billing.Delivery{}, &billing.MailError{Permanent: true, Err: err})
 	}
 	n.Subject, n.Body = mail.Subject, mail.Text
+	if mine, err := w.holdNotice(ctx, n); err != nil || !mine {
+		return err
+	}
 	delivery, err := w.Mailer.Send(ctx, mail)
-	return w.recordNotice(context.WithoutCancel(ctx), n, delivery, err)
+	ctx, cancel := w.recording(ctx)
+	defer cancel()
+	return w.recordNotice(ctx, n, delivery, err)
+}
+
+// holdNotice begins the lease anew before the mail goes out, so that the scheduler does not hand the notice to another
+// worker while the mail server takes its time. It says whether the notice is still this task's.
+func (w *Worker) holdNotice(ctx context.Context, n billing.Notice) (mine bool, err error) {
+	err = w.Store.Update(ctx, func(tx billing.Tx) error {
+		stored, err := tx.Notice(ctx, n.ID)
+		mine = err == nil && stored.Status == billing.NoticePending && stored.Lease == n.Lease
+		if !mine {
+			return err
+		}
+		stored.WakeAt = w.Clock.Now().Add(w.Clock.Simulated(w.Lease))
+		return tx.UpdateNotice(ctx, stored)
+	})
+	return mine, err
 }
 
 // recordNotice writes what became of a notice.

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -42,7 +43,7 @@ func (t *planTx) fail(ctx context.Context, c *billing.Charge, d dunning.Decision
 	t.audit(c, billing.ActorTranche, "charge."+string(d.Status),
 		fmt.Sprintf("charge %d of %s: %s", c.Sequence, billing.FormatAmount(c.Amount, c.Currency), d.Reason), t.afterFailure(d))
 	if d.RevokeCard {
-		if err := t.revokeCard(ctx, d); err != nil {
+		if err := t.revokeCard(ctx, c, d); err != nil {
 			return err
 		}
 	}
@@ -68,12 +69,16 @@ func (t *planTx) afterFailure(d dunning.Decision) string {
 	}
 }
 
-// revokeCard keeps the card from being charged for anything again: consent was withdrawn.
-func (t *planTx) revokeCard(ctx context.Context, d dunning.Decision) error {
-	if t.plan.CardID == "" {
+// revokeCard keeps the card that was declined from being charged for anything again. The plan may have another by now.
+func (t *planTx) revokeCard(ctx context.Context, c *billing.Charge, d dunning.Decision) error {
+	attempts, err := t.Attempts(ctx, c.ID)
+	if err != nil || len(attempts) == 0 {
+		return err
+	}
+	card, err := t.CardByPaymentMethod(ctx, attempts[len(attempts)-1].Params.PaymentMethod)
+	if errors.Is(err, billing.ErrNotFound) {
 		return nil
 	}
-	card, err := t.Card(ctx, t.plan.CardID)
 	if err != nil {
 		return err
 	}

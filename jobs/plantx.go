@@ -136,6 +136,7 @@ func (t *planTx) settlePlan() {
 
 func (t *planTx) activate() {
 	t.plan.Status, t.plan.ActivatedAt = billing.PlanActive, t.now
+	t.shiftLateDates()
 	next := ""
 	for i := range t.charges {
 		c := &t.charges[i]
@@ -149,6 +150,24 @@ func (t *planTx) activate() {
 		}
 	}
 	t.entries = append(t.entries, t.planEntry("plan.active", fmt.Sprintf("plan %s is active: the first payment arrived", t.plan.Reference), next))
+}
+
+// shiftLateDates moves the later charges by as many days as the first payment came late, where one of them would be due
+// already: a customer who comes back to an old checkout pays in parts, as agreed, and not all at once.
+func (t *planTx) shiftLateDates() {
+	if len(t.charges) < 2 || t.charges[1].DueAt.After(t.now) {
+		return
+	}
+	loc := t.location()
+	days := billing.DaysBetween(billing.DateOf(t.plan.CreatedAt, loc), billing.DateOf(t.now, loc))
+	for i := range t.charges[1:] {
+		c := &t.charges[i+1]
+		local := c.DueAt.In(loc)
+		c.DueAt = billing.DateOf(c.DueAt, loc).AddDays(days).At(billing.LocalTime{Hour: local.Hour(), Minute: local.Minute()}, loc)
+		t.touch(c)
+	}
+	t.entries = append(t.entries, t.planEntry("plan.shifted",
+		fmt.Sprintf("plan %s: the first payment came %d days after the plan was made; the later charges move by as many", t.plan.Reference, days), ""))
 }
 
 func (t *planTx) cancelRest() {

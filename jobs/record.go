@@ -134,6 +134,9 @@ func (t *planTx) stripeChargeTaken(ctx context.Context, a billing.Attempt, strip
 func (t *planTx) apply(ctx context.Context, c *billing.Charge, a billing.Attempt, r result, failed int) error {
 	switch r.outcome {
 	case billing.OutcomeSucceeded:
+		if r.pi.Amount != c.Amount || r.pi.Currency != c.Currency {
+			return t.otherAmount(c, r.pi)
+		}
 		return t.succeed(ctx, c, billing.ActorTranche, fmt.Sprintf("attempt %d succeeded", a.Number))
 	case billing.OutcomeProcessing:
 		c.Reason, c.WakeAt = "Stripe is processing the payment", t.now.Add(t.worker.Clock.Simulated(processingWait))
@@ -149,6 +152,16 @@ func (t *planTx) apply(ctx context.Context, c *billing.Charge, a billing.Attempt
 		return t.move(c, billing.ChargeRetrying, r.failure.Message, t.now)
 	}
 	return t.fail(ctx, c, t.decide(r, failed), r.failure.Cause(), strconv.Itoa(a.Number))
+}
+
+// otherAmount keeps a payment of another amount from counting as this charge: somebody changed the PaymentIntent at Stripe.
+// An operator must look; nothing more is charged.
+func (t *planTx) otherAmount(c *billing.Charge, pi billing.PaymentIntent) error {
+	reason := fmt.Sprintf("%s took %s and not %s; it was changed at Stripe", pi.ID,
+		billing.FormatAmount(pi.Amount, pi.Currency), billing.FormatAmount(c.Amount, c.Currency))
+	t.worker.Log.Error().Str("charge", string(c.ID)).Str("payment_intent", pi.ID).Msg("paid amount differs from the charge")
+	t.audit(c, billing.ActorStripe, "charge.amount_differs", fmt.Sprintf("charge %d: %s", c.Sequence, reason), "an operator must look")
+	return t.move(c, billing.ChargeFailed, reason, time.Time{})
 }
 
 func (t *planTx) decide(r result, failed int) dunning.Decision {

@@ -58,10 +58,27 @@ func (w *Worker) send(ctx context.Context, c call) result {
 	if !errors.As(err, &ge) || ge.Resend() {
 		return result{outcome: billing.OutcomeUnknown, err: err}
 	}
+	if ge.Type == typeKeyUsed {
+		return w.keyUsed(ctx, c, ge)
+	}
 	if ge.Kind == billing.GatewayDeclined {
 		return w.declined(ctx, c, ge)
 	}
 	return w.refused(ctx, c, ge)
+}
+
+// typeKeyUsed is Stripe's error type for a key that was used with other parameters.
+// Source: docs.stripe.com/api/idempotent_requests.
+const typeKeyUsed = "idempotency_error"
+
+// keyUsed finds out what became of a request whose key Stripe knows with other parameters, as after an upgrade that writes
+// them differently. The key was used, so the request was carried out: that it can't be seen is no proof that it was not.
+func (w *Worker) keyUsed(ctx context.Context, c call, ge *billing.GatewayError) result {
+	r := w.lookUp(ctx, c)
+	if r.again {
+		return result{outcome: billing.OutcomeUnknown, err: ge}
+	}
+	return r
 }
 
 // fromIntent reads the outcome from a PaymentIntent's status. One that it does not know may mean money on its way: it is

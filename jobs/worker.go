@@ -25,7 +25,13 @@ type Config struct {
 	Policy  dunning.Policy
 	// Permit says whether anything may be charged at all; nil means yes. While it fails charges are put off, and no
 	// attempt is spent.
-	Permit   func(ctx context.Context) error
+	Permit func(ctx context.Context) error
+	// Admit waits for leave to make one call that changes something at Stripe, and returns the context to make it with
+	// and what gives back leave that was not used; nil means that there is always leave. It is asked before an attempt is
+	// written and without a lock held. When it fails the charge is put off, and no attempt is spent.
+	Admit func(ctx context.Context) (admitted context.Context, giveBack func(), err error)
+	// Recorded is called with the outcome of each call for a charge, once it is written. It may be nil.
+	Recorded func(outcome billing.Outcome)
 	Merchant notify.Merchant
 	// MessageDomain is the right-hand side of the Message-ID of mails.
 	MessageDomain string
@@ -74,8 +80,20 @@ func (w *Worker) backoff(tries int) time.Time {
 	if tries < 10 { // 2 s doubled nine times is more than ten minutes
 		wait = min(firstBackoff<<max(tries-1, 0), maxBackoff)
 	}
-	wait += time.Duration(rand.Int64N(int64(wait)/4 + 1)) //nolint:gosec // jitter is no secret
-	return w.Clock.Now().Add(w.Clock.Simulated(wait))
+	return w.Clock.Now().Add(w.Clock.Simulated(jittered(wait)))
+}
+
+// jittered is a time up to a quarter longer.
+func jittered(d time.Duration) time.Duration {
+	return d + time.Duration(rand.Int64N(int64(d)/4+1)) //nolint:gosec // jitter is no secret
+}
+
+// recordTimeout bounds the writing of an outcome, so that a database that hangs does not hold the worker for ever.
+const recordTimeout = 15 * time.Second
+
+// recording is the context in which an outcome is written: it outlives the task, which may be stopped meanwhile.
+func (w *Worker) recording(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 }
 
 // enqueue hands follow-up tasks to the queue. When that fails nothing is lost: the rows hold the time too.

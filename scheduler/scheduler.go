@@ -4,6 +4,7 @@ package scheduler
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -82,15 +83,16 @@ func (s *Scheduler) LastTick() time.Time {
 
 // RunOnce enqueues everything that is due now and returns how many tasks that were.
 func (s *Scheduler) RunOnce(ctx context.Context) (int, error) {
-	total := 0
+	total, faults := 0, []error(nil)
 	for _, claim := range []func(ctx context.Context, now, until time.Time) ([]billing.Task, error){
 		s.claimEvents, s.claimCharges, s.claimNotices,
 	} {
 		n, err := s.drain(ctx, claim)
 		total += n
-		if err != nil {
-			return total, err
-		}
+		faults = append(faults, err) // trouble with one kind of row does not keep the others waiting
+	}
+	if err := errors.Join(faults...); err != nil {
+		return total, err
 	}
 	s.lastTick.Store(s.Clock.Wall().UnixMilli())
 	return total, nil

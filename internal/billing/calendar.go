@@ -34,6 +34,12 @@ func (d Date) AddDays(n int) Date {
 	return DateOf(time.Date(d.Year, d.Month, d.Day+n, 12, 0, 0, 0, time.UTC), time.UTC)
 }
 
+// DaysBetween is how many days later to is than from.
+func DaysBetween(from, to Date) int {
+	noon := LocalTime{Hour: 12}
+	return int(to.At(noon, time.UTC).Sub(from.At(noon, time.UTC)) / (24 * time.Hour))
+}
+
 // AddMonths is the same day n months later, or the last day of that month when it is shorter. Counted from the
 // same anchor each time, a plan of the 31st falls on 28 Feb and again on 31 Mar.
 func (d Date) AddMonths(n int) Date {

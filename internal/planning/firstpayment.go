@@ -25,10 +25,28 @@ func (p *Planner) openFirstPayment(ctx context.Context, plan billing.Plan) (bill
 	}
 	attempt := attempts[0]
 	pi, err := p.gateway.CreatePaymentIntent(ctx, attempt.IdempotencyKey, attempt.Params)
+	if err != nil && attempt.Params.Customer != "" && errors.Is(err, billing.ErrNotFound) {
+		err = errors.Join(p.forgetStripeCustomer(ctx, plan.CustomerID), errCustomerGone, err)
+	}
 	if err != nil {
 		return billing.PaymentIntent{}, p.refused(ctx, plan, err)
 	}
 	return pi, p.recordFirstPayment(ctx, plan.ID, attempt, pi)
+}
+
+// errCustomerGone: the customer was deleted at Stripe and no event told us. The plan can be made without it.
+var errCustomerGone = errors.New("the Stripe customer was deleted")
+
+// forgetStripeCustomer lets go of a Stripe customer that no longer exists.
+func (p *Planner) forgetStripeCustomer(ctx context.Context, id billing.CustomerID) error {
+	return p.store.Update(ctx, func(tx billing.Tx) error {
+		customer, err := tx.Customer(ctx, id)
+		if err != nil {
+			return err
+		}
+		customer.StripeCustomer, customer.UpdatedAt = "", p.now()
+		return tx.UpdateCustomer(ctx, customer)
+	})
 }
 
 // refused removes a plan that Stripe will not take; one whose outcome is unknown stays for the next try.

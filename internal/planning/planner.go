@@ -74,6 +74,9 @@ func (p *Planner) Create(ctx context.Context, t billing.Terms, key string) (Crea
 		return Created{}, err
 	}
 	pi, err := p.openFirstPayment(ctx, plan)
+	if errors.Is(err, errCustomerGone) {
+		return p.Create(ctx, t, key) // nothing was left behind, and no customer is sent this time
+	}
 	if err != nil {
 		return Created{}, err
 	}

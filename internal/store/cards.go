@@ -42,11 +42,11 @@ func (t *tx) InsertCard(ctx context.Context, c billing.Card) error {
 	})
 }
 
-// UpdateCard changes a card. Errors: ErrNotFound.
+// UpdateCard changes a card. One that was revoked stays so, whatever was read before. Errors: ErrNotFound.
 func (t *tx) UpdateCard(ctx context.Context, c billing.Card) error {
 	return t.updateOne(ctx, "update card "+string(c.ID), `
 		UPDATE cards SET customer_id = $2, payment_method = $3, stripe_customer = $4, brand = $5, last4 = $6,
-			exp_month = $7, exp_year = $8, fingerprint = $9, status = $10, created_at = $11, updated_at = $12
+			exp_month = $7, exp_year = $8, fingerprint = $9, status = CASE WHEN status = 'revoked' THEN status ELSE $10 END, created_at = $11, updated_at = $12
 		WHERE id = $1`,
 		c.ID, c.CustomerID, c.PaymentMethod, orNull(c.StripeCustomer), c.Brand, c.Last4, c.ExpMonth, c.ExpYear,
 		c.Fingerprint, c.Status, millis(c.CreatedAt), millis(c.UpdatedAt))

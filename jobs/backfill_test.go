@@ -1,0 +1,163 @@
+package jobs_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/backfill"
+	"tranche/internal/billing"
+	"tranche/internal/stripegw"
+	"tranche/internal/stripesim"
+	"tranche/jobs"
+)
+
+// record reads what the bench's Stripe holds.
+func (b *bench) record() *stripegw.Record {
+	b.t.Helper()
+	gateway, ok := b.gateway.Gateway.(*stripegw.Gateway)
+	require.True(b.t, ok)
+	return stripegw.NewRecord(gateway, time.Millisecond)
+}
+
+// ledger is the bench's database, as it is compared with Stripe's record.
+func (b *bench) ledger() billing.Ledger {
+	b.t.Helper()
+	ledger, ok := b.store.(billing.Ledger)
+	require.True(b.t, ok)
+	return ledger
+}
+
+// backfill fetches what no webhook brought and returns how much that was.
+func (b *bench) backfill() backfill.Counts {
+	b.t.Helper()
+	counts, err := backfill.Run(b.t.Context(), b.record(), b.ledger(), backfill.Options{Now: b.Now, Types: jobs.EventTypes()})
+	require.NoError(b.t, err)
+	return counts
+}
+
+// life lives through a plan whose customer authenticates each payment, and has the events brought once a fortnight.
+func (b *bench) life(bring func()) outcomeOfLife {
+	b.t.Helper()
+	p := b.plan(func(t *billing.Terms) { t.Parts = 3 })
+	require.NoError(b.t, b.payFirst(p, authAlways))
+	bring()
+	for day := range 70 {
+		b.setNow(b.Now().Add(24 * time.Hour))
+		b.runDue()
+		for _, c := range b.details(p.Plan.ID).Charges {
+			if c.Status != billing.ChargeRequiresAction {
+				continue
+			}
+			pi, err := b.gateway.PaymentIntent(b.t.Context(), c.PaymentIntent)
+			require.NoError(b.t, err)
+			if pi.Status != billing.IntentSucceeded {
+				require.NoError(b.t, b.pay(pi.ClientSecret, stripesim.PaymentDetails{PaymentMethod: pi.LastErrorPaymentMethod}))
+			}
+		}
+		if day%14 == 13 {
+			bring()
+		}
+	}
+	bring()
+	d := b.details(p.Plan.ID)
+	out := outcomeOfLife{Plan: d.Plan.Status, Charges: statuses(d), Notices: map[billing.NoticeKind]int{}, Mails: len(b.mails.mails)}
+	for _, c := range d.Charges {
+		out.Attempts = append(out.Attempts, len(d.Attempts[c.ID]))
+	}
+	for _, kind := range b.notices(p.Plan.ID) {
+		out.Notices[kind]++
+	}
+	_, out.Stripe = b.succeededAtStripe()
+	return out
+}
+
+func TestBackfillBringsWhatNoWebhookBrought(t *testing.T) {
+	var straight outcomeOfLife
+	t.Run("straight", func(t *testing.T) {
+		eachEngineInTurn(t, func(b *bench) {
+			straight = b.life(b.settle)
+			require.Equal(b.t, billing.PlanCompleted, straight.Plan)
+			require.Zero(b.t, b.backfill().New, "every webhook came")
+		})
+	})
+	t.Run("no webhook", func(t *testing.T) {
+		eachEngineInTurn(t, func(b *bench) {
+			require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionWebhookDrop}))
+			missed := 0
+			lost := b.life(func() {
+				first := b.backfill()
+				missed += first.New
+				for range 2 {
+					again := b.backfill()
+					require.Zero(b.t, again.New, "a second time there is nothing to do")
+					require.Equal(b.t, first.Seen, again.Seen)
+				}
+				b.settle()
+			})
+			require.Equal(b.t, straight, lost)
+			require.Positive(b.t, missed)
+			require.Empty(b.t, b.arrived())
+		})
+	})
+}
+
+func TestADryRunStoresNothing(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionWebhookDrop}))
+		require.NoError(b.t, b.payFirst(b.plan(nil), good))
+		counts, err := backfill.Run(b.t.Context(), b.record(), b.ledger(), backfill.Options{Now: b.Now, Types: jobs.EventTypes(), DryRun: true})
+		require.NoError(b.t, err)
+		require.Positive(b.t, counts.New)
+		require.Zero(b.t, b.runDue())
+		require.Equal(b.t, counts.New, b.backfill().New)
+	})
+}
+
+// TestEverySweepTypeIsHandled has an event of each type told apart from one that nobody uses.
+func TestEverySweepTypeIsHandled(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		require.LessOrEqual(b.t, len(jobs.EventTypes()), billing.MaxEventTypes, "one list holds them all")
+		for _, kind := range append(jobs.EventTypes(), "invoice.paid") {
+			e := billing.Event{ID: "evt_" + kind, Type: kind, ObjectID: "none", Status: billing.EventPending, ReceivedAt: b.Now(), WakeAt: b.Now()}
+			_, err := b.store.InsertEvents(b.t.Context(), []billing.Event{e})
+			require.NoError(b.t, err)
+			require.NoError(b.t, b.worker.HandleEvent(b.t.Context(), e.ID, 0))
+			e, err = b.store.Event(b.t.Context(), e.ID)
+			require.NoError(b.t, err)
+			require.Equal(b.t, kind == "invoice.paid", e.Reason == "events of this type are not used", kind)
+		}
+	})
+}
+
+// TestASweepThatFailsHalfWayKeepsWhatItStored reads a list whose second page can't be had.
+func TestASweepThatFailsHalfWayKeepsWhatItStored(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionWebhookDrop}))
+		require.NoError(b.t, b.payFirst(b.plan(nil), good))
+		half := &halfRecord{Record: b.record()}
+		counts, err := backfill.Run(b.t.Context(), half, b.ledger(), backfill.Options{Now: b.Now, Types: jobs.EventTypes()})
+		require.ErrorIs(b.t, err, billing.ErrUnavailable)
+		require.Equal(b.t, 1, counts.New)
+		require.Equal(b.t, half.whole-1, b.backfill().New, "the rest comes with the next one")
+	})
+}
+
+// halfRecord hands on the first event of a list, and then Stripe is away.
+type halfRecord struct {
+	*stripegw.Record
+	whole int
+}
+
+// Events reads one event.
+func (r *halfRecord) Events(ctx context.Context, since time.Time, types []string, fn func([]billing.Event) error) error {
+	return r.Record.Events(ctx, since, types, func(page []billing.Event) error {
+		r.whole = len(page)
+		if err := fn(page[:1]); err != nil {
+			return err
+		}
+		return &billing.GatewayError{Op: "list events", Kind: billing.GatewayUnknown}
+	})
+}

@@ -1,0 +1,332 @@
+package jobs_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+	"tranche/internal/stripesim"
+)
+
+// Each test here was a way to charge wrongly, twice or too much.
+
+var lost = &billing.GatewayError{Op: "call Stripe", Kind: billing.GatewayUnknown, Failure: billing.Failure{Message: "lost"}}
+
+// loseAnswer lets the next call reach Stripe and loses its answer.
+func (b *bench) loseAnswer() {
+	b.gateway.after = func(billing.PaymentIntent, error) (billing.PaymentIntent, error) {
+		b.gateway.after = nil
+		return billing.PaymentIntent{}, lost
+	}
+}
+
+// newCard lets the customer set up another card without paying.
+func (b *bench) newCard(id billing.PlanID, number string) {
+	b.t.Helper()
+	made := b.post("/v1/setup_intents", "customer", b.details(id).Customer.StripeCustomer, "payment_method_types[]", "card")
+	secret, ok := made["client_secret"].(string)
+	require.True(b.t, ok)
+	_, err := b.browser.ConfirmCardSetup(b.t.Context(), secret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: number}})
+	require.NoError(b.t, err)
+}
+
+// hear takes in an event about an object, as if Stripe had sent it now.
+func (b *bench) hear(id, kind, object string) {
+	b.t.Helper()
+	_, err := b.store.InsertEvents(b.t.Context(), []billing.Event{{
+		ID: id, Type: kind, ObjectID: object, Status: billing.EventPending, ReceivedAt: b.Now(), WakeAt: b.Now(),
+	}})
+	require.NoError(b.t, err)
+}
+
+const otherCard = "5555555555554444"
+
+func TestALateSuccessDoesNotBringTheOldCardBack(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, nil)
+		first := b.details(p.Plan.ID).Plan.CardID
+		b.setNow(b.Now().Add(time.Hour))
+		b.newCard(p.Plan.ID, otherCard)
+		b.settle()
+		second := b.details(p.Plan.ID).Plan.CardID
+		require.NotEqual(b.t, first, second)
+		b.hear("evt_late", "payment_intent.succeeded", p.FirstPayment.ID)
+		b.settle()
+		require.Equal(b.t, second, b.details(p.Plan.ID).Plan.CardID)
+	})
+}
+
+// upgraded writes its parameters differently from the second call on, as a new version might.
+type upgraded struct {
+	billing.Gateway
+	calls int
+}
+
+// CreatePaymentIntent adds to the description.
+func (g *upgraded) CreatePaymentIntent(ctx context.Context, key string, p billing.PaymentParams) (billing.PaymentIntent, error) {
+	if g.calls++; g.calls > 1 {
+		p.Description += " (v2)"
+	}
+	return g.Gateway.CreatePaymentIntent(ctx, key, p)
+}
+
+func TestAKeyThatWasUsedWithOtherParametersIsLookedUp(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, nil)
+		b.gateway.Gateway = &upgraded{Gateway: b.gateway.Gateway}
+		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+		b.loseAnswer()
+		b.runDue()
+		b.arrived() // the webhook is lost too
+		for range 3 {
+			b.setNow(b.Now().Add(26 * time.Hour))
+			b.runDue()
+		}
+		count, _ := b.succeededAtStripe()
+		require.Equal(b.t, 2, count, "one for each charge")
+		require.Equal(b.t, billing.ChargeSucceeded, b.charge(p.Plan.ID, 2).Status)
+	})
+}
+
+// replaced shows one PaymentIntent as canceled by Stripe itself.
+type replaced struct {
+	billing.Gateway
+	old string
+}
+
+// PaymentIntent fetches one, and lies about the old one.
+func (g *replaced) PaymentIntent(ctx context.Context, id string) (billing.PaymentIntent, error) {
+	pi, err := g.Gateway.PaymentIntent(ctx, id)
+	if id == g.old {
+		pi.Status, pi.CancellationReason, pi.LatestCharge = billing.IntentCanceled, "automatic", "ch_of_the_customer"
+	}
+	return pi, err
+}
+
+func TestLateNewsOfAReplacedPaymentIntentDoesNotEndTheNewAttempt(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(thenNoFunds, nil)
+		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+		b.settle()
+		old := b.charge(p.Plan.ID, 2).PaymentIntent
+		b.newCard(p.Plan.ID, good)
+		b.settle()
+		b.gateway.Gateway = &replaced{Gateway: b.gateway.Gateway, old: old}
+		b.hear("evt_canceled", "payment_intent.canceled", old)
+		b.runDue()
+		require.Empty(b.t, b.charge(p.Plan.ID, 2).PaymentIntent)
+		b.setNow(b.charge(p.Plan.ID, 2).NextAttemptAt)
+		b.loseAnswer()
+		b.runDue() // a new one is made and paid, and the answer lost
+		b.arrived()
+		b.hear("evt_failed", "payment_intent.payment_failed", old)
+		b.runDue()
+		b.setNow(b.Now().Add(2 * time.Minute))
+		b.runDue()
+		count, _ := b.succeededAtStripe()
+		require.Equal(b.t, 2, count, "the first payment and charge 2, once each")
+	})
+}
+
+func TestADeletedStripeCustomerDoesNotKeepPlansFromBeingMade(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, nil)
+		b.request(http.MethodDelete, "/v1/customers/"+b.details(p.Plan.ID).Customer.StripeCustomer, nil)
+		b.arrived() // lost
+		again := b.plan(func(t *billing.Terms) { t.Reference = "order-2" })
+		require.NotEmpty(b.t, again.FirstPayment.ID)
+	})
+}
+
+func TestAStolenCardIsRevokedAndNotTheOneThatReplacedIt(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, nil)
+		stolen := b.details(p.Plan.ID).Plan.CardID
+		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+		b.gateway.Gateway = &refusing{b.gateway.Gateway}
+		b.gateway.after = func(billing.PaymentIntent, error) (billing.PaymentIntent, error) {
+			b.gateway.after = nil
+			b.newCard(p.Plan.ID, otherCard) // while the call is under way
+			b.takeIn(b.arrived()...)
+			b.runDue()
+			return billing.PaymentIntent{}, &billing.GatewayError{
+				Op: "create PaymentIntent", Kind: billing.GatewayDeclined, Failure: billing.Failure{Code: "card_declined", DeclineCode: "stolen_card"},
+			}
+		}
+		b.runDue()
+		fresh := b.details(p.Plan.ID).Plan.CardID
+		require.NotEqual(b.t, stolen, fresh)
+		card, err := b.store.Card(b.t.Context(), stolen)
+		require.NoError(b.t, err)
+		require.Equal(b.t, billing.CardRevoked, card.Status)
+		card, err = b.store.Card(b.t.Context(), fresh)
+		require.NoError(b.t, err)
+		require.Equal(b.t, billing.CardActive, card.Status)
+	})
+}
+
+func TestAnAttemptThatWasTurnedAwayIsNotSentAfterAStop(t *testing.T) {
+	for name, stop := range map[string]func(b *bench, tx billing.Tx, plan billing.Plan) error{
+		"plan paused": func(b *bench, tx billing.Tx, plan billing.Plan) error {
+			plan.Status = billing.PlanPaused
+			return tx.UpdatePlan(b.t.Context(), plan)
+		},
+		"card revoked": func(b *bench, tx billing.Tx, plan billing.Plan) error {
+			card, err := tx.Card(b.t.Context(), plan.CardID)
+			if err != nil {
+				return err
+			}
+			card.Status = billing.CardRevoked
+			return tx.UpdateCard(b.t.Context(), card)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachEngine(t, func(b *bench) {
+				p := b.started(good, nil)
+				b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+				require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionRateLimit, Method: "POST", Path: "/v1/payment_intents", Count: 1}))
+				b.runDue()
+				require.Equal(b.t, billing.ChargeCollecting, b.charge(p.Plan.ID, 2).Status)
+				require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error {
+					plan, err := tx.LockPlan(b.t.Context(), p.Plan.ID)
+					if err != nil {
+						return err
+					}
+					return stop(b, tx, plan)
+				}))
+				for range 5 {
+					b.setNow(b.Now().Add(time.Minute))
+					b.runDue()
+				}
+				count, _ := b.succeededAtStripe()
+				require.Equal(b.t, 1, count)
+			})
+		})
+	}
+}
+
+func TestAPaymentThatWasProcessingIsClosedByItsEvent(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, nil)
+		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+		b.gateway.after = func(pi billing.PaymentIntent, err error) (billing.PaymentIntent, error) {
+			b.gateway.after = nil
+			pi.Status = billing.IntentProcessing
+			return pi, err
+		}
+		b.settle()
+		d := b.details(p.Plan.ID)
+		require.Equal(b.t, billing.ChargeSucceeded, d.Charges[1].Status)
+		require.Equal(b.t, billing.OutcomeSucceeded, d.Attempts[d.Charges[1].ID][0].Outcome)
+	})
+}
+
+// cancelling ends the task while it waits for Stripe.
+type cancelling struct {
+	billing.Gateway
+	cancel func()
+}
+
+// PaymentIntent ends the task.
+func (g *cancelling) PaymentIntent(context.Context, string) (billing.PaymentIntent, error) {
+	g.cancel()
+	return billing.PaymentIntent{}, lost
+}
+
+func TestWhatBecameOfAnEventIsWrittenEvenAsTheTaskIsStopped(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.plan(nil)
+		require.NoError(b.t, b.payFirst(p, good))
+		b.takeIn(b.arrived()...)
+		e := b.event("payment_intent.succeeded")
+		ctx, cancel := context.WithCancel(b.t.Context())
+		b.gateway.Gateway = &cancelling{b.gateway.Gateway, cancel}
+		require.NoError(b.t, b.worker.HandleEvent(ctx, e.ID, e.Lease))
+		require.Equal(b.t, 1, b.event("payment_intent.succeeded").Attempts)
+	})
+}
+
+// slowMail is a mail server that takes long enough for the scheduler to look again.
+type slowMail struct {
+	*outbox
+	bench *bench
+	calls int
+}
+
+// Send lets ten seconds pass.
+func (m *slowMail) Send(ctx context.Context, mail billing.Mail) (billing.Delivery, error) {
+	if m.calls++; m.calls == 1 {
+		m.bench.setNow(m.bench.Now().Add(10 * time.Second))
+		claims, err := m.bench.store.ClaimNotices(ctx, m.bench.Now(), m.bench.Now().Add(time.Minute), 10)
+		require.NoError(m.bench.t, err)
+		for _, c := range claims {
+			require.NoError(m.bench.t, m.bench.worker.SendNotice(ctx, string(c.NoticeID), c.Lease))
+		}
+	}
+	return m.outbox.Send(ctx, mail)
+}
+
+func TestASlowMailServerGetsAMailOnce(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.plan(nil)
+		require.NoError(b.t, b.payFirst(p, good))
+		b.takeIn(b.arrived()...)
+		e := b.event("payment_intent.succeeded")
+		require.NoError(b.t, b.worker.HandleEvent(b.t.Context(), e.ID, e.Lease))
+		n := b.onlyNotice(p.Plan.ID)
+		b.worker.Mailer = &slowMail{outbox: b.mails, bench: b}
+		b.setNow(b.Now().Add(55 * time.Second)) // the task waited in the queue
+		require.NoError(b.t, b.worker.SendNotice(b.t.Context(), string(n.ID), n.Lease))
+		require.Len(b.t, b.mails.mails, 1)
+	})
+}
+
+func TestAChargeThatWaitedForACardIsTriedWithTheNewOne(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, nil)
+		card, err := b.store.Card(b.t.Context(), b.details(p.Plan.ID).Plan.CardID)
+		require.NoError(b.t, err)
+		b.post("/v1/payment_methods/" + card.PaymentMethod + "/detach")
+		b.settle()
+		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+		b.settle()
+		require.Equal(b.t, billing.ChargeRequiresPaymentMethod, b.charge(p.Plan.ID, 2).Status)
+		b.newCard(p.Plan.ID, good)
+		b.settle()
+		require.Equal(b.t, billing.ChargeSucceeded, b.charge(p.Plan.ID, 2).Status)
+	})
+}
+
+func TestALateFirstPaymentMovesTheLaterDates(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.plan(nil)
+		b.setNow(b.Now().AddDate(0, 0, 100))
+		require.NoError(b.t, b.payFirst(p, good))
+		b.settle()
+		count, _ := b.succeededAtStripe()
+		require.Equal(b.t, 1, count, "in parts, as agreed, and not all at once")
+		d := b.details(p.Plan.ID)
+		require.Equal(b.t, p.Charges[1].DueAt.AddDate(0, 0, 100).Format(time.DateOnly), d.Charges[1].DueAt.Format(time.DateOnly))
+		b.advance(100)
+		require.Equal(b.t, billing.PlanCompleted, b.details(p.Plan.ID).Plan.Status)
+	})
+}
+
+func TestAnAmountChangedAtStripeIsNotTakenForTheCharge(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(thenNoFunds, nil)
+		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+		b.settle()
+		b.post("/v1/payment_intents/"+b.charge(p.Plan.ID, 2).PaymentIntent, "amount", "99")
+		b.newCard(p.Plan.ID, good)
+		b.settle()
+		b.advance(5)
+		c := b.charge(p.Plan.ID, 2)
+		require.Equal(b.t, billing.ChargeFailed, c.Status)
+		require.Contains(b.t, c.Reason, "0.99 USD")
+	})
+}
