@@ -13,13 +13,16 @@ import (
 )
 
 func (c *cli) eventCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "event", Short: "Read the inbox of Stripe's events", Args: noArgs,
+	cmd := &cobra.Command{Use: "event", Short: "Read and mend the inbox of Stripe's events", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	var f billing.EventFilter
 	var status string
 	list := &cobra.Command{
 		Use: "list", Short: "List events, newest first, with why one was ignored or failed", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkList(f.Limit, status, billing.EventPending, billing.EventHandled, billing.EventIgnored, billing.EventFailed); err != nil {
+				return err
+			}
 			f.Status = billing.EventStatus(status)
 			return c.withStore(cmd.Context(), func(_ config.Config, s *store.Store) error {
 				events, err := s.Events(cmd.Context(), f)
@@ -33,7 +36,7 @@ func (c *cli) eventCommand() *cobra.Command {
 	list.Flags().StringVar(&status, "status", "", "only events in this `STATUS`: pending, handled, ignored or failed")
 	list.Flags().StringVar(&f.Type, "type", "", "only events of this `TYPE`")
 	list.Flags().IntVar(&f.Limit, "limit", 50, "at most this `NUMBER` (500 at most)")
-	cmd.AddCommand(list)
+	cmd.AddCommand(list, c.eventShowCommand(), c.eventRetryCommand(), c.eventBackfillCommand())
 	return cmd
 }
 

@@ -138,8 +138,8 @@ func TestWhatReconcileLeavesIsPrinted(t *testing.T) {
 	code, out, talk := d.run(window...)
 	require.Equal(t, exitPartial, code)
 	require.Regexp(t, fmt.Sprintf(`(?m)^orphan_payment_intent +%s +no charge +succeeded, 50\.00 USD +left +cancel it at Stripe`, orphan), out)
-	require.Contains(t, talk, "1 PaymentIntents and 0 charges compared: 1 findings, 0 queued for repair, 1 left")
-	require.Contains(t, talk, "tranche: error: 1 differences are left for you to look at")
+	require.Contains(t, talk, "compared: 1 PaymentIntents, 0 charges; findings: 1, queued for repair: 0, left: 1")
+	require.Contains(t, talk, "tranche: error: differences left for you to look at: 1")
 
 	d.post("/v1/payment_intents/" + d.post("/v1/payment_intents", "amount", "500", "currency", "usd") + "/cancel")
 	var report struct {

@@ -21,6 +21,8 @@ func statements(t *testing.T, s *store.Store) []store.Statement {
 	seen, err := s.Recorded(ctx, func(tx billing.Tx) {
 		lookups(t, tx)
 		lists(t, tx)
+		store.LedgerStatements(ctx, tx)
+		store.BacklogStatements(ctx, tx)
 		// What is changed does not exist, so the statements run and change nothing.
 		_, _ = tx.LockPlan(ctx, "none")
 		_ = tx.UpdateCustomer(ctx, billing.Customer{ID: "none"})

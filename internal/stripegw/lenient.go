@@ -88,8 +88,10 @@ func (t *texts) UnmarshalJSON(data []byte) error {
 
 // wireCharge is a charge, or its id alone where it was not expanded.
 type wireCharge struct {
-	id            string
-	paymentMethod string
+	id             string
+	paymentMethod  string
+	amountRefunded int64
+	disputed       bool
 }
 
 // UnmarshalJSON takes what ref takes.
@@ -103,11 +105,13 @@ func (c *wireCharge) UnmarshalJSON(data []byte) error {
 		return nil
 	}
 	var whole struct {
-		PaymentMethod ref `json:"payment_method"`
+		PaymentMethod  ref    `json:"payment_method"`
+		AmountRefunded number `json:"amount_refunded"`
+		Disputed       bool   `json:"disputed"`
 	}
 	if err := json.Unmarshal(data, &whole); err != nil {
 		return err
 	}
-	c.paymentMethod = string(whole.PaymentMethod)
+	c.paymentMethod, c.amountRefunded, c.disputed = string(whole.PaymentMethod), int64(whole.AmountRefunded), whole.Disputed
 	return nil
 }

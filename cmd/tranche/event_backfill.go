@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tranche/internal/backfill"
+	"tranche/internal/billing"
+	"tranche/jobs"
+)
+
+func (c *cli) eventBackfillCommand() *cobra.Command {
+	var since time.Duration
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use:   "backfill",
+		Short: "Fetch the events that no webhook brought",
+		Long: `Read Stripe's own list of events and store what is missing in the inbox; a running serve handles it. serve does the
+same by itself every TRANCHE_SWEEP_EVERY, back to where it last read. Stripe keeps its list for 30 days. Nothing is done
+twice, however often this runs. What was stored when it ends early stays stored (exit code 3).`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if since <= 0 || since > billing.EventHistory {
+				return usageError{fmt.Errorf("--since %s is not between 0 and %s, which is as long as Stripe keeps events", since, billing.EventHistory)}
+			}
+			return c.withBooks(cmd.Context(), func(b books) error { return c.backfill(cmd.Context(), b, since, dryRun) })
+		},
+	}
+	cmd.Flags().DurationVar(&since, "since", billing.EventHistory, "read events of this `DURATION` up to now")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "count what is missing and store nothing")
+	return cmd
+}
+
+func (c *cli) backfill(ctx context.Context, b books, back time.Duration, dryRun bool) error {
+	now := b.clock.Now()
+	bar := newProgress(c.talk, "reading Stripe's events", int64(back/time.Minute))
+	counts, err := backfill.Run(ctx, b.record, b.store, backfill.Options{
+		Since: now.Add(-back), Now: b.clock.Now, Types: jobs.EventTypes(), DryRun: dryRun,
+		Page: func(n backfill.Counts) {
+			bar.at(int64(now.Sub(n.Until)/time.Minute), fmt.Sprintf("%d seen, %d new, back to %s", n.Seen, n.New, n.Until.Format(time.RFC3339)))
+		},
+	})
+	bar.end()
+	if err != nil && counts.Seen == 0 {
+		return endedEarly(err, false)
+	}
+	if printed := c.printBackfill(counts, dryRun, err == nil); printed != nil {
+		return printed
+	}
+	return endedEarly(err, true)
+}
+
+func (c *cli) printBackfill(n backfill.Counts, dryRun, complete bool) error {
+	if c.json {
+		return c.printJSON(map[string]any{"seen": n.Seen, "new": n.New, "dry_run": dryRun, "complete": complete})
+	}
+	fmt.Fprintf(c.out, "%d events seen, %d new\n", n.Seen, n.New)
+	if dryRun {
+		fmt.Fprintln(c.talk, "dry run: nothing was stored")
+	}
+	return nil
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tranche/config"
+	"tranche/internal/billing"
+	"tranche/internal/clock"
+	"tranche/internal/store"
+)
+
+func (c *cli) eventShowCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "show EVENT", Short: "Show an event with its body, as Stripe sent it without its secrets", Args: oneArg("event"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.withStore(cmd.Context(), func(_ config.Config, s *store.Store) error {
+				e, err := s.Event(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				return c.printEvent(e)
+			})
+		},
+	}
+}
+
+// eventBody is the JSON of an event with its body.
+type eventBody struct {
+	eventView
+	APIVersion string          `json:"api_version,omitempty"`
+	Livemode   bool            `json:"livemode"`
+	CreatedAt  time.Time       `json:"created_at,omitzero"`
+	HandledAt  time.Time       `json:"handled_at,omitzero"`
+	NextTryAt  time.Time       `json:"next_try_at,omitzero"`
+	Payload    json.RawMessage `json:"payload,omitempty"`
+}
+
+func (c *cli) printEvent(e billing.Event) error {
+	if c.json {
+		return c.printJSON(eventBody{
+			eventView:  eventView{e.ID, e.Type, e.ObjectID, e.Status, e.Reason, e.Attempts, e.ReceivedAt},
+			APIVersion: e.APIVersion, Livemode: e.Livemode, CreatedAt: e.CreatedAt, HandledAt: e.HandledAt, NextTryAt: e.WakeAt,
+			Payload: e.Payload,
+		})
+	}
+	fmt.Fprintf(c.out, "%s  %s  %s  %s\n", e.ID, e.Type, e.ObjectID, e.Status)
+	if e.Reason != "" {
+		fmt.Fprintf(c.out, "Why       %s\n", e.Reason)
+	}
+	fmt.Fprintf(c.out, "Created   %s\nReceived  %s\n", localTime(e.CreatedAt, ""), localTime(e.ReceivedAt, ""))
+	if e.Attempts > 0 {
+		fmt.Fprintf(c.out, "Failed    %d times\n", e.Attempts)
+	}
+	if !e.WakeAt.IsZero() {
+		fmt.Fprintf(c.out, "Next try  %s\n", localTime(e.WakeAt, ""))
+	}
+	if !e.HandledAt.IsZero() {
+		fmt.Fprintf(c.out, "Handled   %s\n", localTime(e.HandledAt, ""))
+	}
+	var body bytes.Buffer
+	if json.Indent(&body, e.Payload, "", "  ") == nil {
+		fmt.Fprintf(c.out, "\n%s\n", body.Bytes())
+	}
+	return nil
+}
+
+func (c *cli) eventRetryCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "retry EVENT", Short: "Have an event handled again", Args: oneArg("event"),
+		Long: `Put an event back to pending, so that a running serve handles it at once: a failed one whose cause was put right, or any
+other. Handlers fetch the object anew and only move forward, so an event that was handled before does nothing twice.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.withStore(cmd.Context(), func(cfg config.Config, s *store.Store) error {
+				clk, err := clock.Parse(cfg.Clock)
+				if err != nil {
+					return err
+				}
+				var e billing.Event
+				err = s.Update(cmd.Context(), func(tx billing.Tx) error {
+					if e, err = tx.Event(cmd.Context(), args[0]); err != nil {
+						return err
+					}
+					e.Status, e.WakeAt, e.Attempts, e.HandledAt = billing.EventPending, clk.Now(), 0, time.Time{}
+					return tx.UpdateEvent(cmd.Context(), e)
+				})
+				if err != nil {
+					return err
+				}
+				return c.printEvents([]billing.Event{e})
+			})
+		},
+	}
+}

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"context"
+
+	"tranche/config"
+	"tranche/internal/binding"
+	"tranche/internal/clock"
+	"tranche/internal/store"
+	"tranche/internal/stripegw"
+)
+
+// books are both sides of what is to agree: the database and Stripe's own record.
+type books struct {
+	cfg    config.Config
+	clock  clock.Clock
+	store  *store.Store
+	record *stripegw.Record
+}
+
+// withBooks runs fn on the database and Stripe's record, if they belong together.
+func (c *cli) withBooks(ctx context.Context, fn func(b books) error) error {
+	cfg, err := c.config(nil, config.NeedsStripe)
+	if err != nil {
+		return err
+	}
+	gateway, err := stripegw.New(stripegw.Config{SecretKey: cfg.StripeSecretKey, APIBase: cfg.StripeAPIBase, HTTPTimeout: cfg.StripeTimeout})
+	if err != nil {
+		return err
+	}
+	clk, err := clock.Parse(cfg.Clock)
+	if err != nil {
+		return err
+	}
+	return c.withStore(ctx, func(cfg config.Config, s *store.Store) error {
+		if err := binding.New(s, gateway, clk.Now).Check(ctx); err != nil {
+			return err
+		}
+		return fn(books{cfg: cfg, clock: clk, store: s, record: stripegw.NewRecord(gateway, 0)})
+	})
+}

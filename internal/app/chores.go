@@ -1,0 +1,97 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"tranche/internal/backfill"
+	"tranche/internal/billing"
+	"tranche/internal/reconcile"
+	"tranche/internal/stripegw"
+	"tranche/jobs"
+	"tranche/scheduler"
+)
+
+// sweepPause is the least real time between two sweeps on a fast clock: one call to Stripe every two seconds is nothing
+// beside its limit of 25 a second.
+const sweepPause = 2 * time.Second
+
+const (
+	reconcileEvery = 24 * time.Hour
+	// reconcilePause is longer than sweepPause, because a run reads the payments of days.
+	reconcilePause = 10 * time.Second
+)
+
+// buildChores makes what the scheduler role does beside the calendar.
+func (a *App) buildChores() {
+	log := a.log.With().Str("role", "scheduler").Logger()
+	record := stripegw.NewRecord(a.gateway, 0)
+	a.chores = scheduler.NewChores(scheduler.ChoreConfig{Store: a.store, Clock: a.clock, Log: log},
+		scheduler.Chore{Name: "sweep", Every: a.cfg.SweepEvery, Pause: sweepPause, Run: a.bound(a.sweep(record, log))},
+		a.heartbeat(),
+		scheduler.Chore{Name: "reconcile", Every: reconcileEvery, Pause: reconcilePause, Run: a.bound(a.reconcile(record, log))},
+	)
+}
+
+// run is what a chore does.
+type run = func(ctx context.Context, cursor time.Time) (time.Time, error)
+
+// bound keeps a chore from an account that the database does not belong to: another account's events would be taken for
+// this one's.
+func (a *App) bound(do run) run {
+	return func(ctx context.Context, cursor time.Time) (time.Time, error) {
+		if err := a.guard.Check(ctx); err != nil {
+			return cursor, err
+		}
+		return do(ctx, cursor)
+	}
+}
+
+// sweep stores the events that no webhook brought. The first sweep goes back to where the database was bound: what
+// happened before concerns no plan in it.
+func (a *App) sweep(record billing.Record, log zerolog.Logger) run {
+	return func(ctx context.Context, cursor time.Time) (time.Time, error) {
+		began := a.clock.Now()
+		binding, err := a.store.Binding(ctx)
+		if err != nil && !errors.Is(err, billing.ErrNotFound) {
+			return cursor, err
+		}
+		counts, err := backfill.Run(ctx, record, a.store, backfill.Options{
+			Since: backfill.Since(cursor, binding.BoundAt, began), Now: a.clock.Now, Types: jobs.EventTypes(),
+		})
+		if counts.New > 0 {
+			log.Info().Int("seen", counts.Seen).Int("new", counts.New).Msg("events stored that no webhook had brought yet")
+		}
+		return began, err
+	}
+}
+
+// reconcile compares the last days with Stripe's record. What it finds is an alarm: nothing of the kind should happen.
+func (a *App) reconcile(record billing.Record, log zerolog.Logger) run {
+	return func(ctx context.Context, cursor time.Time) (time.Time, error) {
+		began := a.clock.Now()
+		summary, err := reconcile.Run(ctx, record, a.store, reconcile.Options{
+			From: began.AddDate(0, 0, -reconcile.DefaultDays), To: began, Now: a.clock.Now, Grace: reconcile.Grace(a.clock),
+			Found: func(f reconcile.Finding) error { logFinding(log, f); return nil },
+		})
+		if err != nil {
+			return cursor, err
+		}
+		log.Info().Int("payment_intents", summary.PaymentIntents).Int("charges", summary.Charges).
+			Int("findings", summary.Findings).Int("left", summary.Left).Msg("compared with Stripe's record")
+		return began, nil
+	}
+}
+
+func logFinding(log zerolog.Logger, f reconcile.Finding) {
+	line := log.Error()
+	if f.Outcome == reconcile.Queued {
+		line = log.Warn()
+	}
+	line.Str("finding", string(f.Kind)).Str("charge", string(f.Charge)).Str("plan", string(f.Plan)).
+		Str("payment_intent", f.PaymentIntent).Str("here", f.Here).Str("there", f.There).Str("outcome", string(f.Outcome)).
+		Str("event", f.Event).Str("advice", f.Advice).Msg("our record and Stripe's differ")
+}

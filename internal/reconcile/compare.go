@@ -1,0 +1,98 @@
+package reconcile
+
+import "tranche/internal/billing"
+
+// What somebody is to do about what can't be repaired from here.
+const (
+	adviceAmount   = "look at both: nothing is recorded for a payment of another amount"
+	adviceUnpaid   = "look at the plan's audit trail: Stripe has no such payment"
+	adviceRefund   = "the plan does not know that the money was given back"
+	adviceNoRefund = "Stripe did not give the money back"
+	adviceDispute  = "answer the dispute at Stripe; when it was won, nothing is to be done"
+	adviceNoDisp   = "Stripe knows of no dispute"
+	adviceSecond   = "the charge has another PaymentIntent: if both were paid, refund one at Stripe"
+	adviceOrphan   = "cancel it at Stripe unless another installation made it"
+	adviceMissing  = "is the key of the account that the charge was made on?"
+)
+
+// held says whether the charge was paid, whatever came after.
+func held(c billing.Charge) bool {
+	switch c.Status {
+	case billing.ChargeSucceeded, billing.ChargeRefunded, billing.ChargeDisputed:
+		return true
+	}
+	return false
+}
+
+// compareCharge finds the differences between a charge and its PaymentIntent.
+func compareCharge(c billing.Charge, p billing.RecordedPayment) []Finding {
+	if p.Status != billing.IntentCanceled && amountDiffers(c, p) {
+		return []Finding{newFinding(AmountDiffers, &c, &p, adviceAmount)}
+	}
+	switch {
+	case p.Status == billing.IntentSucceeded && held(c):
+		return compareMoney(c, p)
+	case p.Status == billing.IntentSucceeded:
+		return []Finding{newFinding(SucceededNotHere, &c, &p, "").repairedBy(eventSucceeded)}
+	case held(c):
+		return []Finding{newFinding(PaidNotThere, &c, &p, adviceUnpaid)}
+	case p.Status == billing.IntentCanceled && !c.Status.Ended():
+		return []Finding{newFinding(CanceledNotHere, &c, &p, "").repairedBy(eventCanceled)}
+	}
+	return nil
+}
+
+// amountDiffers compares what was asked for and, where it is told, what was received.
+func amountDiffers(c billing.Charge, p billing.RecordedPayment) bool {
+	short := p.Status == billing.IntentSucceeded && p.AmountReceived != 0 && p.AmountReceived != c.Amount
+	return p.Amount != c.Amount || p.Currency != c.Currency || short
+}
+
+// compareMoney compares what became of a payment that both know. Our record has no partial refunds, so they differ from
+// nothing.
+func compareMoney(c billing.Charge, p billing.RecordedPayment) []Finding {
+	refunded := p.AmountRefunded >= p.Amount
+	switch {
+	case refunded && c.Status != billing.ChargeRefunded:
+		return []Finding{newFinding(RefundedNotHere, &c, &p, adviceRefund)}
+	case !refunded && c.Status == billing.ChargeRefunded:
+		return []Finding{newFinding(RefundedNotThere, &c, &p, adviceNoRefund)}
+	case p.Disputed && c.Status == billing.ChargeSucceeded:
+		return []Finding{newFinding(DisputedNotHere, &c, &p, adviceDispute)}
+	case !p.Disputed && c.Status == billing.ChargeDisputed:
+		return []Finding{newFinding(DisputedNotThere, &c, &p, adviceNoDisp)}
+	}
+	return nil
+}
+
+// compareUnclaimed finds what is wrong with a PaymentIntent that no charge has. named is the charge that its metadata
+// names; empty when there is none.
+func compareUnclaimed(p billing.RecordedPayment, named []billing.Charge) []Finding {
+	paid, canceled := p.Status == billing.IntentSucceeded, p.Status == billing.IntentCanceled
+	switch {
+	case canceled:
+		return nil // it takes no money any more
+	case p.Metadata[billing.MetaCharge] == "":
+		if paid && billing.AsksForPlan(p.Metadata) {
+			return []Finding{newFinding(SucceededNotHere, nil, &p, "").repairedBy(eventSucceeded)}
+		}
+		return nil // none of ours, or not paid yet
+	case len(named) == 0:
+		return []Finding{newFinding(Orphan, nil, &p, adviceOrphan)}
+	case named[0].PaymentIntent == "" && paid:
+		return compareCharge(named[0], p)
+	case named[0].PaymentIntent == "":
+		return nil // its attempt is open: the worker looks it up
+	case paid:
+		return []Finding{newFinding(SecondPayment, &named[0], &p, adviceSecond)}
+	}
+	return []Finding{newFinding(Orphan, &named[0], &p, adviceOrphan)}
+}
+
+// compareMissing finds what it means that Stripe has no PaymentIntent for a charge.
+func compareMissing(c billing.Charge) []Finding {
+	if held(c) {
+		return []Finding{newFinding(PaidNotThere, &c, nil, adviceUnpaid)}
+	}
+	return []Finding{newFinding(MissingThere, &c, nil, adviceMissing)}
+}

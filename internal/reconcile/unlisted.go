@@ -1,0 +1,72 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"tranche/internal/billing"
+)
+
+// fetches is how many PaymentIntents are fetched at once: far below Stripe's limit of 25 calls a second in test mode.
+const fetches = 4
+
+// unlisted compares our charges of the window that Stripe's list did not have.
+func (r *run) unlisted(ctx context.Context) error {
+	f := billing.UnreconciledFilter{From: r.From, To: r.To, Reach: reach, Run: r.began, Limit: billing.MaxPage}
+	for {
+		page, err := r.ledger.UnreconciledCharges(ctx, f)
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		if err := r.single(ctx, page); err != nil {
+			return err
+		}
+		f.After = page[len(page)-1]
+	}
+}
+
+// single fetches the PaymentIntent of each charge and compares.
+func (r *run) single(ctx context.Context, page []billing.Charge) error {
+	found := make([][]Finding, len(page))
+	group, fetching := errgroup.WithContext(ctx)
+	group.SetLimit(fetches)
+	for i, c := range page {
+		group.Go(func() (err error) {
+			found[i], err = r.fetched(fetching, c)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	ids := make([]billing.ChargeID, len(page))
+	for i, c := range page {
+		ids[i] = c.ID
+	}
+	if err := r.report(ctx, slices.Concat(found...)); err != nil {
+		return err
+	}
+	if err := r.ledger.MarkReconciled(ctx, r.began, ids...); err != nil {
+		return err
+	}
+	r.summary.Charges += len(page)
+	r.pageDone()
+	return nil
+}
+
+func (r *run) fetched(ctx context.Context, c billing.Charge) ([]Finding, error) {
+	if c.PaymentIntent == "" {
+		return compareMissing(c), nil
+	}
+	p, err := r.record.Payment(ctx, c.PaymentIntent)
+	if errors.Is(err, billing.ErrNotFound) {
+		return compareMissing(c), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(compareCharge(c, p), func(f Finding) bool { return r.underWay(f, c.UpdatedAt) }), nil
+}

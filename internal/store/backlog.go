@@ -1,0 +1,95 @@
+package store
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"tranche/internal/billing"
+)
+
+var _ billing.BacklogStore = (*Store)(nil)
+
+// isOpen is the condition of the index charges_open, word for word: SQLite uses such an index for nothing else.
+const isOpen = "c.status IN ('scheduled', 'collecting', 'retrying', 'requires_action', 'requires_payment_method', 'failed')"
+
+// lastOutcome is that of the last attempt at a charge c; of none, nothing. It is one row of one charge's: asked with
+// EXISTS, a server would read the refused attempts of all.
+const lastOutcome = "COALESCE((SELECT a.outcome FROM attempts a WHERE a.charge_id = c.id AND a.number = c.attempt_count), '')"
+
+// isExplained says of an overdue charge that whoever looked at it since $2 wrote why it waits.
+const isExplained = "reason <> '' AND updated_at >= $2"
+
+// backlogSQL selects id, time and reason of what is found from $1 to $2, oldest first.
+func backlogSQL() map[billing.BacklogKind]string {
+	const due = `SELECT id, next_attempt_at AS since, reason FROM charges WHERE next_attempt_at >= $1 AND next_attempt_at <= $2`
+	const byTime = " ORDER BY next_attempt_at, id"
+	return map[billing.BacklogKind]string{
+		billing.BacklogOverdue: due + " AND status <> 'collecting' AND NOT (" + isExplained + ")" + byTime,
+		billing.BacklogPutOff:  due + " AND status <> 'collecting' AND " + isExplained + byTime,
+		billing.BacklogUnknown: due + " AND status = 'collecting'" + byTime,
+		billing.BacklogRefused: `SELECT c.id, a.created_at AS since, c.reason FROM attempts a JOIN charges c ON c.id = a.charge_id
+			WHERE a.outcome = 'error' AND a.created_at >= $1 AND a.created_at <= $2
+			AND c.attempt_count = a.number AND c.status IN ('retrying', 'failed') ORDER BY a.created_at, a.charge_id`,
+		billing.BacklogStranded: `SELECT c.id, c.due_at AS since, c.reason FROM charges c JOIN plans p ON p.id = c.plan_id
+			WHERE ` + isOpen + ` AND c.due_at >= $1 AND c.due_at <= $2 AND c.next_attempt_at IS NULL
+			AND p.status IN ('active', 'past_due')
+			AND (c.status IN ('scheduled', 'collecting', 'retrying')
+				OR NOT EXISTS (SELECT 1 FROM notices n WHERE n.charge_id = c.id) AND ` + lastOutcome + ` <> 'error')
+			ORDER BY c.due_at, c.id`,
+		billing.BacklogEventsPending: eventBacklog("pending"),
+		billing.BacklogEventsFailed:  eventBacklog("failed"),
+		// Ids of notices begin with the time of their making, so the index by status and id finds them by time.
+		billing.BacklogNoticesPending: noticeBacklog("pending"),
+		// One without an address is failed when it is written, and said so in the plan: there is nothing to mend.
+		billing.BacklogNoticesFailed: noticeBacklog("failed' AND recipient <> '"),
+	}
+}
+
+func eventBacklog(status string) string {
+	return "SELECT id, received_at AS since, reason FROM events WHERE status = '" + status +
+		"' AND received_at >= $1 AND received_at <= $2 ORDER BY received_at, id"
+}
+
+func noticeBacklog(status string) string {
+	return "SELECT id, created_at AS since, reason FROM notices WHERE status = '" + status + "' AND id >= $1 AND id < $2 ORDER BY id"
+}
+
+// backlogIDs is how many ids are named.
+const backlogIDs = 5
+
+// found is a row that a backlog is made of.
+type found struct {
+	id, reason string
+	since      time.Time
+}
+
+// Backlog looks for work that should have happened. Errors: ErrUnavailable.
+func (r reader) Backlog(ctx context.Context, kind billing.BacklogKind, from, to time.Time) (billing.Backlog, error) {
+	args := []any{from.UnixMilli(), to.UnixMilli()} // a zero time is long ago here
+	if kind == billing.BacklogNoticesPending || kind == billing.BacklogNoticesFailed {
+		args = []any{string(billing.FirstNoticeID(from)), string(billing.FirstNoticeID(to.Add(time.Millisecond)))}
+	}
+	scan := func(row scanner) (f found, err error) {
+		err = row.Scan(&f.id, at(&f.since), &f.reason)
+		return f, err
+	}
+	rows, err := all(ctx, r.conn, "look for "+string(kind), scan, backlogSQL()[kind]+" LIMIT "+strconv.Itoa(billing.MaxBacklog), args...)
+	if err != nil || len(rows) == 0 {
+		return billing.Backlog{}, err
+	}
+	b := billing.Backlog{Count: len(rows), Oldest: rows[0].since, Reason: rows[0].reason}
+	for _, f := range rows[:min(len(rows), backlogIDs)] {
+		b.IDs = append(b.IDs, f.id)
+	}
+	return b, nil
+}
+
+// ChoreDone is how far a chore has come. Errors: ErrNotFound, ErrUnavailable.
+func (r reader) ChoreDone(ctx context.Context, name string) (time.Time, error) {
+	scan := func(row scanner) (cursor time.Time, err error) {
+		err = row.Scan(at(&cursor))
+		return cursor, err
+	}
+	return one(ctx, r.conn, "look at chore "+name, scan, "SELECT cursor_at FROM chores WHERE name = $1", name)
+}

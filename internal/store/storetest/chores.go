@@ -1,0 +1,94 @@
+package storetest
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+)
+
+func choreTests() map[string]func(*testing.T, *fixture) {
+	return map[string]func(*testing.T, *fixture){
+		"a chore goes to one of many":          choreGoesToOne,
+		"a chore comes back":                   choreComesBack,
+		"a chore that was lost is not written": lostChoreIsNotWritten,
+	}
+}
+
+// chores is the store as far as it keeps chores; every store does.
+func chores(t *testing.T, f *fixture) billing.ChoreStore {
+	t.Helper()
+	s, ok := f.Store.(billing.ChoreStore)
+	require.True(t, ok)
+	return s
+}
+
+func choreGoesToOne(t *testing.T, f *fixture) {
+	s := chores(t, f)
+	for round := range 5 {
+		now := f.now.Add(time.Duration(round) * time.Hour)
+		var got atomic.Int64
+		var wg sync.WaitGroup
+		for range 16 {
+			wg.Go(func() {
+				_, ok, err := s.ClaimChore(t.Context(), "sweep", now, now.Add(time.Hour))
+				if err != nil {
+					t.Error(err)
+				}
+				if ok {
+					got.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		require.Equal(t, int64(1), got.Load(), "round %d", round)
+	}
+	_, ok, err := s.ClaimChore(t.Context(), "another", f.now, f.now.Add(time.Hour))
+	require.NoError(t, err)
+	require.True(t, ok, "chores don't wait for one another")
+}
+
+func choreComesBack(t *testing.T, f *fixture) {
+	s, ctx := chores(t, f), t.Context()
+	claim := func(at time.Duration) (billing.Chore, bool) {
+		t.Helper()
+		c, ok, err := s.ClaimChore(ctx, "sweep", f.now.Add(at), f.now.Add(at+time.Minute))
+		require.NoError(t, err)
+		return c, ok
+	}
+	first, ok := claim(0)
+	require.True(t, ok)
+	require.Equal(t, billing.Chore{Name: "sweep", Lease: 1}, first)
+	_, ok = claim(59 * time.Second)
+	require.False(t, ok, "it is leased")
+	second, ok := claim(time.Minute) // who had it crashed
+	require.True(t, ok)
+	require.Zero(t, second.Cursor)
+	require.NoError(t, s.ExtendChore(ctx, second, f.now.Add(time.Hour)))
+	_, ok = claim(59 * time.Minute)
+	require.False(t, ok, "it was kept")
+	require.NoError(t, s.FinishChore(ctx, second, f.now, f.now.Add(2*time.Hour)))
+	_, ok = claim(2*time.Hour - time.Millisecond)
+	require.False(t, ok, "it is done until its time")
+	third, ok := claim(2 * time.Hour)
+	require.True(t, ok)
+	require.Equal(t, billing.Chore{Name: "sweep", Lease: 3, Cursor: f.now}, third)
+}
+
+func lostChoreIsNotWritten(t *testing.T, f *fixture) {
+	s, ctx := chores(t, f), t.Context()
+	slow, ok, err := s.ClaimChore(ctx, "sweep", f.now, f.now.Add(time.Minute))
+	require.NoError(t, err)
+	require.True(t, ok)
+	quick, ok, err := s.ClaimChore(ctx, "sweep", f.now.Add(time.Minute), f.now.Add(time.Hour))
+	require.NoError(t, err)
+	require.True(t, ok)
+	require.ErrorIs(t, s.ExtendChore(ctx, slow, f.now.Add(time.Hour)), billing.ErrConflict)
+	require.ErrorIs(t, s.FinishChore(ctx, slow, f.now, f.now), billing.ErrConflict)
+	require.NoError(t, s.FinishChore(ctx, quick, f.now, f.now.Add(time.Hour)))
+	require.ErrorIs(t, s.FinishChore(ctx, billing.Chore{Name: "none", Lease: 1}, f.now, f.now), billing.ErrConflict)
+}

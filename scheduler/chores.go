@@ -1,0 +1,145 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"tranche/internal/billing"
+	"tranche/internal/clock"
+)
+
+// Chore is work that comes back at its time and that one scheduler does for all.
+type Chore struct {
+	Name string
+	// Every is the time of the clock between the beginnings of two runs.
+	Every time.Duration
+	// Pause is the least real time between two runs: a fast clock makes Every short, and Stripe's limits are real.
+	Pause time.Duration
+	// Run does the work. cursor is what the last run that succeeded returned; zero before. A run that fails, or whose
+	// process dies, is made again from the same cursor, so it must do no harm twice.
+	Run func(ctx context.Context, cursor time.Time) (next time.Time, err error)
+}
+
+// ChoreConfig is what Chores works with.
+type ChoreConfig struct {
+	Store billing.ChoreStore
+	Clock clock.Clock
+	// Look is the real time between two looks at whether a chore is due. 0 means DefaultLook.
+	Look time.Duration
+	// Lease is the real time after which the chore of a process that died is taken up by another. 0 means
+	// DefaultChoreLease.
+	Lease time.Duration
+	Log   zerolog.Logger
+}
+
+const (
+	// DefaultLook is short beside the time of any chore, and costs one read of a row.
+	DefaultLook = 2 * time.Second
+	// DefaultChoreLease is longer than a database is usually away; whoever is at work extends it in good time.
+	DefaultChoreLease = 2 * time.Minute
+	// retryAfter is the longest time of the clock until a chore that failed is tried again.
+	retryAfter = 15 * time.Minute
+)
+
+// Chores runs chores beside the calendar, each in a goroutine of its own: one that takes long delays nothing else.
+type Chores struct {
+	ChoreConfig
+	chores []Chore
+}
+
+// NewChores makes it; Run starts it.
+func NewChores(c ChoreConfig, chores ...Chore) *Chores {
+	if c.Look == 0 {
+		c.Look = DefaultLook
+	}
+	if c.Lease == 0 {
+		c.Lease = DefaultChoreLease
+	}
+	return &Chores{ChoreConfig: c, chores: chores}
+}
+
+// Run does chores until ctx ends, and returns when the last one has ended.
+func (c *Chores) Run(ctx context.Context) {
+	var running sync.WaitGroup
+	for _, chore := range c.chores {
+		running.Go(func() { c.keep(ctx, chore) })
+	}
+	running.Wait()
+}
+
+// keep does one chore whenever it is due.
+func (c *Chores) keep(ctx context.Context, chore Chore) {
+	ticker := time.NewTicker(c.Look)
+	defer ticker.Stop()
+	for ctx.Err() == nil {
+		if err := c.RunOnce(ctx, chore); err != nil && ctx.Err() == nil {
+			c.Log.Error().Err(err).Str("chore", chore.Name).Msg("chore not done; it will be tried again")
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// RunOnce does the chore if it is due and nobody else has it. Errors: the chore's own, billing.ErrUnavailable, and
+// billing.ErrConflict when another process took it over meanwhile.
+func (c *Chores) RunOnce(ctx context.Context, chore Chore) error {
+	begun := c.Clock.Now()
+	held, ok, err := c.Store.ClaimChore(ctx, chore.Name, begun, begun.Add(c.Clock.Simulated(c.Lease)))
+	if err != nil || !ok {
+		return err
+	}
+	next, err := c.do(ctx, chore, held)
+	if errors.Is(err, billing.ErrConflict) {
+		return err
+	}
+	again := begun.Add(chore.Every)
+	if err != nil {
+		next, again = held.Cursor, c.Clock.Now().Add(min(chore.Every, retryAfter))
+	}
+	if err != nil && ctx.Err() != nil {
+		again = begun // this process stops: whoever starts next goes on at once
+	}
+	if soonest := c.Clock.Now().Add(c.Clock.Simulated(chore.Pause)); again.Before(soonest) {
+		again = soonest
+	}
+	return errors.Join(err, c.Store.FinishChore(context.WithoutCancel(ctx), held, next, again))
+}
+
+// do runs the chore and keeps its lease meanwhile; losing the lease ends it.
+func (c *Chores) do(ctx context.Context, chore Chore, held billing.Chore) (time.Time, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var extending sync.WaitGroup
+	extending.Go(func() { c.extend(ctx, held, cancel) })
+	next, err := chore.Run(ctx, held.Cursor)
+	lost := context.Cause(ctx)
+	cancel(nil)
+	extending.Wait()
+	if errors.Is(lost, billing.ErrConflict) {
+		return next, lost
+	}
+	return next, err
+}
+
+func (c *Chores) extend(ctx context.Context, held billing.Chore, cancel context.CancelCauseFunc) {
+	ticker := time.NewTicker(c.Lease / 4)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		err := c.Store.ExtendChore(ctx, held, c.Clock.Now().Add(c.Clock.Simulated(c.Lease)))
+		if errors.Is(err, billing.ErrConflict) {
+			cancel(err)
+			return
+		}
+	}
+}
