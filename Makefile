@@ -11,7 +11,7 @@ MODULES := . $(patsubst %/go.mod,%,$(wildcard */go.mod */*/go.mod */*/*/go.mod))
 TEST_FLAGS := -shuffle=on ./...
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test lint fuzz bench clean
+.PHONY: help demo build test chaos lint fuzz bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ test: ## run all tests; with REQUIRE_SERVICES=1 a skipped test is a failure
 		echo "make test: no working C compiler here, so the race detector stays off"; \
 		bin/testreport $(MODULES) -- $(TEST_FLAGS); \
 	fi
+
+chaos: build ## break everything at random for CHAOS_SECONDS (300), then compare from outside; CHAOS_SEED repeats a run
+	@$(GO) run ./internal/chaos
 
 lint: ## gofmt, go vet, golangci-lint; shellcheck and yamllint where they are installed
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt wants to change:"; echo "$$unformatted"; exit 1; fi

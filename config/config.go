@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +15,8 @@ type Config struct {
 	StripeAPIBase        string        // empty means Stripe's own
 	StripeJSURL          string        // where pages load Stripe.js from
 	StripeTimeout        time.Duration // of one call to Stripe
+	StripeReadRate       int           // calls a second that fetch, over all processes; 0 means as StripeRates says
+	StripeWriteRate      int           // calls a second that change something, likewise
 
 	DatabaseURL         string // sqlite:PATH or postgres://…
 	DatabaseConnections int    // most connections of this process
@@ -33,6 +36,7 @@ type Config struct {
 	ChargeTime        string        // HH:MM, the customer's local time at which charges fall due
 	Clock             string        // EPOCH@RATE of a simulated clock; empty means real time
 	Tick              time.Duration // between two looks at the calendar, in real time
+	SweepEvery        time.Duration // between two readings of Stripe's event list, on the clock
 	Lease             time.Duration // how long a claimed row is left to its worker, in real time
 	ChargeConcurrency int           // charges under way at once
 	EventConcurrency  int           // events and notices under way at once
@@ -62,6 +66,23 @@ func (c Config) Has(r Role) bool { return slices.Contains(c.Roles, r) }
 
 // Live says whether the secret key moves real money.
 func (c Config) Live() bool { return keyMode(c.StripeSecretKey, "sk_", "rk_") == modeLive }
+
+// What a lane of calls to Stripe takes a second when no setting says: a fifth below what Stripe allows in all, which is
+// 100 with live keys and 25 in a sandbox. Source: docs.stripe.com/rate-limits.
+const (
+	liveRate = 80
+	testRate = 20
+)
+
+// StripeRates is how many calls a second all processes together make to Stripe: those that fetch, and those that change
+// something.
+func (c Config) StripeRates() (reads, writes int) {
+	usual := testRate
+	if c.Live() {
+		usual = liveRate
+	}
+	return cmp.Or(c.StripeReadRate, usual), cmp.Or(c.StripeWriteRate, usual)
+}
 
 // Embedded says whether the queue runs inside this process.
 func (c Config) Embedded() bool { return c.RedisURL == "" }

@@ -68,6 +68,20 @@ func number(at func(*Config) *int) field {
 	}
 }
 
+// count is a number of which 0 means that nothing is said.
+func count(at func(*Config) *int) field {
+	f := number(at)
+	f.set = func(c *Config, v string) *complaint {
+		n, err := strconv.Atoi(v)
+		if err != nil || n < 0 {
+			return &complaint{fmt.Sprintf("is %.40q, not a whole number", v), "such as 20, or 0 for the usual"}
+		}
+		*at(c) = n
+		return nil
+	}
+	return f
+}
+
 func choice(at func(*Config) *string, choices ...string) field {
 	return field{
 		set: func(c *Config, v string) *complaint {

@@ -39,7 +39,7 @@ func TestDefaults(t *testing.T) {
 		StripeJSURL: "https://js.stripe.com/v3/", StripeTimeout: 25 * time.Second,
 		DatabaseURL: "sqlite:tranche.db", DatabaseConnections: 20, Addr: "127.0.0.1:8080",
 		Roles:      []config.Role{config.RoleIngress, config.RoleWorker, config.RoleScheduler},
-		ChargeTime: "09:00", Tick: time.Second, Lease: time.Minute, ChargeConcurrency: 50, EventConcurrency: 20,
+		ChargeTime: "09:00", Tick: time.Second, SweepEvery: 15 * time.Minute, Lease: time.Minute, ChargeConcurrency: 50, EventConcurrency: 20,
 		ShutdownTimeout: 35 * time.Second, LogLevel: "info", LogFormat: "json",
 	}
 	require.True(t, reflect.DeepEqual(want, c), "%v", c)
@@ -128,12 +128,12 @@ func TestSettings(t *testing.T) {
 		require.NotEmpty(t, s.Group, s.Name)
 		require.False(t, s.Default != "" && s.Example != "", s.Name)
 		require.Equal(t, s.Name, shown[i].Name)
-		if d, err := time.ParseDuration(s.Default); err == nil {
+		if d, err := time.ParseDuration(s.Default); err == nil && d != 0 {
 			s.Default = d.String()
 		}
 		require.Equal(t, s.Default, shown[i].Value)
 	}
-	require.Len(t, seen, 27)
+	require.Len(t, seen, 30)
 }
 
 // TestNoSecretIsShown fills every setting with a secret and prints the lot.

@@ -54,6 +54,13 @@ func stripeSettings() []entry {
 		{Setting{Name: "STRIPE_TIMEOUT", Group: group, Default: "25s",
 			Doc: "How long one call to Stripe may take."},
 			duration(func(c *Config) *time.Duration { return &c.StripeTimeout })},
+		{Setting{Name: "STRIPE_READ_RATE", Group: group, Default: "0",
+			Doc: "How many calls a second that only fetch all processes together make to Stripe. 0: 80 with a live key, 20 with a test key."},
+			count(func(c *Config) *int { return &c.StripeReadRate })},
+		{Setting{Name: "STRIPE_WRITE_RATE", Group: group, Default: "0",
+			Doc: "The same for calls that change something, charges among them. When Stripe says that calls are too many, they slow down " +
+				"by themselves."},
+			count(func(c *Config) *int { return &c.StripeWriteRate })},
 	}
 }
 
@@ -118,6 +125,9 @@ func processSettings() []entry {
 		{Setting{Name: "TRANCHE_TICK", Group: times, Default: "1s",
 			Doc: "How often the scheduler looks for what is due, in real time."},
 			duration(func(c *Config) *time.Duration { return &c.Tick })},
+		{Setting{Name: "TRANCHE_SWEEP_EVERY", Group: times, Default: "15m",
+			Doc: "How often Stripe's list of events is read for those that no webhook brought."},
+			duration(func(c *Config) *time.Duration { return &c.SweepEvery })},
 		{Setting{Name: "TRANCHE_LEASE", Group: times, Default: "60s",
 			Doc: "How long a row is left to the worker that took it, in real time. Longer than STRIPE_TIMEOUT."},
 			duration(func(c *Config) *time.Duration { return &c.Lease })},

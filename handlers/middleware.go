@@ -76,10 +76,10 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		rec := &recorder{ResponseWriter: w, status: http.StatusOK}
 		defer func() {
 			if p := recover(); p != nil {
-				s.Log.Error().Str("panic", fmt.Sprint(p)).Bytes("stack", debug.Stack()).Str("path", r.URL.Path).Msg("request panicked")
+				s.Log.Error().Str("panic", fmt.Sprint(p)).Bytes("stack", debug.Stack()).Str("path", withoutSecrets(r.URL.Path)).Msg("request panicked")
 				writeProblem(rec, problem{Status: http.StatusInternalServerError, Slug: "internal"})
 			}
-			s.Log.Debug().Str("method", r.Method).Str("path", r.URL.Path).Int("status", rec.status).
+			s.Log.Debug().Str("method", r.Method).Str("path", withoutSecrets(r.URL.Path)).Int("status", rec.status).
 				Dur("took", s.Clock.Wall().Sub(start).Round(time.Microsecond)).Msg("request")
 			if s.Answered != nil {
 				s.Answered(r.Pattern, rec.status) // the pattern, not the path: paths are without number

@@ -20,9 +20,9 @@ const (
 // createPlan makes a plan and the PaymentIntent of its first payment: 201, or 200 when the same request made it before.
 func (s *Server) createPlan(w http.ResponseWriter, r *http.Request) {
 	key := r.Header.Get("Idempotency-Key")
-	if len(key) > maxKeyLength {
+	if len(key) > maxKeyLength || !isPrintable(key) {
 		writeProblem(w, problem{Status: http.StatusBadRequest, Slug: "bad_idempotency_key",
-			Detail: fmt.Sprintf("the Idempotency-Key is longer than %d characters", maxKeyLength)})
+			Detail: fmt.Sprintf("the Idempotency-Key is longer than %d characters, or holds others than printable ASCII", maxKeyLength)})
 		return
 	}
 	var terms billing.Terms

@@ -29,7 +29,7 @@ func writeProblem(w http.ResponseWriter, p problem) {
 		Code   string               `json:"code"`
 		Errors []billing.FieldError `json:"errors,omitempty"`
 		Plan   billing.PlanID       `json:"plan,omitempty"`
-	}{"urn:tranche:problem:" + p.Slug, http.StatusText(p.Status), p.Status, p.Detail, p.Slug, p.Fields, p.PlanID}
+	}{"urn:tranche:problem:" + p.Slug, http.StatusText(p.Status), p.Status, withoutSecrets(p.Detail), p.Slug, p.Fields, p.PlanID}
 	w.Header().Set("Content-Type", "application/problem+json")
 	if p.Retry > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(p.Retry))
@@ -72,7 +72,7 @@ func problemOf(err error) problem {
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p := problemOf(err)
 	if p.Status >= http.StatusInternalServerError {
-		s.Log.Error().Err(err).Str("method", r.Method).Str("path", r.URL.Path).Int("status", p.Status).Msg("request failed")
+		s.Log.Error().Err(err).Str("method", r.Method).Str("path", withoutSecrets(r.URL.Path)).Int("status", p.Status).Msg("request failed")
 	}
 	writeProblem(w, p)
 }

@@ -79,6 +79,6 @@ func (s *Server) routes() http.Handler {
 	api.HandleFunc("GET /v1/plans/{id}", s.showPlan)
 	api.HandleFunc("GET /v1/plans/{id}/audit", s.planAudit)
 	api.HandleFunc("GET /v1/notices", s.listNotices)
-	mux.Handle("/v1/", s.authenticate(s.known(api)))
+	mux.Handle("/v1/", s.authenticate(s.readable(s.known(api))))
 	return s.observe(s.known(mux))
 }

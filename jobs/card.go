@@ -131,8 +131,12 @@ func upsertCard(ctx context.Context, tx billing.Tx, owner billing.CustomerID, pm
 	case card.Status == billing.CardDetached:
 		card.Status = billing.CardActive
 	}
-	if fresh {
-		return card, tx.InsertCard(ctx, card)
+	if !fresh {
+		return card, tx.UpdateCard(ctx, card)
 	}
-	return card, tx.UpdateCard(ctx, card)
+	err = tx.InsertCard(ctx, card)
+	if errors.Is(err, billing.ErrExists) { // another event about the same card was faster
+		return tx.CardByPaymentMethod(ctx, pm.ID)
+	}
+	return card, err
 }

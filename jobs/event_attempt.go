@@ -22,6 +22,10 @@ func (t *planTx) closeByEvent(ctx context.Context, c *billing.Charge, pi billing
 			return actorOf(a), t.UpdateAttempt(ctx, a)
 		}
 	}
+	if a := nameless(attempts, pi, outcome); a != nil {
+		a.StripeCharge = pi.LatestCharge
+		return actorOf(*a), t.UpdateAttempt(ctx, *a)
+	}
 	if outcome == billing.OutcomeCanceled {
 		return billing.ActorMerchant, nil // canceling is not a try at the charge
 	}
@@ -72,6 +76,16 @@ func (t *planTx) insertCustomerAttempt(ctx context.Context, c *billing.Charge, p
 		ID: billing.NewAttemptID(t.now), ChargeID: c.ID, Number: number, Initiator: billing.InitiatorCustomer,
 		Outcome: outcome, Failure: f, PaymentIntent: pi.ID, StripeCharge: pi.LatestCharge, CreatedAt: t.now, FinishedAt: t.now,
 	})
+}
+
+// nameless finds the attempt that has the outcome already and lacks the name of its Stripe charge.
+func nameless(attempts []billing.Attempt, pi billing.PaymentIntent, outcome billing.Outcome) *billing.Attempt {
+	for i, a := range attempts {
+		if a.Outcome == outcome && a.PaymentIntent == pi.ID && a.StripeCharge == "" {
+			return &attempts[i]
+		}
+	}
+	return nil
 }
 
 // belongs says whether an attempt was made with this PaymentIntent. Late news of one that was replaced must not end the

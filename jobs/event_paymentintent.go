@@ -32,6 +32,9 @@ func (w *Worker) handlePaymentIntent(ctx context.Context, e billing.Event) (verd
 			billing.FormatAmount(pi.Amount, pi.Currency), charge.ID, billing.FormatAmount(charge.Amount, charge.Currency))
 	}
 	v, err := w.follow(ctx, e, charge, pi)
+	if errors.Is(err, billing.ErrExists) { // somebody wrote the same row at the same moment; now it is there to be read
+		v, err = w.follow(ctx, e, charge, pi)
+	}
 	if errors.Is(err, billing.ErrExists) && pi.LatestCharge != "" {
 		pi.LatestCharge = "" // an attempt at another charge of ours has it; see record
 		return w.follow(ctx, e, charge, pi)

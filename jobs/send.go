@@ -46,6 +46,10 @@ func (w *Worker) send(ctx context.Context, c call) result {
 	if c.lookUp {
 		return w.lookUp(ctx, c)
 	}
+	if w.Clock.Now().Sub(c.attempt.SentAt) > w.Clock.Simulated(w.Lease) {
+		// The process slept between the last look and the call. Somebody else has the charge by now.
+		return result{outcome: billing.OutcomeUnknown, err: errors.New("it was held up for longer than its lease before it was sent")}
+	}
 	do := w.Gateway.CreatePaymentIntent
 	if c.attempt.Params.PaymentIntent != "" {
 		do = w.Gateway.ConfirmPaymentIntent

@@ -31,6 +31,9 @@ const (
 	demoMerchant      = "Example Shop"
 )
 
+// demoStripeRate is beyond what the demo needs: months in seconds are more calls a second than Stripe would take.
+const demoStripeRate = "10000"
+
 // demoWorld is everything around Tranche: Stripe, the mail server, the merchant's shop and its customers.
 type demoWorld struct {
 	clock   clock.Clock
@@ -84,6 +87,7 @@ func newDemoWorld(ctx context.Context, dir string, log io.Writer) (*demoWorld, e
 func (w *demoWorld) startApp(ctx context.Context, dir string, log io.Writer) error {
 	settings := map[string]string{
 		"STRIPE_SECRET_KEY": demoSecretKey, "STRIPE_WEBHOOK_SECRET": demoWebhookSecret, "STRIPE_API_BASE": w.simURL,
+		"STRIPE_READ_RATE": demoStripeRate, "STRIPE_WRITE_RATE": demoStripeRate,
 		"DATABASE_URL": "sqlite:" + filepath.Join(dir, "tranche.db"), "TRANCHE_ADDR": "127.0.0.1:0", "TRANCHE_API_KEY": demoAPIKey,
 		"TRANCHE_CLOCK": w.clock.String(), "TRANCHE_TICK": "25ms", "SMTP_URL": "smtp://" + w.mails.addr + "?tls=none",
 		"TRANCHE_MAIL_FROM": demoMerchant + " <billing@shop.example>", "TRANCHE_MERCHANT_NAME": demoMerchant,

@@ -14,10 +14,12 @@ import (
 
 	"tranche/config"
 	"tranche/handlers"
+	"tranche/internal/alarm"
 	"tranche/internal/billing"
 	"tranche/internal/binding"
 	"tranche/internal/clock"
 	"tranche/internal/dunning"
+	"tranche/internal/metrics"
 	"tranche/internal/notify"
 	"tranche/internal/planning"
 	"tranche/internal/queue"
@@ -35,6 +37,8 @@ type App struct {
 	log   zerolog.Logger
 
 	store    *store.Store
+	limiter  *queue.Limiter
+	breaker  *stripegw.Breaker
 	gateway  *stripegw.Gateway
 	guard    *binding.Guard
 	planner  *planning.Planner
@@ -43,6 +47,9 @@ type App struct {
 	queue    *queue.Queue
 	servers  *queue.Server // nil without the worker role
 	sched    *scheduler.Scheduler
+	chores   *scheduler.Chores
+	metrics  *metrics.Metrics
+	alarms   alarm.Checker
 	surface  *handlers.Server
 	http     *http.Server
 	listener net.Listener
@@ -55,7 +62,7 @@ type App struct {
 // New opens everything the roles need and migrates the database. Nothing runs yet. cfg must be valid. Close what was
 // opened with Stop. Errors: billing.ErrUnavailable when the database or Redis is away.
 func New(ctx context.Context, cfg config.Config, log zerolog.Logger) (*App, error) {
-	a := &App{cfg: cfg, log: log}
+	a := &App{cfg: cfg, log: log, metrics: metrics.New()}
 	if err := a.open(ctx); err != nil {
 		a.close()
 		return nil, err
@@ -74,9 +81,7 @@ func (a *App) open(ctx context.Context) error {
 	if err := a.openQueue(ctx); err != nil {
 		return err
 	}
-	if a.gateway, err = stripegw.New(stripegw.Config{
-		SecretKey: a.cfg.StripeSecretKey, APIBase: a.cfg.StripeAPIBase, HTTPTimeout: a.cfg.StripeTimeout,
-	}); err != nil {
+	if err := a.openGateway(); err != nil {
 		return err
 	}
 	a.guard = binding.New(a.store, a.gateway, a.clock.Now)
@@ -95,7 +100,9 @@ func (a *App) open(ctx context.Context) error {
 	}
 	if a.cfg.Has(config.RoleScheduler) {
 		a.buildScheduler()
+		a.buildChores()
 	}
+	a.buildWatch()
 	return a.buildHTTP(ctx)
 }
 
@@ -173,7 +180,7 @@ func (a *App) buildWorker(policy dunning.Policy) error {
 	}
 	worker := jobs.New(jobs.Config{
 		Store: a.store, Gateway: a.gateway, Queue: a.queue, Mailer: mailer, Planner: a.planner, Policy: policy,
-		Permit:   a.guard.Check,
+		Permit: a.guard.Check, Admit: a.gateway.Admit, Recorded: a.metrics.Attempt,
 		Merchant: notify.Merchant{Name: a.cfg.MerchantName, ReturnURL: a.cfg.ReturnURL}, MessageDomain: domain,
 		Clock: a.clock, Lease: a.cfg.Lease, Log: a.log.With().Str("role", "worker").Logger(),
 	})
@@ -202,6 +209,7 @@ func (a *App) Start(ctx context.Context) error {
 	}
 	if a.sched != nil {
 		a.running.Go(func() { a.sched.Run(ctx) })
+		a.running.Go(func() { a.chores.Run(ctx) })
 	}
 	a.running.Go(func() {
 		if err := a.http.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
@@ -232,6 +240,7 @@ func (a *App) Stop() {
 	defer cancel()
 	if err := a.http.Shutdown(ctx); err != nil {
 		a.log.Warn().Err(err).Msg("requests cut off")
+		_ = a.http.Close() // what still runs must not find the inbox closed
 	}
 	if a.cancel != nil {
 		a.cancel()
@@ -257,6 +266,9 @@ func (a *App) close() {
 	}
 	if a.gateway != nil {
 		a.gateway.Close()
+	}
+	if a.limiter != nil {
+		a.note("limiter", a.limiter.Close())
 	}
 	if a.queue != nil {
 		a.note("queue", a.queue.Close())

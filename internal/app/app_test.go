@@ -32,7 +32,7 @@ func settings(t *testing.T, stripe string, change map[string]string) config.Conf
 	flags := map[string]string{
 		"STRIPE_SECRET_KEY": "sk_test_app", "STRIPE_WEBHOOK_SECRET": "whsec_app", "STRIPE_API_BASE": stripe, "TRANCHE_API_KEY": apiKey,
 		"TRANCHE_ADDR": "127.0.0.1:0", "DATABASE_URL": "sqlite:" + filepath.Join(t.TempDir(), "tranche.db"), "TRANCHE_TICK": "50ms",
-		"STRIPE_TIMEOUT": "2s", "TRANCHE_LEASE": "3s", "TRANCHE_SHUTDOWN_TIMEOUT": "5s",
+		"STRIPE_READ_RATE": "1000", "STRIPE_WRITE_RATE": "1000", "STRIPE_TIMEOUT": "2s", "TRANCHE_LEASE": "3s", "TRANCHE_SHUTDOWN_TIMEOUT": "5s",
 	}
 	maps.Copy(flags, change)
 	cfg, err := config.LoadFor(config.Sources{Flags: flags}, config.NeedsServe)

@@ -21,7 +21,7 @@ const signatureTolerance = 5 * time.Minute
 // headerTimeout ends connections that never send a request.
 const headerTimeout = 10 * time.Second
 
-// buildHTTP listens. A process without the ingress role answers health checks and nothing else.
+// buildHTTP listens. A process without the ingress role answers health checks and metrics, and nothing else.
 func (a *App) buildHTTP(ctx context.Context) error {
 	a.relay = newRelay(a.queue, a.log)
 	a.surface = handlers.New(handlers.Config{
@@ -30,6 +30,7 @@ func (a *App) buildHTTP(ctx context.Context) error {
 			return stripegw.VerifySignature(payload, header, a.cfg.StripeWebhookSecrets, signatureTolerance, now)
 		},
 		Received: a.relay.events, APIKey: a.cfg.APIKey, Clock: a.clock, Grace: a.cfg.Lease, Checks: a.checks(),
+		Alarms: a.alarms, Metrics: a.metrics.Handler(), Answered: a.metrics.Request,
 		HealthOnly: !a.cfg.Has(config.RoleIngress), Log: a.log.With().Str("role", "ingress").Logger(),
 	})
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", a.cfg.Addr)
@@ -49,13 +50,23 @@ func (a *App) checks() map[string]func(context.Context) error {
 	checks := map[string]func(context.Context) error{"database": a.store.Ping, "queue": a.queue.Ping}
 	if a.sched != nil {
 		checks["scheduler"] = func(context.Context) error {
-			if late := a.clock.Wall().Sub(a.sched.LastTick()); late > staleTicks*a.cfg.Tick+time.Second {
+			if !a.tickedSince(time.Time{}) {
 				return errors.New("the scheduler has not looked at the calendar since " + a.sched.LastTick().String())
 			}
 			return nil
 		}
 	}
 	return checks
+}
+
+// tickedSince says whether this process's scheduler looks at the calendar. Before its first look it has the time of a few
+// ticks from start.
+func (a *App) tickedSince(start time.Time) bool {
+	last := a.sched.LastTick()
+	if last.IsZero() {
+		last = start
+	}
+	return a.clock.Wall().Sub(last) <= staleTicks*a.cfg.Tick+time.Second
 }
 
 // eventTasks makes the first task of each newly stored event.

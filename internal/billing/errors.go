@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Errors that a caller decides by. Compare with errors.Is: they arrive wrapped.
@@ -61,6 +62,8 @@ const (
 	GatewayLimited GatewayKind = "limited"
 	// GatewayInProgress: a request with this key is being carried out (409). Same key again, later.
 	GatewayInProgress GatewayKind = "in_progress"
+	// GatewayParked: not sent at all, because Stripe is not answering or too many calls wait. Same key again, later.
+	GatewayParked GatewayKind = "parked"
 	// GatewayUnauthorized: the key is wrong or lacks permission (401, 403). Same key again, once that is mended.
 	GatewayUnauthorized GatewayKind = "unauthorized"
 	// GatewayNotFound: the object does not exist (resource_missing).
@@ -80,6 +83,7 @@ type GatewayError struct {
 	Param      string
 	Failure    Failure
 	RequestID  string
+	RetryIn    time.Duration // of a parked call: the real time after which it may be tried again; 0 when nobody knows
 
 	// PaymentIntent is the one in the error, when Stripe sent one. It often does not: never rely on it.
 	PaymentIntent *PaymentIntent
@@ -111,7 +115,7 @@ func (e *GatewayError) Is(target error) bool {
 	case ErrNotFound:
 		return e.Kind == GatewayNotFound
 	case ErrUnavailable:
-		return e.Kind == GatewayUnknown || e.Kind == GatewayLimited || e.Kind == GatewayInProgress
+		return e.Kind == GatewayUnknown || e.Kind == GatewayLimited || e.Kind == GatewayInProgress || e.Kind == GatewayParked
 	}
 	return false
 }
@@ -119,7 +123,7 @@ func (e *GatewayError) Is(target error) bool {
 // Resend says whether the same request is to be sent again under the same key.
 func (e *GatewayError) Resend() bool {
 	switch e.Kind {
-	case GatewayUnknown, GatewayLimited, GatewayInProgress, GatewayUnauthorized:
+	case GatewayUnknown, GatewayLimited, GatewayInProgress, GatewayParked, GatewayUnauthorized:
 		return true
 	}
 	return false

@@ -19,6 +19,8 @@ var errAnswerTooLong = errors.New("the answer is too long")
 type answer struct {
 	status    int // 0: no answer
 	requestID string
+	replayed  bool   // it is the answer to an earlier request with the same key
+	limitedBy string // of a 429: which limit was met
 	body      []byte
 	whole     bool // the body was read to its end
 }
@@ -55,6 +57,8 @@ func (r recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	a.status, a.requestID = res.StatusCode, res.Header.Get("Request-Id")
+	a.replayed = res.Header.Get("Idempotent-Replayed") == "true"
+	a.limitedBy = res.Header.Get("Stripe-Rate-Limited-Reason")
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
 	_ = res.Body.Close() // it has been read; nothing is left to lose
 	if err == nil && len(body) > maxAnswer {

@@ -10,6 +10,7 @@ import (
 	"github.com/stripe/stripe-go/v76/form"
 
 	"tranche/internal/billing"
+	"tranche/internal/clock"
 )
 
 // maxKey is the longest idempotency key Stripe takes. Source: docs.stripe.com/api/idempotent_requests.
@@ -44,28 +45,41 @@ func (g *Gateway) get(ctx context.Context, c call, out object) (*answer, error) 
 }
 
 func (g *Gateway) do(ctx context.Context, method string, c call, out object) (*answer, error) {
-	a := &answer{}
-	c.params.GetParams().Context = withAnswer(ctx, a)
-	err := g.backend.Call(method, c.path, g.key, c.params, out)
-	if err := g.checked(c.op, a, err, out); err != nil {
-		return nil, err
-	}
-	return a, nil
+	return g.guarded(ctx, laneOf(method), c.op, out, func(ctx context.Context) error {
+		c.params.GetParams().Context = ctx
+		return g.backend.Call(method, c.path, g.key, c.params, out)
+	})
 }
 
 // getPage fetches one page of a list; values is the query that stripe-go's iterator made.
 func (g *Gateway) getPage(ctx context.Context, c call, values *form.Values, out object) (*answer, error) {
-	a := &answer{}
-	p := &stripe.Params{Context: withAnswer(ctx, a)}
-	err := g.backend.CallRaw(http.MethodGet, c.path, g.key, values, p, out)
-	if err := g.checked(c.op, a, err, out); err != nil {
+	return g.guarded(ctx, billing.LaneRead, c.op, out, func(ctx context.Context) error {
+		return g.backend.CallRaw(http.MethodGet, c.path, g.key, values, &stripe.Params{Context: ctx}, out)
+	})
+}
+
+// guarded makes a call once limiter and breaker let it through, and tells them what came of it.
+func (g *Gateway) guarded(ctx context.Context, lane billing.Lane, op string, out object, send func(context.Context) error) (*answer, error) {
+	p, err := g.passFor(ctx, lane, op)
+	if err != nil {
 		return nil, err
+	}
+	shown := errNoEvidence
+	defer func() { p.done(shown) }()
+	a := &answer{}
+	begun := clock.Clock{}.Wall()
+	failed := g.checked(op, a, send(withAnswer(ctx, a)), out)
+	g.observed(op, begun, failed)
+	shown = evidence(ctx, a, failed)
+	g.throttled(ctx, lane, a, failed)
+	if failed != nil {
+		return nil, failed
 	}
 	return a, nil
 }
 
-// checked returns nil when the call brought the object it was made for, else a *billing.GatewayError.
-func (g *Gateway) checked(op string, a *answer, err error, out object) error {
+// checked returns nil when the call brought the object it was made for.
+func (g *Gateway) checked(op string, a *answer, err error, out object) *billing.GatewayError {
 	if err != nil || !a.ok() {
 		return g.failure(op, a, err)
 	}

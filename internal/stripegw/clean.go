@@ -17,8 +17,8 @@ const (
 	maxMessage = 500 // bytes of Stripe's message that are kept
 )
 
-// secretLike matches what must not get into a message: client secrets, keys and card numbers.
-var secretLike = regexp.MustCompile(`\w+_secret_\w+|\b(?:sk|rk|whsec)_\w[\w*]*|\b\d(?:[ -]?\d){11,18}\b`)
+// secretLike matches what must not get into a message: client secrets, keys, card numbers and their check numbers.
+var secretLike = regexp.MustCompile(`\w+_secret_\w+|\b(?:sk|rk|whsec)_\w[\w*]*|\b\d(?:[ -]?\d){11,18}\b|(?i:\bcv[cv]2?)\W{0,8}\d{3,4}\b`)
 
 // cleaned returns Stripe's message without secrets. Stripe masks keys itself; this holds when something else answers.
 func (g *Gateway) cleaned(message string) string {

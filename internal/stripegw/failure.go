@@ -10,10 +10,9 @@ import (
 )
 
 // failure turns what became of a call into a *billing.GatewayError. err is stripe-go's; its text is never used.
-func (g *Gateway) failure(op string, a *answer, err error) error {
+func (g *Gateway) failure(op string, a *answer, err error) *billing.GatewayError {
 	if !a.whole {
-		e := unreadable(op, a, transportText(err))
-		return e
+		return unreadable(op, a, transportText(err))
 	}
 	body := errorIn(a)
 	if body == nil {
@@ -44,7 +43,7 @@ func errorIn(a *answer) *wireError {
 }
 
 // strangeAnswer is an answer that is not Stripe's: a proxy's page, say. Only a 429 is clear without a body.
-func strangeAnswer(op string, a *answer) error {
+func strangeAnswer(op string, a *answer) *billing.GatewayError {
 	e := unreadable(op, a, "the answer can't be read")
 	if a.status == http.StatusTooManyRequests {
 		e.Kind = billing.GatewayLimited

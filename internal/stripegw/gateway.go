@@ -28,6 +28,9 @@ type Config struct {
 	APIBase     string            // such as http://127.0.0.1:12111; empty means Stripe's own
 	HTTPTimeout time.Duration     // of one call, 0 means DefaultHTTPTimeout
 	Transport   http.RoundTripper // nil means one with enough idle connections
+	Limiter     billing.Limiter   // asked before every call; nil means no limit
+	Breaker     *Breaker          // stops calls while Stripe is not answering; nil means none does
+	Observe     Observer          // told of each call; nil means nobody is
 }
 
 // String hides the secret key from logs.
@@ -40,6 +43,9 @@ func (Config) GoString() string { return "stripegw.Config" }
 type Gateway struct {
 	backend stripe.Backend
 	client  *http.Client
+	limiter billing.Limiter
+	breaker *Breaker
+	observe Observer
 	key     string
 	live    bool
 }
@@ -75,7 +81,9 @@ func New(c Config) (*Gateway, error) {
 		EnableTelemetry:   stripe.Bool(false),
 		LeveledLogger:     &stripe.LeveledLogger{Level: stripe.LevelNull}, // its debug lines are whole answers
 	})
-	return &Gateway{backend: backend, client: client, key: c.SecretKey, live: live}, nil
+	return &Gateway{
+		backend: backend, client: client, limiter: c.Limiter, breaker: c.Breaker, observe: c.Observe, key: c.SecretKey, live: live,
+	}, nil
 }
 
 // Close lets go of the connections that wait for the next call. Calls may still be made.

@@ -64,22 +64,22 @@ func nothingIsLate(_ *testing.T, f *fixture) {
 
 func overdueChargesAreFound(t *testing.T, f *fixture) {
 	anHourAgo := f.now.Add(-time.Hour)
-	make := func(change func(c *billing.Charge)) billing.Charge {
+	add := func(change func(c *billing.Charge)) billing.Charge {
 		return f.planWith(billing.PlanActive, func(c *billing.Charge) {
 			planned(c, anHourAgo)
 			c.UpdatedAt = anHourAgo
 			change(c)
 		})
 	}
-	forgotten := make(func(c *billing.Charge) { c.WakeAt = f.now.Add(time.Minute) }) // leased to somebody
-	silent := make(func(c *billing.Charge) {
+	forgotten := add(func(c *billing.Charge) { c.WakeAt = f.now.Add(time.Minute) }) // leased to somebody
+	silent := add(func(c *billing.Charge) {
 		planned(c, f.now.Add(-time.Minute))
 		c.Status, c.Reason = billing.ChargeRetrying, "declined with insufficient_funds" // why it retries, not why it waits
 	})
-	putOff := make(func(c *billing.Charge) { c.Reason, c.UpdatedAt = "nothing is charged", f.now })
-	unknown := make(func(c *billing.Charge) { c.Status, c.Reason, c.UpdatedAt = billing.ChargeCollecting, "timeout", f.now })
-	make(func(c *billing.Charge) { planned(c, f.now.Add(time.Millisecond)) })
-	make(func(c *billing.Charge) { c.Status = billing.ChargeSucceeded; planned(c, time.Time{}) })
+	putOff := add(func(c *billing.Charge) { c.Reason, c.UpdatedAt = "nothing is charged", f.now })
+	unknown := add(func(c *billing.Charge) { c.Status, c.Reason, c.UpdatedAt = billing.ChargeCollecting, "timeout", f.now })
+	add(func(c *billing.Charge) { planned(c, f.now.Add(time.Millisecond)) })
+	add(func(c *billing.Charge) { c.Status = billing.ChargeSucceeded; planned(c, time.Time{}) })
 
 	b := f.requireBacklog(billing.BacklogOverdue, string(forgotten.ID), string(silent.ID))
 	require.Equal(t, anHourAgo, b.Oldest)
@@ -110,7 +110,7 @@ func strandedChargesAreFound(t *testing.T, f *fixture) {
 }
 
 func refusedChargesAreFound(t *testing.T, f *fixture) {
-	make := func(status billing.ChargeStatus, count int, outcomes ...billing.Outcome) billing.Charge {
+	add := func(status billing.ChargeStatus, count int, outcomes ...billing.Outcome) billing.Charge {
 		c := f.planWith(billing.PlanPastDue, func(c *billing.Charge) {
 			c.Status, c.AttemptCount, c.Reason = status, count, "no such parameter"
 			planned(c, time.Time{})
@@ -125,10 +125,10 @@ func refusedChargesAreFound(t *testing.T, f *fixture) {
 		})
 		return c
 	}
-	refused := make(billing.ChargeFailed, 2, billing.OutcomeDeclined, billing.OutcomeError)
-	make(billing.ChargeSucceeded, 1, billing.OutcomeError)
-	make(billing.ChargeRequiresPaymentMethod, 1, billing.OutcomeDeclined)
-	make(billing.ChargeFailed, 2, billing.OutcomeError, billing.OutcomeDeclined)
+	refused := add(billing.ChargeFailed, 2, billing.OutcomeDeclined, billing.OutcomeError)
+	add(billing.ChargeSucceeded, 1, billing.OutcomeError)
+	add(billing.ChargeRequiresPaymentMethod, 1, billing.OutcomeDeclined)
+	add(billing.ChargeFailed, 2, billing.OutcomeError, billing.OutcomeDeclined)
 	require.Equal(t, "no such parameter", f.requireBacklog(billing.BacklogRefused, string(refused.ID)).Reason)
 	b, err := backlogs(t, f).Backlog(t.Context(), billing.BacklogStranded, f.now.Add(-time.Hour), f.now)
 	require.NoError(t, err)
@@ -149,19 +149,19 @@ func lateEventsAreFound(t *testing.T, f *fixture) {
 
 func lateNoticesAreFound(_ *testing.T, f *fixture) {
 	_, charges := f.plan(1)
-	make := func(step string, change func(n *billing.Notice)) billing.Notice {
+	add := func(step string, change func(n *billing.Notice)) billing.Notice {
 		n := f.newNotice(charges[0], step)
 		n.To = "ada@example.com"
 		change(&n)
 		f.notice(n)
 		return n
 	}
-	pending := make("1", func(*billing.Notice) {})
-	failed := make("2", func(n *billing.Notice) { n.Status, n.Reason = billing.NoticeFailed, "refused" })
-	make("3", func(n *billing.Notice) { n.Status, n.To = billing.NoticeFailed, "" })
-	make("4", func(n *billing.Notice) { n.Status = billing.NoticeSent })
+	pending := add("1", func(*billing.Notice) {})
+	failed := add("2", func(n *billing.Notice) { n.Status, n.Reason = billing.NoticeFailed, "refused" })
+	add("3", func(n *billing.Notice) { n.Status, n.To = billing.NoticeFailed, "" })
+	add("4", func(n *billing.Notice) { n.Status = billing.NoticeSent })
 	for _, at := range []time.Duration{time.Millisecond, -24*time.Hour - time.Millisecond} {
-		make(at.String(), func(n *billing.Notice) { n.ID = billing.NewNoticeID(f.now.Add(at)) })
+		add(at.String(), func(n *billing.Notice) { n.ID = billing.NewNoticeID(f.now.Add(at)) })
 	}
 	f.requireBacklog(billing.BacklogNoticesPending, string(pending.ID))
 	f.requireBacklog(billing.BacklogNoticesFailed, string(failed.ID))

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tranche/config"
+	"tranche/handlers"
+	"tranche/internal/billing"
+	"tranche/internal/clock"
+	"tranche/internal/operator"
+	"tranche/internal/store"
+)
+
+func (c *cli) chargeCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "charge", Short: "List and show charges, and try one again", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	cmd.AddCommand(c.chargeListCommand(), c.chargeShowCommand(), c.chargeRetryCommand())
+	return cmd
+}
+
+func (c *cli) chargeListCommand() *cobra.Command {
+	var f billing.ChargeFilter
+	var status, before string
+	var overdue bool
+	cmd := &cobra.Command{
+		Use: "list", Short: "List charges, with why one waits or failed", Args: noArgs,
+		Long: `List charges, newest first. With --status, those that may still be paid, what fell due first at the top; with --overdue,
+those that should have been tried by now, the latest at the top.`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkList(f.Limit, status, billing.OpenChargeStatuses()...); err != nil {
+				return err
+			}
+			if overdue && status != "" || before != "" && (overdue || status != "") {
+				return usageError{errors.New("--status, --overdue and --before don't go together")}
+			}
+			f.Status, f.Before = billing.ChargeStatus(status), billing.ChargeID(before)
+			return c.withStore(cmd.Context(), func(cfg config.Config, s *store.Store) error {
+				clk, err := clock.Parse(cfg.Clock)
+				if err != nil {
+					return err
+				}
+				if overdue {
+					f.Overdue = clk.Now()
+				}
+				charges, err := s.ListCharges(cmd.Context(), f)
+				if err != nil {
+					return err
+				}
+				return c.printCharges(charges)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&status, "status", "", "only charges in this `STATUS`: scheduled, collecting, retrying, requires_action, requires_payment_method or failed")
+	cmd.Flags().BoolVar(&overdue, "overdue", false, "only charges that should have been tried by now")
+	cmd.Flags().StringVar(&before, "before", "", "only charges made before this `ID`")
+	cmd.Flags().IntVar(&f.Limit, "limit", 50, "at most this `NUMBER` (500 at most)")
+	return cmd
+}
+
+// chargeLine is the JSON of a charge in a list.
+type chargeLine struct {
+	handlers.ChargeView
+	Plan billing.PlanID `json:"plan"`
+}
+
+func viewCharges(charges []billing.Charge, attempts map[billing.ChargeID][]billing.Attempt) []chargeLine {
+	lines := make([]chargeLine, len(charges))
+	for i, ch := range charges {
+		plan := handlers.ViewPlan(billing.Details{Charges: []billing.Charge{ch}, Attempts: attempts})
+		lines[i] = chargeLine{plan.Charges[0], ch.PlanID}
+	}
+	return lines
+}
+
+func (c *cli) printCharges(charges []billing.Charge) error {
+	if c.json {
+		return c.printJSON(handlers.ListView[chargeLine]{Object: "list", Data: viewCharges(charges, nil)})
+	}
+	tab := newTable("CHARGE", "PLAN", "#", "AMOUNT", "DUE", "STATUS", "ATTEMPTS", "NEXT", "WHY")
+	for _, ch := range charges {
+		tab.add(string(ch.ID), string(ch.PlanID), strconv.Itoa(ch.Sequence), billing.FormatAmount(ch.Amount, ch.Currency),
+			localTime(ch.DueAt, ""), string(ch.Status), strconv.Itoa(ch.AttemptCount), localTime(ch.NextAttemptAt, ""), ch.Reason)
+	}
+	tab.print(c.out)
+	return nil
+}
+
+func (c *cli) chargeShowCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "show CHARGE", Short: "Show a charge with its attempts and why it waits or failed", Args: oneArg("charge"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.withStore(cmd.Context(), func(_ config.Config, s *store.Store) error {
+				ch, err := s.Charge(cmd.Context(), billing.ChargeID(args[0]))
+				if err != nil {
+					return err
+				}
+				d, err := billing.LoadDetails(cmd.Context(), s, ch.PlanID)
+				if err != nil {
+					return err
+				}
+				trail, err := s.AuditTrail(cmd.Context(), billing.AuditFilter{Plan: ch.PlanID})
+				if err != nil {
+					return err
+				}
+				return c.printCharge(ch, d, slices.DeleteFunc(trail, func(e billing.AuditEntry) bool { return e.ChargeID != ch.ID }))
+			})
+		},
+	}
+}
+
+func (c *cli) printCharge(ch billing.Charge, d billing.Details, trail []billing.AuditEntry) error {
+	if c.json {
+		return c.printJSON(viewCharges([]billing.Charge{ch}, d.Attempts)[0])
+	}
+	zone := d.Customer.TimeZone
+	fmt.Fprintf(c.out, "%s  charge %d of %d of plan %s  %s  %s\n", ch.ID, ch.Sequence, len(d.Charges), d.Plan.Reference,
+		billing.FormatAmount(ch.Amount, ch.Currency), ch.Status)
+	fmt.Fprintf(c.out, "Due       %s\n", localTime(ch.DueAt, zone))
+	for _, line := range [][2]string{
+		{"Next try ", localTime(ch.NextAttemptAt, zone)}, {"Paid     ", localTime(ch.PaidAt, zone)},
+		{"Payment  ", ch.PaymentIntent}, {"Why      ", ch.Reason},
+	} {
+		if line[1] != "" {
+			fmt.Fprintf(c.out, "%s %s\n", line[0], line[1])
+		}
+	}
+	fmt.Fprintln(c.out)
+	c.printAttempts(d.Attempts[ch.ID], zone)
+	fmt.Fprintln(c.out)
+	for _, e := range trail {
+		fmt.Fprintln(c.out, auditLine(e, zone))
+	}
+	return nil
+}
+
+func (c *cli) printAttempts(attempts []billing.Attempt, zone string) {
+	tab := newTable("ATTEMPT", "MADE", "BY", "SENT", "OUTCOME", "CODE", "STRIPE SAYS", "REQUEST")
+	for _, a := range attempts {
+		tab.add(strconv.Itoa(a.Number), localTime(a.CreatedAt, zone), string(a.Initiator), strconv.Itoa(a.SendCount), string(a.Outcome),
+			a.Failure.Cause(), a.Failure.Message, a.RequestID)
+	}
+	tab.print(c.out)
+}
+
+func (c *cli) chargeRetryCommand() *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use: "retry CHARGE", Short: "Have a charge tried again at once", Args: oneArg("charge"),
+		Long: `Make a charge that failed, waits for the customer or was put off due now: a running serve then tries it, with the saved
+card, on the same PaymentIntent. It is refused, with the reason, when the charge is paid or stopped, when an attempt may
+still turn out to have taken the money, when the plan does not collect, or when there is no active card.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.withStore(cmd.Context(), func(cfg config.Config, s *store.Store) error {
+				clk, err := clock.Parse(cfg.Clock)
+				if err != nil {
+					return err
+				}
+				id := billing.ChargeID(args[0])
+				if err := operator.CheckRetry(cmd.Context(), s, id, clk.Now()); err != nil {
+					return err
+				}
+				if !yes && !c.mayRetry(cmd, s, id) {
+					return errors.New("nothing was changed")
+				}
+				ch, err := operator.Retry(cmd.Context(), s, id, clk.Now().Truncate(time.Millisecond))
+				if err != nil {
+					return err
+				}
+				fmt.Fprintln(c.talk, "it is due now; a running serve tries it")
+				return c.printCharges([]billing.Charge{ch})
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return cmd
+}
+
+// mayRetry shows what would be charged and asks.
+func (c *cli) mayRetry(cmd *cobra.Command, s *store.Store, id billing.ChargeID) bool {
+	ch, err := s.Charge(cmd.Context(), id)
+	if err != nil {
+		return false
+	}
+	fmt.Fprintf(c.talk, "charge %d of plan %s, %s, is %s: %s\n", ch.Sequence, ch.PlanID, billing.FormatAmount(ch.Amount, ch.Currency), ch.Status, ch.Reason)
+	return c.confirmed("Charge the saved card now? Type retry to do it: ", "retry")
+}

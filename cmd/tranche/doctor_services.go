@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"tranche/internal/alarm"
+	"tranche/internal/billing"
+	"tranche/internal/notify"
+	"tranche/internal/queue"
+	"tranche/internal/store/open"
+	"tranche/jobs"
+)
+
+// database says whether the database answers and has the version this program needs. It migrates nothing, and makes no
+// file.
+func (e *examination) database(ctx context.Context) {
+	const check = "database"
+	if path, ok := strings.CutPrefix(e.cfg.DatabaseURL, "sqlite:"); ok {
+		if _, err := os.Stat(strings.TrimPrefix(path, "//")); errors.Is(err, fs.ErrNotExist) {
+			e.warn(check, "there is no file "+path+" yet", "tranche serve makes it")
+			return
+		}
+	}
+	s, err := open.Store(ctx, e.cfg.DatabaseURL, open.Options{Connections: 2})
+	if err != nil {
+		e.failed(check, err, "see DATABASE_URL, and whether the server runs")
+		return
+	}
+	e.store = s
+	have, want, err := s.Version(ctx)
+	switch {
+	case err != nil:
+		e.failed(check, err, "see DATABASE_URL, and whether the server runs")
+	case have < want:
+		e.fail(check, fmt.Sprintf("it has version %d and this program needs %d", have, want), "tranche migrate, or start tranche serve")
+	case have > want:
+		e.fail(check, fmt.Sprintf("it has version %d and this program knows %d", have, want), "run the newer program")
+	default:
+		e.ok(check, "it answers, at version %d", have)
+		return
+	}
+	_ = s.Close()
+	e.store = nil
+}
+
+// redis says whether the queue's Redis answers.
+func (e *examination) redis(ctx context.Context) {
+	const check, do = "redis", "see REDIS_URL, and whether the server runs"
+	if e.cfg.Embedded() {
+		e.ok(check, "the queue runs inside the process")
+		return
+	}
+	q, err := e.queue()
+	if err != nil {
+		e.fail(check, err.Error(), do)
+		return
+	}
+	defer func() { _ = q.Close() }()
+	depths, err := q.Stats(ctx)
+	if err != nil {
+		e.failed(check, err, do)
+		return
+	}
+	waiting := 0
+	for _, d := range depths {
+		waiting += d.Pending + d.Retry
+	}
+	e.ok(check, "it answers; %d tasks wait", waiting)
+}
+
+func (e *examination) queue() (*queue.Queue, error) {
+	options, err := queue.Options(e.cfg.RedisURL)
+	if err != nil {
+		return nil, err
+	}
+	return queue.New(options, jobs.Routes(), nil)
+}
+
+// mail says whether the mail server lets us in. No mail is sent.
+func (e *examination) mail(ctx context.Context) {
+	const check = "mail"
+	if e.cfg.SMTPURL == "" {
+		return // said with the settings
+	}
+	server, err := notify.NewSMTP(notify.SMTPConfig{URL: e.cfg.SMTPURL, From: e.cfg.MailFrom, Timeout: doctorTimeout})
+	if err != nil {
+		e.fail(check, err.Error(), "see SMTP_URL and TRANCHE_MAIL_FROM")
+		return
+	}
+	if err := server.Ping(ctx); err != nil {
+		e.failed(check, fmt.Errorf("%w: %w", billing.ErrUnavailable, err), "see SMTP_URL; mails wait meanwhile and none is lost")
+		return
+	}
+	e.ok(check, "the server answers and takes the login")
+}
+
+// alarms lists what should have happened by now and did not.
+func (e *examination) alarms(ctx context.Context) {
+	const check = "alarms"
+	if e.store == nil {
+		return // the database said why
+	}
+	c := alarm.Config{Store: e.store, Clock: e.clock, Lease: e.cfg.Lease}
+	if !e.cfg.Embedded() {
+		if q, err := e.queue(); err == nil {
+			defer func() { _ = q.Close() }()
+			if q.Ping(ctx) == nil {
+				c.Archived = q.Archived
+			}
+		}
+	}
+	raised, err := alarm.New(c).Check(ctx)
+	if err != nil {
+		e.failed(check, err, "see DATABASE_URL")
+		return
+	}
+	for _, a := range raised {
+		say := e.warn
+		if a.Severity == alarm.Critical {
+			say = e.fail
+		}
+		say("alarm "+a.Name, alarmText(a), a.Do)
+	}
+	if len(raised) == 0 {
+		e.ok(check, "nothing is late")
+	}
+}
+
+// alarmText writes an alarm in a line.
+func alarmText(a alarm.Alarm) string {
+	text := fmt.Sprintf("%d: %s", a.Count, a.What)
+	if a.Count >= billing.MaxBacklog {
+		text = "at least " + text
+	}
+	if !a.Oldest.IsZero() {
+		text += ", since " + a.Oldest.Format(time.RFC3339)
+	}
+	if a.Reason != "" {
+		text += " (" + a.Reason + ")"
+	}
+	if len(a.IDs) > 0 {
+		text += " " + strings.Join(a.IDs, " ")
+	}
+	return text
+}

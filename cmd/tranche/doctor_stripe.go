@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"tranche/internal/billing"
+	"tranche/internal/binding"
+	"tranche/internal/stripegw"
+	"tranche/jobs"
+)
+
+// maxSkew is how far our clock may be from Stripe's: beyond five minutes webhooks are refused.
+const maxSkew = time.Minute
+
+// stripe says whether the key works, where it belongs, and whether events can reach us.
+func (e *examination) stripe(ctx context.Context) {
+	gateway, err := stripegw.New(stripegw.Config{SecretKey: e.cfg.StripeSecretKey, APIBase: e.cfg.StripeAPIBase, HTTPTimeout: doctorTimeout})
+	if err != nil {
+		return // the settings said why
+	}
+	defer gateway.Close()
+	e.skew(ctx)
+	if e.account(ctx, gateway) {
+		e.belongs(ctx, gateway)
+		e.endpoint(ctx, gateway)
+	}
+}
+
+// account says whether Stripe takes the key.
+func (e *examination) account(ctx context.Context, gateway *stripegw.Gateway) bool {
+	const check = "stripe key"
+	mode := billing.Binding{Livemode: gateway.Livemode()}.Mode()
+	id, err := gateway.Account(ctx)
+	var ge *billing.GatewayError
+	switch {
+	case errors.As(err, &ge) && (ge.HTTPStatus == http.StatusForbidden || ge.Kind == billing.GatewayNotFound):
+		e.ok(check, "a %s key that may not read its account", mode)
+	case errors.As(err, &ge) && ge.Kind == billing.GatewayUnauthorized:
+		e.fail(check, ge.Error(), "set STRIPE_SECRET_KEY to a key that Stripe's dashboard lists")
+		return false
+	case err != nil:
+		e.failed(check, err, "see STRIPE_API_BASE and the way out to the network; charges wait meanwhile")
+		return false
+	default:
+		e.ok(check, "a %s key of account %s", mode, id)
+	}
+	return true
+}
+
+// belongs says whether key and database belong together. It binds nothing.
+func (e *examination) belongs(ctx context.Context, gateway *stripegw.Gateway) {
+	const check = "binding"
+	if e.store == nil {
+		return // the database said why
+	}
+	held, present, err := binding.New(e.store, gateway, e.clock.Now).State(ctx)
+	switch {
+	case err != nil:
+		e.failed(check, err, "")
+	case held.BoundAt.IsZero():
+		e.warn(check, "the database belongs to no account yet", "the first start of tranche serve binds it to this key's")
+	case held.Differs(present) != "":
+		e.fail(check, "nothing is charged: "+held.Differs(present), "use the right key or database, or, if this is meant, tranche bind")
+	default:
+		e.ok(check, "key and database belong together")
+	}
+}
+
+// endpoint says whether Stripe sends its events to us. A key that may not ask is none the worse for it.
+func (e *examination) endpoint(ctx context.Context, gateway *stripegw.Gateway) {
+	const check = "webhook endpoint"
+	list, err := gateway.WebhookEndpoints(ctx)
+	if err != nil {
+		e.ok(check, "not looked at: the key may not list endpoints")
+		return
+	}
+	ours := slices.DeleteFunc(list, func(w stripegw.WebhookEndpoint) bool { return !w.Enabled || !e.isOurs(w.URL) })
+	if len(ours) == 0 {
+		e.warn(check, "Stripe knows no enabled endpoint that ends in "+webhookPath, "add one in Stripe's dashboard, for the events that README.md lists")
+		return
+	}
+	missing := slices.DeleteFunc(jobs.EventTypes(), func(event string) bool {
+		return slices.ContainsFunc(ours, func(w stripegw.WebhookEndpoint) bool {
+			return slices.Contains(w.Types, "*") || slices.Contains(w.Types, event)
+		})
+	})
+	if len(missing) > 0 {
+		e.warn(check, "these events are not sent: "+strings.Join(missing, ", "), "add them to the endpoint in Stripe's dashboard")
+		return
+	}
+	e.ok(check, "%s is sent every event that is used", ours[0].URL)
+}
+
+const webhookPath = "/webhooks/stripe"
+
+// isOurs says whether an endpoint is this one's, as far as is known.
+func (e *examination) isOurs(endpoint string) bool {
+	u, err := url.Parse(endpoint)
+	if err != nil || !strings.HasSuffix(u.Path, webhookPath) {
+		return false
+	}
+	base, err := url.Parse(e.cfg.BaseURL)
+	return e.cfg.BaseURL == "" || err == nil && base.Host == u.Host
+}
+
+// skew compares our real clock with the Date of an answer of Stripe's. The request carries no key.
+func (e *examination) skew(ctx context.Context) {
+	const check = "clock"
+	base := e.cfg.StripeAPIBase
+	if base == "" {
+		base = "https://api.stripe.com"
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base, http.NoBody)
+	if err != nil {
+		return // the settings said why
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return // the key's check says that Stripe does not answer
+	}
+	_ = resp.Body.Close()
+	theirs, err := http.ParseTime(resp.Header.Get("Date"))
+	if err != nil {
+		return
+	}
+	if off := time.Since(theirs).Round(time.Second); off.Abs() > maxSkew {
+		e.fail(check, fmt.Sprintf("this machine's clock is %s from Stripe's", off), "set it by NTP: webhooks that seem old are refused")
+		return
+	}
+	e.ok(check, "it agrees with Stripe's")
+}

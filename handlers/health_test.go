@@ -1,0 +1,89 @@
+package handlers_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/handlers"
+	"tranche/internal/alarm"
+	"tranche/internal/billing"
+)
+
+// raised is a checker with a fixed answer.
+type raised struct {
+	alarms []alarm.Alarm
+	err    error
+}
+
+// Check implements alarm.Checker.
+func (r raised) Check(context.Context) ([]alarm.Alarm, error) { return r.alarms, r.err }
+
+// health asks a process without the ingress role.
+func health(t *testing.T, c handlers.Config, path string) *httptest.ResponseRecorder {
+	t.Helper()
+	c.HealthOnly = true
+	h := handlers.New(c)
+	t.Cleanup(h.Close)
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody))
+	return rec
+}
+
+// TestReadinessTellsOfAlarms: by name and number alone, and without turning traffic away, for another copy has the same.
+func TestReadinessTellsOfAlarms(t *testing.T) {
+	t.Parallel()
+	c := handlers.Config{Alarms: raised{alarms: []alarm.Alarm{{
+		Name: "charges_overdue", Severity: alarm.Critical, Count: 3, Oldest: time.Unix(1, 0), Reason: "of ada@example.com", IDs: []string{"chg_1"}, What: "w", Do: "d",
+	}}}}
+	rec := health(t, c, "/readyz")
+	require.Equal(t, http.StatusOK, rec.Code)
+	require.JSONEq(t, `{"status": "ok", "checks": {}, "alarms": [{"name": "charges_overdue", "severity": "critical", "count": 3}]}`, rec.Body.String())
+
+	c.Alarms = raised{}
+	require.JSONEq(t, `{"status": "ok", "checks": {}, "alarms": []}`, health(t, c, "/readyz").Body.String())
+	c.Alarms = raised{err: billing.ErrUnavailable}
+	require.JSONEq(t, `{"status": "ok", "checks": {}, "alarms": null}`, health(t, c, "/readyz").Body.String())
+}
+
+func TestEveryProcessHasMetricsAndCountsItsAnswers(t *testing.T) {
+	t.Parallel()
+	answered := map[string]int{}
+	c := handlers.Config{
+		Metrics:  http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("the page")) }),
+		Answered: func(route string, status int) { answered[route] = status },
+	}
+	require.Equal(t, "the page", health(t, c, "/metrics").Body.String())
+	health(t, c, "/healthz")
+	health(t, c, "/v1/plans/plan_1")
+	require.Equal(t, map[string]int{"GET /metrics": 200, "GET /healthz": 200, "": 404}, answered)
+	require.Equal(t, http.StatusNotFound, health(t, handlers.Config{}, "/metrics").Code)
+}
+
+func TestRoutesAreCountedByPattern(t *testing.T) {
+	t.Parallel()
+	routes := map[string]bool{}
+	h := handlers.New(handlers.Config{APIKey: apiKey, Answered: func(route string, _ int) { routes[route] = true },
+		Verify: func([]byte, string, time.Time) error { return context.Canceled }})
+	t.Cleanup(h.Close)
+	for _, target := range []string{"/v1/plans", "/webhooks/stripe"} {
+		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, target, http.NoBody)
+		req.Header.Set("Authorization", "Bearer "+apiKey)
+		h.ServeHTTP(httptest.NewRecorder(), req)
+	}
+	require.Equal(t, map[string]bool{"POST /v1/plans": true, "POST /webhooks/stripe": true}, routes)
+}
+
+// TestWhatDoesNotBelongInAPathIsNotRepeated: the answer ends up in the caller's log.
+func TestWhatDoesNotBelongInAPathIsNotRepeated(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"/nowhere/pi_1_secret_abc", "/sk_test_abcdef"} {
+		body := health(t, handlers.Config{}, path).Body.String()
+		require.Contains(t, body, "[hidden]")
+		require.NotContains(t, body, "abc")
+	}
+}

@@ -1,0 +1,60 @@
+package billing
+
+import (
+	"context"
+	"time"
+)
+
+// BacklogKind names one kind of work that did not happen.
+type BacklogKind string
+
+const (
+	// BacklogOverdue are charges that should have been tried and say no reason why they were not. To bounds the time of
+	// the attempt; a reason that was written at or after it counts, an older one does not.
+	BacklogOverdue BacklogKind = "overdue"
+	// BacklogPutOff are charges that should have been tried and were put off again and again, with the reason. To as above.
+	BacklogPutOff BacklogKind = "put_off"
+	// BacklogUnknown are charges with an attempt under way, or of unknown outcome. To bounds the time of the attempt.
+	BacklogUnknown BacklogKind = "unknown"
+	// BacklogRefused are charges whose last attempt Stripe refused as a request: nothing the customer could mend. The
+	// window is of the attempt's making.
+	BacklogRefused BacklogKind = "refused"
+	// BacklogStranded are unpaid charges of plans that collect, with no attempt planned and no notice that asks the
+	// customer. The window is of their due time.
+	BacklogStranded BacklogKind = "stranded"
+	// BacklogEventsPending are events that were not handled. To bounds their receipt.
+	BacklogEventsPending BacklogKind = "events_pending"
+	// BacklogEventsFailed are events that can't be handled as they stand. The window is of their receipt.
+	BacklogEventsFailed BacklogKind = "events_failed"
+	// BacklogNoticesPending are notices that were not sent. To bounds their making.
+	BacklogNoticesPending BacklogKind = "notices_pending"
+	// BacklogNoticesFailed are notices with an address that can't be delivered. The window is of their making.
+	BacklogNoticesFailed BacklogKind = "notices_failed"
+)
+
+// BacklogKinds lists every kind.
+func BacklogKinds() []BacklogKind {
+	return []BacklogKind{
+		BacklogOverdue, BacklogPutOff, BacklogUnknown, BacklogRefused, BacklogStranded,
+		BacklogEventsPending, BacklogEventsFailed, BacklogNoticesPending, BacklogNoticesFailed,
+	}
+}
+
+// MaxBacklog is where counting ends: beyond it the number tells an operator nothing new, and the counting costs.
+const MaxBacklog = 10_000
+
+// Backlog is what was found of one kind, oldest first.
+type Backlog struct {
+	Count  int       // MaxBacklog means that or more
+	Oldest time.Time // by the time that the kind's window is of; zero when there is none
+	Reason string    // of the oldest, where it has one
+	IDs    []string  // the first few
+}
+
+// BacklogStore finds what should have happened by now.
+type BacklogStore interface {
+	// Backlog looks for work of one kind whose time lies from from to to, both inclusive. Every kind is found by an index.
+	Backlog(ctx context.Context, kind BacklogKind, from, to time.Time) (Backlog, error)
+	// ChoreDone is how far a chore has come; zero before it was first finished. Errors: ErrNotFound when it was never begun.
+	ChoreDone(ctx context.Context, name string) (time.Time, error)
+}

@@ -1,0 +1,68 @@
+// Package metrics counts what a process does and shows it to Prometheus. Everything hangs on a registry of its own.
+package metrics
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"tranche/internal/billing"
+)
+
+// Metrics is what one process counts. It is safe for concurrent use.
+type Metrics struct {
+	registry *prometheus.Registry
+	attempts *prometheus.CounterVec
+	calls    *prometheus.HistogramVec
+	requests *prometheus.CounterVec
+}
+
+// callBuckets reach from a look-up to beyond the longest call there may be; Stripe's charges take about a second.
+func callBuckets() []float64 { return []float64{.05, .1, .25, .5, 1, 2, 4, 8, 16, 32} }
+
+// New makes the metrics of a process. Add what is looked up at each scrape with Watch.
+func New() *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tranche_attempts_total", Help: "Attempts at charges, by what became of them.",
+		}, []string{"outcome"}),
+		calls: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "tranche_stripe_call_duration_seconds", Help: "Calls to Stripe, by operation and kind of failure (ok: none).", Buckets: callBuckets(),
+		}, []string{"operation", "kind"}),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tranche_http_requests_total", Help: "HTTP requests answered, by route and status.",
+		}, []string{"route", "status"}),
+	}
+	m.registry.MustRegister(m.attempts, m.calls, m.requests,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Attempt counts an attempt whose outcome was recorded.
+func (m *Metrics) Attempt(outcome billing.Outcome) { m.attempts.WithLabelValues(string(outcome)).Inc() }
+
+// Call notes a call to Stripe. kind is empty for one that brought what was asked for.
+func (m *Metrics) Call(operation string, kind billing.GatewayKind, took time.Duration) {
+	if kind == "" {
+		kind = "ok"
+	}
+	m.calls.WithLabelValues(operation, string(kind)).Observe(took.Seconds())
+}
+
+// Request counts an answered HTTP request. route is the pattern that took it, and empty when none did.
+func (m *Metrics) Request(route string, status int) {
+	if route == "" {
+		route = "none"
+	}
+	m.requests.WithLabelValues(route, strconv.Itoa(status)).Inc()
+}
+
+// Handler is the page that Prometheus reads.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry})
+}

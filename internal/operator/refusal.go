@@ -1,0 +1,56 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"tranche/internal/billing"
+)
+
+// refusal says why a charge must not, or need not, be tried now; "" when it may.
+func refusal(ctx context.Context, tx billing.Tx, plan billing.Plan, c billing.Charge, now time.Time) (string, error) {
+	switch {
+	case c.Status.Ended():
+		return fmt.Sprintf("it is %s", c.Status), nil
+	case c.Status == billing.ChargeCollecting:
+		return "an attempt is under way, or its outcome is not known yet: the same request is sent again by itself, and a new one could pay twice", nil
+	case !plan.Status.Collects():
+		return fmt.Sprintf("plan %s is %s", plan.Reference, plan.Status), nil
+	case c.Status == billing.ChargeScheduled && c.DueAt.After(now):
+		return "it falls due " + c.DueAt.Format(time.RFC3339), nil
+	}
+	if why, err := openAttempt(ctx, tx, c.ID); why != "" || err != nil {
+		return why, err
+	}
+	return unusable(ctx, tx, plan.CardID)
+}
+
+// openAttempt says whether an attempt may still turn out to have taken the money, whatever the charge's status says.
+func openAttempt(ctx context.Context, tx billing.Tx, id billing.ChargeID) (string, error) {
+	attempts, err := tx.Attempts(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	for _, a := range attempts {
+		if a.Outcome.Open() {
+			return fmt.Sprintf("the outcome of attempt %d is not known yet", a.Number), nil
+		}
+	}
+	return "", nil
+}
+
+// unusable says why the plan's card can't be charged; "" when it can.
+func unusable(ctx context.Context, tx billing.Tx, id billing.CardID) (string, error) {
+	if id == "" {
+		return "no card was saved", nil
+	}
+	card, err := tx.Card(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	if card.Status != billing.CardActive {
+		return fmt.Sprintf("the %s card ending %s is %s; the customer must give another", card.Brand, card.Last4, card.Status), nil
+	}
+	return "", nil
+}

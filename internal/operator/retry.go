@@ -1,0 +1,107 @@
+// Package operator does what a person at the merchant's may do by hand to a charge that went wrong.
+package operator
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"tranche/internal/billing"
+)
+
+// RefusedError: the charge must not, or need not, be tried now. Nothing was changed.
+type RefusedError struct {
+	Charge billing.ChargeID
+	Why    string
+}
+
+// Error says why.
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("charge %s is not tried: %s", e.Charge, e.Why)
+}
+
+// Store is the database, as far as it is needed here.
+type Store interface {
+	Charge(ctx context.Context, id billing.ChargeID) (billing.Charge, error)
+	Update(ctx context.Context, fn func(tx billing.Tx) error) error
+}
+
+// CheckRetry says whether Retry would be refused now. Errors: *RefusedError, billing.ErrNotFound, billing.ErrUnavailable.
+func CheckRetry(ctx context.Context, s Store, id billing.ChargeID, now time.Time) error {
+	_, err := retry(ctx, s, id, now, false)
+	return err
+}
+
+// Retry lets a charge that failed, waits or was put off be tried at once: it is due from now on, and the scheduler and the
+// workers do the rest, with their own last look. Errors: *RefusedError, billing.ErrNotFound, billing.ErrUnavailable.
+func Retry(ctx context.Context, s Store, id billing.ChargeID, now time.Time) (billing.Charge, error) {
+	return retry(ctx, s, id, now, true)
+}
+
+func retry(ctx context.Context, s Store, id billing.ChargeID, now time.Time, write bool) (billing.Charge, error) {
+	row, err := s.Charge(ctx, id)
+	if err != nil {
+		return row, err
+	}
+	var charge billing.Charge
+	err = s.Update(ctx, func(tx billing.Tx) error {
+		plan, err := tx.LockPlan(ctx, row.PlanID)
+		if err != nil {
+			return err
+		}
+		if charge, err = tx.Charge(ctx, id); err != nil {
+			return err
+		}
+		why, err := refusal(ctx, tx, plan, charge, now)
+		if err != nil {
+			return err
+		}
+		if why != "" {
+			return &RefusedError{Charge: id, Why: why}
+		}
+		if !write {
+			return nil
+		}
+		return makeDue(ctx, tx, plan, &charge, now)
+	})
+	return charge, err
+}
+
+// makeDue makes the charge due now, and writes down who wanted it. Its version keeps a worker that read it before from
+// writing over it.
+func makeDue(ctx context.Context, tx billing.Tx, plan billing.Plan, c *billing.Charge, now time.Time) error {
+	was := c.Status
+	to := billing.ChargeRetrying
+	if was == billing.ChargeScheduled { // put off: it was never tried
+		to = was
+	}
+	if err := c.Move(to, "", now); err != nil {
+		return err
+	}
+	c.UpdatedAt = now
+	if err := tx.UpdateCharge(ctx, *c); err != nil {
+		return err
+	}
+	if err := settle(ctx, tx, plan, now); err != nil {
+		return err
+	}
+	return tx.InsertAudit(ctx, billing.AuditEntry{
+		At: now, Actor: billing.ActorMerchant, Action: "charge.retry_requested", PlanID: plan.ID, ChargeID: c.ID, CustomerID: c.CustomerID,
+		Message: fmt.Sprintf("charge %d of %s, which was %s, is to be tried again by hand", c.Sequence, billing.FormatAmount(c.Amount, c.Currency), was),
+		Next:    "tried at once",
+	})
+}
+
+// settle brings the plan's status in line with its charges.
+func settle(ctx context.Context, tx billing.Tx, plan billing.Plan, now time.Time) error {
+	charges, err := tx.PlanCharges(ctx, plan.ID)
+	if err != nil {
+		return err
+	}
+	next := plan.StatusAfter(charges)
+	if next == plan.Status {
+		return nil
+	}
+	plan.Status, plan.UpdatedAt = next, now
+	return tx.UpdatePlan(ctx, plan)
+}
