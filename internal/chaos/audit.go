@@ -1,0 +1,133 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// problem is one damage, with the ids of what is damaged.
+type problem struct {
+	Kind string // one of the five counters
+	Text string
+}
+
+// The counters of the report's last line.
+const (
+	kindDouble      = "double"
+	kindLost        = "lost"
+	kindWrong       = "wrong"
+	kindDuplicate   = "duplicate_notices"
+	kindUnexplained = "unexplained"
+)
+
+// damage is what an audit found.
+type damage []problem
+
+// count says how often one kind was found.
+func (d damage) count(kind string) int {
+	n := 0
+	for _, p := range d {
+		if p.Kind == kind {
+			n++
+		}
+	}
+	return n
+}
+
+// total is how much was found.
+func (d damage) total() int { return len(d) }
+
+// both keeps what is in both: what comes and goes between two looks is work under way.
+func (d damage) both(other damage) damage {
+	return slices.DeleteFunc(slices.Clone(d), func(p problem) bool { return !slices.Contains(other, p) })
+}
+
+// auditor compares the records of a run with one another. It trusts none of them.
+type auditor struct {
+	evidence
+	planByID, planByRef map[string]*plan
+	chargeByID          map[string]*charge
+	chargeByIntent      map[string]*charge
+	planOfCharge        map[string]*plan
+	intentByID          map[string]*stripeIntent
+	moneyByID           map[string]*stripeCharge
+	noticesOf           map[string][]notice // by charge
+	found               damage
+}
+
+// audit compares everything that is known about a run, and tells each damage once.
+func audit(e evidence) damage {
+	a := &auditor{
+		evidence: e, planByID: map[string]*plan{}, planByRef: map[string]*plan{}, chargeByID: map[string]*charge{},
+		chargeByIntent: map[string]*charge{}, planOfCharge: map[string]*plan{}, intentByID: map[string]*stripeIntent{},
+		moneyByID: map[string]*stripeCharge{}, noticesOf: map[string][]notice{},
+	}
+	a.index()
+	a.paidTwice()
+	a.overpaid()
+	a.missingPlans()
+	a.missingPayments()
+	a.neverTried()
+	a.wrongParts()
+	a.wrongPlans()
+	a.wrongPayments()
+	a.noticesAgain()
+	a.missingNotices()
+	a.waitingForNothing()
+	a.wrongStatuses()
+	a.leftOver()
+	slices.SortFunc(a.found, func(x, y problem) int { return strings.Compare(x.Kind+x.Text, y.Kind+y.Text) })
+	return slices.Compact(a.found)
+}
+
+// add notes a damage.
+func (a *auditor) add(kind, format string, args ...any) {
+	a.found = append(a.found, problem{kind, fmt.Sprintf(format, args...)})
+}
+
+func (a *auditor) index() {
+	for i := range a.Plans {
+		p := &a.Plans[i]
+		if other := a.planByRef[p.Reference]; other != nil {
+			a.add(kindWrong, "plans %s and %s have one reference, %s", other.ID, p.ID, p.Reference)
+		}
+		a.planByID[p.ID], a.planByRef[p.Reference] = p, p
+		for j := range p.Charges {
+			a.indexCharge(p, &p.Charges[j])
+		}
+	}
+	for i := range a.Stripe.PaymentIntents {
+		a.intentByID[a.Stripe.PaymentIntents[i].ID] = &a.Stripe.PaymentIntents[i]
+	}
+	for i := range a.Stripe.Charges {
+		a.moneyByID[a.Stripe.Charges[i].ID] = &a.Stripe.Charges[i]
+	}
+	for _, n := range a.Notices {
+		a.noticesOf[n.Charge] = append(a.noticesOf[n.Charge], n)
+	}
+}
+
+func (a *auditor) indexCharge(p *plan, c *charge) {
+	a.chargeByID[c.ID], a.planOfCharge[c.ID] = c, p
+	if c.PaymentIntent == "" {
+		return
+	}
+	if other := a.chargeByIntent[c.PaymentIntent]; other != nil {
+		a.add(kindWrong, "charges %s and %s have one PaymentIntent, %s", other.ID, c.ID, c.PaymentIntent)
+	}
+	a.chargeByIntent[c.PaymentIntent] = c
+}
+
+// chargeOf finds what a PaymentIntent was made for: the charge that its metadata names, or the one that has it.
+func (a *auditor) chargeOf(pi *stripeIntent) *charge {
+	if c := a.chargeByID[pi.Metadata["tranche_charge"]]; c != nil {
+		return c
+	}
+	return a.chargeByIntent[pi.ID]
+}
+
+// paid says whether a charge counts as paid here.
+func paid(c charge) bool {
+	return c.Status == "succeeded" || c.Status == "disputed" || c.Status == "refunded"
+}

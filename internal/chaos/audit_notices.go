@@ -1,0 +1,105 @@
+package main
+
+import "strings"
+
+const (
+	noticeReceipt = "payment_succeeded"
+	noticeFailed  = "payment_failed"
+	noticeAction  = "action_required"
+)
+
+// tally counts the notices of a charge: receipts, and those that tell of a failure.
+func tally(notices []notice) (receipts, failures int) {
+	for _, n := range notices {
+		switch n.Kind {
+		case noticeReceipt:
+			receipts++
+		case noticeFailed, noticeAction:
+			failures++
+		}
+	}
+	return receipts, failures
+}
+
+// failedAttempts counts the attempts of ours at which the card was refused, and those that failed in any way.
+func failedAttempts(c charge) (declined, failed int) {
+	for _, t := range c.Attempts {
+		if t.Initiator != "merchant" {
+			continue
+		}
+		switch t.Outcome {
+		case "declined", "requires_action":
+			declined++
+			failed++
+		case "error":
+			failed++
+		}
+	}
+	return declined, failed
+}
+
+// noticesAgain finds customers who were told the same thing twice.
+func (a *auditor) noticesAgain() {
+	known := map[string]bool{}
+	for _, n := range a.Notices {
+		known[n.ID] = true
+	}
+	for id, notices := range a.noticesOf {
+		receipts, failures := tally(notices)
+		if receipts > 1 {
+			a.add(kindDuplicate, "charge %s has %d receipts", id, receipts)
+		}
+		c := a.chargeByID[id]
+		if c == nil {
+			a.add(kindWrong, "%d notices tell of charge %q, which does not exist", len(notices), id)
+			continue
+		}
+		// Each failed attempt is told of once; a charge whose card was gone before it was tried, once in all.
+		if _, failed := failedAttempts(*c); failures > max(failed, 1) {
+			a.add(kindDuplicate, "charge %s has %d notices of failure for %d failed attempts", id, failures, failed)
+		}
+	}
+	receipts := map[string]string{}
+	for _, m := range a.Mail.Letters {
+		id, _, _ := strings.Cut(m.MessageID, "@")
+		if !known[id] {
+			a.add(kindDuplicate, "mail %s to %s belongs to no notice", m.MessageID, m.To)
+		}
+		if !strings.Contains(m.Subject, "received your payment") {
+			continue
+		}
+		if other := receipts[m.To+m.Body]; other != "" {
+			a.add(kindDuplicate, "mails %s and %s are the same receipt", min(other, m.MessageID), max(other, m.MessageID))
+		}
+		receipts[m.To+m.Body] = m.MessageID
+	}
+}
+
+// missingNotices finds customers who were told nothing, or to whom a mail was recorded that never arrived.
+func (a *auditor) missingNotices() {
+	arrived := map[string]bool{}
+	for _, m := range a.Mail.Letters {
+		id, _, _ := strings.Cut(m.MessageID, "@")
+		arrived[id] = true
+	}
+	for _, n := range a.Notices {
+		if n.Status == "sent" && !arrived[n.ID] {
+			a.add(kindLost, "notice %s to %s was recorded as sent, and did not arrive", n.ID, n.To)
+		}
+	}
+	for _, p := range a.Plans {
+		for _, c := range p.Charges {
+			receipts, failures := tally(a.noticesOf[c.ID])
+			if c.Status == "succeeded" && receipts == 0 {
+				a.add(kindLost, "charge %s of %s is paid, and no receipt is owed", c.ID, p.Reference)
+			}
+			declined, _ := failedAttempts(c)
+			if paid(c) {
+				declined-- // paid before the last decline was recorded: there was nothing left to tell
+			}
+			if failures < declined {
+				a.add(kindLost, "charge %s of %s was declined %d times, and the customer told %d times", c.ID, p.Reference, declined, failures)
+			}
+		}
+	}
+}

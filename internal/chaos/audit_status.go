@@ -1,0 +1,87 @@
+package main
+
+import "slices"
+
+// waitingForNothing finds charges that are not ended, and for which nobody can say what happens next: no customer is
+// asked, no time is set, or the time has passed.
+func (a *auditor) waitingForNothing() {
+	for _, p := range a.Plans {
+		for _, c := range p.Charges {
+			switch c.Status {
+			case "requires_action", "requires_payment_method", "failed":
+				if c.Reason == "" {
+					a.add(kindUnexplained, "charge %s of %s is %s without a reason", c.ID, p.Reference, c.Status)
+				}
+			case "collecting", "retrying":
+				if c.NextAttemptAt == nil {
+					a.add(kindUnexplained, "charge %s of %s is %s without a time", c.ID, p.Reference, c.Status)
+				} else if c.NextAttemptAt.Before(a.Overdue) {
+					a.add(kindUnexplained, "charge %s of %s is %s, and was to be tried at %s (%s)", c.ID, p.Reference, c.Status, c.NextAttemptAt, c.Reason)
+				}
+			}
+			a.openAttempts(p, c)
+		}
+	}
+}
+
+// openAttempts finds attempts of which nobody knows how they ended although their charge is not being worked on.
+func (a *auditor) openAttempts(p plan, c charge) {
+	if c.Status == "collecting" {
+		return
+	}
+	for _, t := range c.Attempts {
+		// The checkout's own PaymentIntent may still be without its answer while the merchant's server asks again.
+		if t.Outcome == "unknown" && t.Initiator == "merchant" || t.Outcome == "processing" {
+			a.add(kindUnexplained, "attempt %d of charge %s of %s is %s, and the charge %s", t.Number, c.ID, p.Reference, t.Outcome, c.Status)
+		}
+	}
+}
+
+// wrongStatuses finds plans whose status is not what their charges say.
+func (a *auditor) wrongStatuses() {
+	for _, p := range a.Plans {
+		if want := statusOf(p); p.Status != want {
+			a.add(kindUnexplained, "plan %s (%s) is %s, and its charges say %s", p.ID, p.Reference, p.Status, want)
+		}
+	}
+}
+
+// statusOf is what a plan is, by its charges. Nothing in a run pauses, cancels or defaults a plan.
+func statusOf(p plan) string {
+	open := slices.ContainsFunc(p.Charges, func(c charge) bool { return !paid(c) && c.Status != "canceled" })
+	switch {
+	case !open && slices.ContainsFunc(p.Charges, paid):
+		return "completed"
+	case !open:
+		return "canceled"
+	case !paid(p.Charges[0]):
+		return "awaiting_first_payment"
+	case slices.ContainsFunc(p.Charges, owed):
+		return "past_due"
+	}
+	return "active"
+}
+
+// owed says whether a charge fell due and went wrong.
+func owed(c charge) bool {
+	switch c.Status {
+	case "retrying", "requires_action", "requires_payment_method", "failed":
+		return true
+	}
+	return c.Status == "collecting" && c.DeclineCode != ""
+}
+
+// leftOver finds work that never ends, and broken programs.
+func (a *auditor) leftOver() {
+	for _, e := range a.Stuck {
+		a.add(kindUnexplained, "event %s (%s of %s) is %s: %s", e.ID, e.Type, e.ObjectID, e.Status, e.Reason)
+	}
+	for _, n := range a.Notices {
+		if n.Status != "sent" {
+			a.add(kindUnexplained, "notice %s to %s is %s: %s", n.ID, n.To, n.Status, n.Reason)
+		}
+	}
+	for _, line := range a.Panics {
+		a.add(kindUnexplained, "a process panicked: %.300s", line)
+	}
+}

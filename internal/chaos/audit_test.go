@@ -1,0 +1,216 @@
+package main
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// at is when the records of these tests are read.
+var at = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+
+// sound is the record of a plan of two parts: the first is paid, the second was declined once and is tried again.
+func sound() evidence {
+	later := at.AddDate(0, 0, 2)
+	o := order{Reference: "order-1", Kind: "installments", Currency: "usd", Total: 3001, Parts: 2, Customer: "cust-1"}
+	return evidence{
+		Agreements: []agreement{{Order: o, Told: &plan{ID: "plan_1"}, Intent: "pi_1"}},
+		Plans: []plan{{
+			ID: "plan_1", Reference: "order-1", Kind: "installments", Status: "past_due", Currency: "usd", Total: 3001,
+			Customer: customer{ID: "cus_1", Reference: "cust-1", Email: "cust-1@example.com"},
+			Charges: []charge{
+				{ID: "ch_1", Sequence: 1, Amount: 1501, Currency: "usd", DueAt: at.AddDate(0, -1, 0), Status: "succeeded", PaymentIntent: "pi_1",
+					Attempts: []attempt{{Number: 1, Initiator: "customer", Outcome: "succeeded", StripeCharge: "py_1"}}},
+				{ID: "ch_2", Sequence: 2, Amount: 1500, Currency: "usd", DueAt: at.AddDate(0, 0, -1), Status: "retrying", PaymentIntent: "pi_2",
+					Reason: "declined with insufficient_funds; retry 1 of 4", NextAttemptAt: &later, DeclineCode: "insufficient_funds",
+					Attempts: []attempt{{Number: 1, Initiator: "merchant", Outcome: "declined"}}},
+			},
+		}},
+		Notices: []notice{
+			{ID: "ntc_1", Kind: noticeReceipt, Plan: "plan_1", Charge: "ch_1", To: "cust-1@example.com", Status: "sent"},
+			{ID: "ntc_2", Kind: noticeFailed, Plan: "plan_1", Charge: "ch_2", To: "cust-1@example.com", Status: "sent"},
+		},
+		Mail: mailbox{Letters: []letter{
+			{MessageID: "ntc_1@shop.example", To: "cust-1@example.com", Subject: "We have received your payment of 15.01 USD", Body: "part 1"},
+			{MessageID: "ntc_2@shop.example", To: "cust-1@example.com", Subject: "Your payment did not go through", Body: "part 2"},
+		}},
+		Stripe: stripeState{
+			PaymentIntents: []stripeIntent{
+				{ID: "pi_1", Status: "succeeded", Amount: 1501, AmountReceived: 1501, Currency: "usd",
+					Metadata: map[string]string{"tranche_reference": "order-1", "tranche_charge": "ch_1", "tranche_plan": "plan_1"}},
+				{ID: "pi_2", Status: "requires_payment_method", Amount: 1500, Currency: "usd", Customer: "cus_s1",
+					Metadata: map[string]string{"tranche_reference": "order-1", "tranche_charge": "ch_2", "tranche_plan": "plan_1"}},
+			},
+			Charges: []stripeCharge{
+				{ID: "py_1", Status: "succeeded", PaymentIntent: "pi_1", Amount: 1501}, {ID: "py_2", Status: "failed", PaymentIntent: "pi_2", Amount: 1500},
+			},
+			Customers: []stripeCustomer{{ID: "cus_s1", Metadata: map[string]string{"tranche_customer": "cust-1"}}},
+		},
+		Drained: true, Now: at, Overdue: at.Add(-time.Hour),
+	}
+}
+
+func TestASoundRecordHoldsNoDamage(t *testing.T) {
+	t.Parallel()
+	require.Empty(t, audit(sound()))
+}
+
+// TestTheAuditCanFail damages a sound record in every way that each counter stands for.
+func TestTheAuditCanFail(t *testing.T) {
+	t.Parallel()
+	for kind, damages := range map[string]map[string]func(e *evidence){
+		kindDouble: {
+			"two PaymentIntents for one charge": func(e *evidence) {
+				twin := e.Stripe.PaymentIntents[0]
+				twin.ID = "pi_3"
+				e.Stripe.PaymentIntents = append(e.Stripe.PaymentIntents, twin)
+			},
+			"one PaymentIntent taken twice": func(e *evidence) {
+				e.Stripe.Charges = append(e.Stripe.Charges, stripeCharge{ID: "py_3", Status: "succeeded", PaymentIntent: "pi_1", Amount: 1501})
+			},
+			"more than was agreed": func(e *evidence) {
+				e.Stripe.PaymentIntents = append(e.Stripe.PaymentIntents, stripeIntent{ID: "pi_3", Status: "succeeded", Amount: 3000,
+					AmountReceived: 3000, Currency: "usd", Metadata: map[string]string{"tranche_reference": "order-1"}})
+			},
+		},
+		kindLost: {
+			"a confirmed plan is gone": func(e *evidence) { e.Plans = nil },
+			"a merchant's own PaymentIntent made no plan": func(e *evidence) {
+				e.Agreements = append(e.Agreements, agreement{Order: order{Reference: "order-2", Total: 5000}, Intent: "pi_4"})
+				e.Stripe.PaymentIntents = append(e.Stripe.PaymentIntents, stripeIntent{ID: "pi_4", Status: "succeeded", AmountReceived: 2500,
+					Metadata: map[string]string{"tranche_reference": "order-2"}})
+			},
+			"the first payment was not seen": func(e *evidence) {
+				e.Plans[0].Status = "awaiting_first_payment"
+				c := &e.Plans[0].Charges[0]
+				c.Status, c.Reason, c.Attempts = "requires_payment_method", "waits for the customer", nil
+			},
+			"a payment was not seen": func(e *evidence) {
+				e.Stripe.PaymentIntents[1].Status, e.Stripe.PaymentIntents[1].AmountReceived = "succeeded", 1500
+			},
+			"a payment for a charge that is gone": func(e *evidence) {
+				e.Stripe.PaymentIntents = append(e.Stripe.PaymentIntents, stripeIntent{ID: "pi_5", Status: "succeeded",
+					Metadata: map[string]string{"tranche_charge": "ch_9"}})
+			},
+			"a due charge was never tried": func(e *evidence) {
+				c := &e.Plans[0].Charges[1]
+				*c = charge{ID: "ch_2", Sequence: 2, Amount: 1500, Currency: "usd", DueAt: at.AddDate(0, 0, -1), Status: "scheduled", NextAttemptAt: c.NextAttemptAt}
+				e.Plans[0].Status = "active"
+				e.Notices = e.Notices[:1]
+				e.Mail.Letters = e.Mail.Letters[:1]
+			},
+			"no receipt": func(e *evidence) {
+				e.Notices, e.Mail.Letters = e.Notices[1:], e.Mail.Letters[1:]
+			},
+			"no word of a decline": func(e *evidence) {
+				e.Notices, e.Mail.Letters = e.Notices[:1], e.Mail.Letters[:1]
+			},
+			"a mail never arrived": func(e *evidence) { e.Mail.Letters = e.Mail.Letters[1:] },
+		},
+		kindWrong: {
+			"another amount at Stripe":        func(e *evidence) { e.Stripe.PaymentIntents[1].Amount = 1499 },
+			"another currency at Stripe":      func(e *evidence) { e.Stripe.PaymentIntents[1].Currency = "eur" },
+			"less received than charged":      func(e *evidence) { e.Stripe.PaymentIntents[0].AmountReceived = 1 },
+			"another customer's card":         func(e *evidence) { e.Stripe.Customers[0].Metadata["tranche_customer"] = "cust-2" },
+			"parts that do not add up":        func(e *evidence) { e.Plans[0].Charges[0].Amount++; e.Stripe.PaymentIntents[0].Amount++ },
+			"a plan of other terms":           func(e *evidence) { e.Plans[0].Kind = "deposit" },
+			"a plan of another customer":      func(e *evidence) { e.Plans[0].Customer.Email = "somebody@example.com" },
+			"paid here and not at Stripe":     func(e *evidence) { e.Stripe.PaymentIntents[0].Status = "requires_action" },
+			"paid here and unknown at Stripe": func(e *evidence) { e.Stripe.PaymentIntents = e.Stripe.PaymentIntents[1:] },
+			"paid without an attempt":         func(e *evidence) { e.Plans[0].Charges[0].Attempts = nil },
+			"paid by nobody knows what":       func(e *evidence) { e.Plans[0].Charges[0].Attempts[0].StripeCharge = "" },
+			"paid by another's charge":        func(e *evidence) { e.Stripe.Charges[0].PaymentIntent = "pi_9" },
+			"attempts out of order":           func(e *evidence) { e.Plans[0].Charges[1].Attempts[0].Number = 2 },
+			"two plans with one reference": func(e *evidence) {
+				e.Plans = append(e.Plans, plan{ID: "plan_2", Reference: "order-1", Status: "canceled"})
+			},
+			"two charges with a PaymentIntent":  func(e *evidence) { e.Plans[0].Charges[1].PaymentIntent = "pi_1" },
+			"a notice of a charge that is gone": func(e *evidence) { e.Notices[1].Charge = "ch_9" },
+		},
+		kindDuplicate: {
+			"two receipts": func(e *evidence) {
+				twin := e.Notices[0]
+				twin.ID = "ntc_3"
+				e.Notices = append(e.Notices, twin)
+			},
+			"told of one decline twice": func(e *evidence) {
+				twin := e.Notices[1]
+				twin.ID, twin.Kind = "ntc_3", noticeAction
+				e.Notices = append(e.Notices, twin)
+			},
+			"a mail without a notice": func(e *evidence) {
+				e.Mail.Letters = append(e.Mail.Letters, letter{MessageID: "other@shop.example", To: "cust-1@example.com"})
+			},
+			"one receipt under two Message-IDs": func(e *evidence) {
+				twin := e.Mail.Letters[0]
+				twin.MessageID = "ntc_2@elsewhere.example"
+				e.Mail.Letters = append(e.Mail.Letters, twin)
+			},
+		},
+		kindUnexplained: {
+			"waits without a reason": func(e *evidence) {
+				c := &e.Plans[0].Charges[1]
+				c.Status, c.Reason, c.NextAttemptAt = "requires_payment_method", "", nil
+			},
+			"is tried again, nobody knows when": func(e *evidence) { e.Plans[0].Charges[1].NextAttemptAt = nil },
+			"was to be tried long ago":          func(e *evidence) { past := at.AddDate(0, 0, -1); e.Plans[0].Charges[1].NextAttemptAt = &past },
+			"an attempt without an end": func(e *evidence) {
+				e.Plans[0].Charges[1].Attempts = append(e.Plans[0].Charges[1].Attempts, attempt{Number: 2, Initiator: "merchant", Outcome: "unknown"})
+			},
+			"a plan that contradicts its charges": func(e *evidence) { e.Plans[0].Status = "active" },
+			"an event that nobody handles":        func(e *evidence) { e.Stuck = []inboxEvent{{ID: "evt_1", Status: "failed"}} },
+			"a notice that is never sent":         func(e *evidence) { e.Notices[1].Status = "pending" },
+			"a panic":                             func(e *evidence) { e.Panics = []string{"worker-1.log: panic: boom"} },
+		},
+	} {
+		for name, damaged := range damages {
+			t.Run(kind+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				e := sound()
+				damaged(&e)
+				found := audit(e)
+				require.Positive(t, found.count(kind), "%v", found)
+				require.Contains(t, result{damage: found}.lastLine(), "double="+count(found, kindDouble))
+			})
+		}
+	}
+}
+
+func count(d damage, kind string) string {
+	text, _ := json.Marshal(d.count(kind))
+	return string(text)
+}
+
+func TestOnlyWhatLastsIsDamage(t *testing.T) {
+	t.Parallel()
+	stays, passes := problem{kindLost, "charge ch_1"}, problem{kindLost, "charge ch_2"}
+	lasting := func(audits ...damage) damage { return (&record{audits: audits}).lasting() }
+	require.Equal(t, damage{stays}, lasting(damage{passes}, damage{stays, passes}, damage{stays}, damage{stays, passes}))
+	require.Empty(t, lasting(damage{stays}, damage{stays}, damage{stays}, damage{}))
+	require.Equal(t, damage{stays}, lasting(damage{stays}))
+}
+
+func TestSettlingEndsWhenNothingNewCanBeLearned(t *testing.T) {
+	t.Parallel()
+	sends := func(times int, e evidence) bool {
+		var r record
+		for range times {
+			r.add(e)
+		}
+		return r.over()
+	}
+	require.True(t, sends(looks, sound()))
+	require.False(t, sends(looks-1, sound()), "once may be chance")
+	busy := sound()
+	busy.Drained = false
+	require.False(t, sends(100, busy), "a webhook is still under way")
+	lost := sound()
+	lost.Plans = nil
+	require.False(t, sends(100, lost), "what is lost may be found")
+	wrong := sound()
+	wrong.Plans[0].Charges[1].Attempts[0].Number = 2
+	require.True(t, sends(hopeless+1, wrong))
+	require.False(t, sends(hopeless, wrong))
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// The kinds of fault that the harness makes itself. Those of the simulator and of the mail server are named by them.
+const (
+	killWorker        = "kill_worker"
+	killScheduler     = "kill_scheduler"
+	killIngress       = "kill_ingress"
+	stopWorker        = "stop_worker"
+	flushQueue        = "redis_flushall"
+	killRedis         = "redis_kill"
+	postgresFast      = "postgres_fast"
+	postgresImmediate = "postgres_immediate"
+	stripeTrouble     = "stripe" // with a rule for the simulator
+)
+
+// step is one fault: what is done to which target, when, and for how long.
+type step struct {
+	At     time.Duration // after the beginning
+	Kind   string
+	Target int           // which of several processes of a role
+	For    time.Duration // down, stopped, or the rule in force
+	Rule   rule          // of stripeTrouble
+}
+
+// String names a step for the log.
+func (s step) String() string {
+	name := s.Kind
+	if s.Kind == stripeTrouble {
+		name = fmt.Sprintf("%s p=%.2f %s", s.Rule.Action, s.Rule.Probability, s.Rule.Delay)
+	}
+	return fmt.Sprintf("%s target %d for %s", name, s.Target, s.For.Round(time.Millisecond))
+}
+
+// weighted is a kind of fault and how often it is drawn.
+type weighted struct {
+	kind   string
+	weight int
+}
+
+var kinds = []weighted{
+	{killWorker, 6}, {killScheduler, 3}, {killIngress, 4}, {stopWorker, 4}, {flushQueue, 3}, {killRedis, 2},
+	{postgresFast, 1}, {postgresImmediate, 1}, {stripeTrouble, 10},
+}
+
+// requestTrouble are the simulator's faults on requests, with how likely they are while in force, at most.
+var requestTrouble = map[string]float64{
+	"answer_lost": 0.4, "server_error_executed": 0.3, "server_error": 0.3, "rate_limit": 0.6, "lock_timeout": 0.4, "conflict": 0.3,
+	"half_body": 0.3, "connection_reset": 0.4, "latency": 0.8,
+}
+
+// actions lists the simulator's faults, in an order that does not change.
+func actions(dropped bool) []string {
+	list := []string{
+		"answer_lost", "server_error_executed", "server_error", "rate_limit", "lock_timeout", "conflict", "half_body",
+		"connection_reset", "latency", "latency", "webhook_duplicate", "webhook_shuffle", "webhook_delay",
+	}
+	if dropped {
+		list = append(list, "webhook_drop")
+	}
+	return list
+}
+
+// planFaults draws the faults of a run. Webhooks are dropped only where missed events can be fetched. pace is the days
+// in a second: webhooks are late by days, and the clock decides how long that is.
+func planFaults(seed uint64, trouble time.Duration, pace float64, dropped bool) []step {
+	r := stream(seed, "faults")
+	var steps []step
+	for at := between(r, time.Second, 3*time.Second); at < trouble; at += between(r, 500*time.Millisecond, 3500*time.Millisecond) {
+		s := step{At: at, Kind: drawKind(r), Target: r.IntN(2)}
+		s.For = between(r, 100*time.Millisecond, 4*time.Second)
+		switch s.Kind {
+		case stopWorker:
+			s.For = lease + between(r, 500*time.Millisecond, 4*time.Second)
+		case stripeTrouble:
+			s.For = between(r, 2*time.Second, 8*time.Second)
+			s.Rule = drawRule(r, pace, dropped)
+		}
+		steps = append(steps, s)
+	}
+	return steps
+}
+
+func drawKind(r *rand.Rand) string {
+	total := 0
+	for _, k := range kinds {
+		total += k.weight
+	}
+	n := r.IntN(total)
+	for _, k := range kinds {
+		if n -= k.weight; n < 0 {
+			return k.kind
+		}
+	}
+	return killWorker
+}
+
+// longestDelay keeps webhooks from coming after the run.
+const longestDelay = 12 * time.Second
+
+func drawRule(r *rand.Rand, pace float64, dropped bool) rule {
+	drawn := rule{Action: pick(r, actions(dropped)...)}
+	likely, ok := requestTrouble[drawn.Action]
+	if !ok {
+		likely = 0.6 // of webhooks
+	}
+	drawn.Probability = likely/4 + r.Float64()*likely*3/4
+	switch drawn.Action {
+	case "answer_lost", "half_body", "server_error_executed":
+		// Done, and nobody was told: what asks for most care. Half of it is aimed at where money is taken.
+		if r.IntN(2) == 0 {
+			drawn.Method, drawn.Path = "POST", pick(r, "/v1/payment_intents", "/v1/payment_intents/*/confirm")
+			drawn.Probability = 0.4 + r.Float64()*0.4
+		}
+	case "latency": // mostly a slow answer, which finds kills in the middle of it; sometimes one that comes too late
+		drawn.Delay = between(r, 50*time.Millisecond, pick(r, stripeTimeout/4, stripeTimeout/4, stripeTimeout*3/2)).String()
+	case "webhook_shuffle":
+		drawn.Delay = between(r, 500*time.Millisecond, 5*time.Second).String()
+	case "webhook_delay":
+		days := 1 + r.Float64()*3
+		drawn.Delay = min(time.Duration(days/pace*float64(time.Second)), longestDelay).Round(time.Millisecond).String()
+	}
+	return drawn
+}

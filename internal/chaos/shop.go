@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"tranche/internal/clock"
+)
+
+// agreement is what the merchant and a customer have agreed, and what the merchant knows of it.
+type agreement struct {
+	Order  order
+	Told   *plan  // as POST /v1/plans answered; nil when it was not, or not needed
+	Intent string // PaymentIntent of the first payment; empty when there is none
+	Failed string // why the merchant gave up; empty when it did not
+}
+
+// shop is the merchant's server and its customers.
+type shop struct {
+	tranche tranche
+	stripe  stripe
+	browser browser
+	clock   clock.Clock
+	note    func(format string, args ...any)
+
+	mails   chan letter
+	running sync.WaitGroup
+
+	mu         sync.Mutex
+	agreements map[string]*agreement
+	received   map[string]int // mails by PaymentIntent
+	receipts   int
+	receiptAt  time.Time
+}
+
+// maxMails is how many mails may wait to be read; more than a run sends.
+const maxMails = 200_000
+
+func newShop(t tranche, s stripe, b browser, c clock.Clock, note func(string, ...any)) *shop {
+	return &shop{
+		tranche: t, stripe: s, browser: b, clock: c, note: note, mails: make(chan letter, maxMails),
+		agreements: map[string]*agreement{}, received: map[string]int{},
+	}
+}
+
+// sell makes every order at its time, and returns when the last is made and paid or given up.
+func (s *shop) sell(ctx context.Context, orders []order) {
+	began := wall()
+	var busy sync.WaitGroup
+	for _, o := range orders {
+		if !pause(ctx, o.At-wall().Sub(began)) {
+			break
+		}
+		busy.Go(func() { s.serve(ctx, o) })
+	}
+	busy.Wait()
+}
+
+// merchantPatience is how long the merchant's server sends a request again.
+const merchantPatience = 90 * time.Second
+
+// serve is one customer at the checkout.
+func (s *shop) serve(ctx context.Context, o order) {
+	a := &agreement{Order: o}
+	s.mu.Lock()
+	s.agreements[o.Reference] = a
+	s.mu.Unlock()
+	secret, err := s.agree(ctx, a)
+	if err != nil {
+		s.mu.Lock()
+		a.Failed = err.Error()
+		s.mu.Unlock()
+		s.note("%s: the merchant gave up: %v", o.Reference, err)
+		return
+	}
+	if o.Habits.Leaves {
+		return
+	}
+	err = s.browser.pay(ctx, secret, newCard(o.Card))
+	if errors.Is(err, errDeclined) && !o.Habits.Ignores {
+		err = s.browser.pay(ctx, secret, newCard(card{Number: o.Habits.NewCard}))
+	}
+	if err != nil && ctx.Err() == nil {
+		s.note("%s: the first payment: %v", o.Reference, err)
+	}
+}
+
+// agree makes the plan, or the merchant's own PaymentIntent, and returns its client secret.
+func (s *shop) agree(ctx context.Context, a *agreement) (string, error) {
+	if a.Order.Own {
+		return s.ownIntent(ctx, a)
+	}
+	body := a.Order.request(s.clock.Now())
+	if a.Order.Twice {
+		s.running.Go(func() { _, _ = s.create(ctx, body, a.Order.Reference) }) // its twin
+	}
+	made, err := s.create(ctx, body, a.Order.Reference)
+	if err != nil {
+		return "", err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a.Told, a.Intent = &made, made.First.PaymentIntent
+	return made.First.ClientSecret, nil
+}
+
+// create sends the same request until it is answered.
+func (s *shop) create(ctx context.Context, body []byte, key string) (made plan, err error) {
+	err = eventually(ctx, merchantPatience, 500*time.Millisecond, func(ctx context.Context) error {
+		made, err = s.tranche.create(ctx, body, key)
+		var r *refusal
+		if errors.As(err, &r) && r.Status < http.StatusInternalServerError && r.Status != http.StatusTooManyRequests {
+			return final{err} // the same again would be refused again
+		}
+		if err == nil && (made.First == nil || made.First.ClientSecret == "") {
+			return final{errors.New("the answer holds no first payment")}
+		}
+		return err
+	})
+	return made, err
+}
+
+func (s *shop) ownIntent(ctx context.Context, a *agreement) (secret string, err error) {
+	form := a.Order.intentForm()
+	err = eventually(ctx, merchantPatience, 500*time.Millisecond, func(ctx context.Context) error {
+		// A key for each try: the reference is the same, and a PaymentIntent that nobody confirms takes no money.
+		pi, err := s.stripe.post(ctx, "/v1/payment_intents", a.Order.Reference+wall().Format(time.RFC3339Nano), form)
+		if err != nil {
+			return err
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		a.Intent, secret = pi.ID, pi.ClientSecret
+		return nil
+	})
+	return secret, err
+}
+
+// arrive takes a mail without waiting.
+func (s *shop) arrive(m letter) {
+	if strings.Contains(m.Subject, "received your payment") {
+		s.mu.Lock()
+		s.receipts++
+		s.receiptAt = m.At
+		s.mu.Unlock()
+		return
+	}
+	select {
+	case s.mails <- m:
+	default: // nobody reads so many
+	}
+}
+
+// sold says how many plans were asked for and how many receipts have come, and when the last came.
+func (s *shop) sold() (plans, receipts int, last time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.agreements), s.receipts, s.receiptAt
+}
+
+// all lists the agreements.
+func (s *shop) all() []agreement {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []agreement
+	for _, a := range s.agreements {
+		list = append(list, *a)
+	}
+	return list
+}
+
+// linkInMail finds the PaymentIntent in the link that a mail asks the customer to follow.
+var linkInMail = regexp.MustCompile(`https://shop\.example/pay\?intent=(pi_\w+)`)
+
+// returnURL is the shop's page that mails link to.
+const returnURL = "https://shop.example/pay?intent={payment_intent}"
+
+// readMail lets customers act on their mails until ctx ends.
+func (s *shop) readMail(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case m := <-s.mails:
+			if link := linkInMail.FindStringSubmatch(m.Body); link != nil {
+				s.running.Go(func() { s.follow(ctx, link[1]) })
+			}
+		}
+	}
+}
