@@ -47,7 +47,7 @@ lint: ## gofmt, go vet, golangci-lint; shellcheck and yamllint where they are in
 	config=$$PWD/.golangci.yml; failed=; \
 	for dir in $(MODULES); do \
 		echo "lint $$dir"; \
-		(cd $$dir && $(GO) vet ./... && $$linter run --config "$$config" ./...) || failed=1; \
+		(cd $$dir && $(GO) vet ./... && $$linter run --allow-parallel-runners --config "$$config" ./...) || failed=1; \
 	done; \
 	test -z "$$failed"
 	@if command -v shellcheck >/dev/null; then echo "shellcheck"; shellcheck .ci/run; else echo "shellcheck is not installed: left out"; fi

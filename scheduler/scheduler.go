@@ -32,6 +32,9 @@ type Config struct {
 	Tick time.Duration
 	// Lease is the real time for which a claimed row is left to the queue and the workers before it is claimed again.
 	Lease time.Duration
+	// Waiting counts the charge tasks that wait in the queue; nil means that nobody counts. While MaxWaiting wait no more
+	// charges are claimed: their leases would end before their turn, and the queue would fill with stale tasks.
+	Waiting func(ctx context.Context) (int, error)
 	// Batch is the most rows claimed in one statement. 0 means DefaultBatch.
 	Batch int
 	Log   zerolog.Logger
@@ -39,6 +42,10 @@ type Config struct {
 
 // DefaultBatch is large enough that the cost of a statement does not show, and small enough to hold no lock for long.
 const DefaultBatch = 500
+
+// MaxWaiting is how many charge tasks may wait. At Stripe's 100 calls a second the last of them has its turn within
+// the usual lease of a minute.
+const MaxWaiting = 5000
 
 // Scheduler is the loop.
 type Scheduler struct {
@@ -119,8 +126,20 @@ func (s *Scheduler) drain(ctx context.Context, claim func(ctx context.Context, n
 }
 
 func (s *Scheduler) claimCharges(ctx context.Context, now, until time.Time) ([]billing.Task, error) {
+	if s.crowded(ctx) {
+		return nil, nil
+	}
 	claims, err := s.Calendar.ClaimCharges(ctx, now, until, s.Batch)
 	return tasksOf(claims, s.Tasks.Charge, err)
+}
+
+// crowded says whether enough charges wait for the workers. A queue that can't count is not crowded: it may be empty.
+func (s *Scheduler) crowded(ctx context.Context) bool {
+	if s.Waiting == nil {
+		return false
+	}
+	waiting, err := s.Waiting(ctx)
+	return err == nil && waiting >= MaxWaiting
 }
 
 func (s *Scheduler) claimEvents(ctx context.Context, now, until time.Time) ([]billing.Task, error) {

@@ -164,6 +164,23 @@ func TestAQueueThatIsAwayCostsALeaseAndNothingElse(t *testing.T) {
 	require.Equal(t, 3, n)
 }
 
+func TestNoMoreChargesAreClaimedThanTheWorkersGetTo(t *testing.T) {
+	t.Parallel()
+	s := storetest.SQLite(t)
+	owe(t, s, 3)
+	q := &taken{}
+	sched := newScheduler(s, q, func() time.Time { return now }, 0)
+	waiting := scheduler.MaxWaiting
+	sched.Waiting = func(context.Context) (int, error) { return waiting, nil }
+	n, err := sched.RunOnce(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 6, n, "events and notices go on")
+	waiting = 0
+	n, err = sched.RunOnce(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 3, n, "and so do charges, once there is room")
+}
+
 // months is a calendar with one charge due each day, and a bad day.
 type months struct {
 	mu   sync.Mutex

@@ -194,9 +194,22 @@ func (a *App) buildWorker(policy dunning.Policy) error {
 func (a *App) buildScheduler() {
 	a.sched = scheduler.New(scheduler.Config{
 		Calendar: a.store, Queue: a.queue, Clock: a.clock, Tick: a.cfg.Tick, Lease: a.cfg.Lease,
-		Tasks: scheduler.Tasks{Charge: jobs.CollectTask, Event: jobs.EventTask, Notice: jobs.NoticeTask},
-		Log:   a.log.With().Str("role", "scheduler").Logger(),
+		Waiting: a.waitingCharges,
+		Tasks:   scheduler.Tasks{Charge: jobs.CollectTask, Event: jobs.EventTask, Notice: jobs.NoticeTask},
+		Log:     a.log.With().Str("role", "scheduler").Logger(),
 	})
+}
+
+// waitingCharges counts the charges and retries that wait for a worker.
+func (a *App) waitingCharges(ctx context.Context) (int, error) {
+	depths, err := a.queue.Stats(ctx)
+	total := 0
+	for _, d := range depths {
+		if d.Queue == queue.Charges || d.Queue == queue.Retries {
+			total += d.Pending
+		}
+	}
+	return total, err
 }
 
 // Start begins the work. Errors: none so far; the signature leaves room.

@@ -118,7 +118,7 @@ func (w *world) startServices(ctx context.Context) error {
 		"DATABASE_URL=postgres://postgres@127.0.0.1:" + postgresPort + "/postgres?sslmode=disable", "TRANCHE_DATABASE_CONNECTIONS=12",
 		"REDIS_URL=redis://127.0.0.1:" + w.redisPort + "/0",
 		"STRIPE_SECRET_KEY=" + stripeKey, "STRIPE_WEBHOOK_SECRET=" + webhookSecret, "TRANCHE_API_KEY=" + apiKey,
-		"STRIPE_TIMEOUT=" + stripeTimeout.String(), "TRANCHE_LEASE=" + lease.String(), "TRANCHE_TICK=" + tick.String(),
+		"STRIPE_TIMEOUT=" + stripeTimeout.String(), "STRIPE_READ_RATE=200", "STRIPE_WRITE_RATE=200", "TRANCHE_LEASE=" + lease.String(), "TRANCHE_TICK=" + tick.String(),
 		"TRANCHE_CHARGE_CONCURRENCY=8", "TRANCHE_EVENT_CONCURRENCY=8", "TRANCHE_SHUTDOWN_TIMEOUT=5s", "TRANCHE_LOG_LEVEL=debug",
 		"TRANCHE_MAIL_FROM=Shop <billing@shop.example>", "TRANCHE_RETURN_URL=" + returnURL,
 	}
