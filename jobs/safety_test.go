@@ -330,3 +330,19 @@ func TestAnAmountChangedAtStripeIsNotTakenForTheCharge(t *testing.T) {
 		require.Contains(b.t, c.Reason, "0.99 USD")
 	})
 }
+
+func TestARevokedCardStaysSoWhateverWasReadBefore(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, nil)
+		before, err := b.store.Card(b.t.Context(), b.details(p.Plan.ID).Plan.CardID)
+		require.NoError(b.t, err)
+		for _, status := range []billing.CardStatus{billing.CardRevoked, billing.CardActive, billing.CardDetached} {
+			stale := before
+			stale.Status = status
+			require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error { return tx.UpdateCard(b.t.Context(), stale) }))
+		}
+		after, err := b.store.Card(b.t.Context(), before.ID)
+		require.NoError(b.t, err)
+		require.Equal(b.t, billing.CardRevoked, after.Status)
+	})
+}

@@ -130,9 +130,6 @@ func compare(t *testing.T, n int) *stream {
 
 // TestAHundredThousandChargesAreNotHeldInMemory is not parallel: it looks at the heap of the whole process.
 func TestAHundredThousandChargesAreNotHeldInMemory(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes half a minute")
-	}
 	few := compare(t, 10_000)
 	many := compare(t, 100_000)
 	require.Less(t, many.peak, few.peak+4<<20, "ten times as many charges take no more memory")

@@ -25,7 +25,7 @@ func TestPostgresIsGoneAfterTheTest(t *testing.T) {
 	var databaseURL string
 	t.Run("inner", func(t *testing.T) { databaseURL = Postgres(t) })
 	if databaseURL == "" {
-		t.Skip("no PostgreSQL")
+		missing(t, "PostgreSQL")
 	}
 	c, err := pgx.Connect(t.Context(), databaseURL)
 	require.NoError(t, err)
