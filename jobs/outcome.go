@@ -88,7 +88,7 @@ func (t *planTx) revokeCard(ctx context.Context, c *billing.Charge, d dunning.De
 }
 
 // notice owes the customer a message. The same step of the same charge is owed once.
-func (t *planTx) notice(ctx context.Context, c *billing.Charge, kind billing.NoticeKind, step, reason string) error {
+func (t *planTx) notice(ctx context.Context, c *billing.Charge, kind billing.NoticeKind, step string, reason billing.Reason) error {
 	n := billing.Notice{
 		ID: billing.NewNoticeID(t.now), Kind: kind, PlanID: t.plan.ID, ChargeID: c.ID, CustomerID: t.customer.ID,
 		Step: step, Channel: billing.ChannelEmail, To: t.customer.Email, Status: billing.NoticePending, CreatedAt: t.now,

@@ -12,6 +12,18 @@ const (
 	NoticeActionRequired NoticeKind = "action_required"
 	// NoticePaymentSucceeded is the receipt.
 	NoticePaymentSucceeded NoticeKind = "payment_succeeded"
+	// NoticeUpcomingCharge says ahead of time that a charge falls due.
+	NoticeUpcomingCharge NoticeKind = "upcoming_charge"
+	// NoticeFinal is the last request before the plan is given up.
+	NoticeFinal NoticeKind = "final_notice"
+	// NoticePlanCompleted says that everything is paid.
+	NoticePlanCompleted NoticeKind = "plan_completed"
+	// NoticePlanDefaulted says that the plan was given up.
+	NoticePlanDefaulted NoticeKind = "plan_defaulted"
+	// NoticeCardExpiring says that the saved card expires before the last charge.
+	NoticeCardExpiring NoticeKind = "card_expiring"
+	// NoticeCardUpdated says that another card is charged from now on.
+	NoticeCardUpdated NoticeKind = "card_updated"
 )
 
 // NoticeStatus is the state of a notice in the outbox.
@@ -69,7 +81,7 @@ type NoticeData struct {
 	PaymentIntent string    `json:"payment_intent,omitempty"`
 	CardBrand     string    `json:"card_brand,omitempty"`
 	CardLast4     string    `json:"card_last4,omitempty"`
-	FailureReason string    `json:"failure_reason,omitempty"` // fit to be shown to the customer
+	FailureReason Reason    `json:"failure_reason,omitempty"`
 	NextAttemptAt time.Time `json:"next_attempt_at,omitzero"` // zero: no further automatic attempt
 }
 

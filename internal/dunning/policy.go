@@ -33,8 +33,10 @@ type Decision struct {
 	NextAttemptAt time.Time
 	// Notice is what the customer is told; empty when it is none of the customer's business.
 	Notice billing.NoticeKind
-	// CustomerReason may be shown to the customer; Reason is for the merchant and names the code.
-	CustomerReason, Reason string
+	// CustomerReason may be shown to the customer.
+	CustomerReason billing.Reason
+	// Reason is for the merchant and names the code.
+	Reason string
 	// RevokeCard says that the card must not be charged again, for this plan or another.
 	RevokeCard bool
 }
@@ -48,14 +50,14 @@ func (p Policy) Decide(f billing.Failure, failed int, now time.Time, loc *time.L
 // DecideRefused says what follows when Stripe refused the request itself: the customer can't mend that, so it is tried
 // again after OperatorDays, when the merchant may have, and the customer is told nothing.
 func (p Policy) DecideRefused(f billing.Failure, failed int, now time.Time, loc *time.Location) Decision {
-	return p.decide(Row{Class: ClassOperator, Reason: reasonOurs}, f, failed, now, loc)
+	return p.decide(Row{Class: ClassOperator, Reason: billing.ReasonOurs}, f, failed, now, loc)
 }
 
 // DecideCardGone says what follows when the card can't be charged at all: it was removed, or its customer was.
 func (p Policy) DecideCardGone(why string) Decision {
 	return Decision{
 		Class: ClassNewCard, Status: billing.ChargeRequiresPaymentMethod, Notice: billing.NoticePaymentFailed,
-		CustomerReason: reasonNoCard, Reason: why,
+		CustomerReason: billing.ReasonNoCard, Reason: why,
 	}
 }
 

@@ -24,83 +24,70 @@ const (
 // Row is what the table says of one decline code.
 type Row struct {
 	Class Class
-	// Reason may be shown to the customer. It is neutral where the true one must not be told (fraud, lost, stolen).
-	Reason string
+	// Reason may be shown to the customer. It is ReasonDeclined where the true one must not be told (fraud, lost, stolen).
+	// Stripe's own messages are not used: they are written for a checkout, and some tell what fraudsters want to know
+	// (docs.stripe.com/declines/codes: present these as a generic decline).
+	Reason billing.Reason
 }
-
-// What customers are told. Stripe's own messages are not used: they are written for a checkout, and some tell what
-// fraudsters want to know (docs.stripe.com/declines/codes: present these as a generic decline).
-const (
-	reasonNeutral      = "Your bank declined the payment."
-	reasonFunds        = "There was not enough money available on the card."
-	reasonLimit        = "The card's limit was reached."
-	reasonTemporary    = "Your bank could not process the payment at that moment."
-	reasonExpired      = "The card has expired."
-	reasonDetails      = "The card's details are not right."
-	reasonUnsupported  = "The card can't be used for this payment."
-	reasonAuthenticate = "Your bank wants you to confirm this payment."
-	reasonNoCard       = "The saved card can no longer be charged."
-	reasonOurs         = "The payment could not be processed. You need not do anything."
-)
 
 // table holds every decline code of docs.stripe.com/declines/codes, and Stripe's error codes that stand in for one.
 // The class is a judgement built on Stripe's "next steps" column.
 var table = map[string]Row{
-	"authentication_required":               {Class: ClassAuthenticate, Reason: reasonAuthenticate},
-	"authentication_not_handled":            {Class: ClassAuthenticate, Reason: reasonAuthenticate},
-	"mobile_device_authentication_required": {Class: ClassAuthenticate, Reason: reasonAuthenticate},
-	"payment_intent_authentication_failure": {Class: ClassAuthenticate, Reason: reasonAuthenticate},
-	"setup_intent_authentication_failure":   {Class: ClassAuthenticate, Reason: reasonAuthenticate},
-	"insufficient_funds":                    {Class: ClassRetry, Reason: reasonFunds},
-	"withdrawal_count_limit_exceeded":       {Class: ClassRetry, Reason: reasonLimit},
-	"card_velocity_exceeded":                {Class: ClassRetry, Reason: reasonLimit},
-	"card_decline_rate_limit_exceeded":      {Class: ClassRetry, Reason: reasonLimit},
-	"issuer_not_available":                  {Class: ClassRetry, Reason: reasonTemporary},
-	"processing_error":                      {Class: ClassRetry, Reason: reasonTemporary},
-	"reenter_transaction":                   {Class: ClassRetry, Reason: reasonTemporary},
-	"try_again_later":                       {Class: ClassRetry, Reason: reasonTemporary},
-	"approve_with_id":                       {Class: ClassRetry, Reason: reasonTemporary},
-	"generic_decline":                       {Class: ClassRetry, Reason: reasonNeutral},
-	"card_declined":                         {Class: ClassRetry, Reason: reasonNeutral},
-	"do_not_honor":                          {Class: ClassRetry, Reason: reasonNeutral},
-	"call_issuer":                           {Class: ClassRetry, Reason: reasonNeutral},
-	"no_action_taken":                       {Class: ClassRetry, Reason: reasonNeutral},
-	"service_not_allowed":                   {Class: ClassRetry, Reason: reasonNeutral},
-	"expired_card":                          {Class: ClassNewCard, Reason: reasonExpired},
-	"invalid_expiry_month":                  {Class: ClassNewCard, Reason: reasonDetails},
-	"invalid_expiry_year":                   {Class: ClassNewCard, Reason: reasonDetails},
-	"incorrect_number":                      {Class: ClassNewCard, Reason: reasonDetails},
-	"invalid_number":                        {Class: ClassNewCard, Reason: reasonDetails},
-	"incorrect_cvc":                         {Class: ClassNewCard, Reason: reasonDetails},
-	"invalid_cvc":                           {Class: ClassNewCard, Reason: reasonDetails},
-	"incorrect_zip":                         {Class: ClassNewCard, Reason: reasonDetails},
-	"incorrect_address":                     {Class: ClassNewCard, Reason: reasonDetails},
-	"incorrect_pin":                         {Class: ClassNewCard, Reason: reasonUnsupported},
-	"invalid_pin":                           {Class: ClassNewCard, Reason: reasonUnsupported},
-	"pin_try_exceeded":                      {Class: ClassNewCard, Reason: reasonUnsupported},
-	"offline_pin_required":                  {Class: ClassNewCard, Reason: reasonUnsupported},
-	"online_or_offline_pin_required":        {Class: ClassNewCard, Reason: reasonUnsupported},
-	"card_not_supported":                    {Class: ClassNewCard, Reason: reasonUnsupported},
-	"currency_not_supported":                {Class: ClassNewCard, Reason: reasonUnsupported},
-	"new_account_information_available":     {Class: ClassNewCard, Reason: reasonDetails},
-	"invalid_account":                       {Class: ClassNewCard, Reason: reasonUnsupported},
-	"testmode_decline":                      {Class: ClassNewCard, Reason: reasonUnsupported},
-	"highest_risk_level":                    {Class: ClassNewCard, Reason: reasonNeutral},
-	"transaction_not_allowed":               {Class: ClassStop, Reason: reasonNeutral},
-	"not_permitted":                         {Class: ClassStop, Reason: reasonNeutral},
-	"security_violation":                    {Class: ClassStop, Reason: reasonNeutral},
-	"do_not_try_again":                      {Class: ClassStop, Reason: reasonNeutral},
-	"restricted_card":                       {Class: ClassStop, Reason: reasonNeutral},
-	"pickup_card":                           {Class: ClassStop, Reason: reasonNeutral},
-	"fraudulent":                            {Class: ClassStop, Reason: reasonNeutral},
-	"merchant_blacklist":                    {Class: ClassStop, Reason: reasonNeutral},
-	"stolen_card":                           {Class: ClassStop, Reason: reasonNeutral},
-	"lost_card":                             {Class: ClassStop, Reason: reasonNeutral},
-	"stop_payment_order":                    {Class: ClassStop, Reason: reasonNeutral},
-	"revocation_of_authorization":           {Class: ClassStop, Reason: reasonNeutral},
-	"revocation_of_all_authorizations":      {Class: ClassStop, Reason: reasonNeutral},
-	"duplicate_transaction":                 {Class: ClassOperator, Reason: reasonOurs},
-	"invalid_amount":                        {Class: ClassOperator, Reason: reasonOurs},
+	"authentication_required":               {Class: ClassAuthenticate, Reason: billing.ReasonAuthenticate},
+	"authentication_not_handled":            {Class: ClassAuthenticate, Reason: billing.ReasonAuthenticate},
+	"mobile_device_authentication_required": {Class: ClassAuthenticate, Reason: billing.ReasonAuthenticate},
+	"payment_intent_authentication_failure": {Class: ClassAuthenticate, Reason: billing.ReasonAuthenticate},
+	"setup_intent_authentication_failure":   {Class: ClassAuthenticate, Reason: billing.ReasonAuthenticate},
+	"insufficient_funds":                    {Class: ClassRetry, Reason: billing.ReasonFunds},
+	"withdrawal_count_limit_exceeded":       {Class: ClassRetry, Reason: billing.ReasonLimit},
+	"card_velocity_exceeded":                {Class: ClassRetry, Reason: billing.ReasonLimit},
+	"card_decline_rate_limit_exceeded":      {Class: ClassRetry, Reason: billing.ReasonLimit},
+	"issuer_not_available":                  {Class: ClassRetry, Reason: billing.ReasonTemporary},
+	"processing_error":                      {Class: ClassRetry, Reason: billing.ReasonTemporary},
+	"reenter_transaction":                   {Class: ClassRetry, Reason: billing.ReasonTemporary},
+	"try_again_later":                       {Class: ClassRetry, Reason: billing.ReasonTemporary},
+	"approve_with_id":                       {Class: ClassRetry, Reason: billing.ReasonTemporary},
+	"generic_decline":                       {Class: ClassRetry, Reason: billing.ReasonDeclined},
+	"card_declined":                         {Class: ClassRetry, Reason: billing.ReasonDeclined},
+	"do_not_honor":                          {Class: ClassRetry, Reason: billing.ReasonDeclined},
+	"call_issuer":                           {Class: ClassRetry, Reason: billing.ReasonDeclined},
+	"no_action_taken":                       {Class: ClassRetry, Reason: billing.ReasonDeclined},
+	"service_not_allowed":                   {Class: ClassRetry, Reason: billing.ReasonDeclined},
+	"expired_card":                          {Class: ClassNewCard, Reason: billing.ReasonExpired},
+	"invalid_expiry_month":                  {Class: ClassNewCard, Reason: billing.ReasonDetails},
+	"invalid_expiry_year":                   {Class: ClassNewCard, Reason: billing.ReasonDetails},
+	"incorrect_number":                      {Class: ClassNewCard, Reason: billing.ReasonDetails},
+	"invalid_number":                        {Class: ClassNewCard, Reason: billing.ReasonDetails},
+	"incorrect_cvc":                         {Class: ClassNewCard, Reason: billing.ReasonDetails},
+	"invalid_cvc":                           {Class: ClassNewCard, Reason: billing.ReasonDetails},
+	"incorrect_zip":                         {Class: ClassNewCard, Reason: billing.ReasonDetails},
+	"incorrect_address":                     {Class: ClassNewCard, Reason: billing.ReasonDetails},
+	"incorrect_pin":                         {Class: ClassNewCard, Reason: billing.ReasonUnsupported},
+	"invalid_pin":                           {Class: ClassNewCard, Reason: billing.ReasonUnsupported},
+	"pin_try_exceeded":                      {Class: ClassNewCard, Reason: billing.ReasonUnsupported},
+	"offline_pin_required":                  {Class: ClassNewCard, Reason: billing.ReasonUnsupported},
+	"online_or_offline_pin_required":        {Class: ClassNewCard, Reason: billing.ReasonUnsupported},
+	"card_not_supported":                    {Class: ClassNewCard, Reason: billing.ReasonUnsupported},
+	"currency_not_supported":                {Class: ClassNewCard, Reason: billing.ReasonUnsupported},
+	"new_account_information_available":     {Class: ClassNewCard, Reason: billing.ReasonDetails},
+	"invalid_account":                       {Class: ClassNewCard, Reason: billing.ReasonUnsupported},
+	"testmode_decline":                      {Class: ClassNewCard, Reason: billing.ReasonUnsupported},
+	"highest_risk_level":                    {Class: ClassNewCard, Reason: billing.ReasonDeclined},
+	"transaction_not_allowed":               {Class: ClassStop, Reason: billing.ReasonDeclined},
+	"not_permitted":                         {Class: ClassStop, Reason: billing.ReasonDeclined},
+	"security_violation":                    {Class: ClassStop, Reason: billing.ReasonDeclined},
+	"do_not_try_again":                      {Class: ClassStop, Reason: billing.ReasonDeclined},
+	"restricted_card":                       {Class: ClassStop, Reason: billing.ReasonDeclined},
+	"pickup_card":                           {Class: ClassStop, Reason: billing.ReasonDeclined},
+	"fraudulent":                            {Class: ClassStop, Reason: billing.ReasonDeclined},
+	"merchant_blacklist":                    {Class: ClassStop, Reason: billing.ReasonDeclined},
+	"stolen_card":                           {Class: ClassStop, Reason: billing.ReasonDeclined},
+	"lost_card":                             {Class: ClassStop, Reason: billing.ReasonDeclined},
+	"stop_payment_order":                    {Class: ClassStop, Reason: billing.ReasonDeclined},
+	"revocation_of_authorization":           {Class: ClassStop, Reason: billing.ReasonDeclined},
+	"revocation_of_all_authorizations":      {Class: ClassStop, Reason: billing.ReasonDeclined},
+	"duplicate_transaction":                 {Class: ClassOperator, Reason: billing.ReasonOurs},
+	"invalid_amount":                        {Class: ClassOperator, Reason: billing.ReasonOurs},
 }
 
 // Classify finds the row of a failure: by its decline code, else by its code (some declines carry only one), else it

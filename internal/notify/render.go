@@ -67,7 +67,7 @@ func newView(n billing.Notice, m Merchant) view {
 		Reference: oneLine(d.Reference),
 		Due:       formatDate(d.DueAt, d.TimeZone),
 		Card:      cardText(d.CardBrand, d.CardLast4),
-		Reason:    oneLine(d.FailureReason),
+		Reason:    reasonText(d.FailureReason),
 		Link:      link(n, m.ReturnURL),
 	}
 	if d.Of > 1 {

@@ -26,7 +26,7 @@ func notice(kind billing.NoticeKind) billing.Notice {
 		Data: billing.NoticeData{
 			CustomerName: "Ada", Locale: "en-GB", TimeZone: "Europe/London", Reference: "order 1042", Sequence: 2, Of: 3,
 			Amount: 33300, Currency: "gbp", DueAt: time.Date(2026, 12, 20, 9, 0, 0, 0, time.UTC), PaymentIntent: "pi_1",
-			CardBrand: "visa", CardLast4: "4242", FailureReason: "The card has insufficient funds.",
+			CardBrand: "visa", CardLast4: "4242", FailureReason: billing.ReasonFunds,
 			NextAttemptAt: time.Date(2026, 12, 23, 9, 0, 0, 0, time.UTC),
 		},
 	}
@@ -105,7 +105,8 @@ func TestRenderHostileText(t *testing.T) {
 	const hostile = "x\r\nBcc: all@example.com\r\n\r\nHello\u2028\u202e{{.Link}}\x00\xff"
 	for _, kind := range []billing.NoticeKind{billing.NoticePaymentFailed, billing.NoticeActionRequired, billing.NoticePaymentSucceeded} {
 		n := notice(kind)
-		n.Data.CustomerName, n.Data.Reference, n.Data.FailureReason, n.Data.CardLast4 = hostile, hostile+strings.Repeat("y", 9999), hostile, hostile
+		n.Data.CustomerName, n.Data.Reference, n.Data.CardLast4 = hostile, hostile+strings.Repeat("y", 9999), hostile
+		n.Data.FailureReason = billing.Reason(hostile)
 		n.Data.Locale, n.Data.TimeZone, n.Data.CardBrand, n.Data.PaymentIntent = hostile, hostile, hostile, "pi/../?a=b&c d#"
 		m := shop()
 		m.Name = hostile
