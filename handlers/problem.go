@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"tranche/internal/billing"
+	"tranche/internal/operator"
 	"tranche/internal/planning"
 )
 
@@ -46,12 +47,15 @@ func problemOf(err error) problem {
 	var invalid *billing.InvalidError
 	var taken *planning.ReferenceTakenError
 	var gateway *billing.GatewayError
+	var refused *operator.RefusedError
 	switch {
 	case errors.As(err, &invalid):
 		return problem{Status: http.StatusUnprocessableEntity, Slug: "invalid_request", Detail: invalid.Error(), Fields: invalid.Fields}
 	case errors.As(err, &taken):
 		return problem{Status: http.StatusConflict, Slug: "reference_taken", Detail: taken.Error(), PlanID: taken.PlanID,
 			Fields: []billing.FieldError{{Field: "reference", Message: "belongs to another plan"}}}
+	case errors.As(err, &refused):
+		return problem{Status: http.StatusConflict, Slug: "refused", Detail: refused.Error()}
 	case errors.Is(err, planning.ErrKeyReused):
 		return problem{Status: http.StatusUnprocessableEntity, Slug: "idempotency_key_reused", Detail: err.Error()}
 	case errors.As(err, &gateway) && gateway.Resend():

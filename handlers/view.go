@@ -16,12 +16,14 @@ type PlanView struct {
 	Reference    string             `json:"reference"`
 	Kind         billing.PlanKind   `json:"kind"`
 	Status       billing.PlanStatus `json:"status"`
+	Reason       string             `json:"reason,omitempty"` // why it is paused, canceled or defaulted
 	Currency     billing.Currency   `json:"currency"`
 	Total        int64              `json:"total"`
 	Customer     CustomerView       `json:"customer"`
 	Charges      []ChargeView       `json:"charges"`
 	CreatedAt    time.Time          `json:"created_at"`
 	ActivatedAt  *time.Time         `json:"activated_at"`
+	PausedAt     *time.Time         `json:"paused_at,omitempty"`
 	FirstPayment *FirstPaymentView  `json:"first_payment,omitempty"` // in the answer to POST /v1/plans only
 }
 
@@ -57,18 +59,20 @@ type CardView struct {
 
 // ChargeView is a charge.
 type ChargeView struct {
-	ID            billing.ChargeID     `json:"id"`
-	Sequence      int                  `json:"sequence"`
-	Amount        int64                `json:"amount"`
-	Currency      billing.Currency     `json:"currency"`
-	DueAt         time.Time            `json:"due_at"`
-	Status        billing.ChargeStatus `json:"status"`
-	Reason        string               `json:"reason,omitempty"`
-	DeclineCode   string               `json:"decline_code,omitempty"`
-	NextAttemptAt *time.Time           `json:"next_attempt_at"`
-	PaidAt        *time.Time           `json:"paid_at"`
-	PaymentIntent string               `json:"payment_intent"`
-	Attempts      []AttemptView        `json:"attempts"`
+	ID            billing.ChargeID      `json:"id"`
+	Sequence      int                   `json:"sequence"`
+	Amount        int64                 `json:"amount"`
+	Currency      billing.Currency      `json:"currency"`
+	DueAt         time.Time             `json:"due_at"`
+	Status        billing.ChargeStatus  `json:"status"`
+	Reason        string                `json:"reason,omitempty"`
+	DeclineCode   string                `json:"decline_code,omitempty"`
+	NextAttemptAt *time.Time            `json:"next_attempt_at"`
+	PaidAt        *time.Time            `json:"paid_at"`
+	Refunded      int64                 `json:"amount_refunded"`
+	DisputeStatus billing.DisputeStatus `json:"dispute_status,omitempty"`
+	PaymentIntent string                `json:"payment_intent"`
+	Attempts      []AttemptView         `json:"attempts"`
 }
 
 // AttemptView is an attempt. An attempt the customer made without us has no idempotency key of ours.
@@ -126,7 +130,7 @@ func ViewPlan(d billing.Details) PlanView {
 	v := PlanView{
 		ID: p.ID, Object: "plan", Reference: p.Reference, Kind: p.Kind, Status: p.Status, Currency: p.Currency, Total: p.Total,
 		Customer: ViewCustomer(d.Customer, nil), Charges: make([]ChargeView, len(d.Charges)),
-		CreatedAt: p.CreatedAt, ActivatedAt: orNull(p.ActivatedAt),
+		CreatedAt: p.CreatedAt, ActivatedAt: orNull(p.ActivatedAt), Reason: p.Reason, PausedAt: orNull(p.PausedAt),
 	}
 	for i, c := range d.Charges {
 		v.Charges[i] = viewCharge(c, d.Attempts[c.ID])
@@ -153,7 +157,7 @@ func viewCharge(c billing.Charge, attempts []billing.Attempt) ChargeView {
 	v := ChargeView{
 		ID: c.ID, Sequence: c.Sequence, Amount: c.Amount, Currency: c.Currency, DueAt: c.DueAt, Status: c.Status,
 		Reason: c.Reason, DeclineCode: c.DeclineCode, NextAttemptAt: orNull(c.NextAttemptAt), PaidAt: orNull(c.PaidAt),
-		PaymentIntent: c.PaymentIntent, Attempts: make([]AttemptView, len(attempts)),
+		PaymentIntent: c.PaymentIntent, Refunded: c.AmountRefunded, DisputeStatus: c.DisputeStatus, Attempts: make([]AttemptView, len(attempts)),
 	}
 	for i, a := range attempts {
 		v.Attempts[i] = AttemptView{

@@ -50,6 +50,9 @@ func (w *Worker) CollectCharge(ctx context.Context, id string, lease int64) erro
 	if err != nil || call == nil {
 		return err
 	}
+	if call.void != "" {
+		return w.voidPayment(admitted, *call)
+	}
 	result := w.send(admitted, *call)
 	// Stripe was called: what it said is recorded even if the task is being stopped meanwhile.
 	return w.record(context.WithoutCancel(ctx), *call, result)
@@ -67,6 +70,10 @@ type call struct {
 	customer string // the Stripe customer whose card is charged
 	lookUp   bool
 	sentAt   time.Time // when it was last sent, before a look-up
+
+	// void is a canceled charge whose PaymentIntent is to be canceled under the key; there is no attempt then.
+	void               billing.ChargeID
+	paymentIntent, key string
 }
 
 // prepare takes the last look at the charge, under the plan's lock, and commits the attempt. It returns nil when there
@@ -121,6 +128,9 @@ func (t *planTx) putOff(c *billing.Charge, why error) {
 
 // nextCall decides what is sent for a due charge.
 func (t *planTx) nextCall(ctx context.Context, c *billing.Charge) (*call, error) {
+	if c.Status.Ended() {
+		return t.voidCall(c), nil
+	}
 	attempts, err := t.Attempts(ctx, c.ID)
 	if err != nil {
 		return nil, err
@@ -130,6 +140,9 @@ func (t *planTx) nextCall(ctx context.Context, c *billing.Charge) (*call, error)
 			return nil, nil
 		}
 		return t.takeUp(ctx, c, attempts[n-1])
+	}
+	if t.plan.Status == billing.PlanCanceled {
+		return nil, t.stop(c)
 	}
 	if !t.plan.Status.Collects() {
 		return nil, t.move(c, c.Status, "the plan is "+spoken(t.plan.Status), time.Time{})

@@ -61,6 +61,10 @@ func (w *Worker) chargeOf(ctx context.Context, pi billing.PaymentIntent) (billin
 	if id := pi.Metadata[billing.MetaCharge]; id != "" {
 		c, err := w.Store.Charge(ctx, billing.ChargeID(id))
 		if err == nil && c.PaymentIntent != "" && c.PaymentIntent != pi.ID {
+			if pi.Status == billing.IntentSucceeded {
+				return c, fmt.Errorf("%w: %s is paid, and charge %s has another PaymentIntent, %s; if both are paid, refund one at Stripe",
+					errMismatch, pi.ID, id, c.PaymentIntent)
+			}
 			return c, fmt.Errorf("%s is not the PaymentIntent of charge %s any more: %w", pi.ID, id, billing.ErrNotFound)
 		}
 		return c, err
@@ -109,7 +113,7 @@ func (w *Worker) recordPayment(ctx context.Context, charge billing.Charge, pi bi
 			}
 		}
 		actor, err := t.closeByEvent(ctx, c, pi, billing.OutcomeSucceeded)
-		if err != nil || c.Status.Paid() || !c.Status.CanBecome(billing.ChargeSucceeded) {
+		if err != nil || c.Status.Settled() || !c.Status.CanBecome(billing.ChargeSucceeded) {
 			return err
 		}
 		if c.PaymentIntent == "" {

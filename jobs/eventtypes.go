@@ -24,6 +24,13 @@ func eventHandlers() map[string]eventHandler {
 		"payment_method.detached":              (*Worker).handlePaymentMethod,
 		"payment_method.updated":               (*Worker).handlePaymentMethod,
 		"payment_method.automatically_updated": (*Worker).handlePaymentMethod,
+		"charge.refunded":                      (*Worker).handleReversal,
+		"charge.refund.updated":                (*Worker).handleReversal,
+		"charge.dispute.created":               (*Worker).handleReversal,
+		"charge.dispute.updated":               (*Worker).handleReversal,
+		"charge.dispute.closed":                (*Worker).handleReversal,
+		"charge.dispute.funds_withdrawn":       (*Worker).handleReversal,
+		"charge.dispute.funds_reinstated":      (*Worker).handleReversal,
 		"customer.deleted":                     (*Worker).handleCustomerDeleted,
 	}
 }

@@ -10,15 +10,18 @@ import (
 	"tranche/internal/dunning"
 )
 
-// succeed marks a charge paid. A charge that is paid already stays as it is.
+// succeed marks a charge paid. A charge that was paid already stays as it is: late news of the payment do not take back a
+// refund.
 func (t *planTx) succeed(ctx context.Context, c *billing.Charge, actor billing.Actor, how string) error {
-	if c.Status.Paid() {
+	if c.Status.Settled() {
 		return nil
 	}
 	if err := t.move(c, billing.ChargeSucceeded, "", time.Time{}); err != nil {
 		return err
 	}
-	c.PaidAt = t.now
+	if c.PaidAt = t.now; t.plan.Status == billing.PlanCanceled {
+		how += "; the plan was canceled before, so give the money back at Stripe if it is not owed"
+	}
 	t.audit(c, actor, "charge.succeeded",
 		fmt.Sprintf("charge %d of %s is paid: %s", c.Sequence, billing.FormatAmount(c.Amount, c.Currency), how), t.nextDue())
 	return t.notice(ctx, c, billing.NoticePaymentSucceeded, string(billing.NoticePaymentSucceeded), "")

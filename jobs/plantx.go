@@ -103,7 +103,7 @@ func (t *planTx) write(ctx context.Context) error {
 			return err
 		}
 	}
-	if t.plan.Status != t.before.Status || t.plan.CardID != t.before.CardID {
+	if t.plan.Status != t.before.Status || t.plan.CardID != t.before.CardID || t.plan.Reason != t.before.Reason {
 		t.plan.UpdatedAt = t.now
 		if err := t.UpdatePlan(ctx, t.plan); err != nil {
 			return err

@@ -125,9 +125,16 @@ func TestCanceledRefundedAndDisputedAtStripe(t *testing.T) {
 		b.post("/v1/payment_intents/" + canceled.FirstPayment.ID + "/cancel")
 		b.setNow(b.Now().Add(time.Hour))
 		summary, found := b.reconcile(1)
-		require.ElementsMatch(b.t, []reconcile.Kind{reconcile.RefundedNotHere, reconcile.DisputedNotHere, reconcile.CanceledNotHere}, kinds(found))
-		require.Equal(b.t, 2, summary.Left)
+		require.ElementsMatch(b.t, []reconcile.Kind{
+			reconcile.RefundedNotHere, reconcile.RefundedNotHere, reconcile.DisputedNotHere, reconcile.CanceledNotHere,
+		}, kinds(found))
+		require.Zero(b.t, summary.Left)
 		b.runDue()
+		require.Equal(b.t, billing.ChargeRefunded, b.charge(refunded.Plan.ID, 1).Status)
+		require.EqualValues(b.t, 100, b.charge(partly.Plan.ID, 1).AmountRefunded)
+		require.Equal(b.t, billing.ChargeDisputed, b.charge(disputed.Plan.ID, 1).Status)
 		require.Equal(b.t, billing.PlanCanceled, b.details(canceled.Plan.ID).Plan.Status)
+		_, found = b.reconcile(1)
+		require.Empty(b.t, found, "now both say the same")
 	})
 }

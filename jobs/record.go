@@ -45,7 +45,7 @@ func (w *Worker) recordOnce(ctx context.Context, sent call, r result) error {
 			return err
 		}
 		a := attempts[sent.attempt.Number-1]
-		if !a.Outcome.Open() {
+		if !a.Outcome.Open() && !w.tookMoneyAfterAll(a, *c, r) {
 			return nil
 		}
 		if r.outcome == billing.OutcomeUnknown {
@@ -63,6 +63,17 @@ func (w *Worker) recordOnce(ctx context.Context, sent call, r result) error {
 		}
 		return t.apply(ctx, c, a, r, failedAttempts(attempts, r.outcome)+1)
 	})
+}
+
+// tookMoneyAfterAll says whether an attempt that was closed otherwise meanwhile did take the money, and nobody knows: money
+// is money, whatever was thought of the attempt.
+func (w *Worker) tookMoneyAfterAll(a billing.Attempt, c billing.Charge, r result) bool {
+	if r.outcome != billing.OutcomeSucceeded || c.Status.Settled() {
+		return false
+	}
+	w.Log.Error().Str("charge", string(c.ID)).Str("attempt", string(a.ID)).Str("outcome", string(a.Outcome)).
+		Msg("an attempt that was closed otherwise took the money")
+	return true
 }
 
 // seenBefore tells a decline of this attempt from one that was there before it: a PaymentIntent that is looked up still
@@ -147,6 +158,9 @@ func (t *planTx) apply(ctx context.Context, c *billing.Charge, a billing.Attempt
 		return t.fail(ctx, c, d, "authentication_required", strconv.Itoa(a.Number))
 	case billing.OutcomeCanceled:
 		return t.intentCanceled(c, r.pi)
+	}
+	if t.plan.Status == billing.PlanCanceled {
+		return t.stop(c)
 	}
 	if r.again {
 		return t.move(c, billing.ChargeRetrying, r.failure.Message, t.now)

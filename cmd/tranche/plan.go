@@ -22,9 +22,10 @@ import (
 )
 
 func (c *cli) planCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "plan", Short: "Make, list and show plans", Args: noArgs,
+	cmd := &cobra.Command{Use: "plan", Short: "Make, list, show, pause, resume and cancel plans", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
-	cmd.AddCommand(c.planCreateCommand(), c.planListCommand(), c.planShowCommand())
+	cmd.AddCommand(c.planCreateCommand(), c.planListCommand(), c.planShowCommand(),
+		c.planPauseCommand(), c.planResumeCommand(), c.planCancelCommand())
 	return cmd
 }
 
@@ -252,10 +253,7 @@ func (c *cli) planShowCommand() *cobra.Command {
 		Use: "show PLAN", Short: "Show a plan, by id or by your reference, with its charges and what happened", Args: oneArg("plan"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withStore(cmd.Context(), func(_ config.Config, s *store.Store) error {
-				plan, err := s.Plan(cmd.Context(), billing.PlanID(args[0]))
-				if errors.Is(err, billing.ErrNotFound) {
-					plan, err = s.PlanByReference(cmd.Context(), args[0])
-				}
+				plan, err := findPlan(cmd.Context(), s, args[0])
 				if err != nil {
 					return err
 				}
@@ -283,6 +281,9 @@ func (c *cli) planShowCommand() *cobra.Command {
 
 func (c *cli) printPlan(d billing.Details) {
 	fmt.Fprintf(c.out, "%s  %s  %s  %s  %s\n", d.Plan.ID, d.Plan.Reference, d.Plan.Kind, d.Plan.Status, billing.FormatAmount(d.Plan.Total, d.Plan.Currency))
+	if d.Plan.Reason != "" {
+		fmt.Fprintf(c.out, "%s\n", d.Plan.Reason)
+	}
 	fmt.Fprintf(c.out, "Customer %s %s %s\n\n", d.Customer.Reference, d.Customer.Name, d.Customer.Email)
 	tab := newTable("#", "CHARGE", "AMOUNT", "DUE", "STATUS", "ATTEMPTS", "NEXT", "WHY")
 	for _, ch := range d.Charges {

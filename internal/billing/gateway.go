@@ -93,6 +93,8 @@ type Gateway interface {
 	CancelPaymentIntent(ctx context.Context, key, id string) (PaymentIntent, error)
 	// PaymentIntent fetches one. Errors: GatewayNotFound.
 	PaymentIntent(ctx context.Context, id string) (PaymentIntent, error)
+	// Payment fetches one with what became of its money since: refunds and disputes. Errors: GatewayNotFound.
+	Payment(ctx context.Context, id string) (RecordedPayment, error)
 	// FindPaymentIntent looks through a Stripe customer's PaymentIntents created at or after since, newest first,
 	// for the first that matches. It lists and never searches: Stripe's search lags behind. Errors: GatewayNotFound.
 	FindPaymentIntent(ctx context.Context, customer string, since time.Time, match func(PaymentIntent) bool) (PaymentIntent, error)

@@ -50,8 +50,12 @@ type Plan struct {
 	// repeated request is compared with.
 	Terms []byte
 
+	// Reason says in plain words why the plan is paused, canceled or defaulted; empty otherwise.
+	Reason string
+
 	CreatedAt, UpdatedAt time.Time
 	ActivatedAt          time.Time // when the first payment succeeded; zero before
+	PausedAt             time.Time // since when it is paused; zero when it is not
 	Version              int64     // see Customer.Version
 }
 

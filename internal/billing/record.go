@@ -16,6 +16,8 @@ type RecordedPayment struct {
 	PaymentIntent
 	AmountRefunded int64 // minor units of its latest charge that were given back
 	Disputed       bool  // its latest charge was disputed at some time; it stays so after a dispute that was won
+	// Dispute is the state of the newest dispute about it. Only Gateway.Payment tells.
+	Dispute DisputeStatus
 }
 
 // Record is Stripe's own record, read page by page: nothing is held in memory but the page at hand, which is the

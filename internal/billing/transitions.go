@@ -18,7 +18,7 @@ var chargeTransitions = map[ChargeStatus][]ChargeStatus{
 	ChargeCanceled:              {ChargeSucceeded}, // the customer's payment was already under way
 	ChargeSucceeded:             {ChargeRefunded, ChargeDisputed},
 	ChargeDisputed:              {ChargeSucceeded, ChargeRefunded},
-	ChargeRefunded:              {ChargeDisputed},
+	ChargeRefunded:              {ChargeDisputed, ChargeSucceeded}, // succeeded again when the refund failed
 }
 
 // CanBecome says whether a charge in status s may go to status to. Staying is not a transition.
@@ -28,6 +28,11 @@ func (s ChargeStatus) CanBecome(to ChargeStatus) bool {
 
 // Paid says whether the money was received and is not given back.
 func (s ChargeStatus) Paid() bool { return s == ChargeSucceeded }
+
+// Settled says whether the money was received, whatever became of it since.
+func (s ChargeStatus) Settled() bool {
+	return s == ChargeSucceeded || s == ChargeRefunded || s == ChargeDisputed
+}
 
 // Ended says whether nothing more happens to the charge by itself.
 func (s ChargeStatus) Ended() bool {

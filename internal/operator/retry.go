@@ -1,4 +1,3 @@
-// Package operator does what a person at the merchant's may do by hand to a charge that went wrong.
 package operator
 
 import (
@@ -8,23 +7,6 @@ import (
 
 	"tranche/internal/billing"
 )
-
-// RefusedError: the charge must not, or need not, be tried now. Nothing was changed.
-type RefusedError struct {
-	Charge billing.ChargeID
-	Why    string
-}
-
-// Error says why.
-func (e *RefusedError) Error() string {
-	return fmt.Sprintf("charge %s is not tried: %s", e.Charge, e.Why)
-}
-
-// Store is the database, as far as it is needed here.
-type Store interface {
-	Charge(ctx context.Context, id billing.ChargeID) (billing.Charge, error)
-	Update(ctx context.Context, fn func(tx billing.Tx) error) error
-}
 
 // CheckRetry says whether Retry would be refused now. Errors: *RefusedError, billing.ErrNotFound, billing.ErrUnavailable.
 func CheckRetry(ctx context.Context, s Store, id billing.ChargeID, now time.Time) error {
@@ -57,7 +39,7 @@ func retry(ctx context.Context, s Store, id billing.ChargeID, now time.Time, wri
 			return err
 		}
 		if why != "" {
-			return &RefusedError{Charge: id, Why: why}
+			return &RefusedError{What: fmt.Sprintf("charge %s is not tried", id), Why: why}
 		}
 		if !write {
 			return nil

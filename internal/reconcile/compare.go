@@ -4,24 +4,17 @@ import "tranche/internal/billing"
 
 // What somebody is to do about what can't be repaired from here.
 const (
-	adviceAmount   = "look at both: nothing is recorded for a payment of another amount"
-	adviceUnpaid   = "look at the plan's audit trail: Stripe has no such payment"
-	adviceRefund   = "the plan does not know that the money was given back"
-	adviceNoRefund = "Stripe did not give the money back"
-	adviceDispute  = "answer the dispute at Stripe; when it was won, nothing is to be done"
-	adviceNoDisp   = "Stripe knows of no dispute"
-	adviceSecond   = "the charge has another PaymentIntent: if both were paid, refund one at Stripe"
-	adviceOrphan   = "cancel it at Stripe unless another installation made it"
-	adviceMissing  = "is the key of the account that the charge was made on?"
+	adviceAmount  = "look at both: nothing is recorded for a payment of another amount"
+	adviceUnpaid  = "look at the plan's audit trail: Stripe has no such payment"
+	adviceNoDisp  = "Stripe knows of no dispute"
+	adviceSecond  = "the charge has another PaymentIntent: if both were paid, refund one at Stripe"
+	adviceOrphan  = "cancel it at Stripe unless another installation made it"
+	adviceMissing = "is the key of the account that the charge was made on?"
 )
 
 // held says whether the charge was paid, whatever came after.
 func held(c billing.Charge) bool {
-	switch c.Status {
-	case billing.ChargeSucceeded, billing.ChargeRefunded, billing.ChargeDisputed:
-		return true
-	}
-	return false
+	return c.Status.Settled()
 }
 
 // compareCharge finds the differences between a charge and its PaymentIntent.
@@ -48,17 +41,16 @@ func amountDiffers(c billing.Charge, p billing.RecordedPayment) bool {
 	return p.Amount != c.Amount || p.Currency != c.Currency || short
 }
 
-// compareMoney compares what became of a payment that both know. Our record has no partial refunds, so they differ from
-// nothing.
+// compareMoney compares what became of a payment that both know. That a dispute was won is not told by a list of payments:
+// one that our record knows of is taken as followed.
 func compareMoney(c billing.Charge, p billing.RecordedPayment) []Finding {
-	refunded := p.AmountRefunded >= p.Amount
 	switch {
-	case refunded && c.Status != billing.ChargeRefunded:
-		return []Finding{newFinding(RefundedNotHere, &c, &p, adviceRefund)}
-	case !refunded && c.Status == billing.ChargeRefunded:
-		return []Finding{newFinding(RefundedNotThere, &c, &p, adviceNoRefund)}
-	case p.Disputed && c.Status == billing.ChargeSucceeded:
-		return []Finding{newFinding(DisputedNotHere, &c, &p, adviceDispute)}
+	case p.AmountRefunded > c.AmountRefunded:
+		return []Finding{newFinding(RefundedNotHere, &c, &p, "").repairedBy(eventRefunded)}
+	case p.AmountRefunded < c.AmountRefunded:
+		return []Finding{newFinding(RefundedNotThere, &c, &p, "").repairedBy(eventRefunded)}
+	case p.Disputed && c.DisputeStatus == "":
+		return []Finding{newFinding(DisputedNotHere, &c, &p, "").repairedBy(eventDisputed)}
 	case !p.Disputed && c.Status == billing.ChargeDisputed:
 		return []Finding{newFinding(DisputedNotThere, &c, &p, adviceNoDisp)}
 	}

@@ -10,7 +10,14 @@ import (
 
 // the charge and the PaymentIntent of these tests agree until they are changed.
 func charge(status billing.ChargeStatus) billing.Charge {
-	return billing.Charge{ID: "chg_1", PlanID: "plan_1", Amount: 500, Currency: "usd", Status: status, PaymentIntent: "pi_1"}
+	c := billing.Charge{ID: "chg_1", PlanID: "plan_1", Amount: 500, Currency: "usd", Status: status, PaymentIntent: "pi_1"}
+	switch status {
+	case billing.ChargeRefunded:
+		c.AmountRefunded = c.Amount
+	case billing.ChargeDisputed:
+		c.DisputeStatus = billing.DisputeNeedsResponse
+	}
+	return c
 }
 
 func payment(status billing.IntentStatus, change func(p *billing.RecordedPayment)) billing.RecordedPayment {
@@ -71,11 +78,11 @@ func TestDifferencesOfAChargeAndItsPaymentIntent(t *testing.T) {
 			func(p *billing.RecordedPayment) { p.AmountReceived = 0 }, ""},
 		"another amount, canceled": {billing.ChargeCanceled, billing.IntentCanceled,
 			func(p *billing.RecordedPayment) { p.Amount = 600 }, ""},
-		"refunded there":         {billing.ChargeSucceeded, billing.IntentSucceeded, refunded(500), "refunded_not_here"},
-		"refunded in part":       {billing.ChargeSucceeded, billing.IntentSucceeded, refunded(499), ""},
+		"refunded there":         {billing.ChargeSucceeded, billing.IntentSucceeded, refunded(500), "refunded_not_here by charge.refunded"},
+		"refunded in part":       {billing.ChargeSucceeded, billing.IntentSucceeded, refunded(499), "refunded_not_here by charge.refunded"},
 		"refunded on both sides": {billing.ChargeRefunded, billing.IntentSucceeded, refunded(500), ""},
-		"refunded here":          {billing.ChargeRefunded, billing.IntentSucceeded, refunded(100), "refunded_not_there"},
-		"disputed there":         {billing.ChargeSucceeded, billing.IntentSucceeded, disputed, "disputed_not_here"},
+		"refunded here":          {billing.ChargeRefunded, billing.IntentSucceeded, refunded(100), "refunded_not_there by charge.refunded"},
+		"disputed there":         {billing.ChargeSucceeded, billing.IntentSucceeded, disputed, "disputed_not_here by charge.dispute.created"},
 		"disputed on both sides": {billing.ChargeDisputed, billing.IntentSucceeded, disputed, ""},
 		"disputed here":          {billing.ChargeDisputed, billing.IntentSucceeded, nil, "disputed_not_there"},
 	} {

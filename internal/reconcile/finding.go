@@ -18,11 +18,11 @@ const (
 	PaidNotThere Kind = "paid_not_there"
 	// AmountDiffers has another amount or currency at Stripe than here.
 	AmountDiffers Kind = "amount_differs"
-	// RefundedNotHere was given back in full at Stripe, and not here.
+	// RefundedNotHere was given back at Stripe, in full or in part, and less of it or nothing here.
 	RefundedNotHere Kind = "refunded_not_here"
-	// RefundedNotThere was given back here, and not at Stripe.
+	// RefundedNotThere was given back here, and less of it or nothing at Stripe: the refund failed.
 	RefundedNotThere Kind = "refunded_not_there"
-	// DisputedNotHere was disputed at Stripe, and is not here; a dispute that was won looks the same.
+	// DisputedNotHere was disputed at Stripe, and our record does not know.
 	DisputedNotHere Kind = "disputed_not_here"
 	// DisputedNotThere is disputed here, and never was at Stripe.
 	DisputedNotThere Kind = "disputed_not_there"
@@ -60,6 +60,7 @@ type Finding struct {
 
 	// repair is the type of the event that makes our record follow Stripe's; empty when that is not safe.
 	repair   string
+	refunded int64 // at Stripe
 	livemode bool
 }
 
@@ -67,6 +68,8 @@ type Finding struct {
 const (
 	eventSucceeded = "payment_intent.succeeded"
 	eventCanceled  = "payment_intent.canceled"
+	eventRefunded  = "charge.refunded"
+	eventDisputed  = "charge.dispute.created"
 )
 
 // newFinding is a difference that is left for somebody to look at.
@@ -77,7 +80,7 @@ func newFinding(kind Kind, c *billing.Charge, p *billing.RecordedPayment, advice
 		f.Here = fmt.Sprintf("%s, %s", c.Status, billing.FormatAmount(c.Amount, c.Currency))
 	}
 	if p != nil {
-		f.PaymentIntent, f.livemode = p.ID, p.Livemode
+		f.PaymentIntent, f.livemode, f.refunded = p.ID, p.Livemode, p.AmountRefunded
 		f.There = describe(p)
 	}
 	return f

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"tranche/internal/billing"
@@ -37,16 +38,19 @@ func (r *run) repair(ctx context.Context, f *Finding) error {
 	return nil
 }
 
-// event is the event of a repair. The handler reads its type and object alone.
+// event is the event of a repair. The handler reads its type and which PaymentIntent it is about, and nothing else.
 func (r *run) event(f Finding) billing.Event {
 	now := r.Now()
 	_, what, _ := strings.Cut(f.repair, ".")
+	if f.repair == eventRefunded { // there may be several, one after another
+		what += "_" + strconv.FormatInt(f.refunded, 10)
+	}
 	e := billing.Event{
 		ID: "rec_" + f.PaymentIntent + "_" + what, Type: f.repair, ObjectID: f.PaymentIntent, Livemode: f.livemode,
 		CreatedAt: now, ReceivedAt: now, Status: billing.EventPending, WakeAt: now,
 	}
 	e.Payload, _ = json.Marshal(map[string]any{ // texts always encode
-		"id": e.ID, "object": "event", "type": e.Type, "data": map[string]any{"object": map[string]any{"id": e.ObjectID}},
+		"id": e.ID, "object": "event", "type": e.Type, "data": map[string]any{"object": map[string]any{"id": e.ObjectID, "payment_intent": e.ObjectID}},
 	})
 	return e
 }

@@ -59,6 +59,7 @@ func TestFindFails(t *testing.T) {
 		"server error":  {answer{status: 500, body: errorBody("api_error", "")}, billing.GatewayUnknown},
 		"rate limit":    {answer{status: 429, body: errorBody("invalid_request_error", "rate_limit")}, billing.GatewayLimited},
 		"bad key":       {answer{status: 401, body: errorBody("invalid_request_error", "")}, billing.GatewayUnauthorized},
+		"no customer":   {answer{status: 404, body: errorBody("invalid_request_error", "resource_missing")}, billing.GatewayRejected},
 		"page":          {ok("<html>"), billing.GatewayUnknown},
 		"no list":       {ok(anyIntent), billing.GatewayUnknown},
 		"empty object":  {ok("{}"), billing.GatewayUnknown},

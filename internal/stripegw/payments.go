@@ -2,6 +2,7 @@ package stripegw
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/stripe/stripe-go/v76"
@@ -127,9 +128,21 @@ func (g *Gateway) FindPaymentIntent(
 		}
 	}
 	if err := iter.Err(); err != nil {
-		return billing.PaymentIntent{}, err
+		return billing.PaymentIntent{}, notTheAnswer(err)
 	}
 	return billing.PaymentIntent{}, &billing.GatewayError{Op: op, Kind: billing.GatewayNotFound}
+}
+
+// notTheAnswer keeps "no such customer" from being taken for "no such PaymentIntent": whose payments can't be listed may
+// have paid all the same.
+func notTheAnswer(err error) error {
+	var ge *billing.GatewayError
+	if errors.As(err, &ge) && ge.Kind == billing.GatewayNotFound {
+		other := *ge
+		other.Kind = billing.GatewayRejected
+		return &other
+	}
+	return err
 }
 
 // listed is an entry of a list. stripe-go's iterator finds the cursor of the next page in its ID field.

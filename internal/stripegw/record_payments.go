@@ -61,19 +61,9 @@ func (r *Record) paymentPage(ctx context.Context, op string, params *stripe.Paym
 
 // Payment reads one, with its latest charge. Errors: *billing.GatewayError, with GatewayNotFound when there is none.
 func (r *Record) Payment(ctx context.Context, id string) (billing.RecordedPayment, error) {
-	op := "get PaymentIntent " + id
-	if err := wantID(op, "PaymentIntent", id); err != nil {
-		return billing.RecordedPayment{}, err
-	}
 	var p billing.RecordedPayment
-	err := r.patiently(ctx, func() error {
-		params := &stripe.PaymentIntentParams{}
-		params.AddExpand("latest_charge")
-		var w wirePaymentIntent
-		a, err := r.gateway.get(ctx, call{op: op, path: stripe.FormatURLPath(intentPath, id), params: params}, &w)
-		if err == nil {
-			p = r.gateway.recordedPayment(&w, a.requestID)
-		}
+	err := r.patiently(ctx, func() (err error) {
+		p, err = r.gateway.payment(ctx, id)
 		return err
 	})
 	return p, err

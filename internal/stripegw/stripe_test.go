@@ -119,11 +119,12 @@ func everyCall(g *stripegw.Gateway) map[string]func(context.Context) error {
 			_, err := g.ConfirmPaymentIntent(ctx, "att_2", p)
 			return err
 		},
-		"cancel": func(ctx context.Context) error { _, err := g.CancelPaymentIntent(ctx, "k", "pi_1"); return err },
-		"get":    func(ctx context.Context) error { _, err := g.PaymentIntent(ctx, "pi_1"); return err },
-		"find":   func(ctx context.Context) error { _, err := g.FindPaymentIntent(ctx, "cus_1", since, all); return err },
-		"setup":  func(ctx context.Context) error { _, err := g.SetupIntent(ctx, "seti_1"); return err },
-		"method": func(ctx context.Context) error { _, err := g.PaymentMethod(ctx, "pm_1"); return err },
+		"cancel":  func(ctx context.Context) error { _, err := g.CancelPaymentIntent(ctx, "k", "pi_1"); return err },
+		"get":     func(ctx context.Context) error { _, err := g.PaymentIntent(ctx, "pi_1"); return err },
+		"find":    func(ctx context.Context) error { _, err := g.FindPaymentIntent(ctx, "cus_1", since, all); return err },
+		"payment": func(ctx context.Context) error { _, err := g.Payment(ctx, "pi_1"); return err },
+		"setup":   func(ctx context.Context) error { _, err := g.SetupIntent(ctx, "seti_1"); return err },
+		"method":  func(ctx context.Context) error { _, err := g.PaymentMethod(ctx, "pm_1"); return err },
 		"attach": func(ctx context.Context) error {
 			_, err := g.AttachPaymentMethod(ctx, "k", "pm_1", "cus_1")
 			return err

@@ -1,0 +1,57 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"tranche/internal/billing"
+)
+
+// Cancel ends a plan: nothing more is charged, and what was paid stays paid. PaymentIntents that are open are canceled at
+// Stripe by the workers. An attempt whose call was made already ends as Stripe says; when it took the money the charge is
+// paid, and the audit trail says so. Errors: *RefusedError when the plan is over, billing.ErrNotFound,
+// billing.ErrUnavailable.
+func Cancel(ctx context.Context, s Store, id billing.PlanID, reason string, now time.Time) (billing.Plan, error) {
+	return inPlan(ctx, s, id, now, func(c *change) (billing.AuditEntry, error) {
+		if !c.plan.Status.CanBecome(billing.PlanCanceled) {
+			return billing.AuditEntry{}, c.refuse("canceled", "it is "+string(c.plan.Status))
+		}
+		stopped, open := 0, 0
+		for i := range c.charges {
+			ch := &c.charges[i]
+			switch {
+			case ch.Status.Ended():
+				continue
+			case ch.Status == billing.ChargeCollecting: // the worker ends it, once it knows what came of the attempt
+				open++
+				continue
+			}
+			stopped++
+			if err := c.stop(ctx, ch, reason); err != nil {
+				return billing.AuditEntry{}, err
+			}
+		}
+		c.plan.Status, c.plan.Reason, c.plan.PausedAt = billing.PlanCanceled, because("canceled by the merchant", reason), time.Time{}
+		entry := billing.AuditEntry{
+			Action:  "plan.canceled",
+			Message: because(fmt.Sprintf("plan %s is canceled by the merchant, with %d charges", c.plan.Reference, stopped), reason),
+		}
+		if open > 0 {
+			entry.Next = "an attempt is under way; what comes of it is recorded, and not tried again"
+		}
+		return entry, nil
+	})
+}
+
+// stop ends a charge. While it has a PaymentIntent it stays due, for a worker to cancel that too.
+func (c *change) stop(ctx context.Context, ch *billing.Charge, reason string) error {
+	next := time.Time{}
+	if ch.PaymentIntent != "" {
+		next = c.now
+	}
+	if err := ch.Move(billing.ChargeCanceled, because("the plan was canceled", reason), next); err != nil {
+		return err
+	}
+	return c.write(ctx, ch)
+}

@@ -1,0 +1,25 @@
+// Package operator does what a person at the merchant's may do by hand: try a charge again, and pause, resume or cancel a
+// plan. Each is one transaction under the plan's lock, so that it beats a task that is queued already: the worker takes
+// its last look under the same lock.
+package operator
+
+import (
+	"context"
+
+	"tranche/internal/billing"
+)
+
+// RefusedError: the state of a plan or charge forbids what was asked for, or makes it pointless. Nothing was changed.
+type RefusedError struct {
+	What string // what is not done
+	Why  string
+}
+
+// Error says why.
+func (e *RefusedError) Error() string { return e.What + ": " + e.Why }
+
+// Store is the database, as far as it is needed here.
+type Store interface {
+	Charge(ctx context.Context, id billing.ChargeID) (billing.Charge, error)
+	Update(ctx context.Context, fn func(tx billing.Tx) error) error
+}

@@ -1,0 +1,409 @@
+package jobs_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+	"tranche/internal/operator"
+	"tranche/internal/planning"
+	"tranche/internal/stripesim"
+)
+
+// stops is everything that stops a plan. Each beats a task that is queued already.
+func stops() map[string]func(b *bench, p planning.Created) {
+	return map[string]func(b *bench, p planning.Created){
+		"paused": func(b *bench, p planning.Created) {
+			_, err := operator.Pause(b.t.Context(), b.store, p.Plan.ID, "asked by phone", b.Now())
+			require.NoError(b.t, err)
+		},
+		"canceled": func(b *bench, p planning.Created) {
+			_, err := operator.Cancel(b.t.Context(), b.store, p.Plan.ID, "sent back", b.Now())
+			require.NoError(b.t, err)
+		},
+		"refunded": func(b *bench, p planning.Created) {
+			b.post("/v1/refunds", "payment_intent", p.FirstPayment.ID)
+			b.hearAll()
+		},
+		"disputed": func(b *bench, p planning.Created) {
+			_, err := b.sim.Dispute(p.FirstPayment.ID, "fraudulent")
+			require.NoError(b.t, err)
+			b.hearAll()
+		},
+		"card detached": func(b *bench, p planning.Created) {
+			card, err := b.store.Card(b.t.Context(), b.details(p.Plan.ID).Plan.CardID)
+			require.NoError(b.t, err)
+			b.post("/v1/payment_methods/" + card.PaymentMethod + "/detach")
+			b.hearAll()
+		},
+	}
+}
+
+// hearAll takes in what arrived and handles the events, and nothing else.
+func (b *bench) hearAll() {
+	b.t.Helper()
+	b.takeIn(b.arrived()...)
+	events, err := b.store.ClaimEvents(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 100)
+	require.NoError(b.t, err)
+	for _, c := range events {
+		require.NoError(b.t, b.worker.HandleEvent(b.t.Context(), c.EventID, c.Lease))
+	}
+}
+
+// claimed claims the second charge of a plan at its time, as a scheduler does, and gives the task that it enqueued.
+func (b *bench) claimed(p planning.Created) billing.Claim {
+	b.t.Helper()
+	b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+	claims, err := b.store.ClaimCharges(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 100)
+	require.NoError(b.t, err)
+	require.Len(b.t, claims, 1)
+	return claims[0]
+}
+
+func TestEveryStopBeatsATaskThatIsQueuedAlready(t *testing.T) {
+	for name, stop := range stops() {
+		t.Run(name, func(t *testing.T) {
+			eachEngine(t, func(b *bench) {
+				p := b.started(good, nil)
+				task := b.claimed(p)
+				stop(b, p)
+				b.gateway.calls = 0
+				require.NoError(b.t, b.worker.CollectCharge(b.t.Context(), string(task.ChargeID), task.Lease))
+				b.advance(70) // the later charges fall due too
+				require.Zero(b.t, b.gateway.calls, "Stripe was asked to charge")
+				count, _ := b.succeededAtStripe()
+				require.Equal(b.t, 1, count)
+			})
+		})
+	}
+}
+
+func TestAStopDuringTheCallRecordsWhatCameOfIt(t *testing.T) {
+	for name, want := range map[string]billing.PlanStatus{"paused": billing.PlanPaused, "canceled": billing.PlanCanceled} {
+		t.Run(name, func(t *testing.T) {
+			eachEngine(t, func(b *bench) {
+				p := b.started(good, nil)
+				task := b.claimed(p)
+				b.gateway.before = func() { b.gateway.before = nil; stops()[name](b, p) }
+				require.NoError(b.t, b.worker.CollectCharge(b.t.Context(), string(task.ChargeID), task.Lease))
+				b.advance(70)
+				d := b.details(p.Plan.ID)
+				require.Equal(b.t, want, d.Plan.Status)
+				require.Equal(b.t, billing.ChargeSucceeded, d.Charges[1].Status, "the money was taken, and that is said")
+				count, _ := b.succeededAtStripe()
+				require.Equal(b.t, 2, count)
+			})
+		})
+	}
+}
+
+func TestADeclineOfACanceledPlanIsNotChased(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(thenNoFunds, nil)
+		task := b.claimed(p)
+		b.gateway.before = func() { b.gateway.before = nil; stops()["canceled"](b, p) }
+		require.NoError(b.t, b.worker.CollectCharge(b.t.Context(), string(task.ChargeID), task.Lease))
+		b.settle()
+		d := b.details(p.Plan.ID)
+		require.Equal(b.t, billing.ChargeCanceled, d.Charges[1].Status)
+		require.Zero(b.t, d.Charges[1].NextAttemptAt)
+		require.Equal(b.t, []billing.NoticeKind{billing.NoticePaymentSucceeded}, b.notices(p.Plan.ID), "of the first payment")
+		require.Equal(b.t, "canceled", b.intentOf(d.Charges[1]).Status, "the customer can't pay it any more")
+	})
+}
+
+// intentOf is the PaymentIntent of a charge at the simulator.
+func (b *bench) intentOf(c billing.Charge) intent {
+	b.t.Helper()
+	all := b.intents()
+	i := slices.IndexFunc(all, func(pi intent) bool { return pi.ID == c.PaymentIntent })
+	require.GreaterOrEqual(b.t, i, 0)
+	return all[i]
+}
+
+func TestAnOpenPaymentIsCanceledAtStripeWithItsPlan(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(thenNoFunds, nil)
+		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+		b.settle()
+		require.Equal(b.t, "requires_payment_method", b.intentOf(b.charge(p.Plan.ID, 2)).Status)
+		stops()["canceled"](b, p)
+		failing := b.gateway.Gateway
+		b.gateway.Gateway = &noCancel{Gateway: failing}
+		b.runDue()
+		require.Contains(b.t, b.charge(p.Plan.ID, 2).Reason, "not canceled at Stripe yet")
+		b.gateway.Gateway = failing
+		b.setNow(b.Now().Add(5 * time.Minute))
+		b.settle()
+		c := b.charge(p.Plan.ID, 2)
+		require.Equal(b.t, "canceled", b.intentOf(c).Status)
+		require.Zero(b.t, c.NextAttemptAt)
+		unpaid := b.plan(func(t *billing.Terms) { t.Reference = "never-paid" })
+		stops()["canceled"](b, unpaid)
+		b.settle()
+		require.Error(b.t, b.payFirst(unpaid, good), "a checkout that is still open")
+	})
+}
+
+// noCancel can't cancel.
+type noCancel struct{ billing.Gateway }
+
+// CancelPaymentIntent gets no answer.
+func (noCancel) CancelPaymentIntent(context.Context, string, string) (billing.PaymentIntent, error) {
+	return billing.PaymentIntent{}, lost
+}
+
+func TestWhoPaysInTheMomentOfTheCancellationIsRecordedOnce(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(thenNoFunds, nil)
+		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+		b.settle()
+		c := b.charge(p.Plan.ID, 2)
+		stops()["canceled"](b, p)
+		require.NoError(b.t, b.pay(b.secretOf(c), stripesim.PaymentDetails{Card: &stripesim.Card{Number: otherCard}}))
+		b.runDue() // the cancellation comes too late; the webhook has not come yet
+		require.Equal(b.t, billing.ChargeSucceeded, b.charge(p.Plan.ID, 2).Status)
+		b.settle()
+		d := b.details(p.Plan.ID)
+		require.Equal(b.t, billing.PlanCanceled, d.Plan.Status)
+		require.Len(b.t, d.Attempts[c.ID], 2, "the decline, and the customer's payment")
+	})
+}
+
+// secretOf fetches the client secret of a charge's PaymentIntent, as a page does.
+func (b *bench) secretOf(c billing.Charge) billing.Secret {
+	b.t.Helper()
+	pi, err := b.gateway.PaymentIntent(b.t.Context(), c.PaymentIntent)
+	require.NoError(b.t, err)
+	return pi.ClientSecret
+}
+
+func TestResume(t *testing.T) {
+	for name, tc := range map[string]struct {
+		how  operator.Resumption
+		want []time.Duration // from the old dates
+		paid int             // at once
+	}{
+		"catching up": {operator.CatchUp, []time.Duration{0, 0, 0}, 1},
+		"shifted":     {operator.Shift, []time.Duration{40 * day, 40 * day, 40 * day}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachEngine(t, func(b *bench) {
+				p := b.started(good, nil)
+				before := b.details(p.Plan.ID).Charges
+				stops()["paused"](b, p)
+				b.advance(40)
+				_, err := operator.Resume(b.t.Context(), b.store, p.Plan.ID, tc.how, b.Now())
+				require.NoError(b.t, err)
+				b.settle()
+				after := b.details(p.Plan.ID)
+				require.Equal(b.t, billing.PlanActive, after.Plan.Status)
+				require.Empty(b.t, after.Plan.Reason)
+				for i, shift := range tc.want {
+					require.WithinDuration(b.t, before[i+1].DueAt.Add(shift), after.Charges[i+1].DueAt, time.Hour, "summer time may begin")
+				}
+				count, _ := b.succeededAtStripe()
+				require.Equal(b.t, 1+tc.paid, count)
+				b.advance(150)
+				require.Equal(b.t, billing.PlanCompleted, b.details(p.Plan.ID).Plan.Status)
+				count, sum := b.succeededAtStripe()
+				require.Equal(b.t, 4, count)
+				require.EqualValues(b.t, 100003, sum)
+			})
+		})
+	}
+}
+
+const day = 24 * time.Hour
+
+func TestADeclineBeforeThePauseIsTriedAgainAfterIt(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(thenNoFunds, nil)
+		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+		b.settle()
+		stops()["paused"](b, p)
+		calls := b.gateway.calls
+		b.advance(20)
+		require.Equal(b.t, calls, b.gateway.calls)
+		_, err := operator.Resume(b.t.Context(), b.store, p.Plan.ID, operator.CatchUp, b.Now())
+		require.NoError(b.t, err)
+		require.Equal(b.t, billing.PlanPastDue, b.details(p.Plan.ID).Plan.Status)
+		b.settle()
+		require.Equal(b.t, calls+1, b.gateway.calls)
+	})
+}
+
+func TestWhatIsRefusedOfAPlan(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, nil)
+		ctx, id := b.t.Context(), p.Plan.ID
+		refused := func(_ billing.Plan, err error) {
+			b.t.Helper()
+			var r *operator.RefusedError
+			require.ErrorAs(b.t, err, &r)
+		}
+		refused(operator.Resume(ctx, b.store, id, operator.CatchUp, b.Now()))
+		stops()["paused"](b, p)
+		refused(operator.Pause(ctx, b.store, id, "", b.Now()))
+		stops()["canceled"](b, p)
+		refused(operator.Cancel(ctx, b.store, id, "", b.Now()))
+		refused(operator.Pause(ctx, b.store, id, "", b.Now()))
+		refused(operator.Resume(ctx, b.store, id, operator.Shift, b.Now()))
+		_, err := operator.Cancel(ctx, b.store, "plan_none", "", b.Now())
+		require.ErrorIs(b.t, err, billing.ErrNotFound)
+	})
+}
+
+func TestRefundsAndDisputesInAnyOrderEndAlike(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, nil)
+		b.post("/v1/refunds", "payment_intent", p.FirstPayment.ID, "amount", "100")
+		b.settle()
+		c := b.charge(p.Plan.ID, 1)
+		require.Equal(b.t, billing.ChargeSucceeded, c.Status)
+		require.EqualValues(b.t, 100, c.AmountRefunded)
+		require.Equal(b.t, billing.PlanActive, b.details(p.Plan.ID).Plan.Status, "a partial refund stops nothing")
+
+		dispute, err := b.sim.Dispute(p.FirstPayment.ID, "fraudulent")
+		require.NoError(b.t, err)
+		b.settle()
+		require.Equal(b.t, billing.ChargeDisputed, b.charge(p.Plan.ID, 1).Status)
+		require.Equal(b.t, billing.PlanPaused, b.details(p.Plan.ID).Plan.Status)
+		require.Contains(b.t, b.details(p.Plan.ID).Plan.Reason, "disputed")
+
+		require.NoError(b.t, b.sim.CloseDispute(dispute, true))
+		b.settle()
+		c = b.charge(p.Plan.ID, 1)
+		require.Equal(b.t, billing.ChargeSucceeded, c.Status)
+		require.Equal(b.t, billing.DisputeWon, c.DisputeStatus)
+		require.Equal(b.t, billing.PlanPaused, b.details(p.Plan.ID).Plan.Status, "it is for the merchant to go on")
+
+		want := b.details(p.Plan.ID)
+		trail, err := b.store.AuditTrail(b.t.Context(), billing.AuditFilter{Plan: p.Plan.ID})
+		require.NoError(b.t, err)
+		for _, e := range b.heard() { // all of it once more, in another order
+			e.ID += "_again"
+			e.Status, e.WakeAt = billing.EventPending, b.Now()
+			_, err := b.store.InsertEvents(b.t.Context(), []billing.Event{e})
+			require.NoError(b.t, err)
+		}
+		b.settle()
+		require.Equal(b.t, want, b.details(p.Plan.ID))
+		again, err := b.store.AuditTrail(b.t.Context(), billing.AuditFilter{Plan: p.Plan.ID})
+		require.NoError(b.t, err)
+		require.Equal(b.t, trail, again)
+	})
+}
+
+// heard lists every event of the inbox, shuffled.
+func (b *bench) heard() []billing.Event {
+	b.t.Helper()
+	all, err := b.store.Events(b.t.Context(), billing.EventFilter{})
+	require.NoError(b.t, err)
+	for i := range all { // a list has no bodies
+		all[i], err = b.store.Event(b.t.Context(), all[i].ID)
+		require.NoError(b.t, err)
+	}
+	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	return all
+}
+
+func TestARefundThatComesBeforeItsPaymentIsFollowed(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.plan(nil)
+		require.NoError(b.t, b.payFirst(p, good))
+		payment := b.arrived()
+		b.post("/v1/refunds", "payment_intent", p.FirstPayment.ID)
+		b.settle()
+		d := b.details(p.Plan.ID)
+		require.Equal(b.t, billing.ChargeRefunded, d.Charges[0].Status)
+		require.Equal(b.t, billing.PlanPaused, d.Plan.Status)
+		b.takeIn(payment...)
+		b.settle()
+		require.Equal(b.t, billing.ChargeRefunded, b.charge(p.Plan.ID, 1).Status, "the payment's own news comes late")
+	})
+}
+
+func TestARefundThatFailsIsTakenBack(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started("4000000000005126", nil) // its refunds fail later
+		b.post("/v1/refunds", "payment_intent", p.FirstPayment.ID)
+		b.settle()
+		c := b.charge(p.Plan.ID, 1)
+		require.Equal(b.t, billing.ChargeSucceeded, c.Status)
+		require.Zero(b.t, c.AmountRefunded)
+	})
+}
+
+// slowRefund lets the charge change while Stripe is asked about it, and answers with what was true before.
+type slowRefund struct {
+	billing.Gateway
+	meanwhile func()
+}
+
+// Payment fetches, and lets time pass.
+func (g *slowRefund) Payment(ctx context.Context, id string) (billing.RecordedPayment, error) {
+	p, err := g.Gateway.Payment(ctx, id)
+	if do := g.meanwhile; do != nil {
+		g.meanwhile = nil
+		do()
+	}
+	return p, err
+}
+
+func TestAnOldAnswerDoesNotOverwriteANewerOne(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, nil)
+		b.post("/v1/refunds", "payment_intent", p.FirstPayment.ID, "amount", "100")
+		b.gateway.Gateway = &slowRefund{Gateway: b.gateway.Gateway, meanwhile: func() {
+			b.post("/v1/refunds", "payment_intent", p.FirstPayment.ID)
+			b.hearAll()
+		}}
+		b.settle()
+		require.Equal(b.t, billing.ChargeRefunded, b.charge(p.Plan.ID, 1).Status)
+	})
+}
+
+func TestACustomerWhoPaysInTheVeryMomentOfARetryPaysOnce(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(thenNoFunds, nil)
+		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+		b.settle()
+		b.newCard(p.Plan.ID, good) // so that the retry would succeed too
+		b.takeIn(b.arrived()...)
+		b.hearAll()
+		c, err := operator.Retry(b.t.Context(), b.store, b.charge(p.Plan.ID, 2).ID, b.Now())
+		require.NoError(b.t, err)
+		secret := b.secretOf(c)
+		claims, err := b.store.ClaimCharges(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 100)
+		require.NoError(b.t, err)
+		require.Len(b.t, claims, 1)
+		var both sync.WaitGroup
+		both.Go(func() {
+			_, _ = b.browser.ConfirmCardPayment(b.t.Context(), secret.Reveal(), stripesim.PaymentDetails{Card: &stripesim.Card{Number: otherCard}})
+		})
+		both.Go(func() { _ = b.worker.CollectCharge(b.t.Context(), string(claims[0].ChargeID), claims[0].Lease) })
+		both.Wait()
+		for range 4 { // should the worker have been refused, it looks again
+			b.setNow(b.Now().Add(15 * time.Minute))
+			b.settle()
+		}
+		require.Equal(b.t, billing.ChargeSucceeded, b.charge(p.Plan.ID, 2).Status)
+		count, sum := b.succeededAtStripe()
+		require.Equal(b.t, 2, count)
+		require.Equal(b.t, p.Details.Charges[0].Amount+c.Amount, sum)
+		receipts := 0
+		for _, kind := range b.notices(p.Plan.ID) {
+			if kind == billing.NoticePaymentSucceeded {
+				receipts++
+			}
+		}
+		require.Equal(b.t, 2, receipts)
+	})
+}

@@ -1,0 +1,93 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"tranche/internal/billing"
+)
+
+// stop ends a charge of a canceled plan. One that has a PaymentIntent stays due until that is seen canceled too: as long
+// as it is open the customer, on a page that is open somewhere, could still pay it.
+func (t *planTx) stop(c *billing.Charge) error {
+	if c.Status.Ended() {
+		return nil
+	}
+	next := time.Time{}
+	if c.PaymentIntent != "" {
+		next = t.now
+	}
+	t.audit(c, billing.ActorTranche, "charge.canceled", fmt.Sprintf("charge %d is canceled with its plan", c.Sequence), "")
+	return t.move(c, billing.ChargeCanceled, "the plan was canceled", next)
+}
+
+// voidCall is the call that cancels the PaymentIntent of a canceled charge. It is made under a key of its own each time:
+// canceling twice does no harm, and a failure of long ago must not be replayed.
+func (t *planTx) voidCall(c *billing.Charge) *call {
+	if c.PaymentIntent == "" {
+		c.NextAttemptAt, c.WakeAt = time.Time{}, time.Time{}
+		t.touch(c)
+		return nil
+	}
+	t.holdLease(c)
+	return &call{planID: t.plan.ID, void: c.ID, paymentIntent: c.PaymentIntent, key: "void-" + c.PaymentIntent + "-" + strconv.FormatInt(c.Lease, 10)}
+}
+
+// voidPayment cancels a PaymentIntent at Stripe, and records what it came to: that the customer paid it in the last moment
+// too. A failure that may pass leaves the charge due.
+func (w *Worker) voidPayment(ctx context.Context, c call) error {
+	pi, err := w.Gateway.CancelPaymentIntent(ctx, c.key, c.paymentIntent)
+	var ge *billing.GatewayError
+	if errors.As(err, &ge) && !ge.Resend() {
+		pi, err = w.Gateway.PaymentIntent(ctx, c.paymentIntent) // paid, or canceled already
+	}
+	ctx = context.WithoutCancel(ctx)
+	switch {
+	case errors.Is(err, billing.ErrNotFound):
+		return w.recordVoid(ctx, c, "Stripe has no such PaymentIntent")
+	case err != nil:
+		return w.voidLater(ctx, c, err)
+	case pi.Status == billing.IntentSucceeded:
+		charge, err := w.Store.Charge(ctx, c.void)
+		if err != nil {
+			return err
+		}
+		return w.recordPayment(ctx, charge, pi, nil)
+	case pi.Status != billing.IntentCanceled:
+		return w.voidLater(ctx, c, fmt.Errorf("%s is %s", pi.ID, spoken(pi.Status)))
+	}
+	return w.recordVoid(ctx, c, "")
+}
+
+// recordVoid notes that nothing can be paid any more.
+func (w *Worker) recordVoid(ctx context.Context, sent call, remark string) error {
+	return w.inPlan(ctx, sent.planID, func(t *planTx) error {
+		c, err := t.charge(sent.void)
+		if err != nil || c.Status != billing.ChargeCanceled || c.NextAttemptAt.IsZero() {
+			return err
+		}
+		c.NextAttemptAt, c.WakeAt = time.Time{}, time.Time{}
+		t.touch(c)
+		message := fmt.Sprintf("charge %d: %s is canceled at Stripe", c.Sequence, sent.paymentIntent)
+		if remark != "" {
+			message = fmt.Sprintf("charge %d: %s can't be paid: %s", c.Sequence, sent.paymentIntent, remark)
+		}
+		t.audit(c, billing.ActorTranche, "charge.voided", message, "")
+		return nil
+	})
+}
+
+// voidLater leaves the charge due, with the reason.
+func (w *Worker) voidLater(ctx context.Context, sent call, why error) error {
+	return w.inPlan(ctx, sent.planID, func(t *planTx) error {
+		c, err := t.charge(sent.void)
+		if err != nil || c.Status != billing.ChargeCanceled {
+			return err
+		}
+		t.putOff(c, fmt.Errorf("its PaymentIntent is not canceled at Stripe yet: %w", why))
+		return nil
+	})
+}
