@@ -52,7 +52,8 @@ type auditor struct {
 	planOfCharge        map[string]*plan
 	intentByID          map[string]*stripeIntent
 	moneyByID           map[string]*stripeCharge
-	noticesOf           map[string][]notice // by charge
+	moneyOf             map[string][]*stripeCharge // by PaymentIntent
+	noticesOf           map[string][]notice        // by charge
 	found               damage
 }
 
@@ -61,7 +62,7 @@ func audit(e evidence) damage {
 	a := &auditor{
 		evidence: e, planByID: map[string]*plan{}, planByRef: map[string]*plan{}, chargeByID: map[string]*charge{},
 		chargeByIntent: map[string]*charge{}, planOfCharge: map[string]*plan{}, intentByID: map[string]*stripeIntent{},
-		moneyByID: map[string]*stripeCharge{}, noticesOf: map[string][]notice{},
+		moneyByID: map[string]*stripeCharge{}, noticesOf: map[string][]notice{}, moneyOf: map[string][]*stripeCharge{},
 	}
 	a.index()
 	a.paidTwice()
@@ -77,6 +78,7 @@ func audit(e evidence) damage {
 	a.waitingForNothing()
 	a.wrongStatuses()
 	a.leftOver()
+	a.stoppedPlans()
 	slices.SortFunc(a.found, func(x, y problem) int { return strings.Compare(x.Kind+x.Text, y.Kind+y.Text) })
 	return slices.Compact(a.found)
 }
@@ -101,7 +103,9 @@ func (a *auditor) index() {
 		a.intentByID[a.Stripe.PaymentIntents[i].ID] = &a.Stripe.PaymentIntents[i]
 	}
 	for i := range a.Stripe.Charges {
-		a.moneyByID[a.Stripe.Charges[i].ID] = &a.Stripe.Charges[i]
+		ch := &a.Stripe.Charges[i]
+		a.moneyByID[ch.ID] = ch
+		a.moneyOf[ch.PaymentIntent] = append(a.moneyOf[ch.PaymentIntent], ch)
 	}
 	for _, n := range a.Notices {
 		a.noticesOf[n.Charge] = append(a.noticesOf[n.Charge], n)

@@ -94,6 +94,9 @@ func (a *auditor) missingNotices() {
 				a.add(kindLost, "charge %s of %s is paid, and no receipt is owed", c.ID, p.Reference)
 			}
 			declined, _ := failedAttempts(c)
+			if c.Status == "canceled" {
+				declined-- // the plan was canceled before the decline was recorded: nobody is chased
+			}
 			if paid(c) {
 				declined-- // paid before the last decline was recorded: there was nothing left to tell
 			}

@@ -13,6 +13,9 @@ func (a *auditor) waitingForNothing() {
 					a.add(kindUnexplained, "charge %s of %s is %s without a reason", c.ID, p.Reference, c.Status)
 				}
 			case "collecting", "retrying":
+				if p.Status == "paused" {
+					continue // until it is resumed
+				}
 				if c.NextAttemptAt == nil {
 					a.add(kindUnexplained, "charge %s of %s is %s without a time", c.ID, p.Reference, c.Status)
 				} else if c.NextAttemptAt.Before(a.Overdue) {
@@ -40,13 +43,13 @@ func (a *auditor) openAttempts(p plan, c charge) {
 // wrongStatuses finds plans whose status is not what their charges say.
 func (a *auditor) wrongStatuses() {
 	for _, p := range a.Plans {
-		if want := statusOf(p); p.Status != want {
+		if want := statusOf(p); p.Status != want && !a.stopExplains(p) {
 			a.add(kindUnexplained, "plan %s (%s) is %s, and its charges say %s", p.ID, p.Reference, p.Status, want)
 		}
 	}
 }
 
-// statusOf is what a plan is, by its charges. Nothing in a run pauses, cancels or defaults a plan.
+// statusOf is what a plan is, by its charges, unless it was stopped.
 func statusOf(p plan) string {
 	open := slices.ContainsFunc(p.Charges, func(c charge) bool { return !paid(c) && c.Status != "canceled" })
 	switch {

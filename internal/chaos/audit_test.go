@@ -57,6 +57,37 @@ func TestASoundRecordHoldsNoDamage(t *testing.T) {
 	require.Empty(t, audit(sound()))
 }
 
+// stop tells the record that the plan was stopped an hour ago, and its status.
+func stop(e *evidence, kind, status string) {
+	e.Agreements[0].Order.Stop.Kind, e.Agreements[0].Stopped.Told = kind, at.Add(-time.Hour)
+	e.InFlight = 10 * time.Minute
+	e.Plans[0].Status = status
+}
+
+func TestAStoppedPlanIsSound(t *testing.T) {
+	t.Parallel()
+	for kind, change := range map[string]func(e *evidence){
+		stopPause: func(*evidence) {},
+		stopCancel: func(e *evidence) {
+			e.Stripe.PaymentIntents[1].Status, e.Plans[0].Charges[1].Status = "canceled", "canceled"
+		},
+		stopRefund:  func(e *evidence) { e.Plans[0].Charges[0].Status = "refunded" },
+		stopDispute: func(e *evidence) { e.Plans[0].Charges[0].Status = "disputed" },
+	} {
+		e := sound()
+		stop(&e, kind, map[string]string{stopCancel: "canceled"}[kind])
+		if kind != stopCancel {
+			e.Plans[0].Status = "paused"
+		}
+		change(&e)
+		e.Stripe.Charges[1].Created = at.Add(-55 * time.Minute).Unix() // under way when the stop was acknowledged
+		require.Empty(t, audit(e), kind)
+		e.Stripe.Charges[1].Created = at.Unix()
+		e.Plans[0].Charges[1].Attempts = []attempt{{Number: 1, Initiator: "customer", Outcome: "declined", StripeCharge: "py_2"}}
+		require.Empty(t, audit(e), "%s: the customer may pay", kind)
+	}
+}
+
 // TestTheAuditCanFail damages a sound record in every way that each counter stands for.
 func TestTheAuditCanFail(t *testing.T) {
 	t.Parallel()
@@ -107,7 +138,9 @@ func TestTheAuditCanFail(t *testing.T) {
 			"no word of a decline": func(e *evidence) {
 				e.Notices, e.Mail.Letters = e.Notices[:1], e.Mail.Letters[:1]
 			},
-			"a mail never arrived": func(e *evidence) { e.Mail.Letters = e.Mail.Letters[1:] },
+			"a refund that nobody noticed":  func(e *evidence) { stop(e, stopRefund, "past_due") },
+			"a dispute that nobody noticed": func(e *evidence) { stop(e, stopDispute, "past_due") },
+			"a mail never arrived":          func(e *evidence) { e.Mail.Letters = e.Mail.Letters[1:] },
 		},
 		kindWrong: {
 			"another amount at Stripe":        func(e *evidence) { e.Stripe.PaymentIntents[1].Amount = 1499 },
@@ -122,7 +155,16 @@ func TestTheAuditCanFail(t *testing.T) {
 			"paid without an attempt":         func(e *evidence) { e.Plans[0].Charges[0].Attempts = nil },
 			"paid by nobody knows what":       func(e *evidence) { e.Plans[0].Charges[0].Attempts[0].StripeCharge = "" },
 			"paid by another's charge":        func(e *evidence) { e.Stripe.Charges[0].PaymentIntent = "pi_9" },
-			"attempts out of order":           func(e *evidence) { e.Plans[0].Charges[1].Attempts[0].Number = 2 },
+			"charged after the merchant was told it is paused": func(e *evidence) {
+				stop(e, stopPause, "paused")
+				e.Stripe.Charges[1].Created = at.Unix()
+			},
+			"charged after the merchant was told it is canceled": func(e *evidence) {
+				stop(e, stopCancel, "canceled")
+				e.Stripe.PaymentIntents[1].Status = "canceled"
+				e.Stripe.Charges[1].Created = at.Unix()
+			},
+			"attempts out of order": func(e *evidence) { e.Plans[0].Charges[1].Attempts[0].Number = 2 },
 			"two plans with one reference": func(e *evidence) {
 				e.Plans = append(e.Plans, plan{ID: "plan_2", Reference: "order-1", Status: "canceled"})
 			},
@@ -159,10 +201,16 @@ func TestTheAuditCanFail(t *testing.T) {
 			"an attempt without an end": func(e *evidence) {
 				e.Plans[0].Charges[1].Attempts = append(e.Plans[0].Charges[1].Attempts, attempt{Number: 2, Initiator: "merchant", Outcome: "unknown"})
 			},
-			"a plan that contradicts its charges": func(e *evidence) { e.Plans[0].Status = "active" },
-			"an event that nobody handles":        func(e *evidence) { e.Stuck = []inboxEvent{{ID: "evt_1", Status: "failed"}} },
-			"a notice that is never sent":         func(e *evidence) { e.Notices[1].Status = "pending" },
-			"a panic":                             func(e *evidence) { e.Panics = []string{"worker-1.log: panic: boom"} },
+			"a plan that contradicts its charges":    func(e *evidence) { e.Plans[0].Status = "active" },
+			"an event that nobody handles":           func(e *evidence) { e.Stuck = []inboxEvent{{ID: "evt_1", Status: "failed"}} },
+			"a notice that is never sent":            func(e *evidence) { e.Notices[1].Status = "pending" },
+			"canceled, and can still be paid":        func(e *evidence) { stop(e, stopCancel, "canceled"); e.Plans[0].Charges[1].Status = "canceled" },
+			"canceled, and the plan does not say so": func(e *evidence) { stop(e, stopCancel, "past_due"); e.Plans[0].Status = "active" },
+			"resumed, and still paused": func(e *evidence) {
+				stop(e, stopPause, "paused")
+				e.Agreements[0].Stopped.Resuming, e.Agreements[0].Stopped.Resumed = at, true
+			},
+			"a panic": func(e *evidence) { e.Panics = []string{"worker-1.log: panic: boom"} },
 		},
 	} {
 		for name, damaged := range damages {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -35,7 +36,10 @@ func cause(ctx context.Context, s settings, talk io.Writer) (result, error) {
 func (w *world) live(ctx context.Context, r *result) error {
 	trouble, calm := context.WithCancel(ctx)
 	defer calm()
-	b := &breaker{world: w}
+	b := &breaker{world: w, rules: slices.Clone(w.settings.Always)}
+	if err := w.stripe.setRules(ctx, b.rules); err != nil {
+		return err
+	}
 	var background sync.WaitGroup
 	defer background.Wait()
 	whole, end := context.WithCancel(ctx)
@@ -49,12 +53,24 @@ func (w *world) live(ctx context.Context, r *result) error {
 	began := wall()
 	var busy sync.WaitGroup
 	// Sales stop before the trouble does, so that every plan sees some.
-	busy.Go(func() { w.shop.sell(ctx, planOrders(w.settings.Seed, w.settings.Plans, w.settings.Trouble*8/10)) })
-	busy.Go(func() { b.run(ctx, planFaults(w.settings.Seed, w.settings.Trouble, w.settings.Pace, w.backfill)) })
+	orders := planOrders(w.settings.Seed, w.settings.Plans, w.settings.Trouble*8/10)
+	drawStops(w.settings.Seed, orders, w.settings.Trouble)
+	for i := range orders {
+		if w.settings.Shape != nil {
+			w.settings.Shape(&orders[i])
+		}
+	}
+	busy.Go(func() { w.shop.sell(ctx, orders) })
+	busy.Go(func() {
+		b.run(ctx, planFaults(w.settings.Seed, w.settings.Trouble, w.settings.Pace, w.backfill, w.settings.Faults...))
+	})
 	pause(ctx, w.settings.Trouble)
 	busy.Wait()
 	calm()
 	w.mail.disturb(0)
+	if err := w.stripe.setRules(ctx, nil); err != nil {
+		return err
+	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -79,7 +95,12 @@ func (w *world) figures(ctx context.Context, r *result, e evidence, b *breaker) 
 		return err
 	}
 	r.plans, r.letters, r.redelivered, r.backfill = len(e.Plans), len(e.Mail.Letters), e.Mail.Redelivered, w.backfill
-	r.missed = e.undelivered()
+	r.missed, r.stops = e.undelivered(), map[string]int{}
+	for _, g := range e.Agreements {
+		if !g.Stopped.Told.IsZero() {
+			r.stops[g.Order.Stop.Kind]++
+		}
+	}
 	r.statuses, r.faults, r.recovered, r.skipped = map[string]int{}, map[string]int{}, map[string][]time.Duration{}, b.skipped
 	for _, p := range e.Plans {
 		for _, c := range p.Charges {

@@ -22,16 +22,22 @@ type evidence struct {
 	Now        time.Time // simulated
 	// Overdue is the simulated time before which what fell due must have been dealt with.
 	Overdue time.Time
+	// InFlight is the simulated time for which a call that was under way may still arrive.
+	InFlight time.Duration
 }
 
 // grace is how long, in real time, something due may take when nothing is broken.
 const grace = 15 * time.Second
 
+// inFlight is how long, in real time, a call may take from the worker's last look until Stripe has carried it out: it is
+// sent within a lease, times out, and the simulator may have been slow.
+const inFlight = lease + stripeTimeout + 4*time.Second
+
 // gather reads everything. Tranche is asked before Stripe: a payment that succeeds in between is then known to Stripe
 // alone, which is how it should be.
 func (w *world) gather(ctx context.Context) (evidence, error) {
 	e := evidence{Agreements: w.shop.all(), Now: w.clock.Now(), Drained: w.stripe.drained(ctx)}
-	e.Overdue = e.Now.Add(-w.clock.Simulated(grace))
+	e.Overdue, e.InFlight = e.Now.Add(-w.clock.Simulated(grace)), w.clock.Simulated(inFlight)
 	var err error
 	for _, status := range []string{"pending", "failed"} {
 		var out []byte

@@ -67,19 +67,24 @@ func actions(dropped bool) []string {
 }
 
 // planFaults draws the faults of a run. Webhooks are dropped only where missed events can be fetched. pace is the days
-// in a second: webhooks are late by days, and the clock decides how long that is.
-func planFaults(seed uint64, trouble time.Duration, pace float64, dropped bool) []step {
+// in a second: webhooks are late by days, and the clock decides how long that is. only, where given, are the kinds of fault
+// that are drawn, the harness's own or the simulator's.
+func planFaults(seed uint64, trouble time.Duration, pace float64, dropped bool, only ...string) []step {
 	r := stream(seed, "faults")
 	var steps []step
 	for at := between(r, time.Second, 3*time.Second); at < trouble; at += between(r, 500*time.Millisecond, 3500*time.Millisecond) {
 		s := step{At: at, Kind: drawKind(r), Target: r.IntN(2)}
+		allowed := actions(dropped)
+		if len(only) > 0 {
+			s.Kind, allowed = drawOnly(r, only)
+		}
 		s.For = between(r, 100*time.Millisecond, 4*time.Second)
 		switch s.Kind {
 		case stopWorker:
 			s.For = lease + between(r, 500*time.Millisecond, 4*time.Second)
 		case stripeTrouble:
 			s.For = between(r, 2*time.Second, 8*time.Second)
-			s.Rule = drawRule(r, pace, dropped)
+			s.Rule = drawRule(r, pace, allowed)
 		}
 		steps = append(steps, s)
 	}
@@ -100,11 +105,22 @@ func drawKind(r *rand.Rand) string {
 	return killWorker
 }
 
+// drawOnly draws one of the kinds that are asked for: a fault of the harness's own, or the simulator's trouble of that name.
+func drawOnly(r *rand.Rand, only []string) (kind string, action []string) {
+	name := pick(r, only...)
+	for _, k := range kinds {
+		if k.kind == name {
+			return name, nil
+		}
+	}
+	return stripeTrouble, []string{name}
+}
+
 // longestDelay keeps webhooks from coming after the run.
 const longestDelay = 12 * time.Second
 
-func drawRule(r *rand.Rand, pace float64, dropped bool) rule {
-	drawn := rule{Action: pick(r, actions(dropped)...)}
+func drawRule(r *rand.Rand, pace float64, allowed []string) rule {
+	drawn := rule{Action: pick(r, allowed...)}
 	likely, ok := requestTrouble[drawn.Action]
 	if !ok {
 		likely = 0.6 // of webhooks

@@ -15,6 +15,7 @@
 //	CHAOS_PLANS    how many plans are made (one for each second of trouble)
 //	CHAOS_SETTLE   how many seconds everything may take to come to rest afterwards (240)
 //	CHAOS_BINARY   the binary to run (bin/tranche)
+//	CHAOS_FAULTS   the only kinds of fault there are, by their names in the report, separated by commas (all)
 //	CHAOS_KEEP     1 keeps the logs of a run that went well, too
 package main
 

@@ -26,6 +26,7 @@ type order struct {
 	Twice     bool // the merchant's server sends each request twice at once
 	Card      card
 	Habits    habits
+	Stop      stopping
 }
 
 // habits are what a customer does about mails.

@@ -27,6 +27,7 @@ type result struct {
 	skipped     int
 	backfill    bool
 	missed      int // webhooks that never arrived
+	stops       map[string]int
 	damage      damage
 	logs        string // kept; empty when removed
 }
@@ -50,7 +51,9 @@ func (r result) print(out io.Writer) {
 	for _, status := range slices.Sorted(maps.Keys(r.statuses)) {
 		parts = append(parts, fmt.Sprintf("%s %d", status, r.statuses[status]))
 	}
-	fmt.Fprintf(out, "charges: %s\n\n", strings.Join(parts, ", "))
+	fmt.Fprintf(out, "charges: %s\n", strings.Join(parts, ", "))
+	fmt.Fprintf(out, "plans paused %d, canceled %d, refunded %d, disputed %d\n\n",
+		r.stops[stopPause], r.stops[stopCancel], r.stops[stopRefund], r.stops[stopDispute])
 	r.printFaults(out)
 	if r.skipped > 0 {
 		fmt.Fprintf(out, "\n%d faults were left out: their target had trouble already\n", r.skipped)

@@ -5,7 +5,9 @@ import (
 	"hash/fnv"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -30,6 +32,12 @@ type settings struct {
 	Plans   int
 	Binary  string
 	Keep    bool
+	Faults  []string // the only kinds of fault there are; empty for all
+
+	// Always are rules of the simulator's that are in force all the time; Shape changes an order before it is made. Both
+	// are for tests that look for one damage.
+	Always []rule
+	Shape  func(o *order)
 }
 
 const (
@@ -61,11 +69,32 @@ func readSettings(env func(string) string) (settings, error) {
 	if s.Pace, err = paceOf(env("CHAOS_PACE"), s.Seed); err != nil {
 		return s, err
 	}
+	if s.Faults, err = faultsOf(env("CHAOS_FAULTS")); err != nil {
+		return s, err
+	}
 	if s.Binary == "" {
 		s.Binary = filepath.Join("bin", "tranche")
 	}
 	s.Binary, err = filepath.Abs(s.Binary)
 	return s, err
+}
+
+// faultsOf reads a list of kinds of fault.
+func faultsOf(text string) ([]string, error) {
+	if text == "" {
+		return nil, nil
+	}
+	known := actions(true)
+	for _, k := range kinds {
+		known = append(known, k.kind)
+	}
+	list := strings.Split(text, ",")
+	for _, name := range list {
+		if !slices.Contains(known, name) || name == stripeTrouble {
+			return nil, fmt.Errorf("CHAOS_FAULTS: %q is no kind of fault; there are %s", name, strings.Join(known, ", "))
+		}
+	}
+	return list, nil
 }
 
 func number(env func(string) string, name string, fallback int) (int, error) {

@@ -18,6 +18,8 @@ type agreement struct {
 	Told   *plan  // as POST /v1/plans answered; nil when it was not, or not needed
 	Intent string // PaymentIntent of the first payment; empty when there is none
 	Failed string // why the merchant gave up; empty when it did not
+	// Stopped is what became of the order's stop.
+	Stopped stopped
 }
 
 // shop is the merchant's server and its customers.
@@ -87,6 +89,9 @@ func (s *shop) serve(ctx context.Context, o order) {
 	}
 	if err != nil && ctx.Err() == nil {
 		s.note("%s: the first payment: %v", o.Reference, err)
+	}
+	if err == nil && o.Stop.Kind != "" {
+		s.stop(ctx, a)
 	}
 }
 

@@ -45,6 +45,7 @@ type stripeCharge struct {
 	Status        string `json:"status"`
 	PaymentIntent string `json:"payment_intent"`
 	Amount        int64  `json:"amount"`
+	Created       int64  `json:"created"` // simulated, in Unix seconds
 }
 
 // stripeCustomer is a customer.
@@ -113,6 +114,21 @@ func (s stripe) intent(ctx context.Context, id string) (stripeIntent, error) {
 	var pi stripeIntent
 	err := s.call(ctx, http.MethodGet, "/v1/payment_intents/"+id, nil, nil, &pi)
 	return pi, err
+}
+
+// refunded is how much of a payment was given back.
+func (s stripe) refunded(ctx context.Context, intent string) (int64, error) {
+	var list struct {
+		Data []struct {
+			Amount int64 `json:"amount"`
+		} `json:"data"`
+	}
+	err := s.call(ctx, http.MethodGet, "/v1/refunds?payment_intent="+url.QueryEscape(intent), nil, nil, &list)
+	var sum int64
+	for _, r := range list.Data {
+		sum += r.Amount
+	}
+	return sum, err
 }
 
 // state reads everything the simulator holds.
