@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/operator"
 )
 
 // killed is what a worker dies of in these tests.
@@ -93,6 +94,57 @@ func TestAWorkerKilledAfterSendingANoticeSendsItUnderTheSameMessageID(t *testing
 		require.Equal(b.t, b.mails.mails[0].MessageID, b.mails.mails[1].MessageID, "the mail server can drop the copy")
 		require.Len(b.t, b.notices(p.Plan.ID), 1)
 	})
+}
+
+func TestAWorkerKilledWhileCancelingAPaymentLeavesNothingToPay(t *testing.T) {
+	for name, after := range map[string]bool{"before the call": false, "after the call": true} {
+		t.Run(name, func(t *testing.T) {
+			eachEngine(t, func(b *bench) {
+				p := b.plan(nil)
+				_, err := operator.Cancel(b.t.Context(), b.store, p.Plan.ID, "", b.Now())
+				require.NoError(b.t, err)
+				b.gateway.Gateway = &dyingCancel{Gateway: b.gateway.Gateway, left: 1, after: after}
+				dying(b.t, func() { b.runDue() })
+				require.NotZero(b.t, b.charge(p.Plan.ID, 1).NextAttemptAt, "it is taken up again")
+				b.setNow(b.Now().Add(2 * time.Minute))
+				b.settle()
+				c := b.charge(p.Plan.ID, 1)
+				require.Zero(b.t, c.NextAttemptAt)
+				require.Equal(b.t, billing.ChargeCanceled, c.Status)
+				require.Equal(b.t, "canceled", b.intentOf(c).Status)
+				trail, err := b.store.AuditTrail(b.t.Context(), billing.AuditFilter{Plan: p.Plan.ID})
+				require.NoError(b.t, err)
+				voided := 0
+				for _, e := range trail {
+					if e.Action == "charge.voided" {
+						voided++
+					}
+				}
+				require.Equal(b.t, 1, voided)
+			})
+		})
+	}
+}
+
+// dyingCancel dies before or after a PaymentIntent is canceled.
+type dyingCancel struct {
+	billing.Gateway
+	left  int
+	after bool
+}
+
+// CancelPaymentIntent cancels and dies, or dies and does not.
+func (g *dyingCancel) CancelPaymentIntent(ctx context.Context, key, id string) (billing.PaymentIntent, error) {
+	if g.left > 0 && !g.after {
+		g.left--
+		panic(killed{})
+	}
+	pi, err := g.Gateway.CancelPaymentIntent(ctx, key, id)
+	if g.left > 0 {
+		g.left--
+		panic(killed{})
+	}
+	return pi, err
 }
 
 // dyingCustomers dies after Stripe has made the customer.
