@@ -106,21 +106,32 @@ func (s *Server) findPlans(r *http.Request, limit int) ([]billing.Plan, error) {
 	return s.Store.Plans(r.Context(), filter)
 }
 
-// planAudit lists what happened to a plan, in the order it happened.
+// planAudit lists what happened to a plan, in the order it happened, page by page: after is the seq of the last entry that
+// is known.
 func (s *Server) planAudit(w http.ResponseWriter, r *http.Request) {
 	plan, err := s.Store.Plan(r.Context(), billing.PlanID(r.PathValue("id")))
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
-	entries, err := s.Store.AuditTrail(r.Context(), billing.AuditFilter{Plan: plan.ID})
+	var after int64
+	if text := r.URL.Query().Get("after"); text != "" {
+		if after, err = strconv.ParseInt(text, 10, 64); err != nil {
+			badParameter(w, "after", fmt.Sprintf("%q is not the seq of an entry", text))
+			return
+		}
+	}
+	entries, err := s.Store.AuditTrail(r.Context(), billing.AuditFilter{Plan: plan.ID, After: after})
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
-	list := ListView[AuditView]{Object: "list", Data: make([]AuditView, len(entries))}
+	list := ListView[AuditView]{Object: "list", Data: make([]AuditView, len(entries)), HasMore: len(entries) == billing.MaxPage}
 	for i, e := range entries {
 		list.Data[i] = ViewAudit(e)
+	}
+	if list.HasMore {
+		list.Next = strconv.FormatInt(entries[len(entries)-1].Seq, 10)
 	}
 	writeJSON(w, http.StatusOK, list)
 }

@@ -107,6 +107,7 @@ type NoticeView struct {
 
 // AuditView is one line of what happened.
 type AuditView struct {
+	Seq     int64            `json:"seq"` // in the order of writing
 	At      time.Time        `json:"at"`
 	Actor   billing.Actor    `json:"actor"`
 	Action  string           `json:"action"`
@@ -121,7 +122,7 @@ type ListView[T any] struct {
 	Object  string `json:"object"` // "list"
 	Data    []T    `json:"data"`
 	HasMore bool   `json:"has_more"`
-	Next    string `json:"next_cursor,omitempty"` // give it as `before` to read on
+	Next    string `json:"next_cursor,omitempty"` // give it as `before` to read on; in the audit trail, as `after`
 }
 
 // ViewPlan writes a plan.
@@ -180,7 +181,7 @@ func ViewNotice(n billing.Notice) NoticeView {
 // ViewAudit writes an audit entry.
 func ViewAudit(e billing.AuditEntry) AuditView {
 	return AuditView{
-		At: e.At, Actor: e.Actor, Action: e.Action, Plan: e.PlanID, Charge: e.ChargeID, Message: e.Message, Next: e.Next,
+		Seq: e.Seq, At: e.At, Actor: e.Actor, Action: e.Action, Plan: e.PlanID, Charge: e.ChargeID, Message: e.Message, Next: e.Next,
 	}
 }
 

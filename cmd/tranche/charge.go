@@ -104,7 +104,7 @@ func (c *cli) chargeShowCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				trail, err := s.AuditTrail(cmd.Context(), billing.AuditFilter{Plan: ch.PlanID})
+				trail, err := billing.WholeTrail(cmd.Context(), s, ch.PlanID)
 				if err != nil {
 					return err
 				}

@@ -265,7 +265,7 @@ func (c *cli) planShowCommand() *cobra.Command {
 					return c.printJSON(handlers.ViewPlan(details))
 				}
 				c.printPlan(details)
-				trail, err := s.AuditTrail(cmd.Context(), billing.AuditFilter{Plan: plan.ID})
+				trail, err := billing.WholeTrail(cmd.Context(), s, plan.ID)
 				if err != nil {
 					return err
 				}
