@@ -153,24 +153,9 @@ func (w *Worker) giveCard(ctx context.Context, customer billing.Customer, paymen
 			if err := t.useCard(ctx, *saved); err != nil || saved.problem != "" {
 				return err
 			}
-			return t.reviveWaiting()
+			return t.tryNewCard(ctx)
 		})
 		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// reviveWaiting tries charges again that waited for a card: the customer has given one.
-func (t *planTx) reviveWaiting() error {
-	for i := range t.charges {
-		c := &t.charges[i]
-		if c.Sequence == 1 || c.Status != billing.ChargeRequiresPaymentMethod {
-			continue // the first is paid in the checkout
-		}
-		t.audit(c, billing.ActorCustomer, "charge.retrying", fmt.Sprintf("charge %d: the customer gave a new card", c.Sequence), "tried again at once")
-		if err := t.move(c, billing.ChargeRetrying, "the customer gave a new card", t.now); err != nil {
 			return err
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/binding"
 	"tranche/internal/clock"
+	"tranche/internal/dunning"
 	"tranche/internal/planning"
 	"tranche/internal/store"
 	"tranche/internal/stripegw"
@@ -99,7 +100,7 @@ func (c *cli) report(err error) int {
 		return exitUsage
 	case errors.As(err, &invalid), strings.HasPrefix(err.Error(), "unknown command"):
 		return exitUsage
-	case isMismatch(err):
+	case isMismatch(err), isPolicyFault(err):
 		return exitUsage
 	case isPartial(err):
 		return exitPartial
@@ -164,8 +165,12 @@ func (c *cli) withPlanner(ctx context.Context, fn func(p *planning.Planner) erro
 	if err != nil {
 		return err
 	}
+	policies, err := app.Policies(cfg)
+	if err != nil {
+		return err
+	}
 	return c.withStore(ctx, func(_ config.Config, s *store.Store) error {
-		return fn(planning.New(s, gateway, clk.Now, at))
+		return fn(planning.New(s, gateway, clk.Now, at).WithPolicies(policies.Names()))
 	})
 }
 
@@ -174,4 +179,10 @@ func (c *cli) printJSON(v any) error {
 	enc := json.NewEncoder(c.out)
 	enc.SetIndent("", "  ")
 	return enc.Encode(v)
+}
+
+// isPolicyFault says whether the file of dunning policies is wrong.
+func isPolicyFault(err error) bool {
+	_, ok := errors.AsType[*dunning.PolicyError](err)
+	return ok
 }

@@ -50,6 +50,9 @@ type Plan struct {
 	// repeated request is compared with.
 	Terms []byte
 
+	Policy      string // name of the dunning policy; empty means the default one
+	BackupCards bool   // the customer agreed that another saved card may be charged when this one can't be
+
 	CreatedAt, UpdatedAt time.Time
 	ActivatedAt          time.Time // when the first payment succeeded; zero before
 	Version              int64     // see Customer.Version

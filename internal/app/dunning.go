@@ -1,0 +1,28 @@
+package app
+
+import (
+	"fmt"
+	"os"
+
+	"tranche/config"
+	"tranche/internal/billing"
+	"tranche/internal/dunning"
+)
+
+// Policies reads the dunning policies of a configuration. Errors: *dunning.PolicyError with every fault in the file.
+func Policies(cfg config.Config) (dunning.Policies, error) {
+	chargeTime, err := billing.ParseLocalTime(cfg.ChargeTime)
+	if err != nil {
+		return dunning.Policies{}, err
+	}
+	if cfg.DunningFile == "" {
+		return dunning.DefaultPolicies(chargeTime), nil
+	}
+	data, err := os.ReadFile(cfg.DunningFile)
+	if err != nil {
+		return dunning.Policies{}, &dunning.PolicyError{
+			File: cfg.DunningFile, Faults: []dunning.Fault{{Where: "TRANCHE_DUNNING_FILE", Problem: fmt.Sprintf("can't be read: %v", err)}},
+		}
+	}
+	return dunning.ParsePolicies(cfg.DunningFile, data, chargeTime)
+}
