@@ -34,29 +34,12 @@ func (t *planTx) failed(ctx context.Context, c *billing.Charge, tr trouble) erro
 	if d.UseBackup {
 		follow.CardID = spare.ID
 	}
-	if d.Last {
-		announceLast(&d, &follow, policy, t.now)
-	}
+	d, follow.FinalAt = policy.AnnounceLast(d, follow.FinalAt, t.now)
 	if err := t.fail(ctx, c, d, tr.cause, tr.step); err != nil {
 		return err
 	}
 	follow.WakeAt = follow.Next()
 	return t.UpdateDunning(ctx, follow)
-}
-
-// announceLast sets the final notice before the last retry. Where there is no time for a notice of its own, the customer
-// is told with this failure.
-func announceLast(d *dunning.Decision, follow *billing.Dunning, p dunning.Policy, now time.Time) {
-	if follow.FinalAt.IsZero() {
-		return
-	}
-	ahead := d.NextAttemptAt.AddDate(0, 0, -p.FinalNoticeDays)
-	switch {
-	case ahead.Before(now.Add(12*time.Hour)) && d.Notice != "":
-		d.Notice, follow.FinalAt = billing.NoticeFinal, time.Time{}
-	case ahead.Before(follow.FinalAt):
-		follow.FinalAt = ahead
-	}
 }
 
 // engine is what decides; the policy's own days where no other was given.

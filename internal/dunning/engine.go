@@ -254,6 +254,26 @@ func (h History) putOff(v Verdict, until time.Time) string {
 	return "not before " + until.In(h.Location).Format(time.DateOnly)
 }
 
+// noticeAhead is the least time ahead of the last retry at which a notice of its own makes sense.
+const noticeAhead = 12 * time.Hour
+
+// AnnounceLast sets the final notice before the last retry, and returns when it goes out; finalAt is when it would
+// otherwise, and zero once it went out. Where there is no time for a notice of its own, the customer is told with this
+// failure.
+func (p Policy) AnnounceLast(d Decision, finalAt, now time.Time) (Decision, time.Time) {
+	if !d.Last || finalAt.IsZero() {
+		return d, finalAt
+	}
+	ahead := d.NextAttemptAt.AddDate(0, 0, -p.FinalNoticeDays)
+	switch {
+	case ahead.Before(now.Add(noticeAhead)) && d.Notice != "":
+		d.Notice, finalAt = billing.NoticeFinal, time.Time{}
+	case ahead.Before(finalAt):
+		finalAt = ahead
+	}
+	return d, finalAt
+}
+
 // ended turns a retry into the end of the ladder.
 func ended(d Decision, why string) Decision {
 	d.Status, d.NextAttemptAt, d.Last = billing.ChargeFailed, time.Time{}, false

@@ -103,9 +103,8 @@ func DefaultPolicy(chargeTime billing.LocalTime) Policy {
 	return Policy{
 		Name: DefaultName, Time: clockText(chargeTime), QuietHours: "21:00-07:00", Jitter: 45, MaxAttempts: StripesMaxRetries,
 		DeadlineDays: 30, RemindDays: 7, FinalNoticeDays: 3, AtEnd: EndPause, RetryNewCard: true,
-		Funds: Ladder{
-			Days: []int{2, 3, 3, 4, 4}, PaydayWindow: 6,
-			Paydays: []Payday{PaydayFirst, PaydayFifteenth, PaydayLastWeekday, PaydayFriday},
+		Funds: Ladder{ // on each of the next paydays, once the money of the day is there
+			Days: []int{1, 1, 1, 1, 1, 1}, Times: []string{"15:00"}, Paydays: Paydays(), PaydayWindow: 7,
 		},
 		Limit:     Ladder{Days: []int{1, 3, 5, 7}},
 		Temporary: Ladder{Days: []int{1, 1, 2, 4}},
