@@ -187,7 +187,7 @@ func (t *planTx) newAttempt(ctx context.Context, c *billing.Charge, card billing
 	a := billing.Attempt{
 		ID: billing.NewAttemptID(t.now), ChargeID: c.ID, Number: number, Initiator: billing.InitiatorMerchant,
 		SendCount: 1, SentAt: t.now, Outcome: billing.OutcomeUnknown, PaymentIntent: c.PaymentIntent, CreatedAt: t.now,
-		Fingerprint: fingerprint(card),
+		Fingerprint: t.worker.fingerprint(card),
 	}
 	a.IdempotencyKey = string(a.ID)
 	if c.PaymentIntent != "" {

@@ -146,7 +146,7 @@ func (t *planTx) backupCard(ctx context.Context, attempts []billing.Attempt) (bi
 		tried[a.Params.PaymentMethod], tried[a.Fingerprint] = true, true
 	}
 	for _, card := range cards {
-		fresh := card.ID != t.plan.CardID && !tried[card.PaymentMethod] && !tried[fingerprint(card)]
+		fresh := card.ID != t.plan.CardID && !tried[card.PaymentMethod] && !tried[t.worker.fingerprint(card)]
 		if fresh && card.Status == billing.CardActive && !expired(card, t.now) {
 			return card, nil
 		}
@@ -154,10 +154,14 @@ func (t *planTx) backupCard(ctx context.Context, attempts []billing.Attempt) (bi
 	return billing.Card{}, nil
 }
 
-// fingerprint names the card's number; the PaymentMethod stands for it where Stripe gave none.
-func fingerprint(card billing.Card) string {
-	if card.Fingerprint == "" {
+// fingerprint names the card's number, by which declines are counted; the PaymentMethod stands for it where Stripe gave
+// none. In test mode everybody has the same few cards, so there they are counted for each customer alone.
+func (w *Worker) fingerprint(card billing.Card) string {
+	switch {
+	case card.Fingerprint == "":
 		return card.PaymentMethod
+	case !w.Livemode:
+		return string(card.CustomerID) + ":" + card.Fingerprint
 	}
 	return card.Fingerprint
 }
@@ -187,7 +191,7 @@ func (t *planTx) withinCaps(ctx context.Context, c *billing.Charge, card billing
 	if failedAttempts(attempts, billing.OutcomeDeclined) == 0 {
 		return true, nil // the first attempt at a charge repeats nothing
 	}
-	declines, err := t.declinesOf(ctx, fingerprint(card))
+	declines, err := t.declinesOf(ctx, t.worker.fingerprint(card))
 	if err != nil {
 		return false, err
 	}

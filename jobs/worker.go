@@ -26,6 +26,8 @@ type Config struct {
 	Policies dunning.Policies
 	// Engine decides what follows a failure, within the policy; nil is the policy's own days.
 	Engine dunning.Engine
+	// Livemode says that cards are real, so that the networks count what is declined on one over all customers.
+	Livemode bool
 	// Permit says whether anything may be charged at all; nil means yes. While it fails charges are put off, and no
 	// attempt is spent.
 	Permit func(ctx context.Context) error

@@ -183,7 +183,7 @@ func (a *App) buildWorker(policies dunning.Policies) error {
 		return err
 	}
 	worker := jobs.New(jobs.Config{
-		Store: a.store, Gateway: a.gateway, Queue: a.queue, Mailer: mailer, Planner: a.planner, Policies: policies,
+		Store: a.store, Gateway: a.gateway, Queue: a.queue, Mailer: mailer, Planner: a.planner, Policies: policies, Livemode: a.gateway.Livemode(),
 		Permit: a.guard.Check, Admit: a.gateway.Admit, Recorded: a.metrics.Attempt,
 		Merchant: notify.Merchant{Name: a.cfg.MerchantName, ReturnURL: a.cfg.ReturnURL}, MessageDomain: domain,
 		Clock: a.clock, Lease: a.cfg.Lease, Log: a.log.With().Str("role", "worker").Logger(),

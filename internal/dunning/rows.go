@@ -30,7 +30,7 @@ func limitRows() []Row {
 	return []Row{
 		{Code: "withdrawal_count_limit_exceeded", Class: ClassLimit, Reason: billing.ReasonLimit, Merchant: "over the card's balance or credit limit"},
 		{Code: "card_velocity_exceeded", Class: ClassLimit, Reason: billing.ReasonLimit, Merchant: "over the card's limit of amount or number"},
-		{Code: "card_decline_rate_limit_exceeded", Class: ClassLimit, Reason: billing.ReasonLimit,
+		{Code: "card_decline_rate_limit_exceeded", Class: ClassLimit, Reason: billing.ReasonLimit, Wait: day,
 			Merchant: "declined too often: Stripe takes the card again after 24 hours"},
 		{Code: "charge_exceeds_source_limit", Class: ClassLimit, Reason: billing.ReasonLimit, Merchant: "over what Stripe takes from the card in a while"},
 	}

@@ -104,6 +104,8 @@ type Row struct {
 	// Secret says that the true reason must not be shown to the customer: it would tell a thief what to do next.
 	// Source: docs.stripe.com/declines/codes, which wants these presented as a generic decline.
 	Secret bool
+	// Wait is the least time before the next attempt, where Stripe names one.
+	Wait time.Duration
 	// Merchant is what the merchant is told, in a few words.
 	Merchant string
 }
@@ -139,9 +141,7 @@ const (
 
 // Verdict is what is known of one failure from the table and from what the issuer advised.
 type Verdict struct {
-	Row
-	// Wait is the least time before the next attempt, as the network advised; 0 where it did not.
-	Wait time.Duration
+	Row // its Wait is the network's, where that advised one
 	// Because is the advice that changed what the table says; empty when none did.
 	Because string
 }
