@@ -312,6 +312,8 @@ type tap struct {
 	before func()                                                            // runs before a PaymentIntent is created or confirmed
 	after  func(billing.PaymentIntent, error) (billing.PaymentIntent, error) // may change what the worker is told
 	calls  int                                                               // creations and confirmations
+
+	beforeCancel func() // runs before a PaymentIntent is canceled
 }
 
 // CreatePaymentIntent passes the call on.
@@ -322,6 +324,14 @@ func (g *tap) CreatePaymentIntent(ctx context.Context, key string, p billing.Pay
 // ConfirmPaymentIntent passes the call on.
 func (g *tap) ConfirmPaymentIntent(ctx context.Context, key string, p billing.PaymentParams) (billing.PaymentIntent, error) {
 	return g.through(func() (billing.PaymentIntent, error) { return g.Gateway.ConfirmPaymentIntent(ctx, key, p) })
+}
+
+// CancelPaymentIntent passes the call on.
+func (g *tap) CancelPaymentIntent(ctx context.Context, key, id string) (billing.PaymentIntent, error) {
+	if g.beforeCancel != nil {
+		g.beforeCancel()
+	}
+	return g.Gateway.CancelPaymentIntent(ctx, key, id)
 }
 
 func (g *tap) through(call func() (billing.PaymentIntent, error)) (billing.PaymentIntent, error) {
