@@ -18,10 +18,15 @@ func (w *Worker) handlePaymentMethod(ctx context.Context, e billing.Event) (verd
 		return verdict{}, err
 	}
 	v := handled
+	before, err := w.Store.CardByPaymentMethod(ctx, pm.ID)
+	known := err == nil
 	err = w.Store.Update(ctx, func(tx billing.Tx) error {
 		v, err = w.syncCard(ctx, tx, pm)
 		return err
 	})
+	if err == nil && known && renewed(before, pm) {
+		err = w.tryRenewed(ctx, before)
+	}
 	return v, err
 }
 

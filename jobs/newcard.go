@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"tranche/internal/billing"
 	"tranche/internal/dunning"
@@ -12,30 +13,55 @@ import (
 // tryNewCard moves what is owed to the card the customer gave: what waited for a card, for the customer or for a retry is
 // tried at once, where the policy says so and the plan is not stopped. Later charges take the plan's card anyway.
 func (t *planTx) tryNewCard(ctx context.Context) error {
+	return t.tryCard(ctx, "the customer gave a new card", billing.ChargeRetrying, billing.ChargeRequiresAction,
+		billing.ChargeRequiresPaymentMethod, billing.ChargeFailed)
+}
+
+// tryCard tries what is owed and in one of the statuses again; why says what changed.
+func (t *planTx) tryCard(ctx context.Context, why string, statuses ...billing.ChargeStatus) error {
 	if !t.plan.Status.Collects() {
 		return nil
 	}
 	for i := range t.charges {
 		c := &t.charges[i]
-		if c.Sequence == 1 || !waits(c.Status) {
+		if c.Sequence == 1 || !slices.Contains(statuses, c.Status) {
 			continue // the first is paid in the checkout
 		}
-		if err := t.moveToNewCard(ctx, c); err != nil {
+		if err := t.moveToNewCard(ctx, c, why); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func waits(s billing.ChargeStatus) bool {
-	switch s {
-	case billing.ChargeRetrying, billing.ChargeRequiresAction, billing.ChargeRequiresPaymentMethod, billing.ChargeFailed:
-		return true
-	}
-	return false
+// renewed says whether the network brought the card's date or number up to date.
+// Source: docs.stripe.com/payments/save-and-reuse, "Automatic card updates".
+func renewed(before billing.Card, pm billing.PaymentMethod) bool {
+	return before.Status == billing.CardActive && pm.Customer != "" &&
+		(before.ExpYear != pm.ExpYear || before.ExpMonth != pm.ExpMonth || before.Fingerprint != pm.Fingerprint || before.Last4 != pm.Last4)
 }
 
-func (t *planTx) moveToNewCard(ctx context.Context, c *billing.Charge) error {
+// tryRenewed tries what waited for the customer to mend a card's details: the network has.
+func (w *Worker) tryRenewed(ctx context.Context, card billing.Card) error {
+	plans, err := w.Store.Plans(ctx, billing.PlanFilter{Customer: card.CustomerID})
+	if err != nil {
+		return err
+	}
+	for _, p := range plans {
+		if p.CardID != card.ID || !p.Status.Collects() {
+			continue
+		}
+		err := w.inPlan(ctx, p.ID, func(t *planTx) error {
+			return t.tryCard(ctx, "the network renewed the card's details", billing.ChargeRequiresPaymentMethod)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *planTx) moveToNewCard(ctx context.Context, c *billing.Charge, why string) error {
 	follow, err := t.Dunning(ctx, c.ID)
 	if err != nil && !errors.Is(err, billing.ErrNotFound) {
 		return err
@@ -51,12 +77,12 @@ func (t *planTx) moveToNewCard(ctx context.Context, c *billing.Charge) error {
 		}
 	}
 	if !policy.RetryNewCard {
-		t.audit(c, billing.ActorCustomer, "charge.new_card", fmt.Sprintf("charge %d: the customer gave a new card", c.Sequence),
+		t.audit(c, billing.ActorCustomer, "charge.new_card", fmt.Sprintf("charge %d: %s", c.Sequence, why),
 			"its next attempt takes the new card")
 		return nil
 	}
-	t.audit(c, billing.ActorCustomer, "charge.retrying", fmt.Sprintf("charge %d: the customer gave a new card", c.Sequence), "tried again at once")
-	return t.retryNow(c, "the customer gave a new card")
+	t.audit(c, billing.ActorCustomer, "charge.retrying", fmt.Sprintf("charge %d: %s", c.Sequence, why), "tried again at once")
+	return t.retryNow(c, why)
 }
 
 // policyOf is the policy that a dunning began with; the plan's present one where there is none.

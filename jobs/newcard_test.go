@@ -285,3 +285,18 @@ func TestNetworkCapsAreCountedOverAllPlansOnACard(t *testing.T) {
 		require.Contains(b.t, said, "15 of 15 declines in 30 days allowed by visa")
 	})
 }
+
+func TestACardThatTheNetworkRenewedIsTriedAgain(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		plan := b.startedWith(declinesLater("expired_card", "sim_decline_count", "1"), nil)
+		b.setNow(b.charge(plan, 2).DueAt.Add(1))
+		b.settle()
+		require.Equal(b.t, billing.ChargeRequiresPaymentMethod, b.charge(plan, 2).Status)
+		card, err := b.store.Card(b.t.Context(), b.details(plan).Plan.CardID)
+		require.NoError(b.t, err)
+		b.post("/_sim/update_card", "payment_method", card.PaymentMethod, "exp_month", "11", "exp_year", "2039")
+		b.settle()
+		require.Equal(b.t, billing.ChargeSucceeded, b.charge(plan, 2).Status, b.charge(plan, 2).Reason)
+		require.Equal(b.t, billing.PlanActive, b.details(plan).Plan.Status)
+	})
+}
