@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"tranche/internal/billing"
@@ -56,8 +57,7 @@ func (t *planTx) step(ctx context.Context, c *billing.Charge, d billing.Dunning)
 		return err
 	}
 	switch {
-	case c.Status.Ended() || t.plan.Status == billing.PlanCanceled || t.plan.Status == billing.PlanCompleted ||
-		t.plan.Status == billing.PlanDefaulted:
+	case c.Status.Ended() || over(t.plan.Status):
 		return t.closeDunning(ctx, d)
 	case t.plan.Status == billing.PlanPaused: // the deadline stands still with the plan
 		return t.postpone(ctx, d, 24*time.Hour)
@@ -65,26 +65,37 @@ func (t *planTx) step(ctx context.Context, c *billing.Charge, d billing.Dunning)
 		d.WakeAt = t.now.Add(t.worker.Clock.Simulated(t.worker.Lease))
 		return t.UpdateDunning(ctx, d)
 	}
-	if due(d.RemindAt, t.now) {
-		d.RemindAt = time.Time{}
-		if err := t.remind(ctx, c, d); err != nil {
-			return err
-		}
-	}
-	if due(d.FinalAt, t.now) {
-		d.FinalAt = time.Time{}
-		if late := t.now.AddDate(0, 0, policy.FinalNoticeDays); due(d.DeadlineAt, t.now) {
-			d.DeadlineAt = late // nothing ran when it was to go out
-		}
-		if err := t.oweAbout(ctx, c, d, billing.NoticeFinal, stepFinal); err != nil {
-			return err
-		}
+	if err := t.tell(ctx, c, &d, policy); err != nil {
+		return err
 	}
 	if due(d.DeadlineAt, t.now) {
 		return t.giveUp(ctx, c, d, policy)
 	}
 	d.WakeAt = d.Next()
 	return t.UpdateDunning(ctx, d)
+}
+
+// over says whether nothing more is collected of a plan, whatever comes.
+func over(s billing.PlanStatus) bool {
+	return s == billing.PlanCanceled || s == billing.PlanCompleted || s == billing.PlanDefaulted
+}
+
+// tell sends the reminder and the final notice that are due.
+func (t *planTx) tell(ctx context.Context, c *billing.Charge, d *billing.Dunning, policy dunning.Policy) error {
+	if due(d.RemindAt, t.now) {
+		d.RemindAt = time.Time{}
+		if err := t.remind(ctx, c, *d); err != nil {
+			return err
+		}
+	}
+	if !due(d.FinalAt, t.now) {
+		return nil
+	}
+	d.FinalAt = time.Time{}
+	if due(d.DeadlineAt, t.now) { // nothing ran when the final notice was to go out
+		d.DeadlineAt = t.now.AddDate(0, 0, policy.FinalNoticeDays)
+	}
+	return t.oweAbout(ctx, c, *d, billing.NoticeFinal, stepFinal)
 }
 
 // due says whether a time was set and has come.
@@ -127,10 +138,10 @@ func (t *planTx) lastReason(ctx context.Context, c *billing.Charge) (billing.Rea
 	if err != nil {
 		return "", err
 	}
-	for i := len(attempts) - 1; i >= 0; i-- {
-		switch attempts[i].Outcome {
+	for _, a := range slices.Backward(attempts) {
+		switch a.Outcome {
 		case billing.OutcomeDeclined:
-			return dunning.Classify(attempts[i].Failure, "").Reason, nil
+			return dunning.Classify(a.Failure, "").Reason, nil
 		case billing.OutcomeRequiresAction:
 			return billing.ReasonAuthenticate, nil
 		}

@@ -73,27 +73,29 @@ func (w *Worker) replacePayment(ctx context.Context, r call) error {
 	case err == nil && pi.Status == billing.IntentSucceeded:
 		return w.recordPayment(ctx, r.charge, pi, nil)
 	}
+	pending := notCanceled(r.replace, pi, err)
 	return w.inPlan(ctx, r.planID, func(t *planTx) error {
 		c, found := t.charge(r.charge.ID)
 		if found != nil || c.Status.Ended() || c.PaymentIntent != r.replace {
 			return found
 		}
-		if err != nil || pi.Status != billing.IntentCanceled {
-			t.putOff(c, fmt.Errorf("%s is not canceled yet, and no new PaymentIntent is made before: it is %s: %w", r.replace, pi.Status, orPending(err)))
-			return nil
+		if pending == nil {
+			return t.replaced(c)
 		}
-		return t.replaced(c)
+		t.putOff(c, pending)
+		return nil
 	})
 }
 
-// errPending stands for an error where there is none: the PaymentIntent is just not canceled.
-var errPending = errors.New("it is looked at again")
-
-func orPending(err error) error {
-	if err == nil {
-		return errPending
+// notCanceled says why no new PaymentIntent may be made yet; nil when one may. looked is what went wrong in looking.
+func notCanceled(id string, pi billing.PaymentIntent, looked error) error {
+	switch {
+	case looked != nil && pi.Status != billing.IntentCanceled:
+		return fmt.Errorf("%s is not seen canceled yet, and no new PaymentIntent is made before: %w", id, looked)
+	case pi.Status != billing.IntentCanceled:
+		return fmt.Errorf("%s is %s and not canceled yet, and no new PaymentIntent is made before", id, spoken(pi.Status))
 	}
-	return err
+	return nil
 }
 
 // replaced lets go of a PaymentIntent that was seen canceled.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -218,9 +219,9 @@ func lastCard(ctx context.Context, s *store.Store, known dunning.Case) (billing.
 
 // cardDeclines lists the declines on the card that was tried last.
 func cardDeclines(ctx context.Context, s *store.Store, known dunning.Case) ([]time.Time, error) {
-	for i := len(known.Attempts) - 1; i >= 0; i-- {
-		if fingerprint := known.Attempts[i].Fingerprint; fingerprint != "" {
-			return s.CardDeclines(ctx, fingerprint, known.Now.Add(-dunning.CapWindow))
+	for _, a := range slices.Backward(known.Attempts) {
+		if a.Fingerprint != "" {
+			return s.CardDeclines(ctx, a.Fingerprint, known.Now.Add(-dunning.CapWindow))
 		}
 	}
 	return nil, nil

@@ -52,7 +52,7 @@ reported lost or stolen, look like any other decline.
 	for _, l := range Lines() {
 		told := "nothing"
 		if l.CustomerNotice != "" {
-			told = fmt.Sprintf("`%s`: `%s`", l.CustomerNotice, l.CustomerReason)
+			told = "`" + string(l.CustomerNotice) + "`: `" + string(l.CustomerReason) + "`"
 		}
 		fmt.Fprintf(w, "| `%s` | `%s` | `%s` | %s | %s | %s |\n", l.Code, l.Class, l.Action, told, yesNo(l.ReasonShown), l.Merchant)
 	}

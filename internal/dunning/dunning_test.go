@@ -1,7 +1,6 @@
 package dunning_test
 
 import (
-	"strings"
 	"testing"
 	"time"
 
@@ -262,5 +261,5 @@ func TestAPolicyIsKeptAsItWas(t *testing.T) {
 	require.NotEqual(t, hash, other)
 	_, err = dunning.ReadPolicy([]byte("{"))
 	require.Error(t, err)
-	require.False(t, strings.Contains(string(content), "\n"))
+	require.NotContains(t, string(content), "\n")
 }

@@ -84,9 +84,9 @@ func (c Case) step(at time.Time, text string) Step {
 }
 
 func (c Case) lastFailure() (billing.Attempt, bool) {
-	for i := len(c.Attempts) - 1; i >= 0; i-- {
-		if o := c.Attempts[i].Outcome; o == billing.OutcomeDeclined || o == billing.OutcomeRequiresAction {
-			return c.Attempts[i], true
+	for _, a := range slices.Backward(c.Attempts) {
+		if a.Outcome == billing.OutcomeDeclined || a.Outcome == billing.OutcomeRequiresAction {
+			return a, true
 		}
 	}
 	return billing.Attempt{}, false

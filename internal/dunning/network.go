@@ -140,12 +140,11 @@ func advised(v Verdict, f billing.Failure, brand string) Verdict {
 			v.become(a.Class, "the issuer advises: "+a.Means)
 		}
 	}
-	if d, ok := visaDeclines[f.NetworkDeclineCode]; ok && d.Category == visaNever && brand == brandVisa {
+	if d := visaDeclines[f.NetworkDeclineCode]; d.Category == visaNever && brand == brandVisa {
 		v.become(ClassNewCard, "Visa forbids another attempt after "+f.NetworkDeclineCode+" ("+d.Means+")")
 	}
-	a, ok := merchantAdvice[f.NetworkAdviceCode]
+	a := merchantAdvice[f.NetworkAdviceCode] // the zero advice changes nothing
 	switch {
-	case !ok:
 	case a.Class != "":
 		v.become(a.Class, "the network advises: "+a.Means)
 	case a.Wait > 0 && v.Class.Timed():

@@ -167,6 +167,11 @@ func (p Policy) checkLadder(faults *PolicyError, where string, c Class) {
 	if len(l.Days) >= StripesMaxRetries {
 		faults.add(where+".days", "has %d retries; with the first attempt Stripe advises %d attempts at most", len(l.Days), StripesMaxRetries)
 	}
+	l.checkTimes(faults, where)
+	l.checkPaydays(faults, where)
+}
+
+func (l Ladder) checkTimes(faults *PolicyError, where string) {
 	if n := len(l.Times); n > 1 && n != len(l.Days) {
 		faults.add(where+".times", "has %d times for %d retries; give one for each, or one for all", n, len(l.Days))
 	}
@@ -175,6 +180,9 @@ func (p Policy) checkLadder(faults *PolicyError, where string, c Class) {
 			faults.add(where+".times", "has a fault: %s", err)
 		}
 	}
+}
+
+func (l Ladder) checkPaydays(faults *PolicyError, where string) {
 	for _, d := range l.Paydays {
 		if !slices.Contains(Paydays(), d) {
 			faults.add(where+".paydays", "has %q in it; use %q", d, Paydays())

@@ -137,7 +137,7 @@ func (l *life) live(days int) {
 		payday := l.c.paid(date)
 		sincePay++
 		for hour := range 24 {
-			if len(l.open) == 0 && hour != l.c.payHour && hour != chargeHour && hour != spendHour {
+			if l.idle(hour) {
 				continue
 			}
 			at := l.c.start.Add(time.Duration(24*day+hour) * time.Hour)
@@ -154,6 +154,11 @@ func (l *life) live(days int) {
 			}
 		}
 	}
+}
+
+// idle says whether nothing can happen in an hour.
+func (l *life) idle(hour int) bool {
+	return len(l.open) == 0 && hour != l.c.payHour && hour != chargeHour && hour != spendHour
 }
 
 // fallsDue makes the first attempt at a charge.

@@ -76,8 +76,8 @@ var periodsPerYear = map[pay]float64{
 }
 
 func newCustomer(seed uint64, index int, start time.Time, days int) *customer {
-	r := rand.New(rand.NewPCG(seed, uint64(index))) //nolint:gosec // a model, and no secret
-	c := &customer{start: start, replies: rand.NewPCG(seed^0x5eed, uint64(index))}
+	r := rand.New(rand.NewPCG(seed, uint64(index)))                                //nolint:gosec // a model, and no secret
+	c := &customer{start: start, replies: rand.NewPCG(seed^0x5eed, uint64(index))} //nolint:gosec // an index is never negative
 	c.pay = pay(share(r, 0.22, 0.30, 0.13, 0.20, 0.07, 0.08))
 	c.phase = r.IntN(14)
 	yearly := between(r, 18_000_00, 60_000_00)
