@@ -7,14 +7,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
-	"tranche/internal/dunning"
+	"tranche/internal/dunning/policyfile"
 	"tranche/internal/stripesim"
 )
 
 // policies sets the dunning policies, as TOML.
 func (b *bench) policies(text string) {
 	b.t.Helper()
-	p, err := dunning.ParsePolicies("test.toml", []byte(text), morning)
+	p, err := policyfile.Parse("test.toml", []byte(text), morning)
 	require.NoError(b.t, err)
 	b.worker.Policies = p
 	b.planner.WithPolicies(p.Names())

@@ -7,6 +7,7 @@ import (
 	"tranche/config"
 	"tranche/internal/billing"
 	"tranche/internal/dunning"
+	"tranche/internal/dunning/policyfile"
 )
 
 // Policies reads the dunning policies of a configuration. Errors: *dunning.PolicyError with every fault in the file.
@@ -24,5 +25,5 @@ func Policies(cfg config.Config) (dunning.Policies, error) {
 			File: cfg.DunningFile, Faults: []dunning.Fault{{Where: "TRANCHE_DUNNING_FILE", Problem: fmt.Sprintf("can't be read: %v", err)}},
 		}
 	}
-	return dunning.ParsePolicies(cfg.DunningFile, data, chargeTime)
+	return policyfile.Parse(cfg.DunningFile, data, chargeTime)
 }

@@ -16,7 +16,7 @@ func main() {
 	flag.Parse()
 	var all [][]recovery.Result
 	for i := range *years {
-		all = append(all, recovery.Compare(recovery.Standard(*first+uint64(i)))) //nolint:gosec // not below zero
+		all = append(all, recovery.Compare(recovery.Standard(*first+uint64(i))))
 	}
 	fmt.Fprintf(os.Stdout, "%d years of 1000 customers, seeds %d to %d\n\n", *years, *first, *first+uint64(len(all))-1)
 	recovery.Markdown(os.Stdout, recovery.Sum(all))

@@ -1,14 +1,11 @@
 package dunning
 
 import (
-	"bytes"
 	"fmt"
 	"maps"
 	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/BurntSushi/toml"
 
 	"tranche/internal/billing"
 )
@@ -57,55 +54,26 @@ func (e *PolicyError) add(where, format string, args ...any) {
 
 var policyName = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,39}$`)
 
-// ParsePolicies reads policies from TOML: tables [policy.NAME], each saying how it differs from the default policy, which
-// [policy.default] changes. file is its name, for errors. Errors: *PolicyError with every fault.
-func ParsePolicies(file string, data []byte, chargeTime billing.LocalTime) (Policies, error) {
-	faults := &PolicyError{File: file}
-	var doc struct {
-		Policy map[string]toml.Primitive `toml:"policy"`
-	}
-	meta, err := toml.NewDecoder(bytes.NewReader(data)).Decode(&doc)
-	if err != nil {
-		faults.add("the file", "is not TOML: %s", err)
-		return Policies{}, faults
-	}
-	base := DefaultPolicy(chargeTime)
-	if own, ok := doc.Policy[DefaultName]; ok {
-		decodePolicy(meta, own, &base, faults)
-	}
-	out := Policies{map[string]Policy{DefaultName: base}}
-	for _, name := range slices.Sorted(maps.Keys(doc.Policy)) {
-		if name == DefaultName {
-			continue
+// NewPolicies takes policies by their names and checks them; the default one must be among them. faults holds what is wrong
+// already, and file is the name for errors. Errors: *PolicyError with every fault.
+func NewPolicies(file string, list []Policy, faults []Fault) (Policies, error) {
+	wrong := &PolicyError{File: file, Faults: faults}
+	out := Policies{map[string]Policy{}}
+	for _, p := range list {
+		if !policyName.MatchString(p.Name) {
+			wrong.add("policy."+p.Name, "is no name for a policy: use up to 40 of a-z, 0-9, - and _, a letter first")
 		}
-		p := base.clone()
-		p.Name = name
-		if !policyName.MatchString(name) {
-			faults.add("policy."+name, "is no name for a policy: use up to 40 of a-z, 0-9, - and _, a letter first")
-		}
-		decodePolicy(meta, doc.Policy[name], &p, faults)
-		out.byName[name] = p
+		p.check(wrong)
+		out.byName[p.Name] = p
 	}
-	for _, key := range meta.Undecoded() {
-		faults.add(key.String(), "is no setting of a policy")
-	}
-	for _, name := range out.Names() {
-		out.byName[name].check(faults)
-	}
-	if len(faults.Faults) > 0 {
-		return Policies{}, faults
+	if len(wrong.Faults) > 0 {
+		return Policies{}, wrong
 	}
 	return out, nil
 }
 
-func decodePolicy(meta toml.MetaData, raw toml.Primitive, p *Policy, faults *PolicyError) {
-	if err := meta.PrimitiveDecode(raw, p); err != nil {
-		faults.add("policy."+p.Name, "can't be read: %s", err)
-	}
-}
-
-// clone copies the lists too, so that reading one policy over the default does not write into it.
-func (p Policy) clone() Policy {
+// Clone is a copy that shares no list with p.
+func (p Policy) Clone() Policy {
 	for _, l := range []*Ladder{&p.Funds, &p.Limit, &p.Temporary, &p.Declined, &p.Operator} {
 		l.Days, l.Times, l.Paydays = slices.Clone(l.Days), slices.Clone(l.Times), slices.Clone(l.Paydays)
 	}

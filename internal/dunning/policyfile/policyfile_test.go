@@ -1,4 +1,4 @@
-package dunning_test
+package policyfile_test
 
 import (
 	"os"
@@ -8,18 +8,22 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/dunning"
+	"tranche/internal/dunning/policyfile"
 )
 
-var nine = billing.LocalTime{Hour: 9}
+var (
+	nine   = billing.LocalTime{Hour: 9}
+	policy = dunning.DefaultPolicy(nine)
+)
 
 func parse(t *testing.T, text string) (dunning.Policies, error) {
 	t.Helper()
-	return dunning.ParsePolicies("dunning.toml", []byte(text), nine)
+	return policyfile.Parse("dunning.toml", []byte(text), nine)
 }
 
 func TestTheExampleFileIsTheDefaultPolicyAndAnother(t *testing.T) {
 	t.Parallel()
-	data, err := os.ReadFile("../../deploy/dunning.example.toml")
+	data, err := os.ReadFile("../../../deploy/dunning.example.toml")
 	require.NoError(t, err)
 	p, err := parse(t, string(data))
 	require.NoError(t, err)
