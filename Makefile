@@ -11,10 +11,10 @@ MODULES := . $(patsubst %/go.mod,%,$(wildcard */go.mod */*/go.mod */*/*/go.mod))
 TEST_FLAGS := -shuffle=on ./...
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test chaos lint fuzz bench clean
+.PHONY: help demo build test chaos recovery-report lint fuzz bench clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: build ## run the main job on embedded defaults: no account, no network, no services
 	@bin/tranche demo
@@ -39,6 +39,9 @@ test: ## run all tests; with REQUIRE_SERVICES=1 a skipped test is a failure
 
 chaos: build ## break everything at random for CHAOS_SECONDS (300), then compare from outside; CHAOS_SEED repeats a run
 	@$(GO) run ./internal/chaos
+
+recovery-report: ## what the default dunning policy recovers in a simulated year, beside a naive ladder and the ceiling
+	@$(GO) run ./internal/dunning/recovery/report
 
 lint: ## gofmt, go vet, golangci-lint; shellcheck and yamllint where they are installed
 	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt wants to change:"; echo "$$unformatted"; exit 1; fi

@@ -133,7 +133,7 @@ func TestSettings(t *testing.T) {
 		}
 		require.Equal(t, s.Default, shown[i].Value)
 	}
-	require.Len(t, seen, 30)
+	require.Len(t, seen, 31)
 }
 
 // TestNoSecretIsShown fills every setting with a secret and prints the lot.

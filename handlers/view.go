@@ -25,6 +25,9 @@ type PlanView struct {
 	ActivatedAt  *time.Time         `json:"activated_at"`
 	PausedAt     *time.Time         `json:"paused_at,omitempty"`
 	FirstPayment *FirstPaymentView  `json:"first_payment,omitempty"` // in the answer to POST /v1/plans only
+	// Policy is the name of the dunning policy; empty means the default one.
+	Policy      string `json:"policy,omitempty"`
+	BackupCards bool   `json:"backup_cards_allowed,omitempty"`
 }
 
 // FirstPaymentView is what the merchant's checkout needs. The client secret is for this customer only.
@@ -132,6 +135,7 @@ func ViewPlan(d billing.Details) PlanView {
 		ID: p.ID, Object: "plan", Reference: p.Reference, Kind: p.Kind, Status: p.Status, Currency: p.Currency, Total: p.Total,
 		Customer: ViewCustomer(d.Customer, nil), Charges: make([]ChargeView, len(d.Charges)),
 		CreatedAt: p.CreatedAt, ActivatedAt: orNull(p.ActivatedAt), Reason: p.Reason, PausedAt: orNull(p.PausedAt),
+		Policy: p.Policy, BackupCards: p.BackupCards,
 	}
 	for i, c := range d.Charges {
 		v.Charges[i] = viewCharge(c, d.Attempts[c.ID])

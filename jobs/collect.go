@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"tranche/internal/billing"
+	"tranche/internal/dunning"
 )
 
 // KindCollectCharge is the task that charges a saved card for an amount that fell due.
@@ -50,8 +51,11 @@ func (w *Worker) CollectCharge(ctx context.Context, id string, lease int64) erro
 	if err != nil || call == nil {
 		return err
 	}
-	if call.void != "" {
+	switch {
+	case call.void != "":
 		return w.voidPayment(admitted, *call)
+	case call.replace != "":
+		return w.replacePayment(admitted, *call)
 	}
 	result := w.send(admitted, *call)
 	// Stripe was called: what it said is recorded even if the task is being stopped meanwhile.
@@ -74,6 +78,10 @@ type call struct {
 	// void is a canceled charge whose PaymentIntent is to be canceled under the key; there is no attempt then.
 	void               billing.ChargeID
 	paymentIntent, key string
+
+	// replace is a PaymentIntent that is to be canceled before anything is sent for the charge; empty otherwise.
+	replace string
+	charge  billing.Charge
 }
 
 // prepare takes the last look at the charge, under the plan's lock, and commits the attempt. It returns nil when there
@@ -147,22 +155,37 @@ func (t *planTx) nextCall(ctx context.Context, c *billing.Charge) (*call, error)
 	if !t.plan.Status.Collects() {
 		return nil, t.move(c, c.Status, "the plan is "+spoken(t.plan.Status), time.Time{})
 	}
-	card, why, err := t.usableCard(ctx)
+	card, why, err := t.usableCard(ctx, c)
 	if err != nil {
 		return nil, err
 	}
 	if why != "" {
-		return nil, t.fail(ctx, c, t.worker.Policy.DecideCardGone(why), "", "no_card")
+		return nil, t.failed(ctx, c, trouble{what: dunning.WhatNoCard, detail: why, step: "no_card"})
+	}
+	if why := whyReplace(c, card, attempts); why != "" {
+		return t.toReplace(ctx, c, why)
+	}
+	if ok, err := t.withinCaps(ctx, c, card, attempts); err != nil || !ok {
+		return nil, err
 	}
 	return t.newAttempt(ctx, c, card, attempts)
 }
 
-// usableCard is the plan's card, or why there is none to charge.
-func (t *planTx) usableCard(ctx context.Context) (billing.Card, string, error) {
-	if t.plan.CardID == "" {
+// usableCard is the card to charge: the plan's, or the backup card that dunning chose for a charge that was declined. Where
+// there is none it says why.
+func (t *planTx) usableCard(ctx context.Context, c *billing.Charge) (billing.Card, string, error) {
+	id := t.plan.CardID
+	follow, err := t.Dunning(ctx, c.ID)
+	switch {
+	case err == nil && follow.CardID != "":
+		id = follow.CardID
+	case err != nil && !errors.Is(err, billing.ErrNotFound):
+		return billing.Card{}, "", err
+	}
+	if id == "" {
 		return billing.Card{}, "no card was saved", nil
 	}
-	card, err := t.Card(ctx, t.plan.CardID)
+	card, err := t.Card(ctx, id)
 	switch {
 	case err != nil:
 		return card, "", err
@@ -178,6 +201,7 @@ func (t *planTx) newAttempt(ctx context.Context, c *billing.Charge, card billing
 	a := billing.Attempt{
 		ID: billing.NewAttemptID(t.now), ChargeID: c.ID, Number: number, Initiator: billing.InitiatorMerchant,
 		SendCount: 1, SentAt: t.now, Outcome: billing.OutcomeUnknown, PaymentIntent: c.PaymentIntent, CreatedAt: t.now,
+		Fingerprint: t.worker.fingerprint(card),
 	}
 	a.IdempotencyKey = string(a.ID)
 	if c.PaymentIntent != "" {

@@ -60,15 +60,17 @@ func TestEachCardOfTheGuide(t *testing.T) {
 		},
 		{
 			"authentication always", authAlways, false,
-			[]billing.ChargeStatus{billing.ChargeSucceeded, billing.ChargeRequiresAction}, billing.PlanPastDue,
-			[]billing.NoticeKind{billing.NoticePaymentSucceeded, billing.NoticeActionRequired},
+			[]billing.ChargeStatus{billing.ChargeSucceeded, billing.ChargeFailed}, billing.PlanDefaulted,
+			[]billing.NoticeKind{
+				billing.NoticePaymentSucceeded, billing.NoticeActionRequired, billing.NoticeActionRequired, billing.NoticeFinal, billing.NoticePlanDefaulted,
+			},
 		},
 		{
-			"no funds later: four retries, then given up", thenNoFunds, false,
-			[]billing.ChargeStatus{billing.ChargeSucceeded, billing.ChargeFailed}, billing.PlanPastDue,
+			"no funds later: retried on paydays, then given up", thenNoFunds, false,
+			[]billing.ChargeStatus{billing.ChargeSucceeded, billing.ChargeFailed}, billing.PlanDefaulted,
 			[]billing.NoticeKind{
 				billing.NoticePaymentSucceeded, billing.NoticePaymentFailed, billing.NoticePaymentFailed, billing.NoticePaymentFailed,
-				billing.NoticePaymentFailed, billing.NoticePaymentFailed,
+				billing.NoticePaymentFailed, billing.NoticePaymentFailed, billing.NoticeFinal, billing.NoticePaymentFailed, billing.NoticePlanDefaulted,
 			},
 		},
 		{
@@ -83,7 +85,7 @@ func TestEachCardOfTheGuide(t *testing.T) {
 				err := b.payFirst(p, tc.card)
 				require.Equal(b.t, tc.refused, err != nil, "%v", err)
 				b.settle()
-				b.advance(60)
+				b.advance(70)
 				d := b.details(p.Plan.ID)
 				require.Equal(b.t, tc.want, statuses(d))
 				require.Equal(b.t, tc.plan, d.Plan.Status)
@@ -185,7 +187,7 @@ func TestADeclineWithoutItsPaymentIntentIsRetriedOnTheSameOne(t *testing.T) {
 			}
 			return pi, err
 		}
-		b.advance(36)
+		b.advance(40)
 		d := b.details(p.Plan.ID)
 		require.GreaterOrEqual(b.t, len(d.Attempts[d.Charges[1].ID]), 2)
 		require.NotEmpty(b.t, d.Charges[1].PaymentIntent)
@@ -202,7 +204,7 @@ func TestARetryTakesANewKeyOnTheSamePaymentIntent(t *testing.T) {
 		b.advance(60)
 		d := b.details(p.Plan.ID)
 		attempts := d.Attempts[d.Charges[1].ID]
-		require.Len(b.t, attempts, 5)
+		require.Len(b.t, attempts, 7)
 		keys := map[string]bool{}
 		for i, a := range attempts {
 			require.Equal(b.t, i+1, a.Number)
@@ -211,7 +213,7 @@ func TestARetryTakesANewKeyOnTheSamePaymentIntent(t *testing.T) {
 			require.Equal(b.t, d.Charges[1].PaymentIntent, a.PaymentIntent)
 			keys[a.IdempotencyKey] = true
 		}
-		require.Len(b.t, keys, 5)
+		require.Len(b.t, keys, 7)
 	})
 }
 

@@ -18,10 +18,15 @@ func (w *Worker) handlePaymentMethod(ctx context.Context, e billing.Event) (verd
 		return verdict{}, err
 	}
 	v := handled
+	before, err := w.Store.CardByPaymentMethod(ctx, pm.ID)
+	known := err == nil
 	err = w.Store.Update(ctx, func(tx billing.Tx) error {
 		v, err = w.syncCard(ctx, tx, pm)
 		return err
 	})
+	if err == nil && known && renewed(before, pm) {
+		err = w.tryRenewed(ctx, before)
+	}
 	return v, err
 }
 
@@ -153,24 +158,9 @@ func (w *Worker) giveCard(ctx context.Context, customer billing.Customer, paymen
 			if err := t.useCard(ctx, *saved); err != nil || saved.problem != "" {
 				return err
 			}
-			return t.reviveWaiting()
+			return t.tryNewCard(ctx)
 		})
 		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// reviveWaiting tries charges again that waited for a card: the customer has given one.
-func (t *planTx) reviveWaiting() error {
-	for i := range t.charges {
-		c := &t.charges[i]
-		if c.Sequence == 1 || c.Status != billing.ChargeRequiresPaymentMethod {
-			continue // the first is paid in the checkout
-		}
-		t.audit(c, billing.ActorCustomer, "charge.retrying", fmt.Sprintf("charge %d: the customer gave a new card", c.Sequence), "tried again at once")
-		if err := t.move(c, billing.ChargeRetrying, "the customer gave a new card", t.now); err != nil {
 			return err
 		}
 	}

@@ -107,6 +107,7 @@ func (w *Worker) recordPayment(ctx context.Context, charge billing.Charge, pi bi
 		if err != nil {
 			return err
 		}
+		before := t.plan.CardID
 		if saved != nil && !late {
 			if err := t.useCard(ctx, *saved); err != nil {
 				return err
@@ -119,7 +120,10 @@ func (w *Worker) recordPayment(ctx context.Context, charge billing.Charge, pi bi
 		if c.PaymentIntent == "" {
 			c.PaymentIntent = pi.ID
 		}
-		return t.succeed(ctx, c, actor, "Stripe says "+pi.ID+" succeeded")
+		if err := t.succeed(ctx, c, actor, "Stripe says "+pi.ID+" succeeded"); err != nil || t.plan.CardID == before {
+			return err
+		}
+		return t.tryNewCard(ctx)
 	})
 }
 
@@ -147,7 +151,7 @@ func (w *Worker) paymentCanceled(ctx context.Context, charge billing.Charge, pi 
 		if _, err := t.closeByEvent(ctx, c, pi, billing.OutcomeCanceled); err != nil {
 			return err
 		}
-		return t.intentCanceled(c, pi)
+		return t.intentCanceled(ctx, c, pi)
 	})
 }
 

@@ -83,7 +83,7 @@ func newBench(t *testing.T, s billing.Store) *bench {
 func (b *bench) newWorker() *jobs.Worker {
 	return jobs.New(jobs.Config{
 		Store: b.store, Gateway: b.gateway, Queue: nowhere{}, Mailer: b.mails, Planner: b.planner,
-		Policy: dunning.DefaultPolicy(morning), Merchant: notify.Merchant{Name: "Example Shop"}, MessageDomain: "shop.example",
+		Policies: dunning.DefaultPolicies(morning), Merchant: notify.Merchant{Name: "Example Shop"}, MessageDomain: "shop.example",
 		Clock: clock.New(time.Time{}, 0, b.Now), Lease: time.Minute, Log: zerolog.New(zerolog.NewTestWriter(b.t)),
 	})
 }
@@ -192,13 +192,18 @@ func (b *bench) runDue() int {
 	for _, c := range charges {
 		require.NoError(b.t, b.worker.CollectCharge(ctx, string(c.ChargeID), c.Lease))
 	}
+	dunnings, err := b.store.ClaimDunnings(ctx, now, until, 100)
+	require.NoError(b.t, err)
+	for _, c := range dunnings {
+		require.NoError(b.t, b.worker.StepDunning(ctx, string(c.ChargeID), c.Lease))
+	}
 	// A notice is owed at once; its first task is the queue's, which this bench does not have.
 	notices, err := b.store.ClaimNotices(ctx, now.Add(time.Minute), until, 100)
 	require.NoError(b.t, err)
 	for _, c := range notices {
 		require.NoError(b.t, b.worker.SendNotice(ctx, string(c.NoticeID), c.Lease))
 	}
-	return len(events) + len(charges) + len(notices)
+	return len(events) + len(charges) + len(dunnings) + len(notices)
 }
 
 // advance lives through the days, running what falls due each half day.
@@ -307,6 +312,8 @@ type tap struct {
 	before func()                                                            // runs before a PaymentIntent is created or confirmed
 	after  func(billing.PaymentIntent, error) (billing.PaymentIntent, error) // may change what the worker is told
 	calls  int                                                               // creations and confirmations
+
+	beforeCancel func() // runs before a PaymentIntent is canceled
 }
 
 // CreatePaymentIntent passes the call on.
@@ -317,6 +324,14 @@ func (g *tap) CreatePaymentIntent(ctx context.Context, key string, p billing.Pay
 // ConfirmPaymentIntent passes the call on.
 func (g *tap) ConfirmPaymentIntent(ctx context.Context, key string, p billing.PaymentParams) (billing.PaymentIntent, error) {
 	return g.through(func() (billing.PaymentIntent, error) { return g.Gateway.ConfirmPaymentIntent(ctx, key, p) })
+}
+
+// CancelPaymentIntent passes the call on.
+func (g *tap) CancelPaymentIntent(ctx context.Context, key, id string) (billing.PaymentIntent, error) {
+	if g.beforeCancel != nil {
+		g.beforeCancel()
+	}
+	return g.Gateway.CancelPaymentIntent(ctx, key, id)
 }
 
 func (g *tap) through(call func() (billing.PaymentIntent, error)) (billing.PaymentIntent, error) {

@@ -22,6 +22,11 @@ func (t *planTx) succeed(ctx context.Context, c *billing.Charge, actor billing.A
 	if c.PaidAt = t.now; t.plan.Status == billing.PlanCanceled {
 		how += "; the plan was canceled before, so give the money back at Stripe if it is not owed"
 	}
+	if c.DeclineCode != "" { // it failed before
+		if err := t.endDunning(ctx, c); err != nil {
+			return err
+		}
+	}
 	t.audit(c, actor, "charge.succeeded",
 		fmt.Sprintf("charge %d of %s is paid: %s", c.Sequence, billing.FormatAmount(c.Amount, c.Currency), how), t.nextDue())
 	return t.notice(ctx, c, billing.NoticePaymentSucceeded, string(billing.NoticePaymentSucceeded), "")
@@ -39,7 +44,11 @@ func (t *planTx) nextDue() string {
 
 // fail does what dunning decided after an attempt failed. step tells this failure's notice from the charge's others.
 func (t *planTx) fail(ctx context.Context, c *billing.Charge, d dunning.Decision, cause, step string) error {
-	if err := t.move(c, d.Status, d.Reason, d.NextAttemptAt); err != nil {
+	status := d.Status
+	if status == billing.ChargeRetrying && c.Status == billing.ChargeScheduled {
+		status = c.Status // it was never tried
+	}
+	if err := t.move(c, status, d.Reason, d.NextAttemptAt); err != nil {
 		return err
 	}
 	c.DeclineCode = cause
@@ -50,11 +59,17 @@ func (t *planTx) fail(ctx context.Context, c *billing.Charge, d dunning.Decision
 			return err
 		}
 	}
+	if d.PausePlan {
+		t.pause(d.Reason)
+	}
 	if d.Status == billing.ChargeRetrying {
 		t.tasks = append(t.tasks, newTask(KindRetryCharge, string(c.ID), c.Lease, d.NextAttemptAt))
 	}
 	if d.Notice == "" {
 		return nil
+	}
+	if d.Notice == billing.NoticeFinal {
+		return t.notice(ctx, c, d.Notice, stepFinal, d.CustomerReason)
 	}
 	return t.notice(ctx, c, d.Notice, fmt.Sprintf("%s:%s", d.Notice, step), d.CustomerReason)
 }
@@ -92,6 +107,11 @@ func (t *planTx) revokeCard(ctx context.Context, c *billing.Charge, d dunning.De
 
 // notice owes the customer a message. The same step of the same charge is owed once.
 func (t *planTx) notice(ctx context.Context, c *billing.Charge, kind billing.NoticeKind, step string, reason billing.Reason) error {
+	return t.owe(ctx, t.draftNotice(c, kind, step, reason))
+}
+
+// draftNotice is a notice about a charge as it is now. Nothing is written.
+func (t *planTx) draftNotice(c *billing.Charge, kind billing.NoticeKind, step string, reason billing.Reason) billing.Notice {
 	n := billing.Notice{
 		ID: billing.NewNoticeID(t.now), Kind: kind, PlanID: t.plan.ID, ChargeID: c.ID, CustomerID: t.customer.ID,
 		Step: step, Channel: billing.ChannelEmail, To: t.customer.Email, Status: billing.NoticePending, CreatedAt: t.now,
@@ -106,6 +126,11 @@ func (t *planTx) notice(ctx context.Context, c *billing.Charge, kind billing.Not
 	if n.To == "" {
 		n.Status, n.Reason, n.WakeAt = billing.NoticeFailed, "the customer has no e-mail address", time.Time{}
 	}
+	return n
+}
+
+// owe writes a notice, once.
+func (t *planTx) owe(ctx context.Context, n billing.Notice) error {
 	if t.plan.CardID != "" {
 		card, err := t.Card(ctx, t.plan.CardID)
 		if err != nil {

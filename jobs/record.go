@@ -61,7 +61,7 @@ func (w *Worker) recordOnce(ctx context.Context, sent call, r result) error {
 		if before := sent.attempt.Number - 2; before >= 0 && attempts[before].Failure.Code == r.failure.Code {
 			r.again = false // the new attempt met the same
 		}
-		return t.apply(ctx, c, a, r, failedAttempts(attempts, r.outcome)+1)
+		return t.apply(ctx, c, a, r)
 	})
 }
 
@@ -142,11 +142,14 @@ func (t *planTx) stripeChargeTaken(ctx context.Context, a billing.Attempt, strip
 }
 
 // apply moves the charge according to the outcome.
-func (t *planTx) apply(ctx context.Context, c *billing.Charge, a billing.Attempt, r result, failed int) error {
+func (t *planTx) apply(ctx context.Context, c *billing.Charge, a billing.Attempt, r result) error {
 	switch r.outcome {
 	case billing.OutcomeSucceeded:
 		if r.pi.Amount != c.Amount || r.pi.Currency != c.Currency {
 			return t.otherAmount(c, r.pi)
+		}
+		if err := t.keepBackup(ctx, a.Params.PaymentMethod); err != nil {
+			return err
 		}
 		return t.succeed(ctx, c, billing.ActorTranche, fmt.Sprintf("attempt %d succeeded", a.Number))
 	case billing.OutcomeProcessing:
@@ -154,10 +157,12 @@ func (t *planTx) apply(ctx context.Context, c *billing.Charge, a billing.Attempt
 		t.touch(c)
 		return nil
 	case billing.OutcomeRequiresAction:
-		d := t.worker.Policy.Decide(billing.Failure{Code: "authentication_required"}, failed, t.now, t.location())
-		return t.fail(ctx, c, d, "authentication_required", strconv.Itoa(a.Number))
+		f := billing.Failure{Code: codeAuthenticate}
+		return t.failed(ctx, c, trouble{
+			what: dunning.WhatDeclined, failure: f, attempt: a, cause: f.Code, step: strconv.Itoa(a.Number),
+		})
 	case billing.OutcomeCanceled:
-		return t.intentCanceled(c, r.pi)
+		return t.intentCanceled(ctx, c, r.pi)
 	}
 	if t.plan.Status == billing.PlanCanceled {
 		return t.stop(c)
@@ -165,7 +170,7 @@ func (t *planTx) apply(ctx context.Context, c *billing.Charge, a billing.Attempt
 	if r.again {
 		return t.move(c, billing.ChargeRetrying, r.failure.Message, t.now)
 	}
-	return t.fail(ctx, c, t.decide(r, failed), r.failure.Cause(), strconv.Itoa(a.Number))
+	return t.failed(ctx, c, troubleOf(a, r))
 }
 
 // otherAmount keeps a payment of another amount from counting as this charge: somebody changed the PaymentIntent at Stripe.
@@ -178,21 +183,24 @@ func (t *planTx) otherAmount(c *billing.Charge, pi billing.PaymentIntent) error 
 	return t.move(c, billing.ChargeFailed, reason, time.Time{})
 }
 
-func (t *planTx) decide(r result, failed int) dunning.Decision {
-	policy := t.worker.Policy
+// codeAuthenticate is Stripe's code for a bank that wants the customer to authenticate.
+const codeAuthenticate = "authentication_required"
+
+// troubleOf says how an attempt failed: its card was refused, or is gone, or the request itself was refused.
+func troubleOf(a billing.Attempt, r result) trouble {
+	tr := trouble{what: dunning.WhatDeclined, failure: r.failure, attempt: a, cause: r.failure.Cause(), step: strconv.Itoa(a.Number)}
 	switch {
 	case r.cardGone:
-		return policy.DecideCardGone("the saved card is no longer attached to the customer at Stripe, which refused it: " + r.failure.Message)
+		tr.what = dunning.WhatNoCard
+		tr.detail = "the saved card is no longer attached to the customer at Stripe, which refused it: " + r.failure.Message
 	case r.refused:
-		d := policy.DecideRefused(r.failure, failed, t.now, t.location())
-		d.Reason += ": " + r.failure.Message // the merchant is to mend it, and the code alone rarely tells what
-		return d
+		// The merchant is to mend it, and the code alone rarely tells what.
+		tr.what, tr.detail = dunning.WhatRefused, r.failure.Message
 	}
-	return policy.Decide(r.failure, failed, t.now, t.location())
+	return tr
 }
 
-// failedAttempts counts the merchant's attempts that failed the same way, without the open one: what was refused as a
-// request uses up no retry of a card that was not asked.
+// failedAttempts counts the merchant's attempts that failed in one way.
 func failedAttempts(attempts []billing.Attempt, how billing.Outcome) int {
 	n := 0
 	for _, a := range attempts {
@@ -205,7 +213,16 @@ func failedAttempts(attempts []billing.Attempt, how billing.Outcome) int {
 
 // intentCanceled follows a PaymentIntent that is seen canceled. One that Stripe canceled itself is replaced: the charge
 // is still owed. One that somebody canceled is taken as the merchant's word that it is not.
-func (t *planTx) intentCanceled(c *billing.Charge, pi billing.PaymentIntent) error {
+func (t *planTx) intentCanceled(ctx context.Context, c *billing.Charge, pi billing.PaymentIntent) error {
+	ours, err := t.isOurs(ctx, c, pi)
+	switch {
+	case err != nil:
+		return err
+	case ours && c.PaymentIntent == pi.ID:
+		return t.replaced(c)
+	case ours: // news of one that was replaced
+		return nil
+	}
 	if pi.CancellationReason == canceledByStripe {
 		c.PaymentIntent = ""
 		t.audit(c, billing.ActorStripe, "charge.payment_intent_replaced", "Stripe canceled "+pi.ID+" itself; a new one will be made", "")

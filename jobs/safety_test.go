@@ -113,15 +113,14 @@ func TestLateNewsOfAReplacedPaymentIntentDoesNotEndTheNewAttempt(t *testing.T) {
 		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
 		b.settle()
 		old := b.charge(p.Plan.ID, 2).PaymentIntent
-		b.newCard(p.Plan.ID, good)
-		b.settle()
 		b.gateway.Gateway = &replaced{Gateway: b.gateway.Gateway, old: old}
 		b.hear("evt_canceled", "payment_intent.canceled", old)
 		b.runDue()
 		require.Empty(b.t, b.charge(p.Plan.ID, 2).PaymentIntent)
-		b.setNow(b.charge(p.Plan.ID, 2).NextAttemptAt)
+		b.newCard(p.Plan.ID, good)
+		b.takeIn(b.arrived()...)
 		b.loseAnswer()
-		b.runDue() // a new one is made and paid, and the answer lost
+		b.runDue() // the new card is tried at once: a new one is made and paid, and the answer lost
 		b.arrived()
 		b.hear("evt_failed", "payment_intent.payment_failed", old)
 		b.runDue()

@@ -29,7 +29,8 @@ func TestARetrySurvivesACardThatWasDeclinedOnTheRecoveryPage(t *testing.T) {
 		require.NoError(b.t, err)
 		require.Error(b.t, b.pay(pi.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: neverFunds}, SetupFutureUsage: "off_session"}))
 		b.settle()
-		b.advance(4)
+		b.setNow(b.charge(p.Plan.ID, 2).NextAttemptAt)
+		b.settle()
 
 		d := b.details(p.Plan.ID)
 		require.Equal(b.t, billing.PlanCompleted, d.Plan.Status, d.Charges[1].Reason)

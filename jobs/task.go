@@ -40,6 +40,7 @@ func Routes() map[string]queue.Route {
 		KindCollectCharge: route(queue.Charges),
 		KindRetryCharge:   route(queue.Retries),
 		KindSendNotice:    route(queue.Notices),
+		KindStepDunning:   route(queue.Retries),
 	}
 }
 

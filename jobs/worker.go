@@ -22,7 +22,12 @@ type Config struct {
 	Queue   billing.Queue
 	Mailer  billing.Mailer
 	Planner *planning.Planner
-	Policy  dunning.Policy
+	// Policies are what plans may name; the default one is always among them.
+	Policies dunning.Policies
+	// Engine decides what follows a failure, within the policy; nil is the policy's own days.
+	Engine dunning.Engine
+	// Livemode says that cards are real, so that the networks count what is declined on one over all customers.
+	Livemode bool
 	// Permit says whether anything may be charged at all; nil means yes. While it fails charges are put off, and no
 	// attempt is spent.
 	Permit func(ctx context.Context) error
@@ -56,6 +61,7 @@ func (w *Worker) Handler() asynq.Handler {
 		KindCollectCharge: w.CollectCharge,
 		KindRetryCharge:   w.RetryCharge,
 		KindSendNotice:    w.SendNotice,
+		KindStepDunning:   w.StepDunning,
 	} {
 		mux.HandleFunc(kind, func(ctx context.Context, t *asynq.Task) error {
 			p, err := decode(t)

@@ -20,11 +20,14 @@ type Tasks struct {
 	Charge func(billing.Claim) billing.Task
 	Event  func(billing.EventClaim) billing.Task
 	Notice func(billing.NoticeClaim) billing.Task
+	// Dunning is for the claims of Config.Dunnings; nil where there is none.
+	Dunning func(billing.DunningClaim) billing.Task
 }
 
 // Config is what a Scheduler works with.
 type Config struct {
 	Calendar billing.Calendar
+	Dunnings billing.DunningCalendar // nil means that none are followed
 	Queue    billing.Queue
 	Tasks    Tasks
 	Clock    clock.Clock
@@ -92,7 +95,7 @@ func (s *Scheduler) LastTick() time.Time {
 func (s *Scheduler) RunOnce(ctx context.Context) (int, error) {
 	total, faults := 0, []error(nil)
 	for _, claim := range []func(ctx context.Context, now, until time.Time) ([]billing.Task, error){
-		s.claimEvents, s.claimCharges, s.claimNotices,
+		s.claimEvents, s.claimCharges, s.claimDunnings, s.claimNotices,
 	} {
 		n, err := s.drain(ctx, claim)
 		total += n

@@ -18,6 +18,7 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/binding"
 	"tranche/internal/clock"
+	"tranche/internal/dunning"
 	"tranche/internal/planning"
 	"tranche/internal/store"
 	"tranche/internal/stripegw"
@@ -66,7 +67,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 partly done, 4 a
 	root.PersistentFlags().BoolVar(&c.json, "json", false, "print JSON on standard output")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(c.serveCommand(), c.demoCommand(), c.simCommand(), c.migrateCommand(), c.bindCommand(), c.healthCommand(),
-		c.planCommand(), c.noticeCommand(), c.eventCommand(), c.chargeCommand(), c.reconcileCommand(), c.doctorCommand(), c.versionCommand(), c.settingsTopic())
+		c.planCommand(), c.noticeCommand(), c.eventCommand(), c.chargeCommand(), c.dunningCommand(), c.reconcileCommand(), c.doctorCommand(), c.versionCommand(), c.settingsTopic())
 	return root
 }
 
@@ -99,7 +100,7 @@ func (c *cli) report(err error) int {
 		return exitUsage
 	case errors.As(err, &invalid), strings.HasPrefix(err.Error(), "unknown command"):
 		return exitUsage
-	case isMismatch(err):
+	case isMismatch(err), isPolicyFault(err):
 		return exitUsage
 	case isPartial(err):
 		return exitPartial
@@ -164,8 +165,12 @@ func (c *cli) withPlanner(ctx context.Context, fn func(p *planning.Planner) erro
 	if err != nil {
 		return err
 	}
+	policies, err := app.Policies(cfg)
+	if err != nil {
+		return err
+	}
 	return c.withStore(ctx, func(_ config.Config, s *store.Store) error {
-		return fn(planning.New(s, gateway, clk.Now, at))
+		return fn(planning.New(s, gateway, clk.Now, at).WithPolicies(policies.Names()))
 	})
 }
 
@@ -174,4 +179,10 @@ func (c *cli) printJSON(v any) error {
 	enc := json.NewEncoder(c.out)
 	enc.SetIndent("", "  ")
 	return enc.Encode(v)
+}
+
+// isPolicyFault says whether the file of dunning policies is wrong.
+func isPolicyFault(err error) bool {
+	_, ok := errors.AsType[*dunning.PolicyError](err)
+	return ok
 }

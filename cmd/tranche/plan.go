@@ -91,6 +91,8 @@ func termsFlags(f *pflag.FlagSet, t *billing.Terms) {
 	f.Int64Var(&t.FirstAmount, "first-amount", 0, "`AMOUNT` of the first instalment, where it is not an equal part")
 	f.Int64Var(&t.Deposit, "deposit", 0, "`AMOUNT` that is paid at once")
 	f.StringVar(&t.BalanceDue, "balance-due", "", "`DATE` on which the rest is charged")
+	f.StringVar(&t.Policy, "policy", "", "`NAME` of the dunning policy, as tranche dunning policies lists them")
+	f.BoolVar(&t.BackupCardsAllowed, "backup-cards-allowed", false, "the customer agreed that another saved card may be charged")
 	f.StringVar(&t.Description, "description", "", "`TEXT` shown at Stripe")
 	f.StringVar(&t.Customer.Reference, "customer", "", "your `NAME` for the customer")
 	f.StringVar(&t.Customer.Email, "email", "", "the customer's e-mail `ADDRESS`")

@@ -92,9 +92,13 @@ func (a *App) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.planner = planning.New(a.store, a.gateway, a.clock.Now, chargeTime)
+	policies, err := Policies(a.cfg)
+	if err != nil {
+		return err
+	}
+	a.planner = planning.New(a.store, a.gateway, a.clock.Now, chargeTime).WithPolicies(policies.Names())
 	if a.cfg.Has(config.RoleWorker) {
-		if err := a.buildWorker(dunning.DefaultPolicy(chargeTime)); err != nil {
+		if err := a.buildWorker(policies); err != nil {
 			return err
 		}
 	}
@@ -173,13 +177,13 @@ func (a *App) openRedis() (err error) {
 	return nil
 }
 
-func (a *App) buildWorker(policy dunning.Policy) error {
+func (a *App) buildWorker(policies dunning.Policies) error {
 	mailer, domain, err := a.mailer()
 	if err != nil {
 		return err
 	}
 	worker := jobs.New(jobs.Config{
-		Store: a.store, Gateway: a.gateway, Queue: a.queue, Mailer: mailer, Planner: a.planner, Policy: policy,
+		Store: a.store, Gateway: a.gateway, Queue: a.queue, Mailer: mailer, Planner: a.planner, Policies: policies, Livemode: a.gateway.Livemode(),
 		Permit: a.guard.Check, Admit: a.gateway.Admit, Recorded: a.metrics.Attempt,
 		Merchant: notify.Merchant{Name: a.cfg.MerchantName, ReturnURL: a.cfg.ReturnURL}, MessageDomain: domain,
 		Clock: a.clock, Lease: a.cfg.Lease, Log: a.log.With().Str("role", "worker").Logger(),
@@ -193,9 +197,9 @@ func (a *App) buildWorker(policy dunning.Policy) error {
 
 func (a *App) buildScheduler() {
 	a.sched = scheduler.New(scheduler.Config{
-		Calendar: a.store, Queue: a.queue, Clock: a.clock, Tick: a.cfg.Tick, Lease: a.cfg.Lease,
+		Calendar: a.store, Dunnings: a.store, Queue: a.queue, Clock: a.clock, Tick: a.cfg.Tick, Lease: a.cfg.Lease,
 		Waiting: a.waitingCharges,
-		Tasks:   scheduler.Tasks{Charge: jobs.CollectTask, Event: jobs.EventTask, Notice: jobs.NoticeTask},
+		Tasks:   scheduler.Tasks{Charge: jobs.CollectTask, Event: jobs.EventTask, Notice: jobs.NoticeTask, Dunning: jobs.DunningTask},
 		Log:     a.log.With().Str("role", "scheduler").Logger(),
 	})
 }

@@ -57,6 +57,10 @@ type Attempt struct {
 	Outcome Outcome
 	Failure Failure // set when declined or error
 
+	// Fingerprint names the number of the card that was charged off-session, over all customers and PaymentMethods; the
+	// PaymentMethod's id where Stripe gave none. The networks' caps are counted by it. Empty for what a customer confirmed.
+	Fingerprint string
+
 	PaymentIntent string // pi_…
 	StripeCharge  string // ch_…; unique where known: one payment on a card is one attempt
 	RequestID     string // Stripe's req_…
@@ -72,6 +76,7 @@ type Failure struct {
 	AdviceCode         string `json:"advice_code,omitempty"`
 	NetworkAdviceCode  string `json:"network_advice_code,omitempty"`
 	NetworkDeclineCode string `json:"network_decline_code,omitempty"`
+	Blocked            bool   `json:"blocked,omitempty"` // Stripe Radar blocked it; the issuer was not asked
 	Message            string `json:"message,omitempty"` // Stripe's text; only that of a card error may be shown to a customer
 }
 

@@ -19,6 +19,8 @@ const (
 	MetaEmail      = "tranche_email"
 	MetaLocale     = "tranche_locale"
 	MetaTimeZone   = "tranche_timezone"
+	MetaPolicy     = "tranche_policy"
+	MetaBackup     = "tranche_backup_cards_allowed"
 
 	MetaPlan    = "tranche_plan"
 	MetaCharge  = "tranche_charge"
@@ -44,6 +46,7 @@ func TermsFromMetadata(pi PaymentIntent) (Terms, error) {
 	t := Terms{
 		Reference: m[MetaReference], Kind: PlanKind(m[MetaKind]), Currency: pi.Currency,
 		Total: metaInt(bad, m, MetaTotal), Every: m[MetaEvery], BalanceDue: m[MetaBalanceDue],
+		Policy: m[MetaPolicy], BackupCardsAllowed: metaBool(bad, m, MetaBackup),
 		Customer: CustomerTerms{
 			Reference: m[MetaCustomer], Email: m[MetaEmail], Locale: m[MetaLocale], TimeZone: m[MetaTimeZone],
 		},
@@ -80,11 +83,22 @@ func metaInt(bad *InvalidError, m map[string]string, key string) int64 {
 	return n
 }
 
+func metaBool(bad *InvalidError, m map[string]string, key string) bool {
+	switch m[key] {
+	case "", "false":
+		return false
+	case "true":
+		return true
+	}
+	bad.add(key, "%q is neither true nor false", m[key])
+	return false
+}
+
 // metadataFields says under which key a field of Terms came, so that a fault is named as the merchant wrote it.
 var metadataFields = map[string]string{
 	"reference": MetaReference, "kind": MetaKind, "total": MetaTotal, "parts": MetaParts, "every": MetaEvery,
 	"balance_due": MetaBalanceDue, "customer.reference": MetaCustomer, "customer.email": MetaEmail,
-	"customer.locale": MetaLocale, "customer.timezone": MetaTimeZone, "deposit": "amount", "first_amount": "amount",
+	"policy": MetaPolicy, "backup_cards_allowed": MetaBackup, "customer.locale": MetaLocale, "customer.timezone": MetaTimeZone, "deposit": "amount", "first_amount": "amount",
 }
 
 // InMetadataWords renames the fields of an *InvalidError to the metadata keys they came from.

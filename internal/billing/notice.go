@@ -83,6 +83,7 @@ type NoticeData struct {
 	CardLast4     string    `json:"card_last4,omitempty"`
 	FailureReason Reason    `json:"failure_reason,omitempty"`
 	NextAttemptAt time.Time `json:"next_attempt_at,omitzero"` // zero: no further automatic attempt
+	DeadlineAt    time.Time `json:"deadline_at,omitzero"`     // when the plan is given up; zero where that is not near
 }
 
 // NoticeClaim is a pending notice handed to one scheduler, for one lease.

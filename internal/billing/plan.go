@@ -51,7 +51,9 @@ type Plan struct {
 	Terms []byte
 
 	// Reason says in plain words why the plan is paused, canceled or defaulted; empty otherwise.
-	Reason string
+	Reason      string
+	Policy      string // name of the dunning policy; empty means the default one
+	BackupCards bool   // the customer agreed that another saved card may be charged when this one can't be
 
 	CreatedAt, UpdatedAt time.Time
 	ActivatedAt          time.Time // when the first payment succeeded; zero before

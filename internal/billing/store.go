@@ -7,6 +7,8 @@ import (
 
 // Reader reads. Every method that looks for one object returns ErrNotFound when there is none.
 type Reader interface {
+	DunningReader
+
 	Plan(ctx context.Context, id PlanID) (Plan, error)
 	PlanByReference(ctx context.Context, reference string) (Plan, error)
 	// Plans lists plans, newest first.
@@ -84,6 +86,7 @@ type AuditFilter struct {
 // Tx is one transaction: everything in it happens, or nothing.
 type Tx interface {
 	Reader
+	DunningWriter
 
 	// LockPlan reads a plan and keeps others from changing it or its charges until the transaction ends.
 	// Whoever changes a charge holds its plan's lock. Errors: ErrNotFound.
@@ -120,6 +123,7 @@ type Store interface {
 	Reader
 	Inbox
 	Calendar
+	DunningCalendar
 
 	// Update runs fn in one transaction and commits when it returns nil. A serialization failure runs it again from
 	// the start, so fn must change nothing but through tx. Errors: fn's own, or ErrUnavailable.

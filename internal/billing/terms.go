@@ -26,6 +26,10 @@ type Terms struct {
 	Deposit    int64  `json:"deposit,omitempty"`
 	BalanceDue string `json:"balance_due,omitempty"` // a date in the customer's time zone, or an RFC 3339 instant
 
+	Policy string `json:"policy,omitempty"` // name of the dunning policy; empty means the default one
+	// BackupCardsAllowed says that the customer agreed that another saved card may be charged when the plan's can't be.
+	BackupCardsAllowed bool `json:"backup_cards_allowed,omitempty"`
+
 	Description string        `json:"description,omitempty"` // shown at Stripe
 	Customer    CustomerTerms `json:"customer"`
 }

@@ -1,8 +1,6 @@
 package dunning_test
 
 import (
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -18,120 +16,250 @@ var (
 	london = billing.LoadLocation("Europe/London")
 )
 
-// documented are the decline codes of docs.stripe.com/declines/codes.
-var documented = strings.Fields(`approve_with_id authentication_not_handled authentication_required call_issuer card_not_supported
- card_velocity_exceeded currency_not_supported do_not_honor do_not_try_again duplicate_transaction expired_card fraudulent
- generic_decline incorrect_address incorrect_cvc incorrect_number incorrect_pin incorrect_zip insufficient_funds invalid_account
- invalid_amount invalid_cvc invalid_expiry_month invalid_expiry_year invalid_number invalid_pin issuer_not_available lost_card
- merchant_blacklist mobile_device_authentication_required new_account_information_available no_action_taken not_permitted
- offline_pin_required online_or_offline_pin_required pickup_card pin_try_exceeded processing_error reenter_transaction
- restricted_card revocation_of_all_authorizations revocation_of_authorization security_violation service_not_allowed stolen_card
- stop_payment_order testmode_decline transaction_not_allowed try_again_later withdrawal_count_limit_exceeded`)
-
-func TestEveryDocumentedCodeHasARowOfItsOwn(t *testing.T) {
-	t.Parallel()
-	for _, code := range documented {
-		byDecline := dunning.Classify(billing.Failure{Code: "card_declined", DeclineCode: code})
-		byCode := dunning.Classify(billing.Failure{Code: code})
-		require.Equal(t, byDecline, byCode, code)
-		require.NotEmpty(t, byDecline.Reason, code)
-	}
+func declined(code string) billing.Failure {
+	return billing.Failure{Code: "card_declined", DeclineCode: code}
 }
 
-func TestClassify(t *testing.T) {
-	t.Parallel()
-	for _, tc := range []struct {
-		why     string
-		failure billing.Failure
-		want    dunning.Class
-	}{
-		{"funds may come", billing.Failure{Code: "card_declined", DeclineCode: "insufficient_funds"}, dunning.ClassRetry},
-		{"code without a decline code", billing.Failure{Code: "expired_card"}, dunning.ClassNewCard},
-		{"decline code beats code", billing.Failure{Code: "card_declined", DeclineCode: "expired_card"}, dunning.ClassNewCard},
-		{"the bank asks for the customer", billing.Failure{Code: "authentication_required", DeclineCode: "authentication_required"}, dunning.ClassAuthenticate},
-		{"authentication failed", billing.Failure{Code: "payment_intent_authentication_failure"}, dunning.ClassAuthenticate},
-		{"stolen", billing.Failure{Code: "card_declined", DeclineCode: "stolen_card"}, dunning.ClassStop},
-		{"consent withdrawn", billing.Failure{Code: "card_declined", DeclineCode: "revocation_of_authorization"}, dunning.ClassStop},
-		{"a code of tomorrow", billing.Failure{Code: "card_declined", DeclineCode: "bad_weather"}, dunning.ClassRetry},
-		{"nothing said", billing.Failure{}, dunning.ClassRetry},
-		{"advised against", billing.Failure{DeclineCode: "generic_decline", AdviceCode: "do_not_try_again"}, dunning.ClassNewCard},
-		{"advised to wait", billing.Failure{DeclineCode: "generic_decline", AdviceCode: "try_again_later"}, dunning.ClassRetry},
-		{"ours", billing.Failure{DeclineCode: "invalid_amount"}, dunning.ClassOperator},
-	} {
-		require.Equal(t, tc.want, dunning.Classify(tc.failure).Class, tc.why)
+// happened is the history of a charge that was declined with one code at each of the given times, the last one now.
+func happened(f billing.Failure, at ...time.Time) dunning.History {
+	h := dunning.History{
+		Charge: "chg_1", Now: at[len(at)-1], Location: london, What: dunning.WhatDeclined, Failure: f, Brand: "visa", PaymentMethod: "pm_1",
 	}
+	for i, t := range at {
+		h.Attempts = append(h.Attempts, billing.Attempt{
+			Number: i + 1, Initiator: billing.InitiatorMerchant, Outcome: billing.OutcomeDeclined, Failure: f, CreatedAt: t,
+			Params: billing.PaymentParams{PaymentMethod: "pm_1"},
+		})
+		h.CardDeclines = append(h.CardDeclines, t)
+	}
+	return h
 }
 
-func TestFraudIsNeverTold(t *testing.T) {
-	t.Parallel()
-	generic := dunning.Classify(billing.Failure{DeclineCode: "generic_decline"}).Reason
-	for _, code := range []string{"fraudulent", "merchant_blacklist", "stolen_card", "lost_card", "pickup_card", "restricted_card", "security_violation"} {
-		require.Equal(t, generic, dunning.Classify(billing.Failure{DeclineCode: code}).Reason, code)
-	}
-}
-
-func TestRetriesFollowTheDaysAtTheCustomersMorningAndEnd(t *testing.T) {
-	t.Parallel()
-	f := billing.Failure{Code: "card_declined", DeclineCode: "insufficient_funds"}
-	var waits []int
-	at := now
-	for failed := 1; ; failed++ {
-		d := policy.Decide(f, failed, at, london)
-		require.Equal(t, billing.NoticePaymentFailed, d.Notice)
-		if d.Status == billing.ChargeFailed {
-			require.True(t, d.NextAttemptAt.IsZero())
-			break
-		}
-		require.Equal(t, billing.ChargeRetrying, d.Status)
-		require.Equal(t, 9, d.NextAttemptAt.In(london).Hour(), "over the change to summer time too")
-		waits = append(waits, int(billing.DateOf(d.NextAttemptAt, london).At(billing.LocalTime{}, time.UTC).Sub(
-			billing.DateOf(at, london).At(billing.LocalTime{}, time.UTC)).Hours()/24))
-		at = d.NextAttemptAt
-	}
-	require.Equal(t, policy.RetryDays, waits)
+func decide(p dunning.Policy, h dunning.History) dunning.Decision {
+	return dunning.Decide(dunning.Timetable{}, p, h)
 }
 
 func TestWhatEachClassLeadsTo(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		code   string
+		class  dunning.Class
 		status billing.ChargeStatus
 		notice billing.NoticeKind
 		timed  bool
 		revoke bool
+		pause  bool
 	}{
-		{"insufficient_funds", billing.ChargeRetrying, billing.NoticePaymentFailed, true, false},
-		{"authentication_required", billing.ChargeRequiresAction, billing.NoticeActionRequired, false, false},
-		{"expired_card", billing.ChargeRequiresPaymentMethod, billing.NoticePaymentFailed, false, false},
-		{"lost_card", billing.ChargeFailed, billing.NoticePaymentFailed, false, true},
-		{"revocation_of_all_authorizations", billing.ChargeFailed, billing.NoticePaymentFailed, false, true},
-		{"duplicate_transaction", billing.ChargeRetrying, "", true, false},
+		{"insufficient_funds", dunning.ClassFunds, billing.ChargeRetrying, billing.NoticePaymentFailed, true, false, false},
+		{"card_velocity_exceeded", dunning.ClassLimit, billing.ChargeRetrying, billing.NoticePaymentFailed, true, false, false},
+		{"processing_error", dunning.ClassTemporary, billing.ChargeRetrying, billing.NoticePaymentFailed, true, false, false},
+		{"do_not_honor", dunning.ClassDeclined, billing.ChargeRetrying, billing.NoticePaymentFailed, true, false, false},
+		{"authentication_required", dunning.ClassAuthenticate, billing.ChargeRequiresAction, billing.NoticeActionRequired, false, false, false},
+		{"expired_card", dunning.ClassNewCard, billing.ChargeRequiresPaymentMethod, billing.NoticePaymentFailed, false, false, false},
+		{"lost_card", dunning.ClassStop, billing.ChargeFailed, billing.NoticePaymentFailed, false, true, false},
+		{"revocation_of_all_authorizations", dunning.ClassWithdrawn, billing.ChargeFailed, billing.NoticePaymentFailed, false, true, true},
+		{"duplicate_transaction", dunning.ClassOperator, billing.ChargeRetrying, "", true, false, false},
 	} {
-		d := policy.Decide(billing.Failure{Code: "card_declined", DeclineCode: tc.code}, 1, now, london)
+		d := decide(policy, happened(declined(tc.code), now))
+		require.Equal(t, tc.class, d.Class, tc.code)
 		require.Equal(t, tc.status, d.Status, tc.code)
 		require.Equal(t, tc.notice, d.Notice, tc.code)
 		require.Equal(t, tc.timed, !d.NextAttemptAt.IsZero(), tc.code)
 		require.Equal(t, tc.revoke, d.RevokeCard, tc.code)
+		require.Equal(t, tc.pause, d.PausePlan, tc.code)
 		require.Contains(t, d.Reason, tc.code)
 	}
 }
 
+func TestRetriesFollowTheDaysAtTheCustomersTimeAndEnd(t *testing.T) {
+	t.Parallel()
+	p := policy
+	p.Jitter = 0
+	p.Declined = dunning.Ladder{Days: []int{2, 3, 4, 7}, Times: []string{"09:00", "10:30", "18:00", "08:00"}}
+	times := []time.Time{now}
+	var shown []string
+	for {
+		d := decide(p, happened(declined("do_not_honor"), times...))
+		if d.Status == billing.ChargeFailed {
+			require.True(t, d.NextAttemptAt.IsZero())
+			require.Contains(t, d.Reason, "no retry is left")
+			break
+		}
+		require.Equal(t, len(times) == 4, d.Last)
+		shown = append(shown, d.NextAttemptAt.In(london).Format("Mon 02 15:04 MST"))
+		times = append(times, d.NextAttemptAt)
+	}
+	require.Equal(t, []string{"Sun 29 09:00 BST", "Wed 01 10:30 BST", "Sun 05 18:00 BST", "Sun 12 08:00 BST"}, shown, "over the change to summer time too")
+}
+
 func TestWhatIsNotTheCustomersFaultIsNotTold(t *testing.T) {
 	t.Parallel()
-	f := billing.Failure{Code: "parameter_invalid_integer"}
-	for failed := 1; failed <= len(policy.OperatorDays)+1; failed++ {
-		d := policy.DecideRefused(f, failed, now, london)
+	var attempts []billing.Attempt
+	for failed := 1; failed <= len(policy.Operator.Days)+1; failed++ {
+		f := billing.Failure{Code: "parameter_invalid_integer"}
+		attempts = append(attempts, billing.Attempt{Initiator: billing.InitiatorMerchant, Outcome: billing.OutcomeError, Failure: f})
+		d := decide(policy, dunning.History{
+			Charge: "chg_1", Now: now, Location: london, What: dunning.WhatRefused, Failure: f, Detail: "no such thing", Attempts: attempts,
+		})
 		require.Empty(t, d.Notice)
+		require.Contains(t, d.Reason, "no such thing")
 		want := billing.ChargeRetrying
-		if failed > len(policy.OperatorDays) {
+		if failed > len(policy.Operator.Days) {
 			want = billing.ChargeFailed
 		}
 		require.Equal(t, want, d.Status)
 	}
 }
 
+func TestAPlanWithoutACardAsksForOne(t *testing.T) {
+	t.Parallel()
+	d := decide(policy, dunning.History{Charge: "chg_1", Now: now, Location: london, What: dunning.WhatNoCard, Detail: "no card was saved"})
+	require.Equal(t, billing.ChargeRequiresPaymentMethod, d.Status)
+	require.Equal(t, billing.ReasonNoCard, d.CustomerReason)
+	require.Equal(t, "no card was saved", d.Reason)
+}
+
+func TestABackupCardIsTriedAtOnceWherePolicyAllows(t *testing.T) {
+	t.Parallel()
+	allowed := policy
+	allowed.BackupCards = true
+	for _, tc := range []struct {
+		why    string
+		policy dunning.Policy
+		code   string
+		times  int
+		backup bool
+	}{
+		{"the card is of no use", allowed, "expired_card", 1, true},
+		{"the card is stolen", allowed, "stolen_card", 1, true},
+		{"time may help", allowed, "insufficient_funds", 1, false},
+		{"time did not help", allowed, "insufficient_funds", 1 + len(policy.Funds.Days), true},
+		{"the customer is asked first", allowed, "authentication_required", 1, false},
+		{"consent was withdrawn", allowed, "revocation_of_authorization", 1, false},
+		{"the policy does not say so", policy, "expired_card", 1, false},
+	} {
+		times := make([]time.Time, tc.times)
+		for i := range times {
+			times[i] = now.AddDate(0, 0, i-tc.times+1)
+		}
+		h := happened(declined(tc.code), times...)
+		h.Backup = true
+		d := decide(tc.policy, h)
+		require.Equal(t, tc.backup, d.UseBackup, tc.why)
+		if tc.backup {
+			require.Equal(t, billing.ChargeRetrying, d.Status)
+			require.Equal(t, now, d.NextAttemptAt)
+			require.Empty(t, d.Notice, "the customer is told when that card fails too")
+			require.Equal(t, tc.code == "stolen_card", d.RevokeCard)
+		}
+	}
+}
+
+func TestAnotherCardBeginsTheDaysAnew(t *testing.T) {
+	t.Parallel()
+	h := happened(declined("do_not_honor"), now.AddDate(0, 0, -9), now.AddDate(0, 0, -7), now.AddDate(0, 0, -3), now)
+	for i := range h.Attempts[:3] {
+		h.Attempts[i].Params.PaymentMethod = "pm_0"
+	}
+	require.Contains(t, decide(policy, h).Reason, "retry 1 of 4")
+}
+
 func TestAttemptsStayUnderStripesAdvice(t *testing.T) {
 	t.Parallel()
-	require.LessOrEqual(t, 1+len(policy.RetryDays), 8)
-	require.False(t, slices.ContainsFunc(policy.RetryDays, func(d int) bool { return d < 1 }), "at least a day between attempts")
+	for _, l := range []dunning.Ladder{policy.Funds, policy.Limit, policy.Temporary, policy.Declined, policy.Operator} {
+		require.LessOrEqual(t, 1+len(l.Days), dunning.StripesMaxRetries)
+	}
+	p := policy
+	p.Declined.Days = []int{1, 1, 1, 1, 1, 1, 1, 1, 1, 1}
+	times := make([]time.Time, dunning.StripesMaxRetries)
+	for i := range times {
+		times[i] = now.AddDate(0, 0, i-len(times)+1)
+	}
+	d := decide(p, happened(declined("do_not_honor"), times...))
+	require.Equal(t, billing.ChargeFailed, d.Status, "whatever the days say")
+	require.Contains(t, d.Reason, "as often as the policy allows")
+}
+
+func TestNothingIsTriedAfterTheDeadline(t *testing.T) {
+	t.Parallel()
+	h := happened(declined("do_not_honor"), now)
+	h.Deadline = now.AddDate(0, 0, 1)
+	d := decide(policy, h)
+	require.Equal(t, billing.ChargeFailed, d.Status)
+	require.Contains(t, d.Reason, "deadline")
+}
+
+// reckless tries everything again in a minute.
+type reckless struct{}
+
+// Next says so.
+func (reckless) Next(_ dunning.Policy, h dunning.History, _ dunning.Verdict) dunning.Decision {
+	return dunning.Decision{Status: billing.ChargeRetrying, NextAttemptAt: h.Now.Add(time.Minute), Reason: "why not"}
+}
+
+func TestNoEngineBreaksTheRules(t *testing.T) {
+	t.Parallel()
+	for _, code := range []string{"stolen_card", "authentication_required", "revocation_of_authorization", "expired_card"} {
+		d := dunning.Decide(reckless{}, policy, happened(declined(code), now))
+		require.NotEqual(t, billing.ChargeRetrying, d.Status, code)
+		require.True(t, d.NextAttemptAt.IsZero(), code)
+	}
+	advised := declined("generic_decline")
+	advised.AdviceCode = "do_not_try_again"
+	require.NotEqual(t, billing.ChargeRetrying, dunning.Decide(reckless{}, policy, happened(advised, now)).Status)
+
+	h := happened(declined("do_not_honor"), now)
+	h.CardDeclines = repeated(now, 15)
+	d := dunning.Decide(reckless{}, policy, h)
+	require.False(t, d.NextAttemptAt.Before(now.AddDate(0, 0, 30)), "not before the network's window allows it")
+}
+
+func repeated(at time.Time, n int) []time.Time {
+	list := make([]time.Time, n)
+	for i := range list {
+		list[i] = at
+	}
+	return list
+}
+
+func TestTheLastRetryIsAnnouncedByTheFinalNotice(t *testing.T) {
+	t.Parallel()
+	final := now.AddDate(0, 0, 25)
+	soon := dunning.Decision{Last: true, NextAttemptAt: now.AddDate(0, 0, 2), Notice: billing.NoticePaymentFailed}
+	d, at := policy.AnnounceLast(soon, final, now)
+	require.Equal(t, billing.NoticeFinal, d.Notice, "there is no time for a mail of its own")
+	require.True(t, at.IsZero())
+
+	later := soon
+	later.NextAttemptAt = now.AddDate(0, 0, 8)
+	d, at = policy.AnnounceLast(later, final, now)
+	require.Equal(t, billing.NoticePaymentFailed, d.Notice)
+	require.Equal(t, now.AddDate(0, 0, 5), at)
+
+	later.Last = false
+	_, at = policy.AnnounceLast(later, final, now)
+	require.Equal(t, final, at)
+	d, at = policy.AnnounceLast(soon, time.Time{}, now)
+	require.Equal(t, billing.NoticePaymentFailed, d.Notice, "it went out already")
+	require.True(t, at.IsZero())
+}
+
+func TestAPolicyIsKeptAsItWas(t *testing.T) {
+	t.Parallel()
+	content, hash, err := policy.Canonical()
+	require.NoError(t, err)
+	read, err := dunning.ReadPolicy(content)
+	require.NoError(t, err)
+	require.Equal(t, policy, read)
+	again, sameHash, err := read.Canonical()
+	require.NoError(t, err)
+	require.Equal(t, string(content), string(again))
+	require.Equal(t, hash, sameHash)
+	read.DeadlineDays++
+	_, other, err := read.Canonical()
+	require.NoError(t, err)
+	require.NotEqual(t, hash, other)
+	_, err = dunning.ReadPolicy([]byte("{"))
+	require.Error(t, err)
+	require.NotContains(t, string(content), "\n")
 }

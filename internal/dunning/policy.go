@@ -1,95 +1,185 @@
 package dunning
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"time"
 
 	"tranche/internal/billing"
 )
 
-// Policy is how often and when a declined charge is tried again.
+// DefaultName is the policy of plans that name none.
+const DefaultName = "default"
+
+// End is what becomes of the later charges of a plan whose deadline passed.
+type End string
+
+const (
+	// EndPause gives the plan up: it is defaulted, and its later charges wait until somebody resumes it.
+	EndPause End = "pause"
+	// EndCancel gives the plan up and cancels its later charges. What is owed stays owed.
+	EndCancel End = "cancel"
+	// EndKeep gives up the one charge: the plan stays past due, and its later charges are made.
+	EndKeep End = "keep"
+)
+
+// Ends lists every end.
+func Ends() []End { return []End{EndPause, EndCancel, EndKeep} }
+
+// Payday is a kind of day on which people have money.
+type Payday string
+
+const (
+	// PaydayFirst is the first of the month.
+	PaydayFirst Payday = "1"
+	// PaydayFifteenth is the fifteenth.
+	PaydayFifteenth Payday = "15"
+	// PaydayLastWeekday is the last day of the month that is no Saturday or Sunday.
+	PaydayLastWeekday Payday = "last_weekday"
+	// PaydayFriday is every Friday.
+	PaydayFriday Payday = "friday"
+)
+
+// Paydays lists every kind of payday.
+func Paydays() []Payday {
+	return []Payday{PaydayFirst, PaydayFifteenth, PaydayLastWeekday, PaydayFriday}
+}
+
+// Ladder is when a class of declines is tried again.
+type Ladder struct {
+	// Days are the least days from one attempt to the next; their number is the number of retries.
+	Days []int `json:"days" toml:"days"`
+	// Times are the local times of day of the retries: one for each, or one for all, or none for the policy's.
+	Times []string `json:"times,omitempty" toml:"times"`
+	// AvoidWeekends moves a retry that falls on Saturday or Sunday to Monday.
+	AvoidWeekends bool `json:"avoid_weekends,omitempty" toml:"avoid_weekends"`
+	// Paydays moves a retry to the first such day within PaydayWindow days; where there is none it stays.
+	Paydays      []Payday `json:"paydays,omitempty" toml:"paydays"`
+	PaydayWindow int      `json:"payday_window,omitempty" toml:"payday_window"`
+}
+
+// Policy is what follows declines, and when. Its JSON is canonical: it is kept with the charges that began with it.
 type Policy struct {
-	// RetryDays are the days between one attempt and the next; their number is the number of retries. Together with
-	// the first attempt they stay under Stripe's advice of 8 attempts, and below the number of confirmations at which
-	// Stripe cancels a PaymentIntent.
-	RetryDays []int
-	// OperatorDays are the same for failures that are not the customer's.
-	OperatorDays []int
-	// ChargeTime is the customer's local time of day at which a retry is made.
-	ChargeTime billing.LocalTime
+	Name string `json:"name" toml:"-"`
+	// Time is the customer's local time of day of retries, reminders and the deadline.
+	Time string `json:"time" toml:"time"`
+	// QuietHours is a span of the customer's day, such as 21:00-07:00, in which nothing is tried; empty is none.
+	QuietHours string `json:"quiet_hours,omitempty" toml:"quiet_hours"`
+	// Jitter is within how many minutes after their time retries are spread, by charge.
+	Jitter int `json:"jitter_minutes,omitempty" toml:"jitter_minutes"`
+	// MaxAttempts bounds the merchant's attempts at one charge that were declined. Stripe advises 8.
+	MaxAttempts int `json:"max_attempts" toml:"max_attempts"`
+
+	// DeadlineDays are the days from the first failure until the plan is given up.
+	DeadlineDays int `json:"deadline_days" toml:"deadline_days"`
+	// RemindDays is how long before the deadline a customer who is waited for is reminded; 0 is never.
+	RemindDays int `json:"remind_days,omitempty" toml:"remind_days"`
+	// FinalNoticeDays is how long before the last step the final notice goes out: the deadline, or the last retry.
+	FinalNoticeDays int `json:"final_notice_days" toml:"final_notice_days"`
+	// AtEnd is what becomes of the later charges when the deadline passes.
+	AtEnd End `json:"at_end" toml:"at_end"`
+
+	// RetryNewCard tries what is owed at once when the customer gives a new card.
+	RetryNewCard bool `json:"retry_new_card,omitempty" toml:"retry_new_card"`
+	// BackupCards tries the customer's other cards where the plan's terms allow it.
+	BackupCards bool `json:"backup_cards,omitempty" toml:"backup_cards"`
+
+	Funds     Ladder `json:"funds" toml:"funds"`
+	Limit     Ladder `json:"limit" toml:"limit"`
+	Temporary Ladder `json:"temporary" toml:"temporary"`
+	Declined  Ladder `json:"declined" toml:"declined"`
+	Operator  Ladder `json:"operator" toml:"operator"`
 }
 
-// DefaultPolicy retries four times in 16 days, which spans a payday more often than not, and failures of ours on
-// three days in a row.
+// StripesMaxRetries is how many attempts Stripe advises at most, and below the number of confirmations after which it
+// cancels a PaymentIntent (not published; about 10 were seen). Source: docs.stripe.com/billing/revenue-recovery.
+const StripesMaxRetries = 8
+
+// DefaultPolicy is the policy where nothing else is said; docs/recovery-report.md shows what it is good for. chargeTime is
+// the local time of day at which charges fall due.
 func DefaultPolicy(chargeTime billing.LocalTime) Policy {
-	return Policy{RetryDays: []int{2, 3, 4, 7}, OperatorDays: []int{1, 1, 1}, ChargeTime: chargeTime}
-}
-
-// Decision is what follows a failed attempt.
-type Decision struct {
-	Class  Class
-	Status billing.ChargeStatus
-	// NextAttemptAt is the time of the timed retry; zero when there is none.
-	NextAttemptAt time.Time
-	// Notice is what the customer is told; empty when it is none of the customer's business.
-	Notice billing.NoticeKind
-	// CustomerReason may be shown to the customer.
-	CustomerReason billing.Reason
-	// Reason is for the merchant and names the code.
-	Reason string
-	// RevokeCard says that the card must not be charged again, for this plan or another.
-	RevokeCard bool
-}
-
-// Decide says what follows the failure of an attempt. failed counts the merchant's failed attempts at this charge, this
-// one included. loc is the customer's time zone.
-func (p Policy) Decide(f billing.Failure, failed int, now time.Time, loc *time.Location) Decision {
-	return p.decide(Classify(f), f, failed, now, loc)
-}
-
-// DecideRefused says what follows when Stripe refused the request itself: the customer can't mend that, so it is tried
-// again after OperatorDays, when the merchant may have, and the customer is told nothing.
-func (p Policy) DecideRefused(f billing.Failure, failed int, now time.Time, loc *time.Location) Decision {
-	return p.decide(Row{Class: ClassOperator, Reason: billing.ReasonOurs}, f, failed, now, loc)
-}
-
-// DecideCardGone says what follows when the card can't be charged at all: it was removed, or its customer was.
-func (p Policy) DecideCardGone(why string) Decision {
-	return Decision{
-		Class: ClassNewCard, Status: billing.ChargeRequiresPaymentMethod, Notice: billing.NoticePaymentFailed,
-		CustomerReason: billing.ReasonNoCard, Reason: why,
+	return Policy{
+		Name: DefaultName, Time: clockText(chargeTime), QuietHours: "21:00-07:00", Jitter: 45, MaxAttempts: StripesMaxRetries,
+		DeadlineDays: 30, RemindDays: 7, FinalNoticeDays: 3, AtEnd: EndPause, RetryNewCard: true,
+		Funds: Ladder{ // on each of the next paydays, once the money of the day is there
+			Days: []int{1, 1, 1, 1, 1, 1}, Times: []string{"15:00"}, Paydays: Paydays(), PaydayWindow: 7,
+		},
+		Limit:     Ladder{Days: []int{1, 3, 5, 7}},
+		Temporary: Ladder{Days: []int{1, 1, 2, 4}},
+		Declined:  Ladder{Days: []int{2, 4, 7, 8}, AvoidWeekends: true},
+		Operator:  Ladder{Days: []int{1, 1, 1}},
 	}
 }
 
-func (p Policy) decide(row Row, f billing.Failure, failed int, now time.Time, loc *time.Location) Decision {
-	d := Decision{Class: row.Class, CustomerReason: row.Reason, Notice: billing.NoticePaymentFailed, RevokeCard: row.Class == ClassStop}
-	switch row.Class {
-	case ClassAuthenticate:
-		d.Status, d.Notice = billing.ChargeRequiresAction, billing.NoticeActionRequired
-		d.Reason = fmt.Sprintf("the bank wants the customer to authenticate (%s)", f.Cause())
-	case ClassNewCard:
-		d.Status = billing.ChargeRequiresPaymentMethod
-		d.Reason = fmt.Sprintf("the customer must pay with another card or mend its details (%s)", f.Cause())
-	case ClassStop:
-		d.Status = billing.ChargeFailed
-		d.Reason = fmt.Sprintf("this card must not be tried again (%s)", f.Cause())
+// ladder is the one for a timed class.
+func (p Policy) ladder(c Class) Ladder {
+	switch c {
+	case ClassFunds:
+		return p.Funds
+	case ClassLimit:
+		return p.Limit
+	case ClassTemporary:
+		return p.Temporary
 	case ClassOperator:
-		d.Notice = ""
-		p.retryOrFail(&d, f, p.OperatorDays, failed, now, loc)
+		return p.Operator
 	default:
-		p.retryOrFail(&d, f, p.RetryDays, failed, now, loc)
+		return p.Declined
 	}
-	return d
 }
 
-func (p Policy) retryOrFail(d *Decision, f billing.Failure, days []int, failed int, now time.Time, loc *time.Location) {
-	if failed > len(days) {
-		d.Status = billing.ChargeFailed
-		d.Reason = fmt.Sprintf("declined %d times, last with %s; no retry is left", failed, f.Cause())
-		return
+// Canonical is the policy as JSON, and the hash by which it is kept.
+func (p Policy) Canonical() (content []byte, hash string, err error) {
+	content, err = json.Marshal(p)
+	if err != nil {
+		return nil, "", fmt.Errorf("encode policy %s: %w", p.Name, err)
 	}
-	wait := days[max(failed, 1)-1]
-	d.Status = billing.ChargeRetrying
-	d.NextAttemptAt = billing.DateOf(now, loc).AddDays(wait).At(p.ChargeTime, loc)
-	d.Reason = fmt.Sprintf("declined with %s; retry %d of %d", f.Cause(), failed, len(days))
+	sum := sha256.Sum256(content)
+	return content, hex.EncodeToString(sum[:16]), nil
+}
+
+// ReadPolicy reads what Canonical wrote.
+func ReadPolicy(content []byte) (Policy, error) {
+	var p Policy
+	if err := json.Unmarshal(content, &p); err != nil {
+		return p, fmt.Errorf("read a kept dunning policy: %w", err)
+	}
+	return p, nil
+}
+
+// localTime is the policy's time of day; it was checked when the policy was read.
+func (p Policy) localTime() billing.LocalTime {
+	t, err := billing.ParseLocalTime(p.Time)
+	if err != nil {
+		return billing.LocalTime{Hour: 9}
+	}
+	return t
+}
+
+// time is the time of day of the n-th retry, counted from 0.
+func (l Ladder) time(n int, usual billing.LocalTime) billing.LocalTime {
+	if len(l.Times) == 0 {
+		return usual
+	}
+	t, err := billing.ParseLocalTime(l.Times[min(n, len(l.Times)-1)])
+	if err != nil {
+		return usual
+	}
+	return t
+}
+
+func clockText(t billing.LocalTime) string { return fmt.Sprintf("%02d:%02d", t.Hour, t.Minute) }
+
+// Milestones are the times of a dunning that began at begin, for the customer in loc: reminder, final notice, deadline.
+func (p Policy) Milestones(charge billing.ChargeID, begin time.Time, loc *time.Location) (remind, final, deadline time.Time) {
+	end := billing.DateOf(begin, loc).AddDays(p.DeadlineDays)
+	at := func(before int) time.Time {
+		t := end.AddDays(-before).At(p.localTime(), loc).Add(p.jitter(charge, 0))
+		return p.afterQuietHours(t, loc, charge)
+	}
+	if p.RemindDays > 0 {
+		remind = at(p.RemindDays)
+	}
+	return remind, at(p.FinalNoticeDays), at(0)
 }

@@ -1,7 +1,12 @@
-// Package dunning decides what follows a decline: pure functions over a table of decline codes and a policy.
+// Package dunning decides what follows a decline: a table of decline codes, a policy, and the limits of Stripe and the card
+// networks. Everything in it is a pure function.
 package dunning
 
 import (
+	"maps"
+	"slices"
+	"time"
+
 	"tranche/internal/billing"
 )
 
@@ -9,99 +14,153 @@ import (
 type Class string
 
 const (
-	// ClassRetry may succeed later with the same card.
-	ClassRetry Class = "retry_later"
+	// ClassFunds is too little money: the same card may pay once there is more, best after a payday.
+	ClassFunds Class = "funds"
+	// ClassLimit is a limit of the card's that time lifts.
+	ClassLimit Class = "limit"
+	// ClassTemporary is a fault on the way to the issuer, or at it.
+	ClassTemporary Class = "temporary"
+	// ClassDeclined is an issuer that says no and not why: it may say yes another day.
+	ClassDeclined Class = "declined"
 	// ClassAuthenticate needs the customer to authenticate the same card. Time alone changes nothing.
 	ClassAuthenticate Class = "authenticate"
 	// ClassNewCard needs another card, or corrected details of this one.
 	ClassNewCard Class = "new_card"
-	// ClassStop forbids charging this card again: it is lost or stolen, or consent was withdrawn.
+	// ClassStop forbids charging this card again: it is lost or stolen, or the payment was blocked.
 	ClassStop Class = "stop"
+	// ClassWithdrawn is a customer who took back consent at the bank: nothing of the plan is charged until it is given anew.
+	ClassWithdrawn Class = "withdrawn"
 	// ClassOperator is not the customer's fault: the request or the account is wrong.
 	ClassOperator Class = "operator"
 )
 
-// Row is what the table says of one decline code.
+// Classes lists every class.
+func Classes() []Class {
+	return []Class{
+		ClassFunds, ClassLimit, ClassTemporary, ClassDeclined, ClassAuthenticate, ClassNewCard, ClassStop, ClassWithdrawn, ClassOperator,
+	}
+}
+
+// Timed says whether time alone may put it right, so that a policy holds days for it.
+func (c Class) Timed() bool {
+	return slices.Contains([]Class{ClassFunds, ClassLimit, ClassTemporary, ClassDeclined, ClassOperator}, c)
+}
+
+// Action is what Tranche does about a class of declines.
+type Action string
+
+const (
+	// ActionRetry tries the same card again on the policy's days.
+	ActionRetry Action = "retry"
+	// ActionAuthenticate asks the customer to authenticate, once, and waits.
+	ActionAuthenticate Action = "authenticate"
+	// ActionAskForCard asks the customer for another card, and waits.
+	ActionAskForCard Action = "ask_for_card"
+	// ActionStopCard never charges the card again, and asks for another.
+	ActionStopCard Action = "stop_card"
+	// ActionStopPlan never charges the card again, and pauses the plan.
+	ActionStopPlan Action = "stop_plan"
+	// ActionMerchant tells the merchant, who is to mend it, and tries again on the policy's days.
+	ActionMerchant Action = "merchant"
+)
+
+// Action is what is done about the class.
+func (c Class) Action() Action {
+	switch c {
+	case ClassAuthenticate:
+		return ActionAuthenticate
+	case ClassNewCard:
+		return ActionAskForCard
+	case ClassStop:
+		return ActionStopCard
+	case ClassWithdrawn:
+		return ActionStopPlan
+	case ClassOperator:
+		return ActionMerchant
+	default:
+		return ActionRetry
+	}
+}
+
+// Notice is what the customer is told; empty when it is none of the customer's business.
+func (c Class) Notice() billing.NoticeKind {
+	switch c {
+	case ClassAuthenticate:
+		return billing.NoticeActionRequired
+	case ClassOperator:
+		return ""
+	default:
+		return billing.NoticePaymentFailed
+	}
+}
+
+// Row is what the table says of one code.
 type Row struct {
+	// Code is Stripe's decline code, its error code where that stands in for one, or a name of ours for what is no code.
+	Code  string
 	Class Class
-	// Reason may be shown to the customer. It is ReasonDeclined where the true one must not be told (fraud, lost, stolen).
-	// Stripe's own messages are not used: they are written for a checkout, and some tell what fraudsters want to know
-	// (docs.stripe.com/declines/codes: present these as a generic decline).
+	// Reason is the key of what the customer is told. It is ReasonDeclined where the true one must not be told.
 	Reason billing.Reason
+	// Secret says that the true reason must not be shown to the customer: it would tell a thief what to do next.
+	// Source: docs.stripe.com/declines/codes, which wants these presented as a generic decline.
+	Secret bool
+	// Wait is the least time before the next attempt, where Stripe names one.
+	Wait time.Duration
+	// Merchant is what the merchant is told, in a few words.
+	Merchant string
 }
 
-// table holds every decline code of docs.stripe.com/declines/codes, and Stripe's error codes that stand in for one.
-// The class is a judgement built on Stripe's "next steps" column.
-var table = map[string]Row{
-	"authentication_required":               {Class: ClassAuthenticate, Reason: billing.ReasonAuthenticate},
-	"authentication_not_handled":            {Class: ClassAuthenticate, Reason: billing.ReasonAuthenticate},
-	"mobile_device_authentication_required": {Class: ClassAuthenticate, Reason: billing.ReasonAuthenticate},
-	"payment_intent_authentication_failure": {Class: ClassAuthenticate, Reason: billing.ReasonAuthenticate},
-	"setup_intent_authentication_failure":   {Class: ClassAuthenticate, Reason: billing.ReasonAuthenticate},
-	"insufficient_funds":                    {Class: ClassRetry, Reason: billing.ReasonFunds},
-	"withdrawal_count_limit_exceeded":       {Class: ClassRetry, Reason: billing.ReasonLimit},
-	"card_velocity_exceeded":                {Class: ClassRetry, Reason: billing.ReasonLimit},
-	"card_decline_rate_limit_exceeded":      {Class: ClassRetry, Reason: billing.ReasonLimit},
-	"issuer_not_available":                  {Class: ClassRetry, Reason: billing.ReasonTemporary},
-	"processing_error":                      {Class: ClassRetry, Reason: billing.ReasonTemporary},
-	"reenter_transaction":                   {Class: ClassRetry, Reason: billing.ReasonTemporary},
-	"try_again_later":                       {Class: ClassRetry, Reason: billing.ReasonTemporary},
-	"approve_with_id":                       {Class: ClassRetry, Reason: billing.ReasonTemporary},
-	"generic_decline":                       {Class: ClassRetry, Reason: billing.ReasonDeclined},
-	"card_declined":                         {Class: ClassRetry, Reason: billing.ReasonDeclined},
-	"do_not_honor":                          {Class: ClassRetry, Reason: billing.ReasonDeclined},
-	"call_issuer":                           {Class: ClassRetry, Reason: billing.ReasonDeclined},
-	"no_action_taken":                       {Class: ClassRetry, Reason: billing.ReasonDeclined},
-	"service_not_allowed":                   {Class: ClassRetry, Reason: billing.ReasonDeclined},
-	"expired_card":                          {Class: ClassNewCard, Reason: billing.ReasonExpired},
-	"invalid_expiry_month":                  {Class: ClassNewCard, Reason: billing.ReasonDetails},
-	"invalid_expiry_year":                   {Class: ClassNewCard, Reason: billing.ReasonDetails},
-	"incorrect_number":                      {Class: ClassNewCard, Reason: billing.ReasonDetails},
-	"invalid_number":                        {Class: ClassNewCard, Reason: billing.ReasonDetails},
-	"incorrect_cvc":                         {Class: ClassNewCard, Reason: billing.ReasonDetails},
-	"invalid_cvc":                           {Class: ClassNewCard, Reason: billing.ReasonDetails},
-	"incorrect_zip":                         {Class: ClassNewCard, Reason: billing.ReasonDetails},
-	"incorrect_address":                     {Class: ClassNewCard, Reason: billing.ReasonDetails},
-	"incorrect_pin":                         {Class: ClassNewCard, Reason: billing.ReasonUnsupported},
-	"invalid_pin":                           {Class: ClassNewCard, Reason: billing.ReasonUnsupported},
-	"pin_try_exceeded":                      {Class: ClassNewCard, Reason: billing.ReasonUnsupported},
-	"offline_pin_required":                  {Class: ClassNewCard, Reason: billing.ReasonUnsupported},
-	"online_or_offline_pin_required":        {Class: ClassNewCard, Reason: billing.ReasonUnsupported},
-	"card_not_supported":                    {Class: ClassNewCard, Reason: billing.ReasonUnsupported},
-	"currency_not_supported":                {Class: ClassNewCard, Reason: billing.ReasonUnsupported},
-	"new_account_information_available":     {Class: ClassNewCard, Reason: billing.ReasonDetails},
-	"invalid_account":                       {Class: ClassNewCard, Reason: billing.ReasonUnsupported},
-	"testmode_decline":                      {Class: ClassNewCard, Reason: billing.ReasonUnsupported},
-	"highest_risk_level":                    {Class: ClassNewCard, Reason: billing.ReasonDeclined},
-	"transaction_not_allowed":               {Class: ClassStop, Reason: billing.ReasonDeclined},
-	"not_permitted":                         {Class: ClassStop, Reason: billing.ReasonDeclined},
-	"security_violation":                    {Class: ClassStop, Reason: billing.ReasonDeclined},
-	"do_not_try_again":                      {Class: ClassStop, Reason: billing.ReasonDeclined},
-	"restricted_card":                       {Class: ClassStop, Reason: billing.ReasonDeclined},
-	"pickup_card":                           {Class: ClassStop, Reason: billing.ReasonDeclined},
-	"fraudulent":                            {Class: ClassStop, Reason: billing.ReasonDeclined},
-	"merchant_blacklist":                    {Class: ClassStop, Reason: billing.ReasonDeclined},
-	"stolen_card":                           {Class: ClassStop, Reason: billing.ReasonDeclined},
-	"lost_card":                             {Class: ClassStop, Reason: billing.ReasonDeclined},
-	"stop_payment_order":                    {Class: ClassStop, Reason: billing.ReasonDeclined},
-	"revocation_of_authorization":           {Class: ClassStop, Reason: billing.ReasonDeclined},
-	"revocation_of_all_authorizations":      {Class: ClassStop, Reason: billing.ReasonDeclined},
-	"duplicate_transaction":                 {Class: ClassOperator, Reason: billing.ReasonOurs},
-	"invalid_amount":                        {Class: ClassOperator, Reason: billing.ReasonOurs},
+// MayBeShown says whether the customer is told the true reason, and not only that the payment was declined.
+func (r Row) MayBeShown() bool {
+	return !r.Secret && r.Reason != billing.ReasonDeclined && r.Class.Notice() != ""
 }
 
-// Classify finds the row of a failure: by its decline code, else by its code (some declines carry only one), else it
-// is taken for a generic decline. An issuer's advice not to try again turns a timed retry into a new card.
-func Classify(f billing.Failure) Row {
-	row, ok := table[f.DeclineCode]
-	if !ok {
-		row, ok = table[f.Code]
+// Table lists every row, by code.
+func Table() []Row {
+	rows := make([]Row, 0, len(table))
+	for _, code := range slices.Sorted(maps.Keys(table)) {
+		rows = append(rows, table[code])
 	}
-	if !ok {
-		row = table["generic_decline"]
+	return rows
+}
+
+// Lookup finds the row of a code, and whether there is one.
+func Lookup(code string) (Row, bool) {
+	row, ok := table[code]
+	return row, ok
+}
+
+// Codes of ours, for what Stripe tells otherwise than by a code.
+const (
+	// CodeBlocked is a payment that Stripe Radar blocked: the charge's outcome has the type blocked. The issuer was not asked.
+	// Source: docs.stripe.com/declines, "Blocked payments".
+	CodeBlocked = "blocked"
+	// codeUnknown is the row for codes that are not in the table.
+	codeUnknown = "generic_decline"
+)
+
+// Verdict is what is known of one failure from the table and from what the issuer advised.
+type Verdict struct {
+	Row // its Wait is the network's, where that advised one
+	// Because is the advice that changed what the table says; empty when none did.
+	Because string
+}
+
+// Classify finds the row of a failure and applies the issuer's and the network's advice to it. brand is the card's, as
+// Stripe writes it. A code that is not in the table is taken for a generic decline.
+func Classify(f billing.Failure, brand string) Verdict {
+	return advised(Verdict{Row: rowOf(f)}, f, brand)
+}
+
+// rowOf goes by what is surest: a block by Radar, the decline code, then the error code (some declines carry only one).
+func rowOf(f billing.Failure) Row {
+	if f.Blocked {
+		return table[CodeBlocked]
 	}
-	if row.Class == ClassRetry && f.AdviceCode == "do_not_try_again" {
-		row.Class = ClassNewCard
+	for _, code := range []string{f.DeclineCode, f.Code} {
+		if row, ok := table[code]; ok {
+			return row
+		}
 	}
-	return row
+	return table[codeUnknown]
 }

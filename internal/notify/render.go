@@ -35,11 +35,14 @@ type view struct {
 	Link              string // empty when there is no page
 }
 
-// Render writes the mail of a notice: one of the kinds payment_failed, action_required and payment_succeeded.
+// Render writes the mail of a notice: one of the kinds payment_failed, action_required,
+// payment_succeeded, final_notice and plan_defaulted.
 // Amounts are formatted for the customer's locale and dates for the time zone; unknown ones mean English and UTC.
 // Errors: a kind without a template.
 func Render(n billing.Notice, m Merchant) (billing.Mail, error) {
-	kinds := []billing.NoticeKind{billing.NoticePaymentFailed, billing.NoticeActionRequired, billing.NoticePaymentSucceeded}
+	kinds := []billing.NoticeKind{
+		billing.NoticePaymentFailed, billing.NoticeActionRequired, billing.NoticePaymentSucceeded, billing.NoticeFinal, billing.NoticePlanDefaulted,
+	}
 	if !slices.Contains(kinds, n.Kind) {
 		return billing.Mail{}, fmt.Errorf("render notice %s: no template for %q", n.ID, n.Kind)
 	}

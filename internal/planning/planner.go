@@ -20,11 +20,18 @@ type Planner struct {
 	gateway    billing.Gateway
 	now        func() time.Time
 	chargeTime billing.LocalTime
+	policies   []string
 }
 
 // New makes a planner. chargeTime is the customer's local time of day at which charges fall due.
 func New(store billing.Store, gateway billing.Gateway, now func() time.Time, chargeTime billing.LocalTime) *Planner {
 	return &Planner{store: store, gateway: gateway, now: now, chargeTime: chargeTime}
+}
+
+// WithPolicies says which dunning policies plans may name; without it, the default one alone.
+func (p *Planner) WithPolicies(names []string) *Planner {
+	p.policies = names
+	return p
 }
 
 // ErrKeyReused: the Idempotency-Key was used before with another request.
@@ -159,7 +166,7 @@ func (p *Planner) draft(ctx context.Context, t billing.Terms, at time.Time) (bil
 	}
 	t.Customer.TimeZone = c.TimeZone
 	drafts, err := t.Draft(at, p.chargeTime)
-	return c, drafts, err
+	return c, drafts, p.checkPolicy(t, err)
 }
 
 // insert stores the plan, its charges and the first attempt in one transaction, before Stripe hears of it.
@@ -213,6 +220,7 @@ func build(t billing.Terms, canonical []byte, c *billing.Customer, drafts []bill
 	plan := billing.Plan{
 		ID: billing.NewPlanID(now), Reference: t.Reference, CustomerID: c.ID, Kind: t.Kind, Currency: t.Currency,
 		Status: billing.PlanAwaitingFirstPayment, Terms: canonical, CreatedAt: now, UpdatedAt: now,
+		Policy: t.Policy, BackupCards: t.BackupCardsAllowed,
 	}
 	charges := make([]billing.Charge, len(drafts))
 	for i, d := range drafts {

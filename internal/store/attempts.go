@@ -9,13 +9,13 @@ import (
 )
 
 const attemptColumns = `id, charge_id, number, initiator, idempotency_key, params, send_count, sent_at, outcome, failure,
-	payment_intent, stripe_charge, request_id, created_at, finished_at`
+	payment_intent, stripe_charge, request_id, created_at, finished_at, fingerprint`
 
 func scanAttempt(row scanner) (billing.Attempt, error) {
 	var a billing.Attempt
 	err := row.Scan(&a.ID, &a.ChargeID, &a.Number, &a.Initiator, text(&a.IdempotencyKey), document{&a.Params},
 		&a.SendCount, at(&a.SentAt), &a.Outcome, document{&a.Failure}, text(&a.PaymentIntent), text(&a.StripeCharge),
-		&a.RequestID, at(&a.CreatedAt), at(&a.FinishedAt))
+		&a.RequestID, at(&a.CreatedAt), at(&a.FinishedAt), text(&a.Fingerprint))
 	return a, err
 }
 
@@ -31,7 +31,7 @@ func attemptValues(a billing.Attempt) ([]any, error) {
 	return []any{
 		a.ID, a.ChargeID, a.Number, a.Initiator, orNull(a.IdempotencyKey), string(params), a.SendCount,
 		millis(a.SentAt), a.Outcome, string(failure), orNull(a.PaymentIntent), orNull(a.StripeCharge), a.RequestID,
-		millis(a.CreatedAt), millis(a.FinishedAt),
+		millis(a.CreatedAt), millis(a.FinishedAt), orNull(a.Fingerprint),
 	}, nil
 }
 
@@ -61,6 +61,6 @@ func (t *tx) UpdateAttempt(ctx context.Context, a billing.Attempt) error {
 	return t.updateOne(ctx, "update attempt "+string(a.ID), `
 		UPDATE attempts SET charge_id = $2, number = $3, initiator = $4, idempotency_key = $5, params = $6,
 			send_count = $7, sent_at = $8, outcome = $9, failure = $10, payment_intent = $11, stripe_charge = $12,
-			request_id = $13, created_at = $14, finished_at = $15
+			request_id = $13, created_at = $14, finished_at = $15, fingerprint = $16
 		WHERE id = $1`, values...)
 }

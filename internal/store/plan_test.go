@@ -32,6 +32,7 @@ func statements(t *testing.T, s *store.Store) []store.Statement {
 		_ = tx.UpdateAttempt(ctx, billing.Attempt{ID: "none"})
 		_ = tx.UpdateNotice(ctx, billing.Notice{ID: "none"})
 		_ = tx.UpdateEvent(ctx, billing.Event{ID: "none"})
+		_ = tx.UpdateDunning(ctx, billing.Dunning{ChargeID: "none"})
 	})
 	require.NoError(t, err)
 	return append(seen, s.ClaimStatements(500)...)
@@ -52,6 +53,9 @@ func lookups(t *testing.T, tx billing.Tx) {
 	_, _ = tx.Notice(ctx, "none")
 	_, _ = tx.Event(ctx, "none")
 	_, _ = tx.Request(ctx, "none")
+	_, _ = tx.Dunning(ctx, "none")
+	_, _ = tx.PinnedPolicy(ctx, "none")
+	_, _ = tx.CardDeclines(ctx, "none", time.Unix(1, 0))
 }
 
 func lists(t *testing.T, tx billing.Tx) {

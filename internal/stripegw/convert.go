@@ -34,6 +34,7 @@ func (g *Gateway) paymentIntent(w *wirePaymentIntent, requestID string) billing.
 	}
 	if e := w.LastPaymentError; e != nil {
 		f := g.failureOf(e)
+		f.Blocked = charge.blocked
 		p.LastError, p.LastErrorPaymentMethod = &f, string(e.PaymentMethod)
 	}
 	return p

@@ -18,7 +18,7 @@ func (g *Gateway) failure(op string, a *answer, err error) *billing.GatewayError
 	if body == nil {
 		return strangeAnswer(op, a)
 	}
-	return &billing.GatewayError{
+	e := &billing.GatewayError{
 		Op:            op,
 		Kind:          kindOf(a.status, body),
 		HTTPStatus:    a.status,
@@ -29,6 +29,10 @@ func (g *Gateway) failure(op string, a *answer, err error) *billing.GatewayError
 		PaymentIntent: g.errorIntent(body, a.requestID),
 		StripeCharge:  string(body.Charge),
 	}
+	if pi := e.PaymentIntent; pi != nil && pi.LastError != nil {
+		e.Failure.Blocked = pi.LastError.Blocked
+	}
+	return e
 }
 
 // errorIn reads Stripe's error from an answer; nil when the answer holds none.

@@ -92,6 +92,7 @@ type wireCharge struct {
 	paymentMethod  string
 	amountRefunded int64
 	disputed       bool
+	blocked        bool // by Radar: the issuer was not asked (docs.stripe.com/declines, outcome.type)
 }
 
 // UnmarshalJSON takes what ref takes.
@@ -108,10 +109,14 @@ func (c *wireCharge) UnmarshalJSON(data []byte) error {
 		PaymentMethod  ref    `json:"payment_method"`
 		AmountRefunded number `json:"amount_refunded"`
 		Disputed       bool   `json:"disputed"`
+		Outcome        struct {
+			Type string `json:"type"`
+		} `json:"outcome"`
 	}
 	if err := json.Unmarshal(data, &whole); err != nil {
 		return err
 	}
 	c.paymentMethod, c.amountRefunded, c.disputed = string(whole.PaymentMethod), int64(whole.AmountRefunded), whole.Disputed
+	c.blocked = whole.Outcome.Type == "blocked"
 	return nil
 }

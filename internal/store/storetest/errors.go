@@ -35,6 +35,8 @@ func reads(r billing.Reader) map[string]func(context.Context) error {
 		"CardByPaymentMethod":   func(ctx context.Context) error { _, err := r.CardByPaymentMethod(ctx, "none"); return err },
 		"Notice":                func(ctx context.Context) error { _, err := r.Notice(ctx, "none"); return err },
 		"Event":                 func(ctx context.Context) error { _, err := r.Event(ctx, "none"); return err },
+		"Dunning":               func(ctx context.Context) error { _, err := r.Dunning(ctx, "none"); return err },
+		"PinnedPolicy":          func(ctx context.Context) error { _, err := r.PinnedPolicy(ctx, "none"); return err },
 		"Request":               func(ctx context.Context) error { _, err := r.Request(ctx, "none"); return err },
 	}
 }
@@ -60,6 +62,10 @@ func (f *fixture) rest() map[string]func(context.Context) error {
 		},
 		"ClaimNotices": func(ctx context.Context) error {
 			_, err := f.ClaimNotices(ctx, f.now, f.now, 1)
+			return err
+		},
+		"ClaimDunnings": func(ctx context.Context) error {
+			_, err := f.ClaimDunnings(ctx, f.now, f.now, 1)
 			return err
 		},
 		"ReleaseClaims": func(ctx context.Context) error { return f.ReleaseClaims(ctx, f.now) },

@@ -80,7 +80,7 @@ func openShop(t *testing.T, stripe http.Handler, wall *wallClock, arrived func()
 	s.planner = planning.New(s.store, gateway, wall.Now, morning)
 	s.worker = jobs.New(jobs.Config{
 		Store: s.store, Gateway: gateway, Queue: lost{}, Mailer: kept{}, Planner: s.planner,
-		Policy: dunning.DefaultPolicy(morning), Merchant: notify.Merchant{Name: "Example Shop"}, MessageDomain: "shop.example",
+		Policies: dunning.DefaultPolicies(morning), Merchant: notify.Merchant{Name: "Example Shop"}, MessageDomain: "shop.example",
 		Clock: clock.New(time.Time{}, 0, wall.Now), Lease: time.Minute, Log: zerolog.Nop(),
 	})
 	return s

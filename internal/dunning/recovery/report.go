@@ -1,0 +1,70 @@
+package recovery
+
+import (
+	"fmt"
+	"io"
+
+	"tranche/internal/billing"
+	"tranche/internal/dunning"
+)
+
+// The report's years: neither those the policy was tuned on nor those of the tests.
+const (
+	FirstSeed = 11
+	Years     = 3
+)
+
+// Standard is what the report lives through.
+func Standard(seed uint64) Options { return Options{Customers: 1000, Days: 365, Seed: seed} }
+
+// DefaultPolicy is the policy the report is about.
+func DefaultPolicy() dunning.Policy {
+	return dunning.DefaultPolicy(billing.LocalTime{Hour: chargeHour})
+}
+
+// Compare runs the same year with each retrier.
+func Compare(o Options) []Result {
+	p := DefaultPolicy()
+	var results []Result
+	for _, r := range []Retrier{EveryDays(3, 4, p), EveryDays(2, 7, p), Ours(p), Ours(early(p)), AllKnowing(p)} {
+		results = append(results, Run(o, r))
+	}
+	return results
+}
+
+// early is the policy with its retries at the hour at which charges fall due, which is before noon's money.
+func early(p dunning.Policy) dunning.Policy {
+	p.Name = "default, at 09:00"
+	p.Funds.Times = nil
+	return p
+}
+
+// Sum adds up the results of several years, retrier by retrier.
+func Sum(years [][]Result) []Result {
+	var sums []Result
+	for _, year := range years {
+		for i, r := range year {
+			if i == len(sums) {
+				sums = append(sums, Result{Name: r.Name})
+			}
+			s := &sums[i]
+			s.Charges += r.Charges
+			s.Failed += r.Failed
+			s.Recovered += r.Recovered
+			s.Retries += r.Retries
+			s.Notices += r.Notices
+			s.Customers += r.Customers
+		}
+	}
+	return sums
+}
+
+// Markdown writes results as a table.
+func Markdown(w io.Writer, results []Result) {
+	fmt.Fprintln(w, "| retrier | charges | failed at first | recovered | share | retries | retries per recovery | notices per customer with a failure |")
+	fmt.Fprintln(w, "|---|---:|---:|---:|---:|---:|---:|---:|")
+	for _, r := range results {
+		fmt.Fprintf(w, "| %s | %d | %d | %d | %.1f %% | %d | %.2f | %.2f |\n", r.Name, r.Charges, r.Failed, r.Recovered, 100*r.Share(), r.Retries,
+			r.RetriesPerRecovery(), r.NoticesPerCustomer())
+	}
+}

@@ -1,0 +1,323 @@
+package recovery
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"tranche/internal/billing"
+	"tranche/internal/dunning"
+)
+
+// Options say how much is lived through.
+type Options struct {
+	Customers int
+	Days      int
+	Seed      uint64
+}
+
+// Retrier is who collects.
+type Retrier struct {
+	Name   string
+	Policy dunning.Policy
+	// decide says what follows a failure; nil asks dunning.Decide with the policy's own days.
+	decide func(h dunning.History, deadline time.Time) dunning.Decision
+	sees   bool // the balances: it tries again the hour it would succeed
+}
+
+// Ours is a policy as production follows it.
+func Ours(p dunning.Policy) Retrier { return Retrier{Name: "Tranche, policy " + p.Name, Policy: p} }
+
+// EveryDays tries again each so many days, so many times, whatever the bank said.
+func EveryDays(days, times int, p dunning.Policy) Retrier {
+	return Retrier{
+		Name: fmt.Sprintf("every %d days, %d times", days, times), Policy: p,
+		decide: func(h dunning.History, _ time.Time) dunning.Decision {
+			d := dunning.Decision{Status: billing.ChargeFailed, Notice: billing.NoticePaymentFailed}
+			if n := len(h.Attempts); n <= times {
+				d.Status, d.NextAttemptAt = billing.ChargeRetrying, h.Now.AddDate(0, 0, days)
+			}
+			return d
+		},
+	}
+}
+
+// AllKnowing sees the balances, the outages and the cards. It is told of a failure once, asks the customer like ours where
+// only the customer helps, and tries again at the first hour at which it succeeds: nobody can do better by timing.
+func AllKnowing(p dunning.Policy) Retrier {
+	return Retrier{Name: "all-knowing (the ceiling)", Policy: p, sees: true}
+}
+
+// Result is what came of a year.
+type Result struct {
+	Name      string
+	Charges   int // made, each once
+	Failed    int // whose first attempt failed
+	Recovered int // of those, paid before the deadline
+	Retries   int
+	Notices   int // about failures
+	Customers int // with at least one failure
+}
+
+// Share is the part of the failed charges that were recovered.
+func (r Result) Share() float64 { return float64(r.Recovered) / float64(max(r.Failed, 1)) }
+
+// RetriesPerRecovery is how many retries were spent for each charge that was recovered.
+func (r Result) RetriesPerRecovery() float64 {
+	return float64(r.Retries) / float64(max(r.Recovered, 1))
+}
+
+// NoticesPerCustomer is how many notices a customer with a failure got in the year.
+func (r Result) NoticesPerCustomer() float64 {
+	return float64(r.Notices) / float64(max(r.Customers, 1))
+}
+
+// start is a Thursday, so that the year's weekends lie as they do in 2026.
+var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// Run lives through the days with one retrier. Charges that fail late have their deadline all the same.
+func Run(o Options, with Retrier) Result {
+	total := Result{Name: with.Name}
+	tail := with.Policy.DeadlineDays + 2
+	for i := range o.Customers {
+		l := &life{c: newCustomer(o.Seed, i, start, o.Days+tail), with: with, last: o.Days}
+		l.replies = rand.New(l.c.replies) //nolint:gosec // a model, and no secret
+		l.balance = l.c.balance
+		l.live(o.Days + tail)
+		total.Charges += l.made
+		total.Failed += l.failed
+		total.Recovered += l.recovered
+		total.Retries += l.retries
+		total.Notices += l.notices
+		if l.failed > 0 {
+			total.Customers++
+		}
+	}
+	return total
+}
+
+// charge is one that falls due, or is in dunning.
+type charge struct {
+	number   int
+	id       billing.ChargeID
+	open     bool
+	waits    bool // for the customer
+	next     time.Time
+	attempts []billing.Attempt
+
+	remind, final, deadline time.Time
+	reply                   time.Time // when the customer acts; zero: not
+	mailed                  int
+}
+
+// life is one customer's year with one retrier.
+type life struct {
+	c       *customer
+	with    Retrier
+	replies *rand.Rand
+	last    int // day after which nothing falls due
+
+	balance       int64
+	newCard       bool
+	open          []*charge
+	declines      []time.Time
+	made          int
+	failed        int
+	recovered     int
+	retries       int
+	notices       int
+	authenticated map[int]bool
+}
+
+func (l *life) live(days int) {
+	l.authenticated = map[int]bool{}
+	sincePay := 7
+	for day := range days {
+		date := billing.DateOf(l.c.start, time.UTC).AddDays(day)
+		payday := l.c.paid(date)
+		sincePay++
+		for hour := range 24 {
+			if l.idle(hour) {
+				continue
+			}
+			at := l.c.start.Add(time.Duration(24*day+hour) * time.Hour)
+			if payday && hour == l.c.payHour {
+				l.balance += l.c.income
+				sincePay = 0
+			}
+			if hour == chargeHour && date.Day == l.c.anchor && day < l.last {
+				l.fallsDue(at)
+			}
+			l.hour(at)
+			if hour == spendHour {
+				l.balance -= l.c.spend(day, sincePay, l.balance)
+			}
+		}
+	}
+}
+
+// idle says whether nothing can happen in an hour.
+func (l *life) idle(hour int) bool {
+	return len(l.open) == 0 && hour != l.c.payHour && hour != chargeHour && hour != spendHour
+}
+
+// fallsDue makes the first attempt at a charge.
+func (l *life) fallsDue(at time.Time) {
+	l.made++
+	ch := &charge{number: l.made, id: billing.ChargeID(fmt.Sprintf("chg_%d_%d", l.c.phase, l.made))}
+	code := l.try(ch, at)
+	if code == "" {
+		return
+	}
+	l.failed++
+	ch.open = true
+	ch.remind, ch.final, ch.deadline = l.with.Policy.Milestones(ch.id, at, time.UTC)
+	l.open = append(l.open, ch)
+	l.follow(ch, code, at)
+}
+
+// try asks the bank; a yes takes the money.
+func (l *life) try(ch *charge, at time.Time) string {
+	code := l.c.answer(at, ch, l.balance, l.newCard, l.authenticated[ch.number])
+	a := billing.Attempt{
+		Number: len(ch.attempts) + 1, Initiator: billing.InitiatorMerchant, Outcome: billing.OutcomeSucceeded, CreatedAt: at,
+		Params: billing.PaymentParams{PaymentMethod: "pm"},
+	}
+	if code == "" {
+		l.balance -= l.c.amount
+	} else {
+		a.Outcome, a.Failure = billing.OutcomeDeclined, billing.Failure{Code: "card_declined", DeclineCode: code}
+		l.declines = append(l.declines, at)
+	}
+	ch.attempts = append(ch.attempts, a)
+	return code
+}
+
+// follow does what the retrier decides after a failure.
+func (l *life) follow(ch *charge, code string, at time.Time) {
+	h := dunning.History{
+		Charge: ch.id, Now: at, Location: time.UTC, What: dunning.WhatDeclined, Brand: "visa", PaymentMethod: "pm", Attempts: ch.attempts,
+		Failure: billing.Failure{Code: "card_declined", DeclineCode: code}, CardDeclines: l.declines, Deadline: ch.deadline,
+	}
+	var d dunning.Decision
+	if l.with.decide != nil {
+		d = l.with.decide(h, ch.deadline)
+	} else {
+		d = dunning.Decide(dunning.Timetable{}, l.with.Policy, h)
+		d, ch.final = l.with.Policy.AnnounceLast(d, ch.final, at)
+	}
+	ch.next, ch.waits = d.NextAttemptAt, d.Status == billing.ChargeRequiresAction || d.Status == billing.ChargeRequiresPaymentMethod || d.Status == billing.ChargeFailed
+	if d.Notice != "" {
+		l.mail(ch, dunning.Classify(h.Failure, h.Brand).Class, at)
+	}
+}
+
+// Chances that a customer acts on a notice. They are assumptions, the same for every retrier.
+const (
+	actsWhenAsked   = 0.40 // only the customer can put it right
+	actsWhenTold    = 0.05 // there will be a retry, or there was the last
+	tiresEachNotice = 0.75
+)
+
+// mail tells the customer, who may act some time later.
+func (l *life) mail(ch *charge, class dunning.Class, at time.Time) {
+	l.notices++
+	chance := actsWhenTold
+	if !class.Timed() {
+		chance = actsWhenAsked
+	}
+	for range ch.mailed {
+		chance *= tiresEachNotice
+	}
+	ch.mailed++
+	acts, wait := l.replies.Float64() < chance, l.replies.ExpFloat64()*30
+	if acts && ch.reply.IsZero() {
+		ch.reply = at.Add(time.Duration((2 + wait) * float64(time.Hour)))
+	}
+}
+
+// hour does what is due for the charges in dunning.
+func (l *life) hour(at time.Time) {
+	left := l.open[:0]
+	for _, ch := range l.open {
+		l.step(ch, at)
+		if ch.open {
+			left = append(left, ch)
+		}
+	}
+	l.open = left
+}
+
+func due(t, at time.Time) bool { return !t.IsZero() && t.Before(at.Add(time.Hour)) }
+
+func (l *life) step(ch *charge, at time.Time) {
+	switch {
+	case due(ch.deadline, at):
+		ch.open = false
+		return
+	case due(ch.reply, at):
+		ch.reply = time.Time{}
+		l.act(ch, at)
+	case l.with.sees:
+		l.peek(ch, at)
+	case due(ch.next, at):
+		ch.next = time.Time{}
+		l.retry(ch, at)
+	}
+	if l.with.decide == nil && ch.open {
+		l.announce(ch, at)
+	}
+}
+
+// announce sends the reminder and the final notice, as production does.
+func (l *life) announce(ch *charge, at time.Time) {
+	class := dunning.Classify(ch.attempts[len(ch.attempts)-1].Failure, "visa").Class
+	if due(ch.remind, at) {
+		ch.remind = time.Time{}
+		if ch.waits {
+			l.mail(ch, class, at)
+		}
+	}
+	if due(ch.final, at) {
+		ch.final = time.Time{}
+		l.mail(ch, class, at)
+	}
+}
+
+func (l *life) retry(ch *charge, at time.Time) {
+	l.retries++
+	if code := l.try(ch, at); code != "" {
+		l.follow(ch, code, at)
+		return
+	}
+	l.recover(ch)
+}
+
+// peek is the all-knowing retry: made only when it succeeds.
+func (l *life) peek(ch *charge, at time.Time) {
+	if l.c.answer(at, ch, l.balance, l.newCard, l.authenticated[ch.number]) == "" {
+		l.retry(ch, at)
+	}
+}
+
+// act is the customer paying on the page: with another card where that one is of no use, with authentication, and with
+// money moved from elsewhere where it lacked. An outage stands in the way all the same.
+func (l *life) act(ch *charge, at time.Time) {
+	if l.c.cardCode != "" && !at.Before(l.c.cardFrom) {
+		l.newCard = true
+	}
+	l.authenticated[ch.number] = true
+	if l.balance < l.c.amount {
+		l.balance = l.c.amount
+	}
+	if l.c.answer(at, ch, l.balance, l.newCard, true) != "" {
+		return
+	}
+	l.balance -= l.c.amount
+	l.recover(ch)
+}
+
+func (l *life) recover(ch *charge) {
+	ch.open = false
+	l.recovered++
+}

@@ -1,0 +1,146 @@
+package dunning
+
+import (
+	"hash/fnv"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"tranche/internal/billing"
+)
+
+// retryAt is the time of the n-th retry, counted from 0, after a failure at failed. notBefore bounds it from below.
+func (p Policy) retryAt(l Ladder, n int, charge billing.ChargeID, failed, notBefore time.Time, loc *time.Location) time.Time {
+	date := l.day(billing.DateOf(failed, loc).AddDays(l.Days[n]))
+	at := p.onDay(l, n, charge, date, loc)
+	for at.Before(notBefore) {
+		date = l.day(later(date.AddDays(1), billing.DateOf(notBefore, loc)))
+		at = p.onDay(l, n, charge, date, loc)
+	}
+	return at
+}
+
+func later(a, b billing.Date) billing.Date {
+	if billing.DaysBetween(a, b) > 0 {
+		return b
+	}
+	return a
+}
+
+// onDay is the ladder's time of day on a date, with the charge's jitter and outside the quiet hours.
+func (p Policy) onDay(l Ladder, n int, charge billing.ChargeID, date billing.Date, loc *time.Location) time.Time {
+	at := date.At(l.time(n, p.localTime()), loc).Add(p.jitter(charge, n+1))
+	return p.afterQuietHours(at, loc, charge)
+}
+
+// day is the first day at or after date that suits the ladder: a payday within its window, and no weekend where they are
+// avoided. A payday on a weekend is one on the Monday then.
+func (l Ladder) day(date billing.Date) billing.Date {
+	chosen := date
+	for ahead := range l.PaydayWindow + 1 {
+		if d := date.AddDays(ahead); l.isPayday(d) {
+			chosen = d
+			break
+		}
+	}
+	for l.AvoidWeekends && isWeekend(chosen) {
+		chosen = chosen.AddDays(1)
+	}
+	return chosen
+}
+
+func (l Ladder) isPayday(d billing.Date) bool {
+	return slices.ContainsFunc(l.Paydays, func(p Payday) bool { return p.falls(d) })
+}
+
+// falls says whether a day is such a payday.
+func (p Payday) falls(d billing.Date) bool {
+	switch p {
+	case PaydayFirst:
+		return d.Day == 1
+	case PaydayFifteenth:
+		return d.Day == 15
+	case PaydayLastWeekday:
+		return d == LastWeekday(d.Year, d.Month)
+	case PaydayFriday:
+		return weekday(d) == time.Friday
+	}
+	return false
+}
+
+// LastWeekday is the last day of a month that is no Saturday or Sunday.
+func LastWeekday(year int, month time.Month) billing.Date {
+	d := billing.Date{Year: year, Month: month, Day: 1}.AddMonths(1).AddDays(-1)
+	for isWeekend(d) {
+		d = d.AddDays(-1)
+	}
+	return d
+}
+
+func weekday(d billing.Date) time.Weekday {
+	return time.Date(d.Year, d.Month, d.Day, 12, 0, 0, 0, time.UTC).Weekday()
+}
+
+func isWeekend(d billing.Date) bool {
+	w := weekday(d)
+	return w == time.Saturday || w == time.Sunday
+}
+
+// jitter is a charge's own share of the policy's spread. It is the same each time it is asked for, so that a restart
+// changes no time; n tells the charge's retries apart.
+func (p Policy) jitter(charge billing.ChargeID, n int) time.Duration {
+	if p.Jitter <= 0 {
+		return 0
+	}
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(string(charge) + ":" + strconv.Itoa(n))) // documented never to fail
+	spread := uint64(p.Jitter) * 60
+	return time.Duration(h.Sum64()%spread) * time.Second //nolint:gosec // less than a day in seconds
+}
+
+// afterQuietHours moves a time out of the quiet hours to their end, spread anew so that the night's do not fire at once.
+func (p Policy) afterQuietHours(at time.Time, loc *time.Location, charge billing.ChargeID) time.Time {
+	from, until, ok := quietHours(p.QuietHours)
+	if !ok {
+		return at
+	}
+	local := at.In(loc)
+	now := billing.LocalTime{Hour: local.Hour(), Minute: local.Minute()}
+	date := billing.DateOf(at, loc)
+	switch {
+	case !quiet(now, from, until):
+		return at
+	case before(until, from) && !before(now, from): // the evening of a night's quiet hours
+		date = date.AddDays(1)
+	}
+	return date.At(until, loc).Add(p.jitter(charge, 0))
+}
+
+// Suited is the first time at or after at that lies outside the quiet hours, with the charge's jitter.
+func (p Policy) Suited(charge billing.ChargeID, at time.Time, loc *time.Location) time.Time {
+	return p.afterQuietHours(at.Add(p.jitter(charge, 0)), loc, charge)
+}
+
+// quiet says whether a time of day lies within a span, which may go over midnight.
+func quiet(t, from, until billing.LocalTime) bool {
+	if before(from, until) {
+		return !before(t, from) && before(t, until)
+	}
+	return !before(t, from) || before(t, until)
+}
+
+func before(a, b billing.LocalTime) bool {
+	return a.Hour < b.Hour || a.Hour == b.Hour && a.Minute < b.Minute
+}
+
+// quietHours reads 21:00-07:00.
+func quietHours(text string) (from, until billing.LocalTime, ok bool) {
+	a, b, found := strings.Cut(text, "-")
+	if !found {
+		return from, until, false
+	}
+	from, errFrom := billing.ParseLocalTime(strings.TrimSpace(a))
+	until, errUntil := billing.ParseLocalTime(strings.TrimSpace(b))
+	return from, until, errFrom == nil && errUntil == nil && from != until
+}

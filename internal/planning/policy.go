@@ -1,0 +1,34 @@
+package planning
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"tranche/internal/billing"
+)
+
+// defaultPolicy is the name of the policy that is always there.
+const defaultPolicy = "default"
+
+// checkPolicy adds to the faults of terms that they name a dunning policy that does not exist. Errors: faults, or
+// *billing.InvalidError.
+func (p *Planner) checkPolicy(t billing.Terms, faults error) error {
+	if t.Policy == "" || t.Policy == defaultPolicy || slices.Contains(p.policies, t.Policy) {
+		return faults
+	}
+	names := p.policies
+	if len(names) == 0 {
+		names = []string{defaultPolicy}
+	}
+	unknown := billing.FieldError{Field: "policy", Message: fmt.Sprintf("%q is no dunning policy; there is %s", t.Policy, strings.Join(names, ", "))}
+	var invalid *billing.InvalidError
+	switch {
+	case faults == nil:
+		return &billing.InvalidError{Fields: []billing.FieldError{unknown}}
+	case errors.As(faults, &invalid):
+		return &billing.InvalidError{Fields: append(slices.Clone(invalid.Fields), unknown)}
+	}
+	return faults
+}

@@ -1,0 +1,205 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"tranche/internal/billing"
+	"tranche/internal/dunning"
+)
+
+// trouble is a failure that dunning is to decide on.
+type trouble struct {
+	what    dunning.What
+	failure billing.Failure
+	detail  string          // see dunning.History
+	attempt billing.Attempt // zero where none was made
+	cause   string          // kept with the charge
+	step    string          // tells this failure's notice from the charge's others
+}
+
+// failed decides what follows a failure and does it.
+func (t *planTx) failed(ctx context.Context, c *billing.Charge, tr trouble) error {
+	follow, policy, err := t.dunningOf(ctx, c)
+	if err != nil {
+		return err
+	}
+	h, spare, err := t.history(ctx, c, tr, follow)
+	if err != nil {
+		return err
+	}
+	d := dunning.Decide(t.worker.engine(), policy, h)
+	if d.UseBackup {
+		follow.CardID = spare.ID
+	}
+	d, follow.FinalAt = policy.AnnounceLast(d, follow.FinalAt, t.now)
+	if err := t.fail(ctx, c, d, tr.cause, tr.step); err != nil {
+		return err
+	}
+	follow.WakeAt = follow.Next()
+	return t.UpdateDunning(ctx, follow)
+}
+
+// engine is what decides; the policy's own days where no other was given.
+func (w *Worker) engine() dunning.Engine {
+	if w.Engine == nil {
+		return dunning.Timetable{}
+	}
+	return w.Engine
+}
+
+// dunningOf reads what follows the charge, and the policy it began with. It is begun where nothing follows yet.
+func (t *planTx) dunningOf(ctx context.Context, c *billing.Charge) (billing.Dunning, dunning.Policy, error) {
+	d, err := t.Dunning(ctx, c.ID)
+	if err != nil && !errors.Is(err, billing.ErrNotFound) {
+		return d, dunning.Policy{}, err
+	}
+	if err == nil && d.Status == billing.DunningOpen {
+		policy, err := pinned(ctx, t.Tx, d.Policy)
+		return d, policy, err
+	}
+	return t.beginDunning(ctx, c, d)
+}
+
+// pinned reads the policy that a charge began with.
+func pinned(ctx context.Context, r billing.DunningReader, hash string) (dunning.Policy, error) {
+	kept, err := r.PinnedPolicy(ctx, hash)
+	if err != nil {
+		return dunning.Policy{}, err
+	}
+	return dunning.ReadPolicy(kept.Content)
+}
+
+// beginDunning pins the policy the plan names, as it is now, and sets the deadline. before is one that has come to its end,
+// if there is one: an operator had the charge tried again.
+func (t *planTx) beginDunning(ctx context.Context, c *billing.Charge, before billing.Dunning) (billing.Dunning, dunning.Policy, error) {
+	policy, ok := t.worker.Policies.Get(t.plan.Policy)
+	if !ok {
+		t.worker.Log.Warn().Str("plan", string(t.plan.ID)).Str("policy", t.plan.Policy).
+			Msg("the plan's dunning policy is not configured any more; the default one is used")
+		policy, _ = t.worker.Policies.Get(dunning.DefaultName)
+	}
+	content, hash, err := policy.Canonical()
+	if err != nil {
+		return before, policy, err
+	}
+	if err := t.PinPolicy(ctx, billing.PinnedPolicy{Hash: hash, Name: policy.Name, Content: content, CreatedAt: t.now}); err != nil {
+		return before, policy, err
+	}
+	d := billing.Dunning{
+		ChargeID: c.ID, Status: billing.DunningOpen, Policy: hash, BeganAt: t.now, Replacing: before.Replacing, Lease: before.Lease,
+	}
+	d.RemindAt, d.FinalAt, d.DeadlineAt = policy.Milestones(c.ID, t.now, t.location())
+	d.WakeAt = d.Next()
+	if before.ChargeID != "" {
+		return d, policy, t.UpdateDunning(ctx, d)
+	}
+	return d, policy, t.InsertDunning(ctx, d)
+}
+
+// history gathers what a decision goes by, and the card that may be tried next.
+func (t *planTx) history(ctx context.Context, c *billing.Charge, tr trouble, follow billing.Dunning) (dunning.History, billing.Card, error) {
+	attempts, err := t.Attempts(ctx, c.ID)
+	if err != nil {
+		return dunning.History{}, billing.Card{}, err
+	}
+	h := dunning.History{
+		Charge: c.ID, Now: t.now, Location: t.location(), What: tr.what, Failure: tr.failure, Detail: tr.detail,
+		PaymentMethod: tr.attempt.Params.PaymentMethod, Attempts: attempts, Deadline: follow.DeadlineAt,
+	}
+	if h.PaymentMethod != "" {
+		card, err := t.CardByPaymentMethod(ctx, h.PaymentMethod)
+		if err != nil && !errors.Is(err, billing.ErrNotFound) {
+			return h, card, err
+		}
+		h.Brand = card.Brand
+	}
+	if h.CardDeclines, err = t.declinesOf(ctx, tr.attempt.Fingerprint); err != nil {
+		return h, billing.Card{}, err
+	}
+	spare, err := t.backupCard(ctx, attempts)
+	h.Backup = spare.ID != ""
+	return h, spare, err
+}
+
+// declinesOf lists the declines on a card that the networks still count.
+func (t *planTx) declinesOf(ctx context.Context, fingerprint string) ([]time.Time, error) {
+	if fingerprint == "" {
+		return nil, nil
+	}
+	return t.CardDeclines(ctx, fingerprint, t.now.Add(-dunning.CapWindow))
+}
+
+// backupCard is the customer's oldest card that the charge was not tried with, where the customer agreed to that.
+func (t *planTx) backupCard(ctx context.Context, attempts []billing.Attempt) (billing.Card, error) {
+	if !t.plan.BackupCards {
+		return billing.Card{}, nil
+	}
+	cards, err := t.Cards(ctx, t.customer.ID)
+	if err != nil {
+		return billing.Card{}, err
+	}
+	tried := map[string]bool{}
+	for _, a := range attempts {
+		tried[a.Params.PaymentMethod], tried[a.Fingerprint] = true, true
+	}
+	for _, card := range cards {
+		fresh := card.ID != t.plan.CardID && !tried[card.PaymentMethod] && !tried[t.worker.fingerprint(card)]
+		if fresh && card.Status == billing.CardActive && !expired(card, t.now) {
+			return card, nil
+		}
+	}
+	return billing.Card{}, nil
+}
+
+// fingerprint names the card's number, by which declines are counted; the PaymentMethod stands for it where Stripe gave
+// none. In test mode everybody has the same few cards, so there they are counted for each customer alone.
+func (w *Worker) fingerprint(card billing.Card) string {
+	switch {
+	case card.Fingerprint == "":
+		return card.PaymentMethod
+	case !w.Livemode:
+		return string(card.CustomerID) + ":" + card.Fingerprint
+	}
+	return card.Fingerprint
+}
+
+// expired says whether the card's last month is over everywhere in the world.
+func expired(card billing.Card, now time.Time) bool {
+	if card.ExpYear == 0 || card.ExpMonth == 0 {
+		return false
+	}
+	end := time.Date(card.ExpYear, time.Month(card.ExpMonth)+1, 1, 12, 0, 0, 0, time.UTC)
+	return !now.Before(end)
+}
+
+// withinCaps says whether a charge that was declined may be tried with the card now. Otherwise it is put off to when the
+// networks' windows allow it, or given up where that is beyond the deadline.
+func (t *planTx) withinCaps(ctx context.Context, c *billing.Charge, card billing.Card, attempts []billing.Attempt) (bool, error) {
+	if failedAttempts(attempts, billing.OutcomeDeclined) == 0 {
+		return true, nil // the first attempt at a charge repeats nothing
+	}
+	declines, err := t.declinesOf(ctx, t.worker.fingerprint(card))
+	if err != nil {
+		return false, err
+	}
+	next := dunning.Allowed(card.Brand, declines, t.now)
+	if !next.After(t.now) {
+		return true, nil
+	}
+	follow, policy, err := t.dunningOf(ctx, c)
+	if err != nil {
+		return false, err
+	}
+	why := dunning.Tightest(dunning.UseOf(card.Brand, declines, t.now)).String()
+	next = policy.Suited(c.ID, next, t.location())
+	if !next.Before(follow.DeadlineAt) {
+		t.audit(c, billing.ActorTranche, "charge.failed", fmt.Sprintf("charge %d: not tried again: %s", c.Sequence, why),
+			"no further attempt by itself; the customer can still pay")
+		return false, t.move(c, billing.ChargeFailed, why+"; the next time lies beyond the policy's deadline", time.Time{})
+	}
+	t.audit(c, billing.ActorTranche, "charge.put_off", fmt.Sprintf("charge %d: %s", c.Sequence, why), "tried again "+t.local(next))
+	return false, t.move(c, c.Status, "put off: "+why, next)
+}

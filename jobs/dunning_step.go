@@ -1,0 +1,230 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"tranche/internal/billing"
+	"tranche/internal/dunning"
+)
+
+// KindStepDunning is the task for a dunning whose time has come: a reminder, the final notice, or the deadline.
+const KindStepDunning = "dunning:step"
+
+// The steps of notices that are owed once for a charge, however it comes to them.
+const (
+	stepReminder  = "reminder"
+	stepFinal     = "final_notice"
+	stepDefaulted = "plan_defaulted"
+)
+
+// DunningTask makes the task for a claimed dunning.
+func DunningTask(c billing.DunningClaim) billing.Task {
+	return newTask(KindStepDunning, string(c.ChargeID), c.Lease, time.Time{})
+}
+
+// StepDunning does what is due: it reminds a customer who is waited for, sends the final notice, and gives the plan up at
+// the deadline. Nobody is given up without a final notice.
+func (w *Worker) StepDunning(ctx context.Context, id string, lease int64) error {
+	row, err := w.Store.Charge(ctx, billing.ChargeID(id))
+	if errors.Is(err, billing.ErrNotFound) {
+		w.Log.Info().Str("charge", id).Msg("task dropped: its charge is gone")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return w.inPlan(ctx, row.PlanID, func(t *planTx) error {
+		d, err := t.Dunning(ctx, row.ID)
+		if err != nil || d.Status != billing.DunningOpen || d.Lease != lease {
+			return err
+		}
+		c, err := t.charge(row.ID)
+		if err != nil {
+			return err
+		}
+		return t.step(ctx, c, d)
+	})
+}
+
+// step does what is due of one dunning and writes when it is looked at next.
+func (t *planTx) step(ctx context.Context, c *billing.Charge, d billing.Dunning) error {
+	policy, err := pinned(ctx, t.Tx, d.Policy)
+	if err != nil {
+		return err
+	}
+	switch {
+	case c.Status.Ended() || over(t.plan.Status):
+		return t.closeDunning(ctx, d)
+	case t.plan.Status == billing.PlanPaused: // the deadline stands still with the plan
+		return t.postpone(ctx, d, 24*time.Hour)
+	case c.Status == billing.ChargeCollecting: // what is under way may be the payment
+		d.WakeAt = t.now.Add(t.worker.Clock.Simulated(t.worker.Lease))
+		return t.UpdateDunning(ctx, d)
+	}
+	if err := t.tell(ctx, c, &d, policy); err != nil {
+		return err
+	}
+	if due(d.DeadlineAt, t.now) {
+		return t.giveUp(ctx, c, d, policy)
+	}
+	d.WakeAt = d.Next()
+	return t.UpdateDunning(ctx, d)
+}
+
+// over says whether nothing more is collected of a plan, whatever comes.
+func over(s billing.PlanStatus) bool {
+	return s == billing.PlanCanceled || s == billing.PlanCompleted || s == billing.PlanDefaulted
+}
+
+// tell sends the reminder and the final notice that are due.
+func (t *planTx) tell(ctx context.Context, c *billing.Charge, d *billing.Dunning, policy dunning.Policy) error {
+	if due(d.RemindAt, t.now) {
+		d.RemindAt = time.Time{}
+		if err := t.remind(ctx, c, *d); err != nil {
+			return err
+		}
+	}
+	if !due(d.FinalAt, t.now) {
+		return nil
+	}
+	d.FinalAt = time.Time{}
+	if due(d.DeadlineAt, t.now) { // nothing ran when the final notice was to go out
+		d.DeadlineAt = t.now.AddDate(0, 0, policy.FinalNoticeDays)
+	}
+	return t.oweAbout(ctx, c, *d, billing.NoticeFinal, stepFinal)
+}
+
+// due says whether a time was set and has come.
+func due(at, now time.Time) bool { return !at.IsZero() && !at.After(now) }
+
+// remind asks a customer once more who is waited for. A charge that a retry is planned for needs none.
+func (t *planTx) remind(ctx context.Context, c *billing.Charge, d billing.Dunning) error {
+	switch c.Status {
+	case billing.ChargeRequiresAction:
+		return t.oweAbout(ctx, c, d, billing.NoticeActionRequired, stepReminder)
+	case billing.ChargeRequiresPaymentMethod, billing.ChargeFailed:
+		return t.oweAbout(ctx, c, d, billing.NoticePaymentFailed, stepReminder)
+	}
+	return nil
+}
+
+// oweAbout owes the customer a notice that names the deadline, with the reason of the last failure.
+func (t *planTx) oweAbout(ctx context.Context, c *billing.Charge, d billing.Dunning, kind billing.NoticeKind, step string) error {
+	reason, err := t.lastReason(ctx, c)
+	if err != nil {
+		return err
+	}
+	n := t.draftNotice(c, kind, step, reason)
+	n.Data.DeadlineAt = d.DeadlineAt
+	t.audit(c, billing.ActorTranche, "charge."+step, fmt.Sprintf("charge %d of %s is still unpaid: the customer is sent the %s notice",
+		c.Sequence, billing.FormatAmount(c.Amount, c.Currency), spoken(kind)), t.atDeadline(d, step))
+	return t.owe(ctx, n)
+}
+
+func (t *planTx) atDeadline(d billing.Dunning, step string) string {
+	if step == stepDefaulted {
+		return ""
+	}
+	return "the plan is given up " + t.local(d.DeadlineAt)
+}
+
+// lastReason is what the customer may be told of the last failure.
+func (t *planTx) lastReason(ctx context.Context, c *billing.Charge) (billing.Reason, error) {
+	attempts, err := t.Attempts(ctx, c.ID)
+	if err != nil {
+		return "", err
+	}
+	for _, a := range slices.Backward(attempts) {
+		switch a.Outcome {
+		case billing.OutcomeDeclined:
+			return dunning.Classify(a.Failure, "").Reason, nil
+		case billing.OutcomeRequiresAction:
+			return billing.ReasonAuthenticate, nil
+		}
+	}
+	return billing.ReasonNoCard, nil
+}
+
+// giveUp ends a dunning at its deadline, in the way the policy says.
+func (t *planTx) giveUp(ctx context.Context, c *billing.Charge, d billing.Dunning, policy dunning.Policy) error {
+	const why = "the policy's deadline passed without a payment"
+	if err := t.move(c, billing.ChargeFailed, why, time.Time{}); err != nil {
+		return err
+	}
+	if policy.AtEnd == dunning.EndKeep {
+		t.audit(c, billing.ActorTranche, "charge.given_up", fmt.Sprintf("charge %d of %s: %s", c.Sequence,
+			billing.FormatAmount(c.Amount, c.Currency), why), "the later charges are made as planned; the customer can still pay this one")
+		return t.closeDunning(ctx, d)
+	}
+	if err := t.stopLater(policy.AtEnd); err != nil {
+		return err
+	}
+	t.plan.Status, t.plan.Reason = billing.PlanDefaulted, fmt.Sprintf("charge %d is unpaid and %s", c.Sequence, why)
+	t.entries = append(t.entries, t.planEntry("plan.defaulted", fmt.Sprintf("plan %s is defaulted: charge %d of %s is unpaid and %s",
+		t.plan.Reference, c.Sequence, billing.FormatAmount(c.Amount, c.Currency), why), endText(policy.AtEnd)))
+	if err := t.oweAbout(ctx, c, d, billing.NoticePlanDefaulted, stepDefaulted); err != nil {
+		return err
+	}
+	return t.closeDunning(ctx, d)
+}
+
+func endText(e dunning.End) string {
+	if e == dunning.EndCancel {
+		return "the later charges are canceled; the customer can still pay what is owed"
+	}
+	return "the later charges wait until somebody resumes the plan; the customer can still pay what is owed"
+}
+
+// stopLater takes the other charges of a plan that is given up out of the calendar. One that is under way is left to its
+// outcome, after which the last look finds the plan given up.
+func (t *planTx) stopLater(end dunning.End) error {
+	for i := range t.charges {
+		c := &t.charges[i]
+		var err error
+		switch {
+		case c.Status == billing.ChargeScheduled && end == dunning.EndCancel:
+			err = t.move(c, billing.ChargeCanceled, "the plan was given up", time.Time{})
+		case c.Status == billing.ChargeScheduled:
+			err = t.move(c, c.Status, "the plan was given up", time.Time{})
+		case c.Status == billing.ChargeRetrying:
+			err = t.move(c, billing.ChargeFailed, "the plan was given up", time.Time{})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// postpone moves everything that is still to happen.
+func (t *planTx) postpone(ctx context.Context, d billing.Dunning, by time.Duration) error {
+	for _, at := range []*time.Time{&d.RemindAt, &d.FinalAt, &d.DeadlineAt} {
+		if !at.IsZero() {
+			*at = at.Add(by)
+		}
+	}
+	d.WakeAt = d.Next()
+	return t.UpdateDunning(ctx, d)
+}
+
+// closeDunning ends a dunning.
+func (t *planTx) closeDunning(ctx context.Context, d billing.Dunning) error {
+	d.Status, d.WakeAt = billing.DunningClosed, time.Time{}
+	return t.UpdateDunning(ctx, d)
+}
+
+// endDunning ends the dunning of a charge that was paid or stopped, if it has one.
+func (t *planTx) endDunning(ctx context.Context, c *billing.Charge) error {
+	d, err := t.Dunning(ctx, c.ID)
+	if errors.Is(err, billing.ErrNotFound) || err == nil && d.Status == billing.DunningClosed {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return t.closeDunning(ctx, d)
+}

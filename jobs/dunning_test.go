@@ -1,0 +1,302 @@
+package jobs_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+	"tranche/internal/dunning/policyfile"
+	"tranche/internal/stripesim"
+)
+
+// policies sets the dunning policies, as TOML.
+func (b *bench) policies(text string) {
+	b.t.Helper()
+	p, err := policyfile.Parse("test.toml", []byte(text), morning)
+	require.NoError(b.t, err)
+	b.worker.Policies = p
+	b.planner.WithPolicies(p.Names())
+}
+
+// dunningOf reads what follows a charge.
+func (b *bench) dunningOf(c billing.Charge) billing.Dunning {
+	b.t.Helper()
+	d, err := b.store.Dunning(b.t.Context(), c.ID)
+	require.NoError(b.t, err)
+	return d
+}
+
+// failedOnce is a plan of four charges whose second was declined.
+func (b *bench) failedOnce(code string, change func(t *billing.Terms)) billing.PlanID {
+	b.t.Helper()
+	plan := b.startedWith(declinesLater(code), change)
+	b.setNow(b.charge(plan, 2).DueAt.Add(1))
+	b.settle()
+	return plan
+}
+
+// until lives on to a time, half a day at a time.
+func (b *bench) until(at time.Time) {
+	b.t.Helper()
+	for b.Now().Before(at) {
+		next := b.Now().Add(12 * time.Hour)
+		if next.After(at) {
+			next = at
+		}
+		b.setNow(next)
+		b.settle()
+	}
+}
+
+// newNotices lists the notices after the receipt of the first payment.
+func (b *bench) newNotices(id billing.PlanID) []billing.NoticeKind {
+	b.t.Helper()
+	return b.notices(id)[1:]
+}
+
+func TestACustomerWhoIsWaitedForIsRemindedAndGivenUpAtTheDeadline(t *testing.T) {
+	for name, tc := range map[string]struct {
+		code   string
+		asks   billing.NoticeKind
+		status billing.ChargeStatus
+	}{
+		"authenticate": {"authentication_required", billing.NoticeActionRequired, billing.ChargeRequiresAction},
+		"new card":     {"expired_card", billing.NoticePaymentFailed, billing.ChargeRequiresPaymentMethod},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachEngine(t, func(b *bench) {
+				plan := b.failedOnce(tc.code, func(t *billing.Terms) { t.Every = "3 months" })
+				c := b.charge(plan, 2)
+				require.Equal(b.t, tc.status, c.Status)
+				require.True(b.t, c.NextAttemptAt.IsZero(), "no timed retry")
+				require.Equal(b.t, billing.PlanPastDue, b.details(plan).Plan.Status)
+				follow := b.dunningOf(c)
+
+				b.until(follow.RemindAt.Add(-time.Minute))
+				require.Equal(b.t, []billing.NoticeKind{tc.asks}, b.newNotices(plan))
+				b.until(follow.RemindAt)
+				require.Equal(b.t, []billing.NoticeKind{tc.asks, tc.asks}, b.newNotices(plan))
+				b.until(follow.FinalAt)
+				require.Equal(b.t, []billing.NoticeKind{tc.asks, tc.asks, billing.NoticeFinal}, b.newNotices(plan))
+				require.Equal(b.t, tc.status, b.charge(plan, 2).Status)
+				b.until(follow.DeadlineAt)
+				require.Equal(b.t, []billing.NoticeKind{tc.asks, tc.asks, billing.NoticeFinal, billing.NoticePlanDefaulted}, b.newNotices(plan))
+				d := b.details(plan)
+				require.Equal(b.t, billing.PlanDefaulted, d.Plan.Status)
+				require.Equal(b.t, billing.ChargeFailed, d.Charges[1].Status)
+				require.Len(b.t, d.Attempts[c.ID], 1)
+				require.Equal(b.t, billing.DunningClosed, b.dunningOf(c).Status)
+			})
+		})
+	}
+}
+
+func TestNoticesBeforeTheEndNameTheDeadline(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		plan := b.failedOnce("expired_card", nil)
+		follow := b.dunningOf(b.charge(plan, 2))
+		b.until(follow.DeadlineAt)
+		all, err := b.store.Notices(b.t.Context(), billing.NoticeFilter{Charge: follow.ChargeID})
+		require.NoError(b.t, err)
+		require.Len(b.t, all, 4)
+		for _, n := range all[:3] {
+			require.Equal(b.t, follow.DeadlineAt, n.Data.DeadlineAt, n.Kind)
+			require.Equal(b.t, billing.ReasonExpired, n.Data.FailureReason)
+			require.Equal(b.t, billing.NoticeSent, n.Status, n.Reason)
+		}
+	})
+}
+
+func TestWhatTheEndMeansForTheLaterCharges(t *testing.T) {
+	for _, tc := range []struct {
+		end     string
+		plan    billing.PlanStatus
+		later   billing.ChargeStatus
+		notices int // plan_defaulted
+	}{
+		{"pause", billing.PlanDefaulted, billing.ChargeScheduled, 1},
+		{"cancel", billing.PlanDefaulted, billing.ChargeCanceled, 1},
+		{"keep", billing.PlanPastDue, billing.ChargeSucceeded, 0},
+	} {
+		t.Run(tc.end, func(t *testing.T) {
+			eachEngine(t, func(b *bench) {
+				b.policies("[policy.default]\nat_end = \"" + tc.end + "\"")
+				details := declinesLater("expired_card", "sim_decline_count", "1")
+				plan := b.startedWith(details, func(t *billing.Terms) { t.Parts, t.Every = 3, "2 months" })
+				b.setNow(b.charge(plan, 2).DueAt.Add(1))
+				b.settle()
+				b.until(b.charge(plan, 3).DueAt.AddDate(0, 0, 2))
+				d := b.details(plan)
+				require.Equal(b.t, tc.plan, d.Plan.Status)
+				require.Equal(b.t, billing.ChargeFailed, d.Charges[1].Status)
+				require.Equal(b.t, tc.later, d.Charges[2].Status, d.Charges[2].Reason)
+				count := 0
+				for _, kind := range b.notices(plan) {
+					if kind == billing.NoticePlanDefaulted {
+						count++
+					}
+				}
+				require.Equal(b.t, tc.notices, count)
+				if tc.end != "keep" {
+					require.Empty(b.t, d.Attempts[d.Charges[2].ID], "nothing more is charged")
+				}
+			})
+		})
+	}
+}
+
+func TestWhoIsGivenUpMayStillPay(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		b.policies("[policy.default]\nat_end = \"cancel\"")
+		plan := b.failedOnce("expired_card", func(t *billing.Terms) { t.Parts = 3 })
+		c := b.charge(plan, 2)
+		b.until(b.dunningOf(c).DeadlineAt)
+		require.Equal(b.t, billing.PlanDefaulted, b.details(plan).Plan.Status)
+		b.payOnPage(c, good)
+		d := b.details(plan)
+		require.Equal(b.t, billing.ChargeSucceeded, d.Charges[1].Status)
+		require.Equal(b.t, billing.ChargeRequiresPaymentMethod, d.Charges[2].Status, "it fell due before the end, and is owed too")
+		require.Equal(b.t, billing.PlanDefaulted, d.Plan.Status)
+	})
+}
+
+// payOnPage pays a charge's PaymentIntent as the recovery page does.
+func (b *bench) payOnPage(c billing.Charge, number string) {
+	b.t.Helper()
+	pi, err := b.gateway.PaymentIntent(b.t.Context(), c.PaymentIntent)
+	require.NoError(b.t, err)
+	require.NoError(b.t, b.pay(pi.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: number}, SetupFutureUsage: "off_session"}))
+	b.settle()
+}
+
+func TestAChangeOfThePolicyDoesNotDisturbAChargeInDunning(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		b.policies("[policy.gentle]\ndeclined.days = [5, 6]\ndeadline_days = 40")
+		plan := b.failedOnce("do_not_honor", func(t *billing.Terms) { t.Policy = "gentle" })
+		c := b.charge(plan, 2)
+		before := b.dunningOf(c)
+		b.policies("[policy.gentle]\ndeclined.days = [1]\ndeadline_days = 25")
+		b.until(c.NextAttemptAt)
+		again := b.charge(plan, 2)
+		require.Equal(b.t, billing.ChargeRetrying, again.Status, again.Reason)
+		require.Contains(b.t, again.Reason, "retry 2 of 2")
+		require.GreaterOrEqual(b.t, again.NextAttemptAt.Sub(c.NextAttemptAt), 5*24*time.Hour)
+		after := b.dunningOf(c)
+		require.Equal(b.t, before.Policy, after.Policy)
+		require.Equal(b.t, before.DeadlineAt, after.DeadlineAt)
+
+		other := b.failedOnce("do_not_honor", func(t *billing.Terms) {
+			t.Reference, t.Policy, t.Customer.Reference = "order-2", "gentle", "grace"
+		})
+		require.Contains(b.t, b.charge(other, 2).Reason, "retry 1 of 1", "what fails from now on follows the new one")
+	})
+}
+
+func TestAPolicyThatIsGoneIsTheDefaultOne(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		b.policies("[policy.gentle]\ndeclined.days = [5]")
+		plan := b.startedWith(declinesLater("do_not_honor"), func(t *billing.Terms) { t.Policy = "gentle" })
+		b.policies("")
+		b.setNow(b.charge(plan, 2).DueAt.Add(1))
+		b.settle()
+		require.Contains(b.t, b.charge(plan, 2).Reason, "retry 1 of 4")
+	})
+}
+
+func TestTheDeadlineStandsStillWhileThePlanIsPaused(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		plan := b.failedOnce("expired_card", nil)
+		follow := b.dunningOf(b.charge(plan, 2))
+		b.setStatus(plan, billing.PlanPaused)
+		b.until(follow.DeadlineAt.AddDate(0, 0, 10))
+		require.Equal(b.t, billing.PlanPaused, b.details(plan).Plan.Status)
+		require.Equal(b.t, []billing.NoticeKind{billing.NoticePaymentFailed}, b.newNotices(plan))
+		moved := b.dunningOf(b.charge(plan, 2))
+		require.Greater(b.t, moved.DeadlineAt.Sub(follow.DeadlineAt), 15*24*time.Hour)
+		require.True(b.t, moved.RemindAt.After(b.Now()))
+	})
+}
+
+func (b *bench) setStatus(id billing.PlanID, s billing.PlanStatus) {
+	b.t.Helper()
+	require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error {
+		plan, err := tx.LockPlan(b.t.Context(), id)
+		if err != nil {
+			return err
+		}
+		plan.Status = s
+		return tx.UpdatePlan(b.t.Context(), plan)
+	}))
+}
+
+func TestNobodyIsGivenUpWithoutAFinalNotice(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		plan := b.failedOnce("expired_card", func(t *billing.Terms) { t.Every = "5 months" })
+		follow := b.dunningOf(b.charge(plan, 2))
+		b.setNow(follow.DeadlineAt.AddDate(0, 0, 20)) // nothing ran for weeks
+		b.settle()
+		require.Contains(b.t, b.newNotices(plan), billing.NoticeFinal)
+		require.Equal(b.t, billing.PlanPastDue, b.details(plan).Plan.Status)
+		b.until(b.Now().AddDate(0, 0, 3))
+		require.Equal(b.t, billing.PlanDefaulted, b.details(plan).Plan.Status)
+	})
+}
+
+func TestAStepThatRunsTwiceOrLateDoesNothing(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		plan := b.failedOnce("expired_card", nil)
+		follow := b.dunningOf(b.charge(plan, 2))
+		b.setNow(follow.FinalAt)
+		claims, err := b.store.ClaimDunnings(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 10)
+		require.NoError(b.t, err)
+		require.Len(b.t, claims, 1)
+		id := string(follow.ChargeID)
+		require.NoError(b.t, b.worker.StepDunning(b.t.Context(), id, claims[0].Lease-1), "a stale lease")
+		require.Len(b.t, b.newNotices(plan), 1)
+		for range 3 {
+			require.NoError(b.t, b.worker.StepDunning(b.t.Context(), id, claims[0].Lease))
+		}
+		require.Len(b.t, b.newNotices(plan), 3, "one reminder and one final notice")
+		require.NoError(b.t, b.worker.StepDunning(b.t.Context(), "chg_gone", 1))
+	})
+}
+
+func TestAPaidChargeIsNotRemindedOf(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		plan := b.failedOnce("authentication_required", func(t *billing.Terms) { t.Parts = 2 })
+		c := b.charge(plan, 2)
+		b.payOnPage(c, good)
+		require.Equal(b.t, billing.DunningClosed, b.dunningOf(c).Status)
+		b.advance(40)
+		require.ElementsMatch(b.t, []billing.NoticeKind{billing.NoticeActionRequired, billing.NoticePaymentSucceeded}, b.newNotices(plan))
+		require.Equal(b.t, billing.PlanCompleted, b.details(plan).Plan.Status)
+	})
+}
+
+func TestAChargeThatWaitsForTheCustomerRaisesNoAlarm(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		plan := b.failedOnce("authentication_required", nil)
+		b.setNow(b.Now().AddDate(0, 0, 5))
+		backlog, ok := b.store.(billing.BacklogStore)
+		require.True(b.t, ok)
+		for _, kind := range []billing.BacklogKind{billing.BacklogOverdue, billing.BacklogPutOff, billing.BacklogStranded} {
+			found, err := backlog.Backlog(b.t.Context(), kind, start, b.Now())
+			require.NoError(b.t, err)
+			require.NotContains(b.t, found.IDs, string(b.charge(plan, 2).ID), kind)
+		}
+	})
+}
+
+func TestWithdrawnConsentStopsTheWholePlan(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		plan := b.failedOnce("revocation_of_all_authorizations", nil)
+		calls := b.gateway.calls
+		b.advance(100)
+		d := b.details(plan)
+		require.Equal(b.t, billing.PlanPaused, d.Plan.Status)
+		require.Equal(b.t, calls, b.gateway.calls, "nothing more is charged")
+		require.Equal(b.t, []billing.NoticeKind{billing.NoticePaymentFailed}, b.newNotices(plan))
+	})
+}

@@ -1,0 +1,126 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"tranche/internal/billing"
+)
+
+// confirmLimit is how often one PaymentIntent is confirmed in all, by us and by the customer. Stripe cancels one after too
+// many; the number is not published, and about 10 were seen.
+const confirmLimit = 8
+
+// whyReplace says why the charge's PaymentIntent can't take another confirmation with this card; "" when it can.
+func whyReplace(c *billing.Charge, card billing.Card, attempts []billing.Attempt) string {
+	if c.PaymentIntent == "" {
+		return ""
+	}
+	tries := 0
+	for _, a := range attempts {
+		if a.PaymentIntent != c.PaymentIntent {
+			continue
+		}
+		if a.Outcome == billing.OutcomeDeclined || a.Outcome == billing.OutcomeRequiresAction {
+			tries++
+		}
+		// The attempt that made it says for which Stripe customer: a card of another is refused (docs.stripe.com/api/
+		// payment_intents/confirm; HTTP 400).
+		made := a.Params.PaymentIntent == "" && a.Params.OffSession
+		if made && a.Params.Customer != card.StripeCustomer {
+			return fmt.Sprintf("it belongs to Stripe customer %s, and the card to %s", a.Params.Customer, card.StripeCustomer)
+		}
+	}
+	if tries >= confirmLimit {
+		return fmt.Sprintf("it was confirmed %d times, and Stripe cancels one that is confirmed too often", tries)
+	}
+	return ""
+}
+
+// toReplace marks the charge's PaymentIntent as one that we are about to cancel, before Stripe is called: otherwise the
+// event that tells of it would be taken for the merchant's word that nothing is owed.
+func (t *planTx) toReplace(ctx context.Context, c *billing.Charge, why string) (*call, error) {
+	follow, _, err := t.dunningOf(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if follow.Replacing != c.PaymentIntent {
+		follow.Replacing = c.PaymentIntent
+		if err := t.UpdateDunning(ctx, follow); err != nil {
+			return nil, err
+		}
+		t.audit(c, billing.ActorTranche, "charge.payment_intent_canceling",
+			fmt.Sprintf("charge %d: %s is canceled to make a new one: %s", c.Sequence, c.PaymentIntent, why), "")
+	}
+	t.holdLease(c)
+	return &call{planID: t.plan.ID, replace: c.PaymentIntent, charge: *c}, nil
+}
+
+// replacePayment cancels a PaymentIntent and, once it is seen canceled, lets the charge be tried with a new one. When it is
+// paid meanwhile it is left as it is, and so is the charge.
+func (w *Worker) replacePayment(ctx context.Context, r call) error {
+	pi, err := w.Gateway.CancelPaymentIntent(ctx, "replace-"+r.replace, r.replace)
+	if err != nil || pi.Status != billing.IntentCanceled {
+		pi, err = w.Gateway.PaymentIntent(ctx, r.replace) // it may have been paid, or canceled before
+	}
+	ctx, cancel := w.recording(ctx)
+	defer cancel()
+	switch {
+	case errors.Is(err, billing.ErrNotFound):
+		pi.ID, pi.Status = r.replace, billing.IntentCanceled
+	case err == nil && pi.Status == billing.IntentSucceeded:
+		return w.recordPayment(ctx, r.charge, pi, nil)
+	}
+	pending := notCanceled(r.replace, pi, err)
+	return w.inPlan(ctx, r.planID, func(t *planTx) error {
+		c, found := t.charge(r.charge.ID)
+		if found != nil || c.Status.Ended() || c.PaymentIntent != r.replace {
+			return found
+		}
+		if pending == nil {
+			return t.replaced(c)
+		}
+		t.putOff(c, pending)
+		return nil
+	})
+}
+
+// notCanceled says why no new PaymentIntent may be made yet; nil when one may. looked is what went wrong in looking.
+func notCanceled(id string, pi billing.PaymentIntent, looked error) error {
+	switch {
+	case looked != nil && pi.Status != billing.IntentCanceled:
+		return fmt.Errorf("%s is not seen canceled yet, and no new PaymentIntent is made before: %w", id, looked)
+	case pi.Status != billing.IntentCanceled:
+		return fmt.Errorf("%s is %s and not canceled yet, and no new PaymentIntent is made before", id, spoken(pi.Status))
+	}
+	return nil
+}
+
+// replaced lets go of a PaymentIntent that was seen canceled.
+func (t *planTx) replaced(c *billing.Charge) error {
+	t.audit(c, billing.ActorTranche, "charge.payment_intent_replaced",
+		fmt.Sprintf("charge %d: %s is canceled; a new one will be made", c.Sequence, c.PaymentIntent), "tried at once")
+	c.PaymentIntent = ""
+	next := c.NextAttemptAt
+	if next.IsZero() || next.After(t.now) {
+		t.touch(c)
+		return nil // nothing was due: the next attempt makes it
+	}
+	return t.move(c, c.Status, "", t.now)
+}
+
+// isOurs says whether the cancellation of a PaymentIntent was our own, to make a new one.
+func (t *planTx) isOurs(ctx context.Context, c *billing.Charge, pi billing.PaymentIntent) (bool, error) {
+	d, err := t.Dunning(ctx, c.ID)
+	if errors.Is(err, billing.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && d.Replacing != "" && d.Replacing == pi.ID, err
+}
+
+// retryNow lets the charge be tried at once, with whatever card the plan has now.
+func (t *planTx) retryNow(c *billing.Charge, why string) error {
+	return t.move(c, billing.ChargeRetrying, why, t.now.Truncate(time.Millisecond))
+}
