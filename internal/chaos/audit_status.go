@@ -46,7 +46,8 @@ func (a *auditor) wrongStatuses() {
 	}
 }
 
-// statusOf is what a plan is, by its charges. Nothing in a run pauses, cancels or defaults a plan.
+// statusOf is what a plan is, by its charges. Nothing in a run pauses or cancels a plan; one with a charge that was given up
+// may be defaulted.
 func statusOf(p plan) string {
 	open := slices.ContainsFunc(p.Charges, func(c charge) bool { return !paid(c) && c.Status != "canceled" })
 	switch {
@@ -56,6 +57,8 @@ func statusOf(p plan) string {
 		return "canceled"
 	case !paid(p.Charges[0]):
 		return "awaiting_first_payment"
+	case p.Status == "defaulted" && slices.ContainsFunc(p.Charges, func(c charge) bool { return c.Status == "failed" }):
+		return p.Status
 	case slices.ContainsFunc(p.Charges, owed):
 		return "past_due"
 	}
