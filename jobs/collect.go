@@ -174,12 +174,8 @@ func (t *planTx) nextCall(ctx context.Context, c *billing.Charge) (*call, error)
 // usableCard is the card to charge: the plan's, or the backup card that dunning chose for a charge that was declined. Where
 // there is none it says why.
 func (t *planTx) usableCard(ctx context.Context, c *billing.Charge) (billing.Card, string, error) {
-	id := t.plan.CardID
-	follow, err := t.Dunning(ctx, c.ID)
-	switch {
-	case err == nil && follow.CardID != "":
-		id = follow.CardID
-	case err != nil && !errors.Is(err, billing.ErrNotFound):
+	id, err := t.cardToTry(ctx, c)
+	if err != nil {
 		return billing.Card{}, "", err
 	}
 	if id == "" {

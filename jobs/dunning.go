@@ -35,11 +35,28 @@ func (t *planTx) failed(ctx context.Context, c *billing.Charge, tr trouble) erro
 		follow.CardID = spare.ID
 	}
 	d, follow.FinalAt = policy.AnnounceLast(d, follow.FinalAt, t.now)
-	if err := t.fail(ctx, c, d, tr.cause, tr.step); err != nil {
+	if err := t.fail(ctx, c, d, tr.cause); err != nil {
+		return err
+	}
+	if err := t.tellFailure(ctx, c, d, tr.step, follow.DeadlineAt); err != nil {
 		return err
 	}
 	follow.WakeAt = follow.Next()
 	return t.UpdateDunning(ctx, follow)
+}
+
+// tellFailure owes the customer the notice of a failure. step tells it from the charge's others; the final notice is owed
+// once, however it comes.
+func (t *planTx) tellFailure(ctx context.Context, c *billing.Charge, d dunning.Decision, step string, deadline time.Time) error {
+	switch d.Notice {
+	case "":
+		return nil
+	case billing.NoticeFinal:
+		n := t.draftNotice(c, d.Notice, stepFinal, d.CustomerReason)
+		n.Data.DeadlineAt = deadline
+		return t.owe(ctx, n)
+	}
+	return t.notice(ctx, c, d.Notice, fmt.Sprintf("%s:%s", d.Notice, step), d.CustomerReason)
 }
 
 // engine is what decides; the policy's own days where no other was given.
@@ -152,6 +169,21 @@ func (t *planTx) backupCard(ctx context.Context, attempts []billing.Attempt) (bi
 		}
 	}
 	return billing.Card{}, nil
+}
+
+// cardToTry is the backup card that dunning chose for the charge, else the plan's.
+func (t *planTx) cardToTry(ctx context.Context, c *billing.Charge) (billing.CardID, error) {
+	if c.AttemptCount == 0 && c.Reason == "" {
+		return t.plan.CardID, nil // nothing happened to it yet
+	}
+	follow, err := t.Dunning(ctx, c.ID)
+	if err != nil && !errors.Is(err, billing.ErrNotFound) {
+		return "", err
+	}
+	if follow.CardID != "" {
+		return follow.CardID, nil
+	}
+	return t.plan.CardID, nil
 }
 
 // fingerprint names the card's number, by which declines are counted; the PaymentMethod stands for it where Stripe gave

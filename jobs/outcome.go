@@ -42,8 +42,8 @@ func (t *planTx) nextDue() string {
 	return ""
 }
 
-// fail does what dunning decided after an attempt failed. step tells this failure's notice from the charge's others.
-func (t *planTx) fail(ctx context.Context, c *billing.Charge, d dunning.Decision, cause, step string) error {
+// fail does what dunning decided after an attempt failed. The customer is told by whoever called it.
+func (t *planTx) fail(ctx context.Context, c *billing.Charge, d dunning.Decision, cause string) error {
 	status := d.Status
 	if status == billing.ChargeRetrying && c.Status == billing.ChargeScheduled {
 		status = c.Status // it was never tried
@@ -65,13 +65,7 @@ func (t *planTx) fail(ctx context.Context, c *billing.Charge, d dunning.Decision
 	if d.Status == billing.ChargeRetrying {
 		t.tasks = append(t.tasks, newTask(KindRetryCharge, string(c.ID), c.Lease, d.NextAttemptAt))
 	}
-	if d.Notice == "" {
-		return nil
-	}
-	if d.Notice == billing.NoticeFinal {
-		return t.notice(ctx, c, d.Notice, stepFinal, d.CustomerReason)
-	}
-	return t.notice(ctx, c, d.Notice, fmt.Sprintf("%s:%s", d.Notice, step), d.CustomerReason)
+	return nil
 }
 
 func (t *planTx) afterFailure(d dunning.Decision) string {

@@ -6,19 +6,30 @@ const (
 	noticeReceipt = "payment_succeeded"
 	noticeFailed  = "payment_failed"
 	noticeAction  = "action_required"
+	noticeFinal   = "final_notice"
 )
 
-// tally counts the notices of a charge: receipts, and those that tell of a failure.
-func tally(notices []notice) (receipts, failures int) {
+// tally counts the notices of a charge: receipts, those that tell of a failure or remind of one, and final notices.
+func tally(notices []notice) (receipts, failures, finals int) {
 	for _, n := range notices {
 		switch n.Kind {
 		case noticeReceipt:
 			receipts++
 		case noticeFailed, noticeAction:
 			failures++
+		case noticeFinal:
+			finals++
 		}
 	}
-	return receipts, failures
+	return receipts, failures, finals
+}
+
+// reminders is how often the customer may have been reminded of a charge: once, and never of one that is tried again by itself.
+func reminders(c charge) int {
+	if c.Status == "retrying" || c.Status == "collecting" {
+		return 0
+	}
+	return 1
 }
 
 // failedAttempts counts the attempts of ours at which the card was refused, and those that failed in any way.
@@ -45,7 +56,10 @@ func (a *auditor) noticesAgain() {
 		known[n.ID] = true
 	}
 	for id, notices := range a.noticesOf {
-		receipts, failures := tally(notices)
+		receipts, failures, finals := tally(notices)
+		if finals > 1 {
+			a.add(kindDuplicate, "charge %s has %d final notices", id, finals)
+		}
 		if receipts > 1 {
 			a.add(kindDuplicate, "charge %s has %d receipts", id, receipts)
 		}
@@ -55,7 +69,7 @@ func (a *auditor) noticesAgain() {
 			continue
 		}
 		// Each failed attempt is told of once; a charge whose card was gone before it was tried, once in all.
-		if _, failed := failedAttempts(*c); failures > max(failed, 1) {
+		if _, failed := failedAttempts(*c); failures > max(failed, 1)+reminders(*c) {
 			a.add(kindDuplicate, "charge %s has %d notices of failure for %d failed attempts", id, failures, failed)
 		}
 	}
@@ -89,7 +103,7 @@ func (a *auditor) missingNotices() {
 	}
 	for _, p := range a.Plans {
 		for _, c := range p.Charges {
-			receipts, failures := tally(a.noticesOf[c.ID])
+			receipts, failures, finals := tally(a.noticesOf[c.ID])
 			if c.Status == "succeeded" && receipts == 0 {
 				a.add(kindLost, "charge %s of %s is paid, and no receipt is owed", c.ID, p.Reference)
 			}
@@ -100,7 +114,7 @@ func (a *auditor) missingNotices() {
 			if paid(c) {
 				declined-- // paid before the last decline was recorded: there was nothing left to tell
 			}
-			if failures < declined {
+			if failures+finals < declined { // the last retry is announced with the final notice
 				a.add(kindLost, "charge %s of %s was declined %d times, and the customer told %d times", c.ID, p.Reference, declined, failures)
 			}
 		}

@@ -49,7 +49,7 @@ func (a *auditor) wrongStatuses() {
 	}
 }
 
-// statusOf is what a plan is, by its charges, unless it was stopped.
+// statusOf is what a plan is, by its charges, unless it was stopped. One with a charge that was given up may be defaulted.
 func statusOf(p plan) string {
 	open := slices.ContainsFunc(p.Charges, func(c charge) bool { return !paid(c) && c.Status != "canceled" })
 	switch {
@@ -59,6 +59,8 @@ func statusOf(p plan) string {
 		return "canceled"
 	case !paid(p.Charges[0]):
 		return "awaiting_first_payment"
+	case p.Status == "defaulted" && slices.ContainsFunc(p.Charges, func(c charge) bool { return c.Status == "failed" }):
+		return p.Status
 	case slices.ContainsFunc(p.Charges, owed):
 		return "past_due"
 	}
