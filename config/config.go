@@ -32,6 +32,9 @@ type Config struct {
 	MailFrom     string // an address, with or without a name; taken from SMTPURL's user where that is an address
 	MerchantName string // as customers know the merchant; may be empty
 
+	WebhookAllowPrivate bool // messages may go to addresses that are not on the Internet, and by http
+	WebhookConcurrency  int  // messages to endpoints under way at once
+
 	Roles             []Role        // what this process does
 	ChargeTime        string        // HH:MM, the customer's local time at which charges fall due
 	Clock             string        // EPOCH@RATE of a simulated clock; empty means real time

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"tranche/internal/billing"
+	"tranche/internal/operator"
 	"tranche/internal/planning"
 )
 
@@ -46,12 +47,20 @@ func problemOf(err error) problem {
 	var invalid *billing.InvalidError
 	var taken *planning.ReferenceTakenError
 	var gateway *billing.GatewayError
+	var disabled *operator.EndpointDisabledError
+	var notSetUp *operator.NotSetUpError
 	switch {
 	case errors.As(err, &invalid):
 		return problem{Status: http.StatusUnprocessableEntity, Slug: "invalid_request", Detail: invalid.Error(), Fields: invalid.Fields}
 	case errors.As(err, &taken):
 		return problem{Status: http.StatusConflict, Slug: "reference_taken", Detail: taken.Error(), PlanID: taken.PlanID,
 			Fields: []billing.FieldError{{Field: "reference", Message: "belongs to another plan"}}}
+	case errors.As(err, &disabled):
+		return problem{Status: http.StatusConflict, Slug: "endpoint_disabled", Detail: disabled.Error()}
+	case errors.As(err, &notSetUp):
+		return problem{Status: http.StatusConflict, Slug: "not_set_up", Detail: notSetUp.Error()}
+	case errors.Is(err, billing.ErrConflict):
+		return problem{Status: http.StatusConflict, Slug: "conflict", Detail: "somebody else changed it at the same time; look, and try again"}
 	case errors.Is(err, planning.ErrKeyReused):
 		return problem{Status: http.StatusUnprocessableEntity, Slug: "idempotency_key_reused", Detail: err.Error()}
 	case errors.As(err, &gateway) && gateway.Resend():

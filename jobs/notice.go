@@ -66,7 +66,7 @@ func (w *Worker) recordNotice(ctx context.Context, n billing.Notice, d billing.D
 	entry := billing.AuditEntry{
 		At: now, Actor: billing.ActorTranche, Action: "notice.sent", PlanID: n.PlanID, ChargeID: n.ChargeID, CustomerID: n.CustomerID,
 		NoticeID: n.ID,
-		Message: fmt.Sprintf("%s mailed to %s", spoken(n.Kind), n.To),
+		Message:  fmt.Sprintf("%s mailed to %s", spoken(n.Kind), n.To),
 	}
 	var refusal *billing.MailError
 	switch {
