@@ -23,6 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/notify/webhook"
 )
 
 var update = flag.Bool("update", false, "write the messages in docs/webhooks.md anew")
