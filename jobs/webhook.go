@@ -19,9 +19,12 @@ const (
 	// giveUpAfter is the real time after which an endpoint that took nothing is disabled. Retries go on for three days, so
 	// by then ten tries have failed at least.
 	giveUpAfter = 5 * 24 * time.Hour
+	// probeFrom is the real time for which an endpoint has failed when messages begin to go to it one at a time: a single
+	// failure holds up nothing.
+	probeFrom = time.Minute
 	// probeAfter is the real time for which a message waits while another one finds out whether a failing endpoint works
-	// again.
-	probeAfter = time.Minute
+	// again. By then it is known.
+	probeAfter = 30 * time.Second
 )
 
 // webhookBackoff is the real time before each further try: three days in all.
@@ -64,7 +67,8 @@ func (w *Worker) DeliverWebhook(ctx context.Context, id string, lease int64) err
 		d.LastError = "not sent: the endpoint is disabled"
 		return w.endDelivery(ctx, d, billing.EndpointUnchanged)
 	}
-	leave, mayTry := w.probes.enter(o.Endpoint)
+	since := o.Endpoint.FailingSince
+	leave, mayTry := w.probes.enter(d.EndpointID, !since.IsZero() && w.Clock.Now().Sub(since) >= w.Clock.Simulated(probeFrom))
 	if !mayTry {
 		return w.putOffDelivery(ctx, d)
 	}

@@ -13,18 +13,18 @@ type probes struct {
 	underWay map[billing.EndpointID]int
 }
 
-// enter says whether a message may be tried now; who may calls leave afterwards.
-func (p *probes) enter(e billing.Endpoint) (leave func(), ok bool) {
+// enter says whether a message may be tried now, beside those that are; who may calls leave afterwards.
+func (p *probes) enter(id billing.EndpointID, alone bool) (leave func(), ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !e.FailingSince.IsZero() && p.underWay[e.ID] > 0 {
+	if alone && p.underWay[id] > 0 {
 		return nil, false
 	}
 	if p.underWay == nil {
 		p.underWay = map[billing.EndpointID]int{}
 	}
-	p.underWay[e.ID]++
-	return func() { p.leave(e.ID) }, true
+	p.underWay[id]++
+	return func() { p.leave(id) }, true
 }
 
 func (p *probes) leave(id billing.EndpointID) {

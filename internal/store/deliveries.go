@@ -125,7 +125,7 @@ func (r reader) PendingDeliveries(ctx context.Context) (int, error) {
 // replaySQL makes deliveries pending again; $1 is the time. The lease is raised, so that a try that is under way does not
 // write its failure over the replay.
 const replaySQL = `UPDATE webhook_deliveries SET status = 'pending', attempts = 0, next_attempt_at = $1, wake_at = $1,
-	delivered_at = NULL, lease = lease + 1 WHERE `
+	delivered_at = NULL, last_status = 0, last_error = '', lease = lease + 1 WHERE `
 
 // ReplayDelivery makes a delivery pending and due. Errors: ErrNotFound, ErrUnavailable.
 func (s *Store) ReplayDelivery(ctx context.Context, id billing.DeliveryID, now time.Time) error {

@@ -50,9 +50,10 @@ func control(network, address string, _ syscall.RawConn) error {
 // resolves to is checked at each connection. The error completes "the URL …".
 func CheckURL(raw string, allowPrivate bool) error {
 	u, err := url.Parse(raw)
-	switch {
-	case err != nil || u.Host == "" || u.Hostname() == "" || u.Opaque != "":
+	if err != nil || u.Hostname() == "" {
 		return errors.New("is not a URL with a host, such as https://shop.example/hooks/tranche")
+	}
+	switch {
 	case len(raw) > maxURL:
 		return fmt.Errorf("is longer than %d characters", maxURL)
 	case u.Scheme != "https" && (u.Scheme != "http" || !allowPrivate):
@@ -64,7 +65,11 @@ func CheckURL(raw string, allowPrivate bool) error {
 	case allowPrivate:
 		return nil
 	}
-	host := strings.TrimSuffix(u.Hostname(), ".")
+	return checkHost(strings.TrimSuffix(u.Hostname(), "."))
+}
+
+// checkHost refuses hosts that say by themselves that they are private.
+func checkHost(host string) error {
 	if strings.EqualFold(host, "localhost") || strings.HasSuffix(strings.ToLower(host), ".localhost") {
 		return fmt.Errorf("%s %w", host, ErrAddress)
 	}

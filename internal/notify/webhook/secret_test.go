@@ -2,7 +2,6 @@ package webhook_test
 
 import (
 	"encoding/base64"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -35,7 +34,7 @@ func TestASecretIsOfTheScheme(t *testing.T) {
 		require.False(t, seen[s])
 		seen[s] = true
 	}
-	require.Equal(t, "[secret]", fmt.Sprint(webhook.NewSecret()))
+	require.Equal(t, "[secret]", webhook.NewSecret().String())
 }
 
 func TestASealedSecretOpensForItsEndpointAndKeyAlone(t *testing.T) {

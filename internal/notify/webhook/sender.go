@@ -40,8 +40,6 @@ type Config struct {
 	AllowPrivate bool
 	// Clock tells until when an old secret signs too. Signatures carry the real time.
 	Clock clock.Clock
-	// Version is told to receivers in the User-Agent.
-	Version string
 }
 
 // Sender posts messages. It is safe for concurrent use.
@@ -87,7 +85,7 @@ func (s *Sender) Send(ctx context.Context, e billing.Endpoint, m billing.Message
 		return 0, fmt.Errorf("not sent: %w", withoutURL(err))
 	}
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("User-Agent", strings.TrimSuffix("Tranche/"+s.Version, "/"))
+	req.Header.Set("User-Agent", "Tranche")
 	req.Header.Set(standardwebhooks.HeaderWebhookID, string(m.ID))
 	req.Header.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(at.Unix(), 10))
 	req.Header.Set(standardwebhooks.HeaderWebhookSignature, signature)
@@ -151,8 +149,7 @@ func noAnswer(err error) string {
 }
 
 func withoutURL(err error) error {
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		return wrapped.Err
 	}
 	return err

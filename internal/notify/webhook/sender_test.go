@@ -86,7 +86,7 @@ func endpoint(t *testing.T, url string, s billing.Secret) billing.Endpoint {
 
 func sender(t *testing.T, allowPrivate bool) *webhook.Sender {
 	t.Helper()
-	s := webhook.NewSender(webhook.Config{Keys: keyring(t, linkKey), AllowPrivate: allowPrivate, Version: "1.2"})
+	s := webhook.NewSender(webhook.Config{Keys: keyring(t, linkKey), AllowPrivate: allowPrivate})
 	t.Cleanup(s.Close)
 	return s
 }
@@ -106,7 +106,7 @@ func TestAMessageArrivesSigned(t *testing.T) {
 	require.Equal(t, message.Payload, got[0].body)
 	require.Equal(t, "msg_1", got[0].header.Get("webhook-id"))
 	require.Equal(t, "application/json", got[0].header.Get("Content-Type"))
-	require.Equal(t, "Tranche/1.2", got[0].header.Get("User-Agent"))
+	require.Equal(t, "Tranche", got[0].header.Get("User-Agent"))
 	at, err := strconv.ParseInt(got[0].header.Get("webhook-timestamp"), 10, 64)
 	require.NoError(t, err)
 	require.WithinDuration(t, time.Now(), time.Unix(at, 0), time.Minute)
@@ -160,8 +160,10 @@ func TestWhatIsNotAnsweredWith2xxIsNotTaken(t *testing.T) {
 		status int
 		says   string
 	}{
-		"gone":         {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusGone) }, 410, "answered 410"},
-		"server error": {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no\x00 \u202edisk\n left", 500) }, 500, "answered 500: no disk left"},
+		"gone": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusGone) }, 410, "answered 410"},
+		"server error": {func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "no\x00 \u202edisk\n left", http.StatusInternalServerError)
+		}, 500, "answered 500: no disk left"},
 		"much to say": {func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusBadRequest)
 			for range 1000 {
@@ -178,7 +180,7 @@ func TestWhatIsNotAnsweredWith2xxIsNotTaken(t *testing.T) {
 		"long header": {func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X", strings.Repeat("x", 1<<20)) }, 0, "no answer: "},
 		"too slow":    {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, 0, "no answer within 15s"},
 		"slow to finish": {func(w http.ResponseWriter, r *http.Request) {
-			w.WriteHeader(200)
+			w.WriteHeader(http.StatusOK)
 			w.(http.Flusher).Flush()
 			<-r.Context().Done()
 		}, 200, ""},
