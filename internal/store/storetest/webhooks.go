@@ -233,7 +233,7 @@ func messageRolledBack(t *testing.T, f *fixture) {
 }
 
 func messagesOfManyEntries(t *testing.T, f *fixture) {
-	const n = 2000
+	const n = 600
 	p, charges := f.plan(n)
 	f.endpoint()
 	f.endpoint("charge.*")
@@ -469,7 +469,7 @@ func replayDeliveries(t *testing.T, f *fixture) {
 
 func deleteEndpoint(t *testing.T, f *fixture) {
 	a, b := f.endpoint(), f.endpoint()
-	actions := make([]string, 1100)
+	actions := make([]string, 600)
 	for i := range actions {
 		actions[i] = "charge.succeeded"
 	}
@@ -481,13 +481,13 @@ func deleteEndpoint(t *testing.T, f *fixture) {
 	require.ErrorIs(t, err, billing.ErrNotFound)
 	n, err := f.hooks().PendingDeliveries(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, 1100, n)
+	require.Equal(t, 600, n)
 	require.Len(t, f.deliveries(billing.DeliveryFilter{Endpoint: b.ID, Limit: 5}), 5)
 }
 
 func pruneMessages(t *testing.T, f *fixture) {
 	f.endpoint()
-	actions := make([]string, 700)
+	actions := make([]string, 600)
 	for i := range actions {
 		actions[i] = "charge.succeeded"
 	}
@@ -502,7 +502,7 @@ func pruneMessages(t *testing.T, f *fixture) {
 		}
 		removed += n
 	}
-	require.Equal(t, 700, removed)
+	require.Equal(t, 600, removed)
 	left := f.deliveries(billing.DeliveryFilter{})
 	require.Len(t, left, 1)
 	require.Equal(t, "plan.created", f.outgoing(left[0].ID).Message.Type)
