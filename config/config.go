@@ -32,7 +32,9 @@ type Config struct {
 	MailFrom     string // an address, with or without a name; taken from SMTPURL's user where that is an address
 	MerchantName string // as customers know the merchant; may be empty
 
-	DunningFile string // TOML of dunning policies; empty means the default one alone
+	DunningFile         string // TOML of dunning policies; empty means the default one alone
+	WebhookAllowPrivate bool   // messages may go to addresses that are not on the Internet, and by http
+	WebhookConcurrency  int    // messages to endpoints under way at once
 
 	Roles             []Role        // what this process does
 	ChargeTime        string        // HH:MM, the customer's local time at which charges fall due

@@ -33,7 +33,7 @@ func Settings() []Setting {
 
 // table is the one place that knows names, defaults and fields.
 func table() []entry {
-	return slices.Concat(stripeSettings(), storageSettings(), surfaceSettings(), dunningSettings(), processSettings())
+	return slices.Concat(stripeSettings(), storageSettings(), surfaceSettings(), webhookSettings(), dunningSettings(), processSettings())
 }
 
 func stripeSettings() []entry {
@@ -93,7 +93,7 @@ func surfaceSettings() []entry {
 			Doc: "How Tranche is reached from outside."},
 			text(func(c *Config) *string { return &c.BaseURL })},
 		{Setting{Name: "TRANCHE_SECRET_KEY", Group: http, Secret: true, Example: "openssl rand -base64 32",
-			Doc: "Signs links. At least 32 characters, at random."},
+			Doc: "Signs links, and seals the secrets of webhook endpoints in the database. At least 32 characters, at random."},
 			text(func(c *Config) *string { return &c.SecretKey })},
 		{Setting{Name: "TRANCHE_API_KEY", Group: http, Secret: true, Example: "openssl rand -hex 24",
 			Doc: "What the merchant's server sends as its bearer key. At least 16 characters, at random. Required for ingress."},

@@ -9,6 +9,7 @@ import (
 type Needs struct {
 	Stripe bool // call Stripe: the secret key
 	Serve  bool // run the roles: what each of them needs
+	Seal   bool // seal secrets in the database: the secret key
 }
 
 // Needs of the commands that need more than a database.
@@ -17,6 +18,8 @@ var (
 	NeedsServe = Needs{Stripe: true, Serve: true}
 	// NeedsStripe is what a command that calls Stripe needs.
 	NeedsStripe = Needs{Stripe: true}
+	// NeedsSeal is what a command that makes secrets of endpoints needs.
+	NeedsSeal = Needs{Seal: true}
 )
 
 // Validate says everything that is wrong. Errors: *Error.
@@ -123,6 +126,9 @@ func (c Config) checkHTTP(need Needs, faults *Error) {
 		faults.add("TRANCHE_API_KEY", "is not set", "at least 16 random characters, such as from openssl rand -hex 24")
 	case c.APIKey != "" && len(c.APIKey) < 16:
 		faults.add("TRANCHE_API_KEY", "is too short", "at least 16 random characters, such as from openssl rand -hex 24")
+	}
+	if c.SecretKey == "" && need.Seal {
+		faults.add("TRANCHE_SECRET_KEY", "is not set", "at least 32 random characters, such as from openssl rand -base64 32; the same for every process")
 	}
 	if c.SecretKey != "" && len(c.SecretKey) < 32 {
 		faults.add("TRANCHE_SECRET_KEY", "is too short", "at least 32 random characters, such as from openssl rand -base64 32")

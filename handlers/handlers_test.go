@@ -20,6 +20,7 @@ import (
 	"tranche/handlers"
 	"tranche/internal/billing"
 	"tranche/internal/clock"
+	"tranche/internal/operator"
 	"tranche/internal/planning"
 	"tranche/internal/store/storetest"
 	"tranche/internal/stripegw"
@@ -39,6 +40,8 @@ type surface struct {
 	store billing.Store
 	sim   *stripesim.Server
 
+	endpoints *operator.Endpoints
+
 	mu       sync.Mutex
 	received []billing.Event
 }
@@ -56,6 +59,7 @@ func newSurface(t *testing.T, st billing.Store) *surface {
 	gateway, err := stripegw.New(stripegw.Config{SecretKey: "sk_test_surface", APIBase: stripe.URL, HTTPTimeout: 5 * time.Second})
 	require.NoError(t, err)
 	var clk clock.Clock
+	s.endpoints = endpoints(t, st, "a-key-of-32-characters-or-more-000")
 	h := handlers.New(handlers.Config{
 		Store: st, Planner: planning.New(st, gateway, clk.Now, billing.LocalTime{Hour: 9}), Parse: stripegw.ParseEvent,
 		Verify: func(payload []byte, header string, now time.Time) error {
@@ -66,7 +70,7 @@ func newSurface(t *testing.T, st billing.Store) *surface {
 			defer s.mu.Unlock()
 			s.received = append(s.received, events...)
 		},
-		APIKey: apiKey, Grace: time.Minute,
+		APIKey: apiKey, Grace: time.Minute, Endpoints: s.endpoints,
 		Checks: map[string]func(context.Context) error{"database": st.Ping, "queue": func(context.Context) error { return nil }},
 	})
 	server := httptest.NewServer(h)

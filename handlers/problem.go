@@ -48,6 +48,8 @@ func problemOf(err error) problem {
 	var taken *planning.ReferenceTakenError
 	var gateway *billing.GatewayError
 	var refused *operator.RefusedError
+	var disabled *operator.EndpointDisabledError
+	var notSetUp *operator.NotSetUpError
 	switch {
 	case errors.As(err, &invalid):
 		return problem{Status: http.StatusUnprocessableEntity, Slug: "invalid_request", Detail: invalid.Error(), Fields: invalid.Fields}
@@ -56,6 +58,12 @@ func problemOf(err error) problem {
 			Fields: []billing.FieldError{{Field: "reference", Message: "belongs to another plan"}}}
 	case errors.As(err, &refused):
 		return problem{Status: http.StatusConflict, Slug: "refused", Detail: refused.Error()}
+	case errors.As(err, &disabled):
+		return problem{Status: http.StatusConflict, Slug: "endpoint_disabled", Detail: disabled.Error()}
+	case errors.As(err, &notSetUp):
+		return problem{Status: http.StatusConflict, Slug: "not_set_up", Detail: notSetUp.Error()}
+	case errors.Is(err, billing.ErrConflict):
+		return problem{Status: http.StatusConflict, Slug: "conflict", Detail: "somebody else changed it at the same time; look, and try again"}
 	case errors.Is(err, planning.ErrKeyReused):
 		return problem{Status: http.StatusUnprocessableEntity, Slug: "idempotency_key_reused", Detail: err.Error()}
 	case errors.As(err, &gateway) && gateway.Resend():

@@ -10,6 +10,7 @@ import (
 	"tranche/internal/alarm"
 	"tranche/internal/billing"
 	"tranche/internal/clock"
+	"tranche/internal/operator"
 	"tranche/internal/planning"
 )
 
@@ -28,6 +29,8 @@ type Config struct {
 	Clock  clock.Clock
 	// Grace is the real time for which a stored event is left to its first task before the scheduler looks for it.
 	Grace time.Duration
+	// Endpoints manages the merchant's endpoints; nil leaves their routes out.
+	Endpoints *operator.Endpoints
 	// HealthOnly leaves out everything but /healthz, /readyz and /metrics: for processes without the ingress role.
 	HealthOnly bool
 	// Checks are asked by /readyz, by name.
@@ -82,6 +85,9 @@ func (s *Server) routes() http.Handler {
 	api.HandleFunc("POST /v1/plans/{id}/resume", s.resumePlan)
 	api.HandleFunc("POST /v1/plans/{id}/cancel", s.cancelPlan)
 	api.HandleFunc("GET /v1/notices", s.listNotices)
+	if s.Endpoints != nil {
+		s.webhookRoutes(api)
+	}
 	mux.Handle("/v1/", s.authenticate(s.readable(s.known(api))))
 	return s.observe(s.known(mux))
 }

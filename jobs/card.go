@@ -107,8 +107,9 @@ func (t *planTx) useCard(ctx context.Context, s savedCard) error {
 	}
 	if t.plan.CardID != card.ID {
 		t.plan.CardID = card.ID
-		t.entries = append(t.entries, t.planEntry("card.saved",
-			fmt.Sprintf("%s card ending %s is saved for the later charges", card.Brand, card.Last4), ""))
+		entry := t.planEntry("card.saved", fmt.Sprintf("%s card ending %s is saved for the later charges", card.Brand, card.Last4), "")
+		entry.CardID = card.ID
+		t.entries = append(t.entries, entry)
 	}
 	return nil
 }

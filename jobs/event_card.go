@@ -73,7 +73,7 @@ func (w *Worker) detachCard(ctx context.Context, tx billing.Tx, card billing.Car
 		return err
 	}
 	return tx.InsertAudit(ctx, billing.AuditEntry{
-		At: now, Actor: billing.ActorStripe, Action: "card.detached", CustomerID: card.CustomerID,
+		At: now, Actor: billing.ActorStripe, Action: "card.detached", CustomerID: card.CustomerID, CardID: card.ID,
 		Message: fmt.Sprintf("%s card ending %s can no longer be charged: %s", card.Brand, card.Last4, why),
 	})
 }

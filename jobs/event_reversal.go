@@ -115,7 +115,7 @@ func (t *planTx) reverse(c *billing.Charge, p billing.RecordedPayment) error {
 		t.noteRefund(c, p)
 	}
 	if c.DisputeStatus != p.Dispute {
-		t.audit(c, billing.ActorStripe, "charge.dispute", fmt.Sprintf("charge %d: the dispute about %s is %s", c.Sequence, p.ID, spoken(p.Dispute)), "")
+		t.audit(c, billing.ActorStripe, "charge.disputed", fmt.Sprintf("charge %d: the dispute about %s is %s", c.Sequence, p.ID, spoken(p.Dispute)), "")
 	}
 	was := c.Status
 	c.AmountRefunded, c.DisputeStatus = p.AmountRefunded, p.Dispute

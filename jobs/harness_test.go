@@ -40,6 +40,7 @@ type bench struct {
 	mails   *outbox
 	planner *planning.Planner
 	worker  *jobs.Worker
+	sender  billing.WebhookSender // of messages to endpoints; nil in tests that have none
 
 	mu     sync.Mutex
 	now    time.Time
@@ -82,7 +83,7 @@ func newBench(t *testing.T, s billing.Store) *bench {
 
 func (b *bench) newWorker() *jobs.Worker {
 	return jobs.New(jobs.Config{
-		Store: b.store, Gateway: b.gateway, Queue: nowhere{}, Mailer: b.mails, Planner: b.planner,
+		Store: b.store, Gateway: b.gateway, Queue: nowhere{}, Mailer: b.mails, Planner: b.planner, Webhooks: b.hooks(), Sender: b.sender,
 		Policies: dunning.DefaultPolicies(morning), Merchant: notify.Merchant{Name: "Example Shop"}, MessageDomain: "shop.example",
 		Clock: clock.New(time.Time{}, 0, b.Now), Lease: time.Minute, Log: zerolog.New(zerolog.NewTestWriter(b.t)),
 	})
@@ -203,7 +204,12 @@ func (b *bench) runDue() int {
 	for _, c := range notices {
 		require.NoError(b.t, b.worker.SendNotice(ctx, string(c.NoticeID), c.Lease))
 	}
-	return len(events) + len(charges) + len(dunnings) + len(notices)
+	deliveries, err := b.store.ClaimDeliveries(ctx, b.Now(), b.Now().Add(time.Minute), 100)
+	require.NoError(b.t, err)
+	for _, c := range deliveries {
+		require.NoError(b.t, b.worker.DeliverWebhook(ctx, string(c.DeliveryID), c.Lease))
+	}
+	return len(events) + len(charges) + len(dunnings) + len(notices) + len(deliveries)
 }
 
 // advance lives through the days, running what falls due each half day.

@@ -107,7 +107,9 @@ func (t *planTx) keepBackup(ctx context.Context, paymentMethod string) error {
 		return err
 	}
 	t.plan.CardID = card.ID
-	t.entries = append(t.entries, t.planEntry("card.moved",
-		fmt.Sprintf("%s card ending %s paid in place of the plan's card, and is charged from now on", card.Brand, card.Last4), ""))
+	entry := t.planEntry("card.moved",
+		fmt.Sprintf("%s card ending %s paid in place of the plan's card, and is charged from now on", card.Brand, card.Last4), "")
+	entry.CardID = card.ID
+	t.entries = append(t.entries, entry)
 	return nil
 }

@@ -65,7 +65,8 @@ func (w *Worker) recordNotice(ctx context.Context, n billing.Notice, d billing.D
 	n.WakeAt, n.Reason = time.Time{}, ""
 	entry := billing.AuditEntry{
 		At: now, Actor: billing.ActorTranche, Action: "notice.sent", PlanID: n.PlanID, ChargeID: n.ChargeID, CustomerID: n.CustomerID,
-		Message: fmt.Sprintf("%s mailed to %s", spoken(n.Kind), n.To),
+		NoticeID: n.ID,
+		Message:  fmt.Sprintf("%s mailed to %s", spoken(n.Kind), n.To),
 	}
 	var refusal *billing.MailError
 	switch {

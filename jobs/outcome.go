@@ -95,7 +95,9 @@ func (t *planTx) revokeCard(ctx context.Context, c *billing.Charge, d dunning.De
 		return err
 	}
 	card.Status, card.UpdatedAt = billing.CardRevoked, t.now
-	t.entries = append(t.entries, t.planEntry("card.revoked", fmt.Sprintf("card %s ending %s will not be charged again: %s", card.Brand, card.Last4, d.Reason), ""))
+	entry := t.planEntry("card.revoked", fmt.Sprintf("card %s ending %s will not be charged again: %s", card.Brand, card.Last4, d.Reason), "")
+	entry.CardID = card.ID
+	t.entries = append(t.entries, entry)
 	return t.UpdateCard(ctx, card)
 }
 

@@ -41,6 +41,8 @@ func Routes() map[string]queue.Route {
 		KindRetryCharge:   route(queue.Retries),
 		KindSendNotice:    route(queue.Notices),
 		KindStepDunning:   route(queue.Retries),
+
+		KindDeliverWebhook: route(queue.Webhooks),
 	}
 }
 

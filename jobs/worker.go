@@ -37,6 +37,11 @@ type Config struct {
 	Admit func(ctx context.Context) (admitted context.Context, giveBack func(), err error)
 	// Recorded is called with the outcome of each call for a charge, once it is written. It may be nil.
 	Recorded func(outcome billing.Outcome)
+	// Webhooks and Sender are the outbox of the merchant's endpoints, and what posts to them.
+	Webhooks billing.WebhookStore
+	Sender   billing.WebhookSender
+	// Tried is called with what became of each try to deliver a message, TryDelivered and so on. It may be nil.
+	Tried    func(outcome string)
 	Merchant notify.Merchant
 	// MessageDomain is the right-hand side of the Message-ID of mails.
 	MessageDomain string
@@ -48,7 +53,10 @@ type Config struct {
 }
 
 // Worker runs tasks. It is safe for concurrent use.
-type Worker struct{ Config }
+type Worker struct {
+	Config
+	probes probes
+}
 
 // New makes a worker.
 func New(c Config) *Worker { return &Worker{Config: c} }
@@ -62,6 +70,8 @@ func (w *Worker) Handler() asynq.Handler {
 		KindRetryCharge:   w.RetryCharge,
 		KindSendNotice:    w.SendNotice,
 		KindStepDunning:   w.StepDunning,
+
+		KindDeliverWebhook: w.DeliverWebhook,
 	} {
 		mux.HandleFunc(kind, func(ctx context.Context, t *asynq.Task) error {
 			p, err := decode(t)

@@ -22,6 +22,8 @@ type Tasks struct {
 	Notice func(billing.NoticeClaim) billing.Task
 	// Dunning is for the claims of Config.Dunnings; nil where there is none.
 	Dunning func(billing.DunningClaim) billing.Task
+	// Delivery makes that of a message to an endpoint.
+	Delivery func(billing.DeliveryClaim) billing.Task
 }
 
 // Config is what a Scheduler works with.
@@ -38,6 +40,8 @@ type Config struct {
 	// Waiting counts the charge tasks that wait in the queue; nil means that nobody counts. While MaxWaiting wait no more
 	// charges are claimed: their leases would end before their turn, and the queue would fill with stale tasks.
 	Waiting func(ctx context.Context) (int, error)
+	// WaitingDeliveries and MaxWaitingDeliveries are the same for messages to endpoints.
+	WaitingDeliveries func(ctx context.Context) (int, error)
 	// Batch is the most rows claimed in one statement. 0 means DefaultBatch.
 	Batch int
 	Log   zerolog.Logger
@@ -49,6 +53,10 @@ const DefaultBatch = 500
 // MaxWaiting is how many charge tasks may wait. At Stripe's 100 calls a second the last of them has its turn within
 // the usual lease of a minute.
 const MaxWaiting = 5000
+
+// MaxWaitingDeliveries is how many messages to endpoints may wait. They are claimed batch by batch as they go out, so that
+// a burst of them fills nothing.
+const MaxWaitingDeliveries = 500
 
 // Scheduler is the loop.
 type Scheduler struct {
@@ -95,7 +103,7 @@ func (s *Scheduler) LastTick() time.Time {
 func (s *Scheduler) RunOnce(ctx context.Context) (int, error) {
 	total, faults := 0, []error(nil)
 	for _, claim := range []func(ctx context.Context, now, until time.Time) ([]billing.Task, error){
-		s.claimEvents, s.claimCharges, s.claimDunnings, s.claimNotices,
+		s.claimEvents, s.claimCharges, s.claimDunnings, s.claimNotices, s.claimDeliveries,
 	} {
 		n, err := s.drain(ctx, claim)
 		total += n
@@ -129,20 +137,20 @@ func (s *Scheduler) drain(ctx context.Context, claim func(ctx context.Context, n
 }
 
 func (s *Scheduler) claimCharges(ctx context.Context, now, until time.Time) ([]billing.Task, error) {
-	if s.crowded(ctx) {
+	if crowded(ctx, s.Waiting, MaxWaiting) {
 		return nil, nil
 	}
 	claims, err := s.Calendar.ClaimCharges(ctx, now, until, s.Batch)
 	return tasksOf(claims, s.Tasks.Charge, err)
 }
 
-// crowded says whether enough charges wait for the workers. A queue that can't count is not crowded: it may be empty.
-func (s *Scheduler) crowded(ctx context.Context) bool {
-	if s.Waiting == nil {
+// crowded says whether enough tasks wait for the workers. A queue that can't count is not crowded: it may be empty.
+func crowded(ctx context.Context, count func(ctx context.Context) (int, error), limit int) bool {
+	if count == nil {
 		return false
 	}
-	waiting, err := s.Waiting(ctx)
-	return err == nil && waiting >= MaxWaiting
+	waiting, err := count(ctx)
+	return err == nil && waiting >= limit
 }
 
 func (s *Scheduler) claimEvents(ctx context.Context, now, until time.Time) ([]billing.Task, error) {
@@ -153,6 +161,14 @@ func (s *Scheduler) claimEvents(ctx context.Context, now, until time.Time) ([]bi
 func (s *Scheduler) claimNotices(ctx context.Context, now, until time.Time) ([]billing.Task, error) {
 	claims, err := s.Calendar.ClaimNotices(ctx, now, until, s.Batch)
 	return tasksOf(claims, s.Tasks.Notice, err)
+}
+
+func (s *Scheduler) claimDeliveries(ctx context.Context, now, until time.Time) ([]billing.Task, error) {
+	if crowded(ctx, s.WaitingDeliveries, MaxWaitingDeliveries) {
+		return nil, nil
+	}
+	claims, err := s.Calendar.ClaimDeliveries(ctx, now, until, s.Batch)
+	return tasksOf(claims, s.Tasks.Delivery, err)
 }
 
 func tasksOf[C any](claims []C, task func(C) billing.Task, err error) ([]billing.Task, error) {

@@ -56,6 +56,9 @@ var tasks = scheduler.Tasks{
 	Notice: func(c billing.NoticeClaim) billing.Task {
 		return billing.Task{Kind: "notice", ID: fmt.Sprint(c.NoticeID, c.Lease)}
 	},
+	Delivery: func(c billing.DeliveryClaim) billing.Task {
+		return billing.Task{Kind: "delivery", ID: fmt.Sprint(c.DeliveryID, c.Lease)}
+	},
 }
 
 func newScheduler(cal billing.Calendar, q billing.Queue, at func() time.Time, batch int) *scheduler.Scheduler {
@@ -181,6 +184,36 @@ func TestNoMoreChargesAreClaimedThanTheWorkersGetTo(t *testing.T) {
 	require.Equal(t, 3, n, "and so do charges, once there is room")
 }
 
+// TestABurstOfMessagesIsHandedOutAsItGoesOut: ten thousand at once would fill the queue, and their leases end in it.
+func TestABurstOfMessagesIsHandedOutAsItGoesOut(t *testing.T) {
+	t.Parallel()
+	s := storetest.SQLite(t)
+	require.NoError(t, s.InsertEndpoint(t.Context(), billing.Endpoint{
+		ID: billing.NewEndpointID(now), URL: "https://shop.example", Status: billing.EndpointEnabled, CreatedAt: now, UpdatedAt: now,
+	}))
+	entries := make([]billing.AuditEntry, 3*scheduler.MaxWaitingDeliveries)
+	for i := range entries {
+		entries[i] = billing.AuditEntry{At: now, Action: "charge.succeeded"}
+	}
+	require.NoError(t, s.Update(t.Context(), func(tx billing.Tx) error { return tx.InsertAudit(t.Context(), entries...) }))
+	q := &taken{}
+	sched := newScheduler(s, q, func() time.Time { return now }, 0)
+	done := 0
+	sched.WaitingDeliveries = func(context.Context) (int, error) { return q.count() - done, nil }
+	for round := range 3 {
+		n, err := sched.RunOnce(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, scheduler.MaxWaitingDeliveries, n)
+		n, err = sched.RunOnce(t.Context())
+		require.NoError(t, err)
+		require.Zero(t, n, "they wait")
+		done = (round + 1) * scheduler.MaxWaitingDeliveries
+	}
+	n, err := sched.RunOnce(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, n)
+}
+
 // months is a calendar with one charge due each day, and a bad day.
 type months struct {
 	mu   sync.Mutex
@@ -210,6 +243,11 @@ func (*months) ClaimEvents(context.Context, time.Time, time.Time, int) ([]billin
 
 // ClaimNotices has none.
 func (*months) ClaimNotices(context.Context, time.Time, time.Time, int) ([]billing.NoticeClaim, error) {
+	return nil, nil
+}
+
+// ClaimDeliveries has none.
+func (*months) ClaimDeliveries(context.Context, time.Time, time.Time, int) ([]billing.DeliveryClaim, error) {
 	return nil, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http/httptest"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -28,7 +29,7 @@ func TestCommandLine(t *testing.T) {
 			env.Setenv("CLOSED", "127.0.0.1:1") // a port that programs do not get
 			return nil
 		},
-		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"exits": exits},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"exits": exits, "capture": capture},
 	})
 }
 
@@ -61,4 +62,16 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if strings.Contains(talk, "_secret_") {
 		ts.Fatalf("a client secret is shown on standard error")
 	}
+}
+
+// capture keeps what the last command printed and a pattern finds first: `capture ID 'ep_\w+'`.
+func capture(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: capture NAME PATTERN")
+	}
+	found := regexp.MustCompile(args[1]).FindString(ts.ReadFile("stdout"))
+	if found == "" {
+		ts.Fatalf("nothing looks like %s", args[1])
+	}
+	ts.Setenv(args[0], found)
 }

@@ -37,7 +37,9 @@ type secretRoad struct {
 	url     string
 
 	log, commands *heard
-	answers       heard // of the API, but for those that hand out a client secret
+	answers       heard // of the API, but for those that hand out a client secret, or an endpoint's
+
+	receiver *unkindReceiver
 }
 
 // TestNoSecretIsEverSaidOrStored lives through months of plans with every kind of trouble, at debug level, and looks for
@@ -46,12 +48,14 @@ func TestNoSecretIsEverSaidOrStored(t *testing.T) {
 	t.Parallel()
 	r := newSecretRoad(t)
 	stop := r.serve()
+	r.addEndpoint()
 	r.badRequests()
 	r.badWebhooks()
 	r.badSettings()
 	r.liveThroughPlans()
 	r.runCommands()
 	s := newSieve()
+	s.exact = append(s.exact, r.receiver.secret)
 	leaks := r.leaks(s) // while it runs: the database has its log beside it
 	require.NoError(t, stop())
 	leaks = append(leaks, r.leaks(s)...)
@@ -69,13 +73,13 @@ func newSecretRoad(t *testing.T) *secretRoad {
 	server := httptest.NewServer(r.sim)
 	t.Cleanup(func() { r.sim.Close(); server.Close() })
 	r.browser = &stripesim.Browser{BaseURL: server.URL}
-	r.stripe, r.mail = newUnkindStripe(t, server.URL), newUnkindMail(t)
+	r.stripe, r.mail, r.receiver = newUnkindStripe(t, server.URL), newUnkindMail(t), newUnkindReceiver(t)
 	r.env = map[string]string{
 		"STRIPE_SECRET_KEY": seededKey, "STRIPE_WEBHOOK_SECRET": seededHook + "," + seededOldHook, "STRIPE_API_BASE": r.stripe.URL,
 		"TRANCHE_API_KEY": seededAPIKey, "TRANCHE_SECRET_KEY": seededLinkKey, "TRANCHE_CLOCK": clk.String(),
 		"DATABASE_URL": "sqlite:" + filepath.Join(r.dir, "tranche.db"), "TRANCHE_ADDR": "127.0.0.1:0", "TRANCHE_LOG_LEVEL": "debug",
 		"SMTP_URL": "smtp://tranche:" + seededMail + "@" + r.mail.addr + "?tls=none", "TRANCHE_MAIL_FROM": "shop@example.com",
-		"TRANCHE_RETURN_URL": rigReturnURL, "TRANCHE_TICK": "50ms", "STRIPE_TIMEOUT": "2s", "TRANCHE_LEASE": "3s",
+		"TRANCHE_WEBHOOK_ALLOW_PRIVATE": "true", "TRANCHE_RETURN_URL": rigReturnURL, "TRANCHE_TICK": "50ms", "STRIPE_TIMEOUT": "2s", "TRANCHE_LEASE": "3s",
 	}
 	return r
 }
@@ -128,7 +132,8 @@ func (r *secretRoad) send(method, path string, header http.Header, body string) 
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(resp.Body)
 	require.NoError(r.t, err)
-	if method != http.MethodPost || path != "/v1/plans" || resp.StatusCode/100 != 2 {
+	hands := path == "/v1/plans" || strings.HasPrefix(path, "/v1/webhook_endpoints")
+	if method != http.MethodPost || !hands || resp.StatusCode/100 != 2 {
 		_, _ = fmt.Fprintf(&r.answers, "%s %v %s\n", resp.Status, resp.Header, answer)
 	}
 	return resp.StatusCode, answer
@@ -136,6 +141,19 @@ func (r *secretRoad) send(method, path string, header http.Header, body string) 
 
 func authorised() http.Header {
 	return http.Header{"Authorization": {"Bearer " + seededAPIKey}, "Content-Type": {"application/json"}}
+}
+
+// addEndpoint has a careless receiver told of everything, and its secret rotated.
+func (r *secretRoad) addEndpoint() {
+	var made struct{ ID, Secret string }
+	status, answer := r.send(http.MethodPost, "/v1/webhook_endpoints", authorised(), `{"url": "`+r.receiver.URL+`/hook"}`)
+	require.Equal(r.t, http.StatusCreated, status, "%s", answer)
+	require.NoError(r.t, json.Unmarshal(answer, &made))
+	status, answer = r.send(http.MethodPost, "/v1/webhook_endpoints/"+made.ID+"/rotate", authorised(), "")
+	require.Equal(r.t, http.StatusOK, status)
+	require.NoError(r.t, json.Unmarshal(answer, &made))
+	require.NotEmpty(r.t, made.Secret)
+	r.receiver.secret = strings.TrimPrefix(made.Secret, "whsec_")
 }
 
 // badRequests asks for what can't be given, with secrets where they do not belong.
@@ -266,7 +284,8 @@ func (r *secretRoad) wait() {
 			}
 		}
 		_, mails := r.mail.taken()
-		return outcomes[billing.OutcomeSucceeded] > 5 && outcomes[billing.OutcomeDeclined] > 2 && outcomes["again"] > 0 && mails > 5
+		return outcomes[billing.OutcomeSucceeded] > 5 && outcomes[billing.OutcomeDeclined] > 2 && outcomes["again"] > 0 && mails > 5 &&
+			r.receiver.count() > 20
 	}, 2*time.Minute, 100*time.Millisecond)
 }
 
@@ -294,6 +313,7 @@ func (r *secretRoad) runCommands() {
 		{"doctor"}, {"plan", "list"}, {"plan", "show", "order-0"}, {"plan", "show", "order-1"}, {"charge", "list"}, {"charge", "list", "--overdue"},
 		{"charge", "list", "--status", "failed"}, {"notice", "list", "--full"}, {"event", "list"}, {"reconcile", "--dry-run"},
 		{"event", "backfill"}, {"bind"}, {"health", "--ready", "--addr", strings.TrimPrefix(r.url, "http://")}, {"help", "settings"},
+		{"endpoint", "list"}, {"delivery", "list"}, {"delivery", "list", "--status", "pending"},
 		{"event", "show", "evt_seeded"}, {"plan", "create", "--file", "-", "--dry-run"},
 	}
 	shown := map[string]bool{} // one of each kind is enough
@@ -324,7 +344,7 @@ func (r *secretRoad) leaks(s *sieve) []leak {
 	mails, _ := r.mail.taken()
 	places := map[string][]byte{
 		"log": r.log.bytes(), "commands": r.commands.bytes(), "answers of the API": r.answers.bytes(), "mails": mails,
-		"URLs asked at Stripe": []byte(r.stripe.asked()),
+		"URLs asked at Stripe": []byte(r.stripe.asked()), "messages to endpoints": r.receiver.bytes(),
 	}
 	files, err := os.ReadDir(r.dir)
 	require.NoError(r.t, err)
@@ -361,7 +381,7 @@ func TestTheSieveFindsWhatIsPlanted(t *testing.T) {
 	}
 	require.Empty(t, s.find("a line", []byte("pi_3abc succeeded at 12:31:731 for whsec and sk_test_; client_secret [scrubbed]")))
 
-	r := &secretRoad{t: t, dir: t.TempDir(), log: &heard{}, commands: &heard{}, stripe: &unkindStripe{}, mail: &unkindMail{}}
+	r := &secretRoad{t: t, dir: t.TempDir(), log: &heard{}, commands: &heard{}, stripe: &unkindStripe{}, mail: &unkindMail{}, receiver: &unkindReceiver{}}
 	r.env = map[string]string{"DATABASE_URL": "sqlite:" + filepath.Join(r.dir, "tranche.db")}
 	code, _ := r.command(nil, "", "migrate")
 	require.Equal(t, exitOK, code)

@@ -24,6 +24,8 @@ const (
 	strandedAfter = time.Minute
 	// overdueFor is how far back overdue work is looked for: without bound, as far as durations go.
 	overdueFor = 100 * 365 * 24 * time.Hour
+	// failingFor outlasts an endpoint's own deployment, and the first tries after it.
+	failingFor = time.Hour
 	// archivedFor is how recently a task was given up. Its row brings it back, so an older one says nothing of today.
 	archivedFor = time.Hour
 	// silentFor is three beats and what a chore of a process that died waits for another: restarts ring for nobody.
@@ -65,6 +67,15 @@ func rules(lease time.Duration) []rule {
 			"mails to customers were not sent", "see whether the mail server answers: tranche doctor, tranche notice list --status pending"},
 		{"notices_failed", Warning, billing.BacklogNoticesFailed, personFor, 0,
 			"mails to customers can't be delivered", "tranche notice list --status failed; tell these customers another way"},
+		{"webhooks_unsent", Warning, billing.BacklogDeliveriesOverdue, overdueFor, max(noticeFor, late),
+			"messages to your endpoints are due and nobody tried to send them", "see that a scheduler and a worker run and reach Redis: tranche health --ready"},
+		{"webhooks_failed", Warning, billing.BacklogDeliveriesFailed, personFor, 0,
+			"messages to your endpoints were given up after days", "tranche delivery list --status failed; mend the receiver, then tranche delivery replay ID"},
+		{"endpoints_failing", Warning, billing.BacklogEndpointsFailing, overdueFor, failingFor,
+			"endpoints of yours take no message", "tranche delivery list --endpoint ID says what they answer; messages are tried again for three days"},
+		{"endpoints_disabled", Warning, billing.BacklogEndpointsDisabled, personFor, 0,
+			"endpoints of yours were disabled, because they took nothing for five days or answered 410 Gone",
+			"mend the receiver, then tranche endpoint enable ID, and tranche delivery replay --endpoint ID --since TIME; or tranche endpoint disable ID, to leave it so"},
 	}
 }
 

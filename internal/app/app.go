@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 
 	"github.com/hibiken/asynq"
@@ -21,6 +22,7 @@ import (
 	"tranche/internal/dunning"
 	"tranche/internal/metrics"
 	"tranche/internal/notify"
+	"tranche/internal/notify/webhook"
 	"tranche/internal/planning"
 	"tranche/internal/queue"
 	"tranche/internal/store"
@@ -54,6 +56,7 @@ type App struct {
 	http     *http.Server
 	listener net.Listener
 	relay    *relay
+	sender   *webhook.Sender // nil without the worker role
 
 	cancel  context.CancelFunc
 	running sync.WaitGroup
@@ -182,15 +185,20 @@ func (a *App) buildWorker(policies dunning.Policies) error {
 	if err != nil {
 		return err
 	}
+	if err := a.openSender(); err != nil {
+		return err
+	}
 	worker := jobs.New(jobs.Config{
 		Store: a.store, Gateway: a.gateway, Queue: a.queue, Mailer: mailer, Planner: a.planner, Policies: policies, Livemode: a.gateway.Livemode(),
 		Permit: a.guard.Check, Admit: a.gateway.Admit, Recorded: a.metrics.Attempt,
+		Webhooks: a.store, Sender: a.sender, Tried: a.metrics.Delivery,
 		Merchant: notify.Merchant{Name: a.cfg.MerchantName, ReturnURL: a.cfg.ReturnURL}, MessageDomain: domain,
 		Clock: a.clock, Lease: a.cfg.Lease, Log: a.log.With().Str("role", "worker").Logger(),
 	})
 	a.servers, err = queue.NewServer(queue.ServerConfig{
 		Redis: a.redis, ChargeConcurrency: a.cfg.ChargeConcurrency, ShortConcurrency: a.cfg.EventConcurrency,
-		ShutdownTimeout: a.cfg.ShutdownTimeout, Log: a.log.With().Str("role", "worker").Logger(),
+		WebhookConcurrency: a.cfg.WebhookConcurrency,
+		ShutdownTimeout:    a.cfg.ShutdownTimeout, Log: a.log.With().Str("role", "worker").Logger(),
 	}, worker.Handler())
 	return err
 }
@@ -198,22 +206,26 @@ func (a *App) buildWorker(policies dunning.Policies) error {
 func (a *App) buildScheduler() {
 	a.sched = scheduler.New(scheduler.Config{
 		Calendar: a.store, Dunnings: a.store, Queue: a.queue, Clock: a.clock, Tick: a.cfg.Tick, Lease: a.cfg.Lease,
-		Waiting: a.waitingCharges,
-		Tasks:   scheduler.Tasks{Charge: jobs.CollectTask, Event: jobs.EventTask, Notice: jobs.NoticeTask, Dunning: jobs.DunningTask},
-		Log:     a.log.With().Str("role", "scheduler").Logger(),
+		Waiting: a.waiting(queue.Charges, queue.Retries), WaitingDeliveries: a.waiting(queue.Webhooks),
+		Tasks: scheduler.Tasks{
+			Charge: jobs.CollectTask, Event: jobs.EventTask, Notice: jobs.NoticeTask, Dunning: jobs.DunningTask, Delivery: jobs.DeliveryTask,
+		},
+		Log: a.log.With().Str("role", "scheduler").Logger(),
 	})
 }
 
-// waitingCharges counts the charges and retries that wait for a worker.
-func (a *App) waitingCharges(ctx context.Context) (int, error) {
-	depths, err := a.queue.Stats(ctx)
-	total := 0
-	for _, d := range depths {
-		if d.Queue == queue.Charges || d.Queue == queue.Retries {
-			total += d.Pending
+// waiting counts the tasks of some queues that wait for a worker.
+func (a *App) waiting(queues ...string) func(ctx context.Context) (int, error) {
+	return func(ctx context.Context) (int, error) {
+		depths, err := a.queue.Stats(ctx)
+		total := 0
+		for _, d := range depths {
+			if slices.Contains(queues, d.Queue) {
+				total += d.Pending
+			}
 		}
+		return total, err
 	}
-	return total, err
 }
 
 // Start begins the work. Errors: none so far; the signature leaves room.
@@ -283,6 +295,9 @@ func (a *App) close() {
 	}
 	if a.gateway != nil {
 		a.gateway.Close()
+	}
+	if a.sender != nil {
+		a.sender.Close()
 	}
 	if a.limiter != nil {
 		a.note("limiter", a.limiter.Close())

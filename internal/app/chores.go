@@ -33,6 +33,7 @@ func (a *App) buildChores() {
 		scheduler.Chore{Name: "sweep", Every: a.cfg.SweepEvery, Pause: sweepPause, Run: a.bound(a.sweep(record, log))},
 		a.heartbeat(),
 		scheduler.Chore{Name: "reconcile", Every: reconcileEvery, Pause: reconcilePause, Run: a.bound(a.reconcile(record, log))},
+		scheduler.Chore{Name: "webhook_prune", Every: pruneEvery, Pause: prunePause, Run: a.pruneMessages(log)},
 	)
 }
 

@@ -24,6 +24,10 @@ const headerTimeout = 10 * time.Second
 // buildHTTP listens. A process without the ingress role answers health checks and metrics, and nothing else.
 func (a *App) buildHTTP(ctx context.Context) error {
 	a.relay = newRelay(a.queue, a.log)
+	endpoints, err := NewEndpoints(a.cfg, a.store, a.clock)
+	if err != nil {
+		return err
+	}
 	a.surface = handlers.New(handlers.Config{
 		Store: a.store, Planner: a.planner, Parse: stripegw.ParseEvent,
 		Verify: func(payload []byte, header string, now time.Time) error {
@@ -31,6 +35,7 @@ func (a *App) buildHTTP(ctx context.Context) error {
 		},
 		Received: a.relay.events, APIKey: a.cfg.APIKey, Clock: a.clock, Grace: a.cfg.Lease, Checks: a.checks(),
 		Alarms: a.alarms, Metrics: a.metrics.Handler(), Answered: a.metrics.Request,
+		Endpoints:  endpoints,
 		HealthOnly: !a.cfg.Has(config.RoleIngress), Log: a.log.With().Str("role", "ingress").Logger(),
 	})
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", a.cfg.Addr)

@@ -13,7 +13,7 @@ func (a *App) buildWatch() {
 	a.alarms = alarm.Cached(alarm.New(alarm.Config{
 		Store: a.store, Clock: a.clock, Lease: a.cfg.Lease, Archived: a.queue.Archived,
 	}), a.clock.Wall)
-	sources := metrics.Sources{Alarms: a.alarms, Depths: a.depths}
+	sources := metrics.Sources{Alarms: a.alarms, Depths: a.depths, Pending: a.pendingDeliveries()}
 	if a.sched != nil {
 		sources.LastTick = a.sched.LastTick
 	}

@@ -16,7 +16,8 @@ const (
 	ActorStripe Actor = "stripe"
 )
 
-// AuditEntry is one line of what happened and why. Entries are only ever added, and hold no secret.
+// AuditEntry is one line of what happened and why. Entries are only ever added, and hold no secret. Endpoints are told of
+// those that Told selects, with the rows that the ids name: see NewMessage.
 type AuditEntry struct {
 	Seq        int64 // in the order of writing; given by the store
 	At         time.Time
@@ -25,6 +26,8 @@ type AuditEntry struct {
 	PlanID     PlanID
 	ChargeID   ChargeID
 	CustomerID CustomerID
-	Message    string // what happened and why
-	Next       string // what follows, and when; empty when nothing does
+	CardID     CardID   // of what concerns a card
+	NoticeID   NoticeID // of what became of a notice
+	Message    string   // what happened and why
+	Next       string   // what follows, and when; empty when nothing does
 }

@@ -30,6 +30,15 @@ const (
 	BacklogNoticesPending BacklogKind = "notices_pending"
 	// BacklogNoticesFailed are notices with an address that can't be delivered. The window is of their making.
 	BacklogNoticesFailed BacklogKind = "notices_failed"
+	// BacklogDeliveriesOverdue are messages to endpoints that should have been tried. To bounds the time of the try.
+	BacklogDeliveriesOverdue BacklogKind = "deliveries_overdue"
+	// BacklogDeliveriesFailed are messages that were given up although their endpoint is enabled. The window is of their
+	// making.
+	BacklogDeliveriesFailed BacklogKind = "deliveries_failed"
+	// BacklogEndpointsFailing are enabled endpoints that take nothing. The window is of their first failure.
+	BacklogEndpointsFailing BacklogKind = "endpoints_failing"
+	// BacklogEndpointsDisabled are endpoints that were disabled because they failed. The window is of that moment.
+	BacklogEndpointsDisabled BacklogKind = "endpoints_disabled"
 )
 
 // BacklogKinds lists every kind.
@@ -37,6 +46,7 @@ func BacklogKinds() []BacklogKind {
 	return []BacklogKind{
 		BacklogOverdue, BacklogPutOff, BacklogUnknown, BacklogRefused, BacklogStranded,
 		BacklogEventsPending, BacklogEventsFailed, BacklogNoticesPending, BacklogNoticesFailed,
+		BacklogDeliveriesOverdue, BacklogDeliveriesFailed, BacklogEndpointsFailing, BacklogEndpointsDisabled,
 	}
 }
 

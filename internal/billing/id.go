@@ -22,6 +22,12 @@ type (
 	CardID string
 	// NoticeID names a notice: ntc_…
 	NoticeID string
+	// EndpointID names an endpoint of the merchant's: ep_…
+	EndpointID string
+	// MessageID names a message to endpoints: msg_…
+	MessageID string
+	// DeliveryID names the delivery of one message to one endpoint: dlv_…
+	DeliveryID string
 )
 
 // NewPlanID makes a plan id at the given time.
@@ -41,6 +47,15 @@ func NewCardID(now time.Time) CardID { return CardID("card_" + newID(now)) }
 
 // NewNoticeID makes a notice id at the given time.
 func NewNoticeID(now time.Time) NoticeID { return NoticeID("ntc_" + newID(now)) }
+
+// NewEndpointID makes an endpoint id at the given time.
+func NewEndpointID(now time.Time) EndpointID { return EndpointID("ep_" + newID(now)) }
+
+// NewMessageID makes a message id at the given time.
+func NewMessageID(now time.Time) MessageID { return MessageID("msg_" + newID(now)) }
+
+// NewDeliveryID makes a delivery id at the given time.
+func NewDeliveryID(now time.Time) DeliveryID { return DeliveryID("dlv_" + newID(now)) }
 
 // crockford leaves out i, l, o and u, which people misread.
 var crockford = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)

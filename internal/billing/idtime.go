@@ -7,8 +7,16 @@ import (
 
 // FirstNoticeID is the least id a notice made at or after t can have. Ids begin with their time, so with it an index of
 // ids serves as one of times.
-func FirstNoticeID(t time.Time) NoticeID {
+func FirstNoticeID(t time.Time) NoticeID { return NoticeID("ntc_" + firstID(t)) }
+
+// FirstMessageID is the least id a message written at or after t can have.
+func FirstMessageID(t time.Time) MessageID { return MessageID("msg_" + firstID(t)) }
+
+// FirstDeliveryID is the least id a delivery made at or after t can have.
+func FirstDeliveryID(t time.Time) DeliveryID { return DeliveryID("dlv_" + firstID(t)) }
+
+func firstID(t time.Time) string {
 	var b [16]byte
 	binary.BigEndian.PutUint64(b[:8], uint64(max(t.UnixMilli(), 0))<<16)
-	return NoticeID("ntc_" + crockford.EncodeToString(b[:]))
+	return crockford.EncodeToString(b[:])
 }

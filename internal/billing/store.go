@@ -101,6 +101,8 @@ type Tx interface {
 	// InsertNotice returns false, and does nothing, when the charge already has a notice for this step and channel, or
 	// the id is taken.
 	InsertNotice(ctx context.Context, n Notice) (bool, error)
+	// InsertAudit adds entries, and with them what endpoints are told of: the rows that the entries name as they are then,
+	// so write those first.
 	InsertAudit(ctx context.Context, entries ...AuditEntry) error
 
 	// The Update methods return ErrConflict when the stored version is not the given one (rows that have one), and raise
@@ -150,6 +152,8 @@ type Calendar interface {
 	ClaimEvents(ctx context.Context, now, until time.Time, limit int) ([]EventClaim, error)
 	// ClaimNotices claims pending notices, earliest first.
 	ClaimNotices(ctx context.Context, now, until time.Time, limit int) ([]NoticeClaim, error)
+	// ClaimDeliveries claims pending deliveries to endpoints, earliest first.
+	ClaimDeliveries(ctx context.Context, now, until time.Time, limit int) ([]DeliveryClaim, error)
 	// ReleaseClaims ends all leases at once, so that a single process takes up at its start what it left undone.
 	ReleaseClaims(ctx context.Context, now time.Time) error
 }

@@ -19,6 +19,7 @@ type Metrics struct {
 	attempts *prometheus.CounterVec
 	calls    *prometheus.HistogramVec
 	requests *prometheus.CounterVec
+	tries    *prometheus.CounterVec
 }
 
 // callBuckets reach from a look-up to beyond the longest call there may be; Stripe's charges take about a second.
@@ -37,8 +38,11 @@ func New() *Metrics {
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tranche_http_requests_total", Help: "HTTP requests answered, by route and status.",
 		}, []string{"route", "status"}),
+		tries: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tranche_webhook_deliveries_total", Help: "Tries to deliver messages to endpoints, by what became of them.",
+		}, []string{"outcome"}),
 	}
-	m.registry.MustRegister(m.attempts, m.calls, m.requests,
+	m.registry.MustRegister(m.attempts, m.calls, m.requests, m.tries,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -61,6 +65,9 @@ func (m *Metrics) Request(route string, status int) {
 	}
 	m.requests.WithLabelValues(route, strconv.Itoa(status)).Inc()
 }
+
+// Delivery counts a try to deliver a message to an endpoint.
+func (m *Metrics) Delivery(outcome string) { m.tries.WithLabelValues(outcome).Inc() }
 
 // Handler is the page that Prometheus reads.
 func (m *Metrics) Handler() http.Handler {

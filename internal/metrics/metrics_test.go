@@ -42,12 +42,14 @@ func TestWhatIsCountedIsShown(t *testing.T) {
 	m.Call("confirm PaymentIntent", billing.GatewayDeclined, 3*time.Second)
 	m.Request("POST /webhooks/stripe", 200)
 	m.Request("", 404)
+	m.Delivery("delivered")
 	m.Watch(metrics.Sources{
 		Alarms: raised{alarms: []alarm.Alarm{{Name: "charges_overdue", Severity: alarm.Critical, Count: 3, IDs: []string{"chg_hidden"}, Reason: "hidden"}}},
 		Depths: func(context.Context) ([]metrics.Depth, error) {
 			return []metrics.Depth{{Queue: "charges", State: "pending", Tasks: 12}}, nil
 		},
 		LastTick: func() time.Time { return time.UnixMilli(1500) },
+		Pending:  func(context.Context) (int, error) { return 7, nil },
 	})
 	text := page(t, m)
 	for _, line := range []string{
@@ -61,6 +63,7 @@ func TestWhatIsCountedIsShown(t *testing.T) {
 		`tranche_queue_tasks{queue="charges",state="pending"} 12`,
 		`tranche_up{source="database"} 1`, `tranche_up{source="queue"} 1`,
 		`tranche_scheduler_last_tick_timestamp_seconds 1.5`, `go_goroutines`,
+		`tranche_webhook_deliveries_total{outcome="delivered"} 1`, `tranche_webhook_deliveries_pending 7`,
 	} {
 		require.Contains(t, text, line)
 	}
@@ -73,6 +76,8 @@ func TestWhatIsDownIsSaidAndHidesNothingElse(t *testing.T) {
 	m.Watch(metrics.Sources{
 		Alarms: raised{err: errors.New("down")},
 		Depths: func(context.Context) ([]metrics.Depth, error) { return nil, errors.New("down") },
+
+		Pending: func(context.Context) (int, error) { return 0, errors.New("down") },
 	})
 	m.Attempt(billing.OutcomeDeclined)
 	text := page(t, m)
@@ -80,5 +85,6 @@ func TestWhatIsDownIsSaidAndHidesNothingElse(t *testing.T) {
 	require.Contains(t, text, `tranche_up{source="queue"} 0`)
 	require.Contains(t, text, `tranche_attempts_total{outcome="declined"} 1`)
 	require.NotContains(t, text, "tranche_alarms{")
+	require.NotContains(t, text, "tranche_webhook_deliveries_pending 0")
 	require.NotContains(t, text, "tranche_scheduler")
 }

@@ -25,6 +25,8 @@ type Sources struct {
 	Depths func(ctx context.Context) ([]Depth, error)
 	// LastTick is when this process's scheduler last looked at the calendar.
 	LastTick func() time.Time
+	// Pending counts the messages that endpoints have not taken yet. It should be cached, as Alarms.
+	Pending func(ctx context.Context) (int, error)
 }
 
 // Watch adds what is looked up at each scrape. It may be called once.
@@ -32,7 +34,7 @@ func (m *Metrics) Watch(s Sources) { m.registry.MustRegister(newWatcher(s)) }
 
 type watcher struct {
 	Sources
-	alarms, depth, up, tick *prometheus.Desc
+	alarms, depth, up, tick, pending *prometheus.Desc
 }
 
 func newWatcher(s Sources) watcher {
@@ -44,12 +46,14 @@ func newWatcher(s Sources) watcher {
 		up:    prometheus.NewDesc("tranche_up", "Whether what the other gauges are read from answers.", []string{"source"}, nil),
 		tick: prometheus.NewDesc("tranche_scheduler_last_tick_timestamp_seconds",
 			"When the scheduler of this process last looked at the calendar, in real time; 0 if never.", nil, nil),
+		pending: prometheus.NewDesc("tranche_webhook_deliveries_pending",
+			"Messages that endpoints have not taken yet; 10000 means that or more.", nil, nil),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (w watcher) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{w.alarms, w.depth, w.up, w.tick} {
+	for _, d := range []*prometheus.Desc{w.alarms, w.depth, w.up, w.tick, w.pending} {
 		out <- d
 	}
 }
@@ -70,6 +74,11 @@ func (w watcher) Collect(out chan<- prometheus.Metric) {
 			seconds = float64(t.UnixMilli()) / 1000
 		}
 		out <- gauge(w.tick, seconds)
+	}
+	if w.Pending != nil {
+		if n, err := w.Pending(ctx); err == nil {
+			out <- gauge(w.pending, float64(n))
+		}
 	}
 }
 

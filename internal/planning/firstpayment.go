@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"tranche/internal/billing"
 )
@@ -55,10 +56,22 @@ func (p *Planner) refused(ctx context.Context, plan billing.Plan, cause error) e
 	if errors.As(cause, &ge) && ge.Resend() {
 		return fmt.Errorf("open the first payment of plan %s (send the same request again to complete it): %w", plan.ID, cause)
 	}
-	if err := p.store.Update(ctx, func(tx billing.Tx) error { return tx.DeletePlan(ctx, plan.ID) }); err != nil {
+	if err := p.store.Update(ctx, func(tx billing.Tx) error { return discard(ctx, tx, plan, p.now()) }); err != nil {
 		return errors.Join(cause, err)
 	}
 	return fmt.Errorf("open the first payment: %w", cause)
+}
+
+// discard removes a plan. The entry goes with it; what stays is what endpoints are told, who may have heard of the plan.
+func discard(ctx context.Context, tx billing.Tx, plan billing.Plan, now time.Time) error {
+	err := tx.InsertAudit(ctx, billing.AuditEntry{
+		At: now, Actor: billing.ActorStripe, Action: "plan.discarded", PlanID: plan.ID, CustomerID: plan.CustomerID,
+		Message: fmt.Sprintf("plan %s is removed: Stripe refused its first payment", plan.Reference),
+	})
+	if err != nil {
+		return err
+	}
+	return tx.DeletePlan(ctx, plan.ID)
 }
 
 func (p *Planner) recordFirstPayment(ctx context.Context, id billing.PlanID, attempt billing.Attempt, pi billing.PaymentIntent) error {

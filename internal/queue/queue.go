@@ -23,10 +23,12 @@ const (
 	Notices = "notices" // mails
 	Charges = "charges" // first attempts at what is due
 	Retries = "retries" // later attempts
+	// Webhooks are messages to the merchant's endpoints, which may take their time.
+	Webhooks = "webhooks"
 )
 
 // names lists all queues.
-func names() []string { return []string{Events, Notices, Charges, Retries} }
+func names() []string { return []string{Events, Notices, Charges, Retries, Webhooks} }
 
 // MinRetry is the least MaxRetry of a route: with 0, asynq archives the task of a killed worker and never runs it.
 const MinRetry = 5
@@ -36,7 +38,7 @@ const enqueueing = 16
 
 // Route says how tasks of one kind are run.
 type Route struct {
-	Queue    string        // one of Events, Notices, Charges and Retries
+	Queue    string        // one of Events, Notices, Charges, Retries and Webhooks
 	MaxRetry int           // at least MinRetry
 	Timeout  time.Duration // of one run, at least a second and longer than any call in it
 }

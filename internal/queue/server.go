@@ -25,10 +25,13 @@ const (
 // ServerConfig says how tasks are run.
 type ServerConfig struct {
 	Redis             asynq.RedisConnOpt
-	ShortConcurrency  int           // events and notices under way at once, at least 1
-	ChargeConcurrency int           // charges under way at once, at least 1
-	ShutdownTimeout   time.Duration // how long Stop waits for tasks; longer than the longest call in one
-	Log               zerolog.Logger
+	ShortConcurrency  int // events and notices under way at once, at least 1
+	ChargeConcurrency int // charges under way at once, at least 1
+	// WebhookConcurrency is how many messages to the merchant's endpoints are under way at once. 0 means that this server
+	// takes none.
+	WebhookConcurrency int
+	ShutdownTimeout    time.Duration // how long Stop waits for tasks; longer than the longest call in one
+	Log                zerolog.Logger
 }
 
 // Server runs tasks. Short work and slow calls have servers of their own: with common slots an event would wait
@@ -50,7 +53,11 @@ func NewServer(c ServerConfig, handler asynq.Handler) (*Server, error) {
 	}
 	short := asynq.NewServer(c.Redis, c.asynq(c.ShortConcurrency, map[string]int{Events: 6, Notices: 3}))
 	slow := asynq.NewServer(c.Redis, c.asynq(c.ChargeConcurrency, map[string]int{Charges: 6, Retries: 3}))
-	return &Server{servers: []*asynq.Server{short, slow}, handler: handler}, nil
+	servers := []*asynq.Server{short, slow}
+	if c.WebhookConcurrency > 0 { // others' servers may be as slow as they like: nothing of ours waits for them
+		servers = append(servers, asynq.NewServer(c.Redis, c.asynq(c.WebhookConcurrency, map[string]int{Webhooks: 1})))
+	}
+	return &Server{servers: servers, handler: handler}, nil
 }
 
 func (c ServerConfig) asynq(concurrency int, queues map[string]int) asynq.Config {

@@ -70,6 +70,8 @@ func routes() map[string]queue.Route {
 		"charge:collect": {Queue: queue.Charges, MaxRetry: 5, Timeout: time.Minute},
 		"charge:retry":   {Queue: queue.Retries, MaxRetry: 5, Timeout: time.Minute},
 		"notice:send":    {Queue: queue.Notices, MaxRetry: 5, Timeout: time.Minute},
+
+		"webhook:deliver": {Queue: queue.Webhooks, MaxRetry: 5, Timeout: time.Minute},
 	}
 }
 
@@ -84,7 +86,7 @@ func newQueue(t *testing.T, o asynq.RedisConnOpt) *queue.Queue {
 func newServer(t *testing.T, o asynq.RedisConnOpt, shutdown time.Duration, h asynq.HandlerFunc) *queue.Server {
 	t.Helper()
 	s, err := queue.NewServer(queue.ServerConfig{
-		Redis: o, ShortConcurrency: 4, ChargeConcurrency: 8, ShutdownTimeout: shutdown, Log: zerolog.Nop(),
+		Redis: o, ShortConcurrency: 4, ChargeConcurrency: 8, WebhookConcurrency: 2, ShutdownTimeout: shutdown, Log: zerolog.Nop(),
 	}, h)
 	require.NoError(t, err)
 	return s
@@ -172,7 +174,7 @@ func waiting(t *testing.T, q *queue.Queue, name string) []int {
 	t.Helper()
 	depths, err := q.Stats(t.Context())
 	require.NoError(t, err)
-	require.Len(t, depths, 4)
+	require.Len(t, depths, 5)
 	for _, d := range depths {
 		if d.Queue == name {
 			return []int{d.Pending + d.Active, d.Scheduled}

@@ -2,18 +2,21 @@ package store
 
 import (
 	"context"
+	"slices"
+	"strconv"
+	"strings"
 
 	"tranche/internal/billing"
 )
 
-const auditColumns = "at, actor, action, plan_id, charge_id, customer_id, message, next_step"
+const auditColumns = "at, actor, action, plan_id, charge_id, customer_id, card_id, notice_id, message, next_step"
 
 // AuditTrail lists entries in the order of writing.
 func (r reader) AuditTrail(ctx context.Context, f billing.AuditFilter) ([]billing.AuditEntry, error) {
 	scan := func(row scanner) (billing.AuditEntry, error) {
 		var e billing.AuditEntry
 		err := row.Scan(&e.Seq, at(&e.At), &e.Actor, &e.Action, text(&e.PlanID), text(&e.ChargeID),
-			text(&e.CustomerID), &e.Message, &e.Next)
+			text(&e.CustomerID), text(&e.CardID), text(&e.NoticeID), &e.Message, &e.Next)
 		return e, err
 	}
 	var where filter
@@ -27,14 +30,56 @@ func (r reader) AuditTrail(ctx context.Context, f billing.AuditFilter) ([]billin
 	return all(ctx, r.conn, "list audit entries", scan, query, where.args...)
 }
 
-// InsertAudit adds entries in the order given. The database numbers them: Seq is not taken from the entries.
+// InsertAudit adds entries in the order given, and what endpoints are told of them. The database numbers them: Seq is not
+// taken from the entries. Whether there is an endpoint at all comes back with the insertion, so that without one nothing
+// more is asked.
 func (t *tx) InsertAudit(ctx context.Context, entries ...billing.AuditEntry) error {
+	if len(entries) == 0 {
+		return nil
+	}
 	rows := make([][]any, len(entries))
 	for i, e := range entries {
 		rows[i] = []any{
-			millis(e.At), e.Actor, e.Action, orNull(e.PlanID), orNull(e.ChargeID), orNull(e.CustomerID), e.Message, e.Next,
+			millis(e.At), e.Actor, e.Action, orNull(e.PlanID), orNull(e.ChargeID), orNull(e.CustomerID), orNull(e.CardID),
+			orNull(e.NoticeID), e.Message, e.Next,
 		}
 	}
-	_, err := t.insertRows(ctx, "add audit entries", "audit", auditColumns, rows)
-	return err
+	told := false
+	for chunk := range slices.Chunk(rows, t.rowsPerStatement(rows)) {
+		heard, err := all(ctx, t.conn, "add audit entries", scanBool, auditSQL(chunk), slices.Concat(chunk...)...)
+		if err != nil {
+			return err
+		}
+		told = told || slices.Contains(heard, true)
+	}
+	if !told {
+		return nil
+	}
+	return t.tell(ctx, entries)
+}
+
+// auditSQL is one statement that adds the rows, and returns for each whether there is an endpoint. The question stands in
+// VALUES: not every server that speaks PostgreSQL's protocol takes it in RETURNING.
+func auditSQL(rows [][]any) string {
+	var b strings.Builder
+	b.WriteString("INSERT INTO audit (" + auditColumns + ", told) VALUES ")
+	n := 0
+	for i, row := range rows {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString("(")
+		for range row {
+			n++
+			b.WriteString("$" + strconv.Itoa(n) + ", ")
+		}
+		b.WriteString("EXISTS (SELECT 1 FROM webhook_endpoints))")
+	}
+	return b.String() + " RETURNING told"
+}
+
+func scanBool(row scanner) (bool, error) {
+	var v bool
+	err := row.Scan(&v)
+	return v, err
 }

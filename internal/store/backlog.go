@@ -43,6 +43,16 @@ func backlogSQL() map[billing.BacklogKind]string {
 		billing.BacklogNoticesPending: noticeBacklog("pending"),
 		// One without an address is failed when it is written, and said so in the plan: there is nothing to mend.
 		billing.BacklogNoticesFailed: noticeBacklog("failed' AND recipient <> '"),
+		billing.BacklogDeliveriesOverdue: `SELECT id, next_attempt_at AS since, last_error FROM webhook_deliveries
+			WHERE next_attempt_at >= $1 AND next_attempt_at <= $2 ORDER BY next_attempt_at, id`,
+		// What an endpoint that is off was not told is no fault.
+		billing.BacklogDeliveriesFailed: `SELECT d.id, d.created_at AS since, d.last_error FROM webhook_deliveries d
+			JOIN webhook_endpoints e ON e.id = d.endpoint_id AND e.status = 'enabled'
+			WHERE d.status = 'failed' AND d.id >= $1 AND d.id < $2 ORDER BY d.id`,
+		billing.BacklogEndpointsFailing: `SELECT id, failing_since AS since, reason FROM webhook_endpoints
+			WHERE status = 'enabled' AND failing_since >= $1 AND failing_since <= $2 ORDER BY failing_since`,
+		billing.BacklogEndpointsDisabled: `SELECT id, disabled_at AS since, reason FROM webhook_endpoints
+			WHERE status = 'disabled' AND failing_since IS NOT NULL AND disabled_at >= $1 AND disabled_at <= $2 ORDER BY disabled_at`,
 	}
 }
 
@@ -67,8 +77,11 @@ type found struct {
 // Backlog looks for work that should have happened. Errors: ErrUnavailable.
 func (r reader) Backlog(ctx context.Context, kind billing.BacklogKind, from, to time.Time) (billing.Backlog, error) {
 	args := []any{from.UnixMilli(), to.UnixMilli()} // a zero time is long ago here
-	if kind == billing.BacklogNoticesPending || kind == billing.BacklogNoticesFailed {
+	switch kind {
+	case billing.BacklogNoticesPending, billing.BacklogNoticesFailed:
 		args = []any{string(billing.FirstNoticeID(from)), string(billing.FirstNoticeID(to.Add(time.Millisecond)))}
+	case billing.BacklogDeliveriesFailed:
+		args = []any{string(billing.FirstDeliveryID(from)), string(billing.FirstDeliveryID(to.Add(time.Millisecond)))}
 	}
 	scan := func(row scanner) (f found, err error) {
 		err = row.Scan(&f.id, at(&f.since), &f.reason)

@@ -48,6 +48,13 @@ func (s *Store) ClaimNotices(ctx context.Context, now, until time.Time, limit in
 	})
 }
 
+// ClaimDeliveries claims pending deliveries to endpoints, earliest first. Limit is bounded like a list's.
+func (s *Store) ClaimDeliveries(ctx context.Context, now, until time.Time, limit int) ([]billing.DeliveryClaim, error) {
+	return claim(ctx, s, "webhook_deliveries", onlyPending, now, until, limit, func(id string, lease int64, _ string) billing.DeliveryClaim {
+		return billing.DeliveryClaim{DeliveryID: billing.DeliveryID(id), Lease: lease}
+	})
+}
+
 // claim moves the wake time of due rows, raises their leases and returns them, earliest first.
 func claim[T any](ctx context.Context, s *Store, table, condition string, now, until time.Time, limit int,
 	read reading[T]) ([]T, error) {
@@ -134,8 +141,8 @@ func claimInTx[T any](ctx context.Context, s *Store, table, dueRows string, now,
 	return rows, err
 }
 
-// ReleaseClaims ends all leases at once: charges whose next attempt is due, and all pending events and notices, wake
-// now. An event or notice that was backing off after errors is thereby tried again at once, which does no harm. An
+// ReleaseClaims ends all leases at once: charges and deliveries whose next attempt is due, and all pending events and
+// notices, wake now. An event or notice that was backing off after errors is thereby tried again at once, which does no harm. An
 // attempt has no wake time: its charge wakes. Errors: ErrUnavailable.
 func (s *Store) ReleaseClaims(ctx context.Context, now time.Time) error {
 	return s.update(ctx, func(t *tx) error {
@@ -153,5 +160,6 @@ func releaseSQL() []string {
 		"UPDATE charges SET wake_at = $1 WHERE wake_at > $1 AND next_attempt_at <= $1",
 		"UPDATE events SET wake_at = $1 WHERE wake_at > $1" + onlyPending,
 		"UPDATE notices SET wake_at = $1 WHERE wake_at > $1" + onlyPending,
+		"UPDATE webhook_deliveries SET wake_at = $1 WHERE wake_at > $1 AND next_attempt_at <= $1",
 	}
 }

@@ -47,7 +47,9 @@ func (s *Store) Recorded(ctx context.Context, fn func(tx billing.Tx)) ([]Stateme
 // ClaimStatements are the statements that claim and release rows.
 func (s *Store) ClaimStatements(limit int) (list []Statement) {
 	now := millis(time.Unix(1, 0))
-	for table, condition := range map[string]string{"charges": anyStatus, "events": onlyPending, "notices": onlyPending, "dunnings": anyStatus} {
+	for table, condition := range map[string]string{
+		"charges": anyStatus, "events": onlyPending, "notices": onlyPending, "dunnings": anyStatus, "webhook_deliveries": onlyPending,
+	} {
 		due := dueSQL(s.dialect, table, condition, limit)
 		list = append(list, Statement{due, []any{now}})
 		if s.dialect.ReturnsJoined {

@@ -2,6 +2,9 @@ package storetest
 
 import (
 	"context"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -55,21 +58,35 @@ func migrateEmpty(t *testing.T, databaseURL string) {
 
 // migrateFromEach stops at every version there ever was and goes on from there.
 func migrateFromEach(t *testing.T, newURL func(testing.TB) string) {
-	_, wanted, err := opened(t, newURL(t)).Version(t.Context())
-	require.NoError(t, err)
-	for version := int64(1); version <= wanted; version++ {
+	steps := versions(t, opened(t, newURL(t)))
+	wanted := steps[len(steps)-1]
+	for i, version := range steps {
 		s := opened(t, newURL(t))
 		from, to, err := s.MigrateTo(t.Context(), version)
 		require.NoError(t, err)
 		require.Equal(t, []int64{0, version}, []int64{from, to})
-		pending, err := s.Pending(t.Context())
-		require.NoError(t, err)
-		require.Len(t, pending, int(wanted-version))
+		require.Equal(t, steps[i+1:], versions(t, s))
 		from, to, err = s.Migrate(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, []int64{version, wanted}, []int64{from, to})
 		usable(t, s)
 	}
+}
+
+// versions are the numbers of the steps that are left. They go up, and may leave some out.
+func versions(t *testing.T, s *store.Store) []int64 {
+	t.Helper()
+	pending, err := s.Pending(t.Context())
+	require.NoError(t, err)
+	list := []int64{}
+	for _, name := range pending {
+		number, _, _ := strings.Cut(name, "_")
+		n, err := strconv.ParseInt(number, 10, 64)
+		require.NoError(t, err)
+		list = append(list, n)
+	}
+	require.True(t, slices.IsSorted(list))
+	return list
 }
 
 // usable writes and reads something.
@@ -119,8 +136,9 @@ func askingChangesNothing(t *testing.T, databaseURL string) {
 		require.Equal(t, int64(0), current)
 		pending, err := s.Pending(t.Context())
 		require.NoError(t, err)
-		require.Len(t, pending, int(wanted))
 		require.Equal(t, "00001_start.sql", pending[0])
+		steps := versions(t, s)
+		require.Equal(t, wanted, steps[len(steps)-1])
 	}
 	_, err := s.Plan(t.Context(), "none")
 	require.Error(t, err)

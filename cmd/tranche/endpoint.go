@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tranche/config"
+	"tranche/handlers"
+	"tranche/internal/app"
+	"tranche/internal/billing"
+	"tranche/internal/clock"
+	"tranche/internal/operator"
+	"tranche/internal/store"
+)
+
+func (c *cli) endpointCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "endpoint", Short: "Manage the endpoints of yours that are told what happens", Args: noArgs,
+		Long: `An endpoint is a URL of yours that Tranche posts a signed message to whenever something happens to a plan, a charge, a card or
+a notice. docs/webhooks.md lists the messages and shows how to verify them.`,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	cmd.AddCommand(c.endpointAddCommand(), c.endpointListCommand(), c.endpointRotateCommand(), c.endpointDeleteCommand(),
+		c.endpointStatusCommand("enable", "Send messages to an endpoint again", billing.EndpointEnabled,
+			"Send messages to an endpoint again. What it has missed is sent with tranche delivery replay --endpoint ID --since TIME."),
+		c.endpointStatusCommand("disable", "Send nothing more to an endpoint", billing.EndpointDisabled,
+			"Send nothing more to an endpoint. What waits for it is given up when its turn comes, and can be replayed for 30 days."))
+	return cmd
+}
+
+// withEndpoints runs fn with what manages endpoints.
+func (c *cli) withEndpoints(ctx context.Context, need config.Needs, fn func(o *operator.Endpoints, now time.Time) error) error {
+	cfg, err := c.config(nil, need)
+	if err != nil {
+		return err
+	}
+	clk, err := clock.Parse(cfg.Clock)
+	if err != nil {
+		return err
+	}
+	return c.withStore(ctx, func(cfg config.Config, s *store.Store) error {
+		o, err := app.NewEndpoints(cfg, s, clk)
+		if err != nil {
+			return err
+		}
+		return fn(o, clk.Now())
+	})
+}
+
+func (c *cli) endpointAddCommand() *cobra.Command {
+	var types []string
+	cmd := &cobra.Command{
+		Use: "add URL", Short: "Add an endpoint, and print its secret", Args: oneArg("URL"),
+		Long: `Add an endpoint. The secret that verifies its messages is printed once, and can't be read again: keep it where your receiver
+finds it. It needs TRANCHE_SECRET_KEY, with which secrets are sealed in the database.`,
+		Example: `  tranche endpoint add https://shop.example/hooks/tranche
+  tranche endpoint add https://shop.example/hooks/tranche --types 'charge.*,plan.completed'`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.withEndpoints(cmd.Context(), config.NeedsSeal, func(o *operator.Endpoints, now time.Time) error {
+				e, secret, err := o.Add(cmd.Context(), args[0], types)
+				if err != nil {
+					return err
+				}
+				return c.printSecret(e, secret, now)
+			})
+		},
+	}
+	cmd.Flags().StringSliceVar(&types, "types", nil, "only messages of these `TYPES`, separated by commas, such as charge.* or plan.completed")
+	return cmd
+}
+
+// printSecret prints an endpoint with its new secret: it is what was asked for, and is nowhere else.
+func (c *cli) printSecret(e billing.Endpoint, secret billing.Secret, now time.Time) error {
+	if c.json {
+		v := handlers.ViewEndpoint(e, now)
+		v.Secret = secret.Reveal()
+		return c.printJSON(v)
+	}
+	fmt.Fprintf(c.out, "%s  %s\n%s\n", e.ID, e.URL, secret.Reveal())
+	fmt.Fprintln(c.talk, "keep the secret: it can't be read again")
+	if e.OldSecret != "" {
+		fmt.Fprintf(c.talk, "the old one signs too until %s\n", localTime(e.OldUntil, ""))
+	}
+	return nil
+}
+
+func (c *cli) endpointListCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List endpoints, with why one was disabled", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return c.withEndpoints(cmd.Context(), config.Needs{}, func(o *operator.Endpoints, now time.Time) error {
+				endpoints, err := o.Store.Endpoints(cmd.Context())
+				if err != nil {
+					return err
+				}
+				return c.printEndpoints(endpoints, now)
+			})
+		},
+	}
+}
+
+func (c *cli) printEndpoints(endpoints []billing.Endpoint, now time.Time) error {
+	if c.json {
+		views := make([]handlers.EndpointView, len(endpoints))
+		for i, e := range endpoints {
+			views[i] = handlers.ViewEndpoint(e, now)
+		}
+		return c.printJSON(handlers.ListView[handlers.EndpointView]{Object: "list", Data: views})
+	}
+	tab := newTable("ENDPOINT", "URL", "TYPES", "STATUS", "FAILING SINCE", "WHY")
+	for _, e := range endpoints {
+		types := strings.Join(e.Types, ",")
+		if types == "" {
+			types = "all"
+		}
+		tab.add(string(e.ID), e.URL, types, string(e.Status), localTime(e.FailingSince, ""), e.Reason)
+	}
+	tab.print(c.out)
+	return nil
+}
+
+func (c *cli) endpointRotateCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "rotate ENDPOINT", Short: "Give an endpoint a new secret, and print it", Args: oneArg("endpoint"),
+		Long: `Give an endpoint a new secret. For 24 hours messages carry a signature with each of the two, so that a receiver that knows
+either takes them; put the new one into your receiver in that time. Rotating again ends the older one at once.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.withEndpoints(cmd.Context(), config.NeedsSeal, func(o *operator.Endpoints, now time.Time) error {
+				e, secret, err := o.Rotate(cmd.Context(), billing.EndpointID(args[0]))
+				if err != nil {
+					return err
+				}
+				return c.printSecret(e, secret, now)
+			})
+		},
+	}
+}
+
+func (c *cli) endpointStatusCommand(verb, short string, status billing.EndpointStatus, long string) *cobra.Command {
+	return &cobra.Command{
+		Use: verb + " ENDPOINT", Short: short, Long: long, Args: oneArg("endpoint"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.withEndpoints(cmd.Context(), config.Needs{}, func(o *operator.Endpoints, now time.Time) error {
+				e, err := o.Change(cmd.Context(), billing.EndpointID(args[0]), operator.EndpointChange{Status: &status})
+				if err != nil {
+					return err
+				}
+				return c.printEndpoints([]billing.Endpoint{e}, now)
+			})
+		},
+	}
+}
+
+func (c *cli) endpointDeleteCommand() *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use: "delete ENDPOINT", Short: "Delete an endpoint, and everything owed to it", Args: oneArg("endpoint"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.withEndpoints(cmd.Context(), config.Needs{}, func(o *operator.Endpoints, _ time.Time) error {
+				e, err := o.Store.Endpoint(cmd.Context(), billing.EndpointID(args[0]))
+				if err != nil {
+					return err
+				}
+				if !yes && !c.confirmed(fmt.Sprintf("Delete %s, and every message that it has not taken? Type delete to do it: ", e.URL), "delete") {
+					return errors.New("nothing was changed")
+				}
+				return o.Store.DeleteEndpoint(cmd.Context(), e.ID)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return cmd
+}

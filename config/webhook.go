@@ -1,0 +1,32 @@
+package config
+
+import (
+	"fmt"
+	"strconv"
+)
+
+func webhookSettings() []entry {
+	const group = "Webhooks to you"
+	return []entry{
+		{Setting{Name: "TRANCHE_WEBHOOK_ALLOW_PRIVATE", Group: group, Default: "false",
+			Doc: "Whether messages to your endpoints may go to private, loopback and other addresses that are not on the Internet, and by http."},
+			flag(func(c *Config) *bool { return &c.WebhookAllowPrivate })},
+		{Setting{Name: "TRANCHE_WEBHOOK_CONCURRENCY", Group: group, Default: "10",
+			Doc: "How many messages to your endpoints this process has under way at once."},
+			number(func(c *Config) *int { return &c.WebhookConcurrency })},
+	}
+}
+
+func flag(at func(*Config) *bool) field {
+	return field{
+		set: func(c *Config, v string) *complaint {
+			b, err := strconv.ParseBool(v)
+			if err != nil {
+				return &complaint{fmt.Sprintf("is %.40q, neither true nor false", v), "true or false"}
+			}
+			*at(c) = b
+			return nil
+		},
+		get: func(c *Config) string { return strconv.FormatBool(*at(c)) },
+	}
+}

@@ -1,0 +1,179 @@
+package handlers
+
+import (
+	"net/http"
+	"time"
+
+	"tranche/internal/billing"
+	"tranche/internal/operator"
+)
+
+func (s *Server) webhookRoutes(api *http.ServeMux) {
+	api.HandleFunc("POST /v1/webhook_endpoints", s.createEndpoint)
+	api.HandleFunc("GET /v1/webhook_endpoints", s.listEndpoints)
+	api.HandleFunc("GET /v1/webhook_endpoints/{id}", s.showEndpoint)
+	api.HandleFunc("PATCH /v1/webhook_endpoints/{id}", s.changeEndpoint)
+	api.HandleFunc("DELETE /v1/webhook_endpoints/{id}", s.deleteEndpoint)
+	api.HandleFunc("POST /v1/webhook_endpoints/{id}/rotate", s.rotateEndpoint)
+	api.HandleFunc("POST /v1/webhook_endpoints/{id}/replay", s.replayEndpoint)
+	api.HandleFunc("GET /v1/webhook_deliveries", s.listDeliveries)
+	api.HandleFunc("GET /v1/webhook_deliveries/{id}", s.showDelivery)
+	api.HandleFunc("POST /v1/webhook_deliveries/{id}/replay", s.replayDelivery)
+}
+
+// createEndpoint adds an endpoint. Its secret is in this answer and in no other.
+func (s *Server) createEndpoint(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		URL   string   `json:"url"`
+		Types []string `json:"types"`
+	}
+	if !decodeBody(w, r, &body) {
+		return
+	}
+	e, secret, err := s.Endpoints.Add(r.Context(), body.URL, body.Types)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	w.Header().Set("Location", "/v1/webhook_endpoints/"+string(e.ID))
+	s.writeSecret(w, http.StatusCreated, e, secret)
+}
+
+// rotateEndpoint gives an endpoint a new secret, which is in this answer and in no other.
+func (s *Server) rotateEndpoint(w http.ResponseWriter, r *http.Request) {
+	e, secret, err := s.Endpoints.Rotate(r.Context(), endpointID(r))
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	s.writeSecret(w, http.StatusOK, e, secret)
+}
+
+func (s *Server) writeSecret(w http.ResponseWriter, status int, e billing.Endpoint, secret billing.Secret) {
+	v := ViewEndpoint(e, s.Clock.Now())
+	v.Secret = secret.Reveal()
+	writeJSON(w, status, v)
+}
+
+// listEndpoints lists all endpoints: there are few.
+func (s *Server) listEndpoints(w http.ResponseWriter, r *http.Request) {
+	endpoints, err := s.Endpoints.Store.Endpoints(r.Context())
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	list := ListView[EndpointView]{Object: "list", Data: make([]EndpointView, len(endpoints))}
+	for i, e := range endpoints {
+		list.Data[i] = ViewEndpoint(e, s.Clock.Now())
+	}
+	writeJSON(w, http.StatusOK, list)
+}
+
+func (s *Server) showEndpoint(w http.ResponseWriter, r *http.Request) {
+	e, err := s.Endpoints.Store.Endpoint(r.Context(), endpointID(r))
+	s.answerEndpoint(w, r, e, err)
+}
+
+// changeEndpoint changes what the body names.
+func (s *Server) changeEndpoint(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		URL    *string                 `json:"url"`
+		Types  *billing.TypeFilter     `json:"types"`
+		Status *billing.EndpointStatus `json:"status"`
+	}
+	if !decodeBody(w, r, &body) {
+		return
+	}
+	e, err := s.Endpoints.Change(r.Context(), endpointID(r), operator.EndpointChange(body))
+	s.answerEndpoint(w, r, e, err)
+}
+
+func (s *Server) answerEndpoint(w http.ResponseWriter, r *http.Request, e billing.Endpoint, err error) {
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, ViewEndpoint(e, s.Clock.Now()))
+}
+
+// deleteEndpoint removes an endpoint and everything owed to it.
+func (s *Server) deleteEndpoint(w http.ResponseWriter, r *http.Request) {
+	if err := s.Endpoints.Store.DeleteEndpoint(r.Context(), endpointID(r)); err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// replayEndpoint sends an endpoint again what it has not taken since a time.
+func (s *Server) replayEndpoint(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		Since     time.Time `json:"since"`
+		Delivered bool      `json:"delivered"`
+	}
+	if !decodeBody(w, r, &body) {
+		return
+	}
+	if body.Since.IsZero() {
+		s.fail(w, r, &billing.InvalidError{Fields: []billing.FieldError{{Field: "since", Message: "is missing: an RFC 3339 time, such as 2026-05-01T00:00:00Z"}}})
+		return
+	}
+	n, err := s.Endpoints.ReplaySince(r.Context(), endpointID(r), body.Since, body.Delivered)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	writeJSON(w, http.StatusAccepted, map[string]int{"replayed": n})
+}
+
+// listDeliveries lists deliveries, newest first; by endpoint, message or status.
+func (s *Server) listDeliveries(w http.ResponseWriter, r *http.Request) {
+	limit, ok := pageSize(w, r)
+	if !ok || !checkQuery(w, r, "dlv_", billing.DeliveryStatuses()) {
+		return
+	}
+	q := r.URL.Query()
+	deliveries, err := s.Endpoints.Store.Deliveries(r.Context(), billing.DeliveryFilter{
+		Endpoint: billing.EndpointID(q.Get("endpoint")), Message: billing.MessageID(q.Get("message")),
+		Status: billing.DeliveryStatus(q.Get("status")), Before: billing.DeliveryID(q.Get("before")), Limit: limit + 1,
+	})
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	page, more := cut(deliveries, limit)
+	list := ListView[DeliveryView]{Object: "list", Data: make([]DeliveryView, len(page)), HasMore: more}
+	for i, d := range page {
+		list.Data[i] = ViewDelivery(d)
+	}
+	if more {
+		list.Next = string(page[limit-1].ID)
+	}
+	writeJSON(w, http.StatusOK, list)
+}
+
+// showDelivery shows one delivery with its message.
+func (s *Server) showDelivery(w http.ResponseWriter, r *http.Request) {
+	o, err := s.Endpoints.Store.Outgoing(r.Context(), deliveryID(r))
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	v := ViewDelivery(o.Delivery)
+	v.Payload = o.Message.Payload
+	writeJSON(w, http.StatusOK, v)
+}
+
+// replayDelivery sends one delivery once more.
+func (s *Server) replayDelivery(w http.ResponseWriter, r *http.Request) {
+	d, err := s.Endpoints.Replay(r.Context(), deliveryID(r))
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	writeJSON(w, http.StatusAccepted, ViewDelivery(d))
+}
+
+func endpointID(r *http.Request) billing.EndpointID { return billing.EndpointID(r.PathValue("id")) }
+
+func deliveryID(r *http.Request) billing.DeliveryID { return billing.DeliveryID(r.PathValue("id")) }

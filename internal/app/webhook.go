@@ -1,0 +1,85 @@
+package app
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"tranche/config"
+	"tranche/internal/alarm"
+	"tranche/internal/billing"
+	"tranche/internal/clock"
+	"tranche/internal/notify/webhook"
+	"tranche/internal/operator"
+)
+
+// openSender makes what posts messages to the merchant's endpoints.
+func (a *App) openSender() error {
+	keys, err := webhook.NewKeyring(a.cfg.SecretKey)
+	if err != nil {
+		return err
+	}
+	a.sender = webhook.NewSender(webhook.Config{Keys: keys, AllowPrivate: a.cfg.WebhookAllowPrivate, Clock: a.clock})
+	return nil
+}
+
+// NewEndpoints makes what manages endpoints, for the API and for commands.
+func NewEndpoints(cfg config.Config, s billing.WebhookStore, clk clock.Clock) (*operator.Endpoints, error) {
+	keys, err := webhook.NewKeyring(cfg.SecretKey)
+	if err != nil {
+		return nil, err
+	}
+	return &operator.Endpoints{
+		Store: s, Clock: clk, NewSecret: webhook.NewSecret, Seal: keys.Seal,
+		CheckURL: func(raw string) error { return webhook.CheckURL(raw, cfg.WebhookAllowPrivate) },
+	}, nil
+}
+
+const (
+	// keepMessages is for how long messages can be replayed.
+	keepMessages = 30 * 24 * time.Hour
+	pruneEvery   = 24 * time.Hour
+	prunePause   = 10 * time.Second
+)
+
+// pruneMessages removes what is too old to be of use to anybody.
+func (a *App) pruneMessages(log zerolog.Logger) run {
+	return func(ctx context.Context, cursor time.Time) (time.Time, error) {
+		began, total := a.clock.Now(), 0
+		for {
+			n, err := a.store.PruneMessages(ctx, began.Add(-keepMessages))
+			if total += n; err != nil {
+				return cursor, err
+			}
+			if n == 0 {
+				break
+			}
+		}
+		if total > 0 {
+			log.Info().Int("messages", total).Msg("old messages to endpoints removed")
+		}
+		return began, nil
+	}
+}
+
+// pendingDeliveries counts what endpoints have not taken. The database is asked once in a while, however often the page
+// of metrics is read: it needs no key.
+func (a *App) pendingDeliveries() func(ctx context.Context) (int, error) {
+	var mu sync.Mutex
+	var last time.Time
+	var n int
+	return func(ctx context.Context) (int, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if now := a.clock.Wall(); last.IsZero() || now.Sub(last) >= alarm.MinAge {
+			fresh, err := a.store.PendingDeliveries(ctx)
+			if err != nil {
+				return 0, err
+			}
+			n, last = fresh, now
+		}
+		return n, nil
+	}
+}

@@ -1,0 +1,165 @@
+package billing
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Snapshot is what messages about audit entries say: the rows that the entries name, as the transaction leaves them. A
+// row that is not there is left out of the message.
+type Snapshot struct {
+	Plans     map[PlanID]Plan
+	Charges   map[ChargeID]Charge
+	Customers map[CustomerID]Customer
+	Cards     map[CardID]Card
+	Notices   map[NoticeID]Notice
+}
+
+// NewMessage writes the message for an audit entry. It is thin on purpose: ids, the merchant's references, states, amounts
+// and dates; no names, addresses, mail texts or secrets.
+func NewMessage(e AuditEntry, s Snapshot) (Message, error) {
+	m := Message{ID: NewMessageID(e.At), Type: e.Action, PlanID: e.PlanID, CreatedAt: e.At}
+	payload, err := json.Marshal(messageView{
+		ID: m.ID, Type: m.Type, CreatedAt: utcMillis(e.At),
+		Data: messageData{
+			Actor: e.Actor,
+			Plan:  told(s.Plans, e.PlanID, viewPlan), Charge: told(s.Charges, e.ChargeID, viewCharge),
+			Customer: told(s.Customers, e.CustomerID, viewCustomer), Card: told(s.Cards, e.CardID, viewCard),
+			Notice: told(s.Notices, e.NoticeID, viewNotice),
+		},
+	})
+	if err != nil {
+		return m, fmt.Errorf("write the message about %s: %w", e.Action, err)
+	}
+	m.Payload = payload
+	return m, nil
+}
+
+// The types below are the JSON of a message. Amounts are minor units; times are RFC 3339 in UTC, null when there is none.
+
+type messageView struct {
+	ID        MessageID   `json:"id"`
+	Type      string      `json:"type"`
+	CreatedAt time.Time   `json:"created_at"`
+	Data      messageData `json:"data"`
+}
+
+type messageData struct {
+	Actor    Actor         `json:"actor"`
+	Plan     *toldPlan     `json:"plan,omitempty"`
+	Charge   *toldCharge   `json:"charge,omitempty"`
+	Customer *toldCustomer `json:"customer,omitempty"`
+	Card     *toldCard     `json:"card,omitempty"`
+	Notice   *toldNotice   `json:"notice,omitempty"`
+}
+
+type toldPlan struct {
+	ID          PlanID     `json:"id"`
+	Reference   string     `json:"reference"`
+	Kind        PlanKind   `json:"kind"`
+	Status      PlanStatus `json:"status"`
+	Currency    Currency   `json:"currency"`
+	Total       int64      `json:"total"`
+	CreatedAt   time.Time  `json:"created_at"`
+	ActivatedAt *time.Time `json:"activated_at"`
+	Reason      *string    `json:"reason"` // why it is paused, canceled or defaulted
+}
+
+type toldCharge struct {
+	ID            ChargeID     `json:"id"`
+	Sequence      int          `json:"sequence"`
+	Amount        int64        `json:"amount"`
+	Currency      Currency     `json:"currency"`
+	Status        ChargeStatus `json:"status"`
+	DueAt         time.Time    `json:"due_at"`
+	NextAttemptAt *time.Time   `json:"next_attempt_at"`
+	PaidAt        *time.Time   `json:"paid_at"`
+	AttemptCount  int          `json:"attempt_count"`
+	DeclineCode   *string      `json:"decline_code"`
+	Reason        *string      `json:"reason"`
+	PaymentIntent *string      `json:"payment_intent"`
+	Refunded      int64        `json:"amount_refunded"`
+	Dispute       *string      `json:"dispute_status"`
+}
+
+type toldCustomer struct {
+	ID             CustomerID `json:"id"`
+	Reference      string     `json:"reference"`
+	StripeCustomer *string    `json:"stripe_customer"`
+}
+
+type toldCard struct {
+	ID            CardID     `json:"id"`
+	PaymentMethod string     `json:"payment_method"`
+	Brand         string     `json:"brand"`
+	Last4         string     `json:"last4"`
+	ExpMonth      int        `json:"exp_month"`
+	ExpYear       int        `json:"exp_year"`
+	Status        CardStatus `json:"status"`
+}
+
+type toldNotice struct {
+	ID      NoticeID     `json:"id"`
+	Kind    NoticeKind   `json:"kind"`
+	Channel string       `json:"channel"`
+	Status  NoticeStatus `json:"status"`
+	Reason  *string      `json:"reason"`
+}
+
+func viewPlan(p Plan) toldPlan {
+	return toldPlan{
+		ID: p.ID, Reference: p.Reference, Kind: p.Kind, Status: p.Status, Currency: p.Currency, Total: p.Total,
+		CreatedAt: utcMillis(p.CreatedAt), ActivatedAt: timeOrNull(p.ActivatedAt), Reason: textOrNull(p.Reason),
+	}
+}
+
+func viewCharge(c Charge) toldCharge {
+	return toldCharge{
+		ID: c.ID, Sequence: c.Sequence, Amount: c.Amount, Currency: c.Currency, Status: c.Status, DueAt: utcMillis(c.DueAt),
+		NextAttemptAt: timeOrNull(c.NextAttemptAt), PaidAt: timeOrNull(c.PaidAt), AttemptCount: c.AttemptCount,
+		DeclineCode: textOrNull(c.DeclineCode), Reason: textOrNull(c.Reason), PaymentIntent: textOrNull(c.PaymentIntent),
+		Refunded: c.AmountRefunded, Dispute: textOrNull(string(c.DisputeStatus)),
+	}
+}
+
+func viewCustomer(c Customer) toldCustomer {
+	return toldCustomer{ID: c.ID, Reference: c.Reference, StripeCustomer: textOrNull(c.StripeCustomer)}
+}
+
+func viewCard(c Card) toldCard {
+	return toldCard{
+		ID: c.ID, PaymentMethod: c.PaymentMethod, Brand: c.Brand, Last4: c.Last4, ExpMonth: c.ExpMonth, ExpYear: c.ExpYear, Status: c.Status,
+	}
+}
+
+func viewNotice(n Notice) toldNotice {
+	return toldNotice{ID: n.ID, Kind: n.Kind, Channel: n.Channel, Status: n.Status, Reason: textOrNull(n.Reason)}
+}
+
+// told is the view of the row with this id; nil where there is none.
+func told[ID comparable, T, V any](rows map[ID]T, id ID, view func(T) V) *V {
+	row, ok := rows[id]
+	if !ok {
+		return nil
+	}
+	v := view(row)
+	return &v
+}
+
+func utcMillis(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
+
+func timeOrNull(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = utcMillis(t)
+	return &t
+}
+
+func textOrNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}

@@ -1,0 +1,53 @@
+package billing
+
+// MessageType is one type of message, and what it says.
+type MessageType struct {
+	Type string
+	Doc  string // when it is sent, in a sentence
+}
+
+// MessageTypes lists every type of message, as docs/webhooks.md explains them. A test finds actions of audit entries that
+// are missing here.
+func MessageTypes() []MessageType {
+	return []MessageType{
+		{"plan.created", "A plan was made, and the customer is to pay its first charge in your checkout."},
+		{"plan.discarded", "Stripe refused the first payment of a plan, so the plan was removed again; your request was answered with the reason."},
+		{"plan.active", "The first payment arrived, or everything that was past due is paid: the plan charges what falls due."},
+		{"plan.shifted", "The first payment came so late that the later charges were moved by as many days."},
+		{"plan.past_due", "A charge of the plan was declined and is not paid yet."},
+		{"plan.paused", "The plan charges nothing until it is resumed."},
+		{"plan.resumed", "A paused plan charges again."},
+		{"plan.completed", "Everything is paid."},
+		{"plan.canceled", "The plan will charge nothing more."},
+		{"plan.defaulted", "The plan was given up as unpaid."},
+		{"charge.collecting", "An attempt at a charge was begun; what becomes of it follows as another message."},
+		{"charge.succeeded", "A charge is paid."},
+		{"charge.declined", "The customer tried to pay a charge and was declined."},
+		{"charge.retrying", "A charge was declined, or a new card came, and it will be tried again at `next_attempt_at`."},
+		{"charge.requires_action", "The bank wants the customer to authenticate; the customer is asked."},
+		{"charge.requires_payment_method", "The card can't pay this charge; the customer is asked for another."},
+		{"charge.failed", "A charge was given up; the customer may still pay it."},
+		{"charge.canceled", "A charge will not be collected."},
+		{"charge.amount_differs", "Stripe took another amount than the charge's; somebody must look."},
+		{"charge.payment_intent_replaced", "Stripe cancelled the charge's PaymentIntent by itself; a new one will be made."},
+		{"charge.payment_intent_canceling", "The charge's PaymentIntent can't be confirmed again; it is canceled, and a new one will be made."},
+		{"charge.put_off", "A card network's cap is reached: the charge is tried later, at `next_attempt_at`."},
+		{"charge.new_card", "The customer gave another card for a charge that waits."},
+		{"charge.reminder", "The customer is asked once more to pay."},
+		{"charge.final_notice", "The customer is told that the plan will be given up."},
+		{"charge.plan_defaulted", "The customer is told that the plan was given up."},
+		{"charge.given_up", "The deadline for a charge passed; the later charges go on."},
+		{"charge.voided", "The PaymentIntent of a canceled charge is canceled at Stripe: nobody can pay it any more."},
+		{"charge.refunded", "A payment was given back at Stripe, in full or in part, or a refund failed: see `amount_refunded`."},
+		{"charge.disputed", "A dispute about a payment was opened, or has come further: see `dispute_status`."},
+		{"charge.retry_requested", "Somebody asked for a charge to be tried again at once."},
+		{"card.saved", "A card was saved for the later charges of a plan."},
+		{"card.not_saved", "The card that paid can't be charged later."},
+		{"card.moved", "A charge is tried with another card from now on."},
+		{"card.revoked", "A card will not be charged again: it was reported lost or stolen, or consent was withdrawn."},
+		{"card.detached", "A card was removed from the customer at Stripe."},
+		{"notice.sent", "A mail to the customer was accepted by the mail server."},
+		{"notice.kept", "A mail to the customer was written and kept, because no mail server is set."},
+		{"notice.failed", "A mail to the customer can't be delivered."},
+	}
+}

@@ -1,0 +1,323 @@
+package webhook_test
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/net/dns/dnsmessage"
+
+	"tranche/internal/billing"
+	"tranche/internal/clock"
+	"tranche/internal/notify/webhook"
+)
+
+// arrival is a request that a receiver got.
+type arrival struct {
+	header http.Header
+	body   []byte
+}
+
+// receiver is a merchant's server that keeps what it gets and answers as told.
+type receiver struct {
+	*httptest.Server
+	mu   sync.Mutex
+	got  []arrival
+	then http.HandlerFunc
+}
+
+func newReceiver(t *testing.T, then http.HandlerFunc) *receiver {
+	t.Helper()
+	r := &receiver{then: then}
+	r.Server = httptest.NewServer(r)
+	t.Cleanup(r.Close)
+	return r
+}
+
+// ServeHTTP keeps the request and answers.
+func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	body, _ := io.ReadAll(req.Body)
+	r.mu.Lock()
+	r.got = append(r.got, arrival{req.Header.Clone(), body})
+	r.mu.Unlock()
+	if r.then != nil {
+		r.then(w, req)
+	}
+}
+
+func (r *receiver) arrived() []arrival {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.got
+}
+
+// verified checks a request as the receiver's own code does.
+func (a arrival) verified(secret billing.Secret) error {
+	wh, err := standardwebhooks.NewWebhook(secret.Reveal())
+	if err != nil {
+		return err
+	}
+	return wh.Verify(a.body, a.header)
+}
+
+func sealed(t *testing.T, id billing.EndpointID, s billing.Secret) string {
+	t.Helper()
+	text, err := keyring(t, linkKey).Seal(id, s)
+	require.NoError(t, err)
+	return text
+}
+
+func endpoint(t *testing.T, url string, s billing.Secret) billing.Endpoint {
+	t.Helper()
+	return billing.Endpoint{ID: "ep_1", URL: url, Secret: sealed(t, "ep_1", s), Status: billing.EndpointEnabled}
+}
+
+func sender(t *testing.T, allowPrivate bool) *webhook.Sender {
+	t.Helper()
+	s := webhook.NewSender(webhook.Config{Keys: keyring(t, linkKey), AllowPrivate: allowPrivate})
+	t.Cleanup(s.Close)
+	return s
+}
+
+var message = billing.Message{ID: "msg_1", Type: "charge.succeeded", Payload: []byte(`{"id": "msg_1", "data": {"reference": "é"}}`)}
+
+func TestAMessageArrivesSigned(t *testing.T) {
+	t.Parallel()
+	r, secret := newReceiver(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }), webhook.NewSecret()
+	status, err := sender(t, true).Send(t.Context(), endpoint(t, r.URL+"/hook?token=x", secret), message)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusNoContent, status)
+	got := r.arrived()
+	require.Len(t, got, 1)
+	require.NoError(t, got[0].verified(secret))
+	require.Error(t, got[0].verified(webhook.NewSecret()))
+	require.Equal(t, message.Payload, got[0].body)
+	require.Equal(t, "msg_1", got[0].header.Get("webhook-id"))
+	require.Equal(t, "application/json", got[0].header.Get("Content-Type"))
+	require.Equal(t, "Tranche", got[0].header.Get("User-Agent"))
+	at, err := strconv.ParseInt(got[0].header.Get("webhook-timestamp"), 10, 64)
+	require.NoError(t, err)
+	require.WithinDuration(t, time.Now(), time.Unix(at, 0), time.Minute)
+	changed := got[0]
+	changed.body = append([]byte(" "), changed.body...)
+	require.Error(t, changed.verified(secret))
+}
+
+// TestSignaturesCarryTheRealTime: the clock of charges may be months ahead, and receivers refuse what is not of now.
+func TestSignaturesCarryTheRealTime(t *testing.T) {
+	t.Parallel()
+	r, secret := newReceiver(t, nil), webhook.NewSecret()
+	s := webhook.NewSender(webhook.Config{Keys: keyring(t, linkKey), AllowPrivate: true, Clock: clock.New(time.Now().Add(-time.Hour), 86400, nil)})
+	defer s.Close()
+	_, err := s.Send(t.Context(), endpoint(t, r.URL, secret), message)
+	require.NoError(t, err)
+	require.NoError(t, r.arrived()[0].verified(secret))
+}
+
+func TestWhileASecretIsRotatedBothVerify(t *testing.T) {
+	t.Parallel()
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	old, fresh := webhook.NewSecret(), webhook.NewSecret()
+	r := newReceiver(t, nil)
+	e := endpoint(t, r.URL, fresh)
+	e.OldSecret, e.OldUntil = sealed(t, e.ID, old), now.Add(24*time.Hour)
+	at := now
+	s := webhook.NewSender(webhook.Config{Keys: keyring(t, linkKey), AllowPrivate: true, Clock: clock.New(time.Time{}, 0, func() time.Time { return at })})
+	defer s.Close()
+	for _, step := range []struct {
+		after time.Duration
+		old   bool
+	}{{0, true}, {24*time.Hour - time.Second, true}, {24 * time.Hour, false}} {
+		at = now.Add(step.after)
+		_, err := s.Send(t.Context(), e, message)
+		require.NoError(t, err)
+		got := r.arrived()
+		last := got[len(got)-1]
+		for secret, want := range map[billing.Secret]bool{fresh: true, old: step.old} {
+			wh, err := standardwebhooks.NewWebhook(secret.Reveal())
+			require.NoError(t, err)
+			require.Equal(t, want, wh.VerifyIgnoringTimestamp(last.body, last.header) == nil)
+		}
+	}
+}
+
+func TestWhatIsNotAnsweredWith2xxIsNotTaken(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		then   http.HandlerFunc
+		status int
+		says   string
+	}{
+		"gone": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusGone) }, 410, "answered 410"},
+		"server error": {func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "no\x00 \u202edisk\n left", http.StatusInternalServerError)
+		}, 500, "answered 500: no disk left"},
+		"much to say": {func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusBadRequest)
+			for range 1000 {
+				_, _ = io.WriteString(w, strings.Repeat("word ", 200))
+			}
+		}, 400, "answered 400: word word"},
+		"redirect": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) }, 302, "redirects are not followed"},
+		"broken off": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "100")
+			w.WriteHeader(http.StatusInternalServerError)
+			_, _ = io.WriteString(w, "begun")
+		}, 500, "answered 500: begun"},
+		"no answer":   {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, 0, "no answer: EOF"},
+		"long header": {func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X", strings.Repeat("x", 1<<20)) }, 0, "no answer: "},
+		"too slow":    {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, 0, "no answer within 15s"},
+		"slow to finish": {func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusOK)
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
+		}, 200, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newReceiver(t, c.then)
+			s := sender(t, true)
+			if strings.Contains(name, "slow") {
+				s.Hasten(200 * time.Millisecond)
+			}
+			status, err := s.Send(t.Context(), endpoint(t, r.URL+"/hook?token=hidden", webhook.NewSecret()), message)
+			require.Equal(t, c.status, status)
+			if c.says == "" {
+				require.NoError(t, err)
+			} else {
+				require.ErrorContains(t, err, c.says)
+				require.LessOrEqual(t, len([]rune(err.Error())), 300)
+				require.NotContains(t, err.Error(), "hidden", "the URL may hold what only the receiver should know")
+			}
+			require.Len(t, r.arrived(), 1, "once, whatever was answered")
+		})
+	}
+}
+
+func TestAReceiverThatIsNotThere(t *testing.T) {
+	t.Parallel()
+	_, err := sender(t, true).Send(t.Context(), endpoint(t, "http://127.0.0.1:1/?token=hidden", webhook.NewSecret()), message)
+	require.ErrorContains(t, err, "connection refused")
+	require.NotContains(t, err.Error(), "hidden")
+	stopped, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = sender(t, true).Send(stopped, endpoint(t, "http://127.0.0.1:1/", webhook.NewSecret()), message)
+	require.Error(t, err)
+}
+
+func TestASecretThatCannotBeReadIsSaid(t *testing.T) {
+	t.Parallel()
+	e := endpoint(t, "https://shop.example/", webhook.NewSecret())
+	for key, says := range map[string]string{"": "TRANCHE_SECRET_KEY is not set", linkKey + "1": "another TRANCHE_SECRET_KEY"} {
+		s := webhook.NewSender(webhook.Config{Keys: keyring(t, key)})
+		_, err := s.Send(t.Context(), e, message)
+		require.ErrorContains(t, err, says)
+		s.Close()
+	}
+	e.Secret = sealed(t, e.ID, "whsec_not base 64")
+	_, err := sender(t, false).Send(t.Context(), e, message)
+	require.ErrorContains(t, err, "rotate it")
+	require.NotContains(t, err.Error(), "not base 64")
+}
+
+func TestPrivateAddressesAreNotCalled(t *testing.T) {
+	t.Parallel()
+	r := newReceiver(t, nil)
+	_, port, err := net.SplitHostPort(r.Listener.Addr().String())
+	require.NoError(t, err)
+	for _, url := range []string{r.URL, "https://127.0.0.1:" + port, "https://localhost:" + port} {
+		_, err := sender(t, false).Send(t.Context(), endpoint(t, url, webhook.NewSecret()), message)
+		require.Error(t, err, url)
+	}
+	require.Empty(t, r.arrived())
+}
+
+// TestANameThatBecomesAPrivateAddressIsNotCalled is DNS rebinding: the name was harmless when the endpoint was made.
+func TestANameThatBecomesAPrivateAddressIsNotCalled(t *testing.T) {
+	t.Parallel()
+	var calls int
+	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { calls++ }))
+	defer server.Close()
+	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
+	require.NoError(t, err)
+	pool := x509.NewCertPool()
+	pool.AddCert(server.Certificate())
+	for _, address := range []string{"127.0.0.1", "::1", "::ffff:127.0.0.1", "10.0.0.1", "169.254.169.254", "fd00:ec2::254"} {
+		e := endpoint(t, "https://example.com:"+port+"/", webhook.NewSecret())
+		s := sender(t, false)
+		s.Resolve(resolver(t, netip.MustParseAddr(address)))
+		_, err := s.Send(t.Context(), e, message)
+		require.ErrorContains(t, err, "is not an address on the Internet", address)
+	}
+	require.Zero(t, calls)
+
+	allowed := sender(t, true)
+	allowed.Trust(pool)
+	allowed.Resolve(resolver(t, netip.MustParseAddr("127.0.0.1")))
+	status, err := allowed.Send(t.Context(), endpoint(t, "https://example.com:"+port+"/", webhook.NewSecret()), message)
+	require.NoError(t, err)
+	require.Equal(t, []int{200, 1}, []int{status, calls}, "the same road, where it is allowed")
+}
+
+// TestNoProxyIsAsked: a proxy would resolve the name itself.
+func TestNoProxyIsAsked(t *testing.T) {
+	proxy := newReceiver(t, nil)
+	r := newReceiver(t, nil)
+	for _, name := range []string{"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"} {
+		t.Setenv(name, proxy.URL)
+	}
+	t.Setenv("NO_PROXY", "")
+	_, err := sender(t, true).Send(t.Context(), endpoint(t, r.URL, webhook.NewSecret()), message)
+	require.NoError(t, err)
+	require.Empty(t, proxy.arrived())
+}
+
+// resolver answers every question with one address, by a DNS server of its own.
+func resolver(t *testing.T, address netip.Addr) *net.Resolver {
+	t.Helper()
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	go answer(conn, address)
+	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "udp", conn.LocalAddr().String())
+	}}
+}
+
+func answer(conn net.PacketConn, address netip.Addr) {
+	buffer := make([]byte, 1500)
+	for {
+		n, from, err := conn.ReadFrom(buffer)
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		var m dnsmessage.Message
+		if err != nil || m.Unpack(buffer[:n]) != nil || len(m.Questions) != 1 {
+			continue
+		}
+		q := m.Questions[0]
+		reply := dnsmessage.Message{Header: dnsmessage.Header{ID: m.ID, Response: true, Authoritative: true}, Questions: m.Questions}
+		header := dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class}
+		switch {
+		case q.Type == dnsmessage.TypeA && address.Is4():
+			reply.Answers = []dnsmessage.Resource{{Header: header, Body: &dnsmessage.AResource{A: address.As4()}}}
+		case q.Type == dnsmessage.TypeAAAA && address.Is6():
+			reply.Answers = []dnsmessage.Resource{{Header: header, Body: &dnsmessage.AAAAResource{AAAA: address.As16()}}}
+		}
+		if packed, err := reply.Pack(); err == nil {
+			_, _ = conn.WriteTo(packed, from)
+		}
+	}
+}

@@ -1,0 +1,176 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"tranche/internal/billing"
+	"tranche/internal/clock"
+)
+
+// bothSecretsFor is the real time for which a secret that was rotated signs beside the new one.
+const bothSecretsFor = 24 * time.Hour
+
+// Endpoints is what a person does with the merchant's endpoints. Its methods return *billing.InvalidError for what can't be
+// taken as it stands, *NotSetUpError, *EndpointDisabledError, and errors of the store: billing.ErrNotFound,
+// billing.ErrConflict, billing.ErrUnavailable.
+type Endpoints struct {
+	Store billing.WebhookStore
+	Clock clock.Clock
+	// NewSecret makes a signing secret, and Seal makes of it what may be stored.
+	NewSecret func() billing.Secret
+	Seal      func(billing.EndpointID, billing.Secret) (string, error)
+	// CheckURL says why messages can't be posted to a URL. The error completes "the URL …".
+	CheckURL func(raw string) error
+}
+
+// NotSetUpError: a setting that is needed is missing.
+type NotSetUpError struct{ Err error }
+
+// Error names the setting.
+func (e *NotSetUpError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *NotSetUpError) Unwrap() error { return e.Err }
+
+// EndpointDisabledError: nothing is sent to the endpoint while it is disabled.
+type EndpointDisabledError struct{ ID billing.EndpointID }
+
+// Error says what to do.
+func (e *EndpointDisabledError) Error() string {
+	return fmt.Sprintf("endpoint %s is disabled: enable it first", e.ID)
+}
+
+// EndpointChange is what is to change about an endpoint; nil leaves it as it is.
+type EndpointChange struct {
+	URL    *string
+	Types  *billing.TypeFilter
+	Status *billing.EndpointStatus
+}
+
+// Add adds an endpoint, enabled, and returns its secret, which can't be read again.
+func (o *Endpoints) Add(ctx context.Context, url string, types billing.TypeFilter) (billing.Endpoint, billing.Secret, error) {
+	if err := o.check(url, types); err != nil {
+		return billing.Endpoint{}, "", err
+	}
+	there, err := o.Store.Endpoints(ctx)
+	if err != nil {
+		return billing.Endpoint{}, "", err
+	}
+	if len(there) >= billing.MaxEndpoints {
+		return billing.Endpoint{}, "", fault("url", fmt.Sprintf("there are %d endpoints already, which is the most: delete one", len(there)))
+	}
+	now := o.Clock.Now()
+	e := billing.Endpoint{
+		ID: billing.NewEndpointID(now), URL: url, Types: types, Status: billing.EndpointEnabled, CreatedAt: now, UpdatedAt: now, Version: 1,
+	}
+	secret := o.NewSecret()
+	if e.Secret, err = o.seal(e.ID, secret); err != nil {
+		return billing.Endpoint{}, "", err
+	}
+	return e, secret, o.Store.InsertEndpoint(ctx, e)
+}
+
+// Change changes an endpoint. Enabling one clears what it was disabled for; disabling one that failures disabled makes that
+// a person's wish, so that it raises no alarm any more.
+func (o *Endpoints) Change(ctx context.Context, id billing.EndpointID, c EndpointChange) (billing.Endpoint, error) {
+	e, err := o.Store.Endpoint(ctx, id)
+	if err != nil {
+		return e, err
+	}
+	if c.URL != nil {
+		e.URL = *c.URL
+	}
+	if c.Types != nil {
+		e.Types = *c.Types
+	}
+	if err := o.check(e.URL, e.Types); err != nil && (c.URL != nil || c.Types != nil) {
+		return e, err
+	}
+	now := o.Clock.Now()
+	if c.Status != nil {
+		switch *c.Status {
+		case billing.EndpointEnabled:
+			e.DisabledAt = time.Time{}
+		case billing.EndpointDisabled:
+			e.DisabledAt = now
+		default:
+			return e, fault("status", fmt.Sprintf("%.40q is neither enabled nor disabled", string(*c.Status)))
+		}
+		e.Status, e.Reason, e.FailingSince = *c.Status, "", time.Time{}
+	}
+	e.UpdatedAt = now
+	return o.update(ctx, e)
+}
+
+// Rotate gives an endpoint a new secret, and returns it. The old one signs too for a day; one that was rotated before
+// it is over with.
+func (o *Endpoints) Rotate(ctx context.Context, id billing.EndpointID) (billing.Endpoint, billing.Secret, error) {
+	e, err := o.Store.Endpoint(ctx, id)
+	if err != nil {
+		return e, "", err
+	}
+	secret, now := o.NewSecret(), o.Clock.Now()
+	e.OldSecret, e.OldUntil = e.Secret, now.Add(o.Clock.Simulated(bothSecretsFor))
+	if e.Secret, err = o.seal(id, secret); err != nil {
+		return e, "", err
+	}
+	e.UpdatedAt = now
+	e, err = o.update(ctx, e)
+	return e, secret, err
+}
+
+// Replay sends a delivery once more.
+func (o *Endpoints) Replay(ctx context.Context, id billing.DeliveryID) (billing.WebhookDelivery, error) {
+	out, err := o.Store.Outgoing(ctx, id)
+	if err != nil {
+		return out.Delivery, err
+	}
+	if out.Endpoint.Status != billing.EndpointEnabled {
+		return out.Delivery, &EndpointDisabledError{out.Endpoint.ID}
+	}
+	if err := o.Store.ReplayDelivery(ctx, id, o.Clock.Now()); err != nil {
+		return out.Delivery, err
+	}
+	out, err = o.Store.Outgoing(ctx, id)
+	return out.Delivery, err
+}
+
+// ReplaySince sends an endpoint what it has not taken of everything since a time, or all of it with delivered, and returns
+// how many messages that are.
+func (o *Endpoints) ReplaySince(ctx context.Context, id billing.EndpointID, since time.Time, delivered bool) (int, error) {
+	e, err := o.Store.Endpoint(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	if e.Status != billing.EndpointEnabled {
+		return 0, &EndpointDisabledError{id}
+	}
+	return o.Store.ReplayDeliveries(ctx, billing.Replay{Endpoint: e, Since: since, Delivered: delivered}, o.Clock.Now())
+}
+
+func (o *Endpoints) check(url string, types billing.TypeFilter) error {
+	if err := o.CheckURL(url); err != nil {
+		return fault("url", err.Error())
+	}
+	return types.Check("types")
+}
+
+func (o *Endpoints) seal(id billing.EndpointID, secret billing.Secret) (string, error) {
+	sealed, err := o.Seal(id, secret)
+	if err != nil {
+		return "", &NotSetUpError{err}
+	}
+	return sealed, nil
+}
+
+func (o *Endpoints) update(ctx context.Context, e billing.Endpoint) (billing.Endpoint, error) {
+	err := o.Store.UpdateEndpoint(ctx, e)
+	e.Version++
+	return e, err
+}
+
+func fault(field, message string) error {
+	return &billing.InvalidError{Fields: []billing.FieldError{{Field: field, Message: message}}}
+}

@@ -1,0 +1,152 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"tranche/internal/billing"
+)
+
+// KindDeliverWebhook is the task that posts one message to one of the merchant's endpoints.
+const KindDeliverWebhook = "webhook:deliver"
+
+const (
+	// sendTimeout is longer than a sender takes for one try.
+	sendTimeout = 20 * time.Second
+	// giveUpAfter is the real time after which an endpoint that took nothing is disabled. Retries go on for three days, so
+	// by then ten tries have failed at least.
+	giveUpAfter = 5 * 24 * time.Hour
+	// probeFrom is the real time for which an endpoint has failed when messages begin to go to it one at a time: a single
+	// failure holds up nothing.
+	probeFrom = time.Minute
+	// probeAfter is the real time for which a message waits while another one finds out whether a failing endpoint works
+	// again. By then it is known.
+	probeAfter = 30 * time.Second
+)
+
+// webhookBackoff is the real time before each further try: three days in all.
+func webhookBackoff() []time.Duration {
+	return []time.Duration{
+		5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 14 * time.Hour, 20 * time.Hour,
+		24 * time.Hour,
+	}
+}
+
+// What became of a try, for whoever counts.
+const (
+	// TryDelivered was answered with 2xx.
+	TryDelivered = "delivered"
+	// TryRetried failed, and there will be another.
+	TryRetried = "retried"
+	// TryFailed failed, and was the last.
+	TryFailed = "failed"
+	// TryPutOff was not made: another message is trying whether the endpoint works again.
+	TryPutOff = "put_off"
+)
+
+// DeliveryTask makes the task for a claimed delivery.
+func DeliveryTask(c billing.DeliveryClaim) billing.Task {
+	return newTask(KindDeliverWebhook, string(c.DeliveryID), c.Lease, time.Time{})
+}
+
+// DeliverWebhook posts one message. Sent again after a crash, it carries the same webhook-id, by which receivers know it.
+// What fails is tried again for three days; an endpoint that is gone, or takes nothing for five days, is disabled.
+func (w *Worker) DeliverWebhook(ctx context.Context, id string, lease int64) error {
+	o, err := w.Webhooks.Outgoing(ctx, billing.DeliveryID(id))
+	if errors.Is(err, billing.ErrNotFound) {
+		return w.Webhooks.DropDelivery(ctx, billing.DeliveryID(id)) // its endpoint was deleted, or it is too old
+	}
+	d := o.Delivery
+	if err != nil || d.Status != billing.DeliveryPending || d.Lease != lease {
+		return err
+	}
+	if o.Endpoint.Status != billing.EndpointEnabled {
+		d.LastError = "not sent: the endpoint is disabled"
+		return w.endDelivery(ctx, d, billing.EndpointUnchanged)
+	}
+	since := o.Endpoint.FailingSince
+	leave, mayTry := w.probes.enter(d.EndpointID, !since.IsZero() && w.Clock.Now().Sub(since) >= w.Clock.Simulated(probeFrom))
+	if !mayTry {
+		return w.putOffDelivery(ctx, d)
+	}
+	defer leave()
+	until := w.Clock.Now().Add(w.Clock.Simulated(max(w.Lease, sendTimeout)))
+	mine, err := w.Webhooks.HoldDelivery(ctx, billing.DeliveryClaim{DeliveryID: d.ID, Lease: lease}, until)
+	if err != nil || !mine {
+		return err
+	}
+	status, failure := w.Sender.Send(ctx, o.Endpoint, o.Message)
+	if failure != nil && ctx.Err() != nil {
+		return ctx.Err() // this process stops, which is not the endpoint's fault: the message is sent again
+	}
+	ctx, cancel := w.recording(ctx)
+	defer cancel()
+	return w.recordTry(ctx, o, status, failure)
+}
+
+// recordTry writes what became of a try, and decides what follows.
+func (w *Worker) recordTry(ctx context.Context, o billing.Outgoing, status int, failure error) error {
+	d, now := o.Delivery, w.Clock.Now()
+	d.Attempts++
+	d.LastStatus, d.LastError, d.LastAttemptAt = status, "", now
+	if failure == nil {
+		d.Status, d.DeliveredAt, d.NextAttemptAt, d.WakeAt = billing.DeliveryDelivered, now, time.Time{}, time.Time{}
+		w.told(TryDelivered)
+		return w.Webhooks.RecordDelivery(ctx, d, noteIf(!o.Endpoint.FailingSince.IsZero(), billing.EndpointWorks))
+	}
+	d.LastError = failure.Error()
+	w.Log.Warn().Str("delivery", string(d.ID)).Str("endpoint", string(d.EndpointID)).Str("type", d.Type).Int("attempts", d.Attempts).
+		AnErr("cause", failure).Msg("message not delivered")
+	since := o.Endpoint.FailingSince
+	switch {
+	case status == http.StatusGone:
+		return w.endDelivery(ctx, d, billing.EndpointGone)
+	case !since.IsZero() && now.Sub(since) >= w.Clock.Simulated(giveUpAfter):
+		d.LastError = fmt.Sprintf("every try failed for %d days; the last: %s", int(giveUpAfter.Hours()/24), d.LastError)
+		return w.endDelivery(ctx, d, billing.EndpointGone)
+	case d.Attempts > len(webhookBackoff()):
+		return w.endDelivery(ctx, d, noteIf(since.IsZero(), billing.EndpointFails))
+	}
+	wait := webhookBackoff()[d.Attempts-1]
+	d.NextAttemptAt = now.Add(w.Clock.Simulated(jittered(wait)))
+	d.WakeAt = d.NextAttemptAt
+	w.told(TryRetried)
+	return w.Webhooks.RecordDelivery(ctx, d, noteIf(since.IsZero(), billing.EndpointFails))
+}
+
+func noteIf(news bool, note billing.EndpointNote) billing.EndpointNote {
+	if news {
+		return note
+	}
+	return billing.EndpointUnchanged
+}
+
+// endDelivery gives a delivery up. It can be replayed.
+func (w *Worker) endDelivery(ctx context.Context, d billing.WebhookDelivery, note billing.EndpointNote) error {
+	d.Status, d.NextAttemptAt, d.WakeAt = billing.DeliveryFailed, time.Time{}, time.Time{}
+	if note == billing.EndpointGone {
+		w.Log.Error().Str("endpoint", string(d.EndpointID)).Str("cause", d.LastError).Msg("endpoint disabled")
+	}
+	w.told(TryFailed)
+	return w.Webhooks.RecordDelivery(ctx, d, note)
+}
+
+// putOffDelivery leaves a delivery for later. No try is spent.
+func (w *Worker) putOffDelivery(ctx context.Context, d billing.WebhookDelivery) error {
+	if d.LastError == "" {
+		d.LastError = "put off: the endpoint fails, and is tried with one message at a time"
+	}
+	d.NextAttemptAt = w.Clock.Now().Add(w.Clock.Simulated(jittered(probeAfter)))
+	d.WakeAt = d.NextAttemptAt
+	w.told(TryPutOff)
+	return w.Webhooks.RecordDelivery(ctx, d, billing.EndpointUnchanged)
+}
+
+func (w *Worker) told(outcome string) {
+	if w.Tried != nil {
+		w.Tried(outcome)
+	}
+}

@@ -1,0 +1,36 @@
+package jobs
+
+import (
+	"sync"
+
+	"tranche/internal/billing"
+)
+
+// probes lets one message at a time through to an endpoint that fails, in each process: ten thousand that wait for one
+// that hangs would otherwise keep every worker from the endpoints that work. The zero value is ready.
+type probes struct {
+	mu       sync.Mutex
+	underWay map[billing.EndpointID]int
+}
+
+// enter says whether a message may be tried now, beside those that are; who may calls leave afterwards.
+func (p *probes) enter(id billing.EndpointID, alone bool) (leave func(), ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if alone && p.underWay[id] > 0 {
+		return nil, false
+	}
+	if p.underWay == nil {
+		p.underWay = map[billing.EndpointID]int{}
+	}
+	p.underWay[id]++
+	return func() { p.leave(id) }, true
+}
+
+func (p *probes) leave(id billing.EndpointID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.underWay[id]--; p.underWay[id] == 0 {
+		delete(p.underWay, id)
+	}
+}
