@@ -1,6 +1,7 @@
 package locale
 
 import (
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -52,12 +53,28 @@ import (
 // Date writes a day out, as it is where the customer is: "2 January 2026" in en-GB, "2026年1月2日" in ja. Digits alone are
 // read differently on each side of the Atlantic. zone is an IANA name, such as Europe/London; one it does not know is UTC.
 func (l *Locale) Date(t time.Time, zone string) string {
-	return l.dates.FmtDateLong(t.In(place(zone)))
+	t = t.In(place(zone))
+	return l.ordinal(l.dates.FmtDateLong(t), t)
 }
 
 // Weekday writes a day out with its weekday: "Friday, 2 January 2026" in en-GB. zone is as for Date.
 func (l *Locale) Weekday(t time.Time, zone string) string {
-	return l.dates.FmtDateFull(t.In(place(zone)))
+	t = t.In(place(zone))
+	return l.ordinal(l.dates.FmtDateFull(t), t)
+}
+
+var lonelyOne = regexp.MustCompile(`\b1\b`)
+
+// ordinal writes the first of a month as the language does where that is not "1".
+func (l *Locale) ordinal(date string, t time.Time) string {
+	if t.Day() != 1 || l.firstDay == "" {
+		return date
+	}
+	at := lonelyOne.FindStringIndex(date)
+	if at == nil {
+		return date
+	}
+	return date[:at[0]] + l.firstDay + date[at[1]:]
 }
 
 // place is where a zone's clocks are. The zone Local is the server's, which is nobody's.

@@ -21,6 +21,7 @@ type Locale struct {
 	printer   *message.Printer
 	keys      map[string]bool
 	amount    string // where the symbol stands
+	firstDay  string // how the first of a month is written; empty: as a number
 	dates     locales.Translator
 }
 
@@ -54,6 +55,7 @@ func (c *catalogue) locale(texts, wanted language.Tag) *Locale {
 		printer:   message.NewPrinter(tag),
 		keys:      c.keys,
 		amount:    c.amountPattern(texts, tag),
+		firstDay:  c.patterns[texts]["first_day"],
 		dates:     datesOf(tag),
 	}
 }

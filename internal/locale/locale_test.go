@@ -110,6 +110,10 @@ func TestDatesAreWrittenOutWhereTheCustomerIs(t *testing.T) {
 		{"en", "Nowhere/Land", "January 1, 2026", "Thursday, January 1, 2026"},
 		{"en", "Local", "January 1, 2026", "Thursday, January 1, 2026"},
 	}
+	first := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	require.Equal(t, "1er janvier 2026", Match("fr").Date(first, ""))
+	require.Equal(t, "jeudi 1er janvier 2026", Match("fr-CH").Weekday(first, ""))
+	require.Equal(t, "1 gennaio 2026", Match("it").Date(first, ""))
 	for _, tt := range tests {
 		require.Equal(t, tt.date, Match(tt.locale).Date(night, tt.zone), tt.locale)
 		require.Equal(t, tt.weekday, Match(tt.locale).Weekday(night, tt.zone), tt.locale)

@@ -33,8 +33,8 @@ func texts(t *testing.T, name string) map[string]map[string]string {
 	return found
 }
 
-// regional keys are a region's own, and so not every language's.
-var regional = regexp.MustCompile(`^format\.amount_([A-Z]{2}|\d{3})$`)
+// regional keys are those of one region or language alone.
+var regional = regexp.MustCompile(`^format\.(amount_([A-Z]{2}|\d{3})|first_day)$`)
 
 func keysOf(texts map[string]map[string]string) []string {
 	var keys []string
@@ -67,6 +67,9 @@ func TestEveryLanguageSaysEverything(t *testing.T) {
 		said := texts(t, name)
 		require.Equal(t, keysOf(english), keysOf(said), name)
 		for key, forms := range said {
+			if key == "format.first_day" {
+				continue
+			}
 			if regional.MatchString(key) {
 				require.Equal(t, []string{"{number}", "{symbol}"}, placeholders(forms["other"]), "%s %s", name, key)
 				continue
@@ -74,6 +77,9 @@ func TestEveryLanguageSaysEverything(t *testing.T) {
 			want := placeholders(english[key]["other"])
 			require.Equal(t, len(english[key]) > 1, len(forms) > 1 || name == "ja.toml" && len(english[key]) > 1, "%s %s: is it counted?", name, key)
 			for form, text := range forms {
+				if key == "mail.to" {
+					text = strings.TrimPrefix(text, " ") // it follows a word
+				}
 				require.Empty(t, faults(text), "%s %s %s", name, key, form)
 				require.False(t, name != "en.toml" && strings.Contains(text, "'"), "%s %s: ’ and no typewriter's apostrophe", name, key)
 				if form == "other" {
