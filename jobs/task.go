@@ -40,6 +40,8 @@ func Routes() map[string]queue.Route {
 		KindCollectCharge: route(queue.Charges),
 		KindRetryCharge:   route(queue.Retries),
 		KindSendNotice:    route(queue.Notices),
+		KindTellUpcoming:  route(queue.Notices),
+		KindTellExpiring:  route(queue.Notices),
 	}
 }
 

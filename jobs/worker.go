@@ -56,6 +56,8 @@ func (w *Worker) Handler() asynq.Handler {
 		KindCollectCharge: w.CollectCharge,
 		KindRetryCharge:   w.RetryCharge,
 		KindSendNotice:    w.SendNotice,
+		KindTellUpcoming:  w.TellUpcoming,
+		KindTellExpiring:  w.TellExpiring,
 	} {
 		mux.HandleFunc(kind, func(ctx context.Context, t *asynq.Task) error {
 			p, err := decode(t)

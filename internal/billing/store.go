@@ -96,7 +96,7 @@ type Tx interface {
 	InsertAttempt(ctx context.Context, a Attempt) error
 	InsertRequest(ctx context.Context, r Request) error
 	// InsertNotice returns false, and does nothing, when the charge already has a notice for this step and channel, or
-	// the id is taken.
+	// the id is taken. Of a notice without a charge it is its customer that has one.
 	InsertNotice(ctx context.Context, n Notice) (bool, error)
 	InsertAudit(ctx context.Context, entries ...AuditEntry) error
 
