@@ -90,7 +90,7 @@ type NoticeView struct {
 	ID      billing.NoticeID     `json:"id"`
 	Kind    billing.NoticeKind   `json:"kind"`
 	Plan    billing.PlanID       `json:"plan"`
-	Charge  billing.ChargeID     `json:"charge"`
+	Charge  billing.ChargeID     `json:"charge,omitempty"` // none of one about the plan or the card
 	Channel string               `json:"channel"`
 	To      string               `json:"to"`
 	Status  billing.NoticeStatus `json:"status"`

@@ -54,6 +54,8 @@ type App struct {
 	http     *http.Server
 	listener net.Listener
 	relay    *relay
+	merchant notify.Merchant
+	smtp     *notify.SMTP // nil without a mail server
 
 	cancel  context.CancelFunc
 	running sync.WaitGroup
@@ -73,6 +75,9 @@ func New(ctx context.Context, cfg config.Config, log zerolog.Logger) (*App, erro
 func (a *App) open(ctx context.Context) error {
 	var err error
 	if a.clock, err = clock.Parse(a.cfg.Clock); err != nil {
+		return err
+	}
+	if a.merchant, err = Merchant(a.cfg); err != nil {
 		return err
 	}
 	if err := a.openStore(ctx); err != nil {
@@ -174,14 +179,14 @@ func (a *App) openRedis() (err error) {
 }
 
 func (a *App) buildWorker(policy dunning.Policy) error {
-	mailer, domain, err := a.mailer()
+	mailer, err := a.mailer()
 	if err != nil {
 		return err
 	}
 	worker := jobs.New(jobs.Config{
 		Store: a.store, Gateway: a.gateway, Queue: a.queue, Mailer: mailer, Planner: a.planner, Policy: policy,
 		Permit: a.guard.Check, Admit: a.gateway.Admit, Recorded: a.metrics.Attempt,
-		Merchant: notify.Merchant{Name: a.cfg.MerchantName, ReturnURL: a.cfg.ReturnURL}, MessageDomain: domain,
+		Merchant: a.merchant, MessageDomain: MessageDomain(a.cfg),
 		Clock: a.clock, Lease: a.cfg.Lease, Log: a.log.With().Str("role", "worker").Logger(),
 	})
 	a.servers, err = queue.NewServer(queue.ServerConfig{
@@ -276,6 +281,9 @@ func (a *App) close() {
 	}
 	if a.listener != nil {
 		_ = a.listener.Close()
+	}
+	if a.smtp != nil {
+		a.smtp.Close()
 	}
 	if a.gateway != nil {
 		a.gateway.Close()

@@ -51,42 +51,37 @@ var builtIn = sync.OnceValue(func() *Templates {
 	return t
 })
 
-// TemplateError is a template of the merchant's that can't be used.
+// TemplateError says why a template of the merchant's can't be used.
 type TemplateError struct {
-	Path    string // of the file; empty where the folder is at fault
+	Path    string // of the file, or of the folder
 	Problem string // with the line, where there is one
-	Hint    string
-}
-
-// Error says where, what is wrong and what to do.
-func (e *TemplateError) Error() string {
-	return fmt.Sprintf("template %s: %s (%s)", e.Path, e.Problem, e.Hint)
+	Hint    string // what to do
 }
 
 // LoadTemplates reads a merchant's templates from a folder and tries each on every kind of notice it is for, in every
-// language. Files that do not end in .tmpl are left alone; what the folder does not have is built in. Errors: all faults at
-// once, each a *TemplateError.
-func LoadTemplates(folder string) (*Templates, error) {
+// language. Files that do not end in .tmpl are left alone; what the folder does not have is built in. Every fault is told at
+// once; with one, the templates are nil.
+func LoadTemplates(folder string) (*Templates, []TemplateError) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
 		problem := err
 		if cause := errors.Unwrap(err); cause != nil {
 			problem = cause
 		}
-		return nil, &TemplateError{folder, problem.Error(), "TRANCHE_TEMPLATES is a folder that can be read"}
+		return nil, []TemplateError{{folder, problem.Error(), "it must be a folder that can be read"}}
 	}
 	t := &Templates{htmls: map[string]*htmltemplate.Template{}, texts: map[string]*texttemplate.Template{}}
-	var faults []error
+	var faults []TemplateError
 	for _, e := range entries {
 		if e.IsDir() || !strings.HasSuffix(e.Name(), ".tmpl") {
 			continue
 		}
-		if err := t.load(folder, e); err != nil {
-			faults = append(faults, err)
+		if fault := t.load(folder, e); fault != nil {
+			faults = append(faults, *fault)
 		}
 	}
 	if faults != nil {
-		return nil, errors.Join(faults...)
+		return nil, faults
 	}
 	return t, nil
 }
@@ -94,7 +89,7 @@ func LoadTemplates(folder string) (*Templates, error) {
 // maxTemplate bounds a template, which a mail server would have to take with every mail.
 const maxTemplate = 256 << 10
 
-func (t *Templates) load(folder string, e fs.DirEntry) error {
+func (t *Templates) load(folder string, e fs.DirEntry) *TemplateError {
 	path := filepath.Join(folder, e.Name())
 	name, err := parseName(e.Name())
 	if err != nil {
