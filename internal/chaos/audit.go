@@ -104,7 +104,9 @@ func (a *auditor) index() {
 		a.moneyByID[a.Stripe.Charges[i].ID] = &a.Stripe.Charges[i]
 	}
 	for _, n := range a.Notices {
-		a.noticesOf[n.Charge] = append(a.noticesOf[n.Charge], n)
+		if n.Charge != "" { // else it is about the plan
+			a.noticesOf[n.Charge] = append(a.noticesOf[n.Charge], n)
+		}
 	}
 }
 
