@@ -1,7 +1,6 @@
 package notify_test
 
 import (
-	"fmt"
 	"io"
 	"math"
 	"regexp"
@@ -276,7 +275,7 @@ func TestTextStandsOutInTheLightAndInTheDark(t *testing.T) {
 			seen(root, colours{}, rules, found)
 			require.GreaterOrEqual(t, len(found), 3)
 			for c, text := range found {
-				require.GreaterOrEqual(t, contrast(t, c), 4.5, fmt.Sprintf("%s, %s: %q is %s on %s", n.Kind, mode, text, c.text, c.behind))
+				require.GreaterOrEqual(t, contrast(t, c), 4.5, "%s, %s: %q is %s on %s", n.Kind, mode, text, c.text, c.behind)
 			}
 		}
 		require.Contains(t, m.HTML, `<meta name="color-scheme" content="light dark">`)

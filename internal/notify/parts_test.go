@@ -89,7 +89,7 @@ func TestEveryMailArrivesAndItsLinkLeadsHome(t *testing.T) {
 			require.Equal(t, "auto-generated", got.header.Get("Auto-Submitted"))
 			require.Empty(t, got.header.Get("List-Unsubscribe"))
 			for _, link := range linksIn(t, got.html) {
-				resp, err := http.Get(link) //nolint:noctx // the address is the test's own
+				resp, err := http.Get(link)
 				require.NoError(t, err)
 				require.NoError(t, resp.Body.Close())
 				require.Equal(t, "/pay/"+string(kind), <-asked)
@@ -132,13 +132,13 @@ func TestARefusedMailSpoilsNoOther(t *testing.T) {
 	addr, trust := serve(t, backend, plain)
 	s := newSMTP(t, "smtp://"+addr, trust)
 	t.Cleanup(s.Close)
-	for _, fault := range []func(error){backend.refuseMail, backend.refuseRcpt, backend.refuseData} {
+	for _, command := range []string{"mail", "rcpt", "data"} {
 		_, err := s.Send(t.Context(), aMail())
 		require.NoError(t, err)
-		fault(errors.New("no"))
+		backend.refuse(command, errors.New("no"))
 		_, err = s.Send(t.Context(), aMail())
 		require.Error(t, err)
-		fault(nil)
+		backend.refuse(command, nil)
 		_, err = s.Send(t.Context(), aMail())
 		require.NoError(t, err)
 	}

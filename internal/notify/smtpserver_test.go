@@ -67,20 +67,25 @@ func (s *mailServer) hangUp() {
 	}
 }
 
-func (s *mailServer) refuseMail(err error) { s.set(&s.mailErr, err) }
-func (s *mailServer) refuseRcpt(err error) { s.set(&s.rcptErr, err) }
-func (s *mailServer) refuseData(err error) { s.set(&s.dataErr, err) }
-
-func (s *mailServer) set(fault *error, err error) {
+// refuse sets what is answered from now on at a command: mail, rcpt or data. Nil: it is taken.
+func (s *mailServer) refuse(command string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	*fault = err
+	switch command {
+	case "mail":
+		s.mailErr = err
+	case "rcpt":
+		s.rcptErr = err
+	case "data":
+		s.dataErr = err
+	}
 }
 
-func (s *mailServer) fault(which *error) error {
+// faults are what is answered now.
+func (s *mailServer) faults() (mail, rcpt, data error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return *which
+	return s.mailErr, s.rcptErr, s.dataErr
 }
 
 type received struct {
@@ -112,12 +117,14 @@ func (s *session) Mail(from string, _ *smtp.MailOptions) error {
 		return &smtp.SMTPError{Code: 530, Message: "log in first"}
 	}
 	s.mail.from = from
-	return s.server.fault(&s.server.mailErr)
+	fault, _, _ := s.server.faults()
+	return fault
 }
 
 func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	s.mail.to = append(s.mail.to, to)
-	return s.server.fault(&s.server.rcptErr)
+	_, fault, _ := s.server.faults()
+	return fault
 }
 
 func (s *session) Data(r io.Reader) error {
@@ -125,7 +132,7 @@ func (s *session) Data(r io.Reader) error {
 	if s.mail.data, err = io.ReadAll(r); err != nil {
 		return err
 	}
-	if err := s.server.fault(&s.server.dataErr); err != nil {
+	if _, _, err := s.server.faults(); err != nil {
 		return err
 	}
 	s.server.mu.Lock()

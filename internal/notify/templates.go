@@ -177,7 +177,7 @@ var place = regexp.MustCompile(`^(?:html/)?template: ?([^:]+):(\d+)(?::\d+)?: (?
 func located(err error, file string) string {
 	text := err.Error()
 	at := place.FindStringSubmatch(text)
-	if at == nil || at[1] != file {
+	if len(at) < 3 || at[1] != file {
 		return text
 	}
 	return "line " + at[2] + ": " + strings.TrimPrefix(text, at[0])
