@@ -3,6 +3,7 @@ package notify_test
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -103,6 +104,23 @@ func TestABrokenTemplateIsRefused(t *testing.T) {
 	_, faults := notify.LoadTemplates(filepath.Join(t.TempDir(), "nowhere"))
 	require.Len(t, faults, 1)
 	require.Contains(t, faults[0].Problem, "no such file")
+}
+
+// TestTheDocumentationNamesEverything that a template can use, and every kind of notice.
+func TestTheDocumentationNamesEverything(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "notices.md"))
+	require.NoError(t, err)
+	for _, of := range []reflect.Type{reflect.TypeFor[notify.View](), reflect.TypeFor[notify.Button](), reflect.TypeFor[notify.Detail]()} {
+		for i := range of.NumField() {
+			if f := of.Field(i); f.IsExported() {
+				require.Contains(t, string(text), "`."+f.Name+"`", of.Name())
+			}
+		}
+	}
+	for _, kind := range billing.NoticeKinds() {
+		require.Contains(t, string(text), "| `"+string(kind)+"` |")
+	}
 }
 
 // TestATemplateThatFailsLaterFailsItsMail: one that passed at start can still fail on data that the samples do not have.
