@@ -114,6 +114,22 @@ func TestAReminderComesBackWhoseTaskWasLost(t *testing.T) {
 	})
 }
 
+func TestAnUpcomingChargeNamesNoCardThatIsGone(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, nil)
+		card, err := b.store.Card(b.t.Context(), b.details(p.Plan.ID).Plan.CardID)
+		require.NoError(b.t, err)
+		card.Status = billing.CardDetached
+		require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error { return tx.UpdateCard(b.t.Context(), card) }))
+		b.setNow(b.charge(p.Plan.ID, 2).DueAt.Add(-2 * 24 * time.Hour))
+		require.Equal(b.t, 1, b.remind(3))
+		b.settle()
+		n := b.told(p.Plan.ID, billing.NoticeUpcomingCharge)[0]
+		require.NotContains(b.t, n.Body, card.Last4)
+		require.Contains(b.t, n.Body, "Please get in touch with us to update your card.")
+	})
+}
+
 // expires makes the saved card of a plan expire at the end of a month.
 func (b *bench) expires(id billing.PlanID, year int, month time.Month) billing.Card {
 	b.t.Helper()

@@ -70,17 +70,19 @@ func (v *View) paragraphs(k billing.NoticeKind) {
 	}
 }
 
+// upcoming says which card is charged, or asks for one where there is none that can be.
 func (v *View) upcoming() {
-	intro := "intro"
-	if v.Card != "" {
-		intro = "intro_card"
+	v.button("card")
+	if v.Card == "" {
+		v.say(v.own("intro"))
+		v.offer(v.own("no_card"), "contact_card")
+		return
 	}
-	v.say(v.own(intro))
+	v.say(v.own("intro_card"))
 	v.say(v.own("nothing"))
 	if v.Link != "" {
 		v.say(v.own("change"))
 	}
-	v.button("card")
 }
 
 func (v *View) succeeded() {

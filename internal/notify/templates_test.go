@@ -112,8 +112,8 @@ func TestTheDocumentationNamesEverything(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "notices.md"))
 	require.NoError(t, err)
 	for _, of := range []reflect.Type{reflect.TypeFor[notify.View](), reflect.TypeFor[notify.Button](), reflect.TypeFor[notify.Detail]()} {
-		for i := range of.NumField() {
-			if f := of.Field(i); f.IsExported() {
+		for f := range of.Fields() {
+			if f.IsExported() {
 				require.Contains(t, string(text), "`."+f.Name+"`", of.Name())
 			}
 		}
