@@ -31,6 +31,8 @@ type Config struct {
 	SMTPURL      string // empty: notices are kept, not sent
 	MailFrom     string // an address, with or without a name; taken from SMTPURL's user where that is an address
 	MerchantName string // as customers know the merchant; may be empty
+	UpcomingDays int    // how many days before a charge falls due its customer is told; 0 means never
+	Templates    string // a folder of templates for mails; empty: those built in
 
 	DunningFile         string // TOML of dunning policies; empty means the default one alone
 	WebhookAllowPrivate bool   // messages may go to addresses that are not on the Internet, and by http

@@ -33,7 +33,7 @@ func Settings() []Setting {
 
 // table is the one place that knows names, defaults and fields.
 func table() []entry {
-	return slices.Concat(stripeSettings(), storageSettings(), surfaceSettings(), webhookSettings(), dunningSettings(), processSettings())
+	return slices.Concat(stripeSettings(), storageSettings(), surfaceSettings(), noticeSettings(), webhookSettings(), dunningSettings(), processSettings())
 }
 
 func stripeSettings() []entry {

@@ -97,7 +97,7 @@ type NoticeView struct {
 	ID      billing.NoticeID     `json:"id"`
 	Kind    billing.NoticeKind   `json:"kind"`
 	Plan    billing.PlanID       `json:"plan"`
-	Charge  billing.ChargeID     `json:"charge"`
+	Charge  *billing.ChargeID    `json:"charge"` // null for one about the plan or the card
 	Channel string               `json:"channel"`
 	To      string               `json:"to"`
 	Status  billing.NoticeStatus `json:"status"`
@@ -176,10 +176,14 @@ func viewCharge(c billing.Charge, attempts []billing.Attempt) ChargeView {
 
 // ViewNotice writes a notice.
 func ViewNotice(n billing.Notice) NoticeView {
-	return NoticeView{
-		ID: n.ID, Kind: n.Kind, Plan: n.PlanID, Charge: n.ChargeID, Channel: n.Channel, To: n.To, Status: n.Status,
+	v := NoticeView{
+		ID: n.ID, Kind: n.Kind, Plan: n.PlanID, Channel: n.Channel, To: n.To, Status: n.Status,
 		Reason: n.Reason, Subject: n.Subject, Body: n.Body, SentAt: orNull(n.SentAt), Created: n.CreatedAt,
 	}
+	if n.ChargeID != "" {
+		v.Charge = &n.ChargeID
+	}
+	return v
 }
 
 // ViewAudit writes an audit entry.

@@ -13,6 +13,7 @@ import (
 type savedCard struct {
 	method  billing.PaymentMethod
 	problem string // why it can't be charged later; empty when it can
+	cause   string // the PaymentIntent or SetupIntent by which the customer gave it
 }
 
 // cardToSave makes the card that paid a charge chargeable later, at Stripe, and returns it; nil when the plan has it
@@ -38,7 +39,11 @@ func (w *Worker) cardToSave(ctx context.Context, charge billing.Charge, pi billi
 	if err != nil {
 		return nil, err
 	}
-	return w.attach(ctx, customer, pi.PaymentMethod)
+	saved, err := w.attach(ctx, customer, pi.PaymentMethod)
+	if saved != nil {
+		saved.cause = pi.ID
+	}
+	return saved, err
 }
 
 // attach saves a card at Stripe; one that is attached already (which also answers a lost reply) stays as it is.
@@ -110,6 +115,9 @@ func (t *planTx) useCard(ctx context.Context, s savedCard) error {
 		entry := t.planEntry("card.saved", fmt.Sprintf("%s card ending %s is saved for the later charges", card.Brand, card.Last4), "")
 		entry.CardID = card.ID
 		t.entries = append(t.entries, entry)
+		if t.before.CardID != "" {
+			return t.cardUpdated(ctx, s.cause)
+		}
 	}
 	return nil
 }

@@ -53,7 +53,7 @@ func (t *planTx) tellFailure(ctx context.Context, c *billing.Charge, d dunning.D
 		return nil
 	case billing.NoticeFinal:
 		n := t.draftNotice(c, d.Notice, stepFinal, d.CustomerReason)
-		n.Data.DeadlineAt = deadline
+		n.Data.PayBy = deadline
 		return t.owe(ctx, n)
 	}
 	return t.notice(ctx, c, d.Notice, fmt.Sprintf("%s:%s", d.Notice, step), d.CustomerReason)

@@ -119,7 +119,10 @@ func (t *planTx) oweAbout(ctx context.Context, c *billing.Charge, d billing.Dunn
 		return err
 	}
 	n := t.draftNotice(c, kind, step, reason)
-	n.Data.DeadlineAt = d.DeadlineAt
+	if kind == billing.NoticeActionRequired {
+		n.Step = billing.StepReminder // worded as one
+	}
+	n.Data.PayBy = d.DeadlineAt
 	t.audit(c, billing.ActorTranche, "charge."+step, fmt.Sprintf("charge %d of %s is still unpaid: the customer is sent the %s notice",
 		c.Sequence, billing.FormatAmount(c.Amount, c.Currency), spoken(kind)), t.atDeadline(d, step))
 	return t.owe(ctx, n)

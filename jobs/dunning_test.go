@@ -102,7 +102,7 @@ func TestNoticesBeforeTheEndNameTheDeadline(t *testing.T) {
 		require.NoError(b.t, err)
 		require.Len(b.t, all, 4)
 		for _, n := range all[:3] {
-			require.Equal(b.t, follow.DeadlineAt, n.Data.DeadlineAt, n.Kind)
+			require.Equal(b.t, follow.DeadlineAt, n.Data.PayBy, n.Kind)
 			require.Equal(b.t, billing.ReasonExpired, n.Data.FailureReason)
 			require.Equal(b.t, billing.NoticeSent, n.Status, n.Reason)
 		}
@@ -270,7 +270,9 @@ func TestAPaidChargeIsNotRemindedOf(t *testing.T) {
 		b.payOnPage(c, good)
 		require.Equal(b.t, billing.DunningClosed, b.dunningOf(c).Status)
 		b.advance(40)
-		require.ElementsMatch(b.t, []billing.NoticeKind{billing.NoticeActionRequired, billing.NoticePaymentSucceeded}, b.newNotices(plan))
+		require.ElementsMatch(b.t, []billing.NoticeKind{
+			billing.NoticeActionRequired, billing.NoticePaymentSucceeded, billing.NoticeCardUpdated, billing.NoticePlanCompleted,
+		}, b.newNotices(plan))
 		require.Equal(b.t, billing.PlanCompleted, b.details(plan).Plan.Status)
 	})
 }

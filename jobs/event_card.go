@@ -137,15 +137,16 @@ func (w *Worker) handleSetupIntent(ctx context.Context, e billing.Event) (verdic
 	if err != nil {
 		return verdict{}, err
 	}
-	return handled, w.giveCard(ctx, customer, si.PaymentMethod)
+	return handled, w.giveCard(ctx, customer, si.PaymentMethod, si.ID)
 }
 
-// giveCard saves a card and lets every plan of the customer that is not over use it.
-func (w *Worker) giveCard(ctx context.Context, customer billing.Customer, paymentMethod string) error {
+// giveCard saves a card and lets every plan of the customer that is not over use it. cause is the set-up that gave it.
+func (w *Worker) giveCard(ctx context.Context, customer billing.Customer, paymentMethod, cause string) error {
 	saved, err := w.attach(ctx, customer, paymentMethod)
 	if err != nil {
 		return err
 	}
+	saved.cause = cause
 	plans, err := w.Store.Plans(ctx, billing.PlanFilter{Customer: customer.ID})
 	if err != nil {
 		return err

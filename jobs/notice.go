@@ -58,6 +58,10 @@ func (w *Worker) holdNotice(ctx context.Context, n billing.Notice) (mine bool, e
 	return mine, err
 }
 
+// maxNoticeTries bounds how often a mail is tried: for three days, when what it says is no longer of use. Mail servers
+// themselves give up after four or five (RFC 5321, 4.5.4.1).
+const maxNoticeTries = 450
+
 // recordNotice writes what became of a notice.
 func (w *Worker) recordNotice(ctx context.Context, n billing.Notice, d billing.Delivery, failure error) error {
 	now := w.Clock.Now()
@@ -75,7 +79,7 @@ func (w *Worker) recordNotice(ctx context.Context, n billing.Notice, d billing.D
 		entry.Action, entry.Message = "notice.kept", fmt.Sprintf("%s for %s kept: no mail server is set", spoken(n.Kind), n.To)
 	case failure == nil:
 		n.Status, n.SentAt = billing.NoticeSent, now
-	case errors.As(failure, &refusal) && refusal.Permanent:
+	case errors.As(failure, &refusal) && refusal.Permanent || n.Attempts >= maxNoticeTries:
 		n.Status, n.Reason = billing.NoticeFailed, failure.Error()
 		entry.Action, entry.Message = "notice.failed", fmt.Sprintf("%s to %s can't be delivered: %v", spoken(n.Kind), n.To, failure)
 	default:

@@ -101,45 +101,22 @@ func (t *planTx) revokeCard(ctx context.Context, c *billing.Charge, d dunning.De
 	return t.UpdateCard(ctx, card)
 }
 
-// notice owes the customer a message. The same step of the same charge is owed once.
+// notice owes the customer a message about a charge. The same step of the same charge is owed once.
 func (t *planTx) notice(ctx context.Context, c *billing.Charge, kind billing.NoticeKind, step string, reason billing.Reason) error {
 	return t.owe(ctx, t.draftNotice(c, kind, step, reason))
 }
 
 // draftNotice is a notice about a charge as it is now. Nothing is written.
 func (t *planTx) draftNotice(c *billing.Charge, kind billing.NoticeKind, step string, reason billing.Reason) billing.Notice {
-	n := billing.Notice{
-		ID: billing.NewNoticeID(t.now), Kind: kind, PlanID: t.plan.ID, ChargeID: c.ID, CustomerID: t.customer.ID,
-		Step: step, Channel: billing.ChannelEmail, To: t.customer.Email, Status: billing.NoticePending, CreatedAt: t.now,
-		WakeAt: t.now.Add(t.worker.Clock.Simulated(t.worker.Lease)),
-		Data: billing.NoticeData{
-			CustomerName: t.customer.Name, Locale: t.customer.Locale, TimeZone: t.customer.TimeZone, Reference: t.plan.Reference,
-			Sequence: c.Sequence, Of: len(t.charges), Amount: c.Amount, Currency: c.Currency, DueAt: c.DueAt,
-			PaymentIntent: c.PaymentIntent, FailureReason: reason, NextAttemptAt: c.NextAttemptAt,
-		},
+	n := t.draft(kind, step)
+	n.ChargeID = c.ID
+	n.Data.Sequence, n.Data.Amount, n.Data.Currency, n.Data.DueAt = c.Sequence, c.Amount, c.Currency, c.DueAt
+	n.Data.PaymentIntent, n.Data.FailureReason, n.Data.NextAttemptAt = c.PaymentIntent, reason, c.NextAttemptAt
+	if kind == billing.NoticeUpcomingCharge {
+		n.Data.NextAttemptAt = time.Time{} // which is the due time, and no retry
 	}
-	n.MessageID = string(n.ID) + "@" + t.worker.MessageDomain
-	if n.To == "" {
-		n.Status, n.Reason, n.WakeAt = billing.NoticeFailed, "the customer has no e-mail address", time.Time{}
+	if kind == billing.NoticePaymentSucceeded {
+		n.Data.Following, n.Data.FollowingDue = t.following(c.Sequence)
 	}
 	return n
-}
-
-// owe writes a notice, once.
-func (t *planTx) owe(ctx context.Context, n billing.Notice) error {
-	if t.plan.CardID != "" {
-		card, err := t.Card(ctx, t.plan.CardID)
-		if err != nil {
-			return err
-		}
-		n.Data.CardBrand, n.Data.CardLast4 = card.Brand, card.Last4
-	}
-	fresh, err := t.InsertNotice(ctx, n)
-	if err != nil {
-		return err
-	}
-	if fresh && n.Status == billing.NoticePending {
-		t.tasks = append(t.tasks, newTask(KindSendNotice, string(n.ID), n.Lease, time.Time{}))
-	}
-	return nil
 }

@@ -33,8 +33,9 @@ func (w *Worker) inPlan(ctx context.Context, id billing.PlanID, fn func(t *planT
 		if err := fn(t); err != nil {
 			return err
 		}
+		err = t.write(ctx)
 		tasks = t.tasks
-		return t.write(ctx)
+		return err
 	})
 	if err != nil {
 		return err
@@ -100,6 +101,11 @@ func (t *planTx) write(ctx context.Context) error {
 			continue
 		}
 		if err := t.UpdateCharge(ctx, t.charges[i]); err != nil {
+			return err
+		}
+	}
+	if t.plan.Status == billing.PlanCompleted && t.before.Status != billing.PlanCompleted {
+		if err := t.completed(ctx); err != nil {
 			return err
 		}
 	}

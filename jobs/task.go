@@ -43,6 +43,8 @@ func Routes() map[string]queue.Route {
 		KindStepDunning:   route(queue.Retries),
 
 		KindDeliverWebhook: route(queue.Webhooks),
+		KindTellUpcoming:   route(queue.Notices),
+		KindTellExpiring:   route(queue.Notices),
 	}
 }
 

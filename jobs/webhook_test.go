@@ -193,7 +193,7 @@ func TestEverythingThatHappensToAPlanIsTold(t *testing.T) {
 		require.Equal(b.t, billing.PlanCompleted, b.details(p.Plan.ID).Plan.Status)
 		require.ElementsMatch(b.t, []string{
 			"plan.created", "charge.succeeded", "card.saved", "plan.active", "notice.sent",
-			"charge.collecting", "charge.succeeded", "plan.completed", "notice.sent",
+			"charge.collecting", "charge.succeeded", "plan.completed", "notice.sent", "notice.sent", // receipt, and completed
 		}, all.types())
 		require.ElementsMatch(b.t, []string{"charge.succeeded", "charge.collecting", "charge.succeeded", "plan.completed"}, charges.types())
 		require.Len(b.t, all.messages(), len(all.types()), "once each")

@@ -72,6 +72,8 @@ func (w *Worker) Handler() asynq.Handler {
 		KindStepDunning:   w.StepDunning,
 
 		KindDeliverWebhook: w.DeliverWebhook,
+		KindTellUpcoming:   w.TellUpcoming,
+		KindTellExpiring:   w.TellExpiring,
 	} {
 		mux.HandleFunc(kind, func(ctx context.Context, t *asynq.Task) error {
 			p, err := decode(t)

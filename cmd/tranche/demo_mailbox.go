@@ -3,13 +3,12 @@ package main
 import (
 	"context"
 	"io"
-	"mime/quotedprintable"
 	"net"
-	"net/mail"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/emersion/go-message/mail"
 	"github.com/emersion/go-smtp"
 )
 
@@ -75,20 +74,31 @@ func (d *delivery) Rcpt(to string, _ *smtp.RcptOptions) error {
 
 // Data takes a mail.
 func (d *delivery) Data(r io.Reader) error {
-	m, err := mail.ReadMessage(r)
+	text, err := plainText(r)
 	if err != nil {
 		return err
 	}
-	body := m.Body
-	if strings.EqualFold(m.Header.Get("Content-Transfer-Encoding"), "quoted-printable") {
-		body = quotedprintable.NewReader(body)
-	}
-	text, err := io.ReadAll(body)
-	if err != nil {
-		return err
-	}
-	d.box.take(received{to: d.to, text: string(text)})
+	d.box.take(received{to: d.to, text: text})
 	return nil
+}
+
+// plainText is what a mail says to who has no HTML.
+func plainText(r io.Reader) (string, error) {
+	m, err := mail.CreateReader(r)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = m.Close() }()
+	for {
+		part, err := m.NextPart()
+		if err != nil {
+			return "", err // a mail has a text part
+		}
+		if h, inline := part.Header.(*mail.InlineHeader); inline && strings.HasPrefix(h.Get("Content-Type"), "text/plain") {
+			text, err := io.ReadAll(part.Body)
+			return string(text), err
+		}
+	}
 }
 
 // Reset forgets the recipient.

@@ -261,6 +261,9 @@ func requireKept(t *testing.T, dir string, doc demoDocument) {
 	require.Regexp(t, `(?m)^Subject: .+$`, out)
 	out, _ = runBare(t, vars, "notice", "list", "--charge", doc.Plans[0].Charges[0].ID)
 	require.Regexp(t, `payment_succeeded +sent +ada@example\.com`, out)
+	out, _ = runBare(t, vars, "notice", "show", doc.Notices[0].ID)
+	require.Contains(t, out, "\n\n"+doc.Notices[0].Body)
+	require.Regexp(t, `(?m)^Subject   .+$`, out)
 }
 
 // storyLine is a line of the timeline: when, who, what.

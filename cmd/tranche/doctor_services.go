@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tranche/internal/alarm"
+	"tranche/internal/app"
 	"tranche/internal/billing"
 	"tranche/internal/notify"
 	"tranche/internal/queue"
@@ -85,6 +86,9 @@ func (e *examination) queue() (*queue.Queue, error) {
 // mail says whether the mail server lets us in. No mail is sent.
 func (e *examination) mail(ctx context.Context) {
 	const check = "mail"
+	if _, err := app.Merchant(e.cfg); err != nil {
+		e.fail(check, err.Error(), "see TRANCHE_TEMPLATES")
+	}
 	if e.cfg.SMTPURL == "" {
 		return // said with the settings
 	}

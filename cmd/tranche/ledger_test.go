@@ -66,6 +66,7 @@ type ledgerAttempt struct {
 type ledgerNotice struct {
 	ID     string     `json:"id"`
 	Kind   string     `json:"kind"`
+	Plan   string     `json:"plan"`
 	Charge string     `json:"charge"`
 	To     string     `json:"to"`
 	Status string     `json:"status"`
@@ -182,13 +183,16 @@ func countAttempts(t *testing.T, c ledgerCharge, seen unique) {
 	require.Equal(t, want, succeeded, "charge %s is %s", c.ID, c.Status)
 }
 
-// countNotices requires that each customer was told of each outcome once: of a payment, and of every attempt of ours
-// that failed.
+// countNotices requires that each customer was told of each outcome once: of a payment, of every attempt of ours that failed,
+// and of the end of a plan. What falls due is told once at most: where months are minutes it may be paid before it is told.
 func countNotices(t *testing.T, plans []ledgerPlan, notices []ledgerNotice, status string) {
 	t.Helper()
-	type owed struct{ charge, kind, to string }
+	type owed struct{ about, kind, to string }
 	want := map[owed]int{}
 	for _, p := range plans {
+		if p.Status == "completed" {
+			want[owed{p.ID, "plan_completed", p.Customer.Email}]++
+		}
 		for _, c := range p.Charges {
 			for _, a := range c.Attempts {
 				switch {
@@ -206,9 +210,39 @@ func countNotices(t *testing.T, plans []ledgerPlan, notices []ledgerNotice, stat
 	for _, n := range notices {
 		require.Equal(t, status, n.Status, "notice %s", n.ID)
 		require.NotNil(t, n.SentAt, "notice %s", n.ID)
-		got[owed{n.Charge, n.Kind, n.To}]++
+		about := n.Charge
+		if about == "" {
+			about = n.Plan
+		}
+		got[owed{about, n.Kind, n.To}]++
+	}
+	cards := cardsGiven(plans)
+	for o, n := range got {
+		switch o.kind {
+		case "upcoming_charge":
+			require.Equal(t, 1, n, "charge %s", o.about)
+			delete(got, o)
+		case "card_updated":
+			require.LessOrEqual(t, n, cards[o.to], "%s was told of a card nobody gave", o.to)
+			delete(got, o)
+		}
 	}
 	require.Equal(t, want, got)
+}
+
+// cardsGiven counts the payments that customers made themselves after their first: each may have brought another card.
+func cardsGiven(plans []ledgerPlan) map[string]int {
+	given := map[string]int{}
+	for _, p := range plans {
+		for _, c := range p.Charges[1:] {
+			for _, a := range c.Attempts {
+				if a.Outcome == "succeeded" { // an attempt that waited for the customer stays ours
+					given[p.Customer.Email]++
+				}
+			}
+		}
+	}
+	return given
 }
 
 // unique requires that ids are given once.

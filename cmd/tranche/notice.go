@@ -12,7 +12,7 @@ import (
 )
 
 func (c *cli) noticeCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "notice", Short: "Read the mails that customers are owed", Args: noArgs,
+	cmd := &cobra.Command{Use: "notice", Short: "Read the mails that customers are owed, and try them out", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	var f billing.NoticeFilter
 	var status, plan, charge, before string
@@ -40,7 +40,7 @@ func (c *cli) noticeCommand() *cobra.Command {
 	list.Flags().StringVar(&before, "before", "", "only notices older than this `ID`")
 	list.Flags().IntVar(&f.Limit, "limit", 50, "at most this `NUMBER` (500 at most)")
 	list.Flags().BoolVar(&full, "full", false, "print the mails whole")
-	cmd.AddCommand(list)
+	cmd.AddCommand(list, c.noticeShowCommand(), c.noticeRetryCommand(), c.noticePreviewCommand(), c.noticeSendTestCommand())
 	return cmd
 }
 

@@ -57,6 +57,8 @@ type App struct {
 	listener net.Listener
 	relay    *relay
 	sender   *webhook.Sender // nil without the worker role
+	merchant notify.Merchant
+	smtp     *notify.SMTP // nil without a mail server
 
 	cancel  context.CancelFunc
 	running sync.WaitGroup
@@ -76,6 +78,9 @@ func New(ctx context.Context, cfg config.Config, log zerolog.Logger) (*App, erro
 func (a *App) open(ctx context.Context) error {
 	var err error
 	if a.clock, err = clock.Parse(a.cfg.Clock); err != nil {
+		return err
+	}
+	if a.merchant, err = Merchant(a.cfg); err != nil {
 		return err
 	}
 	if err := a.openStore(ctx); err != nil {
@@ -181,7 +186,7 @@ func (a *App) openRedis() (err error) {
 }
 
 func (a *App) buildWorker(policies dunning.Policies) error {
-	mailer, domain, err := a.mailer()
+	mailer, err := a.mailer()
 	if err != nil {
 		return err
 	}
@@ -192,7 +197,7 @@ func (a *App) buildWorker(policies dunning.Policies) error {
 		Store: a.store, Gateway: a.gateway, Queue: a.queue, Mailer: mailer, Planner: a.planner, Policies: policies, Livemode: a.gateway.Livemode(),
 		Permit: a.guard.Check, Admit: a.gateway.Admit, Recorded: a.metrics.Attempt,
 		Webhooks: a.store, Sender: a.sender, Tried: a.metrics.Delivery,
-		Merchant: notify.Merchant{Name: a.cfg.MerchantName, ReturnURL: a.cfg.ReturnURL}, MessageDomain: domain,
+		Merchant: a.merchant, MessageDomain: MessageDomain(a.cfg),
 		Clock: a.clock, Lease: a.cfg.Lease, Log: a.log.With().Str("role", "worker").Logger(),
 	})
 	a.servers, err = queue.NewServer(queue.ServerConfig{
@@ -292,6 +297,9 @@ func (a *App) close() {
 	}
 	if a.listener != nil {
 		_ = a.listener.Close()
+	}
+	if a.smtp != nil {
+		a.smtp.Close()
 	}
 	if a.gateway != nil {
 		a.gateway.Close()

@@ -29,12 +29,12 @@ const (
 func (a *App) buildChores() {
 	log := a.log.With().Str("role", "scheduler").Logger()
 	record := stripegw.NewRecord(a.gateway, 0)
-	a.chores = scheduler.NewChores(scheduler.ChoreConfig{Store: a.store, Clock: a.clock, Log: log},
+	a.chores = scheduler.NewChores(scheduler.ChoreConfig{Store: a.store, Clock: a.clock, Log: log}, append(a.reminders(log),
 		scheduler.Chore{Name: "sweep", Every: a.cfg.SweepEvery, Pause: sweepPause, Run: a.bound(a.sweep(record, log))},
 		a.heartbeat(),
 		scheduler.Chore{Name: "reconcile", Every: reconcileEvery, Pause: reconcilePause, Run: a.bound(a.reconcile(record, log))},
 		scheduler.Chore{Name: "webhook_prune", Every: pruneEvery, Pause: prunePause, Run: a.pruneMessages(log)},
-	)
+	)...)
 }
 
 // run is what a chore does.

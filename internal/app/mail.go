@@ -4,6 +4,7 @@ import (
 	"net/mail"
 	"strings"
 
+	"tranche/config"
 	"tranche/internal/billing"
 	"tranche/internal/notify"
 )
@@ -11,15 +12,42 @@ import (
 // keptDomain stands in Message-IDs of mails that are kept: RFC 2606 reserves it, so it is nobody's.
 const keptDomain = "tranche.invalid"
 
-// mailer is the mail server, or the shelf on which notices are kept, and the domain of Message-IDs.
-func (a *App) mailer() (billing.Mailer, string, error) {
-	if a.cfg.SMTPURL == "" {
-		return notify.Kept{}, keptDomain, nil
+// Merchant is who mails are from and what they look like. Errors: *config.Error, for a template that can't be used.
+func Merchant(cfg config.Config) (notify.Merchant, error) {
+	m := notify.Merchant{Name: cfg.MerchantName, ReturnURL: cfg.ReturnURL}
+	if cfg.Templates == "" {
+		return m, nil
 	}
-	domain := keptDomain
-	if from, err := mail.ParseAddress(a.cfg.MailFrom); err == nil {
-		_, domain, _ = strings.Cut(from.Address, "@")
+	var faults []notify.TemplateError
+	m.Templates, faults = notify.LoadTemplates(cfg.Templates)
+	if faults == nil {
+		return m, nil
+	}
+	refused := &config.Error{}
+	for _, f := range faults {
+		refused.Faults = append(refused.Faults, config.Fault{
+			Setting: "TRANCHE_TEMPLATES", Problem: "holds a template that can't be used: " + f.Path + ": " + f.Problem, Hint: f.Hint,
+		})
+	}
+	return m, refused
+}
+
+// MessageDomain is the right-hand side of the Message-ID of mails: the sender's domain.
+func MessageDomain(cfg config.Config) string {
+	from, err := mail.ParseAddress(cfg.MailFrom)
+	if cfg.SMTPURL == "" || err != nil {
+		return keptDomain
+	}
+	_, domain, _ := strings.Cut(from.Address, "@")
+	return domain
+}
+
+// mailer is the mail server, or the shelf on which notices are kept.
+func (a *App) mailer() (billing.Mailer, error) {
+	if a.cfg.SMTPURL == "" {
+		return notify.Kept{}, nil
 	}
 	smtp, err := notify.NewSMTP(notify.SMTPConfig{URL: a.cfg.SMTPURL, From: a.cfg.MailFrom, Now: a.clock.Now})
-	return smtp, domain, err
+	a.smtp = smtp
+	return smtp, err
 }

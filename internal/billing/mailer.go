@@ -8,6 +8,7 @@ type Mail struct {
 	To        string
 	Subject   string
 	Text      string
+	HTML      string // the same, for who reads HTML; empty: text alone
 }
 
 // Delivery says what became of a mail.

@@ -48,6 +48,7 @@ func MessageTypes() []MessageType {
 		{"card.detached", "A card was removed from the customer at Stripe."},
 		{"notice.sent", "A mail to the customer was accepted by the mail server."},
 		{"notice.kept", "A mail to the customer was written and kept, because no mail server is set."},
+		{"notice.retry_requested", "Somebody asked for a mail to be sent again."},
 		{"notice.failed", "A mail to the customer can't be delivered."},
 	}
 }

@@ -43,12 +43,13 @@ const (
 // ChannelEmail is delivery by mail, the only channel so far.
 const ChannelEmail = "email"
 
-// Notice is one message owed to a customer. Charge, step and channel together are unique, so it is owed once.
+// Notice is one message owed to a customer. Charge, step and channel together are unique, so it is owed once; of a notice
+// about no single charge, which has no ChargeID, it is customer, step and channel, and the step names the plan or card.
 type Notice struct {
 	ID         NoticeID
 	Kind       NoticeKind
 	PlanID     PlanID
-	ChargeID   ChargeID
+	ChargeID   ChargeID // empty where it is about the plan or the card
 	CustomerID CustomerID
 	Step       string // which of the charge's messages this is, such as payment_failed:2 for the second attempt
 	Channel    string
@@ -74,16 +75,19 @@ type NoticeData struct {
 	TimeZone      string    `json:"timezone,omitempty"`
 	Reference     string    `json:"reference"` // the plan's
 	Sequence      int       `json:"sequence"`
-	Of            int       `json:"of"` // number of charges in the plan
-	Amount        int64     `json:"amount"`
+	Of            int       `json:"of"`     // number of charges in the plan
+	Amount        int64     `json:"amount"` // of the charge; of plan_completed, what was paid in all
 	Currency      Currency  `json:"currency"`
 	DueAt         time.Time `json:"due_at"`
 	PaymentIntent string    `json:"payment_intent,omitempty"`
 	CardBrand     string    `json:"card_brand,omitempty"`
 	CardLast4     string    `json:"card_last4,omitempty"`
+	CardExpiry    string    `json:"card_expiry,omitempty"` // MM/YY, as on the card
 	FailureReason Reason    `json:"failure_reason,omitempty"`
 	NextAttemptAt time.Time `json:"next_attempt_at,omitzero"` // zero: no further automatic attempt
-	DeadlineAt    time.Time `json:"deadline_at,omitzero"`     // when the plan is given up; zero where that is not near
+	PayBy         time.Time `json:"pay_by,omitzero"`          // of final_notice: when the plan is given up; zero: not said
+	FollowingDue  time.Time `json:"following_due,omitzero"`   // of the charge that comes after; zero: there is none
+	Following     int64     `json:"following,omitempty"`      // its amount
 }
 
 // NoticeClaim is a pending notice handed to one scheduler, for one lease.
@@ -91,6 +95,17 @@ type NoticeClaim struct {
 	NoticeID NoticeID
 	Lease    int64
 }
+
+// NoticeKinds lists every kind.
+func NoticeKinds() []NoticeKind {
+	return []NoticeKind{
+		NoticeUpcomingCharge, NoticePaymentSucceeded, NoticePaymentFailed, NoticeActionRequired, NoticeFinal,
+		NoticePlanCompleted, NoticePlanDefaulted, NoticeCardExpiring, NoticeCardUpdated,
+	}
+}
+
+// StepReminder begins the step of a notice that asks again for what an action_required notice asked for.
+const StepReminder = "action_required:reminder"
 
 // NoticeStatuses lists every status of a notice.
 func NoticeStatuses() []NoticeStatus {

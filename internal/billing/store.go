@@ -99,7 +99,7 @@ type Tx interface {
 	InsertAttempt(ctx context.Context, a Attempt) error
 	InsertRequest(ctx context.Context, r Request) error
 	// InsertNotice returns false, and does nothing, when the charge already has a notice for this step and channel, or
-	// the id is taken.
+	// the id is taken. Of a notice without a charge it is its customer that has one.
 	InsertNotice(ctx context.Context, n Notice) (bool, error)
 	// InsertAudit adds entries, and with them what endpoints are told of: the rows that the entries name as they are then,
 	// so write those first.

@@ -108,7 +108,9 @@ func (a *auditor) index() {
 		a.moneyOf[ch.PaymentIntent] = append(a.moneyOf[ch.PaymentIntent], ch)
 	}
 	for _, n := range a.Notices {
-		a.noticesOf[n.Charge] = append(a.noticesOf[n.Charge], n)
+		if n.Charge != "" { // else it is about the plan
+			a.noticesOf[n.Charge] = append(a.noticesOf[n.Charge], n)
+		}
 	}
 }
 

@@ -3,11 +3,16 @@ package main
 import "strings"
 
 const (
-	noticeReceipt = "payment_succeeded"
-	noticeFailed  = "payment_failed"
-	noticeAction  = "action_required"
-	noticeFinal   = "final_notice"
+	noticeReceipt   = "payment_succeeded"
+	noticeFailed    = "payment_failed"
+	noticeAction    = "action_required"
+	noticeFinal     = "final_notice"
+	noticeUpcoming  = "upcoming_charge"
+	noticeCompleted = "plan_completed"
 )
+
+// receiptSubject begins the subject of a receipt in English, which is what the customers here read.
+const receiptSubject = "Receipt for your payment of "
 
 // tally counts the notices of a charge: receipts, those that tell of a failure or remind of one, and final notices.
 func tally(notices []notice) (receipts, failures, finals int) {
@@ -55,10 +60,14 @@ func (a *auditor) noticesAgain() {
 	for _, n := range a.Notices {
 		known[n.ID] = true
 	}
+	a.plansTold()
 	for id, notices := range a.noticesOf {
 		receipts, failures, finals := tally(notices)
 		if finals > 1 {
 			a.add(kindDuplicate, "charge %s has %d final notices", id, finals)
+		}
+		if n := ofKind(notices, noticeUpcoming); n > 1 {
+			a.add(kindDuplicate, "charge %s was announced %d times", id, n)
 		}
 		if receipts > 1 {
 			a.add(kindDuplicate, "charge %s has %d receipts", id, receipts)
@@ -79,13 +88,44 @@ func (a *auditor) noticesAgain() {
 		if !known[id] {
 			a.add(kindDuplicate, "mail %s to %s belongs to no notice", m.MessageID, m.To)
 		}
-		if !strings.Contains(m.Subject, "received your payment") {
+		if !strings.HasPrefix(m.Subject, receiptSubject) {
 			continue
 		}
 		if other := receipts[m.To+m.Body]; other != "" {
 			a.add(kindDuplicate, "mails %s and %s are the same receipt", min(other, m.MessageID), max(other, m.MessageID))
 		}
 		receipts[m.To+m.Body] = m.MessageID
+	}
+}
+
+// ofKind is how many notices are of a kind.
+func ofKind(notices []notice, kind string) (n int) {
+	for _, notice := range notices {
+		if notice.Kind == kind {
+			n++
+		}
+	}
+	return n
+}
+
+// plansTold finds customers who were told twice, or not at all, that everything is paid.
+func (a *auditor) plansTold() {
+	ofPlan := map[string][]notice{}
+	for _, n := range a.Notices {
+		if n.Charge == "" {
+			ofPlan[n.Plan] = append(ofPlan[n.Plan], n)
+		}
+	}
+	for _, p := range a.Plans {
+		told := ofKind(ofPlan[p.ID], noticeCompleted)
+		switch {
+		case told > 1:
+			a.add(kindDuplicate, "the end of plan %s was told %d times", p.Reference, told)
+		case told == 0 && p.Status == "completed":
+			a.add(kindLost, "plan %s is completed, and nobody was told", p.Reference)
+		case told == 1 && p.Status != "completed":
+			a.add(kindWrong, "plan %s is %s, and its customer was told that it is completed", p.Reference, p.Status)
+		}
 	}
 }
 

@@ -33,7 +33,7 @@ func sound() evidence {
 			{ID: "ntc_2", Kind: noticeFailed, Plan: "plan_1", Charge: "ch_2", To: "cust-1@example.com", Status: "sent"},
 		},
 		Mail: mailbox{Letters: []letter{
-			{MessageID: "ntc_1@shop.example", To: "cust-1@example.com", Subject: "We have received your payment of 15.01 USD", Body: "part 1"},
+			{MessageID: "ntc_1@shop.example", To: "cust-1@example.com", Subject: "Receipt for your payment of $15.01", Body: "part 1"},
 			{MessageID: "ntc_2@shop.example", To: "cust-1@example.com", Subject: "Your payment did not go through", Body: "part 2"},
 		}},
 		Stripe: stripeState{
@@ -168,7 +168,10 @@ func TestTheAuditCanFail(t *testing.T) {
 			"two plans with one reference": func(e *evidence) {
 				e.Plans = append(e.Plans, plan{ID: "plan_2", Reference: "order-1", Status: "canceled"})
 			},
-			"two charges with a PaymentIntent":  func(e *evidence) { e.Plans[0].Charges[1].PaymentIntent = "pi_1" },
+			"two charges with a PaymentIntent": func(e *evidence) { e.Plans[0].Charges[1].PaymentIntent = "pi_1" },
+			"told of an end that is none": func(e *evidence) {
+				e.Notices = append(e.Notices, notice{ID: "ntc_3", Kind: noticeCompleted, Plan: "plan_1"})
+			},
 			"a notice of a charge that is gone": func(e *evidence) { e.Notices[1].Charge = "ch_9" },
 		},
 		kindDuplicate: {
@@ -176,6 +179,16 @@ func TestTheAuditCanFail(t *testing.T) {
 				twin := e.Notices[0]
 				twin.ID = "ntc_3"
 				e.Notices = append(e.Notices, twin)
+			},
+			"announced twice": func(e *evidence) {
+				for _, id := range []string{"ntc_3", "ntc_4"} {
+					e.Notices = append(e.Notices, notice{ID: id, Kind: noticeUpcoming, Plan: "plan_1", Charge: "ch_2"})
+				}
+			},
+			"told of the end twice": func(e *evidence) {
+				for _, id := range []string{"ntc_3", "ntc_4"} {
+					e.Notices = append(e.Notices, notice{ID: id, Kind: noticeCompleted, Plan: "plan_1"})
+				}
 			},
 			"told of one decline twice": func(e *evidence) {
 				twin := e.Notices[1]

@@ -6,14 +6,11 @@ import (
 	"io"
 	"maps"
 	"math/rand/v2"
-	"mime"
-	"mime/quotedprintable"
 	"net"
-	"net/mail"
-	"strings"
 	"sync"
 	"time"
 
+	"github.com/emersion/go-message/mail"
 	"github.com/emersion/go-smtp"
 )
 
@@ -145,22 +142,43 @@ func (d *mailSession) Data(r io.Reader) error {
 	return nil
 }
 
-// readLetter reads a mail as its reader sees it.
+// readLetter reads a mail as its reader sees it who has no HTML.
 func readLetter(r io.Reader) (letter, error) {
-	m, err := mail.ReadMessage(r)
+	m, err := mail.CreateReader(r)
 	if err != nil {
 		return letter{}, err
 	}
-	body := m.Body
-	if strings.EqualFold(m.Header.Get("Content-Transfer-Encoding"), "quoted-printable") {
-		body = quotedprintable.NewReader(body)
-	}
-	text, err := io.ReadAll(body)
-	if err != nil {
+	defer func() { _ = m.Close() }()
+	l := letter{At: wall()}
+	if l.MessageID, err = m.Header.MessageID(); err != nil {
 		return letter{}, err
 	}
-	subject, err := new(mime.WordDecoder).DecodeHeader(m.Header.Get("Subject"))
-	return letter{MessageID: strings.Trim(m.Header.Get("Message-Id"), "<>"), Subject: subject, Body: string(text), At: wall()}, err
+	if l.Subject, err = m.Header.Subject(); err != nil {
+		return letter{}, err
+	}
+	for {
+		part, err := m.NextPart()
+		if errors.Is(err, io.EOF) {
+			return l, nil
+		}
+		if err != nil {
+			return letter{}, err
+		}
+		if h, inline := part.Header.(*mail.InlineHeader); !inline || !isText(h) {
+			continue
+		}
+		text, err := io.ReadAll(part.Body)
+		if err != nil {
+			return letter{}, err
+		}
+		l.Body = string(text)
+	}
+}
+
+// isText says whether a part of a mail is plain text, which one that says nothing is (RFC 2045, 5.2).
+func isText(h *mail.InlineHeader) bool {
+	kind, _, err := h.ContentType()
+	return err == nil && kind == "text/plain"
 }
 
 // Reset forgets the recipient.

@@ -148,7 +148,7 @@ func (s *shop) ownIntent(ctx context.Context, a *agreement) (secret string, err 
 
 // arrive takes a mail without waiting.
 func (s *shop) arrive(m letter) {
-	if strings.Contains(m.Subject, "received your payment") {
+	if strings.HasPrefix(m.Subject, receiptSubject) {
 		s.mu.Lock()
 		s.receipts++
 		s.receiptAt = m.At

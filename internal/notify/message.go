@@ -29,7 +29,13 @@ func (s *SMTP) message(m billing.Mail) (*mail.Msg, error) {
 	msg.SetDateWithValue(s.now())
 	msg.Subject(oneLine(m.Subject))
 	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no holiday replies
+	// RFC 2919, for the reader's filters. No List-Unsubscribe beside it: these mails are about a debt of the reader's own, and
+	// nobody can unsubscribe from being told of it.
+	msg.SetGenHeader("List-Id", s.listID)
 	msg.SetBodyString(mail.TypeTextPlain, m.Text)
+	if m.HTML != "" {
+		msg.AddAlternativeString(mail.TypeTextHTML, m.HTML) // last: a reader takes the last part that it can show (RFC 2046, 5.1.4)
+	}
 	return msg, nil
 }
 

@@ -1,157 +1,64 @@
 package notify
 
 import (
-	"embed"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
-	"text/template"
-	"time"
 
 	"tranche/internal/billing"
 )
 
-//go:embed templates/*.txt
-var templates embed.FS
-
-// Merchant is who mails are from, as the customer sees it.
+// Merchant is who mails are from, as the customer sees it, and what their mails look like.
 type Merchant struct {
 	Name string // may be empty
+	// PayLink is the address of the page on which the customer puts right what a notice is about. Nil, or an empty answer:
+	// the ReturnURL. It is called once for a mail, and only for a kind that asks for something.
+	PayLink func(billing.Notice) string
 	// ReturnURL is the merchant's page on which a payment is put right. {charge}, {payment_intent} and {reference}
-	// are replaced. Empty: mails hold no link.
+	// are replaced; where the notice has none of what it asks for, there is no link. Empty: mails hold no link.
 	ReturnURL string
+	// Templates lay mails out; nil means those built in.
+	Templates *Templates
 }
 
-// view is what the templates see. Every text in it is one line.
-type view struct {
-	Merchant, Name    string
-	Amount, Reference string
-	Part              string // such as "payment 2 of 3"; empty when there is only one
-	Due               string
-	Card              string // such as "Visa ending in 4242"; empty when unknown
-	Reason            string
-	Next              string // when it is tried again; empty when it is not
-	Link              string // empty when there is no page
-}
-
-// Render writes the mail of a notice: one of the kinds payment_failed, action_required,
-// payment_succeeded, final_notice and plan_defaulted.
-// Amounts are formatted for the customer's locale and dates for the time zone; unknown ones mean English and UTC.
-// Errors: a kind without a template.
+// Render writes the mail of a notice in the customer's language, with amounts and dates as they are written there. An
+// unknown language means English and an unknown time zone UTC. Errors: a kind that is none, or a template that fails.
 func Render(n billing.Notice, m Merchant) (billing.Mail, error) {
-	kinds := []billing.NoticeKind{
-		billing.NoticePaymentFailed, billing.NoticeActionRequired, billing.NoticePaymentSucceeded, billing.NoticeFinal, billing.NoticePlanDefaulted,
+	if !slices.Contains(billing.NoticeKinds(), n.Kind) {
+		return billing.Mail{}, fmt.Errorf("render notice %s: %q is no kind of notice", n.ID, n.Kind)
 	}
-	if !slices.Contains(kinds, n.Kind) {
-		return billing.Mail{}, fmt.Errorf("render notice %s: no template for %q", n.ID, n.Kind)
-	}
-	t, err := template.ParseFS(templates, "templates/signature.txt", "templates/"+string(n.Kind)+".txt")
-	if err != nil {
-		return billing.Mail{}, fmt.Errorf("render notice %s: %w", n.ID, err)
+	templates := m.Templates
+	if templates == nil {
+		templates = builtIn()
 	}
 	v := newView(n, m)
-	var subject, text strings.Builder
-	if err := t.ExecuteTemplate(&subject, "subject", v); err != nil {
+	mail := billing.Mail{MessageID: n.MessageID, To: n.To}
+	var err error
+	if mail.Text, mail.Subject, err = templates.text(v); err != nil {
 		return billing.Mail{}, fmt.Errorf("render notice %s: %w", n.ID, err)
 	}
-	if err := t.ExecuteTemplate(&text, "text", v); err != nil {
+	v.Subject = mail.Subject
+	if mail.HTML, err = templates.html(v); err != nil {
 		return billing.Mail{}, fmt.Errorf("render notice %s: %w", n.ID, err)
 	}
-	return billing.Mail{MessageID: n.MessageID, To: n.To, Subject: subject.String(), Text: strings.TrimSpace(text.String()) + "\n"}, nil
+	return mail, nil
 }
 
-func newView(n billing.Notice, m Merchant) view {
-	d := n.Data
-	v := view{
-		Merchant:  oneLine(m.Name),
-		Name:      oneLine(d.CustomerName),
-		Amount:    formatAmount(d.Amount, d.Currency, d.Locale),
-		Reference: oneLine(d.Reference),
-		Due:       formatDate(d.DueAt, d.TimeZone),
-		Card:      cardText(d.CardBrand, d.CardLast4),
-		Reason:    reasonText(d.FailureReason),
-		Link:      link(n, m.ReturnURL),
-	}
-	if d.Of > 1 {
-		v.Part = fmt.Sprintf("payment %d of %d", d.Sequence, d.Of)
-	}
-	if !d.NextAttemptAt.IsZero() {
-		v.Next = formatDate(d.NextAttemptAt, d.TimeZone)
-	}
-	return v
-}
-
-// formatDate writes a day out, as it is where the customer is: digits alone are read differently on each side of the
-// Atlantic.
-func formatDate(t time.Time, zone string) string {
-	loc, err := time.LoadLocation(zone)
-	if err != nil || zone == "Local" { // which is the server's
-		loc = time.UTC
-	}
-	return t.In(loc).Format("2 January 2006")
-}
-
-// link fills in the merchant's page.
-func link(n billing.Notice, page string) string {
-	return strings.NewReplacer(
-		"{charge}", escaped(string(n.ChargeID)),
-		"{payment_intent}", escaped(n.Data.PaymentIntent),
-		"{reference}", escaped(n.Data.Reference),
-	).Replace(page)
-}
-
-// escaped is safe in a URL's path as well as in its query.
-func escaped(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
-
-// cardText names a card as it is printed on it.
-func cardText(brand, last4 string) string {
-	if last4 == "" {
-		return ""
-	}
-	return brandName(brand) + " ending in " + oneLine(last4)
-}
-
-// brandName spells out Stripe's card brands. Source: docs.stripe.com/api/payment_methods/object, card.brand.
-func brandName(brand string) string {
-	switch brand {
-	case "visa":
-		return "Visa"
-	case "mastercard":
-		return "Mastercard"
-	case "amex":
-		return "American Express"
-	case "discover":
-		return "Discover"
-	case "diners":
-		return "Diners Club"
-	case "jcb":
-		return "JCB"
-	case "unionpay":
-		return "UnionPay"
-	}
-	return "card"
-}
-
-// maxText bounds what others wrote, in characters.
-const maxText = 300
-
-// oneLine makes what others wrote fit for a line of a mail: no line ends, no control characters, none that turn the
-// direction of writing, and no more than maxText.
-func oneLine(s string) string {
-	s = strings.ToValidUTF8(s, "")
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029':
-			return ' '
-		case r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069':
-			return -1
+// tidy takes off what templates leave behind: blanks at line ends, and more than one empty line in a row.
+func tidy(text string) string {
+	var b strings.Builder
+	empty := 0
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, " \t\r\n")
+		if line == "" {
+			empty++
+			continue
 		}
-		return r
-	}, s)
-	s = strings.Join(strings.Fields(s), " ")
-	if runes := []rune(s); len(runes) > maxText {
-		return string(runes[:maxText-1]) + "…"
+		if b.Len() > 0 {
+			b.WriteString(strings.Repeat("\n", min(empty, 1)))
+		}
+		empty = 0
+		b.WriteString(line + "\n")
 	}
-	return s
+	return b.String()
 }

@@ -2,6 +2,8 @@ package notify_test
 
 import (
 	"flag"
+	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/locale"
 	"tranche/internal/notify"
 )
 
@@ -19,6 +22,13 @@ var update = flag.Bool("update", false, "write the golden files anew")
 func shop() notify.Merchant {
 	return notify.Merchant{Name: "Example Shop", ReturnURL: "https://shop.example/pay/{charge}?pi={payment_intent}&ref={reference}"}
 }
+
+// page is a merchant whose customers have a page for everything.
+func page() notify.Merchant {
+	return notify.Merchant{Name: "Example Shop", PayLink: func(n billing.Notice) string { return "https://pay.shop.example/pay/" + string(n.Kind) }}
+}
+
+var sampled = time.Date(2026, 12, 17, 10, 0, 0, 0, time.UTC)
 
 func notice(kind billing.NoticeKind) billing.Notice {
 	return billing.Notice{
@@ -32,13 +42,58 @@ func notice(kind billing.NoticeKind) billing.Notice {
 	}
 }
 
-// TestGolden compares whole mails with files, which are best read when they change.
-func TestGolden(t *testing.T) {
-	t.Parallel()
-	tokyo := func(n *billing.Notice) {
-		n.Data.CustomerName, n.Data.Locale, n.Data.TimeZone = "山田太郎", "ja-JP", "Asia/Tokyo"
-		n.Data.Currency, n.Data.DueAt = "jpy", time.Date(2026, 12, 20, 16, 0, 0, 0, time.UTC) // the 21st there
+// rendered writes a notice's mail, and requires what holds of every mail.
+func rendered(t *testing.T, n billing.Notice, m notify.Merchant) billing.Mail {
+	t.Helper()
+	mail, err := notify.Render(n, m)
+	require.NoError(t, err)
+	require.Equal(t, n.MessageID, mail.MessageID)
+	require.Equal(t, n.To, mail.To)
+	require.NotRegexp(t, `\bmail\.[a-z]`, mail.Subject+mail.Text, "a text is missing")
+	require.NotContains(t, mail.Text, "\n\n\n", "empty lines stand alone")
+	for line := range strings.Lines(mail.Text) {
+		require.Equal(t, strings.TrimRight(line, " \n"), strings.TrimSuffix(line, "\n"), "no blanks at a line's end")
 	}
+	return mail
+}
+
+// golden compares with a file, which is best read when it changes: go test ./internal/notify -update writes it.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name+".golden")
+	if *update {
+		require.NoError(t, os.WriteFile(path, []byte(got), 0o600))
+	}
+	want, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, string(want), got)
+}
+
+func printed(title string, m billing.Mail) string {
+	return fmt.Sprintf("######## %s\nSubject: %s\n\n%s\n", title, m.Subject, m.Text)
+}
+
+// TestEveryKindInEveryLanguage keeps one file a language, to be read from top to bottom by who speaks it.
+func TestEveryKindInEveryLanguage(t *testing.T) {
+	t.Parallel()
+	for _, tag := range locale.Tags() {
+		t.Run(tag, func(t *testing.T) {
+			t.Parallel()
+			var all strings.Builder
+			for _, kind := range billing.NoticeKinds() {
+				all.WriteString(printed(string(kind), rendered(t, notify.Sample(kind, tag, sampled), page())))
+			}
+			reminder := notify.Sample(billing.NoticeActionRequired, tag, sampled)
+			reminder.Step = billing.StepReminder + ":1"
+			all.WriteString(printed("action_required, again", rendered(t, reminder, page())))
+			golden(t, tag, all.String())
+		})
+	}
+}
+
+// TestWhatIsNotKnownIsNotSaid keeps the same mails, in English, with this or that left out.
+func TestWhatIsNotKnownIsNotSaid(t *testing.T) {
+	t.Parallel()
 	kuwait := func(n *billing.Notice) {
 		n.Data.Locale, n.Data.TimeZone, n.Data.Currency, n.Data.Amount = "ar-KW", "Asia/Kuwait", "kwd", 1234560
 	}
@@ -46,82 +101,144 @@ func TestGolden(t *testing.T) {
 		n.Data = billing.NoticeData{Reference: "villa-9", Sequence: 1, Of: 1, Amount: 200000, Currency: "eur", DueAt: n.Data.DueAt}
 	}
 	last := func(n *billing.Notice) { n.Data.NextAttemptAt = time.Time{} }
-	tests := map[string]struct {
+	same := func(*billing.Notice) {}
+	var all strings.Builder
+	for _, tt := range []struct {
+		title    string
 		kind     billing.NoticeKind
 		change   func(*billing.Notice)
 		merchant notify.Merchant
 	}{
-		"payment_failed":              {billing.NoticePaymentFailed, func(*billing.Notice) {}, shop()},
-		"payment_failed_last":         {billing.NoticePaymentFailed, last, shop()},
-		"payment_failed_ja":           {billing.NoticePaymentFailed, tokyo, shop()},
-		"payment_failed_kwd":          {billing.NoticePaymentFailed, kuwait, shop()},
-		"payment_failed_bare":         {billing.NoticePaymentFailed, bare, notify.Merchant{}},
-		"action_required":             {billing.NoticeActionRequired, last, shop()},
-		"action_required_ja":          {billing.NoticeActionRequired, tokyo, shop()},
-		"action_required_kwd":         {billing.NoticeActionRequired, kuwait, shop()},
-		"action_required_bare":        {billing.NoticeActionRequired, bare, notify.Merchant{}},
-		"payment_succeeded":           {billing.NoticePaymentSucceeded, func(*billing.Notice) {}, shop()},
-		"payment_succeeded_ja":        {billing.NoticePaymentSucceeded, tokyo, shop()},
-		"payment_succeeded_kwd":       {billing.NoticePaymentSucceeded, kuwait, shop()},
-		"payment_succeeded_bare":      {billing.NoticePaymentSucceeded, bare, notify.Merchant{}},
-		"payment_failed_without_link": {billing.NoticePaymentFailed, func(*billing.Notice) {}, notify.Merchant{Name: "Example Shop"}},
+		{"declined", billing.NoticePaymentFailed, same, shop()},
+		{"declined for the last time", billing.NoticePaymentFailed, last, shop()},
+		{"declined, an Arabic customer", billing.NoticePaymentFailed, kuwait, shop()},
+		{"declined, nothing known", billing.NoticePaymentFailed, bare, notify.Merchant{}},
+		{"declined, no page", billing.NoticePaymentFailed, same, notify.Merchant{Name: "Example Shop"}},
+		{"declined for the last time, no page", billing.NoticePaymentFailed, last, notify.Merchant{Name: "Example Shop"}},
+		{"authenticate", billing.NoticeActionRequired, last, shop()},
+		{"authenticate, nothing known", billing.NoticeActionRequired, bare, notify.Merchant{}},
+		{"receipt, nothing known", billing.NoticePaymentSucceeded, bare, notify.Merchant{}},
+		{"upcoming, nothing known", billing.NoticeUpcomingCharge, bare, notify.Merchant{}},
+		{"final, nothing known", billing.NoticeFinal, bare, notify.Merchant{}},
+		{"defaulted, nothing known", billing.NoticePlanDefaulted, bare, notify.Merchant{}},
+		{"completed, nothing known", billing.NoticePlanCompleted, bare, notify.Merchant{}},
+		{"card expiring, no page", billing.NoticeCardExpiring, same, notify.Merchant{}},
+	} {
+		n := notice(tt.kind)
+		tt.change(&n)
+		all.WriteString(printed(tt.title, rendered(t, n, tt.merchant)))
 	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			n := notice(tt.kind)
-			tt.change(&n)
-			m, err := notify.Render(n, tt.merchant)
-			require.NoError(t, err)
-			require.Equal(t, n.MessageID, m.MessageID)
-			require.Equal(t, n.To, m.To)
-			got := "Subject: " + m.Subject + "\n\n" + m.Text
-			path := filepath.Join("testdata", name+".golden")
-			if *update {
-				require.NoError(t, os.WriteFile(path, []byte(got), 0o600))
-			}
-			want, err := os.ReadFile(path)
-			require.NoError(t, err)
-			require.Equal(t, string(want), got)
-			require.NotContains(t, got, "\n\n\n", "empty lines stand alone")
-			for line := range strings.Lines(got) {
-				require.Equal(t, strings.TrimRight(line, " \n"), strings.TrimSuffix(line, "\n"), "no blanks at a line's end")
-			}
-		})
+	golden(t, "variants", all.String())
+}
+
+// TestWhatTheCustomerIsAskedForDependsOnTheReason: another card does not fill an account, and this one will not come back.
+func TestWhatTheCustomerIsAskedForDependsOnTheReason(t *testing.T) {
+	t.Parallel()
+	const anyCard, otherCard, details = "with this card or another", "pay now with another card", "check the card's details"
+	for _, reason := range billing.Reasons() {
+		want := anyCard
+		switch reason {
+		case billing.ReasonExpired, billing.ReasonUnsupported, billing.ReasonNoCard:
+			want = otherCard
+		case billing.ReasonDetails:
+			want = details
+		}
+		n := notice(billing.NoticePaymentFailed)
+		n.Data.FailureReason, n.Data.NextAttemptAt = reason, time.Time{}
+		m := rendered(t, n, shop())
+		require.Contains(t, m.Text, locale.Match("en").Reason(reason))
+		require.Contains(t, m.HTML, strings.ReplaceAll(locale.Match("en").Reason(reason), "'", "&#39;"))
+		for _, text := range []string{anyCard, otherCard, details} {
+			require.Equal(t, text == want, strings.Contains(m.Text, text), "%s: %s", reason, text)
+		}
 	}
 }
 
-func TestRenderUnknownKind(t *testing.T) {
+func TestAKindThatIsNoneIsRefused(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []billing.NoticeKind{"", "signature", "../secret", "card_expiring"} {
+	for _, kind := range []billing.NoticeKind{"", "layout", "../secret"} {
 		_, err := notify.Render(notice(kind), shop())
-		require.Error(t, err)
+		require.ErrorContains(t, err, "no kind of notice")
 	}
 }
 
-// TestRenderHostileText puts line ends and worse into whatever others can write.
-func TestRenderHostileText(t *testing.T) {
+// TestHostileText puts line ends, markup and worse into whatever others can write.
+func TestHostileText(t *testing.T) {
 	t.Parallel()
-	const hostile = "x\r\nBcc: all@example.com\r\n\r\nHello\u2028\u202e{{.Link}}\x00\xff"
-	for _, kind := range []billing.NoticeKind{billing.NoticePaymentFailed, billing.NoticeActionRequired, billing.NoticePaymentSucceeded} {
+	const hostile = "x\r\nBcc: all@example.com\r\n\r\n</p><script>alert(1)</script>\" onload='x' {{.Link}}{amount}\u2028\u202e\x00\xff"
+	for _, kind := range billing.NoticeKinds() {
 		n := notice(kind)
 		n.Data.CustomerName, n.Data.Reference, n.Data.CardLast4 = hostile, hostile+strings.Repeat("y", 9999), hostile
 		n.Data.FailureReason = billing.Reason(hostile)
+		n.Data.CardExpiry, n.Data.FollowingDue = hostile, n.Data.DueAt
 		n.Data.Locale, n.Data.TimeZone, n.Data.CardBrand, n.Data.PaymentIntent = hostile, hostile, hostile, "pi/../?a=b&c d#"
 		m := shop()
 		m.Name = hostile
-		mail, err := notify.Render(n, m)
-		require.NoError(t, err)
+		mail := rendered(t, n, m)
+		for _, text := range []string{mail.Subject, mail.Text, mail.HTML} {
+			require.NotContains(t, text, "\nBcc")
+			require.NotContains(t, text, "\r")
+			require.NotContains(t, text, "\x00")
+			require.NotContains(t, text, "\u202e")
+			require.NotContains(t, text, "\u2028")
+			require.Less(t, len(text), 60000)
+		}
 		require.NotContains(t, mail.Subject, "\n")
-		require.NotContains(t, mail.Text, "\nBcc")
-		require.NotContains(t, mail.Text, "\r")
-		require.NotContains(t, mail.Text, "\x00")
-		require.NotContains(t, mail.Text, "\u202e")
-		require.Less(t, len(mail.Text), 10000+3*len(hostile+strings.Repeat("y", 9999)))
-		if kind != billing.NoticePaymentSucceeded {
+		require.Contains(t, mail.Text, "{{.Link}}{amount}", "what others wrote is no template")
+		require.NotContains(t, mail.HTML, "<script")
+		require.NotContains(t, mail.HTML, "onload='x'")
+		require.NotContains(t, mail.HTML, "\" onload")
+		if kind == billing.NoticePaymentFailed {
 			require.Contains(t, mail.Text, "https://shop.example/pay/chg_2?pi=pi%2F..%2F%3Fa%3Db%26c%20d%23&ref=x%0D%0ABcc")
 		}
 	}
+}
+
+// TestALinkOfAnotherKindIsNotFollowed: what a merchant's setting or PayLink says is an address for browsers alone.
+func TestALinkOfAnotherKindIsNotFollowed(t *testing.T) {
+	t.Parallel()
+	m := page()
+	m.PayLink = func(billing.Notice) string { return "javascript:alert(1)" }
+	require.NotContains(t, rendered(t, notice(billing.NoticePaymentFailed), m).HTML, `href="javascript`)
+}
+
+func TestTheLink(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	both := shop()
+	both.PayLink = func(billing.Notice) string { asked++; return "https://pay.shop.example/pay/token" }
+	silent := shop()
+	silent.PayLink = func(billing.Notice) string { return "" }
+	notDue := notice(billing.NoticeUpcomingCharge)
+	notDue.Data.PaymentIntent = ""
+	ofPlan := notice(billing.NoticeCardExpiring)
+	ofPlan.ChargeID = ""
+	byReference := notify.Merchant{ReturnURL: "https://shop.example/orders/{reference}"}
+	for name, tt := range map[string]struct {
+		n    billing.Notice
+		m    notify.Merchant
+		want string
+	}{
+		"the page's own":               {notice(billing.NoticePaymentFailed), both, "https://pay.shop.example/pay/token"},
+		"the page has none":            {notice(billing.NoticePaymentFailed), silent, "https://shop.example/pay/chg_2?pi=pi_1&ref=order%201042"},
+		"no PaymentIntent yet":         {notDue, shop(), ""},
+		"about no charge":              {ofPlan, shop(), ""},
+		"about no charge, by its plan": {ofPlan, byReference, "https://shop.example/orders/order%201042"},
+		"nothing set":                  {notice(billing.NoticePaymentFailed), notify.Merchant{}, ""},
+		"a receipt asks for nothing":   {notice(billing.NoticePaymentSucceeded), both, ""},
+	} {
+		mail := rendered(t, tt.n, tt.m)
+		if tt.want == "" {
+			require.NotContains(t, mail.Text, "https://", name)
+			require.NotContains(t, mail.HTML, "href", name)
+			continue
+		}
+		require.Contains(t, mail.Text, ":\n"+tt.want+"\n", name)
+		_, err := url.Parse(tt.want)
+		require.NoError(t, err)
+		require.Equal(t, []string{tt.want, tt.want}, linksIn(t, mail.HTML), name)
+	}
+	require.Equal(t, 1, asked, "a link may be minted: once for a mail that shows it, never for another")
 }
 
 // TestZones does not print the server's day.
@@ -134,9 +251,7 @@ func TestZones(t *testing.T) {
 		"Pacific/Kiritimati": "1 January 2027", "America/New_York": "31 December 2026",
 	} {
 		n.Data.TimeZone = zone
-		m, err := notify.Render(n, shop())
-		require.NoError(t, err)
-		require.Contains(t, m.Text, "due on "+want+",", zone)
+		require.Contains(t, rendered(t, n, shop()).Text, "due on "+want+",", zone)
 	}
 }
 

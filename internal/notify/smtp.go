@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	netmail "net/mail"
 	"net/url"
 	"slices"
 	"strconv"
@@ -44,7 +45,7 @@ func (SMTPConfig) String() string { return "notify.SMTPConfig" }
 // GoString hides the password from %#v.
 func (SMTPConfig) GoString() string { return "notify.SMTPConfig" }
 
-// SMTP hands mails to a server, each over a connection of its own. It is safe for concurrent use.
+// SMTP hands mails to a server, over connections that are kept open for a while. It is safe for concurrent use.
 type SMTP struct {
 	host     string
 	implicit bool // TLS from the start
@@ -54,6 +55,8 @@ type SMTP struct {
 	tls      *tls.Config
 	now      func() time.Time
 	options  []mail.Option
+	listID   string
+	pool     *pool
 }
 
 var _ billing.Mailer = (*SMTP)(nil)
@@ -70,12 +73,16 @@ func NewSMTP(c SMTPConfig) (*SMTP, error) {
 	if err != nil || u.Hostname() == "" || (u.Scheme != "smtp" && u.Scheme != "smtps") {
 		return nil, errors.New("mail server: not an smtp:// or smtps:// URL; is the password percent-encoded?")
 	}
-	if err := mail.NewMsg().From(c.From); err != nil {
+	from, err := netmail.ParseAddress(c.From)
+	if err != nil || mail.NewMsg().From(c.From) != nil {
 		return nil, fmt.Errorf("mail server: sender %.80q is not a mail address", c.From)
 	}
 	s := &SMTP{
 		host: u.Hostname(), implicit: u.Scheme == "smtps", from: c.From, timeout: c.Timeout, tls: c.TLS, now: c.Now,
 	}
+	_, domain, _ := strings.Cut(from.Address, "@")
+	s.listID = "<notices." + domain + ">"
+	s.pool = newPool(s.connect)
 	s.password, _ = u.User.Password()
 	if s.timeout <= 0 {
 		s.timeout = DefaultMailTimeout
@@ -155,33 +162,48 @@ func (s *SMTP) Send(ctx context.Context, m billing.Mail) (billing.Delivery, erro
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	client, err := mail.NewClient(s.host, append(s.options, mail.WithDialContextFunc(s.dial(ctx)))...)
-	if err != nil {
-		return billing.Delivery{}, s.failed(err)
-	}
-	err = client.DialAndSendWithContext(ctx, msg)
+	err = s.pool.send(ctx, msg)
 	if err != nil && !msg.IsDelivered() { // once the server has taken it, a failing goodbye is no failure
 		return billing.Delivery{}, s.failed(err)
 	}
 	return billing.Delivery{}, nil
 }
 
-// dial connects, with TLS where it comes first, and breaks the connection when ctx ends: go-mail looks at the
-// context only while it dials.
-func (s *SMTP) dial(ctx context.Context) mail.DialContextFunc {
-	return func(dialCtx context.Context, network, address string) (net.Conn, error) {
-		var conn net.Conn
-		var err error
-		if s.implicit {
-			conn, err = (&tls.Dialer{Config: s.tls}).DialContext(dialCtx, network, address)
-		} else {
-			conn, err = (&net.Dialer{}).DialContext(dialCtx, network, address)
-		}
-		if err == nil {
-			context.AfterFunc(ctx, func() { _ = conn.Close() })
+// Close ends the connections that wait for another mail. Mails may still be sent: each then has a connection of its own.
+func (s *SMTP) Close() { s.pool.close() }
+
+// connect opens a connection and logs in. It ends with ctx at the latest: go-mail looks at the context only while it dials.
+func (s *SMTP) connect(ctx context.Context) (*connection, error) {
+	c := &connection{}
+	stop := func() bool { return true }
+	dial := func(dialCtx context.Context, network, address string) (conn net.Conn, err error) {
+		if conn, err = s.dial(dialCtx, network, address); err == nil {
+			c.wire = conn
+			stop = context.AfterFunc(ctx, func() { _ = conn.Close() })
 		}
 		return conn, err
 	}
+	var err error
+	if c.client, err = mail.NewClient(s.host, append(s.options, mail.WithDialContextFunc(dial))...); err != nil {
+		return nil, err
+	}
+	err = c.client.DialWithContext(ctx)
+	stop()
+	if err != nil && c.wire != nil {
+		_ = c.wire.Close()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// dial connects, with TLS where it comes first.
+func (s *SMTP) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if s.implicit {
+		return (&tls.Dialer{Config: s.tls}).DialContext(ctx, network, address)
+	}
+	return (&net.Dialer{}).DialContext(ctx, network, address)
 }
 
 // failed turns go-mail's error into ours, without the password, should a server repeat it.

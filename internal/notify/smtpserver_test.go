@@ -24,6 +24,68 @@ type mailServer struct {
 	rcptErr error
 	dataErr error
 	sawTLS  bool
+	conns   map[*smtp.Conn]bool // true while it is open
+}
+
+// last is the mail that came last.
+func (s *mailServer) last() received {
+	all := s.all()
+	return all[len(all)-1]
+}
+
+// all are the mails so far.
+func (s *mailServer) all() []received {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]received{}, s.mails...)
+}
+
+// connections is how many there were, and open how many there are.
+func (s *mailServer) connections() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.conns)
+}
+
+func (s *mailServer) open() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, open := range s.conns {
+		if open {
+			n++
+		}
+	}
+	return n
+}
+
+// hangUp breaks every connection.
+func (s *mailServer) hangUp() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		_ = c.Conn().Close()
+	}
+}
+
+// refuse sets what is answered from now on at a command: mail, rcpt or data. Nil: it is taken.
+func (s *mailServer) refuse(command string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch command {
+	case "mail":
+		s.mailErr = err
+	case "rcpt":
+		s.rcptErr = err
+	case "data":
+		s.dataErr = err
+	}
+}
+
+// faults are what is answered now.
+func (s *mailServer) faults() (mail, rcpt, data error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mailErr, s.rcptErr, s.dataErr
 }
 
 type received struct {
@@ -36,11 +98,16 @@ func (s *mailServer) NewSession(c *smtp.Conn) (smtp.Session, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	_, s.sawTLS = c.TLSConnectionState()
-	return &session{server: s}, nil
+	if s.conns == nil {
+		s.conns = map[*smtp.Conn]bool{}
+	}
+	s.conns[c] = true
+	return &session{server: s, conn: c}, nil
 }
 
 type session struct {
 	server   *mailServer
+	conn     *smtp.Conn
 	mail     received
 	loggedIn bool
 }
@@ -50,12 +117,14 @@ func (s *session) Mail(from string, _ *smtp.MailOptions) error {
 		return &smtp.SMTPError{Code: 530, Message: "log in first"}
 	}
 	s.mail.from = from
-	return s.server.mailErr
+	fault, _, _ := s.server.faults()
+	return fault
 }
 
 func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	s.mail.to = append(s.mail.to, to)
-	return s.server.rcptErr
+	_, fault, _ := s.server.faults()
+	return fault
 }
 
 func (s *session) Data(r io.Reader) error {
@@ -63,8 +132,8 @@ func (s *session) Data(r io.Reader) error {
 	if s.mail.data, err = io.ReadAll(r); err != nil {
 		return err
 	}
-	if s.server.dataErr != nil {
-		return s.server.dataErr
+	if _, _, err := s.server.faults(); err != nil {
+		return err
 	}
 	s.server.mu.Lock()
 	defer s.server.mu.Unlock()
@@ -72,9 +141,14 @@ func (s *session) Data(r io.Reader) error {
 	return nil
 }
 
-func (s *session) Reset() {}
+func (s *session) Reset() { s.mail = received{} }
 
-func (s *session) Logout() error { return nil }
+func (s *session) Logout() error {
+	s.server.mu.Lock()
+	defer s.server.mu.Unlock()
+	s.server.conns[s.conn] = false
+	return nil
+}
 
 func (s *session) AuthMechanisms() []string { return []string{sasl.Plain} }
 

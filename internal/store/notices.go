@@ -14,7 +14,7 @@ const noticeColumns = `id, kind, plan_id, charge_id, customer_id, step, channel,
 
 func scanNotice(row scanner) (billing.Notice, error) {
 	var n billing.Notice
-	err := row.Scan(&n.ID, &n.Kind, &n.PlanID, &n.ChargeID, &n.CustomerID, &n.Step, &n.Channel, &n.To,
+	err := row.Scan(&n.ID, &n.Kind, &n.PlanID, text(&n.ChargeID), &n.CustomerID, &n.Step, &n.Channel, &n.To,
 		document{&n.Data}, &n.Status, &n.Reason, at(&n.WakeAt), &n.Lease, &n.Attempts, &n.MessageID, &n.Subject,
 		&n.Body, at(&n.CreatedAt), at(&n.SentAt))
 	return n, err
@@ -24,6 +24,8 @@ func scanNotice(row scanner) (billing.Notice, error) {
 func noticeData(n billing.Notice) (string, error) {
 	n.Data.DueAt = n.Data.DueAt.UTC().Truncate(time.Millisecond)
 	n.Data.NextAttemptAt = n.Data.NextAttemptAt.UTC().Truncate(time.Millisecond)
+	n.Data.PayBy = n.Data.PayBy.UTC().Truncate(time.Millisecond)
+	n.Data.FollowingDue = n.Data.FollowingDue.UTC().Truncate(time.Millisecond)
 	data, err := json.Marshal(n.Data)
 	if err != nil {
 		return "", fmt.Errorf("encode the data of notice %s: %w", n.ID, err)
@@ -56,7 +58,8 @@ func (r reader) Notices(ctx context.Context, f billing.NoticeFilter) ([]billing.
 	return all(ctx, r.conn, "list notices", scanNotice, query, where.args...)
 }
 
-// InsertNotice adds a notice, or returns false when the charge already has one for this step and channel.
+// InsertNotice adds a notice, or returns false when the charge, or the customer of a notice without a charge, already has
+// one for this step and channel.
 // Errors: ErrNotFound when there is no such charge.
 func (t *tx) InsertNotice(ctx context.Context, n billing.Notice) (bool, error) {
 	data, err := noticeData(n)
@@ -64,7 +67,7 @@ func (t *tx) InsertNotice(ctx context.Context, n billing.Notice) (bool, error) {
 		return false, err
 	}
 	added, err := t.insertRows(ctx, "add notice "+string(n.ID), "notices", noticeColumns, [][]any{{
-		n.ID, n.Kind, n.PlanID, n.ChargeID, n.CustomerID, n.Step, n.Channel, n.To, data, n.Status, n.Reason,
+		n.ID, n.Kind, n.PlanID, orNull(n.ChargeID), n.CustomerID, n.Step, n.Channel, n.To, data, n.Status, n.Reason,
 		millis(n.WakeAt), n.Lease, n.Attempts, n.MessageID, n.Subject, n.Body, millis(n.CreatedAt), millis(n.SentAt),
 	}})
 	return added > 0, err
@@ -81,7 +84,7 @@ func (t *tx) UpdateNotice(ctx context.Context, n billing.Notice) error {
 			recipient = $8, data = $9, status = $10, reason = $11, wake_at = $12, attempts = $13, message_id = $14,
 			subject = $15, body = $16, created_at = $17, sent_at = $18
 		WHERE id = $1`,
-		n.ID, n.Kind, n.PlanID, n.ChargeID, n.CustomerID, n.Step, n.Channel,
+		n.ID, n.Kind, n.PlanID, orNull(n.ChargeID), n.CustomerID, n.Step, n.Channel,
 		n.To, data, n.Status, n.Reason, millis(n.WakeAt), n.Attempts, n.MessageID,
 		n.Subject, n.Body, millis(n.CreatedAt), millis(n.SentAt))
 }

@@ -124,6 +124,9 @@ func example(messageType string) (billing.AuditEntry, billing.Snapshot) {
 	}
 	if kind == "notice" {
 		n := billing.Notice{ID: "ntc_06ej1v3y0e2u5w7y9b1d3f5h7k", Kind: billing.NoticePaymentSucceeded, Channel: billing.ChannelEmail, Status: billing.NoticeStatus(what)}
+		if what == "retry_requested" {
+			n.Status, e.Actor = billing.NoticePending, billing.ActorMerchant
+		}
 		if what == "failed" {
 			n.Reason = "550 no such user"
 		}
@@ -181,7 +184,7 @@ func describe(e *billing.AuditEntry, plan *billing.Plan, charge *billing.Charge,
 		plan.Reason, e.Actor = "paused by the merchant: asked by phone", billing.ActorMerchant
 	case "plan.resumed":
 		plan.Status, plan.ActivatedAt, e.Actor = billing.PlanActive, plan.CreatedAt.Add(2*time.Minute), billing.ActorMerchant
-	case "charge.succeeded", "notice.sent", "notice.kept", "notice.failed":
+	case "charge.succeeded", "notice.sent", "notice.kept", "notice.failed", "notice.retry_requested":
 		paid()
 	case "charge.collecting":
 		charge.NextAttemptAt = charge.DueAt

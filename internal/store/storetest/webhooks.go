@@ -167,10 +167,11 @@ func messageSnapshot(t *testing.T, f *fixture) {
 	require.Equal(t, p.ID, m.PlanID)
 	want := `{"actor": "stripe",
 		"plan": {"id": "` + string(p.ID) + `", "reference": "` + p.Reference + `", "kind": "installments", "status": "active", "currency": "usd",
-			"total": 200, "created_at": "2026-03-01T09:30:00.123Z", "activated_at": null},
+			"total": 200, "created_at": "2026-03-01T09:30:00.123Z", "activated_at": null, "reason": null},
 		"charge": {"id": "` + string(charges[0].ID) + `", "sequence": 1, "amount": 100, "currency": "usd", "status": "retrying",
 			"due_at": "2026-03-01T09:30:00.123Z", "next_attempt_at": "2026-03-03T09:30:00.123Z", "paid_at": null, "attempt_count": 0,
-			"decline_code": "insufficient_funds", "reason": "not enough money", "payment_intent": "pi_1"},
+			"decline_code": "insufficient_funds", "reason": "not enough money", "payment_intent": "pi_1",
+			"amount_refunded": 0, "dispute_status": null},
 		"customer": {"id": "` + string(p.CustomerID) + `", "reference": "ref-` + string(p.CustomerID) + `", "stripe_customer": null},
 		"card": {"id": "` + string(card.ID) + `", "payment_method": "pm_1", "brand": "visa", "last4": "4242", "exp_month": 5, "exp_year": 2030, "status": "active"},
 		"notice": {"id": "` + string(n.ID) + `", "kind": "payment_failed", "channel": "email", "status": "pending", "reason": null}}`

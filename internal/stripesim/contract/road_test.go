@@ -159,7 +159,7 @@ func (r *road) arrive() {
 	if r.end == nil && (r.card == cardGood || r.card == cardAuthOnce) {
 		notices, err := s.store.Notices(s.t.Context(), billing.NoticeFilter{Plan: d.Plan.ID})
 		require.NoError(s.t, err)
-		require.Len(s.t, notices, 2, "two receipts: nothing was declined, so the customer is told of nothing else")
+		require.Len(s.t, notices, 3, "two receipts and the end: nothing was declined, so the customer is told of nothing else")
 	}
 }
 

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"tranche/config"
+	"tranche/handlers"
+	"tranche/internal/billing"
+	"tranche/internal/clock"
+	"tranche/internal/operator"
+	"tranche/internal/store"
+)
+
+func (c *cli) noticeShowCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "show NOTICE", Short: "Show a notice with its mail", Args: oneArg("notice"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.withStore(cmd.Context(), func(_ config.Config, s *store.Store) error {
+				n, err := s.Notice(cmd.Context(), billing.NoticeID(args[0]))
+				if err != nil {
+					return err
+				}
+				return c.printNotice(n)
+			})
+		},
+	}
+}
+
+func (c *cli) printNotice(n billing.Notice) error {
+	if c.json {
+		return c.printJSON(handlers.ViewNotice(n))
+	}
+	fmt.Fprintf(c.out, "%s  %s  %s\n", n.ID, n.Kind, n.Status)
+	tries := ""
+	if n.Attempts > 0 {
+		tries = fmt.Sprint(n.Attempts)
+	}
+	for _, line := range [][2]string{
+		{"Plan", string(n.PlanID)}, {"Charge", string(n.ChargeID)}, {"To", n.To}, {"Created", localTime(n.CreatedAt, "")},
+		{"Sent", localTime(n.SentAt, "")}, {"Tries", tries}, {"Next try", localTime(n.WakeAt, "")}, {"Why", n.Reason},
+		{"Subject", n.Subject},
+	} {
+		if line[1] != "" {
+			fmt.Fprintf(c.out, "%-9s %s\n", line[0], line[1])
+		}
+	}
+	if n.Body != "" {
+		fmt.Fprintf(c.out, "\n%s", n.Body)
+	}
+	return nil
+}
+
+func (c *cli) noticeRetryCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "retry NOTICE", Short: "Send a notice again that could not be delivered", Args: oneArg("notice"),
+		Long: `Send a notice again that could not be delivered, to the address that its customer has now. The running service does it,
+within a second or so.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.withStore(cmd.Context(), func(cfg config.Config, s *store.Store) error {
+				clk, err := clock.Parse(cfg.Clock)
+				if err != nil {
+					return err
+				}
+				n, err := operator.RetryNotice(cmd.Context(), s, billing.NoticeID(args[0]), clk.Now())
+				if err != nil {
+					return err
+				}
+				if c.json {
+					return c.printJSON(handlers.ViewNotice(n))
+				}
+				fmt.Fprintf(c.talk, "notice %s will be sent to %s\n", n.ID, n.To)
+				return nil
+			})
+		},
+	}
+}

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"mime"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+)
+
+// TestATestMailIsSent sends one of each kind to a mail server, each a mail of its own.
+func TestATestMailIsSent(t *testing.T) {
+	t.Parallel()
+	sink := newMailSink(t)
+	vars := []string{
+		"SMTP_URL=smtp://" + sink.addr + "?tls=none", "TRANCHE_MAIL_FROM=Shop <billing@shop.example>", "TRANCHE_MERCHANT_NAME=Shop",
+	}
+	for range 2 {
+		out, talk := runBare(t, vars, "notice", "send-test", "me@example.com", "--kind", "all", "--locale", "fr")
+		require.Empty(t, out)
+		require.Contains(t, talk, "sent to me@example.com: ")
+	}
+	taken := sink.taken()
+	require.Len(t, taken, 2*len(billing.NoticeKinds()))
+	ids := map[string]bool{}
+	for _, m := range taken {
+		require.Equal(t, "me@example.com", m.to)
+		require.Regexp(t, `^<test-\w+@shop\.example>$`, m.messageID)
+		ids[m.messageID] = true
+	}
+	require.Len(t, ids, len(taken), "a server would drop a mail it knows")
+	subject, err := new(mime.WordDecoder).DecodeHeader(taken[2].subject)
+	require.NoError(t, err)
+	require.Equal(t, "Votre paiement de 333,00\u00a0€ à Shop n’a pas abouti", subject)
+}

@@ -1,0 +1,36 @@
+package config
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// maxUpcomingDays is as far ahead as a reminder is still one.
+const maxUpcomingDays = 60
+
+// noticeSettings are about what customers are told, and in which form.
+func noticeSettings() []entry {
+	const mail = "Mail"
+	return []entry{
+		{Setting{Name: "TRANCHE_UPCOMING_DAYS", Group: mail, Default: "3",
+			Doc: "How many days before a charge falls due its customer is told. 0: never."},
+			days(func(c *Config) *int { return &c.UpcomingDays })},
+		{Setting{Name: "TRANCHE_TEMPLATES", Group: mail, Example: "/etc/tranche/templates",
+			Doc: "A folder with templates of your own for mails, such as payment_failed.html.tmpl; docs/notices.md says how they are written."},
+			text(func(c *Config) *string { return &c.Templates })},
+	}
+}
+
+// days is a number of days that may be none.
+func days(at func(*Config) *int) field {
+	f := number(at)
+	f.set = func(c *Config, v string) *complaint {
+		n, err := strconv.Atoi(v)
+		if err != nil || n < 0 || n > maxUpcomingDays {
+			return &complaint{fmt.Sprintf("is %.40q, not a number of days from 0 to %d", v, maxUpcomingDays), "such as 3"}
+		}
+		*at(c) = n
+		return nil
+	}
+	return f
+}

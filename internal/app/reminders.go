@@ -1,0 +1,40 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"tranche/jobs"
+	"tranche/scheduler"
+)
+
+const (
+	upcomingEvery = 15 * time.Minute
+	expiringEvery = 6 * time.Hour
+	// reminderPause keeps a fast clock from asking the database all the time.
+	reminderPause = time.Second
+)
+
+// reminders are the chores that find what customers are to be told ahead of time.
+func (a *App) reminders(log zerolog.Logger) []scheduler.Chore {
+	find := jobs.Reminders{Store: a.store, Queue: a.queue}
+	chore := func(what string, run func(ctx context.Context, now time.Time) (int, error)) run {
+		return func(ctx context.Context, _ time.Time) (time.Time, error) {
+			now := a.clock.Now()
+			found, err := run(ctx, now)
+			if found > 0 {
+				log.Info().Int("found", found).Msg(what)
+			}
+			return now, err
+		}
+	}
+	return []scheduler.Chore{
+		{Name: "upcoming", Every: upcomingEvery, Pause: reminderPause, Run: chore("customers to tell of charges that fall due",
+			func(ctx context.Context, now time.Time) (int, error) {
+				return find.Upcoming(ctx, now, a.cfg.UpcomingDays)
+			})},
+		{Name: "card_expiry", Every: expiringEvery, Pause: reminderPause, Run: chore("customers to tell of cards that expire", find.Expiring)},
+	}
+}

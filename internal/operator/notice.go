@@ -1,0 +1,51 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"tranche/internal/billing"
+)
+
+// NoticeRefusedError: the notice need not be sent again. Nothing was changed.
+type NoticeRefusedError struct {
+	Notice billing.NoticeID
+	Why    string
+}
+
+// Error says why.
+func (e *NoticeRefusedError) Error() string {
+	return fmt.Sprintf("notice %s is not sent again: %s", e.Notice, e.Why)
+}
+
+// RetryNotice lets a notice that can't be delivered be tried at once, at the address that its customer has now.
+// Errors: *NoticeRefusedError, billing.ErrNotFound, billing.ErrUnavailable.
+func RetryNotice(ctx context.Context, s Store, id billing.NoticeID, now time.Time) (billing.Notice, error) {
+	var n billing.Notice
+	err := s.Update(ctx, func(tx billing.Tx) error {
+		var err error
+		if n, err = tx.Notice(ctx, id); err != nil {
+			return err
+		}
+		if n.Status != billing.NoticeFailed {
+			return &NoticeRefusedError{id, "it is " + string(n.Status)}
+		}
+		customer, err := tx.Customer(ctx, n.CustomerID)
+		if err != nil {
+			return err
+		}
+		if customer.Email == "" {
+			return &NoticeRefusedError{id, "customer " + customer.Reference + " has no e-mail address"}
+		}
+		n.Status, n.Reason, n.WakeAt, n.Attempts, n.To = billing.NoticePending, "", now, 0, customer.Email
+		if err := tx.UpdateNotice(ctx, n); err != nil {
+			return err
+		}
+		return tx.InsertAudit(ctx, billing.AuditEntry{
+			At: now, Actor: billing.ActorMerchant, Action: "notice.retry_requested", PlanID: n.PlanID, ChargeID: n.ChargeID, CustomerID: n.CustomerID, NoticeID: n.ID,
+			Message: fmt.Sprintf("%s to %s is to be sent again by hand", n.Kind, n.To), Next: "tried at once",
+		})
+	})
+	return n, err
+}

@@ -1,0 +1,185 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"tranche/internal/billing"
+)
+
+// Tasks that owe a customer a notice ahead of time. Who finds what to tell is no worker: the scheduler does.
+const (
+	KindTellUpcoming = "notice:upcoming"
+	KindTellExpiring = "notice:expiring"
+)
+
+// expiringAhead is how long before a card expires its customer is told: long enough that the new card has come by post,
+// and short enough that the old one is not forgotten again.
+const expiringAhead = 30 * 24 * time.Hour
+
+// Reminders finds what customers are to be told ahead of time, and enqueues a task for each. What was told is found no
+// more, so a task that is lost is made again by the next run, and one that runs twice does nothing.
+type Reminders struct {
+	Store billing.ReminderStore
+	Queue billing.Queue
+}
+
+// Upcoming enqueues a task for each charge that falls due within so many days. None are told of for 0 days.
+// Errors: billing.ErrUnavailable.
+func (r Reminders) Upcoming(ctx context.Context, now time.Time, days int) (found int, err error) {
+	lead := time.Duration(days) * 24 * time.Hour
+	if lead == 0 {
+		return 0, nil
+	}
+	last := billing.DueCharge{DueAt: now}
+	for {
+		page, err := r.Store.UpcomingCharges(ctx, last, now.Add(lead), lead, billing.MaxPage)
+		if err != nil || len(page) == 0 {
+			return found, err
+		}
+		tasks := make([]billing.Task, len(page))
+		for i, c := range page {
+			tasks[i] = newTask(KindTellUpcoming, string(c.ID), now.Unix(), time.Time{})
+		}
+		if err := r.Queue.Enqueue(ctx, tasks...); err != nil {
+			return found, err
+		}
+		found, last = found+len(page), page[len(page)-1]
+	}
+}
+
+// Expiring enqueues a task for each card that expires soon, or has, before the last charge it is to pay.
+// Errors: billing.ErrUnavailable.
+func (r Reminders) Expiring(ctx context.Context, now time.Time) (found int, err error) {
+	// A card saved shortly before it expires may be found after that; what is older was told or never will be.
+	month := time.Date(now.Year(), now.Month()-1, 1, 0, 0, 0, 0, time.UTC)
+	for ; !month.AddDate(0, 1, 0).After(now.Add(expiringAhead)); month = month.AddDate(0, 1, 0) {
+		n, err := r.expiringIn(ctx, month, now)
+		found += n
+		if err != nil {
+			return found, err
+		}
+	}
+	return found, nil
+}
+
+func (r Reminders) expiringIn(ctx context.Context, month, now time.Time) (found int, err error) {
+	var last billing.CardID
+	for {
+		page, err := r.Store.ExpiringCards(ctx, month.Year(), month.Month(), last, billing.MaxPage)
+		if err != nil || len(page) == 0 {
+			return found, err
+		}
+		tasks := make([]billing.Task, len(page))
+		for i, id := range page {
+			tasks[i] = newTask(KindTellExpiring, string(id), now.Unix(), time.Time{})
+		}
+		if err := r.Queue.Enqueue(ctx, tasks...); err != nil {
+			return found, err
+		}
+		found, last = found+len(page), page[len(page)-1]
+	}
+}
+
+// TellUpcoming owes the customer the notice that a charge falls due, unless it was paid or stopped meanwhile.
+func (w *Worker) TellUpcoming(ctx context.Context, id string, _ int64) error {
+	row, err := w.Store.Charge(ctx, billing.ChargeID(id))
+	if errors.Is(err, billing.ErrNotFound) {
+		w.Log.Info().Str("charge", id).Msg("task dropped: its charge is gone")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return w.inPlan(ctx, row.PlanID, func(t *planTx) error {
+		c, err := t.charge(row.ID)
+		if err != nil || c.Status != billing.ChargeScheduled || !t.plan.Status.Collects() || !c.DueAt.After(t.now) {
+			return err
+		}
+		return t.notice(ctx, c, billing.NoticeUpcomingCharge, string(billing.NoticeUpcomingCharge), "")
+	})
+}
+
+// TellExpiring owes the customer the notice that a card expires before the last charge it is to pay. It is owed once for
+// the card and the month, whatever the number of its plans.
+func (w *Worker) TellExpiring(ctx context.Context, id string, _ int64) error {
+	card, err := w.Store.Card(ctx, billing.CardID(id))
+	if errors.Is(err, billing.ErrNotFound) {
+		w.Log.Info().Str("card", id).Msg("task dropped: its card is gone")
+		return nil
+	}
+	if err != nil || card.Status != billing.CardActive {
+		return err
+	}
+	plan, err := w.firstAfterExpiry(ctx, card)
+	if err != nil || plan == "" {
+		return err
+	}
+	return w.inPlan(ctx, plan, func(t *planTx) error {
+		// What was read without the lock may have changed: the card, its month, the plan's card.
+		now, err := t.Card(ctx, card.ID)
+		if err != nil || now.Status != billing.CardActive || t.plan.CardID != now.ID || !t.plan.Status.Collects() {
+			return err
+		}
+		c := afterExpiry(t.charges, now, t.location())
+		if c == nil {
+			return nil
+		}
+		n := t.draft(billing.NoticeCardExpiring, billing.StepCardExpiring(now.ID, now.ExpYear, time.Month(now.ExpMonth)))
+		n.ChargeID, n.Data.Sequence = "", 0
+		n.Data.Amount, n.Data.DueAt = c.Amount, c.DueAt
+		n.Data.Following, n.Data.FollowingDue = c.Amount, c.DueAt
+		return t.owe(ctx, n)
+	})
+}
+
+// firstAfterExpiry is the plan, of those that use the card, with the first charge that the card can't pay; "" when there
+// is none.
+func (w *Worker) firstAfterExpiry(ctx context.Context, card billing.Card) (billing.PlanID, error) {
+	customer, err := w.Store.Customer(ctx, card.CustomerID)
+	if err != nil {
+		return "", err
+	}
+	plans, err := w.Store.Plans(ctx, billing.PlanFilter{Customer: card.CustomerID})
+	if err != nil {
+		return "", err
+	}
+	var ids []billing.PlanID
+	for _, p := range plans {
+		if p.CardID == card.ID && p.Status.Collects() {
+			ids = append(ids, p.ID)
+		}
+	}
+	charges, err := w.Store.PlanCharges(ctx, ids...)
+	if err != nil {
+		return "", err
+	}
+	if c := afterExpiry(charges, card, billing.LoadLocation(customer.TimeZone)); c != nil {
+		return c.PlanID, nil
+	}
+	return "", nil
+}
+
+// afterExpiry is the first scheduled charge that falls due when the card has expired: cards hold until the end of their
+// month, where the customer is. It is nil when there is none.
+func afterExpiry(charges []billing.Charge, card billing.Card, loc *time.Location) *billing.Charge {
+	expired := time.Date(card.ExpYear, time.Month(card.ExpMonth)+1, 1, 0, 0, 0, 0, loc)
+	var first *billing.Charge
+	for i := range charges {
+		c := &charges[i]
+		if c.Status == billing.ChargeScheduled && !c.DueAt.Before(expired) && (first == nil || c.DueAt.Before(first.DueAt)) {
+			first = c
+		}
+	}
+	return first
+}
+
+// expiryOf is a card's month as it is printed on it: 08/27.
+func expiryOf(card billing.Card) string {
+	if card.ExpMonth == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%02d/%02d", card.ExpMonth, card.ExpYear%100)
+}
