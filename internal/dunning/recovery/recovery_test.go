@@ -27,7 +27,7 @@ const (
 func TestTheDefaultPolicyRecoversMoreWithFewerRetriesThanANaiveLadder(t *testing.T) {
 	t.Parallel()
 	for seed := uint64(21); seed <= 24; seed++ { // not those it was tuned on
-		year := recovery.Compare(recovery.Options{Customers: 400, Days: 365, Seed: seed})
+		year := recovery.Compare(recovery.Options{Customers: 300, Days: 365, Seed: seed})
 		for _, policy := range []int{ours, oursEarly} {
 			require.Greater(t, year[policy].Share(), year[naive].Share(), "seed %d", seed)
 			require.Less(t, year[policy].RetriesPerRecovery(), year[naive].RetriesPerRecovery(), "seed %d", seed)
@@ -38,7 +38,7 @@ func TestTheDefaultPolicyRecoversMoreWithFewerRetriesThanANaiveLadder(t *testing
 
 func TestNobodyBeatsTheAllKnowing(t *testing.T) {
 	t.Parallel()
-	year := recovery.Compare(recovery.Options{Customers: 400, Days: 365, Seed: 31})
+	year := recovery.Compare(recovery.Options{Customers: 200, Days: 365, Seed: 31})
 	for i, r := range year {
 		if i != allKnowing {
 			require.Less(t, r.Share(), year[allKnowing].Share(), r.Name)

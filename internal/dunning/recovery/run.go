@@ -77,13 +77,27 @@ var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // Run lives through the days with one retrier. Charges that fail late have their deadline all the same.
 func Run(o Options, with Retrier) Result {
+	return run(o, newWorld(o), with)
+}
+
+// tail is how many days after the last charge fell due its deadline is waited for.
+const tail = 60
+
+// newWorld invents the customers.
+func newWorld(o Options) []*customer {
+	world := make([]*customer, o.Customers)
+	for i := range world {
+		world[i] = newCustomer(o.Seed, i, start, o.Days+tail)
+	}
+	return world
+}
+
+func run(o Options, world []*customer, with Retrier) Result {
 	total := Result{Name: with.Name}
-	tail := with.Policy.DeadlineDays + 2
-	for i := range o.Customers {
-		l := &life{c: newCustomer(o.Seed, i, start, o.Days+tail), with: with, last: o.Days}
-		l.replies = rand.New(l.c.replies) //nolint:gosec // a model, and no secret
-		l.balance = l.c.balance
-		l.live(o.Days + tail)
+	for _, c := range world {
+		l := &life{c: c, with: with, last: o.Days, balance: c.balance}
+		l.replies = rand.New(rand.NewPCG(c.replies[0], c.replies[1])) //nolint:gosec // a model, and no secret
+		l.live(o.Days + min(with.Policy.DeadlineDays+2, tail))
 		total.Charges += l.made
 		total.Failed += l.failed
 		total.Recovered += l.recovered
@@ -133,8 +147,7 @@ func (l *life) live(days int) {
 	l.authenticated = map[int]bool{}
 	sincePay := 7
 	for day := range days {
-		date := billing.DateOf(l.c.start, time.UTC).AddDays(day)
-		payday := l.c.paid(date)
+		payday, dayOfMonth := l.c.paydays[day], l.c.start.AddDate(0, 0, day).Day()
 		sincePay++
 		for hour := range 24 {
 			if l.idle(hour) {
@@ -145,7 +158,7 @@ func (l *life) live(days int) {
 				l.balance += l.c.income
 				sincePay = 0
 			}
-			if hour == chargeHour && date.Day == l.c.anchor && day < l.last {
+			if hour == chargeHour && dayOfMonth == l.c.anchor && day < l.last {
 				l.fallsDue(at)
 			}
 			l.hour(at)

@@ -51,9 +51,10 @@ type customer struct {
 	amount   int64
 	trouble  []span // outages, limits and refusals without a reason
 	cardFrom time.Time
-	cardCode string // why the card is of no use from cardFrom on; empty: it stays good
-	authSeq  []bool // which charges the bank wants authenticated
-	replies  *rand.PCG
+	cardCode string    // why the card is of no use from cardFrom on; empty: it stays good
+	authSeq  []bool    // which charges the bank wants authenticated
+	replies  [2]uint64 // what decides whether and when the customer acts: the same for every retrier
+	paydays  []bool    // of each day
 	noise    []float64 // of each day's spending
 }
 
@@ -77,7 +78,7 @@ var periodsPerYear = map[pay]float64{
 
 func newCustomer(seed uint64, index int, start time.Time, days int) *customer {
 	r := rand.New(rand.NewPCG(seed, uint64(index)))                                //nolint:gosec // a model, and no secret
-	c := &customer{start: start, replies: rand.NewPCG(seed^0x5eed, uint64(index))} //nolint:gosec // an index is never negative
+	c := &customer{start: start, replies: [2]uint64{seed ^ 0x5eed, uint64(index)}} //nolint:gosec // an index is never negative
 	c.pay = pay(share(r, 0.22, 0.30, 0.13, 0.20, 0.07, 0.08))
 	c.phase = r.IntN(14)
 	yearly := between(r, 18_000_00, 60_000_00)
@@ -94,8 +95,10 @@ func newCustomer(seed uint64, index int, start time.Time, days int) *customer {
 	default: // strained
 		c.spends, c.bills, c.lasts, c.balance = between(r, 1.0, 1.2), between(r, 0.6, 0.9), between(r, 0.3, 0.6), 0
 	}
-	for range days {
+	first := billing.DateOf(start, time.UTC)
+	for day := range days {
 		c.noise = append(c.noise, between(r, 0.3, 1.7))
+		c.paydays = append(c.paydays, c.paid(first.AddDays(day)))
 	}
 	c.authSeq = make([]bool, days/28+2)
 	for i := range c.authSeq {

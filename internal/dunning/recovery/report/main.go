@@ -18,6 +18,6 @@ func main() {
 	for i := range *years {
 		all = append(all, recovery.Compare(recovery.Standard(*first+uint64(i))))
 	}
-	fmt.Fprintf(os.Stdout, "%d years of 1000 customers, seeds %d to %d\n\n", *years, *first, *first+uint64(len(all))-1)
+	fmt.Fprintf(os.Stdout, "%d customers, years: %d, first seed: %d\n\n", recovery.Standard(*first).Customers, *years, *first)
 	recovery.Markdown(os.Stdout, recovery.Sum(all))
 }
