@@ -7,6 +7,9 @@ import (
 
 // Reader reads. Every method that looks for one object returns ErrNotFound when there is none.
 type Reader interface {
+	LinkReader
+	ConsentReader
+
 	Plan(ctx context.Context, id PlanID) (Plan, error)
 	PlanByReference(ctx context.Context, reference string) (Plan, error)
 	// Plans lists plans, newest first.
@@ -84,6 +87,8 @@ type AuditFilter struct {
 // Tx is one transaction: everything in it happens, or nothing.
 type Tx interface {
 	Reader
+	LinkWriter
+	ConsentWriter
 
 	// LockPlan reads a plan and keeps others from changing it or its charges until the transaction ends.
 	// Whoever changes a charge holds its plan's lock. Errors: ErrNotFound.
