@@ -29,6 +29,11 @@ func (w *Worker) SendNotice(ctx context.Context, id string, lease int64) error {
 	if err != nil || n.Status != billing.NoticePending || n.Lease != lease {
 		return err
 	}
+	if w.OpenLink != nil { // before the mail is out, or its link opens nothing
+		if err := w.OpenLink(ctx, n); err != nil {
+			return err
+		}
+	}
 	mail, err := notify.Render(n, w.Merchant)
 	if err != nil {
 		return w.recordNotice(ctx, n, billing.Delivery{}, &billing.MailError{Permanent: true, Err: err})

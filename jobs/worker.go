@@ -33,6 +33,9 @@ type Config struct {
 	// Recorded is called with the outcome of each call for a charge, once it is written. It may be nil.
 	Recorded func(outcome billing.Outcome)
 	Merchant notify.Merchant
+	// OpenLink lets the link in a notice's mail open its page. It is called before the mail goes out, and again when that is
+	// tried again. It may be nil.
+	OpenLink func(ctx context.Context, n billing.Notice) error
 	// MessageDomain is the right-hand side of the Message-ID of mails.
 	MessageDomain string
 	Clock         clock.Clock
