@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Setting describes one setting, for tables, help and example files.
 type Setting struct {
@@ -30,7 +33,7 @@ func Settings() []Setting {
 
 // table is the one place that knows names, defaults and fields.
 func table() []entry {
-	return append(append(stripeSettings(), storageSettings()...), append(surfaceSettings(), processSettings()...)...)
+	return slices.Concat(stripeSettings(), storageSettings(), surfaceSettings(), recoverySettings(), processSettings())
 }
 
 func stripeSettings() []entry {

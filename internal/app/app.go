@@ -23,6 +23,7 @@ import (
 	"tranche/internal/notify"
 	"tranche/internal/planning"
 	"tranche/internal/queue"
+	"tranche/internal/recovery"
 	"tranche/internal/store"
 	"tranche/internal/store/open"
 	"tranche/internal/stripegw"
@@ -42,6 +43,8 @@ type App struct {
 	gateway  *stripegw.Gateway
 	guard    *binding.Guard
 	planner  *planning.Planner
+	links    *recovery.Links
+	door     *queue.Doorkeeper
 	redis    asynq.RedisConnOpt
 	embedded *queue.Embedded // nil with a Redis of its own
 	queue    *queue.Queue
@@ -90,6 +93,9 @@ func (a *App) open(ctx context.Context) error {
 	}
 	chargeTime, err := billing.ParseLocalTime(a.cfg.ChargeTime)
 	if err != nil {
+		return err
+	}
+	if err := a.openRecovery(); err != nil {
 		return err
 	}
 	a.planner = planning.New(a.store, a.gateway, a.clock.Now, chargeTime)
@@ -181,8 +187,9 @@ func (a *App) buildWorker(policy dunning.Policy) error {
 	worker := jobs.New(jobs.Config{
 		Store: a.store, Gateway: a.gateway, Queue: a.queue, Mailer: mailer, Planner: a.planner, Policy: policy,
 		Permit: a.guard.Check, Admit: a.gateway.Admit, Recorded: a.metrics.Attempt,
-		Merchant: notify.Merchant{Name: a.cfg.MerchantName, ReturnURL: a.cfg.ReturnURL}, MessageDomain: domain,
-		Clock: a.clock, Lease: a.cfg.Lease, Log: a.log.With().Str("role", "worker").Logger(),
+		Merchant: notify.Merchant{Name: a.cfg.MerchantName, ReturnURL: a.cfg.ReturnURL, PayLink: a.links.URL}, MessageDomain: domain,
+		OpenLink: a.links.Open,
+		Clock:    a.clock, Lease: a.cfg.Lease, Log: a.log.With().Str("role", "worker").Logger(),
 	})
 	a.servers, err = queue.NewServer(queue.ServerConfig{
 		Redis: a.redis, ChargeConcurrency: a.cfg.ChargeConcurrency, ShortConcurrency: a.cfg.EventConcurrency,
@@ -279,6 +286,9 @@ func (a *App) close() {
 	}
 	if a.gateway != nil {
 		a.gateway.Close()
+	}
+	if a.door != nil {
+		a.note("doorkeeper", a.door.Close())
 	}
 	if a.limiter != nil {
 		a.note("limiter", a.limiter.Close())

@@ -21,6 +21,8 @@ type Merchant struct {
 	// ReturnURL is the merchant's page on which a payment is put right. {charge}, {payment_intent} and {reference}
 	// are replaced. Empty: mails hold no link.
 	ReturnURL string
+	// PayLink is the link to the recovery page for a notice; it goes before ReturnURL. Nil, or an empty link: there is none.
+	PayLink func(billing.Notice) string
 }
 
 // view is what the templates see. Every text in it is one line.
@@ -68,7 +70,7 @@ func newView(n billing.Notice, m Merchant) view {
 		Due:       formatDate(d.DueAt, d.TimeZone),
 		Card:      cardText(d.CardBrand, d.CardLast4),
 		Reason:    reasonText(d.FailureReason),
-		Link:      link(n, m.ReturnURL),
+		Link:      link(n, m),
 	}
 	if d.Of > 1 {
 		v.Part = fmt.Sprintf("payment %d of %d", d.Sequence, d.Of)
@@ -89,13 +91,18 @@ func formatDate(t time.Time, zone string) string {
 	return t.In(loc).Format("2 January 2006")
 }
 
-// link fills in the merchant's page.
-func link(n billing.Notice, page string) string {
+// link is where the customer puts the payment right: our own page, or else the merchant's, filled in.
+func link(n billing.Notice, m Merchant) string {
+	if m.PayLink != nil {
+		if page := m.PayLink(n); page != "" {
+			return page
+		}
+	}
 	return strings.NewReplacer(
 		"{charge}", escaped(string(n.ChargeID)),
 		"{payment_intent}", escaped(n.Data.PaymentIntent),
 		"{reference}", escaped(n.Data.Reference),
-	).Replace(page)
+	).Replace(m.ReturnURL)
 }
 
 // escaped is safe in a URL's path as well as in its query.
