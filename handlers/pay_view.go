@@ -236,7 +236,7 @@ func (t teller) amountLabel() string {
 func (t teller) lines() []string {
 	lines := []string{t.v.Plan.Reference}
 	if len(t.v.Charges) > 1 {
-		lines = append(lines, t.say("part"))
+		lines[0] += " · " + t.say("part")
 	}
 	if !t.first() && t.v.Branch != recovery.BranchPaid {
 		lines = append(lines, t.say("due"))

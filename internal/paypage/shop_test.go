@@ -321,3 +321,60 @@ func (s *shop) quiet() {
 	defer cancel()
 	require.NoError(s.t, s.sim.Drain(ctx))
 }
+
+// speak changes the customer's language.
+func (s *shop) speak(p handlers.PlanView, tag string) {
+	s.t.Helper()
+	require.NoError(s.t, s.app.Store().Update(s.t.Context(), func(tx billing.Tx) error {
+		c, err := tx.Customer(s.t.Context(), s.details(p).Customer.ID)
+		if err != nil {
+			return err
+		}
+		c.Locale = tag
+		return tx.UpdateCustomer(s.t.Context(), c)
+	}))
+}
+
+// status is what a link answers.
+func (s *shop) status(link string) int {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, link, nil)
+	require.NoError(s.t, err)
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(s.t, err)
+	defer resp.Body.Close()
+	return resp.StatusCode
+}
+
+func (s *shop) countNotices(p handlers.PlanView) int {
+	s.t.Helper()
+	notices, err := s.app.Store().Notices(s.t.Context(), billing.NoticeFilter{Plan: p.ID})
+	require.NoError(s.t, err)
+	return len(notices)
+}
+
+// payElsewhere pays a charge beside the page, as another device does.
+func (s *shop) payElsewhere(p handlers.PlanView, sequence int) {
+	s.t.Helper()
+	pi, err := s.app.Gateway().PaymentIntent(s.t.Context(), s.charge(p, sequence).PaymentIntent)
+	require.NoError(s.t, err)
+	_, err = (&stripesim.Browser{BaseURL: s.stripeURL()}).ConfirmCardPayment(s.t.Context(), pi.ClientSecret.Reveal(),
+		stripesim.PaymentDetails{Card: &stripesim.Card{Number: cardGood}, SetupFutureUsage: "off_session"})
+	require.NoError(s.t, err)
+	s.untilPaid(p, sequence)
+}
+
+// giveCard gives the customer another card beside the page.
+func (s *shop) giveCard(p handlers.PlanView, number string) {
+	s.t.Helper()
+	ctx := s.t.Context()
+	d := s.details(p)
+	si, err := s.app.Gateway().CreateSetupIntent(ctx, "setup-"+number, billing.SetupParams{
+		Customer: d.Customer.StripeCustomer, Metadata: map[string]string{billing.MetaCustomer: d.Customer.Reference},
+	})
+	require.NoError(s.t, err)
+	_, err = (&stripesim.Browser{BaseURL: s.stripeURL()}).ConfirmCardSetup(ctx, si.ClientSecret.Reveal(),
+		stripesim.PaymentDetails{Card: &stripesim.Card{Number: number}})
+	require.NoError(s.t, err)
+	s.until(func() bool { return s.card(p).Last4 == number[len(number)-4:] }, "the card is saved")
+}
