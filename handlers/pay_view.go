@@ -329,7 +329,9 @@ func (t teller) wallet() *walletView {
 		text = "change_text_due"
 	}
 	w.Change = &foldView{Summary: t.say("change_card"), Text: t.say(text), Button: t.say("change_button"), Card: t.cardField("save-card")}
-	if t.v.Card != nil {
+	if t.v.Card == nil {
+		w.Change.Summary = w.Change.Button
+	} else {
 		w.Card = t.Card(t.v.Card.Brand, t.v.Card.Last4)
 		if t.v.Card.ExpMonth > 0 {
 			w.Expires = t.say("expires")

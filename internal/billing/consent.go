@@ -61,7 +61,7 @@ type ConsentReader interface {
 type ConsentWriter interface {
 	// InsertConsent adds a consent. Errors: ErrExists; ErrNotFound when there is no such customer.
 	InsertConsent(ctx context.Context, c Consent) error
-	// BindConsent ties the newest consent that waits for its card to the card that was saved: the one given for the
-	// intent, or else, with a charge, the one that the merchant told of with it. It does nothing when there is none.
+	// BindConsent ties the newest consent to the card that was saved: the newest given for the intent, or else, with a
+	// charge, the one that the merchant told of with it. It does nothing when there is none, or it has its card already.
 	BindConsent(ctx context.Context, intent string, charge ChargeID, card CardID) error
 }

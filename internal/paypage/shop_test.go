@@ -40,7 +40,7 @@ const (
 	cardWrongCVC     = "4000000000000127"
 	cardMastercard   = "5555555555554444"
 	apiKey           = "a-key-of-the-merchants"
-	patience         = 15 * time.Second
+	patience         = 40 * time.Second
 	proxyAddress     = "203.0.113.9" // who the proxy says the customer is
 	consentOfMandate = "I agree that Example Shop saves this card"
 )
@@ -137,7 +137,7 @@ func openShop(t *testing.T, change map[string]string) *shop {
 		"STRIPE_SECRET_KEY": "sk_test_shop", "STRIPE_PUBLISHABLE_KEY": "pk_test_shop", "STRIPE_WEBHOOK_SECRET": "whsec_shop",
 		"STRIPE_API_BASE": stripe.URL, "STRIPE_JS_URL": stripe.URL + "/v3/", "TRANCHE_API_KEY": apiKey, "TRANCHE_ADDR": "127.0.0.1:0",
 		"DATABASE_URL": "sqlite:" + filepath.Join(t.TempDir(), "tranche.db"), "TRANCHE_TICK": "50ms", "STRIPE_READ_RATE": "1000",
-		"STRIPE_WRITE_RATE": "1000", "STRIPE_TIMEOUT": "2s", "TRANCHE_LEASE": "3s", "TRANCHE_SHUTDOWN_TIMEOUT": "5s",
+		"STRIPE_WRITE_RATE": "1000", "STRIPE_TIMEOUT": "10s", "TRANCHE_LEASE": "12s", "TRANCHE_SHUTDOWN_TIMEOUT": "12s",
 		"TRANCHE_BASE_URL": s.url, "TRANCHE_SECRET_KEY": "0123456789abcdef0123456789abcdef", "TRANCHE_MERCHANT_NAME": "Example Shop",
 		"TRANCHE_MAIL_FROM": "Example Shop <billing@shop.example>", "TRANCHE_TRUSTED_PROXIES": "127.0.0.1", "TRANCHE_LOG_LEVEL": "debug",
 	}

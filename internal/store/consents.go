@@ -41,22 +41,22 @@ func (t *tx) InsertConsent(ctx context.Context, c billing.Consent) error {
 	})
 }
 
-// BindConsent ties the newest consent that waits for its card to the card.
+// BindConsent ties the newest consent to the card, unless it is tied already: a card that was declined before left others.
 func (t *tx) BindConsent(ctx context.Context, intent string, charge billing.ChargeID, card billing.CardID) error {
-	waiting, err := t.waitingConsent(ctx, "intent = $1", intent)
+	newest, err := t.newestConsent(ctx, "intent = $1", intent)
 	if errors.Is(err, billing.ErrNotFound) && charge != "" {
-		waiting, err = t.waitingConsent(ctx, "charge_id = $1 AND intent IS NULL", string(charge))
+		newest, err = t.newestConsent(ctx, "charge_id = $1 AND intent IS NULL", string(charge))
 	}
-	if errors.Is(err, billing.ErrNotFound) {
+	if errors.Is(err, billing.ErrNotFound) || err == nil && newest.CardID != "" {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	return t.updateOne(ctx, "bind consent "+string(waiting.ID), "UPDATE card_consents SET card_id = $2 WHERE id = $1", waiting.ID, card)
+	return t.updateOne(ctx, "bind consent "+string(newest.ID), "UPDATE card_consents SET card_id = $2 WHERE id = $1", newest.ID, card)
 }
 
-func (t *tx) waitingConsent(ctx context.Context, condition, value string) (billing.Consent, error) {
+func (t *tx) newestConsent(ctx context.Context, condition, value string) (billing.Consent, error) {
 	return one(ctx, t.conn, "find the consent of "+value, scanConsent,
-		"SELECT "+consentColumns+" FROM card_consents WHERE "+condition+" AND card_id IS NULL ORDER BY id DESC LIMIT 1", value)
+		"SELECT "+consentColumns+" FROM card_consents WHERE "+condition+" ORDER BY id DESC LIMIT 1", value)
 }

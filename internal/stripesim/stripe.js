@@ -19,9 +19,9 @@
   function intentId(secret) { return secret.split('_secret_')[0]; }
 
   var fieldSpecs = [
-    { name: 'number', hint: '1234 1234 1234 1234', label: 'Card number', autocomplete: 'cc-number', length: 23, flex: '1 1 11em' },
-    { name: 'exp', hint: 'MM / YY', label: 'Expiry date, month and year', autocomplete: 'cc-exp', length: 7, flex: '0 1 5em' },
-    { name: 'cvc', hint: 'CVC', label: 'Security code', autocomplete: 'cc-csc', length: 4, flex: '0 1 3.5em' }
+    { name: 'number', hint: '1234 1234 1234 1234', label: 'Card number', autocomplete: 'cc-number', length: 23, flex: '1 1 12em' },
+    { name: 'exp', hint: 'MM / YY', label: 'Expiry date, month and year', autocomplete: 'cc-exp', length: 7, flex: '1 1 4.5em' },
+    { name: 'cvc', hint: 'CVC', label: 'Security code', autocomplete: 'cc-csc', length: 4, flex: '1 1 3em' }
   ];
 
   // written is what stands in a field after something was typed: digits in the groups that people read.
@@ -45,6 +45,8 @@
     root.textContent = '';
     var row = document.createElement('div');
     Object.assign(row.style, { display: 'flex', flexWrap: 'wrap', gap: '4px 12px' });
+    var rest = document.createElement('div'); // goes to a second line as a whole, where there is no room
+    Object.assign(rest.style, { display: 'flex', gap: '12px', flex: '1 1 8.5em', minWidth: '0' });
     fieldSpecs.forEach(function (spec) {
       var input = document.createElement('input');
       input.name = 'sim-' + spec.name;
@@ -54,7 +56,7 @@
       input.inputMode = 'numeric';
       input.maxLength = spec.length;
       Object.assign(input.style, {
-        flex: spec.flex, minWidth: '0', border: '0', padding: '0', margin: '0', background: 'transparent', outline: 'none', minHeight: '24px'
+        flex: spec.flex, minWidth: '0', width: '100%', border: '0', padding: '0', margin: '0', background: 'transparent', outline: 'none', minHeight: '24px'
       });
       input.addEventListener('input', function () {
         var text = written(spec.name, input.value);
@@ -63,9 +65,10 @@
       });
       input.addEventListener('focus', function () { root.classList.add('StripeElement--focus'); self.emit('focus', {}); });
       input.addEventListener('blur', function () { root.classList.remove('StripeElement--focus'); self.emit('blur', {}); });
-      row.appendChild(input);
+      (spec.name === 'number' ? row : rest).appendChild(input);
       self.fields[spec.name] = input;
     });
+    row.appendChild(rest);
     root.classList.add('StripeElement');
     root.appendChild(row);
     this.root = root;

@@ -144,6 +144,8 @@ func consentIsBound(t *testing.T, f *fixture) {
 	all, err := f.Consents(t.Context(), billing.ConsentFilter{Charge: charges[0].ID})
 	require.NoError(t, err)
 	require.Contains(t, all, left, "the one before it was for a card that was not saved")
+	f.bind("pi_1", charges[0].ID, "card_1") // by another event about the same payment
+	same(t, []billing.Consent{given})(f.Consents(t.Context(), billing.ConsentFilter{Card: "card_1"}))
 }
 
 func consentIsBoundOnce(t *testing.T, f *fixture) {
