@@ -296,7 +296,7 @@ func (t teller) schedule() []scheduleRow {
 		}
 		rows[i] = scheduleRow{
 			Class: class, Date: t.Date(at, t.v.Customer.TimeZone), Status: t.say("status_" + class),
-			Amount: t.Locale.Amount(c.Amount, c.Currency), Current: c.ID == t.v.Charge.ID,
+			Amount: t.Amount(c.Amount, c.Currency), Current: c.ID == t.v.Charge.ID,
 		}
 	}
 	return rows

@@ -2,9 +2,7 @@ package paypage
 
 import (
 	"context"
-	"errors"
 	"flag"
-	"fmt"
 	"os"
 	"sync"
 	"testing"
@@ -22,15 +20,13 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", atOnce); err != nil {
 		panic(err)
 	}
-	code := m.Run()
+	m.Run()
 	if theBrowser.stop != nil {
 		theBrowser.stop()
 	}
-	if problems := theArtifacts.close(); problems != nil {
-		fmt.Fprintln(os.Stderr, problems)
-		code = 1
+	if err := theArtifacts.close(); err != nil {
+		panic(err)
 	}
-	os.Exit(code)
 }
 
 // theBrowser is the one Chromium of all tests, started by the first that wants it.
@@ -59,11 +55,12 @@ func startBrowser(path string) {
 		chromedp.Flag("hide-scrollbars", true))
 	alloc, stopAlloc := chromedp.NewExecAllocator(context.Background(), options...)
 	ctx, stopBrowser := chromedp.NewContext(alloc)
-	theBrowser.ctx, theBrowser.stop = ctx, func() {
+	theBrowser.stop = func() {
 		stopBrowser()
 		stopAlloc()
 	}
 	theBrowser.err = chromedp.Do(ctx)
+	theBrowser.ctx = ctx //nolint:fatcontext // it is the browser's, which all tests share
 }
 
 // theArtifacts is the folder that keeps what the tests saw.
@@ -94,7 +91,7 @@ func (a *artifacts) folder() (string, error) {
 
 func (a *artifacts) close() error {
 	if a.temp {
-		return errors.Join(os.RemoveAll(a.dir))
+		return os.RemoveAll(a.dir)
 	}
 	return nil
 }

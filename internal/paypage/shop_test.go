@@ -1,7 +1,6 @@
 package paypage
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -312,14 +311,6 @@ func (s *shop) requirePaidOnce(p handlers.PlanView, sequence int) {
 		}
 	}
 	require.Equal(s.t, []string{c.PaymentIntent}, took)
-}
-
-// quiet waits until every webhook was delivered.
-func (s *shop) quiet() {
-	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
-	defer cancel()
-	require.NoError(s.t, s.sim.Drain(ctx))
 }
 
 // speak changes the customer's language.

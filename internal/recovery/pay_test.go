@@ -182,8 +182,7 @@ func TestManyAtOncePayOnce(t *testing.T) {
 				}
 				_, err = d.browser.ConfirmCardPayment(t.Context(), given.ClientSecret.Reveal(),
 					stripesim.PaymentDetails{Card: &stripesim.Card{Number: goodCard}, SetupFutureUsage: "off_session"})
-				var refused *stripesim.APIError
-				if errors.As(err, &refused) {
+				if _, refused := errors.AsType[*stripesim.APIError](err); refused {
 					return nil // somebody was faster
 				}
 				return err

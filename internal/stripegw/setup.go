@@ -49,8 +49,8 @@ func (g *Gateway) DetachPaymentMethod(ctx context.Context, key, id string) error
 	return err
 }
 
-// alreadyDetached tells Stripe's answer for a PaymentMethod without a customer, which has no code, by its words:
-// "The payment method you provided is not attached to a customer so detachment is impossible."
+// alreadyDetached tells Stripe's answer for a PaymentMethod without a customer by its words, for it has no code: "The payment
+// method you provided is not attached to a customer so detachment is impossible.".
 func alreadyDetached(err error) bool {
 	var ge *billing.GatewayError
 	return errors.As(err, &ge) && ge.Kind == billing.GatewayRejected && strings.Contains(ge.Failure.Message, "not attached to a customer")
