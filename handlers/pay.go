@@ -47,10 +47,12 @@ type PayPage struct {
 	TrustedProxies []netip.Prefix
 }
 
-// How often in a minute one address, and one token, may ask. A person needs a few; who tries stolen cards needs many.
+// How often in a minute one token may ask; an address may ask addressShare times as often. A person needs a few; who tries
+// stolen cards needs many.
 const (
 	viewsPerMinute = 60 // of pages, and of whether the payment has arrived
 	triesPerMinute = 10 // of payments and cards, and of mails
+	addressShare   = 3
 )
 
 func (s *Server) payRoutes(mux *http.ServeMux) {

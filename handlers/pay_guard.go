@@ -93,7 +93,8 @@ func (s *Server) turn(r *http.Request, perMinute int) time.Duration {
 		return 0
 	}
 	kind := strconv.Itoa(perMinute)
-	address := s.Pay.Allow(r.Context(), "pay:"+kind+":address:"+clientAddress(r, s.Pay.TrustedProxies), perMinute)
+	// An address may be that of a whole office, or of many phones.
+	address := s.Pay.Allow(r.Context(), "pay:"+kind+":address:"+clientAddress(r, s.Pay.TrustedProxies), addressShare*perMinute)
 	token := s.Pay.Allow(r.Context(), "pay:"+kind+":token:"+bucketOf(r.PathValue("token")), perMinute)
 	return max(address, token)
 }

@@ -159,7 +159,7 @@ func (d *Desk) reason(v Visit, attempts []billing.Attempt) billing.Reason {
 	if v.Branch != BranchPay || v.Plan.Status == billing.PlanAwaitingFirstPayment && len(attempts) < 2 {
 		return ""
 	}
-	if v.Card == nil && v.Charge.Sequence > 1 && v.Charge.DeclineCode == "" {
+	if v.Card == nil && v.Charge.Sequence > 1 && (v.Charge.DeclineCode == "" || v.Charge.Status == billing.ChargeRequiresAction) {
 		return billing.ReasonNoCard
 	}
 	for _, a := range slices.Backward(attempts) {
