@@ -1,6 +1,7 @@
 package paypage
 
 import (
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -52,6 +53,8 @@ type shop struct {
 	url  string // of the proxy, as customers know it
 	gate *gate
 	logs *logBook
+
+	database string // path
 }
 
 // logBook keeps what the process logged.
@@ -131,11 +134,11 @@ func openShop(t *testing.T, change map[string]string) *shop {
 	s := &shop{t: t, sim: stripesim.New(stripesim.Options{}), gate: newGate(t), logs: &logBook{}}
 	stripe := httptest.NewServer(s.sim)
 	t.Cleanup(func() { s.sim.Close(); stripe.Close() })
-	s.url = s.gate.URL
+	s.url, s.database = s.gate.URL, filepath.Join(t.TempDir(), "tranche.db")
 	flags := map[string]string{
 		"STRIPE_SECRET_KEY": "sk_test_shop", "STRIPE_PUBLISHABLE_KEY": "pk_test_shop", "STRIPE_WEBHOOK_SECRET": "whsec_shop",
 		"STRIPE_API_BASE": stripe.URL, "STRIPE_JS_URL": stripe.URL + "/v3/", "TRANCHE_API_KEY": apiKey, "TRANCHE_ADDR": "127.0.0.1:0",
-		"DATABASE_URL": "sqlite:" + filepath.Join(t.TempDir(), "tranche.db"), "TRANCHE_TICK": "50ms", "STRIPE_READ_RATE": "1000",
+		"DATABASE_URL": "sqlite:" + s.database, "TRANCHE_TICK": "50ms", "STRIPE_READ_RATE": "1000",
 		"STRIPE_WRITE_RATE": "1000", "STRIPE_TIMEOUT": "10s", "TRANCHE_LEASE": "12s", "TRANCHE_SHUTDOWN_TIMEOUT": "12s",
 		"TRANCHE_BASE_URL": s.url, "TRANCHE_SECRET_KEY": "0123456789abcdef0123456789abcdef", "TRANCHE_MERCHANT_NAME": "Example Shop",
 		"TRANCHE_MAIL_FROM": "Example Shop <billing@shop.example>", "TRANCHE_TRUSTED_PROXIES": "127.0.0.1", "TRANCHE_LOG_LEVEL": "debug",
@@ -180,24 +183,21 @@ func (s *shop) api(method, path, body string, into any) {
 	require.NoError(s.t, json.Unmarshal(answer, into))
 }
 
-// soon is when the next charge of most tests falls due: after the first was paid, and before anybody is bored.
-func soon() time.Time { return time.Now().Add(1500 * time.Millisecond) }
-
-// plan makes a plan of three: the first is paid at once, the second is due when it is said, the third in a month.
-func (s *shop) plan(second time.Time, locale string) handlers.PlanView {
+// plan makes a plan of three: the first is paid at once, the second is due in an hour, or by fallDue, the third in a month.
+func (s *shop) plan(locale string) handlers.PlanView {
 	s.t.Helper()
 	var p handlers.PlanView
 	s.api(http.MethodPost, "/v1/plans", fmt.Sprintf(`{"reference": "order-1042", "kind": "installments", "currency": "eur",
 		"charges": [{"amount": 30000}, {"amount": 30000, "due": %q}, {"amount": 30003, "due": %q}],
 		"customer": {"reference": "ada", "email": "ada@example.com", "name": "Ada", "locale": %q, "timezone": "Europe/Berlin"}}`,
-		second.UTC().Format(time.RFC3339Nano), time.Now().AddDate(0, 1, 0).UTC().Format(time.RFC3339), locale), &p)
+		time.Now().Add(time.Hour).UTC().Format(time.RFC3339), time.Now().AddDate(0, 1, 0).UTC().Format(time.RFC3339), locale), &p)
 	return p
 }
 
 // begun makes a plan whose first payment was made in the checkout with a card, and waits until it is known.
-func (s *shop) begun(card string, second time.Time, locale string) handlers.PlanView {
+func (s *shop) begun(card, locale string) handlers.PlanView {
 	s.t.Helper()
-	p := s.plan(second, locale)
+	p := s.plan(locale)
 	b := &stripesim.Browser{BaseURL: s.stripeURL()}
 	intent, err := b.ConfirmCardPayment(s.t.Context(), p.FirstPayment.ClientSecret,
 		stripesim.PaymentDetails{Card: &stripesim.Card{Number: card}, SetupFutureUsage: "off_session"})
@@ -224,8 +224,37 @@ func (s *shop) stripeURL() string {
 // due makes a plan whose second charge has fallen due and was declined, and returns the link in the mail about it.
 func (s *shop) due(card, locale string) (handlers.PlanView, string) {
 	s.t.Helper()
-	p := s.begun(card, soon(), locale)
+	p := s.begun(card, locale)
+	s.fallDue(p, 2)
 	return p, s.mailed(p)
+}
+
+// fallDue lets the time of a charge come.
+func (s *shop) fallDue(p handlers.PlanView, sequence int) {
+	s.t.Helper()
+	require.NoError(s.t, s.app.Store().Update(s.t.Context(), func(tx billing.Tx) error {
+		if _, err := tx.LockPlan(s.t.Context(), p.ID); err != nil {
+			return err
+		}
+		c, err := tx.Charge(s.t.Context(), p.Charges[sequence-1].ID)
+		if err != nil {
+			return err
+		}
+		require.Equal(s.t, billing.ChargeScheduled, c.Status)
+		now := time.Now().Truncate(time.Millisecond)
+		c.DueAt, c.NextAttemptAt, c.WakeAt = now, now, now
+		return tx.UpdateCharge(s.t.Context(), c)
+	}))
+}
+
+// expire lets the time of every link come.
+func (s *shop) expire() {
+	s.t.Helper()
+	db, err := sql.Open("sqlite", s.database)
+	require.NoError(s.t, err)
+	defer db.Close()
+	_, err = db.ExecContext(s.t.Context(), "UPDATE pay_links SET expires_at = created_at + 1")
+	require.NoError(s.t, err)
 }
 
 // payLink finds the link in a mail.

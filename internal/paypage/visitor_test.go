@@ -172,6 +172,13 @@ func (v *visitor) reads(text string) {
 	v.sees("document.body.innerText.includes(" + quoted(text) + ")")
 }
 
+// paid waits until the page says so, in the server's own words: the script says it first, and then loads the page anew.
+func (v *visitor) paid() {
+	v.t.Helper()
+	v.sees(`document.querySelector('main[data-branch=paid][data-ready]')`)
+	v.reads("Paid. Thank you!")
+}
+
 // text is all that the page shows.
 func (v *visitor) text() string {
 	text, err := ask[string](v, "document.body.innerText")
