@@ -28,6 +28,9 @@ type Config struct {
 	APIKey    string // the merchant's bearer key
 	ReturnURL string // the merchant's page to put a payment right; may be empty
 
+	LinkTTL        time.Duration // how long a link to the recovery page holds
+	TrustedProxies []string      // addresses and prefixes whose X-Forwarded-For is believed
+
 	SMTPURL      string // empty: notices are kept, not sent
 	MailFrom     string // an address, with or without a name; taken from SMTPURL's user where that is an address
 	MerchantName string // as customers know the merchant; may be empty

@@ -40,7 +40,7 @@ func TestDefaults(t *testing.T) {
 		DatabaseURL: "sqlite:tranche.db", DatabaseConnections: 20, Addr: "127.0.0.1:8080",
 		Roles:      []config.Role{config.RoleIngress, config.RoleWorker, config.RoleScheduler},
 		ChargeTime: "09:00", Tick: time.Second, SweepEvery: 15 * time.Minute, Lease: time.Minute, ChargeConcurrency: 50, EventConcurrency: 20, WebhookConcurrency: 10,
-		UpcomingDays: 3, ShutdownTimeout: 35 * time.Second, LogLevel: "info", LogFormat: "json",
+		UpcomingDays: 3, ShutdownTimeout: 35 * time.Second, LogLevel: "info", LogFormat: "json", LinkTTL: 720 * time.Hour,
 	}
 	require.True(t, reflect.DeepEqual(want, c), "%v", c)
 	require.True(t, c.SQLite() && c.Embedded() && c.Has(config.RoleWorker) && !c.Live())
@@ -133,7 +133,7 @@ func TestSettings(t *testing.T) {
 		}
 		require.Equal(t, s.Default, shown[i].Value)
 	}
-	require.Len(t, seen, 35)
+	require.Len(t, seen, 37)
 }
 
 // TestNoSecretIsShown fills every setting with a secret and prints the lot.

@@ -33,7 +33,8 @@ func Settings() []Setting {
 
 // table is the one place that knows names, defaults and fields.
 func table() []entry {
-	return slices.Concat(stripeSettings(), storageSettings(), surfaceSettings(), noticeSettings(), webhookSettings(), dunningSettings(), processSettings())
+	return slices.Concat(stripeSettings(), storageSettings(), surfaceSettings(), recoverySettings(), noticeSettings(), webhookSettings(),
+		dunningSettings(), processSettings())
 }
 
 func stripeSettings() []entry {

@@ -35,6 +35,7 @@ func (c Config) check(need Needs, faults *Error) {
 	c.checkLive(faults)
 	c.checkStorage(need, faults)
 	c.checkHTTP(need, faults)
+	c.checkRecovery(need, faults)
 	c.checkMail(faults)
 	c.checkTimes(faults)
 }

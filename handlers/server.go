@@ -24,6 +24,8 @@ type Config struct {
 	Parse func(payload []byte) (billing.Event, error)
 	// Received is called with events that were stored for the first time; it must not block. It may be nil.
 	Received func(events []billing.Event)
+	// Pay is what the recovery page works with; nil means that there is none.
+	Pay *PayPage
 	// APIKey is the bearer key of /v1.
 	APIKey string
 	Clock  clock.Clock
@@ -49,12 +51,17 @@ type Server struct {
 	Config
 	inbox *inbox
 	mux   http.Handler
+	csp   string // of the recovery page
+	codes string // for the recovery page's script
 }
 
 // New makes the HTTP surface.
 func New(c Config) *Server {
 	s := &Server{Config: c}
 	s.inbox = newInbox(c.Store, c.Received)
+	if c.Pay != nil {
+		s.csp, s.codes = contentPolicy(c.Pay), codesJSON(c.Pay.Reasons)
+	}
 	s.mux = s.routes()
 	return s
 }
@@ -76,6 +83,9 @@ func (s *Server) routes() http.Handler {
 		return s.observe(s.known(mux))
 	}
 	mux.HandleFunc("POST /webhooks/stripe", s.stripeWebhook)
+	if s.Pay != nil {
+		s.payRoutes(mux)
+	}
 	api := http.NewServeMux()
 	api.HandleFunc("POST /v1/plans", s.createPlan)
 	api.HandleFunc("GET /v1/plans", s.listPlans)
@@ -88,6 +98,7 @@ func (s *Server) routes() http.Handler {
 	if s.Endpoints != nil {
 		s.webhookRoutes(api)
 	}
+	s.linkRoutes(api)
 	mux.Handle("/v1/", s.authenticate(s.readable(s.known(api))))
 	return s.observe(s.known(mux))
 }

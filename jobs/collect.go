@@ -143,8 +143,11 @@ func (t *planTx) nextCall(ctx context.Context, c *billing.Charge) (*call, error)
 	if err != nil {
 		return nil, err
 	}
-	if n := len(attempts); n > 0 && attempts[n-1].Outcome.Open() && attempts[n-1].Initiator == billing.InitiatorMerchant {
-		if t.underWay(c, attempts[n-1]) {
+	if n := len(attempts); n > 0 && attempts[n-1].Outcome.Open() {
+		switch {
+		case attempts[n-1].Initiator == billing.InitiatorCustomer:
+			return nil, t.leaveToCustomer(ctx, c, attempts[n-1])
+		case t.underWay(c, attempts[n-1]):
 			return nil, nil
 		}
 		return t.takeUp(ctx, c, attempts[n-1])

@@ -137,7 +137,10 @@ func (w *Worker) handleSetupIntent(ctx context.Context, e billing.Event) (verdic
 	if err != nil {
 		return verdict{}, err
 	}
-	return handled, w.giveCard(ctx, customer, si.PaymentMethod, si.ID)
+	if err := w.giveCard(ctx, customer, si.PaymentMethod, si.ID); err != nil {
+		return verdict{}, err
+	}
+	return handled, w.Store.Update(ctx, func(tx billing.Tx) error { return bindConsent(ctx, tx, si.PaymentMethod, si.ID, "") })
 }
 
 // giveCard saves a card and lets every plan of the customer that is not over use it. cause is the set-up that gave it.

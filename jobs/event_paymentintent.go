@@ -113,6 +113,9 @@ func (w *Worker) recordPayment(ctx context.Context, charge billing.Charge, pi bi
 				return err
 			}
 		}
+		if err := t.bindConsent(ctx, pi.PaymentMethod, pi.ID, c.ID); err != nil {
+			return err
+		}
 		actor, err := t.closeByEvent(ctx, c, pi, billing.OutcomeSucceeded)
 		if err != nil || c.Status.Settled() || !c.Status.CanBecome(billing.ChargeSucceeded) {
 			return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"tranche/internal/billing"
@@ -28,6 +29,11 @@ func (w *Worker) SendNotice(ctx context.Context, id string, lease int64) error {
 	}
 	if err != nil || n.Status != billing.NoticePending || n.Lease != lease {
 		return err
+	}
+	if w.OpenLink != nil { // before the mail is out, or its link opens nothing
+		if err := w.OpenLink(ctx, n); err != nil {
+			return err
+		}
 	}
 	mail, err := notify.Render(n, w.Merchant)
 	if err != nil {
@@ -62,11 +68,26 @@ func (w *Worker) holdNotice(ctx context.Context, n billing.Notice) (mine bool, e
 // themselves give up after four or five (RFC 5321, 4.5.4.1).
 const maxNoticeTries = 450
 
+// withoutLink is the text of a mail as it is kept once the customer has it: who reads the database must not find a link in it
+// that opens the customer's page. A mail that is kept to be read here holds it, for want of another place.
+func (w *Worker) withoutLink(n billing.Notice) string {
+	if w.Merchant.PayLink == nil {
+		return n.Body
+	}
+	if link := w.Merchant.PayLink(n); link != "" {
+		return strings.ReplaceAll(n.Body, link, "[link]")
+	}
+	return n.Body
+}
+
 // recordNotice writes what became of a notice.
 func (w *Worker) recordNotice(ctx context.Context, n billing.Notice, d billing.Delivery, failure error) error {
 	now := w.Clock.Now()
 	n.Attempts++
 	n.WakeAt, n.Reason = time.Time{}, ""
+	if !d.Kept {
+		n.Body = w.withoutLink(n)
+	}
 	entry := billing.AuditEntry{
 		At: now, Actor: billing.ActorTranche, Action: "notice.sent", PlanID: n.PlanID, ChargeID: n.ChargeID, CustomerID: n.CustomerID,
 		NoticeID: n.ID,

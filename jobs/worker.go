@@ -43,6 +43,9 @@ type Config struct {
 	// Tried is called with what became of each try to deliver a message, TryDelivered and so on. It may be nil.
 	Tried    func(outcome string)
 	Merchant notify.Merchant
+	// OpenLink lets the link in a notice's mail open its page. It is called before the mail goes out, and again when that is
+	// tried again. It may be nil.
+	OpenLink func(ctx context.Context, n billing.Notice) error
 	// MessageDomain is the right-hand side of the Message-ID of mails.
 	MessageDomain string
 	Clock         clock.Clock

@@ -25,6 +25,7 @@ import (
 	"tranche/internal/notify/webhook"
 	"tranche/internal/planning"
 	"tranche/internal/queue"
+	"tranche/internal/recovery"
 	"tranche/internal/store"
 	"tranche/internal/store/open"
 	"tranche/internal/stripegw"
@@ -44,6 +45,8 @@ type App struct {
 	gateway  *stripegw.Gateway
 	guard    *binding.Guard
 	planner  *planning.Planner
+	links    *recovery.Links
+	door     *queue.Doorkeeper
 	redis    asynq.RedisConnOpt
 	embedded *queue.Embedded // nil with a Redis of its own
 	queue    *queue.Queue
@@ -102,6 +105,9 @@ func (a *App) open(ctx context.Context) error {
 	}
 	policies, err := Policies(a.cfg)
 	if err != nil {
+		return err
+	}
+	if err := a.openRecovery(); err != nil {
 		return err
 	}
 	a.planner = planning.New(a.store, a.gateway, a.clock.Now, chargeTime).WithPolicies(policies.Names())
@@ -197,7 +203,7 @@ func (a *App) buildWorker(policies dunning.Policies) error {
 		Store: a.store, Gateway: a.gateway, Queue: a.queue, Mailer: mailer, Planner: a.planner, Policies: policies, Livemode: a.gateway.Livemode(),
 		Permit: a.guard.Check, Admit: a.gateway.Admit, Recorded: a.metrics.Attempt,
 		Webhooks: a.store, Sender: a.sender, Tried: a.metrics.Delivery,
-		Merchant: a.merchant, MessageDomain: MessageDomain(a.cfg),
+		Merchant: a.merchant, MessageDomain: MessageDomain(a.cfg), OpenLink: a.links.Open,
 		Clock: a.clock, Lease: a.cfg.Lease, Log: a.log.With().Str("role", "worker").Logger(),
 	})
 	a.servers, err = queue.NewServer(queue.ServerConfig{
@@ -306,6 +312,9 @@ func (a *App) close() {
 	}
 	if a.sender != nil {
 		a.sender.Close()
+	}
+	if a.door != nil {
+		a.note("doorkeeper", a.door.Close())
 	}
 	if a.limiter != nil {
 		a.note("limiter", a.limiter.Close())

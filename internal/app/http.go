@@ -34,7 +34,7 @@ func (a *App) buildHTTP(ctx context.Context) error {
 			return stripegw.VerifySignature(payload, header, a.cfg.StripeWebhookSecrets, signatureTolerance, now)
 		},
 		Received: a.relay.events, APIKey: a.cfg.APIKey, Clock: a.clock, Grace: a.cfg.Lease, Checks: a.checks(),
-		Alarms: a.alarms, Metrics: a.metrics.Handler(), Answered: a.metrics.Request,
+		Pay: a.payPage(), Alarms: a.alarms, Metrics: a.metrics.Handler(), Answered: a.metrics.Request,
 		Endpoints:  endpoints,
 		HealthOnly: !a.cfg.Has(config.RoleIngress), Log: a.log.With().Str("role", "ingress").Logger(),
 	})

@@ -65,6 +65,8 @@ var directions = []direction{
 		"everybody counts, so what counts knows nobody; app joins them by functions"},
 	{"internal/operator", []string{"internal/store", "internal/stripegw", "internal/queue", "internal/notify", "config", "jobs", "handlers", "scheduler"},
 		"what a person orders is written in the database, and done by those who do it anyway"},
+	{"internal/recovery", []string{"internal/store", "internal/stripegw", "internal/queue", "internal/notify", "internal/locale", "config", "jobs", "handlers", "scheduler"},
+		"what a customer may do is decided on what billing's interfaces tell; how it is shown, in which words, is for handlers"},
 	{"internal/stripesim", []string{"internal/store", "internal/stripegw", "internal/queue", "internal/app", "jobs", "handlers", "scheduler"},
 		"a simulator that shared code with what it stands in for would share its mistakes"},
 }
@@ -95,6 +97,8 @@ var ownerships = []ownership{
 		"one rate for all processes: a bucket elsewhere would be a second one beside it"},
 	{"github.com/sony/gobreaker", []string{"internal/stripegw"},
 		"whether Stripe answers is seen where it is called, and told as an error of billing's"},
+	{"github.com/chromedp", nil,
+		"a browser is driven by tests alone"},
 	{"github.com/alicebob/miniredis", []string{"internal/queue"},
 		"the embedded Redis is the queue's default engine, and no database"},
 	{"github.com/jackc/pgx", []string{"internal/store", "internal/testenv"},

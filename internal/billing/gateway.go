@@ -57,7 +57,15 @@ type SetupIntent struct {
 	Status        IntentStatus
 	Customer      string
 	PaymentMethod string
+	ClientSecret  Secret
 	Metadata      map[string]string
+}
+
+// SetupParams is what a SetupIntent is created with: it saves a card for later charges without a payment.
+type SetupParams struct {
+	Customer    string // cus_… that gets the card; may be empty
+	Description string
+	Metadata    map[string]string
 }
 
 // PaymentMethod is what Tranche reads of a Stripe PaymentMethod.
@@ -99,12 +107,17 @@ type Gateway interface {
 	// for the first that matches. It lists and never searches: Stripe's search lags behind. Errors: GatewayNotFound.
 	FindPaymentIntent(ctx context.Context, customer string, since time.Time, match func(PaymentIntent) bool) (PaymentIntent, error)
 
+	// CreateSetupIntent makes a SetupIntent for a card that the customer is about to give. It takes no money.
+	CreateSetupIntent(ctx context.Context, key string, p SetupParams) (SetupIntent, error)
 	// SetupIntent fetches one. Errors: GatewayNotFound.
 	SetupIntent(ctx context.Context, id string) (SetupIntent, error)
 	// PaymentMethod fetches one. Errors: GatewayNotFound.
 	PaymentMethod(ctx context.Context, id string) (PaymentMethod, error)
 	// AttachPaymentMethod attaches a PaymentMethod to a Stripe customer.
 	AttachPaymentMethod(ctx context.Context, key, id, customer string) (PaymentMethod, error)
+	// DetachPaymentMethod removes a PaymentMethod from its customer, for good. One that is detached already, or is gone, is
+	// no error.
+	DetachPaymentMethod(ctx context.Context, key, id string) error
 	// CreateCustomer makes a Stripe customer and attaches the card, and returns its id.
 	CreateCustomer(ctx context.Context, key string, p CustomerParams) (string, error)
 	// CustomerExists says whether the Stripe customer exists and was not deleted.

@@ -8,6 +8,8 @@ import (
 // Reader reads. Every method that looks for one object returns ErrNotFound when there is none.
 type Reader interface {
 	DunningReader
+	LinkReader
+	ConsentReader
 
 	Plan(ctx context.Context, id PlanID) (Plan, error)
 	PlanByReference(ctx context.Context, reference string) (Plan, error)
@@ -87,6 +89,8 @@ type AuditFilter struct {
 type Tx interface {
 	Reader
 	DunningWriter
+	LinkWriter
+	ConsentWriter
 
 	// LockPlan reads a plan and keeps others from changing it or its charges until the transaction ends.
 	// Whoever changes a charge holds its plan's lock. Errors: ErrNotFound.

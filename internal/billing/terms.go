@@ -32,6 +32,9 @@ type Terms struct {
 
 	Description string        `json:"description,omitempty"` // shown at Stripe
 	Customer    CustomerTerms `json:"customer"`
+
+	// Consent is what the customer agreed to in the merchant's checkout. It is evidence, and no part of the terms.
+	Consent *ConsentTerms `json:"consent,omitempty"`
 }
 
 // ChargeTerms is one charge of an explicit list. The first is paid at once and needs no due date.
@@ -55,8 +58,12 @@ const (
 	maxDueYears = 10
 )
 
-// JSON is the canonical form of the terms, with which a repeated request is compared.
-func (t Terms) JSON() ([]byte, error) { return json.Marshal(t) }
+// JSON is the canonical form of the terms, with which a repeated request is compared. The consent is left out: when it was
+// given is not agreed upon.
+func (t Terms) JSON() ([]byte, error) {
+	t.Consent = nil
+	return json.Marshal(t)
+}
 
 // Location is the customer's time zone; UTC where none is given or it is unknown.
 func (t Terms) Location() *time.Location { return LoadLocation(t.Customer.TimeZone) }
@@ -76,6 +83,7 @@ func LoadLocation(name string) *time.Location {
 func (t Terms) Draft(now time.Time, chargeTime LocalTime) ([]ChargeDraft, error) {
 	bad := &InvalidError{}
 	t.checkTexts(bad)
+	t.Consent.check(bad, now)
 	if !t.Currency.Known() {
 		bad.add("currency", "%q is not a currency Stripe can charge; use a code like usd or eur", t.Currency)
 		return nil, bad

@@ -199,6 +199,11 @@ func (p *Planner) insert(ctx context.Context, t billing.Terms, canonical []byte,
 		if err := tx.InsertAttempt(ctx, attempt); err != nil {
 			return err
 		}
+		if t.Consent != nil {
+			if err := tx.InsertConsent(ctx, t.Consent.Row(plan, charges[0].ID, now)); err != nil {
+				return err
+			}
+		}
 		if key != "" {
 			r := billing.Request{Key: key, Fingerprint: fingerprint(canonical), PlanID: plan.ID, CreatedAt: now}
 			if err := tx.InsertRequest(ctx, r); err != nil {

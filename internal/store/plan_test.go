@@ -25,6 +25,7 @@ func statements(t *testing.T, s *store.Store) []store.Statement {
 		store.BacklogStatements(ctx, tx)
 		store.WebhookStatements(ctx, tx)
 		store.ReminderStatements(ctx, tx)
+		store.RecoveryStatements(ctx, tx)
 		// What is changed does not exist, so the statements run and change nothing.
 		_, _ = tx.LockPlan(ctx, "none")
 		_ = tx.UpdateCustomer(ctx, billing.Customer{ID: "none"})

@@ -95,6 +95,8 @@ func (t *tx) DeletePlan(ctx context.Context, id billing.PlanID) error {
 		return fmt.Errorf("%s, which has a payment at Stripe: %w", doing, billing.ErrConflict)
 	}
 	for _, query := range []string{
+		"DELETE FROM pay_links WHERE plan_id = $1",
+		"DELETE FROM card_consents WHERE charge_id IN (SELECT id FROM charges WHERE plan_id = $1)",
 		"DELETE FROM notices WHERE charge_id IN (SELECT id FROM charges WHERE plan_id = $1)",
 		"DELETE FROM attempts WHERE charge_id IN (SELECT id FROM charges WHERE plan_id = $1)",
 		"DELETE FROM charges WHERE plan_id = $1",

@@ -264,7 +264,7 @@ func (n *turns) Throttled(_ context.Context, lane billing.Lane) { n.slowed = app
 
 func TestEveryCallWaitsForItsTurnInItsLane(t *testing.T) {
 	t.Parallel()
-	writes := map[string]bool{"create": true, "confirm": true, "cancel": true, "attach": true, "customer": true}
+	writes := map[string]bool{"create": true, "confirm": true, "cancel": true, "attach": true, "customer": true, "set up": true}
 	for name := range everyCall(nil) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -81,6 +81,7 @@ func setupIntent(w *wireSetupIntent) billing.SetupIntent {
 		Status:        billing.IntentStatus(w.Status),
 		Customer:      string(w.Customer),
 		PaymentMethod: string(w.PaymentMethod),
+		ClientSecret:  billing.Secret(w.ClientSecret),
 		Metadata:      w.Metadata,
 	}
 }

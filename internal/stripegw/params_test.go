@@ -183,6 +183,8 @@ func TestKeyNeeded(t *testing.T) {
 			func() error { _, err := g.CancelPaymentIntent(t.Context(), key, "pi_1"); return err },
 			func() error { _, err := g.AttachPaymentMethod(t.Context(), key, "pm_1", "cus_1"); return err },
 			func() error { _, err := g.CreateCustomer(t.Context(), key, billing.CustomerParams{}); return err },
+			func() error { _, err := g.CreateSetupIntent(t.Context(), key, billing.SetupParams{}); return err },
+			func() error { return g.DetachPaymentMethod(t.Context(), key, "pm_1") },
 		}
 		for _, call := range calls {
 			require.Equal(t, billing.GatewayRejected, gatewayError(t, call()).Kind)

@@ -133,6 +133,10 @@ func everyCall(g *stripegw.Gateway) map[string]func(context.Context) error {
 			_, err := g.CreateCustomer(ctx, "k", billing.CustomerParams{PaymentMethod: "pm_1"})
 			return err
 		},
+		"set up": func(ctx context.Context) error {
+			_, err := g.CreateSetupIntent(ctx, "k", billing.SetupParams{Customer: "cus_1"})
+			return err
+		},
 		"exists": func(ctx context.Context) error { _, err := g.CustomerExists(ctx, "cus_1"); return err },
 	}
 }

@@ -117,6 +117,7 @@ type wireSetupIntent struct {
 	Status        string `json:"status"`
 	Customer      ref    `json:"customer"`
 	PaymentMethod ref    `json:"payment_method"`
+	ClientSecret  string `json:"client_secret"`
 	Metadata      texts  `json:"metadata"`
 }
 

@@ -18,28 +18,70 @@
 
   function intentId(secret) { return secret.split('_secret_')[0]; }
 
-  function CardElement() {
+  var fieldSpecs = [
+    { name: 'number', hint: '1234 1234 1234 1234', label: 'Card number', autocomplete: 'cc-number', length: 23, flex: '1 1 12em' },
+    { name: 'exp', hint: 'MM / YY', label: 'Expiry date, month and year', autocomplete: 'cc-exp', length: 7, flex: '1 1 4.5em' },
+    { name: 'cvc', hint: 'CVC', label: 'Security code', autocomplete: 'cc-csc', length: 4, flex: '1 1 3em' }
+  ];
+
+  // written is what stands in a field after something was typed: digits in the groups that people read.
+  function written(name, text) {
+    var digits = text.replace(/[^0-9]/g, '');
+    if (name === 'number') return digits.slice(0, 19).replace(/(.{4})(?=.)/g, '$1 ');
+    if (name === 'exp' && digits.length > 2) return digits.slice(0, 2) + ' / ' + digits.slice(2, 6);
+    return name === 'exp' ? digits : digits.slice(0, 4);
+  }
+
+  // The Elements put a frame into the page; this puts fields there. Their looks come from the style option, set on the
+  // fields themselves: a page's Content-Security-Policy allows no more.
+  function CardElement(options) {
     this.listeners = {};
     this.fields = {};
+    this.options = options || {};
   }
   CardElement.prototype.mount = function (where) {
     var root = typeof where === 'string' ? document.querySelector(where) : where;
     var self = this;
     root.textContent = '';
-    [['number', 'Card number', 'cc-number', '19'], ['exp', 'MM / YY', 'cc-exp', '5'], ['cvc', 'CVC', 'cc-csc', '4']].forEach(function (spec) {
+    var row = document.createElement('div');
+    Object.assign(row.style, { display: 'flex', flexWrap: 'wrap', gap: '4px 12px' });
+    var rest = document.createElement('div'); // goes to a second line as a whole, where there is no room
+    Object.assign(rest.style, { display: 'flex', gap: '12px', flex: '1 1 8.5em', minWidth: '0' });
+    fieldSpecs.forEach(function (spec) {
       var input = document.createElement('input');
-      input.name = 'sim-' + spec[0];
-      input.placeholder = spec[1];
-      input.setAttribute('aria-label', spec[1]);
-      input.autocomplete = spec[2];
+      input.name = 'sim-' + spec.name;
+      input.placeholder = spec.hint;
+      input.setAttribute('aria-label', spec.label);
+      input.autocomplete = spec.autocomplete;
       input.inputMode = 'numeric';
-      input.size = spec[3];
-      input.addEventListener('input', function () { self.emit('change', self.state()); });
-      root.appendChild(input);
-      self.fields[spec[0]] = input;
+      input.maxLength = spec.length;
+      Object.assign(input.style, {
+        flex: spec.flex, minWidth: '0', width: '100%', border: '0', padding: '0', margin: '0', background: 'transparent', outline: 'none', minHeight: '24px'
+      });
+      input.addEventListener('input', function () {
+        var text = written(spec.name, input.value);
+        if (text !== input.value && input.selectionStart === input.value.length) input.value = text;
+        self.emit('change', self.state());
+      });
+      input.addEventListener('focus', function () { root.classList.add('StripeElement--focus'); self.emit('focus', {}); });
+      input.addEventListener('blur', function () { root.classList.remove('StripeElement--focus'); self.emit('blur', {}); });
+      (spec.name === 'number' ? row : rest).appendChild(input);
+      self.fields[spec.name] = input;
     });
+    row.appendChild(rest);
+    root.classList.add('StripeElement');
+    root.appendChild(row);
     this.root = root;
+    this.paint();
     setTimeout(function () { self.emit('ready', {}); }, 0);
+  };
+  CardElement.prototype.paint = function () {
+    var base = (this.options.style || {}).base || {};
+    Object.values(this.fields).forEach(function (input) {
+      input.style.color = base.color || 'inherit';
+      input.style.fontSize = base.fontSize || '16px';
+      input.style.fontFamily = base.fontFamily || 'inherit';
+    });
   };
   CardElement.prototype.on = CardElement.prototype.addEventListener = function (name, listener) {
     (this.listeners[name] = this.listeners[name] || []).push(listener);
@@ -49,24 +91,30 @@
     (this.listeners[name] || []).forEach(function (listener) { listener(event); });
   };
   CardElement.prototype.card = function () {
-    var exp = this.fields.exp.value.split(/[^0-9]+/);
+    var exp = this.fields.exp.value.replace(/[^0-9]/g, '');
+    var year = exp.slice(2);
     return {
       number: this.fields.number.value.replace(/[^0-9]/g, ''), cvc: this.fields.cvc.value,
-      exp_month: Number(exp[0]) || 0, exp_year: Number(exp[1]) || 0
+      exp_month: Number(exp.slice(0, 2)) || 0, exp_year: year.length === 2 ? 2000 + Number(year) : Number(year) || 0
     };
   };
   CardElement.prototype.state = function () {
     var card = this.card();
-    var complete = card.number.length >= 13 && card.exp_month > 0 && card.exp_year > 0 && card.cvc.length >= 3;
     var error;
     if (card.number.length >= 16 && !luhn(card.number)) {
       error = { code: 'invalid_number', type: 'validation_error', message: 'Your card number is invalid.' };
+    } else if (card.exp_month > 12) {
+      error = { code: 'invalid_expiry_month', type: 'validation_error', message: 'Your card’s expiration date is invalid.' };
     }
-    return { elementType: 'card', complete: complete && !error, empty: card.number === '', error: error };
+    var complete = !error && card.number.length >= 13 && card.exp_month > 0 && card.exp_year >= 2000 && card.cvc.length >= 3;
+    this.root.classList.toggle('StripeElement--invalid', !!error);
+    this.root.classList.toggle('StripeElement--complete', complete);
+    return { elementType: 'card', complete: complete, empty: card.number === '', error: error };
   };
   CardElement.prototype.update = function (options) {
-    var disabled = !!(options && options.disabled);
-    Object.values(this.fields).forEach(function (input) { input.disabled = disabled; });
+    if (!options) return;
+    if ('disabled' in options) Object.values(this.fields).forEach(function (input) { input.disabled = !!options.disabled; });
+    if (options.style) { this.options.style = options.style; this.paint(); }
   };
   CardElement.prototype.clear = function () {
     Object.values(this.fields).forEach(function (input) { input.value = ''; });
@@ -85,24 +133,32 @@
     return sum % 10 === 0;
   }
 
-  // challenge asks the customer, in the bank's place, to pass or to fail.
+  // challenge asks the customer, in the bank's place, to pass or to fail. Escape is failing: the customer turned away.
   function challenge(url) {
     return new Promise(function (resolve, reject) {
       var dialog = document.createElement('dialog');
+      var title = document.createElement('h2');
+      title.textContent = '3D Secure test';
+      title.id = 'sim-challenge';
+      dialog.setAttribute('aria-labelledby', title.id);
       var text = document.createElement('p');
-      text.textContent = '3D Secure test: your bank asks you to confirm this payment.';
-      dialog.appendChild(text);
+      text.textContent = 'Here your bank would ask you to confirm this payment.';
+      dialog.append(title, text);
+      Object.assign(dialog.style, { maxWidth: '20rem', padding: '1.5rem', borderRadius: '12px', border: '1px solid' });
+      function answer(outcome) {
+        dialog.remove();
+        fetch(url + '&outcome=' + outcome, { method: 'POST' }).then(resolve, reject);
+      }
       [['Complete', 'succeed'], ['Fail', 'fail']].forEach(function (choice) {
         var button = document.createElement('button');
         button.textContent = choice[0];
         button.type = 'button';
         button.dataset.outcome = choice[1];
-        button.addEventListener('click', function () {
-          dialog.remove();
-          fetch(url + '&outcome=' + choice[1], { method: 'POST' }).then(resolve, reject);
-        });
+        Object.assign(button.style, { width: 'auto', marginRight: '12px', padding: '8px 16px' });
+        button.addEventListener('click', function () { answer(choice[1]); });
         dialog.appendChild(button);
       });
+      dialog.addEventListener('cancel', function (event) { event.preventDefault(); answer('fail'); });
       document.body.appendChild(dialog);
       if (dialog.showModal) dialog.showModal(); else dialog.setAttribute('open', '');
     });
@@ -122,7 +178,9 @@
       var url = origin + path;
       var options = { method: method, headers: { Authorization: 'Bearer ' + key } };
       if (method === 'GET') url += '?' + form; else options.body = form;
-      return fetch(url, options).then(function (response) { return response.json(); });
+      return fetch(url, options).then(function (response) { return response.json(); }).catch(function () {
+        return { error: { type: 'api_connection_error', message: 'We are experiencing issues connecting to our payments provider.' } };
+      });
     }
     function finish(kind, name, secret, body, actions) {
       if (body.error) return { error: body.error };
@@ -130,6 +188,7 @@
       var next = body.next_action;
       var url = next.type === 'redirect_to_url' ? next.redirect_to_url.url : next.use_stripe_sdk.stripe_js;
       return challenge(url).then(function () { return retrieve(kind, secret); }).then(function (after) {
+        if (after.error) return { error: after.error };
         var failed = after.last_payment_error || after.last_setup_error;
         if (failed) return { error: Object.assign({ [name === 'paymentIntent' ? 'payment_intent' : 'setup_intent']: after }, failed) };
         return wrap(name, after);
@@ -154,7 +213,11 @@
       elements: function () {
         var made;
         return {
-          create: function () { made = new CardElement(); return made; },
+          create: function (type, options) {
+            if (type !== 'card') throw new Error('the stand-in for Stripe.js has no ' + type + ' Element');
+            made = new CardElement(options);
+            return made;
+          },
           getElement: function () { return made || null; }
         };
       },

@@ -120,7 +120,7 @@ func TestEveryRequestOfOursFitsTheDescription(t *testing.T) {
 	for _, call := range []string{
 		"POST /v1/payment_intents", "POST /v1/payment_intents/*/confirm", "POST /v1/payment_intents/*/cancel", "GET /v1/payment_intents/*",
 		"GET /v1/payment_intents", "POST /v1/customers", "GET /v1/customers/*", "GET /v1/payment_methods/*",
-		"POST /v1/payment_methods/*/attach", "GET /v1/setup_intents/*",
+		"POST /v1/payment_methods/*/attach", "GET /v1/setup_intents/*", "POST /v1/setup_intents", "POST /v1/payment_methods/*/detach",
 	} {
 		require.True(t, stripe.seen[call], "%s was not tried", call)
 	}
@@ -186,14 +186,15 @@ func (c *checkedSim) lives(s *shop) {
 	require.NoError(c.t, c.pay(p.FirstPayment.ClientSecret, cardThenNoFunds))
 	s.settle()
 	customer := s.details(p.Plan.ID).Customer.StripeCustomer
-	setup := c.post("/v1/setup_intents", url.Values{"customer": {customer}, "payment_method_types[]": {"card"}})
-	_, err := c.browser.ConfirmCardSetup(c.t.Context(), setup["client_secret"].(string), stripesim.PaymentDetails{Card: &stripesim.Card{Number: cardGood}})
+	setup, err := s.gateway.CreateSetupIntent(c.t.Context(), "setup-1", billing.SetupParams{Customer: customer, Description: "lives"})
+	require.NoError(c.t, err)
+	_, err = c.browser.ConfirmCardSetup(c.t.Context(), setup.ClientSecret.Reveal(), stripesim.PaymentDetails{Card: &stripesim.Card{Number: cardGood}})
 	require.NoError(c.t, err)
 	s.settle()
 	card, err := s.store.Card(c.t.Context(), s.details(p.Plan.ID).Plan.CardID)
 	require.NoError(c.t, err)
 	require.Equal(c.t, "4242", card.Last4)
-	c.post("/v1/payment_methods/"+card.PaymentMethod+"/detach", nil)
+	require.NoError(c.t, s.gateway.DetachPaymentMethod(c.t.Context(), "detach-1", card.PaymentMethod))
 	request, err := http.NewRequestWithContext(c.t.Context(), http.MethodDelete, c.browser.BaseURL+"/v1/customers/"+customer, nil)
 	require.NoError(c.t, err)
 	request.Header.Set("Authorization", "Bearer sk_test_contract")

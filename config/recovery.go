@@ -1,0 +1,65 @@
+package config
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// recoverySettings are those of the page on which customers put a payment right.
+func recoverySettings() []entry {
+	const group = "Recovery page"
+	return []entry{
+		{Setting{Name: "TRANCHE_LINK_TTL", Group: group, Default: "720h",
+			Doc: "How long a link to the recovery page holds. The page is there when TRANCHE_BASE_URL, TRANCHE_SECRET_KEY and " +
+				"STRIPE_PUBLISHABLE_KEY are set; mails then link to it."},
+			duration(func(c *Config) *time.Duration { return &c.LinkTTL })},
+		{Setting{Name: "TRANCHE_TRUSTED_PROXIES", Group: group, Example: "10.0.0.0/8,192.0.2.7",
+			Doc: "Addresses of the proxies in front of this process, whose X-Forwarded-For is believed: it is kept as evidence of " +
+				"consent, and limits are by it."},
+			list(func(c *Config) *[]string { return &c.TrustedProxies })},
+	}
+}
+
+// PayPage says whether there is a recovery page, and mails link to it.
+func (c Config) PayPage() bool {
+	return c.BaseURL != "" && c.SecretKey != "" && c.StripePublishableKey != ""
+}
+
+// ProxyPrefixes are the trusted proxies; an address alone is a prefix of its own. What is none is left out: Validate names it.
+func (c Config) ProxyPrefixes() []netip.Prefix {
+	var prefixes []netip.Prefix
+	for _, text := range c.TrustedProxies {
+		if p, ok := proxyPrefix(text); ok {
+			prefixes = append(prefixes, p)
+		}
+	}
+	return prefixes
+}
+
+func proxyPrefix(text string) (netip.Prefix, bool) {
+	if strings.Contains(text, "/") {
+		p, err := netip.ParsePrefix(text)
+		return p.Masked(), err == nil
+	}
+	a, err := netip.ParseAddr(text)
+	if err != nil {
+		return netip.Prefix{}, false
+	}
+	return netip.PrefixFrom(a, a.BitLen()), true
+}
+
+func (c Config) checkRecovery(need Needs, faults *Error) {
+	for _, text := range c.TrustedProxies {
+		if _, ok := proxyPrefix(text); !ok {
+			faults.add("TRANCHE_TRUSTED_PROXIES", "has a part that is neither an address nor a prefix", "such as 10.0.0.0/8,192.0.2.7")
+		}
+	}
+	if need.Serve && c.BaseURL != "" && c.SecretKey != "" && c.StripePublishableKey == "" {
+		faults.add("STRIPE_PUBLISHABLE_KEY", "is not set, and TRANCHE_BASE_URL and TRANCHE_SECRET_KEY are: the recovery page needs it",
+			"pk_… from Stripe's dashboard, of the same mode as the secret key")
+	}
+	if c.Live() && c.SecretKey != "" && hasScheme(c.BaseURL, "http") {
+		faults.add("TRANCHE_BASE_URL", "is http:// and the key is a live one: the recovery page hands out secrets", "use https://")
+	}
+}

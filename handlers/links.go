@@ -1,0 +1,125 @@
+package handlers
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"tranche/internal/billing"
+	"tranche/internal/recovery"
+)
+
+// LinkView is the JSON of a link to the recovery page.
+type LinkView struct {
+	ID        billing.LinkID   `json:"id"`
+	Object    string           `json:"object"` // pay_link
+	URL       string           `json:"url,omitempty"`
+	Plan      billing.PlanID   `json:"plan"`
+	Charge    billing.ChargeID `json:"charge,omitempty"` // none: the link is about the plan's card
+	Notice    billing.NoticeID `json:"notice,omitempty"` // the mail that holds it
+	CreatedAt time.Time        `json:"created_at"`
+	ExpiresAt time.Time        `json:"expires_at"`
+	RevokedAt *time.Time       `json:"revoked_at,omitempty"`
+}
+
+// ViewLink shows a link. url is known only when it is made.
+func ViewLink(l billing.PayLink, url string) LinkView {
+	v := LinkView{
+		ID: l.ID, Object: "pay_link", URL: url, Plan: l.PlanID, Charge: l.ChargeID, Notice: l.NoticeID,
+		CreatedAt: l.CreatedAt, ExpiresAt: l.ExpiresAt,
+	}
+	if !l.RevokedAt.IsZero() {
+		v.RevokedAt = &l.RevokedAt
+	}
+	return v
+}
+
+func (s *Server) linkRoutes(api *http.ServeMux) {
+	api.HandleFunc("POST /v1/charges/{id}/link", s.createChargeLink)
+	api.HandleFunc("POST /v1/plans/{id}/link", s.createPlanLink)
+	api.HandleFunc("GET /v1/plans/{id}/links", s.listLinks)
+	api.HandleFunc("POST /v1/links/{id}/revoke", s.revokeLink)
+}
+
+// links are the links, or nil after the answer that there are none.
+func (s *Server) links(w http.ResponseWriter) *recovery.Links {
+	if s.Pay == nil {
+		writeProblem(w, problem{Status: http.StatusConflict, Slug: "no_recovery_page", Detail: recovery.ErrNoLinks.Error()})
+		return nil
+	}
+	return s.Pay.Links
+}
+
+// createChargeLink makes a link by which a charge is paid. The URL is in the answer and nowhere else.
+func (s *Server) createChargeLink(w http.ResponseWriter, r *http.Request) {
+	charge, err := s.Store.Charge(r.Context(), billing.ChargeID(r.PathValue("id")))
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	s.createLink(w, r, charge.PlanID, charge.ID)
+}
+
+// createPlanLink makes a link by which a plan's card is changed.
+func (s *Server) createPlanLink(w http.ResponseWriter, r *http.Request) {
+	s.createLink(w, r, billing.PlanID(r.PathValue("id")), "")
+}
+
+func (s *Server) createLink(w http.ResponseWriter, r *http.Request, id billing.PlanID, charge billing.ChargeID) {
+	links := s.links(w)
+	if links == nil {
+		return
+	}
+	plan, err := s.Store.Plan(r.Context(), id)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	url, link, err := links.Create(r.Context(), plan, charge)
+	switch {
+	case errors.Is(err, recovery.ErrNoLinks):
+		writeProblem(w, problem{Status: http.StatusConflict, Slug: "no_recovery_page", Detail: err.Error()})
+	case err != nil:
+		s.fail(w, r, err)
+	default:
+		writeJSON(w, http.StatusCreated, ViewLink(link, url))
+	}
+}
+
+// listLinks lists a plan's links, newest first, without their URLs, which nobody knows any more.
+func (s *Server) listLinks(w http.ResponseWriter, r *http.Request) {
+	plan, err := s.Store.Plan(r.Context(), billing.PlanID(r.PathValue("id")))
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	links, err := s.Store.PayLinks(r.Context(), plan.ID)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	list := ListView[LinkView]{Object: "list", Data: make([]LinkView, len(links))}
+	for i, l := range links {
+		list.Data[i] = ViewLink(l, "")
+	}
+	writeJSON(w, http.StatusOK, list)
+}
+
+// revokeLink ends a link.
+func (s *Server) revokeLink(w http.ResponseWriter, r *http.Request) {
+	links := s.links(w)
+	if links == nil {
+		return
+	}
+	id := billing.LinkID(r.PathValue("id"))
+	if err := links.Revoke(r.Context(), id); err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	link, err := s.Store.PayLinkByID(r.Context(), id)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, ViewLink(link, ""))
+}

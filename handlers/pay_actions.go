@@ -1,0 +1,138 @@
+package handlers
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"tranche/internal/billing"
+	"tranche/internal/locale"
+	"tranche/internal/recovery"
+)
+
+// MandateVersion names the text by which a customer agrees that a card is saved. It is raised whenever the text changes in
+// any language; a test holds that.
+const MandateVersion = "2026-11"
+
+// maxUserAgent bounds what is kept of a browser's name.
+const maxUserAgent = 300
+
+// handoverView is what the page's script gets.
+type handoverView struct {
+	Branch        recovery.Branch `json:"branch"`
+	ClientSecret  string          `json:"client_secret,omitempty"`
+	PaymentMethod string          `json:"payment_method,omitempty"`
+}
+
+func viewHandover(h recovery.Handover) handoverView {
+	return handoverView{h.Branch, h.ClientSecret.Reveal(), h.PaymentMethod}
+}
+
+// payState tells the script whether what it shows is still so.
+func (s *Server) payState(w http.ResponseWriter, r *http.Request) {
+	v, err := s.Pay.Desk.Visit(r.Context(), r.PathValue("token"))
+	if err != nil {
+		s.failPage(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, map[string]string{"state": stateOf(v)})
+}
+
+// payIntent hands out the client secret of one payment.
+func (s *Server) payIntent(w http.ResponseWriter, r *http.Request) {
+	var ask struct {
+		Charge  billing.ChargeID `json:"charge"`
+		Saved   bool             `json:"saved"`
+		Consent string           `json:"consent"`
+	}
+	if !decodeBody(w, r, &ask) {
+		return
+	}
+	order := recovery.Order{Charge: ask.Charge, Saved: ask.Saved}
+	var err error
+	if !ask.Saved {
+		if order.Evidence, err = s.evidence(r, ask.Consent); err != nil {
+			s.failPage(w, err)
+			return
+		}
+	}
+	given, err := s.Pay.Desk.Pay(r.Context(), r.PathValue("token"), order)
+	if err != nil {
+		s.failPage(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, viewHandover(given))
+}
+
+// payCard hands out the client secret by which a card is saved without paying.
+func (s *Server) payCard(w http.ResponseWriter, r *http.Request) {
+	var ask struct {
+		Consent string `json:"consent"`
+	}
+	if !decodeBody(w, r, &ask) {
+		return
+	}
+	evidence, err := s.evidence(r, ask.Consent)
+	if err != nil {
+		s.failPage(w, err)
+		return
+	}
+	given, err := s.Pay.Desk.SaveCard(r.Context(), r.PathValue("token"), evidence)
+	if err != nil {
+		s.failPage(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, viewHandover(given))
+}
+
+// payRemoveCard takes the saved card back. That Stripe could not be told does not concern the customer: the card is not
+// charged any more.
+func (s *Server) payRemoveCard(w http.ResponseWriter, r *http.Request) {
+	card, err := s.Pay.Desk.RemoveCard(r.Context(), r.PathValue("token"))
+	if err != nil && card.ID == "" {
+		s.failPage(w, err)
+		return
+	}
+	if err != nil {
+		s.Log.Error().Err(err).Str("card", string(card.ID)).Str("payment_method", card.PaymentMethod).
+			Msg("a card that its customer removed is not charged any more, and is still saved at Stripe; detach it there")
+	}
+	writeJSON(w, http.StatusOK, map[string]bool{"removed": true})
+}
+
+// evidence is who agrees, to which text. The text is the one that this version of the page showed: a page of another one
+// is loaded anew first.
+func (s *Server) evidence(r *http.Request, version string) (*recovery.Evidence, error) {
+	if version == "" {
+		return nil, recovery.ErrNoConsent
+	}
+	if version != MandateVersion {
+		return nil, fmt.Errorf("%w: the page showed text %.20q, and this is %s", recovery.ErrNoConsent, version, MandateVersion)
+	}
+	v, err := s.Pay.Desk.Visit(r.Context(), r.PathValue("token"))
+	if err != nil {
+		return nil, err
+	}
+	l := locale.Match(customersTag(v, r))
+	agent := r.UserAgent()
+	return &recovery.Evidence{
+		TextVersion: MandateVersion, Text: teller{l, v, s.Pay.Merchant}.say("consent"), Locale: l.Tag(),
+		Address: clientAddress(r, s.Pay.TrustedProxies), UserAgent: agent[:min(len(agent), maxUserAgent)],
+	}, nil
+}
+
+// failPage answers the page's script: what has changed meanwhile, what may be tried again, and what a person must look at.
+func (s *Server) failPage(w http.ResponseWriter, err error) {
+	switch {
+	case errors.Is(err, recovery.ErrGone):
+		writeProblem(w, problem{Status: http.StatusNotFound, Slug: "not_found"})
+	case errors.Is(err, recovery.ErrNotYours), errors.Is(err, recovery.ErrNoConsent):
+		writeProblem(w, problem{Status: http.StatusConflict, Slug: "changed", Detail: err.Error()})
+	case errors.Is(err, billing.ErrUnavailable), errors.Is(err, billing.ErrConflict), errors.Is(err, billing.ErrExists):
+		s.Log.Warn().Err(err).Msg("recovery page: not now")
+		writeProblem(w, problem{Status: http.StatusServiceUnavailable, Slug: "unavailable", Retry: retryAfter})
+	default:
+		s.Log.Error().Err(err).Msg("recovery page failed")
+		writeProblem(w, problem{Status: http.StatusBadGateway, Slug: "failed"})
+	}
+}

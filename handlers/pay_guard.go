@@ -1,0 +1,109 @@
+package handlers
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"tranche/internal/locale"
+)
+
+// guardPage sets the headers of everything under /pay/{token}, refuses what another site sends, and keeps within the
+// limits of an address and of a token.
+func (s *Server) guardPage(perMinute int, next http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.secureHeaders(w.Header())
+		if r.Method == http.MethodPost && !s.sameOrigin(r) {
+			writeProblem(w, problem{Status: http.StatusForbidden, Slug: "cross_origin", Detail: "this is for the page's own script alone"})
+			return
+		}
+		if wait := s.turn(r, perMinute); wait > 0 {
+			s.sayTooOften(w, r, wait)
+			return
+		}
+		next(w, r)
+	})
+}
+
+// secureHeaders keep the page to itself: nothing is loaded or run but our own files and Stripe's, nobody frames it, no cache
+// holds it, and its address, which lets in, goes to no other site.
+func (s *Server) secureHeaders(h http.Header) {
+	h.Set("Content-Security-Policy", s.csp)
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Robots-Tag", "noindex, nofollow")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin-allow-popups") // a bank's challenge may open a window
+	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+}
+
+// contentPolicy is the page's Content-Security-Policy. Stripe's part is from docs.stripe.com/security/guide
+// (#content-security-policy), for Stripe.js and 3-D Secure. Stripe.js sets style attributes on what it adds, so those are
+// allowed; style elements are not.
+func contentPolicy(p *PayPage) string {
+	script, api := originOf(p.StripeJSURL), originOf(p.StripeAPIBase)
+	frames, connect := script+" https://hooks.stripe.com", script+" https://api.stripe.com"
+	if script == "https://js.stripe.com" {
+		script += " https://*.js.stripe.com"
+		frames += " https://*.js.stripe.com"
+	}
+	if api != "" {
+		connect += " " + api
+	}
+	return strings.Join([]string{
+		"default-src 'none'", "script-src 'self' " + script, "style-src 'self'", "style-src-attr 'unsafe-inline'", "img-src 'self' data:",
+		"connect-src 'self' " + connect, "frame-src " + frames, "form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'",
+	}, "; ")
+}
+
+// originOf is the scheme and host of a URL; empty for none.
+func originOf(text string) string {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
+}
+
+// sameOrigin says whether a POST comes from our own page. Browsers say so in Sec-Fetch-Site, on secure pages; older ones in
+// Origin. A form that is sent without script has the Origin "null", because the page gives no referrer away: it may renew a
+// link, which it can do by a secure page alone or in a browser that says nothing better.
+func (s *Server) sameOrigin(r *http.Request) bool {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "same-origin":
+		return true
+	case "":
+	default:
+		return false
+	}
+	switch origin := r.Header.Get("Origin"); origin {
+	case "", "null":
+		return strings.HasSuffix(r.URL.Path, "/renew")
+	default:
+		return origin == originOf(s.Pay.BaseURL) || originOf(origin) != "" && strings.TrimPrefix(strings.TrimPrefix(origin, "https://"), "http://") == r.Host
+	}
+}
+
+// turn counts the request and says how long to wait; 0 means go on.
+func (s *Server) turn(r *http.Request, perMinute int) time.Duration {
+	if s.Pay.Allow == nil {
+		return 0
+	}
+	kind := strconv.Itoa(perMinute)
+	// An address may be that of a whole office, or of many phones.
+	address := s.Pay.Allow(r.Context(), "pay:"+kind+":address:"+clientAddress(r, s.Pay.TrustedProxies), addressShare*perMinute)
+	token := s.Pay.Allow(r.Context(), "pay:"+kind+":token:"+bucketOf(r.PathValue("token")), perMinute)
+	return max(address, token)
+}
+
+func (s *Server) sayTooOften(w http.ResponseWriter, r *http.Request, wait time.Duration) {
+	w.Header().Set("Retry-After", strconv.Itoa(int(wait/time.Second)+1))
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
+		writeProblem(w, problem{Status: http.StatusTooManyRequests, Slug: "too_often"})
+		return
+	}
+	s.writePage(w, http.StatusTooManyRequests, s.barePage(locale.Match(browsersTag(r)), "page.busy_title", "page.too_often"))
+}

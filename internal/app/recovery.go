@@ -1,0 +1,73 @@
+package app
+
+import (
+	"net/mail"
+	"net/url"
+
+	"tranche/config"
+	"tranche/handlers"
+	"tranche/internal/billing"
+	"tranche/internal/dunning"
+	"tranche/internal/queue"
+	"tranche/internal/recovery"
+)
+
+// openRecovery makes the links to the recovery page, which workers put into mails and the ingress opens.
+func (a *App) openRecovery() (err error) {
+	a.links = NewLinks(a.cfg, a.store)
+	a.links.Now = a.clock.Now
+	a.merchant.PayLink = a.links.URL
+	if a.cfg.PayPage() && a.cfg.Has(config.RoleIngress) {
+		a.door, err = queue.NewDoorkeeper(a.redis, a.clock.Wall, a.log)
+	}
+	return err
+}
+
+// NewLinks makes the links of a configuration; none are made where a setting is missing. The caller sets the clock.
+func NewLinks(cfg config.Config, s billing.Store) *recovery.Links {
+	l := &recovery.Links{Store: s, TTL: cfg.LinkTTL}
+	if cfg.PayPage() {
+		l.Key, l.BaseURL = cfg.SecretKey, cfg.BaseURL
+	}
+	return l
+}
+
+// payPage is the recovery page; nil where a setting is missing.
+func (a *App) payPage() *handlers.PayPage {
+	if a.door == nil {
+		return nil
+	}
+	contact := ""
+	if from, err := mail.ParseAddress(a.cfg.MailFrom); err == nil {
+		contact = from.Address
+	}
+	desk := &recovery.Desk{
+		Store: a.store, Gateway: a.gateway, Now: a.clock.Now, Lease: a.clock.Simulated(a.cfg.Lease),
+		Reason: func(f billing.Failure) billing.Reason { return dunning.Classify(f, "").Reason }, MessageDomain: MessageDomain(a.cfg),
+	}
+	return &handlers.PayPage{
+		Desk: desk, Links: a.links, Merchant: a.merchantName(), Contact: contact, BaseURL: a.cfg.BaseURL,
+		PublishableKey: a.cfg.StripePublishableKey, StripeJSURL: a.cfg.StripeJSURL, StripeAPIBase: a.cfg.StripeAPIBase,
+		Reasons: reasonsByCode(), Allow: a.door.Allow, TrustedProxies: a.cfg.ProxyPrefixes(),
+	}
+}
+
+// merchantName is what customers know the merchant as; the host of the page where nobody said.
+func (a *App) merchantName() string {
+	if a.cfg.MerchantName != "" {
+		return a.cfg.MerchantName
+	}
+	if u, err := url.Parse(a.cfg.BaseURL); err == nil {
+		return u.Hostname()
+	}
+	return ""
+}
+
+// reasonsByCode is what the page's script may say of each code.
+func reasonsByCode() map[string]billing.Reason {
+	reasons := map[string]billing.Reason{}
+	for _, code := range dunning.Codes() {
+		reasons[code] = dunning.Classify(billing.Failure{Code: code}, "").Reason
+	}
+	return reasons
+}

@@ -1,0 +1,56 @@
+package billing
+
+import (
+	"net/netip"
+	"time"
+)
+
+// ConsentTerms is what a merchant says of the consent that a customer gave in its checkout, in the words of POST /v1/plans.
+type ConsentTerms struct {
+	TextVersion string `json:"text_version"`         // the merchant's own name for the text that was shown
+	AcceptedAt  string `json:"accepted_at"`          // RFC 3339
+	IP          string `json:"ip,omitempty"`         // of the customer
+	UserAgent   string `json:"user_agent,omitempty"` // of the customer's browser
+}
+
+const (
+	maxUserAgent = 500
+	// clockSkew is how far ahead of ours a merchant's clock may be.
+	clockSkew = 5 * time.Minute
+)
+
+func (c *ConsentTerms) check(bad *InvalidError, now time.Time) {
+	if c == nil {
+		return
+	}
+	if n := len([]rune(c.TextVersion)); n == 0 || n > maxText {
+		bad.add("consent.text_version", "has %d characters; name the text that was shown, in 1 to %d", n, maxText)
+	}
+	at, err := time.Parse(time.RFC3339, c.AcceptedAt)
+	switch {
+	case err != nil:
+		bad.add("consent.accepted_at", "%q is not an RFC 3339 time, such as 2026-12-20T18:30:00Z", c.AcceptedAt)
+	case at.After(now.Add(clockSkew)):
+		bad.add("consent.accepted_at", "%s is in the future", c.AcceptedAt)
+	}
+	if c.IP != "" {
+		if _, err := netip.ParseAddr(c.IP); err != nil {
+			bad.add("consent.ip", "is not an IP address")
+		}
+	}
+	if len(c.UserAgent) > maxUserAgent {
+		bad.add("consent.user_agent", "is longer than %d bytes", maxUserAgent)
+	}
+}
+
+// Row is the record of the consent, for the first charge of a plan. The terms must have been checked.
+func (c *ConsentTerms) Row(p Plan, first ChargeID, now time.Time) Consent {
+	at, err := time.Parse(time.RFC3339, c.AcceptedAt)
+	if err != nil {
+		at = now
+	}
+	return Consent{
+		ID: NewConsentID(now), CustomerID: p.CustomerID, PlanID: p.ID, ChargeID: first, Source: ConsentMerchant,
+		TextVersion: c.TextVersion, AcceptedAt: at.UTC(), Address: c.IP, UserAgent: c.UserAgent, CreatedAt: now,
+	}
+}

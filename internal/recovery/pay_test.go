@@ -1,0 +1,377 @@
+package recovery_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"tranche/internal/billing"
+	"tranche/internal/recovery"
+	"tranche/internal/stripesim"
+)
+
+const (
+	goodCard    = "4242424242424242"
+	noFundsCard = "4000008260003178"
+)
+
+// other pays with another card, and agrees that it is saved.
+var other = recovery.Order{Evidence: evidence()}
+
+func TestPayingAheadMakesTheChargesOnePaymentIntent(t *testing.T) {
+	eachEngine(t, func(t *testing.T, d *desk) {
+		p := d.plan()
+		tok := d.open(p, 2)
+		first, err := d.Pay(t.Context(), tok, recovery.Order{Saved: true})
+		require.NoError(t, err)
+		require.Equal(t, recovery.BranchAhead, first.Branch)
+		again, err := d.Pay(t.Context(), tok, other)
+		require.NoError(t, err)
+		require.Equal(t, first.ClientSecret.Reveal(), again.ClientSecret.Reveal())
+
+		c := d.details(p.Plan.ID).Charges[1]
+		require.NotEmpty(t, c.PaymentIntent)
+		require.Equal(t, billing.ChargeScheduled, c.Status, "nothing was paid yet")
+		require.Equal(t, p.Charges[1].NextAttemptAt, c.NextAttemptAt, "nor does it fall due later")
+		attempts := d.details(p.Plan.ID).Attempts[c.ID]
+		require.Len(t, attempts, 1)
+		require.Equal(t, billing.OutcomeAwaitingCustomer, attempts[0].Outcome)
+		require.Equal(t, billing.InitiatorCustomer, attempts[0].Initiator)
+
+		require.NoError(t, d.confirm(first.ClientSecret, stripesim.PaymentDetails{PaymentMethod: first.PaymentMethod}))
+		d.settle()
+		d.advance(40 * 24 * time.Hour)
+		d.settle()
+		require.Equal(t, []string{c.PaymentIntent}, d.tookMoney(c))
+		after := d.details(p.Plan.ID)
+		require.Equal(t, billing.ChargeSucceeded, after.Charges[1].Status)
+		require.Len(t, after.Attempts[c.ID], 1)
+	})
+}
+
+func TestAChargeThatWasOpenedAndNotPaidIsCollectedOnTheSamePaymentIntent(t *testing.T) {
+	eachEngine(t, func(t *testing.T, d *desk) {
+		p := d.plan()
+		given, err := d.Pay(t.Context(), d.open(p, 2), other)
+		require.NoError(t, err)
+		d.advance(32 * 24 * time.Hour)
+		d.settle()
+		after := d.details(p.Plan.ID)
+		require.Equal(t, billing.ChargeSucceeded, after.Charges[1].Status)
+		require.Len(t, after.Attempts[p.Charges[1].ID], 2, "the confirmation needed no second try")
+		require.Error(t, d.confirm(given.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: goodCard}}), "the secret pays nothing more")
+		require.Len(t, d.tookMoney(after.Charges[1]), 1)
+	})
+}
+
+// TestTheWorkerWaitsWhileThePaymentIntentIsMade has the charge fall due at the very moment at which Stripe is asked.
+func TestTheWorkerWaitsWhileThePaymentIntentIsMade(t *testing.T) {
+	eachEngine(t, func(t *testing.T, d *desk) {
+		p := d.plan()
+		d.advance(p.Charges[1].DueAt.Sub(d.clock()) - time.Second)
+		d.gateway.creating = func(_ context.Context, create func() (billing.PaymentIntent, error)) (billing.PaymentIntent, error) {
+			d.advance(2 * time.Second)
+			d.settle() // the charge is due, and the scheduler hands it out
+			return create()
+		}
+		given, err := d.Pay(t.Context(), d.open(p, 2), other)
+		require.NoError(t, err)
+		require.NotEmpty(t, given.ClientSecret.Reveal())
+		c := d.details(p.Plan.ID).Charges[1]
+		require.Empty(t, d.tookMoney(c))
+		require.Equal(t, "the customer is about to pay it", c.Reason)
+
+		d.advance(2 * lease)
+		d.settle()
+		c = d.details(p.Plan.ID).Charges[1]
+		require.Equal(t, billing.ChargeSucceeded, c.Status, "nobody paid, so the worker collects")
+		require.Equal(t, []string{c.PaymentIntent}, d.tookMoney(c))
+	})
+}
+
+// TestNobodyIsGivenAPaymentIntentThatWasGivenUp lets the desk sleep, within its call, for longer than a lease: the worker
+// makes a PaymentIntent of its own, and the desk's must not be paid as well.
+func TestNobodyIsGivenAPaymentIntentThatWasGivenUp(t *testing.T) {
+	eachEngine(t, func(t *testing.T, d *desk) {
+		p := d.plan()
+		d.advance(p.Charges[1].DueAt.Sub(d.clock()) - time.Second)
+		d.gateway.creating = func(_ context.Context, create func() (billing.PaymentIntent, error)) (billing.PaymentIntent, error) {
+			made, err := create()
+			d.advance(3 * lease)
+			d.settle()
+			d.advance(lease)
+			d.settle()
+			return made, err
+		}
+		given, err := d.Pay(t.Context(), d.open(p, 2), other)
+		require.NoError(t, err)
+		require.Empty(t, given.ClientSecret.Reveal())
+		require.False(t, given.Branch.Payable())
+		c := d.details(p.Plan.ID).Charges[1]
+		require.Equal(t, billing.ChargeSucceeded, c.Status)
+		require.Equal(t, []string{c.PaymentIntent}, d.tookMoney(c))
+	})
+}
+
+// TestALostAnswerIsAskedForAgain loses Stripe's answer: the customer tries again, and the same PaymentIntent comes back.
+func TestALostAnswerIsAskedForAgain(t *testing.T) {
+	eachEngine(t, func(t *testing.T, d *desk) {
+		p := d.plan()
+		tok := d.open(p, 2)
+		d.gateway.creating = func(_ context.Context, create func() (billing.PaymentIntent, error)) (billing.PaymentIntent, error) {
+			_, err := create()
+			require.NoError(t, err)
+			return billing.PaymentIntent{}, &billing.GatewayError{Op: "create PaymentIntent", Kind: billing.GatewayUnknown}
+		}
+		_, err := d.Pay(t.Context(), tok, other)
+		require.ErrorIs(t, err, billing.ErrUnavailable)
+		d.gateway.creating = nil
+		made := len(d.sim.PaymentIntents())
+		given, err := d.Pay(t.Context(), tok, other)
+		require.NoError(t, err)
+		require.NotEmpty(t, given.ClientSecret.Reveal())
+		require.Len(t, d.sim.PaymentIntents(), made)
+		require.Len(t, d.details(p.Plan.ID).Attempts[p.Charges[1].ID], 1)
+	})
+}
+
+func TestARefusalIsOnRecordAndTheNextTryIsNew(t *testing.T) {
+	eachEngine(t, func(t *testing.T, d *desk) {
+		p := d.plan()
+		tok := d.open(p, 2)
+		refusal := &billing.GatewayError{Kind: billing.GatewayRejected, Failure: billing.Failure{Code: "amount_too_small"}}
+		d.gateway.creating = func(context.Context, func() (billing.PaymentIntent, error)) (billing.PaymentIntent, error) {
+			return billing.PaymentIntent{}, refusal
+		}
+		_, err := d.Pay(t.Context(), tok, other)
+		require.ErrorIs(t, err, refusal)
+		d.gateway.creating = nil
+		_, err = d.Pay(t.Context(), tok, other)
+		require.NoError(t, err)
+		attempts := d.details(p.Plan.ID).Attempts[p.Charges[1].ID]
+		require.Equal(t, billing.OutcomeError, attempts[0].Outcome)
+		require.Equal(t, billing.OutcomeAwaitingCustomer, attempts[1].Outcome)
+	})
+}
+
+// TestManyAtOncePayOnce has the worker and many tabs at the same charge at the same moment.
+func TestManyAtOncePayOnce(t *testing.T) {
+	eachEngine(t, func(t *testing.T, d *desk) {
+		p := d.planWith(noFundsCard)
+		d.advance(p.Charges[1].DueAt.Sub(d.clock()) + time.Second)
+		d.settle()
+		c := d.details(p.Plan.ID).Charges[1]
+		require.Equal(t, billing.ChargeRetrying, c.Status)
+		d.advance(c.NextAttemptAt.Sub(d.clock()))
+		tok := d.open(p, 2)
+		claims, err := d.store.ClaimCharges(t.Context(), d.clock(), d.clock().Add(lease), 10)
+		require.NoError(t, err)
+		require.Len(t, claims, 1)
+
+		var g errgroup.Group
+		g.Go(func() error { return d.worker.CollectCharge(t.Context(), string(c.ID), claims[0].Lease) })
+		for range 4 {
+			g.Go(func() error {
+				given, err := d.Pay(t.Context(), tok, other)
+				if err != nil || given.ClientSecret == "" {
+					return err // the retry is under way, or somebody has paid
+				}
+				_, err = d.browser.ConfirmCardPayment(t.Context(), given.ClientSecret.Reveal(),
+					stripesim.PaymentDetails{Card: &stripesim.Card{Number: goodCard}, SetupFutureUsage: "off_session"})
+				if _, refused := errors.AsType[*stripesim.APIError](err); refused {
+					return nil // somebody was faster
+				}
+				return err
+			})
+		}
+		require.NoError(t, g.Wait())
+		d.settle()
+		given, err := d.Pay(t.Context(), tok, other) // nobody was let in while the retry was under way
+		require.NoError(t, err)
+		if given.ClientSecret != "" {
+			require.NoError(t, d.confirm(given.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: goodCard}, SetupFutureUsage: "off_session"}))
+		}
+		d.settle()
+		require.Equal(t, []string{c.PaymentIntent}, d.tookMoney(c))
+		require.Equal(t, billing.ChargeSucceeded, d.details(p.Plan.ID).Charges[1].Status)
+	})
+}
+
+func TestWhileARetryIsUnderWayThereIsNothingToConfirm(t *testing.T) {
+	eachEngine(t, func(t *testing.T, d *desk) {
+		p := d.planWith(noFundsCard)
+		d.advance(p.Charges[1].DueAt.Sub(d.clock()) + time.Second)
+		d.settle()
+		tok := d.open(p, 2)
+		require.NoError(t, d.store.Update(t.Context(), func(tx billing.Tx) error {
+			c, err := tx.Charge(t.Context(), p.Charges[1].ID)
+			require.NoError(t, err)
+			require.NoError(t, c.Move(billing.ChargeCollecting, "", c.NextAttemptAt))
+			return tx.UpdateCharge(t.Context(), c)
+		}))
+		given, err := d.Pay(t.Context(), tok, other)
+		require.NoError(t, err)
+		require.Equal(t, recovery.Handover{Branch: recovery.BranchProcessing}, given)
+	})
+}
+
+func TestAnotherCardWantsConsent(t *testing.T) {
+	eachEngine(t, func(t *testing.T, d *desk) {
+		p := d.plan()
+		tok := d.open(p, 2)
+		_, err := d.Pay(t.Context(), tok, recovery.Order{})
+		require.ErrorIs(t, err, recovery.ErrNoConsent)
+		_, err = d.SaveCard(t.Context(), tok, nil)
+		require.ErrorIs(t, err, recovery.ErrNoConsent)
+		consents, err := d.store.Consents(t.Context(), billing.ConsentFilter{Customer: p.Customer.ID})
+		require.NoError(t, err)
+		require.Empty(t, consents)
+	})
+}
+
+func TestALinkPaysNothingOfOthers(t *testing.T) {
+	eachEngine(t, func(t *testing.T, d *desk) {
+		one, stranger := d.plan(), d.plan()
+		tok := d.open(one, 2)
+		for _, id := range []billing.ChargeID{stranger.Charges[1].ID, one.Charges[2].ID, "chg_none"} {
+			_, err := d.Pay(t.Context(), tok, recovery.Order{Charge: id, Saved: true})
+			require.ErrorIs(t, err, recovery.ErrNotYours, id)
+		}
+	})
+}
+
+func TestAChangedAmountIsNotHandedOut(t *testing.T) {
+	eachEngine(t, func(t *testing.T, d *desk) {
+		p := d.plan()
+		tok := d.open(p, 2)
+		_, err := d.Pay(t.Context(), tok, recovery.Order{Saved: true})
+		require.NoError(t, err)
+		require.NoError(t, d.store.Update(t.Context(), func(tx billing.Tx) error {
+			c, err := tx.Charge(t.Context(), p.Charges[1].ID)
+			require.NoError(t, err)
+			c.Amount++
+			return tx.UpdateCharge(t.Context(), c)
+		}))
+		_, err = d.Pay(t.Context(), tok, recovery.Order{Saved: true})
+		require.ErrorIs(t, err, recovery.ErrDiffers)
+	})
+}
+
+func TestTheConsentIsKeptWithTheCardThatWasSaved(t *testing.T) {
+	eachEngine(t, func(t *testing.T, d *desk) {
+		p := d.plan()
+		tok := d.open(p, 2)
+		given, err := d.Pay(t.Context(), tok, other)
+		require.NoError(t, err)
+		require.Error(t, d.confirm(given.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: "4000000000009995"}, SetupFutureUsage: "off_session"}))
+		d.advance(time.Minute)
+		given, err = d.Pay(t.Context(), tok, other)
+		require.NoError(t, err)
+		require.NoError(t, d.confirm(given.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: "5555555555554444"}, SetupFutureUsage: "off_session"}))
+		d.settle()
+		card, err := d.store.Card(t.Context(), d.details(p.Plan.ID).Plan.CardID)
+		require.NoError(t, err)
+		require.Equal(t, "4444", card.Last4)
+		consents, err := d.store.Consents(t.Context(), billing.ConsentFilter{Card: card.ID})
+		require.NoError(t, err)
+		require.Len(t, consents, 1)
+		require.Equal(t, d.clock(), consents[0].AcceptedAt, "the one that was given for this card")
+		require.Equal(t, "192.0.2.1", consents[0].Address)
+		all, err := d.store.Consents(t.Context(), billing.ConsentFilter{Customer: p.Customer.ID})
+		require.NoError(t, err)
+		require.Len(t, all, 2)
+	})
+}
+
+func TestARemovedCardIsChargedForNothingMore(t *testing.T) {
+	eachEngine(t, func(t *testing.T, d *desk) {
+		p := d.plan()
+		card, err := d.RemoveCard(t.Context(), d.open(p, 2))
+		require.NoError(t, err)
+		require.Equal(t, p.Plan.CardID, card.ID)
+		d.advance(32 * 24 * time.Hour)
+		d.settle()
+		after := d.details(p.Plan.ID)
+		require.Equal(t, billing.ChargeRequiresPaymentMethod, after.Charges[1].Status)
+		require.Empty(t, d.tookMoney(after.Charges[1]))
+		pm, err := d.gateway.PaymentMethod(t.Context(), card.PaymentMethod)
+		require.NoError(t, err)
+		require.Empty(t, pm.Customer)
+		_, err = d.RemoveCard(t.Context(), d.open(p, 2))
+		require.ErrorIs(t, err, recovery.ErrNotYours, "there is none any more")
+	})
+}
+
+func TestACardThatStripeCouldNotBeToldOfIsNotChargedEither(t *testing.T) {
+	eachEngine(t, func(t *testing.T, d *desk) {
+		p := d.plan()
+		d.gateway.detach = &billing.GatewayError{Kind: billing.GatewayUnknown}
+		card, err := d.RemoveCard(t.Context(), d.open(p, 2))
+		require.Error(t, err)
+		require.NotEmpty(t, card.ID)
+		d.advance(32 * 24 * time.Hour)
+		d.settle()
+		require.Empty(t, d.tookMoney(p.Charges[1]))
+		require.Equal(t, billing.ChargeRequiresPaymentMethod, d.details(p.Plan.ID).Charges[1].Status)
+	})
+}
+
+func TestAnotherCardTakesOverWithoutAPayment(t *testing.T) {
+	eachEngine(t, func(t *testing.T, d *desk) {
+		p := d.planWith(noFundsCard)
+		d.advance(p.Charges[1].DueAt.Sub(d.clock()) + time.Second)
+		d.settle()
+		given, err := d.SaveCard(t.Context(), d.open(p, 2), evidence())
+		require.NoError(t, err)
+		_, err = d.browser.ConfirmCardSetup(t.Context(), given.ClientSecret.Reveal(), stripesim.PaymentDetails{Card: &stripesim.Card{Number: goodCard}})
+		require.NoError(t, err)
+		d.settle()
+		d.advance(10 * 24 * time.Hour)
+		d.settle()
+		after := d.details(p.Plan.ID)
+		require.Equal(t, billing.ChargeSucceeded, after.Charges[1].Status)
+		consents, err := d.store.Consents(t.Context(), billing.ConsentFilter{Card: after.Plan.CardID})
+		require.NoError(t, err)
+		require.Len(t, consents, 1)
+		require.Empty(t, consents[0].ChargeID)
+	})
+}
+
+func TestARenewedLinkIsMailedOnceADayAndOnlyWhereThereIsSomethingToSay(t *testing.T) {
+	eachEngine(t, func(t *testing.T, d *desk) {
+		p := d.planWith(noFundsCard)
+		d.advance(p.Charges[1].DueAt.Sub(d.clock()) + time.Second)
+		d.settle()
+		tok := d.open(p, 2)
+		count := func() int {
+			n, err := d.store.Notices(t.Context(), billing.NoticeFilter{Plan: p.Plan.ID})
+			require.NoError(t, err)
+			return len(n)
+		}
+		before := count()
+		require.NoError(t, d.Renew(t.Context(), "made-up"))
+		require.Equal(t, before, count())
+		require.NoError(t, d.Renew(t.Context(), tok))
+		require.NoError(t, d.Renew(t.Context(), tok))
+		require.Equal(t, before+1, count())
+		d.advance(24 * time.Hour)
+		require.NoError(t, d.Renew(t.Context(), tok))
+		require.Equal(t, before+2, count())
+		notices, err := d.store.Notices(t.Context(), billing.NoticeFilter{Plan: p.Plan.ID})
+		require.NoError(t, err)
+		require.Equal(t, billing.NoticePaymentFailed, notices[0].Kind)
+		require.Equal(t, billing.ReasonFunds, notices[0].Data.FailureReason)
+		require.Equal(t, "ada@example.com", notices[0].To)
+
+		links, err := d.store.PayLinks(t.Context(), p.Plan.ID)
+		require.NoError(t, err)
+		require.NoError(t, d.links(firstKey).Revoke(t.Context(), links[0].ID))
+		d.advance(24 * time.Hour)
+		require.NoError(t, d.Renew(t.Context(), tok))
+		require.Equal(t, before+2, count(), "who revoked it did not want another")
+	})
+}

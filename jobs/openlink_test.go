@@ -1,0 +1,45 @@
+package jobs_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+	"tranche/jobs"
+)
+
+// TestNoMailGoesOutBeforeItsLinkIsOpen lets the link fail once: the mail waits, and then goes out once.
+func TestNoMailGoesOutBeforeItsLinkIsOpen(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		b.started("4242424242424242", nil)
+		sent := len(b.mails.mails)
+		p := b.plan(func(t *billing.Terms) { t.Reference = "order-2" })
+		require.NoError(b.t, b.payFirst(p, "4242424242424242"))
+		away := errors.New("the database is away")
+		opened := 0
+		config := b.worker.Config
+		config.OpenLink = func(context.Context, billing.Notice) error { opened++; return away }
+		b.worker = jobs.New(config)
+		b.takeIn(b.arrived()...)
+		events, err := b.store.ClaimEvents(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 100)
+		require.NoError(b.t, err)
+		for _, e := range events {
+			require.NoError(b.t, b.worker.HandleEvent(b.t.Context(), e.EventID, e.Lease))
+		}
+		notices, err := b.store.ClaimNotices(b.t.Context(), b.Now().Add(time.Minute), b.Now().Add(2*time.Minute), 100)
+		require.NoError(b.t, err)
+		require.Len(b.t, notices, 1)
+		require.ErrorIs(b.t, b.worker.SendNotice(b.t.Context(), string(notices[0].NoticeID), notices[0].Lease), away)
+		require.Len(b.t, b.mails.mails, sent)
+
+		config.OpenLink = func(context.Context, billing.Notice) error { opened++; return nil }
+		b.worker = jobs.New(config)
+		require.NoError(b.t, b.worker.SendNotice(b.t.Context(), string(notices[0].NoticeID), notices[0].Lease))
+		require.Len(b.t, b.mails.mails, sent+1)
+		require.Equal(b.t, 2, opened)
+	})
+}
