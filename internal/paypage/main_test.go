@@ -13,7 +13,7 @@ import (
 )
 
 // atOnce is how many tests run side by side: they wait for pages and for what falls due in a second or two.
-const atOnce = "6"
+const atOnce = "4"
 
 func TestMain(m *testing.M) {
 	flag.Parse()

@@ -151,17 +151,26 @@ func ahead(v Visit) *billing.Charge {
 	return &v.Charges[i]
 }
 
-// reason is why the charge was not paid, from its last attempt that failed.
+// reason is why the charge was not paid, as it may be told.
 func (d *Desk) reason(v Visit, attempts []billing.Attempt) billing.Reason {
-	if v.Branch == BranchAuthenticate {
+	switch {
+	case v.Branch == BranchAuthenticate:
 		return billing.ReasonAuthenticate
-	}
-	if v.Branch != BranchPay || v.Plan.Status == billing.PlanAwaitingFirstPayment && len(attempts) < 2 {
+	case v.Branch != BranchPay, v.Plan.Status == billing.PlanAwaitingFirstPayment && len(attempts) < 2:
 		return ""
-	}
-	if v.Card == nil && v.Charge.Sequence > 1 && (v.Charge.DeclineCode == "" || v.Charge.Status == billing.ChargeRequiresAction) {
+	case cardIsGone(v):
 		return billing.ReasonNoCard
 	}
+	return d.lastFailure(attempts)
+}
+
+// cardIsGone says whether the charge waits because there is no card to charge: a decline before it explains nothing.
+func cardIsGone(v Visit) bool {
+	return v.Card == nil && v.Charge.Sequence > 1 && (v.Charge.DeclineCode == "" || v.Charge.Status == billing.ChargeRequiresAction)
+}
+
+// lastFailure is why the last attempt that failed did.
+func (d *Desk) lastFailure(attempts []billing.Attempt) billing.Reason {
 	for _, a := range slices.Backward(attempts) {
 		switch a.Outcome {
 		case billing.OutcomeDeclined:
