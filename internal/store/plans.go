@@ -95,7 +95,9 @@ func (t *tx) DeletePlan(ctx context.Context, id billing.PlanID) error {
 	for _, query := range []string{
 		"DELETE FROM notices WHERE charge_id IN (SELECT id FROM charges WHERE plan_id = $1)",
 		"DELETE FROM attempts WHERE charge_id IN (SELECT id FROM charges WHERE plan_id = $1)",
+		"DELETE FROM refunds WHERE plan_id = $1",
 		"DELETE FROM charges WHERE plan_id = $1",
+		"DELETE FROM plan_versions WHERE plan_id = $1",
 		"DELETE FROM requests WHERE plan_id = $1",
 		"DELETE FROM audit WHERE plan_id = $1",
 		"DELETE FROM plans WHERE id = $1",

@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"context"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -57,19 +59,31 @@ func migrateEmpty(t *testing.T, databaseURL string) {
 func migrateFromEach(t *testing.T, newURL func(testing.TB) string) {
 	_, wanted, err := opened(t, newURL(t)).Version(t.Context())
 	require.NoError(t, err)
-	for version := int64(1); version <= wanted; version++ {
+	files, err := opened(t, newURL(t)).Pending(t.Context())
+	require.NoError(t, err)
+	for i, file := range files { // their numbers need not follow one another
+		version := numberOf(t, file)
 		s := opened(t, newURL(t))
 		from, to, err := s.MigrateTo(t.Context(), version)
 		require.NoError(t, err)
 		require.Equal(t, []int64{0, version}, []int64{from, to})
 		pending, err := s.Pending(t.Context())
 		require.NoError(t, err)
-		require.Len(t, pending, int(wanted-version))
+		require.Equal(t, files[i+1:], append([]string{}, pending...))
 		from, to, err = s.Migrate(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, []int64{version, wanted}, []int64{from, to})
 		usable(t, s)
 	}
+}
+
+// numberOf is the version that a step's file leads to.
+func numberOf(t *testing.T, file string) int64 {
+	t.Helper()
+	number, _, _ := strings.Cut(file, "_")
+	version, err := strconv.ParseInt(number, 10, 64)
+	require.NoError(t, err)
+	return version
 }
 
 // usable writes and reads something.
@@ -119,7 +133,7 @@ func askingChangesNothing(t *testing.T, databaseURL string) {
 		require.Equal(t, int64(0), current)
 		pending, err := s.Pending(t.Context())
 		require.NoError(t, err)
-		require.Len(t, pending, int(wanted))
+		require.Equal(t, wanted, numberOf(t, pending[len(pending)-1]))
 		require.Equal(t, "00001_start.sql", pending[0])
 	}
 	_, err := s.Plan(t.Context(), "none")

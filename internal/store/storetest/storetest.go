@@ -20,7 +20,7 @@ func Run(t *testing.T, open func(t *testing.T) billing.Store) {
 	t.Helper()
 	groups := []map[string]func(*testing.T, *fixture){
 		roundTripTests(), uniqueTests(), claimTests(), transactionTests(), listTests(), errorTests(), bindingTests(),
-		choreTests(), ledgerTests(), backlogTests(),
+		choreTests(), ledgerTests(), backlogTests(), changeTests(),
 	}
 	for _, group := range groups {
 		for name, test := range group {
