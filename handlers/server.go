@@ -81,6 +81,7 @@ func (s *Server) routes() http.Handler {
 	api.HandleFunc("POST /v1/plans/{id}/pause", s.pausePlan)
 	api.HandleFunc("POST /v1/plans/{id}/resume", s.resumePlan)
 	api.HandleFunc("POST /v1/plans/{id}/cancel", s.cancelPlan)
+	s.changeRoutes(api)
 	api.HandleFunc("GET /v1/notices", s.listNotices)
 	mux.Handle("/v1/", s.authenticate(s.readable(s.known(api))))
 	return s.observe(s.known(mux))

@@ -50,7 +50,10 @@ func (w *Worker) CollectCharge(ctx context.Context, id string, lease int64) erro
 	if err != nil || call == nil {
 		return err
 	}
-	if call.void != "" {
+	switch {
+	case call.refund.ID != "":
+		return w.refundPayment(admitted, *call)
+	case call.void != "":
 		return w.voidPayment(admitted, *call)
 	}
 	result := w.send(admitted, *call)
@@ -74,6 +77,9 @@ type call struct {
 	// void is a canceled charge whose PaymentIntent is to be canceled under the key; there is no attempt then.
 	void               billing.ChargeID
 	paymentIntent, key string
+
+	// refund is to be asked of Stripe; there is no attempt then.
+	refund billing.Refund
 }
 
 // prepare takes the last look at the charge, under the plan's lock, and commits the attempt. It returns nil when there
@@ -129,7 +135,7 @@ func (t *planTx) putOff(c *billing.Charge, why error) {
 // nextCall decides what is sent for a due charge.
 func (t *planTx) nextCall(ctx context.Context, c *billing.Charge) (*call, error) {
 	if c.Status.Ended() {
-		return t.voidCall(c), nil
+		return t.afterEnd(ctx, c)
 	}
 	attempts, err := t.Attempts(ctx, c.ID)
 	if err != nil {

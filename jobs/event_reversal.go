@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"tranche/internal/billing"
 )
@@ -119,9 +118,11 @@ func (t *planTx) reverse(c *billing.Charge, p billing.RecordedPayment) error {
 	}
 	was := c.Status
 	c.AmountRefunded, c.DisputeStatus = p.AmountRefunded, p.Dispute
-	if err := t.move(c, to, reversalReason(*c, to), time.Time{}); err != nil {
+	next, wake := c.NextAttemptAt, c.WakeAt // while a refund that was ordered is not made
+	if err := t.move(c, to, reversalReason(*c, to), next); err != nil {
 		return err
 	}
+	c.WakeAt = wake
 	if to != was && to != billing.ChargeSucceeded {
 		t.pause(fmt.Sprintf("charge %d was %s", c.Sequence, to))
 	}
