@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -104,4 +105,13 @@ func PlanVersions(ctx context.Context, r Reader, id PlanID) ([]PlanVersion, erro
 	}
 	now, err := AgreementOf(p, charges)
 	return []PlanVersion{firstVersion(p, now)}, err
+}
+
+// List reads the charges of the version.
+func (v PlanVersion) List() ([]AgreedCharge, error) {
+	var list []AgreedCharge
+	if err := json.Unmarshal(v.Charges, &list); err != nil {
+		return nil, fmt.Errorf("read version %d of plan %s: %w", v.Number, v.PlanID, err)
+	}
+	return list, nil
 }
