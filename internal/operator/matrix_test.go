@@ -210,7 +210,31 @@ func (p *page) String() string {
 	var b strings.Builder
 	b.WriteString(`# What may be changed when
 
-Written by a test from what the program does. Each table is one operation; the rows are the plan's status, the columns that of
+| operation | API | command |
+|---|---|---|
+| pause, resume | POST /v1/plans/{id}/pause, /resume | tranche plan pause, resume |
+| cancel, cancel with refund | POST /v1/plans/{id}/cancel {"refund": true} | tranche plan cancel [--refund] |
+| rest: a new total for what is unpaid | POST /v1/plans/{id}/rest {"total"} | tranche plan rest --total |
+| fee: one more charge | POST /v1/plans/{id}/fee {"amount", "due", "reason"} | tranche plan fee --amount --due |
+| extend: more parts at the end | POST /v1/plans/{id}/extend {"parts", "amount", "every"} | tranche plan extend --parts |
+| pay-all: the rest now, in one charge | POST /v1/plans/{id}/pay-all {"discount"} | tranche plan pay-all [--discount] |
+| restart a defaulted plan | POST /v1/plans/{id}/restart | tranche plan restart |
+| card: another saved card | POST /v1/plans/{id}/card {"card"} | tranche plan card --card |
+| retry | | tranche charge retry |
+| skip, skip to the end | POST /v1/charges/{id}/skip {"to_end", "every", "reason"} | tranche charge skip [--to-end] |
+| move to another date | POST /v1/charges/{id}/move {"due"} | tranche charge move --due |
+| amount, such as that of a balance | POST /v1/charges/{id}/amount {"amount"} | tranche charge amount --amount |
+| split in two | POST /v1/charges/{id}/split {"first", "due"} | tranche charge split --first --due |
+| pay early | POST /v1/charges/{id}/pay | tranche charge pay |
+| paid-outside: no money through Stripe | POST /v1/charges/{id}/paid-outside {"note"} | tranche charge paid-outside |
+| write-off | POST /v1/charges/{id}/write-off {"reason"} | tranche charge write-off |
+
+The charges always add up to the plan's total. A skipped charge is dropped: the total is less by it. One that is written off
+stays in the total, as a loss. An amount is changed only while nothing of it reached Stripe; open charges fall due in
+the order of their numbers; what is under way is left alone. What breaks these is refused, whatever the tables say. Every
+change is a new version of the plan: GET /v1/plans/{id}/versions, tranche plan versions.
+
+The tables are written by a test from what the program does. Each table is one operation; the rows are the plan's status, the columns that of
 the charge it is about, the second of three whose first is paid (on a plan's operation: of that charge too). A dot means that it is done;
 a number, that it is refused with the reason of that number, below. A charge that is neither scheduled nor over was tried,
 and has a PaymentIntent at Stripe.
