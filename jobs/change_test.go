@@ -168,8 +168,14 @@ func TestWhatIsUnderWayIsNotChanged(t *testing.T) {
 			for name, change := range map[string]func() error{
 				"skip":    func() error { _, err := operator.Skip(b.t.Context(), b.store, before.ID, "", b.Now()); return err },
 				"pay all": func() error { _, err := operator.PayAll(b.t.Context(), b.store, p.Plan.ID, 0, b.Now()); return err },
-				"rest":    func() error { _, err := operator.SetRest(b.t.Context(), b.store, p.Plan.ID, 90000, b.Now()); return err },
-				"outside": func() error { _, err := operator.PaidOutside(b.t.Context(), b.store, before.ID, "", b.Now()); return err },
+				"rest": func() error {
+					_, err := operator.SetRest(b.t.Context(), b.store, p.Plan.ID, 90000, b.Now())
+					return err
+				},
+				"outside": func() error {
+					_, err := operator.PaidOutside(b.t.Context(), b.store, before.ID, "", b.Now())
+					return err
+				},
 				"refund": func() error {
 					_, err := operator.CancelAndRefund(b.t.Context(), b.store, p.Plan.ID, "", b.Now())
 					return err
