@@ -1,7 +1,6 @@
 package operator_test
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -195,7 +194,7 @@ func (p *page) add(t *testing.T, op operator.Operation, in cell, plan billing.Pl
 		return
 	}
 	var refused *operator.RefusedError
-	require.True(t, errors.As(err, &refused), "%s of %v: %v", op, in, err)
+	require.ErrorAs(t, err, &refused, "%s of %v", op, in)
 	why := strings.ReplaceAll(refused.Why, "plan "+plan.Reference, "the plan")
 	n := slices.Index(p.reasons, why) + 1
 	if n == 0 {

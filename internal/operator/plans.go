@@ -168,11 +168,11 @@ func Restart(ctx context.Context, s Store, id billing.PlanID, now time.Time) (Re
 		}
 		at := 0
 		for _, ch := range c.charges {
-			switch {
-			case ch.Status == billing.ChargeFailed, ch.Status == billing.ChargeRetrying:
+			switch ch.Status {
+			case billing.ChargeFailed, billing.ChargeRetrying:
 				at++
 				err = ch.Move(billing.ChargeRetrying, "", c.now)
-			case ch.Status == billing.ChargeScheduled:
+			case billing.ChargeScheduled:
 				err = ch.Move(ch.Status, "", ch.DueAt)
 			default:
 				continue

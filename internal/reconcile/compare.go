@@ -83,7 +83,10 @@ func compareUnclaimed(p billing.RecordedPayment, named []billing.Charge) []Findi
 
 // compareMissing finds what it means that Stripe has no PaymentIntent for a charge.
 func compareMissing(c billing.Charge) []Finding {
-	if held(c) && !c.PaidOutside {
+	switch {
+	case c.PaidOutside && c.PaymentIntent == "":
+		return nil
+	case held(c) && !c.PaidOutside:
 		return []Finding{newFinding(PaidNotThere, &c, nil, adviceUnpaid)}
 	}
 	return []Finding{newFinding(MissingThere, &c, nil, adviceMissing)}

@@ -59,7 +59,7 @@ func (r *run) single(ctx context.Context, page []billing.Charge) error {
 
 func (r *run) fetched(ctx context.Context, c billing.Charge) ([]Finding, error) {
 	if c.PaymentIntent == "" {
-		return compareMissing(c), nil // one that was paid outside is not read at all
+		return compareMissing(c), nil
 	}
 	p, err := r.record.Payment(ctx, c.PaymentIntent)
 	if errors.Is(err, billing.ErrNotFound) {
