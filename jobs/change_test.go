@@ -104,6 +104,11 @@ func TestWhoPaysAtStripeToo(t *testing.T) {
 		_, err := operator.PaidOutside(b.t.Context(), b.store, c.ID, "in cash", b.Now())
 		require.NoError(b.t, err)
 		require.NoError(b.t, b.pay(b.secretOf(c), stripesim.PaymentDetails{Card: &stripesim.Card{Number: otherCard}}))
+		b.arrived() // lost: the refund is the first that is heard of it
+		b.post("/v1/refunds", "payment_intent", c.PaymentIntent, "amount", "100")
+		b.hearAll()
+		c = b.charge(p.Plan.ID, 2)
+		require.EqualValues(b.t, 100, c.AmountRefunded)
 		b.settle()
 		c = b.charge(p.Plan.ID, 2)
 		require.False(b.t, c.PaidOutside)
