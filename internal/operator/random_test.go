@@ -32,7 +32,7 @@ func TestRandomChangesKeepTheRules(t *testing.T) {
 		open  func(testing.TB) billing.Store
 		steps int
 	}{
-		"sqlite":   {func(t testing.TB) billing.Store { return storetest.SQLite(t) }, 25},
+		"sqlite":   {func(t testing.TB) billing.Store { return storetest.SQLite(t) }, 15},
 		"postgres": {func(t testing.TB) billing.Store { return storetest.Postgres(t) }, 5},
 	} {
 		t.Run(name, func(t *testing.T) {
