@@ -8,7 +8,7 @@ import (
 	"tranche/internal/operator"
 )
 
-// reasonBody is the body of a pause or a cancellation. It may be left out.
+// reasonBody is the body of a pause or a write-off. It may be left out.
 type reasonBody struct {
 	Reason string `json:"reason"`
 }
@@ -39,10 +39,18 @@ func (s *Server) resumePlan(w http.ResponseWriter, r *http.Request) {
 	s.answerPlan(w, r, plan, err)
 }
 
-// cancelPlan ends a plan.
+// cancelPlan ends a plan, and gives back what was paid if that is asked for.
 func (s *Server) cancelPlan(w http.ResponseWriter, r *http.Request) {
-	body, ok := decodeReason(w, r)
-	if !ok {
+	var body struct {
+		reasonBody
+		Refund bool `json:"refund"`
+	}
+	if r.ContentLength != 0 && !decodeBody(w, r, &body) || !checkReason(w, body.Reason) {
+		return
+	}
+	if body.Refund {
+		result, err := operator.CancelAndRefund(r.Context(), s.Store, billing.PlanID(r.PathValue("id")), body.Reason, s.Clock.Now())
+		s.answerPlan(w, r, result.Plan, err)
 		return
 	}
 	plan, err := operator.Cancel(r.Context(), s.Store, billing.PlanID(r.PathValue("id")), body.Reason, s.Clock.Now())
@@ -54,11 +62,16 @@ func decodeReason(w http.ResponseWriter, r *http.Request) (reasonBody, bool) {
 	if r.ContentLength != 0 && !decodeBody(w, r, &body) {
 		return body, false
 	}
-	if len(body.Reason) > operator.MaxReason {
-		badParameter(w, "reason", fmt.Sprintf("is longer than %d bytes", operator.MaxReason))
-		return body, false
+	return body, checkReason(w, body.Reason)
+}
+
+// checkReason refuses a reason that is too long, answers itself and returns false.
+func checkReason(w http.ResponseWriter, reason string) bool {
+	if len(reason) <= operator.MaxReason {
+		return true
 	}
-	return body, true
+	badParameter(w, "reason", fmt.Sprintf("is longer than %d bytes", operator.MaxReason))
+	return false
 }
 
 func (s *Server) answerPlan(w http.ResponseWriter, r *http.Request, plan billing.Plan, err error) {

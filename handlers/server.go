@@ -94,6 +94,7 @@ func (s *Server) routes() http.Handler {
 	api.HandleFunc("POST /v1/plans/{id}/pause", s.pausePlan)
 	api.HandleFunc("POST /v1/plans/{id}/resume", s.resumePlan)
 	api.HandleFunc("POST /v1/plans/{id}/cancel", s.cancelPlan)
+	s.changeRoutes(api)
 	api.HandleFunc("GET /v1/notices", s.listNotices)
 	if s.Endpoints != nil {
 		s.webhookRoutes(api)

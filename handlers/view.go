@@ -72,6 +72,8 @@ type ChargeView struct {
 	DeclineCode   string                `json:"decline_code,omitempty"`
 	NextAttemptAt *time.Time            `json:"next_attempt_at"`
 	PaidAt        *time.Time            `json:"paid_at"`
+	PaidOutside   bool                  `json:"paid_outside,omitempty"` // no money came through Stripe
+	Dropped       bool                  `json:"dropped,omitempty"`      // its amount is in the total no more
 	Refunded      int64                 `json:"amount_refunded"`
 	DisputeStatus billing.DisputeStatus `json:"dispute_status,omitempty"`
 	PaymentIntent string                `json:"payment_intent"`
@@ -162,7 +164,7 @@ func viewCharge(c billing.Charge, attempts []billing.Attempt) ChargeView {
 	v := ChargeView{
 		ID: c.ID, Sequence: c.Sequence, Amount: c.Amount, Currency: c.Currency, DueAt: c.DueAt, Status: c.Status,
 		Reason: c.Reason, DeclineCode: c.DeclineCode, NextAttemptAt: orNull(c.NextAttemptAt), PaidAt: orNull(c.PaidAt),
-		PaymentIntent: c.PaymentIntent, Refunded: c.AmountRefunded, DisputeStatus: c.DisputeStatus, Attempts: make([]AttemptView, len(attempts)),
+		PaymentIntent: c.PaymentIntent, Refunded: c.AmountRefunded, PaidOutside: c.PaidOutside, Dropped: c.Dropped, DisputeStatus: c.DisputeStatus, Attempts: make([]AttemptView, len(attempts)),
 	}
 	for i, a := range attempts {
 		v.Attempts[i] = AttemptView{

@@ -52,6 +52,8 @@ func (w *Worker) CollectCharge(ctx context.Context, id string, lease int64) erro
 		return err
 	}
 	switch {
+	case call.refund.ID != "":
+		return w.refundPayment(admitted, *call)
 	case call.void != "":
 		return w.voidPayment(admitted, *call)
 	case call.replace != "":
@@ -82,6 +84,8 @@ type call struct {
 	// replace is a PaymentIntent that is to be canceled before anything is sent for the charge; empty otherwise.
 	replace string
 	charge  billing.Charge
+	// refund is to be asked of Stripe; there is no attempt then.
+	refund billing.Refund
 }
 
 // prepare takes the last look at the charge, under the plan's lock, and commits the attempt. It returns nil when there
@@ -137,7 +141,7 @@ func (t *planTx) putOff(c *billing.Charge, why error) {
 // nextCall decides what is sent for a due charge.
 func (t *planTx) nextCall(ctx context.Context, c *billing.Charge) (*call, error) {
 	if c.Status.Ended() {
-		return t.voidCall(c), nil
+		return t.afterEnd(ctx, c)
 	}
 	attempts, err := t.Attempts(ctx, c.ID)
 	if err != nil {

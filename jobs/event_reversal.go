@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"tranche/internal/billing"
 )
@@ -73,7 +72,7 @@ func (w *Worker) followReversal(ctx context.Context, e billing.Event, id string)
 	if p.Status != billing.IntentSucceeded {
 		return ignored("the PaymentIntent is %s: nothing was paid", p.Status), nil
 	}
-	if row.PaymentIntent != id || !row.Status.Settled() {
+	if row.PaymentIntent != id || !row.Status.Settled() || row.PaidOutside {
 		return w.paidFirst(ctx, e, row, p)
 	}
 	return handled, w.inPlan(ctx, row.PlanID, func(t *planTx) error {
@@ -99,7 +98,7 @@ func (w *Worker) paidFirst(ctx context.Context, e billing.Event, row billing.Cha
 	if row, err = w.Store.ChargeByPaymentIntent(ctx, p.ID); err != nil {
 		return verdict{}, err
 	}
-	if !row.Status.Settled() {
+	if !row.Status.Settled() || row.PaidOutside {
 		return ignored("charge %s is %s, not paid", row.ID, row.Status), nil
 	}
 	return verdict{}, errOutrun // now it can be reversed
@@ -119,9 +118,11 @@ func (t *planTx) reverse(c *billing.Charge, p billing.RecordedPayment) error {
 	}
 	was := c.Status
 	c.AmountRefunded, c.DisputeStatus = p.AmountRefunded, p.Dispute
-	if err := t.move(c, to, reversalReason(*c, to), time.Time{}); err != nil {
+	next, wake := c.NextAttemptAt, c.WakeAt // while a refund that was ordered is not made
+	if err := t.move(c, to, reversalReason(*c, to), next); err != nil {
 		return err
 	}
+	c.WakeAt = wake
 	if to != was && to != billing.ChargeSucceeded {
 		t.pause(fmt.Sprintf("charge %d was %s", c.Sequence, to))
 	}

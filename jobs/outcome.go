@@ -19,6 +19,9 @@ func (t *planTx) succeed(ctx context.Context, c *billing.Charge, actor billing.A
 	if err := t.move(c, billing.ChargeSucceeded, "", time.Time{}); err != nil {
 		return err
 	}
+	if err := t.countAgain(ctx, c); err != nil {
+		return err
+	}
 	if c.PaidAt = t.now; t.plan.Status == billing.PlanCanceled {
 		how += "; the plan was canceled before, so give the money back at Stripe if it is not owed"
 	}

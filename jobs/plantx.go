@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"tranche/internal/billing"
@@ -11,15 +12,17 @@ import (
 // planTx is one transaction on one plan, under the plan's lock: what changes is gathered here and written together.
 type planTx struct {
 	billing.Tx
-	worker   *Worker
-	now      time.Time
-	before   billing.Plan
-	plan     billing.Plan
-	customer billing.Customer
-	charges  []billing.Charge // by sequence
-	changed  map[billing.ChargeID]bool
-	entries  []billing.AuditEntry
-	tasks    []billing.Task
+	worker    *Worker
+	now       time.Time
+	before    billing.Plan
+	plan      billing.Plan
+	customer  billing.Customer
+	charges   []billing.Charge // by sequence
+	changed   map[billing.ChargeID]bool
+	entries   []billing.AuditEntry
+	tasks     []billing.Task
+	shifted   string           // why the dates were changed; empty when they were not
+	unshifted []billing.Charge // as they were before
 }
 
 // inPlan locks a plan, runs fn, writes what it changed in the same transaction and then enqueues the follow-up tasks.
@@ -109,14 +112,15 @@ func (t *planTx) write(ctx context.Context) error {
 			return err
 		}
 	}
-	if t.plan.Status != t.before.Status || t.plan.CardID != t.before.CardID || t.plan.Reason != t.before.Reason {
+	if t.plan.Status != t.before.Status || t.plan.CardID != t.before.CardID || t.plan.Reason != t.before.Reason ||
+		t.plan.Total != t.before.Total {
 		t.plan.UpdatedAt = t.now
 		if err := t.UpdatePlan(ctx, t.plan); err != nil {
 			return err
 		}
 	}
-	if len(t.entries) == 0 {
-		return nil
+	if err := t.writeShift(ctx); err != nil || len(t.entries) == 0 {
+		return err
 	}
 	return t.InsertAudit(ctx, t.entries...)
 }
@@ -164,6 +168,7 @@ func (t *planTx) shiftLateDates() {
 	if len(t.charges) < 2 || t.charges[1].DueAt.After(t.now) {
 		return
 	}
+	t.unshifted = slices.Clone(t.charges)
 	loc := t.location()
 	days := billing.DaysBetween(billing.DateOf(t.plan.CreatedAt, loc), billing.DateOf(t.now, loc))
 	for i := range t.charges[1:] {
@@ -172,8 +177,24 @@ func (t *planTx) shiftLateDates() {
 		c.DueAt = billing.DateOf(c.DueAt, loc).AddDays(days).At(billing.LocalTime{Hour: local.Hour(), Minute: local.Minute()}, loc)
 		t.touch(c)
 	}
-	t.entries = append(t.entries, t.planEntry("plan.shifted",
-		fmt.Sprintf("plan %s: the first payment came %d days after the plan was made; the later charges move by as many", t.plan.Reference, days), ""))
+	t.shifted = fmt.Sprintf("plan %s: the first payment came %d days after the plan was made; the later charges move by as many", t.plan.Reference, days)
+	t.entries = append(t.entries, t.planEntry("plan.shifted", t.shifted, ""))
+}
+
+// writeShift adds a version to the plan when its dates were changed.
+func (t *planTx) writeShift(ctx context.Context) error {
+	if t.shifted == "" {
+		return nil
+	}
+	before, err := billing.AgreementOf(t.before, t.unshifted)
+	if err != nil {
+		return err
+	}
+	after, err := billing.AgreementOf(t.plan, t.charges)
+	if err != nil {
+		return err
+	}
+	return billing.AddVersion(ctx, t.Tx, t.plan, before, after, t.now, billing.ActorTranche, t.shifted)
 }
 
 func (t *planTx) cancelRest() {

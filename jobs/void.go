@@ -24,12 +24,36 @@ func (t *planTx) stop(c *billing.Charge) error {
 	return t.move(c, billing.ChargeCanceled, "the plan was canceled", next)
 }
 
+// afterEnd is what is left to do at Stripe for a charge that is over: give its money back, or cancel its PaymentIntent.
+func (t *planTx) afterEnd(ctx context.Context, c *billing.Charge) (*call, error) {
+	refund, err := t.openRefund(ctx, c)
+	switch {
+	case err != nil:
+		return nil, err
+	case refund.ID != "":
+		t.holdLease(c)
+		return &call{planID: t.plan.ID, paymentIntent: refund.PaymentIntent, key: refund.IdempotencyKey, refund: refund}, nil
+	case !voidable(c):
+		t.rest(c)
+		return nil, nil
+	}
+	return t.voidCall(c), nil
+}
+
+// voidable says whether the PaymentIntent of a charge must take no money any more.
+func voidable(c *billing.Charge) bool { return c.Status == billing.ChargeCanceled || c.PaidOutside }
+
+// rest leaves a charge to itself: nothing is planned for it.
+func (t *planTx) rest(c *billing.Charge) {
+	c.NextAttemptAt, c.WakeAt = time.Time{}, time.Time{}
+	t.touch(c)
+}
+
 // voidCall is the call that cancels the PaymentIntent of a canceled charge. It is made under a key of its own each time:
 // canceling twice does no harm, and a failure of long ago must not be replayed.
 func (t *planTx) voidCall(c *billing.Charge) *call {
 	if c.PaymentIntent == "" {
-		c.NextAttemptAt, c.WakeAt = time.Time{}, time.Time{}
-		t.touch(c)
+		t.rest(c)
 		return nil
 	}
 	t.holdLease(c)
@@ -66,11 +90,10 @@ func (w *Worker) voidPayment(ctx context.Context, c call) error {
 func (w *Worker) recordVoid(ctx context.Context, sent call, remark string) error {
 	return w.inPlan(ctx, sent.planID, func(t *planTx) error {
 		c, err := t.charge(sent.void)
-		if err != nil || c.Status != billing.ChargeCanceled || c.NextAttemptAt.IsZero() {
+		if err != nil || !voidable(c) || c.NextAttemptAt.IsZero() {
 			return err
 		}
-		c.NextAttemptAt, c.WakeAt = time.Time{}, time.Time{}
-		t.touch(c)
+		t.rest(c)
 		message := fmt.Sprintf("charge %d: %s is canceled at Stripe", c.Sequence, sent.paymentIntent)
 		if remark != "" {
 			message = fmt.Sprintf("charge %d: %s can't be paid: %s", c.Sequence, sent.paymentIntent, remark)
@@ -84,7 +107,7 @@ func (w *Worker) recordVoid(ctx context.Context, sent call, remark string) error
 func (w *Worker) voidLater(ctx context.Context, sent call, why error) error {
 	return w.inPlan(ctx, sent.planID, func(t *planTx) error {
 		c, err := t.charge(sent.void)
-		if err != nil || c.Status != billing.ChargeCanceled {
+		if err != nil || !voidable(c) || c.NextAttemptAt.IsZero() {
 			return err
 		}
 		t.putOff(c, fmt.Errorf("its PaymentIntent is not canceled at Stripe yet: %w", why))

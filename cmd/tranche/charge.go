@@ -18,9 +18,10 @@ import (
 )
 
 func (c *cli) chargeCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "charge", Short: "List and show charges, and try one again", Args: noArgs,
+	cmd := &cobra.Command{Use: "charge", Short: "List, show and change charges, and try one again", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	cmd.AddCommand(c.chargeListCommand(), c.chargeShowCommand(), c.chargeRetryCommand())
+	cmd.AddCommand(c.chargeChangeCommands()...)
 	return cmd
 }
 

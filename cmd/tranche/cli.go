@@ -99,7 +99,8 @@ func (c *cli) report(err error) int {
 	case errors.As(err, &usage):
 		fmt.Fprintln(c.talk, "tranche: hint: add --help to the command")
 		return exitUsage
-	case errors.As(err, &invalid), strings.HasPrefix(err.Error(), "unknown command"):
+	case errors.As(err, &invalid), strings.HasPrefix(err.Error(), "unknown command"),
+		strings.HasPrefix(err.Error(), "required flag"):
 		return exitUsage
 	case isMismatch(err), isPolicyFault(err):
 		return exitUsage

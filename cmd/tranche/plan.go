@@ -22,10 +22,11 @@ import (
 )
 
 func (c *cli) planCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "plan", Short: "Make, list, show, pause, resume and cancel plans", Args: noArgs,
+	cmd := &cobra.Command{Use: "plan", Short: "Make, list, show, change, pause, resume and cancel plans", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	cmd.AddCommand(c.planCreateCommand(), c.planListCommand(), c.planShowCommand(),
 		c.planPauseCommand(), c.planResumeCommand(), c.planCancelCommand())
+	cmd.AddCommand(c.planChangeCommands()...)
 	return cmd
 }
 

@@ -3,13 +3,11 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"tranche/config"
-	"tranche/handlers"
 	"tranche/internal/billing"
 	"tranche/internal/clock"
 	"tranche/internal/operator"
@@ -52,43 +50,6 @@ the later charges move by as many days as the plan was paused.`,
 	return cmd
 }
 
-func (c *cli) planCancelCommand() *cobra.Command {
-	var reason string
-	var yes bool
-	cmd := &cobra.Command{
-		Use: "cancel PLAN", Short: "End a plan: nothing more is charged", Args: oneArg("plan"),
-		Long: `Cancel a plan, by id or by your reference. What was paid stays paid: refund it at Stripe if it is to be given back. Open
-PaymentIntents are canceled at Stripe by a running serve. A canceled plan can't be resumed; to stop for a while, pause it.`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.changePlan(cmd.Context(), args[0], func(s *store.Store, plan billing.Plan, now time.Time) (billing.Plan, error) {
-				if !yes && !c.mayCancel(cmd.Context(), s, plan) {
-					return plan, errors.New("nothing was changed")
-				}
-				return operator.Cancel(cmd.Context(), s, plan.ID, reason, now)
-			})
-		},
-	}
-	cmd.Flags().StringVar(&reason, "reason", "", "`WHY`, for the record")
-	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
-	return cmd
-}
-
-// mayCancel says what would not be collected and asks.
-func (c *cli) mayCancel(ctx context.Context, s *store.Store, plan billing.Plan) bool {
-	charges, err := s.PlanCharges(ctx, plan.ID)
-	if err != nil {
-		return false
-	}
-	var open int64
-	for _, ch := range charges {
-		if !ch.Status.Ended() {
-			open += ch.Amount
-		}
-	}
-	fmt.Fprintf(c.talk, "plan %s is %s; %s would not be collected\n", plan.Reference, plan.Status, billing.FormatAmount(open, plan.Currency))
-	return c.confirmed("Cancel it for good? Type cancel to do it: ", "cancel")
-}
-
 // changePlan finds a plan by id or reference, changes it and shows it.
 func (c *cli) changePlan(ctx context.Context, name string, change func(*store.Store, billing.Plan, time.Time) (billing.Plan, error)) error {
 	return c.withStore(ctx, func(cfg config.Config, s *store.Store) error {
@@ -107,11 +68,7 @@ func (c *cli) changePlan(ctx context.Context, name string, change func(*store.St
 		if err != nil {
 			return err
 		}
-		if c.json {
-			return c.printJSON(handlers.ViewPlan(details))
-		}
-		c.printPlan(details)
-		return nil
+		return c.showPlan(details)
 	})
 }
 

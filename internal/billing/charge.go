@@ -53,6 +53,11 @@ type Charge struct {
 	DeclineCode   string // of the last decline, or its code where Stripe gave no decline code
 	Reason        string // in plain words, why the charge waits or ended; empty when there is nothing to explain
 
+	// PaidOutside: the merchant said that it was paid, and no money came through Stripe.
+	PaidOutside bool
+	// Dropped: it was taken out of the plan by a change, and its amount is in the plan's total no more.
+	Dropped bool
+
 	AmountRefunded int64 // minor units given back of what was paid
 	// DisputeStatus is what Stripe says of the last dispute about the payment, such as needs_response, won or lost; empty
 	// when there was none.

@@ -99,6 +99,8 @@ type Gateway interface {
 	ConfirmPaymentIntent(ctx context.Context, key string, p PaymentParams) (PaymentIntent, error)
 	// CancelPaymentIntent cancels one that has not succeeded.
 	CancelPaymentIntent(ctx context.Context, key, id string) (PaymentIntent, error)
+	// CreateRefund gives back all that is left of a payment. Errors: GatewayRejected when nothing is left.
+	CreateRefund(ctx context.Context, key string, p RefundParams) (StripeRefund, error)
 	// PaymentIntent fetches one. Errors: GatewayNotFound.
 	PaymentIntent(ctx context.Context, id string) (PaymentIntent, error)
 	// Payment fetches one with what became of its money since: refunds and disputes. Errors: GatewayNotFound.

@@ -44,7 +44,7 @@ type Plan struct {
 	Kind       PlanKind
 	Status     PlanStatus
 	Currency   Currency
-	Total      int64 // minor units; always the sum of the charges' amounts
+	Total      int64 // minor units; always the sum of the charges' amounts, but for those that were dropped: see SumOf
 
 	// Terms is the request that made the plan, as canonical JSON: the record of what was agreed, and what a
 	// repeated request is compared with.

@@ -46,6 +46,13 @@ type Reader interface {
 	// Request finds what an Idempotency-Key of the merchant's was used for.
 	Request(ctx context.Context, key string) (Request, error)
 
+	// PlanVersions lists the versions of a plan with a higher number than after, by number, MaxPage at most.
+	PlanVersions(ctx context.Context, plan PlanID, after int) ([]PlanVersion, error)
+	// LastPlanVersion is the one with the highest number. Errors: ErrNotFound for a plan that was never changed.
+	LastPlanVersion(ctx context.Context, plan PlanID) (PlanVersion, error)
+	// Refunds lists the refunds that were ordered of the given charges, by charge and age.
+	Refunds(ctx context.Context, charges ...ChargeID) ([]Refund, error)
+
 	// AuditTrail lists entries in the order of writing.
 	AuditTrail(ctx context.Context, f AuditFilter) ([]AuditEntry, error)
 }
@@ -100,6 +107,10 @@ type Tx interface {
 	InsertCustomer(ctx context.Context, c Customer) error
 	InsertCard(ctx context.Context, c Card) error
 	InsertPlan(ctx context.Context, p Plan, charges []Charge) error
+	// InsertCharges adds charges to a plan. One that is there already loses the transaction.
+	InsertCharges(ctx context.Context, charges ...Charge) error
+	InsertPlanVersion(ctx context.Context, v PlanVersion) error
+	InsertRefund(ctx context.Context, r Refund) error
 	InsertAttempt(ctx context.Context, a Attempt) error
 	InsertRequest(ctx context.Context, r Request) error
 	// InsertNotice returns false, and does nothing, when the charge already has a notice for this step and channel, or
@@ -117,6 +128,7 @@ type Tx interface {
 	// UpdateCharge writes everything but Lease, which only a claim changes.
 	UpdateCharge(ctx context.Context, c Charge) error
 	UpdateAttempt(ctx context.Context, a Attempt) error
+	UpdateRefund(ctx context.Context, r Refund) error
 	UpdateNotice(ctx context.Context, n Notice) error
 	UpdateEvent(ctx context.Context, e Event) error
 

@@ -13,7 +13,14 @@ import (
 // paid, and the audit trail says so. Errors: *RefusedError when the plan is over, billing.ErrNotFound,
 // billing.ErrUnavailable.
 func Cancel(ctx context.Context, s Store, id billing.PlanID, reason string, now time.Time) (billing.Plan, error) {
-	return inPlan(ctx, s, id, now, func(c *change) (billing.AuditEntry, error) {
+	r, err := End(ctx, s, id, reason, now)
+	return r.Plan, err
+}
+
+// End is Cancel, with all that came of it.
+func End(ctx context.Context, s Store, id billing.PlanID, reason string, now time.Time) (Result, error) {
+	var r Result
+	plan, err := inPlan(ctx, s, id, now, func(c *change) (billing.AuditEntry, error) {
 		if !c.plan.Status.CanBecome(billing.PlanCanceled) {
 			return billing.AuditEntry{}, c.refuse("canceled", "it is "+string(c.plan.Status))
 		}
@@ -40,8 +47,11 @@ func Cancel(ctx context.Context, s Store, id billing.PlanID, reason string, now 
 		if open > 0 {
 			entry.Next = "an attempt is under way; what comes of it is recorded, and not tried again"
 		}
+		r = Result{Charges: c.charges, Message: entry.Message, Next: entry.Next}
 		return entry, nil
 	})
+	r.Plan = plan
+	return r, err
 }
 
 // stop ends a charge. While it has a PaymentIntent it stays due, for a worker to cancel that too.

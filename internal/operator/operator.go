@@ -1,5 +1,5 @@
-// Package operator does what a person at the merchant's may do by hand: try a charge again, and pause, resume or cancel a
-// plan. Each is one transaction under the plan's lock, so that it beats a task that is queued already: the worker takes
+// Package operator does what a person at the merchant's may do by hand: try a charge again, pause, resume or cancel a plan,
+// and change what was agreed. Each is one transaction under the plan's lock, so that it beats a task that is queued already: the worker takes
 // its last look under the same lock.
 package operator
 

@@ -63,13 +63,17 @@ func Resume(ctx context.Context, s Store, id billing.PlanID, how Resumption, now
 
 // takeUp plans the next attempt at a charge that the pause left without one.
 func (c *change) takeUp(ctx context.Context, ch *billing.Charge, days int) error {
+	later := days > 0 && ch.DueAt.After(c.plan.PausedAt) // such as one that was declined and then moved
+	if later && (ch.Status == billing.ChargeScheduled || ch.Status == billing.ChargeRetrying) {
+		ch.DueAt = shifted(ch.DueAt, days, c.loc)
+	}
 	switch ch.Status {
 	case billing.ChargeScheduled:
-		if days > 0 && ch.DueAt.After(c.plan.PausedAt) {
-			ch.DueAt = shifted(ch.DueAt, days, c.loc)
-		}
 		ch.NextAttemptAt = ch.DueAt
 	case billing.ChargeRetrying:
+		if later {
+			ch.NextAttemptAt = ch.DueAt
+		}
 		if ch.NextAttemptAt.Before(c.now) { // none is planned, or its time passed
 			ch.NextAttemptAt = c.now
 		}

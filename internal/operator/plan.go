@@ -17,7 +17,7 @@ type change struct {
 	now     time.Time
 }
 
-// inPlan locks the plan, runs fn, and writes the plan and an audit entry of what fn returns.
+// inPlan locks the plan, runs fn, and writes the plan, an audit entry of what fn returns and the plan's next version.
 func inPlan(ctx context.Context, s Store, id billing.PlanID, now time.Time, fn func(c *change) (billing.AuditEntry, error)) (billing.Plan, error) {
 	now = now.Truncate(time.Millisecond)
 	var plan billing.Plan
@@ -35,6 +35,10 @@ func inPlan(ctx context.Context, s Store, id billing.PlanID, now time.Time, fn f
 			return err
 		}
 		c := &change{Tx: tx, plan: locked, charges: charges, loc: billing.LoadLocation(customer.TimeZone), now: now}
+		before, err := billing.AgreementOf(locked, charges)
+		if err != nil {
+			return err
+		}
 		entry, err := fn(c)
 		if err != nil {
 			return err
@@ -44,7 +48,14 @@ func inPlan(ctx context.Context, s Store, id billing.PlanID, now time.Time, fn f
 			return err
 		}
 		entry.At, entry.Actor, entry.PlanID, entry.CustomerID = now, billing.ActorMerchant, id, c.plan.CustomerID
-		return tx.InsertAudit(ctx, entry)
+		if err := tx.InsertAudit(ctx, entry); err != nil {
+			return err
+		}
+		after, err := billing.AgreementOf(c.plan, c.charges)
+		if err != nil {
+			return err
+		}
+		return billing.AddVersion(ctx, tx, c.plan, before, after, now, billing.ActorMerchant, entry.Message)
 	})
 	return plan, err
 }

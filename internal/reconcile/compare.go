@@ -23,11 +23,11 @@ func compareCharge(c billing.Charge, p billing.RecordedPayment) []Finding {
 		return []Finding{newFinding(AmountDiffers, &c, &p, adviceAmount)}
 	}
 	switch {
-	case p.Status == billing.IntentSucceeded && held(c):
+	case p.Status == billing.IntentSucceeded && held(c) && !c.PaidOutside:
 		return compareMoney(c, p)
 	case p.Status == billing.IntentSucceeded:
 		return []Finding{newFinding(SucceededNotHere, &c, &p, "").repairedBy(eventSucceeded)}
-	case held(c):
+	case held(c) && !c.PaidOutside:
 		return []Finding{newFinding(PaidNotThere, &c, &p, adviceUnpaid)}
 	case p.Status == billing.IntentCanceled && !c.Status.Ended():
 		return []Finding{newFinding(CanceledNotHere, &c, &p, "").repairedBy(eventCanceled)}
@@ -83,7 +83,10 @@ func compareUnclaimed(p billing.RecordedPayment, named []billing.Charge) []Findi
 
 // compareMissing finds what it means that Stripe has no PaymentIntent for a charge.
 func compareMissing(c billing.Charge) []Finding {
-	if held(c) {
+	switch {
+	case c.PaidOutside && c.PaymentIntent == "":
+		return nil
+	case held(c) && !c.PaidOutside:
 		return []Finding{newFinding(PaidNotThere, &c, nil, adviceUnpaid)}
 	}
 	return []Finding{newFinding(MissingThere, &c, nil, adviceMissing)}

@@ -10,13 +10,14 @@ import (
 
 const chargeColumns = `id, plan_id, customer_id, sequence, amount, currency, due_at, status, next_attempt_at, wake_at,
 	lease, payment_intent, attempt_count, decline_code, reason, paid_at, created_at, updated_at, version,
-	amount_refunded, dispute_status`
+	amount_refunded, dispute_status, paid_outside, dropped`
 
 func scanCharge(row scanner) (billing.Charge, error) {
 	var c billing.Charge
 	err := row.Scan(&c.ID, &c.PlanID, &c.CustomerID, &c.Sequence, &c.Amount, &c.Currency, at(&c.DueAt), &c.Status,
 		at(&c.NextAttemptAt), at(&c.WakeAt), &c.Lease, text(&c.PaymentIntent), &c.AttemptCount, &c.DeclineCode,
-		&c.Reason, at(&c.PaidAt), at(&c.CreatedAt), at(&c.UpdatedAt), &c.Version, &c.AmountRefunded, &c.DisputeStatus)
+		&c.Reason, at(&c.PaidAt), at(&c.CreatedAt), at(&c.UpdatedAt), &c.Version, &c.AmountRefunded, &c.DisputeStatus,
+		&c.PaidOutside, &c.Dropped)
 	return c, err
 }
 
@@ -25,7 +26,7 @@ func chargeValues(c billing.Charge) []any {
 		c.ID, c.PlanID, c.CustomerID, c.Sequence, c.Amount, c.Currency, millis(c.DueAt), c.Status,
 		millis(c.NextAttemptAt), millis(c.WakeAt), c.Lease, orNull(c.PaymentIntent), c.AttemptCount, c.DeclineCode,
 		c.Reason, millis(c.PaidAt), millis(c.CreatedAt), millis(c.UpdatedAt), c.Version,
-		c.AmountRefunded, c.DisputeStatus,
+		c.AmountRefunded, c.DisputeStatus, c.PaidOutside, c.Dropped,
 	}
 }
 
@@ -55,6 +56,11 @@ func (r reader) ChargeByPaymentIntent(ctx context.Context, paymentIntent string)
 		WHERE id IN (SELECT charge_id FROM attempts WHERE payment_intent = $1) ORDER BY id LIMIT 1`, paymentIntent)
 }
 
+// InsertCharges adds charges to a plan that exists. Errors: ErrExists, which loses the transaction.
+func (t *tx) InsertCharges(ctx context.Context, charges ...billing.Charge) error {
+	return t.insertCharges(ctx, "add charges", charges)
+}
+
 // insertCharges adds a plan's charges. One that exists already is a defect of the caller's and loses the
 // transaction, because the others are written by then. Errors: ErrExists.
 func (t *tx) insertCharges(ctx context.Context, doing string, charges []billing.Charge) error {
@@ -77,10 +83,10 @@ func (t *tx) UpdateCharge(ctx context.Context, c billing.Charge) error {
 		UPDATE charges SET plan_id = $3, customer_id = $4, sequence = $5, amount = $6, currency = $7, due_at = $8,
 			status = $9, next_attempt_at = $10, wake_at = $11, payment_intent = $12, attempt_count = $13,
 			decline_code = $14, reason = $15, paid_at = $16, created_at = $17, updated_at = $18,
-			amount_refunded = $19, dispute_status = $20, version = version + 1
+			amount_refunded = $19, dispute_status = $20, paid_outside = $21, dropped = $22, version = version + 1
 		WHERE id = $1 AND version = $2`,
 		c.ID, c.Version, c.PlanID, c.CustomerID, c.Sequence, c.Amount, c.Currency, millis(c.DueAt),
 		c.Status, millis(c.NextAttemptAt), millis(c.WakeAt), orNull(c.PaymentIntent), c.AttemptCount,
 		c.DeclineCode, c.Reason, millis(c.PaidAt), millis(c.CreatedAt), millis(c.UpdatedAt),
-		c.AmountRefunded, c.DisputeStatus)
+		c.AmountRefunded, c.DisputeStatus, c.PaidOutside, c.Dropped)
 }

@@ -42,7 +42,7 @@ func (r reader) UnreconciledCharges(ctx context.Context, f billing.UnreconciledF
 	}
 	return all(ctx, r.conn, "list charges to reconcile", scanCharge, "SELECT "+chargeColumns+` FROM charges
 		WHERE (due_at, id) > ($1, $2) AND due_at < $3 AND (reconciled_at IS NULL OR reconciled_at < $4)
-		AND (payment_intent IS NOT NULL OR status IN ('succeeded', 'refunded', 'disputed'))
+		AND (payment_intent IS NOT NULL OR (status IN ('succeeded', 'refunded', 'disputed') AND NOT paid_outside))
 		AND (due_at >= $5 OR paid_at >= $5 OR status IN ('collecting', 'retrying', 'requires_action', 'requires_payment_method'))
 		ORDER BY due_at, id LIMIT `+strconv.Itoa(page(f.Limit)),
 		millis(dueAt), string(f.After.ID), millis(f.To), millis(f.Run), millis(f.From))

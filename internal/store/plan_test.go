@@ -32,6 +32,7 @@ func statements(t *testing.T, s *store.Store) []store.Statement {
 		_ = tx.UpdatePlan(ctx, billing.Plan{ID: "none"})
 		_ = tx.UpdateCharge(ctx, billing.Charge{ID: "none"})
 		_ = tx.UpdateCard(ctx, billing.Card{ID: "none"})
+		_ = tx.UpdateRefund(ctx, billing.Refund{ID: "none"})
 		_ = tx.UpdateAttempt(ctx, billing.Attempt{ID: "none"})
 		_ = tx.UpdateNotice(ctx, billing.Notice{ID: "none"})
 		_ = tx.UpdateEvent(ctx, billing.Event{ID: "none"})
@@ -81,6 +82,9 @@ func lists(t *testing.T, tx billing.Tx) {
 	_, _ = tx.Attempts(ctx, "x", "y", "z")
 	_, _ = tx.Customers(ctx, "x", "y", "z")
 	_, _ = tx.Cards(ctx, "x")
+	_, _ = tx.PlanVersions(ctx, "x", 1)
+	_, _ = tx.LastPlanVersion(ctx, "x")
+	_, _ = tx.Refunds(ctx, "x", "y", "z")
 }
 
 // walks says whether a statement is a list that walks along an index and stops at its limit: one without any filter,

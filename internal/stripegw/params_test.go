@@ -82,6 +82,15 @@ func TestParameters(t *testing.T) {
 			},
 		},
 		{
+			"refund", "POST", "/v1/refunds", "metadata%5Btranche_refund%5D=rfd_1&payment_intent=pi_1",
+			`{"id":"re_1","object":"refund","status":"succeeded","amount":700}`,
+			func(ctx context.Context, g *stripegw.Gateway) error {
+				made, err := g.CreateRefund(ctx, "key_1", billing.RefundParams{PaymentIntent: "pi_1", Metadata: map[string]string{"tranche_refund": "rfd_1"}})
+				require.Equal(t, billing.StripeRefund{ID: "re_1", Status: "succeeded", Amount: 700}, made)
+				return err
+			},
+		},
+		{
 			"get", "GET", "/v1/payment_intents/pi_1", "", anyIntent,
 			func(ctx context.Context, g *stripegw.Gateway) error {
 				_, err := g.PaymentIntent(ctx, "pi_1")

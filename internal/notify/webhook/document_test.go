@@ -144,10 +144,19 @@ func describe(e *billing.AuditEntry, plan *billing.Plan, charge *billing.Charge,
 	switch {
 	case kind == "plan" && slices.Contains(billing.PlanStatuses(), billing.PlanStatus(what)):
 		plan.Status = billing.PlanStatus(what)
-	case kind == "plan" && what != "shifted":
+	case what == "created" || what == "discarded":
 		plan.Status, plan.ActivatedAt, e.Actor = billing.PlanAwaitingFirstPayment, time.Time{}, billing.ActorMerchant
 	case kind == "charge" && slices.Contains(billing.OpenChargeStatuses(), billing.ChargeStatus(what)):
 		charge.Status = billing.ChargeStatus(what)
+	}
+	if kind == "charge" && charge.Status == "" {
+		charge.Status = billing.ChargeScheduled
+	}
+	switch kind + "." + what {
+	case "charge.paid_outside", "charge.paid_twice", "charge.refund_made", "charge.refund_failed":
+		paid()
+	case "charge.skipped", "charge.written_off":
+		charge.Status = billing.ChargeCanceled
 	}
 	switch kind + "." + what {
 	case "plan.discarded", "charge.payment_intent_replaced", "charge.amount_differs", "card.detached":

@@ -105,7 +105,11 @@ func TestTheStubTakesEveryCall(t *testing.T) {
 			return err
 		},
 		"cancel": func() error { _, err := g.CancelPaymentIntent(ctx, "k5", "pi_1"); return err },
-		"get":    func() error { _, err := g.PaymentIntent(ctx, "pi_1"); return err },
+		"refund": func() error {
+			_, err := g.CreateRefund(ctx, "k5r", billing.RefundParams{PaymentIntent: "pi_1", Metadata: map[string]string{"tranche_refund": "rfd_1"}})
+			return err
+		},
+		"get": func() error { _, err := g.PaymentIntent(ctx, "pi_1"); return err },
 		"find": func() error {
 			each := func(billing.PaymentIntent) bool { return true }
 			_, err := g.FindPaymentIntent(ctx, "cus_1", time.Unix(1767225600, 0), each)

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tranche/config"
+	"tranche/handlers"
+	"tranche/internal/billing"
+	"tranche/internal/clock"
+	"tranche/internal/operator"
+	"tranche/internal/store"
+)
+
+// changeCommand is a command that changes a plan that is under way. Each can be rehearsed; one that drops money or moves
+// it asks first.
+type changeCommand struct {
+	use, short, long string
+	noun             string // what its argument names: plan or charge
+	// question says what is about to happen, and word is what is typed to agree; empty where nothing is asked.
+	question, word string
+	do             func(ctx context.Context, s operator.Store, id string, now time.Time) (operator.Result, error)
+}
+
+func (c *cli) change(spec changeCommand) *cobra.Command {
+	var yes, dryRun bool
+	cmd := &cobra.Command{
+		Use: spec.use, Short: spec.short, Long: spec.long, Args: oneArg(spec.noun),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.withStore(cmd.Context(), func(cfg config.Config, s *store.Store) error {
+				clk, err := clock.Parse(cfg.Clock)
+				if err != nil {
+					return err
+				}
+				id := args[0]
+				if spec.noun == "plan" {
+					plan, err := findPlan(cmd.Context(), s, id)
+					if err != nil {
+						return err
+					}
+					id = string(plan.ID)
+				}
+				if !dryRun && (yes || spec.word == "") {
+					return c.changed(cmd.Context(), s, spec, id, clk.Now())
+				}
+				return c.rehearsed(cmd.Context(), s, spec, id, clk.Now(), dryRun)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "show what the plan would be; change nothing")
+	if spec.word != "" {
+		cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	}
+	return cmd
+}
+
+// rehearsed shows what would become of the plan, and then does it if that is agreed to.
+func (c *cli) rehearsed(ctx context.Context, s *store.Store, spec changeCommand, id string, now time.Time, dryRun bool) error {
+	would, err := spec.do(ctx, operator.Rehearse(s), id, now)
+	if err != nil {
+		return err
+	}
+	is, err := billing.LoadDetails(ctx, s, would.Plan.ID)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(c.talk, would.Message)
+	switch more := uncollected(would.Charges) - uncollected(is.Charges); {
+	case more > 0:
+		fmt.Fprintf(c.talk, "%s more would be collected\n", billing.FormatAmount(more, would.Plan.Currency))
+	case more < 0:
+		fmt.Fprintf(c.talk, "%s would not be collected\n", billing.FormatAmount(-more, would.Plan.Currency))
+	}
+	if dryRun {
+		fmt.Fprintln(c.talk, "dry run: nothing was changed")
+		is.Plan, is.Charges = would.Plan, would.Charges
+		return c.showPlan(is)
+	}
+	if !c.confirmed(fmt.Sprintf("%s Type %s to do it: ", spec.question, spec.word), spec.word) {
+		return errors.New("nothing was changed")
+	}
+	return c.changed(ctx, s, spec, id, now)
+}
+
+// uncollected is what is still to be collected.
+func uncollected(charges []billing.Charge) (sum int64) {
+	for _, ch := range charges {
+		if !ch.Status.Ended() {
+			sum += ch.Amount
+		}
+	}
+	return sum
+}
+
+// changed carries the change out and shows the plan.
+func (c *cli) changed(ctx context.Context, s *store.Store, spec changeCommand, id string, now time.Time) error {
+	result, err := spec.do(ctx, s, id, now)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(c.talk, result.Message)
+	if result.Next != "" {
+		fmt.Fprintln(c.talk, result.Next)
+	}
+	details, err := billing.LoadDetails(ctx, s, result.Plan.ID)
+	if err != nil {
+		return err
+	}
+	return c.showPlan(details)
+}
+
+func (c *cli) showPlan(d billing.Details) error {
+	if c.json {
+		return c.printJSON(handlers.ViewPlan(d))
+	}
+	c.printPlan(d)
+	return nil
+}
+
+func (c *cli) planVersionsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "versions PLAN", Short: "List what was agreed of a plan, and each change of it", Args: oneArg("plan"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.withStore(cmd.Context(), func(_ config.Config, s *store.Store) error {
+				plan, err := findPlan(cmd.Context(), s, args[0])
+				if err != nil {
+					return err
+				}
+				versions, err := billing.PlanVersions(cmd.Context(), s, plan.ID)
+				if err != nil {
+					return err
+				}
+				if c.json {
+					views := make([]handlers.VersionView, len(versions))
+					for i, v := range versions {
+						views[i] = handlers.ViewVersion(v)
+					}
+					return c.printJSON(handlers.ListView[handlers.VersionView]{Object: "list", Data: views})
+				}
+				customer, err := s.Customer(cmd.Context(), plan.CustomerID)
+				if err != nil {
+					return err
+				}
+				return c.printVersions(plan, customer, versions)
+			})
+		},
+	}
+}
+
+func (c *cli) printVersions(plan billing.Plan, customer billing.Customer, versions []billing.PlanVersion) error {
+	for _, v := range versions {
+		fmt.Fprintf(c.out, "Version %d  %s  %s  %s\n%s\n", v.Number, localTime(v.At, customer.TimeZone), v.Actor, billing.FormatAmount(v.Total, plan.Currency), v.What)
+		charges, err := v.List()
+		if err != nil {
+			return err
+		}
+		tab := newTable("#", "CHARGE", "AMOUNT", "DUE")
+		for _, a := range charges {
+			tab.add(strconv.Itoa(a.Sequence), string(a.Charge), billing.FormatAmount(a.Amount, plan.Currency), localTime(a.DueAt, customer.TimeZone))
+		}
+		tab.print(c.out)
+		fmt.Fprintln(c.out)
+	}
+	return nil
+}

@@ -1,0 +1,195 @@
+package handlers
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"tranche/internal/billing"
+	"tranche/internal/operator"
+)
+
+// changeRoutes are the changes of a plan that is under way: see docs/changes.md.
+func (s *Server) changeRoutes(api *http.ServeMux) {
+	api.HandleFunc("GET /v1/plans/{id}/versions", s.planVersions)
+	api.HandleFunc("POST /v1/plans/{id}/rest", changing(s, s.setRest))
+	api.HandleFunc("POST /v1/plans/{id}/fee", changing(s, s.addFee))
+	api.HandleFunc("POST /v1/plans/{id}/extend", changing(s, s.extendPlan))
+	api.HandleFunc("POST /v1/plans/{id}/pay-all", changing(s, s.payAll))
+	api.HandleFunc("POST /v1/plans/{id}/restart", changing(s, s.restartPlan))
+	api.HandleFunc("POST /v1/plans/{id}/card", changing(s, s.useCard))
+	api.HandleFunc("POST /v1/charges/{id}/skip", changing(s, s.skipCharge))
+	api.HandleFunc("POST /v1/charges/{id}/move", changing(s, s.moveCharge))
+	api.HandleFunc("POST /v1/charges/{id}/amount", changing(s, s.setAmount))
+	api.HandleFunc("POST /v1/charges/{id}/split", changing(s, s.splitCharge))
+	api.HandleFunc("POST /v1/charges/{id}/pay", changing(s, s.payCharge))
+	api.HandleFunc("POST /v1/charges/{id}/paid-outside", changing(s, s.paidOutside))
+	api.HandleFunc("POST /v1/charges/{id}/write-off", changing(s, s.writeOff))
+}
+
+// changing reads the body of a change, which may be left out, carries the change out and answers with the plan.
+func changing[B any](s *Server, do func(r *http.Request, id string, body B) (operator.Result, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var body B
+		if r.ContentLength != 0 && !decodeBody(w, r, &body) {
+			return
+		}
+		result, err := do(r, r.PathValue("id"), body)
+		s.answerPlan(w, r, result.Plan, err)
+	}
+}
+
+// noBody is the body of a change that needs none.
+type noBody struct{}
+
+// checkText refuses a text for the record that is too long to keep.
+func checkText(field, text string) error {
+	if len(text) <= operator.MaxReason {
+		return nil
+	}
+	return &billing.InvalidError{Fields: []billing.FieldError{{Field: field, Message: fmt.Sprintf("is longer than %d bytes", operator.MaxReason)}}}
+}
+
+type totalBody struct {
+	Total int64 `json:"total"`
+}
+
+func (s *Server) setRest(r *http.Request, id string, b totalBody) (operator.Result, error) {
+	return operator.SetRest(r.Context(), s.Store, billing.PlanID(id), b.Total, s.Clock.Now())
+}
+
+type feeBody struct {
+	Amount int64  `json:"amount"`
+	Due    string `json:"due"`
+	Reason string `json:"reason"`
+}
+
+func (s *Server) addFee(r *http.Request, id string, b feeBody) (operator.Result, error) {
+	if err := checkText("reason", b.Reason); err != nil {
+		return operator.Result{}, err
+	}
+	return operator.AddFee(r.Context(), s.Store, billing.PlanID(id), b.Amount, b.Due, b.Reason, s.Clock.Now())
+}
+
+type extendBody struct {
+	Parts  int    `json:"parts"`
+	Amount int64  `json:"amount"`
+	Every  string `json:"every"`
+}
+
+func (s *Server) extendPlan(r *http.Request, id string, b extendBody) (operator.Result, error) {
+	return operator.Extend(r.Context(), s.Store, billing.PlanID(id), operator.Extension(b), s.Clock.Now())
+}
+
+type discountBody struct {
+	Discount int64 `json:"discount"`
+}
+
+func (s *Server) payAll(r *http.Request, id string, b discountBody) (operator.Result, error) {
+	return operator.PayAll(r.Context(), s.Store, billing.PlanID(id), b.Discount, s.Clock.Now())
+}
+
+func (s *Server) restartPlan(r *http.Request, id string, _ noBody) (operator.Result, error) {
+	return operator.Restart(r.Context(), s.Store, billing.PlanID(id), s.Clock.Now())
+}
+
+type cardBody struct {
+	Card billing.CardID `json:"card"`
+}
+
+func (s *Server) useCard(r *http.Request, id string, b cardBody) (operator.Result, error) {
+	return operator.UseCard(r.Context(), s.Store, billing.PlanID(id), b.Card, s.Clock.Now())
+}
+
+type skipBody struct {
+	ToEnd  bool   `json:"to_end"`
+	Every  string `json:"every"` // with to_end, where the plan has no interval of its own
+	Reason string `json:"reason"`
+}
+
+func (s *Server) skipCharge(r *http.Request, id string, b skipBody) (operator.Result, error) {
+	if err := checkText("reason", b.Reason); err != nil {
+		return operator.Result{}, err
+	}
+	if b.ToEnd {
+		return operator.SkipToEnd(r.Context(), s.Store, billing.ChargeID(id), b.Every, b.Reason, s.Clock.Now())
+	}
+	return operator.Skip(r.Context(), s.Store, billing.ChargeID(id), b.Reason, s.Clock.Now())
+}
+
+type dueBody struct {
+	Due string `json:"due"`
+}
+
+func (s *Server) moveCharge(r *http.Request, id string, b dueBody) (operator.Result, error) {
+	return operator.Move(r.Context(), s.Store, billing.ChargeID(id), b.Due, s.Clock.Now())
+}
+
+type amountBody struct {
+	Amount int64 `json:"amount"`
+}
+
+func (s *Server) setAmount(r *http.Request, id string, b amountBody) (operator.Result, error) {
+	return operator.SetAmount(r.Context(), s.Store, billing.ChargeID(id), b.Amount, s.Clock.Now())
+}
+
+type splitBody struct {
+	First int64  `json:"first"`
+	Due   string `json:"due"` // of the rest
+}
+
+func (s *Server) splitCharge(r *http.Request, id string, b splitBody) (operator.Result, error) {
+	return operator.Split(r.Context(), s.Store, billing.ChargeID(id), b.First, b.Due, s.Clock.Now())
+}
+
+func (s *Server) payCharge(r *http.Request, id string, _ noBody) (operator.Result, error) {
+	return operator.Pay(r.Context(), s.Store, billing.ChargeID(id), s.Clock.Now())
+}
+
+type noteBody struct {
+	Note string `json:"note"`
+}
+
+func (s *Server) paidOutside(r *http.Request, id string, b noteBody) (operator.Result, error) {
+	if err := checkText("note", b.Note); err != nil {
+		return operator.Result{}, err
+	}
+	return operator.PaidOutside(r.Context(), s.Store, billing.ChargeID(id), b.Note, s.Clock.Now())
+}
+
+func (s *Server) writeOff(r *http.Request, id string, b reasonBody) (operator.Result, error) {
+	if err := checkText("reason", b.Reason); err != nil {
+		return operator.Result{}, err
+	}
+	return operator.WriteOff(r.Context(), s.Store, billing.ChargeID(id), b.Reason, s.Clock.Now())
+}
+
+// VersionView is what was agreed of a plan from one moment on.
+type VersionView struct {
+	Number  int             `json:"number"`
+	At      time.Time       `json:"at"`
+	Actor   billing.Actor   `json:"actor"`
+	What    string          `json:"what"`
+	Total   int64           `json:"total"`
+	Charges json.RawMessage `json:"charges"` // those that counted then: charge, sequence, amount, due_at
+}
+
+// ViewVersion writes a version.
+func ViewVersion(v billing.PlanVersion) VersionView {
+	return VersionView{Number: v.Number, At: v.At, Actor: v.Actor, What: v.What, Total: v.Total, Charges: v.Charges}
+}
+
+// planVersions lists every version of a plan, oldest first.
+func (s *Server) planVersions(w http.ResponseWriter, r *http.Request) {
+	versions, err := billing.PlanVersions(r.Context(), s.Store, billing.PlanID(r.PathValue("id")))
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	list := ListView[VersionView]{Object: "list", Data: make([]VersionView, len(versions))}
+	for i, v := range versions {
+		list.Data[i] = ViewVersion(v)
+	}
+	writeJSON(w, http.StatusOK, list)
+}

@@ -1,0 +1,22 @@
+package billing
+
+import "time"
+
+// MaxCharges is the most charges a plan has, however it came to them.
+const MaxCharges = maxParts
+
+// AmountProblem says in words why Stripe takes no such amount in the currency, or "".
+func (c Currency) AmountProblem(amount int64) string { return c.checkAmount(amount) }
+
+// LatestDue is how late a charge may fall due, seen from now.
+func LatestDue(now time.Time) time.Time { return now.AddDate(maxDueYears, 0, 0) }
+
+// SumOf is what a plan's charges add up to: Plan.Total. Charges that were dropped don't count.
+func SumOf(charges []Charge) (sum int64) {
+	for _, c := range charges {
+		if !c.Dropped {
+			sum += c.Amount
+		}
+	}
+	return sum
+}

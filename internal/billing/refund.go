@@ -1,0 +1,55 @@
+package billing
+
+import "time"
+
+// RefundID names a refund of ours: rfd_… (Stripe's are re_…).
+type RefundID string
+
+// NewRefundID makes a refund id at the given time.
+func NewRefundID(now time.Time) RefundID { return RefundID("rfd_" + newID(now)) }
+
+// RefundStatus is how far an ordered refund has come.
+type RefundStatus string
+
+const (
+	// RefundOpen is to be asked of Stripe, or was asked and has no known answer.
+	RefundOpen RefundStatus = "open"
+	// RefundMade was taken by Stripe. Whether the money arrives is told by events, in the charge.
+	RefundMade RefundStatus = "made"
+	// RefundFailed was refused by Stripe; Failure says why.
+	RefundFailed RefundStatus = "failed"
+)
+
+// Refund is an order to give back all that is left of one payment. It is written before Stripe is called; while it is open
+// its charge is due, so that a worker takes it up, again after a crash. Asking twice gives back nothing twice: nothing
+// is left after the first time, and Stripe refuses.
+type Refund struct {
+	ID             RefundID
+	PlanID         PlanID
+	ChargeID       ChargeID
+	PaymentIntent  string // pi_… that was paid
+	Amount         int64  // minor units that were left when it was ordered; as given back once it is made
+	Currency       Currency
+	IdempotencyKey string
+	Status         RefundStatus
+	StripeRefund   string // re_…; empty before
+	Failure        string // in words; empty unless it failed
+	CreatedAt      time.Time
+	UpdatedAt      time.Time
+}
+
+// RefundParams is what a refund at Stripe is made with: all that is left of the payment.
+type RefundParams struct {
+	PaymentIntent string
+	Metadata      map[string]string
+}
+
+// StripeRefund is what Tranche reads of a Stripe refund.
+type StripeRefund struct {
+	ID     string // re_…
+	Status string // pending, succeeded, failed, …, in Stripe's words
+	Amount int64  // minor units
+}
+
+// MetaRefund is the key under which Tranche puts a refund's id on the refund it makes at Stripe.
+const MetaRefund = "tranche_refund"

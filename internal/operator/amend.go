@@ -1,0 +1,293 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"tranche/internal/billing"
+)
+
+// Result is a plan after an operation, and what is written of it.
+type Result struct {
+	Plan    billing.Plan
+	Charges []billing.Charge // by sequence
+	Message string
+	Next    string // what follows; empty when nothing does
+}
+
+// amend carries out a change of a plan, where its status allows the operation, and brings total and status in line with
+// what the change left. Errors: *RefusedError, *billing.InvalidError, billing.ErrNotFound, billing.ErrUnavailable.
+func amend(ctx context.Context, s Store, id billing.PlanID, op Operation, now time.Time, fn func(c *change) (billing.AuditEntry, error)) (Result, error) {
+	var r Result
+	plan, err := inPlan(ctx, s, id, now, func(c *change) (billing.AuditEntry, error) {
+		if why := op.forbidden(c.plan.Status); why != "" {
+			return billing.AuditEntry{}, c.refuse("changed ("+string(op)+")", why)
+		}
+		entry, err := fn(c)
+		if err == nil {
+			err = c.settle(op)
+		}
+		if err != nil {
+			return entry, err
+		}
+		r = Result{Charges: slices.Clone(c.charges), Message: entry.Message, Next: entry.Next}
+		return entry, nil
+	})
+	r.Plan = plan
+	return r, err
+}
+
+// amendCharge is amend for one charge, which must not be over or under way.
+func amendCharge(ctx context.Context, s Store, id billing.ChargeID, op Operation, now time.Time, fn func(c *change, ch *billing.Charge) (billing.AuditEntry, error)) (Result, error) {
+	row, err := s.Charge(ctx, id)
+	if err != nil {
+		return Result{}, err
+	}
+	return amend(ctx, s, row.PlanID, op, now, func(c *change) (billing.AuditEntry, error) {
+		i := slices.IndexFunc(c.charges, func(ch billing.Charge) bool { return ch.ID == id })
+		if i < 0 {
+			return billing.AuditEntry{}, fmt.Errorf("charge %s: %w", id, billing.ErrNotFound)
+		}
+		ch := c.charges[i] // a copy: what is inserted moves the rows about
+		if why, err := c.busy(ctx, ch); why != "" || err != nil {
+			return billing.AuditEntry{}, c.orRefuse(err, op, why)
+		}
+		entry, err := fn(c, &ch)
+		entry.ChargeID = id
+		return entry, err
+	})
+}
+
+func (c *change) orRefuse(err error, op Operation, why string) error {
+	if err != nil {
+		return err
+	}
+	return c.refuse("changed ("+string(op)+")", why)
+}
+
+// busy says why a charge can't be changed at all: it is over, or an attempt is under way; "" when it can.
+func (c *change) busy(ctx context.Context, ch billing.Charge) (string, error) {
+	switch {
+	case ch.Status.Ended():
+		return fmt.Sprintf("charge %d is %s", ch.Sequence, ch.Status), nil
+	case ch.Status == billing.ChargeCollecting:
+		return fmt.Sprintf("an attempt at charge %d is under way, or its outcome is not known yet", ch.Sequence), nil
+	}
+	why, err := openAttempt(ctx, c, ch.ID)
+	if why != "" {
+		why = fmt.Sprintf("charge %d: %s", ch.Sequence, why)
+	}
+	return why, err
+}
+
+// tried says why the amount of a charge must stay as it is: what Stripe has of it is for that amount; "" when it may be
+// changed.
+func tried(ch billing.Charge) string {
+	if ch.PaymentIntent == "" && ch.AttemptCount == 0 {
+		return ""
+	}
+	return fmt.Sprintf("charge %d was tried already, and its payment at Stripe is for %s: collect it, skip it or write it off first",
+		ch.Sequence, billing.FormatAmount(ch.Amount, ch.Currency))
+}
+
+// untouched lists the charges that are open, and refuses when one of them can't be given another amount.
+func (c *change) untouched(ctx context.Context, op Operation) ([]billing.Charge, error) {
+	var open []billing.Charge
+	for _, ch := range c.charges {
+		if ch.Status.Ended() {
+			continue
+		}
+		why, err := c.busy(ctx, ch)
+		if why == "" && err == nil {
+			why = tried(ch)
+		}
+		if why != "" || err != nil {
+			return nil, c.orRefuse(err, op, why)
+		}
+		open = append(open, ch)
+	}
+	if len(open) == 0 {
+		return nil, c.refuse("changed ("+string(op)+")", "no charge is open")
+	}
+	return open, nil
+}
+
+// settle checks that the parts are in order, and brings the plan's total and status in line with them.
+func (c *change) settle(op Operation) error {
+	if why := outOfOrder(c.charges); why != "" {
+		return c.refuse("changed ("+string(op)+")", why)
+	}
+	c.plan.Total = billing.SumOf(c.charges)
+	if c.plan.Total == 0 {
+		return c.refuse("changed ("+string(op)+")", "nothing would be left of the plan: cancel it")
+	}
+	next := c.plan.StatusAfter(c.charges)
+	if next != c.plan.Status && !next.Collects() {
+		c.plan.Reason, c.plan.PausedAt = "", time.Time{}
+	}
+	c.plan.Status = next
+	return nil
+}
+
+// outOfOrder says which open charges fall due in another order than they are numbered; "" when none do. What is paid or
+// canceled stands where it stood: a plan that was paused and shifted leaves it behind.
+func outOfOrder(charges []billing.Charge) string {
+	var before *billing.Charge
+	for i := range charges {
+		ch := &charges[i]
+		if ch.Status.Ended() {
+			continue
+		}
+		if before != nil && !ch.DueAt.After(before.DueAt) {
+			return fmt.Sprintf("charge %d would fall due %s, not after charge %d, which falls due %s", ch.Sequence,
+				ch.DueAt.Format(time.RFC3339), before.Sequence, before.DueAt.Format(time.RFC3339))
+		}
+		before = ch
+	}
+	return ""
+}
+
+// put writes a charge that was changed, back to its place.
+func (c *change) put(ctx context.Context, ch billing.Charge) error {
+	i := slices.IndexFunc(c.charges, func(other billing.Charge) bool { return other.ID == ch.ID })
+	if err := c.write(ctx, &ch); err != nil {
+		return err
+	}
+	ch.Version++
+	c.charges[i] = ch
+	return nil
+}
+
+// insert adds a charge at the place that its date gives it; those after it take the next numbers.
+func (c *change) insert(ctx context.Context, op Operation, amount int64, due time.Time) (billing.Charge, error) {
+	at := len(c.charges)
+	for at > 0 && (c.charges[at-1].Status.Ended() || c.charges[at-1].DueAt.After(due)) {
+		at--
+	}
+	for at < len(c.charges) && c.charges[at].Status.Ended() { // behind those that are over: their numbers stay
+		at++
+	}
+	if len(c.charges) >= billing.MaxCharges {
+		return billing.Charge{}, c.refuse("changed ("+string(op)+")", fmt.Sprintf("it has %d charges, and no plan has more", len(c.charges)))
+	}
+	added := billing.Charge{
+		ID: billing.NewChargeID(c.now), PlanID: c.plan.ID, CustomerID: c.plan.CustomerID, Sequence: at + 1, Amount: amount, Currency: c.plan.Currency,
+		DueAt: due, Status: billing.ChargeScheduled, NextAttemptAt: due, WakeAt: due, CreatedAt: c.now, UpdatedAt: c.now, Version: 1,
+	}
+	for i := len(c.charges) - 1; i >= at; i-- { // from the last: no number is taken twice
+		ch := c.charges[i]
+		if ch.Status == billing.ChargeCollecting {
+			why, err := c.busy(ctx, ch)
+			return added, c.orRefuse(err, op, why)
+		}
+		ch.Sequence++
+		if err := c.put(ctx, ch); err != nil {
+			return added, err
+		}
+	}
+	c.charges = slices.Insert(c.charges, at, added)
+	return added, c.InsertCharges(ctx, added)
+}
+
+// drop takes a charge out of the plan: nothing is collected for it, and the total is less by its amount. Its
+// PaymentIntent, if it has one, is canceled by a worker.
+func (c *change) drop(ctx context.Context, ch billing.Charge, why string) error {
+	ch.Dropped = true
+	return c.end(ctx, ch, why)
+}
+
+// end cancels a charge. While it has a PaymentIntent it stays due, for a worker to cancel that too.
+func (c *change) end(ctx context.Context, ch billing.Charge, why string) error {
+	next := time.Time{}
+	if ch.PaymentIntent != "" {
+		next = c.now
+	}
+	if err := ch.Move(billing.ChargeCanceled, why, next); err != nil {
+		return err
+	}
+	return c.put(ctx, ch)
+}
+
+// money writes an amount in the plan's currency.
+func (c *change) money(amount int64) string { return billing.FormatAmount(amount, c.plan.Currency) }
+
+// local writes a date as the customer's clock shows it.
+func (c *change) local(at time.Time) string { return at.In(c.loc).Format("Mon 2 Jan 2006 15:04 MST") }
+
+func invalid(field, format string, args ...any) error {
+	return &billing.InvalidError{Fields: []billing.FieldError{{Field: field, Message: fmt.Sprintf(format, args...)}}}
+}
+
+// checkAmount refuses an amount that Stripe does not take.
+func (c *change) checkAmount(field string, amount int64) error {
+	if problem := c.plan.Currency.AmountProblem(amount); problem != "" {
+		return invalid(field, "%s", problem)
+	}
+	return nil
+}
+
+// parseDue reads a date (at the local time of day that like has) or an instant, after now.
+func (c *change) parseDue(field, text string, like time.Time) (time.Time, error) {
+	due, err := time.Parse(time.RFC3339, text)
+	due = due.UTC().Truncate(time.Millisecond)
+	if err != nil {
+		date, err := billing.ParseDate(text)
+		if err != nil {
+			return due, invalid(field, "%q is neither a date like 2026-12-20 nor an instant like 2026-12-20T09:00:00Z", text)
+		}
+		due = date.At(timeOfDay(like, c.loc), c.loc)
+	}
+	return due, c.checkDue(field, due)
+}
+
+func (c *change) checkDue(field string, due time.Time) error {
+	switch {
+	case !due.After(c.now):
+		return invalid(field, "%s is not in the future", due.Format(time.RFC3339))
+	case due.After(billing.LatestDue(c.now)):
+		return invalid(field, "%s is too far away", due.Format(time.RFC3339))
+	}
+	return nil
+}
+
+func timeOfDay(at time.Time, loc *time.Location) billing.LocalTime {
+	local := at.In(loc)
+	return billing.LocalTime{Hour: local.Hour(), Minute: local.Minute()}
+}
+
+// last is the charge that falls due last, of those that count.
+func (c *change) last() billing.Charge {
+	last := c.charges[0]
+	for _, ch := range c.charges[1:] {
+		if !ch.Dropped && (last.Dropped || ch.DueAt.After(last.DueAt)) {
+			last = ch
+		}
+	}
+	return last
+}
+
+// errRehearsed takes a rehearsal back.
+var errRehearsed = errors.New("rehearsed")
+
+// Rehearse gives a store on which an operation is carried out and then taken back: its result is what it would be, and
+// nothing is kept. What is refused is refused.
+func Rehearse(s Store) Store { return rehearsal{s} }
+
+type rehearsal struct{ Store }
+
+// Update runs fn and rolls back.
+func (r rehearsal) Update(ctx context.Context, fn func(tx billing.Tx) error) error {
+	err := r.Store.Update(ctx, func(tx billing.Tx) error {
+		if err := fn(tx); err != nil {
+			return err
+		}
+		return errRehearsed
+	})
+	if errors.Is(err, errRehearsed) {
+		return nil
+	}
+	return err
+}

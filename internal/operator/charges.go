@@ -1,0 +1,187 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"tranche/internal/billing"
+)
+
+// Skip takes one charge out of the plan; what is owed is less by its amount. The errors are those of every change:
+// *RefusedError where the state forbids it, *billing.InvalidError for what was asked, billing.ErrNotFound and
+// billing.ErrUnavailable.
+func Skip(ctx context.Context, s Store, id billing.ChargeID, reason string, now time.Time) (Result, error) {
+	return amendCharge(ctx, s, id, OpSkip, now, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
+		err := c.drop(ctx, *ch, because("skipped by the merchant", reason))
+		return billing.AuditEntry{
+			Action:  "charge.skipped",
+			Message: because(fmt.Sprintf("charge %d of %s is skipped, and not owed any more", ch.Sequence, c.money(ch.Amount)), reason),
+		}, err
+	})
+}
+
+// SkipToEnd takes one charge out and adds one of the same amount after the last, at the interval of the plan: every is
+// that interval, and may be empty where the plan has one of its own. Errors: see Skip.
+func SkipToEnd(ctx context.Context, s Store, id billing.ChargeID, every, reason string, now time.Time) (Result, error) {
+	return amendCharge(ctx, s, id, OpSkipToEnd, now, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
+		if why := tried(*ch); why != "" {
+			return billing.AuditEntry{}, c.orRefuse(nil, OpSkipToEnd, why)
+		}
+		dues, err := c.following(every, 1)
+		if err != nil {
+			return billing.AuditEntry{}, err
+		}
+		if err := c.drop(ctx, *ch, because("moved to the end by the merchant", reason)); err != nil {
+			return billing.AuditEntry{}, err
+		}
+		added, err := c.insert(ctx, OpSkipToEnd, ch.Amount, dues[0])
+		return billing.AuditEntry{
+			Action:  "charge.skipped",
+			Message: because(fmt.Sprintf("charge %d of %s is skipped and comes at the end, as charge %d", ch.Sequence, c.money(ch.Amount), added.Sequence), reason),
+			Next:    "it falls due " + c.local(added.DueAt),
+		}, err
+	})
+}
+
+// Move has one charge fall due at another time: due is a date, at the time of day it had, or an instant. One that was
+// declined is tried again then. Errors: see Skip.
+func Move(ctx context.Context, s Store, id billing.ChargeID, due string, now time.Time) (Result, error) {
+	return amendCharge(ctx, s, id, OpMove, now, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
+		was := ch.DueAt
+		at, err := c.parseDue("due", due, was)
+		if err != nil {
+			return billing.AuditEntry{}, err
+		}
+		to := billing.ChargeRetrying
+		if ch.Status == billing.ChargeScheduled {
+			to = ch.Status
+		}
+		if err := ch.Move(to, "", at); err != nil {
+			return billing.AuditEntry{}, err
+		}
+		ch.DueAt = at
+		return billing.AuditEntry{
+			Action:  "charge.moved",
+			Message: fmt.Sprintf("charge %d of %s, due %s, is moved", ch.Sequence, c.money(ch.Amount), c.local(was)),
+			Next:    "it falls due " + c.local(at),
+		}, c.put(ctx, *ch)
+	})
+}
+
+// SetAmount changes the amount of one charge that was never tried, such as the balance after a deposit. Errors: see Skip.
+func SetAmount(ctx context.Context, s Store, id billing.ChargeID, amount int64, now time.Time) (Result, error) {
+	return amendCharge(ctx, s, id, OpAmount, now, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
+		if why := tried(*ch); why != "" {
+			return billing.AuditEntry{}, c.orRefuse(nil, OpAmount, why)
+		}
+		if err := c.checkAmount("amount", amount); err != nil {
+			return billing.AuditEntry{}, err
+		}
+		was := ch.Amount
+		ch.Amount = amount
+		return billing.AuditEntry{
+			Action:  "charge.amount_changed",
+			Message: fmt.Sprintf("charge %d is %s, and was %s", ch.Sequence, c.money(amount), c.money(was)),
+		}, c.put(ctx, *ch)
+	})
+}
+
+// Split makes two charges of one that was never tried: first is collected at its date, the rest at due. Errors: see Skip.
+func Split(ctx context.Context, s Store, id billing.ChargeID, first int64, due string, now time.Time) (Result, error) {
+	return amendCharge(ctx, s, id, OpSplit, now, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
+		if why := tried(*ch); why != "" {
+			return billing.AuditEntry{}, c.orRefuse(nil, OpSplit, why)
+		}
+		at, err := c.parseDue("due", due, ch.DueAt)
+		if err != nil {
+			return billing.AuditEntry{}, err
+		}
+		rest := ch.Amount - first
+		for field, amount := range map[string]int64{"first": first, "the rest": rest} {
+			if err := c.checkAmount(field, amount); err != nil {
+				return billing.AuditEntry{}, err
+			}
+		}
+		if !at.After(ch.DueAt) {
+			return billing.AuditEntry{}, invalid("due", "the rest falls due after the first part, which falls due %s", c.local(ch.DueAt))
+		}
+		message := fmt.Sprintf("charge %d of %s is split: %s stays", ch.Sequence, c.money(ch.Amount), c.money(first))
+		ch.Amount = first
+		if err := c.put(ctx, *ch); err != nil {
+			return billing.AuditEntry{}, err
+		}
+		added, err := c.insert(ctx, OpSplit, rest, at)
+		return billing.AuditEntry{
+			Action: "charge.split", Message: message,
+			Next: fmt.Sprintf("charge %d of %s falls due %s", added.Sequence, c.money(rest), c.local(at)),
+		}, err
+	})
+}
+
+// Pay has one charge that is not due yet fall due now. Those before it must be due or paid. Errors: see Skip.
+func Pay(ctx context.Context, s Store, id billing.ChargeID, now time.Time) (Result, error) {
+	return amendCharge(ctx, s, id, OpPay, now, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
+		if ch.Status != billing.ChargeScheduled || !ch.DueAt.After(c.now) {
+			return billing.AuditEntry{}, c.orRefuse(nil, OpPay, fmt.Sprintf("charge %d is due already (%s): retry it", ch.Sequence, ch.Status))
+		}
+		why, err := unusable(ctx, c, c.plan.CardID)
+		if why != "" || err != nil {
+			return billing.AuditEntry{}, c.orRefuse(err, OpPay, why)
+		}
+		was := ch.DueAt
+		ch.DueAt = c.dueNow(ch.ID)
+		if err := ch.Move(ch.Status, "", c.now); err != nil {
+			return billing.AuditEntry{}, err
+		}
+		return billing.AuditEntry{
+			Action:  "charge.paid_early",
+			Message: fmt.Sprintf("charge %d of %s, due %s, is to be paid now", ch.Sequence, c.money(ch.Amount), c.local(was)),
+			Next:    "collected at once",
+		}, c.put(ctx, *ch)
+	})
+}
+
+// dueNow is now, or just after what fell due now before it.
+func (c *change) dueNow(id billing.ChargeID) time.Time {
+	due := c.now
+	for _, ch := range c.charges {
+		if ch.ID == id {
+			break
+		}
+		if !ch.Status.Ended() && !ch.DueAt.Before(due) && !ch.DueAt.After(c.now.Add(time.Second)) {
+			due = ch.DueAt.Add(time.Millisecond)
+		}
+	}
+	return due
+}
+
+// PaidOutside takes a charge as paid without Stripe: in cash, by transfer. Its PaymentIntent, if it has one, is canceled
+// by a worker; should the customer have paid that too, the audit trail says so. Errors: see Skip.
+func PaidOutside(ctx context.Context, s Store, id billing.ChargeID, note string, now time.Time) (Result, error) {
+	return amendCharge(ctx, s, id, OpPaidOutside, now, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
+		next := time.Time{}
+		if ch.PaymentIntent != "" {
+			next = c.now
+		}
+		if err := ch.Move(billing.ChargeSucceeded, because("paid outside Stripe", note), next); err != nil {
+			return billing.AuditEntry{}, err
+		}
+		ch.PaidOutside, ch.PaidAt = true, c.now
+		return billing.AuditEntry{
+			Action:  "charge.paid_outside",
+			Message: because(fmt.Sprintf("charge %d of %s is paid, says the merchant: no money came through Stripe", ch.Sequence, c.money(ch.Amount)), note),
+		}, c.put(ctx, *ch)
+	})
+}
+
+// WriteOff gives one charge up: it is not collected, and stays in the total as a loss. The plan goes on. Errors: see Skip.
+func WriteOff(ctx context.Context, s Store, id billing.ChargeID, reason string, now time.Time) (Result, error) {
+	return amendCharge(ctx, s, id, OpWriteOff, now, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
+		err := c.end(ctx, *ch, because("written off by the merchant", reason))
+		return billing.AuditEntry{
+			Action:  "charge.written_off",
+			Message: because(fmt.Sprintf("charge %d of %s is written off", ch.Sequence, c.money(ch.Amount)), reason),
+		}, err
+	})
+}

@@ -1,0 +1,285 @@
+package operator_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+	"tranche/internal/operator"
+	"tranche/internal/store/storetest"
+)
+
+var update = flag.Bool("update", false, "write docs/changes.md")
+
+const changesPage = "../../docs/changes.md"
+
+// cell is a plan in one state: its second charge of three is in the other.
+type cell struct {
+	plan   billing.PlanStatus
+	charge billing.ChargeStatus
+}
+
+// chargeStatuses lists every status of a charge.
+func chargeStatuses() []billing.ChargeStatus {
+	return append(billing.OpenChargeStatuses(), billing.ChargeSucceeded, billing.ChargeCanceled, billing.ChargeRefunded, billing.ChargeDisputed)
+}
+
+// threeCharges stores a plan in the state of the cell: the first charge paid, the second as given, the third scheduled.
+// What is neither scheduled nor over was tried, and has a PaymentIntent.
+func threeCharges(t *testing.T, s billing.Store, in cell) (billing.Plan, []billing.Charge, billing.CardID) {
+	t.Helper()
+	ctx := t.Context()
+	customer := billing.Customer{ID: billing.NewCustomerID(now), CreatedAt: now, UpdatedAt: now, Version: 1}
+	customer.Reference = string(customer.ID)
+	cards := make([]billing.Card, 2)
+	for i := range cards {
+		id := billing.NewCardID(now)
+		cards[i] = billing.Card{ID: id, CustomerID: customer.ID, PaymentMethod: "pm_" + string(id), Brand: "visa", Last4: "4242", Status: billing.CardActive, CreatedAt: now, UpdatedAt: now}
+	}
+	plan := billing.Plan{
+		ID: billing.NewPlanID(now), CustomerID: customer.ID, CardID: cards[0].ID, Kind: billing.KindInstallments, Status: in.plan, Currency: "usd",
+		Total: 3000, Terms: []byte(`{"every":"1 month"}`), CreatedAt: now.AddDate(0, -2, 0), UpdatedAt: now, Version: 1,
+	}
+	plan.Reference = string(plan.ID)
+	if in.plan == billing.PlanPaused {
+		plan.PausedAt = now.AddDate(0, 0, -3)
+	}
+	charges := make([]billing.Charge, 3)
+	for i := range charges {
+		charges[i] = billing.Charge{
+			ID: billing.NewChargeID(now), PlanID: plan.ID, CustomerID: customer.ID, Sequence: i + 1, Amount: 1000, Currency: "usd",
+			DueAt: plan.CreatedAt.AddDate(0, i, 0), Status: billing.ChargeScheduled, CreatedAt: now, UpdatedAt: now, Version: 1,
+		}
+	}
+	charges[0].Status, charges[0].PaymentIntent, charges[0].PaidAt = billing.ChargeSucceeded, "pi_"+string(charges[0].ID), plan.CreatedAt
+	charges[1].Status, charges[1].DueAt = in.charge, now.AddDate(0, 0, -1)
+	charges[2].DueAt = now.AddDate(0, 1, 0)
+	if in.charge == billing.ChargeScheduled {
+		charges[1].DueAt = now.AddDate(0, 0, 7)
+	} else if in.charge != billing.ChargeCanceled {
+		charges[1].PaymentIntent, charges[1].AttemptCount = "pi_"+string(charges[1].ID), 1
+	}
+	require.NoError(t, s.Update(ctx, func(tx billing.Tx) error {
+		require.NoError(t, tx.InsertCustomer(ctx, customer))
+		for _, c := range cards {
+			require.NoError(t, tx.InsertCard(ctx, c))
+		}
+		return tx.InsertPlan(ctx, plan, charges)
+	}))
+	return plan, charges, cards[1].ID
+}
+
+// attempt carries out one operation on the second charge, or on its plan, as somebody would who asks for what is possible.
+func attempt(t *testing.T, s operator.Store, op operator.Operation, plan billing.PlanID, charge billing.ChargeID, card billing.CardID) error {
+	t.Helper()
+	ctx := t.Context()
+	later := now.AddDate(0, 0, 14).Format(time.DateOnly)
+	var err error
+	switch op {
+	case operator.OpPause:
+		_, err = operator.Pause(ctx, s, plan, "", now)
+	case operator.OpResume:
+		_, err = operator.Resume(ctx, s, plan, operator.Shift, now)
+	case operator.OpCancel:
+		_, err = operator.Cancel(ctx, s, plan, "", now)
+	case operator.OpRefund:
+		_, err = operator.CancelAndRefund(ctx, s, plan, "", now)
+	case operator.OpRest:
+		_, err = operator.SetRest(ctx, s, plan, 2600, now)
+	case operator.OpFee:
+		_, err = operator.AddFee(ctx, s, plan, 500, now.AddDate(0, 2, 0).Format(time.DateOnly), "", now)
+	case operator.OpExtend:
+		_, err = operator.Extend(ctx, s, plan, operator.Extension{Parts: 2}, now)
+	case operator.OpPayAll:
+		_, err = operator.PayAll(ctx, s, plan, 100, now)
+	case operator.OpRestart:
+		_, err = operator.Restart(ctx, s, plan, now)
+	case operator.OpCard:
+		_, err = operator.UseCard(ctx, s, plan, card, now)
+	case operator.OpRetry:
+		_, err = operator.Retry(ctx, s, charge, now)
+	case operator.OpSkip:
+		_, err = operator.Skip(ctx, s, charge, "", now)
+	case operator.OpSkipToEnd:
+		_, err = operator.SkipToEnd(ctx, s, charge, "", "", now)
+	case operator.OpMove:
+		_, err = operator.Move(ctx, s, charge, later, now)
+	case operator.OpAmount:
+		_, err = operator.SetAmount(ctx, s, charge, 1500, now)
+	case operator.OpSplit:
+		_, err = operator.Split(ctx, s, charge, 400, later, now)
+	case operator.OpPay:
+		_, err = operator.Pay(ctx, s, charge, now)
+	case operator.OpPaidOutside:
+		_, err = operator.PaidOutside(ctx, s, charge, "", now)
+	case operator.OpWriteOff:
+		_, err = operator.WriteOff(ctx, s, charge, "", now)
+	default:
+		t.Fatalf("the test does not know %q", op)
+	}
+	return err
+}
+
+// TestEveryOperationInEveryState tries every operation on every pair of states, illegal ones included. What comes of it is
+// the page docs/changes.md, so that a change of the rules is seen; what must hold whatever the page says is here.
+func TestEveryOperationInEveryState(t *testing.T) {
+	t.Parallel()
+	s := storetest.SQLite(t)
+	page := newPage()
+	for _, op := range operator.Operations() {
+		for _, plan := range billing.PlanStatuses() {
+			for _, charge := range chargeStatuses() {
+				in := cell{plan, charge}
+				stored, charges, card := threeCharges(t, s, in)
+				err := attempt(t, s, op, stored.ID, charges[1].ID, card)
+				page.add(t, op, in, stored, err)
+				after, loadErr := s.PlanCharges(t.Context(), stored.ID)
+				require.NoError(t, loadErr)
+				planAfter, loadErr := s.Plan(t.Context(), stored.ID)
+				require.NoError(t, loadErr)
+				if err != nil {
+					require.Equal(t, charges, after, "%s of %v was refused and changed something", op, in)
+					require.Equal(t, stored, planAfter)
+					continue
+				}
+				require.NotContains(t, []billing.PlanStatus{billing.PlanCompleted, billing.PlanCanceled}, plan, "%s of a plan that is over", op)
+				require.Equal(t, billing.SumOf(after), planAfter.Total, "%s of %v", op, in)
+				second := after[slices.IndexFunc(after, func(c billing.Charge) bool { return c.ID == charges[1].ID })]
+				if charge == billing.ChargeCollecting {
+					require.Equal(t, charges[1], second, "%s changed a charge that is under way", op)
+				}
+				if charges[1].Status.Ended() {
+					require.Equal(t, charges[1].Status, second.Status, "%s", op)
+					require.Equal(t, charges[1].Amount, second.Amount)
+				}
+				if charges[1].PaymentIntent != "" {
+					require.Equal(t, charges[1].Amount, second.Amount, "%s: Stripe has it for another amount", op)
+				}
+				if second.Status == billing.ChargeCanceled && !charges[1].Status.Ended() {
+					require.Equal(t, second.PaymentIntent != "", !second.NextAttemptAt.IsZero(), "%s: its PaymentIntent is to be canceled", op)
+				}
+			}
+		}
+	}
+	if *update {
+		require.NoError(t, os.MkdirAll("../../docs", 0o750))
+		require.NoError(t, os.WriteFile(changesPage, []byte(page.String()), 0o600))
+	}
+	want, err := os.ReadFile(changesPage)
+	require.NoError(t, err)
+	require.Equal(t, string(want), page.String(), "go test ./internal/operator -run EveryOperation -update writes it")
+}
+
+// page is docs/changes.md in the making.
+type page struct {
+	cells   map[operator.Operation]map[cell]int
+	reasons []string
+}
+
+func newPage() *page { return &page{cells: map[operator.Operation]map[cell]int{}} }
+
+func (p *page) add(t *testing.T, op operator.Operation, in cell, plan billing.Plan, err error) {
+	t.Helper()
+	if p.cells[op] == nil {
+		p.cells[op] = map[cell]int{}
+	}
+	if err == nil {
+		return
+	}
+	var refused *operator.RefusedError
+	require.ErrorAs(t, err, &refused, "%s of %v", op, in)
+	why := strings.ReplaceAll(refused.Why, "plan "+plan.Reference, "the plan")
+	n := slices.Index(p.reasons, why) + 1
+	if n == 0 {
+		p.reasons = append(p.reasons, why)
+		n = len(p.reasons)
+	}
+	p.cells[op][in] = n
+}
+
+// String writes the page.
+func (p *page) String() string {
+	var b strings.Builder
+	b.WriteString(`# What may be changed when
+
+| operation | API | command |
+|---|---|---|
+| pause, resume | POST /v1/plans/{id}/pause, /resume | tranche plan pause, resume |
+| cancel, cancel with refund | POST /v1/plans/{id}/cancel {"refund": true} | tranche plan cancel [--refund] |
+| rest: a new total for what is unpaid | POST /v1/plans/{id}/rest {"total"} | tranche plan rest --total |
+| fee: one more charge | POST /v1/plans/{id}/fee {"amount", "due", "reason"} | tranche plan fee --amount --due |
+| extend: more parts at the end | POST /v1/plans/{id}/extend {"parts", "amount", "every"} | tranche plan extend --parts |
+| pay-all: the rest now, in one charge | POST /v1/plans/{id}/pay-all {"discount"} | tranche plan pay-all [--discount] |
+| restart a defaulted plan | POST /v1/plans/{id}/restart | tranche plan restart |
+| card: another saved card | POST /v1/plans/{id}/card {"card"} | tranche plan card --card |
+| retry | | tranche charge retry |
+| skip, skip to the end | POST /v1/charges/{id}/skip {"to_end", "every", "reason"} | tranche charge skip [--to-end] |
+| move to another date | POST /v1/charges/{id}/move {"due"} | tranche charge move --due |
+| amount, such as that of a balance | POST /v1/charges/{id}/amount {"amount"} | tranche charge amount --amount |
+| split in two | POST /v1/charges/{id}/split {"first", "due"} | tranche charge split --first --due |
+| pay early | POST /v1/charges/{id}/pay | tranche charge pay |
+| paid-outside: no money through Stripe | POST /v1/charges/{id}/paid-outside {"note"} | tranche charge paid-outside |
+| write-off | POST /v1/charges/{id}/write-off {"reason"} | tranche charge write-off |
+
+The charges always add up to the plan's total. A skipped charge is dropped: the total is less by it. One that is written off
+stays in the total, as a loss. An amount is changed only while nothing of it reached Stripe; open charges fall due in
+the order of their numbers; what is under way is left alone. What breaks these is refused, whatever the tables say. Every
+change is a new version of the plan: GET /v1/plans/{id}/versions, tranche plan versions.
+
+The tables are written by a test from what the program does. Each table is one operation; the rows are the plan's status, the columns that of
+the charge it is about, the second of three whose first is paid (on a plan's operation: of that charge too). A dot means that it is done;
+a number, that it is refused with the reason of that number, below. A charge that is neither scheduled nor over was tried,
+and has a PaymentIntent at Stripe.
+
+Columns: `)
+	for i, status := range chargeStatuses() {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%s %s", short(status), status)
+	}
+	b.WriteString(".\n")
+	for _, op := range operator.Operations() {
+		fmt.Fprintf(&b, "\n## %s\n\n| plan |", op)
+		for _, status := range chargeStatuses() {
+			fmt.Fprintf(&b, " %s |", short(status))
+		}
+		b.WriteString("\n|---" + strings.Repeat("|---", len(chargeStatuses())) + "|\n")
+		for _, plan := range billing.PlanStatuses() {
+			fmt.Fprintf(&b, "| %s |", plan)
+			for _, charge := range chargeStatuses() {
+				mark := "."
+				if n := p.cells[op][cell{plan, charge}]; n > 0 {
+					mark = fmt.Sprint(n)
+				}
+				fmt.Fprintf(&b, " %s |", mark)
+			}
+			b.WriteString("\n")
+		}
+	}
+	b.WriteString("\n## Reasons\n\n")
+	for i, why := range p.reasons {
+		fmt.Fprintf(&b, "%d. %s\n", i+1, why)
+	}
+	return b.String()
+}
+
+// short is a column's heading.
+func short(s billing.ChargeStatus) string {
+	words := strings.Split(string(s), "_")
+	out := ""
+	for _, w := range words {
+		out += strings.ToUpper(w[:1])
+	}
+	if len(words) == 1 {
+		out = strings.ToUpper(string(s[:1])) + string(s[1:3])
+	}
+	return out
+}

@@ -1,0 +1,68 @@
+package operator
+
+import (
+	"slices"
+
+	"tranche/internal/billing"
+)
+
+// Operation names what a person may do to a plan or one of its charges. docs/changes.md says what each state allows.
+type Operation string
+
+// The operations, in the words of the API's paths and the commands.
+const (
+	OpPause       Operation = "pause"
+	OpResume      Operation = "resume"
+	OpCancel      Operation = "cancel"
+	OpRefund      Operation = "cancel with refund"
+	OpRest        Operation = "rest"
+	OpFee         Operation = "fee"
+	OpExtend      Operation = "extend"
+	OpPayAll      Operation = "pay-all"
+	OpRestart     Operation = "restart"
+	OpCard        Operation = "card"
+	OpRetry       Operation = "retry"
+	OpSkip        Operation = "skip"
+	OpSkipToEnd   Operation = "skip to the end"
+	OpMove        Operation = "move"
+	OpAmount      Operation = "amount"
+	OpSplit       Operation = "split"
+	OpPay         Operation = "pay"
+	OpPaidOutside Operation = "paid-outside"
+	OpWriteOff    Operation = "write-off"
+)
+
+// Operations lists every operation: those on a plan, then those on one charge.
+func Operations() []Operation {
+	return []Operation{
+		OpPause, OpResume, OpCancel, OpRefund, OpRest, OpFee, OpExtend, OpPayAll, OpRestart, OpCard,
+		OpRetry, OpSkip, OpSkipToEnd, OpMove, OpAmount, OpSplit, OpPay, OpPaidOutside, OpWriteOff,
+	}
+}
+
+// forbidden says why a plan in this status takes no such change; "" when it does.
+func (o Operation) forbidden(s billing.PlanStatus) string {
+	allowed := []billing.PlanStatus{billing.PlanActive, billing.PlanPastDue, billing.PlanPaused, billing.PlanDefaulted}
+	switch o {
+	case OpPay, OpPayAll:
+		allowed = allowed[:2]
+	case OpRestart:
+		allowed = allowed[3:]
+	case OpRefund:
+		allowed = append(allowed, billing.PlanAwaitingFirstPayment)
+	}
+	if slices.Contains(allowed, s) {
+		return ""
+	}
+	switch {
+	case o == OpRestart:
+		return "the plan is " + string(s) + ", not defaulted"
+	case s == billing.PlanAwaitingFirstPayment:
+		return "the first payment was not made yet: cancel the plan and make another"
+	case s == billing.PlanPaused:
+		return "the plan is paused: resume it first"
+	case s == billing.PlanDefaulted:
+		return "the plan is defaulted: restart it first"
+	}
+	return "the plan is " + string(s)
+}

@@ -1,0 +1,35 @@
+package stripegw
+
+import (
+	"context"
+
+	"github.com/stripe/stripe-go/v76"
+
+	"tranche/internal/billing"
+)
+
+const refundsPath = "/v1/refunds"
+
+// CreateRefund gives back all that is left of a payment: no amount is sent, so that no call can give back more than that.
+// Source: docs.stripe.com/api/refunds/create. Errors: *billing.GatewayError, with GatewayRejected when nothing is left or
+// the payment is disputed.
+func (g *Gateway) CreateRefund(ctx context.Context, key string, p billing.RefundParams) (billing.StripeRefund, error) {
+	op := "refund PaymentIntent " + p.PaymentIntent
+	if err := wantID(op, "PaymentIntent", p.PaymentIntent); err != nil {
+		return billing.StripeRefund{}, err
+	}
+	var w wireRefund
+	params := &stripe.RefundParams{PaymentIntent: stripe.String(p.PaymentIntent), Metadata: p.Metadata}
+	if _, err := g.post(ctx, key, call{op: op, path: refundsPath, params: params}, &w); err != nil {
+		return billing.StripeRefund{}, err
+	}
+	return billing.StripeRefund{ID: w.ID, Status: w.Status, Amount: int64(w.Amount)}, nil
+}
+
+type wireRefund struct {
+	header
+	Status string `json:"status"`
+	Amount number `json:"amount"`
+}
+
+func (r *wireRefund) fault() string { return r.faultAs("refund") }

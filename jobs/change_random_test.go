@@ -1,0 +1,114 @@
+package jobs_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"tranche/internal/billing"
+	"tranche/internal/operator"
+	"tranche/internal/store/storetest"
+)
+
+// TestAfterChangesAtRandomStripesRecordIsOurs lives through months of a plan, with changes at random in between and a card
+// that is declined now and then, and compares both records at the end.
+func TestAfterChangesAtRandomStripesRecordIsOurs(t *testing.T) {
+	t.Parallel()
+	for name, engine := range map[string]struct {
+		open  func(testing.TB) billing.Store
+		lives int
+	}{
+		"sqlite":   {func(t testing.TB) billing.Store { return storetest.SQLite(t) }, 8},
+		"postgres": {func(t testing.TB) billing.Store { return storetest.Postgres(t) }, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			lived := 0
+			rapid.Check(t, func(rt *rapid.T) {
+				if lived++; lived > engine.lives { // each is months of work on a database and an HTTP server of its own
+					return
+				}
+				b := newBench(t, engine.open(t))
+				b.liveThroughChanges(rt)
+			})
+		})
+	}
+}
+
+// liveThroughChanges makes a plan, pays its first charge, and changes it every few days.
+func (b *bench) liveThroughChanges(rt *rapid.T) {
+	card := rapid.SampledFrom([]string{good, good, thenNoFunds}).Draw(rt, "card")
+	p := b.started(card, nil)
+	for range rapid.IntRange(4, 10).Draw(rt, "changes") {
+		b.randomChange(rt, p.Plan.ID)
+		b.settle()
+		b.advance(rapid.IntRange(1, 20).Draw(rt, "days"))
+	}
+	b.advance(30)
+	d := b.details(p.Plan.ID)
+	require.Equal(b.t, billing.SumOf(d.Charges), d.Plan.Total)
+	intents := map[string]intent{}
+	for _, pi := range b.intents() {
+		intents[pi.ID] = pi
+	}
+	var ours, theirs int64
+	for _, c := range d.Charges {
+		pi := intents[c.PaymentIntent]
+		switch {
+		case c.PaidOutside, c.Status == billing.ChargeCanceled:
+			require.NotEqual(b.t, "succeeded", pi.Status, "charge %d", c.Sequence)
+			if pi.ID != "" {
+				require.Equal(b.t, "canceled", pi.Status, "charge %d can still be paid", c.Sequence)
+			}
+		case c.Status.Settled():
+			require.Equal(b.t, "succeeded", pi.Status)
+			require.Equal(b.t, c.Amount, pi.AmountReceived)
+			ours += c.Amount
+		}
+		require.True(b.t, c.NextAttemptAt.IsZero() || !c.Status.Ended(), "charge %d is %s and still due", c.Sequence, c.Status)
+	}
+	_, theirs = b.succeededAtStripe()
+	require.Equal(b.t, ours, theirs)
+	b.agreesWithStripe()
+}
+
+// randomChange asks for one change; what the state forbids is refused.
+func (b *bench) randomChange(rt *rapid.T, id billing.PlanID) {
+	b.t.Helper()
+	ctx, s, now := b.t.Context(), b.store, b.Now()
+	target := rapid.SampledFrom(b.details(id).Charges).Draw(rt, "charge").ID
+	due := now.AddDate(0, 0, rapid.IntRange(1, 60).Draw(rt, "in days")).Format(time.DateOnly)
+	amount := rapid.Int64Range(1_000, 20_000).Draw(rt, "amount")
+	changes := map[string]func() error{
+		"pause":       func() error { _, err := operator.Pause(ctx, s, id, "", now); return err },
+		"resume":      func() error { _, err := operator.Resume(ctx, s, id, operator.Shift, now); return err },
+		"catch up":    func() error { _, err := operator.Resume(ctx, s, id, operator.CatchUp, now); return err },
+		"refund":      func() error { _, err := operator.CancelAndRefund(ctx, s, id, "", now); return err },
+		"rest":        func() error { _, err := operator.SetRest(ctx, s, id, 3*amount, now); return err },
+		"fee":         func() error { _, err := operator.AddFee(ctx, s, id, amount, due, "", now); return err },
+		"extend":      func() error { _, err := operator.Extend(ctx, s, id, operator.Extension{Parts: 2}, now); return err },
+		"pay all":     func() error { _, err := operator.PayAll(ctx, s, id, 500, now); return err },
+		"retry":       func() error { _, err := operator.Retry(ctx, s, target, now); return err },
+		"skip":        func() error { _, err := operator.Skip(ctx, s, target, "", now); return err },
+		"skip to end": func() error { _, err := operator.SkipToEnd(ctx, s, target, "", "", now); return err },
+		"move":        func() error { _, err := operator.Move(ctx, s, target, due, now); return err },
+		"amount":      func() error { _, err := operator.SetAmount(ctx, s, target, amount, now); return err },
+		"split":       func() error { _, err := operator.Split(ctx, s, target, amount, due, now); return err },
+		"pay":         func() error { _, err := operator.Pay(ctx, s, target, now); return err },
+		"outside":     func() error { _, err := operator.PaidOutside(ctx, s, target, "", now); return err },
+		"write off":   func() error { _, err := operator.WriteOff(ctx, s, target, "", now); return err },
+	}
+	names := []string{
+		"pause", "resume", "resume", "catch up", "catch up", "rest", "fee", "extend", "pay all", "retry", "skip", "skip to end", "move", "amount",
+		"split", "pay", "outside", "write off", "refund",
+	}
+	name := rapid.SampledFrom(names).Draw(rt, "change")
+	err := changes[name]()
+	b.t.Logf("%s %s: %s %s: %v", now.Format(time.DateOnly), id, name, target, err)
+	var refused *operator.RefusedError
+	var invalid *billing.InvalidError
+	require.True(b.t, err == nil || errors.As(err, &refused) || errors.As(err, &invalid), "%v", err)
+}
