@@ -47,21 +47,15 @@ func problemOf(err error) problem {
 	var invalid *billing.InvalidError
 	var taken *planning.ReferenceTakenError
 	var gateway *billing.GatewayError
-	var refused *operator.RefusedError
-	var disabled *operator.EndpointDisabledError
-	var notSetUp *operator.NotSetUpError
+	if p, ok := refusalOf(err); ok {
+		return p
+	}
 	switch {
 	case errors.As(err, &invalid):
 		return problem{Status: http.StatusUnprocessableEntity, Slug: "invalid_request", Detail: invalid.Error(), Fields: invalid.Fields}
 	case errors.As(err, &taken):
 		return problem{Status: http.StatusConflict, Slug: "reference_taken", Detail: taken.Error(), PlanID: taken.PlanID,
 			Fields: []billing.FieldError{{Field: "reference", Message: "belongs to another plan"}}}
-	case errors.As(err, &refused):
-		return problem{Status: http.StatusConflict, Slug: "refused", Detail: refused.Error()}
-	case errors.As(err, &disabled):
-		return problem{Status: http.StatusConflict, Slug: "endpoint_disabled", Detail: disabled.Error()}
-	case errors.As(err, &notSetUp):
-		return problem{Status: http.StatusConflict, Slug: "not_set_up", Detail: notSetUp.Error()}
 	case errors.Is(err, billing.ErrConflict):
 		return problem{Status: http.StatusConflict, Slug: "conflict", Detail: "somebody else changed it at the same time; look, and try again"}
 	case errors.Is(err, planning.ErrKeyReused):
@@ -78,6 +72,22 @@ func problemOf(err error) problem {
 		return problem{Status: http.StatusServiceUnavailable, Slug: "unavailable", Detail: "the database is away; try again", Retry: retryAfter}
 	}
 	return problem{Status: http.StatusInternalServerError, Slug: "internal", Detail: "the log says more"}
+}
+
+// refusalOf is how what an operator must not do now is told.
+func refusalOf(err error) (problem, bool) {
+	var refused *operator.RefusedError
+	var disabled *operator.EndpointDisabledError
+	var notSetUp *operator.NotSetUpError
+	switch {
+	case errors.As(err, &refused):
+		return problem{Status: http.StatusConflict, Slug: "refused", Detail: refused.Error()}, true
+	case errors.As(err, &disabled):
+		return problem{Status: http.StatusConflict, Slug: "endpoint_disabled", Detail: disabled.Error()}, true
+	case errors.As(err, &notSetUp):
+		return problem{Status: http.StatusConflict, Slug: "not_set_up", Detail: notSetUp.Error()}, true
+	}
+	return problem{}, false
 }
 
 // fail answers with an error.

@@ -156,6 +156,11 @@ func (t *planTx) nextCall(ctx context.Context, c *billing.Charge) (*call, error)
 		}
 		return t.takeUp(ctx, c, attempts[n-1])
 	}
+	return t.lastLook(ctx, c, attempts)
+}
+
+// lastLook decides whether anything new may be sent: the plan collects, there is a card, the networks allow it.
+func (t *planTx) lastLook(ctx context.Context, c *billing.Charge, attempts []billing.Attempt) (*call, error) {
 	if t.plan.Status == billing.PlanCanceled {
 		return nil, t.stop(c)
 	}

@@ -103,17 +103,8 @@ func (w *Worker) recordPayment(ctx context.Context, charge billing.Charge, pi bi
 		if err != nil {
 			return err
 		}
-		late, err := t.cardIsNewer(ctx, c)
-		if err != nil {
-			return err
-		}
 		before := t.plan.CardID
-		if saved != nil && !late {
-			if err := t.useCard(ctx, *saved); err != nil {
-				return err
-			}
-		}
-		if err := t.bindConsent(ctx, pi.PaymentMethod, pi.ID, c.ID); err != nil {
+		if err := t.keepCard(ctx, c, pi, saved); err != nil {
 			return err
 		}
 		actor, err := t.closeByEvent(ctx, c, pi, billing.OutcomeSucceeded)
@@ -132,6 +123,20 @@ func (w *Worker) recordPayment(ctx context.Context, charge billing.Charge, pi bi
 		}
 		return t.tryNewCard(ctx)
 	})
+}
+
+// keepCard makes the card that paid the plan's, unless the plan was given another since, and notes what was agreed to.
+func (t *planTx) keepCard(ctx context.Context, c *billing.Charge, pi billing.PaymentIntent, saved *savedCard) error {
+	late, err := t.cardIsNewer(ctx, c)
+	if err != nil {
+		return err
+	}
+	if saved != nil && !late {
+		if err := t.useCard(ctx, *saved); err != nil {
+			return err
+		}
+	}
+	return t.bindConsent(ctx, pi.PaymentMethod, pi.ID, c.ID)
 }
 
 // cardIsNewer says whether the plan was given its card after this charge was paid: late news of the payment must not

@@ -82,6 +82,21 @@ func (w *Worker) withoutLink(n billing.Notice) string {
 
 // recordNotice writes what became of a notice.
 func (w *Worker) recordNotice(ctx context.Context, n billing.Notice, d billing.Delivery, failure error) error {
+	n, entry := w.conclude(n, d, failure)
+	return w.Store.Update(ctx, func(tx billing.Tx) error {
+		stored, err := tx.Notice(ctx, n.ID)
+		if err != nil || stored.Status != billing.NoticePending {
+			return err
+		}
+		if err := tx.UpdateNotice(ctx, n); err != nil || n.Status == billing.NoticePending {
+			return err
+		}
+		return tx.InsertAudit(ctx, entry)
+	})
+}
+
+// conclude says what a notice is after a try, and what is told of it.
+func (w *Worker) conclude(n billing.Notice, d billing.Delivery, failure error) (billing.Notice, billing.AuditEntry) {
 	now := w.Clock.Now()
 	n.Attempts++
 	n.WakeAt, n.Reason = time.Time{}, ""
@@ -107,14 +122,5 @@ func (w *Worker) recordNotice(ctx context.Context, n billing.Notice, d billing.D
 		n.Reason, n.WakeAt = failure.Error(), w.backoff(n.Attempts)
 		w.Log.Warn().Str("notice", string(n.ID)).Int("attempts", n.Attempts).Err(failure).Msg("notice not sent; it will be tried again")
 	}
-	return w.Store.Update(ctx, func(tx billing.Tx) error {
-		stored, err := tx.Notice(ctx, n.ID)
-		if err != nil || stored.Status != billing.NoticePending {
-			return err
-		}
-		if err := tx.UpdateNotice(ctx, n); err != nil || n.Status == billing.NoticePending {
-			return err
-		}
-		return tx.InsertAudit(ctx, entry)
-	})
+	return n, entry
 }

@@ -112,8 +112,7 @@ func (t *planTx) write(ctx context.Context) error {
 			return err
 		}
 	}
-	if t.plan.Status != t.before.Status || t.plan.CardID != t.before.CardID || t.plan.Reason != t.before.Reason ||
-		t.plan.Total != t.before.Total {
+	if t.planChanged() {
 		t.plan.UpdatedAt = t.now
 		if err := t.UpdatePlan(ctx, t.plan); err != nil {
 			return err
@@ -123,6 +122,12 @@ func (t *planTx) write(ctx context.Context) error {
 		return err
 	}
 	return t.InsertAudit(ctx, t.entries...)
+}
+
+// planChanged says whether the plan's own row is to be written.
+func (t *planTx) planChanged() bool {
+	was, is := t.before, t.plan
+	return is.Status != was.Status || is.CardID != was.CardID || is.Reason != was.Reason || is.Total != was.Total
 }
 
 // settlePlan activates a plan whose first charge is paid, ends one whose first charge was canceled, and follows the

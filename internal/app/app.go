@@ -79,6 +79,14 @@ func New(ctx context.Context, cfg config.Config, log zerolog.Logger) (*App, erro
 }
 
 func (a *App) open(ctx context.Context) error {
+	if err := a.openServices(ctx); err != nil {
+		return err
+	}
+	return a.build(ctx)
+}
+
+// openServices reaches what the process needs: database, queue and Stripe.
+func (a *App) openServices(ctx context.Context) error {
 	var err error
 	if a.clock, err = clock.Parse(a.cfg.Clock); err != nil {
 		return err
@@ -96,9 +104,11 @@ func (a *App) open(ctx context.Context) error {
 		return err
 	}
 	a.guard = binding.New(a.store, a.gateway, a.clock.Now)
-	if err := a.checkBinding(ctx); err != nil {
-		return err
-	}
+	return a.checkBinding(ctx)
+}
+
+// build makes the parts that the roles are made of.
+func (a *App) build(ctx context.Context) error {
 	chargeTime, err := billing.ParseLocalTime(a.cfg.ChargeTime)
 	if err != nil {
 		return err
