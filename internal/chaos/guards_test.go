@@ -50,9 +50,9 @@ var guards = map[string]struct {
 
 // lostAnswers is so slow that a key lives longer than a lease: what was lost is sent again, and not looked up. The webhook of
 // the payment, which would tell in time, comes late.
-var lostAnswers = trouble{pace: 0.12, always: []rule{
-	{Action: "answer_lost", Method: "POST", Path: "/v1/payment_intents", Probability: 0.5},
-	{Action: "webhook_delay", Event: "payment_intent.succeeded", Probability: 1, Delay: "5s"},
+var lostAnswers = trouble{pace: 0.06, always: []rule{
+	{Action: "answer_lost", Method: "POST", Path: "/v1/payment_intents", Probability: 0.6},
+	{Action: "webhook_delay", Event: "payment_intent.succeeded", Probability: 1, Delay: "9s"},
 }}
 
 // trouble is what a run without a guard meets.
@@ -83,7 +83,7 @@ func TestWithoutAGuardTheHarnessReportsTheDamage(t *testing.T) {
 				settle = time.Minute
 			}
 			r, err := cause(t.Context(), settings{
-				Seed: 5, Pace: g.pace, Trouble: 20 * time.Second, Settle: settle, Plans: 40,
+				Seed: 5, Pace: g.pace, Trouble: 30 * time.Second, Settle: settle, Plans: 60,
 				Faults: []string{flushQueue}, Always: g.always, Shape: g.shape, Binary: withoutGuard(t, g.edits),
 			}, &talk)
 			require.NoError(t, err, talk.String())

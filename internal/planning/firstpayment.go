@@ -9,9 +9,36 @@ import (
 	"tranche/internal/billing"
 )
 
-// openFirstPayment makes the PaymentIntent of the first charge, or fetches it when it is there. An unconfirmed
-// PaymentIntent takes no money, so sending this request again is safe however old its key is.
+const (
+	// copyTries and copyPause say how often, and after how long at first, a request looks again whose copy is at Stripe.
+	copyTries = 6
+	copyPause = 50 * time.Millisecond
+)
+
+// openFirstPayment makes the PaymentIntent of the first charge, or fetches it when it is there. While Stripe is at work on a
+// copy of the request it waits, a second and a half at most: merchants' servers send the same twice at once.
 func (p *Planner) openFirstPayment(ctx context.Context, plan billing.Plan) (billing.PaymentIntent, error) {
+	pause := copyPause
+	for try := 1; ; try++ {
+		pi, err := p.tryFirstPayment(ctx, plan)
+		var ge *billing.GatewayError
+		if try == copyTries || !errors.As(err, &ge) || ge.Kind != billing.GatewayInProgress {
+			return pi, err
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return pi, err
+		}
+		pause *= 2
+	}
+}
+
+// tryFirstPayment does it once. An unconfirmed PaymentIntent takes no money, so sending this request again is safe however
+// old its key is.
+func (p *Planner) tryFirstPayment(ctx context.Context, plan billing.Plan) (billing.PaymentIntent, error) {
 	charges, err := p.store.PlanCharges(ctx, plan.ID)
 	if err != nil {
 		return billing.PaymentIntent{}, err
