@@ -49,7 +49,7 @@ func TestProcesses(t *testing.T) {
 			"authenticates-once": {card: "4000002500003155", request: `{"reference": "authenticates-once", "kind": "deposit",
 				"currency": "eur", "total": 250000, "deposit": 50000, "balance_due": "DUE", "customer": ` + customerOf("authenticates-once") + `}`},
 			"authenticates-always": {card: "4000002760003184", request: installments("authenticates-always", "usd", 90001, 3, "1 week")},
-			"runs-out-of-funds":    {card: "4000008260003178", newCard: "4242424242424242", request: installments("runs-out-of-funds", "eur", 59999, 3, "2 weeks")},
+			"runs-out-of-funds":    {card: "4000008260003178", newCard: "4242424242424242", request: installments("runs-out-of-funds", "eur", 59999, 3, "2 months")},
 			"never-has-funds":      {card: "4000000000009995", request: installments("never-has-funds", "usd", 12000, 3, "1 week")},
 		} {
 			t.Run(name, func(t *testing.T) {

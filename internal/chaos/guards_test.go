@@ -84,6 +84,7 @@ func TestWithoutAGuardTheHarnessReportsTheDamage(t *testing.T) {
 			}
 			r, err := cause(t.Context(), settings{
 				Seed: 5, Pace: g.pace, Trouble: 30 * time.Second, Settle: settle, Plans: 60,
+				Env:    []string{"TRANCHE_SWEEP_EVERY=500h"}, // the sweep fetches the news that a webhook is late with
 				Faults: []string{flushQueue}, Always: g.always, Shape: g.shape, Binary: withoutGuard(t, g.edits),
 			}, &talk)
 			require.NoError(t, err, talk.String())

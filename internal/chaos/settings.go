@@ -34,10 +34,11 @@ type settings struct {
 	Keep    bool
 	Faults  []string // the only kinds of fault there are; empty for all
 
-	// Always are rules of the simulator's that are in force all the time; Shape changes an order before it is made. Both
-	// are for tests that look for one damage.
+	// Always are rules of the simulator's that are in force all the time; Shape changes an order before it is made; Env are
+	// settings of Tranche's. They are for tests that look for one damage.
 	Always []rule
 	Shape  func(o *order)
+	Env    []string
 }
 
 const (

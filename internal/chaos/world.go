@@ -122,6 +122,7 @@ func (w *world) startServices(ctx context.Context) error {
 		"TRANCHE_CHARGE_CONCURRENCY=8", "TRANCHE_EVENT_CONCURRENCY=8", "TRANCHE_SHUTDOWN_TIMEOUT=5s", "TRANCHE_LOG_LEVEL=debug",
 		"TRANCHE_MAIL_FROM=Shop <billing@shop.example>", "TRANCHE_RETURN_URL=" + returnURL,
 	}
+	w.env = append(w.env, w.settings.Env...)
 	return errors.Join(postgresReady(ctx, postgresPort), redisReady(ctx, w.redisPort))
 }
 
