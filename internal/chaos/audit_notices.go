@@ -9,6 +9,7 @@ const (
 	noticeFinal     = "final_notice"
 	noticeUpcoming  = "upcoming_charge"
 	noticeCompleted = "plan_completed"
+	noticeDefaulted = "plan_defaulted"
 )
 
 // receiptSubject begins the subject of a receipt in English, which is what the customers here read.

@@ -43,13 +43,21 @@ func (a *auditor) openAttempts(p plan, c charge) {
 // wrongStatuses finds plans whose status is not what their charges say.
 func (a *auditor) wrongStatuses() {
 	for _, p := range a.Plans {
-		if want := statusOf(p); p.Status != want && !a.stopExplains(p) {
+		if want := statusOf(p); p.Status != want && !a.stopExplains(p) && !a.givenUp(p) {
 			a.add(kindUnexplained, "plan %s (%s) is %s, and its charges say %s", p.ID, p.Reference, p.Status, want)
 		}
 	}
 }
 
-// statusOf is what a plan is, by its charges, unless it was stopped. One with a charge that was given up may be defaulted.
+// givenUp says whether a plan is defaulted, is not paid, and the customer was told so. It stays so, whichever of its charges
+// is paid later, until somebody restarts it.
+func (a *auditor) givenUp(p plan) bool {
+	return p.Status == "defaulted" && statusOf(p) != "completed" && slices.ContainsFunc(p.Charges, func(c charge) bool {
+		return ofKind(a.noticesOf[c.ID], noticeDefaulted) > 0
+	})
+}
+
+// statusOf is what a plan is, by its charges, unless it was stopped or given up.
 func statusOf(p plan) string {
 	open := slices.ContainsFunc(p.Charges, func(c charge) bool { return !paid(c) && c.Status != "canceled" })
 	switch {
@@ -59,8 +67,6 @@ func statusOf(p plan) string {
 		return "canceled"
 	case !paid(p.Charges[0]):
 		return "awaiting_first_payment"
-	case p.Status == "defaulted" && slices.ContainsFunc(p.Charges, func(c charge) bool { return c.Status == "failed" }):
-		return p.Status
 	case slices.ContainsFunc(p.Charges, owed):
 		return "past_due"
 	}

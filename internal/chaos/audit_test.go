@@ -88,6 +88,15 @@ func TestAStoppedPlanIsSound(t *testing.T) {
 	}
 }
 
+func TestAPlanThatWasGivenUpStaysSo(t *testing.T) {
+	t.Parallel()
+	e := sound()
+	e.Plans[0].Status = "defaulted"
+	e.Notices = append(e.Notices, notice{ID: "ntc_3", Kind: noticeDefaulted, Plan: "plan_1", Charge: "ch_1", Status: "sent"})
+	e.Mail.Letters = append(e.Mail.Letters, letter{MessageID: "ntc_3@shop.example", To: "cust-1@example.com"})
+	require.Empty(t, audit(e))
+}
+
 // TestTheAuditCanFail damages a sound record in every way that each counter stands for.
 func TestTheAuditCanFail(t *testing.T) {
 	t.Parallel()
@@ -214,11 +223,12 @@ func TestTheAuditCanFail(t *testing.T) {
 			"an attempt without an end": func(e *evidence) {
 				e.Plans[0].Charges[1].Attempts = append(e.Plans[0].Charges[1].Attempts, attempt{Number: 2, Initiator: "merchant", Outcome: "unknown"})
 			},
-			"a plan that contradicts its charges":    func(e *evidence) { e.Plans[0].Status = "active" },
-			"an event that nobody handles":           func(e *evidence) { e.Stuck = []inboxEvent{{ID: "evt_1", Status: "failed"}} },
-			"a notice that is never sent":            func(e *evidence) { e.Notices[1].Status = "pending" },
-			"canceled, and can still be paid":        func(e *evidence) { stop(e, stopCancel, "canceled"); e.Plans[0].Charges[1].Status = "canceled" },
-			"canceled, and the plan does not say so": func(e *evidence) { stop(e, stopCancel, "past_due"); e.Plans[0].Status = "active" },
+			"a plan that contradicts its charges":     func(e *evidence) { e.Plans[0].Status = "active" },
+			"an event that nobody handles":            func(e *evidence) { e.Stuck = []inboxEvent{{ID: "evt_1", Status: "failed"}} },
+			"a notice that is never sent":             func(e *evidence) { e.Notices[1].Status = "pending" },
+			"canceled, and can still be paid":         func(e *evidence) { stop(e, stopCancel, "canceled"); e.Plans[0].Charges[1].Status = "canceled" },
+			"canceled, and the plan does not say so":  func(e *evidence) { stop(e, stopCancel, "past_due"); e.Plans[0].Status = "active" },
+			"given up, and the customer was not told": func(e *evidence) { e.Plans[0].Status = "defaulted" },
 			"resumed, and still paused": func(e *evidence) {
 				stop(e, stopPause, "paused")
 				e.Agreements[0].Stopped.Resuming, e.Agreements[0].Stopped.Resumed = at, true
