@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/dunning"
 )
 
 // TestStrangersKnownCustomer saves the second card of a customer who is known at Stripe: it is attached, not made anew.
@@ -97,7 +98,11 @@ func TestStrangersSetupLeftBehind(t *testing.T) {
 				require.Contains(t, d.Charges[1].Reason, "setup_future_usage cannot be unset")
 				require.Equal(t, map[billing.Outcome]int{billing.OutcomeDeclined: 1, billing.OutcomeError: 4}, outcomes)
 			} else {
-				require.Equal(t, map[billing.Outcome]int{billing.OutcomeDeclined: 5, billing.OutcomeError: 1}, outcomes)
+				// How often the policy tries in its month depends on the paydays in it; the request that was refused is one.
+				require.Equal(t, 1, outcomes[billing.OutcomeError])
+				require.GreaterOrEqual(t, outcomes[billing.OutcomeDeclined], 5)
+				require.LessOrEqual(t, outcomes[billing.OutcomeDeclined], dunning.StripesMaxRetries)
+				require.Len(t, outcomes, 2)
 			}
 			require.Equal(t, second.PaymentIntent, d.Charges[1].PaymentIntent, "one PaymentIntent for life")
 			stripe.pay(second.PaymentIntent, cardGood, false)
