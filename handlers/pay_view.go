@@ -179,7 +179,7 @@ func (t teller) say(key string) string {
 
 // first says whether this is the first payment, which the checkout did not bring.
 func (t teller) first() bool {
-	return t.v.Plan.Status == billing.PlanAwaitingFirstPayment && t.v.Charge.Sequence == 1
+	return t.v.Plan.Status == billing.PlanAwaitingFirstPayment && t.v.Charge.Checkout
 }
 
 func (t teller) heading() string {

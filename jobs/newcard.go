@@ -24,7 +24,7 @@ func (t *planTx) tryCard(ctx context.Context, why string, statuses ...billing.Ch
 	}
 	for i := range t.charges {
 		c := &t.charges[i]
-		if c.Sequence == 1 || !slices.Contains(statuses, c.Status) {
+		if c.Checkout || !slices.Contains(statuses, c.Status) {
 			continue // the first is paid in the checkout
 		}
 		if err := t.moveToNewCard(ctx, c, why); err != nil {

@@ -59,11 +59,11 @@ customer's checkout and to nobody else.`,
 			}
 			return c.withPlanner(cmd.Context(), func(p *planning.Planner) error {
 				if dryRun {
-					drafts, err := p.Preview(cmd.Context(), t)
+					draft, err := p.Preview(cmd.Context(), t)
 					if err != nil {
 						return err
 					}
-					return c.printDrafts(t, drafts)
+					return c.printDrafts(t, draft.Charges)
 				}
 				created, err := p.Create(cmd.Context(), t, "")
 				if err != nil {

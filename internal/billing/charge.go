@@ -37,7 +37,7 @@ type Charge struct {
 	Sequence   int   // 1 is the first payment
 	Amount     int64 // minor units, more than 0
 	Currency   Currency
-	DueAt      time.Time
+	DueAt      time.Time // zero: it waits for the merchant's word
 	Status     ChargeStatus
 
 	// NextAttemptAt is when the charge is next tried without the customer; zero when nothing is planned.
@@ -53,6 +53,8 @@ type Charge struct {
 	DeclineCode   string // of the last decline, or its code where Stripe gave no decline code
 	Reason        string // in plain words, why the charge waits or ended; empty when there is nothing to explain
 
+	// Checkout: the customer pays it in the merchant's checkout. It is the first payment of a plan that has one.
+	Checkout bool
 	// PaidOutside: the merchant said that it was paid, and no money came through Stripe.
 	PaidOutside bool
 	// Dropped: it was taken out of the plan by a change, and its amount is in the plan's total no more.

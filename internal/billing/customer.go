@@ -15,6 +15,9 @@ type Customer struct {
 	// and again after the customer was deleted at Stripe. Not unique: references may share one.
 	StripeCustomer string
 
+	// ErasedAt is when the customer's personal data was removed on request; zero while they are known.
+	ErasedAt time.Time
+
 	CreatedAt, UpdatedAt time.Time
 	Version              int64 // raised by the store with each update; an update of an older version is a conflict
 }
@@ -45,6 +48,15 @@ type Card struct {
 	ExpYear        int
 	Fingerprint    string // the same for the same number; may be empty
 	Status         CardStatus
+
+	// Account is the connected account (acct_…) that the PaymentMethod was saved in; empty for the platform's own.
+	Account string
+	// Position is the card's place among the customer's: 1 is the default card, the others are its backups in order.
+	// 0 means that no place was given: after those that have one, oldest first.
+	Position int
+	// Hold says in plain words why a card that Stripe would charge is not charged until somebody agrees, such as that the
+	// network replaced it by one of another brand; empty when nothing stands against it.
+	Hold string
 
 	CreatedAt, UpdatedAt time.Time
 }

@@ -26,7 +26,8 @@ func FuzzTermsFromMetadata(f *testing.F) {
 			require.NotEmpty(t, billing.InMetadataWords(err).Error())
 			return
 		}
-		drafts, err := tm.Draft(now, morning)
+		draft, err := tm.Draft(now, rules)
+		drafts := draft.Charges
 		if err != nil {
 			require.NotEmpty(t, billing.InMetadataWords(err).Error())
 			return

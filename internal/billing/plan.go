@@ -10,6 +10,10 @@ const (
 	KindInstallments PlanKind = "installments"
 	// KindDeposit takes a deposit at once and the balance on a date.
 	KindDeposit PlanKind = "deposit"
+	// KindRecurring charges the same amount again and again: until a date, a number of times, or until it is canceled.
+	KindRecurring PlanKind = "recurring"
+	// KindDeferred takes one amount later, on a date or on the merchant's word.
+	KindDeferred PlanKind = "deferred"
 )
 
 // PlanStatus is the state of a plan. See transitions.go for what may follow what.
@@ -54,6 +58,16 @@ type Plan struct {
 	Reason      string
 	Policy      string // name of the dunning policy; empty means the default one
 	BackupCards bool   // the customer agreed that another saved card may be charged when this one can't be
+
+	// SetupIntent is the SetupIntent (seti_…) by which the customer gives the card of a plan without a first payment; empty
+	// where there is one, or where a saved card was named.
+	SetupIntent string
+	// Recurrence is how the charges go on after the last one there is; zero when the plan has all of its charges.
+	Recurrence Recurrence
+	// Account is the connected account (acct_…) that charges, customer and cards belong to; empty for the platform's own.
+	Account string
+	// Connect is what Stripe Connect is told with each payment.
+	Connect Connect
 
 	CreatedAt, UpdatedAt time.Time
 	ActivatedAt          time.Time // when the first payment succeeded; zero before

@@ -21,10 +21,33 @@ type Terms struct {
 	Every       string        `json:"every,omitempty"`        // such as "1 month"
 	FirstAmount int64         `json:"first_amount,omitempty"` // of the first part, where it is not an equal one
 	Charges     []ChargeTerms `json:"charges,omitempty"`
+	Remainder   Remainder     `json:"remainder,omitempty"` // which parts take the cents that do not divide; empty means the first
 
 	// Deposit, then balance.
-	Deposit    int64  `json:"deposit,omitempty"`
-	BalanceDue string `json:"balance_due,omitempty"` // a date in the customer's time zone, or an RFC 3339 instant
+	Deposit        int64  `json:"deposit,omitempty"`
+	DepositPercent string `json:"deposit_percent,omitempty"` // of the total, in place of Deposit, such as "20" or "12.5"
+	BalanceDue     string `json:"balance_due,omitempty"`     // see Due
+
+	// Recurring: Amount every Every, Parts times or until a date; neither means until it is canceled.
+	Amount int64  `json:"amount,omitempty"`
+	Until  string `json:"until,omitempty"` // the last date on which a charge may fall due
+	Trial  string `json:"trial,omitempty"` // such as "14 days", after which the first charge falls due
+
+	// Deferred: Total, once.
+	Due string `json:"due,omitempty"` // a date, an instant, "30 days before 2026-12-20", "14 days after …", or "on request"
+
+	// Starts is when the first charge falls due where nothing is paid in the checkout: see Due. The card is then given by a
+	// SetupIntent, or named.
+	Starts string `json:"starts,omitempty"`
+	// Card names a card that the customer has already, by our id or Stripe's (pm_…); "default" is their default card. Nothing
+	// is paid in the checkout then: what is due at once is charged off-session.
+	Card string `json:"card,omitempty"`
+	// BusinessDay says what becomes of a date on a weekend or holiday; empty means that it stays.
+	BusinessDay BusinessDay `json:"business_day,omitempty"`
+
+	// Account is the connected account (acct_…) that the plan belongs to; empty means the platform's own.
+	Account string   `json:"account,omitempty"`
+	Connect *Connect `json:"connect,omitempty"`
 
 	Policy string `json:"policy,omitempty"` // name of the dunning policy; empty means the default one
 	// BackupCardsAllowed says that the customer agreed that another saved card may be charged when the plan's can't be.
@@ -40,7 +63,7 @@ type Terms struct {
 // ChargeTerms is one charge of an explicit list. The first is paid at once and needs no due date.
 type ChargeTerms struct {
 	Amount int64  `json:"amount"`
-	Due    string `json:"due,omitempty"` // a date in the customer's time zone, or an RFC 3339 instant
+	Due    string `json:"due,omitempty"` // see Terms.Due
 }
 
 // CustomerTerms is what a merchant says of the customer.
@@ -50,7 +73,33 @@ type CustomerTerms struct {
 	Name      string `json:"name,omitempty"`
 	Locale    string `json:"locale,omitempty"`
 	TimeZone  string `json:"timezone,omitempty"`
+	// StripeCustomer is the customer's id at Stripe (cus_…), where the merchant has one already.
+	StripeCustomer string `json:"stripe_customer,omitempty"`
 }
+
+// Remainder says which parts take the smallest units that do not divide.
+type Remainder string
+
+const (
+	// RemainderFirst gives all of them to the first part: the customer sees the odd cent in the checkout.
+	RemainderFirst Remainder = "first"
+	// RemainderLast gives all of them to the last part.
+	RemainderLast Remainder = "last"
+	// RemainderSpread gives one to each of the first parts, so that no two parts differ by more than one unit.
+	RemainderSpread Remainder = "spread"
+)
+
+// BusinessDay is a rule for dates on which banks are closed, in the terms of ISDA's day conventions.
+type BusinessDay string
+
+const (
+	// BusinessDayFollowing moves such a date to the next business day.
+	BusinessDayFollowing BusinessDay = "following"
+	// BusinessDayPreceding moves it to the business day before.
+	BusinessDayPreceding BusinessDay = "preceding"
+	// BusinessDayModifiedFollowing moves it to the next one, but to the one before where that is in another month.
+	BusinessDayModifiedFollowing BusinessDay = "modified_following"
+)
 
 const (
 	maxParts    = 500 // more than a year of daily parts
@@ -78,15 +127,15 @@ func LoadLocation(name string) *time.Location {
 }
 
 // Draft works out the charges: amounts that add up to the total and the instants they fall due. Dates count from
-// now, in the customer's time zone, at the local time of day chargeTime. The first charge is due now, in the
-// merchant's checkout. Nothing is stored. Errors: *InvalidError naming every field at fault.
-func (t Terms) Draft(now time.Time, chargeTime LocalTime) ([]ChargeDraft, error) {
+// now, in the customer's time zone. Nothing is stored. Errors: *InvalidError naming every field at fault.
+func (t Terms) Draft(now time.Time, rules Rules) (Draft, error) {
+	chargeTime := rules.ChargeTime
 	bad := &InvalidError{}
 	t.checkTexts(bad)
 	t.Consent.check(bad, now)
 	if !t.Currency.Known() {
 		bad.add("currency", "%q is not a currency Stripe can charge; use a code like usd or eur", t.Currency)
-		return nil, bad
+		return Draft{}, bad
 	}
 	var drafts []ChargeDraft
 	switch t.Kind {
@@ -98,14 +147,30 @@ func (t Terms) Draft(now time.Time, chargeTime LocalTime) ([]ChargeDraft, error)
 		bad.add("kind", "is %q; use %q or %q", t.Kind, KindInstallments, KindDeposit)
 	}
 	t.checkDrafts(bad, drafts, now)
-	return drafts, bad.orNil()
+	if len(bad.Fields) > 0 {
+		return Draft{}, bad
+	}
+	drafts[0].Checkout = true
+	return Draft{Charges: drafts}, nil
+}
+
+// Rules are what the merchant has settled for all plans.
+type Rules struct {
+	ChargeTime LocalTime // the customer's local time of day at which charges fall due
+}
+
+// Draft is what terms come to.
+type Draft struct {
+	Charges    []ChargeDraft // by sequence, never empty
+	Recurrence Recurrence    // how they go on; zero when these are all
 }
 
 // ChargeDraft is an amount and when it falls due, and the field of the terms it comes from.
 type ChargeDraft struct {
-	Amount int64
-	DueAt  time.Time
-	field  string
+	Amount   int64
+	DueAt    time.Time // zero: on the merchant's word
+	Checkout bool      // paid by the customer in the merchant's checkout
+	field    string
 }
 
 func (t Terms) draftInstallments(bad *InvalidError, now time.Time, at LocalTime) []ChargeDraft {

@@ -14,6 +14,7 @@ import (
 var (
 	now     = time.Date(2026, 1, 31, 22, 15, 0, 0, time.UTC)
 	morning = billing.LocalTime{Hour: 9}
+	rules   = billing.Rules{ChargeTime: morning}
 )
 
 // terms reads terms as the API would.
@@ -27,8 +28,9 @@ const ada = `"customer": {"reference": "cust-77", "email": "ada@example.com", "t
 
 func TestInstalmentsByCountAndInterval(t *testing.T) {
 	t.Parallel()
-	drafts, err := terms(t, `{"reference": "order-1042", "kind": "installments", "currency": "usd", "total": 100000,
-		"parts": 3, "every": "1 month", `+ada+`}`).Draft(now, morning)
+	draft, err := terms(t, `{"reference": "order-1042", "kind": "installments", "currency": "usd", "total": 100000,
+		"parts": 3, "every": "1 month", `+ada+`}`).Draft(now, rules)
+	drafts := draft.Charges
 	require.NoError(t, err)
 	require.Len(t, drafts, 3)
 	require.Equal(t, []int64{33334, 33333, 33333}, []int64{drafts[0].Amount, drafts[1].Amount, drafts[2].Amount})
@@ -39,8 +41,9 @@ func TestInstalmentsByCountAndInterval(t *testing.T) {
 
 func TestDepositThenBalance(t *testing.T) {
 	t.Parallel()
-	drafts, err := terms(t, `{"reference": "villa-9", "kind": "deposit", "currency": "eur", "total": 250000, "deposit": 50000,
-		"balance_due": "2026-12-20", `+ada+`}`).Draft(now, morning)
+	draft, err := terms(t, `{"reference": "villa-9", "kind": "deposit", "currency": "eur", "total": 250000, "deposit": 50000,
+		"balance_due": "2026-12-20", `+ada+`}`).Draft(now, rules)
+	drafts := draft.Charges
 	require.NoError(t, err)
 	require.Equal(t, int64(50000), drafts[0].Amount)
 	require.Equal(t, int64(200000), drafts[1].Amount)
@@ -49,8 +52,9 @@ func TestDepositThenBalance(t *testing.T) {
 
 func TestExplicitList(t *testing.T) {
 	t.Parallel()
-	drafts, err := terms(t, `{"reference": "o", "kind": "installments", "currency": "usd",
-		"charges": [{"amount": 1000}, {"amount": 700, "due": "2026-02-10"}, {"amount": 300, "due": "2026-02-10T18:30:00+01:00"}], `+ada+`}`).Draft(now, morning)
+	draft, err := terms(t, `{"reference": "o", "kind": "installments", "currency": "usd",
+		"charges": [{"amount": 1000}, {"amount": 700, "due": "2026-02-10"}, {"amount": 300, "due": "2026-02-10T18:30:00+01:00"}], `+ada+`}`).Draft(now, rules)
+	drafts := draft.Charges
 	require.NoError(t, err)
 	require.Equal(t, "2026-02-10T09:00:00Z", drafts[1].DueAt.Format(time.RFC3339))
 	require.Equal(t, "2026-02-10T17:30:00Z", drafts[2].DueAt.Format(time.RFC3339))
@@ -88,7 +92,7 @@ func TestFaultyTermsNameEveryField(t *testing.T) {
 		{"a header in a name", `{"reference": "o", "kind": "deposit", "currency": "usd", "total": 1000, "deposit": 500, "balance_due": "2026-05-01",
 			"customer": {"reference": "c", "name": "Ada\nBcc: all@example.com"}}`, []string{"customer.name"}},
 	} {
-		_, err := terms(t, tc.body).Draft(now, morning)
+		_, err := terms(t, tc.body).Draft(now, rules)
 		var invalid *billing.InvalidError
 		require.ErrorAs(t, err, &invalid, tc.why)
 		fields := make([]string, len(invalid.Fields))
@@ -109,7 +113,8 @@ func TestDraftsAddUpAndAscend(t *testing.T) {
 			Customer: billing.CustomerTerms{Reference: "c", TimeZone: rapid.SampledFrom(zones).Draw(t, "zone")},
 		}
 		at := now.Add(time.Duration(rapid.Int64Range(0, 3e8).Draw(t, "seconds")) * time.Second)
-		drafts, err := tm.Draft(at, morning)
+		draft, err := tm.Draft(at, rules)
+		drafts := draft.Charges
 		require.NoError(t, err)
 		var sum int64
 		for i, d := range drafts {
@@ -133,7 +138,8 @@ func TestTermsFromMetadata(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "pi_1", got.Reference, "the PaymentIntent stands in for a missing reference")
 	require.Equal(t, "ada@example.com", got.Customer.Email)
-	drafts, err := got.Draft(now, morning)
+	draft, err := got.Draft(now, rules)
+	drafts := draft.Charges
 	require.NoError(t, err)
 	require.Equal(t, int64(25003), drafts[0].Amount)
 	require.Equal(t, int64(25000), drafts[3].Amount)
@@ -145,7 +151,7 @@ func TestTermsFromMetadata(t *testing.T) {
 	pi.Metadata = map[string]string{"tranche_kind": "deposit", "tranche_total": "100003", "tranche_balance_due": "soon", "tranche_customer": "c"}
 	got, err = billing.TermsFromMetadata(pi)
 	require.NoError(t, err)
-	_, err = got.Draft(now, morning)
+	_, err = got.Draft(now, rules)
 	require.ErrorContains(t, billing.InMetadataWords(err), "tranche_balance_due")
 }
 
@@ -158,7 +164,8 @@ func FuzzTermsDraft(f *testing.F) {
 		if json.Unmarshal(body, &tm) != nil {
 			return
 		}
-		drafts, err := tm.Draft(now, morning)
+		draft, err := tm.Draft(now, rules)
+		drafts := draft.Charges
 		if err != nil {
 			return
 		}

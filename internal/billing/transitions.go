@@ -89,7 +89,7 @@ func (p Plan) StatusAfter(charges []Charge) PlanStatus {
 }
 
 func (p Plan) statusOf(charges []Charge) PlanStatus {
-	open, owed, paid := false, false, false
+	open, owed, paid := !p.Recurrence.IsZero(), false, false // more charges follow a recurrence
 	for _, c := range charges {
 		open = open || !c.Status.Ended()
 		owed = owed || c.Owed()

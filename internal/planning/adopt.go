@@ -22,7 +22,7 @@ func (p *Planner) Adopt(ctx context.Context, pi billing.PaymentIntent) (billing.
 	if agreed.IsZero() {
 		agreed = p.now()
 	}
-	customer, drafts, err := p.draft(ctx, terms, agreed)
+	customer, draft, err := p.draft(ctx, terms, agreed)
 	if err != nil {
 		return billing.Plan{}, fmt.Errorf("metadata of %s: %w", pi.ID, billing.InMetadataWords(err))
 	}
@@ -31,7 +31,7 @@ func (p *Planner) Adopt(ctx context.Context, pi billing.PaymentIntent) (billing.
 		return billing.Plan{}, fmt.Errorf("encode terms: %w", err)
 	}
 	save := saveCustomer(customer)
-	plan, charges := build(terms, canonical, &customer, drafts, p.now())
+	plan, charges := build(terms, canonical, &customer, draft, p.now())
 	charges[0].PaymentIntent, charges[0].AttemptCount = pi.ID, 1
 	if pi.Customer != "" && customer.StripeCustomer == "" {
 		customer.StripeCustomer = pi.Customer

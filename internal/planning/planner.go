@@ -16,16 +16,16 @@ import (
 
 // Planner makes plans. It is safe for concurrent use.
 type Planner struct {
-	store      billing.Store
-	gateway    billing.Gateway
-	now        func() time.Time
-	chargeTime billing.LocalTime
-	policies   []string
+	store    billing.Store
+	gateway  billing.Gateway
+	now      func() time.Time
+	rules    billing.Rules
+	policies []string
 }
 
 // New makes a planner. chargeTime is the customer's local time of day at which charges fall due.
 func New(store billing.Store, gateway billing.Gateway, now func() time.Time, chargeTime billing.LocalTime) *Planner {
-	return &Planner{store: store, gateway: gateway, now: now, chargeTime: chargeTime}
+	return &Planner{store: store, gateway: gateway, now: now, rules: billing.Rules{ChargeTime: chargeTime}}
 }
 
 // WithPolicies says which dunning policies plans may name; without it, the default one alone.
@@ -61,9 +61,9 @@ type Created struct {
 }
 
 // Preview works out the charges of terms without storing or sending anything. Errors: *billing.InvalidError.
-func (p *Planner) Preview(ctx context.Context, t billing.Terms) ([]billing.ChargeDraft, error) {
-	_, drafts, err := p.draft(ctx, t, p.now())
-	return drafts, err
+func (p *Planner) Preview(ctx context.Context, t billing.Terms) (billing.Draft, error) {
+	_, draft, err := p.draft(ctx, t, p.now())
+	return draft, err
 }
 
 // Create makes a plan, its charges and the PaymentIntent of its first payment. The same request again returns the
@@ -150,10 +150,10 @@ func fingerprint(canonical []byte) string {
 }
 
 // draft completes the terms with what is known of the customer and works out the charges.
-func (p *Planner) draft(ctx context.Context, t billing.Terms, at time.Time) (billing.Customer, []billing.ChargeDraft, error) {
+func (p *Planner) draft(ctx context.Context, t billing.Terms, at time.Time) (billing.Customer, billing.Draft, error) {
 	c, err := p.store.CustomerByReference(ctx, t.Customer.Reference)
 	if err != nil && !errors.Is(err, billing.ErrNotFound) {
-		return c, nil, err
+		return c, billing.Draft{}, err
 	}
 	c.Reference = t.Customer.Reference
 	for _, f := range []struct {
@@ -165,19 +165,19 @@ func (p *Planner) draft(ctx context.Context, t billing.Terms, at time.Time) (bil
 		}
 	}
 	t.Customer.TimeZone = c.TimeZone
-	drafts, err := t.Draft(at, p.chargeTime)
-	return c, drafts, p.checkPolicy(t, err)
+	draft, err := t.Draft(at, p.rules)
+	return c, draft, p.checkPolicy(t, err)
 }
 
 // insert stores the plan, its charges and the first attempt in one transaction, before Stripe hears of it.
 func (p *Planner) insert(ctx context.Context, t billing.Terms, canonical []byte, key string) (billing.Plan, error) {
 	now := p.now()
-	customer, drafts, err := p.draft(ctx, t, now)
+	customer, draft, err := p.draft(ctx, t, now)
 	if err != nil {
 		return billing.Plan{}, err
 	}
 	save := saveCustomer(customer)
-	plan, charges := build(t, canonical, &customer, drafts, now)
+	plan, charges := build(t, canonical, &customer, draft, now)
 	first := &charges[0]
 	attempt := billing.Attempt{
 		ID: billing.NewAttemptID(now), ChargeID: first.ID, Number: 1, Initiator: billing.InitiatorCustomer,
@@ -217,7 +217,7 @@ func (p *Planner) insert(ctx context.Context, t billing.Terms, canonical []byte,
 
 // build makes the rows of a plan. The first charge waits for the customer in the checkout; the others have no time in
 // the scheduler's calendar until the first payment activates the plan.
-func build(t billing.Terms, canonical []byte, c *billing.Customer, drafts []billing.ChargeDraft, now time.Time) (billing.Plan, []billing.Charge) {
+func build(t billing.Terms, canonical []byte, c *billing.Customer, draft billing.Draft, now time.Time) (billing.Plan, []billing.Charge) {
 	if c.ID == "" {
 		c.ID, c.CreatedAt = billing.NewCustomerID(now), now
 	}
@@ -225,13 +225,13 @@ func build(t billing.Terms, canonical []byte, c *billing.Customer, drafts []bill
 	plan := billing.Plan{
 		ID: billing.NewPlanID(now), Reference: t.Reference, CustomerID: c.ID, Kind: t.Kind, Currency: t.Currency,
 		Status: billing.PlanAwaitingFirstPayment, Terms: canonical, CreatedAt: now, UpdatedAt: now,
-		Policy: t.Policy, BackupCards: t.BackupCardsAllowed,
+		Policy: t.Policy, BackupCards: t.BackupCardsAllowed, Recurrence: draft.Recurrence,
 	}
-	charges := make([]billing.Charge, len(drafts))
-	for i, d := range drafts {
+	charges := make([]billing.Charge, len(draft.Charges))
+	for i, d := range draft.Charges {
 		charges[i] = billing.Charge{
 			ID: billing.NewChargeID(now), PlanID: plan.ID, CustomerID: c.ID, Sequence: i + 1, Amount: d.Amount,
-			Currency: t.Currency, DueAt: d.DueAt, Status: billing.ChargeScheduled, CreatedAt: now, UpdatedAt: now,
+			Currency: t.Currency, DueAt: d.DueAt, Checkout: d.Checkout, Status: billing.ChargeScheduled, CreatedAt: now, UpdatedAt: now,
 		}
 		plan.Total += d.Amount
 	}

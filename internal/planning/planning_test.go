@@ -155,9 +155,9 @@ func TestManyCopiesOfOneRequestMakeOnePlan(t *testing.T) {
 
 func TestPreviewStoresAndSendsNothing(t *testing.T) {
 	eachEngine(t, func(d *desk) {
-		drafts, err := d.Preview(d.t.Context(), terms("order-1"))
+		draft, err := d.Preview(d.t.Context(), terms("order-1"))
 		require.NoError(d.t, err)
-		require.Len(d.t, drafts, 3)
+		require.Len(d.t, draft.Charges, 3)
 		require.Empty(d.t, d.plans())
 		require.Empty(d.t, d.sim.PaymentIntents())
 	})

@@ -166,7 +166,7 @@ func (d *Desk) reason(v Visit, attempts []billing.Attempt) billing.Reason {
 
 // cardIsGone says whether the charge waits because there is no card to charge: a decline before it explains nothing.
 func cardIsGone(v Visit) bool {
-	return v.Card == nil && v.Charge.Sequence > 1 && (v.Charge.DeclineCode == "" || v.Charge.Status == billing.ChargeRequiresAction)
+	return v.Card == nil && !v.Charge.Checkout && (v.Charge.DeclineCode == "" || v.Charge.Status == billing.ChargeRequiresAction)
 }
 
 // lastFailure is why the last attempt that failed did.

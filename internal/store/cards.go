@@ -7,12 +7,12 @@ import (
 )
 
 const cardColumns = `id, customer_id, payment_method, stripe_customer, brand, last4, exp_month, exp_year, fingerprint,
-	status, created_at, updated_at`
+	status, created_at, updated_at, account, position, hold`
 
 func scanCard(row scanner) (billing.Card, error) {
 	var c billing.Card
 	err := row.Scan(&c.ID, &c.CustomerID, &c.PaymentMethod, text(&c.StripeCustomer), &c.Brand, &c.Last4, &c.ExpMonth,
-		&c.ExpYear, &c.Fingerprint, &c.Status, at(&c.CreatedAt), at(&c.UpdatedAt))
+		&c.ExpYear, &c.Fingerprint, &c.Status, at(&c.CreatedAt), at(&c.UpdatedAt), &c.Account, &c.Position, &c.Hold)
 	return c, err
 }
 
@@ -38,7 +38,7 @@ func (r reader) Cards(ctx context.Context, customer billing.CustomerID) ([]billi
 func (t *tx) InsertCard(ctx context.Context, c billing.Card) error {
 	return t.insertOne(ctx, "add card "+string(c.ID), "cards", cardColumns, []any{
 		c.ID, c.CustomerID, c.PaymentMethod, orNull(c.StripeCustomer), c.Brand, c.Last4, c.ExpMonth, c.ExpYear,
-		c.Fingerprint, c.Status, millis(c.CreatedAt), millis(c.UpdatedAt),
+		c.Fingerprint, c.Status, millis(c.CreatedAt), millis(c.UpdatedAt), c.Account, c.Position, c.Hold,
 	})
 }
 
@@ -46,8 +46,9 @@ func (t *tx) InsertCard(ctx context.Context, c billing.Card) error {
 func (t *tx) UpdateCard(ctx context.Context, c billing.Card) error {
 	return t.updateOne(ctx, "update card "+string(c.ID), `
 		UPDATE cards SET customer_id = $2, payment_method = $3, stripe_customer = $4, brand = $5, last4 = $6,
-			exp_month = $7, exp_year = $8, fingerprint = $9, status = CASE WHEN status = 'revoked' THEN status ELSE $10 END, created_at = $11, updated_at = $12
+			exp_month = $7, exp_year = $8, fingerprint = $9, status = CASE WHEN status = 'revoked' THEN status ELSE $10 END, created_at = $11, updated_at = $12,
+			account = $13, position = $14, hold = $15
 		WHERE id = $1`,
 		c.ID, c.CustomerID, c.PaymentMethod, orNull(c.StripeCustomer), c.Brand, c.Last4, c.ExpMonth, c.ExpYear,
-		c.Fingerprint, c.Status, millis(c.CreatedAt), millis(c.UpdatedAt))
+		c.Fingerprint, c.Status, millis(c.CreatedAt), millis(c.UpdatedAt), c.Account, c.Position, c.Hold)
 }

@@ -6,12 +6,12 @@ import (
 	"tranche/internal/billing"
 )
 
-const customerColumns = "id, reference, email, name, locale, timezone, stripe_customer, created_at, updated_at, version"
+const customerColumns = "id, reference, email, name, locale, timezone, stripe_customer, created_at, updated_at, version, erased_at"
 
 func scanCustomer(row scanner) (billing.Customer, error) {
 	var c billing.Customer
 	err := row.Scan(&c.ID, &c.Reference, &c.Email, &c.Name, &c.Locale, &c.TimeZone, text(&c.StripeCustomer),
-		at(&c.CreatedAt), at(&c.UpdatedAt), &c.Version)
+		at(&c.CreatedAt), at(&c.UpdatedAt), &c.Version, at(&c.ErasedAt))
 	return c, err
 }
 
@@ -43,7 +43,7 @@ func (r reader) Customers(ctx context.Context, ids ...billing.CustomerID) ([]bil
 func (t *tx) InsertCustomer(ctx context.Context, c billing.Customer) error {
 	return t.insertOne(ctx, "add customer "+string(c.ID), "customers", customerColumns, []any{
 		c.ID, c.Reference, c.Email, c.Name, c.Locale, c.TimeZone, orNull(c.StripeCustomer),
-		millis(c.CreatedAt), millis(c.UpdatedAt), c.Version,
+		millis(c.CreatedAt), millis(c.UpdatedAt), c.Version, millis(c.ErasedAt),
 	})
 }
 
@@ -52,8 +52,8 @@ func (t *tx) InsertCustomer(ctx context.Context, c billing.Customer) error {
 func (t *tx) UpdateCustomer(ctx context.Context, c billing.Customer) error {
 	return t.updateVersion(ctx, "update customer "+string(c.ID), "customers", `
 		UPDATE customers SET reference = $3, email = $4, name = $5, locale = $6, timezone = $7, stripe_customer = $8,
-			created_at = $9, updated_at = $10, version = version + 1
+			created_at = $9, updated_at = $10, erased_at = $11, version = version + 1
 		WHERE id = $1 AND version = $2`,
 		c.ID, c.Version, c.Reference, c.Email, c.Name, c.Locale, c.TimeZone, orNull(c.StripeCustomer),
-		millis(c.CreatedAt), millis(c.UpdatedAt))
+		millis(c.CreatedAt), millis(c.UpdatedAt), millis(c.ErasedAt))
 }

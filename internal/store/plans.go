@@ -8,13 +8,14 @@ import (
 )
 
 const planColumns = `id, reference, customer_id, card_id, kind, status, currency, total, terms,
-	created_at, updated_at, activated_at, version, reason, paused_at, policy, backup_cards`
+	created_at, updated_at, activated_at, version, reason, paused_at, policy, backup_cards,
+	setup_intent, recurrence, account, connect`
 
 func scanPlan(row scanner) (billing.Plan, error) {
 	var p billing.Plan
 	err := row.Scan(&p.ID, &p.Reference, &p.CustomerID, text(&p.CardID), &p.Kind, &p.Status, &p.Currency, &p.Total,
 		raw{&p.Terms}, at(&p.CreatedAt), at(&p.UpdatedAt), at(&p.ActivatedAt), &p.Version, &p.Reason, at(&p.PausedAt),
-		&p.Policy, &p.BackupCards)
+		&p.Policy, &p.BackupCards, text(&p.SetupIntent), documentOrNone{&p.Recurrence}, &p.Account, documentOrNone{&p.Connect})
 	return p, err
 }
 
@@ -58,6 +59,7 @@ func (t *tx) InsertPlan(ctx context.Context, p billing.Plan, charges []billing.C
 		p.ID, p.Reference, p.CustomerID, orNull(p.CardID), p.Kind, p.Status, p.Currency, p.Total, string(p.Terms),
 		millis(p.CreatedAt), millis(p.UpdatedAt), millis(p.ActivatedAt), p.Version,
 		p.Reason, millis(p.PausedAt), p.Policy, p.BackupCards,
+		orNull(p.SetupIntent), jsonOrNone(p.Recurrence), p.Account, jsonOrNone(p.Connect),
 	})
 	if err != nil {
 		return err
@@ -70,11 +72,11 @@ func (t *tx) UpdatePlan(ctx context.Context, p billing.Plan) error {
 	return t.updateVersion(ctx, "update plan "+string(p.ID), "plans", `
 		UPDATE plans SET reference = $3, customer_id = $4, card_id = $5, kind = $6, status = $7, currency = $8,
 			total = $9, terms = $10, created_at = $11, updated_at = $12, activated_at = $13, reason = $14, paused_at = $15,
-			policy = $16, backup_cards = $17, version = version + 1
+			policy = $16, backup_cards = $17, setup_intent = $18, recurrence = $19, account = $20, connect = $21, version = version + 1
 		WHERE id = $1 AND version = $2`,
 		p.ID, p.Version, p.Reference, p.CustomerID, orNull(p.CardID), p.Kind, p.Status, p.Currency,
 		p.Total, string(p.Terms), millis(p.CreatedAt), millis(p.UpdatedAt), millis(p.ActivatedAt), p.Reason, millis(p.PausedAt),
-		p.Policy, p.BackupCards)
+		p.Policy, p.BackupCards, orNull(p.SetupIntent), jsonOrNone(p.Recurrence), p.Account, jsonOrNone(p.Connect))
 }
 
 // DeletePlan removes a plan that never reached Stripe, with everything that hangs on it. Errors: ErrNotFound;

@@ -77,6 +77,37 @@ func (d document) Scan(src any) error {
 	return fmt.Errorf("a JSON text is stored as %T", src)
 }
 
+// jsonOrNone is how an optional document is stored: as an empty text when it is zero.
+func jsonOrNone[T comparable](v T) string {
+	var none T
+	if v == none {
+		return ""
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic("store: a document can't be written as JSON: " + err.Error()) // plain structs of texts, numbers and times always can
+	}
+	return string(b)
+}
+
+// documentOrNone reads what jsonOrNone wrote.
+type documentOrNone struct{ dst any }
+
+// Scan reads a JSON text or an empty one.
+func (d documentOrNone) Scan(src any) error {
+	switch v := src.(type) {
+	case string:
+		if v == "" {
+			return nil
+		}
+	case []byte:
+		if len(v) == 0 {
+			return nil
+		}
+	}
+	return document{d.dst}.Scan(src)
+}
+
 // raw reads a text as the bytes it was written from; none gives nil.
 type raw struct{ dst *[]byte }
 
