@@ -199,6 +199,8 @@ func (t *planTx) usableCard(ctx context.Context, c *billing.Charge) (billing.Car
 		return card, "", err
 	case card.Status != billing.CardActive:
 		return card, fmt.Sprintf("the %s card ending %s is %s", card.Brand, card.Last4, card.Status), nil
+	case card.Hold != "":
+		return card, fmt.Sprintf("the %s card ending %s is not charged: %s", card.Brand, card.Last4, card.Hold), nil
 	}
 	return card, "", nil
 }
@@ -281,7 +283,7 @@ func (t *planTx) mayCharge(ctx context.Context, paymentMethod string) (bool, err
 	if err != nil && !errors.Is(err, billing.ErrNotFound) {
 		return false, err
 	}
-	return err == nil && card.Status == billing.CardActive && t.plan.Status.Collects(), nil
+	return err == nil && card.Chargeable() && t.plan.Status.Collects(), nil
 }
 
 // holdLease keeps the scheduler from the row for one lease from now.

@@ -149,7 +149,8 @@ func (t *planTx) declinesOf(ctx context.Context, fingerprint string) ([]time.Tim
 	return t.CardDeclines(ctx, fingerprint, t.now.Add(-dunning.CapWindow))
 }
 
-// backupCard is the customer's oldest card that the charge was not tried with, where the customer agreed to that.
+// backupCard is the first of the customer's cards, in their order, that the charge was not tried with, where the customer
+// agreed to that. One that has expired is none: the customer is asked instead.
 func (t *planTx) backupCard(ctx context.Context, attempts []billing.Attempt) (billing.Card, error) {
 	if !t.plan.BackupCards {
 		return billing.Card{}, nil
@@ -162,9 +163,9 @@ func (t *planTx) backupCard(ctx context.Context, attempts []billing.Attempt) (bi
 	for _, a := range attempts {
 		tried[a.Params.PaymentMethod], tried[a.Fingerprint] = true, true
 	}
-	for _, card := range cards {
+	for _, card := range billing.CardsInOrder(cards, t.plan.Account, t.now) {
 		fresh := card.ID != t.plan.CardID && !tried[card.PaymentMethod] && !tried[t.worker.fingerprint(card)]
-		if fresh && card.Status == billing.CardActive && !expired(card, t.now) {
+		if fresh && !card.Expired(t.now) {
 			return card, nil
 		}
 	}
@@ -196,15 +197,6 @@ func (w *Worker) fingerprint(card billing.Card) string {
 		return string(card.CustomerID) + ":" + card.Fingerprint
 	}
 	return card.Fingerprint
-}
-
-// expired says whether the card's last month is over everywhere in the world.
-func expired(card billing.Card, now time.Time) bool {
-	if card.ExpYear == 0 || card.ExpMonth == 0 {
-		return false
-	}
-	end := time.Date(card.ExpYear, time.Month(card.ExpMonth)+1, 1, 12, 0, 0, 0, time.UTC)
-	return !now.Before(end)
 }
 
 // withinCaps says whether a charge that was declined may be tried with the card now. Otherwise it is put off to when the

@@ -103,7 +103,7 @@ func (t *planTx) keepBackup(ctx context.Context, paymentMethod string) error {
 	if errors.Is(err, billing.ErrNotFound) {
 		return nil
 	}
-	if err != nil || card.ID == t.plan.CardID || card.CustomerID != t.plan.CustomerID || card.Status != billing.CardActive {
+	if err != nil || card.ID == t.plan.CardID || card.CustomerID != t.plan.CustomerID || !card.Chargeable() {
 		return err
 	}
 	t.plan.CardID = card.ID

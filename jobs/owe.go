@@ -32,7 +32,7 @@ func (t *planTx) owe(ctx context.Context, n billing.Notice) error {
 		if err != nil {
 			return err
 		}
-		if n.Kind != billing.NoticeUpcomingCharge || card.Status == billing.CardActive { // else another one will be charged
+		if n.Kind != billing.NoticeUpcomingCharge || card.Chargeable() { // else another one will be charged
 			n.Data.CardBrand, n.Data.CardLast4, n.Data.CardExpiry = card.Brand, card.Last4, expiryOf(card)
 		}
 	}

@@ -203,6 +203,8 @@ func UseCard(ctx context.Context, s Store, id billing.PlanID, card billing.CardI
 			return billing.AuditEntry{}, err
 		case row.Status != billing.CardActive:
 			return billing.AuditEntry{}, c.orRefuse(nil, OpCard, fmt.Sprintf("the %s card ending %s is %s", row.Brand, row.Last4, row.Status))
+		case row.Hold != "":
+			return billing.AuditEntry{}, c.orRefuse(nil, OpCard, fmt.Sprintf("the %s card ending %s is held: %s", row.Brand, row.Last4, row.Hold))
 		case card == c.plan.CardID:
 			return billing.AuditEntry{}, c.orRefuse(nil, OpCard, "it is charged on that card already")
 		}

@@ -52,5 +52,8 @@ func unusable(ctx context.Context, tx billing.Tx, id billing.CardID) (string, er
 	if card.Status != billing.CardActive {
 		return fmt.Sprintf("the %s card ending %s is %s; the customer must give another", card.Brand, card.Last4, card.Status), nil
 	}
+	if card.Hold != "" {
+		return fmt.Sprintf("the %s card ending %s is held: %s; release it, or the customer must give another", card.Brand, card.Last4, card.Hold), nil
+	}
 	return "", nil
 }

@@ -94,7 +94,7 @@ func activeCard(ctx context.Context, r billing.Reader, plan billing.Plan) (*bill
 		return nil, nil //nolint:nilnil // no card is no error
 	}
 	card, err := r.Card(ctx, plan.CardID)
-	if err != nil || card.Status != billing.CardActive {
+	if err != nil || !card.Chargeable() {
 		return nil, err
 	}
 	return &card, nil

@@ -1,0 +1,53 @@
+package billing
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Chargeable says whether the card may be charged at all: it is saved, nobody withdrew it, and nothing stands against it.
+func (c Card) Chargeable() bool { return c.Status == CardActive && c.Hold == "" }
+
+// Expired says whether the card's last month is over everywhere in the world. A card without a date never expires.
+func (c Card) Expired(now time.Time) bool {
+	if c.ExpYear == 0 || c.ExpMonth == 0 {
+		return false
+	}
+	end := time.Date(c.ExpYear, time.Month(c.ExpMonth)+1, 1, 12, 0, 0, 0, time.UTC)
+	return !now.Before(end)
+}
+
+// CardsInOrder are those of a customer's cards that may be charged for a plan of this account, in the order in which they
+// are: first the default card, then its backups by their place, then those that have no place, oldest first. Whatever its
+// place, a card that has expired comes after those that have not: a network may have renewed it without a word, so that it is
+// worth a try, and the others are worth one before. The first of the list is what a plan with the card "default" charges.
+func CardsInOrder(cards []Card, account string, now time.Time) []Card {
+	var usable []Card
+	for _, c := range cards {
+		if c.Chargeable() && c.Account == account {
+			usable = append(usable, c)
+		}
+	}
+	slices.SortStableFunc(usable, func(a, b Card) int {
+		return cmp.Or(
+			boolCompare(a.Expired(now), b.Expired(now)),
+			boolCompare(a.Position == 0, b.Position == 0),
+			cmp.Compare(a.Position, b.Position),
+			a.CreatedAt.Compare(b.CreatedAt),
+			cmp.Compare(a.ID, b.ID),
+		)
+	})
+	return usable
+}
+
+// boolCompare puts false before true.
+func boolCompare(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
+}
