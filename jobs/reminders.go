@@ -19,6 +19,11 @@ const (
 // and short enough that the old one is not forgotten again.
 const expiringAhead = 30 * 24 * time.Hour
 
+// ExpiringFrom is the first moment at which customers are told of cards that expire at the end of the month.
+func ExpiringFrom(year int, month time.Month) time.Time {
+	return time.Date(year, month+1, 1, 0, 0, 0, 0, time.UTC).Add(-expiringAhead)
+}
+
 // Reminders finds what customers are to be told ahead of time, and enqueues a task for each. What was told is found no
 // more, so a task that is lost is made again by the next run, and one that runs twice does nothing.
 type Reminders struct {

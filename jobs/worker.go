@@ -64,10 +64,12 @@ type Worker struct {
 // New makes a worker.
 func New(c Config) *Worker { return &Worker{Config: c} }
 
-// Handler routes tasks to their processors.
-func (w *Worker) Handler() asynq.Handler {
-	mux := asynq.NewServeMux()
-	for kind, process := range map[string]func(ctx context.Context, id string, lease int64) error{
+// processor does the work of a task.
+type processor = func(ctx context.Context, id string, lease int64) error
+
+// processors are those of every kind of task.
+func (w *Worker) processors() map[string]processor {
+	return map[string]processor{
 		KindHandleEvent:   w.HandleEvent,
 		KindCollectCharge: w.CollectCharge,
 		KindRetryCharge:   w.RetryCharge,
@@ -77,7 +79,13 @@ func (w *Worker) Handler() asynq.Handler {
 		KindDeliverWebhook: w.DeliverWebhook,
 		KindTellUpcoming:   w.TellUpcoming,
 		KindTellExpiring:   w.TellExpiring,
-	} {
+	}
+}
+
+// Handler routes tasks to their processors.
+func (w *Worker) Handler() asynq.Handler {
+	mux := asynq.NewServeMux()
+	for kind, process := range w.processors() {
 		mux.HandleFunc(kind, func(ctx context.Context, t *asynq.Task) error {
 			p, err := decode(t)
 			if err != nil {

@@ -67,6 +67,8 @@ var directions = []direction{
 		"what a person orders is written in the database, and done by those who do it anyway"},
 	{"internal/recovery", []string{"internal/store", "internal/stripegw", "internal/queue", "internal/notify", "internal/locale", "config", "jobs", "handlers", "scheduler"},
 		"what a customer may do is decided on what billing's interfaces tell; how it is shown, in which words, is for handlers"},
+	{"internal/forecast", []string{"internal/stripegw", "internal/queue", "internal/app", "config", "handlers"},
+		"it lives a plan through on paper with the worker and the scheduler: what it can't reach it can't touch"},
 	{"internal/stripesim", []string{"internal/store", "internal/stripegw", "internal/queue", "internal/app", "jobs", "handlers", "scheduler"},
 		"a simulator that shared code with what it stands in for would share its mistakes"},
 }
@@ -83,6 +85,8 @@ var ownerships = []ownership{
 		"commands are the top: nothing is built on them"},
 	{module + "/internal/app", []string{"cmd"},
 		"app wires everything, so whatever imported it would import everything"},
+	{module + "/internal/forecast", []string{"internal/app"},
+		"it joins what must not know one another; whoever asks for a forecast is given a function by app"},
 	{module + "/internal/stripesim", []string{"cmd", "internal/stripesim"},
 		"production code has no branch that knows the simulator: it is reached by URL alone"},
 	{"github.com/stripe/stripe-go", []string{"internal/stripegw", "internal/stripesim"},

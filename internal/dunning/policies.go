@@ -30,6 +30,17 @@ func (p Policies) Get(name string) (Policy, bool) {
 // Names lists the names in order.
 func (p Policies) Names() []string { return slices.Sorted(maps.Keys(p.byName)) }
 
+// WithoutJitter are the same policies, with nothing spread over time: for times that are told before there is a charge whose
+// share of the spread could be worked out.
+func (p Policies) WithoutJitter() Policies {
+	out := Policies{map[string]Policy{}}
+	for name, policy := range p.byName {
+		policy.Jitter = 0
+		out.byName[name] = policy
+	}
+	return out
+}
+
 // Fault is one thing that is wrong with a file of policies.
 type Fault struct{ Where, Problem string }
 

@@ -1,0 +1,201 @@
+package forecast_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"tranche/internal/billing"
+)
+
+// happening is what is compared of a step: an attempt or a notice.
+type happening struct {
+	at       time.Time
+	what     string
+	sequence int
+	amount   int64
+}
+
+func (h happening) String() string {
+	return fmt.Sprintf("%s %d %d %s", h.at.Format(time.RFC3339), h.sequence, h.amount, h.what)
+}
+
+func attempted(number int, paid bool) string { return fmt.Sprintf("attempt %d paid %t", number, paid) }
+
+// foretold are the attempts and notices of a forecast.
+func foretold(steps []billing.ForecastStep) []string {
+	var list []string
+	for _, s := range steps {
+		h := happening{at: s.At, sequence: s.Sequence, amount: s.Amount}
+		switch s.What {
+		case billing.ForecastAttempt:
+			h.what = attempted(s.Number, s.Status == billing.ChargeSucceeded)
+		case billing.ForecastNotice:
+			h.what = string(s.Notice) + " " + s.To + " " + s.Subject
+		default:
+			continue
+		}
+		list = append(list, h.String())
+	}
+	slices.Sort(list)
+	return list
+}
+
+// happened are the attempts and notices of the real run from a moment on, of the charges that are wanted.
+func (r *reality) happened(id billing.PlanID, from time.Time, wanted func(sequence int) bool) []string {
+	r.t.Helper()
+	var list []string
+	d := r.details(id)
+	for _, c := range d.Charges {
+		for _, a := range d.Attempts[c.ID] {
+			if a.Initiator == billing.InitiatorMerchant && !a.CreatedAt.Before(from) && wanted(c.Sequence) {
+				list = append(list, happening{a.CreatedAt, attempted(a.Number, a.Outcome == billing.OutcomeSucceeded), c.Sequence, c.Amount}.String())
+			}
+		}
+	}
+	notices, err := r.store.Notices(r.t.Context(), billing.NoticeFilter{Plan: id})
+	require.NoError(r.t, err)
+	for _, n := range notices {
+		if !n.CreatedAt.Before(from) && wanted(n.Data.Sequence) {
+			list = append(list, happening{n.CreatedAt, string(n.Kind) + " " + n.To + " " + n.Subject, n.Data.Sequence, n.Data.Amount}.String())
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+func all(int) bool { return true }
+
+// requireSameLife compares the forecast of a plan with what the real run then does.
+func (r *reality) requireSameLife(id billing.PlanID, told billing.Forecast) {
+	r.t.Helper()
+	from := r.Now().Add(time.Millisecond) // what was done at this moment was done before the forecast
+	r.live(from.AddDate(3, 0, 0))
+	require.Equal(r.t, r.happened(id, from, all), foretold(told.Timeline))
+	d := r.details(id)
+	require.Equal(r.t, d.Plan.Status, told.EndStatus)
+	for i, c := range d.Charges {
+		require.Equal(r.t, c.Status, told.Charges[i].Expected, "charge %d", c.Sequence)
+	}
+}
+
+func TestAForecastIsWhatTheRealRunThenDoes(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*billing.Terms){
+		"instalments": nil,
+		"list in yen": func(t *billing.Terms) {
+			t.Currency, t.Total, t.Parts, t.Every = "jpy", 0, 0, ""
+			t.Charges = []billing.ChargeTerms{{Amount: 5000}, {Amount: 7000, Due: "2026-02-03"}, {Amount: 100, Due: "2026-02-04"}}
+			t.Customer.Locale, t.Customer.TimeZone = "ja-JP", "Asia/Tokyo"
+		},
+		"deposit": func(t *billing.Terms) {
+			t.Kind, t.Parts, t.Every, t.Deposit, t.BalanceDue = billing.KindDeposit, 0, "", 20000, "2026-03-29"
+		},
+		"without an address": func(t *billing.Terms) { t.Customer.Email, t.Parts = "", 2 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newReality(t)
+			id := r.started(terms(change))
+			told := r.forecast(billing.ForecastRequest{Plan: string(id), NoDeclines: true})
+			require.False(t, told.Proposed)
+			require.Equal(t, billing.PlanCompleted, told.EndStatus)
+			r.requireSameLife(id, told)
+		})
+	}
+}
+
+func TestABranchIsWhatTheRealRunDoesAfterADecline(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		code  string
+		times int
+		parts int
+		every string
+	}{
+		{"insufficient_funds", 0, 4, "1 week"},
+		{"insufficient_funds", 2, 3, "1 month"},
+		{"generic_decline", 1, 3, "1 month"},
+		{"do_not_honor", 0, 2, "1 month"},
+		{"processing_error", 3, 2, "1 month"},
+		{"authentication_required", 0, 3, "1 month"},
+		{"expired_card", 0, 2, "1 month"},
+		{"stolen_card", 0, 3, "2 weeks"},
+		{"revocation_of_all_authorizations", 0, 3, "1 month"},
+	} {
+		t.Run(fmt.Sprintf("%s %d times", c.code, c.times), func(t *testing.T) {
+			t.Parallel()
+			r := newReality(t)
+			id := r.started(terms(func(t *billing.Terms) { t.Parts, t.Every = c.parts, c.every }))
+			told := r.forecast(billing.ForecastRequest{Plan: "order-1", Decline: c.code, DeclineTimes: c.times})
+			r.requireSameBranch(id, told, 2)
+		})
+	}
+}
+
+// requireSameBranch has a charge declined in the real run, and compares.
+func (r *reality) requireSameBranch(id billing.PlanID, told billing.Forecast, sequence int) {
+	r.t.Helper()
+	branch := told.Charges[sequence-1].IfDeclined
+	require.NotNil(r.t, branch)
+	c := r.details(id).Charges[sequence-1]
+	r.declines(c.ID, branch.Code, branch.Times)
+	end := branch.Steps[len(branch.Steps)-1].At
+	r.live(end)
+	r.settle()
+	real := r.happened(id, c.DueAt, func(s int) bool { return s == sequence || s == 0 })
+	require.Equal(r.t, real, foretold(branch.Steps))
+	d := r.details(id)
+	require.Equal(r.t, d.Plan.Status, branch.Plan)
+	require.Equal(r.t, d.Charges[sequence-1].Status, branch.Charge)
+	for i, later := range d.Charges[sequence:] {
+		l := branch.LaterCharges[i]
+		require.Equal(r.t, later.Status, l.Status, "charge %d", later.Sequence)
+		require.Equal(r.t, later.NextAttemptAt, l.NextAt, "charge %d", later.Sequence)
+	}
+}
+
+// drawn is a random plan, and what becomes of one of its charges.
+type drawn struct {
+	made            time.Time
+	parts, declined int
+	total           int64
+	every, zone     string
+	code            string
+	times           int
+}
+
+func draw(q *rapid.T) drawn {
+	d := drawn{
+		made:  start.AddDate(0, 0, rapid.IntRange(0, 60).Draw(q, "day")).Add(time.Duration(rapid.IntRange(0, 1439).Draw(q, "minute")) * time.Minute),
+		parts: rapid.IntRange(2, 4).Draw(q, "parts"), total: rapid.Int64Range(1000, 1_000_000).Draw(q, "total"),
+		every: rapid.SampledFrom([]string{"3 days", "1 week", "1 month", "31 days"}).Draw(q, "every"),
+		zone:  rapid.SampledFrom([]string{"America/New_York", "Pacific/Kiritimati", "Asia/Kathmandu", "Europe/Lisbon"}).Draw(q, "zone"),
+		code:  rapid.SampledFrom([]string{"insufficient_funds", "generic_decline", "card_velocity_exceeded", "try_again_later"}).Draw(q, "code"),
+		times: rapid.IntRange(0, 3).Draw(q, "times"),
+	}
+	d.declined = rapid.IntRange(2, d.parts).Draw(q, "declined")
+	return d
+}
+
+// TestRandomPlansLiveAsForetold draws terms, a charge and how it is declined. Each is a whole life over HTTP, so there are few.
+func TestRandomPlansLiveAsForetold(t *testing.T) {
+	t.Parallel()
+	for seed := range 6 {
+		d := rapid.Custom(draw).Example(seed)
+		t.Run(fmt.Sprintf("%+v", d), func(t *testing.T) {
+			t.Parallel()
+			r := newReality(t)
+			r.setNow(d.made)
+			id := r.started(terms(func(t *billing.Terms) {
+				t.Parts, t.Total, t.Every, t.Customer.TimeZone = d.parts, d.total, d.every, d.zone
+			}))
+			told := r.forecast(billing.ForecastRequest{Plan: string(id), Decline: d.code, DeclineTimes: d.times})
+			r.requireSameBranch(id, told, d.declined)
+		})
+	}
+}

@@ -1,0 +1,203 @@
+package forecast
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"tranche/internal/billing"
+	"tranche/internal/clock"
+	"tranche/internal/dunning"
+	"tranche/internal/notify"
+	"tranche/internal/store/sqlite"
+)
+
+// Config is what a Forecaster works with: the settings of the real run.
+type Config struct {
+	// Store is the real database, of which nothing but reading is asked.
+	Store        billing.Reader
+	Policies     dunning.Policies
+	ChargeTime   billing.LocalTime
+	UpcomingDays int
+	Merchant     notify.Merchant
+	Livemode     bool
+	Clock        clock.Clock
+}
+
+// Forecaster makes forecasts. It is safe for concurrent use.
+type Forecaster struct {
+	Config
+	turn  chan struct{} // as many at a time as there is room for
+	empty func() ([]byte, error)
+}
+
+const (
+	// atOnce is how many forecasts are worked out at the same time. Each keeps a processor busy.
+	atOnce = 2
+	// longest is the real time after which one is given up.
+	longest = 30 * time.Second
+)
+
+// New makes a forecaster.
+func New(c Config) *Forecaster {
+	c.Merchant.PayLink = nil // no link is made that would open anything
+	return &Forecaster{Config: c, turn: make(chan struct{}, atOnce), empty: sync.OnceValues(emptyImage)}
+}
+
+// emptyImage is a database with the schema and nothing in it.
+func emptyImage() ([]byte, error) {
+	ctx := context.Background()
+	s, err := sqlite.NewScratch(ctx)
+	if err != nil {
+		return nil, err
+	}
+	image, err := s.Image(ctx)
+	return image, errors.Join(err, s.Close())
+}
+
+// Forecast works out what would become of a plan. Nothing is written and nobody is called.
+//
+// Errors: *billing.InvalidError for what is wrong with the request or the terms, *planning.ReferenceTakenError,
+// billing.ErrNotFound, billing.ErrUnavailable.
+func (f *Forecaster) Forecast(ctx context.Context, req billing.ForecastRequest) (billing.Forecast, error) {
+	if err := check(&req); err != nil {
+		return billing.Forecast{}, err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, longest, errTooLong)
+	defer cancel()
+	select {
+	case f.turn <- struct{}{}:
+		defer func() { <-f.turn }()
+	case <-ctx.Done():
+		return billing.Forecast{}, fmt.Errorf("wait for other forecasts: %w", billing.ErrUnavailable)
+	}
+	made, err := f.forecast(ctx, req)
+	if err != nil && (errors.Is(err, errTooLong) || errors.Is(context.Cause(ctx), errTooLong)) {
+		return made, refusal("horizon", errTooLong.Error())
+	}
+	return made, err
+}
+
+func refusal(field, message string) error {
+	return &billing.InvalidError{Fields: []billing.FieldError{{Field: field, Message: message}}}
+}
+
+// check refuses what can't be asked, and fills in what is usual.
+func check(req *billing.ForecastRequest) error {
+	bad := &billing.InvalidError{}
+	add := func(field, format string, args ...any) {
+		bad.Fields = append(bad.Fields, billing.FieldError{Field: field, Message: fmt.Sprintf(format, args...)})
+	}
+	switch {
+	case req.Plan == "" && req.Terms == nil:
+		add("plan", "is missing: name a plan, or give the terms of one")
+	case req.Plan != "" && req.Terms != nil:
+		add("plan", "is given beside the terms of another plan; leave one of them out")
+	}
+	if req.Decline == "" {
+		req.Decline = billing.DefaultForecastDecline
+	}
+	if !slices.ContainsFunc(dunning.Lines(), func(l dunning.Line) bool { return l.Code == req.Decline }) {
+		add("decline", "%q is none of the decline codes that `tranche dunning table` lists", req.Decline)
+	}
+	if req.DeclineTimes < 0 || req.DeclineTimes > dunning.StripesMaxRetries {
+		add("decline_times", "is %d; use 0 (for ever) to %d", req.DeclineTimes, dunning.StripesMaxRetries)
+	}
+	if req.Horizon != "" {
+		if _, err := billing.ParseDate(req.Horizon); err != nil {
+			add("horizon", "%q is not a date like 2026-12-20", req.Horizon)
+		}
+	}
+	if len(bad.Fields) > 0 {
+		return bad
+	}
+	return nil
+}
+
+func (f *Forecaster) forecast(ctx context.Context, req billing.ForecastRequest) (billing.Forecast, error) {
+	got, err := f.read(ctx, req)
+	if err != nil {
+		return billing.Forecast{}, err
+	}
+	w, proposed, err := f.open(ctx, req, got)
+	if err != nil {
+		return billing.Forecast{}, err
+	}
+	run := &run{world: w, req: req, proposed: proposed, branches: map[int]*billing.ForecastBranch{}}
+	made, err := run.whole(ctx)
+	return made, errors.Join(err, w.store.Close())
+}
+
+// read reads what the forecast begins with from the real database. Terms whose reference is taken are those of the plan that
+// has it, or are refused, as when a plan is made.
+func (f *Forecaster) read(ctx context.Context, req billing.ForecastRequest) (rows, error) {
+	if req.Plan != "" {
+		plan, err := f.find(ctx, req.Plan)
+		if err != nil {
+			return rows{}, err
+		}
+		return readPlan(ctx, f.Store, plan.ID)
+	}
+	plan, err := f.Store.PlanByReference(ctx, req.Terms.Reference)
+	if err == nil {
+		return readPlan(ctx, f.Store, plan.ID)
+	}
+	if !errors.Is(err, billing.ErrNotFound) {
+		return rows{}, err
+	}
+	return readCustomer(ctx, f.Store, req.Terms.Customer.Reference)
+}
+
+// find finds a plan by its id or its reference.
+func (f *Forecaster) find(ctx context.Context, name string) (billing.Plan, error) {
+	if strings.HasPrefix(name, "plan_") {
+		plan, err := f.Store.Plan(ctx, billing.PlanID(name))
+		if !errors.Is(err, billing.ErrNotFound) {
+			return plan, err
+		}
+	}
+	return f.Store.PlanByReference(ctx, name)
+}
+
+// open makes the world that the forecast is about, and says whether its plan is only proposed.
+func (f *Forecaster) open(ctx context.Context, req billing.ForecastRequest, got rows) (*world, bool, error) {
+	image, err := f.empty()
+	if err != nil {
+		return nil, false, err
+	}
+	s, err := sqlite.ScratchOf(ctx, image)
+	if err != nil {
+		return nil, false, err
+	}
+	at, steps := f.Clock.Now(), maxSteps
+	policies := f.Policies
+	if got.plan.ID == "" {
+		policies = policies.WithoutJitter()
+	}
+	seen := &elsewhere{real: f.Store, at: at, own: got.declinesByCard(), known: map[string][]time.Time{}}
+	w := f.newWorld(s, at, policies, seen, nil, &steps)
+	w.stripe.knows(got.cards, got.charges)
+	proposed, err := w.begin(ctx, req, got)
+	if err != nil {
+		return nil, false, errors.Join(err, s.Close())
+	}
+	return w, proposed, nil
+}
+
+// begin puts the plan into the world: a copy of the one there is, or one made of the terms.
+func (w *world) begin(ctx context.Context, req billing.ForecastRequest, got rows) (proposed bool, err error) {
+	if err := got.write(ctx, w.store); err != nil {
+		return false, fmt.Errorf("copy the plan: %w", err)
+	}
+	w.plan = got.plan.ID
+	if req.Terms == nil {
+		return false, nil
+	}
+	created, err := w.planner.Create(ctx, *req.Terms, "")
+	w.plan = created.Plan.ID
+	return !created.Replayed, err
+}

@@ -1,0 +1,184 @@
+package forecast_test
+
+import (
+	"crypto/sha256"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+	"tranche/internal/operator"
+	"tranche/internal/planning"
+)
+
+// contents is a digest of every file of the database.
+func (r *reality) contents() map[string][32]byte {
+	r.t.Helper()
+	digests := map[string][32]byte{}
+	for _, suffix := range []string{"", "-wal"} {
+		data, err := os.ReadFile(r.file + suffix)
+		require.NoError(r.t, err)
+		digests[suffix] = sha256.Sum256(data)
+	}
+	return digests
+}
+
+func TestNothingIsTouched(t *testing.T) {
+	t.Parallel()
+	r := newReality(t)
+	id := r.started(terms(nil))
+	before, calls, intents := r.contents(), r.gateway.calls, len(r.sim.PaymentIntents())
+	proposed := terms(func(t *billing.Terms) { t.Reference = "order-2" })
+	for _, req := range []billing.ForecastRequest{{Plan: string(id)}, {Plan: "order-1", Decline: "stolen_card"}, {Terms: &proposed}} {
+		require.NotEmpty(t, r.forecast(req).Timeline)
+	}
+	require.Equal(t, before, r.contents(), "the database's files")
+	require.Equal(t, calls, r.gateway.calls, "calls of Stripe")
+	require.Len(t, r.sim.PaymentIntents(), intents)
+	_, err := r.store.PlanByReference(t.Context(), "order-2")
+	require.ErrorIs(t, err, billing.ErrNotFound)
+}
+
+func TestAProposedPlanIsForetoldAsTheOneThatIsThenMade(t *testing.T) {
+	t.Parallel()
+	r := newReality(t)
+	proposed := terms(nil)
+	told := r.forecast(billing.ForecastRequest{Terms: &proposed})
+	require.True(t, told.Proposed)
+	require.Empty(t, told.Plan)
+	require.Equal(t, int64(100003), told.Total)
+	require.Contains(t, told.Assumed, "the customer pays the first charge now")
+	id := r.started(proposed)
+	r.live(start.AddDate(1, 0, 0))
+	require.Equal(t, r.happened(id, start, all), foretold(told.Timeline))
+	// A charge's share of the spread comes from its id, which a proposed one does not have yet: it is told at the earliest.
+	branch := told.Charges[1].IfDeclined
+	require.Equal(t, "2026-02-20T15:00:00Z", branch.Steps[3].At.Format(time.RFC3339))
+	require.Equal(t, 45, branch.Steps[3].WithinMinutes)
+}
+
+func TestAPlanInTheMiddleOfDunningIsForetoldFromThere(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		code  string
+		times int
+		days  int
+	}{
+		"retrying, then paid":  {"insufficient_funds", 2, 36},
+		"waits for a customer": {"authentication_required", 0, 40},
+		"given up":             {"expired_card", 0, 33},
+		"after the reminder":   {"expired_card", 0, 57},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newReality(t)
+			id := r.started(terms(func(t *billing.Terms) { t.Parts = 2 }))
+			r.declines(r.details(id).Charges[1].ID, c.code, c.times)
+			r.live(start.AddDate(0, 0, c.days))
+			require.Equal(t, billing.PlanPastDue, r.details(id).Plan.Status)
+			told := r.forecast(billing.ForecastRequest{Plan: string(id), NoDeclines: true})
+			if c.times > 0 {
+				r.sim.ClearFaults()
+			}
+			require.Equal(t, billing.PlanPastDue, told.Status)
+			r.requireSameLife(id, told)
+		})
+	}
+}
+
+func TestADeclineOfARetryIsABranchToo(t *testing.T) {
+	t.Parallel()
+	r := newReality(t)
+	id := r.started(terms(func(t *billing.Terms) { t.Parts = 2 }))
+	r.declines(r.details(id).Charges[1].ID, "do_not_honor", 0)
+	r.live(start.AddDate(0, 0, 36))
+	told := r.forecast(billing.ForecastRequest{Plan: string(id), Decline: "do_not_honor"})
+	branch := told.Charges[1].IfDeclined
+	require.NotNil(t, branch)
+	from := r.Now().Add(time.Millisecond)
+	r.live(branch.Steps[len(branch.Steps)-1].At)
+	r.settle()
+	require.Equal(t, r.happened(id, from, all), foretold(branch.Steps))
+	require.Equal(t, billing.PlanDefaulted, branch.Plan)
+}
+
+func TestDeclinesElsewhereOnTheCardCountHereToo(t *testing.T) {
+	t.Parallel()
+	r := newReality(t)
+	r.started(terms(func(t *billing.Terms) { t.Parts = 2 }))
+	other := r.details(r.started(terms(func(t *billing.Terms) { t.Reference, t.Parts, t.Every = "order-2", 2, "20 days" })))
+	r.declines(other.Charges[1].ID, "insufficient_funds", 0)
+	r.live(start.AddDate(0, 0, 29))
+	told := r.forecast(billing.ForecastRequest{Plan: "order-1"})
+	id := told.Plan
+	r.requireSameBranch(id, told, 2)
+}
+
+func TestAPlanThatStandsIsForetoldAsStanding(t *testing.T) {
+	t.Parallel()
+	r := newReality(t)
+	id := r.started(terms(nil))
+	_, err := operator.Pause(t.Context(), r.store, id, "on holiday", r.Now())
+	require.NoError(t, err)
+	told := r.forecast(billing.ForecastRequest{Plan: string(id)})
+	require.Empty(t, told.Timeline)
+	require.Equal(t, billing.PlanPaused, told.EndStatus)
+	require.Contains(t, told.Assumed, "the plan stays paused: nothing is charged until it is resumed")
+	_, err = operator.Cancel(t.Context(), r.store, id, "changed their mind", r.Now())
+	require.NoError(t, err)
+	told = r.forecast(billing.ForecastRequest{Plan: string(id)})
+	require.Empty(t, told.Timeline)
+	require.Equal(t, billing.PlanCanceled, told.EndStatus)
+}
+
+func TestAHorizonEndsTheForecast(t *testing.T) {
+	t.Parallel()
+	r := newReality(t)
+	id := r.started(terms(nil))
+	told := r.forecast(billing.ForecastRequest{Plan: string(id), NoDeclines: true, Horizon: "2026-03-31"})
+	require.Equal(t, "2026-03-31T23:59:59.999+01:00", told.Horizon.In(billing.LoadLocation("Europe/London")).Format("2006-01-02T15:04:05.000Z07:00"))
+	require.Equal(t, billing.ChargeSucceeded, told.Charges[2].Expected)
+	require.Equal(t, billing.ChargeScheduled, told.Charges[3].Expected)
+	require.Equal(t, billing.PlanActive, told.EndStatus)
+}
+
+func TestWhatCanNotBeForetoldIsRefusedByField(t *testing.T) {
+	t.Parallel()
+	r := newReality(t)
+	r.started(terms(nil))
+	proposed, taken := terms(func(t *billing.Terms) { t.Reference = "order-2" }), terms(func(t *billing.Terms) { t.Total++ })
+	faulty := terms(func(t *billing.Terms) { t.Reference, t.Currency = "order-3", "xxx" })
+	for field, req := range map[string]billing.ForecastRequest{
+		"plan":          {},
+		"decline":       {Plan: "order-1", Decline: "no_mood"},
+		"decline_times": {Plan: "order-1", DeclineTimes: 99},
+		"horizon":       {Plan: "order-1", Horizon: "soon"},
+		"currency":      {Terms: &faulty},
+	} {
+		_, err := r.forecaster().Forecast(t.Context(), req)
+		var invalid *billing.InvalidError
+		require.ErrorAs(t, err, &invalid, field)
+		require.Equal(t, field, invalid.Fields[0].Field)
+	}
+	_, err := r.forecaster().Forecast(t.Context(), billing.ForecastRequest{Plan: "order-1", Terms: &proposed})
+	require.ErrorContains(t, err, "leave one of them out")
+	_, err = r.forecaster().Forecast(t.Context(), billing.ForecastRequest{Plan: "order-1", Horizon: "2025-12-31"})
+	require.ErrorContains(t, err, "is past")
+	_, err = r.forecaster().Forecast(t.Context(), billing.ForecastRequest{Plan: "plan_nobody"})
+	require.ErrorIs(t, err, billing.ErrNotFound)
+	_, err = r.forecaster().Forecast(t.Context(), billing.ForecastRequest{Terms: &taken})
+	var reference *planning.ReferenceTakenError
+	require.ErrorAs(t, err, &reference)
+}
+
+// BenchmarkForecast is a plan of a year with the branch of every part.
+func BenchmarkForecast(b *testing.B) {
+	r := newReality(b)
+	f, proposed := r.forecaster(), terms(func(t *billing.Terms) { t.Parts = 12 })
+	for b.Loop() {
+		_, err := f.Forecast(b.Context(), billing.ForecastRequest{Terms: &proposed})
+		require.NoError(b, err)
+	}
+}

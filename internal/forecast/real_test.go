@@ -1,0 +1,271 @@
+package forecast_test
+
+import (
+	"context"
+	"database/sql"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+	"tranche/internal/clock"
+	"tranche/internal/dunning"
+	"tranche/internal/forecast"
+	"tranche/internal/notify"
+	"tranche/internal/planning"
+	"tranche/internal/store"
+	"tranche/internal/store/sqlite"
+	"tranche/internal/stripegw"
+	"tranche/internal/stripesim"
+	"tranche/jobs"
+)
+
+var (
+	start   = time.Date(2026, 1, 15, 10, 0, 0, 0, time.UTC)
+	morning = billing.LocalTime{Hour: 9}
+)
+
+const (
+	good         = "4242424242424242"
+	upcomingDays = 3
+)
+
+// reality is the real run: a worker on a database in a file, against the simulator over HTTP, with the time in the test's hand.
+// It jumps to what the database has next, which it asks in SQL of its own.
+type reality struct {
+	t       testing.TB
+	store   *store.Store
+	sql     *sql.DB
+	file    string
+	sim     *stripesim.Server
+	gateway *counting
+	browser *stripesim.Browser
+	planner *planning.Planner
+	worker  *jobs.Worker
+
+	mu     sync.Mutex
+	now    time.Time
+	bodies [][]byte
+}
+
+// counting counts the calls of Stripe.
+type counting struct {
+	billing.Gateway
+	calls int
+}
+
+func (g *counting) CreatePaymentIntent(ctx context.Context, key string, p billing.PaymentParams) (billing.PaymentIntent, error) {
+	g.calls++
+	return g.Gateway.CreatePaymentIntent(ctx, key, p)
+}
+
+func (g *counting) ConfirmPaymentIntent(ctx context.Context, key string, p billing.PaymentParams) (billing.PaymentIntent, error) {
+	g.calls++
+	return g.Gateway.ConfirmPaymentIntent(ctx, key, p)
+}
+
+func newReality(t testing.TB) *reality {
+	r := &reality{t: t, now: start, file: filepath.Join(t.TempDir(), "tranche.db")}
+	var err error
+	r.store, err = sqlite.Open(t.Context(), r.file, sqlite.Options{})
+	require.NoError(t, err)
+	_, _, err = r.store.Migrate(t.Context())
+	require.NoError(t, err)
+	r.sql, err = sql.Open("sqlite", "file:"+r.file)
+	require.NoError(t, err)
+	arrivals := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		body, err := io.ReadAll(q.Body)
+		if err != nil {
+			http.Error(w, "unreadable", http.StatusBadRequest)
+			return
+		}
+		r.mu.Lock()
+		r.bodies = append(r.bodies, body)
+		r.mu.Unlock()
+	}))
+	r.sim = stripesim.New(stripesim.Options{
+		Now: r.Now, Webhooks: []stripesim.WebhookEndpoint{{URL: arrivals.URL, Secret: "whsec_test"}}, WebhookConcurrency: 1,
+	})
+	server := httptest.NewServer(r.sim)
+	t.Cleanup(func() { arrivals.Close(); r.sim.Close(); server.Close(); _ = r.sql.Close(); _ = r.store.Close() })
+	r.browser = &stripesim.Browser{BaseURL: server.URL}
+	gateway, err := stripegw.New(stripegw.Config{SecretKey: "sk_test_real", APIBase: server.URL, HTTPTimeout: 5 * time.Second})
+	require.NoError(t, err)
+	r.gateway = &counting{Gateway: gateway}
+	r.planner = planning.New(r.store, r.gateway, r.Now, morning)
+	r.worker = jobs.New(jobs.Config{
+		Store: r.store, Gateway: r.gateway, Queue: lost{}, Mailer: notify.Kept{}, Planner: r.planner, Webhooks: r.store,
+		Policies: dunning.DefaultPolicies(morning), Merchant: merchant(), MessageDomain: "shop.example",
+		Clock: r.clock(), Lease: time.Minute, Log: zerolog.Nop(),
+	})
+	return r
+}
+
+func merchant() notify.Merchant { return notify.Merchant{Name: "Example Shop"} }
+
+// lost is a queue that loses every task.
+type lost struct{}
+
+func (lost) Enqueue(context.Context, ...billing.Task) error { return nil }
+
+// kept takes the tasks of the reminders.
+type kept struct{ tasks []billing.Task }
+
+func (k *kept) Enqueue(_ context.Context, tasks ...billing.Task) error {
+	k.tasks = append(k.tasks, tasks...)
+	return nil
+}
+
+func (r *reality) clock() clock.Clock { return clock.New(time.Time{}, 0, r.Now) }
+
+// Now is the test's clock.
+func (r *reality) Now() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.now
+}
+
+func (r *reality) setNow(t time.Time) {
+	r.mu.Lock()
+	r.now = t
+	r.mu.Unlock()
+}
+
+// forecaster foretells from what the database holds now.
+func (r *reality) forecaster() *forecast.Forecaster {
+	return forecast.New(forecast.Config{
+		Store: r.store, Policies: dunning.DefaultPolicies(morning), ChargeTime: morning, UpcomingDays: upcomingDays, Merchant: merchant(), Clock: r.clock(),
+	})
+}
+
+func (r *reality) forecast(req billing.ForecastRequest) billing.Forecast {
+	r.t.Helper()
+	got, err := r.forecaster().Forecast(r.t.Context(), req)
+	require.NoError(r.t, err)
+	return got
+}
+
+// terms are those of a plan in four months, unless they are changed.
+func terms(change func(t *billing.Terms)) billing.Terms {
+	t := billing.Terms{
+		Reference: "order-1", Kind: billing.KindInstallments, Currency: "usd", Total: 100003, Parts: 4, Every: "1 month",
+		Customer: billing.CustomerTerms{Reference: "ada", Email: "ada@example.com", Name: "Ada", TimeZone: "Europe/London"},
+	}
+	if change != nil {
+		change(&t)
+	}
+	return t
+}
+
+// started makes a plan, pays its first payment and has the event handled.
+func (r *reality) started(t billing.Terms) billing.PlanID {
+	r.t.Helper()
+	made, err := r.planner.Create(r.t.Context(), t, "")
+	require.NoError(r.t, err)
+	_, err = r.browser.ConfirmCardPayment(r.t.Context(), made.FirstPayment.ClientSecret.Reveal(),
+		stripesim.PaymentDetails{Card: &stripesim.Card{Number: good}, SetupFutureUsage: "off_session"})
+	require.NoError(r.t, err)
+	r.settle()
+	return made.Plan.ID
+}
+
+// declines has the issuer decline a charge so many times, 0 for ever.
+func (r *reality) declines(id billing.ChargeID, code string, times int) {
+	r.t.Helper()
+	require.NoError(r.t, r.sim.AddFault(stripesim.FaultRule{
+		Action: stripesim.ActionDecline, Metadata: map[string]string{billing.MetaCharge: string(id)}, DeclineCode: code, Count: times,
+	}))
+}
+
+// settle takes in what Stripe sent and does what is due, until nothing is.
+func (r *reality) settle() {
+	r.t.Helper()
+	ctx := r.t.Context()
+	for {
+		require.NoError(r.t, r.sim.Drain(ctx))
+		r.mu.Lock()
+		bodies := r.bodies
+		r.bodies = nil
+		r.mu.Unlock()
+		for _, body := range bodies {
+			e, err := stripegw.ParseEvent(body)
+			require.NoError(r.t, err)
+			e.Status, e.ReceivedAt, e.WakeAt = billing.EventPending, r.Now(), r.Now()
+			_, err = r.store.InsertEvents(ctx, []billing.Event{e})
+			require.NoError(r.t, err)
+		}
+		if r.runDue() == 0 {
+			return
+		}
+	}
+}
+
+func (r *reality) runDue() int {
+	r.t.Helper()
+	ctx, now := r.t.Context(), r.Now()
+	until := now.Add(time.Minute)
+	r.remind()
+	events, err := r.store.ClaimEvents(ctx, now, until, 100)
+	require.NoError(r.t, err)
+	for _, c := range events {
+		require.NoError(r.t, r.worker.HandleEvent(ctx, c.EventID, c.Lease))
+	}
+	charges, err := r.store.ClaimCharges(ctx, now, until, 100)
+	require.NoError(r.t, err)
+	for _, c := range charges {
+		require.NoError(r.t, r.worker.CollectCharge(ctx, string(c.ChargeID), c.Lease))
+	}
+	dunnings, err := r.store.ClaimDunnings(ctx, now, until, 100)
+	require.NoError(r.t, err)
+	for _, c := range dunnings {
+		require.NoError(r.t, r.worker.StepDunning(ctx, string(c.ChargeID), c.Lease))
+	}
+	notices, err := r.store.ClaimNotices(ctx, until, until, 100) // their first task is the queue's, which loses it
+	require.NoError(r.t, err)
+	for _, c := range notices {
+		require.NoError(r.t, r.worker.SendNotice(ctx, string(c.NoticeID), c.Lease))
+	}
+	return len(events) + len(charges) + len(dunnings) + len(notices)
+}
+
+// remind owes the notices ahead of time.
+func (r *reality) remind() {
+	q := &kept{}
+	_, err := jobs.Reminders{Store: r.store, Queue: q}.Upcoming(r.t.Context(), r.Now(), upcomingDays)
+	require.NoError(r.t, err)
+	for _, task := range q.tasks {
+		require.NoError(r.t, r.worker.Do(r.t.Context(), task))
+	}
+}
+
+// live lives until a time, from one row's time to the next.
+func (r *reality) live(until time.Time) {
+	r.t.Helper()
+	for {
+		r.settle()
+		var next sql.NullInt64
+		require.NoError(r.t, r.sql.QueryRowContext(r.t.Context(), `SELECT min(at) FROM (
+			SELECT wake_at AS at FROM charges UNION SELECT wake_at FROM dunnings UNION SELECT wake_at FROM notices
+			UNION SELECT due_at - $1 FROM charges WHERE status = 'scheduled') WHERE at > $2`,
+			int64(upcomingDays*24*time.Hour/time.Millisecond), r.Now().UnixMilli()).Scan(&next))
+		if !next.Valid || next.Int64 > until.UnixMilli() {
+			r.setNow(until)
+			return
+		}
+		r.setNow(time.UnixMilli(next.Int64).UTC())
+	}
+}
+
+func (r *reality) details(id billing.PlanID) billing.Details {
+	r.t.Helper()
+	d, err := billing.LoadDetails(r.t.Context(), r.store, id)
+	require.NoError(r.t, err)
+	return d
+}

@@ -1,0 +1,279 @@
+package forecast
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"tranche/internal/billing"
+	"tranche/internal/dunning"
+)
+
+// script says which charge is declined, with which code and how often. The zero value declines nothing.
+type script struct {
+	charge billing.ChargeID
+	code   string
+	times  int // 0 is for ever
+}
+
+// stripe answers as Stripe would if things went by the script. It reaches nobody. It knows the PaymentIntents and cards of the
+// plan that was copied, and makes up what is new. One goroutine uses it.
+type stripe struct {
+	now     func() time.Time
+	script  script
+	refused int // how often the script's charge was declined
+
+	intents map[string]billing.PaymentIntent
+	setups  map[string]billing.SetupIntent
+	methods map[string]billing.PaymentMethod
+	answers map[string]billing.PaymentIntent // by idempotency key
+	made    int
+}
+
+// The names of what is made up. Stripe's own hold no underscore after their prefix.
+const (
+	newCard     = "pm_to_come"
+	newCustomer = "cus_to_come"
+)
+
+// cardYears is how long a card that is still to be given is taken to be valid: nothing is foretold of its end.
+const cardYears = 50
+
+func newStripe(now func() time.Time) *stripe {
+	return &stripe{
+		now: now, intents: map[string]billing.PaymentIntent{}, setups: map[string]billing.SetupIntent{},
+		answers: map[string]billing.PaymentIntent{},
+		methods: map[string]billing.PaymentMethod{newCard: {
+			ID: newCard, Type: "card", Brand: "new", Last4: "····", ExpMonth: 12, ExpYear: now().Year() + cardYears,
+		}},
+	}
+}
+
+// fork is a copy that goes its own way, with nothing declined; a new one where there is none yet.
+func (s *stripe) fork(now func() time.Time) *stripe {
+	if s == nil {
+		return newStripe(now)
+	}
+	f := *s
+	f.now, f.script, f.refused = now, script{}, 0
+	f.intents, f.setups, f.methods, f.answers = maps.Clone(s.intents), maps.Clone(s.setups), maps.Clone(s.methods), maps.Clone(s.answers)
+	return &f
+}
+
+// knows takes in what Stripe has of a plan: its cards, and its charges' PaymentIntents as their charges tell.
+func (s *stripe) knows(cards []billing.Card, charges []billing.Charge) {
+	for _, c := range cards {
+		pm := billing.PaymentMethod{
+			ID: c.PaymentMethod, Type: "card", Customer: c.StripeCustomer, Brand: c.Brand, Last4: c.Last4,
+			ExpMonth: c.ExpMonth, ExpYear: c.ExpYear, Fingerprint: c.Fingerprint,
+		}
+		if c.Status == billing.CardDetached {
+			pm.Customer = ""
+		}
+		s.methods[pm.ID] = pm
+	}
+	for _, c := range charges {
+		if c.PaymentIntent == "" {
+			continue
+		}
+		pi := billing.PaymentIntent{
+			ID: c.PaymentIntent, Amount: c.Amount, Currency: c.Currency, Status: billing.IntentRequiresPaymentMethod,
+			Metadata: map[string]string{billing.MetaCharge: string(c.ID)}, CreatedAt: c.CreatedAt,
+		}
+		if c.Status.Settled() {
+			pi.Status, pi.AmountReceived = billing.IntentSucceeded, c.Amount
+		}
+		s.intents[pi.ID] = pi
+	}
+}
+
+// pays is the customer who pays a PaymentIntent in the checkout, with a card that is to be saved.
+func (s *stripe) pays(id string) {
+	pi := s.intents[id]
+	s.intents[id] = s.succeed(pi, newCard)
+}
+
+// setsUp is the customer who gives a card for a SetupIntent.
+func (s *stripe) setsUp(id, reference string) {
+	si := s.setups[id]
+	si.ID, si.Status, si.PaymentMethod = id, billing.IntentSucceeded, newCard
+	if si.Metadata == nil {
+		si.Metadata = map[string]string{billing.MetaCustomer: reference}
+	}
+	s.setups[id] = si
+}
+
+func (s *stripe) succeed(pi billing.PaymentIntent, paymentMethod string) billing.PaymentIntent {
+	s.made++
+	pi.Status, pi.AmountReceived, pi.PaymentMethod, pi.LastError = billing.IntentSucceeded, pi.Amount, paymentMethod, nil
+	pi.LatestCharge = fmt.Sprintf("ch_to_come_%d", s.made)
+	return pi
+}
+
+// CreatePaymentIntent makes one, and with OffSession charges the card.
+func (s *stripe) CreatePaymentIntent(_ context.Context, key string, p billing.PaymentParams) (billing.PaymentIntent, error) {
+	if pi, ok := s.answers[key]; ok {
+		return pi, nil
+	}
+	s.made++
+	pi := billing.PaymentIntent{
+		ID: fmt.Sprintf("pi_to_come_%d", s.made), Status: billing.IntentRequiresPaymentMethod, Amount: p.Amount, Currency: p.Currency,
+		Customer: p.Customer, Metadata: p.Metadata, CreatedAt: s.now(),
+	}
+	if !p.OffSession {
+		s.intents[pi.ID], s.answers[key] = pi, pi
+		return pi, nil
+	}
+	return s.charge(key, pi, p.PaymentMethod)
+}
+
+// ConfirmPaymentIntent charges the card.
+func (s *stripe) ConfirmPaymentIntent(_ context.Context, key string, p billing.PaymentParams) (billing.PaymentIntent, error) {
+	pi, ok := s.intents[p.PaymentIntent]
+	if !ok {
+		return pi, missing("confirm", p.PaymentIntent)
+	}
+	return s.charge(key, pi, p.PaymentMethod)
+}
+
+// charge takes the money, unless the script declines the charge.
+func (s *stripe) charge(key string, pi billing.PaymentIntent, paymentMethod string) (billing.PaymentIntent, error) {
+	declined := s.script.charge != "" && pi.Metadata[billing.MetaCharge] == string(s.script.charge) &&
+		(s.script.times == 0 || s.refused < s.script.times)
+	if !declined {
+		pi = s.succeed(pi, paymentMethod)
+		s.intents[pi.ID], s.answers[key] = pi, pi
+		return pi, nil
+	}
+	s.refused++
+	s.made++
+	failure := failureOf(s.script.code)
+	pi.Status, pi.LastError, pi.LastErrorPaymentMethod = billing.IntentRequiresPaymentMethod, &failure, paymentMethod
+	pi.LatestCharge = fmt.Sprintf("ch_to_come_%d", s.made)
+	s.intents[pi.ID] = pi
+	return billing.PaymentIntent{}, &billing.GatewayError{
+		Op: "charge the card", Kind: billing.GatewayDeclined, HTTPStatus: 402, Type: "card_error", Failure: failure,
+		PaymentIntent: &pi, StripeCharge: pi.LatestCharge,
+	}
+}
+
+// errorCodes are the decline codes that are the error's own code, too. Source: docs.stripe.com/error-codes.
+var errorCodes = []string{
+	"authentication_required", "expired_card", "incorrect_cvc", "processing_error", "incorrect_number", "invalid_number",
+	"incorrect_zip", "incorrect_address", "invalid_expiry_month", "invalid_expiry_year", "invalid_cvc",
+}
+
+// failureOf is a decline with the code and no advice of the issuer's.
+func failureOf(code string) billing.Failure {
+	f := billing.Failure{Code: "card_declined", DeclineCode: code, Message: "Your card was declined.", Blocked: code == dunning.CodeBlocked}
+	if slices.Contains(errorCodes, code) {
+		f.Code = code
+	}
+	return f
+}
+
+// missing is Stripe's answer where there is no such object.
+func missing(doing, id string) error {
+	return &billing.GatewayError{Op: doing + " " + id, Kind: billing.GatewayNotFound, HTTPStatus: 404}
+}
+
+// CancelPaymentIntent cancels one.
+func (s *stripe) CancelPaymentIntent(_ context.Context, _, id string) (billing.PaymentIntent, error) {
+	pi, ok := s.intents[id]
+	if !ok {
+		return pi, missing("cancel", id)
+	}
+	if pi.Status != billing.IntentSucceeded {
+		pi.Status = billing.IntentCanceled
+		s.intents[id] = pi
+	}
+	return pi, nil
+}
+
+// CreateRefund gives the money back.
+func (s *stripe) CreateRefund(_ context.Context, _ string, p billing.RefundParams) (billing.StripeRefund, error) {
+	return billing.StripeRefund{ID: "re_to_come", Status: "succeeded", Amount: s.intents[p.PaymentIntent].AmountReceived}, nil
+}
+
+// PaymentIntent fetches one.
+func (s *stripe) PaymentIntent(_ context.Context, id string) (billing.PaymentIntent, error) {
+	pi, ok := s.intents[id]
+	if !ok {
+		return pi, missing("fetch", id)
+	}
+	return pi, nil
+}
+
+// Payment fetches one.
+func (s *stripe) Payment(ctx context.Context, id string) (billing.RecordedPayment, error) {
+	pi, err := s.PaymentIntent(ctx, id)
+	return billing.RecordedPayment{PaymentIntent: pi}, err
+}
+
+// FindPaymentIntent looks through all there are.
+func (s *stripe) FindPaymentIntent(_ context.Context, customer string, _ time.Time, match func(billing.PaymentIntent) bool) (billing.PaymentIntent, error) {
+	for _, id := range slices.Sorted(maps.Keys(s.intents)) {
+		if match(s.intents[id]) {
+			return s.intents[id], nil
+		}
+	}
+	return billing.PaymentIntent{}, missing("find a PaymentIntent of", customer)
+}
+
+// CreateSetupIntent makes one.
+func (s *stripe) CreateSetupIntent(_ context.Context, _ string, p billing.SetupParams) (billing.SetupIntent, error) {
+	s.made++
+	si := billing.SetupIntent{
+		ID: fmt.Sprintf("seti_to_come_%d", s.made), Status: billing.IntentRequiresPaymentMethod, Customer: p.Customer, Metadata: p.Metadata,
+	}
+	s.setups[si.ID] = si
+	return si, nil
+}
+
+// SetupIntent fetches one.
+func (s *stripe) SetupIntent(_ context.Context, id string) (billing.SetupIntent, error) {
+	si, ok := s.setups[id]
+	if !ok {
+		return si, missing("fetch", id)
+	}
+	return si, nil
+}
+
+// PaymentMethod fetches one.
+func (s *stripe) PaymentMethod(_ context.Context, id string) (billing.PaymentMethod, error) {
+	pm, ok := s.methods[id]
+	if !ok {
+		return pm, missing("fetch", id)
+	}
+	return pm, nil
+}
+
+// AttachPaymentMethod attaches one.
+func (s *stripe) AttachPaymentMethod(_ context.Context, _, id, customer string) (billing.PaymentMethod, error) {
+	pm, ok := s.methods[id]
+	if !ok {
+		return pm, missing("attach", id)
+	}
+	pm.Customer = customer
+	s.methods[id] = pm
+	return pm, nil
+}
+
+// DetachPaymentMethod removes one from its customer.
+func (s *stripe) DetachPaymentMethod(_ context.Context, _, id string) error {
+	pm := s.methods[id]
+	pm.Customer = ""
+	s.methods[id] = pm
+	return nil
+}
+
+// CreateCustomer makes one, with the card.
+func (s *stripe) CreateCustomer(ctx context.Context, key string, p billing.CustomerParams) (string, error) {
+	_, err := s.AttachPaymentMethod(ctx, key, p.PaymentMethod, newCustomer)
+	return newCustomer, err
+}
+
+// CustomerExists says that it does.
+func (s *stripe) CustomerExists(context.Context, string) (bool, error) { return true, nil }

@@ -1,0 +1,182 @@
+package forecast
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"tranche/internal/billing"
+	"tranche/internal/clock"
+	"tranche/internal/dunning"
+	"tranche/internal/planning"
+	"tranche/internal/store/sqlite"
+	"tranche/jobs"
+	"tranche/scheduler"
+)
+
+// lease is as long as production's. Nothing takes any time here, so that it never ends.
+const lease = time.Minute
+
+// world is a copy of one plan with all that works on it, in which time is set by hand.
+type world struct {
+	f       *Forecaster
+	store   *sqlite.Scratch
+	stripe  *stripe
+	tasks   *tasks
+	sched   *scheduler.Scheduler
+	worker  *jobs.Worker
+	planner *planning.Planner
+	remind  jobs.Reminders
+	plan    billing.PlanID
+	time    time.Time
+	began   time.Time
+	seen    *elsewhere
+	planNow billing.Plan     // as it was last read
+	charges []billing.Charge // likewise; nil when anything may have changed since
+	spread  int              // minutes over which retries are spread beyond the times of this world
+	steps   *int             // that are left to this forecast
+}
+
+// tasks is a queue that hands tasks over at once. Those for later are dropped, as a queue may: the rows hold the time too.
+type tasks struct {
+	now     func() time.Time
+	waiting []billing.Task
+}
+
+// Enqueue takes tasks.
+func (q *tasks) Enqueue(_ context.Context, list ...billing.Task) error {
+	for _, t := range list {
+		if t.At.IsZero() || !t.At.After(q.now()) {
+			q.waiting = append(q.waiting, t)
+		}
+	}
+	return nil
+}
+
+// nobody is a mail server that takes every mail and sends none.
+type nobody struct{}
+
+// Send drops the mail.
+func (nobody) Send(context.Context, billing.Mail) (billing.Delivery, error) {
+	return billing.Delivery{}, nil
+}
+
+// newWorld makes a world at a moment. s is its own from then on; known is what Stripe knows so far, nil for nothing.
+func (f *Forecaster) newWorld(s *sqlite.Scratch, at time.Time, policies dunning.Policies, seen *elsewhere, known *stripe, steps *int) *world {
+	w := &world{f: f, store: s, time: at, began: at, steps: steps, seen: seen}
+	w.stripe = known.fork(w.now)
+	w.tasks = &tasks{now: w.now}
+	clk := clock.New(time.Time{}, 0, w.now)
+	store := witness{s, seen}
+	w.planner = planning.New(store, w.stripe, w.now, f.ChargeTime).WithPolicies(policies.Names())
+	w.worker = jobs.New(jobs.Config{
+		Store: store, Gateway: w.stripe, Queue: w.tasks, Mailer: nobody{}, Planner: w.planner, Policies: policies, Livemode: f.Livemode,
+		Webhooks: s, Merchant: f.Merchant, MessageDomain: "forecast.invalid", Clock: clk, Lease: lease,
+	})
+	w.sched = scheduler.New(scheduler.Config{
+		Calendar: s, Dunnings: s, Queue: w.tasks, Clock: clk, Lease: lease,
+		Tasks: scheduler.Tasks{
+			Charge: jobs.CollectTask, Event: jobs.EventTask, Notice: jobs.NoticeTask, Dunning: jobs.DunningTask, Delivery: jobs.DeliveryTask,
+		},
+	})
+	w.remind = jobs.Reminders{Store: s, Queue: w.tasks}
+	return w
+}
+
+// now is the world's time.
+func (w *world) now() time.Time { return w.time }
+
+// errTooLong is a forecast of more steps than are worth their time.
+var errTooLong = errors.New("there is more ahead than can be worked out at once; look less far ahead, or leave the declines out")
+
+// maxSteps bounds how often anything is looked at in one forecast, branches and all.
+const maxSteps = 20_000
+
+// live lives from wake to wake until the horizon, or until nothing more happens. before is called ahead of each look at
+// the calendar, and done when all that was due is done; it ends the life when it returns true.
+func (w *world) live(ctx context.Context, horizon time.Time, before func(context.Context) error, done func(context.Context) (bool, error)) (ended bool, err error) {
+	for {
+		if err := w.settle(ctx, before); err != nil {
+			return false, err
+		}
+		if over, err := done(ctx); err != nil || over {
+			return true, err
+		}
+		next, err := w.nextWake(ctx)
+		if err != nil || next.IsZero() {
+			return true, err
+		}
+		if next.After(horizon) {
+			return false, nil
+		}
+		w.time = next
+	}
+}
+
+// settle does all that is due, with what follows from it at once. before is called ahead of each look at the calendar.
+func (w *world) settle(ctx context.Context, before func(context.Context) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if _, err := w.remind.Upcoming(ctx, w.time, w.f.UpcomingDays); err != nil {
+		return err
+	}
+	if _, err := w.remind.Expiring(ctx, w.time); err != nil {
+		return err
+	}
+	for {
+		if *w.steps--; *w.steps < 0 {
+			return errTooLong
+		}
+		if err := w.work(ctx); err != nil {
+			return err
+		}
+		if err := before(ctx); err != nil {
+			return err
+		}
+		n, err := w.sched.RunOnce(ctx)
+		w.charges = nil // a claim changes rows, too
+		if err != nil || n == 0 {
+			return err
+		}
+	}
+}
+
+// work does the tasks that wait, and those that they leave behind.
+func (w *world) work(ctx context.Context) error {
+	for len(w.tasks.waiting) > 0 {
+		t := w.tasks.waiting[0]
+		w.tasks.waiting = w.tasks.waiting[1:]
+		w.charges = nil
+		if err := w.worker.Do(ctx, t); err != nil {
+			return fmt.Errorf("forecast %s at %s: %w", t.Kind, w.time.Format(time.RFC3339), err)
+		}
+	}
+	return nil
+}
+
+// arrives puts an event of Stripe's into the inbox.
+func (w *world) arrives(ctx context.Context, kind, object string) error {
+	w.stripe.made++
+	e := billing.Event{
+		ID: fmt.Sprintf("evt_to_come_%d", w.stripe.made), Type: kind, ObjectID: object, Livemode: w.f.Livemode, Payload: []byte("{}"),
+		CreatedAt: w.time, ReceivedAt: w.time, Status: billing.EventPending, WakeAt: w.time,
+	}
+	_, err := w.store.InsertEvents(ctx, []billing.Event{e})
+	return err
+}
+
+// details reads the plan as it is at this moment. Between two tasks nothing changes, so that it is read once.
+func (w *world) details(ctx context.Context) (billing.Plan, []billing.Charge, error) {
+	if w.charges != nil {
+		return w.planNow, w.charges, nil
+	}
+	plan, err := w.store.Plan(ctx, w.plan)
+	if err != nil {
+		return plan, nil, err
+	}
+	charges, err := w.store.PlanCharges(ctx, w.plan)
+	w.planNow, w.charges = plan, charges
+	return plan, charges, err
+}
