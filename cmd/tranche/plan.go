@@ -31,9 +31,7 @@ func (c *cli) planCommand() *cobra.Command {
 }
 
 func (c *cli) planCreateCommand() *cobra.Command {
-	var t billing.Terms
-	var kind, currency, file string
-	var charges []string
+	var in termsInput
 	var dryRun bool
 	cmd := &cobra.Command{
 		Use:   "create",
@@ -48,14 +46,9 @@ customer's checkout and to nobody else.`,
   tranche plan create --file plan.json --dry-run`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			t.Kind, t.Currency = billing.PlanKind(kind), billing.Currency(currency)
-			if err := parseCharges(&t, charges); err != nil {
+			t, err := c.terms(cmd.Flags(), in)
+			if err != nil {
 				return err
-			}
-			if file != "" {
-				if err := c.readTerms(cmd.Flags(), file, &t); err != nil {
-					return err
-				}
 			}
 			return c.withPlanner(cmd.Context(), func(p *planning.Planner) error {
 				if dryRun {
@@ -73,14 +66,52 @@ customer's checkout and to nobody else.`,
 			})
 		},
 	}
-	f := cmd.Flags()
-	termsFlags(f, &t)
-	f.StringVar(&kind, "kind", "", "`KIND`: installments or deposit")
-	f.StringVar(&currency, "currency", "", "ISO `CODE`, such as usd")
-	f.StringArrayVar(&charges, "charge", nil, "one `AMOUNT[@DATE]` of an explicit list; repeat it, the first without a date")
-	f.StringVar(&file, "file", "", "read the plan as JSON from this `FILE`; - is standard input")
-	f.BoolVar(&dryRun, "dry-run", false, "show the charges; store nothing and send nothing")
+	in.flags(cmd.Flags())
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "show the charges; store nothing and send nothing")
 	return cmd
+}
+
+// termsInput is a plan as flags, or a file, say it.
+type termsInput struct {
+	flagged              billing.Terms
+	kind, currency, file string
+	charges              []string
+}
+
+// flags are all that say something of a plan.
+func (in *termsInput) flags(f *pflag.FlagSet) {
+	termsFlags(f, &in.flagged)
+	f.StringVar(&in.kind, "kind", "", "`KIND`: installments or deposit")
+	f.StringVar(&in.currency, "currency", "", "ISO `CODE`, such as usd")
+	f.StringArrayVar(&in.charges, "charge", nil, "one `AMOUNT[@DATE]` of an explicit list; repeat it, the first without a date")
+	f.StringVar(&in.file, "file", "", "read the plan as JSON from this `FILE`; - is standard input")
+}
+
+// given says which of the flags were used.
+func (in *termsInput) given(f *pflag.FlagSet) []string {
+	mine := pflag.NewFlagSet("", pflag.ContinueOnError)
+	new(termsInput).flags(mine)
+	var names []string
+	f.Visit(func(flag *pflag.Flag) {
+		if mine.Lookup(flag.Name) != nil {
+			names = append(names, "--"+flag.Name)
+		}
+	})
+	return names
+}
+
+// terms reads the plan. Errors: usageError for what can't be read; what is wrong with the terms is for who takes them.
+func (c *cli) terms(f *pflag.FlagSet, in termsInput) (billing.Terms, error) {
+	t := in.flagged
+	t.Kind, t.Currency = billing.PlanKind(in.kind), billing.Currency(in.currency)
+	if err := parseCharges(&t, in.charges); err != nil || in.file == "" {
+		return t, err
+	}
+	// The file holds the whole plan: flags that say something of it too would be passed over.
+	if also := slices.DeleteFunc(in.given(f), func(name string) bool { return name == "--file" }); len(also) > 0 {
+		return t, usageError{fmt.Errorf("--file holds the whole plan: leave out %s", strings.Join(also, " "))}
+	}
+	return t, c.readTerms(in.file, &t)
 }
 
 // termsFlags are the terms that a flag can say as they are.
@@ -114,17 +145,8 @@ func parseCharges(t *billing.Terms, list []string) error {
 	return nil
 }
 
-// readTerms reads the whole plan from a file: flags that say something of it too would be passed over.
-func (c *cli) readTerms(flags *pflag.FlagSet, file string, t *billing.Terms) error {
-	var also []string
-	flags.Visit(func(f *pflag.Flag) {
-		if !slices.Contains([]string{"file", "dry-run", "json", "config"}, f.Name) {
-			also = append(also, "--"+f.Name)
-		}
-	})
-	if also != nil {
-		return usageError{fmt.Errorf("--file holds the whole plan: leave out %s", strings.Join(also, " "))}
-	}
+// readTerms reads the whole plan from a file.
+func (c *cli) readTerms(file string, t *billing.Terms) error {
 	in := c.in
 	if file != "-" {
 		f, err := os.Open(file)
