@@ -20,6 +20,8 @@ import (
 	"tranche/handlers"
 	"tranche/internal/billing"
 	"tranche/internal/clock"
+	"tranche/internal/dunning"
+	"tranche/internal/forecast"
 	"tranche/internal/operator"
 	"tranche/internal/planning"
 	"tranche/internal/store/storetest"
@@ -71,6 +73,9 @@ func newSurface(t *testing.T, st billing.Store) *surface {
 			s.received = append(s.received, events...)
 		},
 		APIKey: apiKey, Grace: time.Minute, Endpoints: s.endpoints,
+		Foretell: forecast.New(forecast.Config{
+			Store: st, Policies: dunning.DefaultPolicies(billing.LocalTime{Hour: 9}), ChargeTime: billing.LocalTime{Hour: 9}, UpcomingDays: 3,
+		}).Forecast,
 		Checks: map[string]func(context.Context) error{"database": st.Ping, "queue": func(context.Context) error { return nil }},
 	})
 	server := httptest.NewServer(h)

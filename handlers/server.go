@@ -33,6 +33,8 @@ type Config struct {
 	Grace time.Duration
 	// Endpoints manages the merchant's endpoints; nil leaves their routes out.
 	Endpoints *operator.Endpoints
+	// Foretell makes forecasts; nil leaves their route out.
+	Foretell Foretell
 	// HealthOnly leaves out everything but /healthz, /readyz and /metrics: for processes without the ingress role.
 	HealthOnly bool
 	// Checks are asked by /readyz, by name.
@@ -95,6 +97,9 @@ func (s *Server) routes() http.Handler {
 	api.HandleFunc("POST /v1/plans/{id}/resume", s.resumePlan)
 	api.HandleFunc("POST /v1/plans/{id}/cancel", s.cancelPlan)
 	s.changeRoutes(api)
+	if s.Foretell != nil {
+		api.HandleFunc("POST /v1/forecast", s.makeForecast)
+	}
 	api.HandleFunc("GET /v1/notices", s.listNotices)
 	if s.Endpoints != nil {
 		s.webhookRoutes(api)

@@ -28,6 +28,10 @@ func (a *App) buildHTTP(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	foretell, err := Foretell(a.cfg, a.store)
+	if err != nil {
+		return err
+	}
 	a.surface = handlers.New(handlers.Config{
 		Store: a.store, Planner: a.planner, Parse: stripegw.ParseEvent,
 		Verify: func(payload []byte, header string, now time.Time) error {
@@ -36,6 +40,7 @@ func (a *App) buildHTTP(ctx context.Context) error {
 		Received: a.relay.events, APIKey: a.cfg.APIKey, Clock: a.clock, Grace: a.cfg.Lease, Checks: a.checks(),
 		Pay: a.payPage(), Alarms: a.alarms, Metrics: a.metrics.Handler(), Answered: a.metrics.Request,
 		Endpoints:  endpoints,
+		Foretell:   foretell,
 		HealthOnly: !a.cfg.Has(config.RoleIngress), Log: a.log.With().Str("role", "ingress").Logger(),
 	})
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", a.cfg.Addr)

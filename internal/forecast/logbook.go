@@ -51,11 +51,20 @@ func entriesAfter(ctx context.Context, w *world, seq int64) ([]billing.AuditEntr
 	}
 }
 
-// noticesOf reads the plan's notices, oldest first.
+// noticesOf reads the plan's notices, oldest first. Of those of the same moment the ones about a charge come first.
 func noticesOf(ctx context.Context, w *world) ([]billing.Notice, error) {
 	got := rows{plan: billing.Plan{ID: w.plan}}
 	err := got.readNotices(ctx, w.store)
-	slices.Reverse(got.notices)
+	slices.SortFunc(got.notices, func(a, b billing.Notice) int {
+		planOf := func(n billing.Notice) int {
+			if n.ChargeID == "" {
+				return 1
+			}
+			return 0
+		}
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(planOf(a), planOf(b)),
+			cmp.Compare(a.Data.Sequence, b.Data.Sequence), cmp.Compare(a.Step, b.Step))
+	})
 	return got.notices, err
 }
 

@@ -80,7 +80,7 @@ func (r *run) assumed() []string {
 	add("every attempt succeeds, but for the declines of a branch")
 	add("the customer does nothing more, and nobody changes the plan")
 	if r.proposed {
-		add("retries are spread over the policy's minutes, by the id of a charge that is not made yet: they are told at the earliest")
+		add("retries are spread over some minutes by the id of their charge, which is not made yet: the earliest is told")
 	}
 	return list
 }

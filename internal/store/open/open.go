@@ -4,6 +4,8 @@ package open
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"os"
 	"strings"
 
 	"tranche/internal/store"
@@ -27,10 +29,22 @@ func Store(ctx context.Context, databaseURL string, o Options) (*store.Store, er
 	}
 	switch strings.ToLower(scheme) {
 	case "sqlite":
-		rest = strings.TrimPrefix(rest, "//") // sqlite:///var/lib/x.db is how other programs write /var/lib/x.db
-		return sqlite.Open(ctx, rest, sqlite.Options{Readers: o.Connections})
+		return sqlite.Open(ctx, path(rest), sqlite.Options{Readers: o.Connections})
 	case "postgres", "postgresql":
 		return postgres.Open(ctx, databaseURL, postgres.Options{Connections: o.Connections})
 	}
 	return nil, errors.New("the database URL must begin with sqlite:, postgres:// or postgresql://")
+}
+
+// path is that of a database in a file: sqlite:///var/lib/x.db is how other programs write /var/lib/x.db.
+func path(rest string) string { return strings.TrimPrefix(rest, "//") }
+
+// Missing says whether the URL names a database in a file that does not exist, and that Store would make.
+func Missing(databaseURL string) bool {
+	scheme, rest, found := strings.Cut(databaseURL, ":")
+	if !found || !strings.EqualFold(scheme, "sqlite") {
+		return false
+	}
+	_, err := os.Stat(path(rest))
+	return errors.Is(err, fs.ErrNotExist)
 }

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"tranche/config"
+	"tranche/internal/app"
+	"tranche/internal/billing"
+)
+
+// forecastInput is what a forecast is asked by.
+type forecastInput struct {
+	req      billing.ForecastRequest
+	terms    termsInput
+	branches bool
+}
+
+func (c *cli) forecastCommand() *cobra.Command {
+	var in forecastInput
+	cmd := &cobra.Command{
+		Use:   "forecast [PLAN]",
+		Short: "Say what would become of a plan, with every date, amount and mail, and of each decline",
+		Long: `Say what would become of a plan that exists, by id or by your reference, or of one that is only proposed, by the flags or
+the file of plan create. A copy of it is lived through by the code that does the real work. Nothing is written or sent, and
+Stripe is not asked. For each charge it is told, too, what a decline would cause: retries, mails, the deadline, and what
+becomes of the plan and the later charges.`,
+		Example: `  tranche forecast order-1042
+  tranche forecast order-1042 --decline expired_card --branches
+  tranche forecast --reference order-1042 --kind installments --currency usd --total 100000 \
+    --parts 3 --every "1 month" --customer cust-77 --email ada@example.com --timezone Europe/London
+  tranche forecast --file plan.json --no-declines --json`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usageError{errors.New("give one plan, by id or by your reference, or the terms of one")}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := c.askForecast(cmd.Flags(), args, &in); err != nil {
+				return err
+			}
+			return c.withForetell(cmd, in)
+		},
+	}
+	f := cmd.Flags()
+	in.terms.flags(f)
+	f.StringVar(&in.req.Decline, "decline", "", "decline `CODE` of the branches, as `tranche dunning table` lists them; insufficient_funds otherwise")
+	f.IntVar(&in.req.DeclineTimes, "decline-times", 0, "`NUMBER` of declines before a charge is paid; 0 is for ever")
+	f.BoolVar(&in.req.NoDeclines, "no-declines", false, "leave out what declines would cause")
+	f.StringVar(&in.req.Horizon, "horizon", "", "look ahead to this `DATE`; otherwise to the plan's end, or for twelve charges, a year at most")
+	f.BoolVar(&in.branches, "branches", false, "show every step after the decline of each charge, not of the first alone")
+	return cmd
+}
+
+// askForecast reads the request: a plan, or terms.
+func (c *cli) askForecast(f *pflag.FlagSet, args []string, in *forecastInput) error {
+	given := in.terms.given(f)
+	switch {
+	case len(args) == 1 && len(given) > 0:
+		return usageError{fmt.Errorf("%s is a plan that exists: leave out %s", args[0], given[0])}
+	case len(args) == 1:
+		in.req.Plan = args[0]
+		return nil
+	case len(given) == 0:
+		return usageError{errors.New("give a plan, by id or by your reference, or the terms of one")}
+	}
+	terms, err := c.terms(f, in.terms)
+	in.req.Terms = &terms
+	return err
+}
+
+// withForetell makes the forecast and prints it.
+func (c *cli) withForetell(cmd *cobra.Command, in forecastInput) (err error) {
+	cfg, err := c.config(nil, config.Needs{})
+	if err != nil {
+		return err
+	}
+	s, err := app.OpenToRead(cmd.Context(), cfg)
+	if err != nil {
+		return fmt.Errorf("open the database: %w", err)
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	foretell, err := app.Foretell(cfg, s)
+	if err != nil {
+		return err
+	}
+	told, err := foretell(cmd.Context(), in.req)
+	if err != nil {
+		return err
+	}
+	if c.json {
+		return c.printJSON(told)
+	}
+	c.printForecast(told, in.branches)
+	return nil
+}

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"tranche/internal/billing"
+)
+
+// printForecast writes a forecast for people. Of the branches the first is told step by step, the others in a line each,
+// unless all are wanted.
+func (c *cli) printForecast(f billing.Forecast, everyBranch bool) {
+	fmt.Fprintf(c.out, "%s  %s  %s\n", f.Reference, f.Kind, billing.FormatAmount(f.Total, f.Currency))
+	if f.Proposed {
+		fmt.Fprintf(c.out, "Proposed, and not made: it would begin %s and end %s%s.\n", spokenStatus(f.Status), spokenStatus(f.EndStatus), looked(f))
+	} else {
+		fmt.Fprintf(c.out, "%s is %s and would end %s%s.\n", f.Plan, spokenStatus(f.Status), spokenStatus(f.EndStatus), looked(f))
+	}
+	fmt.Fprintf(c.out, "\nLooked ahead from %s. Taken for granted:\n", localTime(f.At, f.TimeZone))
+	for _, a := range f.Assumed {
+		fmt.Fprintf(c.out, "- %s\n", a)
+	}
+	if len(f.Timeline) == 0 {
+		fmt.Fprintln(c.out, "\nNothing happens by itself.")
+	} else {
+		fmt.Fprintln(c.out)
+		c.printTimeline(f, f.Timeline)
+	}
+	c.printWaiting(f)
+	c.printBranches(f, everyBranch)
+}
+
+func spokenStatus(s billing.PlanStatus) string { return strings.ReplaceAll(string(s), "_", " ") }
+
+// looked says how far was looked, where that is not to the end.
+func looked(f billing.Forecast) string {
+	if f.Horizon.IsZero() {
+		return ""
+	}
+	return ", seen until " + localTime(f.Horizon, f.TimeZone)
+}
+
+// printTimeline writes steps as a table. A time stands once for all that happens at it.
+func (c *cli) printTimeline(f billing.Forecast, steps []billing.ForecastStep) {
+	tab, last := newTable("WHEN", "#", "AMOUNT", "WHAT"), ""
+	for _, s := range steps {
+		when := localTime(s.At, f.TimeZone)
+		if s.WithinMinutes > 0 {
+			when += fmt.Sprintf(" (+%d min)", s.WithinMinutes)
+		}
+		shown := when
+		if when == last {
+			shown = ""
+		}
+		last = when
+		number, amount := "", ""
+		if s.Sequence > 0 {
+			number, amount = strconv.Itoa(s.Sequence), billing.FormatAmount(s.Amount, f.Currency)
+		}
+		tab.add(shown, number, amount, stepText(f, s))
+	}
+	tab.print(c.out)
+}
+
+// stepText says a step in a line that need not name the charge again.
+func stepText(f billing.Forecast, s billing.ForecastStep) string {
+	text := s.Text
+	switch s.What {
+	case billing.ForecastNotice:
+		if s.Subject == "" {
+			return text
+		}
+		return fmt.Sprintf("mail: %s", s.Subject)
+	case billing.ForecastAttempt, billing.ForecastPayment:
+		text = strings.TrimPrefix(text, fmt.Sprintf("charge %d of %s", s.Sequence, billing.FormatAmount(s.Amount, f.Currency)))
+		text = strings.TrimPrefix(strings.TrimPrefix(text, ": "), " is ")
+	case billing.ForecastPlan:
+		text = strings.TrimPrefix(text, "plan "+f.Reference+" ")
+		text = strings.TrimPrefix(text, "is ")
+		return "plan: " + text
+	}
+	return text
+}
+
+// printWaiting names the charges that wait for somebody.
+func (c *cli) printWaiting(f billing.Forecast) {
+	for _, ch := range f.Charges {
+		if ch.Waits != "" {
+			fmt.Fprintf(c.out, "\nCharge %d of %s waits %s.\n", ch.Sequence, billing.FormatAmount(ch.Amount, f.Currency), ch.Waits)
+		}
+	}
+}
+
+func (c *cli) printBranches(f billing.Forecast, every bool) {
+	tab, detailed := newTable("IF DECLINED", "AMOUNT", "TRIED AGAIN", "MAILS", "LAST STEP", "CHARGE", "PLAN", "LATER CHARGES"), false
+	for _, ch := range f.Charges {
+		b := ch.IfDeclined
+		if b == nil {
+			continue
+		}
+		if every || !detailed {
+			fmt.Fprintf(c.out, "\nIf charge %d is declined with %s%s:\n\n", ch.Sequence, b.Code, howOften(b.Times))
+			c.printTimeline(f, b.Steps)
+			fmt.Fprintf(c.out, "\nThe charge is left %s, the plan %s. Later charges: %s.\n",
+				strings.ReplaceAll(string(b.Charge), "_", " "), spokenStatus(b.Plan), b.Later)
+			detailed = true
+		}
+		tab.add(strconv.Itoa(ch.Sequence), billing.FormatAmount(ch.Amount, f.Currency), strconv.Itoa(count(b.Steps, billing.ForecastAttempt)-1),
+			strconv.Itoa(count(b.Steps, billing.ForecastNotice)), localTime(b.Steps[len(b.Steps)-1].At, f.TimeZone),
+			strings.ReplaceAll(string(b.Charge), "_", " "), spokenStatus(b.Plan), b.Later)
+	}
+	if len(tab.rows) > 2 {
+		fmt.Fprintln(c.out)
+		tab.print(c.out)
+	}
+	if n := len(f.BranchesLeftOut); n > 0 {
+		fmt.Fprintf(c.out, "\nDeclines of charges %d to %d are left out for their cost.\n", f.BranchesLeftOut[0], f.BranchesLeftOut[n-1])
+	}
+}
+
+func howOften(times int) string {
+	switch times {
+	case 0:
+		return " for ever"
+	case 1:
+		return " once"
+	}
+	return fmt.Sprintf(" %d times", times)
+}
+
+func count(steps []billing.ForecastStep, what billing.ForecastWhat) int {
+	n := 0
+	for _, s := range steps {
+		if s.What == what {
+			n++
+		}
+	}
+	return n
+}

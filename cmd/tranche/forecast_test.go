@@ -1,0 +1,58 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+	"tranche/internal/clock"
+	"tranche/internal/dunning"
+	"tranche/internal/forecast"
+	"tranche/internal/notify"
+	"tranche/internal/store/sqlite"
+)
+
+var update = flag.Bool("update", false, "write the example in docs/forecast.md anew")
+
+// TestForecastDocument holds the example in docs/forecast.md to what the command prints.
+func TestForecastDocument(t *testing.T) {
+	t.Parallel()
+	empty, err := sqlite.NewScratch(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, empty.Close()) })
+	at := billing.LocalTime{Hour: 9}
+	now := func() time.Time { return time.Date(2026, 1, 15, 10, 0, 0, 0, time.UTC) }
+	told, err := forecast.New(forecast.Config{
+		Store: empty, Policies: dunning.DefaultPolicies(at), ChargeTime: at, UpcomingDays: 3, Merchant: notify.Merchant{Name: "Example Shop"},
+		Clock: clock.New(time.Time{}, 0, now),
+	}).Forecast(t.Context(), billing.ForecastRequest{Decline: "expired_card", Terms: &billing.Terms{
+		Reference: "order-1042", Kind: billing.KindInstallments, Currency: "usd", Total: 100000, Parts: 3, Every: "1 month",
+		Customer: billing.CustomerTerms{Reference: "cust-77", Email: "ada@example.com", TimeZone: "Europe/London"},
+	}})
+	require.NoError(t, err)
+	var shown bytes.Buffer
+	(&cli{out: &shown}).printForecast(told, false)
+	command := `$ tranche forecast --reference order-1042 --kind installments --currency usd --total 100000 \
+    --parts 3 --every "1 month" --customer cust-77 --email ada@example.com --timezone Europe/London --decline expired_card
+`
+	path := filepath.Join("..", "..", "docs", "forecast.md")
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	const begin, end = "-update -->\n", "<!-- end -->"
+	before, rest, found := strings.Cut(string(text), begin)
+	require.True(t, found)
+	_, after, found := strings.Cut(rest, end)
+	require.True(t, found)
+	want := before + begin + "```\n" + command + shown.String() + "```\n" + end + after
+	if *update {
+		require.NoError(t, os.WriteFile(path, []byte(want), 0o644)) //nolint:gosec // a document for everybody
+	}
+	require.Equal(t, want, string(text), "run it with -update")
+}

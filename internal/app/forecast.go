@@ -1,0 +1,64 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"tranche/config"
+	"tranche/handlers"
+	"tranche/internal/billing"
+	"tranche/internal/clock"
+	"tranche/internal/forecast"
+	"tranche/internal/store"
+	"tranche/internal/store/open"
+	"tranche/internal/store/sqlite"
+)
+
+// Foretell makes forecasts from what a database holds, by the settings of the real run.
+func Foretell(cfg config.Config, from billing.Reader) (handlers.Foretell, error) {
+	clk, err := clock.Parse(cfg.Clock)
+	if err != nil {
+		return nil, err
+	}
+	chargeTime, err := billing.ParseLocalTime(cfg.ChargeTime)
+	if err != nil {
+		return nil, err
+	}
+	policies, err := Policies(cfg)
+	if err != nil {
+		return nil, err
+	}
+	merchant, err := Merchant(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return forecast.New(forecast.Config{
+		Store: from, Policies: policies, ChargeTime: chargeTime, UpcomingDays: cfg.UpcomingDays, Merchant: merchant,
+		Livemode: cfg.Live(), Clock: clk,
+	}).Forecast, nil
+}
+
+// OpenToRead opens the database of a configuration for a command that changes nothing: it is not even migrated, and where
+// there is none an empty one is taken, in memory. Errors: billing.ErrUnavailable; a database of another version.
+func OpenToRead(ctx context.Context, cfg config.Config) (*store.Store, error) {
+	if open.Missing(cfg.DatabaseURL) {
+		empty, err := sqlite.NewScratch(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return empty.Store, nil
+	}
+	s, err := open.Store(ctx, cfg.DatabaseURL, open.Options{Connections: cfg.DatabaseConnections})
+	if err != nil {
+		return nil, err
+	}
+	current, wanted, err := s.Version(ctx)
+	if err == nil && current != wanted {
+		err = fmt.Errorf("it is at version %d and this program needs %d: run `tranche migrate` first", current, wanted)
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
