@@ -52,7 +52,7 @@ func TestForecastDocument(t *testing.T) {
 	require.True(t, found)
 	want := before + begin + "```\n" + command + shown.String() + "```\n" + end + after
 	if *update {
-		require.NoError(t, os.WriteFile(path, []byte(want), 0o644)) //nolint:gosec // a document for everybody
+		require.NoError(t, os.WriteFile(path, []byte(want), 0o644))
 	}
 	require.Equal(t, want, string(text), "run it with -update")
 }

@@ -111,7 +111,8 @@ func (c *cli) terms(f *pflag.FlagSet, in termsInput) (billing.Terms, error) {
 	if also := slices.DeleteFunc(in.given(f), func(name string) bool { return name == "--file" }); len(also) > 0 {
 		return t, usageError{fmt.Errorf("--file holds the whole plan: leave out %s", strings.Join(also, " "))}
 	}
-	return t, c.readTerms(in.file, &t)
+	err := c.readTerms(in.file, &t)
+	return t, err
 }
 
 // termsFlags are the terms that a flag can say as they are.

@@ -74,7 +74,8 @@ func readOnce(ctx context.Context, r billing.Reader, id billing.PlanID) (rows, e
 	if err := got.readNotices(ctx, r); err != nil {
 		return got, err
 	}
-	return got, got.readDunnings(ctx, r)
+	err = got.readDunnings(ctx, r)
+	return got, err
 }
 
 // readNotices reads all of the plan's, page by page: what was told once is not told again.

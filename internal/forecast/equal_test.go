@@ -79,7 +79,7 @@ func (r *reality) requireSameLife(id billing.PlanID, told billing.Forecast) {
 	d := r.details(id)
 	require.Equal(r.t, d.Plan.Status, told.EndStatus)
 	for i, c := range d.Charges {
-		require.Equal(r.t, c.Status, told.Charges[i].Expected, "charge %d", c.Sequence)
+		require.Equal(r.t, told.Charges[i].Expected, c.Status, "charge %d", c.Sequence)
 	}
 }
 
@@ -147,8 +147,8 @@ func (r *reality) requireSameBranch(id billing.PlanID, told billing.Forecast, se
 	end := branch.Steps[len(branch.Steps)-1].At
 	r.live(end)
 	r.settle()
-	real := r.happened(id, c.DueAt, func(s int) bool { return s == sequence || s == 0 })
-	require.Equal(r.t, real, foretold(branch.Steps))
+	happened := r.happened(id, c.DueAt, func(s int) bool { return s == sequence || s == 0 })
+	require.Equal(r.t, happened, foretold(branch.Steps))
 	d := r.details(id)
 	require.Equal(r.t, d.Plan.Status, branch.Plan)
 	require.Equal(r.t, d.Charges[sequence-1].Status, branch.Charge)

@@ -31,6 +31,7 @@ type Config struct {
 // Forecaster makes forecasts. It is safe for concurrent use.
 type Forecaster struct {
 	Config
+	bounds
 	turn  chan struct{} // as many at a time as there is room for
 	empty func() ([]byte, error)
 }
@@ -42,10 +43,19 @@ const (
 	longest = 30 * time.Second
 )
 
+// bounds keep one forecast from taking all there is.
+type bounds struct {
+	steps      int // how often anything is looked at, branches and all
+	branchCost int // of all branches: each costs as much as its plan has charges
+}
+
+// usualBounds let every branch of a plan of 54 parts be worked out, and the first six of one of 500.
+var usualBounds = bounds{steps: 20_000, branchCost: 3000}
+
 // New makes a forecaster.
 func New(c Config) *Forecaster {
 	c.Merchant.PayLink = nil // no link is made that would open anything
-	return &Forecaster{Config: c, turn: make(chan struct{}, atOnce), empty: sync.OnceValues(emptyImage)}
+	return &Forecaster{Config: c, bounds: usualBounds, turn: make(chan struct{}, atOnce), empty: sync.OnceValues(emptyImage)}
 }
 
 // emptyImage is a database with the schema and nothing in it.
@@ -173,7 +183,7 @@ func (f *Forecaster) open(ctx context.Context, req billing.ForecastRequest, got 
 	if err != nil {
 		return nil, false, err
 	}
-	at, steps := f.Clock.Now(), maxSteps
+	at, steps := f.Clock.Now(), f.steps
 	policies := f.Policies
 	if got.plan.ID == "" {
 		policies = policies.WithoutJitter()

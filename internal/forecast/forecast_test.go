@@ -1,6 +1,7 @@
 package forecast_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"os"
 	"testing"
@@ -171,6 +172,35 @@ func TestWhatCanNotBeForetoldIsRefusedByField(t *testing.T) {
 	_, err = r.forecaster().Forecast(t.Context(), billing.ForecastRequest{Terms: &taken})
 	var reference *planning.ReferenceTakenError
 	require.ErrorAs(t, err, &reference)
+}
+
+func TestWhatCostsTooMuchIsLeftOutOrRefused(t *testing.T) {
+	t.Parallel()
+	r := newReality(t)
+	proposed := terms(func(t *billing.Terms) { t.Parts = 6 })
+	f := r.forecaster()
+	f.Bound(20_000, 6*3) // three branches
+	told, err := f.Forecast(t.Context(), billing.ForecastRequest{Terms: &proposed})
+	require.NoError(t, err)
+	require.NotNil(t, told.Charges[3].IfDeclined)
+	require.Nil(t, told.Charges[4].IfDeclined)
+	require.Equal(t, []int{5, 6}, told.BranchesLeftOut)
+	require.Equal(t, billing.PlanCompleted, told.EndStatus)
+	f.Bound(10, 6*3)
+	_, err = f.Forecast(t.Context(), billing.ForecastRequest{Terms: &proposed})
+	var invalid *billing.InvalidError
+	require.ErrorAs(t, err, &invalid)
+	require.Equal(t, "horizon", invalid.Fields[0].Field)
+}
+
+func TestAForecastWaitsForItsTurnNoLongerThanItsCaller(t *testing.T) {
+	t.Parallel()
+	r := newReality(t)
+	id := r.started(terms(nil))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := r.forecaster().Forecast(ctx, billing.ForecastRequest{Plan: string(id)})
+	require.Error(t, err)
 }
 
 // BenchmarkForecast is a plan of a year with the branch of every part.

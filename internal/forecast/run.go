@@ -30,9 +30,6 @@ const (
 	afterLast = 2
 	// maxCharges bounds the charges of a forecast.
 	maxCharges = 600
-	// maxBranchCost bounds the branches: each costs as much as its plan has charges. It is reached by plans of 55 parts; of
-	// one of 500 the first six are worked out.
-	maxBranchCost = 3000
 )
 
 // whole lives the plan through and tells of it.
@@ -161,7 +158,7 @@ func (r *run) branchOff(ctx context.Context) error {
 		if _, done := r.branches[c.Sequence]; done || !aboutToBeTried(c, r.time) {
 			continue
 		}
-		if r.cost += len(charges); r.cost > maxBranchCost {
+		if r.cost += len(charges); r.cost > r.f.branchCost {
 			r.branches[c.Sequence] = nil
 			continue
 		}

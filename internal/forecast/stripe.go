@@ -82,7 +82,7 @@ func (s *stripe) knows(cards []billing.Card, charges []billing.Charge) {
 			ID: c.PaymentIntent, Amount: c.Amount, Currency: c.Currency, Status: billing.IntentRequiresPaymentMethod,
 			Metadata: map[string]string{billing.MetaCharge: string(c.ID)}, CreatedAt: c.CreatedAt,
 		}
-		if c.Status.Settled() {
+		if c.Status.Settled() || c.Status == billing.ChargeCollecting { // what is under way succeeds
 			pi.Status, pi.AmountReceived = billing.IntentSucceeded, c.Amount
 		}
 		s.intents[pi.ID] = pi

@@ -90,9 +90,6 @@ func (w *world) now() time.Time { return w.time }
 // errTooLong is a forecast of more steps than are worth their time.
 var errTooLong = errors.New("there is more ahead than can be worked out at once; look less far ahead, or leave the declines out")
 
-// maxSteps bounds how often anything is looked at in one forecast, branches and all.
-const maxSteps = 20_000
-
 // live lives from wake to wake until the horizon, or until nothing more happens. before is called ahead of each look at
 // the calendar, and done when all that was due is done; it ends the life when it returns true.
 func (w *world) live(ctx context.Context, horizon time.Time, before func(context.Context) error, done func(context.Context) (bool, error)) (ended bool, err error) {
