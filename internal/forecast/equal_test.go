@@ -86,7 +86,7 @@ func (r *reality) requireSameLife(id billing.PlanID, told billing.Forecast) {
 func TestAForecastIsWhatTheRealRunThenDoes(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*billing.Terms){
-		"instalments": nil,
+		"instalments": func(t *billing.Terms) { t.Parts = 3 },
 		"list in yen": func(t *billing.Terms) {
 			t.Currency, t.Total, t.Parts, t.Every = "jpy", 0, 0, ""
 			t.Charges = []billing.ChargeTerms{{Amount: 5000}, {Amount: 7000, Due: "2026-02-03"}, {Amount: 100, Due: "2026-02-04"}}
@@ -117,15 +117,11 @@ func TestABranchIsWhatTheRealRunDoesAfterADecline(t *testing.T) {
 		parts int
 		every string
 	}{
-		{"insufficient_funds", 0, 4, "1 week"},
-		{"insufficient_funds", 2, 3, "1 month"},
-		{"generic_decline", 1, 3, "1 month"},
-		{"do_not_honor", 0, 2, "1 month"},
-		{"processing_error", 3, 2, "1 month"},
-		{"authentication_required", 0, 3, "1 month"},
-		{"expired_card", 0, 2, "1 month"},
+		{"insufficient_funds", 0, 3, "1 week"},
+		{"insufficient_funds", 1, 2, "1 month"},
+		{"authentication_required", 0, 2, "1 month"},
 		{"stolen_card", 0, 3, "2 weeks"},
-		{"revocation_of_all_authorizations", 0, 3, "1 month"},
+		{"revocation_of_all_authorizations", 0, 2, "1 month"},
 	} {
 		t.Run(fmt.Sprintf("%s %d times", c.code, c.times), func(t *testing.T) {
 			t.Parallel()
@@ -172,7 +168,7 @@ type drawn struct {
 func draw(q *rapid.T) drawn {
 	d := drawn{
 		made:  start.AddDate(0, 0, rapid.IntRange(0, 60).Draw(q, "day")).Add(time.Duration(rapid.IntRange(0, 1439).Draw(q, "minute")) * time.Minute),
-		parts: rapid.IntRange(2, 4).Draw(q, "parts"), total: rapid.Int64Range(1000, 1_000_000).Draw(q, "total"),
+		parts: rapid.IntRange(2, 3).Draw(q, "parts"), total: rapid.Int64Range(1000, 1_000_000).Draw(q, "total"),
 		every: rapid.SampledFrom([]string{"3 days", "1 week", "1 month", "31 days"}).Draw(q, "every"),
 		zone:  rapid.SampledFrom([]string{"America/New_York", "Pacific/Kiritimati", "Asia/Kathmandu", "Europe/Lisbon"}).Draw(q, "zone"),
 		code:  rapid.SampledFrom([]string{"insufficient_funds", "generic_decline", "card_velocity_exceeded", "try_again_later"}).Draw(q, "code"),
@@ -185,9 +181,9 @@ func draw(q *rapid.T) drawn {
 // TestRandomPlansLiveAsForetold draws terms, a charge and how it is declined. Each is a whole life over HTTP, so there are few.
 func TestRandomPlansLiveAsForetold(t *testing.T) {
 	t.Parallel()
-	for seed := range 6 {
+	for seed := range 3 {
 		d := rapid.Custom(draw).Example(seed)
-		t.Run(fmt.Sprintf("%+v", d), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%s, %d of %d, %s %d times", d.zone, d.declined, d.parts, d.code, d.times), func(t *testing.T) {
 			t.Parallel()
 			r := newReality(t)
 			r.setNow(d.made)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -73,10 +74,10 @@ func (g *counting) ConfirmPaymentIntent(ctx context.Context, key string, p billi
 
 func newReality(t testing.TB) *reality {
 	r := &reality{t: t, now: start, file: filepath.Join(t.TempDir(), "tranche.db")}
-	var err error
-	r.store, err = sqlite.Open(t.Context(), r.file, sqlite.Options{})
+	empty, err := forecast.EmptyImage()
 	require.NoError(t, err)
-	_, _, err = r.store.Migrate(t.Context())
+	require.NoError(t, os.WriteFile(r.file, empty, 0o600))
+	r.store, err = sqlite.Open(t.Context(), r.file, sqlite.Options{})
 	require.NoError(t, err)
 	r.sql, err = sql.Open("sqlite", "file:"+r.file)
 	require.NoError(t, err)
@@ -142,7 +143,7 @@ func (r *reality) setNow(t time.Time) {
 func (r *reality) forecaster() *forecast.Forecaster {
 	return forecast.New(forecast.Config{
 		Store: r.store, Policies: dunning.DefaultPolicies(morning), ChargeTime: morning, UpcomingDays: upcomingDays, Merchant: merchant(), Clock: r.clock(),
-	})
+	}).ShareEmpty()
 }
 
 func (r *reality) forecast(req billing.ForecastRequest) billing.Forecast {
