@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/operator"
 	"tranche/internal/planning"
+	"tranche/internal/stripesim"
 )
 
 // contents is a digest of every file of the database.
@@ -148,6 +150,17 @@ func TestAPlanThatStandsIsForetoldAsStanding(t *testing.T) {
 	told = r.forecast(billing.ForecastRequest{Plan: string(id)})
 	require.Empty(t, told.Timeline)
 	require.Equal(t, billing.PlanCanceled, told.EndStatus)
+}
+
+func TestACardThatExpiresIsToldOf(t *testing.T) {
+	t.Parallel()
+	r := newReality(t)
+	id := r.startedWith(terms(nil), stripesim.Card{Number: good, ExpMonth: 3, ExpYear: 2026})
+	told := r.forecast(billing.ForecastRequest{Plan: string(id), NoDeclines: true})
+	i := slices.IndexFunc(told.Timeline, func(s billing.ForecastStep) bool { return s.Notice == billing.NoticeCardExpiring })
+	require.GreaterOrEqual(t, i, 0)
+	require.Equal(t, "2026-03-02T00:00:00Z", told.Timeline[i].At.Format(time.RFC3339), "30 days before April")
+	require.Equal(t, 360, told.Timeline[i].WithinMinutes)
 }
 
 func TestAHorizonEndsTheForecast(t *testing.T) {

@@ -168,10 +168,16 @@ func terms(change func(t *billing.Terms)) billing.Terms {
 // started makes a plan, pays its first payment and has the event handled.
 func (r *reality) started(t billing.Terms) billing.PlanID {
 	r.t.Helper()
+	return r.startedWith(t, stripesim.Card{Number: good})
+}
+
+// startedWith does it with a card.
+func (r *reality) startedWith(t billing.Terms, card stripesim.Card) billing.PlanID {
+	r.t.Helper()
 	made, err := r.planner.Create(r.t.Context(), t, "")
 	require.NoError(r.t, err)
 	_, err = r.browser.ConfirmCardPayment(r.t.Context(), made.FirstPayment.ClientSecret.Reveal(),
-		stripesim.PaymentDetails{Card: &stripesim.Card{Number: good}, SetupFutureUsage: "off_session"})
+		stripesim.PaymentDetails{Card: &card, SetupFutureUsage: "off_session"})
 	require.NoError(r.t, err)
 	r.settle()
 	return made.Plan.ID

@@ -47,3 +47,13 @@ func TestStoreRefusesOtherURLs(t *testing.T) {
 		require.NotContains(t, err.Error(), "hunter2")
 	}
 }
+
+func TestMissingIsAFileThatStoreWouldMake(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "tranche.db")
+	for databaseURL, want := range map[string]bool{
+		"sqlite:" + path: true, "SQLite://" + path: true, "sqlite:" + filepath.Dir(path): false, "postgres://host/db": false, path: false,
+	} {
+		require.Equal(t, want, open.Missing(databaseURL), databaseURL)
+	}
+}
