@@ -87,7 +87,7 @@ func stepText(f billing.Forecast, s billing.ForecastStep) string {
 func (c *cli) printWaiting(f billing.Forecast) {
 	for _, ch := range f.Charges {
 		if ch.Waits != "" {
-			fmt.Fprintf(c.out, "\nCharge %d of %s waits %s.\n", ch.Sequence, billing.FormatAmount(ch.Amount, f.Currency), ch.Waits)
+			fmt.Fprintf(c.out, "\nCharge %d of %s: %s.\n", ch.Sequence, billing.FormatAmount(ch.Amount, f.Currency), ch.Waits)
 		}
 	}
 }

@@ -58,7 +58,7 @@ type ForecastCharge struct {
 	Status   ChargeStatus `json:"status"` // as it is now, or is made
 	Expected ChargeStatus `json:"expected"`
 	PaidAt   time.Time    `json:"paid_at,omitzero"`
-	Waits    string       `json:"waits,omitempty"` // what it waits for, in words; empty when for its date alone
+	Waits    string       `json:"waits,omitempty"` // what it waits for, or why it ended, in words; empty when for its date alone
 	// IfDeclined is what a decline of the next attempt at it would cause; nil where none is worked out.
 	IfDeclined *ForecastBranch `json:"if_declined,omitempty"`
 }

@@ -152,6 +152,29 @@ func TestAPlanThatStandsIsForetoldAsStanding(t *testing.T) {
 	require.Equal(t, billing.PlanCanceled, told.EndStatus)
 }
 
+func TestAChargeOnTheMerchantsWordWaits(t *testing.T) {
+	t.Parallel()
+	r := newReality(t)
+	id := r.started(terms(func(t *billing.Terms) {
+		t.Kind, t.Parts, t.Every, t.Deposit, t.BalanceDue = billing.KindDeposit, 0, "", 20000, "2026-03-29"
+	}))
+	require.NoError(t, r.store.Update(t.Context(), func(tx billing.Tx) error {
+		charges, err := tx.PlanCharges(t.Context(), id)
+		if err != nil {
+			return err
+		}
+		c := charges[1]
+		c.DueAt, c.NextAttemptAt, c.WakeAt = time.Time{}, time.Time{}, time.Time{}
+		return tx.UpdateCharge(t.Context(), c)
+	}))
+	told := r.forecast(billing.ForecastRequest{Plan: string(id)})
+	require.Empty(t, told.Timeline)
+	require.Zero(t, told.Charges[1].DueAt)
+	require.Equal(t, billing.ChargeScheduled, told.Charges[1].Expected)
+	require.Equal(t, "waits for your word: it is charged when you say so", told.Charges[1].Waits)
+	require.Equal(t, billing.PlanActive, told.EndStatus)
+}
+
 func TestACardThatExpiresIsToldOf(t *testing.T) {
 	t.Parallel()
 	r := newReality(t)

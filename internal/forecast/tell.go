@@ -54,9 +54,9 @@ func (r *run) charge(c billing.Charge) billing.ForecastCharge {
 	switch {
 	case c.Status.Ended():
 	case c.Status == billing.ChargeScheduled && c.DueAt.IsZero():
-		told.Waits = "for your word: it is charged when you say so"
+		told.Waits = "waits for your word: it is charged when you say so"
 	case c.Status == billing.ChargeRequiresAction, c.Status == billing.ChargeRequiresPaymentMethod:
-		told.Waits = "for the customer"
+		told.Waits = "waits for the customer"
 	case c.Reason != "":
 		told.Waits = c.Reason
 	}
