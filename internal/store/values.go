@@ -105,7 +105,7 @@ func (d documentOrNone) Scan(src any) error {
 			return nil
 		}
 	}
-	return document{d.dst}.Scan(src)
+	return document(d).Scan(src)
 }
 
 // raw reads a text as the bytes it was written from; none gives nil.
