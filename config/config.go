@@ -41,8 +41,12 @@ type Config struct {
 	WebhookAllowPrivate bool   // messages may go to addresses that are not on the Internet, and by http
 	WebhookConcurrency  int    // messages to endpoints under way at once
 
+	ChargeTime   string         // HH:MM, the customer's local time at which charges fall due
+	AmountLimits []AmountLimit  // in place of Stripe's
+	Holidays     []time.Time    // days at midnight UTC on which banks are closed
+	Weekend      []time.Weekday // likewise, every week
+
 	Roles             []Role        // what this process does
-	ChargeTime        string        // HH:MM, the customer's local time at which charges fall due
 	Clock             string        // EPOCH@RATE of a simulated clock; empty means real time
 	Tick              time.Duration // between two looks at the calendar, in real time
 	SweepEvery        time.Duration // between two readings of Stripe's event list, on the clock

@@ -39,7 +39,7 @@ func TestDefaults(t *testing.T) {
 		StripeJSURL: "https://js.stripe.com/v3/", StripeTimeout: 25 * time.Second,
 		DatabaseURL: "sqlite:tranche.db", DatabaseConnections: 20, Addr: "127.0.0.1:8080",
 		Roles:      []config.Role{config.RoleIngress, config.RoleWorker, config.RoleScheduler},
-		ChargeTime: "09:00", Tick: time.Second, SweepEvery: 15 * time.Minute, Lease: time.Minute, ChargeConcurrency: 50, EventConcurrency: 20, WebhookConcurrency: 10,
+		ChargeTime: "09:00", Weekend: []time.Weekday{time.Saturday, time.Sunday}, Tick: time.Second, SweepEvery: 15 * time.Minute, Lease: time.Minute, ChargeConcurrency: 50, EventConcurrency: 20, WebhookConcurrency: 10,
 		UpcomingDays: 3, ShutdownTimeout: 35 * time.Second, LogLevel: "info", LogFormat: "json", LinkTTL: 720 * time.Hour,
 	}
 	require.True(t, reflect.DeepEqual(want, c), "%v", c)
@@ -133,7 +133,7 @@ func TestSettings(t *testing.T) {
 		}
 		require.Equal(t, s.Default, shown[i].Value)
 	}
-	require.Len(t, seen, 37)
+	require.Len(t, seen, 40)
 }
 
 // TestNoSecretIsShown fills every setting with a secret and prints the lot.

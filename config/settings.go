@@ -34,7 +34,7 @@ func Settings() []Setting {
 // table is the one place that knows names, defaults and fields.
 func table() []entry {
 	return slices.Concat(stripeSettings(), storageSettings(), surfaceSettings(), recoverySettings(), noticeSettings(), webhookSettings(),
-		dunningSettings(), processSettings())
+		dunningSettings(), planSettings(), processSettings())
 }
 
 func stripeSettings() []entry {
@@ -119,9 +119,6 @@ func surfaceSettings() []entry {
 func processSettings() []entry {
 	const times, process, logs = "Time", "Process", "Logs"
 	return []entry{
-		{Setting{Name: "TRANCHE_CHARGE_TIME", Group: times, Default: "09:00",
-			Doc: "The time of day, where the customer is, at which charges fall due."},
-			text(func(c *Config) *string { return &c.ChargeTime })},
 		{Setting{Name: "TRANCHE_CLOCK", Group: times, Example: "2026-01-01T00:00:00Z@86400",
 			Doc: "EPOCH@RATE: a clock that shows the real time at the epoch and has run RATE times as fast since, to try " +
 				"months in minutes. Refused with live keys."},

@@ -62,7 +62,7 @@ func fuzzedSurface(f *testing.F) http.Handler {
 	var clk clock.Clock
 	st := storetest.SQLite(f)
 	h := handlers.New(handlers.Config{
-		Store: st, Planner: planning.New(st, gateway, clk.Now, billing.LocalTime{Hour: 9}), APIKey: apiKey, Log: zerolog.Nop(),
+		Store: st, Planner: planning.New(st, gateway, clk.Now, billing.Rules{ChargeTime: billing.LocalTime{Hour: 9}}), APIKey: apiKey, Log: zerolog.Nop(),
 	})
 	f.Cleanup(h.Close)
 	return h

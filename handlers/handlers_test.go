@@ -63,7 +63,7 @@ func newSurface(t *testing.T, st billing.Store) *surface {
 	var clk clock.Clock
 	s.endpoints = endpoints(t, st, "a-key-of-32-characters-or-more-000")
 	h := handlers.New(handlers.Config{
-		Store: st, Planner: planning.New(st, gateway, clk.Now, billing.LocalTime{Hour: 9}), Parse: stripegw.ParseEvent,
+		Store: st, Planner: planning.New(st, gateway, clk.Now, billing.Rules{ChargeTime: billing.LocalTime{Hour: 9}}), Parse: stripegw.ParseEvent,
 		Verify: func(payload []byte, header string, now time.Time) error {
 			return stripegw.VerifySignature(payload, header, []string{webhookSecret, rolledSecret}, 5*time.Minute, now)
 		},
@@ -74,7 +74,7 @@ func newSurface(t *testing.T, st billing.Store) *surface {
 		},
 		APIKey: apiKey, Grace: time.Minute, Endpoints: s.endpoints,
 		Foretell: forecast.New(forecast.Config{
-			Store: st, Policies: dunning.DefaultPolicies(billing.LocalTime{Hour: 9}), ChargeTime: billing.LocalTime{Hour: 9}, UpcomingDays: 3,
+			Store: st, Policies: dunning.DefaultPolicies(billing.LocalTime{Hour: 9}), Rules: billing.Rules{ChargeTime: billing.LocalTime{Hour: 9}}, UpcomingDays: 3,
 		}).Forecast,
 		Checks: map[string]func(context.Context) error{"database": st.Ping, "queue": func(context.Context) error { return nil }},
 	})

@@ -68,7 +68,7 @@ func newPageSurface(t *testing.T, change func(*handlers.PayPage)) *pageSurface {
 		change(page)
 	}
 	h := handlers.New(handlers.Config{
-		Store: st, Planner: planning.New(st, gateway, clk.Now, billing.LocalTime{Hour: 9}), APIKey: apiKey, Pay: page, Grace: time.Minute,
+		Store: st, Planner: planning.New(st, gateway, clk.Now, billing.Rules{ChargeTime: billing.LocalTime{Hour: 9}}), APIKey: apiKey, Pay: page, Grace: time.Minute,
 	})
 	server := httptest.NewServer(h)
 	t.Cleanup(func() { server.Close(); h.Close() })

@@ -76,7 +76,7 @@ func newBench(t *testing.T, s billing.Store) *bench {
 	gateway, err := stripegw.New(stripegw.Config{SecretKey: "sk_test_bench", APIBase: server.URL, HTTPTimeout: 5 * time.Second})
 	require.NoError(t, err)
 	b.gateway = &tap{Gateway: gateway}
-	b.planner = planning.New(s, b.gateway, b.Now, morning)
+	b.planner = planning.New(s, b.gateway, b.Now, billing.Rules{ChargeTime: morning})
 	b.worker = b.newWorker()
 	return b
 }

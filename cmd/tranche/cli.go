@@ -163,7 +163,7 @@ func (c *cli) withPlanner(ctx context.Context, fn func(p *planning.Planner) erro
 	if err != nil {
 		return err
 	}
-	at, err := billing.ParseLocalTime(cfg.ChargeTime)
+	rules, err := app.Rules(cfg)
 	if err != nil {
 		return err
 	}
@@ -172,7 +172,7 @@ func (c *cli) withPlanner(ctx context.Context, fn func(p *planning.Planner) erro
 		return err
 	}
 	return c.withStore(ctx, func(_ config.Config, s *store.Store) error {
-		return fn(planning.New(s, gateway, clk.Now, at).WithPolicies(policies.Names()))
+		return fn(planning.New(s, gateway, clk.Now, rules).WithPolicies(policies.Names()))
 	})
 }
 

@@ -30,7 +30,7 @@ func TestForecastDocument(t *testing.T) {
 	at := billing.LocalTime{Hour: 9}
 	now := func() time.Time { return time.Date(2026, 1, 15, 10, 0, 0, 0, time.UTC) }
 	told, err := forecast.New(forecast.Config{
-		Store: empty, Policies: dunning.DefaultPolicies(at), ChargeTime: at, UpcomingDays: 3, Merchant: notify.Merchant{Name: "Example Shop"},
+		Store: empty, Policies: dunning.DefaultPolicies(at), Rules: billing.Rules{ChargeTime: at}, UpcomingDays: 3, Merchant: notify.Merchant{Name: "Example Shop"},
 		Clock: clock.New(time.Time{}, 0, now),
 	}).Forecast(t.Context(), billing.ForecastRequest{Decline: "expired_card", Terms: &billing.Terms{
 		Reference: "order-1042", Kind: billing.KindInstallments, Currency: "usd", Total: 100000, Parts: 3, Every: "1 month",

@@ -109,7 +109,7 @@ func (a *App) openServices(ctx context.Context) error {
 
 // build makes the parts that the roles are made of.
 func (a *App) build(ctx context.Context) error {
-	chargeTime, err := billing.ParseLocalTime(a.cfg.ChargeTime)
+	rules, err := Rules(a.cfg)
 	if err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func (a *App) build(ctx context.Context) error {
 	if err := a.openRecovery(); err != nil {
 		return err
 	}
-	a.planner = planning.New(a.store, a.gateway, a.clock.Now, chargeTime).WithPolicies(policies.Names())
+	a.planner = planning.New(a.store, a.gateway, a.clock.Now, rules).WithPolicies(policies.Names())
 	if a.cfg.Has(config.RoleWorker) {
 		if err := a.buildWorker(policies); err != nil {
 			return err

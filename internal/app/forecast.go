@@ -21,7 +21,7 @@ func Foretell(cfg config.Config, from billing.Reader) (handlers.Foretell, error)
 	if err != nil {
 		return nil, err
 	}
-	chargeTime, err := billing.ParseLocalTime(cfg.ChargeTime)
+	rules, err := Rules(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +34,7 @@ func Foretell(cfg config.Config, from billing.Reader) (handlers.Foretell, error)
 		return nil, err
 	}
 	return forecast.New(forecast.Config{
-		Store: from, Policies: policies, ChargeTime: chargeTime, UpcomingDays: cfg.UpcomingDays, Merchant: merchant,
+		Store: from, Policies: policies, Rules: rules, UpcomingDays: cfg.UpcomingDays, Merchant: merchant,
 		Livemode: cfg.Live(), Clock: clk,
 	}).Forecast, nil
 }

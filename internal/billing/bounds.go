@@ -5,9 +5,6 @@ import "time"
 // MaxCharges is the most charges a plan has, however it came to them.
 const MaxCharges = maxParts
 
-// AmountProblem says in words why Stripe takes no such amount in the currency, or "".
-func (c Currency) AmountProblem(amount int64) string { return c.checkAmount(amount) }
-
 // LatestDue is how late a charge may fall due, seen from now.
 func LatestDue(now time.Time) time.Time { return now.AddDate(maxDueYears, 0, 0) }
 

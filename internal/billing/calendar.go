@@ -1,6 +1,7 @@
 package billing
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -27,6 +28,19 @@ func ParseDate(s string) (Date, error) {
 		return Date{}, fmt.Errorf("%q is not a date like 2026-12-20", s)
 	}
 	return DateOf(t, time.UTC), nil
+}
+
+// IsZero says whether no date was given.
+func (d Date) IsZero() bool { return d == Date{} }
+
+// After says whether the date comes after the other.
+func (d Date) After(other Date) bool {
+	return cmp.Or(cmp.Compare(d.Year, other.Year), cmp.Compare(d.Month, other.Month), cmp.Compare(d.Day, other.Day)) > 0
+}
+
+// Weekday is the day of the week.
+func (d Date) Weekday() time.Weekday {
+	return time.Date(d.Year, d.Month, d.Day, 12, 0, 0, 0, time.UTC).Weekday()
 }
 
 // AddDays is the day n days later.
@@ -62,6 +76,9 @@ func ParseLocalTime(s string) (LocalTime, error) {
 	}
 	return LocalTime{t.Hour(), t.Minute()}, nil
 }
+
+// String writes 09:00.
+func (t LocalTime) String() string { return fmt.Sprintf("%02d:%02d", t.Hour, t.Minute) }
 
 // At is the instant at which clocks in loc show the given date and time of day. Where clocks go forward and skip
 // it, it is the first instant after the gap; where they go back and show it twice, it is the first of the two. So
@@ -115,7 +132,15 @@ func ParseInterval(s string) (Interval, error) {
 	return Interval{Count: n, Unit: unit}, nil
 }
 
-// Date is the n-th date after the anchor; n = 0 is the anchor itself.
+// String writes what ParseInterval reads.
+func (i Interval) String() string {
+	if i.Count == 1 {
+		return "1 " + i.Unit
+	}
+	return fmt.Sprintf("%d %ss", i.Count, i.Unit)
+}
+
+// Date is the n-th date after the anchor; n = 0 is the anchor itself, and below 0 it is before it.
 func (i Interval) Date(anchor Date, n int) Date {
 	switch i.Unit {
 	case "day":

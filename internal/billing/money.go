@@ -60,43 +60,72 @@ var known = strings.Fields(`usd aed afn all amd ang aoa ars aud awg azn bam bbd 
  myr mzn nad ngn nio nok npr nzd omr pab pen pgk php pkr pln pyg qar ron rsd rub rwf sar sbd scr sek sgd shp sle sos srd std
  szl thb tjs tnd top try ttd twd tzs uah ugx uyu uzs vnd vuv wst xaf xcd xof xpf yer zar zmw`)
 
+// Currencies lists every currency that Stripe can charge in.
+func Currencies() []Currency {
+	list := make([]Currency, len(known))
+	for i, code := range known {
+		list[i] = Currency(code)
+	}
+	return list
+}
+
 // Known says whether Stripe can charge in the currency.
 func (c Currency) Known() bool { return slices.Contains(known, string(c)) }
+
+// code is the currency as people write it.
+func (c Currency) code() string { return strings.ToUpper(string(c)) }
 
 // Decimals is the number of digits after the point: 2 for usd, 0 for jpy, 3 for kwd.
 func (c Currency) Decimals() int { return c.rule().decimals }
 
-// checkAmount says in words what is wrong with an amount, or "".
-func (c Currency) checkAmount(amount int64) string {
-	r := c.rule()
-	switch {
-	case amount < r.minimum:
-		return fmt.Sprintf("is %s; Stripe takes no less than %s", FormatAmount(amount, c), FormatAmount(r.minimum, c))
-	case amount > r.maximum:
-		return fmt.Sprintf("is %s; Stripe takes no more than %s", FormatAmount(amount, c), FormatAmount(r.maximum, c))
-	case amount%r.step != 0:
-		return fmt.Sprintf("must be a multiple of %d in %s", r.step, strings.ToUpper(string(c)))
-	}
-	return ""
+// Remainder says which parts take the smallest units that do not divide.
+type Remainder string
+
+const (
+	// RemainderFirst gives all of them to the first part: the customer sees the odd cent in the checkout.
+	RemainderFirst Remainder = "first"
+	// RemainderLast gives all of them to the last part.
+	RemainderLast Remainder = "last"
+	// RemainderSpread gives one to each of the first parts, so that no two parts differ by more than one unit.
+	RemainderSpread Remainder = "spread"
+)
+
+// Known says whether it is one of the rules; empty is the first.
+func (r Remainder) Known() bool {
+	return slices.Contains([]Remainder{"", RemainderFirst, RemainderLast, RemainderSpread}, r)
 }
 
-// Split divides total into parts that add up to it exactly. All parts are equal but the first, which also takes
-// the remainder: the customer sees the odd cent in the checkout, not months later. In currencies whose amounts
-// must be multiples of 10 or 100 the parts are, if the total is. parts must be at least 1.
+// Split divides total into parts that add up to it exactly, by RemainderFirst. See SplitBy.
 func Split(total int64, parts int, c Currency) []int64 {
+	return SplitBy(total, parts, c, RemainderFirst)
+}
+
+// SplitBy divides total into equal parts that add up to it exactly; what does not divide goes where the rule says. In
+// currencies whose amounts must be multiples of 10 or 100 the parts are, if the total is; if it is not, one part takes what is
+// over. parts must be at least 1.
+func SplitBy(total int64, parts int, c Currency, rule Remainder) []int64 {
 	step := c.rule().step
 	each := total / step / int64(parts) * step
 	amounts := make([]int64, parts)
 	for i := range amounts {
 		amounts[i] = each
 	}
-	amounts[0] += total - each*int64(parts)
+	left := total - each*int64(parts)
+	if rule == RemainderLast {
+		amounts[parts-1] += left
+		return amounts
+	}
+	for i := 0; rule == RemainderSpread && left >= step && i < parts; i++ {
+		amounts[i] += step
+		left -= step
+	}
+	amounts[0] += left
 	return amounts
 }
 
 // FormatAmount writes an amount of minor units for logs and terminals: 100001 usd is "1000.01 USD".
 func FormatAmount(amount int64, c Currency) string {
-	code := strings.ToUpper(string(c))
+	code := c.code()
 	d := c.Decimals()
 	if d == 0 {
 		return fmt.Sprintf("%d %s", amount, code)

@@ -5,15 +5,56 @@ import "time"
 // Recurrence is how the charges of a plan go on: each is at a date that is counted from the anchor, so that a plan of the
 // 31st falls on 28 Feb and again on 31 Mar. The zero value means that no more charges follow.
 type Recurrence struct {
-	Every       string    `json:"every"`                  // the interval, such as "1 month"
-	Anchor      string    `json:"anchor"`                 // the date that intervals are counted from, such as 2026-01-31
-	At          string    `json:"at"`                     // local time of day, such as 09:00
-	Next        int       `json:"next"`                   // how many intervals after the anchor the next charge is
-	Amount      int64     `json:"amount"`                 // minor units, of each charge
-	Left        int       `json:"left,omitempty"`         // how many charges follow; 0 means that there is no such end
-	Until       time.Time `json:"until,omitzero"`         // no charge falls due after it; zero means that there is no such end
-	BusinessDay string    `json:"business_day,omitempty"` // see Terms.BusinessDay
+	Every       Interval    `json:"every"`
+	Anchor      Date        `json:"anchor"`                 // the date that intervals are counted from
+	At          LocalTime   `json:"at"`                     // where the customer is
+	Next        int         `json:"next"`                   // how many intervals after the anchor the next charge is
+	Amount      int64       `json:"amount"`                 // minor units, of each charge
+	Left        int         `json:"left,omitempty"`         // how many charges follow; 0 means that there is no such end
+	Until       Date        `json:"until,omitzero"`         // no date after it, before a business day rule moves it; zero means that there is no such end
+	BusinessDay BusinessDay `json:"business_day,omitempty"` // see Terms.BusinessDay
 }
 
 // IsZero says whether no more charges follow.
 func (r Recurrence) IsZero() bool { return r == Recurrence{} }
+
+// Endless says whether the charges go on until the plan is canceled.
+func (r Recurrence) Endless() bool { return !r.IsZero() && r.Left == 0 && r.Until.IsZero() }
+
+// Take is the next charge and how they go on after it; false when none follows. A charge at a time of day that clocks skip or
+// show twice falls due once: see Date.At. It does not look at what time it is: a charge may be long due.
+func (r Recurrence) Take(loc *time.Location, holidays Holidays) (ChargeDraft, Recurrence, bool) {
+	if r.over() {
+		return ChargeDraft{}, Recurrence{}, false
+	}
+	next := ChargeDraft{Amount: r.Amount, DueAt: r.BusinessDay.Shift(r.date(), holidays).At(r.At, loc), field: "amount"}
+	if r.Left == 1 {
+		return next, Recurrence{}, true
+	}
+	r.Next++
+	r.Left = max(r.Left-1, 0)
+	if r.over() {
+		r = Recurrence{}
+	}
+	return next, r, true
+}
+
+// Upcoming are the next n charges, or as many as there are.
+func (r Recurrence) Upcoming(n int, loc *time.Location, holidays Holidays) []ChargeDraft {
+	var list []ChargeDraft
+	for len(list) < n {
+		next, rest, ok := r.Take(loc, holidays)
+		if !ok {
+			break
+		}
+		list, r = append(list, next), rest
+	}
+	return list
+}
+
+// date is that of the next charge, before a business day rule moves it.
+func (r Recurrence) date() Date { return r.Every.Date(r.Anchor, r.Next) }
+
+func (r Recurrence) over() bool {
+	return r.IsZero() || !r.Until.IsZero() && r.date().After(r.Until)
+}

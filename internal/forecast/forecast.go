@@ -21,7 +21,7 @@ type Config struct {
 	// Store is the real database, of which nothing but reading is asked.
 	Store        billing.Reader
 	Policies     dunning.Policies
-	ChargeTime   billing.LocalTime
+	Rules        billing.Rules
 	UpcomingDays int
 	Merchant     notify.Merchant
 	Livemode     bool

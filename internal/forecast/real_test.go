@@ -100,7 +100,7 @@ func newReality(t testing.TB) *reality {
 	gateway, err := stripegw.New(stripegw.Config{SecretKey: "sk_test_real", APIBase: server.URL, HTTPTimeout: 5 * time.Second})
 	require.NoError(t, err)
 	r.gateway = &counting{Gateway: gateway}
-	r.planner = planning.New(r.store, r.gateway, r.Now, morning)
+	r.planner = planning.New(r.store, r.gateway, r.Now, billing.Rules{ChargeTime: morning})
 	r.worker = jobs.New(jobs.Config{
 		Store: r.store, Gateway: r.gateway, Queue: lost{}, Mailer: notify.Kept{}, Planner: r.planner, Webhooks: r.store,
 		Policies: dunning.DefaultPolicies(morning), Merchant: merchant(), MessageDomain: "shop.example",
@@ -142,7 +142,7 @@ func (r *reality) setNow(t time.Time) {
 // forecaster foretells from what the database holds now.
 func (r *reality) forecaster() *forecast.Forecaster {
 	return forecast.New(forecast.Config{
-		Store: r.store, Policies: dunning.DefaultPolicies(morning), ChargeTime: morning, UpcomingDays: upcomingDays, Merchant: merchant(), Clock: r.clock(),
+		Store: r.store, Policies: dunning.DefaultPolicies(morning), Rules: billing.Rules{ChargeTime: morning}, UpcomingDays: upcomingDays, Merchant: merchant(), Clock: r.clock(),
 	}).ShareEmpty()
 }
 

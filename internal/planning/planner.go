@@ -23,9 +23,9 @@ type Planner struct {
 	policies []string
 }
 
-// New makes a planner. chargeTime is the customer's local time of day at which charges fall due.
-func New(store billing.Store, gateway billing.Gateway, now func() time.Time, chargeTime billing.LocalTime) *Planner {
-	return &Planner{store: store, gateway: gateway, now: now, rules: billing.Rules{ChargeTime: chargeTime}}
+// New makes a planner.
+func New(store billing.Store, gateway billing.Gateway, now func() time.Time, rules billing.Rules) *Planner {
+	return &Planner{store: store, gateway: gateway, now: now, rules: rules}
 }
 
 // WithPolicies says which dunning policies plans may name; without it, the default one alone.

@@ -38,7 +38,7 @@ func eachEngine(t *testing.T, test func(d *desk)) {
 		require.NoError(t, err)
 		g := &tap{Gateway: gateway}
 		test(&desk{
-			Planner: planning.New(s, g, func() time.Time { return now }, billing.LocalTime{Hour: 9}), t: t, store: s, sim: sim, gateway: g,
+			Planner: planning.New(s, g, func() time.Time { return now }, billing.Rules{ChargeTime: billing.LocalTime{Hour: 9}}), t: t, store: s, sim: sim, gateway: g,
 		})
 	})
 }

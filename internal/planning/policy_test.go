@@ -24,7 +24,7 @@ func TestAPlanNamesADunningPolicyThatExists(t *testing.T) {
 		{"gentle", nil, `"gentle" is no dunning policy; there is default`},
 		{"strict", []string{"default", "gentle"}, `"strict" is no dunning policy; there is default, gentle`},
 	} {
-		p := planning.New(storetest.SQLite(t), nil, time.Now, billing.LocalTime{Hour: 9}).WithPolicies(tc.known)
+		p := planning.New(storetest.SQLite(t), nil, time.Now, billing.Rules{ChargeTime: billing.LocalTime{Hour: 9}}).WithPolicies(tc.known)
 		terms := billing.Terms{
 			Reference: "order-1", Kind: billing.KindInstallments, Currency: "usd", Total: 1000, Parts: 2, Every: "1 month", Policy: tc.policy,
 			Customer: billing.CustomerTerms{Reference: "ada"},

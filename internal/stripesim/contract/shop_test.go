@@ -77,7 +77,7 @@ func openShop(t *testing.T, stripe http.Handler, wall *wallClock, arrived func()
 	require.NoError(t, err)
 	s := &shop{t: t, clock: wall, store: storetest.SQLite(t), gateway: gateway, arrived: arrived}
 	morning := billing.LocalTime{Hour: 9}
-	s.planner = planning.New(s.store, gateway, wall.Now, morning)
+	s.planner = planning.New(s.store, gateway, wall.Now, billing.Rules{ChargeTime: morning})
 	s.worker = jobs.New(jobs.Config{
 		Store: s.store, Gateway: gateway, Queue: lost{}, Mailer: kept{}, Planner: s.planner,
 		Policies: dunning.DefaultPolicies(morning), Merchant: notify.Merchant{Name: "Example Shop"}, MessageDomain: "shop.example",

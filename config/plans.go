@@ -1,0 +1,125 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// AmountLimit is the least and the greatest amount of one charge in a currency, in minor units. 0 leaves Stripe's own.
+type AmountLimit struct {
+	Currency         string // ISO 4217 in lower case
+	Minimum, Maximum int64
+}
+
+// String writes it as it is given: usd=100..500000.
+func (l AmountLimit) String() string {
+	number := func(n int64) string {
+		if n == 0 {
+			return ""
+		}
+		return strconv.FormatInt(n, 10)
+	}
+	return l.Currency + "=" + number(l.Minimum) + ".." + number(l.Maximum)
+}
+
+func planSettings() []entry {
+	const group = "Plans"
+	return []entry{
+		{Setting{Name: "TRANCHE_CHARGE_TIME", Group: group, Default: "09:00",
+			Doc: "The time of day, where the customer is, at which charges fall due."},
+			text(func(c *Config) *string { return &c.ChargeTime })},
+		{Setting{Name: "TRANCHE_AMOUNT_LIMITS", Group: group, Example: "usd=100..500000,huf=17500..",
+			Doc: "The least and the greatest amount of one charge by currency, in minor units, in place of Stripe's. Stripe's minimum goes by " +
+				"the currency that your account is paid out in."},
+			limits(func(c *Config) *[]AmountLimit { return &c.AmountLimits })},
+		{Setting{Name: "TRANCHE_HOLIDAYS", Group: group, Example: "2026-12-25,2026-12-26,2027-01-01",
+			Doc: "Days on which banks are closed, beside the weekend. Plans with business_day move charges off them."},
+			dates(func(c *Config) *[]time.Time { return &c.Holidays })},
+		{Setting{Name: "TRANCHE_WEEKEND", Group: group, Default: "saturday,sunday",
+			Doc: "The days of the week on which banks are closed."},
+			weekdays(func(c *Config) *[]time.Weekday { return &c.Weekend })},
+	}
+}
+
+// limits reads CURRENCY=LEAST..MOST, separated by commas.
+func limits(at func(*Config) *[]AmountLimit) field {
+	return parsed(at, "such as usd=100..500000, usd=100.. or usd=..500000, each currency once", AmountLimit.String,
+		func(part string, before []AmountLimit) (AmountLimit, bool) {
+			l, ok := parseLimit(part)
+			return l, ok && !slices.ContainsFunc(before, func(b AmountLimit) bool { return b.Currency == l.Currency })
+		})
+}
+
+func parseLimit(s string) (AmountLimit, bool) {
+	currency, bounds, ok := strings.Cut(s, "=")
+	least, most, dots := strings.Cut(bounds, "..")
+	l := AmountLimit{Currency: strings.TrimSpace(currency)}
+	for _, b := range []struct {
+		text string
+		to   *int64
+	}{{least, &l.Minimum}, {most, &l.Maximum}} {
+		if text := strings.TrimSpace(b.text); text != "" {
+			n, err := strconv.ParseInt(text, 10, 64)
+			if err != nil || n <= 0 {
+				return l, false
+			}
+			*b.to = n
+		}
+	}
+	shaped := len(l.Currency) == 3 && strings.ToLower(l.Currency) == l.Currency
+	return l, ok && dots && shaped && (l.Maximum == 0 || l.Maximum >= l.Minimum) && l.Minimum+l.Maximum > 0
+}
+
+// dates reads days, separated by commas. They are at midnight UTC.
+func dates(at func(*Config) *[]time.Time) field {
+	return parsed(at, "such as 2026-12-25,2027-01-01", func(d time.Time) string { return d.Format(time.DateOnly) },
+		func(part string, _ []time.Time) (time.Time, bool) {
+			d, err := time.Parse(time.DateOnly, part)
+			return d, err == nil
+		})
+}
+
+// weekdays reads days of the week, separated by commas. One day of the week stays open.
+func weekdays(at func(*Config) *[]time.Weekday) field {
+	return parsed(at, "such as saturday,sunday; at most six days", func(d time.Weekday) string { return strings.ToLower(d.String()) },
+		func(part string, before []time.Weekday) (time.Weekday, bool) {
+			for d := time.Sunday; d <= time.Saturday; d++ {
+				if strings.EqualFold(part, d.String()) {
+					return d, !slices.Contains(before, d) && len(before) < 6
+				}
+			}
+			return 0, false
+		})
+}
+
+// parsed reads values separated by commas; each is told the ones before it.
+func parsed[T any](at func(*Config) *[]T, hint string, write func(T) string, read func(part string, before []T) (T, bool)) field {
+	return field{
+		set: func(c *Config, v string) *complaint {
+			var values []T
+			for part := range strings.SplitSeq(v, ",") {
+				part = strings.TrimSpace(part)
+				if part == "" && v == "" {
+					break
+				}
+				value, ok := read(part, values)
+				if !ok {
+					return &complaint{fmt.Sprintf("has %.40q in it", part), hint}
+				}
+				values = append(values, value)
+			}
+			*at(c) = values
+			return nil
+		},
+		get: func(c *Config) string {
+			texts := make([]string, len(*at(c)))
+			for i, v := range *at(c) {
+				texts[i] = write(v)
+			}
+			return strings.Join(texts, ",")
+		},
+	}
+}

@@ -1,0 +1,31 @@
+package billing
+
+// deposit is a first charge that is part of the total, and the balance.
+func (d drafter) deposit() []ChargeDraft {
+	deposit, field := d.depositAmount()
+	if d.clean() && (deposit <= 0 || deposit >= d.Total) {
+		d.bad.add(field, "comes to %d; it must be more than 0 and less than the total of %d", deposit, d.Total)
+	}
+	first, _, _ := d.start()
+	due, _ := d.due("balance_due", d.BalanceDue)
+	return []ChargeDraft{
+		{Amount: deposit, DueAt: first, field: field},
+		{Amount: d.Total - deposit, DueAt: d.at(due), field: "balance_due"},
+	}
+}
+
+// depositAmount is the deposit and the field that says it.
+func (d drafter) depositAmount() (int64, string) {
+	switch {
+	case d.DepositPercent == "":
+		return d.Deposit, "deposit"
+	case d.Deposit != 0:
+		d.bad.add("deposit", "is given beside deposit_percent; leave one of them out")
+		return d.Deposit, "deposit"
+	}
+	share, err := ParsePercent(d.DepositPercent)
+	if err != nil {
+		d.bad.add("deposit_percent", "%s", err)
+	}
+	return share.Of(d.Total, d.Currency), "deposit_percent"
+}

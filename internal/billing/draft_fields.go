@@ -1,0 +1,69 @@
+package billing
+
+import "strings"
+
+// fieldsOf says which of the fields that make a schedule go with a kind of plan.
+var fieldsOf = map[PlanKind]string{
+	KindInstallments: "total parts every first_amount charges remainder starts card business_day",
+	KindDeposit:      "total deposit deposit_percent balance_due starts card business_day",
+	KindRecurring:    "amount every parts until trial first_amount starts card business_day",
+	KindDeferred:     "total due card business_day",
+}
+
+// scheduleFields are all of them, and whether each was given.
+func (t Terms) scheduleFields() []struct {
+	name  string
+	given bool
+} {
+	return []struct {
+		name  string
+		given bool
+	}{
+		{"total", t.Total != 0},
+		{"parts", t.Parts != 0},
+		{"every", t.Every != ""},
+		{"first_amount", t.FirstAmount != 0},
+		{"charges", len(t.Charges) > 0},
+		{"remainder", t.Remainder != ""},
+		{"deposit", t.Deposit != 0},
+		{"deposit_percent", t.DepositPercent != ""},
+		{"balance_due", t.BalanceDue != ""},
+		{"amount", t.Amount != 0},
+		{"until", t.Until != ""},
+		{"trial", t.Trial != ""},
+		{"due", t.Due != ""},
+		{"starts", t.Starts != ""},
+		{"card", t.Card != ""},
+		{"business_day", t.BusinessDay != ""},
+	}
+}
+
+// checkFields names fields that were given though they do not belong to this kind of plan, and rules there are none of.
+func (d drafter) checkFields() {
+	if allowed := fieldsOf[d.Kind]; allowed != "" {
+		d.refuse("does not go with a plan of kind "+string(d.Kind), func(field string) bool {
+			return !strings.Contains(" "+allowed+" ", " "+field+" ")
+		})
+	}
+	if !d.Remainder.Known() {
+		d.bad.add("remainder", "is %q; use %q, %q or %q", d.Remainder, RemainderFirst, RemainderLast, RemainderSpread)
+	}
+	if !d.BusinessDay.Known() {
+		d.bad.add("business_day", "is %q; use %q, %q or %q", d.BusinessDay, BusinessDayFollowing, BusinessDayPreceding, BusinessDayModifiedFollowing)
+	}
+}
+
+// refuse complains of every field that was given and is not wanted.
+func (d drafter) refuse(why string, unwanted func(field string) bool) {
+	for _, f := range d.scheduleFields() {
+		if f.given && unwanted(f.name) {
+			d.bad.add(f.name, "%s; leave it out", why)
+		}
+	}
+}
+
+// refuseWith complains of fields that can't stand beside the named one.
+func (d drafter) refuseWith(beside string, fields ...string) {
+	unwanted := " " + strings.Join(fields, " ") + " "
+	d.refuse("does not go with "+beside, func(field string) bool { return strings.Contains(unwanted, " "+field+" ") })
+}

@@ -1,0 +1,78 @@
+package billing
+
+import (
+	"fmt"
+	"time"
+)
+
+// installments are equal parts at an interval, or the charges that were listed.
+func (d drafter) installments() []ChargeDraft {
+	if len(d.Charges) > 0 {
+		return d.listed()
+	}
+	if d.Parts < 2 || d.Parts > maxParts {
+		d.bad.add("parts", "is %d; use 2 to %d, or list the charges", d.Parts, maxParts)
+	}
+	every := d.interval("every", d.Every)
+	if d.Total <= 0 {
+		d.bad.add("total", "must be more than 0, in minor units (cents)")
+	}
+	if d.FirstAmount < 0 || d.FirstAmount > 0 && d.FirstAmount >= d.Total {
+		d.bad.add("first_amount", "is %d; use more than 0 and less than the total", d.FirstAmount)
+	}
+	first, anchor, at := d.start()
+	if !d.clean() {
+		return nil
+	}
+	drafts := []ChargeDraft{{DueAt: first, field: "total"}}
+	for n := 1; n < d.Parts; n++ {
+		drafts = append(drafts, ChargeDraft{DueAt: d.dated(every.Date(anchor, n), at), field: "total"})
+	}
+	for i, amount := range d.amounts() {
+		drafts[i].Amount = amount
+	}
+	return drafts
+}
+
+// amounts splits the total; with a first amount of its own, the rest is split among the others.
+func (d drafter) amounts() []int64 {
+	if d.FirstAmount == 0 {
+		return SplitBy(d.Total, d.Parts, d.Currency, d.Remainder)
+	}
+	return append([]int64{d.FirstAmount}, SplitBy(d.Total-d.FirstAmount, d.Parts-1, d.Currency, d.Remainder)...)
+}
+
+// listed are the charges as the merchant listed them.
+func (d drafter) listed() []ChargeDraft {
+	d.refuseWith("a list of charges", "parts", "every", "first_amount", "remainder", "starts")
+	if len(d.Charges) < 2 || len(d.Charges) > maxParts {
+		d.bad.add("charges", "has %d entries; use 2 to %d", len(d.Charges), maxParts)
+	}
+	var sum int64
+	drafts := make([]ChargeDraft, len(d.Charges))
+	for i, c := range d.Charges {
+		field := fmt.Sprintf("charges[%d]", i)
+		drafts[i] = ChargeDraft{Amount: c.Amount, DueAt: d.listedDue(i, field+".due", c.Due), field: field}
+		sum += c.Amount
+	}
+	if d.Total != 0 && d.Total != sum {
+		d.bad.add("total", "is %d but the charges add up to %d", d.Total, sum)
+	}
+	return drafts
+}
+
+// listedDue is when a listed charge falls due. A first one without a date, or with one that has passed, is due now.
+func (d drafter) listedDue(i int, field, s string) time.Time {
+	if i == 0 && s == "" {
+		return d.now
+	}
+	due, ok := d.due(field, s)
+	if ok && due.OnRequest {
+		d.bad.add(field, "needs a date: only a balance or a deferred charge can wait for a request")
+	}
+	at := d.at(due)
+	if i == 0 && !at.After(d.now) {
+		return d.now
+	}
+	return at
+}

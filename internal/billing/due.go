@@ -1,0 +1,87 @@
+package billing
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Due is when something falls due, as a merchant says it. Exactly one of its fields is set.
+type Due struct {
+	Date      Date      // falls due at the time of day of charges, where the customer is
+	Instant   time.Time // UTC, whole milliseconds
+	OnRequest bool      // not before the merchant asks for it
+}
+
+// onRequest is how a merchant says that a charge waits for their word.
+const onRequest = "on request"
+
+const dueExamples = `use a date like 2026-12-20, an instant like 2026-12-20T09:00:00Z, "30 days before 2026-12-20" or "2 weeks after 2026-12-20"`
+
+// ParseDue reads "2026-12-20", "2026-12-20T09:00:00Z", "30 days before 2026-12-20", "1 month after 2026-12-20" and
+// "on request". Months that are counted back or forth end on the last day of a shorter month. Its errors are made to be read
+// after the text that was given.
+func ParseDue(s string) (Due, error) {
+	if s == onRequest {
+		return Due{OnRequest: true}, nil
+	}
+	if instant, err := time.Parse(time.RFC3339, s); err == nil {
+		return checkDue(Due{Instant: instant.UTC().Truncate(time.Millisecond)}, instant.Year())
+	}
+	if d, err := ParseDate(s); err == nil {
+		return checkDue(Due{Date: d}, d.Year)
+	}
+	span, direction, day, ok := cutSpan(s)
+	if !ok {
+		return Due{}, fmt.Errorf("says no time that is understood; %s", dueExamples)
+	}
+	every, err := ParseInterval(span)
+	if err != nil {
+		return Due{}, err
+	}
+	date, err := ParseDate(day)
+	if err != nil {
+		return Due{}, err
+	}
+	d := every.Date(date, direction)
+	return checkDue(Due{Date: d}, d.Year)
+}
+
+// checkDue refuses what can only be a slip, and could not be told from no time at all.
+func checkDue(d Due, year int) (Due, error) {
+	if year < 1970 {
+		return Due{}, errors.New("is before the year 1970")
+	}
+	return d, nil
+}
+
+// cutSpan takes "30 days before 2026-12-20" apart; the direction is -1 or 1.
+func cutSpan(s string) (span string, direction int, day string, ok bool) {
+	if span, day, ok = strings.Cut(s, " before "); ok {
+		return span, -1, day, true
+	}
+	span, day, ok = strings.Cut(s, " after ")
+	return span, 1, day, ok
+}
+
+// At is the instant it comes to: a date at the given time of day and place, moved by the rule where banks are closed. An
+// instant stays as it is, and "on request" is the zero time.
+func (d Due) At(at LocalTime, loc *time.Location, rule BusinessDay, holidays Holidays) time.Time {
+	switch {
+	case d.OnRequest:
+		return time.Time{}
+	case !d.Instant.IsZero():
+		return d.Instant
+	}
+	return rule.Shift(d.Date, holidays).At(at, loc)
+}
+
+// anchor is the date and time of day that later charges are counted from.
+func (d Due) anchor(at LocalTime, loc *time.Location) (Date, LocalTime) {
+	if d.Instant.IsZero() {
+		return d.Date, at
+	}
+	local := d.Instant.In(loc)
+	return DateOf(d.Instant, loc), LocalTime{Hour: local.Hour(), Minute: local.Minute()}
+}

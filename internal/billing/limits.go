@@ -1,0 +1,37 @@
+package billing
+
+import "fmt"
+
+// Limit is the least and the greatest amount of one charge, in minor units. 0 leaves Stripe's own.
+type Limit struct{ Minimum, Maximum int64 }
+
+// Limits are a merchant's own in place of Stripe's, by currency. Stripe's minimum goes by the currency that an account is paid
+// out in, which Tranche can't know: docs.stripe.com/currencies#minimum-and-maximum-charge-amounts.
+type Limits map[Currency]Limit
+
+// Problem says in words why an amount can't be charged in the currency, or "".
+func (l Limits) Problem(c Currency, amount int64) string {
+	r, own := c.rule(), l[c]
+	least, most, who := r.minimum, r.maximum, "Stripe takes"
+	if own.Minimum > 0 {
+		least = max(own.Minimum, r.step)
+	}
+	if own.Maximum > 0 {
+		most = own.Maximum
+	}
+	if own != (Limit{}) {
+		who = "the settings allow"
+	}
+	switch {
+	case amount < least:
+		return fmt.Sprintf("is %s; %s no less than %s", FormatAmount(amount, c), who, FormatAmount(least, c))
+	case amount > most:
+		return fmt.Sprintf("is %s; %s no more than %s", FormatAmount(amount, c), who, FormatAmount(most, c))
+	case amount%r.step != 0:
+		return fmt.Sprintf("is %d, and must be a multiple of %d in %s", amount, r.step, c.code())
+	}
+	return ""
+}
+
+// AmountProblem says in words why Stripe takes no such amount in the currency, or "".
+func (c Currency) AmountProblem(amount int64) string { return Limits(nil).Problem(c, amount) }
