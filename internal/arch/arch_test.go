@@ -218,6 +218,19 @@ func TestTheTopLevelHoldsWhatItShould(t *testing.T) {
 	}
 }
 
+// TestTheBinaryCarriesTimeZones: an image that holds nothing else has no zone files, and without them every customer would be
+// taken to live in UTC.
+func TestTheBinaryCarriesTimeZones(t *testing.T) {
+	t.Parallel()
+	for _, p := range listPackages(t) {
+		if p.ImportPath == module+"/cmd/tranche" {
+			require.Contains(t, p.Imports, "time/tzdata")
+			return
+		}
+	}
+	require.Fail(t, "no cmd/tranche")
+}
+
 func TestArchitectureStaysShort(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(filepath.Join(root(t), "ARCHITECTURE.md"))
