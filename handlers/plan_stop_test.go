@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -86,4 +87,24 @@ func TestWhatAStopRefuses(t *testing.T) {
 		require.Equal(t, tc.status, a.status, path)
 		require.Equal(t, tc.code, a.problem(t).Code, path)
 	}
+}
+
+// voided ends what a canceled plan leaves to the workers: its PaymentIntents are canceled at Stripe.
+func (s *surface) voided(id billing.PlanID) {
+	s.t.Helper()
+	require.NoError(s.t, s.store.Update(s.t.Context(), func(tx billing.Tx) error {
+		charges, err := tx.PlanCharges(s.t.Context(), id)
+		if err != nil {
+			return err
+		}
+		for _, c := range charges {
+			if err := c.Move(c.Status, c.Reason, time.Time{}); err != nil {
+				return err
+			}
+			if err := tx.UpdateCharge(s.t.Context(), c); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
 }

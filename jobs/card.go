@@ -39,6 +39,9 @@ func (w *Worker) cardToSave(ctx context.Context, charge billing.Charge, pi billi
 	if err != nil {
 		return nil, err
 	}
+	if !customer.ErasedAt.IsZero() {
+		return &savedCard{problem: "the customer's data was removed on request"}, nil
+	}
 	saved, err := w.attach(ctx, customer, pi.PaymentMethod)
 	if saved != nil {
 		saved.cause = pi.ID

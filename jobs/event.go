@@ -59,7 +59,12 @@ func (w *Worker) HandleEvent(ctx context.Context, id string, lease int64) error 
 	}
 	ctx, cancel := w.recording(ctx)
 	defer cancel()
-	return w.Store.Update(ctx, func(tx billing.Tx) error { return tx.UpdateEvent(ctx, e) })
+	return w.Store.Update(ctx, func(tx billing.Tx) error {
+		if err := tx.UpdateEvent(ctx, e); err != nil || v.status == billing.EventPending {
+			return err
+		}
+		return tx.EraseEvent(ctx, e.ID, e.ObjectID, e.PaymentIntent())
+	})
 }
 
 // maxEventTries bounds how often an event is handled: for three days, as long as Stripe itself would send it again.

@@ -35,6 +35,10 @@ func (w *Worker) syncCard(ctx context.Context, tx billing.Tx, pm billing.Payment
 	card, err := tx.CardByPaymentMethod(ctx, pm.ID)
 	switch {
 	case err == nil:
+		owner, err := tx.Customer(ctx, card.CustomerID)
+		if err != nil || !owner.ErasedAt.IsZero() {
+			return ignored("the customer's data was removed on request"), err
+		}
 		return handled, w.updateCard(ctx, tx, card, pm)
 	case !errors.Is(err, billing.ErrNotFound):
 		return verdict{}, err
@@ -134,8 +138,8 @@ func (w *Worker) handleSetupIntent(ctx context.Context, e billing.Event) (verdic
 	if errors.Is(err, billing.ErrNotFound) {
 		return ignored("SetupIntent %s is for no customer of a plan", si.ID), nil
 	}
-	if err != nil {
-		return verdict{}, err
+	if err != nil || !customer.ErasedAt.IsZero() {
+		return ignored("the customer's data was removed on request"), err
 	}
 	if err := w.giveCard(ctx, customer, si.PaymentMethod, si.ID); err != nil {
 		return verdict{}, err

@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -19,7 +18,7 @@ const maxOutrun = 3
 // of its money, and the charge is brought to that state. A full refund and a dispute pause the plan: nothing more is
 // charged until the merchant resumes it.
 func (w *Worker) handleReversal(ctx context.Context, e billing.Event) (verdict, error) {
-	id := paymentIntentIn(e)
+	id := e.PaymentIntent()
 	if id == "" {
 		return ignored("it names no PaymentIntent"), nil
 	}
@@ -28,31 +27,6 @@ func (w *Worker) handleReversal(ctx context.Context, e billing.Event) (verdict, 
 		v, err = w.followReversal(ctx, e, id)
 	}
 	return v, err
-}
-
-// paymentIntentIn finds the PaymentIntent that a charge, refund or dispute belongs to. It is all that is read of an
-// event's body.
-func paymentIntentIn(e billing.Event) string {
-	var body struct {
-		Data struct {
-			Object struct {
-				PaymentIntent json.RawMessage `json:"payment_intent"`
-			} `json:"object"`
-		} `json:"data"`
-	}
-	if json.Unmarshal(e.Payload, &body) != nil {
-		return ""
-	}
-	raw := body.Data.Object.PaymentIntent
-	var id string
-	if json.Unmarshal(raw, &id) == nil {
-		return id
-	}
-	var expanded struct {
-		ID string `json:"id"`
-	}
-	_ = json.Unmarshal(raw, &expanded) // no id when it fails
-	return expanded.ID
 }
 
 // followReversal reads the charge before it asks Stripe, and writes only if nobody changed the charge in between: so the

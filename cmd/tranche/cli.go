@@ -67,7 +67,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 partly done, 4 a
 	root.PersistentFlags().BoolVar(&c.json, "json", false, "print JSON on standard output")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(c.serveCommand(), c.demoCommand(), c.simCommand(), c.migrateCommand(), c.bindCommand(), c.healthCommand(),
-		c.planCommand(), c.chargeCommand(), c.linkCommand(), c.cardCommand(), c.dunningCommand(), c.noticeCommand(), c.eventCommand(),
+		c.planCommand(), c.chargeCommand(), c.linkCommand(), c.customerCommand(), c.cardCommand(), c.dunningCommand(), c.noticeCommand(), c.eventCommand(),
 		c.endpointCommand(), c.deliveryCommand(), c.reconcileCommand(), c.forecastCommand(), c.doctorCommand(), c.versionCommand(), c.settingsTopic())
 	return root
 }

@@ -1,6 +1,9 @@
 package billing
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // EventStatus is the state of an event in the inbox.
 type EventStatus string
@@ -34,6 +37,31 @@ type Event struct {
 	Lease     int64     // see Charge.Lease
 	Attempts  int       // how often handling was tried and failed
 	HandledAt time.Time
+}
+
+// PaymentIntent finds the PaymentIntent that a charge, refund or dispute belongs to; empty where the body names none. It is
+// all that is read of an event's body.
+func (e Event) PaymentIntent() string {
+	var body struct {
+		Data struct {
+			Object struct {
+				PaymentIntent json.RawMessage `json:"payment_intent"`
+			} `json:"object"`
+		} `json:"data"`
+	}
+	if json.Unmarshal(e.Payload, &body) != nil {
+		return ""
+	}
+	raw := body.Data.Object.PaymentIntent
+	var id string
+	if json.Unmarshal(raw, &id) == nil {
+		return id
+	}
+	var expanded struct {
+		ID string `json:"id"`
+	}
+	_ = json.Unmarshal(raw, &expanded) // no id when it fails
+	return expanded.ID
 }
 
 // EventClaim is a pending event handed to one scheduler, for one lease.

@@ -98,6 +98,7 @@ type Tx interface {
 	DunningWriter
 	LinkWriter
 	ConsentWriter
+	Eraser
 
 	// LockPlan reads a plan and keeps others from changing it or its charges until the transaction ends.
 	// Whoever changes a charge holds its plan's lock. Errors: ErrNotFound.

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tranche/config"
+	"tranche/handlers"
+	"tranche/internal/billing"
+	"tranche/internal/clock"
+	"tranche/internal/operator"
+	"tranche/internal/store"
+)
+
+func (c *cli) customerEraseCommand() *cobra.Command {
+	var yes, dryRun bool
+	cmd := &cobra.Command{
+		Use: "erase CUSTOMER", Short: "Remove a customer's personal data for good, and keep the ledger", Args: oneArg("customer"),
+		Long: `Remove the personal data of a customer, by id or by your reference: name, address, reference, cards' numbers and dates, mails, the bodies of
+Stripe's events, addresses in the evidence of consent. Amounts, dates, states and ids stay. It can't be undone. Plans must be over
+and cards removed. What Stripe and your backups hold is not touched: docs/erasure.md says what stays where.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.withStore(cmd.Context(), func(cfg config.Config, s *store.Store) error {
+				clk, err := clock.Parse(cfg.Clock)
+				if err != nil {
+					return err
+				}
+				customer, err := findCustomer(cmd.Context(), s, args[0])
+				if err != nil {
+					return err
+				}
+				return c.erase(cmd.Context(), s, customer, clk.Now(), yes, dryRun)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say from how many rows something would be removed; remove nothing")
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return cmd
+}
+
+func (c *cli) erase(ctx context.Context, s *store.Store, customer billing.Customer, now time.Time, yes, dryRun bool) error {
+	if dryRun || !yes {
+		would, err := operator.EraseCustomer(ctx, operator.Rehearse(s), customer.ID, now)
+		if err != nil {
+			return err
+		}
+		if dryRun {
+			fmt.Fprintln(c.talk, "dry run: nothing was removed")
+			return c.printErasure(would, true)
+		}
+		fmt.Fprintf(c.talk, "customer %s (%s), with %d plans and %d notices\n", customer.Reference, customer.ID, would.Erased.Plans, would.Erased.Notices)
+		if !c.confirmed("This can't be undone. Type erase to do it: ", "erase") {
+			return errors.New("nothing was removed")
+		}
+	}
+	done, err := operator.EraseCustomer(ctx, s, customer.ID, now)
+	if err != nil {
+		return err
+	}
+	return c.printErasure(done, false)
+}
+
+func (c *cli) printErasure(e operator.Erasure, dryRun bool) error {
+	if c.json {
+		return c.printJSON(handlers.ViewErasure(e, dryRun))
+	}
+	tab := newTable("FROM", "ROWS")
+	for _, row := range []struct {
+		what string
+		n    int64
+	}{
+		{"plans", e.Erased.Plans}, {"cards", e.Erased.Cards}, {"notices", e.Erased.Notices}, {"consents", e.Erased.Consents},
+		{"links", e.Erased.Links}, {"requests", e.Erased.Requests}, {"events", e.Erased.Events}, {"texts", e.Erased.Texts},
+	} {
+		tab.add(row.what, fmt.Sprint(row.n))
+	}
+	tab.print(c.out)
+	return nil
+}

@@ -1,0 +1,54 @@
+package handlers
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"tranche/internal/billing"
+	"tranche/internal/operator"
+)
+
+// ErasureView is a customer after erasure, and the number of rows that something was removed from.
+type ErasureView struct {
+	Object   string             `json:"object"`
+	Customer billing.CustomerID `json:"customer"`
+	ErasedAt time.Time          `json:"erased_at"`
+	DryRun   bool               `json:"dry_run,omitempty"` // nothing was removed
+	Erased   billing.Erased     `json:"erased"`
+}
+
+// ViewErasure is the JSON of an erasure.
+func ViewErasure(e operator.Erasure, dryRun bool) ErasureView {
+	return ErasureView{Object: "erasure", Customer: e.Customer.ID, ErasedAt: e.Customer.ErasedAt, DryRun: dryRun, Erased: e.Erased}
+}
+
+type eraseBody struct {
+	DryRun bool `json:"dry_run"`
+}
+
+// eraseCustomer removes a customer's personal data; the path names the customer by id or by the merchant's reference.
+func (s *Server) eraseCustomer(w http.ResponseWriter, r *http.Request) {
+	var body eraseBody
+	if r.ContentLength != 0 && !decodeBody(w, r, &body) {
+		return
+	}
+	customer, err := s.Store.Customer(r.Context(), billing.CustomerID(r.PathValue("id")))
+	if errors.Is(err, billing.ErrNotFound) {
+		customer, err = s.Store.CustomerByReference(r.Context(), r.PathValue("id"))
+	}
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	var to operator.Store = s.Store
+	if body.DryRun {
+		to = operator.Rehearse(s.Store)
+	}
+	done, err := operator.EraseCustomer(r.Context(), to, customer.ID, s.Clock.Now())
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, ViewErasure(done, body.DryRun))
+}

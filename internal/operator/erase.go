@@ -1,0 +1,125 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"tranche/internal/billing"
+)
+
+// Erasure is a customer after their personal data was removed, and what it was removed from.
+type Erasure struct {
+	Customer billing.Customer
+	Erased   billing.Erased
+	Message  string
+}
+
+// EraseCustomer removes a customer's personal data for good and keeps the ledger: docs/erasure.md says what goes and what
+// stays. Errors: *RefusedError while a plan may still collect, a card may still be charged or something is under way at Stripe;
+// billing.ErrNotFound, billing.ErrUnavailable.
+func EraseCustomer(ctx context.Context, s Store, id billing.CustomerID, now time.Time) (Erasure, error) {
+	var done Erasure
+	err := s.Update(ctx, func(tx billing.Tx) error {
+		e, err := erasure(ctx, tx, id, now)
+		if err != nil {
+			return err
+		}
+		done.Customer = e.Customer
+		if done.Erased, err = tx.EraseCustomer(ctx, e); err != nil {
+			return err
+		}
+		done.Message = fmt.Sprintf("the personal data of customer %s is removed, with that in %d plans, %d notices and %d events; the ledger stays",
+			id, done.Erased.Plans, done.Erased.Notices, done.Erased.Events)
+		return tx.InsertAudit(ctx, billing.AuditEntry{At: now, Actor: billing.ActorMerchant, Action: "customer.erased", CustomerID: id, Message: done.Message})
+	})
+	return done, err
+}
+
+// erasure works out what is to be removed, where nothing forbids it.
+func erasure(ctx context.Context, tx billing.Tx, id billing.CustomerID, now time.Time) (billing.Erasure, error) {
+	c, err := tx.Customer(ctx, id)
+	if err != nil {
+		return billing.Erasure{}, err
+	}
+	refused := func(why string, args ...any) error {
+		return &RefusedError{What: "customer " + string(id) + " is not erased", Why: fmt.Sprintf(why, args...)}
+	}
+	if !c.ErasedAt.IsZero() {
+		return billing.Erasure{}, refused("that was done on %s", c.ErasedAt.Format(time.DateOnly))
+	}
+	e := billing.Erasure{Customer: c.Erase(now), Words: c.Words(), At: now}
+	e.AddObject(c.StripeCustomer)
+	if err := eraseCards(ctx, tx, &e, refused); err != nil {
+		return e, err
+	}
+	for before := billing.PlanID(""); ; {
+		page, err := tx.Plans(ctx, billing.PlanFilter{Customer: id, Before: before})
+		if err != nil {
+			return e, err
+		}
+		for _, p := range page {
+			before = p.ID
+			if err := erasePlan(ctx, tx, &e, p.ID, refused); err != nil {
+				return e, err
+			}
+		}
+		if len(page) < billing.MaxPage {
+			return e, nil
+		}
+	}
+}
+
+// eraseCards wants no card that may be charged: it would go on being kept at Stripe for that.
+func eraseCards(ctx context.Context, tx billing.Tx, e *billing.Erasure, refused func(string, ...any) error) error {
+	cards, err := tx.Cards(ctx, e.Customer.ID)
+	if err != nil {
+		return err
+	}
+	for _, card := range cards {
+		if card.Status == billing.CardActive {
+			return refused("the %s card ending %s can still be charged: remove it first (tranche card remove %s)", card.Brand, card.Last4, card.ID)
+		}
+		e.AddObject(card.PaymentMethod)
+		e.AddObject(card.StripeCustomer)
+	}
+	return nil
+}
+
+// erasePlan adds a plan that is over, and Stripe's objects of its charges.
+func erasePlan(ctx context.Context, tx billing.Tx, e *billing.Erasure, id billing.PlanID, refused func(string, ...any) error) error {
+	p, err := tx.LockPlan(ctx, id)
+	if err != nil {
+		return err
+	}
+	if p.Status != billing.PlanCompleted && p.Status != billing.PlanCanceled && p.Status != billing.PlanDefaulted {
+		return refused("plan %s is %s: cancel it first", p.Reference, p.Status)
+	}
+	charges, err := tx.PlanCharges(ctx, id)
+	if err != nil {
+		return err
+	}
+	ids := make([]billing.ChargeID, len(charges))
+	for i, ch := range charges {
+		ids[i] = ch.ID
+		if ch.Status == billing.ChargeCollecting || !ch.NextAttemptAt.IsZero() {
+			return refused("charge %d of plan %s is under way at Stripe: try again in a minute", ch.Sequence, p.Reference)
+		}
+		e.AddPayment(ch.PaymentIntent)
+	}
+	attempts, err := tx.Attempts(ctx, ids...)
+	if err != nil {
+		return err
+	}
+	for _, a := range attempts {
+		if a.Outcome.Open() {
+			return refused("an attempt at a charge of plan %s is under way: try again in a minute", p.Reference)
+		}
+		e.AddPayment(a.PaymentIntent)
+		e.AddObject(a.StripeCharge)
+	}
+	e.AddObject(p.SetupIntent)
+	erased, err := p.Erase(e.Customer, e.Words)
+	e.Plans = append(e.Plans, erased)
+	return err
+}
