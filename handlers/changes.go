@@ -24,6 +24,7 @@ func (s *Server) changeRoutes(api *http.ServeMux) {
 	api.HandleFunc("POST /v1/charges/{id}/amount", changing(s, s.setAmount))
 	api.HandleFunc("POST /v1/charges/{id}/split", changing(s, s.splitCharge))
 	api.HandleFunc("POST /v1/charges/{id}/pay", changing(s, s.payCharge))
+	api.HandleFunc("POST /v1/charges/{id}/collect", changing(s, s.collectCharge))
 	api.HandleFunc("POST /v1/charges/{id}/paid-outside", changing(s, s.paidOutside))
 	api.HandleFunc("POST /v1/charges/{id}/write-off", changing(s, s.writeOff))
 }
@@ -40,6 +41,9 @@ func changing[B any](s *Server, do func(r *http.Request, id string, body B) (ope
 	}
 }
 
+// underRules is the database, on which changes keep to the settings.
+func (s *Server) underRules() operator.Store { return operator.Under(s.Store, s.Rules) }
+
 // noBody is the body of a change that needs none.
 type noBody struct{}
 
@@ -51,12 +55,19 @@ func checkText(field, text string) error {
 	return &billing.InvalidError{Fields: []billing.FieldError{{Field: field, Message: fmt.Sprintf("is longer than %d bytes", operator.MaxReason)}}}
 }
 
-type totalBody struct {
-	Total int64 `json:"total"`
+type restBody struct {
+	Total  int64 `json:"total"`  // of all that is left
+	Amount int64 `json:"amount"` // of each charge that is left, in place of a total
 }
 
-func (s *Server) setRest(r *http.Request, id string, b totalBody) (operator.Result, error) {
-	return operator.SetRest(r.Context(), s.Store, billing.PlanID(id), b.Total, s.Clock.Now())
+func (s *Server) setRest(r *http.Request, id string, b restBody) (operator.Result, error) {
+	if b.Amount != 0 {
+		if b.Total != 0 {
+			return operator.Result{}, &billing.InvalidError{Fields: []billing.FieldError{{Field: "amount", Message: "is given beside total; leave one of them out"}}}
+		}
+		return operator.SetRestAmount(r.Context(), s.underRules(), billing.PlanID(id), b.Amount, s.Clock.Now())
+	}
+	return operator.SetRest(r.Context(), s.underRules(), billing.PlanID(id), b.Total, s.Clock.Now())
 }
 
 type feeBody struct {
@@ -69,7 +80,7 @@ func (s *Server) addFee(r *http.Request, id string, b feeBody) (operator.Result,
 	if err := checkText("reason", b.Reason); err != nil {
 		return operator.Result{}, err
 	}
-	return operator.AddFee(r.Context(), s.Store, billing.PlanID(id), b.Amount, b.Due, b.Reason, s.Clock.Now())
+	return operator.AddFee(r.Context(), s.underRules(), billing.PlanID(id), b.Amount, b.Due, b.Reason, s.Clock.Now())
 }
 
 type extendBody struct {
@@ -79,7 +90,7 @@ type extendBody struct {
 }
 
 func (s *Server) extendPlan(r *http.Request, id string, b extendBody) (operator.Result, error) {
-	return operator.Extend(r.Context(), s.Store, billing.PlanID(id), operator.Extension(b), s.Clock.Now())
+	return operator.Extend(r.Context(), s.underRules(), billing.PlanID(id), operator.Extension(b), s.Clock.Now())
 }
 
 type discountBody struct {
@@ -87,11 +98,11 @@ type discountBody struct {
 }
 
 func (s *Server) payAll(r *http.Request, id string, b discountBody) (operator.Result, error) {
-	return operator.PayAll(r.Context(), s.Store, billing.PlanID(id), b.Discount, s.Clock.Now())
+	return operator.PayAll(r.Context(), s.underRules(), billing.PlanID(id), b.Discount, s.Clock.Now())
 }
 
 func (s *Server) restartPlan(r *http.Request, id string, _ noBody) (operator.Result, error) {
-	return operator.Restart(r.Context(), s.Store, billing.PlanID(id), s.Clock.Now())
+	return operator.Restart(r.Context(), s.underRules(), billing.PlanID(id), s.Clock.Now())
 }
 
 type cardBody struct {
@@ -99,7 +110,7 @@ type cardBody struct {
 }
 
 func (s *Server) useCard(r *http.Request, id string, b cardBody) (operator.Result, error) {
-	return operator.UseCard(r.Context(), s.Store, billing.PlanID(id), b.Card, s.Clock.Now())
+	return operator.UseCard(r.Context(), s.underRules(), billing.PlanID(id), b.Card, s.Clock.Now())
 }
 
 type skipBody struct {
@@ -113,9 +124,9 @@ func (s *Server) skipCharge(r *http.Request, id string, b skipBody) (operator.Re
 		return operator.Result{}, err
 	}
 	if b.ToEnd {
-		return operator.SkipToEnd(r.Context(), s.Store, billing.ChargeID(id), b.Every, b.Reason, s.Clock.Now())
+		return operator.SkipToEnd(r.Context(), s.underRules(), billing.ChargeID(id), b.Every, b.Reason, s.Clock.Now())
 	}
-	return operator.Skip(r.Context(), s.Store, billing.ChargeID(id), b.Reason, s.Clock.Now())
+	return operator.Skip(r.Context(), s.underRules(), billing.ChargeID(id), b.Reason, s.Clock.Now())
 }
 
 type dueBody struct {
@@ -123,7 +134,7 @@ type dueBody struct {
 }
 
 func (s *Server) moveCharge(r *http.Request, id string, b dueBody) (operator.Result, error) {
-	return operator.Move(r.Context(), s.Store, billing.ChargeID(id), b.Due, s.Clock.Now())
+	return operator.Move(r.Context(), s.underRules(), billing.ChargeID(id), b.Due, s.Clock.Now())
 }
 
 type amountBody struct {
@@ -131,7 +142,7 @@ type amountBody struct {
 }
 
 func (s *Server) setAmount(r *http.Request, id string, b amountBody) (operator.Result, error) {
-	return operator.SetAmount(r.Context(), s.Store, billing.ChargeID(id), b.Amount, s.Clock.Now())
+	return operator.SetAmount(r.Context(), s.underRules(), billing.ChargeID(id), b.Amount, s.Clock.Now())
 }
 
 type splitBody struct {
@@ -140,11 +151,19 @@ type splitBody struct {
 }
 
 func (s *Server) splitCharge(r *http.Request, id string, b splitBody) (operator.Result, error) {
-	return operator.Split(r.Context(), s.Store, billing.ChargeID(id), b.First, b.Due, s.Clock.Now())
+	return operator.Split(r.Context(), s.underRules(), billing.ChargeID(id), b.First, b.Due, s.Clock.Now())
+}
+
+type collectBody struct {
+	Due string `json:"due"` // empty: now
+}
+
+func (s *Server) collectCharge(r *http.Request, id string, b collectBody) (operator.Result, error) {
+	return operator.Collect(r.Context(), s.underRules(), billing.ChargeID(id), b.Due, s.Clock.Now())
 }
 
 func (s *Server) payCharge(r *http.Request, id string, _ noBody) (operator.Result, error) {
-	return operator.Pay(r.Context(), s.Store, billing.ChargeID(id), s.Clock.Now())
+	return operator.Pay(r.Context(), s.underRules(), billing.ChargeID(id), s.Clock.Now())
 }
 
 type noteBody struct {
@@ -155,14 +174,14 @@ func (s *Server) paidOutside(r *http.Request, id string, b noteBody) (operator.R
 	if err := checkText("note", b.Note); err != nil {
 		return operator.Result{}, err
 	}
-	return operator.PaidOutside(r.Context(), s.Store, billing.ChargeID(id), b.Note, s.Clock.Now())
+	return operator.PaidOutside(r.Context(), s.underRules(), billing.ChargeID(id), b.Note, s.Clock.Now())
 }
 
 func (s *Server) writeOff(r *http.Request, id string, b reasonBody) (operator.Result, error) {
 	if err := checkText("reason", b.Reason); err != nil {
 		return operator.Result{}, err
 	}
-	return operator.WriteOff(r.Context(), s.Store, billing.ChargeID(id), b.Reason, s.Clock.Now())
+	return operator.WriteOff(r.Context(), s.underRules(), billing.ChargeID(id), b.Reason, s.Clock.Now())
 }
 
 // VersionView is what was agreed of a plan from one moment on.

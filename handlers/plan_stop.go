@@ -19,7 +19,7 @@ func (s *Server) pausePlan(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	plan, err := operator.Pause(r.Context(), s.Store, billing.PlanID(r.PathValue("id")), body.Reason, s.Clock.Now())
+	plan, err := operator.Pause(r.Context(), s.underRules(), billing.PlanID(r.PathValue("id")), body.Reason, s.Clock.Now())
 	s.answerPlan(w, r, plan, err)
 }
 
@@ -35,7 +35,7 @@ func (s *Server) resumePlan(w http.ResponseWriter, r *http.Request) {
 		badParameter(w, "dates", fmt.Sprintf("%q is neither %s nor %s", body.Dates, operator.CatchUp, operator.Shift))
 		return
 	}
-	plan, err := operator.Resume(r.Context(), s.Store, billing.PlanID(r.PathValue("id")), body.Dates, s.Clock.Now())
+	plan, err := operator.Resume(r.Context(), s.underRules(), billing.PlanID(r.PathValue("id")), body.Dates, s.Clock.Now())
 	s.answerPlan(w, r, plan, err)
 }
 
@@ -49,11 +49,11 @@ func (s *Server) cancelPlan(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if body.Refund {
-		result, err := operator.CancelAndRefund(r.Context(), s.Store, billing.PlanID(r.PathValue("id")), body.Reason, s.Clock.Now())
+		result, err := operator.CancelAndRefund(r.Context(), s.underRules(), billing.PlanID(r.PathValue("id")), body.Reason, s.Clock.Now())
 		s.answerPlan(w, r, result.Plan, err)
 		return
 	}
-	plan, err := operator.Cancel(r.Context(), s.Store, billing.PlanID(r.PathValue("id")), body.Reason, s.Clock.Now())
+	plan, err := operator.Cancel(r.Context(), s.underRules(), billing.PlanID(r.PathValue("id")), body.Reason, s.Clock.Now())
 	s.answerPlan(w, r, plan, err)
 }
 

@@ -17,7 +17,7 @@ const (
 	maxPage      = 100
 )
 
-// createPlan makes a plan and the PaymentIntent of its first payment: 201, or 200 when the same request made it before.
+// createPlan makes a plan and what the customer confirms at Stripe: 201, or 200 when the same request made it before.
 func (s *Server) createPlan(w http.ResponseWriter, r *http.Request) {
 	key := r.Header.Get("Idempotency-Key")
 	if len(key) > maxKeyLength || !isPrintable(key) {
@@ -34,10 +34,7 @@ func (s *Server) createPlan(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	view := ViewPlan(created.Details)
-	view.FirstPayment = &FirstPaymentView{
-		PaymentIntent: created.FirstPayment.ID, ClientSecret: created.FirstPayment.ClientSecret.Reveal(), Status: created.FirstPayment.Status,
-	}
+	view := ViewCreated(created)
 	w.Header().Set("Location", "/v1/plans/"+string(view.ID))
 	status := http.StatusCreated
 	if created.Replayed {

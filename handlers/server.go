@@ -18,6 +18,8 @@ import (
 type Config struct {
 	Store   billing.Store
 	Planner *planning.Planner
+	// Rules are what the settings say of all plans: changes keep to them.
+	Rules billing.Rules
 	// Verify checks a webhook's signature header against the raw body.
 	Verify func(payload []byte, header string, now time.Time) error
 	// Parse reads a webhook's body into an event, scrubbed of client secrets.

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"tranche/internal/billing"
+	"tranche/internal/planning"
 )
 
 // The types below are the JSON of the API, of --json on the command line and of the demo's report. Amounts are minor
@@ -25,6 +26,10 @@ type PlanView struct {
 	ActivatedAt  *time.Time         `json:"activated_at"`
 	PausedAt     *time.Time         `json:"paused_at,omitempty"`
 	FirstPayment *FirstPaymentView  `json:"first_payment,omitempty"` // in the answer to POST /v1/plans only
+	// Setup is in the answer to POST /v1/plans only, where there is no first payment.
+	Setup *SetupView `json:"setup,omitempty"`
+	// Recurrence is how the charges go on after the last one there is.
+	Recurrence *RecurrenceView `json:"recurrence,omitempty"`
 	// Policy is the name of the dunning policy; empty means the default one.
 	Policy      string `json:"policy,omitempty"`
 	BackupCards bool   `json:"backup_cards_allowed,omitempty"`
@@ -35,6 +40,43 @@ type FirstPaymentView struct {
 	PaymentIntent string               `json:"payment_intent"`
 	ClientSecret  string               `json:"client_secret"`
 	Status        billing.IntentStatus `json:"status"`
+}
+
+// SetupView is what the merchant's checkout needs for a card without a payment. The client secret is for this customer only.
+type SetupView struct {
+	SetupIntent  string               `json:"setup_intent"`
+	ClientSecret string               `json:"client_secret"`
+	Status       billing.IntentStatus `json:"status"`
+}
+
+// RecurrenceView is how a plan goes on.
+type RecurrenceView struct {
+	Amount int64            `json:"amount"`
+	Every  billing.Interval `json:"every"`
+	Left   int              `json:"left,omitempty"` // how many charges are still to be written; absent where there is no such end
+	Until  billing.Date     `json:"until,omitzero"` // the last date on which one may fall due; absent where there is no such end
+}
+
+// ViewRecurrence writes how a plan goes on; nil when it does not.
+func ViewRecurrence(r billing.Recurrence) *RecurrenceView {
+	if r.IsZero() {
+		return nil
+	}
+	return &RecurrenceView{Amount: r.Amount, Every: r.Every, Left: r.Left, Until: r.Until}
+}
+
+// ViewCreated writes a plan that was just made, with what the merchant's checkout needs.
+func ViewCreated(c planning.Created) PlanView {
+	v := ViewPlan(c.Details)
+	if c.FirstPayment.ID != "" {
+		v.FirstPayment = &FirstPaymentView{
+			PaymentIntent: c.FirstPayment.ID, ClientSecret: c.FirstPayment.ClientSecret.Reveal(), Status: c.FirstPayment.Status,
+		}
+	}
+	if c.Setup.ID != "" {
+		v.Setup = &SetupView{SetupIntent: c.Setup.ID, ClientSecret: c.Setup.ClientSecret.Reveal(), Status: c.Setup.Status}
+	}
+	return v
 }
 
 // CustomerView is a customer.
@@ -66,7 +108,7 @@ type ChargeView struct {
 	Sequence      int                   `json:"sequence"`
 	Amount        int64                 `json:"amount"`
 	Currency      billing.Currency      `json:"currency"`
-	DueAt         time.Time             `json:"due_at"`
+	DueAt         *time.Time            `json:"due_at"` // null while it waits for the merchant's word
 	Status        billing.ChargeStatus  `json:"status"`
 	Reason        string                `json:"reason,omitempty"`
 	DeclineCode   string                `json:"decline_code,omitempty"`
@@ -139,6 +181,7 @@ func ViewPlan(d billing.Details) PlanView {
 		CreatedAt: p.CreatedAt, ActivatedAt: orNull(p.ActivatedAt), Reason: p.Reason, PausedAt: orNull(p.PausedAt),
 		Policy: p.Policy, BackupCards: p.BackupCards,
 	}
+	v.Recurrence = ViewRecurrence(p.Recurrence)
 	for i, c := range d.Charges {
 		v.Charges[i] = viewCharge(c, d.Attempts[c.ID])
 	}
@@ -162,7 +205,7 @@ func ViewCustomer(c billing.Customer, cards []billing.Card) CustomerView {
 
 func viewCharge(c billing.Charge, attempts []billing.Attempt) ChargeView {
 	v := ChargeView{
-		ID: c.ID, Sequence: c.Sequence, Amount: c.Amount, Currency: c.Currency, DueAt: c.DueAt, Status: c.Status,
+		ID: c.ID, Sequence: c.Sequence, Amount: c.Amount, Currency: c.Currency, DueAt: orNull(c.DueAt), Status: c.Status,
 		Reason: c.Reason, DeclineCode: c.DeclineCode, NextAttemptAt: orNull(c.NextAttemptAt), PaidAt: orNull(c.PaidAt),
 		PaymentIntent: c.PaymentIntent, Refunded: c.AmountRefunded, PaidOutside: c.PaidOutside, Dropped: c.Dropped, DisputeStatus: c.DisputeStatus, Attempts: make([]AttemptView, len(attempts)),
 	}

@@ -167,6 +167,10 @@ func (t *planTx) lastLook(ctx context.Context, c *billing.Charge, attempts []bil
 	if !t.plan.Status.Collects() {
 		return nil, t.move(c, c.Status, "the plan is "+spoken(t.plan.Status), time.Time{})
 	}
+	if before := t.earlierDue(c); before != nil {
+		t.waitFor(c, *before)
+		return nil, nil
+	}
 	card, why, err := t.usableCard(ctx, c)
 	if err != nil {
 		return nil, err
@@ -181,6 +185,34 @@ func (t *planTx) lastLook(ctx context.Context, c *billing.Charge, attempts []bil
 		return nil, err
 	}
 	return t.newAttempt(ctx, c, card, attempts)
+}
+
+// inTurn is the real time after which a charge that waits for the outcome of another of its plan is looked at again.
+const inTurn = 10 * time.Second
+
+// earlierDue is a charge of the plan that fell due before this one and was not tried yet, or is being tried now: charges that fell
+// due together, while everything was down, are made in order. nil when it is this one's turn.
+func (t *planTx) earlierDue(c *billing.Charge) *billing.Charge {
+	if c.Status != billing.ChargeScheduled {
+		return nil
+	}
+	for i := range t.charges {
+		other := &t.charges[i]
+		waiting := other.Status == billing.ChargeScheduled && !other.NextAttemptAt.IsZero() && !other.NextAttemptAt.After(t.now)
+		if other.Sequence < c.Sequence && (waiting || other.Status == billing.ChargeCollecting) {
+			return other
+		}
+	}
+	return nil
+}
+
+// waitFor leaves a due charge until the one before it was tried. No attempt is spent.
+func (t *planTx) waitFor(c *billing.Charge, before billing.Charge) {
+	c.Reason = fmt.Sprintf("charge %d comes first", before.Sequence)
+	if c.WakeAt = t.now; before.Status == billing.ChargeCollecting {
+		c.WakeAt = t.now.Add(t.worker.Clock.Simulated(jittered(inTurn)))
+	}
+	t.touch(c)
 }
 
 // usableCard is the card to charge: the plan's, or the backup card that dunning chose for a charge that was declined. Where
@@ -222,7 +254,7 @@ func (t *planTx) newAttempt(ctx context.Context, c *billing.Charge, card billing
 		a.Params = billing.PaymentParams{
 			Amount: c.Amount, Currency: c.Currency, Customer: card.StripeCustomer, PaymentMethod: card.PaymentMethod,
 			OffSession: true, Metadata: c.Metadata(t.plan.Reference, a.ID),
-			Description: fmt.Sprintf("%s (%d of %d)", t.plan.Reference, c.Sequence, len(t.charges)),
+			Description: t.description(c),
 		}
 	}
 	if err := t.InsertAttempt(ctx, a); err != nil {
@@ -237,6 +269,14 @@ func (t *planTx) newAttempt(ctx context.Context, c *billing.Charge, card billing
 		fmt.Sprintf("charge %d of %s: attempt %d with the %s card ending %s", c.Sequence,
 			billing.FormatAmount(c.Amount, c.Currency), number, card.Brand, card.Last4), "Stripe's answer")
 	return &call{planID: t.plan.ID, attempt: a, customer: card.StripeCustomer}, nil
+}
+
+// description is what Stripe shows of a charge.
+func (t *planTx) description(c *billing.Charge) string {
+	if t.plan.Kind == billing.KindRecurring {
+		return fmt.Sprintf("%s (%d)", t.plan.Reference, c.Sequence)
+	}
+	return fmt.Sprintf("%s (%d of %d)", t.plan.Reference, c.Sequence, len(t.charges))
 }
 
 // underWay says whether the call of an open attempt was made under this very lease, so that it may still be under way in

@@ -166,6 +166,9 @@ func (t *planTx) giveUp(ctx context.Context, c *billing.Charge, d billing.Dunnin
 	if err := t.stopLater(policy.AtEnd); err != nil {
 		return err
 	}
+	if policy.AtEnd == dunning.EndCancel {
+		t.plan.EndRecurrence()
+	}
 	t.plan.Status, t.plan.Reason = billing.PlanDefaulted, fmt.Sprintf("charge %d is unpaid and %s", c.Sequence, why)
 	t.entries = append(t.entries, t.planEntry("plan.defaulted", fmt.Sprintf("plan %s is defaulted: charge %d of %s is unpaid and %s",
 		t.plan.Reference, c.Sequence, billing.FormatAmount(c.Amount, c.Currency), why), endText(policy.AtEnd)))

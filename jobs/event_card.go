@@ -134,6 +134,12 @@ func (w *Worker) handleSetupIntent(ctx context.Context, e billing.Event) (verdic
 	if si.Status != billing.IntentSucceeded || si.PaymentMethod == "" {
 		return ignored("the SetupIntent is %s", si.Status), nil
 	}
+	if plan, own, err := w.planOfSetup(ctx, si); err != nil || own {
+		if err != nil {
+			return verdict{}, err
+		}
+		return w.setUpPlan(ctx, si, plan)
+	}
 	customer, err := w.setupCustomer(ctx, si)
 	if errors.Is(err, billing.ErrNotFound) {
 		return ignored("SetupIntent %s is for no customer of a plan", si.ID), nil

@@ -83,7 +83,7 @@ func newBench(t *testing.T, s billing.Store) *bench {
 
 func (b *bench) newWorker() *jobs.Worker {
 	return jobs.New(jobs.Config{
-		Store: b.store, Gateway: b.gateway, Queue: nowhere{}, Mailer: b.mails, Planner: b.planner, Webhooks: b.hooks(), Sender: b.sender,
+		Store: b.store, Gateway: b.gateway, Queue: nowhere{}, Mailer: b.mails, Planner: b.planner, Rules: billing.Rules{ChargeTime: morning}, Webhooks: b.hooks(), Sender: b.sender,
 		Policies: dunning.DefaultPolicies(morning), Merchant: notify.Merchant{Name: "Example Shop"}, MessageDomain: "shop.example",
 		Clock: clock.New(time.Time{}, 0, b.Now), Lease: time.Minute, Log: zerolog.New(zerolog.NewTestWriter(b.t)),
 	})

@@ -18,6 +18,9 @@ func (t *planTx) draft(kind billing.NoticeKind, step string) billing.Notice {
 			Of: len(t.charges), Currency: t.plan.Currency,
 		},
 	}
+	if t.plan.Kind == billing.KindRecurring {
+		n.Data.Of = 0 // how many there will be is not known, or says nothing to the customer
+	}
 	n.MessageID = string(n.ID) + "@" + t.worker.MessageDomain
 	if n.To == "" {
 		n.Status, n.Reason, n.WakeAt = billing.NoticeFailed, "the customer has no e-mail address", time.Time{}

@@ -99,13 +99,10 @@ func (t *planTx) audit(c *billing.Charge, actor billing.Actor, action, message, 
 // write brings the plan's status in line with its charges and writes everything that changed.
 func (t *planTx) write(ctx context.Context) error {
 	t.settlePlan()
-	for i := range t.charges {
-		if !t.changed[t.charges[i].ID] {
-			continue
-		}
-		if err := t.UpdateCharge(ctx, t.charges[i]); err != nil {
-			return err
-		}
+	added := t.goOn()
+	t.followCharges() // a recurrence that is over lets the plan end
+	if err := t.writeCharges(ctx, added); err != nil {
+		return err
 	}
 	if t.plan.Status == billing.PlanCompleted && t.before.Status != billing.PlanCompleted {
 		if err := t.completed(ctx); err != nil {
@@ -124,10 +121,42 @@ func (t *planTx) write(ctx context.Context) error {
 	return t.InsertAudit(ctx, t.entries...)
 }
 
+func (t *planTx) writeCharges(ctx context.Context, added []billing.Charge) error {
+	for i := range t.charges {
+		if !t.changed[t.charges[i].ID] {
+			continue
+		}
+		if err := t.UpdateCharge(ctx, t.charges[i]); err != nil {
+			return err
+		}
+	}
+	if len(added) == 0 {
+		return nil
+	}
+	return t.InsertCharges(ctx, added...)
+}
+
 // planChanged says whether the plan's own row is to be written.
 func (t *planTx) planChanged() bool {
 	was, is := t.before, t.plan
-	return is.Status != was.Status || is.CardID != was.CardID || is.Reason != was.Reason || is.Total != was.Total
+	return is.Status != was.Status || is.CardID != was.CardID || is.Reason != was.Reason || is.Total != was.Total ||
+		is.Recurrence != was.Recurrence || is.SetupIntent != was.SetupIntent
+}
+
+// goOn adds the charge that is to come next, where the one before was taken up. More than one comes of it only when a
+// charge was skipped that was not the last.
+func (t *planTx) goOn() []billing.Charge {
+	var added []billing.Charge
+	for {
+		c, ok := t.plan.GoOn(t.charges, t.location(), t.worker.Rules.Holidays, t.now)
+		if !ok {
+			break
+		}
+		added, t.charges = append(added, c), append(t.charges, c)
+		t.audit(&c, billing.ActorTranche, "charge.scheduled",
+			fmt.Sprintf("charge %d of %s falls due %s", c.Sequence, billing.FormatAmount(c.Amount, c.Currency), t.local(c.DueAt)), "")
+	}
+	return added
 }
 
 // settlePlan activates a plan whose first charge is paid, ends one whose first charge was canceled, and follows the
@@ -136,11 +165,16 @@ func (t *planTx) settlePlan() {
 	if t.plan.Status == billing.PlanAwaitingFirstPayment {
 		switch t.charges[0].Status {
 		case billing.ChargeSucceeded:
-			t.activate()
+			t.activate("the first payment arrived")
 		case billing.ChargeCanceled:
 			t.cancelRest()
 		}
 	}
+	t.followCharges()
+}
+
+// followCharges gives the plan the status that its charges come to.
+func (t *planTx) followCharges() {
 	next := t.plan.StatusAfter(t.charges)
 	if next == t.plan.Status {
 		return
@@ -149,14 +183,15 @@ func (t *planTx) settlePlan() {
 	t.entries = append(t.entries, t.planEntry("plan."+string(next), fmt.Sprintf("plan %s is %s", t.plan.Reference, spoken(next)), ""))
 }
 
-func (t *planTx) activate() {
+// activate lets a plan collect; why says what it waited for.
+func (t *planTx) activate(why string) {
 	t.plan.Status, t.plan.ActivatedAt = billing.PlanActive, t.now
 	t.shiftLateDates()
 	next := ""
 	for i := range t.charges {
 		c := &t.charges[i]
-		if c.Status != billing.ChargeScheduled {
-			continue
+		if c.Status != billing.ChargeScheduled || c.DueAt.IsZero() {
+			continue // paid, or it waits for the merchant's word
 		}
 		c.NextAttemptAt, c.WakeAt = c.DueAt, c.DueAt
 		t.touch(c)
@@ -164,26 +199,48 @@ func (t *planTx) activate() {
 			next = fmt.Sprintf("charge %d of %s falls due %s", c.Sequence, billing.FormatAmount(c.Amount, c.Currency), t.local(c.DueAt))
 		}
 	}
-	t.entries = append(t.entries, t.planEntry("plan.active", fmt.Sprintf("plan %s is active: the first payment arrived", t.plan.Reference), next))
+	t.entries = append(t.entries, t.planEntry("plan.active", fmt.Sprintf("plan %s is active: %s", t.plan.Reference, why), next))
 }
 
-// shiftLateDates moves the later charges by as many days as the first payment came late, where one of them would be due
-// already: a customer who comes back to an old checkout pays in parts, as agreed, and not all at once.
+// shiftLateDates moves what is to come where the first of it would be due already, because the first payment, or the card, came
+// late: a customer who comes back to an old checkout pays in parts, as agreed, and not all at once. The dates move by as many days
+// as the payment came late; without one, by as many as the first charge was due before.
 func (t *planTx) shiftLateDates() {
-	if len(t.charges) < 2 || t.charges[1].DueAt.After(t.now) {
+	loc, since, what := t.location(), t.plan.CreatedAt, "first payment came %d days after the plan was made"
+	first := t.firstToCome()
+	if first.IsZero() || first.After(t.now) {
 		return
 	}
-	t.unshifted = slices.Clone(t.charges)
-	loc := t.location()
-	days := billing.DaysBetween(billing.DateOf(t.plan.CreatedAt, loc), billing.DateOf(t.now, loc))
-	for i := range t.charges[1:] {
-		c := &t.charges[i+1]
-		local := c.DueAt.In(loc)
-		c.DueAt = billing.DateOf(c.DueAt, loc).AddDays(days).At(billing.LocalTime{Hour: local.Hour(), Minute: local.Minute()}, loc)
-		t.touch(c)
+	if !t.charges[0].Checkout {
+		since, what = first, "card came %d days after the first charge was due"
 	}
-	t.shifted = fmt.Sprintf("plan %s: the first payment came %d days after the plan was made; the later charges move by as many", t.plan.Reference, days)
+	days := billing.DaysBetween(billing.DateOf(since, loc), billing.DateOf(t.now, loc))
+	if days == 0 {
+		return // it falls due today
+	}
+	t.unshifted = slices.Clone(t.charges)
+	for i := range t.charges {
+		if c := &t.charges[i]; c.Status == billing.ChargeScheduled {
+			c.DueAt = billing.ShiftedBy(c.DueAt, days, loc)
+			t.touch(c)
+		}
+	}
+	t.plan.Recurrence = t.plan.Recurrence.Shifted(days)
+	t.shifted = fmt.Sprintf("plan %s: the "+what+"; the later charges move by as many", t.plan.Reference, days)
 	t.entries = append(t.entries, t.planEntry("plan.shifted", t.shifted, ""))
+}
+
+// firstToCome is when the first charge falls due that is still to come; zero when none has a date.
+func (t *planTx) firstToCome() time.Time {
+	for _, c := range t.charges {
+		if c.Status == billing.ChargeScheduled && !c.DueAt.IsZero() {
+			return c.DueAt
+		}
+	}
+	if next, _, ok := t.plan.Recurrence.Take(t.location(), t.worker.Rules.Holidays); ok {
+		return next.DueAt
+	}
+	return time.Time{}
 }
 
 // writeShift adds a version to the plan when its dates were changed.
@@ -203,6 +260,7 @@ func (t *planTx) writeShift(ctx context.Context) error {
 }
 
 func (t *planTx) cancelRest() {
+	t.plan.EndRecurrence()
 	for i := range t.charges {
 		if c := &t.charges[i]; !c.Status.Ended() {
 			c.Status, c.Reason, c.NextAttemptAt, c.WakeAt = billing.ChargeCanceled, "the first payment was canceled", time.Time{}, time.Time{}

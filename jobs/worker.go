@@ -22,6 +22,8 @@ type Config struct {
 	Queue   billing.Queue
 	Mailer  billing.Mailer
 	Planner *planning.Planner
+	// Rules are what the settings say of all plans: recurring ones go on by them.
+	Rules billing.Rules
 	// Policies are what plans may name; the default one is always among them.
 	Policies dunning.Policies
 	// Engine decides what follows a failure, within the policy; nil is the policy's own days.

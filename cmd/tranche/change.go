@@ -11,6 +11,7 @@ import (
 
 	"tranche/config"
 	"tranche/handlers"
+	"tranche/internal/app"
 	"tranche/internal/billing"
 	"tranche/internal/clock"
 	"tranche/internal/operator"
@@ -37,6 +38,10 @@ func (c *cli) change(spec changeCommand) *cobra.Command {
 				if err != nil {
 					return err
 				}
+				rules, err := app.Rules(cfg)
+				if err != nil {
+					return err
+				}
 				id := args[0]
 				if spec.noun == "plan" {
 					plan, err := findPlan(cmd.Context(), s, id)
@@ -46,9 +51,9 @@ func (c *cli) change(spec changeCommand) *cobra.Command {
 					id = string(plan.ID)
 				}
 				if !dryRun && (yes || spec.word == "") {
-					return c.changed(cmd.Context(), s, spec, id, clk.Now())
+					return c.changed(cmd.Context(), s, rules, spec, id, clk.Now())
 				}
-				return c.rehearsed(cmd.Context(), s, spec, id, clk.Now(), dryRun)
+				return c.rehearsed(cmd.Context(), s, rules, spec, id, clk.Now(), dryRun)
 			})
 		},
 	}
@@ -60,8 +65,8 @@ func (c *cli) change(spec changeCommand) *cobra.Command {
 }
 
 // rehearsed shows what would become of the plan, and then does it if that is agreed to.
-func (c *cli) rehearsed(ctx context.Context, s *store.Store, spec changeCommand, id string, now time.Time, dryRun bool) error {
-	would, err := spec.do(ctx, operator.Rehearse(s), id, now)
+func (c *cli) rehearsed(ctx context.Context, s *store.Store, rules billing.Rules, spec changeCommand, id string, now time.Time, dryRun bool) error {
+	would, err := spec.do(ctx, operator.Rehearse(operator.Under(s, rules)), id, now)
 	if err != nil {
 		return err
 	}
@@ -84,7 +89,7 @@ func (c *cli) rehearsed(ctx context.Context, s *store.Store, spec changeCommand,
 	if !c.confirmed(fmt.Sprintf("%s Type %s to do it: ", spec.question, spec.word), spec.word) {
 		return errors.New("nothing was changed")
 	}
-	return c.changed(ctx, s, spec, id, now)
+	return c.changed(ctx, s, rules, spec, id, now)
 }
 
 // uncollected is what is still to be collected.
@@ -98,8 +103,8 @@ func uncollected(charges []billing.Charge) (sum int64) {
 }
 
 // changed carries the change out and shows the plan.
-func (c *cli) changed(ctx context.Context, s *store.Store, spec changeCommand, id string, now time.Time) error {
-	result, err := spec.do(ctx, s, id, now)
+func (c *cli) changed(ctx context.Context, s *store.Store, rules billing.Rules, spec changeCommand, id string, now time.Time) error {
+	result, err := spec.do(ctx, operator.Under(s, rules), id, now)
 	if err != nil {
 		return err
 	}
@@ -161,7 +166,7 @@ func (c *cli) printVersions(plan billing.Plan, customer billing.Customer, versio
 		}
 		tab := newTable("#", "CHARGE", "AMOUNT", "DUE")
 		for _, a := range charges {
-			tab.add(strconv.Itoa(a.Sequence), string(a.Charge), billing.FormatAmount(a.Amount, plan.Currency), localTime(a.DueAt, customer.TimeZone))
+			tab.add(strconv.Itoa(a.Sequence), string(a.Charge), billing.FormatAmount(a.Amount, plan.Currency), dueTime(a.DueAt, customer.TimeZone))
 		}
 		tab.print(c.out)
 		fmt.Fprintln(c.out)

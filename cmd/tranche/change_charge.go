@@ -13,7 +13,7 @@ import (
 // chargeChangeCommands change one charge of a plan that is under way.
 func (c *cli) chargeChangeCommands() []*cobra.Command {
 	return []*cobra.Command{
-		c.chargeSkipCommand(), c.chargeMoveCommand(), c.chargeAmountCommand(), c.chargeSplitCommand(), c.chargePayCommand(),
+		c.chargeSkipCommand(), c.chargeMoveCommand(), c.chargeAmountCommand(), c.chargeSplitCommand(), c.chargePayCommand(), c.chargeCollectCommand(),
 		c.chargePaidOutsideCommand(), c.chargeWriteOffCommand(),
 	}
 }
@@ -73,9 +73,8 @@ func (c *cli) chargeSplitCommand() *cobra.Command {
 		},
 	})
 	cmd.Flags().Int64Var(&first, "first", 0, "`AMOUNT` that is collected at its date")
-	cmd.Flags().StringVar(&due, "due", "", "`DATE` of the rest, or an instant")
+	cmd.Flags().StringVar(&due, "due", "", "`DATE` of the rest, or an instant; none where the charge waits for your word")
 	_ = cmd.MarkFlagRequired("first")
-	_ = cmd.MarkFlagRequired("due")
 	return cmd
 }
 
@@ -87,6 +86,19 @@ func (c *cli) chargePayCommand() *cobra.Command {
 			return operator.Pay(ctx, s, billing.ChargeID(id), now)
 		},
 	})
+}
+
+func (c *cli) chargeCollectCommand() *cobra.Command {
+	var due string
+	cmd := c.change(changeCommand{
+		use: "collect CHARGE", short: "Ask for a charge that waits for your word, now or at a date", noun: "charge",
+		question: "The saved card is charged, at once or at the date.", word: "collect",
+		do: func(ctx context.Context, s operator.Store, id string, now time.Time) (operator.Result, error) {
+			return operator.Collect(ctx, s, billing.ChargeID(id), due, now)
+		},
+	})
+	cmd.Flags().StringVar(&due, "due", "", "`DATE` on which it is charged, or an instant; without it, now")
+	return cmd
 }
 
 func (c *cli) chargePaidOutsideCommand() *cobra.Command {

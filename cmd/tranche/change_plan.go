@@ -19,17 +19,23 @@ func (c *cli) planChangeCommands() []*cobra.Command {
 }
 
 func (c *cli) planRestCommand() *cobra.Command {
-	var total int64
+	var total, amount int64
 	cmd := c.change(changeCommand{
 		use: "rest PLAN", short: "Change the amount of what is not paid yet", noun: "plan",
-		long: `Make the charges that are not paid add up to --total, in as many parts as they are; the first takes the odd cent. It is
-refused when one of them was tried already, or a part would be less than Stripe takes.`,
+		long: `Make the charges that are not paid add up to --total, in as many parts as they are; the first takes the odd cent. With
+--amount each is that much; in a recurring plan, those that are still to come too. It is refused when one of them was tried already,
+or a part would be less than Stripe takes.`,
 		do: func(ctx context.Context, s operator.Store, id string, now time.Time) (operator.Result, error) {
+			if amount != 0 {
+				return operator.SetRestAmount(ctx, s, billing.PlanID(id), amount, now)
+			}
 			return operator.SetRest(ctx, s, billing.PlanID(id), total, now)
 		},
 	})
 	cmd.Flags().Int64Var(&total, "total", 0, "`AMOUNT` of the unpaid charges together, in minor units")
-	_ = cmd.MarkFlagRequired("total")
+	cmd.Flags().Int64Var(&amount, "amount", 0, "`AMOUNT` of each, in place of a total")
+	cmd.MarkFlagsOneRequired("total", "amount")
+	cmd.MarkFlagsMutuallyExclusive("total", "amount")
 	return cmd
 }
 

@@ -86,7 +86,7 @@ func (c *cli) printCharges(charges []billing.Charge) error {
 	tab := newTable("CHARGE", "PLAN", "#", "AMOUNT", "DUE", "STATUS", "ATTEMPTS", "NEXT", "WHY")
 	for _, ch := range charges {
 		tab.add(string(ch.ID), string(ch.PlanID), strconv.Itoa(ch.Sequence), billing.FormatAmount(ch.Amount, ch.Currency),
-			localTime(ch.DueAt, ""), string(ch.Status), strconv.Itoa(ch.AttemptCount), localTime(ch.NextAttemptAt, ""), ch.Reason)
+			dueTime(ch.DueAt, ""), string(ch.Status), strconv.Itoa(ch.AttemptCount), localTime(ch.NextAttemptAt, ""), ch.Reason)
 	}
 	tab.print(c.out)
 	return nil
@@ -122,7 +122,7 @@ func (c *cli) printCharge(ch billing.Charge, d billing.Details, trail []billing.
 	zone := d.Customer.TimeZone
 	fmt.Fprintf(c.out, "%s  charge %d of %d of plan %s  %s  %s\n", ch.ID, ch.Sequence, len(d.Charges), d.Plan.Reference,
 		billing.FormatAmount(ch.Amount, ch.Currency), ch.Status)
-	fmt.Fprintf(c.out, "Due       %s\n", localTime(ch.DueAt, zone))
+	fmt.Fprintf(c.out, "Due       %s\n", dueTime(ch.DueAt, zone))
 	for _, line := range [][2]string{
 		{"Next try ", localTime(ch.NextAttemptAt, zone)}, {"Paid     ", localTime(ch.PaidAt, zone)},
 		{"Payment  ", ch.PaymentIntent}, {"Why      ", ch.Reason},

@@ -100,7 +100,7 @@ func (c *cli) report(err error) int {
 		fmt.Fprintln(c.talk, "tranche: hint: add --help to the command")
 		return exitUsage
 	case errors.As(err, &invalid), strings.HasPrefix(err.Error(), "unknown command"),
-		strings.HasPrefix(err.Error(), "required flag"):
+		strings.HasPrefix(err.Error(), "required flag"), strings.Contains(err.Error(), "flags in the group"):
 		return exitUsage
 	case isMismatch(err), isPolicyFault(err):
 		return exitUsage

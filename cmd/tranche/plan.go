@@ -35,14 +35,16 @@ func (c *cli) planCreateCommand() *cobra.Command {
 	var dryRun bool
 	cmd := &cobra.Command{
 		Use:   "create",
-		Short: "Make a plan and the PaymentIntent of its first payment",
-		Long: `Make a plan and the PaymentIntent of its first payment, as POST /v1/plans does. Amounts are minor units (cents).
-The same command again returns the same plan. The answer holds the client secret of the first payment: hand it to the
-customer's checkout and to nobody else.`,
+		Short: "Make a plan, and what its customer confirms at Stripe",
+		Long: `Make a plan and the PaymentIntent of its first payment, as POST /v1/plans does; or the SetupIntent by which the customer gives
+a card, where nothing is paid at first. Amounts are minor units (cents). The same command again returns the same plan. The
+answer holds a client secret: hand it to the customer's checkout and to nobody else. docs/plans.md says all that may be agreed on.`,
 		Example: `  tranche plan create --reference order-1042 --kind installments --currency usd --total 100000 \
     --parts 3 --every "1 month" --customer cust-77 --email ada@example.com --timezone Europe/London
   tranche plan create --reference villa-9 --kind deposit --currency eur --total 250000 --deposit 50000 \
     --balance-due 2026-12-20 --customer cust-78 --email grace@example.com
+  tranche plan create --reference club-5 --kind recurring --currency usd --amount 1900 --every month --trial "14 days" \
+    --customer cust-79 --email alan@example.com
   tranche plan create --file plan.json --dry-run`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -56,7 +58,7 @@ customer's checkout and to nobody else.`,
 					if err != nil {
 						return err
 					}
-					return c.printDrafts(t, draft.Charges)
+					return c.printDraft(t, draft)
 				}
 				created, err := p.Create(cmd.Context(), t, "")
 				if err != nil {
@@ -73,15 +75,18 @@ customer's checkout and to nobody else.`,
 
 // termsInput is a plan as flags, or a file, say it.
 type termsInput struct {
-	flagged              billing.Terms
-	kind, currency, file string
-	charges              []string
+	flagged                billing.Terms
+	kind, currency, file   string
+	remainder, businessDay string
+	charges                []string
 }
 
 // flags are all that say something of a plan.
 func (in *termsInput) flags(f *pflag.FlagSet) {
 	termsFlags(f, &in.flagged)
-	f.StringVar(&in.kind, "kind", "", "`KIND`: installments or deposit")
+	f.StringVar(&in.kind, "kind", "", "`KIND`: installments, deposit, recurring or deferred")
+	f.StringVar(&in.remainder, "remainder", "", "`WHERE` the cents go that do not divide: first, last or spread")
+	f.StringVar(&in.businessDay, "business-day", "", "`RULE` for weekends and holidays: following, preceding or modified_following")
 	f.StringVar(&in.currency, "currency", "", "ISO `CODE`, such as usd")
 	f.StringArrayVar(&in.charges, "charge", nil, "one `AMOUNT[@DATE]` of an explicit list; repeat it, the first without a date")
 	f.StringVar(&in.file, "file", "", "read the plan as JSON from this `FILE`; - is standard input")
@@ -104,6 +109,7 @@ func (in *termsInput) given(f *pflag.FlagSet) []string {
 func (c *cli) terms(f *pflag.FlagSet, in termsInput) (billing.Terms, error) {
 	t := in.flagged
 	t.Kind, t.Currency = billing.PlanKind(in.kind), billing.Currency(in.currency)
+	t.Remainder, t.BusinessDay = billing.Remainder(in.remainder), billing.BusinessDay(in.businessDay)
 	if err := parseCharges(&t, in.charges); err != nil || in.file == "" {
 		return t, err
 	}
@@ -119,11 +125,18 @@ func (c *cli) terms(f *pflag.FlagSet, in termsInput) (billing.Terms, error) {
 func termsFlags(f *pflag.FlagSet, t *billing.Terms) {
 	f.StringVar(&t.Reference, "reference", "", "your `NAME` for the plan, such as an order number")
 	f.Int64Var(&t.Total, "total", 0, "`AMOUNT` of all charges together")
-	f.IntVar(&t.Parts, "parts", 0, "`NUMBER` of instalments, the first paid at once")
-	f.StringVar(&t.Every, "every", "", "`INTERVAL` between instalments, such as \"1 month\"")
-	f.Int64Var(&t.FirstAmount, "first-amount", 0, "`AMOUNT` of the first instalment, where it is not an equal part")
-	f.Int64Var(&t.Deposit, "deposit", 0, "`AMOUNT` that is paid at once")
-	f.StringVar(&t.BalanceDue, "balance-due", "", "`DATE` on which the rest is charged")
+	f.IntVar(&t.Parts, "parts", 0, "`NUMBER` of charges in all")
+	f.StringVar(&t.Every, "every", "", "`INTERVAL` between charges, such as \"1 month\"")
+	f.Int64Var(&t.FirstAmount, "first-amount", 0, "`AMOUNT` of the first charge, where it is not like the others")
+	f.Int64Var(&t.Deposit, "deposit", 0, "`AMOUNT` that is paid first")
+	f.StringVar(&t.DepositPercent, "deposit-percent", "", "the `SHARE` of the total that is paid first, such as 20 or 12.5")
+	f.StringVar(&t.BalanceDue, "balance-due", "", "`WHEN` the rest is charged: a date, \"30 days before 2026-12-20\" or \"on request\"")
+	f.Int64Var(&t.Amount, "amount", 0, "`AMOUNT` of each charge of a recurring plan")
+	f.StringVar(&t.Until, "until", "", "the last `DATE` on which a recurring charge may fall due")
+	f.StringVar(&t.Trial, "trial", "", "`SPAN` before the first charge of a recurring plan, such as \"14 days\"")
+	f.StringVar(&t.Due, "due", "", "`WHEN` a deferred plan is charged: as --balance-due")
+	f.StringVar(&t.Starts, "starts", "", "`DATE` of the first charge, where it is not paid in the checkout")
+	f.StringVar(&t.Card, "card", "", "a saved `CARD` (card_…, pm_… or default): nothing is paid in the checkout")
 	f.StringVar(&t.Policy, "policy", "", "`NAME` of the dunning policy, as tranche dunning policies lists them")
 	f.BoolVar(&t.BackupCardsAllowed, "backup-cards-allowed", false, "the customer agreed that another saved card may be charged")
 	f.StringVar(&t.Description, "description", "", "`TEXT` shown at Stripe")
@@ -131,6 +144,7 @@ func termsFlags(f *pflag.FlagSet, t *billing.Terms) {
 	f.StringVar(&t.Customer.Email, "email", "", "the customer's e-mail `ADDRESS`")
 	f.StringVar(&t.Customer.Name, "name", "", "the customer's `NAME`")
 	f.StringVar(&t.Customer.Locale, "locale", "", "the customer's `LOCALE`, such as en-GB")
+	f.StringVar(&t.Customer.StripeCustomer, "stripe-customer", "", "the customer's `ID` at Stripe (cus_…), where you have it")
 	f.StringVar(&t.Customer.TimeZone, "timezone", "", "the customer's time `ZONE`, such as Europe/London")
 }
 
@@ -178,42 +192,74 @@ func (c *cli) readTerms(file string, t *billing.Terms) error {
 	return nil
 }
 
-func (c *cli) printDrafts(t billing.Terms, drafts []billing.ChargeDraft) error {
+// draftView is a charge that would be made. due_at is null where it waits for the merchant's word.
+type draftView struct {
+	Sequence int        `json:"sequence"`
+	Amount   int64      `json:"amount"`
+	DueAt    *time.Time `json:"due_at"`
+	Checkout bool       `json:"checkout,omitempty"`
+}
+
+func (c *cli) printDraft(t billing.Terms, draft billing.Draft) error {
 	if c.json {
-		type draft struct {
-			Sequence int       `json:"sequence"`
-			Amount   int64     `json:"amount"`
-			DueAt    time.Time `json:"due_at"`
+		list := make([]draftView, len(draft.Charges))
+		for i, d := range draft.Charges {
+			list[i] = draftView{Sequence: i + 1, Amount: d.Amount, Checkout: d.Checkout}
+			if !d.DueAt.IsZero() {
+				list[i].DueAt = &d.DueAt
+			}
 		}
-		list := make([]draft, len(drafts))
-		for i, d := range drafts {
-			list[i] = draft{i + 1, d.Amount, d.DueAt}
+		out := map[string]any{"dry_run": true, "charges": list}
+		if v := handlers.ViewRecurrence(draft.Recurrence); v != nil {
+			out["recurrence"] = v
 		}
-		return c.printJSON(map[string]any{"dry_run": true, "charges": list})
+		return c.printJSON(out)
 	}
 	tab := newTable("#", "AMOUNT", "DUE")
-	for i, d := range drafts {
-		due := localTime(d.DueAt, t.Customer.TimeZone)
-		if i == 0 {
+	for i, d := range draft.Charges {
+		due := dueTime(d.DueAt, t.Customer.TimeZone)
+		if d.Checkout {
 			due = "at once, in the checkout"
 		}
 		tab.add(strconv.Itoa(i+1), billing.FormatAmount(d.Amount, t.Currency), due)
 	}
 	tab.print(c.out)
+	if line := goesOn(draft.Recurrence, t.Currency); line != "" {
+		fmt.Fprintln(c.out, line)
+	}
 	fmt.Fprintln(c.talk, "dry run: nothing was stored or sent")
 	return nil
 }
 
+// goesOn says how a recurring plan goes on, after the charges that it has; empty when it does not.
+func goesOn(r billing.Recurrence, currency billing.Currency) string {
+	if r.IsZero() {
+		return ""
+	}
+	line := fmt.Sprintf("then %s every %s", billing.FormatAmount(r.Amount, currency), strings.TrimPrefix(r.Every.String(), "1 "))
+	switch {
+	case r.Left > 0:
+		line += fmt.Sprintf(", %d times", r.Left)
+	case r.Until.IsZero():
+		line += ", until it is canceled"
+	}
+	if !r.Until.IsZero() {
+		line += fmt.Sprintf(", until %s", r.Until)
+	}
+	return line
+}
+
 func (c *cli) printCreated(p planning.Created) error {
 	if c.json {
-		view := handlers.ViewPlan(p.Details)
-		view.FirstPayment = &handlers.FirstPaymentView{
-			PaymentIntent: p.FirstPayment.ID, ClientSecret: p.FirstPayment.ClientSecret.Reveal(), Status: p.FirstPayment.Status,
-		}
-		return c.printJSON(view)
+		return c.printJSON(handlers.ViewCreated(p))
 	}
 	c.printPlan(p.Details)
-	fmt.Fprintf(c.out, "\nFirst payment  %s (%s)\nClient secret  %s\n", p.FirstPayment.ID, p.FirstPayment.Status, p.FirstPayment.ClientSecret.Reveal())
+	switch {
+	case p.FirstPayment.ID != "":
+		fmt.Fprintf(c.out, "\nFirst payment  %s (%s)\nClient secret  %s\n", p.FirstPayment.ID, p.FirstPayment.Status, p.FirstPayment.ClientSecret.Reveal())
+	case p.Setup.ID != "":
+		fmt.Fprintf(c.out, "\nSetup          %s (%s)\nClient secret  %s\n", p.Setup.ID, p.Setup.Status, p.Setup.ClientSecret.Reveal())
+	}
 	return nil
 }
 
@@ -313,10 +359,13 @@ func (c *cli) printPlan(d billing.Details) {
 	fmt.Fprintf(c.out, "Customer %s %s %s\n\n", d.Customer.Reference, d.Customer.Name, d.Customer.Email)
 	tab := newTable("#", "CHARGE", "AMOUNT", "DUE", "STATUS", "ATTEMPTS", "NEXT", "WHY")
 	for _, ch := range d.Charges {
-		tab.add(strconv.Itoa(ch.Sequence), string(ch.ID), billing.FormatAmount(ch.Amount, ch.Currency), localTime(ch.DueAt, d.Customer.TimeZone),
+		tab.add(strconv.Itoa(ch.Sequence), string(ch.ID), billing.FormatAmount(ch.Amount, ch.Currency), dueTime(ch.DueAt, d.Customer.TimeZone),
 			string(ch.Status), strconv.Itoa(ch.AttemptCount), localTime(ch.NextAttemptAt, d.Customer.TimeZone), ch.Reason)
 	}
 	tab.print(c.out)
+	if line := goesOn(d.Plan.Recurrence, d.Plan.Currency); line != "" {
+		fmt.Fprintln(c.out, line)
+	}
 }
 
 // auditLine writes an audit entry for people.
@@ -326,6 +375,14 @@ func auditLine(e billing.AuditEntry, zone string) string {
 		line += " -> " + e.Next
 	}
 	return line
+}
+
+// dueTime writes when a charge falls due.
+func dueTime(t time.Time, zone string) string {
+	if t.IsZero() {
+		return "on request"
+	}
+	return localTime(t, zone)
 }
 
 // localTime writes an instant as the customer's clock shows it; nothing for none.

@@ -45,6 +45,7 @@ type App struct {
 	gateway  *stripegw.Gateway
 	guard    *binding.Guard
 	planner  *planning.Planner
+	rules    billing.Rules
 	links    *recovery.Links
 	door     *queue.Doorkeeper
 	redis    asynq.RedisConnOpt
@@ -109,8 +110,8 @@ func (a *App) openServices(ctx context.Context) error {
 
 // build makes the parts that the roles are made of.
 func (a *App) build(ctx context.Context) error {
-	rules, err := Rules(a.cfg)
-	if err != nil {
+	var err error
+	if a.rules, err = Rules(a.cfg); err != nil {
 		return err
 	}
 	policies, err := Policies(a.cfg)
@@ -120,7 +121,7 @@ func (a *App) build(ctx context.Context) error {
 	if err := a.openRecovery(); err != nil {
 		return err
 	}
-	a.planner = planning.New(a.store, a.gateway, a.clock.Now, rules).WithPolicies(policies.Names())
+	a.planner = planning.New(a.store, a.gateway, a.clock.Now, a.rules).WithPolicies(policies.Names())
 	if a.cfg.Has(config.RoleWorker) {
 		if err := a.buildWorker(policies); err != nil {
 			return err
@@ -210,7 +211,7 @@ func (a *App) buildWorker(policies dunning.Policies) error {
 		return err
 	}
 	worker := jobs.New(jobs.Config{
-		Store: a.store, Gateway: a.gateway, Queue: a.queue, Mailer: mailer, Planner: a.planner, Policies: policies, Livemode: a.gateway.Livemode(),
+		Store: a.store, Gateway: a.gateway, Queue: a.queue, Mailer: mailer, Planner: a.planner, Rules: a.rules, Policies: policies, Livemode: a.gateway.Livemode(),
 		Permit: a.guard.Check, Admit: a.gateway.Admit, Recorded: a.metrics.Attempt,
 		Webhooks: a.store, Sender: a.sender, Tried: a.metrics.Delivery,
 		Merchant: a.merchant, MessageDomain: MessageDomain(a.cfg), OpenLink: a.links.Open,

@@ -33,7 +33,7 @@ func (a *App) buildHTTP(ctx context.Context) error {
 		return err
 	}
 	a.surface = handlers.New(handlers.Config{
-		Store: a.store, Planner: a.planner, Parse: stripegw.ParseEvent,
+		Store: a.store, Planner: a.planner, Rules: a.rules, Parse: stripegw.ParseEvent,
 		Verify: func(payload []byte, header string, now time.Time) error {
 			return stripegw.VerifySignature(payload, header, a.cfg.StripeWebhookSecrets, signatureTolerance, now)
 		},

@@ -72,7 +72,7 @@ type toldCharge struct {
 	Amount        int64        `json:"amount"`
 	Currency      Currency     `json:"currency"`
 	Status        ChargeStatus `json:"status"`
-	DueAt         time.Time    `json:"due_at"`
+	DueAt         *time.Time   `json:"due_at"` // null while it waits for the merchant's word
 	NextAttemptAt *time.Time   `json:"next_attempt_at"`
 	PaidAt        *time.Time   `json:"paid_at"`
 	AttemptCount  int          `json:"attempt_count"`
@@ -116,7 +116,7 @@ func viewPlan(p Plan) toldPlan {
 
 func viewCharge(c Charge) toldCharge {
 	return toldCharge{
-		ID: c.ID, Sequence: c.Sequence, Amount: c.Amount, Currency: c.Currency, Status: c.Status, DueAt: utcMillis(c.DueAt),
+		ID: c.ID, Sequence: c.Sequence, Amount: c.Amount, Currency: c.Currency, Status: c.Status, DueAt: timeOrNull(c.DueAt),
 		NextAttemptAt: timeOrNull(c.NextAttemptAt), PaidAt: timeOrNull(c.PaidAt), AttemptCount: c.AttemptCount,
 		DeclineCode: textOrNull(c.DeclineCode), Reason: textOrNull(c.Reason), PaymentIntent: textOrNull(c.PaymentIntent),
 		Refunded: c.AmountRefunded, Dispute: textOrNull(string(c.DisputeStatus)),

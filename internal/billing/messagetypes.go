@@ -1,5 +1,7 @@
 package billing
 
+import "slices"
+
 // MessageType is one type of message, and what it says.
 type MessageType struct {
 	Type string
@@ -9,11 +11,15 @@ type MessageType struct {
 // MessageTypes lists every type of message, as docs/webhooks.md explains them. A test finds actions of audit entries that
 // are missing here.
 func MessageTypes() []MessageType {
+	return slices.Concat(planMessages(), chargeMessages(), cardMessages(), noticeMessages())
+}
+
+func planMessages() []MessageType {
 	return []MessageType{
-		{"plan.created", "A plan was made, and the customer is to pay its first charge in your checkout."},
-		{"plan.discarded", "Stripe refused the first payment of a plan, so the plan was removed again; your request was answered with the reason."},
-		{"plan.active", "The first payment arrived, or everything that was past due is paid: the plan charges what falls due."},
-		{"plan.shifted", "The first payment came so late that the later charges were moved by as many days."},
+		{"plan.created", "A plan was made; its customer is to pay the first charge in your checkout, or to give a card, unless a saved card was named."},
+		{"plan.discarded", "Stripe refused the first payment or the SetupIntent of a plan, so the plan was removed again; your request was answered with the reason."},
+		{"plan.active", "The first payment or the card arrived, or everything that was past due is paid: the plan charges what falls due."},
+		{"plan.shifted", "The first payment, or the card, came so late that the later charges were moved by as many days."},
 		{"plan.past_due", "A charge of the plan was declined and is not paid yet."},
 		{"plan.paused", "The plan charges nothing until it is resumed."},
 		{"plan.resumed", "A paused plan charges again."},
@@ -27,6 +33,13 @@ func MessageTypes() []MessageType {
 		{"plan.completed", "Everything is paid."},
 		{"plan.canceled", "The plan will charge nothing more."},
 		{"plan.defaulted", "The plan was given up as unpaid."},
+	}
+}
+
+func chargeMessages() []MessageType {
+	return []MessageType{
+		{"charge.scheduled", "The next charge of a recurring plan is written; it falls due at `due_at`."},
+		{"charge.collect_requested", "You asked for a charge that waited for your word."},
 		{"charge.collecting", "An attempt at a charge was begun; what becomes of it follows as another message."},
 		{"charge.succeeded", "A charge is paid."},
 		{"charge.declined", "The customer tried to pay a charge and was declined."},
@@ -58,11 +71,21 @@ func MessageTypes() []MessageType {
 		{"charge.refund_made", "A refund that you ordered was made at Stripe."},
 		{"charge.refund_failed", "A refund that you ordered was refused by Stripe; somebody must look."},
 		{"charge.retry_requested", "Somebody asked for a charge to be tried again at once."},
+	}
+}
+
+func cardMessages() []MessageType {
+	return []MessageType{
 		{"card.saved", "A card was saved for the later charges of a plan."},
 		{"card.not_saved", "The card that paid can't be charged later."},
 		{"card.moved", "A charge is tried with another card from now on."},
 		{"card.revoked", "A card will not be charged again: it was reported lost or stolen, or consent was withdrawn."},
 		{"card.detached", "A card was removed from the customer at Stripe."},
+	}
+}
+
+func noticeMessages() []MessageType {
+	return []MessageType{
 		{"notice.sent", "A mail to the customer was accepted by the mail server."},
 		{"notice.kept", "A mail to the customer was written and kept, because no mail server is set."},
 		{"notice.retry_requested", "Somebody asked for a mail to be sent again."},

@@ -21,6 +21,11 @@ const (
 	MetaTimeZone   = "tranche_timezone"
 	MetaPolicy     = "tranche_policy"
 	MetaBackup     = "tranche_backup_cards_allowed"
+	MetaAmount     = "tranche_amount"
+	MetaUntil      = "tranche_until"
+	MetaTrial      = "tranche_trial"
+	MetaRemainder  = "tranche_remainder"
+	MetaBusiness   = "tranche_business_day"
 
 	MetaPlan    = "tranche_plan"
 	MetaCharge  = "tranche_charge"
@@ -46,6 +51,7 @@ func TermsFromMetadata(pi PaymentIntent) (Terms, error) {
 	t := Terms{
 		Reference: m[MetaReference], Kind: PlanKind(m[MetaKind]), Currency: pi.Currency,
 		Total: metaInt(bad, m, MetaTotal), Every: m[MetaEvery], BalanceDue: m[MetaBalanceDue],
+		Until: m[MetaUntil], Trial: m[MetaTrial], Remainder: Remainder(m[MetaRemainder]), BusinessDay: BusinessDay(m[MetaBusiness]),
 		Policy: m[MetaPolicy], BackupCardsAllowed: metaBool(bad, m, MetaBackup),
 		Customer: CustomerTerms{
 			Reference: m[MetaCustomer], Email: m[MetaEmail], Locale: m[MetaLocale], TimeZone: m[MetaTimeZone],
@@ -67,6 +73,11 @@ func TermsFromMetadata(pi PaymentIntent) (Terms, error) {
 		t.Parts, t.FirstAmount = int(metaInt(bad, m, MetaParts)), pi.Amount
 		if t.FirstAmount >= t.Total {
 			bad.add(MetaTotal, "is %d, not more than the PaymentIntent's amount of %d", t.Total, pi.Amount)
+		}
+	case KindRecurring:
+		t.Parts, t.FirstAmount, t.Amount = int(metaInt(bad, m, MetaParts)), pi.Amount, metaInt(bad, m, MetaAmount)
+		if t.Amount == 0 && t.Trial == "" {
+			t.Amount = pi.Amount
 		}
 	}
 	return t, bad.orNil()
@@ -98,6 +109,7 @@ func metaBool(bad *InvalidError, m map[string]string, key string) bool {
 var metadataFields = map[string]string{
 	"reference": MetaReference, "kind": MetaKind, "total": MetaTotal, "parts": MetaParts, "every": MetaEvery,
 	"balance_due": MetaBalanceDue, "customer.reference": MetaCustomer, "customer.email": MetaEmail,
+	"amount": MetaAmount, "until": MetaUntil, "trial": MetaTrial, "remainder": MetaRemainder, "business_day": MetaBusiness,
 	"policy": MetaPolicy, "backup_cards_allowed": MetaBackup, "customer.locale": MetaLocale, "customer.timezone": MetaTimeZone, "deposit": "amount", "first_amount": "amount",
 }
 

@@ -25,8 +25,8 @@ type PlanVersion struct {
 type AgreedCharge struct {
 	Charge   ChargeID  `json:"charge"`
 	Sequence int       `json:"sequence"`
-	Amount   int64     `json:"amount"` // minor units
-	DueAt    time.Time `json:"due_at"` // UTC
+	Amount   int64     `json:"amount"`          // minor units
+	DueAt    time.Time `json:"due_at,omitzero"` // UTC; absent while it waits for the merchant's word
 }
 
 // Agreed writes the charges that count as canonical JSON: in the order of their sequence, times in UTC.

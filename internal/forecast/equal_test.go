@@ -95,6 +95,16 @@ func TestAForecastIsWhatTheRealRunThenDoes(t *testing.T) {
 		"deposit": func(t *billing.Terms) {
 			t.Kind, t.Parts, t.Every, t.Deposit, t.BalanceDue = billing.KindDeposit, 0, "", 20000, "2026-03-29"
 		},
+		"recurring, three times": func(t *billing.Terms) { t.Kind, t.Total, t.Amount, t.Parts = billing.KindRecurring, 0, 1900, 3 },
+		"recurring after a trial, until a date": func(t *billing.Terms) {
+			t.Kind, t.Total, t.Parts, t.Amount, t.Trial, t.Every, t.Until = billing.KindRecurring, 0, 0, 1900, "10 days", "2 weeks", "2026-04-30"
+		},
+		"deferred, before a date": func(t *billing.Terms) {
+			t.Kind, t.Parts, t.Every, t.Due = billing.KindDeferred, 0, "", "2 weeks before 2026-04-30"
+		},
+		"the first part later, off weekends": func(t *billing.Terms) {
+			t.Parts, t.Starts, t.BusinessDay = 3, "2026-01-31", billing.BusinessDayFollowing
+		},
 		"without an address": func(t *billing.Terms) { t.Customer.Email, t.Parts = "", 2 },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -192,6 +202,35 @@ func TestRandomPlansLiveAsForetold(t *testing.T) {
 			}))
 			told := r.forecast(billing.ForecastRequest{Plan: string(id), Decline: d.code, DeclineTimes: d.times})
 			r.requireSameBranch(id, told, d.declined)
+		})
+	}
+}
+
+// TestAProposedPlanOfEachKindIsForetoldAsItThenIs: what was told before the plan was made is told again once it is, and its
+// customer has done what it waits for.
+func TestAProposedPlanOfEachKindIsForetoldAsItThenIs(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*billing.Terms){
+		"recurring after a trial": func(t *billing.Terms) {
+			t.Kind, t.Total, t.Parts, t.Amount, t.Trial = billing.KindRecurring, 0, 2, 1900, "10 days"
+		},
+		"deferred until it is asked for": func(t *billing.Terms) { t.Kind, t.Parts, t.Every, t.Due = billing.KindDeferred, 0, "", "on request" },
+		"recurring without an end":       func(t *billing.Terms) { t.Kind, t.Total, t.Parts, t.Amount = billing.KindRecurring, 0, 0, 1900 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newReality(t)
+			wanted := terms(change)
+			proposed := r.forecast(billing.ForecastRequest{Terms: &wanted, NoDeclines: true, Horizon: "2026-12-31"})
+			require.True(t, proposed.Proposed)
+			r.started(wanted)
+			told := r.forecast(billing.ForecastRequest{Plan: "order-1", NoDeclines: true, Horizon: "2026-12-31"})
+			require.Equal(t, told.EndStatus, proposed.EndStatus)
+			require.Len(t, proposed.Charges, len(told.Charges))
+			for i, c := range told.Charges {
+				p := proposed.Charges[i]
+				require.Equal(t, []any{c.Amount, c.DueAt, c.Expected, c.Waits}, []any{p.Amount, p.DueAt, p.Expected, p.Waits})
+			}
 		})
 	}
 }

@@ -102,7 +102,7 @@ func newReality(t testing.TB) *reality {
 	r.gateway = &counting{Gateway: gateway}
 	r.planner = planning.New(r.store, r.gateway, r.Now, billing.Rules{ChargeTime: morning})
 	r.worker = jobs.New(jobs.Config{
-		Store: r.store, Gateway: r.gateway, Queue: lost{}, Mailer: notify.Kept{}, Planner: r.planner, Webhooks: r.store,
+		Store: r.store, Gateway: r.gateway, Queue: lost{}, Mailer: notify.Kept{}, Planner: r.planner, Rules: billing.Rules{ChargeTime: morning}, Webhooks: r.store,
 		Policies: dunning.DefaultPolicies(morning), Merchant: merchant(), MessageDomain: "shop.example",
 		Clock: r.clock(), Lease: time.Minute, Log: zerolog.Nop(),
 	})
@@ -176,6 +176,12 @@ func (r *reality) startedWith(t billing.Terms, card stripesim.Card) billing.Plan
 	r.t.Helper()
 	made, err := r.planner.Create(r.t.Context(), t, "")
 	require.NoError(r.t, err)
+	if made.Setup.ID != "" {
+		_, err = r.browser.ConfirmCardSetup(r.t.Context(), made.Setup.ClientSecret.Reveal(), stripesim.PaymentDetails{Card: &card})
+		require.NoError(r.t, err)
+		r.settle()
+		return made.Plan.ID
+	}
 	_, err = r.browser.ConfirmCardPayment(r.t.Context(), made.FirstPayment.ClientSecret.Reveal(),
 		stripesim.PaymentDetails{Card: &card, SetupFutureUsage: "off_session"})
 	require.NoError(r.t, err)

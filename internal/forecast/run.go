@@ -74,7 +74,7 @@ func (r *run) assumePaid(ctx context.Context) error {
 	first := r.given[0]
 	switch {
 	case r.start.SetupIntent != "":
-		r.stripe.setsUp(r.start.SetupIntent, r.customer.Reference)
+		r.stripe.setsUp(r.start.SetupIntent, r.start.ID)
 		return r.arrives(ctx, "setup_intent.succeeded", r.start.SetupIntent)
 	case first.Checkout || first.PaymentIntent != "":
 		return r.payFirst(ctx, first)

@@ -96,11 +96,11 @@ func (s *stripe) pays(id string) {
 }
 
 // setsUp is the customer who gives a card for a SetupIntent.
-func (s *stripe) setsUp(id, reference string) {
+func (s *stripe) setsUp(id string, plan billing.PlanID) {
 	si := s.setups[id]
 	si.ID, si.Status, si.PaymentMethod = id, billing.IntentSucceeded, newCard
 	if si.Metadata == nil {
-		si.Metadata = map[string]string{billing.MetaCustomer: reference}
+		si.Metadata = map[string]string{billing.MetaPlan: string(plan)}
 	}
 	s.setups[id] = si
 }

@@ -71,7 +71,7 @@ func (f *Forecaster) newWorld(s *sqlite.Scratch, at time.Time, policies dunning.
 	store := witness{s, seen}
 	w.planner = planning.New(store, w.stripe, w.now, f.Rules).WithPolicies(policies.Names())
 	w.worker = jobs.New(jobs.Config{
-		Store: store, Gateway: w.stripe, Queue: w.tasks, Mailer: nobody{}, Planner: w.planner, Policies: policies, Livemode: f.Livemode,
+		Store: store, Gateway: w.stripe, Queue: w.tasks, Mailer: nobody{}, Planner: w.planner, Rules: f.Rules, Policies: policies, Livemode: f.Livemode,
 		Webhooks: s, Merchant: f.Merchant, MessageDomain: "forecast.invalid", Clock: clk, Lease: lease,
 	})
 	w.sched = scheduler.New(scheduler.Config{

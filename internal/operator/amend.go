@@ -28,7 +28,7 @@ func amend(ctx context.Context, s Store, id billing.PlanID, op Operation, now ti
 		}
 		entry, err := fn(c)
 		if err == nil {
-			err = c.settle(op)
+			err = c.settle(ctx, op)
 		}
 		if err != nil {
 			return entry, err
@@ -116,8 +116,15 @@ func (c *change) untouched(ctx context.Context, op Operation) ([]billing.Charge,
 }
 
 // settle checks that the parts are in order, and brings the plan's total and status in line with them.
-func (c *change) settle(op Operation) error {
-	if why := outOfOrder(c.charges); why != "" {
+func (c *change) settle(ctx context.Context, op Operation) error {
+	if err := c.goOn(ctx); err != nil {
+		return err
+	}
+	why := outOfOrder(c.charges)
+	if why == "" {
+		why = c.pastTheNext()
+	}
+	if why != "" {
 		return c.refuse("changed ("+string(op)+")", why)
 	}
 	c.plan.Total = billing.SumOf(c.charges)
@@ -132,6 +139,40 @@ func (c *change) settle(op Operation) error {
 	return nil
 }
 
+// goOn adds the charges that are to come next in a recurring plan, where the change took up the one that was.
+func (c *change) goOn(ctx context.Context) error {
+	for {
+		next, ok := c.plan.GoOn(c.charges, c.loc, c.rules.Holidays, c.now)
+		if !ok {
+			return nil
+		}
+		if err := c.InsertCharges(ctx, next); err != nil {
+			return err
+		}
+		c.charges = append(c.charges, next)
+		c.entries = append(c.entries, billing.AuditEntry{
+			At: c.now, Actor: billing.ActorTranche, Action: "charge.scheduled", PlanID: c.plan.ID, ChargeID: next.ID, CustomerID: c.plan.CustomerID,
+			Message: fmt.Sprintf("charge %d of %s falls due %s", next.Sequence, c.money(next.Amount), c.local(next.DueAt)),
+		})
+	}
+}
+
+// pastTheNext says which charge would fall due no earlier than one that a recurring plan has not written yet; "" when none
+// does. Their numbers would not be in the order of their dates.
+func (c *change) pastTheNext() string {
+	next, _, ok := c.plan.Recurrence.Take(c.loc, c.rules.Holidays)
+	if !ok {
+		return ""
+	}
+	for _, ch := range c.charges {
+		if !ch.Status.Ended() && !ch.DueAt.Before(next.DueAt) {
+			return fmt.Sprintf("charge %d would fall due %s, and the plan's next one after it %s: choose an earlier date", ch.Sequence,
+				c.local(ch.DueAt), c.local(next.DueAt))
+		}
+	}
+	return ""
+}
+
 // outOfOrder says which open charges fall due in another order than they are numbered; "" when none do. What is paid or
 // canceled stands where it stood: a plan that was paused and shifted leaves it behind.
 func outOfOrder(charges []billing.Charge) string {
@@ -141,7 +182,10 @@ func outOfOrder(charges []billing.Charge) string {
 		if ch.Status.Ended() {
 			continue
 		}
-		if before != nil && !ch.DueAt.After(before.DueAt) {
+		if before != nil && !ch.DueAt.IsZero() && !billing.Later(ch.DueAt, before.DueAt) {
+			if before.DueAt.IsZero() {
+				return fmt.Sprintf("charge %d comes before charge %d, and waits to be asked for", before.Sequence, ch.Sequence)
+			}
 			return fmt.Sprintf("charge %d would fall due %s, not after charge %d, which falls due %s", ch.Sequence,
 				ch.DueAt.Format(time.RFC3339), before.Sequence, before.DueAt.Format(time.RFC3339))
 		}
@@ -164,7 +208,7 @@ func (c *change) put(ctx context.Context, ch billing.Charge) error {
 // insert adds a charge at the place that its date gives it; those after it take the next numbers.
 func (c *change) insert(ctx context.Context, op Operation, amount int64, due time.Time) (billing.Charge, error) {
 	at := len(c.charges)
-	for at > 0 && (c.charges[at-1].Status.Ended() || c.charges[at-1].DueAt.After(due)) {
+	for at > 0 && (c.charges[at-1].Status.Ended() || billing.Later(c.charges[at-1].DueAt, due)) {
 		at--
 	}
 	for at < len(c.charges) && c.charges[at].Status.Ended() { // behind those that are over: their numbers stay
@@ -215,7 +259,12 @@ func (c *change) end(ctx context.Context, ch billing.Charge, why string) error {
 func (c *change) money(amount int64) string { return billing.FormatAmount(amount, c.plan.Currency) }
 
 // local writes a date as the customer's clock shows it.
-func (c *change) local(at time.Time) string { return at.In(c.loc).Format("Mon 2 Jan 2006 15:04 MST") }
+func (c *change) local(at time.Time) string {
+	if at.IsZero() {
+		return "when it is asked for"
+	}
+	return at.In(c.loc).Format("Mon 2 Jan 2006 15:04 MST")
+}
 
 func invalid(field, format string, args ...any) error {
 	return &billing.InvalidError{Fields: []billing.FieldError{{Field: field, Message: fmt.Sprintf(format, args...)}}}
@@ -223,24 +272,24 @@ func invalid(field, format string, args ...any) error {
 
 // checkAmount refuses an amount that Stripe does not take.
 func (c *change) checkAmount(field string, amount int64) error {
-	if problem := c.plan.Currency.AmountProblem(amount); problem != "" {
+	if problem := c.rules.Limits.Problem(c.plan.Currency, amount); problem != "" {
 		return invalid(field, "%s", problem)
 	}
 	return nil
 }
 
 // parseDue reads a date (at the local time of day that like has) or an instant, after now.
-func (c *change) parseDue(field, text string, like time.Time) (time.Time, error) {
+func (c *change) parseDue(text string, like time.Time) (time.Time, error) {
 	due, err := time.Parse(time.RFC3339, text)
 	due = due.UTC().Truncate(time.Millisecond)
 	if err != nil {
 		date, err := billing.ParseDate(text)
 		if err != nil {
-			return due, invalid(field, "%q is neither a date like 2026-12-20 nor an instant like 2026-12-20T09:00:00Z", text)
+			return due, invalid("due", "%q is neither a date like 2026-12-20 nor an instant like 2026-12-20T09:00:00Z", text)
 		}
-		due = date.At(timeOfDay(like, c.loc), c.loc)
+		due = date.At(c.timeOfDay(like), c.loc)
 	}
-	return due, c.checkDue(field, due)
+	return due, c.checkDue("due", due)
 }
 
 func (c *change) checkDue(field string, due time.Time) error {
@@ -253,6 +302,14 @@ func (c *change) checkDue(field string, due time.Time) error {
 	return nil
 }
 
+// timeOfDay is that of a charge, or the usual one for a charge without a date.
+func (c *change) timeOfDay(at time.Time) billing.LocalTime {
+	if at.IsZero() {
+		return c.rules.ChargeTime
+	}
+	return timeOfDay(at, c.loc)
+}
+
 func timeOfDay(at time.Time, loc *time.Location) billing.LocalTime {
 	local := at.In(loc)
 	return billing.LocalTime{Hour: local.Hour(), Minute: local.Minute()}
@@ -262,7 +319,7 @@ func timeOfDay(at time.Time, loc *time.Location) billing.LocalTime {
 func (c *change) last() billing.Charge {
 	last := c.charges[0]
 	for _, ch := range c.charges[1:] {
-		if !ch.Dropped && (last.Dropped || ch.DueAt.After(last.DueAt)) {
+		if !ch.Dropped && (last.Dropped || billing.Later(ch.DueAt, last.DueAt)) {
 			last = ch
 		}
 	}
@@ -277,6 +334,8 @@ var errRehearsed = errors.New("rehearsed")
 func Rehearse(s Store) Store { return rehearsal{s} }
 
 type rehearsal struct{ Store }
+
+func (r rehearsal) settled() billing.Rules { return rulesOf(r.Store) }
 
 // Update runs fn and rolls back.
 func (r rehearsal) Update(ctx context.Context, fn func(tx billing.Tx) error) error {

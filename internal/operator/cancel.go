@@ -40,6 +40,7 @@ func End(ctx context.Context, s Store, id billing.PlanID, reason string, now tim
 			}
 		}
 		c.plan.Status, c.plan.Reason, c.plan.PausedAt = billing.PlanCanceled, because("canceled by the merchant", reason), time.Time{}
+		c.plan.EndRecurrence()
 		entry := billing.AuditEntry{
 			Action:  "plan.canceled",
 			Message: because(fmt.Sprintf("plan %s is canceled by the merchant, with %d charges", c.plan.Reference, stopped), reason),

@@ -28,6 +28,9 @@ func SkipToEnd(ctx context.Context, s Store, id billing.ChargeID, every, reason 
 		if why := tried(*ch); why != "" {
 			return billing.AuditEntry{}, c.orRefuse(nil, OpSkipToEnd, why)
 		}
+		if !c.plan.Recurrence.IsZero() {
+			return c.oneMoreAtTheEnd(ctx, ch, reason)
+		}
 		dues, err := c.following(every, 1)
 		if err != nil {
 			return billing.AuditEntry{}, err
@@ -49,7 +52,10 @@ func SkipToEnd(ctx context.Context, s Store, id billing.ChargeID, every, reason 
 func Move(ctx context.Context, s Store, id billing.ChargeID, due string, now time.Time) (Result, error) {
 	return amendCharge(ctx, s, id, OpMove, now, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
 		was := ch.DueAt
-		at, err := c.parseDue("due", due, was)
+		if was.IsZero() {
+			return billing.AuditEntry{}, c.orRefuse(nil, OpMove, fmt.Sprintf("charge %d waits to be asked for: collect it, with a date", ch.Sequence))
+		}
+		at, err := c.parseDue(due, was)
 		if err != nil {
 			return billing.AuditEntry{}, err
 		}
@@ -93,7 +99,7 @@ func Split(ctx context.Context, s Store, id billing.ChargeID, first int64, due s
 		if why := tried(*ch); why != "" {
 			return billing.AuditEntry{}, c.orRefuse(nil, OpSplit, why)
 		}
-		at, err := c.parseDue("due", due, ch.DueAt)
+		at, err := c.splitDue(ch, due)
 		if err != nil {
 			return billing.AuditEntry{}, err
 		}
@@ -103,7 +109,7 @@ func Split(ctx context.Context, s Store, id billing.ChargeID, first int64, due s
 				return billing.AuditEntry{}, err
 			}
 		}
-		if !at.After(ch.DueAt) {
+		if !ch.DueAt.IsZero() && !at.After(ch.DueAt) {
 			return billing.AuditEntry{}, invalid("due", "the rest falls due after the first part, which falls due %s", c.local(ch.DueAt))
 		}
 		message := fmt.Sprintf("charge %d of %s is split: %s stays", ch.Sequence, c.money(ch.Amount), c.money(first))
@@ -119,9 +125,35 @@ func Split(ctx context.Context, s Store, id billing.ChargeID, first int64, due s
 	})
 }
 
+// splitDue is when the rest of a charge falls due. That of one that waits to be asked for waits too.
+func (c *change) splitDue(ch *billing.Charge, due string) (time.Time, error) {
+	switch {
+	case !ch.DueAt.IsZero():
+		return c.parseDue(due, ch.DueAt)
+	case due != "":
+		return time.Time{}, invalid("due", "charge %d waits to be asked for, and so does the rest of it: leave the date out, and collect each part with a date", ch.Sequence)
+	}
+	return time.Time{}, nil
+}
+
+// oneMoreAtTheEnd skips a charge of a recurring plan that ends after so many: one more comes in its place.
+func (c *change) oneMoreAtTheEnd(ctx context.Context, ch *billing.Charge, reason string) (billing.AuditEntry, error) {
+	if c.plan.Recurrence.Left == 0 {
+		return billing.AuditEntry{}, c.orRefuse(nil, OpSkipToEnd, "the plan has no last charge that one could follow: skip it")
+	}
+	c.plan.Recurrence.Left++
+	return billing.AuditEntry{
+		Action:  "charge.skipped",
+		Message: because(fmt.Sprintf("charge %d of %s is skipped, and one more comes at the end", ch.Sequence, c.money(ch.Amount)), reason),
+	}, c.drop(ctx, *ch, because("moved to the end by the merchant", reason))
+}
+
 // Pay has one charge that is not due yet fall due now. Those before it must be due or paid. Errors: see Skip.
 func Pay(ctx context.Context, s Store, id billing.ChargeID, now time.Time) (Result, error) {
 	return amendCharge(ctx, s, id, OpPay, now, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
+		if ch.DueAt.IsZero() {
+			return billing.AuditEntry{}, c.orRefuse(nil, OpPay, fmt.Sprintf("charge %d waits to be asked for: collect it", ch.Sequence))
+		}
 		if ch.Status != billing.ChargeScheduled || !ch.DueAt.After(c.now) {
 			return billing.AuditEntry{}, c.orRefuse(nil, OpPay, fmt.Sprintf("charge %d is due already (%s): retry it", ch.Sequence, ch.Status))
 		}

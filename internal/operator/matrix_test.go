@@ -117,6 +117,8 @@ func attempt(t *testing.T, s operator.Store, op operator.Operation, plan billing
 		_, err = operator.Split(ctx, s, charge, 400, later, now)
 	case operator.OpPay:
 		_, err = operator.Pay(ctx, s, charge, now)
+	case operator.OpCollect:
+		_, err = operator.Collect(ctx, s, charge, "", now)
 	case operator.OpPaidOutside:
 		_, err = operator.PaidOutside(ctx, s, charge, "", now)
 	case operator.OpWriteOff:
@@ -213,7 +215,7 @@ func (p *page) String() string {
 |---|---|---|
 | pause, resume | POST /v1/plans/{id}/pause, /resume | tranche plan pause, resume |
 | cancel, cancel with refund | POST /v1/plans/{id}/cancel {"refund": true} | tranche plan cancel [--refund] |
-| rest: a new total for what is unpaid | POST /v1/plans/{id}/rest {"total"} | tranche plan rest --total |
+| rest: a new total for what is unpaid, or an amount of each | POST /v1/plans/{id}/rest {"total"} or {"amount"} | tranche plan rest --total or --amount |
 | fee: one more charge | POST /v1/plans/{id}/fee {"amount", "due", "reason"} | tranche plan fee --amount --due |
 | extend: more parts at the end | POST /v1/plans/{id}/extend {"parts", "amount", "every"} | tranche plan extend --parts |
 | pay-all: the rest now, in one charge | POST /v1/plans/{id}/pay-all {"discount"} | tranche plan pay-all [--discount] |
@@ -223,8 +225,9 @@ func (p *page) String() string {
 | skip, skip to the end | POST /v1/charges/{id}/skip {"to_end", "every", "reason"} | tranche charge skip [--to-end] |
 | move to another date | POST /v1/charges/{id}/move {"due"} | tranche charge move --due |
 | amount, such as that of a balance | POST /v1/charges/{id}/amount {"amount"} | tranche charge amount --amount |
-| split in two | POST /v1/charges/{id}/split {"first", "due"} | tranche charge split --first --due |
+| split in two | POST /v1/charges/{id}/split {"first", "due"} | tranche charge split --first [--due] |
 | pay early | POST /v1/charges/{id}/pay | tranche charge pay |
+| collect: what waits for your word | POST /v1/charges/{id}/collect {"due"} | tranche charge collect [--due] |
 | paid-outside: no money through Stripe | POST /v1/charges/{id}/paid-outside {"note"} | tranche charge paid-outside |
 | write-off | POST /v1/charges/{id}/write-off {"reason"} | tranche charge write-off |
 
@@ -232,6 +235,12 @@ The charges always add up to the plan's total. A skipped charge is dropped: the 
 stays in the total, as a loss. An amount is changed only while nothing of it reached Stripe; open charges fall due in
 the order of their numbers; what is under way is left alone. What breaks these is refused, whatever the tables say. Every
 change is a new version of the plan: GET /v1/plans/{id}/versions, tranche plan versions.
+
+A recurring plan always has one charge to come: when that is skipped, paid outside or written off, the next is written. A charge is not
+moved, and no fee or split falls, behind the one after it. The amount of the rest holds for all that come. Where the plan ends after a
+number of charges it can be extended, paid off, and have one skipped to the end; without such an end these are refused. A resumption
+that shifts dates, and a first payment that comes late, shift those that are still to be written too. A charge that waits
+for your word is collected, and not moved, paid early or retried; a split leaves two that wait.
 
 The tables are written by a test from what the program does. Each table is one operation; the rows are the plan's status, the columns that of
 the charge it is about, the second of three whose first is paid (on a plan's operation: of that charge too). A dot means that it is done;

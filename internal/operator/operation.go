@@ -28,6 +28,7 @@ const (
 	OpAmount      Operation = "amount"
 	OpSplit       Operation = "split"
 	OpPay         Operation = "pay"
+	OpCollect     Operation = "collect"
 	OpPaidOutside Operation = "paid-outside"
 	OpWriteOff    Operation = "write-off"
 )
@@ -36,7 +37,7 @@ const (
 func Operations() []Operation {
 	return []Operation{
 		OpPause, OpResume, OpCancel, OpRefund, OpRest, OpFee, OpExtend, OpPayAll, OpRestart, OpCard,
-		OpRetry, OpSkip, OpSkipToEnd, OpMove, OpAmount, OpSplit, OpPay, OpPaidOutside, OpWriteOff,
+		OpRetry, OpSkip, OpSkipToEnd, OpMove, OpAmount, OpSplit, OpPay, OpCollect, OpPaidOutside, OpWriteOff,
 	}
 }
 
@@ -44,7 +45,7 @@ func Operations() []Operation {
 func (o Operation) forbidden(s billing.PlanStatus) string {
 	allowed := []billing.PlanStatus{billing.PlanActive, billing.PlanPastDue, billing.PlanPaused, billing.PlanDefaulted}
 	switch o {
-	case OpPay, OpPayAll:
+	case OpPay, OpPayAll, OpCollect:
 		allowed = allowed[:2]
 	case OpRestart:
 		allowed = allowed[3:]

@@ -18,6 +18,25 @@ type RefusedError struct {
 // Error says why.
 func (e *RefusedError) Error() string { return e.What + ": " + e.Why }
 
+// Under gives a store on which changes keep to the rules of the settings: limits of amounts, holidays. On a store without
+// them changes keep to Stripe's limits, and know weekends alone.
+func Under(s Store, rules billing.Rules) Store { return ruled{s, rules} }
+
+type ruled struct {
+	Store
+	rules billing.Rules
+}
+
+func (r ruled) settled() billing.Rules { return r.rules }
+
+// rulesOf are the rules that a store comes with.
+func rulesOf(s Store) billing.Rules {
+	if r, ok := s.(interface{ settled() billing.Rules }); ok {
+		return r.settled()
+	}
+	return billing.Rules{}
+}
+
 // Store is the database, as far as it is needed here.
 type Store interface {
 	Charge(ctx context.Context, id billing.ChargeID) (billing.Charge, error)

@@ -46,6 +46,7 @@ func Resume(ctx context.Context, s Store, id billing.PlanID, how Resumption, now
 		if how == Shift {
 			days = billing.DaysBetween(billing.DateOf(c.plan.PausedAt, c.loc), billing.DateOf(c.now, c.loc))
 		}
+		c.plan.Recurrence = c.plan.Recurrence.Shifted(days)
 		for i := range c.charges {
 			if err := c.takeUp(ctx, &c.charges[i], days); err != nil {
 				return billing.AuditEntry{}, err
@@ -65,7 +66,7 @@ func Resume(ctx context.Context, s Store, id billing.PlanID, how Resumption, now
 func (c *change) takeUp(ctx context.Context, ch *billing.Charge, days int) error {
 	later := days > 0 && ch.DueAt.After(c.plan.PausedAt) // such as one that was declined and then moved
 	if later && (ch.Status == billing.ChargeScheduled || ch.Status == billing.ChargeRetrying) {
-		ch.DueAt = shifted(ch.DueAt, days, c.loc)
+		ch.DueAt = billing.ShiftedBy(ch.DueAt, days, c.loc)
 	}
 	switch ch.Status {
 	case billing.ChargeScheduled:
@@ -82,10 +83,4 @@ func (c *change) takeUp(ctx context.Context, ch *billing.Charge, days int) error
 	}
 	ch.WakeAt, ch.Reason = ch.NextAttemptAt, ""
 	return c.write(ctx, ch)
-}
-
-// shifted moves an instant by days, at the same time of day where the customer is.
-func shifted(at time.Time, days int, loc *time.Location) time.Time {
-	local := at.In(loc)
-	return billing.DateOf(at, loc).AddDays(days).At(billing.LocalTime{Hour: local.Hour(), Minute: local.Minute()}, loc)
 }

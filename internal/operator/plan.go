@@ -15,6 +15,8 @@ type change struct {
 	loc     *time.Location // the customer's
 	charges []billing.Charge
 	now     time.Time
+	rules   billing.Rules
+	entries []billing.AuditEntry // beside the one of the operation itself
 }
 
 // inPlan locks the plan, runs fn, and writes the plan, an audit entry of what fn returns and the plan's next version.
@@ -34,7 +36,7 @@ func inPlan(ctx context.Context, s Store, id billing.PlanID, now time.Time, fn f
 		if err != nil {
 			return err
 		}
-		c := &change{Tx: tx, plan: locked, charges: charges, loc: billing.LoadLocation(customer.TimeZone), now: now}
+		c := &change{Tx: tx, plan: locked, charges: charges, loc: billing.LoadLocation(customer.TimeZone), now: now, rules: rulesOf(s)}
 		before, err := billing.AgreementOf(locked, charges)
 		if err != nil {
 			return err
@@ -48,7 +50,7 @@ func inPlan(ctx context.Context, s Store, id billing.PlanID, now time.Time, fn f
 			return err
 		}
 		entry.At, entry.Actor, entry.PlanID, entry.CustomerID = now, billing.ActorMerchant, id, c.plan.CustomerID
-		if err := tx.InsertAudit(ctx, entry); err != nil {
+		if err := tx.InsertAudit(ctx, append([]billing.AuditEntry{entry}, c.entries...)...); err != nil {
 			return err
 		}
 		after, err := billing.AgreementOf(c.plan, c.charges)

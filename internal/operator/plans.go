@@ -15,12 +15,15 @@ import (
 func SetRest(ctx context.Context, s Store, id billing.PlanID, total int64, now time.Time) (Result, error) {
 	return amend(ctx, s, id, OpRest, now, func(c *change) (billing.AuditEntry, error) {
 		open, err := c.untouched(ctx, OpRest)
+		if err == nil && !c.plan.Recurrence.IsZero() {
+			err = invalid("total", "the plan goes on: say the amount of each charge in place of a total")
+		}
 		if err != nil {
 			return billing.AuditEntry{}, err
 		}
 		was := billing.SumOf(open)
 		for i, amount := range billing.Split(total, len(open), c.plan.Currency) {
-			if problem := c.plan.Currency.AmountProblem(amount); problem != "" {
+			if problem := c.rules.Limits.Problem(c.plan.Currency, amount); problem != "" {
 				return billing.AuditEntry{}, invalid("total", "charge %d %s", open[i].Sequence, problem)
 			}
 			open[i].Amount = amount
@@ -35,10 +38,36 @@ func SetRest(ctx context.Context, s Store, id billing.PlanID, total int64, now t
 	})
 }
 
+// SetRestAmount gives each charge that is not paid another amount, and those that a recurring plan has still to come. None may
+// have been tried. Errors: see Skip.
+func SetRestAmount(ctx context.Context, s Store, id billing.PlanID, amount int64, now time.Time) (Result, error) {
+	return amend(ctx, s, id, OpRest, now, func(c *change) (billing.AuditEntry, error) {
+		open, err := c.untouched(ctx, OpRest)
+		if err == nil {
+			err = c.checkAmount("amount", amount)
+		}
+		if err != nil {
+			return billing.AuditEntry{}, err
+		}
+		for _, ch := range open {
+			ch.Amount = amount
+			if err := c.put(ctx, ch); err != nil {
+				return billing.AuditEntry{}, err
+			}
+		}
+		message := fmt.Sprintf("plan %s: each of the %d charges that are left is %s", c.plan.Reference, len(open), c.money(amount))
+		if !c.plan.Recurrence.IsZero() {
+			c.plan.Recurrence.Amount = amount
+			message = fmt.Sprintf("plan %s: each charge is %s from now on", c.plan.Reference, c.money(amount))
+		}
+		return billing.AuditEntry{Action: "plan.rest_changed", Message: message}, nil
+	})
+}
+
 // AddFee adds one charge: due is a date, at the time of day of the last charge, or an instant. Errors: see Skip.
 func AddFee(ctx context.Context, s Store, id billing.PlanID, amount int64, due, reason string, now time.Time) (Result, error) {
 	return amend(ctx, s, id, OpFee, now, func(c *change) (billing.AuditEntry, error) {
-		at, err := c.parseDue("due", due, c.last().DueAt)
+		at, err := c.parseDue(due, c.last().DueAt)
 		if err == nil {
 			err = c.checkAmount("amount", amount)
 		}
@@ -73,6 +102,9 @@ func Extend(ctx context.Context, s Store, id billing.PlanID, e Extension, now ti
 		if err := c.checkAmount("amount", e.Amount); err != nil {
 			return billing.AuditEntry{}, err
 		}
+		if !c.plan.Recurrence.IsZero() {
+			return c.extendRecurrence(e)
+		}
 		dues, err := c.following(e.Every, e.Parts)
 		if err != nil {
 			return billing.AuditEntry{}, err
@@ -90,6 +122,24 @@ func Extend(ctx context.Context, s Store, id billing.PlanID, e Extension, now ti
 	})
 }
 
+// extendRecurrence adds to the number of charges of a recurring plan that ends after so many.
+func (c *change) extendRecurrence(e Extension) (billing.AuditEntry, error) {
+	r := &c.plan.Recurrence
+	switch {
+	case r.Left == 0:
+		return billing.AuditEntry{}, c.orRefuse(nil, OpExtend, "it goes on by itself")
+	case e.Every != "" && e.Every != r.Every.String():
+		return billing.AuditEntry{}, invalid("every", "the plan charges every %s: leave it out", r.Every)
+	case e.Amount != r.Amount && e.Amount != c.last().Amount:
+		return billing.AuditEntry{}, invalid("amount", "each charge of the plan is %s: leave it out, or change the amount of the rest", c.money(r.Amount))
+	}
+	r.Left += e.Parts
+	return billing.AuditEntry{
+		Action:  "plan.extended",
+		Message: fmt.Sprintf("plan %s is extended by %d charges of %s", c.plan.Reference, e.Parts, c.money(r.Amount)),
+	}, nil
+}
+
 // following is the next dates after the last charge. They keep to the day that the plan began on where the last one does,
 // so that a plan of the 31st comes back to it after February.
 func (c *change) following(every string, n int) ([]time.Time, error) {
@@ -104,6 +154,9 @@ func (c *change) following(every string, n int) ([]time.Time, error) {
 	interval, err := billing.ParseInterval(every)
 	if err != nil {
 		return nil, invalid("every", "%s", err)
+	}
+	if c.last().DueAt.IsZero() {
+		return nil, c.orRefuse(nil, OpExtend, fmt.Sprintf("charge %d waits to be asked for: collect it first", c.last().Sequence))
 	}
 	at, last := timeOfDay(c.last().DueAt, c.loc), billing.DateOf(c.last().DueAt, c.loc)
 	anchor, done := billing.DateOf(c.plan.CreatedAt, c.loc), 0
@@ -131,7 +184,11 @@ func PayAll(ctx context.Context, s Store, id billing.PlanID, discount int64, now
 		if err != nil {
 			return billing.AuditEntry{}, err
 		}
-		amount := billing.SumOf(open) - discount
+		toCome, err := c.toCome()
+		if err != nil {
+			return billing.AuditEntry{}, err
+		}
+		amount := billing.SumOf(open) + toCome - discount
 		if discount < 0 {
 			return billing.AuditEntry{}, invalid("discount", "is less than 0")
 		}
@@ -147,6 +204,7 @@ func PayAll(ctx context.Context, s Store, id billing.PlanID, discount int64, now
 				return billing.AuditEntry{}, err
 			}
 		}
+		c.plan.EndRecurrence()
 		added, err := c.insert(ctx, OpPayAll, amount, c.dueNow(""))
 		message := fmt.Sprintf("plan %s: the %d charges that were left, of %s, are to be paid now", c.plan.Reference, len(open), c.money(amount+discount))
 		if discount > 0 {
@@ -157,6 +215,18 @@ func PayAll(ctx context.Context, s Store, id billing.PlanID, discount int64, now
 			Next: fmt.Sprintf("charge %d of %s is collected at once", added.Sequence, c.money(amount)),
 		}, err
 	})
+}
+
+// toCome is what a recurring plan charges after the charges that it has, where that is a number.
+func (c *change) toCome() (int64, error) {
+	r := c.plan.Recurrence
+	switch {
+	case r.IsZero():
+		return 0, nil
+	case r.Left == 0 || !r.Until.IsZero():
+		return 0, c.orRefuse(nil, OpPayAll, "it goes on without a number of charges: pay the next one early, or cancel it")
+	}
+	return int64(r.Left) * r.Amount, nil
 }
 
 // Restart lets a defaulted plan collect again: charges that were given up are tried at once. Errors: see Skip.
@@ -239,6 +309,7 @@ func CancelAndRefund(ctx context.Context, s Store, id billing.PlanID, reason str
 			back += amount
 		}
 		c.plan.Status, c.plan.Reason, c.plan.PausedAt = billing.PlanCanceled, because("canceled by the merchant, with refund", reason), time.Time{}
+		c.plan.EndRecurrence()
 		return billing.AuditEntry{
 			Action:  "plan.canceled",
 			Message: because(fmt.Sprintf("plan %s is canceled by the merchant, and %s is to be given back", c.plan.Reference, c.money(back)), reason),

@@ -194,10 +194,14 @@ func (l *life) changes(before []billing.Charge) {
 		result, err = operator.Split(ctx, s, target, amount, due, l.now)
 	case operator.OpPay:
 		result, err = operator.Pay(ctx, s, target, l.now)
+	case operator.OpCollect:
+		result, err = operator.Collect(ctx, s, target, rapid.SampledFrom([]string{"", due}).Draw(l.T, "asked for"), l.now)
 	case operator.OpPaidOutside:
 		result, err = operator.PaidOutside(ctx, s, target, "", l.now)
 	case operator.OpWriteOff:
 		result, err = operator.WriteOff(ctx, s, target, "", l.now)
+	default:
+		l.Fatalf("the test does not know %q", op)
 	}
 	after := l.charges()
 	if err != nil {

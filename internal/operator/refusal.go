@@ -17,6 +17,8 @@ func refusal(ctx context.Context, tx billing.Tx, plan billing.Plan, c billing.Ch
 		return "an attempt is under way, or its outcome is not known yet: the same request is sent again by itself, and a new one could pay twice", nil
 	case !plan.Status.Collects():
 		return fmt.Sprintf("plan %s is %s", plan.Reference, plan.Status), nil
+	case c.Status == billing.ChargeScheduled && c.DueAt.IsZero():
+		return "it waits to be asked for: collect it", nil
 	case c.Status == billing.ChargeScheduled && c.DueAt.After(now):
 		return "it falls due " + c.DueAt.Format(time.RFC3339), nil
 	}

@@ -22,7 +22,10 @@ func (p *Planner) Adopt(ctx context.Context, pi billing.PaymentIntent) (billing.
 	if agreed.IsZero() {
 		agreed = p.now()
 	}
-	customer, draft, err := p.draft(ctx, terms, agreed)
+	proposed, err := p.draft(ctx, terms, agreed)
+	if err == nil && !proposed.Charges[0].Checkout {
+		err = &billing.InvalidError{Fields: []billing.FieldError{{Field: "kind", Message: "a plan by a PaymentIntent of yours begins with its payment: make this one by POST /v1/plans"}}}
+	}
 	if err != nil {
 		return billing.Plan{}, fmt.Errorf("metadata of %s: %w", pi.ID, billing.InMetadataWords(err))
 	}
@@ -30,14 +33,14 @@ func (p *Planner) Adopt(ctx context.Context, pi billing.PaymentIntent) (billing.
 	if err != nil {
 		return billing.Plan{}, fmt.Errorf("encode terms: %w", err)
 	}
-	save := saveCustomer(customer)
-	plan, charges := build(terms, canonical, &customer, draft, p.now())
+	save := saveCustomer(proposed.customer)
+	plan, charges := build(terms, canonical, &proposed, p.now())
 	charges[0].PaymentIntent, charges[0].AttemptCount = pi.ID, 1
-	if pi.Customer != "" && customer.StripeCustomer == "" {
-		customer.StripeCustomer = pi.Customer
+	if pi.Customer != "" && proposed.customer.StripeCustomer == "" {
+		proposed.customer.StripeCustomer = pi.Customer
 	}
 	err = p.store.Update(ctx, func(tx billing.Tx) error {
-		if err := save(ctx, tx, customer); err != nil {
+		if err := save(ctx, tx, proposed.customer); err != nil {
 			return err
 		}
 		return insertAdopted(ctx, tx, plan, charges, p.now())

@@ -15,22 +15,27 @@ const (
 	copyPause = 50 * time.Millisecond
 )
 
-// openFirstPayment makes the PaymentIntent of the first charge, or fetches it when it is there. While Stripe is at work on a
-// copy of the request it waits, a second and a half at most: merchants' servers send the same twice at once.
+// openFirstPayment makes the PaymentIntent of the first charge, or fetches it when it is there.
 func (p *Planner) openFirstPayment(ctx context.Context, plan billing.Plan) (billing.PaymentIntent, error) {
+	return whileInProgress(ctx, func() (billing.PaymentIntent, error) { return p.tryFirstPayment(ctx, plan) })
+}
+
+// whileInProgress tries again while Stripe is at work on a copy of the request, for a second and a half at most: merchants'
+// servers send the same twice at once.
+func whileInProgress[T any](ctx context.Context, do func() (T, error)) (T, error) {
 	pause := copyPause
 	for try := 1; ; try++ {
-		pi, err := p.tryFirstPayment(ctx, plan)
+		made, err := do()
 		var ge *billing.GatewayError
 		if try == copyTries || !errors.As(err, &ge) || ge.Kind != billing.GatewayInProgress {
-			return pi, err
+			return made, err
 		}
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return pi, err
+			return made, err
 		}
 		pause *= 2
 	}
@@ -81,19 +86,19 @@ func (p *Planner) forgetStripeCustomer(ctx context.Context, id billing.CustomerI
 func (p *Planner) refused(ctx context.Context, plan billing.Plan, cause error) error {
 	var ge *billing.GatewayError
 	if errors.As(cause, &ge) && ge.Resend() {
-		return fmt.Errorf("open the first payment of plan %s (send the same request again to complete it): %w", plan.ID, cause)
+		return fmt.Errorf("open plan %s at Stripe (send the same request again to complete it): %w", plan.ID, cause)
 	}
 	if err := p.store.Update(ctx, func(tx billing.Tx) error { return discard(ctx, tx, plan, p.now()) }); err != nil {
 		return errors.Join(cause, err)
 	}
-	return fmt.Errorf("open the first payment: %w", cause)
+	return fmt.Errorf("open the plan at Stripe: %w", cause)
 }
 
 // discard removes a plan. The entry goes with it; what stays is what endpoints are told, who may have heard of the plan.
 func discard(ctx context.Context, tx billing.Tx, plan billing.Plan, now time.Time) error {
 	err := tx.InsertAudit(ctx, billing.AuditEntry{
 		At: now, Actor: billing.ActorStripe, Action: "plan.discarded", PlanID: plan.ID, CustomerID: plan.CustomerID,
-		Message: fmt.Sprintf("plan %s is removed: Stripe refused its first payment", plan.Reference),
+		Message: fmt.Sprintf("plan %s is removed: Stripe refused its first payment, or its SetupIntent", plan.Reference),
 	})
 	if err != nil {
 		return err

@@ -54,19 +54,23 @@ func (e *ReferenceTakenError) Unwrap() error { return billing.ErrExists }
 // Created is a plan and what the merchant's checkout needs for its first payment.
 type Created struct {
 	billing.Details
-	// FirstPayment is the PaymentIntent the customer confirms, with its client secret.
+	// FirstPayment is the PaymentIntent the customer confirms, with its client secret; zero where nothing is paid in the checkout.
 	FirstPayment billing.PaymentIntent
+	// Setup is the SetupIntent the customer confirms, with its client secret; zero where there is a first payment, or a saved card
+	// was named.
+	Setup billing.SetupIntent
 	// Replayed says that the plan was there already, made by the same request before.
 	Replayed bool
 }
 
 // Preview works out the charges of terms without storing or sending anything. Errors: *billing.InvalidError.
 func (p *Planner) Preview(ctx context.Context, t billing.Terms) (billing.Draft, error) {
-	_, draft, err := p.draft(ctx, t, p.now())
-	return draft, err
+	proposed, err := p.draft(ctx, t, p.now())
+	return proposed.Draft, err
 }
 
-// Create makes a plan, its charges and the PaymentIntent of its first payment. The same request again returns the
+// Create makes a plan, its charges and what the customer confirms at Stripe: the PaymentIntent of the first payment, or a
+// SetupIntent. A plan on a saved card is active at once. The same request again returns the
 // same plan: by its reference, and by key where one is given (the merchant's Idempotency-Key; may be empty). When the
 // outcome at Stripe is unknown the plan stays and the same request completes it; when Stripe refuses, nothing stays.
 //
@@ -80,15 +84,30 @@ func (p *Planner) Create(ctx context.Context, t billing.Terms, key string) (Crea
 	if err != nil {
 		return Created{}, err
 	}
-	pi, err := p.openFirstPayment(ctx, plan)
+	created := Created{Replayed: found}
+	err = p.open(ctx, plan, &created)
 	if errors.Is(err, errCustomerGone) {
 		return p.Create(ctx, t, key) // nothing was left behind, and no customer is sent this time
 	}
 	if err != nil {
 		return Created{}, err
 	}
-	details, err := billing.LoadDetails(ctx, p.store, plan.ID)
-	return Created{Details: details, FirstPayment: pi, Replayed: found}, err
+	created.Details, err = billing.LoadDetails(ctx, p.store, plan.ID)
+	return created, err
+}
+
+// open makes what the customer confirms at Stripe, where there is something.
+func (p *Planner) open(ctx context.Context, plan billing.Plan, created *Created) error {
+	charges, err := p.store.PlanCharges(ctx, plan.ID)
+	switch {
+	case err != nil:
+		return err
+	case charges[0].Checkout:
+		created.FirstPayment, err = p.openFirstPayment(ctx, plan)
+	case plan.SetupIntent != "" || plan.Status == billing.PlanAwaitingFirstPayment:
+		created.Setup, err = p.openSetup(ctx, plan)
+	}
+	return err
 }
 
 // findOrInsert returns the plan that this request made before, or makes it. When somebody else makes the same plan or
@@ -149,11 +168,20 @@ func fingerprint(canonical []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// draft completes the terms with what is known of the customer and works out the charges.
-func (p *Planner) draft(ctx context.Context, t billing.Terms, at time.Time) (billing.Customer, billing.Draft, error) {
+// proposal is a plan that may be made: nothing is stored yet.
+type proposal struct {
+	billing.Draft
+	customer billing.Customer // as the terms complete it; without an id when it is new
+	card     billing.Card     // that the terms name; zero when they name none
+	newCard  bool             // it is not in the database yet
+}
+
+// draft completes the terms with what is known of the customer, works out the charges and finds the card that is named.
+func (p *Planner) draft(ctx context.Context, t billing.Terms, at time.Time) (proposal, error) {
+	var out proposal
 	c, err := p.store.CustomerByReference(ctx, t.Customer.Reference)
 	if err != nil && !errors.Is(err, billing.ErrNotFound) {
-		return c, billing.Draft{}, err
+		return out, err
 	}
 	c.Reference = t.Customer.Reference
 	for _, f := range []struct {
@@ -166,43 +194,54 @@ func (p *Planner) draft(ctx context.Context, t billing.Terms, at time.Time) (bil
 	}
 	t.Customer.TimeZone = c.TimeZone
 	draft, err := t.Draft(at, p.rules)
-	return c, draft, p.checkPolicy(t, err)
+	if err := p.checkPolicy(t, err); err != nil {
+		return out, err
+	}
+	out.Draft = draft
+	if err := p.stripeCustomer(ctx, &c, t.Customer.StripeCustomer); err != nil {
+		return out, err
+	}
+	if t.Card != "" {
+		if out.card, out.newCard, err = p.namedCard(ctx, t, c, at); err != nil {
+			return out, err
+		}
+		if c.StripeCustomer == "" {
+			c.StripeCustomer = out.card.StripeCustomer
+		}
+	}
+	out.customer = c
+	return out, nil
 }
 
-// insert stores the plan, its charges and the first attempt in one transaction, before Stripe hears of it.
+// insert stores the plan and, where there is one, the first payment's attempt in one transaction, before Stripe hears of it.
 func (p *Planner) insert(ctx context.Context, t billing.Terms, canonical []byte, key string) (billing.Plan, error) {
 	now := p.now()
-	customer, draft, err := p.draft(ctx, t, now)
+	proposed, err := p.draft(ctx, t, now)
 	if err != nil {
 		return billing.Plan{}, err
 	}
-	save := saveCustomer(customer)
-	plan, charges := build(t, canonical, &customer, draft, now)
-	first := &charges[0]
-	attempt := billing.Attempt{
-		ID: billing.NewAttemptID(now), ChargeID: first.ID, Number: 1, Initiator: billing.InitiatorCustomer,
-		Outcome: billing.OutcomeUnknown, CreatedAt: now,
-	}
-	attempt.IdempotencyKey = string(attempt.ID)
-	attempt.Params = billing.PaymentParams{
-		Amount: first.Amount, Currency: first.Currency, Customer: customer.StripeCustomer, SaveCard: true,
-		Description: t.Description, Metadata: first.Metadata(t.Reference, attempt.ID),
-	}
-	first.AttemptCount = 1
+	save := saveCustomer(proposed.customer)
+	plan, charges := build(t, canonical, &proposed, now)
+	attempt := firstAttempt(t, proposed.customer, &charges[0], now)
 	err = p.store.Update(ctx, func(tx billing.Tx) error {
-		if err := save(ctx, tx, customer); err != nil {
+		if err := save(ctx, tx, proposed.customer); err != nil {
 			return err
+		}
+		if proposed.newCard {
+			if err := tx.InsertCard(ctx, proposed.card); err != nil {
+				return err
+			}
 		}
 		if err := tx.InsertPlan(ctx, plan, charges); err != nil {
 			return err
 		}
-		if err := tx.InsertAttempt(ctx, attempt); err != nil {
-			return err
-		}
-		if t.Consent != nil {
-			if err := tx.InsertConsent(ctx, t.Consent.Row(plan, charges[0].ID, now)); err != nil {
+		if charges[0].Checkout {
+			if err := tx.InsertAttempt(ctx, attempt); err != nil {
 				return err
 			}
+		}
+		if err := insertConsent(ctx, tx, t, plan, charges[0], now); err != nil {
+			return err
 		}
 		if key != "" {
 			r := billing.Request{Key: key, Fingerprint: fingerprint(canonical), PlanID: plan.ID, CreatedAt: now}
@@ -215,28 +254,69 @@ func (p *Planner) insert(ctx context.Context, t billing.Terms, canonical []byte,
 	return plan, err
 }
 
-// build makes the rows of a plan. The first charge waits for the customer in the checkout; the others have no time in
-// the scheduler's calendar until the first payment activates the plan.
-func build(t billing.Terms, canonical []byte, c *billing.Customer, draft billing.Draft, now time.Time) (billing.Plan, []billing.Charge) {
+// insertConsent keeps what the customer agreed to in the merchant's checkout; with a card that is named it is bound at once.
+func insertConsent(ctx context.Context, tx billing.Tx, t billing.Terms, plan billing.Plan, first billing.Charge, now time.Time) error {
+	if t.Consent == nil {
+		return nil
+	}
+	if err := tx.InsertConsent(ctx, t.Consent.Row(plan, first.ID, now)); err != nil || plan.CardID == "" {
+		return err
+	}
+	return tx.BindConsent(ctx, "", first.ID, plan.CardID)
+}
+
+// firstAttempt is the payment in the checkout, as it will be made at Stripe. A first charge that is made off-session has none.
+func firstAttempt(t billing.Terms, c billing.Customer, first *billing.Charge, now time.Time) billing.Attempt {
+	if !first.Checkout {
+		return billing.Attempt{}
+	}
+	a := billing.Attempt{
+		ID: billing.NewAttemptID(now), ChargeID: first.ID, Number: 1, Initiator: billing.InitiatorCustomer,
+		Outcome: billing.OutcomeUnknown, CreatedAt: now,
+	}
+	a.IdempotencyKey = string(a.ID)
+	a.Params = billing.PaymentParams{
+		Amount: first.Amount, Currency: first.Currency, Customer: c.StripeCustomer, SaveCard: true,
+		Description: t.Description, Metadata: first.Metadata(t.Reference, a.ID),
+	}
+	first.AttemptCount = 1
+	return a
+}
+
+// build makes the rows of a plan. Charges have no time in the scheduler's calendar until the first payment, or the card,
+// activates the plan; one on a card that was named is active at once.
+func build(t billing.Terms, canonical []byte, proposed *proposal, now time.Time) (billing.Plan, []billing.Charge) {
+	c := &proposed.customer
 	if c.ID == "" {
 		c.ID, c.CreatedAt = billing.NewCustomerID(now), now
 	}
 	c.UpdatedAt = now
+	proposed.card.CustomerID = c.ID
 	plan := billing.Plan{
-		ID: billing.NewPlanID(now), Reference: t.Reference, CustomerID: c.ID, Kind: t.Kind, Currency: t.Currency,
+		ID: billing.NewPlanID(now), Reference: t.Reference, CustomerID: c.ID, CardID: proposed.card.ID, Kind: t.Kind, Currency: t.Currency,
 		Status: billing.PlanAwaitingFirstPayment, Terms: canonical, CreatedAt: now, UpdatedAt: now,
-		Policy: t.Policy, BackupCards: t.BackupCardsAllowed, Recurrence: draft.Recurrence,
+		Policy: t.Policy, BackupCards: t.BackupCardsAllowed, Recurrence: proposed.Recurrence,
 	}
-	charges := make([]billing.Charge, len(draft.Charges))
-	for i, d := range draft.Charges {
+	if plan.CardID != "" {
+		plan.Status, plan.ActivatedAt = billing.PlanActive, now
+	}
+	charges := make([]billing.Charge, len(proposed.Charges))
+	for i, d := range proposed.Charges {
 		charges[i] = billing.Charge{
 			ID: billing.NewChargeID(now), PlanID: plan.ID, CustomerID: c.ID, Sequence: i + 1, Amount: d.Amount,
 			Currency: t.Currency, DueAt: d.DueAt, Checkout: d.Checkout, Status: billing.ChargeScheduled, CreatedAt: now, UpdatedAt: now,
 		}
+		if plan.Status == billing.PlanActive {
+			charges[i].NextAttemptAt, charges[i].WakeAt = d.DueAt, d.DueAt
+		}
 		plan.Total += d.Amount
 	}
-	charges[0].Status = billing.ChargeRequiresPaymentMethod
-	charges[0].Reason = "waits for the customer to pay in the checkout"
+	switch first := &charges[0]; {
+	case first.Checkout:
+		first.Status, first.Reason = billing.ChargeRequiresPaymentMethod, "waits for the customer to pay in the checkout"
+	case plan.Status == billing.PlanAwaitingFirstPayment:
+		first.Reason = "waits for the customer to give a card"
+	}
 	return plan, charges
 }
 
@@ -249,9 +329,23 @@ func saveCustomer(c billing.Customer) func(context.Context, billing.Tx, billing.
 }
 
 func createdEntry(plan billing.Plan, charges []billing.Charge, actor billing.Actor, now time.Time) billing.AuditEntry {
-	return billing.AuditEntry{
+	first := billing.FormatAmount(charges[0].Amount, plan.Currency)
+	e := billing.AuditEntry{
 		At: now, Actor: actor, Action: "plan.created", PlanID: plan.ID, CustomerID: plan.CustomerID,
 		Message: fmt.Sprintf("plan %s: %s of %s in %d charges", plan.Reference, plan.Kind, billing.FormatAmount(plan.Total, plan.Currency), len(charges)),
-		Next:    fmt.Sprintf("the customer pays the first %s in the checkout", billing.FormatAmount(charges[0].Amount, plan.Currency)),
+		Next:    fmt.Sprintf("the customer pays the first %s in the checkout", first),
 	}
+	if r := plan.Recurrence; !r.IsZero() {
+		e.Message = fmt.Sprintf("plan %s: %s of %s, then %s every %s", plan.Reference, plan.Kind, first, billing.FormatAmount(r.Amount, plan.Currency), r.Every)
+	}
+	switch {
+	case charges[0].Checkout:
+	case plan.CardID == "":
+		e.Next = "the customer gives a card in the checkout"
+	case charges[0].DueAt.IsZero():
+		e.Next = fmt.Sprintf("%s is charged on the saved card when it is asked for", first)
+	default:
+		e.Next = fmt.Sprintf("%s falls due %s, on the saved card", first, charges[0].DueAt.Format(time.RFC3339))
+	}
+	return e
 }

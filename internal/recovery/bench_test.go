@@ -100,7 +100,7 @@ func newDesk(t *testing.T, s billing.Store) *desk {
 	morning := billing.LocalTime{Hour: 9}
 	d.planner = planning.New(s, d.gateway, d.clock, billing.Rules{ChargeTime: morning})
 	d.worker = jobs.New(jobs.Config{
-		Store: s, Gateway: d.gateway, Queue: nowhere{}, Mailer: notify.Kept{}, Planner: d.planner, Policies: dunning.DefaultPolicies(morning),
+		Store: s, Gateway: d.gateway, Queue: nowhere{}, Mailer: notify.Kept{}, Planner: d.planner, Rules: billing.Rules{ChargeTime: morning}, Policies: dunning.DefaultPolicies(morning),
 		MessageDomain: "shop.example", Clock: clock.New(time.Time{}, 0, d.clock), Lease: lease, Log: zerolog.Nop(),
 	})
 	return d

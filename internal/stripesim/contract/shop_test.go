@@ -79,7 +79,7 @@ func openShop(t *testing.T, stripe http.Handler, wall *wallClock, arrived func()
 	morning := billing.LocalTime{Hour: 9}
 	s.planner = planning.New(s.store, gateway, wall.Now, billing.Rules{ChargeTime: morning})
 	s.worker = jobs.New(jobs.Config{
-		Store: s.store, Gateway: gateway, Queue: lost{}, Mailer: kept{}, Planner: s.planner,
+		Store: s.store, Gateway: gateway, Queue: lost{}, Mailer: kept{}, Planner: s.planner, Rules: billing.Rules{ChargeTime: morning},
 		Policies: dunning.DefaultPolicies(morning), Merchant: notify.Merchant{Name: "Example Shop"}, MessageDomain: "shop.example",
 		Clock: clock.New(time.Time{}, 0, wall.Now), Lease: time.Minute, Log: zerolog.Nop(),
 	})

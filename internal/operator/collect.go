@@ -1,0 +1,38 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"tranche/internal/billing"
+)
+
+// Collect asks for a charge that waits for the merchant's word: it falls due now, or at due, which is a date at the time of day
+// of charges, or an instant. Errors: see Skip.
+func Collect(ctx context.Context, s Store, id billing.ChargeID, due string, now time.Time) (Result, error) {
+	return amendCharge(ctx, s, id, OpCollect, now, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
+		if ch.Status != billing.ChargeScheduled || !ch.DueAt.IsZero() {
+			return billing.AuditEntry{}, c.orRefuse(nil, OpCollect, fmt.Sprintf("charge %d does not wait to be asked for: it is %s", ch.Sequence, ch.Status))
+		}
+		at, next := c.dueNow(ch.ID), "collected at once"
+		if due != "" {
+			var err error
+			if at, err = c.parseDue(due, time.Time{}); err != nil {
+				return billing.AuditEntry{}, err
+			}
+			next = "it falls due " + c.local(at)
+		}
+		why, err := unusable(ctx, c, c.plan.CardID)
+		if why != "" || err != nil {
+			return billing.AuditEntry{}, c.orRefuse(err, OpCollect, why)
+		}
+		ch.DueAt = at
+		if err := ch.Move(ch.Status, "", at); err != nil {
+			return billing.AuditEntry{}, err
+		}
+		return billing.AuditEntry{
+			Action: "charge.collect_requested", Message: fmt.Sprintf("charge %d of %s is asked for by the merchant", ch.Sequence, c.money(ch.Amount)), Next: next,
+		}, c.put(ctx, *ch)
+	})
+}

@@ -1,0 +1,115 @@
+package planning
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"tranche/internal/billing"
+)
+
+// cardDefault is how a merchant names the customer's default card.
+const cardDefault = "default"
+
+// namedCard finds the card that terms name, and says whether it is new to the database. customer is as the terms complete it.
+// Errors: *billing.InvalidError saying why it can't be charged, *billing.GatewayError, billing.ErrUnavailable.
+func (p *Planner) namedCard(ctx context.Context, t billing.Terms, customer billing.Customer, now time.Time) (card billing.Card, fresh bool, err error) {
+	switch {
+	case t.Card == cardDefault:
+		card, err = p.defaultCard(ctx, t, customer, now)
+		return card, false, err
+	case strings.HasPrefix(t.Card, "pm_"):
+		card, err = p.store.CardByPaymentMethod(ctx, t.Card)
+		if errors.Is(err, billing.ErrNotFound) {
+			card, err = p.cardAtStripe(ctx, t.Card, customer, now)
+			return card, true, err
+		}
+	default:
+		card, err = p.store.Card(ctx, billing.CardID(t.Card))
+	}
+	if errors.Is(err, billing.ErrNotFound) || err == nil && card.CustomerID != customer.ID {
+		return card, false, badCard("the customer has no card %s", t.Card)
+	}
+	if err == nil {
+		err = chargeable(card, t.Account)
+	}
+	return card, false, err
+}
+
+func (p *Planner) defaultCard(ctx context.Context, t billing.Terms, customer billing.Customer, now time.Time) (billing.Card, error) {
+	if customer.ID == "" {
+		return billing.Card{}, badCard("the customer is new, and has no card yet: name one of Stripe's (pm_…)")
+	}
+	cards, err := p.store.Cards(ctx, customer.ID)
+	if err != nil {
+		return billing.Card{}, err
+	}
+	inOrder := billing.CardsInOrder(cards, t.Account, now)
+	if len(inOrder) == 0 {
+		return billing.Card{}, badCard("the customer has no card that may be charged: leave it out, and the customer gives one")
+	}
+	return inOrder[0], nil
+}
+
+// cardAtStripe is a card that the merchant saved without us. It must be attached to the customer at Stripe already.
+func (p *Planner) cardAtStripe(ctx context.Context, id string, customer billing.Customer, now time.Time) (billing.Card, error) {
+	pm, err := p.gateway.PaymentMethod(ctx, id)
+	switch {
+	case errors.Is(err, billing.ErrNotFound):
+		return billing.Card{}, badCard("Stripe has no PaymentMethod %s", id)
+	case err != nil:
+		return billing.Card{}, fmt.Errorf("fetch PaymentMethod %s: %w", id, err)
+	case pm.Type != "" && pm.Type != "card":
+		return billing.Card{}, badCard("%s is a %s, not a card", id, pm.Type)
+	case pm.Customer == "":
+		return billing.Card{}, badCard("%s is attached to no Stripe customer, so it can't be charged later", id)
+	case customer.StripeCustomer != "" && pm.Customer != customer.StripeCustomer:
+		return billing.Card{}, badCard("%s is attached to another Stripe customer (%s) than the plan's (%s)", id, pm.Customer, customer.StripeCustomer)
+	}
+	return billing.Card{
+		ID: billing.NewCardID(now), PaymentMethod: pm.ID, StripeCustomer: pm.Customer, Brand: pm.Brand, Last4: pm.Last4, ExpMonth: pm.ExpMonth,
+		ExpYear: pm.ExpYear, Fingerprint: pm.Fingerprint, Status: billing.CardActive, CreatedAt: now, UpdatedAt: now,
+	}, nil
+}
+
+// chargeable says why a card of the customer's can't be charged for a plan of the account; nil when it can.
+func chargeable(card billing.Card, account string) error {
+	switch {
+	case card.Status != billing.CardActive:
+		return badCard("the %s card ending %s is %s", card.Brand, card.Last4, card.Status)
+	case card.Hold != "":
+		return badCard("the %s card ending %s is held: %s", card.Brand, card.Last4, card.Hold)
+	case card.Account != account:
+		return badCard("the %s card ending %s is saved in another Stripe account", card.Brand, card.Last4)
+	}
+	return nil
+}
+
+func badCard(format string, args ...any) error {
+	return &billing.InvalidError{Fields: []billing.FieldError{{Field: "card", Message: fmt.Sprintf(format, args...)}}}
+}
+
+// stripeCustomer takes up the Stripe customer that the merchant names. Errors: *billing.InvalidError where there is no such one,
+// or the customer is another at Stripe.
+func (p *Planner) stripeCustomer(ctx context.Context, c *billing.Customer, named string) error {
+	if named == "" || named == c.StripeCustomer {
+		return nil
+	}
+	bad := func(format string, args ...any) error {
+		return &billing.InvalidError{Fields: []billing.FieldError{{Field: "customer.stripe_customer", Message: fmt.Sprintf(format, args...)}}}
+	}
+	if c.StripeCustomer != "" {
+		return bad("is %s, but the customer is %s at Stripe", named, c.StripeCustomer)
+	}
+	exists, err := p.gateway.CustomerExists(ctx, named)
+	if err != nil {
+		return fmt.Errorf("look for Stripe customer %s: %w", named, err)
+	}
+	if !exists {
+		return bad("Stripe has no customer %s", named)
+	}
+	c.StripeCustomer = named
+	return nil
+}

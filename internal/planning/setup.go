@@ -1,0 +1,53 @@
+package planning
+
+import (
+	"context"
+	"errors"
+
+	"tranche/internal/billing"
+)
+
+// openSetup makes the SetupIntent by which the customer gives the card of a plan without a first payment, or fetches it when it is
+// there. While Stripe is at work on a copy of the request it waits: see whileInProgress. One that was canceled is replaced.
+func (p *Planner) openSetup(ctx context.Context, plan billing.Plan) (billing.SetupIntent, error) {
+	return whileInProgress(ctx, func() (billing.SetupIntent, error) { return p.trySetup(ctx, plan) })
+}
+
+func (p *Planner) trySetup(ctx context.Context, plan billing.Plan) (billing.SetupIntent, error) {
+	key := "setup-" + string(plan.ID)
+	if plan.SetupIntent != "" {
+		si, err := p.gateway.SetupIntent(ctx, plan.SetupIntent)
+		if err != nil || si.Status != billing.IntentCanceled || plan.Status != billing.PlanAwaitingFirstPayment {
+			return si, err
+		}
+		key += "-" + plan.SetupIntent
+	}
+	customer, err := p.store.Customer(ctx, plan.CustomerID)
+	if err != nil {
+		return billing.SetupIntent{}, err
+	}
+	si, err := p.gateway.CreateSetupIntent(ctx, key, billing.SetupParams{
+		Customer: customer.StripeCustomer, Description: plan.Reference,
+		Metadata: map[string]string{
+			billing.MetaReference: plan.Reference, billing.MetaPlan: string(plan.ID), billing.MetaCustomer: customer.Reference,
+		},
+	})
+	if err != nil && customer.StripeCustomer != "" && errors.Is(err, billing.ErrNotFound) {
+		err = errors.Join(p.forgetStripeCustomer(ctx, plan.CustomerID), errCustomerGone, err)
+	}
+	if err != nil {
+		return billing.SetupIntent{}, p.refused(ctx, plan, err)
+	}
+	return si, p.recordSetup(ctx, plan.ID, si)
+}
+
+func (p *Planner) recordSetup(ctx context.Context, id billing.PlanID, si billing.SetupIntent) error {
+	return p.store.Update(ctx, func(tx billing.Tx) error {
+		plan, err := tx.LockPlan(ctx, id)
+		if err != nil || plan.SetupIntent == si.ID || plan.Status != billing.PlanAwaitingFirstPayment {
+			return err // a copy of this request, or the webhook, was here first
+		}
+		plan.SetupIntent, plan.UpdatedAt = si.ID, p.now()
+		return tx.UpdatePlan(ctx, plan)
+	})
+}

@@ -1,0 +1,176 @@
+package jobs_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+	"tranche/internal/operator"
+	"tranche/internal/planning"
+	"tranche/internal/stripesim"
+)
+
+// kind is a plan of one kind, and what becomes of it.
+type kind struct {
+	why   string
+	terms billing.Terms
+	days  int                              // that are lived through
+	also  func(b *bench, p billing.PlanID) // halfway; may be nil
+	want  string                           // status, then each charge: amount, status, the local day it was paid on
+}
+
+func planKinds() []kind {
+	return []kind{
+		{why: "instalments, the first part later", days: 100, terms: billing.Terms{Kind: billing.KindInstallments, Total: 30001, Parts: 3, Every: "1 month", Starts: "2026-01-31", Remainder: billing.RemainderLast},
+			want: "completed | 10000 succeeded 01-31 | 10000 succeeded 02-28 | 10001 succeeded 03-31"},
+		{why: "instalments on a saved card, at once", days: 70, terms: billing.Terms{Kind: billing.KindInstallments, Total: 30000, Parts: 3, Every: "1 month", Card: "default"},
+			want: "completed | 10000 succeeded 01-15 | 10000 succeeded 02-15 | 10000 succeeded 03-15"},
+		{why: "a deposit of a share, the balance before a date", days: 60, terms: billing.Terms{Kind: billing.KindDeposit, Total: 50000, DepositPercent: "20", BalanceDue: "30 days before 2026-04-01"},
+			want: "completed | 10000 succeeded 01-15 | 40000 succeeded 03-02"},
+		{why: "the balance on the merchant's word, more than was agreed", days: 60, terms: billing.Terms{Kind: billing.KindDeposit, Total: 50000, Deposit: 10000, BalanceDue: "on request"},
+			also: func(b *bench, p billing.PlanID) {
+				_, err := operator.SetAmount(b.t.Context(), b.store, b.charge(p, 2).ID, 45000, b.Now())
+				require.NoError(b.t, err)
+				_, err = operator.Collect(b.t.Context(), b.store, b.charge(p, 2).ID, "", b.Now())
+				require.NoError(b.t, err)
+			}, want: "completed | 10000 succeeded 01-15 | 45000 succeeded 02-14"},
+		{why: "the balance on the merchant's word, in two", days: 60, terms: billing.Terms{Kind: billing.KindDeposit, Total: 50000, Deposit: 10000, BalanceDue: "on request"},
+			also: func(b *bench, p billing.PlanID) {
+				_, err := operator.Split(b.t.Context(), b.store, b.charge(p, 2).ID, 15000, "", b.Now())
+				require.NoError(b.t, err)
+				_, err = operator.Collect(b.t.Context(), b.store, b.charge(p, 2).ID, "2026-03-01", b.Now())
+				require.NoError(b.t, err)
+			}, want: "active | 10000 succeeded 01-15 | 15000 succeeded 03-01 | 25000 scheduled"},
+		{why: "recurring, three times", days: 100, terms: billing.Terms{Kind: billing.KindRecurring, Amount: 1900, Every: "1 month", Parts: 3},
+			want: "completed | 1900 succeeded 01-15 | 1900 succeeded 02-15 | 1900 succeeded 03-15"},
+		{why: "recurring until a date", days: 40, terms: billing.Terms{Kind: billing.KindRecurring, Amount: 1900, Every: "10 days", Until: "2026-02-04"},
+			want: "completed | 1900 succeeded 01-15 | 1900 succeeded 01-25 | 1900 succeeded 02-04"},
+		{why: "recurring without an end", days: 33, terms: billing.Terms{Kind: billing.KindRecurring, Amount: 1900, Every: "2 weeks"},
+			want: "active | 1900 succeeded 01-15 | 1900 succeeded 01-29 | 1900 succeeded 02-12 | 1900 scheduled"},
+		{why: "recurring until it is canceled", days: 33, terms: billing.Terms{Kind: billing.KindRecurring, Amount: 1900, Every: "2 weeks"},
+			also: func(b *bench, p billing.PlanID) {
+				_, err := operator.Cancel(b.t.Context(), b.store, p, "", b.Now())
+				require.NoError(b.t, err)
+			}, want: "canceled | 1900 succeeded 01-15 | 1900 succeeded 01-29 | 1900 canceled"},
+		{why: "recurring with a first payment of another size, then dearer", days: 33, terms: billing.Terms{Kind: billing.KindRecurring, Amount: 1900, FirstAmount: 4900, Every: "2 weeks"},
+			also: func(b *bench, p billing.PlanID) {
+				_, err := operator.SetRestAmount(b.t.Context(), b.store, p, 2100, b.Now())
+				require.NoError(b.t, err)
+			}, want: "active | 4900 succeeded 01-15 | 1900 succeeded 01-29 | 2100 succeeded 02-12 | 2100 scheduled"},
+		{why: "a trial", days: 40, terms: billing.Terms{Kind: billing.KindRecurring, Amount: 1900, Every: "1 month", Trial: "7 days", Parts: 2},
+			want: "completed | 1900 succeeded 01-22 | 1900 succeeded 02-22"},
+		{why: "a trial that is paid for", days: 40, terms: billing.Terms{Kind: billing.KindRecurring, Amount: 1900, FirstAmount: 100, Every: "1 month", Trial: "7 days", Parts: 3},
+			want: "completed | 100 succeeded 01-15 | 1900 succeeded 01-22 | 1900 succeeded 02-22"},
+		{why: "recurring, off weekends", days: 40, terms: billing.Terms{Kind: billing.KindRecurring, Amount: 1900, Every: "1 month", Starts: "2026-01-31", Parts: 2, BusinessDay: billing.BusinessDayModifiedFollowing},
+			want: "active | 1900 succeeded 01-30 | 1900 scheduled"},
+		{why: "deferred to a date", days: 40, terms: billing.Terms{Kind: billing.KindDeferred, Total: 9900, Due: "2026-02-10"}, want: "completed | 9900 succeeded 02-10"},
+		{why: "deferred until it is asked for, for a date", days: 40, terms: billing.Terms{Kind: billing.KindDeferred, Total: 9900, Due: "on request"},
+			also: func(b *bench, p billing.PlanID) {
+				_, err := operator.Collect(b.t.Context(), b.store, b.charge(p, 1).ID, "2026-02-20", b.Now())
+				require.NoError(b.t, err)
+			}, want: "completed | 9900 succeeded 02-20"},
+	}
+}
+
+// TestEachKindFromCreationToItsEnd drives every kind of plan through Stripe, with each webhook delivered twice.
+func TestEachKindFromCreationToItsEnd(t *testing.T) {
+	for _, k := range planKinds() {
+		t.Run(k.why, func(t *testing.T) {
+			eachEngine(t, func(b *bench) {
+				p := b.begins(k.terms)
+				b.advance(k.days/2 - (k.days/2)%2)
+				if k.also != nil {
+					k.also(b, p.Plan.ID)
+					b.settle()
+				}
+				b.advance(k.days - k.days/2)
+				d := b.details(p.Plan.ID)
+				require.Equal(b.t, k.want, ledgerOf(d))
+				paid, sum := 0, int64(0)
+				for _, c := range d.Charges {
+					if c.Status.Paid() {
+						paid++
+						sum += c.Amount
+					}
+				}
+				count, received := b.succeededAtStripe()
+				require.Equal(b.t, paid, count)
+				require.Equal(b.t, sum, received, "Stripe has the same ledger")
+				require.Equal(b.t, billing.SumOf(d.Charges), d.Plan.Total)
+			})
+		})
+	}
+}
+
+// begins makes a plan and has its customer do what it waits for: pay, or give a card. A saved card is there beforehand.
+func (b *bench) begins(t billing.Terms) planning.Created {
+	b.t.Helper()
+	t.Reference, t.Currency = "order-1", "usd"
+	t.Customer = billing.CustomerTerms{Reference: "ada", Email: "ada@example.com", TimeZone: "Europe/London"}
+	if t.Card != "" {
+		b.giveCard("ada")
+	}
+	p, err := b.planner.Create(b.t.Context(), t, "")
+	require.NoError(b.t, err)
+	again, err := b.planner.Create(b.t.Context(), t, "")
+	require.NoError(b.t, err)
+	require.True(b.t, again.Replayed)
+	require.Equal(b.t, p.FirstPayment.ID+p.Setup.ID, again.FirstPayment.ID+again.Setup.ID, "the same request gets the same")
+	switch {
+	case p.FirstPayment.ID != "":
+		require.NoError(b.t, b.payFirst(p, good))
+	case p.Setup.ID != "":
+		b.setUp(p.Setup.ClientSecret, good)
+	}
+	bodies := b.arrived()
+	b.takeIn(bodies...)
+	b.settle()
+	b.takeIn(bodies...) // delivered twice
+	b.settle()
+	return p
+}
+
+// setUp gives a card by a SetupIntent, as a customer in the browser does.
+func (b *bench) setUp(secret billing.Secret, number string) {
+	b.t.Helper()
+	intent, err := b.browser.ConfirmCardSetup(b.t.Context(), secret.Reveal(), stripesim.PaymentDetails{Card: &stripesim.Card{Number: number}})
+	require.NoError(b.t, err)
+	if intent.Status == "requires_action" {
+		_, err = b.browser.Authenticate(b.t.Context(), intent, true)
+		require.NoError(b.t, err)
+	}
+}
+
+// giveCard makes a customer with a saved card, at Stripe and here, and returns the card.
+func (b *bench) giveCard(reference string) billing.Card {
+	b.t.Helper()
+	ctx := b.t.Context()
+	at := b.post("/v1/customers")["id"].(string)
+	si := b.post("/v1/setup_intents", "customer", at, "usage", "off_session", "payment_method_types[]", "card")
+	b.setUp(billing.Secret(si["client_secret"].(string)), good)
+	pm := b.request(http.MethodGet, "/v1/setup_intents/"+si["id"].(string), nil)["payment_method"].(string)
+	customer := billing.Customer{ID: billing.NewCustomerID(b.Now()), Reference: reference, StripeCustomer: at, TimeZone: "Europe/London", CreatedAt: b.Now(), UpdatedAt: b.Now(), Version: 1}
+	require.NoError(b.t, b.store.Update(ctx, func(tx billing.Tx) error { return tx.InsertCustomer(ctx, customer) }))
+	b.settle() // payment_method.attached brings the card
+	card, err := b.store.CardByPaymentMethod(ctx, pm)
+	require.NoError(b.t, err)
+	return card
+}
+
+// ledgerOf writes a plan as kind.want does.
+func ledgerOf(d billing.Details) string {
+	var out strings.Builder
+	out.WriteString(string(d.Plan.Status))
+	loc := billing.LoadLocation(d.Customer.TimeZone)
+	for _, c := range d.Charges {
+		fmt.Fprintf(&out, " | %d %s", c.Amount, c.Status)
+		if c.Status.Paid() {
+			out.WriteString(c.PaidAt.In(loc).Format(" 01-02"))
+		}
+	}
+	return out.String()
+}

@@ -1,0 +1,59 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+
+	"tranche/internal/billing"
+)
+
+// planOfSetup finds the plan that a SetupIntent was made for in place of a first payment. Others, such as that of the recovery page,
+// give a card to a customer who has plans.
+func (w *Worker) planOfSetup(ctx context.Context, si billing.SetupIntent) (billing.Plan, bool, error) {
+	id := si.Metadata[billing.MetaPlan]
+	if id == "" {
+		return billing.Plan{}, false, nil
+	}
+	plan, err := w.Store.Plan(ctx, billing.PlanID(id))
+	if errors.Is(err, billing.ErrNotFound) {
+		return plan, false, nil
+	}
+	if err != nil || plan.SetupIntent == si.ID {
+		return plan, err == nil, err
+	}
+	if plan.SetupIntent != "" || plan.Status != billing.PlanAwaitingFirstPayment {
+		return plan, false, nil
+	}
+	charges, err := w.Store.PlanCharges(ctx, plan.ID) // the answer that named it was lost
+	return plan, err == nil && !charges[0].Checkout, err
+}
+
+// setUpPlan saves the card that the customer gave for a plan without a first payment, and lets the plan collect. Once it does, a
+// later look at the same SetupIntent changes nothing: the plan may have another card by then.
+func (w *Worker) setUpPlan(ctx context.Context, si billing.SetupIntent, plan billing.Plan) (verdict, error) {
+	if plan.Status != billing.PlanAwaitingFirstPayment {
+		return ignored("plan %s is %s, and waits for no card", plan.Reference, spoken(plan.Status)), nil
+	}
+	customer, err := w.Store.Customer(ctx, plan.CustomerID)
+	if err != nil {
+		return verdict{}, err
+	}
+	saved, err := w.attach(ctx, customer, si.PaymentMethod)
+	if err != nil {
+		return verdict{}, err
+	}
+	saved.cause = si.ID
+	return handled, w.inPlan(ctx, plan.ID, func(t *planTx) error {
+		if t.plan.Status != billing.PlanAwaitingFirstPayment || t.charges[0].Checkout {
+			return nil
+		}
+		if t.plan.SetupIntent == "" { // its answer was lost
+			t.plan.SetupIntent = si.ID
+		}
+		if err := t.useCard(ctx, *saved); err != nil || saved.problem != "" {
+			return err
+		}
+		t.activate("the customer gave a card")
+		return t.bindConsent(ctx, si.PaymentMethod, si.ID, t.charges[0].ID)
+	})
+}
