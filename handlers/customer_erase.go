@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"errors"
 	"net/http"
 	"time"
 
@@ -33,10 +32,7 @@ func (s *Server) eraseCustomer(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength != 0 && !decodeBody(w, r, &body) {
 		return
 	}
-	customer, err := s.Store.Customer(r.Context(), billing.CustomerID(r.PathValue("id")))
-	if errors.Is(err, billing.ErrNotFound) {
-		customer, err = s.Store.CustomerByReference(r.Context(), r.PathValue("id"))
-	}
+	customer, err := s.customer(r)
 	if err != nil {
 		s.fail(w, r, err)
 		return

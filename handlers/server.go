@@ -99,7 +99,7 @@ func (s *Server) routes() http.Handler {
 	api.HandleFunc("POST /v1/plans/{id}/resume", s.resumePlan)
 	api.HandleFunc("POST /v1/plans/{id}/cancel", s.cancelPlan)
 	s.changeRoutes(api)
-	api.HandleFunc("POST /v1/customers/{id}/erase", s.eraseCustomer)
+	s.customerRoutes(api)
 	if s.Foretell != nil {
 		api.HandleFunc("POST /v1/forecast", s.makeForecast)
 	}

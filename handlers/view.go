@@ -100,6 +100,8 @@ type CardView struct {
 	ExpMonth      int                `json:"exp_month"`
 	ExpYear       int                `json:"exp_year"`
 	Status        billing.CardStatus `json:"status"`
+	Position      int                `json:"position,omitempty"` // 1 is the default card, the others are its backups in order
+	Hold          string             `json:"hold,omitempty"`     // why it is not charged until the customer agrees
 }
 
 // ChargeView is a charge.
@@ -195,12 +197,26 @@ func ViewCustomer(c billing.Customer, cards []billing.Card) CustomerView {
 		StripeCustomer: c.StripeCustomer,
 	}
 	for _, card := range cards {
-		v.Cards = append(v.Cards, CardView{
-			ID: card.ID, PaymentMethod: card.PaymentMethod, Brand: card.Brand, Last4: card.Last4,
-			ExpMonth: card.ExpMonth, ExpYear: card.ExpYear, Status: card.Status,
-		})
+		v.Cards = append(v.Cards, ViewCard(card))
 	}
 	return v
+}
+
+// ViewCard writes a card.
+func ViewCard(c billing.Card) CardView {
+	return CardView{
+		ID: c.ID, PaymentMethod: c.PaymentMethod, Brand: c.Brand, Last4: c.Last4, ExpMonth: c.ExpMonth, ExpYear: c.ExpYear, Status: c.Status,
+		Position: c.Position, Hold: c.Hold,
+	}
+}
+
+// ViewCards writes a list of cards.
+func ViewCards(cards []billing.Card) ListView[CardView] {
+	list := ListView[CardView]{Object: "list", Data: make([]CardView, len(cards))}
+	for i, c := range cards {
+		list.Data[i] = ViewCard(c)
+	}
+	return list
 }
 
 func viewCharge(c billing.Charge, attempts []billing.Attempt) ChargeView {

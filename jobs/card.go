@@ -113,6 +113,15 @@ func (t *planTx) useCard(ctx context.Context, s savedCard) error {
 		}
 		t.customer.Version++
 	}
+	if card.Hold != "" { // the customer used it in person
+		card.Hold = ""
+		if err := t.UpdateCard(ctx, card); err != nil {
+			return err
+		}
+	}
+	if err := t.fold(ctx, card); err != nil {
+		return err
+	}
 	if t.plan.CardID != card.ID {
 		t.plan.CardID = card.ID
 		entry := t.planEntry("card.saved", fmt.Sprintf("%s card ending %s is saved for the later charges", card.Brand, card.Last4), "")
@@ -125,6 +134,14 @@ func (t *planTx) useCard(ctx context.Context, s savedCard) error {
 	return nil
 }
 
+// holdFor is why a card is not charged: the customer agreed to one of another brand, whose terms may differ.
+func holdFor(card billing.Card, pm billing.PaymentMethod) string {
+	if card.Status != billing.CardActive || card.Brand == "" || pm.Brand == card.Brand {
+		return card.Hold
+	}
+	return fmt.Sprintf("its network replaced the %s card by a %s card", card.Brand, pm.Brand)
+}
+
 // upsertCard writes what Stripe says of a card.
 func upsertCard(ctx context.Context, tx billing.Tx, owner billing.CustomerID, pm billing.PaymentMethod, now time.Time) (billing.Card, error) {
 	card, err := tx.CardByPaymentMethod(ctx, pm.ID)
@@ -135,12 +152,15 @@ func upsertCard(ctx context.Context, tx billing.Tx, owner billing.CustomerID, pm
 	if fresh {
 		card = billing.Card{ID: billing.NewCardID(now), CustomerID: owner, PaymentMethod: pm.ID, Status: billing.CardActive, CreatedAt: now}
 	}
+	if !fresh {
+		card.Hold = holdFor(card, pm)
+	}
 	card.StripeCustomer, card.Brand, card.Last4 = pm.Customer, pm.Brand, pm.Last4
 	card.ExpMonth, card.ExpYear, card.Fingerprint, card.UpdatedAt = pm.ExpMonth, pm.ExpYear, pm.Fingerprint, now
 	switch {
 	case pm.Customer == "":
 		card.Status = billing.CardDetached
-	case card.Status == billing.CardDetached:
+	case card.Status == billing.CardDetached && card.DetachAt.IsZero(): // else it was removed here, and Stripe is still to be asked
 		card.Status = billing.CardActive
 	}
 	if !fresh {

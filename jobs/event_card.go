@@ -24,7 +24,7 @@ func (w *Worker) handlePaymentMethod(ctx context.Context, e billing.Event) (verd
 		v, err = w.syncCard(ctx, tx, pm)
 		return err
 	})
-	if err == nil && known && renewed(before, pm) {
+	if err == nil && known && renewed(before, pm) && before.Brand == pm.Brand {
 		err = w.tryRenewed(ctx, before)
 	}
 	return v, err
@@ -62,8 +62,15 @@ func (w *Worker) updateCard(ctx context.Context, tx billing.Tx, card billing.Car
 	if pm.Customer == "" { // a detached card keeps its particulars: the ledger names it
 		return w.detachCard(ctx, tx, card, "it was removed from the customer at Stripe")
 	}
-	_, err := upsertCard(ctx, tx, card.CustomerID, pm, w.Clock.Now())
-	return err
+	after, err := upsertCard(ctx, tx, card.CustomerID, pm, w.Clock.Now())
+	if err != nil || after.Hold == card.Hold {
+		return err
+	}
+	return tx.InsertAudit(ctx, billing.AuditEntry{
+		At: w.Clock.Now(), Actor: billing.ActorStripe, Action: "card.held", CustomerID: card.CustomerID, CardID: card.ID,
+		Message: fmt.Sprintf("%s card ending %s is not charged until the customer agrees: %s", after.Brand, after.Last4, after.Hold),
+		Next:    "what falls due asks the customer for a card; release the card when they have agreed to it",
+	})
 }
 
 // detachCard keeps a card from being charged. What is due on it will ask the customer for another.

@@ -31,6 +31,7 @@ func eventHandlers() map[string]eventHandler {
 		"charge.dispute.closed":                (*Worker).handleReversal,
 		"charge.dispute.funds_withdrawn":       (*Worker).handleReversal,
 		"charge.dispute.funds_reinstated":      (*Worker).handleReversal,
+		"radar.early_fraud_warning.created":    (*Worker).handleFraudWarning,
 		"customer.deleted":                     (*Worker).handleCustomerDeleted,
 	}
 }

@@ -16,9 +16,10 @@ import (
 )
 
 func (c *cli) cardCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "card", Short: "Show what a customer agreed to when a card was saved", Args: noArgs,
+	cmd := &cobra.Command{Use: "card", Short: "List, order and remove cards, and show what was agreed to", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	cmd.AddCommand(c.cardConsentCommand())
+	cmd.AddCommand(c.cardChangeCommands()...)
 	return cmd
 }
 

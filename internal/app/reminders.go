@@ -13,6 +13,7 @@ import (
 const (
 	upcomingEvery = 15 * time.Minute
 	expiringEvery = 6 * time.Hour
+	detachEvery   = time.Minute
 	// reminderPause keeps a fast clock from asking the database all the time.
 	reminderPause = time.Second
 )
@@ -35,6 +36,7 @@ func (a *App) reminders(log zerolog.Logger) []scheduler.Chore {
 			func(ctx context.Context, now time.Time) (int, error) {
 				return find.Upcoming(ctx, now, a.cfg.UpcomingDays)
 			})},
+		{Name: "card_detach", Every: detachEvery, Pause: reminderPause, Run: a.bound(chore("cards detached at Stripe", jobs.Detacher{Store: a.store, Gateway: a.gateway}.Run))},
 		{Name: "card_expiry", Every: expiringEvery, Pause: reminderPause, Run: chore("customers to tell of cards that expire", find.Expiring)},
 	}
 }

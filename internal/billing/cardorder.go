@@ -38,7 +38,17 @@ func CardsInOrder(cards []Card, account string, now time.Time) []Card {
 			cmp.Compare(a.ID, b.ID),
 		)
 	})
-	return usable
+	return oncePerNumber(usable)
+}
+
+// oncePerNumber leaves out a card whose number another before it has: a customer may have given the same one twice.
+func oncePerNumber(cards []Card) []Card {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(cards, func(c Card) bool {
+		again := c.Fingerprint != "" && seen[c.Fingerprint]
+		seen[c.Fingerprint] = true
+		return again
+	})
 }
 
 // boolCompare puts false before true.

@@ -20,6 +20,7 @@ func planMessages() []MessageType {
 		{"plan.discarded", "Stripe refused the first payment or the SetupIntent of a plan, so the plan was removed again; your request was answered with the reason."},
 		{"plan.active", "The first payment or the card arrived, or everything that was past due is paid: the plan charges what falls due."},
 		{"plan.shifted", "The first payment, or the card, came so late that the later charges were moved by as many days."},
+		{"plan.zone_changed", "The customer's time zone was changed, and with it the instants at which charges fall due."},
 		{"plan.past_due", "A charge of the plan was declined and is not paid yet."},
 		{"plan.paused", "The plan charges nothing until it is resumed."},
 		{"plan.resumed", "A paused plan charges again."},
@@ -58,6 +59,7 @@ func chargeMessages() []MessageType {
 		{"charge.plan_defaulted", "The customer is told that the plan was given up."},
 		{"charge.given_up", "The deadline for a charge passed; the later charges go on."},
 		{"charge.voided", "The PaymentIntent of a canceled charge is canceled at Stripe: nobody can pay it any more."},
+		{"charge.fraud_warned", "The card's issuer warned of fraud about a payment; the plan is paused."},
 		{"charge.refunded", "A payment was given back at Stripe, in full or in part, or a refund failed: see `amount_refunded`."},
 		{"charge.disputed", "A dispute about a payment was opened, or has come further: see `dispute_status`."},
 		{"charge.skipped", "A charge was dropped, or its amount moved to the end of the plan."},
@@ -77,10 +79,16 @@ func chargeMessages() []MessageType {
 func cardMessages() []MessageType {
 	return []MessageType{
 		{"card.saved", "A card was saved for the later charges of a plan."},
+		{"card.made_default", "You made a card the customer's default card."},
+		{"card.held", "The network replaced a card by one of another brand: it is not charged until the customer agrees."},
+		{"card.released", "A card that was held may be charged again."},
+		{"card.removed", "You, or the customer on the recovery page, removed a card: it is not charged any more."},
+		{"card.folded", "The customer gave the same number again: the card that had it before is detached."},
+		{"card.detach_failed", "Stripe refused to detach a card that was removed; it is not charged."},
 		{"card.not_saved", "The card that paid can't be charged later."},
 		{"card.moved", "A charge is tried with another card from now on."},
 		{"card.revoked", "A card will not be charged again: it was reported lost or stolen, or consent was withdrawn."},
-		{"card.detached", "A card was removed from the customer at Stripe."},
+		{"card.detached", "A card was removed from the customer at Stripe, there or because it was removed here."},
 	}
 }
 

@@ -10,6 +10,7 @@ type Reader interface {
 	DunningReader
 	LinkReader
 	ConsentReader
+	CustomerReader
 
 	Plan(ctx context.Context, id PlanID) (Plan, error)
 	PlanByReference(ctx context.Context, reference string) (Plan, error)
@@ -34,6 +35,8 @@ type Reader interface {
 	CardByPaymentMethod(ctx context.Context, paymentMethod string) (Card, error)
 	// Cards lists a customer's cards, oldest first, whatever their status.
 	Cards(ctx context.Context, customer CustomerID) ([]Card, error)
+	// CardsToDetach lists cards that Stripe is to be asked about at or before now, earliest first, MaxPage at most.
+	CardsToDetach(ctx context.Context, now time.Time) ([]Card, error)
 
 	Notice(ctx context.Context, id NoticeID) (Notice, error)
 	// Notices lists notices, newest first.

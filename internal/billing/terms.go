@@ -108,20 +108,24 @@ var localeShape = regexp.MustCompile(`^[A-Za-z]{2,3}([-_][A-Za-z]{4})?([-_]([A-Z
 func (t Terms) checkTexts(bad *InvalidError) {
 	checkText(bad, "reference", t.Reference, true)
 	checkText(bad, "description", t.Description, false)
-	c := t.Customer
-	checkText(bad, "customer.reference", c.Reference, true)
-	checkText(bad, "customer.name", c.Name, false)
+	checkCustomer(bad, "customer.", t.Customer)
+}
+
+// checkCustomer checks what is said of a customer; prefix stands before the names of the fields.
+func checkCustomer(bad *InvalidError, prefix string, c CustomerTerms) {
+	checkText(bad, prefix+"reference", c.Reference, true)
+	checkText(bad, prefix+"name", c.Name, false)
 	if c.Email != "" {
 		if a, err := mail.ParseAddress(c.Email); err != nil || a.Address != c.Email {
-			bad.add("customer.email", "%q is not an e-mail address", c.Email)
+			bad.add(prefix+"email", "%q is not an e-mail address", c.Email)
 		}
 	}
 	if c.Locale != "" && !localeShape.MatchString(c.Locale) {
-		bad.add("customer.locale", "%q is not a locale like en-GB", c.Locale)
+		bad.add(prefix+"locale", "%q is not a locale like en-GB", c.Locale)
 	}
 	if c.TimeZone != "" {
 		if _, err := time.LoadLocation(c.TimeZone); err != nil || c.TimeZone == "Local" {
-			bad.add("customer.timezone", "%q is not a time zone like Europe/London", c.TimeZone)
+			bad.add(prefix+"timezone", "%q is not a time zone like Europe/London", c.TimeZone)
 		}
 	}
 }

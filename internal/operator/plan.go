@@ -24,20 +24,11 @@ func inPlan(ctx context.Context, s Store, id billing.PlanID, now time.Time, fn f
 	now = now.Truncate(time.Millisecond)
 	var plan billing.Plan
 	err := s.Update(ctx, func(tx billing.Tx) error {
-		locked, err := tx.LockPlan(ctx, id)
+		c, err := openChange(ctx, tx, id, now, rulesOf(s))
 		if err != nil {
 			return err
 		}
-		charges, err := tx.PlanCharges(ctx, id)
-		if err != nil {
-			return err
-		}
-		customer, err := tx.Customer(ctx, locked.CustomerID)
-		if err != nil {
-			return err
-		}
-		c := &change{Tx: tx, plan: locked, charges: charges, loc: billing.LoadLocation(customer.TimeZone), now: now, rules: rulesOf(s)}
-		before, err := billing.AgreementOf(locked, charges)
+		before, err := billing.AgreementOf(c.plan, c.charges)
 		if err != nil {
 			return err
 		}
@@ -60,6 +51,23 @@ func inPlan(ctx context.Context, s Store, id billing.PlanID, now time.Time, fn f
 		return billing.AddVersion(ctx, tx, c.plan, before, after, now, billing.ActorMerchant, entry.Message)
 	})
 	return plan, err
+}
+
+// openChange locks a plan and reads what belongs to it.
+func openChange(ctx context.Context, tx billing.Tx, id billing.PlanID, now time.Time, rules billing.Rules) (*change, error) {
+	locked, err := tx.LockPlan(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	charges, err := tx.PlanCharges(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	customer, err := tx.Customer(ctx, locked.CustomerID)
+	if err != nil {
+		return nil, err
+	}
+	return &change{Tx: tx, plan: locked, charges: charges, loc: billing.LoadLocation(customer.TimeZone), now: now, rules: rules}, nil
 }
 
 func (c *change) refuse(what, why string) error {

@@ -41,7 +41,7 @@ func (d *Desk) SaveCard(ctx context.Context, token string, e *Evidence) (Handove
 
 // RemoveCard takes the saved card back: from now on it is not charged for this plan or another of the customer's, and it is
 // removed from the customer at Stripe. A charge that is under way is not stopped by it. It returns the card; an error after
-// the card was withdrawn here comes with it: it is not charged any more, but still saved at Stripe.
+// the card was withdrawn here comes with it: it is not charged any more, and Stripe is asked again to detach it.
 // Errors: ErrGone, ErrNotYours when there is no card, *billing.GatewayError, billing.ErrUnavailable.
 func (d *Desk) RemoveCard(ctx context.Context, token string) (billing.Card, error) {
 	v, err := d.Visit(ctx, token)
@@ -83,7 +83,7 @@ func (d *Desk) withdraw(ctx context.Context, v Visit) error {
 		if card.Status != billing.CardActive {
 			return nil
 		}
-		card.Status, card.UpdatedAt = billing.CardRevoked, now
+		card.Status, card.UpdatedAt, card.DetachAt = billing.CardRevoked, now, now
 		if err := tx.UpdateCard(ctx, card); err != nil {
 			return err
 		}

@@ -2,17 +2,19 @@ package store
 
 import (
 	"context"
+	"strconv"
+	"time"
 
 	"tranche/internal/billing"
 )
 
 const cardColumns = `id, customer_id, payment_method, stripe_customer, brand, last4, exp_month, exp_year, fingerprint,
-	status, created_at, updated_at, account, position, hold`
+	status, created_at, updated_at, account, position, hold, detach_at`
 
 func scanCard(row scanner) (billing.Card, error) {
 	var c billing.Card
 	err := row.Scan(&c.ID, &c.CustomerID, &c.PaymentMethod, text(&c.StripeCustomer), &c.Brand, &c.Last4, &c.ExpMonth,
-		&c.ExpYear, &c.Fingerprint, &c.Status, at(&c.CreatedAt), at(&c.UpdatedAt), &c.Account, &c.Position, &c.Hold)
+		&c.ExpYear, &c.Fingerprint, &c.Status, at(&c.CreatedAt), at(&c.UpdatedAt), &c.Account, &c.Position, &c.Hold, at(&c.DetachAt))
 	return c, err
 }
 
@@ -34,11 +36,17 @@ func (r reader) Cards(ctx context.Context, customer billing.CustomerID) ([]billi
 		"SELECT "+cardColumns+" FROM cards WHERE customer_id = $1 ORDER BY id", customer)
 }
 
+// CardsToDetach lists cards that Stripe is to be asked about, earliest first.
+func (r reader) CardsToDetach(ctx context.Context, now time.Time) ([]billing.Card, error) {
+	return all(ctx, r.conn, "list cards to detach", scanCard,
+		"SELECT "+cardColumns+" FROM cards WHERE detach_at IS NOT NULL AND detach_at <= $1 ORDER BY detach_at, id LIMIT "+strconv.Itoa(billing.MaxPage), millis(now))
+}
+
 // InsertCard adds a card. Errors: ErrExists; ErrNotFound when there is no such customer.
 func (t *tx) InsertCard(ctx context.Context, c billing.Card) error {
 	return t.insertOne(ctx, "add card "+string(c.ID), "cards", cardColumns, []any{
 		c.ID, c.CustomerID, c.PaymentMethod, orNull(c.StripeCustomer), c.Brand, c.Last4, c.ExpMonth, c.ExpYear,
-		c.Fingerprint, c.Status, millis(c.CreatedAt), millis(c.UpdatedAt), c.Account, c.Position, c.Hold,
+		c.Fingerprint, c.Status, millis(c.CreatedAt), millis(c.UpdatedAt), c.Account, c.Position, c.Hold, millis(c.DetachAt),
 	})
 }
 
@@ -47,8 +55,8 @@ func (t *tx) UpdateCard(ctx context.Context, c billing.Card) error {
 	return t.updateOne(ctx, "update card "+string(c.ID), `
 		UPDATE cards SET customer_id = $2, payment_method = $3, stripe_customer = $4, brand = $5, last4 = $6,
 			exp_month = $7, exp_year = $8, fingerprint = $9, status = CASE WHEN status = 'revoked' THEN status ELSE $10 END, created_at = $11, updated_at = $12,
-			account = $13, position = $14, hold = $15
+			account = $13, position = $14, hold = $15, detach_at = $16
 		WHERE id = $1`,
 		c.ID, c.CustomerID, c.PaymentMethod, orNull(c.StripeCustomer), c.Brand, c.Last4, c.ExpMonth, c.ExpYear,
-		c.Fingerprint, c.Status, millis(c.CreatedAt), millis(c.UpdatedAt), c.Account, c.Position, c.Hold)
+		c.Fingerprint, c.Status, millis(c.CreatedAt), millis(c.UpdatedAt), c.Account, c.Position, c.Hold, millis(c.DetachAt))
 }

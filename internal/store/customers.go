@@ -39,6 +39,15 @@ func (r reader) Customers(ctx context.Context, ids ...billing.CustomerID) ([]bil
 		"SELECT "+customerColumns+" FROM customers WHERE id IN", "id", ids)
 }
 
+// ListCustomers lists customers, newest first.
+func (r reader) ListCustomers(ctx context.Context, f billing.CustomerFilter) ([]billing.Customer, error) {
+	var where filter
+	if f.Before != "" {
+		where.add("id <", f.Before)
+	}
+	return all(ctx, r.conn, "list customers", scanCustomer, where.sql("SELECT "+customerColumns+" FROM customers", "id DESC", f.Limit), where.args...)
+}
+
 // InsertCustomer adds a customer. Errors: ErrExists.
 func (t *tx) InsertCustomer(ctx context.Context, c billing.Customer) error {
 	return t.insertOne(ctx, "add customer "+string(c.ID), "customers", customerColumns, []any{

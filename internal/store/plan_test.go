@@ -87,6 +87,8 @@ func lists(t *testing.T, tx billing.Tx) {
 	_, _ = tx.Attempts(ctx, "x", "y", "z")
 	_, _ = tx.Customers(ctx, "x", "y", "z")
 	_, _ = tx.Cards(ctx, "x")
+	_, _ = tx.CardsToDetach(ctx, at)
+	_, _ = tx.ListCustomers(ctx, billing.CustomerFilter{Before: "x"})
 	_, _ = tx.PlanVersions(ctx, "x", 1)
 	_, _ = tx.LastPlanVersion(ctx, "x")
 	_, _ = tx.Refunds(ctx, "x", "y", "z")

@@ -121,6 +121,23 @@ func (s *Server) Dispute(paymentIntentID, reason string) (string, error) {
 	return s.openDispute(nil, paid, reason).id, nil
 }
 
+// WarnOfFraud has the issuer of the card warn of fraud about the paid charge of a PaymentIntent, and returns the warning's id
+// (issfr_...). The error says that there is no paid charge.
+func (s *Server) WarnOfFraud(paymentIntentID string) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	paid := s.paidCharge(paymentIntentID)
+	if paid == nil {
+		return "", fmt.Errorf("stripesim: payment intent %q has no paid charge to warn of", paymentIntentID)
+	}
+	id := s.random.id("issfr_1")
+	s.emit(nil, "radar.early_fraud_warning.created", object{
+		"id": id, "object": "radar.early_fraud_warning", "actionable": true, "charge": paid.id, "created": s.now(),
+		"fraud_type": "made_with_stolen_card", "livemode": false, "payment_intent": paid.paymentIntent,
+	}, nil)
+	return id, nil
+}
+
 // CloseDispute ends a dispute, won or lost, and emits charge.dispute.closed.
 // The error says that the dispute is unknown.
 func (s *Server) CloseDispute(disputeID string, won bool) error {

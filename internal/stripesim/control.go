@@ -52,12 +52,10 @@ func (s *Server) serveControl(w http.ResponseWriter, r *http.Request) {
 		s.controlUpdateCard(w, r)
 	case "POST /_sim/dispute":
 		s.controlDispute(w, r)
+	case "POST /_sim/fraud_warning":
+		s.controlFraudWarning(w, r)
 	case "POST /_sim/drain":
-		if err := s.Drain(r.Context()); err != nil {
-			replyError(w, http.StatusGatewayTimeout, err)
-			return
-		}
-		reply(w, http.StatusOK, object{"pending": int64(0)})
+		s.controlDrain(w, r)
 	default:
 		replyError(w, http.StatusNotFound, fmt.Errorf("no control at %s %s", r.Method, r.URL.Path))
 	}
@@ -220,6 +218,23 @@ func (s *Server) controlUpdateCard(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	reply(w, http.StatusOK, object{"payment_method": r.FormValue("payment_method")})
+}
+
+func (s *Server) controlDrain(w http.ResponseWriter, r *http.Request) {
+	if err := s.Drain(r.Context()); err != nil {
+		replyError(w, http.StatusGatewayTimeout, err)
+		return
+	}
+	reply(w, http.StatusOK, object{"pending": int64(0)})
+}
+
+func (s *Server) controlFraudWarning(w http.ResponseWriter, r *http.Request) {
+	id, err := s.WarnOfFraud(r.FormValue("payment_intent"))
+	if err != nil {
+		replyError(w, http.StatusBadRequest, err)
+		return
+	}
+	reply(w, http.StatusOK, object{"fraud_warning": id})
 }
 
 func (s *Server) controlDispute(w http.ResponseWriter, r *http.Request) {

@@ -58,6 +58,7 @@
 //	                            and a return_url on the intent it redirects there
 //	POST   /_sim/update_card    payment_method, exp_month, exp_year: the networks' account updater
 //	POST   /_sim/dispute        payment_intent, reason (fraudulent): open a dispute
+//	POST   /_sim/fraud_warning  payment_intent: the card's issuer warns of fraud
 //	POST   /_sim/drain          wait until no webhook delivery is pending
 //
 // The URL in an intent's next_action is that of /_sim/authenticate.

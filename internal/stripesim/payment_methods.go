@@ -295,3 +295,23 @@ func (s *Server) UpdateCard(paymentMethodID string, expMonth, expYear int) error
 	s.emitChange(nil, "payment_method.automatically_updated", before, found.view())
 	return nil
 }
+
+// ReplaceCard plays the account updater where the bank sent a new card: the PaymentMethod is of another number from then on, which
+// may be of another brand. The number is one of the test cards; the error says that it is not, or that the PaymentMethod is
+// unknown or belongs to nobody.
+func (s *Server) ReplaceCard(paymentMethodID, number string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found, ok := s.state.paymentMethods.get(paymentMethodID)
+	if !ok || found.customer == "" {
+		return fmt.Errorf("stripesim: payment method %q is not attached to a customer", paymentMethodID)
+	}
+	card, ok := cardByNumber(number)
+	if !ok {
+		return fmt.Errorf("stripesim: %q is not the number of a test card", number)
+	}
+	before := found.view()
+	found.card, found.number = card, number
+	s.emitChange(nil, "payment_method.automatically_updated", before, found.view())
+	return nil
+}
