@@ -1,0 +1,415 @@
+package jobs_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+	"tranche/internal/operator"
+	"tranche/internal/stripesim"
+	"tranche/jobs"
+)
+
+// scene is a plan in a setting, about which something happens.
+type scene struct {
+	*bench
+	id     billing.PlanID
+	charge billing.Charge
+	other  billing.CardID // another saved card of the customer's
+}
+
+// happening is an event in the widest sense. It returns why it can't happen in this state, or the refusal.
+type happening struct {
+	group, name string
+	do          func(s *scene) (cannot string, err error)
+	// idle says that it brings no news, whatever the state, and so must change nothing.
+	idle bool
+}
+
+// happenings lists everything that may happen to a plan or a charge.
+func happenings() []happening {
+	list := atStripe()
+	list = append(list, attemptOutcomes()...)
+	list = append(list, moments()...)
+	list = append(list, strays()...)
+	for _, op := range operator.Operations() {
+		list = append(list, happening{group: "An operator asks for", name: string(op), do: func(s *scene) (string, error) { return "", s.operate(op) }})
+	}
+	return list
+}
+
+// notPaid and noIntent are why much can't happen at Stripe.
+const (
+	notPaid  = "nothing was paid at Stripe"
+	noIntent = "there is no PaymentIntent yet"
+)
+
+// pays has the customer pay the charge's PaymentIntent with a card.
+func (s *scene) pays(number string) (string, error) {
+	if s.charge.PaymentIntent == "" {
+		return noIntent, nil
+	}
+	if at := s.intentOf(s.charge).Status; at == "succeeded" || at == "canceled" {
+		return "the PaymentIntent is " + at, nil
+	}
+	err := s.pay(s.secretOf(s.charge), stripesim.PaymentDetails{Card: &stripesim.Card{Number: number}, SetupFutureUsage: "off_session"})
+	if number == good {
+		require.NoError(s.t, err)
+	}
+	s.hearAll()
+	return "", nil
+}
+
+// atPaid does something to a charge's payment at Stripe, and hears of it.
+func atPaid(name string, do func(s *scene, pi string) string) happening {
+	return happening{group: "At Stripe", name: name, do: func(s *scene) (string, error) {
+		if s.charge.PaymentIntent == "" || s.intentOf(s.charge).Status != "succeeded" {
+			return notPaid, nil
+		}
+		if cannot := do(s, s.charge.PaymentIntent); cannot != "" {
+			return cannot, nil
+		}
+		s.hearAll()
+		return "", nil
+	}}
+}
+
+func atStripe() []happening {
+	const group = "At Stripe"
+	disputed := func(s *scene, pi string) (string, string) {
+		if s.charge.Status == billing.ChargeRefunded {
+			return "", "the payment was given back"
+		}
+		if id := s.disputeOf(pi); id != "" {
+			return id, ""
+		}
+		id, err := s.sim.Dispute(pi, "fraudulent")
+		require.NoError(s.t, err)
+		return id, ""
+	}
+	closes := func(won bool) func(s *scene, pi string) string {
+		return func(s *scene, pi string) string {
+			id, cannot := disputed(s, pi)
+			if cannot == "" {
+				require.NoError(s.t, s.sim.CloseDispute(id, won))
+			}
+			return cannot
+		}
+	}
+	refund := func(amount string) func(s *scene, pi string) string {
+		return func(s *scene, pi string) string {
+			switch s.charge.Status {
+			case billing.ChargeRefunded:
+				return "the payment was given back"
+			case billing.ChargeDisputed:
+				return "the payment is disputed"
+			}
+			fields := []string{"payment_intent", pi}
+			if amount != "" {
+				fields = append(fields, "amount", amount)
+			}
+			s.post("/v1/refunds", fields...)
+			return ""
+		}
+	}
+	return []happening{
+		{group: group, name: "the customer pays with a new card", do: func(s *scene) (string, error) { return s.pays(good) }},
+		{group: group, name: "the customer's new card is declined", do: func(s *scene) (string, error) { return s.pays(neverFunds) }},
+		{group: group, name: "the customer gives another card", do: func(s *scene) (string, error) {
+			if s.details(s.id).Customer.StripeCustomer == "" {
+				return "Stripe has no such customer yet", nil
+			}
+			s.newCard(s.id, otherCard)
+			s.hearAll()
+			return "", nil
+		}},
+		{group: group, name: "the PaymentIntent is canceled in the dashboard", do: func(s *scene) (string, error) {
+			if s.charge.PaymentIntent == "" {
+				return noIntent, nil
+			}
+			if at := s.intentOf(s.charge).Status; at == "succeeded" || at == "canceled" {
+				return "the PaymentIntent is " + at, nil
+			}
+			s.post("/v1/payment_intents/" + s.charge.PaymentIntent + "/cancel")
+			s.hearAll()
+			return "", nil
+		}},
+		atPaid("the payment is refunded in full", refund("")),
+		atPaid("a part of the payment is refunded", refund("100")),
+		atPaid("the payment is disputed", func(s *scene, pi string) string {
+			if s.disputeOf(pi) != "" {
+				return "it is disputed already"
+			}
+			_, cannot := disputed(s, pi)
+			return cannot
+		}),
+		atPaid("a dispute of the payment is won", closes(true)),
+		atPaid("a dispute of the payment is lost", closes(false)),
+		{group: group, name: "the card is detached", do: func(s *scene) (string, error) {
+			card, cannot := s.card()
+			if cannot == "" {
+				s.post("/v1/payment_methods/" + card + "/detach")
+				s.hearAll()
+			}
+			return cannot, nil
+		}},
+		{group: group, name: "the card is renewed by its network", do: func(s *scene) (string, error) {
+			card, cannot := s.card()
+			if cannot == "" {
+				require.NoError(s.t, s.sim.UpdateCard(card, 11, 2040))
+				s.hearAll()
+			}
+			return cannot, nil
+		}},
+		{group: group, name: "the customer is deleted", do: func(s *scene) (string, error) {
+			id := s.details(s.id).Customer.StripeCustomer
+			if id == "" {
+				return "Stripe has no such customer yet", nil
+			}
+			s.request("DELETE", "/v1/customers/"+id, nil)
+			s.hearAll()
+			return "", nil
+		}},
+	}
+}
+
+// card is the PaymentMethod of the plan's card, or why there is none.
+func (s *scene) card() (pm, cannot string) {
+	id := s.details(s.id).Plan.CardID
+	if id == "" {
+		return "", "no card was saved yet"
+	}
+	card, err := s.store.Card(s.t.Context(), id)
+	require.NoError(s.t, err)
+	return card.PaymentMethod, ""
+}
+
+// disputeOf is the dispute of a payment; empty when there is none.
+func (s *scene) disputeOf(pi string) string {
+	list := s.request("GET", "/v1/disputes?payment_intent="+pi, nil)
+	data, _ := list["data"].([]any)
+	for _, one := range data {
+		d, _ := one.(map[string]any)
+		id, _ := d["id"].(string)
+		return id
+	}
+	return ""
+}
+
+// attemptOutcomes are what may become of the task that collects the charge, at the time when it is due.
+func attemptOutcomes() []happening {
+	var list []happening
+	add := func(name string, arm func(s *scene)) {
+		list = append(list, happening{group: "The charge is collected at its time, and", name: name, do: func(s *scene) (string, error) {
+			arm(s)
+			s.setNow(later(s.Now(), s.charge.NextAttemptAt))
+			s.collect()
+			s.gateway.after = nil
+			return "", nil
+		}})
+	}
+	add("it is paid", func(*scene) {})
+	for _, code := range []string{"insufficient_funds", "authentication_required", "expired_card", "stolen_card", "generic_decline"} {
+		add("declined: "+code, func(s *scene) {
+			require.NoError(s.t, s.sim.AddFault(stripesim.FaultRule{
+				Action: stripesim.ActionDecline, Path: "/v1/payment_intents*", DeclineCode: code, Count: 1,
+			}))
+			require.NoError(s.t, s.sim.AddFault(stripesim.FaultRule{
+				Action: stripesim.ActionDecline, Path: "/v1/payment_intents/*/confirm", DeclineCode: code, Count: 1,
+			}))
+		})
+	}
+	add("its card was detached before", func(s *scene) {
+		if card, cannot := s.card(); cannot == "" {
+			s.post("/v1/payment_methods/" + card + "/detach")
+			s.hearAll()
+		}
+	})
+	add("the connection breaks before Stripe heard of it", func(s *scene) {
+		require.NoError(s.t, s.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionConnectionReset}))
+	})
+	add("Stripe's answer is lost", func(s *scene) {
+		s.gateway.after = func(billing.PaymentIntent, error) (billing.PaymentIntent, error) {
+			return billing.PaymentIntent{}, errors.New("the answer was lost")
+		}
+	})
+	add("Stripe answers 500", func(s *scene) {
+		require.NoError(s.t, s.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionServerError}))
+	})
+	add("Stripe answers 429", func(s *scene) {
+		require.NoError(s.t, s.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionRateLimit}))
+	})
+	return list
+}
+
+// collect claims the charge, if it is due, and runs its task; otherwise a task for the lease that the row has.
+func (s *scene) collect() {
+	ctx := s.t.Context()
+	claims, err := s.store.ClaimCharges(ctx, s.Now(), s.Now().Add(time.Minute), 100)
+	require.NoError(s.t, err)
+	for _, c := range claims {
+		require.NoError(s.t, s.worker.CollectCharge(ctx, string(c.ChargeID), c.Lease))
+	}
+	c := s.fresh()
+	require.NoError(s.t, s.worker.CollectCharge(ctx, string(c.ID), c.Lease))
+}
+
+// fresh reads the charge anew.
+func (s *scene) fresh() billing.Charge {
+	c, err := s.store.Charge(s.t.Context(), s.charge.ID)
+	require.NoError(s.t, err)
+	return c
+}
+
+// moments are what the scheduler makes happen.
+func moments() []happening {
+	const group = "The scheduler finds that it is time for"
+	dunning := func(name string, at func(d billing.Dunning) time.Time) happening {
+		return happening{group: group, name: name, do: func(s *scene) (string, error) {
+			d, err := s.store.Dunning(s.t.Context(), s.charge.ID)
+			if errors.Is(err, billing.ErrNotFound) || err == nil && d.Status != billing.DunningOpen {
+				return "no dunning is open", nil
+			}
+			require.NoError(s.t, err)
+			s.setNow(later(s.Now(), at(d)))
+			claims, err := s.store.ClaimDunnings(s.t.Context(), s.Now(), s.Now().Add(time.Minute), 100)
+			require.NoError(s.t, err)
+			for _, c := range claims {
+				require.NoError(s.t, s.worker.StepDunning(s.t.Context(), string(c.ChargeID), c.Lease))
+			}
+			return "", nil
+		}}
+	}
+	task := func(name string, run func(s *scene, c billing.Charge) error) happening {
+		return happening{group: group, name: name, idle: true, do: func(s *scene) (string, error) {
+			require.NoError(s.t, run(s, s.fresh()))
+			return "", nil
+		}}
+	}
+	return []happening{
+		dunning("the reminder", func(d billing.Dunning) time.Time { return d.RemindAt }),
+		dunning("the final notice", func(d billing.Dunning) time.Time { return d.FinalAt }),
+		{group: group, name: "the deadline, the final notice sent", do: func(s *scene) (string, error) {
+			cannot, err := dunning("", func(d billing.Dunning) time.Time { return d.FinalAt }).do(s)
+			if cannot == "" && err == nil {
+				_, err = dunning("", func(d billing.Dunning) time.Time { return d.DeadlineAt }).do(s)
+			}
+			return cannot, err
+		}},
+		task("a task that was overtaken by another", func(s *scene, c billing.Charge) error {
+			return s.worker.CollectCharge(s.t.Context(), string(c.ID), c.Lease-1)
+		}),
+		task("a retry that was overtaken by another", func(s *scene, c billing.Charge) error {
+			return s.worker.RetryCharge(s.t.Context(), string(c.ID), c.Lease-1)
+		}),
+		{group: group, name: "a step of dunning that was overtaken", idle: true, do: func(s *scene) (string, error) {
+			if _, err := s.store.Dunning(s.t.Context(), s.charge.ID); errors.Is(err, billing.ErrNotFound) {
+				return "no dunning is open", nil
+			}
+			return "", s.worker.StepDunning(s.t.Context(), string(s.charge.ID), -1)
+		}},
+	}
+}
+
+// strays are events that tell of nothing: of every type that is handled, about the objects of this plan as they are, except
+// where Stripe knows more than we do.
+func strays() []happening {
+	var list []happening
+	for _, kind := range jobs.EventTypes() {
+		// A fraud warning can't be asked about: the event is the news.
+		idle := kind != "radar.early_fraud_warning.created"
+		list = append(list, happening{group: "A stray event comes, of type", name: kind, idle: idle, do: func(s *scene) (string, error) {
+			object, cannot := s.objectOf(kind)
+			if cannot != "" {
+				return cannot, nil
+			}
+			body, err := json.Marshal(map[string]any{
+				"id": "evt_stray_" + kind, "object": "event", "type": kind, "created": s.Now().Unix(), "api_version": stripesim.APIVersion,
+				"data": map[string]any{"object": map[string]any{"id": object, "payment_intent": s.charge.PaymentIntent}},
+			})
+			require.NoError(s.t, err)
+			s.takeIn(body)
+			s.hearAll()
+			return "", nil
+		}})
+	}
+	return list
+}
+
+// objectOf is the object that an event of this type would be about.
+func (s *scene) objectOf(kind string) (id, cannot string) {
+	family, _, _ := strings.Cut(kind, ".")
+	switch {
+	case family == "payment_method":
+		return s.card()
+	case family == "customer":
+		if id = s.details(s.id).Customer.StripeCustomer; id == "" {
+			return "", "Stripe has no such customer yet"
+		}
+		return id, ""
+	case family == "setup_intent":
+		return "seti_of_nobody", ""
+	case s.charge.PaymentIntent == "":
+		return "", noIntent
+	case family == "payment_intent":
+		return s.charge.PaymentIntent, ""
+	}
+	return fmt.Sprintf("ch_of_%s", s.charge.PaymentIntent), ""
+}
+
+// operate carries out one operation on the charge, or on its plan, as somebody would who asks for what is possible.
+func (s *scene) operate(op operator.Operation) error {
+	ctx, now, store, plan, charge := s.t.Context(), s.Now(), s.store, s.id, s.charge.ID
+	when := later(now, s.charge.DueAt).AddDate(0, 0, 14).Format(time.DateOnly)
+	var err error
+	switch op {
+	case operator.OpPause:
+		_, err = operator.Pause(ctx, store, plan, "", now)
+	case operator.OpResume:
+		_, err = operator.Resume(ctx, store, plan, operator.Shift, now)
+	case operator.OpCancel:
+		_, err = operator.Cancel(ctx, store, plan, "", now)
+	case operator.OpRefund:
+		_, err = operator.CancelAndRefund(ctx, store, plan, "", now)
+	case operator.OpRest:
+		_, err = operator.SetRest(ctx, store, plan, 90000, now)
+	case operator.OpFee:
+		_, err = operator.AddFee(ctx, store, plan, 500, now.AddDate(0, 8, 0).Format(time.DateOnly), "", now)
+	case operator.OpExtend:
+		_, err = operator.Extend(ctx, store, plan, operator.Extension{Parts: 2}, now)
+	case operator.OpPayAll:
+		_, err = operator.PayAll(ctx, store, plan, 100, now)
+	case operator.OpRestart:
+		_, err = operator.Restart(ctx, store, plan, now)
+	case operator.OpCard:
+		_, err = operator.UseCard(ctx, store, plan, s.other, now)
+	case operator.OpRetry:
+		_, err = operator.Retry(ctx, store, charge, now)
+	case operator.OpSkip:
+		_, err = operator.Skip(ctx, store, charge, "", now)
+	case operator.OpSkipToEnd:
+		_, err = operator.SkipToEnd(ctx, store, charge, "", "", now)
+	case operator.OpMove:
+		_, err = operator.Move(ctx, store, charge, when, now)
+	case operator.OpAmount:
+		_, err = operator.SetAmount(ctx, store, charge, 1500, now)
+	case operator.OpSplit:
+		_, err = operator.Split(ctx, store, charge, 400, when, now)
+	case operator.OpPay:
+		_, err = operator.Pay(ctx, store, charge, now)
+	case operator.OpCollect:
+		_, err = operator.Collect(ctx, store, charge, "", now)
+	case operator.OpPaidOutside:
+		_, err = operator.PaidOutside(ctx, store, charge, "", now)
+	case operator.OpWriteOff:
+		_, err = operator.WriteOff(ctx, store, charge, "", now)
+	default:
+		s.t.Fatalf("the test does not know %q", op)
+	}
+	return err
+}

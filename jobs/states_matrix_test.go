@@ -1,0 +1,346 @@
+package jobs_test
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+	"tranche/internal/operator"
+)
+
+var update = flag.Bool("update", false, "write docs/states.md and the chart in ARCHITECTURE.md")
+
+const statesPage = "../docs/states.md"
+
+// result is what came of one happening in one setting.
+type result struct {
+	plan, charge string // the new statuses; empty where they stayed
+	more         bool   // the statuses stayed, and something else changed
+	why          string // why it was refused, or can't happen
+	refused      bool
+}
+
+// picture is all that is known of a plan but for what the claims of the scheduler change.
+type picture struct {
+	Plan     billing.Plan
+	Charges  []billing.Charge
+	Attempts map[billing.ChargeID][]billing.Attempt
+	Customer billing.Customer
+	Cards    []billing.Card
+	Notices  []billing.Notice
+	Refunds  []billing.Refund
+	Versions []billing.PlanVersion
+	Dunnings []billing.Dunning
+}
+
+func (s *scene) picture() picture {
+	s.t.Helper()
+	ctx, d := s.t.Context(), s.details(s.id)
+	p := picture{Plan: d.Plan, Charges: d.Charges, Attempts: d.Attempts, Customer: d.Customer}
+	ids := make([]billing.ChargeID, len(d.Charges))
+	for i := range p.Charges {
+		ids[i] = p.Charges[i].ID
+		follow, err := s.store.Dunning(ctx, ids[i])
+		if !errors.Is(err, billing.ErrNotFound) {
+			require.NoError(s.t, err)
+			p.Dunnings = append(p.Dunnings, follow)
+		}
+	}
+	var err [4]error
+	p.Cards, err[0] = s.store.Cards(ctx, d.Customer.ID)
+	p.Notices, err[1] = s.store.Notices(ctx, billing.NoticeFilter{Plan: s.id})
+	p.Refunds, err[2] = s.store.Refunds(ctx, ids...)
+	p.Versions, err[3] = s.store.PlanVersions(ctx, s.id, 0)
+	require.NoError(s.t, errors.Join(err[:]...))
+	for i := range p.Cards {
+		p.Cards[i].UpdatedAt = time.Time{} // when Stripe was last asked about it
+	}
+	return p
+}
+
+// stage puts plans into one setting, a new one as soon as anything became of the last.
+type stage struct {
+	t    *testing.T
+	in   setting
+	seen witness
+	now  *scene
+}
+
+// scene is a plan in the setting, to which nothing has happened yet.
+func (g *stage) scene() *scene {
+	if g.now != nil {
+		return g.now
+	}
+	w := g.seen
+	w.Scratch = scratch(g.t)
+	s := &scene{bench: newBench(g.t, w)}
+	s.id = g.in.put(s.bench)
+	s.charge = g.in.subject(s.bench, s.id)
+	require.Equal(g.t, g.in.plan, s.details(s.id).Plan.Status, "the setting of %s", g.in.charge)
+	require.Equal(g.t, g.in.charge, s.charge.Status, "the setting of %s", g.in.charge)
+	if s.charge.PaymentIntent == "" {
+		s.charge.PaymentIntent = s.madeAtStripe(s.charge.ID)
+	}
+	s.other = s.saveAnother()
+	g.now = s
+	return s
+}
+
+// saveAnother saves another card of the customer's, as if it had been there from the beginning.
+func (s *scene) saveAnother() billing.CardID {
+	ctx, d := s.t.Context(), s.details(s.id)
+	card := billing.Card{
+		ID: billing.NewCardID(start), CustomerID: d.Customer.ID, PaymentMethod: "pm_another", StripeCustomer: d.Customer.StripeCustomer,
+		Brand: "visa", Last4: "1881", Status: billing.CardActive, CreatedAt: start, UpdatedAt: start,
+	}
+	require.NoError(s.t, s.store.Update(ctx, func(tx billing.Tx) error { return tx.InsertCard(ctx, card) }))
+	return card.ID
+}
+
+// enact has something happen in the setting, and says what came of it.
+func (g *stage) enact(h happening) result {
+	s := g.scene()
+	before := s.picture()
+	cannot, err := h.do(s)
+	after := s.picture()
+	news := after.newsSince(before)
+
+	var refused *operator.RefusedError
+	var invalid *billing.InvalidError
+	switch {
+	case errors.As(err, &refused):
+		require.Empty(g.t, news, "%s: it was refused and changed something", h.name)
+		return result{refused: true, why: strings.ReplaceAll(refused.Why, "plan order-1", "the plan")}
+	case errors.As(err, &invalid):
+		require.Empty(g.t, news, "%s: it was refused and changed something", h.name)
+		return result{refused: true, why: invalid.Error()}
+	case cannot != "":
+		require.Empty(g.t, news, h.name)
+		return result{why: cannot}
+	}
+	require.NoError(g.t, err, h.name)
+	if h.idle && g.in.charge != billing.ChargeCollecting {
+		require.Empty(g.t, news, "%s: there was no news, and something changed", h.name)
+	}
+	require.Equal(g.t, billing.SumOf(after.Charges), after.Plan.Total, h.name)
+	if !h.idle || len(news) > 0 {
+		g.now = nil
+	}
+	r := result{plan: changed(before.Plan.Status, after.Plan.Status), charge: changed(s.charge.Status, s.fresh().Status)}
+	r.more = r.plan == "" && r.charge == "" && len(news) > 0
+	return r
+}
+
+// newsSince lists the lines in which two pictures differ.
+func (p picture) newsSince(before picture) []string {
+	was, is := before.lines(), p.lines()
+	var news []string
+	for i := range max(len(was), len(is)) {
+		if a, b := at(was, i), at(is, i); a != b {
+			news = append(news, strings.TrimSpace(a)+" is now "+strings.TrimSpace(b))
+		}
+	}
+	return news
+}
+
+func (p picture) lines() []string {
+	text, _ := json.MarshalIndent(p, "", " ") // rows always encode
+	return strings.Split(string(text), "\n")
+}
+
+func at(lines []string, i int) string {
+	if i < len(lines) {
+		return lines[i]
+	}
+	return ""
+}
+
+func changed[S ~string](from, to S) string {
+	if from == to {
+		return ""
+	}
+	return string(to)
+}
+
+// madeAtStripe is the PaymentIntent that the simulator made for a charge, of which we may not have heard; empty when it made none.
+func (b *bench) madeAtStripe(id billing.ChargeID) string {
+	for _, pi := range b.intents() {
+		if pi.Metadata[billing.MetaCharge] == string(id) {
+			return pi.ID
+		}
+	}
+	return ""
+}
+
+// TestEverythingThatHappensInEveryState puts a real plan into each state, by the simulator and the code of production, and has
+// everything happen to it, what makes no sense there included. What comes of it is the page docs/states.md, so that a change of it is
+// seen; what must hold whatever the page says is checked in enact. Every change of a status that was written on the way must be
+// one of the transitions in internal/billing; those that were not seen are listed on the page. It runs on SQLite in memory: the rules
+// are the same code on both engines, and jobs' other tests run them on PostgreSQL.
+func TestEverythingThatHappensInEveryState(t *testing.T) {
+	t.Parallel()
+	seen := witness{mu: &sync.Mutex{}, seen: map[step]bool{}}
+	charges, plans := chargeSettings(), planSettings()
+	list := happenings()
+	results := make([][]result, len(charges)+len(plans))
+	t.Run("all", func(t *testing.T) {
+		for j, in := range slices.Concat(charges, plans) {
+			t.Run(string(in.plan)+"/"+string(in.charge), func(t *testing.T) {
+				t.Parallel()
+				stage := &stage{t: t, in: in, seen: seen}
+				for _, h := range list {
+					results[j] = append(results[j], stage.enact(h))
+				}
+			})
+		}
+	})
+	if t.Failed() {
+		return
+	}
+	page := statesDocument(list, charges, plans, results) + listOfUnseen(requireOnlyTransitions(t, seen.seen))
+	if *update {
+		require.NoError(t, os.WriteFile(statesPage, []byte(page), 0o600))
+	}
+	want, err := os.ReadFile(statesPage)
+	require.NoError(t, err)
+	require.Equal(t, string(want), page, "go test ./jobs -run EverythingThatHappens -update writes it")
+}
+
+// requireOnlyTransitions holds what was seen against the transitions of internal/billing, and lists those of them that were not seen.
+func requireOnlyTransitions(t *testing.T, seen map[step]bool) (unseen []step) {
+	t.Helper()
+	allowed := map[step]bool{}
+	for _, from := range allChargeStatuses() {
+		for _, to := range allChargeStatuses() {
+			allowed[step{"charge", string(from), string(to)}] = from.CanBecome(to)
+		}
+	}
+	for _, from := range billing.PlanStatuses() {
+		for _, to := range billing.PlanStatuses() {
+			allowed[step{"plan", string(from), string(to)}] = from.CanBecome(to)
+		}
+	}
+	for s := range seen {
+		require.True(t, allowed[s], "%v", s)
+	}
+	for s, ok := range allowed {
+		if ok && !seen[s] {
+			unseen = append(unseen, s)
+		}
+	}
+	slices.SortFunc(unseen, func(a, b step) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	return unseen
+}
+
+// allChargeStatuses lists every status of a charge.
+func allChargeStatuses() []billing.ChargeStatus {
+	return append(billing.OpenChargeStatuses(), billing.ChargeSucceeded, billing.ChargeCanceled, billing.ChargeRefunded, billing.ChargeDisputed)
+}
+
+// statesDocument writes docs/states.md.
+func statesDocument(list []happening, charges, plans []setting, results [][]result) string {
+	var b strings.Builder
+	b.WriteString(`# States, and what happens in each
+
+This page is written by a test, from what the program did: it put a real plan into each state, and had each of these things happen to it.
+The test says what must hold whatever is written here: what is refused, and what brings no news, changes no row but the inbox and the
+audit; amounts add up; and no status changes but along the transitions of internal/billing/transitions.go, which ARCHITECTURE.md shows.
+
+A stop (pause, cancel, refund, dispute, card detached) changes rows under the plan's lock, and nothing else: the worker's last look
+finds it. A canceled charge with a PaymentIntent keeps its next_attempt_at until that is seen canceled at Stripe. A refund or dispute
+is read from Stripe with all that became of the payment, and written only if the charge's version is still the one that was read
+before: what is written last was read last.
+
+A change of a plan is one transaction under its lock too: charges, total, audit entry and the plan's next version. An attempt under way
+is never changed, and an amount only while nothing of it reached Stripe. A dropped charge counts in the total no more; paid in the same
+moment, it counts again.
+
+A word is the status that follows. A dot means that the status stays; "noted", that it stays and something else is written, such as a
+reason, a time, an attempt or a card. A dash means that it can't happen there, and a number that it is refused; the numbers are explained below.
+
+## Charges
+
+The columns are the status of the second charge of three; the first is paid.
+
+`)
+	reasons := &footnotes{}
+	writeTables(&b, list, len(charges), func(j int) string { return string(charges[j].charge) }, func(i, j int) string { return results[j][i].mark(reasons, false) })
+	b.WriteString("## Plans\n\nThe columns are the plan's status. The charge is its second; while the first payment is awaited, the first.\n\n")
+	writeTables(&b, list, len(plans), func(j int) string { return string(plans[j].plan) }, func(i, j int) string { return results[len(charges)+j][i].mark(reasons, true) })
+	b.WriteString("## Reasons\n\n")
+	for i, why := range reasons.list {
+		fmt.Fprintf(&b, "%d. %s\n", i+1, why)
+	}
+	return b.String()
+}
+
+// listOfUnseen names the transitions that are allowed and did not happen.
+func listOfUnseen(unseen []step) string {
+	var b strings.Builder
+	b.WriteString("\n## Allowed, and not seen here\n\nThese take more than one thing to happen.\n\n")
+	for _, s := range unseen {
+		fmt.Fprintf(&b, "- %s: %s to %s\n", s.of, s.from, s.to)
+	}
+	return b.String()
+}
+
+func writeTables(b *strings.Builder, list []happening, columns int, head func(j int) string, cell func(i, j int) string) {
+	for i, h := range list {
+		if i == 0 || list[i-1].group != h.group {
+			fmt.Fprintf(b, "### %s\n\n| |", h.group)
+			for j := range columns {
+				fmt.Fprintf(b, " %s |", head(j))
+			}
+			b.WriteString("\n|---|" + strings.Repeat("---|", columns) + "\n")
+		}
+		fmt.Fprintf(b, "| %s |", h.name)
+		for j := range columns {
+			fmt.Fprintf(b, " %s |", cell(i, j))
+		}
+		b.WriteString("\n")
+		if i == len(list)-1 || list[i+1].group != h.group {
+			b.WriteString("\n")
+		}
+	}
+}
+
+// footnotes are the reasons, each with a number.
+type footnotes struct{ list []string }
+
+func (f *footnotes) number(why string) int {
+	n := slices.Index(f.list, why)
+	if n < 0 {
+		f.list = append(f.list, why)
+		n = len(f.list) - 1
+	}
+	return n + 1
+}
+
+// mark is what stands in the table of charges, or of plans.
+func (r result) mark(notes *footnotes, ofPlan bool) string {
+	status := r.charge
+	if ofPlan {
+		status = r.plan
+	}
+	switch {
+	case r.refused:
+		return fmt.Sprint(notes.number(r.why))
+	case r.why != "":
+		return fmt.Sprintf("– %d", notes.number(r.why))
+	case status != "":
+		return status
+	case r.more || r.plan != "" || r.charge != "":
+		return "noted"
+	}
+	return "."
+}

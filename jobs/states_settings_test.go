@@ -1,0 +1,210 @@
+package jobs_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+	"tranche/internal/operator"
+	"tranche/internal/store/sqlite"
+)
+
+// setting is a plan that came into a state by what really happens to plans. Its second charge of three, three months apart, is
+// the one that is looked at; while the first was not paid, that one.
+type setting struct {
+	plan   billing.PlanStatus
+	charge billing.ChargeStatus
+	put    func(b *bench) billing.PlanID
+}
+
+// chargeSettings has one for each status of a charge, in the order in which a charge comes to them.
+func chargeSettings() []setting {
+	return []setting{
+		{billing.PlanActive, billing.ChargeScheduled, func(b *bench) billing.PlanID { return b.putStarted() }},
+		{billing.PlanActive, billing.ChargeCollecting, putCollecting},
+		{billing.PlanPastDue, billing.ChargeRetrying, func(b *bench) billing.PlanID { return b.putDeclined("insufficient_funds") }},
+		{billing.PlanPastDue, billing.ChargeRequiresAction, func(b *bench) billing.PlanID { return b.putDeclined("authentication_required") }},
+		{billing.PlanPastDue, billing.ChargeRequiresPaymentMethod, func(b *bench) billing.PlanID { return b.putDeclined("expired_card") }},
+		{billing.PlanPastDue, billing.ChargeFailed, func(b *bench) billing.PlanID {
+			b.policies("[policy.default]\nat_end = \"keep\"")
+			return b.putGivenUp()
+		}},
+		{billing.PlanActive, billing.ChargeSucceeded, func(b *bench) billing.PlanID { return b.putPaid() }},
+		{billing.PlanActive, billing.ChargeCanceled, func(b *bench) billing.PlanID {
+			id := b.putDeclined("expired_card")
+			_, err := operator.WriteOff(b.t.Context(), b.store, b.charge(id, 2).ID, "", b.Now())
+			require.NoError(b.t, err)
+			b.settle()
+			return id
+		}},
+		{billing.PlanPaused, billing.ChargeRefunded, func(b *bench) billing.PlanID {
+			id := b.putPaid()
+			b.post("/v1/refunds", "payment_intent", b.charge(id, 2).PaymentIntent)
+			b.hearAll()
+			return id
+		}},
+		{billing.PlanPaused, billing.ChargeDisputed, func(b *bench) billing.PlanID {
+			id := b.putPaid()
+			_, err := b.sim.Dispute(b.charge(id, 2).PaymentIntent, "fraudulent")
+			require.NoError(b.t, err)
+			b.hearAll()
+			return id
+		}},
+	}
+}
+
+// planSettings has one for each status of a plan.
+func planSettings() []setting {
+	return []setting{
+		{billing.PlanAwaitingFirstPayment, billing.ChargeRequiresPaymentMethod, func(b *bench) billing.PlanID { return b.plan(quarterly).Plan.ID }},
+		{billing.PlanActive, billing.ChargeScheduled, func(b *bench) billing.PlanID { return b.putStarted() }},
+		{billing.PlanPastDue, billing.ChargeRetrying, func(b *bench) billing.PlanID { return b.putDeclined("insufficient_funds") }},
+		{billing.PlanPaused, billing.ChargeRetrying, func(b *bench) billing.PlanID {
+			id := b.putDeclined("insufficient_funds")
+			_, err := operator.Pause(b.t.Context(), b.store, id, "", b.Now())
+			require.NoError(b.t, err)
+			return id
+		}},
+		{billing.PlanDefaulted, billing.ChargeFailed, func(b *bench) billing.PlanID { return b.putGivenUp() }},
+		{billing.PlanCompleted, billing.ChargeSucceeded, func(b *bench) billing.PlanID {
+			id := b.putPaid()
+			b.setNow(b.charge(id, 3).DueAt)
+			b.settle()
+			return id
+		}},
+		{billing.PlanCanceled, billing.ChargeCanceled, func(b *bench) billing.PlanID {
+			id := b.putDeclined("expired_card")
+			_, err := operator.Cancel(b.t.Context(), b.store, id, "", b.Now())
+			require.NoError(b.t, err)
+			b.settle()
+			return id
+		}},
+	}
+}
+
+// quarterly makes three parts, so far apart that dunning of one ends before the next falls due.
+func quarterly(t *billing.Terms) { t.Parts, t.Every = 3, "3 months" }
+
+func (b *bench) putStarted() billing.PlanID { return b.started(good, quarterly).Plan.ID }
+
+func (b *bench) putPaid() billing.PlanID {
+	id := b.putStarted()
+	b.setNow(b.charge(id, 2).DueAt)
+	b.settle()
+	return id
+}
+
+// putDeclined is a plan whose card was declined once, and is good after that.
+func (b *bench) putDeclined(code string) billing.PlanID {
+	id := b.startedWith(declinesLater(code, "sim_decline_count", "1"), quarterly)
+	b.setNow(b.charge(id, 2).DueAt)
+	b.settle()
+	return id
+}
+
+func (b *bench) putGivenUp() billing.PlanID {
+	id := b.putDeclined("expired_card")
+	b.until(b.dunningOf(b.charge(id, 2)).DeadlineAt)
+	return id
+}
+
+// putCollecting is a plan whose charge was paid at Stripe while the answer and the webhooks were lost.
+func putCollecting(b *bench) billing.PlanID {
+	id := b.putStarted()
+	b.setNow(b.charge(id, 2).DueAt)
+	b.gateway.after = func(billing.PaymentIntent, error) (billing.PaymentIntent, error) {
+		return billing.PaymentIntent{}, errors.New("the answer was lost")
+	}
+	b.runDue()
+	b.gateway.after = nil
+	b.arrived()
+	return id
+}
+
+// subject is the charge of a setting that is looked at.
+func (s setting) subject(b *bench, id billing.PlanID) billing.Charge {
+	if s.plan == billing.PlanAwaitingFirstPayment {
+		return b.charge(id, 1)
+	}
+	return b.charge(id, 2)
+}
+
+// emptyImage is a database with the schema and nothing in it, made once.
+var emptyImage = sync.OnceValues(func() ([]byte, error) {
+	s, err := sqlite.NewScratch(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = s.Close() }()
+	return s.Image(context.Background())
+})
+
+// scratch is an empty store in memory, for tests that need hundreds of them.
+func scratch(t testing.TB) *sqlite.Scratch {
+	t.Helper()
+	image, err := emptyImage()
+	require.NoError(t, err)
+	s, err := sqlite.ScratchOf(t.Context(), image)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// step is one change of a status that was written.
+type step struct{ of, from, to string }
+
+// witness is a store that notes every change of a status that is written.
+type witness struct {
+	*sqlite.Scratch
+	mu   *sync.Mutex
+	seen map[step]bool
+}
+
+func (w witness) saw(of, from, to string) {
+	if from != to {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.seen[step{of, from, to}] = true
+	}
+}
+
+// Update runs a transaction under the eyes of the witness.
+func (w witness) Update(ctx context.Context, fn func(tx billing.Tx) error) error {
+	return w.Scratch.Update(ctx, func(tx billing.Tx) error { return fn(witnessTx{tx, w}) })
+}
+
+type witnessTx struct {
+	billing.Tx
+	w witness
+}
+
+// UpdateCharge notes the change.
+func (t witnessTx) UpdateCharge(ctx context.Context, c billing.Charge) error {
+	before, err := t.Charge(ctx, c.ID)
+	if err == nil {
+		t.w.saw("charge", string(before.Status), string(c.Status))
+	}
+	return t.Tx.UpdateCharge(ctx, c)
+}
+
+// UpdatePlan notes the change.
+func (t witnessTx) UpdatePlan(ctx context.Context, p billing.Plan) error {
+	before, err := t.Plan(ctx, p.ID)
+	if err == nil {
+		t.w.saw("plan", string(before.Status), string(p.Status))
+	}
+	return t.Tx.UpdatePlan(ctx, p)
+}
+
+// later is the later of two times.
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
