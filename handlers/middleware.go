@@ -75,7 +75,11 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		start := s.Clock.Wall()
 		rec := &recorder{ResponseWriter: w, status: http.StatusOK}
 		defer func() {
-			if p := recover(); p != nil {
+			p := recover()
+			if p == http.ErrAbortHandler { //nolint:errorlint // it is the value itself that net/http knows
+				panic(p) // an answer that must not look complete: the connection is cut
+			}
+			if p != nil {
 				s.Log.Error().Str("panic", fmt.Sprint(p)).Bytes("stack", debug.Stack()).Str("path", withoutSecrets(r.URL.Path)).Msg("request panicked")
 				writeProblem(rec, problem{Status: http.StatusInternalServerError, Slug: "internal"})
 			}

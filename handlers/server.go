@@ -100,6 +100,7 @@ func (s *Server) routes() http.Handler {
 	api.HandleFunc("POST /v1/plans/{id}/cancel", s.cancelPlan)
 	s.changeRoutes(api)
 	s.customerRoutes(api)
+	api.HandleFunc("GET /v1/export/{what}", s.export)
 	if s.Foretell != nil {
 		api.HandleFunc("POST /v1/forecast", s.makeForecast)
 	}

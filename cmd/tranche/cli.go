@@ -68,7 +68,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 partly done, 4 a
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(c.serveCommand(), c.demoCommand(), c.simCommand(), c.migrateCommand(), c.bindCommand(), c.healthCommand(),
 		c.planCommand(), c.chargeCommand(), c.linkCommand(), c.customerCommand(), c.cardCommand(), c.dunningCommand(), c.noticeCommand(), c.eventCommand(),
-		c.endpointCommand(), c.deliveryCommand(), c.reconcileCommand(), c.forecastCommand(), c.doctorCommand(), c.versionCommand(), c.settingsTopic())
+		c.endpointCommand(), c.deliveryCommand(), c.reconcileCommand(), c.exportCommand(), c.forecastCommand(), c.doctorCommand(), c.versionCommand(), c.settingsTopic())
 	return root
 }
 

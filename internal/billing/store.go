@@ -146,6 +146,7 @@ type Store interface {
 	Inbox
 	Calendar
 	DunningCalendar
+	Exporter
 
 	// Update runs fn in one transaction and commits when it returns nil. A serialization failure runs it again from
 	// the start, so fn must change nothing but through tx. Errors: fn's own, or ErrUnavailable.

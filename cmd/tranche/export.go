@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tranche/config"
+	"tranche/internal/billing"
+	"tranche/internal/export"
+	"tranche/internal/store"
+)
+
+// exportAll names every export together.
+const exportAll = "all"
+
+func (c *cli) exportCommand() *cobra.Command {
+	var format, out, since string
+	cmd := &cobra.Command{
+		Use: "export WHAT", Short: "Write what the database holds as CSV or JSON lines", Args: oneArg("export"),
+		Long: `Write what the database holds, as CSV or JSON lines: ` + strings.Join(billing.ExportNames(), ", ") + `; or all of it into a directory.
+Amounts are minor units and times UTC. No secret is in it, and no link that opens the recovery page; personal data is. A file is
+only there when it is complete. docs/export.md lists the columns.`,
+		Example: `  tranche export charges --out charges.csv
+  tranche export audit --format jsonl --since 2026-01-01
+  tranche export all --out backup-of-today --format jsonl`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			tables, begin, err := c.exportPlan(args[0], &format, out, since)
+			if err != nil {
+				return err
+			}
+			return c.withStore(cmd.Context(), func(_ config.Config, s *store.Store) error {
+				return c.export(cmd.Context(), s, tables, exportTo{format: export.Format(format), out: out, all: args[0] == exportAll, since: begin})
+			})
+		},
+	}
+	cmd.Flags().StringVar(&format, "format", "", "`FORMAT`: csv (which is meant without it) or jsonl")
+	cmd.Flags().StringVar(&out, "out", "", "write to this `FILE`; with all, into this directory (standard output)")
+	cmd.Flags().StringVar(&since, "since", "", "only rows that were written or changed since this `DATE`, in UTC, or time as in RFC 3339")
+	return cmd
+}
+
+// exportPlan reads what is asked for.
+func (c *cli) exportPlan(what string, format *string, out, since string) (tables []billing.ExportTable, begin time.Time, err error) {
+	if *format == "" {
+		*format = string(export.CSV)
+		if c.json {
+			*format = string(export.JSONL)
+		}
+	}
+	if !export.Format(*format).Known() {
+		return nil, begin, usageError{fmt.Errorf("--format %q is none of csv, jsonl", *format)}
+	}
+	if since != "" {
+		if begin, _, err = parseDay("--since", since); err != nil {
+			return nil, begin, err
+		}
+	}
+	if what == exportAll {
+		if out == "" {
+			return nil, begin, usageError{errors.New("all is many files: say with --out into which directory")}
+		}
+		return billing.ExportTables(), begin, nil
+	}
+	table, ok := billing.ExportTableOf(what)
+	if !ok {
+		return nil, begin, usageError{fmt.Errorf("there is no export %q; there is %s, all", what, strings.Join(billing.ExportNames(), ", "))}
+	}
+	return []billing.ExportTable{table}, begin, nil
+}
+
+// exportTo is where and how an export is written.
+type exportTo struct {
+	format export.Format
+	out    string // a file; a directory for all; empty for standard output
+	all    bool
+	since  time.Time
+}
+
+func (c *cli) export(ctx context.Context, s *store.Store, tables []billing.ExportTable, to exportTo) error {
+	if to.all {
+		if err := os.MkdirAll(to.out, 0o700); err != nil {
+			return usageError{err}
+		}
+	}
+	for i, table := range tables {
+		name := to.out
+		if to.all {
+			name = filepath.Join(to.out, table.Name+"."+string(to.format))
+		}
+		bar := newProgress(c.talk, "exporting "+table.Name, 0)
+		rows, err := c.exportTable(ctx, s, table, to, name, func(rows int64) { bar.at(rows, fmt.Sprintf("%d rows", rows)) })
+		bar.end()
+		if err != nil {
+			return endedEarly(err, i > 0)
+		}
+		fmt.Fprintf(c.talk, "%s: %d rows\n", table.Name, rows)
+	}
+	return nil
+}
+
+// exportTable writes one table. A file gets its name when it is complete, and is for its owner alone: it names customers.
+func (c *cli) exportTable(ctx context.Context, s *store.Store, table billing.ExportTable, to exportTo, name string, progress func(int64)) (rows int64, err error) {
+	if name == "" {
+		return export.Write(ctx, s, table, to.since, to.format, c.out, progress)
+	}
+	part := name + ".part"
+	f, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return 0, usageError{err}
+	}
+	rows, err = export.Write(ctx, s, table, to.since, to.format, io.Writer(f), progress)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return rows, errors.Join(err, os.Remove(part))
+	}
+	return rows, os.Rename(part, name)
+}

@@ -1,0 +1,61 @@
+package handlers
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"tranche/internal/billing"
+	"tranche/internal/export"
+)
+
+// export streams a table: GET /v1/export/{what}?format=csv|jsonl&since=TIME. When it can't be read to its end the connection is
+// cut, so that nobody takes a part for the whole.
+func (s *Server) export(w http.ResponseWriter, r *http.Request) {
+	table, ok := billing.ExportTableOf(r.PathValue("what"))
+	if !ok {
+		writeProblem(w, problem{Status: http.StatusNotFound, Slug: "not_found",
+			Detail: "there is no such export; there is " + strings.Join(billing.ExportNames(), ", ")})
+		return
+	}
+	format := export.CSV
+	if f := r.URL.Query().Get("format"); f != "" {
+		format = export.Format(f)
+	}
+	var since time.Time
+	var err error
+	if text := r.URL.Query().Get("since"); text != "" {
+		since, err = time.Parse(time.RFC3339, text)
+	}
+	if err != nil || !format.Known() {
+		writeProblem(w, problem{Status: http.StatusBadRequest, Slug: "invalid_request",
+			Detail: `"format" is csv or jsonl, and "since" a time as in RFC 3339, such as 2026-01-31T00:00:00Z`})
+		return
+	}
+	w.Header().Set("Content-Type", format.MediaType())
+	w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="%s.%s"`, table.Name, format))
+	w.Header().Set("Cache-Control", "no-store")
+	out := &begun{ResponseWriter: w}
+	if _, err := export.Write(r.Context(), s.Store, table, since, format, out, nil); err != nil {
+		if !out.begun {
+			w.Header().Del("Content-Disposition")
+			s.fail(w, r, err)
+			return
+		}
+		s.Log.Error().Err(err).Str("what", table.Name).Msg("an export was cut off")
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// begun remembers whether something of the body was written.
+type begun struct {
+	http.ResponseWriter
+	begun bool
+}
+
+// Write notes that the answer has begun.
+func (b *begun) Write(p []byte) (int, error) {
+	b.begun = true
+	return b.ResponseWriter.Write(p)
+}

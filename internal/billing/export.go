@@ -1,0 +1,131 @@
+package billing
+
+import (
+	"context"
+	"strings"
+	"time"
+)
+
+// ExportKind says how a value of an export is written.
+type ExportKind int
+
+// The kinds of values.
+const (
+	ExportText    ExportKind = iota // string
+	ExportNumber                    // int64; amounts are minor units
+	ExportTime                      // time.Time in UTC
+	ExportBoolean                   // bool
+	ExportJSON                      // json.RawMessage
+	ExportBody                      // string: the text of a mail, without the links that open the recovery page
+)
+
+// ExportColumn is a column of a table, under the name it has there.
+type ExportColumn struct {
+	Name string
+	Kind ExportKind
+}
+
+// ExportTable is what one export holds: rows of a table in the order of Key.
+type ExportTable struct {
+	Name    string // as it is asked for
+	Table   string // of the database
+	Key     []ExportColumn
+	Columns []ExportColumn
+	// Changed are the columns that say when a row was written or changed: by these an export since a time is made.
+	Changed []string
+	// Withheld are the columns that are not exported, with the reason.
+	Withheld map[string]string
+}
+
+// Exporter reads whole tables. It is part of the store.
+type Exporter interface {
+	// Export calls row with the rows of a table in the order of its key, their values in the order of its columns: nil for what is not
+	// there, or else as ExportKind says. Only rows that were changed at or after since come, unless it is zero. It reads page by
+	// page, each page as it is then: rows that are written meanwhile may be in it or not. Errors: row's own, ErrUnavailable.
+	Export(ctx context.Context, t ExportTable, since time.Time, row func(values []any) error) error
+}
+
+// columns reads "id amount:number due_at:time".
+func columns(text string) []ExportColumn {
+	kinds := map[string]ExportKind{"": ExportText, "number": ExportNumber, "time": ExportTime, "boolean": ExportBoolean, "json": ExportJSON, "body": ExportBody}
+	var list []ExportColumn
+	for field := range strings.FieldsSeq(text) {
+		name, kind, _ := strings.Cut(field, ":")
+		list = append(list, ExportColumn{Name: name, Kind: kinds[kind]})
+	}
+	return list
+}
+
+const (
+	whyLease  = "is how processes share work among them, and says nothing of what happened"
+	whySecret = "is a secret"
+)
+
+// ExportTables lists everything that can be exported, in the order in which rows refer to one another.
+func ExportTables() []ExportTable {
+	changed, id := []string{"updated_at"}, columns("id")
+	lease := map[string]string{"wake_at": whyLease, "lease": whyLease}
+	return []ExportTable{
+		{Name: "customers", Table: "customers", Key: id, Changed: changed, Columns: columns(`id reference email name locale timezone
+			stripe_customer created_at:time updated_at:time version:number erased_at:time`)},
+		{Name: "cards", Table: "cards", Key: id, Changed: changed, Columns: columns(`id customer_id payment_method stripe_customer brand last4
+			exp_month:number exp_year:number fingerprint status account position:number hold detach_at:time
+			created_at:time updated_at:time`)},
+		{Name: "plans", Table: "plans", Key: id, Changed: changed, Columns: columns(`id reference customer_id card_id kind status currency
+			total:number reason policy backup_cards:boolean setup_intent account terms:json recurrence:json connect:json
+			created_at:time updated_at:time activated_at:time paused_at:time version:number`)},
+		{Name: "versions", Table: "plan_versions", Key: columns("plan_id number:number"), Changed: []string{"at"},
+			Columns: columns(`plan_id number:number at:time actor what total:number charges:json`)},
+		{Name: "charges", Table: "charges", Key: id, Changed: changed, Columns: columns(`id plan_id customer_id sequence:number amount:number
+			currency due_at:time status reason payment_intent attempt_count:number decline_code next_attempt_at:time paid_at:time
+			amount_refunded:number dispute_status paid_outside:boolean dropped:boolean checkout:boolean created_at:time updated_at:time
+			reconciled_at:time version:number`), Withheld: lease},
+		{Name: "attempts", Table: "attempts", Key: id, Changed: []string{"created_at", "sent_at", "finished_at"}, Columns: columns(`id charge_id
+			number:number initiator outcome payment_intent stripe_charge request_id idempotency_key send_count:number failure:json
+			params:json fingerprint created_at:time sent_at:time finished_at:time`)},
+		{Name: "refunds", Table: "refunds", Key: id, Changed: changed, Columns: columns(`id plan_id charge_id payment_intent amount:number
+			currency status stripe_refund failure idempotency_key created_at:time updated_at:time`)},
+		{Name: "dunnings", Table: "dunnings", Key: id, Changed: []string{"began_at"}, Columns: columns(`id status policy began_at:time
+			remind_at:time final_at:time deadline_at:time replacing card_id`), Withheld: lease},
+		{Name: "policies", Table: "dunning_policies", Key: columns("hash"), Changed: []string{"created_at"},
+			Columns: columns(`hash name content created_at:time`)},
+		{Name: "consents", Table: "card_consents", Key: id, Changed: []string{"created_at"}, Columns: columns(`id customer_id plan_id charge_id
+			card_id intent source text_version text_shown locale accepted_at:time address user_agent created_at:time`)},
+		{Name: "notices", Table: "notices", Key: id, Changed: []string{"created_at", "sent_at"}, Columns: columns(`id kind plan_id charge_id
+			customer_id step channel recipient status reason attempts:number message_id subject body:body data:json created_at:time
+			sent_at:time`), Withheld: lease},
+		{Name: "events", Table: "events", Key: id, Changed: []string{"received_at", "handled_at"}, Columns: columns(`id type object_id account
+			api_version livemode:boolean status reason attempts:number created_at:time received_at:time handled_at:time payload:json`), Withheld: lease},
+		{Name: "audit", Table: "audit", Key: columns("seq:number"), Changed: []string{"at"}, Columns: columns(`seq:number at:time actor action
+			plan_id charge_id customer_id card_id notice_id message next_step told:boolean`)},
+		{Name: "endpoints", Table: "webhook_endpoints", Key: id, Changed: changed, Columns: columns(`id url types status reason failing_since:time
+			disabled_at:time created_at:time updated_at:time version:number`),
+			Withheld: map[string]string{"secret": whySecret, "old_secret": whySecret, "old_until": "belongs to the secret"}},
+		{Name: "messages", Table: "webhook_messages", Key: id, Changed: []string{"created_at"}, Columns: columns(`id type plan_id payload:json
+			created_at:time`)},
+		{Name: "deliveries", Table: "webhook_deliveries", Key: id, Changed: []string{"created_at", "last_attempt_at", "delivered_at"},
+			Columns: columns(`id message_id endpoint_id type status attempts:number last_status:number last_error next_attempt_at:time
+			created_at:time last_attempt_at:time delivered_at:time`), Withheld: lease},
+		{Name: "links", Table: "pay_links", Key: id, Changed: []string{"created_at", "revoked_at"}, Columns: columns(`id notice_id customer_id
+			plan_id charge_id created_at:time expires_at:time revoked_at:time`), Withheld: map[string]string{"token_hash": "tells whether a link is a true one"}},
+	}
+}
+
+// ExportTableOf finds what is exported under a name.
+func ExportTableOf(name string) (ExportTable, bool) {
+	for _, t := range ExportTables() {
+		if t.Name == name {
+			return t, true
+		}
+	}
+	return ExportTable{}, false
+}
+
+// ExportNames are the names under which something is exported.
+func ExportNames() []string {
+	var names []string
+	for _, t := range ExportTables() {
+		names = append(names, t.Name)
+	}
+	return names
+}
