@@ -32,7 +32,7 @@ func (s *Server) eraseCustomer(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength != 0 && !decodeBody(w, r, &body) {
 		return
 	}
-	customer, err := s.customer(r)
+	customer, err := billing.FindCustomer(r.Context(), s.Store, r.PathValue("id"))
 	if err != nil {
 		s.fail(w, r, err)
 		return

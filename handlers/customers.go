@@ -1,44 +1,54 @@
 package handlers
 
 import (
-	"context"
 	"errors"
 	"net/http"
-	"time"
+	"strings"
 
 	"tranche/internal/billing"
 	"tranche/internal/operator"
 )
 
-// customerRoutes are what is known of customers and their cards. A path names a customer by id or by the merchant's reference.
+// customerRoutes are customers and their cards: see docs/cards.md. A customer is named by id or by the merchant's reference,
+// a card by our id or Stripe's.
 func (s *Server) customerRoutes(api *http.ServeMux) {
 	api.HandleFunc("GET /v1/customers", s.listCustomers)
 	api.HandleFunc("GET /v1/customers/{id}", s.showCustomer)
 	api.HandleFunc("PATCH /v1/customers/{id}", s.updateCustomer)
+	api.HandleFunc("POST /v1/customers/{id}/erase", s.eraseCustomer)
 	api.HandleFunc("GET /v1/customers/{id}/cards", s.listCards)
 	api.HandleFunc("PUT /v1/customers/{id}/cards", s.orderCards)
-	api.HandleFunc("POST /v1/customers/{id}/erase", s.eraseCustomer)
-	api.HandleFunc("POST /v1/cards/{id}/default", s.changeCard(operator.DefaultCard))
-	api.HandleFunc("POST /v1/cards/{id}/release", s.changeCard(operator.ReleaseCard))
-	api.HandleFunc("POST /v1/cards/{id}/remove", s.changeCard(operator.RemoveCard))
+	api.HandleFunc("GET /v1/cards/{id}", s.showCard)
+	api.HandleFunc("POST /v1/cards/{id}/default", changingCard(s, s.defaultCard))
+	api.HandleFunc("POST /v1/cards/{id}/release", changingCard(s, s.releaseCard))
+	api.HandleFunc("POST /v1/cards/{id}/remove", changingCard(s, s.removeCard))
 }
 
-// customer finds the one that the path names.
-func (s *Server) customer(r *http.Request) (billing.Customer, error) {
-	customer, err := s.Store.Customer(r.Context(), billing.CustomerID(r.PathValue("id")))
-	if errors.Is(err, billing.ErrNotFound) {
-		return s.Store.CustomerByReference(r.Context(), r.PathValue("id"))
-	}
-	return customer, err
-}
-
-// listCustomers lists customers, newest first.
+// listCustomers lists customers, newest first; by reference or Stripe customer.
 func (s *Server) listCustomers(w http.ResponseWriter, r *http.Request) {
 	limit, ok := pageSize(w, r)
-	if !ok || !checkQuery[string](w, r, "cust_", nil) {
+	q := r.URL.Query()
+	if !ok {
 		return
 	}
-	customers, err := s.Store.ListCustomers(r.Context(), billing.CustomerFilter{Before: billing.CustomerID(r.URL.Query().Get("before")), Limit: limit + 1})
+	if before := q.Get("before"); before != "" && !strings.HasPrefix(before, "cust_") {
+		badParameter(w, "before", "is not an id; give the next_cursor of the page before")
+		return
+	}
+	var customers []billing.Customer
+	var err error
+	if ref := q.Get("reference"); ref != "" {
+		var one billing.Customer
+		if one, err = s.Store.CustomerByReference(r.Context(), ref); err == nil {
+			customers = []billing.Customer{one}
+		} else if errors.Is(err, billing.ErrNotFound) {
+			err = nil
+		}
+	} else {
+		customers, err = s.Store.ListCustomers(r.Context(), billing.CustomerFilter{
+			StripeCustomer: q.Get("stripe_customer"), Before: billing.CustomerID(q.Get("before")), Limit: limit + 1,
+		})
+	}
 	if err != nil {
 		s.fail(w, r, err)
 		return
@@ -54,90 +64,174 @@ func (s *Server) listCustomers(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, list)
 }
 
-// showCustomer shows one customer, with their cards.
+// showCustomer shows a customer with all cards, in order.
 func (s *Server) showCustomer(w http.ResponseWriter, r *http.Request) {
-	customer, err := s.customer(r)
-	if err != nil {
-		s.fail(w, r, err)
-		return
+	if wallet, ok := s.wallet(w, r); ok {
+		writeJSON(w, http.StatusOK, ViewWallet(wallet, s.Clock.Now()))
 	}
-	s.answerCustomer(w, r, customer)
 }
 
-func (s *Server) answerCustomer(w http.ResponseWriter, r *http.Request, customer billing.Customer) {
-	cards, err := s.Store.Cards(r.Context(), customer.ID)
-	if err != nil {
-		s.fail(w, r, err)
-		return
-	}
-	writeJSON(w, http.StatusOK, ViewCustomer(customer, cards))
-}
-
-// updateCustomer changes what is known of a customer; a time zone moves what is to come.
-func (s *Server) updateCustomer(w http.ResponseWriter, r *http.Request) {
-	var body billing.CustomerChange
-	if !decodeBody(w, r, &body) {
-		return
-	}
-	customer, err := s.customer(r)
-	if err != nil {
-		s.fail(w, r, err)
-		return
-	}
-	done, err := operator.UpdateCustomer(r.Context(), s.underRules(), customer.ID, body, s.Clock.Now())
-	if err != nil {
-		s.fail(w, r, err)
-		return
-	}
-	s.answerCustomer(w, r, done.Customer)
-}
-
-// listCards lists a customer's cards, oldest first.
+// listCards lists a customer's cards, in order; those that can't be charged come last.
 func (s *Server) listCards(w http.ResponseWriter, r *http.Request) {
-	customer, err := s.customer(r)
+	if wallet, ok := s.wallet(w, r); ok {
+		cards := ViewWallet(wallet, s.Clock.Now()).Cards
+		writeJSON(w, http.StatusOK, ListView[CardView]{Object: "list", Data: append([]CardView{}, cards...)})
+	}
+}
+
+// wallet reads the customer that the path names; it answers itself, and returns false, when it can't.
+func (s *Server) wallet(w http.ResponseWriter, r *http.Request) (billing.Wallet, bool) {
+	customer, err := billing.FindCustomer(r.Context(), s.Store, r.PathValue("id"))
+	if err != nil {
+		s.fail(w, r, err)
+		return billing.Wallet{}, false
+	}
+	wallet, err := billing.LoadWallet(r.Context(), s.Store, customer, s.Clock.Now())
+	if err != nil {
+		s.fail(w, r, err)
+	}
+	return wallet, err == nil
+}
+
+func (s *Server) showCard(w http.ResponseWriter, r *http.Request) {
+	card, err := billing.FindCard(r.Context(), s.Store, r.PathValue("id"))
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
-	cards, err := s.Store.Cards(r.Context(), customer.ID)
-	if err != nil {
-		s.fail(w, r, err)
-		return
+	writeJSON(w, http.StatusOK, ViewCard(card))
+}
+
+// CustomerUpdateView is a customer after a change, and the charges that it moved.
+type CustomerUpdateView struct {
+	CustomerView
+	DryRun  bool                   `json:"dry_run,omitempty"` // nothing was changed
+	Moved   []operator.MovedCharge `json:"charges_moved"`
+	Message string                 `json:"message"`
+}
+
+// ViewCustomerUpdate is the JSON of a customer after a change.
+func ViewCustomerUpdate(u operator.CustomerUpdate, dryRun bool) CustomerUpdateView {
+	return CustomerUpdateView{
+		CustomerView: ViewCustomer(u.Customer, nil), DryRun: dryRun, Message: u.Message, Moved: append([]operator.MovedCharge{}, u.Moved...),
 	}
-	writeJSON(w, http.StatusOK, ViewCards(cards))
 }
 
-type orderBody struct {
-	Order []billing.CardID `json:"order"`
-}
-
-// orderCards puts a customer's cards in order.
-func (s *Server) orderCards(w http.ResponseWriter, r *http.Request) {
-	var body orderBody
+// updateCustomer changes what the body names.
+func (s *Server) updateCustomer(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		Email          *string `json:"email"`
+		Name           *string `json:"name"`
+		Locale         *string `json:"locale"`
+		TimeZone       *string `json:"timezone"`
+		StripeCustomer *string `json:"stripe_customer"`
+		DryRun         bool    `json:"dry_run"`
+	}
 	if !decodeBody(w, r, &body) {
 		return
 	}
-	customer, err := s.customer(r)
+	customer, err := billing.FindCustomer(r.Context(), s.Store, r.PathValue("id"))
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
-	done, err := operator.OrderCards(r.Context(), s.Store, customer.ID, body.Order, s.Clock.Now())
-	s.answerCards(w, r, done, err)
+	done, err := operator.UpdateCustomer(r.Context(), s.rehearsedIf(body.DryRun), customer.ID, operator.CustomerChange{
+		Email: body.Email, Name: body.Name, Locale: body.Locale, TimeZone: body.TimeZone, StripeCustomer: body.StripeCustomer,
+	}, s.Clock.Now())
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, ViewCustomerUpdate(done, body.DryRun))
 }
 
-// changeCard does something to one card.
-func (s *Server) changeCard(do func(ctx context.Context, s operator.Store, id billing.CardID, now time.Time) (operator.CardResult, error)) http.HandlerFunc {
+// rehearsedIf is the database, or one on which everything is taken back.
+func (s *Server) rehearsedIf(dryRun bool) operator.Store {
+	if dryRun {
+		return operator.Rehearse(s.underRules())
+	}
+	return s.underRules()
+}
+
+// CardChangeView is a customer's cards after a change, and the plans that are charged otherwise from now on.
+type CardChangeView struct {
+	Object   string              `json:"object"` // "card_change"
+	Customer billing.CustomerID  `json:"customer"`
+	DryRun   bool                `json:"dry_run,omitempty"` // nothing was changed
+	Cards    []CardView          `json:"cards"`             // in order
+	Plans    []operator.PlanCard `json:"plans"`
+	Message  string              `json:"message"`
+}
+
+// ViewCardChange is the JSON of a change of a customer's cards.
+func ViewCardChange(c operator.CardChange, dryRun bool) CardChangeView {
+	return CardChangeView{
+		Object: "card_change", Customer: c.Customer.ID, DryRun: dryRun, Cards: append([]CardView{}, ViewCustomer(c.Customer, c.Cards).Cards...),
+		Plans: append([]operator.PlanCard{}, c.Plans...), Message: c.Message,
+	}
+}
+
+// orderCards gives the customer's cards their places.
+func (s *Server) orderCards(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		Order  []billing.CardID `json:"order"`
+		DryRun bool             `json:"dry_run"`
+	}
+	if !decodeBody(w, r, &body) {
+		return
+	}
+	customer, err := billing.FindCustomer(r.Context(), s.Store, r.PathValue("id"))
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	done, err := operator.OrderCards(r.Context(), s.rehearsedIf(body.DryRun), customer.ID, body.Order, s.Clock.Now())
+	s.answerCards(w, r, done, body.DryRun, err)
+}
+
+func (s *Server) answerCards(w http.ResponseWriter, r *http.Request, done operator.CardChange, dryRun bool, err error) {
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, ViewCardChange(done, dryRun))
+}
+
+// cardChangeBody is the body of a change of one card. It may be left out.
+type cardChangeBody struct {
+	DryRun bool           `json:"dry_run"`
+	Note   string         `json:"note"` // of a release: who agreed
+	To     billing.CardID `json:"to"`   // of a removal: the card that is charged in its place
+}
+
+// changingCard reads the body of a change of a card, carries the change out and answers with the customer's cards.
+func changingCard(s *Server, do func(r *http.Request, to operator.Store, id billing.CardID, b cardChangeBody) (operator.CardChange, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		done, err := do(r.Context(), s.underRules(), billing.CardID(r.PathValue("id")), s.Clock.Now())
-		s.answerCards(w, r, done, err)
+		var body cardChangeBody
+		if r.ContentLength != 0 && !decodeBody(w, r, &body) {
+			return
+		}
+		card, err := billing.FindCard(r.Context(), s.Store, r.PathValue("id"))
+		if err == nil {
+			err = checkText("note", body.Note)
+		}
+		if err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		done, err := do(r, s.rehearsedIf(body.DryRun), card.ID, body)
+		s.answerCards(w, r, done, body.DryRun, err)
 	}
 }
 
-func (s *Server) answerCards(w http.ResponseWriter, r *http.Request, done operator.CardResult, err error) {
-	if err != nil {
-		s.fail(w, r, err)
-		return
-	}
-	writeJSON(w, http.StatusOK, ViewCards(done.Cards))
+func (s *Server) defaultCard(r *http.Request, to operator.Store, id billing.CardID, _ cardChangeBody) (operator.CardChange, error) {
+	return operator.DefaultCard(r.Context(), to, id, s.Clock.Now())
+}
+
+func (s *Server) releaseCard(r *http.Request, to operator.Store, id billing.CardID, b cardChangeBody) (operator.CardChange, error) {
+	return operator.ReleaseCard(r.Context(), to, id, b.Note, s.Clock.Now())
+}
+
+func (s *Server) removeCard(r *http.Request, to operator.Store, id billing.CardID, b cardChangeBody) (operator.CardChange, error) {
+	return operator.RemoveCard(r.Context(), to, id, b.To, s.Clock.Now())
 }

@@ -2,9 +2,9 @@ package handlers_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -12,54 +12,93 @@ import (
 	"tranche/internal/billing"
 )
 
-func TestCustomersAndTheirCardsOverHTTP(t *testing.T) {
+// read is the JSON of an answer that went well.
+func read[T any](s *surface, method, path, body string) T {
+	s.t.Helper()
+	a := s.api(method, path, body)
+	require.Equal(s.t, http.StatusOK, a.status, string(a.body))
+	var v T
+	require.NoError(s.t, json.Unmarshal(a.body, &v))
+	return v
+}
+
+func TestCustomersAndTheirCards(t *testing.T) {
 	eachEngine(t, func(s *surface) {
-		s.activePlan("order-1")
-		ada, err := s.store.CustomerByReference(s.t.Context(), "ada")
+		p := s.api("POST", "/v1/plans", order).plan(s.t)
+		other := s.paidFirst(p.ID)
+		plan, err := s.store.Plan(s.t.Context(), p.ID)
 		require.NoError(s.t, err)
-		cards := make([]billing.Card, 2)
-		require.NoError(s.t, s.store.Update(s.t.Context(), func(tx billing.Tx) error {
-			for i := range cards {
-				cards[i] = billing.Card{
-					ID: billing.NewCardID(time.Now()), CustomerID: ada.ID, PaymentMethod: "pm_" + string(rune('a'+i)), Brand: "visa", Last4: "4242",
-					Status: billing.CardActive, CreatedAt: time.Now(), UpdatedAt: time.Now(),
-				}
-				if err := tx.InsertCard(s.t.Context(), cards[i]); err != nil {
-					return err
-				}
-			}
-			return nil
-		}))
-		ask := func(method, path, body string, to any) {
-			a := s.api(method, path, body)
-			require.Equal(s.t, http.StatusOK, a.status, "%s %s: %s", method, path, a.body)
-			require.NoError(s.t, json.Unmarshal(a.body, to))
-		}
-		var list handlers.ListView[handlers.CustomerView]
-		ask("GET", "/v1/customers", "", &list)
+		first, who := plan.CardID, string(plan.CustomerID)
+
+		list := read[handlers.ListView[handlers.CustomerView]](s, "GET", "/v1/customers", "")
 		require.Len(s.t, list.Data, 1)
-		require.Equal(s.t, http.StatusBadRequest, s.api("GET", "/v1/customers?before=x", "").status)
+		require.Equal(s.t, who, string(list.Data[0].ID))
+		require.Empty(s.t, read[handlers.ListView[handlers.CustomerView]](s, "GET", "/v1/customers?reference=nobody", "").Data)
+		require.Len(s.t, read[handlers.ListView[handlers.CustomerView]](s, "GET", "/v1/customers?reference="+list.Data[0].Reference, "").Data, 1)
+		require.Len(s.t, read[handlers.CustomerView](s, "GET", "/v1/customers/"+list.Data[0].Reference, "").Cards, 2)
+		require.Equal(s.t, http.StatusBadRequest, s.api("GET", "/v1/customers?before=plan_1", "").status)
+		require.Equal(s.t, http.StatusNotFound, s.api("GET", "/v1/customers/nobody", "").status)
 
-		var shown handlers.CustomerView
-		ask("PATCH", "/v1/customers/ada", `{"name": "Ada L.", "timezone": "Asia/Tokyo"}`, &shown)
-		require.Equal(s.t, []string{"Ada L.", "Asia/Tokyo", "ada@example.com"}, []string{shown.Name, shown.TimeZone, shown.Email})
-		require.Len(s.t, shown.Cards, 2)
-		ask("GET", "/v1/customers/"+string(ada.ID), "", &shown)
-		require.Equal(s.t, "Ada L.", shown.Name)
-		bad := s.api("PATCH", "/v1/customers/ada", `{"email": "nowhere"}`)
-		require.Equal(s.t, http.StatusUnprocessableEntity, bad.status)
-		require.Equal(s.t, "email", bad.problem(s.t).Errors[0].Field)
-
-		var kept handlers.ListView[handlers.CardView]
-		ask("PUT", "/v1/customers/ada/cards", `{"order": ["`+string(cards[1].ID)+`", "`+string(cards[0].ID)+`"]}`, &kept)
-		require.Equal(s.t, []int{2, 1}, []int{kept.Data[0].Position, kept.Data[1].Position})
-		ask("POST", "/v1/cards/"+string(cards[0].ID)+"/default", "", &kept)
-		require.Equal(s.t, []int{1, 2}, []int{kept.Data[0].Position, kept.Data[1].Position})
-		ask("POST", "/v1/cards/"+string(cards[0].ID)+"/remove", "", &kept)
-		require.Equal(s.t, billing.CardDetached, kept.Data[0].Status)
-		ask("GET", "/v1/customers/ada/cards", "", &kept)
-		require.Len(s.t, kept.Data, 2)
-		require.Equal(s.t, "refused", s.api("POST", "/v1/cards/"+string(cards[1].ID)+"/release", "").problem(s.t).Code)
+		// Cards in order, the default, the removal.
+		would := read[handlers.CardChangeView](s, "PUT", "/v1/customers/"+who+"/cards", fmt.Sprintf(`{"order": [%q, %q], "dry_run": true}`, other, first))
+		require.True(s.t, would.DryRun)
+		require.Equal(s.t, other, would.Cards[0].ID)
+		require.Zero(s.t, read[handlers.CardView](s, "GET", "/v1/cards/"+string(other), "").Position)
+		done := read[handlers.CardChangeView](s, "PUT", "/v1/customers/"+who+"/cards", fmt.Sprintf(`{"order": [%q, %q]}`, other, first))
+		require.Equal(s.t, []int{1, 2}, []int{done.Cards[0].Position, done.Cards[1].Position})
+		done = read[handlers.CardChangeView](s, "POST", "/v1/cards/"+string(first)+"/default", "")
+		require.Equal(s.t, first, done.Cards[0].ID)
+		require.Equal(s.t, http.StatusConflict, s.api("POST", "/v1/cards/"+string(first)+"/default", "").status)
+		require.Equal(s.t, "refused", s.api("POST", "/v1/cards/"+string(first)+"/release", "").problem(s.t).Code)
+		require.Equal(s.t, http.StatusUnprocessableEntity, s.api("PUT", "/v1/customers/"+who+"/cards", `{"order": ["card_none"]}`).status)
 		require.Equal(s.t, http.StatusNotFound, s.api("POST", "/v1/cards/card_none/remove", "").status)
+
+		gone := read[handlers.CardChangeView](s, "POST", "/v1/cards/pm_"+string(first)+"/remove", fmt.Sprintf(`{"to": %q}`, other))
+		require.Len(s.t, gone.Plans, 1)
+		require.Equal(s.t, other, gone.Plans[0].Card)
+		cards := read[handlers.ListView[handlers.CardView]](s, "GET", "/v1/customers/"+who+"/cards", "").Data
+		require.Equal(s.t, []billing.CardID{other, first}, []billing.CardID{cards[0].ID, cards[1].ID})
+		require.NotNil(s.t, cards[1].RemovedAt)
+		plan, err = s.store.Plan(s.t.Context(), p.ID)
+		require.NoError(s.t, err)
+		require.Equal(s.t, other, plan.CardID)
+	})
+}
+
+func TestACustomerIsChangedByTheAPI(t *testing.T) {
+	eachEngine(t, func(s *surface) {
+		p := s.api("POST", "/v1/plans", order).plan(s.t)
+		path := "/v1/customers/" + string(p.Customer.ID)
+		before := read[handlers.PlanView](s, "GET", "/v1/plans/"+string(p.ID), "").Charges[1].DueAt
+		would := read[handlers.CustomerUpdateView](s, "PATCH", path, `{"timezone": "Asia/Tokyo", "dry_run": true}`)
+		require.True(s.t, would.DryRun)
+		require.NotEmpty(s.t, would.Moved)
+		require.Equal(s.t, before, read[handlers.PlanView](s, "GET", "/v1/plans/"+string(p.ID), "").Charges[1].DueAt)
+		done := read[handlers.CustomerUpdateView](s, "PATCH", path, `{"timezone": "Asia/Tokyo", "email": "new@example.com"}`)
+		require.Equal(s.t, would.Moved, done.Moved)
+		require.Equal(s.t, []string{"Asia/Tokyo", "new@example.com"}, []string{done.TimeZone, done.Email})
+		require.NotEqual(s.t, before, read[handlers.PlanView](s, "GET", "/v1/plans/"+string(p.ID), "").Charges[1].DueAt)
+		require.Equal(s.t, http.StatusUnprocessableEntity, s.api("PATCH", path, `{"email": "nothing"}`).status)
+		require.Equal(s.t, http.StatusBadRequest, s.api("PATCH", path, `{"mail": "a@b.c"}`).status)
+	})
+}
+
+func TestCustomersAreListedPageByPage(t *testing.T) {
+	eachEngine(t, func(s *surface) {
+		for i := range 5 {
+			s.api("POST", "/v1/plans", fmt.Sprintf(`{"reference": "o-%d", "kind": "installments", "currency": "usd", "total": 1000, "parts": 2, "every": "1 month", "customer": {"reference": "c-%d"}}`, i, i))
+		}
+		var seen []string
+		for path := "/v1/customers?limit=2"; path != ""; {
+			page := read[handlers.ListView[handlers.CustomerView]](s, "GET", path, "")
+			for _, c := range page.Data {
+				seen = append(seen, c.Reference)
+			}
+			path = ""
+			if page.HasMore {
+				path = "/v1/customers?limit=2&before=" + page.Next
+			}
+		}
+		require.ElementsMatch(s.t, []string{"c-0", "c-1", "c-2", "c-3", "c-4"}, seen)
 	})
 }

@@ -88,6 +88,7 @@ type CustomerView struct {
 	Locale         string             `json:"locale"`
 	TimeZone       string             `json:"timezone"`
 	StripeCustomer string             `json:"stripe_customer"`
+	ErasedAt       *time.Time         `json:"erased_at,omitempty"`
 	Cards          []CardView         `json:"cards,omitempty"`
 }
 
@@ -100,8 +101,13 @@ type CardView struct {
 	ExpMonth      int                `json:"exp_month"`
 	ExpYear       int                `json:"exp_year"`
 	Status        billing.CardStatus `json:"status"`
-	Position      int                `json:"position,omitempty"` // 1 is the default card, the others are its backups in order
-	Hold          string             `json:"hold,omitempty"`     // why it is not charged until the customer agrees
+	Position      int                `json:"position,omitempty"`   // 1 is the default card, the others are its backups in order
+	Account       string             `json:"account,omitempty"`    // the connected account that it was saved in
+	Hold          string             `json:"hold,omitempty"`       // why it is not charged until somebody agrees
+	RemovedAt     *time.Time         `json:"removed_at,omitempty"` // when it was removed for good
+	Expired       bool               `json:"expired,omitempty"`
+	// ExpiresBefore is when the first charge falls due that the card is to pay after its last month.
+	ExpiresBefore *time.Time `json:"expires_before,omitempty"`
 }
 
 // ChargeView is a charge.
@@ -194,7 +200,7 @@ func ViewPlan(d billing.Details) PlanView {
 func ViewCustomer(c billing.Customer, cards []billing.Card) CustomerView {
 	v := CustomerView{
 		ID: c.ID, Reference: c.Reference, Email: c.Email, Name: c.Name, Locale: c.Locale, TimeZone: c.TimeZone,
-		StripeCustomer: c.StripeCustomer,
+		StripeCustomer: c.StripeCustomer, ErasedAt: orNull(c.ErasedAt),
 	}
 	for _, card := range cards {
 		v.Cards = append(v.Cards, ViewCard(card))
@@ -206,17 +212,20 @@ func ViewCustomer(c billing.Customer, cards []billing.Card) CustomerView {
 func ViewCard(c billing.Card) CardView {
 	return CardView{
 		ID: c.ID, PaymentMethod: c.PaymentMethod, Brand: c.Brand, Last4: c.Last4, ExpMonth: c.ExpMonth, ExpYear: c.ExpYear, Status: c.Status,
-		Position: c.Position, Hold: c.Hold,
+		Position: c.Position, Account: c.Account, Hold: c.Hold, RemovedAt: orNull(c.RemovedAt),
 	}
 }
 
-// ViewCards writes a list of cards.
-func ViewCards(cards []billing.Card) ListView[CardView] {
-	list := ListView[CardView]{Object: "list", Data: make([]CardView, len(cards))}
-	for i, c := range cards {
-		list.Data[i] = ViewCard(c)
+// ViewWallet writes a customer with their cards, in order, and which of them expire before what they are to pay.
+func ViewWallet(w billing.Wallet, now time.Time) CustomerView {
+	v := ViewCustomer(w.Customer, w.Cards)
+	for i, card := range w.Cards {
+		v.Cards[i].Expired = card.Expired(now)
+		if ch, ok := card.ExpiresBefore(w.Charges[card.ID], billing.LoadLocation(w.Customer.TimeZone)); ok {
+			v.Cards[i].ExpiresBefore = orNull(ch.DueAt)
+		}
 	}
-	return list
+	return v
 }
 
 func viewCharge(c billing.Charge, attempts []billing.Attempt) ChargeView {

@@ -30,7 +30,7 @@ func (w *Worker) cardToSave(ctx context.Context, charge billing.Charge, pi billi
 	}
 	card, err := w.Store.CardByPaymentMethod(ctx, pi.PaymentMethod)
 	switch {
-	case err == nil && card.ID == plan.CardID:
+	case err == nil && keptAs(card, plan):
 		return nil, nil
 	case err != nil && !errors.Is(err, billing.ErrNotFound):
 		return nil, err
@@ -47,6 +47,12 @@ func (w *Worker) cardToSave(ctx context.Context, charge billing.Charge, pi billi
 		saved.cause = pi.ID
 	}
 	return saved, err
+}
+
+// keptAs says whether a card is the plan's already, or was removed meanwhile: then it pays once more, and is not saved again
+// for that.
+func keptAs(card billing.Card, plan billing.Plan) bool {
+	return card.ID == plan.CardID || !card.RemovedAt.IsZero()
 }
 
 // attach saves a card at Stripe; one that is attached already (which also answers a lost reply) stays as it is.
@@ -119,9 +125,6 @@ func (t *planTx) useCard(ctx context.Context, s savedCard) error {
 			return err
 		}
 	}
-	if err := t.fold(ctx, card); err != nil {
-		return err
-	}
 	if t.plan.CardID != card.ID {
 		t.plan.CardID = card.ID
 		entry := t.planEntry("card.saved", fmt.Sprintf("%s card ending %s is saved for the later charges", card.Brand, card.Last4), "")
@@ -153,6 +156,10 @@ func upsertCard(ctx context.Context, tx billing.Tx, owner billing.CustomerID, pm
 		card = billing.Card{ID: billing.NewCardID(now), CustomerID: owner, PaymentMethod: pm.ID, Status: billing.CardActive, CreatedAt: now}
 	}
 	if !fresh {
+		// Read again under the lock of the customer's cards: what an operator changes at the same moment is not written over.
+		if card, err = lockCard(ctx, tx, card); err != nil {
+			return card, err
+		}
 		card.Hold = holdFor(card, pm)
 	}
 	card.StripeCustomer, card.Brand, card.Last4 = pm.Customer, pm.Brand, pm.Last4
@@ -160,7 +167,7 @@ func upsertCard(ctx context.Context, tx billing.Tx, owner billing.CustomerID, pm
 	switch {
 	case pm.Customer == "":
 		card.Status = billing.CardDetached
-	case card.Status == billing.CardDetached && card.DetachAt.IsZero(): // else it was removed here, and Stripe is still to be asked
+	case card.Status == billing.CardDetached && card.RemovedAt.IsZero(): // else it was removed here, for good
 		card.Status = billing.CardActive
 	}
 	if !fresh {

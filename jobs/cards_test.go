@@ -9,8 +9,11 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/operator"
+	"tranche/internal/stripesim"
 	"tranche/jobs"
 )
+
+const mastercard = "5555555555554444"
 
 // cardOf is the card that a plan charges.
 func (b *bench) cardOf(id billing.PlanID) billing.Card {
@@ -20,69 +23,11 @@ func (b *bench) cardOf(id billing.PlanID) billing.Card {
 	return card
 }
 
-func (b *bench) cards(customer billing.CustomerID) []billing.Card {
-	b.t.Helper()
-	cards, err := b.store.Cards(b.t.Context(), customer)
-	require.NoError(b.t, err)
-	return cards
-}
-
-func TestARemovedCardIsDetachedAtStripeSoonerOrLater(t *testing.T) {
-	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
-		card := b.cardOf(p.Plan.ID)
-		would, err := operator.RemoveCard(b.t.Context(), operator.Rehearse(b.store), card.ID, b.Now())
-		require.NoError(b.t, err)
-		require.Equal(b.t, billing.CardActive, b.cardOf(p.Plan.ID).Status, "a rehearsal changes nothing")
-		_, err = operator.RemoveCard(b.t.Context(), b.store, card.ID, b.Now())
-		require.NoError(b.t, err)
-		require.Equal(b.t, "the visa card ending 4242 is removed by the merchant", would.Message)
-
-		away := &awayOnce{Gateway: b.gateway}
-		detacher := jobs.Detacher{Store: b.store, Gateway: away}
-		_, err = detacher.Run(b.t.Context(), b.Now())
-		require.Error(b.t, err, "Stripe was away")
-		n, err := detacher.Run(b.t.Context(), b.Now())
-		require.NoError(b.t, err)
-		require.Zero(b.t, n, "it is asked again later")
-		b.setNow(b.Now().Add(time.Hour))
-		n, err = detacher.Run(b.t.Context(), b.Now())
-		require.NoError(b.t, err)
-		require.Equal(b.t, 1, n)
-		b.settle() // payment_method.detached
-		require.Equal(b.t, billing.CardDetached, b.cardOf(p.Plan.ID).Status)
-		pm, err := b.gateway.PaymentMethod(b.t.Context(), card.PaymentMethod)
-		require.NoError(b.t, err)
-		require.Empty(b.t, pm.Customer)
-
-		b.gateway.calls = 0
-		b.advance(40)
-		require.Zero(b.t, b.gateway.calls, "it is not charged")
-		require.Equal(b.t, billing.ChargeRequiresPaymentMethod, b.charge(p.Plan.ID, 2).Status, "the customer is asked for another")
-		_, err = operator.RemoveCard(b.t.Context(), b.store, card.ID, b.Now())
-		require.ErrorContains(b.t, err, "it is detached already")
-	})
-}
-
-// awayOnce is a Stripe that gives no answer to the first detachment.
-type awayOnce struct {
-	billing.Gateway
-	asked bool
-}
-
-// DetachPaymentMethod fails once.
-func (g *awayOnce) DetachPaymentMethod(ctx context.Context, key, id string) error {
-	if !g.asked {
-		g.asked = true
-		return &billing.GatewayError{Op: "detach", Kind: billing.GatewayUnknown}
-	}
-	return g.Gateway.DetachPaymentMethod(ctx, key, id)
-}
-
 func TestAPlanWithBackupsGoesOnWithTheNextCardInOrder(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		ctx := b.t.Context()
 		first := b.giveCard("ada")
+		b.setNow(b.Now().Add(time.Minute)) // which of two cards is newer is told by the time
 		p := b.begins(billing.Terms{Kind: billing.KindInstallments, Total: 30000, Parts: 3, Every: "1 month", BackupCardsAllowed: true})
 		second := b.cardOf(p.Plan.ID)
 		require.NotEqual(b.t, first.ID, second.ID)
@@ -93,7 +38,7 @@ func TestAPlanWithBackupsGoesOnWithTheNextCardInOrder(t *testing.T) {
 		require.NoError(b.t, b.store.Update(ctx, func(tx billing.Tx) error { return tx.InsertCard(ctx, third) }))
 
 		_, err := operator.OrderCards(ctx, b.store, first.CustomerID, []billing.CardID{second.ID, third.ID, second.ID}, b.Now())
-		require.ErrorContains(b.t, err, "names card "+string(second.ID)+" twice")
+		require.ErrorContains(b.t, err, "names "+string(second.ID)+" twice")
 		_, err = operator.OrderCards(ctx, b.store, first.CustomerID, []billing.CardID{second.ID, "card_none"}, b.Now())
 		require.ErrorContains(b.t, err, "the customer has no card card_none")
 		_, err = operator.OrderCards(ctx, b.store, first.CustomerID, []billing.CardID{second.ID, third.ID}, b.Now())
@@ -103,33 +48,9 @@ func TestAPlanWithBackupsGoesOnWithTheNextCardInOrder(t *testing.T) {
 		require.Equal(b.t, third.ID, billing.CardsInOrder(done.Cards, "", b.Now())[0].ID)
 		require.Equal(b.t, second.ID, billing.CardsInOrder(done.Cards, "", b.Now())[1].ID, "the order of the others stays")
 
-		_, err = operator.RemoveCard(ctx, b.store, second.ID, b.Now())
+		_, err = operator.RemoveCard(ctx, b.store, second.ID, "", b.Now())
 		require.NoError(b.t, err)
 		require.Equal(b.t, third.ID, b.cardOf(p.Plan.ID).ID)
-	})
-}
-
-// TestTheSameNumberGivenAgainIsKeptOnce: the customer pays two plans with the same card, one after the other.
-func TestTheSameNumberGivenAgainIsKeptOnce(t *testing.T) {
-	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
-		old := b.cardOf(p.Plan.ID)
-		_, err := operator.OrderCards(b.t.Context(), b.store, old.CustomerID, []billing.CardID{old.ID}, b.Now())
-		require.NoError(b.t, err)
-		other := b.started(good, func(t *billing.Terms) { t.Reference = "order-2" })
-		require.Len(b.t, b.cards(old.CustomerID), 2)
-		require.Equal(b.t, billing.CardActive, b.cardOf(p.Plan.ID).Status, "the first plan charges it still")
-		require.Len(b.t, billing.CardsInOrder(b.cards(old.CustomerID), "", b.Now()), 1, "and it counts once")
-
-		_, err = operator.Cancel(b.t.Context(), b.store, p.Plan.ID, "", b.Now())
-		require.NoError(b.t, err)
-		third := b.started(good, func(t *billing.Terms) { t.Reference = "order-3" })
-		folded, err := b.store.Card(b.t.Context(), old.ID)
-		require.NoError(b.t, err)
-		require.Equal(b.t, billing.CardDetached, folded.Status)
-		require.False(b.t, folded.DetachAt.IsZero(), "Stripe is to be asked")
-		require.Equal(b.t, 1, b.cardOf(third.Plan.ID).Position, "it takes the place of the one before")
-		require.Equal(b.t, billing.CardActive, b.cardOf(other.Plan.ID).Status)
 	})
 }
 
@@ -151,11 +72,11 @@ func TestACardOfAnotherBrandWaitsForTheCustomer(t *testing.T) {
 
 		_, err := operator.DefaultCard(ctx, b.store, card.ID, b.Now())
 		require.ErrorContains(b.t, err, "it is held")
-		_, err = operator.ReleaseCard(ctx, b.store, card.ID, b.Now())
+		_, err = operator.ReleaseCard(ctx, b.store, card.ID, "", b.Now())
 		require.NoError(b.t, err)
 		b.settle()
 		require.Equal(b.t, billing.ChargeSucceeded, b.charge(p.Plan.ID, 2).Status, "what waited is tried at once")
-		_, err = operator.ReleaseCard(ctx, b.store, card.ID, b.Now())
+		_, err = operator.ReleaseCard(ctx, b.store, card.ID, "", b.Now())
 		require.ErrorContains(b.t, err, "nothing is held against it")
 	})
 }
@@ -204,13 +125,11 @@ func TestANewTimeZoneMovesWhatIsToCome(t *testing.T) {
 			t.Reference, t.Kind, t.Total, t.Parts, t.Amount = "club", billing.KindRecurring, 0, 0, 1900
 		})
 		tokyo, wrong := "Asia/Tokyo", "Mars/Olympus"
-		_, err := operator.UpdateCustomer(ctx, b.store, p.Customer.ID, billing.CustomerChange{TimeZone: &wrong}, b.Now())
+		_, err := operator.UpdateCustomer(ctx, b.store, p.Customer.ID, operator.CustomerChange{TimeZone: &wrong}, b.Now())
 		require.ErrorContains(b.t, err, `timezone: "Mars/Olympus" is not a time zone`)
-		_, err = operator.UpdateCustomer(ctx, b.store, p.Customer.ID, billing.CustomerChange{}, b.Now())
-		require.ErrorContains(b.t, err, "nothing to change was given")
-		done, err := operator.UpdateCustomer(ctx, b.store, p.Customer.ID, billing.CustomerChange{TimeZone: &tokyo}, b.Now())
+		done, err := operator.UpdateCustomer(ctx, b.store, p.Customer.ID, operator.CustomerChange{TimeZone: &tokyo}, b.Now())
 		require.NoError(b.t, err)
-		require.Equal(b.t, 4, done.Moved, "three instalments and the next recurring charge")
+		require.Len(b.t, done.Moved, 4, "three instalments and the next recurring charge")
 		for _, c := range b.details(p.Plan.ID).Charges[1:] {
 			require.Equal(b.t, "09:00", c.DueAt.In(billing.LoadLocation(tokyo)).Format("15:04"))
 			require.Equal(b.t, 15, c.DueAt.In(billing.LoadLocation(tokyo)).Day())
@@ -221,5 +140,171 @@ func TestANewTimeZoneMovesWhatIsToCome(t *testing.T) {
 		require.Len(b.t, versions, 2)
 		b.advance(70)
 		require.Equal(b.t, "active | 1900 succeeded 01-15 | 1900 succeeded 02-15 | 1900 succeeded 03-15 | 1900 scheduled", ledgerOf(b.details(rec.Plan.ID)), "it goes on there")
+	})
+}
+
+func (b *bench) cardRow(id billing.CardID) billing.Card {
+	b.t.Helper()
+	card, err := b.store.Card(b.t.Context(), id)
+	require.NoError(b.t, err)
+	return card
+}
+
+// detach runs the chore that removes cards at Stripe.
+func (b *bench) detach(g billing.Gateway) int {
+	b.t.Helper()
+	n, err := jobs.Detacher{Store: b.store, Gateway: g}.Run(b.t.Context(), b.Now())
+	require.NoError(b.t, err)
+	return n
+}
+
+// atStripe is the Stripe customer that a PaymentMethod is attached to.
+func (b *bench) atStripe(paymentMethod string) string {
+	b.t.Helper()
+	pm, err := b.gateway.PaymentMethod(b.t.Context(), paymentMethod)
+	require.NoError(b.t, err)
+	return pm.Customer
+}
+
+// failing is a Stripe that does not detach.
+type failing struct {
+	billing.Gateway
+	err error
+}
+
+func (f failing) DetachPaymentMethod(context.Context, string, string) error { return f.err }
+
+func TestARemovedCardIsDetachedAtStripeHoweverLongThatTakes(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, nil)
+		card := b.cardOf(p.Plan.ID)
+		_, err := operator.RemoveCard(b.t.Context(), b.store, card.ID, "", b.Now())
+		require.NoError(b.t, err)
+
+		away := failing{err: &billing.GatewayError{Kind: billing.GatewayUnknown}}
+		_, err = jobs.Detacher{Store: b.store, Gateway: away}.Run(b.t.Context(), b.Now())
+		require.ErrorIs(b.t, err, away.err)
+		require.Zero(b.t, b.detach(b.gateway), "it is not its time yet")
+		require.NotEmpty(b.t, b.atStripe(card.PaymentMethod))
+		b.post("/_sim/update_card", "payment_method", card.PaymentMethod, "exp_month", "11", "exp_year", "2039")
+		b.settle()
+		require.Equal(b.t, billing.CardDetached, b.cardRow(card.ID).Status, "what Stripe tells of it does not bring it back")
+
+		b.setNow(b.Now().Add(10 * time.Minute))
+		require.Zero(b.t, b.detach(failing{err: &billing.GatewayError{Kind: billing.GatewayRejected}}), "Stripe refuses")
+		require.Contains(b.t, b.cardTrail(p.Customer.ID), "card.detach_failed")
+		b.setNow(b.Now().Add(25 * time.Hour))
+		require.Equal(b.t, 1, b.detach(b.gateway))
+		require.Empty(b.t, b.atStripe(card.PaymentMethod))
+		require.True(b.t, b.cardRow(card.ID).DetachAt.IsZero())
+		require.Zero(b.t, b.detach(b.gateway), "and that was it")
+		b.settle()
+		require.Equal(b.t, []string{"card.detach_failed", "card.detached"}, b.cardTrail(p.Customer.ID)[1:])
+
+		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+		b.settle()
+		require.Equal(b.t, billing.ChargeRequiresPaymentMethod, b.charge(p.Plan.ID, 2).Status)
+	})
+}
+
+// cardTrail are the actions about the customer's cards that concern no plan.
+func (b *bench) cardTrail(customer billing.CustomerID) (actions []string) {
+	b.t.Helper()
+	entries, err := b.store.AuditTrail(b.t.Context(), billing.AuditFilter{})
+	require.NoError(b.t, err)
+	for _, e := range entries {
+		if e.CustomerID == customer && e.PlanID == "" && e.CardID != "" {
+			actions = append(actions, e.Action)
+		}
+	}
+	return actions
+}
+
+func TestAPlanOfARemovedCardIsChargedOnTheNext(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		plan, backup := b.withBackup("card_declined", true)
+		removed := b.cardOf(plan)
+		_, err := operator.RemoveCard(b.t.Context(), b.store, removed.ID, "", b.Now())
+		require.NoError(b.t, err)
+		b.setNow(b.charge(plan, 2).DueAt)
+		b.settle()
+		require.Equal(b.t, billing.ChargeSucceeded, b.charge(plan, 2).Status)
+		require.Equal(b.t, backup.ID, b.cardOf(plan).ID)
+	})
+}
+
+// setUpAgain gives the customer the same number once more, by a SetupIntent.
+func (b *bench) setUpAgain(customer billing.Customer, number string) {
+	b.t.Helper()
+	si := b.post("/v1/setup_intents", "customer", customer.StripeCustomer, "usage", "off_session", "metadata[tranche_customer]", customer.Reference)
+	_, err := b.browser.ConfirmCardSetup(b.t.Context(), si["client_secret"].(string), stripesim.PaymentDetails{Card: &stripesim.Card{Number: number}})
+	require.NoError(b.t, err)
+	b.settle()
+}
+
+func TestACardThatIsSavedTwiceIsFolded(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, nil)
+		older := b.cardOf(p.Plan.ID)
+		_, err := operator.DefaultCard(b.t.Context(), b.store, older.ID, b.Now())
+		require.NoError(b.t, err)
+		b.setNow(b.Now().Add(time.Hour))
+		pi := b.plan(func(t *billing.Terms) { t.Reference = "order-2" })
+		require.NoError(b.t, b.payFirst(pi, good))
+		b.settle()
+
+		newer := b.cardOf(p.Plan.ID)
+		require.NotEqual(b.t, older.ID, newer.ID, "plans of the older card point to the newer one")
+		require.Equal(b.t, newer.ID, b.cardOf(pi.Plan.ID).ID)
+		require.Equal(b.t, 1, newer.Position, "it is the default now")
+		require.Equal(b.t, billing.CardDetached, b.cardRow(older.ID).Status)
+		require.Zero(b.t, b.detach(b.gateway), "an attempt on it may still be sent again")
+		b.setNow(b.Now().Add(24 * time.Hour))
+		require.Equal(b.t, 1, b.detach(b.gateway))
+		require.Empty(b.t, b.atStripe(older.PaymentMethod))
+		b.settle()
+		b.advance(100)
+		require.Equal(b.t, billing.PlanCompleted, b.details(p.Plan.ID).Plan.Status)
+	})
+}
+
+func TestARevokedCardIsNotFoldedBackIntoUse(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, nil)
+		older := b.cardOf(p.Plan.ID)
+		require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error {
+			older.Status = billing.CardRevoked
+			return tx.UpdateCard(b.t.Context(), older)
+		}))
+		made := b.post("/v1/payment_methods", "type", "card", "card[number]", good, "card[exp_month]", "12", "card[exp_year]", "2034", "card[cvc]", "123")
+		b.post("/v1/payment_methods/"+made["id"].(string)+"/attach", "customer", older.StripeCustomer)
+		b.settle()
+		cards, err := b.store.Cards(b.t.Context(), older.CustomerID)
+		require.NoError(b.t, err)
+		require.Len(b.t, cards, 2)
+		require.Equal(b.t, older.Fingerprint, cards[1].Fingerprint)
+		require.Equal(b.t, older.ID, b.cardOf(p.Plan.ID).ID, "no plan goes over to it")
+		require.Equal(b.t, billing.CardRevoked, b.cardRow(older.ID).Status)
+		require.True(b.t, b.cardRow(older.ID).RemovedAt.IsZero())
+	})
+}
+
+func TestAHeldCardIsChargedAgainWhenTheCustomerGivesIt(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, nil)
+		card := b.cardOf(p.Plan.ID)
+		require.NoError(b.t, b.sim.ReplaceCard(card.PaymentMethod, mastercard))
+		b.settle()
+		require.NotEmpty(b.t, b.cardRow(card.ID).Hold)
+		require.Contains(b.t, b.cardTrail(p.Customer.ID), "card.held")
+		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+		b.settle()
+		c := b.charge(p.Plan.ID, 2)
+		require.Equal(b.t, billing.ChargeRequiresPaymentMethod, c.Status)
+		require.Zero(b.t, c.AttemptCount, "nothing was sent")
+		b.setUpAgain(b.details(p.Plan.ID).Customer, mastercard)
+		require.Equal(b.t, billing.ChargeSucceeded, b.charge(p.Plan.ID, 2).Status, b.charge(p.Plan.ID, 2).Reason)
+		require.NotEqual(b.t, card.ID, b.cardOf(p.Plan.ID).ID)
+		require.False(b.t, b.cardRow(card.ID).RemovedAt.IsZero(), "the held one has the same number, and is folded")
 	})
 }

@@ -9,57 +9,72 @@ import (
 	"tranche/internal/billing"
 )
 
-// Detacher asks Stripe to detach cards that were removed here, until it has.
+const (
+	// detachSoon is when a card is tried again that Stripe could not be asked about.
+	detachSoon = 5 * time.Minute
+	// detachRefused is when a card is tried again that Stripe refused to remove: that hardly passes by itself.
+	detachRefused = 24 * time.Hour
+)
+
+// Detacher removes at Stripe the cards that were removed here, or folded into a newer one. Until that is done it is tried again:
+// the card is charged no more from the moment it was removed, whatever Stripe says. Who runs it needs no lease: to detach a
+// card twice does no harm.
 type Detacher struct {
 	Store   billing.Store
 	Gateway billing.Gateway
 }
 
-// detachAgain is how long after a call that failed Stripe is asked again.
-const detachAgain = 15 * time.Minute
-
-// Run asks about every card that is due, and returns how many were detached. One that Stripe refuses for good is left, with an
-// audit entry. Errors: billing.ErrUnavailable; the first *billing.GatewayError after which the rest waits for the next run.
-func (d Detacher) Run(ctx context.Context, now time.Time) (detached int, err error) {
+// Run tries every card whose time has come, and returns how many are done. It ends early when Stripe is away.
+// Errors: billing.ErrUnavailable; the *billing.GatewayError after which the rest waits for the next run.
+func (d Detacher) Run(ctx context.Context, now time.Time) (done int, err error) {
 	for {
 		cards, err := d.Store.CardsToDetach(ctx, now)
 		if err != nil || len(cards) == 0 {
-			return detached, err
+			return done, err
 		}
 		for _, card := range cards {
-			if err := d.detach(ctx, card, now); err != nil {
-				return detached, err
+			ok, err := d.one(ctx, card, now)
+			if err != nil {
+				return done, err
 			}
-			detached++
+			if ok {
+				done++
+			}
 		}
 	}
 }
 
-func (d Detacher) detach(ctx context.Context, card billing.Card, now time.Time) error {
-	err := d.Gateway.DetachPaymentMethod(ctx, "detach-"+card.PaymentMethod, card.PaymentMethod)
-	next, entry := time.Time{}, billing.AuditEntry{
+// one asks Stripe and writes what came of it.
+func (d Detacher) one(ctx context.Context, card billing.Card, now time.Time) (ok bool, err error) {
+	// A key of its own for each try: a failure of long ago must not be replayed.
+	key := fmt.Sprintf("detach-%s-%d", card.PaymentMethod, card.DetachAt.UnixMilli())
+	failure := d.Gateway.DetachPaymentMethod(ctx, key, card.PaymentMethod)
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	entry := billing.AuditEntry{
 		At: now, Actor: billing.ActorTranche, Action: "card.detached", CustomerID: card.CustomerID, CardID: card.ID,
-		Message: fmt.Sprintf("%s card ending %s is detached at Stripe", card.Brand, card.Last4),
+		Message: fmt.Sprintf("%s card ending %s is removed from the customer at Stripe", card.Brand, card.Last4),
 	}
-	if ge, ok := errors.AsType[*billing.GatewayError](err); ok && ge.Resend() {
-		next = now.Add(detachAgain)
-	} else if err != nil {
-		entry.Action = "card.detach_failed"
-		entry.Message = fmt.Sprintf("%s card ending %s could not be detached at Stripe: %v", card.Brand, card.Last4, err)
-		entry.Next = "it is not charged; remove it in Stripe's dashboard"
-		err = nil
+	next, told := time.Time{}, true
+	var ge *billing.GatewayError
+	switch {
+	case failure == nil || errors.Is(failure, billing.ErrNotFound):
+	case errors.As(failure, &ge) && !ge.Resend():
+		next = now.Add(detachRefused)
+		entry.Action, entry.Message = "card.detach_failed", fmt.Sprintf("%s card ending %s is not removed at Stripe, which refuses: %s", card.Brand, card.Last4, ge.Failure.Message)
+		entry.Next = "it is not charged here any more; removing it is tried again tomorrow"
+	default:
+		next, told = now.Add(detachSoon), false
 	}
-	return errors.Join(err, d.Store.Update(ctx, func(tx billing.Tx) error {
-		now, err := tx.Card(ctx, card.ID)
-		if err != nil {
-			return err
-		}
-		if now.DetachAt = next; !next.IsZero() {
-			return tx.UpdateCard(ctx, now)
-		}
-		if err := tx.UpdateCard(ctx, now); err != nil {
+	err = d.Store.Update(ctx, func(tx billing.Tx) error {
+		if err := tx.UpdateDetach(ctx, card.ID, next); err != nil || !told {
 			return err
 		}
 		return tx.InsertAudit(ctx, entry)
-	}))
+	})
+	if !told {
+		err = errors.Join(err, failure)
+	}
+	return failure == nil && err == nil, err
 }

@@ -24,10 +24,27 @@ func (w *Worker) handlePaymentMethod(ctx context.Context, e billing.Event) (verd
 		v, err = w.syncCard(ctx, tx, pm)
 		return err
 	})
-	if err == nil && known && renewed(before, pm) && before.Brand == pm.Brand {
+	if err != nil {
+		return v, err
+	}
+	return v, w.afterCard(ctx, known, before, pm)
+}
+
+// afterCard does what follows from a card that came or changed, for every plan that it is charged for.
+func (w *Worker) afterCard(ctx context.Context, known bool, before billing.Card, pm billing.PaymentMethod) error {
+	card, err := w.Store.CardByPaymentMethod(ctx, pm.ID)
+	switch {
+	case errors.Is(err, billing.ErrNotFound):
+		return nil
+	case err != nil:
+		return err
+	case known && card.Chargeable() && renewed(before, pm):
 		err = w.tryRenewed(ctx, before)
 	}
-	return v, err
+	if err != nil {
+		return err
+	}
+	return w.foldCards(ctx, card.CustomerID)
 }
 
 func (w *Worker) syncCard(ctx context.Context, tx billing.Tx, pm billing.PaymentMethod) (verdict, error) {
@@ -185,7 +202,7 @@ func (w *Worker) giveCard(ctx context.Context, customer billing.Customer, paymen
 			return err
 		}
 	}
-	return nil
+	return w.foldCards(ctx, customer.ID)
 }
 
 func (w *Worker) setupCustomer(ctx context.Context, si billing.SetupIntent) (billing.Customer, error) {

@@ -94,7 +94,10 @@ func (w *Worker) paymentSucceeded(ctx context.Context, e billing.Event, charge b
 	if unsaved != nil && e.Attempts < cardPatience {
 		return unsaved
 	}
-	return errors.Join(w.recordPayment(ctx, charge, pi, saved), unsaved)
+	if err := errors.Join(w.recordPayment(ctx, charge, pi, saved), unsaved); err != nil || saved == nil {
+		return err
+	}
+	return w.foldCards(ctx, charge.CustomerID)
 }
 
 func (w *Worker) recordPayment(ctx context.Context, charge billing.Charge, pi billing.PaymentIntent, saved *savedCard) error {

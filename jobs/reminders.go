@@ -128,8 +128,8 @@ func (w *Worker) TellExpiring(ctx context.Context, id string, _ int64) error {
 		if err != nil || now.Status != billing.CardActive || t.plan.CardID != now.ID || !t.plan.Status.Collects() {
 			return err
 		}
-		c := afterExpiry(t.charges, now, t.location())
-		if c == nil {
+		c, ok := now.ExpiresBefore(t.charges, t.location())
+		if !ok {
 			return nil
 		}
 		n := t.draft(billing.NoticeCardExpiring, billing.StepCardExpiring(now.ID, now.ExpYear, time.Month(now.ExpMonth)))
@@ -161,24 +161,10 @@ func (w *Worker) firstAfterExpiry(ctx context.Context, card billing.Card) (billi
 	if err != nil {
 		return "", err
 	}
-	if c := afterExpiry(charges, card, billing.LoadLocation(customer.TimeZone)); c != nil {
+	if c, ok := card.ExpiresBefore(charges, billing.LoadLocation(customer.TimeZone)); ok {
 		return c.PlanID, nil
 	}
 	return "", nil
-}
-
-// afterExpiry is the first scheduled charge that falls due when the card has expired: cards hold until the end of their
-// month, where the customer is. It is nil when there is none.
-func afterExpiry(charges []billing.Charge, card billing.Card, loc *time.Location) *billing.Charge {
-	expired := time.Date(card.ExpYear, time.Month(card.ExpMonth)+1, 1, 0, 0, 0, 0, loc)
-	var first *billing.Charge
-	for i := range charges {
-		c := &charges[i]
-		if c.Status == billing.ChargeScheduled && !c.DueAt.Before(expired) && (first == nil || c.DueAt.Before(first.DueAt)) {
-			first = c
-		}
-	}
-	return first
 }
 
 // expiryOf is a card's month as it is printed on it: 08/27.

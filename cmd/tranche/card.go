@@ -18,7 +18,7 @@ import (
 func (c *cli) cardCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "card", Short: "List, order and remove cards, and show what was agreed to", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
-	cmd.AddCommand(c.cardConsentCommand())
+	cmd.AddCommand(c.cardListCommand(), c.cardShowCommand(), c.cardConsentCommand())
 	cmd.AddCommand(c.cardChangeCommands()...)
 	return cmd
 }

@@ -11,114 +11,210 @@ import (
 	"tranche/config"
 	"tranche/handlers"
 	"tranche/internal/billing"
+	"tranche/internal/clock"
 	"tranche/internal/operator"
 	"tranche/internal/store"
 )
 
-// cardOperation does something to one card.
-type cardOperation func(ctx context.Context, s operator.Store, id billing.CardID, now time.Time) (operator.CardResult, error)
-
 func (c *cli) cardListCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "list CUSTOMER", Short: "List a customer's cards, oldest first", Args: oneArg("customer"),
+		Use: "list CUSTOMER", Short: "List a customer's cards in the order in which they are charged", Args: oneArg("customer"),
+		Long: `List the cards of a customer, by id or by your reference: the default card, its backups in order, those without a place by age,
+and then those that can't be charged, with the reason. A card that expires before a charge it is to pay is marked.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.withStore(cmd.Context(), func(cfg config.Config, s *store.Store) error {
+				clk, err := clock.Parse(cfg.Clock)
+				if err != nil {
+					return err
+				}
+				customer, err := findCustomer(cmd.Context(), s, args[0])
+				if err != nil {
+					return err
+				}
+				wallet, err := billing.LoadWallet(cmd.Context(), s, customer, clk.Now())
+				if err != nil {
+					return err
+				}
+				if c.json {
+					cards := append([]handlers.CardView{}, handlers.ViewWallet(wallet, clk.Now()).Cards...)
+					return c.printJSON(handlers.ListView[handlers.CardView]{Object: "list", Data: cards})
+				}
+				c.printCards(wallet, clk.Now())
+				return nil
+			})
+		},
+	}
+}
+
+func (c *cli) cardShowCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "show CARD", Short: "Show a card, by id or by Stripe's (pm_…)", Args: oneArg("card"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withStore(cmd.Context(), func(_ config.Config, s *store.Store) error {
-				customer, err := findCustomer(cmd.Context(), s, args[0])
+				card, err := billing.FindCard(cmd.Context(), s, args[0])
 				if err != nil {
 					return err
 				}
-				cards, err := s.Cards(cmd.Context(), customer.ID)
-				if err != nil {
-					return err
+				if c.json {
+					return c.printJSON(handlers.ViewCard(card))
 				}
-				return c.showCards(cards)
+				for _, line := range [][2]string{
+					{"Card", string(card.ID)}, {"Customer", string(card.CustomerID)}, {"At Stripe", card.PaymentMethod}, {"Account", card.Account},
+					{"Brand", card.Brand}, {"Ends", card.Last4}, {"Expires", fmt.Sprintf("%02d/%d", card.ExpMonth, card.ExpYear)},
+					{"Status", string(card.Status)}, {"Held", card.Hold}, {"Removed", localTime(card.RemovedAt, "")},
+				} {
+					if line[1] != "" {
+						fmt.Fprintf(c.out, "%-10s %s\n", line[0], line[1])
+					}
+				}
+				return nil
 			})
 		},
 	}
 }
 
-func (c *cli) showCards(cards []billing.Card) error {
-	if c.json {
-		return c.printJSON(handlers.ViewCards(cards))
-	}
-	c.printCards(cards)
-	return nil
+// cardChangeCommand is a command that changes a customer's cards. Each can be rehearsed; what can't be taken back asks first.
+type cardChangeCommand struct {
+	use, short, long string
+	args             cobra.PositionalArgs
+	question, word   string // see changeCommand
+	do               func(ctx context.Context, s *store.Store, to operator.Store, args []string, now time.Time) (operator.CardChange, error)
 }
 
-func (c *cli) cardOrderCommand() *cobra.Command {
-	var dryRun bool
+func (c *cli) cardChange(spec cardChangeCommand) *cobra.Command {
+	var yes, dryRun bool
 	cmd := &cobra.Command{
-		Use: "order CUSTOMER CARD...", Short: "Put a customer's cards in order: the default card, then its backups", Args: cobra.MinimumNArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			order := make([]billing.CardID, len(args)-1)
-			for i, id := range args[1:] {
-				order[i] = billing.CardID(id)
-			}
-			return c.withRules(cmd.Context(), func(s *store.Store, rules billing.Rules, now time.Time) error {
-				customer, err := findCustomer(cmd.Context(), s, args[0])
-				if err != nil {
-					return err
-				}
-				done, err := operator.OrderCards(cmd.Context(), rehearse(operator.Under(s, rules), dryRun), customer.ID, order, now)
-				return c.cardsChanged(done, err, dryRun)
-			})
-		},
-	}
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "show the order; change nothing")
-	return cmd
-}
-
-func (c *cli) cardsChanged(done operator.CardResult, err error, dryRun bool) error {
-	if err != nil {
-		return err
-	}
-	fmt.Fprintln(c.talk, done.Message)
-	if done.Next != "" {
-		fmt.Fprintln(c.talk, done.Next)
-	}
-	c.sayDryRun(dryRun)
-	return c.showCards(done.Cards)
-}
-
-// cardChange is a command that does something to one card; with a word to type it asks first.
-func (c *cli) cardChange(use, short, long, word string, do cardOperation) *cobra.Command {
-	var dryRun, yes bool
-	cmd := &cobra.Command{
-		Use: use + " CARD", Short: short, Long: long, Args: oneArg("card"),
+		Use: spec.use, Short: spec.short, Long: spec.long, Args: spec.args,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withRules(cmd.Context(), func(s *store.Store, rules billing.Rules, now time.Time) error {
-				id, on := billing.CardID(args[0]), operator.Under(s, rules)
-				if word != "" && !yes && !dryRun {
-					would, err := do(cmd.Context(), operator.Rehearse(on), id, now)
+				to := operator.Under(s, rules)
+				if dryRun || spec.word != "" && !yes {
+					would, err := spec.do(cmd.Context(), s, operator.Rehearse(to), args, now)
 					if err != nil {
 						return err
 					}
-					fmt.Fprintln(c.talk, would.Message)
-					if !c.confirmed(fmt.Sprintf("Type %s to do it: ", word), word) {
+					if dryRun {
+						fmt.Fprintln(c.talk, "dry run: nothing was changed")
+						return c.printCardChange(would, now, true)
+					}
+					c.printHandover(would)
+					if !c.confirmed(fmt.Sprintf("%s Type %s to do it: ", spec.question, spec.word), spec.word) {
 						return errors.New("nothing was changed")
 					}
 				}
-				done, err := do(cmd.Context(), rehearse(on, dryRun), id, now)
-				return c.cardsChanged(done, err, dryRun)
+				done, err := spec.do(cmd.Context(), s, to, args, now)
+				if err != nil {
+					return err
+				}
+				return c.printCardChange(done, now, false)
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "show what would become of it; change nothing")
-	if word != "" {
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "show what the cards would be; change nothing")
+	if spec.word != "" {
 		cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	}
 	return cmd
 }
 
-func (c *cli) cardChangeCommands() []*cobra.Command {
-	return []*cobra.Command{
-		c.cardListCommand(), c.cardOrderCommand(),
-		c.cardChange("default", "Make a card the customer's default card", "", "", operator.DefaultCard),
-		c.cardChange("release", "Let a held card be charged again: the customer agreed",
-			`Let a card be charged again that was held, such as one that the network replaced by a card of another brand. What waits for it is
-tried at once.`, "release", operator.ReleaseCard),
-		c.cardChange("remove", "Take a card out of use for good, here and at Stripe",
-			`Take a card out of use: it is not charged any more, and Stripe is asked to detach it until it has. Plans that charged it go on with
-the customer's next card where the customer agreed to backup cards; else what falls due asks for one.`, "remove", operator.RemoveCard),
+// printHandover says what becomes of the plans of a card, and why.
+func (c *cli) printHandover(d operator.CardChange) {
+	for _, p := range d.Plans {
+		if p.Card == "" {
+			fmt.Fprintf(c.talk, "plan %s: its next charge asks the customer for a card: %s\n", p.Reference, p.Why)
+			continue
+		}
+		fmt.Fprintf(c.talk, "plan %s: is charged on %s from now on: %s\n", p.Reference, p.Card, p.Why)
 	}
+}
+
+func (c *cli) printCardChange(d operator.CardChange, now time.Time, dryRun bool) error {
+	if c.json {
+		return c.printJSON(handlers.ViewCardChange(d, dryRun))
+	}
+	fmt.Fprintln(c.talk, d.Message)
+	c.printHandover(d)
+	c.printCards(billing.Wallet{Customer: d.Customer, Cards: d.Cards}, now)
+	return nil
+}
+
+func (c *cli) cardChangeCommands() []*cobra.Command {
+	return []*cobra.Command{c.cardOrderCommand(), c.cardDefaultCommand(), c.cardReleaseCommand(), c.cardRemoveCommand()}
+}
+
+func (c *cli) cardOrderCommand() *cobra.Command {
+	return c.cardChange(cardChangeCommand{
+		use: "order CUSTOMER CARD...", short: "Put a customer's cards in order: the default card, then its backups", args: func(_ *cobra.Command, args []string) error {
+			if len(args) < 2 {
+				return usageError{errors.New("tranche card order wants a customer and at least one card")}
+			}
+			return nil
+		},
+		do: func(ctx context.Context, s *store.Store, to operator.Store, args []string, now time.Time) (operator.CardChange, error) {
+			customer, err := findCustomer(ctx, s, args[0])
+			if err != nil {
+				return operator.CardChange{}, err
+			}
+			ids := make([]billing.CardID, len(args)-1)
+			for i, name := range args[1:] {
+				card, err := billing.FindCard(ctx, s, name)
+				if err != nil {
+					return operator.CardChange{}, err
+				}
+				ids[i] = card.ID
+			}
+			return operator.OrderCards(ctx, to, customer.ID, ids, now)
+		},
+	})
+}
+
+func (c *cli) cardDefaultCommand() *cobra.Command {
+	return c.cardChange(cardChangeCommand{
+		use: "default CARD", short: "Make a card its customer's default card", args: oneArg("card"),
+		long: "Make a card its customer's default card: new plans are charged on it. A plan that has its card keeps it; `tranche plan card` changes that.",
+		do: func(ctx context.Context, s *store.Store, to operator.Store, args []string, now time.Time) (operator.CardChange, error) {
+			card, err := billing.FindCard(ctx, s, args[0])
+			if err != nil {
+				return operator.CardChange{}, err
+			}
+			return operator.DefaultCard(ctx, to, card.ID, now)
+		},
+	})
+}
+
+func (c *cli) cardReleaseCommand() *cobra.Command {
+	var note string
+	cmd := c.cardChange(cardChangeCommand{
+		use: "release CARD", short: "Let a held card be charged again: somebody agreed to it", args: oneArg("card"),
+		question: "The card is charged again for everything that falls due.", word: "release",
+		do: func(ctx context.Context, s *store.Store, to operator.Store, args []string, now time.Time) (operator.CardChange, error) {
+			card, err := billing.FindCard(ctx, s, args[0])
+			if err != nil {
+				return operator.CardChange{}, err
+			}
+			return operator.ReleaseCard(ctx, to, card.ID, note, now)
+		},
+	})
+	cmd.Flags().StringVar(&note, "note", "", "`WHO` agreed and how, for the record")
+	return cmd
+}
+
+func (c *cli) cardRemoveCommand() *cobra.Command {
+	var heir string
+	cmd := c.cardChange(cardChangeCommand{
+		use: "remove CARD", short: "Remove a card from its customer for good, here and at Stripe", args: oneArg("card"),
+		long: `Remove a card: nothing is charged on it from this moment on, and a running serve removes it at Stripe, however long that takes.
+Plans that it was charged for go over to the card that --to names. Without that they go over to the customer's next card if the
+customer agreed to it; else their next charge asks for a card. It can't be undone.`,
+		question: "The card is removed for good.", word: "remove",
+		do: func(ctx context.Context, s *store.Store, to operator.Store, args []string, now time.Time) (operator.CardChange, error) {
+			card, err := billing.FindCard(ctx, s, args[0])
+			if err != nil {
+				return operator.CardChange{}, err
+			}
+			return operator.RemoveCard(ctx, to, card.ID, billing.CardID(heir), now)
+		},
+	})
+	cmd.Flags().StringVar(&heir, "to", "", "`CARD` that is charged in its place")
+	return cmd
 }

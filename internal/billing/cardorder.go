@@ -30,13 +30,7 @@ func CardsInOrder(cards []Card, account string, now time.Time) []Card {
 		}
 	}
 	slices.SortStableFunc(usable, func(a, b Card) int {
-		return cmp.Or(
-			boolCompare(a.Expired(now), b.Expired(now)),
-			boolCompare(a.Position == 0, b.Position == 0),
-			cmp.Compare(a.Position, b.Position),
-			a.CreatedAt.Compare(b.CreatedAt),
-			cmp.Compare(a.ID, b.ID),
-		)
+		return compareCards(a, b, now)
 	})
 	return oncePerNumber(usable)
 }
@@ -49,6 +43,40 @@ func oncePerNumber(cards []Card) []Card {
 		seen[c.Fingerprint] = true
 		return again
 	})
+}
+
+func compareCards(a, b Card, now time.Time) int {
+	return cmp.Or(
+		boolCompare(a.Expired(now), b.Expired(now)),
+		boolCompare(a.Position == 0, b.Position == 0),
+		cmp.Compare(a.Position, b.Position),
+		a.CreatedAt.Compare(b.CreatedAt),
+		cmp.Compare(a.ID, b.ID),
+	)
+}
+
+// AllInOrder are all of a customer's cards: those that may be charged in their order, whatever their account, and then the
+// others, newest first.
+func AllInOrder(cards []Card, now time.Time) []Card {
+	all := slices.Clone(cards)
+	slices.SortStableFunc(all, func(a, b Card) int {
+		if c := boolCompare(!a.Chargeable(), !b.Chargeable()); c != 0 {
+			return c
+		}
+		if !a.Chargeable() {
+			return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(b.ID, a.ID))
+		}
+		return compareCards(a, b, now)
+	})
+	return all
+}
+
+// Remove takes the card from its customer for good; a worker removes it at Stripe at detach.
+func (c *Card) Remove(now, detach time.Time) {
+	c.Position, c.RemovedAt, c.DetachAt, c.UpdatedAt = 0, now, detach, now
+	if c.Status == CardActive {
+		c.Status = CardDetached
+	}
 }
 
 // boolCompare puts false before true.

@@ -57,6 +57,9 @@ type Card struct {
 	// Hold says in plain words why a card that Stripe would charge is not charged until somebody agrees, such as that the
 	// network replaced it by one of another brand; empty when nothing stands against it.
 	Hold string
+	// RemovedAt is when the card was taken from the customer for good: it is never charged again, whatever Stripe says of it.
+	// Zero while it was not.
+	RemovedAt time.Time
 	// DetachAt is when Stripe is next asked to detach a card that was removed here; zero when there is nothing to ask.
 	DetachAt time.Time
 

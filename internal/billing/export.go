@@ -69,7 +69,7 @@ func ExportTables() []ExportTable {
 		{Name: "customers", Table: "customers", Key: id, Changed: changed, Columns: columns(`id reference email name locale timezone
 			stripe_customer created_at:time updated_at:time version:number erased_at:time`)},
 		{Name: "cards", Table: "cards", Key: id, Changed: changed, Columns: columns(`id customer_id payment_method stripe_customer brand last4
-			exp_month:number exp_year:number fingerprint status account position:number hold detach_at:time
+			exp_month:number exp_year:number fingerprint status account position:number hold removed_at:time detach_at:time
 			created_at:time updated_at:time`)},
 		{Name: "plans", Table: "plans", Key: id, Changed: changed, Columns: columns(`id reference customer_id card_id kind status currency
 			total:number reason policy backup_cards:boolean setup_intent account terms:json recurrence:json connect:json

@@ -97,6 +97,7 @@ type toldCard struct {
 	ExpMonth      int        `json:"exp_month"`
 	ExpYear       int        `json:"exp_year"`
 	Status        CardStatus `json:"status"`
+	Hold          string     `json:"hold,omitempty"` // why it is not charged until somebody agrees
 }
 
 type toldNotice struct {
@@ -129,7 +130,7 @@ func viewCustomer(c Customer) toldCustomer {
 
 func viewCard(c Card) toldCard {
 	return toldCard{
-		ID: c.ID, PaymentMethod: c.PaymentMethod, Brand: c.Brand, Last4: c.Last4, ExpMonth: c.ExpMonth, ExpYear: c.ExpYear, Status: c.Status,
+		ID: c.ID, PaymentMethod: c.PaymentMethod, Brand: c.Brand, Last4: c.Last4, ExpMonth: c.ExpMonth, ExpYear: c.ExpYear, Status: c.Status, Hold: c.Hold,
 	}
 }
 

@@ -10,7 +10,6 @@ type Reader interface {
 	DunningReader
 	LinkReader
 	ConsentReader
-	CustomerReader
 
 	Plan(ctx context.Context, id PlanID) (Plan, error)
 	PlanByReference(ctx context.Context, reference string) (Plan, error)
@@ -28,6 +27,8 @@ type Reader interface {
 	Customer(ctx context.Context, id CustomerID) (Customer, error)
 	CustomerByReference(ctx context.Context, reference string) (Customer, error)
 	CustomerByStripe(ctx context.Context, stripeCustomer string) (Customer, error)
+	// ListCustomers lists customers, newest first.
+	ListCustomers(ctx context.Context, f CustomerFilter) ([]Customer, error)
 	// Customers lists the customers with the given ids, by id.
 	Customers(ctx context.Context, ids ...CustomerID) ([]Customer, error)
 
@@ -71,6 +72,13 @@ type PlanFilter struct {
 	Limit    int
 }
 
+// CustomerFilter selects customers. Zero fields select all.
+type CustomerFilter struct {
+	StripeCustomer string
+	Before         CustomerID // older than this one: the cursor
+	Limit          int
+}
+
 // NoticeFilter selects notices. Zero fields select all.
 type NoticeFilter struct {
 	Plan   PlanID
@@ -107,6 +115,10 @@ type Tx interface {
 	// Whoever changes a charge holds its plan's lock. Errors: ErrNotFound.
 	LockPlan(ctx context.Context, id PlanID) (Plan, error)
 
+	// LockCards lists a customer's cards as Cards does, and keeps others from changing them until the transaction ends. Whoever
+	// locks a plan too does that first.
+	LockCards(ctx context.Context, customer CustomerID) ([]Card, error)
+
 	// The Insert methods return ErrExists when a unique key is taken.
 	InsertCustomer(ctx context.Context, c Customer) error
 	InsertCard(ctx context.Context, c Card) error
@@ -128,6 +140,8 @@ type Tx interface {
 	// the stored one: whoever updates a row twice raises its own copy in between. ErrNotFound when there is no such row.
 	UpdateCustomer(ctx context.Context, c Customer) error
 	UpdateCard(ctx context.Context, c Card) error
+	// UpdateDetach says when Stripe is next asked to detach a removed card; never, for a zero time.
+	UpdateDetach(ctx context.Context, id CardID, next time.Time) error
 	UpdatePlan(ctx context.Context, p Plan) error
 	// UpdateCharge writes everything but Lease, which only a claim changes.
 	UpdateCharge(ctx context.Context, c Charge) error

@@ -2,265 +2,381 @@ package operator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"tranche/internal/billing"
 )
 
-// CardResult is a customer's cards after an operation, and what is written of it.
-type CardResult struct {
-	Customer billing.CustomerID
-	Cards    []billing.Card // all of the customer's, by age
+// CardChange is a customer's cards after a change, and what it came to.
+type CardChange struct {
+	Customer billing.Customer
+	Cards    []billing.Card // in order; those that can't be charged come last
+	Plans    []PlanCard     // that are charged on another card, or on none, from now on
 	Message  string
-	Next     string
 }
 
-// OrderCards puts a customer's cards in order: the first is the default card, the others are its backups. Those that are not
-// named have no place, and come after. Errors: *billing.InvalidError, billing.ErrNotFound, billing.ErrUnavailable.
-func OrderCards(ctx context.Context, s Store, id billing.CustomerID, order []billing.CardID, now time.Time) (CardResult, error) {
-	return onCards(ctx, s, id, now, func(c *cardChange) error {
-		for i, named := range order {
-			card, ok := c.card(named)
-			switch {
-			case !ok:
-				return invalid("order", "the customer has no card %s", named)
-			case slices.Contains(order[:i], named):
-				return invalid("order", "names card %s twice", named)
-			case card.Status != billing.CardActive:
-				return invalid("order", "the %s card ending %s is %s", card.Brand, card.Last4, card.Status)
+// PlanCard is what becomes of a plan whose card is removed.
+type PlanCard struct {
+	Plan      billing.PlanID `json:"plan"`
+	Reference string         `json:"reference"`
+	Card      billing.CardID `json:"card,omitempty"` // that is charged in its place; empty: the customer is asked for one
+	Why       string         `json:"why"`
+}
+
+// OrderCards gives the customer's cards their places: the first of ids is the default card, the others are its backups in
+// this order, and cards that are not named come after them. Errors: *billing.InvalidError, *RefusedError, billing.ErrNotFound,
+// billing.ErrUnavailable.
+func OrderCards(ctx context.Context, s Store, customer billing.CustomerID, ids []billing.CardID, now time.Time) (CardChange, error) {
+	return changeCards(ctx, s, customer, now, func(c *cardChange) (billing.AuditEntry, error) {
+		if len(ids) == 0 {
+			return billing.AuditEntry{}, invalid("order", "names no card")
+		}
+		for i, id := range ids {
+			if slices.Contains(ids[:i], id) {
+				return billing.AuditEntry{}, invalid("order", "names %s twice", id)
+			}
+			card, err := c.card(id)
+			if err != nil {
+				return billing.AuditEntry{}, invalid("order", "the customer has no card %s", id)
+			}
+			if card.Status != billing.CardActive {
+				return billing.AuditEntry{}, &RefusedError{What: "the order of cards is not changed", Why: fmt.Sprintf("the %s is %s", named(card), card.Status)}
 			}
 		}
-		for _, card := range c.cards {
-			card.Position = slices.Index(order, card.ID) + 1
-			if err := c.put(ctx, card); err != nil {
-				return err
+		var names []string
+		for i := range c.cards {
+			card := &c.cards[i]
+			if err := c.place(ctx, card, slices.Index(ids, card.ID)+1); err != nil {
+				return billing.AuditEntry{}, err
 			}
 		}
-		c.message = fmt.Sprintf("the order of %d cards was set by the merchant", len(order))
-		return c.audit(ctx, "customer.cards_ordered", "")
+		for _, id := range ids {
+			card, _ := c.card(id)
+			names = append(names, named(card))
+		}
+		return billing.AuditEntry{
+			Action: "customer.cards_ordered", Message: "the customer's cards are in a new order: " + strings.Join(names, ", then "),
+			Next: "new plans and backups follow it; a plan that has its card keeps it",
+		}, nil
 	})
 }
 
-// DefaultCard puts one card before the customer's others, whose order stays. Plans that charge another go on charging that.
-// Errors: *RefusedError, billing.ErrNotFound, billing.ErrUnavailable.
-func DefaultCard(ctx context.Context, s Store, id billing.CardID, now time.Time) (CardResult, error) {
-	return onCard(ctx, s, id, now, func(c *cardChange, card billing.Card) error {
-		if !card.Chargeable() {
-			return c.refuse(card, "made the default card", whyNot(card))
+// DefaultCard makes a card the customer's default; those that came before it come after it. Errors: see OrderCards.
+func DefaultCard(ctx context.Context, s Store, id billing.CardID, now time.Time) (CardChange, error) {
+	card, err := cardRow(ctx, s, id)
+	if err != nil {
+		return CardChange{}, err
+	}
+	return changeCards(ctx, s, card.CustomerID, now, func(c *cardChange) (billing.AuditEntry, error) {
+		card, err := c.card(id)
+		if err != nil {
+			return billing.AuditEntry{}, err
 		}
-		first := []billing.CardID{card.ID}
-		for _, other := range billing.CardsInOrder(c.cards, card.Account, now) {
-			if other.ID != card.ID && other.Position > 0 {
-				first = append(first, other.ID)
-			}
+		if why := notDefault(card); why != "" {
+			return billing.AuditEntry{}, &RefusedError{What: "the default card is not changed", Why: fmt.Sprintf("the %s: %s", named(card), why)}
 		}
-		for _, other := range c.cards {
-			if other.Account != card.Account {
+		for i := range c.cards {
+			other, place := &c.cards[i], 1
+			switch {
+			case other.ID == id:
+			case other.Position > 0 && (other.Position < card.Position || card.Position == 0):
+				place = other.Position + 1
+			default:
 				continue
 			}
-			other.Position = slices.Index(first, other.ID) + 1
-			if err := c.put(ctx, other); err != nil {
-				return err
+			if err := c.place(ctx, other, place); err != nil {
+				return billing.AuditEntry{}, err
 			}
 		}
-		c.message = fmt.Sprintf("the %s card ending %s is the customer's default card", card.Brand, card.Last4)
-		return c.audit(ctx, "card.made_default", card.ID)
+		return billing.AuditEntry{
+			Action: "card.made_default", CardID: id, Message: fmt.Sprintf("the %s is the customer's default card", named(card)),
+			Next: "new plans are charged on it; a plan that has its card keeps it",
+		}, nil
 	})
 }
 
-// ReleaseCard lets a held card be charged again: the customer agreed. What waits for it is tried at once. Errors: *RefusedError,
-// billing.ErrNotFound, billing.ErrUnavailable.
-func ReleaseCard(ctx context.Context, s Store, id billing.CardID, now time.Time) (CardResult, error) {
-	return onCard(ctx, s, id, now, func(c *cardChange, card billing.Card) error {
-		if card.Hold == "" {
-			return c.refuse(card, "released", "nothing is held against it")
+// notDefault says why a card can't become the default card; "" when it can.
+func notDefault(card billing.Card) string {
+	switch {
+	case card.Status != billing.CardActive:
+		return "it is " + string(card.Status)
+	case card.Hold != "":
+		return "it is held: " + card.Hold
+	case card.Position == 1:
+		return "it is the default card already"
+	}
+	return ""
+}
+
+// ReleaseCard lets a held card be charged again: somebody agreed to it. note says who, for the record; it may be empty. What
+// waits for the card is tried at once. Errors: see OrderCards.
+func ReleaseCard(ctx context.Context, s Store, id billing.CardID, note string, now time.Time) (CardChange, error) {
+	card, err := cardRow(ctx, s, id)
+	if err != nil {
+		return CardChange{}, err
+	}
+	return withCards(ctx, s, card.CustomerID, now, func(c *cardChange) (billing.AuditEntry, error) {
+		plans, err := c.plansOn(ctx, id)
+		if err != nil {
+			return billing.AuditEntry{}, err
 		}
-		c.message = fmt.Sprintf("the %s card ending %s may be charged again, says the merchant; it was held: %s", card.Brand, card.Last4, card.Hold)
+		if err := c.lockCards(ctx); err != nil { // after the plans: everybody locks in this order
+			return billing.AuditEntry{}, err
+		}
+		card, err := c.card(id)
+		if err != nil {
+			return billing.AuditEntry{}, err
+		}
+		refused := func(why string) error {
+			return &RefusedError{What: "card " + string(id) + " is not released", Why: why}
+		}
+		switch {
+		case card.Status != billing.CardActive:
+			return billing.AuditEntry{}, refused("it is " + string(card.Status))
+		case card.Hold == "":
+			return billing.AuditEntry{}, refused("nothing is held against it")
+		}
+		was := card.Hold
 		card.Hold = ""
 		if err := c.put(ctx, card); err != nil {
-			return err
+			return billing.AuditEntry{}, err
 		}
-		return c.eachPlan(ctx, card.ID, func(p *change) error { return p.tryWaiting(ctx) }, "card.released")
-	})
-}
-
-// RemoveCard takes a card out of use for good: it is not charged any more, and Stripe is asked to detach it until it has. Plans
-// that charged it go on with the customer's next card where the customer agreed to backup cards; else what falls due asks for
-// one. An attempt that is under way is not stopped by it. Errors: *RefusedError, billing.ErrNotFound, billing.ErrUnavailable.
-func RemoveCard(ctx context.Context, s Store, id billing.CardID, now time.Time) (CardResult, error) {
-	return onCard(ctx, s, id, now, func(c *cardChange, card billing.Card) error {
-		if card.Status == billing.CardDetached {
-			return c.refuse(card, "removed", "it is detached already")
-		}
-		card.Status, card.Position, card.DetachAt = billing.CardDetached, 0, c.now
-		if err := c.put(ctx, card); err != nil {
-			return err
-		}
-		c.message = fmt.Sprintf("the %s card ending %s is removed by the merchant", card.Brand, card.Last4)
-		return c.eachPlan(ctx, card.ID, func(p *change) error {
-			rest := billing.CardsInOrder(c.cards, card.Account, now)
-			if !p.plan.BackupCards || len(rest) == 0 {
-				return nil
+		for _, p := range plans {
+			if err := c.tryWaiting(ctx, p.ID, card); err != nil {
+				return billing.AuditEntry{}, err
 			}
-			p.plan.CardID = rest[0].ID
-			c.next = fmt.Sprintf("plans whose customer agreed go on with the %s card ending %s", rest[0].Brand, rest[0].Last4)
-			return nil
-		}, "card.removed")
+		}
+		return billing.AuditEntry{
+			Action: "card.released", CardID: id, Message: because(fmt.Sprintf("the %s may be charged again; it was held: %s", named(card), was), note),
+		}, nil
 	})
 }
 
-// whyNot says why a card is not charged.
-func whyNot(card billing.Card) string {
-	if card.Status != billing.CardActive {
-		return "it is " + string(card.Status)
+// RemoveCard takes a card from its customer for good: nothing is charged on it from this moment on, and a worker removes it
+// at Stripe. Plans that it was charged for go over to the card named by to; where none is named, to the customer's next card
+// if the customer agreed to that, and else the next charge asks for one. Errors: see OrderCards.
+func RemoveCard(ctx context.Context, s Store, id, to billing.CardID, now time.Time) (CardChange, error) {
+	card, err := cardRow(ctx, s, id)
+	if err != nil {
+		return CardChange{}, err
 	}
-	return "it is held: " + card.Hold
+	return withCards(ctx, s, card.CustomerID, now, func(c *cardChange) (billing.AuditEntry, error) {
+		plans, err := c.plansOn(ctx, id)
+		if err != nil {
+			return billing.AuditEntry{}, err
+		}
+		if err := c.lockCards(ctx); err != nil { // after the plans: everybody locks in this order
+			return billing.AuditEntry{}, err
+		}
+		card, err := c.card(id)
+		if err != nil {
+			return billing.AuditEntry{}, err
+		}
+		if !card.RemovedAt.IsZero() {
+			return billing.AuditEntry{}, &RefusedError{What: "card " + string(id) + " is not removed", Why: "that was done on " + card.RemovedAt.Format(time.DateOnly)}
+		}
+		if to != "" {
+			if err := c.checkHeir(to, card); err != nil {
+				return billing.AuditEntry{}, err
+			}
+		}
+		left := card.Position
+		card.Remove(c.now, c.now)
+		if err := c.put(ctx, card); err != nil {
+			return billing.AuditEntry{}, err
+		}
+		if err := c.closeUp(ctx, left); err != nil {
+			return billing.AuditEntry{}, err
+		}
+		for _, p := range plans {
+			if err := c.handOver(ctx, p, card, to); err != nil {
+				return billing.AuditEntry{}, err
+			}
+		}
+		return billing.AuditEntry{
+			Action: "card.removed", CardID: id, Message: fmt.Sprintf("the %s is removed from the customer", named(card)),
+			Next: "it is removed at Stripe too",
+		}, nil
+	})
 }
 
-// cardChange is one operation on a customer's cards.
+// cardRow reads a card by our id or Stripe's.
+func cardRow(ctx context.Context, s Store, id billing.CardID) (card billing.Card, err error) {
+	err = Rehearse(s).Update(ctx, func(tx billing.Tx) error {
+		card, err = tx.Card(ctx, id)
+		return err
+	})
+	return card, err
+}
+
+// cardChange is one operation on a customer's cards, under their lock.
 type cardChange struct {
 	billing.Tx
-	customer      billing.CustomerID
-	cards         []billing.Card
-	now           time.Time
-	rules         billing.Rules
-	message, next string
+	customer billing.Customer
+	cards    []billing.Card
+	plans    []PlanCard
+	rules    billing.Rules
+	now      time.Time
 }
 
-func onCards(ctx context.Context, s Store, id billing.CustomerID, now time.Time, fn func(c *cardChange) error) (CardResult, error) {
-	now = now.Truncate(time.Millisecond)
-	var r CardResult
-	err := s.Update(ctx, func(tx billing.Tx) error {
-		if _, err := tx.Customer(ctx, id); err != nil {
-			return err
+// changeCards locks the customer's cards, runs fn, and writes an audit entry of what it returns.
+func changeCards(ctx context.Context, s Store, customer billing.CustomerID, now time.Time, fn func(c *cardChange) (billing.AuditEntry, error)) (CardChange, error) {
+	return withCards(ctx, s, customer, now, func(c *cardChange) (billing.AuditEntry, error) {
+		if err := c.lockCards(ctx); err != nil {
+			return billing.AuditEntry{}, err
 		}
-		cards, err := tx.Cards(ctx, id)
+		return fn(c)
+	})
+}
+
+// withCards is changeCards for who locks plans before the cards.
+func withCards(ctx context.Context, s Store, customer billing.CustomerID, now time.Time, fn func(c *cardChange) (billing.AuditEntry, error)) (CardChange, error) {
+	now = now.Truncate(time.Millisecond)
+	var done CardChange
+	err := s.Update(ctx, func(tx billing.Tx) error {
+		row, err := tx.Customer(ctx, customer)
 		if err != nil {
 			return err
 		}
-		c := &cardChange{Tx: tx, customer: id, cards: cards, now: now, rules: rulesOf(s)}
-		if err := fn(c); err != nil {
+		c := &cardChange{Tx: tx, customer: row, rules: rulesOf(s), now: now}
+		entry, err := fn(c)
+		if err != nil {
 			return err
 		}
-		r = CardResult{Customer: id, Cards: c.cards, Message: c.message, Next: c.next}
-		return nil
+		entry.At, entry.Actor, entry.CustomerID = now, billing.ActorMerchant, customer
+		done = CardChange{Customer: row, Cards: billing.AllInOrder(c.cards, now), Plans: c.plans, Message: because(entry.Message, entry.Next)}
+		return tx.InsertAudit(ctx, entry)
 	})
-	return r, err
+	return done, err
 }
 
-func onCard(ctx context.Context, s Store, id billing.CardID, now time.Time, fn func(c *cardChange, card billing.Card) error) (CardResult, error) {
-	var owner billing.CustomerID
-	err := s.Update(ctx, func(tx billing.Tx) error {
-		card, err := tx.Card(ctx, id)
-		owner = card.CustomerID
-		return err
-	})
-	if err != nil {
-		return CardResult{}, err
-	}
-	return onCards(ctx, s, owner, now, func(c *cardChange) error {
-		card, ok := c.card(id)
-		if !ok {
-			return fmt.Errorf("card %s: %w", id, billing.ErrNotFound)
+func (c *cardChange) lockCards(ctx context.Context) (err error) {
+	c.cards, err = c.LockCards(ctx, c.customer.ID)
+	return err
+}
+
+func (c *cardChange) card(id billing.CardID) (billing.Card, error) {
+	for _, card := range c.cards {
+		if card.ID == id {
+			return card, nil
 		}
-		return fn(c, card)
-	})
-}
-
-func (c *cardChange) card(id billing.CardID) (billing.Card, bool) {
-	i := slices.IndexFunc(c.cards, func(card billing.Card) bool { return card.ID == id })
-	if i < 0 {
-		return billing.Card{}, false
 	}
-	return c.cards[i], true
+	return billing.Card{}, fmt.Errorf("card %s of customer %s: %w", id, c.customer.ID, billing.ErrNotFound)
 }
 
-// put writes a card that was changed.
 func (c *cardChange) put(ctx context.Context, card billing.Card) error {
-	i := slices.IndexFunc(c.cards, func(other billing.Card) bool { return other.ID == card.ID })
-	if c.cards[i] == card {
-		return nil
+	card.UpdatedAt = c.now
+	for i := range c.cards {
+		if c.cards[i].ID == card.ID {
+			c.cards[i] = card
+		}
 	}
-	card.UpdatedAt, c.cards[i] = c.now, card
 	return c.UpdateCard(ctx, card)
 }
 
-func (c *cardChange) refuse(card billing.Card, what, why string) error {
-	return &RefusedError{What: fmt.Sprintf("the %s card ending %s is not %s", card.Brand, card.Last4, what), Why: why}
-}
-
-func (c *cardChange) audit(ctx context.Context, action string, card billing.CardID) error {
-	return c.InsertAudit(ctx, billing.AuditEntry{
-		At: c.now, Actor: billing.ActorMerchant, Action: action, CustomerID: c.customer, CardID: card, Message: c.message, Next: c.next,
-	})
-}
-
-// eachPlan changes every plan that charges the card, under its lock, in the order in which everybody locks them, and writes an
-// entry about each; one about the customer where there is none.
-func (c *cardChange) eachPlan(ctx context.Context, card billing.CardID, fn func(p *change) error, action string) error {
-	plans, err := c.plansWith(ctx, card)
-	if err != nil {
-		return err
-	}
-	for _, id := range plans {
-		p, err := openChange(ctx, c.Tx, id, c.now, c.rules)
-		if err != nil {
-			return err
-		}
-		if p.plan.CardID != card {
-			continue
-		}
-		if err := fn(p); err != nil {
-			return err
-		}
-		p.plan.UpdatedAt = c.now
-		if err := c.UpdatePlan(ctx, p.plan); err != nil {
-			return err
-		}
-		err = c.InsertAudit(ctx, append(p.entries, billing.AuditEntry{
-			At: c.now, Actor: billing.ActorMerchant, Action: action, PlanID: id, CustomerID: c.customer, CardID: card, Message: c.message, Next: c.next,
-		})...)
-		if err != nil {
-			return err
-		}
-	}
-	if len(plans) > 0 {
+// place gives a card its place, where it has another.
+func (c *cardChange) place(ctx context.Context, card *billing.Card, at int) error {
+	if card.Position == at {
 		return nil
 	}
-	return c.audit(ctx, action, card)
+	card.Position = at
+	return c.put(ctx, *card)
 }
 
-func (c *cardChange) plansWith(ctx context.Context, card billing.CardID) ([]billing.PlanID, error) {
-	var ids []billing.PlanID
-	for before := billing.PlanID(""); ; {
-		page, err := c.Plans(ctx, billing.PlanFilter{Customer: c.customer, Before: before})
+// closeUp moves those behind a place that became free up by one.
+func (c *cardChange) closeUp(ctx context.Context, free int) error {
+	for i := range c.cards {
+		if card := &c.cards[i]; free > 0 && card.Position > free {
+			if err := c.place(ctx, card, card.Position-1); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// plansOn locks the customer's plans and returns those that may still charge this card.
+func (c *cardChange) plansOn(ctx context.Context, card billing.CardID) ([]billing.Plan, error) {
+	ids, err := openPlans(ctx, c, c.customer.ID)
+	if err != nil {
+		return nil, err
+	}
+	var plans []billing.Plan
+	for _, id := range ids {
+		p, err := c.LockPlan(ctx, id)
 		if err != nil {
 			return nil, err
 		}
-		for _, p := range page {
-			if before = p.ID; p.CardID == card {
-				ids = append(ids, p.ID)
-			}
-		}
-		if len(page) < billing.MaxPage {
-			slices.Sort(ids)
-			return ids, nil
+		if p.CardID == card {
+			plans = append(plans, p)
 		}
 	}
+	return plans, nil
 }
 
-// tryWaiting has what waits for a card tried at once.
-func (c *change) tryWaiting(ctx context.Context) error {
-	if !c.plan.Status.Collects() {
-		return nil
+// checkHeir refuses a card that can't take over from another.
+func (c *cardChange) checkHeir(to billing.CardID, from billing.Card) error {
+	heir, err := c.card(to)
+	switch {
+	case errors.Is(err, billing.ErrNotFound), heir.ID == from.ID:
+		return invalid("to", "the customer has no other card %s", to)
+	case heir.Account != from.Account:
+		return invalid("to", "card %s belongs to another account", to)
+	case !heir.Chargeable():
+		return &RefusedError{What: "card " + string(from.ID) + " is not removed", Why: fmt.Sprintf("the %s, which would be charged in its place, can't be", named(heir))}
 	}
-	for _, ch := range c.charges {
+	return nil
+}
+
+// handOver gives a plan the card that is charged in place of the removed one, or leaves it without.
+func (c *cardChange) handOver(ctx context.Context, p billing.Plan, removed billing.Card, to billing.CardID) error {
+	row := PlanCard{Plan: p.ID, Reference: p.Reference, Why: "the merchant named it"}
+	rest := billing.CardsInOrder(c.cards, p.Account, c.now)
+	switch {
+	case to != "":
+		row.Card = to
+	case !p.BackupCards:
+		row.Why = "the customer did not agree that another card be charged"
+	case len(rest) == 0:
+		row.Why = "the customer has no other card"
+	default:
+		row.Card, row.Why = rest[0].ID, "the customer agreed that another card be charged, and it is the next in order"
+	}
+	c.plans = append(c.plans, row)
+	_, err := changePlan(ctx, c.Tx, c.rules, p.ID, c.now, func(ch *change) (billing.AuditEntry, error) {
+		entry := billing.AuditEntry{Action: "plan.card_removed", CardID: removed.ID}
+		if row.Card == "" {
+			entry.Message = fmt.Sprintf("plan %s: the %s was removed, and %s", p.Reference, named(removed), row.Why)
+			entry.Next = "the next charge asks the customer for a card"
+			return entry, nil
+		}
+		heir, err := c.card(row.Card)
+		ch.plan.CardID = row.Card
+		entry.Action, entry.CardID = "plan.card_changed", row.Card
+		entry.Message = fmt.Sprintf("plan %s: later charges are made on the %s, because the %s was removed: %s", p.Reference, named(heir), named(removed), row.Why)
+		return entry, err
+	})
+	return err
+}
+
+// named is a card in words: "visa card ending 4242".
+func named(c billing.Card) string { return fmt.Sprintf("%s card ending %s", c.Brand, c.Last4) }
+
+// tryWaiting has what waits for a card tried at once.
+func (c *cardChange) tryWaiting(ctx context.Context, id billing.PlanID, card billing.Card) error {
+	p, err := openChange(ctx, c.Tx, id, c.now, c.rules)
+	if err != nil || !p.plan.Status.Collects() {
+		return err
+	}
+	for _, ch := range p.charges {
 		if ch.Status != billing.ChargeRequiresPaymentMethod || ch.Checkout {
 			continue
 		}
-		why, err := openAttempt(ctx, c, ch.ID)
+		why, err := openAttempt(ctx, p, ch.ID)
 		if err != nil {
 			return err
 		}
@@ -270,10 +386,20 @@ func (c *change) tryWaiting(ctx context.Context) error {
 		if err := ch.Move(billing.ChargeRetrying, "the card may be charged again", c.now); err != nil {
 			return err
 		}
-		if err := c.put(ctx, ch); err != nil {
+		if err := p.put(ctx, ch); err != nil {
 			return err
 		}
+		p.entries = append(p.entries, billing.AuditEntry{
+			At: c.now, Actor: billing.ActorMerchant, Action: "charge.retrying", PlanID: id, ChargeID: ch.ID, CustomerID: ch.CustomerID,
+			Message: fmt.Sprintf("charge %d: the %s may be charged again", ch.Sequence, named(card)), Next: "tried again at once",
+		})
 	}
-	c.plan.Status = c.plan.StatusAfter(c.charges)
-	return nil
+	if len(p.entries) == 0 {
+		return nil
+	}
+	p.plan.Status, p.plan.UpdatedAt = p.plan.StatusAfter(p.charges), c.now
+	if err := c.UpdatePlan(ctx, p.plan); err != nil {
+		return err
+	}
+	return c.InsertAudit(ctx, p.entries...)
 }

@@ -10,138 +10,182 @@ import (
 	"tranche/internal/billing"
 )
 
-// CustomerResult is a customer after a change, and what it did to their plans.
-type CustomerResult struct {
+// CustomerChange is what is to be changed of a customer; nil fields stay as they are.
+type CustomerChange struct {
+	Email, Name, Locale *string
+	// TimeZone is where the customer is from now on: what is not tried yet falls due on the same date at the same time of
+	// day there.
+	TimeZone *string
+	// StripeCustomer is the Stripe customer (cus_…) that takes new cards; empty means that the next card makes one.
+	StripeCustomer *string
+}
+
+// CustomerUpdate is a customer after a change, and what it came to.
+type CustomerUpdate struct {
 	Customer billing.Customer
-	Moved    int // charges that fall due at another instant
+	Moved    []MovedCharge // by plan and sequence
 	Message  string
 }
 
-// UpdateCustomer changes what is known of a customer. In a new time zone charges that are to come fall due on the same dates, at
-// the same time of day there; each plan gets a version for it. Errors: *billing.InvalidError, *RefusedError,
-// billing.ErrNotFound, billing.ErrConflict, billing.ErrUnavailable.
-func UpdateCustomer(ctx context.Context, s Store, id billing.CustomerID, ch billing.CustomerChange, now time.Time) (CustomerResult, error) {
+// MovedCharge is a charge that falls due at another instant, because its customer is in another time zone.
+type MovedCharge struct {
+	Charge billing.ChargeID `json:"charge"`
+	Plan   billing.PlanID   `json:"plan"`
+	Was    time.Time        `json:"was"`
+	DueAt  time.Time        `json:"due_at"`
+}
+
+// UpdateCustomer changes what is known of a customer. A change of the time zone moves charges: docs/cards.md says which.
+// Errors: *billing.InvalidError, *RefusedError for one whose data was removed, billing.ErrNotFound, billing.ErrUnavailable,
+// billing.ErrConflict when somebody else changed the customer at the same moment.
+func UpdateCustomer(ctx context.Context, s Store, id billing.CustomerID, change CustomerChange, now time.Time) (CustomerUpdate, error) {
 	now = now.Truncate(time.Millisecond)
-	var r CustomerResult
+	var done CustomerUpdate
 	err := s.Update(ctx, func(tx billing.Tx) error {
-		before, err := tx.Customer(ctx, id)
+		done = CustomerUpdate{}
+		was, err := tx.Customer(ctx, id)
 		if err != nil {
 			return err
 		}
-		if !before.ErasedAt.IsZero() {
-			return &RefusedError{What: "customer " + string(id) + " is not changed", Why: "their personal data was removed on request"}
+		if !was.ErasedAt.IsZero() {
+			return &RefusedError{What: "customer " + string(id) + " is not changed", Why: "the personal data was removed on request"}
 		}
-		after, err := ch.Apply(before)
-		if err != nil {
+		is, changed := change.apply(was)
+		done.Customer, done.Message = is, fmt.Sprintf("customer %s stays as it is", id)
+		if len(changed) == 0 {
+			return nil
+		}
+		if err := is.Check(); err != nil {
 			return err
 		}
-		r = CustomerResult{}
-		if before.TimeZone != after.TimeZone {
-			if r.Moved, err = moveZone(ctx, tx, before, after, now, rulesOf(s)); err != nil {
+		is.UpdatedAt = now
+		if err := tx.UpdateCustomer(ctx, is); err != nil {
+			return err
+		}
+		done.Customer = is
+		done.Message = fmt.Sprintf("customer %s: %s changed", id, strings.Join(changed, ", "))
+		if slices.Contains(changed, "timezone") {
+			done.Message += fmt.Sprintf(" (%s, was %s)", zoneName(is), zoneName(was))
+			if done.Moved, err = moveToZone(ctx, tx, rulesOf(s), was, is, now); err != nil {
 				return err
 			}
+			if len(done.Moved) > 0 {
+				done.Message += fmt.Sprintf("; %d charges moved to the same time of day there", len(done.Moved))
+			}
 		}
-		after.UpdatedAt = now
-		if err := tx.UpdateCustomer(ctx, after); err != nil {
-			return err
-		}
-		r.Customer, r.Message = after, "the merchant changed "+strings.Join(changedFields(before, after), ", ")
-		if r.Moved > 0 {
-			r.Message += fmt.Sprintf("; %d charges fall due at the same time of day in %s", r.Moved, after.TimeZone)
-		}
-		return tx.InsertAudit(ctx, billing.AuditEntry{At: now, Actor: billing.ActorMerchant, Action: "customer.updated", CustomerID: id, Message: r.Message})
+		return tx.InsertAudit(ctx, billing.AuditEntry{
+			At: now, Actor: billing.ActorMerchant, Action: "customer.updated", CustomerID: id, Message: done.Message,
+		})
 	})
-	return r, err
+	return done, err
 }
 
-// changedFields names what is another now; the values are the customer's own, and in no entry.
-func changedFields(a, b billing.Customer) []string {
-	var list []string
+// apply is the customer with the change, and the names of the fields that differ: their values are personal, and are kept
+// in the customer alone.
+func (ch CustomerChange) apply(c billing.Customer) (billing.Customer, []string) {
+	var changed []string
 	for _, f := range []struct {
-		name     string
-		was, now string
-	}{{"the address", a.Email, b.Email}, {"the name", a.Name, b.Name}, {"the locale", a.Locale, b.Locale}, {"the time zone", a.TimeZone, b.TimeZone}} {
-		if f.was != f.now {
-			list = append(list, f.name)
+		name string
+		to   *string
+		at   *string
+	}{
+		{"email", ch.Email, &c.Email}, {"name", ch.Name, &c.Name}, {"locale", ch.Locale, &c.Locale},
+		{"timezone", ch.TimeZone, &c.TimeZone}, {"stripe_customer", ch.StripeCustomer, &c.StripeCustomer},
+	} {
+		if f.to != nil && *f.to != *f.at {
+			*f.at = *f.to
+			changed = append(changed, f.name)
 		}
 	}
-	if list == nil {
-		return []string{"nothing"}
-	}
-	return list
+	return c, changed
 }
 
-// moveZone moves what is to come of the customer's plans, and returns how many charges that were.
-func moveZone(ctx context.Context, tx billing.Tx, before, after billing.Customer, now time.Time, rules billing.Rules) (int, error) {
-	moved := 0
-	var ids []billing.PlanID
-	for cursor := billing.PlanID(""); ; {
-		page, err := tx.Plans(ctx, billing.PlanFilter{Customer: before.ID, Before: cursor})
+func zoneName(c billing.Customer) string {
+	if c.TimeZone == "" {
+		return "UTC"
+	}
+	return c.TimeZone
+}
+
+// moveToZone has what is to come of the customer's plans fall due at the same local times in the new zone. What was tried, is
+// due already or waits for a word stays; a recurring plan goes on in the new zone by itself.
+func moveToZone(ctx context.Context, tx billing.Tx, rules billing.Rules, was, is billing.Customer, now time.Time) ([]MovedCharge, error) {
+	from, to := billing.LoadLocation(was.TimeZone), billing.LoadLocation(is.TimeZone)
+	ids, err := openPlans(ctx, tx, is.ID)
+	if err != nil {
+		return nil, err
+	}
+	var all []MovedCharge
+	for _, id := range ids {
+		moved, err := movePlan(ctx, tx, rules, id, from, to, is.TimeZone, now)
 		if err != nil {
-			return 0, err
+			return nil, err
+		}
+		all = append(all, moved...)
+	}
+	return all, nil
+}
+
+// movePlan moves the charges of one plan; one of which none moves gets no new version.
+func movePlan(ctx context.Context, tx billing.Tx, rules billing.Rules, id billing.PlanID, from, to *time.Location, zone string, now time.Time) ([]MovedCharge, error) {
+	charges, err := tx.PlanCharges(ctx, id)
+	if err != nil || !slices.ContainsFunc(charges, func(ch billing.Charge) bool { return movable(ch, from, to, now) }) {
+		return nil, err
+	}
+	var moved []MovedCharge
+	_, err = changePlan(ctx, tx, rules, id, now, func(c *change) (billing.AuditEntry, error) {
+		moved = nil
+		for _, ch := range c.charges {
+			if !movable(ch, from, to, now) {
+				continue
+			}
+			was := ch.DueAt
+			ch.DueAt = billing.InZone(was, from, to)
+			if !ch.NextAttemptAt.IsZero() {
+				if err := ch.Move(ch.Status, ch.Reason, ch.DueAt); err != nil {
+					return billing.AuditEntry{}, err
+				}
+			}
+			if err := c.put(ctx, ch); err != nil {
+				return billing.AuditEntry{}, err
+			}
+			moved = append(moved, MovedCharge{Charge: ch.ID, Plan: id, Was: was, DueAt: ch.DueAt})
+		}
+		c.loc = to
+		entry := billing.AuditEntry{
+			Action: "plan.zone_changed", Message: fmt.Sprintf("plan %s: the customer is in %s now; %d charges fall due at the same time of day there", c.plan.Reference, zone, len(moved)),
+		}
+		if len(moved) > 0 {
+			entry.Next = "the next of them falls due " + c.local(moved[0].DueAt)
+		}
+		return entry, nil
+	})
+	return moved, err
+}
+
+// movable says whether a charge follows its customer to another time zone: it is to come, was never tried, and falls due at
+// another instant there.
+func movable(ch billing.Charge, from, to *time.Location, now time.Time) bool {
+	return ch.Status == billing.ChargeScheduled && !ch.Checkout && ch.AttemptCount == 0 && ch.DueAt.After(now) && !billing.InZone(ch.DueAt, from, to).Equal(ch.DueAt)
+}
+
+// openPlans are the customer's plans that may still charge something, oldest first: the order in which plans are locked.
+func openPlans(ctx context.Context, tx billing.Tx, customer billing.CustomerID) ([]billing.PlanID, error) {
+	var ids []billing.PlanID
+	for before := billing.PlanID(""); ; {
+		page, err := tx.Plans(ctx, billing.PlanFilter{Customer: customer, Before: before})
+		if err != nil {
+			return nil, err
 		}
 		for _, p := range page {
-			cursor = p.ID
-			ids = append(ids, p.ID)
+			before = p.ID
+			if p.Status != billing.PlanCompleted && p.Status != billing.PlanCanceled {
+				ids = append(ids, p.ID)
+			}
 		}
 		if len(page) < billing.MaxPage {
-			break
+			slices.Reverse(ids)
+			return ids, nil
 		}
 	}
-	slices.Sort(ids)
-	for _, id := range ids {
-		n, err := movePlan(ctx, tx, id, billing.LoadLocation(after.TimeZone), now, rules)
-		if err != nil {
-			return 0, err
-		}
-		moved += n
-	}
-	return moved, nil
-}
-
-// moveTo moves charges that are to come to the same dates and times of day in another place, and returns how many those were.
-func (c *change) moveTo(ctx context.Context, to *time.Location) (moved int, err error) {
-	for _, ch := range slices.Clone(c.charges) {
-		if ch.Status != billing.ChargeScheduled || ch.DueAt.IsZero() || !ch.DueAt.After(c.now) {
-			continue
-		}
-		due := billing.DateOf(ch.DueAt, c.loc).At(timeOfDay(ch.DueAt, c.loc), to)
-		if due.Equal(ch.DueAt) {
-			continue
-		}
-		if ch.DueAt = due; !ch.NextAttemptAt.IsZero() {
-			ch.NextAttemptAt, ch.WakeAt = due, due
-		}
-		if err := c.put(ctx, ch); err != nil {
-			return 0, err
-		}
-		moved++
-	}
-	return moved, nil
-}
-
-// movePlan moves the charges of one plan that were not tried yet and are not due.
-func movePlan(ctx context.Context, tx billing.Tx, id billing.PlanID, to *time.Location, now time.Time, rules billing.Rules) (int, error) {
-	c, err := openChange(ctx, tx, id, now, rules)
-	if err != nil {
-		return 0, err
-	}
-	before, err := billing.AgreementOf(c.plan, c.charges)
-	if err != nil {
-		return 0, err
-	}
-	moved, err := c.moveTo(ctx, to)
-	if err != nil || moved == 0 {
-		return 0, err
-	}
-	after, err := billing.AgreementOf(c.plan, c.charges)
-	if err != nil {
-		return 0, err
-	}
-	what := fmt.Sprintf("plan %s: the customer's time zone is %s, and %d charges fall due at the same time of day there", c.plan.Reference, to, moved)
-	err = tx.InsertAudit(ctx, billing.AuditEntry{At: now, Actor: billing.ActorMerchant, Action: "plan.zone_changed", PlanID: id, CustomerID: c.plan.CustomerID, Message: what})
-	if err != nil {
-		return 0, err
-	}
-	return moved, billing.AddVersion(ctx, tx, c.plan, before, after, now, billing.ActorMerchant, what)
 }

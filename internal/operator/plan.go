@@ -21,36 +21,41 @@ type change struct {
 
 // inPlan locks the plan, runs fn, and writes the plan, an audit entry of what fn returns and the plan's next version.
 func inPlan(ctx context.Context, s Store, id billing.PlanID, now time.Time, fn func(c *change) (billing.AuditEntry, error)) (billing.Plan, error) {
-	now = now.Truncate(time.Millisecond)
 	var plan billing.Plan
-	err := s.Update(ctx, func(tx billing.Tx) error {
-		c, err := openChange(ctx, tx, id, now, rulesOf(s))
-		if err != nil {
-			return err
-		}
-		before, err := billing.AgreementOf(c.plan, c.charges)
-		if err != nil {
-			return err
-		}
-		entry, err := fn(c)
-		if err != nil {
-			return err
-		}
-		c.plan.UpdatedAt, plan = now, c.plan
-		if err := tx.UpdatePlan(ctx, c.plan); err != nil {
-			return err
-		}
-		entry.At, entry.Actor, entry.PlanID, entry.CustomerID = now, billing.ActorMerchant, id, c.plan.CustomerID
-		if err := tx.InsertAudit(ctx, append([]billing.AuditEntry{entry}, c.entries...)...); err != nil {
-			return err
-		}
-		after, err := billing.AgreementOf(c.plan, c.charges)
-		if err != nil {
-			return err
-		}
-		return billing.AddVersion(ctx, tx, c.plan, before, after, now, billing.ActorMerchant, entry.Message)
+	err := s.Update(ctx, func(tx billing.Tx) (err error) {
+		plan, err = changePlan(ctx, tx, rulesOf(s), id, now.Truncate(time.Millisecond), fn)
+		return err
 	})
 	return plan, err
+}
+
+// changePlan is inPlan in a transaction that there is.
+func changePlan(ctx context.Context, tx billing.Tx, rules billing.Rules, id billing.PlanID, now time.Time, fn func(c *change) (billing.AuditEntry, error)) (billing.Plan, error) {
+	c, err := openChange(ctx, tx, id, now, rules)
+	if err != nil {
+		return billing.Plan{}, err
+	}
+	before, err := billing.AgreementOf(c.plan, c.charges)
+	if err != nil {
+		return billing.Plan{}, err
+	}
+	entry, err := fn(c)
+	if err != nil {
+		return billing.Plan{}, err
+	}
+	c.plan.UpdatedAt = now
+	if err := tx.UpdatePlan(ctx, c.plan); err != nil {
+		return billing.Plan{}, err
+	}
+	entry.At, entry.Actor, entry.PlanID, entry.CustomerID = now, billing.ActorMerchant, id, c.plan.CustomerID
+	if err := tx.InsertAudit(ctx, append([]billing.AuditEntry{entry}, c.entries...)...); err != nil {
+		return billing.Plan{}, err
+	}
+	after, err := billing.AgreementOf(c.plan, c.charges)
+	if err != nil {
+		return billing.Plan{}, err
+	}
+	return c.plan, billing.AddVersion(ctx, tx, c.plan, before, after, now, billing.ActorMerchant, entry.Message)
 }
 
 // openChange locks a plan and reads what belongs to it.

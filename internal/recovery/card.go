@@ -83,7 +83,7 @@ func (d *Desk) withdraw(ctx context.Context, v Visit) error {
 		if card.Status != billing.CardActive {
 			return nil
 		}
-		card.Status, card.UpdatedAt, card.DetachAt = billing.CardRevoked, now, now
+		card.Status, card.UpdatedAt, card.RemovedAt, card.DetachAt = billing.CardRevoked, now, now, now
 		if err := tx.UpdateCard(ctx, card); err != nil {
 			return err
 		}

@@ -42,6 +42,9 @@ func (r reader) Customers(ctx context.Context, ids ...billing.CustomerID) ([]bil
 // ListCustomers lists customers, newest first.
 func (r reader) ListCustomers(ctx context.Context, f billing.CustomerFilter) ([]billing.Customer, error) {
 	var where filter
+	if f.StripeCustomer != "" {
+		where.add("stripe_customer =", f.StripeCustomer)
+	}
 	if f.Before != "" {
 		where.add("id <", f.Before)
 	}

@@ -116,9 +116,15 @@ func example(messageType string) (billing.AuditEntry, billing.Snapshot) {
 	}
 	if kind == "card" && what != "not_saved" {
 		status := map[string]billing.CardStatus{"saved": billing.CardActive, "revoked": billing.CardRevoked, "detached": billing.CardDetached,
-			"moved": billing.CardActive}[what]
+			"removed": billing.CardDetached, "detach_failed": billing.CardDetached}[what]
+		if status == "" {
+			status = billing.CardActive
+		}
 		card := billing.Card{
 			ID: "card_06ea0d3n7v6q4t8w0y3a5c7e9g", PaymentMethod: "pm_1PqR5s", Brand: "visa", Last4: "4242", ExpMonth: 11, ExpYear: 2028, Status: status,
+		}
+		if what == "held" {
+			card.Brand, card.Last4, card.Hold = "mastercard", "4444", "the network replaced the visa card ending 4242 by a mastercard card ending 4444"
 		}
 		e.CardID, s.Cards = card.ID, map[billing.CardID]billing.Card{card.ID: card}
 	}
@@ -216,8 +222,10 @@ func describe(e *billing.AuditEntry, plan *billing.Plan, charge *billing.Charge,
 		charge.Status, charge.PaymentIntent, charge.NextAttemptAt = billing.ChargeRetrying, "", e.At
 	case "charge.retry_requested":
 		charge.Status, charge.NextAttemptAt, plan.Status, e.Actor = billing.ChargeRetrying, e.At, billing.PlanPastDue, billing.ActorMerchant
-	case "card.detached":
+	case "card.detached", "card.detach_failed", "card.held", "card.folded":
 		e.PlanID = ""
+	case "card.removed", "card.released", "card.made_default":
+		e.PlanID, e.Actor = "", billing.ActorMerchant
 	}
 	if kind == "charge" && what == "declined" {
 		e.Actor = billing.ActorCustomer

@@ -49,6 +49,7 @@ func roundTripCard(t *testing.T, f *fixture) {
 	var c, changed billing.Card
 	fill(&c, 1)
 	c.CustomerID, c.Status = f.customer().ID, billing.CardActive
+	c.RemovedAt, c.DetachAt = time.Time{}, time.Time{}
 	fill(&changed, 2)
 	changed.ID, changed.CustomerID, changed.Status = c.ID, f.customer().ID, billing.CardRevoked
 	f.update(func(tx billing.Tx) error { return tx.InsertCard(t.Context(), c) })
@@ -68,6 +69,7 @@ func (f *fixture) fullPlan(seed int) billing.Plan {
 	var card billing.Card
 	fill(&card, seed)
 	card.CustomerID, card.Status = f.customer().ID, billing.CardActive
+	card.RemovedAt, card.DetachAt = time.Time{}, time.Time{}
 	f.update(func(tx billing.Tx) error { return tx.InsertCard(f.t.Context(), card) })
 	var p billing.Plan
 	fill(&p, seed)

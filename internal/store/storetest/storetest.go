@@ -21,7 +21,7 @@ func Run(t *testing.T, open func(t *testing.T) billing.Store) {
 	groups := []map[string]func(*testing.T, *fixture){
 		roundTripTests(), uniqueTests(), claimTests(), transactionTests(), listTests(), errorTests(), bindingTests(),
 		choreTests(), ledgerTests(), backlogTests(), dunningTests(), webhookTests(), reminderTests(), recoveryTests(),
-		changeTests(),
+		changeTests(), cardTests(),
 	}
 	for _, group := range groups {
 		for name, test := range group {

@@ -1,4 +1,5 @@
 -- +goose Up
--- When Stripe is next asked to detach a card that was removed here; null when there is nothing left to ask.
+-- When a card was taken from the customer for good, and when Stripe is next asked to detach it: null when there is nothing left to ask.
+ALTER TABLE cards ADD COLUMN removed_at BIGINT;
 ALTER TABLE cards ADD COLUMN detach_at BIGINT;
 CREATE INDEX cards_detach ON cards (detach_at, id) WHERE detach_at IS NOT NULL;

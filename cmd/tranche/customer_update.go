@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"tranche/config"
+	"tranche/handlers"
+	"tranche/internal/app"
+	"tranche/internal/billing"
+	"tranche/internal/clock"
+	"tranche/internal/operator"
+	"tranche/internal/store"
+)
+
+func (c *cli) customerUpdateCommand() *cobra.Command {
+	var email, name, locale, zone, stripeCustomer string
+	var yes, dryRun bool
+	cmd := &cobra.Command{
+		Use: "update CUSTOMER", Short: "Change address, name, locale, time zone or Stripe customer", Args: oneArg("customer"),
+		Long: `Change what is known of a customer, named by id or by your reference. Another time zone moves what is not tried yet to the same
+date and time of day there, and asks first. A flag that is given empty empties the field.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var change operator.CustomerChange
+			for _, f := range []struct {
+				flag string
+				from *string
+				to   **string
+			}{
+				{"email", &email, &change.Email}, {"name", &name, &change.Name}, {"locale", &locale, &change.Locale},
+				{"timezone", &zone, &change.TimeZone}, {"stripe-customer", &stripeCustomer, &change.StripeCustomer},
+			} {
+				if cmd.Flags().Changed(f.flag) {
+					*f.to = f.from
+				}
+			}
+			return c.withRules(cmd.Context(), func(s *store.Store, rules billing.Rules, now time.Time) error {
+				customer, err := findCustomer(cmd.Context(), s, args[0])
+				if err != nil {
+					return err
+				}
+				return c.updateCustomer(cmd.Context(), operator.Under(s, rules), customer, change, now, yes, dryRun)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&email, "email", "", "`ADDRESS` for mails")
+	cmd.Flags().StringVar(&name, "name", "", "`NAME`")
+	cmd.Flags().StringVar(&locale, "locale", "", "`LOCALE`, such as en-GB")
+	cmd.Flags().StringVar(&zone, "timezone", "", "`ZONE`, such as Europe/London")
+	cmd.Flags().StringVar(&stripeCustomer, "stripe-customer", "", "the Stripe customer (`cus_…`) that takes new cards")
+	cmd.MarkFlagsOneRequired("email", "name", "locale", "timezone", "stripe-customer")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "show what would be changed and which charges would move; change nothing")
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return cmd
+}
+
+// withRules runs fn on the database, under the rules of the settings.
+func (c *cli) withRules(ctx context.Context, fn func(s *store.Store, rules billing.Rules, now time.Time) error) error {
+	return c.withStore(ctx, func(cfg config.Config, s *store.Store) error {
+		clk, err := clock.Parse(cfg.Clock)
+		if err != nil {
+			return err
+		}
+		rules, err := app.Rules(cfg)
+		if err != nil {
+			return err
+		}
+		return fn(s, rules, clk.Now())
+	})
+}
+
+func (c *cli) updateCustomer(ctx context.Context, s operator.Store, customer billing.Customer, change operator.CustomerChange, now time.Time, yes, dryRun bool) error {
+	if dryRun || !yes {
+		would, err := operator.UpdateCustomer(ctx, operator.Rehearse(s), customer.ID, change, now)
+		if err != nil {
+			return err
+		}
+		if dryRun {
+			fmt.Fprintln(c.talk, "dry run: nothing was changed")
+			return c.printUpdate(would, true)
+		}
+		if len(would.Moved) > 0 {
+			c.printMoved(would)
+			if !c.confirmed(fmt.Sprintf("%d charges are moved. Type move to do it: ", len(would.Moved)), "move") {
+				return errors.New("nothing was changed")
+			}
+		}
+	}
+	done, err := operator.UpdateCustomer(ctx, s, customer.ID, change, now)
+	if err != nil {
+		return err
+	}
+	return c.printUpdate(done, false)
+}
+
+func (c *cli) printUpdate(u operator.CustomerUpdate, dryRun bool) error {
+	if c.json {
+		return c.printJSON(handlers.ViewCustomerUpdate(u, dryRun))
+	}
+	fmt.Fprintln(c.out, u.Message)
+	if len(u.Moved) > 0 {
+		fmt.Fprintf(c.out, "charges moved: %d\n", len(u.Moved))
+		tab := newTable("PLAN", "CHARGE", "WAS", "IS")
+		for _, m := range u.Moved {
+			tab.add(string(m.Plan), string(m.Charge), localTime(m.Was, ""), localTime(m.DueAt, u.Customer.TimeZone))
+		}
+		tab.print(c.out)
+	}
+	return nil
+}
+
+// printMoved says before it is done which charges move.
+func (c *cli) printMoved(u operator.CustomerUpdate) {
+	for _, m := range u.Moved {
+		fmt.Fprintf(c.talk, "charge %s moves from %s to %s\n", m.Charge, localTime(m.Was, ""), localTime(m.DueAt, u.Customer.TimeZone))
+	}
+}
