@@ -28,13 +28,21 @@ func (b *bench) post(path string, fields ...string) map[string]any {
 	return b.request(http.MethodPost, path, form)
 }
 
+// client is what the browser and the dashboard call Stripe with.
+func (b *bench) client() *http.Client {
+	if b.browser.Client != nil {
+		return b.browser.Client
+	}
+	return http.DefaultClient
+}
+
 func (b *bench) request(method, path string, form url.Values) map[string]any {
 	b.t.Helper()
 	req, err := http.NewRequestWithContext(b.t.Context(), method, b.browser.BaseURL+path, strings.NewReader(form.Encode()))
 	require.NoError(b.t, err)
 	req.Header.Set("Authorization", "Bearer sk_test_bench")
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := b.client().Do(req)
 	require.NoError(b.t, err)
 	defer func() { _ = resp.Body.Close() }()
 	var answer map[string]any

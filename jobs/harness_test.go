@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -41,6 +42,8 @@ type bench struct {
 	planner *planning.Planner
 	worker  *jobs.Worker
 	sender  billing.WebhookSender // of messages to endpoints; nil in tests that have none
+
+	bubble bool // time is that of a bubble of synctest's, and goes on by itself
 
 	mu     sync.Mutex
 	now    time.Time
@@ -91,6 +94,9 @@ func (b *bench) newWorker() *jobs.Worker {
 
 // Now is the test's clock.
 func (b *bench) Now() time.Time {
+	if b.bubble {
+		return time.Now().UTC().Truncate(time.Millisecond)
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.now
@@ -145,9 +151,13 @@ func (b *bench) started(number string, change func(t *billing.Terms)) planning.C
 // arrived waits until every webhook was delivered and takes their bodies.
 func (b *bench) arrived() [][]byte {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.t.Context(), 20*time.Second)
-	defer cancel()
-	require.NoError(b.t, b.sim.Drain(ctx))
+	if b.bubble {
+		synctest.Wait()
+	} else {
+		ctx, cancel := context.WithTimeout(b.t.Context(), 20*time.Second)
+		defer cancel()
+		require.NoError(b.t, b.sim.Drain(ctx))
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	bodies := b.bodies

@@ -1,0 +1,216 @@
+package jobs_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+)
+
+// check looks at everything that must hold after every step. A failure names the plan, and what happened lately.
+func (y *year) check() {
+	y.t.Helper()
+	paid := y.paidAtStripe()
+	for i, d := range y.everyPlan() {
+		p := y.plans[i]
+		var wrong []string
+		for _, look := range []func(*lived, billing.Details, map[billing.ChargeID][]intent) []string{
+			y.amounts, y.payments, y.waiting, y.goingOn, y.dates, y.agreed,
+		} {
+			wrong = append(wrong, look(p, d, paid)...)
+		}
+		if len(wrong) > 0 {
+			y.t.Fatalf("plan %s (%s) at %s:\n  %s\nterms: %+v\ncharges:\n%s\nlately:\n  %s", d.Plan.Reference, d.Plan.Status, y.Now().Format(time.DateTime),
+				strings.Join(wrong, "\n  "), p.terms, chargesOf(d), strings.Join(y.cause, "\n  "))
+		}
+	}
+	y.noticesOnce()
+}
+
+// everyPlan reads all plans, in the order in which they began.
+func (y *year) everyPlan() []billing.Details {
+	plans := make([]billing.Plan, len(y.plans))
+	for i, p := range y.plans {
+		var err error
+		plans[i], err = y.store.Plan(y.t.Context(), p.id)
+		require.NoError(y.t, err)
+	}
+	all, err := billing.LoadAllDetails(y.t.Context(), y.store, plans)
+	require.NoError(y.t, err)
+	return all
+}
+
+// atRest: when nothing is on its way any more, both records say the same.
+func (y *year) atRest() {
+	paid := y.paidAtStripe()
+	for _, d := range y.everyPlan() {
+		for _, c := range d.Charges {
+			require.True(y.t, len(paid[c.ID]) == 0 || c.Status.Settled(), "Stripe took charge %d of plan %s, and it is %s\n%s\n%s",
+				c.Sequence, d.Plan.Reference, c.Status, chargesOf(d), strings.Join(y.cause, "\n"))
+			require.NotEqual(y.t, billing.ChargeCollecting, c.Status, "charge %d of plan %s is still collecting: %s", c.Sequence, d.Plan.Reference, c.Reason)
+		}
+	}
+}
+
+func chargesOf(d billing.Details) string {
+	var b strings.Builder
+	for _, c := range d.Charges {
+		fmt.Fprintf(&b, "  %d %s %d due %s written %s paid %s next %s wake %s %q %s\n", c.Sequence, c.Status, c.Amount, c.DueAt.Format(time.DateTime),
+			c.CreatedAt.Format(time.DateTime), c.PaidAt.Format(time.DateTime),
+			c.NextAttemptAt.Format(time.DateTime), c.WakeAt.Format(time.DateTime), c.Reason, c.PaymentIntent)
+	}
+	return b.String()
+}
+
+// paidAtStripe lists what the simulator took, by charge.
+func (y *year) paidAtStripe() map[billing.ChargeID][]intent {
+	paid := map[billing.ChargeID][]intent{}
+	for _, pi := range y.intents() {
+		if pi.Status == "succeeded" {
+			id := billing.ChargeID(pi.Metadata[billing.MetaCharge])
+			paid[id] = append(paid[id], pi)
+		}
+	}
+	return paid
+}
+
+// amounts: the charges add up to the plan's total.
+func (y *year) amounts(_ *lived, d billing.Details, _ map[billing.ChargeID][]intent) (wrong []string) {
+	if sum := billing.SumOf(d.Charges); sum != d.Plan.Total {
+		wrong = append(wrong, fmt.Sprintf("the charges add up to %d, and the total is %d", sum, d.Plan.Total))
+	}
+	return wrong
+}
+
+// payments: Stripe took the money of a charge once at most, all of it, and we say that a charge was paid only if it did.
+func (y *year) payments(_ *lived, d billing.Details, paid map[billing.ChargeID][]intent) (wrong []string) {
+	for _, c := range d.Charges {
+		took := paid[c.ID]
+		if len(took) > 1 {
+			wrong = append(wrong, fmt.Sprintf("charge %d was paid %d times", c.Sequence, len(took)))
+		}
+		if len(took) == 1 && took[0].AmountReceived != c.Amount {
+			wrong = append(wrong, fmt.Sprintf("charge %d is of %d, and Stripe took %d", c.Sequence, c.Amount, took[0].AmountReceived))
+		}
+		if c.Status.Settled() && !c.PaidOutside && len(took) == 0 {
+			wrong = append(wrong, fmt.Sprintf("charge %d is %s, and Stripe took nothing", c.Sequence, c.Status))
+		}
+	}
+	return wrong
+}
+
+// waiting: what is due was tried, or says why it was not. Tasks that were lost come back in the next step.
+func (y *year) waiting(_ *lived, d billing.Details, _ map[billing.ChargeID][]intent) (wrong []string) {
+	for _, c := range d.Charges {
+		overdue := !c.NextAttemptAt.IsZero() && later(c.NextAttemptAt, c.UpdatedAt).Before(y.Now().Add(-time.Hour))
+		if overdue && d.Plan.Status.Collects() && c.Reason == "" && !y.lost {
+			wrong = append(wrong, fmt.Sprintf("charge %d is %s and overdue since %s without a reason", c.Sequence, c.Status, c.NextAttemptAt.Format(time.DateTime)))
+		}
+		if c.NextAttemptAt.IsZero() != c.WakeAt.IsZero() {
+			wrong = append(wrong, fmt.Sprintf("charge %d is tried next at %s, and looked at at %s", c.Sequence, c.NextAttemptAt, c.WakeAt))
+		}
+		if c.Status == billing.ChargeRetrying && c.NextAttemptAt.IsZero() && d.Plan.Status.Collects() {
+			wrong = append(wrong, fmt.Sprintf("charge %d is retrying, and has no time", c.Sequence))
+		}
+	}
+	return wrong
+}
+
+// goingOn: while charges recur one is to come, and one only unless somebody added others; and a plan that is over has none.
+func (y *year) goingOn(p *lived, d billing.Details, _ map[billing.ChargeID][]intent) (wrong []string) {
+	coming := 0
+	for _, c := range d.Charges {
+		if c.Status == billing.ChargeScheduled && !c.DueAt.IsZero() {
+			coming++
+		}
+		over := d.Plan.Status == billing.PlanCompleted || d.Plan.Status == billing.PlanCanceled
+		if over && !c.Status.Ended() && c.Status != billing.ChargeCollecting {
+			wrong = append(wrong, fmt.Sprintf("the plan is %s, and charge %d is %s", d.Plan.Status, c.Sequence, c.Status))
+		}
+	}
+	goesOn := !d.Plan.Recurrence.IsZero() && (d.Plan.Status.Collects() || d.Plan.Status == billing.PlanPaused)
+	if goesOn && (coming == 0 || coming > 1 && !p.touched) {
+		wrong = append(wrong, fmt.Sprintf("the plan goes on, and has %d charges to come", coming))
+	}
+	return wrong
+}
+
+// dates: as nobody changed the plan, each charge falls due at the date that is reckoned here from the terms, and no two on one.
+func (y *year) dates(p *lived, d billing.Details, _ map[billing.ChargeID][]intent) (wrong []string) {
+	if p.touched || p.terms.BusinessDay != "" || p.terms.Trial != "" || p.terms.Every == "" {
+		return nil
+	}
+	loc, err := time.LoadLocation(p.terms.Customer.TimeZone)
+	require.NoError(y.t, err)
+	anchor := p.began.In(loc)
+	if p.terms.Starts != "" {
+		anchor, err = time.ParseInLocation(time.DateOnly, p.terms.Starts, loc)
+		require.NoError(y.t, err)
+	}
+	for i, c := range d.Charges {
+		want := reckoned(anchor, strings.TrimSuffix(p.terms.Every, "s"), i) + " 09:00"
+		if i == 0 && p.terms.Starts == "" {
+			want = p.began.In(loc).Format("2006-01-02 15:04") // at once
+		}
+		if got := c.DueAt.In(loc).Format("2006-01-02 15:04"); got != want {
+			wrong = append(wrong, fmt.Sprintf("charge %d falls due %s, and %s was agreed", c.Sequence, got, want))
+		}
+	}
+	return wrong
+}
+
+// reckoned is the n-th date after a date, counted on the fingers: days are added, months are counted up and shortened to their last day.
+func reckoned(from time.Time, every string, n int) string {
+	var count int
+	var unit string
+	if _, err := fmt.Sscanf(every, "%d %s", &count, &unit); err != nil {
+		return "unreadable: " + every
+	}
+	year, month, day := from.Date()
+	switch unit {
+	case "day":
+		return time.Date(year, month, day+n*count, 0, 0, 0, 0, time.UTC).Format(time.DateOnly)
+	case "week":
+		return time.Date(year, month, day+7*n*count, 0, 0, 0, 0, time.UTC).Format(time.DateOnly)
+	case "month":
+		last := time.Date(year, month+time.Month(n*count)+1, 0, 0, 0, 0, 0, time.UTC)
+		return fmt.Sprintf("%s-%02d", last.Format("2006-01"), min(day, last.Day()))
+	}
+	return "unreadable: " + every
+}
+
+// agreed: versions are only ever added, and numbered without gaps.
+func (y *year) agreed(p *lived, _ billing.Details, _ map[billing.ChargeID][]intent) (wrong []string) {
+	if !p.touched {
+		return nil
+	}
+	now, err := y.store.PlanVersions(y.t.Context(), p.id, 0)
+	require.NoError(y.t, err)
+	for i, v := range now {
+		if v.Number != i+1 {
+			wrong = append(wrong, fmt.Sprintf("version %d comes after %d others", v.Number, i))
+		}
+	}
+	if len(now) < len(p.versions) || !slices.EqualFunc(now[:len(p.versions)], p.versions, func(a, b billing.PlanVersion) bool {
+		return fmt.Sprintf("%+v", a) == fmt.Sprintf("%+v", b)
+	}) {
+		wrong = append(wrong, "a version was changed or removed")
+	}
+	p.versions = now
+	return wrong
+}
+
+// noticesOnce: no step of a charge is told twice, and no mail goes out twice but after a worker was killed, which none is while it mails.
+func (y *year) noticesOnce() {
+	y.mails.mu.Lock()
+	defer y.mails.mu.Unlock()
+	seen := map[string]bool{}
+	for _, m := range y.mails.mails {
+		require.False(y.t, seen[m.MessageID], "the mail %q went out twice", m.Subject)
+		seen[m.MessageID] = true
+	}
+}

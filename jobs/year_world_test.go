@@ -1,0 +1,244 @@
+package jobs_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+	"tranche/internal/planning"
+	"tranche/internal/stripegw"
+	"tranche/internal/stripesim"
+	"tranche/jobs"
+)
+
+// year is a shop with many plans in a bubble of synctest's: nothing in it uses the network, and time passes while everybody waits.
+type year struct {
+	*bench
+	chance *rand.Rand
+	world  witness
+	plans  []*lived
+	queue  []billing.Task
+	lost   bool     // tasks were lost in this step: what they were for comes back when their leases end
+	cause  []string // what happened lately, for whoever reads a failure
+}
+
+// lived is one plan of the year, with what was seen of it so far.
+type lived struct {
+	id       billing.PlanID
+	terms    billing.Terms
+	began    time.Time
+	touched  bool // somebody changed it, so that its dates are no longer those that can be reckoned from the terms
+	versions []billing.PlanVersion
+}
+
+// direct answers requests by a handler in the caller's goroutine.
+type direct struct {
+	handler http.Handler
+	before  func(r *http.Request)
+}
+
+// RoundTrip serves the request. A handler that breaks the connection is a transport that failed.
+func (d direct) RoundTrip(r *http.Request) (resp *http.Response, err error) {
+	if d.before != nil {
+		d.before(r)
+	}
+	defer func() {
+		if what := recover(); what != nil {
+			if failed, ok := what.(error); !ok || !errors.Is(failed, http.ErrAbortHandler) {
+				panic(what)
+			}
+			resp, err = nil, io.ErrUnexpectedEOF
+		}
+	}()
+	served := r.Clone(r.Context())
+	if served.Body == nil {
+		served.Body = http.NoBody
+	}
+	if served.Host == "" {
+		served.Host = r.URL.Host
+	}
+	out := httptest.NewRecorder()
+	d.handler.ServeHTTP(out, served)
+	return out.Result(), nil
+}
+
+// newYear makes an empty shop. It is called in the bubble.
+func newYear(t *testing.T, seed uint64) *year {
+	y := &year{chance: rand.New(rand.NewPCG(seed, 5)), world: witness{Scratch: scratch(t), mu: &sync.Mutex{}, seen: map[step]bool{}}}
+	b := &bench{t: t, store: y.world, mails: &outbox{}, bubble: true}
+	y.bench = b
+	arrivals := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			http.Error(w, "unreadable", http.StatusBadRequest)
+			return
+		}
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.bodies = append(b.bodies, body)
+	})
+	b.sim = stripesim.New(stripesim.Options{
+		Now: b.Now, Wall: b.Now, Webhooks: []stripesim.WebhookEndpoint{{URL: "http://shop.test/", Secret: "whsec_test"}}, WebhookConcurrency: 1,
+		WebhookTransport: direct{handler: arrivals}, Seed: seed,
+	})
+	t.Cleanup(b.sim.Close)
+	b.browser = &stripesim.Browser{BaseURL: "http://stripe.test", Client: &http.Client{Transport: direct{handler: b.sim}}}
+	gateway, err := stripegw.New(stripegw.Config{
+		SecretKey: "sk_test_bench", APIBase: "http://stripe.test", HTTPTimeout: 5 * time.Second, Transport: direct{b.sim, y.mayBeCharged},
+	})
+	require.NoError(t, err)
+	b.gateway = &tap{Gateway: gateway}
+	b.planner = planning.New(b.store, b.gateway, b.Now, billing.Rules{ChargeTime: morning})
+	b.worker = b.newWorker()
+	b.worker.Log = zerolog.Nop()
+	return y
+}
+
+// mayBeCharged looks, at the last moment, whether what is asked of Stripe may be asked: a charge of a plan that collects, which
+// was not paid and which is due. Whatever else is in flight, this is what must never be wrong.
+func (y *year) mayBeCharged(r *http.Request) {
+	if r.Method != http.MethodPost || r.Body == nil || !strings.HasPrefix(r.URL.Path, "/v1/payment_intents") {
+		return
+	}
+	body, err := io.ReadAll(r.Body)
+	require.NoError(y.t, err)
+	r.Body = io.NopCloser(strings.NewReader(string(body)))
+	if !strings.Contains(string(body), "off_session=true") {
+		return
+	}
+	require.NoError(y.t, r.ParseForm())
+	form := r.PostForm
+	r.Body = io.NopCloser(strings.NewReader(string(body)))
+	id := billing.ChargeID(form.Get("metadata[" + billing.MetaCharge + "]"))
+	if id == "" {
+		c, err := y.store.ChargeByPaymentIntent(y.t.Context(), strings.Split(r.URL.Path, "/")[3])
+		require.NoError(y.t, err, "%s is confirmed and is no charge's", r.URL.Path)
+		id = c.ID
+	}
+	c, err := y.store.Charge(y.t.Context(), id)
+	require.NoError(y.t, err)
+	plan, err := y.store.Plan(y.t.Context(), c.PlanID)
+	require.NoError(y.t, err)
+	require.True(y.t, plan.Status.Collects(), "charge %d of plan %s is charged, which is %s", c.Sequence, plan.Reference, plan.Status)
+	require.Equal(y.t, billing.ChargeCollecting, c.Status, "an attempt is written before Stripe is called")
+	require.False(y.t, c.NextAttemptAt.IsZero() || c.NextAttemptAt.After(y.Now()), "charge %d of plan %s is charged before its time", c.Sequence, plan.Reference)
+}
+
+// zones are places with every kind of clock.
+var zones = []string{
+	"UTC", "Europe/London", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Pacific/Chatham", "America/St_Johns", "Pacific/Kiritimati",
+	"Africa/Cairo", "America/Santiago", "Asia/Kathmandu", "Pacific/Pago_Pago",
+}
+
+// pick takes one of a list.
+func pick[T any](chance *rand.Rand, list ...T) T { return list[chance.IntN(len(list))] }
+
+// ahead is a date within some months, often the last of a month.
+func (y *year) ahead() string {
+	at := y.Now().AddDate(0, 0, 3+y.chance.IntN(90))
+	if y.chance.IntN(2) == 0 {
+		at = time.Date(at.Year(), at.Month()+2, 0, 0, 0, 0, 0, time.UTC)
+	}
+	return at.Format(time.DateOnly)
+}
+
+// newTerms draws the terms of a plan, of any kind.
+func (y *year) newTerms(n int) billing.Terms {
+	c := y.chance
+	t := billing.Terms{
+		Reference: fmt.Sprintf("order-%d", n), Currency: pick(c, billing.Currency("usd"), "eur", "jpy", "gbp", "huf", "kwd"),
+		Customer: billing.CustomerTerms{Reference: fmt.Sprintf("customer-%d", n), Email: fmt.Sprintf("c%d@example.com", n), TimeZone: pick(c, zones...)},
+	}
+	amount := 200_000 * (1 + c.Int64N(50))
+	every := pick(c, "1 week", "2 weeks", "10 days", "1 month", "1 month", "2 months", "3 months")
+	switch t.Kind = pick(c, billing.KindInstallments, billing.KindDeposit, billing.KindRecurring, billing.KindDeferred); t.Kind {
+	case billing.KindInstallments:
+		t.Total, t.Parts, t.Every = amount, 2+c.IntN(10), every
+		t.Remainder = pick(c, billing.RemainderFirst, billing.RemainderLast, billing.RemainderSpread)
+		t.Starts = pick(c, "", "", y.ahead())
+	case billing.KindDeposit:
+		t.Total, t.DepositPercent = amount, pick(c, "10", "20", "50")
+		t.BalanceDue = pick(c, y.ahead(), y.ahead(), "on request", "5 days after "+y.ahead())
+	case billing.KindRecurring:
+		t.Amount, t.Every = amount, every
+		t.Parts = pick(c, 0, 0, 3, 8)
+		t.Starts = pick(c, "", "", y.ahead())
+		t.BusinessDay = pick(c, "", "", billing.BusinessDayModifiedFollowing)
+		if t.Starts == "" {
+			t.Trial = pick(c, "", "", "14 days")
+		}
+	case billing.KindDeferred:
+		t.Total, t.Due = amount, pick(c, y.ahead(), y.ahead(), "on request")
+	}
+	if t.Starts == "" && t.Kind != billing.KindDeferred && t.Trial == "" && c.IntN(5) == 0 {
+		t.Card = "default"
+	}
+	return t
+}
+
+// begin makes a plan and has its customer do what it waits for.
+func (y *year) begin(n int) {
+	t := y.newTerms(n)
+	if t.Card != "" {
+		y.giveCard(t.Customer.Reference)
+		ctx := y.t.Context()
+		require.NoError(y.t, y.store.Update(ctx, func(tx billing.Tx) error {
+			c, err := tx.CustomerByReference(ctx, t.Customer.Reference)
+			if err != nil {
+				return err
+			}
+			c.TimeZone = t.Customer.TimeZone
+			return tx.UpdateCustomer(ctx, c)
+		}))
+	}
+	p, err := y.planner.Create(y.t.Context(), t, "")
+	require.NoError(y.t, err, "%+v", t)
+	y.plans = append(y.plans, &lived{id: p.Plan.ID, terms: t, began: y.Now()})
+	card := pick(y.chance, good, good, otherCard, thenNoFunds, authAlways)
+	switch {
+	case p.FirstPayment.ID != "":
+		require.NoError(y.t, y.payFirst(p, card))
+	case p.Setup.ID != "":
+		y.setUp(p.Setup.ClientSecret, card)
+	}
+	y.settle()
+}
+
+// claim enqueues a task for everything that is due.
+func (y *year) claim() int {
+	ctx, now := y.t.Context(), y.Now()
+	until := now.Add(time.Minute)
+	before := len(y.queue)
+	events, err := y.store.ClaimEvents(ctx, now, until, 100)
+	require.NoError(y.t, err)
+	for _, c := range events {
+		y.queue = append(y.queue, jobs.EventTask(c))
+	}
+	charges, err := y.store.ClaimCharges(ctx, now, until, 100)
+	require.NoError(y.t, err)
+	for _, c := range charges {
+		y.queue = append(y.queue, jobs.CollectTask(c))
+	}
+	dunnings, err := y.store.ClaimDunnings(ctx, now, until, 100)
+	require.NoError(y.t, err)
+	for _, c := range dunnings {
+		y.queue = append(y.queue, jobs.DunningTask(c))
+	}
+	notices, err := y.store.ClaimNotices(ctx, now, until, 100)
+	require.NoError(y.t, err)
+	for _, c := range notices {
+		y.queue = append(y.queue, jobs.NoticeTask(c))
+	}
+	return len(y.queue) - before
+}
