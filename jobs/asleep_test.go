@@ -1,0 +1,170 @@
+package jobs_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+	"tranche/internal/dunning"
+	"tranche/internal/stripesim"
+)
+
+// perMinute is leave for so many calls in each minute of the bench's time.
+type perMinute struct {
+	b      *bench
+	limit  int
+	minute time.Time
+	used   int
+	most   int
+}
+
+// admit gives leave, or says that the turn did not come.
+func (p *perMinute) admit(ctx context.Context) (context.Context, func(), error) {
+	if now := p.b.Now().Truncate(time.Minute); !now.Equal(p.minute) {
+		p.minute, p.used = now, 0
+	}
+	if p.used >= p.limit {
+		return ctx, func() {}, fmt.Errorf("the turn did not come: %w", billing.ErrUnavailable)
+	}
+	p.used++
+	p.most = max(p.most, p.used)
+	before := p.b.gateway.calls
+	return ctx, func() {
+		if p.b.gateway.calls == before {
+			p.used--
+		}
+	}, nil
+}
+
+// TestAMachineThatSleptCatchesUpOnceInOrderAndWithinEveryCap stops everything for three days and for a fortnight, while charges of many
+// plans fall due every day. When it wakes, everything that fell due is charged once, each plan's in order; no more calls are made in a
+// minute than Stripe's limit; and nothing that was declined is tried again more often than the card's network allows.
+func TestAMachineThatSleptCatchesUpOnceInOrderAndWithinEveryCap(t *testing.T) {
+	for _, days := range []int{3, 14} {
+		t.Run(fmt.Sprintf("%d days", days), func(t *testing.T) {
+			eachEngine(t, func(b *bench) {
+				const limit = 4
+				plans := b.dailyPlans(days)
+				broke := b.startedWith(declinesLater("insufficient_funds"), daily("broke", "UTC", days+10))
+				gate := &perMinute{b: b, limit: limit}
+				b.worker.Admit = gate.admit
+
+				b.setNow(start.AddDate(0, 0, days).Add(time.Hour)) // asleep; the first charge fell due when it was made
+				for range 12 * days {
+					b.settle()
+					b.setNow(b.Now().Add(time.Minute))
+				}
+				require.Equal(b.t, limit, gate.most, "there was enough to do")
+				for _, id := range plans {
+					b.requireCaughtUp(id, days)
+				}
+				// Live on: what was declined is retried, and more falls due on the same card.
+				for range 20 {
+					b.setNow(b.Now().Add(24 * time.Hour))
+					b.settle()
+				}
+				retries := b.requireWithinCaps(broke)
+				require.Equal(b.t, days == 3, retries > 0, "a fortnight's first attempts leave room for no retry")
+			})
+		})
+	}
+}
+
+// daily are terms of parts that fall due every day.
+func daily(name, zone string, parts int) func(t *billing.Terms) {
+	return func(t *billing.Terms) {
+		t.Reference, t.Parts, t.Every, t.Total = "order-"+name, parts, "1 day", int64(parts)*1000
+		t.Customer.Reference, t.Customer.TimeZone = name, zone
+	}
+}
+
+// dailyPlans begins plans of which a part falls due every day, in several zones, and a recurring one.
+func (b *bench) dailyPlans(days int) []billing.PlanID {
+	var plans []billing.PlanID
+	for i, zone := range []string{"UTC", "Asia/Kolkata", "America/New_York"} {
+		plans = append(plans, b.started(good, daily(fmt.Sprint(i), zone, days+2)).Plan.ID)
+	}
+	recurring := b.plan(func(t *billing.Terms) {
+		*t = billing.Terms{
+			Reference: "order-recurring", Kind: billing.KindRecurring, Currency: "usd", Amount: 1900, Every: "1 day",
+			Customer: billing.CustomerTerms{Reference: "recurring", Email: "r@example.com", TimeZone: "Europe/London"},
+		}
+	})
+	require.NoError(b.t, b.pay(recurring.FirstPayment.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: good}, SetupFutureUsage: "off_session"}))
+	b.settle()
+	return append(plans, recurring.Plan.ID)
+}
+
+// requireCaughtUp wants that every charge that is due was paid, once, in the order of their numbers, with one receipt each.
+func (b *bench) requireCaughtUp(id billing.PlanID, days int) {
+	b.t.Helper()
+	d := b.details(id)
+	paid := map[billing.ChargeID]int{}
+	for _, pi := range b.intents() {
+		if pi.Status == "succeeded" {
+			paid[billing.ChargeID(pi.Metadata[billing.MetaCharge])]++
+		}
+	}
+	due := 0
+	for _, c := range d.Charges {
+		if c.DueAt.After(b.Now()) {
+			require.Zero(b.t, paid[c.ID], "charge %d is not due", c.Sequence)
+			continue
+		}
+		due++
+		require.Equal(b.t, 1, paid[c.ID], "charge %d of %s: %s %s", c.Sequence, d.Plan.Reference, c.Status, c.Reason)
+		require.Len(b.t, d.Attempts[c.ID], 1, "no attempt is spent on waiting")
+	}
+	require.GreaterOrEqual(b.t, due, days)
+	var order []billing.ChargeID
+	trail, err := b.store.AuditTrail(b.t.Context(), billing.AuditFilter{Plan: id})
+	require.NoError(b.t, err)
+	for _, e := range trail {
+		if e.Action == "charge.collecting" {
+			order = append(order, e.ChargeID)
+		}
+	}
+	want := make([]billing.ChargeID, 0, due)
+	for _, c := range d.Charges[1:due] {
+		want = append(want, c.ID)
+	}
+	require.Equal(b.t, want, order, "in order")
+	receipts := slices.DeleteFunc(b.notices(id), func(k billing.NoticeKind) bool { return k != billing.NoticePaymentSucceeded })
+	require.Len(b.t, receipts, due)
+}
+
+// requireWithinCaps wants that nothing that was declined was tried again while the card's network forbade it. The first attempt at a
+// charge repeats nothing, and is made. It returns how many were tried again.
+func (b *bench) requireWithinCaps(id billing.PlanID) (tried int) {
+	b.t.Helper()
+	var declined []time.Time
+	var retries []billing.Attempt
+	for _, attempts := range b.details(id).Attempts {
+		for _, a := range attempts {
+			if a.Initiator == billing.InitiatorMerchant && a.Outcome == billing.OutcomeDeclined {
+				declined = append(declined, a.CreatedAt)
+			}
+			if a.Number > 1 {
+				retries = append(retries, a)
+			}
+		}
+	}
+	require.NotEmpty(b.t, declined)
+	for _, limit := range dunning.CapsOf("visa") {
+		for _, a := range retries {
+			before := 0
+			for _, at := range declined {
+				if at.Before(a.CreatedAt) && at.After(a.CreatedAt.Add(-limit.Window)) {
+					before++
+				}
+			}
+			require.Less(b.t, before, limit.Most, "attempt %d at %s", a.Number, a.CreatedAt)
+		}
+	}
+	return len(retries)
+}
