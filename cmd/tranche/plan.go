@@ -22,9 +22,9 @@ import (
 )
 
 func (c *cli) planCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "plan", Short: "Make, list, show, change, pause, resume and cancel plans", Args: noArgs,
+	cmd := &cobra.Command{Use: "plan", Short: "Make, import, list, show, change, pause, resume and cancel plans", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
-	cmd.AddCommand(c.planCreateCommand(), c.planListCommand(), c.planShowCommand(),
+	cmd.AddCommand(c.planCreateCommand(), c.planImportCommand(), c.planListCommand(), c.planShowCommand(),
 		c.planPauseCommand(), c.planResumeCommand(), c.planCancelCommand())
 	cmd.AddCommand(c.planChangeCommands()...)
 	return cmd

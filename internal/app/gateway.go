@@ -3,6 +3,11 @@ package app
 import (
 	"time"
 
+	"github.com/rs/zerolog"
+
+	"tranche/config"
+	"tranche/internal/clock"
+	"tranche/internal/metrics"
 	"tranche/internal/queue"
 	"tranche/internal/stripegw"
 )
@@ -35,4 +40,19 @@ func (a *App) breakerChanged(to stripegw.BreakerState, wait time.Duration) {
 	case stripegw.BreakerClosed:
 		a.log.Info().Msg("Stripe answers again: charges go on")
 	}
+}
+
+// OpenGateway makes the way to Stripe for a command that makes many calls: within the limits that it has in common with the
+// processes that serve, where these share a Redis. Call the function when it is done.
+func OpenGateway(cfg config.Config, clk clock.Clock, log zerolog.Logger) (*stripegw.Gateway, func(), error) {
+	a := &App{cfg: cfg, clock: clk, log: log, metrics: metrics.New()}
+	err := a.openRedis()
+	if err == nil {
+		err = a.openGateway()
+	}
+	if err != nil {
+		a.close()
+		return nil, nil, err
+	}
+	return a.gateway, a.close, nil
 }

@@ -17,6 +17,7 @@ func MessageTypes() []MessageType {
 func planMessages() []MessageType {
 	return []MessageType{
 		{"plan.created", "A plan was made; its customer is to pay the first charge in your checkout, or to give a card, unless a saved card was named."},
+		{"plan.imported", "A plan that was collected elsewhere before was imported; it charges what is left when it falls due."},
 		{"plan.discarded", "Stripe refused the first payment or the SetupIntent of a plan, so the plan was removed again; your request was answered with the reason."},
 		{"plan.active", "The first payment or the card arrived, or everything that was past due is paid: the plan charges what falls due."},
 		{"plan.shifted", "The first payment, or the card, came so late that the later charges were moved by as many days."},

@@ -10,6 +10,7 @@ type Reader interface {
 	DunningReader
 	LinkReader
 	ConsentReader
+	ImportReader
 
 	Plan(ctx context.Context, id PlanID) (Plan, error)
 	PlanByReference(ctx context.Context, reference string) (Plan, error)
@@ -110,6 +111,7 @@ type Tx interface {
 	LinkWriter
 	ConsentWriter
 	Eraser
+	ImportWriter
 
 	// LockPlan reads a plan and keeps others from changing it or its charges until the transaction ends.
 	// Whoever changes a charge holds its plan's lock. Errors: ErrNotFound.

@@ -57,11 +57,7 @@ func (t *tx) UpdateDetach(ctx context.Context, id billing.CardID, next time.Time
 
 // InsertCard adds a card. Errors: ErrExists; ErrNotFound when there is no such customer.
 func (t *tx) InsertCard(ctx context.Context, c billing.Card) error {
-	return t.insertOne(ctx, "add card "+string(c.ID), "cards", cardColumns, []any{
-		c.ID, c.CustomerID, c.PaymentMethod, orNull(c.StripeCustomer), c.Brand, c.Last4, c.ExpMonth, c.ExpYear,
-		c.Fingerprint, c.Status, millis(c.CreatedAt), millis(c.UpdatedAt), c.Account, c.Position, c.Hold,
-		millis(c.RemovedAt), millis(c.DetachAt),
-	})
+	return t.insertOne(ctx, "add card "+string(c.ID), "cards", cardColumns, cardValues(c))
 }
 
 // UpdateCard changes a card. One that was revoked or removed stays so, whatever was read before; what is left to do at Stripe
@@ -77,4 +73,12 @@ func (t *tx) UpdateCard(ctx context.Context, c billing.Card) error {
 		c.ID, c.CustomerID, c.PaymentMethod, orNull(c.StripeCustomer), c.Brand, c.Last4, c.ExpMonth, c.ExpYear,
 		c.Fingerprint, c.Status, millis(c.CreatedAt), millis(c.UpdatedAt), c.Account, c.Position, c.Hold,
 		millis(c.RemovedAt), millis(c.DetachAt))
+}
+
+func cardValues(c billing.Card) []any {
+	return []any{
+		c.ID, c.CustomerID, c.PaymentMethod, orNull(c.StripeCustomer), c.Brand, c.Last4, c.ExpMonth, c.ExpYear,
+		c.Fingerprint, c.Status, millis(c.CreatedAt), millis(c.UpdatedAt), c.Account, c.Position, c.Hold,
+		millis(c.RemovedAt), millis(c.DetachAt),
+	}
 }

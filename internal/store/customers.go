@@ -53,10 +53,7 @@ func (r reader) ListCustomers(ctx context.Context, f billing.CustomerFilter) ([]
 
 // InsertCustomer adds a customer. Errors: ErrExists.
 func (t *tx) InsertCustomer(ctx context.Context, c billing.Customer) error {
-	return t.insertOne(ctx, "add customer "+string(c.ID), "customers", customerColumns, []any{
-		c.ID, c.Reference, c.Email, c.Name, c.Locale, c.TimeZone, orNull(c.StripeCustomer),
-		millis(c.CreatedAt), millis(c.UpdatedAt), c.Version, millis(c.ErasedAt),
-	})
+	return t.insertOne(ctx, "add customer "+string(c.ID), "customers", customerColumns, customerValues(c))
 }
 
 // UpdateCustomer changes a customer and raises its version. Errors: ErrNotFound, ErrConflict; ErrExists when the
@@ -68,4 +65,11 @@ func (t *tx) UpdateCustomer(ctx context.Context, c billing.Customer) error {
 		WHERE id = $1 AND version = $2`,
 		c.ID, c.Version, c.Reference, c.Email, c.Name, c.Locale, c.TimeZone, orNull(c.StripeCustomer),
 		millis(c.CreatedAt), millis(c.UpdatedAt), millis(c.ErasedAt))
+}
+
+func customerValues(c billing.Customer) []any {
+	return []any{
+		c.ID, c.Reference, c.Email, c.Name, c.Locale, c.TimeZone, orNull(c.StripeCustomer),
+		millis(c.CreatedAt), millis(c.UpdatedAt), c.Version, millis(c.ErasedAt),
+	}
 }

@@ -55,12 +55,7 @@ func (t *tx) LockPlan(ctx context.Context, id billing.PlanID) (billing.Plan, err
 
 // InsertPlan adds a plan and its charges. Errors: ErrExists; ErrNotFound when there is no such customer or card.
 func (t *tx) InsertPlan(ctx context.Context, p billing.Plan, charges []billing.Charge) error {
-	err := t.insertOne(ctx, "add plan "+string(p.ID), "plans", planColumns, []any{
-		p.ID, p.Reference, p.CustomerID, orNull(p.CardID), p.Kind, p.Status, p.Currency, p.Total, string(p.Terms),
-		millis(p.CreatedAt), millis(p.UpdatedAt), millis(p.ActivatedAt), p.Version,
-		p.Reason, millis(p.PausedAt), p.Policy, p.BackupCards,
-		orNull(p.SetupIntent), jsonOrNone(p.Recurrence), p.Account, jsonOrNone(p.Connect),
-	})
+	err := t.insertOne(ctx, "add plan "+string(p.ID), "plans", planColumns, planValues(p))
 	if err != nil {
 		return err
 	}
@@ -113,4 +108,13 @@ func (t *tx) DeletePlan(ctx context.Context, id billing.PlanID) error {
 		}
 	}
 	return nil
+}
+
+func planValues(p billing.Plan) []any {
+	return []any{
+		p.ID, p.Reference, p.CustomerID, orNull(p.CardID), p.Kind, p.Status, p.Currency, p.Total, string(p.Terms),
+		millis(p.CreatedAt), millis(p.UpdatedAt), millis(p.ActivatedAt), p.Version,
+		p.Reason, millis(p.PausedAt), p.Policy, p.BackupCards,
+		orNull(p.SetupIntent), jsonOrNone(p.Recurrence), p.Account, jsonOrNone(p.Connect),
+	}
 }

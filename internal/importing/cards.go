@@ -1,0 +1,70 @@
+package importing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"tranche/internal/billing"
+)
+
+// lookups is how many cards are asked for at a time; the gateway keeps to Stripe's limits.
+const lookups = 8
+
+// verdict is what Stripe says of a card.
+type verdict struct {
+	card  billing.PaymentMethod
+	known bool
+}
+
+// verify looks up the cards of a batch that were not looked up before. Errors: billing.ErrUnavailable, *billing.GatewayError.
+func (im *Importer) verify(ctx context.Context, batch []numbered) error {
+	if im.Cards == nil {
+		return nil
+	}
+	var mu sync.Mutex
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(lookups)
+	asked := map[string]bool{}
+	for _, n := range batch {
+		if _, ok := im.verified[n.Card]; ok || asked[n.Card] || len(n.bad) > 0 || n.Card == "" {
+			continue
+		}
+		asked[n.Card] = true
+	}
+	for id := range asked {
+		group.Go(func() error {
+			pm, err := im.Cards.PaymentMethod(ctx, id)
+			if err != nil && !errors.Is(err, billing.ErrNotFound) {
+				return fmt.Errorf("look up %s: %w", id, err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			im.verified[id] = verdict{card: pm, known: err == nil}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// cardFaults says why Stripe's card is not the line's.
+func (im *Importer) cardFaults(l Line, now billing.Card) []billing.FieldError {
+	if im.Cards == nil {
+		return nil
+	}
+	v := im.verified[l.Card]
+	switch {
+	case !v.known:
+		return []billing.FieldError{fault("card", "Stripe has no PaymentMethod %s", l.Card)}
+	case v.card.Type != "" && v.card.Type != "card":
+		return []billing.FieldError{fault("card", "%s is a %s, not a card", l.Card, v.card.Type)}
+	case v.card.Customer != l.Customer.StripeCustomer:
+		return []billing.FieldError{fault("card", "%s is not attached to %s at Stripe", l.Card, l.Customer.StripeCustomer)}
+	case now.Expired(now.CreatedAt):
+		return []billing.FieldError{fault("card", "it expired in %02d/%d", now.ExpMonth, now.ExpYear)}
+	}
+	return nil
+}

@@ -1,0 +1,196 @@
+package importing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"tranche/internal/billing"
+)
+
+// batchSize is how many lines are written in one transaction.
+const batchSize = 500
+
+// Store is what an import needs of the database.
+type Store interface {
+	billing.ImportReader
+	Update(ctx context.Context, fn func(tx billing.Tx) error) error
+}
+
+// Cards looks a card up at Stripe. Errors: billing.ErrNotFound.
+type Cards interface {
+	PaymentMethod(ctx context.Context, id string) (billing.PaymentMethod, error)
+}
+
+// Options are how plans are imported.
+type Options struct {
+	Now      func() time.Time
+	Rules    billing.Rules
+	Policies []string // dunning policies that lines may name
+	CatchUp  bool     // what fell due before now is charged at once; otherwise it is a fault
+	Cards    Cards    // each card is looked up there; nil takes the word of the file
+	// Progress is told how many lines were gone through; it may be nil.
+	Progress func(lines int64)
+	// Fault is told of everything that is wrong with a line. Its error ends the import.
+	Fault func(Fault) error
+}
+
+// Fault is what is wrong with one field of a line.
+type Fault struct {
+	Line      int    `json:"line"` // of the file, from 1
+	Reference string `json:"reference,omitempty"`
+	billing.FieldError
+}
+
+// Summary counts lines. What is left to be charged of plans that go on until they are canceled is their next charge.
+type Summary struct {
+	Lines   int64                       `json:"lines"`
+	New     int64                       `json:"new"`     // imported, or to be imported
+	Present int64                       `json:"present"` // there already, with the same terms
+	Bad     int64                       `json:"bad"`
+	Charges int64                       `json:"charges"`
+	Totals  map[billing.Currency]Totals `json:"totals"` // of the new ones
+}
+
+// Totals are amounts in minor units.
+type Totals struct {
+	Plans int64 `json:"plans"`
+	Paid  int64 `json:"paid"`
+	Left  int64 `json:"left"`
+}
+
+// Importer imports one file. It remembers the cards that it looked up, so that a check before an import asks Stripe once.
+type Importer struct {
+	store Store
+	Options
+	verified map[string]verdict
+}
+
+// New makes an importer.
+func New(store Store, o Options) *Importer {
+	return &Importer{store: store, Options: o, verified: map[string]verdict{}}
+}
+
+// Check goes through the lines and writes nothing. Errors: of reading the file, of Options.Fault, billing.ErrUnavailable.
+func (im *Importer) Check(ctx context.Context, lines *Reader) (Summary, error) {
+	return im.walk(ctx, lines, im.checkBatch)
+}
+
+// Import writes the plans of good lines, five hundred in a transaction, and passes over bad ones: Check says before what is bad. A
+// plan that is there already is passed over too, so a run that was cut off is finished by another. Errors: those of Check; what was
+// written before stays.
+func (im *Importer) Import(ctx context.Context, lines *Reader) (Summary, error) {
+	return im.walk(ctx, lines, im.writeBatch)
+}
+
+// numbered is a line of the file and what is wrong with it.
+type numbered struct {
+	Line
+	number int
+	bad    []billing.FieldError
+}
+
+// walk goes through the file in batches.
+func (im *Importer) walk(ctx context.Context, lines *Reader, do func(context.Context, []numbered) (Summary, error)) (Summary, error) {
+	sum := Summary{Totals: map[billing.Currency]Totals{}}
+	seen := newSeen()
+	for more := true; more; {
+		var batch []numbered
+		for more && len(batch) < batchSize {
+			l, number, err := lines.next()
+			wrong, isLine := errors.AsType[*lineError](err)
+			switch {
+			case errors.Is(err, io.EOF):
+				more = false
+			case isLine:
+				batch = append(batch, numbered{Line: l, number: number, bad: []billing.FieldError{wrong.FieldError}})
+			case err != nil:
+				return sum, fmt.Errorf("read the file after line %d: %w", sum.Lines+int64(len(batch)), err)
+			default:
+				batch = append(batch, numbered{Line: l, number: number, bad: seen.faults(l, number)})
+			}
+		}
+		if err := im.one(ctx, batch, &sum, do); err != nil {
+			return sum, err
+		}
+	}
+	return sum, nil
+}
+
+// one carries a batch out, tells its faults and adds it to the sum.
+func (im *Importer) one(ctx context.Context, batch []numbered, sum *Summary, do func(context.Context, []numbered) (Summary, error)) error {
+	if len(batch) == 0 {
+		return nil
+	}
+	if err := im.verify(ctx, batch); err != nil {
+		return err
+	}
+	done, err := do(ctx, batch)
+	if err != nil {
+		return err
+	}
+	sum.add(done)
+	if im.Fault != nil {
+		for _, n := range batch {
+			for _, f := range n.bad {
+				if err := im.Fault(Fault{Line: n.number, Reference: n.Reference, FieldError: f}); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	if im.Progress != nil {
+		im.Progress(sum.Lines)
+	}
+	return ctx.Err()
+}
+
+func (s *Summary) add(o Summary) {
+	s.Lines, s.New, s.Present, s.Bad, s.Charges = s.Lines+o.Lines, s.New+o.New, s.Present+o.Present, s.Bad+o.Bad, s.Charges+o.Charges
+	for currency, t := range o.Totals {
+		was := s.Totals[currency]
+		s.Totals[currency] = Totals{Plans: was.Plans + t.Plans, Paid: was.Paid + t.Paid, Left: was.Left + t.Left}
+	}
+}
+
+func (im *Importer) checkBatch(ctx context.Context, batch []numbered) (Summary, error) {
+	rows, err := im.prepare(ctx, im.store, batch)
+	return rows.sum, err
+}
+
+// writeBatch works the batch out in the transaction that writes it: another import may be under way.
+func (im *Importer) writeBatch(ctx context.Context, batch []numbered) (Summary, error) {
+	var rows prepared
+	before := make([][]billing.FieldError, len(batch))
+	for i := range batch {
+		before[i] = batch[i].bad
+	}
+	write := func(tx billing.Tx) error {
+		for i := range batch {
+			batch[i].bad = before[i]
+		}
+		var err error
+		if rows, err = im.prepare(ctx, tx, batch); err != nil {
+			return err
+		}
+		for _, c := range rows.updated {
+			if err := tx.UpdateCustomer(ctx, *c); err != nil {
+				return err
+			}
+		}
+		if err := tx.InsertImported(ctx, rows.Imported); err != nil {
+			return err
+		}
+		return tx.InsertAudit(ctx, rows.audit...)
+	}
+	const tries = 5 // where others make the same customers or plans at the same moment
+	for try := 1; ; try++ {
+		err := im.store.Update(ctx, write)
+		if try < tries && (errors.Is(err, billing.ErrExists) || errors.Is(err, billing.ErrConflict)) {
+			continue
+		}
+		return rows.sum, err
+	}
+}

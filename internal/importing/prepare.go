@@ -1,0 +1,205 @@
+package importing
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+
+	"tranche/internal/billing"
+)
+
+// prepared are the rows of a batch.
+type prepared struct {
+	billing.Imported
+	updated []*billing.Customer // that are there, and get their Stripe customer
+	audit   []billing.AuditEntry
+	sum     Summary
+}
+
+// known is what the database holds of a batch, and what the batch adds.
+type known struct {
+	plans     map[string]billing.Plan
+	customers map[string]*billing.Customer
+	cards     map[string]billing.Card
+}
+
+func (im *Importer) known(ctx context.Context, r billing.ImportReader, batch []numbered) (known, error) {
+	k := known{plans: map[string]billing.Plan{}, customers: map[string]*billing.Customer{}, cards: map[string]billing.Card{}}
+	var references, customers, cards []string
+	for _, n := range batch {
+		references, customers, cards = append(references, n.Reference), append(customers, n.Customer.Reference), append(cards, n.Card)
+	}
+	plans, err := r.PlansByReference(ctx, references...)
+	if err != nil {
+		return k, err
+	}
+	for _, p := range plans {
+		k.plans[p.Reference] = p
+	}
+	there, err := r.CustomersByReference(ctx, customers...)
+	if err != nil {
+		return k, err
+	}
+	for i := range there {
+		k.customers[there[i].Reference] = &there[i]
+	}
+	saved, err := r.CardsByPaymentMethod(ctx, cards...)
+	for _, c := range saved {
+		k.cards[c.PaymentMethod] = c
+	}
+	return k, err
+}
+
+// prepare works out the rows of a batch, and notes what is wrong with its lines.
+func (im *Importer) prepare(ctx context.Context, r billing.ImportReader, batch []numbered) (prepared, error) {
+	out := prepared{sum: Summary{Lines: int64(len(batch)), Totals: map[billing.Currency]Totals{}}}
+	k, err := im.known(ctx, r, batch)
+	if err != nil {
+		return out, err
+	}
+	for i := range batch {
+		n := &batch[i]
+		switch present, isPresent := k.plans[n.Reference]; {
+		case len(n.bad) > 0:
+		case isPresent && bytes.Equal(present.Terms, n.canonical()):
+			out.sum.Present++
+			continue
+		case isPresent:
+			n.bad = append(n.bad, fault("reference", "belongs to plan %s, which has other terms", present.ID))
+		default:
+			n.bad = append(n.bad, im.add(&out, k, n.Line)...)
+		}
+		if len(n.bad) > 0 {
+			out.sum.Bad++
+		}
+	}
+	return out, nil
+}
+
+// add works out the rows of one plan, where nothing is wrong with it.
+func (im *Importer) add(out *prepared, k known, l Line) []billing.FieldError {
+	now := im.Now()
+	customer, isThere := k.customers[l.Customer.Reference]
+	asThere := l
+	if isThere { // dates are worked out where the customer is
+		asThere.Customer.TimeZone = customer.TimeZone
+	}
+	plan, bad := im.draft(asThere, now)
+	card, isSaved := k.cards[l.Card]
+	if !isSaved {
+		card = im.newCard(l, now)
+		bad = append(bad, im.cardFaults(l, card)...)
+	}
+	bad = append(bad, k.faults(l)...)
+	if len(bad) > 0 {
+		return bad
+	}
+	customer = out.customer(k, customer, l, now)
+	if !isSaved {
+		card.CustomerID = customer.ID
+		out.Cards = append(out.Cards, card)
+		k.cards[l.Card] = card
+	}
+	out.plan(l, customer, card, plan, now)
+	return nil
+}
+
+// faults says what in the database stands against the line's card and customer.
+func (k known) faults(l Line) []billing.FieldError {
+	var bad []billing.FieldError
+	customer, isThere := k.customers[l.Customer.Reference]
+	card, isSaved := k.cards[l.Card]
+	switch {
+	case isSaved && (!isThere || card.CustomerID != customer.ID):
+		bad = append(bad, fault("card", "%s is saved for another customer", l.Card))
+	case isSaved && (!card.Chargeable() || card.Account != l.Account):
+		bad = append(bad, fault("card", "the %s card ending %s is there already and can't be charged: it is %s %s", card.Brand, card.Last4, card.Status, card.Hold))
+	}
+	if isThere && customer.StripeCustomer != "" && customer.StripeCustomer != l.Customer.StripeCustomer {
+		bad = append(bad, fault("customer.stripe_customer", "the customer is %s at Stripe", customer.StripeCustomer))
+	}
+	return bad
+}
+
+// newCard is the card as Stripe or the file tells of it.
+func (im *Importer) newCard(l Line, now time.Time) billing.Card {
+	month, year, _ := l.exp()
+	card := billing.Card{
+		ID: billing.NewCardID(now), PaymentMethod: l.Card, StripeCustomer: l.Customer.StripeCustomer, Brand: l.CardBrand, Last4: l.CardLast4,
+		ExpMonth: month, ExpYear: year, Status: billing.CardActive, Account: l.Account, CreatedAt: now, UpdatedAt: now,
+	}
+	if v := im.verified[l.Card]; v.known {
+		card.Brand, card.Last4, card.ExpMonth, card.ExpYear, card.Fingerprint = v.card.Brand, v.card.Last4, v.card.ExpMonth, v.card.ExpYear, v.card.Fingerprint
+	}
+	return card
+}
+
+// customer is the row of the line's customer. One who is there already stays as they are, but for a Stripe customer they had not.
+func (p *prepared) customer(k known, c *billing.Customer, l Line, now time.Time) *billing.Customer {
+	switch {
+	case c == nil:
+		t := l.Customer
+		c = &billing.Customer{
+			ID: billing.NewCustomerID(now), Reference: t.Reference, Email: t.Email, Name: t.Name, Locale: t.Locale, TimeZone: t.TimeZone,
+			StripeCustomer: t.StripeCustomer, CreatedAt: now, UpdatedAt: now,
+		}
+		k.customers[t.Reference] = c
+		p.Customers = append(p.Customers, *c)
+	case c.StripeCustomer == "":
+		c.StripeCustomer, c.UpdatedAt = l.Customer.StripeCustomer, now
+		p.updated = append(p.updated, c)
+	}
+	return c
+}
+
+// plan adds the plan: active at once, with what was paid before as a charge that was paid outside.
+func (p *prepared) plan(l Line, customer *billing.Customer, card billing.Card, left drafted, now time.Time) {
+	plan := billing.Plan{
+		ID: billing.NewPlanID(now), Reference: l.Reference, CustomerID: customer.ID, CardID: card.ID, Kind: l.Kind, Status: billing.PlanActive,
+		Currency: l.Currency, Terms: l.canonical(), Policy: l.Policy, BackupCards: l.BackupCardsAllowed, Recurrence: left.recurrence,
+		Account: l.Account, CreatedAt: now, UpdatedAt: now, ActivatedAt: now,
+	}
+	charge := func(amount int64, due time.Time) billing.Charge {
+		plan.Total += amount
+		return billing.Charge{
+			ID: billing.NewChargeID(now), PlanID: plan.ID, CustomerID: customer.ID, Amount: amount, Currency: l.Currency, DueAt: due,
+			Status: billing.ChargeScheduled, NextAttemptAt: due, WakeAt: due, CreatedAt: now, UpdatedAt: now,
+		}
+	}
+	var charges []billing.Charge
+	if l.Paid > 0 {
+		paid := charge(l.Paid, left.paidAt)
+		paid.Status, paid.PaidOutside, paid.PaidAt, paid.NextAttemptAt, paid.WakeAt = billing.ChargeSucceeded, true, left.paidAt, time.Time{}, time.Time{}
+		paid.Reason = "paid before the import"
+		charges = append(charges, paid)
+	}
+	for _, d := range left.charges {
+		charges = append(charges, charge(d.Amount, d.DueAt))
+	}
+	for i := range charges {
+		charges[i].Sequence = i + 1
+	}
+	p.Plans, p.Charges = append(p.Plans, plan), append(p.Charges, charges...)
+	p.count(plan, l.Paid, int64(len(charges)))
+	p.audit = append(p.audit, billing.AuditEntry{
+		At: now, Actor: billing.ActorMerchant, Action: "plan.imported", PlanID: plan.ID, CustomerID: customer.ID,
+		Message: fmt.Sprintf("plan %s is imported: %s, %s paid before", plan.Reference, plan.Kind, billing.FormatAmount(l.Paid, plan.Currency)),
+		Next:    next(left.charges[0], plan.Currency),
+	})
+}
+
+func next(c billing.ChargeDraft, currency billing.Currency) string {
+	amount := billing.FormatAmount(c.Amount, currency)
+	if c.DueAt.IsZero() {
+		return amount + " is charged when it is asked for"
+	}
+	return fmt.Sprintf("%s falls due %s", amount, c.DueAt.Format(time.RFC3339))
+}
+
+func (p *prepared) count(plan billing.Plan, paid, charges int64) {
+	p.sum.New++
+	p.sum.Charges += charges
+	t := p.sum.Totals[plan.Currency]
+	p.sum.Totals[plan.Currency] = Totals{Plans: t.Plans + 1, Paid: t.Paid + paid, Left: t.Left + plan.Total - paid}
+}

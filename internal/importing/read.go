@@ -1,0 +1,125 @@
+package importing
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"tranche/internal/billing"
+)
+
+// maxLine bounds a line of JSON: 500 charges fit.
+const maxLine = 1 << 20
+
+// Reader reads lines of CSV, or of JSON, which begins with a brace.
+type Reader struct {
+	next func() (Line, int, error)
+}
+
+// lineError is a line that can't be read, while those after it can.
+type lineError struct{ billing.FieldError }
+
+// Error says what is wrong with it.
+func (e *lineError) Error() string { return e.Field + ": " + e.Message }
+
+func unreadable(field, format string, args ...any) error {
+	return &lineError{billing.FieldError{Field: field, Message: fmt.Sprintf(format, args...)}}
+}
+
+// NewReader finds out what the file is, and reads the header of CSV. Errors: what is wrong with that.
+func NewReader(r io.Reader) (*Reader, error) {
+	in := bufio.NewReaderSize(r, maxLine)
+	if mark, err := in.Peek(3); err == nil && bytes.Equal(mark, []byte("\xef\xbb\xbf")) {
+		_, _ = in.Discard(3) // spreadsheets write it
+	}
+	first, err := in.Peek(1)
+	if err != nil {
+		return nil, errors.New("there is nothing in the file")
+	}
+	if first[0] == '{' {
+		return jsonReader(in), nil
+	}
+	return csvReader(in)
+}
+
+func jsonReader(in *bufio.Reader) *Reader {
+	number := 0
+	return &Reader{next: func() (Line, int, error) {
+		for {
+			text, err := in.ReadSlice('\n')
+			number++
+			if err != nil && (!errors.Is(err, io.EOF) || len(text) == 0) {
+				return Line{}, number, err
+			}
+			if text = bytes.TrimSpace(text); len(text) == 0 {
+				continue
+			}
+			var l Line
+			dec := json.NewDecoder(bytes.NewReader(text))
+			dec.DisallowUnknownFields()
+			if err := dec.Decode(&l); err != nil {
+				return Line{}, number, jsonFault(err)
+			}
+			if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+				return Line{}, number, unreadable("line", "holds more than one JSON object")
+			}
+			return l, number, nil
+		}
+	}}
+}
+
+func jsonFault(err error) error {
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) && wrong.Field != "" {
+		return unreadable(wrong.Field, "can't be a %s", wrong.Value)
+	}
+	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		return unreadable(strings.Trim(name, `"`), "there is no such field")
+	}
+	return unreadable("line", "is not a JSON object")
+}
+
+func csvReader(in io.Reader) (*Reader, error) {
+	records := csv.NewReader(in)
+	records.ReuseRecord = true
+	header, err := records.Read()
+	if err != nil {
+		return nil, fmt.Errorf("read the header: %w", err)
+	}
+	header = slices.Clone(header)
+	for i, name := range header {
+		if csvFields[name] == nil {
+			return nil, fmt.Errorf("there is no column %q; docs/import.md lists them", name)
+		}
+		if slices.Contains(header[:i], name) {
+			return nil, fmt.Errorf("column %q comes twice", name)
+		}
+	}
+	return &Reader{next: func() (Line, int, error) {
+		record, err := records.Read()
+		if errors.Is(err, csv.ErrFieldCount) {
+			number, _ := records.FieldPos(0)
+			return Line{}, number, unreadable("line", "has %d cells, and the header %d", len(record), len(header))
+		}
+		if err != nil {
+			return Line{}, 0, err
+		}
+		number, _ := records.FieldPos(0)
+		var l Line
+		for i, cell := range record {
+			if cell == "" {
+				continue
+			}
+			if err := csvFields[header[i]](&l, cell); err != nil {
+				return Line{Reference: l.Reference}, number, unreadable(header[i], "%.60q can't be read", cell)
+			}
+		}
+		return l, number, nil
+	}}, nil
+}
