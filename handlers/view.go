@@ -30,6 +30,8 @@ type PlanView struct {
 	Setup *SetupView `json:"setup,omitempty"`
 	// Recurrence is how the charges go on after the last one there is.
 	Recurrence *RecurrenceView `json:"recurrence,omitempty"`
+	// Connect is what Stripe Connect is told of each payment.
+	Connect *billing.Connect `json:"connect,omitempty"`
 	// Policy is the name of the dunning policy; empty means the default one.
 	Policy      string `json:"policy,omitempty"`
 	BackupCards bool   `json:"backup_cards_allowed,omitempty"`
@@ -190,6 +192,9 @@ func ViewPlan(d billing.Details) PlanView {
 		Policy: p.Policy, BackupCards: p.BackupCards,
 	}
 	v.Recurrence = ViewRecurrence(p.Recurrence)
+	if !p.Connect.IsZero() {
+		v.Connect = &p.Connect
+	}
 	for i, c := range d.Charges {
 		v.Charges[i] = viewCharge(c, d.Attempts[c.ID])
 	}

@@ -86,6 +86,8 @@ type call struct {
 	charge  billing.Charge
 	// refund is to be asked of Stripe; there is no attempt then.
 	refund billing.Refund
+	// connect is what Stripe Connect was told of the payment that is refunded.
+	connect billing.Connect
 }
 
 // prepare takes the last look at the charge, under the plan's lock, and commits the attempt. It returns nil when there
@@ -255,7 +257,7 @@ func (t *planTx) newAttempt(ctx context.Context, c *billing.Charge, card billing
 			Amount: c.Amount, Currency: c.Currency, Customer: card.StripeCustomer, PaymentMethod: card.PaymentMethod,
 			OffSession: true, Metadata: c.Metadata(t.plan.Reference, a.ID),
 			Description: t.description(c),
-		}
+		}.Connected(t.plan.Connect)
 	}
 	if err := t.InsertAttempt(ctx, a); err != nil {
 		return nil, err

@@ -30,6 +30,7 @@ func (w *Worker) refundPayment(ctx context.Context, c call) error {
 		PaymentIntent: c.paymentIntent, Metadata: map[string]string{
 			billing.MetaPlan: string(c.planID), billing.MetaCharge: string(c.refund.ChargeID), billing.MetaRefund: string(c.refund.ID),
 		},
+		ReverseTransfer: c.connect.TransferDestination != "", RefundFee: c.connect.Fee(c.refund.Amount, c.refund.Currency) > 0,
 	})
 	r := c.refund
 	r.Status, r.StripeRefund, r.Amount = billing.RefundMade, made.ID, max(made.Amount, 0)

@@ -32,7 +32,7 @@ func (t *planTx) afterEnd(ctx context.Context, c *billing.Charge) (*call, error)
 		return nil, err
 	case refund.ID != "":
 		t.holdLease(c)
-		return &call{planID: t.plan.ID, paymentIntent: refund.PaymentIntent, key: refund.IdempotencyKey, refund: refund}, nil
+		return &call{planID: t.plan.ID, paymentIntent: refund.PaymentIntent, key: refund.IdempotencyKey, refund: refund, connect: t.plan.Connect}, nil
 	case !voidable(c):
 		t.rest(c)
 		return nil, nil

@@ -78,6 +78,7 @@ type termsInput struct {
 	flagged                billing.Terms
 	kind, currency, file   string
 	remainder, businessDay string
+	connect                billing.Connect
 	charges                []string
 }
 
@@ -85,6 +86,11 @@ type termsInput struct {
 func (in *termsInput) flags(f *pflag.FlagSet) {
 	termsFlags(f, &in.flagged)
 	f.StringVar(&in.kind, "kind", "", "`KIND`: installments, deposit, recurring or deferred")
+	f.StringVar(&in.connect.TransferDestination, "transfer-destination", "", "the connected `ACCOUNT` (acct_…) that the money goes to")
+	f.Int64Var(&in.connect.TransferAmount, "transfer-amount", 0, "`AMOUNT` of each charge that is transferred; without it, all of it")
+	f.Int64Var(&in.connect.ApplicationFee, "application-fee", 0, "`AMOUNT` that the platform keeps of each charge")
+	f.StringVar(&in.connect.ApplicationFeePercent, "application-fee-percent", "", "the `SHARE` that the platform keeps of each charge, such as 2.5")
+	f.StringVar(&in.connect.OnBehalfOf, "on-behalf-of", "", "the connected `ACCOUNT` in whose name and country the payment is")
 	f.StringVar(&in.remainder, "remainder", "", "`WHERE` the cents go that do not divide: first, last or spread")
 	f.StringVar(&in.businessDay, "business-day", "", "`RULE` for weekends and holidays: following, preceding or modified_following")
 	f.StringVar(&in.currency, "currency", "", "ISO `CODE`, such as usd")
@@ -109,6 +115,9 @@ func (in *termsInput) given(f *pflag.FlagSet) []string {
 func (c *cli) terms(f *pflag.FlagSet, in termsInput) (billing.Terms, error) {
 	t := in.flagged
 	t.Kind, t.Currency = billing.PlanKind(in.kind), billing.Currency(in.currency)
+	if !in.connect.IsZero() {
+		t.Connect = &in.connect
+	}
 	t.Remainder, t.BusinessDay = billing.Remainder(in.remainder), billing.BusinessDay(in.businessDay)
 	if err := parseCharges(&t, in.charges); err != nil || in.file == "" {
 		return t, err
@@ -355,6 +364,9 @@ func (c *cli) printPlan(d billing.Details) {
 	fmt.Fprintf(c.out, "%s  %s  %s  %s  %s\n", d.Plan.ID, d.Plan.Reference, d.Plan.Kind, d.Plan.Status, billing.FormatAmount(d.Plan.Total, d.Plan.Currency))
 	if d.Plan.Reason != "" {
 		fmt.Fprintf(c.out, "%s\n", d.Plan.Reason)
+	}
+	if d.Plan.Connect.TransferDestination != "" {
+		fmt.Fprintf(c.out, "For %s\n", d.Plan.Connect.TransferDestination)
 	}
 	fmt.Fprintf(c.out, "Customer %s %s %s\n\n", d.Customer.Reference, d.Customer.Name, d.Customer.Email)
 	tab := newTable("#", "CHARGE", "AMOUNT", "DUE", "STATUS", "ATTEMPTS", "NEXT", "WHY")

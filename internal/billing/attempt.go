@@ -101,6 +101,12 @@ type PaymentParams struct {
 	ClearSetup    bool              `json:"clear_setup,omitempty"`    // setup_future_usage= (none); confirm only
 	Description   string            `json:"description,omitempty"`    // create only
 	Metadata      map[string]string `json:"metadata,omitempty"`       // create only
+
+	// What Stripe Connect is told; create only.
+	OnBehalfOf          string `json:"on_behalf_of,omitempty"`
+	ApplicationFee      int64  `json:"application_fee,omitempty"` // minor units
+	TransferDestination string `json:"transfer_destination,omitempty"`
+	TransferAmount      int64  `json:"transfer_amount,omitempty"` // minor units; 0 means all of it
 }
 
 // JSON is the canonical form in which the parameters are stored.

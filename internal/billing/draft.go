@@ -55,6 +55,7 @@ func (t Terms) Draft(now time.Time, rules Rules) (Draft, error) {
 	if len(bad.Fields) == 0 { // amounts and dates of faulty terms would only add noise
 		d.checkDraft(draft)
 	}
+	d.checkConnect(draft)
 	if len(bad.Fields) > 0 {
 		return Draft{}, bad
 	}

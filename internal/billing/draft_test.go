@@ -126,6 +126,13 @@ func TestFaultsOfEveryKind(t *testing.T) {
 		{"ended before it began", `"kind": "recurring", "amount": 1900, "every": "day", "starts": "2026-03-01", "until": "2026-02-28"`, "until: is before the first charge, on 2026-03-01"},
 		{"a trial and a start", `"kind": "recurring", "amount": 1900, "every": "day", "trial": "1 week", "starts": "2026-03-01"`, "starts: does not go with a trial"},
 		{"daily, off weekends", `"kind": "recurring", "amount": 1900, "every": "2 days", "business_day": "following"`, "business_day: does not go with an interval of less than a week"},
+		{"a connected account's own charges", `"kind": "deferred", "total": 3000, "due": "on request", "account": "acct_1"`, "account: charges in a connected account's own name are not supported"},
+		{"no account's id", `"kind": "deferred", "total": 3000, "due": "on request", "connect": {"transfer_destination": "villa"}`, `connect.transfer_destination: "villa" is not the id`},
+		{"a fee of nothing", `"kind": "deferred", "total": 3000, "due": "on request", "connect": {"application_fee": 100}`, "connect.transfer_destination: is missing"},
+		{"two fees", `"kind": "deferred", "total": 3000, "due": "on request", "connect": {"transfer_destination": "acct_1", "application_fee": 100, "application_fee_percent": "2"}`, "connect.application_fee: is given beside"},
+		{"a fee and a transfer amount", `"kind": "deferred", "total": 3000, "due": "on request", "connect": {"transfer_destination": "acct_1", "application_fee": 100, "transfer_amount": 5}`, "connect.transfer_amount: does not go with"},
+		{"a fee of more than a part", `"kind": "installments", "total": 3000, "parts": 3, "every": "month", "connect": {"transfer_destination": "acct_1", "application_fee": 1000}`, "total: charge 1 of 3 is 10.00 USD, and the application fee takes 10.00 USD of it"},
+		{"a transfer of more than a part", `"kind": "recurring", "amount": 1900, "every": "month", "first_amount": 5000, "connect": {"transfer_destination": "acct_1", "transfer_amount": 2000}`, "amount: is 19.00 USD, and 20.00 USD of it is to be transferred"},
 		{"instalments that meet on a Monday", `"kind": "installments", "total": 90000, "parts": 9, "every": "day", "business_day": "following"`, "not after the one before it"},
 	} {
 		_, err := terms(t, `{"reference": "o", "currency": "usd", `+tc.body+`, `+ada+`}`).Draft(now, rules)

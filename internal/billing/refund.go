@@ -42,6 +42,9 @@ type Refund struct {
 type RefundParams struct {
 	PaymentIntent string
 	Metadata      map[string]string
+	// ReverseTransfer takes the money back from the connected account that it was transferred to, and RefundFee gives the
+	// application fee back: else the platform would pay the customer. Source: docs.stripe.com/connect/destination-charges#issue-refunds.
+	ReverseTransfer, RefundFee bool
 }
 
 // StripeRefund is what Tranche reads of a Stripe refund.

@@ -275,6 +275,9 @@ func (c *change) checkAmount(field string, amount int64) error {
 	if problem := c.rules.Limits.Problem(c.plan.Currency, amount); problem != "" {
 		return invalid(field, "%s", problem)
 	}
+	if problem := c.plan.Connect.Problem(amount, c.plan.Currency); problem != "" {
+		return invalid(field, "%s", problem)
+	}
 	return nil
 }
 

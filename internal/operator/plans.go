@@ -23,8 +23,8 @@ func SetRest(ctx context.Context, s Store, id billing.PlanID, total int64, now t
 		}
 		was := billing.SumOf(open)
 		for i, amount := range billing.Split(total, len(open), c.plan.Currency) {
-			if problem := c.rules.Limits.Problem(c.plan.Currency, amount); problem != "" {
-				return billing.AuditEntry{}, invalid("total", "charge %d %s", open[i].Sequence, problem)
+			if err := c.checkAmount("total", amount); err != nil {
+				return billing.AuditEntry{}, err
 			}
 			open[i].Amount = amount
 			if err := c.put(ctx, open[i]); err != nil {

@@ -278,9 +278,17 @@ func firstAttempt(t billing.Terms, c billing.Customer, first *billing.Charge, no
 	a.Params = billing.PaymentParams{
 		Amount: first.Amount, Currency: first.Currency, Customer: c.StripeCustomer, SaveCard: true,
 		Description: t.Description, Metadata: first.Metadata(t.Reference, a.ID),
-	}
+	}.Connected(connectOf(t))
 	first.AttemptCount = 1
 	return a
+}
+
+// connectOf is what the terms say of Stripe Connect.
+func connectOf(t billing.Terms) billing.Connect {
+	if t.Connect == nil {
+		return billing.Connect{}
+	}
+	return *t.Connect
 }
 
 // build makes the rows of a plan. Charges have no time in the scheduler's calendar until the first payment, or the card,
@@ -295,7 +303,7 @@ func build(t billing.Terms, canonical []byte, proposed *proposal, now time.Time)
 	plan := billing.Plan{
 		ID: billing.NewPlanID(now), Reference: t.Reference, CustomerID: c.ID, CardID: proposed.card.ID, Kind: t.Kind, Currency: t.Currency,
 		Status: billing.PlanAwaitingFirstPayment, Terms: canonical, CreatedAt: now, UpdatedAt: now,
-		Policy: t.Policy, BackupCards: t.BackupCardsAllowed, Recurrence: proposed.Recurrence,
+		Policy: t.Policy, BackupCards: t.BackupCardsAllowed, Recurrence: proposed.Recurrence, Connect: connectOf(t),
 	}
 	if plan.CardID != "" {
 		plan.Status, plan.ActivatedAt = billing.PlanActive, now

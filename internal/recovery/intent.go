@@ -95,7 +95,7 @@ func newAttempt(v Visit, c billing.Charge, number int, now time.Time) billing.At
 	a.Params = billing.PaymentParams{
 		Amount: c.Amount, Currency: c.Currency, Customer: customer, Metadata: c.Metadata(v.Plan.Reference, a.ID),
 		Description: fmt.Sprintf("%s (%d of %d)", v.Plan.Reference, c.Sequence, len(v.Charges)),
-	}
+	}.Connected(v.Plan.Connect)
 	return a
 }
 

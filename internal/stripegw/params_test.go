@@ -56,6 +56,36 @@ func TestParameters(t *testing.T) {
 			},
 		},
 		{
+			"create for a connected account", "POST", "/v1/payment_intents",
+			"amount=25000&application_fee_amount=625&currency=eur&on_behalf_of=acct_1&payment_method_types%5B0%5D=card&transfer_data%5Bdestination%5D=acct_1",
+			anyIntent,
+			func(ctx context.Context, g *stripegw.Gateway) error {
+				_, err := g.CreatePaymentIntent(ctx, "key_1", billing.PaymentParams{Amount: 25000, Currency: "eur"}.Connected(billing.Connect{
+					TransferDestination: "acct_1", OnBehalfOf: "acct_1", ApplicationFeePercent: "2.5",
+				}))
+				return err
+			},
+		},
+		{
+			"create with a part transferred", "POST", "/v1/payment_intents",
+			"amount=25000&currency=eur&payment_method_types%5B0%5D=card&transfer_data%5Bamount%5D=20000&transfer_data%5Bdestination%5D=acct_1",
+			anyIntent,
+			func(ctx context.Context, g *stripegw.Gateway) error {
+				_, err := g.CreatePaymentIntent(ctx, "key_1", billing.PaymentParams{Amount: 25000, Currency: "eur"}.Connected(billing.Connect{
+					TransferDestination: "acct_1", TransferAmount: 20000,
+				}))
+				return err
+			},
+		},
+		{
+			"refund of what was transferred", "POST", "/v1/refunds", "payment_intent=pi_1&refund_application_fee=true&reverse_transfer=true",
+			`{"id":"re_1","object":"refund","status":"succeeded","amount":5}`,
+			func(ctx context.Context, g *stripegw.Gateway) error {
+				_, err := g.CreateRefund(ctx, "key_1", billing.RefundParams{PaymentIntent: "pi_1", ReverseTransfer: true, RefundFee: true})
+				return err
+			},
+		},
+		{
 			"confirm", "POST", "/v1/payment_intents/pi_1/confirm", "off_session=true&payment_method=pm_1", anyIntent,
 			func(ctx context.Context, g *stripegw.Gateway) error {
 				p := offSession

@@ -40,6 +40,7 @@ func createParams(p billing.PaymentParams) *stripe.PaymentIntentParams {
 		Description:        optional(p.Description),
 		Metadata:           p.Metadata,
 	}
+	connectParams(params, p)
 	if p.OffSession {
 		params.OffSession = stripe.Bool(true)
 		params.Confirm = stripe.Bool(true)
@@ -48,6 +49,21 @@ func createParams(p billing.PaymentParams) *stripe.PaymentIntentParams {
 		params.SetupFutureUsage = stripe.String(string(stripe.PaymentIntentSetupFutureUsageOffSession))
 	}
 	return params
+}
+
+// connectParams passes on what Stripe Connect is told. Source: docs.stripe.com/connect/destination-charges.
+func connectParams(params *stripe.PaymentIntentParams, p billing.PaymentParams) {
+	params.OnBehalfOf = optional(p.OnBehalfOf)
+	if p.ApplicationFee > 0 {
+		params.ApplicationFeeAmount = stripe.Int64(p.ApplicationFee)
+	}
+	if p.TransferDestination == "" {
+		return
+	}
+	params.TransferData = &stripe.PaymentIntentTransferDataParams{Destination: stripe.String(p.TransferDestination)}
+	if p.TransferAmount > 0 {
+		params.TransferData.Amount = stripe.Int64(p.TransferAmount)
+	}
 }
 
 // ConfirmPaymentIntent confirms p.PaymentIntent with p.PaymentMethod, off-session. The card is always named: Stripe

@@ -20,6 +20,12 @@ func (g *Gateway) CreateRefund(ctx context.Context, key string, p billing.Refund
 	}
 	var w wireRefund
 	params := &stripe.RefundParams{PaymentIntent: stripe.String(p.PaymentIntent), Metadata: p.Metadata}
+	if p.ReverseTransfer {
+		params.ReverseTransfer = stripe.Bool(true)
+	}
+	if p.RefundFee {
+		params.RefundApplicationFee = stripe.Bool(true)
+	}
 	if _, err := g.post(ctx, key, call{op: op, path: refundsPath, params: params}, &w); err != nil {
 		return billing.StripeRefund{}, err
 	}

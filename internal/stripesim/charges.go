@@ -11,6 +11,7 @@ func moneyRoutes() []route {
 		{method: get, pattern: "/v1/charges/*", handle: (*Server).getCharge, params: expandOnly()},
 		{method: post, pattern: "/v1/refunds", handle: (*Server).createRefund, params: params{
 			"charge": text(), "payment_intent": text(), "amount": integer(1, 0), "metadata": metadataParam(), "expand": listOf(),
+			"reverse_transfer": boolean(), "refund_application_fee": boolean(),
 			"reason": enum("duplicate", "fraudulent", "requested_by_customer"),
 		}},
 		{method: get, pattern: "/v1/refunds", handle: (*Server).listRefunds,

@@ -63,7 +63,8 @@ func confirmingParams() params {
 func paymentIntentCreateParams() params {
 	return paymentParams().with(describingParams()).with(confirmingParams()).with(params{
 		"amount": required(integer(1, 0)), "currency": required(param{kind: kindCurrency}), "confirm": boolean(),
-		"confirmation_method": enum("automatic", "manual"),
+		"confirmation_method": enum("automatic", "manual"), "application_fee_amount": integer(0, 0), "on_behalf_of": text(),
+		"transfer_data": hash(params{"destination": required(text()), "amount": integer(0, 0)}),
 		"automatic_payment_methods": hash(params{
 			"enabled": required(boolean()), "allow_redirects": enum("always", "never"),
 		}),
@@ -115,6 +116,14 @@ func (s *Server) blankIntent(c *call) *paymentIntent {
 		cardOptions: object{"installments": nil, "mandate_options": nil, "network": nil, "request_three_d_secure": "automatic"},
 	}
 	setText(&made.confirmationMethod, c.in, "confirmation_method")
+	setText(&made.onBehalfOf, c.in, "on_behalf_of")
+	made.fee = c.in.num("application_fee_amount")
+	if to := c.in.get("transfer_data"); to != nil {
+		made.transfer = object{"destination": to.str("destination")}
+		if to.has("amount") {
+			made.transfer["amount"] = to.num("amount")
+		}
+	}
 	made.automatic = automaticOf(c.in)
 	return made
 }

@@ -26,6 +26,9 @@ func (s *Server) createRefund(c *call) (any, *apiError) {
 	if paid.fingerprintOf.refund == "pending" {
 		made.status = "pending"
 	}
+	if err := s.reverse(c, made); err != nil {
+		return nil, err
+	}
 	paid.refunded += amount
 	s.state.refunds.add(made.id, made)
 	s.emit(c, "refund.created", made.view(), nil)
@@ -33,6 +36,22 @@ func (s *Server) createRefund(c *call) (any, *apiError) {
 	answer := made.view()
 	s.laterRefund(c, made, paid)
 	return answer, nil
+}
+
+// reverse takes the transfer of a destination charge back, where that is asked for.
+func (s *Server) reverse(c *call, made *refund) *apiError {
+	intent, ok := s.state.paymentIntents.get(made.paymentIntent)
+	transferred := ok && intent.transfer != nil
+	if c.in.flag("reverse_transfer") && !transferred {
+		return invalid("", "You cannot reverse a transfer on a charge that has no associated transfer.").on("reverse_transfer")
+	}
+	if c.in.flag("refund_application_fee") && (!ok || intent.fee == 0) {
+		return invalid("", "You cannot refund an application fee on a charge that has none.").on("refund_application_fee")
+	}
+	if c.in.flag("reverse_transfer") {
+		made.reversal = s.random.id("trr_1")
+	}
+	return nil
 }
 
 // laterRefund plays the test cards whose refund ends after it was answered.

@@ -68,11 +68,13 @@ type paymentIntent struct {
 	captureMethod, confirmationMethod            string
 	cancellationReason, setupFutureUsage         string
 	statementDescriptor, statementSuffix         string
-	latestCharge, transferGroup                  string
+	latestCharge, transferGroup, onBehalfOf      string
+	fee                                          int64  // application_fee_amount
 	automatic                                    object // automatic_payment_methods, or nil
 	types                                        []string
 	metadata                                     map[string]string
 	lastError, nextAction, shipping, cardOptions object
+	transfer                                     object // transfer_data, or nil
 	confirms                                     int
 	offSession                                   bool
 	pendingReturnURL                             string
@@ -100,9 +102,9 @@ type charge struct {
 }
 
 type refund struct {
-	id, charge, paymentIntent, currency, reason, status, failure string
-	created, amount                                              int64
-	metadata                                                     map[string]string
+	id, charge, paymentIntent, currency, reason, status, failure, reversal string
+	created, amount                                                        int64
+	metadata                                                               map[string]string
 }
 
 type dispute struct {

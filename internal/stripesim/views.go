@@ -43,16 +43,16 @@ func (p *paymentIntent) view() object {
 	return object{
 		"id": p.id, "object": "payment_intent", "amount": p.amount, "amount_capturable": p.amountCapturable,
 		"amount_details": object{"tip": object{}}, "amount_received": p.amountReceived, "application": nil,
-		"application_fee_amount": nil, "automatic_payment_methods": orNullObject(p.automatic), "canceled_at": orNull(p.canceledAt),
+		"application_fee_amount": orNull(p.fee), "automatic_payment_methods": orNullObject(p.automatic), "canceled_at": orNull(p.canceledAt),
 		"cancellation_reason": orNull(p.cancellationReason), "capture_method": p.captureMethod, "client_secret": p.clientSecret,
 		"confirmation_method": p.confirmationMethod, "created": p.created, "currency": p.currency, "customer": orNull(p.customer),
 		"description": orNull(p.description), "invoice": nil, "last_payment_error": orNullObject(p.lastError),
 		"latest_charge": orNull(p.latestCharge), "livemode": false, "metadata": p.metadata, "next_action": orNullObject(p.nextAction),
-		"on_behalf_of": nil, "payment_method": orNull(p.paymentMethod), "payment_method_configuration_details": nil,
+		"on_behalf_of": orNull(p.onBehalfOf), "payment_method": orNull(p.paymentMethod), "payment_method_configuration_details": nil,
 		"payment_method_options": object{"card": p.cardOptions}, "payment_method_types": p.types, "processing": nil,
 		"receipt_email": orNull(p.receiptEmail), "review": nil, "setup_future_usage": orNull(p.setupFutureUsage),
 		"shipping": orNullObject(p.shipping), "statement_descriptor": orNull(p.statementDescriptor),
-		"statement_descriptor_suffix": orNull(p.statementSuffix), "status": p.status, "transfer_data": nil,
+		"statement_descriptor_suffix": orNull(p.statementSuffix), "status": p.status, "transfer_data": orNullObject(p.transfer),
 		"transfer_group": orNull(p.transferGroup),
 	}
 }
@@ -109,7 +109,7 @@ func (r *refund) view() object {
 		"id": r.id, "object": "refund", "amount": r.amount, "balance_transaction": nil, "charge": r.charge, "created": r.created,
 		"currency": r.currency, "destination_details": object{"card": object{"type": "refund"}, "type": "card"}, "metadata": r.metadata,
 		"payment_intent": orNull(r.paymentIntent), "reason": orNull(r.reason), "receipt_number": nil, "source_transfer_reversal": nil,
-		"status": r.status, "transfer_reversal": nil,
+		"status": r.status, "transfer_reversal": orNull(r.reversal),
 	}
 	if r.failure != "" {
 		out["failure_reason"] = r.failure

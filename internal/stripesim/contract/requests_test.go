@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/operator"
 	"tranche/internal/stripesim"
 	"tranche/internal/stripesim/contract"
 )
@@ -116,14 +117,41 @@ func TestEveryRequestOfOursFitsTheDescription(t *testing.T) {
 	t.Run("an unknown outcome is looked up", func(*testing.T) { stripe.lookUp(s) })
 	t.Run("a known customer and a card of the merchant's checkout", func(*testing.T) { stripe.knownCustomer(s) })
 	t.Run("set up, removed, deleted, canceled", func(*testing.T) { stripe.lives(s) })
+	t.Run("a card without a payment, money passed on, a refund and a warning", func(*testing.T) { stripe.passedOn(s) })
 	require.Empty(t, stripe.broken)
 	for _, call := range []string{
 		"POST /v1/payment_intents", "POST /v1/payment_intents/*/confirm", "POST /v1/payment_intents/*/cancel", "GET /v1/payment_intents/*",
 		"GET /v1/payment_intents", "POST /v1/customers", "GET /v1/customers/*", "GET /v1/payment_methods/*",
 		"POST /v1/payment_methods/*/attach", "GET /v1/setup_intents/*", "POST /v1/setup_intents", "POST /v1/payment_methods/*/detach",
+		"POST /v1/refunds",
 	} {
 		require.True(t, stripe.seen[call], "%s was not tried", call)
 	}
+}
+
+// passedOn gives a card by a SetupIntent, passes the money on to a connected account and takes it back.
+func (c *checkedSim) passedOn(s *shop) {
+	c.t.Helper()
+	t := terms("passed-on", "cust-passed-on")
+	t.Starts = billing.DateOf(s.clock.Now(), time.UTC).AddDays(3).String()
+	t.Connect = &billing.Connect{TransferDestination: "acct_1", OnBehalfOf: "acct_1", ApplicationFee: 100}
+	p, err := s.planner.Create(c.t.Context(), t, "")
+	require.NoError(c.t, err)
+	s.plans = append(s.plans, p.Plan.ID)
+	_, err = c.browser.ConfirmCardSetup(c.t.Context(), p.Setup.ClientSecret.Reveal(), stripesim.PaymentDetails{Card: &stripesim.Card{Number: cardGood}})
+	require.NoError(c.t, err)
+	s.settle()
+	s.live(5)
+	first := s.details(p.Plan.ID).Charges[0]
+	require.Equal(c.t, billing.ChargeSucceeded, first.Status)
+	_, err = c.sim.WarnOfFraud(first.PaymentIntent)
+	require.NoError(c.t, err)
+	s.settle()
+	require.Equal(c.t, billing.PlanPaused, s.details(p.Plan.ID).Plan.Status)
+	_, err = operator.CancelAndRefund(c.t.Context(), s.store, p.Plan.ID, "", s.clock.Now())
+	require.NoError(c.t, err)
+	s.settle()
+	require.Equal(c.t, billing.ChargeRefunded, s.details(p.Plan.ID).Charges[0].Status)
 }
 
 // declines retries by the clock, also after the customer's own try left setup_future_usage on the PaymentIntent.

@@ -1,0 +1,101 @@
+package billing
+
+import "regexp"
+
+var accountShape = regexp.MustCompile(`^acct_\w{1,64}$`)
+
+// IsZero says whether Stripe Connect has no part in the plan.
+func (c Connect) IsZero() bool { return c == Connect{} }
+
+// Fee is what the platform keeps of a charge; 0 for none. A share is rounded half up: see Percent.Of.
+func (c Connect) Fee(amount int64, currency Currency) int64 {
+	if c.ApplicationFeePercent == "" {
+		return c.ApplicationFee
+	}
+	share, err := ParsePercent(c.ApplicationFeePercent)
+	if err != nil {
+		return 0 // terms were checked
+	}
+	return share.Of(amount, currency)
+}
+
+// Problem says in words why a charge of this amount can't be made with what Stripe Connect is told of it, or "".
+func (c Connect) Problem(amount int64, currency Currency) string {
+	switch {
+	case c.Fee(amount, currency) >= amount && c.Fee(amount, currency) > 0:
+		return "is " + FormatAmount(amount, currency) + ", and the application fee takes " + FormatAmount(c.Fee(amount, currency), currency) + " of it"
+	case c.TransferAmount > amount:
+		return "is " + FormatAmount(amount, currency) + ", and " + FormatAmount(c.TransferAmount, currency) + " of it is to be transferred"
+	}
+	return ""
+}
+
+// checkConnect wants what Stripe takes together: docs.stripe.com/connect/destination-charges.
+func (d drafter) checkConnect(draft Draft) {
+	if d.Account != "" {
+		d.bad.add("account", "charges in a connected account's own name are not supported: name it as connect.transfer_destination, with on_behalf_of")
+	}
+	if d.Connect == nil {
+		return
+	}
+	d.checkConnectFields(*d.Connect)
+	d.checkShares(*d.Connect, draft)
+}
+
+func (d drafter) checkConnectFields(c Connect) {
+	for _, f := range []struct{ field, account string }{
+		{"connect.on_behalf_of", c.OnBehalfOf}, {"connect.transfer_destination", c.TransferDestination},
+	} {
+		if f.account != "" && !accountShape.MatchString(f.account) {
+			d.bad.add(f.field, "%q is not the id of a connected account (acct_…)", f.account)
+		}
+	}
+	if c.ApplicationFeePercent != "" {
+		if _, err := ParsePercent(c.ApplicationFeePercent); err != nil {
+			d.bad.add("connect.application_fee_percent", "%s", err)
+		}
+	}
+	if field, problem := c.contradiction(); problem != "" {
+		d.bad.add(field, "%s", problem)
+	}
+}
+
+// contradiction is what Stripe would not take together, or "".
+func (c Connect) contradiction() (field, problem string) {
+	fee := c.ApplicationFee != 0 || c.ApplicationFeePercent != ""
+	switch {
+	case c.ApplicationFee < 0 || c.TransferAmount < 0:
+		return "connect", "an amount is less than 0"
+	case c.ApplicationFee != 0 && c.ApplicationFeePercent != "":
+		return "connect.application_fee", "is given beside application_fee_percent; leave one of them out"
+	case c.TransferDestination == "" && (fee || c.TransferAmount != 0):
+		return "connect.transfer_destination", "is missing: an application fee and a transfer amount are of what a connected account gets"
+	case fee && c.TransferAmount != 0:
+		return "connect.transfer_amount", "does not go with an application fee: what is not transferred stays with you"
+	}
+	return "", ""
+}
+
+// checkShares wants every charge to be more than what is taken of it.
+func (d drafter) checkShares(c Connect, draft Draft) {
+	if !d.clean() {
+		return
+	}
+	for i, charge := range draft.Charges {
+		if problem := c.Problem(charge.Amount, d.Currency); problem != "" {
+			d.bad.add(charge.field, "charge %d%s %s", i+1, ofAll(draft), problem)
+		}
+	}
+	if r := draft.Recurrence; !r.IsZero() {
+		if problem := c.Problem(r.Amount, d.Currency); problem != "" {
+			d.bad.add("amount", "%s", problem)
+		}
+	}
+}
+
+// Connected adds what Stripe Connect is told of a payment that is to be created.
+func (p PaymentParams) Connected(c Connect) PaymentParams {
+	p.OnBehalfOf, p.TransferDestination, p.TransferAmount = c.OnBehalfOf, c.TransferDestination, c.TransferAmount
+	p.ApplicationFee = c.Fee(p.Amount, p.Currency)
+	return p
+}

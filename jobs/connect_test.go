@@ -1,0 +1,81 @@
+package jobs_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+	"tranche/internal/operator"
+)
+
+// connected is what the simulator was told of a PaymentIntent.
+type connected struct {
+	Amount       int64   `json:"amount"`
+	Fee          *int64  `json:"application_fee_amount"`
+	OnBehalfOf   *string `json:"on_behalf_of"`
+	TransferData *struct {
+		Destination string `json:"destination"`
+		Amount      *int64 `json:"amount"`
+	} `json:"transfer_data"`
+}
+
+// TestEveryPaymentOfAPlanCarriesItsConnect: the first payment in the checkout, those made off-session, and a refund, which takes
+// the money back from whom it went to.
+func TestEveryPaymentOfAPlanCarriesItsConnect(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, func(t *billing.Terms) {
+			t.Connect = &billing.Connect{TransferDestination: "acct_villa", OnBehalfOf: "acct_villa", ApplicationFeePercent: "2.5"}
+		})
+		other := b.started(good, func(t *billing.Terms) { t.Reference = "order-2" })
+		b.advance(32)
+		seen := 0
+		for _, raw := range b.sim.PaymentIntents() {
+			var pi connected
+			require.NoError(b.t, json.Unmarshal(raw, &pi))
+			if pi.TransferData == nil {
+				require.Nil(b.t, pi.Fee)
+				require.Nil(b.t, pi.OnBehalfOf)
+				continue
+			}
+			seen++
+			require.Equal(b.t, "acct_villa", pi.TransferData.Destination)
+			require.Nil(b.t, pi.TransferData.Amount)
+			require.Equal(b.t, "acct_villa", *pi.OnBehalfOf)
+			require.Equal(b.t, map[int64]int64{25003: 625, 25000: 625}[pi.Amount], *pi.Fee)
+		}
+		require.Equal(b.t, 2, seen)
+		require.Equal(b.t, p.Plan.Connect, b.details(p.Plan.ID).Plan.Connect)
+		require.True(b.t, b.details(other.Plan.ID).Plan.Connect.IsZero())
+
+		_, err := operator.CancelAndRefund(b.t.Context(), b.store, p.Plan.ID, "", b.Now())
+		require.NoError(b.t, err)
+		_, err = operator.CancelAndRefund(b.t.Context(), b.store, other.Plan.ID, "", b.Now())
+		require.NoError(b.t, err)
+		b.settle()
+		refunds := b.request("GET", "/v1/refunds?limit=100", nil)["data"].([]any)
+		reversed := 0
+		for _, r := range refunds {
+			if r.(map[string]any)["transfer_reversal"] != nil {
+				reversed++
+			}
+		}
+		require.Len(b.t, refunds, 4)
+		require.Equal(b.t, 2, reversed)
+		_, err = operator.SetAmount(b.t.Context(), b.store, b.charge(other.Plan.ID, 3).ID, 100, b.Now())
+		require.Error(b.t, err)
+	})
+}
+
+func TestAChangeKeepsAChargeAboveWhatIsTakenOfIt(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, func(t *billing.Terms) {
+			t.Connect = &billing.Connect{TransferDestination: "acct_villa", ApplicationFee: 500}
+		})
+		_, err := operator.SetAmount(b.t.Context(), b.store, b.charge(p.Plan.ID, 3).ID, 500, b.Now())
+		require.ErrorContains(b.t, err, "amount: is 5.00 USD, and the application fee takes 5.00 USD of it")
+		_, err = operator.SetAmount(b.t.Context(), b.store, b.charge(p.Plan.ID, 3).ID, 501, b.Now())
+		require.NoError(b.t, err)
+	})
+}
