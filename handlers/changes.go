@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -30,15 +31,58 @@ func (s *Server) changeRoutes(api *http.ServeMux) {
 }
 
 // changing reads the body of a change, which may be left out, carries the change out and answers with the plan.
-func changing[B any](s *Server, do func(r *http.Request, id string, body B) (operator.Result, error)) http.HandlerFunc {
+func changing[B any](s *Server, do func(r *http.Request, on operator.Store, id string, body B) (operator.Result, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var body B
-		if r.ContentLength != 0 && !decodeBody(w, r, &body) {
+		on, ok := s.changeOn(w, r, &body)
+		if !ok {
 			return
 		}
-		result, err := do(r, r.PathValue("id"), body)
+		result, err := do(r, on, r.PathValue("id"), body)
 		s.answerPlan(w, r, result.Plan, err)
 	}
+}
+
+// changeOn reads the body of a change, which may be left out, and gives the database to make it on: with "notify": false the
+// customer is not told. On a body at fault it answers itself and returns false.
+func (s *Server) changeOn(w http.ResponseWriter, r *http.Request, body any) (operator.Store, bool) {
+	on, c := s.underRules(), changeBody{body: body}
+	if r.ContentLength != 0 && !decodeBody(w, r, &c) {
+		return on, false
+	}
+	if c.quiet {
+		on = operator.Quietly(on)
+	}
+	return on, true
+}
+
+// changeBody is the body of a change, and notify beside it, which each of them takes.
+type changeBody struct {
+	body  any
+	quiet bool
+}
+
+// UnmarshalJSON takes notify out, and reads the rest as strictly as every body is read.
+func (c *changeBody) UnmarshalJSON(data []byte) error {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(data, &fields); err != nil {
+		return err
+	}
+	notify := struct{ Notify *bool }{}
+	if given, ok := fields["notify"]; ok {
+		if err := json.Unmarshal([]byte(`{"notify":`+string(given)+`}`), &notify); err != nil {
+			return err
+		}
+		delete(fields, "notify")
+		var err error
+		if data, err = json.Marshal(fields); err != nil {
+			return err
+		}
+	}
+	c.quiet = notify.Notify != nil && !*notify.Notify
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	return dec.Decode(c.body)
 }
 
 // underRules is the database, on which changes keep to the settings.
@@ -60,14 +104,14 @@ type restBody struct {
 	Amount int64 `json:"amount"` // of each charge that is left, in place of a total
 }
 
-func (s *Server) setRest(r *http.Request, id string, b restBody) (operator.Result, error) {
+func (s *Server) setRest(r *http.Request, on operator.Store, id string, b restBody) (operator.Result, error) {
 	if b.Amount != 0 {
 		if b.Total != 0 {
 			return operator.Result{}, &billing.InvalidError{Fields: []billing.FieldError{{Field: "amount", Message: "is given beside total; leave one of them out"}}}
 		}
-		return operator.SetRestAmount(r.Context(), s.underRules(), billing.PlanID(id), b.Amount, s.Clock.Now())
+		return operator.SetRestAmount(r.Context(), on, billing.PlanID(id), b.Amount, s.Clock.Now())
 	}
-	return operator.SetRest(r.Context(), s.underRules(), billing.PlanID(id), b.Total, s.Clock.Now())
+	return operator.SetRest(r.Context(), on, billing.PlanID(id), b.Total, s.Clock.Now())
 }
 
 type feeBody struct {
@@ -76,11 +120,11 @@ type feeBody struct {
 	Reason string `json:"reason"`
 }
 
-func (s *Server) addFee(r *http.Request, id string, b feeBody) (operator.Result, error) {
+func (s *Server) addFee(r *http.Request, on operator.Store, id string, b feeBody) (operator.Result, error) {
 	if err := checkText("reason", b.Reason); err != nil {
 		return operator.Result{}, err
 	}
-	return operator.AddFee(r.Context(), s.underRules(), billing.PlanID(id), b.Amount, b.Due, b.Reason, s.Clock.Now())
+	return operator.AddFee(r.Context(), on, billing.PlanID(id), b.Amount, b.Due, b.Reason, s.Clock.Now())
 }
 
 type extendBody struct {
@@ -89,28 +133,28 @@ type extendBody struct {
 	Every  string `json:"every"`
 }
 
-func (s *Server) extendPlan(r *http.Request, id string, b extendBody) (operator.Result, error) {
-	return operator.Extend(r.Context(), s.underRules(), billing.PlanID(id), operator.Extension(b), s.Clock.Now())
+func (s *Server) extendPlan(r *http.Request, on operator.Store, id string, b extendBody) (operator.Result, error) {
+	return operator.Extend(r.Context(), on, billing.PlanID(id), operator.Extension(b), s.Clock.Now())
 }
 
 type discountBody struct {
 	Discount int64 `json:"discount"`
 }
 
-func (s *Server) payAll(r *http.Request, id string, b discountBody) (operator.Result, error) {
-	return operator.PayAll(r.Context(), s.underRules(), billing.PlanID(id), b.Discount, s.Clock.Now())
+func (s *Server) payAll(r *http.Request, on operator.Store, id string, b discountBody) (operator.Result, error) {
+	return operator.PayAll(r.Context(), on, billing.PlanID(id), b.Discount, s.Clock.Now())
 }
 
-func (s *Server) restartPlan(r *http.Request, id string, _ noBody) (operator.Result, error) {
-	return operator.Restart(r.Context(), s.underRules(), billing.PlanID(id), s.Clock.Now())
+func (s *Server) restartPlan(r *http.Request, on operator.Store, id string, _ noBody) (operator.Result, error) {
+	return operator.Restart(r.Context(), on, billing.PlanID(id), s.Clock.Now())
 }
 
 type cardBody struct {
 	Card billing.CardID `json:"card"`
 }
 
-func (s *Server) useCard(r *http.Request, id string, b cardBody) (operator.Result, error) {
-	return operator.UseCard(r.Context(), s.underRules(), billing.PlanID(id), b.Card, s.Clock.Now())
+func (s *Server) useCard(r *http.Request, on operator.Store, id string, b cardBody) (operator.Result, error) {
+	return operator.UseCard(r.Context(), on, billing.PlanID(id), b.Card, s.Clock.Now())
 }
 
 type skipBody struct {
@@ -119,30 +163,30 @@ type skipBody struct {
 	Reason string `json:"reason"`
 }
 
-func (s *Server) skipCharge(r *http.Request, id string, b skipBody) (operator.Result, error) {
+func (s *Server) skipCharge(r *http.Request, on operator.Store, id string, b skipBody) (operator.Result, error) {
 	if err := checkText("reason", b.Reason); err != nil {
 		return operator.Result{}, err
 	}
 	if b.ToEnd {
-		return operator.SkipToEnd(r.Context(), s.underRules(), billing.ChargeID(id), b.Every, b.Reason, s.Clock.Now())
+		return operator.SkipToEnd(r.Context(), on, billing.ChargeID(id), b.Every, b.Reason, s.Clock.Now())
 	}
-	return operator.Skip(r.Context(), s.underRules(), billing.ChargeID(id), b.Reason, s.Clock.Now())
+	return operator.Skip(r.Context(), on, billing.ChargeID(id), b.Reason, s.Clock.Now())
 }
 
 type dueBody struct {
 	Due string `json:"due"`
 }
 
-func (s *Server) moveCharge(r *http.Request, id string, b dueBody) (operator.Result, error) {
-	return operator.Move(r.Context(), s.underRules(), billing.ChargeID(id), b.Due, s.Clock.Now())
+func (s *Server) moveCharge(r *http.Request, on operator.Store, id string, b dueBody) (operator.Result, error) {
+	return operator.Move(r.Context(), on, billing.ChargeID(id), b.Due, s.Clock.Now())
 }
 
 type amountBody struct {
 	Amount int64 `json:"amount"`
 }
 
-func (s *Server) setAmount(r *http.Request, id string, b amountBody) (operator.Result, error) {
-	return operator.SetAmount(r.Context(), s.underRules(), billing.ChargeID(id), b.Amount, s.Clock.Now())
+func (s *Server) setAmount(r *http.Request, on operator.Store, id string, b amountBody) (operator.Result, error) {
+	return operator.SetAmount(r.Context(), on, billing.ChargeID(id), b.Amount, s.Clock.Now())
 }
 
 type splitBody struct {
@@ -150,38 +194,38 @@ type splitBody struct {
 	Due   string `json:"due"` // of the rest
 }
 
-func (s *Server) splitCharge(r *http.Request, id string, b splitBody) (operator.Result, error) {
-	return operator.Split(r.Context(), s.underRules(), billing.ChargeID(id), b.First, b.Due, s.Clock.Now())
+func (s *Server) splitCharge(r *http.Request, on operator.Store, id string, b splitBody) (operator.Result, error) {
+	return operator.Split(r.Context(), on, billing.ChargeID(id), b.First, b.Due, s.Clock.Now())
 }
 
 type collectBody struct {
 	Due string `json:"due"` // empty: now
 }
 
-func (s *Server) collectCharge(r *http.Request, id string, b collectBody) (operator.Result, error) {
-	return operator.Collect(r.Context(), s.underRules(), billing.ChargeID(id), b.Due, s.Clock.Now())
+func (s *Server) collectCharge(r *http.Request, on operator.Store, id string, b collectBody) (operator.Result, error) {
+	return operator.Collect(r.Context(), on, billing.ChargeID(id), b.Due, s.Clock.Now())
 }
 
-func (s *Server) payCharge(r *http.Request, id string, _ noBody) (operator.Result, error) {
-	return operator.Pay(r.Context(), s.underRules(), billing.ChargeID(id), s.Clock.Now())
+func (s *Server) payCharge(r *http.Request, on operator.Store, id string, _ noBody) (operator.Result, error) {
+	return operator.Pay(r.Context(), on, billing.ChargeID(id), s.Clock.Now())
 }
 
 type noteBody struct {
 	Note string `json:"note"`
 }
 
-func (s *Server) paidOutside(r *http.Request, id string, b noteBody) (operator.Result, error) {
+func (s *Server) paidOutside(r *http.Request, on operator.Store, id string, b noteBody) (operator.Result, error) {
 	if err := checkText("note", b.Note); err != nil {
 		return operator.Result{}, err
 	}
-	return operator.PaidOutside(r.Context(), s.underRules(), billing.ChargeID(id), b.Note, s.Clock.Now())
+	return operator.PaidOutside(r.Context(), on, billing.ChargeID(id), b.Note, s.Clock.Now())
 }
 
-func (s *Server) writeOff(r *http.Request, id string, b reasonBody) (operator.Result, error) {
+func (s *Server) writeOff(r *http.Request, on operator.Store, id string, b reasonBody) (operator.Result, error) {
 	if err := checkText("reason", b.Reason); err != nil {
 		return operator.Result{}, err
 	}
-	return operator.WriteOff(r.Context(), s.underRules(), billing.ChargeID(id), b.Reason, s.Clock.Now())
+	return operator.WriteOff(r.Context(), on, billing.ChargeID(id), b.Reason, s.Clock.Now())
 }
 
 // VersionView is what was agreed of a plan from one moment on.

@@ -15,11 +15,12 @@ type reasonBody struct {
 
 // pausePlan keeps a plan from charging anything.
 func (s *Server) pausePlan(w http.ResponseWriter, r *http.Request) {
-	body, ok := decodeReason(w, r)
-	if !ok {
+	var body reasonBody
+	on, ok := s.changeOn(w, r, &body)
+	if !ok || !checkReason(w, body.Reason) {
 		return
 	}
-	plan, err := operator.Pause(r.Context(), s.underRules(), billing.PlanID(r.PathValue("id")), body.Reason, s.Clock.Now())
+	plan, err := operator.Pause(r.Context(), on, billing.PlanID(r.PathValue("id")), body.Reason, s.Clock.Now())
 	s.answerPlan(w, r, plan, err)
 }
 
@@ -28,14 +29,15 @@ func (s *Server) resumePlan(w http.ResponseWriter, r *http.Request) {
 	body := struct {
 		Dates operator.Resumption `json:"dates"`
 	}{operator.CatchUp}
-	if r.ContentLength != 0 && !decodeBody(w, r, &body) {
+	on, ok := s.changeOn(w, r, &body)
+	if !ok {
 		return
 	}
 	if body.Dates != operator.CatchUp && body.Dates != operator.Shift {
 		badParameter(w, "dates", fmt.Sprintf("%q is neither %s nor %s", body.Dates, operator.CatchUp, operator.Shift))
 		return
 	}
-	plan, err := operator.Resume(r.Context(), s.underRules(), billing.PlanID(r.PathValue("id")), body.Dates, s.Clock.Now())
+	plan, err := operator.Resume(r.Context(), on, billing.PlanID(r.PathValue("id")), body.Dates, s.Clock.Now())
 	s.answerPlan(w, r, plan, err)
 }
 
@@ -45,24 +47,17 @@ func (s *Server) cancelPlan(w http.ResponseWriter, r *http.Request) {
 		reasonBody
 		Refund bool `json:"refund"`
 	}
-	if r.ContentLength != 0 && !decodeBody(w, r, &body) || !checkReason(w, body.Reason) {
+	on, ok := s.changeOn(w, r, &body)
+	if !ok || !checkReason(w, body.Reason) {
 		return
 	}
 	if body.Refund {
-		result, err := operator.CancelAndRefund(r.Context(), s.underRules(), billing.PlanID(r.PathValue("id")), body.Reason, s.Clock.Now())
+		result, err := operator.CancelAndRefund(r.Context(), on, billing.PlanID(r.PathValue("id")), body.Reason, s.Clock.Now())
 		s.answerPlan(w, r, result.Plan, err)
 		return
 	}
-	plan, err := operator.Cancel(r.Context(), s.underRules(), billing.PlanID(r.PathValue("id")), body.Reason, s.Clock.Now())
+	plan, err := operator.Cancel(r.Context(), on, billing.PlanID(r.PathValue("id")), body.Reason, s.Clock.Now())
 	s.answerPlan(w, r, plan, err)
-}
-
-func decodeReason(w http.ResponseWriter, r *http.Request) (reasonBody, bool) {
-	var body reasonBody
-	if r.ContentLength != 0 && !decodeBody(w, r, &body) {
-		return body, false
-	}
-	return body, checkReason(w, body.Reason)
 }
 
 // checkReason refuses a reason that is too long, answers itself and returns false.

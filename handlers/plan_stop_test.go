@@ -108,3 +108,24 @@ func (s *surface) voided(id billing.PlanID) {
 		return nil
 	}))
 }
+
+func TestAChangeIsToldUnlessTheBodySaysOtherwise(t *testing.T) {
+	eachEngine(t, func(s *surface) {
+		id := s.activePlan("order-quiet")
+		for _, body := range []string{`{"reason": "a", "notify": false}`, `{"reason": "b", "notify": true}`, ""} {
+			s.change(id, "pause", body)
+			s.change(id, "resume", `{"dates": "shift", "notify": false}`)
+		}
+		s.change(id, "fee", `{"amount": 500, "due": "2030-01-01", "notify": false}`)
+		s.change(id, "fee", `{"amount": 500, "due": "2030-02-01"}`)
+		told, err := s.store.Notices(s.t.Context(), billing.NoticeFilter{Plan: id})
+		require.NoError(s.t, err)
+		count := map[billing.NoticeKind]int{}
+		for _, n := range told {
+			count[n.Kind]++
+		}
+		require.Equal(s.t, map[billing.NoticeKind]int{billing.NoticePlanPaused: 2, billing.NoticePlanChanged: 1}, count)
+		require.Equal(s.t, http.StatusBadRequest, s.api("POST", "/v1/plans/"+string(id)+"/pause", `{"notify": "no"}`).status)
+		require.Equal(s.t, http.StatusBadRequest, s.api("POST", "/v1/plans/"+string(id)+"/pause", `{"notifies": false}`).status)
+	})
+}

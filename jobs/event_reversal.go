@@ -57,7 +57,7 @@ func (w *Worker) followReversal(ctx context.Context, e billing.Event, id string)
 		if c.Version != row.Version {
 			return errOutrun
 		}
-		return t.reverse(c, p)
+		return t.reverse(ctx, c, p)
 	})
 }
 
@@ -79,13 +79,16 @@ func (w *Worker) paidFirst(ctx context.Context, e billing.Event, row billing.Cha
 }
 
 // reverse brings a paid charge to the state of its money at Stripe.
-func (t *planTx) reverse(c *billing.Charge, p billing.RecordedPayment) error {
+func (t *planTx) reverse(ctx context.Context, c *billing.Charge, p billing.RecordedPayment) error {
 	to := p.StatusAfterReversals()
 	if c.Status == to && c.AmountRefunded == p.AmountRefunded && c.DisputeStatus == p.Dispute {
 		return nil
 	}
 	if c.AmountRefunded != p.AmountRefunded {
 		t.noteRefund(c, p)
+		if err := t.tellRefund(ctx, c, p); err != nil {
+			return err
+		}
 	}
 	if c.DisputeStatus != p.Dispute {
 		t.audit(c, billing.ActorStripe, "charge.disputed", fmt.Sprintf("charge %d: the dispute about %s is %s", c.Sequence, p.ID, spoken(p.Dispute)), "")

@@ -35,6 +35,9 @@ func (w *Worker) SendNotice(ctx context.Context, id string, lease int64) error {
 			return err
 		}
 	}
+	if n.MessageID == "" { // one that was written where the sender's domain is not known; the same at every try
+		n.MessageID = string(n.ID) + "@" + w.MessageDomain
+	}
 	mail, err := notify.Render(n, w.Merchant)
 	if err != nil {
 		return w.recordNotice(ctx, n, billing.Delivery{}, &billing.MailError{Permanent: true, Err: err})

@@ -94,6 +94,27 @@ func (w *Worker) recordRefund(ctx context.Context, sent call, r billing.Refund) 
 	})
 }
 
+// tellRefund owes the customer the notice that money was given back. Of a refund that was ordered here the notice of the
+// cancellation told already, unless the merchant wanted nothing told.
+func (t *planTx) tellRefund(ctx context.Context, c *billing.Charge, p billing.RecordedPayment) error {
+	given := p.AmountRefunded - c.AmountRefunded
+	if given <= 0 || t.customer.Email == "" || !t.customer.ErasedAt.IsZero() {
+		return nil
+	}
+	refunds, err := t.Refunds(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	for _, r := range refunds {
+		if r.Status != billing.RefundFailed {
+			return nil
+		}
+	}
+	n := t.draft(billing.NoticeRefundMade, fmt.Sprintf("%s:%d", billing.NoticeRefundMade, p.AmountRefunded))
+	n.ChargeID, n.Data.Amount, n.Data.Sequence, n.Data.DueAt = c.ID, given, c.Sequence, c.DueAt
+	return t.owe(ctx, n)
+}
+
 // refundLater leaves the charge due, with the reason.
 func (w *Worker) refundLater(ctx context.Context, sent call, why error) error {
 	return w.inPlan(ctx, sent.planID, func(t *planTx) error {

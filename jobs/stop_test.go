@@ -113,7 +113,7 @@ func TestADeclineOfACanceledPlanIsNotChased(t *testing.T) {
 		d := b.details(p.Plan.ID)
 		require.Equal(b.t, billing.ChargeCanceled, d.Charges[1].Status)
 		require.Zero(b.t, d.Charges[1].NextAttemptAt)
-		require.Equal(b.t, []billing.NoticeKind{billing.NoticePaymentSucceeded}, b.notices(p.Plan.ID), "of the first payment")
+		require.Equal(b.t, []billing.NoticeKind{billing.NoticePaymentSucceeded, billing.NoticePlanCanceled}, b.notices(p.Plan.ID), "of the first payment, and of the end")
 		require.Equal(b.t, "canceled", b.intentOf(d.Charges[1]).Status, "the customer can't pay it any more")
 	})
 }

@@ -25,11 +25,14 @@ type changeCommand struct {
 	noun             string // what its argument names: plan or charge
 	// question says what is about to happen, and word is what is typed to agree; empty where nothing is asked.
 	question, word string
-	do             func(ctx context.Context, s operator.Store, id string, now time.Time) (operator.Result, error)
+	do             changeFunc
 }
 
+// changeFunc makes the change.
+type changeFunc = func(ctx context.Context, s operator.Store, id string, now time.Time) (operator.Result, error)
+
 func (c *cli) change(spec changeCommand) *cobra.Command {
-	var yes, dryRun bool
+	var yes, dryRun, quiet bool
 	cmd := &cobra.Command{
 		Use: spec.use, Short: spec.short, Long: spec.long, Args: oneArg(spec.noun),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -41,6 +44,9 @@ func (c *cli) change(spec changeCommand) *cobra.Command {
 				rules, err := app.Rules(cfg)
 				if err != nil {
 					return err
+				}
+				if quiet {
+					spec.do = quietly(spec.do)
 				}
 				id := args[0]
 				if spec.noun == "plan" {
@@ -58,10 +64,18 @@ func (c *cli) change(spec changeCommand) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "show what the plan would be; change nothing")
+	cmd.Flags().BoolVar(&quiet, "quiet", false, "do not tell the customer")
 	if spec.word != "" {
 		cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	}
 	return cmd
+}
+
+// quietly has a change made without telling the customer.
+func quietly(do changeFunc) changeFunc {
+	return func(ctx context.Context, s operator.Store, id string, now time.Time) (operator.Result, error) {
+		return do(ctx, operator.Quietly(s), id, now)
+	}
 }
 
 // rehearsed shows what would become of the plan, and then does it if that is agreed to.

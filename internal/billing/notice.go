@@ -24,6 +24,16 @@ const (
 	NoticeCardExpiring NoticeKind = "card_expiring"
 	// NoticeCardUpdated says that another card is charged from now on.
 	NoticeCardUpdated NoticeKind = "card_updated"
+	// NoticePlanChanged says that the merchant changed dates or amounts of what is left to pay, and what they were before.
+	NoticePlanChanged NoticeKind = "plan_changed"
+	// NoticePlanPaused says that the merchant paused the plan.
+	NoticePlanPaused NoticeKind = "plan_paused"
+	// NoticePlanResumed says that a paused plan goes on, and with which payments.
+	NoticePlanResumed NoticeKind = "plan_resumed"
+	// NoticePlanCanceled says that the merchant canceled the plan, and what is given back.
+	NoticePlanCanceled NoticeKind = "plan_canceled"
+	// NoticeRefundMade says that money was given back, such as in Stripe's dashboard.
+	NoticeRefundMade NoticeKind = "refund_made"
 )
 
 // NoticeStatus is the state of a notice in the outbox.
@@ -88,6 +98,17 @@ type NoticeData struct {
 	PayBy         time.Time `json:"pay_by,omitzero"`          // of final_notice: when the plan is given up; zero: not said
 	FollowingDue  time.Time `json:"following_due,omitzero"`   // of the charge that comes after; zero: there is none
 	Following     int64     `json:"following,omitempty"`      // its amount
+
+	Schedule []NoticePayment `json:"schedule,omitempty"` // of plan_changed and plan_resumed: what is left to pay, and what was
+}
+
+// NoticePayment is one payment in a notice that tells of several: as it is now, and as it was where that is different.
+type NoticePayment struct {
+	Amount    int64     `json:"amount"`          // minor units; 0: it is not charged any more
+	DueAt     time.Time `json:"due_at,omitzero"` // zero while it waits for the merchant's word
+	WasAmount int64     `json:"was_amount,omitempty"`
+	WasDue    time.Time `json:"was_due,omitzero"` // zero with a WasAmount: it had no date
+	Added     bool      `json:"added,omitempty"`  // it is new
 }
 
 // NoticeClaim is a pending notice handed to one scheduler, for one lease.
@@ -101,6 +122,7 @@ func NoticeKinds() []NoticeKind {
 	return []NoticeKind{
 		NoticeUpcomingCharge, NoticePaymentSucceeded, NoticePaymentFailed, NoticeActionRequired, NoticeFinal,
 		NoticePlanCompleted, NoticePlanDefaulted, NoticeCardExpiring, NoticeCardUpdated,
+		NoticePlanChanged, NoticePlanPaused, NoticePlanResumed, NoticePlanCanceled, NoticeRefundMade,
 	}
 }
 

@@ -27,7 +27,8 @@ func (v *View) compose(n billing.Notice, m Merchant) {
 // asks says whether a kind of notice asks the customer for something, so that a link is worth having.
 func asks(k billing.NoticeKind) bool {
 	switch k {
-	case billing.NoticePaymentSucceeded, billing.NoticePlanCompleted, billing.NoticeCardUpdated:
+	case billing.NoticePaymentSucceeded, billing.NoticePlanCompleted, billing.NoticeCardUpdated, billing.NoticePlanChanged,
+		billing.NoticePlanPaused, billing.NoticePlanResumed, billing.NoticePlanCanceled, billing.NoticeRefundMade:
 		return false
 	}
 	return true
@@ -65,6 +66,8 @@ func (v *View) paragraphs(k billing.NoticeKind) {
 	case billing.NoticeCardUpdated:
 		v.say(v.own("intro"))
 		v.say(v.own("not_you"))
+	case billing.NoticePlanChanged, billing.NoticePlanPaused, billing.NoticePlanResumed, billing.NoticePlanCanceled, billing.NoticeRefundMade:
+		v.changed(k)
 	default:
 		v.say(v.ourOwn("intro", "nothing")...)
 	}
@@ -156,6 +159,10 @@ func (v *View) button(text string) {
 
 // facts fills the table.
 func (v *View) facts(k billing.NoticeKind) {
+	if tellsOfChange(k) {
+		v.changeFacts(k)
+		return
+	}
 	if k == billing.NoticePlanCompleted {
 		v.detail("total", v.Amount)
 		v.detail("reference", v.Reference)

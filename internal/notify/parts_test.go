@@ -96,7 +96,7 @@ func TestEveryMailArrivesAndItsLinkLeadsHome(t *testing.T) {
 			}
 		}
 	}
-	require.Equal(t, 1, backend.connections(), "one connection for all")
+	require.Equal(t, 2, backend.connections(), "a connection carries a hundred")
 }
 
 // TestAConnectionIsUsedAgain until it carried its share, and a new one opened where the server closed it.

@@ -36,6 +36,18 @@ func Sample(kind billing.NoticeKind, tag string, now time.Time) billing.Notice {
 		d.DueAt = due.AddDate(0, 0, -30)
 	case billing.NoticePlanCompleted:
 		n.ChargeID, d.Sequence, d.Amount = "", 0, 3*at.amount
+	case billing.NoticePlanChanged:
+		n.ChargeID, d.Sequence = "", 0
+		later := following.AddDate(0, 1, 0)
+		d.Schedule = []billing.NoticePayment{
+			{Amount: at.amount, DueAt: due}, {Amount: at.amount * 3 / 2, DueAt: following.AddDate(0, 0, 7), WasAmount: at.amount, WasDue: following},
+			{WasAmount: at.amount, WasDue: later},
+		}
+	case billing.NoticePlanResumed:
+		n.ChargeID, d.Sequence = "", 0
+		d.Schedule = []billing.NoticePayment{{Amount: at.amount, DueAt: due}, {Amount: at.amount, DueAt: following}}
+	case billing.NoticePlanPaused, billing.NoticePlanCanceled:
+		n.ChargeID, d.Sequence = "", 0
 	case billing.NoticeCardExpiring, billing.NoticeCardUpdated:
 		n.ChargeID, d.Sequence, d.DueAt, d.FollowingDue, d.Following = "", 0, following, following, at.amount
 		d.CardExpiry = now.Format("01/06")

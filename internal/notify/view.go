@@ -85,6 +85,14 @@ func day(write func(time.Time, string) string, at time.Time, zone string) string
 	return write(at, zone)
 }
 
+// dayOrNone writes a day out, or that there is none yet.
+func (v *View) dayOrNone(at time.Time) string {
+	if at.IsZero() {
+		return v.text("schedule.waits")
+	}
+	return day(v.locale.Date, at, v.data.TimeZone)
+}
+
 // words are what texts are filled in with. Not every text has a place for each.
 func (v *View) words() map[string]any {
 	to := ""

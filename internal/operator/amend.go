@@ -340,6 +340,8 @@ type rehearsal struct{ Store }
 
 func (r rehearsal) settled() billing.Rules { return rulesOf(r.Store) }
 
+func (r rehearsal) quiet() bool { return quietOf(r.Store) }
+
 // Update runs fn and rolls back.
 func (r rehearsal) Update(ctx context.Context, fn func(tx billing.Tx) error) error {
 	err := r.Store.Update(ctx, func(tx billing.Tx) error {

@@ -29,6 +29,8 @@ type ruled struct {
 
 func (r ruled) settled() billing.Rules { return r.rules }
 
+func (r ruled) quiet() bool { return quietOf(r.Store) }
+
 // rulesOf are the rules that a store comes with.
 func rulesOf(s Store) billing.Rules {
 	if r, ok := s.(interface{ settled() billing.Rules }); ok {

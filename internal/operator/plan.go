@@ -11,19 +11,21 @@ import (
 // change is one operation on a plan, under its lock.
 type change struct {
 	billing.Tx
-	plan    billing.Plan
-	loc     *time.Location // the customer's
-	charges []billing.Charge
-	now     time.Time
-	rules   billing.Rules
-	entries []billing.AuditEntry // beside the one of the operation itself
+	plan      billing.Plan
+	who       billing.Customer
+	loc       *time.Location // the customer's
+	charges   []billing.Charge
+	now       time.Time
+	rules     billing.Rules
+	refunding int64                // what a cancellation gives back
+	entries   []billing.AuditEntry // beside the one of the operation itself
 }
 
 // inPlan locks the plan, runs fn, and writes the plan, an audit entry of what fn returns and the plan's next version.
 func inPlan(ctx context.Context, s Store, id billing.PlanID, now time.Time, fn func(c *change) (billing.AuditEntry, error)) (billing.Plan, error) {
 	var plan billing.Plan
 	err := s.Update(ctx, func(tx billing.Tx) (err error) {
-		plan, err = changePlan(ctx, tx, rulesOf(s), id, now.Truncate(time.Millisecond), fn)
+		plan, err = changePlan(ctx, tx, rulesOf(s), id, now.Truncate(time.Millisecond), telling(ctx, fn, quietOf(s)))
 		return err
 	})
 	return plan, err
@@ -72,7 +74,7 @@ func openChange(ctx context.Context, tx billing.Tx, id billing.PlanID, now time.
 	if err != nil {
 		return nil, err
 	}
-	return &change{Tx: tx, plan: locked, charges: charges, loc: billing.LoadLocation(customer.TimeZone), now: now, rules: rules}, nil
+	return &change{Tx: tx, plan: locked, charges: charges, who: customer, loc: billing.LoadLocation(customer.TimeZone), now: now, rules: rules}, nil
 }
 
 func (c *change) refuse(what, why string) error {

@@ -308,6 +308,7 @@ func CancelAndRefund(ctx context.Context, s Store, id billing.PlanID, reason str
 			}
 			back += amount
 		}
+		c.refunding = back
 		c.plan.Status, c.plan.Reason, c.plan.PausedAt = billing.PlanCanceled, because("canceled by the merchant, with refund", reason), time.Time{}
 		c.plan.EndRecurrence()
 		return billing.AuditEntry{

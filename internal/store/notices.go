@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"tranche/internal/billing"
@@ -26,6 +27,11 @@ func noticeData(n billing.Notice) (string, error) {
 	n.Data.NextAttemptAt = n.Data.NextAttemptAt.UTC().Truncate(time.Millisecond)
 	n.Data.PayBy = n.Data.PayBy.UTC().Truncate(time.Millisecond)
 	n.Data.FollowingDue = n.Data.FollowingDue.UTC().Truncate(time.Millisecond)
+	n.Data.Schedule = slices.Clone(n.Data.Schedule) // what the caller holds stays as it is
+	for i := range n.Data.Schedule {
+		p := &n.Data.Schedule[i]
+		p.DueAt, p.WasDue = p.DueAt.UTC().Truncate(time.Millisecond), p.WasDue.UTC().Truncate(time.Millisecond)
+	}
 	data, err := json.Marshal(n.Data)
 	if err != nil {
 		return "", fmt.Errorf("encode the data of notice %s: %w", n.ID, err)

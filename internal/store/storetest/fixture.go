@@ -150,6 +150,11 @@ func fillValue(v reflect.Value, n *int) {
 		v.SetBool(true)
 	case reflect.Map:
 		v.Set(reflect.ValueOf(map[string]string{fmt.Sprint("key", *n): "value"}))
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
+		for i := range v.Len() {
+			fillValue(v.Index(i), n)
+		}
 	case reflect.Struct:
 		for _, field := range v.Fields() {
 			fillValue(field, n)

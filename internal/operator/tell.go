@@ -1,0 +1,139 @@
+package operator
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"tranche/internal/billing"
+)
+
+// Quietly gives a store on which changes are not told to the customer. The audit trail says that they were not.
+func Quietly(s Store) Store { return hushed{s} }
+
+type hushed struct{ Store }
+
+func (h hushed) settled() billing.Rules { return rulesOf(h.Store) }
+
+func (hushed) quiet() bool { return true }
+
+// quietOf says whether changes on a store are kept from the customer.
+func quietOf(s Store) bool {
+	q, ok := s.(interface{ quiet() bool })
+	return ok && q.quiet()
+}
+
+// standing is a plan before a change, as far as its customer is told of it.
+type standing struct {
+	status  billing.PlanStatus
+	charges []billing.Charge
+}
+
+// telling is a change that owes the customer a notice of it.
+func telling(ctx context.Context, fn func(c *change) (billing.AuditEntry, error), quiet bool) func(c *change) (billing.AuditEntry, error) {
+	return func(c *change) (billing.AuditEntry, error) {
+		was := standing{c.plan.Status, slices.Clone(c.charges)}
+		entry, err := fn(c)
+		if err == nil {
+			err = c.tell(ctx, was, &entry, quiet)
+		}
+		return entry, err
+	}
+}
+
+// tell owes the customer a notice of the change, where it is one that they should know of: in the transaction of the change,
+// so that there is one exactly when the change was made. A worker sends it. Nobody is told who has no address, was erased, or
+// never made the first payment.
+func (c *change) tell(ctx context.Context, was standing, entry *billing.AuditEntry, quiet bool) error {
+	kind := c.news(was, entry.Action)
+	if kind == "" || c.who.Email == "" || !c.who.ErasedAt.IsZero() || was.status == billing.PlanAwaitingFirstPayment {
+		return nil
+	}
+	if quiet {
+		if entry.Next != "" {
+			entry.Next += "; "
+		}
+		entry.Next += "the customer is not told"
+		return nil
+	}
+	id := billing.NewNoticeID(c.now)
+	n := billing.Notice{
+		ID: id, Kind: kind, PlanID: c.plan.ID, CustomerID: c.who.ID, Step: string(kind) + ":" + string(id), Channel: billing.ChannelEmail,
+		To: c.who.Email, Status: billing.NoticePending, CreatedAt: c.now, WakeAt: c.now,
+		Data: billing.NoticeData{
+			CustomerName: c.who.Name, Locale: c.who.Locale, TimeZone: c.who.TimeZone, Reference: c.plan.Reference, Currency: c.plan.Currency,
+		},
+	}
+	switch kind {
+	case billing.NoticePlanChanged, billing.NoticePlanResumed:
+		n.Data.Schedule = schedule(was.charges, c.charges)
+	case billing.NoticePlanCanceled:
+		n.Data.Amount = c.refunding
+	}
+	_, err := c.InsertNotice(ctx, n)
+	return err
+}
+
+// news is the kind of notice that a change is worth; "" for none. Of payments that are asked for early the customer has the
+// receipt, and what is written off or was paid elsewhere changes nothing that they are to do.
+func (c *change) news(was standing, action string) billing.NoticeKind {
+	switch action {
+	case "plan.paused":
+		return billing.NoticePlanPaused
+	case "plan.resumed":
+		return billing.NoticePlanResumed
+	case "plan.canceled":
+		return billing.NoticePlanCanceled
+	case "charge.moved", "charge.skipped", "charge.amount_changed", "charge.split", "plan.rest_changed", "plan.fee_added", "plan.extended":
+		if c.plan.Status != billing.PlanCompleted && slices.ContainsFunc(schedule(was.charges, c.charges), different) {
+			return billing.NoticePlanChanged
+		}
+	case "plan.restarted":
+		return billing.NoticePlanChanged
+	}
+	return ""
+}
+
+// different says whether a payment of a schedule is not what it was.
+func different(p billing.NoticePayment) bool { return p.WasAmount != 0 || p.Added }
+
+// schedule is what is left to pay after a change, by date, with what each payment was before where that is different, and what
+// is not charged any more.
+func schedule(before, after []billing.Charge) []billing.NoticePayment {
+	was := map[billing.ChargeID]billing.Charge{}
+	for _, ch := range before {
+		if !ch.Status.Ended() || ch.Status == billing.ChargeFailed {
+			was[ch.ID] = ch
+		}
+	}
+	var list []billing.NoticePayment
+	for _, ch := range after {
+		old, had := was[ch.ID]
+		delete(was, ch.ID)
+		switch {
+		case !ch.Status.Ended():
+			p := billing.NoticePayment{Amount: ch.Amount, DueAt: ch.DueAt, Added: !had}
+			if had && (old.Amount != ch.Amount || !old.DueAt.Equal(ch.DueAt)) {
+				p.WasAmount, p.WasDue = old.Amount, old.DueAt
+			}
+			list = append(list, p)
+		case had && ch.Status == billing.ChargeCanceled:
+			list = append(list, billing.NoticePayment{WasAmount: old.Amount, WasDue: old.DueAt})
+		}
+	}
+	slices.SortStableFunc(list, func(a, b billing.NoticePayment) int { return cmp.Compare(day(a), day(b)) })
+	return list
+}
+
+// day is where a payment stands in a schedule: those without a date come last.
+func day(p billing.NoticePayment) int64 {
+	at := p.DueAt
+	if p.Amount == 0 {
+		at = p.WasDue
+	}
+	if at.IsZero() {
+		return time.Time{}.AddDate(9999, 0, 0).UnixMilli()
+	}
+	return at.UnixMilli()
+}
