@@ -28,7 +28,11 @@ func (p *Plan) GoOn(charges []Charge, loc *time.Location, holidays Holidays, now
 		DueAt: next.DueAt, Status: ChargeScheduled, CreatedAt: now, UpdatedAt: now, Version: 1,
 	}
 	if p.Status.Collects() {
-		c.NextAttemptAt, c.WakeAt = c.DueAt, c.DueAt
+		at := next.DueAt
+		if at.Before(now) {
+			at = now // it could not be tried before it was written, so it is not overdue
+		}
+		c.NextAttemptAt, c.WakeAt = at, at
 	}
 	return c, true
 }
