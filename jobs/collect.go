@@ -54,6 +54,8 @@ func (w *Worker) CollectCharge(ctx context.Context, id string, lease int64) erro
 	switch {
 	case call.refund.ID != "":
 		return w.refundPayment(admitted, *call)
+	case call.setup != "":
+		return w.voidSetup(admitted, *call)
 	case call.void != "":
 		return w.voidPayment(admitted, *call)
 	case call.replace != "":
@@ -80,6 +82,8 @@ type call struct {
 	// void is a canceled charge whose PaymentIntent is to be canceled under the key; there is no attempt then.
 	void               billing.ChargeID
 	paymentIntent, key string
+	// setup is the SetupIntent to be canceled in place of a PaymentIntent; empty otherwise.
+	setup string
 
 	// replace is a PaymentIntent that is to be canceled before anything is sent for the charge; empty otherwise.
 	replace string

@@ -2,6 +2,7 @@ package jobs_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"testing"
@@ -76,7 +77,8 @@ func planKinds() []kind {
 	}
 }
 
-// TestEachKindFromCreationToItsEnd drives every kind of plan through Stripe, with each webhook delivered twice.
+// TestEachKindFromCreationToItsEnd drives every kind of plan through Stripe, with each webhook delivered twice and
+// those of the beginning in another order.
 func TestEachKindFromCreationToItsEnd(t *testing.T) {
 	for _, k := range planKinds() {
 		t.Run(k.why, func(t *testing.T) {
@@ -127,8 +129,11 @@ func (b *bench) begins(t billing.Terms) planning.Created {
 		b.setUp(p.Setup.ClientSecret, good)
 	}
 	bodies := b.arrived()
-	b.takeIn(bodies...)
-	b.settle()
+	rand.New(rand.NewPCG(uint64(len(bodies)), 5)).Shuffle(len(bodies), func(i, j int) { bodies[i], bodies[j] = bodies[j], bodies[i] })
+	for _, body := range bodies { // in any order
+		b.takeIn(body)
+		b.settle()
+	}
 	b.takeIn(bodies...) // delivered twice
 	b.settle()
 	return p

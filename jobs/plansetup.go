@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"tranche/internal/billing"
 )
@@ -21,7 +22,7 @@ func (w *Worker) planOfSetup(ctx context.Context, si billing.SetupIntent) (billi
 	if err != nil || plan.SetupIntent == si.ID {
 		return plan, err == nil, err
 	}
-	if plan.SetupIntent != "" || plan.Status != billing.PlanAwaitingFirstPayment {
+	if plan.SetupIntent != "" || plan.Status != billing.PlanAwaitingFirstPayment && plan.CardID != "" {
 		return plan, false, nil
 	}
 	charges, err := w.Store.PlanCharges(ctx, plan.ID) // the answer that named it was lost
@@ -56,4 +57,26 @@ func (w *Worker) setUpPlan(ctx context.Context, si billing.SetupIntent, plan bil
 		t.activate("the customer gave a card")
 		return t.bindConsent(ctx, si.PaymentMethod, si.ID, t.charges[0].ID)
 	})
+}
+
+// voidSetup cancels the SetupIntent of a plan that was canceled while it waited for its card, so that a page that is still open asks
+// for none. A failure that may pass leaves it due.
+func (w *Worker) voidSetup(ctx context.Context, c call) error {
+	si, err := w.Gateway.CancelSetupIntent(ctx, c.key, c.setup)
+	var ge *billing.GatewayError
+	if errors.As(err, &ge) && !ge.Resend() {
+		si, err = w.Gateway.SetupIntent(ctx, c.setup) // a card was given, or it is canceled already
+	}
+	ctx = context.WithoutCancel(ctx)
+	switch {
+	case errors.Is(err, billing.ErrNotFound):
+		return w.recordVoid(ctx, c, "Stripe has no SetupIntent "+c.setup)
+	case err != nil:
+		return w.voidLater(ctx, c, err)
+	case si.Status == billing.IntentSucceeded:
+		return w.recordVoid(ctx, c, "the customer gave a card by "+c.setup+" in the last moment; nothing is charged on it")
+	case si.Status != billing.IntentCanceled:
+		return w.voidLater(ctx, c, fmt.Errorf("%s is %s", si.ID, spoken(si.Status)))
+	}
+	return w.recordVoid(ctx, c, c.setup+" is canceled at Stripe")
 }

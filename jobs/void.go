@@ -52,6 +52,10 @@ func (t *planTx) rest(c *billing.Charge) {
 // voidCall is the call that cancels the PaymentIntent of a canceled charge. It is made under a key of its own each time:
 // canceling twice does no harm, and a failure of long ago must not be replayed.
 func (t *planTx) voidCall(c *billing.Charge) *call {
+	if t.plan.AwaitedCard(*c) {
+		t.holdLease(c)
+		return &call{planID: t.plan.ID, void: c.ID, setup: t.plan.SetupIntent, key: "void-" + t.plan.SetupIntent + "-" + strconv.FormatInt(c.Lease, 10)}
+	}
 	if c.PaymentIntent == "" {
 		t.rest(c)
 		return nil
@@ -71,7 +75,7 @@ func (w *Worker) voidPayment(ctx context.Context, c call) error {
 	ctx = context.WithoutCancel(ctx)
 	switch {
 	case errors.Is(err, billing.ErrNotFound):
-		return w.recordVoid(ctx, c, "Stripe has no such PaymentIntent")
+		return w.recordVoid(ctx, c, c.paymentIntent+" can't be paid: Stripe has no such PaymentIntent")
 	case err != nil:
 		return w.voidLater(ctx, c, err)
 	case pi.Status == billing.IntentSucceeded:
@@ -83,22 +87,18 @@ func (w *Worker) voidPayment(ctx context.Context, c call) error {
 	case pi.Status != billing.IntentCanceled:
 		return w.voidLater(ctx, c, fmt.Errorf("%s is %s", pi.ID, spoken(pi.Status)))
 	}
-	return w.recordVoid(ctx, c, "")
+	return w.recordVoid(ctx, c, c.paymentIntent+" is canceled at Stripe")
 }
 
-// recordVoid notes that nothing can be paid any more.
-func (w *Worker) recordVoid(ctx context.Context, sent call, remark string) error {
+// recordVoid notes that nothing can be paid any more, and why.
+func (w *Worker) recordVoid(ctx context.Context, sent call, why string) error {
 	return w.inPlan(ctx, sent.planID, func(t *planTx) error {
 		c, err := t.charge(sent.void)
 		if err != nil || !voidable(c) || c.NextAttemptAt.IsZero() {
 			return err
 		}
 		t.rest(c)
-		message := fmt.Sprintf("charge %d: %s is canceled at Stripe", c.Sequence, sent.paymentIntent)
-		if remark != "" {
-			message = fmt.Sprintf("charge %d: %s can't be paid: %s", c.Sequence, sent.paymentIntent, remark)
-		}
-		t.audit(c, billing.ActorTranche, "charge.voided", message, "")
+		t.audit(c, billing.ActorTranche, "charge.voided", fmt.Sprintf("charge %d: %s", c.Sequence, why), "")
 		return nil
 	})
 }
@@ -110,7 +110,7 @@ func (w *Worker) voidLater(ctx context.Context, sent call, why error) error {
 		if err != nil || !voidable(c) || c.NextAttemptAt.IsZero() {
 			return err
 		}
-		t.putOff(c, fmt.Errorf("its PaymentIntent is not canceled at Stripe yet: %w", why))
+		t.putOff(c, fmt.Errorf("what the customer could confirm is not canceled at Stripe yet: %w", why))
 		return nil
 	})
 }

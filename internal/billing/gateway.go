@@ -113,6 +113,8 @@ type Gateway interface {
 	CreateSetupIntent(ctx context.Context, key string, p SetupParams) (SetupIntent, error)
 	// SetupIntent fetches one. Errors: GatewayNotFound.
 	SetupIntent(ctx context.Context, id string) (SetupIntent, error)
+	// CancelSetupIntent cancels one that has not succeeded.
+	CancelSetupIntent(ctx context.Context, key, id string) (SetupIntent, error)
 	// PaymentMethod fetches one. Errors: GatewayNotFound.
 	PaymentMethod(ctx context.Context, id string) (PaymentMethod, error)
 	// AttachPaymentMethod attaches a PaymentMethod to a Stripe customer.

@@ -75,6 +75,12 @@ type Plan struct {
 	Version              int64     // see Customer.Version
 }
 
+// AwaitedCard says whether a charge stands for the SetupIntent of its plan: it is the first, and the plan never had its card. When
+// such a plan is canceled the charge stays due until the SetupIntent is seen canceled at Stripe.
+func (p Plan) AwaitedCard(c Charge) bool {
+	return p.SetupIntent != "" && p.ActivatedAt.IsZero() && c.Sequence == 1
+}
+
 // PlanStatuses lists every status of a plan.
 func PlanStatuses() []PlanStatus {
 	return []PlanStatus{

@@ -241,6 +241,19 @@ func (s *stripe) SetupIntent(_ context.Context, id string) (billing.SetupIntent,
 	return si, nil
 }
 
+// CancelSetupIntent cancels one.
+func (s *stripe) CancelSetupIntent(_ context.Context, _, id string) (billing.SetupIntent, error) {
+	si, ok := s.setups[id]
+	if !ok {
+		return si, missing("cancel", id)
+	}
+	if si.Status != billing.IntentSucceeded {
+		si.Status = billing.IntentCanceled
+		s.setups[id] = si
+	}
+	return si, nil
+}
+
 // PaymentMethod fetches one.
 func (s *stripe) PaymentMethod(_ context.Context, id string) (billing.PaymentMethod, error) {
 	pm, ok := s.methods[id]

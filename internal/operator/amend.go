@@ -205,6 +205,20 @@ func (c *change) put(ctx context.Context, ch billing.Charge) error {
 	return nil
 }
 
+// counted is how many charges stand against billing.MaxCharges: of a recurring plan, which may go on for years, those to come.
+func (c *change) counted() int {
+	if c.plan.Kind != billing.KindRecurring {
+		return len(c.charges)
+	}
+	n := 0
+	for _, ch := range c.charges {
+		if !ch.Status.Ended() {
+			n++
+		}
+	}
+	return n
+}
+
 // insert adds a charge at the place that its date gives it; those after it take the next numbers.
 func (c *change) insert(ctx context.Context, op Operation, amount int64, due time.Time) (billing.Charge, error) {
 	at := len(c.charges)
@@ -214,8 +228,8 @@ func (c *change) insert(ctx context.Context, op Operation, amount int64, due tim
 	for at < len(c.charges) && c.charges[at].Status.Ended() { // behind those that are over: their numbers stay
 		at++
 	}
-	if len(c.charges) >= billing.MaxCharges {
-		return billing.Charge{}, c.refuse("changed ("+string(op)+")", fmt.Sprintf("it has %d charges, and no plan has more", len(c.charges)))
+	if n := c.counted(); n >= billing.MaxCharges {
+		return billing.Charge{}, c.refuse("changed ("+string(op)+")", fmt.Sprintf("it has %d charges, and no plan has more", n))
 	}
 	added := billing.Charge{
 		ID: billing.NewChargeID(c.now), PlanID: c.plan.ID, CustomerID: c.plan.CustomerID, Sequence: at + 1, Amount: amount, Currency: c.plan.Currency,
@@ -246,7 +260,7 @@ func (c *change) drop(ctx context.Context, ch billing.Charge, why string) error 
 // end cancels a charge. While it has a PaymentIntent it stays due, for a worker to cancel that too.
 func (c *change) end(ctx context.Context, ch billing.Charge, why string) error {
 	next := time.Time{}
-	if ch.PaymentIntent != "" {
+	if ch.PaymentIntent != "" || c.plan.AwaitedCard(ch) {
 		next = c.now
 	}
 	if err := ch.Move(billing.ChargeCanceled, why, next); err != nil {

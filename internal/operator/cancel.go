@@ -58,7 +58,7 @@ func End(ctx context.Context, s Store, id billing.PlanID, reason string, now tim
 // stop ends a charge. While it has a PaymentIntent it stays due, for a worker to cancel that too.
 func (c *change) stop(ctx context.Context, ch *billing.Charge, reason string) error {
 	next := time.Time{}
-	if ch.PaymentIntent != "" {
+	if ch.PaymentIntent != "" || c.plan.AwaitedCard(*ch) {
 		next = c.now
 	}
 	if err := ch.Move(billing.ChargeCanceled, because("the plan was canceled", reason), next); err != nil {

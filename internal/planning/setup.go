@@ -44,10 +44,28 @@ func (p *Planner) trySetup(ctx context.Context, plan billing.Plan) (billing.Setu
 func (p *Planner) recordSetup(ctx context.Context, id billing.PlanID, si billing.SetupIntent) error {
 	return p.store.Update(ctx, func(tx billing.Tx) error {
 		plan, err := tx.LockPlan(ctx, id)
-		if err != nil || plan.SetupIntent == si.ID || plan.Status != billing.PlanAwaitingFirstPayment {
+		if err != nil || plan.SetupIntent == si.ID {
 			return err // a copy of this request, or the webhook, was here first
 		}
+		late := plan.Status == billing.PlanCanceled && plan.SetupIntent == ""
+		if !late && plan.Status != billing.PlanAwaitingFirstPayment {
+			return nil
+		}
 		plan.SetupIntent, plan.UpdatedAt = si.ID, p.now()
-		return tx.UpdatePlan(ctx, plan)
+		if err := tx.UpdatePlan(ctx, plan); err != nil || !late {
+			return err
+		}
+		return p.toCancel(ctx, tx, plan)
 	})
+}
+
+// toCancel has a worker cancel the SetupIntent of a plan that was canceled while Stripe made it.
+func (p *Planner) toCancel(ctx context.Context, tx billing.Tx, plan billing.Plan) error {
+	charges, err := tx.PlanCharges(ctx, plan.ID)
+	if err != nil || !plan.AwaitedCard(charges[0]) {
+		return err
+	}
+	first := charges[0]
+	first.NextAttemptAt, first.WakeAt, first.UpdatedAt = p.now(), p.now(), p.now()
+	return tx.UpdateCharge(ctx, first)
 }

@@ -112,6 +112,14 @@ func TestParameters(t *testing.T) {
 			},
 		},
 		{
+			"cancel a set-up", "POST", "/v1/setup_intents/seti_1/cancel", "", `{"id":"seti_1","object":"setup_intent","status":"canceled"}`,
+			func(ctx context.Context, g *stripegw.Gateway) error {
+				si, err := g.CancelSetupIntent(ctx, "key_1", "seti_1")
+				require.Equal(t, billing.IntentCanceled, si.Status)
+				return err
+			},
+		},
+		{
 			"refund", "POST", "/v1/refunds", "metadata%5Btranche_refund%5D=rfd_1&payment_intent=pi_1",
 			`{"id":"re_1","object":"refund","status":"succeeded","amount":700}`,
 			func(ctx context.Context, g *stripegw.Gateway) error {
@@ -223,6 +231,7 @@ func TestKeyNeeded(t *testing.T) {
 			func() error { _, err := g.AttachPaymentMethod(t.Context(), key, "pm_1", "cus_1"); return err },
 			func() error { _, err := g.CreateCustomer(t.Context(), key, billing.CustomerParams{}); return err },
 			func() error { _, err := g.CreateSetupIntent(t.Context(), key, billing.SetupParams{}); return err },
+			func() error { _, err := g.CancelSetupIntent(t.Context(), key, "seti_1"); return err },
 			func() error { return g.DetachPaymentMethod(t.Context(), key, "pm_1") },
 		}
 		for _, call := range calls {
@@ -244,6 +253,7 @@ func TestIDNeeded(t *testing.T) {
 		func() error { _, err := g.PaymentIntent(ctx, ""); return err },
 		func() error { _, err := g.FindPaymentIntent(ctx, "", time.Time{}, all); return err },
 		func() error { _, err := g.SetupIntent(ctx, ""); return err },
+		func() error { _, err := g.CancelSetupIntent(ctx, "k", ""); return err },
 		func() error { _, err := g.PaymentMethod(ctx, ""); return err },
 		func() error { _, err := g.AttachPaymentMethod(ctx, "k", "", "cus_1"); return err },
 		func() error { _, err := g.CustomerExists(ctx, ""); return err },

@@ -30,6 +30,21 @@ func (g *Gateway) CreateSetupIntent(ctx context.Context, key string, p billing.S
 	return setupIntent(&w), nil
 }
 
+// CancelSetupIntent cancels one that has not succeeded. Errors: *billing.GatewayError, with GatewayWrongState for one that has
+// succeeded or is canceled already.
+func (g *Gateway) CancelSetupIntent(ctx context.Context, key, id string) (billing.SetupIntent, error) {
+	op := "cancel SetupIntent " + id
+	if err := wantID(op, "SetupIntent", id); err != nil {
+		return billing.SetupIntent{}, err
+	}
+	var w wireSetupIntent
+	c := call{op: op, path: stripe.FormatURLPath(setupIntentPath+"/cancel", id), params: &stripe.SetupIntentCancelParams{}}
+	if _, err := g.post(ctx, key, c, &w); err != nil {
+		return billing.SetupIntent{}, err
+	}
+	return setupIntent(&w), nil
+}
+
 // DetachPaymentMethod removes a PaymentMethod from its customer. Errors: *billing.GatewayError.
 func (g *Gateway) DetachPaymentMethod(ctx context.Context, key, id string) error {
 	op := "detach PaymentMethod " + id

@@ -240,4 +240,33 @@ func (c *checkedSim) lives(s *shop) {
 	require.NoError(c.t, err)
 	s.settle()
 	require.Equal(c.t, []string{"canceled", "canceled", "canceled"}, s.statuses(open.Plan.ID))
+	c.livesWithoutAFirstPayment(s)
+}
+
+// livesWithoutAFirstPayment is what plans ask of Stripe whose card is set up, or named.
+func (c *checkedSim) livesWithoutAFirstPayment(s *shop) {
+	c.t.Helper()
+	later := terms("later", "cust-later")
+	later.Starts = s.clock.Now().AddDate(0, 0, 10).Format(time.DateOnly)
+	p := s.create(later)
+	_, err := c.browser.ConfirmCardSetup(c.t.Context(), p.Setup.ClientSecret.Reveal(), stripesim.PaymentDetails{Card: &stripesim.Card{Number: cardGood}})
+	require.NoError(c.t, err)
+	s.settle()
+	require.Equal(c.t, billing.PlanActive, s.details(p.Plan.ID).Plan.Status)
+
+	saved := terms("on-a-saved-card", "cust-later")
+	saved.Card = "default"
+	now := s.create(saved)
+	s.settle()
+	require.Equal(c.t, []string{"succeeded", "scheduled", "active"}, s.statuses(now.Plan.ID))
+
+	never := terms("never", "cust-never")
+	never.Starts = later.Starts
+	dropped := s.create(never)
+	_, err = operator.Cancel(c.t.Context(), s.store, dropped.Plan.ID, "", s.clock.Now())
+	require.NoError(c.t, err)
+	s.settle()
+	si, err := s.gateway.SetupIntent(c.t.Context(), dropped.Setup.ID)
+	require.NoError(c.t, err)
+	require.Equal(c.t, billing.IntentCanceled, si.Status)
 }

@@ -102,7 +102,12 @@ func (s *shop) plan(reference string) planning.Created {
 
 func (s *shop) planFor(reference, customer string) planning.Created {
 	s.t.Helper()
-	created, err := s.planner.Create(s.t.Context(), terms(reference, customer), "")
+	return s.create(terms(reference, customer))
+}
+
+func (s *shop) create(t billing.Terms) planning.Created {
+	s.t.Helper()
+	created, err := s.planner.Create(s.t.Context(), t, "")
 	require.NoError(s.t, err)
 	s.plans = append(s.plans, created.Plan.ID)
 	return created

@@ -115,10 +115,11 @@ func TestTheStubTakesEveryCall(t *testing.T) {
 			_, err := g.FindPaymentIntent(ctx, "cus_1", time.Unix(1767225600, 0), each)
 			return err
 		},
-		"payment": func() error { _, err := g.Payment(ctx, "pi_1"); return err },
-		"setup":   func() error { _, err := g.SetupIntent(ctx, "seti_1"); return err },
-		"method":  func() error { _, err := g.PaymentMethod(ctx, "pm_1"); return err },
-		"attach":  func() error { _, err := g.AttachPaymentMethod(ctx, "k6", "pm_1", "cus_1"); return err },
+		"payment":         func() error { _, err := g.Payment(ctx, "pi_1"); return err },
+		"setup":           func() error { _, err := g.SetupIntent(ctx, "seti_1"); return err },
+		"cancel a set-up": func() error { _, err := g.CancelSetupIntent(ctx, "k5s", "seti_1"); return err },
+		"method":          func() error { _, err := g.PaymentMethod(ctx, "pm_1"); return err },
+		"attach":          func() error { _, err := g.AttachPaymentMethod(ctx, "k6", "pm_1", "cus_1"); return err },
 		"customer": func() error {
 			_, err := g.CreateCustomer(ctx, "k7", billing.CustomerParams{PaymentMethod: "pm_1", Email: "a@b.c", Name: "Ada", Metadata: map[string]string{"a": "b"}})
 			return err

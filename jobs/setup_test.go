@@ -1,0 +1,216 @@
+package jobs_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+	"tranche/internal/operator"
+	"tranche/internal/planning"
+	"tranche/internal/stripesim"
+)
+
+// awaitingCard makes a plan whose card is to be given by a SetupIntent.
+func (b *bench) awaitingCard() planning.Created {
+	b.t.Helper()
+	p := b.plan(func(t *billing.Terms) { t.Starts = "2026-01-31" })
+	require.NotEmpty(b.t, p.Setup.ID)
+	return p
+}
+
+// setupAtStripe is the status of a SetupIntent.
+func (b *bench) setupAtStripe(id string) string {
+	b.t.Helper()
+	return b.request(http.MethodGet, "/v1/setup_intents/"+id, nil)["status"].(string)
+}
+
+func TestCancelingAPlanThatWaitsForItsCardCancelsTheSetupIntent(t *testing.T) {
+	for name, cancel := range map[string]func(b *bench, p billing.PlanID) error{
+		"canceled": func(b *bench, p billing.PlanID) error {
+			_, err := operator.Cancel(b.t.Context(), b.store, p, "", b.Now())
+			return err
+		},
+		"canceled with refund": func(b *bench, p billing.PlanID) error {
+			_, err := operator.CancelAndRefund(b.t.Context(), b.store, p, "", b.Now())
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachEngine(t, func(b *bench) {
+				p := b.awaitingCard()
+				require.NoError(b.t, cancel(b, p.Plan.ID))
+				b.settle()
+				require.Equal(b.t, "canceled", b.setupAtStripe(p.Setup.ID))
+				_, err := b.browser.ConfirmCardSetup(b.t.Context(), p.Setup.ClientSecret.Reveal(), stripesim.PaymentDetails{Card: &stripesim.Card{Number: good}})
+				require.Error(b.t, err, "a checkout that is still open")
+				b.advance(30)
+				d := b.details(p.Plan.ID)
+				require.Equal(b.t, billing.PlanCanceled, d.Plan.Status)
+				for _, c := range d.Charges {
+					require.Equal(b.t, billing.ChargeCanceled, c.Status)
+					require.Zero(b.t, c.NextAttemptAt)
+				}
+				require.Zero(b.t, b.gateway.calls, "nothing was charged")
+			})
+		})
+	}
+}
+
+func TestAPlanCanceledWhileItsSetupIntentIsMadeHasItCanceled(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		b.gateway.Gateway = &afterSetup{Gateway: b.gateway.Gateway, do: func() {
+			plan, err := b.store.PlanByReference(b.t.Context(), "order-1")
+			require.NoError(b.t, err)
+			_, err = operator.Cancel(b.t.Context(), b.store, plan.ID, "", b.Now())
+			require.NoError(b.t, err)
+		}}
+		p := b.awaitingCard()
+		b.settle()
+		require.Equal(b.t, "canceled", b.setupAtStripe(p.Setup.ID))
+	})
+}
+
+func TestACardThatIsGivenInTheMomentOfTheCancellationIsNotCharged(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.awaitingCard()
+		stops()["canceled"](b, p)
+		b.setUp(p.Setup.ClientSecret, good)
+		b.settle()
+		b.advance(40)
+		d := b.details(p.Plan.ID)
+		require.Equal(b.t, billing.PlanCanceled, d.Plan.Status)
+		require.Zero(b.t, d.Charges[0].NextAttemptAt)
+		require.Zero(b.t, b.gateway.calls)
+	})
+}
+
+func TestAWorkerKilledWhileCancelingASetupIntentLeavesNoneOpen(t *testing.T) {
+	for name, after := range map[string]bool{"before the call": false, "after the call": true} {
+		t.Run(name, func(t *testing.T) {
+			eachEngine(t, func(b *bench) {
+				p := b.awaitingCard()
+				stops()["canceled"](b, p)
+				b.gateway.Gateway = &dyingSetup{Gateway: b.gateway.Gateway, left: 1, after: after}
+				dying(b.t, func() { b.runDue() })
+				require.NotZero(b.t, b.charge(p.Plan.ID, 1).NextAttemptAt, "it is taken up again")
+				b.setNow(b.Now().Add(2 * time.Minute))
+				b.settle()
+				require.Zero(b.t, b.charge(p.Plan.ID, 1).NextAttemptAt)
+				require.Equal(b.t, "canceled", b.setupAtStripe(p.Setup.ID))
+			})
+		})
+	}
+}
+
+func TestTheAnswerThatNamedASetupIntentMayBeLost(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		b.gateway.Gateway = &afterSetup{Gateway: b.gateway.Gateway, do: func() { panic(killed{}) }}
+		dying(b.t, func() { b.awaitingCard() })
+		p := b.awaitingCard() // the same request
+		require.True(b.t, p.Replayed)
+		b.setUp(p.Setup.ClientSecret, good)
+		b.settle()
+		require.Equal(b.t, billing.PlanActive, b.details(p.Plan.ID).Plan.Status)
+	})
+}
+
+func TestAWorkerKilledWhileSavingTheCardOfASetupIntentSavesOne(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.awaitingCard()
+		b.setUp(p.Setup.ClientSecret, good)
+		b.takeIn(b.arrived()...)
+		b.gateway.Gateway = &dyingCustomers{Gateway: b.gateway.Gateway, left: 1}
+		dying(b.t, func() { b.runDue() })
+		b.setNow(b.Now().Add(2 * time.Minute))
+		b.settle()
+		b.advance(20)
+		d := b.details(p.Plan.ID)
+		require.Equal(b.t, billing.ChargeSucceeded, d.Charges[0].Status)
+		cards, err := b.store.Cards(b.t.Context(), d.Customer.ID)
+		require.NoError(b.t, err)
+		require.Len(b.t, cards, 1)
+	})
+}
+
+func TestAWorkerKilledDuringARecurringChargeLeavesOneToCome(t *testing.T) {
+	for name, arm := range map[string]func(b *bench){
+		"before the call": func(b *bench) { b.gateway.before = func() { b.gateway.before = nil; panic(killed{}) } },
+		"after the call": func(b *bench) {
+			b.gateway.after = func(billing.PaymentIntent, error) (billing.PaymentIntent, error) {
+				b.gateway.after = nil
+				panic(killed{})
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachEngine(t, func(b *bench) {
+				p := b.begins(billing.Terms{Kind: billing.KindRecurring, Amount: 1900, Every: "1 month"})
+				b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+				arm(b)
+				dying(b.t, func() { b.runDue() })
+				b.setNow(b.Now().Add(2 * time.Minute))
+				b.settle()
+				require.Equal(b.t, "active | 1900 succeeded 01-15 | 1900 succeeded 02-15 | 1900 scheduled", ledgerOf(b.details(p.Plan.ID)))
+			})
+		})
+	}
+}
+
+func TestARecurringPlanThatIsStoppedDuringTheCallWritesNoMore(t *testing.T) {
+	for name, want := range map[string]string{
+		"paused":   "paused | 1900 succeeded 01-15 | 1900 succeeded 02-15 | 1900 scheduled",
+		"canceled": "canceled | 1900 succeeded 01-15 | 1900 succeeded 02-15 | 1900 canceled",
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachEngine(t, func(b *bench) {
+				p := b.begins(billing.Terms{Kind: billing.KindRecurring, Amount: 1900, Every: "1 month"})
+				task := b.claimed(p)
+				b.gateway.before = func() { b.gateway.before = nil; stops()[name](b, p) }
+				require.NoError(b.t, b.worker.CollectCharge(b.t.Context(), string(task.ChargeID), task.Lease))
+				b.advance(70)
+				require.Equal(b.t, want, ledgerOf(b.details(p.Plan.ID)))
+			})
+		})
+	}
+}
+
+// afterSetup does something once, after Stripe has made a SetupIntent and before that is known.
+type afterSetup struct {
+	billing.Gateway
+	do func()
+}
+
+// CreateSetupIntent makes it.
+func (g *afterSetup) CreateSetupIntent(ctx context.Context, key string, p billing.SetupParams) (billing.SetupIntent, error) {
+	si, err := g.Gateway.CreateSetupIntent(ctx, key, p)
+	if do := g.do; do != nil {
+		g.do = nil
+		do()
+	}
+	return si, err
+}
+
+// dyingSetup dies before or after a SetupIntent is canceled.
+type dyingSetup struct {
+	billing.Gateway
+	left  int
+	after bool
+}
+
+// CancelSetupIntent cancels and dies, or dies and does not.
+func (g *dyingSetup) CancelSetupIntent(ctx context.Context, key, id string) (billing.SetupIntent, error) {
+	if g.left > 0 && !g.after {
+		g.left--
+		panic(killed{})
+	}
+	si, err := g.Gateway.CancelSetupIntent(ctx, key, id)
+	if g.left > 0 {
+		g.left--
+		panic(killed{})
+	}
+	return si, err
+}
