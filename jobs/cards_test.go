@@ -81,6 +81,28 @@ func TestACardOfAnotherBrandWaitsForTheCustomer(t *testing.T) {
 	})
 }
 
+// TestAFraudWarningPausesEveryPlanOnTheCard: what one plan is suspected of is not charged by another.
+func TestAFraudWarningPausesEveryPlanOnTheCard(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, nil)
+		b.setNow(b.Now().Add(time.Minute))
+		same := b.started(good, func(t *billing.Terms) { t.Reference = "order-2" }) // folded: it is one card
+		stranger := b.started(good, func(t *billing.Terms) {
+			t.Reference, t.Customer.Reference, t.Customer.Email = "order-3", "bob", "bob@example.com"
+		})
+		_, err := b.sim.WarnOfFraud(p.FirstPayment.ID)
+		require.NoError(b.t, err)
+		b.settle()
+		require.Equal(b.t, billing.PlanPaused, b.details(p.Plan.ID).Plan.Status)
+		require.Equal(b.t, billing.PlanPaused, b.details(same.Plan.ID).Plan.Status)
+		require.Equal(b.t, "the card's issuer warned of fraud about a payment of another plan", b.details(same.Plan.ID).Plan.Reason)
+		require.Equal(b.t, billing.PlanActive, b.details(stranger.Plan.ID).Plan.Status)
+		b.advance(40)
+		require.Equal(b.t, billing.ChargeScheduled, b.charge(same.Plan.ID, 2).Status)
+		require.Equal(b.t, billing.ChargeSucceeded, b.charge(stranger.Plan.ID, 2).Status)
+	})
+}
+
 func TestARenewedNumberOfTheSameBrandIsChargedOn(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, nil)

@@ -302,6 +302,9 @@ func TestControlSurface(t *testing.T) {
 	require.Equal(t, 400, control("POST", "/_sim/update_card?payment_method=pm_x&exp_month=2&exp_year=2060", "").status)
 	require.NotEmpty(t, control("POST", "/_sim/dispute?payment_intent="+id, "").field("dispute"))
 	require.Equal(t, 400, control("POST", "/_sim/dispute?payment_intent=pi_x", "").status)
+	require.NotEmpty(t, control("POST", "/_sim/fraud_warning?payment_intent="+id, "").field("fraud_warning"))
+	require.Contains(t, s.eventTypes(), "radar.early_fraud_warning.created")
+	require.Equal(t, 400, control("POST", "/_sim/fraud_warning?payment_intent=pi_x", "").status)
 	require.Equal(t, 200, control("POST", "/_sim/drain", "").status)
 	require.Equal(t, 404, control("GET", "/_sim/unknown", "").status)
 }
