@@ -149,8 +149,24 @@ func (c *cli) withStore(ctx context.Context, fn func(cfg config.Config, s *store
 	return errors.Join(fn(cfg, s), s.Close())
 }
 
+// withReader runs fn on the database for a command that changes nothing: it is not even migrated, and none is made.
+func (c *cli) withReader(ctx context.Context, fn func(cfg config.Config, s *store.Store) error) error {
+	cfg, err := c.config(nil, config.Needs{})
+	if err != nil {
+		return err
+	}
+	s, err := app.OpenToRead(ctx, cfg)
+	if err != nil {
+		return fmt.Errorf("open the database: %w", err)
+	}
+	return errors.Join(fn(cfg, s), s.Close())
+}
+
+// onStore is how the database is opened for a command: withStore or withReader.
+type onStore = func(ctx context.Context, fn func(cfg config.Config, s *store.Store) error) error
+
 // withPlanner runs fn with what makes plans: the database and Stripe.
-func (c *cli) withPlanner(ctx context.Context, fn func(p *planning.Planner) error) error {
+func (c *cli) withPlanner(ctx context.Context, open onStore, fn func(p *planning.Planner) error) error {
 	cfg, err := c.config(nil, config.NeedsStripe)
 	if err != nil {
 		return err
@@ -171,7 +187,7 @@ func (c *cli) withPlanner(ctx context.Context, fn func(p *planning.Planner) erro
 	if err != nil {
 		return err
 	}
-	return c.withStore(ctx, func(_ config.Config, s *store.Store) error {
+	return open(ctx, func(_ config.Config, s *store.Store) error {
 		return fn(planning.New(s, gateway, clk.Now, rules).WithPolicies(policies.Names()))
 	})
 }

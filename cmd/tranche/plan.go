@@ -52,7 +52,11 @@ answer holds a client secret: hand it to the customer's checkout and to nobody e
 			if err != nil {
 				return err
 			}
-			return c.withPlanner(cmd.Context(), func(p *planning.Planner) error {
+			open := c.withStore
+			if dryRun {
+				open = c.withReader
+			}
+			return c.withPlanner(cmd.Context(), open, func(p *planning.Planner) error {
 				if dryRun {
 					draft, err := p.Preview(cmd.Context(), t)
 					if err != nil {

@@ -234,7 +234,8 @@ func (p *page) String() string {
 The charges always add up to the plan's total. A skipped charge is dropped: the total is less by it. One that is written off
 stays in the total, as a loss. An amount is changed only while nothing of it reached Stripe; open charges fall due in
 the order of their numbers; what is under way is left alone. What breaks these is refused, whatever the tables say. Every
-change is a new version of the plan: GET /v1/plans/{id}/versions, tranche plan versions.
+change is a new version of the plan: GET /v1/plans/{id}/versions, tranche plan versions. The customer is mailed what changed, but for
+pay, pay-all, collect, card, retry, paid-outside and write-off; not with --quiet or "notify": false.
 
 A recurring plan always has one charge to come: when that is skipped, paid outside or written off, the next is written. A charge is not
 moved, and no fee or split falls, behind the one after it. The amount of the rest holds for all that come. Where the plan ends after a
