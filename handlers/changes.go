@@ -20,6 +20,7 @@ func (s *Server) changeRoutes(api *http.ServeMux) {
 	api.HandleFunc("POST /v1/plans/{id}/pay-all", changing(s, s.payAll))
 	api.HandleFunc("POST /v1/plans/{id}/restart", changing(s, s.restartPlan))
 	api.HandleFunc("POST /v1/plans/{id}/card", changing(s, s.useCard))
+	api.HandleFunc("POST /v1/charges/{id}/retry", changing(s, retryCharge(s)))
 	api.HandleFunc("POST /v1/charges/{id}/skip", changing(s, s.skipCharge))
 	api.HandleFunc("POST /v1/charges/{id}/move", changing(s, s.moveCharge))
 	api.HandleFunc("POST /v1/charges/{id}/amount", changing(s, s.setAmount))
@@ -196,6 +197,14 @@ type splitBody struct {
 
 func (s *Server) splitCharge(r *http.Request, on operator.Store, id string, b splitBody) (operator.Result, error) {
 	return operator.Split(r.Context(), on, billing.ChargeID(id), b.First, b.Due, s.Clock.Now())
+}
+
+// retryCharge has a charge tried again at once.
+func retryCharge(s *Server) func(r *http.Request, on operator.Store, id string, _ noBody) (operator.Result, error) {
+	return func(r *http.Request, on operator.Store, id string, _ noBody) (operator.Result, error) {
+		charge, err := operator.Retry(r.Context(), on, billing.ChargeID(id), s.Clock.Now().Truncate(time.Millisecond))
+		return operator.Result{Plan: billing.Plan{ID: charge.PlanID}}, err
+	}
 }
 
 type collectBody struct {

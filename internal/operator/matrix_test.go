@@ -221,7 +221,7 @@ func (p *page) String() string {
 | pay-all: the rest now, in one charge | POST /v1/plans/{id}/pay-all {"discount"} | tranche plan pay-all [--discount] |
 | restart a defaulted plan | POST /v1/plans/{id}/restart | tranche plan restart |
 | card: another saved card | POST /v1/plans/{id}/card {"card"} | tranche plan card --card |
-| retry | | tranche charge retry |
+| retry | POST /v1/charges/{id}/retry | tranche charge retry |
 | skip, skip to the end | POST /v1/charges/{id}/skip {"to_end", "every", "reason"} | tranche charge skip [--to-end] |
 | move to another date | POST /v1/charges/{id}/move {"due"} | tranche charge move --due |
 | amount, such as that of a balance | POST /v1/charges/{id}/amount {"amount"} | tranche charge amount --amount |

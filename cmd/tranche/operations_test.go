@@ -1,0 +1,208 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/handlers"
+	"tranche/internal/billing"
+	"tranche/internal/operator"
+	"tranche/internal/store"
+	"tranche/internal/store/open"
+	"tranche/internal/testenv"
+)
+
+// surfaceOf is how an operation is asked for over HTTP and by command. PLAN, CHARGE and CARD stand for ids, DATE for a date.
+type surfaceOf struct {
+	path, body string
+	command    string
+	plan       billing.PlanStatus   // before; active where it is empty
+	charge     billing.ChargeStatus // of the second of three charges, before; scheduled where it is empty
+	undated    bool                 // the last charge waits to be asked for, and is the one that is meant
+}
+
+// surfaces is every operation. One that is missing here has perhaps no surface.
+var surfaces = map[operator.Operation]surfaceOf{
+	operator.OpPause:       {path: "plans/PLAN/pause", body: `{"reason": "asked"}`, command: "plan pause PLAN --reason asked"},
+	operator.OpResume:      {path: "plans/PLAN/resume", body: `{"dates": "shift"}`, command: "plan resume PLAN --shift", plan: billing.PlanPaused},
+	operator.OpCancel:      {path: "plans/PLAN/cancel", command: "plan cancel PLAN --yes"},
+	operator.OpRefund:      {path: "plans/PLAN/cancel", body: `{"refund": true}`, command: "plan cancel PLAN --refund --yes"},
+	operator.OpRest:        {path: "plans/PLAN/rest", body: `{"total": 1801}`, command: "plan rest PLAN --total 1801"},
+	operator.OpFee:         {path: "plans/PLAN/fee", body: `{"amount": 500, "due": "DATE"}`, command: "plan fee PLAN --amount 500 --due DATE --yes"},
+	operator.OpExtend:      {path: "plans/PLAN/extend", body: `{"parts": 2, "every": "1 month"}`, command: "plan extend PLAN --parts 2 --every month --yes"},
+	operator.OpPayAll:      {path: "plans/PLAN/pay-all", body: `{"discount": 100}`, command: "plan pay-all PLAN --discount 100 --yes"},
+	operator.OpRestart:     {path: "plans/PLAN/restart", command: "plan restart PLAN --yes", plan: billing.PlanDefaulted, charge: billing.ChargeFailed},
+	operator.OpCard:        {path: "plans/PLAN/card", body: `{"card": "CARD"}`, command: "plan card PLAN --card CARD"},
+	operator.OpRetry:       {path: "charges/CHARGE/retry", command: "charge retry CHARGE --yes", plan: billing.PlanPastDue, charge: billing.ChargeFailed},
+	operator.OpSkip:        {path: "charges/CHARGE/skip", body: `{"reason": "ill"}`, command: "charge skip CHARGE --reason ill --yes"},
+	operator.OpSkipToEnd:   {path: "charges/CHARGE/skip", body: `{"to_end": true, "every": "1 month"}`, command: "charge skip CHARGE --to-end --every month --yes"},
+	operator.OpMove:        {path: "charges/CHARGE/move", body: `{"due": "DATE"}`, command: "charge move CHARGE --due DATE"},
+	operator.OpAmount:      {path: "charges/CHARGE/amount", body: `{"amount": 700}`, command: "charge amount CHARGE --amount 700"},
+	operator.OpSplit:       {path: "charges/CHARGE/split", body: `{"first": 300, "due": "DATE"}`, command: "charge split CHARGE --first 300 --due DATE"},
+	operator.OpPay:         {path: "charges/CHARGE/pay", command: "charge pay CHARGE --yes"},
+	operator.OpCollect:     {path: "charges/CHARGE/collect", body: `{"due": "DATE"}`, command: "charge collect CHARGE --due DATE --yes", undated: true},
+	operator.OpPaidOutside: {path: "charges/CHARGE/paid-outside", body: `{"note": "cash"}`, command: "charge paid-outside CHARGE --note cash --yes"},
+	operator.OpWriteOff:    {path: "charges/CHARGE/write-off", body: `{"reason": "small"}`, command: "charge write-off CHARGE --reason small --yes"},
+}
+
+// TestEveryOperationIsTheSameByAPIAndByCommand carries each out on two plans that are alike, on both databases, and compares what
+// is written: plan, charges, audit entries and versions.
+func TestEveryOperationIsTheSameByAPIAndByCommand(t *testing.T) {
+	t.Parallel()
+	for name, engine := range map[string]func(testing.TB) string{"sqlite": testenv.SQLite, "postgres": testenv.Postgres} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCounter(t, engine(t))
+			for _, op := range operator.Operations() {
+				surface, ok := surfaces[op]
+				require.True(t, ok, "%s has no surface here", op)
+				byAPI, byCommand := c.customer(t, op, surface), c.customer(t, op, surface)
+				c.ask(t, op, surface, byAPI)
+				c.run(t, op, surface, byCommand)
+				require.Equal(t, c.written(t, byAPI), c.written(t, byCommand), "%s", op)
+			}
+		})
+	}
+}
+
+// counter is a merchant's desk: a database, the API on it, and the command line.
+type counter struct {
+	url   string
+	store *store.Store
+	api   string
+	now   time.Time
+	n     int
+}
+
+// served is a plan that something is done to.
+type served struct {
+	plan   billing.Plan
+	charge billing.Charge
+	spare  billing.Card
+}
+
+const counterKey = "a-key-of-a-counter-0001"
+
+func newCounter(t *testing.T, url string) *counter {
+	t.Helper()
+	s, err := open.Store(t.Context(), url, open.Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = s.Close() })
+	_, _, err = s.Migrate(t.Context())
+	require.NoError(t, err)
+	h := handlers.New(handlers.Config{Store: s, APIKey: counterKey})
+	server := httptest.NewServer(h)
+	t.Cleanup(func() { server.Close(); h.Close() })
+	return &counter{url: url, store: s, api: server.URL, now: time.Now().UTC().Truncate(time.Millisecond)}
+}
+
+// customer makes a plan of three charges, the first of them paid, in the state that the operation wants.
+func (c *counter) customer(t *testing.T, op operator.Operation, want surfaceOf) served {
+	t.Helper()
+	ctx, at := t.Context(), c.now.AddDate(0, 0, -10)
+	c.n++
+	reference := fmt.Sprintf("%s-%d", op, c.n)
+	customer := billing.Customer{ID: billing.NewCustomerID(at), Reference: reference, CreatedAt: at, UpdatedAt: at, Version: 1}
+	cards := make([]billing.Card, 2)
+	for i := range cards {
+		cards[i] = billing.Card{
+			ID: billing.NewCardID(at), CustomerID: customer.ID, PaymentMethod: fmt.Sprintf("pm_%d_%d", c.n, i), Brand: "visa", Last4: "4242", Status: billing.CardActive,
+			CreatedAt: at, UpdatedAt: at,
+		}
+	}
+	plan := billing.Plan{
+		ID: billing.NewPlanID(at), Reference: reference, CustomerID: customer.ID, CardID: cards[0].ID, Kind: billing.KindInstallments, Status: billing.PlanActive,
+		Currency: "usd", Total: 3000, Terms: []byte("{}"), CreatedAt: at, UpdatedAt: at, ActivatedAt: at, Version: 1,
+	}
+	if want.plan != "" {
+		plan.Status = want.plan
+	}
+	if plan.Status == billing.PlanPaused {
+		plan.PausedAt = c.now.AddDate(0, 0, -2)
+	}
+	charges := make([]billing.Charge, 3)
+	for i := range charges {
+		charges[i] = billing.Charge{
+			ID: billing.NewChargeID(at), PlanID: plan.ID, CustomerID: customer.ID, Sequence: i + 1, Amount: 1000, Currency: "usd", DueAt: c.now.AddDate(0, i, -9),
+			Status: billing.ChargeScheduled, CreatedAt: at, UpdatedAt: at, Version: 1,
+		}
+	}
+	charges[0].Status, charges[0].PaymentIntent, charges[0].PaidAt = billing.ChargeSucceeded, fmt.Sprintf("pi_%d", c.n), at
+	meant := 1
+	if want.charge != "" {
+		charges[1].Status, charges[1].DueAt, charges[1].PaymentIntent, charges[1].AttemptCount = want.charge, c.now.AddDate(0, 0, -3), fmt.Sprintf("pi_%d_2", c.n), 1
+	}
+	if want.undated {
+		charges[2].DueAt, meant = time.Time{}, 2
+	}
+	require.NoError(t, c.store.Update(ctx, func(tx billing.Tx) error {
+		require.NoError(t, tx.InsertCustomer(ctx, customer))
+		for _, card := range cards {
+			require.NoError(t, tx.InsertCard(ctx, card))
+		}
+		return tx.InsertPlan(ctx, plan, charges)
+	}))
+	return served{plan, charges[meant], cards[1]}
+}
+
+// fill puts the ids of a plan into a path, a body or a command.
+func (c *counter) fill(text string, s served) string {
+	return strings.NewReplacer("PLAN", string(s.plan.ID), "CHARGE", string(s.charge.ID), "CARD", string(s.spare.ID),
+		"DATE", c.now.AddDate(0, 1, 0).Format(time.DateOnly)).Replace(text)
+}
+
+// ask does it over HTTP.
+func (c *counter) ask(t *testing.T, op operator.Operation, want surfaceOf, s served) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.api+"/v1/"+c.fill(want.path, s), strings.NewReader(c.fill(want.body, s)))
+	require.NoError(t, err)
+	req.Header.Set("Authorization", "Bearer "+counterKey)
+	resp, err := http.DefaultClient.Do(req)
+	require.NoError(t, err)
+	defer func() { _ = resp.Body.Close() }()
+	require.Equal(t, http.StatusOK, resp.StatusCode, "%s", op)
+}
+
+// run does it by command.
+func (c *counter) run(t *testing.T, op operator.Operation, want surfaceOf, s served) {
+	t.Helper()
+	var out, talk heard
+	code := run(t.Context(), strings.Fields(c.fill(want.command, s)), func(name string) string {
+		return map[string]string{"DATABASE_URL": c.url, "TRANCHE_CHARGE_TIME": "00:00"}[name]
+	}, strings.NewReader(""), &out, &talk)
+	require.Equal(t, exitOK, code, "%s: %s", op, talk.bytes())
+}
+
+// written is what the database holds of a plan, without what differs between two that are alike: ids, and the moment.
+func (c *counter) written(t *testing.T, s served) []string {
+	t.Helper()
+	ctx := t.Context()
+	d, err := billing.LoadDetails(ctx, c.store, s.plan.ID)
+	require.NoError(t, err)
+	day := func(at time.Time) string { return at.Format("2006-01-02T15:04") }
+	soon := func(at time.Time) string { // what is due now is so a moment later by the slower way
+		if at.Sub(c.now).Abs() < 5*time.Minute {
+			return "now"
+		}
+		return day(at)
+	}
+	lines := []string{fmt.Sprint(d.Plan.Status, d.Plan.Reason, d.Plan.Total, d.Plan.CardID == s.spare.ID, d.Plan.PausedAt.IsZero())}
+	for _, ch := range d.Charges {
+		lines = append(lines, fmt.Sprint(ch.Sequence, ch.Amount, soon(ch.DueAt), ch.Status, soon(ch.NextAttemptAt), ch.Reason, ch.Dropped, ch.PaidOutside))
+	}
+	trail, err := billing.WholeTrail(ctx, c.store, s.plan.ID)
+	require.NoError(t, err)
+	require.NotEmpty(t, trail, "there is an audit entry")
+	for _, e := range trail {
+		lines = append(lines, fmt.Sprint(e.Actor, e.Action))
+	}
+	versions, err := billing.PlanVersions(ctx, c.store, s.plan.ID)
+	require.NoError(t, err)
+	return append(lines, fmt.Sprint(len(versions), " versions"))
+}
