@@ -40,7 +40,7 @@ const (
 	// atOnce is how many forecasts are worked out at the same time. Each keeps a processor busy.
 	atOnce = 2
 	// longest is the real time after which one is given up.
-	longest = 30 * time.Second
+	longest = 90 * time.Second
 )
 
 // bounds keep one forecast from taking all there is.

@@ -139,7 +139,7 @@ func TestAPlanThatStandsIsForetoldAsStanding(t *testing.T) {
 	t.Parallel()
 	r := newReality(t)
 	id := r.started(terms(nil))
-	_, err := operator.Pause(t.Context(), r.store, id, "on holiday", r.Now())
+	_, err := operator.Pause(t.Context(), operator.Quietly(r.store), id, "on holiday", r.Now())
 	require.NoError(t, err)
 	told := r.forecast(billing.ForecastRequest{Plan: string(id)})
 	require.Empty(t, told.Timeline)
