@@ -9,9 +9,6 @@ FUZZTIME ?= 5s
 # The root module, and the test modules that keep their dependencies out of its go.sum.
 MODULES := . $(patsubst %/go.mod,%,$(wildcard */go.mod */*/go.mod */*/*/go.mod))
 TEST_FLAGS := -shuffle=on ./...
-# The race detector watches our code, and not SQLite, which is C translated to Go and shares nothing with us: watching that
-# too takes three times as long.
-RACE_FLAGS := -race -gcflags=modernc.org/...=-race=false
 
 .DEFAULT_GOAL := help
 .PHONY: help demo build test chaos recovery-report lint fuzz bench clean
@@ -32,7 +29,7 @@ test: ## run all tests; with REQUIRE_SERVICES=1 a skipped test is a failure
 	@mkdir -p bin
 	@$(GO) build -o bin/testreport ./internal/testreport
 	@if why=$$(CGO_ENABLED=1 $(GO) build -race -o /dev/null ./internal/testreport 2>&1); then \
-		CGO_ENABLED=1 bin/testreport $(MODULES) -- $(RACE_FLAGS) $(TEST_FLAGS); \
+		CGO_ENABLED=1 bin/testreport $(MODULES) -- -race $(TEST_FLAGS); \
 	elif [ "$${REQUIRE_SERVICES:-}" = 1 ]; then \
 		echo "make test: the race detector does not build, and REQUIRE_SERVICES=1 wants it: $$why" >&2; exit 1; \
 	else \
