@@ -5,6 +5,11 @@ package storetest
 
 import (
 	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -48,8 +53,34 @@ func EachEngine(t *testing.T, test func(t *testing.T, s billing.Store)) {
 // SQLite opens an empty, migrated store in a file of the test's own.
 func SQLite(t testing.TB) *store.Store {
 	t.Helper()
-	return migrated(t, testenv.SQLite(t))
+	image, err := sqliteImage()
+	require.NoError(t, err)
+	url := testenv.SQLite(t)
+	require.NoError(t, os.WriteFile(strings.TrimPrefix(url, "sqlite:"), image, 0o600))
+	return migrated(t, url)
 }
+
+// sqliteImage is the file of an empty, migrated database. It is made once for all tests of a package: the steps that lead to it
+// are tested where they belong, and take longer than most of the tests.
+var sqliteImage = sync.OnceValues(func() ([]byte, error) {
+	folder, err := os.MkdirTemp("", "tranche-storetest-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+	path := filepath.Join(folder, "empty.db")
+	s, err := open.Store(context.Background(), "sqlite:"+path, open.Options{})
+	if err != nil {
+		return nil, err
+	}
+	if _, _, err := s.Migrate(context.Background()); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	if err := s.Close(); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
 
 // Postgres opens an empty, migrated store of the test's own, or skips the test where there is no PostgreSQL.
 func Postgres(t testing.TB) *store.Store {
