@@ -154,7 +154,7 @@ func TestARestartTakesUpWhatWasLeasedWithoutWaiting(t *testing.T) {
 	hook := "http://" + first.Addr() + "/webhooks/stripe"
 	sim.AddWebhook(stripesim.WebhookEndpoint{URL: hook, Secret: "whsec_app"})
 	plan := create(t, first, `{"reference": "order-1", "kind": "deposit", "currency": "usd", "total": 3000, "deposit": 1000, "balance_due": "`+
-		time.Now().Add(500*time.Millisecond).UTC().Format(time.RFC3339Nano)+`", "customer": {"reference": "ada"}}`)
+		time.Now().Add(time.Hour).UTC().Format(time.RFC3339Nano)+`", "customer": {"reference": "ada"}}`)
 	_, err := (&stripesim.Browser{BaseURL: url}).ConfirmCardPayment(t.Context(), plan.FirstPayment.ClientSecret,
 		stripesim.PaymentDetails{Card: &stripesim.Card{Number: "4242424242424242"}, SetupFutureUsage: "off_session"})
 	require.NoError(t, err)
@@ -163,12 +163,13 @@ func TestARestartTakesUpWhatWasLeasedWithoutWaiting(t *testing.T) {
 	require.NoError(t, sim.Drain(ctx))
 	first.Stop()
 
-	// Somebody claimed the balance for an hour and died.
+	// The balance fell due; somebody claimed it for an hour and died.
 	second, err := app.New(t.Context(), cfg, zerolog.Nop())
 	require.NoError(t, err)
-	far := time.Now().Add(time.Hour)
-	_, err = second.Store().ClaimCharges(t.Context(), time.Now().Add(time.Minute), far, 10)
+	fallDue(t, second.Store(), plan.Charges[1].ID)
+	claimed, err := second.Store().ClaimCharges(t.Context(), time.Now().Add(time.Minute), time.Now().Add(time.Hour), 10)
 	require.NoError(t, err)
+	require.Len(t, claimed, 1)
 	second.Stop()
 
 	third := started(t, cfg)
@@ -177,4 +178,18 @@ func TestARestartTakesUpWhatWasLeasedWithoutWaiting(t *testing.T) {
 		p, err := third.Store().Plan(t.Context(), plan.ID)
 		return err == nil && p.Status == billing.PlanCompleted
 	}, 15*time.Second, 50*time.Millisecond)
+}
+
+// fallDue lets the time of a charge come.
+func fallDue(t *testing.T, store billing.Store, id billing.ChargeID) {
+	t.Helper()
+	require.NoError(t, store.Update(t.Context(), func(tx billing.Tx) error {
+		c, err := tx.Charge(t.Context(), id)
+		if err != nil {
+			return err
+		}
+		now := time.Now().Truncate(time.Millisecond)
+		c.DueAt, c.NextAttemptAt, c.WakeAt = now, now, now
+		return tx.UpdateCharge(t.Context(), c)
+	}))
 }

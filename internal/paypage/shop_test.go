@@ -250,7 +250,7 @@ func (s *shop) fallDue(p handlers.PlanView, sequence int) {
 // expire lets the time of every link come.
 func (s *shop) expire() {
 	s.t.Helper()
-	db, err := sql.Open("sqlite", s.database)
+	db, err := sql.Open("sqlite", "file:"+s.database+"?_busy_timeout=10000") // the shop is at work meanwhile
 	require.NoError(s.t, err)
 	defer db.Close()
 	_, err = db.ExecContext(s.t.Context(), "UPDATE pay_links SET expires_at = created_at + 1")

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -13,13 +15,15 @@ type event struct {
 	Package string
 	Test    string
 	Output  string
+	Elapsed float64 // seconds
 }
 
 type testRun struct {
 	name   string
 	status string // pass, fail, skip; empty while it runs
 	output []string
-	parent bool // it has subtests, which are counted in its place
+	took   float64 // seconds
+	parent bool    // it has subtests, which are counted in its place
 }
 
 type packageRun struct {
@@ -34,6 +38,15 @@ type report struct {
 	passed   int
 	failed   []string
 	skipped  []string
+	slow     []slowTest // the slowest first, at most slowest
+}
+
+// slowest is how many of the slowest tests the summary names, so that a run that grew long says where.
+const slowest = 15
+
+type slowTest struct {
+	name    string
+	seconds float64
 }
 
 func newReport(out io.Writer) *report {
@@ -84,7 +97,7 @@ func (p *packageRun) addTestEvent(e event) {
 			t.output = append(t.output, e.Output)
 		}
 	case "pass", "fail", "skip":
-		t.status = e.Action
+		t.status, t.took = e.Action, e.Elapsed
 	}
 }
 
@@ -134,6 +147,7 @@ func (r *report) count(p *packageRun, e event, t *testRun) {
 		return
 	}
 	name := e.Package + " " + t.name
+	r.time(name, t.took)
 	switch {
 	case t.status == "pass":
 		r.passed++
@@ -142,6 +156,16 @@ func (r *report) count(p *packageRun, e event, t *testRun) {
 	case t.bad() && e.Action == "fail":
 		r.failed = append(r.failed, name)
 	}
+}
+
+// time keeps the test if it is among the slowest. A test beside others on few processors takes longer than alone.
+func (r *report) time(name string, seconds float64) {
+	if seconds < 1 {
+		return
+	}
+	at, _ := slices.BinarySearchFunc(r.slow, seconds, func(s slowTest, took float64) int { return cmp.Compare(took, s.seconds) })
+	r.slow = slices.Insert(r.slow, at, slowTest{name, seconds})
+	r.slow = r.slow[:min(len(r.slow), slowest)]
 }
 
 func (p *packageRun) badChild(name string) bool {
@@ -174,6 +198,9 @@ func (t *testRun) reason() string {
 // summary names what was skipped and what failed, then counts, on a line of its own.
 func (r *report) summary() {
 	fmt.Fprintln(r.out)
+	for _, s := range r.slow {
+		fmt.Fprintf(r.out, "slow: %.0f s %s\n", s.seconds, s.name)
+	}
 	for _, s := range r.skipped {
 		fmt.Fprintln(r.out, "skipped:", s)
 	}

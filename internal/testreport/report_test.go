@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -137,4 +139,23 @@ func TestUsage(t *testing.T) {
 		require.Equal(t, 2, run(t.Context(), args, false, &stdout, &stderr))
 		require.Contains(t, stderr.String(), "usage:")
 	}
+}
+
+func TestTheSlowestAreNamed(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	r := newReport(&out)
+	for i := range 30 {
+		name := fmt.Sprintf("TestN%d", i)
+		r.add(event{Action: "pass", Package: "example", Test: name, Elapsed: float64((i * 7) % 30)})
+	}
+	r.add(event{Action: "pass", Package: "example"})
+	r.summary()
+	var seconds []string
+	for line := range strings.Lines(out.String()) {
+		if rest, ok := strings.CutPrefix(line, "slow: "); ok {
+			seconds = append(seconds, strings.Fields(rest)[0])
+		}
+	}
+	require.Equal(t, strings.Fields("29 28 27 26 25 24 23 22 21 20 19 18 17 16 15"), seconds)
 }
