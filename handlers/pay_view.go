@@ -32,7 +32,7 @@ type payPage struct {
 
 	Live                   bool // the page has a script, which finds the rest
 	State, Branch          string
-	Key, StripeLang, Codes string
+	Key, Account, StripeLang, Codes string
 	NoScript, Secure       string
 	Pay                    *payForm
 	ScheduleTitle          string
@@ -107,6 +107,7 @@ func (s *Server) visitPage(v recovery.Visit, l *locale.Locale) payPage {
 	p := s.newPage(l)
 	t := teller{l, v, s.Pay.Merchant}
 	p.Live, p.State, p.Branch = true, stateOf(v), string(v.Branch)
+	p.Account = v.Plan.Account
 	p.Key, p.StripeLang, p.Codes = s.Pay.PublishableKey, stripeLang(l.Tag()), s.codes
 	p.NoScript, p.Secure = t.say("noscript"), t.say("secure")
 	p.Heading, p.Lead, p.Icon = t.heading(), t.lead(), t.icon()

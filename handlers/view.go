@@ -30,6 +30,8 @@ type PlanView struct {
 	Setup *SetupView `json:"setup,omitempty"`
 	// Recurrence is how the charges go on after the last one there is.
 	Recurrence *RecurrenceView `json:"recurrence,omitempty"`
+	// Account is the connected account whose payments these are; absent for the platform's own. The checkout needs it for Stripe.js.
+	Account string `json:"account,omitempty"`
 	// Connect is what Stripe Connect is told of each payment.
 	Connect *billing.Connect `json:"connect,omitempty"`
 	// Policy is the name of the dunning policy; empty means the default one.
@@ -192,6 +194,7 @@ func ViewPlan(d billing.Details) PlanView {
 		Policy: p.Policy, BackupCards: p.BackupCards,
 	}
 	v.Recurrence = ViewRecurrence(p.Recurrence)
+	v.Account = p.Account
 	if !p.Connect.IsZero() {
 		v.Connect = &p.Connect
 	}

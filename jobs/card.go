@@ -14,6 +14,7 @@ type savedCard struct {
 	method  billing.PaymentMethod
 	problem string // why it can't be charged later; empty when it can
 	cause   string // the PaymentIntent or SetupIntent by which the customer gave it
+	account string // the connected account that it is saved in; empty for the platform's own
 }
 
 // cardToSave makes the card that paid a charge chargeable later, at Stripe, and returns it; nil when the plan has it
@@ -66,21 +67,35 @@ func (w *Worker) attach(ctx context.Context, customer billing.Customer, paymentM
 	case pm.Type != "" && pm.Type != "card":
 		return &savedCard{method: pm, problem: "it is a " + spoken(pm.Type) + ", not a card"}, nil
 	case pm.Customer != "":
-		return &savedCard{method: pm}, nil
+		return &savedCard{method: pm, account: billing.AccountOf(ctx)}, nil
 	}
 	pm.Customer, err = w.attachTo(ctx, customer, paymentMethod)
 	var ge *billing.GatewayError
 	if errors.As(err, &ge) && !ge.Resend() {
 		return &savedCard{method: pm, problem: "Stripe would not attach it: " + ge.Failure.Message}, nil
 	}
-	return &savedCard{method: pm}, err
+	return &savedCard{method: pm, account: billing.AccountOf(ctx)}, err
+}
+
+// stripeCustomer is who the customer is in the account that ctx is for.
+func (w *Worker) stripeCustomer(ctx context.Context, customer billing.Customer) (string, error) {
+	account := billing.AccountOf(ctx)
+	if account == "" {
+		return customer.StripeCustomer, nil
+	}
+	cards, err := w.Store.Cards(ctx, customer.ID)
+	return customer.StripeCustomerIn(account, cards), err
 }
 
 // attachTo attaches a card to the customer's Stripe customer, or makes one with the card where there is none (any more),
 // and returns the Stripe customer. That the card is where it was sent is taken from the call's success: not every
 // server repeats it in its answer.
 func (w *Worker) attachTo(ctx context.Context, customer billing.Customer, paymentMethod string) (string, error) {
-	if known := customer.StripeCustomer; known != "" {
+	known, err := w.stripeCustomer(ctx, customer)
+	if err != nil {
+		return "", err
+	}
+	if known != "" {
 		_, err := w.Gateway.AttachPaymentMethod(ctx, "attach-"+paymentMethod+"-"+known, paymentMethod, known)
 		if !errors.Is(err, billing.ErrNotFound) {
 			return known, err
@@ -108,11 +123,11 @@ func (t *planTx) useCard(ctx context.Context, s savedCard) error {
 			"the next charge will ask the customer for a card"))
 		return nil
 	}
-	card, err := upsertCard(ctx, t.Tx, t.customer.ID, s.method, t.now)
+	card, err := upsertCard(ctx, t.Tx, t.customer.ID, s.account, s.method, t.now)
 	if err != nil {
 		return err
 	}
-	if t.customer.StripeCustomer != s.method.Customer {
+	if s.account == "" && t.customer.StripeCustomer != s.method.Customer {
 		t.customer.StripeCustomer, t.customer.UpdatedAt = s.method.Customer, t.now
 		if err := t.UpdateCustomer(ctx, t.customer); err != nil {
 			return err
@@ -145,15 +160,15 @@ func holdFor(card billing.Card, pm billing.PaymentMethod) string {
 	return fmt.Sprintf("its network replaced the %s card by a %s card", card.Brand, pm.Brand)
 }
 
-// upsertCard writes what Stripe says of a card.
-func upsertCard(ctx context.Context, tx billing.Tx, owner billing.CustomerID, pm billing.PaymentMethod, now time.Time) (billing.Card, error) {
+// upsertCard writes what Stripe says of a card that is saved in an account.
+func upsertCard(ctx context.Context, tx billing.Tx, owner billing.CustomerID, account string, pm billing.PaymentMethod, now time.Time) (billing.Card, error) {
 	card, err := tx.CardByPaymentMethod(ctx, pm.ID)
 	fresh := errors.Is(err, billing.ErrNotFound)
 	if err != nil && !fresh {
 		return card, err
 	}
 	if fresh {
-		card = billing.Card{ID: billing.NewCardID(now), CustomerID: owner, PaymentMethod: pm.ID, Status: billing.CardActive, CreatedAt: now}
+		card = billing.Card{ID: billing.NewCardID(now), CustomerID: owner, PaymentMethod: pm.ID, Account: account, Status: billing.CardActive, CreatedAt: now}
 	}
 	if !fresh {
 		// Read again under the lock of the customer's cards: what an operator changes at the same moment is not written over.

@@ -32,7 +32,7 @@ func TestAPlanWithBackupsGoesOnWithTheNextCardInOrder(t *testing.T) {
 		second := b.cardOf(p.Plan.ID)
 		require.NotEqual(b.t, first.ID, second.ID)
 		third := billing.Card{
-			ID: billing.NewCardID(b.Now()), CustomerID: first.CustomerID, PaymentMethod: "pm_third", StripeCustomer: first.StripeCustomer, Brand: "visa", Last4: "1111",
+			ID: billing.NewCardID(b.Now()), CustomerID: first.CustomerID, PaymentMethod: "pm_third", StripeCustomer: first.StripeCustomer, Account: b.account, Brand: "visa", Last4: "1111",
 			Fingerprint: "another", Status: billing.CardActive, CreatedAt: b.Now(), UpdatedAt: b.Now(),
 		}
 		require.NoError(b.t, b.store.Update(ctx, func(tx billing.Tx) error { return tx.InsertCard(ctx, third) }))
@@ -45,8 +45,8 @@ func TestAPlanWithBackupsGoesOnWithTheNextCardInOrder(t *testing.T) {
 		require.NoError(b.t, err)
 		done, err := operator.DefaultCard(ctx, b.store, third.ID, b.Now())
 		require.NoError(b.t, err)
-		require.Equal(b.t, third.ID, billing.CardsInOrder(done.Cards, "", b.Now())[0].ID)
-		require.Equal(b.t, second.ID, billing.CardsInOrder(done.Cards, "", b.Now())[1].ID, "the order of the others stays")
+		require.Equal(b.t, third.ID, billing.CardsInOrder(done.Cards, b.account, b.Now())[0].ID)
+		require.Equal(b.t, second.ID, billing.CardsInOrder(done.Cards, b.account, b.Now())[1].ID, "the order of the others stays")
 
 		_, err = operator.RemoveCard(ctx, b.store, second.ID, "", b.Now())
 		require.NoError(b.t, err)
@@ -183,7 +183,7 @@ func (b *bench) detach(g billing.Gateway) int {
 // atStripe is the Stripe customer that a PaymentMethod is attached to.
 func (b *bench) atStripe(paymentMethod string) string {
 	b.t.Helper()
-	pm, err := b.gateway.PaymentMethod(b.t.Context(), paymentMethod)
+	pm, err := b.gateway.PaymentMethod(b.acting(), paymentMethod)
 	require.NoError(b.t, err)
 	return pm.Customer
 }
@@ -258,8 +258,10 @@ func TestAPlanOfARemovedCardIsChargedOnTheNext(t *testing.T) {
 // setUpAgain gives the customer the same number once more, by a SetupIntent.
 func (b *bench) setUpAgain(customer billing.Customer, number string) {
 	b.t.Helper()
-	si := b.post("/v1/setup_intents", "customer", customer.StripeCustomer, "usage", "off_session", "metadata[tranche_customer]", customer.Reference)
-	_, err := b.browser.ConfirmCardSetup(b.t.Context(), si["client_secret"].(string), stripesim.PaymentDetails{Card: &stripesim.Card{Number: number}})
+	cards, err := b.store.Cards(b.t.Context(), customer.ID)
+	require.NoError(b.t, err)
+	si := b.post("/v1/setup_intents", "customer", customer.StripeCustomerIn(b.account, cards), "usage", "off_session", "metadata[tranche_customer]", customer.Reference)
+	_, err = b.browser.ConfirmCardSetup(b.t.Context(), si["client_secret"].(string), stripesim.PaymentDetails{Card: &stripesim.Card{Number: number}})
 	require.NoError(b.t, err)
 	b.settle()
 }

@@ -268,7 +268,7 @@ func TestAWorkerKilledWhileRefundingGivesTheMoneyBackOnce(t *testing.T) {
 					require.Len(b.t, refunds, 1)
 					require.Equal(b.t, billing.RefundMade, refunds[0].Status)
 					require.Equal(b.t, 1, b.audited(p.Plan.ID, "charge.refund_made"))
-					payment, err := b.gateway.Payment(b.t.Context(), c.PaymentIntent)
+					payment, err := b.gateway.Payment(b.acting(), c.PaymentIntent)
 					require.NoError(b.t, err)
 					require.Equal(b.t, c.Amount, payment.AmountRefunded)
 				})

@@ -51,6 +51,7 @@ func (w *Worker) CollectCharge(ctx context.Context, id string, lease int64) erro
 	if err != nil || call == nil {
 		return err
 	}
+	admitted = billing.OnAccount(admitted, call.account)
 	switch {
 	case call.refund.ID != "":
 		return w.refundPayment(admitted, *call)
@@ -74,6 +75,7 @@ func isDue(c billing.Charge, lease int64, now time.Time) bool {
 // call is an attempt that is to be sent, or looked up when it is too old to be sent again.
 type call struct {
 	planID   billing.PlanID
+	account  string // the connected account that Stripe is called for; empty for the platform's own
 	attempt  billing.Attempt
 	customer string // the Stripe customer whose card is charged
 	lookUp   bool
@@ -105,7 +107,9 @@ func (w *Worker) prepare(ctx context.Context, row billing.Charge, lease int64, f
 			return err
 		}
 		if forbidden == nil {
-			ready, err = t.nextCall(ctx, c)
+			if ready, err = t.nextCall(ctx, c); ready != nil {
+				ready.account = t.plan.Account
+			}
 			return err
 		}
 		t.putOff(c, forbidden)

@@ -34,7 +34,7 @@ func TestTheFirstPaymentSavesTheCardAndStartsThePlan(t *testing.T) {
 		card, err := b.store.Card(b.t.Context(), d.Plan.CardID)
 		require.NoError(b.t, err)
 		require.Equal(b.t, "4242", card.Last4)
-		require.Equal(b.t, d.Customer.StripeCustomer, card.StripeCustomer)
+		require.Equal(b.t, b.customerAtStripe(d.Plan.ID), card.StripeCustomer)
 		require.Regexp(b.t, `^cus_`, card.StripeCustomer)
 		require.Equal(b.t, []billing.NoticeKind{billing.NoticePaymentSucceeded}, b.notices(p.Plan.ID))
 	})
@@ -225,7 +225,7 @@ func TestWhoeverPaysMeanwhilePaysOnce(t *testing.T) {
 		declined := b.charge(p.Plan.ID, 2)
 		require.Equal(b.t, billing.ChargeRetrying, declined.Status)
 
-		pi, err := b.gateway.PaymentIntent(b.t.Context(), declined.PaymentIntent)
+		pi, err := b.gateway.PaymentIntent(b.acting(), declined.PaymentIntent)
 		require.NoError(b.t, err)
 		b.gateway.before = func() { // the customer pays between the last look and the call
 			b.gateway.before = nil
@@ -246,7 +246,7 @@ func TestANewCardPaysOnTheSamePaymentIntentAndIsUsedFromThenOn(t *testing.T) {
 		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
 		b.settle()
 		declined := b.charge(p.Plan.ID, 2)
-		pi, err := b.gateway.PaymentIntent(b.t.Context(), declined.PaymentIntent)
+		pi, err := b.gateway.PaymentIntent(b.acting(), declined.PaymentIntent)
 		require.NoError(b.t, err)
 		require.NoError(b.t, b.pay(pi.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: good}, SetupFutureUsage: "off_session"}))
 		b.settle()

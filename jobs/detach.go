@@ -48,7 +48,7 @@ func (d Detacher) Run(ctx context.Context, now time.Time) (done int, err error) 
 func (d Detacher) one(ctx context.Context, card billing.Card, now time.Time) (ok bool, err error) {
 	// A key of its own for each try: a failure of long ago must not be replayed.
 	key := fmt.Sprintf("detach-%s-%d", card.PaymentMethod, card.DetachAt.UnixMilli())
-	failure := d.Gateway.DetachPaymentMethod(ctx, key, card.PaymentMethod)
+	failure := d.Gateway.DetachPaymentMethod(billing.OnAccount(ctx, card.Account), key, card.PaymentMethod)
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}

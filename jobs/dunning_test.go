@@ -165,7 +165,7 @@ func TestWhoIsGivenUpMayStillPay(t *testing.T) {
 // payOnPage pays a charge's PaymentIntent as the recovery page does.
 func (b *bench) payOnPage(c billing.Charge, number string) {
 	b.t.Helper()
-	pi, err := b.gateway.PaymentIntent(b.t.Context(), c.PaymentIntent)
+	pi, err := b.gateway.PaymentIntent(b.acting(), c.PaymentIntent)
 	require.NoError(b.t, err)
 	require.NoError(b.t, b.pay(pi.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: number}, SetupFutureUsage: "off_session"}))
 	b.settle()

@@ -80,8 +80,9 @@ func (w *Worker) judge(e billing.Event, err error) verdict {
 	return verdict{status: billing.EventPending, reason: err.Error()}
 }
 
-// dispatch hands an event to the handler of its type.
+// dispatch hands an event to the handler of its type, which asks Stripe in the account that the event came from.
 func (w *Worker) dispatch(ctx context.Context, e billing.Event) (verdict, error) {
+	ctx = billing.OnAccount(ctx, e.Account)
 	if handle, ok := eventHandlers()[e.Type]; ok {
 		return handle(w, ctx, e)
 	}

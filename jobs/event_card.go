@@ -56,6 +56,9 @@ func (w *Worker) syncCard(ctx context.Context, tx billing.Tx, pm billing.Payment
 		if err != nil || !owner.ErasedAt.IsZero() {
 			return ignored("the customer's data was removed on request"), err
 		}
+		if card.Account != billing.AccountOf(ctx) { // there it was looked for, and not where it is
+			return ignored("PaymentMethod %s is saved in another account", pm.ID), nil
+		}
 		return handled, w.updateCard(ctx, tx, card, pm)
 	case !errors.Is(err, billing.ErrNotFound):
 		return verdict{}, err
@@ -71,7 +74,10 @@ func (w *Worker) syncCard(ctx context.Context, tx billing.Tx, pm billing.Payment
 	if err != nil {
 		return verdict{}, err
 	}
-	_, err = upsertCard(ctx, tx, owner.ID, pm, now)
+	if !owner.ErasedAt.IsZero() {
+		return ignored("the customer's data was removed on request"), nil
+	}
+	_, err = upsertCard(ctx, tx, owner.ID, billing.AccountOf(ctx), pm, now)
 	return handled, err
 }
 
@@ -79,7 +85,7 @@ func (w *Worker) updateCard(ctx context.Context, tx billing.Tx, card billing.Car
 	if pm.Customer == "" { // a detached card keeps its particulars: the ledger names it
 		return w.detachCard(ctx, tx, card, "it was removed from the customer at Stripe")
 	}
-	after, err := upsertCard(ctx, tx, card.CustomerID, pm, w.Clock.Now())
+	after, err := upsertCard(ctx, tx, card.CustomerID, card.Account, pm, w.Clock.Now())
 	if err != nil || after.Hold == card.Hold {
 		return err
 	}
@@ -125,19 +131,24 @@ func (w *Worker) handleCustomerDeleted(ctx context.Context, e billing.Event) (ve
 		if err != nil {
 			return err
 		}
-		customer.StripeCustomer, customer.UpdatedAt = "", w.Clock.Now()
-		if err := tx.UpdateCustomer(ctx, customer); err != nil {
-			return err
+		if e.Account == "" && customer.StripeCustomer == e.ObjectID {
+			customer.StripeCustomer, customer.UpdatedAt = "", w.Clock.Now()
+			if err := tx.UpdateCustomer(ctx, customer); err != nil {
+				return err
+			}
 		}
 		cards, err := tx.Cards(ctx, customer.ID)
 		if err != nil {
 			return err
 		}
 		for _, card := range cards {
-			if card.StripeCustomer != e.ObjectID {
+			if card.StripeCustomer != e.ObjectID || card.Account != e.Account {
 				continue
 			}
 			if err := w.detachCard(ctx, tx, card, "the customer was deleted at Stripe"); err != nil {
+				return err
+			}
+			if err := billing.ForgetStripeCustomer(ctx, tx, card.ID, w.Clock.Now()); err != nil {
 				return err
 			}
 		}
@@ -177,7 +188,7 @@ func (w *Worker) handleSetupIntent(ctx context.Context, e billing.Event) (verdic
 	return handled, w.Store.Update(ctx, func(tx billing.Tx) error { return bindConsent(ctx, tx, si.PaymentMethod, si.ID, "") })
 }
 
-// giveCard saves a card and lets every plan of the customer that is not over use it. cause is the set-up that gave it.
+// giveCard saves a card and lets every plan of the customer in the same account that is not over use it. cause is the set-up that gave it.
 func (w *Worker) giveCard(ctx context.Context, customer billing.Customer, paymentMethod, cause string) error {
 	saved, err := w.attach(ctx, customer, paymentMethod)
 	if err != nil {
@@ -189,7 +200,7 @@ func (w *Worker) giveCard(ctx context.Context, customer billing.Customer, paymen
 		return err
 	}
 	for _, p := range plans {
-		if p.Status == billing.PlanCompleted || p.Status == billing.PlanCanceled {
+		if p.Status == billing.PlanCompleted || p.Status == billing.PlanCanceled || p.Account != saved.account {
 			continue
 		}
 		err := w.inPlan(ctx, p.ID, func(t *planTx) error {

@@ -22,7 +22,7 @@ func (w *Worker) handlePaymentIntent(ctx context.Context, e billing.Event) (verd
 	}
 	charge, err := w.chargeOf(ctx, pi)
 	if errors.Is(err, billing.ErrNotFound) {
-		return ignored("PaymentIntent %s belongs to no plan", pi.ID), nil
+		return ignored("PaymentIntent %s belongs to no plan%s", pi.ID, inAccount(ctx)), nil
 	}
 	if err != nil {
 		return verdict{}, err
@@ -60,6 +60,9 @@ func (w *Worker) follow(ctx context.Context, e billing.Event, charge billing.Cha
 func (w *Worker) chargeOf(ctx context.Context, pi billing.PaymentIntent) (billing.Charge, error) {
 	if id := pi.Metadata[billing.MetaCharge]; id != "" {
 		c, err := w.Store.Charge(ctx, billing.ChargeID(id))
+		if err == nil {
+			err = w.inAccount(ctx, c.PlanID)
+		}
 		if err == nil && c.PaymentIntent != "" && c.PaymentIntent != pi.ID {
 			if pi.Status == billing.IntentSucceeded {
 				return c, fmt.Errorf("%w: %s is paid, and charge %s has another PaymentIntent, %s; if both are paid, refund one at Stripe",
@@ -73,6 +76,9 @@ func (w *Worker) chargeOf(ctx context.Context, pi billing.PaymentIntent) (billin
 	if !errors.Is(err, billing.ErrNotFound) || !billing.AsksForPlan(pi.Metadata) || pi.Status != billing.IntentSucceeded {
 		return c, err
 	}
+	if account := billing.AccountOf(ctx); account != "" {
+		return c, fmt.Errorf("%s is a payment in the connected account %s, and plans there are made by POST /v1/plans: %w", pi.ID, account, billing.ErrNotFound)
+	}
 	plan, err := w.Planner.Adopt(ctx, pi)
 	if err != nil {
 		return billing.Charge{}, err
@@ -82,6 +88,24 @@ func (w *Worker) chargeOf(ctx context.Context, pi billing.PaymentIntent) (billin
 		return billing.Charge{}, err
 	}
 	return charges[0], nil
+}
+
+// inAccount is nil where the plan belongs to the account that ctx is for. A connected account's owner writes what metadata they
+// like: a payment there is none of another account's plan. Errors: ErrNotFound where it does not.
+func (w *Worker) inAccount(ctx context.Context, id billing.PlanID) error {
+	plan, err := w.Store.Plan(ctx, id)
+	if err == nil && plan.Account != billing.AccountOf(ctx) {
+		return fmt.Errorf("plan %s belongs to another account: %w", id, billing.ErrNotFound)
+	}
+	return err
+}
+
+// inAccount says in words which connected account ctx is for; empty for the platform's own.
+func inAccount(ctx context.Context) string {
+	if account := billing.AccountOf(ctx); account != "" {
+		return " of " + account
+	}
+	return ""
 }
 
 // cardPatience is how often an event is handled before a payment is recorded although its card can't be saved yet. Both

@@ -38,10 +38,16 @@ func (b *bench) client() *http.Client {
 
 func (b *bench) request(method, path string, form url.Values) map[string]any {
 	b.t.Helper()
+	if strings.HasPrefix(path, "/_sim/") && b.account != "" {
+		path += "?account=" + b.account
+	}
 	req, err := http.NewRequestWithContext(b.t.Context(), method, b.browser.BaseURL+path, strings.NewReader(form.Encode()))
 	require.NoError(b.t, err)
 	req.Header.Set("Authorization", "Bearer sk_test_bench")
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if b.account != "" {
+		req.Header.Set("Stripe-Account", b.account)
+	}
 	resp, err := b.client().Do(req)
 	require.NoError(b.t, err)
 	defer func() { _ = resp.Body.Close() }()
@@ -186,7 +192,7 @@ func lifetime(t *testing.T, chance *rand.Rand) outcomeOfLife {
 			if c.Status != billing.ChargeRequiresAction {
 				continue
 			}
-			pi, err := b.gateway.PaymentIntent(t.Context(), c.PaymentIntent)
+			pi, err := b.gateway.PaymentIntent(b.acting(), c.PaymentIntent)
 			require.NoError(t, err)
 			if pi.Status != billing.IntentSucceeded {
 				require.NoError(t, b.pay(pi.ClientSecret, stripesim.PaymentDetails{PaymentMethod: pi.LastErrorPaymentMethod}))
@@ -244,9 +250,9 @@ func TestACardRenewedByTheNetworkIsKeptUpToDate(t *testing.T) {
 func TestACustomerDeletedAtStripeIsAskedForACard(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, nil)
-		b.request(http.MethodDelete, "/v1/customers/"+b.details(p.Plan.ID).Customer.StripeCustomer, nil)
+		b.request(http.MethodDelete, "/v1/customers/"+b.customerAtStripe(p.Plan.ID), nil)
 		b.settle()
-		require.Empty(b.t, b.details(p.Plan.ID).Customer.StripeCustomer)
+		require.Empty(b.t, b.customerAtStripe(p.Plan.ID))
 		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
 		b.settle()
 		c := b.charge(p.Plan.ID, 2)
@@ -255,7 +261,7 @@ func TestACustomerDeletedAtStripeIsAskedForACard(t *testing.T) {
 		pi := b.plan(func(t *billing.Terms) { t.Reference = "order-2" })
 		require.NoError(b.t, b.payFirst(pi, good), "and may pay by plan again")
 		b.settle()
-		require.NotEmpty(b.t, b.details(pi.Plan.ID).Customer.StripeCustomer)
+		require.NotEmpty(b.t, b.customerAtStripe(pi.Plan.ID))
 	})
 }
 
@@ -263,7 +269,7 @@ func TestASetupIntentGivesTheCustomersPlansANewCard(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(thenNoFunds, nil)
 		old := b.details(p.Plan.ID).Plan.CardID
-		made := b.post("/v1/setup_intents", "customer", b.details(p.Plan.ID).Customer.StripeCustomer, "payment_method_types[]", "card")
+		made := b.post("/v1/setup_intents", "customer", b.customerAtStripe(p.Plan.ID), "payment_method_types[]", "card")
 		intent, err := b.browser.ConfirmCardSetup(b.t.Context(), made["client_secret"].(string), stripesim.PaymentDetails{Card: &stripesim.Card{Number: good}})
 		require.NoError(b.t, err)
 		require.Equal(b.t, "succeeded", intent.Status)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -33,15 +34,18 @@ var (
 // bench is a worker on a real store and a real HTTP Stripe, with time in the test's hand and no queue in between: what
 // the scheduler would claim is run on the spot.
 type bench struct {
-	t       *testing.T
-	store   billing.Store
-	sim     *stripesim.Server
-	gateway *tap
-	browser *stripesim.Browser
-	mails   *outbox
-	planner *planning.Planner
-	worker  *jobs.Worker
-	sender  billing.WebhookSender // of messages to endpoints; nil in tests that have none
+	t        *testing.T
+	store    billing.Store
+	platform *stripesim.Server // the key's own account
+	sim      *stripesim.Server // the account that plans are in
+	gateway  *tap
+	browser  *stripesim.Browser
+	mails    *outbox
+	planner  *planning.Planner
+	worker   *jobs.Worker
+	sender   billing.WebhookSender // of messages to endpoints; nil in tests that have none
+	account  string                // the connected account that plans are in; empty for the platform's own
+	arrivals string                // where webhooks go
 
 	bubble bool // time is that of a bubble of synctest's, and goes on by itself
 
@@ -57,8 +61,44 @@ func eachEngine(t *testing.T, test func(b *bench)) {
 	storetest.EachEngine(t, func(t *testing.T, s billing.Store) { test(newBench(t, s)) })
 }
 
+// onConnected runs a test whose plans are in a connected account, on both databases. No call may reach the platform's own.
+func onConnected(t *testing.T, test func(b *bench)) {
+	t.Helper()
+	t.Parallel()
+	storetest.EachEngine(t, func(t *testing.T, s billing.Store) {
+		b := newBenchOn(t, s, "acct_1Villa")
+		test(b)
+		b.requirePlatformUntouched()
+	})
+}
+
+// requirePlatformUntouched wants nothing to have been made or heard of in the platform's own account.
+func (b *bench) requirePlatformUntouched() {
+	b.t.Helper()
+	b.as("", func() {
+		for _, of := range []string{"payment_intents", "setup_intents", "customers", "charges", "refunds", "events"} {
+			require.Empty(b.t, b.request(http.MethodGet, "/v1/"+of, nil)["data"], of)
+		}
+	})
+	for _, e := range b.heard() {
+		require.Equal(b.t, b.account, e.Account, e.Type)
+	}
+}
+
+// as has the bench be in another account for a while.
+func (b *bench) as(account string, do func()) {
+	was := b.account
+	b.account, b.browser.Account = account, account
+	defer func() { b.account, b.browser.Account = was, was }()
+	do()
+}
+
 func newBench(t *testing.T, s billing.Store) *bench {
-	b := &bench{t: t, store: s, now: start, mails: &outbox{}}
+	return newBenchOn(t, s, os.Getenv("TEST_STRIPE_ACCOUNT")) // with it, every test has its plans in a connected account
+}
+
+func newBenchOn(t *testing.T, s billing.Store, account string) *bench {
+	b := &bench{t: t, store: s, now: start, mails: &outbox{}, account: account}
 	arrivals := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
@@ -70,12 +110,16 @@ func newBench(t *testing.T, s billing.Store) *bench {
 		b.mu.Unlock()
 	}))
 	t.Cleanup(arrivals.Close)
-	b.sim = stripesim.New(stripesim.Options{
-		Now: b.Now, Webhooks: []stripesim.WebhookEndpoint{{URL: arrivals.URL, Secret: "whsec_test"}}, WebhookConcurrency: 1,
+	b.arrivals = arrivals.URL
+	b.platform = stripesim.New(stripesim.Options{
+		Now: b.Now, Webhooks: []stripesim.WebhookEndpoint{{URL: arrivals.URL, Secret: "whsec_test", Connect: account != ""}}, WebhookConcurrency: 1,
 	})
-	server := httptest.NewServer(b.sim)
-	t.Cleanup(func() { b.sim.Close(); server.Close() })
-	b.browser = &stripesim.Browser{BaseURL: server.URL}
+	if b.sim = b.platform; account != "" {
+		b.sim = b.platform.Connect(account)
+	}
+	server := httptest.NewServer(b.platform)
+	t.Cleanup(func() { b.platform.Close(); server.Close() })
+	b.browser = &stripesim.Browser{BaseURL: server.URL, Account: account}
 	gateway, err := stripegw.New(stripegw.Config{SecretKey: "sk_test_bench", APIBase: server.URL, HTTPTimeout: 5 * time.Second})
 	require.NoError(t, err)
 	b.gateway = &tap{Gateway: gateway}
@@ -118,6 +162,7 @@ func (b *bench) plan(change func(t *billing.Terms)) planning.Created {
 	if change != nil {
 		change(&t)
 	}
+	t.Account = b.account
 	created, err := b.planner.Create(b.t.Context(), t, "")
 	require.NoError(b.t, err)
 	return created
@@ -360,4 +405,16 @@ func (g *tap) through(call func() (billing.PaymentIntent, error)) (billing.Payme
 		return g.after(pi, err)
 	}
 	return pi, err
+}
+
+// acting is a context that calls Stripe for the account that plans are in.
+func (b *bench) acting() context.Context { return billing.OnAccount(b.t.Context(), b.account) }
+
+// customerAtStripe is who the customer of a plan is in the account that plans are in.
+func (b *bench) customerAtStripe(id billing.PlanID) string {
+	b.t.Helper()
+	d := b.details(id)
+	cards, err := b.store.Cards(b.t.Context(), d.Customer.ID)
+	require.NoError(b.t, err)
+	return d.Customer.StripeCustomerIn(b.account, cards)
 }

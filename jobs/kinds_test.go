@@ -81,37 +81,45 @@ func planKinds() []kind {
 // those of the beginning in another order.
 func TestEachKindFromCreationToItsEnd(t *testing.T) {
 	for _, k := range planKinds() {
-		t.Run(k.why, func(t *testing.T) {
-			eachEngine(t, func(b *bench) {
-				p := b.begins(k.terms)
-				b.advance(k.days/2 - (k.days/2)%2)
-				if k.also != nil {
-					k.also(b, p.Plan.ID)
-					b.settle()
-				}
-				b.advance(k.days - k.days/2)
-				d := b.details(p.Plan.ID)
-				require.Equal(b.t, k.want, ledgerOf(d))
-				paid, sum := 0, int64(0)
-				for _, c := range d.Charges {
-					if c.Status.Paid() {
-						paid++
-						sum += c.Amount
-					}
-				}
-				count, received := b.succeededAtStripe()
-				require.Equal(b.t, paid, count)
-				require.Equal(b.t, sum, received, "Stripe has the same ledger")
-				require.Equal(b.t, billing.SumOf(d.Charges), d.Plan.Total)
-			})
-		})
+		t.Run(k.why, func(t *testing.T) { eachEngine(t, k.live) })
+	}
+}
+
+// live lives through a plan of the kind, and compares the ledger with Stripe's.
+func (k kind) live(b *bench) {
+	p := b.begins(k.terms)
+	b.advance(k.days/2 - (k.days/2)%2)
+	if k.also != nil {
+		k.also(b, p.Plan.ID)
+		b.settle()
+	}
+	b.advance(k.days - k.days/2)
+	d := b.details(p.Plan.ID)
+	require.Equal(b.t, k.want, ledgerOf(d))
+	paid, sum := 0, int64(0)
+	for _, c := range d.Charges {
+		if c.Status.Paid() {
+			paid++
+			sum += c.Amount
+		}
+	}
+	count, received := b.succeededAtStripe()
+	require.Equal(b.t, paid, count)
+	require.Equal(b.t, sum, received, "Stripe has the same ledger")
+	require.Equal(b.t, billing.SumOf(d.Charges), d.Plan.Total)
+}
+
+// TestAKindInAConnectedAccountIsTheSame: customer, card, payments and events are the account's, and nothing is the platform's.
+func TestAKindInAConnectedAccountIsTheSame(t *testing.T) {
+	for _, k := range planKinds() {
+		t.Run(k.why, func(t *testing.T) { onConnected(t, k.live) })
 	}
 }
 
 // begins makes a plan and has its customer do what it waits for: pay, or give a card. A saved card is there beforehand.
 func (b *bench) begins(t billing.Terms) planning.Created {
 	b.t.Helper()
-	t.Reference, t.Currency = "order-1", "usd"
+	t.Reference, t.Currency, t.Account = "order-1", "usd", b.account
 	t.Customer = billing.CustomerTerms{Reference: "ada", Email: "ada@example.com", TimeZone: "Europe/London"}
 	if t.Card != "" {
 		b.giveCard("ada")
@@ -159,7 +167,18 @@ func (b *bench) giveCard(reference string) billing.Card {
 	b.setUp(billing.Secret(si["client_secret"].(string)), good)
 	pm := b.request(http.MethodGet, "/v1/setup_intents/"+si["id"].(string), nil)["payment_method"].(string)
 	customer := billing.Customer{ID: billing.NewCustomerID(b.Now()), Reference: reference, StripeCustomer: at, TimeZone: "Europe/London", CreatedAt: b.Now(), UpdatedAt: b.Now(), Version: 1}
-	require.NoError(b.t, b.store.Update(ctx, func(tx billing.Tx) error { return tx.InsertCustomer(ctx, customer) }))
+	if b.account != "" { // there a card is known when it is given for a plan
+		customer.StripeCustomer = ""
+	}
+	require.NoError(b.t, b.store.Update(ctx, func(tx billing.Tx) error {
+		if err := tx.InsertCustomer(ctx, customer); err != nil || b.account == "" {
+			return err
+		}
+		return tx.InsertCard(ctx, billing.Card{
+			ID: billing.NewCardID(b.Now()), CustomerID: customer.ID, PaymentMethod: pm, StripeCustomer: at, Account: b.account, Status: billing.CardActive,
+			CreatedAt: b.Now(), UpdatedAt: b.Now(),
+		})
+	}))
 	b.settle() // payment_method.attached brings the card
 	card, err := b.store.CardByPaymentMethod(ctx, pm)
 	require.NoError(b.t, err)

@@ -85,7 +85,7 @@ func (b *bench) withBackup(code string, allowed bool) (billing.PlanID, billing.C
 	made := b.post("/v1/payment_methods", "type", "card", "card[number]", otherCard, "card[exp_month]", "12", "card[exp_year]", "2034", "card[cvc]", "123")
 	id, ok := made["id"].(string)
 	require.True(b.t, ok)
-	b.post("/v1/payment_methods/"+id+"/attach", "customer", d.Customer.StripeCustomer)
+	b.post("/v1/payment_methods/"+id+"/attach", "customer", b.customerAtStripe(d.Plan.ID))
 	b.settle()
 	cards, err := b.store.Cards(b.t.Context(), d.Customer.ID)
 	require.NoError(b.t, err)
@@ -174,7 +174,7 @@ func (b *bench) otherStripeCustomer(plan billing.PlanID) {
 	require.True(b.t, ok)
 	b.arrived()
 	card := billing.Card{
-		ID: billing.NewCardID(b.Now()), CustomerID: b.details(plan).Plan.CustomerID, PaymentMethod: id, StripeCustomer: customer,
+		ID: billing.NewCardID(b.Now()), CustomerID: b.details(plan).Plan.CustomerID, PaymentMethod: id, StripeCustomer: customer, Account: b.account,
 		Brand: "mastercard", Last4: "4444", Status: billing.CardActive, CreatedAt: b.Now(), UpdatedAt: b.Now(),
 	}
 	require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error {
@@ -218,7 +218,7 @@ func TestWhoPaysWhileAPaymentIntentIsReplacedPaysOnce(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plan := b.failedOnce("insufficient_funds", func(t *billing.Terms) { t.Parts = 2 })
 		c := b.charge(plan, 2)
-		pi, err := b.gateway.PaymentIntent(b.t.Context(), c.PaymentIntent)
+		pi, err := b.gateway.PaymentIntent(b.acting(), c.PaymentIntent)
 		require.NoError(b.t, err)
 		b.otherStripeCustomer(plan)
 		b.gateway.beforeCancel = func() {
@@ -239,7 +239,7 @@ func TestAPaymentIntentIsNotConfirmedTooOften(t *testing.T) {
 		plan := b.failedOnce("do_not_honor", func(t *billing.Terms) { t.Parts = 2 })
 		old := b.charge(plan, 2).PaymentIntent
 		for range 7 { // the customer tries again and again
-			pi, err := b.gateway.PaymentIntent(b.t.Context(), old)
+			pi, err := b.gateway.PaymentIntent(b.acting(), old)
 			require.NoError(b.t, err)
 			require.Error(b.t, b.pay(pi.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: neverFunds}}))
 			b.settle()

@@ -100,7 +100,7 @@ func TestAPaymentOnTheRecoveryPageIsFoundLongAfterItFellDue(t *testing.T) {
 		second := b.charge(p.Plan.ID, 2)
 		require.Equal(b.t, billing.ChargeRequiresAction, second.Status)
 		require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionWebhookDrop}))
-		pi, err := b.gateway.PaymentIntent(b.t.Context(), second.PaymentIntent)
+		pi, err := b.gateway.PaymentIntent(b.acting(), second.PaymentIntent)
 		require.NoError(b.t, err)
 		b.advance(12)
 		require.NoError(b.t, b.pay(pi.ClientSecret, stripesim.PaymentDetails{PaymentMethod: pi.LastErrorPaymentMethod}))

@@ -231,7 +231,7 @@ func TestANewCardIsToldOnce(t *testing.T) {
 		p := b.started(good, nil)
 		other := b.started(good, func(t *billing.Terms) { t.Reference = "order-2" })
 		require.Empty(b.t, b.told(p.Plan.ID, billing.NoticeCardUpdated))
-		made := b.post("/v1/setup_intents", "customer", b.details(p.Plan.ID).Customer.StripeCustomer, "payment_method_types[]", "card")
+		made := b.post("/v1/setup_intents", "customer", b.customerAtStripe(p.Plan.ID), "payment_method_types[]", "card")
 		_, err := b.browser.ConfirmCardSetup(b.t.Context(), made["client_secret"].(string), stripesim.PaymentDetails{Card: &stripesim.Card{Number: "5555555555554444"}})
 		require.NoError(b.t, err)
 		bodies := b.arrived()

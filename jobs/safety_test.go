@@ -27,7 +27,7 @@ func (b *bench) loseAnswer() {
 // newCard lets the customer set up another card without paying.
 func (b *bench) newCard(id billing.PlanID, number string) {
 	b.t.Helper()
-	made := b.post("/v1/setup_intents", "customer", b.details(id).Customer.StripeCustomer, "payment_method_types[]", "card")
+	made := b.post("/v1/setup_intents", "customer", b.customerAtStripe(id), "payment_method_types[]", "card")
 	secret, ok := made["client_secret"].(string)
 	require.True(b.t, ok)
 	_, err := b.browser.ConfirmCardSetup(b.t.Context(), secret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: number}})
@@ -38,7 +38,7 @@ func (b *bench) newCard(id billing.PlanID, number string) {
 func (b *bench) hear(id, kind, object string) {
 	b.t.Helper()
 	_, err := b.store.InsertEvents(b.t.Context(), []billing.Event{{
-		ID: id, Type: kind, ObjectID: object, Status: billing.EventPending, ReceivedAt: b.Now(), WakeAt: b.Now(),
+		ID: id, Type: kind, ObjectID: object, Account: b.account, Status: billing.EventPending, ReceivedAt: b.Now(), WakeAt: b.Now(),
 	}})
 	require.NoError(b.t, err)
 }
@@ -134,7 +134,7 @@ func TestLateNewsOfAReplacedPaymentIntentDoesNotEndTheNewAttempt(t *testing.T) {
 func TestADeletedStripeCustomerDoesNotKeepPlansFromBeingMade(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, nil)
-		b.request(http.MethodDelete, "/v1/customers/"+b.details(p.Plan.ID).Customer.StripeCustomer, nil)
+		b.request(http.MethodDelete, "/v1/customers/"+b.customerAtStripe(p.Plan.ID), nil)
 		b.arrived() // lost
 		again := b.plan(func(t *billing.Terms) { t.Reference = "order-2" })
 		require.NotEmpty(b.t, again.FirstPayment.ID)

@@ -25,7 +25,7 @@ func TestARetrySurvivesACardThatWasDeclinedOnTheRecoveryPage(t *testing.T) {
 		c := b.charge(p.Plan.ID, 2)
 		require.Equal(b.t, billing.ChargeRetrying, c.Status)
 
-		pi, err := b.gateway.PaymentIntent(b.t.Context(), c.PaymentIntent)
+		pi, err := b.gateway.PaymentIntent(b.acting(), c.PaymentIntent)
 		require.NoError(b.t, err)
 		require.Error(b.t, b.pay(pi.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: neverFunds}, SetupFutureUsage: "off_session"}))
 		b.settle()

@@ -126,7 +126,7 @@ func atStripe() []happening {
 		{group: group, name: "the customer pays with a new card", do: func(s *scene) (string, error) { return s.pays(good) }},
 		{group: group, name: "the customer's new card is declined", do: func(s *scene) (string, error) { return s.pays(neverFunds) }},
 		{group: group, name: "the customer gives another card", do: func(s *scene) (string, error) {
-			if s.details(s.id).Customer.StripeCustomer == "" {
+			if s.customerAtStripe(s.id) == "" {
 				return "Stripe has no such customer yet", nil
 			}
 			s.newCard(s.id, otherCard)
@@ -175,7 +175,7 @@ func atStripe() []happening {
 			return cannot, nil
 		}},
 		{group: group, name: "the customer is deleted", do: func(s *scene) (string, error) {
-			id := s.details(s.id).Customer.StripeCustomer
+			id := s.customerAtStripe(s.id)
 			if id == "" {
 				return "Stripe has no such customer yet", nil
 			}
@@ -375,7 +375,7 @@ func (s *scene) objectOf(kind string) (id, cannot string) {
 	case family == "payment_method":
 		return s.card()
 	case family == "customer":
-		if id = s.details(s.id).Customer.StripeCustomer; id == "" {
+		if id = s.customerAtStripe(s.id); id == "" {
 			return "", "Stripe has no such customer yet"
 		}
 		return id, ""

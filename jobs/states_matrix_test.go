@@ -101,8 +101,10 @@ func (g *stage) scene() *scene {
 // saveAnother saves another card of the customer's, as if it had been there from the beginning.
 func (s *scene) saveAnother() billing.CardID {
 	ctx, d := s.t.Context(), s.details(s.id)
+	cards, err := s.store.Cards(ctx, d.Customer.ID)
+	require.NoError(s.t, err)
 	card := billing.Card{
-		ID: billing.NewCardID(start), CustomerID: d.Customer.ID, PaymentMethod: "pm_another", StripeCustomer: d.Customer.StripeCustomer,
+		ID: billing.NewCardID(start), CustomerID: d.Customer.ID, PaymentMethod: "pm_another", StripeCustomer: d.Customer.StripeCustomerIn(s.account, cards), Account: s.account,
 		Brand: "visa", Last4: "1881", Status: billing.CardActive, CreatedAt: start, UpdatedAt: start,
 	}
 	require.NoError(s.t, s.store.Update(ctx, func(tx billing.Tx) error { return tx.InsertCard(ctx, card) }))

@@ -179,7 +179,7 @@ func TestWhoPaysInTheMomentOfTheCancellationIsRecordedOnce(t *testing.T) {
 // secretOf fetches the client secret of a charge's PaymentIntent, as a page does.
 func (b *bench) secretOf(c billing.Charge) billing.Secret {
 	b.t.Helper()
-	pi, err := b.gateway.PaymentIntent(b.t.Context(), c.PaymentIntent)
+	pi, err := b.gateway.PaymentIntent(b.acting(), c.PaymentIntent)
 	require.NoError(b.t, err)
 	return pi.ClientSecret
 }

@@ -60,7 +60,7 @@ func TestAYearOfPlansWithEverythingThatHappensToThem(t *testing.T) {
 func liveThroughAYear(t *testing.T, seed uint64, plans, most int) {
 	pass(time.Until(start))
 	y := newYear(t, seed)
-	defer y.sim.Close() // in the bubble, whose goroutines end in it
+	defer y.platform.Close() // in the bubble, whose goroutines end in it
 	for n := range plans {
 		y.begin(n)
 	}

@@ -79,6 +79,9 @@ func (d direct) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 func newYear(t *testing.T, seed uint64) *year {
 	y := &year{chance: rand.New(rand.NewPCG(seed, 5)), world: witness{Scratch: scratch(t), mu: &sync.Mutex{}, seen: map[step]bool{}}}
 	b := &bench{t: t, store: y.world, mails: &outbox{}, bubble: true}
+	if seed%2 == 1 { // this year's plans are in a connected account
+		b.account = "acct_1Villa"
+	}
 	y.bench = b
 	arrivals := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
@@ -90,14 +93,17 @@ func newYear(t *testing.T, seed uint64) *year {
 		defer b.mu.Unlock()
 		b.bodies = append(b.bodies, body)
 	})
-	b.sim = stripesim.New(stripesim.Options{
-		Now: b.Now, Wall: b.Now, Webhooks: []stripesim.WebhookEndpoint{{URL: "http://shop.test/", Secret: "whsec_test"}}, WebhookConcurrency: 1,
+	b.platform = stripesim.New(stripesim.Options{
+		Now: b.Now, Wall: b.Now, Webhooks: []stripesim.WebhookEndpoint{{URL: "http://shop.test/", Secret: "whsec_test", Connect: b.account != ""}}, WebhookConcurrency: 1,
 		WebhookTransport: direct{handler: arrivals}, Seed: seed,
 	})
-	t.Cleanup(b.sim.Close)
-	b.browser = &stripesim.Browser{BaseURL: "http://stripe.test", Client: &http.Client{Transport: direct{handler: b.sim}}}
+	t.Cleanup(b.platform.Close)
+	if b.sim = b.platform; b.account != "" {
+		b.sim = b.platform.Connect(b.account)
+	}
+	b.browser = &stripesim.Browser{BaseURL: "http://stripe.test", Account: b.account, Client: &http.Client{Transport: direct{handler: b.platform}}}
 	gateway, err := stripegw.New(stripegw.Config{
-		SecretKey: "sk_test_bench", APIBase: "http://stripe.test", HTTPTimeout: 5 * time.Second, Transport: direct{b.sim, y.mayBeCharged},
+		SecretKey: "sk_test_bench", APIBase: "http://stripe.test", HTTPTimeout: 5 * time.Second, Transport: direct{b.platform, y.mayBeCharged},
 	})
 	require.NoError(t, err)
 	b.gateway = &tap{Gateway: gateway}
@@ -204,6 +210,7 @@ func (y *year) begin(n int) {
 			return tx.UpdateCustomer(ctx, c)
 		}))
 	}
+	t.Account = y.account
 	p, err := y.planner.Create(y.t.Context(), t, "")
 	require.NoError(y.t, err, "%+v", t)
 	y.plans = append(y.plans, &lived{id: p.Plan.ID, terms: t, began: y.Now()})

@@ -90,6 +90,7 @@ type termsInput struct {
 func (in *termsInput) flags(f *pflag.FlagSet) {
 	termsFlags(f, &in.flagged)
 	f.StringVar(&in.kind, "kind", "", "`KIND`: installments, deposit, recurring or deferred")
+	f.StringVar(&in.flagged.Account, "account", "", "the connected `ACCOUNT` (acct_…) whose own payments these are (direct charges)")
 	f.StringVar(&in.connect.TransferDestination, "transfer-destination", "", "the connected `ACCOUNT` (acct_…) that the money goes to")
 	f.Int64Var(&in.connect.TransferAmount, "transfer-amount", 0, "`AMOUNT` of each charge that is transferred; without it, all of it")
 	f.Int64Var(&in.connect.ApplicationFee, "application-fee", 0, "`AMOUNT` that the platform keeps of each charge")
@@ -368,6 +369,9 @@ func (c *cli) printPlan(d billing.Details) {
 	fmt.Fprintf(c.out, "%s  %s  %s  %s  %s\n", d.Plan.ID, d.Plan.Reference, d.Plan.Kind, d.Plan.Status, billing.FormatAmount(d.Plan.Total, d.Plan.Currency))
 	if d.Plan.Reason != "" {
 		fmt.Fprintf(c.out, "%s\n", d.Plan.Reason)
+	}
+	if d.Plan.Account != "" {
+		fmt.Fprintf(c.out, "In the account of %s\n", d.Plan.Account)
 	}
 	if d.Plan.Connect.TransferDestination != "" {
 		fmt.Fprintf(c.out, "For %s\n", d.Plan.Connect.TransferDestination)

@@ -103,11 +103,18 @@
     };
   }
 
+  // open makes the one Stripe of the page, in the account whose payment it is.
+  function open() {
+    var settings = { locale: main.dataset.lang };
+    if (main.dataset.account) settings.stripeAccount = main.dataset.account;
+    stripe = stripe || window.Stripe(main.dataset.key, settings);
+  }
+
   function mount(form) {
     var field = form.querySelector('.field');
     if (!field || form.element) return;
     if (!window.Stripe) return problem(form, texts.network);
-    stripe = stripe || window.Stripe(main.dataset.key, { locale: main.dataset.lang });
+    open();
     // One Element of a kind for each group: the page may hold two forms.
     form.element = stripe.elements().create('card', { style: style() });
     form.element.mount(field);
@@ -187,7 +194,7 @@
   function pay(form) {
     var saved = usesSaved(form);
     if (saved && !window.Stripe) throw new Failure(texts.network);
-    stripe = stripe || window.Stripe(main.dataset.key, { locale: main.dataset.lang });
+    open();
     return post('intent', { charge: form.dataset.charge, saved: saved, consent: saved ? '' : texts.version }).then(function (given) {
       if (given.branch === 'paid') return done('succeeded');
       if (given.branch === 'processing') return done('processing');

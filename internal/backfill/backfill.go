@@ -20,6 +20,8 @@ type Inbox interface {
 	billing.Inbox
 	// KnownEvents returns those of the ids that are stored.
 	KnownEvents(ctx context.Context, ids ...string) ([]string, error)
+	// PlanAccounts lists the connected accounts that plans name.
+	PlanAccounts(ctx context.Context) ([]string, error)
 }
 
 // Options say what to read. Now and Types are required.
@@ -36,21 +38,43 @@ type Counts struct {
 	Seen  int       // events in Stripe's list
 	New   int       // those that were missing
 	Until time.Time // everything created after it was seen
+	// Refused are the connected accounts that Stripe gives no access to (any more): nothing was read of them.
+	Refused []string
 }
 
 // Run reads the list, newest events first, and stores what is missing, page by page: what was stored stays stored when
-// it ends early, and Counts says how much that was. Errors: *billing.GatewayError, billing.ErrUnavailable.
+// it ends early, and Counts says how much that was. After the platform's own list it reads that of every connected account
+// that a plan names. Errors: *billing.GatewayError, billing.ErrUnavailable.
 func Run(ctx context.Context, record billing.Record, inbox Inbox, o Options) (Counts, error) {
 	r := run{Options: o, inbox: inbox, counts: Counts{Until: o.Now()}}
 	if oldest := r.counts.Until.Add(-billing.EventHistory); r.Since.Before(oldest) {
 		r.Since = oldest
 	}
-	for types := range slices.Chunk(o.Types, billing.MaxEventTypes) {
-		if err := record.Events(ctx, r.Since, types, func(page []billing.Event) error { return r.take(ctx, page) }); err != nil {
+	accounts, err := inbox.PlanAccounts(ctx)
+	if err != nil {
+		return r.counts, err
+	}
+	for _, account := range append([]string{""}, accounts...) {
+		err := r.read(billing.OnAccount(ctx, account), record)
+		if billing.NoAccess(err, account) {
+			r.counts.Refused = append(r.counts.Refused, account)
+			continue
+		}
+		if err != nil {
 			return r.counts, fmt.Errorf("read Stripe's events: %w", err)
 		}
 	}
 	return r.counts, nil
+}
+
+// read reads the list of the account that ctx is for.
+func (r *run) read(ctx context.Context, record billing.Record) error {
+	for types := range slices.Chunk(r.Types, billing.MaxEventTypes) {
+		if err := record.Events(ctx, r.Since, types, func(page []billing.Event) error { return r.take(ctx, page) }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 type run struct {
@@ -88,6 +112,7 @@ func (r *run) store(ctx context.Context, page []billing.Event) (int, error) {
 	}
 	now := r.Now()
 	for i := range page {
+		page[i].Account = billing.AccountOf(ctx) // the list need not repeat whose it is
 		page[i].Status, page[i].ReceivedAt, page[i].WakeAt = billing.EventPending, now, now
 	}
 	fresh, err := r.inbox.InsertEvents(ctx, page)

@@ -30,10 +30,10 @@ func (c Connect) Problem(amount int64, currency Currency) string {
 	return ""
 }
 
-// checkConnect wants what Stripe takes together: docs.stripe.com/connect/destination-charges.
+// checkConnect wants what Stripe takes together: docs.stripe.com/connect/destination-charges and direct-charges.
 func (d drafter) checkConnect(draft Draft) {
-	if d.Account != "" {
-		d.bad.add("account", "charges in a connected account's own name are not supported: name it as connect.transfer_destination, with on_behalf_of")
+	if d.Account != "" && !accountShape.MatchString(d.Account) {
+		d.bad.add("account", "%q is not the id of a connected account (acct_…)", d.Account)
 	}
 	if d.Connect == nil {
 		return
@@ -55,20 +55,22 @@ func (d drafter) checkConnectFields(c Connect) {
 			d.bad.add("connect.application_fee_percent", "%s", err)
 		}
 	}
-	if field, problem := c.contradiction(); problem != "" {
+	if field, problem := c.contradiction(d.Account != ""); problem != "" {
 		d.bad.add(field, "%s", problem)
 	}
 }
 
-// contradiction is what Stripe would not take together, or "".
-func (c Connect) contradiction() (field, problem string) {
+// contradiction is what Stripe would not take together, or "". direct: the payments are the connected account's own.
+func (c Connect) contradiction(direct bool) (field, problem string) {
 	fee := c.ApplicationFee != 0 || c.ApplicationFeePercent != ""
 	switch {
 	case c.ApplicationFee < 0 || c.TransferAmount < 0:
 		return "connect", "an amount is less than 0"
 	case c.ApplicationFee != 0 && c.ApplicationFeePercent != "":
 		return "connect.application_fee", "is given beside application_fee_percent; leave one of them out"
-	case c.TransferDestination == "" && (fee || c.TransferAmount != 0):
+	case direct && (c.TransferDestination != "" || c.TransferAmount != 0 || c.OnBehalfOf != ""):
+		return "connect", "only an application fee goes with account: the payment is the connected account's own, and nothing is transferred"
+	case !direct && c.TransferDestination == "" && (fee || c.TransferAmount != 0):
 		return "connect.transfer_destination", "is missing: an application fee and a transfer amount are of what a connected account gets"
 	case fee && c.TransferAmount != 0:
 		return "connect.transfer_amount", "does not go with an application fee: what is not transferred stays with you"

@@ -14,6 +14,11 @@ type Ledger interface {
 	// KnownEvents returns those of the ids that are in the inbox, by id.
 	KnownEvents(ctx context.Context, ids ...string) ([]string, error)
 
+	// PlanAccounts lists the connected accounts (acct_…) that plans name, in order.
+	PlanAccounts(ctx context.Context) ([]string, error)
+	// ChargeAccounts gives the connected account of each charge whose plan names one.
+	ChargeAccounts(ctx context.Context, ids ...ChargeID) (map[ChargeID]string, error)
+
 	// Charges lists the charges with the given ids, by id.
 	Charges(ctx context.Context, ids ...ChargeID) ([]Charge, error)
 	// ChargesByPaymentIntents lists the charges that have one of the PaymentIntents now, by id.

@@ -64,6 +64,7 @@ type toldPlan struct {
 	CreatedAt   time.Time  `json:"created_at"`
 	ActivatedAt *time.Time `json:"activated_at"`
 	Reason      *string    `json:"reason"` // why it is paused, canceled or defaulted
+	Account     string     `json:"account,omitempty"`
 }
 
 type toldCharge struct {
@@ -111,7 +112,7 @@ type toldNotice struct {
 func viewPlan(p Plan) toldPlan {
 	return toldPlan{
 		ID: p.ID, Reference: p.Reference, Kind: p.Kind, Status: p.Status, Currency: p.Currency, Total: p.Total,
-		CreatedAt: utcMillis(p.CreatedAt), ActivatedAt: timeOrNull(p.ActivatedAt), Reason: textOrNull(p.Reason),
+		CreatedAt: utcMillis(p.CreatedAt), ActivatedAt: timeOrNull(p.ActivatedAt), Reason: textOrNull(p.Reason), Account: p.Account,
 	}
 }
 

@@ -20,6 +20,19 @@ type verdict struct {
 	known bool
 }
 
+// named is a card and the connected account that it is saved in.
+type named struct{ account, card string }
+
+func (l Line) named() named { return named{l.Account, l.Card} }
+
+// inAccount says in words which connected account the line is about; empty for the platform's own.
+func (l Line) inAccount() string {
+	if l.Account == "" {
+		return ""
+	}
+	return " in " + l.Account
+}
+
 // verify looks up the cards of a batch that were not looked up before. Errors: billing.ErrUnavailable, *billing.GatewayError.
 func (im *Importer) verify(ctx context.Context, batch []numbered) error {
 	if im.Cards == nil {
@@ -28,22 +41,22 @@ func (im *Importer) verify(ctx context.Context, batch []numbered) error {
 	var mu sync.Mutex
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(lookups)
-	asked := map[string]bool{}
+	asked := map[named]bool{}
 	for _, n := range batch {
-		if _, ok := im.verified[n.Card]; ok || asked[n.Card] || len(n.bad) > 0 || n.Card == "" {
+		if _, ok := im.verified[n.named()]; ok || asked[n.named()] || len(n.bad) > 0 || n.Card == "" {
 			continue
 		}
-		asked[n.Card] = true
+		asked[n.named()] = true
 	}
-	for id := range asked {
+	for one := range asked {
 		group.Go(func() error {
-			pm, err := im.Cards.PaymentMethod(ctx, id)
-			if err != nil && !errors.Is(err, billing.ErrNotFound) {
-				return fmt.Errorf("look up %s: %w", id, err)
+			pm, err := im.Cards.PaymentMethod(billing.OnAccount(ctx, one.account), one.card)
+			if err != nil && !errors.Is(err, billing.ErrNotFound) && !billing.NoAccess(err, one.account) {
+				return fmt.Errorf("look up %s: %w", one.card, err)
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			im.verified[id] = verdict{card: pm, known: err == nil}
+			im.verified[one] = verdict{card: pm, known: err == nil}
 			return nil
 		})
 	}
@@ -55,10 +68,10 @@ func (im *Importer) cardFaults(l Line, now billing.Card) []billing.FieldError {
 	if im.Cards == nil {
 		return nil
 	}
-	v := im.verified[l.Card]
+	v := im.verified[l.named()]
 	switch {
 	case !v.known:
-		return []billing.FieldError{fault("card", "Stripe has no PaymentMethod %s", l.Card)}
+		return []billing.FieldError{fault("card", "Stripe has no PaymentMethod %s%s", l.Card, l.inAccount())}
 	case v.card.Type != "" && v.card.Type != "card":
 		return []billing.FieldError{fault("card", "%s is a %s, not a card", l.Card, v.card.Type)}
 	case v.card.Customer != l.Customer.StripeCustomer:

@@ -65,12 +65,12 @@ type Totals struct {
 type Importer struct {
 	store Store
 	Options
-	verified map[string]verdict
+	verified map[named]verdict
 }
 
 // New makes an importer.
 func New(store Store, o Options) *Importer {
-	return &Importer{store: store, Options: o, verified: map[string]verdict{}}
+	return &Importer{store: store, Options: o, verified: map[named]verdict{}}
 }
 
 // Check goes through the lines and writes nothing. Errors: of reading the file, of Options.Fault, billing.ErrUnavailable.

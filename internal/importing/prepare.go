@@ -116,7 +116,7 @@ func (k known) faults(l Line) []billing.FieldError {
 	case isSaved && (!card.Chargeable() || card.Account != l.Account):
 		bad = append(bad, fault("card", "the %s card ending %s is there already and can't be charged: it is %s %s", card.Brand, card.Last4, card.Status, card.Hold))
 	}
-	if isThere && customer.StripeCustomer != "" && customer.StripeCustomer != l.Customer.StripeCustomer {
+	if l.Account == "" && isThere && customer.StripeCustomer != "" && customer.StripeCustomer != l.Customer.StripeCustomer {
 		bad = append(bad, fault("customer.stripe_customer", "the customer is %s at Stripe", customer.StripeCustomer))
 	}
 	return bad
@@ -129,7 +129,7 @@ func (im *Importer) newCard(l Line, now time.Time) billing.Card {
 		ID: billing.NewCardID(now), PaymentMethod: l.Card, StripeCustomer: l.Customer.StripeCustomer, Brand: l.CardBrand, Last4: l.CardLast4,
 		ExpMonth: month, ExpYear: year, Status: billing.CardActive, Account: l.Account, CreatedAt: now, UpdatedAt: now,
 	}
-	if v := im.verified[l.Card]; v.known {
+	if v := im.verified[l.named()]; v.known {
 		card.Brand, card.Last4, card.ExpMonth, card.ExpYear, card.Fingerprint = v.card.Brand, v.card.Last4, v.card.ExpMonth, v.card.ExpYear, v.card.Fingerprint
 	}
 	return card
@@ -142,11 +142,14 @@ func (p *prepared) customer(k known, c *billing.Customer, l Line, now time.Time)
 		t := l.Customer
 		c = &billing.Customer{
 			ID: billing.NewCustomerID(now), Reference: t.Reference, Email: t.Email, Name: t.Name, Locale: t.Locale, TimeZone: t.TimeZone,
-			StripeCustomer: t.StripeCustomer, CreatedAt: now, UpdatedAt: now,
+			CreatedAt: now, UpdatedAt: now,
+		}
+		if l.Account == "" { // in a connected account it is the card that tells
+			c.StripeCustomer = t.StripeCustomer
 		}
 		k.customers[t.Reference] = c
 		p.Customers = append(p.Customers, *c)
-	case c.StripeCustomer == "":
+	case c.StripeCustomer == "" && l.Account == "":
 		c.StripeCustomer, c.UpdatedAt = l.Customer.StripeCustomer, now
 		p.updated = append(p.updated, c)
 	}

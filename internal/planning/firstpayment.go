@@ -59,7 +59,7 @@ func (p *Planner) tryFirstPayment(ctx context.Context, plan billing.Plan) (billi
 	attempt := attempts[0]
 	pi, err := p.gateway.CreatePaymentIntent(ctx, attempt.IdempotencyKey, attempt.Params)
 	if err != nil && attempt.Params.Customer != "" && errors.Is(err, billing.ErrNotFound) {
-		err = errors.Join(p.forgetStripeCustomer(ctx, plan.CustomerID), errCustomerGone, err)
+		err = errors.Join(p.forgetStripeCustomer(ctx, plan, attempt.Params.Customer), errCustomerGone, err)
 	}
 	if err != nil {
 		return billing.PaymentIntent{}, p.refused(ctx, plan, err)
@@ -70,16 +70,37 @@ func (p *Planner) tryFirstPayment(ctx context.Context, plan billing.Plan) (billi
 // errCustomerGone: the customer was deleted at Stripe and no event told us. The plan can be made without it.
 var errCustomerGone = errors.New("the Stripe customer was deleted")
 
-// forgetStripeCustomer lets go of a Stripe customer that no longer exists.
-func (p *Planner) forgetStripeCustomer(ctx context.Context, id billing.CustomerID) error {
+// forgetStripeCustomer lets go of a Stripe customer that no longer exists. In a connected account it is its cards that are gone.
+func (p *Planner) forgetStripeCustomer(ctx context.Context, plan billing.Plan, gone string) error {
 	return p.store.Update(ctx, func(tx billing.Tx) error {
-		customer, err := tx.Customer(ctx, id)
+		if plan.Account != "" {
+			return p.forgetCards(ctx, tx, plan, gone)
+		}
+		customer, err := tx.Customer(ctx, plan.CustomerID)
 		if err != nil {
 			return err
 		}
 		customer.StripeCustomer, customer.UpdatedAt = "", p.now()
 		return tx.UpdateCustomer(ctx, customer)
 	})
+}
+
+// forgetCards notes that the cards of a Stripe customer in the plan's account can't be charged any more.
+func (p *Planner) forgetCards(ctx context.Context, tx billing.Tx, plan billing.Plan, gone string) error {
+	cards, err := tx.LockCards(ctx, plan.CustomerID)
+	if err != nil {
+		return err
+	}
+	for _, card := range cards {
+		if card.Account != plan.Account || card.StripeCustomer != gone {
+			continue
+		}
+		card.Status, card.StripeCustomer, card.UpdatedAt = billing.CardDetached, "", p.now()
+		if err := tx.UpdateCard(ctx, card); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // refused removes a plan that Stripe will not take; one whose outcome is unknown stays for the next try.

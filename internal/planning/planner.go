@@ -98,6 +98,7 @@ func (p *Planner) Create(ctx context.Context, t billing.Terms, key string) (Crea
 
 // open makes what the customer confirms at Stripe, where there is something.
 func (p *Planner) open(ctx context.Context, plan billing.Plan, created *Created) error {
+	ctx = billing.OnAccount(ctx, plan.Account)
 	charges, err := p.store.PlanCharges(ctx, plan.ID)
 	switch {
 	case err != nil:
@@ -172,6 +173,7 @@ func fingerprint(canonical []byte) string {
 type proposal struct {
 	billing.Draft
 	customer billing.Customer // as the terms complete it; without an id when it is new
+	stripe   string           // who the customer is in the plan's account (cus_…); empty when that is not known yet
 	card     billing.Card     // that the terms name; zero when they name none
 	newCard  bool             // it is not in the database yet
 }
@@ -179,6 +181,7 @@ type proposal struct {
 // draft completes the terms with what is known of the customer, works out the charges and finds the card that is named.
 func (p *Planner) draft(ctx context.Context, t billing.Terms, at time.Time) (proposal, error) {
 	var out proposal
+	ctx = billing.OnAccount(ctx, t.Account)
 	c, err := p.store.CustomerByReference(ctx, t.Customer.Reference)
 	if err != nil && !errors.Is(err, billing.ErrNotFound) {
 		return out, err
@@ -198,16 +201,19 @@ func (p *Planner) draft(ctx context.Context, t billing.Terms, at time.Time) (pro
 		return out, err
 	}
 	out.Draft = draft
-	if err := p.stripeCustomer(ctx, &c, t.Customer.StripeCustomer); err != nil {
+	if out.stripe, err = p.stripeCustomer(ctx, t, c); err != nil {
 		return out, err
 	}
 	if t.Card != "" {
-		if out.card, out.newCard, err = p.namedCard(ctx, t, c, at); err != nil {
+		if out.card, out.newCard, err = p.namedCard(ctx, t, c, out.stripe, at); err != nil {
 			return out, err
 		}
-		if c.StripeCustomer == "" {
-			c.StripeCustomer = out.card.StripeCustomer
+		if out.stripe == "" {
+			out.stripe = out.card.StripeCustomer
 		}
+	}
+	if t.Account == "" {
+		c.StripeCustomer = out.stripe
 	}
 	out.customer = c
 	return out, nil
@@ -222,7 +228,7 @@ func (p *Planner) insert(ctx context.Context, t billing.Terms, canonical []byte,
 	}
 	save := saveCustomer(proposed.customer)
 	plan, charges := build(t, canonical, &proposed, now)
-	attempt := firstAttempt(t, proposed.customer, &charges[0], now)
+	attempt := firstAttempt(t, proposed.stripe, &charges[0], now)
 	err = p.store.Update(ctx, func(tx billing.Tx) error {
 		if err := save(ctx, tx, proposed.customer); err != nil {
 			return err
@@ -266,7 +272,7 @@ func insertConsent(ctx context.Context, tx billing.Tx, t billing.Terms, plan bil
 }
 
 // firstAttempt is the payment in the checkout, as it will be made at Stripe. A first charge that is made off-session has none.
-func firstAttempt(t billing.Terms, c billing.Customer, first *billing.Charge, now time.Time) billing.Attempt {
+func firstAttempt(t billing.Terms, stripeCustomer string, first *billing.Charge, now time.Time) billing.Attempt {
 	if !first.Checkout {
 		return billing.Attempt{}
 	}
@@ -276,7 +282,7 @@ func firstAttempt(t billing.Terms, c billing.Customer, first *billing.Charge, no
 	}
 	a.IdempotencyKey = string(a.ID)
 	a.Params = billing.PaymentParams{
-		Amount: first.Amount, Currency: first.Currency, Customer: c.StripeCustomer, SaveCard: true,
+		Amount: first.Amount, Currency: first.Currency, Customer: stripeCustomer, SaveCard: true,
 		Description: t.Description, Metadata: first.Metadata(t.Reference, a.ID),
 	}.Connected(connectOf(t))
 	first.AttemptCount = 1
@@ -303,7 +309,7 @@ func build(t billing.Terms, canonical []byte, proposed *proposal, now time.Time)
 	plan := billing.Plan{
 		ID: billing.NewPlanID(now), Reference: t.Reference, CustomerID: c.ID, CardID: proposed.card.ID, Kind: t.Kind, Currency: t.Currency,
 		Status: billing.PlanAwaitingFirstPayment, Terms: canonical, CreatedAt: now, UpdatedAt: now,
-		Policy: t.Policy, BackupCards: t.BackupCardsAllowed, Recurrence: proposed.Recurrence, Connect: connectOf(t),
+		Policy: t.Policy, BackupCards: t.BackupCardsAllowed, Recurrence: proposed.Recurrence, Account: t.Account, Connect: connectOf(t),
 	}
 	if plan.CardID != "" {
 		plan.Status, plan.ActivatedAt = billing.PlanActive, now

@@ -13,9 +13,10 @@ import (
 // cardDefault is how a merchant names the customer's default card.
 const cardDefault = "default"
 
-// namedCard finds the card that terms name, and says whether it is new to the database. customer is as the terms complete it.
+// namedCard finds the card that terms name, and says whether it is new to the database. customer is as the terms complete it,
+// and stripeCustomer who it is in the plan's account, where that is known.
 // Errors: *billing.InvalidError saying why it can't be charged, *billing.GatewayError, billing.ErrUnavailable.
-func (p *Planner) namedCard(ctx context.Context, t billing.Terms, customer billing.Customer, now time.Time) (card billing.Card, fresh bool, err error) {
+func (p *Planner) namedCard(ctx context.Context, t billing.Terms, customer billing.Customer, stripeCustomer string, now time.Time) (card billing.Card, fresh bool, err error) {
 	switch {
 	case t.Card == cardDefault:
 		card, err = p.defaultCard(ctx, t, customer, now)
@@ -23,7 +24,7 @@ func (p *Planner) namedCard(ctx context.Context, t billing.Terms, customer billi
 	case strings.HasPrefix(t.Card, "pm_"):
 		card, err = p.store.CardByPaymentMethod(ctx, t.Card)
 		if errors.Is(err, billing.ErrNotFound) {
-			card, err = p.cardAtStripe(ctx, t.Card, customer, now)
+			card, err = p.cardAtStripe(ctx, t.Card, stripeCustomer, now)
 			return card, true, err
 		}
 	default:
@@ -54,7 +55,7 @@ func (p *Planner) defaultCard(ctx context.Context, t billing.Terms, customer bil
 }
 
 // cardAtStripe is a card that the merchant saved without us. It must be attached to the customer at Stripe already.
-func (p *Planner) cardAtStripe(ctx context.Context, id string, customer billing.Customer, now time.Time) (billing.Card, error) {
+func (p *Planner) cardAtStripe(ctx context.Context, id, stripeCustomer string, now time.Time) (billing.Card, error) {
 	pm, err := p.gateway.PaymentMethod(ctx, id)
 	switch {
 	case errors.Is(err, billing.ErrNotFound):
@@ -65,11 +66,11 @@ func (p *Planner) cardAtStripe(ctx context.Context, id string, customer billing.
 		return billing.Card{}, badCard("%s is a %s, not a card", id, pm.Type)
 	case pm.Customer == "":
 		return billing.Card{}, badCard("%s is attached to no Stripe customer, so it can't be charged later", id)
-	case customer.StripeCustomer != "" && pm.Customer != customer.StripeCustomer:
-		return billing.Card{}, badCard("%s is attached to another Stripe customer (%s) than the plan's (%s)", id, pm.Customer, customer.StripeCustomer)
+	case stripeCustomer != "" && pm.Customer != stripeCustomer:
+		return billing.Card{}, badCard("%s is attached to another Stripe customer (%s) than the plan's (%s)", id, pm.Customer, stripeCustomer)
 	}
 	return billing.Card{
-		ID: billing.NewCardID(now), PaymentMethod: pm.ID, StripeCustomer: pm.Customer, Brand: pm.Brand, Last4: pm.Last4, ExpMonth: pm.ExpMonth,
+		ID: billing.NewCardID(now), PaymentMethod: pm.ID, Account: billing.AccountOf(ctx), StripeCustomer: pm.Customer, Brand: pm.Brand, Last4: pm.Last4, ExpMonth: pm.ExpMonth,
 		ExpYear: pm.ExpYear, Fingerprint: pm.Fingerprint, Status: billing.CardActive, CreatedAt: now, UpdatedAt: now,
 	}, nil
 }
@@ -91,25 +92,35 @@ func badCard(format string, args ...any) error {
 	return &billing.InvalidError{Fields: []billing.FieldError{{Field: "card", Message: fmt.Sprintf(format, args...)}}}
 }
 
-// stripeCustomer takes up the Stripe customer that the merchant names. Errors: *billing.InvalidError where there is no such one,
-// or the customer is another at Stripe.
-func (p *Planner) stripeCustomer(ctx context.Context, c *billing.Customer, named string) error {
-	if named == "" || named == c.StripeCustomer {
-		return nil
+// stripeCustomer is who the customer is in the plan's account: as the merchant names it, or as it is known. Errors:
+// *billing.InvalidError where there is no such one, or the customer is another at Stripe.
+func (p *Planner) stripeCustomer(ctx context.Context, t billing.Terms, c billing.Customer) (string, error) {
+	known, err := p.knownAs(ctx, c, t.Account)
+	named := t.Customer.StripeCustomer
+	if err != nil || named == "" || named == known {
+		return known, err
 	}
 	bad := func(format string, args ...any) error {
 		return &billing.InvalidError{Fields: []billing.FieldError{{Field: "customer.stripe_customer", Message: fmt.Sprintf(format, args...)}}}
 	}
-	if c.StripeCustomer != "" {
-		return bad("is %s, but the customer is %s at Stripe", named, c.StripeCustomer)
+	if known != "" {
+		return "", bad("is %s, but the customer is %s at Stripe", named, known)
 	}
 	exists, err := p.gateway.CustomerExists(ctx, named)
 	if err != nil {
-		return fmt.Errorf("look for Stripe customer %s: %w", named, err)
+		return "", fmt.Errorf("look for Stripe customer %s: %w", named, err)
 	}
 	if !exists {
-		return bad("Stripe has no customer %s", named)
+		return "", bad("Stripe has no customer %s", named)
 	}
-	c.StripeCustomer = named
-	return nil
+	return named, nil
+}
+
+// knownAs is who the customer is in an account; empty where that is not known yet.
+func (p *Planner) knownAs(ctx context.Context, c billing.Customer, account string) (string, error) {
+	if account == "" || c.ID == "" {
+		return c.StripeCustomerIn(account, nil), nil
+	}
+	cards, err := p.store.Cards(ctx, c.ID)
+	return c.StripeCustomerIn(account, cards), err
 }

@@ -2,7 +2,9 @@ package planning
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 
 	"tranche/internal/billing"
 )
@@ -26,19 +28,37 @@ func (p *Planner) trySetup(ctx context.Context, plan billing.Plan) (billing.Setu
 	if err != nil {
 		return billing.SetupIntent{}, err
 	}
+	stripeCustomer, err := p.customerOf(ctx, plan, customer)
+	if err != nil {
+		return billing.SetupIntent{}, err
+	}
 	si, err := p.gateway.CreateSetupIntent(ctx, key, billing.SetupParams{
-		Customer: customer.StripeCustomer, Description: plan.Reference,
+		Customer: stripeCustomer, Description: plan.Reference,
 		Metadata: map[string]string{
 			billing.MetaReference: plan.Reference, billing.MetaPlan: string(plan.ID), billing.MetaCustomer: customer.Reference,
 		},
 	})
-	if err != nil && customer.StripeCustomer != "" && errors.Is(err, billing.ErrNotFound) {
-		err = errors.Join(p.forgetStripeCustomer(ctx, plan.CustomerID), errCustomerGone, err)
+	if err != nil && stripeCustomer != "" && errors.Is(err, billing.ErrNotFound) {
+		err = errors.Join(p.forgetStripeCustomer(ctx, plan, stripeCustomer), errCustomerGone, err)
 	}
 	if err != nil {
 		return billing.SetupIntent{}, p.refused(ctx, plan, err)
 	}
 	return si, p.recordSetup(ctx, plan.ID, si)
+}
+
+// customerOf is the Stripe customer that the plan's card is to be attached to. One that was named for a connected account stands in
+// the terms alone until its first card is saved.
+func (p *Planner) customerOf(ctx context.Context, plan billing.Plan, customer billing.Customer) (string, error) {
+	known, err := p.knownAs(ctx, customer, plan.Account)
+	if err != nil || known != "" || plan.Account == "" {
+		return known, err
+	}
+	var t billing.Terms
+	if err := json.Unmarshal(plan.Terms, &t); err != nil {
+		return "", fmt.Errorf("read the terms of plan %s: %w", plan.ID, err)
+	}
+	return t.Customer.StripeCustomer, nil
 }
 
 func (p *Planner) recordSetup(ctx context.Context, id billing.PlanID, si billing.SetupIntent) error {

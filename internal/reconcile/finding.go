@@ -52,6 +52,7 @@ type Finding struct {
 	Charge        billing.ChargeID `json:"charge,omitempty"`
 	Plan          billing.PlanID   `json:"plan,omitempty"`
 	PaymentIntent string           `json:"payment_intent,omitempty"`
+	Account       string           `json:"account,omitempty"` // the connected one that the PaymentIntent is in
 	Here          string           `json:"here"`  // what our record says
 	There         string           `json:"there"` // what Stripe's record says
 	Outcome       Outcome          `json:"outcome"`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"tranche/internal/billing"
 )
@@ -57,7 +58,16 @@ func (r *run) lookAgain(ctx context.Context, listed billing.RecordedPayment) ([]
 	if c := ours.of(p); len(c) > 0 {
 		changed = c[0].UpdatedAt
 	}
-	return slices.DeleteFunc(ours.compare(p), func(f Finding) bool { return r.underWay(f, changed) }), nil
+	return r.found(ctx, ours.compare(p), changed), nil
+}
+
+// found leaves out what may only not have reached us yet, and says in which account the rest is.
+func (r *run) found(ctx context.Context, all []Finding, changed time.Time) []Finding {
+	all = slices.DeleteFunc(all, func(f Finding) bool { return r.underWay(f, changed) })
+	for i := range all {
+		all[i].Account = billing.AccountOf(ctx)
+	}
+	return all
 }
 
 // charges are those that a page of PaymentIntents concerns.

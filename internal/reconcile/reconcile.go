@@ -47,10 +47,12 @@ type Summary struct {
 	Findings       int `json:"findings"`
 	Queued         int `json:"queued"` // repairs under way
 	Left           int `json:"left"`   // findings that nobody repairs, and in a dry run all of them
+	// Refused are the connected accounts that Stripe gives no access to (any more): nothing of them was compared.
+	Refused []string `json:"refused_accounts,omitempty"`
 }
 
 // Run compares the window. First it reads the PaymentIntents that Stripe has of the window, looks the charges of each
-// page up at once and marks those that agree. Then it pages through our charges of the window that have no mark, and
+// page up at once and marks those that agree; so it does for every connected account that a plan names. Then it pages through our charges of the window that have no mark, and
 // fetches the PaymentIntent of each. It may run beside anything else, and any number of times.
 //
 // Errors: *billing.GatewayError, billing.ErrUnavailable, or Found's own. The summary holds what was done until then.
@@ -59,9 +61,20 @@ func Run(ctx context.Context, record billing.Record, ledger billing.Ledger, o Op
 		o.Grace = DefaultGrace
 	}
 	r := &run{Options: o, record: record, ledger: ledger, began: o.Now()}
-	err := record.Payments(ctx, o.From, o.To, func(page []billing.RecordedPayment) error { return r.listed(ctx, page) })
+	accounts, err := ledger.PlanAccounts(ctx)
 	if err != nil {
-		return r.summary, fmt.Errorf("compare Stripe's PaymentIntents: %w", err)
+		return r.summary, err
+	}
+	for _, account := range append([]string{""}, accounts...) {
+		ctx := billing.OnAccount(ctx, account)
+		err := record.Payments(ctx, o.From, o.To, func(page []billing.RecordedPayment) error { return r.listed(ctx, page) })
+		if billing.NoAccess(err, account) {
+			r.summary.Refused = append(r.summary.Refused, account)
+			continue
+		}
+		if err != nil {
+			return r.summary, fmt.Errorf("compare Stripe's PaymentIntents: %w", err)
+		}
 	}
 	if err := r.unlisted(ctx); err != nil {
 		return r.summary, fmt.Errorf("compare our charges: %w", err)

@@ -46,7 +46,7 @@ func (r *run) event(f Finding) billing.Event {
 		what += "_" + strconv.FormatInt(f.refunded, 10)
 	}
 	e := billing.Event{
-		ID: "rec_" + f.PaymentIntent + "_" + what, Type: f.repair, ObjectID: f.PaymentIntent, Livemode: f.livemode,
+		ID: "rec_" + f.PaymentIntent + "_" + what, Type: f.repair, ObjectID: f.PaymentIntent, Livemode: f.livemode, Account: f.Account,
 		CreatedAt: now, ReceivedAt: now, Status: billing.EventPending, WakeAt: now,
 	}
 	e.Payload, _ = json.Marshal(map[string]any{ // texts always encode

@@ -30,26 +30,27 @@ func (r *run) unlisted(ctx context.Context) error {
 
 // single fetches the PaymentIntent of each charge and compares.
 func (r *run) single(ctx context.Context, page []billing.Charge) error {
+	accounts, err := r.ledger.ChargeAccounts(ctx, idsOf(page)...)
+	if err != nil {
+		return err
+	}
+	page = slices.DeleteFunc(slices.Clone(page), func(c billing.Charge) bool { return slices.Contains(r.summary.Refused, accounts[c.ID]) })
 	found := make([][]Finding, len(page))
 	group, fetching := errgroup.WithContext(ctx)
 	group.SetLimit(fetches)
 	for i, c := range page {
 		group.Go(func() (err error) {
-			found[i], err = r.fetched(fetching, c)
+			found[i], err = r.fetched(billing.OnAccount(fetching, accounts[c.ID]), c)
 			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	ids := make([]billing.ChargeID, len(page))
-	for i, c := range page {
-		ids[i] = c.ID
-	}
 	if err := r.report(ctx, slices.Concat(found...)); err != nil {
 		return err
 	}
-	if err := r.ledger.MarkReconciled(ctx, r.began, ids...); err != nil {
+	if err := r.ledger.MarkReconciled(ctx, r.began, idsOf(page)...); err != nil {
 		return err
 	}
 	r.summary.Charges += len(page)
@@ -59,14 +60,22 @@ func (r *run) single(ctx context.Context, page []billing.Charge) error {
 
 func (r *run) fetched(ctx context.Context, c billing.Charge) ([]Finding, error) {
 	if c.PaymentIntent == "" {
-		return compareMissing(c), nil
+		return r.found(ctx, compareMissing(c), c.UpdatedAt), nil
 	}
 	p, err := r.record.Payment(ctx, c.PaymentIntent)
 	if errors.Is(err, billing.ErrNotFound) {
-		return compareMissing(c), nil
+		return r.found(ctx, compareMissing(c), c.UpdatedAt), nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(compareCharge(c, p), func(f Finding) bool { return r.underWay(f, c.UpdatedAt) }), nil
+	return r.found(ctx, compareCharge(c, p), c.UpdatedAt), nil
+}
+
+func idsOf(page []billing.Charge) []billing.ChargeID {
+	ids := make([]billing.ChargeID, len(page))
+	for i, c := range page {
+		ids[i] = c.ID
+	}
+	return ids
 }

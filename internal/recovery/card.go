@@ -23,10 +23,11 @@ func (d *Desk) SaveCard(ctx context.Context, token string, e *Evidence) (Handove
 	if !v.ChangeCard {
 		return Handover{Branch: v.Branch}, nil
 	}
+	ctx = billing.OnAccount(ctx, v.Plan.Account)
 	consent := e.consent(v, "", "", d.Now())
 	// The key is this request's own: a SetupIntent takes no money, and one that nobody uses does no harm.
 	si, err := d.Gateway.CreateSetupIntent(ctx, "setup-"+string(consent.ID), billing.SetupParams{
-		Customer: v.Customer.StripeCustomer, Description: v.Plan.Reference,
+		Customer: v.StripeCustomer, Description: v.Plan.Reference,
 		Metadata: map[string]string{billing.MetaCustomer: v.Customer.Reference, billing.MetaPlan: string(v.Plan.ID)},
 	})
 	if err != nil {
@@ -54,7 +55,7 @@ func (d *Desk) RemoveCard(ctx context.Context, token string) (billing.Card, erro
 	if err := d.withdraw(ctx, v); err != nil {
 		return billing.Card{}, err
 	}
-	return *v.Card, d.Gateway.DetachPaymentMethod(ctx, "detach-"+v.Card.PaymentMethod, v.Card.PaymentMethod)
+	return *v.Card, d.Gateway.DetachPaymentMethod(billing.OnAccount(ctx, v.Card.Account), "detach-"+v.Card.PaymentMethod, v.Card.PaymentMethod)
 }
 
 // withdraw marks the card under the lock of every plan that it is charged for: a worker's last look comes before or after.

@@ -88,7 +88,7 @@ func newAttempt(v Visit, c billing.Charge, number int, now time.Time) billing.At
 		Outcome: billing.OutcomeUnknown, SendCount: 1, SentAt: now, CreatedAt: now,
 	}
 	a.IdempotencyKey = string(a.ID)
-	customer := v.Customer.StripeCustomer
+	customer := v.StripeCustomer
 	if v.Card != nil {
 		customer = v.Card.StripeCustomer // the saved card can pay no other customer's PaymentIntent
 	}

@@ -53,7 +53,7 @@ func (d *Desk) Pay(ctx context.Context, token string, o Order) (Handover, error)
 	case !o.Saved && o.Evidence == nil:
 		return Handover{}, ErrNoConsent
 	}
-	pi, branch, err := d.intent(ctx, v)
+	pi, branch, err := d.intent(billing.OnAccount(ctx, v.Plan.Account), v)
 	if err != nil || !branch.Payable() {
 		return Handover{Branch: branch}, err
 	}

@@ -42,6 +42,8 @@ type Visit struct {
 	Branch   Branch
 	// Ahead is a later charge that may be paid now, when nothing is wanted for Charge itself; nil when there is none.
 	Ahead *billing.Charge
+	// StripeCustomer is who the customer is in the plan's account (cus_…); empty when that is not known yet.
+	StripeCustomer string
 	// Card is the saved card that is charged; nil when there is none, or it must not be charged.
 	Card *billing.Card
 	// Reason is why the last attempt failed, as it may be told; empty when there is nothing to tell.
@@ -78,6 +80,9 @@ func (d *Desk) load(ctx context.Context, r billing.Reader, link billing.PayLink)
 	if v.Card, err = activeCard(ctx, r, v.Plan); err != nil {
 		return Visit{}, err
 	}
+	if v.StripeCustomer, err = stripeCustomer(ctx, r, details); err != nil {
+		return Visit{}, err
+	}
 	v.Charge = focus(link, v.Charges)
 	attempts := details.Attempts[v.Charge.ID]
 	v.Branch = branchOf(v.Plan, v.Charge, v.Card, attempts)
@@ -87,6 +92,14 @@ func (d *Desk) load(ctx context.Context, r billing.Reader, link billing.PayLink)
 		return !c.Status.Ended() && v.Plan.Status != billing.PlanCanceled
 	})
 	return v, nil
+}
+
+func stripeCustomer(ctx context.Context, r billing.Reader, d billing.Details) (string, error) {
+	if d.Plan.Account == "" {
+		return d.Customer.StripeCustomer, nil
+	}
+	cards, err := r.Cards(ctx, d.Customer.ID)
+	return d.Customer.StripeCustomerIn(d.Plan.Account, cards), err
 }
 
 func activeCard(ctx context.Context, r billing.Reader, plan billing.Plan) (*billing.Card, error) {

@@ -27,10 +27,12 @@ func (r reader) CustomerByReference(ctx context.Context, reference string) (bill
 		"SELECT "+customerColumns+" FROM customers WHERE reference = $1", reference)
 }
 
-// CustomerByStripe reads the customer that a Stripe customer stands for: the oldest, where several share it.
+// CustomerByStripe reads the customer that a Stripe customer stands for, of the platform's own or of a connected account's, where
+// cards tell it: the oldest, where several share it.
 func (r reader) CustomerByStripe(ctx context.Context, stripeCustomer string) (billing.Customer, error) {
 	return one(ctx, r.conn, "read the customer of "+stripeCustomer, scanCustomer,
-		"SELECT "+customerColumns+" FROM customers WHERE stripe_customer = $1 ORDER BY id LIMIT 1", stripeCustomer)
+		"SELECT "+customerColumns+` FROM customers WHERE id IN (SELECT id FROM customers WHERE stripe_customer = $1
+			UNION ALL SELECT customer_id FROM cards WHERE stripe_customer = $1 AND account <> '') ORDER BY id LIMIT 1`, stripeCustomer)
 }
 
 // Customers lists the customers with the given ids, by id. Ids that name nobody are passed over.

@@ -15,6 +15,8 @@ func LedgerStatements(ctx context.Context, in billing.Tx) {
 	}
 	at := time.Unix(1, 0)
 	_, _ = t.KnownEvents(ctx, "x", "y", "z")
+	_, _ = t.PlanAccounts(ctx)
+	_, _ = t.ChargeAccounts(ctx, "x", "y", "z")
 	_, _ = t.Charges(ctx, "x", "y", "z")
 	_, _ = t.ChargesByPaymentIntents(ctx, "x", "y", "z")
 	_, _ = t.CountPayments(ctx, at, at)

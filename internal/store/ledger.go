@@ -16,6 +16,31 @@ func (r reader) KnownEvents(ctx context.Context, ids ...string) ([]string, error
 	return byIDs(ctx, r.conn, "look events up", scanID, "SELECT id FROM events WHERE id IN", "id", ids)
 }
 
+// PlanAccounts lists the connected accounts that plans name, in order. It looks each up in turn: the index of a hundred thousand
+// plans of one account is not read through.
+func (r reader) PlanAccounts(ctx context.Context) ([]string, error) {
+	return all(ctx, r.conn, "list connected accounts", scanID, `WITH RECURSIVE named (account) AS (
+			SELECT min(account) FROM plans WHERE account <> ''
+			UNION ALL SELECT (SELECT min(account) FROM plans WHERE account <> '' AND account > named.account) FROM named WHERE named.account IS NOT NULL)
+		SELECT account FROM named WHERE account IS NOT NULL ORDER BY account`)
+}
+
+// ChargeAccounts gives the connected account of each charge whose plan names one.
+func (r reader) ChargeAccounts(ctx context.Context, ids ...billing.ChargeID) (map[billing.ChargeID]string, error) {
+	type row struct {
+		id      billing.ChargeID
+		account string
+	}
+	scan := func(s scanner) (r row, err error) { err = s.Scan(&r.id, &r.account); return r, err }
+	rows, err := byIDs(ctx, r.conn, "read the accounts of charges", scan,
+		"SELECT charges.id, plans.account FROM charges JOIN plans ON plans.id = charges.plan_id WHERE plans.account <> '' AND charges.id IN", "charges.id", ids)
+	accounts := make(map[billing.ChargeID]string, len(rows))
+	for _, one := range rows {
+		accounts[one.id] = one.account
+	}
+	return accounts, err
+}
+
 // Charges lists the charges with the given ids, by id.
 func (r reader) Charges(ctx context.Context, ids ...billing.ChargeID) ([]billing.Charge, error) {
 	return byIDs(ctx, r.conn, "list charges by id", scanCharge, "SELECT "+chargeColumns+" FROM charges WHERE id IN", "id", ids)

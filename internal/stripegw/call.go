@@ -46,7 +46,8 @@ func (g *Gateway) get(ctx context.Context, c call, out object) (*answer, error) 
 
 func (g *Gateway) do(ctx context.Context, method string, c call, out object) (*answer, error) {
 	return g.guarded(ctx, laneOf(method), c.op, out, func(ctx context.Context) error {
-		c.params.GetParams().Context = ctx
+		p := c.params.GetParams()
+		p.Context, p.StripeAccount = ctx, actingFor(ctx)
 		return g.backend.Call(method, c.path, g.key, c.params, out)
 	})
 }
@@ -54,8 +55,16 @@ func (g *Gateway) do(ctx context.Context, method string, c call, out object) (*a
 // getPage fetches one page of a list; values is the query that stripe-go's iterator made.
 func (g *Gateway) getPage(ctx context.Context, c call, values *form.Values, out object) (*answer, error) {
 	return g.guarded(ctx, billing.LaneRead, c.op, out, func(ctx context.Context) error {
-		return g.backend.CallRaw(http.MethodGet, c.path, g.key, values, &stripe.Params{Context: ctx}, out)
+		return g.backend.CallRaw(http.MethodGet, c.path, g.key, values, &stripe.Params{Context: ctx, StripeAccount: actingFor(ctx)}, out)
 	})
+}
+
+// actingFor is the header Stripe-Account; nil where the platform acts for itself.
+func actingFor(ctx context.Context) *string {
+	if account := billing.AccountOf(ctx); account != "" {
+		return &account
+	}
+	return nil
 }
 
 // guarded makes a call once limiter and breaker let it through, and tells them what came of it.

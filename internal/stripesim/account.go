@@ -69,7 +69,8 @@ func sortedKeys(sums map[string]int64, always string) []string {
 }
 
 // newEndpoint adds a webhook endpoint; the caller holds the lock.
-func (s *Server) newEndpoint(target, secret string, events []string) *endpoint {
+func (s *Server) newEndpoint(hook WebhookEndpoint) *endpoint {
+	secret, events := hook.Secret, hook.EnabledEvents
 	if secret == "" {
 		secret = "whsec_" + s.random.text(32)
 	}
@@ -77,8 +78,8 @@ func (s *Server) newEndpoint(target, secret string, events []string) *endpoint {
 		events = []string{"*"}
 	}
 	made := &endpoint{
-		id: s.random.id("we_1"), created: s.now(), url: target, secret: secret, status: "enabled", events: slices.Clone(events),
-		metadata: map[string]string{},
+		id: s.random.id("we_1"), created: s.now(), url: hook.URL, secret: secret, status: "enabled", events: slices.Clone(events),
+		metadata: map[string]string{}, connect: hook.Connect,
 	}
 	s.state.endpoints.add(made.id, made)
 	return made
@@ -99,7 +100,7 @@ func (s *Server) createEndpoint(c *call) (any, *apiError) {
 	if err := checkURL(c); err != nil {
 		return nil, err
 	}
-	made := s.newEndpoint(c.in.str("url"), "", c.in.items("enabled_events"))
+	made := s.newEndpoint(WebhookEndpoint{URL: c.in.str("url"), EnabledEvents: c.in.items("enabled_events"), Connect: c.in.flag("connect")})
 	made.description = c.in.str("description")
 	made.metadata = mergeMetadata(nil, c.in)
 	out := made.view()

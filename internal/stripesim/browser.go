@@ -19,6 +19,8 @@ type Browser struct {
 	BaseURL string
 	// PublishableKey begins with pk_test_; empty means pk_test_browser.
 	PublishableKey string
+	// Account is the connected account (acct_...) that the page acts for; empty means the platform's own.
+	Account string
 	// Client sends the requests; nil means http.DefaultClient.
 	Client *http.Client
 }
@@ -228,6 +230,9 @@ func (b *Browser) do(ctx context.Context, method, path string, form url.Values, 
 	}
 	req.Header.Set("Authorization", "Bearer "+key)
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if b.Account != "" {
+		req.Header.Set("Stripe-Account", b.Account)
+	}
 	return b.send(req, into)
 }
 

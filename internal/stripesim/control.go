@@ -32,6 +32,21 @@ func publicError(err *apiError) *APIError {
 	return &APIError{Status: err.status, Type: text("type"), Code: text("code"), DeclineCode: text("decline_code"), Message: text("message")}
 }
 
+// serveControlOf hands a control call to the account that it names.
+func (s *Server) serveControlOf(w http.ResponseWriter, r *http.Request) {
+	if r.Method+" "+r.URL.Path == "POST /_sim/connect" && r.FormValue("account") != "" {
+		reply(w, http.StatusOK, object{"account": s.Connect(r.FormValue("account")).name()})
+		return
+	}
+	account := r.URL.Query().Get("account") // the body is the call's own
+	one := s.acting(account)
+	if one == nil {
+		replyError(w, http.StatusNotFound, fmt.Errorf("no account %s is connected", account))
+		return
+	}
+	one.serveControl(w, r)
+}
+
 // serveControl answers the control surface; see the package comment.
 func (s *Server) serveControl(w http.ResponseWriter, r *http.Request) {
 	switch r.Method + " " + r.URL.Path {
@@ -85,9 +100,14 @@ func viewAll[T any](in *table[T], view func(T) object) []any {
 
 // snapshot renders the whole state; encode must happen under the lock too.
 func (s *Server) snapshot() json.RawMessage {
+	connected := object{}
+	for _, one := range s.accounts() {
+		connected[one.name()] = one.snapshot()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return encode(object{
+		"accounts":          connected,
 		"customers":         viewAll(s.state.customers, (*customer).view),
 		"payment_methods":   viewAll(s.state.paymentMethods, (*paymentMethod).view),
 		"payment_intents":   viewAll(s.state.paymentIntents, (*paymentIntent).view),
@@ -189,6 +209,7 @@ func (s *Server) challengePage(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	_ = challengeTemplate.Execute(w, map[string]string{ // the client may be gone
 		"PaymentIntent": r.URL.Query().Get("payment_intent"), "SetupIntent": r.URL.Query().Get("setup_intent"),
+		"Account": r.URL.Query().Get("account"),
 	})
 }
 
@@ -197,7 +218,7 @@ var challengeTemplate = template.Must(template.New("challenge").Parse(`<!doctype
 <body style="font-family:sans-serif;max-width:28rem;margin:3rem auto">
 <h1>3D Secure 2 test page</h1>
 <p>This page plays the customer's bank.</p>
-<form method="post" action="/_sim/authenticate">
+<form method="post" action="/_sim/authenticate{{if .Account}}?account={{.Account}}{{end}}">
 {{if .PaymentIntent}}<input type="hidden" name="payment_intent" value="{{.PaymentIntent}}">{{end}}
 {{if .SetupIntent}}<input type="hidden" name="setup_intent" value="{{.SetupIntent}}">{{end}}
 <input type="hidden" name="redirect" value="1">

@@ -214,6 +214,11 @@ func signature(now time.Time, body []byte, secret string) string {
 // try included. It returns the context's error if that ends first. After Close
 // nothing is pending.
 func (s *Server) Drain(ctx context.Context) error {
+	for _, one := range s.accounts() {
+		if err := one.Drain(ctx); err != nil {
+			return err
+		}
+	}
 	for {
 		s.delivery.mu.Lock()
 		idle, pending, closed := s.delivery.idle, s.delivery.pending, s.delivery.closed

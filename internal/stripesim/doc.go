@@ -3,7 +3,8 @@
 // cards, intents, charges, refunds, disputes and events; it follows Stripe's
 // state machine, error bodies, idempotency and test cards; it signs, delivers
 // and retries webhooks; and it makes trouble on demand. It holds one test-mode
-// account and forgets everything when it ends.
+// account, and those connected to it (Server.Connect, /_sim/connect), which a
+// request reaches by its header Stripe-Account. It forgets everything when it ends.
 //
 // # Endpoints
 //
@@ -59,13 +60,14 @@
 //	POST   /_sim/update_card    payment_method, exp_month, exp_year: the networks' account updater
 //	POST   /_sim/dispute        payment_intent, reason (fraudulent): open a dispute
 //	POST   /_sim/fraud_warning  payment_intent: the card's issuer warns of fraud
+//	POST   /_sim/connect        account: connect an account (acct_...) to the platform
 //	POST   /_sim/drain          wait until no webhook delivery is pending
 //
-// The URL in an intent's next_action is that of /_sim/authenticate.
+// The URL in an intent's next_action is that of /_sim/authenticate. With account=acct_... a call is about a connected account.
 //
 // # What differs from Stripe
 //
-// Card numbers are accepted with secret keys too. Searching, Connect, invoices,
+// Card numbers are accepted with secret keys too. Searching, invoices, transfers,
 // subscriptions and payment methods other than cards do not exist. The number of
 // confirmations after which a PaymentIntent is canceled is not published; see
 // Options.ConfirmLimit.

@@ -11,21 +11,16 @@ import (
 // object is frozen as it is now. c is nil when no API request caused it.
 func (s *Server) emit(c *call, kind string, about, previous object) {
 	made := &event{
-		id: s.random.id("evt_1"), kind: kind, version: s.opts.EventAPIVersion, created: s.now(), object: encode(about), previous: previous,
+		id: s.random.id("evt_1"), kind: kind, version: s.opts.EventAPIVersion, account: s.name(), created: s.now(), object: encode(about), previous: previous,
 	}
 	if c != nil {
 		made.requestID, made.key = c.requestID, c.key
 	}
 	s.state.events.add(made.id, made)
-	for _, hook := range s.state.endpoints.oldestFirst() {
-		if hook.wants(kind) {
-			made.pending++
-		}
-	}
-	for _, hook := range s.state.endpoints.oldestFirst() {
-		if hook.wants(kind) {
-			s.delivery.add(made, hook)
-		}
+	hooks := s.listeners(kind)
+	made.pending = len(hooks)
+	for _, hook := range hooks {
+		s.delivery.add(made, hook)
 	}
 }
 

@@ -40,19 +40,29 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodOptions:
 		w.WriteHeader(http.StatusNoContent)
 	case strings.HasPrefix(r.URL.Path, "/_sim/"):
-		s.serveControl(w, r)
+		s.serveControlOf(w, r)
 	case r.URL.Path == "/v3" || r.URL.Path == "/v3/":
 		serveStripeJS(w)
 	default:
-		s.serveAPI(w, r)
+		s.serveAccount(w, r, r.Header.Get("Stripe-Account"))
 	}
+}
+
+// serveAccount hands a call to the account that it is made for.
+func (s *Server) serveAccount(w http.ResponseWriter, r *http.Request, account string) {
+	if one := s.acting(account); one != nil {
+		one.serveAPI(w, r)
+		return
+	}
+	c := &call{requestID: requestID(s.random), method: r.Method, path: r.URL.Path, key: keyOf(r)}
+	s.send(w, c, failure(noAccess(account)))
 }
 
 // allowBrowsers lets pages of any origin call the API, as Stripe's does.
 func allowBrowsers(h http.Header) {
 	h.Set("Access-Control-Allow-Origin", "*")
 	h.Set("Access-Control-Allow-Methods", "GET, HEAD, PUT, PATCH, POST, DELETE")
-	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, Stripe-Version")
+	h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, Stripe-Account, Stripe-Version")
 	h.Set("Access-Control-Expose-Headers", "Request-Id, Stripe-Should-Retry, Idempotent-Replayed")
 }
 

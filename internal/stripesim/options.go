@@ -94,6 +94,8 @@ type WebhookEndpoint struct {
 	Secret string
 	// EnabledEvents are event types, or "*" for all; empty means all.
 	EnabledEvents []string
+	// Connect: it gets the events of connected accounts in place of the platform's own.
+	Connect bool
 }
 
 func defaultWebhookBackoff() []time.Duration {

@@ -88,6 +88,10 @@ func (s *Server) createPaymentIntent(c *call) (any, *apiError) {
 		return nil, invalid("", "You may only specify one of these parameters: automatic_payment_methods, payment_method_types.").
 			on("automatic_payment_methods").notSaved()
 	}
+	if made.fee > 0 && made.transfer == nil && s.platform == nil {
+		return nil, invalid("", "Can only apply an application_fee_amount when the PaymentIntent is attempting a direct payment (using an OAuth key or "+
+			"Stripe-Account header) or destination payment (using `transfer_data[destination]`).").on("application_fee_amount").notSaved()
+	}
 	if err := s.fillIntent(c, made); err != nil {
 		return nil, err
 	}

@@ -5,15 +5,17 @@ import (
 	"sync"
 )
 
-// Server is one simulated Stripe account. It is an http.Handler, safe for
+// Server is one simulated Stripe account, with those connected to it. It is an http.Handler, safe for
 // concurrent use: requests change the state one at a time.
 type Server struct {
 	opts   Options
 	random *source
 	routes []route
 
-	mu    sync.Mutex // guards state
-	state state
+	mu        sync.Mutex // guards state and connected
+	state     state
+	connected map[string]*Server // by account
+	platform  *Server            // of a connected account; nil for the platform's own
 
 	keys     *keyStore
 	faults   *faultSet
@@ -24,7 +26,7 @@ type Server struct {
 // webhook endpoint to go to; call Close to stop deliveries.
 func New(options Options) *Server {
 	options = options.withDefaults()
-	s := &Server{opts: options, random: newSource(options.Seed), state: newState(), routes: routes()}
+	s := &Server{opts: options, random: newSource(options.Seed), state: newState(), routes: routes(), connected: map[string]*Server{}}
 	s.keys = newKeyStore(options.KeyLifetime, options.Now)
 	s.faults = newFaultSet(s.random)
 	s.delivery = newDispatcher(s)
@@ -37,14 +39,19 @@ func New(options Options) *Server {
 // Close stops all deliveries, waits for those under way, and drops the rest.
 // Requests are still answered; events after Close are recorded, not delivered.
 // It may be called more than once.
-func (s *Server) Close() { s.delivery.close() }
+func (s *Server) Close() {
+	for _, one := range s.accounts() {
+		one.Close()
+	}
+	s.delivery.close()
+}
 
 // AddWebhook registers an endpoint for the events from now on, and returns its
 // id (we_...) and signing secret.
 func (s *Server) AddWebhook(hook WebhookEndpoint) (id, secret string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	made := s.newEndpoint(hook.URL, hook.Secret, hook.EnabledEvents)
+	made := s.newEndpoint(hook)
 	return made.id, made.secret
 }
 

@@ -115,6 +115,7 @@ type dispute struct {
 
 type event struct {
 	id, kind, requestID, key, version string
+	account                           string // the connected one that it happened in; may be empty
 	created                           int64
 	object                            json.RawMessage
 	previous                          object
@@ -123,6 +124,7 @@ type event struct {
 
 type endpoint struct {
 	id, url, secret, description, status string
+	connect                              bool // it gets the events of connected accounts, and none of the platform's
 	created                              int64
 	events                               []string
 	metadata                             map[string]string

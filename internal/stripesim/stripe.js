@@ -172,11 +172,12 @@
     return { payment_method_data: { type: 'card', card: card, billing_details: given.billing_details, metadata: given.metadata } };
   }
 
-  window.Stripe = function (key) {
+  window.Stripe = function (key, settings) {
     function call(method, path, params) {
       var form = encode(params || {}, '', new URLSearchParams());
       var url = origin + path;
       var options = { method: method, headers: { Authorization: 'Bearer ' + key } };
+      if (settings && settings.stripeAccount) options.headers['Stripe-Account'] = settings.stripeAccount;
       if (method === 'GET') url += '?' + form; else options.body = form;
       return fetch(url, options).then(function (response) { return response.json(); }).catch(function () {
         return { error: { type: 'api_connection_error', message: 'We are experiencing issues connecting to our payments provider.' } };

@@ -14,6 +14,9 @@ func (s *Server) challenge(c *call, intent *paymentIntent) {
 // gave a return_url and does without it.
 func (s *Server) nextAction(c *call, kind, id string) object {
 	target := c.base + "/_sim/authenticate?" + kind + "=" + url.QueryEscape(id)
+	if account := s.name(); account != "" {
+		target += "&account=" + url.QueryEscape(account)
+	}
 	if back := c.in.str("return_url"); back != "" && !c.in.flag("use_stripe_sdk") {
 		return object{"type": "redirect_to_url", "redirect_to_url": object{"return_url": back, "url": target}}
 	}

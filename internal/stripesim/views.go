@@ -148,18 +148,30 @@ func (e *event) view() object {
 	if e.previous != nil {
 		data["previous_attributes"] = e.previous
 	}
-	return object{
+	out := object{
 		"id": e.id, "object": "event", "api_version": e.version, "created": e.created, "data": data, "livemode": false,
 		"pending_webhooks": int64(e.pending + e.failed), "type": e.kind,
 		"request": object{"id": orNull(e.requestID), "idempotency_key": orNull(e.key)},
 	}
+	if e.account != "" {
+		out["account"] = e.account
+	}
+	return out
 }
 
 // view leaves the secret out; only creation shows it.
 func (e *endpoint) view() object {
 	return object{
-		"id": e.id, "object": "webhook_endpoint", "api_version": nil, "application": nil, "created": e.created,
+		"id": e.id, "object": "webhook_endpoint", "api_version": nil, "application": e.application(), "created": e.created,
 		"description": orNull(e.description), "enabled_events": e.events, "livemode": false, "metadata": e.metadata,
 		"status": e.status, "url": e.url,
 	}
+}
+
+// application is set where an endpoint listens to connected accounts, and null elsewhere.
+func (e *endpoint) application() any {
+	if !e.connect {
+		return nil
+	}
+	return "ca_TrancheSimulator"
 }

@@ -13,6 +13,7 @@ import (
 func ledgerTests() map[string]func(*testing.T, *fixture) {
 	return map[string]func(*testing.T, *fixture){
 		"charges of PaymentIntents":     chargesOfPaymentIntents,
+		"connected accounts of plans":   connectedAccounts,
 		"known events":                  knownEvents,
 		"charges of a window, in pages": unreconciledPages,
 		"what a window holds":           unreconciledWindow,
@@ -134,4 +135,31 @@ func marksLeaveChargesAlone(t *testing.T, f *fixture) {
 	require.Equal(t, list[2:], left(first))
 	require.Equal(t, list[1:], left(later), "a later mark stays")
 	same(t, list[:1])(s.Charges(t.Context(), list[0].ID))
+}
+
+func connectedAccounts(t *testing.T, f *fixture) {
+	s := ledger(t, f)
+	none, err := s.PlanAccounts(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, none)
+	want := map[billing.ChargeID]string{}
+	var ids []billing.ChargeID
+	for i, account := range []string{"acct_b", "", "acct_a", "acct_b", "acct_c"} {
+		p, list := f.newPlan(f.customer().ID, 2)
+		p.Account = account
+		f.update(func(tx billing.Tx) error { return tx.InsertPlan(t.Context(), p, list) })
+		for _, c := range list {
+			ids = append(ids, c.ID)
+			if account != "" {
+				want[c.ID] = account
+			}
+		}
+		require.Len(t, list, 2, i)
+	}
+	accounts, err := s.PlanAccounts(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []string{"acct_a", "acct_b", "acct_c"}, accounts)
+	of, err := s.ChargeAccounts(t.Context(), append(ids, "ch_none")...)
+	require.NoError(t, err)
+	require.Equal(t, want, of)
 }

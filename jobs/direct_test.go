@@ -1,0 +1,205 @@
+package jobs_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/backfill"
+	"tranche/internal/billing"
+	"tranche/internal/operator"
+	"tranche/internal/planning"
+	"tranche/internal/reconcile"
+	"tranche/internal/stripesim"
+	"tranche/jobs"
+)
+
+// TestTheTroubleOfAConnectedAccountStaysInIt: a decline with its retries, a challenge, a lost answer, a new card, a refund, a
+// dispute, an open payment that is canceled and a card that is removed are all asked for in the account.
+func TestTheTroubleOfAConnectedAccountStaysInIt(t *testing.T) {
+	onConnected(t, func(b *bench) {
+		declined := b.failedOnce("insufficient_funds", nil)
+		b.newCard(declined, otherCard)
+		b.advance(40)
+		require.Equal(b.t, billing.ChargeSucceeded, b.charge(declined, 3).Status)
+		require.Equal(b.t, b.account, b.cardOf(declined).Account)
+		require.Empty(b.t, b.details(declined).Customer.StripeCustomer, "who they are in the account is no business of the platform's")
+
+		again := b.plan(func(t *billing.Terms) {
+			t.Reference = "order-2"
+			t.Connect = &billing.Connect{ApplicationFeePercent: "10"}
+		})
+		require.Equal(b.t, b.customerAtStripe(declined), again.FirstPayment.Customer, "one Stripe customer in the account")
+		require.NoError(b.t, b.payFirst(again, authAlways))
+		b.settle()
+		b.loseAnswer()
+		b.advance(32)
+		c := b.charge(again.Plan.ID, 2)
+		require.Equal(b.t, billing.ChargeRequiresAction, c.Status)
+		_, err := operator.Cancel(b.t.Context(), b.store, again.Plan.ID, "", b.Now())
+		require.NoError(b.t, err)
+		b.settle()
+		require.Equal(b.t, "canceled", b.intentOf(c).Status)
+
+		_, err = operator.CancelAndRefund(b.t.Context(), b.store, declined, "", b.Now())
+		require.NoError(b.t, err)
+		b.settle()
+		require.Equal(b.t, billing.ChargeRefunded, b.charge(declined, 1).Status)
+		_, err = b.sim.Dispute(again.FirstPayment.ID, "fraudulent")
+		require.NoError(b.t, err)
+		b.settle()
+		require.Equal(b.t, billing.ChargeDisputed, b.charge(again.Plan.ID, 1).Status)
+
+		card := b.cardOf(again.Plan.ID)
+		_, err = operator.RemoveCard(b.t.Context(), b.store, card.ID, "", b.Now())
+		require.NoError(b.t, err)
+		require.Equal(b.t, 1, b.detach(b.gateway))
+		require.Empty(b.t, b.atStripe(card.PaymentMethod))
+
+		fees := 0
+		for _, raw := range b.sim.PaymentIntents() {
+			var pi connected
+			require.NoError(b.t, json.Unmarshal(raw, &pi))
+			require.Nil(b.t, pi.TransferData)
+			if pi.Fee != nil {
+				fees++
+				require.Equal(b.t, pi.Amount/10, *pi.Fee)
+			}
+		}
+		require.Equal(b.t, 2, fees)
+		_, found := b.reconcile(60)
+		require.Empty(b.t, found)
+	})
+}
+
+// TestWhatNoWebhookBroughtOfAConnectedAccountIsFetchedThere: backfill and reconciliation go through every account that plans name,
+// and an account that took its access back keeps them from no other.
+func TestWhatNoWebhookBroughtOfAConnectedAccountIsFetchedThere(t *testing.T) {
+	onConnected(t, func(b *bench) {
+		b.platform.Connect("acct_1Gone")
+		var gone planning.Created
+		b.as("acct_1Gone", func() {
+			gone = b.plan(func(t *billing.Terms) { t.Reference = "gone"; t.Customer.Reference = "grace" })
+		})
+		b.platform.Disconnect("acct_1Gone")
+
+		require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionWebhookDrop}))
+		p := b.plan(nil)
+		require.NoError(b.t, b.payFirst(p, good))
+		b.arrived()
+		b.setNow(b.Now().Add(time.Hour))
+		summary, found := b.reconcile(1)
+		require.Equal(b.t, []reconcile.Kind{reconcile.SucceededNotHere}, kinds(found))
+		require.Equal(b.t, b.account, found[0].Account)
+		require.Equal(b.t, []string{"acct_1Gone"}, summary.Refused)
+		b.runDue()
+		require.Equal(b.t, billing.PlanActive, b.details(p.Plan.ID).Plan.Status)
+		require.Equal(b.t, billing.PlanAwaitingFirstPayment, b.details(gone.Plan.ID).Plan.Status)
+
+		require.NoError(b.t, b.payFirst(b.plan(func(t *billing.Terms) { t.Reference = "order-2" }), good))
+		counts, err := backfill.Run(b.t.Context(), b.record(), b.ledger(), backfill.Options{Now: b.Now, Types: jobs.EventTypes()})
+		require.NoError(b.t, err)
+		require.Positive(b.t, counts.New)
+		require.Equal(b.t, []string{"acct_1Gone"}, counts.Refused)
+		b.runDue()
+		plan, err := b.store.PlanByReference(b.t.Context(), "order-2")
+		require.NoError(b.t, err)
+		require.Equal(b.t, billing.PlanActive, plan.Status)
+	})
+}
+
+// TestOneAccountCanNotPayForAnother: whoever owns a connected account writes there what metadata they like. A payment, or a card,
+// that names another account's plan is none of it, and no plan is made of one.
+func TestOneAccountCanNotPayForAnother(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		villa := "acct_1Villa"
+		p := b.started(good, nil)
+		waits := b.plan(func(t *billing.Terms) { t.Reference, t.Starts = "order-2", "2026-01-31" })
+		b.platform.Connect(villa)
+		b.platform.AddWebhook(stripesim.WebhookEndpoint{URL: b.arrivals, Secret: "whsec_test", Connect: true})
+		paid := b.charge(p.Plan.ID, 2)
+		b.as(villa, func() {
+			b.post("/v1/payment_intents", "amount", "25000", "currency", "usd", "confirm", "true", "payment_method", "pm_card_visa",
+				"payment_method_types[]", "card", "metadata["+billing.MetaCharge+"]", string(paid.ID), "metadata["+billing.MetaPlan+"]", string(p.Plan.ID))
+			b.post("/v1/payment_intents", "amount", "5000", "currency", "usd", "confirm", "true", "payment_method", "pm_card_visa",
+				"payment_method_types[]", "card", "metadata[tranche_kind]", "deposit", "metadata[tranche_reference]", "smuggled", "metadata[tranche_total]", "9000",
+				"metadata[tranche_balance_due]", "2026-03-01", "metadata[tranche_customer]", "ada")
+			at := b.post("/v1/customers")["id"].(string)
+			b.post("/v1/setup_intents", "customer", at, "usage", "off_session", "payment_method_types[]", "card", "confirm", "true",
+				"payment_method", "pm_card_visa", "metadata["+billing.MetaPlan+"]", string(waits.Plan.ID), "metadata["+billing.MetaCustomer+"]", "ada")
+		})
+		b.settle()
+
+		require.Equal(b.t, paid, b.charge(p.Plan.ID, 2))
+		_, err := b.store.PlanByReference(b.t.Context(), "smuggled")
+		require.ErrorIs(b.t, err, billing.ErrNotFound)
+		require.Equal(b.t, billing.PlanAwaitingFirstPayment, b.details(waits.Plan.ID).Plan.Status)
+		require.Empty(b.t, b.cardOf(p.Plan.ID).Account)
+		ignored := 0
+		for _, e := range b.heard() {
+			require.NotEqual(b.t, billing.EventFailed, e.Status)
+			if e.Account == villa && e.Status == billing.EventIgnored {
+				ignored++
+			}
+		}
+		require.Greater(b.t, ignored, 2)
+
+		b.advance(32)
+		require.Equal(b.t, billing.ChargeSucceeded, b.charge(p.Plan.ID, 2).Status, "it was charged for itself")
+	})
+}
+
+func TestACustomerDeletedInAConnectedAccountGetsANewOneThere(t *testing.T) {
+	for name, told := range map[string]bool{"an event tells": true, "nobody tells": false} {
+		t.Run(name, func(t *testing.T) {
+			onConnected(t, func(b *bench) {
+				p := b.started(good, nil)
+				was := b.customerAtStripe(p.Plan.ID)
+				require.NotEmpty(b.t, was)
+				b.request(http.MethodDelete, "/v1/customers/"+was, nil)
+				if bodies := b.arrived(); told {
+					b.takeIn(bodies...)
+					b.settle()
+				}
+				next := b.plan(func(t *billing.Terms) { t.Reference = "order-2" })
+				require.NoError(b.t, b.payFirst(next, otherCard))
+				b.settle()
+				require.NotEqual(b.t, was, b.customerAtStripe(next.Plan.ID))
+				require.NotEmpty(b.t, b.customerAtStripe(next.Plan.ID))
+				require.Equal(b.t, billing.PlanActive, b.details(next.Plan.ID).Plan.Status)
+			})
+		})
+	}
+}
+
+// TestTheCustomerThatAConnectedAccountHasAlreadyIsNamed: by the card that is saved there, or by its id.
+func TestTheCustomerThatAConnectedAccountHasAlreadyIsNamed(t *testing.T) {
+	onConnected(t, func(b *bench) {
+		at := b.post("/v1/customers")["id"].(string)
+		si := b.post("/v1/setup_intents", "customer", at, "usage", "off_session", "payment_method_types[]", "card")
+		b.setUp(billing.Secret(si["client_secret"].(string)), good)
+		pm := b.request(http.MethodGet, "/v1/setup_intents/"+si["id"].(string), nil)["payment_method"].(string)
+		p := b.plan(func(t *billing.Terms) { t.Card = pm })
+		require.Equal(b.t, billing.PlanActive, p.Plan.Status)
+		require.Equal(b.t, at, b.customerAtStripe(p.Plan.ID))
+		b.settle()
+		require.Equal(b.t, billing.ChargeSucceeded, b.charge(p.Plan.ID, 1).Status)
+
+		other := b.post("/v1/customers")["id"].(string)
+		grace := b.plan(func(t *billing.Terms) {
+			t.Reference, t.Customer.Reference, t.Customer.StripeCustomer, t.Starts = "order-2", "grace", other, "2026-02-01"
+		})
+		require.Equal(b.t, other, b.request(http.MethodGet, "/v1/setup_intents/"+grace.Setup.ID, nil)["customer"])
+		b.setUp(grace.Setup.ClientSecret, otherCard)
+		b.settle()
+		require.Equal(b.t, other, b.customerAtStripe(grace.Plan.ID))
+		require.Equal(b.t, billing.PlanActive, b.details(grace.Plan.ID).Plan.Status)
+		_, err := b.planner.Create(b.t.Context(), billing.Terms{
+			Reference: "order-3", Kind: billing.KindDeferred, Currency: "usd", Total: 900, Due: "2026-03-01", Account: b.account, Customer: billing.CustomerTerms{Reference: "grace", StripeCustomer: at},
+		}, "")
+		require.ErrorContains(b.t, err, "but the customer is "+other+" at Stripe")
+	})
+}
