@@ -30,15 +30,15 @@ type payPage struct {
 	Lines                 []string
 	Button, Path          string // of the form that asks for a new link
 
-	Live                   bool // the page has a script, which finds the rest
-	State, Branch          string
+	Live                            bool // the page has a script, which finds the rest
+	State, Branch                   string
 	Key, Account, StripeLang, Codes string
-	NoScript, Secure       string
-	Pay                    *payForm
-	ScheduleTitle          string
-	Schedule               []scheduleRow
-	Wallet                 *walletView
-	Texts                  map[string]string
+	NoScript, Secure                string
+	Pay                             *payForm
+	ScheduleTitle                   string
+	Schedule                        []scheduleRow
+	Wallet                          *walletView
+	Texts                           map[string]string
 }
 
 // payForm pays one charge.

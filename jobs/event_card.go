@@ -131,30 +131,35 @@ func (w *Worker) handleCustomerDeleted(ctx context.Context, e billing.Event) (ve
 		if err != nil {
 			return err
 		}
-		if e.Account == "" && customer.StripeCustomer == e.ObjectID {
-			customer.StripeCustomer, customer.UpdatedAt = "", w.Clock.Now()
-			if err := tx.UpdateCustomer(ctx, customer); err != nil {
-				return err
-			}
-		}
-		cards, err := tx.Cards(ctx, customer.ID)
-		if err != nil {
-			return err
-		}
-		for _, card := range cards {
-			if card.StripeCustomer != e.ObjectID || card.Account != e.Account {
-				continue
-			}
-			if err := w.detachCard(ctx, tx, card, "the customer was deleted at Stripe"); err != nil {
-				return err
-			}
-			if err := billing.ForgetStripeCustomer(ctx, tx, card.ID, w.Clock.Now()); err != nil {
-				return err
-			}
-		}
-		return nil
+		return w.customerGone(ctx, tx, customer, e)
 	})
 	return v, err
+}
+
+// customerGone detaches the cards of a Stripe customer that was deleted in the account of the event.
+func (w *Worker) customerGone(ctx context.Context, tx billing.Tx, customer billing.Customer, e billing.Event) error {
+	if e.Account == "" && customer.StripeCustomer == e.ObjectID {
+		customer.StripeCustomer, customer.UpdatedAt = "", w.Clock.Now()
+		if err := tx.UpdateCustomer(ctx, customer); err != nil {
+			return err
+		}
+	}
+	cards, err := tx.Cards(ctx, customer.ID)
+	if err != nil {
+		return err
+	}
+	for _, card := range cards {
+		if card.StripeCustomer != e.ObjectID || card.Account != e.Account {
+			continue
+		}
+		if err := w.detachCard(ctx, tx, card, "the customer was deleted at Stripe"); err != nil {
+			return err
+		}
+		if err := billing.ForgetStripeCustomer(ctx, tx, card.ID, w.Clock.Now()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // handleSetupIntent saves a card that the customer set up without paying, and lets the customer's plans use it.

@@ -59,18 +59,7 @@ func (w *Worker) follow(ctx context.Context, e billing.Event, charge billing.Cha
 // the merchant's metadata asks for, once it is paid.
 func (w *Worker) chargeOf(ctx context.Context, pi billing.PaymentIntent) (billing.Charge, error) {
 	if id := pi.Metadata[billing.MetaCharge]; id != "" {
-		c, err := w.Store.Charge(ctx, billing.ChargeID(id))
-		if err == nil {
-			err = w.inAccount(ctx, c.PlanID)
-		}
-		if err == nil && c.PaymentIntent != "" && c.PaymentIntent != pi.ID {
-			if pi.Status == billing.IntentSucceeded {
-				return c, fmt.Errorf("%w: %s is paid, and charge %s has another PaymentIntent, %s; if both are paid, refund one at Stripe",
-					errMismatch, pi.ID, id, c.PaymentIntent)
-			}
-			return c, fmt.Errorf("%s is not the PaymentIntent of charge %s any more: %w", pi.ID, id, billing.ErrNotFound)
-		}
-		return c, err
+		return w.chargeNamed(ctx, billing.ChargeID(id), pi)
 	}
 	c, err := w.Store.ChargeByPaymentIntent(ctx, pi.ID)
 	if !errors.Is(err, billing.ErrNotFound) || !billing.AsksForPlan(pi.Metadata) || pi.Status != billing.IntentSucceeded {
@@ -88,6 +77,22 @@ func (w *Worker) chargeOf(ctx context.Context, pi billing.PaymentIntent) (billin
 		return billing.Charge{}, err
 	}
 	return charges[0], nil
+}
+
+// chargeNamed is the charge that a PaymentIntent's metadata names, where it is of the same account and has no other.
+func (w *Worker) chargeNamed(ctx context.Context, id billing.ChargeID, pi billing.PaymentIntent) (billing.Charge, error) {
+	c, err := w.Store.Charge(ctx, id)
+	if err == nil {
+		err = w.inAccount(ctx, c.PlanID)
+	}
+	switch {
+	case err != nil || c.PaymentIntent == "" || c.PaymentIntent == pi.ID:
+		return c, err
+	case pi.Status == billing.IntentSucceeded:
+		return c, fmt.Errorf("%w: %s is paid, and charge %s has another PaymentIntent, %s; if both are paid, refund one at Stripe",
+			errMismatch, pi.ID, id, c.PaymentIntent)
+	}
+	return c, fmt.Errorf("%s is not the PaymentIntent of charge %s any more: %w", pi.ID, id, billing.ErrNotFound)
 }
 
 // inAccount is nil where the plan belongs to the account that ctx is for. A connected account's owner writes what metadata they

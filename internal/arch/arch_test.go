@@ -8,10 +8,13 @@ import (
 	"go/parser"
 	"go/token"
 	"io"
+	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -341,4 +344,44 @@ func ignoredAtTopLevel(t *testing.T) []string {
 func matches(pattern, name string) bool {
 	ok, err := path.Match(pattern, name)
 	return ok && err == nil
+}
+
+// unracedList is the Makefile's list of the packages that are tested once more, without the race detector.
+var unracedList = regexp.MustCompile(`(?m)^UNRACED := (.*) \$\(addprefix \./internal/,(.*)\)$`)
+
+// TestWhatTheRaceDetectorLeavesOutIsTestedWithoutIt: a test that is left out in the run with the detector, by its build tag or because
+// it is one of SQLite's, is in a package that the other run tests.
+func TestWhatTheRaceDetectorLeavesOutIsTestedWithoutIt(t *testing.T) {
+	t.Parallel()
+	makefile, err := os.ReadFile(filepath.Join(root(t), "Makefile"))
+	require.NoError(t, err)
+	found := unracedList.FindStringSubmatch(string(makefile))
+	require.NotNil(t, found, "the Makefile has no such list")
+	var listed []string
+	for _, pkg := range strings.Fields(found[1]) {
+		listed = append(listed, strings.TrimPrefix(pkg, "./"))
+	}
+	for _, pkg := range strings.Fields(found[2]) {
+		listed = append(listed, "internal/"+pkg)
+	}
+	left := map[string]bool{}
+	err = filepath.WalkDir(root(t), func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(file, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		head, _, _ := strings.Cut(string(text), "package ")
+		if strings.Contains(head, "//go:build !race") || strings.Contains(string(text), "storetest.EachEngine(") {
+			dir, err := filepath.Rel(root(t), filepath.Dir(file))
+			left[filepath.ToSlash(dir)] = true
+			return err
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	delete(left, "internal/arch") // here it is only spoken of
+	require.ElementsMatch(t, slices.Collect(maps.Keys(left)), listed)
 }

@@ -67,6 +67,12 @@ func Run(ctx context.Context, record billing.Record, inbox Inbox, o Options) (Co
 	return r.counts, nil
 }
 
+type run struct {
+	Options
+	inbox  Inbox
+	counts Counts
+}
+
 // read reads the list of the account that ctx is for.
 func (r *run) read(ctx context.Context, record billing.Record) error {
 	for types := range slices.Chunk(r.Types, billing.MaxEventTypes) {
@@ -75,12 +81,6 @@ func (r *run) read(ctx context.Context, record billing.Record) error {
 		}
 	}
 	return nil
-}
-
-type run struct {
-	Options
-	inbox  Inbox
-	counts Counts
 }
 
 // take stores what is missing of a page.

@@ -55,22 +55,23 @@ func (d drafter) checkConnectFields(c Connect) {
 			d.bad.add("connect.application_fee_percent", "%s", err)
 		}
 	}
-	if field, problem := c.contradiction(d.Account != ""); problem != "" {
+	if field, problem := c.contradiction(d.Account); problem != "" {
 		d.bad.add(field, "%s", problem)
 	}
 }
 
-// contradiction is what Stripe would not take together, or "". direct: the payments are the connected account's own.
-func (c Connect) contradiction(direct bool) (field, problem string) {
+// contradiction is what Stripe would not take together, or "". With an account the payments are that account's own.
+func (c Connect) contradiction(account string) (field, problem string) {
+	if account != "" && (c.TransferDestination != "" || c.TransferAmount != 0 || c.OnBehalfOf != "") {
+		return "connect", "only an application fee goes with account: the payment is the connected account's own, and nothing is transferred"
+	}
 	fee := c.ApplicationFee != 0 || c.ApplicationFeePercent != ""
 	switch {
 	case c.ApplicationFee < 0 || c.TransferAmount < 0:
 		return "connect", "an amount is less than 0"
 	case c.ApplicationFee != 0 && c.ApplicationFeePercent != "":
 		return "connect.application_fee", "is given beside application_fee_percent; leave one of them out"
-	case direct && (c.TransferDestination != "" || c.TransferAmount != 0 || c.OnBehalfOf != ""):
-		return "connect", "only an application fee goes with account: the payment is the connected account's own, and nothing is transferred"
-	case !direct && c.TransferDestination == "" && (fee || c.TransferAmount != 0):
+	case account == "" && c.TransferDestination == "" && (fee || c.TransferAmount != 0):
 		return "connect.transfer_destination", "is missing: an application fee and a transfer amount are of what a connected account gets"
 	case fee && c.TransferAmount != 0:
 		return "connect.transfer_amount", "does not go with an application fee: what is not transferred stays with you"

@@ -3,7 +3,6 @@ package forecast_test
 import (
 	"fmt"
 	"slices"
-	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -83,66 +82,6 @@ func (r *reality) requireSameLife(id billing.PlanID, told billing.Forecast) {
 	}
 }
 
-func TestAForecastIsWhatTheRealRunThenDoes(t *testing.T) {
-	t.Parallel()
-	for name, change := range map[string]func(*billing.Terms){
-		"instalments": func(t *billing.Terms) { t.Parts = 3 },
-		"list in yen": func(t *billing.Terms) {
-			t.Currency, t.Total, t.Parts, t.Every = "jpy", 0, 0, ""
-			t.Charges = []billing.ChargeTerms{{Amount: 5000}, {Amount: 7000, Due: "2026-02-03"}, {Amount: 100, Due: "2026-02-04"}}
-			t.Customer.Locale, t.Customer.TimeZone = "ja-JP", "Asia/Tokyo"
-		},
-		"deposit": func(t *billing.Terms) {
-			t.Kind, t.Parts, t.Every, t.Deposit, t.BalanceDue = billing.KindDeposit, 0, "", 20000, "2026-03-29"
-		},
-		"recurring, three times": func(t *billing.Terms) { t.Kind, t.Total, t.Amount, t.Parts = billing.KindRecurring, 0, 1900, 3 },
-		"recurring after a trial, until a date": func(t *billing.Terms) {
-			t.Kind, t.Total, t.Parts, t.Amount, t.Trial, t.Every, t.Until = billing.KindRecurring, 0, 0, 1900, "10 days", "2 weeks", "2026-04-30"
-		},
-		"deferred, before a date": func(t *billing.Terms) {
-			t.Kind, t.Parts, t.Every, t.Due = billing.KindDeferred, 0, "", "2 weeks before 2026-04-30"
-		},
-		"the first part later, off weekends": func(t *billing.Terms) {
-			t.Parts, t.Starts, t.BusinessDay = 3, "2026-01-31", billing.BusinessDayFollowing
-		},
-		"without an address": func(t *billing.Terms) { t.Customer.Email, t.Parts = "", 2 },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			r := newReality(t)
-			id := r.started(terms(change))
-			told := r.forecast(billing.ForecastRequest{Plan: string(id), NoDeclines: true})
-			require.False(t, told.Proposed)
-			require.Equal(t, billing.PlanCompleted, told.EndStatus)
-			r.requireSameLife(id, told)
-		})
-	}
-}
-
-func TestABranchIsWhatTheRealRunDoesAfterADecline(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		code  string
-		times int
-		parts int
-		every string
-	}{
-		{"insufficient_funds", 0, 3, "1 week"},
-		{"insufficient_funds", 1, 2, "1 month"},
-		{"authentication_required", 0, 2, "1 month"},
-		{"stolen_card", 0, 3, "2 weeks"},
-		{"revocation_of_all_authorizations", 0, 2, "1 month"},
-	} {
-		t.Run(fmt.Sprintf("%s %d times", c.code, c.times), func(t *testing.T) {
-			t.Parallel()
-			r := newReality(t)
-			id := r.started(terms(func(t *billing.Terms) { t.Parts, t.Every = c.parts, c.every }))
-			told := r.forecast(billing.ForecastRequest{Plan: "order-1", Decline: c.code, DeclineTimes: c.times})
-			r.requireSameBranch(id, told, 2)
-		})
-	}
-}
-
 // requireSameBranch has a charge declined in the real run, and compares.
 func (r *reality) requireSameBranch(id billing.PlanID, told billing.Forecast, sequence int) {
 	r.t.Helper()
@@ -186,51 +125,4 @@ func draw(q *rapid.T) drawn {
 	}
 	d.declined = rapid.IntRange(2, d.parts).Draw(q, "declined")
 	return d
-}
-
-// TestRandomPlansLiveAsForetold draws terms, a charge and how it is declined. Each is a whole life over HTTP, so there are few.
-func TestRandomPlansLiveAsForetold(t *testing.T) {
-	t.Parallel()
-	for seed := range 3 {
-		d := rapid.Custom(draw).Example(seed)
-		t.Run(fmt.Sprintf("%s, %d of %d, %s %d times", d.zone, d.declined, d.parts, d.code, d.times), func(t *testing.T) {
-			t.Parallel()
-			r := newReality(t)
-			r.setNow(d.made)
-			id := r.started(terms(func(t *billing.Terms) {
-				t.Parts, t.Total, t.Every, t.Customer.TimeZone = d.parts, d.total, d.every, d.zone
-			}))
-			told := r.forecast(billing.ForecastRequest{Plan: string(id), Decline: d.code, DeclineTimes: d.times})
-			r.requireSameBranch(id, told, d.declined)
-		})
-	}
-}
-
-// TestAProposedPlanOfEachKindIsForetoldAsItThenIs: what was told before the plan was made is told again once it is, and its
-// customer has done what it waits for.
-func TestAProposedPlanOfEachKindIsForetoldAsItThenIs(t *testing.T) {
-	t.Parallel()
-	for name, change := range map[string]func(*billing.Terms){
-		"recurring after a trial": func(t *billing.Terms) {
-			t.Kind, t.Total, t.Parts, t.Amount, t.Trial = billing.KindRecurring, 0, 2, 1900, "10 days"
-		},
-		"deferred until it is asked for": func(t *billing.Terms) { t.Kind, t.Parts, t.Every, t.Due = billing.KindDeferred, 0, "", "on request" },
-		"recurring without an end":       func(t *billing.Terms) { t.Kind, t.Total, t.Parts, t.Amount = billing.KindRecurring, 0, 0, 1900 },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			r := newReality(t)
-			wanted := terms(change)
-			proposed := r.forecast(billing.ForecastRequest{Terms: &wanted, NoDeclines: true, Horizon: "2026-12-31"})
-			require.True(t, proposed.Proposed)
-			r.started(wanted)
-			told := r.forecast(billing.ForecastRequest{Plan: "order-1", NoDeclines: true, Horizon: "2026-12-31"})
-			require.Equal(t, told.EndStatus, proposed.EndStatus)
-			require.Len(t, proposed.Charges, len(told.Charges))
-			for i, c := range told.Charges {
-				p := proposed.Charges[i]
-				require.Equal(t, []any{c.Amount, c.DueAt, c.Expected, c.Waits}, []any{p.Amount, p.DueAt, p.Expected, p.Waits})
-			}
-		})
-	}
 }

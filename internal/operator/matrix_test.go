@@ -3,7 +3,6 @@ package operator_test
 import (
 	"flag"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -13,7 +12,6 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/operator"
-	"tranche/internal/store/storetest"
 )
 
 var update = flag.Bool("update", false, "write docs/changes.md")
@@ -127,56 +125,6 @@ func attempt(t *testing.T, s operator.Store, op operator.Operation, plan billing
 		t.Fatalf("the test does not know %q", op)
 	}
 	return err
-}
-
-// TestEveryOperationInEveryState tries every operation on every pair of states, illegal ones included. What comes of it is
-// the page docs/changes.md, so that a change of the rules is seen; what must hold whatever the page says is here.
-func TestEveryOperationInEveryState(t *testing.T) {
-	t.Parallel()
-	s := storetest.SQLite(t)
-	page := newPage()
-	for _, op := range operator.Operations() {
-		for _, plan := range billing.PlanStatuses() {
-			for _, charge := range chargeStatuses() {
-				in := cell{plan, charge}
-				stored, charges, card := threeCharges(t, s, in)
-				err := attempt(t, s, op, stored.ID, charges[1].ID, card)
-				page.add(t, op, in, stored, err)
-				after, loadErr := s.PlanCharges(t.Context(), stored.ID)
-				require.NoError(t, loadErr)
-				planAfter, loadErr := s.Plan(t.Context(), stored.ID)
-				require.NoError(t, loadErr)
-				if err != nil {
-					require.Equal(t, charges, after, "%s of %v was refused and changed something", op, in)
-					require.Equal(t, stored, planAfter)
-					continue
-				}
-				require.NotContains(t, []billing.PlanStatus{billing.PlanCompleted, billing.PlanCanceled}, plan, "%s of a plan that is over", op)
-				require.Equal(t, billing.SumOf(after), planAfter.Total, "%s of %v", op, in)
-				second := after[slices.IndexFunc(after, func(c billing.Charge) bool { return c.ID == charges[1].ID })]
-				if charge == billing.ChargeCollecting {
-					require.Equal(t, charges[1], second, "%s changed a charge that is under way", op)
-				}
-				if charges[1].Status.Ended() {
-					require.Equal(t, charges[1].Status, second.Status, "%s", op)
-					require.Equal(t, charges[1].Amount, second.Amount)
-				}
-				if charges[1].PaymentIntent != "" {
-					require.Equal(t, charges[1].Amount, second.Amount, "%s: Stripe has it for another amount", op)
-				}
-				if second.Status == billing.ChargeCanceled && !charges[1].Status.Ended() {
-					require.Equal(t, second.PaymentIntent != "", !second.NextAttemptAt.IsZero(), "%s: its PaymentIntent is to be canceled", op)
-				}
-			}
-		}
-	}
-	if *update {
-		require.NoError(t, os.MkdirAll("../../docs", 0o750))
-		require.NoError(t, os.WriteFile(changesPage, []byte(page.String()), 0o600))
-	}
-	want, err := os.ReadFile(changesPage)
-	require.NoError(t, err)
-	require.Equal(t, string(want), page.String(), "go test ./internal/operator -run EveryOperation -update writes it")
 }
 
 // page is docs/changes.md in the making.

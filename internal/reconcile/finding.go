@@ -53,8 +53,8 @@ type Finding struct {
 	Plan          billing.PlanID   `json:"plan,omitempty"`
 	PaymentIntent string           `json:"payment_intent,omitempty"`
 	Account       string           `json:"account,omitempty"` // the connected one that the PaymentIntent is in
-	Here          string           `json:"here"`  // what our record says
-	There         string           `json:"there"` // what Stripe's record says
+	Here          string           `json:"here"`              // what our record says
+	There         string           `json:"there"`             // what Stripe's record says
 	Outcome       Outcome          `json:"outcome"`
 	Event         string           `json:"event,omitempty"` // of the inbox, that repairs it
 	Advice        string           `json:"advice,omitempty"`

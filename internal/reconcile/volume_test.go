@@ -1,3 +1,5 @@
+//go:build !race
+
 package reconcile_test
 
 import (
@@ -129,11 +131,7 @@ func compare(t *testing.T, s *store.Store, n int) *stream {
 
 // TestAHundredThousandChargesAreNotHeldInMemory is not parallel: it looks at the heap of the whole process.
 func TestAHundredThousandChargesAreNotHeldInMemory(t *testing.T) {
-	open := storetest.SQLite
-	if raceDetector { // SQLite, which is in the process, would take minutes
-		open = storetest.Postgres
-	}
-	few := compare(t, open(t), 10_000)
-	many := compare(t, open(t), 100_000)
+	few := compare(t, storetest.SQLite(t), 10_000)
+	many := compare(t, storetest.SQLite(t), 100_000)
 	require.Less(t, many.peak, few.peak+4<<20, "ten times as many charges take no more memory")
 }

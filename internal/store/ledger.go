@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"time"
@@ -16,13 +17,21 @@ func (r reader) KnownEvents(ctx context.Context, ids ...string) ([]string, error
 	return byIDs(ctx, r.conn, "look events up", scanID, "SELECT id FROM events WHERE id IN", "id", ids)
 }
 
-// PlanAccounts lists the connected accounts that plans name, in order. It looks each up in turn: the index of a hundred thousand
-// plans of one account is not read through.
+// PlanAccounts lists the connected accounts that plans name, in order. It looks each up by the one before, so that the index of a
+// hundred thousand plans of one account is not read through.
 func (r reader) PlanAccounts(ctx context.Context) ([]string, error) {
-	return all(ctx, r.conn, "list connected accounts", scanID, `WITH RECURSIVE named (account) AS (
-			SELECT min(account) FROM plans WHERE account <> ''
-			UNION ALL SELECT (SELECT min(account) FROM plans WHERE account <> '' AND account > named.account) FROM named WHERE named.account IS NOT NULL)
-		SELECT account FROM named WHERE account IS NOT NULL ORDER BY account`)
+	var accounts []string
+	for last := ""; ; {
+		next, err := one(ctx, r.conn, "look the next connected account up", scanID,
+			"SELECT account FROM plans WHERE account <> '' AND account > $1 ORDER BY account LIMIT 1", last)
+		if errors.Is(err, billing.ErrNotFound) {
+			return accounts, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		accounts, last = append(accounts, next), next
+	}
 }
 
 // ChargeAccounts gives the connected account of each charge whose plan names one.

@@ -88,9 +88,8 @@ func (s *Server) createPaymentIntent(c *call) (any, *apiError) {
 		return nil, invalid("", "You may only specify one of these parameters: automatic_payment_methods, payment_method_types.").
 			on("automatic_payment_methods").notSaved()
 	}
-	if made.fee > 0 && made.transfer == nil && s.platform == nil {
-		return nil, invalid("", "Can only apply an application_fee_amount when the PaymentIntent is attempting a direct payment (using an OAuth key or "+
-			"Stripe-Account header) or destination payment (using `transfer_data[destination]`).").on("application_fee_amount").notSaved()
+	if err := s.checkFee(made); err != nil {
+		return nil, err
 	}
 	if err := s.fillIntent(c, made); err != nil {
 		return nil, err
@@ -110,6 +109,15 @@ func (s *Server) createPaymentIntent(c *call) (any, *apiError) {
 		}
 	}
 	return made.view(), nil
+}
+
+// checkFee wants a fee to be taken of a payment that is another account's, or goes to one.
+func (s *Server) checkFee(made *paymentIntent) *apiError {
+	if made.fee == 0 || made.transfer != nil || s.platform != nil {
+		return nil
+	}
+	return invalid("", "Can only apply an application_fee_amount when the PaymentIntent is attempting a direct payment (using an OAuth key or "+
+		"Stripe-Account header) or destination payment (using `transfer_data[destination]`).").on("application_fee_amount").notSaved()
 }
 
 func (s *Server) blankIntent(c *call) *paymentIntent {

@@ -1,6 +1,0 @@
-//go:build race
-
-package reconcile_test
-
-// raceDetector says whether the tests run with the race detector.
-const raceDetector = true
