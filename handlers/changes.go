@@ -47,7 +47,11 @@ func changing[B any](s *Server, do func(r *http.Request, on operator.Store, id s
 // changeOn reads the body of a change, which may be left out, and gives the database to make it on: with "notify": false the
 // customer is not told. On a body at fault it answers itself and returns false.
 func (s *Server) changeOn(w http.ResponseWriter, r *http.Request, body any) (operator.Store, bool) {
-	on, c := s.underRules(), changeBody{body: body}
+	on, ok := s.changeOnce(w, r, s.underRules())
+	if !ok {
+		return on, false
+	}
+	c := changeBody{body: body}
 	if r.ContentLength != 0 && !decodeBody(w, r, &c) {
 		return on, false
 	}

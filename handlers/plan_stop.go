@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -70,6 +71,10 @@ func checkReason(w http.ResponseWriter, reason string) bool {
 }
 
 func (s *Server) answerPlan(w http.ResponseWriter, r *http.Request, plan billing.Plan, err error) {
+	if done, ok := errors.AsType[*operator.DoneError](err); ok {
+		s.answerLate(w, r, done.Request)
+		return
+	}
 	if err != nil {
 		s.fail(w, r, err)
 		return

@@ -19,14 +19,9 @@ const (
 
 // createPlan makes a plan and what the customer confirms at Stripe: 201, or 200 when the same request made it before.
 func (s *Server) createPlan(w http.ResponseWriter, r *http.Request) {
-	key := r.Header.Get("Idempotency-Key")
-	if len(key) > maxKeyLength || !isPrintable(key) {
-		writeProblem(w, problem{Status: http.StatusBadRequest, Slug: "bad_idempotency_key",
-			Detail: fmt.Sprintf("the Idempotency-Key is longer than %d characters, or holds others than printable ASCII", maxKeyLength)})
-		return
-	}
 	var terms billing.Terms
-	if !decodeBody(w, r, &terms) {
+	key, ok := keyOf(w, r)
+	if !ok || !decodeBody(w, r, &terms) {
 		return
 	}
 	created, err := s.Planner.Create(r.Context(), terms, key)

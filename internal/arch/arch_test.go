@@ -358,10 +358,10 @@ func TestWhatTheRaceDetectorLeavesOutIsTestedWithoutIt(t *testing.T) {
 	found := unracedList.FindStringSubmatch(string(makefile))
 	require.NotNil(t, found, "the Makefile has no such list")
 	var listed []string
-	for _, pkg := range strings.Fields(found[1]) {
+	for pkg := range strings.FieldsSeq(found[1]) {
 		listed = append(listed, strings.TrimPrefix(pkg, "./"))
 	}
-	for _, pkg := range strings.Fields(found[2]) {
+	for pkg := range strings.FieldsSeq(found[2]) {
 		listed = append(listed, "internal/"+pkg)
 	}
 	left := map[string]bool{}

@@ -60,18 +60,25 @@ func (d drafter) checkConnectFields(c Connect) {
 	}
 }
 
+// takesFee says whether the platform keeps something of each charge.
+func (c Connect) takesFee() bool { return c.ApplicationFee != 0 || c.ApplicationFeePercent != "" }
+
+// leaves says whether the payment is made for another account than its own.
+func (c Connect) leaves() bool {
+	return c.TransferDestination != "" || c.TransferAmount != 0 || c.OnBehalfOf != ""
+}
+
 // contradiction is what Stripe would not take together, or "". With an account the payments are that account's own.
 func (c Connect) contradiction(account string) (field, problem string) {
-	if account != "" && (c.TransferDestination != "" || c.TransferAmount != 0 || c.OnBehalfOf != "") {
+	if account != "" && c.leaves() {
 		return "connect", "only an application fee goes with account: the payment is the connected account's own, and nothing is transferred"
 	}
-	fee := c.ApplicationFee != 0 || c.ApplicationFeePercent != ""
-	switch {
+	switch fee := c.takesFee(); {
 	case c.ApplicationFee < 0 || c.TransferAmount < 0:
 		return "connect", "an amount is less than 0"
 	case c.ApplicationFee != 0 && c.ApplicationFeePercent != "":
 		return "connect.application_fee", "is given beside application_fee_percent; leave one of them out"
-	case account == "" && c.TransferDestination == "" && (fee || c.TransferAmount != 0):
+	case account+c.TransferDestination == "" && (fee || c.TransferAmount != 0):
 		return "connect.transfer_destination", "is missing: an application fee and a transfer amount are of what a connected account gets"
 	case fee && c.TransferAmount != 0:
 		return "connect.transfer_amount", "does not go with an application fee: what is not transferred stays with you"

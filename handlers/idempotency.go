@@ -1,0 +1,95 @@
+package handlers
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"tranche/internal/billing"
+	"tranche/internal/operator"
+	"tranche/internal/planning"
+)
+
+// replayedHeader says, as Stripe's does, that the request was carried out before. Source: docs.stripe.com/api/idempotent_requests.
+const replayedHeader = "Idempotent-Replayed"
+
+// keyOf is the request's Idempotency-Key, which may be missing. On one that can't be used it answers itself and returns false.
+func keyOf(w http.ResponseWriter, r *http.Request) (string, bool) {
+	key := r.Header.Get("Idempotency-Key")
+	if len(key) <= maxKeyLength && isPrintable(key) {
+		return key, true
+	}
+	writeProblem(w, problem{Status: http.StatusBadRequest, Slug: "bad_idempotency_key",
+		Detail: fmt.Sprintf("the Idempotency-Key is longer than %d characters, or holds others than printable ASCII", maxKeyLength)})
+	return "", false
+}
+
+// changeOnce gives the database to make a change on, once for the request's Idempotency-Key where it has one. A copy of a request
+// that was carried out it answers itself, with the plan as it stands now, and returns false.
+func (s *Server) changeOnce(w http.ResponseWriter, r *http.Request, on operator.Store) (operator.Store, bool) {
+	key, ok := keyOf(w, r)
+	if !ok || key == "" {
+		return on, ok
+	}
+	q, err := s.requestOf(r, key)
+	if err != nil {
+		s.fail(w, r, err)
+		return on, false
+	}
+	switch before, err := s.Store.Request(r.Context(), key); {
+	case errors.Is(err, billing.ErrNotFound):
+		return operator.Once(on, q), true
+	case err == nil && before.Fingerprint != q.Fingerprint:
+		s.fail(w, r, planning.ErrKeyReused)
+	case err != nil:
+		s.fail(w, r, err)
+	default:
+		s.answerReplay(w, r, before.PlanID)
+	}
+	return on, false
+}
+
+// requestOf is what is kept of a request: a hash of what it asks for, and the plan that it changes. The body can be read once more.
+func (s *Server) requestOf(r *http.Request, key string) (billing.Request, error) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxAPIBody+1)) // one too long is refused where it is decoded
+	if err != nil {
+		return billing.Request{}, fmt.Errorf("read the body: %w", err)
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	plan := billing.PlanID(r.PathValue("id"))
+	if strings.HasPrefix(r.URL.Path, "/v1/charges/") {
+		charge, err := s.Store.Charge(r.Context(), billing.ChargeID(plan))
+		if err != nil {
+			return billing.Request{}, err
+		}
+		plan = charge.PlanID
+	}
+	if _, err := s.Store.Plan(r.Context(), plan); err != nil {
+		return billing.Request{}, err
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s\n%s", r.Method, r.URL.Path, body))
+	return billing.Request{Key: key, Fingerprint: hex.EncodeToString(sum[:]), PlanID: plan, CreatedAt: s.Clock.Now()}, nil
+}
+
+// answerLate answers a request before which another came, by a moment, under the same key.
+func (s *Server) answerLate(w http.ResponseWriter, r *http.Request, late billing.Request) {
+	before, err := s.Store.Request(r.Context(), late.Key)
+	if err == nil && before.Fingerprint != late.Fingerprint {
+		err = planning.ErrKeyReused
+	}
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	s.answerReplay(w, r, before.PlanID)
+}
+
+func (s *Server) answerReplay(w http.ResponseWriter, r *http.Request, plan billing.PlanID) {
+	w.Header().Set(replayedHeader, "true")
+	s.answerPlan(w, r, billing.Plan{ID: plan}, nil)
+}
