@@ -47,7 +47,7 @@ func stripeSettings() []entry {
 			Doc: "The publishable key of the same account and mode, for pages in the customer's browser."},
 			text(func(c *Config) *string { return &c.StripePublishableKey })},
 		{Setting{Name: "STRIPE_WEBHOOK_SECRET", Group: group, Secret: true, Example: "whsec_…",
-			Doc: "The signing secret of the webhook endpoint; several, separated by commas, while one is rolled. Required for ingress."},
+			Doc: "The signing secret of the webhook endpoint; several, separated by commas, while one is rolled, and where another endpoint listens to connected accounts. Required for ingress."},
 			list(func(c *Config) *[]string { return &c.StripeWebhookSecrets })},
 		{Setting{Name: "STRIPE_API_BASE", Group: group, Example: "http://127.0.0.1:12111",
 			Doc: "Where Stripe's API answers, when it is not Stripe itself but a simulator or a proxy."},

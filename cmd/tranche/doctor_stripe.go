@@ -73,7 +73,8 @@ func (e *examination) belongs(ctx context.Context, gateway *stripegw.Gateway) {
 	}
 }
 
-// endpoint says whether Stripe sends its events to us. A key that may not ask is none the worse for it.
+// endpoint says whether Stripe sends its events to us, and those of connected accounts where plans name some. A key that may not
+// ask is none the worse for it.
 func (e *examination) endpoint(ctx context.Context, gateway *stripegw.Gateway) {
 	const check = "webhook endpoint"
 	list, err := gateway.WebhookEndpoints(ctx)
@@ -81,13 +82,27 @@ func (e *examination) endpoint(ctx context.Context, gateway *stripegw.Gateway) {
 		e.ok(check, "not looked at: the key may not list endpoints")
 		return
 	}
-	ours := slices.DeleteFunc(list, func(w stripegw.WebhookEndpoint) bool { return !w.Enabled || !e.isOurs(w.URL) })
-	if len(ours) == 0 {
-		e.warn(check, "Stripe knows no enabled endpoint that ends in "+webhookPath, "add one in Stripe's dashboard, for the events that README.md lists")
+	list = slices.DeleteFunc(list, func(w stripegw.WebhookEndpoint) bool { return !w.Enabled || !e.isOurs(w.URL) })
+	own := slices.DeleteFunc(slices.Clone(list), func(w stripegw.WebhookEndpoint) bool { return w.Connect })
+	e.isSent(check, own, "Stripe knows no enabled endpoint that ends in "+webhookPath, "add one in Stripe's dashboard, for the events that README.md lists")
+	if e.store == nil {
+		return
+	}
+	if accounts, err := e.store.PlanAccounts(ctx); err == nil && len(accounts) > 0 {
+		connected := slices.DeleteFunc(list, func(w stripegw.WebhookEndpoint) bool { return !w.Connect })
+		e.isSent("connected accounts", connected, fmt.Sprintf("plans name %d of them, and no enabled endpoint that ends in %s listens to them", len(accounts), webhookPath),
+			"add one that listens to connected accounts, and its secret to STRIPE_WEBHOOK_SECRET: docs/connect.md")
+	}
+}
+
+// isSent says whether every event that is used is sent to one of the endpoints.
+func (e *examination) isSent(check string, to []stripegw.WebhookEndpoint, none, add string) {
+	if len(to) == 0 {
+		e.warn(check, none, add)
 		return
 	}
 	missing := slices.DeleteFunc(jobs.EventTypes(), func(event string) bool {
-		return slices.ContainsFunc(ours, func(w stripegw.WebhookEndpoint) bool {
+		return slices.ContainsFunc(to, func(w stripegw.WebhookEndpoint) bool {
 			return slices.Contains(w.Types, "*") || slices.Contains(w.Types, event)
 		})
 	})
@@ -95,7 +110,7 @@ func (e *examination) endpoint(ctx context.Context, gateway *stripegw.Gateway) {
 		e.warn(check, "these events are not sent: "+strings.Join(missing, ", "), "add them to the endpoint in Stripe's dashboard")
 		return
 	}
-	e.ok(check, "%s is sent every event that is used", ours[0].URL)
+	e.ok(check, "%s is sent every event that is used", to[0].URL)
 }
 
 const webhookPath = "/webhooks/stripe"

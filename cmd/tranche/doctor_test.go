@@ -61,6 +61,32 @@ func TestDoctorSeesWhichEventsAreNotSent(t *testing.T) {
 	require.Regexp(t, `(?m)^webhook endpoint +warn +Stripe knows no enabled endpoint`, out)
 }
 
+// TestDoctorSeesThatNobodyListensToAConnectedAccount that a plan names.
+func TestDoctorSeesThatNobodyListensToAConnectedAccount(t *testing.T) {
+	t.Parallel()
+	command := doctored(t, testenv.SQLite(t))
+	hook := stripesim.WebhookEndpoint{URL: "https://pay.example.com/webhooks/stripe"}
+	alone := account(t, "acct_one", hook)
+	_, out := command(alone, "doctor")
+	require.NotContains(t, out, "connected accounts")
+
+	resp, err := http.PostForm(alone+"/_sim/connect", url.Values{"account": {"acct_1Villa"}}) //nolint:noctx // a test's own server
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	code, out := command(alone, "plan", "create", "--account", "acct_1Villa", "--application-fee-percent", "2.5", "--kind", "deferred", "--reference", "order-1",
+		"--currency", "eur", "--total", "9900", "--due", "2037-01-01", "--customer", "ada", "--timezone", "UTC")
+	require.Equal(t, exitOK, code, out)
+	_, out = command(alone, "plan", "show", "order-1")
+	require.Contains(t, out, "In the account of acct_1Villa")
+	_, out = command(alone, "doctor")
+	require.Regexp(t, `(?m)^connected accounts +warn +plans name 1 of them, and no enabled endpoint`, out)
+
+	hook.Connect = true
+	_, out = command(account(t, "acct_one", hook), "doctor")
+	require.Regexp(t, `(?m)^connected accounts +ok +https://pay\.example\.com/webhooks/stripe is sent every event that is used`, out)
+	require.Regexp(t, `(?m)^webhook endpoint +warn +Stripe knows no enabled endpoint`, out, "one that listens to connected accounts alone")
+}
+
 func TestDoctorSeesAClockThatIsWrong(t *testing.T) {
 	t.Parallel()
 	var keyed atomic.Bool // the clock was asked for with the key

@@ -55,11 +55,23 @@ func (c *cli) backfill(ctx context.Context, b books, back time.Duration, dryRun 
 
 func (c *cli) printBackfill(n backfill.Counts, dryRun, complete bool) error {
 	if c.json {
-		return c.printJSON(map[string]any{"seen": n.Seen, "new": n.New, "dry_run": dryRun, "complete": complete})
+		view := map[string]any{"seen": n.Seen, "new": n.New, "dry_run": dryRun, "complete": complete}
+		if len(n.Refused) > 0 {
+			view["refused_accounts"] = n.Refused
+		}
+		return c.printJSON(view)
 	}
 	fmt.Fprintf(c.out, "%d events seen, %d new\n", n.Seen, n.New)
+	c.warnRefused(n.Refused)
 	if dryRun {
 		fmt.Fprintln(c.talk, "dry run: nothing was stored")
 	}
 	return nil
+}
+
+// warnRefused names the connected accounts that Stripe gave no access to.
+func (c *cli) warnRefused(accounts []string) {
+	for _, account := range accounts {
+		fmt.Fprintf(c.talk, "not read: Stripe gives this key no access to %s (any more)\n", account)
+	}
 }

@@ -30,7 +30,7 @@ safe to repair is put into the inbox as an event, which a running serve handles 
 printed. serve does the same by itself once a day, for the last three days.
 
 A charge belongs to the window in which its PaymentIntent was made, it fell due, or it was paid; one that is still being
-collected also when it fell due up to 60 days before. Not compared: refunds in part, fees and payouts.
+collected also when it fell due up to 60 days before. Connected accounts that plans name are compared too. Not compared: refunds in part, fees and payouts.
 
 Exit code 0 when nothing is left, 3 when something is or it ended early, 4 when Stripe is down.`,
 		Example: `  tranche reconcile
@@ -127,6 +127,7 @@ func (c *cli) printReconcile(o reconcile.Options, s reconcile.Summary, findings 
 	}
 	fmt.Fprintf(c.talk, "compared: %d PaymentIntents, %d charges; findings: %d, queued for repair: %d, left: %d\n",
 		s.PaymentIntents, s.Charges, s.Findings, s.Queued, s.Left)
+	c.warnRefused(s.Refused)
 	if o.DryRun {
 		fmt.Fprintln(c.talk, "dry run: nothing was repaired")
 	}

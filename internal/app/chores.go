@@ -63,6 +63,7 @@ func (a *App) sweep(record billing.Record, log zerolog.Logger) run {
 		counts, err := backfill.Run(ctx, record, a.store, backfill.Options{
 			Since: backfill.Since(cursor, binding.BoundAt, began), Now: a.clock.Now, Types: jobs.EventTypes(),
 		})
+		warnRefused(log, counts.Refused)
 		if counts.New > 0 {
 			log.Info().Int("seen", counts.Seen).Int("new", counts.New).Msg("events stored that no webhook had brought yet")
 		}
@@ -81,9 +82,17 @@ func (a *App) reconcile(record billing.Record, log zerolog.Logger) run {
 		if err != nil {
 			return cursor, err
 		}
+		warnRefused(log, summary.Refused)
 		log.Info().Int("payment_intents", summary.PaymentIntents).Int("charges", summary.Charges).
 			Int("findings", summary.Findings).Int("left", summary.Left).Msg("compared with Stripe's record")
 		return began, nil
+	}
+}
+
+// warnRefused names the connected accounts that took their access back: what happens there is not seen.
+func warnRefused(log zerolog.Logger, accounts []string) {
+	if len(accounts) > 0 {
+		log.Warn().Strs("accounts", accounts).Msg("Stripe gives this key no access to connected accounts that plans name")
 	}
 }
 
@@ -93,6 +102,6 @@ func logFinding(log zerolog.Logger, f reconcile.Finding) {
 		line = log.Warn()
 	}
 	line.Str("finding", string(f.Kind)).Str("charge", string(f.Charge)).Str("plan", string(f.Plan)).
-		Str("payment_intent", f.PaymentIntent).Str("here", f.Here).Str("there", f.There).Str("outcome", string(f.Outcome)).
+		Str("payment_intent", f.PaymentIntent).Str("account", f.Account).Str("here", f.Here).Str("there", f.There).Str("outcome", string(f.Outcome)).
 		Str("event", f.Event).Str("advice", f.Advice).Msg("our record and Stripe's differ")
 }

@@ -15,6 +15,7 @@ type WebhookEndpoint struct {
 	URL     string
 	Enabled bool
 	Types   []string // of events; "*" is all
+	Connect bool     // it is sent what happens in connected accounts, and not what happens in the platform's own
 }
 
 // wireEndpoints is the list of endpoints, as far as it is read.
@@ -25,6 +26,7 @@ type wireEndpoints struct {
 		URL           string   `json:"url"`
 		Status        string   `json:"status"`
 		EnabledEvents []string `json:"enabled_events"`
+		Application   *string  `json:"application"` // ca_…, of one that listens to connected accounts
 	} `json:"data"`
 }
 
@@ -46,7 +48,7 @@ func (g *Gateway) WebhookEndpoints(ctx context.Context) ([]WebhookEndpoint, erro
 	}
 	endpoints := make([]WebhookEndpoint, len(list.Data))
 	for i, e := range list.Data {
-		endpoints[i] = WebhookEndpoint{URL: e.URL, Enabled: e.Status == "enabled", Types: e.EnabledEvents}
+		endpoints[i] = WebhookEndpoint{URL: e.URL, Enabled: e.Status == "enabled", Types: e.EnabledEvents, Connect: e.Application != nil}
 	}
 	return endpoints, nil
 }
