@@ -3,7 +3,10 @@ package main
 import (
 	"context"
 
+	"github.com/rs/zerolog"
+
 	"tranche/config"
+	"tranche/internal/app"
 	"tranche/internal/binding"
 	"tranche/internal/clock"
 	"tranche/internal/store"
@@ -24,14 +27,15 @@ func (c *cli) withBooks(ctx context.Context, fn func(b books) error) error {
 	if err != nil {
 		return err
 	}
-	gateway, err := stripegw.New(stripegw.Config{SecretKey: cfg.StripeSecretKey, APIBase: cfg.StripeAPIBase, HTTPTimeout: cfg.StripeTimeout})
-	if err != nil {
-		return err
-	}
 	clk, err := clock.Parse(cfg.Clock)
 	if err != nil {
 		return err
 	}
+	gateway, done, err := app.OpenGateway(cfg, clk, zerolog.Nop())
+	if err != nil {
+		return err
+	}
+	defer done()
 	return c.withStore(ctx, func(cfg config.Config, s *store.Store) error {
 		if err := binding.New(s, gateway, clk.Now).Check(ctx); err != nil {
 			return err
