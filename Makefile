@@ -10,9 +10,11 @@ FUZZTIME ?= 5s
 MODULES := . $(patsubst %/go.mod,%,$(wildcard */go.mod */*/go.mod */*/*/go.mod))
 TEST_FLAGS := -shuffle=on
 # The race detector takes ten times as long in SQLite, which is C translated to Go. With it tests of each engine are run on PostgreSQL
-# (storetest.EachEngine) and those of great volume or of whole lives not at all (build tag !race): these packages are run once more,
-# without it and on SQLite. internal/arch holds the list to the code.
-UNRACED := ./handlers ./jobs ./scheduler $(addprefix ./internal/,binding forecast importing operator paypage planning reconcile recovery store)
+# (storetest.EachEngine), and those of great volume or of whole lives not at all (build tag !race): the packages of UNRACED are run once
+# more, without it and on SQLite. internal/arch holds that list to the code. Those of PROCESSES are run without it only: what they
+# test are processes and a browser. So are the other modules, which hold files to descriptions.
+PROCESSES := ./internal/chaos ./internal/paypage ./cmd/tranche
+UNRACED := ./handlers ./jobs ./scheduler $(addprefix ./internal/,binding forecast importing operator planning reconcile recovery store)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo build test chaos recovery-report lint fuzz bench clean
@@ -33,8 +35,9 @@ test: ## run all tests; with REQUIRE_SERVICES=1 a skipped test is a failure
 	@mkdir -p bin
 	@$(GO) build -o bin/testreport ./internal/testreport
 	@if why=$$(CGO_ENABLED=1 $(GO) build -race -o /dev/null ./internal/testreport 2>&1); then \
-		CGO_ENABLED=1 bin/testreport $(MODULES) -- -race $(TEST_FLAGS) ./... && \
-		TEST_ENGINE=sqlite bin/testreport . -- $(TEST_FLAGS) $(UNRACED); \
+		CGO_ENABLED=1 bin/testreport . -- -race $(TEST_FLAGS) $$($(GO) list ./... | grep -vxE '$(subst $() ,|,$(PROCESSES:./%=tranche/%))') && \
+		TEST_ENGINE=sqlite bin/testreport . -- $(TEST_FLAGS) ./internal/chaos $(UNRACED) $(PROCESSES) && \
+		bin/testreport $(filter-out .,$(MODULES)) -- $(TEST_FLAGS) ./...; \
 	elif [ "$${REQUIRE_SERVICES:-}" = 1 ]; then \
 		echo "make test: the race detector does not build, and REQUIRE_SERVICES=1 wants it: $$why" >&2; exit 1; \
 	else \

@@ -146,7 +146,7 @@ func (t *planTx) useCard(ctx context.Context, s savedCard) error {
 		entry.CardID = card.ID
 		t.entries = append(t.entries, entry)
 		if t.before.CardID != "" {
-			return t.cardUpdated(ctx, s.cause)
+			t.newCard = s.cause
 		}
 	}
 	return nil

@@ -271,8 +271,8 @@ func TestAPaidChargeIsNotRemindedOf(t *testing.T) {
 		require.Equal(b.t, billing.DunningClosed, b.dunningOf(c).Status)
 		b.advance(40)
 		require.ElementsMatch(b.t, []billing.NoticeKind{
-			billing.NoticeActionRequired, billing.NoticePaymentSucceeded, billing.NoticeCardUpdated, billing.NoticePlanCompleted,
-		}, b.newNotices(plan))
+			billing.NoticeActionRequired, billing.NoticePaymentSucceeded, billing.NoticePlanCompleted,
+		}, b.newNotices(plan), "no word of a card that nothing will be charged on")
 		require.Equal(b.t, billing.PlanCompleted, b.details(plan).Plan.Status)
 	})
 }

@@ -21,6 +21,7 @@ type planTx struct {
 	changed   map[billing.ChargeID]bool
 	entries   []billing.AuditEntry
 	tasks     []billing.Task
+	newCard   string           // the PaymentIntent or SetupIntent that gave the plan another card; empty when none did
 	shifted   string           // why the dates were changed; empty when they were not
 	unshifted []billing.Charge // as they were before
 }
@@ -106,6 +107,11 @@ func (t *planTx) write(ctx context.Context) error {
 	}
 	if t.plan.Status == billing.PlanCompleted && t.before.Status != billing.PlanCompleted {
 		if err := t.completed(ctx); err != nil {
+			return err
+		}
+	}
+	if t.newCard != "" && t.plan.Status != billing.PlanCompleted { // else nothing will be charged on it
+		if err := t.cardUpdated(ctx, t.newCard); err != nil {
 			return err
 		}
 	}

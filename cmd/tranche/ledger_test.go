@@ -48,6 +48,7 @@ type ledgerCharge struct {
 	Amount        int64           `json:"amount"`
 	Currency      string          `json:"currency"`
 	DueAt         time.Time       `json:"due_at"`
+	PaidAt        time.Time       `json:"paid_at"`
 	Status        string          `json:"status"`
 	PaymentIntent string          `json:"payment_intent"`
 	Attempts      []ledgerAttempt `json:"attempts"`
@@ -60,6 +61,8 @@ type ledgerAttempt struct {
 	IdempotencyKey *string `json:"idempotency_key"`
 	Outcome        string  `json:"outcome"`
 	DeclineCode    *string `json:"decline_code"`
+
+	CreatedAt time.Time `json:"created_at"`
 }
 
 // ledgerNotice is a notice.

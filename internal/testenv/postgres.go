@@ -20,10 +20,18 @@ const (
 	staleAfter = 2 * time.Hour
 )
 
-// Postgres returns the URL of an empty database of the test's own, which is dropped at its end. It is a schema in
+// Postgres returns the URL of an empty database of the test's own, which is dropped at its end; see LastingPostgres.
+func Postgres(t testing.TB) (databaseURL string) {
+	t.Helper()
+	databaseURL, drop := LastingPostgres(t)
+	t.Cleanup(drop)
+	return databaseURL
+}
+
+// LastingPostgres returns the URL of an empty database that is there until it is dropped by the function. It is a schema in
 // the server at $TEST_POSTGRES_URL, or at 127.0.0.1:5432 for user postgres without a password: a schema is made in a
 // few milliseconds, where CREATE DATABASE takes a tenth of a second.
-func Postgres(t testing.TB) (databaseURL string) {
+func LastingPostgres(t testing.TB) (databaseURL string, done func()) {
 	t.Helper()
 	server := os.Getenv("TEST_POSTGRES_URL")
 	if server == "" {
@@ -42,16 +50,15 @@ func Postgres(t testing.TB) (databaseURL string) {
 	if err != nil {
 		missing(t, fmt.Sprintf("PostgreSQL: start one on 127.0.0.1:5432 (user postgres, no password), or set TEST_POSTGRES_URL: %v", err))
 	}
-	t.Cleanup(func() {
-		if err := withPostgres(server, func(ctx context.Context, c *pgx.Conn) error { return drop(ctx, c, name) }); err != nil {
-			t.Errorf("drop the test's schema: %v", err)
-		}
-	})
+	done = func() {
+		// One that can't be dropped is left to dropStale.
+		_ = withPostgres(server, func(ctx context.Context, c *pgx.Conn) error { return drop(ctx, c, name) })
+	}
 	query := own.Query()
 	query.Set("search_path", name)
 	query.Set("application_name", name) // tells this test's connections from others
 	own.RawQuery = query.Encode()
-	return own.String()
+	return own.String(), done
 }
 
 // withPostgres runs fn on a connection of its own.

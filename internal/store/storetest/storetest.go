@@ -95,15 +95,25 @@ var sqliteImage = sync.OnceValues(func() ([]byte, error) {
 // Postgres opens an empty, migrated store of the test's own, or skips the test where there is no PostgreSQL.
 func Postgres(t testing.TB) *store.Store {
 	t.Helper()
-	return migrated(t, testenv.Postgres(t))
+	own, fresh := schemas.take(t)
+	if fresh {
+		return migrated(t, own.url)
+	}
+	return ready(t, own.url)
 }
 
-func migrated(t testing.TB, databaseURL string) *store.Store {
+func ready(t testing.TB, databaseURL string) *store.Store {
 	t.Helper()
 	s, err := open.Store(context.Background(), databaseURL, open.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = s.Close() })
-	_, _, err = s.Migrate(context.Background())
+	return s
+}
+
+func migrated(t testing.TB, databaseURL string) *store.Store {
+	t.Helper()
+	s := ready(t, databaseURL)
+	_, _, err := s.Migrate(context.Background())
 	require.NoError(t, err)
 	return s
 }
