@@ -49,12 +49,14 @@ const (
 type shop struct {
 	t    *testing.T
 	app  *app.App
-	sim  *stripesim.Server
-	url  string // of the proxy, as customers know it
+	sim  *stripesim.Server // the account that payments are in
+	url  string            // of the proxy, as customers know it
 	gate *gate
 	logs *logBook
 
 	database string // path
+	account  string // the connected account that payments are in; empty for the shop's own
+	platform *stripesim.Server
 }
 
 // logBook keeps what the process logged.
@@ -131,9 +133,18 @@ func (g *gate) count(what string) int {
 // open opens a shop for as long as the test runs.
 func openShop(t *testing.T, change map[string]string) *shop {
 	t.Helper()
-	s := &shop{t: t, sim: stripesim.New(stripesim.Options{}), gate: newGate(t), logs: &logBook{}}
-	stripe := httptest.NewServer(s.sim)
-	t.Cleanup(func() { s.sim.Close(); stripe.Close() })
+	return openShopOn(t, "", change)
+}
+
+// openShopOn opens a shop whose payments are in a connected account.
+func openShopOn(t *testing.T, account string, change map[string]string) *shop {
+	t.Helper()
+	s := &shop{t: t, platform: stripesim.New(stripesim.Options{}), gate: newGate(t), logs: &logBook{}, account: account}
+	if s.sim = s.platform; account != "" {
+		s.sim = s.platform.Connect(account)
+	}
+	stripe := httptest.NewServer(s.platform)
+	t.Cleanup(func() { s.platform.Close(); stripe.Close() })
 	s.url, s.database = s.gate.URL, filepath.Join(t.TempDir(), "tranche.db")
 	flags := map[string]string{
 		"STRIPE_SECRET_KEY": "sk_test_shop", "STRIPE_PUBLISHABLE_KEY": "pk_test_shop", "STRIPE_WEBHOOK_SECRET": "whsec_shop",
@@ -153,7 +164,7 @@ func openShop(t *testing.T, change map[string]string) *shop {
 	target, err := url.Parse("http://" + s.app.Addr())
 	require.NoError(t, err)
 	s.gate.target.Store(target)
-	s.sim.AddWebhook(stripesim.WebhookEndpoint{URL: s.url + "/webhooks/stripe", Secret: "whsec_shop"})
+	s.platform.AddWebhook(stripesim.WebhookEndpoint{URL: s.url + "/webhooks/stripe", Secret: "whsec_shop", Connect: account != ""})
 	t.Cleanup(func() { s.requireSecretsKept(t) })
 	return s
 }
@@ -187,10 +198,10 @@ func (s *shop) api(method, path, body string, into any) {
 func (s *shop) plan(locale string) handlers.PlanView {
 	s.t.Helper()
 	var p handlers.PlanView
-	s.api(http.MethodPost, "/v1/plans", fmt.Sprintf(`{"reference": "order-1042", "kind": "installments", "currency": "eur",
+	s.api(http.MethodPost, "/v1/plans", fmt.Sprintf(`{"reference": "order-1042", "kind": "installments", "currency": "eur", "account": %q,
 		"charges": [{"amount": 30000}, {"amount": 30000, "due": %q}, {"amount": 30003, "due": %q}],
 		"customer": {"reference": "ada", "email": "ada@example.com", "name": "Ada", "locale": %q, "timezone": "Europe/Berlin"}}`,
-		time.Now().Add(time.Hour).UTC().Format(time.RFC3339), time.Now().AddDate(0, 1, 0).UTC().Format(time.RFC3339), locale), &p)
+		s.account, time.Now().Add(time.Hour).UTC().Format(time.RFC3339), time.Now().AddDate(0, 1, 0).UTC().Format(time.RFC3339), locale), &p)
 	return p
 }
 
@@ -198,7 +209,7 @@ func (s *shop) plan(locale string) handlers.PlanView {
 func (s *shop) begun(card, locale string) handlers.PlanView {
 	s.t.Helper()
 	p := s.plan(locale)
-	b := &stripesim.Browser{BaseURL: s.stripeURL()}
+	b := &stripesim.Browser{BaseURL: s.stripeURL(), Account: s.account}
 	intent, err := b.ConfirmCardPayment(s.t.Context(), p.FirstPayment.ClientSecret,
 		stripesim.PaymentDetails{Card: &stripesim.Card{Number: card}, SetupFutureUsage: "off_session"})
 	require.NoError(s.t, err)

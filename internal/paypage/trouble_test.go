@@ -253,6 +253,46 @@ func TestACardIsRemovedAndTheNextPaymentAsksForOne(t *testing.T) {
 	require.Equal(t, "4444", s.card(p).Last4)
 }
 
+// TestThePageOfAConnectedAccount pays at the bank, saves another card, pays with a third and removes it, all in the connected account.
+func TestThePageOfAConnectedAccount(t *testing.T) {
+	t.Parallel()
+	s := openShopOn(t, "acct_1Villa", nil)
+	p, link := s.due(cardAuthAlways, "en-GB")
+	v := newVisitor(t, s)
+	v.goes(link)
+	v.sends("pay")
+	v.answersTheBank(true)
+	v.reads("Paid. Thank you!")
+	s.requirePaidOnce(p, 2)
+
+	v.goes(s.link(p, 3))
+	v.clicks(".wallet details summary")
+	v.gives("save", cardAuthOnce)
+	v.sends("save")
+	v.answersTheBank(true)
+	v.reads("Your new card is saved.")
+	require.Equal(t, "3155", s.card(p).Last4)
+	require.Equal(t, "acct_1Villa", s.card(p).Account)
+
+	card := s.card(p)
+	v.goes(s.link(p, 3))
+	v.clicks(".wallet details:last-of-type summary")
+	v.sends("remove")
+	v.reads("The card is removed and will no longer be charged.")
+	s.until(func() bool {
+		pm, err := s.app.Gateway().PaymentMethod(billing.OnAccount(t.Context(), s.account), card.PaymentMethod)
+		return err == nil && pm.Customer == ""
+	}, "the card is removed at Stripe")
+	s.fallDue(p, 3)
+	s.until(func() bool { return s.charge(p, 3).Status == billing.ChargeRequiresPaymentMethod }, "a card is asked for")
+	v.goes(s.link(p, 3))
+	v.gives("pay", cardMastercard)
+	v.sends("pay")
+	v.reads("Paid. Thank you!")
+	s.requirePaidOnce(p, 3)
+	require.Empty(t, s.platform.PaymentIntents())
+}
+
 func TestTheNextPaymentIsMadeAhead(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, nil)

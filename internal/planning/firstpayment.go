@@ -95,8 +95,19 @@ func (p *Planner) forgetCards(ctx context.Context, tx billing.Tx, plan billing.P
 		if card.Account != plan.Account || card.StripeCustomer != gone {
 			continue
 		}
+		was := card.Status
 		card.Status, card.StripeCustomer, card.UpdatedAt = billing.CardDetached, "", p.now()
 		if err := tx.UpdateCard(ctx, card); err != nil {
+			return err
+		}
+		if was == billing.CardDetached {
+			continue
+		}
+		err := tx.InsertAudit(ctx, billing.AuditEntry{
+			At: p.now(), Actor: billing.ActorStripe, Action: "card.detached", CustomerID: card.CustomerID, CardID: card.ID,
+			Message: fmt.Sprintf("%s card ending %s can no longer be charged: the customer was deleted at Stripe", card.Brand, card.Last4),
+		})
+		if err != nil {
 			return err
 		}
 	}
