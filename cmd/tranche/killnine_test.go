@@ -117,9 +117,10 @@ type target struct {
 // sell makes the plans and has the customers pay the first parts, whatever is killed meanwhile: the merchant sends a
 // request again until it is answered. All later charges fall due at the same moments.
 func (k *killing) sell(ctx context.Context, rate float64) error {
-	first, apart := 60*24*time.Hour, 7*24*time.Hour // ten seconds after the start, and each second from then on
+	// Twenty seconds after the start, in which every plan must be made over the kills, and each second from then on.
+	first, apart := 120*24*time.Hour, 7*24*time.Hour
 	if rate < daysASecond {
-		first, apart = 100*time.Minute, 10*time.Minute
+		first, apart = 200*time.Minute, 10*time.Minute
 	}
 	began := k.clock.Now()
 	for i := range killCustomers {
