@@ -197,8 +197,12 @@ func (t *planTx) lastLook(ctx context.Context, c *billing.Charge, attempts []bil
 	return t.newAttempt(ctx, c, card, attempts)
 }
 
-// inTurn is the real time after which a charge that waits for the outcome of another of its plan is looked at again.
-const inTurn = 10 * time.Second
+// A charge that waits for another of its plan is looked at again after so much real time: while the other is being tried, and while
+// it is about to be. That may be soon, or be put off: looked at without a pause, it would be claimed without an end.
+const (
+	inTurn   = 10 * time.Second
+	nextTurn = 2 * time.Second
+)
 
 // earlierDue is a charge of the plan that fell due before this one and was not tried yet, or is being tried now: charges that fell
 // due together, while everything was down, are made in order. nil when it is this one's turn.
@@ -219,9 +223,11 @@ func (t *planTx) earlierDue(c *billing.Charge) *billing.Charge {
 // waitFor leaves a due charge until the one before it was tried. No attempt is spent.
 func (t *planTx) waitFor(c *billing.Charge, before billing.Charge) {
 	c.Reason = fmt.Sprintf("charge %d comes first", before.Sequence)
-	if c.WakeAt = t.now; before.Status == billing.ChargeCollecting {
-		c.WakeAt = t.now.Add(t.worker.Clock.Simulated(jittered(inTurn)))
+	wait := nextTurn
+	if before.Status == billing.ChargeCollecting {
+		wait = inTurn
 	}
+	c.WakeAt = t.now.Add(t.worker.Clock.Simulated(jittered(wait)))
 	t.touch(c)
 }
 

@@ -1,7 +1,9 @@
 package jobs_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -345,5 +347,33 @@ func TestARefusedRequestIsOursToMendAndNotToldToTheCustomer(t *testing.T) {
 			b.runDue()
 		}
 		require.Equal(b.t, billing.ChargeFailed, b.charge(p.Plan.ID, 2).Status, "it does not go on for ever")
+	})
+}
+
+// TestAChargeBehindOneThatWasPutOffWaitsToo: with the turn at hand and the charge before it put off, it is not claimed again and again.
+func TestAChargeBehindOneThatWasPutOffWaitsToo(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, func(t *billing.Terms) { t.Parts, t.Total, t.Every = 3, 3000, "1 day" })
+		b.setNow(b.Now().AddDate(0, 0, 5))
+		turns := 0
+		b.worker.Admit = func(ctx context.Context) (context.Context, func(), error) {
+			if turns++; turns == 1 {
+				return ctx, func() {}, fmt.Errorf("the turn did not come: %w", billing.ErrUnavailable)
+			}
+			return ctx, func() {}, nil
+		}
+		for range 5 {
+			b.takeIn(b.arrived()...)
+			b.runDue()
+		}
+		require.Zero(b.t, b.runDue(), "nothing is due before the first's time comes")
+		require.Less(b.t, turns, 5)
+		require.Equal(b.t, billing.ChargeScheduled, b.charge(p.Plan.ID, 2).Status)
+		require.Equal(b.t, "charge 2 comes first", b.charge(p.Plan.ID, 3).Reason)
+		for range 5 {
+			b.setNow(b.Now().Add(time.Minute))
+			b.settle()
+		}
+		require.Equal(b.t, billing.PlanCompleted, b.details(p.Plan.ID).Plan.Status)
 	})
 }

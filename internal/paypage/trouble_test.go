@@ -271,7 +271,7 @@ func TestThePageOfAConnectedAccount(t *testing.T) {
 	v.sends("save")
 	v.answersTheBank(true)
 	v.reads("Your new card is saved.")
-	require.Equal(t, "3155", s.card(p).Last4)
+	s.until(func() bool { return s.card(p).Last4 == "3155" }, "it is charged from now on")
 	require.Equal(t, "acct_1Villa", s.card(p).Account)
 
 	card := s.card(p)
