@@ -15,6 +15,8 @@ TEST_FLAGS := -shuffle=on
 # test are processes and a browser. So are the other modules, which hold files to descriptions.
 PROCESSES := ./internal/chaos ./internal/paypage ./cmd/tranche
 UNRACED := ./handlers ./jobs ./scheduler $(addprefix ./internal/,binding forecast importing operator planning reconcile recovery store)
+# What make build compiles is not compiled again, and go vet is the linter's.
+AS_BUILT := -trimpath -vet=off
 
 .DEFAULT_GOAL := help
 .PHONY: help demo build test chaos recovery-report lint fuzz bench clean
@@ -36,8 +38,8 @@ test: ## run all tests; with REQUIRE_SERVICES=1 a skipped test is a failure
 	@$(GO) build -o bin/testreport ./internal/testreport
 	@if why=$$(CGO_ENABLED=1 $(GO) build -race -o /dev/null ./internal/testreport 2>&1); then \
 		CGO_ENABLED=1 bin/testreport . -- -race $(TEST_FLAGS) $$($(GO) list ./... | grep -vxE '$(subst $() ,|,$(PROCESSES:./%=tranche/%))') && \
-		TEST_ENGINE=sqlite bin/testreport . -- $(TEST_FLAGS) ./internal/chaos $(UNRACED) $(PROCESSES) && \
-		bin/testreport $(filter-out .,$(MODULES)) -- $(TEST_FLAGS) ./...; \
+		export CGO_ENABLED=0 && TEST_ENGINE=sqlite bin/testreport . -- $(TEST_FLAGS) $(AS_BUILT) ./internal/chaos $(UNRACED) $(PROCESSES) && \
+		bin/testreport $(filter-out .,$(MODULES)) -- $(TEST_FLAGS) $(AS_BUILT) ./...; \
 	elif [ "$${REQUIRE_SERVICES:-}" = 1 ]; then \
 		echo "make test: the race detector does not build, and REQUIRE_SERVICES=1 wants it: $$why" >&2; exit 1; \
 	else \
