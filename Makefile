@@ -15,6 +15,7 @@ TEST_FLAGS := -shuffle=on
 # test are processes and a browser. So are the other modules, which hold files to descriptions.
 PROCESSES := ./internal/chaos ./internal/paypage ./cmd/tranche
 UNRACED := ./handlers ./jobs ./scheduler $(addprefix ./internal/,binding forecast importing operator planning reconcile recovery store)
+# Chaos comes first there, beside what waits for nothing: kill tests, which live by a fast clock, run when it is done.
 # What make build compiles is not compiled again, and go vet is the linter's.
 AS_BUILT := -trimpath -vet=off
 

@@ -77,21 +77,11 @@ func (w *Worker) attach(ctx context.Context, customer billing.Customer, paymentM
 	return &savedCard{method: pm, account: billing.AccountOf(ctx)}, err
 }
 
-// stripeCustomer is who the customer is in the account that ctx is for.
-func (w *Worker) stripeCustomer(ctx context.Context, customer billing.Customer) (string, error) {
-	account := billing.AccountOf(ctx)
-	if account == "" {
-		return customer.StripeCustomer, nil
-	}
-	cards, err := w.Store.Cards(ctx, customer.ID)
-	return customer.StripeCustomerIn(account, cards), err
-}
-
 // attachTo attaches a card to the customer's Stripe customer, or makes one with the card where there is none (any more),
 // and returns the Stripe customer. That the card is where it was sent is taken from the call's success: not every
 // server repeats it in its answer.
 func (w *Worker) attachTo(ctx context.Context, customer billing.Customer, paymentMethod string) (string, error) {
-	known, err := w.stripeCustomer(ctx, customer)
+	known, err := billing.StripeCustomerIn(ctx, w.Store, customer, billing.AccountOf(ctx))
 	if err != nil {
 		return "", err
 	}

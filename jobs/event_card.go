@@ -83,7 +83,7 @@ func (w *Worker) syncCard(ctx context.Context, tx billing.Tx, pm billing.Payment
 
 func (w *Worker) updateCard(ctx context.Context, tx billing.Tx, card billing.Card, pm billing.PaymentMethod) error {
 	if pm.Customer == "" { // a detached card keeps its particulars: the ledger names it
-		return w.detachCard(ctx, tx, card, "it was removed from the customer at Stripe")
+		return billing.DetachCard(ctx, tx, card, "it was removed from the customer at Stripe", w.Clock.Now())
 	}
 	after, err := upsertCard(ctx, tx, card.CustomerID, card.Account, pm, w.Clock.Now())
 	if err != nil || after.Hold == card.Hold {
@@ -93,22 +93,6 @@ func (w *Worker) updateCard(ctx context.Context, tx billing.Tx, card billing.Car
 		At: w.Clock.Now(), Actor: billing.ActorStripe, Action: "card.held", CustomerID: card.CustomerID, CardID: card.ID,
 		Message: fmt.Sprintf("%s card ending %s is not charged until the customer agrees: %s", after.Brand, after.Last4, after.Hold),
 		Next:    "what falls due asks the customer for a card; release the card when they have agreed to it",
-	})
-}
-
-// detachCard keeps a card from being charged. What is due on it will ask the customer for another.
-func (w *Worker) detachCard(ctx context.Context, tx billing.Tx, card billing.Card, why string) error {
-	if card.Status == billing.CardDetached {
-		return nil
-	}
-	now := w.Clock.Now()
-	card.Status, card.UpdatedAt = billing.CardDetached, now
-	if err := tx.UpdateCard(ctx, card); err != nil {
-		return err
-	}
-	return tx.InsertAudit(ctx, billing.AuditEntry{
-		At: now, Actor: billing.ActorStripe, Action: "card.detached", CustomerID: card.CustomerID, CardID: card.ID,
-		Message: fmt.Sprintf("%s card ending %s can no longer be charged: %s", card.Brand, card.Last4, why),
 	})
 }
 
@@ -144,22 +128,7 @@ func (w *Worker) customerGone(ctx context.Context, tx billing.Tx, customer billi
 			return err
 		}
 	}
-	cards, err := tx.Cards(ctx, customer.ID)
-	if err != nil {
-		return err
-	}
-	for _, card := range cards {
-		if card.StripeCustomer != e.ObjectID || card.Account != e.Account {
-			continue
-		}
-		if err := w.detachCard(ctx, tx, card, "the customer was deleted at Stripe"); err != nil {
-			return err
-		}
-		if err := billing.ForgetStripeCustomer(ctx, tx, card.ID, w.Clock.Now()); err != nil {
-			return err
-		}
-	}
-	return nil
+	return billing.DetachCardsOf(ctx, tx, customer.ID, e.Account, e.ObjectID, w.Clock.Now())
 }
 
 // handleSetupIntent saves a card that the customer set up without paying, and lets the customer's plans use it.

@@ -30,7 +30,8 @@ safe to repair is put into the inbox as an event, which a running serve handles 
 printed. serve does the same by itself once a day, for the last three days.
 
 A charge belongs to the window in which its PaymentIntent was made, it fell due, or it was paid; one that is still being
-collected also when it fell due up to 60 days before. Connected accounts that plans name are compared too. Not compared: refunds in part, fees and payouts.
+collected also when it fell due up to 60 days before. Connected accounts that plans name are compared too. Not compared:
+refunds in part, fees and payouts.
 
 Exit code 0 when nothing is left, 3 when something is or it ended early, 4 when Stripe is down.`,
 		Example: `  tranche reconcile

@@ -54,15 +54,9 @@ func Run(ctx context.Context, record billing.Record, inbox Inbox, o Options) (Co
 	if err != nil {
 		return r.counts, err
 	}
-	for _, account := range append([]string{""}, accounts...) {
-		err := r.read(billing.OnAccount(ctx, account), record)
-		if billing.NoAccess(err, account) {
-			r.counts.Refused = append(r.counts.Refused, account)
-			continue
-		}
-		if err != nil {
-			return r.counts, fmt.Errorf("read Stripe's events: %w", err)
-		}
+	r.counts.Refused, err = billing.EachAccount(ctx, accounts, func(ctx context.Context) error { return r.read(ctx, record) })
+	if err != nil {
+		return r.counts, fmt.Errorf("read Stripe's events: %w", err)
 	}
 	return r.counts, nil
 }

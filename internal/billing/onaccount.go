@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"time"
 )
 
 // accountKey is the context's key for the connected account that is acted for.
@@ -35,8 +34,33 @@ func NoAccess(err error, account string) bool {
 	return account != "" && errors.As(err, &ge) && ge.Kind == GatewayUnauthorized
 }
 
-// StripeCustomerIn is the Stripe customer (cus_…) that the customer is in an account, and that takes new cards there; empty where
-// there is none yet. In a connected account it is known by the cards that are saved there: the newest says it.
+// EachAccount does something in the platform's own account and then in each connected one. Those that Stripe gives no access to
+// are passed over and returned. Errors: the first of do's own.
+func EachAccount(ctx context.Context, connected []string, do func(ctx context.Context) error) (refused []string, err error) {
+	for _, account := range append([]string{""}, connected...) {
+		err := do(OnAccount(ctx, account))
+		if NoAccess(err, account) {
+			refused = append(refused, account)
+			continue
+		}
+		if err != nil {
+			return refused, err
+		}
+	}
+	return refused, nil
+}
+
+// StripeCustomerIn is the Stripe customer (cus_…) that a customer is in an account, and that takes new cards there; empty where
+// there is none yet. In a connected account it is known by the cards that are saved there: the newest says it. Errors: ErrUnavailable.
+func StripeCustomerIn(ctx context.Context, r Reader, c Customer, account string) (string, error) {
+	if account == "" || c.ID == "" {
+		return c.StripeCustomerIn(account, nil), nil
+	}
+	cards, err := r.Cards(ctx, c.ID)
+	return c.StripeCustomerIn(account, cards), err
+}
+
+// StripeCustomerIn is the same, where the customer's cards are at hand, oldest first.
 func (c Customer) StripeCustomerIn(account string, cards []Card) string {
 	if account == "" {
 		return c.StripeCustomer
@@ -47,15 +71,4 @@ func (c Customer) StripeCustomerIn(account string, cards []Card) string {
 		}
 	}
 	return ""
-}
-
-// ForgetStripeCustomer has a card in a connected account, whose Stripe customer was deleted, name it no more: the next card makes a
-// new one. A card of the platform's own stays as it is, where the customer says who they are at Stripe.
-func ForgetStripeCustomer(ctx context.Context, tx Tx, id CardID, now time.Time) error {
-	card, err := tx.Card(ctx, id)
-	if err != nil || card.Account == "" || card.StripeCustomer == "" {
-		return err
-	}
-	card.StripeCustomer, card.UpdatedAt = "", now
-	return tx.UpdateCard(ctx, card)
 }

@@ -74,7 +74,7 @@ var errCustomerGone = errors.New("the Stripe customer was deleted")
 func (p *Planner) forgetStripeCustomer(ctx context.Context, plan billing.Plan, gone string) error {
 	return p.store.Update(ctx, func(tx billing.Tx) error {
 		if plan.Account != "" {
-			return p.forgetCards(ctx, tx, plan, gone)
+			return billing.DetachCardsOf(ctx, tx, plan.CustomerID, plan.Account, gone, p.now())
 		}
 		customer, err := tx.Customer(ctx, plan.CustomerID)
 		if err != nil {
@@ -83,35 +83,6 @@ func (p *Planner) forgetStripeCustomer(ctx context.Context, plan billing.Plan, g
 		customer.StripeCustomer, customer.UpdatedAt = "", p.now()
 		return tx.UpdateCustomer(ctx, customer)
 	})
-}
-
-// forgetCards notes that the cards of a Stripe customer in the plan's account can't be charged any more.
-func (p *Planner) forgetCards(ctx context.Context, tx billing.Tx, plan billing.Plan, gone string) error {
-	cards, err := tx.LockCards(ctx, plan.CustomerID)
-	if err != nil {
-		return err
-	}
-	for _, card := range cards {
-		if card.Account != plan.Account || card.StripeCustomer != gone {
-			continue
-		}
-		was := card.Status
-		card.Status, card.StripeCustomer, card.UpdatedAt = billing.CardDetached, "", p.now()
-		if err := tx.UpdateCard(ctx, card); err != nil {
-			return err
-		}
-		if was == billing.CardDetached {
-			continue
-		}
-		err := tx.InsertAudit(ctx, billing.AuditEntry{
-			At: p.now(), Actor: billing.ActorStripe, Action: "card.detached", CustomerID: card.CustomerID, CardID: card.ID,
-			Message: fmt.Sprintf("%s card ending %s can no longer be charged: the customer was deleted at Stripe", card.Brand, card.Last4),
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // refused removes a plan that Stripe will not take; one whose outcome is unknown stays for the next try.

@@ -95,7 +95,7 @@ func badCard(format string, args ...any) error {
 // stripeCustomer is who the customer is in the plan's account: as the merchant names it, or as it is known. Errors:
 // *billing.InvalidError where there is no such one, or the customer is another at Stripe.
 func (p *Planner) stripeCustomer(ctx context.Context, t billing.Terms, c billing.Customer) (string, error) {
-	known, err := p.knownAs(ctx, c, t.Account)
+	known, err := billing.StripeCustomerIn(ctx, p.store, c, t.Account)
 	named := t.Customer.StripeCustomer
 	if err != nil || named == "" || named == known {
 		return known, err
@@ -114,13 +114,4 @@ func (p *Planner) stripeCustomer(ctx context.Context, t billing.Terms, c billing
 		return "", bad("Stripe has no customer %s", named)
 	}
 	return named, nil
-}
-
-// knownAs is who the customer is in an account; empty where that is not known yet.
-func (p *Planner) knownAs(ctx context.Context, c billing.Customer, account string) (string, error) {
-	if account == "" || c.ID == "" {
-		return c.StripeCustomerIn(account, nil), nil
-	}
-	cards, err := p.store.Cards(ctx, c.ID)
-	return c.StripeCustomerIn(account, cards), err
 }

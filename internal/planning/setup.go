@@ -50,7 +50,7 @@ func (p *Planner) trySetup(ctx context.Context, plan billing.Plan) (billing.Setu
 // customerOf is the Stripe customer that the plan's card is to be attached to. One that was named for a connected account stands in
 // the terms alone until its first card is saved.
 func (p *Planner) customerOf(ctx context.Context, plan billing.Plan, customer billing.Customer) (string, error) {
-	known, err := p.knownAs(ctx, customer, plan.Account)
+	known, err := billing.StripeCustomerIn(ctx, p.store, customer, plan.Account)
 	if err != nil || known != "" || plan.Account == "" {
 		return known, err
 	}

@@ -52,8 +52,8 @@ type Summary struct {
 }
 
 // Run compares the window. First it reads the PaymentIntents that Stripe has of the window, looks the charges of each
-// page up at once and marks those that agree; so it does for every connected account that a plan names. Then it pages through our charges of the window that have no mark, and
-// fetches the PaymentIntent of each. It may run beside anything else, and any number of times.
+// page up at once and marks those that agree; so it does for every connected account that a plan names. Then it pages
+// through our charges of the window that have no mark, and fetches the PaymentIntent of each. It may run beside anything else, and any number of times.
 //
 // Errors: *billing.GatewayError, billing.ErrUnavailable, or Found's own. The summary holds what was done until then.
 func Run(ctx context.Context, record billing.Record, ledger billing.Ledger, o Options) (Summary, error) {
@@ -65,16 +65,12 @@ func Run(ctx context.Context, record billing.Record, ledger billing.Ledger, o Op
 	if err != nil {
 		return r.summary, err
 	}
-	for _, account := range append([]string{""}, accounts...) {
-		ctx := billing.OnAccount(ctx, account)
-		err := record.Payments(ctx, o.From, o.To, func(page []billing.RecordedPayment) error { return r.listed(ctx, page) })
-		if billing.NoAccess(err, account) {
-			r.summary.Refused = append(r.summary.Refused, account)
-			continue
-		}
-		if err != nil {
-			return r.summary, fmt.Errorf("compare Stripe's PaymentIntents: %w", err)
-		}
+	r.connected = len(accounts) > 0
+	r.summary.Refused, err = billing.EachAccount(ctx, accounts, func(ctx context.Context) error {
+		return record.Payments(ctx, o.From, o.To, func(page []billing.RecordedPayment) error { return r.listed(ctx, page) })
+	})
+	if err != nil {
+		return r.summary, fmt.Errorf("compare Stripe's PaymentIntents: %w", err)
 	}
 	if err := r.unlisted(ctx); err != nil {
 		return r.summary, fmt.Errorf("compare our charges: %w", err)
@@ -89,6 +85,8 @@ type run struct {
 	ledger  billing.Ledger
 	began   time.Time
 	summary Summary
+
+	connected bool // some plans name a connected account
 }
 
 // report repairs what can be repaired, counts the findings and hands them on.

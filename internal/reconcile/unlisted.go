@@ -30,7 +30,7 @@ func (r *run) unlisted(ctx context.Context) error {
 
 // single fetches the PaymentIntent of each charge and compares.
 func (r *run) single(ctx context.Context, page []billing.Charge) error {
-	accounts, err := r.ledger.ChargeAccounts(ctx, idsOf(page)...)
+	accounts, err := r.accountsOf(ctx, page)
 	if err != nil {
 		return err
 	}
@@ -70,6 +70,14 @@ func (r *run) fetched(ctx context.Context, c billing.Charge) ([]Finding, error) 
 		return nil, err
 	}
 	return r.found(ctx, compareCharge(c, p), c.UpdatedAt), nil
+}
+
+// accountsOf are the connected accounts of the charges whose plans name one.
+func (r *run) accountsOf(ctx context.Context, page []billing.Charge) (map[billing.ChargeID]string, error) {
+	if !r.connected {
+		return nil, nil
+	}
+	return r.ledger.ChargeAccounts(ctx, idsOf(page)...)
 }
 
 func idsOf(page []billing.Charge) []billing.ChargeID {

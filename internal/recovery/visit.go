@@ -80,7 +80,7 @@ func (d *Desk) load(ctx context.Context, r billing.Reader, link billing.PayLink)
 	if v.Card, err = activeCard(ctx, r, v.Plan); err != nil {
 		return Visit{}, err
 	}
-	if v.StripeCustomer, err = stripeCustomer(ctx, r, details); err != nil {
+	if v.StripeCustomer, err = billing.StripeCustomerIn(ctx, r, v.Customer, v.Plan.Account); err != nil {
 		return Visit{}, err
 	}
 	v.Charge = focus(link, v.Charges)
@@ -92,14 +92,6 @@ func (d *Desk) load(ctx context.Context, r billing.Reader, link billing.PayLink)
 		return !c.Status.Ended() && v.Plan.Status != billing.PlanCanceled
 	})
 	return v, nil
-}
-
-func stripeCustomer(ctx context.Context, r billing.Reader, d billing.Details) (string, error) {
-	if d.Plan.Account == "" {
-		return d.Customer.StripeCustomer, nil
-	}
-	cards, err := r.Cards(ctx, d.Customer.ID)
-	return d.Customer.StripeCustomerIn(d.Plan.Account, cards), err
 }
 
 func activeCard(ctx context.Context, r billing.Reader, plan billing.Plan) (*billing.Card, error) {
