@@ -294,6 +294,7 @@ func TestThePageOfAConnectedAccount(t *testing.T) {
 	v.gives("pay", cardMastercard)
 	v.sends("pay")
 	v.reads("Paid. Thank you!")
+	v.shot("paid")
 	s.requirePaidOnce(p, 3)
 	require.Empty(t, s.platform.PaymentIntents())
 }
