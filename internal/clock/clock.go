@@ -1,6 +1,7 @@
-// Package clock gives the time that charges live in. In production it is the real one. For demonstrations and tests
-// it can run faster: simulated = epoch + (real - epoch) * rate. Epoch and rate are all there is to agree on, so
-// several processes and the Stripe simulator live through the same months together.
+// Package clock gives the time that charges live in. In production it is the real one. For
+// demonstrations and tests it can run faster: simulated = epoch + (real - epoch) * rate. Epoch and
+// rate are all there is to agree on, so several processes and the Stripe simulator live through the
+// same months together.
 package clock
 
 import (
@@ -11,23 +12,26 @@ import (
 	"time"
 )
 
-// Clock turns real time into simulated time. The zero value is the real clock. It is safe for concurrent use.
+// Clock turns real time into simulated time. The zero value is the real clock. It is safe for
+// concurrent use.
 type Clock struct {
 	epoch time.Time
-	rate  float64          // simulated seconds per real second; 0 means 1
-	wall  func() time.Time // nil means time.Now
+	rate  float64              // simulated seconds per real second; 0 means 1
+	wall  func() time.Time     // nil means the machine's
+	mono  func() time.Duration // nil means the machine's
 }
 
 // maxRate is about a year in a second: beyond it a scheduling hiccup is worth months.
 const maxRate = 4e7
 
-// New makes a clock that showed the real time at epoch and has run rate times as fast since. wall is the real clock;
-// nil means time.Now.
+// New makes a clock that showed the real time at epoch and has run rate times as fast since. wall
+// is the real clock; nil means the machine's.
 func New(epoch time.Time, rate float64, wall func() time.Time) Clock {
 	return Clock{epoch: epoch, rate: rate, wall: wall}
 }
 
-// Parse reads a setting such as 2026-01-01T00:00:00Z@86400 (epoch@rate). An empty one is the real clock.
+// Parse reads a setting such as 2026-01-01T00:00:00Z@86400 (epoch@rate). An empty one is the real
+// clock.
 func Parse(s string) (Clock, error) {
 	if s == "" {
 		return Clock{}, nil
@@ -55,7 +59,7 @@ func (c Clock) String() string {
 // Wall is the real time: for signatures, certificates and other dealings with the world outside.
 func (c Clock) Wall() time.Time {
 	if c.wall == nil {
-		return time.Now().UTC()
+		return wallNow().UTC()
 	}
 	return c.wall().UTC()
 }
@@ -69,8 +73,8 @@ func (c Clock) Now() time.Time {
 	return now.Truncate(time.Millisecond)
 }
 
-// Simulated is how far the clock moves in a real duration. Leases and back-off are real time: a worker does
-// not get faster because the calendar does.
+// Simulated is how far the clock moves in a real duration. Leases and back-off are real time: a
+// worker does not get faster because the calendar does.
 func (c Clock) Simulated(d time.Duration) time.Duration {
 	if c.rate == 0 {
 		return d

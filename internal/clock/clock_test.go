@@ -57,3 +57,24 @@ func TestParse(t *testing.T) {
 		require.Equal(t, c.String(), again.String(), "a clock is read back as it was written")
 	}
 }
+
+func TestSince_LongerOfBothClocks(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for name, tc := range map[string]struct {
+		wall, mono, since, step time.Duration
+	}{
+		"both run on":                       {time.Second, time.Second, time.Second, 0},
+		"the wall clock is set back":        {-time.Hour, time.Second, time.Second, -time.Hour - time.Second},
+		"the wall clock is set ahead":       {time.Hour, time.Second, time.Hour, time.Hour - time.Second},
+		"the monotonic clock stood still":   {time.Hour, 0, time.Hour, time.Hour},
+		"suspended, and the clock set back": {-time.Minute, 10 * time.Minute, 10 * time.Minute, -11 * time.Minute},
+	} {
+		wall, mono := start, time.Duration(0)
+		c := clock.New(time.Time{}, 0, func() time.Time { return wall }).WithMonotonic(func() time.Duration { return mono })
+		before := c.Instant()
+		wall, mono = wall.Add(tc.wall), tc.mono
+		require.Equal(t, tc.since, c.Since(before), name)
+		require.Equal(t, tc.step, c.Step(before), name)
+	}
+}

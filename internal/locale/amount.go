@@ -13,9 +13,10 @@ import (
 	"tranche/internal/billing"
 )
 
-// Amount writes an amount of minor units with the currency's symbol and the locale's separators: 33300 gbp is "£333.00"
-// in en-GB, "333,00 £" in de-DE, and 33300 jpy is "￥33,300" in ja-JP. Blanks in it are no-break spaces. The decimals are
-// Stripe's, not those of the locale data, which rounds some currencies to whole units.
+// Amount writes an amount of minor units with the currency's symbol and the locale's separators:
+// 33300 gbp is "£333.00" in en-GB, "333,00 £" in de-DE, and 33300 jpy is "￥33,300" in ja-JP. Blanks
+// in it are no-break spaces. The decimals are Stripe's, not those of the locale data, which rounds
+// some currencies to whole units.
 func (l *Locale) Amount(minor int64, c billing.Currency) string {
 	decimals := c.Decimals()
 	// Stripe's greatest amount has 12 digits, which a float64 holds exactly enough for 3 decimals.
@@ -31,7 +32,8 @@ func (l *Locale) Amount(minor int64, c billing.Currency) string {
 	return strings.Trim(text, "\u00a0") // where there is no symbol
 }
 
-// symbolOf is the currency's symbol, or its code where the symbol is in letters that do not go with the text around it.
+// symbolOf is the currency's symbol, or its code where the symbol is in letters that do not go with
+// the text around it.
 func symbolOf(p *message.Printer, c billing.Currency) string {
 	code := strings.ToUpper(string(c))
 	unit, err := currency.ParseISO(code)

@@ -17,7 +17,8 @@ import (
 //go:embed messages/*.toml
 var messages embed.FS
 
-// catalogue is every language's texts. English is the first language: what nobody speaks falls back to it.
+// catalogue is every language's texts. English is the first language: what nobody speaks falls back
+// to it.
 type catalogue struct {
 	bundle  *i18n.Bundle
 	tags    []language.Tag // those there are texts in
@@ -27,7 +28,8 @@ type catalogue struct {
 	patterns map[language.Tag]map[string]string
 }
 
-// loaded is the catalogue that is built in. Its files are checked by tests, so a fault in them is a fault of the build.
+// loaded is the catalogue that is built in. Its files are checked by tests, so a fault in them is a
+// fault of the build.
 var loaded = sync.OnceValue(func() *catalogue {
 	c, err := newCatalogue(messages, "messages")
 	if err != nil {

@@ -48,18 +48,28 @@ import (
 	"github.com/go-playground/locales/zh"
 	"github.com/go-playground/locales/zh_Hant"
 	"golang.org/x/text/language"
+
+	"tranche/internal/timezone"
 )
 
-// Date writes a day out, as it is where the customer is: "2 January 2026" in en-GB, "2026年1月2日" in ja. Digits alone are
-// read differently on each side of the Atlantic. zone is an IANA name, such as Europe/London; one it does not know is UTC.
+// Date writes a day out, as it is where the customer is: "2 January 2026" in en-GB, "2026年1月2日" in
+// ja. Digits alone are read differently on each side of the Atlantic. zone is an IANA name, such as
+// Europe/London; one it does not know is UTC. It is empty for a zero time, which is no date.
 func (l *Locale) Date(t time.Time, zone string) string {
-	t = t.In(place(zone))
+	if t.IsZero() {
+		return ""
+	}
+	t = t.In(timezone.OrUTC(zone))
 	return l.ordinal(l.dates.FmtDateLong(t), t)
 }
 
-// Weekday writes a day out with its weekday: "Friday, 2 January 2026" in en-GB. zone is as for Date.
+// Weekday writes a day out with its weekday: "Friday, 2 January 2026" in en-GB. It is otherwise as
+// Date.
 func (l *Locale) Weekday(t time.Time, zone string) string {
-	t = t.In(place(zone))
+	if t.IsZero() {
+		return ""
+	}
+	t = t.In(timezone.OrUTC(zone))
 	return l.ordinal(l.dates.FmtDateFull(t), t)
 }
 
@@ -77,18 +87,10 @@ func (l *Locale) ordinal(date string, t time.Time) string {
 	return date[:at[0]] + l.firstDay + date[at[1]:]
 }
 
-// place is where a zone's clocks are. The zone Local is the server's, which is nobody's.
-func place(zone string) *time.Location {
-	loc, err := time.LoadLocation(zone)
-	if err != nil || zone == "Local" {
-		return time.UTC
-	}
-	return loc
-}
-
-// calendars are the ways of writing dates that are built in: more languages than there are texts in, so that another
-// takes its file alone, and of their regions those whose long dates differ. Every other English-speaking one writes as
-// Britain does, which is what CLDR's parent of them all (en-001) says too.
+// calendars are the ways of writing dates that are built in: more languages than there are texts
+// in, so that another takes its file alone, and of their regions those whose long dates differ.
+// Every other English-speaking one writes as Britain does, which is what CLDR's parent of them all
+// (en-001) says too.
 var calendars = sync.OnceValue(func() (c struct {
 	matcher language.Matcher
 	make    []func() locales.Translator

@@ -161,7 +161,8 @@ func TestATextThatCanNotBeWrittenIsItsKey(t *testing.T) {
 	require.True(t, Match("de").Has("card.ending"))
 }
 
-// TestPluralsFollowTheLanguage uses languages of its own, one of them with three forms and one written from the right.
+// TestPluralsFollowTheLanguage uses languages of its own, one of them with three forms and one
+// written from the right.
 func TestPluralsFollowTheLanguage(t *testing.T) {
 	t.Parallel()
 	c, err := newCatalogue(fstest.MapFS{

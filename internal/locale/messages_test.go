@@ -13,7 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// texts reads a language's file: by key, the text of each plural form ("other" is the only one of most).
+// texts reads a language's file: by key, the text of each plural form ("other" is the only one of
+// most).
 func texts(t *testing.T, name string) map[string]map[string]string {
 	t.Helper()
 	data, err := fs.ReadFile(messages, "messages/"+name)
@@ -92,7 +93,8 @@ func TestEveryLanguageSaysEverything(t *testing.T) {
 	}
 }
 
-// faults says what no text may be: empty, with blanks at its ends or two in a row, with a brace that is no placeholder.
+// faults says what no text may be: empty, with blanks at its ends or two in a row, with a brace
+// that is no placeholder.
 func faults(text string) []string {
 	var found []string
 	bare := placeholder.ReplaceAllString(text, "x")
@@ -119,7 +121,8 @@ func TestTheFaultsAreFound(t *testing.T) {
 	require.Empty(t, faults("{brand} ending in {last4}"))
 }
 
-// TestThePageComesLast: mails and pages are written by different hands, which do not meet in the middle of a file.
+// TestThePageComesLast: mails and pages are written by different hands, which do not meet in the
+// middle of a file.
 func TestThePageComesLast(t *testing.T) {
 	t.Parallel()
 	files, err := fs.Glob(messages, "messages/*.toml")

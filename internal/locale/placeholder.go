@@ -7,8 +7,9 @@ import (
 	"github.com/nicksnyder/go-i18n/v2/i18n/template"
 )
 
-// braces is the syntax of our texts for go-i18n: {name} stands for data["name"], and nothing else has a meaning. With
-// text/template, which go-i18n takes by itself, a translator could call functions and would write {{.name}}.
+// braces is the syntax of our texts for go-i18n: {name} stands for data["name"], and nothing else
+// has a meaning. With text/template, which go-i18n takes by itself, a translator could call
+// functions and would write {{.name}}.
 type braces struct{}
 
 // Parse splits a text at its placeholders.
@@ -33,7 +34,8 @@ func (braces) Cacheable() bool { return true }
 // parsed is a text as literal and name in turn; it begins and ends with a literal.
 type parsed []string
 
-// Execute fills in the names. What is filled in is not read for placeholders again, whoever wrote it.
+// Execute fills in the names. What is filled in is not read for placeholders again, whoever wrote
+// it.
 func (p parsed) Execute(data any) (string, error) {
 	values, _ := data.(map[string]any)
 	var b strings.Builder
