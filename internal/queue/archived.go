@@ -2,7 +2,6 @@ package queue
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -12,16 +11,17 @@ import (
 )
 
 const (
-	// archivedPage is how many given-up tasks are read at once, and archivedPages how many such pages of a queue, from the
-	// newest back: more of them say nothing new.
+	// archivedPage is how many given-up tasks are read at once, and archivedPages how many such
+	// pages of a queue, from the newest back: more of them say nothing new.
 	archivedPage  = 100
 	archivedPages = 2
 	// archivedIDs is how many are named.
 	archivedIDs = 5
 )
 
-// Archived tells of the tasks that asynq has given up since a time. Their rows bring them back under other ids, so nothing
-// is lost; what they failed of is worth knowing. Errors: billing.ErrUnavailable.
+// Archived tells of the tasks that asynq has given up since a time. Their rows bring them back
+// under other ids, so nothing is lost; what they failed of is worth knowing. Errors:
+// billing.ErrUnavailable.
 func (q *Queue) Archived(ctx context.Context, since time.Time) (billing.Backlog, error) {
 	var b billing.Backlog
 	depths, err := q.Stats(ctx)
@@ -32,7 +32,7 @@ func (q *Queue) Archived(ctx context.Context, since time.Time) (billing.Backlog,
 		last := (d.Archived + archivedPage - 1) / archivedPage // asynq lists the oldest first
 		for page := last; page > max(last-archivedPages, 0); page-- {
 			tasks, err := q.inspector.ListArchivedTasks(d.Queue, asynq.PageSize(archivedPage), asynq.Page(page))
-			if err != nil && !errors.Is(err, asynq.ErrQueueNotFound) { // flushed in between
+			if err != nil && !isUnknown(err) { // flushed in between
 				return b, fmt.Errorf("list given-up tasks in %s: %w: %w", d.Queue, billing.ErrUnavailable, err)
 			}
 			for _, t := range tasks {

@@ -8,12 +8,14 @@ import (
 
 	"github.com/hibiken/asynq"
 	"github.com/stretchr/testify/require"
+
+	"tranche/internal/queue/queuetest"
 )
 
 // TestGivenUpTasksAreTold: those that failed lately, with what of.
 func TestGivenUpTasksAreTold(t *testing.T) {
 	t.Parallel()
-	for engine, open := range engines() {
+	for engine, open := range queuetest.Engines() {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()
 			o := open(t)

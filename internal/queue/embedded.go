@@ -15,8 +15,8 @@ import (
 // embeddedTick is how often the embedded Redis is told that time has passed.
 const embeddedTick = 500 * time.Millisecond
 
-// Embedded is a Redis inside this process, for one machine. It keeps nothing over a restart, and need not: the
-// scheduler finds every row again.
+// Embedded is a Redis inside this process, for one machine. It keeps nothing over a restart, and
+// need not: the scheduler finds every row again.
 type Embedded struct {
 	server  *miniredis.Miniredis
 	options asynq.RedisConnOpt
@@ -24,7 +24,8 @@ type Embedded struct {
 	stopped chan struct{} // closed when it has stopped
 }
 
-// StartEmbedded starts one on a free loopback port, behind a password of its own, and returns when it answers.
+// StartEmbedded starts one on a free loopback port, behind a password of its own, and returns when
+// it answers.
 func StartEmbedded() (*Embedded, error) {
 	server := miniredis.NewMiniRedis()
 	password := rand.Text() // other users of the machine can reach the port
@@ -46,15 +47,16 @@ func StartEmbedded() (*Embedded, error) {
 // Options is how to reach it.
 func (e *Embedded) Options() asynq.RedisConnOpt { return e.options }
 
-// Close ends it, and with it every task it held. It must be called once, after the last client is closed.
+// Close ends it, and with it every task it held. It must be called once, after the last client is
+// closed.
 func (e *Embedded) Close() {
 	close(e.done)
 	<-e.stopped
 	e.server.Close()
 }
 
-// passTime lets keys expire: miniredis has no clock of its own for that, and asynq's locks and heartbeats would
-// last for ever.
+// passTime lets keys expire: miniredis has no clock of its own for that, and asynq's locks and
+// heartbeats would last for ever.
 func (e *Embedded) passTime() {
 	defer close(e.stopped)
 	tick := time.NewTicker(embeddedTick)

@@ -10,8 +10,9 @@ import (
 	"tranche/internal/testenv"
 )
 
-// TestTheQueueGoesOnAfterAFailover kills the master. Tasks may be lost with it, which the queue's users know; what counts
-// is that the same processes take and run tasks again once the Sentinel has made another master.
+// TestTheQueueGoesOnAfterAFailover kills the master. Tasks may be lost with it, which the queue's
+// users know; what counts is that the same processes take and run tasks again once the Sentinel has
+// made another master.
 func TestTheQueueGoesOnAfterAFailover(t *testing.T) {
 	t.Parallel()
 	url, killMaster := testenv.Sentinel(t)

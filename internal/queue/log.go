@@ -8,9 +8,9 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// RedirectLogs sends go-redis' own lines, which otherwise go to stderr as plain text, to the logger at debug level:
-// what they tell of reaches callers as errors. The setting is one for the whole process, because go-redis has no
-// other; call it once, at the start of main.
+// RedirectLogs sends go-redis' own lines, which otherwise go to stderr as plain text, to the logger
+// at debug level: what they tell of reaches callers as errors. The setting is one for the whole
+// process, because go-redis has no other; call it once, at the start of main.
 func RedirectLogs(log zerolog.Logger) { redis.SetLogger(redisLog{log}) }
 
 // redisLog hands go-redis' lines to zerolog.
@@ -28,8 +28,13 @@ func (l asynqLog) write(level zerolog.Level, args []any) {
 	l.log.WithLevel(level).Str("from", "asynq").Msg(fmt.Sprint(args...))
 }
 
-// Debug implements asynq.Logger.
-func (l asynqLog) Debug(args ...any) { l.write(zerolog.DebugLevel, args) }
+// Debug implements asynq.Logger. An idle queue says dozens of times a second that it is empty.
+func (l asynqLog) Debug(args ...any) {
+	if len(args) == 1 && args[0] == "All queues are empty" {
+		return
+	}
+	l.write(zerolog.DebugLevel, args)
+}
 
 // Info implements asynq.Logger. asynq's own starts and stops are of interest to nobody else.
 func (l asynqLog) Info(args ...any) { l.write(zerolog.DebugLevel, args) }

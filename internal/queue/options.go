@@ -20,8 +20,8 @@ const (
 	redisPort    = "6379"
 	sentinelPort = "26379"
 
-	// How long Redis may take before it counts as down. An enqueue that fails is found again by the scheduler, so
-	// nobody should wait for it.
+	// How long Redis may take before it counts as down. An enqueue that fails is found again by the
+	// scheduler, so nobody should wait for it.
 	dialTimeout = 2 * time.Second
 	ioTimeout   = 3 * time.Second
 )
@@ -46,12 +46,14 @@ func (c connection) GoString() string { return c.String() }
 // Options reads a Redis URL:
 //
 //	redis://USER:PASSWORD@HOST:6379/DB                rediss:// is the same over TLS
-//	redis-sentinel://USER:PASSWORD@HOST1,HOST2/MASTER  the hosts are sentinels; user and password are those of Redis
+//	redis-sentinel://USER:PASSWORD@HOST1,HOST2/MASTER  the hosts are sentinels
 //	redis-cluster://USER:PASSWORD@HOST1,HOST2          some of the nodes
 //
-// Settings after "?": db=N; tls=true for the last two; sentinel_username and sentinel_password for sentinels that
-// want them. What is left out is the usual: port 6379 or 26379, database 0. The error does not repeat the URL, which
-// may hold a password.
+// With sentinels, USER and PASSWORD are those of Redis itself.
+//
+// Settings after "?": db=N; tls=true for the last two; sentinel_username and sentinel_password for
+// sentinels that want them. What is left out is the usual: port 6379 or 26379, database 0. The
+// error does not repeat the URL, which may hold a password.
 func Options(redisURL string) (asynq.RedisConnOpt, error) {
 	u, hosts, err := parse(redisURL)
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 	"tranche/internal/clock"
 )
 
-// The queues. What is urgent and short has its own servers, so that it never waits for a slot that a call to Stripe
-// holds; within a kind of server, weights share the slots.
+// The queues. What is urgent and short has its own servers, so that it never waits for a slot that
+// a call to Stripe holds; within a kind of server, weights share the slots.
 const (
 	Events  = "events"  // Stripe's events
 	Notices = "notices" // mails
@@ -30,7 +30,8 @@ const (
 // names lists all queues.
 func names() []string { return []string{Events, Notices, Charges, Retries, Webhooks} }
 
-// MinRetry is the least MaxRetry of a route: with 0, asynq archives the task of a killed worker and never runs it.
+// MinRetry is the least MaxRetry of a route: with 0, asynq archives the task of a killed worker and
+// never runs it.
 const MinRetry = 5
 
 // enqueueing is how many tasks are added at once. Beyond it Redis is no faster.
@@ -54,8 +55,9 @@ type Queue struct {
 
 var _ billing.Queue = (*Queue)(nil)
 
-// New makes a queue. routes says, by the task's kind, how it is run. until turns the time at which a task is wanted
-// into a real delay, which differ on a simulated clock; nil means the real one. It does not connect yet.
+// New makes a queue. routes says, by the task's kind, how it is run. until turns the time at which
+// a task is wanted into a real delay, which differ on a simulated clock; nil means the real one. It
+// does not connect yet.
 func New(options asynq.RedisConnOpt, routes map[string]Route, until func(time.Time) time.Duration) (*Queue, error) {
 	for kind, r := range routes {
 		if err := r.check(); err != nil {
@@ -91,9 +93,10 @@ func (r Route) check() error {
 	return nil
 }
 
-// Enqueue adds tasks, several at once. One whose id is taken is dropped without an error. When Redis can't be
-// reached it gives up at the first task that shows it; some may have been added. Errors: billing.ErrUnavailable;
-// a task of a kind without a route, or without an id, is an error of the caller's and nothing is added.
+// Enqueue adds tasks, several at once. One whose id is taken is dropped without an error. When
+// Redis can't be reached it gives up at the first task that shows it; some may have been added.
+// Errors: billing.ErrUnavailable; a task of a kind without a route, or without an id, is an error
+// of the caller's and nothing is added.
 func (q *Queue) Enqueue(ctx context.Context, tasks ...billing.Task) error {
 	for _, t := range tasks {
 		if _, ok := q.routes[t.Kind]; !ok {
@@ -141,7 +144,8 @@ func (q *Queue) enqueue(ctx context.Context, t billing.Task) error {
 	return fmt.Errorf("enqueue %s %s: %w: %w", t.Kind, t.ID, billing.ErrUnavailable, err)
 }
 
-// wholeSecond rounds up: asynq keeps whole seconds, and rounded down a task would start before its time.
+// wholeSecond rounds up: asynq keeps whole seconds, and rounded down a task would start before its
+// time.
 func wholeSecond(t time.Time) time.Time {
 	if whole := t.Truncate(time.Second); whole.Before(t) {
 		return whole.Add(time.Second)
@@ -153,6 +157,22 @@ func wholeSecond(t time.Time) time.Time {
 func (q *Queue) Ping(ctx context.Context) error {
 	if err := q.redis.Ping(ctx).Err(); err != nil {
 		return fmt.Errorf("ping queue: %w: %w", billing.ErrUnavailable, err)
+	}
+	return nil
+}
+
+const (
+	// probeKey is written to learn whether Redis takes writes.
+	probeKey = "tranche:write-probe"
+	// probeTTL removes it when nobody asks any more.
+	probeTTL = time.Minute
+)
+
+// CheckWrite reports whether Redis takes a task: one that is full, or only a replica, answers and
+// takes none. Errors: billing.ErrUnavailable.
+func (q *Queue) CheckWrite(ctx context.Context) error {
+	if err := q.redis.Set(ctx, probeKey, "", probeTTL).Err(); err != nil {
+		return fmt.Errorf("write to the queue: %w: %w", billing.ErrUnavailable, err)
 	}
 	return nil
 }

@@ -13,7 +13,8 @@ import (
 )
 
 const (
-	// taskCheck is how often an idle queue is looked at. 50 ms picks a task up within 22 ms on average, for 1 % of a core.
+	// taskCheck is how often an idle queue is looked at. 50 ms picks a task up within 22 ms on
+	// average, for 1 % of a core.
 	taskCheck = 50 * time.Millisecond
 	// delayedCheck is how late a delayed task may start. asynq has no lower bound for it.
 	delayedCheck = time.Second
@@ -27,15 +28,15 @@ type ServerConfig struct {
 	Redis             asynq.RedisConnOpt
 	ShortConcurrency  int // events and notices under way at once, at least 1
 	ChargeConcurrency int // charges under way at once, at least 1
-	// WebhookConcurrency is how many messages to the merchant's endpoints are under way at once. 0 means that this server
-	// takes none.
+	// WebhookConcurrency is how many messages to the merchant's endpoints are under way at once. 0
+	// means that this server takes none.
 	WebhookConcurrency int
 	ShutdownTimeout    time.Duration // how long Stop waits for tasks; longer than the longest call in one
 	Log                zerolog.Logger
 }
 
-// Server runs tasks. Short work and slow calls have servers of their own: with common slots an event would wait
-// until a charge is through, whatever the weights.
+// Server runs tasks. Short work and slow calls have servers of their own: with common slots an
+// event would wait until a charge is through, whatever the weights.
 type Server struct {
 	servers []*asynq.Server
 	handler asynq.Handler
@@ -74,7 +75,8 @@ func (c ServerConfig) asynq(concurrency int, queues map[string]int) asynq.Config
 	}
 }
 
-// Start begins to run tasks and returns. A server can be started once. While Redis can't be reached it keeps trying.
+// Start begins to run tasks and returns. A server can be started once. While Redis can't be reached
+// it keeps trying.
 func (s *Server) Start() error {
 	for _, server := range s.servers {
 		if err := server.Start(s.handler); err != nil {
@@ -85,8 +87,8 @@ func (s *Server) Start() error {
 	return nil
 }
 
-// Stop takes no more tasks, waits for those under way up to the shutdown timeout, hands back what is not done by
-// then, and closes the connections. It may be called more than once.
+// Stop takes no more tasks, waits for those under way up to the shutdown timeout, hands back what
+// is not done by then, and closes the connections. It may be called more than once.
 func (s *Server) Stop() {
 	var wg sync.WaitGroup
 	for _, server := range s.servers {
@@ -95,8 +97,8 @@ func (s *Server) Stop() {
 	wg.Wait()
 }
 
-// retryDelay is how long a failed task waits: a second, doubled each time up to a minute, of which up to half is
-// taken off at random. A task whose worker died has waited long enough.
+// retryDelay is how long a failed task waits: a second, doubled each time up to a minute, of which
+// up to half is taken off at random. A task whose worker died has waited long enough.
 func retryDelay(retried int, err error, _ *asynq.Task) time.Duration {
 	if errors.Is(err, asynq.ErrLeaseExpired) {
 		return 0

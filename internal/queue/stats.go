@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
 
 	"tranche/internal/billing"
 )
@@ -27,14 +29,15 @@ type Depth struct {
 
 // Stats counts what waits in each queue. Errors: billing.ErrUnavailable.
 func (q *Queue) Stats(ctx context.Context) ([]Depth, error) {
-	// A client writes a queue into the registry once, so after FLUSHALL asynq would deny that it exists.
-	if err := q.redis.SAdd(ctx, registry, names()).Err(); err != nil {
+	// A client writes a queue into the registry once, so after FLUSHALL asynq would deny that it
+	// exists. A Redis that is full refuses the write and can still be counted.
+	if err := q.redis.SAdd(ctx, registry, names()).Err(); err != nil && !isReply(err) {
 		return nil, fmt.Errorf("count tasks: %w: %w", billing.ErrUnavailable, err)
 	}
 	var depths []Depth
 	for _, name := range names() {
 		info, err := q.inspector.GetQueueInfo(name)
-		if errors.Is(err, asynq.ErrQueueNotFound) { // flushed in between
+		if isUnknown(err) { // flushed, or never written to a Redis that was full
 			info, err = &asynq.QueueInfo{}, nil
 		}
 		if err != nil {
@@ -46,4 +49,16 @@ func (q *Queue) Stats(ctx context.Context) ([]Depth, error) {
 		})
 	}
 	return depths, nil
+}
+
+// isReply reports whether Redis answered, with an error.
+func isReply(err error) bool {
+	_, ok := errors.AsType[redis.Error](err)
+	return ok
+}
+
+// isUnknown reports whether asynq does not know the queue. For some calls it has an error of an
+// internal type, which only its text shows.
+func isUnknown(err error) bool {
+	return errors.Is(err, asynq.ErrQueueNotFound) || err != nil && strings.HasPrefix(err.Error(), "NOT_FOUND")
 }

@@ -17,25 +17,8 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/queue"
-	"tranche/internal/testenv"
+	"tranche/internal/queue/queuetest"
 )
-
-// engines are the kinds of Redis that the same suite is run against.
-func engines() map[string]func(t *testing.T) asynq.RedisConnOpt {
-	return map[string]func(t *testing.T) asynq.RedisConnOpt{
-		"embedded": func(t *testing.T) asynq.RedisConnOpt {
-			e, err := queue.StartEmbedded()
-			require.NoError(t, err)
-			t.Cleanup(e.Close)
-			return e.Options()
-		},
-		"redis": func(t *testing.T) asynq.RedisConnOpt {
-			o, err := queue.Options(testenv.Redis(t))
-			require.NoError(t, err)
-			return o
-		},
-	}
-}
 
 // suite is what a Redis must do for the queue.
 func suite() map[string]func(t *testing.T, o asynq.RedisConnOpt) {
@@ -52,14 +35,7 @@ func suite() map[string]func(t *testing.T, o asynq.RedisConnOpt) {
 
 func TestSuite(t *testing.T) {
 	t.Parallel()
-	for engine, start := range engines() {
-		for name, test := range suite() {
-			t.Run(engine+"/"+name, func(t *testing.T) {
-				t.Parallel()
-				test(t, start(t))
-			})
-		}
-	}
+	queuetest.RunSuite(t, queuetest.Engines(), suite())
 }
 
 const patience = 20 * time.Second // of a test, for what should take milliseconds
@@ -184,7 +160,8 @@ func waiting(t *testing.T, q *queue.Queue, name string) []int {
 	return nil
 }
 
-// delayedTaskWaits enqueues a task for a simulated time a day ahead, on a clock that gets there in 1.5 s.
+// delayedTaskWaits enqueues a task for a simulated time a day ahead, on a clock that gets there in
+// 1.5 s.
 func delayedTaskWaits(t *testing.T, o asynq.RedisConnOpt) {
 	const delay = 1500 * time.Millisecond
 	r := newRan()
@@ -308,7 +285,8 @@ func TestRedisDown(t *testing.T) {
 	s.Stop()
 }
 
-// TestRedisSilent is a server that takes connections and never answers: the caller's deadline holds.
+// TestRedisSilent is a server that takes connections and never answers: the caller's deadline
+// holds.
 func TestRedisSilent(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

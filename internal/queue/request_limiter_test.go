@@ -13,19 +13,19 @@ import (
 	"tranche/internal/testenv"
 )
 
-func newDoorkeeper(t *testing.T, opt asynq.RedisConnOpt) *queue.Doorkeeper {
+func newRequestLimiter(t *testing.T, opt asynq.RedisConnOpt) *queue.RequestLimiter {
 	t.Helper()
-	d, err := queue.NewDoorkeeper(opt, time.Now, zerolog.Nop())
+	l, err := queue.NewRequestLimiter(opt, time.Now, zerolog.Nop())
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = d.Close() })
-	return d
+	t.Cleanup(func() { _ = l.Close() })
+	return l
 }
 
-// admitted counts how many of a number of requests come in.
-func admitted(t *testing.T, d *queue.Doorkeeper, bucket string, perMinute, requests int) (in int) {
+// admitted returns how many of the requests are within the limit.
+func admitted(t *testing.T, l *queue.RequestLimiter, bucket string, perMinute, requests int) (in int) {
 	t.Helper()
 	for range requests {
-		wait := d.Allow(t.Context(), bucket, perMinute)
+		wait := l.Allow(t.Context(), bucket, perMinute)
 		if wait == 0 {
 			in++
 		} else {
@@ -35,7 +35,7 @@ func admitted(t *testing.T, d *queue.Doorkeeper, bucket string, perMinute, reque
 	return in
 }
 
-func TestADoorkeeperCountsEachBucketForAllProcesses(t *testing.T) {
+func TestRequestLimiter_SharedByProcesses(t *testing.T) {
 	t.Parallel()
 	opt, err := queue.Options(testenv.Redis(t))
 	require.NoError(t, err)
@@ -43,21 +43,21 @@ func TestADoorkeeperCountsEachBucketForAllProcesses(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(embedded.Close)
 	for name, opt := range map[string]asynq.RedisConnOpt{"redis": opt, "embedded": embedded.Options()} {
-		one, other := newDoorkeeper(t, opt), newDoorkeeper(t, opt)
+		one, other := newRequestLimiter(t, opt), newRequestLimiter(t, opt)
 		require.Equal(t, 5, admitted(t, one, "a", 5, 8), name)
 		require.Zero(t, admitted(t, other, "a", 5, 3), name)
 		require.Equal(t, 3, admitted(t, other, "b", 5, 3), name)
 	}
 }
 
-func TestWithoutRedisVisitorsComeInAndAFloodDoesNot(t *testing.T) {
+func TestRequestLimiter_RedisDown(t *testing.T) {
 	t.Parallel()
 	opt, err := queue.Options("redis://127.0.0.1:1")
 	require.NoError(t, err)
-	d := newDoorkeeper(t, opt)
+	l := newRequestLimiter(t, opt)
 	in := 0
 	for i := range 500 {
-		in += admitted(t, d, fmt.Sprintf("address-%d", i), 5, 1)
+		in += admitted(t, l, fmt.Sprintf("address-%d", i), 5, 1)
 	}
 	require.GreaterOrEqual(t, in, 50)
 	require.Less(t, in, 400)

@@ -1,0 +1,51 @@
+package queue
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/redis/go-redis/v9"
+
+	"tranche/internal/billing"
+)
+
+// NoEviction is the only maxmemory-policy under which Redis keeps every task: one that is full
+// refuses new tasks, which is noticed, and drops none in silence.
+const NoEviction = "noeviction"
+
+// EvictionPolicy returns Redis's maxmemory-policy; of several nodes, one that is not NoEviction if
+// there is any. It is empty where Redis does not name one. Errors: billing.ErrUnavailable.
+func (q *Queue) EvictionPolicy(ctx context.Context) (string, error) {
+	nodes, ok := q.redis.(*redis.ClusterClient)
+	if !ok {
+		return policyOf(ctx, q.redis)
+	}
+	var mu sync.Mutex
+	found := ""
+	err := nodes.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+		policy, err := policyOf(ctx, node)
+		mu.Lock()
+		defer mu.Unlock()
+		if found == "" || found == NoEviction {
+			found = policy
+		}
+		return err
+	})
+	return found, err
+}
+
+// policyOf asks one server. CONFIG would need rights that a hosted Redis does not give.
+func policyOf(ctx context.Context, server redis.Cmdable) (string, error) {
+	text, err := server.Info(ctx, "memory").Result()
+	if err != nil {
+		return "", fmt.Errorf("read Redis's maxmemory-policy: %w: %w", billing.ErrUnavailable, err)
+	}
+	for line := range strings.Lines(text) {
+		if policy, ok := strings.CutPrefix(line, "maxmemory_policy:"); ok {
+			return strings.TrimSpace(policy), nil
+		}
+	}
+	return "", nil
+}
