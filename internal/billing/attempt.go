@@ -9,9 +9,11 @@ import (
 type Outcome string
 
 const (
-	// OutcomeUnknown was or will be sent and has no known answer: it is sent again under the same key, or looked up.
+	// OutcomeUnknown was or will be sent and has no known answer: it is sent again under the same
+	// key, or looked up.
 	OutcomeUnknown Outcome = "unknown"
-	// OutcomeAwaitingCustomer is a PaymentIntent made for the customer to confirm in the merchant's checkout.
+	// OutcomeAwaitingCustomer is a PaymentIntent made for the customer to confirm in the merchant's
+	// checkout.
 	OutcomeAwaitingCustomer Outcome = "awaiting_customer"
 	// OutcomeProcessing was accepted; Stripe does not know the result yet.
 	OutcomeProcessing Outcome = "processing"
@@ -23,7 +25,8 @@ const (
 	OutcomeRequiresAction Outcome = "requires_action"
 	// OutcomeCanceled met a canceled PaymentIntent.
 	OutcomeCanceled Outcome = "canceled"
-	// OutcomeError was refused as a request: nothing reached the card. The fault is ours or the account's.
+	// OutcomeError was refused as a request: nothing reached the card. The fault is ours or the
+	// account's.
 	OutcomeError Outcome = "error"
 )
 
@@ -40,8 +43,8 @@ const (
 	InitiatorCustomer Initiator = "customer"
 )
 
-// Attempt is one try at a charge. It is committed before Stripe is called, with everything needed to send the
-// same request again.
+// Attempt is one try at a charge. It is committed before Stripe is called, with everything needed
+// to send the same request again.
 type Attempt struct {
 	ID        AttemptID
 	ChargeID  ChargeID
@@ -57,8 +60,9 @@ type Attempt struct {
 	Outcome Outcome
 	Failure Failure // set when declined or error
 
-	// Fingerprint names the number of the card that was charged off-session, over all customers and PaymentMethods; the
-	// PaymentMethod's id where Stripe gave none. The networks' caps are counted by it. Empty for what a customer confirmed.
+	// Fingerprint names the number of the card that was charged off-session, over all customers and
+	// PaymentMethods; the PaymentMethod's id where Stripe gave none. The networks' caps are counted
+	// by it. Empty for what a customer confirmed.
 	Fingerprint string
 
 	PaymentIntent string // pi_…
@@ -68,6 +72,11 @@ type Attempt struct {
 	CreatedAt  time.Time
 	FinishedAt time.Time // zero while the outcome is open
 }
+
+// Made reports whether the attempt created its PaymentIntent, whoever confirms it. Its parameters
+// name the Stripe customer: a card of another one is refused with HTTP 400. Source:
+// docs.stripe.com/api/payment_intents/confirm.
+func (a Attempt) Made() bool { return a.Params.PaymentIntent == "" && a.Params.Amount > 0 }
 
 // Failure is why an attempt did not succeed, as Stripe told it. It holds no secret.
 type Failure struct {
@@ -88,8 +97,9 @@ func (f Failure) Cause() string {
 	return f.Code
 }
 
-// PaymentParams is everything that is sent to Stripe to create or confirm a PaymentIntent. It is stored with the
-// attempt, because Stripe compares the parameters of a repeated key with those of the first request.
+// PaymentParams is everything that is sent to Stripe to create or confirm a PaymentIntent. It is
+// stored with the attempt, because Stripe compares the parameters of a repeated key with those of
+// the first request.
 type PaymentParams struct {
 	PaymentIntent string            `json:"payment_intent,omitempty"` // confirm this one; empty: create one
 	Amount        int64             `json:"amount,omitempty"`         // minor units; create only

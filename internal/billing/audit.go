@@ -1,33 +1,51 @@
 package billing
 
-import "time"
-
-// Actor is who caused what an audit entry records.
-type Actor string
-
-const (
-	// ActorTranche is Tranche itself: scheduler and workers.
-	ActorTranche Actor = "tranche"
-	// ActorMerchant acted through the API, the command line or Stripe's dashboard.
-	ActorMerchant Actor = "merchant"
-	// ActorCustomer paid, authenticated or gave a card.
-	ActorCustomer Actor = "customer"
-	// ActorStripe told us by an event.
-	ActorStripe Actor = "stripe"
+import (
+	"cmp"
+	"time"
 )
 
-// AuditEntry is one line of what happened and why. Entries are only ever added, and hold no secret. Endpoints are told of
-// those that Told selects, with the rows that the ids name: see NewMessage.
+// AuditEntry is one line of what happened and why. Entries are only ever added, and hold no secret.
+// Endpoints are told of those that Told selects, with the rows that the ids name: see NewMessage.
 type AuditEntry struct {
-	Seq        int64 // in the order of writing; given by the store
-	At         time.Time
+	Seq int64 // in the order of writing; given by the store
+	At  time.Time
+	// Actor is who caused it; empty means the acting party of the context: see By.
 	Actor      Actor
+	ActorName  string // the person behind an API key, as the caller names them; may be empty
 	Action     string // such as charge.succeeded or card.saved
 	PlanID     PlanID
 	ChargeID   ChargeID
 	CustomerID CustomerID
-	CardID     CardID   // of what concerns a card
-	NoticeID   NoticeID // of what became of a notice
-	Message    string   // what happened and why
-	Next       string   // what follows, and when; empty when nothing does
+	CardID     CardID     // of what concerns a card
+	NoticeID   NoticeID   // of what became of a notice
+	IncidentID IncidentID // of an incident that was opened or closed
+	// Subject is what else the entry is about: the id of an endpoint, a delivery or an event, the
+	// table of an export, or "database".
+	Subject string
+	Message string // what happened and why
+	Next    string // what follows, and when; empty when nothing does
+}
+
+// By returns the entry with its actor filled in from the acting party. An entry by Stripe names the
+// event that reported it, and an entry by the customer names the link that was used, or the
+// customer.
+func (e AuditEntry) By(p Party) AuditEntry {
+	switch {
+	case e.Actor == "", e.Actor == ActorStripe && p.Actor.Kind() == ActorEvent, e.Actor == ActorCustomer && p.Actor.Kind() == ActorLink:
+		e.Actor, e.ActorName = p.Actor, p.Name
+	case e.Actor == ActorCustomer:
+		e.Actor = NewActor(ActorKind(ActorCustomer), string(e.CustomerID))
+	}
+	return e
+}
+
+// Party is who caused the entry.
+func (e AuditEntry) Party() Party { return Party{Actor: e.Actor, Name: e.ActorName} }
+
+// About is the id of what the entry is about: the closest one where it names several.
+func (e AuditEntry) About() string {
+	return cmp.Or(
+		e.Subject, string(e.IncidentID), string(e.NoticeID), string(e.CardID), string(e.ChargeID), string(e.PlanID), string(e.CustomerID),
+	)
 }

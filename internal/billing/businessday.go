@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// BusinessDay is a rule for dates on which banks are closed, in the terms of ISDA's business day conventions. Empty means that
-// such a date stays.
+// BusinessDay is a rule for dates on which banks are closed, in the terms of ISDA's business day
+// conventions. Empty means that such a date stays.
 type BusinessDay string
 
 const (
@@ -14,7 +14,8 @@ const (
 	BusinessDayFollowing BusinessDay = "following"
 	// BusinessDayPreceding moves it to the business day before.
 	BusinessDayPreceding BusinessDay = "preceding"
-	// BusinessDayModifiedFollowing moves it to the next one, but to the one before where that is in another month.
+	// BusinessDayModifiedFollowing moves it to the next one, but to the one before where that is in
+	// another month.
 	BusinessDayModifiedFollowing BusinessDay = "modified_following"
 )
 

@@ -54,8 +54,8 @@ func DaysBetween(from, to Date) int {
 	return int(to.At(noon, time.UTC).Sub(from.At(noon, time.UTC)) / (24 * time.Hour))
 }
 
-// AddMonths is the same day n months later, or the last day of that month when it is shorter. Counted from the
-// same anchor each time, a plan of the 31st falls on 28 Feb and again on 31 Mar.
+// AddMonths is the same day n months later, or the last day of that month when it is shorter.
+// Counted from the same anchor each time, a plan of the 31st falls on 28 Feb and again on 31 Mar.
 func (d Date) AddMonths(n int) Date {
 	first := time.Date(d.Year, d.Month+time.Month(n), 1, 12, 0, 0, 0, time.UTC)
 	last := first.AddDate(0, 1, -1).Day()
@@ -80,9 +80,9 @@ func ParseLocalTime(s string) (LocalTime, error) {
 // String writes 09:00.
 func (t LocalTime) String() string { return fmt.Sprintf("%02d:%02d", t.Hour, t.Minute) }
 
-// At is the instant at which clocks in loc show the given date and time of day. Where clocks go forward and skip
-// it, it is the first instant after the gap; where they go back and show it twice, it is the first of the two. So
-// every date has exactly one instant.
+// At is the instant at which clocks in loc show the given date and time of day. Where clocks go
+// forward and skip it, it is the first instant after the gap; where they go back and show it twice,
+// it is the first of the two. So every date has exactly one instant.
 func (d Date) At(t LocalTime, loc *time.Location) time.Time {
 	naive := time.Date(d.Year, d.Month, d.Day, t.Hour, t.Minute, 0, 0, time.UTC)
 	before, after := offsetAt(naive.Add(-24*time.Hour), loc), offsetAt(naive.Add(24*time.Hour), loc)

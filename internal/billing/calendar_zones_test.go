@@ -35,7 +35,8 @@ var allZones = sync.OnceValues(func() ([]string, error) {
 	return names, archive.Close()
 })
 
-// slowly is an independent reckoning of Date.At: it looks at the clock on the wall at every minute around the day.
+// slowly is an independent reckoning of Date.At: it looks at the clock on the wall at every minute
+// around the day.
 func slowly(d billing.Date, at billing.LocalTime, loc *time.Location) time.Time {
 	wanted := time.Date(d.Year, d.Month, d.Day, at.Hour, at.Minute, 0, 0, time.UTC)
 	var after time.Time
@@ -151,8 +152,8 @@ func TestBusinessDays(t *testing.T) {
 	}
 }
 
-// TestRecurrencesKeepTheirDates: whatever the zone, each charge is on the date that is counted from the anchor, once, however
-// far the plan goes on, and a count or a last date is kept to the charge.
+// TestRecurrencesKeepTheirDates: whatever the zone, each charge is on the date that is counted from
+// the anchor, once, however far the plan goes on, and a count or a last date is kept to the charge.
 func TestRecurrencesKeepTheirDates(t *testing.T) {
 	t.Parallel()
 	names, err := allZones()

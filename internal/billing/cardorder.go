@@ -6,10 +6,12 @@ import (
 	"time"
 )
 
-// Chargeable says whether the card may be charged at all: it is saved, nobody withdrew it, and nothing stands against it.
+// Chargeable says whether the card may be charged at all: it is saved, nobody withdrew it, and
+// nothing stands against it.
 func (c Card) Chargeable() bool { return c.Status == CardActive && c.Hold == "" }
 
-// Expired says whether the card's last month is over everywhere in the world. A card without a date never expires.
+// Expired says whether the card's last month is over everywhere in the world. A card without a date
+// never expires.
 func (c Card) Expired(now time.Time) bool {
 	if c.ExpYear == 0 || c.ExpMonth == 0 {
 		return false
@@ -18,10 +20,12 @@ func (c Card) Expired(now time.Time) bool {
 	return !now.Before(end)
 }
 
-// CardsInOrder are those of a customer's cards that may be charged for a plan of this account, in the order in which they
-// are: first the default card, then its backups by their place, then those that have no place, oldest first. Whatever its
-// place, a card that has expired comes after those that have not: a network may have renewed it without a word, so that it is
-// worth a try, and the others are worth one before. The first of the list is what a plan with the card "default" charges.
+// CardsInOrder are those of a customer's cards that may be charged for a plan of this account, in
+// the order in which they are: first the default card, then its backups by their place, then those
+// that have no place, oldest first. Whatever its place, a card that has expired comes after those
+// that have not: a network may have renewed it without a word, so that it is worth a try, and the
+// others are worth one before. The first of the list is what a plan with the card "default"
+// charges.
 func CardsInOrder(cards []Card, account string, now time.Time) []Card {
 	var usable []Card
 	for _, c := range cards {
@@ -35,7 +39,8 @@ func CardsInOrder(cards []Card, account string, now time.Time) []Card {
 	return oncePerNumber(usable)
 }
 
-// oncePerNumber leaves out a card whose number another before it has: a customer may have given the same one twice.
+// oncePerNumber leaves out a card whose number another before it has: a customer may have given the
+// same one twice.
 func oncePerNumber(cards []Card) []Card {
 	seen := map[string]bool{}
 	return slices.DeleteFunc(cards, func(c Card) bool {
@@ -55,8 +60,8 @@ func compareCards(a, b Card, now time.Time) int {
 	)
 }
 
-// AllInOrder are all of a customer's cards: those that may be charged in their order, whatever their account, and then the
-// others, newest first.
+// AllInOrder are all of a customer's cards: those that may be charged in their order, whatever
+// their account, and then the others, newest first.
 func AllInOrder(cards []Card, now time.Time) []Card {
 	all := slices.Clone(cards)
 	slices.SortStableFunc(all, func(a, b Card) int {

@@ -28,8 +28,8 @@ const (
 	ChargeDisputed ChargeStatus = "disputed"
 )
 
-// Charge is one amount due at one time. It has one PaymentIntent for life, so Stripe itself refuses to be
-// paid for it twice.
+// Charge is one amount due at one time. It has one PaymentIntent for life, so Stripe itself refuses
+// to be paid for it twice.
 type Charge struct {
 	ID         ChargeID
 	PlanID     PlanID
@@ -40,12 +40,14 @@ type Charge struct {
 	DueAt      time.Time // zero: it waits for the merchant's word
 	Status     ChargeStatus
 
-	// NextAttemptAt is when the charge is next tried without the customer; zero when nothing is planned.
+	// NextAttemptAt is when the charge is next tried without the customer; zero when nothing is
+	// planned.
 	NextAttemptAt time.Time
-	// WakeAt is when the scheduler looks at the row next: NextAttemptAt, or the end of a lease while somebody
-	// works on it. Zero exactly when NextAttemptAt is.
+	// WakeAt is when the scheduler looks at the row next: NextAttemptAt, or the end of a lease
+	// while somebody works on it. Zero exactly when NextAttemptAt is.
 	WakeAt time.Time
-	// Lease counts how often the row was claimed. A task carries the lease it was made for; an older one is stale.
+	// Lease counts how often the row was claimed. A task carries the lease it was made for; an
+	// older one is stale.
 	Lease int64
 
 	PaymentIntent string // pi_…; empty until the first attempt reached Stripe
@@ -53,7 +55,8 @@ type Charge struct {
 	DeclineCode   string // of the last decline, or its code where Stripe gave no decline code
 	Reason        string // in plain words, why the charge waits or ended; empty when there is nothing to explain
 
-	// Checkout: the customer pays it in the merchant's checkout. It is the first payment of a plan that has one.
+	// Checkout: the customer pays it in the merchant's checkout. It is the first payment of a plan
+	// that has one.
 	Checkout bool
 	// PaidOutside: the merchant said that it was paid, and no money came through Stripe.
 	PaidOutside bool
@@ -61,8 +64,8 @@ type Charge struct {
 	Dropped bool
 
 	AmountRefunded int64 // minor units given back of what was paid
-	// DisputeStatus is what Stripe says of the last dispute about the payment, such as needs_response, won or lost; empty
-	// when there was none.
+	// DisputeStatus is what Stripe says of the last dispute about the payment, such as
+	// needs_response, won or lost; empty when there was none.
 	DisputeStatus DisputeStatus
 
 	PaidAt               time.Time // zero until paid

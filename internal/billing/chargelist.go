@@ -7,12 +7,16 @@ import (
 
 // ChargeFilter selects charges for a list. Zero fields select all.
 type ChargeFilter struct {
-	// Status is one of those that may still be paid: see OpenChargeStatuses. The list then begins with what fell due first.
+	// Status is one of those that may still be paid: see OpenChargeStatuses. The list then begins
+	// with what fell due first.
 	Status ChargeStatus
-	// Overdue selects those that should have been tried at or before this time, earliest first. It goes without Status.
+	// Overdue selects those that should have been tried at or before this time, earliest first. It
+	// goes without Status.
 	Overdue time.Time
-	Before  ChargeID // made before this one: the cursor of a list without Status and Overdue, which begins with the newest
-	Limit   int
+	// Before selects charges made before this one: the cursor of a list without Status and Overdue,
+	// which begins with the newest.
+	Before ChargeID
+	Limit  int
 }
 
 // OpenChargeStatuses are the statuses of charges that may still be paid.

@@ -4,10 +4,15 @@ import "regexp"
 
 var accountShape = regexp.MustCompile(`^acct_\w{1,64}$`)
 
+// IsAccount reports whether s can be the id of a connected account (acct_…). It is sent as a
+// header.
+func IsAccount(s string) bool { return accountShape.MatchString(s) }
+
 // IsZero says whether Stripe Connect has no part in the plan.
 func (c Connect) IsZero() bool { return c == Connect{} }
 
-// Fee is what the platform keeps of a charge; 0 for none. A share is rounded half up: see Percent.Of.
+// Fee is what the platform keeps of a charge; 0 for none. A share is rounded half up: see
+// Percent.Of.
 func (c Connect) Fee(amount int64, currency Currency) int64 {
 	if c.ApplicationFeePercent == "" {
 		return c.ApplicationFee
@@ -19,7 +24,8 @@ func (c Connect) Fee(amount int64, currency Currency) int64 {
 	return share.Of(amount, currency)
 }
 
-// Problem says in words why a charge of this amount can't be made with what Stripe Connect is told of it, or "".
+// Problem says in words why a charge of this amount can't be made with what Stripe Connect is told
+// of it, or "".
 func (c Connect) Problem(amount int64, currency Currency) string {
 	switch {
 	case c.Fee(amount, currency) >= amount && c.Fee(amount, currency) > 0:
@@ -30,9 +36,10 @@ func (c Connect) Problem(amount int64, currency Currency) string {
 	return ""
 }
 
-// checkConnect wants what Stripe takes together: docs.stripe.com/connect/destination-charges and direct-charges.
+// checkConnect wants what Stripe takes together: docs.stripe.com/connect/destination-charges and
+// direct-charges.
 func (d drafter) checkConnect(draft Draft) {
-	if d.Account != "" && !accountShape.MatchString(d.Account) {
+	if d.Account != "" && !IsAccount(d.Account) {
 		d.bad.add("account", "%q is not the id of a connected account (acct_…)", d.Account)
 	}
 	if d.Connect == nil {
@@ -46,7 +53,7 @@ func (d drafter) checkConnectFields(c Connect) {
 	for _, f := range []struct{ field, account string }{
 		{"connect.on_behalf_of", c.OnBehalfOf}, {"connect.transfer_destination", c.TransferDestination},
 	} {
-		if f.account != "" && !accountShape.MatchString(f.account) {
+		if f.account != "" && !IsAccount(f.account) {
 			d.bad.add(f.field, "%q is not the id of a connected account (acct_…)", f.account)
 		}
 	}
@@ -68,7 +75,8 @@ func (c Connect) leaves() bool {
 	return c.TransferDestination != "" || c.TransferAmount != 0 || c.OnBehalfOf != ""
 }
 
-// contradiction is what Stripe would not take together, or "". With an account the payments are that account's own.
+// contradiction is what Stripe would not take together, or "". With an account the payments are
+// that account's own.
 func (c Connect) contradiction(account string) (field, problem string) {
 	if account != "" && c.leaves() {
 		return "connect", "only an application fee goes with account: the payment is the connected account's own, and nothing is transferred"

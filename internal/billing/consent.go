@@ -21,11 +21,12 @@ const (
 	ConsentMerchant ConsentSource = "merchant"
 )
 
-// Consent is a customer's agreement that a card is saved and charged later: what was shown, when, and to whom. It is what
-// a merchant shows in a dispute. Rows are added, and bound to a card once; nothing else about them changes.
+// Consent is a customer's agreement that a card is saved and charged later: what was shown, when,
+// and to whom. It is what a merchant shows in a dispute. Rows are added, and bound to a card once;
+// nothing else about them changes.
 //
-// Source of what is to be kept: docs.stripe.com/payments/save-during-payment ("keep a record of your customer's written
-// agreement").
+// Source of what is to be kept: docs.stripe.com/payments/save-during-payment ("keep a record of
+// your customer's written agreement").
 type Consent struct {
 	ID         ConsentID
 	CustomerID CustomerID
@@ -42,6 +43,40 @@ type Consent struct {
 	Address     string // IP address; may be empty
 	UserAgent   string // may be empty
 	CreatedAt   time.Time
+
+	// Listed is what the text listed: every plan that the card is used for, and the payments of
+	// each as they were then. It is empty when the merchant reported the consent.
+	Listed []ListedPlan
+}
+
+// Plans returns the plans that the card may be charged for: those that were listed, and no other
+// plan of the customer.
+func (c Consent) Plans() []PlanID {
+	if len(c.Listed) == 0 {
+		return []PlanID{c.PlanID}
+	}
+	ids := make([]PlanID, len(c.Listed))
+	for i, p := range c.Listed {
+		ids[i] = p.Plan
+	}
+	return ids
+}
+
+// ListedPlan is one plan in the text of a consent.
+type ListedPlan struct {
+	Plan      PlanID          `json:"plan"`
+	Reference string          `json:"reference"`          // the merchant's name for the plan
+	Text      string          `json:"text"`               // the line as it was shown, in the customer's language
+	Payments  []ListedPayment `json:"payments,omitempty"` // that were to come, by sequence
+}
+
+// ListedPayment is one payment in the text of a consent.
+type ListedPayment struct {
+	Charge   ChargeID  `json:"charge"`
+	Amount   int64     `json:"amount"` // minor units
+	Currency Currency  `json:"currency"`
+	DueAt    time.Time `json:"due_at,omitzero"` // zero: when the merchant asks for it
+	Now      bool      `json:"now,omitempty"`   // it is owed, and so is charged at once
 }
 
 // ConsentFilter selects consents. Zero fields select all; one of them is to be set.
@@ -49,6 +84,9 @@ type ConsentFilter struct {
 	Customer CustomerID
 	Card     CardID
 	Charge   ChargeID
+	Intent   string    // the PaymentIntent or SetupIntent that the consent was given for
+	Before   ConsentID // older than this one: the cursor
+	Limit    int
 }
 
 // ConsentReader reads consents.
@@ -61,7 +99,8 @@ type ConsentReader interface {
 type ConsentWriter interface {
 	// InsertConsent adds a consent. Errors: ErrExists; ErrNotFound when there is no such customer.
 	InsertConsent(ctx context.Context, c Consent) error
-	// BindConsent ties the newest consent to the card that was saved: the newest given for the intent, or else, with a
-	// charge, the one that the merchant told of with it. It does nothing when there is none, or it has its card already.
+	// BindConsent ties the newest consent to the card that was saved: the newest given for the
+	// intent, or else, with a charge, the one that the merchant told of with it. It does nothing
+	// when there is none, or it has its card already.
 	BindConsent(ctx context.Context, intent string, charge ChargeID, card CardID) error
 }

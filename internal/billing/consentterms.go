@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// ConsentTerms is what a merchant says of the consent that a customer gave in its checkout, in the words of POST /v1/plans.
+// ConsentTerms is what a merchant says of the consent that a customer gave in its checkout, in the
+// words of POST /v1/plans.
 type ConsentTerms struct {
 	TextVersion string `json:"text_version"`         // the merchant's own name for the text that was shown
 	AcceptedAt  string `json:"accepted_at"`          // RFC 3339
@@ -26,6 +27,8 @@ func (c *ConsentTerms) check(bad *InvalidError, now time.Time) {
 	if n := len([]rune(c.TextVersion)); n == 0 || n > maxText {
 		bad.add("consent.text_version", "has %d characters; name the text that was shown, in 1 to %d", n, maxText)
 	}
+	checkLine(bad, "consent.text_version", c.TextVersion)
+	checkLine(bad, "consent.user_agent", c.UserAgent)
 	at, err := time.Parse(time.RFC3339, c.AcceptedAt)
 	switch {
 	case err != nil:
@@ -43,7 +46,8 @@ func (c *ConsentTerms) check(bad *InvalidError, now time.Time) {
 	}
 }
 
-// Row is the record of the consent, for the first charge of a plan. The terms must have been checked.
+// Row is the record of the consent, for the first charge of a plan. The terms must have been
+// checked.
 func (c *ConsentTerms) Row(p Plan, first ChargeID, now time.Time) Consent {
 	at, err := time.Parse(time.RFC3339, c.AcceptedAt)
 	if err != nil {

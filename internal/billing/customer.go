@@ -11,9 +11,14 @@ type Customer struct {
 	Locale    string // BCP 47, such as en-GB; empty means English
 	TimeZone  string // IANA name, such as Europe/London; empty means UTC
 
-	// StripeCustomer is the Stripe customer (cus_…) that takes new cards; empty until the first card is saved,
-	// and again after the customer was deleted at Stripe. Not unique: references may share one.
+	// StripeCustomer is the Stripe customer (cus_…) that takes new cards; empty until the first
+	// card is saved, and again after the customer was deleted at Stripe. Not unique: references may
+	// share one.
 	StripeCustomer string
+
+	// StripeUpdateAt is when Stripe is next asked to take over e-mail address and name; zero when
+	// there is nothing to ask.
+	StripeUpdateAt time.Time
 
 	// ErasedAt is when the customer's personal data was removed on request; zero while they are known.
 	ErasedAt time.Time
@@ -39,8 +44,9 @@ type Card struct {
 	ID            CardID
 	CustomerID    CustomerID
 	PaymentMethod string // pm_…; unique
-	// StripeCustomer is the Stripe customer (cus_…) the PaymentMethod is attached to: Stripe wants both together.
-	// It is kept per card, because a merchant's own checkout may use several Stripe customers for one person.
+	// StripeCustomer is the Stripe customer (cus_…) the PaymentMethod is attached to: Stripe wants
+	// both together. It is kept per card, because a merchant's own checkout may use several Stripe
+	// customers for one person.
 	StripeCustomer string
 	Brand          string // visa, mastercard, …
 	Last4          string
@@ -49,18 +55,26 @@ type Card struct {
 	Fingerprint    string // the same for the same number; may be empty
 	Status         CardStatus
 
-	// Account is the connected account (acct_…) that the PaymentMethod was saved in; empty for the platform's own.
+	// Account is the connected account (acct_…) that the PaymentMethod was saved in; empty for the
+	// platform's own.
 	Account string
-	// Position is the card's place among the customer's: 1 is the default card, the others are its backups in order.
-	// 0 means that no place was given: after those that have one, oldest first.
+	// Own reports whether the PaymentMethod was saved for Tranche: Tranche attached it, or the
+	// customer entered it in a payment or set-up that carries Tranche's metadata. Other systems of
+	// the merchant may charge any other PaymentMethod: it is never merged with a duplicate, and
+	// never detached for that.
+	Own bool
+	// Position is the card's place among the customer's: 1 is the default card, the others are its
+	// backups in order. 0 means that no place was given: after those that have one, oldest first.
 	Position int
-	// Hold says in plain words why a card that Stripe would charge is not charged until somebody agrees, such as that the
-	// network replaced it by one of another brand; empty when nothing stands against it.
+	// Hold says in plain words why a card that Stripe would charge is not charged until somebody
+	// agrees, such as that the network replaced it by one of another brand; empty when nothing
+	// stands against it.
 	Hold string
-	// RemovedAt is when the card was taken from the customer for good: it is never charged again, whatever Stripe says of it.
-	// Zero while it was not.
+	// RemovedAt is when the card was taken from the customer for good: it is never charged again,
+	// whatever Stripe says of it. Zero while it was not.
 	RemovedAt time.Time
-	// DetachAt is when Stripe is next asked to detach a card that was removed here; zero when there is nothing to ask.
+	// DetachAt is when Stripe is next asked to detach a card that was removed here; zero when there
+	// is nothing to ask.
 	DetachAt time.Time
 
 	CreatedAt, UpdatedAt time.Time

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Check says whether the customer may be written so: as for a plan that is made. Errors: *InvalidError.
+// Check says whether the customer may be written so: as for a plan that is made. Errors:
+// *InvalidError.
 func (c Customer) Check() error {
 	bad := &InvalidError{}
 	checkCustomer(bad, "", CustomerTerms{Reference: c.Reference, Email: c.Email, Name: c.Name, Locale: c.Locale, TimeZone: c.TimeZone})

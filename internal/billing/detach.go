@@ -6,8 +6,12 @@ import (
 	"time"
 )
 
-// DetachCard keeps a card from being charged; why is for the record. What is due on it will ask the customer for another.
-// A card that is detached already stays as it is. Errors: ErrConflict, ErrUnavailable.
+// Label names a card in stored texts: by its id, because digits are personal data.
+func (c Card) Label() string { return c.Brand + " card " + string(c.ID) }
+
+// DetachCard keeps a card from being charged; why is for the record. What is due on it will ask the
+// customer for another. A card that is detached already stays as it is. Errors: ErrConflict,
+// ErrUnavailable.
 func DetachCard(ctx context.Context, tx Tx, card Card, why string, now time.Time) error {
 	if card.Status == CardDetached {
 		return nil
@@ -18,12 +22,25 @@ func DetachCard(ctx context.Context, tx Tx, card Card, why string, now time.Time
 	}
 	return tx.InsertAudit(ctx, AuditEntry{
 		At: now, Actor: ActorStripe, Action: "card.detached", CustomerID: card.CustomerID, CardID: card.ID,
-		Message: fmt.Sprintf("%s card ending %s can no longer be charged: %s", card.Brand, card.Last4, why),
+		Message: fmt.Sprintf("%s can no longer be charged: %s", card.Label(), why),
 	})
 }
 
-// DetachCardsOf detaches a customer's cards at a Stripe customer of an account that was deleted there. In a connected account they
-// name it no more, so that the next card makes a new one; in the platform's own it is the customer who does.
+// LeaveStripeCustomer records that a customer's Stripe customer is not in an account (any more):
+// the next card makes a new one, and the cards at the old one can't be charged.
+func LeaveStripeCustomer(ctx context.Context, tx Tx, customer Customer, account, gone string, now time.Time) error {
+	if account == "" && customer.StripeCustomer == gone {
+		customer.StripeCustomer, customer.UpdatedAt = "", now
+		if err := tx.UpdateCustomer(ctx, customer); err != nil {
+			return err
+		}
+	}
+	return DetachCardsOf(ctx, tx, customer.ID, account, gone, now)
+}
+
+// DetachCardsOf detaches a customer's cards at a Stripe customer of an account that was deleted
+// there. In a connected account they name it no more, so that the next card makes a new one; in the
+// platform's own it is the customer who does.
 func DetachCardsOf(ctx context.Context, tx Tx, id CustomerID, account, stripeCustomer string, now time.Time) error {
 	cards, err := tx.Cards(ctx, id)
 	if err != nil {
@@ -33,7 +50,7 @@ func DetachCardsOf(ctx context.Context, tx Tx, id CustomerID, account, stripeCus
 		if card.StripeCustomer != stripeCustomer || card.Account != account {
 			continue
 		}
-		if err := DetachCard(ctx, tx, card, "the customer was deleted at Stripe", now); err != nil {
+		if err := DetachCard(ctx, tx, card, "Stripe has no customer "+stripeCustomer+" (any more)", now); err != nil {
 			return err
 		}
 		if err := forgetStripeCustomer(ctx, tx, card.ID, now); err != nil {

@@ -8,9 +8,12 @@ type Details struct {
 	Customer Customer
 	Charges  []Charge // by sequence
 	Attempts map[ChargeID][]Attempt
+	// Incidents are those that are open, oldest first.
+	Incidents []Incident
 }
 
-// LoadDetails reads a plan with its customer, charges and attempts. Errors: ErrNotFound.
+// LoadDetails reads a plan with its customer, charges, attempts and open incidents. Errors:
+// ErrNotFound.
 func LoadDetails(ctx context.Context, r Reader, id PlanID) (Details, error) {
 	plan, err := r.Plan(ctx, id)
 	if err != nil {
@@ -23,7 +26,8 @@ func LoadDetails(ctx context.Context, r Reader, id PlanID) (Details, error) {
 	return all[0], nil
 }
 
-// LoadAllDetails reads what belongs to each of the plans, with one query per kind of row, in the order of the plans.
+// LoadAllDetails reads what belongs to each of the plans, with one query per kind of row, in the
+// order of the plans.
 func LoadAllDetails(ctx context.Context, r Reader, plans []Plan) ([]Details, error) {
 	all := make([]Details, len(plans))
 	byPlan := make(map[PlanID]int, len(plans))
@@ -50,6 +54,14 @@ func LoadAllDetails(ctx context.Context, r Reader, plans []Plan) ([]Details, err
 		d := planOf[a.ChargeID]
 		all[d].Attempts[a.ChargeID] = append(all[d].Attempts[a.ChargeID], a)
 	}
+	incidents, err := r.OpenIncidents(ctx, planIDs...)
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range incidents {
+		d := byPlan[i.PlanID]
+		all[d].Incidents = append(all[d].Incidents, i)
+	}
 	customers, err := r.Customers(ctx, customerIDs...)
 	if err != nil {
 		return nil, err
@@ -62,4 +74,15 @@ func LoadAllDetails(ctx context.Context, r Reader, plans []Plan) ([]Details, err
 		all[i].Customer = byID[all[i].Plan.CustomerID]
 	}
 	return all, nil
+}
+
+// IncidentsOf returns the open incidents about one charge.
+func (d Details) IncidentsOf(id ChargeID) []Incident {
+	var list []Incident
+	for _, i := range d.Incidents {
+		if i.ChargeID == id {
+			list = append(list, i)
+		}
+	}
+	return list
 }

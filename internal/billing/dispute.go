@@ -1,6 +1,7 @@
 package billing
 
-// DisputeStatus is the state of a dispute, in Stripe's words. Source: docs.stripe.com/api/disputes/object.
+// DisputeStatus is the state of a dispute, in Stripe's words. Source:
+// docs.stripe.com/api/disputes/object.
 type DisputeStatus string
 
 const (
@@ -20,11 +21,13 @@ const (
 	DisputeLost DisputeStatus = "lost"
 )
 
-// Cleared says whether the dispute is over and the merchant has the money. A status it does not know is not.
+// Cleared says whether the dispute is over and the merchant has the money. A status it does not
+// know is not.
 func (s DisputeStatus) Cleared() bool { return s == DisputeWon || s == DisputeWarningClosed }
 
-// StatusAfterReversals is the status of a charge that was paid, given what became of the money since: disputed while a
-// dispute is open or lost, refunded when all was given back, succeeded otherwise.
+// StatusAfterReversals is the status of a charge that was paid, given what became of the money
+// since: disputed while a dispute is open or lost, refunded when all was given back, succeeded
+// otherwise.
 func (p RecordedPayment) StatusAfterReversals() ChargeStatus {
 	switch {
 	case p.Disputed && !p.Dispute.Cleared():

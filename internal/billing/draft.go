@@ -1,6 +1,7 @@
 package billing
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -10,12 +11,21 @@ type Rules struct {
 	ChargeTime LocalTime // the customer's local time of day at which charges fall due
 	Holidays   Holidays  // for plans with a business day rule
 	Limits     Limits    // of amounts, in place of Stripe's
+	TimeZone   string    // of new customers for whom none is given; empty means UTC
+	Confirm    bool      // customers get a mail with every payment when their plan begins
+	Locale     string    // likewise; empty means English, or the browser's language
+}
+
+// FillIn fills in what is not said of a new customer.
+func (r Rules) FillIn(c *Customer) {
+	c.TimeZone, c.Locale = cmp.Or(c.TimeZone, r.TimeZone), cmp.Or(c.Locale, r.Locale)
 }
 
 // Draft is what terms come to.
 type Draft struct {
 	Charges    []ChargeDraft // by sequence, never empty
 	Recurrence Recurrence    // how they go on; zero when these are all
+	Schedule   Schedule      // how their dates are counted
 }
 
 // ChargeDraft is an amount and when it falls due, and the field of the terms it comes from.
@@ -26,9 +36,10 @@ type ChargeDraft struct {
 	field    string
 }
 
-// Draft works out the charges: amounts that add up to the total and the instants they fall due. Dates count from
-// now, in the customer's time zone. The first charge is paid in the merchant's checkout unless it falls due later (Starts,
-// Trial, a first due date) or a saved card was named. Nothing is stored. Errors: *InvalidError naming every field at fault.
+// Draft works out the charges: amounts that add up to the total and the instants they fall due.
+// Dates count from now, in the customer's time zone. The first charge is paid in the merchant's
+// checkout unless it falls due later (Starts, Trial, a first due date) or a saved card was named.
+// Nothing is stored. Errors: *InvalidError naming every field at fault.
 func (t Terms) Draft(now time.Time, rules Rules) (Draft, error) {
 	bad := &InvalidError{}
 	t.checkTexts(bad)
@@ -37,9 +48,9 @@ func (t Terms) Draft(now time.Time, rules Rules) (Draft, error) {
 		bad.add("currency", "%q is not a currency Stripe can charge; use a code like usd or eur", t.Currency)
 		return Draft{}, bad
 	}
-	d := drafter{Terms: t, Rules: rules, now: now, loc: t.Location(), bad: bad}
-	d.checkFields()
 	var draft Draft
+	d := drafter{Terms: t, Rules: rules, now: now, loc: t.Location(), bad: bad, schedule: &Schedule{}}
+	d.checkFields()
 	switch t.Kind {
 	case KindInstallments:
 		draft.Charges = d.installments()
@@ -59,6 +70,8 @@ func (t Terms) Draft(now time.Time, rules Rules) (Draft, error) {
 	if len(bad.Fields) > 0 {
 		return Draft{}, bad
 	}
+	draft.Schedule = *d.schedule
+	draft.Schedule.BusinessDay = t.BusinessDay
 	first := &draft.Charges[0]
 	first.Checkout = t.Card == "" && first.DueAt.Equal(now)
 	return draft, nil
@@ -71,6 +84,8 @@ type drafter struct {
 	now time.Time
 	loc *time.Location
 	bad *InvalidError
+
+	schedule *Schedule // how dates are counted, as far as it is known
 }
 
 // clean says whether nothing is wrong so far.
@@ -118,6 +133,16 @@ func (d drafter) start() (first time.Time, anchor Date, at LocalTime) {
 	}
 	anchor, at = due.anchor(d.ChargeTime, d.loc)
 	return d.at(due), anchor, at
+}
+
+// single is the schedule of one date: an interval that is given later counts from it.
+func (d drafter) single(due Due) Schedule {
+	if due.OnRequest {
+		return Schedule{At: d.ChargeTime}
+	}
+	s := Schedule{Next: 1}
+	s.Anchor, s.At = due.anchor(d.ChargeTime, d.loc)
+	return s
 }
 
 // dated is the instant of a date that was counted from the anchor.

@@ -10,5 +10,6 @@ func (d drafter) deferred() []ChargeDraft {
 	if ok && !due.OnRequest && !at.After(d.now) {
 		d.bad.add("due", "%s is not later than now", d.Due)
 	}
+	*d.schedule = d.single(due)
 	return []ChargeDraft{{Amount: d.Total, DueAt: at, field: "total"}}
 }

@@ -8,6 +8,7 @@ func (d drafter) deposit() []ChargeDraft {
 	}
 	first, _, _ := d.start()
 	due, _ := d.due("balance_due", d.BalanceDue)
+	*d.schedule = d.single(due)
 	return []ChargeDraft{
 		{Amount: deposit, DueAt: first, field: field},
 		{Amount: d.Total - deposit, DueAt: d.at(due), field: "balance_due"},

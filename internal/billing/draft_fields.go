@@ -38,7 +38,8 @@ func (t Terms) scheduleFields() []struct {
 	}
 }
 
-// checkFields names fields that were given though they do not belong to this kind of plan, and rules there are none of.
+// checkFields names fields that were given though they do not belong to this kind of plan, and
+// rules there are none of.
 func (d drafter) checkFields() {
 	if allowed := fieldsOf[d.Kind]; allowed != "" {
 		d.refuse("does not go with a plan of kind "+string(d.Kind), func(field string) bool {
@@ -47,6 +48,12 @@ func (d drafter) checkFields() {
 	}
 	if !d.Remainder.Known() {
 		d.bad.add("remainder", "is %q; use %q, %q or %q", d.Remainder, RemainderFirst, RemainderLast, RemainderSpread)
+	}
+	if why := d.CatchUp.Problem(d.Kind); why != "" {
+		d.bad.add("catch_up", "%s", why)
+	}
+	if d.ExpiresAfter != "" {
+		d.checkExpiry()
 	}
 	if !d.BusinessDay.Known() {
 		d.bad.add("business_day", "is %q; use %q, %q or %q", d.BusinessDay, BusinessDayFollowing, BusinessDayPreceding, BusinessDayModifiedFollowing)

@@ -24,6 +24,7 @@ func (d drafter) installments() []ChargeDraft {
 	if !d.clean() {
 		return nil
 	}
+	*d.schedule = Schedule{Every: every, Anchor: anchor, At: at, Next: d.Parts}
 	drafts := []ChargeDraft{{DueAt: first, field: "total"}}
 	for n := 1; n < d.Parts; n++ {
 		drafts = append(drafts, ChargeDraft{DueAt: d.dated(every.Date(anchor, n), at), field: "total"})
@@ -61,7 +62,8 @@ func (d drafter) listed() []ChargeDraft {
 	return drafts
 }
 
-// listedDue is when a listed charge falls due. A first one without a date, or with one that has passed, is due now.
+// listedDue is when a listed charge falls due. A first one without a date, or with one that has
+// passed, is due now.
 func (d drafter) listedDue(i int, field, s string) time.Time {
 	if i == 0 && s == "" {
 		return d.now
@@ -70,6 +72,7 @@ func (d drafter) listedDue(i int, field, s string) time.Time {
 	if ok && due.OnRequest {
 		d.bad.add(field, "needs a date: only a balance or a deferred charge can wait for a request")
 	}
+	*d.schedule = d.single(due)
 	at := d.at(due)
 	if i == 0 && !at.After(d.now) {
 		return d.now

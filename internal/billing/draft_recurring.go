@@ -1,6 +1,7 @@
 package billing
 
-// recurring is the first charge and how they go on. Every charge counts as one of the parts, whatever its size.
+// recurring is the first charge and how they go on. Every charge counts as one of the parts,
+// whatever its size.
 func (d drafter) recurring() Draft {
 	every := d.interval("every", d.Every)
 	if d.Amount <= 0 {
@@ -17,6 +18,7 @@ func (d drafter) recurring() Draft {
 	}
 	r := Recurrence{Every: every, Amount: d.Amount, Left: d.Parts, Until: d.until(), BusinessDay: d.BusinessDay}
 	draft := d.firstOf(&r)
+	*d.schedule = Schedule{Every: every, Anchor: r.Anchor, At: r.At, Next: r.Next}
 	if d.Parts > 0 {
 		r.Left--
 	}

@@ -163,8 +163,9 @@ func TestLimitsOfTheSettings(t *testing.T) {
 	require.ErrorContains(t, deferred("kwd", 15), "must be a multiple of 10 in KWD")
 }
 
-// TestDraftsInEveryCurrency: whatever is asked for, in every currency that Stripe takes, is refused or comes to parts that add
-// up, none of them below the minimum or in between two amounts that can be charged, in an order of time.
+// TestDraftsInEveryCurrency: whatever is asked for, in every currency that Stripe takes, is refused
+// or comes to parts that add up, none of them below the minimum or in between two amounts that can
+// be charged, in an order of time.
 func TestDraftsInEveryCurrency(t *testing.T) {
 	t.Parallel()
 	taken, refused := 0, 0

@@ -19,9 +19,9 @@ const onRequest = "on request"
 
 const dueExamples = `use a date like 2026-12-20, an instant like 2026-12-20T09:00:00Z, "30 days before 2026-12-20" or "2 weeks after 2026-12-20"`
 
-// ParseDue reads "2026-12-20", "2026-12-20T09:00:00Z", "30 days before 2026-12-20", "1 month after 2026-12-20" and
-// "on request". Months that are counted back or forth end on the last day of a shorter month. Its errors are made to be read
-// after the text that was given.
+// ParseDue reads "2026-12-20", "2026-12-20T09:00:00Z", "30 days before 2026-12-20", "1 month after
+// 2026-12-20" and "on request". Months that are counted back or forth end on the last day of a
+// shorter month. Its errors are made to be read after the text that was given.
 func ParseDue(s string) (Due, error) {
 	if s == onRequest {
 		return Due{OnRequest: true}, nil
@@ -65,8 +65,8 @@ func cutSpan(s string) (span string, direction int, day string, ok bool) {
 	return span, 1, day, ok
 }
 
-// At is the instant it comes to: a date at the given time of day and place, moved by the rule where banks are closed. An
-// instant stays as it is, and "on request" is the zero time.
+// At is the instant it comes to: a date at the given time of day and place, moved by the rule where
+// banks are closed. An instant stays as it is, and "on request" is the zero time.
 func (d Due) At(at LocalTime, loc *time.Location, rule BusinessDay, holidays Holidays) time.Time {
 	switch {
 	case d.OnRequest:

@@ -24,15 +24,21 @@ type Dunning struct {
 
 	RemindAt   time.Time // when the customer is reminded, if it waits for the customer; zero once done or when not planned
 	FinalAt    time.Time // when the final notice goes out; zero once done
-	DeadlineAt time.Time // when the plan is given up
+	DeadlineAt time.Time // the end of the customer's last day to pay
 
-	// Replacing is the PaymentIntent (pi_…) that Tranche is about to cancel in order to make a new one; empty otherwise. It
-	// is written before Stripe is called, so that the cancellation is not taken for the merchant's.
+	// HeldAt is when the last failure became the merchant's to fix: the times above stand still from
+	// then on. Zero while the charge waits for the customer, or for time.
+	HeldAt time.Time
+
+	// Replacing is the PaymentIntent (pi_…) that Tranche is about to cancel in order to make a new
+	// one; empty otherwise. It is written before Stripe is called, so that the cancellation is not
+	// taken for the merchant's.
 	Replacing string
 	// CardID is the card that the charge is tried with where it is not the plan's: a backup card.
 	CardID CardID
 
-	// WakeAt is when the scheduler looks at it next: the earliest of the times above, or the end of a lease. Zero when closed.
+	// WakeAt is when the scheduler looks at it next: the earliest of the times above, or the end of
+	// a lease. Zero when closed.
 	WakeAt time.Time
 	Lease  int64 // see Charge.Lease
 }
@@ -54,7 +60,8 @@ type DunningClaim struct {
 	Lease    int64
 }
 
-// PinnedPolicy is the content of a dunning policy, kept under its hash for the charges that began with it.
+// PinnedPolicy is the content of a dunning policy, kept under its hash for the charges that began
+// with it.
 type PinnedPolicy struct {
 	Hash      string
 	Name      string
@@ -62,14 +69,26 @@ type PinnedPolicy struct {
 	CreatedAt time.Time
 }
 
+// CardAmount is what the card networks count declines of: one amount on one card.
+type CardAmount struct {
+	Fingerprint string // of the card; see Attempt.Fingerprint
+	Amount      int64  // minor units of Currency
+	Currency    Currency
+}
+
+// On names the declines that count with those of the charge on a card, by the card's fingerprint.
+func (c Charge) On(fingerprint string) CardAmount {
+	return CardAmount{Fingerprint: fingerprint, Amount: c.Amount, Currency: c.Currency}
+}
+
 // DunningReader reads what dunning remembers. Errors: ErrNotFound.
 type DunningReader interface {
 	Dunning(ctx context.Context, charge ChargeID) (Dunning, error)
 	// PinnedPolicy reads a policy by its hash.
 	PinnedPolicy(ctx context.Context, hash string) (PinnedPolicy, error)
-	// CardDeclines lists the times of off-session attempts that were declined on a card, by its fingerprint, made at or
-	// after since, over all plans; oldest first, the latest 100 at most.
-	CardDeclines(ctx context.Context, fingerprint string, since time.Time) ([]time.Time, error)
+	// CardDeclines lists the times of off-session attempts at an amount that were declined on a card,
+	// made at or after since, over all plans; oldest first, the latest 100 at most.
+	CardDeclines(ctx context.Context, of CardAmount, since time.Time) ([]time.Time, error)
 }
 
 // DunningWriter writes it.

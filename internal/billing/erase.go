@@ -13,9 +13,9 @@ import (
 type Erasure struct {
 	Customer Customer // as it is afterwards: see Customer.Erase
 	Plans    []Plan   // all of the customer's, with terms as they are afterwards: see Plan.Erase
-	Words    []string // the person's name and address, which are taken out of texts
-	// Objects are Stripe's ids (pi_…, pm_…, cus_…, seti_…, ch_…) by which Stripe's events about the customer are found, now and when
-	// more come.
+	Words    []string // the person's name and address, which are taken out of texts; the store adds former ones
+	// Objects are Stripe's ids (pi_…, pm_…, cus_…, seti_…, ch_…) by which Stripe's events about the
+	// customer are found, now and when more come.
 	Objects []string
 	// Payments are the PaymentIntents among them. Refunds and disputes name one in their body.
 	Payments []string
@@ -24,10 +24,12 @@ type Erasure struct {
 
 // Eraser removes personal data. It is part of Tx.
 type Eraser interface {
-	// EraseCustomer removes what rows of every kind hold of the person, and remembers the Stripe objects. Amounts, dates, states, ids
-	// and what happened stay. Errors: ErrConflict where the customer or a plan was changed since it was read.
+	// EraseCustomer removes what rows of every kind hold of the person, and remembers the Stripe
+	// objects. Amounts, dates, states, ids and what happened stay. Errors: ErrConflict where the
+	// customer or a plan was changed since it was read.
 	EraseCustomer(ctx context.Context, e Erasure) (Erased, error)
-	// EraseEvent empties the body of a handled event where it is about one of the Stripe objects of an erased customer.
+	// EraseEvent empties the body of a handled event where it is about one of the Stripe objects of
+	// an erased customer.
 	EraseEvent(ctx context.Context, event string, objects ...string) error
 }
 
@@ -43,15 +45,16 @@ type Erased struct {
 	Texts    int64 `json:"texts"` // audit entries and reasons that named the person
 }
 
-// Erase is the customer without personal data. The reference goes too, because it may say who it is: the next plan with it
-// makes another customer.
+// Erase is the customer without personal data. The reference goes too, because it may say who it
+// is: the next plan with it makes another customer.
 func (c Customer) Erase(now time.Time) Customer {
 	return Customer{
 		ID: c.ID, Reference: "erased-" + string(c.ID), ErasedAt: now, CreatedAt: c.CreatedAt, UpdatedAt: now, Version: c.Version,
 	}
 }
 
-// Words are what names the customer in texts. Words of one or two letters are left out: they are in too many others.
+// Words are what names the customer in texts. Words of one or two letters are left out: they are in
+// too many others.
 func (c Customer) Words() []string {
 	var words []string
 	for _, w := range []string{c.Email, c.Name} {
@@ -65,12 +68,14 @@ func (c Customer) Words() []string {
 // ErasedWord stands in place of a name or an address.
 const ErasedWord = "[erased]"
 
-// Erase is the plan with terms that say nothing of the customer and hold no description, which is the merchant's own text, and
-// with a reason that does not name them. c is the customer as they are afterwards.
+// Erase is the plan with terms that say nothing of the customer and hold no description, which is
+// the merchant's own text, and with a reason that does not name them. The request for its
+// SetupIntent goes too. c is the customer as they are afterwards.
 func (p Plan) Erase(c Customer, words []string) (Plan, error) {
 	for _, w := range words {
 		p.Reason = strings.ReplaceAll(p.Reason, w, ErasedWord)
 	}
+	p.SetupRequest = SetupRequest{}
 	var t Terms
 	if err := json.Unmarshal(p.Terms, &t); err != nil {
 		return p, fmt.Errorf("read the terms of plan %s: %w", p.ID, err)
@@ -81,7 +86,8 @@ func (p Plan) Erase(c Customer, words []string) (Plan, error) {
 	return p, err
 }
 
-// AddObject remembers one of Stripe's objects. An empty id, or one that is there already, adds nothing.
+// AddObject remembers one of Stripe's objects. An empty id, or one that is there already, adds
+// nothing.
 func (e *Erasure) AddObject(id string) {
 	if id != "" && !slices.Contains(e.Objects, id) {
 		e.Objects = append(e.Objects, id)

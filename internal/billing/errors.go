@@ -3,6 +3,7 @@ package billing
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 )
@@ -54,23 +55,28 @@ func (e *InvalidError) orNil() error {
 type GatewayKind string
 
 const (
-	// GatewayDeclined: the request was carried out and the card was refused. Trying again takes a new key.
+	// GatewayDeclined: the request was carried out and the card was refused. Trying again takes a
+	// new key.
 	GatewayDeclined GatewayKind = "declined"
-	// GatewayUnknown: no readable answer (timeout, connection, 5xx). It may have been carried out: same key again.
+	// GatewayUnknown: no readable answer (timeout, connection, 5xx). It may have been carried out:
+	// same key again.
 	GatewayUnknown GatewayKind = "unknown"
 	// GatewayLimited: turned away before it was looked at (429, lock timeout). Same key again, later.
 	GatewayLimited GatewayKind = "limited"
 	// GatewayInProgress: a request with this key is being carried out (409). Same key again, later.
 	GatewayInProgress GatewayKind = "in_progress"
-	// GatewayParked: not sent at all, because Stripe is not answering or too many calls wait. Same key again, later.
+	// GatewayParked: not sent at all, because Stripe is not answering or too many calls wait. Same
+	// key again, later.
 	GatewayParked GatewayKind = "parked"
-	// GatewayUnauthorized: the key is wrong or lacks permission (401, 403). Same key again, once that is mended.
+	// GatewayUnauthorized: the key is wrong or lacks a permission (401, 403). Nothing happened. The
+	// same request again, once that is fixed.
 	GatewayUnauthorized GatewayKind = "unauthorized"
 	// GatewayNotFound: the object does not exist (resource_missing).
 	GatewayNotFound GatewayKind = "not_found"
 	// GatewayWrongState: the PaymentIntent is in a state that forbids the call. Fetch it and look.
 	GatewayWrongState GatewayKind = "wrong_state"
-	// GatewayRejected: the request itself is wrong (other 4xx). Nothing happened; the same again will not help.
+	// GatewayRejected: the request itself is wrong (other 4xx). Nothing happened; the same again
+	// will not help.
 	GatewayRejected GatewayKind = "rejected"
 )
 
@@ -82,7 +88,9 @@ type GatewayError struct {
 	Type       string
 	Param      string
 	Failure    Failure
+	Permission string // that the restricted key lacks for this call, such as "PaymentIntents: Write"; else empty
 	RequestID  string
+	Replayed   bool          // Stripe's stored answer to an earlier request under the same key
 	RetryIn    time.Duration // of a parked call: the real time after which it may be tried again; 0 when nobody knows
 
 	// PaymentIntent is the one in the error, when Stripe sent one. It often does not: never rely on it.
@@ -94,6 +102,9 @@ type GatewayError struct {
 func (e *GatewayError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: stripe: %s", e.Op, e.Kind)
+	if e.Permission != "" {
+		fmt.Fprintf(&b, ", the key lacks the permission %s", e.Permission)
+	}
 	for _, s := range []string{e.Failure.Code, e.Failure.DeclineCode, e.Failure.Message} {
 		if s != "" {
 			b.WriteString(", " + s)
@@ -109,7 +120,8 @@ func (e *GatewayError) Error() string {
 	return b.String()
 }
 
-// Is makes errors.Is(err, ErrNotFound) and errors.Is(err, ErrUnavailable) hold for the kinds that mean it.
+// Is makes errors.Is(err, ErrNotFound) and errors.Is(err, ErrUnavailable) hold for the kinds that
+// mean it.
 func (e *GatewayError) Is(target error) bool {
 	switch target {
 	case ErrNotFound:
@@ -127,4 +139,27 @@ func (e *GatewayError) Resend() bool {
 		return true
 	}
 	return false
+}
+
+// NotOffered reports whether a server refuses to answer for a path: the key lacks the permission,
+// or a server that stands in for Stripe, or a proxy before it, does not know the path. The body of
+// such an answer is often not Stripe's. A wrong key (401) is something else.
+func NotOffered(err error) bool {
+	var ge *GatewayError
+	if !errors.As(err, &ge) {
+		return false
+	}
+	switch ge.HTTPStatus {
+	case http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
+		return true
+	}
+	return false
+}
+
+// Finished reports whether the key of a request is used up although the outcome is unknown: Stripe
+// failed in carrying the request out, and answers the same under its key for a day. The caller
+// looks at once for what the request made, and goes on under a new key where it finds nothing.
+// Source: docs.stripe.com/api/idempotent_requests ("regardless of whether it succeeds or fails").
+func (e *GatewayError) Finished() bool {
+	return e.Kind == GatewayUnknown && e.Replayed && e.HTTPStatus >= 500
 }

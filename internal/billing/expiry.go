@@ -2,7 +2,8 @@ package billing
 
 import "time"
 
-// ExpiresAt is the first moment at which the card's last month is over, where the customer is; zero for a card without a date.
+// ExpiresAt is the first moment at which the card's last month is over, where the customer is; zero
+// for a card without a date.
 func (c Card) ExpiresAt(loc *time.Location) time.Time {
 	if c.ExpYear == 0 || c.ExpMonth == 0 {
 		return time.Time{}
@@ -10,9 +11,9 @@ func (c Card) ExpiresAt(loc *time.Location) time.Time {
 	return Date{Year: c.ExpYear, Month: time.Month(c.ExpMonth), Day: 1}.AddMonths(1).At(LocalTime{}, loc)
 }
 
-// ExpiresBefore is the first of the charges that the card is to pay and that falls due when it has expired: cards hold until
-// the end of their month, where the customer is. A network may renew the card before that, so the charge is tried on it
-// nevertheless. ok is false when there is none.
+// ExpiresBefore is the first of the charges that the card is to pay and that falls due when it has
+// expired: cards hold until the end of their month, where the customer is. A network may renew the
+// card before that, so the charge is tried on it nevertheless. ok is false when there is none.
 func (c Card) ExpiresBefore(charges []Charge, loc *time.Location) (first Charge, ok bool) {
 	expired := c.ExpiresAt(loc)
 	if expired.IsZero() {

@@ -31,7 +31,8 @@ type ExportTable struct {
 	Table   string // of the database
 	Key     []ExportColumn
 	Columns []ExportColumn
-	// Changed are the columns that say when a row was written or changed: by these an export since a time is made.
+	// Changed are the columns that say when a row was written or changed: by these an export since
+	// a time is made.
 	Changed []string
 	// Withheld are the columns that are not exported, with the reason.
 	Withheld map[string]string
@@ -39,9 +40,10 @@ type ExportTable struct {
 
 // Exporter reads whole tables. It is part of the store.
 type Exporter interface {
-	// Export calls row with the rows of a table in the order of its key, their values in the order of its columns: nil for what is not
-	// there, or else as ExportKind says. Only rows that were changed at or after since come, unless it is zero. It reads page by
-	// page, each page as it is then: rows that are written meanwhile may be in it or not. Errors: row's own, ErrUnavailable.
+	// Export calls row with the rows of a table in the order of its key, their values in the order
+	// of its columns: nil for what is not there, or else as ExportKind says. Only rows that were
+	// changed at or after since come, unless it is zero. It reads page by page, each page as it is
+	// then: rows that are written meanwhile may be in it or not. Errors: row's own, ErrUnavailable.
 	Export(ctx context.Context, t ExportTable, since time.Time, row func(values []any) error) error
 }
 
@@ -61,19 +63,21 @@ const (
 	whySecret = "is a secret"
 )
 
-// ExportTables lists everything that can be exported, in the order in which rows refer to one another.
+// ExportTables lists everything that can be exported, in the order in which rows refer to one
+// another.
 func ExportTables() []ExportTable {
 	changed, id := []string{"updated_at"}, columns("id")
 	lease := map[string]string{"wake_at": whyLease, "lease": whyLease}
 	return []ExportTable{
 		{Name: "customers", Table: "customers", Key: id, Changed: changed, Columns: columns(`id reference email name locale timezone
-			stripe_customer created_at:time updated_at:time version:number erased_at:time`)},
+			stripe_customer created_at:time updated_at:time version:number erased_at:time stripe_update_at:time`)},
 		{Name: "cards", Table: "cards", Key: id, Changed: changed, Columns: columns(`id customer_id payment_method stripe_customer brand last4
 			exp_month:number exp_year:number fingerprint status account position:number hold removed_at:time detach_at:time
-			created_at:time updated_at:time`)},
+			own:boolean created_at:time updated_at:time`)},
 		{Name: "plans", Table: "plans", Key: id, Changed: changed, Columns: columns(`id reference customer_id card_id kind status currency
 			total:number reason policy backup_cards:boolean setup_intent account terms:json recurrence:json connect:json
-			created_at:time updated_at:time activated_at:time paused_at:time version:number`)},
+			schedule:json catch_up setup_key setup_customer
+			created_at:time updated_at:time activated_at:time paused_at:time expires_at:time version:number`)},
 		{Name: "versions", Table: "plan_versions", Key: columns("plan_id number:number"), Changed: []string{"at"},
 			Columns: columns(`plan_id number:number at:time actor what total:number charges:json`)},
 		{Name: "charges", Table: "charges", Key: id, Changed: changed, Columns: columns(`id plan_id customer_id sequence:number amount:number
@@ -86,18 +90,20 @@ func ExportTables() []ExportTable {
 		{Name: "refunds", Table: "refunds", Key: id, Changed: changed, Columns: columns(`id plan_id charge_id payment_intent amount:number
 			currency status stripe_refund failure idempotency_key created_at:time updated_at:time`)},
 		{Name: "dunnings", Table: "dunnings", Key: id, Changed: []string{"began_at"}, Columns: columns(`id status policy began_at:time
-			remind_at:time final_at:time deadline_at:time replacing card_id`), Withheld: lease},
+			remind_at:time final_at:time deadline_at:time held_at:time replacing card_id`), Withheld: lease},
 		{Name: "policies", Table: "dunning_policies", Key: columns("hash"), Changed: []string{"created_at"},
 			Columns: columns(`hash name content created_at:time`)},
 		{Name: "consents", Table: "card_consents", Key: id, Changed: []string{"created_at"}, Columns: columns(`id customer_id plan_id charge_id
-			card_id intent source text_version text_shown locale accepted_at:time address user_agent created_at:time`)},
+			card_id intent source text_version text_shown locale listed:json accepted_at:time address user_agent created_at:time`)},
 		{Name: "notices", Table: "notices", Key: id, Changed: []string{"created_at", "sent_at"}, Columns: columns(`id kind plan_id charge_id
 			customer_id step channel recipient status reason attempts:number message_id subject body:body data:json created_at:time
 			sent_at:time`), Withheld: lease},
+		{Name: "incidents", Table: "incidents", Key: id, Changed: []string{"opened_at", "closed_at"}, Columns: columns(`id kind subject plan_id
+			charge_id customer_id account detail remedy opened_at:time closed_at:time closed_by note`)},
 		{Name: "events", Table: "events", Key: id, Changed: []string{"received_at", "handled_at"}, Columns: columns(`id type object_id account
-			api_version livemode:boolean status reason attempts:number created_at:time received_at:time handled_at:time payload:json`), Withheld: lease},
-		{Name: "audit", Table: "audit", Key: columns("seq:number"), Changed: []string{"at"}, Columns: columns(`seq:number at:time actor action
-			plan_id charge_id customer_id card_id notice_id message next_step told:boolean`)},
+			api_version livemode:boolean status reason awaits attempts:number created_at:time received_at:time handled_at:time payload:json`), Withheld: lease},
+		{Name: "audit", Table: "audit", Key: columns("seq:number"), Changed: []string{"at"}, Columns: columns(`seq:number at:time actor actor_name action
+			plan_id charge_id customer_id card_id notice_id incident_id subject message next_step told:boolean`)},
 		{Name: "endpoints", Table: "webhook_endpoints", Key: id, Changed: changed, Columns: columns(`id url types status reason failing_since:time
 			disabled_at:time created_at:time updated_at:time version:number`),
 			Withheld: map[string]string{"secret": whySecret, "old_secret": whySecret, "old_until": "belongs to the secret"}},

@@ -14,8 +14,9 @@ type ForecastRequest struct {
 	DeclineTimes int
 	// NoDeclines leaves the branches out.
 	NoDeclines bool
-	// Horizon is the last date that is looked at, such as 2027-12-31, in the customer's time zone; empty means the end of
-	// the plan, and for one without an end twelve more charges, a year at most.
+	// Horizon is the last date that is looked at, such as 2027-12-31, in the customer's time zone;
+	// empty means the end of the plan, and for one without an end twelve more charges, a year at
+	// most.
 	Horizon string
 }
 

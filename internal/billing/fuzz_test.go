@@ -9,8 +9,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// FuzzTermsFromMetadata: whatever a merchant writes on a PaymentIntent is a plan whose parts add up, of which the first is
-// what the customer is about to pay, or is refused.
+// FuzzTermsFromMetadata: whatever a merchant writes on a PaymentIntent is a plan whose parts add
+// up, of which the first is what the customer is about to pay, or is refused.
 func FuzzTermsFromMetadata(f *testing.F) {
 	f.Add(int64(25003), "usd", "installments", "100003", "4", "1 month", "", "Europe/London")
 	f.Add(int64(50000), "eur", "deposit", "250000", "", "", "2026-12-20", "")
@@ -52,8 +52,8 @@ func requireDrafts(t *testing.T, tm billing.Terms, drafts []billing.ChargeDraft)
 	require.Equal(t, tm.Total, sum)
 }
 
-// FuzzDateAt: at every place a day has one instant for a time of day, it lies on that day or right after a gap in it, and the
-// next day's is later.
+// FuzzDateAt: at every place a day has one instant for a time of day, it lies on that day or right
+// after a gap in it, and the next day's is later.
 func FuzzDateAt(f *testing.F) {
 	f.Add(2026, 3, 29, 1, 30, "Europe/London")
 	f.Add(2026, 10, 25, 1, 30, "Europe/London")

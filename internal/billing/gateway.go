@@ -37,7 +37,8 @@ type PaymentIntent struct {
 	ReceiptEmail   string
 	ClientSecret   Secret
 	LatestCharge   string // ch_…; may be empty
-	// SetupFutureUsage is off_session or on_session while the next confirmation is to save its card; else empty.
+	// SetupFutureUsage is off_session or on_session while the next confirmation is to save its
+	// card; else empty.
 	SetupFutureUsage string
 	Metadata         map[string]string
 	CreatedAt        time.Time
@@ -51,6 +52,13 @@ type PaymentIntent struct {
 	RequestID string // of the call that fetched it
 }
 
+// CanceledByStripe reports whether Stripe canceled the PaymentIntent of its own accord, such as
+// after too many confirmations. A merchant who cancels in the dashboard gives another reason or
+// none. Source: docs.stripe.com/api/payment_intents/object, cancellation_reason.
+func (p PaymentIntent) CanceledByStripe() bool {
+	return p.Status == IntentCanceled && (p.CancellationReason == "automatic" || p.CancellationReason == "expired")
+}
+
 // SetupIntent is what Tranche reads of a Stripe SetupIntent.
 type SetupIntent struct {
 	ID            string
@@ -59,9 +67,11 @@ type SetupIntent struct {
 	PaymentMethod string
 	ClientSecret  Secret
 	Metadata      map[string]string
+	CreatedAt     time.Time
 }
 
-// SetupParams is what a SetupIntent is created with: it saves a card for later charges without a payment.
+// SetupParams is what a SetupIntent is created with: it saves a card for later charges without a
+// payment.
 type SetupParams struct {
 	Customer    string // cus_… that gets the card; may be empty
 	Description string
@@ -80,6 +90,7 @@ type PaymentMethod struct {
 	Fingerprint string
 	Email       string // of the billing details; may be empty
 	Name        string
+	CreatedAt   time.Time // zero when Stripe did not say
 }
 
 // CustomerParams is what a Stripe customer is created with. Its card is attached in the same call.
@@ -90,8 +101,8 @@ type CustomerParams struct {
 	Metadata      map[string]string
 }
 
-// Gateway is Stripe, as far as Tranche uses it. Every error is a *GatewayError. Calls that change something take
-// an idempotency key; the caller commits it before it calls.
+// Gateway is Stripe, as far as Tranche uses it. Every error is a *GatewayError. Calls that change
+// something take an idempotency key; the caller commits it before it calls.
 type Gateway interface {
 	// CreatePaymentIntent makes a PaymentIntent; with OffSession it is confirmed in the same call.
 	CreatePaymentIntent(ctx context.Context, key string, p PaymentParams) (PaymentIntent, error)
@@ -99,17 +110,23 @@ type Gateway interface {
 	ConfirmPaymentIntent(ctx context.Context, key string, p PaymentParams) (PaymentIntent, error)
 	// CancelPaymentIntent cancels one that has not succeeded.
 	CancelPaymentIntent(ctx context.Context, key, id string) (PaymentIntent, error)
-	// CreateRefund gives back all that is left of a payment. Errors: GatewayRejected when nothing is left.
+	// CreateRefund gives back all that is left of a payment. Errors: GatewayRejected when nothing
+	// is left.
 	CreateRefund(ctx context.Context, key string, p RefundParams) (StripeRefund, error)
+	// Refund fetches a refund. Errors: GatewayNotFound.
+	Refund(ctx context.Context, id string) (StripeRefund, error)
 	// PaymentIntent fetches one. Errors: GatewayNotFound.
 	PaymentIntent(ctx context.Context, id string) (PaymentIntent, error)
-	// Payment fetches one with what became of its money since: refunds and disputes. Errors: GatewayNotFound.
+	// Payment fetches one with what became of its money since: refunds and disputes. Errors:
+	// GatewayNotFound.
 	Payment(ctx context.Context, id string) (RecordedPayment, error)
-	// FindPaymentIntent looks through a Stripe customer's PaymentIntents created at or after since, newest first,
-	// for the first that matches. It lists and never searches: Stripe's search lags behind. Errors: GatewayNotFound.
+	// FindPaymentIntent looks through a Stripe customer's PaymentIntents created at or after since,
+	// newest first, for the first that matches. It lists and never searches: Stripe's search lags
+	// behind. Errors: GatewayNotFound.
 	FindPaymentIntent(ctx context.Context, customer string, since time.Time, match func(PaymentIntent) bool) (PaymentIntent, error)
 
-	// CreateSetupIntent makes a SetupIntent for a card that the customer is about to give. It takes no money.
+	// CreateSetupIntent makes a SetupIntent for a card that the customer is about to give. It takes
+	// no money.
 	CreateSetupIntent(ctx context.Context, key string, p SetupParams) (SetupIntent, error)
 	// SetupIntent fetches one. Errors: GatewayNotFound.
 	SetupIntent(ctx context.Context, id string) (SetupIntent, error)
@@ -119,11 +136,14 @@ type Gateway interface {
 	PaymentMethod(ctx context.Context, id string) (PaymentMethod, error)
 	// AttachPaymentMethod attaches a PaymentMethod to a Stripe customer.
 	AttachPaymentMethod(ctx context.Context, key, id, customer string) (PaymentMethod, error)
-	// DetachPaymentMethod removes a PaymentMethod from its customer, for good. One that is detached already, or is gone, is
-	// no error.
+	// DetachPaymentMethod removes a PaymentMethod from its customer, for good. One that is detached
+	// already, or is gone, is no error.
 	DetachPaymentMethod(ctx context.Context, key, id string) error
 	// CreateCustomer makes a Stripe customer and attaches the card, and returns its id.
 	CreateCustomer(ctx context.Context, key string, p CustomerParams) (string, error)
+	// UpdateCustomer writes e-mail address and name to a Stripe customer; empty ones remove what is
+	// there. Errors: GatewayNotFound for one that does not exist or was deleted.
+	UpdateCustomer(ctx context.Context, key, id string, p CustomerParams) error
 	// CustomerExists says whether the Stripe customer exists and was not deleted.
 	CustomerExists(ctx context.Context, id string) (bool, error)
 }

@@ -5,34 +5,70 @@ import (
 	"time"
 )
 
-// GoOn gives the next charge of a plan whose charges recur, to be written in the transaction that takes up the one before: while
-// such a plan goes on, one charge is always to come. It returns false while one is still to come, and for a plan that is over, or
-// that waits for its first payment or its card. It changes the plan: the recurrence and the total. When the last charge was
+// GoOn gives the next charge of a plan whose charges recur, to be written in the transaction that
+// takes up the one before: while such a plan goes on, one charge is always to come. It returns
+// false while one is still to come, and for a plan that is over, or that waits for its first
+// payment or its card. It changes the plan: the recurrence and the total. When the last charge was
 // written the recurrence is zero, and the plan ends as others do.
 func (p *Plan) GoOn(charges []Charge, loc *time.Location, holidays Holidays, now time.Time) (Charge, bool) {
 	if p.Recurrence.IsZero() || p.Status == PlanAwaitingFirstPayment || p.Status == PlanCanceled || p.Status == PlanCompleted {
 		return Charge{}, false
 	}
+	next, _, ok := p.Recurrence.Take(loc, holidays)
+	if ok && slices.ContainsFunc(charges, func(c Charge) bool { return c.comesBefore(next.DueAt) }) {
+		return Charge{}, false
+	}
+	return p.take(charges, loc, holidays, now)
+}
+
+// GrowTo returns the charges of a plan's recurrence up to the one with an id, which Stripe was paid
+// for and the database has lost. It changes the plan as GoOn does. It returns false, and changes
+// nothing, when the recurrence makes no such charge.
+func (p *Plan) GrowTo(id ChargeID, charges []Charge, loc *time.Location, holidays Holidays, now time.Time) ([]Charge, bool) {
+	if p.Status == PlanAwaitingFirstPayment || p.Status == PlanCanceled {
+		return nil, false
+	}
+	grown, all := *p, slices.Clone(charges)
+	for len(all)-len(charges) < MaxCharges {
+		c, ok := grown.take(all, loc, holidays, now)
+		if !ok {
+			return nil, false
+		}
+		all = append(all, c)
+		if c.ID == id {
+			*p = grown
+			return all[len(charges):], true
+		}
+	}
+	return nil, false
+}
+
+// take makes the next charge of the recurrence.
+func (p *Plan) take(charges []Charge, loc *time.Location, holidays Holidays, now time.Time) (Charge, bool) {
 	next, rest, ok := p.Recurrence.Take(loc, holidays)
 	if !ok {
 		p.Recurrence = Recurrence{}
 		return Charge{}, false
 	}
-	if slices.ContainsFunc(charges, func(c Charge) bool { return c.comesBefore(next.DueAt) }) {
-		return Charge{}, false
+	if p.Schedule.Every == p.Recurrence.Every {
+		p.Schedule.Next = p.Recurrence.Next + 1
 	}
+	id := recurringChargeID(p.ID, p.Recurrence.Next, charges)
 	p.Recurrence = rest
 	p.Total += next.Amount
 	c := Charge{
-		ID: NewChargeID(now), PlanID: p.ID, CustomerID: p.CustomerID, Sequence: lastSequence(charges) + 1, Amount: next.Amount, Currency: p.Currency,
+		ID: id, PlanID: p.ID, CustomerID: p.CustomerID, Sequence: lastSequence(charges) + 1, Amount: next.Amount, Currency: p.Currency,
 		DueAt: next.DueAt, Status: ChargeScheduled, CreatedAt: now, UpdatedAt: now, Version: 1,
 	}
 	if p.Status.Collects() {
 		at := next.DueAt
-		if at.Before(now) {
-			at = now // it could not be tried before it was written, so it is not overdue
-		}
 		c.NextAttemptAt, c.WakeAt = at, at
+		switch {
+		case c.Missed(now): // a worker decides what becomes of it
+			c.WakeAt, c.Reason = now, "nothing ran when it fell due"
+		case at.Before(now):
+			c.NextAttemptAt, c.WakeAt = now, now // it could not be tried before it was written, so it is not overdue
+		}
 	}
 	return c, true
 }
@@ -50,18 +86,19 @@ func lastSequence(charges []Charge) int {
 	return last
 }
 
-// Shifted is the recurrence with all its dates later by so many days. A last date stays.
-func (r Recurrence) Shifted(days int) Recurrence {
-	if !r.IsZero() {
-		r.Anchor = r.Anchor.AddDays(days)
+// LaterOf is the later of two instants.
+func LaterOf(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
 	}
-	return r
+	return b
 }
 
 // EndRecurrence leaves the plan with the charges that it has.
 func (p *Plan) EndRecurrence() { p.Recurrence = Recurrence{} }
 
-// Later says whether a comes after b, where the zero time, on the merchant's word, comes after every other.
+// Later says whether a comes after b, where the zero time, on the merchant's word, comes after
+// every other.
 func Later(a, b time.Time) bool {
 	switch {
 	case b.IsZero():
@@ -70,13 +107,4 @@ func Later(a, b time.Time) bool {
 		return true
 	}
 	return a.After(b)
-}
-
-// ShiftedBy moves an instant by days, at the same time of day in a place. The zero time stays.
-func ShiftedBy(at time.Time, days int, loc *time.Location) time.Time {
-	if at.IsZero() {
-		return at
-	}
-	local := at.In(loc)
-	return DateOf(at, loc).AddDays(days).At(LocalTime{Hour: local.Hour(), Minute: local.Minute()}, loc)
 }

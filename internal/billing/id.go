@@ -7,14 +7,16 @@ import (
 	"time"
 )
 
-// Ids are a prefix, an underscore and 26 characters: 48 bits of UTC milliseconds, then 80 random bits, in
-// lower-case Crockford base 32. They sort by the time of their making, which keeps indexes compact.
+// Ids are a prefix, an underscore and 26 characters: 48 bits of UTC milliseconds, then 80 random
+// bits, in lower-case Crockford base 32. They sort by the time of their making, which keeps indexes
+// compact.
 type (
 	// PlanID names a plan: plan_…
 	PlanID string
 	// ChargeID names a charge: chg_… (Stripe's own charges are ch_…).
 	ChargeID string
-	// AttemptID names an attempt: att_… It is also the attempt's idempotency key at Stripe.
+	// AttemptID names an attempt: att_… It is also the attempt's idempotency key at Stripe; see
+	// AttemptIDFor.
 	AttemptID string
 	// CustomerID names a customer of ours: cust_… (Stripe's are cus_…).
 	CustomerID string
@@ -35,9 +37,6 @@ func NewPlanID(now time.Time) PlanID { return PlanID("plan_" + newID(now)) }
 
 // NewChargeID makes a charge id at the given time.
 func NewChargeID(now time.Time) ChargeID { return ChargeID("chg_" + newID(now)) }
-
-// NewAttemptID makes an attempt id at the given time.
-func NewAttemptID(now time.Time) AttemptID { return AttemptID("att_" + newID(now)) }
 
 // NewCustomerID makes a customer id at the given time.
 func NewCustomerID(now time.Time) CustomerID { return CustomerID("cust_" + newID(now)) }
@@ -61,8 +60,16 @@ func NewDeliveryID(now time.Time) DeliveryID { return DeliveryID("dlv_" + newID(
 var crockford = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
 
 func newID(now time.Time) string {
+	var b [10]byte
+	_, _ = rand.Read(b[:]) // documented never to fail
+	return idAt(now, b[:])
+}
+
+// idAt writes the part of an id after its prefix: six bytes of time, and ten that tell ids of one
+// time apart.
+func idAt(now time.Time, rest []byte) string {
 	var b [16]byte
 	binary.BigEndian.PutUint64(b[:8], uint64(now.UnixMilli())<<16)
-	_, _ = rand.Read(b[6:]) // documented never to fail
+	copy(b[6:], rest)
 	return crockford.EncodeToString(b[:])
 }

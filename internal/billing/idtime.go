@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// FirstNoticeID is the least id a notice made at or after t can have. Ids begin with their time, so with it an index of
-// ids serves as one of times.
+// FirstNoticeID is the least id a notice made at or after t can have. Ids begin with their time, so
+// with it an index of ids serves as one of times.
 func FirstNoticeID(t time.Time) NoticeID { return NoticeID("ntc_" + firstID(t)) }
 
 // FirstMessageID is the least id a message written at or after t can have.
@@ -14,6 +14,12 @@ func FirstMessageID(t time.Time) MessageID { return MessageID("msg_" + firstID(t
 
 // FirstDeliveryID is the least id a delivery made at or after t can have.
 func FirstDeliveryID(t time.Time) DeliveryID { return DeliveryID("dlv_" + firstID(t)) }
+
+// FirstChargeID is the least id a charge made at or after t can have.
+func FirstChargeID(t time.Time) ChargeID { return ChargeID("chg_" + firstID(t)) }
+
+// FirstCardID is the least id a card saved at or after t can have.
+func FirstCardID(t time.Time) CardID { return CardID("card_" + firstID(t)) }
 
 func firstID(t time.Time) string {
 	var b [16]byte

@@ -2,7 +2,8 @@ package billing
 
 import "context"
 
-// ImportReader finds what an import must know of, many at once. Names of what there is not are passed over.
+// ImportReader finds what an import must know of, many at once. Names of what there is not are
+// passed over.
 type ImportReader interface {
 	PlansByReference(ctx context.Context, references ...string) ([]Plan, error)
 	CustomersByReference(ctx context.Context, references ...string) ([]Customer, error)
@@ -19,6 +20,7 @@ type Imported struct {
 
 // ImportWriter writes them. It is part of Tx.
 type ImportWriter interface {
-	// InsertImported adds the rows in few statements. One that is there already loses the transaction. Errors: ErrExists.
+	// InsertImported adds the rows in few statements. One that is there already loses the
+	// transaction. Errors: ErrExists.
 	InsertImported(ctx context.Context, rows Imported) error
 }

@@ -26,14 +26,19 @@ type Ledger interface {
 
 	// CountPayments is how many charges due from from to to (exclusive) have a PaymentIntent.
 	CountPayments(ctx context.Context, from, to time.Time) (int64, error)
-	// UnreconciledCharges pages through the charges of a window that Stripe's record should know, by due time.
+	// UnreconciledCharges pages through the charges of a window that Stripe's record should know,
+	// by due time.
 	UnreconciledCharges(ctx context.Context, f UnreconciledFilter) ([]Charge, error)
-	// MarkReconciled notes that the charges were compared in the run that began at run; a later mark stays.
+	// Incidents lists incidents, newest first.
+	Incidents(ctx context.Context, f IncidentFilter) ([]Incident, error)
+	// MarkReconciled notes that the charges were compared in the run that began at run; a later
+	// mark stays.
 	MarkReconciled(ctx context.Context, run time.Time, ids ...ChargeID) error
 }
 
-// UnreconciledFilter selects charges that have a PaymentIntent or claim to be paid, and were not compared since Run. In the
-// window are those that fell due in it, were paid in it, or were due up to Reach before it and are still being collected.
+// UnreconciledFilter selects charges that have a PaymentIntent or claim to be paid, and were not
+// compared since Run. In the window are those that fell due in it, were paid in it, or were due up
+// to Reach before it and are still being collected.
 type UnreconciledFilter struct {
 	From, To time.Time // the window; To is exclusive
 	Reach    time.Duration

@@ -2,22 +2,23 @@ package billing
 
 import "context"
 
-// Lane sorts calls to Stripe by whether they change something: each lane has a rate of its own, so that a flood of
-// look-ups holds up no charge.
-type Lane string
+// Bucket names a rate limit for calls to Stripe. Reads and writes are limited apart, so that many
+// look-ups hold up no charge.
+type Bucket string
 
 const (
-	// LaneRead is for calls that fetch (GET).
-	LaneRead Lane = "read"
-	// LaneWrite is for calls that change something (POST, DELETE).
-	LaneWrite Lane = "write"
+	// ReadBucket limits calls that fetch (GET).
+	ReadBucket Bucket = "read"
+	// WriteBucket limits calls that change something (POST, DELETE).
+	WriteBucket Bucket = "write"
 )
 
-// Limiter keeps the calls of all processes together within what Stripe takes. It is safe for concurrent use.
+// Limiter keeps the calls of all processes together within Stripe's rate limits. It is safe for
+// concurrent use.
 type Limiter interface {
-	// Wait returns when one call in the lane may be made. Errors: ErrUnavailable when its turn did not come in time;
-	// ctx's own.
-	Wait(ctx context.Context, lane Lane) error
-	// Throttled tells that Stripe turned a call in the lane away because there were too many: all processes slow down.
-	Throttled(ctx context.Context, lane Lane)
+	// Wait returns when one call may be made. Errors: ErrUnavailable if that took too long; ctx's
+	// own.
+	Wait(ctx context.Context, bucket Bucket) error
+	// Throttled records that Stripe answered 429 to a call: all processes slow down.
+	Throttled(ctx context.Context, bucket Bucket)
 }

@@ -5,8 +5,9 @@ import "fmt"
 // Limit is the least and the greatest amount of one charge, in minor units. 0 leaves Stripe's own.
 type Limit struct{ Minimum, Maximum int64 }
 
-// Limits are a merchant's own in place of Stripe's, by currency. Stripe's minimum goes by the currency that an account is paid
-// out in, which Tranche can't know: docs.stripe.com/currencies#minimum-and-maximum-charge-amounts.
+// Limits are a merchant's own in place of Stripe's, by currency. Stripe's minimum goes by the
+// currency that an account is paid out in, which Tranche can't know:
+// docs.stripe.com/currencies#minimum-and-maximum-charge-amounts.
 type Limits map[Currency]Limit
 
 // Problem says in words why an amount can't be charged in the currency, or "".

@@ -6,27 +6,28 @@ import (
 	"time"
 )
 
-// Snapshot is what messages about audit entries say: the rows that the entries name, as the transaction leaves them. A
-// row that is not there is left out of the message.
+// Snapshot is what messages about audit entries say: the rows that the entries name, as the
+// transaction leaves them. A row that is not there is left out of the message.
 type Snapshot struct {
 	Plans     map[PlanID]Plan
 	Charges   map[ChargeID]Charge
 	Customers map[CustomerID]Customer
 	Cards     map[CardID]Card
 	Notices   map[NoticeID]Notice
+	Incidents map[IncidentID]Incident
 }
 
-// NewMessage writes the message for an audit entry. It is thin on purpose: ids, the merchant's references, states, amounts
-// and dates; no names, addresses, mail texts or secrets.
+// NewMessage writes the message for an audit entry. It is thin on purpose: ids, the merchant's
+// references, states, amounts and dates; no names, addresses, mail texts or secrets.
 func NewMessage(e AuditEntry, s Snapshot) (Message, error) {
 	m := Message{ID: NewMessageID(e.At), Type: e.Action, PlanID: e.PlanID, CreatedAt: e.At}
 	payload, err := json.Marshal(messageView{
 		ID: m.ID, Type: m.Type, CreatedAt: utcMillis(e.At),
 		Data: messageData{
-			Actor: e.Actor,
-			Plan:  told(s.Plans, e.PlanID, viewPlan), Charge: told(s.Charges, e.ChargeID, viewCharge),
+			Actor: e.Actor, ActorName: e.ActorName,
+			Plan: told(s.Plans, e.PlanID, viewPlan), Charge: told(s.Charges, e.ChargeID, viewCharge),
 			Customer: told(s.Customers, e.CustomerID, viewCustomer), Card: told(s.Cards, e.CardID, viewCard),
-			Notice: told(s.Notices, e.NoticeID, viewNotice),
+			Notice: told(s.Notices, e.NoticeID, viewNotice), Incident: told(s.Incidents, e.IncidentID, viewIncident),
 		},
 	})
 	if err != nil {
@@ -36,7 +37,8 @@ func NewMessage(e AuditEntry, s Snapshot) (Message, error) {
 	return m, nil
 }
 
-// The types below are the JSON of a message. Amounts are minor units; times are RFC 3339 in UTC, null when there is none.
+// The types below are the JSON of a message. Amounts are minor units; times are RFC 3339 in UTC,
+// null when there is none.
 
 type messageView struct {
 	ID        MessageID   `json:"id"`
@@ -46,12 +48,14 @@ type messageView struct {
 }
 
 type messageData struct {
-	Actor    Actor         `json:"actor"`
-	Plan     *toldPlan     `json:"plan,omitempty"`
-	Charge   *toldCharge   `json:"charge,omitempty"`
-	Customer *toldCustomer `json:"customer,omitempty"`
-	Card     *toldCard     `json:"card,omitempty"`
-	Notice   *toldNotice   `json:"notice,omitempty"`
+	Actor     Actor         `json:"actor"`
+	ActorName string        `json:"actor_name,omitempty"`
+	Plan      *toldPlan     `json:"plan,omitempty"`
+	Charge    *toldCharge   `json:"charge,omitempty"`
+	Customer  *toldCustomer `json:"customer,omitempty"`
+	Card      *toldCard     `json:"card,omitempty"`
+	Notice    *toldNotice   `json:"notice,omitempty"`
+	Incident  *toldIncident `json:"incident,omitempty"`
 }
 
 type toldPlan struct {
@@ -109,6 +113,17 @@ type toldNotice struct {
 	Reason  *string      `json:"reason"`
 }
 
+type toldIncident struct {
+	ID       IncidentID   `json:"id"`
+	Kind     IncidentKind `json:"kind"`
+	Subject  string       `json:"subject"`
+	Detail   string       `json:"detail"`
+	Remedy   string       `json:"remedy"`
+	OpenedAt time.Time    `json:"opened_at"`
+	ClosedAt *time.Time   `json:"closed_at"` // null while it is open
+	ClosedBy *string      `json:"closed_by"`
+}
+
 func viewPlan(p Plan) toldPlan {
 	return toldPlan{
 		ID: p.ID, Reference: p.Reference, Kind: p.Kind, Status: p.Status, Currency: p.Currency, Total: p.Total,
@@ -137,6 +152,13 @@ func viewCard(c Card) toldCard {
 
 func viewNotice(n Notice) toldNotice {
 	return toldNotice{ID: n.ID, Kind: n.Kind, Channel: n.Channel, Status: n.Status, Reason: textOrNull(n.Reason)}
+}
+
+func viewIncident(i Incident) toldIncident {
+	return toldIncident{
+		ID: i.ID, Kind: i.Kind, Subject: i.Subject, Detail: i.Detail, Remedy: i.Remedy, OpenedAt: utcMillis(i.OpenedAt),
+		ClosedAt: timeOrNull(i.ClosedAt), ClosedBy: textOrNull(string(i.ClosedBy)),
+	}
 }
 
 // told is the view of the row with this id; nil where there is none.

@@ -8,10 +8,10 @@ type MessageType struct {
 	Doc  string // when it is sent, in a sentence
 }
 
-// MessageTypes lists every type of message, as docs/webhooks.md explains them. A test finds actions of audit entries that
-// are missing here.
+// MessageTypes lists every type of message, as docs/webhooks.md explains them. A test finds actions
+// of audit entries that are missing here.
 func MessageTypes() []MessageType {
-	return slices.Concat(planMessages(), chargeMessages(), cardMessages(), noticeMessages())
+	return slices.Concat(planMessages(), chargeMessages(), cardMessages(), noticeMessages(), incidentMessages())
 }
 
 func planMessages() []MessageType {
@@ -27,10 +27,11 @@ func planMessages() []MessageType {
 		{"plan.paused", "The plan charges nothing until it is resumed."},
 		{"plan.resumed", "A paused plan charges again."},
 		{"plan.card_changed", "You named another saved card of the customer's for the plan."},
+		{"plan.catch_up_changed", "You chose what becomes of the plan's charges that an outage misses."},
 		{"plan.extended", "Charges were added to the end of the plan."},
 		{"plan.fee_added", "A fee was added to the plan."},
-		{"plan.paid_early", "Everything that was left is due now, as one charge."},
-		{"plan.rest_changed", "What is left to pay was changed."},
+		{"plan.pulled_forward", "Everything that was left is due now, as one charge."},
+		{"plan.remaining_changed", "What is left to pay was changed."},
 		{"plan.restarted", "A plan that was given up collects again."},
 		{"plan.total_changed", "A dropped charge was paid in the last moment and counts in the total again."},
 		{"plan.completed", "Everything is paid."},
@@ -54,6 +55,7 @@ func chargeMessages() []MessageType {
 		{"charge.amount_differs", "Stripe took another amount than the charge's; somebody must look."},
 		{"charge.payment_intent_replaced", "Stripe cancelled the charge's PaymentIntent by itself; a new one will be made."},
 		{"charge.payment_intent_canceling", "The charge's PaymentIntent can't be confirmed again; it is canceled, and a new one will be made."},
+		{"charge.payment_intent_found", "Stripe had a PaymentIntent of the charge that the database had lost; the charge takes it."},
 		{"charge.put_off", "A card network's cap is reached: the charge is tried later, at `next_attempt_at`."},
 		{"charge.new_card", "The customer gave another card for a charge that waits."},
 		{"charge.reminder", "The customer is asked once more to pay."},
@@ -68,12 +70,13 @@ func chargeMessages() []MessageType {
 		{"charge.moved", "A charge falls due on another date."},
 		{"charge.amount_changed", "A charge has another amount."},
 		{"charge.split", "A charge was split in two."},
-		{"charge.paid_early", "A charge is due now instead of at its date."},
+		{"charge.pulled_forward", "A charge is due now instead of at its date."},
 		{"charge.paid_outside", "You told that a charge was paid without Stripe."},
-		{"charge.paid_twice", "A charge that was paid outside was paid at Stripe too: give one back."},
+		{"charge.paid_twice", "A second payment for a paid charge arrived, or a payment at Stripe for a charge that was paid outside; see the incident."},
 		{"charge.written_off", "A charge will not be collected; it stays in the total as a loss."},
-		{"charge.refund_made", "A refund that you ordered was made at Stripe."},
-		{"charge.refund_failed", "A refund that you ordered was refused by Stripe; somebody must look."},
+		{"charge.refund_ordered", "You ordered the refund of a second payment."},
+		{"charge.refund_made", "Stripe accepted a refund that you ordered."},
+		{"charge.refund_failed", "Stripe refused a refund that you ordered, or a refund failed at the bank later; see the incident."},
 		{"charge.retry_requested", "Somebody asked for a charge to be tried again at once."},
 	}
 }
@@ -85,7 +88,7 @@ func cardMessages() []MessageType {
 		{"card.held", "The network replaced a card by one of another brand: it is not charged until the customer agrees."},
 		{"card.released", "A card that was held may be charged again."},
 		{"card.removed", "You, or the customer on the recovery page, removed a card: it is not charged any more."},
-		{"card.folded", "The customer gave the same number again: the newer card takes the place of the older one, which is detached."},
+		{"card.merged", "The customer gave the same number again: the newer card takes the place of the older one, which is detached."},
 		{"card.detach_failed", "Stripe refuses to detach a card that was removed; it is not charged, and Stripe is asked again tomorrow."},
 		{"card.not_saved", "The card that paid can't be charged later."},
 		{"card.moved", "A charge is tried with another card from now on."},
@@ -99,6 +102,14 @@ func noticeMessages() []MessageType {
 		{"notice.sent", "A mail to the customer was accepted by the mail server."},
 		{"notice.kept", "A mail to the customer was written and kept, because no mail server is set."},
 		{"notice.retry_requested", "Somebody asked for a mail to be sent again."},
+		{"notice.dropped", "A mail to the customer was no longer true when its turn came, and was not sent."},
 		{"notice.failed", "A mail to the customer can't be delivered."},
+	}
+}
+
+func incidentMessages() []MessageType {
+	return []MessageType{
+		{"incident.opened", "Something happened that a person must answer, such as a second payment or a failed refund; `incident` says what to do."},
+		{"incident.closed", "An incident was answered, by you or because its cause is gone."},
 	}
 }

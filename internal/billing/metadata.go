@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Metadata keys. The first block is what a merchant puts on a PaymentIntent of its own to make a plan of it; the
-// second is what Tranche puts on its own PaymentIntents to find them again.
+// Metadata keys. The first block is what a merchant puts on a PaymentIntent of its own to make a
+// plan of it; the second is what Tranche puts on its own PaymentIntents to find them again.
 const (
 	MetaReference  = "tranche_reference"
 	MetaKind       = "tranche_kind"
@@ -26,6 +26,7 @@ const (
 	MetaTrial      = "tranche_trial"
 	MetaRemainder  = "tranche_remainder"
 	MetaBusiness   = "tranche_business_day"
+	MetaCatchUp    = "tranche_catch_up"
 
 	MetaPlan    = "tranche_plan"
 	MetaCharge  = "tranche_charge"
@@ -44,14 +45,15 @@ func AsksForPlan(metadata map[string]string) bool {
 	return metadata[MetaKind] != "" && metadata[MetaCharge] == ""
 }
 
-// TermsFromMetadata reads the terms of a plan from a PaymentIntent the merchant made; its amount is the first part
-// or the deposit. A customer without a reference is known by the plan's. Errors: *InvalidError naming the keys.
+// TermsFromMetadata reads the terms of a plan from a PaymentIntent the merchant made; its amount is
+// the first part or the deposit. A customer without a reference is known by the plan's. Errors:
+// *InvalidError naming the keys.
 func TermsFromMetadata(pi PaymentIntent) (Terms, error) {
 	m, bad := pi.Metadata, &InvalidError{}
 	t := Terms{
-		Reference: m[MetaReference], Kind: PlanKind(m[MetaKind]), Currency: pi.Currency,
+		Reference: m[MetaReference], Kind: PlanKind(m[MetaKind]), Currency: CurrencyOf(string(pi.Currency)),
 		Total: metaInt(bad, m, MetaTotal), Every: m[MetaEvery], BalanceDue: m[MetaBalanceDue],
-		Until: m[MetaUntil], Trial: m[MetaTrial], Remainder: Remainder(m[MetaRemainder]), BusinessDay: BusinessDay(m[MetaBusiness]),
+		Until: m[MetaUntil], Trial: m[MetaTrial], Remainder: Remainder(m[MetaRemainder]), BusinessDay: BusinessDay(m[MetaBusiness]), CatchUp: CatchUpOf(m[MetaCatchUp]),
 		Policy: m[MetaPolicy], BackupCardsAllowed: metaBool(bad, m, MetaBackup),
 		Customer: CustomerTerms{
 			Reference: m[MetaCustomer], Email: m[MetaEmail], Locale: m[MetaLocale], TimeZone: m[MetaTimeZone],
@@ -105,11 +107,12 @@ func metaBool(bad *InvalidError, m map[string]string, key string) bool {
 	return false
 }
 
-// metadataFields says under which key a field of Terms came, so that a fault is named as the merchant wrote it.
+// metadataFields says under which key a field of Terms came, so that a fault is named as the
+// merchant wrote it.
 var metadataFields = map[string]string{
 	"reference": MetaReference, "kind": MetaKind, "total": MetaTotal, "parts": MetaParts, "every": MetaEvery,
 	"balance_due": MetaBalanceDue, "customer.reference": MetaCustomer, "customer.email": MetaEmail,
-	"amount": MetaAmount, "until": MetaUntil, "trial": MetaTrial, "remainder": MetaRemainder, "business_day": MetaBusiness,
+	"amount": MetaAmount, "until": MetaUntil, "trial": MetaTrial, "remainder": MetaRemainder, "business_day": MetaBusiness, "catch_up": MetaCatchUp,
 	"policy": MetaPolicy, "backup_cards_allowed": MetaBackup, "customer.locale": MetaLocale, "customer.timezone": MetaTimeZone, "deposit": "amount", "first_amount": "amount",
 }
 

@@ -9,8 +9,23 @@ import (
 // Currency is an ISO 4217 code in lower case, as Stripe writes it.
 type Currency string
 
-// currencyRule is what is particular about a currency at Stripe. Zero values mean: two decimals, any amount, no
-// minimum known.
+// CurrencyOf reads a code in upper or lower case. What is no code of three letters stays as it is,
+// to be refused as it was written.
+func CurrencyOf(code string) Currency {
+	if len(code) == 3 {
+		code = strings.ToLower(code)
+	}
+	return Currency(code)
+}
+
+// UnmarshalText reads a code in upper or lower case.
+func (c *Currency) UnmarshalText(text []byte) error {
+	*c = CurrencyOf(string(text))
+	return nil
+}
+
+// currencyRule is what is particular about a currency at Stripe. Zero values mean: two decimals,
+// any amount, no minimum known.
 type currencyRule struct {
 	decimals int   // digits after the point in minor units
 	step     int64 // every amount is a multiple of it
@@ -18,11 +33,12 @@ type currencyRule struct {
 	maximum  int64 // greatest amount Stripe takes
 }
 
-// maxAmount is Stripe's limit of eight digits, from docs.stripe.com/currencies#minimum-and-maximum-charge-amounts.
+// maxAmount is Stripe's limit of eight digits, from
+// docs.stripe.com/currencies#minimum-and-maximum-charge-amounts.
 const maxAmount = 99_999_999
 
-// rule returns what is particular about the currency.
-// Source: docs.stripe.com/currencies (zero-decimal, three-decimal, special cases, minimum and maximum amounts).
+// rule returns what is particular about the currency. Source: docs.stripe.com/currencies
+// (zero-decimal, three-decimal, special cases, minimum and maximum amounts).
 func (c Currency) rule() currencyRule {
 	r := currencyRule{decimals: 2, step: 1, minimum: minimums[c], maximum: maxAmount}
 	switch {
@@ -53,7 +69,8 @@ var (
 	}
 )
 
-// known are the currencies Stripe can charge, from docs.stripe.com/currencies#presentment-currencies.
+// known are the currencies Stripe can charge, from
+// docs.stripe.com/currencies#presentment-currencies.
 var known = strings.Fields(`usd aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bhd bif bmd bnd bob brl bsd bwp byn bzd
  cad cdf chf clp cny cop crc cve czk djf dkk dop dzd egp etb eur fjd fkp gbp gel gip gmd gnf gtq gyd hkd hnl hrk htg huf idr
  ils inr isk jmd jod jpy kes kgs khr kmf krw kwd kyd kzt lak lbp lkr lrd lsl mad mdl mga mkd mmk mnt mop mro mur mvr mwk mxn
@@ -82,11 +99,13 @@ func (c Currency) Decimals() int { return c.rule().decimals }
 type Remainder string
 
 const (
-	// RemainderFirst gives all of them to the first part: the customer sees the odd cent in the checkout.
+	// RemainderFirst gives all of them to the first part: the customer sees the odd cent in the
+	// checkout.
 	RemainderFirst Remainder = "first"
 	// RemainderLast gives all of them to the last part.
 	RemainderLast Remainder = "last"
-	// RemainderSpread gives one to each of the first parts, so that no two parts differ by more than one unit.
+	// RemainderSpread gives one to each of the first parts, so that no two parts differ by more
+	// than one unit.
 	RemainderSpread Remainder = "spread"
 )
 
@@ -100,9 +119,9 @@ func Split(total int64, parts int, c Currency) []int64 {
 	return SplitBy(total, parts, c, RemainderFirst)
 }
 
-// SplitBy divides total into equal parts that add up to it exactly; what does not divide goes where the rule says. In
-// currencies whose amounts must be multiples of 10 or 100 the parts are, if the total is; if it is not, one part takes what is
-// over. parts must be at least 1.
+// SplitBy divides total into equal parts that add up to it exactly; what does not divide goes where
+// the rule says. In currencies whose amounts must be multiples of 10 or 100 the parts are, if the
+// total is; if it is not, one part takes what is over. parts must be at least 1.
 func SplitBy(total int64, parts int, c Currency, rule Remainder) []int64 {
 	step := c.rule().step
 	each := total / step / int64(parts) * step

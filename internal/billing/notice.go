@@ -22,9 +22,14 @@ const (
 	NoticePlanDefaulted NoticeKind = "plan_defaulted"
 	// NoticeCardExpiring says that the saved card expires before the last charge.
 	NoticeCardExpiring NoticeKind = "card_expiring"
+	// NoticeCardNeeded says that the way the customer paid can't be charged again, and asks for a card.
+	NoticeCardNeeded NoticeKind = "card_needed"
 	// NoticeCardUpdated says that another card is charged from now on.
 	NoticeCardUpdated NoticeKind = "card_updated"
-	// NoticePlanChanged says that the merchant changed dates or amounts of what is left to pay, and what they were before.
+	// NoticePlanStarted confirms a plan that has begun: every payment, with its amount and date.
+	NoticePlanStarted NoticeKind = "plan_started"
+	// NoticePlanChanged says that the merchant changed dates or amounts of what is left to pay, and
+	// what they were before.
 	NoticePlanChanged NoticeKind = "plan_changed"
 	// NoticePlanPaused says that the merchant paused the plan.
 	NoticePlanPaused NoticeKind = "plan_paused"
@@ -32,8 +37,10 @@ const (
 	NoticePlanResumed NoticeKind = "plan_resumed"
 	// NoticePlanCanceled says that the merchant canceled the plan, and what is given back.
 	NoticePlanCanceled NoticeKind = "plan_canceled"
-	// NoticeRefundMade says that money was given back, such as in Stripe's dashboard.
+	// NoticeRefundMade says that Stripe accepted a refund, ordered here or in Stripe's dashboard.
 	NoticeRefundMade NoticeKind = "refund_made"
+	// NoticeRefundFailed says that a refund which an earlier notice promised failed at the bank.
+	NoticeRefundFailed NoticeKind = "refund_failed"
 )
 
 // NoticeStatus is the state of a notice in the outbox.
@@ -44,17 +51,21 @@ const (
 	NoticePending NoticeStatus = "pending"
 	// NoticeSent was accepted by the mail server.
 	NoticeSent NoticeStatus = "sent"
-	// NoticeKept was rendered and kept to be read with `tranche notice list`, because no mail server is set.
+	// NoticeKept was rendered and kept to be read with `tranche notice list`, because no mail
+	// server is set.
 	NoticeKept NoticeStatus = "kept"
 	// NoticeFailed can't be delivered; Reason says why.
 	NoticeFailed NoticeStatus = "failed"
+	// NoticeDropped was no longer true when its turn came; Reason says why.
+	NoticeDropped NoticeStatus = "dropped"
 )
 
 // ChannelEmail is delivery by mail, the only channel so far.
 const ChannelEmail = "email"
 
-// Notice is one message owed to a customer. Charge, step and channel together are unique, so it is owed once; of a notice
-// about no single charge, which has no ChargeID, it is customer, step and channel, and the step names the plan or card.
+// Notice is one message owed to a customer. Charge, step and channel together are unique, so it is
+// owed once; of a notice about no single charge, which has no ChargeID, it is customer, step and
+// channel, and the step names the plan or card.
 type Notice struct {
 	ID         NoticeID
 	Kind       NoticeKind
@@ -78,12 +89,14 @@ type Notice struct {
 	SentAt    time.Time // when it was accepted or kept; zero before
 }
 
-// NoticeData is what a notice says, fixed when it is written, so that a late mail is still true about its moment.
+// NoticeData is what a notice says, fixed when it is written, so that a late mail is still true
+// about its moment.
 type NoticeData struct {
 	CustomerName  string    `json:"customer_name,omitempty"`
 	Locale        string    `json:"locale,omitempty"`
 	TimeZone      string    `json:"timezone,omitempty"`
-	Reference     string    `json:"reference"` // the plan's
+	Reference     string    `json:"reference"`             // the plan's
+	Description   string    `json:"description,omitempty"` // the plan's; see Plan.Description
 	Sequence      int       `json:"sequence"`
 	Of            int       `json:"of"`     // number of charges in the plan
 	Amount        int64     `json:"amount"` // of the charge; of plan_completed, what was paid in all
@@ -99,16 +112,26 @@ type NoticeData struct {
 	FollowingDue  time.Time `json:"following_due,omitzero"`   // of the charge that comes after; zero: there is none
 	Following     int64     `json:"following,omitempty"`      // its amount
 
-	Schedule []NoticePayment `json:"schedule,omitempty"` // of plan_changed and plan_resumed: what is left to pay, and what was
+	// Others are the other failed payments in the mail, where it gathers several.
+	Others []GatheredNotice `json:"others,omitempty"`
+	// MailedWith is the notice whose mail this one is in; its own id while it is being sent.
+	MailedWith NoticeID `json:"mailed_with,omitempty"`
+
+	// Schedule is, of plan_changed and plan_resumed, what is left to pay and what was; of
+	// plan_started, every payment.
+	Schedule   []NoticePayment `json:"schedule,omitempty"`
+	Recurrence Recurrence      `json:"recurrence,omitzero"` // of plan_started: how the payments go on after those in Schedule
 }
 
-// NoticePayment is one payment in a notice that tells of several: as it is now, and as it was where that is different.
+// NoticePayment is one payment in a notice that tells of several: as it is now, and as it was where
+// that is different.
 type NoticePayment struct {
 	Amount    int64     `json:"amount"`          // minor units; 0: it is not charged any more
 	DueAt     time.Time `json:"due_at,omitzero"` // zero while it waits for the merchant's word
 	WasAmount int64     `json:"was_amount,omitempty"`
 	WasDue    time.Time `json:"was_due,omitzero"` // zero with a WasAmount: it had no date
 	Added     bool      `json:"added,omitempty"`  // it is new
+	Paid      bool      `json:"paid,omitempty"`   // of plan_started: it is paid, on DueAt
 }
 
 // NoticeClaim is a pending notice handed to one scheduler, for one lease.
@@ -120,16 +143,17 @@ type NoticeClaim struct {
 // NoticeKinds lists every kind.
 func NoticeKinds() []NoticeKind {
 	return []NoticeKind{
-		NoticeUpcomingCharge, NoticePaymentSucceeded, NoticePaymentFailed, NoticeActionRequired, NoticeFinal,
-		NoticePlanCompleted, NoticePlanDefaulted, NoticeCardExpiring, NoticeCardUpdated,
-		NoticePlanChanged, NoticePlanPaused, NoticePlanResumed, NoticePlanCanceled, NoticeRefundMade,
+		NoticePlanStarted, NoticeUpcomingCharge, NoticePaymentSucceeded, NoticePaymentFailed, NoticeActionRequired, NoticeFinal,
+		NoticePlanCompleted, NoticePlanDefaulted, NoticeCardExpiring, NoticeCardNeeded, NoticeCardUpdated,
+		NoticePlanChanged, NoticePlanPaused, NoticePlanResumed, NoticePlanCanceled, NoticeRefundMade, NoticeRefundFailed,
 	}
 }
 
-// StepReminder begins the step of a notice that asks again for what an action_required notice asked for.
+// StepReminder begins the step of a notice that asks again for what an action_required notice asked
+// for.
 const StepReminder = "action_required:reminder"
 
 // NoticeStatuses lists every status of a notice.
 func NoticeStatuses() []NoticeStatus {
-	return []NoticeStatus{NoticePending, NoticeSent, NoticeKept, NoticeFailed}
+	return []NoticeStatus{NoticePending, NoticeSent, NoticeKept, NoticeFailed, NoticeDropped}
 }

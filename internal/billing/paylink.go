@@ -11,8 +11,9 @@ type LinkID string
 // NewLinkID makes a link id at the given time.
 func NewLinkID(now time.Time) LinkID { return LinkID("link_" + newID(now)) }
 
-// PayLink lets whoever holds its token see one plan of one customer, pay what is due on it and change its card, without
-// logging in. The token itself is kept nowhere: the row holds its hash, so that a stolen database opens no page.
+// PayLink lets whoever holds its token see one plan of one customer, pay what is due on it and
+// change its card, without logging in. The token itself is kept nowhere: the row holds its hash, so
+// that a stolen database opens no page.
 type PayLink struct {
 	ID         LinkID
 	TokenHash  string // SHA-256 of the token, in hexadecimal; unique
@@ -34,15 +35,19 @@ type LinkReader interface {
 	PayLink(ctx context.Context, tokenHash string) (PayLink, error)
 	// PayLinkByID reads one link. Errors: ErrNotFound.
 	PayLinkByID(ctx context.Context, id LinkID) (PayLink, error)
-	// PayLinks lists a plan's links, newest first, MaxPage at most.
+	// PayLinks lists all of a plan's links, newest first.
 	PayLinks(ctx context.Context, plan PlanID) ([]PayLink, error)
+	// OpenPayLinks counts the links of all plans that open the page at a time.
+	OpenPayLinks(ctx context.Context, now time.Time) (int, error)
 }
 
 // LinkWriter writes links.
 type LinkWriter interface {
-	// InsertPayLink adds a link, or returns false, and does nothing, when one with its token is there already.
-	// Errors: ErrNotFound when there is no such plan.
+	// InsertPayLink adds a link, or returns false, and does nothing, when one with its token is
+	// there already. Errors: ErrNotFound when there is no such plan.
 	InsertPayLink(ctx context.Context, l PayLink) (bool, error)
 	// RevokePayLink ends a link. One that has ended stays as it is. Errors: ErrNotFound.
 	RevokePayLink(ctx context.Context, id LinkID, at time.Time) error
+	// RevokePayLinks ends every link that is open at a time, and returns how many there were.
+	RevokePayLinks(ctx context.Context, at time.Time) (int, error)
 }

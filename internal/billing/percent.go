@@ -26,7 +26,8 @@ func ParsePercent(s string) (Percent, error) {
 	return p, nil
 }
 
-// Of is the share of an amount, rounded half up to the next amount that Stripe takes in the currency.
+// Of is the share of an amount, rounded half up to the next amount that Stripe takes in the
+// currency.
 func (p Percent) Of(amount int64, c Currency) int64 {
 	step := big.NewInt(c.rule().step)
 	unit := new(big.Int).Mul(big.NewInt(100_00), step)

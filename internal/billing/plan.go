@@ -10,7 +10,8 @@ const (
 	KindInstallments PlanKind = "installments"
 	// KindDeposit takes a deposit at once and the balance on a date.
 	KindDeposit PlanKind = "deposit"
-	// KindRecurring charges the same amount again and again: until a date, a number of times, or until it is canceled.
+	// KindRecurring charges the same amount again and again: until a date, a number of times, or
+	// until it is canceled.
 	KindRecurring PlanKind = "recurring"
 	// KindDeferred takes one amount later, on a date or on the merchant's word.
 	KindDeferred PlanKind = "deferred"
@@ -20,7 +21,8 @@ const (
 type PlanStatus string
 
 const (
-	// PlanAwaitingFirstPayment waits for the customer to pay the first charge in the merchant's checkout.
+	// PlanAwaitingFirstPayment waits for the customer to pay the first charge in the merchant's
+	// checkout.
 	PlanAwaitingFirstPayment PlanStatus = "awaiting_first_payment"
 	// PlanActive charges what falls due.
 	PlanActive PlanStatus = "active"
@@ -50,8 +52,8 @@ type Plan struct {
 	Currency   Currency
 	Total      int64 // minor units; always the sum of the charges' amounts, but for those that were dropped: see SumOf
 
-	// Terms is the request that made the plan, as canonical JSON: the record of what was agreed, and what a
-	// repeated request is compared with.
+	// Terms is the request that made the plan, as canonical JSON: the record of what was agreed,
+	// and what a repeated request is compared with.
 	Terms []byte
 
 	// Reason says in plain words why the plan is paused, canceled or defaulted; empty otherwise.
@@ -59,15 +61,29 @@ type Plan struct {
 	Policy      string // name of the dunning policy; empty means the default one
 	BackupCards bool   // the customer agreed that another saved card may be charged when this one can't be
 
-	// SetupIntent is the SetupIntent (seti_…) by which the customer gives the card of a plan without a first payment; empty
-	// where there is one, or where a saved card was named.
+	// SetupIntent is the SetupIntent (seti_…) by which the customer gives the card of a plan
+	// without a first payment; empty where there is one, or where a saved card was named.
 	SetupIntent string
-	// Recurrence is how the charges go on after the last one there is; zero when the plan has all of its charges.
+	// SetupRequest is the request that makes the SetupIntent. It is stored before it is sent, and sent
+	// again as it is stored; zero where there is none.
+	SetupRequest SetupRequest
+	// Recurrence is how the charges go on after the last one there is; zero when the plan has all
+	// of its charges.
 	Recurrence Recurrence
-	// Account is the connected account (acct_…) that charges, customer and cards belong to; empty for the platform's own.
+	// Schedule is how the plan's dates are counted; zero for a plan that was stored without one:
+	// see ScheduleFor.
+	Schedule Schedule
+	// CatchUp is what becomes of periods that an outage missed.
+	CatchUp CatchUp
+	// Account is the connected account (acct_…) that charges, customer and cards belong to; empty
+	// for the platform's own.
 	Account string
 	// Connect is what Stripe Connect is told with each payment.
 	Connect Connect
+
+	// ExpiresAt is when the plan is canceled, where it is not active by then; zero where its terms
+	// set no such time: see ExpiryAfter.
+	ExpiresAt time.Time
 
 	CreatedAt, UpdatedAt time.Time
 	ActivatedAt          time.Time // when the first payment succeeded; zero before
@@ -75,8 +91,25 @@ type Plan struct {
 	Version              int64     // see Customer.Version
 }
 
-// AwaitedCard says whether a charge stands for the SetupIntent of its plan: it is the first, and the plan never had its card. When
-// such a plan is canceled the charge stays due until the SetupIntent is seen canceled at Stripe.
+// SetupRequest is what must not change when the request for a plan's SetupIntent is sent again.
+type SetupRequest struct {
+	Key      string // the idempotency key; empty means that no request is stored
+	Customer string // the Stripe customer (cus_…) that the card is attached to; may be empty
+}
+
+// NewSetupRequest returns the request for the first SetupIntent of a plan, or for the one that
+// replaces a canceled SetupIntent. customer is the Stripe customer (cus_…); may be empty.
+func NewSetupRequest(plan PlanID, canceled, customer string) SetupRequest {
+	key := "setup-" + string(plan)
+	if canceled != "" {
+		key += "-" + canceled
+	}
+	return SetupRequest{Key: key, Customer: customer}
+}
+
+// AwaitedCard says whether a charge stands for the SetupIntent of its plan: it is the first, and
+// the plan never had its card. When such a plan is canceled the charge stays due until the
+// SetupIntent is seen canceled at Stripe.
 func (p Plan) AwaitedCard(c Charge) bool {
 	return p.SetupIntent != "" && p.ActivatedAt.IsZero() && c.Sequence == 1
 }

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Task is a hint that a row wants work. It carries ids and no facts: whoever runs it reads the row and decides.
+// Task is a hint that a row wants work. It carries ids and no facts: whoever runs it reads the row
+// and decides.
 type Task struct {
 	Kind    string    // such as charge:collect
 	ID      string    // unique among waiting tasks; a second one with the same id is dropped

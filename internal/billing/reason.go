@@ -2,8 +2,9 @@ package billing
 
 import "slices"
 
-// Reason says why a payment did not go through, in a form that a customer may be told. It is a key: mails and pages hold
-// its words in each language. What must not be told (fraud, a card reported lost or stolen) is ReasonDeclined.
+// Reason says why a payment did not go through, in a form that a customer may be told. It is a key:
+// mails and pages hold its words in each language. What must not be told (fraud, a card reported
+// lost or stolen) is ReasonDeclined.
 type Reason string
 
 const (
@@ -25,6 +26,8 @@ const (
 	ReasonAuthenticate Reason = "authenticate"
 	// ReasonNoCard is a saved card that is there no more.
 	ReasonNoCard Reason = "no_card"
+	// ReasonNoCardSaved is a plan that never had a card.
+	ReasonNoCardSaved Reason = "no_card_saved"
 	// ReasonOurs is a fault that the customer can do nothing about.
 	ReasonOurs Reason = "ours"
 )
@@ -33,8 +36,16 @@ const (
 func Reasons() []Reason {
 	return []Reason{
 		ReasonDeclined, ReasonFunds, ReasonLimit, ReasonTemporary, ReasonExpired, ReasonDetails, ReasonUnsupported,
-		ReasonAuthenticate, ReasonNoCard, ReasonOurs,
+		ReasonAuthenticate, ReasonNoCard, ReasonNoCardSaved, ReasonOurs,
 	}
+}
+
+// For returns the reason as it holds for a plan: a plan that never had a card has not lost one.
+func (r Reason) For(p Plan) Reason {
+	if r == ReasonNoCard && p.CardID == "" {
+		return ReasonNoCardSaved
+	}
+	return r
 }
 
 // Valid says whether r is one of Reasons.

@@ -2,8 +2,9 @@ package billing
 
 import "time"
 
-// Recurrence is how the charges of a plan go on: each is at a date that is counted from the anchor, so that a plan of the
-// 31st falls on 28 Feb and again on 31 Mar. The zero value means that no more charges follow.
+// Recurrence is how the charges of a plan go on: each is at a date that is counted from the anchor,
+// so that a plan of the 31st falls on 28 Feb and again on 31 Mar. The zero value means that no more
+// charges follow.
 type Recurrence struct {
 	Every       Interval    `json:"every"`
 	Anchor      Date        `json:"anchor"`                 // the date that intervals are counted from
@@ -21,8 +22,9 @@ func (r Recurrence) IsZero() bool { return r == Recurrence{} }
 // Endless says whether the charges go on until the plan is canceled.
 func (r Recurrence) Endless() bool { return !r.IsZero() && r.Left == 0 && r.Until.IsZero() }
 
-// Take is the next charge and how they go on after it; false when none follows. A charge at a time of day that clocks skip or
-// show twice falls due once: see Date.At. It does not look at what time it is: a charge may be long due.
+// Take is the next charge and how they go on after it; false when none follows. A charge at a time
+// of day that clocks skip or show twice falls due once: see Date.At. It does not look at what time
+// it is: a charge may be long due.
 func (r Recurrence) Take(loc *time.Location, holidays Holidays) (ChargeDraft, Recurrence, bool) {
 	if r.over() {
 		return ChargeDraft{}, Recurrence{}, false

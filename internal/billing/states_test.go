@@ -117,3 +117,33 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	}
 	require.Equal(t, "pi_1_secret_hush", pi.ClientSecret.Reveal())
 }
+
+func TestCancel_StaysDueWhileStripeMayTakeMoney(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		plan   billing.Plan
+		charge billing.Charge
+		due    bool
+	}{
+		"never tried":            {billing.Plan{}, billing.Charge{Status: billing.ChargeScheduled}, false},
+		"PaymentIntent":          {billing.Plan{}, billing.Charge{Status: billing.ChargeScheduled, PaymentIntent: "pi_1"}, true},
+		"attempt without one":    {billing.Plan{}, billing.Charge{Status: billing.ChargeRequiresPaymentMethod, AttemptCount: 1}, true},
+		"SetupIntent":            {billing.Plan{SetupIntent: "seti_1"}, billing.Charge{Status: billing.ChargeScheduled, Sequence: 1}, true},
+		"SetupIntent, activated": {billing.Plan{SetupIntent: "seti_1", ActivatedAt: now}, billing.Charge{Status: billing.ChargeScheduled, Sequence: 1}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := tc.charge
+			require.ErrorIs(t, c.Move(billing.ChargeCanceled, "", time.Time{}), billing.ErrConflict, "Cancel is the only way")
+			require.NoError(t, c.Cancel(tc.plan, "skipped", now))
+			require.Equal(t, billing.ChargeCanceled, c.Status)
+			require.Equal(t, tc.due, !c.NextAttemptAt.IsZero())
+			require.Equal(t, c.NextAttemptAt, c.WakeAt)
+			c.NextAttemptAt, c.WakeAt = time.Time{}, time.Time{}
+			c.NoteIntent("pi_late", now)
+			require.Equal(t, now, c.WakeAt, "its PaymentIntent is canceled too")
+		})
+	}
+	paid := billing.Charge{Status: billing.ChargeSucceeded}
+	require.ErrorIs(t, paid.Cancel(billing.Plan{}, "", now), billing.ErrConflict)
+}

@@ -10,6 +10,8 @@ type Reader interface {
 	DunningReader
 	LinkReader
 	ConsentReader
+	IncidentReader
+	CardTryReader
 	ImportReader
 
 	Plan(ctx context.Context, id PlanID) (Plan, error)
@@ -30,6 +32,9 @@ type Reader interface {
 	CustomerByStripe(ctx context.Context, stripeCustomer string) (Customer, error)
 	// ListCustomers lists customers, newest first.
 	ListCustomers(ctx context.Context, f CustomerFilter) ([]Customer, error)
+	// CustomersToUpdate lists customers that Stripe is to be asked about at or before now, earliest
+	// first, MaxPage at most. Customers whose data was erased are left out.
+	CustomersToUpdate(ctx context.Context, now time.Time) ([]Customer, error)
 	// Customers lists the customers with the given ids, by id.
 	Customers(ctx context.Context, ids ...CustomerID) ([]Customer, error)
 
@@ -37,7 +42,8 @@ type Reader interface {
 	CardByPaymentMethod(ctx context.Context, paymentMethod string) (Card, error)
 	// Cards lists a customer's cards, oldest first, whatever their status.
 	Cards(ctx context.Context, customer CustomerID) ([]Card, error)
-	// CardsToDetach lists cards that Stripe is to be asked about at or before now, earliest first, MaxPage at most.
+	// CardsToDetach lists cards that Stripe is to be asked about at or before now, earliest first,
+	// MaxPage at most.
 	CardsToDetach(ctx context.Context, now time.Time) ([]Card, error)
 
 	Notice(ctx context.Context, id NoticeID) (Notice, error)
@@ -51,14 +57,16 @@ type Reader interface {
 	// Request finds what an Idempotency-Key of the merchant's was used for.
 	Request(ctx context.Context, key string) (Request, error)
 
-	// PlanVersions lists the versions of a plan with a higher number than after, by number, MaxPage at most.
+	// PlanVersions lists the versions of a plan with a higher number than after, by number, MaxPage
+	// at most.
 	PlanVersions(ctx context.Context, plan PlanID, after int) ([]PlanVersion, error)
-	// LastPlanVersion is the one with the highest number. Errors: ErrNotFound for a plan that was never changed.
+	// LastPlanVersion is the one with the highest number. Errors: ErrNotFound for a plan that was
+	// never changed.
 	LastPlanVersion(ctx context.Context, plan PlanID) (PlanVersion, error)
 	// Refunds lists the refunds that were ordered of the given charges, by charge and age.
 	Refunds(ctx context.Context, charges ...ChargeID) ([]Refund, error)
 
-	// AuditTrail lists entries in the order of writing.
+	// AuditTrail lists entries in the order of writing, or in its reverse.
 	AuditTrail(ctx context.Context, f AuditFilter) ([]AuditEntry, error)
 }
 
@@ -99,9 +107,14 @@ type EventFilter struct {
 
 // AuditFilter selects audit entries. Zero fields select all.
 type AuditFilter struct {
-	Plan  PlanID
-	After int64 // entries with a higher Seq
-	Limit int
+	Plan    PlanID
+	Actor   Actor
+	Subject string
+	After   int64 // entries with a higher Seq
+	Before  int64 // entries with a lower Seq; 0 means all
+	// NewestFirst lists entries in the reverse order of writing.
+	NewestFirst bool
+	Limit       int
 }
 
 // Tx is one transaction: everything in it happens, or nothing.
@@ -110,15 +123,20 @@ type Tx interface {
 	DunningWriter
 	LinkWriter
 	ConsentWriter
+	IncidentWriter
+	CardTryWriter
 	Eraser
 	ImportWriter
+	CatchUpTx
+	NoticeGathering
+	NoticeOrder
 
-	// LockPlan reads a plan and keeps others from changing it or its charges until the transaction ends.
-	// Whoever changes a charge holds its plan's lock. Errors: ErrNotFound.
+	// LockPlan reads a plan and keeps others from changing it or its charges until the transaction
+	// ends. Whoever changes a charge holds its plan's lock. Errors: ErrNotFound.
 	LockPlan(ctx context.Context, id PlanID) (Plan, error)
 
-	// LockCards lists a customer's cards as Cards does, and keeps others from changing them until the transaction ends. Whoever
-	// locks a plan too does that first.
+	// LockCards lists a customer's cards as Cards does, and keeps others from changing them until
+	// the transaction ends. Whoever locks a plan too does that first.
 	LockCards(ctx context.Context, customer CustomerID) ([]Card, error)
 
 	// The Insert methods return ErrExists when a unique key is taken.
@@ -131,16 +149,21 @@ type Tx interface {
 	InsertRefund(ctx context.Context, r Refund) error
 	InsertAttempt(ctx context.Context, a Attempt) error
 	InsertRequest(ctx context.Context, r Request) error
-	// InsertNotice returns false, and does nothing, when the charge already has a notice for this step and channel, or
-	// the id is taken. Of a notice without a charge it is its customer that has one.
+	// InsertNotice returns false, and does nothing, when the charge already has a notice for this
+	// step and channel, or the id is taken. Of a notice without a charge it is its customer that
+	// has one.
 	InsertNotice(ctx context.Context, n Notice) (bool, error)
-	// InsertAudit adds entries, and with them what endpoints are told of: the rows that the entries name as they are then,
-	// so write those first.
+	// InsertAudit adds entries, and with them what endpoints are told of: the rows that the entries
+	// name as they are then, so write those first.
 	InsertAudit(ctx context.Context, entries ...AuditEntry) error
 
-	// The Update methods return ErrConflict when the stored version is not the given one (rows that have one), and raise
-	// the stored one: whoever updates a row twice raises its own copy in between. ErrNotFound when there is no such row.
+	// The Update methods return ErrConflict when the stored version is not the given one (rows that
+	// have one), and raise the stored one: whoever updates a row twice raises its own copy in
+	// between. ErrNotFound when there is no such row.
 	UpdateCustomer(ctx context.Context, c Customer) error
+	// UpdateStripeUpdate says when Stripe is next asked to take over the contact data of a customer;
+	// never, for a zero time. A customer that has another version by now is left as it is.
+	UpdateStripeUpdate(ctx context.Context, c Customer, next time.Time) error
 	UpdateCard(ctx context.Context, c Card) error
 	// UpdateDetach says when Stripe is next asked to detach a removed card; never, for a zero time.
 	UpdateDetach(ctx context.Context, id CardID, next time.Time) error
@@ -151,9 +174,23 @@ type Tx interface {
 	UpdateRefund(ctx context.Context, r Refund) error
 	UpdateNotice(ctx context.Context, n Notice) error
 	UpdateEvent(ctx context.Context, e Event) error
+	// WakeEvents makes the events pending at now that await one of the names: see Event.Awaits.
+	// Inserting a plan, a customer or a card does so by itself, and so does giving a customer a
+	// Stripe customer.
+	WakeEvents(ctx context.Context, now time.Time, names ...string) error
 
-	// DeletePlan removes a plan that never reached Stripe, with its charges, attempts, requests and audit entries.
+	// DeletePlan removes a plan that never reached Stripe, with its charges, attempts, requests and
+	// audit entries.
 	DeletePlan(ctx context.Context, id PlanID) error
+}
+
+// NoticeOrder keeps the messages to a customer in order. It is part of Tx.
+type NoticeOrder interface {
+	// EarlierNotice is the customer's oldest waiting notice that was written before n. Errors:
+	// ErrNotFound.
+	EarlierNotice(ctx context.Context, n Notice) (Notice, error)
+	// WakeNotices has the customer's notices that wait with a reason be looked at now.
+	WakeNotices(ctx context.Context, customer CustomerID, reason string, now time.Time) error
 }
 
 // Store is the database: the truth about everything.
@@ -164,8 +201,9 @@ type Store interface {
 	DunningCalendar
 	Exporter
 
-	// Update runs fn in one transaction and commits when it returns nil. A serialization failure runs it again from
-	// the start, so fn must change nothing but through tx. Errors: fn's own, or ErrUnavailable.
+	// Update runs fn in one transaction and commits when it returns nil. A serialization failure
+	// runs it again from the start, so fn must change nothing but through tx. Errors: fn's own, or
+	// ErrUnavailable.
 	Update(ctx context.Context, fn func(tx Tx) error) error
 
 	// Ping says whether the database answers.
@@ -180,8 +218,8 @@ type Inbox interface {
 	InsertEvents(ctx context.Context, events []Event) ([]string, error)
 }
 
-// Calendar hands out rows whose time has come. Any number of callers get each row once: a claim moves WakeAt to
-// until and raises Lease. A limit above MaxPage means MaxPage.
+// Calendar hands out rows whose time has come. Any number of callers get each row once: a claim
+// moves WakeAt to until and raises Lease. A limit above MaxPage means MaxPage.
 type Calendar interface {
 	// ClaimCharges claims charges with WakeAt at or before now, earliest first.
 	ClaimCharges(ctx context.Context, now, until time.Time, limit int) ([]Claim, error)
@@ -191,6 +229,8 @@ type Calendar interface {
 	ClaimNotices(ctx context.Context, now, until time.Time, limit int) ([]NoticeClaim, error)
 	// ClaimDeliveries claims pending deliveries to endpoints, earliest first.
 	ClaimDeliveries(ctx context.Context, now, until time.Time, limit int) ([]DeliveryClaim, error)
-	// ReleaseClaims ends all leases at once, so that a single process takes up at its start what it left undone.
-	ReleaseClaims(ctx context.Context, now time.Time) error
+	// ReleaseClaims ends the leases, of rows that are due at now, that last beyond latest. With
+	// latest at now a single process resumes at its start what it left undone; with a latest beyond
+	// every lease it wakes what a wrong clock put to sleep. It returns how many rows wake.
+	ReleaseClaims(ctx context.Context, now, latest time.Time) (int, error)
 }

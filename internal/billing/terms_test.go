@@ -68,7 +68,7 @@ func TestFaultyTermsNameEveryField(t *testing.T) {
 	}{
 		{"nothing given", `{}`, []string{"reference", "customer.reference", "currency"}},
 		{"unknown kind", `{"reference": "o", "kind": "lease", "currency": "usd", ` + ada + `}`, []string{"kind"}},
-		{"unknown currency", `{"reference": "o", "kind": "deposit", "currency": "USD", ` + ada + `}`, []string{"currency"}},
+		{"unknown currency", `{"reference": "o", "kind": "deposit", "currency": "XXX", ` + ada + `}`, []string{"currency"}},
 		{"nothing to split", `{"reference": "o", "kind": "installments", "currency": "usd", ` + ada + `}`, []string{"parts", "every", "total"}},
 		{"one part", `{"reference": "o", "kind": "installments", "currency": "usd", "total": 1000, "parts": 1, "every": "month", ` + ada + `}`, []string{"parts"}},
 		{"parts below Stripe's minimum", `{"reference": "o", "kind": "installments", "currency": "usd", "total": 140, "parts": 3, "every": "month", ` + ada + `}`,
@@ -89,6 +89,8 @@ func TestFaultyTermsNameEveryField(t *testing.T) {
 		{"customer's particulars", `{"reference": "o", "kind": "deposit", "currency": "usd", "total": 1000, "deposit": 500, "balance_due": "2026-05-01",
 			"customer": {"reference": "c", "email": "not an address", "locale": "English", "timezone": "Mars/Olympus"}}`,
 			[]string{"customer.email", "customer.locale", "customer.timezone"}},
+		{"a time zone with leap seconds", `{"reference": "o", "kind": "deposit", "currency": "usd", "total": 1000, "deposit": 500, "balance_due": "2026-05-01",
+			"customer": {"reference": "c", "timezone": "right/UTC"}}`, []string{"customer.timezone"}},
 		{"a header in a name", `{"reference": "o", "kind": "deposit", "currency": "usd", "total": 1000, "deposit": 500, "balance_due": "2026-05-01",
 			"customer": {"reference": "c", "name": "Ada\nBcc: all@example.com"}}`, []string{"customer.name"}},
 	} {

@@ -4,13 +4,10 @@ import "context"
 
 // WholeTrail reads every audit entry of a plan, in the order of writing, however many there are.
 func WholeTrail(ctx context.Context, r Reader, plan PlanID) ([]AuditEntry, error) {
-	var trail []AuditEntry
-	for after := int64(0); ; {
-		page, err := r.AuditTrail(ctx, AuditFilter{Plan: plan, After: after, Limit: MaxPage})
-		trail = append(trail, page...)
-		if err != nil || len(page) < MaxPage {
-			return trail, err
-		}
-		after = page[len(page)-1].Seq
-	}
+	return collect(EachAuditEntry(ctx, r, AuditFilter{Plan: plan}))
+}
+
+// AllConsents reads every consent that f selects, newest first, however many there are.
+func AllConsents(ctx context.Context, r ConsentReader, f ConsentFilter) ([]Consent, error) {
+	return collect(EachConsent(ctx, r, f))
 }

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// chargeTransitions says what a charge may become. Succeeded is final but for what Stripe tells later (refund,
-// dispute): no late event and no slow worker takes a payment back.
+// chargeTransitions says what a charge may become. Succeeded is final but for what Stripe tells
+// later (refund, dispute): no late event and no slow worker takes a payment back.
 var chargeTransitions = map[ChargeStatus][]ChargeStatus{
 	ChargeScheduled:             {ChargeCollecting, ChargeRequiresPaymentMethod, ChargeRequiresAction, ChargeSucceeded, ChargeFailed, ChargeCanceled},
 	ChargeCollecting:            {ChargeRetrying, ChargeRequiresAction, ChargeRequiresPaymentMethod, ChargeSucceeded, ChargeFailed, ChargeCanceled},
@@ -43,8 +43,8 @@ func (s ChargeStatus) Ended() bool {
 	return false
 }
 
-// Owed says whether the charge fell due, was not paid, and the customer or a retry must put it right. A charge stays
-// owed while a retry is under way.
+// Owed says whether the charge fell due, was not paid, and the customer or a retry must put it
+// right. A charge stays owed while a retry is under way.
 func (c Charge) Owed() bool {
 	switch c.Status {
 	case ChargeRetrying, ChargeRequiresAction, ChargeRequiresPaymentMethod, ChargeFailed:
@@ -55,14 +55,14 @@ func (c Charge) Owed() bool {
 	return false
 }
 
-// Move puts the charge into a status, with the reason and the time of the next attempt; a zero next means that none
-// is planned. Errors: ErrConflict when the transition is not allowed.
+// Move puts the charge into a status, with the reason and the time of the next attempt; a zero next
+// means that none is planned. Errors: ErrConflict when the transition is not allowed, and for
+// ChargeCanceled, which is for Cancel alone.
 func (c *Charge) Move(to ChargeStatus, reason string, next time.Time) error {
-	if c.Status != to && !c.Status.CanBecome(to) {
-		return fmt.Errorf("charge %s: %s to %s: %w", c.ID, c.Status, to, ErrConflict)
+	if to == ChargeCanceled {
+		return fmt.Errorf("charge %s: use Cancel: %w", c.ID, ErrConflict)
 	}
-	c.Status, c.Reason, c.NextAttemptAt, c.WakeAt = to, reason, next, next
-	return nil
+	return c.moveTo(to, reason, next)
 }
 
 // planTransitions says what a plan may become.
@@ -77,9 +77,10 @@ var planTransitions = map[PlanStatus][]PlanStatus{
 // CanBecome says whether a plan in status s may go to status to. Staying is not a transition.
 func (s PlanStatus) CanBecome(to PlanStatus) bool { return slices.Contains(planTransitions[s], to) }
 
-// StatusAfter is the status a plan has, given the state of its charges: completed when all are paid (or canceled,
-// with at least one paid), canceled when none is left to pay and none was paid, past due while one is owed. A plan
-// that is paused, canceled or defaulted stays so until somebody says otherwise, except that payment completes it.
+// StatusAfter is the status a plan has, given the state of its charges: completed when all are paid
+// (or canceled, with at least one paid), canceled when none is left to pay and none was paid, past
+// due while one is owed. A plan that is paused, canceled or defaulted stays so until somebody says
+// otherwise, except that payment completes it.
 func (p Plan) StatusAfter(charges []Charge) PlanStatus {
 	next := p.statusOf(charges)
 	if next != p.Status && !p.Status.CanBecome(next) {

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// PlanVersion is what was agreed of a plan from one moment on. The first is what was agreed when it was made; each change
-// adds one, and none is ever changed.
+// PlanVersion is what was agreed of a plan from one moment on. The first is what was agreed when it
+// was made; each change adds one, and none is ever changed.
 type PlanVersion struct {
 	PlanID  PlanID
 	Number  int // from 1, without gaps
@@ -21,7 +21,8 @@ type PlanVersion struct {
 	Charges []byte // canonical JSON of []AgreedCharge
 }
 
-// AgreedCharge is one charge in a version: those that count then, by sequence. Canceled ones are not in it.
+// AgreedCharge is one charge in a version: those that count then, by sequence. Canceled ones are
+// not in it.
 type AgreedCharge struct {
 	Charge   ChargeID  `json:"charge"`
 	Sequence int       `json:"sequence"`
@@ -29,7 +30,8 @@ type AgreedCharge struct {
 	DueAt    time.Time `json:"due_at,omitzero"` // UTC; absent while it waits for the merchant's word
 }
 
-// Agreed writes the charges that count as canonical JSON: in the order of their sequence, times in UTC.
+// Agreed writes the charges that count as canonical JSON: in the order of their sequence, times in
+// UTC.
 func Agreed(charges []Charge) ([]byte, error) {
 	list := []AgreedCharge{}
 	for _, c := range charges {
@@ -53,12 +55,15 @@ func AgreementOf(p Plan, charges []Charge) (Agreement, error) {
 	return Agreement{Total: p.Total, Charges: list}, err
 }
 
-// AddVersion writes what a plan is after a change as its next version. A plan that was never changed gets its first
-// version too, from before: what was agreed when it was made. It is called under the plan's lock.
-func AddVersion(ctx context.Context, tx Tx, p Plan, before, after Agreement, at time.Time, actor Actor, what string) error {
+// AddVersion writes what a plan is after a change as its next version. A plan that was never
+// changed gets its first version too, from before: what was agreed when it was made. It is called
+// under the plan's lock. The acting party of the context is its actor.
+func AddVersion(ctx context.Context, tx Tx, p Plan, before, after Agreement, at time.Time, what string) error {
 	last, err := tx.LastPlanVersion(ctx, p.ID)
 	if errors.Is(err, ErrNotFound) {
-		last, err = firstVersion(p, before), nil
+		if last, err = firstVersion(ctx, tx, p, before); err != nil {
+			return err
+		}
 		if err := tx.InsertPlanVersion(ctx, last); err != nil {
 			return err
 		}
@@ -67,16 +72,22 @@ func AddVersion(ctx context.Context, tx Tx, p Plan, before, after Agreement, at 
 		return err
 	}
 	return tx.InsertPlanVersion(ctx, PlanVersion{
-		PlanID: p.ID, Number: last.Number + 1, At: at, Actor: actor, What: what, Total: after.Total, Charges: after.Charges,
+		PlanID: p.ID, Number: last.Number + 1, At: at, Actor: PartyOf(ctx).Actor, What: what, Total: after.Total, Charges: after.Charges,
 	})
 }
 
-func firstVersion(p Plan, a Agreement) PlanVersion {
-	return PlanVersion{PlanID: p.ID, Number: 1, At: p.CreatedAt, Actor: ActorMerchant, What: "agreed", Total: a.Total, Charges: a.Charges}
+// firstVersion is what was agreed when the plan was made, by the actor of the plan's first entry.
+func firstVersion(ctx context.Context, r Reader, p Plan, a Agreement) (PlanVersion, error) {
+	v := PlanVersion{PlanID: p.ID, Number: 1, At: p.CreatedAt, Actor: ActorUnknown, What: "agreed", Total: a.Total, Charges: a.Charges}
+	trail, err := r.AuditTrail(ctx, AuditFilter{Plan: p.ID, Limit: 1})
+	if len(trail) > 0 {
+		v.Actor = trail[0].Actor
+	}
+	return v, err
 }
 
-// PlanVersions lists every version of a plan, oldest first. One that was never changed has its first version without a row.
-// Errors: ErrNotFound.
+// PlanVersions lists every version of a plan, oldest first. One that was never changed has its
+// first version without a row. Errors: ErrNotFound.
 func PlanVersions(ctx context.Context, r Reader, id PlanID) ([]PlanVersion, error) {
 	p, err := r.Plan(ctx, id)
 	if err != nil {
@@ -104,7 +115,11 @@ func PlanVersions(ctx context.Context, r Reader, id PlanID) ([]PlanVersion, erro
 		return nil, err
 	}
 	now, err := AgreementOf(p, charges)
-	return []PlanVersion{firstVersion(p, now)}, err
+	if err != nil {
+		return nil, err
+	}
+	first, err := firstVersion(ctx, r, p, now)
+	return []PlanVersion{first}, err
 }
 
 // List reads the charges of the version.

@@ -3,6 +3,7 @@ package billing
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -10,7 +11,7 @@ import (
 type Wallet struct {
 	Customer Customer
 	Cards    []Card // in order: see AllInOrder
-	Plans    []Plan // that may still charge something, newest first; MaxPage at most
+	Plans    []Plan // that may still charge something, newest first
 	Charges  map[CardID][]Charge
 }
 
@@ -22,16 +23,13 @@ func LoadWallet(ctx context.Context, r Reader, customer Customer, now time.Time)
 		return w, err
 	}
 	w.Cards = AllInOrder(cards, now)
-	plans, err := r.Plans(ctx, PlanFilter{Customer: customer.ID})
+	open, err := OpenPlans(ctx, r, customer.ID)
 	if err != nil {
 		return w, err
 	}
 	cardOf := map[PlanID]CardID{}
 	var ids []PlanID
-	for _, p := range plans {
-		if p.Status == PlanCompleted || p.Status == PlanCanceled {
-			continue
-		}
+	for _, p := range slices.Backward(open) {
 		w.Plans, ids, cardOf[p.ID] = append(w.Plans, p), append(ids, p.ID), p.CardID
 	}
 	charges, err := r.PlanCharges(ctx, ids...)
@@ -39,6 +37,15 @@ func LoadWallet(ctx context.Context, r Reader, customer Customer, now time.Time)
 		w.Charges[cardOf[ch.PlanID]] = append(w.Charges[cardOf[ch.PlanID]], ch)
 	}
 	return w, err
+}
+
+// FindPlan finds a plan by id or by the merchant's reference. Errors: ErrNotFound.
+func FindPlan(ctx context.Context, r Reader, name string) (Plan, error) {
+	plan, err := r.Plan(ctx, PlanID(name))
+	if errors.Is(err, ErrNotFound) {
+		return r.PlanByReference(ctx, name)
+	}
+	return plan, err
 }
 
 // FindCustomer finds a customer by id or by the merchant's reference. Errors: ErrNotFound.

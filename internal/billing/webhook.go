@@ -11,14 +11,16 @@ type EndpointStatus string
 const (
 	// EndpointEnabled is told of what happens.
 	EndpointEnabled EndpointStatus = "enabled"
-	// EndpointDisabled is told nothing: somebody switched it off, or it failed for days, or it answered 410 Gone.
+	// EndpointDisabled is told nothing: somebody switched it off, or it failed for days, or it
+	// answered 410 Gone.
 	EndpointDisabled EndpointStatus = "disabled"
 )
 
 // EndpointStatuses lists every status of an endpoint.
 func EndpointStatuses() []EndpointStatus { return []EndpointStatus{EndpointEnabled, EndpointDisabled} }
 
-// MaxEndpoints is how many endpoints there may be. Each of them is a row more in every transaction that tells something.
+// MaxEndpoints is how many endpoints there may be. Each of them is a row more in every transaction
+// that tells something.
 const MaxEndpoints = 50
 
 // Endpoint is one address of the merchant's that messages are posted to.
@@ -27,16 +29,16 @@ type Endpoint struct {
 	URL   string
 	Types TypeFilter // what it is told of; empty means everything
 
-	// Secret signs messages. It is sealed: the store never sees it in the clear. OldSecret is the one before, which signs
-	// too until OldUntil; both are zero when there is none.
+	// Secret signs messages. It is sealed: the store never sees it in the clear. OldSecret is the
+	// one before, which signs too until OldUntil; both are zero when there is none.
 	Secret    string
 	OldSecret string
 	OldUntil  time.Time
 
 	Status EndpointStatus
 	Reason string // why it was disabled; empty when somebody asked for it
-	// FailingSince is the first failure since the last success; zero while the endpoint works. It is kept when failures
-	// disable the endpoint, and tells that apart from a person's wish.
+	// FailingSince is the first failure since the last success; zero while the endpoint works. It
+	// is kept when failures disable the endpoint, and tells that apart from a person's wish.
 	FailingSince time.Time
 	DisabledAt   time.Time // zero while enabled
 
@@ -44,7 +46,17 @@ type Endpoint struct {
 	Version              int64 // see Customer.Version; what deliveries note about an endpoint does not raise it
 }
 
-// Message is what happened, as it is told: the same for every endpoint, and fixed when it is written.
+// ValidSecrets returns the sealed secrets that sign at a time: the newest, and the one before until
+// OldUntil.
+func (e Endpoint) ValidSecrets(now time.Time) []string {
+	if e.OldSecret != "" && now.Before(e.OldUntil) {
+		return []string{e.Secret, e.OldSecret}
+	}
+	return []string{e.Secret}
+}
+
+// Message is what happened, as it is told: the same for every endpoint, and fixed when it is
+// written.
 type Message struct {
 	ID        MessageID // the webhook-id header too, the same at every try
 	Type      string    // the action of the audit entry it stands for, such as charge.succeeded
@@ -134,26 +146,34 @@ type Replay struct {
 	Delivered bool
 }
 
-// WebhookStore keeps endpoints, and the outbox of what they are told. Messages and deliveries are not written here: they
-// come with the audit entries they stand for, in the same transaction (Tx.InsertAudit).
+// WebhookStore keeps endpoints, and the outbox of what they are told. Messages and deliveries are
+// not written here: they come with the audit entries they stand for, in the same transaction
+// (Tx.InsertAudit). The audit entries that a method takes are written in the transaction of its
+// change.
 type WebhookStore interface {
 	// InsertEndpoint adds an endpoint. Errors: ErrExists.
-	InsertEndpoint(ctx context.Context, e Endpoint) error
+	InsertEndpoint(ctx context.Context, e Endpoint, entries ...AuditEntry) error
 	// Endpoint reads one endpoint. Errors: ErrNotFound.
 	Endpoint(ctx context.Context, id EndpointID) (Endpoint, error)
 	// Endpoints lists all endpoints, oldest first.
 	Endpoints(ctx context.Context) ([]Endpoint, error)
 	// UpdateEndpoint writes an endpoint and raises its version. Errors: ErrNotFound, ErrConflict.
-	UpdateEndpoint(ctx context.Context, e Endpoint) error
+	UpdateEndpoint(ctx context.Context, e Endpoint, entries ...AuditEntry) error
+	// UpdateEndpointSecrets writes an endpoint's secrets and UpdatedAt alone, and raises its
+	// version. Errors: ErrNotFound, ErrConflict.
+	UpdateEndpointSecrets(ctx context.Context, e Endpoint, entries ...AuditEntry) error
 	// DeleteEndpoint removes an endpoint and everything owed to it. Errors: ErrNotFound.
-	DeleteEndpoint(ctx context.Context, id EndpointID) error
+	DeleteEndpoint(ctx context.Context, id EndpointID, entries ...AuditEntry) error
 
-	// Outgoing reads a delivery with its message and its endpoint. Errors: ErrNotFound when one of them is gone.
+	// Outgoing reads a delivery with its message and its endpoint. Errors: ErrNotFound when one of
+	// them is gone.
 	Outgoing(ctx context.Context, id DeliveryID) (Outgoing, error)
-	// HoldDelivery begins the lease anew before a try, and says whether the delivery is still that lease's.
+	// HoldDelivery begins the lease anew before a try, and says whether the delivery is still that
+	// lease's.
 	HoldDelivery(ctx context.Context, c DeliveryClaim, until time.Time) (mine bool, err error)
-	// RecordDelivery writes what became of a try, and what it says about the endpoint. A delivery that is not pending any
-	// more stays as it is; and one that somebody else has claimed since changes only to delivered.
+	// RecordDelivery writes what became of a try, and what it says about the endpoint. A delivery
+	// that is not pending any more stays as it is; and one that somebody else has claimed since
+	// changes only to delivered.
 	RecordDelivery(ctx context.Context, d WebhookDelivery, note EndpointNote) error
 	// DropDelivery removes a delivery whose message or endpoint is gone.
 	DropDelivery(ctx context.Context, id DeliveryID) error
@@ -163,18 +183,20 @@ type WebhookStore interface {
 	// PendingDeliveries counts what waits, up to MaxBacklog.
 	PendingDeliveries(ctx context.Context) (int, error)
 	// ReplayDelivery makes a delivery pending and due at now. Errors: ErrNotFound.
-	ReplayDelivery(ctx context.Context, id DeliveryID, now time.Time) error
-	// ReplayDeliveries makes everything that r selects pending and due at now, whether or not it was ever owed to the
-	// endpoint, and returns how many that are.
-	ReplayDeliveries(ctx context.Context, r Replay, now time.Time) (int, error)
-	// PruneMessages removes messages written before a time, with their deliveries, and returns how many messages went.
-	// It does a bounded number at a time: 0 means that none is left.
+	ReplayDelivery(ctx context.Context, id DeliveryID, now time.Time, entries ...AuditEntry) error
+	// ReplayDeliveries makes everything that r selects pending and due at now, whether or not it
+	// was ever owed to the endpoint, and returns how many that are. It takes several transactions;
+	// the entries are written in the first.
+	ReplayDeliveries(ctx context.Context, r Replay, now time.Time, entries ...AuditEntry) (int, error)
+	// PruneMessages removes messages written before a time, with their deliveries, and returns how
+	// many messages went. It does a bounded number at a time: 0 means that none is left.
 	PruneMessages(ctx context.Context, before time.Time) (int, error)
 }
 
 // WebhookSender posts messages.
 type WebhookSender interface {
-	// Send posts a message to an endpoint, signed with its secrets, and returns the HTTP status, 0 when there was no
-	// answer. The error says in one line, fit to be shown, why the message does not count as taken; nil when it does.
+	// Send posts a message to an endpoint, signed with its secrets, and returns the HTTP status, 0
+	// when there was no answer. The error says in one line, fit to be shown, why the message does
+	// not count as taken; nil when it does.
 	Send(ctx context.Context, e Endpoint, m Message) (status int, err error)
 }

@@ -41,8 +41,8 @@ func (r reader) Attempts(ctx context.Context, charges ...billing.ChargeID) ([]bi
 		"SELECT "+attemptColumns+" FROM attempts WHERE charge_id IN", "charge_id, number", charges)
 }
 
-// InsertAttempt adds an attempt. Errors: ErrExists, also when the charge has an attempt of unknown outcome and this
-// is another; ErrNotFound when there is no such charge.
+// InsertAttempt adds an attempt. Errors: ErrExists, also when the charge has an attempt of unknown
+// outcome and this is another; ErrNotFound when there is no such charge.
 func (t *tx) InsertAttempt(ctx context.Context, a billing.Attempt) error {
 	values, err := attemptValues(a)
 	if err != nil {
@@ -51,8 +51,8 @@ func (t *tx) InsertAttempt(ctx context.Context, a billing.Attempt) error {
 	return t.insertOne(ctx, "add attempt "+string(a.ID), "attempts", attemptColumns, values)
 }
 
-// UpdateAttempt changes an attempt. Errors: ErrNotFound; ErrExists when another attempt has the same Stripe charge
-// or key, which loses the transaction.
+// UpdateAttempt changes an attempt. Errors: ErrNotFound; ErrExists when another attempt has the
+// same Stripe charge or key, which loses the transaction.
 func (t *tx) UpdateAttempt(ctx context.Context, a billing.Attempt) error {
 	values, err := attemptValues(a)
 	if err != nil {

@@ -9,39 +9,56 @@ import (
 	"tranche/internal/billing"
 )
 
-const auditColumns = "at, actor, action, plan_id, charge_id, customer_id, card_id, notice_id, message, next_step"
+const auditColumns = "at, actor, actor_name, action, plan_id, charge_id, customer_id, card_id, notice_id, incident_id, subject, message, next_step"
 
-// AuditTrail lists entries in the order of writing.
+// AuditTrail lists entries in the order of writing, or in its reverse.
 func (r reader) AuditTrail(ctx context.Context, f billing.AuditFilter) ([]billing.AuditEntry, error) {
 	scan := func(row scanner) (billing.AuditEntry, error) {
 		var e billing.AuditEntry
-		err := row.Scan(&e.Seq, at(&e.At), &e.Actor, &e.Action, text(&e.PlanID), text(&e.ChargeID),
-			text(&e.CustomerID), text(&e.CardID), text(&e.NoticeID), &e.Message, &e.Next)
+		err := row.Scan(&e.Seq, at(&e.At), &e.Actor, &e.ActorName, &e.Action, text(&e.PlanID), text(&e.ChargeID),
+			text(&e.CustomerID), text(&e.CardID), text(&e.NoticeID), text(&e.IncidentID), text(&e.Subject), &e.Message, &e.Next)
 		return e, err
 	}
 	var where filter
 	if f.Plan != "" {
 		where.add("plan_id =", f.Plan)
 	}
+	if f.Actor != "" {
+		where.add("actor =", f.Actor)
+	}
+	if f.Subject != "" {
+		where.add("subject =", f.Subject)
+	}
 	if f.After != 0 {
 		where.add("seq >", f.After)
 	}
-	query := where.sql("SELECT seq, "+auditColumns+" FROM audit", "seq", f.Limit)
+	if f.Before != 0 {
+		where.add("seq <", f.Before)
+	}
+	order := "seq"
+	if f.NewestFirst {
+		order = "seq DESC"
+	}
+	query := where.sql("SELECT seq, "+auditColumns+" FROM audit", order, f.Limit)
 	return all(ctx, r.conn, "list audit entries", scan, query, where.args...)
 }
 
-// InsertAudit adds entries in the order given, and what endpoints are told of them. The database numbers them: Seq is not
-// taken from the entries. Whether there is an endpoint at all comes back with the insertion, so that without one nothing
-// more is asked.
+// InsertAudit adds entries in the order given, by the acting party of the context, with the
+// messages about them to the merchant's endpoints. The database numbers the entries and ignores
+// their Seq. The insertion also returns whether an endpoint exists; without an endpoint no further
+// statement runs.
 func (t *tx) InsertAudit(ctx context.Context, entries ...billing.AuditEntry) error {
 	if len(entries) == 0 {
 		return nil
 	}
+	entries = slices.Clone(entries)
 	rows := make([][]any, len(entries))
 	for i, e := range entries {
+		e = e.By(billing.PartyOf(ctx))
+		entries[i] = e
 		rows[i] = []any{
-			millis(e.At), e.Actor, e.Action, orNull(e.PlanID), orNull(e.ChargeID), orNull(e.CustomerID), orNull(e.CardID),
-			orNull(e.NoticeID), e.Message, e.Next,
+			millis(e.At), e.Actor, e.ActorName, e.Action, orNull(e.PlanID), orNull(e.ChargeID), orNull(e.CustomerID), orNull(e.CardID),
+			orNull(e.NoticeID), orNull(e.IncidentID), orNull(e.Subject), e.Message, e.Next,
 		}
 	}
 	told := false
@@ -55,11 +72,12 @@ func (t *tx) InsertAudit(ctx context.Context, entries ...billing.AuditEntry) err
 	if !told {
 		return nil
 	}
-	return t.tell(ctx, entries)
+	return t.enqueueMessages(ctx, entries)
 }
 
-// auditSQL is one statement that adds the rows, and returns for each whether there is an endpoint. The question stands in
-// VALUES: not every server that speaks PostgreSQL's protocol takes it in RETURNING.
+// auditSQL is one statement that adds the rows, and returns for each whether there is an endpoint.
+// The question stands in VALUES: not every server that speaks PostgreSQL's protocol takes it in
+// RETURNING.
 func auditSQL(rows [][]any) string {
 	var b strings.Builder
 	b.WriteString("INSERT INTO audit (" + auditColumns + ", told) VALUES ")

@@ -10,14 +10,16 @@ import (
 
 var _ billing.BacklogStore = (*Store)(nil)
 
-// isOpen is the condition of the index charges_open, word for word: SQLite uses such an index for nothing else.
+// isOpen is the condition of the index charges_open, word for word: SQLite uses such an index for
+// nothing else.
 const isOpen = "c.status IN ('scheduled', 'collecting', 'retrying', 'requires_action', 'requires_payment_method', 'failed')"
 
-// lastOutcome is that of the last attempt at a charge c; of none, nothing. It is one row of one charge's: asked with
-// EXISTS, a server would read the refused attempts of all.
+// lastOutcome selects the outcome of the last attempt at charge c, or an empty string if there was
+// no attempt. It reads one row per charge: with EXISTS, a server would read the declined attempts
+// of all charges.
 const lastOutcome = "COALESCE((SELECT a.outcome FROM attempts a WHERE a.charge_id = c.id AND a.number = c.attempt_count), '')"
 
-// isExplained says of an overdue charge that whoever looked at it since $2 wrote why it waits.
+// isExplained holds if a worker has recorded, since $2, why an overdue charge waits.
 const isExplained = "reason <> '' AND updated_at >= $2"
 
 // backlogSQL selects id, time and reason of what is found from $1 to $2, oldest first.
@@ -28,24 +30,26 @@ func backlogSQL() map[billing.BacklogKind]string {
 		billing.BacklogOverdue: due + " AND status <> 'collecting' AND NOT (" + isExplained + ")" + byTime,
 		billing.BacklogPutOff:  due + " AND status <> 'collecting' AND " + isExplained + byTime,
 		billing.BacklogUnknown: due + " AND status = 'collecting'" + byTime,
-		billing.BacklogRefused: `SELECT c.id, a.created_at AS since, c.reason FROM attempts a JOIN charges c ON c.id = a.charge_id
-			WHERE a.outcome = 'error' AND a.created_at >= $1 AND a.created_at <= $2
-			AND c.attempt_count = a.number AND c.status IN ('retrying', 'failed') ORDER BY a.created_at, a.charge_id`,
+		billing.BacklogRefused: `SELECT c.id, d.held_at AS since, c.reason FROM dunnings d JOIN charges c ON c.id = d.id
+			WHERE d.held_at >= $1 AND d.held_at <= $2 AND c.status IN ('collecting', 'retrying', 'failed') ORDER BY d.held_at, d.id`,
 		billing.BacklogStranded: `SELECT c.id, c.due_at AS since, c.reason FROM charges c JOIN plans p ON p.id = c.plan_id
 			WHERE ` + isOpen + ` AND c.due_at >= $1 AND c.due_at <= $2 AND c.next_attempt_at IS NULL
 			AND p.status IN ('active', 'past_due')
 			AND (c.status IN ('scheduled', 'collecting', 'retrying')
-				OR NOT EXISTS (SELECT 1 FROM notices n WHERE n.charge_id = c.id) AND ` + lastOutcome + ` <> 'error')
+				OR NOT EXISTS (SELECT 1 FROM notices n WHERE n.charge_id = c.id) AND ` + lastOutcome + ` <> 'error'
+				AND NOT EXISTS (SELECT 1 FROM dunnings d WHERE d.id = c.id AND d.status = 'open'))
 			ORDER BY c.due_at, c.id`,
 		billing.BacklogEventsPending: eventBacklog("pending"),
 		billing.BacklogEventsFailed:  eventBacklog("failed"),
-		// Ids of notices begin with the time of their making, so the index by status and id finds them by time.
+		// Ids of notices begin with the time of their making, so the index by status and id finds
+		// them by time.
 		billing.BacklogNoticesPending: noticeBacklog("pending"),
-		// One without an address is failed when it is written, and said so in the plan: there is nothing to mend.
+		// A notice without an address is written as failed, and the plan shows it. It needs no fix,
+		// so it is left out.
 		billing.BacklogNoticesFailed: noticeBacklog("failed' AND recipient <> '"),
 		billing.BacklogDeliveriesOverdue: `SELECT id, next_attempt_at AS since, last_error FROM webhook_deliveries
 			WHERE next_attempt_at >= $1 AND next_attempt_at <= $2 ORDER BY next_attempt_at, id`,
-		// What an endpoint that is off was not told is no fault.
+		// Deliveries that a disabled endpoint missed raise no alarm.
 		billing.BacklogDeliveriesFailed: `SELECT d.id, d.created_at AS since, d.last_error FROM webhook_deliveries d
 			JOIN webhook_endpoints e ON e.id = d.endpoint_id AND e.status = 'enabled'
 			WHERE d.status = 'failed' AND d.id >= $1 AND d.id < $2 ORDER BY d.id`,

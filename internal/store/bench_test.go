@@ -28,7 +28,7 @@ func BenchmarkClaimCharges(b *testing.B) {
 		addCharges(b, s, now, total)
 		var claimed int
 		for b.Loop() {
-			// Each claim puts the rows behind all others, so that there are always due ones.
+			// Each claim moves its rows behind all others, so some rows are always due.
 			now = now.Add(time.Hour)
 			claims, err := s.ClaimCharges(context.Background(), now, now.Add(time.Minute), batch)
 			require.NoError(b, err)
@@ -38,7 +38,8 @@ func BenchmarkClaimCharges(b *testing.B) {
 	})
 }
 
-// BenchmarkClaimNothing looks for due charges where none is due, which is what the scheduler does most of the time.
+// BenchmarkClaimNothing looks for due charges where none is due, which is what the scheduler does
+// most of the time.
 func BenchmarkClaimNothing(b *testing.B) {
 	eachEngine(b, func(b *testing.B, s *store.Store) {
 		now := time.Now()
@@ -104,7 +105,8 @@ func BenchmarkInsertEvents(b *testing.B) {
 	})
 }
 
-// BenchmarkOutcome records the outcome of a charge as a worker does: lock, charge, attempt, audit entry.
+// BenchmarkOutcome records the outcome of a charge as a worker does: lock, charge, attempt, audit
+// entry.
 func BenchmarkOutcome(b *testing.B) {
 	eachEngine(b, func(b *testing.B, s *store.Store) {
 		ctx, now := context.Background(), time.Now()
@@ -124,13 +126,13 @@ func BenchmarkOutcome(b *testing.B) {
 					return err
 				}
 				a := billing.Attempt{
-					ID: billing.NewAttemptID(now), ChargeID: charge.ID, Number: number, Initiator: billing.InitiatorMerchant,
+					ID: billing.AttemptIDFor(charge.ID, number, billing.InitiatorMerchant), ChargeID: charge.ID, Number: number, Initiator: billing.InitiatorMerchant,
 					Outcome: billing.OutcomeDeclined, CreatedAt: now,
 				}
 				if err := tx.InsertAttempt(ctx, a); err != nil {
 					return err
 				}
-				return tx.InsertAudit(ctx, billing.AuditEntry{At: now, Actor: billing.ActorTranche, PlanID: charge.PlanID})
+				return tx.InsertAudit(ctx, billing.AuditEntry{At: now, Actor: "worker", PlanID: charge.PlanID})
 			}))
 			charge.Version++
 		}

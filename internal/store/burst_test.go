@@ -12,8 +12,8 @@ import (
 	"tranche/internal/store"
 )
 
-// TestABurstOfDeliveriesIsClaimedInBatches claims 10,000 deliveries; plan_test.go shows that each claim is one or two
-// statements along an index.
+// TestABurstOfDeliveriesIsClaimedInBatches claims 10,000 deliveries; plan_test.go shows that each
+// claim is one or two statements along an index.
 func TestABurstOfDeliveriesIsClaimedInBatches(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, s *store.Store) {

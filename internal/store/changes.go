@@ -49,8 +49,8 @@ func (r reader) Refunds(ctx context.Context, charges ...billing.ChargeID) ([]bil
 	return byIDs(ctx, r.conn, "list refunds", scanRefund, "SELECT "+refundColumns+" FROM refunds WHERE charge_id IN", "charge_id, id", charges)
 }
 
-// InsertRefund adds a refund. Errors: ErrExists, also when the charge has an open one; ErrNotFound when there is no such
-// charge.
+// InsertRefund adds a refund. Errors: ErrExists, also when the charge has an open one; ErrNotFound
+// when there is no such charge.
 func (t *tx) InsertRefund(ctx context.Context, f billing.Refund) error {
 	return t.insertOne(ctx, "add refund "+string(f.ID), "refunds", refundColumns, []any{
 		f.ID, f.PlanID, f.ChargeID, f.PaymentIntent, f.Amount, f.Currency, f.IdempotencyKey, f.Status, orNull(f.StripeRefund), f.Failure,

@@ -11,8 +11,8 @@ import (
 
 var _ billing.ChargeLister = (*Store)(nil)
 
-// ListCharges lists charges. The status is written into the statement, or the server could not prove that the index of
-// open charges holds them.
+// ListCharges lists charges. The status is written into the statement, or the server could not
+// prove that the index of open charges holds them.
 func (r reader) ListCharges(ctx context.Context, f billing.ChargeFilter) ([]billing.Charge, error) {
 	const doing = "list charges"
 	var where filter

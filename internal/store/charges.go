@@ -42,9 +42,9 @@ func (r reader) PlanCharges(ctx context.Context, plans ...billing.PlanID) ([]bil
 		"SELECT "+chargeColumns+" FROM charges WHERE plan_id IN", "plan_id, sequence", plans)
 }
 
-// ChargeByPaymentIntent finds the charge that a PaymentIntent was made for: the one that has it now, or else the one
-// that an attempt was made at with it. Where a PaymentIntent had to be replaced, news of the old one still find
-// their charge.
+// ChargeByPaymentIntent finds the charge that a PaymentIntent was made for: the one that has it
+// now, or else the one that an attempt was made at with it. Where a PaymentIntent had to be
+// replaced, news of the old one still find their charge.
 func (r reader) ChargeByPaymentIntent(ctx context.Context, paymentIntent string) (billing.Charge, error) {
 	doing := "read the charge of " + paymentIntent
 	charge, err := one(ctx, r.conn, doing, scanCharge,
@@ -61,8 +61,8 @@ func (t *tx) InsertCharges(ctx context.Context, charges ...billing.Charge) error
 	return t.insertCharges(ctx, "add charges", charges)
 }
 
-// insertCharges adds a plan's charges. One that exists already is a defect of the caller's and loses the
-// transaction, because the others are written by then. Errors: ErrExists.
+// insertCharges adds a plan's charges. One that exists already is a defect of the caller's and
+// loses the transaction, because the others are written by then. Errors: ErrExists.
 func (t *tx) insertCharges(ctx context.Context, doing string, charges []billing.Charge) error {
 	rows := make([][]any, len(charges))
 	for i, c := range charges {
@@ -76,8 +76,9 @@ func (t *tx) insertCharges(ctx context.Context, doing string, charges []billing.
 	return err
 }
 
-// UpdateCharge writes everything but the lease, and raises the version. Errors: ErrNotFound, ErrConflict; ErrExists
-// when another charge was paid with the same PaymentIntent, which loses the transaction.
+// UpdateCharge writes everything but the lease, and raises the version. Errors: ErrNotFound,
+// ErrConflict; ErrExists when another charge was paid with the same PaymentIntent, which loses the
+// transaction.
 func (t *tx) UpdateCharge(ctx context.Context, c billing.Charge) error {
 	return t.updateVersion(ctx, "update charge "+string(c.ID), "charges", `
 		UPDATE charges SET plan_id = $3, customer_id = $4, sequence = $5, amount = $6, currency = $7, due_at = $8,

@@ -10,8 +10,9 @@ import (
 	"tranche/internal/billing"
 )
 
-// Conditions of rows that can fall due. The status is written into the statement: as a parameter it would keep the
-// server from proving that an index with a condition fits, once it plans the statement for all values at once.
+// Conditions of rows that can fall due. The status is written into the statement: as a parameter it
+// would keep the server from proving that an index with a condition fits, once it plans the
+// statement for all values at once.
 const (
 	anyStatus   = ""
 	onlyPending = " AND status = 'pending'"
@@ -27,7 +28,8 @@ type due[T any] struct {
 	wokeAt int64 // milliseconds
 }
 
-// ClaimCharges claims charges with WakeAt at or before now, earliest first. Limit is bounded like a list's.
+// ClaimCharges claims charges with WakeAt at or before now, earliest first. Limit is bounded like a
+// list's.
 func (s *Store) ClaimCharges(ctx context.Context, now, until time.Time, limit int) ([]billing.Claim, error) {
 	return claim(ctx, s, "charges", anyStatus, now, until, limit, func(id string, lease int64, status string) billing.Claim {
 		return billing.Claim{ChargeID: billing.ChargeID(id), Lease: lease, Status: billing.ChargeStatus(status)}
@@ -48,14 +50,18 @@ func (s *Store) ClaimNotices(ctx context.Context, now, until time.Time, limit in
 	})
 }
 
-// ClaimDeliveries claims pending deliveries to endpoints, earliest first. Limit is bounded like a list's.
+// ClaimDeliveries claims pending deliveries to endpoints, earliest first. Limit is bounded like a
+// list's.
 func (s *Store) ClaimDeliveries(ctx context.Context, now, until time.Time, limit int) ([]billing.DeliveryClaim, error) {
 	return claim(ctx, s, "webhook_deliveries", onlyPending, now, until, limit, func(id string, lease int64, _ string) billing.DeliveryClaim {
 		return billing.DeliveryClaim{DeliveryID: billing.DeliveryID(id), Lease: lease}
 	})
 }
 
-// claim moves the wake time of due rows, raises their leases and returns them, earliest first.
+// claim moves the wake time of due rows one lease ahead, raises their leases and returns them,
+// earliest first. The lease is a visibility timeout: a row stays in flight until its wake time, and
+// is then reclaimed by the next claim unless its worker has finished it. A task with the older
+// lease is stale and does nothing.
 func claim[T any](ctx context.Context, s *Store, table, condition string, now, until time.Time, limit int,
 	read reading[T]) ([]T, error) {
 	var rows []due[T]
@@ -77,15 +83,16 @@ func claim[T any](ctx context.Context, s *Store, table, condition string, now, u
 	return claims, nil
 }
 
-// dueSQL selects the rows that are due at $1. The limit is written into the statement, so that the server knows how
-// few rows follow: with a parameter it would plan for a tenth of the table, and read all of it.
+// dueSQL selects the rows that are due at $1. The limit is written into the statement, so that the
+// server knows how few rows follow: with a parameter it would plan for a tenth of the table, and
+// read all of it.
 func dueSQL(d Dialect, table, condition string, limit int) string {
 	return "SELECT id AS due_id, wake_at AS woke_at FROM " + table + " WHERE wake_at <= $1" + condition +
 		" ORDER BY wake_at LIMIT " + strconv.Itoa(page(limit)) + d.SkipLocked
 }
 
-// claimAtOnce claims in one statement. The rows to take are chosen in a WITH, which runs once: a subquery after IN
-// may run again and lock more.
+// claimAtOnce claims in one statement. The rows to take are chosen in a WITH, which runs once: a
+// subquery after IN may run again and lock more.
 func claimAtOnce[T any](ctx context.Context, s *Store, table, dueRows string, now, until time.Time,
 	read reading[T]) (rows []due[T], err error) {
 	scan := func(row scanner) (d due[T], err error) {
@@ -107,8 +114,8 @@ func claimSQL(table, dueRows string) string {
 		FROM due WHERE id = due_id RETURNING id, lease, status, woke_at`
 }
 
-// claimInTx reads which rows are due and then takes them: SQLite can't return what a row was joined with. Nobody
-// comes between, because its transaction has the database to itself.
+// claimInTx reads which rows are due and then claims them, because SQLite can't return columns of a
+// joined table. No other writer can interfere: a transaction in SQLite locks the whole database.
 func claimInTx[T any](ctx context.Context, s *Store, table, dueRows string, now, until time.Time,
 	read reading[T]) (rows []due[T], err error) {
 	doing := "claim due " + table
@@ -141,25 +148,35 @@ func claimInTx[T any](ctx context.Context, s *Store, table, dueRows string, now,
 	return rows, err
 }
 
-// ReleaseClaims ends all leases at once: charges and deliveries whose next attempt is due, and all pending events and
-// notices, wake now. An event or notice that was backing off after errors is thereby tried again at once, which does no harm. An
-// attempt has no wake time: its charge wakes. Errors: ErrUnavailable.
-func (s *Store) ReleaseClaims(ctx context.Context, now time.Time) error {
-	return s.update(ctx, func(t *tx) error {
+// ReleaseClaims wakes at now the rows that are due at now and would wake after latest: charges and
+// deliveries whose next attempt is due, dunnings with a step that is due, and all pending events
+// and notices. An event or notice that was backing off is thereby tried early, which does no harm.
+// An attempt has no wake time: its charge wakes. Errors: ErrUnavailable.
+func (s *Store) ReleaseClaims(ctx context.Context, now, latest time.Time) (released int, err error) {
+	err = s.update(ctx, func(t *tx) error {
+		released = 0
 		for _, query := range releaseSQL() {
-			if _, err := t.exec(ctx, "release claims", query, millis(now)); err != nil {
+			n, err := t.exec(ctx, "release claims", query, millis(now), millis(latest))
+			if err != nil {
 				return err
 			}
+			released += int(n)
 		}
 		return nil
 	})
+	return released, err
 }
 
+// releaseSQL finds rows by the time or status that makes them due, which matches few rows. The wake
+// time of every planned row is in the future, so its index would match most of the table: "+ 0"
+// keeps the planner from using it. Every dunning is planned, so dunnings may be found by wake time.
 func releaseSQL() []string {
+	const asleep = " AND wake_at + 0 > $2"
 	return []string{
-		"UPDATE charges SET wake_at = $1 WHERE wake_at > $1 AND next_attempt_at <= $1",
-		"UPDATE events SET wake_at = $1 WHERE wake_at > $1" + onlyPending,
-		"UPDATE notices SET wake_at = $1 WHERE wake_at > $1" + onlyPending,
-		"UPDATE webhook_deliveries SET wake_at = $1 WHERE wake_at > $1 AND next_attempt_at <= $1",
+		"UPDATE charges SET wake_at = $1 WHERE next_attempt_at <= $1" + asleep,
+		"UPDATE events SET wake_at = $1 WHERE status = 'pending'" + asleep,
+		"UPDATE notices SET wake_at = $1 WHERE status = 'pending'" + asleep,
+		"UPDATE webhook_deliveries SET wake_at = $1 WHERE next_attempt_at <= $1" + asleep,
+		"UPDATE dunnings SET wake_at = $1 WHERE wake_at > $2 AND (remind_at <= $1 OR final_at <= $1 OR deadline_at <= $1)",
 	}
 }

@@ -22,7 +22,8 @@ type statements interface {
 // scanner is a row to be read.
 type scanner interface{ Scan(dst ...any) error }
 
-// conn runs statements on a pool or in a transaction, and turns what goes wrong into the errors of package billing.
+// conn runs statements on a pool or in a transaction, and turns what goes wrong into the errors of
+// package billing.
 type conn struct {
 	db      statements
 	dialect Dialect
@@ -30,8 +31,9 @@ type conn struct {
 	failed  *failure     // nil outside a transaction
 }
 
-// failure remembers the first failed statement of a transaction. PostgreSQL refuses everything after it and SQLite
-// does not: remembering it makes both behave alike, also when fn swallows the error.
+// failure remembers the first failed statement of a transaction. PostgreSQL refuses everything
+// after it and SQLite does not: remembering it makes both behave alike, also when fn swallows the
+// error.
 type failure struct {
 	err   error
 	fault Fault
@@ -84,8 +86,8 @@ func one[T any](ctx context.Context, c conn, doing string, scan func(scanner) (T
 	return list[0], nil
 }
 
-// fail wraps an error with what was being done and with the error of package billing that it amounts to, and
-// remembers that the transaction is lost.
+// fail wraps an error with what was being done and with the error of package billing that it
+// amounts to, and remembers that the transaction is lost.
 func (c conn) fail(ctx context.Context, doing string, err error) error {
 	fault := c.faultOf(ctx, err)
 	wrapped := wrap(ctx, doing, fault, err)
@@ -95,7 +97,8 @@ func (c conn) fail(ctx context.Context, doing string, err error) error {
 	return wrapped
 }
 
-// faultOf sorts an error. The context is looked at first: once it is done, drivers report whatever they were at.
+// faultOf classifies an error. It checks the context first: once the context is done, the driver's
+// error depends on the step that was interrupted.
 func (c conn) faultOf(ctx context.Context, err error) Fault {
 	switch {
 	case c.closed.Load():

@@ -52,7 +52,8 @@ func (r reader) Outgoing(ctx context.Context, id billing.DeliveryID) (o billing.
 	return o, err
 }
 
-// HoldDelivery begins the lease anew, and says whether it is still this claim's. Errors: ErrUnavailable.
+// HoldDelivery extends the lease, and reports whether this claim still holds it. Errors:
+// ErrUnavailable.
 func (s *Store) HoldDelivery(ctx context.Context, claim billing.DeliveryClaim, until time.Time) (mine bool, err error) {
 	err = s.direct(ctx, func(c conn) error {
 		n, err := c.exec(ctx, "hold delivery "+string(claim.DeliveryID), holdDeliverySQL, claim.DeliveryID, claim.Lease, millis(until))
@@ -88,7 +89,7 @@ func recordDeliverySQL(d billing.WebhookDelivery) (string, []any) {
 	return query + " AND lease = $10", append(args, d.Lease)
 }
 
-// DropDelivery removes a delivery. One that is not there is as good as removed. Errors: ErrUnavailable.
+// DropDelivery removes a delivery, and does nothing if it does not exist. Errors: ErrUnavailable.
 func (s *Store) DropDelivery(ctx context.Context, id billing.DeliveryID) error {
 	return s.direct(ctx, func(c conn) error {
 		_, err := c.exec(ctx, "drop delivery "+string(id), "DELETE FROM webhook_deliveries WHERE id = $1", id)
@@ -122,20 +123,24 @@ func (r reader) PendingDeliveries(ctx context.Context) (int, error) {
 	return int(n), err
 }
 
-// replaySQL makes deliveries pending again; $1 is the time. The lease is raised, so that a try that is under way does not
-// write its failure over the replay.
+// replaySQL makes deliveries pending again; $1 is the time. It raises the lease, so a try that is
+// in flight cannot overwrite the replay with its failure.
 const replaySQL = `UPDATE webhook_deliveries SET status = 'pending', attempts = 0, next_attempt_at = $1, wake_at = $1,
 	delivered_at = NULL, last_status = 0, last_error = '', lease = lease + 1 WHERE `
 
 // ReplayDelivery makes a delivery pending and due. Errors: ErrNotFound, ErrUnavailable.
-func (s *Store) ReplayDelivery(ctx context.Context, id billing.DeliveryID, now time.Time) error {
+func (s *Store) ReplayDelivery(ctx context.Context, id billing.DeliveryID, now time.Time, entries ...billing.AuditEntry) error {
 	return s.update(ctx, func(t *tx) error {
-		return t.updateOne(ctx, "replay delivery "+string(id), replaySQL+"id = $2", millis(now), id)
+		if err := t.updateOne(ctx, "replay delivery "+string(id), replaySQL+"id = $2", millis(now), id); err != nil {
+			return err
+		}
+		return t.InsertAudit(ctx, entries...)
 	})
 }
 
-// ReplayDeliveries goes through the messages in order, a page to a transaction. Errors: ErrUnavailable.
-func (s *Store) ReplayDeliveries(ctx context.Context, r billing.Replay, now time.Time) (total int, err error) {
+// ReplayDeliveries goes through the messages in order, a page to a transaction. The entries are
+// written with the first page, even if it is empty. Errors: ErrUnavailable.
+func (s *Store) ReplayDeliveries(ctx context.Context, r billing.Replay, now time.Time, entries ...billing.AuditEntry) (total int, err error) {
 	next := string(billing.FirstMessageID(r.Since))
 	end := string(billing.FirstMessageID(now.Add(time.Millisecond)))
 	for {
@@ -146,8 +151,12 @@ func (s *Store) ReplayDeliveries(ctx context.Context, r billing.Replay, now time
 			if err == nil && len(page) > 0 {
 				n, err = t.replay(ctx, page, r, now)
 			}
-			return err
+			if err != nil {
+				return err
+			}
+			return t.InsertAudit(ctx, entries...)
 		})
+		entries = nil
 		if err != nil || len(page) == 0 {
 			return total, err
 		}
@@ -202,7 +211,8 @@ func replayManySQL(delivered bool, messages int) string {
 // pruneAtOnce is how many messages are removed in one transaction.
 const pruneAtOnce = 500
 
-// PruneMessages removes the oldest messages written before a time, with their deliveries. Errors: ErrUnavailable.
+// PruneMessages removes the oldest messages written before a time, with their deliveries. Errors:
+// ErrUnavailable.
 func (s *Store) PruneMessages(ctx context.Context, before time.Time) (n int, err error) {
 	err = s.update(ctx, func(t *tx) error {
 		ids, err := all(ctx, t.conn, "list old messages", scanID, pruneListSQL(), string(billing.FirstMessageID(before)))

@@ -27,16 +27,16 @@ const (
 	FaultCanceled
 )
 
-// Dialect is everything in which the statements and the handling of an engine differ.
+// Dialect holds the differences between the engines in statements and in handling.
 type Dialect struct {
 	// Name of the engine, such as sqlite.
 	Name string
-	// RowLock ends a SELECT whose rows nobody else may change until the transaction ends; empty where a transaction
-	// has the whole database to itself.
+	// RowLock ends a SELECT that locks its rows until the transaction ends; empty where a
+	// transaction locks the whole database.
 	RowLock string
-	// SkipLocked is like RowLock, and passes over rows that somebody else has locked.
+	// SkipLocked is like RowLock, but skips rows that another transaction has locked.
 	SkipLocked string
-	// ReturnsJoined says that UPDATE … FROM … RETURNING may return columns of the joined table.
+	// ReturnsJoined reports whether UPDATE … FROM … RETURNING may return columns of the joined table.
 	ReturnsJoined bool
 	// MaxParams is the most parameters one statement takes.
 	MaxParams int
@@ -46,8 +46,15 @@ type Dialect struct {
 	HasTable string
 	// Fault sorts a driver's error by its code, never by its text.
 	Fault func(error) Fault
-	// Home tells the database from a copy of it; nil, or an empty answer, where that can't be told.
+	// ServerTime selects the time of the server's clock, in UTC milliseconds; empty where the database
+	// runs in this process.
+	ServerTime string
+	// Home identifies the database, so that a copy of it has another Home; nil, or an empty
+	// result, where the engine cannot distinguish them.
 	Home func(context.Context, *sql.DB) (string, error)
+	// Incarnation and Moves implement billing.RewindStore; nil where an engine has none.
+	Incarnation func(context.Context, *sql.DB) (string, error)
+	Moves       func() int64
 }
 
 // Migrations are the steps that bring an engine's schema up to date.

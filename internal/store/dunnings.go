@@ -8,11 +8,11 @@ import (
 	"tranche/internal/billing"
 )
 
-const dunningColumns = `id, status, policy, began_at, remind_at, final_at, deadline_at, replacing, card_id, wake_at, lease`
+const dunningColumns = `id, status, policy, began_at, remind_at, final_at, deadline_at, held_at, replacing, card_id, wake_at, lease`
 
 func scanDunning(row scanner) (billing.Dunning, error) {
 	var d billing.Dunning
-	err := row.Scan(&d.ChargeID, &d.Status, &d.Policy, at(&d.BeganAt), at(&d.RemindAt), at(&d.FinalAt), at(&d.DeadlineAt),
+	err := row.Scan(&d.ChargeID, &d.Status, &d.Policy, at(&d.BeganAt), at(&d.RemindAt), at(&d.FinalAt), at(&d.DeadlineAt), at(&d.HeldAt),
 		text(&d.Replacing), text(&d.CardID), at(&d.WakeAt), &d.Lease)
 	return d, err
 }
@@ -23,10 +23,11 @@ func (r reader) Dunning(ctx context.Context, charge billing.ChargeID) (billing.D
 		"SELECT "+dunningColumns+" FROM dunnings WHERE id = $1", charge)
 }
 
-// InsertDunning adds what follows a charge. Errors: ErrExists; ErrNotFound when there is no such charge, policy or card.
+// InsertDunning adds what follows a charge. Errors: ErrExists; ErrNotFound when there is no such
+// charge, policy or card.
 func (t *tx) InsertDunning(ctx context.Context, d billing.Dunning) error {
 	return t.insertOne(ctx, "add the dunning of charge "+string(d.ChargeID), "dunnings", dunningColumns, []any{
-		d.ChargeID, d.Status, d.Policy, millis(d.BeganAt), millis(d.RemindAt), millis(d.FinalAt), millis(d.DeadlineAt),
+		d.ChargeID, d.Status, d.Policy, millis(d.BeganAt), millis(d.RemindAt), millis(d.FinalAt), millis(d.DeadlineAt), millis(d.HeldAt),
 		orNull(d.Replacing), orNull(d.CardID), millis(d.WakeAt), d.Lease,
 	})
 }
@@ -34,14 +35,15 @@ func (t *tx) InsertDunning(ctx context.Context, d billing.Dunning) error {
 // UpdateDunning writes everything but the lease. Errors: ErrNotFound.
 func (t *tx) UpdateDunning(ctx context.Context, d billing.Dunning) error {
 	return t.updateOne(ctx, "update the dunning of charge "+string(d.ChargeID), `
-		UPDATE dunnings SET status = $2, policy = $3, began_at = $4, remind_at = $5, final_at = $6, deadline_at = $7,
-			replacing = $8, card_id = $9, wake_at = $10
+		UPDATE dunnings SET status = $2, policy = $3, began_at = $4, remind_at = $5, final_at = $6, deadline_at = $7, held_at = $8,
+			replacing = $9, card_id = $10, wake_at = $11
 		WHERE id = $1`,
-		d.ChargeID, d.Status, d.Policy, millis(d.BeganAt), millis(d.RemindAt), millis(d.FinalAt), millis(d.DeadlineAt),
+		d.ChargeID, d.Status, d.Policy, millis(d.BeganAt), millis(d.RemindAt), millis(d.FinalAt), millis(d.DeadlineAt), millis(d.HeldAt),
 		orNull(d.Replacing), orNull(d.CardID), millis(d.WakeAt))
 }
 
-// ClaimDunnings claims open dunnings with WakeAt at or before now, earliest first. Limit is bounded like a list's.
+// ClaimDunnings claims open dunnings with WakeAt at or before now, earliest first. Limit is bounded
+// like a list's.
 func (s *Store) ClaimDunnings(ctx context.Context, now, until time.Time, limit int) ([]billing.DunningClaim, error) {
 	return claim(ctx, s, "dunnings", anyStatus, now, until, limit, func(id string, lease int64, _ string) billing.DunningClaim {
 		return billing.DunningClaim{ChargeID: billing.ChargeID(id), Lease: lease}
@@ -65,16 +67,18 @@ func (t *tx) PinPolicy(ctx context.Context, p billing.PinnedPolicy) error {
 	return err
 }
 
-// CardDeclines lists when a card was declined off-session at or after since, over all plans: oldest first, the latest 100 at
-// most, which is more than any network allows in its window.
-func (r reader) CardDeclines(ctx context.Context, fingerprint string, since time.Time) ([]time.Time, error) {
+// CardDeclines lists when an amount on a card was declined off-session at or after since, over all
+// plans: oldest first, the latest 100 at most, which is more than any network allows in its window.
+func (r reader) CardDeclines(ctx context.Context, of billing.CardAmount, since time.Time) ([]time.Time, error) {
 	scan := func(row scanner) (made time.Time, err error) {
 		err = row.Scan(at(&made))
 		return made, err
 	}
-	list, err := all(ctx, r.conn, "count the declines of a card", scan, `SELECT created_at FROM attempts
-		WHERE fingerprint = $1 AND created_at >= $2 AND outcome = 'declined' ORDER BY created_at DESC LIMIT 100`,
-		fingerprint, since.UnixMilli())
+	list, err := all(ctx, r.conn, "count the declines of a card", scan, `
+		SELECT a.created_at FROM attempts a JOIN charges c ON c.id = a.charge_id
+		WHERE a.fingerprint = $1 AND a.created_at >= $2 AND a.outcome = 'declined' AND c.amount = $3 AND c.currency = $4
+		ORDER BY a.created_at DESC LIMIT 100`,
+		of.Fingerprint, since.UnixMilli(), of.Amount, of.Currency)
 	slices.Reverse(list)
 	return list, err
 }

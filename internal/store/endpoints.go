@@ -26,12 +26,16 @@ func typesJSON(f billing.TypeFilter) string {
 }
 
 // InsertEndpoint adds an endpoint. Errors: ErrExists, ErrUnavailable.
-func (s *Store) InsertEndpoint(ctx context.Context, e billing.Endpoint) error {
+func (s *Store) InsertEndpoint(ctx context.Context, e billing.Endpoint, entries ...billing.AuditEntry) error {
 	return s.update(ctx, func(t *tx) error {
-		return t.insertOne(ctx, "add endpoint "+string(e.ID), "webhook_endpoints", endpointColumns, []any{
+		err := t.insertOne(ctx, "add endpoint "+string(e.ID), "webhook_endpoints", endpointColumns, []any{
 			e.ID, e.URL, typesJSON(e.Types), e.Secret, e.OldSecret, millis(e.OldUntil), e.Status, e.Reason, millis(e.FailingSince),
 			millis(e.DisabledAt), millis(e.CreatedAt), millis(e.UpdatedAt), e.Version,
 		})
+		if err != nil {
+			return err
+		}
+		return t.InsertAudit(ctx, entries...)
 	})
 }
 
@@ -46,9 +50,15 @@ func (r reader) Endpoints(ctx context.Context) ([]billing.Endpoint, error) {
 	return all(ctx, r.conn, "list endpoints", scanEndpoint, "SELECT "+endpointColumns+" FROM webhook_endpoints ORDER BY id")
 }
 
-// UpdateEndpoint writes an endpoint and raises its version. Errors: ErrNotFound, ErrConflict, ErrUnavailable.
-func (s *Store) UpdateEndpoint(ctx context.Context, e billing.Endpoint) error {
-	return s.update(ctx, func(t *tx) error { return t.updateEndpoint(ctx, e) })
+// UpdateEndpoint writes an endpoint and raises its version. Errors: ErrNotFound, ErrConflict,
+// ErrUnavailable.
+func (s *Store) UpdateEndpoint(ctx context.Context, e billing.Endpoint, entries ...billing.AuditEntry) error {
+	return s.update(ctx, func(t *tx) error {
+		if err := t.updateEndpoint(ctx, e); err != nil {
+			return err
+		}
+		return t.InsertAudit(ctx, entries...)
+	})
 }
 
 func (t *tx) updateEndpoint(ctx context.Context, e billing.Endpoint) error {
@@ -60,16 +70,35 @@ func (t *tx) updateEndpoint(ctx context.Context, e billing.Endpoint) error {
 		millis(e.FailingSince), millis(e.DisabledAt), millis(e.CreatedAt), millis(e.UpdatedAt))
 }
 
+// UpdateEndpointSecrets writes an endpoint's secrets and UpdatedAt alone, and raises its version:
+// what deliveries note about the endpoint meanwhile stays. Errors: ErrNotFound, ErrConflict,
+// ErrUnavailable.
+func (s *Store) UpdateEndpointSecrets(ctx context.Context, e billing.Endpoint, entries ...billing.AuditEntry) error {
+	return s.update(ctx, func(t *tx) error {
+		err := t.updateVersion(ctx, "update the secrets of endpoint "+string(e.ID), "webhook_endpoints", `
+			UPDATE webhook_endpoints SET secret = $3, old_secret = $4, old_until = $5, updated_at = $6, version = version + 1
+			WHERE id = $1 AND version = $2`,
+			e.ID, e.Version, e.Secret, e.OldSecret, millis(e.OldUntil), millis(e.UpdatedAt))
+		if err != nil {
+			return err
+		}
+		return t.InsertAudit(ctx, entries...)
+	})
+}
+
 // dropAtOnce is how many deliveries are removed in one transaction.
 const dropAtOnce = 500
 
-// DeleteEndpoint removes an endpoint, and then everything owed to it, a part at a time. Messages stay, for the others. A
-// transaction that saw the endpoint may still write a delivery: it is dropped when its turn comes.
-// Errors: ErrNotFound, ErrUnavailable.
-func (s *Store) DeleteEndpoint(ctx context.Context, id billing.EndpointID) error {
+// DeleteEndpoint removes an endpoint, and then everything owed to it, a part at a time. Messages
+// stay, for the others. A transaction that saw the endpoint may still write a delivery: it is
+// dropped when its turn comes. Errors: ErrNotFound, ErrUnavailable.
+func (s *Store) DeleteEndpoint(ctx context.Context, id billing.EndpointID, entries ...billing.AuditEntry) error {
 	doing := "delete endpoint " + string(id)
 	err := s.update(ctx, func(t *tx) error {
-		return t.updateOne(ctx, doing, "DELETE FROM webhook_endpoints WHERE id = $1", id)
+		if err := t.updateOne(ctx, doing, "DELETE FROM webhook_endpoints WHERE id = $1", id); err != nil {
+			return err
+		}
+		return t.InsertAudit(ctx, entries...)
 	})
 	for err == nil {
 		var gone int64
@@ -89,8 +118,8 @@ func dropDeliveriesSQL() string {
 		(SELECT id FROM webhook_deliveries WHERE endpoint_id = $1 ORDER BY id LIMIT %d)`, dropAtOnce)
 }
 
-// noteEndpoint writes what a try says about its endpoint. It writes nothing in the usual case, an endpoint that works, so
-// that the deliveries to one endpoint do not wait for one another.
+// noteEndpoint writes what a try says about its endpoint. It writes nothing in the usual case, an
+// endpoint that works, so that the deliveries to one endpoint do not wait for one another.
 func (t *tx) noteEndpoint(ctx context.Context, d billing.WebhookDelivery, note billing.EndpointNote) error {
 	doing := "note about endpoint " + string(d.EndpointID)
 	switch note {
@@ -108,7 +137,7 @@ func (t *tx) noteEndpoint(ctx context.Context, d billing.WebhookDelivery, note b
 	return nil
 }
 
-// disableEndpoint switches an endpoint off that failed, and writes that down.
+// disableEndpoint disables an endpoint that failed, and writes an audit entry.
 func (t *tx) disableEndpoint(ctx context.Context, doing string, d billing.WebhookDelivery) error {
 	n, err := t.exec(ctx, doing, `UPDATE webhook_endpoints SET status = 'disabled', reason = $2, disabled_at = $3, updated_at = $3,
 		failing_since = COALESCE(failing_since, $3), version = version + 1
@@ -117,8 +146,8 @@ func (t *tx) disableEndpoint(ctx context.Context, doing string, d billing.Webhoo
 		return err
 	}
 	return t.InsertAudit(ctx, billing.AuditEntry{
-		At: d.LastAttemptAt, Actor: billing.ActorTranche, Action: "endpoint.disabled",
+		At: d.LastAttemptAt, Action: "endpoint.disabled", Subject: string(d.EndpointID),
 		Message: fmt.Sprintf("endpoint %s is disabled: %s", d.EndpointID, d.LastError),
-		Next:    "mend it, then tranche endpoint enable, and tranche delivery replay",
+		Next:    "fix it, then run tranche endpoint enable and tranche delivery replay",
 	})
 }

@@ -4,18 +4,20 @@ import (
 	"context"
 	"encoding/json"
 	"strconv"
+	"strings"
 
 	"tranche/internal/billing"
 )
 
-// erasedBody stands in place of the body of an event.
+// erasedBody replaces the body of an event about an erased customer.
 const erasedBody = `{"erased":true}`
 
-// EraseCustomer removes what rows hold of a person. Errors: ErrNotFound, ErrConflict.
+// EraseCustomer removes a customer's personal data from all tables. Errors: ErrNotFound,
+// ErrConflict.
 func (t *tx) EraseCustomer(ctx context.Context, e billing.Erasure) (billing.Erased, error) {
 	w := eraser{tx: t, Erasure: e}
 	steps := []func(context.Context) error{
-		w.cards, w.notices, w.consents, w.links, w.requests, w.attempts, w.texts, w.objects, w.events, w.reversals, w.plans,
+		w.former, w.cards, w.notices, w.consents, w.links, w.requests, w.attempts, w.texts, w.objects, w.events, w.reversals, w.refunds, w.plans,
 		func(ctx context.Context) error { return t.UpdateCustomer(ctx, e.Customer) },
 	}
 	for _, step := range steps {
@@ -44,6 +46,9 @@ func (w *eraser) run(ctx context.Context, count *int64, query string, args ...an
 
 func (w *eraser) plans(ctx context.Context) error {
 	for _, p := range w.Plans {
+		for _, word := range w.Words {
+			p.Reason = strings.ReplaceAll(p.Reason, word, billing.ErasedWord)
+		}
 		if err := w.UpdatePlan(ctx, p); err != nil {
 			return err
 		}
@@ -52,7 +57,7 @@ func (w *eraser) plans(ctx context.Context) error {
 	return nil
 }
 
-// cards keep brand and ids, by which the ledger names them.
+// cards erases the cards but keeps brand and ids, because the ledger refers to them.
 func (w *eraser) cards(ctx context.Context) error {
 	return w.run(ctx, &w.done.Cards, `UPDATE cards SET last4 = '', exp_month = 0, exp_year = 0, fingerprint = '', updated_at = $2
 		WHERE customer_id = $1`, w.Customer.ID, millis(w.At))
@@ -78,8 +83,12 @@ func (w *eraser) notices(ctx context.Context) error {
 		WHERE customer_id = $1 AND charge_id IS NULL AND recipient <> ''`, w.Customer.ID, string(nothing))
 }
 
-// consents keep that there was one, when, and the version of the text: they do not say from where any more.
+// consents erases the network address of each consent and each card try. A consent keeps its time
+// and the version of its text.
 func (w *eraser) consents(ctx context.Context) error {
+	if err := w.run(ctx, &w.done.Consents, "UPDATE card_tries SET address = NULL WHERE customer_id = $1", w.Customer.ID); err != nil {
+		return err
+	}
 	return w.run(ctx, &w.done.Consents, "UPDATE card_consents SET address = '', user_agent = '' WHERE customer_id = $1", w.Customer.ID)
 }
 
@@ -87,12 +96,14 @@ func (w *eraser) links(ctx context.Context) error {
 	return w.eachPlan(ctx, &w.done.Links, "UPDATE pay_links SET revoked_at = $2 WHERE plan_id = $1 AND revoked_at IS NULL", millis(w.At))
 }
 
-// requests go: the key is the merchant's own text, and what it was used for is a hash of the person's data too.
+// requests go: the key is the merchant's own text, and what it was used for is a hash of the
+// person's data too.
 func (w *eraser) requests(ctx context.Context) error {
 	return w.eachPlan(ctx, &w.done.Requests, "DELETE FROM requests WHERE plan_id = $1")
 }
 
-// attempts lose the card's fingerprint and the description that was sent. They are over, so they are not sent again.
+// attempts lose the card's fingerprint and the description that was sent. They are over, so they
+// are not sent again.
 func (w *eraser) attempts(ctx context.Context) error {
 	for _, p := range w.Plans {
 		list, err := all(ctx, w.conn, w.doing(), scanAttempt, "SELECT "+attemptColumns+` FROM attempts
@@ -114,12 +125,13 @@ func (w *eraser) attempts(ctx context.Context) error {
 	return nil
 }
 
-// texts lose the name and the address.
+// texts erases current and former names and addresses, and the digits of cards, from free text.
 func (w *eraser) texts(ctx context.Context) error {
 	for _, word := range w.Words {
 		for _, text := range []struct{ table, column, key string }{
 			{"audit", "message", "plan_id"}, {"audit", "next_step", "plan_id"}, {"charges", "reason", "plan_id"},
 			{"plan_versions", "what", "plan_id"}, {"refunds", "failure", "plan_id"},
+			{"incidents", "detail", "plan_id"}, {"incidents", "note", "plan_id"},
 		} {
 			query := "UPDATE " + text.table + " SET " + text.column + " = replace(" + text.column + ", $2, $3) WHERE " + text.key +
 				" = $1 AND " + text.column + " <> replace(" + text.column + ", $2, $3)"
@@ -127,9 +139,11 @@ func (w *eraser) texts(ctx context.Context) error {
 				return err
 			}
 		}
-		for _, column := range []string{"message", "next_step"} {
-			err := w.run(ctx, &w.done.Texts, "UPDATE audit SET "+column+" = replace("+column+`, $2, $3)
-				WHERE customer_id = $1 AND plan_id IS NULL AND `+column+" <> replace("+column+", $2, $3)", w.Customer.ID, word, billing.ErasedWord)
+		for _, text := range []struct{ table, column string }{
+			{"audit", "message"}, {"audit", "next_step"}, {"incidents", "detail"}, {"incidents", "note"},
+		} {
+			err := w.run(ctx, &w.done.Texts, "UPDATE "+text.table+" SET "+text.column+" = replace("+text.column+`, $2, $3)
+				WHERE customer_id = $1 AND plan_id IS NULL AND `+text.column+" <> replace("+text.column+", $2, $3)", w.Customer.ID, word, billing.ErasedWord)
 			if err != nil {
 				return err
 			}
@@ -148,7 +162,7 @@ func (w *eraser) eachPlan(ctx context.Context, count *int64, query string, args 
 	return nil
 }
 
-// objects are remembered, so that what Stripe tells of them later is not kept either.
+// objects records the ids of the Stripe objects, so that later events about them are not kept.
 func (w *eraser) objects(ctx context.Context) error {
 	rows := make([][]any, len(w.Objects))
 	for i, id := range w.Objects {
@@ -158,7 +172,8 @@ func (w *eraser) objects(ctx context.Context) error {
 	return err
 }
 
-// events that were handled lose their bodies. One that waits is still to be read; it loses its body then.
+// events that were handled lose their bodies. One that waits is still to be read; it loses its body
+// then.
 func (w *eraser) events(ctx context.Context) error {
 	for _, id := range w.Objects {
 		err := w.run(ctx, &w.done.Events, "UPDATE events SET payload = $2 WHERE object_id = $1 AND status <> 'pending'", id, []byte(erasedBody))
@@ -169,10 +184,12 @@ func (w *eraser) events(ctx context.Context) error {
 	return nil
 }
 
-// reversalTypes are events about charges, refunds and disputes, in the words of the index that holds them alone.
+// reversalTypes are events about charges, refunds and disputes, in the words of the index that
+// holds them alone.
 const reversalTypes = "substr(type, 1, 7) = 'charge.'"
 
-// reversals are events whose object is a charge, a refund or a dispute: they are known by the PaymentIntent in their body.
+// reversals are events whose object is a charge, a refund or a dispute: they are known by the
+// PaymentIntent in their body.
 func (w *eraser) reversals(ctx context.Context) error {
 	wanted := map[string]bool{}
 	for _, id := range w.Payments {
@@ -190,16 +207,50 @@ func (w *eraser) reversals(ctx context.Context) error {
 		}
 		for _, e := range list {
 			after = e.ID
-			if e.Status == billing.EventPending || !wanted[e.PaymentIntent()] {
-				continue
-			}
-			if err := w.run(ctx, &w.done.Events, "UPDATE events SET payload = $2 WHERE id = $1", e.ID, []byte(erasedBody)); err != nil {
+			if err := w.eventOf(ctx, e, wanted); err != nil {
 				return err
 			}
 		}
 		if len(list) < billing.MaxPage {
 			return nil
 		}
+	}
+}
+
+// eventOf empties the body of a handled event about one of the payments.
+func (w *eraser) eventOf(ctx context.Context, e billing.Event, payments map[string]bool) error {
+	if e.Status == billing.EventPending || !payments[e.PaymentIntent()] {
+		return nil
+	}
+	return w.run(ctx, &w.done.Events, "UPDATE events SET payload = $2 WHERE id = $1", e.ID, []byte(erasedBody))
+}
+
+// refunds are the events refund.created and so on: their object is a refund (re_…), and their body
+// names the payment.
+func (w *eraser) refunds(ctx context.Context) error {
+	wanted := map[string]bool{}
+	for _, id := range w.Payments {
+		wanted[id] = true
+	}
+	if len(wanted) == 0 {
+		return nil
+	}
+	from := "re_"
+	for {
+		list, err := all(ctx, w.conn, w.doing(), scanEvent, "SELECT "+eventColumns+
+			" FROM events WHERE object_id >= $1 AND object_id < $2 ORDER BY object_id LIMIT "+strconv.Itoa(billing.MaxPage), from, "re_~")
+		if err != nil {
+			return err
+		}
+		for _, e := range list {
+			if err := w.eventOf(ctx, e, wanted); err != nil {
+				return err
+			}
+		}
+		if len(list) < billing.MaxPage || list[len(list)-1].ObjectID == from {
+			return nil
+		}
+		from = list[len(list)-1].ObjectID // whose events may go on: an emptied body names no payment, so none counts twice
 	}
 }
 

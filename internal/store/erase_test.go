@@ -22,8 +22,9 @@ const (
 	canaryNumber = "4077"
 )
 
-// somebody fills a row of every kind with the same person, twice: once as one who is erased, once as one who is not.
-func somebody(t *testing.T, s *store.Store, n string, now time.Time) billing.Customer {
+// fillTables adds a row of every kind for one customer. Tests call it twice with the same personal
+// data: for the customer who is erased, and for another who is not.
+func fillTables(t *testing.T, s *store.Store, n string, now time.Time) billing.Customer {
 	t.Helper()
 	ctx := t.Context()
 	c := billing.Customer{
@@ -36,7 +37,7 @@ func somebody(t *testing.T, s *store.Store, n string, now time.Time) billing.Cus
 	}
 	terms, err := billing.Terms{
 		Reference: "order-" + n, Kind: billing.KindDeferred, Currency: "usd", Total: 100, Due: "on request", Description: "for " + canaryWord,
-		Customer: billing.CustomerTerms{Reference: c.Reference, Email: c.Email, Name: c.Name},
+		Customer: billing.CustomerTerms{Reference: c.Reference, Email: n + "-agreed" + canaryMail, Name: canaryName + n + " the former"},
 	}.JSON()
 	require.NoError(t, err)
 	plan := billing.Plan{
@@ -48,7 +49,7 @@ func somebody(t *testing.T, s *store.Store, n string, now time.Time) billing.Cus
 		Status: billing.ChargeRefunded, Reason: "refunded to " + c.Name, PaidAt: now, CreatedAt: now, UpdatedAt: now, Version: 1,
 	}
 	attempt := billing.Attempt{
-		ID: billing.NewAttemptID(now), ChargeID: charge.ID, Number: 1, Initiator: billing.InitiatorMerchant, IdempotencyKey: "key-" + n,
+		ID: billing.AttemptIDFor(charge.ID, 1, billing.InitiatorMerchant), ChargeID: charge.ID, Number: 1, Initiator: billing.InitiatorMerchant, IdempotencyKey: "key-" + n,
 		Params:  billing.PaymentParams{Amount: 100, Currency: "usd", Description: "for " + canaryWord},
 		Outcome: billing.OutcomeSucceeded, Fingerprint: card.Fingerprint, PaymentIntent: charge.PaymentIntent, StripeCharge: "ch_" + n, CreatedAt: now, FinishedAt: now,
 	}
@@ -58,6 +59,8 @@ func somebody(t *testing.T, s *store.Store, n string, now time.Time) billing.Cus
 			To: c.Email, Data: billing.NoticeData{CustomerName: c.Name, CardLast4: canaryNumber}, Status: status, Reason: c.Email + " was refused", Subject: "Dear " + c.Name, Body: canaryWord, CreatedAt: now,
 		}
 	}
+	failed := notice("failed", billing.NoticeFailed, "")
+	failed.To, failed.Data.CustomerName = n+"-mailed"+canaryMail, "Miss "+canaryName+n
 	waiting := notice("waiting", billing.NoticePending, charge.ID)
 	waiting.WakeAt = now
 	require.NoError(t, s.Update(ctx, func(tx billing.Tx) error {
@@ -67,11 +70,18 @@ func somebody(t *testing.T, s *store.Store, n string, now time.Time) billing.Cus
 		require.NoError(t, tx.InsertAttempt(ctx, attempt))
 		require.NoError(t, tx.InsertPlanVersion(ctx, billing.PlanVersion{PlanID: plan.ID, Number: 1, At: now, Actor: "merchant", What: "asked by " + c.Email, Total: 100, Charges: []byte("[]")}))
 		require.NoError(t, tx.InsertRefund(ctx, billing.Refund{
-			ID: billing.NewRefundID(now), PlanID: plan.ID, ChargeID: charge.ID, PaymentIntent: charge.PaymentIntent, Amount: 100, Currency: "usd", IdempotencyKey: "refund-" + n,
+			ID: billing.RefundIDFor(charge.ID, 1), PlanID: plan.ID, ChargeID: charge.ID, PaymentIntent: charge.PaymentIntent, Amount: 100, Currency: "usd", IdempotencyKey: "refund-" + n,
 			Status: billing.RefundFailed, Failure: "no account of " + c.Name, CreatedAt: now, UpdatedAt: now,
 		}))
+		for _, about := range []billing.PlanID{plan.ID, ""} {
+			_, err := tx.OpenIncident(ctx, billing.Incident{
+				Kind: billing.IncidentRefundFailed, Subject: n + string(about), PlanID: about, CustomerID: c.ID, Detail: "refund to " + c.Name, OpenedAt: now,
+			})
+			require.NoError(t, err)
+			require.NoError(t, tx.CloseIncidents(ctx, billing.IncidentRefundFailed, n+string(about), "wrote to "+c.Email, now))
+		}
 		require.NoError(t, tx.InsertRequest(ctx, billing.Request{Key: "for-" + c.Email, Fingerprint: "hash", PlanID: plan.ID, CreatedAt: now}))
-		for _, n := range []billing.Notice{notice("sent", billing.NoticeSent, charge.ID), notice("failed", billing.NoticeFailed, ""), waiting} {
+		for _, n := range []billing.Notice{notice("sent", billing.NoticeSent, charge.ID), failed, waiting} {
 			_, err := tx.InsertNotice(ctx, n)
 			require.NoError(t, err)
 		}
@@ -82,8 +92,11 @@ func somebody(t *testing.T, s *store.Store, n string, now time.Time) billing.Cus
 			Address: "192.0.2." + canaryNumber, UserAgent: canaryWord, CreatedAt: now,
 		}))
 		return tx.InsertAudit(ctx,
-			billing.AuditEntry{At: now, Actor: billing.ActorTranche, Action: "notes.mailed", PlanID: plan.ID, Message: "mailed to " + c.Email, Next: c.Name + " pays"},
-			billing.AuditEntry{At: now, Actor: billing.ActorTranche, Action: "notes.mailed", CustomerID: c.ID, Message: "mailed to " + c.Email})
+			billing.AuditEntry{At: now, Actor: "worker", Action: "notes.mailed", PlanID: plan.ID, Message: "mailed to " + c.Email, Next: c.Name + " pays"},
+			billing.AuditEntry{At: now, Actor: "worker", Action: "notes.mailed", CustomerID: c.ID, Message: "mailed to " + c.Email},
+			billing.AuditEntry{At: now, Actor: "worker", Action: "notes.mailed", PlanID: plan.ID, Message: "mailed to " + n + "-agreed" + canaryMail + ", " + canaryName + n + " the former"},
+			billing.AuditEntry{At: now, Actor: "worker", Action: "notes.mailed", CustomerID: c.ID, Message: "mailed to " + failed.To, Next: failed.Data.CustomerName + " pays"},
+			billing.AuditEntry{At: now, Actor: "worker", Action: "card.saved", CustomerID: c.ID, CardID: card.ID, Message: "visa card ending " + canaryNumber + " is saved"})
 	}))
 	body := func(object string) []byte {
 		return fmt.Appendf(nil, `{"data": {"object": {%s, "email": %q}}}`, object, c.Email+canaryWord)
@@ -104,7 +117,7 @@ func TestErasureLeavesNothingOfThePerson(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, s *store.Store) {
 		now := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
-		ada := somebody(t, s, "a", now)
+		ada := fillTables(t, s, "a", now)
 		words := []string{canaryMail, "Canary O'Brien", canaryRef, canaryWord, canaryNumber}
 		for _, w := range words {
 			require.NotEmpty(t, textsWith(t, s, w), "%s is looked for where it is", w)
@@ -120,8 +133,8 @@ func TestErasureLeavesNothingOfThePerson(t *testing.T) {
 		done, err := operator.EraseCustomer(t.Context(), s, ada.ID, now)
 		require.NoError(t, err)
 		require.Equal(t, would.Erased, done.Erased)
-		require.Equal(t, billing.Erased{Plans: 1, Cards: 1, Notices: 3, Consents: 1, Links: 1, Requests: 1, Events: 5, Texts: 6}, done.Erased)
-		require.Empty(t, textsWith(t, s, words...))
+		require.Equal(t, billing.Erased{Plans: 1, Cards: 1, Notices: 3, Consents: 1, Links: 1, Requests: 1, Events: 5, Texts: 19}, done.Erased)
+		require.Empty(t, textsWith(t, s, append(words, "Miss ", " the former")...))
 
 		after, err := s.PlanCharges(t.Context(), plan.ID)
 		require.NoError(t, err)
@@ -143,21 +156,22 @@ func TestErasureLeavesOthersAlone(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, s *store.Store) {
 		now := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
-		somebody(t, s, "bob", now)
+		fillTables(t, s, "bob", now)
 		before := textsWith(t, s, "bob", canaryWord, canaryNumber)
-		ada := somebody(t, s, "ada", now)
+		ada := fillTables(t, s, "ada", now)
 		_, err := operator.EraseCustomer(t.Context(), s, ada.ID, now)
 		require.NoError(t, err)
 		require.ElementsMatch(t, before, textsWith(t, s, "bob", canaryWord, canaryNumber))
 	})
 }
 
-// TestLateNewsOfAnErasedCustomerIsNotKept: the body of an event is kept until it is handled, and not longer.
+// TestLateNewsOfAnErasedCustomerIsNotKept: the body of an event is kept until it is handled, and
+// not longer.
 func TestLateNewsOfAnErasedCustomerIsNotKept(t *testing.T) {
 	t.Parallel()
 	eachStore(t, func(t *testing.T, s *store.Store) {
 		now := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
-		ada, ctx := somebody(t, s, "ada", now), t.Context()
+		ada, ctx := fillTables(t, s, "ada", now), t.Context()
 		_, err := operator.EraseCustomer(ctx, s, ada.ID, now)
 		require.NoError(t, err)
 		late := []billing.Event{
@@ -176,8 +190,8 @@ func TestLateNewsOfAnErasedCustomerIsNotKept(t *testing.T) {
 	})
 }
 
-// textsWith lists the columns, as table.column, that hold any of the words, in whatever table there is: a table that comes later is
-// looked through too.
+// textsWith lists the columns, as table.column, that hold any of the words. It reads every table of
+// the schema, so a table that is added later is covered.
 func textsWith(t testing.TB, s *store.Store, words ...string) []string {
 	t.Helper()
 	pool := s.Pool()

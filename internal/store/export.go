@@ -39,7 +39,8 @@ func (s *Store) Export(ctx context.Context, t billing.ExportTable, since time.Ti
 	}
 }
 
-// exportSQL is the page that comes after a key. The names are those of a table of ours, never a caller's.
+// exportSQL selects the page that follows a key. The table and column names come from the code,
+// never from the caller's input.
 func exportSQL(t billing.ExportTable, after []any, since time.Time) (string, []any) {
 	names := func(list []billing.ExportColumn) string {
 		var out []string

@@ -7,7 +7,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// BacklogStatements runs the statements that look for what did not happen, and those that list charges.
+// BacklogStatements runs the statements that look for what did not happen, and those that list
+// charges.
 func BacklogStatements(ctx context.Context, in billing.Tx) {
 	t, ok := in.(*tx)
 	if !ok {
@@ -17,6 +18,7 @@ func BacklogStatements(ctx context.Context, in billing.Tx) {
 	for _, kind := range billing.BacklogKinds() {
 		_, _ = t.Backlog(ctx, kind, at, at)
 	}
+	_, _ = t.IncidentBacklog(ctx)
 	for _, status := range billing.OpenChargeStatuses() {
 		_, _ = t.ListCharges(ctx, billing.ChargeFilter{Status: status})
 	}

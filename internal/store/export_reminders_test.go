@@ -7,7 +7,7 @@ import (
 	"tranche/internal/billing"
 )
 
-// ReminderStatements runs the statements that find what customers are to be told ahead of time.
+// ReminderStatements runs the statements that find the charges and cards which need a notice.
 func ReminderStatements(ctx context.Context, in billing.Tx) {
 	t, ok := in.(*tx)
 	if !ok {

@@ -57,7 +57,7 @@ func (s *Store) ClaimStatements(limit int) (list []Statement) {
 		}
 	}
 	for _, query := range releaseSQL() {
-		list = append(list, Statement{query, []any{now}})
+		list = append(list, Statement{query, []any{now, now}})
 	}
 	return list
 }

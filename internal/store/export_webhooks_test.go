@@ -7,7 +7,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// WebhookStatements runs the statements that read endpoints and deliveries, and those that write with an audit entry.
+// WebhookStatements runs the statements that read endpoints and deliveries, and those that write
+// with an audit entry.
 func WebhookStatements(ctx context.Context, in billing.Tx) {
 	t, ok := in.(*tx)
 	if !ok {
@@ -26,7 +27,7 @@ func WebhookStatements(ctx context.Context, in billing.Tx) {
 	for _, note := range []billing.EndpointNote{billing.EndpointWorks, billing.EndpointFails, billing.EndpointGone} {
 		_ = t.noteEndpoint(ctx, d, note)
 	}
-	_ = t.tell(ctx, []billing.AuditEntry{{
+	_ = t.enqueueMessages(ctx, []billing.AuditEntry{{
 		At: time.Unix(1, 0), Action: "charge.succeeded", PlanID: "x", ChargeID: "x", CustomerID: "x", CardID: "x", NoticeID: "x",
 	}})
 }

@@ -22,7 +22,8 @@ func (r reader) CardsByPaymentMethod(ctx context.Context, paymentMethods ...stri
 	return byIDs(ctx, r.conn, "read cards by PaymentMethod", scanCard, "SELECT "+cardColumns+" FROM cards WHERE payment_method IN", "payment_method", paymentMethods)
 }
 
-// InsertImported adds rows in as few statements as the engine takes. Errors: ErrExists, which loses the transaction.
+// InsertImported adds rows in as few statements as the engine takes. Errors: ErrExists, which loses
+// the transaction.
 func (t *tx) InsertImported(ctx context.Context, rows billing.Imported) error {
 	for _, part := range []struct {
 		table, columns string

@@ -12,13 +12,13 @@ import (
 
 var _ billing.Ledger = (*Store)(nil)
 
-// KnownEvents returns those of the ids that are in the inbox, by id.
+// KnownEvents returns the ids that are in the inbox, by id.
 func (r reader) KnownEvents(ctx context.Context, ids ...string) ([]string, error) {
 	return byIDs(ctx, r.conn, "look events up", scanID, "SELECT id FROM events WHERE id IN", "id", ids)
 }
 
-// PlanAccounts lists the connected accounts that plans name, in order. It looks each up by the one before, so that the index of a
-// hundred thousand plans of one account is not read through.
+// PlanAccounts lists the connected accounts that plans name, in order. It looks each up by the one
+// before, so that the index of a hundred thousand plans of one account is not read through.
 func (r reader) PlanAccounts(ctx context.Context) ([]string, error) {
 	var accounts []string
 	for last := ""; ; {
@@ -67,8 +67,9 @@ func (r reader) CountPayments(ctx context.Context, from, to time.Time) (int64, e
 		millis(from), millis(to))
 }
 
-// UnreconciledCharges pages through the charges of a window that Stripe's record should know and that were not compared in
-// this run. It walks the index of due times from the cursor on, over those that are not wanted too.
+// UnreconciledCharges pages through the charges of a window that Stripe's record should know and
+// that were not compared in this run. It walks the index of due times from the cursor on, over
+// those that are not wanted too.
 func (r reader) UnreconciledCharges(ctx context.Context, f billing.UnreconciledFilter) ([]billing.Charge, error) {
 	dueAt := f.After.DueAt
 	if dueAt.IsZero() {
@@ -82,8 +83,9 @@ func (r reader) UnreconciledCharges(ctx context.Context, f billing.UnreconciledF
 		millis(dueAt), string(f.After.ID), millis(f.To), millis(f.Run), millis(f.From))
 }
 
-// MarkReconciled notes that the charges were compared in the run that began at run. Each list is one statement, with no
-// effect on the charges' versions: who works on one is not disturbed.
+// MarkReconciled records that the charges were compared in the run that began at run. Each list is
+// one statement. It leaves the charges' versions alone, so a worker that holds a charge sees no
+// conflict.
 func (s *Store) MarkReconciled(ctx context.Context, run time.Time, ids ...billing.ChargeID) error {
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
 	for chunk := range slices.Chunk(ids, maxList) {

@@ -8,10 +8,10 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// Migrate brings the schema up to date and returns its version before and after. Any number of processes may call it
-// at the same time: one works, the others wait and find nothing left to do. There is no way down: an older program
-// must never meet a newer schema, and a step that drops what was recorded can't be taken back.
-// Errors: ErrUnavailable.
+// Migrate brings the schema up to date and returns its version before and after. Any number of
+// processes may call it at the same time: one works, the others wait and find nothing left to do.
+// There is no way down: an older program refuses a newer schema, and a step that drops what was
+// recorded can't be taken back. Errors: ErrUnavailable, *NewerError.
 func (s *Store) Migrate(ctx context.Context) (from, to int64, err error) {
 	p, err := s.provider()
 	if err != nil {
@@ -20,7 +20,8 @@ func (s *Store) Migrate(ctx context.Context) (from, to int64, err error) {
 	return s.migrateTo(ctx, p, latest(p))
 }
 
-// MigrateTo is Migrate up to the given version. It is for tests of later steps, and for going up one at a time.
+// MigrateTo is Migrate up to the given version. It is for tests of later steps, and for going up
+// one at a time.
 func (s *Store) MigrateTo(ctx context.Context, version int64) (from, to int64, err error) {
 	p, err := s.provider()
 	if err != nil {
@@ -31,15 +32,22 @@ func (s *Store) MigrateTo(ctx context.Context, version int64) (from, to int64, e
 
 func (s *Store) migrateTo(ctx context.Context, p *goose.Provider, version int64) (from, to int64, err error) {
 	const doing = "migrate the database"
+	if err := s.CheckVersion(ctx); err != nil {
+		return 0, 0, err
+	}
 	applied, err := p.UpTo(ctx, version)
 	if err != nil {
 		return 0, 0, s.fail(ctx, doing, err)
 	}
-	to, _, err = s.Version(ctx)
+	to, known, err := s.Version(ctx)
+	if err == nil {
+		err = refuseNewer(to, known) // a newer program may have migrated meanwhile
+	}
 	if err != nil || len(applied) == 0 {
 		return to, to, err
 	}
-	// What was there before is read off what was done: asked beforehand, another process could come between.
+	// The previous version is derived from the first applied step. Reading it beforehand would let
+	// another process migrate in between.
 	for _, source := range p.ListSources() {
 		if source.Version < applied[0].Source.Version {
 			from = source.Version
@@ -53,8 +61,8 @@ func (s *Store) migrateTo(ctx context.Context, p *goose.Provider, version int64)
 	return from, to, nil
 }
 
-// Version returns the schema's version and the one this program was built for. The first is 0 in a database that
-// was never migrated. It changes nothing. Errors: ErrUnavailable.
+// Version returns the schema's version and the one this program was built for. The first is 0 in a
+// database that was never migrated. It changes nothing. Errors: ErrUnavailable.
 func (s *Store) Version(ctx context.Context) (current, wanted int64, err error) {
 	p, err := s.provider()
 	if err != nil {
@@ -69,9 +77,23 @@ func (s *Store) Version(ctx context.Context) (current, wanted int64, err error) 
 	return current, latest(p), err
 }
 
-// Pending lists the files of the steps that Migrate would take, in order. It changes nothing. Errors: ErrUnavailable.
+// CheckVersion refuses a database that is newer than this program. It changes nothing. Errors:
+// *NewerError, ErrUnavailable.
+func (s *Store) CheckVersion(ctx context.Context) error {
+	current, known, err := s.Version(ctx)
+	if err != nil {
+		return err
+	}
+	return refuseNewer(current, known)
+}
+
+// Pending lists the files of the steps that Migrate would take, in order. It changes nothing.
+// Errors: ErrUnavailable, *NewerError.
 func (s *Store) Pending(ctx context.Context) ([]string, error) {
-	current, _, err := s.Version(ctx)
+	current, known, err := s.Version(ctx)
+	if err == nil {
+		err = refuseNewer(current, known)
+	}
 	if err != nil {
 		return nil, err
 	}

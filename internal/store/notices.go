@@ -27,7 +27,12 @@ func noticeData(n billing.Notice) (string, error) {
 	n.Data.NextAttemptAt = n.Data.NextAttemptAt.UTC().Truncate(time.Millisecond)
 	n.Data.PayBy = n.Data.PayBy.UTC().Truncate(time.Millisecond)
 	n.Data.FollowingDue = n.Data.FollowingDue.UTC().Truncate(time.Millisecond)
-	n.Data.Schedule = slices.Clone(n.Data.Schedule) // what the caller holds stays as it is
+	n.Data.Others = slices.Clone(n.Data.Others)
+	for i := range n.Data.Others {
+		o := &n.Data.Others[i]
+		o.DueAt, o.NextAttemptAt = o.DueAt.UTC().Truncate(time.Millisecond), o.NextAttemptAt.UTC().Truncate(time.Millisecond)
+	}
+	n.Data.Schedule = slices.Clone(n.Data.Schedule) // the caller's slice is not changed
 	for i := range n.Data.Schedule {
 		p := &n.Data.Schedule[i]
 		p.DueAt, p.WasDue = p.DueAt.UTC().Truncate(time.Millisecond), p.WasDue.UTC().Truncate(time.Millisecond)
@@ -64,9 +69,9 @@ func (r reader) Notices(ctx context.Context, f billing.NoticeFilter) ([]billing.
 	return all(ctx, r.conn, "list notices", scanNotice, query, where.args...)
 }
 
-// InsertNotice adds a notice, or returns false when the charge, or the customer of a notice without a charge, already has
-// one for this step and channel.
-// Errors: ErrNotFound when there is no such charge.
+// InsertNotice adds a notice, or returns false when the charge, or the customer of a notice without
+// a charge, already has one for this step and channel. Errors: ErrNotFound when there is no such
+// charge.
 func (t *tx) InsertNotice(ctx context.Context, n billing.Notice) (bool, error) {
 	data, err := noticeData(n)
 	if err != nil {
@@ -93,4 +98,18 @@ func (t *tx) UpdateNotice(ctx context.Context, n billing.Notice) error {
 		n.ID, n.Kind, n.PlanID, orNull(n.ChargeID), n.CustomerID, n.Step, n.Channel,
 		n.To, data, n.Status, n.Reason, millis(n.WakeAt), n.Attempts, n.MessageID,
 		n.Subject, n.Body, millis(n.CreatedAt), millis(n.SentAt))
+}
+
+// EarlierNotice is the customer's oldest waiting notice that was written before another. Errors:
+// ErrNotFound.
+func (t *tx) EarlierNotice(ctx context.Context, n billing.Notice) (billing.Notice, error) {
+	return one(ctx, t.conn, "look for a notice before "+string(n.ID), scanNotice, "SELECT "+noticeColumns+` FROM notices
+		WHERE customer_id = $1 AND created_at < $2 AND wake_at IS NOT NULL ORDER BY created_at, id LIMIT 1`, n.CustomerID, millis(n.CreatedAt))
+}
+
+// WakeNotices lets the customer's notices that wait for an earlier one be sent now.
+func (t *tx) WakeNotices(ctx context.Context, customer billing.CustomerID, reason string, now time.Time) error {
+	_, err := t.exec(ctx, "wake the notices of "+string(customer), `UPDATE notices SET wake_at = $3
+		WHERE customer_id = $1 AND wake_at IS NOT NULL AND wake_at > $3 AND reason = $2`, customer, reason, millis(now))
+	return err
 }

@@ -6,9 +6,10 @@ import (
 	"tranche/internal/billing"
 )
 
-// tell writes the messages about entries, and one delivery of each to every enabled endpoint that wants it, in the
-// transaction of the entries. Messages are written for disabled endpoints too: they can be replayed to them.
-func (t *tx) tell(ctx context.Context, entries []billing.AuditEntry) error {
+// enqueueMessages writes the messages about entries, and one delivery of each message to every
+// enabled endpoint that subscribes to it, in the transaction of the entries. Messages are written
+// for disabled endpoints too, so that they can be replayed.
+func (t *tx) enqueueMessages(ctx context.Context, entries []billing.AuditEntry) error {
 	var heard []billing.AuditEntry
 	for _, e := range entries {
 		if billing.Told(e.Action) {
@@ -49,7 +50,8 @@ func (t *tx) tell(ctx context.Context, entries []billing.AuditEntry) error {
 	return err
 }
 
-// snapshot reads the rows that entries name: one statement for each kind of row, however many entries there are.
+// snapshot reads the rows that entries name: one statement for each kind of row, however many
+// entries there are.
 func (t *tx) snapshot(ctx context.Context, entries []billing.AuditEntry) (s billing.Snapshot, err error) {
 	if s.Plans, err = named(ctx, t.conn, "plans", planColumns, scanPlan, entries,
 		func(e billing.AuditEntry) billing.PlanID { return e.PlanID }, func(p billing.Plan) billing.PlanID { return p.ID }); err != nil {
@@ -67,8 +69,12 @@ func (t *tx) snapshot(ctx context.Context, entries []billing.AuditEntry) (s bill
 		func(e billing.AuditEntry) billing.CardID { return e.CardID }, func(c billing.Card) billing.CardID { return c.ID }); err != nil {
 		return s, err
 	}
-	s.Notices, err = named(ctx, t.conn, "notices", noticeColumns, scanNotice, entries,
-		func(e billing.AuditEntry) billing.NoticeID { return e.NoticeID }, func(n billing.Notice) billing.NoticeID { return n.ID })
+	if s.Notices, err = named(ctx, t.conn, "notices", noticeColumns, scanNotice, entries,
+		func(e billing.AuditEntry) billing.NoticeID { return e.NoticeID }, func(n billing.Notice) billing.NoticeID { return n.ID }); err != nil {
+		return s, err
+	}
+	s.Incidents, err = named(ctx, t.conn, "incidents", incidentColumns, scanIncident, entries,
+		func(e billing.AuditEntry) billing.IncidentID { return e.IncidentID }, func(i billing.Incident) billing.IncidentID { return i.ID })
 	return s, err
 }
 

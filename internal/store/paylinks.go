@@ -16,8 +16,8 @@ func scanLink(row scanner) (billing.PayLink, error) {
 	return l, err
 }
 
-// PayLink finds a link by the hash of its token. The hash is not in the error's text: with it a reader of logs could tell
-// which links are used.
+// PayLink finds a link by the hash of its token. The error text omits the hash, which would show
+// readers of logs which links are used.
 func (r reader) PayLink(ctx context.Context, tokenHash string) (billing.PayLink, error) {
 	return one(ctx, r.conn, "find a link", scanLink, "SELECT "+linkColumns+" FROM pay_links WHERE token_hash = $1", tokenHash)
 }
@@ -27,12 +27,18 @@ func (r reader) PayLinkByID(ctx context.Context, id billing.LinkID) (billing.Pay
 	return one(ctx, r.conn, "read link "+string(id), scanLink, "SELECT "+linkColumns+" FROM pay_links WHERE id = $1", id)
 }
 
-// PayLinks lists a plan's links, newest first.
+// PayLinks lists all of a plan's links, newest first.
 func (r reader) PayLinks(ctx context.Context, plan billing.PlanID) ([]billing.PayLink, error) {
-	var where filter
-	where.add("plan_id =", plan)
 	return all(ctx, r.conn, "list the links of "+string(plan), scanLink,
-		where.sql("SELECT "+linkColumns+" FROM pay_links", "id DESC", 0), where.args...)
+		"SELECT "+linkColumns+" FROM pay_links WHERE plan_id = $1 ORDER BY id DESC", plan)
+}
+
+const openLinks = " revoked_at IS NULL AND expires_at > $1"
+
+// OpenPayLinks counts the links of all plans that open the page at a time.
+func (r reader) OpenPayLinks(ctx context.Context, now time.Time) (int, error) {
+	n, err := r.count(ctx, "count open links", "SELECT count(*) FROM pay_links WHERE"+openLinks, now.UnixMilli())
+	return int(n), err
 }
 
 // InsertPayLink adds a link, or returns false when one with its token is there already.
@@ -48,4 +54,10 @@ func (t *tx) InsertPayLink(ctx context.Context, l billing.PayLink) (bool, error)
 func (t *tx) RevokePayLink(ctx context.Context, id billing.LinkID, when time.Time) error {
 	return t.updateOne(ctx, "revoke link "+string(id),
 		"UPDATE pay_links SET revoked_at = CASE WHEN revoked_at IS NULL THEN $2 ELSE revoked_at END WHERE id = $1", id, when.UnixMilli())
+}
+
+// RevokePayLinks ends every link that is open at a time, and returns how many there were.
+func (t *tx) RevokePayLinks(ctx context.Context, when time.Time) (int, error) {
+	n, err := t.exec(ctx, "revoke all links", "UPDATE pay_links SET revoked_at = $1 WHERE"+openLinks, when.UnixMilli())
+	return int(n), err
 }

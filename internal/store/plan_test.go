@@ -25,10 +25,12 @@ func statements(t *testing.T, s *store.Store) []store.Statement {
 		store.LedgerStatements(ctx, tx)
 		store.BacklogStatements(ctx, tx)
 		store.WebhookStatements(ctx, tx)
+		store.BindingStatements(ctx, tx)
 		store.ReminderStatements(ctx, tx)
 		store.RecoveryStatements(ctx, tx)
 		// What is changed does not exist, so the statements run and change nothing.
 		_, _ = tx.LockPlan(ctx, "none")
+		_ = tx.LockCustomer(ctx, "none")
 		_ = tx.UpdateCustomer(ctx, billing.Customer{ID: "none"})
 		_ = tx.UpdatePlan(ctx, billing.Plan{ID: "none"})
 		_ = tx.UpdateCharge(ctx, billing.Charge{ID: "none"})
@@ -37,6 +39,8 @@ func statements(t *testing.T, s *store.Store) []store.Statement {
 		_ = tx.UpdateAttempt(ctx, billing.Attempt{ID: "none"})
 		_ = tx.UpdateNotice(ctx, billing.Notice{ID: "none"})
 		_ = tx.UpdateEvent(ctx, billing.Event{ID: "none"})
+		_, _ = tx.CloseIncident(ctx, "none", "", time.Unix(1, 0))
+		_ = tx.WakeEvents(ctx, time.Unix(1, 0), "none")
 		_ = tx.UpdateDunning(ctx, billing.Dunning{ChargeID: "none"})
 		_, _ = tx.EraseCustomer(ctx, billing.Erasure{
 			Customer: billing.Customer{ID: "none"}, Plans: []billing.Plan{{ID: "none"}}, Words: []string{"none"}, Objects: []string{"none"}, Payments: []string{"none"},
@@ -60,11 +64,14 @@ func lookups(t *testing.T, tx billing.Tx) {
 	_, _ = tx.Card(ctx, "none")
 	_, _ = tx.CardByPaymentMethod(ctx, "none")
 	_, _ = tx.Notice(ctx, "none")
+	_, _ = tx.EarlierNotice(ctx, billing.Notice{CustomerID: "none", CreatedAt: time.Unix(1, 0)})
+	_, _ = tx.WaitingFailures(ctx, "none", "")
+	_, _ = tx.DueBeside(ctx, billing.Charge{ID: "none", CustomerID: "none"}, "", time.Unix(1, 0))
 	_, _ = tx.Event(ctx, "none")
 	_, _ = tx.Request(ctx, "none")
 	_, _ = tx.Dunning(ctx, "none")
 	_, _ = tx.PinnedPolicy(ctx, "none")
-	_, _ = tx.CardDeclines(ctx, "none", time.Unix(1, 0))
+	_, _ = tx.CardDeclines(ctx, billing.CardAmount{Fingerprint: "none", Amount: 1, Currency: "usd"}, time.Unix(1, 0))
 }
 
 func lists(t *testing.T, tx billing.Tx) {
@@ -80,7 +87,10 @@ func lists(t *testing.T, tx billing.Tx) {
 	for _, f := range []billing.EventFilter{{}, {Status: "x"}, {Type: "x"}, {Before: at}, {Status: "x", Type: "x", Before: at}} {
 		_, _ = tx.Events(ctx, f)
 	}
-	for _, f := range []billing.AuditFilter{{}, {Plan: "x"}, {After: 1}, {Plan: "x", After: 1}} {
+	for _, f := range []billing.AuditFilter{
+		{}, {Plan: "x"}, {After: 1}, {Plan: "x", After: 1}, {NewestFirst: true}, {Before: 9, NewestFirst: true}, {Actor: "x", NewestFirst: true},
+		{Subject: "x", Before: 9, NewestFirst: true}, {Plan: "x", Actor: "x", Subject: "x", Before: 9, NewestFirst: true},
+	} {
 		_, _ = tx.AuditTrail(ctx, f)
 	}
 	_, _ = tx.PlanCharges(ctx, "x", "y", "z")
@@ -88,16 +98,22 @@ func lists(t *testing.T, tx billing.Tx) {
 	_, _ = tx.Customers(ctx, "x", "y", "z")
 	_, _ = tx.Cards(ctx, "x")
 	_, _ = tx.CardsToDetach(ctx, at)
+	_, _ = tx.CustomersToUpdate(ctx, at)
 	_, _ = tx.ListCustomers(ctx, billing.CustomerFilter{Before: "x"})
 	_, _ = tx.PlanVersions(ctx, "x", 1)
 	_, _ = tx.LastPlanVersion(ctx, "x")
 	_, _ = tx.Refunds(ctx, "x", "y", "z")
+	_, _ = tx.OpenIncidents(ctx, "x", "y", "z")
+	for _, f := range []billing.IncidentFilter{{}, {Open: true}, {Kind: "x"}, {Plan: "x"}, {Open: true, Kind: "x", Subject: "x"}, {Open: true, Kind: "x", Plan: "x", Before: "x"}} {
+		_, _ = tx.Incidents(ctx, f)
+	}
 }
 
-// walks says whether a statement is a list that walks along an index and stops at its limit: one without any filter,
-// and that of events by type, which a person asks for and no index is worth.
+// walks reports whether a statement is a list that walks along an index and stops at its limit.
+// These are lists without a filter, events by type, and audit entries by actor. Only people request
+// the last two, too rarely to justify an index.
 func walks(query string) bool {
-	return !strings.Contains(query, "WHERE") || strings.Contains(query, "WHERE type = $1 ORDER BY")
+	return !strings.Contains(query, "WHERE") || strings.Contains(query, "WHERE type = $1 ORDER BY") || strings.Contains(query, "WHERE actor = $1 ORDER BY")
 }
 
 // TestNoStatementReadsAWholeTableInSQLite reads the plan of every statement.
@@ -128,9 +144,9 @@ func explainInSQLite(t *testing.T, s *store.Store, statement store.Statement) {
 	require.NoError(t, rows.Err())
 }
 
-// TestNoStatementReadsAWholeTableInPostgreSQL reads the plan of every statement, made for all values at once as a
-// server does with statements it has often seen. Reading a whole table is made dear beforehand, alone or for a join,
-// because on an empty one it is right.
+// TestNoStatementReadsAWholeTableInPostgreSQL reads the plan of every statement, made for all
+// values at once as a server does with statements it has often seen. Reading a whole table is made
+// dear beforehand, alone or for a join, because on an empty one it is right.
 func TestNoStatementReadsAWholeTableInPostgreSQL(t *testing.T) {
 	t.Parallel()
 	s := storetest.Postgres(t)
@@ -138,6 +154,7 @@ func TestNoStatementReadsAWholeTableInPostgreSQL(t *testing.T) {
 	c, err := s.Pool().Conn(t.Context())
 	require.NoError(t, err)
 	defer c.Close()
+	forgetStatistics(t, c)
 	_, err = c.ExecContext(t.Context(), `SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
 		SET plan_cache_mode = force_generic_plan`)
 	require.NoError(t, err)
@@ -152,6 +169,20 @@ func TestNoStatementReadsAWholeTableInPostgreSQL(t *testing.T) {
 			t.Errorf("%s in:\n%s", line, statement.Query)
 		}
 	}
+}
+
+// forgetStatistics makes PostgreSQL plan for tables that were never filled or analyzed, whatever
+// tests used the schema before and autovacuum did to it. Otherwise the choice between two indexes
+// of an empty table would depend on the order of the tests.
+func forgetStatistics(t *testing.T, c *sql.Conn) {
+	t.Helper()
+	_, err := c.ExecContext(t.Context(), `DO $$ DECLARE name text; BEGIN
+		FOR name IN SELECT oid::regclass FROM pg_class
+			WHERE relnamespace = current_schema::regnamespace AND relkind = 'r' AND relname <> 'goose_db_version' LOOP
+			EXECUTE 'ALTER TABLE ' || name || ' SET (autovacuum_enabled = false)';
+			EXECUTE 'TRUNCATE ' || name || ' CASCADE';
+		END LOOP; END $$`)
+	require.NoError(t, err)
 }
 
 // explained are the lines of a plan.
@@ -170,8 +201,8 @@ func explained(t *testing.T, c *sql.Conn, query string) []string {
 	return lines
 }
 
-// wholeRead finds the line of a plan that reads a whole table, or walks a whole index unless that is allowed: an
-// index that is searched has its condition on the next line.
+// wholeRead finds the line of a plan that reads a whole table, or walks a whole index unless that
+// is allowed: an index that is searched has its condition on the next line.
 func wholeRead(lines []string, mayWalk bool) string {
 	for i, line := range lines {
 		if strings.Contains(line, "Seq Scan") {

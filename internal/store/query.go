@@ -14,7 +14,8 @@ type reader struct{ conn }
 
 var _ billing.Reader = reader{}
 
-// maxList is the most ids named in one statement; a power of two, and less than any engine's limit on parameters.
+// maxList is the most ids named in one statement; a power of two, and less than any engine's limit
+// on parameters.
 const maxList = 512
 
 // page bounds a limit: 0, or more than billing.MaxPage, means billing.MaxPage.
@@ -45,7 +46,8 @@ func (f *filter) sql(selectFrom, order string, limit int) string {
 	return selectFrom + " ORDER BY " + order + " LIMIT " + strconv.Itoa(page(limit))
 }
 
-// placeholders writes ($1, $2), ($3, $4) … for the given number of rows and columns, counting on from first.
+// placeholders writes ($1, $2), ($3, $4) … for the given number of rows and columns, counting on
+// from first.
 func placeholders(first, rows, columns int) string {
 	var b strings.Builder
 	n := first
@@ -64,9 +66,9 @@ func placeholders(first, rows, columns int) string {
 	return b.String()
 }
 
-// byIDs reads the rows that a list of ids names. query ends with IN, and order follows; rows come in the order of
-// the ids first. Each list is filled up to a power of two with its last id: servers and drivers keep a prepared
-// statement for every length they see.
+// byIDs reads the rows that a list of ids names. query ends with IN, and order follows; rows come
+// in the order of the ids first. Each list is filled up to a power of two with its last id: servers
+// and drivers keep a prepared statement for every length they see.
 func byIDs[ID ~string, T any](ctx context.Context, c conn, doing string, scan func(scanner) (T, error), query, order string, ids []ID) ([]T, error) {
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
 	var list []T
@@ -88,9 +90,10 @@ func byIDs[ID ~string, T any](ctx context.Context, c conn, doing string, scan fu
 	return list, nil
 }
 
-// insertRows adds rows in as few statements as the engine's limit on parameters allows, passes over those whose
-// unique keys are taken, and returns how many were added. A refused row is no error to the database, so the
-// transaction goes on: with a unique violation PostgreSQL would refuse everything that follows.
+// insertRows adds rows in as few statements as the engine's limit on parameters allows, passes over
+// those whose unique keys are taken, and returns how many were added. A refused row is no error to
+// the database, so the transaction goes on: with a unique violation PostgreSQL would refuse
+// everything that follows.
 func (c conn) insertRows(ctx context.Context, doing, table, columns string, rows [][]any) (int64, error) {
 	var added int64
 	for chunk := range slices.Chunk(rows, c.rowsPerStatement(rows)) {

@@ -28,7 +28,8 @@ func TestBothEnginesHaveTheSameTables(t *testing.T) {
 	require.Equal(t, wantSQLite, wantPostgres, "every step exists for both")
 }
 
-// TestBothEnginesHaveTheSameIndexes compares the named ones, which hold the rules that no column can.
+// TestBothEnginesHaveTheSameIndexes compares the named ones, which hold the rules that no column
+// can.
 func TestBothEnginesHaveTheSameIndexes(t *testing.T) {
 	t.Parallel()
 	inSQLite := columns(t, storetest.SQLite(t), `SELECT tbl_name, name, CASE WHEN sql LIKE 'CREATE UNIQUE%' THEN 'unique' ELSE '' END

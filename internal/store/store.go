@@ -20,8 +20,8 @@ const (
 	longestPause = 250 * time.Millisecond
 )
 
-// Store is a database behind the contract billing.Store. Make one with the packages sqlite, postgres or open.
-// It is safe for use by any number of goroutines.
+// Store is a database behind the contract billing.Store. Make one with the packages sqlite,
+// postgres or open. It is safe for use by any number of goroutines.
 type Store struct {
 	reader     // on the pool for reads
 	write      *sql.DB
@@ -32,8 +32,8 @@ type Store struct {
 
 var _ billing.Store = (*Store)(nil)
 
-// New makes a store on two pools, which it closes: write for whatever changes something, read for the rest. They may
-// be the same pool.
+// New makes a store on two pools, which it closes: write for all changes, read for the rest. They
+// may be the same pool.
 func New(write, read *sql.DB, d Dialect, m Migrations) *Store {
 	closed := new(atomic.Bool)
 	return &Store{
@@ -47,13 +47,15 @@ func (s *Store) writer() conn {
 	return conn{db: s.write, dialect: s.dialect, closed: s.closed}
 }
 
-// Update runs fn in one transaction and commits when it returns nil. A transaction that lost against another
-// (serialization failure, deadlock) is run again from the start, a bounded number of times with growing pauses.
-// A statement that failed in the database loses the transaction even when fn returns nil: Update then returns the
-// statement's error. Expected answers (ErrNotFound, ErrConflict, ErrExists from an Insert of one row) do not.
+// Update runs fn in one transaction and commits when it returns nil. A transaction that lost
+// against another (serialization failure, deadlock) is run again from the start, a bounded number
+// of times with growing pauses. A statement that failed in the database loses the transaction even
+// when fn returns nil: Update then returns the statement's error. Expected answers (ErrNotFound,
+// ErrConflict, ErrExists from an Insert of one row) do not.
 //
-// fn must not call Update, the Inbox or the Calendar of the same store: with SQLite it would wait for itself.
-// ErrUnavailable may mean that the connection was lost while committing: whether it was committed is then unknown.
+// fn must not call Update, the Inbox or the Calendar of the same store: with SQLite it would wait
+// for itself. ErrUnavailable may mean that the connection was lost while committing: whether it was
+// committed is then unknown.
 func (s *Store) Update(ctx context.Context, fn func(tx billing.Tx) error) error {
 	return s.update(ctx, func(t *tx) error { return fn(t) })
 }
@@ -71,7 +73,7 @@ func (s *Store) retry(ctx context.Context, fn func() (Fault, error)) error {
 			return err
 		}
 		// Jitter keeps those who collided from colliding again.
-		timer := time.NewTimer(pause/2 + rand.N(pause/2)) //nolint:gosec // nobody gains by guessing a pause
+		timer := time.NewTimer(pause/2 + rand.N(pause/2)) //nolint:gosec // a guessed pause is of no use to an attacker
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
@@ -92,7 +94,7 @@ func (s *Store) once(ctx context.Context, fn func(t *tx) error) (Fault, error) {
 	committed := false
 	defer func() {
 		if !committed {
-			_ = sqlTx.Rollback() // also when fn panics: a transaction left open would hold its locks for ever
+			_ = sqlTx.Rollback() // also when fn panics: an open transaction would keep its locks
 		}
 	}()
 	failed := new(failure)
@@ -122,7 +124,7 @@ func (s *Store) direct(ctx context.Context, fn func(c conn) error) error {
 	})
 }
 
-// Ping says whether the database answers. Errors: ErrUnavailable.
+// Ping checks that the database answers. Errors: ErrUnavailable.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := s.read.PingContext(ctx); err != nil {
 		return s.fail(ctx, "ping the database", err)

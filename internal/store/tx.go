@@ -30,8 +30,8 @@ func (t *tx) updateOne(ctx context.Context, doing, query string, args ...any) er
 	return err
 }
 
-// updateVersion changes one row if its version is still the given one; $1 is its id and $2 that version.
-// Errors: ErrNotFound, ErrConflict.
+// updateVersion changes one row if its version is still the given one; $1 is its id and $2 that
+// version. Errors: ErrNotFound, ErrConflict.
 func (t *tx) updateVersion(ctx context.Context, doing, table, query string, args ...any) error {
 	n, err := t.exec(ctx, doing, query, args...)
 	if err != nil || n > 0 {

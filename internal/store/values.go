@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// millis is how a time is stored: whole milliseconds since 1970 in UTC, and NULL for a zero time. What is finer than
-// a millisecond is cut off.
+// millis is how a time is stored: whole milliseconds since 1970 in UTC, and NULL for a zero time.
+// Fractions of a millisecond are cut off.
 func millis(t time.Time) any {
 	if t.IsZero() {
 		return nil
@@ -34,7 +34,8 @@ func (i *instant) Scan(src any) error {
 // at is where a time is read into.
 func at(t *time.Time) *instant { return (*instant)(t) }
 
-// orNull is how an optional text is stored: NULL when it is empty, so that a unique index takes many empty ones.
+// orNull is how an optional text is stored: NULL when it is empty, so that a unique index takes
+// many empty ones.
 func orNull[S ~string](s S) any {
 	if s == "" {
 		return nil
@@ -90,7 +91,19 @@ func jsonOrNone[T comparable](v T) string {
 	return string(b)
 }
 
-// documentOrNone reads what jsonOrNone wrote.
+// listOrNone encodes an optional list: an empty list is stored as an empty text.
+func listOrNone[T any](list []T) string {
+	if len(list) == 0 {
+		return ""
+	}
+	b, err := json.Marshal(list)
+	if err != nil {
+		panic("store: a list can't be written as JSON: " + err.Error()) // plain structs of texts, numbers and times always can
+	}
+	return string(b)
+}
+
+// documentOrNone reads what jsonOrNone or listOrNone wrote.
 type documentOrNone struct{ dst any }
 
 // Scan reads a JSON text or an empty one.

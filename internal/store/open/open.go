@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"runtime"
 	"strings"
 
 	"tranche/internal/store"
@@ -15,13 +16,14 @@ import (
 
 // Options are the settings of either engine. The zero value is good.
 type Options struct {
-	// Connections is the most this process opens: all of them in PostgreSQL (0 means 20), those that read in SQLite
-	// (0 means 4).
+	// Connections is the most this process opens: all of them in PostgreSQL (0 means 20), those
+	// that read in SQLite (0 means 4).
 	Connections int
 }
 
-// Store opens the database at sqlite:PATH, postgres://… or postgresql://…. It does not migrate. No error repeats the
-// URL, which may hold a password. Errors: ErrUnavailable when the database does not answer.
+// Store opens the database at sqlite:PATH, postgres://… or postgresql://…. It does not migrate. No
+// error repeats the URL, which may hold a password. Errors: ErrUnavailable when the database does
+// not answer.
 func Store(ctx context.Context, databaseURL string, o Options) (*store.Store, error) {
 	scheme, rest, found := strings.Cut(databaseURL, ":")
 	if !found {
@@ -36,10 +38,12 @@ func Store(ctx context.Context, databaseURL string, o Options) (*store.Store, er
 	return nil, errors.New("the database URL must begin with sqlite:, postgres:// or postgresql://")
 }
 
-// path is that of a database in a file: sqlite:///var/lib/x.db is how other programs write /var/lib/x.db.
+// path returns the path of the database file. Other programs write /var/lib/x.db as
+// sqlite:///var/lib/x.db.
 func path(rest string) string { return strings.TrimPrefix(rest, "//") }
 
-// Missing says whether the URL names a database in a file that does not exist, and that Store would make.
+// Missing reports whether the URL names a database file that does not exist and that Store would
+// create.
 func Missing(databaseURL string) bool {
 	scheme, rest, found := strings.Cut(databaseURL, ":")
 	if !found || !strings.EqualFold(scheme, "sqlite") {
@@ -47,4 +51,19 @@ func Missing(databaseURL string) bool {
 	}
 	_, err := os.Stat(path(rest))
 	return errors.Is(err, fs.ErrNotExist)
+}
+
+// Exposed returns the path of the database file that the URL names if other users of this machine
+// may read or write it, and otherwise nothing. A database is made for its owner alone; this one was
+// copied or restored with wider permissions.
+func Exposed(databaseURL string) string {
+	scheme, rest, found := strings.Cut(databaseURL, ":")
+	if !found || !strings.EqualFold(scheme, "sqlite") || runtime.GOOS == "windows" {
+		return ""
+	}
+	const others = 0o007
+	if info, err := os.Stat(path(rest)); err != nil || info.Mode().Perm()&others == 0 {
+		return ""
+	}
+	return path(rest)
 }

@@ -57,3 +57,29 @@ func TestMissingIsAFileThatStoreWouldMake(t *testing.T) {
 		require.Equal(t, want, open.Missing(databaseURL), databaseURL)
 	}
 }
+
+func TestOpen_FileOfItsOwner(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "tranche.db")
+	s, err := open.Store(t.Context(), "sqlite:"+file, open.Options{})
+	require.NoError(t, err)
+	_, _, err = s.Migrate(t.Context())
+	require.NoError(t, err)
+	written, err := filepath.Glob(file + "*")
+	require.NoError(t, err)
+	require.Contains(t, written, file+"-wal")
+	for _, name := range written {
+		info, err := os.Stat(name)
+		require.NoError(t, err)
+		require.Zero(t, info.Mode().Perm()&0o077, name)
+	}
+	require.NoError(t, s.Close())
+
+	for mode, exposed := range map[os.FileMode]string{0o600: "", 0o640: "", 0o644: file, 0o602: file} {
+		require.NoError(t, os.Chmod(file, mode))
+		require.Equal(t, exposed, open.Exposed("sqlite:"+file), mode)
+		require.Equal(t, exposed, open.Exposed("SQLite://"+file), mode)
+	}
+	require.Empty(t, open.Exposed("sqlite:"+file+"-none"))
+	require.Empty(t, open.Exposed("postgres://host/db"))
+}

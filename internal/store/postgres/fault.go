@@ -8,7 +8,8 @@ import (
 	"tranche/internal/store"
 )
 
-// fault sorts PostgreSQL's SQLSTATE codes. See www.postgresql.org/docs/current/errcodes-appendix.html.
+// fault sorts PostgreSQL's SQLSTATE codes. See
+// www.postgresql.org/docs/current/errcodes-appendix.html.
 func fault(err error) store.Fault {
 	if _, connecting := errors.AsType[*pgconn.ConnectError](err); connecting {
 		return store.FaultUnavailable

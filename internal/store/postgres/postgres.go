@@ -1,5 +1,5 @@
-// Package postgres opens a store in PostgreSQL, or in a database that speaks its protocol and shards (Citus,
-// CockroachDB, YugabyteDB). Any number of processes may share it.
+// Package postgres opens a store in PostgreSQL, or in a database that speaks its protocol and
+// shards (Citus, CockroachDB, YugabyteDB). Any number of processes may share it.
 package postgres
 
 import (
@@ -26,13 +26,14 @@ var migrations embed.FS
 
 // Options are the settings an operator may change. The zero value is good.
 type Options struct {
-	// Connections is the most this process opens; 0 means 20. All processes together must stay under the server's
-	// max_connections.
+	// Connections is the most this process opens; 0 means 20. All processes together must stay
+	// under the server's max_connections.
 	Connections int
 }
 
-// Open connects to the database that a postgres:// URL names. It does not migrate. The error of an unreadable URL
-// does not repeat it, because it holds a password. Errors: ErrUnavailable when the server does not answer.
+// Open connects to the database that a postgres:// URL names. It does not migrate. The error of an
+// unreadable URL does not repeat it, because it holds a password. Errors: ErrUnavailable when the
+// server does not answer.
 func Open(ctx context.Context, dsn string, o Options) (*store.Store, error) {
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil {
@@ -42,19 +43,26 @@ func Open(ctx context.Context, dsn string, o Options) (*store.Store, error) {
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "tranche" // names us in pg_stat_activity
 	}
-	db := stdlib.OpenDB(*config)
+	seen, between := &servers{}, newPooler(dsn)
+	db := stdlib.OpenDB(*config, stdlib.OptionBeforeConnect(between.beforeConnect), stdlib.OptionAfterConnect(
+		func(ctx context.Context, c *pgx.Conn) error {
+			return errors.Join(seen.connected(ctx, c), between.connected(ctx, c))
+		}))
 	connections := o.Connections
 	if connections <= 0 {
 		connections = 20
 	}
 	db.SetMaxOpenConns(connections)
-	db.SetMaxIdleConns(connections)            // the default of 2 would reconnect all the time under load
-	db.SetConnMaxIdleTime(5 * time.Minute)     // give back what a busy hour took
-	db.SetConnMaxLifetime(30 * time.Minute)    // follow a failover or a new address in the end
-	s := store.New(db, db, dialect(), steps()) // readers don't wait for writers: one pool is enough
+	db.SetMaxIdleConns(connections)         // the default of 2 would reconnect all the time under load
+	db.SetConnMaxIdleTime(5 * time.Minute)  // close what a busy hour opened
+	db.SetConnMaxLifetime(30 * time.Minute) // follow a failover or a new address in the end
+	engine := dialect()
+	engine.Moves = seen.moves.Load
+	s := store.New(db, db, engine, steps()) // readers don't wait for writers: one pool is enough
 	if err := s.Ping(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	between.dropFirst(db, connections)
 	return s, nil
 }
 
@@ -65,18 +73,22 @@ func dialect() store.Dialect {
 		SkipLocked:    " FOR UPDATE SKIP LOCKED",
 		ReturnsJoined: true,
 		MaxParams:     65535, // a 16-bit count in the protocol
-		// Row locks order the writers, so READ COMMITTED is enough. It is asked for, because some servers have another
-		// default.
+		// Row locks order the writers, so READ COMMITTED is enough. It is asked for, because some
+		// servers have another default.
 		Begin: &sql.TxOptions{Isolation: sql.LevelReadCommitted},
 		HasTable: `SELECT count(*) FROM information_schema.tables
 			WHERE table_schema = current_schema() AND table_name = $1`,
-		Fault: fault,
-		Home:  home,
+		ServerTime: "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint",
+		Fault:      fault,
+		Home:       home,
+
+		Incarnation: incarnation,
 	}
 }
 
-// home is the cluster's identity and the database's name. A replica that takes over has the same; what was restored
-// from a dump has another. Servers without the function (CockroachDB) are known by nothing.
+// home is the cluster's identity and the database's name. A replica that takes over has the same;
+// what was restored from a dump has another. Servers without the function (CockroachDB) are known
+// by nothing.
 func home(ctx context.Context, db *sql.DB) (string, error) {
 	var id, name string
 	err := db.QueryRowContext(ctx, "SELECT system_identifier::text, current_database() FROM pg_control_system()").Scan(&id, &name)
@@ -94,20 +106,21 @@ func steps() store.Migrations {
 	return store.Migrations{Files: files, Dialect: goose.DialectPostgres, Locker: locker, Tune: tune}
 }
 
-// locker is a row with a lease in a table of its own. An advisory lock would be simpler, but CockroachDB has none,
-// and a connection pooler in transaction mode loses it. Who waits looks again four times a second for ten minutes;
-// the lease of a process that died ends after thirty seconds.
+// locker is a row with a lease in a table of its own. An advisory lock would be simpler, but
+// CockroachDB has none, and a connection pooler in transaction mode loses it. A waiting process
+// tries four times a second for ten minutes; the lease of a dead process ends after thirty seconds.
 func locker() (lock.Locker, error) {
 	return lock.NewPostgresTableLocker(
 		lock.WithTableLockTimeout(250*time.Millisecond, 2400),
 		lock.WithTableLeaseDuration(30*time.Second),
 		lock.WithTableHeartbeatInterval(5*time.Second),
-		lock.WithTableLogger(slog.New(slog.DiscardHandler)), // what goes wrong is returned
+		lock.WithTableLogger(slog.New(slog.DiscardHandler)), // errors are returned
 	)
 }
 
-// tune turns off the compression of webhook bodies, which costs a sixth of the rate they come in at. It is no part of
-// the migrations because CockroachDB has no such setting: a server that does not know it goes without.
+// tune turns off the compression of webhook bodies, which costs a sixth of the rate they come in
+// at. It is no part of the migrations because CockroachDB has no such setting: a server that does
+// not know it goes without.
 func tune(ctx context.Context, db *sql.DB) error {
 	_, err := db.ExecContext(ctx, "ALTER TABLE events ALTER COLUMN payload SET STORAGE EXTERNAL")
 	var e *pgconn.PgError

@@ -58,8 +58,8 @@ func addPlans(t *testing.T, s *store.Store) [2]billing.PlanID {
 	return ids
 }
 
-// TestADeadlockIsRunAgain has two transactions lock the same plans in opposite order, each waiting until the other
-// has its first.
+// TestADeadlockIsRunAgain has two transactions lock the same plans in opposite order, each waiting
+// until the other has its first.
 func TestADeadlockIsRunAgain(t *testing.T) {
 	t.Parallel()
 	s := open(t, testenv.Postgres(t)+"&deadlock_timeout=20ms")
@@ -78,7 +78,7 @@ func TestADeadlockIsRunAgain(t *testing.T) {
 				for step, id := range []billing.PlanID{ids[i], ids[1-i]} {
 					p, err := tx.LockPlan(t.Context(), id)
 					if err != nil {
-						return nil //nolint:nilerr // swallowed on purpose: it must be run again all the same
+						return nil //nolint:nilerr // swallowed on purpose: the transaction must still be retried
 					}
 					p.Total++
 					if err := tx.UpdatePlan(t.Context(), p); err != nil {
@@ -119,7 +119,7 @@ func TestALostConnectionIsAnOutage(t *testing.T) {
 		return err
 	})
 	require.ErrorIs(t, err, billing.ErrUnavailable)
-	// Each connection that was idle at the time may report it once. Then the pool has mended itself.
+	// Each connection that was idle at the time may report it once. Then the pool has recovered.
 	for err = errors.New("not tried yet"); err != nil; {
 		err = s.Update(t.Context(), func(tx billing.Tx) error {
 			_, err := tx.LockPlan(t.Context(), "plan_1")

@@ -2,5 +2,5 @@
 
 package sqlite
 
-// home is not known here: a copy can't be told from its original.
+// home returns nothing: this system cannot distinguish a copy of the file from its original.
 func home(string) (string, error) { return "", nil }

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// home is the number the file system gave the file: a copy has another, and so has a restored backup, which is then
-// bound anew on purpose.
+// home returns the file's inode number. A copy has another number, and so has a restored backup,
+// which must be bound again on purpose.
 func home(path string) (string, error) {
 	info, err := os.Stat(path)
 	if err != nil {

@@ -8,17 +8,18 @@ import (
 	"net/url"
 )
 
-// fileLock keeps other processes from migrating at the same time. goose looks what is to be done and does it in
-// separate transactions, so the database's own lock is not enough; and it can't be held meanwhile, because the
-// steps need it. So the lock is the write lock of an empty database beside it: it works wherever SQLite does, and
-// the system lets go of it when the process dies. The file stays, because removing it would let two in.
+// fileLock keeps other processes from migrating at the same time. goose finds and applies the steps
+// in separate transactions, so the database's own lock is not enough. It cannot be held throughout,
+// because the steps need it. So fileLock takes the write lock of an empty database in the same
+// folder. That works on every system that SQLite supports, and the system releases the lock when
+// the process dies. The file stays, because removing it would admit two processes.
 type fileLock struct {
 	path string
 	db   *sql.DB
 	conn *sql.Conn
 }
 
-// Lock waits until nobody else migrates, for at most a minute.
+// Lock waits until no other process migrates, for at most a minute.
 func (l *fileLock) Lock(ctx context.Context, _ *sql.DB) error {
 	if err := create(l.path); err != nil {
 		return err

@@ -11,8 +11,8 @@ import (
 	"tranche/internal/store"
 )
 
-// Scratch is a store in memory, for what is worked out and thrown away. It is nobody's record: it ends with Close. It has
-// one connection, so whoever reads in the middle of its own Update waits for itself.
+// Scratch is a store in memory for temporary calculations. Its content is lost with Close. It has
+// one connection, so a caller that reads outside its transaction during Update deadlocks.
 type Scratch struct {
 	*store.Store
 	db *sql.DB
@@ -91,11 +91,11 @@ func (s *Scratch) raw(ctx context.Context, fn func(c imaging) error) error {
 	return nil
 }
 
-// alone is the lock of a database that nobody else can see.
+// alone is the lock of a database that no other process can open.
 type alone struct{}
 
-// Lock keeps nobody out.
+// Lock does nothing.
 func (alone) Lock(context.Context, *sql.DB) error { return nil }
 
-// Unlock lets nobody in.
+// Unlock does nothing.
 func (alone) Unlock(context.Context, *sql.DB) error { return nil }

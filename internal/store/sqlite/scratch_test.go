@@ -10,7 +10,8 @@ import (
 	"tranche/internal/store/sqlite"
 )
 
-// TestAScratchIsCopiedWithAllThatItHolds and a change of the copy does not show in what it was copied from.
+// TestAScratchIsCopiedWithAllThatItHolds and a change of the copy does not show in what it was
+// copied from.
 func TestAScratchIsCopiedWithAllThatItHolds(t *testing.T) {
 	t.Parallel()
 	first, err := sqlite.NewScratch(t.Context())

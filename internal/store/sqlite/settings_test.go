@@ -29,7 +29,8 @@ func TestSettingsTakeEffect(t *testing.T) {
 	}
 }
 
-// TestAReaderCannotWrite keeps a statement that was sent to the wrong pool from getting round the one writer.
+// TestAReaderCannotWrite keeps a statement that was sent to the wrong pool from getting round the
+// one writer.
 func TestAReaderCannotWrite(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "tranche.db")

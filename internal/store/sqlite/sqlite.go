@@ -1,4 +1,5 @@
-// Package sqlite opens a store in one file, with the pure Go SQLite engine. It is meant for one process.
+// Package sqlite opens a store in one file, with the pure Go SQLite engine. It is meant for one
+// process.
 package sqlite
 
 import (
@@ -34,7 +35,7 @@ type Options struct {
 // Errors: ErrUnavailable when the file can't be opened.
 func Open(ctx context.Context, path string, o Options) (*store.Store, error) {
 	if path == "" || path == ":memory:" {
-		return nil, errors.New("sqlite needs the path of a file: what is kept in memory alone is lost with the process")
+		return nil, errors.New("sqlite needs the path of a file: a database in memory is lost with the process")
 	}
 	if err := create(path); err != nil {
 		return nil, err
@@ -43,8 +44,8 @@ func Open(ctx context.Context, path string, o Options) (*store.Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the database %s: %w", path, err)
 	}
-	// SQLite has one writer at a time. With one connection they queue here, in order, instead of meeting as
-	// SQLITE_BUSY in the file.
+	// SQLite has one writer at a time. With one connection they queue here, in order, instead of
+	// meeting as SQLITE_BUSY in the file.
 	write.SetMaxOpenConns(1)
 	read, err := sql.Open("sqlite", dsn(path, reading()))
 	if err != nil {
@@ -65,7 +66,8 @@ func Open(ctx context.Context, path string, o Options) (*store.Store, error) {
 	return s, nil
 }
 
-// create makes the file for its owner alone: it names customers. SQLite gives its log the same permissions.
+// create makes the file for its owner alone: it names customers. SQLite gives its log the same
+// permissions.
 func create(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -90,16 +92,16 @@ func common() url.Values {
 		"_busy_timeout": {"10000"},
 		// Readers go on while one writes, and a commit is one append to the log.
 		"_journal_mode": {"WAL"},
-		// A commit is on the disk before it is reported. WAL's usual NORMAL may lose the last ones in a power cut,
-		// and with them the record of an attempt that Stripe has carried out.
+		// A commit is on the disk before it is reported. WAL's usual NORMAL may lose the last ones
+		// in a power cut, and with them the record of an attempt that Stripe has carried out.
 		"_synchronous": {"FULL"},
 		// Off by default in SQLite. A charge without its plan must not exist.
 		"_foreign_keys": {"on"},
 	}
 }
 
-// writing adds: take the write lock when a transaction begins. One that began by reading would fail, not wait, when
-// another process wrote meanwhile.
+// writing adds: take the write lock when a transaction begins. One that began by reading would
+// fail, not wait, when another process wrote meanwhile.
 func writing() url.Values {
 	v := common()
 	v.Set("_txlock", "immediate")

@@ -14,11 +14,11 @@ func backlogTests() map[string]func(*testing.T, *fixture) {
 	return map[string]func(*testing.T, *fixture){
 		"nothing is late in an empty store":       nothingIsLate,
 		"a charge that was not tried is found":    overdueChargesAreFound,
-		"a charge nobody works on is found":       strandedChargesAreFound,
+		"an orphaned charge is found":             strandedChargesAreFound,
 		"a refused request is found":              refusedChargesAreFound,
 		"an event that was not handled is found":  lateEventsAreFound,
 		"a notice that was not sent is found":     lateNoticesAreFound,
-		"a chore tells how far it has come":       choreTellsHowFar,
+		"a chore records its progress":            choreTellsHowFar,
 		"open charges are listed by status":       chargesAreListed,
 		"a backlog names the oldest few of a lot": backlogNamesTheOldest,
 	}
@@ -35,7 +35,12 @@ func backlogs(t *testing.T, f *fixture) billing.BacklogStore {
 // requireBacklog wants exactly these ids of a kind, from long ago to now.
 func (f *fixture) requireBacklog(kind billing.BacklogKind, ids ...string) billing.Backlog {
 	f.t.Helper()
-	b, err := backlogs(f.t, f).Backlog(f.t.Context(), kind, f.now.Add(-24*time.Hour), f.now)
+	return f.requireBacklogSince(f.now.Add(-24*time.Hour), kind, ids...)
+}
+
+func (f *fixture) requireBacklogSince(from time.Time, kind billing.BacklogKind, ids ...string) billing.Backlog {
+	f.t.Helper()
+	b, err := backlogs(f.t, f).Backlog(f.t.Context(), kind, from, f.now)
 	require.NoError(f.t, err)
 	require.Equal(f.t, ids, b.IDs, kind)
 	require.Equal(f.t, len(ids), b.Count)
@@ -71,7 +76,7 @@ func overdueChargesAreFound(t *testing.T, f *fixture) {
 			change(c)
 		})
 	}
-	forgotten := add(func(c *billing.Charge) { c.WakeAt = f.now.Add(time.Minute) }) // leased to somebody
+	forgotten := add(func(c *billing.Charge) { c.WakeAt = f.now.Add(time.Minute) }) // leased to a worker
 	silent := add(func(c *billing.Charge) {
 		planned(c, f.now.Add(-time.Minute))
 		c.Status, c.Reason = billing.ChargeRetrying, "declined with insufficient_funds" // why it retries, not why it waits
@@ -110,29 +115,31 @@ func strandedChargesAreFound(t *testing.T, f *fixture) {
 }
 
 func refusedChargesAreFound(t *testing.T, f *fixture) {
-	add := func(status billing.ChargeStatus, count int, outcomes ...billing.Outcome) billing.Charge {
+	f.pin("hash")
+	longAgo := f.now.AddDate(-1, 0, 0)
+	add := func(status billing.ChargeStatus, held time.Time) billing.Charge {
 		c := f.planWith(billing.PlanPastDue, func(c *billing.Charge) {
-			c.Status, c.AttemptCount, c.Reason = status, count, "no such parameter"
+			c.Status, c.Reason = status, "no such parameter"
 			planned(c, time.Time{})
 		})
 		f.update(func(tx billing.Tx) error {
-			for i, o := range outcomes {
-				if err := tx.InsertAttempt(t.Context(), f.newAttempt(c.ID, i+1, o)); err != nil {
-					return err
-				}
-			}
-			return nil
+			d := f.newDunning(c.ID, f.now)
+			d.HeldAt = held
+			return tx.InsertDunning(t.Context(), d)
 		})
 		return c
 	}
-	refused := add(billing.ChargeFailed, 2, billing.OutcomeDeclined, billing.OutcomeError)
-	add(billing.ChargeSucceeded, 1, billing.OutcomeError)
-	add(billing.ChargeRequiresPaymentMethod, 1, billing.OutcomeDeclined)
-	add(billing.ChargeFailed, 2, billing.OutcomeError, billing.OutcomeDeclined)
-	require.Equal(t, "no such parameter", f.requireBacklog(billing.BacklogRefused, string(refused.ID)).Reason)
+	old := add(billing.ChargeFailed, longAgo)
+	fresh := add(billing.ChargeRetrying, f.now)
+	add(billing.ChargeSucceeded, longAgo)
+	add(billing.ChargeRequiresPaymentMethod, longAgo)
+	add(billing.ChargeFailed, time.Time{})
+	found := f.requireBacklogSince(longAgo, billing.BacklogRefused, string(old.ID), string(fresh.ID))
+	require.Equal(t, longAgo, found.Oldest)
+	require.Equal(t, "no such parameter", found.Reason)
 	b, err := backlogs(t, f).Backlog(t.Context(), billing.BacklogStranded, f.now.Add(-time.Hour), f.now)
 	require.NoError(t, err)
-	require.Equal(t, 2, b.Count, "the refused one is told of already")
+	require.Equal(t, 1, b.Count, "dunning follows the others; one that retries has no time")
 }
 
 func lateEventsAreFound(t *testing.T, f *fixture) {
@@ -175,7 +182,7 @@ func choreTellsHowFar(t *testing.T, f *fixture) {
 	}
 	_, err := backlogs(t, f).ChoreDone(t.Context(), "alarms")
 	require.ErrorIs(t, err, billing.ErrNotFound)
-	held, _, err := chores(t, f).ClaimChore(t.Context(), "alarms", f.now, f.now.Add(time.Minute))
+	held, _, err := chores(t, f).ClaimChore(t.Context(), "alarms", f.now, f.now.Add(time.Minute), f.now.Add(distant))
 	require.NoError(t, err)
 	require.Zero(t, done())
 	require.NoError(t, chores(t, f).FinishChore(t.Context(), held, f.now, f.now.Add(time.Hour)))

@@ -15,6 +15,8 @@ func bindingTests() map[string]func(*testing.T, *fixture) {
 		"the first binding holds":          firstBindingHolds,
 		"a binding is replaced on purpose": bindingIsReplaced,
 		"the database knows its home":      homeStays,
+		"a binding is completed once":      bindingIsCompleted,
+		"an anchor is a payment or a card": anchorIsFound,
 	}
 }
 
@@ -64,4 +66,29 @@ func homeStays(t *testing.T, f *fixture) {
 	require.NoError(t, err)
 	require.NotEmpty(t, first)
 	require.Equal(t, first, again)
+}
+
+func bindingIsCompleted(t *testing.T, f *fixture) {
+	s := bindings(t, f)
+	at := time.UnixMilli(1).UTC()
+	_, err := s.Bind(t.Context(), billing.Binding{Home: "here", BoundAt: at})
+	require.NoError(t, err)
+	known := billing.Binding{Account: "acct_1", Home: "here", BoundAt: at, Clock: billing.RealClock, Anchor: billing.Anchor{ID: "pi_1", Account: "acct_2"}}
+	require.NoError(t, s.CompleteBinding(t.Context(), known))
+	same(t, known)(s.Binding(t.Context()))
+	require.NoError(t, s.CompleteBinding(t.Context(), billing.Binding{Account: "acct_3", Clock: "fast", Anchor: billing.Anchor{ID: "pi_3"}}))
+	same(t, known)(s.Binding(t.Context()))
+}
+
+func anchorIsFound(t *testing.T, f *fixture) {
+	s := bindings(t, f)
+	_, err := s.Anchor(t.Context(), time.Time{})
+	require.ErrorIs(t, err, billing.ErrNotFound)
+	_, charges := f.plan(1)
+	c := charges[0]
+	c.PaymentIntent = "pi_anchor"
+	f.update(func(tx billing.Tx) error { return tx.UpdateCharge(t.Context(), c) })
+	same(t, billing.Anchor{ID: "pi_anchor"})(s.Anchor(t.Context(), time.Time{}))
+	_, err = s.Anchor(t.Context(), f.now.AddDate(100, 0, 0))
+	require.ErrorIs(t, err, billing.ErrNotFound, "what was there before a rebind proves nothing")
 }

@@ -12,9 +12,11 @@ import (
 
 func cardTests() map[string]func(*testing.T, *fixture) {
 	return map[string]func(*testing.T, *fixture){
-		"a removed card stays removed": removedCard,
-		"cards to detach":              cardsToDetach,
-		"pages of customers":           pagesOfCustomers,
+		"a removed card stays removed":  removedCard,
+		"cards to detach":               cardsToDetach,
+		"customers to update":           customersToUpdate,
+		"what was awaited wakes events": awaitedEvents,
+		"pages of customers":            pagesOfCustomers,
 	}
 }
 
@@ -31,7 +33,8 @@ func (f *fixture) card(customer billing.CustomerID) billing.Card {
 	return c
 }
 
-// removedCard: who read the card before it was removed writes it back as it was, and it is removed nevertheless.
+// removedCard: who read the card before it was removed writes it back as it was, and it is removed
+// nevertheless.
 func removedCard(t *testing.T, f *fixture) {
 	was := f.card(f.customer().ID)
 	removed := was
@@ -45,6 +48,48 @@ func removedCard(t *testing.T, f *fixture) {
 		require.Equal(t, []billing.Card{removed}, locked)
 		return err
 	})
+}
+
+// awaitedEvents: a row that names what an event awaits makes it pending, and no other event.
+func awaitedEvents(t *testing.T, f *fixture) {
+	connected := billing.Card{
+		ID: billing.NewCardID(f.now), PaymentMethod: "pm_awaited", StripeCustomer: "cus_connected", Account: "acct_1", Status: billing.CardActive, CreatedAt: f.now, UpdatedAt: f.now,
+	}
+	owner := f.customer()
+	connected.CustomerID = owner.ID
+	known := billing.Customer{ID: billing.NewCustomerID(f.now), Reference: "awaited", StripeCustomer: "cus_new", CreatedAt: f.now, UpdatedAt: f.now}
+	for awaits, insert := range map[string]func(tx billing.Tx) error{
+		billing.AwaitsCustomer("awaited"): func(tx billing.Tx) error { return tx.InsertCustomer(t.Context(), known) },
+		"cus_connected":                   func(tx billing.Tx) error { return tx.InsertCard(t.Context(), connected) },
+		"cus_later": func(tx billing.Tx) error {
+			owner.StripeCustomer = "cus_later"
+			return tx.UpdateCustomer(t.Context(), owner)
+		},
+		"pi_awaited": func(tx billing.Tx) error {
+			p, charges := f.newPlan(owner.ID, 1)
+			charges[0].PaymentIntent = "pi_awaited"
+			return tx.InsertPlan(t.Context(), p, charges)
+		},
+	} {
+		list := f.newEvents(2)
+		for i := range list {
+			list[i].ID += awaits
+		}
+		f.events(list)
+		for i, name := range []string{awaits, "another" + awaits} {
+			list[i].Status, list[i].Reason, list[i].Awaits, list[i].HandledAt, list[i].WakeAt = billing.EventIgnored, "unknown", name, f.now, time.Time{}
+			f.update(func(tx billing.Tx) error { return tx.UpdateEvent(t.Context(), list[i]) })
+		}
+		f.update(insert)
+		woken, err := f.Event(t.Context(), list[0].ID)
+		require.NoError(t, err)
+		require.Equal(t, billing.EventPending, woken.Status, awaits)
+		require.False(t, woken.WakeAt.IsZero(), awaits)
+		require.Empty(t, woken.Awaits)
+		other, err := f.Event(t.Context(), list[1].ID)
+		require.NoError(t, err)
+		require.Equal(t, billing.EventIgnored, other.Status, awaits)
+	}
 }
 
 func cardsToDetach(t *testing.T, f *fixture) {

@@ -16,6 +16,7 @@ func choreTests() map[string]func(*testing.T, *fixture) {
 		"a chore goes to one of many":          choreGoesToOne,
 		"a chore comes back":                   choreComesBack,
 		"a chore that was lost is not written": lostChoreIsNotWritten,
+		"a chore asleep by a wrong clock":      choreAsleep,
 	}
 }
 
@@ -35,7 +36,7 @@ func choreGoesToOne(t *testing.T, f *fixture) {
 		var wg sync.WaitGroup
 		for range 16 {
 			wg.Go(func() {
-				_, ok, err := s.ClaimChore(t.Context(), "sweep", now, now.Add(time.Hour))
+				_, ok, err := s.ClaimChore(t.Context(), "sweep", now, now.Add(time.Hour), f.now.Add(distant))
 				if err != nil {
 					t.Error(err)
 				}
@@ -47,7 +48,7 @@ func choreGoesToOne(t *testing.T, f *fixture) {
 		wg.Wait()
 		require.Equal(t, int64(1), got.Load(), "round %d", round)
 	}
-	_, ok, err := s.ClaimChore(t.Context(), "another", f.now, f.now.Add(time.Hour))
+	_, ok, err := s.ClaimChore(t.Context(), "another", f.now, f.now.Add(time.Hour), f.now.Add(distant))
 	require.NoError(t, err)
 	require.True(t, ok, "chores don't wait for one another")
 }
@@ -56,7 +57,7 @@ func choreComesBack(t *testing.T, f *fixture) {
 	s, ctx := chores(t, f), t.Context()
 	claim := func(at time.Duration) (billing.Chore, bool) {
 		t.Helper()
-		c, ok, err := s.ClaimChore(ctx, "sweep", f.now.Add(at), f.now.Add(at+time.Minute))
+		c, ok, err := s.ClaimChore(ctx, "sweep", f.now.Add(at), f.now.Add(at+time.Minute), f.now.Add(distant))
 		require.NoError(t, err)
 		return c, ok
 	}
@@ -81,14 +82,35 @@ func choreComesBack(t *testing.T, f *fixture) {
 
 func lostChoreIsNotWritten(t *testing.T, f *fixture) {
 	s, ctx := chores(t, f), t.Context()
-	slow, ok, err := s.ClaimChore(ctx, "sweep", f.now, f.now.Add(time.Minute))
+	slow, ok, err := s.ClaimChore(ctx, "sweep", f.now, f.now.Add(time.Minute), f.now.Add(distant))
 	require.NoError(t, err)
 	require.True(t, ok)
-	quick, ok, err := s.ClaimChore(ctx, "sweep", f.now.Add(time.Minute), f.now.Add(time.Hour))
+	quick, ok, err := s.ClaimChore(ctx, "sweep", f.now.Add(time.Minute), f.now.Add(time.Hour), f.now.Add(distant))
 	require.NoError(t, err)
 	require.True(t, ok)
 	require.ErrorIs(t, s.ExtendChore(ctx, slow, f.now.Add(time.Hour)), billing.ErrConflict)
 	require.ErrorIs(t, s.FinishChore(ctx, slow, f.now, f.now), billing.ErrConflict)
 	require.NoError(t, s.FinishChore(ctx, quick, f.now, f.now.Add(time.Hour)))
 	require.ErrorIs(t, s.FinishChore(ctx, billing.Chore{Name: "none", Lease: 1}, f.now, f.now), billing.ErrConflict)
+}
+
+// distant is beyond every time at which a chore wakes.
+const distant = 365 * day
+
+// choreAsleep has a chore put to sleep for 40 days by a wrong clock.
+func choreAsleep(t *testing.T, f *fixture) {
+	s, ctx := chores(t, f), t.Context()
+	ahead := f.now.AddDate(0, 0, 40)
+	held, ok, err := s.ClaimChore(ctx, "sweep", ahead, ahead.Add(time.Minute), ahead.Add(distant))
+	require.NoError(t, err)
+	require.True(t, ok)
+	require.NoError(t, s.FinishChore(ctx, held, ahead, ahead.Add(time.Hour)))
+	for _, tc := range []struct {
+		latest time.Duration
+		due    bool
+	}{{distant, false}, {2 * time.Hour, true}} {
+		_, ok, err = s.ClaimChore(ctx, "sweep", f.now, f.now.Add(time.Minute), f.now.Add(tc.latest))
+		require.NoError(t, err)
+		require.Equal(t, tc.due, ok)
+	}
 }

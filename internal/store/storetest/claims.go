@@ -20,6 +20,7 @@ func claimTests() map[string]func(*testing.T, *fixture) {
 		"claims of times in different zones":      claimZones,
 		"a claim passes over a row being changed": claimPassesOver,
 		"ReleaseClaims":                           releaseClaims,
+		"ReleaseClaims of a wrong clock":          releaseWrongClock,
 	}
 }
 
@@ -52,7 +53,7 @@ func claimCharges(t *testing.T, f *fixture) {
 		"the one that was not claimed woke earliest")
 	require.Equal(t, int64(2), claims[1].Lease)
 
-	// Whoever read the row before the claim may still change it, and the lease stays.
+	// A caller that read the row before the claim may still change it, and the lease stays.
 	want.NextAttemptAt, want.WakeAt, want.Status = time.Time{}, time.Time{}, billing.ChargeSucceeded
 	f.update(func(tx billing.Tx) error { return tx.UpdateCharge(t.Context(), want) })
 	want.Lease, want.Version = 2, want.Version+1
@@ -145,8 +146,9 @@ func claimZones(t *testing.T, f *fixture) {
 	require.Equal(t, at.Add(2*time.Millisecond), read.DueAt, "read in UTC")
 }
 
-// claimPassesOver claims while a transaction holds one of the charges. An engine that lets one write at a time waits
-// instead, so the claim runs beside it and must come back with all the others, and with that one changed or not at all.
+// claimPassesOver claims while a transaction holds one of the charges. An engine with one writer at
+// a time waits instead, so the claim runs concurrently. It must return all the other charges, and
+// must not return the held charge in its old state.
 func claimPassesOver(t *testing.T, f *fixture) {
 	_, charges := f.plan(2)
 	held, release := make(chan struct{}), make(chan struct{})
@@ -189,11 +191,13 @@ func releaseClaims(t *testing.T, f *fixture) {
 	_, err = f.ClaimNotices(t.Context(), now, until, 10)
 	require.NoError(t, err)
 
-	require.NoError(t, f.ReleaseClaims(t.Context(), now))
+	released, err := f.ReleaseClaims(t.Context(), now, now)
+	require.NoError(t, err)
+	require.Equal(t, 5, released)
 	claims, err := f.ClaimCharges(t.Context(), now, until, 10)
 	require.NoError(t, err)
 	require.Len(t, claims, 2)
-	require.Equal(t, int64(2), claims[0].Lease, "what was made for the first lease is stale")
+	require.Equal(t, int64(2), claims[0].Lease, "a task with the first lease is stale")
 	events, err := f.ClaimEvents(t.Context(), now, until, 10)
 	require.NoError(t, err)
 	require.Len(t, events, 2)
@@ -202,4 +206,46 @@ func releaseClaims(t *testing.T, f *fixture) {
 	require.Len(t, notices, 1)
 	same(t, charges[2])(f.Charge(t.Context(), charges[2].ID)) // not due yet, so left alone
 	same(t, done)(f.Notice(t.Context(), done.ID))
+}
+
+// releaseWrongClock has a process whose clock is 40 days ahead claim everything. What is due wakes,
+// and what waits for its time, or is leased for a while, does not.
+func releaseWrongClock(t *testing.T, f *fixture) {
+	_, charges := f.plan(3)
+	f.events(f.newEvents(2))
+	f.notice(f.newNotice(charges[0], "step"))
+	f.pin("hash")
+	d := f.newDunning(charges[0].ID, f.now.Add(24*time.Hour))
+	d.RemindAt = d.WakeAt
+	f.update(func(tx billing.Tx) error { return tx.InsertDunning(t.Context(), d) })
+	ahead := f.now.AddDate(0, 0, 40)
+	until := ahead.Add(time.Minute)
+	f.claimAll(ahead, until)
+
+	now, latest := f.now.Add(time.Second), f.now.Add(2*time.Hour)
+	n, err := f.ReleaseClaims(t.Context(), now, latest)
+	require.NoError(t, err)
+	require.Equal(t, 5, n, "two charges, two events and a notice are due")
+	n, err = f.ReleaseClaims(t.Context(), d.RemindAt, d.RemindAt.Add(2*time.Hour))
+	require.NoError(t, err)
+	require.Equal(t, 2, n, "the dunning and the third charge, at their time")
+	claims, err := f.ClaimCharges(t.Context(), now, now.Add(time.Minute), 10)
+	require.NoError(t, err)
+	require.Len(t, claims, 2)
+	n, err = f.ReleaseClaims(t.Context(), now, latest)
+	require.NoError(t, err)
+	require.Zero(t, n, "a lease is no wrong clock")
+}
+
+// claimAll claims every kind of row that is due.
+func (f *fixture) claimAll(now, until time.Time) {
+	f.t.Helper()
+	_, err := f.ClaimCharges(f.t.Context(), now, until, 10)
+	require.NoError(f.t, err)
+	_, err = f.ClaimEvents(f.t.Context(), now, until, 10)
+	require.NoError(f.t, err)
+	_, err = f.ClaimNotices(f.t.Context(), now, until, 10)
+	require.NoError(f.t, err)
+	_, err = f.ClaimDunnings(f.t.Context(), now, until, 10)
+	require.NoError(f.t, err)
 }

@@ -85,7 +85,7 @@ func openDunningHasATime(t *testing.T, f *fixture) {
 	err := f.Update(t.Context(), func(tx billing.Tx) error {
 		return tx.InsertDunning(t.Context(), f.newDunning(charges[0].ID, time.Time{}))
 	})
-	require.Error(t, err, "it would wait for ever")
+	require.Error(t, err, "a dunning without a wake time would never be claimed")
 }
 
 func pinnedPolicy(t *testing.T, f *fixture) {
@@ -99,6 +99,7 @@ func pinnedPolicy(t *testing.T, f *fixture) {
 func cardDeclines(t *testing.T, f *fixture) {
 	_, mine := f.plan(1)
 	_, theirs := f.plan(1) // another customer with the same card
+	other := f.planWith(billing.PlanActive, func(c *billing.Charge) { c.Amount++ })
 	made := func(charge billing.ChargeID, number int, o billing.Outcome, fingerprint string, ago time.Duration) billing.Attempt {
 		a := f.newAttempt(charge, number, o)
 		a.Fingerprint, a.CreatedAt = fingerprint, f.now.Add(-ago)
@@ -112,6 +113,7 @@ func cardDeclines(t *testing.T, f *fixture) {
 			made(theirs[0].ID, 1, billing.OutcomeDeclined, "fp_1", time.Minute),
 			made(theirs[0].ID, 2, billing.OutcomeDeclined, "fp_1", 4*time.Hour), // before the window
 			made(theirs[0].ID, 3, billing.OutcomeDeclined, "", time.Minute),
+			made(other.ID, 1, billing.OutcomeDeclined, "fp_1", time.Minute), // another amount
 		} {
 			if err := tx.InsertAttempt(t.Context(), a); err != nil {
 				return err
@@ -119,8 +121,9 @@ func cardDeclines(t *testing.T, f *fixture) {
 		}
 		return nil
 	})
-	same(t, []time.Time{f.now.Add(-3 * time.Hour), f.now.Add(-time.Minute)})(f.CardDeclines(t.Context(), "fp_1", f.now.Add(-3*time.Hour)))
-	none, err := f.CardDeclines(t.Context(), "fp_3", f.now.Add(-3*time.Hour))
+	same(t, []time.Time{f.now.Add(-3 * time.Hour), f.now.Add(-time.Minute)})(f.CardDeclines(t.Context(), mine[0].On("fp_1"), f.now.Add(-3*time.Hour)))
+	same(t, []time.Time{f.now.Add(-time.Minute)})(f.CardDeclines(t.Context(), other.On("fp_1"), f.now.Add(-3*time.Hour)))
+	none, err := f.CardDeclines(t.Context(), mine[0].On("fp_3"), f.now.Add(-3*time.Hour))
 	require.NoError(t, err)
 	require.Empty(t, none)
 }
@@ -137,7 +140,7 @@ func manyCardDeclines(t *testing.T, f *fixture) {
 		}
 		return nil
 	})
-	list, err := f.CardDeclines(t.Context(), "fp", f.now)
+	list, err := f.CardDeclines(t.Context(), charges[0].On("fp"), f.now)
 	require.NoError(t, err)
 	require.Len(t, list, 100)
 	require.Equal(t, f.now.Add(119*time.Minute), list[99])

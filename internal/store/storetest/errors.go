@@ -13,7 +13,7 @@ import (
 
 func errorTests() map[string]func(*testing.T, *fixture) {
 	return map[string]func(*testing.T, *fixture){
-		"what does not exist is ErrNotFound":       notFound,
+		"a missing row is ErrNotFound":             notFound,
 		"a closed store is ErrUnavailable":         closedStore,
 		"a deadline that passes is ErrUnavailable": deadline,
 		"a canceled context is no outage":          canceledContext,
@@ -68,7 +68,7 @@ func (f *fixture) rest() map[string]func(context.Context) error {
 			_, err := f.ClaimDunnings(ctx, f.now, f.now, 1)
 			return err
 		},
-		"ReleaseClaims": func(ctx context.Context) error { return f.ReleaseClaims(ctx, f.now) },
+		"ReleaseClaims": func(ctx context.Context) error { _, err := f.ReleaseClaims(ctx, f.now, f.now); return err },
 	}
 }
 
@@ -77,7 +77,7 @@ func notFound(t *testing.T, f *fixture) {
 		err := read(t.Context())
 		require.ErrorIs(t, err, billing.ErrNotFound, name)
 		require.NotErrorIs(t, err, sql.ErrNoRows, "the database must not leak")
-		require.NotEqual(t, billing.ErrNotFound.Error(), err.Error(), "it says what was looked for")
+		require.NotEqual(t, billing.ErrNotFound.Error(), err.Error(), "the error names the row")
 	}
 	f.update(func(tx billing.Tx) error {
 		for name, read := range reads(tx) {

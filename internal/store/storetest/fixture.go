@@ -39,7 +39,8 @@ func (f *fixture) customer() billing.Customer {
 	return c
 }
 
-// newPlan makes a plan with charges that wake one second after another, beginning now. Nothing is stored.
+// newPlan makes a plan with charges that wake one second after another, beginning now. Nothing is
+// stored.
 func (f *fixture) newPlan(customer billing.CustomerID, charges int) (billing.Plan, []billing.Charge) {
 	id := billing.NewPlanID(f.now)
 	p := billing.Plan{
@@ -70,7 +71,7 @@ func (f *fixture) plan(charges int) (billing.Plan, []billing.Charge) {
 // newAttempt makes an attempt at a charge with nothing optional in it.
 func (f *fixture) newAttempt(charge billing.ChargeID, number int, o billing.Outcome) billing.Attempt {
 	return billing.Attempt{
-		ID: billing.NewAttemptID(f.now), ChargeID: charge, Number: number, Initiator: billing.InitiatorMerchant,
+		ID: billing.AttemptIDFor(charge, number, billing.InitiatorMerchant), ChargeID: charge, Number: number, Initiator: billing.InitiatorMerchant,
 		Outcome: o, CreatedAt: f.now,
 	}
 }
@@ -94,7 +95,8 @@ func (f *fixture) notice(n billing.Notice) {
 	})
 }
 
-// newEvents makes pending events that were received and wake one millisecond after another, beginning now.
+// newEvents makes pending events that were received and wake one millisecond after another,
+// beginning now.
 func (f *fixture) newEvents(n int) []billing.Event {
 	list := make([]billing.Event, n)
 	for i := range list {
@@ -114,8 +116,8 @@ func (f *fixture) events(list []billing.Event) {
 	require.NoError(f.t, err)
 }
 
-// fill sets every field of what dst points to, to something that differs from seed to seed. A field that is added to
-// a type is thereby tested without anybody thinking of it.
+// fill sets every field of what dst points to, to something that differs from seed to seed. A field
+// that is added to a type is thereby tested without anybody thinking of it.
 func fill(dst any, seed int) {
 	n := seed * 1000
 	fillValue(reflect.ValueOf(dst).Elem(), &n)

@@ -29,7 +29,7 @@ func ledger(t *testing.T, f *fixture) billing.Ledger {
 	return s
 }
 
-// paying adds a plan whose charges each have a PaymentIntent and are changed as told.
+// paying adds a plan whose charges each have a PaymentIntent, after change has run on them.
 func (f *fixture) paying(n int, change func(i int, c *billing.Charge)) []billing.Charge {
 	f.t.Helper()
 	p, list := f.newPlan(f.customer().ID, n)

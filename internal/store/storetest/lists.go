@@ -19,6 +19,7 @@ func listTests() map[string]func(*testing.T, *fixture) {
 		"pages of notices":         pagesOfNotices,
 		"pages of events":          pagesOfEvents,
 		"pages of audit entries":   pagesOfAudit,
+		"newest audit entries":     pagesOfNewestAudit,
 		"order of charges":         orderOfCharges,
 		"order of attempts, cards": orderOfAttempts,
 		"at most MaxPage":          maxPage,
@@ -143,7 +144,34 @@ func pagesOfAudit(t *testing.T, f *fixture) {
 		for _, e := range seen {
 			got.WriteString(e.Message)
 		}
-		require.Equal(t, want, got.String(), "in the order of writing, whatever the times")
+		require.Equal(t, want, got.String(), "in the order of writing, not of time")
+	}
+}
+
+// pagesOfNewestAudit reads the trail backwards, with and without filters.
+func pagesOfNewestAudit(t *testing.T, f *fixture) {
+	for i := range 3 {
+		f.update(func(tx billing.Tx) error {
+			return tx.InsertAudit(t.Context(),
+				billing.AuditEntry{At: f.now, PlanID: "plan_1", Actor: "key:1", Message: fmt.Sprint(3 * i)},
+				billing.AuditEntry{At: f.now, Subject: "ep_1", Actor: "key:1", Message: fmt.Sprint(3*i + 1)},
+				billing.AuditEntry{At: f.now, Subject: "ep_2", Actor: "cli:ada@ops1", Message: fmt.Sprint(3*i + 2)})
+		})
+	}
+	for filter, want := range map[billing.AuditFilter]string{
+		{}: "876543210", {Plan: "plan_1"}: "630", {Actor: "key:1"}: "764310", {Subject: "ep_2"}: "852",
+		{Actor: "key:1", Subject: "ep_1"}: "741", {Actor: "key:1", Subject: "ep_2"}: "", {Actor: "key"}: "",
+	} {
+		filter.NewestFirst = true
+		seen := pages(t, func(cursor int64, limit int) ([]billing.AuditEntry, error) {
+			filter.Before, filter.Limit = cursor, limit
+			return f.AuditTrail(t.Context(), filter)
+		}, func(e billing.AuditEntry) int64 { return e.Seq })
+		var got strings.Builder
+		for _, e := range seen {
+			got.WriteString(e.Message)
+		}
+		require.Equal(t, want, got.String(), "%+v", filter)
 	}
 }
 

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"database/sql"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,9 +21,11 @@ func RunMigrations(t *testing.T, newURL func(testing.TB) string) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, string){
 		"from an empty database":   migrateEmpty,
-		"from each older version":  func(t *testing.T, _ string) { migrateFromEach(t, newURL) },
+		"from each older version":  migrateFromEach,
+		"from one to the last":     migrateFromOlder,
 		"by many at the same time": migrateByMany,
 		"asking changes nothing":   askingChangesNothing,
+		"a newer one is refused":   refuseNewerDatabase,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -56,21 +59,33 @@ func migrateEmpty(t *testing.T, databaseURL string) {
 	require.Empty(t, pending)
 }
 
-// migrateFromEach stops at every version there ever was and goes on from there.
-func migrateFromEach(t *testing.T, newURL func(testing.TB) string) {
-	steps := versions(t, opened(t, newURL(t)))
-	wanted := steps[len(steps)-1]
+// migrateFromEach goes up one step at a time: every version there ever was is one to go on from.
+func migrateFromEach(t *testing.T, databaseURL string) {
+	s := opened(t, databaseURL)
+	steps := versions(t, s)
+	before := int64(0)
 	for i, version := range steps {
-		s := opened(t, newURL(t))
 		from, to, err := s.MigrateTo(t.Context(), version)
 		require.NoError(t, err)
-		require.Equal(t, []int64{0, version}, []int64{from, to})
-		require.Equal(t, steps[i+1:], versions(t, s))
-		from, to, err = s.Migrate(t.Context())
-		require.NoError(t, err)
-		require.Equal(t, []int64{version, wanted}, []int64{from, to})
-		usable(t, s)
+		require.Equal(t, []int64{before, version}, []int64{from, to})
+		require.Equal(t, append([]int64{}, steps[i+1:]...), versions(t, s))
+		before = version
 	}
+	usable(t, s)
+}
+
+// migrateFromOlder goes from a version between to the last in one call.
+func migrateFromOlder(t *testing.T, databaseURL string) {
+	s := opened(t, databaseURL)
+	steps := versions(t, s)
+	between, wanted := steps[len(steps)/2], steps[len(steps)-1]
+	from, to, err := s.MigrateTo(t.Context(), between)
+	require.NoError(t, err)
+	require.Equal(t, []int64{0, between}, []int64{from, to})
+	from, to, err = s.Migrate(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []int64{between, wanted}, []int64{from, to})
+	usable(t, s)
 }
 
 // versions are the numbers of the steps that are left. They go up, and may leave some out.
@@ -143,4 +158,36 @@ func askingChangesNothing(t *testing.T, databaseURL string) {
 	_, err := s.Plan(t.Context(), "none")
 	require.Error(t, err)
 	require.NotErrorIs(t, err, billing.ErrNotFound, "there is no table to look in")
+}
+
+// refuseNewerDatabase opens a database that a newer program has migrated.
+func refuseNewerDatabase(t *testing.T, databaseURL string) {
+	s := opened(t, databaseURL)
+	_, known, err := s.Migrate(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, s.CheckVersion(t.Context()))
+	AddVersion(t, databaseURL, known+2)
+	want := &store.NewerError{Database: known + 2, Program: known}
+	_, _, err = s.Migrate(t.Context())
+	require.Equal(t, want, err)
+	_, err = s.Pending(t.Context())
+	require.Equal(t, want, err)
+	require.Equal(t, want, s.CheckVersion(t.Context()))
+	current, _, err := s.Version(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, known+2, current, "nothing was changed")
+}
+
+// AddVersion records a schema version as applied, as a newer program does.
+func AddVersion(t testing.TB, databaseURL string, version int64) {
+	t.Helper()
+	driver, dsn := "pgx", databaseURL
+	if path, file := strings.CutPrefix(databaseURL, "sqlite:"); file {
+		driver, dsn = "sqlite", path+"?_pragma=busy_timeout(10000)"
+	}
+	db, err := sql.Open(driver, dsn)
+	require.NoError(t, err)
+	defer func() { _ = db.Close() }()
+	_, err = db.ExecContext(context.Background(), "INSERT INTO goose_db_version (version_id, is_applied) VALUES ($1, true)", version)
+	require.NoError(t, err)
 }

@@ -11,8 +11,9 @@ import (
 	"tranche/internal/testenv"
 )
 
-// pool keeps migrated schemas from one test to the next of a package. To make one and drop it takes PostgreSQL half a second, and to
-// delete what a test left in it the fiftieth part. A schema whose test failed is dropped, and so are all when nobody is using one.
+// pool keeps migrated schemas for the next tests of a package. PostgreSQL takes half a second to
+// create and drop a schema, and a fiftieth of that to delete the rows of a test. The schema of a
+// failed test is dropped. When no test uses a schema, all are dropped.
 type pool struct {
 	mu    sync.Mutex
 	free  []schema
@@ -45,7 +46,8 @@ func (p *pool) take(t testing.TB) (s schema, fresh bool) {
 	return s, fresh
 }
 
-// giveBack takes a schema back, empty. It runs after everything else of the test, whose store is closed by then.
+// giveBack takes a schema back, empty. It runs after everything else of the test, whose store is
+// closed by then.
 func (p *pool) giveBack(t testing.TB, s schema) {
 	clean := s.url != "" && !t.Failed() && s.clean()
 	p.mu.Lock()
@@ -66,7 +68,8 @@ func (p *pool) giveBack(t testing.TB, s schema) {
 	}
 }
 
-// clean empties the schema, without regard to foreign keys, and says whether it could: only a superuser may, as the usual server has it.
+// clean empties the schema, ignoring foreign keys, and reports whether it succeeded: on most
+// servers only a superuser may do this.
 func (s *schema) clean() bool {
 	ctx := context.Background()
 	c, err := pgx.Connect(ctx, s.url)
@@ -83,7 +86,8 @@ func (s *schema) clean() bool {
 	return err == nil
 }
 
-// emptying are the statements that delete every row but the version of the tables, and let numbers begin anew.
+// emptying returns the statements that delete every row except the schema version, and reset all
+// sequences.
 func emptying(ctx context.Context, c *pgx.Conn) (string, error) {
 	rows, err := c.Query(ctx, `SELECT 'DELETE FROM ' || quote_ident(tablename) FROM pg_tables WHERE schemaname = current_schema() AND tablename NOT LIKE 'goose%'
 		UNION ALL SELECT 'ALTER SEQUENCE ' || quote_ident(sequencename) || ' RESTART' FROM pg_sequences WHERE schemaname = current_schema() AND sequencename NOT LIKE 'goose%'`)

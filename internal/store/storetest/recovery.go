@@ -17,8 +17,10 @@ func recoveryTests() map[string]func(*testing.T, *fixture) {
 		"links are listed by plan, newest first":        linksAreListed,
 		"round trip of a consent":                       roundTripConsent,
 		"a consent is bound to the card it was for":     consentIsBound,
+		"all open links are revoked":                    allOpenLinksAreRevoked,
 		"a consent is bound once":                       consentIsBoundOnce,
-		"what the merchant told binds by the charge":    merchantConsentIsBound,
+		"a consent from the merchant binds by charge":   merchantConsentIsBound,
+		"card tries are counted":                        cardTriesAreCounted,
 		"a plan that is deleted takes its consent":      deletedPlanTakesItsConsent,
 		"a consent wants a customer, and a link a plan": consentWantsACustomer,
 	}
@@ -32,7 +34,7 @@ func (f *fixture) newLink(p billing.Plan, charge billing.ChargeID, hash string) 
 	}
 }
 
-// insertLink adds a link, and says whether it was new.
+// insertLink adds a link, and reports whether it was new.
 func (f *fixture) insertLink(l billing.PayLink) (added bool) {
 	f.t.Helper()
 	f.update(func(tx billing.Tx) (err error) {
@@ -96,6 +98,35 @@ func linksAreListed(t *testing.T, f *fixture) {
 	same(t, []billing.PayLink{second, first})(f.PayLinks(t.Context(), p.ID))
 }
 
+func allOpenLinksAreRevoked(t *testing.T, f *fixture) {
+	p, charges := f.plan(1)
+	other, _ := f.plan(1)
+	expired, revoked := f.newLink(p, charges[0].ID, "expired"), f.newLink(p, charges[0].ID, "revoked")
+	expired.ExpiresAt = f.now
+	open := []billing.PayLink{f.newLink(p, charges[0].ID, "open"), f.newLink(other, "", "of another plan")}
+	for _, l := range append(open, expired, revoked) {
+		require.True(t, f.insertLink(l))
+	}
+	before := f.now.Add(-time.Minute)
+	f.update(func(tx billing.Tx) error { return tx.RevokePayLink(t.Context(), revoked.ID, before) })
+	same(t, 2)(f.OpenPayLinks(t.Context(), f.now))
+	for _, want := range []int{2, 0} {
+		f.update(func(tx billing.Tx) error {
+			n, err := tx.RevokePayLinks(t.Context(), f.now)
+			require.Equal(t, want, n)
+			return err
+		})
+	}
+	same(t, 0)(f.OpenPayLinks(t.Context(), f.now))
+	for _, l := range open {
+		l.RevokedAt = f.now
+		same(t, l)(f.PayLink(t.Context(), l.TokenHash))
+	}
+	revoked.RevokedAt = before
+	same(t, revoked)(f.PayLink(t.Context(), "revoked"))
+	same(t, expired)(f.PayLink(t.Context(), "expired"))
+}
+
 // newConsent makes a consent that waits for its card.
 func (f *fixture) newConsent(p billing.Plan, charge billing.ChargeID, intent string) billing.Consent {
 	f.now = f.now.Add(time.Second) // ids sort by their second
@@ -130,6 +161,9 @@ func roundTripConsent(t *testing.T, f *fixture) {
 	}
 	same(t, []billing.Consent{full})(f.Consents(t.Context(), billing.ConsentFilter{Card: full.CardID}))
 	same(t, []billing.Consent{full})(f.Consents(t.Context(), billing.ConsentFilter{Charge: full.ChargeID}))
+	same(t, []billing.Consent{full})(f.Consents(t.Context(), billing.ConsentFilter{Intent: full.Intent}))
+	require.Equal(t, []billing.PlanID{full.Listed[0].Plan, full.Listed[1].Plan}, full.Plans())
+	require.Equal(t, []billing.PlanID{p.ID}, bare.Plans())
 	require.ErrorIs(t, f.Update(t.Context(), func(tx billing.Tx) error { return tx.InsertConsent(t.Context(), bare) }), billing.ErrExists)
 }
 
@@ -187,5 +221,49 @@ func consentWantsACustomer(t *testing.T, f *fixture) {
 		_, err := tx.InsertPayLink(t.Context(), f.newLink(billing.Plan{ID: "plan_none", CustomerID: "cust_none"}, "", "hash"))
 		return err
 	})
+	require.ErrorIs(t, err, billing.ErrNotFound)
+}
+
+func cardTriesAreCounted(t *testing.T, f *fixture) {
+	p, charges := f.plan(1)
+	try := billing.CardTry{
+		ID: "evt_1", Kind: billing.CardTryDeclined, CustomerID: p.CustomerID, ChargeID: charges[0].ID, LinkID: "link_1", Intent: "pi_1",
+		Address: "192.0.2.1", Code: "generic_decline", At: f.now,
+	}
+	insert := func(c billing.CardTry) (added bool) {
+		f.update(func(tx billing.Tx) (err error) {
+			added, err = tx.InsertCardTry(t.Context(), c)
+			return err
+		})
+		return added
+	}
+	require.True(t, insert(try))
+	require.False(t, insert(try), "one event is one decline")
+	later := billing.CardTry{ID: "evt_2", Kind: billing.CardTryDeclined, CustomerID: p.CustomerID, Intent: "seti_1", At: f.now.Add(time.Hour)}
+	require.True(t, insert(later))
+	setup := later
+	setup.ID, setup.Kind = "try_1", billing.CardTrySetup
+	require.True(t, insert(setup))
+
+	for _, tc := range []struct {
+		filter billing.CardTryFilter
+		want   int
+	}{
+		{billing.CardTryFilter{Customer: p.CustomerID}, 2},
+		{billing.CardTryFilter{Customer: p.CustomerID, Since: f.now}, 1},
+		{billing.CardTryFilter{Charge: charges[0].ID}, 1},
+		{billing.CardTryFilter{Link: "link_1"}, 1},
+		{billing.CardTryFilter{Address: "192.0.2.1"}, 1},
+		{billing.CardTryFilter{Address: "192.0.2.2"}, 0},
+		{billing.CardTryFilter{Intent: "seti_1"}, 1},
+	} {
+		tc.filter.Kind = billing.CardTryDeclined
+		n, err := f.CountCardTries(t.Context(), tc.filter)
+		require.NoError(t, err)
+		require.Equal(t, tc.want, n, "%+v", tc.filter)
+	}
+	same(t, try)(f.LastCardTry(t.Context(), billing.CardTryFilter{Kind: billing.CardTryDeclined, Charge: charges[0].ID}))
+	same(t, later)(f.LastCardTry(t.Context(), billing.CardTryFilter{Kind: billing.CardTryDeclined, Customer: p.CustomerID}))
+	_, err := f.LastCardTry(t.Context(), billing.CardTryFilter{Kind: billing.CardTryVoided, Customer: p.CustomerID})
 	require.ErrorIs(t, err, billing.ErrNotFound)
 }

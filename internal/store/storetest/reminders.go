@@ -15,10 +15,11 @@ func reminderTests() map[string]func(*testing.T, *fixture) {
 		"charges that fall due soon are found":         upcomingFound,
 		"charges that fall due are found page by page": upcomingPages,
 		"cards that expire too soon are found":         expiringFound,
+		"failures that go into one mail are found":     failuresFound,
 	}
 }
 
-// reminders is the store as far as it finds what to tell ahead of time; every store does.
+// reminders returns the store as a ReminderStore, which every store implements.
 func reminders(t *testing.T, f *fixture) billing.ReminderStore {
 	t.Helper()
 	s, ok := f.Store.(billing.ReminderStore)
@@ -26,7 +27,8 @@ func reminders(t *testing.T, f *fixture) billing.ReminderStore {
 	return s
 }
 
-// planNoticeOnce: NULLs differ in a unique index, so notices without a charge have one of their own.
+// planNoticeOnce: NULLs differ in a unique index, so notices without a charge have one of their
+// own.
 func planNoticeOnce(t *testing.T, f *fixture) {
 	ctx := t.Context()
 	_, charges := f.plan(1)
@@ -49,7 +51,7 @@ func planNoticeOnce(t *testing.T, f *fixture) {
 	again.PlanID = others[0].PlanID
 	f.update(func(tx billing.Tx) error {
 		added, err := tx.InsertNotice(ctx, again)
-		require.False(t, added, "the customer was told, about whichever plan")
+		require.False(t, added, "the customer has the notice already, from another plan")
 		return err
 	})
 	f.notice(ofPlan(charges[0], "plan_completed:2"))
@@ -111,8 +113,8 @@ func upcomingFound(t *testing.T, f *fixture) {
 	require.Len(t, found, 4)
 
 	f.notice(f.newNotice(wanted[1], "payment_failed:1"))
-	require.Len(t, find(), 4, "another notice tells nothing of it")
-	f.notice(f.newNotice(wanted[1], "upcoming_charge"))
+	require.Len(t, find(), 4, "a notice of another kind does not count")
+	f.notice(f.newNotice(wanted[1], billing.StepUpcoming(wanted[1].DueAt)))
 	require.NotContains(t, find(), want[1])
 	require.Len(t, find(), 3)
 }

@@ -162,9 +162,9 @@ func roundTripEvent(t *testing.T, f *fixture) {
 	fill(&changed, 2)
 	changed.ID, changed.Status = e.ID, billing.EventFailed
 	f.update(func(tx billing.Tx) error { return tx.UpdateEvent(t.Context(), changed) })
-	want := e // what Stripe sent is not changed, nor the lease
+	want := e // Stripe's data and the lease do not change
 	want.Status, want.Reason, want.WakeAt = changed.Status, changed.Reason, changed.WakeAt
-	want.Attempts, want.HandledAt = changed.Attempts, changed.HandledAt
+	want.Attempts, want.HandledAt, want.Awaits = changed.Attempts, changed.HandledAt, changed.Awaits
 	same(t, want)(f.Event(t.Context(), e.ID))
 }
 
@@ -187,7 +187,8 @@ func roundTripAudit(t *testing.T, f *fixture) {
 	require.Equal(t, e, list[0])
 }
 
-// roundTripZero stores objects with nothing optional in them, twice: no empty value may take a unique key.
+// roundTripZero stores objects with nothing optional in them, twice: no empty value may take a
+// unique key.
 func roundTripZero(t *testing.T, f *fixture) {
 	for range 2 {
 		p, charges := f.newPlan(f.customer().ID, 1)

@@ -53,7 +53,8 @@ func panicLeavesNothing(t *testing.T, f *fixture) {
 	f.nothingOf(c, p)
 }
 
-// nothingOf wants the customer as it was and no plan, and that the next transaction is not kept waiting.
+// nothingOf wants the customer as it was and no plan, and that the next transaction is not kept
+// waiting.
 func (f *fixture) nothingOf(c billing.Customer, p billing.Plan) {
 	f.t.Helper()
 	same(f.t, c)(f.Customer(f.t.Context(), c.ID))
@@ -184,7 +185,7 @@ func deletePlanRefused(t *testing.T, f *fixture) {
 	}
 }
 
-// plan2 adds a plan with two charges, the first of which has the PaymentIntent.
+// plan2 adds a plan with two charges. The first charge has the PaymentIntent.
 func (f *fixture) plan2(paymentIntent string) []billing.Charge {
 	f.t.Helper()
 	p, charges := f.newPlan(f.customer().ID, 2)

@@ -61,7 +61,7 @@ func uniqueKeys(t *testing.T, f *fixture) {
 		require.NoError(t, tx.InsertCustomer(ctx, otherCustomer))
 		c := otherCustomer
 		c.Reference = customer.Reference
-		_ = tx.UpdateCustomer(ctx, c) // swallowed: the transaction is lost all the same
+		_ = tx.UpdateCustomer(ctx, c) // swallowed: the transaction still fails
 		return nil
 	})
 	f.refused("cards.payment_method", func(tx billing.Tx) error {
@@ -77,7 +77,7 @@ func uniqueKeys(t *testing.T, f *fixture) {
 	f.refused("charges.sequence", func(tx billing.Tx) error {
 		other, list := f.newPlan(customer.ID, 2)
 		list[1].Sequence = list[0].Sequence
-		_ = tx.InsertPlan(ctx, other, list) // swallowed: the transaction is lost all the same
+		_ = tx.InsertPlan(ctx, other, list) // swallowed: the transaction still fails
 		return nil
 	})
 	f.refused("requests.key", func(tx billing.Tx) error {
@@ -94,7 +94,7 @@ func uniqueKeys(t *testing.T, f *fixture) {
 	f.refused("attempts.idempotency_key", attempt(func(a *billing.Attempt) { a.IdempotencyKey = "idem_1" }))
 	f.refused("attempts.stripe_charge", attempt(func(a *billing.Attempt) { a.StripeCharge = "ch_1" }))
 	f.refused("one open attempt at a time", attempt(func(a *billing.Attempt) { a.Outcome = billing.OutcomeUnknown }))
-	f.update(attempt(func(*billing.Attempt) {})) // what was refused was refused for that alone
+	f.update(attempt(func(*billing.Attempt) {})) // without the duplicate it is accepted
 }
 
 func goesOnAfterExists(t *testing.T, f *fixture) {
@@ -142,7 +142,7 @@ func positiveAmount(t *testing.T, f *fixture) {
 		p, charges := f.newPlan(f.customer().ID, 1)
 		charges[0].Amount = amount
 		err := f.Update(t.Context(), func(tx billing.Tx) error {
-			_ = tx.InsertPlan(t.Context(), p, charges) // swallowed: the transaction is lost all the same
+			_ = tx.InsertPlan(t.Context(), p, charges) // swallowed: the transaction still fails
 			return nil
 		})
 		require.Error(t, err)

@@ -15,18 +15,19 @@ import (
 
 func webhookTests() map[string]func(*testing.T, *fixture) {
 	return map[string]func(*testing.T, *fixture){
-		"endpoints": roundTripEndpoint,
-		"an endpoint is changed by whoever read it last":    endpointVersions,
+		"endpoints":                                         roundTripEndpoint,
+		"an endpoint changed since it was read":             endpointVersions,
+		"an endpoint's secrets are changed alone":           endpointSecrets,
 		"a message comes with its audit entry":              messageWithAudit,
-		"a message says what the transaction left":          messageSnapshot,
+		"a message holds the state at commit":               messageSnapshot,
 		"a message goes to those who want it":               messageFilter,
-		"nothing is told where nobody listens":              messageToNobody,
+		"no endpoint, no message":                           messageToNobody,
 		"a message is as lost as its transaction":           messageRolledBack,
 		"many entries at once":                              messagesOfManyEntries,
 		"claims of deliveries":                              claimDeliveries,
 		"claims of deliveries by many":                      claimDeliveriesByMany,
-		"a delivery is recorded by who holds it":            recordDelivery,
-		"what a try says of its endpoint":                   noteEndpoint,
+		"only the lease holder records a delivery":          recordDelivery,
+		"a try changes the state of its endpoint":           noteEndpoint,
 		"ReleaseClaims leaves deliveries their back-off":    releaseDeliveries,
 		"lists of deliveries":                               listDeliveries,
 		"a delivery is replayed":                            replayDelivery,
@@ -56,13 +57,13 @@ func (f *fixture) endpoint(types ...string) billing.Endpoint {
 	return e
 }
 
-// tell writes audit entries with these actions, about no plan.
-func (f *fixture) tell(at time.Time, actions ...string) {
+// addEntries writes audit entries with these actions, about no plan.
+func (f *fixture) addEntries(at time.Time, actions ...string) {
 	f.t.Helper()
 	f.update(func(tx billing.Tx) error {
 		var entries []billing.AuditEntry
 		for _, a := range actions {
-			entries = append(entries, billing.AuditEntry{At: at, Actor: billing.ActorTranche, Action: a})
+			entries = append(entries, billing.AuditEntry{At: at, Actor: "worker", Action: a})
 		}
 		return tx.InsertAudit(f.t.Context(), entries...)
 	})
@@ -122,9 +123,28 @@ func endpointVersions(t *testing.T, f *fixture) {
 	require.ErrorIs(t, f.hooks().UpdateEndpoint(t.Context(), e), billing.ErrNotFound)
 }
 
+// endpointSecrets writes the secrets alone, while deliveries note that the endpoint fails.
+func endpointSecrets(t *testing.T, f *fixture) {
+	e := f.endpoint()
+	f.addEntries(f.now, "charge.succeeded")
+	d := f.deliveries(billing.DeliveryFilter{})[0]
+	d.LastError, d.LastAttemptAt, d.Attempts = "answered 500", f.now, 1
+	require.NoError(t, f.hooks().RecordDelivery(t.Context(), d, billing.EndpointFails))
+	want := e
+	want.Secret, want.OldSecret, want.OldUntil, want.UpdatedAt = "resealed", "old", f.now.Add(time.Hour), f.now.Add(time.Minute)
+	changed := want
+	changed.URL, changed.Reason = "https://elsewhere.example/", "not written"
+	require.NoError(t, f.hooks().UpdateEndpointSecrets(t.Context(), changed))
+	want.FailingSince, want.Version = f.now, e.Version+1
+	same(t, want)(f.hooks().Endpoint(t.Context(), e.ID))
+	require.ErrorIs(t, f.hooks().UpdateEndpointSecrets(t.Context(), changed), billing.ErrConflict)
+	changed.ID = "ep_none"
+	require.ErrorIs(t, f.hooks().UpdateEndpointSecrets(t.Context(), changed), billing.ErrNotFound)
+}
+
 func messageWithAudit(t *testing.T, f *fixture) {
 	e := f.endpoint()
-	f.tell(f.now, "charge.succeeded")
+	f.addEntries(f.now, "charge.succeeded")
 	list := f.deliveries(billing.DeliveryFilter{})
 	require.Len(t, list, 1)
 	d := list[0]
@@ -138,7 +158,7 @@ func messageWithAudit(t *testing.T, f *fixture) {
 	require.Equal(t, d.MessageID, o.Message.ID)
 	require.Equal(t, f.now, o.Message.CreatedAt)
 	require.JSONEq(t, `{"id": "`+string(d.MessageID)+`", "type": "charge.succeeded", "created_at": "2026-03-01T09:30:00.123Z",
-		"data": {"actor": "tranche"}}`, string(o.Message.Payload))
+		"data": {"actor": "worker"}}`, string(o.Message.Payload))
 }
 
 func messageSnapshot(t *testing.T, f *fixture) {
@@ -179,7 +199,7 @@ func messageSnapshot(t *testing.T, f *fixture) {
 	require.NoError(t, json.Unmarshal(m.Payload, &got))
 	require.JSONEq(t, want, string(got.Data))
 
-	// What the charge becomes later does not change what was told.
+	// Later changes of the charge do not change the message.
 	f.update(func(tx billing.Tx) error {
 		c, err := tx.Charge(t.Context(), charges[0].ID)
 		c.Status, c.NextAttemptAt, c.WakeAt = billing.ChargeSucceeded, time.Time{}, time.Time{}
@@ -192,7 +212,7 @@ func messageFilter(t *testing.T, f *fixture) {
 	everything, charges, one, off := f.endpoint(), f.endpoint("charge.*"), f.endpoint("plan.created", "card.saved"), f.endpoint()
 	off.Status, off.DisabledAt = billing.EndpointDisabled, f.now
 	require.NoError(t, f.hooks().UpdateEndpoint(t.Context(), off))
-	f.tell(f.now, "plan.created", "plan.active", "charge.succeeded", "charge.failed", "card.saved", "notice.sent", "endpoint.disabled", "chargeback")
+	f.addEntries(f.now, "plan.created", "plan.active", "charge.succeeded", "charge.failed", "card.saved", "notice.sent", "endpoint.disabled", "chargeback")
 	types := func(e billing.Endpoint) []string {
 		list := []string{}
 		for _, d := range f.deliveries(billing.DeliveryFilter{Endpoint: e.ID}) {
@@ -207,7 +227,7 @@ func messageFilter(t *testing.T, f *fixture) {
 }
 
 func messageToNobody(t *testing.T, f *fixture) {
-	f.tell(f.now, "plan.created")
+	f.addEntries(f.now, "plan.created")
 	e := f.endpoint()
 	n, err := f.hooks().ReplayDeliveries(t.Context(), billing.Replay{Endpoint: e}, f.now.Add(time.Hour))
 	require.NoError(t, err)
@@ -216,7 +236,7 @@ func messageToNobody(t *testing.T, f *fixture) {
 	// While there is one that is off, messages are kept for it.
 	e.Status, e.DisabledAt = billing.EndpointDisabled, f.now
 	require.NoError(t, f.hooks().UpdateEndpoint(t.Context(), e))
-	f.tell(f.now, "plan.created")
+	f.addEntries(f.now, "plan.created")
 	require.Empty(t, f.deliveries(billing.DeliveryFilter{}))
 	n, err = f.hooks().ReplayDeliveries(t.Context(), billing.Replay{Endpoint: e}, f.now.Add(time.Hour))
 	require.NoError(t, err)
@@ -252,9 +272,9 @@ func messagesOfManyEntries(t *testing.T, f *fixture) {
 
 func claimDeliveries(t *testing.T, f *fixture) {
 	f.endpoint()
-	f.tell(f.now.Add(time.Second), "plan.active")
-	f.tell(f.now, "plan.created")
-	f.tell(f.now.Add(time.Hour), "plan.completed")
+	f.addEntries(f.now.Add(time.Second), "plan.active")
+	f.addEntries(f.now, "plan.created")
+	f.addEntries(f.now.Add(time.Hour), "plan.completed")
 	list := f.deliveries(billing.DeliveryFilter{})
 	early, late := list[0], list[1]
 	until := f.now.Add(time.Minute)
@@ -283,7 +303,7 @@ func claimDeliveriesByMany(t *testing.T, f *fixture) {
 	for i := range actions {
 		actions[i] = "charge.succeeded"
 	}
-	f.tell(f.now, actions...)
+	f.addEntries(f.now, actions...)
 	var mu sync.Mutex
 	seen := map[billing.DeliveryID]int64{}
 	var g errgroup.Group
@@ -314,7 +334,7 @@ func claimDeliveriesByMany(t *testing.T, f *fixture) {
 
 func recordDelivery(t *testing.T, f *fixture) {
 	f.endpoint()
-	f.tell(f.now, "plan.created")
+	f.addEntries(f.now, "plan.created")
 	d := f.deliveries(billing.DeliveryFilter{})[0]
 	_, err := f.ClaimDeliveries(t.Context(), f.now, f.now.Add(time.Minute), 10)
 	require.NoError(t, err)
@@ -336,16 +356,16 @@ func recordDelivery(t *testing.T, f *fixture) {
 	taken.NextAttemptAt, taken.WakeAt, taken.DeliveredAt = time.Time{}, time.Time{}, f.now.Add(time.Hour)
 	require.NoError(t, f.hooks().RecordDelivery(t.Context(), taken, billing.EndpointUnchanged))
 	taken.Lease = 2
-	require.Equal(t, taken, f.outgoing(d.ID).Delivery, "that it was taken counts, whoever sent it")
+	require.Equal(t, taken, f.outgoing(d.ID).Delivery, "a success counts, even with an older lease")
 
 	failed.Lease = 2
 	require.NoError(t, f.hooks().RecordDelivery(t.Context(), failed, billing.EndpointUnchanged))
-	require.Equal(t, taken, f.outgoing(d.ID).Delivery, "what was taken stays so")
+	require.Equal(t, taken, f.outgoing(d.ID).Delivery, "a delivered message stays delivered")
 }
 
 func noteEndpoint(t *testing.T, f *fixture) {
 	e := f.endpoint()
-	f.tell(f.now, "plan.created")
+	f.addEntries(f.now, "plan.created")
 	d := f.deliveries(billing.DeliveryFilter{})[0]
 	note := func(at time.Time, n billing.EndpointNote) billing.Endpoint {
 		d.LastAttemptAt, d.LastError = at, "answered 410"
@@ -373,7 +393,7 @@ func noteEndpoint(t *testing.T, f *fixture) {
 
 func releaseDeliveries(t *testing.T, f *fixture) {
 	f.endpoint()
-	f.tell(f.now, "plan.created", "plan.active")
+	f.addEntries(f.now, "plan.created", "plan.active")
 	list := f.deliveries(billing.DeliveryFilter{})
 	_, err := f.ClaimDeliveries(t.Context(), f.now, f.now.Add(time.Hour), 10)
 	require.NoError(t, err)
@@ -381,7 +401,8 @@ func releaseDeliveries(t *testing.T, f *fixture) {
 	waits.Lease, waits.Attempts, waits.LastAttemptAt = 1, 1, f.now
 	waits.NextAttemptAt, waits.WakeAt = f.now.Add(time.Hour), f.now.Add(time.Hour)
 	require.NoError(t, f.hooks().RecordDelivery(t.Context(), waits, billing.EndpointUnchanged))
-	require.NoError(t, f.ReleaseClaims(t.Context(), f.now.Add(time.Minute)))
+	_, err = f.ReleaseClaims(t.Context(), f.now.Add(time.Minute), f.now.Add(time.Minute))
+	require.NoError(t, err)
 	same(t, []billing.DeliveryClaim{{DeliveryID: list[1].ID, Lease: 2}})(f.ClaimDeliveries(t.Context(), f.now.Add(time.Minute), f.now.Add(time.Hour), 10))
 	require.Equal(t, waits, f.outgoing(waits.ID).Delivery)
 }
@@ -389,7 +410,7 @@ func releaseDeliveries(t *testing.T, f *fixture) {
 func listDeliveries(t *testing.T, f *fixture) {
 	a, b := f.endpoint(), f.endpoint("plan.*")
 	for i, action := range []string{"plan.created", "charge.succeeded", "plan.active"} {
-		f.tell(f.now.Add(time.Duration(i)*time.Second), action)
+		f.addEntries(f.now.Add(time.Duration(i)*time.Second), action)
 	}
 	require.Len(t, f.deliveries(billing.DeliveryFilter{}), 5)
 	require.Len(t, f.deliveries(billing.DeliveryFilter{Endpoint: a.ID}), 3)
@@ -415,7 +436,7 @@ func (f *fixture) end(d billing.WebhookDelivery, status billing.DeliveryStatus) 
 
 func replayDelivery(t *testing.T, f *fixture) {
 	f.endpoint()
-	f.tell(f.now, "plan.created")
+	f.addEntries(f.now, "plan.created")
 	d := f.deliveries(billing.DeliveryFilter{})[0]
 	now := f.now.Add(time.Hour)
 	for _, status := range []billing.DeliveryStatus{billing.DeliveryFailed, billing.DeliveryDelivered} {
@@ -427,14 +448,14 @@ func replayDelivery(t *testing.T, f *fixture) {
 		require.Equal(t, []time.Time{now, now, {}}, []time.Time{again.NextAttemptAt, again.WakeAt, again.DeliveredAt})
 		require.Equal(t, d.MessageID, again.MessageID)
 		d.Lease++
-		require.Equal(t, d.Lease, again.Lease, "what was under way is stale")
+		require.Equal(t, d.Lease, again.Lease, "a try in flight is stale")
 	}
 }
 
 func replayDeliveries(t *testing.T, f *fixture) {
 	told := f.endpoint("plan.*")
 	for i, action := range []string{"plan.created", "charge.succeeded", "plan.active", "plan.past_due", "plan.completed"} {
-		f.tell(f.now.Add(time.Duration(i)*time.Minute), action)
+		f.addEntries(f.now.Add(time.Duration(i)*time.Minute), action)
 	}
 	list := f.deliveries(billing.DeliveryFilter{Endpoint: told.ID})
 	require.Len(t, list, 4)
@@ -459,7 +480,7 @@ func replayDeliveries(t *testing.T, f *fixture) {
 	require.Equal(t, 3, replay(billing.Replay{Endpoint: told, Since: since, Delivered: true}))
 	require.Equal(t, []billing.DeliveryStatus{"failed", "pending", "pending", "pending"}, status(told))
 
-	// An endpoint that was made later is told what it has missed.
+	// An endpoint that was added later receives the messages it missed.
 	late := f.endpoint()
 	require.Equal(t, 4, replay(billing.Replay{Endpoint: late, Since: since}))
 	require.Len(t, status(late), 4)
@@ -474,7 +495,7 @@ func deleteEndpoint(t *testing.T, f *fixture) {
 	for i := range actions {
 		actions[i] = "charge.succeeded"
 	}
-	f.tell(f.now, actions...)
+	f.addEntries(f.now, actions...)
 	of := f.deliveries(billing.DeliveryFilter{Endpoint: a.ID, Limit: 1})[0]
 	require.NoError(t, f.hooks().DeleteEndpoint(t.Context(), a.ID))
 	require.Empty(t, f.deliveries(billing.DeliveryFilter{Endpoint: a.ID}))
@@ -492,8 +513,8 @@ func pruneMessages(t *testing.T, f *fixture) {
 	for i := range actions {
 		actions[i] = "charge.succeeded"
 	}
-	f.tell(f.now, actions...)
-	f.tell(f.now.Add(time.Hour), "plan.created")
+	f.addEntries(f.now, actions...)
+	f.addEntries(f.now.Add(time.Hour), "plan.created")
 	removed := 0
 	for {
 		n, err := f.hooks().PruneMessages(t.Context(), f.now.Add(time.Minute))
@@ -520,7 +541,7 @@ func webhookBacklog(t *testing.T, f *fixture) {
 	day := 24 * time.Hour
 	now := f.now.Add(day)
 	e := f.endpoint()
-	f.tell(f.now, "plan.created", "plan.active")
+	f.addEntries(f.now, "plan.created", "plan.active")
 	list := f.deliveries(billing.DeliveryFilter{})
 	require.Equal(t, 2, found(billing.BacklogDeliveriesOverdue, time.Time{}, now).Count)
 	require.Zero(t, found(billing.BacklogDeliveriesOverdue, time.Time{}, f.now.Add(-time.Second)).Count)

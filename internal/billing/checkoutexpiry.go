@@ -1,0 +1,67 @@
+package billing
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The bounds of Terms.ExpiresAfter: shorter, and a customer who is looking for a card loses the
+// checkout; longer, and the price is no longer an offer.
+const (
+	minExpiry = time.Hour
+	maxExpiry = 366 * 24 * time.Hour
+)
+
+// ExpiresAt returns when a plan of these terms expires that is made at an instant; zero where the
+// terms set no time, or none that can be read.
+func (t Terms) ExpiresAt(made time.Time) time.Time {
+	if hours, ok := inHours(t.ExpiresAfter); ok {
+		return made.Add(time.Duration(hours) * time.Hour)
+	}
+	every, err := ParseInterval(t.ExpiresAfter)
+	if err != nil {
+		return time.Time{}
+	}
+	loc := t.Location()
+	local := made.In(loc)
+	from := time.Date(local.Year(), local.Month(), local.Day(), 0, 0, 0, 0, loc)
+	day := every.Date(DateOf(made, loc), 1).At(LocalTime{}, loc)
+	return made.Add(day.Sub(from))
+}
+
+// inHours reads "hour", "1 hour" or "36 hours".
+func inHours(s string) (hours int, ok bool) {
+	fields := strings.Fields(s)
+	if len(fields) == 1 {
+		fields = []string{"1", fields[0]}
+	}
+	if len(fields) != 2 || strings.TrimSuffix(fields[1], "s") != "hour" {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(fields[0], 10, 16)
+	return int(n), err == nil
+}
+
+// checkExpiry refuses a span that can't be read or is out of bounds, and one of a plan that waits
+// for nothing.
+func (d drafter) checkExpiry() {
+	at := d.ExpiresAt(d.now)
+	switch {
+	case d.Card != "":
+		d.bad.add("expires_after", "does not go with card: the plan waits for no checkout; leave it out")
+	case at.IsZero():
+		d.bad.add("expires_after", "%q is not a span like \"2 hours\" or \"7 days\"", d.ExpiresAfter)
+	case at.Sub(d.now) < minExpiry || at.Sub(d.now) > maxExpiry:
+		d.bad.add("expires_after", "is %q; use 1 hour at least and 366 days at most", d.ExpiresAfter)
+	}
+}
+
+// ExpiryAfter returns when a plan that waits for its checkout is canceled: by its own terms, or so
+// many days after it was made. Zero means never, as for 0 days.
+func (p Plan) ExpiryAfter(days int) time.Time {
+	if !p.ExpiresAt.IsZero() || days == 0 {
+		return p.ExpiresAt
+	}
+	return p.CreatedAt.AddDate(0, 0, days)
+}

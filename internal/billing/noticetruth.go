@@ -1,0 +1,228 @@
+package billing
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// NoticeState is what a notice is compared with immediately before it is sent.
+type NoticeState struct {
+	Plan    Plan
+	Charges []Charge // of the plan, by sequence
+	Card    Card     // the plan's; zero when it has none
+	Later   []Notice // about the same plan, written after the notice
+	Now     time.Time
+
+	// Refunds are the orders of the charge that a notice about a refund names; empty for others.
+	Refunds []Refund
+	// Promised reports whether the customer was notified that money of that charge is given back.
+	Promised bool
+}
+
+// overtakenBy says, for each kind of notice, why it is no longer true; "" while it is. A kind that
+// is not in the table states a fact that stays true.
+var overtakenBy = map[NoticeKind]func(n Notice, s NoticeState) string{
+	NoticeUpcomingCharge:   upcomingOvertaken,
+	NoticePaymentFailed:    failureOvertaken,
+	NoticeActionRequired:   failureOvertaken,
+	NoticeFinal:            failureOvertaken,
+	NoticePaymentSucceeded: receiptOvertaken,
+	NoticeCardExpiring:     expiryOvertaken,
+	NoticeRefundMade:       refundOvertaken,
+	NoticeRefundFailed:     refundFailureOvertaken,
+	NoticeCardUpdated:      cardOvertaken,
+	NoticePlanStarted:      planNewsOvertaken,
+	NoticePlanChanged:      planNewsOvertaken,
+	NoticePlanResumed:      planNewsOvertaken,
+	NoticePlanPaused:       onlyWhile(PlanPaused),
+	NoticePlanCanceled:     onlyWhile(PlanCanceled),
+	NoticePlanCompleted:    onlyWhile(PlanCompleted),
+	NoticePlanDefaulted:    onlyWhile(PlanDefaulted),
+}
+
+// Overtaken says why a notice is no longer true; "" while it is.
+func (n Notice) Overtaken(s NoticeState) string {
+	if rule := overtakenBy[n.Kind]; rule != nil {
+		return rule(n, s)
+	}
+	return ""
+}
+
+// UpToDate is the notice with what it says of times to come as they are now.
+func (n Notice) UpToDate(s NoticeState) Notice {
+	switch n.Kind {
+	case NoticePaymentFailed, NoticeActionRequired:
+		if c, ok := s.charge(n.ChargeID); ok {
+			n.Data.NextAttemptAt = c.NextAttemptAt
+		}
+	case NoticePaymentSucceeded:
+		n.Data.Following, n.Data.FollowingDue = s.following(n.Data.Sequence)
+	}
+	return n
+}
+
+func (s NoticeState) charge(id ChargeID) (Charge, bool) {
+	i := slices.IndexFunc(s.Charges, func(c Charge) bool { return c.ID == id })
+	if i < 0 {
+		return Charge{}, false
+	}
+	return s.Charges[i], true
+}
+
+// following is the next charge that will be made after one; zero when there is none or its date is
+// not sure.
+func (s NoticeState) following(sequence int) (int64, time.Time) {
+	if !s.Plan.Status.Collects() {
+		return 0, time.Time{}
+	}
+	for _, c := range s.Charges {
+		if c.Sequence > sequence && c.Status == ChargeScheduled && c.DueAt.After(s.Now) {
+			return c.Amount, c.DueAt
+		}
+	}
+	return 0, time.Time{}
+}
+
+// planIs says what the plan is, where it does not collect. A pause that was there when the notice
+// was written does not overtake it: the notice was written for it.
+func (s NoticeState) planIs(n Notice) string {
+	if s.Plan.Status.Collects() || s.Plan.Status == PlanPaused && !s.Plan.PausedAt.After(n.CreatedAt) {
+		return ""
+	}
+	return fmt.Sprintf("the plan is %s", s.Plan.Status)
+}
+
+func upcomingOvertaken(n Notice, s NoticeState) string {
+	c, _ := s.charge(n.ChargeID)
+	switch why := s.planIs(n); {
+	case why != "":
+		return why
+	case c.Status != ChargeScheduled:
+		return fmt.Sprintf("charge %d is %s", c.Sequence, c.Status)
+	case !c.DueAt.Equal(n.Data.DueAt) || c.Amount != n.Data.Amount:
+		return fmt.Sprintf("charge %d has another date or amount", c.Sequence)
+	case !c.DueAt.After(s.Now):
+		return fmt.Sprintf("charge %d is due", c.Sequence)
+	}
+	if before, ok := UnpaidBefore(s.Charges, c, s.Now); ok {
+		return fmt.Sprintf("charge %d before it is not paid", before.Sequence)
+	}
+	return ""
+}
+
+// UnpaidBefore finds a charge that fell due before another of the plan and is not paid.
+func UnpaidBefore(charges []Charge, c Charge, now time.Time) (Charge, bool) {
+	i := slices.IndexFunc(charges, func(other Charge) bool {
+		return other.Sequence < c.Sequence && !other.Status.Ended() && !other.DueAt.IsZero() && !other.DueAt.After(now)
+	})
+	if i < 0 {
+		return Charge{}, false
+	}
+	return charges[i], true
+}
+
+// failureKinds ask for a payment that failed. A later one of them about the same charge takes the
+// place of an earlier one.
+var failureKinds = []NoticeKind{NoticePaymentFailed, NoticeActionRequired, NoticeFinal}
+
+// Requests reports whether a notice of this kind asks for a payment that failed.
+func (k NoticeKind) Requests() bool { return slices.Contains(failureKinds, k) }
+
+func failureOvertaken(n Notice, s NoticeState) string {
+	c, _ := s.charge(n.ChargeID)
+	if why := s.planIs(n); why != "" {
+		return why
+	}
+	scheduled := c.Status == ChargeScheduled && c.DeclineCode != "" // refused before anything was tried
+	if !c.Owed() && !scheduled || n.Kind == NoticeActionRequired && c.Status != ChargeRequiresAction {
+		return fmt.Sprintf("charge %d is %s", c.Sequence, c.Status)
+	}
+	if n.Kind == NoticeFinal && !n.Data.PayBy.IsZero() && !n.Data.PayBy.After(s.Now) {
+		return "the last day has passed"
+	}
+	if slices.ContainsFunc(s.Later, func(l Notice) bool { return l.ChargeID == n.ChargeID && l.Kind.Requests() }) {
+		return "a later message asks for the same payment"
+	}
+	return ""
+}
+
+func receiptOvertaken(n Notice, s NoticeState) string {
+	if c, _ := s.charge(n.ChargeID); !c.Status.Settled() {
+		return fmt.Sprintf("charge %d is %s", c.Sequence, c.Status)
+	}
+	return ""
+}
+
+// refundOvertaken says that a refund failed after Stripe accepted it. The step of a notice names
+// the order; for a refund that was made in Stripe's dashboard, the amount that was given back by
+// then.
+func refundOvertaken(n Notice, s NoticeState) string {
+	for _, r := range s.Refunds {
+		if n.Step == r.NoticeStep() && r.Status == RefundFailed {
+			return "the refund failed: " + r.Failure
+		}
+	}
+	given, err := strconv.ParseInt(strings.TrimPrefix(n.Step, string(NoticeRefundMade)+":"), 10, 64)
+	if c, ok := s.charge(n.ChargeID); ok && err == nil && c.AmountRefunded < given {
+		return "the refund failed"
+	}
+	return ""
+}
+
+func refundFailureOvertaken(_ Notice, s NoticeState) string {
+	if !s.Promised {
+		return "no message said that the money is given back"
+	}
+	return ""
+}
+
+func expiryOvertaken(n Notice, s NoticeState) string {
+	if why := s.planIs(n); why != "" {
+		return why
+	}
+	if s.Card.Status != CardActive || !strings.HasPrefix(n.Step, StepCardExpiring(s.Card.ID, s.Card.ExpYear, time.Month(s.Card.ExpMonth))) {
+		return "the plan has another card, or the card another month"
+	}
+	return ""
+}
+
+func cardOvertaken(n Notice, s NoticeState) string {
+	if s.Plan.Status.Over() {
+		return fmt.Sprintf("the plan is %s", s.Plan.Status)
+	}
+	if !strings.HasPrefix(n.Step, string(NoticeCardUpdated)+":"+string(s.Plan.CardID)+":") {
+		return "the plan has another card by now"
+	}
+	return ""
+}
+
+// Over reports whether a plan in this status charges nothing any more.
+func (s PlanStatus) Over() bool { return s == PlanCompleted || s == PlanCanceled }
+
+func planNewsOvertaken(n Notice, s NoticeState) string {
+	if s.Plan.Status.Over() || n.Kind == NoticePlanResumed && !s.Plan.Status.Collects() {
+		return fmt.Sprintf("the plan is %s", s.Plan.Status)
+	}
+	if slices.ContainsFunc(s.Later, func(l Notice) bool { return l.Kind == NoticePlanChanged || l.Kind == NoticePlanResumed }) {
+		return "a later message lists the payments"
+	}
+	return ""
+}
+
+func onlyWhile(status PlanStatus) func(Notice, NoticeState) string {
+	return func(_ Notice, s NoticeState) string {
+		if s.Plan.Status != status {
+			return fmt.Sprintf("the plan is %s", s.Plan.Status)
+		}
+		return ""
+	}
+}
+
+// StepUpcoming is the step of the advance notice of a charge: it names the date, so that a charge
+// that moves is announced again.
+func StepUpcoming(due time.Time) string {
+	return fmt.Sprintf("%s:%d", NoticeUpcomingCharge, due.UnixMilli())
+}

@@ -1,0 +1,103 @@
+package billing_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+)
+
+// TestNotice_Overtaken holds, for each kind, a state in which the notice is true, and states that
+// overtake it.
+func TestNotice_Overtaken(t *testing.T) {
+	t.Parallel()
+	written := time.Date(2026, 2, 10, 9, 0, 0, 0, time.UTC)
+	due := written.AddDate(0, 0, 3)
+	state := func() billing.NoticeState {
+		return billing.NoticeState{
+			Plan:    billing.Plan{ID: "plan_1", Status: billing.PlanActive, CardID: "card_1"},
+			Card:    billing.Card{ID: "card_1", Status: billing.CardActive, ExpYear: 2026, ExpMonth: 3},
+			Charges: []billing.Charge{{ID: "chg_1", Sequence: 1, Status: billing.ChargeSucceeded}, {ID: "chg_2", Sequence: 2, Amount: 1900, Status: billing.ChargeScheduled, DueAt: due}},
+			Now:     written.Add(time.Hour),
+		}
+	}
+	status := func(p billing.PlanStatus) func(s *billing.NoticeState) {
+		return func(s *billing.NoticeState) { s.Plan.Status, s.Plan.PausedAt = p, written.Add(time.Minute) }
+	}
+	charge := func(c billing.ChargeStatus) func(s *billing.NoticeState) {
+		return func(s *billing.NoticeState) { s.Charges[1].Status = c }
+	}
+	order := billing.Refund{ID: "rfd_1"}
+	refunds := func(r billing.RefundStatus) func(s *billing.NoticeState) {
+		return func(s *billing.NoticeState) { s.Refunds = []billing.Refund{{ID: order.ID, Status: r}} }
+	}
+	for _, tc := range []struct {
+		kind   billing.NoticeKind
+		holds  func(s *billing.NoticeState)
+		untrue map[string]func(s *billing.NoticeState)
+	}{
+		{billing.NoticeUpcomingCharge, nil, map[string]func(s *billing.NoticeState){
+			"paid": charge(billing.ChargeSucceeded), "paused": status(billing.PlanPaused), "canceled": status(billing.PlanCanceled),
+			"moved":   func(s *billing.NoticeState) { s.Charges[1].DueAt = due.AddDate(0, 1, 0) },
+			"changed": func(s *billing.NoticeState) { s.Charges[1].Amount = 100 },
+			"due":     func(s *billing.NoticeState) { s.Now = due },
+			"earlier unpaid": func(s *billing.NoticeState) {
+				s.Charges[0].Status, s.Charges[0].DueAt = billing.ChargeRetrying, written
+			},
+		}},
+		{billing.NoticePaymentFailed, charge(billing.ChargeRetrying), map[string]func(s *billing.NoticeState){
+			"paid": charge(billing.ChargeSucceeded), "canceled": charge(billing.ChargeCanceled), "plan canceled": status(billing.PlanCanceled), "defaulted": status(billing.PlanDefaulted),
+			"asked again": func(s *billing.NoticeState) {
+				s.Later = []billing.Notice{{Kind: billing.NoticePaymentFailed, ChargeID: "chg_2"}}
+			},
+		}},
+		{billing.NoticeActionRequired, charge(billing.ChargeRequiresAction), map[string]func(s *billing.NoticeState){
+			"declined since": charge(billing.ChargeRequiresPaymentMethod), "paid": charge(billing.ChargeSucceeded),
+		}},
+		{billing.NoticeFinal, charge(billing.ChargeFailed), map[string]func(s *billing.NoticeState){
+			"paid": charge(billing.ChargeSucceeded), "too late": func(s *billing.NoticeState) { s.Now = due.AddDate(0, 1, 0) },
+		}},
+		{billing.NoticePaymentSucceeded, charge(billing.ChargeRefunded), map[string]func(s *billing.NoticeState){"not paid": charge(billing.ChargeCanceled)}},
+		{billing.NoticeCardExpiring, nil, map[string]func(s *billing.NoticeState){
+			"renewed": func(s *billing.NoticeState) { s.Card.ExpYear = 2030 }, "removed": func(s *billing.NoticeState) { s.Card.Status = billing.CardDetached },
+		}},
+		{billing.NoticeCardUpdated, nil, map[string]func(s *billing.NoticeState){"another card": func(s *billing.NoticeState) { s.Plan.CardID = "card_2" }}},
+		{billing.NoticePlanChanged, nil, map[string]func(s *billing.NoticeState){
+			"canceled": status(billing.PlanCanceled), "changed again": func(s *billing.NoticeState) { s.Later = []billing.Notice{{Kind: billing.NoticePlanChanged}} },
+		}},
+		{billing.NoticePlanPaused, status(billing.PlanPaused), map[string]func(s *billing.NoticeState){"resumed": status(billing.PlanActive)}},
+		{billing.NoticePlanResumed, nil, map[string]func(s *billing.NoticeState){"paused again": status(billing.PlanPaused)}},
+		{billing.NoticePlanCanceled, status(billing.PlanCanceled), map[string]func(s *billing.NoticeState){"active": status(billing.PlanActive)}},
+		{billing.NoticePlanCompleted, status(billing.PlanCompleted), map[string]func(s *billing.NoticeState){"active": status(billing.PlanActive)}},
+		{billing.NoticePlanDefaulted, status(billing.PlanDefaulted), map[string]func(s *billing.NoticeState){"restarted": status(billing.PlanActive)}},
+		{billing.NoticeRefundMade, refunds(billing.RefundMade), map[string]func(s *billing.NoticeState){"failed since": refunds(billing.RefundFailed)}},
+		{billing.NoticeRefundFailed, func(s *billing.NoticeState) { s.Promised = true }, map[string]func(s *billing.NoticeState){
+			"nothing was promised": func(s *billing.NoticeState) { s.Promised = false },
+		}},
+	} {
+		n := billing.Notice{Kind: tc.kind, PlanID: "plan_1", ChargeID: "chg_2", CreatedAt: written, Data: billing.NoticeData{Amount: 1900, DueAt: due, PayBy: due}}
+		switch tc.kind {
+		case billing.NoticeCardExpiring:
+			n.Step = billing.StepCardExpiring("card_1", 2026, time.March)
+		case billing.NoticeCardUpdated:
+			n.Step = "card_updated:card_1:pi_1"
+		case billing.NoticeRefundMade:
+			n.Step = order.NoticeStep()
+		}
+		s := state()
+		if tc.holds != nil {
+			tc.holds(&s)
+		}
+		require.Empty(t, n.Overtaken(s), "%s", tc.kind)
+		for name, change := range tc.untrue {
+			s := state()
+			if tc.holds != nil {
+				tc.holds(&s)
+			}
+			change(&s)
+			require.NotEmpty(t, n.Overtaken(s), "%s: %s", tc.kind, name)
+		}
+	}
+}

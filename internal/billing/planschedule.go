@@ -1,0 +1,63 @@
+package billing
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// ScheduleFor is how the plan's dates are counted. For a plan that was stored without a schedule it
+// is read from the recurrence or the terms; where these do not say, from the last charge.
+func (p Plan) ScheduleFor(charges []Charge, rules Rules, loc *time.Location) Schedule {
+	switch {
+	case !p.Schedule.IsZero():
+		return p.Schedule
+	case !p.Recurrence.IsZero():
+		r := p.Recurrence
+		return Schedule{Every: r.Every, Anchor: r.Anchor, At: r.At, BusinessDay: r.BusinessDay, Next: r.Next}
+	}
+	var terms Terms
+	_ = json.Unmarshal(p.Terms, &terms) // no interval when it fails
+	s := Schedule{At: rules.ChargeTime, BusinessDay: terms.BusinessDay}
+	if every, err := ParseInterval(terms.Every); err == nil {
+		s.Every = every
+	}
+	last := lastDated(charges)
+	if last.ID == "" {
+		return s
+	}
+	s.Anchor, s.Next = DateOf(last.DueAt, loc), 1
+	if !last.Checkout && !last.DueAt.Equal(s.Anchor.At(s.At, loc)) { // where clocks skip it, the usual time shows as another
+		s.At = TimeOfDay(last.DueAt, loc)
+	}
+	return terms.anchored(s, p.CreatedAt, last, rules, loc)
+}
+
+// anchored counts from the date on which the terms begin, where the last charge is on a date that
+// is counted from it.
+func (t Terms) anchored(s Schedule, made time.Time, last Charge, rules Rules, loc *time.Location) Schedule {
+	if s.Every.Count == 0 {
+		return s
+	}
+	begin := s
+	begin.Anchor = DateOf(made, loc)
+	if due, err := ParseDue(t.Starts); err == nil && !due.OnRequest {
+		begin.Anchor, _ = due.anchor(rules.ChargeTime, loc)
+	}
+	n, ok := begin.step(DateOf(last.DueAt, loc), rules.Holidays)
+	if !ok {
+		return s
+	}
+	begin.Next = n + 1
+	return begin
+}
+
+// lastDated is the charge that falls due last, of those that count and have a date.
+func lastDated(charges []Charge) Charge {
+	var last Charge
+	for _, c := range charges {
+		if !c.Dropped && !c.DueAt.IsZero() && (last.ID == "" || c.DueAt.After(last.DueAt)) {
+			last = c
+		}
+	}
+	return last
+}
