@@ -2,8 +2,13 @@ package stripegw
 
 import (
 	"context"
+	"errors"
+	"net/http"
+	"regexp"
 
 	"github.com/stripe/stripe-go/v76"
+
+	"tranche/internal/billing"
 )
 
 const accountPath = "/v1/account"
@@ -13,13 +18,33 @@ type wireAccount struct{ header }
 
 func (w *wireAccount) fault() string { return w.faultAs("account") }
 
-// Account is the id of the account the key belongs to (acct_…). Errors: *billing.GatewayError; a restricted key may not
-// be allowed to read it (GatewayUnauthorized).
+// onAccount finds the account in the text with which Stripe refuses what a restricted key may not
+// do. Nothing else of that text is used.
+var onAccount = regexp.MustCompile(`\bon account '(acct_[0-9A-Za-z]+)'`)
+
+// Account is the id of the account the key belongs to (acct_…). A restricted key that may not read
+// its account is told its id by the refusal. Errors: *billing.GatewayError, with HTTPStatus 403
+// when the refusal names no account.
 func (g *Gateway) Account(ctx context.Context) (string, error) {
 	var w wireAccount
 	c := call{op: "get the account", path: accountPath, params: &stripe.AccountParams{}}
 	if _, err := g.get(ctx, c, &w); err != nil {
+		if id := refusedOn(err); id != "" {
+			return id, nil
+		}
 		return "", err
 	}
 	return w.ID, nil
+}
+
+// refusedOn is the account on which Stripe refused a call; empty when the refusal names none.
+func refusedOn(err error) string {
+	var ge *billing.GatewayError
+	if !errors.As(err, &ge) || ge.HTTPStatus != http.StatusForbidden {
+		return ""
+	}
+	if found := onAccount.FindStringSubmatch(ge.Failure.Message); found != nil {
+		return found[1]
+	}
+	return ""
 }

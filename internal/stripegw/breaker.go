@@ -20,15 +20,17 @@ const (
 
 // BreakerConfig says when calls stop because Stripe is not answering. All durations are real time.
 type BreakerConfig struct {
-	// Failures is how many calls in a row must end without an answer of Stripe's; 0 means DefaultFailures.
+	// Failures is how many calls in a row must end without an answer of Stripe's; 0 means
+	// DefaultFailures.
 	Failures uint32
 	// Window is how long such calls are remembered; 0 means DefaultWindow.
 	Window time.Duration
-	// FirstProbe is the time until one call is let through to see whether Stripe is back. It doubles with each probe
-	// that fails, up to MaxProbe. 0 means DefaultFirstProbe and DefaultMaxProbe.
+	// FirstProbe is the time until one call is let through to see whether Stripe is back. It
+	// doubles with each probe that fails, up to MaxProbe. 0 means DefaultFirstProbe and
+	// DefaultMaxProbe.
 	FirstProbe, MaxProbe time.Duration
-	// Changed is told of each change, and when it opens, how long it stays so; nil means nobody. It must not call the
-	// breaker.
+	// Changed is told of each change, and when it opens, how long it stays so; nil means nobody. It
+	// must not call the breaker.
 	Changed func(to BreakerState, wait time.Duration)
 }
 
@@ -50,9 +52,9 @@ var (
 	errNoEvidence = errors.New("nothing is known")
 )
 
-// Breaker stops calls while Stripe is not answering, so that charges can wait instead of failing one by one. What it
-// knows is this process's own: another process finds out by itself, at the cost of a few calls. A nil Breaker lets
-// everything through. It is safe for concurrent use.
+// Breaker stops calls while Stripe is not answering, so that charges can wait instead of failing
+// one by one. What it knows is this process's own: another process finds out by itself, at the cost
+// of a few calls. A nil Breaker lets everything through. It is safe for concurrent use.
 type Breaker struct {
 	cfg   BreakerConfig
 	steps *gobreaker.TwoStepCircuitBreaker[struct{}]
@@ -126,8 +128,9 @@ func (b *Breaker) parkedFor() time.Duration {
 	return max(b.probeAt.Sub(b.clock.Wall()), 0)
 }
 
-// allow lets a call through: done must be called once, with nil when Stripe answered, errOutage when it did not, and
-// errNoEvidence when the call tells neither. Without leave done is nil, and wait is when to ask again.
+// allow lets a call through: done must be called once, with nil when Stripe answered, errOutage
+// when it did not, and errNoEvidence when the call tells neither. Without leave done is nil, and
+// wait is when to ask again.
 func (b *Breaker) allow() (done func(error), wait time.Duration) {
 	if b == nil {
 		return func(error) {}, 0

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -18,8 +19,8 @@ import (
 	"tranche/internal/stripegw"
 )
 
-// line is the connection to a Stripe that a test can take away. It is a transport, not a server, so that it works in
-// a time bubble.
+// line is the connection to a Stripe that a test can take away. It is a transport, not a server, so
+// that it works in a time bubble.
 type line struct {
 	mu     sync.Mutex
 	answer answer        // status 0: the connection breaks
@@ -136,6 +137,27 @@ func TestTheBreakerOpensOnlyWhenStripeIsNotAnswering(t *testing.T) {
 	}
 }
 
+// TestBreaker_RequestThatCanNotBeSent: what HTTP does not carry says nothing about Stripe.
+func TestBreaker_RequestThatCanNotBeSent(t *testing.T) {
+	t.Parallel()
+	f := &fakeStripe{answers: []answer{wellDone}}
+	srv := httptest.NewServer(f)
+	t.Cleanup(srv.Close)
+	b := stripegw.NewBreaker(stripegw.BreakerConfig{})
+	g := newGateway(t, stripegw.Config{SecretKey: testKey, APIBase: srv.URL, Breaker: b})
+	for _, account := range []string{"acct_x\r\nX-Y: z", "acct_\x00", "acct_\x7f"} {
+		for range stripegw.DefaultFailures + 1 {
+			e := gatewayError(t, charge(billing.OnAccount(t.Context(), account), g))
+			require.Equal(t, billing.GatewayRejected, e.Kind)
+			require.False(t, e.Resend())
+			require.Contains(t, e.Error(), "not sent: a header of the request holds characters that HTTP does not carry")
+		}
+	}
+	require.Equal(t, stripegw.BreakerClosed, b.State())
+	require.Empty(t, f.requests)
+	require.NoError(t, charge(t.Context(), g))
+}
+
 func TestAnAnswerBetweenFailuresKeepsTheBreakerClosed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -174,7 +196,7 @@ func TestTheBreakerProbesLessAndLessOftenAndClosesByItself(t *testing.T) {
 			requireParked(t, charge(t.Context(), g), wait)
 			_, err := g.PaymentIntent(t.Context(), "pi_1")
 			requireParked(t, err, wait)
-			_, _, err = g.Admit(t.Context())
+			_, _, err = g.Acquire(t.Context())
 			requireParked(t, err, wait)
 			require.Equal(t, 5+i, l.made(), "nothing is sent")
 			<-time.After(wait) // in the bubble: no real time passes
@@ -249,18 +271,20 @@ func TestACallerWhoHangsUpTellsNothing(t *testing.T) {
 
 // turns is a limiter that notes what it is asked.
 type turns struct {
-	waited, slowed []billing.Lane
+	waited, slowed []billing.Bucket
 	err            error
 }
 
 // Wait notes a turn.
-func (n *turns) Wait(_ context.Context, lane billing.Lane) error {
-	n.waited = append(n.waited, lane)
+func (n *turns) Wait(_ context.Context, bucket billing.Bucket) error {
+	n.waited = append(n.waited, bucket)
 	return n.err
 }
 
 // Throttled notes a complaint.
-func (n *turns) Throttled(_ context.Context, lane billing.Lane) { n.slowed = append(n.slowed, lane) }
+func (n *turns) Throttled(_ context.Context, bucket billing.Bucket) {
+	n.slowed = append(n.slowed, bucket)
+}
 
 func TestEveryCallWaitsForItsTurnInItsLane(t *testing.T) {
 	t.Parallel()
@@ -271,11 +295,11 @@ func TestEveryCallWaitsForItsTurnInItsLane(t *testing.T) {
 			l, n := &line{answer: wellDone}, &turns{}
 			g, _ := guardedGateway(t, l, n)
 			_ = everyCall(g)[name](t.Context())
-			want := billing.LaneRead
+			want := billing.ReadBucket
 			if writes[name] {
-				want = billing.LaneWrite
+				want = billing.WriteBucket
 			}
-			require.Equal(t, []billing.Lane{want}, n.waited)
+			require.Equal(t, []billing.Bucket{want}, n.waited)
 			require.Equal(t, 1, l.made())
 
 			n.err = fmt.Errorf("too many wait: %w", billing.ErrUnavailable)
@@ -290,15 +314,15 @@ func TestLeaveTakenAheadServesTheFirstCall(t *testing.T) {
 	t.Parallel()
 	n := &turns{}
 	g, _ := guardedGateway(t, &line{answer: wellDone}, n)
-	ctx, giveBack, err := g.Admit(t.Context())
+	ctx, release, err := g.Acquire(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, []billing.Lane{billing.LaneWrite}, n.waited)
+	require.Equal(t, []billing.Bucket{billing.WriteBucket}, n.waited)
 	require.NoError(t, charge(ctx, g))
 	require.Len(t, n.waited, 1)
 	require.NoError(t, charge(ctx, g))
-	require.Equal(t, []billing.Lane{billing.LaneWrite, billing.LaneWrite}, n.waited, "a second call waits for its own")
-	giveBack()
-	giveBack()
+	require.Equal(t, []billing.Bucket{billing.WriteBucket, billing.WriteBucket}, n.waited, "a second call waits for its own")
+	release()
+	release()
 }
 
 // TestLeaveThatIsNotUsedIsGivenBack leaves the probe to the next one who asks.
@@ -311,42 +335,42 @@ func TestLeaveThatIsNotUsedIsGivenBack(t *testing.T) {
 			require.Error(t, charge(t.Context(), g))
 		}
 		waited := len(n.waited)
-		_, _, err := g.Admit(t.Context())
+		_, _, err := g.Acquire(t.Context())
 		requireParked(t, err, 10*time.Second)
 		require.Len(t, n.waited, waited, "nobody waits for a turn while nothing is sent")
 
 		<-time.After(10 * time.Second) // in the bubble: no real time passes
-		_, giveBack, err := g.Admit(t.Context())
+		_, release, err := g.Acquire(t.Context())
 		require.NoError(t, err)
 		requireParked(t, charge(t.Context(), g), 10*time.Second)
-		giveBack() // the charge was paid meanwhile
+		release() // the charge was paid meanwhile
 
 		l.set(wellDone)
-		ctx, giveBack, err := g.Admit(t.Context())
+		ctx, release, err := g.Acquire(t.Context())
 		require.NoError(t, err)
 		_, err = g.PaymentIntent(ctx, "pi_1") // a look-up, in the end
 		require.NoError(t, err)
-		require.Equal(t, billing.LaneRead, n.waited[len(n.waited)-1])
-		giveBack()
+		require.Equal(t, billing.ReadBucket, n.waited[len(n.waited)-1])
+		release()
 		require.Equal(t, stripegw.BreakerClosed, b.State())
 	})
 }
 
 func TestALimitSlowsTheLaneThatMetIt(t *testing.T) {
 	t.Parallel()
-	read, write := billing.LaneRead, billing.LaneWrite
+	read, write := billing.ReadBucket, billing.WriteBucket
 	for name, tc := range map[string]struct {
 		status       int
 		code, reason string
-		want         []billing.Lane
+		want         []billing.Bucket
 	}{
-		"rate limit":            {429, "rate_limit", "", []billing.Lane{write}},
-		"of the endpoint":       {429, "rate_limit", "endpoint-rate", []billing.Lane{write}},
-		"endpoint concurrency":  {429, "rate_limit", "endpoint-concurrency", []billing.Lane{write}},
-		"of the account":        {429, "rate_limit", "global-rate", []billing.Lane{read, write}},
-		"account's concurrency": {429, "", "global-concurrency", []billing.Lane{read, write}},
-		"a reason and no code":  {429, "", "endpoint-rate", []billing.Lane{write}},
-		"neither":               {429, "", "", []billing.Lane{write}},
+		"rate limit":            {429, "rate_limit", "", []billing.Bucket{write}},
+		"of the endpoint":       {429, "rate_limit", "endpoint-rate", []billing.Bucket{write}},
+		"endpoint concurrency":  {429, "rate_limit", "endpoint-concurrency", []billing.Bucket{write}},
+		"of the account":        {429, "rate_limit", "global-rate", []billing.Bucket{read, write}},
+		"account's concurrency": {429, "", "global-concurrency", []billing.Bucket{read, write}},
+		"a reason and no code":  {429, "", "endpoint-rate", []billing.Bucket{write}},
+		"neither":               {429, "", "", []billing.Bucket{write}},
 		"of one object":         {429, "rate_limit", "resource-specific", nil},
 		"locked object":         {429, "lock_timeout", "", nil},
 		"the card's own":        {402, "card_decline_rate_limit_exceeded", "", nil},

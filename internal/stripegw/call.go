@@ -13,7 +13,8 @@ import (
 	"tranche/internal/clock"
 )
 
-// maxKey is the longest idempotency key Stripe takes. Source: docs.stripe.com/api/idempotent_requests.
+// maxKey is the longest idempotency key Stripe takes. Source:
+// docs.stripe.com/api/idempotent_requests.
 const maxKey = 255
 
 // object is an answer's JSON object, as far as it is read.
@@ -28,6 +29,7 @@ type call struct {
 	op     string // for errors, such as "confirm PaymentIntent pi_1"
 	path   string
 	params stripe.ParamsContainer // never nil: without it stripe-go takes neither context nor key
+	charge bool                   // the answer holds the latest charge as well, which is expanded
 }
 
 // post changes something at Stripe, under an idempotency key.
@@ -45,7 +47,7 @@ func (g *Gateway) get(ctx context.Context, c call, out object) (*answer, error) 
 }
 
 func (g *Gateway) do(ctx context.Context, method string, c call, out object) (*answer, error) {
-	return g.guarded(ctx, laneOf(method), c.op, out, func(ctx context.Context) error {
+	return g.guarded(ctx, bucketOf(method), c, out, func(ctx context.Context) error {
 		p := c.params.GetParams()
 		p.Context, p.StripeAccount = ctx, actingFor(ctx)
 		return g.backend.Call(method, c.path, g.key, c.params, out)
@@ -54,7 +56,7 @@ func (g *Gateway) do(ctx context.Context, method string, c call, out object) (*a
 
 // getPage fetches one page of a list; values is the query that stripe-go's iterator made.
 func (g *Gateway) getPage(ctx context.Context, c call, values *form.Values, out object) (*answer, error) {
-	return g.guarded(ctx, billing.LaneRead, c.op, out, func(ctx context.Context) error {
+	return g.guarded(ctx, billing.ReadBucket, c, out, func(ctx context.Context) error {
 		return g.backend.CallRaw(http.MethodGet, c.path, g.key, values, &stripe.Params{Context: ctx, StripeAccount: actingFor(ctx)}, out)
 	})
 }
@@ -68,8 +70,8 @@ func actingFor(ctx context.Context) *string {
 }
 
 // guarded makes a call once limiter and breaker let it through, and tells them what came of it.
-func (g *Gateway) guarded(ctx context.Context, lane billing.Lane, op string, out object, send func(context.Context) error) (*answer, error) {
-	p, err := g.passFor(ctx, lane, op)
+func (g *Gateway) guarded(ctx context.Context, bucket billing.Bucket, c call, out object, send func(context.Context) error) (*answer, error) {
+	p, err := g.permitFor(ctx, bucket, c.op)
 	if err != nil {
 		return nil, err
 	}
@@ -77,10 +79,11 @@ func (g *Gateway) guarded(ctx context.Context, lane billing.Lane, op string, out
 	defer func() { p.done(shown) }()
 	a := &answer{}
 	begun := clock.Clock{}.Wall()
-	failed := g.checked(op, a, send(withAnswer(ctx, a)), out)
-	g.observed(op, begun, failed)
+	failed := g.checked(c.op, a, send(withAnswer(ctx, a)), out)
+	g.notePermission(ctx, bucket, c, failed)
+	g.observed(c.op, begun, failed)
 	shown = evidence(ctx, a, failed)
-	g.throttled(ctx, lane, a, failed)
+	g.throttled(ctx, bucket, a, failed)
 	if failed != nil {
 		return nil, failed
 	}
@@ -98,8 +101,8 @@ func (g *Gateway) checked(op string, a *answer, err error, out object) *billing.
 	return nil
 }
 
-// keyProblem says what is wrong with an idempotency key, or "". A key that HTTP can't carry would look like a broken
-// connection, and be sent again for ever.
+// keyProblem says what is wrong with an idempotency key, or "". A key that HTTP can't carry would
+// look like a broken connection, and be sent again for ever.
 func keyProblem(key string) string {
 	switch {
 	case strings.TrimSpace(key) == "":

@@ -2,7 +2,6 @@ package stripegw
 
 import (
 	"encoding/json"
-	"strings"
 	"time"
 
 	"tranche/internal/billing"
@@ -16,7 +15,7 @@ func (g *Gateway) paymentIntent(w *wirePaymentIntent, requestID string) billing.
 		Status:             billing.IntentStatus(w.Status),
 		Amount:             int64(w.Amount),
 		AmountReceived:     int64(w.AmountReceived),
-		Currency:           billing.Currency(strings.ToLower(w.Currency)),
+		Currency:           billing.CurrencyOf(w.Currency),
 		Customer:           string(w.Customer),
 		PaymentMethod:      string(w.PaymentMethod),
 		ReceiptEmail:       w.ReceiptEmail,
@@ -40,8 +39,9 @@ func (g *Gateway) paymentIntent(w *wirePaymentIntent, requestID string) billing.
 	return p
 }
 
-// errorIntent reads the PaymentIntent in an error; nil when there is none that can be read. It leaves out what must
-// not travel with an error into logs: the client secret and the customer's address.
+// errorIntent reads the PaymentIntent in an error; nil when there is none that can be read. It
+// leaves out what must not travel with an error into logs: the client secret and the customer's
+// address.
 func (g *Gateway) errorIntent(e *wireError, requestID string) *billing.PaymentIntent {
 	if len(e.PaymentIntent) == 0 {
 		return nil
@@ -83,6 +83,7 @@ func setupIntent(w *wireSetupIntent) billing.SetupIntent {
 		PaymentMethod: string(w.PaymentMethod),
 		ClientSecret:  billing.Secret(w.ClientSecret),
 		Metadata:      w.Metadata,
+		CreatedAt:     unixTime(w.Created),
 	}
 }
 
@@ -98,5 +99,6 @@ func paymentMethod(w *wirePaymentMethod) billing.PaymentMethod {
 		Fingerprint: w.Card.Fingerprint,
 		Email:       w.BillingDetails.Email,
 		Name:        w.BillingDetails.Name,
+		CreatedAt:   unixTime(w.Created),
 	}
 }

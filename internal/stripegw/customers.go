@@ -30,7 +30,8 @@ func (g *Gateway) SetupIntent(ctx context.Context, id string) (billing.SetupInte
 	return setupIntent(&w), nil
 }
 
-// PaymentMethod fetches one. Errors: *billing.GatewayError, with GatewayNotFound when there is none.
+// PaymentMethod fetches one. Errors: *billing.GatewayError, with GatewayNotFound when there is
+// none.
 func (g *Gateway) PaymentMethod(ctx context.Context, id string) (billing.PaymentMethod, error) {
 	op := "get PaymentMethod " + id
 	if err := wantID(op, "PaymentMethod", id); err != nil {
@@ -44,8 +45,8 @@ func (g *Gateway) PaymentMethod(ctx context.Context, id string) (billing.Payment
 	return paymentMethod(&w), nil
 }
 
-// AttachPaymentMethod attaches a PaymentMethod to a Stripe customer. Errors: *billing.GatewayError, with
-// GatewayDeclined when the issuer refuses the card already now.
+// AttachPaymentMethod attaches a PaymentMethod to a Stripe customer. Errors: *billing.GatewayError,
+// with GatewayDeclined when the issuer refuses the card already now.
 func (g *Gateway) AttachPaymentMethod(ctx context.Context, key, id, customer string) (billing.PaymentMethod, error) {
 	op := "attach PaymentMethod " + id
 	if err := wantID(op, "PaymentMethod", id); err != nil {
@@ -63,8 +64,8 @@ func (g *Gateway) AttachPaymentMethod(ctx context.Context, key, id, customer str
 	return paymentMethod(&w), nil
 }
 
-// CreateCustomer makes a Stripe customer, attaches the card in the same call, and returns the customer's id.
-// Errors: *billing.GatewayError.
+// CreateCustomer makes a Stripe customer, attaches the card in the same call, and returns the
+// customer's id. Errors: *billing.GatewayError.
 func (g *Gateway) CreateCustomer(ctx context.Context, key string, p billing.CustomerParams) (string, error) {
 	var w wireCustomer
 	c := call{
@@ -83,8 +84,24 @@ func (g *Gateway) CreateCustomer(ctx context.Context, key string, p billing.Cust
 	return w.ID, nil
 }
 
-// CustomerExists says whether the Stripe customer exists and was not deleted: Stripe still answers for a deleted
-// one, with deleted=true. Errors: *billing.GatewayError, never GatewayNotFound.
+// UpdateCustomer writes e-mail address and name; empty ones remove what Stripe has. Errors:
+// *billing.GatewayError, with GatewayNotFound when there is no such customer.
+func (g *Gateway) UpdateCustomer(ctx context.Context, key, id string, p billing.CustomerParams) error {
+	op := "update customer " + id
+	if err := wantID(op, "customer", id); err != nil {
+		return err
+	}
+	var w wireCustomer
+	c := call{
+		op: op, path: stripe.FormatURLPath(customerPath, id),
+		params: &stripe.CustomerParams{Email: stripe.String(p.Email), Name: stripe.String(p.Name)},
+	}
+	_, err := g.post(ctx, key, c, &w)
+	return err
+}
+
+// CustomerExists says whether the Stripe customer exists and was not deleted: Stripe still answers
+// for a deleted one, with deleted=true. Errors: *billing.GatewayError, never GatewayNotFound.
 func (g *Gateway) CustomerExists(ctx context.Context, id string) (bool, error) {
 	op := "get customer " + id
 	if err := wantID(op, "customer", id); err != nil {

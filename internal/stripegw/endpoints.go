@@ -37,8 +37,8 @@ func (l *wireEndpoints) fault() string {
 	return ""
 }
 
-// WebhookEndpoints lists the first hundred endpoints of the account; Stripe allows 16. Errors: *billing.GatewayError; a
-// restricted key may not be allowed to ask (GatewayUnauthorized).
+// WebhookEndpoints lists the first hundred endpoints of the account; Stripe allows 16. Errors:
+// *billing.GatewayError; a restricted key may not be allowed to ask (GatewayUnauthorized).
 func (g *Gateway) WebhookEndpoints(ctx context.Context) ([]WebhookEndpoint, error) {
 	var list wireEndpoints
 	query := &form.Values{}

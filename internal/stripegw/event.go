@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"tranche/internal/billing"
 )
@@ -16,7 +17,8 @@ var (
 	ErrNotEvent = errors.New("webhook body is not a Stripe event")
 )
 
-// wireEvent is the part of an event that is read. Everything else is fetched anew when the event is handled.
+// wireEvent is the part of an event that is read. Everything else is fetched anew when the event is
+// handled.
 type wireEvent struct {
 	ID         string  `json:"id"`
 	Object     string  `json:"object"`
@@ -30,30 +32,53 @@ type wireEvent struct {
 	} `json:"data"`
 }
 
-// ParseEvent reads an event as Stripe sends it, of any API version. It sets ID, Type, ObjectID (empty for an object
-// without one, such as a balance), Account, APIVersion, Livemode, CreatedAt and Payload: the body with every client
-// secret replaced, in memory of its own. The caller sets the rest. Errors: ErrNotJSON, ErrNotEvent.
+// ParseEvent reads an event as Stripe sends it, of any API version. It sets ID, Type, ObjectID
+// (empty for an object without one, such as a balance), Account, APIVersion, Livemode, CreatedAt
+// and Payload: the body with every client secret replaced and every text cleaned (see
+// billing.CleanJSON), in memory of its own. A text that no database keeps loses no event that way.
+// The id, type and account decide what is done, so they are not cleaned but refused. The caller
+// sets the rest. Errors: ErrNotJSON, ErrNotEvent.
 func ParseEvent(payload []byte) (billing.Event, error) {
 	var w wireEvent
 	if err := json.Unmarshal(payload, &w); err != nil {
 		return billing.Event{}, eventError(err)
 	}
-	switch {
-	case w.Object != "" && w.Object != "event":
-		return billing.Event{}, fmt.Errorf("%w: object is %.40q", ErrNotEvent, w.Object)
-	case w.ID == "" || w.Type == "":
-		return billing.Event{}, fmt.Errorf("%w: it has no id or no type", ErrNotEvent)
+	if problem := w.problem(); problem != "" {
+		return billing.Event{}, fmt.Errorf("%w: %s", ErrNotEvent, problem)
 	}
 	return billing.Event{
 		ID:         w.ID,
 		Type:       w.Type,
-		ObjectID:   string(w.Data.Object),
+		ObjectID:   billing.CleanLine(string(w.Data.Object), maxWord),
 		Account:    string(w.Account),
-		APIVersion: w.APIVersion,
+		APIVersion: billing.CleanLine(w.APIVersion, maxWord),
 		Livemode:   w.Livemode,
-		Payload:    scrubbed(payload),
+		Payload:    scrubbed(billing.CleanJSON(payload)),
 		CreatedAt:  unixTime(w.Created),
 	}, nil
+}
+
+// maxWord bounds an id or a type, in characters.
+const maxWord = 255
+
+// problem reports why it can't be an event of Stripe's, or "".
+func (w wireEvent) problem() string {
+	switch {
+	case w.Object != "" && w.Object != "event":
+		return fmt.Sprintf("object is %.40q", w.Object)
+	case !isWord(w.ID):
+		return fmt.Sprintf("id %.40q of type %.60q is no id", w.ID, w.Type)
+	case !isWord(w.Type):
+		return fmt.Sprintf("type %.60q of %s is no type", w.Type, w.ID)
+	case w.Account != "" && !billing.IsAccount(string(w.Account)):
+		return fmt.Sprintf("account %.40q of %s, %s, is not the id of a connected account (acct_…)", w.Account, w.ID, w.Type)
+	}
+	return ""
+}
+
+// isWord reports whether s is printable ASCII without blanks, as ids and types are.
+func isWord(s string) bool {
+	return s != "" && len(s) <= maxWord && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
 // eventError names the fault without quoting the body.

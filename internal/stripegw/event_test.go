@@ -105,3 +105,13 @@ func BenchmarkParseEvent(b *testing.B) {
 		}
 	}
 }
+
+// TestAnswers_TextsAreCleaned: names that customers gave themselves at Stripe are stored and shown.
+func TestAnswers_TextsAreCleaned(t *testing.T) {
+	t.Parallel()
+	g, _ := answering(t, ok(`{"id":"pm_1","object":"payment_method","type":"card","billing_details":{"name":"\u009b2J\u009d0;pwn\u009c\u202eevil\u0000","email":"a@b.example"}}`))
+	pm, err := g.PaymentMethod(t.Context(), "pm_1")
+	require.NoError(t, err)
+	require.Equal(t, " 2J 0;pwn evil", pm.Name)
+	require.Equal(t, "a@b.example", pm.Email)
+}

@@ -10,13 +10,15 @@ import (
 	"tranche/internal/billing"
 )
 
-// evidence is what a call tells of whether Stripe is there: nil, errOutage or errNoEvidence. Whatever can be read shows
-// that it is, declines and 429 included.
+// evidence is what a call tells of whether Stripe is there: nil, errOutage or errNoEvidence.
+// Whatever can be read shows that it is, declines and 429 included.
 func evidence(ctx context.Context, a *answer, failed *billing.GatewayError) error {
 	switch {
 	case failed == nil:
 		return nil
 	case !a.whole && ctx.Err() != nil: // the caller hung up
+		return errNoEvidence
+	case !a.whole && !a.begun: // nothing was sent: the request itself is wrong
 		return errNoEvidence
 	case !a.whole:
 		return errOutage
@@ -31,10 +33,10 @@ func evidence(ctx context.Context, a *answer, failed *billing.GatewayError) erro
 	return nil
 }
 
-// throttled tells the limiter of a call that was turned away because there were too many. A global limit is common to
-// both lanes. A locked object, or too many changes of one object, is no reason to slow others down.
-// Source: docs.stripe.com/rate-limits, docs.stripe.com/error-codes.
-func (g *Gateway) throttled(ctx context.Context, lane billing.Lane, a *answer, failed *billing.GatewayError) {
+// throttled tells the limiter of a call that was turned away because there were too many. A global
+// limit is common to both buckets. A locked object, or too many changes of one object, is no reason
+// to slow others down. Source: docs.stripe.com/rate-limits, docs.stripe.com/error-codes.
+func (g *Gateway) throttled(ctx context.Context, bucket billing.Bucket, a *answer, failed *billing.GatewayError) {
 	if g.limiter == nil || failed == nil || failed.Kind != billing.GatewayLimited {
 		return
 	}
@@ -43,9 +45,9 @@ func (g *Gateway) throttled(ctx context.Context, lane billing.Lane, a *answer, f
 	}
 	ctx = context.WithoutCancel(ctx) // the others are to know, even if this caller is being stopped
 	if strings.HasPrefix(a.limitedBy, "global-") {
-		g.limiter.Throttled(ctx, billing.LaneRead)
-		g.limiter.Throttled(ctx, billing.LaneWrite)
+		g.limiter.Throttled(ctx, billing.ReadBucket)
+		g.limiter.Throttled(ctx, billing.WriteBucket)
 		return
 	}
-	g.limiter.Throttled(ctx, lane)
+	g.limiter.Throttled(ctx, bucket)
 }

@@ -1,7 +1,9 @@
 package stripegw
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 
 	"github.com/stripe/stripe-go/v76"
@@ -9,8 +11,12 @@ import (
 	"tranche/internal/billing"
 )
 
-// failure turns what became of a call into a *billing.GatewayError. err is stripe-go's; its text is never used.
+// failure turns what became of a call into a *billing.GatewayError. err is stripe-go's; its text is
+// never used.
 func (g *Gateway) failure(op string, a *answer, err error) *billing.GatewayError {
+	if !a.begun && !isHangUp(err) {
+		return &billing.GatewayError{Op: op, Kind: billing.GatewayRejected, Failure: billing.Failure{Message: "not sent: " + requestText(err)}}
+	}
 	if !a.whole {
 		return unreadable(op, a, transportText(err))
 	}
@@ -26,6 +32,7 @@ func (g *Gateway) failure(op string, a *answer, err error) *billing.GatewayError
 		Param:         body.Param,
 		Failure:       g.failureOf(body),
 		RequestID:     a.requestID,
+		Replayed:      a.replayed,
 		PaymentIntent: g.errorIntent(body, a.requestID),
 		StripeCharge:  string(body.Charge),
 	}
@@ -33,6 +40,19 @@ func (g *Gateway) failure(op string, a *answer, err error) *billing.GatewayError
 		e.Failure.Blocked = pi.LastError.Blocked
 	}
 	return e
+}
+
+// isHangUp reports whether a call ended because its caller did not wait.
+func isHangUp(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// requestText says why a request could not be made. The error's own text may quote the URL.
+func requestText(err error) string {
+	if errors.Is(err, errNotHeader) {
+		return errNotHeader.Error()
+	}
+	return "the request can't be built"
 }
 
 // errorIn reads Stripe's error from an answer; nil when the answer holds none.
@@ -46,7 +66,8 @@ func errorIn(a *answer) *wireError {
 	return body.Error
 }
 
-// strangeAnswer is an answer that is not Stripe's: a proxy's page, say. Only a 429 is clear without a body.
+// strangeAnswer is an answer that is not Stripe's: a proxy's page, say. Only a 429 is clear without
+// a body.
 func strangeAnswer(op string, a *answer) *billing.GatewayError {
 	e := unreadable(op, a, "the answer can't be read")
 	if a.status == http.StatusTooManyRequests {
@@ -62,13 +83,14 @@ func unreadable(op string, a *answer, why string) *billing.GatewayError {
 		Kind:       billing.GatewayUnknown,
 		HTTPStatus: a.status,
 		RequestID:  a.requestID,
+		Replayed:   a.replayed,
 		Failure:    billing.Failure{Message: why},
 	}
 }
 
-// kindOf sorts an error of Stripe's by what to do next. The order matters: a server error says nothing about the
-// card whatever its body, and a card error is a finished request whatever its status.
-// Source: docs.stripe.com/error-low-level, docs.stripe.com/error-codes.
+// kindOf sorts an error of Stripe's by what to do next. The order matters: a server error says
+// nothing about the card whatever its body, and a card error is a finished request whatever its
+// status. Source: docs.stripe.com/error-low-level, docs.stripe.com/error-codes.
 func kindOf(status int, e *wireError) billing.GatewayKind {
 	code := stripe.ErrorCode(e.Code)
 	switch {
@@ -105,15 +127,16 @@ func kindOfStatus(status int) billing.GatewayKind {
 	return billing.GatewayRejected
 }
 
-// isWrongState says whether the code tells of a PaymentIntent or SetupIntent in a state that forbids the call.
+// isWrongState says whether the code tells of a PaymentIntent or SetupIntent in a state that
+// forbids the call.
 func isWrongState(code stripe.ErrorCode) bool {
 	return code == stripe.ErrorCodePaymentIntentUnexpectedState ||
 		code == stripe.ErrorCodeSetupIntentUnexpectedState ||
 		code == stripe.ErrorCodeIntentInvalidState
 }
 
-// isDecline says whether the code is a card's, whatever type and status it came with: not everything that speaks
-// Stripe's API has card_error and 402.
+// isDecline says whether the code is a card's, whatever type and status it came with: not
+// everything that speaks Stripe's API has card_error and 402.
 func isDecline(code stripe.ErrorCode) bool {
 	return code == stripe.ErrorCodeCardDeclined ||
 		code == stripe.ErrorCodeAuthenticationRequired ||

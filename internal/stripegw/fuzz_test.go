@@ -1,9 +1,11 @@
 package stripegw_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -11,7 +13,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"tranche/internal/billing"
 	"tranche/internal/stripegw"
+	"tranche/internal/testenv"
 )
 
 // holdsSecret looks for a client secret in decoded JSON.
@@ -31,7 +35,8 @@ func holdsSecret(v any) bool {
 	return false
 }
 
-// FuzzParseEvent: whatever is taken is valid JSON without a client secret, and parses to the same event again.
+// FuzzParseEvent: whatever is taken is valid JSON without a client secret, and parses to the same
+// event again.
 func FuzzParseEvent(f *testing.F) {
 	f.Add([]byte(golden(f, "event_payment_intent_succeeded.json")))
 	f.Add([]byte(`{"id":"evt_1","type":"x","data":{"object":{"id":"pi_1","client_secret":{"a":[1,"}"]}}}}`))
@@ -39,6 +44,9 @@ func FuzzParseEvent(f *testing.F) {
 	f.Add([]byte(`{"id":"evt_1","type":"x","account":{"id":"acct_1"},"data":{"object":17}}`))
 	f.Add([]byte(`{"id":"evt_1","type":"x","client_secret":[],"a":"\\","b":"\"_secret_"}`))
 	f.Add([]byte(`null`))
+	for seed := range uint64(200) {
+		f.Add([]byte(testenv.Hostile(rand.New(rand.NewPCG(seed, 2)), `{"id":"evt_1","type":"x","account":"acct_1","api_version":"2023-10-16","created":1,"data":{"object":{"id":"pi_1","description":"d"}}}`)))
+	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		e, err := stripegw.ParseEvent(body)
 		if err != nil {
@@ -47,8 +55,16 @@ func FuzzParseEvent(f *testing.F) {
 			return
 		}
 		var doc any
-		require.NoError(t, json.Unmarshal(e.Payload, &doc))
+		dec := json.NewDecoder(bytes.NewReader(e.Payload))
+		dec.UseNumber() // 1e400 is JSON
+		require.NoError(t, dec.Decode(&doc))
 		require.False(t, holdsSecret(doc), "%s", e.Payload)
+		require.Empty(t, billing.TextFaults(e.Payload), "%q", e.Payload)
+		for _, text := range []string{e.ID, e.Type, e.ObjectID, e.Account, e.APIVersion} {
+			require.Empty(t, billing.LineProblem(text), "%q", text)
+			require.LessOrEqual(t, len([]rune(text)), 255)
+		}
+		require.True(t, e.Account == "" || billing.IsAccount(e.Account), "%q", e.Account)
 		again, err := stripegw.ParseEvent(e.Payload)
 		require.NoError(t, err)
 		require.Equal(t, string(e.Payload), string(again.Payload))

@@ -11,15 +11,15 @@ import (
 	"tranche/internal/billing"
 )
 
-// DefaultHTTPTimeout bounds one call to Stripe when Config says nothing. It stays under the task's own timeout, so
-// that a worker learns how its call ended.
+// DefaultHTTPTimeout bounds one call to Stripe when Config says nothing. It stays under the task's
+// own timeout, so that a worker learns how its call ended.
 const DefaultHTTPTimeout = 25 * time.Second
 
 // APIVersion is the version of Stripe's API that every call asks for.
 const APIVersion = stripe.APIVersion
 
-// maxIdleConns is how many connections to Stripe are kept open. Go's default of 2 per host makes busy workers open a
-// new TLS connection for most calls.
+// maxIdleConns is how many connections to Stripe are kept open. Go's default of 2 per host makes
+// busy workers open a new TLS connection for most calls.
 const maxIdleConns = 128
 
 // Config says how to reach Stripe.
@@ -31,6 +31,9 @@ type Config struct {
 	Limiter     billing.Limiter   // asked before every call; nil means no limit
 	Breaker     *Breaker          // stops calls while Stripe is not answering; nil means none does
 	Observe     Observer          // told of each call; nil means nobody is
+	// Dated is called with the Date of each answer and how long the call took; zero where an answer has
+	// none. It must not block, and may be nil.
+	Dated func(date time.Time, took time.Duration)
 }
 
 // String hides the secret key from logs.
@@ -48,6 +51,7 @@ type Gateway struct {
 	observe Observer
 	key     string
 	live    bool
+	refused refusals // calls for which the key lacks a permission
 }
 
 var _ billing.Gateway = (*Gateway)(nil)
@@ -61,7 +65,8 @@ func (*Gateway) GoString() string { return "stripegw.Gateway" }
 // Livemode says whether the gateway's key moves real money.
 func (g *Gateway) Livemode() bool { return g.live }
 
-// New makes a gateway. It fails on a key that is not a Stripe secret key, and on a base that is not a URL.
+// New makes a gateway. It fails on a key that is not a Stripe secret key, and on a base that is not
+// a URL.
 func New(c Config) (*Gateway, error) {
 	live, err := KeyMode(c.SecretKey)
 	if err != nil {
@@ -89,7 +94,8 @@ func New(c Config) (*Gateway, error) {
 // Close lets go of the connections that wait for the next call. Calls may still be made.
 func (g *Gateway) Close() { g.client.CloseIdleConnections() }
 
-// checkBase refuses what is not an http or https URL. The error does not repeat it: it may hold a password.
+// checkBase refuses what is not an http or https URL. The error does not repeat it: it may hold a
+// password.
 func checkBase(base string) (string, error) {
 	u, err := url.Parse(base)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
@@ -113,12 +119,13 @@ func httpClient(c Config) *http.Client {
 	}
 	return &http.Client{
 		Timeout:       timeout,
-		Transport:     recorder{next: next},
+		Transport:     recorder{next: next, dated: c.Dated},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 
-// newTransport is Go's default transport (proxy settings of the environment included) that keeps more connections.
+// newTransport is Go's default transport (proxy settings of the environment included) that keeps
+// more connections.
 func newTransport() http.RoundTripper {
 	t, ok := http.DefaultTransport.(*http.Transport)
 	if !ok {

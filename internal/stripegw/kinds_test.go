@@ -53,6 +53,7 @@ func TestKinds(t *testing.T) {
 		{401, invalid, "api_key_expired", billing.GatewayUnauthorized},
 		{403, invalid, "", billing.GatewayUnauthorized},
 		{403, invalid, "more_permissions_required_for_application", billing.GatewayUnauthorized},
+		{403, invalid, "account_invalid", billing.GatewayUnauthorized},
 		{405, invalid, "", billing.GatewayRejected},
 		{409, idem, "idempotency_key_in_use", billing.GatewayInProgress},
 		{409, api, "idempotency_key_in_use", billing.GatewayInProgress},
@@ -78,13 +79,17 @@ func TestKinds(t *testing.T) {
 				Op: "confirm PaymentIntent pi_1", Kind: tt.want, HTTPStatus: tt.status, Type: tt.typ, RequestID: "req_test1",
 				Failure: billing.Failure{Code: tt.code, Message: "As Stripe words it."},
 			}
+			if tt.status == http.StatusForbidden && tt.code != "account_invalid" {
+				want.Permission = "PaymentIntents: Write"
+			}
 			require.Equal(t, want, gatewayError(t, err))
 			stripe.only(t) // and it is not sent twice
 		})
 	}
 }
 
-// TestStrangeAnswers shows answers that are not Stripe's: whatever their status, they tell nothing about the charge.
+// TestStrangeAnswers shows answers that are not Stripe's: whatever their status, they tell nothing
+// about the charge.
 func TestStrangeAnswers(t *testing.T) {
 	t.Parallel()
 	bodies := map[string]string{

@@ -8,8 +8,9 @@ import (
 	"strconv"
 )
 
-// The types here take what means the same as what Stripe sends: fakes and gateways written in other languages send
-// times with fractions and echo a form's numbers as text, and one odd field must not cost the whole object.
+// The types here take what means the same as what Stripe sends: fakes and gateways written in other
+// languages send times with fractions and echo a form's numbers as text, and one odd field must not
+// cost the whole object.
 
 // number is a whole number, also one that is written as 12.0 or "12".
 type number int64
@@ -37,7 +38,8 @@ func (s *seconds) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// wrongType is the error that encoding/json has for a value of another type: it names the field, and not the value.
+// wrongType is the error that encoding/json has for a value of another type: it names the field,
+// and not the value.
 func wrongType[T any](data []byte) error {
 	kinds := map[byte]string{'"': "string", '{': "object", '[': "array", 't': "bool", 'f': "bool"}
 	kind, ok := kinds[data[0]]
@@ -63,7 +65,8 @@ func parseNumber(data []byte) (float64, error) {
 	return value, err
 }
 
-// texts is metadata. Stripe's values are strings; others are kept as they are written, and null is left out.
+// texts is metadata. Stripe's values are strings; others are kept as they are written, and null is
+// left out.
 type texts map[string]string
 
 // UnmarshalJSON takes what is no object, such as the [] that PHP makes of an empty map, for empty.

@@ -9,8 +9,8 @@ import (
 	"tranche/internal/clock"
 )
 
-// Observer is told how long each call took in real time, and how it failed; kind is empty for one that brought what was
-// asked for. It must not block.
+// Observer is told how long each call took in real time, and how it failed; kind is empty for one
+// that brought what was asked for. It must not block.
 type Observer func(operation string, kind billing.GatewayKind, took time.Duration)
 
 // observed tells of a call that began at begun.
@@ -25,7 +25,8 @@ func (g *Gateway) observed(op string, begun time.Time, failed *billing.GatewayEr
 	g.observe(operation(op), kind, clock.Clock{}.Wall().Sub(begun))
 }
 
-// operation is what was being done, without what it was done to: "confirm PaymentIntent pi_1" is "confirm PaymentIntent".
+// operation is what was being done, without what it was done to: "confirm PaymentIntent pi_1" is
+// "confirm PaymentIntent".
 func operation(op string) string {
 	words := strings.Fields(op)
 	for _, aside := range []string{"of", "the"} {

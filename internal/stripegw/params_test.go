@@ -20,7 +20,8 @@ const (
 	anyCustomer = `{"id":"cus_1","object":"customer"}`
 )
 
-// TestParameters fixes what each call sends, to the letter: Stripe compares the parameters of a repeated key.
+// TestParameters fixes what each call sends, to the letter: Stripe compares the parameters of a
+// repeated key.
 func TestParameters(t *testing.T) {
 	t.Parallel()
 	checkout := billing.PaymentParams{
@@ -185,6 +186,12 @@ func TestParameters(t *testing.T) {
 			},
 		},
 		{
+			"update customer, name removed", "POST", "/v1/customers/cus_1", "email=ada%40example.com&name=", anyCustomer,
+			func(ctx context.Context, g *stripegw.Gateway) error {
+				return g.UpdateCustomer(ctx, "key_1", "cus_1", billing.CustomerParams{Email: "ada@example.com"})
+			},
+		},
+		{
 			"customer exists", "GET", "/v1/customers/cus_1", "", anyCustomer,
 			func(ctx context.Context, g *stripegw.Gateway) error {
 				exists, err := g.CustomerExists(ctx, "cus_1")
@@ -233,6 +240,7 @@ func TestKeyNeeded(t *testing.T) {
 			func() error { _, err := g.CreateSetupIntent(t.Context(), key, billing.SetupParams{}); return err },
 			func() error { _, err := g.CancelSetupIntent(t.Context(), key, "seti_1"); return err },
 			func() error { return g.DetachPaymentMethod(t.Context(), key, "pm_1") },
+			func() error { return g.UpdateCustomer(t.Context(), key, "cus_1", billing.CustomerParams{}) },
 		}
 		for _, call := range calls {
 			require.Equal(t, billing.GatewayRejected, gatewayError(t, call()).Kind)
@@ -257,6 +265,7 @@ func TestIDNeeded(t *testing.T) {
 		func() error { _, err := g.PaymentMethod(ctx, ""); return err },
 		func() error { _, err := g.AttachPaymentMethod(ctx, "k", "", "cus_1"); return err },
 		func() error { _, err := g.CustomerExists(ctx, ""); return err },
+		func() error { return g.UpdateCustomer(ctx, "k", "", billing.CustomerParams{}) },
 	}
 	for _, call := range calls {
 		require.Equal(t, billing.GatewayRejected, gatewayError(t, call()).Kind)
@@ -282,7 +291,8 @@ func TestReplayed(t *testing.T) {
 	}, p)
 }
 
-// TestOtherVersion reads an object with expanded references, unknown fields and fields of another shape.
+// TestOtherVersion reads an object with expanded references, unknown fields and fields of another
+// shape.
 func TestOtherVersion(t *testing.T) {
 	t.Parallel()
 	g, _ := answering(t, ok(golden(t, "payment_intent_newer_version.json")))
@@ -299,7 +309,8 @@ func TestOtherVersion(t *testing.T) {
 	}, p)
 }
 
-// TestReferences takes a reference as an id, as the whole object, as null, and passes over anything else.
+// TestReferences takes a reference as an id, as the whole object, as null, and passes over anything
+// else.
 func TestReferences(t *testing.T) {
 	t.Parallel()
 	for sent, want := range map[string]string{
@@ -354,7 +365,8 @@ func TestCustomerExists(t *testing.T) {
 	require.Equal(t, billing.GatewayUnauthorized, gatewayError(t, err).Kind)
 }
 
-// TestAttachDecline is a card that is refused when it is attached: there is no PaymentIntent in the error.
+// TestAttachDecline is a card that is refused when it is attached: there is no PaymentIntent in the
+// error.
 func TestAttachDecline(t *testing.T) {
 	t.Parallel()
 	g, _ := answering(t, answer{status: 402, body: errorBody("card_error", "card_declined")})

@@ -13,14 +13,15 @@ import (
 const DefaultReadPause = 500 * time.Millisecond
 
 const (
-	// readTries is how often a page is asked for: a list of a thousand pages must not end with one lost answer.
+	// readTries is how often a page is asked for: a list of a thousand pages must not end with one
+	// lost answer.
 	readTries = 4
 	// maxRecordPages bounds a list: ten million objects.
 	maxRecordPages = 100_000
 )
 
-// Record is Stripe's own record, read through a gateway. Unlike the gateway's own calls, reads are tried again: nothing
-// is changed by them. It is safe for concurrent use.
+// Record is Stripe's own record, read through a gateway. Unlike the gateway's own calls, reads are
+// tried again: nothing is changed by them. It is safe for concurrent use.
 type Record struct {
 	gateway *Gateway
 	pause   time.Duration
@@ -28,8 +29,8 @@ type Record struct {
 
 var _ billing.Record = (*Record)(nil)
 
-// NewRecord reads through g. pause is the real time before a page is asked for again, twice as long each time; 0 means
-// DefaultReadPause.
+// NewRecord reads through g. pause is the real time before a page is asked for again, twice as long
+// each time; 0 means DefaultReadPause.
 func NewRecord(g *Gateway, pause time.Duration) *Record {
 	if pause <= 0 {
 		pause = DefaultReadPause
@@ -56,8 +57,8 @@ func (r *Record) patiently(ctx context.Context, read func() error) error {
 	}
 }
 
-// onePage reads the page after a cursor (empty: the first one) and hands it on. It returns the next cursor, empty when
-// there is no more to read.
+// onePage reads the page after a cursor (empty: the first one) and hands it on. It returns the next
+// cursor, empty when there is no more to read.
 type onePage func(ctx context.Context, after string) (next string, err error)
 
 // pages reads to the end. It gives up on a server that never stops.

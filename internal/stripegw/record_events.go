@@ -30,8 +30,9 @@ func (l *wireEventList) fault() string {
 	return ""
 }
 
-// Events reads the events of the given types created at or after since, newest first. It asks Stripe for just these, and
-// passes over others where a server does not know how to. Errors: *billing.GatewayError, or fn's own.
+// Events reads the events of the given types created at or after since, newest first. It asks
+// Stripe for just these, and passes over others where a server does not know how to. Errors:
+// *billing.GatewayError, or fn's own.
 func (r *Record) Events(ctx context.Context, since time.Time, types []string, fn func(page []billing.Event) error) error {
 	op := "list events"
 	if len(types) == 0 || len(types) > billing.MaxEventTypes {

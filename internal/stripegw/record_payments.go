@@ -11,8 +11,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// Payments reads the PaymentIntents created from from to to (exclusive), newest first, each with its latest charge, which
-// costs no call of its own. Errors: *billing.GatewayError, or fn's own.
+// Payments reads the PaymentIntents created from from to to (exclusive), newest first, each with
+// its latest charge, which costs no call of its own. Errors: *billing.GatewayError, or fn's own.
 func (r *Record) Payments(ctx context.Context, from, to time.Time, fn func(page []billing.RecordedPayment) error) error {
 	op := "list PaymentIntents"
 	params := &stripe.PaymentIntentListParams{
@@ -46,7 +46,7 @@ func (r *Record) paymentPage(ctx context.Context, op string, params *stripe.Paym
 	var a *answer
 	err := r.patiently(ctx, func() (err error) {
 		list = wirePaymentIntentList{}
-		a, err = r.gateway.getPage(ctx, call{op: op, path: intentsPath}, values, &list)
+		a, err = r.gateway.getPage(ctx, call{op: op, path: intentsPath, charge: true}, values, &list)
 		return err
 	})
 	if err != nil {
@@ -59,7 +59,8 @@ func (r *Record) paymentPage(ctx context.Context, op string, params *stripe.Paym
 	return page, list.HasMore, nil
 }
 
-// Payment reads one, with its latest charge. Errors: *billing.GatewayError, with GatewayNotFound when there is none.
+// Payment reads one, with its latest charge. Errors: *billing.GatewayError, with GatewayNotFound
+// when there is none.
 func (r *Record) Payment(ctx context.Context, id string) (billing.RecordedPayment, error) {
 	var p billing.RecordedPayment
 	err := r.patiently(ctx, func() (err error) {

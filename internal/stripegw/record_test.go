@@ -61,7 +61,8 @@ func unescaped(r request) string {
 	return strings.NewReplacer("%5B", "[", "%5D", "]").Replace(r.query.Encode())
 }
 
-// TestAServerThatDoesNotFilter sends everything it has; only what was asked for is taken, and it ends.
+// TestAServerThatDoesNotFilter sends everything it has; only what was asked for is taken, and it
+// ends.
 func TestAServerThatDoesNotFilter(t *testing.T) {
 	t.Parallel()
 	r, stripe := record(t, page(true, eventJSON("evt_4", "x.y", 1003), eventJSON("evt_3", "a.b", 1002), eventJSON("evt_2", "a.b", 999)))

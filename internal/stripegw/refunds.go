@@ -10,9 +10,9 @@ import (
 
 const refundsPath = "/v1/refunds"
 
-// CreateRefund gives back all that is left of a payment: no amount is sent, so that no call can give back more than that.
-// Source: docs.stripe.com/api/refunds/create. Errors: *billing.GatewayError, with GatewayRejected when nothing is left or
-// the payment is disputed.
+// CreateRefund gives back all that is left of a payment: no amount is sent, so that no call can
+// give back more than that. Source: docs.stripe.com/api/refunds/create. Errors:
+// *billing.GatewayError, with GatewayRejected when nothing is left or the payment is disputed.
 func (g *Gateway) CreateRefund(ctx context.Context, key string, p billing.RefundParams) (billing.StripeRefund, error) {
 	op := "refund PaymentIntent " + p.PaymentIntent
 	if err := wantID(op, "PaymentIntent", p.PaymentIntent); err != nil {
@@ -29,13 +29,39 @@ func (g *Gateway) CreateRefund(ctx context.Context, key string, p billing.Refund
 	if _, err := g.post(ctx, key, call{op: op, path: refundsPath, params: params}, &w); err != nil {
 		return billing.StripeRefund{}, err
 	}
-	return billing.StripeRefund{ID: w.ID, Status: w.Status, Amount: int64(w.Amount)}, nil
+	return w.refund(), nil
+}
+
+// Refund fetches a refund. Source: docs.stripe.com/api/refunds/retrieve. Errors:
+// *billing.GatewayError.
+func (g *Gateway) Refund(ctx context.Context, id string) (billing.StripeRefund, error) {
+	op := "get refund " + id
+	if err := wantID(op, "refund", id); err != nil {
+		return billing.StripeRefund{}, err
+	}
+	var w wireRefund
+	c := call{op: op, path: stripe.FormatURLPath(refundsPath+"/%s", id), params: &stripe.RefundParams{}}
+	if _, err := g.get(ctx, c, &w); err != nil {
+		return billing.StripeRefund{}, err
+	}
+	return w.refund(), nil
 }
 
 type wireRefund struct {
 	header
-	Status string `json:"status"`
-	Amount number `json:"amount"`
+	Status        string `json:"status"`
+	Amount        number `json:"amount"`
+	Currency      string `json:"currency"`
+	PaymentIntent ref    `json:"payment_intent"`
+	FailureReason string `json:"failure_reason"`
+	Metadata      texts  `json:"metadata"`
+}
+
+func (r *wireRefund) refund() billing.StripeRefund {
+	return billing.StripeRefund{
+		ID: r.ID, Status: r.Status, Amount: int64(r.Amount), Currency: billing.CurrencyOf(r.Currency), PaymentIntent: string(r.PaymentIntent),
+		Failure: r.FailureReason, Metadata: r.Metadata,
+	}
 }
 
 func (r *wireRefund) fault() string { return r.faultAs("refund") }

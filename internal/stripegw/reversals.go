@@ -9,9 +9,9 @@ import (
 	"tranche/internal/billing"
 )
 
-// Payment fetches a PaymentIntent with what became of its money since. Whether a dispute was won is not told by the
-// charge, so the newest one is asked for where there was any. Errors: *billing.GatewayError, with GatewayNotFound when
-// there is no such PaymentIntent.
+// Payment fetches a PaymentIntent with what became of its money since. Whether a dispute was won is
+// not told by the charge, so the newest one is asked for where there was any. Errors:
+// *billing.GatewayError, with GatewayNotFound when there is no such PaymentIntent.
 func (g *Gateway) Payment(ctx context.Context, id string) (billing.RecordedPayment, error) {
 	p, err := g.payment(ctx, id)
 	if err != nil || !p.Disputed {
@@ -29,15 +29,15 @@ func (g *Gateway) payment(ctx context.Context, id string) (billing.RecordedPayme
 	params := &stripe.PaymentIntentParams{}
 	params.AddExpand("latest_charge")
 	var w wirePaymentIntent
-	a, err := g.get(ctx, call{op: op, path: stripe.FormatURLPath(intentPath, id), params: params}, &w)
+	a, err := g.get(ctx, call{op: op, path: stripe.FormatURLPath(intentPath, id), params: params, charge: true}, &w)
 	if err != nil {
 		return billing.RecordedPayment{}, err
 	}
 	return g.recordedPayment(&w, a.requestID), nil
 }
 
-// newestDispute is the state of the dispute that was opened last; Stripe lists them newest first. It is empty where
-// Stripe lists none.
+// newestDispute is the state of the dispute that was opened last; Stripe lists them newest first.
+// It is empty where Stripe lists none.
 func (g *Gateway) newestDispute(ctx context.Context, paymentIntent string) (billing.DisputeStatus, error) {
 	values := &form.Values{}
 	values.Add("payment_intent", paymentIntent)

@@ -8,9 +8,9 @@ import (
 // scrubMark stands where a client secret was. It is a JSON string.
 const scrubMark = `"[scrubbed]"`
 
-// scrubbed returns a copy of a JSON document without its client secrets: the value of every key client_secret, and
-// every string with "_secret_" in it, such as a return URL. The rest keeps its bytes and order, and the result is
-// valid JSON again. doc must be valid.
+// scrubbed returns a copy of a JSON document without its client secrets: the value of every key
+// client_secret, and every string with "_secret_" in it, such as a return URL. The rest keeps its
+// bytes and order, and the result is valid JSON again. doc must be valid.
 func scrubbed(doc []byte) []byte {
 	if !mayHoldSecret(doc) {
 		return bytes.Clone(doc)
@@ -29,8 +29,8 @@ func mayHoldSecret(doc []byte) bool {
 		bytes.Contains(doc, []byte(`\u00`))
 }
 
-// scrubber copies a document string by string. It parses no more than it must: an event is scrubbed in the time
-// between its arrival and our answer.
+// scrubber copies a document string by string. It parses no more than it must: an event is scrubbed
+// in the time between its arrival and our answer.
 type scrubber struct {
 	in, out []byte
 	pos     int
@@ -119,7 +119,8 @@ func valueEnd(doc []byte, i int) int {
 	return len(doc)
 }
 
-// endsValue says whether a value that may end at i does: a number or word goes on until a separator.
+// endsValue says whether a value that may end at i does: a number or word goes on until a
+// separator.
 func endsValue(doc []byte, i int) bool {
 	return i >= len(doc) || bytes.IndexByte([]byte(",]} \t\r\n"), doc[i]) >= 0
 }

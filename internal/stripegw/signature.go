@@ -1,6 +1,8 @@
 package stripegw
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"strconv"
 	"strings"
@@ -28,11 +30,11 @@ var (
 	ErrTooNew = errors.New("timestamp lies in the future")
 )
 
-// VerifySignature says whether Stripe signed the payload, with any of the secrets (two while one is rolled), at a
-// time no further than tolerance from now. A tolerance of 0 or less means DefaultTolerance. payload is the body as
-// received, byte for byte. Only v1 signatures count; v0 ones, which test mode adds, are passed over.
-// Errors: ErrNoSecret, ErrNotSigned, ErrInvalidHeader, ErrNoValidSignature, ErrTooOld, ErrTooNew.
-// Source: docs.stripe.com/webhooks#verify-manually.
+// VerifySignature says whether Stripe signed the payload, with any of the secrets (two while one is
+// rolled), at a time no further than tolerance from now. A tolerance of 0 or less means
+// DefaultTolerance. payload is the body as received, byte for byte. Only v1 signatures count; v0
+// ones, which test mode adds, are passed over. Errors: ErrNoSecret, ErrNotSigned, ErrInvalidHeader,
+// ErrNoValidSignature, ErrTooOld, ErrTooNew. Source: docs.stripe.com/webhooks#verify-manually.
 func VerifySignature(payload []byte, header string, secrets []string, tolerance time.Duration, now time.Time) error {
 	err := ErrNoSecret
 	for _, secret := range secrets {
@@ -40,13 +42,38 @@ func VerifySignature(payload []byte, header string, secrets []string, tolerance 
 			continue
 		}
 		if err = webhook.ValidatePayloadIgnoringTolerance(payload, header, secret); err == nil {
+			// Only a good signature shows its time: ErrTooOld is never a forger's doing.
 			return checkTime(header, tolerance, now)
 		}
 	}
 	return err
 }
 
-// checkTime looks at the time only after the signature was found good, so that ErrTooOld is never a forger's doing.
+// CheckHeader reports why a Stripe-Signature header can belong to no body that Stripe signs now. It
+// needs no body and no secret. Errors: ErrNotSigned, ErrInvalidHeader, ErrNoValidSignature,
+// ErrTooOld, ErrTooNew.
+func CheckHeader(header string, tolerance time.Duration, now time.Time) error {
+	if header == "" {
+		return ErrNotSigned
+	}
+	if err := checkTime(header, tolerance, now); err != nil {
+		return err
+	}
+	for part := range strings.SplitSeq(header, ",") {
+		if value, ok := strings.CutPrefix(part, "v1="); ok && isMAC(value) {
+			return nil
+		}
+	}
+	return ErrNoValidSignature
+}
+
+// isMAC reports whether the text can be an HMAC-SHA256.
+func isMAC(text string) bool {
+	b, err := hex.DecodeString(text)
+	return err == nil && len(b) == sha256.Size
+}
+
+// checkTime reports a time that is too far from now.
 func checkTime(header string, tolerance time.Duration, now time.Time) error {
 	signed, err := signedAt(header)
 	if err != nil {
@@ -64,8 +91,8 @@ func checkTime(header string, tolerance time.Duration, now time.Time) error {
 	return nil
 }
 
-// signedAt reads the time from a header. There must be exactly one: with two, the one that is signed and the one
-// that is checked could differ.
+// signedAt reads the time from a header. There must be exactly one: with two, the one that is
+// signed and the one that is checked could differ.
 func signedAt(header string) (time.Time, error) {
 	var found []string
 	for part := range strings.SplitSeq(header, ",") {

@@ -65,6 +65,33 @@ func TestVerifySignature(t *testing.T) {
 			err := stripegw.VerifySignature([]byte(body), tt.header, tt.secrets, 5*time.Minute, now)
 			require.ErrorIs(t, err, tt.want)
 			require.Equal(t, err, stripegw.VerifySignature([]byte(body), tt.header, tt.secrets, 0, now), "0 means the default")
+			if tt.want == nil {
+				require.NoError(t, stripegw.CheckHeader(tt.header, 5*time.Minute, now), "a good one is never refused by its header")
+			}
 		})
+	}
+}
+
+func TestCheckHeader(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1767225600, 0)
+	mac := strings.Repeat("ab", 32)
+	for header, want := range map[string]error{
+		"":                                    stripegw.ErrNotSigned,
+		"nonsense":                            stripegw.ErrInvalidHeader,
+		"v1=" + mac:                           stripegw.ErrInvalidHeader,
+		"t=now,v1=" + mac:                     stripegw.ErrInvalidHeader,
+		"t=1767225600,t=1767225600,v1=" + mac: stripegw.ErrInvalidHeader,
+		"t=1767225299,v1=" + mac:              stripegw.ErrTooOld,
+		"t=1767225901,v1=" + mac:              stripegw.ErrTooNew,
+		"t=1767225600":                        stripegw.ErrNoValidSignature,
+		"t=1767225600,v0=" + mac:              stripegw.ErrNoValidSignature,
+		"t=1767225600,v1=" + mac[2:]:          stripegw.ErrNoValidSignature,
+		"t=1767225600,v1=" + mac + "ab":       stripegw.ErrNoValidSignature,
+		"t=1767225600,v1=zz" + mac[2:]:        stripegw.ErrNoValidSignature,
+		"t=1767225600,v1=" + mac:              nil,
+		"t=1767225300,v1=zz,v1=" + mac:        nil,
+	} {
+		require.Equal(t, want, stripegw.CheckHeader(header, 5*time.Minute, now), header)
 	}
 }

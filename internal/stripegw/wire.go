@@ -8,7 +8,8 @@ import (
 
 // The types here are Stripe's objects, as far as they are read.
 
-// ref is the id of a referenced object, which Stripe sends as a string, or whole where it was expanded.
+// ref is the id of a referenced object, which Stripe sends as a string, or whole where it was
+// expanded.
 type ref string
 
 // UnmarshalJSON takes a string, an object with an id, or null. Anything else is no reference.
@@ -78,7 +79,8 @@ func (p *wirePaymentIntent) fault() string {
 	return ""
 }
 
-// latest is the latest charge. Versions before 2022-11-15 have a list of them instead, newest first.
+// latest is the latest charge. Versions before 2022-11-15 have a list of them instead, newest
+// first.
 func (p *wirePaymentIntent) latest() wireCharge {
 	var charges struct {
 		Data []wireCharge `json:"data"`
@@ -96,7 +98,8 @@ type wirePaymentIntentList struct {
 	Data   []*wirePaymentIntent `json:"data"`
 }
 
-// fault wants a list, and every PaymentIntent in it whole: one that can't be read may be the one that is looked for.
+// fault wants a list, and every PaymentIntent in it whole: one that can't be read may be the one
+// that is looked for.
 func (l *wirePaymentIntentList) fault() string {
 	if l.Object != "" && l.Object != "list" || l.Data == nil {
 		return "the answer is not a list"
@@ -114,19 +117,21 @@ func (l *wirePaymentIntentList) fault() string {
 
 type wireSetupIntent struct {
 	header
-	Status        string `json:"status"`
-	Customer      ref    `json:"customer"`
-	PaymentMethod ref    `json:"payment_method"`
-	ClientSecret  string `json:"client_secret"`
-	Metadata      texts  `json:"metadata"`
+	Status        string  `json:"status"`
+	Customer      ref     `json:"customer"`
+	PaymentMethod ref     `json:"payment_method"`
+	ClientSecret  string  `json:"client_secret"`
+	Metadata      texts   `json:"metadata"`
+	Created       seconds `json:"created"`
 }
 
 func (s *wireSetupIntent) fault() string { return s.faultAs("setup_intent") }
 
 type wirePaymentMethod struct {
 	header
-	Type     string `json:"type"`
-	Customer ref    `json:"customer"`
+	Type     string  `json:"type"`
+	Created  seconds `json:"created"`
+	Customer ref     `json:"customer"`
 	Card     struct {
 		Brand       string `json:"brand"`
 		Last4       string `json:"last4"`
@@ -149,7 +154,8 @@ type wireCustomer struct {
 
 func (c *wireCustomer) fault() string { return c.faultAs("customer") }
 
-// wireError is an error's body, and a PaymentIntent's last_payment_error, which have the same fields.
+// wireError is an error's body, and a PaymentIntent's last_payment_error, which have the same
+// fields.
 type wireError struct {
 	Type               string          `json:"type"`
 	Code               string          `json:"code"`
