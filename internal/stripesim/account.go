@@ -15,7 +15,7 @@ func accountRoutes() []route {
 		{method: get, pattern: "/v1/events/*", handle: (*Server).getEvent, params: expandOnly()},
 		{method: post, pattern: hooks, handle: (*Server).createEndpoint, params: params{
 			"url": required(text()), "enabled_events": required(listOf()), "description": clearableText(), "metadata": metadataParam(),
-			"api_version": enum(APIVersion), "connect": boolean(), "expand": listOf(),
+			"api_version": text(), "connect": boolean(), "expand": listOf(),
 		}},
 		{method: get, pattern: hooks, handle: (*Server).listEndpoints, params: paged(nil)},
 		{method: get, pattern: hooks + "/*", handle: (*Server).getEndpoint, params: expandOnly()},
@@ -27,7 +27,9 @@ func accountRoutes() []route {
 	}
 }
 
-func (s *Server) getAccount(*call) (any, *apiError) {
+func (s *Server) getAccount(*call) (any, *apiError) { return s.accountView(), nil }
+
+func (s *Server) accountView() object {
 	a := s.opts.Account
 	return object{
 		"id": a.ID, "object": "account", "business_type": nil, "charges_enabled": true, "country": a.Country,
@@ -40,21 +42,7 @@ func (s *Server) getAccount(*call) (any, *apiError) {
 			"dashboard":     object{"display_name": orNull(a.DisplayName), "timezone": "Etc/UTC"},
 			"payments":      object{"statement_descriptor": nil, "statement_descriptor_kana": nil, "statement_descriptor_kanji": nil},
 		},
-	}, nil
-}
-
-// getBalance sums what was paid and not refunded, by currency, as pending.
-func (s *Server) getBalance(*call) (any, *apiError) {
-	sums := map[string]int64{}
-	for _, one := range s.state.charges.oldestFirst() {
-		sums[one.currency] += one.captured - one.refunded
 	}
-	pending, available := []any{}, []any{}
-	for _, code := range sortedKeys(sums, s.opts.Account.DefaultCurrency) {
-		pending = append(pending, object{"amount": sums[code], "currency": code, "source_types": object{"card": sums[code]}})
-		available = append(available, object{"amount": int64(0), "currency": code, "source_types": object{"card": int64(0)}})
-	}
-	return object{"object": "balance", "available": available, "livemode": false, "pending": pending}, nil
 }
 
 func sortedKeys(sums map[string]int64, always string) []string {
@@ -99,6 +87,9 @@ func checkURL(c *call) *apiError {
 func (s *Server) createEndpoint(c *call) (any, *apiError) {
 	if err := checkURL(c); err != nil {
 		return nil, err
+	}
+	if version := c.in.str("api_version"); version != "" && !wellFormedVersion(version) {
+		return nil, invalid("", "Invalid Stripe API version: "+version).on("api_version").notSaved()
 	}
 	made := s.newEndpoint(WebhookEndpoint{URL: c.in.str("url"), EnabledEvents: c.in.items("enabled_events"), Connect: c.in.flag("connect")})
 	made.description = c.in.str("description")

@@ -62,6 +62,12 @@ func TestParameterChecks(t *testing.T) {
 		{"payment_intents", "amount=100&currency=usd&payment_method_types=card", "", "payment_method_types", "Invalid array"},
 		{"payment_intents", "amount=100&currency=usd&payment_method_types[]=gold", "", "payment_method_types[0]", ""},
 		{"payment_intents", "amount=100&currency=usd&automatic_payment_methods=1", "", "automatic_payment_methods", "Invalid object"},
+		{"payment_intents", "amount=100&currency=usd&payment_method_options[card][request_three_d_secure]=often", "",
+			"payment_method_options[card][request_three_d_secure]", "must be one of any, automatic, or challenge"},
+		{"payment_intents", "amount=100&currency=usd&payment_method_options[card][setup_future_usage]=always", "",
+			"payment_method_options[card][setup_future_usage]", ""},
+		{"payment_intents", "amount=100&currency=usd&transfer_data[destination]=acct_none", "resource_missing", "transfer_data[destination]",
+			"No such destination: 'acct_none'"},
 		{"payment_intents", "amount=100&currency=usd&expand[]=nonsense", "", "expand", "This property cannot be expanded (nonsense)."},
 		{"customers", "metadata[" + strings.Repeat("k", 41) + "]=v", "", "metadata", ""},
 		{"customers", "metadata[k]=" + strings.Repeat("v", 501), "", "metadata[k]", ""},
@@ -102,8 +108,15 @@ func TestUnknownRoutesIDsAndVersions(t *testing.T) {
 		require.Equal(t, "resource_missing", out.field("error", "code"))
 		require.Equal(t, message, out.field("error", "message"))
 	}
-	require.Equal(t, 400, s.do("GET", "/v1/account", "", "Stripe-Version", "1999-01-01").status)
-	require.Equal(t, 200, s.do("GET", "/v1/account", "", "Stripe-Version", stripesim.APIVersion).status)
+	for version, status := range map[string]int{
+		stripesim.APIVersion: 200, "2020-08-27": 200, "2026-06-24.dahlia": 200, "2022-08-01; orders_beta=v4": 200, "latest": 400, "2023-10": 400,
+	} {
+		out := s.do("GET", "/v1/account", "", "Stripe-Version", version)
+		require.Equal(t, status, out.status, version)
+		if status == 200 {
+			require.Equal(t, version, out.header.Get("Stripe-Version"))
+		}
+	}
 }
 
 func TestListsPageBothWays(t *testing.T) {

@@ -11,7 +11,7 @@ type attempt struct {
 	now                       time.Time
 	offSession, authenticated bool
 	forced                    string // decline code from a fault rule
-	asked3DS                  any    // request_three_d_secure
+	asked3DS                  bool   // by request_three_d_secure
 }
 
 // verdict is what becomes of an attempt: a challenge, a decline, or success.
@@ -26,6 +26,7 @@ const (
 	metaDeclineInitial = "sim_decline_initial"
 	metaDeclineLater   = "sim_decline_later"
 	metaDeclineCount   = "sim_decline_count"
+	metaNoCharge       = "sim_no_charge"
 )
 
 // assess decides an attempt. A wish on demand comes before the card's own
@@ -59,7 +60,7 @@ func (s *Server) issuerSays(a attempt) string {
 	if card.decline != "" {
 		return card.decline
 	}
-	later := a.offSession || a.method.paid > 0 || a.method.setUp
+	later := a.offSession || !card.mandate && (a.method.paid > 0 || a.method.setUp)
 	if later || s.opts.Card3178InitialFails {
 		return card.declineLater
 	}
@@ -78,7 +79,13 @@ func (s *Server) needsAuthentication(a attempt, demanded bool) bool {
 	case authUnlessSetUp:
 		return !a.offSession || !a.method.setUp || demanded
 	}
-	return demanded || !a.offSession && (a.asked3DS == "any" || a.asked3DS == "challenge")
+	return demanded || !a.offSession && a.asked3DS
+}
+
+// asked reports whether options ask for 3-D Secure of a card that supports it.
+func (c testCard) asked(options object) bool {
+	how := options["request_three_d_secure"]
+	return !c.no3DS && (how == "any" || how == "challenge")
 }
 
 // wish is the decline code that the PaymentMethod's metadata asks for.

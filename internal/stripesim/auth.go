@@ -24,12 +24,15 @@ func (s *Server) authenticate(c *call, r *http.Request) *apiError {
 		c.client = true
 		return nil
 	case s.acceptsSecret(key):
-		return nil
+		return s.forbidden(c, key)
 	}
 	return unauthorized("Invalid API Key provided: " + masked(key))
 }
 
 func (s *Server) acceptsSecret(key string) bool {
+	if _, restricted := s.opts.RestrictedKeys[key]; restricted {
+		return true
+	}
 	if len(s.opts.SecretKeys) > 0 {
 		return slices.Contains(s.opts.SecretKeys, key)
 	}

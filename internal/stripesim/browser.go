@@ -19,7 +19,8 @@ type Browser struct {
 	BaseURL string
 	// PublishableKey begins with pk_test_; empty means pk_test_browser.
 	PublishableKey string
-	// Account is the connected account (acct_...) that the page acts for; empty means the platform's own.
+	// Account is the connected account (acct_...) that the page acts for; empty means the
+	// platform's own.
 	Account string
 	// Client sends the requests; nil means http.DefaultClient.
 	Client *http.Client

@@ -25,6 +25,11 @@ type testCard struct {
 	dispute                         string // reason of the dispute that follows a payment
 	earlyWarning                    bool
 	refund                          string // pending or fails
+	available                       bool   // payments are available at once
+	no3DS                           bool   // it does not support 3-D Secure
+	mandate                         bool   // Indian: off-session payments are processing first, and need a set up
+	// What the checks find, where it is not pass.
+	cvcCheck, postalCheck, line1Check string
 }
 
 // testCards are the cards of https://stripe.com/docs/testing that matter here.
@@ -35,16 +40,12 @@ var testCards = []testCard{
 	{number: "2223003122003222", magic: "mastercard_2", brand: "mastercard"},
 	{number: "5200828282828210", magic: "mastercard_debit", brand: "mastercard", funding: "debit"},
 	{number: "5105105105105100", magic: "mastercard_prepaid", brand: "mastercard", funding: "prepaid"},
-	{number: "378282246310005", magic: "amex", brand: "amex"},
+	{number: "378282246310005", magic: "amex", brand: "amex", no3DS: true},
 	{number: "371449635398431", magic: "amex_2", brand: "amex"},
 	{number: "6011111111111117", magic: "discover", brand: "discover"},
 	{number: "3056930009020004", magic: "diners", brand: "diners"},
 	{number: "3566002020360505", magic: "jcb", brand: "jcb"},
 	{number: "6200000000000005", magic: "unionpay", brand: "unionpay"},
-	{number: "4000008260000000", magic: "gb", country: "GB"},
-	{number: "4000002760000016", magic: "de", country: "DE"},
-	{number: "4000002500000003", magic: "fr", country: "FR"},
-	{number: "4000003800000008", magic: "it", country: "IT"},
 	{number: "4000002500003155", magic: "authenticationRequiredOnSetup", country: "FR", auth: authUnlessSetUp},
 	{number: "4000002760003184", magic: "authenticationRequired", country: "DE", auth: authAlways},
 	{number: "4000008260003178", magic: "authenticationRequiredChargeDeclinedInsufficientFunds", country: "GB",
@@ -60,7 +61,7 @@ var testCards = []testCard{
 	{number: "4000000000009987", magic: "visa_chargeDeclinedLostCard", decline: "lost_card"},
 	{number: "4000000000009979", magic: "visa_chargeDeclinedStolenCard", decline: "stolen_card"},
 	{number: "4000000000000069", magic: "chargeDeclinedExpiredCard", decline: "expired_card"},
-	{number: "4000000000000127", magic: "chargeDeclinedIncorrectCvc", decline: "incorrect_cvc"},
+	{number: "4000000000000127", magic: "chargeDeclinedIncorrectCvc", decline: "incorrect_cvc", cvcCheck: "fail"},
 	{number: "4000000000000119", magic: "chargeDeclinedProcessingError", decline: "processing_error"},
 	{number: "4000000000006975", magic: "visa_chargeDeclinedVelocityLimitExceeded", decline: "card_velocity_exceeded"},
 	{number: "4100000000000019", magic: "radarBlock", risk: "highest", blocked: true},
@@ -72,6 +73,39 @@ var testCards = []testCard{
 	{number: "4000000000005423", magic: "createIssuerFraudRecord", earlyWarning: true},
 	{number: "4000000000007726", magic: "pendingRefund", refund: "pending"},
 	{number: "4000000000005126", magic: "refundFail", refund: "fails"},
+	{number: "4000000000000077", magic: "bypassPending", available: true},
+	{number: "4000003720000278", magic: "bypassPendingInternational", country: "IE", available: true},
+	{number: "4000000000000101", magic: "cvcCheckFail", cvcCheck: "fail"},
+	{number: "4000000000000036", magic: "avsZipFail", postalCheck: "fail"},
+	{number: "4000000000000028", magic: "avsLine1Fail", line1Check: "fail"},
+	{number: "4000000000000010", magic: "avsFail", postalCheck: "fail", line1Check: "fail"},
+	{number: "4000000000000044", magic: "avsUnchecked", postalCheck: "unavailable", line1Check: "unavailable"},
+	{number: "4000000000003238", auth: authAlways},
+	{number: "4000000000003246", auth: authAlways},
+	{number: "4000000000003253", auth: authAlways},
+	{number: "4000003560000123", magic: "indiaRecurringMandateSetupAndRenewalsSuccess", country: "IN", auth: authUnlessSetUp, mandate: true},
+	{number: "4000003560000297", magic: "indiaRecurringPaymentFailureAfterPreDebitNotification", country: "IN",
+		auth: authUnlessSetUp, mandate: true, declineLater: "transaction_not_approved"},
+	{number: "4000003560000248", magic: "indiaRecurringPaymentFailureUndeliveredDebitNotification", country: "IN",
+		auth: authUnlessSetUp, mandate: true, declineLater: "processing_error"},
+	{number: "4000003560000263", magic: "indiaRecurringPaymentFailureCanceledMandate", country: "IN",
+		auth: authUnlessSetUp, mandate: true, declineLater: "india_recurring_payment_mandate_canceled"},
+}
+
+// countryCards are the plain cards by the country of their bank; pm_card_fr and the like name them.
+var countryCards = map[string]string{
+	"AE": "4000007840000001", "AR": "4000000320000021", "AT": "4000000400000008", "AU": "4000000360000006", "BE": "4000000560000004",
+	"BG": "4000001000000000", "BR": "4000000760000002", "BY": "4000001120000005", "CA": "4000001240000000", "CH": "4000007560000009",
+	"CL": "4000001520000001", "CN": "4000001560000002", "CO": "4000001700000003", "CR": "4000001880000005", "CY": "4000001960000008",
+	"CZ": "4000002030000002", "DE": "4000002760000016", "DK": "4000002080000001", "EC": "4000002180000000", "EE": "4000002330000009",
+	"ES": "4000007240000007", "FI": "4000002460000001", "FR": "4000002500000003", "GB": "4000008260000000", "GI": "4000002920000005",
+	"GR": "4000003000000030", "HK": "4000003440000004", "HR": "4000001910000009", "HU": "4000003480000005", "IE": "4000003720000005",
+	"IN": "4000003560000008", "IT": "4000003800000008", "JP": "4000003920000003", "LI": "4000004380000004", "LT": "4000004400000000",
+	"LU": "4000004420000006", "LV": "4000004280000005", "MT": "4000004700000007", "MX": "4000004840008001", "MY": "4000004580000002",
+	"NL": "4000005280000002", "NO": "4000005780000007", "NZ": "4000005540000008", "PA": "4000005910000000", "PE": "4000006040000068",
+	"PL": "4000006160000005", "PT": "4000006200000007", "PY": "4000006000000066", "RO": "4000006420000001", "SA": "4000006820000007",
+	"SE": "4000007520000008", "SG": "4000007020000003", "SI": "4000007050000006", "SK": "4000007030000001", "TH": "4000007640000003",
+	"TW": "4000001580000008", "UY": "4000008580000003",
 }
 
 func (c testCard) complete() testCard {
@@ -98,6 +132,11 @@ func cardByNumber(number string) (testCard, bool) {
 			return card.complete(), true
 		}
 	}
+	for country, known := range countryCards {
+		if known == number {
+			return testCard{number: number, country: country}.complete(), true
+		}
+	}
 	return testCard{}, false
 }
 
@@ -111,11 +150,11 @@ func cardByMagic(id string) (testCard, bool) {
 		}
 	}
 	for _, card := range testCards {
-		if card.magic == name || strings.TrimPrefix(card.magic, "visa_") == name && name != "debit" {
+		if card.magic != "" && (card.magic == name || strings.TrimPrefix(card.magic, "visa_") == name && name != "debit") {
 			return card.complete(), true
 		}
 	}
-	return testCard{}, false
+	return cardByNumber(countryCards[strings.ToUpper(name)])
 }
 
 // luhn reports whether the check digit of a card number is right.

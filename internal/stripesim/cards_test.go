@@ -173,8 +173,9 @@ func TestMetadataSteersDeclines(t *testing.T) {
 	})
 	t.Run("the first payment only", func(t *testing.T) {
 		s := newSim(t)
-		id, secret := s.intent("")
-		method := s.card("4242424242424242", "sim_decline_initial", "lost_card")
+		customer, method := s.customer(), s.card("4242424242424242", "sim_decline_initial", "lost_card")
+		s.ok("/v1/payment_methods/"+method+"/attach", "customer="+customer)
+		id, secret := s.intent("customer=" + customer)
 		_, err := s.browser.ConfirmCardPayment(t.Context(), secret, stripesim.PaymentDetails{PaymentMethod: method})
 		require.Equal(t, "lost_card", apiError(t, err).DeclineCode)
 		s.ok("/v1/payment_methods/"+method, "metadata[sim_decline_initial]=")

@@ -26,7 +26,11 @@ func moneyRoutes() []route {
 
 // newCharge prepares the charge of one attempt; the caller sets its outcome.
 func (s *Server) newCharge(intent *paymentIntent, method *paymentMethod) *charge {
+	if intent.transfer != nil && intent.transferGroup == "" {
+		intent.transferGroup = "group_" + intent.id
+	}
 	return &charge{
+		transferGroup: intent.transferGroup, onBehalfOf: intent.onBehalfOf, transferData: intent.transfer,
 		id: s.random.id("ch_3"), created: s.now(), amount: intent.amount, currency: intent.currency, customer: intent.customer,
 		paymentIntent: intent.id, paymentMethod: method.id, description: intent.description, receiptEmail: intent.receiptEmail,
 		statementDescriptor: intent.statementDescriptor, statementSuffix: intent.statementSuffix, shipping: intent.shipping,
@@ -37,7 +41,7 @@ func (s *Server) newCharge(intent *paymentIntent, method *paymentMethod) *charge
 // chargedCard is payment_method_details.card: the card as it was charged.
 func chargedCard(intent *paymentIntent, method *paymentMethod) object {
 	return object{
-		"amount_authorized": intent.amount, "brand": method.card.brand, "checks": method.checks(), "country": method.card.country,
+		"amount_authorized": intent.amount, "brand": method.card.brand, "checks": method.chargedChecks(), "country": method.card.country,
 		"exp_month": method.expMonth, "exp_year": method.expYear, "extended_authorization": object{"status": "disabled"},
 		"fingerprint": fingerprint(method.number), "funding": method.card.funding,
 		"incremental_authorization": object{"status": "unavailable"}, "installments": nil, "last4": method.card.last4(), "mandate": nil,
@@ -62,25 +66,6 @@ func (s *Server) listCharges(c *call) (any, *apiError) {
 	return page(c, "charge", found, func(one *charge) string { return one.id }, (*charge).view)
 }
 
-// balanceTransaction renders the movement of money behind a paid charge.
-func (s *Server) balanceTransaction(id string) object {
-	for _, one := range s.state.charges.oldestFirst() {
-		if one.balanceTransaction != id {
-			continue
-		}
-		fee := one.captured*29/1000 + 30
-		return object{
-			"id": id, "object": "balance_transaction", "amount": one.captured, "available_on": one.created + 2*24*3600, "created": one.created,
-			"currency": one.currency, "description": orNull(one.description), "exchange_rate": nil, "fee": fee,
-			"fee_details": []any{object{
-				"amount": fee, "application": nil, "currency": one.currency, "description": "Stripe processing fees", "type": "stripe_fee",
-			}},
-			"net": one.captured - fee, "reporting_category": "charge", "source": one.id, "status": "pending", "type": "charge",
-		}
-	}
-	return nil
-}
-
 // troubleAfter plays the test cards whose payment is followed by a dispute or
 // an early fraud warning.
 func (s *Server) troubleAfter(c *call, paid *charge, card testCard) {
@@ -103,7 +88,10 @@ func (s *Server) openDispute(c *call, paid *charge, reason string) *dispute {
 	if reason == "inquiry" {
 		made.reason, made.status = "general", "warning_needs_response"
 	}
-	paid.disputed = true
+	if made.status == "needs_response" {
+		made.withdraw(s.random.id("txn_1"))
+	}
+	paid.dispute = made.id
 	s.state.disputes.add(made.id, made)
 	s.emit(c, "charge.dispute.created", made.view(), nil)
 	return made
@@ -122,8 +110,8 @@ func (s *Server) Dispute(paymentIntentID, reason string) (string, error) {
 	return s.openDispute(nil, paid, reason).id, nil
 }
 
-// WarnOfFraud has the issuer of the card warn of fraud about the paid charge of a PaymentIntent, and returns the warning's id
-// (issfr_...). The error says that there is no paid charge.
+// WarnOfFraud has the issuer of the card warn of fraud about the paid charge of a PaymentIntent,
+// and returns the warning's id (issfr_...). The error says that there is no paid charge.
 func (s *Server) WarnOfFraud(paymentIntentID string) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -151,6 +139,7 @@ func (s *Server) CloseDispute(disputeID string, won bool) error {
 	found.status = "lost"
 	if won {
 		found.status = "won"
+		found.reinstate(s.random.id("txn_1"), s.now())
 	}
 	s.emit(nil, "charge.dispute.closed", found.view(), nil)
 	return nil

@@ -35,6 +35,8 @@ func confirmable(c *call, intent *paymentIntent) *apiError {
 		succeeded:       "because it has already succeeded after being previously confirmed.",
 		canceled:        "because it has a status of canceled. Only a PaymentIntent with one of the following statuses may be confirmed: requires_confirmation, requires_action.",
 		requiresCapture: "because it has already been confirmed and is awaiting capture.",
+		processing: "because it has a status of processing. Only a PaymentIntent with one of the following statuses may be confirmed: " +
+			"requires_confirmation, requires_action.",
 	}[intent.status]
 	if why != "" {
 		return unexpectedState("You cannot confirm this PaymentIntent "+why, "payment_intent", intent.show(c))
@@ -72,7 +74,7 @@ func (s *Server) prepareConfirm(c *call, intent *paymentIntent) (*paymentMethod,
 func checkSession(c *call, intent *paymentIntent) *apiError {
 	redirects := intent.automatic != nil && intent.automatic["allow_redirects"] == "always"
 	switch {
-	case intent.offSession && intent.setupFutureUsage != "":
+	case intent.offSession && intent.usage() != "":
 		return invalid("", "You can not confirm a PaymentIntent with off_session=true when setup_future_usage is also set on the PaymentIntent. "+
 			"The customer needs to be on-session to perform the steps which may be required to set up the PaymentMethod for future usage. "+
 			"Please confirm this PaymentIntent with your customer on-session.").on("off_session")
@@ -97,13 +99,17 @@ func (s *Server) pay(c *call, intent *paymentIntent, method *paymentMethod) *api
 	intent.lastError, intent.nextAction = nil, nil
 	found := s.assess(attempt{
 		method: method, now: s.opts.Now(), offSession: intent.offSession, forced: c.decline,
-		asked3DS: intent.cardOptions["request_three_d_secure"],
+		asked3DS: method.card.asked(intent.cardOptions),
 	})
+	wish, waits := processingOf(c, intent, method)
 	switch {
 	case found.challenge && c.in.flag("error_on_requires_action"):
 		return s.declinePayment(c, intent, method, "authentication_not_handled")
 	case found.challenge:
 		s.challenge(c, intent)
+		return nil
+	case waits && found.decline != "authentication_required" && !lookupDecline(found.decline).noCharge:
+		s.beginProcessing(c, intent, wish, found.decline)
 		return nil
 	case found.decline != "":
 		return s.declinePayment(c, intent, method, found.decline)
@@ -118,16 +124,15 @@ func (s *Server) declinePayment(c *call, intent *paymentIntent, method *paymentM
 	body := s.errorBody(refused)
 	s.applyOverrides(body, method)
 	method.declined++
-	failed := s.newCharge(intent, method)
-	failed.status, failed.failureCode, failed.failureMessage = "failed", refused.code, refused.message
-	failed.outcome = s.outcomeOf(refused, method.card.risk)
-	s.applyOverrides(failed.outcome, method)
-	s.state.charges.add(failed.id, failed)
-	body["charge"] = failed.id
+	if method.customer == "" {
+		method.consumed = true
+	}
 	body["payment_method"] = method.view()
-	s.fail(intent, body)
-	intent.latestCharge = failed.id
-	s.emit(c, "charge.failed", failed.view(), nil)
+	if !refused.noCharge && (c == nil || !c.noCharge) && method.metadata[metaNoCharge] != "true" {
+		s.failCharge(c, intent, method, refused, body)
+	} else {
+		s.fail(intent, body)
+	}
 	s.afterFailure(c, intent)
 	full := maps.Clone(body)
 	full["payment_intent"] = intent.view()
@@ -136,6 +141,20 @@ func (s *Server) declinePayment(c *call, intent *paymentIntent, method *paymentM
 		full["payment_intent"] = intent.show(c)
 	}
 	return &apiError{status: 402, body: full}
+}
+
+// failCharge keeps the charge of an attempt that was refused, and names it in the error.
+func (s *Server) failCharge(c *call, intent *paymentIntent, method *paymentMethod, refused decline, body object) {
+	failed := s.newCharge(intent, method)
+	body["payment_method"] = method.view()
+	failed.status, failed.failureCode, failed.failureMessage = "failed", refused.code, refused.message
+	failed.outcome = s.outcomeOf(refused, method.card.risk)
+	s.applyOverrides(failed.outcome, method)
+	s.state.charges.add(failed.id, failed)
+	body["charge"] = failed.id
+	s.fail(intent, body)
+	intent.latestCharge = failed.id
+	s.emit(c, "charge.failed", failed.view(), nil)
 }
 
 func requestOf(c *call) string {
@@ -164,7 +183,8 @@ func (s *Server) afterFailure(c *call, intent *paymentIntent) {
 func (s *Server) succeed(c *call, intent *paymentIntent, method *paymentMethod, threeDS object) {
 	made := s.newCharge(intent, method)
 	made.status, made.captured = "succeeded", intent.amount
-	made.balanceTransaction = s.random.id("txn_3")
+	made.balanceTransaction, made.receiptURL = s.random.id("txn_3"), "https://pay.stripe.com/receipts/payment/"+s.random.text(96)
+	s.payOut(intent, made)
 	made.cardDetails["three_d_secure"] = orNullObject(threeDS)
 	made.outcome = object{
 		"network_status": "approved_by_network", "reason": nil, "risk_level": method.card.risk, "risk_score": riskScore(method.card.risk),
@@ -190,12 +210,12 @@ func (s *Server) succeed(c *call, intent *paymentIntent, method *paymentMethod, 
 // intent's customer, leave attachable, or consume.
 func (s *Server) keepMethod(c *call, intent *paymentIntent, method *paymentMethod) {
 	method.paid++
-	if intent.setupFutureUsage != "" {
+	if intent.usage() != "" {
 		method.setUp = true
 	}
 	switch {
 	case method.customer != "":
-	case intent.setupFutureUsage == "":
+	case intent.usage() == "":
 		method.consumed = true
 	case intent.customer != "":
 		s.attach(c, method, intent.customer)
@@ -207,9 +227,9 @@ func (s *Server) cancelPaymentIntent(c *call) (any, *apiError) {
 	if err != nil {
 		return nil, err
 	}
-	if found.status == succeeded || found.status == canceled {
+	if found.status == succeeded || found.status == canceled || found.status == processing {
 		return nil, unexpectedState(fmt.Sprintf("You cannot cancel this PaymentIntent because it has a status of %s. Only a PaymentIntent with "+
-			"one of the following statuses may be canceled: requires_payment_method, requires_capture, requires_confirmation, requires_action, processing.",
+			"one of the following statuses may be canceled: requires_payment_method, requires_capture, requires_confirmation, requires_action.",
 			found.status), "payment_intent", found.view())
 	}
 	s.cancelIntent(c, found, c.in.str("cancellation_reason"))

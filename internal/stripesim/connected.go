@@ -6,9 +6,10 @@ import (
 	"strings"
 )
 
-// Connect gives the platform a connected account (acct_...), or returns it when it is there: a Server of its own, with its own
-// objects and idempotency keys. Requests reach it by the header Stripe-Account; its events go to the platform's endpoints
-// that listen to connected accounts, and name it.
+// Connect gives the platform a connected account (acct_...), or returns it when it is there: a
+// Server of its own, with its own objects and idempotency keys. Requests reach it by the header
+// Stripe-Account; its events go to the platform's endpoints that listen to connected accounts, and
+// name it.
 func (s *Server) Connect(account string) *Server {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -24,7 +25,8 @@ func (s *Server) Connect(account string) *Server {
 	return made
 }
 
-// Disconnect takes the platform's access to a connected account back, as its owner may; Connect begins a new one.
+// Disconnect takes the platform's access to a connected account back, as its owner may; Connect
+// begins a new one.
 func (s *Server) Disconnect(account string) {
 	s.mu.Lock()
 	gone := s.connected[account]
@@ -35,8 +37,9 @@ func (s *Server) Disconnect(account string) {
 	}
 }
 
-// accounts are the connected ones, by id. A connected account's lock may be held while the platform's is taken, never the other
-// way round: so they are listed first and worked on afterwards.
+// accounts are the connected ones, by id. A connected account's lock may be held while the
+// platform's is taken, never the other way round: so they are listed first and worked on
+// afterwards.
 func (s *Server) accounts() []*Server {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -58,6 +61,24 @@ func (s *Server) acting(account string) *Server {
 	return s.connected[account]
 }
 
+// accountOf renders the account of that id, where the platform has it; nil elsewhere. The caller
+// holds the lock.
+func (s *Server) accountOf(id string) object {
+	if id == s.opts.Account.ID {
+		return s.accountView()
+	}
+	home := s
+	if s.platform != nil {
+		home = s.platform
+		home.mu.Lock()
+		defer home.mu.Unlock()
+	}
+	if one, ok := home.connected[id]; ok {
+		return one.accountView()
+	}
+	return nil
+}
+
 // name is the connected account's id; empty for the platform.
 func (s *Server) name() string {
 	if s.platform == nil {
@@ -72,7 +93,8 @@ func noAccess(account string) *apiError {
 		account+"' (or that account does not exist). Application access may have been revoked.").notSaved()
 }
 
-// listeners are the endpoints that want an event of this account, as they are now. The caller holds the account's lock.
+// listeners are the endpoints that want an event of this account, as they are now. The caller holds
+// the account's lock.
 func (s *Server) listeners(kind string) []*endpoint {
 	home := s
 	if s.platform != nil {

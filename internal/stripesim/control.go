@@ -49,31 +49,34 @@ func (s *Server) serveControlOf(w http.ResponseWriter, r *http.Request) {
 
 // serveControl answers the control surface; see the package comment.
 func (s *Server) serveControl(w http.ResponseWriter, r *http.Request) {
-	switch r.Method + " " + r.URL.Path {
-	case "GET /_sim/state":
-		reply(w, http.StatusOK, s.snapshot())
-	case "GET /_sim/faults":
-		reply(w, http.StatusOK, object{"rules": s.faults.active(), "injected": s.Faults()})
-	case "POST /_sim/faults":
-		s.controlAddFaults(w, r)
-	case "DELETE /_sim/faults":
-		s.ClearFaults()
-		reply(w, http.StatusOK, object{"rules": []any{}, "injected": s.Faults()})
-	case "GET /_sim/authenticate":
-		s.challengePage(w, r)
-	case "POST /_sim/authenticate":
-		s.controlAuthenticate(w, r)
-	case "POST /_sim/update_card":
-		s.controlUpdateCard(w, r)
-	case "POST /_sim/dispute":
-		s.controlDispute(w, r)
-	case "POST /_sim/fraud_warning":
-		s.controlFraudWarning(w, r)
-	case "POST /_sim/drain":
-		s.controlDrain(w, r)
-	default:
-		replyError(w, http.StatusNotFound, fmt.Errorf("no control at %s %s", r.Method, r.URL.Path))
+	controls := map[string]http.HandlerFunc{
+		"GET /_sim/state":  func(w http.ResponseWriter, _ *http.Request) { reply(w, http.StatusOK, s.snapshot()) },
+		"GET /_sim/faults": func(w http.ResponseWriter, _ *http.Request) { s.replyFaults(w, s.faults.active()) },
+		"DELETE /_sim/faults": func(w http.ResponseWriter, _ *http.Request) {
+			s.ClearFaults()
+			s.replyFaults(w, []any{})
+		},
+		"POST /_sim/faults":         s.controlAddFaults,
+		"GET /_sim/authenticate":    s.challengePage,
+		"POST /_sim/authenticate":   s.controlAuthenticate,
+		"POST /_sim/update_card":    s.controlUpdateCard,
+		"POST /_sim/dispute":        s.controlDispute,
+		"POST /_sim/fail_refund":    s.controlFailRefund,
+		"POST /_sim/fraud_warning":  s.controlFraudWarning,
+		"POST /_sim/end_processing": s.controlEndProcessing,
+		"POST /_sim/drain":          s.controlDrain,
 	}
+	control, ok := controls[r.Method+" "+r.URL.Path]
+	if !ok {
+		replyError(w, http.StatusNotFound, fmt.Errorf("no control at %s %s", r.Method, r.URL.Path))
+		return
+	}
+	control(w, r)
+}
+
+// replyFaults writes the rules in force, and how often each kind of fault was made.
+func (s *Server) replyFaults(w http.ResponseWriter, rules any) {
+	reply(w, http.StatusOK, object{"rules": rules, "injected": s.Faults()})
 }
 
 func reply(w http.ResponseWriter, status int, body any) {
@@ -106,6 +109,7 @@ func (s *Server) snapshot() json.RawMessage {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.endDue()
 	return encode(object{
 		"accounts":          connected,
 		"customers":         viewAll(s.state.customers, (*customer).view),
@@ -269,4 +273,20 @@ func (s *Server) controlDispute(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	reply(w, http.StatusOK, object{"dispute": id})
+}
+
+func (s *Server) controlEndProcessing(w http.ResponseWriter, r *http.Request) {
+	if err := s.EndProcessing(r.FormValue("payment_intent"), r.FormValue("decline_code")); err != nil {
+		replyError(w, http.StatusBadRequest, err)
+		return
+	}
+	reply(w, http.StatusOK, object{"payment_intent": r.FormValue("payment_intent")})
+}
+
+func (s *Server) controlFailRefund(w http.ResponseWriter, r *http.Request) {
+	if err := s.FailRefund(r.FormValue("refund")); err != nil {
+		replyError(w, http.StatusBadRequest, err)
+		return
+	}
+	reply(w, http.StatusOK, object{"refund": r.FormValue("refund")})
 }

@@ -31,9 +31,6 @@ func customerParams() params {
 
 func (s *Server) createCustomer(c *call) (any, *apiError) {
 	made := &customer{created: s.now(), taxExempt: "none", metadata: map[string]string{}}
-	if err := s.fillCustomer(c, made); err != nil {
-		return nil, err
-	}
 	var method *paymentMethod
 	if c.in.has("payment_method") {
 		var err *apiError
@@ -43,6 +40,9 @@ func (s *Server) createCustomer(c *call) (any, *apiError) {
 		if err := s.attachable(method, ""); err != nil {
 			return nil, err
 		}
+	}
+	if err := s.fillCustomer(c, made, method); err != nil {
+		return nil, err
 	}
 	made.id = s.random.id("cus_")[:18]
 	made.invoicePrefix = strings.ToUpper(s.random.text(8))
@@ -54,10 +54,16 @@ func (s *Server) createCustomer(c *call) (any, *apiError) {
 	return made.view(), nil
 }
 
-// fillCustomer applies the parameters that creation and update share.
-func (s *Server) fillCustomer(c *call, to *customer) *apiError {
+// setDefault applies invoice_settings[default_payment_method]: a PaymentMethod of the customer's,
+// or the one that is attached with this request.
+func (s *Server) setDefault(c *call, to *customer, attached *paymentMethod) *apiError {
 	settings := c.in.get("invoice_settings")
-	if id := settings.str("default_payment_method"); id != "" {
+	id := settings.str("default_payment_method")
+	if id != "" && attached != nil && id == c.in.str("payment_method") {
+		to.defaultPaymentMethod = attached.id // a magic id stands for the PaymentMethod that was made of it
+		return nil
+	}
+	if id != "" {
 		method, ok := s.state.paymentMethods.get(id)
 		if !ok {
 			return missing(400, "PaymentMethod", id, "invoice_settings[default_payment_method]")
@@ -68,6 +74,15 @@ func (s *Server) fillCustomer(c *call, to *customer) *apiError {
 		}
 	}
 	setText(&to.defaultPaymentMethod, settings, "default_payment_method")
+	return nil
+}
+
+// fillCustomer applies the parameters that creation and update share. attached is the PaymentMethod
+// that creation attaches, or nil.
+func (s *Server) fillCustomer(c *call, to *customer, attached *paymentMethod) *apiError {
+	if err := s.setDefault(c, to, attached); err != nil {
+		return err
+	}
 	setText(&to.email, c.in, "email")
 	setText(&to.name, c.in, "name")
 	setText(&to.phone, c.in, "phone")
@@ -125,7 +140,7 @@ func (s *Server) updateCustomer(c *call) (any, *apiError) {
 		return nil, err
 	}
 	before, draft := found.view(), *found
-	if err := s.fillCustomer(c, &draft); err != nil {
+	if err := s.fillCustomer(c, &draft, nil); err != nil {
 		return nil, err
 	}
 	*found = draft

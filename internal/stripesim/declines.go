@@ -8,6 +8,7 @@ type decline struct {
 	advice, networkAdvice, networkDecline   string
 	reason                                  string // of the charge's outcome, when not declineCode
 	blocked, hideDeclineCode, notFromIssuer bool
+	noCharge                                bool // it is refused before there is a charge
 }
 
 const (
@@ -45,6 +46,9 @@ var declines = []decline{
 	{declineCode: "fraudulent", message: declinedMessage, advice: "do_not_try_again", networkDecline: "59"},
 	{code: "card_decline_rate_limit_exceeded", declineCode: "card_decline_rate_limit_exceeded", hideDeclineCode: true, notFromIssuer: true,
 		message: "This card has been declined too many times. You can try to charge this card again after 24 hours."},
+	{code: "india_recurring_payment_mandate_canceled", declineCode: "india_recurring_payment_mandate_canceled", hideDeclineCode: true,
+		notFromIssuer: true, noCharge: true, message: "The customer canceled the mandate for recurring payments with this card."},
+	{declineCode: "transaction_not_approved"},
 	{declineCode: "highest_risk_level", reason: "highest_risk_level", blocked: true},
 }
 

@@ -219,6 +219,9 @@ func (s *Server) Drain(ctx context.Context) error {
 			return err
 		}
 	}
+	s.mu.Lock()
+	s.endDue()
+	s.mu.Unlock()
 	for {
 		s.delivery.mu.Lock()
 		idle, pending, closed := s.delivery.idle, s.delivery.pending, s.delivery.closed

@@ -12,10 +12,13 @@ const maxExpandDepth = 4
 // expandable are the fields that hold an id which expand[] can replace.
 var expandable = []string{
 	"payment_method", "latest_charge", "customer", "charge", "payment_intent", "default_payment_method", "balance_transaction",
+	"application_fee", "refunds", "on_behalf_of", "destination", "dispute", "failure_balance_transaction", "invoice", "review",
+	"source_transfer", "source_transfer_reversal", "transfer_reversal", "application", "mandate", "latest_attempt", "default_source",
+	"test_clock", "single_use_mandate",
 }
 
 // expandContainers are the fields that an expand path may pass through.
-var expandContainers = []string{"data", "last_payment_error", "last_setup_error", "invoice_settings"}
+var expandContainers = []string{"data", "last_payment_error", "last_setup_error", "invoice_settings", "transfer_data"}
 
 // checkExpand refuses impossible paths before anything is executed.
 func checkExpand(in *node) *apiError {
@@ -52,6 +55,9 @@ func (s *Server) expandPath(at object, parts []string, whole string) *apiError {
 		return nil
 	}
 	name := parts[0]
+	if name == "refunds" && at["object"] == "charge" {
+		return s.expandRefunds(at, parts[1:], whole)
+	}
 	switch value := at[name].(type) {
 	case []any:
 		return s.expandEach(value, parts[1:], whole)
@@ -60,23 +66,48 @@ func (s *Server) expandPath(at object, parts []string, whole string) *apiError {
 			return cannotExpand(whole)
 		}
 		return s.expandPath(value, parts[1:], whole)
-	case nil:
-		if !slices.Contains(expandable, name) {
-			return cannotExpand(whole)
-		}
-		return nil
-	case string:
-		if !slices.Contains(expandable, name) {
-			return cannotExpand(whole)
-		}
-		found := s.lookup(value)
-		if found == nil {
-			return cannotExpand(whole)
-		}
-		at[name] = found
-		return s.expandPath(found, parts[1:], whole)
 	}
-	return cannotExpand(whole)
+	return s.expandID(at, parts, whole)
+}
+
+// expandID puts an object in place of its id; where there is none yet nothing is expanded.
+func (s *Server) expandID(at object, parts []string, whole string) *apiError {
+	name := parts[0]
+	if !slices.Contains(expandable, name) {
+		return cannotExpand(whole)
+	}
+	if at[name] == nil {
+		return nil
+	}
+	id, _ := at[name].(string)
+	found := s.lookup(id)
+	if found == nil {
+		return cannotExpand(whole)
+	}
+	at[name] = found
+	return s.expandPath(found, parts[1:], whole)
+}
+
+// expandRefunds shows the refunds of a charge, and expands what is in them.
+func (s *Server) expandRefunds(of object, parts []string, whole string) *apiError {
+	s.showRefunds(of)
+	refunds, ok := of["refunds"].(object)
+	if len(parts) == 0 || !ok {
+		return nil
+	}
+	return s.expandPath(refunds, parts, whole)
+}
+
+// showRefunds adds the refunds of a charge, newest first, which are only there when they are asked
+// for.
+func (s *Server) showRefunds(of object) {
+	var data []any
+	for _, one := range s.state.refunds.oldestFirst() {
+		if one.charge == of["id"] {
+			data = append([]any{one.view()}, data...)
+		}
+	}
+	of["refunds"] = list(fmt.Sprintf("/v1/charges/%v/refunds", of["id"]), data, false)
 }
 
 func (s *Server) expandEach(items []any, parts []string, whole string) *apiError {
@@ -111,8 +142,14 @@ func (s *Server) lookup(id string) object {
 		return viewOf(s.state.charges, id, (*charge).view)
 	case "re":
 		return viewOf(s.state.refunds, id, (*refund).view)
+	case "dp":
+		return viewOf(s.state.disputes, id, (*dispute).view)
 	case "txn":
 		return s.balanceTransaction(id)
+	case "fee":
+		return s.applicationFee(id)
+	case "acct":
+		return s.accountOf(id)
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ type FaultAction string
 // Actions on API requests.
 const (
 	ActionDecline             FaultAction = "decline"               // the issuer refuses with DeclineCode
+	ActionProcessing          FaultAction = "processing"            // the payment is processing for Delay, then ends
 	ActionLatency             FaultAction = "latency"               // wait Delay before executing; adds to other rules
 	ActionRateLimit           FaultAction = "rate_limit"            // 429 before the idempotency layer
 	ActionLockTimeout         FaultAction = "lock_timeout"          // 429 lock_timeout, not executed, not saved
@@ -45,7 +46,7 @@ var webhookActions = []FaultAction{
 }
 
 var requestActions = []FaultAction{
-	ActionDecline, ActionLatency, ActionRateLimit, ActionLockTimeout, ActionServerError, ActionServerErrorExecuted, ActionConflict,
+	ActionDecline, ActionProcessing, ActionLatency, ActionRateLimit, ActionLockTimeout, ActionServerError, ActionServerErrorExecuted, ActionConflict,
 	ActionAnswerLost, ActionConnectionReset, ActionHalfBody,
 }
 
@@ -70,9 +71,13 @@ type FaultRule struct {
 	Probability float64 `json:"probability,omitempty"`
 	// Count is how often the rule may act at most; 0 means without end.
 	Count int `json:"count,omitempty"`
-	// DeclineCode is for ActionDecline; empty means generic_decline.
+	// DeclineCode is for ActionDecline, where empty means generic_decline; and for ActionProcessing,
+	// where it is how the payment ends, and empty means as the card has it.
 	DeclineCode string `json:"decline_code,omitempty"`
-	// Delay is for ActionLatency, ActionWebhookDelay and ActionWebhookShuffle.
+	// NoCharge has ActionDecline refuse before there is a charge.
+	NoCharge bool `json:"no_charge,omitempty"`
+	// Delay is for ActionLatency, ActionWebhookDelay and ActionWebhookShuffle; and for
+	// ActionProcessing, where it counts on the simulated clock, and 0 means until EndProcessing.
 	// In JSON it is a text such as "250ms".
 	Delay Duration `json:"delay,omitempty"`
 	// APIVersion is for ActionWebhookAPIVersion.
@@ -205,10 +210,12 @@ func (f *faultSet) plan(c *call, metadata []map[string]string) planned {
 		case ActionLatency:
 			out.delay += time.Duration(rule.Delay)
 		case ActionDecline:
-			out.action, c.decline = rule.Action, rule.DeclineCode
+			out.action, c.decline, c.noCharge = rule.Action, rule.DeclineCode, rule.NoCharge
 			if c.decline == "" {
 				c.decline = "generic_decline"
 			}
+		case ActionProcessing:
+			out.action, c.processing = rule.Action, &processingWish{lasts: time.Duration(rule.Delay), decline: rule.DeclineCode}
 		default:
 			out.action, out.shouldRetry = rule.Action, rule.ShouldRetry
 		}
@@ -223,7 +230,7 @@ func (r *activeRule) matchesCall(c *call, metadata []map[string]string) bool {
 	if ok, err := path.Match(r.Path, c.path); r.Path != "" && (err != nil || !ok) {
 		return false
 	}
-	if r.Action == ActionDecline && !c.triesCard() {
+	if (r.Action == ActionDecline || r.Action == ActionProcessing) && !c.triesCard() {
 		return false
 	}
 	return hasAll(r.Metadata, metadata)

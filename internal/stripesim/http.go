@@ -22,6 +22,9 @@ type call struct {
 	client                  bool     // made with a publishable key
 	base                    string   // own address, for links
 	decline                 string   // decline code forced by a fault rule
+	noCharge                bool     // the decline comes without a charge
+	processing              *processingWish
+	version                 string // of the API, as the request has it
 	faults                  planned
 }
 
@@ -30,6 +33,8 @@ type answer struct {
 	status int
 	body   json.RawMessage
 	header map[string]string
+	// unknownID: a parameter or the address names what is not there.
+	unknownID bool
 }
 
 // ServeHTTP implements http.Handler: Stripe's API under /v1, the control
@@ -101,8 +106,8 @@ func (s *Server) process(c *call, r *http.Request) answer {
 	if err := s.authenticate(c, r); err != nil {
 		return failure(err)
 	}
-	if version := r.Header.Get("Stripe-Version"); version != "" && version != APIVersion {
-		return failure(invalid("", "Invalid Stripe API version: "+version).notSaved())
+	if c.version = r.Header.Get("Stripe-Version"); c.version != "" && !wellFormedVersion(c.version) {
+		return failure(invalid("", "Invalid Stripe API version: "+c.version).notSaved())
 	}
 	found, err := s.route(c)
 	if err != nil {
@@ -144,9 +149,20 @@ func (s *Server) withKey(c *call, found route, r *http.Request) answer {
 	}
 	if c.key != "" {
 		out.header["Original-Request"] = c.requestID
+		out.forbidRetry()
 	}
 	s.keys.finish(c, out)
 	return out
+}
+
+// forbidRetry adds what Stripe was recorded to send with an answer that the key remembers: the same
+// request brings the same answer. It is not sent for an unknown id, nor for a fault of Stripe's
+// own.
+func (a answer) forbidRetry() {
+	if _, set := a.header["Stripe-Should-Retry"]; set || a.unknownID || a.status >= http.StatusInternalServerError {
+		return
+	}
+	a.header["Stripe-Should-Retry"] = "false"
 }
 
 func (s *Server) execute(c *call, found route) (out answer, unsaved bool) {
@@ -173,6 +189,7 @@ func (s *Server) execute(c *call, found route) (out answer, unsaved bool) {
 func (s *Server) run(c *call, found route) (answer, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.endDue()
 	result, err := found.handle(s, c)
 	if err == nil {
 		result, err = s.expand(c, result)
@@ -192,7 +209,9 @@ func failure(err *apiError) answer {
 	if err.status == http.StatusUnauthorized {
 		header["Www-Authenticate"] = `Basic realm="Stripe"`
 	}
-	return answer{status: err.status, body: encode(object{"error": err.body}), header: header}
+	return answer{
+		status: err.status, body: encode(object{"error": err.body}), header: header, unknownID: err.body["code"] == "resource_missing",
+	}
 }
 
 // readParams takes GET and DELETE parameters from the query, POST ones from the
@@ -228,6 +247,9 @@ func (s *Server) send(w http.ResponseWriter, c *call, out answer) {
 	h.Set("Content-Type", "application/json")
 	h.Set("Request-Id", c.requestID)
 	h.Set("Stripe-Version", APIVersion)
+	if wellFormedVersion(c.version) {
+		h.Set("Stripe-Version", c.version)
+	}
 	h.Set("Cache-Control", "no-cache, no-store")
 	if c.key != "" {
 		h.Set("Idempotency-Key", c.key)

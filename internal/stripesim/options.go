@@ -35,6 +35,10 @@ type Options struct {
 	// SecretKeys are the accepted secret keys. Empty accepts every key that
 	// begins with sk_test_ or rk_test_.
 	SecretKeys []string
+	// RestrictedKeys are keys that may do only what their permissions list: resources as paths name
+	// them, such as payment_intents, or payment_intents:read for reading alone.
+	// They are accepted besides SecretKeys.
+	RestrictedKeys map[string][]string
 	// Webhooks are the endpoints that exist from the start.
 	Webhooks []WebhookEndpoint
 	// WebhookBackoff holds the real waits between tries of a delivery that did

@@ -12,6 +12,7 @@ const (
 	requiresConfirmation  = "requires_confirmation"
 	requiresAction        = "requires_action"
 	requiresCapture       = "requires_capture"
+	processing            = "processing"
 	succeeded             = "succeeded"
 	canceled              = "canceled"
 )
@@ -81,14 +82,7 @@ func paymentIntentConfirmParams() params {
 
 func (s *Server) createPaymentIntent(c *call) (any, *apiError) {
 	made := s.blankIntent(c)
-	if !c.in.flag("confirm") && c.in.has("off_session") {
-		return nil, invalid("", "off_session can only be used when confirm is true.").on("off_session").notSaved()
-	}
-	if c.in.has("automatic_payment_methods") && c.in.has("payment_method_types") && made.automatic != nil {
-		return nil, invalid("", "You may only specify one of these parameters: automatic_payment_methods, payment_method_types.").
-			on("automatic_payment_methods").notSaved()
-	}
-	if err := s.checkFee(made); err != nil {
+	if err := s.checkIntent(c, made); err != nil {
 		return nil, err
 	}
 	if err := s.fillIntent(c, made); err != nil {
@@ -109,6 +103,24 @@ func (s *Server) createPaymentIntent(c *call) (any, *apiError) {
 		}
 	}
 	return made.view(), nil
+}
+
+// checkIntent refuses parameters that do not go together, and a destination that does not exist.
+func (s *Server) checkIntent(c *call, made *paymentIntent) *apiError {
+	if !c.in.flag("confirm") && c.in.has("off_session") && c.in.str("off_session") != "false" {
+		return invalid("", "off_session can only be used when confirm is true.").on("off_session").notSaved()
+	}
+	if c.in.has("automatic_payment_methods") && c.in.has("payment_method_types") && made.automatic != nil {
+		return invalid("", "You may only specify one of these parameters: automatic_payment_methods, payment_method_types.").
+			on("automatic_payment_methods").notSaved()
+	}
+	if err := s.checkFee(made); err != nil {
+		return err
+	}
+	if to, ok := made.transfer["destination"].(string); ok && s.lookup(to) == nil {
+		return missing(400, "destination", to, "transfer_data[destination]")
+	}
+	return nil
 }
 
 // checkFee wants a fee to be taken of a payment that is another account's, or goes to one.
@@ -192,11 +204,11 @@ func (s *Server) fillPayment(c *call, to *paymentIntent) *apiError {
 	if c.in.has("payment_method_types") {
 		to.types = c.in.items("payment_method_types")
 	}
-	if options := c.in.get("payment_method_options").get("card"); options.has("request_three_d_secure") {
-		to.cardOptions = object{
-			"installments": nil, "mandate_options": nil, "network": nil, "request_three_d_secure": options.str("request_three_d_secure"),
-		}
+	options, err := changeOptions(to.cardOptions, c.in)
+	if err != nil {
+		return err
 	}
+	to.cardOptions = options
 	if err := setFutureUsage(c, to); err != nil {
 		return err
 	}
@@ -329,7 +341,7 @@ func (s *Server) updatePaymentIntent(c *call) (any, *apiError) {
 
 // changeable: once paid or canceled, only descriptive fields may change.
 func changeable(c *call, intent *paymentIntent) *apiError {
-	if !slices.Contains([]string{succeeded, canceled, requiresCapture}, intent.status) {
+	if !slices.Contains([]string{succeeded, canceled, requiresCapture, processing}, intent.status) {
 		return nil
 	}
 	for _, name := range []string{"amount", "currency", "customer", "payment_method", "payment_method_data", "payment_method_types",

@@ -54,18 +54,14 @@ func (s *Server) newPaymentMethod(in *node) (*paymentMethod, *apiError) {
 		if !ok {
 			return nil, missing(400, "token", token, "card[token]")
 		}
-		return s.buildPaymentMethod(card, in, s.futureExpiry(), "pass"), nil
+		return s.buildPaymentMethod(card, in, s.futureExpiry(), false), nil
 	}
 	card, err := s.checkCard(given)
 	if err != nil {
 		return nil, err
 	}
 	expiry := [2]int64{given.num("exp_month"), fullYear(given.num("exp_year"))}
-	cvc := ""
-	if given.has("cvc") {
-		cvc = "pass"
-	}
-	return s.buildPaymentMethod(card, in, expiry, cvc), nil
+	return s.buildPaymentMethod(card, in, expiry, given.has("cvc")), nil
 }
 
 // futureExpiry is the expiry of the magic cards: August, two years ahead.
@@ -78,10 +74,10 @@ func fullYear(year int64) int64 {
 	return year
 }
 
-func (s *Server) buildPaymentMethod(card testCard, in *node, expiry [2]int64, cvc string) *paymentMethod {
+func (s *Server) buildPaymentMethod(card testCard, in *node, expiry [2]int64, hasCVC bool) *paymentMethod {
 	return &paymentMethod{
 		id: s.random.id("pm_1"), created: s.now(), card: card, number: card.number, expMonth: expiry[0], expYear: expiry[1],
-		cvcCheck: cvc, billing: billingOf(in.get("billing_details")), metadata: mergeMetadata(nil, in),
+		hasCVC: hasCVC, billing: billingOf(in.get("billing_details")), metadata: mergeMetadata(nil, in),
 	}
 }
 
@@ -139,7 +135,7 @@ func digits(text string) string {
 // makes a new one each time.
 func (s *Server) paymentMethodParam(id string) (*paymentMethod, *apiError) {
 	if card, ok := cardByMagic(id); ok {
-		made := s.buildPaymentMethod(card, nil, s.futureExpiry(), "pass")
+		made := s.buildPaymentMethod(card, nil, s.futureExpiry(), false)
 		s.state.paymentMethods.add(made.id, made)
 		return made, nil
 	}
@@ -252,7 +248,7 @@ func (s *Server) attach(c *call, method *paymentMethod, customerID string) {
 	if method.customer == customerID {
 		return
 	}
-	method.customer = customerID
+	method.customer, method.checked = customerID, true
 	s.emit(c, "payment_method.attached", method.view(), nil)
 }
 
@@ -296,9 +292,9 @@ func (s *Server) UpdateCard(paymentMethodID string, expMonth, expYear int) error
 	return nil
 }
 
-// ReplaceCard plays the account updater where the bank sent a new card: the PaymentMethod is of another number from then on, which
-// may be of another brand. The number is one of the test cards; the error says that it is not, or that the PaymentMethod is
-// unknown or belongs to nobody.
+// ReplaceCard plays the account updater where the bank sent a new card: the PaymentMethod is of
+// another number from then on, which may be of another brand. The number is one of the test cards;
+// the error says that it is not, or that the PaymentMethod is unknown or belongs to nobody.
 func (s *Server) ReplaceCard(paymentMethodID, number string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -21,15 +21,18 @@ func (s *Server) createRefund(c *call) (any, *apiError) {
 	}
 	made := &refund{
 		id: s.random.id("re_3"), created: s.now(), charge: paid.id, paymentIntent: paid.paymentIntent, amount: amount, currency: paid.currency,
-		reason: c.in.str("reason"), status: "succeeded", metadata: mergeMetadata(nil, c.in),
+		reason: c.in.str("reason"), status: "succeeded", metadata: mergeMetadata(nil, c.in), balanceTransaction: s.random.id("txn_3"),
 	}
 	if paid.fingerprintOf.refund == "pending" {
 		made.status = "pending"
 	}
-	if err := s.reverse(c, made); err != nil {
+	if err := s.reverse(c, made, paid); err != nil {
 		return nil, err
 	}
 	paid.refunded += amount
+	if c.in.flag("refund_application_fee") {
+		paid.refundFee(amount)
+	}
 	s.state.refunds.add(made.id, made)
 	s.emit(c, "refund.created", made.view(), nil)
 	s.emit(c, "charge.refunded", paid.view(), object{"amount_refunded": paid.refunded - amount})
@@ -39,14 +42,12 @@ func (s *Server) createRefund(c *call) (any, *apiError) {
 }
 
 // reverse takes the transfer of a destination charge back, where that is asked for.
-func (s *Server) reverse(c *call, made *refund) *apiError {
-	intent, ok := s.state.paymentIntents.get(made.paymentIntent)
-	transferred := ok && intent.transfer != nil
-	if c.in.flag("reverse_transfer") && !transferred {
+func (s *Server) reverse(c *call, made *refund, paid *charge) *apiError {
+	if c.in.flag("reverse_transfer") && paid.transfer == "" {
 		return invalid("", "You cannot reverse a transfer on a charge that has no associated transfer.").on("reverse_transfer")
 	}
-	if c.in.flag("refund_application_fee") && (!ok || intent.fee == 0) {
-		return invalid("", "You cannot refund an application fee on a charge that has none.").on("refund_application_fee")
+	if c.in.flag("refund_application_fee") && paid.applicationFee == "" {
+		return invalid("", "Attempting to refund_application_fee on "+paid.id+", but it has no application fee")
 	}
 	if c.in.flag("reverse_transfer") {
 		made.reversal = s.random.id("trr_1")
@@ -61,13 +62,21 @@ func (s *Server) laterRefund(c *call, made *refund, paid *charge) {
 	case "pending":
 		made.status = "succeeded"
 	case "fails":
-		made.status, made.failure = "failed", "expired_or_canceled_card"
+		made.status, made.failure, made.failureTransaction = "failed", "expired_or_canceled_card", s.random.id("txn_3")
 		paid.refunded -= made.amount
 	default:
 		return
 	}
-	s.emit(c, "charge.refund.updated", made.view(), object{"status": before["status"]})
-	s.emit(c, "refund.updated", made.view(), object{"status": before["status"]})
+	s.emitRefund(c, made, before["status"])
+}
+
+// emitRefund emits what Stripe sends when the status of a refund changes.
+func (s *Server) emitRefund(c *call, changed *refund, before any) {
+	s.emit(c, "charge.refund.updated", changed.view(), object{"status": before})
+	s.emit(c, "refund.updated", changed.view(), object{"status": before})
+	if changed.status == "failed" {
+		s.emit(c, "refund.failed", changed.view(), nil)
+	}
 }
 
 // plainAmount is formatAmount without the currency code.
@@ -101,7 +110,7 @@ func (s *Server) refundable(c *call) (*charge, *apiError) {
 		return nil, invalid("", fmt.Sprintf("Charge %s was not successful and cannot be refunded.", paid.id)).on("charge")
 	case paid.refunded >= paid.captured:
 		return nil, invalid("charge_already_refunded", fmt.Sprintf("Charge %s has already been refunded.", paid.id))
-	case paid.disputed && paid.fingerprintOf.dispute != "inquiry":
+	case paid.dispute != "" && paid.fingerprintOf.dispute != "inquiry":
 		return nil, invalid("charge_disputed", fmt.Sprintf("Charge %s has been charged back; cannot issue a refund.", paid.id))
 	}
 	return paid, nil
@@ -131,4 +140,22 @@ func (s *Server) listRefunds(c *call) (any, *apiError) {
 		return matches(c.in, "charge", one.charge) && matches(c.in, "payment_intent", one.paymentIntent) && inCreated(c.in, one.created)
 	})
 	return page(c, "refund", found, func(one *refund) string { return one.id }, (*refund).view)
+}
+
+// FailRefund has the bank refuse a refund (re_...) that was accepted before, as happens days later.
+// The error says that there is no such refund, or that it failed already.
+func (s *Server) FailRefund(id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found, ok := s.state.refunds.get(id)
+	if !ok || found.status == "failed" {
+		return fmt.Errorf("stripesim: no refund %q that can fail", id)
+	}
+	before := found.status
+	found.status, found.failure, found.failureTransaction = "failed", "lost_or_stolen_card", s.random.id("txn_3")
+	if paid, ok := s.state.charges.get(found.charge); ok {
+		paid.refunded -= found.amount
+	}
+	s.emitRefund(nil, found, before)
+	return nil
 }

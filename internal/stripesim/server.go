@@ -5,17 +5,19 @@ import (
 	"sync"
 )
 
-// Server is one simulated Stripe account, with those connected to it. It is an http.Handler, safe for
-// concurrent use: requests change the state one at a time.
+// Server is one simulated Stripe account, with those connected to it. It is an http.Handler, safe
+// for concurrent use: requests change the state one at a time.
 type Server struct {
 	opts   Options
 	random *source
 	routes []route
 
-	mu        sync.Mutex // guards state and connected
+	mu        sync.Mutex // guards state, connected, closed and watching
 	state     state
 	connected map[string]*Server // by account
 	platform  *Server            // of a connected account; nil for the platform's own
+	closed    bool
+	watching  bool // a look for payments whose processing is over is planned
 
 	keys     *keyStore
 	faults   *faultSet
@@ -43,6 +45,9 @@ func (s *Server) Close() {
 	for _, one := range s.accounts() {
 		one.Close()
 	}
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
 	s.delivery.close()
 }
 

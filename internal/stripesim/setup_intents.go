@@ -42,6 +42,7 @@ func (s *Server) createSetupIntent(c *call) (any, *apiError) {
 	made := &setupIntent{
 		id: id, clientSecret: id + "_secret_" + s.random.text(31), created: s.now(), status: requiresPaymentMethod, usage: "off_session",
 		types: []string{"card"}, automatic: automaticOf(c.in),
+		cardOptions: object{"mandate_options": nil, "network": nil, "request_three_d_secure": "automatic"},
 	}
 	setText(&made.usage, c.in, "usage")
 	if err := s.fillSetup(c, made); err != nil {
@@ -80,6 +81,11 @@ func (s *Server) fillSetup(c *call, to *setupIntent) *apiError {
 }
 
 func (s *Server) chooseSetupMethod(c *call, to *setupIntent) *apiError {
+	options, err := changeOptions(to.cardOptions, c.in)
+	if err != nil {
+		return err
+	}
+	to.cardOptions = options
 	as := &paymentIntent{customer: to.customer, paymentMethod: to.paymentMethod, status: to.status}
 	if err := s.choosePaymentMethod(c, as); err != nil {
 		return err
@@ -190,7 +196,7 @@ func (s *Server) trySetup(c *call, intent *setupIntent, method *paymentMethod) *
 	switch {
 	case code != "" && code != "authentication_required":
 		return s.declineSetup(c, intent, method, code)
-	case method.card.auth != authNever || code == "authentication_required":
+	case method.card.auth != authNever || method.card.asked(intent.cardOptions) || code == "authentication_required":
 		intent.status = requiresAction
 		intent.pendingReturnURL = c.in.str("return_url")
 		intent.nextAction = s.nextAction(c, "setup_intent", intent.id)
@@ -213,7 +219,7 @@ func (s *Server) declineSetup(c *call, intent *setupIntent, method *paymentMetho
 
 func (s *Server) completeSetup(c *call, intent *setupIntent, method *paymentMethod) {
 	intent.status, intent.nextAction, intent.lastError = succeeded, nil, nil
-	method.setUp = true
+	method.setUp, method.checked = true, true
 	if intent.customer != "" {
 		s.attach(c, method, intent.customer)
 	}

@@ -16,6 +16,7 @@ type state struct {
 	disputes       *table[*dispute]
 	events         *table[*event]
 	endpoints      *table[*endpoint]
+	processing     []*paymentIntent // those without a result yet
 }
 
 func newState() state {
@@ -49,7 +50,7 @@ type paymentMethod struct {
 	card               testCard
 	number             string
 	expMonth, expYear  int64
-	cvcCheck           string
+	hasCVC, checked    bool // a security code came with it; the bank has compared it
 	billing            object
 	metadata           map[string]string
 	consumed, detached bool
@@ -78,13 +79,15 @@ type paymentIntent struct {
 	confirms                                     int
 	offSession                                   bool
 	pendingReturnURL                             string
+	processingEnd                                int64 // when a payment that is processing ends; 0: on demand
+	processingDecline                            string
 }
 
 type setupIntent struct {
 	id, clientSecret, status, customer, paymentMethod string
 	created                                           int64
 	description, usage, cancellationReason, attempt   string
-	automatic, lastError, nextAction                  object
+	automatic, lastError, nextAction, cardOptions     object
 	types                                             []string
 	metadata                                          map[string]string
 	pendingReturnURL                                  string
@@ -98,11 +101,15 @@ type charge struct {
 	outcome, billing, cardDetails, shipping                      object
 	metadata                                                     map[string]string
 	fingerprintOf                                                testCard
-	disputed                                                     bool
+	dispute, receiptURL, transferGroup, onBehalfOf               string
+	transferData                                                 object // or nil
+	transfer, applicationFee                                     string // ids; may be empty
+	fee, feeRefunded                                             int64
 }
 
 type refund struct {
 	id, charge, paymentIntent, currency, reason, status, failure, reversal string
+	balanceTransaction, failureTransaction                                 string
 	created, amount                                                        int64
 	metadata                                                               map[string]string
 }
@@ -111,6 +118,7 @@ type dispute struct {
 	id, charge, paymentIntent, currency, reason, status, brand string
 	created, amount                                            int64
 	metadata                                                   map[string]string
+	movements                                                  []any // of the balance
 }
 
 type event struct {

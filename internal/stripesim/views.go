@@ -1,7 +1,5 @@
 package stripesim
 
-import "slices"
-
 func (c *customer) view() object {
 	if c.deleted {
 		return object{"id": c.id, "object": "customer", "deleted": true}
@@ -14,7 +12,7 @@ func (c *customer) view() object {
 			"custom_fields": nil, "default_payment_method": orNull(c.defaultPaymentMethod), "footer": nil, "rendering_options": nil,
 		},
 		"livemode": false, "metadata": c.metadata, "name": orNull(c.name), "next_invoice_sequence": int64(1), "phone": orNull(c.phone),
-		"preferred_locales": slices.Concat([]string{}, c.locales), "shipping": orNullObject(c.shipping), "tax_exempt": c.taxExempt, "test_clock": nil,
+		"preferred_locales": append([]string{}, c.locales...), "shipping": orNullObject(c.shipping), "tax_exempt": c.taxExempt, "test_clock": nil,
 	}
 }
 
@@ -31,12 +29,8 @@ func (p *paymentMethod) cardView() object {
 		"exp_month": p.expMonth, "exp_year": p.expYear, "fingerprint": fingerprint(p.number), "funding": p.card.funding,
 		"generated_from": nil, "last4": p.card.last4(),
 		"networks":             object{"available": []string{p.card.brand}, "preferred": nil},
-		"three_d_secure_usage": object{"supported": true}, "wallet": nil,
+		"three_d_secure_usage": object{"supported": !p.card.no3DS}, "wallet": nil,
 	}
-}
-
-func (p *paymentMethod) checks() object {
-	return object{"address_line1_check": nil, "address_postal_code_check": nil, "cvc_check": orNull(p.cvcCheck)}
 }
 
 func (p *paymentIntent) view() object {
@@ -49,9 +43,9 @@ func (p *paymentIntent) view() object {
 		"description": orNull(p.description), "invoice": nil, "last_payment_error": orNullObject(p.lastError),
 		"latest_charge": orNull(p.latestCharge), "livemode": false, "metadata": p.metadata, "next_action": orNullObject(p.nextAction),
 		"on_behalf_of": orNull(p.onBehalfOf), "payment_method": orNull(p.paymentMethod), "payment_method_configuration_details": nil,
-		"payment_method_options": object{"card": p.cardOptions}, "payment_method_types": p.types, "processing": nil,
+		"payment_method_options": object{"card": p.cardOptions}, "payment_method_types": p.types, "processing": p.processingView(),
 		"receipt_email": orNull(p.receiptEmail), "review": nil, "setup_future_usage": orNull(p.setupFutureUsage),
-		"shipping": orNullObject(p.shipping), "statement_descriptor": orNull(p.statementDescriptor),
+		"shipping": orNullObject(p.shipping), "source": nil, "statement_descriptor": orNull(p.statementDescriptor),
 		"statement_descriptor_suffix": orNull(p.statementSuffix), "status": p.status, "transfer_data": orNullObject(p.transfer),
 		"transfer_group": orNull(p.transferGroup),
 	}
@@ -79,40 +73,46 @@ func (i *setupIntent) view() object {
 		"last_setup_error": orNullObject(i.lastError), "latest_attempt": orNull(i.attempt), "livemode": false, "mandate": nil,
 		"metadata": i.metadata, "next_action": orNullObject(i.nextAction), "on_behalf_of": nil, "payment_method": orNull(i.paymentMethod),
 		"payment_method_configuration_details": nil,
-		"payment_method_options": object{"card": object{
-			"mandate_options": nil, "network": nil, "request_three_d_secure": "automatic",
-		}},
-		"payment_method_types": i.types, "single_use_mandate": nil, "status": i.status, "usage": i.usage,
+		"payment_method_options":               object{"card": i.cardOptions},
+		"payment_method_types":                 i.types, "single_use_mandate": nil, "status": i.status, "usage": i.usage,
 	}
 }
 
 func (c *charge) view() object {
 	paid := c.status == "succeeded"
-	return object{
+	out := object{
 		"id": c.id, "object": "charge", "amount": c.amount, "amount_captured": c.captured, "amount_refunded": c.refunded,
-		"application": nil, "application_fee": nil, "application_fee_amount": nil, "balance_transaction": orNull(c.balanceTransaction),
-		"billing_details": c.billing, "calculated_statement_descriptor": "TRANCHE SIMULATOR", "captured": paid && c.captured > 0,
+		"application": nil, "application_fee": orNull(c.applicationFee), "application_fee_amount": orNull(c.fee),
+		"balance_transaction": orNull(c.balanceTransaction),
+		"billing_details":     c.billing, "calculated_statement_descriptor": "TRANCHE SIMULATOR", "captured": paid && c.captured > 0,
 		"created": c.created, "currency": c.currency, "customer": orNull(c.customer), "description": orNull(c.description),
-		"disputed": c.disputed, "failure_balance_transaction": nil, "failure_code": orNull(c.failureCode),
+		"destination": orNull(c.destination()), "dispute": orNull(c.dispute), "disputed": c.dispute != "", "failure_balance_transaction": nil, "failure_code": orNull(c.failureCode),
 		"failure_message": orNull(c.failureMessage), "fraud_details": object{}, "invoice": nil, "livemode": false, "metadata": c.metadata,
-		"on_behalf_of": nil, "outcome": c.outcome, "paid": paid, "payment_intent": orNull(c.paymentIntent),
+		"on_behalf_of": orNull(c.onBehalfOf), "order": nil, "outcome": c.outcome, "paid": paid, "payment_intent": orNull(c.paymentIntent),
 		"payment_method": orNull(c.paymentMethod), "payment_method_details": object{"card": c.cardDetails, "type": "card"},
-		"radar_options": object{}, "receipt_email": orNull(c.receiptEmail), "receipt_number": nil, "receipt_url": nil,
+		"radar_options": object{}, "receipt_email": orNull(c.receiptEmail), "receipt_number": nil, "receipt_url": orNull(c.receiptURL),
 		"refunded": paid && c.captured > 0 && c.refunded >= c.captured, "review": nil, "shipping": orNullObject(c.shipping),
-		"source_transfer": nil, "statement_descriptor": orNull(c.statementDescriptor),
-		"statement_descriptor_suffix": orNull(c.statementSuffix), "status": c.status, "transfer_data": nil, "transfer_group": nil,
+		"source": nil, "source_transfer": nil, "statement_descriptor": orNull(c.statementDescriptor),
+		"statement_descriptor_suffix": orNull(c.statementSuffix), "status": c.status, "transfer_data": orNullObject(c.transferData),
+		"transfer_group": orNull(c.transferGroup),
 	}
+	if c.transfer != "" {
+		out["transfer"] = c.transfer
+	}
+	return out
 }
 
 func (r *refund) view() object {
 	out := object{
-		"id": r.id, "object": "refund", "amount": r.amount, "balance_transaction": nil, "charge": r.charge, "created": r.created,
-		"currency": r.currency, "destination_details": object{"card": object{"type": "refund"}, "type": "card"}, "metadata": r.metadata,
+		"id": r.id, "object": "refund", "amount": r.amount, "balance_transaction": orNull(r.balanceTransaction), "charge": r.charge, "created": r.created,
+		"currency": r.currency, "destination_details": object{"card": object{
+			"reference_status": "pending", "reference_type": "acquirer_reference_number", "type": "refund",
+		}, "type": "card"}, "metadata": r.metadata,
 		"payment_intent": orNull(r.paymentIntent), "reason": orNull(r.reason), "receipt_number": nil, "source_transfer_reversal": nil,
 		"status": r.status, "transfer_reversal": orNull(r.reversal),
 	}
 	if r.failure != "" {
-		out["failure_reason"] = r.failure
+		out["failure_reason"], out["failure_balance_transaction"] = r.failure, orNull(r.failureTransaction)
 	}
 	return out
 }
@@ -133,7 +133,7 @@ func (d *dispute) view() object {
 		evidence[name] = nil
 	}
 	return object{
-		"id": d.id, "object": "dispute", "amount": d.amount, "balance_transactions": []any{}, "charge": d.charge, "created": d.created,
+		"id": d.id, "object": "dispute", "amount": d.amount, "balance_transactions": append([]any{}, d.movements...), "charge": d.charge, "created": d.created,
 		"currency": d.currency, "evidence": evidence,
 		"evidence_details":     object{"due_by": d.created + 9*24*3600, "has_evidence": false, "past_due": false, "submission_count": int64(0)},
 		"is_charge_refundable": d.status == "warning_needs_response", "livemode": false, "metadata": d.metadata,
@@ -173,5 +173,5 @@ func (e *endpoint) application() any {
 	if !e.connect {
 		return nil
 	}
-	return "ca_TrancheSimulator"
+	return application
 }

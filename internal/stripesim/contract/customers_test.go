@@ -9,7 +9,8 @@ import (
 	"tranche/internal/dunning"
 )
 
-// TestStrangersKnownCustomer saves the second card of a customer who is known at Stripe: it is attached, not made anew.
+// TestStrangersKnownCustomer saves the second card of a customer who is known at Stripe: it is
+// attached, not made anew.
 func TestStrangersKnownCustomer(t *testing.T) {
 	t.Parallel()
 	for name, h := range map[string]habits{
@@ -39,7 +40,8 @@ func TestStrangersKnownCustomer(t *testing.T) {
 	}
 }
 
-// TestStrangersDeletedCustomer saves a card although the Stripe customer is gone, and nobody told us.
+// TestStrangersDeletedCustomer saves a card although the Stripe customer is gone, and nobody told
+// us.
 func TestStrangersDeletedCustomer(t *testing.T) {
 	t.Parallel()
 	wall := newClock()
@@ -57,7 +59,8 @@ func TestStrangersDeletedCustomer(t *testing.T) {
 	require.NotEqual(t, gone, s.details(second.Plan.ID).Customer.StripeCustomer)
 }
 
-// TestStrangersParameters makes no plan at a server that refuses what saves the card, says so, and leaves nothing.
+// TestStrangersParameters makes no plan at a server that refuses what saves the card, says so, and
+// leaves nothing.
 func TestStrangersParameters(t *testing.T) {
 	t.Parallel()
 	wall := newClock()
@@ -69,8 +72,9 @@ func TestStrangersParameters(t *testing.T) {
 	require.ErrorIs(t, err, billing.ErrNotFound)
 }
 
-// TestStrangersSetupLeftBehind tries the saved card again by the clock after the customer was declined with another card
-// on the recovery page, which leaves setup_future_usage on the PaymentIntent: off-session, Stripe refuses that.
+// TestStrangersSetupLeftBehind tries the saved card again by the clock after the customer was
+// declined with another card on the recovery page, which leaves setup_future_usage on the
+// PaymentIntent: off-session, Stripe refuses that.
 func TestStrangersSetupLeftBehind(t *testing.T) {
 	t.Parallel()
 	for name, h := range map[string]habits{"it can be taken away": {}, "it can not": {setupStays: true}} {
@@ -98,7 +102,8 @@ func TestStrangersSetupLeftBehind(t *testing.T) {
 				require.Contains(t, d.Charges[1].Reason, "setup_future_usage cannot be unset")
 				require.Equal(t, map[billing.Outcome]int{billing.OutcomeDeclined: 1, billing.OutcomeError: 4}, outcomes)
 			} else {
-				// How often the policy tries in its month depends on the paydays in it; the request that was refused is one.
+				// How often the policy tries in its month depends on the paydays in it; the request
+				// that was refused is one.
 				require.Equal(t, 1, outcomes[billing.OutcomeError])
 				require.GreaterOrEqual(t, outcomes[billing.OutcomeDeclined], 5)
 				require.LessOrEqual(t, outcomes[billing.OutcomeDeclined], dunning.StripesMaxRetries)

@@ -16,8 +16,9 @@ import (
 	"tranche/internal/billing"
 )
 
-// foreign is a Stripe server as strangers write them: stateful, good enough for its author, and wrong in the ways that
-// its habits say. It shares no code with our simulator, so that nothing here can lean on that one's manners.
+// foreign is a Stripe server as strangers write them: stateful, good enough for its author, and
+// wrong in the ways that its habits say. It shares no code with our simulator, so that nothing here
+// can lean on that one's manners.
 type foreign struct {
 	t      *testing.T
 	habits habits

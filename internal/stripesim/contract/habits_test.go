@@ -7,8 +7,9 @@ import (
 	"strconv"
 )
 
-// habits are the ways in which stateful fakes differ from Stripe: each was seen in a public one, or is what an older
-// version of the API, a proxy or a hasty author would do. The zero value behaves like Stripe, as far as it goes.
+// habits are the ways in which stateful fakes differ from Stripe: each was seen in a public one, or
+// is what an older version of the API, a proxy or a hasty author would do. The zero value behaves
+// like Stripe, as far as it goes.
 type habits struct {
 	// Errors and headers.
 	noRequestID     bool

@@ -17,7 +17,8 @@ import (
 	"tranche/internal/stripesim/contract"
 )
 
-// checkedSim is a simulator behind the description: what the shop sends and what it is answered are both held against it.
+// checkedSim is a simulator behind the description: what the shop sends and what it is answered are
+// both held against it.
 type checkedSim struct {
 	t       *testing.T
 	sim     *stripesim.Server
@@ -108,8 +109,9 @@ func (c *checkedSim) post(path string, form url.Values) map[string]any {
 	return decoded(c.t, resp.Body)
 }
 
-// TestEveryRequestOfOursFitsTheDescription drives the real code over the whole road: first payments, saving cards for
-// new and known customers, charges, declines, retries, lost answers and what comes by webhook.
+// TestEveryRequestOfOursFitsTheDescription drives the real code over the whole road: first
+// payments, saving cards for new and known customers, charges, declines, retries, lost answers and
+// what comes by webhook.
 func TestEveryRequestOfOursFitsTheDescription(t *testing.T) {
 	t.Parallel()
 	s, stripe := openCheckedShop(t)
@@ -129,9 +131,11 @@ func TestEveryRequestOfOursFitsTheDescription(t *testing.T) {
 	}
 }
 
-// passedOn gives a card by a SetupIntent, passes the money on to a connected account and takes it back.
+// passedOn gives a card by a SetupIntent, passes the money on to a connected account and takes it
+// back.
 func (c *checkedSim) passedOn(s *shop) {
 	c.t.Helper()
+	c.sim.Connect("acct_1")
 	t := terms("passed-on", "cust-passed-on")
 	t.Starts = billing.DateOf(s.clock.Now(), time.UTC).AddDays(3).String()
 	t.Connect = &billing.Connect{TransferDestination: "acct_1", OnBehalfOf: "acct_1", ApplicationFee: 100}
@@ -154,7 +158,8 @@ func (c *checkedSim) passedOn(s *shop) {
 	require.Equal(c.t, billing.ChargeRefunded, s.details(p.Plan.ID).Charges[0].Status)
 }
 
-// declines retries by the clock, also after the customer's own try left setup_future_usage on the PaymentIntent.
+// declines retries by the clock, also after the customer's own try left setup_future_usage on the
+// PaymentIntent.
 func (c *checkedSim) declines(s *shop) {
 	c.t.Helper()
 	p := s.plan("declines")
@@ -214,7 +219,9 @@ func (c *checkedSim) lives(s *shop) {
 	require.NoError(c.t, c.pay(p.FirstPayment.ClientSecret, cardThenNoFunds))
 	s.settle()
 	customer := s.details(p.Plan.ID).Customer.StripeCustomer
-	setup, err := s.gateway.CreateSetupIntent(c.t.Context(), "setup-1", billing.SetupParams{Customer: customer, Description: "lives"})
+	setup, err := s.gateway.CreateSetupIntent(c.t.Context(), "setup-1", billing.SetupParams{
+		Customer: customer, Description: "lives", Metadata: map[string]string{billing.MetaCustomer: "cust-lives", billing.MetaPlan: string(p.Plan.ID)},
+	})
 	require.NoError(c.t, err)
 	_, err = c.browser.ConfirmCardSetup(c.t.Context(), setup.ClientSecret.Reveal(), stripesim.PaymentDetails{Card: &stripesim.Card{Number: cardGood}})
 	require.NoError(c.t, err)

@@ -162,6 +162,7 @@ func (c *Contract) object(schema *spec.Schema, value map[string]any, at string) 
 			found = append(found, at+"."+name+": is missing")
 		}
 	}
+	kind, _ := value["object"].(string)
 	open := len(schema.Properties) == 0 && schema.AdditionalProperties == nil
 	for name, item := range value {
 		where := at + "." + name
@@ -170,7 +171,7 @@ func (c *Contract) object(schema *spec.Schema, value map[string]any, at string) 
 			found = append(found, c.differences(property, item, where)...)
 		case schema.AdditionalProperties != nil:
 			found = append(found, c.differences(schema.AdditionalProperties, item, where)...)
-		case !open && !c.allowed[name]:
+		case !open && !c.allowed[name] && !slices.Contains(recorded[kind], name):
 			found = append(found, where+": is not in the description")
 		}
 	}

@@ -9,7 +9,8 @@ import (
 	"tranche/internal/planning"
 )
 
-// ending is how a charge that the fake tells too little about ends: a status, with the reason beside it.
+// ending is how a charge that the fake tells too little about ends: a status, with the reason
+// beside it.
 type ending []string
 
 var (
@@ -17,7 +18,8 @@ var (
 	needsCard = ending{"succeeded", "requires_payment_method", "past_due"}
 )
 
-// strangers are the habits, one at a time. No end means that the plan reaches the same ledger as at Stripe.
+// strangers are the habits, one at a time. No end means that the plan reaches the same ledger as at
+// Stripe.
 var strangers = []struct {
 	name   string
 	habits habits
@@ -71,8 +73,9 @@ var strangers = []struct {
 // maxCalls is more requests than any card's road takes.
 const maxCalls = 60
 
-// TestStrangersCards runs the guide's road through the real code against every habit: the first payment, the later
-// one off-session, its retries, and the customer who comes back. Nothing is taken twice, and nothing goes on for ever.
+// TestStrangersCards runs the guide's road through the real code against every habit: the first
+// payment, the later one off-session, its retries, and the customer who comes back. Nothing is
+// taken twice, and nothing goes on for ever.
 func TestStrangersCards(t *testing.T) {
 	t.Parallel()
 	for _, stranger := range strangers {
@@ -123,7 +126,8 @@ func (r *road) begin() {
 	}
 }
 
-// comeBack is the recovery page: the same card with its challenge, or another card, on the same PaymentIntent.
+// comeBack is the recovery page: the same card with its challenge, or another card, on the same
+// PaymentIntent.
 func (r *road) comeBack() {
 	second := r.shop.details(r.plan.Plan.ID).Charges[1]
 	if r.end != nil || second.Status == billing.ChargeSucceeded {
@@ -163,7 +167,8 @@ func (r *road) arrive() {
 	}
 }
 
-// sameMoney checks that what was taken is what the ledger says, once each, and that no event is left.
+// sameMoney checks that what was taken is what the ledger says, once each, and that no event is
+// left.
 func (s *shop) sameMoney(stripe *foreign) {
 	s.t.Helper()
 	var owed int64

@@ -55,8 +55,8 @@ func (c *wallClock) set(at time.Time) {
 	}
 }
 
-// shop is the real code on a real store, in front of any server that claims to be Stripe. What the scheduler would
-// claim is run on the spot.
+// shop is the real code on a real store, in front of any server that claims to be Stripe. What the
+// scheduler would claim is run on the spot.
 type shop struct {
 	t       *testing.T
 	clock   *wallClock

@@ -109,6 +109,8 @@ func TestEveryAnswerFitsTheDescription(t *testing.T) {
 	r.challenges()
 	r.setups(customer)
 	r.money(id(intent))
+	r.connect()
+	r.processing(customer, card)
 	r.webhooksAndAccount()
 	r.refusals(customer)
 	r.events()
@@ -183,6 +185,36 @@ func (r *run) money(intent string) {
 	require.NoError(r.t, r.sim.CloseDispute(id(disputes[0].(map[string]any)), true))
 }
 
+func (r *run) connect() {
+	r.t.Helper()
+	r.sim.Connect("acct_1Villa")
+	paid := r.post("/v1/payment_intents", "amount=2000&currency=usd&payment_method_types[]=card&confirm=true&payment_method=pm_card_cvcCheckFail"+
+		"&transfer_data[destination]=acct_1Villa&application_fee_amount=100&on_behalf_of=acct_1Villa&expand[]=latest_charge.application_fee&expand[]=on_behalf_of")
+	r.post("/v1/refunds", "payment_intent="+id(paid)+"&refund_application_fee=true&reverse_transfer=true&expand[]=balance_transaction")
+	r.get("/v1/payment_intents/"+id(paid), "expand[]=latest_charge.refunds.data.balance_transaction&expand[]=latest_charge.application_fee")
+	r.post("/v1/payment_methods", "type=card&card[number]=4000000000000044&card[exp_month]=1&card[exp_year]=2040&card[cvc]=123&billing_details[address][line1]=x")
+}
+
+// processing drives payments without a result, and a decline without a charge.
+func (r *run) processing(customer, card string) {
+	r.t.Helper()
+	const off = "amount=900&currency=usd&payment_method_types[]=card&off_session=true&confirm=true&customer="
+	for _, code := range []string{"", "do_not_honor"} {
+		require.NoError(r.t, r.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionProcessing, Count: 1}))
+		made := r.post("/v1/payment_intents", off+customer+"&payment_method="+card)
+		require.Equal(r.t, "processing", made["status"])
+		require.NoError(r.t, r.sim.EndProcessing(id(made), code))
+		r.get("/v1/payment_intents/"+id(made), "expand[]=latest_charge")
+	}
+	require.NoError(r.t, r.sim.AddFault(stripesim.FaultRule{
+		Action: stripesim.ActionDecline, DeclineCode: "generic_decline", NoCharge: true, Count: 1,
+	}))
+	r.send("POST", "/v1/payment_intents", off+customer+"&payment_method="+card, 402)
+	asked := "payment_method_options[card][request_three_d_secure]=any&payment_method_options[card][setup_future_usage]=off_session"
+	r.post("/v1/payment_intents", "amount=900&currency=usd&payment_method_types[]=card&"+asked)
+	r.post("/v1/setup_intents", "payment_method_types[]=card&payment_method_options[card][request_three_d_secure]=any")
+}
+
 func (r *run) webhooksAndAccount() {
 	r.t.Helper()
 	r.get("/v1/account", "")
@@ -238,7 +270,7 @@ func (r *run) events() {
 	for _, kind := range []string{
 		"customer.created", "customer.updated", "customer.deleted", "payment_method.attached", "payment_method.detached", "payment_method.updated",
 		"payment_method.automatically_updated", "payment_intent.created", "payment_intent.succeeded", "payment_intent.payment_failed",
-		"payment_intent.requires_action", "payment_intent.canceled", "payment_intent.amount_capturable_updated", "charge.succeeded",
+		"payment_intent.requires_action", "payment_intent.processing", "payment_intent.canceled", "payment_intent.amount_capturable_updated", "charge.succeeded",
 		"charge.failed", "charge.captured", "charge.refunded", "charge.refund.updated", "charge.dispute.created", "charge.dispute.closed",
 		"refund.created", "refund.updated", "setup_intent.created", "setup_intent.succeeded", "setup_intent.setup_failed",
 		"setup_intent.requires_action", "setup_intent.canceled", "radar.early_fraud_warning.created",
@@ -247,8 +279,8 @@ func (r *run) events() {
 	}
 }
 
-// The advice and network fields came after this API version; they are the only
-// properties that the simulator adds to it.
+// The advice and network fields came after this API version; they are the only properties that the
+// simulator adds to it, besides those that recorded answers have.
 func TestAdviceFieldsAreTheOnlyExtras(t *testing.T) {
 	rules, err := contract.Load()
 	require.NoError(t, err)

@@ -124,6 +124,9 @@ func TestTheStubTakesEveryCall(t *testing.T) {
 			_, err := g.CreateCustomer(ctx, "k7", billing.CustomerParams{PaymentMethod: "pm_1", Email: "a@b.c", Name: "Ada", Metadata: map[string]string{"a": "b"}})
 			return err
 		},
+		"update customer": func() error {
+			return g.UpdateCustomer(ctx, "k8", "cus_1", billing.CustomerParams{Email: "b@b.c"})
+		},
 		"exists": func() error { _, err := g.CustomerExists(ctx, "cus_1"); return err },
 	} {
 		require.NoError(t, call(), name)
@@ -131,8 +134,8 @@ func TestTheStubTakesEveryCall(t *testing.T) {
 	require.Empty(t, stripe.refused())
 }
 
-// TestOnePaymentIntentForEverybody makes two plans at a server that has one PaymentIntent to give. It pays one of them:
-// one payment never settles two debts.
+// TestOnePaymentIntentForEverybody makes two plans at a server that has one PaymentIntent to give.
+// It pays one of them: one payment never settles two debts.
 func TestOnePaymentIntentForEverybody(t *testing.T) {
 	t.Parallel()
 	var hooks [][]byte
@@ -148,8 +151,9 @@ func TestOnePaymentIntentForEverybody(t *testing.T) {
 
 func nothingArrives() [][]byte { return nil }
 
-// TestTheStubsEvents makes two plans, whose first payments have the same id there, and hands in events about objects
-// that nobody made: nothing is paid, nothing is charged, and no event comes back for ever.
+// TestTheStubsEvents makes two plans, whose first payments have the same id there, and hands in
+// events about objects that nobody made: nothing is paid, nothing is charged, and no event comes
+// back for ever.
 func TestTheStubsEvents(t *testing.T) {
 	t.Parallel()
 	stripe := newStub(t)
@@ -184,8 +188,9 @@ func TestTheStubsEvents(t *testing.T) {
 	require.Empty(t, stripe.refused())
 }
 
-// TestTheStubsCharges collects from a card at a server that knows no outcome: every PaymentIntent there still waits for
-// a card, whatever was asked of it. The retries are used up, and the charge is given up with a reason.
+// TestTheStubsCharges collects from a card at a server that knows no outcome: every PaymentIntent
+// there still waits for a card, whatever was asked of it. The retries are used up, and the charge
+// is given up with a reason.
 func TestTheStubsCharges(t *testing.T) {
 	t.Parallel()
 	stripe := newStub(t)
@@ -200,7 +205,8 @@ func TestTheStubsCharges(t *testing.T) {
 	require.Empty(t, stripe.refused())
 }
 
-// payByHand does what the first payment's webhook would: it gives the customer a card and activates the plan.
+// payByHand does what the first payment's webhook would: it gives the customer a card and activates
+// the plan.
 func (s *shop) payByHand(id billing.PlanID) {
 	s.t.Helper()
 	now := s.clock.Now()
