@@ -1,5 +1,6 @@
-// Package backfill brings events into the inbox that no webhook brought: it reads Stripe's own event list and stores what
-// is missing. Events that are known already change nothing, so it may run at any time, any number of times.
+// Package backfill brings events into the inbox that no webhook brought: it reads Stripe's own
+// event list and stores what is missing. Events that are known already change nothing, so it may
+// run at any time, any number of times.
 package backfill
 
 import (
@@ -11,8 +12,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// Overlap is how far back of where the last sweep began the next one reads: for clocks that differ, and for events that
-// Stripe's list shows late.
+// Overlap is how far back of where the last sweep began the next one reads: for clocks that differ,
+// and for events that Stripe's list shows late.
 const Overlap = time.Hour
 
 // Inbox is where events are stored.
@@ -38,13 +39,15 @@ type Counts struct {
 	Seen  int       // events in Stripe's list
 	New   int       // those that were missing
 	Until time.Time // everything created after it was seen
-	// Refused are the connected accounts that Stripe gives no access to (any more): nothing was read of them.
+	// Refused are the connected accounts that Stripe gives no access to (any more): nothing was
+	// read of them.
 	Refused []string
 }
 
-// Run reads the list, newest events first, and stores what is missing, page by page: what was stored stays stored when
-// it ends early, and Counts says how much that was. After the platform's own list it reads that of every connected account
-// that a plan names. Errors: *billing.GatewayError, billing.ErrUnavailable.
+// Run reads the list, newest events first, and stores what is missing, page by page: what was
+// stored stays stored when it ends early, and Counts says how much that was. After the platform's
+// own list it reads that of every connected account that a plan names. Errors:
+// *billing.GatewayError, billing.ErrUnavailable.
 func Run(ctx context.Context, record billing.Record, inbox Inbox, o Options) (Counts, error) {
 	r := run{Options: o, inbox: inbox, counts: Counts{Until: o.Now()}}
 	if oldest := r.counts.Until.Add(-billing.EventHistory); r.Since.Before(oldest) {
@@ -94,7 +97,8 @@ func (r *run) take(ctx context.Context, page []billing.Event) error {
 	return nil
 }
 
-// store returns how many events were missing. They wake at once: a webhook that should have come did not.
+// store returns how many events were missing. They wake at once: a webhook that should have come
+// did not.
 func (r *run) store(ctx context.Context, page []billing.Event) (int, error) {
 	if r.DryRun {
 		ids := make([]string, len(page))
@@ -113,8 +117,8 @@ func (r *run) store(ctx context.Context, page []billing.Event) (int, error) {
 	return len(fresh), err
 }
 
-// Since is where a sweep begins to read: Overlap before the last one, whose cursor it is, and the first time at floor,
-// which may be zero. Neither is earlier than what Stripe remembers.
+// Since is where a sweep begins to read: Overlap before the last one, whose cursor it is, and the
+// first time at floor, which may be zero. Neither is earlier than what Stripe remembers.
 func Since(cursor, floor, now time.Time) time.Time {
 	since := floor
 	if !cursor.IsZero() {

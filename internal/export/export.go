@@ -1,5 +1,5 @@
-// Package export writes what the database holds as CSV or JSON lines. What there is, and what is withheld, billing.ExportTables
-// says; docs/export.md says it to people.
+// Package export writes what the database holds as CSV or JSON lines. What there is, and what is
+// withheld, billing.ExportTables says; docs/export.md says it to people.
 package export
 
 import (
@@ -12,6 +12,7 @@ import (
 	"io"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"tranche/internal/billing"
 )
@@ -39,11 +40,13 @@ func (f Format) MediaType() string {
 // progressEvery is after how many rows progress is told.
 const progressEvery = 1000
 
-// Write writes the rows of a table to w and returns how many there were. Rows are written as they are read, so memory does not grow
-// with them. progress is told of the number so far, now and then; it may be nil.
+// Write writes the rows of a table to w and returns how many there were. Rows are written as they
+// are read, so memory does not grow with them. progress is told of the number so far, now and then;
+// it may be nil.
 //
-// CSV: amounts are whole minor units, times RFC 3339 in UTC, documents JSON, what is not there is empty. A text that a spreadsheet
-// would take for a formula is written with an apostrophe before it: see Guard.
+// CSV: amounts are whole minor units, times RFC 3339 in UTC, documents JSON, what is not there is
+// empty. A text that a spreadsheet would take for a formula is written with an apostrophe before
+// it: see Guard.
 func Write(ctx context.Context, from billing.Exporter, t billing.ExportTable, since time.Time, f Format, w io.Writer, progress func(rows int64)) (int64, error) {
 	buffered := bufio.NewWriterSize(w, 64<<10)
 	line := jsonLines(t, buffered)
@@ -107,14 +110,13 @@ func cell(v any) string {
 	return ""
 }
 
-// Guard puts an apostrophe before a text that a spreadsheet would take for a formula, and before one that begins with an apostrophe,
-// so that Unguard gives back every text. Source: owasp.org/www-community/attacks/CSV_Injection.
+// Guard puts an apostrophe before a text that a spreadsheet would take for a formula, and before
+// one that begins with an apostrophe, so that Unguard gives back every text. Source:
+// owasp.org/www-community/attacks/CSV_Injection.
 func Guard(s string) string {
-	if s == "" {
-		return s
-	}
-	switch s[0] {
-	case '=', '+', '-', '@', '\t', '\r', '\'':
+	first, _ := utf8.DecodeRuneInString(s)
+	switch first {
+	case '=', '+', '-', '@', '\t', '\r', '\n', '\'', '＝', '＋', '－', '＠':
 		return "'" + s
 	}
 	return s

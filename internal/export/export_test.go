@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -64,10 +65,11 @@ func TestJSONLines(t *testing.T) {
 
 func TestGuardedTextsComeBack(t *testing.T) {
 	t.Parallel()
-	for _, s := range []string{"", "a", "=1", "+1", "-1", "@x", "'", "'=1", "''", "'a", "\tx", "\rx", "o'neill"} {
+	for _, s := range []string{"", "a", "=1", "+1", "-1", "@x", "'", "'=1", "''", "'a", "\tx", "\rx", "\nx", "＝1", "＋1", "－1", "＠x", "'＝1", "o'neill", "ö"} {
 		guarded := export.Guard(s)
 		if s != "" {
-			require.NotContains(t, "=+-@\t\r", guarded[:1])
+			first, _ := utf8.DecodeRuneInString(guarded)
+			require.NotContains(t, "=+-@\t\r\n＝＋－＠", string(first))
 		}
 		require.Equal(t, s, export.Unguard(guarded), s)
 	}

@@ -12,7 +12,8 @@ import (
 	"tranche/internal/store/storetest"
 )
 
-// BenchmarkImport checks and imports files of 5,000 plans with three charges each; docs/import.md has what was measured.
+// BenchmarkImport checks and imports files of 5,000 plans with three charges each; docs/import.md
+// has what was measured.
 func BenchmarkImport(b *testing.B) {
 	const plans = 5000
 	for name, open := range map[string]func(testing.TB) *store.Store{"sqlite": storetest.SQLite, "postgres": storetest.Postgres} {

@@ -33,7 +33,8 @@ func (l Line) inAccount() string {
 	return " in " + l.Account
 }
 
-// verify looks up the cards of a batch that were not looked up before. Errors: billing.ErrUnavailable, *billing.GatewayError.
+// verify looks up the cards of a batch that were not looked up before. Errors:
+// billing.ErrUnavailable, *billing.GatewayError.
 func (im *Importer) verify(ctx context.Context, batch []numbered) error {
 	if im.Cards == nil {
 		return nil
@@ -63,7 +64,7 @@ func (im *Importer) verify(ctx context.Context, batch []numbered) error {
 	return group.Wait()
 }
 
-// cardFaults says why Stripe's card is not the line's.
+// cardFaults returns the differences between Stripe's card and the line's.
 func (im *Importer) cardFaults(l Line, now billing.Card) []billing.FieldError {
 	if im.Cards == nil {
 		return nil

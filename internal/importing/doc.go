@@ -1,3 +1,4 @@
-// Package importing takes over live plans from elsewhere, with the Stripe customers and cards they have. A line of the file is a plan: it
-// is checked, with every fault named, before anything is written. docs/import.md says what a line may hold.
+// Package importing imports live plans from another system, with their Stripe customers and cards.
+// Each line of the file is a plan. All faults of a line are reported before anything is written.
+// docs/import.md describes the lines.
 package importing

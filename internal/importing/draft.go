@@ -14,7 +14,16 @@ import (
 type drafted struct {
 	charges    []billing.ChargeDraft
 	recurrence billing.Recurrence
+	schedule   billing.Schedule
 	paidAt     time.Time // of what was paid before
+}
+
+// firstDue returns when the first charge falls due that is left.
+func (d drafted) firstDue() time.Time {
+	if len(d.charges) == 0 {
+		return d.paidAt
+	}
+	return d.charges[0].DueAt
 }
 
 // fault is what is wrong with one field.
@@ -22,7 +31,7 @@ func fault(field, format string, args ...any) billing.FieldError {
 	return billing.FieldError{Field: field, Message: fmt.Sprintf(format, args...)}
 }
 
-// draft works out what is left. It returns every fault of the line.
+// draft calculates what is left of a plan, or returns every fault of the line.
 func (o Options) draft(l Line, now time.Time) (drafted, []billing.FieldError) {
 	bad := o.checkFields(l)
 	out := drafted{paidAt: now}
@@ -49,7 +58,7 @@ func (o Options) draft(l Line, now time.Time) (drafted, []billing.FieldError) {
 	if len(bad) > 0 {
 		return out, bad
 	}
-	out.charges, out.recurrence = draft.Charges, draft.Recurrence
+	out.charges, out.recurrence, out.schedule = draft.Charges, draft.Recurrence, draft.Schedule
 	return o.goOn(l, t, out)
 }
 
@@ -65,10 +74,12 @@ func (o Options) checkFields(l Line) []billing.FieldError {
 	add(!slices.Contains(kinds, l.Kind), "kind", "is %q; use %q", l.Kind, kinds)
 	add(!strings.HasPrefix(l.Card, "pm_"), "card", "is %q; name the PaymentMethod at Stripe (pm_…): a plan is only imported with the card it is charged on", l.Card)
 	add(!strings.HasPrefix(l.Customer.StripeCustomer, "cus_"), "customer.stripe_customer", "is %q; name the customer at Stripe (cus_…) that the card is attached to", l.Customer.StripeCustomer)
-	add(l.Account != "" && !strings.HasPrefix(l.Account, "acct_"), "account", "is %q, not a connected account (acct_…)", l.Account)
+	add(l.Account != "" && !billing.IsAccount(l.Account), "account", "is %q, not a connected account (acct_…)", l.Account)
 	add(l.Paid < 0, "paid", "is less than 0")
 	add(l.PaidAt != "" && l.Paid == 0, "paid_at", "goes with paid alone")
 	add(l.Policy != "" && l.Policy != "default" && !slices.Contains(o.Policies, l.Policy), "policy", "%q is no dunning policy", l.Policy)
+	why := l.CatchUp.Problem(l.Kind)
+	add(why != "", "catch_up", "%s", why)
 	_, _, ok := l.exp()
 	add(!ok, "card_exp", "%q is not a month like 07/2031", l.CardExp)
 	add(o.Cards == nil && (l.CardBrand == "" || l.CardLast4 == "" || l.CardExp == ""), "card",
@@ -76,10 +87,11 @@ func (o Options) checkFields(l Line) []billing.FieldError {
 	return bad
 }
 
-// schedule says what is left as terms that billing works out: a list, one charge, or an amount at an interval.
+// schedule returns what is left as terms for billing: a list, one charge, or an amount at an
+// interval.
 func (l Line) schedule() (billing.Terms, []billing.FieldError) {
 	t := l.terms()
-	t.Policy = ""
+	t.Policy, t.CatchUp = "", ""
 	t.Total = 0
 	switch {
 	case len(l.Charges) > 0 && l.repeats():
@@ -100,13 +112,13 @@ func (l Line) schedule() (billing.Terms, []billing.FieldError) {
 	return t, nil
 }
 
-// repeats says whether a field of an amount at an interval is given.
+// repeats reports whether a line has any field of an amount at an interval.
 func (l Line) repeats() bool {
 	return l.Amount != 0 || l.Every != "" || l.Next != "" || l.Left != 0 || l.Until != "" || l.Anchor != ""
 }
 
-// begin is the instant from which the terms are worked out: now, or just before a first charge that is late and to be made up for.
-// It says why a late charge is not taken.
+// begin returns the time from which the terms are calculated: now, or just before a late first
+// charge that is to be caught up. late explains why a late charge is rejected.
 func (o Options) begin(t billing.Terms, now time.Time) (at time.Time, late string) {
 	text := t.Due + t.Starts
 	if len(t.Charges) > 0 {
@@ -146,8 +158,8 @@ func inLineWords(fields []billing.FieldError, l Line) []billing.FieldError {
 	return out
 }
 
-// goOn counts from the anchor where one is given, and writes the charges out where their number is known and the plan is not one that
-// recurs.
+// goOn counts from the anchor where one is given, and writes the charges out where their number is
+// known and the plan is not one that recurs.
 func (o Options) goOn(l Line, t billing.Terms, out drafted) (drafted, []billing.FieldError) {
 	if l.Anchor != "" && !out.recurrence.IsZero() {
 		anchor, err := billing.ParseDate(l.Anchor)
@@ -159,6 +171,7 @@ func (o Options) goOn(l Line, t billing.Terms, out drafted) (drafted, []billing.
 			return out, []billing.FieldError{fault("anchor", "no charge falls on %s when they are counted every %s from %s", out.recurrence.Anchor, out.recurrence.Every, anchor)}
 		}
 		out.recurrence.Anchor, out.recurrence.Next = anchor, n+1
+		out.schedule.Anchor, out.schedule.Next = anchor, n+1
 	}
 	if l.Kind != billing.KindRecurring && !out.recurrence.IsZero() {
 		if l.Left > maxCharges {
@@ -166,6 +179,7 @@ func (o Options) goOn(l Line, t billing.Terms, out drafted) (drafted, []billing.
 		}
 		out.charges = append(out.charges, out.recurrence.Upcoming(l.Left-1, t.Location(), o.Rules.Holidays)...)
 		out.recurrence = billing.Recurrence{}
+		out.schedule.Next += l.Left - 1
 	}
 	return out, nil
 }

@@ -29,11 +29,12 @@ type Options struct {
 	Now      func() time.Time
 	Rules    billing.Rules
 	Policies []string // dunning policies that lines may name
-	CatchUp  bool     // what fell due before now is charged at once; otherwise it is a fault
+	CatchUp  bool     // charges that fell due before now are charged at once; otherwise they are faults
+	Confirm  bool     // customers get a notice with the payments of their plan
 	Cards    Cards    // each card is looked up there; nil takes the word of the file
-	// Progress is told how many lines were gone through; it may be nil.
+	// Progress receives the number of lines read so far; it may be nil.
 	Progress func(lines int64)
-	// Fault is told of everything that is wrong with a line. Its error ends the import.
+	// Fault receives every fault of a line. Its error ends the import.
 	Fault func(Fault) error
 }
 
@@ -44,7 +45,8 @@ type Fault struct {
 	billing.FieldError
 }
 
-// Summary counts lines. What is left to be charged of plans that go on until they are canceled is their next charge.
+// Summary counts lines. What is left to be charged of plans that go on until they are canceled is
+// their next charge.
 type Summary struct {
 	Lines   int64                       `json:"lines"`
 	New     int64                       `json:"new"`     // imported, or to be imported
@@ -61,7 +63,8 @@ type Totals struct {
 	Left  int64 `json:"left"`
 }
 
-// Importer imports one file. It remembers the cards that it looked up, so that a check before an import asks Stripe once.
+// Importer imports one file. It remembers the cards that it looked up, so that a check before an
+// import asks Stripe once.
 type Importer struct {
 	store Store
 	Options
@@ -73,14 +76,15 @@ func New(store Store, o Options) *Importer {
 	return &Importer{store: store, Options: o, verified: map[named]verdict{}}
 }
 
-// Check goes through the lines and writes nothing. Errors: of reading the file, of Options.Fault, billing.ErrUnavailable.
+// Check goes through the lines and writes nothing. Errors: of reading the file, of Options.Fault,
+// billing.ErrUnavailable.
 func (im *Importer) Check(ctx context.Context, lines *Reader) (Summary, error) {
 	return im.walk(ctx, lines, im.checkBatch)
 }
 
-// Import writes the plans of good lines, five hundred in a transaction, and passes over bad ones: Check says before what is bad. A
-// plan that is there already is passed over too, so a run that was cut off is finished by another. Errors: those of Check; what was
-// written before stays.
+// Import writes the plans of valid lines, five hundred in a transaction, and skips the others,
+// which Check reports beforehand. It skips existing plans as well, so a second run completes an
+// interrupted one. Errors: as for Check; what was written before stays.
 func (im *Importer) Import(ctx context.Context, lines *Reader) (Summary, error) {
 	return im.walk(ctx, lines, im.writeBatch)
 }
@@ -119,7 +123,7 @@ func (im *Importer) walk(ctx context.Context, lines *Reader, do func(context.Con
 	return sum, nil
 }
 
-// one carries a batch out, tells its faults and adds it to the sum.
+// one processes a batch, reports its faults and adds it to the sum.
 func (im *Importer) one(ctx context.Context, batch []numbered, sum *Summary, do func(context.Context, []numbered) (Summary, error)) error {
 	if len(batch) == 0 {
 		return nil
@@ -160,7 +164,8 @@ func (im *Importer) checkBatch(ctx context.Context, batch []numbered) (Summary, 
 	return rows.sum, err
 }
 
-// writeBatch works the batch out in the transaction that writes it: another import may be under way.
+// writeBatch prepares the batch in the transaction that writes it, because another import may run
+// at the same time.
 func (im *Importer) writeBatch(ctx context.Context, batch []numbered) (Summary, error) {
 	var rows prepared
 	before := make([][]billing.FieldError, len(batch))
@@ -175,15 +180,7 @@ func (im *Importer) writeBatch(ctx context.Context, batch []numbered) (Summary, 
 		if rows, err = im.prepare(ctx, tx, batch); err != nil {
 			return err
 		}
-		for _, c := range rows.updated {
-			if err := tx.UpdateCustomer(ctx, *c); err != nil {
-				return err
-			}
-		}
-		if err := tx.InsertImported(ctx, rows.Imported); err != nil {
-			return err
-		}
-		return tx.InsertAudit(ctx, rows.audit...)
+		return rows.writeTo(ctx, tx)
 	}
 	const tries = 5 // where others make the same customers or plans at the same moment
 	for try := 1; ; try++ {
@@ -193,4 +190,22 @@ func (im *Importer) writeBatch(ctx context.Context, batch []numbered) (Summary, 
 		}
 		return rows.sum, err
 	}
+}
+
+// writeTo writes the prepared batch in the caller's transaction.
+func (p prepared) writeTo(ctx context.Context, tx billing.Tx) error {
+	for _, c := range p.updated {
+		if err := tx.UpdateCustomer(ctx, *c); err != nil {
+			return err
+		}
+	}
+	if err := tx.InsertImported(ctx, p.Imported); err != nil {
+		return err
+	}
+	for _, n := range p.notices {
+		if _, err := tx.InsertNotice(ctx, n); err != nil {
+			return err
+		}
+	}
+	return tx.InsertAudit(ctx, p.audit...)
 }

@@ -2,10 +2,12 @@ package importing_test
 
 import (
 	"context"
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -45,7 +47,7 @@ func run(t testing.TB, s billing.Store, o importing.Options, text string) (check
 	im.Fault = nil
 	done, err = im.Import(t.Context(), lines(t, text))
 	require.NoError(t, err)
-	require.Equal(t, checked.Bad, done.Bad, "the check told what the import does")
+	require.Equal(t, checked.Bad, done.Bad, "the check reports what the import does")
 	return checked, done
 }
 
@@ -76,7 +78,7 @@ func TestTheExamplesAreImported(t *testing.T) {
 		paid, next := order.Charges[0], order.Charges[1]
 		require.Equal(t, billing.ChargeSucceeded, paid.Status)
 		require.True(t, paid.PaidOutside)
-		require.True(t, paid.NextAttemptAt.IsZero(), "what is paid is not charged")
+		require.True(t, paid.NextAttemptAt.IsZero(), "paid charges are not charged")
 		require.Equal(t, billing.ChargeScheduled, next.Status)
 		require.Equal(t, time.Date(2026, 3, 5, 9, 0, 0, 0, time.UTC), next.NextAttemptAt)
 		require.Equal(t, next.NextAttemptAt, next.WakeAt)
@@ -102,6 +104,81 @@ func TestTheExamplesAreImported(t *testing.T) {
 	})
 }
 
+func TestImport_ZoneThatIsNoPlace(t *testing.T) {
+	t.Parallel()
+	storetest.EachEngine(t, func(t *testing.T, s billing.Store) {
+		for _, zone := range []string{"right/UTC", "posixrules", "Local", "Factory"} {
+			var faults []string
+			_, err := importing.New(s, options(&faults)).Check(t.Context(), lines(t, strings.ReplaceAll(example(t, "csv"), "Europe/London", zone)))
+			require.NoError(t, err)
+			require.Contains(t, strings.Join(faults, "\n"), `"`+zone+`" is not a time zone`)
+		}
+	})
+}
+
+// TestImport_Delimiters imports the same file with commas, semicolons and tabs, and as Excel writes
+// it: with a byte order mark, CRLF and cells in quotes.
+func TestImport_Delimiters(t *testing.T) {
+	t.Parallel()
+	storetest.EachEngine(t, func(t *testing.T, s billing.Store) {
+		text := example(t, "csv")
+		records, err := csv.NewReader(strings.NewReader(text)).ReadAll()
+		require.NoError(t, err)
+		for name, write := range map[string]func(w *csv.Writer){
+			"semicolon": func(w *csv.Writer) { w.Comma = ';' },
+			"excel":     func(w *csv.Writer) { w.Comma, w.UseCRLF = ';', true },
+			"tab":       func(w *csv.Writer) { w.Comma = '\t' },
+			"comma":     func(w *csv.Writer) { w.Comma = ',' },
+		} {
+			var out strings.Builder
+			if name == "excel" {
+				out.WriteString("\xef\xbb\xbf")
+			}
+			w := csv.NewWriter(&out)
+			write(w)
+			for i, record := range records {
+				record = slices.Clone(record)
+				if i > 0 {
+					record[0] += "-" + name
+					record[2] = strings.ToUpper(record[2])
+				}
+				require.NoError(t, w.Write(record))
+			}
+			w.Flush()
+			var faults []string
+			_, done := run(t, s, options(&faults), out.String())
+			require.Empty(t, faults, name)
+			require.Equal(t, []int64{3, 3, 6}, []int64{done.Lines, done.New, done.Charges}, name)
+			order := details(t, s, "order-1-"+name)
+			require.EqualValues(t, 100000, order.Plan.Total, name)
+			require.EqualValues(t, "usd", order.Plan.Currency, name)
+			require.Len(t, order.Charges, 3, name)
+		}
+		var faults []string
+		checked, _ := run(t, s, options(&faults), "reference;kind;currency;paid\norder-2;installments;usd;333,34\n")
+		require.EqualValues(t, 1, checked.Bad, "a decimal comma is not guessed")
+		require.Contains(t, strings.Join(faults, "\n"), `paid: "333,34" can't be read`)
+	})
+}
+
+// TestImport_CustomerDefaults: a new customer whose zone is not in the file has the merchant's.
+func TestImport_CustomerDefaults(t *testing.T) {
+	t.Parallel()
+	storetest.EachEngine(t, func(t *testing.T, s billing.Store) {
+		var faults []string
+		o := options(&faults)
+		o.Rules.TimeZone, o.Rules.Locale = "Europe/Berlin", "de-DE"
+		run(t, s, o, example(t, "csv"))
+		require.Empty(t, faults)
+		villa, order := details(t, s, "villa-9"), details(t, s, "order-1")
+		require.Equal(t, []string{"Europe/Berlin", "de-DE"}, []string{villa.Customer.TimeZone, villa.Customer.Locale})
+		require.Equal(t, []string{"Europe/London", "de-DE"}, []string{order.Customer.TimeZone, order.Customer.Locale})
+		_, done := run(t, s, o, strings.ReplaceAll(strings.ReplaceAll(example(t, "csv"), "Europe/London", ""), "order-1,", "order-5,"))
+		require.Empty(t, faults)
+		require.EqualValues(t, 1, done.New)
+	})
+}
+
 func details(t *testing.T, s billing.Store, reference string) billing.Details {
 	t.Helper()
 	p, err := s.PlanByReference(t.Context(), reference)
@@ -112,6 +189,27 @@ func details(t *testing.T, s billing.Store, reference string) billing.Details {
 }
 
 const header = "reference,kind,currency,charges,amount,every,next,left,anchor,policy,customer,email,stripe_customer,card,card_brand,card_last4,card_exp\n"
+
+// TestImport_SameIDsInARestoredDatabase imports one file into two independent databases.
+func TestImport_SameIDsInARestoredDatabase(t *testing.T) {
+	t.Parallel()
+	var ids [2]map[string][]billing.ChargeID
+	for i := range ids {
+		var faults []string
+		s := storetest.SQLite(t)
+		run(t, s, options(&faults), example(t, "csv"))
+		ids[i] = map[string][]billing.ChargeID{}
+		plans, err := s.Plans(t.Context(), billing.PlanFilter{})
+		require.NoError(t, err)
+		for _, p := range plans {
+			for _, c := range details(t, s, p.Reference).Charges {
+				ids[i][p.Reference] = append(ids[i][p.Reference], c.ID)
+			}
+		}
+	}
+	require.Len(t, ids[0], 3)
+	require.Equal(t, ids[0], ids[1])
+}
 
 func TestEveryFaultIsNamed(t *testing.T) {
 	t.Parallel()
@@ -134,6 +232,10 @@ func TestEveryFaultIsNamed(t *testing.T) {
 		"both":           {"a,installments,usd,500 2026-03-01,500,,,,,,ada,,cus_a,pm_a" + ends, "charges: does not go with"},
 		"anchor":         {"a,recurring,usd,,500,1 month,2026-03-02,,2026-01-31,,ada,,cus_a,pm_a" + ends, "anchor: no charge falls on 2026-03-02"},
 		"mail":           {"a,deferred,usd,500 2026-03-01,,,,,,,ada,nobody,cus_a,pm_a" + ends, "customer.email"},
+		"NUL":            {"a\x00,deferred,usd,500 2026-03-01,,,,,,,ada,,cus_a,pm_a" + ends, "reference: holds control characters"},
+		"no UTF-8":       {"a,deferred,usd,500 2026-03-01,,,,,,,caf\xc3,,cus_a,pm_a" + ends, "customer: is not UTF-8 text"},
+		"direction":      {"a,deferred,usd,500 2026-03-01,,,,,,,\u202eada,,cus_a,pm_a" + ends, "customer: holds marks"},
+		"long mail":      {"a,deferred,usd,500 2026-03-01,,,,,,,ada,a@" + strings.Repeat("d", 10_000) + ".example,cus_a,pm_a" + ends, "customer.email: is longer than 254 bytes"},
 		"policy":         {"a,deferred,usd,500 2026-03-01,,,,,,hard,ada,,cus_a,pm_a" + ends, "policy: \"hard\""},
 		"cells":          {"a,b\n", "line: has 2 cells, and the header 17"},
 		"same reference": {"ok,deferred,usd,500 2026-03-01,,,,,,,bob,,cus_b,pm_b" + ends, "reference: is that of line 2 too"},
@@ -164,7 +266,7 @@ func TestWhatIsThereIsHeldAgainstTheFile(t *testing.T) {
 		later := options(&faults)
 		later.Now = func() time.Time { return now.AddDate(1, 0, 0) }
 		run(t, s, later, first)
-		require.Empty(t, faults, "what was imported is not judged again when its day has come")
+		require.Empty(t, faults, "an imported plan is not checked again once its date has passed")
 		for _, line := range []string{
 			"a,deferred,usd,501 2026-03-01,,,,,,,ada,,cus_a,pm_a", "b,deferred,usd,500 2026-03-01,,,,,,,bob,,cus_b,pm_a", "c,deferred,usd,500 2026-03-01,,,,,,,ada,,cus_z,pm_z",
 		} {
@@ -253,8 +355,39 @@ func TestAHeaderThatIsNotKnownEndsIt(t *testing.T) {
 func TestFaultsOfJSONLines(t *testing.T) {
 	t.Parallel()
 	var faults []string
-	run(t, storetest.SQLite(t), options(&faults), `{"referent": "a"}`+"\n\n"+`{"paid": "much"}`+"\n{}{}\n[]\n")
+	run(t, storetest.SQLite(t), options(&faults), `{"referent": "a"}`+"\n\n"+`{"paid": "much"}`+"\n{}{}\n[]\n"+`{"customer": {"name": "\u009b2J"}}`+"\n")
 	require.Equal(t, []string{
-		"1 referent: there is no such field", "3 paid: can't be a string", "4 line: holds more than one JSON object", "5 line: is not a JSON object",
+		"1 referent: there is no such field", "3 paid: can't be a string", "4 line: holds more than one JSON object", "5 line: is not a JSON object", "6 customer.name: holds control characters",
 	}, faults)
+}
+
+// TestImport_Confirm: customers get the payments of their plan on request, once, and not otherwise.
+func TestImport_Confirm(t *testing.T) {
+	t.Parallel()
+	storetest.EachEngine(t, func(t *testing.T, s billing.Store) {
+		notices := func() []billing.Notice {
+			list, err := s.Notices(t.Context(), billing.NoticeFilter{Limit: 10})
+			require.NoError(t, err)
+			return list
+		}
+		var faults []string
+		o := options(&faults)
+		run(t, s, o, strings.ReplaceAll(example(t, "csv"), "order-1,", "order-5,"))
+		require.Empty(t, notices())
+		o.Confirm = true
+		run(t, s, o, example(t, "csv"))
+		run(t, s, o, example(t, "csv"))
+		require.Empty(t, faults)
+		list := notices()
+		require.Len(t, list, 1, "the other two plans were there")
+		n := list[0]
+		require.Equal(t, billing.NoticePlanStarted, n.Kind)
+		require.Equal(t, details(t, s, "order-1").Plan.ID, n.PlanID)
+		require.Equal(t, "ada@example.com", n.To)
+		require.Equal(t, billing.NoticePending, n.Status)
+		require.False(t, n.WakeAt.IsZero(), "a worker sends it")
+		require.Len(t, n.Data.Schedule, 3)
+		require.True(t, n.Data.Schedule[0].Paid)
+		require.Equal(t, int64(100000), n.Data.Amount)
+	})
 }

@@ -33,6 +33,7 @@ type Line struct {
 	CardExp   string `json:"card_exp,omitempty"` // MM/YYYY
 
 	BusinessDay        billing.BusinessDay   `json:"business_day,omitempty"`
+	CatchUp            billing.CatchUp       `json:"catch_up,omitempty"`
 	Policy             string                `json:"policy,omitempty"`
 	BackupCardsAllowed bool                  `json:"backup_cards_allowed,omitempty"`
 	Account            string                `json:"account,omitempty"`
@@ -58,7 +59,7 @@ func amountField(of func(*Line) *int64) field {
 var csvFields = map[string]field{
 	"reference":   textField(func(l *Line) *string { return &l.Reference }),
 	"kind":        func(l *Line, cell string) error { l.Kind = billing.PlanKind(cell); return nil },
-	"currency":    func(l *Line, cell string) error { l.Currency = billing.Currency(cell); return nil },
+	"currency":    func(l *Line, cell string) error { l.Currency = billing.CurrencyOf(strings.TrimSpace(cell)); return nil },
 	"paid":        amountField(func(l *Line) *int64 { return &l.Paid }),
 	"paid_at":     textField(func(l *Line) *string { return &l.PaidAt }),
 	"charges":     chargesField,
@@ -77,6 +78,10 @@ var csvFields = map[string]field{
 	"description": textField(func(l *Line) *string { return &l.Description }),
 	"business_day": func(l *Line, cell string) error {
 		l.BusinessDay = billing.BusinessDay(cell)
+		return nil
+	},
+	"catch_up": func(l *Line, cell string) error {
+		l.CatchUp = billing.CatchUpOf(cell)
 		return nil
 	},
 	"backup_cards_allowed": func(l *Line, cell string) (err error) {
@@ -113,11 +118,12 @@ func (l Line) exp() (month, year int, ok bool) {
 	return int(t.Month()), t.Year(), err == nil
 }
 
-// terms is what is agreed from now on: the record of it, and what the same line is known by when it comes again.
+// terms is what is agreed from now on: the record of it, and what the same line is known by when it
+// comes again.
 func (l Line) terms() billing.Terms {
 	t := billing.Terms{
 		Reference: l.Reference, Kind: l.Kind, Currency: l.Currency, Total: l.Paid, Charges: l.Charges, Amount: l.Amount, Every: l.Every,
-		Parts: l.Left, Until: l.Until, Starts: l.Next, Card: l.Card, BusinessDay: l.BusinessDay, Account: l.Account, Policy: l.Policy,
+		Parts: l.Left, Until: l.Until, Starts: l.Next, Card: l.Card, BusinessDay: l.BusinessDay, CatchUp: l.CatchUp, Account: l.Account, Policy: l.Policy,
 		BackupCardsAllowed: l.BackupCardsAllowed, Description: l.Description, Customer: l.Customer,
 	}
 	for _, c := range l.Charges {

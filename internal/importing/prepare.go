@@ -2,8 +2,10 @@ package importing
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"tranche/internal/billing"
@@ -14,6 +16,7 @@ type prepared struct {
 	billing.Imported
 	updated []*billing.Customer // that are there, and get their Stripe customer
 	audit   []billing.AuditEntry
+	notices []billing.Notice
 	sum     Summary
 }
 
@@ -51,7 +54,7 @@ func (im *Importer) known(ctx context.Context, r billing.ImportReader, batch []n
 	return k, err
 }
 
-// prepare works out the rows of a batch, and notes what is wrong with its lines.
+// prepare builds the rows of a batch, and records the faults of its lines.
 func (im *Importer) prepare(ctx context.Context, r billing.ImportReader, batch []numbered) (prepared, error) {
 	out := prepared{sum: Summary{Lines: int64(len(batch)), Totals: map[billing.Currency]Totals{}}}
 	k, err := im.known(ctx, r, batch)
@@ -77,13 +80,15 @@ func (im *Importer) prepare(ctx context.Context, r billing.ImportReader, batch [
 	return out, nil
 }
 
-// add works out the rows of one plan, where nothing is wrong with it.
+// add builds the rows of one plan, unless it has faults.
 func (im *Importer) add(out *prepared, k known, l Line) []billing.FieldError {
 	now := im.Now()
 	customer, isThere := k.customers[l.Customer.Reference]
 	asThere := l
-	if isThere { // dates are worked out where the customer is
+	if isThere { // dates are calculated in the customer's time zone
 		asThere.Customer.TimeZone = customer.TimeZone
+	} else {
+		asThere.Customer.TimeZone = cmp.Or(l.Customer.TimeZone, im.Rules.TimeZone)
 	}
 	plan, bad := im.draft(asThere, now)
 	card, isSaved := k.cards[l.Card]
@@ -95,17 +100,20 @@ func (im *Importer) add(out *prepared, k known, l Line) []billing.FieldError {
 	if len(bad) > 0 {
 		return bad
 	}
-	customer = out.customer(k, customer, l, now)
+	customer = out.customer(k, customer, l, im.Rules, now)
 	if !isSaved {
 		card.CustomerID = customer.ID
 		out.Cards = append(out.Cards, card)
 		k.cards[l.Card] = card
 	}
 	out.plan(l, customer, card, plan, now)
+	if im.Confirm && customer.Email != "" {
+		out.confirm(*customer, card)
+	}
 	return nil
 }
 
-// faults says what in the database stands against the line's card and customer.
+// faults returns the conflicts of the line's card and customer with the database.
 func (k known) faults(l Line) []billing.FieldError {
 	var bad []billing.FieldError
 	customer, isThere := k.customers[l.Customer.Reference]
@@ -119,10 +127,26 @@ func (k known) faults(l Line) []billing.FieldError {
 	if l.Account == "" && isThere && customer.StripeCustomer != "" && customer.StripeCustomer != l.Customer.StripeCustomer {
 		bad = append(bad, fault("customer.stripe_customer", "the customer is %s at Stripe", customer.StripeCustomer))
 	}
+	if isThere {
+		bad = append(bad, differences(*customer, l.Customer)...)
+	}
 	return bad
 }
 
-// newCard is the card as Stripe or the file tells of it.
+// differences names what a line says otherwise of a known customer: an import changes no customer.
+func differences(c billing.Customer, t billing.CustomerTerms) []billing.FieldError {
+	var bad []billing.FieldError
+	for _, f := range []struct{ name, stored, given string }{
+		{"email", c.Email, t.Email}, {"name", c.Name, t.Name}, {"locale", c.Locale, t.Locale}, {"timezone", c.TimeZone, t.TimeZone},
+	} {
+		if f.given != "" && f.given != f.stored {
+			bad = append(bad, fault("customer."+f.name, "differs from what is stored of customer %s: leave it out, or change it first (tranche customer update)", c.Reference))
+		}
+	}
+	return bad
+}
+
+// newCard returns the card as Stripe or the file describes it.
 func (im *Importer) newCard(l Line, now time.Time) billing.Card {
 	month, year, _ := l.exp()
 	card := billing.Card{
@@ -135,8 +159,9 @@ func (im *Importer) newCard(l Line, now time.Time) billing.Card {
 	return card
 }
 
-// customer is the row of the line's customer. One who is there already stays as they are, but for a Stripe customer they had not.
-func (p *prepared) customer(k known, c *billing.Customer, l Line, now time.Time) *billing.Customer {
+// customer is the row of the line's customer. One who is there already stays as they are, but for a
+// Stripe customer they had not.
+func (p *prepared) customer(k known, c *billing.Customer, l Line, rules billing.Rules, now time.Time) *billing.Customer {
 	switch {
 	case c == nil:
 		t := l.Customer
@@ -144,7 +169,8 @@ func (p *prepared) customer(k known, c *billing.Customer, l Line, now time.Time)
 			ID: billing.NewCustomerID(now), Reference: t.Reference, Email: t.Email, Name: t.Name, Locale: t.Locale, TimeZone: t.TimeZone,
 			CreatedAt: now, UpdatedAt: now,
 		}
-		if l.Account == "" { // in a connected account it is the card that tells
+		rules.FillIn(c)
+		if l.Account == "" { // in a connected account the card decides
 			c.StripeCustomer = t.StripeCustomer
 		}
 		k.customers[t.Reference] = c
@@ -159,14 +185,15 @@ func (p *prepared) customer(k known, c *billing.Customer, l Line, now time.Time)
 // plan adds the plan: active at once, with what was paid before as a charge that was paid outside.
 func (p *prepared) plan(l Line, customer *billing.Customer, card billing.Card, left drafted, now time.Time) {
 	plan := billing.Plan{
-		ID: billing.NewPlanID(now), Reference: l.Reference, CustomerID: customer.ID, CardID: card.ID, Kind: l.Kind, Status: billing.PlanActive,
+		ID: billing.PlanIDFor(left.firstDue(), "import", l.Account, l.Reference), Reference: l.Reference, CustomerID: customer.ID, CardID: card.ID, Kind: l.Kind, Status: billing.PlanActive,
 		Currency: l.Currency, Terms: l.canonical(), Policy: l.Policy, BackupCards: l.BackupCardsAllowed, Recurrence: left.recurrence,
+		Schedule: left.schedule, CatchUp: l.CatchUp,
 		Account: l.Account, CreatedAt: now, UpdatedAt: now, ActivatedAt: now,
 	}
 	charge := func(amount int64, due time.Time) billing.Charge {
 		plan.Total += amount
 		return billing.Charge{
-			ID: billing.NewChargeID(now), PlanID: plan.ID, CustomerID: customer.ID, Amount: amount, Currency: l.Currency, DueAt: due,
+			PlanID: plan.ID, CustomerID: customer.ID, Amount: amount, Currency: l.Currency, DueAt: due,
 			Status: billing.ChargeScheduled, NextAttemptAt: due, WakeAt: due, CreatedAt: now, UpdatedAt: now,
 		}
 	}
@@ -181,15 +208,22 @@ func (p *prepared) plan(l Line, customer *billing.Customer, card billing.Card, l
 		charges = append(charges, charge(d.Amount, d.DueAt))
 	}
 	for i := range charges {
-		charges[i].Sequence = i + 1
+		charges[i].ID, charges[i].Sequence = billing.ChargeIDFor(plan.ID, i+1), i+1
 	}
 	p.Plans, p.Charges = append(p.Plans, plan), append(p.Charges, charges...)
 	p.count(plan, l.Paid, int64(len(charges)))
 	p.audit = append(p.audit, billing.AuditEntry{
-		At: now, Actor: billing.ActorMerchant, Action: "plan.imported", PlanID: plan.ID, CustomerID: customer.ID,
+		At: now, Action: "plan.imported", PlanID: plan.ID, CustomerID: customer.ID,
 		Message: fmt.Sprintf("plan %s is imported: %s, %s paid before", plan.Reference, plan.Kind, billing.FormatAmount(l.Paid, plan.Currency)),
 		Next:    next(left.charges[0], plan.Currency),
 	})
+}
+
+// confirm adds the notice that lists the payments of the plan that was added last.
+func (p *prepared) confirm(customer billing.Customer, card billing.Card) {
+	plan := p.Plans[len(p.Plans)-1]
+	first := slices.IndexFunc(p.Charges, func(c billing.Charge) bool { return c.PlanID == plan.ID })
+	p.notices = append(p.notices, billing.Confirmation(plan, customer, p.Charges[first:], card))
 }
 
 func next(c billing.ChargeDraft, currency billing.Currency) string {

@@ -32,7 +32,8 @@ func unreadable(field, format string, args ...any) error {
 	return &lineError{billing.FieldError{Field: field, Message: fmt.Sprintf(format, args...)}}
 }
 
-// NewReader finds out what the file is, and reads the header of CSV. Errors: what is wrong with that.
+// NewReader finds out what the file is, and reads the header of CSV. Errors: what is wrong with
+// that.
 func NewReader(r io.Reader) (*Reader, error) {
 	in := bufio.NewReaderSize(r, maxLine)
 	if mark, err := in.Peek(3); err == nil && bytes.Equal(mark, []byte("\xef\xbb\xbf")) {
@@ -60,6 +61,9 @@ func jsonReader(in *bufio.Reader) *Reader {
 			if text = bytes.TrimSpace(text); len(text) == 0 {
 				continue
 			}
+			if faults := billing.TextFaults(text); len(faults) > 0 {
+				return Line{}, number, &lineError{faults[0]}
+			}
 			var l Line
 			dec := json.NewDecoder(bytes.NewReader(text))
 			dec.DisallowUnknownFields()
@@ -74,6 +78,23 @@ func jsonReader(in *bufio.Reader) *Reader {
 	}}
 }
 
+// maxHeader bounds the header: every column there is fits.
+const maxHeader = 4 << 10
+
+// delimiter returns what separates the cells: whichever of comma, semicolon and tab is most
+// frequent in the header. Spreadsheets write semicolons where the comma is the decimal point.
+func delimiter(in *bufio.Reader) rune {
+	header, _ := in.Peek(maxHeader) // shorter where the file is
+	header, _, _ = bytes.Cut(header, []byte("\n"))
+	best := ','
+	for _, r := range ";\t" {
+		if bytes.Count(header, []byte(string(r))) > bytes.Count(header, []byte(string(best))) {
+			best = r
+		}
+	}
+	return best
+}
+
 func jsonFault(err error) error {
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) && wrong.Field != "" {
@@ -85,9 +106,9 @@ func jsonFault(err error) error {
 	return unreadable("line", "is not a JSON object")
 }
 
-func csvReader(in io.Reader) (*Reader, error) {
+func csvReader(in *bufio.Reader) (*Reader, error) {
 	records := csv.NewReader(in)
-	records.ReuseRecord = true
+	records.ReuseRecord, records.Comma = true, delimiter(in)
 	header, err := records.Read()
 	if err != nil {
 		return nil, fmt.Errorf("read the header: %w", err)
@@ -115,6 +136,9 @@ func csvReader(in io.Reader) (*Reader, error) {
 		for i, cell := range record {
 			if cell == "" {
 				continue
+			}
+			if problem := billing.TextProblem(cell); problem != "" {
+				return Line{Reference: billing.CleanText(l.Reference)}, number, unreadable(header[i], "%s", problem)
 			}
 			if err := csvFields[header[i]](&l, cell); err != nil {
 				return Line{Reference: l.Reference}, number, unreadable(header[i], "%.60q can't be read", cell)

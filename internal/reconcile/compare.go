@@ -7,7 +7,7 @@ const (
 	adviceAmount  = "look at both: nothing is recorded for a payment of another amount"
 	adviceUnpaid  = "look at the plan's audit trail: Stripe has no such payment"
 	adviceNoDisp  = "Stripe knows of no dispute"
-	adviceSecond  = "the charge has another PaymentIntent: if both were paid, refund one at Stripe"
+	adviceSecond  = "the charge has another PaymentIntent: if both were paid, tranche charge refund-duplicate CHARGE refunds one"
 	adviceOrphan  = "cancel it at Stripe unless another installation made it"
 	adviceMissing = "is the key of the account that the charge was made on?"
 )
@@ -41,8 +41,8 @@ func amountDiffers(c billing.Charge, p billing.RecordedPayment) bool {
 	return p.Amount != c.Amount || p.Currency != c.Currency || short
 }
 
-// compareMoney compares what became of a payment that both know. That a dispute was won is not told by a list of payments:
-// one that our record knows of is taken as followed.
+// compareMoney compares what became of a payment that both know. That a dispute was won is not told
+// by a list of payments: one that our record knows of is taken as followed.
 func compareMoney(c billing.Charge, p billing.RecordedPayment) []Finding {
 	switch {
 	case p.AmountRefunded > c.AmountRefunded:
@@ -57,8 +57,8 @@ func compareMoney(c billing.Charge, p billing.RecordedPayment) []Finding {
 	return nil
 }
 
-// compareUnclaimed finds what is wrong with a PaymentIntent that no charge has. named is the charge that its metadata
-// names; empty when there is none.
+// compareUnclaimed finds what is wrong with a PaymentIntent that no charge has. named is the charge
+// that its metadata names; empty when there is none.
 func compareUnclaimed(p billing.RecordedPayment, named []billing.Charge) []Finding {
 	paid, canceled := p.Status == billing.IntentSucceeded, p.Status == billing.IntentCanceled
 	switch {
@@ -69,16 +69,29 @@ func compareUnclaimed(p billing.RecordedPayment, named []billing.Charge) []Findi
 			return []Finding{newFinding(SucceededNotHere, nil, &p, "").repairedBy(eventSucceeded)}
 		}
 		return nil // none of ours, or not paid yet
+	case len(named) == 0 && paid && p.Metadata[billing.MetaPlan] != "": // its handler writes the charge again, if the plan makes it
+		return []Finding{newFinding(Orphan, nil, &p, adviceOrphan).repairedBy(eventSucceeded)}
 	case len(named) == 0:
 		return []Finding{newFinding(Orphan, nil, &p, adviceOrphan)}
-	case named[0].PaymentIntent == "" && paid:
-		return compareCharge(named[0], p)
-	case named[0].PaymentIntent == "":
-		return nil // its attempt is open: the worker looks it up
-	case paid:
-		return []Finding{newFinding(SecondPayment, &named[0], &p, adviceSecond)}
 	}
-	return []Finding{newFinding(Orphan, &named[0], &p, adviceOrphan)}
+	return compareNamed(named[0], p)
+}
+
+// compareNamed finds what is wrong with a PaymentIntent whose metadata names a charge that does not
+// have it.
+func compareNamed(c billing.Charge, p billing.RecordedPayment) []Finding {
+	paid := p.Status == billing.IntentSucceeded
+	switch {
+	case c.PaymentIntent == "" && paid:
+		return compareCharge(c, p)
+	case c.PaymentIntent == "":
+		return nil // its attempt is open: the worker looks it up
+	case paid && p.AmountRefunded >= p.Amount:
+		return nil // it was given back
+	case paid: // its handler finds out whether it took the other's place, or is a second payment
+		return []Finding{newFinding(SecondPayment, &c, &p, adviceSecond).repairedBy(eventSucceeded)}
+	}
+	return []Finding{newFinding(Orphan, &c, &p, adviceOrphan)}
 }
 
 // compareMissing finds what it means that Stripe has no PaymentIntent for a charge.

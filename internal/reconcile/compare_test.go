@@ -103,6 +103,8 @@ func TestPaymentIntentsThatNoChargeHas(t *testing.T) {
 		return func(p *billing.RecordedPayment) { p.Metadata = map[string]string{key: value} }
 	}
 	bare, other, elsewhere := charge(billing.ChargeCollecting), charge(billing.ChargeSucceeded), charge(billing.ChargeCollecting)
+	unpaid := charge(billing.ChargeCollecting)
+	unpaid.PaymentIntent = "pi_2"
 	bare.PaymentIntent, other.PaymentIntent, elsewhere.PaymentIntent, elsewhere.Amount = "", "pi_2", "", 900
 	for name, tc := range map[string]struct {
 		there  billing.IntentStatus
@@ -119,9 +121,14 @@ func TestPaymentIntentsThatNoChargeHas(t *testing.T) {
 			[]string{"succeeded_not_here by payment_intent.succeeded"}},
 		"its id was lost, another amount": {billing.IntentSucceeded, with(billing.MetaCharge, "chg_1"), []billing.Charge{elsewhere}, []string{"amount_differs"}},
 		"its id was lost, declined":       {billing.IntentRequiresPaymentMethod, with(billing.MetaCharge, "chg_1"), []billing.Charge{bare}, []string{}},
-		"paid twice":                      {billing.IntentSucceeded, with(billing.MetaCharge, "chg_1"), []billing.Charge{other}, []string{"second_payment"}},
-		"a second one, open":              {billing.IntentRequiresPaymentMethod, with(billing.MetaCharge, "chg_1"), []billing.Charge{other}, []string{"orphan_payment_intent"}},
-		"a second one, canceled":          {billing.IntentCanceled, with(billing.MetaCharge, "chg_1"), []billing.Charge{other}, []string{}},
+		"paid twice":                      {billing.IntentSucceeded, with(billing.MetaCharge, "chg_1"), []billing.Charge{other}, []string{"second_payment by payment_intent.succeeded"}},
+		"paid twice, and given back": {billing.IntentSucceeded, func(p *billing.RecordedPayment) {
+			with(billing.MetaCharge, "chg_1")(p)
+			p.AmountRefunded = p.Amount
+		}, []billing.Charge{other}, []string{}},
+		"two paid, neither known": {billing.IntentSucceeded, with(billing.MetaCharge, "chg_1"), []billing.Charge{unpaid}, []string{"second_payment by payment_intent.succeeded"}},
+		"a second one, open":      {billing.IntentRequiresPaymentMethod, with(billing.MetaCharge, "chg_1"), []billing.Charge{other}, []string{"orphan_payment_intent"}},
+		"a second one, canceled":  {billing.IntentCanceled, with(billing.MetaCharge, "chg_1"), []billing.Charge{other}, []string{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

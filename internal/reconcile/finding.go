@@ -26,7 +26,7 @@ const (
 	DisputedNotHere Kind = "disputed_not_here"
 	// DisputedNotThere is disputed here, and never was at Stripe.
 	DisputedNotThere Kind = "disputed_not_there"
-	// SecondPayment took money for a charge that has another PaymentIntent.
+	// SecondPayment took money for a charge that has another PaymentIntent, or was paid outside Stripe.
 	SecondPayment Kind = "second_payment"
 	// Orphan bears our metadata and belongs to no charge, or its charge has another PaymentIntent.
 	Orphan Kind = "orphan_payment_intent"
@@ -38,7 +38,8 @@ const (
 type Outcome string
 
 const (
-	// Queued: an event was put into the inbox that has the object fetched anew and our record follow it.
+	// Queued: an event was put into the inbox that has the object fetched anew and our record
+	// follow it.
 	Queued Outcome = "queued"
 	// Repairable: it would be queued, but for the dry run.
 	Repairable Outcome = "repairable"
@@ -59,13 +60,15 @@ type Finding struct {
 	Event         string           `json:"event,omitempty"` // of the inbox, that repairs it
 	Advice        string           `json:"advice,omitempty"`
 
-	// repair is the type of the event that makes our record follow Stripe's; empty when that is not safe.
+	// repair is the type of the event that makes our record follow Stripe's; empty when that is not
+	// safe.
 	repair   string
 	refunded int64 // at Stripe
 	livemode bool
 }
 
-// The types of the events by which our record follows Stripe's: those that Stripe itself would have sent.
+// The types of the events by which our record follows Stripe's: those that Stripe itself would have
+// sent.
 const (
 	eventSucceeded = "payment_intent.succeeded"
 	eventCanceled  = "payment_intent.canceled"

@@ -40,8 +40,9 @@ func (r *run) listed(ctx context.Context, page []billing.RecordedPayment) error 
 	return nil
 }
 
-// lookAgain looks at one difference singly, ours first: what Stripe says then is the newer, so a payment that was made
-// between the list and our look does not pass for one that Stripe does not know.
+// lookAgain looks at one difference singly, ours first: what Stripe says then is the newer, so a
+// payment that was made between the list and our look does not pass for one that Stripe does not
+// know.
 func (r *run) lookAgain(ctx context.Context, listed billing.RecordedPayment) ([]Finding, error) {
 	ours, err := r.lookUp(ctx, []billing.RecordedPayment{listed})
 	if err != nil {

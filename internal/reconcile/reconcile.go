@@ -1,6 +1,6 @@
-// Package reconcile compares our charges with Stripe's own record, in both directions, page by page. What is safe to
-// repair is repaired the way it should have come: by an event in the inbox, whose handler fetches the object anew. It
-// never writes a charge's state itself.
+// Package reconcile compares our charges with Stripe's own record, in both directions, page by
+// page. What is safe to repair is repaired the way it should have come: by an event in the inbox,
+// whose handler fetches the object anew. It never writes a charge's state itself.
 package reconcile
 
 import (
@@ -13,12 +13,13 @@ import (
 )
 
 const (
-	// DefaultDays is the window of the scheduled run, in days: daily runs look at each payment three times.
+	// DefaultDays is the window of the scheduled run, in days: daily runs look at each payment
+	// three times.
 	DefaultDays = 3
 	// DefaultGrace is the time of the clock after which a change should have reached us.
 	DefaultGrace = 10 * time.Minute
-	// reach is how long before the window a charge may have fallen due that is still being collected: longer than any
-	// retries last.
+	// reach is how long before the window a charge may have fallen due that is still being
+	// collected: longer than any retries last.
 	reach = 60 * 24 * time.Hour
 )
 
@@ -32,8 +33,8 @@ func Grace(c clock.Clock) time.Duration { return max(DefaultGrace, c.Simulated(r
 type Options struct {
 	From, To time.Time // the window; To is exclusive
 	Now      func() time.Time
-	// Grace is how long a charge must have been left alone before a repairable difference counts: its event may be on
-	// its way. 0 means DefaultGrace; a fast clock wants more.
+	// Grace is how long a charge must have been left alone before a repairable difference counts:
+	// its event may be on its way. 0 means DefaultGrace; a fast clock wants more.
 	Grace  time.Duration
 	DryRun bool                   // repair nothing
 	Found  func(f Finding) error  // called for each finding as it is made; may be nil
@@ -47,15 +48,18 @@ type Summary struct {
 	Findings       int `json:"findings"`
 	Queued         int `json:"queued"` // repairs under way
 	Left           int `json:"left"`   // findings that nobody repairs, and in a dry run all of them
-	// Refused are the connected accounts that Stripe gives no access to (any more): nothing of them was compared.
+	// Refused are the connected accounts that Stripe gives no access to (any more): nothing of them
+	// was compared.
 	Refused []string `json:"refused_accounts,omitempty"`
 }
 
-// Run compares the window. First it reads the PaymentIntents that Stripe has of the window, looks the charges of each
-// page up at once and marks those that agree; so it does for every connected account that a plan names. Then it pages
-// through our charges of the window that have no mark, and fetches the PaymentIntent of each. It may run beside anything else, and any number of times.
+// Run compares the window. First it reads the PaymentIntents that Stripe has of the window, looks
+// the charges of each page up at once and marks those that agree; so it does for every connected
+// account that a plan names. Then it pages through our charges of the window that have no mark, and
+// fetches the PaymentIntent of each. It may run beside anything else, and any number of times.
 //
-// Errors: *billing.GatewayError, billing.ErrUnavailable, or Found's own. The summary holds what was done until then.
+// Errors: *billing.GatewayError, billing.ErrUnavailable, or Found's own. The summary holds what was
+// done until then.
 func Run(ctx context.Context, record billing.Record, ledger billing.Ledger, o Options) (Summary, error) {
 	if o.Grace == 0 {
 		o.Grace = DefaultGrace
@@ -75,6 +79,9 @@ func Run(ctx context.Context, record billing.Record, ledger billing.Ledger, o Op
 	if err := r.unlisted(ctx); err != nil {
 		return r.summary, fmt.Errorf("compare our charges: %w", err)
 	}
+	if err := r.secondPayments(ctx); err != nil {
+		return r.summary, fmt.Errorf("list second payments: %w", err)
+	}
 	return r.summary, nil
 }
 
@@ -92,6 +99,13 @@ type run struct {
 // report repairs what can be repaired, counts the findings and hands them on.
 func (r *run) report(ctx context.Context, findings []Finding) error {
 	for _, f := range findings {
+		second, err := r.knownSecond(ctx, f)
+		if err != nil {
+			return err
+		}
+		if second {
+			continue
+		}
 		if f.repair != "" && !r.DryRun {
 			if err := r.repair(ctx, &f); err != nil {
 				return err

@@ -10,9 +10,9 @@ import (
 	"tranche/internal/billing"
 )
 
-// repair puts into the inbox the event that Stripe would have sent; its handler fetches the PaymentIntent and follows it.
-// The event's id is the same in each run, so nothing is queued twice; one that was handled and did not help is left to
-// somebody, with what came of it.
+// repair puts into the inbox the event that Stripe would have sent; its handler fetches the
+// PaymentIntent and follows it. The event's id is the same in each run, so nothing is queued twice;
+// one that was handled and did not help is left to somebody, with what came of it.
 func (r *run) repair(ctx context.Context, f *Finding) error {
 	e := r.event(*f)
 	fresh, err := r.ledger.InsertEvents(ctx, []billing.Event{e})
@@ -38,7 +38,8 @@ func (r *run) repair(ctx context.Context, f *Finding) error {
 	return nil
 }
 
-// event is the event of a repair. The handler reads its type and which PaymentIntent it is about, and nothing else.
+// event is the event of a repair. The handler reads its type and which PaymentIntent it is about,
+// and nothing else.
 func (r *run) event(f Finding) billing.Event {
 	now := r.Now()
 	_, what, _ := strings.Cut(f.repair, ".")

@@ -10,7 +10,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// fetches is how many PaymentIntents are fetched at once: far below Stripe's limit of 25 calls a second in test mode.
+// fetches is how many PaymentIntents are fetched at once: far below Stripe's limit of 25 calls a
+// second in test mode.
 const fetches = 4
 
 // unlisted compares our charges of the window that Stripe's list did not have.

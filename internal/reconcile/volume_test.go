@@ -45,8 +45,8 @@ func seed(t *testing.T, s *store.Store, n int) {
 
 func intentName(i int) string { return fmt.Sprintf("pi_%09d", i) }
 
-// stream is a Stripe that makes up its record as it is read: n PaymentIntents, all paid. It looks at the memory in use
-// meanwhile.
+// stream is a Stripe that makes up its record as it is read: n PaymentIntents, all paid. It looks
+// at the memory in use meanwhile.
 type stream struct {
 	n       int
 	unpaid  int // this one is not paid; -1 for none
@@ -108,7 +108,8 @@ func (s *stream) Payment(_ context.Context, id string) (billing.RecordedPayment,
 	return s.payment(i), err
 }
 
-// compare reconciles n charges with a Stripe that has them all, but for one that is not paid and one that its list leaves out.
+// compare reconciles n charges with a Stripe that has them all, but for one that is not paid and
+// one that its list leaves out.
 func compare(t *testing.T, s *store.Store, n int) *stream {
 	t.Helper()
 	seed(t, s, n)
@@ -129,7 +130,8 @@ func compare(t *testing.T, s *store.Store, n int) *stream {
 	return made
 }
 
-// TestAHundredThousandChargesAreNotHeldInMemory is not parallel: it looks at the heap of the whole process.
+// TestAHundredThousandChargesAreNotHeldInMemory is not parallel: it looks at the heap of the whole
+// process.
 func TestAHundredThousandChargesAreNotHeldInMemory(t *testing.T) {
 	few := compare(t, storetest.SQLite(t), 10_000)
 	many := compare(t, storetest.SQLite(t), 100_000)

@@ -1,0 +1,145 @@
+package catchup
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"tranche/internal/billing"
+)
+
+// Mark is an attempt that was committed before Stripe was called.
+type Mark struct {
+	Attempt billing.AttemptID
+	At      time.Time // by the clock of charges, to the millisecond
+}
+
+// String is how a mark is written down; ParseMark reads it.
+func (m Mark) String() string {
+	return string(m.Attempt) + " " + strconv.FormatInt(m.At.UnixMilli(), 10)
+}
+
+// ParseMark reads a mark; false for anything else.
+func ParseMark(text string) (Mark, bool) {
+	id, at, ok := strings.Cut(strings.TrimSpace(text), " ")
+	ms, err := strconv.ParseInt(at, 10, 64)
+	return Mark{Attempt: billing.AttemptID(id), At: time.UnixMilli(ms).UTC()}, ok && err == nil && strings.HasPrefix(id, "att_")
+}
+
+// MaxMarks is how many marks a witness keeps, the newest. What is missing shows in the newest
+// first.
+const MaxMarks = 200
+
+// Witness keeps the newest marks outside the database. It may be lost at any time: then a database
+// that went back is not noticed by it, and the look at every start, and at charges that are late,
+// is all there is. It is safe for concurrent use.
+type Witness interface {
+	// Note adds a mark.
+	Note(ctx context.Context, m Mark) error
+	// Marks returns what is kept, in no order.
+	Marks(ctx context.Context) ([]Mark, error)
+	// Forget removes marks that were dealt with.
+	Forget(ctx context.Context, marks ...Mark) error
+}
+
+// slot is the length of a mark in a file, with its line break.
+const slot = 64
+
+// FileWitness is a witness in a small file of fixed size, such as beside a SQLite database. It
+// belongs to one process.
+type FileWitness struct {
+	mu    sync.Mutex
+	file  *os.File
+	next  int64
+	marks [MaxMarks]string
+}
+
+// OpenFile opens the witness at path, and makes it if there is none. Close it at the end.
+func OpenFile(path string) (*FileWitness, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the witness: %w", err)
+	}
+	w := &FileWitness{file: f}
+	content := make([]byte, MaxMarks*slot)
+	n, _ := f.ReadAt(content, 0) // a short file has fewer marks
+	newest := time.Time{}
+	for i := 0; (i+1)*slot <= n; i++ {
+		m, ok := ParseMark(string(content[i*slot : (i+1)*slot]))
+		if !ok {
+			continue
+		}
+		w.marks[i] = m.String()
+		if m.At.After(newest) {
+			newest, w.next = m.At, int64(i+1)
+		}
+	}
+	return w, nil
+}
+
+// Note writes a mark over the oldest. It need not outlive the machine: a power cut brings no older
+// database.
+func (w *FileWitness) Note(_ context.Context, m Mark) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := w.next % MaxMarks
+	if err := w.put(i, m.String()); err != nil {
+		return err
+	}
+	w.next++
+	return nil
+}
+
+// Marks returns what is kept.
+func (w *FileWitness) Marks(context.Context) ([]Mark, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var marks []Mark
+	for _, text := range &w.marks {
+		if m, ok := ParseMark(text); ok {
+			marks = append(marks, m)
+		}
+	}
+	return marks, nil
+}
+
+// Forget removes marks.
+func (w *FileWitness) Forget(_ context.Context, marks ...Mark) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, m := range marks {
+		for i, text := range &w.marks {
+			if text != m.String() {
+				continue
+			}
+			if err := w.put(int64(i), ""); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (w *FileWitness) put(i int64, text string) error {
+	if _, err := fmt.Fprintf(&at{w.file, i * slot}, "%-*s\n", slot-1, text); err != nil {
+		return fmt.Errorf("write the witness: %w", err)
+	}
+	w.marks[i] = text
+	return nil
+}
+
+// Close closes the file.
+func (w *FileWitness) Close() error { return w.file.Close() }
+
+// at writes to a place in a file.
+type at struct {
+	file *os.File
+	from int64
+}
+
+// Write writes at the place.
+func (a *at) Write(p []byte) (int, error) { return a.file.WriteAt(p, a.from) }

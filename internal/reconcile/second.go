@@ -1,0 +1,41 @@
+package reconcile
+
+import (
+	"context"
+
+	"tranche/internal/billing"
+)
+
+// knownSecond reports whether a finding is about a payment that is known to be a second one: it is
+// reported as such while it waits for an answer, and not at all after that.
+func (r *run) knownSecond(ctx context.Context, f Finding) (bool, error) {
+	if f.repair != eventSucceeded {
+		return false, nil
+	}
+	known, err := r.ledger.Incidents(ctx, billing.IncidentFilter{Kind: billing.IncidentPaidTwice, Subject: f.PaymentIntent, Limit: 1})
+	return len(known) > 0, err
+}
+
+// secondPayments reports every second payment that waits for an answer, whatever the window is.
+func (r *run) secondPayments(ctx context.Context) error {
+	f := billing.IncidentFilter{Open: true, Kind: billing.IncidentPaidTwice}
+	for {
+		open, err := r.ledger.Incidents(ctx, f)
+		if err != nil {
+			return err
+		}
+		for _, i := range open {
+			f.Before = i.ID
+			err := r.report(ctx, []Finding{{
+				Kind: SecondPayment, Charge: i.ChargeID, Plan: i.PlanID, PaymentIntent: i.Subject, Account: i.Account, Here: i.Detail, There: "succeeded",
+				Outcome: Left, Advice: i.Remedy,
+			}})
+			if err != nil {
+				return err
+			}
+		}
+		if len(open) < billing.MaxPage {
+			return nil
+		}
+	}
+}
