@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"tranche/internal/billing"
@@ -15,25 +16,23 @@ type savedCard struct {
 	problem string // why it can't be charged later; empty when it can
 	cause   string // the PaymentIntent or SetupIntent by which the customer gave it
 	account string // the connected account that it is saved in; empty for the platform's own
+	own     bool   // see billing.Card.Own
 }
 
-// cardToSave makes the card that paid a charge chargeable later, at Stripe, and returns it; nil when the plan has it
-// already. A card that can't be saved does not keep the payment from being recorded.
+// cardToSave makes the card that paid a charge chargeable later, at Stripe, and returns it; nil
+// when the plan has it already, or when an attempt of ours paid with it. A card that can't be saved
+// does not keep the payment from being recorded.
 func (w *Worker) cardToSave(ctx context.Context, charge billing.Charge, pi billing.PaymentIntent) (*savedCard, error) {
 	plan, err := w.Store.Plan(ctx, charge.PlanID)
 	switch {
 	case err != nil:
 		return nil, err
 	case pi.PaymentMethod == "" && plan.CardID == "":
-		return &savedCard{problem: "Stripe does not say which card it was"}, nil
+		return &savedCard{problem: "Stripe does not say which card it was", cause: pi.ID}, nil
 	case pi.PaymentMethod == "":
 		return nil, nil
 	}
-	card, err := w.Store.CardByPaymentMethod(ctx, pi.PaymentMethod)
-	switch {
-	case err == nil && keptAs(card, plan):
-		return nil, nil
-	case err != nil && !errors.Is(err, billing.ErrNotFound):
+	if known, err := w.nothingToSave(ctx, charge, plan, pi.PaymentMethod); err != nil || known {
 		return nil, err
 	}
 	customer, err := w.Store.Customer(ctx, plan.CustomerID)
@@ -43,21 +42,52 @@ func (w *Worker) cardToSave(ctx context.Context, charge billing.Charge, pi billi
 	if !customer.ErasedAt.IsZero() {
 		return &savedCard{problem: "the customer's data was removed on request"}, nil
 	}
-	saved, err := w.attach(ctx, customer, pi.PaymentMethod)
-	if saved != nil {
-		saved.cause = pi.ID
-	}
-	return saved, err
+	return w.attach(ctx, customer, pi.PaymentMethod, cause{intent: pi.ID, createdAt: pi.CreatedAt})
 }
 
-// keptAs says whether a card is the plan's already, or was removed meanwhile: then it pays once more, and is not saved again
-// for that.
+// nothingToSave reports whether an attempt of ours paid with the card, or the plan has it already.
+func (w *Worker) nothingToSave(ctx context.Context, charge billing.Charge, plan billing.Plan, paymentMethod string) (bool, error) {
+	attempts, err := w.Store.Attempts(ctx, charge.ID)
+	if err != nil || chargedByUs(attempts, paymentMethod) {
+		return err == nil, err
+	}
+	card, err := w.Store.CardByPaymentMethod(ctx, paymentMethod)
+	if errors.Is(err, billing.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && keptAs(card, plan), err
+}
+
+// keptAs says whether a card is the plan's already, or was removed meanwhile: then it pays once
+// more, and is not saved again for that.
 func keptAs(card billing.Card, plan billing.Plan) bool {
 	return card.ID == plan.CardID || !card.RemovedAt.IsZero()
 }
 
-// attach saves a card at Stripe; one that is attached already (which also answers a lost reply) stays as it is.
-func (w *Worker) attach(ctx context.Context, customer billing.Customer, paymentMethod string) (*savedCard, error) {
+// cause is the PaymentIntent or SetupIntent with Tranche's metadata by which the customer gave a
+// card.
+type cause struct {
+	intent    string
+	createdAt time.Time
+}
+
+// entered reports whether the customer entered the card for this intent. A PaymentMethod that is
+// older was there before: another system of the merchant may charge it.
+func (c cause) entered(pm billing.PaymentMethod) bool {
+	return !pm.CreatedAt.IsZero() && !c.createdAt.IsZero() && !pm.CreatedAt.Before(c.createdAt)
+}
+
+// attach saves a card at Stripe; one that is attached already (which also answers a lost reply)
+// stays as it is.
+func (w *Worker) attach(ctx context.Context, customer billing.Customer, paymentMethod string, from cause) (*savedCard, error) {
+	saved, err := w.attachCard(ctx, customer, paymentMethod, from)
+	if saved != nil {
+		saved.cause = from.intent
+	}
+	return saved, err
+}
+
+func (w *Worker) attachCard(ctx context.Context, customer billing.Customer, paymentMethod string, from cause) (*savedCard, error) {
 	pm, err := w.Gateway.PaymentMethod(ctx, paymentMethod)
 	switch {
 	case errors.Is(err, billing.ErrNotFound):
@@ -67,42 +97,68 @@ func (w *Worker) attach(ctx context.Context, customer billing.Customer, paymentM
 	case pm.Type != "" && pm.Type != "card":
 		return &savedCard{method: pm, problem: "it is a " + spoken(pm.Type) + ", not a card"}, nil
 	case pm.Customer != "":
-		return &savedCard{method: pm, account: billing.AccountOf(ctx)}, nil
+		return &savedCard{method: pm, account: billing.AccountOf(ctx), own: from.entered(pm)}, nil
 	}
 	pm.Customer, err = w.attachTo(ctx, customer, paymentMethod)
 	var ge *billing.GatewayError
 	if errors.As(err, &ge) && !ge.Resend() {
 		return &savedCard{method: pm, problem: "Stripe would not attach it: " + ge.Failure.Message}, nil
 	}
-	return &savedCard{method: pm, account: billing.AccountOf(ctx)}, err
+	return &savedCard{method: pm, account: billing.AccountOf(ctx), own: true}, err
 }
 
-// attachTo attaches a card to the customer's Stripe customer, or makes one with the card where there is none (any more),
-// and returns the Stripe customer. That the card is where it was sent is taken from the call's success: not every
-// server repeats it in its answer.
+// attachTo attaches a card to the customer's Stripe customer, or makes one with the card where
+// there is none (any more), and returns the Stripe customer. That the card is where it was sent is
+// taken from the call's success: not every server repeats it in its answer.
 func (w *Worker) attachTo(ctx context.Context, customer billing.Customer, paymentMethod string) (string, error) {
 	known, err := billing.StripeCustomerIn(ctx, w.Store, customer, billing.AccountOf(ctx))
 	if err != nil {
 		return "", err
 	}
 	if known != "" {
-		_, err := w.Gateway.AttachPaymentMethod(ctx, "attach-"+paymentMethod+"-"+known, paymentMethod, known)
+		err := w.attachOnce(ctx, paymentMethod, known)
 		if !errors.Is(err, billing.ErrNotFound) {
 			return known, err
 		}
 	}
-	made, err := w.Gateway.CreateCustomer(ctx, "customer-"+string(customer.ID)+"-"+paymentMethod, billing.CustomerParams{
-		PaymentMethod: paymentMethod, Email: customer.Email, Name: customer.Name,
-		Metadata: map[string]string{billing.MetaCustomer: customer.Reference},
-	})
+	made, err := w.createCustomer(ctx, customer, paymentMethod)
 	if err != nil {
 		return "", err
 	}
 	// Later charges stand or fall with the attachment, so it is looked at once.
 	pm, err := w.Gateway.PaymentMethod(ctx, paymentMethod)
 	if err == nil && pm.Customer == "" {
-		_, err = w.Gateway.AttachPaymentMethod(ctx, "attach-"+paymentMethod+"-"+made, paymentMethod, made)
+		err = w.attachOnce(ctx, paymentMethod, made)
 	}
+	return made, err
+}
+
+// attachOnce attaches a card to a Stripe customer.
+func (w *Worker) attachOnce(ctx context.Context, paymentMethod, stripeCustomer string) error {
+	return billing.UnderKey("attach-"+paymentMethod+"-"+stripeCustomer, func(key string) error {
+		_, err := w.Gateway.AttachPaymentMethod(ctx, key, paymentMethod, stripeCustomer)
+		return err
+	})
+}
+
+// createCustomer makes a Stripe customer with a card. A call that Stripe failed to carry out may
+// have made one all the same: the card, which belongs to one customer at most, shows it.
+func (w *Worker) createCustomer(ctx context.Context, customer billing.Customer, paymentMethod string) (made string, err error) {
+	first := "customer-" + string(customer.ID) + "-" + paymentMethod
+	err = billing.UnderKey(first, func(key string) error {
+		if key != first {
+			pm, err := w.Gateway.PaymentMethod(ctx, paymentMethod)
+			if made = pm.Customer; err != nil || made != "" {
+				return err
+			}
+		}
+		var err error
+		made, err = w.Gateway.CreateCustomer(ctx, key, billing.CustomerParams{
+			PaymentMethod: paymentMethod, Email: customer.Email, Name: customer.Name,
+			Metadata: map[string]string{billing.MetaCustomer: customer.Reference},
+		})
+		return err
+	})
 	return made, err
 }
 
@@ -111,9 +167,9 @@ func (t *planTx) useCard(ctx context.Context, s savedCard) error {
 	if s.problem != "" {
 		t.entries = append(t.entries, t.planEntry("card.not_saved", "the card that paid can't be charged later: "+s.problem,
 			"the next charge will ask the customer for a card"))
-		return nil
+		return t.cardMissing(ctx, s)
 	}
-	card, err := upsertCard(ctx, t.Tx, t.customer.ID, s.account, s.method, t.now)
+	card, err := upsertCard(ctx, t.Tx, t.customer.ID, s, t.now)
 	if err != nil {
 		return err
 	}
@@ -132,7 +188,7 @@ func (t *planTx) useCard(ctx context.Context, s savedCard) error {
 	}
 	if t.plan.CardID != card.ID {
 		t.plan.CardID = card.ID
-		entry := t.planEntry("card.saved", fmt.Sprintf("%s card ending %s is saved for the later charges", card.Brand, card.Last4), "")
+		entry := t.planEntry("card.saved", fmt.Sprintf("%s is saved for the later charges", card.Label()), "")
 		entry.CardID = card.ID
 		t.entries = append(t.entries, entry)
 		if t.before.CardID != "" {
@@ -142,7 +198,36 @@ func (t *planTx) useCard(ctx context.Context, s savedCard) error {
 	return nil
 }
 
-// holdFor is why a card is not charged: the customer agreed to one of another brand, whose terms may differ.
+// cardMissing opens an incident for a plan that has charges to come and no card, and asks the
+// customer for one: without it both would hear of it when the next charge falls due. A plan that
+// has a card keeps it.
+func (t *planTx) cardMissing(ctx context.Context, s savedCard) error {
+	toCome := !t.plan.Recurrence.IsZero() || slices.ContainsFunc(t.charges, func(c billing.Charge) bool { return !c.Checkout && !c.Status.Ended() })
+	if t.plan.CardID != "" || !t.plan.Status.Open() || !toCome || !t.customer.ErasedAt.IsZero() {
+		return nil
+	}
+	_, err := t.OpenIncident(ctx, billing.Incident{
+		Kind: billing.IncidentCardMissing, Subject: string(t.plan.ID), PlanID: t.plan.ID, CustomerID: t.customer.ID, Account: t.plan.Account,
+		Detail: fmt.Sprintf("plan %s has no card that can be charged: %s", t.plan.Reference, s.problem), OpenedAt: t.now,
+	})
+	t.askForCard = s.cause
+	return err
+}
+
+// cardNeeded owes the customer the notice that asks for a card, once for the payment that left the
+// plan without.
+func (t *planTx) cardNeeded(ctx context.Context) error {
+	if t.askForCard == "" || t.plan.CardID != "" || !t.plan.Status.Collects() {
+		return nil
+	}
+	n := t.draft(billing.NoticeCardNeeded, string(billing.NoticeCardNeeded)+":"+string(t.plan.ID)+":"+t.askForCard)
+	n.Data.Following, n.Data.FollowingDue = t.following(0)
+	n.Data.Amount, n.Data.DueAt = n.Data.Following, n.Data.FollowingDue
+	return t.owe(ctx, n)
+}
+
+// holdFor is why a card is not charged: the customer agreed to one of another brand, whose terms
+// may differ.
 func holdFor(card billing.Card, pm billing.PaymentMethod) string {
 	if card.Status != billing.CardActive || card.Brand == "" || pm.Brand == card.Brand {
 		return card.Hold
@@ -151,22 +236,25 @@ func holdFor(card billing.Card, pm billing.PaymentMethod) string {
 }
 
 // upsertCard writes what Stripe says of a card that is saved in an account.
-func upsertCard(ctx context.Context, tx billing.Tx, owner billing.CustomerID, account string, pm billing.PaymentMethod, now time.Time) (billing.Card, error) {
+func upsertCard(ctx context.Context, tx billing.Tx, owner billing.CustomerID, s savedCard, now time.Time) (billing.Card, error) {
+	pm := s.method
 	card, err := tx.CardByPaymentMethod(ctx, pm.ID)
 	fresh := errors.Is(err, billing.ErrNotFound)
 	if err != nil && !fresh {
 		return card, err
 	}
 	if fresh {
-		card = billing.Card{ID: billing.NewCardID(now), CustomerID: owner, PaymentMethod: pm.ID, Account: account, Status: billing.CardActive, CreatedAt: now}
+		card = billing.Card{ID: billing.NewCardID(now), CustomerID: owner, PaymentMethod: pm.ID, Account: s.account, Status: billing.CardActive, CreatedAt: now}
 	}
 	if !fresh {
-		// Read again under the lock of the customer's cards: what an operator changes at the same moment is not written over.
+		// Read again under the lock of the customer's cards: what an operator changes at the same
+		// moment is not written over.
 		if card, err = lockCard(ctx, tx, card); err != nil {
 			return card, err
 		}
 		card.Hold = holdFor(card, pm)
 	}
+	card.Own = card.Own || s.own
 	card.StripeCustomer, card.Brand, card.Last4 = pm.Customer, pm.Brand, pm.Last4
 	card.ExpMonth, card.ExpYear, card.Fingerprint, card.UpdatedAt = pm.ExpMonth, pm.ExpYear, pm.Fingerprint, now
 	switch {

@@ -81,7 +81,8 @@ func TestACardOfAnotherBrandWaitsForTheCustomer(t *testing.T) {
 	})
 }
 
-// TestAFraudWarningPausesEveryPlanOnTheCard: what one plan is suspected of is not charged by another.
+// TestAFraudWarningPausesEveryPlanOnTheCard: what one plan is suspected of is not charged by
+// another.
 func TestAFraudWarningPausesEveryPlanOnTheCard(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, nil)
@@ -131,7 +132,7 @@ func TestAFraudWarningPausesThePlan(t *testing.T) {
 		b.gateway.calls = 0
 		b.advance(40)
 		require.Zero(b.t, b.gateway.calls)
-		_, err = operator.Resume(b.t.Context(), b.store, p.Plan.ID, operator.CatchUp, b.Now())
+		_, err = operator.Resume(b.t.Context(), b.store, p.Plan.ID, operator.CatchUp, "", b.Now())
 		require.NoError(b.t, err)
 		b.settle()
 		require.Equal(b.t, billing.ChargeSucceeded, b.charge(p.Plan.ID, 2).Status)
@@ -145,6 +146,7 @@ func TestANewTimeZoneMovesWhatIsToCome(t *testing.T) {
 		p := b.started(good, nil)
 		rec := b.started(good, func(t *billing.Terms) {
 			t.Reference, t.Kind, t.Total, t.Parts, t.Amount = "club", billing.KindRecurring, 0, 0, 1900
+			t.CatchUp = billing.CatchUpAll // the test looks once a day, hours after nine o'clock in Tokyo
 		})
 		tokyo, wrong := "Asia/Tokyo", "Mars/Olympus"
 		_, err := operator.UpdateCustomer(ctx, b.store, p.Customer.ID, operator.CustomerChange{TimeZone: &wrong}, b.Now())

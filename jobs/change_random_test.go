@@ -13,8 +13,8 @@ import (
 	"tranche/internal/store/storetest"
 )
 
-// TestAfterChangesAtRandomStripesRecordIsOurs lives through months of a plan, with changes at random in between and a card
-// that is declined now and then, and compares both records at the end.
+// TestAfterChangesAtRandomStripesRecordIsOurs lives through months of a plan, with changes at
+// random in between and a card that is declined now and then, and compares both records at the end.
 func TestAfterChangesAtRandomStripesRecordIsOurs(t *testing.T) {
 	t.Parallel()
 	for name, engine := range map[string]struct {
@@ -83,11 +83,14 @@ func (b *bench) randomChange(rt *rapid.T, id billing.PlanID) {
 	due := now.AddDate(0, 0, rapid.IntRange(1, 60).Draw(rt, "in days")).Format(time.DateOnly)
 	amount := rapid.Int64Range(1_000, 20_000).Draw(rt, "amount")
 	changes := map[string]func() error{
-		"pause":       func() error { _, err := operator.Pause(ctx, s, id, "", now); return err },
-		"resume":      func() error { _, err := operator.Resume(ctx, s, id, operator.Shift, now); return err },
-		"catch up":    func() error { _, err := operator.Resume(ctx, s, id, operator.CatchUp, now); return err },
+		"pause":  func() error { _, err := operator.Pause(ctx, s, id, "", now); return err },
+		"resume": func() error { _, err := operator.Resume(ctx, s, id, operator.Shift, "", now); return err },
+		"catch up": func() error {
+			_, err := operator.Resume(ctx, s, id, operator.CatchUp, operator.MissedAll, now)
+			return err
+		},
 		"refund":      func() error { _, err := operator.CancelAndRefund(ctx, s, id, "", now); return err },
-		"rest":        func() error { _, err := operator.SetRest(ctx, s, id, 3*amount, now); return err },
+		"remaining":   func() error { _, err := operator.SetRemaining(ctx, s, id, 3*amount, now); return err },
 		"fee":         func() error { _, err := operator.AddFee(ctx, s, id, amount, due, "", now); return err },
 		"extend":      func() error { _, err := operator.Extend(ctx, s, id, operator.Extension{Parts: 2}, now); return err },
 		"pay all":     func() error { _, err := operator.PayAll(ctx, s, id, 500, now); return err },
@@ -102,7 +105,7 @@ func (b *bench) randomChange(rt *rapid.T, id billing.PlanID) {
 		"write off":   func() error { _, err := operator.WriteOff(ctx, s, target, "", now); return err },
 	}
 	names := []string{
-		"pause", "resume", "resume", "catch up", "catch up", "rest", "fee", "extend", "pay all", "retry", "skip", "skip to end", "move", "amount",
+		"pause", "resume", "resume", "catch up", "catch up", "remaining", "fee", "extend", "pay all", "retry", "skip", "skip to end", "move", "amount",
 		"split", "pay", "outside", "write off", "refund",
 	}
 	name := rapid.SampledFrom(names).Draw(rt, "change")

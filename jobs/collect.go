@@ -9,14 +9,16 @@ import (
 	"github.com/rs/zerolog"
 
 	"tranche/internal/billing"
+	"tranche/internal/clock"
 	"tranche/internal/dunning"
 )
 
 // KindCollectCharge is the task that charges a saved card for an amount that fell due.
 const KindCollectCharge = "charge:collect"
 
-// keyLifetime is how long the same request is sent again under its key. Stripe may forget a key after 24 hours
-// (docs.stripe.com/api/idempotent_requests) and would then carry the request out a second time.
+// keyLifetime is how long the same request is sent again under its key. Stripe may forget a key
+// after 24 hours (docs.stripe.com/api/idempotent_requests) and would then carry the request out a
+// second time.
 const keyLifetime = 23 * time.Hour
 
 // putOffFor is the real time after which a charge that must not be made now is looked at again.
@@ -30,41 +32,64 @@ func CollectTask(c billing.Claim) billing.Task {
 	return newTask(KindCollectCharge, string(c.ChargeID), c.Lease, time.Time{})
 }
 
-// CollectCharge charges the saved card for one charge: it writes the attempt, calls Stripe, and records what came of it.
-// An attempt of unknown outcome is taken up again before anything new is sent. The wait for leave to call comes first, so
-// that nothing lies between the last look and the call.
+// CollectCharge charges the saved card for one charge: it writes the attempt, calls Stripe, and
+// records what came of it. An attempt of unknown outcome is taken up again before anything new is
+// sent. The wait for leave to call comes first, so that nothing lies between the last look and the
+// call.
 func (w *Worker) CollectCharge(ctx context.Context, id string, lease int64) error {
-	row, err := w.Store.Charge(ctx, billing.ChargeID(id))
-	if errors.Is(err, billing.ErrNotFound) {
-		w.Log.Info().Str("charge", id).Msg("task dropped: its charge is gone")
-		return nil
-	}
-	if err != nil || !isDue(row, lease, w.Clock.Now()) { // a task that is stale takes nobody's turn
+	row, due, err := w.dueCharge(ctx, id, lease)
+	if err != nil || !due { // a task that is stale takes nobody's turn
 		return err
 	}
-	admitted, giveBack, forbidden := w.permit(ctx)
-	defer giveBack()
+	admitted, release, forbidden := w.permit(ctx)
+	defer release()
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	call, err := w.prepare(ctx, row, lease, forbidden)
-	if err != nil || call == nil {
+	if err := w.notTakingPart(ctx); err != nil { // the clock may have been set during the wait
 		return err
 	}
-	admitted = billing.OnAccount(admitted, call.account)
-	switch {
-	case call.refund.ID != "":
-		return w.refundPayment(admitted, *call)
-	case call.setup != "":
-		return w.voidSetup(admitted, *call)
-	case call.void != "":
-		return w.voidPayment(admitted, *call)
-	case call.replace != "":
-		return w.replacePayment(admitted, *call)
+	ready, err := w.prepare(ctx, row, lease, forbidden, false)
+	if err == nil && ready != nil && ready.look {
+		ready, err = w.lookFirst(ctx, admitted, *ready, lease)
 	}
-	result := w.send(admitted, *call)
+	if err != nil || ready == nil {
+		return err
+	}
+	return w.carryOut(ctx, billing.OnAccount(admitted, ready.account), *ready)
+}
+
+// dueCharge reads a task's charge, and says whether the task is to try it now.
+func (w *Worker) dueCharge(ctx context.Context, id string, lease int64) (billing.Charge, bool, error) {
+	row, err := w.Store.Charge(ctx, billing.ChargeID(id))
+	if errors.Is(err, billing.ErrNotFound) {
+		w.Log.Info().Str("charge", id).Msg("task dropped: its charge is gone")
+		return row, false, nil
+	}
+	return row, err == nil && isDue(row, lease, w.Clock.Now()), err
+}
+
+// carryOut asks Stripe for what was prepared, and records what came of it. Stripe is called with
+// admitted.
+func (w *Worker) carryOut(ctx, admitted context.Context, c call) error {
+	switch {
+	case c.refund.ID != "":
+		return w.refundPayment(admitted, c)
+	case c.setup != "":
+		return w.voidSetup(admitted, c)
+	case c.void != "" && c.paymentIntent == "":
+		return w.findToVoid(admitted, c)
+	case c.void != "":
+		return w.voidPayment(admitted, c)
+	case c.replace != "":
+		return w.replacePayment(admitted, c)
+	}
+	if w.Note != nil && !c.lookUp {
+		w.Note(ctx, c.attempt.ID)
+	}
+	result := w.followReplacement(admitted, c, w.send(admitted, c))
 	// Stripe was called: what it said is recorded even if the task is being stopped meanwhile.
-	return w.record(context.WithoutCancel(ctx), *call, result)
+	return w.record(context.WithoutCancel(ctx), c, result)
 }
 
 // isDue says whether a charge is to be tried now, by the worker that holds this lease.
@@ -79,15 +104,23 @@ type call struct {
 	attempt  billing.Attempt
 	customer string // the Stripe customer whose card is charged
 	lookUp   bool
-	sentAt   time.Time // when it was last sent, before a look-up
+	// look: nothing is sent before Stripe was asked for a PaymentIntent of charge, made for one of
+	// customers since then.
+	look      bool
+	customers []string
+	since     time.Time
+	sentAt    time.Time     // when it was last sent, before a look-up
+	checked   clock.Instant // when it was seen that the charge may be made
 
-	// void is a canceled charge whose PaymentIntent is to be canceled under the key; there is no attempt then.
+	// void is a canceled charge whose PaymentIntent is to be canceled under the key; there is no
+	// attempt then.
 	void               billing.ChargeID
 	paymentIntent, key string
 	// setup is the SetupIntent to be canceled in place of a PaymentIntent; empty otherwise.
 	setup string
 
-	// replace is a PaymentIntent that is to be canceled before anything is sent for the charge; empty otherwise.
+	// replace is a PaymentIntent that is to be canceled before anything is sent for the charge;
+	// empty otherwise.
 	replace string
 	charge  billing.Charge
 	// refund is to be asked of Stripe; there is no attempt then.
@@ -96,19 +129,24 @@ type call struct {
 	connect billing.Connect
 }
 
-// prepare takes the last look at the charge, under the plan's lock, and commits the attempt. It returns nil when there
-// is nothing to send: the task is stale, or the charge was paid, stopped or put off meanwhile.
-func (w *Worker) prepare(ctx context.Context, row billing.Charge, lease int64, forbidden error) (*call, error) {
+// prepare takes the last look at the charge, under the plan's lock, and commits the attempt. It
+// returns nil when there is nothing to send: the task is stale, or the charge was paid, stopped or
+// deferred meanwhile. looked: Stripe was just asked, and has no PaymentIntent of the charge.
+func (w *Worker) prepare(ctx context.Context, row billing.Charge, lease int64, forbidden error, looked bool) (*call, error) {
 	var ready *call
 	err := w.inPlan(ctx, row.PlanID, func(t *planTx) error {
-		ready = nil
+		ready, t.looked = nil, looked
+		checked := w.Clock.Instant()
 		c, err := t.charge(row.ID)
 		if err != nil || !isDue(*c, lease, t.now) {
 			return err
 		}
+		if forbidden == nil { // by now the database may answer from another server
+			forbidden = ask(ctx, w.Charge)
+		}
 		if forbidden == nil {
 			if ready, err = t.nextCall(ctx, c); ready != nil {
-				ready.account = t.plan.Account
+				ready.account, ready.checked = t.plan.Account, checked
 			}
 			return err
 		}
@@ -118,21 +156,26 @@ func (w *Worker) prepare(ctx context.Context, row billing.Charge, lease int64, f
 	return ready, err
 }
 
-// permit asks whether anything may be charged now, and waits for leave to call Stripe. giveBack is never nil.
-func (w *Worker) permit(ctx context.Context) (admitted context.Context, giveBack func(), err error) {
-	if w.Permit != nil {
-		if err := w.Permit(ctx); err != nil {
-			return ctx, func() {}, err
-		}
+// permit asks whether anything may be charged now, and waits for leave to call Stripe. release is
+// never nil.
+func (w *Worker) permit(ctx context.Context) (admitted context.Context, release func(), err error) {
+	if err := w.forbidden(ctx); err != nil {
+		return ctx, func() {}, err
 	}
-	if w.Admit == nil {
+	if w.Acquire == nil {
 		return ctx, func() {}, nil
 	}
-	return w.Admit(ctx)
+	return w.Acquire(ctx)
 }
 
-// putOff leaves a due charge for later, with the reason. No attempt is spent. What was put off together does not come
-// back together.
+// retryable is a reason to wait that knows for how long in real time.
+type retryable interface {
+	error
+	RetryIn() time.Duration
+}
+
+// putOff leaves a due charge for later, with the reason. No attempt is spent. What was put off
+// together does not come back together.
 func (t *planTx) putOff(c *billing.Charge, why error) {
 	wait, level := putOffFor, zerolog.ErrorLevel
 	var ge *billing.GatewayError
@@ -141,6 +184,9 @@ func (t *planTx) putOff(c *billing.Charge, why error) {
 		if ge.RetryIn > 0 {
 			wait = ge.RetryIn
 		}
+	}
+	if soon, ok := errors.AsType[retryable](why); ok {
+		level, wait = zerolog.WarnLevel, soon.RetryIn()
 	}
 	c.Reason = why.Error()
 	c.WakeAt = t.now.Add(t.worker.Clock.Simulated(jittered(wait)))
@@ -169,43 +215,62 @@ func (t *planTx) nextCall(ctx context.Context, c *billing.Charge) (*call, error)
 	return t.lastLook(ctx, c, attempts)
 }
 
-// lastLook decides whether anything new may be sent: the plan collects, there is a card, the networks allow it.
+// lastLook decides whether anything new may be sent: the plan collects, there is a card, the
+// networks allow it.
 func (t *planTx) lastLook(ctx context.Context, c *billing.Charge, attempts []billing.Attempt) (*call, error) {
-	if t.plan.Status == billing.PlanCanceled {
-		return nil, t.stop(c)
-	}
-	if !t.plan.Status.Collects() {
-		return nil, t.move(c, c.Status, "the plan is "+spoken(t.plan.Status), time.Time{})
-	}
-	if before := t.earlierDue(c); before != nil {
-		t.waitFor(c, *before)
-		return nil, nil
+	if ok, err := t.planAllows(ctx, c); err != nil || !ok {
+		return nil, err
 	}
 	card, why, err := t.usableCard(ctx, c)
 	if err != nil {
 		return nil, err
 	}
 	if why != "" {
-		return nil, t.failed(ctx, c, trouble{what: dunning.WhatNoCard, detail: why, step: "no_card"})
+		return nil, t.failed(ctx, c, trouble{what: dunning.FailureNoCard, detail: why, step: "no_card"})
 	}
-	if why := whyReplace(c, card, attempts); why != "" {
+	why, err = t.whyReplace(ctx, c, card, attempts)
+	if err != nil {
+		return nil, err
+	}
+	if why != "" {
 		return t.toReplace(ctx, c, why)
 	}
-	if ok, err := t.withinCaps(ctx, c, card, attempts); err != nil || !ok {
+	if ok, err := t.withinCaps(ctx, c, card); err != nil || !ok {
 		return nil, err
+	}
+	if !t.looked && t.mayHaveBeenTried(c, attempts) {
+		return t.lookCall(ctx, c, card)
 	}
 	return t.newAttempt(ctx, c, card, attempts)
 }
 
-// A charge that waits for another of its plan is looked at again after so much real time: while the other is being tried, and while
-// it is about to be. That may be soon, or be put off: looked at without a pause, it would be claimed without an end.
+// planAllows says whether the plan lets the charge be tried now. If not, the charge is stopped or
+// waits.
+func (t *planTx) planAllows(ctx context.Context, c *billing.Charge) (bool, error) {
+	if t.plan.Status == billing.PlanCanceled {
+		return false, t.stop(c)
+	}
+	if !t.plan.Status.Collects() {
+		return false, t.move(c, c.Status, "the plan is "+spoken(t.plan.Status), time.Time{})
+	}
+	if before := t.earlierDue(c); before != nil {
+		t.waitFor(c, *before)
+		return false, nil
+	}
+	return t.catchUp(ctx, c)
+}
+
+// A charge that waits for another of its plan is looked at again after so much real time: while the
+// other is being tried, and while it is about to be. That may be soon, or be put off: looked at
+// without a pause, it would be claimed without an end.
 const (
 	inTurn   = 10 * time.Second
 	nextTurn = 2 * time.Second
 )
 
-// earlierDue is a charge of the plan that fell due before this one and was not tried yet, or is being tried now: charges that fell
-// due together, while everything was down, are made in order. nil when it is this one's turn.
+// earlierDue is a charge of the plan that fell due before this one and was not tried yet, or is
+// being tried now: charges that fell due together, while everything was down, are made in order.
+// nil when it is this one's turn.
 func (t *planTx) earlierDue(c *billing.Charge) *billing.Charge {
 	if c.Status != billing.ChargeScheduled {
 		return nil
@@ -231,8 +296,8 @@ func (t *planTx) waitFor(c *billing.Charge, before billing.Charge) {
 	t.touch(c)
 }
 
-// usableCard is the card to charge: the plan's, or the backup card that dunning chose for a charge that was declined. Where
-// there is none it says why.
+// usableCard is the card to charge: the plan's, or the backup card that dunning chose for a charge
+// that was declined. Where there is none it says why.
 func (t *planTx) usableCard(ctx context.Context, c *billing.Charge) (billing.Card, string, error) {
 	id, err := t.cardToTry(ctx, c)
 	if err != nil {
@@ -246,9 +311,9 @@ func (t *planTx) usableCard(ctx context.Context, c *billing.Charge) (billing.Car
 	case err != nil:
 		return card, "", err
 	case card.Status != billing.CardActive:
-		return card, fmt.Sprintf("the %s card ending %s is %s", card.Brand, card.Last4, card.Status), nil
+		return card, fmt.Sprintf("the %s is %s", card.Label(), card.Status), nil
 	case card.Hold != "":
-		return card, fmt.Sprintf("the %s card ending %s is not charged: %s", card.Brand, card.Last4, card.Hold), nil
+		return card, fmt.Sprintf("the %s is not charged: %s", card.Label(), card.Hold), nil
 	}
 	return card, "", nil
 }
@@ -257,7 +322,7 @@ func (t *planTx) usableCard(ctx context.Context, c *billing.Charge) (billing.Car
 func (t *planTx) newAttempt(ctx context.Context, c *billing.Charge, card billing.Card, attempts []billing.Attempt) (*call, error) {
 	number := len(attempts) + 1
 	a := billing.Attempt{
-		ID: billing.NewAttemptID(t.now), ChargeID: c.ID, Number: number, Initiator: billing.InitiatorMerchant,
+		ID: billing.AttemptIDFor(c.ID, number, billing.InitiatorMerchant), ChargeID: c.ID, Number: number, Initiator: billing.InitiatorMerchant,
 		SendCount: 1, SentAt: t.now, Outcome: billing.OutcomeUnknown, PaymentIntent: c.PaymentIntent, CreatedAt: t.now,
 		Fingerprint: t.worker.fingerprint(card),
 	}
@@ -270,7 +335,7 @@ func (t *planTx) newAttempt(ctx context.Context, c *billing.Charge, card billing
 		a.Params = billing.PaymentParams{
 			Amount: c.Amount, Currency: c.Currency, Customer: card.StripeCustomer, PaymentMethod: card.PaymentMethod,
 			OffSession: true, Metadata: c.Metadata(t.plan.Reference, a.ID),
-			Description: t.description(c),
+			Description: t.plan.PaymentDescription(*c, len(t.charges)),
 		}.Connected(t.plan.Connect)
 	}
 	if err := t.InsertAttempt(ctx, a); err != nil {
@@ -281,29 +346,28 @@ func (t *planTx) newAttempt(ctx context.Context, c *billing.Charge, card billing
 	}
 	c.AttemptCount = number
 	t.holdLease(c)
-	t.audit(c, billing.ActorTranche, "charge.collecting",
-		fmt.Sprintf("charge %d of %s: attempt %d with the %s card ending %s", c.Sequence,
-			billing.FormatAmount(c.Amount, c.Currency), number, card.Brand, card.Last4), "Stripe's answer")
+	t.audit(c, "charge.collecting",
+		fmt.Sprintf("charge %d of %s: attempt %d with the %s", c.Sequence,
+			billing.FormatAmount(c.Amount, c.Currency), number, card.Label()), "Stripe's answer")
 	return &call{planID: t.plan.ID, attempt: a, customer: card.StripeCustomer}, nil
 }
 
-// description is what Stripe shows of a charge.
-func (t *planTx) description(c *billing.Charge) string {
-	if t.plan.Kind == billing.KindRecurring {
-		return fmt.Sprintf("%s (%d)", t.plan.Reference, c.Sequence)
-	}
-	return fmt.Sprintf("%s (%d of %d)", t.plan.Reference, c.Sequence, len(t.charges))
-}
-
-// underWay says whether the call of an open attempt was made under this very lease, so that it may still be under way in
-// another worker: the queue runs a task again when it takes its worker for dead. The row comes back when the lease ends,
-// for which the scheduler moves its time beyond that of the worker that sent.
+// underWay says whether the call of an open attempt was made under this very lease, so that it may
+// still be under way in another worker: the queue runs a task again when it takes its worker for
+// dead. The row comes back when the lease ends, for which the scheduler moves its time beyond that
+// of the worker that sent.
 func (t *planTx) underWay(c *billing.Charge, a billing.Attempt) bool {
-	return !c.WakeAt.After(a.SentAt.Add(t.worker.Clock.Simulated(t.worker.Lease)))
+	return !t.inFuture(a.SentAt) && !c.WakeAt.After(a.SentAt.Add(t.worker.Clock.Simulated(t.worker.Lease)))
 }
 
-// takeUp continues an attempt whose outcome is not known: the same request under the same key while Stripe remembers
-// the key, a look-up after that and for a payment that is being processed.
+// inFuture reports whether a time was written by a clock that was ahead, so that nothing follows
+// from it.
+func (t *planTx) inFuture(at time.Time) bool {
+	return at.After(t.now.Add(t.worker.Clock.Simulated(t.worker.Lease)))
+}
+
+// takeUp continues an attempt whose outcome is not known: the same request under the same key while
+// Stripe remembers the key, a look-up after that and for a payment that is being processed.
 func (t *planTx) takeUp(ctx context.Context, c *billing.Charge, a billing.Attempt) (*call, error) {
 	again := &call{planID: t.plan.ID, customer: a.Params.Customer}
 	// What is sent now may arrive a lease later, in real time: the key must live until then.
@@ -312,7 +376,12 @@ func (t *planTx) takeUp(ctx context.Context, c *billing.Charge, a billing.Attemp
 	if err != nil {
 		return nil, err
 	}
-	again.lookUp = a.Outcome == billing.OutcomeProcessing || arrives > keyLifetime || !allowed
+	// The age of a key that was made by a clock that was ahead is not known.
+	ahead := t.inFuture(a.CreatedAt) || t.inFuture(a.SentAt)
+	again.lookUp = a.Outcome == billing.OutcomeProcessing || arrives > keyLifetime || ahead || !allowed
+	if t.inFuture(a.SentAt) {
+		a.SentAt = t.now // it was sent at the latest now, and may be on its way for a lease
+	}
 	if again.customer == "" && t.plan.CardID != "" {
 		card, err := t.Card(ctx, t.plan.CardID)
 		if err != nil {
@@ -332,8 +401,8 @@ func (t *planTx) takeUp(ctx context.Context, c *billing.Charge, a billing.Attemp
 	return again, nil
 }
 
-// mayCharge says whether the plan collects and the card of an attempt may still be charged. An attempt that was stopped
-// in between is looked up and not sent again.
+// mayCharge says whether the plan collects and the card of an attempt may still be charged. An
+// attempt that was stopped in between is looked up and not sent again.
 func (t *planTx) mayCharge(ctx context.Context, paymentMethod string) (bool, error) {
 	card, err := t.CardByPaymentMethod(ctx, paymentMethod)
 	if err != nil && !errors.Is(err, billing.ErrNotFound) {

@@ -350,13 +350,14 @@ func TestARefusedRequestIsOursToMendAndNotToldToTheCustomer(t *testing.T) {
 	})
 }
 
-// TestAChargeBehindOneThatWasPutOffWaitsToo: with the turn at hand and the charge before it put off, it is not claimed again and again.
+// TestAChargeBehindOneThatWasPutOffWaitsToo: with the turn at hand and the charge before it put
+// off, it is not claimed again and again.
 func TestAChargeBehindOneThatWasPutOffWaitsToo(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, func(t *billing.Terms) { t.Parts, t.Total, t.Every = 3, 3000, "1 day" })
+		p := b.started(good, func(t *billing.Terms) { t.Parts, t.Total, t.Every, t.CatchUp = 3, 3000, "1 day", billing.CatchUpAll })
 		b.setNow(b.Now().AddDate(0, 0, 5))
 		turns := 0
-		b.worker.Admit = func(ctx context.Context) (context.Context, func(), error) {
+		b.worker.Acquire = func(ctx context.Context) (context.Context, func(), error) {
 			if turns++; turns == 1 {
 				return ctx, func() {}, fmt.Errorf("the turn did not come: %w", billing.ErrUnavailable)
 			}

@@ -21,10 +21,11 @@ type connected struct {
 	} `json:"transfer_data"`
 }
 
-// TestEveryPaymentOfAPlanCarriesItsConnect: the first payment in the checkout, those made off-session, and a refund, which takes
-// the money back from whom it went to.
+// TestEveryPaymentOfAPlanCarriesItsConnect: the first payment in the checkout, those made
+// off-session, and a refund, which takes the money back from whom it went to.
 func TestEveryPaymentOfAPlanCarriesItsConnect(t *testing.T) {
 	eachEngine(t, func(b *bench) {
+		b.platform.Connect("acct_villa")
 		p := b.started(good, func(t *billing.Terms) {
 			t.Connect = &billing.Connect{TransferDestination: "acct_villa", OnBehalfOf: "acct_villa", ApplicationFeePercent: "2.5"}
 		})
@@ -70,6 +71,7 @@ func TestEveryPaymentOfAPlanCarriesItsConnect(t *testing.T) {
 
 func TestAChangeKeepsAChargeAboveWhatIsTakenOfIt(t *testing.T) {
 	eachEngine(t, func(b *bench) {
+		b.platform.Connect("acct_villa")
 		p := b.started(good, func(t *billing.Terms) {
 			t.Connect = &billing.Connect{TransferDestination: "acct_villa", ApplicationFee: 500}
 		})

@@ -14,7 +14,8 @@ import (
 // killed is what a worker dies of in these tests.
 type killed struct{}
 
-// until runs fn until it dies, as a process killed at that point would; what it had not committed is lost.
+// until runs fn until it dies, as a process killed at that point would; what it had not committed
+// is lost.
 func dying(t *testing.T, fn func()) {
 	t.Helper()
 	require.PanicsWithValue(t, killed{}, fn)

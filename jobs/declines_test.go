@@ -35,7 +35,8 @@ func (b *bench) startedWith(details stripesim.PaymentDetails, change func(t *bil
 // telltale are words that would tell a thief what is known of a card.
 var telltale = []string{"lost", "stolen", "fraud", "blacklist", "pickup", "pick up", "restricted", "security_violation", "risk", "radar", "blocked"}
 
-// TestEveryDeclineCodeFromStripeToTheMail runs every code through the simulator, the policy and the notice.
+// TestEveryDeclineCodeFromStripeToTheMail runs every code through the simulator, the policy and the
+// notice.
 func TestEveryDeclineCodeFromStripeToTheMail(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plans := map[string]billing.PlanID{}

@@ -12,20 +12,22 @@ import (
 const (
 	// detachSoon is when a card is tried again that Stripe could not be asked about.
 	detachSoon = 5 * time.Minute
-	// detachRefused is when a card is tried again that Stripe refused to remove: that hardly passes by itself.
+	// detachRefused is when a card is tried again that Stripe refused to remove: that hardly passes
+	// by itself.
 	detachRefused = 24 * time.Hour
 )
 
-// Detacher removes at Stripe the cards that were removed here, or folded into a newer one. Until that is done it is tried again:
-// the card is charged no more from the moment it was removed, whatever Stripe says. Who runs it needs no lease: to detach a
-// card twice does no harm.
+// Detacher removes at Stripe the cards that were removed here, or folded into a newer one. Until
+// that is done it is tried again: the card is charged no more from the moment it was removed,
+// whatever Stripe says. Who runs it needs no lease: to detach a card twice does no harm.
 type Detacher struct {
 	Store   billing.Store
 	Gateway billing.Gateway
 }
 
-// Run tries every card whose time has come, and returns how many are done. It ends early when Stripe is away.
-// Errors: billing.ErrUnavailable; the *billing.GatewayError after which the rest waits for the next run.
+// Run tries every card whose time has come, and returns how many are done. It ends early when
+// Stripe is away. Errors: billing.ErrUnavailable; the *billing.GatewayError after which the rest
+// waits for the next run.
 func (d Detacher) Run(ctx context.Context, now time.Time) (done int, err error) {
 	for {
 		cards, err := d.Store.CardsToDetach(ctx, now)
@@ -53,8 +55,8 @@ func (d Detacher) one(ctx context.Context, card billing.Card, now time.Time) (ok
 		return false, err
 	}
 	entry := billing.AuditEntry{
-		At: now, Actor: billing.ActorTranche, Action: "card.detached", CustomerID: card.CustomerID, CardID: card.ID,
-		Message: fmt.Sprintf("%s card ending %s is removed from the customer at Stripe", card.Brand, card.Last4),
+		At: now, Action: "card.detached", CustomerID: card.CustomerID, CardID: card.ID,
+		Message: fmt.Sprintf("%s is removed from the customer at Stripe", card.Label()),
 	}
 	next, told := time.Time{}, true
 	var ge *billing.GatewayError
@@ -62,7 +64,7 @@ func (d Detacher) one(ctx context.Context, card billing.Card, now time.Time) (ok
 	case failure == nil || errors.Is(failure, billing.ErrNotFound):
 	case errors.As(failure, &ge) && !ge.Resend():
 		next = now.Add(detachRefused)
-		entry.Action, entry.Message = "card.detach_failed", fmt.Sprintf("%s card ending %s is not removed at Stripe, which refuses: %s", card.Brand, card.Last4, ge.Failure.Message)
+		entry.Action, entry.Message = "card.detach_failed", fmt.Sprintf("%s is not removed at Stripe, which refuses: %s", card.Label(), ge.Failure.Message)
 		entry.Next = "it is not charged here any more; removing it is tried again tomorrow"
 	default:
 		next, told = now.Add(detachSoon), false

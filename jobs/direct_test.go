@@ -17,8 +17,9 @@ import (
 	"tranche/jobs"
 )
 
-// TestTheTroubleOfAConnectedAccountStaysInIt: a decline with its retries, a challenge, a lost answer, a new card, a refund, a
-// dispute, an open payment that is canceled and a card that is removed are all asked for in the account.
+// TestTheTroubleOfAConnectedAccountStaysInIt: a decline with its retries, a challenge, a lost
+// answer, a new card, a refund, a dispute, an open payment that is canceled and a card that is
+// removed are all asked for in the account.
 func TestTheTroubleOfAConnectedAccountStaysInIt(t *testing.T) {
 	onConnected(t, func(b *bench) {
 		declined := b.failedOnce("insufficient_funds", nil)
@@ -71,8 +72,8 @@ func TestTheTroubleOfAConnectedAccountStaysInIt(t *testing.T) {
 	})
 }
 
-// TestWhatNoWebhookBroughtOfAConnectedAccountIsFetchedThere: backfill and reconciliation go through every account that plans name,
-// and an account that took its access back keeps them from no other.
+// TestWhatNoWebhookBroughtOfAConnectedAccountIsFetchedThere: backfill and reconciliation go through
+// every account that plans name, and an account that took its access back keeps them from no other.
 func TestWhatNoWebhookBroughtOfAConnectedAccountIsFetchedThere(t *testing.T) {
 	onConnected(t, func(b *bench) {
 		b.platform.Connect("acct_1Gone")
@@ -107,8 +108,9 @@ func TestWhatNoWebhookBroughtOfAConnectedAccountIsFetchedThere(t *testing.T) {
 	})
 }
 
-// TestOneAccountCanNotPayForAnother: whoever owns a connected account writes there what metadata they like. A payment, or a card,
-// that names another account's plan is none of it, and no plan is made of one.
+// TestOneAccountCanNotPayForAnother: whoever owns a connected account writes there what metadata
+// they like. A payment, or a card, that names another account's plan is none of it, and no plan is
+// made of one.
 func TestOneAccountCanNotPayForAnother(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		villa := "acct_1Villa"
@@ -171,7 +173,8 @@ func TestACustomerDeletedInAConnectedAccountGetsANewOneThere(t *testing.T) {
 	}
 }
 
-// TestTheCustomerThatAConnectedAccountHasAlreadyIsNamed: by the card that is saved there, or by its id.
+// TestTheCustomerThatAConnectedAccountHasAlreadyIsNamed: by the card that is saved there, or by its
+// id.
 func TestTheCustomerThatAConnectedAccountHasAlreadyIsNamed(t *testing.T) {
 	onConnected(t, func(b *bench) {
 		at := b.post("/v1/customers")["id"].(string)

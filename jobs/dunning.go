@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"tranche/internal/billing"
 	"tranche/internal/dunning"
@@ -12,7 +11,7 @@ import (
 
 // trouble is a failure that dunning is to decide on.
 type trouble struct {
-	what    dunning.What
+	what    dunning.FailureKind
 	failure billing.Failure
 	detail  string          // see dunning.History
 	attempt billing.Attempt // zero where none was made
@@ -30,31 +29,34 @@ func (t *planTx) failed(ctx context.Context, c *billing.Charge, tr trouble) erro
 	if err != nil {
 		return err
 	}
+	if h.Ours() {
+		follow = dunning.Held(follow, t.now)
+	} else {
+		follow = dunning.Released(follow, t.now, t.location())
+	}
+	h.Deadline = follow.DeadlineAt
 	d := dunning.Decide(t.worker.engine(), policy, h)
 	if d.UseBackup {
 		follow.CardID = spare.ID
 	}
-	d, follow.FinalAt = policy.AnnounceLast(d, follow.FinalAt, t.now)
 	if err := t.fail(ctx, c, d, tr.cause); err != nil {
 		return err
 	}
-	if err := t.tellFailure(ctx, c, d, tr.step, follow.DeadlineAt); err != nil {
+	if t.wasAsked(c, tr.cause) {
+		d.Notice = ""
+	}
+	if err := t.tellFailure(ctx, c, d, tr.step); err != nil {
 		return err
 	}
-	follow.WakeAt = follow.Next()
+	follow.WakeAt = t.nextStep(follow)
 	return t.UpdateDunning(ctx, follow)
 }
 
-// tellFailure owes the customer the notice of a failure. step tells it from the charge's others; the final notice is owed
-// once, however it comes.
-func (t *planTx) tellFailure(ctx context.Context, c *billing.Charge, d dunning.Decision, step string, deadline time.Time) error {
-	switch d.Notice {
-	case "":
+// tellFailure enqueues the notice of a failure, if there is one. step distinguishes it from the
+// charge's others.
+func (t *planTx) tellFailure(ctx context.Context, c *billing.Charge, d dunning.Decision, step string) error {
+	if d.Notice == "" {
 		return nil
-	case billing.NoticeFinal:
-		n := t.draftNotice(c, d.Notice, stepFinal, d.CustomerReason)
-		n.Data.PayBy = deadline
-		return t.owe(ctx, n)
 	}
 	return t.notice(ctx, c, d.Notice, fmt.Sprintf("%s:%s", d.Notice, step), d.CustomerReason)
 }
@@ -67,7 +69,8 @@ func (w *Worker) engine() dunning.Engine {
 	return w.Engine
 }
 
-// dunningOf reads what follows the charge, and the policy it began with. It is begun where nothing follows yet.
+// dunningOf reads what follows the charge, and the policy it began with. It is begun where nothing
+// follows yet.
 func (t *planTx) dunningOf(ctx context.Context, c *billing.Charge) (billing.Dunning, dunning.Policy, error) {
 	d, err := t.Dunning(ctx, c.ID)
 	if err != nil && !errors.Is(err, billing.ErrNotFound) {
@@ -75,6 +78,7 @@ func (t *planTx) dunningOf(ctx context.Context, c *billing.Charge) (billing.Dunn
 	}
 	if err == nil && d.Status == billing.DunningOpen {
 		policy, err := pinned(ctx, t.Tx, d.Policy)
+		d.DeadlineAt = dunning.EndOfDay(d.DeadlineAt, t.location())
 		return d, policy, err
 	}
 	return t.beginDunning(ctx, c, d)
@@ -89,8 +93,8 @@ func pinned(ctx context.Context, r billing.DunningReader, hash string) (dunning.
 	return dunning.ReadPolicy(kept.Content)
 }
 
-// beginDunning pins the policy the plan names, as it is now, and sets the deadline. before is one that has come to its end,
-// if there is one: an operator had the charge tried again.
+// beginDunning pins the policy the plan names, as it is now, and sets the deadline. before is one
+// that has come to its end, if there is one: an operator had the charge tried again.
 func (t *planTx) beginDunning(ctx context.Context, c *billing.Charge, before billing.Dunning) (billing.Dunning, dunning.Policy, error) {
 	policy, ok := t.worker.Policies.Get(t.plan.Policy)
 	if !ok {
@@ -123,8 +127,9 @@ func (t *planTx) history(ctx context.Context, c *billing.Charge, tr trouble, fol
 		return dunning.History{}, billing.Card{}, err
 	}
 	h := dunning.History{
-		Charge: c.ID, Now: t.now, Location: t.location(), What: tr.what, Failure: tr.failure, Detail: tr.detail,
+		Charge: c.ID, Now: t.now, Location: t.location(), Kind: tr.what, Failure: tr.failure, Detail: tr.detail,
 		PaymentMethod: tr.attempt.Params.PaymentMethod, Attempts: attempts, Deadline: follow.DeadlineAt,
+		FinalSent: follow.FinalAt.IsZero(), OnBackup: follow.CardID != "",
 	}
 	if h.PaymentMethod != "" {
 		card, err := t.CardByPaymentMethod(ctx, h.PaymentMethod)
@@ -133,7 +138,7 @@ func (t *planTx) history(ctx context.Context, c *billing.Charge, tr trouble, fol
 		}
 		h.Brand = card.Brand
 	}
-	if h.CardDeclines, err = t.declinesOf(ctx, tr.attempt.Fingerprint); err != nil {
+	if h.CardDeclines, err = t.declinesOf(ctx, c, tr.attempt.Fingerprint); err != nil {
 		return h, billing.Card{}, err
 	}
 	spare, err := t.backupCard(ctx, attempts)
@@ -141,16 +146,9 @@ func (t *planTx) history(ctx context.Context, c *billing.Charge, tr trouble, fol
 	return h, spare, err
 }
 
-// declinesOf lists the declines on a card that the networks still count.
-func (t *planTx) declinesOf(ctx context.Context, fingerprint string) ([]time.Time, error) {
-	if fingerprint == "" {
-		return nil, nil
-	}
-	return t.CardDeclines(ctx, fingerprint, t.now.Add(-dunning.CapWindow))
-}
-
-// backupCard is the first of the customer's cards, in their order, that the charge was not tried with, where the customer
-// agreed to that. One that has expired is none: the customer is asked instead.
+// backupCard is the first of the customer's cards, in their order, that the charge was not tried
+// with, where the customer agreed to that. One that has expired is none: the customer is asked
+// instead.
 func (t *planTx) backupCard(ctx context.Context, attempts []billing.Attempt) (billing.Card, error) {
 	if !t.plan.BackupCards {
 		return billing.Card{}, nil
@@ -187,8 +185,9 @@ func (t *planTx) cardToTry(ctx context.Context, c *billing.Charge) (billing.Card
 	return t.plan.CardID, nil
 }
 
-// fingerprint names the card's number, by which declines are counted; the PaymentMethod stands for it where Stripe gave
-// none. In test mode everybody has the same few cards, so there they are counted for each customer alone.
+// fingerprint names the card's number, by which declines are counted; the PaymentMethod stands for
+// it where Stripe gave none. In test mode everybody has the same few cards, so there they are
+// counted for each customer alone.
 func (w *Worker) fingerprint(card billing.Card) string {
 	switch {
 	case card.Fingerprint == "":
@@ -197,33 +196,4 @@ func (w *Worker) fingerprint(card billing.Card) string {
 		return string(card.CustomerID) + ":" + card.Fingerprint
 	}
 	return card.Fingerprint
-}
-
-// withinCaps says whether a charge that was declined may be tried with the card now. Otherwise it is put off to when the
-// networks' windows allow it, or given up where that is beyond the deadline.
-func (t *planTx) withinCaps(ctx context.Context, c *billing.Charge, card billing.Card, attempts []billing.Attempt) (bool, error) {
-	if failedAttempts(attempts, billing.OutcomeDeclined) == 0 {
-		return true, nil // the first attempt at a charge repeats nothing
-	}
-	declines, err := t.declinesOf(ctx, t.worker.fingerprint(card))
-	if err != nil {
-		return false, err
-	}
-	next := dunning.Allowed(card.Brand, declines, t.now)
-	if !next.After(t.now) {
-		return true, nil
-	}
-	follow, policy, err := t.dunningOf(ctx, c)
-	if err != nil {
-		return false, err
-	}
-	why := dunning.Tightest(dunning.UseOf(card.Brand, declines, t.now)).String()
-	next = policy.Suited(c.ID, next, t.location())
-	if !next.Before(follow.DeadlineAt) {
-		t.audit(c, billing.ActorTranche, "charge.failed", fmt.Sprintf("charge %d: not tried again: %s", c.Sequence, why),
-			"no further attempt by itself; the customer can still pay")
-		return false, t.move(c, billing.ChargeFailed, why+"; the next time lies beyond the policy's deadline", time.Time{})
-	}
-	t.audit(c, billing.ActorTranche, "charge.put_off", fmt.Sprintf("charge %d: %s", c.Sequence, why), "tried again "+t.local(next))
-	return false, t.move(c, c.Status, "put off: "+why, next)
 }

@@ -11,11 +11,13 @@ import (
 	"tranche/internal/dunning"
 )
 
-// KindStepDunning is the task for a dunning whose time has come: a reminder, the final notice, or the deadline.
+// KindStepDunning is the task for a dunning whose time has come: a reminder, the final notice, or
+// the deadline.
 const KindStepDunning = "dunning:step"
 
 // The steps of notices that are owed once for a charge, however it comes to them.
 const (
+	stepFirst     = "first_request"
 	stepReminder  = "reminder"
 	stepFinal     = "final_notice"
 	stepDefaulted = "plan_defaulted"
@@ -26,8 +28,8 @@ func DunningTask(c billing.DunningClaim) billing.Task {
 	return newTask(KindStepDunning, string(c.ChargeID), c.Lease, time.Time{})
 }
 
-// StepDunning does what is due: it reminds a customer who is waited for, sends the final notice, and gives the plan up at
-// the deadline. Nobody is given up without a final notice.
+// StepDunning does what is due: it reminds a customer who is waited for, sends the final notice,
+// and gives the plan up at the deadline. Nobody is given up without a final notice.
 func (w *Worker) StepDunning(ctx context.Context, id string, lease int64) error {
 	row, err := w.Store.Charge(ctx, billing.ChargeID(id))
 	if errors.Is(err, billing.ErrNotFound) {
@@ -56,22 +58,58 @@ func (t *planTx) step(ctx context.Context, c *billing.Charge, d billing.Dunning)
 	if err != nil {
 		return err
 	}
+	d.DeadlineAt = dunning.EndOfDay(d.DeadlineAt, t.location())
 	switch {
 	case c.Status.Ended() || over(t.plan.Status):
 		return t.closeDunning(ctx, d)
 	case t.plan.Status == billing.PlanPaused: // the deadline stands still with the plan
-		return t.postpone(ctx, d, 24*time.Hour)
-	case c.Status == billing.ChargeCollecting: // what is under way may be the payment
+		return t.lookAgain(ctx, dunning.Postponed(d, 1, t.location()), policy)
+	case t.attemptFirst(c):
 		d.WakeAt = t.now.Add(t.worker.Clock.Simulated(t.worker.Lease))
 		return t.UpdateDunning(ctx, d)
+	case !d.HeldAt.IsZero() && !asksCustomer(c.Status):
+		d.WakeAt = t.nextStep(d)
+		return t.UpdateDunning(ctx, d)
 	}
+	d = dunning.Released(d, t.now, t.location())
 	if err := t.tell(ctx, c, &d, policy); err != nil {
 		return err
 	}
-	if due(d.DeadlineAt, t.now) {
+	if due(policy.GivesUpAt(c.ID, d.DeadlineAt, t.location()), t.now) {
 		return t.giveUp(ctx, c, d, policy)
 	}
+	return t.lookAgain(ctx, d, policy)
+}
+
+// attemptFirst reports whether an attempt at the charge is due or in flight, deferred or waiting
+// for Stripe as it may be. The attempt goes before any step of dunning: its result may be the
+// payment.
+func (t *planTx) attemptFirst(c *billing.Charge) bool {
+	return c.Status == billing.ChargeCollecting || c.Status == billing.ChargeRetrying && due(c.NextAttemptAt, t.now)
+}
+
+// heldLook is after how long a dunning is looked at that stands still.
+const heldLook = 24 * time.Hour
+
+// nextStep is when a dunning is looked at next.
+func (t *planTx) nextStep(d billing.Dunning) time.Time {
+	if !d.HeldAt.IsZero() {
+		return t.now.Add(heldLook)
+	}
+	return d.Next()
+}
+
+// asksCustomer reports whether a charge waits for the customer alone.
+func asksCustomer(s billing.ChargeStatus) bool {
+	return s == billing.ChargeRequiresAction || s == billing.ChargeRequiresPaymentMethod
+}
+
+// lookAgain writes a dunning that is looked at next when something is due.
+func (t *planTx) lookAgain(ctx context.Context, d billing.Dunning, policy dunning.Policy) error {
 	d.WakeAt = d.Next()
+	if d.WakeAt.Equal(d.DeadlineAt) {
+		d.WakeAt = policy.GivesUpAt(d.ChargeID, d.DeadlineAt, t.location())
+	}
 	return t.UpdateDunning(ctx, d)
 }
 
@@ -80,28 +118,59 @@ func over(s billing.PlanStatus) bool {
 	return s == billing.PlanCanceled || s == billing.PlanCompleted || s == billing.PlanDefaulted
 }
 
-// tell sends the reminder and the final notice that are due.
+// tell sends the reminder or the final notice that is due. Where both are, the final notice stands
+// for both.
 func (t *planTx) tell(ctx context.Context, c *billing.Charge, d *billing.Dunning, policy dunning.Policy) error {
+	final := due(d.FinalAt, t.now)
 	if due(d.RemindAt, t.now) {
 		d.RemindAt = time.Time{}
-		if err := t.remind(ctx, c, *d); err != nil {
-			return err
+		if !final {
+			return t.remind(ctx, c, *d)
 		}
 	}
-	if !due(d.FinalAt, t.now) {
+	if !final {
 		return nil
 	}
-	d.FinalAt = time.Time{}
-	if due(d.DeadlineAt, t.now) { // nothing ran when the final notice was to go out
-		d.DeadlineAt = t.now.AddDate(0, 0, policy.FinalNoticeDays)
+	asked, err := t.wasRequested(ctx, c)
+	if err != nil {
+		return err
 	}
+	if !asked { // the last request is never the first
+		*d = dunning.Postponed(*d, 1, t.location())
+		return t.requestFirst(ctx, c, *d)
+	}
+	*d = policy.LateFinal(*d, t.now, t.location())
+	d.FinalAt = time.Time{}
 	return t.oweAbout(ctx, c, *d, billing.NoticeFinal, stepFinal)
+}
+
+// wasRequested reports whether the customer was asked to pay a charge. A request that was dropped
+// counts only if the final notice has waited for it.
+func (t *planTx) wasRequested(ctx context.Context, c *billing.Charge) (bool, error) {
+	if t.customer.Email == "" {
+		return true, nil
+	}
+	for n, err := range billing.EachNotice(ctx, t.Tx, billing.NoticeFilter{Charge: c.ID}) {
+		if err != nil {
+			return false, err
+		}
+		if n.Kind.Requests() && n.Status != billing.NoticeDropped || n.Step == stepFirst {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// requestFirst asks for a payment that no message has asked for.
+func (t *planTx) requestFirst(ctx context.Context, c *billing.Charge, d billing.Dunning) error {
+	return t.oweAbout(ctx, c, d, billing.NoticePaymentFailed, stepFirst)
 }
 
 // due says whether a time was set and has come.
 func due(at, now time.Time) bool { return !at.IsZero() && !at.After(now) }
 
-// remind asks a customer once more who is waited for. A charge that a retry is planned for needs none.
+// remind asks a customer once more who is waited for. A charge that a retry is planned for needs
+// none.
 func (t *planTx) remind(ctx context.Context, c *billing.Charge, d billing.Dunning) error {
 	switch c.Status {
 	case billing.ChargeRequiresAction:
@@ -122,8 +191,10 @@ func (t *planTx) oweAbout(ctx context.Context, c *billing.Charge, d billing.Dunn
 	if kind == billing.NoticeActionRequired {
 		n.Step = billing.StepReminder // worded as one
 	}
-	n.Data.PayBy = d.DeadlineAt
-	t.audit(c, billing.ActorTranche, "charge."+step, fmt.Sprintf("charge %d of %s is still unpaid: the customer is sent the %s notice",
+	if kind != billing.NoticePlanDefaulted { // whose last day to pay has passed
+		n.Data.PayBy = d.DeadlineAt
+	}
+	t.audit(c, "charge."+step, fmt.Sprintf("charge %d of %s is still unpaid: the customer is sent the %s notice",
 		c.Sequence, billing.FormatAmount(c.Amount, c.Currency), spoken(kind)), t.atDeadline(d, step))
 	return t.owe(ctx, n)
 }
@@ -147,6 +218,10 @@ func (t *planTx) lastReason(ctx context.Context, c *billing.Charge) (billing.Rea
 			return dunning.Classify(a.Failure, "").Reason, nil
 		case billing.OutcomeRequiresAction:
 			return billing.ReasonAuthenticate, nil
+		case billing.OutcomeError:
+			if !asksCustomer(c.Status) {
+				return billing.ReasonOurs, nil
+			}
 		}
 	}
 	return billing.ReasonNoCard, nil
@@ -159,7 +234,7 @@ func (t *planTx) giveUp(ctx context.Context, c *billing.Charge, d billing.Dunnin
 		return err
 	}
 	if policy.AtEnd == dunning.EndKeep {
-		t.audit(c, billing.ActorTranche, "charge.given_up", fmt.Sprintf("charge %d of %s: %s", c.Sequence,
+		t.audit(c, "charge.given_up", fmt.Sprintf("charge %d of %s: %s", c.Sequence,
 			billing.FormatAmount(c.Amount, c.Currency), why), "the later charges are made as planned; the customer can still pay this one")
 		return t.closeDunning(ctx, d)
 	}
@@ -185,15 +260,15 @@ func endText(e dunning.End) string {
 	return "the later charges wait until somebody resumes the plan; the customer can still pay what is owed"
 }
 
-// stopLater takes the other charges of a plan that is given up out of the calendar. One that is under way is left to its
-// outcome, after which the last look finds the plan given up.
+// stopLater takes the other charges of a plan that is given up out of the calendar. One that is
+// under way is left to its outcome, after which the last look finds the plan given up.
 func (t *planTx) stopLater(end dunning.End) error {
 	for i := range t.charges {
 		c := &t.charges[i]
 		var err error
 		switch {
 		case c.Status == billing.ChargeScheduled && end == dunning.EndCancel:
-			err = t.move(c, billing.ChargeCanceled, "the plan was given up", time.Time{})
+			err = t.cancel(c, "the plan was given up")
 		case c.Status == billing.ChargeScheduled:
 			err = t.move(c, c.Status, "the plan was given up", time.Time{})
 		case c.Status == billing.ChargeRetrying:
@@ -206,20 +281,9 @@ func (t *planTx) stopLater(end dunning.End) error {
 	return nil
 }
 
-// postpone moves everything that is still to happen.
-func (t *planTx) postpone(ctx context.Context, d billing.Dunning, by time.Duration) error {
-	for _, at := range []*time.Time{&d.RemindAt, &d.FinalAt, &d.DeadlineAt} {
-		if !at.IsZero() {
-			*at = at.Add(by)
-		}
-	}
-	d.WakeAt = d.Next()
-	return t.UpdateDunning(ctx, d)
-}
-
 // closeDunning ends a dunning.
 func (t *planTx) closeDunning(ctx context.Context, d billing.Dunning) error {
-	d.Status, d.WakeAt = billing.DunningClosed, time.Time{}
+	d.Status, d.WakeAt, d.HeldAt = billing.DunningClosed, time.Time{}, time.Time{}
 	return t.UpdateDunning(ctx, d)
 }
 

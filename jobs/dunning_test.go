@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/dunning"
 	"tranche/internal/dunning/policyfile"
 	"tranche/internal/stripesim"
 )
@@ -56,6 +57,20 @@ func (b *bench) newNotices(id billing.PlanID) []billing.NoticeKind {
 	return b.notices(id)[1:]
 }
 
+// untilGivenUp lives on to the time at which a charge is given up, in the morning after its
+// deadline.
+func (b *bench) untilGivenUp(c billing.Charge) {
+	b.t.Helper()
+	d := b.dunningOf(c)
+	kept, err := b.store.PinnedPolicy(b.t.Context(), d.Policy)
+	require.NoError(b.t, err)
+	policy, err := dunning.ReadPolicy(kept.Content)
+	require.NoError(b.t, err)
+	customer, err := b.store.Customer(b.t.Context(), c.CustomerID)
+	require.NoError(b.t, err)
+	b.until(policy.GivesUpAt(c.ID, d.DeadlineAt, billing.LoadLocation(customer.TimeZone)))
+}
+
 func TestACustomerWhoIsWaitedForIsRemindedAndGivenUpAtTheDeadline(t *testing.T) {
 	for name, tc := range map[string]struct {
 		code   string
@@ -82,6 +97,8 @@ func TestACustomerWhoIsWaitedForIsRemindedAndGivenUpAtTheDeadline(t *testing.T) 
 				require.Equal(b.t, []billing.NoticeKind{tc.asks, tc.asks, billing.NoticeFinal}, b.newNotices(plan))
 				require.Equal(b.t, tc.status, b.charge(plan, 2).Status)
 				b.until(follow.DeadlineAt)
+				require.Equal(b.t, billing.PlanPastDue, b.details(plan).Plan.Status, "the customer has the whole day")
+				b.untilGivenUp(c)
 				require.Equal(b.t, []billing.NoticeKind{tc.asks, tc.asks, billing.NoticeFinal, billing.NoticePlanDefaulted}, b.newNotices(plan))
 				d := b.details(plan)
 				require.Equal(b.t, billing.PlanDefaulted, d.Plan.Status)
@@ -97,12 +114,18 @@ func TestNoticesBeforeTheEndNameTheDeadline(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plan := b.failedOnce("expired_card", nil)
 		follow := b.dunningOf(b.charge(plan, 2))
-		b.until(follow.DeadlineAt)
+		b.untilGivenUp(b.charge(plan, 2))
 		all, err := b.store.Notices(b.t.Context(), billing.NoticeFilter{Charge: follow.ChargeID})
 		require.NoError(b.t, err)
 		require.Len(b.t, all, 4)
-		for _, n := range all[:3] {
+		london := billing.LoadLocation("Europe/London")
+		require.Equal(b.t, billing.NoticePlanDefaulted, all[0].Kind)
+		require.Zero(b.t, all[0].Data.PayBy, "that day has passed")
+		for _, n := range all[1:3] {
 			require.Equal(b.t, follow.DeadlineAt, n.Data.PayBy, n.Kind)
+			require.Equal(b.t, "23:59:59.999", n.Data.PayBy.In(london).Format("15:04:05.000"), "the day that the mail names ends then")
+		}
+		for _, n := range all[:3] {
 			require.Equal(b.t, billing.ReasonExpired, n.Data.FailureReason)
 			require.Equal(b.t, billing.NoticeSent, n.Status, n.Reason)
 		}
@@ -152,12 +175,13 @@ func TestWhoIsGivenUpMayStillPay(t *testing.T) {
 		b.policies("[policy.default]\nat_end = \"cancel\"")
 		plan := b.failedOnce("expired_card", func(t *billing.Terms) { t.Parts = 3 })
 		c := b.charge(plan, 2)
-		b.until(b.dunningOf(c).DeadlineAt)
+		b.untilGivenUp(c)
 		require.Equal(b.t, billing.PlanDefaulted, b.details(plan).Plan.Status)
 		b.payOnPage(c, good)
 		d := b.details(plan)
 		require.Equal(b.t, billing.ChargeSucceeded, d.Charges[1].Status)
-		require.Equal(b.t, billing.ChargeRequiresPaymentMethod, d.Charges[2].Status, "it fell due before the end, and is owed too")
+		require.Equal(b.t, billing.ChargeRetrying, d.Charges[2].Status, "it fell due before the end, is owed too, and has a card now")
+		require.Zero(b.t, d.Charges[2].NextAttemptAt, "nothing is charged unless the plan is restarted")
 		require.Equal(b.t, billing.PlanDefaulted, d.Plan.Status)
 	})
 }
@@ -240,6 +264,8 @@ func TestNobodyIsGivenUpWithoutAFinalNotice(t *testing.T) {
 		require.Contains(b.t, b.newNotices(plan), billing.NoticeFinal)
 		require.Equal(b.t, billing.PlanPastDue, b.details(plan).Plan.Status)
 		b.until(b.Now().AddDate(0, 0, 3))
+		require.Equal(b.t, billing.PlanPastDue, b.details(plan).Plan.Status)
+		b.untilGivenUp(b.charge(plan, 2))
 		require.Equal(b.t, billing.PlanDefaulted, b.details(plan).Plan.Status)
 	})
 }
@@ -258,7 +284,8 @@ func TestAStepThatRunsTwiceOrLateDoesNothing(t *testing.T) {
 		for range 3 {
 			require.NoError(b.t, b.worker.StepDunning(b.t.Context(), id, claims[0].Lease))
 		}
-		require.Len(b.t, b.newNotices(plan), 3, "one reminder and one final notice")
+		require.Equal(b.t, []billing.NoticeKind{billing.NoticePaymentFailed, billing.NoticeFinal}, b.newNotices(plan),
+			"one final notice, which stands for the late reminder too")
 		require.NoError(b.t, b.worker.StepDunning(b.t.Context(), "chg_gone", 1))
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"tranche/internal/billing"
@@ -22,6 +23,7 @@ func EventTask(c billing.EventClaim) billing.Task {
 type verdict struct {
 	status billing.EventStatus
 	reason string
+	awaits string // see billing.Event.Awaits
 }
 
 var handled = verdict{status: billing.EventHandled}
@@ -30,9 +32,18 @@ func ignored(format string, args ...any) verdict {
 	return verdict{status: billing.EventIgnored, reason: fmt.Sprintf(format, args...)}
 }
 
-// HandleEvent handles one event. The object is fetched anew and only forward transitions are applied, so duplicates,
-// late and shuffled events do no harm. A failure that may pass is noted on the event, which is handled again later;
-// one that will not is kept as failed for an operator.
+// unknownYet ignores an event about something that no plan has. awaits names it: the event is
+// handled again when it becomes known, because Stripe's events come in any order, and plans are
+// imported and adopted late.
+func unknownYet(awaits, format string, args ...any) verdict {
+	v := ignored(format, args...)
+	v.awaits = awaits
+	return v
+}
+
+// HandleEvent handles one event. The object is fetched anew and only forward transitions are
+// applied, so duplicates, late and shuffled events do no harm. A failure that may pass is noted on
+// the event, which is handled again later; one that will not is kept as failed for an operator.
 func (w *Worker) HandleEvent(ctx context.Context, id string, lease int64) error {
 	e, err := w.Store.Event(ctx, id)
 	if errors.Is(err, billing.ErrNotFound) {
@@ -46,7 +57,7 @@ func (w *Worker) HandleEvent(ctx context.Context, id string, lease int64) error 
 	if err != nil {
 		v = w.judge(e, err)
 	}
-	e.Status, e.Reason = v.status, v.reason
+	e.Status, e.Reason, e.Awaits = v.status, v.reason, v.awaits
 	now := w.Clock.Now()
 	e.HandledAt, e.WakeAt = now, time.Time{}
 	if v.status == billing.EventPending {
@@ -59,15 +70,42 @@ func (w *Worker) HandleEvent(ctx context.Context, id string, lease int64) error 
 	}
 	ctx, cancel := w.recording(ctx)
 	defer cancel()
-	return w.Store.Update(ctx, func(tx billing.Tx) error {
+	err = w.Store.Update(ctx, func(tx billing.Tx) error {
 		if err := tx.UpdateEvent(ctx, e); err != nil || v.status == billing.EventPending {
 			return err
 		}
 		return tx.EraseEvent(ctx, e.ID, e.ObjectID, e.PaymentIntent())
 	})
+	if err != nil || e.Awaits == "" {
+		return err
+	}
+	return w.wakeIfKnown(ctx, e.Awaits)
 }
 
-// maxEventTries bounds how often an event is handled: for three days, as long as Stripe itself would send it again.
+// wakeIfKnown makes an event pending again whose object became known between the look and the
+// commit: the row that made it known did not see that the event awaits it.
+func (w *Worker) wakeIfKnown(ctx context.Context, awaits string) error {
+	reference, isReference := strings.CutPrefix(awaits, billing.AwaitsCustomer(""))
+	var err error
+	switch {
+	case isReference:
+		_, err = w.Store.CustomerByReference(ctx, reference)
+	case strings.HasPrefix(awaits, "cus_"):
+		_, err = w.Store.CustomerByStripe(ctx, awaits)
+	default:
+		_, err = w.Store.ChargeByPaymentIntent(ctx, awaits)
+	}
+	if errors.Is(err, billing.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return w.Store.Update(ctx, func(tx billing.Tx) error { return tx.WakeEvents(ctx, w.Clock.Now(), awaits) })
+}
+
+// maxEventTries bounds how often an event is handled: for three days, as long as Stripe itself
+// would send it again.
 const maxEventTries = 450
 
 // judge tells a failure that may pass from one that will not.
@@ -80,11 +118,24 @@ func (w *Worker) judge(e billing.Event, err error) verdict {
 	return verdict{status: billing.EventPending, reason: err.Error()}
 }
 
-// dispatch hands an event to the handler of its type, which asks Stripe in the account that the event came from.
+// dispatch hands an event to the handler of its type, which asks Stripe in the account that the
+// event came from. An event of the other mode changes nothing: Stripe sends test events to live
+// endpoints of Connect platforms (docs.stripe.com/connect/webhooks).
 func (w *Worker) dispatch(ctx context.Context, e billing.Event) (verdict, error) {
+	if e.Livemode != w.Livemode {
+		return ignored("it is an event of %s, and the key is for %s", mode(e.Livemode), mode(w.Livemode)), nil
+	}
 	ctx = billing.OnAccount(ctx, e.Account)
 	if handle, ok := eventHandlers()[e.Type]; ok {
 		return handle(w, ctx, e)
 	}
 	return ignored("events of this type are not used"), nil
+}
+
+// mode names Stripe's two modes.
+func mode(live bool) string {
+	if live {
+		return "live mode"
+	}
+	return "test mode"
 }

@@ -6,15 +6,15 @@ import (
 	"tranche/internal/billing"
 )
 
-// closeByEvent writes the outcome that an event told of into the attempt it belongs to, and says who made it: the open
-// or waiting one, else one the customer made without us.
+// closeByEvent writes the outcome that an event told of into the attempt it belongs to, and says
+// who made it: the open or waiting one, else one the customer made without us.
 func (t *planTx) closeByEvent(ctx context.Context, c *billing.Charge, pi billing.PaymentIntent, outcome billing.Outcome) (billing.Actor, error) {
 	attempts, err := t.Attempts(ctx, c.ID)
 	if err != nil {
 		return "", err
 	}
 	if known(attempts, pi.LatestCharge, outcome) {
-		return billing.ActorTranche, nil
+		return "", nil
 	}
 	if n := len(attempts); n > 0 {
 		if a := attempts[n-1]; belongs(a, pi) && (a.Outcome.Open() || a.Outcome == billing.OutcomeAwaitingCustomer) {
@@ -27,9 +27,32 @@ func (t *planTx) closeByEvent(ctx context.Context, c *billing.Charge, pi billing
 		return actorOf(*a), t.UpdateAttempt(ctx, *a)
 	}
 	if outcome == billing.OutcomeCanceled {
-		return billing.ActorMerchant, nil // canceling is not a try at the charge
+		return "", nil // canceling is not a try at the charge
 	}
-	return billing.ActorCustomer, t.insertCustomerAttempt(ctx, c, pi, outcome, billing.Failure{}, len(attempts)+1)
+	if err := t.closeOvertaken(ctx, attempts); err != nil {
+		return "", err
+	}
+	by := initiatorOf(attempts, c, pi)
+	return actorOf(billing.Attempt{Initiator: by}), t.insertAttemptMade(ctx, c, pi, outcome, billing.Failure{}, len(attempts)+1, by)
+}
+
+// codeOvertaken closes an attempt whose outcome is not known when Stripe reports another attempt of
+// the charge.
+const codeOvertaken = "overtaken"
+
+// closeOvertaken closes an open attempt of the merchant's because Stripe reports another one that
+// the database does not know: a restored database has lost how the open attempt ended. One call at
+// a time is made for a charge, so it had ended before. Should it have taken money all the same, the
+// event of that payment reports a second payment.
+func (t *planTx) closeOvertaken(ctx context.Context, attempts []billing.Attempt) error {
+	n := len(attempts)
+	if n == 0 || !attempts[n-1].Outcome.Open() || attempts[n-1].Initiator != billing.InitiatorMerchant {
+		return nil
+	}
+	a := attempts[n-1]
+	a.Outcome, a.FinishedAt = billing.OutcomeError, t.now
+	a.Failure = billing.Failure{Code: codeOvertaken, Message: "another attempt of the charge was reported first"}
+	return t.UpdateAttempt(ctx, a)
 }
 
 // noteDecline writes a decline that an event told of, and says whether it was news.
@@ -40,6 +63,7 @@ func (t *planTx) noteDecline(ctx context.Context, c *billing.Charge, pi billing.
 	}
 	n := len(attempts)
 	if n == 0 || attempts[n-1].Outcome.Open() {
+		t.lookUpNow(c, attempts, pi)
 		return false, nil
 	}
 	last := attempts[n-1]
@@ -53,10 +77,23 @@ func (t *planTx) noteDecline(ctx context.Context, c *billing.Charge, pi billing.
 		last.StripeCharge = pi.LatestCharge // our own attempt: the answer did not name the charge
 		return false, t.UpdateAttempt(ctx, last)
 	}
-	return true, t.insertCustomerAttempt(ctx, c, pi, billing.OutcomeDeclined, *pi.LastError, n+1)
+	return true, t.insertAttemptMade(ctx, c, pi, billing.OutcomeDeclined, *pi.LastError, n+1, billing.InitiatorCustomer)
 }
 
-// known says whether an attempt already stands for the Stripe charge, or, where Stripe named none, has the outcome.
+// lookUpNow makes a charge due whose payment Stripe was processing, since an event says that this
+// is over: the worker reads the result and records it, as it does when the time of the look-up
+// comes.
+func (t *planTx) lookUpNow(c *billing.Charge, attempts []billing.Attempt, pi billing.PaymentIntent) {
+	n := len(attempts)
+	if n == 0 || attempts[n-1].Outcome != billing.OutcomeProcessing || !belongs(attempts[n-1], pi) {
+		return
+	}
+	c.WakeAt = t.now
+	t.touch(c)
+}
+
+// known says whether an attempt already stands for the Stripe charge, or, where Stripe named none,
+// has the outcome.
 func known(attempts []billing.Attempt, stripeCharge string, outcome billing.Outcome) bool {
 	for _, a := range attempts {
 		if stripeCharge != "" && a.StripeCharge == stripeCharge && !a.Outcome.Open() {
@@ -69,11 +106,15 @@ func known(attempts []billing.Attempt, stripeCharge string, outcome billing.Outc
 	return false
 }
 
-func (t *planTx) insertCustomerAttempt(ctx context.Context, c *billing.Charge, pi billing.PaymentIntent, outcome billing.Outcome, f billing.Failure, number int) error {
+// insertAttemptMade writes an attempt that was made without this database: by the customer, or by a
+// worker whose commit was lost.
+func (t *planTx) insertAttemptMade(
+	ctx context.Context, c *billing.Charge, pi billing.PaymentIntent, outcome billing.Outcome, f billing.Failure, number int, by billing.Initiator,
+) error {
 	c.AttemptCount = number
 	t.touch(c)
 	return t.InsertAttempt(ctx, billing.Attempt{
-		ID: billing.NewAttemptID(t.now), ChargeID: c.ID, Number: number, Initiator: billing.InitiatorCustomer,
+		ID: billing.AttemptIDFor(c.ID, number, by), ChargeID: c.ID, Number: number, Initiator: by,
 		Outcome: outcome, Failure: f, PaymentIntent: pi.ID, StripeCharge: pi.LatestCharge, CreatedAt: t.now, FinishedAt: t.now,
 	})
 }
@@ -88,8 +129,8 @@ func nameless(attempts []billing.Attempt, pi billing.PaymentIntent, outcome bill
 	return nil
 }
 
-// belongs says whether an attempt was made with this PaymentIntent. Late news of one that was replaced must not end the
-// attempt that makes the new one.
+// belongs says whether an attempt was made with this PaymentIntent. Late news of one that was
+// replaced must not end the attempt that makes the new one.
 func belongs(a billing.Attempt, pi billing.PaymentIntent) bool {
 	if a.PaymentIntent != "" {
 		return a.PaymentIntent == pi.ID
@@ -101,5 +142,5 @@ func actorOf(a billing.Attempt) billing.Actor {
 	if a.Initiator == billing.InitiatorCustomer {
 		return billing.ActorCustomer
 	}
-	return billing.ActorTranche
+	return ""
 }

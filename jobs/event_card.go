@@ -8,11 +8,17 @@ import (
 	"tranche/internal/billing"
 )
 
-// handlePaymentMethod brings our copy of a card in line with Stripe's: attached, detached, or renewed by the network.
+// handlePaymentMethod brings our copy of a card in line with Stripe's: attached, detached, or
+// renewed by the network.
 func (w *Worker) handlePaymentMethod(ctx context.Context, e billing.Event) (verdict, error) {
-	pm, err := w.Gateway.PaymentMethod(ctx, e.ObjectID)
+	return w.followCard(ctx, e.ObjectID)
+}
+
+// followCard brings our copy of a card in line with Stripe's.
+func (w *Worker) followCard(ctx context.Context, paymentMethod string) (verdict, error) {
+	pm, err := w.Gateway.PaymentMethod(ctx, paymentMethod)
 	if errors.Is(err, billing.ErrNotFound) {
-		pm, err = billing.PaymentMethod{ID: e.ObjectID}, nil // gone is as good as detached
+		return verdict{}, notHere("PaymentMethod", paymentMethod)
 	}
 	if err != nil {
 		return verdict{}, err
@@ -30,7 +36,8 @@ func (w *Worker) handlePaymentMethod(ctx context.Context, e billing.Event) (verd
 	return v, w.afterCard(ctx, known, before, pm)
 }
 
-// afterCard does what follows from a card that came or changed, for every plan that it is charged for.
+// afterCard does what follows from a card that came or changed, for every plan that it is charged
+// for.
 func (w *Worker) afterCard(ctx context.Context, known bool, before billing.Card, pm billing.PaymentMethod) error {
 	card, err := w.Store.CardByPaymentMethod(ctx, pm.ID)
 	switch {
@@ -44,7 +51,7 @@ func (w *Worker) afterCard(ctx context.Context, known bool, before billing.Card,
 	if err != nil {
 		return err
 	}
-	return w.foldCards(ctx, card.CustomerID)
+	return w.mergeDuplicates(ctx, card.CustomerID)
 }
 
 func (w *Worker) syncCard(ctx context.Context, tx billing.Tx, pm billing.PaymentMethod) (verdict, error) {
@@ -69,7 +76,7 @@ func (w *Worker) syncCard(ctx context.Context, tx billing.Tx, pm billing.Payment
 	}
 	owner, err := tx.CustomerByStripe(ctx, pm.Customer)
 	if errors.Is(err, billing.ErrNotFound) {
-		return ignored("Stripe customer %s is no customer of a plan", pm.Customer), nil
+		return unknownYet(pm.Customer, "Stripe customer %s is no customer of a plan", pm.Customer), nil
 	}
 	if err != nil {
 		return verdict{}, err
@@ -77,7 +84,7 @@ func (w *Worker) syncCard(ctx context.Context, tx billing.Tx, pm billing.Payment
 	if !owner.ErasedAt.IsZero() {
 		return ignored("the customer's data was removed on request"), nil
 	}
-	_, err = upsertCard(ctx, tx, owner.ID, billing.AccountOf(ctx), pm, now)
+	_, err = upsertCard(ctx, tx, owner.ID, savedCard{method: pm, account: billing.AccountOf(ctx)}, now)
 	return handled, err
 }
 
@@ -85,13 +92,13 @@ func (w *Worker) updateCard(ctx context.Context, tx billing.Tx, card billing.Car
 	if pm.Customer == "" { // a detached card keeps its particulars: the ledger names it
 		return billing.DetachCard(ctx, tx, card, "it was removed from the customer at Stripe", w.Clock.Now())
 	}
-	after, err := upsertCard(ctx, tx, card.CustomerID, card.Account, pm, w.Clock.Now())
+	after, err := upsertCard(ctx, tx, card.CustomerID, savedCard{method: pm, account: card.Account}, w.Clock.Now())
 	if err != nil || after.Hold == card.Hold {
 		return err
 	}
 	return tx.InsertAudit(ctx, billing.AuditEntry{
 		At: w.Clock.Now(), Actor: billing.ActorStripe, Action: "card.held", CustomerID: card.CustomerID, CardID: card.ID,
-		Message: fmt.Sprintf("%s card ending %s is not charged until the customer agrees: %s", after.Brand, after.Last4, after.Hold),
+		Message: fmt.Sprintf("%s is not charged until the customer agrees: %s", after.Label(), after.Hold),
 		Next:    "what falls due asks the customer for a card; release the card when they have agreed to it",
 	})
 }
@@ -104,6 +111,9 @@ func (w *Worker) handleCustomerDeleted(ctx context.Context, e billing.Event) (ve
 	}
 	if exists {
 		return ignored("Stripe customer %s exists", e.ObjectID), nil
+	}
+	if err := w.cardsAreHere(ctx, e); err != nil {
+		return verdict{}, err
 	}
 	v := handled
 	err = w.Store.Update(ctx, func(tx billing.Tx) error {
@@ -120,22 +130,44 @@ func (w *Worker) handleCustomerDeleted(ctx context.Context, e billing.Event) (ve
 	return v, err
 }
 
-// customerGone detaches the cards of a Stripe customer that was deleted in the account of the event.
-func (w *Worker) customerGone(ctx context.Context, tx billing.Tx, customer billing.Customer, e billing.Event) error {
-	if e.Account == "" && customer.StripeCustomer == e.ObjectID {
-		customer.StripeCustomer, customer.UpdatedAt = "", w.Clock.Now()
-		if err := tx.UpdateCustomer(ctx, customer); err != nil {
-			return err
-		}
+// cardsAreHere fails when Stripe does not have the card of a customer that it says was deleted: a
+// deleted customer's PaymentMethods can still be fetched, so it is another account.
+func (w *Worker) cardsAreHere(ctx context.Context, e billing.Event) error {
+	customer, err := w.Store.CustomerByStripe(ctx, e.ObjectID)
+	if errors.Is(err, billing.ErrNotFound) {
+		return nil
 	}
-	return billing.DetachCardsOf(ctx, tx, customer.ID, e.Account, e.ObjectID, w.Clock.Now())
+	if err != nil {
+		return err
+	}
+	cards, err := w.Store.Cards(ctx, customer.ID)
+	if err != nil {
+		return err
+	}
+	for _, c := range cards {
+		if c.StripeCustomer != e.ObjectID || c.Account != e.Account {
+			continue
+		}
+		if _, err := w.Gateway.PaymentMethod(ctx, c.PaymentMethod); errors.Is(err, billing.ErrNotFound) {
+			return notHere("PaymentMethod", c.PaymentMethod)
+		}
+		return nil
+	}
+	return nil
 }
 
-// handleSetupIntent saves a card that the customer set up without paying, and lets the customer's plans use it.
+// customerGone detaches the cards of a Stripe customer that was deleted in the account of the
+// event.
+func (w *Worker) customerGone(ctx context.Context, tx billing.Tx, customer billing.Customer, e billing.Event) error {
+	return billing.LeaveStripeCustomer(ctx, tx, customer, e.Account, e.ObjectID, w.Clock.Now())
+}
+
+// handleSetupIntent saves a card that the customer set up without paying, and lets the customer's
+// plans use it.
 func (w *Worker) handleSetupIntent(ctx context.Context, e billing.Event) (verdict, error) {
 	si, err := w.Gateway.SetupIntent(ctx, e.ObjectID)
 	if errors.Is(err, billing.ErrNotFound) {
-		return ignored("Stripe has no SetupIntent %s", e.ObjectID), nil
+		return verdict{}, notHere("SetupIntent", e.ObjectID)
 	}
 	if err != nil {
 		return verdict{}, err
@@ -149,53 +181,54 @@ func (w *Worker) handleSetupIntent(ctx context.Context, e billing.Event) (verdic
 		}
 		return w.setUpPlan(ctx, si, plan)
 	}
-	customer, err := w.setupCustomer(ctx, si)
+	return w.cardGiven(ctx, si)
+}
+
+// cardGiven saves the card of a SetupIntent that carries Tranche's metadata, and has the customer's
+// plans charge it: those that the consent names, or the plan that the metadata names; with the
+// customer's reference alone it is the merchant who says so, for all of them. Any other SetupIntent
+// is the affair of another system of the merchant: its card is known from then on, and no plan
+// takes it.
+func (w *Worker) cardGiven(ctx context.Context, si billing.SetupIntent) (verdict, error) {
+	reference := si.Metadata[billing.MetaCustomer]
+	if reference == "" {
+		return w.followCard(ctx, si.PaymentMethod)
+	}
+	customer, err := w.Store.CustomerByReference(ctx, reference)
 	if errors.Is(err, billing.ErrNotFound) {
-		return ignored("SetupIntent %s is for no customer of a plan", si.ID), nil
+		return unknownYet(billing.AwaitsCustomer(reference), "SetupIntent %s is for customer %s, who has no plan", si.ID, reference), nil
 	}
 	if err != nil || !customer.ErasedAt.IsZero() {
 		return ignored("the customer's data was removed on request"), err
 	}
-	if err := w.giveCard(ctx, customer, si.PaymentMethod, si.ID); err != nil {
+	saved, err := w.attach(ctx, customer, si.PaymentMethod, cause{intent: si.ID, createdAt: si.CreatedAt})
+	if err != nil {
+		return verdict{}, err
+	}
+	plans, err := w.plansOfSetup(ctx, customer, si)
+	if err != nil {
+		return verdict{}, err
+	}
+	for _, id := range plans {
+		if err := w.moveToCard(ctx, id, customer.ID, *saved); err != nil {
+			return verdict{}, err
+		}
+	}
+	if err := w.mergeDuplicates(ctx, customer.ID); err != nil {
 		return verdict{}, err
 	}
 	return handled, w.Store.Update(ctx, func(tx billing.Tx) error { return bindConsent(ctx, tx, si.PaymentMethod, si.ID, "") })
 }
 
-// giveCard saves a card and lets every plan of the customer in the same account that is not over use it. cause is the set-up that gave it.
-func (w *Worker) giveCard(ctx context.Context, customer billing.Customer, paymentMethod, cause string) error {
-	saved, err := w.attach(ctx, customer, paymentMethod)
-	if err != nil {
-		return err
+// plansOfSetup lists the plans that the card of a SetupIntent is for.
+func (w *Worker) plansOfSetup(ctx context.Context, customer billing.Customer, si billing.SetupIntent) ([]billing.PlanID, error) {
+	plans, err := plansOfCard(ctx, w.Store, si.ID, billing.PlanID(si.Metadata[billing.MetaPlan]))
+	if err != nil || len(plans) > 0 {
+		return plans, err
 	}
-	saved.cause = cause
-	plans, err := w.Store.Plans(ctx, billing.PlanFilter{Customer: customer.ID})
-	if err != nil {
-		return err
+	open, err := billing.OpenPlans(ctx, w.Store, customer.ID)
+	for _, p := range open {
+		plans = append(plans, p.ID)
 	}
-	for _, p := range plans {
-		if p.Status == billing.PlanCompleted || p.Status == billing.PlanCanceled || p.Account != saved.account {
-			continue
-		}
-		err := w.inPlan(ctx, p.ID, func(t *planTx) error {
-			if err := t.useCard(ctx, *saved); err != nil || saved.problem != "" {
-				return err
-			}
-			return t.tryNewCard(ctx)
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return w.foldCards(ctx, customer.ID)
-}
-
-func (w *Worker) setupCustomer(ctx context.Context, si billing.SetupIntent) (billing.Customer, error) {
-	if reference := si.Metadata[billing.MetaCustomer]; reference != "" {
-		return w.Store.CustomerByReference(ctx, reference)
-	}
-	if si.Customer == "" {
-		return billing.Customer{}, fmt.Errorf("SetupIntent %s has no customer: %w", si.ID, billing.ErrNotFound)
-	}
-	return w.Store.CustomerByStripe(ctx, si.Customer)
+	return plans, err
 }

@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"tranche/internal/billing"
@@ -11,58 +10,80 @@ import (
 // fraudWarned is why a plan is paused on a warning.
 const fraudWarned = "the card's issuer warned of fraud"
 
-// handleFraudWarning follows an early fraud warning: the issuer suspects that the cardholder did not agree to a payment, which
-// ends in a dispute more often than not. The plan is paused, and every other plan of the customer's that charges the card, so that
-// nothing is added to it; whether the payment is given back is the merchant's to decide. Each plan is a transaction of its own: an
-// event of which only some were recorded is handled again, and pauses the rest. Source: docs.stripe.com/disputes/measuring, "Early fraud warnings".
+// handleFraudWarning follows an early fraud warning: the issuer suspects that the cardholder did
+// not agree to a payment, which ends in a dispute more often than not. The plan is paused, and
+// every other plan of the customer's that charges the card, so that nothing is added to it; whether
+// the payment is refunded is the merchant's to decide. Each plan is a transaction of its own: an
+// event of which only some were recorded is handled again, and pauses the rest. Stripe often sends
+// the warning within a second of the payment, so the payment is recorded first. Source:
+// docs.stripe.com/disputes/measuring, "Early fraud warnings".
 func (w *Worker) handleFraudWarning(ctx context.Context, e billing.Event) (verdict, error) {
 	id := e.PaymentIntent()
 	if id == "" {
 		return ignored("it names no PaymentIntent"), nil
 	}
-	row, err := w.Store.ChargeByPaymentIntent(ctx, id)
-	if errors.Is(err, billing.ErrNotFound) {
-		return ignored("PaymentIntent %s belongs to no plan", id), nil
-	}
-	if err != nil {
-		return verdict{}, err
-	}
-	others, err := w.onSameCard(ctx, row)
-	if err != nil {
-		return verdict{}, err
-	}
-	for _, other := range others {
-		if err := w.inPlan(ctx, other, func(t *planTx) error { t.pause(fraudWarned + " about a payment of another plan"); return nil }); err != nil {
-			return verdict{}, err
-		}
-	}
-	return handled, w.inPlan(ctx, row.PlanID, func(t *planTx) error {
-		c, err := t.charge(row.ID)
+	return w.followPayment(ctx, e, id, func(ctx context.Context, f found) error {
+		row := f.charge
+		others, err := w.onSameCard(ctx, row, f.payment.PaymentMethod)
 		if err != nil {
 			return err
 		}
-		t.audit(c, billing.ActorStripe, "charge.fraud_warned", fmt.Sprintf("charge %d of %s: %s (%s)", c.Sequence,
-			billing.FormatAmount(c.Amount, c.Currency), fraudWarned, e.ObjectID), "give it back before it is disputed, or resume the plan")
-		t.pause(fraudWarned)
-		return nil
+		for _, other := range others {
+			if err := w.inPlan(ctx, other, func(t *planTx) error { t.pause(fraudWarned + " about a payment of another plan"); return nil }); err != nil {
+				return err
+			}
+		}
+		return w.inPlan(ctx, row.PlanID, func(t *planTx) error { return t.fraudWarning(e, row.ID) })
 	})
 }
 
-// onSameCard are the customer's other plans that charge the card which the charge's plan does.
-func (w *Worker) onSameCard(ctx context.Context, row billing.Charge) ([]billing.PlanID, error) {
-	plan, err := w.Store.Plan(ctx, row.PlanID)
-	if err != nil || plan.CardID == "" {
-		return nil, err
+// fraudWarning notes the warning at the charge and pauses the plan.
+func (t *planTx) fraudWarning(e billing.Event, id billing.ChargeID) error {
+	c, err := t.charge(id)
+	if err != nil {
+		return err
 	}
-	plans, err := w.Store.Plans(ctx, billing.PlanFilter{Customer: row.CustomerID})
+	t.auditBy(c, billing.ActorStripe, "charge.fraud_warned", fmt.Sprintf("charge %d of %s: %s (%s)", c.Sequence,
+		billing.FormatAmount(c.Amount, c.Currency), fraudWarned, e.ObjectID), "refund it before it is disputed, or resume the plan")
+	t.pause(fraudWarned)
+	return nil
+}
+
+// onSameCard lists the customer's other plans, in the account of the event, that charge the card
+// that paid, or the card of the charge's plan, by whatever PaymentMethod it is saved.
+func (w *Worker) onSameCard(ctx context.Context, row billing.Charge, paidWith string) ([]billing.PlanID, error) {
+	plan, err := w.Store.Plan(ctx, row.PlanID)
 	if err != nil {
 		return nil, err
 	}
+	cards, err := w.Store.Cards(ctx, row.CustomerID)
+	if err != nil {
+		return nil, err
+	}
+	same := sameNumbers(cards, func(c billing.Card) bool { return c.ID == plan.CardID || c.PaymentMethod == paidWith })
 	var ids []billing.PlanID
-	for _, p := range plans {
-		if p.ID != plan.ID && p.CardID == plan.CardID && p.Status.Collects() {
+	for p, err := range billing.EachPlan(ctx, w.Store, billing.PlanFilter{Customer: row.CustomerID}) {
+		if err != nil {
+			return nil, err
+		}
+		if p.ID != plan.ID && p.Account == plan.Account && same[p.CardID] && p.Status.Collects() {
 			ids = append(ids, p.ID)
 		}
 	}
 	return ids, nil
+}
+
+// sameNumbers is the set of cards that are selected, or have the number of one that is.
+func sameNumbers(cards []billing.Card, selected func(billing.Card) bool) map[billing.CardID]bool {
+	numbers := map[string]bool{}
+	for _, c := range cards {
+		if selected(c) && c.Fingerprint != "" {
+			numbers[c.Fingerprint] = true
+		}
+	}
+	same := map[billing.CardID]bool{}
+	for _, c := range cards {
+		same[c.ID] = selected(c) || numbers[c.Fingerprint]
+	}
+	return same
 }

@@ -14,31 +14,79 @@ var errOutrun = errors.New("the charge was changed while Stripe was asked about 
 // maxOutrun bounds how often Stripe is asked again in one go.
 const maxOutrun = 3
 
-// handleReversal follows refunds and disputes. Whichever event told of one, the payment is fetched with all that became
-// of its money, and the charge is brought to that state. A full refund and a dispute pause the plan: nothing more is
-// charged until the merchant resumes it.
+// handleReversal follows refunds and disputes. Whichever event told of one, the payment is fetched
+// with all that became of its money, and the charge is brought to that state. A full refund and a
+// dispute pause the plan: nothing more is charged until the merchant resumes it.
 func (w *Worker) handleReversal(ctx context.Context, e billing.Event) (verdict, error) {
 	id := e.PaymentIntent()
 	if id == "" {
 		return ignored("it names no PaymentIntent"), nil
 	}
-	v, err := w.followReversal(ctx, e, id)
+	return w.followMoney(ctx, e, id, nil)
+}
+
+// followMoney follows what became of the money of one payment. refund is the refund that the event
+// is about; nil where it is about none.
+func (w *Worker) followMoney(ctx context.Context, e billing.Event, id string, refund *billing.StripeRefund) (verdict, error) {
+	return w.followPayment(ctx, e, id, func(ctx context.Context, f found) error {
+		return w.inPlan(ctx, f.charge.PlanID, func(t *planTx) error {
+			c, err := t.charge(f.charge.ID)
+			if err != nil {
+				return err
+			}
+			if c.Version != f.charge.Version {
+				return errOutrun
+			}
+			follow := t.reverse
+			if f.second {
+				follow = t.followDuplicate
+			}
+			if err := follow(ctx, c, f.payment); err != nil || refund == nil {
+				return err
+			}
+			return t.followRefund(ctx, c, *refund)
+		})
+	})
+}
+
+// found is a payment that an event is about, and the charge that it paid.
+type found struct {
+	charge  billing.Charge
+	payment billing.RecordedPayment
+	second  bool // it is a second payment of the charge
+}
+
+// followPayment hands the payment that an event is about to do: a refund, a dispute, a fraud
+// warning. One that is not recorded yet is recorded first, because events come in any order. One of
+// no plan is awaited. do returns errOutrun when the charge is not as it was read.
+func (w *Worker) followPayment(ctx context.Context, e billing.Event, id string, do func(ctx context.Context, f found) error) (verdict, error) {
+	v, err := w.tryPayment(ctx, e, id, do)
 	for n := 1; errors.Is(err, errOutrun) && n < maxOutrun; n++ {
-		v, err = w.followReversal(ctx, e, id)
+		v, err = w.tryPayment(ctx, e, id, do)
 	}
 	return v, err
 }
 
-// followReversal reads the charge before it asks Stripe, and writes only if nobody changed the charge in between: so the
-// state that is written last was read last.
-func (w *Worker) followReversal(ctx context.Context, e billing.Event, id string) (verdict, error) {
-	row, err := w.Store.ChargeByPaymentIntent(ctx, id)
-	if err != nil && !errors.Is(err, billing.ErrNotFound) {
+// tryPayment reads the charge before it asks Stripe, and writes only if the charge was not changed
+// in between: so the state that is written last was read last.
+func (w *Worker) tryPayment(ctx context.Context, e billing.Event, id string, do func(ctx context.Context, f found) error) (verdict, error) {
+	row, err := w.duplicateOf(ctx, id)
+	second := err == nil
+	if errors.Is(err, billing.ErrNotFound) {
+		row, err = w.Store.ChargeByPaymentIntent(ctx, id)
+	}
+	if err == nil {
+		err = w.inAccount(ctx, row.PlanID)
+	}
+	if errors.Is(err, billing.ErrNotFound) {
+		row, second, err = billing.Charge{}, false, nil
+	}
+	if err != nil {
 		return verdict{}, err
 	}
 	p, err := w.Gateway.Payment(ctx, id)
 	if errors.Is(err, billing.ErrNotFound) {
-		return ignored("Stripe has no PaymentIntent %s", id), nil
+		return verdict{}, notHere("PaymentIntent", id)
 	}
 	if err != nil {
 		return verdict{}, err
@@ -46,30 +94,28 @@ func (w *Worker) followReversal(ctx context.Context, e billing.Event, id string)
 	if p.Status != billing.IntentSucceeded {
 		return ignored("the PaymentIntent is %s: nothing was paid", p.Status), nil
 	}
-	if row.PaymentIntent != id || !row.Status.Settled() || row.PaidOutside {
+	if !second && (row.PaymentIntent != id || !row.Status.Settled() || row.PaidOutside) {
 		return w.paidFirst(ctx, e, row, p)
 	}
-	return handled, w.inPlan(ctx, row.PlanID, func(t *planTx) error {
-		c, err := t.charge(row.ID)
-		if err != nil {
-			return err
-		}
-		if c.Version != row.Version {
-			return errOutrun
-		}
-		return t.reverse(ctx, c, p)
-	})
+	return handled, do(ctx, found{charge: row, payment: p, second: second})
 }
 
-// paidFirst records the payment that the reversal is about, when its own event has not come yet.
+// paidFirst records the payment that an event is about, when its own event has not come yet.
 func (w *Worker) paidFirst(ctx context.Context, e billing.Event, row billing.Charge, p billing.RecordedPayment) (verdict, error) {
 	paid := e
 	paid.ObjectID = p.ID
 	v, err := w.handlePaymentIntent(ctx, paid)
+	if row.ID == "" && v.status == billing.EventIgnored {
+		v.awaits = p.ID
+	}
 	if err != nil || v.status != billing.EventHandled {
 		return v, err
 	}
-	if row, err = w.Store.ChargeByPaymentIntent(ctx, p.ID); err != nil {
+	row, err = w.Store.ChargeByPaymentIntent(ctx, p.ID)
+	if errors.Is(err, billing.ErrNotFound) {
+		return verdict{}, errOutrun // it was found to be a second payment
+	}
+	if err != nil {
 		return verdict{}, err
 	}
 	if !row.Status.Settled() || row.PaidOutside {
@@ -86,12 +132,12 @@ func (t *planTx) reverse(ctx context.Context, c *billing.Charge, p billing.Recor
 	}
 	if c.AmountRefunded != p.AmountRefunded {
 		t.noteRefund(c, p)
-		if err := t.tellRefund(ctx, c, p); err != nil {
+		if err := errors.Join(t.tellRefund(ctx, c, p), t.refundedAtLast(ctx, c, p)); err != nil {
 			return err
 		}
 	}
 	if c.DisputeStatus != p.Dispute {
-		t.audit(c, billing.ActorStripe, "charge.disputed", fmt.Sprintf("charge %d: the dispute about %s is %s", c.Sequence, p.ID, spoken(p.Dispute)), "")
+		t.auditBy(c, billing.ActorStripe, "charge.disputed", fmt.Sprintf("charge %d: the dispute about %s is %s", c.Sequence, p.ID, spoken(p.Dispute)), "")
 	}
 	was := c.Status
 	c.AmountRefunded, c.DisputeStatus = p.AmountRefunded, p.Dispute
@@ -100,6 +146,9 @@ func (t *planTx) reverse(ctx context.Context, c *billing.Charge, p billing.Recor
 		return err
 	}
 	c.WakeAt = wake
+	if err := t.acceptOrders(ctx, c, p); err != nil {
+		return err
+	}
 	if to != was && to != billing.ChargeSucceeded {
 		t.pause(fmt.Sprintf("charge %d was %s", c.Sequence, to))
 	}
@@ -113,7 +162,7 @@ func (t *planTx) noteRefund(c *billing.Charge, p billing.RecordedPayment) {
 		message = fmt.Sprintf("charge %d: a refund failed; %s of %s is refunded", c.Sequence,
 			billing.FormatAmount(p.AmountRefunded, c.Currency), billing.FormatAmount(c.Amount, c.Currency))
 	}
-	t.audit(c, billing.ActorStripe, "charge.refunded", message, "")
+	t.auditBy(c, billing.ActorStripe, "charge.refunded", message, "")
 }
 
 // reversalReason explains a charge whose money did not simply stay.

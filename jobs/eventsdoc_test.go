@@ -3,12 +3,37 @@ package jobs_test
 import (
 	"os"
 	"regexp"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"tranche/jobs"
 )
+
+// TestReadme_EveryEventType holds the README's list of events for the webhook endpoint to the types
+// that are handled. A type that begins with a dot has the object of the one before.
+func TestReadme_EveryEventType(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../README.md")
+	require.NoError(t, err)
+	_, list, found := strings.Cut(string(text), "\nSend the endpoint these events: ")
+	require.True(t, found)
+	list, _, _ = strings.Cut(list, "\n\n")
+	var listed []string
+	object := ""
+	for _, word := range regexp.MustCompile("`([a-z_.]+)`").FindAllStringSubmatch(list, -1) {
+		name := word[1]
+		if strings.HasPrefix(name, ".") {
+			name = object + name
+		}
+		object = name[:strings.LastIndex(name, ".")]
+		listed = append(listed, name)
+	}
+	slices.Sort(listed)
+	require.Equal(t, jobs.EventTypes(), listed)
+}
 
 // TestEveryEventIsExplained holds docs/stripe-events.md to the types that are handled.
 func TestEveryEventIsExplained(t *testing.T) {

@@ -20,12 +20,16 @@ func eventHandlers() map[string]eventHandler {
 		"payment_intent.canceled":              (*Worker).handlePaymentIntent,
 		"payment_intent.processing":            (*Worker).handlePaymentIntent,
 		"setup_intent.succeeded":               (*Worker).handleSetupIntent,
+		"setup_intent.setup_failed":            (*Worker).handleSetupFailed,
 		"payment_method.attached":              (*Worker).handlePaymentMethod,
 		"payment_method.detached":              (*Worker).handlePaymentMethod,
 		"payment_method.updated":               (*Worker).handlePaymentMethod,
 		"payment_method.automatically_updated": (*Worker).handlePaymentMethod,
 		"charge.refunded":                      (*Worker).handleReversal,
-		"charge.refund.updated":                (*Worker).handleReversal,
+		"charge.refund.updated":                (*Worker).handleRefund,
+		"refund.created":                       (*Worker).handleRefund,
+		"refund.updated":                       (*Worker).handleRefund,
+		"refund.failed":                        (*Worker).handleRefund,
 		"charge.dispute.created":               (*Worker).handleReversal,
 		"charge.dispute.updated":               (*Worker).handleReversal,
 		"charge.dispute.closed":                (*Worker).handleReversal,
@@ -36,6 +40,6 @@ func eventHandlers() map[string]eventHandler {
 	}
 }
 
-// EventTypes lists the types of Stripe's events that are handled, in order. All others are ignored, so nobody needs to
-// ask Stripe for them.
+// EventTypes lists the types of Stripe's events that are handled, in order. All others are ignored,
+// so nobody needs to ask Stripe for them.
 func EventTypes() []string { return slices.Sorted(maps.Keys(eventHandlers())) }

@@ -31,8 +31,8 @@ var (
 	morning = billing.LocalTime{Hour: 9}
 )
 
-// bench is a worker on a real store and a real HTTP Stripe, with time in the test's hand and no queue in between: what
-// the scheduler would claim is run on the spot.
+// bench is a worker on a real store and a real HTTP Stripe, with time in the test's hand and no
+// queue in between: what the scheduler would claim is run on the spot.
 type bench struct {
 	t        *testing.T
 	store    billing.Store
@@ -51,7 +51,8 @@ type bench struct {
 
 	mu     sync.Mutex
 	now    time.Time
-	bodies [][]byte // webhooks that arrived and were not stored yet
+	mono   time.Duration // what a clock that cannot be set back shows
+	bodies [][]byte      // webhooks that arrived and were not stored yet
 }
 
 // eachEngine runs a test on both databases.
@@ -61,7 +62,8 @@ func eachEngine(t *testing.T, test func(b *bench)) {
 	storetest.EachEngine(t, func(t *testing.T, s billing.Store) { test(newBench(t, s)) })
 }
 
-// onConnected runs a test whose plans are in a connected account, on both databases. No call may reach the platform's own.
+// onConnected runs a test whose plans are in a connected account, on both databases. No call may
+// reach the platform's own.
 func onConnected(t *testing.T, test func(b *bench)) {
 	t.Helper()
 	t.Parallel()
@@ -72,7 +74,8 @@ func onConnected(t *testing.T, test func(b *bench)) {
 	})
 }
 
-// requirePlatformUntouched wants nothing to have been made or heard of in the platform's own account.
+// requirePlatformUntouched wants nothing to have been made or heard of in the platform's own
+// account.
 func (b *bench) requirePlatformUntouched() {
 	b.t.Helper()
 	b.as("", func() {
@@ -132,8 +135,13 @@ func (b *bench) newWorker() *jobs.Worker {
 	return jobs.New(jobs.Config{
 		Store: b.store, Gateway: b.gateway, Queue: nowhere{}, Mailer: b.mails, Planner: b.planner, Rules: billing.Rules{ChargeTime: morning}, Webhooks: b.hooks(), Sender: b.sender,
 		Policies: dunning.DefaultPolicies(morning), Merchant: notify.Merchant{Name: "Example Shop"}, MessageDomain: "shop.example",
-		Clock: clock.New(time.Time{}, 0, b.Now), Lease: time.Minute, Log: zerolog.New(zerolog.NewTestWriter(b.t)),
+		Clock: clock.New(time.Time{}, 0, b.Now).WithMonotonic(b.Monotonic), Lease: time.Minute, Log: zerolog.New(zerolog.NewTestWriter(b.t)),
 	})
+}
+
+// merchant is the context in which the merchant's API key acts.
+func (b *bench) merchant() context.Context {
+	return billing.ActingAs(b.t.Context(), billing.Party{Actor: "key:bench"})
 }
 
 // Now is the test's clock.
@@ -146,8 +154,19 @@ func (b *bench) Now() time.Time {
 	return b.now
 }
 
+// Monotonic counts every step ahead of the test's clock, and none back.
+func (b *bench) Monotonic() time.Duration {
+	if b.bubble {
+		return time.Duration(time.Now().UnixNano())
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.mono
+}
+
 func (b *bench) setNow(t time.Time) {
 	b.mu.Lock()
+	b.mono += max(t.Sub(b.now), 0)
 	b.now = t
 	b.mu.Unlock()
 }
@@ -163,12 +182,13 @@ func (b *bench) plan(change func(t *billing.Terms)) planning.Created {
 		change(&t)
 	}
 	t.Account = b.account
-	created, err := b.planner.Create(b.t.Context(), t, "")
+	created, err := b.planner.Create(b.merchant(), t, "")
 	require.NoError(b.t, err)
 	return created
 }
 
-// pay pays a PaymentIntent as a customer in the browser does, passing the bank's challenge if there is one.
+// pay pays a PaymentIntent as a customer in the browser does, passing the bank's challenge if there
+// is one.
 func (b *bench) pay(secret billing.Secret, details stripesim.PaymentDetails) error {
 	b.t.Helper()
 	intent, err := b.browser.ConfirmCardPayment(b.t.Context(), secret.Reveal(), details)
@@ -241,28 +261,28 @@ func (b *bench) runDue() int {
 	events, err := b.store.ClaimEvents(ctx, now, until, 100)
 	require.NoError(b.t, err)
 	for _, c := range events {
-		require.NoError(b.t, b.worker.HandleEvent(ctx, c.EventID, c.Lease))
+		require.NoError(b.t, b.worker.Do(ctx, jobs.EventTask(c)))
 	}
 	charges, err := b.store.ClaimCharges(ctx, now, until, 100)
 	require.NoError(b.t, err)
 	for _, c := range charges {
-		require.NoError(b.t, b.worker.CollectCharge(ctx, string(c.ChargeID), c.Lease))
+		require.NoError(b.t, b.worker.Do(ctx, jobs.CollectTask(c)))
 	}
 	dunnings, err := b.store.ClaimDunnings(ctx, now, until, 100)
 	require.NoError(b.t, err)
 	for _, c := range dunnings {
-		require.NoError(b.t, b.worker.StepDunning(ctx, string(c.ChargeID), c.Lease))
+		require.NoError(b.t, b.worker.Do(ctx, jobs.DunningTask(c)))
 	}
 	// A notice is owed at once; its first task is the queue's, which this bench does not have.
 	notices, err := b.store.ClaimNotices(ctx, now.Add(time.Minute), until, 100)
 	require.NoError(b.t, err)
 	for _, c := range notices {
-		require.NoError(b.t, b.worker.SendNotice(ctx, string(c.NoticeID), c.Lease))
+		require.NoError(b.t, b.worker.Do(ctx, jobs.NoticeTask(c)))
 	}
 	deliveries, err := b.store.ClaimDeliveries(ctx, b.Now(), b.Now().Add(time.Minute), 100)
 	require.NoError(b.t, err)
 	for _, c := range deliveries {
-		require.NoError(b.t, b.worker.DeliverWebhook(ctx, string(c.DeliveryID), c.Lease))
+		require.NoError(b.t, b.worker.Do(ctx, jobs.DeliveryTask(c)))
 	}
 	return len(events) + len(charges) + len(dunnings) + len(notices) + len(deliveries)
 }
@@ -418,3 +438,14 @@ func (b *bench) customerAtStripe(id billing.PlanID) string {
 	require.NoError(b.t, err)
 	return d.Customer.StripeCustomerIn(b.account, cards)
 }
+
+// daily are terms of parts that fall due every day.
+func daily(name, zone string, parts int) func(t *billing.Terms) {
+	return func(t *billing.Terms) {
+		t.Reference, t.Parts, t.Every, t.Total = "order-"+name, parts, "1 day", int64(parts)*1000
+		t.Customer.Reference, t.Customer.TimeZone = name, zone
+	}
+}
+
+// quarterly makes three parts, so far apart that dunning of one ends before the next falls due.
+func quarterly(t *billing.Terms) { t.Parts, t.Every = 3, "3 months" }

@@ -13,7 +13,8 @@ import (
 	"tranche/internal/importing"
 )
 
-// TestAnImportedPlanIsCharged carries a plan from a file to its last charge, on the card that it has at Stripe already.
+// TestAnImportedPlanIsCharged carries a plan from a file to its last charge, on the card that it
+// has at Stripe already.
 func TestAnImportedPlanIsCharged(t *testing.T) { eachEngine(t, (*bench).imports) }
 
 // TestAnImportedPlanOfAConnectedAccountIsChargedThere is the same in a connected account.

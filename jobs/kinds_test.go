@@ -59,7 +59,7 @@ func planKinds() []kind {
 			}, want: "canceled | 1900 succeeded 01-15 | 1900 succeeded 01-29 | 1900 canceled"},
 		{why: "recurring with a first payment of another size, then dearer", days: 33, terms: billing.Terms{Kind: billing.KindRecurring, Amount: 1900, FirstAmount: 4900, Every: "2 weeks"},
 			also: func(b *bench, p billing.PlanID) {
-				_, err := operator.SetRestAmount(b.t.Context(), b.store, p, 2100, b.Now())
+				_, err := operator.SetRemainingAmount(b.t.Context(), b.store, p, 2100, b.Now())
 				require.NoError(b.t, err)
 			}, want: "active | 4900 succeeded 01-15 | 1900 succeeded 01-29 | 2100 succeeded 02-12 | 2100 scheduled"},
 		{why: "a trial", days: 40, terms: billing.Terms{Kind: billing.KindRecurring, Amount: 1900, Every: "1 month", Trial: "7 days", Parts: 2},
@@ -77,8 +77,8 @@ func planKinds() []kind {
 	}
 }
 
-// TestEachKindFromCreationToItsEnd drives every kind of plan through Stripe, with each webhook delivered twice and
-// those of the beginning in another order.
+// TestEachKindFromCreationToItsEnd drives every kind of plan through Stripe, with each webhook
+// delivered twice and those of the beginning in another order.
 func TestEachKindFromCreationToItsEnd(t *testing.T) {
 	for _, k := range planKinds() {
 		t.Run(k.why, func(t *testing.T) { eachEngine(t, k.live) })
@@ -109,14 +109,16 @@ func (k kind) live(b *bench) {
 	require.Equal(b.t, billing.SumOf(d.Charges), d.Plan.Total)
 }
 
-// TestAKindInAConnectedAccountIsTheSame: customer, card, payments and events are the account's, and nothing is the platform's.
+// TestAKindInAConnectedAccountIsTheSame: customer, card, payments and events are the account's, and
+// nothing is the platform's.
 func TestAKindInAConnectedAccountIsTheSame(t *testing.T) {
 	for _, k := range planKinds() {
 		t.Run(k.why, func(t *testing.T) { onConnected(t, k.live) })
 	}
 }
 
-// begins makes a plan and has its customer do what it waits for: pay, or give a card. A saved card is there beforehand.
+// begins makes a plan and has its customer do what it waits for: pay, or give a card. A saved card
+// is there beforehand.
 func (b *bench) begins(t billing.Terms) planning.Created {
 	b.t.Helper()
 	t.Reference, t.Currency, t.Account = "order-1", "usd", b.account

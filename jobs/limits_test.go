@@ -42,15 +42,15 @@ func (b *bench) guard(limiter billing.Limiter) *guarded {
 	require.NoError(b.t, err)
 	b.t.Cleanup(gateway.Close)
 	b.gateway.Gateway = gateway
-	b.worker.Admit = gateway.Admit
+	b.worker.Acquire = gateway.Acquire
 	return g
 }
 
 // opens is how many calls without an answer open the breaker.
 const opens = stripegw.DefaultFailures
 
-// requireOnlyProbesWritten wants that attempts were written for the calls that opened the breaker and for its probes
-// alone, and returns how many charges have none.
+// requireOnlyProbesWritten wants that attempts were written for the calls that opened the breaker
+// and for its probes alone, and returns how many charges have none.
 func (b *bench) requireOnlyProbesWritten(g *guarded, all []planning.Created) (parked int) {
 	b.t.Helper()
 	written := 0
@@ -89,7 +89,8 @@ func (b *bench) attempts(p planning.Created) []billing.Attempt {
 	return d.Attempts[d.Charges[1].ID]
 }
 
-// TestAnOutageParksChargesAndSpendsNoAttempt takes Stripe away while eight charges are due, and brings it back.
+// TestAnOutageParksChargesAndSpendsNoAttempt takes Stripe away while eight charges are due, and
+// brings it back.
 func TestAnOutageParksChargesAndSpendsNoAttempt(t *testing.T) {
 	const plans = 8
 	eachEngine(t, func(b *bench) {
@@ -152,13 +153,13 @@ func TestServerErrorsOpenTheBreakerBeforeMoreAttemptsAreWritten(t *testing.T) {
 type crowded struct{ asked, slowed int }
 
 // Wait gives up.
-func (l *crowded) Wait(context.Context, billing.Lane) error {
+func (l *crowded) Wait(context.Context, billing.Bucket) error {
 	l.asked++
 	return fmt.Errorf("the turn did not come: %w", billing.ErrUnavailable)
 }
 
 // Throttled counts complaints.
-func (l *crowded) Throttled(context.Context, billing.Lane) { l.slowed++ }
+func (l *crowded) Throttled(context.Context, billing.Bucket) { l.slowed++ }
 
 func TestAChargeWhoseTurnDoesNotComeIsPutOff(t *testing.T) {
 	eachEngine(t, func(b *bench) {
@@ -184,13 +185,14 @@ func TestAChargeWhoseTurnDoesNotComeIsPutOff(t *testing.T) {
 		b.setNow(c.WakeAt)
 		claims, err = b.store.ClaimCharges(ctx, b.Now(), b.Now().Add(time.Minute), 10)
 		require.NoError(b.t, err)
-		b.worker.Admit = func(ctx context.Context) (context.Context, func(), error) { cancel(); return ctx, func() {}, nil }
+		b.worker.Acquire = func(ctx context.Context) (context.Context, func(), error) { cancel(); return ctx, func() {}, nil }
 		require.ErrorIs(b.t, b.worker.CollectCharge(ctx, string(claims[0].ChargeID), claims[0].Lease), context.Canceled)
 		require.Empty(b.t, b.attempts(p), "a task that is stopped while it waits writes nothing")
 	})
 }
 
-// TestALockedPaymentIntentIsTriedAgainUnderTheSameKey is a customer whose own payment is under way at the moment of a retry.
+// TestALockedPaymentIntentIsTriedAgainUnderTheSameKey is a customer whose own payment is under way
+// at the moment of a retry.
 func TestALockedPaymentIntentIsTriedAgainUnderTheSameKey(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.plans(1)[0]
@@ -217,10 +219,10 @@ func TestALockedPaymentIntentIsTriedAgainUnderTheSameKey(t *testing.T) {
 type free struct{ slowed int }
 
 // Wait lets everything through.
-func (*free) Wait(context.Context, billing.Lane) error { return nil }
+func (*free) Wait(context.Context, billing.Bucket) error { return nil }
 
 // Throttled counts complaints.
-func (l *free) Throttled(context.Context, billing.Lane) { l.slowed++ }
+func (l *free) Throttled(context.Context, billing.Bucket) { l.slowed++ }
 
 // crossing counts the calls under way at once, and can hold them.
 type crossing struct {
@@ -244,7 +246,8 @@ func (g *crossing) CreatePaymentIntent(ctx context.Context, key string, p billin
 	return g.Gateway.CreatePaymentIntent(ctx, key, p)
 }
 
-// TestOneCallAtATimeForEachCharge runs the same task in many workers, before, during and after the call.
+// TestOneCallAtATimeForEachCharge runs the same task in many workers, before, during and after the
+// call.
 func TestOneCallAtATimeForEachCharge(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		const workers = 8
@@ -275,7 +278,8 @@ func TestOneCallAtATimeForEachCharge(t *testing.T) {
 	})
 }
 
-// TestAFrozenWorkersChargeIsTakenUpWhenItsLeaseEnds sends the same request once more, and only then.
+// TestAFrozenWorkersChargeIsTakenUpWhenItsLeaseEnds sends the same request once more, and only
+// then.
 func TestAFrozenWorkersChargeIsTakenUpWhenItsLeaseEnds(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.plans(1)[0]

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/operator"
 	"tranche/internal/stripesim"
 )
 
@@ -71,10 +72,27 @@ func TestANewCardDoesNotWakeAPlanThatIsStopped(t *testing.T) {
 				b.newCard(plan, otherCard)
 				b.settle()
 				require.Equal(b.t, calls, b.gateway.calls)
-				require.Equal(b.t, billing.ChargeRequiresPaymentMethod, b.charge(plan, 2).Status)
+				require.Equal(b.t, billing.ChargeRetrying, b.charge(plan, 2).Status)
+				require.Zero(b.t, b.charge(plan, 2).NextAttemptAt)
+				require.Equal(b.t, status, b.details(plan).Plan.Status)
+				b.takeUpAgain(plan, status)
+				require.Equal(b.t, billing.ChargeSucceeded, b.charge(plan, 2).Status, "the plan goes on")
 			})
 		})
 	}
+}
+
+// takeUpAgain resumes a paused plan, or restarts one that is defaulted.
+func (b *bench) takeUpAgain(id billing.PlanID, was billing.PlanStatus) {
+	b.t.Helper()
+	var err error
+	if was == billing.PlanPaused {
+		_, err = operator.Resume(b.t.Context(), b.store, id, operator.CatchUp, "", b.Now())
+	} else {
+		_, err = operator.Restart(b.t.Context(), b.store, id, "", b.Now())
+	}
+	require.NoError(b.t, err)
+	b.settle()
 }
 
 // withBackup is a plan whose card declines with a code, and whose customer has another card.
@@ -260,29 +278,29 @@ func TestAPaymentIntentIsNotConfirmedTooOften(t *testing.T) {
 
 func TestNetworkCapsAreCountedOverAllPlansOnACard(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		b.worker.Livemode = true // in test mode everybody has the same few cards
 		var plans []billing.PlanID
-		for i := range 15 {
+		for i := range 20 {
 			plans = append(plans, b.startedWith(declinesLater("insufficient_funds"), func(t *billing.Terms) {
 				t.Reference, t.Customer.Reference, t.Every = fmt.Sprint("order-", i), fmt.Sprint("cust-", i), "3 months"
 			}))
 		}
+		b.worker.Livemode = true // in test mode everybody has the same few cards
 		b.setNow(b.charge(plans[0], 2).DueAt.Add(1))
-		b.settle() // fifteen declines, of fifteen customers with one card
+		b.settle() // twenty declines, of twenty customers with one card
 		b.advance(29)
 		capped := 0
 		for _, plan := range plans {
 			d := b.details(plan)
 			capped += len(d.Attempts[d.Charges[1].ID])
 		}
-		require.Equal(b.t, 15, capped, "Visa allows fifteen declines in thirty days")
-		trail, err := b.store.AuditTrail(b.t.Context(), billing.AuditFilter{Plan: plans[14]})
+		require.Equal(b.t, 20, capped, "Visa allows twenty declines in thirty days")
+		trail, err := b.store.AuditTrail(b.t.Context(), billing.AuditFilter{Plan: plans[19]})
 		require.NoError(b.t, err)
 		said := ""
 		for _, e := range trail {
 			said += e.Message + "\n"
 		}
-		require.Contains(b.t, said, "15 of 15 declines in 30 days allowed by visa")
+		require.Contains(b.t, said, "20 of 20 declines in 30 days allowed by visa")
 	})
 }
 

@@ -19,8 +19,8 @@ func NoticeTask(c billing.NoticeClaim) billing.Task {
 	return newTask(KindSendNotice, string(c.NoticeID), c.Lease, time.Time{})
 }
 
-// SendNotice sends one notice. Sent again after a crash, it carries the same Message-ID. A mail server that is away is
-// tried again later; a refused address is recorded.
+// SendNotice sends one notice. Sent again after a crash, it carries the same Message-ID. A mail
+// server that is away is tried again later; a refused address is recorded.
 func (w *Worker) SendNotice(ctx context.Context, id string, lease int64) error {
 	n, err := w.Store.Notice(ctx, billing.NoticeID(id))
 	if errors.Is(err, billing.ErrNotFound) {
@@ -30,63 +30,57 @@ func (w *Worker) SendNotice(ctx context.Context, id string, lease int64) error {
 	if err != nil || n.Status != billing.NoticePending || n.Lease != lease {
 		return err
 	}
+	if n, err = w.holdNotice(ctx, n); err != nil || n.Status != billing.NoticePending {
+		return err
+	}
 	if w.OpenLink != nil { // before the mail is out, or its link opens nothing
-		if err := w.OpenLink(ctx, n); err != nil {
-			return err
+		for _, about := range n.ByPlan() {
+			if err := w.OpenLink(ctx, about); err != nil {
+				return err
+			}
 		}
 	}
 	if n.MessageID == "" { // one that was written where the sender's domain is not known; the same at every try
-		n.MessageID = string(n.ID) + "@" + w.MessageDomain
+		n.MessageID = n.MailID(w.MessageDomain)
 	}
 	mail, err := notify.Render(n, w.Merchant)
 	if err != nil {
 		return w.recordNotice(ctx, n, billing.Delivery{}, &billing.MailError{Permanent: true, Err: err})
 	}
 	n.Subject, n.Body = mail.Subject, mail.Text
-	if mine, err := w.holdNotice(ctx, n); err != nil || !mine {
-		return err
-	}
 	delivery, err := w.Mailer.Send(ctx, mail)
 	ctx, cancel := w.recording(ctx)
 	defer cancel()
 	return w.recordNotice(ctx, n, delivery, err)
 }
 
-// holdNotice begins the lease anew before the mail goes out, so that the scheduler does not hand the notice to another
-// worker while the mail server takes its time. It says whether the notice is still this task's.
-func (w *Worker) holdNotice(ctx context.Context, n billing.Notice) (mine bool, err error) {
-	err = w.Store.Update(ctx, func(tx billing.Tx) error {
-		stored, err := tx.Notice(ctx, n.ID)
-		mine = err == nil && stored.Status == billing.NoticePending && stored.Lease == n.Lease
-		if !mine {
-			return err
-		}
-		stored.WakeAt = w.Clock.Now().Add(w.Clock.Simulated(w.Lease))
-		return tx.UpdateNotice(ctx, stored)
-	})
-	return mine, err
-}
-
-// maxNoticeTries bounds how often a mail is tried: for three days, when what it says is no longer of use. Mail servers
-// themselves give up after four or five (RFC 5321, 4.5.4.1).
+// maxNoticeTries bounds how often a mail is tried: for three days, when what it says is no longer
+// of use. Mail servers themselves give up after four or five (RFC 5321, 4.5.4.1).
 const maxNoticeTries = 450
 
-// withoutLink is the text of a mail as it is kept once the customer has it: who reads the database must not find a link in it
-// that opens the customer's page. A mail that is kept to be read here holds it, for want of another place.
+// withoutLink is the text of a mail as it is kept once the customer has it: who reads the database
+// must not find a link in it that opens the customer's page. A mail that is kept to be read here
+// holds it, for want of another place.
 func (w *Worker) withoutLink(n billing.Notice) string {
 	if w.Merchant.PayLink == nil {
 		return n.Body
 	}
-	if link := w.Merchant.PayLink(n); link != "" {
-		return strings.ReplaceAll(n.Body, link, "[link]")
+	body := n.Body
+	for _, about := range n.ByPlan() {
+		if link := w.Merchant.PayLink(about); link != "" {
+			body = strings.ReplaceAll(body, link, "[link]")
+		}
 	}
-	return n.Body
+	return body
 }
 
 // recordNotice writes what became of a notice.
 func (w *Worker) recordNotice(ctx context.Context, n billing.Notice, d billing.Delivery, failure error) error {
 	n, entry := w.conclude(n, d, failure)
 	return w.Store.Update(ctx, func(tx billing.Tx) error {
+		if err := lockNotice(ctx, tx, n); err != nil {
+			return err
+		}
 		stored, err := tx.Notice(ctx, n.ID)
 		if err != nil || stored.Status != billing.NoticePending {
 			return err
@@ -94,7 +88,10 @@ func (w *Worker) recordNotice(ctx context.Context, n billing.Notice, d billing.D
 		if err := tx.UpdateNotice(ctx, n); err != nil || n.Status == billing.NoticePending {
 			return err
 		}
-		return tx.InsertAudit(ctx, entry)
+		if err := w.finishGathered(ctx, tx, n, entry); err != nil {
+			return err
+		}
+		return finishNotice(ctx, tx, n, entry)
 	})
 }
 
@@ -107,20 +104,20 @@ func (w *Worker) conclude(n billing.Notice, d billing.Delivery, failure error) (
 		n.Body = w.withoutLink(n)
 	}
 	entry := billing.AuditEntry{
-		At: now, Actor: billing.ActorTranche, Action: "notice.sent", PlanID: n.PlanID, ChargeID: n.ChargeID, CustomerID: n.CustomerID,
+		At: now, Action: "notice.sent", PlanID: n.PlanID, ChargeID: n.ChargeID, CustomerID: n.CustomerID,
 		NoticeID: n.ID,
-		Message:  fmt.Sprintf("%s mailed to %s", spoken(n.Kind), n.To),
+		Message:  fmt.Sprintf("%s mailed to customer %s", spoken(n.Kind), n.CustomerID),
 	}
 	var refusal *billing.MailError
 	switch {
 	case failure == nil && d.Kept:
 		n.Status, n.SentAt = billing.NoticeKept, now
-		entry.Action, entry.Message = "notice.kept", fmt.Sprintf("%s for %s kept: no mail server is set", spoken(n.Kind), n.To)
+		entry.Action, entry.Message = "notice.kept", fmt.Sprintf("%s for customer %s kept: no mail server is set", spoken(n.Kind), n.CustomerID)
 	case failure == nil:
 		n.Status, n.SentAt = billing.NoticeSent, now
 	case errors.As(failure, &refusal) && refusal.Permanent || n.Attempts >= maxNoticeTries:
 		n.Status, n.Reason = billing.NoticeFailed, failure.Error()
-		entry.Action, entry.Message = "notice.failed", fmt.Sprintf("%s to %s can't be delivered: %v", spoken(n.Kind), n.To, failure)
+		entry.Action, entry.Message = "notice.failed", fmt.Sprintf("%s to customer %s can't be delivered: the notice says why", spoken(n.Kind), n.CustomerID)
 	default:
 		n.Reason, n.WakeAt = failure.Error(), w.backoff(n.Attempts)
 		w.Log.Warn().Str("notice", string(n.ID)).Int("attempts", n.Attempts).Err(failure).Msg("notice not sent; it will be tried again")

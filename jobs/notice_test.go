@@ -25,7 +25,7 @@ func TestANoticeIsSentAndItsTextKept(t *testing.T) {
 		require.Equal(b.t, billing.NoticeSent, n.Status)
 		require.Equal(b.t, "ada@example.com", b.mails.mails[0].To)
 		require.Equal(b.t, b.mails.mails[0].Text, n.Body)
-		require.Equal(b.t, string(n.ID)+"@shop.example", b.mails.mails[0].MessageID)
+		require.Equal(b.t, n.MailID("shop.example"), b.mails.mails[0].MessageID)
 		require.False(b.t, n.SentAt.IsZero())
 	})
 }

@@ -10,8 +10,8 @@ import (
 	"tranche/internal/dunning"
 )
 
-// succeed marks a charge paid. A charge that was paid already stays as it is: late news of the payment do not take back a
-// refund.
+// succeed marks a charge paid. A charge that was paid already stays as it is: late news of the
+// payment do not take back a refund.
 func (t *planTx) succeed(ctx context.Context, c *billing.Charge, actor billing.Actor, how string) error {
 	if c.Status.Settled() {
 		return nil
@@ -30,7 +30,7 @@ func (t *planTx) succeed(ctx context.Context, c *billing.Charge, actor billing.A
 			return err
 		}
 	}
-	t.audit(c, actor, "charge.succeeded",
+	t.auditBy(c, actor, "charge.succeeded",
 		fmt.Sprintf("charge %d of %s is paid: %s", c.Sequence, billing.FormatAmount(c.Amount, c.Currency), how), t.nextDue())
 	return t.notice(ctx, c, billing.NoticePaymentSucceeded, string(billing.NoticePaymentSucceeded), "")
 }
@@ -45,7 +45,8 @@ func (t *planTx) nextDue() string {
 	return ""
 }
 
-// fail does what dunning decided after an attempt failed. The customer is told by whoever called it.
+// fail does what dunning decided after an attempt failed. The customer is told by whoever called
+// it.
 func (t *planTx) fail(ctx context.Context, c *billing.Charge, d dunning.Decision, cause string) error {
 	status := d.Status
 	if status == billing.ChargeRetrying && c.Status == billing.ChargeScheduled {
@@ -55,7 +56,7 @@ func (t *planTx) fail(ctx context.Context, c *billing.Charge, d dunning.Decision
 		return err
 	}
 	c.DeclineCode = cause
-	t.audit(c, billing.ActorTranche, "charge."+string(d.Status),
+	t.audit(c, "charge."+string(d.Status),
 		fmt.Sprintf("charge %d of %s: %s", c.Sequence, billing.FormatAmount(c.Amount, c.Currency), d.Reason), t.afterFailure(d))
 	if d.RevokeCard {
 		if err := t.revokeCard(ctx, c, d); err != nil {
@@ -84,7 +85,8 @@ func (t *planTx) afterFailure(d dunning.Decision) string {
 	}
 }
 
-// revokeCard keeps the card that was declined from being charged for anything again. The plan may have another by now.
+// revokeCard keeps the card that was declined from being charged for anything again. The plan may
+// have another by now.
 func (t *planTx) revokeCard(ctx context.Context, c *billing.Charge, d dunning.Decision) error {
 	attempts, err := t.Attempts(ctx, c.ID)
 	if err != nil || len(attempts) == 0 {
@@ -98,7 +100,7 @@ func (t *planTx) revokeCard(ctx context.Context, c *billing.Charge, d dunning.De
 		return err
 	}
 	card.Status, card.UpdatedAt = billing.CardRevoked, t.now
-	entry := t.planEntry("card.revoked", fmt.Sprintf("card %s ending %s will not be charged again: %s", card.Brand, card.Last4, d.Reason), "")
+	entry := t.planEntry("card.revoked", fmt.Sprintf("%s will not be charged again: %s", card.Label(), d.Reason), "")
 	entry.CardID = card.ID
 	t.entries = append(t.entries, entry)
 	return t.UpdateCard(ctx, card)
@@ -114,7 +116,7 @@ func (t *planTx) draftNotice(c *billing.Charge, kind billing.NoticeKind, step st
 	n := t.draft(kind, step)
 	n.ChargeID = c.ID
 	n.Data.Sequence, n.Data.Amount, n.Data.Currency, n.Data.DueAt = c.Sequence, c.Amount, c.Currency, c.DueAt
-	n.Data.PaymentIntent, n.Data.FailureReason, n.Data.NextAttemptAt = c.PaymentIntent, reason, c.NextAttemptAt
+	n.Data.PaymentIntent, n.Data.FailureReason, n.Data.NextAttemptAt = c.PaymentIntent, reason.For(t.plan), c.NextAttemptAt
 	if kind == billing.NoticeUpcomingCharge {
 		n.Data.NextAttemptAt = time.Time{} // which is the due time, and no retry
 	}

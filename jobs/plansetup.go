@@ -8,8 +8,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// planOfSetup finds the plan that a SetupIntent was made for in place of a first payment. Others, such as that of the recovery page,
-// give a card to a customer who has plans.
+// planOfSetup finds the plan that a SetupIntent was made for in place of a first payment. Others,
+// such as that of the recovery page, give a card to a customer who has plans.
 func (w *Worker) planOfSetup(ctx context.Context, si billing.SetupIntent) (billing.Plan, bool, error) {
 	id := si.Metadata[billing.MetaPlan]
 	if id == "" {
@@ -29,8 +29,9 @@ func (w *Worker) planOfSetup(ctx context.Context, si billing.SetupIntent) (billi
 	return plan, err == nil && !charges[0].Checkout, err
 }
 
-// setUpPlan saves the card that the customer gave for a plan without a first payment, and lets the plan collect. Once it does, a
-// later look at the same SetupIntent changes nothing: the plan may have another card by then.
+// setUpPlan saves the card that the customer gave for a plan without a first payment, and lets the
+// plan collect. Once it does, a later look at the same SetupIntent changes nothing: the plan may
+// have another card by then.
 func (w *Worker) setUpPlan(ctx context.Context, si billing.SetupIntent, plan billing.Plan) (verdict, error) {
 	if plan.Status != billing.PlanAwaitingFirstPayment {
 		return ignored("plan %s is %s, and waits for no card", plan.Reference, spoken(plan.Status)), nil
@@ -39,11 +40,10 @@ func (w *Worker) setUpPlan(ctx context.Context, si billing.SetupIntent, plan bil
 	if err != nil {
 		return verdict{}, err
 	}
-	saved, err := w.attach(ctx, customer, si.PaymentMethod)
+	saved, err := w.attach(ctx, customer, si.PaymentMethod, cause{intent: si.ID, createdAt: si.CreatedAt})
 	if err != nil {
 		return verdict{}, err
 	}
-	saved.cause = si.ID
 	return handled, w.inPlan(ctx, plan.ID, func(t *planTx) error {
 		if t.plan.Status != billing.PlanAwaitingFirstPayment || t.charges[0].Checkout {
 			return nil
@@ -59,12 +59,12 @@ func (w *Worker) setUpPlan(ctx context.Context, si billing.SetupIntent, plan bil
 	})
 }
 
-// voidSetup cancels the SetupIntent of a plan that was canceled while it waited for its card, so that a page that is still open asks
-// for none. A failure that may pass leaves it due.
+// voidSetup cancels the SetupIntent of a plan that was canceled while it waited for its card, so
+// that a page that is still open asks for none. A failure that may pass leaves it due.
 func (w *Worker) voidSetup(ctx context.Context, c call) error {
 	si, err := w.Gateway.CancelSetupIntent(ctx, c.key, c.setup)
 	var ge *billing.GatewayError
-	if errors.As(err, &ge) && !ge.Resend() {
+	if errors.As(err, &ge) && (ge.Finished() || !ge.Resend()) {
 		si, err = w.Gateway.SetupIntent(ctx, c.setup) // a card was given, or it is canceled already
 	}
 	ctx = context.WithoutCancel(ctx)

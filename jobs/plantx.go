@@ -9,7 +9,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// planTx is one transaction on one plan, under the plan's lock: what changes is gathered here and written together.
+// planTx is one transaction on one plan, under the plan's lock: what changes is gathered here and
+// written together.
 type planTx struct {
 	billing.Tx
 	worker    *Worker
@@ -24,9 +25,15 @@ type planTx struct {
 	newCard   string           // the PaymentIntent or SetupIntent that gave the plan another card; empty when none did
 	shifted   string           // why the dates were changed; empty when they were not
 	unshifted []billing.Charge // as they were before
+	grown     []billing.Charge // that the database had lost, to be written
+	looked    bool             // Stripe was just asked, and has no PaymentIntent of the charge that is tried
+	// customerPaid: the customer has just paid a charge of the plan.
+	customerPaid bool
+	askForCard   string // the payment that left the plan without a card; empty when none did
 }
 
-// inPlan locks a plan, runs fn, writes what it changed in the same transaction and then enqueues the follow-up tasks.
+// inPlan locks a plan, runs fn, writes what it changed in the same transaction and then enqueues
+// the follow-up tasks.
 func (w *Worker) inPlan(ctx context.Context, id billing.PlanID, fn func(t *planTx) error) error {
 	var tasks []billing.Task
 	err := w.Store.Update(ctx, func(tx billing.Tx) error {
@@ -89,8 +96,14 @@ func (t *planTx) move(c *billing.Charge, to billing.ChargeStatus, reason string,
 	return c.Move(to, reason, next)
 }
 
-// audit adds an entry about a charge.
-func (t *planTx) audit(c *billing.Charge, actor billing.Actor, action, message, next string) {
+// audit adds an entry about a charge, by the acting party.
+func (t *planTx) audit(c *billing.Charge, action, message, next string) {
+	t.auditBy(c, "", action, message, next)
+}
+
+// auditBy adds an entry about a charge, by an actor: the customer or Stripe. Empty means the acting
+// party.
+func (t *planTx) auditBy(c *billing.Charge, actor billing.Actor, action, message, next string) {
 	t.entries = append(t.entries, billing.AuditEntry{
 		At: t.now, Actor: actor, Action: action, PlanID: t.plan.ID, ChargeID: c.ID, CustomerID: t.plan.CustomerID,
 		Message: message, Next: next,
@@ -99,10 +112,33 @@ func (t *planTx) audit(c *billing.Charge, actor billing.Actor, action, message, 
 
 // write brings the plan's status in line with its charges and writes everything that changed.
 func (t *planTx) write(ctx context.Context) error {
-	t.settlePlan()
+	if err := t.settlePlan(); err != nil {
+		return err
+	}
 	added := t.goOn()
 	t.followCharges() // a recurrence that is over lets the plan end
-	if err := t.writeCharges(ctx, added); err != nil {
+	if err := t.writeCharges(ctx, append(t.grown, added...)); err != nil {
+		return err
+	}
+	if err := t.planNotices(ctx); err != nil {
+		return err
+	}
+	if t.planChanged() {
+		t.plan.UpdatedAt = t.now
+		if err := t.UpdatePlan(ctx, t.plan); err != nil {
+			return err
+		}
+	}
+	if err := t.writeShift(ctx); err != nil || len(t.entries) == 0 {
+		return err
+	}
+	return t.InsertAudit(ctx, t.entries...)
+}
+
+// planNotices writes the notices of what the plan became: active, completed, with a new card, or in
+// need of one.
+func (t *planTx) planNotices(ctx context.Context) error {
+	if err := t.started(ctx); err != nil {
 		return err
 	}
 	if t.plan.Status == billing.PlanCompleted && t.before.Status != billing.PlanCompleted {
@@ -115,16 +151,7 @@ func (t *planTx) write(ctx context.Context) error {
 			return err
 		}
 	}
-	if t.planChanged() {
-		t.plan.UpdatedAt = t.now
-		if err := t.UpdatePlan(ctx, t.plan); err != nil {
-			return err
-		}
-	}
-	if err := t.writeShift(ctx); err != nil || len(t.entries) == 0 {
-		return err
-	}
-	return t.InsertAudit(ctx, t.entries...)
+	return t.cardNeeded(ctx)
 }
 
 func (t *planTx) writeCharges(ctx context.Context, added []billing.Charge) error {
@@ -146,11 +173,11 @@ func (t *planTx) writeCharges(ctx context.Context, added []billing.Charge) error
 func (t *planTx) planChanged() bool {
 	was, is := t.before, t.plan
 	return is.Status != was.Status || is.CardID != was.CardID || is.Reason != was.Reason || is.Total != was.Total ||
-		is.Recurrence != was.Recurrence || is.SetupIntent != was.SetupIntent
+		is.Recurrence != was.Recurrence || is.Schedule != was.Schedule || is.SetupIntent != was.SetupIntent
 }
 
-// goOn adds the charge that is to come next, where the one before was taken up. More than one comes of it only when a
-// charge was skipped that was not the last.
+// goOn adds the charge that is to come next, where the one before was taken up. More than one comes
+// of it only when a charge was skipped that was not the last.
 func (t *planTx) goOn() []billing.Charge {
 	var added []billing.Charge
 	for {
@@ -159,24 +186,27 @@ func (t *planTx) goOn() []billing.Charge {
 			break
 		}
 		added, t.charges = append(added, c), append(t.charges, c)
-		t.audit(&c, billing.ActorTranche, "charge.scheduled",
+		t.audit(&c, "charge.scheduled",
 			fmt.Sprintf("charge %d of %s falls due %s", c.Sequence, billing.FormatAmount(c.Amount, c.Currency), t.local(c.DueAt)), "")
 	}
 	return added
 }
 
-// settlePlan activates a plan whose first charge is paid, ends one whose first charge was canceled, and follows the
-// charges otherwise.
-func (t *planTx) settlePlan() {
+// settlePlan activates a plan whose first charge is paid, ends one whose first charge was canceled,
+// and follows the charges otherwise.
+func (t *planTx) settlePlan() error {
 	if t.plan.Status == billing.PlanAwaitingFirstPayment {
 		switch t.charges[0].Status {
 		case billing.ChargeSucceeded:
 			t.activate("the first payment arrived")
 		case billing.ChargeCanceled:
-			t.cancelRest()
+			if err := t.cancelRest(); err != nil {
+				return err
+			}
 		}
 	}
 	t.followCharges()
+	return nil
 }
 
 // followCharges gives the plan the status that its charges come to.
@@ -196,10 +226,10 @@ func (t *planTx) activate(why string) {
 	next := ""
 	for i := range t.charges {
 		c := &t.charges[i]
-		if c.Status != billing.ChargeScheduled || c.DueAt.IsZero() {
-			continue // paid, or it waits for the merchant's word
+		if c.Status != billing.ChargeScheduled {
+			continue
 		}
-		c.NextAttemptAt, c.WakeAt = c.DueAt, c.DueAt
+		c.NextAttemptAt, c.WakeAt, c.Reason = c.DueAt, c.DueAt, "" // no time for one that waits to be asked for
 		t.touch(c)
 		if next == "" {
 			next = fmt.Sprintf("charge %d of %s falls due %s", c.Sequence, billing.FormatAmount(c.Amount, c.Currency), t.local(c.DueAt))
@@ -208,11 +238,14 @@ func (t *planTx) activate(why string) {
 	t.entries = append(t.entries, t.planEntry("plan.active", fmt.Sprintf("plan %s is active: %s", t.plan.Reference, why), next))
 }
 
-// shiftLateDates moves what is to come where the first of it would be due already, because the first payment, or the card, came
-// late: a customer who comes back to an old checkout pays in parts, as agreed, and not all at once. The dates move by as many days
-// as the payment came late; without one, by as many as the first charge was due before.
+// shiftLateDates moves what is to come where the first of it would be due already, because the
+// first payment, or the card, came late: a customer who comes back to an old checkout pays in
+// parts, as agreed, and not all at once. The dates move by as many days as the payment came late;
+// without one, by as many as the first charge was due before.
 func (t *planTx) shiftLateDates() {
-	loc, since, what := t.location(), t.plan.CreatedAt, "first payment came %d days after the plan was made"
+	// The first charge is due when the plan was made, or when the merchant's own PaymentIntent was:
+	// that may have been found late.
+	loc, since, what := t.location(), t.charges[0].DueAt, "first payment was recorded %d days after the plan was agreed on"
 	first := t.firstToCome()
 	if first.IsZero() || first.After(t.now) {
 		return
@@ -225,13 +258,13 @@ func (t *planTx) shiftLateDates() {
 		return // it falls due today
 	}
 	t.unshifted = slices.Clone(t.charges)
+	toCome := func(c billing.Charge) bool { return c.Status == billing.ChargeScheduled }
+	moved := t.plan.ShiftDates(t.charges, billing.Shift{Days: days, Moves: toCome}, t.worker.Rules, loc)
 	for i := range t.charges {
-		if c := &t.charges[i]; c.Status == billing.ChargeScheduled {
-			c.DueAt = billing.ShiftedBy(c.DueAt, days, loc)
-			t.touch(c)
+		if moved[t.charges[i].ID] {
+			t.touch(&t.charges[i])
 		}
 	}
-	t.plan.Recurrence = t.plan.Recurrence.Shifted(days)
 	t.shifted = fmt.Sprintf("plan %s: the "+what+"; the later charges move by as many", t.plan.Reference, days)
 	t.entries = append(t.entries, t.planEntry("plan.shifted", t.shifted, ""))
 }
@@ -262,22 +295,25 @@ func (t *planTx) writeShift(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return billing.AddVersion(ctx, t.Tx, t.plan, before, after, t.now, billing.ActorTranche, t.shifted)
+	return billing.AddVersion(ctx, t.Tx, t.plan, before, after, t.now, t.shifted)
 }
 
-func (t *planTx) cancelRest() {
+// cancelRest cancels every open charge of a plan whose first payment was canceled.
+func (t *planTx) cancelRest() error {
 	t.plan.EndRecurrence()
 	for i := range t.charges {
 		if c := &t.charges[i]; !c.Status.Ended() {
-			c.Status, c.Reason, c.NextAttemptAt, c.WakeAt = billing.ChargeCanceled, "the first payment was canceled", time.Time{}, time.Time{}
-			t.touch(c)
+			if err := t.cancel(c, "the first payment was canceled"); err != nil {
+				return err
+			}
 		}
 	}
+	return nil
 }
 
 func (t *planTx) planEntry(action, message, next string) billing.AuditEntry {
 	return billing.AuditEntry{
-		At: t.now, Actor: billing.ActorTranche, Action: action, PlanID: t.plan.ID, CustomerID: t.plan.CustomerID,
+		At: t.now, Action: action, PlanID: t.plan.ID, CustomerID: t.plan.CustomerID,
 		Message: message, Next: next,
 	}
 }
@@ -285,8 +321,12 @@ func (t *planTx) planEntry(action, message, next string) billing.AuditEntry {
 // location is the customer's time zone.
 func (t *planTx) location() *time.Location { return billing.LoadLocation(t.customer.TimeZone) }
 
-// local writes an instant as the customer's clock shows it, for people.
+// local writes a due time as the customer's clock shows it, for people. A zero time waits for the
+// merchant.
 func (t *planTx) local(at time.Time) string {
+	if at.IsZero() {
+		return "when it is asked for"
+	}
 	return at.In(t.location()).Format("Mon 2 Jan 2006 15:04 MST")
 }
 

@@ -8,7 +8,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// openRefund is the refund that was ordered of a charge and is not made yet; a zero one when there is none.
+// openRefund is the refund that was ordered of a charge and is not made yet; a zero one when there
+// is none.
 func (t *planTx) openRefund(ctx context.Context, c *billing.Charge) (billing.Refund, error) {
 	refunds, err := t.Refunds(ctx, c.ID)
 	if err != nil {
@@ -22,83 +23,148 @@ func (t *planTx) openRefund(ctx context.Context, c *billing.Charge) (billing.Ref
 	return billing.Refund{}, nil
 }
 
-// refundPayment asks Stripe to give back what is left of a payment, under the key that was written with the order. A
-// failure that may pass leaves the charge due, and the same request is sent again. However late that is, nothing is given
-// back twice: Stripe then says that nothing is left, which the payment itself confirms.
+// refundPayment asks Stripe to give back what is left of a payment, under the key that was written
+// with the order. A failure that may pass leaves the charge due, and the same request is sent
+// again. However late that is, nothing is given back twice: Stripe then reports that nothing is
+// left, which the payment itself confirms.
 func (w *Worker) refundPayment(ctx context.Context, c call) error {
-	made, err := w.Gateway.CreateRefund(ctx, c.key, billing.RefundParams{
+	var made billing.StripeRefund
+	params := billing.RefundParams{
 		PaymentIntent: c.paymentIntent, Metadata: map[string]string{
 			billing.MetaPlan: string(c.planID), billing.MetaCharge: string(c.refund.ChargeID), billing.MetaRefund: string(c.refund.ID),
 		},
 		ReverseTransfer: c.connect.TransferDestination != "", RefundFee: c.connect.Fee(c.refund.Amount, c.refund.Currency) > 0,
+	}
+	// A refund that was carried out although Stripe answered 500 is refused under the next key, because
+	// nothing is left. It is looked up then.
+	err := billing.UnderKey(c.key, func(key string) (err error) {
+		made, err = w.Gateway.CreateRefund(ctx, key, params)
+		return err
 	})
-	r := c.refund
-	r.Status, r.StripeRefund, r.Amount = billing.RefundMade, made.ID, max(made.Amount, 0)
 	var ge *billing.GatewayError
-	if errors.As(err, &ge) && !ge.Resend() {
-		r, err = w.refusedRefund(ctx, c.refund, ge)
-	}
-	if made.Status == "failed" || made.Status == "canceled" {
-		r.Status, r.Failure = billing.RefundFailed, "Stripe says that it "+made.Status
-	}
-	if r.Amount == 0 { // a server that does not say
-		r.Amount = c.refund.Amount
+	refused := errors.As(err, &ge) && !ge.Resend()
+	if refused {
+		made, err = w.refundedBefore(ctx, c.refund)
 	}
 	ctx = context.WithoutCancel(ctx)
-	if err != nil {
+	switch {
+	case err != nil:
 		return w.refundLater(ctx, c, err)
+	case refused && made.Status == "":
+		return w.recordRefund(ctx, c, func(t *planTx, charge *billing.Charge, r billing.Refund) error {
+			return t.refundRefused(ctx, charge, r, ge.Failure.Message)
+		})
 	}
-	return w.recordRefund(ctx, c, r)
+	return w.recordRefund(ctx, c, func(t *planTx, charge *billing.Charge, r billing.Refund) error {
+		if made.Failed() {
+			return t.refundFailed(ctx, charge, r, made)
+		}
+		return t.refundAccepted(ctx, charge, r, made)
+	})
 }
 
-// refusedRefund tells a refund that was made before, whose answer was lost, from one that can't be made.
-func (w *Worker) refusedRefund(ctx context.Context, r billing.Refund, why *billing.GatewayError) (billing.Refund, error) {
+// refundedBefore returns the refund of an order whose answer was lost: its payment has nothing
+// left. It returns no status where money is left, because then the refund can't be made.
+func (w *Worker) refundedBefore(ctx context.Context, r billing.Refund) (billing.StripeRefund, error) {
 	p, err := w.Gateway.Payment(ctx, r.PaymentIntent)
-	if err != nil && !errors.Is(err, billing.ErrNotFound) {
-		return r, err
+	if errors.Is(err, billing.ErrNotFound) {
+		return billing.StripeRefund{}, nil
 	}
-	if err == nil && p.AmountRefunded >= p.Amount && p.Amount > 0 {
-		r.Status = billing.RefundMade
-		return r, nil
+	if err != nil {
+		return billing.StripeRefund{}, err
 	}
-	r.Status, r.Failure = billing.RefundFailed, why.Failure.Message
-	return r, nil
+	if p.AmountRefunded < p.Amount || p.Amount <= 0 {
+		return billing.StripeRefund{}, nil
+	}
+	return billing.StripeRefund{Status: "succeeded", PaymentIntent: r.PaymentIntent, Amount: r.Amount}, nil
 }
 
-// recordRefund notes what came of it. What became of the money is told by Stripe's events, and written by them.
-func (w *Worker) recordRefund(ctx context.Context, sent call, r billing.Refund) error {
+// recordRefund writes what became of an order, unless an event of Stripe did so already.
+func (w *Worker) recordRefund(ctx context.Context, sent call, write func(t *planTx, c *billing.Charge, r billing.Refund) error) error {
 	return w.inPlan(ctx, sent.planID, func(t *planTx) error {
-		c, err := t.charge(r.ChargeID)
+		c, err := t.charge(sent.refund.ChargeID)
 		if err != nil {
 			return err
 		}
 		open, err := t.openRefund(ctx, c)
-		if err != nil || open.ID != r.ID {
+		if err != nil || open.ID != sent.refund.ID {
 			return err
 		}
-		r.UpdatedAt = t.now
-		if err := t.UpdateRefund(ctx, r); err != nil {
-			return err
-		}
-		t.rest(c)
-		c.Reason = reversalReason(*c, c.Status)
-		if r.Status == billing.RefundFailed {
-			c.Reason = "it was not refunded: " + r.Failure
-			t.audit(c, billing.ActorStripe, "charge.refund_failed", fmt.Sprintf("charge %d: %s was not given back: %s", c.Sequence,
-				billing.FormatAmount(r.Amount, r.Currency), r.Failure), "refund it at Stripe, or by another way")
-			return nil
-		}
-		t.audit(c, billing.ActorTranche, "charge.refund_made", fmt.Sprintf("charge %d: Stripe was asked to give back %s, and took it", c.Sequence,
-			billing.FormatAmount(r.Amount, r.Currency)), "Stripe tells when the money is on its way")
-		return nil
+		return write(t, c, open)
 	})
 }
 
-// tellRefund owes the customer the notice that money was given back. Of a refund that was ordered here the notice of the
-// cancellation told already, unless the merchant wanted nothing told.
+// refundAccepted records that Stripe accepted a refund that was ordered here, and notifies the
+// customer. Before that the customer is promised nothing. What was wrong about the order is over.
+func (t *planTx) refundAccepted(ctx context.Context, c *billing.Charge, r billing.Refund, made billing.StripeRefund) error {
+	r.Status, r.StripeRefund, r.UpdatedAt = billing.RefundMade, made.ID, t.now
+	if made.Amount > 0 {
+		r.Amount = made.Amount
+	}
+	if err := t.UpdateRefund(ctx, r); err != nil {
+		return err
+	}
+	t.rest(c)
+	c.Reason = reversalReason(*c, c.Status)
+	amount := billing.FormatAmount(r.Amount, r.Currency)
+	t.audit(c, "charge.refund_made", fmt.Sprintf("charge %d: Stripe accepted the refund of %s", c.Sequence, amount),
+		"Stripe reports when the money is on its way")
+	for kind, subject := range map[billing.IncidentKind]string{billing.IncidentRefundRefused: string(r.ID), billing.IncidentPaidTwice: r.PaymentIntent} {
+		if err := t.CloseIncidents(ctx, kind, subject, "Stripe accepted the refund of "+amount, t.now); err != nil {
+			return err
+		}
+	}
+	return t.refundNotice(ctx, c, billing.NoticeRefundMade, r.NoticeStep(), r.Amount)
+}
+
+// refundNotice adds a notice about a refund to the outbox.
+func (t *planTx) refundNotice(ctx context.Context, c *billing.Charge, kind billing.NoticeKind, step string, amount int64) error {
+	if t.customer.Email == "" || !t.customer.ErasedAt.IsZero() {
+		return nil
+	}
+	n := t.draft(kind, step)
+	n.ChargeID, n.Data.Amount, n.Data.Sequence, n.Data.DueAt = c.ID, amount, c.Sequence, c.DueAt
+	return t.owe(ctx, n)
+}
+
+// refundRefused records that Stripe refuses an order for good. An operator must act.
+func (t *planTx) refundRefused(ctx context.Context, c *billing.Charge, r billing.Refund, why string) error {
+	r.Status, r.Failure, r.UpdatedAt = billing.RefundFailed, why, t.now
+	if err := t.UpdateRefund(ctx, r); err != nil {
+		return err
+	}
+	t.rest(c)
+	c.Reason = "it was not refunded: " + why
+	amount := billing.FormatAmount(r.Amount, r.Currency)
+	t.auditBy(c, billing.ActorStripe, "charge.refund_failed", fmt.Sprintf("charge %d: Stripe refused the refund of %s: %s", c.Sequence, amount, why),
+		"refund it at Stripe, or in another way")
+	return t.refundIncident(ctx, c, r, why)
+}
+
+// refundIncident opens the incident of an order that Stripe refuses.
+func (t *planTx) refundIncident(ctx context.Context, c *billing.Charge, r billing.Refund, why string) error {
+	detail := fmt.Sprintf("charge %d: Stripe refuses to refund %s of %s: %s", c.Sequence, billing.FormatAmount(r.Amount, r.Currency), r.PaymentIntent, why)
+	return t.openIncident(ctx, c, billing.IncidentRefundRefused, string(r.ID), detail)
+}
+
+// openIncident opens an incident about a charge, unless one of its kind and subject was opened
+// before: news that comes twice must not reopen what an operator closed.
+func (t *planTx) openIncident(ctx context.Context, c *billing.Charge, kind billing.IncidentKind, subject, detail string) error {
+	before, err := t.Incidents(ctx, billing.IncidentFilter{Kind: kind, Subject: subject, Limit: 1})
+	if err != nil || len(before) > 0 {
+		return err
+	}
+	_, err = t.OpenIncident(ctx, billing.Incident{
+		Kind: kind, Subject: subject, PlanID: t.plan.ID, ChargeID: c.ID, CustomerID: t.plan.CustomerID, Account: t.plan.Account, Detail: detail, OpenedAt: t.now,
+	})
+	return err
+}
+
+// tellRefund notifies the customer that money was given back in Stripe's dashboard. A refund that
+// was ordered here has a notice of its own.
 func (t *planTx) tellRefund(ctx context.Context, c *billing.Charge, p billing.RecordedPayment) error {
 	given := p.AmountRefunded - c.AmountRefunded
-	if given <= 0 || t.customer.Email == "" || !t.customer.ErasedAt.IsZero() {
+	if given <= 0 {
 		return nil
 	}
 	refunds, err := t.Refunds(ctx, c.ID)
@@ -106,16 +172,15 @@ func (t *planTx) tellRefund(ctx context.Context, c *billing.Charge, p billing.Re
 		return err
 	}
 	for _, r := range refunds {
-		if r.Status != billing.RefundFailed {
+		if r.Status != billing.RefundFailed && r.PaymentIntent == p.ID {
 			return nil
 		}
 	}
-	n := t.draft(billing.NoticeRefundMade, fmt.Sprintf("%s:%d", billing.NoticeRefundMade, p.AmountRefunded))
-	n.ChargeID, n.Data.Amount, n.Data.Sequence, n.Data.DueAt = c.ID, given, c.Sequence, c.DueAt
-	return t.owe(ctx, n)
+	return t.refundNotice(ctx, c, billing.NoticeRefundMade, fmt.Sprintf("%s:%d", billing.NoticeRefundMade, p.AmountRefunded), given)
 }
 
-// refundLater leaves the charge due, with the reason.
+// refundLater leaves the charge due, with the reason. A key that lacks the permission needs an
+// operator, so that opens an incident; the refund is made once the key is right.
 func (w *Worker) refundLater(ctx context.Context, sent call, why error) error {
 	return w.inPlan(ctx, sent.planID, func(t *planTx) error {
 		c, err := t.charge(sent.refund.ChargeID)
@@ -123,21 +188,16 @@ func (w *Worker) refundLater(ctx context.Context, sent call, why error) error {
 			return err
 		}
 		t.putOff(c, fmt.Errorf("it is not refunded at Stripe yet: %w", why))
+		var ge *billing.GatewayError
+		if errors.As(why, &ge) && ge.Kind == billing.GatewayUnauthorized {
+			return t.refundIncident(ctx, c, sent.refund, ge.Error())
+		}
 		return nil
 	})
 }
 
-// paidTwice notes that Stripe was paid for a charge that the merchant took as paid elsewhere: the customer did both.
-func (t *planTx) paidTwice(c *billing.Charge, pi billing.PaymentIntent) {
-	c.PaidOutside, c.PaymentIntent, c.PaidAt = false, pi.ID, t.now
-	c.Reason = "paid outside Stripe, and at Stripe too"
-	t.rest(c)
-	t.audit(c, billing.ActorStripe, "charge.paid_twice",
-		fmt.Sprintf("charge %d of %s was taken as paid outside Stripe, and %s succeeded", c.Sequence, billing.FormatAmount(c.Amount, c.Currency), pi.ID),
-		"give one of the two back")
-}
-
-// countAgain takes a charge that was dropped back into the plan's total: the customer paid it in the last moment.
+// countAgain takes a charge that was dropped back into the plan's total: the customer paid it in
+// the last moment.
 func (t *planTx) countAgain(ctx context.Context, c *billing.Charge) error {
 	if !c.Dropped {
 		return nil
@@ -154,7 +214,7 @@ func (t *planTx) countAgain(ctx context.Context, c *billing.Charge) error {
 	}
 	what := fmt.Sprintf("charge %d of %s was taken out, and paid in the same moment: it counts again", c.Sequence, billing.FormatAmount(c.Amount, c.Currency))
 	t.entries = append(t.entries, t.planEntry("plan.total_changed", what, "give the money back at Stripe if it is not owed"))
-	return billing.AddVersion(ctx, t.Tx, t.plan, before, after, t.now, billing.ActorCustomer, what)
+	return billing.AddVersion(ctx, t.Tx, t.plan, before, after, t.now, what)
 }
 
 // agreed is the plan's charges as they were while one of them had another status.

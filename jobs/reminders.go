@@ -9,30 +9,33 @@ import (
 	"tranche/internal/billing"
 )
 
-// Tasks that owe a customer a notice ahead of time. Who finds what to tell is no worker: the scheduler does.
+// Tasks that owe a customer a notice ahead of time. Who finds what to tell is no worker: the
+// scheduler does.
 const (
 	KindTellUpcoming = "notice:upcoming"
 	KindTellExpiring = "notice:expiring"
 )
 
-// expiringAhead is how long before a card expires its customer is told: long enough that the new card has come by post,
-// and short enough that the old one is not forgotten again.
+// expiringAhead is how long before a card expires its customer is told: long enough that the new
+// card has come by post, and short enough that the old one is not forgotten again.
 const expiringAhead = 30 * 24 * time.Hour
 
-// ExpiringFrom is the first moment at which customers are told of cards that expire at the end of the month.
+// ExpiringFrom is the first moment at which customers are told of cards that expire at the end of
+// the month.
 func ExpiringFrom(year int, month time.Month) time.Time {
 	return time.Date(year, month+1, 1, 0, 0, 0, 0, time.UTC).Add(-expiringAhead)
 }
 
-// Reminders finds what customers are to be told ahead of time, and enqueues a task for each. What was told is found no
-// more, so a task that is lost is made again by the next run, and one that runs twice does nothing.
+// Reminders finds what customers are to be told ahead of time, and enqueues a task for each. What
+// was told is found no more, so a task that is lost is made again by the next run, and one that
+// runs twice does nothing.
 type Reminders struct {
 	Store billing.ReminderStore
 	Queue billing.Queue
 }
 
-// Upcoming enqueues a task for each charge that falls due within so many days. None are told of for 0 days.
-// Errors: billing.ErrUnavailable.
+// Upcoming enqueues a task for each charge that falls due within so many days. None are told of for
+// 0 days. Errors: billing.ErrUnavailable.
 func (r Reminders) Upcoming(ctx context.Context, now time.Time, days int) (found int, err error) {
 	lead := time.Duration(days) * 24 * time.Hour
 	if lead == 0 {
@@ -55,10 +58,11 @@ func (r Reminders) Upcoming(ctx context.Context, now time.Time, days int) (found
 	}
 }
 
-// Expiring enqueues a task for each card that expires soon, or has, before the last charge it is to pay.
-// Errors: billing.ErrUnavailable.
+// Expiring enqueues a task for each card that expires soon, or has, before the last charge it is to
+// pay. Errors: billing.ErrUnavailable.
 func (r Reminders) Expiring(ctx context.Context, now time.Time) (found int, err error) {
-	// A card saved shortly before it expires may be found after that; what is older was told or never will be.
+	// A card saved shortly before it expires may be found after that; what is older was told or
+	// never will be.
 	month := time.Date(now.Year(), now.Month()-1, 1, 0, 0, 0, 0, time.UTC)
 	for ; !month.AddDate(0, 1, 0).After(now.Add(expiringAhead)); month = month.AddDate(0, 1, 0) {
 		n, err := r.expiringIn(ctx, month, now)
@@ -88,7 +92,8 @@ func (r Reminders) expiringIn(ctx context.Context, month, now time.Time) (found 
 	}
 }
 
-// TellUpcoming owes the customer the notice that a charge falls due, unless it was paid or stopped meanwhile.
+// TellUpcoming owes the customer the notice that a charge falls due, unless it was paid or stopped
+// meanwhile.
 func (w *Worker) TellUpcoming(ctx context.Context, id string, _ int64) error {
 	row, err := w.Store.Charge(ctx, billing.ChargeID(id))
 	if errors.Is(err, billing.ErrNotFound) {
@@ -103,12 +108,15 @@ func (w *Worker) TellUpcoming(ctx context.Context, id string, _ int64) error {
 		if err != nil || c.Status != billing.ChargeScheduled || !t.plan.Status.Collects() || !c.DueAt.After(t.now) {
 			return err
 		}
-		return t.notice(ctx, c, billing.NoticeUpcomingCharge, string(billing.NoticeUpcomingCharge), "")
+		if _, unpaid := billing.UnpaidBefore(t.charges, *c, t.now); unpaid {
+			return nil // a later run looks again: "you do not need to do anything" is not true
+		}
+		return t.notice(ctx, c, billing.NoticeUpcomingCharge, billing.StepUpcoming(c.DueAt), "")
 	})
 }
 
-// TellExpiring owes the customer the notice that a card expires before the last charge it is to pay. It is owed once for
-// the card and the month, whatever the number of its plans.
+// TellExpiring owes the customer the notice that a card expires before the last charge it is to
+// pay. It is owed once for the card and the month, whatever the number of its plans.
 func (w *Worker) TellExpiring(ctx context.Context, id string, _ int64) error {
 	card, err := w.Store.Card(ctx, billing.CardID(id))
 	if errors.Is(err, billing.ErrNotFound) {
@@ -140,19 +148,18 @@ func (w *Worker) TellExpiring(ctx context.Context, id string, _ int64) error {
 	})
 }
 
-// firstAfterExpiry is the plan, of those that use the card, with the first charge that the card can't pay; "" when there
-// is none.
+// firstAfterExpiry is the plan, of those that use the card, with the first charge that the card
+// can't pay; "" when there is none.
 func (w *Worker) firstAfterExpiry(ctx context.Context, card billing.Card) (billing.PlanID, error) {
 	customer, err := w.Store.Customer(ctx, card.CustomerID)
 	if err != nil {
 		return "", err
 	}
-	plans, err := w.Store.Plans(ctx, billing.PlanFilter{Customer: card.CustomerID})
-	if err != nil {
-		return "", err
-	}
 	var ids []billing.PlanID
-	for _, p := range plans {
+	for p, err := range billing.EachPlan(ctx, w.Store, billing.PlanFilter{Customer: card.CustomerID}) {
+		if err != nil {
+			return "", err
+		}
 		if p.CardID == card.ID && p.Status.Collects() {
 			ids = append(ids, p.ID)
 		}

@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
-	"tranche/internal/stripesim"
 	"tranche/jobs"
 )
 
@@ -231,9 +230,7 @@ func TestANewCardIsToldOnce(t *testing.T) {
 		p := b.started(good, nil)
 		other := b.started(good, func(t *billing.Terms) { t.Reference = "order-2" })
 		require.Empty(b.t, b.told(p.Plan.ID, billing.NoticeCardUpdated))
-		made := b.post("/v1/setup_intents", "customer", b.customerAtStripe(p.Plan.ID), "payment_method_types[]", "card")
-		_, err := b.browser.ConfirmCardSetup(b.t.Context(), made["client_secret"].(string), stripesim.PaymentDetails{Card: &stripesim.Card{Number: "5555555555554444"}})
-		require.NoError(b.t, err)
+		b.newCard(p.Plan.ID, otherCard)
 		bodies := b.arrived()
 		b.takeIn(bodies...)
 		b.settle()

@@ -4,16 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"tranche/internal/billing"
 )
 
-// confirmLimit is how often one PaymentIntent is confirmed in all, by us and by the customer. Stripe cancels one after too
-// many; the number is not published, and about 10 were seen.
+// confirmLimit is how often one PaymentIntent is confirmed in all, by us and by the customer.
+// Stripe cancels one after too many; the number is not published, and about 10 were seen.
 const confirmLimit = 8
 
-// whyReplace says why the charge's PaymentIntent can't take another confirmation with this card; "" when it can.
+// whyReplace says why the charge's PaymentIntent can't take another confirmation with this card; ""
+// when it can.
 func whyReplace(c *billing.Charge, card billing.Card, attempts []billing.Attempt) string {
 	if c.PaymentIntent == "" {
 		return ""
@@ -26,11 +26,12 @@ func whyReplace(c *billing.Charge, card billing.Card, attempts []billing.Attempt
 		if a.Outcome == billing.OutcomeDeclined || a.Outcome == billing.OutcomeRequiresAction {
 			tries++
 		}
-		// The attempt that made it says for which Stripe customer: a card of another is refused (docs.stripe.com/api/
-		// payment_intents/confirm; HTTP 400).
-		made := a.Params.PaymentIntent == "" && a.Params.OffSession
-		if made && a.Params.Customer != card.StripeCustomer {
-			return fmt.Sprintf("it belongs to Stripe customer %s, and the card to %s", a.Params.Customer, card.StripeCustomer)
+		if a.Made() && (a.Params.Amount != c.Amount || a.Params.Currency != c.Currency) {
+			return fmt.Sprintf("it is for %s, and the charge for %s",
+				billing.FormatAmount(a.Params.Amount, a.Params.Currency), billing.FormatAmount(c.Amount, c.Currency))
+		}
+		if a.Made() && a.Params.Customer != card.StripeCustomer {
+			return fmt.Sprintf("it belongs to %s, and the card to %s", stripeCustomer(a.Params.Customer), stripeCustomer(card.StripeCustomer))
 		}
 	}
 	if tries >= confirmLimit {
@@ -39,8 +40,30 @@ func whyReplace(c *billing.Charge, card billing.Card, attempts []billing.Attempt
 	return ""
 }
 
-// toReplace marks the charge's PaymentIntent as one that we are about to cancel, before Stripe is called: otherwise the
-// event that tells of it would be taken for the merchant's word that nothing is owed.
+// whyReplace returns why the charge's PaymentIntent is replaced before the next attempt; "" when it
+// is not. A replacement that was begun is carried on.
+func (t *planTx) whyReplace(ctx context.Context, c *billing.Charge, card billing.Card, attempts []billing.Attempt) (string, error) {
+	if why := whyReplace(c, card, attempts); why != "" || c.PaymentIntent == "" {
+		return why, nil
+	}
+	begun, err := t.isOurs(ctx, c, billing.PaymentIntent{ID: c.PaymentIntent})
+	if begun {
+		return "its replacement was begun", err
+	}
+	return "", err
+}
+
+// stripeCustomer names a Stripe customer in words.
+func stripeCustomer(id string) string {
+	if id == "" {
+		return "no Stripe customer"
+	}
+	return "Stripe customer " + id
+}
+
+// toReplace marks the charge's PaymentIntent as one that we are about to cancel, before Stripe is
+// called: otherwise the event that tells of it would be taken for the merchant's word that nothing
+// is owed.
 func (t *planTx) toReplace(ctx context.Context, c *billing.Charge, why string) (*call, error) {
 	follow, _, err := t.dunningOf(ctx, c)
 	if err != nil {
@@ -51,17 +74,17 @@ func (t *planTx) toReplace(ctx context.Context, c *billing.Charge, why string) (
 		if err := t.UpdateDunning(ctx, follow); err != nil {
 			return nil, err
 		}
-		t.audit(c, billing.ActorTranche, "charge.payment_intent_canceling",
+		t.audit(c, "charge.payment_intent_canceling",
 			fmt.Sprintf("charge %d: %s is canceled to make a new one: %s", c.Sequence, c.PaymentIntent, why), "")
 	}
 	t.holdLease(c)
 	return &call{planID: t.plan.ID, replace: c.PaymentIntent, charge: *c}, nil
 }
 
-// replacePayment cancels a PaymentIntent and, once it is seen canceled, lets the charge be tried with a new one. When it is
-// paid meanwhile it is left as it is, and so is the charge.
+// replacePayment cancels a PaymentIntent and, once it is seen canceled, lets the charge be tried
+// with a new one. When it is paid meanwhile it is left as it is, and so is the charge.
 func (w *Worker) replacePayment(ctx context.Context, r call) error {
-	pi, err := w.Gateway.CancelPaymentIntent(ctx, "replace-"+r.replace, r.replace)
+	pi, err := w.Gateway.CancelPaymentIntent(ctx, voidKey(r.replace, r.charge.Lease), r.replace)
 	if err != nil || pi.Status != billing.IntentCanceled {
 		pi, err = w.Gateway.PaymentIntent(ctx, r.replace) // it may have been paid, or canceled before
 	}
@@ -87,7 +110,8 @@ func (w *Worker) replacePayment(ctx context.Context, r call) error {
 	})
 }
 
-// notCanceled says why no new PaymentIntent may be made yet; nil when one may. looked is what went wrong in looking.
+// notCanceled says why no new PaymentIntent may be made yet; nil when one may. looked is what went
+// wrong in looking.
 func notCanceled(id string, pi billing.PaymentIntent, looked error) error {
 	switch {
 	case looked != nil && pi.Status != billing.IntentCanceled:
@@ -100,7 +124,7 @@ func notCanceled(id string, pi billing.PaymentIntent, looked error) error {
 
 // replaced lets go of a PaymentIntent that was seen canceled.
 func (t *planTx) replaced(c *billing.Charge) error {
-	t.audit(c, billing.ActorTranche, "charge.payment_intent_replaced",
+	t.audit(c, "charge.payment_intent_replaced",
 		fmt.Sprintf("charge %d: %s is canceled; a new one will be made", c.Sequence, c.PaymentIntent), "tried at once")
 	c.PaymentIntent = ""
 	next := c.NextAttemptAt
@@ -113,14 +137,13 @@ func (t *planTx) replaced(c *billing.Charge) error {
 
 // isOurs says whether the cancellation of a PaymentIntent was our own, to make a new one.
 func (t *planTx) isOurs(ctx context.Context, c *billing.Charge, pi billing.PaymentIntent) (bool, error) {
+	_, err := t.LastCardTry(ctx, billing.CardTryFilter{Kind: billing.CardTryVoided, Intent: pi.ID})
+	if err == nil || !errors.Is(err, billing.ErrNotFound) {
+		return err == nil, err
+	}
 	d, err := t.Dunning(ctx, c.ID)
 	if errors.Is(err, billing.ErrNotFound) {
 		return false, nil
 	}
 	return err == nil && d.Replacing != "" && d.Replacing == pi.ID, err
-}
-
-// retryNow lets the charge be tried at once, with whatever card the plan has now.
-func (t *planTx) retryNow(c *billing.Charge, why string) error {
-	return t.move(c, billing.ChargeRetrying, why, t.now.Truncate(time.Millisecond))
 }

@@ -24,10 +24,17 @@ func (b *bench) loseAnswer() {
 	}
 }
 
-// newCard lets the customer set up another card without paying.
+// newCard lets the customer set up another card without paying, for every plan: the merchant's
+// SetupIntent names the customer.
 func (b *bench) newCard(id billing.PlanID, number string) {
 	b.t.Helper()
-	made := b.post("/v1/setup_intents", "customer", b.customerAtStripe(id), "payment_method_types[]", "card")
+	b.giveByIntent(number, "customer", b.customerAtStripe(id), "metadata[tranche_customer]", b.details(id).Customer.Reference)
+}
+
+// giveByIntent confirms a SetupIntent with a card.
+func (b *bench) giveByIntent(number string, params ...string) {
+	b.t.Helper()
+	made := b.post("/v1/setup_intents", append([]string{"payment_method_types[]", "card"}, params...)...)
 	secret, ok := made["client_secret"].(string)
 	require.True(b.t, ok)
 	_, err := b.browser.ConfirmCardSetup(b.t.Context(), secret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: number}})
@@ -309,7 +316,7 @@ func TestALateFirstPaymentMovesTheLaterDates(t *testing.T) {
 		count, _ := b.succeededAtStripe()
 		require.Equal(b.t, 1, count, "in parts, as agreed, and not all at once")
 		d := b.details(p.Plan.ID)
-		require.Equal(b.t, p.Charges[1].DueAt.AddDate(0, 0, 100).Format(time.DateOnly), d.Charges[1].DueAt.Format(time.DateOnly))
+		require.Equal(b.t, p.Plan.CreatedAt.AddDate(0, 0, 100).AddDate(0, 1, 0).Format(time.DateOnly), d.Charges[1].DueAt.Format(time.DateOnly), "as of a plan that began now")
 		b.advance(100)
 		require.Equal(b.t, billing.PlanCompleted, b.details(p.Plan.ID).Plan.Status)
 	})

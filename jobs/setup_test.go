@@ -2,6 +2,7 @@ package jobs_test
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"testing"
 	"time"
@@ -213,4 +214,109 @@ func (g *dyingSetup) CancelSetupIntent(ctx context.Context, key, id string) (bil
 		panic(killed{})
 	}
 	return si, err
+}
+
+func TestActivate_ReasonIsCleared(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.awaitingCard()
+		require.Equal(b.t, "waits for the customer to give a card", b.charge(p.Plan.ID, 1).Reason)
+		_, err := b.browser.ConfirmCardSetup(b.t.Context(), p.Setup.ClientSecret.Reveal(), stripesim.PaymentDetails{Card: &stripesim.Card{Number: good}})
+		require.NoError(b.t, err)
+		b.settle()
+		require.Equal(b.t, billing.PlanActive, b.details(p.Plan.ID).Plan.Status)
+		require.Empty(b.t, b.charge(p.Plan.ID, 1).Reason)
+	})
+}
+
+// setupLost makes a plan whose answer for the SetupIntent is lost, and returns the same request as
+// a function.
+func (b *bench) setupLost() (billing.PlanID, func() (planning.Created, error)) {
+	b.t.Helper()
+	terms := billing.Terms{
+		Reference: "later-1", Kind: billing.KindDeferred, Currency: "usd", Total: 9900, Due: "2026-03-10", Account: b.account,
+		Customer: billing.CustomerTerms{Reference: "ada", Email: "ada@example.com", TimeZone: "Europe/London"},
+	}
+	again := func() (planning.Created, error) { return b.planner.Create(b.t.Context(), terms, "") }
+	require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionHalfBody, Method: "POST", Path: "/v1/setup_intents", Count: 1}))
+	_, err := again()
+	require.Error(b.t, err)
+	plan, err := b.store.PlanByReference(b.t.Context(), "later-1")
+	require.NoError(b.t, err)
+	return plan.ID, again
+}
+
+func TestSetup_AnswerLostThenCustomerKnown(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		plan, again := b.setupLost()
+		b.started(good, func(t *billing.Terms) { t.Reference = "order-2" })
+		p, err := again()
+		require.NoError(b.t, err)
+		require.Equal(b.t, plan, p.Plan.ID)
+		b.setUp(p.Setup.ClientSecret, good)
+		b.settle()
+		require.Equal(b.t, billing.PlanActive, b.details(plan).Plan.Status)
+	})
+}
+
+// The plan was stored by a release that did not store the request.
+func TestSetup_RequestNotStored(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		plan, again := b.setupLost()
+		require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error {
+			p, err := tx.LockPlan(b.t.Context(), plan)
+			require.NoError(b.t, err)
+			p.SetupRequest = billing.SetupRequest{}
+			return tx.UpdatePlan(b.t.Context(), p)
+		}))
+		p, err := again()
+		require.NoError(b.t, err)
+		require.NotEmpty(b.t, p.Setup.ID)
+		require.NotEmpty(b.t, b.details(plan).Plan.SetupRequest.Key)
+	})
+}
+
+// The SetupIntent was canceled, the answer that names its replacement is lost, and the customer
+// gets known meanwhile.
+func TestSetup_ReplacementLostThenCustomerKnown(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.awaitingCard()
+		first := b.details(p.Plan.ID).Plan.SetupRequest
+		_, err := b.gateway.CancelSetupIntent(b.acting(), "cancel", p.Setup.ID)
+		require.NoError(b.t, err)
+		require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionHalfBody, Method: "POST", Path: "/v1/setup_intents", Count: 1}))
+		again := func() (planning.Created, error) {
+			var t billing.Terms
+			require.NoError(b.t, json.Unmarshal(p.Plan.Terms, &t))
+			return b.planner.Create(b.t.Context(), t, "")
+		}
+		_, err = again()
+		require.Error(b.t, err)
+		require.NotEqual(b.t, first.Key, b.details(p.Plan.ID).Plan.SetupRequest.Key)
+		b.started(good, func(t *billing.Terms) { t.Reference = "order-2" })
+		got, err := again()
+		require.NoError(b.t, err)
+		require.Equal(b.t, p.Plan.ID, got.Plan.ID)
+		require.NotEqual(b.t, p.Setup.ID, got.Setup.ID)
+	})
+}
+
+func TestSetup_ServerErrorKeptUnderTheKey(t *testing.T) {
+	for _, action := range []stripesim.FaultAction{stripesim.ActionServerError, stripesim.ActionServerErrorExecuted} {
+		t.Run(string(action), func(t *testing.T) {
+			eachEngine(t, func(b *bench) {
+				b.serverErrors(action, "/v1/setup_intents", 1)
+				terms := billing.Terms{
+					Reference: "later-1", Kind: billing.KindDeferred, Currency: "usd", Total: 9900, Due: "2026-03-10", Account: b.account,
+					Customer: billing.CustomerTerms{Reference: "ada", Email: "ada@example.com", TimeZone: "Europe/London"},
+				}
+				_, err := b.planner.Create(b.t.Context(), terms, "")
+				require.Error(b.t, err)
+				p, err := b.planner.Create(b.t.Context(), terms, "")
+				require.NoError(b.t, err)
+				b.setUp(p.Setup.ClientSecret, good)
+				b.settle()
+				require.Equal(b.t, billing.PlanActive, b.details(p.Plan.ID).Plan.Status)
+			})
+		})
+	}
 }

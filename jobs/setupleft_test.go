@@ -9,8 +9,9 @@ import (
 	"tranche/internal/stripesim"
 )
 
-// On the recovery page a new card is confirmed with setup_future_usage, which stays on the PaymentIntent when that card
-// is declined. Off-session Stripe confirms no such PaymentIntent, so the retry by the clock takes it away first.
+// On the recovery page a new card is confirmed with setup_future_usage, which stays on the
+// PaymentIntent when that card is declined. Off-session Stripe confirms no such PaymentIntent, so
+// the retry by the clock takes it away first.
 func TestARetrySurvivesACardThatWasDeclinedOnTheRecoveryPage(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.plan(func(t *billing.Terms) { t.Parts = 2 })

@@ -17,7 +17,8 @@ const architecturePage = "../ARCHITECTURE.md"
 // The chart stands between these marks.
 const chartBegins, chartEnds = "<!-- states:begin -->\n", "<!-- states:end -->\n"
 
-// TestTheChartOfStatesIsThatOfTheCode holds the chart in ARCHITECTURE.md against the transitions of internal/billing.
+// TestTheChartOfStatesIsThatOfTheCode holds the chart in ARCHITECTURE.md against the transitions of
+// internal/billing.
 func TestTheChartOfStatesIsThatOfTheCode(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile(architecturePage)
@@ -34,8 +35,8 @@ func TestTheChartOfStatesIsThatOfTheCode(t *testing.T) {
 	require.Equal(t, want, string(page), "go test ./jobs -run ChartOfStates -update writes it")
 }
 
-// statesChart draws the transitions: charges first, what is not paid yet in one line and the rest in another; then plans, whose names
-// begin with plan_.
+// statesChart draws the transitions: charges first, what is not paid yet in one line and the rest
+// in another; then plans, whose names begin with plan_.
 func statesChart() string {
 	var b strings.Builder
 	b.WriteString("```mermaid\nflowchart LR\n")

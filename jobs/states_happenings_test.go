@@ -27,7 +27,8 @@ type scene struct {
 	other  billing.CardID // another saved card of the customer's
 }
 
-// happening is an event in the widest sense. It returns why it can't happen in this state, or the refusal.
+// happening is an event in the widest sense. It returns why it can't happen in this state, or the
+// refusal.
 type happening struct {
 	group, name string
 	do          func(s *scene) (cannot string, err error)
@@ -186,7 +187,8 @@ func atStripe() []happening {
 	}
 }
 
-// asks sends a request with the secret key, as the dashboard does, and returns why Stripe refused it.
+// asks sends a request with the secret key, as the dashboard does, and returns why Stripe refused
+// it.
 func (s *scene) asks(method, path string, fields ...string) (cannot string) {
 	form := url.Values{}
 	for i := 0; i+1 < len(fields); i += 2 {
@@ -228,7 +230,8 @@ func (s *scene) disputeOf(pi string) string {
 	return ""
 }
 
-// attemptOutcomes are what may become of the task that collects the charge, at the time when it is due.
+// attemptOutcomes are what may become of the task that collects the charge, at the time when it is
+// due.
 func attemptOutcomes() []happening {
 	var list []happening
 	add := func(name string, arm func(s *scene)) {
@@ -274,16 +277,17 @@ func attemptOutcomes() []happening {
 	return list
 }
 
-// collect claims the charge, if it is due, and runs its task; otherwise a task for the lease that the row has.
+// collect claims the charge, if it is due, and runs its task; otherwise a task for the lease that
+// the row has.
 func (s *scene) collect() {
 	ctx := s.t.Context()
 	claims, err := s.store.ClaimCharges(ctx, s.Now(), s.Now().Add(time.Minute), 100)
 	require.NoError(s.t, err)
 	for _, c := range claims {
-		require.NoError(s.t, s.worker.CollectCharge(ctx, string(c.ChargeID), c.Lease))
+		require.NoError(s.t, s.worker.Do(ctx, jobs.CollectTask(c)))
 	}
 	c := s.fresh()
-	require.NoError(s.t, s.worker.CollectCharge(ctx, string(c.ID), c.Lease))
+	require.NoError(s.t, s.worker.Do(ctx, jobs.CollectTask(billing.Claim{ChargeID: c.ID, Lease: c.Lease})))
 }
 
 // fresh reads the charge anew.
@@ -307,7 +311,7 @@ func moments() []happening {
 			claims, err := s.store.ClaimDunnings(s.t.Context(), s.Now(), s.Now().Add(time.Minute), 100)
 			require.NoError(s.t, err)
 			for _, c := range claims {
-				require.NoError(s.t, s.worker.StepDunning(s.t.Context(), string(c.ChargeID), c.Lease))
+				require.NoError(s.t, s.worker.Do(s.t.Context(), jobs.DunningTask(c)))
 			}
 			return "", nil
 		}}
@@ -324,27 +328,27 @@ func moments() []happening {
 		{group: group, name: "the deadline, the final notice sent", do: func(s *scene) (string, error) {
 			cannot, err := dunning("", func(d billing.Dunning) time.Time { return d.FinalAt }).do(s)
 			if cannot == "" && err == nil {
-				_, err = dunning("", func(d billing.Dunning) time.Time { return d.DeadlineAt }).do(s)
+				_, err = dunning("", func(d billing.Dunning) time.Time { return d.DeadlineAt.Add(12 * time.Hour) }).do(s)
 			}
 			return cannot, err
 		}},
 		task("a task that was overtaken by another", func(s *scene, c billing.Charge) error {
-			return s.worker.CollectCharge(s.t.Context(), string(c.ID), c.Lease-1)
+			return s.worker.Do(s.t.Context(), jobs.CollectTask(billing.Claim{ChargeID: c.ID, Lease: c.Lease - 1}))
 		}),
 		task("a retry that was overtaken by another", func(s *scene, c billing.Charge) error {
-			return s.worker.RetryCharge(s.t.Context(), string(c.ID), c.Lease-1)
+			return s.worker.RetryCharge(s.merchant(), string(c.ID), c.Lease-1)
 		}),
 		{group: group, name: "a step of dunning that was overtaken", idle: true, do: func(s *scene) (string, error) {
 			if _, err := s.store.Dunning(s.t.Context(), s.charge.ID); errors.Is(err, billing.ErrNotFound) {
 				return "no dunning is open", nil
 			}
-			return "", s.worker.StepDunning(s.t.Context(), string(s.charge.ID), -1)
+			return "", s.worker.Do(s.t.Context(), jobs.DunningTask(billing.DunningClaim{ChargeID: s.charge.ID, Lease: -1}))
 		}},
 	}
 }
 
-// strays are events that tell of nothing: of every type that is handled, about the objects of this plan as they are, except
-// where Stripe knows more than we do.
+// strays are events that tell of nothing: of every type that is handled, about the objects of this
+// plan as they are, except where Stripe knows more than we do.
 func strays() []happening {
 	var list []happening
 	for _, kind := range jobs.EventTypes() {
@@ -389,22 +393,23 @@ func (s *scene) objectOf(kind string) (id, cannot string) {
 	return fmt.Sprintf("ch_of_%s", s.charge.PaymentIntent), ""
 }
 
-// operate carries out one operation on the charge, or on its plan, as somebody would who asks for what is possible.
+// operate carries out one operation on the charge, or on its plan, as somebody would who asks for
+// what is possible.
 func (s *scene) operate(op operator.Operation) error {
-	ctx, now, store, plan, charge := s.t.Context(), s.Now(), s.store, s.id, s.charge.ID
+	ctx, now, store, plan, charge := s.merchant(), s.Now(), s.store, s.id, s.charge.ID
 	when := later(now, s.charge.DueAt).AddDate(0, 0, 14).Format(time.DateOnly)
 	var err error
 	switch op {
 	case operator.OpPause:
 		_, err = operator.Pause(ctx, store, plan, "", now)
 	case operator.OpResume:
-		_, err = operator.Resume(ctx, store, plan, operator.Shift, now)
+		_, err = operator.Resume(ctx, store, plan, operator.Shift, "", now)
 	case operator.OpCancel:
 		_, err = operator.Cancel(ctx, store, plan, "", now)
 	case operator.OpRefund:
 		_, err = operator.CancelAndRefund(ctx, store, plan, "", now)
-	case operator.OpRest:
-		_, err = operator.SetRest(ctx, store, plan, 90000, now)
+	case operator.OpRemaining:
+		_, err = operator.SetRemaining(ctx, store, plan, 90000, now)
 	case operator.OpFee:
 		_, err = operator.AddFee(ctx, store, plan, 500, now.AddDate(0, 8, 0).Format(time.DateOnly), "", now)
 	case operator.OpExtend:
@@ -412,9 +417,11 @@ func (s *scene) operate(op operator.Operation) error {
 	case operator.OpPayAll:
 		_, err = operator.PayAll(ctx, store, plan, 100, now)
 	case operator.OpRestart:
-		_, err = operator.Restart(ctx, store, plan, now)
+		_, err = operator.Restart(ctx, store, plan, "", now)
 	case operator.OpCard:
 		_, err = operator.UseCard(ctx, store, plan, s.other, now)
+	case operator.OpCatchUp:
+		_, err = operator.SetCatchUp(ctx, store, plan, billing.CatchUpAll, now)
 	case operator.OpRetry:
 		_, err = operator.Retry(ctx, store, charge, now)
 	case operator.OpSkip:

@@ -47,7 +47,7 @@ type picture struct {
 
 func (s *scene) picture() picture {
 	s.t.Helper()
-	ctx, d := s.t.Context(), s.details(s.id)
+	ctx, d := s.merchant(), s.details(s.id)
 	p := picture{Plan: d.Plan, Charges: d.Charges, Attempts: d.Attempts, Customer: d.Customer}
 	ids := make([]billing.ChargeID, len(d.Charges))
 	for i := range p.Charges {
@@ -100,7 +100,7 @@ func (g *stage) scene() *scene {
 
 // saveAnother saves another card of the customer's, as if it had been there from the beginning.
 func (s *scene) saveAnother() billing.CardID {
-	ctx, d := s.t.Context(), s.details(s.id)
+	ctx, d := s.merchant(), s.details(s.id)
 	cards, err := s.store.Cards(ctx, d.Customer.ID)
 	require.NoError(s.t, err)
 	card := billing.Card{
@@ -176,7 +176,8 @@ func changed[S ~string](from, to S) string {
 	return string(to)
 }
 
-// madeAtStripe is the PaymentIntent that the simulator made for a charge, of which we may not have heard; empty when it made none.
+// madeAtStripe is the PaymentIntent that the simulator made for a charge, of which we may not have
+// heard; empty when it made none.
 func (b *bench) madeAtStripe(id billing.ChargeID) string {
 	for _, pi := range b.intents() {
 		if pi.Metadata[billing.MetaCharge] == string(id) {
@@ -186,11 +187,13 @@ func (b *bench) madeAtStripe(id billing.ChargeID) string {
 	return ""
 }
 
-// TestEverythingThatHappensInEveryState puts a real plan into each state, by the simulator and the code of production, and has
-// everything happen to it, what makes no sense there included. What comes of it is the page docs/states.md, so that a change of it is
-// seen; what must hold whatever the page says is checked in enact. Every change of a status that was written on the way must be
-// one of the transitions in internal/billing; those that were not seen are listed on the page. It runs on SQLite in memory: the rules
-// are the same code on both engines, and jobs' other tests run them on PostgreSQL.
+// TestEverythingThatHappensInEveryState puts a real plan into each state, by the simulator and the
+// code of production, and has everything happen to it, what makes no sense there included. What
+// comes of it is the page docs/states.md, so that a change of it is seen; what must hold whatever
+// the page says is checked in enact. Every change of a status that was written on the way must be
+// one of the transitions in internal/billing; those that were not seen are listed on the page. It
+// runs on SQLite in memory: the rules are the same code on both engines, and jobs' other tests run
+// them on PostgreSQL.
 func TestEverythingThatHappensInEveryState(t *testing.T) {
 	t.Parallel()
 	seen := witness{mu: &sync.Mutex{}, seen: map[step]bool{}}
@@ -220,7 +223,8 @@ func TestEverythingThatHappensInEveryState(t *testing.T) {
 	require.Equal(t, string(want), page, "go test ./jobs -run EverythingThatHappens -update writes it")
 }
 
-// requireOnlyTransitions holds what was seen against the transitions of internal/billing, and lists those of them that were not seen.
+// requireOnlyTransitions holds what was seen against the transitions of internal/billing, and lists
+// those of them that were not seen.
 func requireOnlyTransitions(t *testing.T, seen map[step]bool) (unseen []step) {
 	t.Helper()
 	allowed := map[step]bool{}
@@ -261,12 +265,12 @@ The test says what must hold whatever is written here: what is refused, and what
 audit; amounts add up; and no status changes but along the transitions of internal/billing/transitions.go, which ARCHITECTURE.md shows.
 
 A stop (pause, cancel, refund, dispute, card detached) changes rows under the plan's lock, and nothing else: the worker's last look
-finds it. A canceled charge with a PaymentIntent keeps its next_attempt_at until that is seen canceled at Stripe. A refund or dispute
+finds it. A canceled charge keeps its next_attempt_at until its PaymentIntent is seen canceled at Stripe, whatever canceled the charge. A refund or dispute
 is read from Stripe with all that became of the payment, and written only if the charge's version is still the one that was read
 before: what is written last was read last.
 
 A change of a plan is one transaction under its lock too: charges, total, audit entry and the plan's next version. An attempt under way
-is never changed, and an amount only while nothing of it reached Stripe. A dropped charge counts in the total no more; paid in the same
+is never changed, and an amount only while Stripe holds no payment of it. A dropped charge counts in the total no more; paid in the same
 moment, it counts again.
 
 A word is the status that follows. A dot means that the status stays; "noted", that it stays and something else is written, such as a

@@ -16,8 +16,8 @@ import (
 	"tranche/internal/store/sqlite"
 )
 
-// setting is a plan that came into a state by what really happens to plans. Its second charge of three, three months apart, is
-// the one that is looked at; while the first was not paid, that one.
+// setting is a plan that came into a state by what really happens to plans. Its second charge of
+// three, three months apart, is the one that is looked at; while the first was not paid, that one.
 type setting struct {
 	plan   billing.PlanStatus
 	charge billing.ChargeStatus
@@ -89,9 +89,6 @@ func planSettings() []setting {
 	}
 }
 
-// quarterly makes three parts, so far apart that dunning of one ends before the next falls due.
-func quarterly(t *billing.Terms) { t.Parts, t.Every = 3, "3 months" }
-
 func (b *bench) putStarted() billing.PlanID { return b.started(good, quarterly).Plan.ID }
 
 func (b *bench) putPaid() billing.PlanID {
@@ -111,11 +108,12 @@ func (b *bench) putDeclined(code string) billing.PlanID {
 
 func (b *bench) putGivenUp() billing.PlanID {
 	id := b.putDeclined("expired_card")
-	b.until(b.dunningOf(b.charge(id, 2)).DeadlineAt)
+	b.untilGivenUp(b.charge(id, 2))
 	return id
 }
 
-// putCollecting is a plan whose charge was paid at Stripe while the answer and the webhooks were lost.
+// putCollecting is a plan whose charge was paid at Stripe while the answer and the webhooks were
+// lost.
 func putCollecting(b *bench) billing.PlanID {
 	id := b.putStarted()
 	b.setNow(b.charge(id, 2).DueAt)

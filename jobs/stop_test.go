@@ -14,6 +14,7 @@ import (
 	"tranche/internal/operator"
 	"tranche/internal/planning"
 	"tranche/internal/stripesim"
+	"tranche/jobs"
 )
 
 // stops is everything that stops a plan. Each beats a task that is queued already.
@@ -52,11 +53,12 @@ func (b *bench) hearAll() {
 	events, err := b.store.ClaimEvents(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 100)
 	require.NoError(b.t, err)
 	for _, c := range events {
-		require.NoError(b.t, b.worker.HandleEvent(b.t.Context(), c.EventID, c.Lease))
+		require.NoError(b.t, b.worker.Do(b.t.Context(), jobs.EventTask(c)))
 	}
 }
 
-// claimed claims the second charge of a plan at its time, as a scheduler does, and gives the task that it enqueued.
+// claimed claims the second charge of a plan at its time, as a scheduler does, and gives the task
+// that it enqueued.
 func (b *bench) claimed(p planning.Created) billing.Claim {
 	b.t.Helper()
 	b.setNow(b.charge(p.Plan.ID, 2).DueAt)
@@ -187,11 +189,11 @@ func (b *bench) secretOf(c billing.Charge) billing.Secret {
 func TestResume(t *testing.T) {
 	for name, tc := range map[string]struct {
 		how  operator.Resumption
-		want []time.Duration // from the old dates
-		paid int             // at once
+		days int // the first date that is to come is later by
+		paid int // at once
 	}{
-		"catching up": {operator.CatchUp, []time.Duration{0, 0, 0}, 1},
-		"shifted":     {operator.Shift, []time.Duration{40 * day, 40 * day, 40 * day}, 0},
+		"catching up": {operator.CatchUp, 0, 1},
+		"shifted":     {operator.Shift, 40, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
@@ -199,14 +201,15 @@ func TestResume(t *testing.T) {
 				before := b.details(p.Plan.ID).Charges
 				stops()["paused"](b, p)
 				b.advance(40)
-				_, err := operator.Resume(b.t.Context(), b.store, p.Plan.ID, tc.how, b.Now())
+				_, err := operator.Resume(b.t.Context(), b.store, p.Plan.ID, tc.how, "", b.Now())
 				require.NoError(b.t, err)
 				b.settle()
 				after := b.details(p.Plan.ID)
 				require.Equal(b.t, billing.PlanActive, after.Plan.Status)
 				require.Empty(b.t, after.Plan.Reason)
-				for i, shift := range tc.want {
-					require.WithinDuration(b.t, before[i+1].DueAt.Add(shift), after.Charges[i+1].DueAt, time.Hour, "summer time may begin")
+				first := before[1].DueAt.AddDate(0, 0, tc.days)
+				for i := range 3 {
+					require.WithinDuration(b.t, first.AddDate(0, i, 0), after.Charges[i+1].DueAt, time.Hour, "summer time may begin")
 				}
 				count, _ := b.succeededAtStripe()
 				require.Equal(b.t, 1+tc.paid, count)
@@ -231,7 +234,7 @@ func TestADeclineBeforeThePauseIsTriedAgainAfterIt(t *testing.T) {
 		calls := b.gateway.calls
 		b.advance(20)
 		require.Equal(b.t, calls, b.gateway.calls)
-		_, err := operator.Resume(b.t.Context(), b.store, p.Plan.ID, operator.CatchUp, b.Now())
+		_, err := operator.Resume(b.t.Context(), b.store, p.Plan.ID, operator.CatchUp, "", b.Now())
 		require.NoError(b.t, err)
 		require.Equal(b.t, billing.PlanPastDue, b.details(p.Plan.ID).Plan.Status)
 		b.settle()
@@ -243,18 +246,18 @@ func TestWhatIsRefusedOfAPlan(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, nil)
 		ctx, id := b.t.Context(), p.Plan.ID
-		refused := func(_ billing.Plan, err error) {
+		refused := func(_ any, err error) {
 			b.t.Helper()
 			var r *operator.RefusedError
 			require.ErrorAs(b.t, err, &r)
 		}
-		refused(operator.Resume(ctx, b.store, id, operator.CatchUp, b.Now()))
+		refused(operator.Resume(ctx, b.store, id, operator.CatchUp, "", b.Now()))
 		stops()["paused"](b, p)
 		refused(operator.Pause(ctx, b.store, id, "", b.Now()))
 		stops()["canceled"](b, p)
 		refused(operator.Cancel(ctx, b.store, id, "", b.Now()))
 		refused(operator.Pause(ctx, b.store, id, "", b.Now()))
-		refused(operator.Resume(ctx, b.store, id, operator.Shift, b.Now()))
+		refused(operator.Resume(ctx, b.store, id, operator.Shift, "", b.Now()))
 		_, err := operator.Cancel(ctx, b.store, "plan_none", "", b.Now())
 		require.ErrorIs(b.t, err, billing.ErrNotFound)
 	})
@@ -341,7 +344,8 @@ func TestARefundThatFailsIsTakenBack(t *testing.T) {
 	})
 }
 
-// slowRefund lets the charge change while Stripe is asked about it, and answers with what was true before.
+// slowRefund lets the charge change while Stripe is asked about it, and answers with what was true
+// before.
 type slowRefund struct {
 	billing.Gateway
 	meanwhile func()

@@ -17,14 +17,15 @@ type payload struct {
 	Lease int64  `json:"lease"`
 }
 
-// newTask makes a task for one lease of a row. The lease is part of the task's id, so that a row that is claimed again
-// gets a task of its own even while the old one is still in the queue.
+// newTask makes a task for one lease of a row. The lease is part of the task's id, so that a row
+// that is claimed again gets a task of its own even while the old one is still in the queue.
 func newTask(kind, id string, lease int64, at time.Time) billing.Task {
 	body, _ := json.Marshal(payload{ID: id, Lease: lease}) // a string and a number always encode
 	return billing.Task{Kind: kind, ID: fmt.Sprintf("%s:%s:%d", kind, id, lease), Payload: body, At: at}
 }
 
-// maxRetry is how often asynq runs a task again whose worker failed or died. After that the row's own time brings it back.
+// maxRetry is how often asynq runs a task again whose worker failed or died. After that the row's
+// own time brings it back.
 const maxRetry = 10
 
 // taskTimeout ends a task that hangs. It is longer than any call to Stripe or a mail server.
@@ -48,7 +49,8 @@ func Routes() map[string]queue.Route {
 	}
 }
 
-// decode reads a task's payload. A task nobody can read is dropped: the row it was for will be found again.
+// decode reads a task's payload. A task nobody can read is dropped: the row it was for will be
+// found again.
 func decode(t *asynq.Task) (payload, error) {
 	var p payload
 	if err := json.Unmarshal(t.Payload(), &p); err != nil {

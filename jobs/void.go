@@ -10,21 +10,29 @@ import (
 	"tranche/internal/billing"
 )
 
-// stop ends a charge of a canceled plan. One that has a PaymentIntent stays due until that is seen canceled too: as long
-// as it is open the customer, on a page that is open somewhere, could still pay it.
+// stop cancels a charge with its plan. A charge that has ended stays as it is.
 func (t *planTx) stop(c *billing.Charge) error {
 	if c.Status.Ended() {
 		return nil
 	}
-	next := time.Time{}
-	if c.PaymentIntent != "" {
-		next = t.now
-	}
-	t.audit(c, billing.ActorTranche, "charge.canceled", fmt.Sprintf("charge %d is canceled with its plan", c.Sequence), "")
-	return t.move(c, billing.ChargeCanceled, "the plan was canceled", next)
+	t.audit(c, "charge.canceled", fmt.Sprintf("charge %d is canceled with its plan", c.Sequence), "")
+	return t.cancel(c, "the plan was canceled")
 }
 
-// afterEnd is what is left to do at Stripe for a charge that is over: give its money back, or cancel its PaymentIntent.
+// cancel ends the collection of a charge; see billing.Charge.Cancel for what follows at Stripe.
+func (t *planTx) cancel(c *billing.Charge, reason string) error {
+	t.touch(c)
+	return c.Cancel(t.plan, reason, t.now)
+}
+
+// noteIntent makes a PaymentIntent the charge's own; see billing.Charge.NoteIntent.
+func (t *planTx) noteIntent(c *billing.Charge, id string) {
+	c.NoteIntent(id, t.now)
+	t.touch(c)
+}
+
+// afterEnd returns the call to Stripe that an ended charge still needs: its refund, or the
+// cancellation of its PaymentIntent. It returns nil when nothing is left to do.
 func (t *planTx) afterEnd(ctx context.Context, c *billing.Charge) (*call, error) {
 	refund, err := t.openRefund(ctx, c)
 	switch {
@@ -33,15 +41,12 @@ func (t *planTx) afterEnd(ctx context.Context, c *billing.Charge) (*call, error)
 	case refund.ID != "":
 		t.holdLease(c)
 		return &call{planID: t.plan.ID, paymentIntent: refund.PaymentIntent, key: refund.IdempotencyKey, refund: refund, connect: t.plan.Connect}, nil
-	case !voidable(c):
+	case !c.Void():
 		t.rest(c)
 		return nil, nil
 	}
-	return t.voidCall(c), nil
+	return t.voidCall(ctx, c)
 }
-
-// voidable says whether the PaymentIntent of a charge must take no money any more.
-func voidable(c *billing.Charge) bool { return c.Status == billing.ChargeCanceled || c.PaidOutside }
 
 // rest leaves a charge to itself: nothing is planned for it.
 func (t *planTx) rest(c *billing.Charge) {
@@ -49,27 +54,34 @@ func (t *planTx) rest(c *billing.Charge) {
 	t.touch(c)
 }
 
-// voidCall is the call that cancels the PaymentIntent of a canceled charge. It is made under a key of its own each time:
-// canceling twice does no harm, and a failure of long ago must not be replayed.
-func (t *planTx) voidCall(c *billing.Charge) *call {
-	if t.plan.AwaitedCard(*c) {
-		t.holdLease(c)
-		return &call{planID: t.plan.ID, void: c.ID, setup: t.plan.SetupIntent, key: "void-" + t.plan.SetupIntent + "-" + strconv.FormatInt(c.Lease, 10)}
-	}
-	if c.PaymentIntent == "" {
-		t.rest(c)
-		return nil
+// voidCall is the call that cancels what the customer could still confirm for a charge that must
+// not be paid. The key holds the lease, so it is new each time: canceling twice does no harm, and
+// an old failure must not be replayed.
+func (t *planTx) voidCall(ctx context.Context, c *billing.Charge) (*call, error) {
+	out := &call{planID: t.plan.ID, void: c.ID}
+	switch {
+	case t.plan.AwaitedCard(*c):
+		out.setup, out.key = t.plan.SetupIntent, voidKey(t.plan.SetupIntent, c.Lease)
+	case c.PaymentIntent != "":
+		out.paymentIntent, out.key = c.PaymentIntent, voidKey(c.PaymentIntent, c.Lease)
+	default:
+		return t.findCall(ctx, c)
 	}
 	t.holdLease(c)
-	return &call{planID: t.plan.ID, void: c.ID, paymentIntent: c.PaymentIntent, key: "void-" + c.PaymentIntent + "-" + strconv.FormatInt(c.Lease, 10)}
+	return out, nil
 }
 
-// voidPayment cancels a PaymentIntent at Stripe, and records what it came to: that the customer paid it in the last moment
-// too. A failure that may pass leaves the charge due.
+// voidKey is the idempotency key under which an object is canceled by the holder of a lease.
+func voidKey(object string, lease int64) string {
+	return "void-" + object + "-" + strconv.FormatInt(lease, 10)
+}
+
+// voidPayment cancels a PaymentIntent at Stripe and records the result: that the customer paid it
+// meanwhile, too. A failure that may pass leaves the charge due.
 func (w *Worker) voidPayment(ctx context.Context, c call) error {
 	pi, err := w.Gateway.CancelPaymentIntent(ctx, c.key, c.paymentIntent)
 	var ge *billing.GatewayError
-	if errors.As(err, &ge) && !ge.Resend() {
+	if errors.As(err, &ge) && (ge.Finished() || !ge.Resend()) {
 		pi, err = w.Gateway.PaymentIntent(ctx, c.paymentIntent) // paid, or canceled already
 	}
 	ctx = context.WithoutCancel(ctx)
@@ -90,15 +102,16 @@ func (w *Worker) voidPayment(ctx context.Context, c call) error {
 	return w.recordVoid(ctx, c, c.paymentIntent+" is canceled at Stripe")
 }
 
-// recordVoid notes that nothing can be paid any more, and why.
+// recordVoid records that nothing can be paid any more, and why. It leaves a charge alone that got
+// another PaymentIntent meanwhile.
 func (w *Worker) recordVoid(ctx context.Context, sent call, why string) error {
 	return w.inPlan(ctx, sent.planID, func(t *planTx) error {
 		c, err := t.charge(sent.void)
-		if err != nil || !voidable(c) || c.NextAttemptAt.IsZero() {
+		if err != nil || !c.Void() || c.NextAttemptAt.IsZero() || c.PaymentIntent != sent.paymentIntent {
 			return err
 		}
 		t.rest(c)
-		t.audit(c, billing.ActorTranche, "charge.voided", fmt.Sprintf("charge %d: %s", c.Sequence, why), "")
+		t.audit(c, "charge.voided", fmt.Sprintf("charge %d: %s", c.Sequence, why), "")
 		return nil
 	})
 }
@@ -107,7 +120,7 @@ func (w *Worker) recordVoid(ctx context.Context, sent call, why string) error {
 func (w *Worker) voidLater(ctx context.Context, sent call, why error) error {
 	return w.inPlan(ctx, sent.planID, func(t *planTx) error {
 		c, err := t.charge(sent.void)
-		if err != nil || !voidable(c) || c.NextAttemptAt.IsZero() {
+		if err != nil || !c.Void() || c.NextAttemptAt.IsZero() {
 			return err
 		}
 		t.putOff(c, fmt.Errorf("what the customer could confirm is not canceled at Stripe yet: %w", why))

@@ -16,14 +16,14 @@ const KindDeliverWebhook = "webhook:deliver"
 const (
 	// sendTimeout is longer than a sender takes for one try.
 	sendTimeout = 20 * time.Second
-	// giveUpAfter is the real time after which an endpoint that took nothing is disabled. Retries go on for three days, so
-	// by then ten tries have failed at least.
+	// giveUpAfter is the real time after which an endpoint that took nothing is disabled. Retries
+	// go on for three days, so by then ten tries have failed at least.
 	giveUpAfter = 5 * 24 * time.Hour
-	// probeFrom is the real time for which an endpoint has failed when messages begin to go to it one at a time: a single
-	// failure holds up nothing.
+	// probeFrom is the real time for which an endpoint has failed when messages begin to go to it
+	// one at a time: a single failure holds up nothing.
 	probeFrom = time.Minute
-	// probeAfter is the real time for which a message waits while another one finds out whether a failing endpoint works
-	// again. By then it is known.
+	// probeAfter is the real time for which a message waits while another one finds out whether a
+	// failing endpoint works again. By then it is known.
 	probeAfter = 30 * time.Second
 )
 
@@ -52,8 +52,9 @@ func DeliveryTask(c billing.DeliveryClaim) billing.Task {
 	return newTask(KindDeliverWebhook, string(c.DeliveryID), c.Lease, time.Time{})
 }
 
-// DeliverWebhook posts one message. Sent again after a crash, it carries the same webhook-id, by which receivers know it.
-// What fails is tried again for three days; an endpoint that is gone, or takes nothing for five days, is disabled.
+// DeliverWebhook posts one message. Sent again after a crash, it carries the same webhook-id, by
+// which receivers know it. What fails is tried again for three days; an endpoint that is gone, or
+// takes nothing for five days, is disabled.
 func (w *Worker) DeliverWebhook(ctx context.Context, id string, lease int64) error {
 	o, err := w.Webhooks.Outgoing(ctx, billing.DeliveryID(id))
 	if errors.Is(err, billing.ErrNotFound) {

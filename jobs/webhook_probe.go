@@ -6,14 +6,16 @@ import (
 	"tranche/internal/billing"
 )
 
-// probes lets one message at a time through to an endpoint that fails, in each process: ten thousand that wait for one
-// that hangs would otherwise keep every worker from the endpoints that work. The zero value is ready.
+// probes lets one message at a time through to an endpoint that fails, in each process: ten
+// thousand that wait for one that hangs would otherwise keep every worker from the endpoints that
+// work. The zero value is ready.
 type probes struct {
 	mu       sync.Mutex
 	underWay map[billing.EndpointID]int
 }
 
-// enter says whether a message may be tried now, beside those that are; who may calls leave afterwards.
+// enter says whether a message may be tried now, beside those that are; who may calls leave
+// afterwards.
 func (p *probes) enter(id billing.EndpointID, alone bool) (leave func(), ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -41,7 +41,8 @@ type told struct {
 	}
 }
 
-// receiver is a merchant's server: it verifies what it gets, keeps it, and answers with the status it was told.
+// receiver is a merchant's server: it verifies what it gets, keeps it, and answers with the status
+// it was told.
 type receiver struct {
 	*httptest.Server
 	t  *testing.T
@@ -126,7 +127,7 @@ func (b *bench) endpoints() *operator.Endpoints {
 		b.worker = b.newWorker()
 	}
 	return &operator.Endpoints{
-		Store: b.hooks(), Clock: clk, NewSecret: webhook.NewSecret, Seal: keys.Seal,
+		Store: b.hooks(), Clock: clk, NewSecret: webhook.NewSecret, Keys: keys,
 		CheckURL: func(raw string) error { return webhook.CheckURL(raw, true) },
 	}
 }
@@ -164,7 +165,7 @@ func (b *bench) say(action string) billing.WebhookDelivery {
 		before[d.ID] = true
 	}
 	require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error {
-		return tx.InsertAudit(b.t.Context(), billing.AuditEntry{At: b.Now(), Actor: billing.ActorTranche, Action: action})
+		return tx.InsertAudit(b.t.Context(), billing.AuditEntry{At: b.Now(), Actor: "worker", Action: action})
 	}))
 	var fresh []billing.WebhookDelivery
 	for _, d := range b.deliveries(billing.DeliveryFilter{}) {
@@ -493,7 +494,8 @@ func TestRotatedSecretsBothSignForADay(t *testing.T) {
 	})
 }
 
-// TestWhatIsOwedToADeletedEndpointIsDropped: a transaction that saw the endpoint may write a delivery after it was deleted.
+// TestWhatIsOwedToADeletedEndpointIsDropped: a transaction that saw the endpoint may write a
+// delivery after it was deleted.
 func TestWhatIsOwedToADeletedEndpointIsDropped(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		r := b.receiver()
@@ -508,7 +510,8 @@ func TestWhatIsOwedToADeletedEndpointIsDropped(t *testing.T) {
 	})
 }
 
-// TestAPlanThatStripeRefusesIsTakenBack: who heard of the plan hears that it is gone, though its rows are.
+// TestAPlanThatStripeRefusesIsTakenBack: who heard of the plan hears that it is gone, though its
+// rows are.
 func TestAPlanThatStripeRefusesIsTakenBack(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		r := b.receiver()

@@ -13,7 +13,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// check looks at everything that must hold after every step. A failure names the plan, and what happened lately.
+// check looks at everything that must hold after every step. A failure names the plan, and what
+// happened lately.
 func (y *year) check() {
 	y.t.Helper()
 	paid := y.paidAtStripe()
@@ -88,7 +89,8 @@ func (y *year) amounts(_ *lived, d billing.Details, _ map[billing.ChargeID][]int
 	return wrong
 }
 
-// payments: Stripe took the money of a charge once at most, all of it, and we say that a charge was paid only if it did.
+// payments: Stripe took the money of a charge once at most, all of it, and we say that a charge was
+// paid only if it did.
 func (y *year) payments(_ *lived, d billing.Details, paid map[billing.ChargeID][]intent) (wrong []string) {
 	for _, c := range d.Charges {
 		took := paid[c.ID]
@@ -105,7 +107,8 @@ func (y *year) payments(_ *lived, d billing.Details, paid map[billing.ChargeID][
 	return wrong
 }
 
-// waiting: what is due was tried, or says why it was not. Tasks that were lost come back in the next step.
+// waiting: what is due was tried, or says why it was not. Tasks that were lost come back in the
+// next step.
 func (y *year) waiting(_ *lived, d billing.Details, _ map[billing.ChargeID][]intent) (wrong []string) {
 	for _, c := range d.Charges {
 		overdue := !c.NextAttemptAt.IsZero() && later(c.NextAttemptAt, c.UpdatedAt).Before(y.Now().Add(-time.Hour))
@@ -122,7 +125,8 @@ func (y *year) waiting(_ *lived, d billing.Details, _ map[billing.ChargeID][]int
 	return wrong
 }
 
-// goingOn: while charges recur one is to come, and one only unless somebody added others; and a plan that is over has none.
+// goingOn: while charges recur one is to come, and one only unless somebody added others; and a
+// plan that is over has none.
 func (y *year) goingOn(p *lived, d billing.Details, _ map[billing.ChargeID][]intent) (wrong []string) {
 	coming := 0
 	for _, c := range d.Charges {
@@ -141,7 +145,8 @@ func (y *year) goingOn(p *lived, d billing.Details, _ map[billing.ChargeID][]int
 	return wrong
 }
 
-// dates: as nobody changed the plan, each charge falls due at the date that is reckoned here from the terms, and no two on one.
+// dates: as nobody changed the plan, each charge falls due at the date that is reckoned here from
+// the terms, and no two on one.
 func (y *year) dates(p *lived, d billing.Details, _ map[billing.ChargeID][]intent) (wrong []string) {
 	if p.touched || p.terms.BusinessDay != "" || p.terms.Trial != "" || p.terms.Every == "" {
 		return nil
@@ -165,7 +170,8 @@ func (y *year) dates(p *lived, d billing.Details, _ map[billing.ChargeID][]inten
 	return wrong
 }
 
-// reckoned is the n-th date after a date, counted on the fingers: days are added, months are counted up and shortened to their last day.
+// reckoned is the n-th date after a date, counted on the fingers: days are added, months are
+// counted up and shortened to their last day.
 func reckoned(from time.Time, every string, n int) string {
 	var count int
 	var unit string
@@ -206,7 +212,8 @@ func (y *year) agreed(p *lived, _ billing.Details, _ map[billing.ChargeID][]inte
 	return wrong
 }
 
-// noticesOnce: no step of a charge is told twice, and no mail goes out twice but after a worker was killed, which none is while it mails.
+// noticesOnce: no step of a charge is told twice, and no mail goes out twice but after a worker was
+// killed, which none is while it mails.
 func (y *year) noticesOnce() {
 	y.mails.mu.Lock()
 	defer y.mails.mu.Unlock()
@@ -214,5 +221,50 @@ func (y *year) noticesOnce() {
 	for _, m := range y.mails.mails {
 		require.False(y.t, seen[m.MessageID], "the mail %q went out twice", m.Subject)
 		seen[m.MessageID] = true
+	}
+}
+
+// everyEntryHasAnActor: each audit entry, version and closed incident of the year names who caused
+// it, with the id that its kind has; and entries hold no personal data.
+func (y *year) everyEntryHasAnActor() {
+	seen := map[billing.ActorKind]int{}
+	for e, err := range billing.EachAuditEntry(y.t.Context(), y.store, billing.AuditFilter{}) {
+		require.NoError(y.t, err)
+		y.knownActor(e.Actor, e.Action)
+		require.NotRegexp(y.t, `@|ending \d{4}`, e.Message+" "+e.Next, "%s holds no address and no digits of a card", e.Action)
+		seen[e.Actor.Kind()]++
+	}
+	require.Contains(y.t, seen, billing.ActorKey)
+	require.Contains(y.t, seen, billing.ActorEvent)
+	require.Contains(y.t, seen, billing.ActorWorker)
+	for _, d := range y.everyPlan() {
+		versions, err := billing.PlanVersions(y.t.Context(), y.store, d.Plan.ID)
+		require.NoError(y.t, err)
+		for _, v := range versions {
+			y.knownActor(v.Actor, v.What)
+		}
+	}
+	closed, err := y.store.Incidents(y.t.Context(), billing.IncidentFilter{})
+	require.NoError(y.t, err)
+	for _, i := range closed {
+		if !i.Open() {
+			y.knownActor(i.ClosedBy, i.Detail)
+		}
+	}
+}
+
+func (y *year) knownActor(a billing.Actor, of string) {
+	y.t.Helper()
+	_, id, _ := strings.Cut(string(a), ":")
+	switch a.Kind() {
+	case billing.ActorEvent:
+		require.True(y.t, strings.HasPrefix(id, "evt_"), "%s by %q", of, a)
+	case billing.ActorKey:
+		require.Equal(y.t, "bench", id, of)
+	case billing.ActorWorker: // the bench's has no host
+	case billing.ActorKind(billing.ActorCustomer):
+		require.True(y.t, strings.HasPrefix(id, "cust_"), "%s by %q", of, a)
+	default:
+		require.Equal(y.t, billing.ActorStripe, a, of)
 	}
 }

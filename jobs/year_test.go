@@ -18,8 +18,8 @@ import (
 	"tranche/internal/stripesim"
 )
 
-// Seeds of the year: a fixed few, or those that the environment asks for: TRANCHE_YEAR_SEEDS=100 for so many more,
-// TRANCHE_YEAR_SEED=17 for that one alone.
+// Seeds of the year: a fixed few, or those that the environment asks for: TRANCHE_YEAR_SEEDS=100
+// for so many more, TRANCHE_YEAR_SEED=17 for that one alone.
 const fixedSeeds = 2
 
 func yearSeeds(t *testing.T) (seeds []uint64) {
@@ -41,9 +41,11 @@ func yearSeeds(t *testing.T) (seeds []uint64) {
 	return seeds
 }
 
-// TestAYearOfPlansWithEverythingThatHappensToThem lives through a year of many plans in a bubble, with declines, outages, lost answers,
-// lost tasks, killed workers, machines asleep, webhooks late, doubled, shuffled and lost, and with changes at random; and looks
-// at everything after every step. A seed that fails is the name of its test; the plan and what was done to it last are in the failure.
+// TestAYearOfPlansWithEverythingThatHappensToThem lives through a year of many plans in a bubble,
+// with declines, outages, lost answers, lost tasks, killed workers, machines asleep, webhooks late,
+// doubled, shuffled and lost, and with changes at random; and looks at everything after every step.
+// A seed that fails is the name of its test; the plan and what was done to it last are in the
+// failure.
 func TestAYearOfPlansWithEverythingThatHappensToThem(t *testing.T) {
 	t.Parallel()
 	for _, seed := range yearSeeds(t) {
@@ -56,7 +58,8 @@ func TestAYearOfPlansWithEverythingThatHappensToThem(t *testing.T) {
 	}
 }
 
-// liveThroughAYear is one seed's year: it begins with so many plans, and more are made until there are as many as most.
+// liveThroughAYear is one seed's year: it begins with so many plans, and more are made until there
+// are as many as most.
 func liveThroughAYear(t *testing.T, seed uint64, plans, most int) {
 	pass(time.Until(start))
 	y := newYear(t, seed)
@@ -87,7 +90,8 @@ func liveThroughAYear(t *testing.T, seed uint64, plans, most int) {
 // pass lets the bubble's time pass.
 func pass(d time.Duration) { <-time.After(d) }
 
-// sleep lets time pass: hours as a rule, three days or a fortnight now and then, when the machine was asleep.
+// sleep lets time pass: hours as a rule, three days or a fortnight now and then, when the machine
+// was asleep.
 func (y *year) sleep() {
 	hours := 1 + y.chance.IntN(40)
 	switch y.chance.IntN(60) {
@@ -216,7 +220,8 @@ func (y *year) round() {
 	}
 }
 
-// run runs a task. A worker that is killed loses the tasks that waited, and another takes its place.
+// run runs a task. A worker that is killed loses the tasks that waited, and another takes its
+// place.
 func (y *year) run(task billing.Task) {
 	defer func() {
 		switch what := recover(); what {
@@ -246,4 +251,5 @@ func (y *year) comeToRest() {
 	}
 	y.check()
 	y.atRest()
+	y.everyEntryHasAnActor()
 }

@@ -24,7 +24,8 @@ import (
 	"tranche/jobs"
 )
 
-// year is a shop with many plans in a bubble of synctest's: nothing in it uses the network, and time passes while everybody waits.
+// year is a shop with many plans in a bubble of synctest's: nothing in it uses the network, and
+// time passes while everybody waits.
 type year struct {
 	*bench
 	chance *rand.Rand
@@ -113,8 +114,9 @@ func newYear(t *testing.T, seed uint64) *year {
 	return y
 }
 
-// mayBeCharged looks, at the last moment, whether what is asked of Stripe may be asked: a charge of a plan that collects, which
-// was not paid and which is due. Whatever else is in flight, this is what must never be wrong.
+// mayBeCharged looks, at the last moment, whether what is asked of Stripe may be asked: a charge of
+// a plan that collects, which was not paid and which is due. Whatever else is in flight, this is
+// what must never be wrong.
 func (y *year) mayBeCharged(r *http.Request) {
 	if r.Method != http.MethodPost || r.Body == nil || !strings.HasPrefix(r.URL.Path, "/v1/payment_intents") {
 		return
@@ -200,7 +202,7 @@ func (y *year) begin(n int) {
 	t := y.newTerms(n)
 	if t.Card != "" {
 		y.giveCard(t.Customer.Reference)
-		ctx := y.t.Context()
+		ctx := y.merchant()
 		require.NoError(y.t, y.store.Update(ctx, func(tx billing.Tx) error {
 			c, err := tx.CustomerByReference(ctx, t.Customer.Reference)
 			if err != nil {
@@ -211,7 +213,7 @@ func (y *year) begin(n int) {
 		}))
 	}
 	t.Account = y.account
-	p, err := y.planner.Create(y.t.Context(), t, "")
+	p, err := y.planner.Create(y.merchant(), t, "")
 	require.NoError(y.t, err, "%+v", t)
 	y.plans = append(y.plans, &lived{id: p.Plan.ID, terms: t, began: y.Now()})
 	card := pick(y.chance, good, good, otherCard, thenNoFunds, authAlways)
@@ -226,7 +228,7 @@ func (y *year) begin(n int) {
 
 // claim enqueues a task for everything that is due.
 func (y *year) claim() int {
-	ctx, now := y.t.Context(), y.Now()
+	ctx, now := y.merchant(), y.Now()
 	until := now.Add(time.Minute)
 	before := len(y.queue)
 	events, err := y.store.ClaimEvents(ctx, now, until, 100)

@@ -1,0 +1,116 @@
+package jobs_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+	"tranche/internal/planning"
+	"tranche/jobs"
+)
+
+// TestCollectCharge_WaitingForItsTurn lets something happen while a worker waits for leave to call
+// Stripe. The check that is repeated under the plan's lock keeps the charge from being made.
+func TestCollectCharge_WaitingForItsTurn(t *testing.T) {
+	for name, tc := range map[string]struct {
+		meanwhile func(b *bench, p planning.Created, task billing.Claim)
+		sent      int // by another worker
+	}{
+		"declined by another worker": {func(b *bench, _ planning.Created, task billing.Claim) {
+			require.NoError(b.t, b.newWorker().CollectCharge(b.t.Context(), string(task.ChargeID), task.Lease))
+		}, 1},
+		"claimed again": {func(b *bench, _ planning.Created, _ billing.Claim) {
+			b.setNow(b.Now().Add(2 * time.Minute))
+			claims, err := b.store.ClaimCharges(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 1)
+			require.NoError(b.t, err)
+			require.Len(b.t, claims, 1)
+		}, 0},
+		"charges wait now": {func(b *bench, _ planning.Created, _ billing.Claim) {
+			b.worker.Charge = (&refuse{errNo}).ask
+		}, 0},
+		"the clock is wrong now": {func(b *bench, _ planning.Created, _ billing.Claim) {
+			b.worker.TakePart = (&refuse{errNo}).ask
+		}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachEngine(t, func(b *bench) {
+				p := b.started(thenNoFunds, nil)
+				task := b.claimed(p)
+				before := b.gateway.calls
+				b.worker.Acquire = func(ctx context.Context) (context.Context, func(), error) {
+					tc.meanwhile(b, p, task)
+					return ctx, func() {}, nil
+				}
+				err := b.worker.Do(b.t.Context(), jobs.CollectTask(task))
+				if err != nil {
+					require.ErrorIs(b.t, err, errNo, "another process is to take the task")
+				}
+				require.Equal(b.t, tc.sent, b.gateway.calls-before)
+				require.Len(b.t, b.details(p.Plan.ID).Attempts[task.ChargeID], tc.sent)
+			})
+		})
+	}
+}
+
+// TestCollectCharge_StaleTask takes no turn for a task that has nothing to do.
+func TestCollectCharge_StaleTask(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, nil)
+		task := b.claimed(p)
+		b.worker.Acquire = func(ctx context.Context) (context.Context, func(), error) {
+			require.Fail(b.t, "a turn is taken")
+			return ctx, func() {}, nil
+		}
+		require.NoError(b.t, b.worker.CollectCharge(b.t.Context(), string(task.ChargeID), task.Lease-1))
+		b.setNow(b.charge(p.Plan.ID, 2).DueAt.Add(-time.Second))
+		require.NoError(b.t, b.worker.CollectCharge(b.t.Context(), string(task.ChargeID), task.Lease))
+	})
+}
+
+// TestNote_BeforeStripeIsCalled notes each attempt that is sent, once it is committed and before
+// Stripe hears of it. A look-up sends nothing.
+func TestNote_BeforeStripeIsCalled(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, func(t *billing.Terms) { t.Parts = 2 })
+		var noted []billing.AttemptID
+		b.worker.Note = func(_ context.Context, id billing.AttemptID) { noted = append(noted, id) }
+		attempts := func() []billing.Attempt { return b.details(p.Plan.ID).Attempts[b.charge(p.Plan.ID, 2).ID] }
+		b.gateway.before = func() {
+			require.Len(b.t, attempts(), 1)
+			require.Equal(b.t, []billing.AttemptID{attempts()[0].ID}, noted)
+		}
+		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+		b.loseAnswer()
+		b.runDue()
+		b.arrived()
+		require.Len(b.t, noted, 1)
+		b.setNow(b.Now().Add(25 * time.Hour))
+		b.runDue()
+		b.paidOnce(p.Plan.ID, 2)
+		require.Len(b.t, noted, 1, "it was looked up")
+	})
+}
+
+// TestLookUp_PaymentOfAnotherCharge looks for a lost request among the customer's payments: the one
+// of the charge before does not pay this one.
+func TestLookUp_PaymentOfAnotherCharge(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, func(t *billing.Terms) { t.Parts, t.Total = 3, 3000 })
+		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+		b.settle()
+		b.setNow(b.charge(p.Plan.ID, 3).DueAt)
+		g := b.hold()
+		b.settle()
+		require.Len(b.t, g.held, 1)
+		g.hold = false
+		b.setNow(b.Now().Add(30 * time.Hour)) // the request never arrives
+		b.settle()
+		b.paidOnce(p.Plan.ID, 2, 3)
+		attempts := b.details(p.Plan.ID).Attempts[b.charge(p.Plan.ID, 3).ID]
+		require.Len(b.t, attempts, 2)
+		require.Equal(b.t, billing.OutcomeError, attempts[0].Outcome, "no card was asked")
+	})
+}

@@ -1,0 +1,158 @@
+package jobs_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+	"tranche/internal/operator"
+)
+
+// canceledAs shows one PaymentIntent as canceled for a reason.
+type canceledAs struct {
+	billing.Gateway
+	id, reason string
+}
+
+// PaymentIntent fetches one, and shows the one as canceled.
+func (g *canceledAs) PaymentIntent(ctx context.Context, id string) (billing.PaymentIntent, error) {
+	pi, err := g.Gateway.PaymentIntent(ctx, id)
+	return g.shown(pi), err
+}
+
+// FindPaymentIntent looks through a list that shows the one as canceled.
+func (g *canceledAs) FindPaymentIntent(
+	ctx context.Context, customer string, since time.Time, match func(billing.PaymentIntent) bool,
+) (billing.PaymentIntent, error) {
+	pi, err := g.Gateway.FindPaymentIntent(ctx, customer, since, func(pi billing.PaymentIntent) bool { return match(g.shown(pi)) })
+	return g.shown(pi), err
+}
+
+func (g *canceledAs) shown(pi billing.PaymentIntent) billing.PaymentIntent {
+	if pi.ID == g.id {
+		pi.Status, pi.CancellationReason = billing.IntentCanceled, g.reason
+	}
+	return pi
+}
+
+func TestPaymentIntentCanceled_ByWhom(t *testing.T) {
+	for reason, owed := range map[string]bool{
+		"automatic": true, "expired": true, "": false, "abandoned": false, "duplicate": false, "requested_by_customer": false,
+	} {
+		t.Run("reason "+reason, func(t *testing.T) {
+			eachEngine(t, func(b *bench) {
+				p := b.started(thenNoFunds, nil)
+				b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+				b.settle()
+				c := b.charge(p.Plan.ID, 2)
+				b.gateway.Gateway = &canceledAs{b.gateway.Gateway, c.PaymentIntent, reason}
+				b.hear("evt_x", "payment_intent.canceled", c.PaymentIntent)
+				b.settle()
+				require.Equal(b.t, owed, b.charge(p.Plan.ID, 2).Status != billing.ChargeCanceled)
+				require.Equal(b.t, owed, b.charge(p.Plan.ID, 2).PaymentIntent == "")
+				require.Equal(b.t, owed, !b.charge(p.Plan.ID, 2).NextAttemptAt.IsZero(), "tried again, or at rest")
+			})
+		})
+	}
+}
+
+func TestPaymentIntentCanceled_LateNews(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(thenNoFunds, nil)
+		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+		b.settle()
+		old := b.charge(p.Plan.ID, 2).PaymentIntent
+		b.gateway.Gateway = &canceledAs{b.gateway.Gateway, old, "automatic"}
+		for i := range 20 {
+			b.hear(fmt.Sprintf("evt_early_%d", i), "payment_intent.canceled", old)
+		}
+		b.settle()
+		require.Empty(b.t, b.charge(p.Plan.ID, 2).PaymentIntent)
+		require.Equal(b.t, 1, b.audited(p.Plan.ID, "charge.payment_intent_replaced"))
+
+		b.setNow(b.charge(p.Plan.ID, 2).NextAttemptAt)
+		b.settle()
+		c := b.charge(p.Plan.ID, 2)
+		require.NotContains(b.t, []string{"", old}, c.PaymentIntent)
+		for i := range 20 {
+			b.hear(fmt.Sprintf("evt_late_%d", i), "payment_intent.canceled", old)
+		}
+		b.settle()
+		require.Equal(b.t, c, b.charge(p.Plan.ID, 2))
+		require.Equal(b.t, 1, b.audited(p.Plan.ID, "charge.payment_intent_replaced"))
+	})
+}
+
+// TestPaymentIntentCanceled_ReplacedSinceItWasLookedUp has the charge get another PaymentIntent
+// between the look at the old one and the lock.
+func TestPaymentIntentCanceled_ReplacedSinceItWasLookedUp(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(thenNoFunds, nil)
+		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+		b.settle()
+		old := b.charge(p.Plan.ID, 2).PaymentIntent
+		b.gateway.Gateway = &canceledAs{b.gateway.Gateway, old, "automatic"}
+		b.worker.Store = &beforeUpdate{b.store, func() {
+			require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error {
+				c := b.charge(p.Plan.ID, 2)
+				c.PaymentIntent = "pi_new"
+				return tx.UpdateCharge(b.t.Context(), c)
+			}))
+		}}
+		b.hear("evt_x", "payment_intent.canceled", old)
+		b.hearAll()
+		require.Equal(b.t, "pi_new", b.charge(p.Plan.ID, 2).PaymentIntent)
+	})
+}
+
+// beforeUpdate lets something happen before the next transaction on a plan.
+type beforeUpdate struct {
+	billing.Store
+	do func()
+}
+
+// Update runs what is to happen, and the transaction.
+func (s *beforeUpdate) Update(ctx context.Context, fn func(tx billing.Tx) error) error {
+	if do := s.do; do != nil {
+		s.do = nil
+		do()
+	}
+	return s.Store.Update(ctx, fn)
+}
+
+func TestVoidOrReplace_PaidAnotherAmount(t *testing.T) {
+	for name, stop := range map[string]func(b *bench, plan billing.PlanID){
+		"plan canceled": func(b *bench, plan billing.PlanID) {
+			_, err := operator.Cancel(b.t.Context(), b.store, plan, "", b.Now())
+			require.NoError(b.t, err)
+		},
+		"PaymentIntent to be replaced": func(b *bench, plan billing.PlanID) {
+			b.otherStripeCustomer(plan)
+			b.setNow(b.charge(plan, 2).NextAttemptAt)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachEngine(t, func(b *bench) {
+				plan := b.failedOnce("insufficient_funds", nil)
+				c := b.charge(plan, 2)
+				secret := b.secretOf(c)
+				stop(b, plan)
+				b.post("/v1/payment_intents/"+c.PaymentIntent, "amount", "99")
+				require.NoError(b.t, b.pay(secret, withCard(otherCard)))
+				b.arrived()
+				b.runDue()
+				got := b.charge(plan, 2)
+				require.NotEqual(b.t, billing.ChargeSucceeded, got.Status, "%d was owed and 99 paid", c.Amount)
+				require.Zero(b.t, got.NextAttemptAt)
+				require.Contains(b.t, got.Reason, "changed at Stripe")
+				require.Equal(b.t, 1, b.audited(plan, "charge.amount_differs"))
+				b.setNow(b.Now().Add(time.Hour))
+				require.Zero(b.t, b.runDue())
+			})
+		})
+	}
+}

@@ -1,0 +1,100 @@
+package jobs_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"tranche/internal/billing"
+	"tranche/internal/operator"
+	"tranche/internal/store/storetest"
+)
+
+// TestCanceledCharge_NothingPayable has a merchant, a customer and a policy do things at random,
+// with answers and events lost, and wants no charge that was canceled or paid elsewhere to be
+// payable at Stripe once everything is at rest.
+func TestCanceledCharge_NothingPayable(t *testing.T) {
+	t.Parallel()
+	for name, engine := range map[string]struct {
+		open  func(testing.TB) billing.Store
+		lives int
+	}{
+		"sqlite":   {func(t testing.TB) billing.Store { return storetest.SQLite(t) }, 12},
+		"postgres": {func(t testing.TB) billing.Store { return storetest.Postgres(t) }, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			lived := 0
+			rapid.Check(t, func(rt *rapid.T) {
+				if lived++; lived > engine.lives { // each is weeks of work on a database and an HTTP server of its own
+					return
+				}
+				b := newBench(t, engine.open(t))
+				b.cancelAtRandom(rt)
+			})
+		})
+	}
+}
+
+// cancelAtRandom makes a plan, has things happen to it, and checks it at rest.
+func (b *bench) cancelAtRandom(rt *rapid.T) {
+	atEnd := rapid.SampledFrom([]string{"cancel", "cancel", "pause", "keep"}).Draw(rt, "at end")
+	b.policies("[policy.default]\nat_end = \"" + atEnd + "\"\ndeadline_days = 31\nfinal_notice_days = 3\nremind_days = 7")
+	p := b.plan(func(t *billing.Terms) { t.Every = "2 weeks" })
+	secrets := map[billing.ChargeID]billing.Secret{b.charge(p.Plan.ID, 1).ID: p.FirstPayment.ClientSecret}
+	if rapid.IntRange(0, 4).Draw(rt, "paid") > 0 {
+		card := rapid.SampledFrom([]string{good, thenNoFunds, authAlways}).Draw(rt, "card")
+		require.NoError(b.t, b.payFirst(p, card))
+		b.settle()
+	}
+	for range rapid.IntRange(2, 8).Draw(rt, "things") {
+		b.happens(rt, p.Plan.ID, secrets)
+	}
+	if rapid.Bool().Draw(rt, "canceled in the end") {
+		_, _ = operator.Cancel(b.t.Context(), b.store, p.Plan.ID, "", b.Now()) // over already, perhaps
+	}
+	b.advance(3)
+	for _, c := range b.details(p.Plan.ID).Charges {
+		if !c.Void() {
+			continue
+		}
+		b.requireVoid(c)
+		if secret := secrets[c.ID]; secret != "" {
+			require.Error(b.t, b.pay(secret, withCard(good)), "charge %d: a page that is still open", c.Sequence)
+		}
+	}
+}
+
+// happens is one thing that happens to a plan.
+func (b *bench) happens(rt *rapid.T, plan billing.PlanID, secrets map[billing.ChargeID]billing.Secret) {
+	c := rapid.SampledFrom(b.details(plan).Charges).Draw(rt, "charge")
+	switch rapid.SampledFrom([]string{"change", "change", "page", "page", "pay", "decline", "time", "time", "cancel"}).Draw(rt, "thing") {
+	case "change":
+		b.randomChange(rt, plan)
+	case "page":
+		if rapid.IntRange(0, 2).Draw(rt, "lost") == 0 {
+			b.loseAnswer()
+		}
+		if secret, err := b.page().pay(plan, c.Sequence); err == nil && secret != "" {
+			secrets[c.ID] = secret
+		}
+		b.gateway.after = nil
+	case "pay":
+		_ = b.pay(secrets[c.ID], withCard(good)) // refused where there is nothing to pay
+	case "decline":
+		_ = b.pay(secrets[c.ID], withCard(neverFunds))
+	case "time":
+		b.setNow(b.Now().Add(time.Duration(rapid.IntRange(1, 20*24).Draw(rt, "hours")) * time.Hour))
+	case "cancel":
+		_, _ = operator.Cancel(b.t.Context(), b.store, plan, "", b.Now())
+	}
+	switch rapid.IntRange(0, 3).Draw(rt, "then") {
+	case 0: // the worker has not come to it yet
+	case 1:
+		b.arrived() // events are lost
+	default:
+		b.settle()
+	}
+}

@@ -1,0 +1,318 @@
+package jobs_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+	"tranche/internal/operator"
+	"tranche/internal/planning"
+	"tranche/jobs"
+)
+
+// copies adds n active plans like another, on its card, each with one charge due in three months.
+func (b *bench) copies(of billing.Plan, n int) []billing.PlanID {
+	b.t.Helper()
+	ids := make([]billing.PlanID, n)
+	for i := range ids {
+		b.setNow(b.Now().Add(time.Millisecond))
+		now := b.Now()
+		p, due := of, now.AddDate(0, 3, 0)
+		p.ID, p.Reference, p.Version, p.CreatedAt, p.UpdatedAt = billing.NewPlanID(now), fmt.Sprint("more-", i), 0, now, now
+		p.Status, p.Total, p.Terms = billing.PlanActive, 1000, []byte("{}")
+		c := billing.Charge{
+			ID: billing.NewChargeID(now), PlanID: p.ID, CustomerID: p.CustomerID, Sequence: 1, Amount: 1000, Currency: p.Currency,
+			DueAt: due, NextAttemptAt: due, WakeAt: due, Status: billing.ChargeScheduled, CreatedAt: now, UpdatedAt: now,
+		}
+		require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error { return tx.InsertPlan(b.t.Context(), p, []billing.Charge{c}) }))
+		ids[i] = p.ID
+	}
+	return ids
+}
+
+// count is how many of the plans a condition holds for.
+func (b *bench) count(ids []billing.PlanID, holds func(p billing.Plan) bool) (n int) {
+	b.t.Helper()
+	for _, id := range ids {
+		p, err := b.store.Plan(b.t.Context(), id)
+		require.NoError(b.t, err)
+		if holds(p) {
+			n++
+		}
+	}
+	return n
+}
+
+func TestPlansBeyondOnePage(t *testing.T) {
+	const more = billing.MaxPage + 20
+	for name, test := range map[string]func(b *bench, p planning.Created, ids []billing.PlanID){
+		"a fraud warning pauses them": func(b *bench, p planning.Created, ids []billing.PlanID) {
+			_, err := b.sim.WarnOfFraud(p.FirstPayment.ID)
+			require.NoError(b.t, err)
+			b.settle()
+			require.Equal(b.t, more, b.count(ids, func(p billing.Plan) bool { return p.Status == billing.PlanPaused }))
+		},
+		"a new card moves them": func(b *bench, p planning.Created, ids []billing.PlanID) {
+			old := b.cardOf(p.Plan.ID).ID
+			b.newCard(p.Plan.ID, otherCard)
+			b.settle()
+			require.Zero(b.t, b.count(append(ids, p.Plan.ID), func(p billing.Plan) bool { return p.CardID == old }))
+		},
+		"the wallet shows them": func(b *bench, p planning.Created, _ []billing.PlanID) {
+			d := b.details(p.Plan.ID)
+			wallet, err := billing.LoadWallet(b.t.Context(), b.store, d.Customer, b.Now())
+			require.NoError(b.t, err)
+			require.Len(b.t, wallet.Plans, more+1)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachEngine(t, func(b *bench) {
+				p := b.started(good, nil)
+				test(b, p, b.copies(b.details(p.Plan.ID).Plan, more))
+			})
+		})
+	}
+}
+
+func TestNewCard_GivenDuringTheCall(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, nil)
+		task := b.claimed(p)
+		b.gateway.before = func() {
+			b.gateway.before = nil
+			b.newCard(p.Plan.ID, otherCard)
+			b.hearAll()
+			require.Equal(b.t, "4444", b.cardOf(p.Plan.ID).Last4)
+		}
+		require.NoError(b.t, b.worker.CollectCharge(b.t.Context(), string(task.ChargeID), task.Lease))
+		b.settle()
+		require.Equal(b.t, billing.ChargeSucceeded, b.charge(p.Plan.ID, 2).Status)
+		require.Equal(b.t, "4444", b.cardOf(p.Plan.ID).Last4, "the card that the customer gave last stays")
+	})
+}
+
+func TestNewCard_DuringAnUnknownOutcome(t *testing.T) {
+	for name, change := range map[string]func(b *bench, id billing.PlanID){
+		"given by the customer": func(b *bench, id billing.PlanID) { b.newCard(id, otherCard); b.hearAll() },
+		"chosen by the merchant": func(b *bench, id billing.PlanID) {
+			_, err := operator.UseCard(b.t.Context(), b.store, id, b.spareCard(id).ID, b.Now())
+			require.NoError(b.t, err)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachEngine(t, func(b *bench) {
+				p := b.started(good, nil)
+				old := b.cardOf(p.Plan.ID)
+				b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+				b.loseAnswer()
+				b.runDue()
+				late := b.arrived()
+				b.setNow(b.Now().Add(time.Hour))
+				change(b, p.Plan.ID)
+				require.NotEqual(b.t, old.ID, b.cardOf(p.Plan.ID).ID)
+				b.setNow(b.Now().Add(time.Hour))
+				b.takeIn(late...) // the event comes before the worker asks again
+				b.settle()
+				require.Equal(b.t, billing.ChargeSucceeded, b.charge(p.Plan.ID, 2).Status)
+				require.NotEqual(b.t, old.ID, b.cardOf(p.Plan.ID).ID)
+				b.setNow(b.charge(p.Plan.ID, 3).DueAt)
+				b.settle()
+				a := b.details(p.Plan.ID).Attempts[b.charge(p.Plan.ID, 3).ID]
+				require.NotEqual(b.t, old.PaymentMethod, a[0].Params.PaymentMethod)
+			})
+		})
+	}
+}
+
+// spareCard attaches another card to the customer of a plan, as the merchant does, and returns its
+// row.
+func (b *bench) spareCard(id billing.PlanID) billing.Card {
+	b.t.Helper()
+	made := b.post("/v1/payment_methods", "type", "card", "card[number]", otherCard, "card[exp_month]", "12", "card[exp_year]", "2034", "card[cvc]", "123")
+	pm, ok := made["id"].(string)
+	require.True(b.t, ok)
+	b.post("/v1/payment_methods/"+pm+"/attach", "customer", b.customerAtStripe(id))
+	b.hearAll()
+	card, err := b.store.CardByPaymentMethod(b.t.Context(), pm)
+	require.NoError(b.t, err)
+	return card
+}
+
+// TestMerchantCard_ChargeThatWaits: the card is removed, charge 2 falls due, and the merchant
+// chooses another card.
+func TestMerchantCard_ChargeThatWaits(t *testing.T) {
+	for name, change := range map[string]func(b *bench, id billing.PlanID, spare billing.Card) error{
+		"plan card": func(b *bench, id billing.PlanID, spare billing.Card) error {
+			_, err := operator.UseCard(b.t.Context(), b.store, id, billing.CardID(spare.PaymentMethod), b.Now())
+			return err
+		},
+		"card removed for another": func(b *bench, id billing.PlanID, spare billing.Card) error {
+			_, err := operator.RemoveCard(b.t.Context(), b.store, b.cardOf(id).ID, billing.CardID(spare.PaymentMethod), b.Now())
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachEngine(t, func(b *bench) {
+				plan := b.failedOnce("expired_card", nil)
+				require.Equal(b.t, billing.ChargeRequiresPaymentMethod, b.charge(plan, 2).Status)
+				require.NoError(b.t, change(b, plan, b.spareCard(plan)))
+				b.settle()
+				require.Equal(b.t, billing.ChargeSucceeded, b.charge(plan, 2).Status, b.charge(plan, 2).Reason)
+				require.Equal(b.t, billing.PlanActive, b.details(plan).Plan.Status)
+				b.advance(80)
+				require.Equal(b.t, billing.PlanCompleted, b.details(plan).Plan.Status)
+			})
+		})
+	}
+}
+
+func TestMerchantCard_NeverTriedCharge(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, nil)
+		spare := b.spareCard(p.Plan.ID)
+		_, err := operator.RemoveCard(b.t.Context(), b.store, b.cardOf(p.Plan.ID).ID, "", b.Now())
+		require.NoError(b.t, err)
+		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+		b.settle()
+		require.Equal(b.t, billing.ChargeRequiresPaymentMethod, b.charge(p.Plan.ID, 2).Status)
+		r, err := operator.UseCard(b.t.Context(), b.store, p.Plan.ID, spare.ID, b.Now())
+		require.NoError(b.t, err)
+		require.Equal(b.t, "250.00 USD is tried on it at once", r.Next)
+		b.settle()
+		require.Equal(b.t, billing.ChargeSucceeded, b.charge(p.Plan.ID, 2).Status)
+	})
+}
+
+func TestMerchantCard_OtherAccount(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, nil)
+		c := b.cardOf(p.Plan.ID)
+		other := billing.Card{
+			ID: billing.NewCardID(b.Now()), CustomerID: c.CustomerID, PaymentMethod: "pm_elsewhere", StripeCustomer: "cus_elsewhere", Account: "acct_other",
+			Brand: "visa", Last4: "1111", Status: billing.CardActive, CreatedAt: b.Now(), UpdatedAt: b.Now(),
+		}
+		require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error { return tx.InsertCard(b.t.Context(), other) }))
+		_, err := operator.UseCard(b.t.Context(), b.store, p.Plan.ID, other.ID, b.Now())
+		require.ErrorContains(b.t, err, "saved in another Stripe account")
+	})
+}
+
+// agrees keeps the consent that a customer gives on a page, with the plans that its text lists.
+func (b *bench) agrees(page billing.PlanID, intent string, listed ...billing.PlanID) {
+	b.t.Helper()
+	c := billing.Consent{
+		ID: billing.NewConsentID(b.Now()), CustomerID: b.details(page).Customer.ID, PlanID: page, Intent: intent, Source: billing.ConsentPage,
+		TextVersion: "1", Text: "I agree", AcceptedAt: b.Now(), CreatedAt: b.Now(),
+	}
+	for _, id := range listed {
+		c.Listed = append(c.Listed, billing.ListedPlan{Plan: id})
+	}
+	require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error { return tx.InsertConsent(b.t.Context(), c) }))
+}
+
+// TestConsent_PlansThatTakeTheCard: a card moves exactly the plans that the text listed, whether it
+// is saved or paid with.
+func TestConsent_PlansThatTakeTheCard(t *testing.T) {
+	gives := map[string]func(b *bench, page billing.PlanID, listed []billing.PlanID){
+		"saving": func(b *bench, page billing.PlanID, listed []billing.PlanID) {
+			customer := b.details(page).Customer
+			si := b.post("/v1/setup_intents", "payment_method_types[]", "card", "customer", b.customerAtStripe(page),
+				"metadata[tranche_customer]", customer.Reference, "metadata[tranche_plan]", string(page))
+			b.agrees(page, si["id"].(string), listed...)
+			b.setUp(billing.Secret(si["client_secret"].(string)), otherCard)
+			b.settle()
+		},
+		"paying": func(b *bench, page billing.PlanID, listed []billing.PlanID) {
+			b.agrees(page, b.charge(page, 2).PaymentIntent, listed...)
+			b.payOnPage(b.charge(page, 2), otherCard)
+		},
+	}
+	for name, give := range gives {
+		for _, tc := range []struct {
+			what  string
+			lists bool
+		}{{"one plan listed", false}, {"both listed", true}} {
+			t.Run(name+", "+tc.what, func(t *testing.T) {
+				eachEngine(t, func(b *bench) {
+					page := b.failedOnce("expired_card", nil)
+					other := b.copies(b.details(page).Plan, 1)
+					was := b.cardOf(page).ID
+					listed := []billing.PlanID{page}
+					if tc.lists {
+						listed = append(listed, other...)
+					}
+					give(b, page, listed)
+					require.Equal(b.t, billing.ChargeSucceeded, b.charge(page, 2).Status)
+					require.Equal(b.t, "4444", b.cardOf(page).Last4)
+					require.Equal(b.t, tc.lists, b.cardOf(other[0]).ID != was)
+				})
+			})
+		}
+	}
+}
+
+// TestSetupIntent_OfAnotherSystem: without Tranche's metadata no plan takes the card, which is
+// known from then on.
+func TestSetupIntent_OfAnotherSystem(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		plan := b.failedOnce("expired_card", nil)
+		was := b.cardOf(plan)
+		b.giveByIntent(otherCard, "customer", b.customerAtStripe(plan))
+		b.settle()
+		require.Equal(b.t, was.ID, b.cardOf(plan).ID)
+		require.Equal(b.t, billing.ChargeRequiresPaymentMethod, b.charge(plan, 2).Status)
+		cards, err := b.store.Cards(b.t.Context(), was.CustomerID)
+		require.NoError(b.t, err)
+		require.Len(b.t, cards, 2)
+	})
+}
+
+// TestDuplicateCard_OfAnotherSystem: the merchant charges a PaymentMethod for a subscription, and
+// the customer pays an order by plan with the same number.
+func TestDuplicateCard_OfAnotherSystem(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, nil)
+		cus := b.customerAtStripe(p.Plan.ID)
+		theirs := b.spareCard(p.Plan.ID)
+		b.post("/v1/customers/"+cus, "invoice_settings[default_payment_method]", theirs.PaymentMethod)
+		b.settle()
+		b.setNow(b.Now().Add(time.Hour))
+		second := b.plan(func(t *billing.Terms) { t.Reference = "order-2" })
+		require.NoError(b.t, b.payFirst(second, mastercard))
+		b.settle()
+		b.setNow(b.Now().Add(25 * time.Hour))
+		n, err := jobs.Detacher{Store: b.store, Gateway: b.gateway}.Run(b.t.Context(), b.Now())
+		require.NoError(b.t, err)
+		require.Zero(b.t, n)
+		require.Equal(b.t, cus, b.atStripe(theirs.PaymentMethod))
+		require.Equal(b.t, billing.CardActive, b.cardRow(theirs.ID).Status)
+		require.NotEqual(b.t, theirs.ID, b.cardOf(second.Plan.ID).ID)
+
+		_, err = b.sim.WarnOfFraud(second.FirstPayment.ID)
+		require.NoError(b.t, err)
+		_, err = operator.UseCard(b.t.Context(), b.store, p.Plan.ID, theirs.ID, b.Now())
+		require.NoError(b.t, err)
+		b.settle()
+		require.Equal(b.t, billing.PlanPaused, b.details(p.Plan.ID).Plan.Status, "it charges the same number")
+	})
+}
+
+// TestNewCard_MissedChargesKeepTheirDays: a new card does not charge at once what is made one a day
+// after an outage.
+func TestNewCard_MissedChargesKeepTheirDays(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, weekly("sub-1", ""))
+		b.setNow(b.Now().AddDate(0, 0, 26))
+		b.settle()
+		before, _ := b.succeededAtStripe()
+		b.newCard(p.Plan.ID, otherCard)
+		b.settle()
+		made, _ := b.succeededAtStripe()
+		require.Equal(b.t, before, made)
+		b.advance(6)
+		require.Equal(b.t, billing.PlanActive, b.details(p.Plan.ID).Plan.Status)
+	})
+}

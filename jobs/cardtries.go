@@ -1,0 +1,189 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"tranche/internal/billing"
+)
+
+// Cards that customers try are counted by Stripe's events: each decline has one, and a
+// PaymentIntent that is fetched shows the last alone. Past a limit the PaymentIntent or SetupIntent
+// is canceled, so that the secrets that were handed out for it are worthless.
+
+// noteDeclinedTry counts a decline that the customer caused, and locks the customer out when it is
+// one too many.
+func (w *Worker) noteDeclinedTry(ctx context.Context, e billing.Event, pi billing.PaymentIntent) error {
+	if e.Type != "payment_intent.payment_failed" {
+		return nil
+	}
+	c, err := w.chargeTried(ctx, pi)
+	if errors.Is(err, billing.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	opened, err := w.Store.LastCardTry(ctx, billing.CardTryFilter{Kind: billing.CardTryPayment, Intent: pi.ID})
+	if err != nil && !errors.Is(err, billing.ErrNotFound) {
+		return err
+	}
+	attempts, err := w.Store.Attempts(ctx, c.ID)
+	if err != nil || ownDecline(e.Decline(), attempts, opened) {
+		return err
+	}
+	try := declinedTry(e, c.CustomerID, opened, w.Clock.Now())
+	try.ChargeID, try.Intent = c.ID, pi.ID
+	exceeded, err := w.countTry(ctx, try)
+	if err != nil || exceeded == "" || opened.ID == "" {
+		return err // the merchant's own checkout is the merchant's to guard
+	}
+	return w.voidTried(ctx, e, c, pi, exceeded)
+}
+
+// chargeTried finds the charge of a PaymentIntent, even of one that was replaced.
+func (w *Worker) chargeTried(ctx context.Context, pi billing.PaymentIntent) (billing.Charge, error) {
+	id := pi.Metadata[billing.MetaCharge]
+	if id == "" {
+		return w.Store.ChargeByPaymentIntent(ctx, pi.ID)
+	}
+	c, err := w.Store.Charge(ctx, billing.ChargeID(id))
+	if err == nil {
+		err = w.inAccount(ctx, c.PlanID)
+	}
+	return c, err
+}
+
+// ownDecline reports whether an off-session attempt of ours was declined. Ours are sent under their
+// keys. Where the event names no request the bank decided later: then it is ours unless the page
+// handed the secret out since.
+func ownDecline(d billing.DeclineReport, attempts []billing.Attempt, opened billing.CardTry) bool {
+	return slices.ContainsFunc(attempts, func(a billing.Attempt) bool {
+		switch {
+		case a.Initiator != billing.InitiatorMerchant:
+			return false
+		case d.RequestKey != "":
+			return d.RequestKey == a.IdempotencyKey
+		case d.StripeCharge != "" && a.StripeCharge == d.StripeCharge:
+			return true
+		}
+		return !d.FromRequest && !opened.At.After(a.SentAt)
+	})
+}
+
+// declinedTry is the decline that an event reports, for the link and address that its secret was
+// handed out to.
+func declinedTry(e billing.Event, customer billing.CustomerID, opened billing.CardTry, now time.Time) billing.CardTry {
+	return billing.CardTry{
+		ID: billing.CardTryID(e.ID), Kind: billing.CardTryDeclined, CustomerID: customer, LinkID: opened.LinkID,
+		Intent: opened.Intent, Address: opened.Address, Code: e.Decline().Code, At: now,
+	}
+}
+
+// countTry counts a decline once, and reports which limit it reaches.
+func (w *Worker) countTry(ctx context.Context, try billing.CardTry) (exceeded string, err error) {
+	added := false
+	err = w.Store.Update(ctx, func(tx billing.Tx) error {
+		added, err = tx.InsertCardTry(ctx, try)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	if added && w.CustomerDeclined != nil {
+		w.CustomerDeclined()
+	}
+	since, err := billing.CardTriesSince(ctx, w.Store, try.CustomerID)
+	if err != nil {
+		return "", err
+	}
+	return w.Tries.Exceeded(ctx, w.Store, try, since, w.Clock.Now())
+}
+
+// voidTried cancels a PaymentIntent on which too many cards were tried. It is noted before Stripe
+// is called: otherwise the event of the cancellation would be taken for the merchant's word that
+// nothing is owed.
+func (w *Worker) voidTried(ctx context.Context, e billing.Event, c billing.Charge, pi billing.PaymentIntent, exceeded string) error {
+	voided := billing.CardTry{
+		ID: billing.CardTryID("void_" + pi.ID), Kind: billing.CardTryVoided, CustomerID: c.CustomerID, ChargeID: c.ID, Intent: pi.ID, At: w.Clock.Now(),
+	}
+	err := w.inPlan(ctx, c.PlanID, func(t *planTx) error {
+		if err := t.reportCardTesting(ctx, c, exceeded); err != nil {
+			return err
+		}
+		_, err := t.InsertCardTry(ctx, voided)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	pi, err = w.cancelTried(ctx, e, pi)
+	if err != nil || pi.Status != billing.IntentCanceled {
+		return err // paid meanwhile: its event says so
+	}
+	return w.inPlan(ctx, c.PlanID, func(t *planTx) error {
+		now, err := t.charge(c.ID)
+		if err != nil || now.Status.Ended() || now.PaymentIntent != pi.ID {
+			return err
+		}
+		return t.replaced(now)
+	})
+}
+
+// cancelTried cancels the PaymentIntent and returns it as it is then.
+func (w *Worker) cancelTried(ctx context.Context, e billing.Event, pi billing.PaymentIntent) (billing.PaymentIntent, error) {
+	if pi.Status == billing.IntentCanceled {
+		return pi, nil
+	}
+	id := pi.ID
+	pi, err := w.Gateway.CancelPaymentIntent(ctx, "tries-"+id+"-"+strconv.Itoa(e.Attempts), id)
+	var ge *billing.GatewayError
+	if errors.As(err, &ge) && !ge.Resend() {
+		pi, err = w.Gateway.PaymentIntent(ctx, id)
+	}
+	return pi, err
+}
+
+// handleSetupFailed counts a card that could not be saved.
+func (w *Worker) handleSetupFailed(ctx context.Context, e billing.Event) (verdict, error) {
+	opened, err := w.Store.LastCardTry(ctx, billing.CardTryFilter{Kind: billing.CardTrySetup, Intent: e.ObjectID})
+	if errors.Is(err, billing.ErrNotFound) {
+		return ignored("SetupIntent %s was not handed out on the recovery page", e.ObjectID), nil
+	}
+	if err != nil {
+		return verdict{}, err
+	}
+	exceeded, err := w.countTry(ctx, declinedTry(e, opened.CustomerID, opened, w.Clock.Now()))
+	if err != nil || exceeded == "" {
+		return handled, err
+	}
+	link, err := w.Store.PayLinkByID(ctx, opened.LinkID)
+	if err != nil {
+		return verdict{}, err
+	}
+	err = w.inPlan(ctx, link.PlanID, func(t *planTx) error {
+		return t.reportCardTesting(ctx, t.charges[0], exceeded)
+	})
+	if err != nil {
+		return verdict{}, err
+	}
+	_, err = w.Gateway.CancelSetupIntent(ctx, "tries-"+e.ObjectID+"-"+strconv.Itoa(e.Attempts), e.ObjectID)
+	var ge *billing.GatewayError
+	if errors.As(err, &ge) && !ge.Resend() {
+		err = nil // it is canceled, or a card was saved
+	}
+	return handled, err
+}
+
+// reportCardTesting opens an incident, once while none is open.
+func (t *planTx) reportCardTesting(ctx context.Context, c billing.Charge, exceeded string) error {
+	_, err := t.OpenIncident(ctx, billing.Incident{
+		Kind: billing.IncidentCardTesting, Subject: string(c.CustomerID), PlanID: c.PlanID, ChargeID: c.ID, CustomerID: c.CustomerID,
+		Account: t.plan.Account, Detail: fmt.Sprintf("charge %d of plan %s: %s", c.Sequence, t.plan.Reference, exceeded), OpenedAt: t.now,
+	})
+	return err
+}

@@ -1,0 +1,62 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"tranche/internal/billing"
+)
+
+// catchUp decides what becomes of a charge that is due: one that was missed waits for its day, or
+// is skipped, as the plan says. It reports whether the charge may be made now.
+func (t *planTx) catchUp(ctx context.Context, c *billing.Charge) (bool, error) {
+	// A clock that runs fast makes hours of a moment in which something ran: less than a lease is
+	// no outage.
+	moment := t.now.Sub(c.NextAttemptAt) <= t.worker.Clock.Simulated(t.worker.Lease)
+	if moment || !c.Missed(t.now) || t.plan.CatchUp == billing.CatchUpAll {
+		return true, nil
+	}
+	if t.plan.CatchUp == billing.CatchUpNone || t.plan.CatchUp == billing.CatchUpLatest && t.laterIsDue(c) {
+		return false, t.skipMissed(c)
+	}
+	at, err := billing.NextCatchUp(ctx, t.Tx, *c, t.now, t.chargeTime(), t.location())
+	if err != nil || !at.After(t.now) {
+		return err == nil, err
+	}
+	why := "nothing ran when it fell due; missed charges of a customer are made one a day"
+	t.audit(c, "charge.put_off", fmt.Sprintf("charge %d: %s", c.Sequence, why), "made "+t.local(at))
+	return false, t.move(c, c.Status, why, at)
+}
+
+// chargeTime is the local time of day at which the plan charges.
+func (t *planTx) chargeTime() billing.LocalTime {
+	return t.plan.ScheduleFor(t.charges, t.worker.Rules, t.location()).At
+}
+
+// laterIsDue reports whether a later period of the plan is due too.
+func (t *planTx) laterIsDue(c *billing.Charge) bool {
+	if next, _, ok := t.plan.Recurrence.Take(t.location(), t.worker.Rules.Holidays); ok && !next.DueAt.After(t.now) {
+		return true
+	}
+	return slices.ContainsFunc(t.charges, func(other billing.Charge) bool {
+		return other.Sequence > c.Sequence && other.Status == billing.ChargeScheduled && !other.DueAt.IsZero() && !other.DueAt.After(t.now)
+	})
+}
+
+// skipMissed takes a missed charge out of the plan: its amount is owed no more.
+func (t *planTx) skipMissed(c *billing.Charge) error {
+	if t.unshifted == nil {
+		t.unshifted = slices.Clone(t.charges)
+	}
+	why := fmt.Sprintf("nothing ran when it fell due, and the plan's catch_up is %q", t.plan.CatchUp)
+	if err := t.cancel(c, why); err != nil {
+		return err
+	}
+	if t.plan.Total > c.Amount { // the last charge that counts stays in the total
+		c.Dropped, t.plan.Total = true, t.plan.Total-c.Amount
+	}
+	t.shifted = fmt.Sprintf("charge %d of %s, due %s, is skipped: %s", c.Sequence, billing.FormatAmount(c.Amount, c.Currency), t.local(c.DueAt), why)
+	t.audit(c, "charge.skipped", t.shifted, t.nextDue())
+	return nil
+}

@@ -1,0 +1,133 @@
+package jobs_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+	"tranche/internal/operator"
+	"tranche/internal/planning"
+	"tranche/internal/stripesim"
+)
+
+// order1 are the terms of bench.plan.
+func (b *bench) order1() billing.Terms {
+	return billing.Terms{
+		Reference: "order-1", Kind: billing.KindInstallments, Currency: "usd", Total: 100003, Parts: 4, Every: "1 month", Account: b.account,
+		Customer: billing.CustomerTerms{Reference: "ada", Email: "ada@example.com", Name: "Ada", TimeZone: "Europe/London"},
+	}
+}
+
+func TestCreatePlan_CanceledMeanwhile(t *testing.T) {
+	for name, create := range map[string]func(b *bench, cancel func()) planning.Created{
+		"answer lost, request sent again": func(b *bench, cancel func()) planning.Created {
+			b.loseAnswer()
+			_, err := b.planner.Create(b.t.Context(), b.order1(), "")
+			require.Error(b.t, err)
+			cancel()
+			again, err := b.planner.Create(b.t.Context(), b.order1(), "")
+			require.NoError(b.t, err)
+			return again
+		},
+		"canceled before the answer": func(b *bench, cancel func()) planning.Created {
+			b.gateway.after = func(pi billing.PaymentIntent, err error) (billing.PaymentIntent, error) {
+				b.gateway.after = nil
+				cancel()
+				return pi, err
+			}
+			made, err := b.planner.Create(b.t.Context(), b.order1(), "")
+			require.NoError(b.t, err)
+			return made
+		},
+		"request sent again before the worker": func(b *bench, cancel func()) planning.Created {
+			_, err := b.planner.Create(b.t.Context(), b.order1(), "")
+			require.NoError(b.t, err)
+			cancel()
+			again, err := b.planner.Create(b.t.Context(), b.order1(), "")
+			require.NoError(b.t, err)
+			return again
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachEngine(t, func(b *bench) {
+				made := create(b, func() {
+					plan, err := b.store.PlanByReference(b.t.Context(), "order-1")
+					require.NoError(b.t, err)
+					_, err = operator.Cancel(b.t.Context(), b.store, plan.ID, "the customer left", b.Now())
+					require.NoError(b.t, err)
+				})
+				require.Equal(b.t, billing.PlanCanceled, made.Plan.Status)
+				require.Empty(b.t, made.FirstPayment.ClientSecret)
+				b.settle()
+				b.setNow(b.Now().Add(2 * time.Minute))
+				b.settle()
+				b.requireVoid(b.charge(made.Plan.ID, 1))
+			})
+		})
+	}
+}
+
+func TestCreatePlan_SetupOfACanceledPlan(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.awaitingCard()
+		_, err := operator.Cancel(b.t.Context(), b.store, p.Plan.ID, "", b.Now())
+		require.NoError(b.t, err)
+		again := b.awaitingCard()
+		require.Equal(b.t, p.Plan.ID, again.Plan.ID)
+		require.Empty(b.t, again.Setup.ClientSecret)
+	})
+}
+
+func TestCheckout_StripeCanceledThePaymentIntent(t *testing.T) {
+	for name, tc := range map[string]struct {
+		heard bool
+		wait  time.Duration
+	}{
+		"event handled":            {true, time.Hour},
+		"event handled, day later": {true, 30 * time.Hour},
+		"event not handled yet":    {false, time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachEngine(t, func(b *bench) {
+				p := b.plan(nil)
+				for range 10 {
+					_ = b.payFirst(p, neverFunds) // declined, and the tenth time canceled
+				}
+				if tc.heard {
+					b.settle()
+					require.Empty(b.t, b.charge(p.Plan.ID, 1).PaymentIntent)
+				}
+				b.setNow(b.Now().Add(tc.wait))
+				again := b.plan(nil)
+				require.True(b.t, again.Replayed)
+				require.NotEqual(b.t, p.FirstPayment.ID, again.FirstPayment.ID)
+				require.Equal(b.t, again.FirstPayment.ID, b.plan(nil).FirstPayment.ID, "the same request again")
+				b.settle()
+				require.NoError(b.t, b.payFirst(again, good))
+				b.settle()
+				d := b.details(p.Plan.ID)
+				require.Equal(b.t, billing.PlanActive, d.Plan.Status)
+				require.Equal(b.t, again.FirstPayment.ID, d.Charges[0].PaymentIntent)
+			})
+		})
+	}
+}
+
+func TestCheckout_ServerErrorKeptUnderTheKey(t *testing.T) {
+	for _, action := range []stripesim.FaultAction{stripesim.ActionServerError, stripesim.ActionServerErrorExecuted} {
+		t.Run(string(action), func(t *testing.T) {
+			eachEngine(t, func(b *bench) {
+				require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: action, Method: "POST", Path: "/v1/payment_intents", Count: 1}))
+				_, err := b.planner.Create(b.t.Context(), b.order1(), "")
+				require.ErrorIs(b.t, err, billing.ErrUnavailable)
+				again, err := b.planner.Create(b.t.Context(), b.order1(), "")
+				require.NoError(b.t, err)
+				require.NoError(b.t, b.payFirst(again, good))
+				b.settle()
+				require.Equal(b.t, billing.PlanActive, b.details(again.Plan.ID).Plan.Status)
+			})
+		})
+	}
+}

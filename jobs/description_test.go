@@ -1,0 +1,34 @@
+package jobs_test
+
+import (
+	"encoding/json"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+)
+
+// TestDescription_PaymentsAndMails follows a plan's description to every PaymentIntent and mail.
+func TestDescription_PaymentsAndMails(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, func(t *billing.Terms) { t.Description, t.Parts = "Oak table", 3 })
+		b.advance(70)
+		require.Equal(b.t, billing.PlanCompleted, b.details(p.Plan.ID).Plan.Status)
+		var described []string
+		for _, raw := range b.sim.PaymentIntents() {
+			var pi struct{ Description string }
+			require.NoError(b.t, json.Unmarshal(raw, &pi))
+			described = append(described, pi.Description)
+		}
+		slices.Sort(described)
+		require.Equal(b.t, []string{"Oak table (1 of 3)", "Oak table (2 of 3)", "Oak table (3 of 3)"}, described)
+		notices, err := b.store.Notices(b.t.Context(), billing.NoticeFilter{Plan: p.Plan.ID})
+		require.NoError(b.t, err)
+		require.NotEmpty(b.t, notices)
+		for _, n := range notices {
+			require.Contains(b.t, n.Body, "Oak table (order-1)", "%s", n.Kind)
+		}
+	})
+}

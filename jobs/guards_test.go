@@ -1,0 +1,189 @@
+package jobs_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+	"tranche/internal/operator"
+)
+
+// Each test here fails when one guard against charging wrongly is taken away.
+
+// late holds back requests that make or confirm a PaymentIntent, as a network may: the caller gets
+// no answer, and deliver sends them after all.
+type late struct {
+	billing.Gateway
+	held []func(context.Context) (billing.PaymentIntent, error)
+	hold bool
+}
+
+// CreatePaymentIntent holds the call back.
+func (g *late) CreatePaymentIntent(ctx context.Context, key string, p billing.PaymentParams) (billing.PaymentIntent, error) {
+	return g.pass(ctx, func(ctx context.Context) (billing.PaymentIntent, error) {
+		return g.Gateway.CreatePaymentIntent(ctx, key, p)
+	})
+}
+
+// ConfirmPaymentIntent holds the call back.
+func (g *late) ConfirmPaymentIntent(ctx context.Context, key string, p billing.PaymentParams) (billing.PaymentIntent, error) {
+	return g.pass(ctx, func(ctx context.Context) (billing.PaymentIntent, error) {
+		return g.Gateway.ConfirmPaymentIntent(ctx, key, p)
+	})
+}
+
+func (g *late) pass(ctx context.Context, call func(context.Context) (billing.PaymentIntent, error)) (billing.PaymentIntent, error) {
+	if !g.hold {
+		return call(ctx)
+	}
+	g.held = append(g.held, call)
+	return billing.PaymentIntent{}, lost
+}
+
+// deliver lets the calls reach Stripe; nobody waits for their answers.
+func (g *late) deliver(ctx context.Context) {
+	for _, call := range g.held {
+		_, _ = call(ctx)
+	}
+	g.held = nil
+}
+
+// hold holds back what is sent from now on.
+func (b *bench) hold() *late {
+	g := &late{Gateway: b.gateway.Gateway, hold: true}
+	b.gateway.Gateway = g
+	return g
+}
+
+// seenBefore: the PaymentIntent still shows the decline of the attempt before.
+func TestLookUp_OldDecline(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		plan := b.startedWith(declinesLater("insufficient_funds", "sim_decline_count", "1"), nil)
+		b.setNow(b.charge(plan, 2).DueAt)
+		b.settle()
+		b.setNow(b.charge(plan, 2).NextAttemptAt)
+		g := b.hold()
+		b.settle()
+		require.Len(b.t, g.held, 1)
+		g.hold = false
+		told := len(b.notices(plan))
+		b.setNow(b.Now().Add(30 * time.Hour)) // the key is forgotten, and the request never arrived
+		b.settle()
+		c := b.charge(plan, 2)
+		attempts := b.details(plan).Attempts[c.ID]
+		require.Len(b.t, attempts, 3)
+		require.Equal(b.t, billing.OutcomeError, attempts[1].Outcome, "no card was asked")
+		require.Equal(b.t, billing.ChargeSucceeded, c.Status, "tried again at once")
+		require.Len(b.t, b.notices(plan), told+1, "the receipt, and no second decline")
+	})
+}
+
+// tookMoneyAfterAll: an attempt was recorded as failed while its call was under way.
+func TestRecord_PaidAfterItWasClosed(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, nil)
+		task := b.claimed(p)
+		b.gateway.after = func(pi billing.PaymentIntent, err error) (billing.PaymentIntent, error) {
+			b.gateway.after = nil
+			require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error {
+				attempts, err := tx.Attempts(b.t.Context(), task.ChargeID)
+				require.NoError(b.t, err)
+				attempts[0].Outcome, attempts[0].FinishedAt = billing.OutcomeError, b.Now()
+				return tx.UpdateAttempt(b.t.Context(), attempts[0])
+			}))
+			return pi, err
+		}
+		require.NoError(b.t, b.worker.CollectCharge(b.t.Context(), string(task.ChargeID), task.Lease))
+		d := b.details(p.Plan.ID)
+		require.Equal(b.t, billing.ChargeSucceeded, d.Charges[1].Status, "before any event is heard")
+		require.Equal(b.t, billing.OutcomeSucceeded, d.Attempts[task.ChargeID][0].Outcome)
+	})
+}
+
+// notCanceled: no second PaymentIntent while the first may still be paid.
+func TestReplace_NotSeenCanceled(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		plan := b.failedOnce("insufficient_funds", nil)
+		old := b.charge(plan, 2).PaymentIntent
+		b.otherStripeCustomer(plan)
+		working := b.gateway.Gateway
+		b.gateway.Gateway = &noCancel{working}
+		b.setNow(b.charge(plan, 2).NextAttemptAt)
+		for range 5 {
+			b.takeIn(b.arrived()...)
+			b.runDue() // once: without the guard it never comes to rest
+			b.setNow(b.Now().Add(5 * time.Minute))
+		}
+		require.Equal(b.t, old, b.charge(plan, 2).PaymentIntent)
+		require.Len(b.t, b.intents(), 2, "of charges 1 and 2")
+		b.gateway.Gateway = working
+		b.settle()
+		require.Equal(b.t, billing.ChargeSucceeded, b.charge(plan, 2).Status)
+	})
+}
+
+// A PaymentIntent that is to be replaced and is found paid: its payment counts before its event
+// comes.
+func TestReplace_PaidMeanwhile(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		plan := b.failedOnce("insufficient_funds", nil)
+		c := b.charge(plan, 2)
+		secret := b.secretOf(c)
+		b.otherStripeCustomer(plan)
+		b.setNow(c.NextAttemptAt)
+		b.gateway.beforeCancel = func() {
+			b.gateway.beforeCancel = nil
+			require.NoError(b.t, b.pay(secret, withCard(otherCard)))
+		}
+		b.runDue()
+		require.Equal(b.t, billing.ChargeSucceeded, b.charge(plan, 2).Status, "before its event is heard")
+		require.Equal(b.t, c.PaymentIntent, b.charge(plan, 2).PaymentIntent)
+	})
+}
+
+// A request of which Stripe has no trace yet may still be on its way.
+func TestLookUp_StillOnItsWay(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, nil)
+		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+		g := b.hold()
+		b.settle()
+		_, err := operator.Pause(b.t.Context(), b.store, p.Plan.ID, "", b.Now()) // so it is looked up, not sent again
+		require.NoError(b.t, err)
+		b.setNow(b.Now().Add(30 * time.Second))
+		b.settle()
+		id := b.charge(p.Plan.ID, 2).ID
+		require.Equal(b.t, billing.OutcomeUnknown, b.details(p.Plan.ID).Attempts[id][0].Outcome)
+		g.deliver(b.acting())
+		b.arrived() // its event is lost
+		b.setNow(b.Now().Add(5 * time.Minute))
+		b.settle()
+		require.Equal(b.t, billing.OutcomeSucceeded, b.details(p.Plan.ID).Attempts[id][0].Outcome)
+		require.Equal(b.t, billing.ChargeSucceeded, b.charge(p.Plan.ID, 2).Status)
+	})
+}
+
+// A decline whose answer does not name the PaymentIntent: the retry confirms the same one.
+func TestDecline_PaymentIntentNotNamed(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		plan := b.startedWith(declinesLater("insufficient_funds", "sim_decline_count", "1"), nil)
+		b.setNow(b.charge(plan, 2).DueAt)
+		b.gateway.after = func(pi billing.PaymentIntent, err error) (billing.PaymentIntent, error) {
+			b.gateway.after = nil
+			ge, ok := err.(*billing.GatewayError) //nolint:errorlint // the gateway's own error, not wrapped
+			require.True(b.t, ok)
+			ge.PaymentIntent = nil
+			return pi, ge
+		}
+		b.runDue()
+		b.arrived() // the decline's event is lost
+		require.NotEmpty(b.t, b.charge(plan, 2).PaymentIntent)
+		b.setNow(b.charge(plan, 2).NextAttemptAt)
+		b.settle()
+		require.Equal(b.t, billing.ChargeSucceeded, b.charge(plan, 2).Status)
+		require.Len(b.t, b.intents(), 2, "of charges 1 and 2")
+	})
+}

@@ -1,0 +1,197 @@
+package jobs_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+	"tranche/internal/operator"
+)
+
+// rejecting refuses to make PaymentIntents while on is set: the fault is the merchant's.
+type rejecting struct {
+	billing.Gateway
+	on bool
+}
+
+func (g *rejecting) CreatePaymentIntent(ctx context.Context, key string, p billing.PaymentParams) (billing.PaymentIntent, error) {
+	if !g.on {
+		return g.Gateway.CreatePaymentIntent(ctx, key, p)
+	}
+	return billing.PaymentIntent{}, &billing.GatewayError{
+		Op: "create PaymentIntent", Kind: billing.GatewayRejected, HTTPStatus: 400, Type: "invalid_request_error",
+		Failure: billing.Failure{Code: "amount_too_small", Message: "Amount must convert to at least 50 cents."},
+	}
+}
+
+// refusedAmounts is a plan of quarterly charges, and a Stripe that refuses to make the second one.
+func (b *bench) refusedAmounts(begin func() billing.PlanID) (billing.PlanID, *rejecting) {
+	b.t.Helper()
+	plan := begin()
+	stripe := &rejecting{b.gateway.Gateway, true}
+	b.gateway.Gateway = stripe
+	b.setNow(b.charge(plan, 2).DueAt.Add(1))
+	b.settle()
+	return plan, stripe
+}
+
+// requireRefused wants the charge among those that only the merchant can fix.
+func (b *bench) requireRefused(c billing.Charge, want bool) {
+	b.t.Helper()
+	backlog, ok := b.store.(billing.BacklogStore)
+	require.True(b.t, ok)
+	found, err := backlog.Backlog(b.t.Context(), billing.BacklogRefused, time.Time{}, b.Now())
+	require.NoError(b.t, err)
+	if want {
+		require.Equal(b.t, []string{string(c.ID)}, found.IDs)
+	} else {
+		require.Empty(b.t, found.IDs)
+	}
+	stranded, err := backlog.Backlog(b.t.Context(), billing.BacklogStranded, start, b.Now())
+	require.NoError(b.t, err)
+	require.Empty(b.t, stranded.IDs)
+}
+
+func TestMerchantsFault_StaysTheMerchants(t *testing.T) {
+	for name, fail := range map[string]func(b *bench) billing.PlanID{
+		"a refused request": func(b *bench) billing.PlanID {
+			plan, _ := b.refusedAmounts(func() billing.PlanID { return b.started(good, quarterly).Plan.ID })
+			return plan
+		},
+		"a decline": func(b *bench) billing.PlanID { return b.failedOnce("invalid_amount", quarterly) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachEngine(t, func(b *bench) {
+				plan := fail(b)
+				mails := len(b.mails.mails)
+				b.advance(60)
+				d := b.details(plan)
+				require.Equal(b.t, billing.PlanPastDue, d.Plan.Status, "it is not given up")
+				require.Equal(b.t, billing.ChargeFailed, d.Charges[1].Status)
+				require.Empty(b.t, b.newNotices(plan))
+				require.Len(b.t, b.mails.mails, mails)
+				b.requireRefused(d.Charges[1], true)
+			})
+		})
+	}
+}
+
+func TestMerchantsFault_Repair(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		plan, stripe := b.refusedAmounts(func() billing.PlanID { return b.started(good, quarterly).Plan.ID })
+		b.advance(40)
+		c := b.charge(plan, 2)
+		stripe.on = false
+		_, err := operator.SetAmount(b.t.Context(), b.store, c.ID, c.Amount+100, b.Now())
+		require.NoError(b.t, err, "Stripe holds no payment of the old amount")
+		_, err = operator.Retry(b.t.Context(), b.store, c.ID, b.Now())
+		require.NoError(b.t, err)
+		b.settle()
+		require.Equal(b.t, billing.ChargeSucceeded, b.charge(plan, 2).Status, b.charge(plan, 2).Reason)
+		require.Equal(b.t, c.Amount+100, b.charge(plan, 2).Amount)
+		b.requireRefused(c, false)
+		require.Equal(b.t, billing.DunningClosed, b.dunningOf(c).Status)
+	})
+}
+
+// refusedAmount is a charge that Stripe declined for its amount, and to which the merchant gave
+// another.
+func (b *bench) refusedAmount() (billing.Charge, billing.Secret) {
+	b.t.Helper()
+	plan := b.startedWith(declinesLater("invalid_amount", "sim_decline_count", "1"), quarterly)
+	b.setNow(b.charge(plan, 2).DueAt.Add(1))
+	b.settle()
+	c := b.charge(plan, 2)
+	require.NotEmpty(b.t, c.PaymentIntent)
+	secret := b.secretOf(c)
+	r, err := operator.SetAmount(b.t.Context(), b.store, c.ID, c.Amount-100, b.Now())
+	require.NoError(b.t, err)
+	require.Contains(b.t, r.Next, c.PaymentIntent)
+	return c, secret
+}
+
+func TestMerchantsFault_RepairWithPaymentIntent(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		old, _ := b.refusedAmount()
+		_, err := operator.Retry(b.t.Context(), b.store, old.ID, b.Now())
+		require.NoError(b.t, err)
+		b.settle()
+		c := b.charge(old.PlanID, 2)
+		require.Equal(b.t, billing.ChargeSucceeded, c.Status, c.Reason)
+		require.NotEqual(b.t, old.PaymentIntent, c.PaymentIntent)
+		require.Equal(b.t, billing.IntentCanceled, b.intentStatus(old.PaymentIntent))
+		pi, err := b.gateway.PaymentIntent(b.acting(), c.PaymentIntent)
+		require.NoError(b.t, err)
+		require.Equal(b.t, old.Amount-100, pi.Amount)
+		count, _ := b.succeededAtStripe()
+		require.Equal(b.t, 2, count)
+	})
+}
+
+// The customer pays the old amount from a page that was open: nothing counts as this charge, and
+// nothing more is taken.
+func TestMerchantsFault_OldAmountPaid(t *testing.T) {
+	for name, pay := range map[string]func(b *bench, pay func()){
+		"before the retry":     func(_ *bench, pay func()) { pay() },
+		"while it is replaced": func(b *bench, pay func()) { b.gateway.beforeCancel = func() { b.gateway.beforeCancel = nil; pay() } },
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachEngine(t, func(b *bench) {
+				old, secret := b.refusedAmount()
+				pay(b, func() { require.NoError(b.t, b.pay(secret, withCard(otherCard))) })
+				_, err := operator.Retry(b.t.Context(), b.store, old.ID, b.Now())
+				require.NoError(b.t, err)
+				b.settle()
+				b.advance(3)
+				c := b.charge(old.PlanID, 2)
+				require.Equal(b.t, billing.ChargeFailed, c.Status)
+				require.Zero(b.t, c.PaidAt)
+				require.Equal(b.t, 1, b.audited(old.PlanID, "charge.amount_differs"))
+				count, _ := b.succeededAtStripe()
+				require.Equal(b.t, 2, count, "the first payment, and what the customer paid")
+			})
+		})
+	}
+}
+
+func TestSetAmount_DeclinedCard(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		c := b.charge(b.failedOnce("insufficient_funds", quarterly), 2)
+		_, err := operator.SetAmount(b.t.Context(), b.store, c.ID, c.Amount-100, b.Now())
+		var refused *operator.RefusedError
+		require.ErrorAs(b.t, err, &refused, "the amount is not the fault")
+	})
+}
+
+// TestMerchantsFault_BecomesTheCustomers has the card declined once the merchant's fault is fixed:
+// the customer has the policy's full time from then on.
+func TestMerchantsFault_BecomesTheCustomers(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		plan, stripe := b.refusedAmounts(func() billing.PlanID { return b.startedWith(declinesLater("expired_card"), quarterly) })
+		began := b.dunningOf(b.charge(plan, 2))
+		require.False(b.t, began.HeldAt.IsZero())
+		b.advance(40)
+		stripe.on = false
+		c := b.charge(plan, 2)
+		_, err := operator.Retry(b.t.Context(), b.store, c.ID, b.Now())
+		require.NoError(b.t, err)
+		b.settle()
+		c = b.charge(plan, 2)
+		require.Equal(b.t, billing.ChargeRequiresPaymentMethod, c.Status)
+		b.requireRefused(c, false)
+		d := b.dunningOf(c)
+		london := billing.LoadLocation("Europe/London")
+		require.True(b.t, d.HeldAt.IsZero())
+		require.Equal(b.t, billing.DateOf(b.Now(), london).AddDays(30).End(london), d.DeadlineAt)
+		b.untilGivenUp(c)
+		require.Equal(b.t, []billing.NoticeKind{
+			billing.NoticePaymentFailed, billing.NoticePaymentFailed, billing.NoticeFinal, billing.NoticePlanDefaulted,
+		}, b.newNotices(plan))
+		for _, n := range b.told(plan, billing.NoticeFinal) {
+			require.Equal(b.t, billing.ReasonExpired, n.Data.FailureReason)
+		}
+	})
+}

@@ -1,0 +1,239 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"tranche/internal/billing"
+)
+
+// A database that goes back in time (a restored backup, commits lost in a failover) forgets
+// attempts that Stripe has carried out. Within a day the derived key of the attempt makes Stripe
+// replay its answer. This file holds the rest: where an attempt may be missing, Stripe's list of
+// the customer's payments decides before a PaymentIntent is made.
+
+// lateAfter is how long after its planned time a first attempt is no longer taken for the first: it
+// may have been made before and lost with the database. It is far below the life of a key, which
+// covers what is younger.
+const (
+	lateAfter    = 5 * time.Minute
+	latestLookAt = 12 * time.Hour // on a fast clock; half the life of a key
+)
+
+// codeLostAttempt stands at an attempt whose key Stripe knows from an attempt that is not in the
+// database.
+const codeLostAttempt = "lost_attempt"
+
+// mayHaveBeenTried reports whether a charge without PaymentIntent may have one at Stripe: the
+// attempt is late, or repeats another, or the database is known to have gone back since the charge
+// was written. It is asked for what would make a PaymentIntent only: one that exists takes no
+// second payment.
+func (t *planTx) mayHaveBeenTried(c *billing.Charge, attempts []billing.Attempt) bool {
+	if c.PaymentIntent != "" {
+		return false
+	}
+	planned := c.NextAttemptAt
+	if !c.DueAt.IsZero() && c.DueAt.Before(planned) {
+		planned = c.DueAt
+	}
+	late := min(t.worker.Clock.Simulated(lateAfter), latestLookAt)
+	return len(attempts) > 0 || t.now.Sub(planned) > late || t.worker.inDoubt(c.CreatedAt)
+}
+
+// inDoubt reports whether the database went back in time after something was written.
+func (w *Worker) inDoubt(written time.Time) bool {
+	return w.Doubt != nil && !written.After(w.Doubt())
+}
+
+// lookCall is the call that lists the customer's payments before the charge's first attempt is
+// written.
+func (t *planTx) lookCall(ctx context.Context, c *billing.Charge, card billing.Card) (*call, error) {
+	cards, err := t.Cards(ctx, t.customer.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &call{
+		planID: t.plan.ID, look: true, charge: *c, customer: card.StripeCustomer,
+		customers: t.customer.StripeCustomersIn(t.plan.Account, cards), since: t.plan.CreatedAt.Add(-keyLifetime),
+	}, nil
+}
+
+// lookFirst asks Stripe for a PaymentIntent of the charge. It returns the attempt to send when
+// there is none. Otherwise the charge takes the one that was found, and nothing new is sent.
+func (w *Worker) lookFirst(ctx, admitted context.Context, look call, lease int64) (*call, error) {
+	pi, err := billing.FindChargeIntent(billing.OnAccount(admitted, look.account), w.Gateway, look.customers, look.since, look.charge.ID, "")
+	if errors.Is(err, billing.ErrNotFound) {
+		return w.prepare(ctx, look.charge, lease, nil, true)
+	}
+	ctx, cancel := w.recording(ctx)
+	defer cancel()
+	if err != nil {
+		return nil, w.deferLook(ctx, look, lease, err)
+	}
+	w.Log.Warn().Str("charge", string(look.charge.ID)).Str("payment_intent", pi.ID).Str("status", string(pi.Status)).
+		Msg("charge has a PaymentIntent that is not in the database: it went back in time")
+	if pi.Status == billing.IntentSucceeded && pi.Amount == look.charge.Amount && pi.Currency == look.charge.Currency {
+		return nil, w.recordPayment(ctx, look.charge, pi, nil)
+	}
+	return nil, w.adoptIntent(ctx, look, pi)
+}
+
+// deferLook leaves a charge due while Stripe can't be asked what was paid for it.
+func (w *Worker) deferLook(ctx context.Context, look call, lease int64, why error) error {
+	return w.inPlan(ctx, look.planID, func(t *planTx) error {
+		c, err := t.charge(look.charge.ID)
+		if err != nil || !isDue(*c, lease, t.now) {
+			return err
+		}
+		t.putOff(c, notKnown(why))
+		return nil
+	})
+}
+
+// notKnown is why a charge waits that can't be looked up at Stripe.
+func notKnown(why error) error {
+	var ge *billing.GatewayError
+	if errors.As(why, &ge) && ge.Kind == billing.GatewayUnknown {
+		return fmt.Errorf("whether it was paid already is not known while Stripe is not answering: %w", why)
+	}
+	return fmt.Errorf("whether it was paid already is not known: %w", why)
+}
+
+// adoptIntent gives a charge the PaymentIntent that was found for it at Stripe. One that can't take
+// this charge's payment is marked to be canceled and replaced.
+func (w *Worker) adoptIntent(ctx context.Context, look call, pi billing.PaymentIntent) error {
+	return w.inPlan(ctx, look.planID, func(t *planTx) error {
+		c, err := t.charge(look.charge.ID)
+		if err != nil || c.Status.Ended() || c.PaymentIntent != "" {
+			return err
+		}
+		if pi.Status == billing.IntentSucceeded {
+			return t.otherAmount(c, pi)
+		}
+		t.noteIntent(c, pi.ID)
+		c.WakeAt = t.now
+		t.audit(c, "charge.payment_intent_found",
+			fmt.Sprintf("charge %d: Stripe has %s (%s) for it, which the database had lost", c.Sequence, pi.ID, spoken(pi.Status)), "")
+		if why := unfit(*c, pi, look.customer); why != "" && cancelable(pi.Status) {
+			_, err = t.toReplace(ctx, c, why)
+			c.WakeAt = t.now
+		}
+		return err
+	})
+}
+
+// unfit returns why a PaymentIntent can't take a charge's payment on a customer's card; "" when it
+// can.
+func unfit(c billing.Charge, pi billing.PaymentIntent, customer string) string {
+	switch {
+	case pi.Amount != c.Amount || pi.Currency != c.Currency:
+		return fmt.Sprintf("it is for %s, and the charge for %s",
+			billing.FormatAmount(pi.Amount, pi.Currency), billing.FormatAmount(c.Amount, c.Currency))
+	case pi.Customer != customer:
+		return fmt.Sprintf("it belongs to Stripe customer %q, and the card to %s", pi.Customer, customer)
+	}
+	return ""
+}
+
+// cancelable reports whether a PaymentIntent in this state can be canceled.
+func cancelable(s billing.IntentStatus) bool {
+	return s == billing.IntentRequiresPaymentMethod || s == billing.IntentRequiresConfirmation || s == billing.IntentRequiresAction
+}
+
+// lostAttempt is an attempt whose key was used by one that the database has lost, and which took no
+// money. The next number is tried.
+func lostAttempt(pi billing.PaymentIntent) result {
+	return noCharge(pi, codeLostAttempt, "an attempt with this number was made before, and lost with the database")
+}
+
+// initiatorOf returns who made a payment that no attempt stands for. It is ours when its metadata
+// names an attempt of ours that is not there: it was lost with the database.
+func initiatorOf(attempts []billing.Attempt, c *billing.Charge, pi billing.PaymentIntent) billing.Initiator {
+	made := billing.AttemptID(pi.Metadata[billing.MetaAttempt])
+	for _, a := range attempts {
+		if a.ID == made {
+			return billing.InitiatorCustomer
+		}
+	}
+	for n := 1; n <= len(attempts)+confirmLimit; n++ {
+		if made == billing.AttemptIDFor(c.ID, n, billing.InitiatorMerchant) {
+			return billing.InitiatorMerchant
+		}
+	}
+	return billing.InitiatorCustomer
+}
+
+// followReplacement finds the PaymentIntent that took the place of one that an attempt met
+// canceled: the replacement may have been lost with the database.
+func (w *Worker) followReplacement(ctx context.Context, c call, r result) result {
+	if r.outcome != billing.OutcomeCanceled || r.pi.ID == "" {
+		return r
+	}
+	pi, err := billing.FindChargeIntent(ctx, w.Gateway, []string{c.customer}, time.Time{}, c.attempt.ChargeID, r.pi.ID)
+	switch {
+	case errors.Is(err, billing.ErrNotFound):
+		return r
+	case err != nil:
+		return result{outcome: billing.OutcomeUnknown, err: err}
+	}
+	found := lostAttempt(pi)
+	if !cancelable(pi.Status) {
+		found = fromIntent(pi)
+	}
+	found.replaces = r.pi.ID
+	return found
+}
+
+// replacementOf returns the PaymentIntent that took the place of a canceled one of the charge; a
+// zero one when there is none.
+func (w *Worker) replacementOf(ctx context.Context, charge billing.Charge, canceled billing.PaymentIntent) (billing.PaymentIntent, error) {
+	if canceled.Customer == "" || charge.Status.Ended() {
+		return billing.PaymentIntent{}, nil
+	}
+	pi, err := billing.FindChargeIntent(ctx, w.Gateway, []string{canceled.Customer}, time.Time{}, charge.ID, canceled.ID)
+	if errors.Is(err, billing.ErrNotFound) {
+		return billing.PaymentIntent{}, nil
+	}
+	return pi, err
+}
+
+// takeReplacement gives a charge the PaymentIntent that took the place of its canceled one.
+func (t *planTx) takeReplacement(c *billing.Charge, canceled, replacement billing.PaymentIntent) {
+	t.noteIntent(c, replacement.ID)
+	t.audit(c, "charge.payment_intent_found", fmt.Sprintf("charge %d: %s is canceled, and Stripe has %s (%s) in its place, "+
+		"which the database had lost", c.Sequence, canceled.ID, replacement.ID, spoken(replacement.Status)), "")
+}
+
+// lostCharge writes a charge again that Stripe was paid for and that the database has lost: one
+// that the recurrence of its plan makes. Errors: ErrNotFound for every other.
+func (w *Worker) lostCharge(ctx context.Context, id billing.ChargeID, pi billing.PaymentIntent) (billing.Charge, error) {
+	gone := fmt.Errorf("charge %s: %w", id, billing.ErrNotFound)
+	plan := billing.PlanID(pi.Metadata[billing.MetaPlan])
+	if plan == "" || pi.Status != billing.IntentSucceeded {
+		return billing.Charge{}, gone
+	}
+	if err := w.inAccount(ctx, plan); err != nil {
+		return billing.Charge{}, err
+	}
+	found := billing.Charge{}
+	err := w.inPlan(ctx, plan, func(t *planTx) error {
+		if known, err := t.charge(id); err == nil { // another event was faster
+			found = *known
+			return nil
+		}
+		grown, ok := t.plan.GrowTo(id, t.charges, t.location(), w.Rules.Holidays, t.now)
+		if !ok {
+			return gone
+		}
+		t.grown, t.charges = grown, append(t.charges, grown...)
+		for i := range grown {
+			t.audit(&grown[i], "charge.scheduled", fmt.Sprintf("charge %d of %s falls due %s; the database had lost it",
+				grown[i].Sequence, billing.FormatAmount(grown[i].Amount, grown[i].Currency), t.local(grown[i].DueAt)), "")
+		}
+		found = grown[len(grown)-1]
+		return nil
+	})
+	return found, err
+}

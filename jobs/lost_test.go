@@ -1,0 +1,330 @@
+package jobs_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+	"tranche/internal/store/storetest"
+	"tranche/internal/stripesim"
+)
+
+// paidOnce wants the first payment and one payment of the same amount's charge, and no other.
+func (b *bench) paidOnce(id billing.PlanID, sequences ...int) {
+	b.t.Helper()
+	count, _ := b.succeededAtStripe()
+	require.Equal(b.t, 1+len(sequences), count, "the first payment and one for each charge")
+	for _, n := range sequences {
+		require.Equal(b.t, billing.ChargeSucceeded, b.charge(id, n).Status, "charge %d", n)
+	}
+}
+
+// TestCollect_LostAttempt loses an attempt with the database: within a day Stripe replays its
+// answer, later the payment is found.
+func TestCollect_LostAttempt(t *testing.T) {
+	for name, after := range map[string]time.Duration{"a minute": time.Minute, "an hour": time.Hour, "two days": 48 * time.Hour, "40 days": 40 * 24 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			eachEngine(t, func(b *bench) {
+				p := b.started(good, func(t *billing.Terms) { t.Parts = 2 })
+				rewind := storetest.NewRewinder(b.t, b.store)
+				rewind.Backup("before")
+				b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+				b.runDue()
+				b.arrived() // the webhooks are lost too
+				lost := b.details(p.Plan.ID).Attempts[b.charge(p.Plan.ID, 2).ID]
+				rewind.Restore("before")
+				b.setNow(b.Now().Add(after))
+				for range 3 {
+					b.runDue()
+				}
+				b.paidOnce(p.Plan.ID, 2)
+				again := b.details(p.Plan.ID).Attempts[b.charge(p.Plan.ID, 2).ID]
+				require.Len(b.t, again, 1)
+				require.Equal(b.t, lost[0].ID, again[0].ID)
+				require.Equal(b.t, billing.InitiatorMerchant, again[0].Initiator)
+				require.Equal(b.t, lost[0].StripeCharge, again[0].StripeCharge)
+			})
+		})
+	}
+}
+
+// TestCollect_LostAttemptOtherCard changes the card meanwhile: the key was used with other
+// parameters, and the payment is looked up.
+func TestCollect_LostAttemptOtherCard(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, func(t *billing.Terms) { t.Parts = 2 })
+		rewind := storetest.NewRewinder(b.t, b.store)
+		rewind.Backup("before")
+		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+		b.runDue()
+		b.arrived()
+		rewind.Restore("before")
+		b.newCard(p.Plan.ID, otherCard)
+		b.takeIn(b.arrived()...)
+		for range 4 {
+			b.runDue()
+		}
+		b.paidOnce(p.Plan.ID, 2)
+	})
+}
+
+// TestCollect_LostDeclinesOtherCard loses two declines on a card: their keys are passed over, and
+// the new card pays at once.
+func TestCollect_LostDeclinesOtherCard(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(thenNoFunds, func(t *billing.Terms) { t.Parts = 2 })
+		rewind := storetest.NewRewinder(b.t, b.store)
+		due := b.charge(p.Plan.ID, 2).DueAt
+		b.setNow(due)
+		b.runDue()
+		rewind.Backup("before") // one decline is known
+		b.retryNow(p.Plan.ID, 2)
+		b.retryNow(p.Plan.ID, 2)
+		require.Len(b.t, b.details(p.Plan.ID).Attempts[b.charge(p.Plan.ID, 2).ID], 3)
+		b.arrived()
+		rewind.Restore("before")
+		b.newCard(p.Plan.ID, good)
+		b.settle()
+		b.paidOnce(p.Plan.ID, 2)
+		require.Len(b.t, b.intents(), 2)
+	})
+}
+
+// TestEvent_PaidByALostAttempt restores a database in which an attempt was open. A later attempt,
+// which is lost, was paid: the event of that payment ends the open one, too.
+func TestEvent_PaidByALostAttempt(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, func(t *billing.Terms) { t.Parts = 2 })
+		rewind := storetest.NewRewinder(b.t, b.store)
+		require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionLockTimeout, Method: "POST", Path: "/v1/payment_intents", Count: 1}))
+		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+		b.runDue()
+		rewind.Backup("open")
+		require.Equal(b.t, billing.OutcomeUnknown, b.details(p.Plan.ID).Attempts[b.charge(p.Plan.ID, 2).ID][0].Outcome)
+		b.setNow(b.Now().Add(25 * time.Hour)) // the key may be forgotten: the first attempt is looked up
+		b.runDue()
+		b.retryNow(p.Plan.ID, 2)
+		b.paidOnce(p.Plan.ID, 2)
+		payment := b.arrived()
+		rewind.Restore("open")
+		b.takeIn(payment...)
+		b.runDue()
+		b.paidOnce(p.Plan.ID, 2)
+		for _, a := range b.details(p.Plan.ID).Attempts[b.charge(p.Plan.ID, 2).ID] {
+			require.False(b.t, a.Outcome.Open(), "attempt %d is %s", a.Number, a.Outcome)
+		}
+	})
+}
+
+// retryNow has a charge tried again at once, whatever dunning decided.
+func (b *bench) retryNow(id billing.PlanID, sequence int) {
+	b.t.Helper()
+	require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error {
+		c, err := tx.Charge(b.t.Context(), b.charge(id, sequence).ID)
+		if err != nil {
+			return err
+		}
+		c.NextAttemptAt, c.WakeAt = b.Now(), b.Now()
+		return tx.UpdateCharge(b.t.Context(), c)
+	}))
+	b.runDue()
+}
+
+// TestCollect_LostReplacement loses the replacement of a PaymentIntent with the database: the
+// charge takes the new one, whether paid or not.
+func TestCollect_LostReplacement(t *testing.T) {
+	for name, tc := range map[string]struct {
+		card  string
+		event bool // the cancellation's event comes first
+	}{
+		"paid": {good, false}, "paid, by event": {good, true}, "declined": {thenNoFunds, false}, "declined, by event": {thenNoFunds, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachEngine(t, func(b *bench) {
+				p := b.started(thenNoFunds, func(t *billing.Terms) { t.Parts = 2 })
+				b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+				b.settle()
+				rewind := storetest.NewRewinder(b.t, b.store)
+				rewind.Backup("before")
+				old := b.charge(p.Plan.ID, 2)
+				b.replaceAtStripe(old, tc.card)
+				rewind.Restore("before")
+				if tc.event {
+					b.hear("evt_canceled", "payment_intent.canceled", old.PaymentIntent)
+				} else {
+					b.retryNow(p.Plan.ID, 2)
+				}
+				b.runDue()
+				c := b.charge(p.Plan.ID, 2)
+				require.NotEqual(b.t, billing.ChargeCanceled, c.Status, "it is still owed")
+				require.NotEqual(b.t, old.PaymentIntent, c.PaymentIntent)
+				if tc.card == good {
+					b.paidOnce(p.Plan.ID, 2)
+				}
+				require.Len(b.t, b.intents(), 3, "the first payment's, the old one and the new one")
+			})
+		})
+	}
+}
+
+// replaceAtStripe cancels a charge's PaymentIntent and makes another for it, as a worker does, and
+// as only Stripe remembers afterwards.
+func (b *bench) replaceAtStripe(c billing.Charge, card string) {
+	b.t.Helper()
+	ctx := b.acting()
+	_, err := b.gateway.CancelPaymentIntent(ctx, "replace-"+c.PaymentIntent, c.PaymentIntent)
+	require.NoError(b.t, err)
+	pi, err := b.gateway.CreatePaymentIntent(ctx, "another", billing.PaymentParams{
+		Amount: c.Amount, Currency: c.Currency, Customer: b.customerAtStripe(c.PlanID), Metadata: c.Metadata("order-1", "att_lost"),
+	})
+	require.NoError(b.t, err)
+	err = b.pay(pi.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: card}})
+	if card == good {
+		require.NoError(b.t, err)
+	}
+	b.arrived()
+}
+
+// TestEvents_PaidByLostReplacement hears of the payment first: it is recorded, and not reported as
+// a second one.
+func TestEvents_PaidByLostReplacement(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(thenNoFunds, func(t *billing.Terms) { t.Parts = 2 })
+		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+		b.settle()
+		rewind := storetest.NewRewinder(b.t, b.store)
+		rewind.Backup("before")
+		old := b.charge(p.Plan.ID, 2)
+		b.replaceAtStripe(old, good)
+		rewind.Restore("before")
+		paid := b.intents()[2]
+		b.hear("evt_paid", "payment_intent.succeeded", paid.ID)
+		b.runDue()
+		b.paidOnce(p.Plan.ID, 2)
+		require.Equal(b.t, paid.ID, b.charge(p.Plan.ID, 2).PaymentIntent)
+	})
+}
+
+// TestCollect_LostPaymentAhead loses a payment that the customer made before the charge was due.
+// Only a look at Stripe shows it.
+func TestCollect_LostPaymentAhead(t *testing.T) {
+	for name, doubt := range map[string]bool{"known to have gone back": true, "late": false} {
+		t.Run(name, func(t *testing.T) {
+			eachEngine(t, func(b *bench) {
+				p := b.started(good, func(t *billing.Terms) { t.Parts = 2 })
+				c := b.charge(p.Plan.ID, 2)
+				pi, err := b.gateway.CreatePaymentIntent(b.acting(), "ahead", billing.PaymentParams{
+					Amount: c.Amount, Currency: c.Currency, Customer: b.customerAtStripe(p.Plan.ID), Metadata: c.Metadata("order-1", "att_lost"),
+				})
+				require.NoError(b.t, err)
+				require.NoError(b.t, b.pay(pi.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: good}}))
+				b.arrived()
+				at := c.DueAt
+				if doubt {
+					b.worker.Doubt = func() time.Time { return start.AddDate(0, 0, 1) }
+				} else {
+					at = at.Add(6 * time.Minute)
+				}
+				b.setNow(at)
+				b.runDue()
+				b.paidOnce(p.Plan.ID, 2)
+				attempts := b.details(p.Plan.ID).Attempts[c.ID]
+				require.Len(b.t, attempts, 1)
+				require.Equal(b.t, billing.InitiatorCustomer, attempts[0].Initiator)
+			})
+		})
+	}
+}
+
+// TestCollect_LostIntentDiffers finds an open PaymentIntent of another amount: it is canceled, and
+// a new one pays what is owed.
+func TestCollect_LostIntentDiffers(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, func(t *billing.Terms) { t.Parts = 2 })
+		c := b.charge(p.Plan.ID, 2)
+		pi, err := b.gateway.CreatePaymentIntent(b.acting(), "other", billing.PaymentParams{
+			Amount: c.Amount - 100, Currency: c.Currency, Customer: b.customerAtStripe(p.Plan.ID), Metadata: c.Metadata("order-1", "att_lost"),
+		})
+		require.NoError(b.t, err)
+		b.setNow(c.DueAt.Add(time.Hour))
+		for range 4 {
+			b.runDue()
+		}
+		b.paidOnce(p.Plan.ID, 2)
+		old, err := b.gateway.PaymentIntent(b.acting(), pi.ID)
+		require.NoError(b.t, err)
+		require.Equal(b.t, billing.IntentCanceled, old.Status)
+	})
+}
+
+// blind is a Stripe whose lists show nothing yet.
+type blind struct {
+	billing.Gateway
+	seeing bool
+}
+
+// FindPaymentIntent finds nothing until it sees.
+func (g *blind) FindPaymentIntent(ctx context.Context, customer string, since time.Time, match func(billing.PaymentIntent) bool) (billing.PaymentIntent, error) {
+	if g.seeing {
+		return g.Gateway.FindPaymentIntent(ctx, customer, since, match)
+	}
+	return billing.PaymentIntent{}, &billing.GatewayError{Op: "find", Kind: billing.GatewayNotFound}
+}
+
+// TestCollect_UsedKeyUnseen has a used key whose PaymentIntent no list shows: nothing is sent under
+// another key.
+func TestCollect_UsedKeyUnseen(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, func(t *billing.Terms) { t.Parts = 2 })
+		list := &blind{Gateway: b.gateway.Gateway}
+		b.gateway.Gateway = &upgraded{Gateway: list}
+		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+		b.loseAnswer()
+		b.runDue()
+		b.arrived()
+		for range 20 {
+			b.setNow(b.Now().Add(time.Hour))
+			b.runDue()
+		}
+		require.Len(b.t, b.details(p.Plan.ID).Attempts[b.charge(p.Plan.ID, 2).ID], 1)
+		list.seeing = true
+		b.setNow(b.Now().Add(time.Hour))
+		b.runDue()
+		b.paidOnce(p.Plan.ID, 2)
+	})
+}
+
+// TestCollect_StripeListDown can't ask Stripe: a charge that may have been paid waits, and says
+// why.
+func TestCollect_StripeListDown(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, func(t *billing.Terms) { t.Parts = 2 })
+		require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionServerError, Method: "GET", Path: "/v1/payment_intents", Count: 100}))
+		b.setNow(b.charge(p.Plan.ID, 2).DueAt.Add(time.Hour))
+		b.runDue()
+		c := b.charge(p.Plan.ID, 2)
+		require.Contains(b.t, c.Reason, "whether it was paid already is not known")
+		require.Zero(b.t, c.AttemptCount)
+	})
+}
+
+// TestCollect_KeyOutlivesCall does not send again what may arrive when Stripe has forgotten the
+// key: half a minute before, it is looked up.
+func TestCollect_KeyOutlivesCall(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, func(t *billing.Terms) { t.Parts = 2 })
+		due := b.charge(p.Plan.ID, 2).DueAt
+		b.setNow(due)
+		b.loseAnswer()
+		b.runDue()
+		b.arrived()
+		calls := b.gateway.calls
+		b.setNow(due.Add(23*time.Hour - 30*time.Second))
+		b.runDue()
+		require.Equal(b.t, calls, b.gateway.calls)
+		b.paidOnce(p.Plan.ID, 2)
+	})
+}

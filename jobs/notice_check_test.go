@@ -1,0 +1,114 @@
+package jobs_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+	"tranche/internal/operator"
+)
+
+// TestSendNotice_HeldUp: a mail server is away for hours. What is no longer true when it is back is
+// not sent.
+func TestSendNotice_HeldUp(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(thenNoFunds, nil)
+		b.mails.fail = &billing.MailError{Err: errors.New("the server is away")}
+		b.setNow(b.charge(p.Plan.ID, 2).DueAt.Add(-24 * time.Hour))
+		b.remind(3)
+		b.settle()
+		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+		b.settle()
+		require.Equal(b.t, billing.ChargeRetrying, b.charge(p.Plan.ID, 2).Status)
+		b.setNow(b.Now().Add(time.Hour))
+		_, err := operator.Cancel(b.t.Context(), b.store, p.Plan.ID, "sent back", b.Now())
+		require.NoError(b.t, err)
+		b.settle()
+		b.mails.fail = nil
+		sent := len(b.mails.mails)
+		b.setNow(b.Now().Add(2 * time.Hour))
+		b.settle()
+		require.Len(b.t, b.mails.mails[sent:], 1)
+		require.Contains(b.t, b.mails.mails[sent].Text, "canceled")
+		for _, kind := range []billing.NoticeKind{billing.NoticeUpcomingCharge, billing.NoticePaymentFailed} {
+			n := b.told(p.Plan.ID, kind)[0]
+			require.Equal(b.t, billing.NoticeDropped, n.Status, kind)
+			require.NotEmpty(b.t, n.Reason)
+		}
+		require.Equal(b.t, 2, b.audited(p.Plan.ID, "notice.dropped"))
+	})
+}
+
+// TestSendNotice_Order: a customer's mails leave in the order in which they were written, to the
+// address the customer has then.
+func TestSendNotice_Order(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, nil)
+		b.mails.fail = &billing.MailError{Err: errors.New("the server is away")}
+		for i := range 3 {
+			b.setNow(b.Now().Add(time.Hour))
+			_, err := operator.AddFee(b.t.Context(), b.store, p.Plan.ID, 500, b.Now().AddDate(0, 4, i).Format(time.DateOnly), "", b.Now())
+			require.NoError(b.t, err)
+			b.settle()
+		}
+		b.setNow(b.Now().Add(time.Hour))
+		b.settle()
+		_, err := operator.Pause(b.t.Context(), b.store, p.Plan.ID, "", b.Now())
+		require.NoError(b.t, err)
+		address := "lovelace@example.com"
+		_, err = operator.UpdateCustomer(b.t.Context(), b.store, b.details(p.Plan.ID).Customer.ID, operator.CustomerChange{Email: &address}, b.Now())
+		require.NoError(b.t, err)
+		b.mails.fail = nil
+		sent := len(b.mails.mails)
+		for range 20 {
+			b.settle()
+			b.setNow(b.Now().Add(5 * time.Minute))
+		}
+		mails := b.mails.mails[sent:]
+		require.Len(b.t, mails, 2, "the latest change, which lists all payments, and the pause")
+		require.Contains(b.t, mails[0].Subject, "changed")
+		require.Contains(b.t, mails[1].Subject, "paused")
+		for _, m := range mails {
+			require.Equal(b.t, address, m.To)
+		}
+	})
+}
+
+// TestTellUpcoming_Moved: a customer who was told of one date is told of the new one.
+func TestTellUpcoming_Moved(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, func(t *billing.Terms) { t.Every = "3 months" })
+		c := b.charge(p.Plan.ID, 2)
+		b.setNow(c.DueAt.Add(-48 * time.Hour))
+		b.remind(3)
+		require.Len(b.t, b.told(p.Plan.ID, billing.NoticeUpcomingCharge), 1)
+		moved := c.DueAt.AddDate(0, 2, 0)
+		_, err := operator.Move(b.t.Context(), operator.Quietly(b.store), c.ID, moved.Format(time.RFC3339), b.Now())
+		require.NoError(b.t, err)
+		b.setNow(moved.Add(-48 * time.Hour))
+		require.Equal(b.t, 1, b.remind(3))
+		require.Zero(b.t, b.remind(3))
+		require.Len(b.t, b.told(p.Plan.ID, billing.NoticeUpcomingCharge), 2)
+	})
+}
+
+// TestTellUpcoming_EarlierUnpaid: while an earlier charge is unpaid, nobody is told that there is
+// nothing to do.
+func TestTellUpcoming_EarlierUnpaid(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		id := b.startedWith(declinesLater("expired_card"), func(t *billing.Terms) { t.Every = "1 week" })
+		b.setNow(b.charge(id, 2).DueAt)
+		b.settle()
+		b.setNow(b.charge(id, 3).DueAt.Add(-48 * time.Hour))
+		b.remind(3)
+		require.Empty(b.t, b.told(id, billing.NoticeUpcomingCharge))
+		b.newCard(id, otherCard)
+		b.settle()
+		require.Equal(b.t, billing.ChargeSucceeded, b.charge(id, 2).Status)
+		b.remind(3)
+		require.Len(b.t, b.told(id, billing.NoticeUpcomingCharge), 1)
+	})
+}

@@ -1,0 +1,136 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"tranche/internal/billing"
+)
+
+// gatherFirst has a notice of a failed charge wait while other charges of the customer are due, so
+// that one mail names all that fail. The last of them lets the mail go.
+func (t *planTx) gatherFirst(ctx context.Context, n *billing.Notice) error {
+	if !n.Gathers() || n.Status != billing.NoticePending {
+		return nil
+	}
+	c, err := t.charge(n.ChargeID)
+	if err != nil {
+		return err
+	}
+	others, err := t.DueBeside(ctx, *c, t.plan.Account, t.now.Add(billing.GatherFor))
+	if err != nil {
+		return err
+	}
+	if !others {
+		return t.WakeNotices(ctx, n.CustomerID, billing.WaitsForOthers, t.now)
+	}
+	n.Reason, n.WakeAt = billing.WaitsForOthers, t.now.Add(billing.GatherFor)
+	return nil
+}
+
+// lockNotice locks the customer of a notice that gathers: mails of other plans may take the notice.
+func lockNotice(ctx context.Context, tx billing.Tx, n billing.Notice) error {
+	if !n.Gathers() {
+		return nil
+	}
+	return tx.LockCustomer(ctx, n.CustomerID)
+}
+
+// inAnotherMail has a notice wait while the mail of another notice, which holds it, is being sent.
+func (w *Worker) inAnotherMail(ctx context.Context, tx billing.Tx, n *billing.Notice) (bool, error) {
+	if n.Data.MailedWith == "" || n.Data.MailedWith == n.ID {
+		return false, nil
+	}
+	first, err := tx.Notice(ctx, n.Data.MailedWith)
+	if errors.Is(err, billing.ErrNotFound) { // deleted with its plan
+		n.Data.MailedWith = ""
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if first.Status != billing.NoticePending || !first.Holds(n.ID) {
+		n.Data.MailedWith = ""
+		return false, nil
+	}
+	n.Reason, n.WakeAt = waitsForEarlier, w.afterEarlier(first)
+	return true, tx.UpdateNotice(ctx, *n)
+}
+
+// afterEarlier is when a notice is looked at that waits for another one.
+func (w *Worker) afterEarlier(earlier billing.Notice) time.Time {
+	return billing.LaterOf(earlier.WakeAt, w.Clock.Now()).Add(w.Clock.Simulated(time.Second))
+}
+
+// gather takes the customer's other failed payments into the mail of a notice, and marks them as
+// waiting for it. What is no longer true is left for its own turn. The customer is locked.
+func (w *Worker) gather(ctx context.Context, tx billing.Tx, plan billing.Plan, first *billing.Notice) error {
+	first.Data.Others = nil
+	if !first.Gathers() {
+		return nil
+	}
+	first.Data.MailedWith = first.ID // no other mail takes it
+	waiting, err := tx.WaitingFailures(ctx, first.CustomerID, plan.Account)
+	if err != nil {
+		return err
+	}
+	states := map[billing.PlanID]planState{}
+	for _, other := range waiting {
+		if !first.Takes(other) || first.Holds(other.ID) {
+			continue
+		}
+		s, ok := states[other.PlanID]
+		if !ok {
+			if s, err = readPlanState(ctx, tx, other.PlanID, w.Clock.Now()); err != nil {
+				return err
+			}
+			states[other.PlanID] = s
+		}
+		state := s.at(other)
+		if other.Overtaken(state) != "" {
+			continue
+		}
+		taken := first.Take(other.UpToDate(state))
+		taken.Reason, taken.WakeAt = waitsForEarlier, w.afterEarlier(*first)
+		if err := tx.UpdateNotice(ctx, taken); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finishGathered records for the notices in a mail what became of it: each counts as mailed.
+func (w *Worker) finishGathered(ctx context.Context, tx billing.Tx, first billing.Notice, entry billing.AuditEntry) error {
+	for _, o := range first.Data.Others {
+		n, err := tx.Notice(ctx, o.Notice)
+		if errors.Is(err, billing.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if n.Status != billing.NoticePending || n.Data.MailedWith != first.ID {
+			continue
+		}
+		with := fmt.Sprintf("in one mail with notice %s", first.ID)
+		n.Status, n.SentAt, n.WakeAt, n.To, n.Attempts = first.Status, first.SentAt, time.Time{}, first.To, first.Attempts
+		n.Subject, n.Body, n.Reason = first.Subject, first.Body, with
+		if first.Status == billing.NoticeFailed {
+			n.Reason += ": " + first.Reason
+		} else {
+			n.MessageID = first.MessageID
+		}
+		if err := tx.UpdateNotice(ctx, n); err != nil {
+			return err
+		}
+		about := entry
+		about.PlanID, about.ChargeID, about.NoticeID = n.PlanID, n.ChargeID, n.ID
+		about.Message = fmt.Sprintf("%s (%s, %s)", entry.Message, spoken(n.Kind), with)
+		if err := tx.InsertAudit(ctx, about); err != nil {
+			return err
+		}
+	}
+	return nil
+}

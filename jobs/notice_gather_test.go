@@ -1,0 +1,136 @@
+package jobs_test
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+	"tranche/internal/operator"
+)
+
+// declinedTogether starts plans of one customer whose next charges are declined at the same time,
+// while no mail is sent. It returns the plans.
+func (b *bench) declinedTogether(references ...string) []billing.PlanID {
+	b.t.Helper()
+	plans := make([]billing.PlanID, len(references))
+	for i, reference := range references {
+		plans[i] = b.startedWith(declinesLater("insufficient_funds"), weekly(reference, ""))
+	}
+	b.settle()
+	b.mails.fail = &billing.MailError{Err: errors.New("the server is away")}
+	b.setNow(b.charge(plans[0], 2).DueAt)
+	b.settle()
+	for _, id := range plans {
+		require.Equal(b.t, billing.ChargeRetrying, b.charge(id, 2).Status)
+	}
+	return plans
+}
+
+// asked counts how often mails ask for the payment of a plan.
+func asked(mails []billing.Mail, reference string) (n int) {
+	for _, m := range mails {
+		n += strings.Count(m.Text, reference+": ")
+	}
+	return n
+}
+
+// TestSendNotice_Race: workers that send the notices of several plans at the same time put no
+// payment into two mails.
+func TestSendNotice_Race(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		references := []string{"sub-1", "sub-2", "sub-3", "sub-4"}
+		plans := b.declinedTogether(references...)
+		b.mails.fail = nil
+		sent := len(b.mails.mails)
+		b.setNow(b.Now().Add(2 * time.Hour))
+		for range 10 {
+			claims, err := b.store.ClaimNotices(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 100)
+			require.NoError(b.t, err)
+			var all sync.WaitGroup
+			failures := make([]error, len(claims))
+			for i, c := range claims {
+				all.Go(func() { failures[i] = b.worker.SendNotice(b.t.Context(), string(c.NoticeID), c.Lease) })
+			}
+			all.Wait()
+			require.NoError(b.t, errors.Join(failures...))
+			b.setNow(b.Now().Add(5 * time.Minute))
+		}
+		mails := b.mails.mails[sent:]
+		require.Len(b.t, mails, 1)
+		for i, reference := range references {
+			require.Equal(b.t, 1, asked(mails, reference), reference)
+			require.Equal(b.t, billing.NoticeSent, b.told(plans[i], billing.NoticePaymentFailed)[0].Status)
+		}
+	})
+}
+
+// TestSendNotice_GatheredUntrue: a payment that is no longer asked for when its mail goes out is
+// not in it.
+func TestSendNotice_GatheredUntrue(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		plans := b.declinedTogether("sub-1", "sub-2", "sub-3")
+		for _, i := range []int{0, 2} { // the one whose mail holds the others, and one of these
+			_, err := operator.Cancel(b.t.Context(), operator.Quietly(b.store), plans[i], "", b.Now())
+			require.NoError(b.t, err)
+		}
+		b.mails.fail = nil
+		sent := len(b.mails.mails)
+		for range 10 {
+			b.setNow(b.Now().Add(time.Hour))
+			b.settle()
+		}
+		require.Len(b.t, b.mails.mails[sent:], 1)
+		require.Contains(b.t, b.mails.mails[sent].Text, "sub-2")
+		for i, want := range []billing.NoticeStatus{billing.NoticeDropped, billing.NoticeSent, billing.NoticeDropped} {
+			require.Equal(b.t, want, b.told(plans[i], billing.NoticePaymentFailed)[0].Status, "plan %d", i+1)
+		}
+	})
+}
+
+// TestSendNotice_GatheredRefused: an address that is refused is recorded for each payment of the
+// mail, and each can be mailed again.
+func TestSendNotice_GatheredRefused(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		plans := b.declinedTogether("sub-1", "sub-2")
+		b.mails.fail = &billing.MailError{Permanent: true, Err: errors.New("550 no such user")}
+		for range 3 {
+			b.setNow(b.Now().Add(time.Hour))
+			b.settle()
+		}
+		b.mails.fail = nil
+		sent := len(b.mails.mails)
+		for _, id := range plans {
+			n := b.told(id, billing.NoticePaymentFailed)[0]
+			require.Equal(b.t, billing.NoticeFailed, n.Status)
+			require.Contains(b.t, n.Reason, "550")
+			_, err := operator.RetryNotice(b.t.Context(), b.store, n.ID, b.Now())
+			require.NoError(b.t, err)
+		}
+		for range 3 {
+			b.settle()
+			b.setNow(b.Now().Add(time.Minute))
+		}
+		mails := b.mails.mails[sent:]
+		require.Len(b.t, mails, 1)
+		require.Equal(b.t, 1, asked(mails, "sub-1"))
+		require.Equal(b.t, 1, asked(mails, "sub-2"))
+	})
+}
+
+// TestOwe_OneCharge: a customer with a single charge that is due is mailed at once.
+func TestOwe_OneCharge(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		id := b.startedWith(declinesLater("insufficient_funds"), weekly("sub-1", ""))
+		b.settle()
+		sent := len(b.mails.mails)
+		b.setNow(b.charge(id, 2).DueAt)
+		b.settle()
+		require.Len(b.t, b.mails.mails[sent:], 1)
+		require.NotContains(b.t, b.mails.mails[sent].Text, "Total:")
+	})
+}

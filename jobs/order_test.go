@@ -1,0 +1,217 @@
+package jobs_test
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+	"tranche/internal/stripegw"
+	"tranche/internal/stripesim"
+	"tranche/jobs"
+)
+
+// warnedCard is Stripe's test card whose payment is followed by an early fraud warning at once.
+const warnedCard = "4000000000005423"
+
+// firstThose puts the bodies of one type of event before the others.
+func firstThose(bodies [][]byte, kind string) [][]byte {
+	var first, rest [][]byte
+	for _, body := range bodies {
+		if bytes.Contains(body, []byte(`"type":"`+kind+`"`)) || bytes.Contains(body, []byte(`"type": "`+kind+`"`)) {
+			first = append(first, body)
+			continue
+		}
+		rest = append(rest, body)
+	}
+	return slices.Concat(first, rest)
+}
+
+// TestFraudWarning_BeforeThePayment: Stripe sends the warning within a second of the payment, and
+// its event may come first or alone.
+func TestFraudWarning_BeforeThePayment(t *testing.T) {
+	const kind = "radar.early_fraud_warning.created"
+	pays := map[string]func(b *bench) billing.PlanID{
+		"a plan by the API": func(b *bench) billing.PlanID {
+			p := b.plan(nil)
+			require.NoError(b.t, b.payFirst(p, warnedCard))
+			b.handleInOrder(firstThose(b.arrived(), kind))
+			return p.Plan.ID
+		},
+		"a plan by metadata": func(b *bench) billing.PlanID {
+			if b.account != "" {
+				return ""
+			}
+			made := b.post("/v1/payment_intents", "amount", "25000", "currency", "usd", "payment_method_types[]", "card", "setup_future_usage", "off_session",
+				"metadata[tranche_kind]", "installments", "metadata[tranche_total]", "100000", "metadata[tranche_parts]", "4",
+				"metadata[tranche_every]", "1 month", "metadata[tranche_reference]", "order-9", "metadata[tranche_email]", "ada@example.com")
+			require.NoError(b.t, b.pay(billing.Secret(made["client_secret"].(string)), stripesim.PaymentDetails{Card: &stripesim.Card{Number: warnedCard}, SetupFutureUsage: "off_session"}))
+			b.handleInOrder(firstThose(b.arrived(), kind))
+			plan, err := b.store.PlanByReference(b.t.Context(), "order-9")
+			require.NoError(b.t, err)
+			return plan.ID
+		},
+	}
+	for name, pay := range pays {
+		t.Run(name, func(t *testing.T) {
+			eachEngine(t, func(b *bench) {
+				id := pay(b)
+				if id == "" {
+					return
+				}
+				d := b.details(id)
+				require.Equal(b.t, billing.ChargeSucceeded, d.Charges[0].Status)
+				require.Equal(b.t, billing.PlanPaused, d.Plan.Status)
+				b.settle()
+				b.advance(40)
+				require.Equal(b.t, billing.ChargeScheduled, b.charge(id, 2).Status)
+			})
+		})
+	}
+}
+
+// handleInOrder takes in and handles events one by one.
+func (b *bench) handleInOrder(bodies [][]byte) {
+	b.t.Helper()
+	for _, body := range bodies {
+		b.takeIn(body)
+		b.hearAll()
+	}
+}
+
+// TestEvent_AboutSomethingUnknown: it is handled again when a plan, a customer or a card names it.
+func TestEvent_AboutSomethingUnknown(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		cus := b.post("/v1/customers")["id"].(string)
+		made := b.post("/v1/payment_methods", "type", "card", "card[number]", otherCard, "card[exp_month]", "12", "card[exp_year]", "2034", "card[cvc]", "123")
+		attached := made["id"].(string)
+		b.post("/v1/payment_methods/"+attached+"/attach", "customer", cus)
+		b.giveByIntent(good, "customer", cus, "metadata[tranche_customer]", "grace")
+		b.settle()
+		_, err := b.store.CardByPaymentMethod(b.t.Context(), attached)
+		require.ErrorIs(b.t, err, billing.ErrNotFound)
+
+		b.setNow(b.Now().Add(time.Hour))
+		p := b.plan(func(t *billing.Terms) { t.Customer.Reference, t.Customer.StripeCustomer = "grace", cus })
+		require.NoError(b.t, b.payFirst(p, good))
+		b.settle()
+		card, err := b.store.CardByPaymentMethod(b.t.Context(), attached)
+		require.NoError(b.t, err)
+		require.Equal(b.t, b.details(p.Plan.ID).Customer.ID, card.CustomerID)
+		require.Equal(b.t, billing.PlanActive, b.details(p.Plan.ID).Plan.Status)
+	})
+}
+
+// TestFraudWarning_OfAPaymentThatIsImportedLater: the plan of a payment is made a day after the
+// warning.
+func TestFraudWarning_OfAPaymentThatIsImportedLater(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, nil)
+		made := b.post("/v1/payment_intents", "amount", "25000", "currency", "usd", "payment_method_types[]", "card", "customer", b.customerAtStripe(p.Plan.ID))
+		require.NoError(b.t, b.pay(billing.Secret(made["client_secret"].(string)), stripesim.PaymentDetails{Card: &stripesim.Card{Number: warnedCard}}))
+		b.settle()
+		require.Equal(b.t, billing.PlanActive, b.details(p.Plan.ID).Plan.Status)
+		b.setNow(b.Now().Add(24 * time.Hour))
+		plan := b.details(p.Plan.ID).Plan
+		plan.ID, plan.Reference, plan.Version, plan.Total, plan.CreatedAt = billing.NewPlanID(b.Now()), "order-2", 0, 50000, b.Now()
+		paid := billing.Charge{
+			ID: billing.NewChargeID(b.Now()), PlanID: plan.ID, CustomerID: plan.CustomerID, Sequence: 1, Amount: 25000, Currency: "usd",
+			PaymentIntent: made["id"].(string), Status: billing.ChargeSucceeded, DueAt: b.Now(), PaidAt: b.Now(), CreatedAt: b.Now(), UpdatedAt: b.Now(),
+		}
+		next := paid
+		next.ID, next.Sequence, next.PaymentIntent, next.Status, next.PaidAt = billing.NewChargeID(b.Now()), 2, "", billing.ChargeScheduled, time.Time{}
+		next.DueAt = b.Now().AddDate(0, 1, 0)
+		next.NextAttemptAt, next.WakeAt = next.DueAt, next.DueAt
+		require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error {
+			return tx.InsertPlan(b.t.Context(), plan, []billing.Charge{paid, next})
+		}))
+		b.settle()
+		require.Equal(b.t, billing.PlanPaused, b.details(plan.ID).Plan.Status)
+	})
+}
+
+// TestEvent_OfTheOtherModeOrAccount: it changes nothing, whatever its type.
+func TestEvent_OfTheOtherModeOrAccount(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.plan(nil)
+		require.NoError(b.t, b.payFirst(p, warnedCard))
+		bodies := b.arrived()
+		require.NotEmpty(b.t, bodies)
+		b.platform.Connect("acct_somebodyelse")
+		for name, change := range map[string]func(e *billing.Event){
+			"live":  func(e *billing.Event) { e.Livemode = true },
+			"other": func(e *billing.Event) { e.Account = "acct_somebodyelse" },
+		} {
+			for _, body := range bodies {
+				e, err := stripegw.ParseEvent(body)
+				require.NoError(b.t, err)
+				e.ID, e.Status, e.ReceivedAt, e.WakeAt = e.ID+name, billing.EventPending, b.Now(), b.Now()
+				change(&e)
+				_, err = b.store.InsertEvents(b.t.Context(), []billing.Event{e})
+				require.NoError(b.t, err)
+			}
+		}
+		b.runDue()
+		for _, e := range b.heard() {
+			require.NotEqual(b.t, billing.EventHandled, e.Status, e.Type)
+			if e.Livemode {
+				require.Equal(b.t, billing.EventIgnored, e.Status, e.Reason)
+			}
+		}
+		require.Equal(b.t, billing.PlanAwaitingFirstPayment, b.details(p.Plan.ID).Plan.Status)
+		b.takeIn(bodies...)
+		b.settle()
+		require.Equal(b.t, billing.PlanPaused, b.details(p.Plan.ID).Plan.Status, "its own events do")
+	})
+}
+
+// TestEvent_EachTypeOfTheOtherModeOrAccount: an event of any type that is handled changes a plan
+// only if it is of the plan's account and mode.
+func TestEvent_EachTypeOfTheOtherModeOrAccount(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, nil)
+		b.settle()
+		card, before := b.cardOf(p.Plan.ID), b.details(p.Plan.ID)
+		b.platform.Connect("acct_somebodyelse")
+		send := func(name string, change func(e *billing.Event)) {
+			for _, kind := range jobs.EventTypes() {
+				id := p.FirstPayment.ID
+				switch family, _, _ := strings.Cut(kind, "."); family {
+				case "payment_method":
+					id = card.PaymentMethod
+				case "customer":
+					id = card.StripeCustomer
+				case "setup_intent":
+					id = "seti_1"
+				case "charge", "refund", "radar":
+					id = "ch_1"
+				}
+				e := billing.Event{
+					ID: "evt_" + name + kind, Type: kind, ObjectID: id, Status: billing.EventPending, CreatedAt: b.Now(), ReceivedAt: b.Now(), WakeAt: b.Now(),
+					Payload: []byte(`{"data": {"object": {"payment_intent": "` + p.FirstPayment.ID + `"}}}`),
+				}
+				change(&e)
+				_, err := b.store.InsertEvents(b.t.Context(), []billing.Event{e})
+				require.NoError(b.t, err)
+			}
+			b.runDue()
+		}
+		send("live", func(e *billing.Event) { e.Livemode = true })
+		send("other", func(e *billing.Event) { e.Account = "acct_somebodyelse" })
+		send("both", func(e *billing.Event) { e.Livemode, e.Account = true, "acct_somebodyelse" })
+		require.Equal(b.t, before, b.details(p.Plan.ID))
+		require.Equal(b.t, card, b.cardOf(p.Plan.ID))
+		for _, e := range b.heard() {
+			if e.Livemode {
+				require.Equal(b.t, billing.EventIgnored, e.Status, "%s: %s", e.Type, e.Reason)
+			}
+		}
+
+		send("own", func(*billing.Event) {})
+		require.Equal(b.t, billing.PlanPaused, b.details(p.Plan.ID).Plan.Status, "its own fraud warning pauses it")
+	})
+}

@@ -1,0 +1,110 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"tranche/internal/billing"
+)
+
+// A charge has one PaymentIntent, but another one that names the charge may be paid: a replacement
+// that was lost with the database, or one that the merchant made. The charge's own must take no
+// second payment, so it is seen canceled before the other takes its place.
+
+// paidByAnother makes a paid PaymentIntent the charge's own, once the one that the charge had is
+// seen canceled. The caller records the payment and compares the amount. Errors:
+// *secondPaymentError when both are paid; others when Stripe can't be asked, or an attempt has no
+// known outcome yet.
+func (w *Worker) paidByAnother(ctx context.Context, c billing.Charge, paid billing.PaymentIntent) (billing.Charge, error) {
+	if err := w.holdPaid(ctx, c, paid); err != nil {
+		return c, err
+	}
+	other, err := w.cancelOther(ctx, c.PaymentIntent, paid)
+	switch {
+	case err != nil:
+		return c, err
+	case other.Status == billing.IntentSucceeded:
+		return w.bothPaid(ctx, c, other)
+	case other.Status != billing.IntentCanceled:
+		return c, fmt.Errorf("%s paid charge %s, and its other PaymentIntent %s is %s", paid.ID, c.ID, other.ID, spoken(other.Status))
+	}
+	err = w.inPlan(ctx, c.PlanID, func(t *planTx) error {
+		mine, err := t.charge(c.ID)
+		if err != nil {
+			return err
+		}
+		switch mine.PaymentIntent {
+		case "", other.ID:
+			t.takeReplacement(mine, other, paid)
+		case paid.ID:
+		default:
+			return fmt.Errorf("charge %s got another PaymentIntent, %s, while %s paid it", c.ID, mine.PaymentIntent, paid.ID)
+		}
+		c = *mine
+		return nil
+	})
+	return c, err
+}
+
+// holdPaid keeps a charge from being tried while its PaymentIntent is canceled, and marks the
+// cancellation as ours. Otherwise its event would be taken for the merchant's word that nothing is
+// owed.
+func (w *Worker) holdPaid(ctx context.Context, c billing.Charge, paid billing.PaymentIntent) error {
+	return w.inPlan(ctx, c.PlanID, func(t *planTx) error {
+		mine, err := t.charge(c.ID)
+		if err != nil || mine.Status.Ended() || mine.PaymentIntent != c.PaymentIntent {
+			return err
+		}
+		attempts, err := t.Attempts(ctx, c.ID)
+		if err != nil {
+			return err
+		}
+		if n := len(attempts); n > 0 && attempts[n-1].Outcome.Open() {
+			return fmt.Errorf("%s paid charge %s, and attempt %d at it has no known outcome yet", paid.ID, c.ID, n)
+		}
+		follow, _, err := t.dunningOf(ctx, mine)
+		if err != nil {
+			return err
+		}
+		follow.Replacing = mine.PaymentIntent
+		if err := t.UpdateDunning(ctx, follow); err != nil {
+			return err
+		}
+		t.rest(mine)
+		mine.Reason = fmt.Sprintf("it was paid by %s; %s is canceled first", paid.ID, mine.PaymentIntent)
+		return nil
+	})
+}
+
+// cancelOther cancels the PaymentIntent of a charge that paid paid, and returns what became of it.
+// One that Stripe does not have can't be paid, and counts as canceled.
+func (w *Worker) cancelOther(ctx context.Context, id string, paid billing.PaymentIntent) (billing.PaymentIntent, error) {
+	other, err := w.Gateway.PaymentIntent(ctx, id)
+	if err == nil && cancelable(other.Status) {
+		err = billing.UnderKey("replaced-by-"+paid.ID, func(key string) (err error) {
+			other, err = w.Gateway.CancelPaymentIntent(ctx, key, id)
+			return err
+		})
+		if err != nil || other.Status != billing.IntentCanceled {
+			other, err = w.Gateway.PaymentIntent(ctx, id) // it may have been paid meanwhile
+		}
+	}
+	if errors.Is(err, billing.ErrNotFound) {
+		return billing.PaymentIntent{ID: id, Status: billing.IntentCanceled}, nil
+	}
+	return other, err
+}
+
+// bothPaid records the payment by the charge's own PaymentIntent, and reports the other one as the
+// second.
+func (w *Worker) bothPaid(ctx context.Context, c billing.Charge, own billing.PaymentIntent) (billing.Charge, error) {
+	if err := w.recordPayment(ctx, c, own, nil); err != nil {
+		return c, err
+	}
+	c, err := w.Store.Charge(ctx, c.ID)
+	if err != nil {
+		return c, err
+	}
+	return c, &secondPaymentError{c}
+}

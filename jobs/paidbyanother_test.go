@@ -1,0 +1,108 @@
+package jobs_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+	"tranche/internal/operator"
+)
+
+// paidByAnother has a declined charge paid by a PaymentIntent that names it and is not the charge's
+// own.
+func (b *bench) paidByAnother(c billing.Charge, amount int64) string {
+	b.t.Helper()
+	made, err := b.gateway.CreatePaymentIntent(b.acting(), "another", billing.PaymentParams{
+		Amount: amount, Currency: c.Currency, Metadata: map[string]string{billing.MetaCharge: string(c.ID)},
+	})
+	require.NoError(b.t, err)
+	require.NoError(b.t, b.pay(made.ClientSecret, withCard(otherCard)))
+	return made.ID
+}
+
+// intentStatus is the status of a PaymentIntent at Stripe.
+func (b *bench) intentStatus(id string) billing.IntentStatus {
+	b.t.Helper()
+	pi, err := b.gateway.PaymentIntent(b.acting(), id)
+	require.NoError(b.t, err)
+	return pi.Status
+}
+
+func TestPaidByAnother_OpenOneIsVoided(t *testing.T) {
+	for name, cancel := range map[string]bool{"owed": false, "canceled meanwhile": true} {
+		t.Run(name, func(t *testing.T) {
+			eachEngine(t, func(b *bench) {
+				c := b.charge(b.failedOnce("insufficient_funds", nil), 2)
+				if cancel {
+					_, err := operator.Cancel(b.t.Context(), b.store, c.PlanID, "", b.Now())
+					require.NoError(b.t, err)
+				}
+				paid := b.paidByAnother(c, c.Amount)
+				b.settle()
+				require.Equal(b.t, billing.EventHandled, b.event("payment_intent.succeeded").Status)
+				require.Equal(b.t, billing.IntentCanceled, b.intentStatus(c.PaymentIntent))
+				after := b.charge(c.PlanID, 2)
+				require.Equal(b.t, billing.ChargeSucceeded, after.Status)
+				require.Equal(b.t, paid, after.PaymentIntent)
+				b.advance(10)
+				count, _ := b.succeededAtStripe()
+				require.Equal(b.t, 2, count)
+				require.Empty(b.t, b.incidents(billing.IncidentPaidTwice))
+			})
+		})
+	}
+}
+
+func TestPaidByAnother_OtherAmount(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		c := b.charge(b.failedOnce("insufficient_funds", nil), 2)
+		b.paidByAnother(c, c.Amount-1000)
+		b.settle()
+		require.Equal(b.t, billing.IntentCanceled, b.intentStatus(c.PaymentIntent))
+		b.advance(10)
+		require.Equal(b.t, billing.ChargeFailed, b.charge(c.PlanID, 2).Status, "an operator must look")
+		require.Equal(b.t, 1, b.audited(c.PlanID, "charge.amount_differs"))
+		count, _ := b.succeededAtStripe()
+		require.Equal(b.t, 2, count, "nothing more is charged")
+	})
+}
+
+func TestPaidByAnother_OpenOnePaidMeanwhile(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		c := b.charge(b.failedOnce("insufficient_funds", nil), 2)
+		secret := b.secretOf(c)
+		b.gateway.beforeCancel = func() {
+			b.gateway.beforeCancel = nil
+			require.NoError(b.t, b.pay(secret, withCard(otherCard)))
+		}
+		second := b.paidByAnother(c, c.Amount)
+		b.settle()
+		after := b.charge(c.PlanID, 2)
+		require.Equal(b.t, billing.ChargeSucceeded, after.Status)
+		require.Equal(b.t, c.PaymentIntent, after.PaymentIntent)
+		b.requirePaidTwice(after, second)
+		b.requireRefunded(after, second)
+	})
+}
+
+// Stripe does not cancel the open one: nothing is recorded, and nothing is tried, until it does.
+func TestPaidByAnother_NotSeenCanceled(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		c := b.charge(b.failedOnce("insufficient_funds", nil), 2)
+		working := b.gateway.Gateway
+		b.gateway.Gateway = &noCancel{working}
+		paid := b.paidByAnother(c, c.Amount)
+		b.settle()
+		held := b.charge(c.PlanID, 2)
+		require.Equal(b.t, c.PaymentIntent, held.PaymentIntent)
+		require.Zero(b.t, held.NextAttemptAt)
+		require.Contains(b.t, held.Reason, "it was paid by "+paid)
+		b.gateway.Gateway = working
+		b.advance(2)
+		require.Equal(b.t, paid, b.charge(c.PlanID, 2).PaymentIntent)
+		require.Equal(b.t, billing.ChargeSucceeded, b.charge(c.PlanID, 2).Status)
+		count, _ := b.succeededAtStripe()
+		require.Equal(b.t, 2, count)
+	})
+}

@@ -1,0 +1,184 @@
+package jobs_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+	"tranche/jobs"
+)
+
+// errNo is a permit that is not given.
+var errNo = errors.New("not now")
+
+// refuse is a permit that is not given while it is set.
+type refuse struct{ err error }
+
+// ask answers the question of a permit.
+func (r *refuse) ask(context.Context) error { return r.err }
+
+// guardedTask is a task that is due, and how to see that it was carried out.
+type guardedTask struct {
+	task billing.Task
+	done func() bool
+}
+
+// guardedTasks make a due task of each kind.
+func guardedTasks() map[string]func(b *bench) guardedTask {
+	charged := func(b *bench, before int) func() bool {
+		return func() bool { n, _ := b.succeededAtStripe(); return n > before }
+	}
+	return map[string]func(b *bench) guardedTask{
+		jobs.KindHandleEvent: func(b *bench) guardedTask {
+			p := b.plan(nil)
+			require.NoError(b.t, b.payFirst(p, good))
+			b.takeIn(b.arrived()...)
+			e := b.event("payment_intent.succeeded")
+			return guardedTask{jobs.EventTask(billing.EventClaim{EventID: e.ID, Lease: e.Lease}), func() bool {
+				return b.event("payment_intent.succeeded").Status != billing.EventPending
+			}}
+		},
+		jobs.KindCollectCharge: func(b *bench) guardedTask {
+			claim := b.claimed(b.started(good, nil))
+			return guardedTask{jobs.CollectTask(claim), charged(b, 1)}
+		},
+		jobs.KindRetryCharge: func(b *bench) guardedTask {
+			plan := b.failedOnce("insufficient_funds", nil)
+			b.newCard(plan, good)
+			b.settle()
+			n, _ := b.succeededAtStripe()
+			b.setNow(b.charge(plan, 3).DueAt)
+			claims, err := b.store.ClaimCharges(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 1)
+			require.NoError(b.t, err)
+			claims[0].Status = billing.ChargeRetrying
+			return guardedTask{jobs.CollectTask(claims[0]), charged(b, n)}
+		},
+		jobs.KindSendNotice: func(b *bench) guardedTask {
+			p := b.started(good, nil)
+			b.setNow(b.charge(p.Plan.ID, 2).DueAt.Add(-48 * time.Hour))
+			mails := len(b.mails.mails)
+			b.enqueueUpcoming()
+			n := b.told(p.Plan.ID, billing.NoticeUpcomingCharge)[0]
+			return guardedTask{jobs.NoticeTask(billing.NoticeClaim{NoticeID: n.ID, Lease: n.Lease}), func() bool { return len(b.mails.mails) > mails }}
+		},
+		jobs.KindStepDunning: func(b *bench) guardedTask {
+			plan := b.failedOnce("expired_card", nil)
+			b.setNow(b.dunningOf(b.charge(plan, 2)).Next())
+			claims, err := b.store.ClaimDunnings(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 1)
+			require.NoError(b.t, err)
+			notices := len(b.notices(plan))
+			return guardedTask{jobs.DunningTask(claims[0]), func() bool { return len(b.notices(plan)) > notices }}
+		},
+		jobs.KindDeliverWebhook: func(b *bench) guardedTask {
+			r := b.receiver()
+			b.listen(r)
+			d := b.say("plan.created")
+			return guardedTask{jobs.DeliveryTask(billing.DeliveryClaim{DeliveryID: d.ID, Lease: d.Lease}), func() bool { return len(r.messages()) > 0 }}
+		},
+		jobs.KindTellUpcoming: func(b *bench) guardedTask {
+			p := b.started(good, nil)
+			b.setNow(b.charge(p.Plan.ID, 2).DueAt.Add(-48 * time.Hour))
+			return guardedTask{b.reminderTask(), func() bool { return len(b.told(p.Plan.ID, billing.NoticeUpcomingCharge)) > 0 }}
+		},
+		jobs.KindTellExpiring: func(b *bench) guardedTask {
+			p := b.started(good, nil)
+			b.expires(p.Plan.ID, 2026, time.February)
+			b.setNow(jobs.ExpiringFrom(2026, time.February))
+			return guardedTask{b.expiryTask(), func() bool { return len(b.told(p.Plan.ID, billing.NoticeCardExpiring)) > 0 }}
+		},
+	}
+}
+
+// keptTasks is a queue that keeps its tasks.
+type keptTasks struct{ tasks []billing.Task }
+
+// Enqueue keeps tasks.
+func (k *keptTasks) Enqueue(_ context.Context, tasks ...billing.Task) error {
+	k.tasks = append(k.tasks, tasks...)
+	return nil
+}
+
+// reminders finds reminders and keeps their tasks.
+func (b *bench) reminders() (jobs.Reminders, *keptTasks) {
+	store, ok := b.store.(billing.ReminderStore)
+	require.True(b.t, ok)
+	queue := &keptTasks{}
+	return jobs.Reminders{Store: store, Queue: queue}, queue
+}
+
+// reminderTask is the task of the one charge that falls due soon.
+func (b *bench) reminderTask() billing.Task {
+	find, queue := b.reminders()
+	_, err := find.Upcoming(b.t.Context(), b.Now(), 3)
+	require.NoError(b.t, err)
+	require.Len(b.t, queue.tasks, 1)
+	return queue.tasks[0]
+}
+
+// enqueueUpcoming writes the notice of the one charge that falls due soon, and sends nothing.
+func (b *bench) enqueueUpcoming() {
+	require.NoError(b.t, b.worker.Do(b.t.Context(), b.reminderTask()))
+}
+
+// expiryTask is the task of the one card that expires soon.
+func (b *bench) expiryTask() billing.Task {
+	find, queue := b.reminders()
+	_, err := find.Expiring(b.t.Context(), b.Now())
+	require.NoError(b.t, err)
+	require.Len(b.t, queue.tasks, 1)
+	return queue.tasks[0]
+}
+
+// TestPermits_EveryTaskKind refuses each permit in turn. A task that may not run changes nothing,
+// and runs once it may.
+func TestPermits_EveryTaskKind(t *testing.T) {
+	tasks := guardedTasks()
+	for kind := range jobs.Routes() {
+		require.Contains(t, tasks, kind, "every kind of task asks for its permits")
+	}
+	charges := []string{jobs.KindCollectCharge, jobs.KindRetryCharge}
+	for kind, prepare := range tasks {
+		t.Run(kind, func(t *testing.T) {
+			eachEngine(t, func(b *bench) {
+				due := prepare(b)
+				take, act, charge := &refuse{errNo}, &refuse{}, &refuse{}
+				b.worker.Permits = jobs.Permits{TakePart: take.ask, Act: act.ask, Charge: charge.ask}
+
+				before := b.waiting()
+				require.ErrorIs(b.t, b.worker.Do(b.t.Context(), due.task), errNo, "another process is to take it")
+				require.False(b.t, due.done(), "the process takes no part")
+				require.Equal(b.t, before, b.waiting(), "nothing is written")
+
+				take.err, act.err = nil, errNo
+				require.NoError(b.t, b.worker.Do(b.t.Context(), due.task))
+				require.False(b.t, due.done(), "nothing may be done for this database")
+
+				act.err, charge.err = nil, errNo
+				require.NoError(b.t, b.worker.Do(b.t.Context(), due.task))
+				require.Equal(b.t, !slices.Contains(charges, kind), due.done(), "only charges wait")
+
+				charge.err = nil
+				require.NoError(b.t, b.worker.Do(b.t.Context(), due.task))
+				require.True(b.t, due.done())
+			})
+		})
+	}
+}
+
+// waiting is when each charge is looked at next, and why it waits.
+func (b *bench) waiting() (all []string) {
+	b.t.Helper()
+	plans, err := b.store.Plans(b.t.Context(), billing.PlanFilter{})
+	require.NoError(b.t, err)
+	for _, p := range plans {
+		for _, c := range b.details(p.ID).Charges {
+			all = append(all, string(c.ID)+" "+c.WakeAt.String()+" "+c.Reason)
+		}
+	}
+	return all
+}

@@ -1,0 +1,108 @@
+package jobs_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+	"tranche/internal/operator"
+	"tranche/internal/stripesim"
+)
+
+// processing makes a plan whose second payment Stripe is processing: it was accepted, and has no
+// result until the test ends it.
+func (b *bench) processing() (billing.PlanID, billing.Charge) {
+	b.t.Helper()
+	plan := b.startedWith(stripesim.PaymentDetails{
+		Card: &stripesim.Card{Number: good}, SetupFutureUsage: "off_session", Metadata: map[string]string{"sim_processing": "0"},
+	}, nil)
+	before := b.notices(plan)
+	b.setNow(b.charge(plan, 2).DueAt)
+	b.settle()
+	for range 30 { // longer than Stripe remembers the key; an Indian card takes 26 hours
+		b.setNow(b.Now().Add(time.Hour))
+		b.settle()
+		b.requireProcessing(plan)
+		require.Equal(b.t, before, b.notices(plan), "nobody is written to")
+	}
+	return plan, b.charge(plan, 2)
+}
+
+// requireProcessing wants one attempt at the second charge, which was sent once and waits.
+func (b *bench) requireProcessing(plan billing.PlanID) {
+	b.t.Helper()
+	d := b.details(plan)
+	c := d.Charges[1]
+	require.Equal(b.t, billing.ChargeCollecting, c.Status)
+	require.Equal(b.t, "Stripe is processing the payment", c.Reason)
+	require.Equal(b.t, billing.PlanActive, d.Plan.Status)
+	require.Len(b.t, d.Attempts[c.ID], 1)
+	require.Equal(b.t, billing.OutcomeProcessing, d.Attempts[c.ID][0].Outcome)
+	_, err := b.store.Dunning(b.t.Context(), c.ID)
+	require.ErrorIs(b.t, err, billing.ErrNotFound, "it is not chased")
+	require.Len(b.t, b.intents(), 2)
+	require.Len(b.t, b.request("GET", "/v1/charges?limit=100", nil)["data"], 1)
+}
+
+func TestAPaymentThatIsProcessingIsSettledByItsEventOrLookedUp(t *testing.T) {
+	for name, hears := range map[string]bool{"by its event": true, "by a look-up": false} {
+		for end, code := range map[string]string{"paid": "", "declined": "insufficient_funds"} {
+			t.Run(name+", "+end, func(t *testing.T) {
+				eachEngine(t, func(b *bench) {
+					plan, c := b.processing()
+					if !hears {
+						require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionWebhookDrop}))
+					}
+					require.NoError(b.t, b.sim.EndProcessing(c.PaymentIntent, code))
+					b.settle()
+					if !hears {
+						require.Equal(b.t, billing.ChargeCollecting, b.charge(plan, 2).Status)
+						b.setNow(b.Now().Add(time.Hour))
+						b.settle()
+					}
+					d := b.details(plan)
+					require.Len(b.t, d.Attempts[c.ID], 1, "it is not charged again")
+					count, _ := b.succeededAtStripe()
+					if code == "" {
+						require.Equal(b.t, billing.ChargeSucceeded, d.Charges[1].Status)
+						require.Equal(b.t, billing.OutcomeSucceeded, d.Attempts[c.ID][0].Outcome)
+						require.Equal(b.t, 2, count)
+						return
+					}
+					require.Equal(b.t, billing.ChargeRetrying, d.Charges[1].Status)
+					require.Equal(b.t, code, d.Attempts[c.ID][0].Failure.DeclineCode)
+					require.Equal(b.t, 1, count)
+				})
+			})
+		}
+	}
+}
+
+func TestAPlanIsCanceledWhileItsPaymentIsProcessing(t *testing.T) {
+	for name, code := range map[string]string{"paid all the same": "", "declined": "insufficient_funds"} {
+		t.Run(name, func(t *testing.T) {
+			eachEngine(t, func(b *bench) {
+				plan, c := b.processing()
+				_, err := operator.Cancel(b.t.Context(), b.store, plan, "", b.Now())
+				require.NoError(b.t, err)
+				b.settle() // Stripe refuses to cancel what it is processing
+				require.NoError(b.t, b.sim.EndProcessing(c.PaymentIntent, code))
+				b.advance(2)
+				d := b.details(plan)
+				require.Equal(b.t, billing.PlanCanceled, d.Plan.Status)
+				require.Len(b.t, d.Attempts[c.ID], 1)
+				count, _ := b.succeededAtStripe()
+				if code == "" {
+					require.Equal(b.t, 2, count)
+					require.Equal(b.t, billing.ChargeSucceeded, d.Charges[1].Status, "the money that came is not forgotten")
+					return
+				}
+				require.Equal(b.t, 1, count)
+				require.Equal(b.t, billing.ChargeCanceled, d.Charges[1].Status)
+				require.Equal(b.t, billing.IntentCanceled, b.intentStatus(c.PaymentIntent), "nothing can be paid any more")
+			})
+		})
+	}
+}

@@ -1,0 +1,100 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"tranche/internal/billing"
+)
+
+// A charge can be canceled while the answer that names its PaymentIntent is on its way or lost: a
+// checkout or the recovery page asked for the PaymentIntent. The worker finds it by sending the
+// same request under the same key, and a later call cancels it. Nothing is confirmed, so no money
+// moves.
+
+// findCall is the call that finds the PaymentIntent of the charge's last attempt. Where the attempt
+// made none, nothing is left to do.
+func (t *planTx) findCall(ctx context.Context, c *billing.Charge) (*call, error) {
+	attempts, err := t.Attempts(ctx, c.ID)
+	if err != nil {
+		return nil, err
+	}
+	n := len(attempts)
+	if n == 0 || !mayHaveMade(attempts[n-1]) {
+		t.rest(c)
+		return nil, nil
+	}
+	a := attempts[n-1]
+	if until := sentAt(a).Add(t.worker.Clock.Simulated(t.worker.Lease)); t.now.Before(until) {
+		c.WakeAt = until // the answer may be on its way
+		t.touch(c)
+		return nil, nil
+	}
+	arrives := t.now.Sub(a.CreatedAt) + t.worker.Clock.Simulated(t.worker.Lease)
+	t.holdLease(c)
+	return &call{planID: t.plan.ID, void: c.ID, attempt: a, customer: a.Params.Customer, lookUp: arrives > keyLifetime}, nil
+}
+
+// mayHaveMade reports whether Stripe may have a PaymentIntent of an attempt that does not name it:
+// the answer was lost, or the customer's attempt was given up.
+func mayHaveMade(a billing.Attempt) bool {
+	return a.PaymentIntent == "" && (a.Outcome.Open() || a.Failure.Code == codeAbandoned)
+}
+
+// sentAt is when the request of an attempt was last sent, at the earliest.
+func sentAt(a billing.Attempt) time.Time {
+	if a.SentAt.IsZero() {
+		return a.CreatedAt
+	}
+	return a.SentAt
+}
+
+// findToVoid finds the PaymentIntent of an attempt at a charge that was canceled meanwhile.
+func (w *Worker) findToVoid(ctx context.Context, c call) error {
+	pi, err := w.intentToVoid(ctx, c)
+	ctx = context.WithoutCancel(ctx)
+	var ge *billing.GatewayError
+	if err != nil && !errors.Is(err, billing.ErrNotFound) && (!errors.As(err, &ge) || ge.Resend() && !ge.Finished()) {
+		return w.voidLater(ctx, c, err)
+	}
+	return w.inPlan(ctx, c.planID, func(t *planTx) error { return t.recordFound(ctx, c, pi.ID) })
+}
+
+// intentToVoid returns the PaymentIntent of an attempt: by the same request, or from the customer's
+// list once Stripe may have forgotten the key. A customer without a Stripe customer has no list,
+// and nobody was given the secret of what is not recorded.
+func (w *Worker) intentToVoid(ctx context.Context, c call) (billing.PaymentIntent, error) {
+	switch {
+	case !c.lookUp:
+		return w.Gateway.CreatePaymentIntent(ctx, c.attempt.IdempotencyKey, c.attempt.Params)
+	case c.customer != "":
+		return w.findIntent(ctx, c, "")
+	}
+	return billing.PaymentIntent{}, nil
+}
+
+// recordFound closes the attempt, and makes the charge due again when a PaymentIntent was found:
+// the next call cancels it.
+func (t *planTx) recordFound(ctx context.Context, sent call, paymentIntent string) error {
+	c, err := t.charge(sent.void)
+	if err != nil {
+		return err
+	}
+	attempts, err := t.Attempts(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	a := attempts[sent.attempt.Number-1]
+	if !mayHaveMade(a) || c.PaymentIntent != "" || !c.Void() {
+		return nil // its answer arrived meanwhile
+	}
+	a.Outcome, a.PaymentIntent, a.FinishedAt = billing.OutcomeCanceled, paymentIntent, t.now
+	a.Failure = billing.Failure{Code: codeNeverArrived, Message: "the charge was canceled before the customer could pay it"}
+	if paymentIntent == "" {
+		t.rest(c)
+	} else {
+		t.noteIntent(c, paymentIntent)
+	}
+	return t.UpdateAttempt(ctx, a)
+}

@@ -1,0 +1,167 @@
+package jobs_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+	"tranche/internal/operator"
+	"tranche/internal/stripesim"
+)
+
+// trail lists what the audit trail says of a plan, in words.
+func (b *bench) trail(id billing.PlanID) (texts []string) {
+	b.t.Helper()
+	entries, err := b.store.AuditTrail(b.t.Context(), billing.AuditFilter{Plan: id})
+	require.NoError(b.t, err)
+	for _, e := range entries {
+		texts = append(texts, e.Message, e.Next)
+	}
+	return texts
+}
+
+// TestOnRequest_NoDate has a balance that falls due on request: no text names a date for it.
+func TestOnRequest_NoDate(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		deposit := b.started(good, func(t *billing.Terms) {
+			t.Kind, t.Total, t.Deposit, t.BalanceDue, t.Parts, t.Every = billing.KindDeposit, 250000, 50000, "on request", 0, ""
+		})
+		whole := b.plan(func(t *billing.Terms) {
+			t.Reference, t.Kind, t.Total, t.Due, t.Parts, t.Every = "order-2", billing.KindDeferred, 30000, "on request", 0, ""
+		})
+		_, err := b.browser.ConfirmCardSetup(b.t.Context(), whole.Setup.ClientSecret.Reveal(), stripesim.PaymentDetails{Card: &stripesim.Card{Number: good}})
+		require.NoError(b.t, err)
+		b.settle()
+		require.Equal(b.t, billing.PlanActive, b.details(whole.Plan.ID).Plan.Status)
+		require.Empty(b.t, b.charge(whole.Plan.ID, 1).Reason, "the card was given")
+		for _, plan := range []billing.PlanID{deposit.Plan.ID, whole.Plan.ID} {
+			texts := b.trail(plan)
+			require.NotEmpty(b.t, texts)
+			for _, text := range texts {
+				require.NotContains(b.t, text, "0001")
+			}
+		}
+		require.Contains(b.t, b.trail(deposit.Plan.ID), "charge 2 of 2000.00 USD falls due when it is asked for")
+		for _, m := range b.mails.mails {
+			require.NotContains(b.t, m.Text, " 1, 1")
+		}
+	})
+}
+
+// TestUpcoming_CardExpiresBefore: a card whose last month is over by then is not announced.
+func TestUpcoming_CardExpiresBefore(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, func(t *billing.Terms) { t.Every = "20 days" }) // due 4 and 24 February
+		due := b.charge(p.Plan.ID, 2).DueAt
+		card := b.expires(p.Plan.ID, due.Year(), due.Month()-1)
+		b.setNow(due.AddDate(0, 0, -2))
+		b.remind(3)
+		b.settle()
+		told := b.told(p.Plan.ID, billing.NoticeUpcomingCharge)
+		require.Len(b.t, told, 1)
+		require.NotContains(b.t, told[0].Body, "do not need to do anything")
+		require.NotContains(b.t, told[0].Body, card.Last4)
+
+		b.expires(p.Plan.ID, due.Year(), due.Month()) // the network renewed it: it lasts for the third
+		b.setNow(due)
+		b.settle()
+		b.setNow(b.charge(p.Plan.ID, 3).DueAt.AddDate(0, 0, -2))
+		b.remind(3)
+		b.settle()
+		told = b.told(p.Plan.ID, billing.NoticeUpcomingCharge)
+		require.Len(b.t, told, 2)
+		require.Contains(b.t, told[1].Body, "do not need to do anything")
+		require.Contains(b.t, told[1].Body, card.Last4)
+	})
+}
+
+// TestReceipt_FirstOfRecurring names the next payment.
+func TestReceipt_FirstOfRecurring(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, func(t *billing.Terms) {
+			t.Kind, t.Total, t.Amount, t.Parts, t.Every = billing.KindRecurring, 0, 1900, 0, "1 month"
+		})
+		receipt := b.told(p.Plan.ID, billing.NoticePaymentSucceeded)[0]
+		require.Contains(b.t, receipt.Body, "Your next payment of $19.00 is due on February 15, 2026.")
+	})
+}
+
+// TestFinalNotice_NeverFirst has the first request not sent: the final notice waits for another.
+func TestFinalNotice_NeverFirst(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		plan := b.failedOnce("expired_card", func(t *billing.Terms) { t.Every = "3 months" })
+		c := b.charge(plan, 2)
+		d := b.dunningOf(c)
+		require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error {
+			n, err := tx.Notice(b.t.Context(), b.told(plan, billing.NoticePaymentFailed)[0].ID)
+			require.NoError(b.t, err)
+			n.Status = billing.NoticeDropped
+			d.RemindAt = time.Time{}
+			require.NoError(b.t, tx.UpdateDunning(b.t.Context(), d))
+			return tx.UpdateNotice(b.t.Context(), n)
+		}))
+		b.until(d.FinalAt.Add(time.Hour))
+		require.Empty(b.t, b.told(plan, billing.NoticeFinal))
+		require.Len(b.t, b.told(plan, billing.NoticePaymentFailed), 2)
+		b.until(d.FinalAt.AddDate(0, 0, 1).Add(time.Hour))
+		require.Len(b.t, b.told(plan, billing.NoticeFinal), 1)
+		require.Equal(b.t, d.DeadlineAt.AddDate(0, 0, 1), b.dunningOf(c).DeadlineAt, "the customer has as many days from it")
+		b.untilGivenUp(c)
+		stopped := b.told(plan, billing.NoticePlanDefaulted)
+		require.Len(b.t, stopped, 1)
+		require.NotContains(b.t, stopped[0].Body, "Pay by", "that day has passed")
+	})
+}
+
+// TestNoCardSaved_Words: a plan that never had a card has lost none.
+func TestNoCardSaved_Words(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		if b.account != "" {
+			return // plans there are made by the API alone
+		}
+		plan := b.adopted("")
+		b.setNow(b.charge(plan.ID, 2).DueAt.Add(1))
+		b.settle()
+		asked := b.told(plan.ID, billing.NoticePaymentFailed)
+		require.Len(b.t, asked, 1)
+		require.Contains(b.t, asked[0].Body, "No card is saved for this payment.")
+		require.NotContains(b.t, asked[0].Body, "can no longer be charged")
+		require.NotContains(b.t, asked[0].Body, "another card")
+	})
+}
+
+// TestNotice_AddressOfToday: a mail that waits goes to the address at the time it is sent.
+func TestNotice_AddressOfToday(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		b.mails.fail = &billing.MailError{Err: errors.New("connection refused")}
+		p := b.started(good, nil)
+		require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error {
+			c, err := tx.Customer(b.t.Context(), p.Plan.CustomerID)
+			require.NoError(b.t, err)
+			c.Email = "new@example.com"
+			return tx.UpdateCustomer(b.t.Context(), c)
+		}))
+		b.mails.fail = nil
+		b.setNow(b.Now().Add(time.Minute))
+		b.settle()
+		require.Equal(b.t, "new@example.com", b.mails.mails[0].To)
+		require.Equal(b.t, "new@example.com", b.onlyNotice(p.Plan.ID).To)
+	})
+}
+
+// TestPlanCompleted_LastSkipped is mailed once.
+func TestPlanCompleted_LastSkipped(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, func(t *billing.Terms) { t.Parts, t.Total = 2, 20000 })
+		_, err := operator.Skip(b.t.Context(), b.store, b.charge(p.Plan.ID, 2).ID, "", b.Now())
+		require.NoError(b.t, err)
+		b.settle()
+		told := b.told(p.Plan.ID, billing.NoticePlanCompleted)
+		require.Len(b.t, told, 1)
+		require.Equal(b.t, billing.NoticeSent, told[0].Status)
+		require.Contains(b.t, told[0].Subject, "$100.00")
+	})
+}
