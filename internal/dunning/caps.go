@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Card brands as Stripe writes them. Source: docs.stripe.com/api/payment_methods/object, card.brand.
+// Card brands as Stripe spells them. Source: docs.stripe.com/api/payment_methods/object,
+// card.brand.
 const (
 	brandVisa       = "visa"
 	brandMastercard = "mastercard"
@@ -13,29 +14,30 @@ const (
 
 const day = 24 * time.Hour
 
-// CapWindow is the longest window of any cap: older declines count for nothing.
+// CapWindow is the longest window of any cap: older declines no longer count.
 const CapWindow = 30 * day
 
-// Cap is how often a network lets a card be tried again after declines.
+// Cap limits how often a network allows retries of a card after declines.
 type Cap struct {
-	Network string // as Stripe writes the brand; empty is every other one
-	Most    int    // declines within Window after which nothing more is tried
+	Network string // as Stripe spells the brand; empty for every other brand
+	Most    int    // declines within Window after which no attempt is allowed
 	Window  time.Duration
 	Source  string
 }
 
-// Caps lists every cap. They are counted over all plans and charges of the merchant's on one card, which is stricter than
-// the networks' own counting by amount, and leaves room for attempts that others made in the same account.
+// Caps returns every cap. The networks count declines of one amount on one card at one merchant, so
+// first attempts and retries count together across all plans and customers with the same card,
+// amount and currency.
 func Caps() []Cap {
 	return []Cap{
-		{brandVisa, 15, 30 * day, "Visa Core Rules ID#0030640: 20 since May 2025, 15 before; support.checkout.com and paypal.com still name 15, so 15 holds"},
-		{brandMastercard, 10, day, "Mastercard Transaction Processing Excellence: 10 in 24 hours; support.checkout.com, developers.tabapay.com"},
-		{brandMastercard, 35, 30 * day, "Mastercard Transaction Processing Excellence: 35 in 30 days; support.checkout.com, developers.tabapay.com"},
-		{"", 15, 30 * day, "American Express, Discover and the others publish no number that could be confirmed: the strictest of the known ones"},
+		{brandVisa, 20, 30 * day, "Visa Core Rules of 18 April 2026, ID#0030640: 20 reattempts since 25 May 2025, 15 before; Cielo, TabaPay and Recurly agree"},
+		{brandMastercard, 10, day, "Mastercard Transaction Processing Excellence: 10 in 24 hours; support.checkout.com, developers.tabapay.com, Braintree"},
+		{brandMastercard, 35, 30 * day, "Mastercard Transaction Processing Excellence: 35 in 30 days; support.checkout.com, developers.tabapay.com, Braintree"},
+		{"", 15, 30 * day, "American Express, Discover and the others publish no number that could be confirmed: Visa's number until 2025, the strictest that a network published for 30 days"},
 	}
 }
 
-// CapsOf lists the caps of a card's brand.
+// CapsOf returns the caps of a card's brand.
 func CapsOf(brand string) []Cap {
 	match := func(network string) []Cap {
 		return slices.DeleteFunc(Caps(), func(c Cap) bool { return c.Network != network })
@@ -50,13 +52,14 @@ func CapsOf(brand string) []Cap {
 type Use struct {
 	Cap
 	Declines int       // within the window
-	Allows   time.Time // when the next attempt is within the cap; never before the time that was asked for
+	Allows   time.Time // when the cap allows the next attempt; never before the requested time
 }
 
-// Full says whether an attempt at the time that was asked for would go beyond the cap.
+// Full reports whether an attempt at the requested time would exceed the cap.
 func (u Use) Full() bool { return u.Declines >= u.Most }
 
-// UseOf counts the declines on a card against each cap of its brand, as seen at at. declines are their times in any order.
+// UseOf counts the declines on a card against each cap of its brand, as of at. declines holds their
+// times in any order.
 func UseOf(brand string, declines []time.Time, at time.Time) []Use {
 	sorted := slices.Clone(declines)
 	slices.SortFunc(sorted, time.Time.Compare)
@@ -72,12 +75,12 @@ func UseOf(brand string, declines []time.Time, at time.Time) []Use {
 	return uses
 }
 
-// Tightest is the use with the least room left.
+// Tightest returns the use with the least room left.
 func Tightest(uses []Use) Use {
 	return slices.MinFunc(uses, func(a, b Use) int { return (a.Most - a.Declines) - (b.Most - b.Declines) })
 }
 
-// Allowed is the first time at or after at when every cap lets the card be tried again.
+// Allowed returns the first time at or after at that every cap allows.
 func Allowed(brand string, declines []time.Time, at time.Time) time.Time {
 	for {
 		next := at

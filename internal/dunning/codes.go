@@ -5,5 +5,5 @@ import (
 	"slices"
 )
 
-// Codes lists every code that the table holds, sorted.
+// Codes returns every code of the table, sorted.
 func Codes() []string { return slices.Sorted(maps.Keys(table)) }

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Describe says in lines what a policy comes to.
+// Describe returns a summary of a policy, line by line.
 func (p Policy) Describe() []string {
 	lines := []string{
 		fmt.Sprintf("%s: at %s where the customer is%s, spread over %d minutes, at most %d attempts", p.Name, p.Time, p.quietText(), p.Jitter, p.MaxAttempts),
@@ -24,7 +24,7 @@ func (p Policy) Describe() []string {
 	if p.RemindDays > 0 {
 		remind = fmt.Sprintf("reminder %d days before", p.RemindDays)
 	}
-	later := map[End]string{EndPause: "its later charges wait", EndCancel: "its later charges are canceled", EndKeep: "only the charge; the plan goes on"}[p.AtEnd]
+	later := map[End]string{EndPause: "its later charges wait", EndCancel: "its later charges are canceled", EndKeep: "only the charge; the plan continues"}[p.AtEnd]
 	lines = append(lines,
 		fmt.Sprintf("  given up %d days after the first failure (%s): %s, final notice %d days before", p.DeadlineDays, later, remind, p.FinalNoticeDays),
 		fmt.Sprintf("  a new card is tried at once: %s; backup cards are tried where the customer agreed: %s", yesNo(p.RetryNewCard), yesNo(p.BackupCards)))
@@ -50,7 +50,7 @@ func (l Ladder) describe() string {
 	if len(l.Paydays) > 0 {
 		names := make([]string, len(l.Paydays))
 		for i, d := range l.Paydays {
-			names[i] = d.spoken()
+			names[i] = d.text()
 		}
 		text += fmt.Sprintf(", on the next payday within %d days (%s)", l.PaydayWindow, strings.Join(names, ", "))
 	}
@@ -60,8 +60,8 @@ func (l Ladder) describe() string {
 	return text
 }
 
-// spoken names the day for people.
-func (p Payday) spoken() string {
+// text describes the day for people.
+func (p Payday) text() string {
 	return map[Payday]string{
 		PaydayFirst: "the 1st", PaydayFifteenth: "the 15th", PaydayLastWeekday: "the month's last weekday", PaydayFriday: "Fridays",
 	}[p]

@@ -8,18 +8,18 @@ import (
 	"tranche/internal/billing"
 )
 
-// Line is a row of the table as it is shown to people and programs.
+// Line is a row of the table as people and programs see it.
 type Line struct {
 	Code           string             `json:"code"`
 	Class          Class              `json:"class"`
 	Action         Action             `json:"action"`
-	CustomerNotice billing.NoticeKind `json:"customer_notice,omitempty"` // empty: the customer is not told
-	CustomerReason billing.Reason     `json:"customer_reason,omitempty"` // the key of the words; empty: the customer is not told
-	ReasonShown    bool               `json:"reason_shown"`              // whether the true reason may be shown to the customer
-	Merchant       string             `json:"merchant"`                  // what the merchant is told
+	CustomerNotice billing.NoticeKind `json:"customer_notice,omitempty"` // empty: the customer gets no notice
+	CustomerReason billing.Reason     `json:"customer_reason,omitempty"` // the key of the text; empty: the customer gets no notice
+	ReasonShown    bool               `json:"reason_shown"`              // whether the customer may see the true reason
+	Merchant       string             `json:"merchant"`                  // the reason shown to the merchant
 }
 
-// Lines is the whole table.
+// Lines returns the whole table.
 func Lines() []Line {
 	rows := Table()
 	lines := make([]Line, len(rows))
@@ -34,12 +34,12 @@ func Lines() []Line {
 	return lines
 }
 
-// Document writes everything the decisions go by as Markdown; docs/declines.md is what it writes.
+// Document writes the table, the advice and the caps as Markdown: docs/declines.md.
 func Document(w io.Writer) {
 	fmt.Fprint(w, `# What follows a decline
 
-Written by `+"`tranche dunning table --markdown`"+`; a test holds it. A decline is looked up by its decline code, else by its error code.
-A code that is not here is taken for `+"`generic_decline`"+`. The customer is told a reason only where it may be shown: fraud, and cards
+Written by `+"`tranche dunning table --markdown`"+`; a test checks it. A decline is looked up by its decline code, or by its error code if it has none.
+An unknown code is treated as `+"`generic_decline`"+`. The customer sees the reason only where it may be shown: fraud, and cards
 reported lost or stolen, look like any other decline.
 
 | action | what happens |
@@ -48,13 +48,13 @@ reported lost or stolen, look like any other decline.
 	for _, a := range []Action{ActionRetry, ActionAuthenticate, ActionAskForCard, ActionStopCard, ActionStopPlan, ActionMerchant} {
 		fmt.Fprintf(w, "| `%s` | %s |\n", a, actionText(a))
 	}
-	fmt.Fprint(w, "\n## Codes\n\n| code | class | action | customer is told | reason shown | merchant is told |\n|---|---|---|---|---|---|\n")
+	fmt.Fprint(w, "\n## Codes\n\n| code | class | action | customer notice | reason shown | merchant sees |\n|---|---|---|---|---|---|\n")
 	for _, l := range Lines() {
-		told := "nothing"
+		notice := "nothing"
 		if l.CustomerNotice != "" {
-			told = "`" + string(l.CustomerNotice) + "`: `" + string(l.CustomerReason) + "`"
+			notice = "`" + string(l.CustomerNotice) + "`: `" + string(l.CustomerReason) + "`"
 		}
-		fmt.Fprintf(w, "| `%s` | `%s` | `%s` | %s | %s | %s |\n", l.Code, l.Class, l.Action, told, yesNo(l.ReasonShown), l.Merchant)
+		fmt.Fprintf(w, "| `%s` | `%s` | `%s` | %s | %s | %s |\n", l.Code, l.Class, l.Action, notice, yesNo(l.ReasonShown), l.Merchant)
 	}
 	documentAdvice(w)
 	documentCaps(w)
@@ -63,7 +63,7 @@ reported lost or stolen, look like any other decline.
 func actionText(a Action) string {
 	switch a {
 	case ActionRetry:
-		return "The same card is tried again on the policy's days; the customer is told of each failure."
+		return "The same card is tried again on the policy's days; the customer gets a notice of each failure."
 	case ActionAuthenticate:
 		return "The customer is asked once to authenticate the same card. No timed retry; a reminder and a final notice before the deadline."
 	case ActionAskForCard:
@@ -73,7 +73,7 @@ func actionText(a Action) string {
 	case ActionStopPlan:
 		return "As above, and the plan is paused: the customer withdrew consent."
 	default:
-		return "The merchant is to mend it. Tried again on the policy's days; the customer is told nothing."
+		return "Only the merchant can fix it. Tried again on the policy's days. The customer gets no notice, the deadline is suspended, and the alarm `charges_refused` stays until it is fixed."
 	}
 }
 
@@ -81,9 +81,9 @@ func documentAdvice(w io.Writer) {
 	fmt.Fprint(w, `
 ## Advice
 
-Advice changes declines that time might have put right (action `+"`retry`"+`), and no others. With advice to wait, the next retry is not before that.
+Advice changes only declines that time might have fixed (action `+"`retry`"+`). If the network names a time, the next retry is made at that time, outside the quiet hours.
 
-| field | value | means | becomes | least wait |
+| field | value | means | becomes | tried again after |
 |---|---|---|---|---|
 `)
 	for _, a := range StripeAdvice() {
@@ -105,8 +105,9 @@ func documentCaps(w io.Writer) {
 	fmt.Fprint(w, `
 ## The networks' caps
 
-Declines of off-session attempts are counted by the card's fingerprint, over all plans and customers. A retry beyond a cap is put off to
-when the window allows it, or ended where that is beyond the policy's deadline. The first attempt at a charge is no retry.
+Off-session declines are counted by the card's fingerprint, amount and currency, across all plans and customers. First attempts and retries
+count together. An attempt beyond a cap is deferred to the time at which the window allows it. A retry that would come after the policy's
+deadline ends; for a first attempt the customer is asked for another card, once for each plan.
 
 | network | declines | within | source |
 |---|---:|---|---|
@@ -123,16 +124,16 @@ when the window allows it, or ended where that is beyond the policy's deadline. 
 
 func becomes(c Class) string {
 	if c == "" {
-		return "as it was"
+		return "unchanged"
 	}
 	return "`" + string(c) + "`"
 }
 
 func waitText(a Advice) string {
-	if a.Wait == 0 {
+	if a.After == 0 {
 		return ""
 	}
-	return strings.TrimSuffix(strings.TrimSuffix(a.Wait.String(), "0s"), "0m")
+	return strings.TrimSuffix(strings.TrimSuffix(a.After.String(), "0s"), "0m")
 }
 
 func yesNo(b bool) string {

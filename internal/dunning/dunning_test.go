@@ -1,6 +1,7 @@
 package dunning_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -20,10 +21,11 @@ func declined(code string) billing.Failure {
 	return billing.Failure{Code: "card_declined", DeclineCode: code}
 }
 
-// happened is the history of a charge that was declined with one code at each of the given times, the last one now.
+// happened returns the history of a charge that was declined with one code at each of the given
+// times, the last one now.
 func happened(f billing.Failure, at ...time.Time) dunning.History {
 	h := dunning.History{
-		Charge: "chg_1", Now: at[len(at)-1], Location: london, What: dunning.WhatDeclined, Failure: f, Brand: "visa", PaymentMethod: "pm_1",
+		Charge: "chg_1", Now: at[len(at)-1], Location: london, Kind: dunning.FailureDeclined, Failure: f, Brand: "visa", PaymentMethod: "pm_1",
 	}
 	for i, t := range at {
 		h.Attempts = append(h.Attempts, billing.Attempt{
@@ -39,7 +41,7 @@ func decide(p dunning.Policy, h dunning.History) dunning.Decision {
 	return dunning.Decide(dunning.Timetable{}, p, h)
 }
 
-func TestWhatEachClassLeadsTo(t *testing.T) {
+func TestDecide_EachClass(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		code   string
@@ -71,7 +73,7 @@ func TestWhatEachClassLeadsTo(t *testing.T) {
 	}
 }
 
-func TestRetriesFollowTheDaysAtTheCustomersTimeAndEnd(t *testing.T) {
+func TestDecide_RetriesFollowTheDays(t *testing.T) {
 	t.Parallel()
 	p := policy
 	p.Jitter = 0
@@ -85,21 +87,20 @@ func TestRetriesFollowTheDaysAtTheCustomersTimeAndEnd(t *testing.T) {
 			require.Contains(t, d.Reason, "no retry is left")
 			break
 		}
-		require.Equal(t, len(times) == 4, d.Last)
 		shown = append(shown, d.NextAttemptAt.In(london).Format("Mon 02 15:04 MST"))
 		times = append(times, d.NextAttemptAt)
 	}
-	require.Equal(t, []string{"Sun 29 09:00 BST", "Wed 01 10:30 BST", "Sun 05 18:00 BST", "Sun 12 08:00 BST"}, shown, "over the change to summer time too")
+	require.Equal(t, []string{"Sun 29 09:00 BST", "Wed 01 10:30 BST", "Sun 05 18:00 BST", "Sun 12 08:00 BST"}, shown, "across the change to summer time too")
 }
 
-func TestWhatIsNotTheCustomersFaultIsNotTold(t *testing.T) {
+func TestDecide_MerchantsFaultHasNoNotice(t *testing.T) {
 	t.Parallel()
 	var attempts []billing.Attempt
 	for failed := 1; failed <= len(policy.Operator.Days)+1; failed++ {
 		f := billing.Failure{Code: "parameter_invalid_integer"}
 		attempts = append(attempts, billing.Attempt{Initiator: billing.InitiatorMerchant, Outcome: billing.OutcomeError, Failure: f})
 		d := decide(policy, dunning.History{
-			Charge: "chg_1", Now: now, Location: london, What: dunning.WhatRefused, Failure: f, Detail: "no such thing", Attempts: attempts,
+			Charge: "chg_1", Now: now, Location: london, Kind: dunning.FailureRejected, Failure: f, Detail: "no such thing", Attempts: attempts,
 		})
 		require.Empty(t, d.Notice)
 		require.Contains(t, d.Reason, "no such thing")
@@ -111,15 +112,15 @@ func TestWhatIsNotTheCustomersFaultIsNotTold(t *testing.T) {
 	}
 }
 
-func TestAPlanWithoutACardAsksForOne(t *testing.T) {
+func TestDecide_PlanWithoutCard(t *testing.T) {
 	t.Parallel()
-	d := decide(policy, dunning.History{Charge: "chg_1", Now: now, Location: london, What: dunning.WhatNoCard, Detail: "no card was saved"})
+	d := decide(policy, dunning.History{Charge: "chg_1", Now: now, Location: london, Kind: dunning.FailureNoCard, Detail: "no card was saved"})
 	require.Equal(t, billing.ChargeRequiresPaymentMethod, d.Status)
 	require.Equal(t, billing.ReasonNoCard, d.CustomerReason)
 	require.Equal(t, "no card was saved", d.Reason)
 }
 
-func TestABackupCardIsTriedAtOnceWherePolicyAllows(t *testing.T) {
+func TestDecide_BackupCard(t *testing.T) {
 	t.Parallel()
 	allowed := policy
 	allowed.BackupCards = true
@@ -130,13 +131,13 @@ func TestABackupCardIsTriedAtOnceWherePolicyAllows(t *testing.T) {
 		times  int
 		backup bool
 	}{
-		{"the card is of no use", allowed, "expired_card", 1, true},
+		{"the card is unusable", allowed, "expired_card", 1, true},
 		{"the card is stolen", allowed, "stolen_card", 1, true},
 		{"time may help", allowed, "insufficient_funds", 1, false},
 		{"time did not help", allowed, "insufficient_funds", 1 + len(policy.Funds.Days), true},
 		{"the customer is asked first", allowed, "authentication_required", 1, false},
 		{"consent was withdrawn", allowed, "revocation_of_authorization", 1, false},
-		{"the policy does not say so", policy, "expired_card", 1, false},
+		{"the policy does not allow it", policy, "expired_card", 1, false},
 	} {
 		times := make([]time.Time, tc.times)
 		for i := range times {
@@ -149,13 +150,13 @@ func TestABackupCardIsTriedAtOnceWherePolicyAllows(t *testing.T) {
 		if tc.backup {
 			require.Equal(t, billing.ChargeRetrying, d.Status)
 			require.Equal(t, now, d.NextAttemptAt)
-			require.Empty(t, d.Notice, "the customer is told when that card fails too")
+			require.Empty(t, d.Notice, "the customer gets a notice if that card fails too")
 			require.Equal(t, tc.code == "stolen_card", d.RevokeCard)
 		}
 	}
 }
 
-func TestAnotherCardBeginsTheDaysAnew(t *testing.T) {
+func TestDecide_AnotherCardRestartsTheDays(t *testing.T) {
 	t.Parallel()
 	h := happened(declined("do_not_honor"), now.AddDate(0, 0, -9), now.AddDate(0, 0, -7), now.AddDate(0, 0, -3), now)
 	for i := range h.Attempts[:3] {
@@ -164,7 +165,7 @@ func TestAnotherCardBeginsTheDaysAnew(t *testing.T) {
 	require.Contains(t, decide(policy, h).Reason, "retry 1 of 4")
 }
 
-func TestAttemptsStayUnderStripesAdvice(t *testing.T) {
+func TestDecide_AttemptsStayWithinStripesAdvice(t *testing.T) {
 	t.Parallel()
 	for _, l := range []dunning.Ladder{policy.Funds, policy.Limit, policy.Temporary, policy.Declined, policy.Operator} {
 		require.LessOrEqual(t, 1+len(l.Days), dunning.StripesMaxRetries)
@@ -176,11 +177,11 @@ func TestAttemptsStayUnderStripesAdvice(t *testing.T) {
 		times[i] = now.AddDate(0, 0, i-len(times)+1)
 	}
 	d := decide(p, happened(declined("do_not_honor"), times...))
-	require.Equal(t, billing.ChargeFailed, d.Status, "whatever the days say")
+	require.Equal(t, billing.ChargeFailed, d.Status, "even if the days allow more")
 	require.Contains(t, d.Reason, "as often as the policy allows")
 }
 
-func TestNothingIsTriedAfterTheDeadline(t *testing.T) {
+func TestDecide_NoRetryAfterDeadline(t *testing.T) {
 	t.Parallel()
 	h := happened(declined("do_not_honor"), now)
 	h.Deadline = now.AddDate(0, 0, 1)
@@ -189,15 +190,15 @@ func TestNothingIsTriedAfterTheDeadline(t *testing.T) {
 	require.Contains(t, d.Reason, "deadline")
 }
 
-// reckless tries everything again in a minute.
+// reckless retries everything in a minute.
 type reckless struct{}
 
-// Next says so.
+// Next retries in a minute.
 func (reckless) Next(_ dunning.Policy, h dunning.History, _ dunning.Verdict) dunning.Decision {
 	return dunning.Decision{Status: billing.ChargeRetrying, NextAttemptAt: h.Now.Add(time.Minute), Reason: "why not"}
 }
 
-func TestNoEngineBreaksTheRules(t *testing.T) {
+func TestDecide_EngineCannotBreakTheRules(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{"stolen_card", "authentication_required", "revocation_of_authorization", "expired_card"} {
 		d := dunning.Decide(reckless{}, policy, happened(declined(code), now))
@@ -209,7 +210,7 @@ func TestNoEngineBreaksTheRules(t *testing.T) {
 	require.NotEqual(t, billing.ChargeRetrying, dunning.Decide(reckless{}, policy, happened(advised, now)).Status)
 
 	h := happened(declined("do_not_honor"), now)
-	h.CardDeclines = repeated(now, 15)
+	h.CardDeclines = repeated(now, 20)
 	d := dunning.Decide(reckless{}, policy, h)
 	require.False(t, d.NextAttemptAt.Before(now.AddDate(0, 0, 30)), "not before the network's window allows it")
 }
@@ -222,29 +223,31 @@ func repeated(at time.Time, n int) []time.Time {
 	return list
 }
 
-func TestTheLastRetryIsAnnouncedByTheFinalNotice(t *testing.T) {
+func TestFinalNotice_IsTheLastRequest(t *testing.T) {
 	t.Parallel()
-	final := now.AddDate(0, 0, 25)
-	soon := dunning.Decision{Last: true, NextAttemptAt: now.AddDate(0, 0, 2), Notice: billing.NoticePaymentFailed}
-	d, at := policy.AnnounceLast(soon, final, now)
-	require.Equal(t, billing.NoticeFinal, d.Notice, "there is no time for a mail of its own")
-	require.True(t, at.IsZero())
-
-	later := soon
-	later.NextAttemptAt = now.AddDate(0, 0, 8)
-	d, at = policy.AnnounceLast(later, final, now)
-	require.Equal(t, billing.NoticePaymentFailed, d.Notice)
-	require.Equal(t, now.AddDate(0, 0, 5), at)
-
-	later.Last = false
-	_, at = policy.AnnounceLast(later, final, now)
-	require.Equal(t, final, at)
-	d, at = policy.AnnounceLast(soon, time.Time{}, now)
-	require.Equal(t, billing.NoticePaymentFailed, d.Notice, "it went out already")
-	require.True(t, at.IsZero())
+	retried := happened(declined("do_not_honor"), now.AddDate(0, 0, -2), now)
+	for _, tc := range []struct {
+		why    string
+		change func(h *dunning.History)
+		want   billing.NoticeKind
+	}{
+		{"before the final notice", func(h *dunning.History) { h.FinalSent = false }, billing.NoticePaymentFailed},
+		{"a planned retry failed", func(*dunning.History) {}, ""},
+		{"the customer's new card failed", func(h *dunning.History) { h.Attempts[0].Params.PaymentMethod = "pm_0" }, billing.NoticePaymentFailed},
+		{"a backup card failed", func(h *dunning.History) {
+			h.Attempts[0].Params.PaymentMethod, h.OnBackup = "pm_0", true
+		}, ""},
+		{"the card was removed", func(h *dunning.History) { h.Kind, h.PaymentMethod = dunning.FailureNoCard, "" }, ""},
+	} {
+		h := retried
+		h.Attempts = slices.Clone(retried.Attempts)
+		h.FinalSent = true
+		tc.change(&h)
+		require.Equal(t, tc.want, decide(policy, h).Notice, tc.why)
+	}
 }
 
-func TestAPolicyIsKeptAsItWas(t *testing.T) {
+func TestPolicy_CanonicalRoundTrip(t *testing.T) {
 	t.Parallel()
 	content, hash, err := policy.Canonical()
 	require.NoError(t, err)

@@ -7,37 +7,43 @@ import (
 	"tranche/internal/billing"
 )
 
-// What is what happened to a charge.
-type What string
+// FailureKind is how a charge failed.
+type FailureKind string
 
 const (
-	// WhatDeclined is a card that was refused.
-	WhatDeclined What = "declined"
-	// WhatRefused is a request that Stripe refused: no card was asked.
-	WhatRefused What = "refused"
-	// WhatNoCard is a plan without a card that can be charged.
-	WhatNoCard What = "no_card"
+	// FailureDeclined is a declined card.
+	FailureDeclined FailureKind = "declined"
+	// FailureRejected is a request that Stripe rejected without asking the card's issuer.
+	FailureRejected FailureKind = "refused"
+	// FailureNoCard is a plan without a chargeable card.
+	FailureNoCard FailureKind = "no_card"
 )
 
-// History is a charge that failed and all that is known of it.
+// History is a failed charge with everything that affects the decision.
 type History struct {
 	Charge   billing.ChargeID
 	Now      time.Time
 	Location *time.Location // the customer's
 
-	What    What
+	Kind    FailureKind
 	Failure billing.Failure
-	Detail  string // what is to be said to the merchant beside the code; the reason where there is no code
-	// Brand and PaymentMethod are those of the card that failed.
+	Detail  string // more for the merchant than the code; the reason if there is no code
+	// Brand and PaymentMethod describe the card that failed.
 	Brand         string
 	PaymentMethod string
-	// Attempts are all at the charge, oldest first, the one that failed among them, in its final state.
+	// Attempts holds all attempts at the charge, oldest first, including the failed one in its final
+	// state.
 	Attempts []billing.Attempt
-	// CardDeclines are the times of declines on the card within CapWindow, over all plans, this one among them.
+	// CardDeclines holds the times at which the amount was declined on the card within CapWindow,
+	// across all plans, including this decline.
 	CardDeclines []time.Time
-	// Deadline is when the plan is given up; zero when there is none.
+	// Deadline is the end of the customer's last day to pay, or zero if there is none.
 	Deadline time.Time
-	// Backup says that the customer has another card that may be tried.
+	// FinalSent reports whether the final notice was sent.
+	FinalSent bool
+	// OnBackup reports whether the failed card was chosen by dunning and is not the plan's card.
+	OnBackup bool
+	// Backup reports whether the customer has another card that may be tried.
 	Backup bool
 }
 
@@ -45,34 +51,35 @@ type History struct {
 type Decision struct {
 	Class  Class
 	Status billing.ChargeStatus
-	// NextAttemptAt is the time of the timed retry; zero when there is none.
+	// NextAttemptAt is the time of the next retry, or zero if none is scheduled.
 	NextAttemptAt time.Time
-	// Notice is what the customer is told; empty when it is none of the customer's business.
+	// Notice is the notice to the customer, or empty if the customer gets none.
 	Notice billing.NoticeKind
 	// CustomerReason may be shown to the customer.
 	CustomerReason billing.Reason
-	// Reason is for the merchant and names the code.
+	// Reason is for the merchant and includes the code.
 	Reason string
-	// RevokeCard says that the card must not be charged again, for this plan or another.
+	// RevokeCard means that the card must not be charged again, for this plan or another.
 	RevokeCard bool
-	// PausePlan says that the customer withdrew consent: nothing of the plan is charged until somebody resumes it.
+	// PausePlan means that the customer withdrew consent: nothing of the plan is charged until the
+	// plan is resumed.
 	PausePlan bool
-	// UseBackup tries the customer's next card, at NextAttemptAt.
+	// UseBackup tries the customer's next card at NextAttemptAt.
 	UseBackup bool
-	// Last says that no timed retry follows the one at NextAttemptAt.
-	Last bool
 }
 
-// Engine decides what follows a failure. It decides within the policy and from what it is given alone: it is asked under a
-// lock, and must neither wait nor call anybody. What a learned or an outside engine knows is fetched beforehand.
+// Engine decides what follows a failure. It decides within the policy and from its arguments alone:
+// it is called under a lock, so it must neither block nor make calls. An engine that needs outside
+// data gets that data beforehand.
 //
-// Whatever it decides, Decide keeps it within the networks' caps, the issuer's advice, the policy's number of attempts and
-// the deadline.
+// Decide keeps every decision within the networks' caps, the issuer's advice, the policy's number
+// of attempts and the deadline.
 type Engine interface {
 	Next(p Policy, h History, v Verdict) Decision
 }
 
-// Decide says what follows the failure of an attempt.
+// Decide decides what follows a failed attempt: the retry schedule, the notice and the charge's
+// status.
 func Decide(e Engine, p Policy, h History) Decision {
 	v := h.verdict()
 	d := e.Next(p, h, v)
@@ -81,25 +88,45 @@ func Decide(e Engine, p Policy, h History) Decision {
 		d = bounded(p, h, v, d)
 	}
 	if h.Backup && p.BackupCards && givesUpCard(v.Class, d) {
-		return backup(h, d)
+		d = backup(h, d)
+	}
+	if h.FinalSent && !h.customersCard() {
+		d.Notice = ""
 	}
 	return d
 }
 
-// verdict is the table's word on what happened.
+// customersCard reports whether the failed card is new to the charge and was chosen by the
+// customer, who waits for an answer. It is the only case that is mailed after the final notice,
+// which announces that it is the last request.
+func (h History) customersCard() bool {
+	tries := 0
+	for _, a := range h.Attempts {
+		if a.Params.PaymentMethod == h.PaymentMethod {
+			tries++
+		}
+	}
+	return tries == 1 && h.PaymentMethod != "" && !h.OnBackup
+}
+
+// Ours reports whether only the merchant can fix the failure.
+func (h History) Ours() bool { return h.verdict().Class == ClassOperator }
+
+// verdict returns the table's classification of the failure.
 func (h History) verdict() Verdict {
-	switch h.What {
-	case WhatRefused:
+	switch h.Kind {
+	case FailureRejected:
 		return Verdict{Row: Row{Code: h.Failure.Cause(), Class: ClassOperator, Reason: billing.ReasonOurs}}
-	case WhatNoCard:
+	case FailureNoCard:
 		return Verdict{Row: Row{Class: ClassNewCard, Reason: billing.ReasonNoCard}}
 	default:
 		return Classify(h.Failure, h.Brand)
 	}
 }
 
-// givesUpCard says whether the card that failed is of no use to the charge any more, so that another may be tried. Who has
-// to authenticate, took back consent, or met a fault of ours is asked first.
+// givesUpCard reports whether the failed card is unusable for this charge, so that another card may
+// be tried. If the customer must authenticate or withdrew consent, or if the merchant is at fault,
+// no other card is tried.
 func givesUpCard(c Class, d Decision) bool {
 	switch c {
 	case ClassNewCard, ClassStop:
@@ -110,17 +137,17 @@ func givesUpCard(c Class, d Decision) bool {
 	return false
 }
 
-// backup tries the next card at once. The customer is told when that one fails too.
+// backup tries the next card at once. The customer gets a notice only if that card fails too.
 func backup(h History, d Decision) Decision {
-	d.Status, d.NextAttemptAt, d.UseBackup, d.Notice, d.Last = billing.ChargeRetrying, h.Now, true, "", false
+	d.Status, d.NextAttemptAt, d.UseBackup, d.Notice = billing.ChargeRetrying, h.Now, true, ""
 	d.Reason += "; another card of the customer's is tried"
 	return d
 }
 
-// Timetable is the built-in engine: it tries again on the policy's days.
+// Timetable is the built-in engine: it retries on the policy's days.
 type Timetable struct{}
 
-// Next says what the policy's days lead to.
+// Next decides by the policy's days.
 func (Timetable) Next(p Policy, h History, v Verdict) Decision {
 	d := Decision{Class: v.Class, CustomerReason: v.Reason, Notice: v.Class.Notice(), RevokeCard: v.Class == ClassStop || v.Class == ClassWithdrawn}
 	cause := h.cause(v)
@@ -128,8 +155,8 @@ func (Timetable) Next(p Policy, h History, v Verdict) Decision {
 	case ActionAuthenticate:
 		d.Status, d.Reason = billing.ChargeRequiresAction, "the bank wants the customer to authenticate ("+cause+")"
 	case ActionAskForCard:
-		d.Status, d.Reason = billing.ChargeRequiresPaymentMethod, "the customer must pay with another card or mend its details ("+cause+")"
-		if h.What == WhatNoCard {
+		d.Status, d.Reason = billing.ChargeRequiresPaymentMethod, "the customer must pay with another card or correct its details ("+cause+")"
+		if h.Kind == FailureNoCard {
 			d.Reason = h.Detail
 		}
 	case ActionStopCard:
@@ -143,7 +170,7 @@ func (Timetable) Next(p Policy, h History, v Verdict) Decision {
 	return d
 }
 
-// retry plans the next attempt of a timed class, or ends the ladder.
+// retry schedules the next attempt of a timed class, or ends the retry schedule.
 func (p Policy) retry(d *Decision, h History, v Verdict, cause string) {
 	ladder := p.ladder(v.Class)
 	failed := h.failedAs(v.Class)
@@ -154,14 +181,16 @@ func (p Policy) retry(d *Decision, h History, v Verdict, cause string) {
 	}
 	d.Status = billing.ChargeRetrying
 	d.NextAttemptAt = p.retryAt(ladder, failed-1, h.Charge, h.Now, h.Now, h.Location)
-	d.Last = failed == len(ladder.Days)
+	if v.RetryAfter > 0 {
+		d.NextAttemptAt = p.Suited(h.Charge, h.Now.Add(v.RetryAfter), h.Location)
+	}
 	d.Reason = fmt.Sprintf("declined with %s; retry %d of %d", cause, failed, len(ladder.Days))
 	if v.Class == ClassOperator {
 		d.Reason = fmt.Sprintf("refused with %s; retry %d of %d", cause, failed, len(ladder.Days))
 	}
 }
 
-// cause names the code, with the advice that changed its meaning and what else is to be said.
+// cause returns the code, with the advice that changed its meaning and further detail.
 func (h History) cause(v Verdict) string {
 	cause := h.Failure.Cause()
 	if h.Failure.Blocked {
@@ -170,17 +199,17 @@ func (h History) cause(v Verdict) string {
 	if v.Because != "" {
 		cause += "; " + v.Because
 	}
-	if h.What == WhatRefused && h.Detail != "" {
+	if h.Kind == FailureRejected && h.Detail != "" {
 		cause += ": " + h.Detail
 	}
 	return cause
 }
 
-// failures are the merchant's attempts that failed the way of the last one: what was refused as a request uses up no retry
-// of a card that was not asked.
+// failures returns the merchant's attempts that failed in the same way as the last one. A rejected
+// request reached no issuer, so it uses up no retry of the card.
 func (h History) failures() []billing.Attempt {
 	how := billing.OutcomeDeclined
-	if h.What == WhatRefused {
+	if h.Kind == FailureRejected {
 		how = billing.OutcomeError
 	}
 	var failed []billing.Attempt
@@ -192,11 +221,12 @@ func (h History) failures() []billing.Attempt {
 	return failed
 }
 
-// failedAs counts the failures of a class on the card that failed last, this one included. Another card begins anew.
+// failedAs counts the failures of a class on the card that failed last, including this one. Another
+// card starts at one.
 func (h History) failedAs(c Class) int {
 	n := 0
 	for _, a := range h.failures() {
-		same := h.What == WhatRefused || a.Outcome == billing.OutcomeDeclined && Classify(a.Failure, h.Brand).Class == c
+		same := h.Kind == FailureRejected || a.Outcome == billing.OutcomeDeclined && Classify(a.Failure, h.Brand).Class == c
 		if same && a.Params.PaymentMethod == h.PaymentMethod {
 			n++
 		}
@@ -207,17 +237,17 @@ func (h History) failedAs(c Class) int {
 // bounded keeps a retry within the advice, the caps, the number of attempts and the deadline.
 func bounded(p Policy, h History, v Verdict, d Decision) Decision {
 	if !v.Class.Timed() {
-		d.Status, d.NextAttemptAt, d.Last = billing.ChargeRequiresPaymentMethod, time.Time{}, false
+		d.Status, d.NextAttemptAt = billing.ChargeRequiresPaymentMethod, time.Time{}
 		d.Reason += "; the card is not tried again"
 		return d
 	}
-	if v.Class == ClassOperator { // no card was asked, so none is spared
+	if h.Kind == FailureRejected { // no issuer was asked, so the caps do not apply
 		return d
 	}
 	if tries := len(h.failures()); tries >= p.MaxAttempts {
 		return ended(d, fmt.Sprintf("it was tried %d times, as often as the policy allows", tries))
 	}
-	earliest := h.Now.Add(v.Wait)
+	earliest := h.Now.Add(max(v.Wait, v.RetryAfter))
 	allowed := Allowed(h.Brand, h.CardDeclines, laterOf(earliest, d.NextAttemptAt))
 	if allowed.After(d.NextAttemptAt) {
 		ladder := p.ladder(v.Class)
@@ -227,10 +257,10 @@ func bounded(p Policy, h History, v Verdict, d Decision) Decision {
 		} else {
 			d.NextAttemptAt = allowed
 		}
-		d.Reason += "; put off: " + h.putOff(v, allowed)
+		d.Reason += "; deferred: " + h.deferReason(v, allowed)
 	}
-	if !h.Deadline.IsZero() && !d.NextAttemptAt.Before(h.Deadline) {
-		return ended(d, "the next time for it lies beyond the policy's deadline")
+	if v.Class != ClassOperator && !h.Deadline.IsZero() && !d.NextAttemptAt.Before(h.Deadline) {
+		return ended(d, "the next possible time is after the policy's deadline")
 	}
 	return d
 }
@@ -242,8 +272,8 @@ func laterOf(a, b time.Time) time.Time {
 	return b
 }
 
-// putOff says why a retry waits longer than the policy's days.
-func (h History) putOff(v Verdict, until time.Time) string {
+// deferReason explains why a retry is later than the policy's days.
+func (h History) deferReason(v Verdict, until time.Time) string {
 	use := Tightest(UseOf(h.Brand, h.CardDeclines, h.Now))
 	if use.Full() {
 		return use.String()
@@ -254,34 +284,14 @@ func (h History) putOff(v Verdict, until time.Time) string {
 	return "not before " + until.In(h.Location).Format(time.DateOnly)
 }
 
-// noticeAhead is the least time ahead of the last retry at which a notice of its own makes sense.
-const noticeAhead = 12 * time.Hour
-
-// AnnounceLast sets the final notice before the last retry, and returns when it goes out; finalAt is when it would
-// otherwise, and zero once it went out. Where there is no time for a notice of its own, the customer is told with this
-// failure.
-func (p Policy) AnnounceLast(d Decision, finalAt, now time.Time) (Decision, time.Time) {
-	if !d.Last || finalAt.IsZero() {
-		return d, finalAt
-	}
-	ahead := d.NextAttemptAt.AddDate(0, 0, -p.FinalNoticeDays)
-	switch {
-	case ahead.Before(now.Add(noticeAhead)) && d.Notice != "":
-		d.Notice, finalAt = billing.NoticeFinal, time.Time{}
-	case ahead.Before(finalAt):
-		finalAt = ahead
-	}
-	return d, finalAt
-}
-
-// ended turns a retry into the end of the ladder.
+// ended turns a retry into the end of the retry schedule.
 func ended(d Decision, why string) Decision {
-	d.Status, d.NextAttemptAt, d.Last = billing.ChargeFailed, time.Time{}, false
+	d.Status, d.NextAttemptAt = billing.ChargeFailed, time.Time{}
 	d.Reason += "; not retried: " + why
 	return d
 }
 
-// String writes a use for people: 15 of 15 declines in 30 days on visa.
+// String formats a use for people: 20 of 20 declines in 30 days on visa.
 func (u Use) String() string {
 	network := u.Network
 	if network == "" {

@@ -8,25 +8,28 @@ import (
 	"tranche/internal/billing"
 )
 
-// Case is everything that is known of a charge, to explain it.
-type Case struct {
+// Facts holds everything that explains the state of a charge.
+type Facts struct {
 	Now      time.Time
 	Plan     billing.Plan
 	Customer billing.Customer
 	Charge   billing.Charge
 	Attempts []billing.Attempt // oldest first
-	// Dunning and Policy are what follows the charge; zero when nothing failed.
+	// Dunning and Policy are the dunning of the charge; zero if nothing failed.
 	Dunning billing.Dunning
 	Policy  Policy
-	// Card is the one tried last, or the plan's; zero when there is none.
+	// Card is the card tried last, or the plan's card; zero if there is none.
 	Card         billing.Card
 	CardDeclines []time.Time
+	// Backup is the card that dunning chose for the charge instead of the plan's card; zero if it
+	// chose none.
+	Backup billing.Card
 }
 
 // Step is something that happened, or is to happen.
 type Step struct {
 	At   time.Time `json:"at"`
-	When string    `json:"when"` // as the customer's clock shows it
+	When string    `json:"when"` // in the customer's time zone
 	Text string    `json:"text"`
 }
 
@@ -39,12 +42,12 @@ type CapUse struct {
 	Text     string `json:"text"`
 }
 
-// Explanation says of a charge what happened, why, and what comes next.
+// Explanation explains a charge: what happened, why, and what comes next.
 type Explanation struct {
 	Charge   billing.ChargeID     `json:"charge"`
 	Plan     billing.PlanID       `json:"plan"`
 	Status   billing.ChargeStatus `json:"status"`
-	Policy   string               `json:"policy,omitempty"` // the one it began with
+	Policy   string               `json:"policy,omitempty"` // the policy at the start of the dunning
 	Class    Class                `json:"class,omitempty"`  // of the last failure
 	Happened []Step               `json:"happened"`
 	Why      string               `json:"why"`
@@ -52,14 +55,14 @@ type Explanation struct {
 	Caps     []CapUse             `json:"caps,omitempty"`
 }
 
-// Explain says it. Times are written as the customer's clock shows them.
-func Explain(c Case) Explanation {
+// Explain explains a charge. Times are in the customer's time zone.
+func Explain(c Facts) Explanation {
 	e := Explanation{Charge: c.Charge.ID, Plan: c.Plan.ID, Status: c.Charge.Status, Policy: c.Policy.Name, Happened: []Step{}, Next: []Step{}}
 	for _, a := range c.Attempts {
 		e.Happened = append(e.Happened, c.step(a.CreatedAt, c.attemptText(a)))
 	}
 	if c.Dunning.ChargeID != "" {
-		e.Happened = append(e.Happened, c.step(c.Dunning.BeganAt, fmt.Sprintf("Dunning began with policy %s.", c.Policy.Name)))
+		e.Happened = append(e.Happened, c.step(c.Dunning.BeganAt, fmt.Sprintf("Dunning started with policy %s.", c.Policy.Name)))
 	}
 	if !c.Charge.PaidAt.IsZero() {
 		e.Happened = append(e.Happened, c.step(c.Charge.PaidAt, "It was paid."))
@@ -78,12 +81,12 @@ func Explain(c Case) Explanation {
 	return e
 }
 
-func (c Case) step(at time.Time, text string) Step {
+func (c Facts) step(at time.Time, text string) Step {
 	loc := billing.LoadLocation(c.Customer.TimeZone)
 	return Step{At: at, When: at.In(loc).Format("Mon 2 Jan 2006 15:04 MST"), Text: text}
 }
 
-func (c Case) lastFailure() (billing.Attempt, bool) {
+func (c Facts) lastFailure() (billing.Attempt, bool) {
 	for _, a := range slices.Backward(c.Attempts) {
 		if a.Outcome == billing.OutcomeDeclined || a.Outcome == billing.OutcomeRequiresAction {
 			return a, true
@@ -92,12 +95,9 @@ func (c Case) lastFailure() (billing.Attempt, bool) {
 	return billing.Attempt{}, false
 }
 
-func (c Case) attemptText(a billing.Attempt) string {
-	who := "Tranche tried the saved card"
-	if a.Initiator == billing.InitiatorCustomer {
-		who = "The customer tried to pay"
-	}
-	text := fmt.Sprintf("Attempt %d. %s: ", a.Number, who)
+// attemptText describes an attempt.
+func (c Facts) attemptText(a billing.Attempt) string {
+	text := fmt.Sprintf("Attempt %d. %s: ", a.Number, c.whoTried(a))
 	switch a.Outcome {
 	case billing.OutcomeSucceeded:
 		return text + "paid."
@@ -121,20 +121,43 @@ func (c Case) attemptText(a billing.Attempt) string {
 	}
 }
 
+// whoTried describes who made an attempt, and with which card. Any card other than that of the
+// first attempt counts as another card, and so does a backup card, even if it was tried first.
+func (c Facts) whoTried(a billing.Attempt) string {
+	method := a.Params.PaymentMethod
+	switch {
+	case a.Initiator == billing.InitiatorCustomer:
+		return "The customer tried to pay"
+	case method != "" && (method == c.Backup.PaymentMethod || method != c.firstTried()):
+		return "Tranche tried another card of the customer's"
+	}
+	return "Tranche tried the saved card"
+}
+
+// firstTried returns the PaymentMethod of Tranche's first attempt, or "" if there was none.
+func (c Facts) firstTried() string {
+	for _, a := range c.Attempts {
+		if a.Initiator != billing.InitiatorCustomer && a.Params.PaymentMethod != "" {
+			return a.Params.PaymentMethod
+		}
+	}
+	return ""
+}
+
 func tellText(v Verdict, by billing.Initiator) string {
 	switch {
 	case by == billing.InitiatorCustomer, v.Class.Notice() == "":
 		return ""
 	case v.MayBeShown():
-		return fmt.Sprintf(" The customer is told the reason (%s).", v.Reason)
+		return fmt.Sprintf(" The customer sees the reason (%s).", v.Reason)
 	}
-	return " The customer is told that it was declined, and not why."
+	return " The customer sees that it was declined, and not why."
 }
 
 func upperFirst(s string) string { return string(s[0]-'a'+'A') + s[1:] }
 
-// why says in which state the charge is and what would put it right.
-func (c Case) why(class Class) string {
+// why describes the state of the charge and what would resolve it.
+func (c Facts) why(class Class) string {
 	var text string
 	switch c.Charge.Status {
 	case billing.ChargeSucceeded, billing.ChargeRefunded, billing.ChargeDisputed:
@@ -142,13 +165,11 @@ func (c Case) why(class Class) string {
 	case billing.ChargeCanceled:
 		text = "It is not collected."
 	case billing.ChargeRequiresAction:
-		text = "Only the customer can put it right, by authenticating the card. Time changes nothing, so it is not tried again by itself."
+		text = "Only the customer can resolve this, by authenticating the card. Time changes nothing, so it is not tried again automatically."
 	case billing.ChargeRequiresPaymentMethod:
-		text = "Only the customer can put it right, with another card or corrected details. It is not tried again by itself."
-	case billing.ChargeFailed:
-		text = "It is not tried again by itself. The customer can still pay it."
-	case billing.ChargeRetrying:
-		text = classText(class)
+		text = "Only the customer can resolve this, with another card or corrected details. It is not tried again automatically."
+	case billing.ChargeFailed, billing.ChargeRetrying:
+		text = c.failedText(class)
 	default:
 		text = "Nothing failed."
 	}
@@ -156,6 +177,17 @@ func (c Case) why(class Class) string {
 		text += " Noted: " + c.Charge.Reason + "."
 	}
 	return text
+}
+
+// failedText describes what helps a failed charge.
+func (c Facts) failedText(class Class) string {
+	switch {
+	case !c.Dunning.HeldAt.IsZero():
+		return classText(ClassOperator) + " The customer gets no notice, and the deadline is suspended."
+	case c.Charge.Status == billing.ChargeRetrying:
+		return classText(class)
+	}
+	return "It is not tried again automatically. The customer can still pay it."
 }
 
 func classText(c Class) string {
@@ -167,35 +199,38 @@ func classText(c Class) string {
 	case ClassTemporary:
 		return "The bank or the network had a fault; a later attempt may succeed."
 	case ClassOperator:
-		return "The fault is not the customer's: the request or the account is to be mended."
+		return "The fault is not the customer's: fix the request or the account."
 	}
-	return "The bank did not say why; it may say yes another day."
+	return "The bank did not give a reason; it may approve the charge another day."
 }
 
-// next says what comes, in order.
-func (c Case) next() []Step {
+// next lists what comes, in order.
+func (c Facts) next() []Step {
 	var steps []Step
 	if at := c.Charge.NextAttemptAt; !at.IsZero() && !c.Charge.Status.Ended() {
 		text := "It is tried again with the saved card."
+		if c.Backup.ID != "" {
+			text = "It is tried again with another card of the customer's."
+		}
 		if c.Charge.Status == billing.ChargeScheduled {
 			text = "It falls due, and the saved card is charged."
 		}
 		if c.Charge.Status == billing.ChargeCollecting {
-			text = "An attempt is under way; its outcome is recorded as soon as it is known."
+			text = "An attempt is in flight; its outcome is recorded as soon as it is known."
 		}
 		if !c.Plan.Status.Collects() {
 			text = "Its time comes, but the plan is " + string(c.Plan.Status) + ": nothing is charged."
 		}
 		steps = append(steps, c.step(at, text))
 	}
-	if c.Dunning.Status == billing.DunningOpen && !c.Charge.Status.Ended() {
+	if c.Dunning.Status == billing.DunningOpen && c.Dunning.HeldAt.IsZero() && !c.Charge.Status.Ended() {
 		steps = append(steps, c.milestones()...)
 	}
 	slices.SortStableFunc(steps, func(a, b Step) int { return a.At.Compare(b.At) })
 	return steps
 }
 
-func (c Case) milestones() []Step {
+func (c Facts) milestones() []Step {
 	var steps []Step
 	if at := c.Dunning.RemindAt; !at.IsZero() && c.Charge.Status != billing.ChargeRetrying {
 		steps = append(steps, c.step(at, "The customer is reminded."))
@@ -204,12 +239,12 @@ func (c Case) milestones() []Step {
 		steps = append(steps, c.step(at, "The customer gets the final notice, if it is still unpaid."))
 	}
 	end := map[End]string{
-		EndPause:  "The plan is given up (defaulted), if it is still unpaid; its later charges wait until somebody resumes it.",
+		EndPause:  "The plan is given up (defaulted), if it is still unpaid; its later charges wait until the plan is resumed.",
 		EndCancel: "The plan is given up (defaulted), if it is still unpaid; its later charges are canceled.",
 		EndKeep:   "This charge is given up, if it is still unpaid; the later charges are made as planned.",
 	}[c.Policy.AtEnd]
 	if c.Plan.Status == billing.PlanPaused {
-		end += " The plan is paused, and the deadline stands still until it is resumed."
+		end += " The plan is paused, and the deadline is suspended until it is resumed."
 	}
 	return append(steps, c.step(c.Dunning.DeadlineAt, end))
 }

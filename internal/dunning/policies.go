@@ -10,15 +10,15 @@ import (
 	"tranche/internal/billing"
 )
 
-// Policies are the policies that plans may name.
+// Policies holds the policies that plans may name.
 type Policies struct{ byName map[string]Policy }
 
-// DefaultPolicies is the default policy alone.
+// DefaultPolicies returns the default policy alone.
 func DefaultPolicies(chargeTime billing.LocalTime) Policies {
 	return Policies{map[string]Policy{DefaultName: DefaultPolicy(chargeTime)}}
 }
 
-// Get finds a policy; an empty name is the default one.
+// Get returns a policy; the empty name is the default policy.
 func (p Policies) Get(name string) (Policy, bool) {
 	if name == "" {
 		name = DefaultName
@@ -27,11 +27,11 @@ func (p Policies) Get(name string) (Policy, bool) {
 	return policy, ok
 }
 
-// Names lists the names in order.
+// Names returns the names, sorted.
 func (p Policies) Names() []string { return slices.Sorted(maps.Keys(p.byName)) }
 
-// WithoutJitter are the same policies, with nothing spread over time: for times that are told before there is a charge whose
-// share of the spread could be worked out.
+// WithoutJitter returns the same policies without any spread, for charges without an id. The spread
+// follows from the id.
 func (p Policies) WithoutJitter() Policies {
 	out := Policies{map[string]Policy{}}
 	for name, policy := range p.byName {
@@ -41,16 +41,16 @@ func (p Policies) WithoutJitter() Policies {
 	return out
 }
 
-// Fault is one thing that is wrong with a file of policies.
+// Fault is one error in a policy file.
 type Fault struct{ Where, Problem string }
 
-// PolicyError is a file of policies that can't be used; it names every fault.
+// PolicyError lists every fault of an unusable policy file.
 type PolicyError struct {
 	File   string
 	Faults []Fault
 }
 
-// Error lists the faults, one a line.
+// Error lists the faults, one per line.
 func (e *PolicyError) Error() string {
 	lines := make([]string, len(e.Faults))
 	for i, f := range e.Faults {
@@ -65,14 +65,14 @@ func (e *PolicyError) add(where, format string, args ...any) {
 
 var policyName = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,39}$`)
 
-// NewPolicies takes policies by their names and checks them; the default one must be among them. faults holds what is wrong
-// already, and file is the name for errors. Errors: *PolicyError with every fault.
+// NewPolicies checks policies, which must include the default policy. faults holds the faults found
+// so far, and file is the name for errors. Errors: *PolicyError with every fault.
 func NewPolicies(file string, list []Policy, faults []Fault) (Policies, error) {
 	wrong := &PolicyError{File: file, Faults: faults}
 	out := Policies{map[string]Policy{}}
 	for _, p := range list {
 		if !policyName.MatchString(p.Name) {
-			wrong.add("policy."+p.Name, "is no name for a policy: use up to 40 of a-z, 0-9, - and _, a letter first")
+			wrong.add("policy."+p.Name, "is not a policy name: use up to 40 of a-z, 0-9, - and _, a letter first")
 		}
 		p.check(wrong)
 		out.byName[p.Name] = p
@@ -83,7 +83,7 @@ func NewPolicies(file string, list []Policy, faults []Fault) (Policies, error) {
 	return out, nil
 }
 
-// Clone is a copy that shares no list with p.
+// Clone returns a copy that shares no list with p.
 func (p Policy) Clone() Policy {
 	for _, l := range []*Ladder{&p.Funds, &p.Limit, &p.Temporary, &p.Declined, &p.Operator} {
 		l.Days, l.Times, l.Paydays = slices.Clone(l.Days), slices.Clone(l.Times), slices.Clone(l.Paydays)
@@ -91,14 +91,14 @@ func (p Policy) Clone() Policy {
 	return p
 }
 
-// Bounds of what a policy may say.
+// Bounds of a policy's settings.
 const (
 	maxDeadlineDays = 365
 	maxJitter       = 12 * 60
 	maxPaydayWindow = 14
 )
 
-// check names everything that is wrong with a policy.
+// check adds every fault of a policy.
 func (p Policy) check(faults *PolicyError) {
 	where := "policy." + p.Name
 	if _, err := billing.ParseLocalTime(p.Time); err != nil {

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"tranche/internal/billing"
 )
@@ -13,22 +12,23 @@ import (
 // DefaultName is the policy of plans that name none.
 const DefaultName = "default"
 
-// End is what becomes of the later charges of a plan whose deadline passed.
+// End is what happens to the later charges of a plan whose deadline passed.
 type End string
 
 const (
-	// EndPause gives the plan up: it is defaulted, and its later charges wait until somebody resumes it.
+	// EndPause gives the plan up: it is defaulted, and its later charges wait until the plan is
+	// resumed.
 	EndPause End = "pause"
-	// EndCancel gives the plan up and cancels its later charges. What is owed stays owed.
+	// EndCancel gives the plan up and cancels its later charges. The debt remains.
 	EndCancel End = "cancel"
-	// EndKeep gives up the one charge: the plan stays past due, and its later charges are made.
+	// EndKeep gives up one charge: the plan stays past due, and its later charges are collected.
 	EndKeep End = "keep"
 )
 
-// Ends lists every end.
+// Ends returns every End.
 func Ends() []End { return []End{EndPause, EndCancel, EndKeep} }
 
-// Payday is a kind of day on which people have money.
+// Payday is a kind of salary day.
 type Payday string
 
 const (
@@ -36,54 +36,58 @@ const (
 	PaydayFirst Payday = "1"
 	// PaydayFifteenth is the fifteenth.
 	PaydayFifteenth Payday = "15"
-	// PaydayLastWeekday is the last day of the month that is no Saturday or Sunday.
+	// PaydayLastWeekday is the last day of the month from Monday to Friday.
 	PaydayLastWeekday Payday = "last_weekday"
 	// PaydayFriday is every Friday.
 	PaydayFriday Payday = "friday"
 )
 
-// Paydays lists every kind of payday.
+// Paydays returns every kind of payday.
 func Paydays() []Payday {
 	return []Payday{PaydayFirst, PaydayFifteenth, PaydayLastWeekday, PaydayFriday}
 }
 
-// Ladder is when a class of declines is tried again.
+// Ladder is the retry schedule of a class of declines.
 type Ladder struct {
-	// Days are the least days from one attempt to the next; their number is the number of retries.
+	// Days holds the least days from one attempt to the next; their number is the number of retries.
 	Days []int `json:"days" toml:"days"`
-	// Times are the local times of day of the retries: one for each, or one for all, or none for the policy's.
+	// Times holds the local times of day of the retries: one for each, one for all, or none to use the
+	// policy's.
 	Times []string `json:"times,omitempty" toml:"times"`
-	// AvoidWeekends moves a retry that falls on Saturday or Sunday to Monday.
+	// AvoidWeekends moves a retry from Saturday or Sunday to Monday.
 	AvoidWeekends bool `json:"avoid_weekends,omitempty" toml:"avoid_weekends"`
-	// Paydays moves a retry to the first such day within PaydayWindow days; where there is none it stays.
+	// Paydays moves a retry to the first such day within PaydayWindow days, if there is one.
 	Paydays      []Payday `json:"paydays,omitempty" toml:"paydays"`
 	PaydayWindow int      `json:"payday_window,omitempty" toml:"payday_window"`
 }
 
-// Policy is what follows declines, and when. Its JSON is canonical: it is kept with the charges that began with it.
+// Policy defines what follows declines, and when. Its JSON is canonical: each dunning keeps a copy
+// of it.
 type Policy struct {
 	Name string `json:"name" toml:"-"`
-	// Time is the customer's local time of day of retries, reminders and the deadline.
+	// Time is the customer's local time of day of retries, reminders and the final notice.
 	Time string `json:"time" toml:"time"`
-	// QuietHours is a span of the customer's day, such as 21:00-07:00, in which nothing is tried; empty is none.
+	// QuietHours is a span of the customer's day without attempts, such as 21:00-07:00. Empty means
+	// none.
 	QuietHours string `json:"quiet_hours,omitempty" toml:"quiet_hours"`
-	// Jitter is within how many minutes after their time retries are spread, by charge.
+	// Jitter spreads retries over this many minutes after their time, by charge.
 	Jitter int `json:"jitter_minutes,omitempty" toml:"jitter_minutes"`
-	// MaxAttempts bounds the merchant's attempts at one charge that were declined. Stripe advises 8.
+	// MaxAttempts limits the merchant's declined attempts at one charge. Stripe advises 8.
 	MaxAttempts int `json:"max_attempts" toml:"max_attempts"`
 
-	// DeadlineDays are the days from the first failure until the plan is given up.
+	// DeadlineDays is the number of days from the first failure to the customer's last day to pay.
 	DeadlineDays int `json:"deadline_days" toml:"deadline_days"`
-	// RemindDays is how long before the deadline a customer who is waited for is reminded; 0 is never.
+	// RemindDays is how many days before the deadline a customer who must act is reminded; 0 means
+	// never.
 	RemindDays int `json:"remind_days,omitempty" toml:"remind_days"`
-	// FinalNoticeDays is how long before the last step the final notice goes out: the deadline, or the last retry.
+	// FinalNoticeDays is the number of days from the final notice to the customer's last day to pay.
 	FinalNoticeDays int `json:"final_notice_days" toml:"final_notice_days"`
-	// AtEnd is what becomes of the later charges when the deadline passes.
+	// AtEnd is what happens to the later charges when the deadline passes.
 	AtEnd End `json:"at_end" toml:"at_end"`
 
-	// RetryNewCard tries what is owed at once when the customer gives a new card.
+	// RetryNewCard collects what is owed at once when the customer adds a card.
 	RetryNewCard bool `json:"retry_new_card,omitempty" toml:"retry_new_card"`
-	// BackupCards tries the customer's other cards where the plan's terms allow it.
+	// BackupCards tries the customer's other cards, if the plan's terms allow it.
 	BackupCards bool `json:"backup_cards,omitempty" toml:"backup_cards"`
 
 	Funds     Ladder `json:"funds" toml:"funds"`
@@ -93,17 +97,18 @@ type Policy struct {
 	Operator  Ladder `json:"operator" toml:"operator"`
 }
 
-// StripesMaxRetries is how many attempts Stripe advises at most, and below the number of confirmations after which it
-// cancels a PaymentIntent (not published; about 10 were seen). Source: docs.stripe.com/billing/revenue-recovery.
+// StripesMaxRetries is the highest number of attempts that Stripe advises. It is below the number
+// of confirmations after which Stripe cancels a PaymentIntent (not published; about 10 were
+// observed). Source: docs.stripe.com/billing/revenue-recovery.
 const StripesMaxRetries = 8
 
-// DefaultPolicy is the policy where nothing else is said; docs/recovery-report.md shows what it is good for. chargeTime is
-// the local time of day at which charges fall due.
+// DefaultPolicy returns the built-in policy; docs/recovery-report.md measures it. chargeTime is the
+// local time of day at which charges fall due.
 func DefaultPolicy(chargeTime billing.LocalTime) Policy {
 	return Policy{
 		Name: DefaultName, Time: clockText(chargeTime), QuietHours: "21:00-07:00", Jitter: 45, MaxAttempts: StripesMaxRetries,
 		DeadlineDays: 30, RemindDays: 7, FinalNoticeDays: 3, AtEnd: EndPause, RetryNewCard: true,
-		Funds: Ladder{ // on each of the next paydays, once the money of the day is there
+		Funds: Ladder{ // on each of the next paydays, once salaries have arrived
 			Days: []int{1, 1, 1, 1, 1, 1}, Times: []string{"15:00"}, Paydays: Paydays(), PaydayWindow: 7,
 		},
 		Limit:     Ladder{Days: []int{1, 3, 5, 7}},
@@ -113,7 +118,7 @@ func DefaultPolicy(chargeTime billing.LocalTime) Policy {
 	}
 }
 
-// ladder is the one for a timed class.
+// ladder returns the retry schedule of a timed class.
 func (p Policy) ladder(c Class) Ladder {
 	switch c {
 	case ClassFunds:
@@ -129,7 +134,7 @@ func (p Policy) ladder(c Class) Ladder {
 	}
 }
 
-// Canonical is the policy as JSON, and the hash by which it is kept.
+// Canonical returns the policy as JSON, and the hash that identifies it.
 func (p Policy) Canonical() (content []byte, hash string, err error) {
 	content, err = json.Marshal(p)
 	if err != nil {
@@ -139,16 +144,16 @@ func (p Policy) Canonical() (content []byte, hash string, err error) {
 	return content, hex.EncodeToString(sum[:16]), nil
 }
 
-// ReadPolicy reads what Canonical wrote.
+// ReadPolicy parses the output of Canonical.
 func ReadPolicy(content []byte) (Policy, error) {
 	var p Policy
 	if err := json.Unmarshal(content, &p); err != nil {
-		return p, fmt.Errorf("read a kept dunning policy: %w", err)
+		return p, fmt.Errorf("read a stored dunning policy: %w", err)
 	}
 	return p, nil
 }
 
-// localTime is the policy's time of day; it was checked when the policy was read.
+// localTime returns the policy's time of day, which was validated when the policy was read.
 func (p Policy) localTime() billing.LocalTime {
 	t, err := billing.ParseLocalTime(p.Time)
 	if err != nil {
@@ -157,7 +162,7 @@ func (p Policy) localTime() billing.LocalTime {
 	return t
 }
 
-// time is the time of day of the n-th retry, counted from 0.
+// time returns the time of day of the n-th retry, counted from 0.
 func (l Ladder) time(n int, usual billing.LocalTime) billing.LocalTime {
 	if len(l.Times) == 0 {
 		return usual
@@ -170,16 +175,3 @@ func (l Ladder) time(n int, usual billing.LocalTime) billing.LocalTime {
 }
 
 func clockText(t billing.LocalTime) string { return fmt.Sprintf("%02d:%02d", t.Hour, t.Minute) }
-
-// Milestones are the times of a dunning that began at begin, for the customer in loc: reminder, final notice, deadline.
-func (p Policy) Milestones(charge billing.ChargeID, begin time.Time, loc *time.Location) (remind, final, deadline time.Time) {
-	end := billing.DateOf(begin, loc).AddDays(p.DeadlineDays)
-	at := func(before int) time.Time {
-		t := end.AddDays(-before).At(p.localTime(), loc).Add(p.jitter(charge, 0))
-		return p.afterQuietHours(t, loc, charge)
-	}
-	if p.RemindDays > 0 {
-		remind = at(p.RemindDays)
-	}
-	return remind, at(p.FinalNoticeDays), at(0)
-}

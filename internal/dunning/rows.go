@@ -2,9 +2,12 @@ package dunning
 
 import "tranche/internal/billing"
 
-// table is the one table of declines: the decline codes of docs.stripe.com/declines/codes and of stripe-go v76, the error
-// codes of docs.stripe.com/error-codes that can stand for a card's failure, and Radar's blocks. The class is a judgement
-// built on the column "next steps" there.
+// table is the decline table: the decline codes of docs.stripe.com/declines/codes and of stripe-go
+// v76, the error codes of docs.stripe.com/error-codes that a failed payment has instead of a
+// decline code, and Radar's blocks. Some error codes are newer than stripe-go v76:
+// india_recurring_payment_mandate_canceled (August 2025), payment_intent_rate_limit_exceeded
+// (October 2025). A failed payment that needs the customer must not be retried by time alone, so
+// each of them has a row. The class is a judgment based on the column "next steps" there.
 var table = byCode(
 	fundsRows(), limitRows(), temporaryRows(), declinedRows(), authenticationRows(), detailRows(), cardRows(), fraudRows(),
 	stopRows(), operatorRows(),
@@ -33,6 +36,8 @@ func limitRows() []Row {
 		{Code: "card_decline_rate_limit_exceeded", Class: ClassLimit, Reason: billing.ReasonLimit, Wait: day,
 			Merchant: "declined too often: Stripe takes the card again after 24 hours"},
 		{Code: "charge_exceeds_source_limit", Class: ClassLimit, Reason: billing.ReasonLimit, Merchant: "over what Stripe takes from the card in a while"},
+		{Code: "charge_exceeds_transaction_limit", Class: ClassLimit, Reason: billing.ReasonLimit, Merchant: "over Stripe's limit for one payment"},
+		{Code: "charge_exceeds_weekly_limit", Class: ClassLimit, Reason: billing.ReasonLimit, Merchant: "over Stripe's limit for a week"},
 	}
 }
 
@@ -47,6 +52,7 @@ func temporaryRows() []Row {
 		row("try_again_later", "declined for an unknown reason, for now"),
 		row("approve_with_id", "the payment can't be authorised"),
 		row("payment_method_provider_timeout", "the network did not answer in time"),
+		row("payment_intent_rate_limit_exceeded", "Stripe's rate limit for one PaymentIntent was reached"),
 	}
 }
 
@@ -64,10 +70,12 @@ func declinedRows() []Row {
 		row("payment_intent_payment_attempt_failed", "the attempt failed; Stripe says no more"),
 		row("setup_attempt_failed", "saving the card failed; Stripe says no more"),
 		row("payment_method_provider_decline", "declined by the network"),
+		row("refer_to_customer", "declined; the customer has to ask the bank why"),
 	}
 }
 
-// authenticationRows are a state rather than a failure: the customer is asked, and time changes nothing.
+// authenticationRows are a state rather than a failure: the customer is asked, and time changes
+// nothing.
 func authenticationRows() []Row {
 	row := func(code, merchant string) Row {
 		return Row{Code: code, Class: ClassAuthenticate, Reason: billing.ReasonAuthenticate, Merchant: merchant}
@@ -83,6 +91,9 @@ func authenticationRows() []Row {
 		row("setup_intent_setup_attempt_expired", "the customer did not finish in time"),
 		row("payment_intent_mandate_invalid", "the customer's agreement at the bank is not valid"),
 		row("setup_intent_mandate_invalid", "the customer's agreement at the bank is not valid"),
+		row("billing_invalid_mandate", "the card has no agreement at the bank; the customer must confirm a payment in person"),
+		row("invoice_payment_intent_requires_action", "the payment needs the customer"),
+		row("transaction_not_approved", "the customer did not approve the payment at the bank"),
 	}
 }
 
@@ -128,10 +139,16 @@ func cardRows() []Row {
 		row("payment_method_unsupported_type", "the payment does not take this card"),
 		row("token_card_network_invalid", "the network does not know the card's token"),
 		row("payment_method_customer_decline", "the customer declined the payment"),
+		row("account_closed", "the account behind the payment method is closed"),
+		row("bank_account_declined", "the bank account can't be used"),
+		row("bank_account_restricted", "the bank account can't be used"),
+		row("bank_account_unusable", "the bank account can't be used"),
+		row("payment_method_bank_account_blocked", "the bank account can't be used"),
 	}
 }
 
-// fraudRows must never be told apart by a customer: present them as a generic decline (docs.stripe.com/declines/codes).
+// fraudRows must look like a generic decline to a customer. Customers are never told that fraud was
+// suspected (docs.stripe.com/declines/codes).
 func fraudRows() []Row {
 	row := func(code string, class Class, merchant string) Row {
 		return Row{Code: code, Class: class, Reason: billing.ReasonDeclined, Secret: true, Merchant: merchant}
@@ -162,6 +179,8 @@ func stopRows() []Row {
 		row("stop_payment_order", ClassWithdrawn, "the customer stopped the payments at the bank"),
 		row("revocation_of_authorization", ClassWithdrawn, "the customer withdrew consent at the bank"),
 		row("revocation_of_all_authorizations", ClassWithdrawn, "the customer withdrew every consent at the bank"),
+		row("india_recurring_payment_mandate_canceled", ClassWithdrawn, "the customer canceled the e-mandate at the bank"),
+		row("debit_not_authorized", ClassWithdrawn, "the customer reported the debit to the bank as not authorized"),
 	}
 }
 
@@ -170,7 +189,7 @@ func operatorRows() []Row {
 		return Row{Code: code, Class: ClassOperator, Reason: billing.ReasonOurs, Merchant: merchant}
 	}
 	return []Row{
-		row("duplicate_transaction", "the same amount was charged to the card a moment ago: look whether it is paid"),
+		row("duplicate_transaction", "the same amount was charged to the card a moment ago: check whether it is paid"),
 		row("invalid_amount", "the amount is not allowed"),
 		row("invalid_charge_amount", "the amount is not allowed"),
 		row("amount_too_large", "the amount is more than Stripe takes"),

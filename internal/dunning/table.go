@@ -1,5 +1,5 @@
-// Package dunning decides what follows a decline: a table of decline codes, a policy, and the limits of Stripe and the card
-// networks. Everything in it is a pure function.
+// Package dunning decides what follows a decline, from a table of decline codes, a policy, and the
+// limits of Stripe and the card networks. All of it is pure functions.
 package dunning
 
 import (
@@ -10,17 +10,17 @@ import (
 	"tranche/internal/billing"
 )
 
-// Class sorts declines by what can put them right.
+// Class groups declines by what can resolve them.
 type Class string
 
 const (
-	// ClassFunds is too little money: the same card may pay once there is more, best after a payday.
+	// ClassFunds is insufficient funds: the same card may pay later, best after a payday.
 	ClassFunds Class = "funds"
-	// ClassLimit is a limit of the card's that time lifts.
+	// ClassLimit is a limit of the card that time lifts.
 	ClassLimit Class = "limit"
-	// ClassTemporary is a fault on the way to the issuer, or at it.
+	// ClassTemporary is a fault at the issuer or on the way to it.
 	ClassTemporary Class = "temporary"
-	// ClassDeclined is an issuer that says no and not why: it may say yes another day.
+	// ClassDeclined is a decline without a reason: the issuer may approve another day.
 	ClassDeclined Class = "declined"
 	// ClassAuthenticate needs the customer to authenticate the same card. Time alone changes nothing.
 	ClassAuthenticate Class = "authenticate"
@@ -28,20 +28,21 @@ const (
 	ClassNewCard Class = "new_card"
 	// ClassStop forbids charging this card again: it is lost or stolen, or the payment was blocked.
 	ClassStop Class = "stop"
-	// ClassWithdrawn is a customer who took back consent at the bank: nothing of the plan is charged until it is given anew.
+	// ClassWithdrawn means that the customer withdrew consent at the bank: nothing of the plan is
+	// charged until the customer consents again.
 	ClassWithdrawn Class = "withdrawn"
-	// ClassOperator is not the customer's fault: the request or the account is wrong.
+	// ClassOperator means that the request or the account is wrong. The customer is not at fault.
 	ClassOperator Class = "operator"
 )
 
-// Classes lists every class.
+// Classes returns every class.
 func Classes() []Class {
 	return []Class{
 		ClassFunds, ClassLimit, ClassTemporary, ClassDeclined, ClassAuthenticate, ClassNewCard, ClassStop, ClassWithdrawn, ClassOperator,
 	}
 }
 
-// Timed says whether time alone may put it right, so that a policy holds days for it.
+// Timed reports whether time alone may resolve the decline, so that a policy has days for it.
 func (c Class) Timed() bool {
 	return slices.Contains([]Class{ClassFunds, ClassLimit, ClassTemporary, ClassDeclined, ClassOperator}, c)
 }
@@ -50,7 +51,7 @@ func (c Class) Timed() bool {
 type Action string
 
 const (
-	// ActionRetry tries the same card again on the policy's days.
+	// ActionRetry retries the same card on the policy's days.
 	ActionRetry Action = "retry"
 	// ActionAuthenticate asks the customer to authenticate, once, and waits.
 	ActionAuthenticate Action = "authenticate"
@@ -60,11 +61,11 @@ const (
 	ActionStopCard Action = "stop_card"
 	// ActionStopPlan never charges the card again, and pauses the plan.
 	ActionStopPlan Action = "stop_plan"
-	// ActionMerchant tells the merchant, who is to mend it, and tries again on the policy's days.
+	// ActionMerchant alerts the merchant, who must fix the fault, and retries on the policy's days.
 	ActionMerchant Action = "merchant"
 )
 
-// Action is what is done about the class.
+// Action returns what is done about the class.
 func (c Class) Action() Action {
 	switch c {
 	case ClassAuthenticate:
@@ -82,7 +83,7 @@ func (c Class) Action() Action {
 	}
 }
 
-// Notice is what the customer is told; empty when it is none of the customer's business.
+// Notice returns the notice to the customer, or "" if the customer gets none.
 func (c Class) Notice() billing.NoticeKind {
 	switch c {
 	case ClassAuthenticate:
@@ -94,28 +95,30 @@ func (c Class) Notice() billing.NoticeKind {
 	}
 }
 
-// Row is what the table says of one code.
+// Row is the table's entry for one code.
 type Row struct {
-	// Code is Stripe's decline code, its error code where that stands in for one, or a name of ours for what is no code.
+	// Code is Stripe's decline code, its error code if it has no decline code, or a code of Tranche's.
 	Code  string
 	Class Class
-	// Reason is the key of what the customer is told. It is ReasonDeclined where the true one must not be told.
+	// Reason is the key of the reason shown to the customer. It is ReasonDeclined if the true reason
+	// must stay hidden.
 	Reason billing.Reason
-	// Secret says that the true reason must not be shown to the customer: it would tell a thief what to do next.
-	// Source: docs.stripe.com/declines/codes, which wants these presented as a generic decline.
+	// Secret means that the true reason must not be shown to the customer, because it would help a
+	// thief. Source: docs.stripe.com/declines/codes, which requires a generic decline.
 	Secret bool
-	// Wait is the least time before the next attempt, where Stripe names one.
+	// Wait is the least time before the next attempt, if Stripe names one.
 	Wait time.Duration
-	// Merchant is what the merchant is told, in a few words.
+	// Merchant is the reason shown to the merchant.
 	Merchant string
 }
 
-// MayBeShown says whether the customer is told the true reason, and not only that the payment was declined.
+// MayBeShown reports whether the customer sees the true reason, and not only that the payment was
+// declined.
 func (r Row) MayBeShown() bool {
 	return !r.Secret && r.Reason != billing.ReasonDeclined && r.Class.Notice() != ""
 }
 
-// Table lists every row, by code.
+// Table returns every row, by code.
 func Table() []Row {
 	rows := make([]Row, 0, len(table))
 	for _, code := range slices.Sorted(maps.Keys(table)) {
@@ -124,35 +127,39 @@ func Table() []Row {
 	return rows
 }
 
-// Lookup finds the row of a code, and whether there is one.
+// Lookup returns the row of a code, and whether it exists.
 func Lookup(code string) (Row, bool) {
 	row, ok := table[code]
 	return row, ok
 }
 
-// Codes of ours, for what Stripe tells otherwise than by a code.
+// Codes of Tranche's, where Stripe sends no code.
 const (
-	// CodeBlocked is a payment that Stripe Radar blocked: the charge's outcome has the type blocked. The issuer was not asked.
-	// Source: docs.stripe.com/declines, "Blocked payments".
+	// CodeBlocked is a payment that Stripe Radar blocked: the charge's outcome has the type blocked.
+	// The issuer was not asked. Source: docs.stripe.com/declines, "Blocked payments".
 	CodeBlocked = "blocked"
 	// codeUnknown is the row for codes that are not in the table.
 	codeUnknown = "generic_decline"
 )
 
-// Verdict is what is known of one failure from the table and from what the issuer advised.
+// Verdict is the classification of one failure, from the table and the issuer's advice.
 type Verdict struct {
-	Row // its Wait is the network's, where that advised one
-	// Because is the advice that changed what the table says; empty when none did.
+	Row
+	// RetryAfter is the time from the decline at which the network advises to retry; 0 if it named
+	// none.
+	RetryAfter time.Duration
+	// Because is the advice that changed the classification, or empty.
 	Because string
 }
 
-// Classify finds the row of a failure and applies the issuer's and the network's advice to it. brand is the card's, as
-// Stripe writes it. A code that is not in the table is taken for a generic decline.
+// Classify returns the row of a failure after the issuer's and the network's advice. brand is the
+// card's, as Stripe spells it. An unknown code is treated as a generic decline.
 func Classify(f billing.Failure, brand string) Verdict {
 	return advised(Verdict{Row: rowOf(f)}, f, brand)
 }
 
-// rowOf goes by what is surest: a block by Radar, the decline code, then the error code (some declines carry only one).
+// rowOf uses the most reliable information: a block by Radar, the decline code, then the error code
+// (some declines have only that).
 func rowOf(f billing.Failure) Row {
 	if f.Blocked {
 		return table[CodeBlocked]

@@ -20,9 +20,9 @@ import (
 	"tranche/internal/dunning"
 )
 
-var update = flag.Bool("update", false, "write docs/declines.md anew")
+var update = flag.Bool("update", false, "write docs/declines.md")
 
-// documented are the decline codes of docs.stripe.com/declines/codes.
+// documented holds the decline codes of docs.stripe.com/declines/codes.
 var documented = strings.Fields(`approve_with_id authentication_not_handled authentication_required call_issuer card_not_supported
  card_velocity_exceeded currency_not_supported do_not_honor do_not_try_again duplicate_transaction expired_card fraudulent
  generic_decline incorrect_address incorrect_cvc incorrect_number incorrect_pin incorrect_zip insufficient_funds invalid_account
@@ -31,9 +31,10 @@ var documented = strings.Fields(`approve_with_id authentication_not_handled auth
  offline_pin_required online_or_offline_pin_required pickup_card pin_try_exceeded processing_error reenter_transaction
  restricted_card revocation_of_all_authorizations revocation_of_authorization security_violation service_not_allowed stolen_card
  stop_payment_order testmode_decline transaction_not_allowed try_again_later withdrawal_count_limit_exceeded
- card_decline_rate_limit_exceeded payment_intent_authentication_failure highest_risk_level`)
+ card_decline_rate_limit_exceeded payment_intent_authentication_failure highest_risk_level
+ india_recurring_payment_mandate_canceled payment_intent_rate_limit_exceeded transaction_not_approved`)
 
-func TestEveryDocumentedCodeHasARow(t *testing.T) {
+func TestTable_EveryDocumentedCode(t *testing.T) {
 	t.Parallel()
 	for _, code := range documented {
 		row, ok := dunning.Lookup(code)
@@ -44,7 +45,7 @@ func TestEveryDocumentedCodeHasARow(t *testing.T) {
 	}
 }
 
-// stripeConstants reads the values of a type's constants from stripe-go's source.
+// stripeConstants returns the values of a type's constants from stripe-go's source.
 func stripeConstants(t *testing.T, typeName string) []string {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-f", "{{.Dir}}", "github.com/stripe/stripe-go/v76").Output()
@@ -73,7 +74,7 @@ func stripeConstants(t *testing.T, typeName string) []string {
 	return values
 }
 
-func TestEveryDeclineCodeOfStripeGoHasARow(t *testing.T) {
+func TestTable_EveryStripeGoDeclineCode(t *testing.T) {
 	t.Parallel()
 	codes := stripeConstants(t, "DeclineCode")
 	require.GreaterOrEqual(t, len(codes), 47)
@@ -83,8 +84,9 @@ func TestEveryDeclineCodeOfStripeGoHasARow(t *testing.T) {
 	}
 }
 
-// TestEveryErrorCodeOfStripeGoIsSorted wants a row for each error code, or its name among those that tell of no card.
-func TestEveryErrorCodeOfStripeGoIsSorted(t *testing.T) {
+// TestTable_EveryStripeGoErrorCode requires a row for each error code, or its name in the list of
+// codes that are not about a card.
+func TestTable_EveryStripeGoErrorCode(t *testing.T) {
 	t.Parallel()
 	data, err := os.ReadFile("testdata/not_card_failures.txt")
 	require.NoError(t, err)
@@ -97,11 +99,11 @@ func TestEveryErrorCodeOfStripeGoIsSorted(t *testing.T) {
 			"stripe-go's error code %s: give it a row in the table, or name it in testdata/not_card_failures.txt", code)
 	}
 	for _, code := range others {
-		require.Contains(t, codes, code, "stripe-go has no such code any more")
+		require.Contains(t, codes, code, "stripe-go no longer has this code")
 	}
 }
 
-func TestEveryRowSaysWhatIsDone(t *testing.T) {
+func TestTable_EveryRowIsComplete(t *testing.T) {
 	t.Parallel()
 	seen := map[dunning.Class]bool{}
 	for _, row := range dunning.Table() {
@@ -113,7 +115,7 @@ func TestEveryRowSaysWhatIsDone(t *testing.T) {
 	require.Len(t, seen, len(dunning.Classes()), "every class has a code")
 }
 
-func TestFraudIsNeverTold(t *testing.T) {
+func TestTable_FraudIsNeverShown(t *testing.T) {
 	t.Parallel()
 	secret := []string{"fraudulent", "merchant_blacklist", "stolen_card", "lost_card", "pickup_card", "restricted_card", "security_violation", "highest_risk_level"}
 	for _, code := range secret {
@@ -146,11 +148,11 @@ func TestClassify(t *testing.T) {
 		{"decline code beats code", declined("expired_card"), "visa", dunning.ClassNewCard},
 		{"authentication failed", billing.Failure{Code: "payment_intent_authentication_failure"}, "visa", dunning.ClassAuthenticate},
 		{"consent withdrawn", declined("revocation_of_authorization"), "visa", dunning.ClassWithdrawn},
-		{"a code of tomorrow", declined("bad_weather"), "visa", dunning.ClassDeclined},
+		{"a future code", declined("bad_weather"), "visa", dunning.ClassDeclined},
 		{"nothing said", billing.Failure{}, "", dunning.ClassDeclined},
 		{"blocked by Radar", billing.Failure{Code: "card_declined", DeclineCode: "generic_decline", Blocked: true}, "visa", dunning.ClassNewCard},
 		{"advised against", billing.Failure{DeclineCode: "generic_decline", AdviceCode: "do_not_try_again"}, "visa", dunning.ClassNewCard},
-		{"advised to look at the card", billing.Failure{DeclineCode: "do_not_honor", AdviceCode: "confirm_card_data"}, "visa", dunning.ClassNewCard},
+		{"advised to check the card", billing.Failure{DeclineCode: "do_not_honor", AdviceCode: "confirm_card_data"}, "visa", dunning.ClassNewCard},
 		{"advised to wait", billing.Failure{DeclineCode: "generic_decline", AdviceCode: "try_again_later"}, "visa", dunning.ClassDeclined},
 		{"network: do not try again", billing.Failure{DeclineCode: "do_not_honor", NetworkAdviceCode: "03"}, "mastercard", dunning.ClassNewCard},
 		{"network: cancelled", billing.Failure{DeclineCode: "do_not_honor", NetworkAdviceCode: "21"}, "mastercard", dunning.ClassWithdrawn},
@@ -158,6 +160,9 @@ func TestClassify(t *testing.T) {
 		{"network: later", billing.Failure{DeclineCode: "insufficient_funds", NetworkAdviceCode: "02"}, "mastercard", dunning.ClassFunds},
 		{"Visa's category 1", billing.Failure{DeclineCode: "do_not_honor", NetworkDeclineCode: "46"}, "visa", dunning.ClassNewCard},
 		{"the same number elsewhere", billing.Failure{DeclineCode: "do_not_honor", NetworkDeclineCode: "46"}, "mastercard", dunning.ClassDeclined},
+		{"Visa's code for what is not permitted", billing.Failure{DeclineCode: "do_not_honor", NetworkDeclineCode: "57"}, "visa", dunning.ClassNewCard},
+		{"Visa's code for suspected fraud", billing.Failure{DeclineCode: "do_not_honor", NetworkDeclineCode: "83"}, "visa", dunning.ClassDeclined},
+		{"an e-mandate that the customer canceled", billing.Failure{Code: "india_recurring_payment_mandate_canceled"}, "visa", dunning.ClassWithdrawn},
 		{"Visa's category 2", billing.Failure{DeclineCode: "do_not_honor", NetworkDeclineCode: "51"}, "visa", dunning.ClassDeclined},
 		{"advice does not soften", billing.Failure{DeclineCode: "stolen_card", AdviceCode: "try_again_later"}, "visa", dunning.ClassStop},
 		{"advice to wait is for those who may", billing.Failure{DeclineCode: "expired_card", NetworkAdviceCode: "24"}, "mastercard", dunning.ClassNewCard},
@@ -167,7 +172,7 @@ func TestClassify(t *testing.T) {
 	}
 }
 
-func TestTheTableInTheDocumentationIsTheTable(t *testing.T) {
+func TestDocument_MatchesTheDocumentation(t *testing.T) {
 	t.Parallel()
 	const file = "../../docs/declines.md"
 	var want bytes.Buffer

@@ -10,7 +10,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// retryAt is the time of the n-th retry, counted from 0, after a failure at failed. notBefore bounds it from below.
+// retryAt returns the time of the n-th retry, counted from 0, after a failure at failed, and not
+// before notBefore.
 func (p Policy) retryAt(l Ladder, n int, charge billing.ChargeID, failed, notBefore time.Time, loc *time.Location) time.Time {
 	date := l.day(billing.DateOf(failed, loc).AddDays(l.Days[n]))
 	at := p.onDay(l, n, charge, date, loc)
@@ -28,14 +29,15 @@ func later(a, b billing.Date) billing.Date {
 	return a
 }
 
-// onDay is the ladder's time of day on a date, with the charge's jitter and outside the quiet hours.
+// onDay returns the schedule's time of day on a date, with the charge's jitter and outside the
+// quiet hours.
 func (p Policy) onDay(l Ladder, n int, charge billing.ChargeID, date billing.Date, loc *time.Location) time.Time {
 	at := date.At(l.time(n, p.localTime()), loc).Add(p.jitter(charge, n+1))
 	return p.afterQuietHours(at, loc, charge)
 }
 
-// day is the first day at or after date that suits the ladder: a payday within its window, and no weekend where they are
-// avoided. A payday on a weekend is one on the Monday then.
+// day returns the first day at or after date that suits the schedule: a payday within the window,
+// and no weekend if weekends are avoided. A payday on a weekend moves to Monday then.
 func (l Ladder) day(date billing.Date) billing.Date {
 	chosen := date
 	for ahead := range l.PaydayWindow + 1 {
@@ -54,7 +56,7 @@ func (l Ladder) isPayday(d billing.Date) bool {
 	return slices.ContainsFunc(l.Paydays, func(p Payday) bool { return p.falls(d) })
 }
 
-// falls says whether a day is such a payday.
+// falls reports whether a day is a payday of this kind.
 func (p Payday) falls(d billing.Date) bool {
 	switch p {
 	case PaydayFirst:
@@ -69,7 +71,7 @@ func (p Payday) falls(d billing.Date) bool {
 	return false
 }
 
-// LastWeekday is the last day of a month that is no Saturday or Sunday.
+// LastWeekday returns the last day of a month from Monday to Friday.
 func LastWeekday(year int, month time.Month) billing.Date {
 	d := billing.Date{Year: year, Month: month, Day: 1}.AddMonths(1).AddDays(-1)
 	for isWeekend(d) {
@@ -87,8 +89,8 @@ func isWeekend(d billing.Date) bool {
 	return w == time.Saturday || w == time.Sunday
 }
 
-// jitter is a charge's own share of the policy's spread. It is the same each time it is asked for, so that a restart
-// changes no time; n tells the charge's retries apart.
+// jitter returns a charge's share of the policy's spread. The result is always the same, so a
+// restart changes no time; n distinguishes the charge's retries.
 func (p Policy) jitter(charge billing.ChargeID, n int) time.Duration {
 	if p.Jitter <= 0 {
 		return 0
@@ -99,7 +101,8 @@ func (p Policy) jitter(charge billing.ChargeID, n int) time.Duration {
 	return time.Duration(h.Sum64()%spread) * time.Second //nolint:gosec // less than a day in seconds
 }
 
-// afterQuietHours moves a time out of the quiet hours to their end, spread anew so that the night's do not fire at once.
+// afterQuietHours moves a time in the quiet hours to their end, spread again so that not all
+// retries of the night run at once.
 func (p Policy) afterQuietHours(at time.Time, loc *time.Location, charge billing.ChargeID) time.Time {
 	from, until, ok := quietHours(p.QuietHours)
 	if !ok {
@@ -111,18 +114,18 @@ func (p Policy) afterQuietHours(at time.Time, loc *time.Location, charge billing
 	switch {
 	case !quiet(now, from, until):
 		return at
-	case before(until, from) && !before(now, from): // the evening of a night's quiet hours
+	case before(until, from) && !before(now, from): // the evening part of quiet hours that pass midnight
 		date = date.AddDays(1)
 	}
 	return date.At(until, loc).Add(p.jitter(charge, 0))
 }
 
-// Suited is the first time at or after at that lies outside the quiet hours, with the charge's jitter.
+// Suited returns the first time at or after at outside the quiet hours, with the charge's jitter.
 func (p Policy) Suited(charge billing.ChargeID, at time.Time, loc *time.Location) time.Time {
 	return p.afterQuietHours(at.Add(p.jitter(charge, 0)), loc, charge)
 }
 
-// quiet says whether a time of day lies within a span, which may go over midnight.
+// quiet reports whether a time of day lies within a span, which may pass midnight.
 func quiet(t, from, until billing.LocalTime) bool {
 	if before(from, until) {
 		return !before(t, from) && before(t, until)

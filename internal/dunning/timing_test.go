@@ -123,7 +123,8 @@ func TestMilestonesLieInOrderAtTheCustomersTime(t *testing.T) {
 	require.Equal(t, "2026-04-19", billing.DateOf(remind, london).String())
 	require.Equal(t, "2026-04-23", billing.DateOf(final, london).String())
 	require.Equal(t, "2026-04-26", billing.DateOf(deadline, london).String())
-	require.Equal(t, 9, deadline.In(london).Hour())
+	require.Equal(t, 9, final.In(london).Hour())
+	require.Equal(t, "2026-04-26 23:59:59.999 BST", deadline.In(london).Format("2006-01-02 15:04:05.000 MST"))
 	p := policy
 	p.RemindDays = 0
 	remind, _, _ = p.Milestones("chg_1", now, london)

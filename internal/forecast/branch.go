@@ -12,10 +12,11 @@ import (
 	"tranche/internal/store/sqlite"
 )
 
-// branchYears is longer than any policy goes on about one charge.
+// branchYears is longer than any policy's dunning of one charge.
 const branchYears = 2
 
-// branch lives on from here in a copy of this world in which the charge is declined, until it is decided what becomes of it.
+// branch simulates the decline of a charge on a copy of the world, until the fate of the charge is
+// decided.
 func (r *run) branch(ctx context.Context, c billing.Charge) (*billing.ForecastBranch, error) {
 	image, err := r.store.Image(ctx)
 	if err != nil {
@@ -36,8 +37,8 @@ func (r *run) branch(ctx context.Context, c billing.Charge) (*billing.ForecastBr
 	return b, errors.Join(err, s.Close())
 }
 
-// policiesFor are the policies that a charge is retried by, and the minutes over which they spread what they tell nothing
-// of. The share of a charge is worked out from its id: one that is still to be made has none.
+// policiesFor returns the retry policies of a charge, and the spread in minutes that they leave
+// out. The spread of a charge follows from its id, so a charge that does not exist yet has none.
 func (r *run) policiesFor(c billing.Charge) (dunning.Policies, int) {
 	if !r.proposed && slices.ContainsFunc(r.given, func(known billing.Charge) bool { return known.ID == c.ID }) {
 		return r.f.Policies, 0
@@ -46,14 +47,14 @@ func (r *run) policiesFor(c billing.Charge) (dunning.Policies, int) {
 	return r.f.Policies.WithoutJitter(), policy.Jitter
 }
 
-// declined lives through what the decline of a charge causes, and tells of it.
+// declined simulates what follows from the decline of a charge, and describes it.
 func (w *world) declined(ctx context.Context, c billing.Charge) (*billing.ForecastBranch, error) {
 	log := &logbook{}
 	if err := log.begin(ctx, w); err != nil {
 		return nil, err
 	}
 	nothing := func(context.Context) error { return nil }
-	_, err := w.live(ctx, w.began.AddDate(branchYears, 0, 0), nothing, func(ctx context.Context) (bool, error) { return w.decided(ctx, c.ID) })
+	_, err := w.simulate(ctx, w.began.AddDate(branchYears, 0, 0), nothing, func(ctx context.Context) (bool, error) { return w.decided(ctx, c.ID) })
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +84,7 @@ func (w *world) declined(ctx context.Context, c billing.Charge) (*billing.Foreca
 	return b, nil
 }
 
-// decided says whether it is clear what becomes of the charge.
+// decided reports whether the fate of the charge is decided.
 func (w *world) decided(ctx context.Context, id billing.ChargeID) (bool, error) {
 	plan, err := w.store.Plan(ctx, w.plan)
 	if err != nil || stands(plan.Status) {
@@ -100,7 +101,7 @@ func (w *world) decided(ctx context.Context, id billing.ChargeID) (bool, error) 
 	return err == nil && d.Status == billing.DunningClosed, err
 }
 
-// later says what becomes of the later charges.
+// later describes the later charges.
 func (w *world) later(plan billing.Plan, list []billing.ForecastLater) string {
 	var paid, canceled, planned, waiting int
 	for _, l := range list {
@@ -126,7 +127,7 @@ func (w *world) later(plan billing.Plan, list []billing.ForecastLater) string {
 	if plan.Status.Collects() {
 		add(waiting, "waiting as before")
 	} else {
-		add(waiting, "kept back until somebody resumes the plan")
+		add(waiting, "held until the plan is resumed")
 	}
 	add(canceled, "canceled")
 	if len(parts) == 0 {

@@ -10,9 +10,9 @@ import (
 	"tranche/internal/store/sqlite"
 )
 
-// rows are all rows of one plan that anything is decided by.
+// rows are all rows of one plan that affect any decision.
 type rows struct {
-	plan      billing.Plan // zero where there is only a customer
+	plan      billing.Plan // zero if only a customer exists
 	customer  billing.Customer
 	cards     []billing.Card
 	charges   []billing.Charge
@@ -24,14 +24,14 @@ type rows struct {
 	fromStore bool
 }
 
-// copyTries is how often a plan is read anew that is changed in the middle of it.
+// copyTries is how often a plan is read again when it changes while it is read.
 const copyTries = 5
 
-// errBusy is a plan that was changed each time it was read.
-var errBusy = errors.New("the plan is being changed all the time; try again")
+// errBusy means that the plan changed each time it was read.
+var errBusy = errors.New("the plan changed during every read; try again")
 
-// readPlan reads the rows of a plan as they are at one moment: who changes any of them raises the version of a charge or of
-// the plan, so that a change in between shows.
+// readPlan reads the rows of a plan in a consistent state. Every change raises the version of a
+// charge or of the plan, so a change between two reads is detected.
 func readPlan(ctx context.Context, r billing.Reader, id billing.PlanID) (rows, error) {
 	for range copyTries {
 		got, err := readOnce(ctx, r, id)
@@ -78,20 +78,18 @@ func readOnce(ctx context.Context, r billing.Reader, id billing.PlanID) (rows, e
 	return got, err
 }
 
-// readNotices reads all of the plan's, page by page: what was told once is not told again.
+// readNotices reads all notices of the plan, page by page, so that the forecast repeats none.
 func (got *rows) readNotices(ctx context.Context, r billing.Reader) error {
-	f := billing.NoticeFilter{Plan: got.plan.ID}
-	for {
-		page, err := r.Notices(ctx, f)
-		got.notices = append(got.notices, page...)
-		if err != nil || len(page) < billing.MaxPage {
+	for n, err := range billing.EachNotice(ctx, r, billing.NoticeFilter{Plan: got.plan.ID}) {
+		if err != nil {
 			return err
 		}
-		f.Before = page[len(page)-1].ID
+		got.notices = append(got.notices, n)
 	}
+	return nil
 }
 
-// readDunnings reads what follows the few charges that something happened to.
+// readDunnings reads the dunnings of the charges that have a history.
 func (got *rows) readDunnings(ctx context.Context, r billing.Reader) error {
 	for _, c := range got.charges {
 		if c.Status.Ended() || c.AttemptCount == 0 && c.Reason == "" {
@@ -114,7 +112,7 @@ func (got *rows) readDunnings(ctx context.Context, r billing.Reader) error {
 	return nil
 }
 
-// readCustomer reads a customer, if there is one of the name, with the cards.
+// readCustomer reads the customer with a reference, if one exists, and the cards.
 func readCustomer(ctx context.Context, r billing.Reader, reference string) (rows, error) {
 	customer, err := r.CustomerByReference(ctx, reference)
 	if errors.Is(err, billing.ErrNotFound) {
@@ -127,18 +125,23 @@ func readCustomer(ctx context.Context, r billing.Reader, reference string) (rows
 	return rows{customer: customer, cards: cards, fromStore: true}, err
 }
 
-// declinesByCard lists when the plan's attempts were declined, by the card's fingerprint.
-func (got *rows) declinesByCard() map[string][]time.Time {
-	own := map[string][]time.Time{}
+// declinesByCard returns the times of the plan's declines, by card and amount.
+func (got *rows) declinesByCard() map[billing.CardAmount][]time.Time {
+	charges := map[billing.ChargeID]billing.Charge{}
+	for _, c := range got.charges {
+		charges[c.ID] = c
+	}
+	own := map[billing.CardAmount][]time.Time{}
 	for _, a := range got.attempts {
 		if a.Fingerprint != "" && a.Outcome == billing.OutcomeDeclined {
-			own[a.Fingerprint] = append(own[a.Fingerprint], a.CreatedAt)
+			of := charges[a.ChargeID].On(a.Fingerprint)
+			own[of] = append(own[of], a.CreatedAt)
 		}
 	}
 	return own
 }
 
-// write puts the rows into a store of ours.
+// write writes the rows into the scratch database.
 func (got *rows) write(ctx context.Context, s *sqlite.Scratch) error {
 	if !got.fromStore {
 		return nil
@@ -163,7 +166,7 @@ func (got *rows) write(ctx context.Context, s *sqlite.Scratch) error {
 	})
 }
 
-// each calls fn for each of the list, up to the first error.
+// each calls fn for each element, up to the first error.
 func each[T any](list []T, fn func(T) error) error {
 	for _, v := range list {
 		if err := fn(v); err != nil {

@@ -1,4 +1,4 @@
-// Package forecast says what would become of a plan: it lives a copy of it through with the planner, scheduler and worker
-// that do the real work, on a database in memory, against a Stripe that answers by a script. The real database is only
-// read, and nothing else outside is reached.
+// Package forecast predicts the course of a plan. It runs the production planner, scheduler and
+// worker on an in-memory copy of the plan, against a Stripe that answers by a script. It reads the
+// real database and contacts nothing else.
 package forecast

@@ -11,25 +11,25 @@ import (
 	"tranche/internal/billing"
 )
 
-// happening is what is compared of a step: an attempt or a notice.
-type happening struct {
+// step holds what the tests compare: an attempt or a notice.
+type step struct {
 	at       time.Time
 	what     string
 	sequence int
 	amount   int64
 }
 
-func (h happening) String() string {
+func (h step) String() string {
 	return fmt.Sprintf("%s %d %d %s", h.at.Format(time.RFC3339), h.sequence, h.amount, h.what)
 }
 
 func attempted(number int, paid bool) string { return fmt.Sprintf("attempt %d paid %t", number, paid) }
 
-// foretold are the attempts and notices of a forecast.
-func foretold(steps []billing.ForecastStep) []string {
+// forecastSteps returns the attempts and notices of a forecast.
+func forecastSteps(steps []billing.ForecastStep) []string {
 	var list []string
 	for _, s := range steps {
-		h := happening{at: s.At, sequence: s.Sequence, amount: s.Amount}
+		h := step{at: s.At, sequence: s.Sequence, amount: s.Amount}
 		switch s.What {
 		case billing.ForecastAttempt:
 			h.what = attempted(s.Number, s.Status == billing.ChargeSucceeded)
@@ -44,15 +44,15 @@ func foretold(steps []billing.ForecastStep) []string {
 	return list
 }
 
-// happened are the attempts and notices of the real run from a moment on, of the charges that are wanted.
-func (r *reality) happened(id billing.PlanID, from time.Time, wanted func(sequence int) bool) []string {
+// realSteps returns the attempts and notices of the real run since a time, of the wanted charges.
+func (r *reality) realSteps(id billing.PlanID, from time.Time, wanted func(sequence int) bool) []string {
 	r.t.Helper()
 	var list []string
 	d := r.details(id)
 	for _, c := range d.Charges {
 		for _, a := range d.Attempts[c.ID] {
 			if a.Initiator == billing.InitiatorMerchant && !a.CreatedAt.Before(from) && wanted(c.Sequence) {
-				list = append(list, happening{a.CreatedAt, attempted(a.Number, a.Outcome == billing.OutcomeSucceeded), c.Sequence, c.Amount}.String())
+				list = append(list, step{a.CreatedAt, attempted(a.Number, a.Outcome == billing.OutcomeSucceeded), c.Sequence, c.Amount}.String())
 			}
 		}
 	}
@@ -60,7 +60,7 @@ func (r *reality) happened(id billing.PlanID, from time.Time, wanted func(sequen
 	require.NoError(r.t, err)
 	for _, n := range notices {
 		if !n.CreatedAt.Before(from) && wanted(n.Data.Sequence) {
-			list = append(list, happening{n.CreatedAt, string(n.Kind) + " " + n.To + " " + n.Subject, n.Data.Sequence, n.Data.Amount}.String())
+			list = append(list, step{n.CreatedAt, string(n.Kind) + " " + n.To + " " + n.Subject, n.Data.Sequence, n.Data.Amount}.String())
 		}
 	}
 	slices.Sort(list)
@@ -69,31 +69,31 @@ func (r *reality) happened(id billing.PlanID, from time.Time, wanted func(sequen
 
 func all(int) bool { return true }
 
-// requireSameLife compares the forecast of a plan with what the real run then does.
-func (r *reality) requireSameLife(id billing.PlanID, told billing.Forecast) {
+// requireSameRun compares the forecast of a plan with the real run that follows.
+func (r *reality) requireSameRun(id billing.PlanID, got billing.Forecast) {
 	r.t.Helper()
-	from := r.Now().Add(time.Millisecond) // what was done at this moment was done before the forecast
+	from := r.Now().Add(time.Millisecond) // the real run's steps at this time precede the forecast
 	r.live(from.AddDate(3, 0, 0))
-	require.Equal(r.t, r.happened(id, from, all), foretold(told.Timeline))
+	require.Equal(r.t, r.realSteps(id, from, all), forecastSteps(got.Timeline))
 	d := r.details(id)
-	require.Equal(r.t, d.Plan.Status, told.EndStatus)
+	require.Equal(r.t, d.Plan.Status, got.EndStatus)
 	for i, c := range d.Charges {
-		require.Equal(r.t, told.Charges[i].Expected, c.Status, "charge %d", c.Sequence)
+		require.Equal(r.t, got.Charges[i].Expected, c.Status, "charge %d", c.Sequence)
 	}
 }
 
-// requireSameBranch has a charge declined in the real run, and compares.
-func (r *reality) requireSameBranch(id billing.PlanID, told billing.Forecast, sequence int) {
+// requireSameBranch declines a charge in the real run and compares.
+func (r *reality) requireSameBranch(id billing.PlanID, got billing.Forecast, sequence int) {
 	r.t.Helper()
-	branch := told.Charges[sequence-1].IfDeclined
+	branch := got.Charges[sequence-1].IfDeclined
 	require.NotNil(r.t, branch)
 	c := r.details(id).Charges[sequence-1]
 	r.declines(c.ID, branch.Code, branch.Times)
 	end := branch.Steps[len(branch.Steps)-1].At
 	r.live(end)
 	r.settle()
-	happened := r.happened(id, c.DueAt, func(s int) bool { return s == sequence || s == 0 })
-	require.Equal(r.t, happened, foretold(branch.Steps))
+	happened := r.realSteps(id, c.DueAt, func(s int) bool { return s == sequence || s == 0 })
+	require.Equal(r.t, happened, forecastSteps(branch.Steps))
 	d := r.details(id)
 	require.Equal(r.t, d.Plan.Status, branch.Plan)
 	require.Equal(r.t, d.Charges[sequence-1].Status, branch.Charge)
@@ -104,7 +104,7 @@ func (r *reality) requireSameBranch(id billing.PlanID, told billing.Forecast, se
 	}
 }
 
-// drawn is a random plan, and what becomes of one of its charges.
+// drawn is a random plan with the fate of one of its charges.
 type drawn struct {
 	made            time.Time
 	parts, declined int

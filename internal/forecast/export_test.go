@@ -2,15 +2,15 @@ package forecast
 
 import "sync"
 
-// Bound gives the forecaster other bounds.
+// Bound sets other bounds.
 func (f *Forecaster) Bound(steps, branchCost int) {
 	f.bounds = bounds{steps: steps, branchCost: branchCost}
 }
 
-// EmptyImage is a database with the schema and nothing in it, made once for all tests.
+// EmptyImage returns a database with the schema and no rows, made once for all tests.
 var EmptyImage = sync.OnceValues(emptyImage)
 
-// ShareEmpty has the forecaster begin with that one.
+// ShareEmpty lets the forecaster start from EmptyImage.
 func (f *Forecaster) ShareEmpty() *Forecaster {
 	f.empty = EmptyImage
 	return f

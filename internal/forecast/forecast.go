@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -16,9 +15,9 @@ import (
 	"tranche/internal/store/sqlite"
 )
 
-// Config is what a Forecaster works with: the settings of the real run.
+// Config configures a Forecaster with the settings of the real run.
 type Config struct {
-	// Store is the real database, of which nothing but reading is asked.
+	// Store is the real database. It is only read.
 	Store        billing.Reader
 	Policies     dunning.Policies
 	Rules        billing.Rules
@@ -32,33 +31,34 @@ type Config struct {
 type Forecaster struct {
 	Config
 	bounds
-	turn  chan struct{} // as many at a time as there is room for
+	turn  chan struct{} // limits the concurrent forecasts
 	empty func() ([]byte, error)
 }
 
 const (
-	// atOnce is how many forecasts are worked out at the same time. Each keeps a processor busy.
+	// atOnce is how many forecasts run at the same time. Each keeps a processor busy.
 	atOnce = 2
-	// longest is the real time after which one is given up.
+	// longest is the real time after which a forecast is abandoned.
 	longest = 90 * time.Second
 )
 
-// bounds keep one forecast from taking all there is.
+// bounds limit the cost of one forecast.
 type bounds struct {
-	steps      int // how often anything is looked at, branches and all
+	steps      int // calendar checks, including the branches
 	branchCost int // of all branches: each costs as much as its plan has charges
 }
 
-// usualBounds let every branch of a plan of 54 parts be worked out, and the first six of one of 500.
+// usualBounds allow every branch of a plan of 54 parts, and the first six branches of a plan of
+// 500.
 var usualBounds = bounds{steps: 20_000, branchCost: 3000}
 
-// New makes a forecaster.
+// New returns a Forecaster.
 func New(c Config) *Forecaster {
-	c.Merchant.PayLink = nil // no link is made that would open anything
+	c.Merchant.PayLink = nil // a forecast makes no working link
 	return &Forecaster{Config: c, bounds: usualBounds, turn: make(chan struct{}, atOnce), empty: sync.OnceValues(emptyImage)}
 }
 
-// emptyImage is a database with the schema and nothing in it.
+// emptyImage returns a database with the schema and no rows.
 func emptyImage() ([]byte, error) {
 	ctx := context.Background()
 	s, err := sqlite.NewScratch(ctx)
@@ -69,10 +69,11 @@ func emptyImage() ([]byte, error) {
 	return image, errors.Join(err, s.Close())
 }
 
-// Forecast works out what would become of a plan. Nothing is written and nobody is called.
+// Forecast predicts the course of a plan. It writes nothing and calls neither Stripe nor a
+// customer.
 //
-// Errors: *billing.InvalidError for what is wrong with the request or the terms, *planning.ReferenceTakenError,
-// billing.ErrNotFound, billing.ErrUnavailable.
+// Errors: *billing.InvalidError for a fault in the request or the terms,
+// *planning.ReferenceTakenError, billing.ErrNotFound, billing.ErrUnavailable.
 func (f *Forecaster) Forecast(ctx context.Context, req billing.ForecastRequest) (billing.Forecast, error) {
 	if err := check(&req); err != nil {
 		return billing.Forecast{}, err
@@ -87,16 +88,16 @@ func (f *Forecaster) Forecast(ctx context.Context, req billing.ForecastRequest) 
 	}
 	made, err := f.forecast(ctx, req)
 	if err != nil && (errors.Is(err, errTooLong) || errors.Is(context.Cause(ctx), errTooLong)) {
-		return made, refusal("horizon", errTooLong.Error())
+		return made, invalid("horizon", errTooLong.Error())
 	}
 	return made, err
 }
 
-func refusal(field, message string) error {
+func invalid(field, message string) error {
 	return &billing.InvalidError{Fields: []billing.FieldError{{Field: field, Message: message}}}
 }
 
-// check refuses what can't be asked, and fills in what is usual.
+// check rejects invalid requests and fills in defaults.
 func check(req *billing.ForecastRequest) error {
 	bad := &billing.InvalidError{}
 	add := func(field, format string, args ...any) {
@@ -106,16 +107,16 @@ func check(req *billing.ForecastRequest) error {
 	case req.Plan == "" && req.Terms == nil:
 		add("plan", "is missing: name a plan, or give the terms of one")
 	case req.Plan != "" && req.Terms != nil:
-		add("plan", "is given beside the terms of another plan; leave one of them out")
+		add("plan", "is given together with the terms of another plan; leave one of them out")
 	}
 	if req.Decline == "" {
 		req.Decline = billing.DefaultForecastDecline
 	}
 	if !slices.ContainsFunc(dunning.Lines(), func(l dunning.Line) bool { return l.Code == req.Decline }) {
-		add("decline", "%q is none of the decline codes that `tranche dunning table` lists", req.Decline)
+		add("decline", "%q is not a decline code that `tranche dunning table` lists", req.Decline)
 	}
 	if req.DeclineTimes < 0 || req.DeclineTimes > dunning.StripesMaxRetries {
-		add("decline_times", "is %d; use 0 (for ever) to %d", req.DeclineTimes, dunning.StripesMaxRetries)
+		add("decline_times", "is %d; use 0 (always) to %d", req.DeclineTimes, dunning.StripesMaxRetries)
 	}
 	if req.Horizon != "" {
 		if _, err := billing.ParseDate(req.Horizon); err != nil {
@@ -142,11 +143,11 @@ func (f *Forecaster) forecast(ctx context.Context, req billing.ForecastRequest) 
 	return made, errors.Join(err, w.store.Close())
 }
 
-// read reads what the forecast begins with from the real database. Terms whose reference is taken are those of the plan that
-// has it, or are refused, as when a plan is made.
+// read reads the starting point of the forecast from the real database. Terms with a reference that
+// is taken are the existing plan's, or are rejected, as when a plan is created.
 func (f *Forecaster) read(ctx context.Context, req billing.ForecastRequest) (rows, error) {
 	if req.Plan != "" {
-		plan, err := f.find(ctx, req.Plan)
+		plan, err := billing.FindPlan(ctx, f.Store, req.Plan)
 		if err != nil {
 			return rows{}, err
 		}
@@ -162,18 +163,7 @@ func (f *Forecaster) read(ctx context.Context, req billing.ForecastRequest) (row
 	return readCustomer(ctx, f.Store, req.Terms.Customer.Reference)
 }
 
-// find finds a plan by its id or its reference.
-func (f *Forecaster) find(ctx context.Context, name string) (billing.Plan, error) {
-	if strings.HasPrefix(name, "plan_") {
-		plan, err := f.Store.Plan(ctx, billing.PlanID(name))
-		if !errors.Is(err, billing.ErrNotFound) {
-			return plan, err
-		}
-	}
-	return f.Store.PlanByReference(ctx, name)
-}
-
-// open makes the world that the forecast is about, and says whether its plan is only proposed.
+// open creates the world of the forecast, and reports whether its plan is only proposed.
 func (f *Forecaster) open(ctx context.Context, req billing.ForecastRequest, got rows) (*world, bool, error) {
 	image, err := f.empty()
 	if err != nil {
@@ -188,9 +178,9 @@ func (f *Forecaster) open(ctx context.Context, req billing.ForecastRequest, got 
 	if got.plan.ID == "" {
 		policies = policies.WithoutJitter()
 	}
-	seen := &elsewhere{real: f.Store, at: at, own: got.declinesByCard(), known: map[string][]time.Time{}}
+	seen := &elsewhere{real: f.Store, at: at, own: got.declinesByCard(), known: map[billing.CardAmount][]time.Time{}}
 	w := f.newWorld(s, at, policies, seen, nil, &steps)
-	w.stripe.knows(got.cards, got.charges)
+	w.stripe.load(got.cards, got.charges)
 	proposed, err := w.begin(ctx, req, got)
 	if err != nil {
 		return nil, false, errors.Join(err, s.Close())
@@ -198,7 +188,7 @@ func (f *Forecaster) open(ctx context.Context, req billing.ForecastRequest, got 
 	return w, proposed, nil
 }
 
-// begin puts the plan into the world: a copy of the one there is, or one made of the terms.
+// begin puts the plan into the world: a copy of the existing plan, or a plan made of the terms.
 func (w *world) begin(ctx context.Context, req billing.ForecastRequest, got rows) (proposed bool, err error) {
 	if err := got.write(ctx, w.store); err != nil {
 		return false, fmt.Errorf("copy the plan: %w", err)

@@ -16,7 +16,7 @@ import (
 	"tranche/internal/stripesim"
 )
 
-// contents is a digest of every file of the database.
+// contents returns a digest of every file of the database.
 func (r *reality) contents() map[string][32]byte {
 	r.t.Helper()
 	digests := map[string][32]byte{}
@@ -28,7 +28,7 @@ func (r *reality) contents() map[string][32]byte {
 	return digests
 }
 
-func TestNothingIsTouched(t *testing.T) {
+func TestForecast_ChangesNothing(t *testing.T) {
 	t.Parallel()
 	r := newReality(t)
 	r.started(terms(func(t *billing.Terms) { t.Parts = 2 }))
@@ -44,25 +44,26 @@ func TestNothingIsTouched(t *testing.T) {
 	require.ErrorIs(t, err, billing.ErrNotFound)
 }
 
-func TestAProposedPlanIsForetoldAsTheOneThatIsThenMade(t *testing.T) {
+func TestForecast_ProposedPlanMatchesCreatedPlan(t *testing.T) {
 	t.Parallel()
 	r := newReality(t)
 	proposed := terms(func(t *billing.Terms) { t.Parts = 2 })
-	told := r.forecast(billing.ForecastRequest{Terms: &proposed})
-	require.True(t, told.Proposed)
-	require.Empty(t, told.Plan)
-	require.Equal(t, int64(100003), told.Total)
-	require.Contains(t, told.Assumed, "the customer pays the first charge now")
+	got := r.forecast(billing.ForecastRequest{Terms: &proposed})
+	require.True(t, got.Proposed)
+	require.Empty(t, got.Plan)
+	require.Equal(t, int64(100003), got.Total)
+	require.Contains(t, got.Assumed, "the customer pays the first charge now")
 	id := r.started(proposed)
 	r.live(start.AddDate(1, 0, 0))
-	require.Equal(t, r.happened(id, start, all), foretold(told.Timeline))
-	// A charge's share of the spread comes from its id, which a proposed one does not have yet: it is told at the earliest.
-	branch := told.Charges[1].IfDeclined
+	require.Equal(t, r.realSteps(id, start, all), forecastSteps(got.Timeline))
+	// The spread of a charge follows from its id, which a proposed charge does not have: the forecast
+	// has the earliest time.
+	branch := got.Charges[1].IfDeclined
 	require.Equal(t, "2026-02-20T15:00:00Z", branch.Steps[3].At.Format(time.RFC3339))
 	require.Equal(t, 45, branch.Steps[3].WithinMinutes)
 }
 
-func TestAPlanInTheMiddleOfDunningIsForetoldFromThere(t *testing.T) {
+func TestForecast_PlanDuringDunning(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		code  string
@@ -80,34 +81,35 @@ func TestAPlanInTheMiddleOfDunningIsForetoldFromThere(t *testing.T) {
 			r.declines(r.details(id).Charges[1].ID, c.code, c.times)
 			r.live(start.AddDate(0, 0, c.days))
 			require.Equal(t, billing.PlanPastDue, r.details(id).Plan.Status)
-			told := r.forecast(billing.ForecastRequest{Plan: string(id), NoDeclines: true})
+			got := r.forecast(billing.ForecastRequest{Plan: string(id), NoDeclines: true})
 			if c.times > 0 {
 				r.sim.ClearFaults()
 			}
-			require.Equal(t, billing.PlanPastDue, told.Status)
-			r.requireSameLife(id, told)
+			require.Equal(t, billing.PlanPastDue, got.Status)
+			r.requireSameRun(id, got)
 		})
 	}
 }
 
-func TestADeclineOfARetryIsABranchToo(t *testing.T) {
+func TestForecast_BranchForDeclinedRetry(t *testing.T) {
 	t.Parallel()
 	r := newReality(t)
 	id := r.started(terms(func(t *billing.Terms) { t.Parts = 2 }))
 	r.declines(r.details(id).Charges[1].ID, "do_not_honor", 0)
 	r.live(start.AddDate(0, 0, 36))
-	told := r.forecast(billing.ForecastRequest{Plan: string(id), Decline: "do_not_honor"})
-	branch := told.Charges[1].IfDeclined
+	got := r.forecast(billing.ForecastRequest{Plan: string(id), Decline: "do_not_honor"})
+	branch := got.Charges[1].IfDeclined
 	require.NotNil(t, branch)
 	from := r.Now().Add(time.Millisecond)
 	r.live(branch.Steps[len(branch.Steps)-1].At)
 	r.settle()
-	require.Equal(t, r.happened(id, from, all), foretold(branch.Steps))
+	require.Equal(t, r.realSteps(id, from, all), forecastSteps(branch.Steps))
 	require.Equal(t, billing.PlanDefaulted, branch.Plan)
 }
 
-// TestDeclinesElsewhereOnTheCardCountHereToo: Visa takes 15 declines in 30 days, over all of a merchant's plans.
-func TestDeclinesElsewhereOnTheCardCountHereToo(t *testing.T) {
+// TestForecast_CountsDeclinesOfOtherPlans: Visa allows 20 declines of an amount in 30 days, over
+// all of a merchant's plans.
+func TestForecast_CountsDeclinesOfOtherPlans(t *testing.T) {
 	t.Parallel()
 	r := newReality(t)
 	id := r.started(terms(func(t *billing.Terms) { t.Parts = 2 }))
@@ -116,10 +118,10 @@ func TestDeclinesElsewhereOnTheCardCountHereToo(t *testing.T) {
 	card, err := r.store.Card(t.Context(), other.Plan.CardID)
 	require.NoError(t, err)
 	require.NoError(t, r.store.Update(t.Context(), func(tx billing.Tx) error {
-		for n := range 15 {
+		for n := range 19 {
 			at := r.Now().Add(-time.Duration(n) * time.Hour)
 			a := billing.Attempt{
-				ID: billing.NewAttemptID(at), ChargeID: other.Charges[1].ID, Number: n + 1, Initiator: billing.InitiatorMerchant,
+				ID: billing.AttemptIDFor(other.Charges[1].ID, n+1, billing.InitiatorMerchant), ChargeID: other.Charges[1].ID, Number: n + 1, Initiator: billing.InitiatorMerchant,
 				Outcome: billing.OutcomeDeclined, Fingerprint: string(card.CustomerID) + ":" + card.Fingerprint, CreatedAt: at, FinishedAt: at,
 			}
 			a.IdempotencyKey = string(a.ID)
@@ -129,30 +131,30 @@ func TestDeclinesElsewhereOnTheCardCountHereToo(t *testing.T) {
 		}
 		return nil
 	}))
-	told := r.forecast(billing.ForecastRequest{Plan: string(id)})
-	steps := told.Charges[1].IfDeclined.Steps
-	require.Contains(t, steps[0].Text, "put off: 16 of 15 declines", "the retry is put off because of what happened elsewhere")
-	r.requireSameBranch(id, told, 2)
+	got := r.forecast(billing.ForecastRequest{Plan: string(id)})
+	steps := got.Charges[1].IfDeclined.Steps
+	require.Contains(t, steps[0].Text, "deferred: 20 of 20 declines", "the retry is deferred because of declines in other plans")
+	r.requireSameBranch(id, got, 2)
 }
 
-func TestAPlanThatStandsIsForetoldAsStanding(t *testing.T) {
+func TestForecast_StoppedPlan(t *testing.T) {
 	t.Parallel()
 	r := newReality(t)
 	id := r.started(terms(nil))
 	_, err := operator.Pause(t.Context(), operator.Quietly(r.store), id, "on holiday", r.Now())
 	require.NoError(t, err)
-	told := r.forecast(billing.ForecastRequest{Plan: string(id)})
-	require.Empty(t, told.Timeline)
-	require.Equal(t, billing.PlanPaused, told.EndStatus)
-	require.Contains(t, told.Assumed, "the plan stays paused: nothing is charged until it is resumed")
+	got := r.forecast(billing.ForecastRequest{Plan: string(id)})
+	require.Empty(t, got.Timeline)
+	require.Equal(t, billing.PlanPaused, got.EndStatus)
+	require.Contains(t, got.Assumed, "the plan stays paused: nothing is charged until it is resumed")
 	_, err = operator.Cancel(t.Context(), operator.Quietly(r.store), id, "changed their mind", r.Now())
 	require.NoError(t, err)
-	told = r.forecast(billing.ForecastRequest{Plan: string(id)})
-	require.Empty(t, told.Timeline)
-	require.Equal(t, billing.PlanCanceled, told.EndStatus)
+	got = r.forecast(billing.ForecastRequest{Plan: string(id)})
+	require.Empty(t, got.Timeline)
+	require.Equal(t, billing.PlanCanceled, got.EndStatus)
 }
 
-func TestAChargeOnTheMerchantsWordWaits(t *testing.T) {
+func TestForecast_ChargeOnRequest(t *testing.T) {
 	t.Parallel()
 	r := newReality(t)
 	id := r.started(terms(func(t *billing.Terms) {
@@ -167,37 +169,37 @@ func TestAChargeOnTheMerchantsWordWaits(t *testing.T) {
 		c.DueAt, c.NextAttemptAt, c.WakeAt = time.Time{}, time.Time{}, time.Time{}
 		return tx.UpdateCharge(t.Context(), c)
 	}))
-	told := r.forecast(billing.ForecastRequest{Plan: string(id)})
-	require.Empty(t, told.Timeline)
-	require.Zero(t, told.Charges[1].DueAt)
-	require.Equal(t, billing.ChargeScheduled, told.Charges[1].Expected)
-	require.Equal(t, "waits for your word: it is charged when you say so", told.Charges[1].Waits)
-	require.Equal(t, billing.PlanActive, told.EndStatus)
+	got := r.forecast(billing.ForecastRequest{Plan: string(id)})
+	require.Empty(t, got.Timeline)
+	require.Zero(t, got.Charges[1].DueAt)
+	require.Equal(t, billing.ChargeScheduled, got.Charges[1].Expected)
+	require.Equal(t, "due on request: it is charged when you collect it", got.Charges[1].Waits)
+	require.Equal(t, billing.PlanActive, got.EndStatus)
 }
 
-func TestACardThatExpiresIsToldOf(t *testing.T) {
+func TestForecast_ExpiringCard(t *testing.T) {
 	t.Parallel()
 	r := newReality(t)
 	id := r.startedWith(terms(nil), stripesim.Card{Number: good, ExpMonth: 3, ExpYear: 2026})
-	told := r.forecast(billing.ForecastRequest{Plan: string(id), NoDeclines: true})
-	i := slices.IndexFunc(told.Timeline, func(s billing.ForecastStep) bool { return s.Notice == billing.NoticeCardExpiring })
+	got := r.forecast(billing.ForecastRequest{Plan: string(id), NoDeclines: true})
+	i := slices.IndexFunc(got.Timeline, func(s billing.ForecastStep) bool { return s.Notice == billing.NoticeCardExpiring })
 	require.GreaterOrEqual(t, i, 0)
-	require.Equal(t, "2026-03-02T00:00:00Z", told.Timeline[i].At.Format(time.RFC3339), "30 days before April")
-	require.Equal(t, 360, told.Timeline[i].WithinMinutes)
+	require.Equal(t, "2026-03-02T00:00:00Z", got.Timeline[i].At.Format(time.RFC3339), "30 days before April")
+	require.Equal(t, 360, got.Timeline[i].WithinMinutes)
 }
 
-func TestAHorizonEndsTheForecast(t *testing.T) {
+func TestForecast_Horizon(t *testing.T) {
 	t.Parallel()
 	r := newReality(t)
 	id := r.started(terms(nil))
-	told := r.forecast(billing.ForecastRequest{Plan: string(id), NoDeclines: true, Horizon: "2026-03-31"})
-	require.Equal(t, "2026-03-31T23:59:59.999+01:00", told.Horizon.In(billing.LoadLocation("Europe/London")).Format("2006-01-02T15:04:05.000Z07:00"))
-	require.Equal(t, billing.ChargeSucceeded, told.Charges[2].Expected)
-	require.Equal(t, billing.ChargeScheduled, told.Charges[3].Expected)
-	require.Equal(t, billing.PlanActive, told.EndStatus)
+	got := r.forecast(billing.ForecastRequest{Plan: string(id), NoDeclines: true, Horizon: "2026-03-31"})
+	require.Equal(t, "2026-03-31T23:59:59.999+01:00", got.Horizon.In(billing.LoadLocation("Europe/London")).Format("2006-01-02T15:04:05.000Z07:00"))
+	require.Equal(t, billing.ChargeSucceeded, got.Charges[2].Expected)
+	require.Equal(t, billing.ChargeScheduled, got.Charges[3].Expected)
+	require.Equal(t, billing.PlanActive, got.EndStatus)
 }
 
-func TestWhatCanNotBeForetoldIsRefusedByField(t *testing.T) {
+func TestForecast_InvalidRequestNamesTheField(t *testing.T) {
 	t.Parallel()
 	r := newReality(t)
 	r.started(terms(nil))
@@ -226,18 +228,18 @@ func TestWhatCanNotBeForetoldIsRefusedByField(t *testing.T) {
 	require.ErrorAs(t, err, &reference)
 }
 
-func TestWhatCostsTooMuchIsLeftOutOrRefused(t *testing.T) {
+func TestForecast_CostBounds(t *testing.T) {
 	t.Parallel()
 	r := newReality(t)
 	proposed := terms(func(t *billing.Terms) { t.Parts = 4 })
 	f := r.forecaster()
 	f.Bound(20_000, 4) // one branch
-	told, err := f.Forecast(t.Context(), billing.ForecastRequest{Terms: &proposed})
+	got, err := f.Forecast(t.Context(), billing.ForecastRequest{Terms: &proposed})
 	require.NoError(t, err)
-	require.NotNil(t, told.Charges[1].IfDeclined)
-	require.Nil(t, told.Charges[2].IfDeclined)
-	require.Equal(t, []int{3, 4}, told.BranchesLeftOut)
-	require.Equal(t, billing.PlanCompleted, told.EndStatus)
+	require.NotNil(t, got.Charges[1].IfDeclined)
+	require.Nil(t, got.Charges[2].IfDeclined)
+	require.Equal(t, []int{3, 4}, got.BranchesLeftOut)
+	require.Equal(t, billing.PlanCompleted, got.EndStatus)
 	f.Bound(10, 4)
 	_, err = f.Forecast(t.Context(), billing.ForecastRequest{Terms: &proposed})
 	var invalid *billing.InvalidError
@@ -245,7 +247,7 @@ func TestWhatCostsTooMuchIsLeftOutOrRefused(t *testing.T) {
 	require.Equal(t, "horizon", invalid.Fields[0].Field)
 }
 
-func TestAForecastWaitsForItsTurnNoLongerThanItsCaller(t *testing.T) {
+func TestForecast_WaitsNoLongerThanItsCaller(t *testing.T) {
 	t.Parallel()
 	r := newReality(t)
 	id := r.started(terms(nil))
@@ -255,7 +257,7 @@ func TestAForecastWaitsForItsTurnNoLongerThanItsCaller(t *testing.T) {
 	require.Error(t, err)
 }
 
-// BenchmarkForecast is a plan of a year with the branch of every part.
+// BenchmarkForecast forecasts a plan of a year with a branch for every part.
 func BenchmarkForecast(b *testing.B) {
 	r := newReality(b)
 	f, proposed := r.forecaster(), terms(func(t *billing.Terms) { t.Parts = 12 })

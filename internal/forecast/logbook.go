@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -11,15 +12,15 @@ import (
 	"tranche/internal/billing"
 )
 
-// logbook tells what happened in a world since it was begun, by the audit entries and the notices that the real run would
-// write, too.
+// logbook collects the steps of a world since a start, from the audit entries and the notices that
+// the real run would write as well.
 type logbook struct {
 	since time.Time
-	seq   int64                     // of the last audit entry before
-	had   map[billing.NoticeID]bool // the notices that were done with before
+	seq   int64                     // of the last audit entry before the start
+	had   map[billing.NoticeID]bool // notices that were finished before the start
 }
 
-// begin begins it: what was before is not told.
+// begin sets the start: nothing before it is reported.
 func (l *logbook) begin(ctx context.Context, w *world) error {
 	l.since, l.had = w.time, map[billing.NoticeID]bool{}
 	entries, err := entriesAfter(ctx, w, 0)
@@ -38,20 +39,20 @@ func (l *logbook) begin(ctx context.Context, w *world) error {
 	return err
 }
 
-// entriesAfter reads the plan's audit entries after one.
+// entriesAfter returns the plan's audit entries after a sequence number.
 func entriesAfter(ctx context.Context, w *world, seq int64) ([]billing.AuditEntry, error) {
 	var all []billing.AuditEntry
-	for {
-		page, err := w.store.AuditTrail(ctx, billing.AuditFilter{Plan: w.plan, After: seq})
-		all = append(all, page...)
-		if err != nil || len(page) < billing.MaxPage {
+	for e, err := range billing.EachAuditEntry(ctx, w.store, billing.AuditFilter{Plan: w.plan, After: seq}) {
+		if err != nil {
 			return all, err
 		}
-		seq = page[len(page)-1].Seq
+		all = append(all, e)
 	}
+	return all, nil
 }
 
-// noticesOf reads the plan's notices, oldest first. Of those of the same moment the ones about a charge come first.
+// noticesOf returns the plan's notices, oldest first. At the same time, notices about a charge
+// precede notices about the plan.
 func noticesOf(ctx context.Context, w *world) ([]billing.Notice, error) {
 	got := rows{plan: billing.Plan{ID: w.plan}}
 	err := got.readNotices(ctx, w.store)
@@ -68,7 +69,7 @@ func noticesOf(ctx context.Context, w *world) ([]billing.Notice, error) {
 	return got.notices, err
 }
 
-// steps tells what happened, in order, of the charges that are wanted; an empty id stands for the plan.
+// steps returns the steps of the wanted charges in order; an empty id stands for the plan.
 func (l *logbook) steps(ctx context.Context, w *world, charges []billing.Charge, wanted func(billing.ChargeID) bool) ([]billing.ForecastStep, error) {
 	entries, err := entriesAfter(ctx, w, l.seq)
 	if err != nil {
@@ -88,7 +89,7 @@ func (l *logbook) steps(ctx context.Context, w *world, charges []billing.Charge,
 	if err != nil {
 		return nil, err
 	}
-	t := teller{world: w, charges: byID, attempts: attempts}
+	t := stepBuilder{world: w, charges: byID, attempts: attempts}
 	for _, e := range entries {
 		if wanted(e.ChargeID) {
 			t.entry(e)
@@ -104,16 +105,16 @@ func (l *logbook) steps(ctx context.Context, w *world, charges []billing.Charge,
 	return t.steps, nil
 }
 
-// teller turns what was written into steps.
-type teller struct {
+// stepBuilder turns audit entries and notices into steps.
+type stepBuilder struct {
 	*world
 	charges  map[billing.ChargeID]billing.Charge
 	attempts []billing.Attempt
 	steps    []billing.ForecastStep
-	tries    map[billing.ChargeID]int // the place of the attempt that has no outcome yet, plus one
+	tries    map[billing.ChargeID]int // index of the attempt that has no outcome yet, plus one
 }
 
-// The beginnings of the audit entries' actions.
+// Prefixes of the audit entries' actions.
 const (
 	aboutCharge = "charge."
 	aboutNotice = "notice."
@@ -121,12 +122,13 @@ const (
 	wasPaid     = "charge.succeeded"
 )
 
-// entry tells one audit entry. An attempt has two, its beginning and its outcome: they are one step.
-func (t *teller) entry(e billing.AuditEntry) {
+// entry adds an audit entry. An attempt has two entries, its start and its outcome, which become
+// one step.
+func (t *stepBuilder) entry(e billing.AuditEntry) {
 	if strings.HasPrefix(e.Action, aboutNotice) {
-		return // the notice itself tells more
+		return // the notice itself has more detail
 	}
-	step := billing.ForecastStep{At: e.At, What: billing.ForecastPlan, Text: e.Message, Next: e.Next}
+	step := billing.ForecastStep{At: e.At, What: billing.ForecastPlan, Text: withoutCard(e.Message), Next: e.Next}
 	c, known := t.charges[e.ChargeID]
 	if known {
 		step.Sequence, step.Amount = c.Sequence, c.Amount
@@ -154,8 +156,14 @@ func (t *teller) entry(e billing.AuditEntry) {
 	t.steps = append(t.steps, step)
 }
 
-// number is that of the attempt that was begun at a moment.
-func (t *teller) number(id billing.ChargeID, at time.Time) int {
+// cardToCome matches the invented id of a future card in audit entries.
+var cardToCome = regexp.MustCompile(`\bnew card card_\w+`)
+
+// withoutCard removes the invented id of a card from a text.
+func withoutCard(text string) string { return cardToCome.ReplaceAllString(text, "new card") }
+
+// number returns the number of the attempt that started at a time.
+func (t *stepBuilder) number(id billing.ChargeID, at time.Time) int {
 	for _, a := range t.attempts {
 		if a.ChargeID == id && a.CreatedAt.Equal(at) {
 			return a.Number
@@ -164,40 +172,40 @@ func (t *teller) number(id billing.ChargeID, at time.Time) int {
 	return 0
 }
 
-// notice tells one notice.
-func (t *teller) notice(n billing.Notice) {
+// notice adds a notice.
+func (t *stepBuilder) notice(n billing.Notice) {
 	step := billing.ForecastStep{
 		At: n.CreatedAt, What: billing.ForecastNotice, Sequence: n.Data.Sequence, Amount: n.Data.Amount, Notice: n.Kind,
-		Subject: n.Subject, To: n.To, Text: spoken(n.Kind) + " mailed to " + n.To,
+		Subject: n.Subject, To: n.To, Text: spaced(n.Kind) + " mailed to " + n.To,
 	}
 	if n.Status == billing.NoticeFailed {
-		step.Text = spoken(n.Kind) + " can't be mailed: " + n.Reason
+		step.Text = spaced(n.Kind) + " can't be mailed: " + n.Reason
 	}
 	if n.CreatedAt.Before(t.began) {
 		step.At = n.SentAt
 	}
-	// That a reminder is sent stands in the audit trail, too: it is one step.
-	said := func(s billing.ForecastStep) bool {
+	// The audit trail records that a reminder was sent as well: both are one step.
+	sameStep := func(s billing.ForecastStep) bool {
 		return s.What == billing.ForecastChange && s.Sequence == step.Sequence && s.At.Equal(step.At)
 	}
-	if i := slices.IndexFunc(t.steps, said); i >= 0 {
+	if i := slices.IndexFunc(t.steps, sameStep); i >= 0 {
 		step.Next = t.steps[i].Next
 		t.steps = slices.Delete(t.steps, i, i+1)
 	}
 	t.steps = append(t.steps, step)
 }
 
-// spoken is a word of ours as people write it.
-func spoken[S ~string](word S) string { return strings.ReplaceAll(string(word), "_", " ") }
+// spaced returns a constant's value with spaces, for people.
+func spaced[S ~string](word S) string { return strings.ReplaceAll(string(word), "_", " ") }
 
-// How much later than told what is found by a look at the calendar may be: the time between two looks.
+// The interval between two calendar checks: such a step may be later than forecast by as much.
 const (
 	upcomingMinutes = 15
 	expiringMinutes = 6 * 60
 )
 
-// within says how much later than told each step may be. Retries are spread by their charge's share, which nobody knows of
-// a charge that is only proposed.
+// within sets how much later than forecast each step may be. Retries are spread by their charge's
+// id, which a proposed charge does not have.
 func within(steps []billing.ForecastStep, w *world) {
 	retried := map[int64]bool{}
 	for _, s := range steps {

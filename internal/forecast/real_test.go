@@ -38,8 +38,8 @@ const (
 	upcomingDays = 3
 )
 
-// reality is the real run: a worker on a database in a file, against the simulator over HTTP, with the time in the test's hand.
-// It jumps to what the database has next, which it asks in SQL of its own.
+// reality is the real run: a worker on a database in a file, against the simulator over HTTP, with
+// a clock that the test sets. It advances to the next due row, which it finds with its own SQL.
 type reality struct {
 	t       testing.TB
 	store   *store.Store
@@ -56,7 +56,7 @@ type reality struct {
 	bodies [][]byte
 }
 
-// counting counts the calls of Stripe.
+// counting counts the calls to Stripe.
 type counting struct {
 	billing.Gateway
 	calls int
@@ -116,7 +116,7 @@ type lost struct{}
 
 func (lost) Enqueue(context.Context, ...billing.Task) error { return nil }
 
-// kept takes the tasks of the reminders.
+// kept collects the tasks of the reminders.
 type kept struct{ tasks []billing.Task }
 
 func (k *kept) Enqueue(_ context.Context, tasks ...billing.Task) error {
@@ -139,7 +139,7 @@ func (r *reality) setNow(t time.Time) {
 	r.mu.Unlock()
 }
 
-// forecaster foretells from what the database holds now.
+// forecaster forecasts from the database as it is now.
 func (r *reality) forecaster() *forecast.Forecaster {
 	return forecast.New(forecast.Config{
 		Store: r.store, Policies: dunning.DefaultPolicies(morning), Rules: billing.Rules{ChargeTime: morning}, UpcomingDays: upcomingDays, Merchant: merchant(), Clock: r.clock(),
@@ -153,7 +153,7 @@ func (r *reality) forecast(req billing.ForecastRequest) billing.Forecast {
 	return got
 }
 
-// terms are those of a plan in four months, unless they are changed.
+// terms returns the terms of a plan over four months, with changes.
 func terms(change func(t *billing.Terms)) billing.Terms {
 	t := billing.Terms{
 		Reference: "order-1", Kind: billing.KindInstallments, Currency: "usd", Total: 100003, Parts: 4, Every: "1 month",
@@ -165,13 +165,13 @@ func terms(change func(t *billing.Terms)) billing.Terms {
 	return t
 }
 
-// started makes a plan, pays its first payment and has the event handled.
+// started creates a plan, pays its first payment and processes the event.
 func (r *reality) started(t billing.Terms) billing.PlanID {
 	r.t.Helper()
 	return r.startedWith(t, stripesim.Card{Number: good})
 }
 
-// startedWith does it with a card.
+// startedWith is started with a given card.
 func (r *reality) startedWith(t billing.Terms, card stripesim.Card) billing.PlanID {
 	r.t.Helper()
 	made, err := r.planner.Create(r.t.Context(), t, "")
@@ -189,7 +189,7 @@ func (r *reality) startedWith(t billing.Terms, card stripesim.Card) billing.Plan
 	return made.Plan.ID
 }
 
-// declines has the issuer decline a charge so many times, 0 for ever.
+// declines makes the issuer decline a charge a number of times; 0 means always.
 func (r *reality) declines(id billing.ChargeID, code string, times int) {
 	r.t.Helper()
 	require.NoError(r.t, r.sim.AddFault(stripesim.FaultRule{
@@ -197,7 +197,7 @@ func (r *reality) declines(id billing.ChargeID, code string, times int) {
 	}))
 }
 
-// settle takes in what Stripe sent and does what is due, until nothing is.
+// settle receives Stripe's webhooks and does what is due, until nothing is left.
 func (r *reality) settle() {
 	r.t.Helper()
 	ctx := r.t.Context()
@@ -240,7 +240,7 @@ func (r *reality) runDue() int {
 	for _, c := range dunnings {
 		require.NoError(r.t, r.worker.StepDunning(ctx, string(c.ChargeID), c.Lease))
 	}
-	notices, err := r.store.ClaimNotices(ctx, until, until, 100) // their first task is the queue's, which loses it
+	notices, err := r.store.ClaimNotices(ctx, until, until, 100) // the queue loses their first task
 	require.NoError(r.t, err)
 	for _, c := range notices {
 		require.NoError(r.t, r.worker.SendNotice(ctx, string(c.NoticeID), c.Lease))
@@ -248,7 +248,7 @@ func (r *reality) runDue() int {
 	return len(events) + len(charges) + len(dunnings) + len(notices)
 }
 
-// remind owes the notices ahead of time.
+// remind creates the advance notices.
 func (r *reality) remind() {
 	q := &kept{}
 	_, err := jobs.Reminders{Store: r.store, Queue: q}.Upcoming(r.t.Context(), r.Now(), upcomingDays)
@@ -258,7 +258,7 @@ func (r *reality) remind() {
 	}
 }
 
-// live lives until a time, from one row's time to the next.
+// live runs until a time, from one due row to the next.
 func (r *reality) live(until time.Time) {
 	r.t.Helper()
 	for {

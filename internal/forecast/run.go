@@ -8,31 +8,33 @@ import (
 	"tranche/internal/billing"
 )
 
-// run is one forecast that is being worked out.
+// run is one forecast in progress.
 type run struct {
 	*world
 	req      billing.ForecastRequest
 	proposed bool
 
 	start    billing.Plan
-	given    []billing.Charge // as they are at the beginning
+	given    []billing.Charge // as they are at the start
 	customer billing.Customer
 	logbook  logbook
-	branches map[int]*billing.ForecastBranch // by sequence; nil for one that was left out
+	branches map[int]*billing.ForecastBranch // by sequence; nil for a branch that was left out
 	cost     int
-	paid     int // charges paid since the beginning
+	paid     int // charges paid since the start
 }
 
 const (
-	// horizonYears and horizonCharges are how far is looked in a plan without an end, whichever comes first.
+	// horizonYears and horizonCharges limit the forecast of a plan with no last charge, whichever
+	// comes first.
 	horizonYears, horizonCharges = 1, 12
-	// afterLast is how long after its last charge anything may still follow: the longest deadline of a policy is a year.
+	// afterLast is how many years after the last charge something may still follow: the longest
+	// deadline of a policy is a year.
 	afterLast = 2
 	// maxCharges bounds the charges of a forecast.
 	maxCharges = 600
 )
 
-// whole lives the plan through and tells of it.
+// whole simulates the plan and assembles the forecast.
 func (r *run) whole(ctx context.Context) (billing.Forecast, error) {
 	if err := r.prepare(ctx); err != nil {
 		return billing.Forecast{}, err
@@ -44,17 +46,17 @@ func (r *run) whole(ctx context.Context) (billing.Forecast, error) {
 	if err != nil {
 		return billing.Forecast{}, err
 	}
-	ended, err := r.live(ctx, horizon, r.branchOff, r.enough)
+	ended, err := r.simulate(ctx, horizon, r.branchOff, r.enough)
 	if err != nil {
 		return billing.Forecast{}, err
 	}
 	if ended {
 		horizon = time.Time{}
 	}
-	return r.tell(ctx, horizon)
+	return r.assemble(ctx, horizon)
 }
 
-// prepare notes how things are before anything happens.
+// prepare records the state before anything happens.
 func (r *run) prepare(ctx context.Context) error {
 	var err error
 	if r.start, r.given, err = r.details(ctx); err != nil {
@@ -66,7 +68,8 @@ func (r *run) prepare(ctx context.Context) error {
 	return r.logbook.begin(ctx, r.world)
 }
 
-// assumePaid has the customer do what a plan waits for before it begins: pay the first charge, or give a card.
+// assumePaid does what the plan waits for from the customer before it starts: pay the first charge,
+// or save a card.
 func (r *run) assumePaid(ctx context.Context) error {
 	if r.start.Status != billing.PlanAwaitingFirstPayment {
 		return nil
@@ -82,7 +85,8 @@ func (r *run) assumePaid(ctx context.Context) error {
 	return nil
 }
 
-// payFirst has the customer pay in the checkout, under the PaymentIntent there is, or the one that is about to be made.
+// payFirst pays the first charge at the checkout, with the existing PaymentIntent or with the one
+// that will be made.
 func (r *run) payFirst(ctx context.Context, first billing.Charge) error {
 	id := first.PaymentIntent
 	if id == "" {
@@ -98,7 +102,7 @@ func (r *run) payFirst(ctx context.Context, first billing.Charge) error {
 	return r.arrives(ctx, "payment_intent.succeeded", id)
 }
 
-// horizon is how far is looked.
+// horizon returns the end of the forecast.
 func (r *run) horizon() (time.Time, error) {
 	loc := billing.LoadLocation(r.customer.TimeZone)
 	if r.req.Horizon != "" {
@@ -108,7 +112,7 @@ func (r *run) horizon() (time.Time, error) {
 		}
 		end := date.AddDays(1).At(billing.LocalTime{}, loc).Add(-time.Millisecond)
 		if end.Before(r.began) {
-			return end, refusal("horizon", fmt.Sprintf("%s is past; use today or later", r.req.Horizon))
+			return end, invalid("horizon", fmt.Sprintf("%s is past; use today or later", r.req.Horizon))
 		}
 		return end, nil
 	}
@@ -124,7 +128,7 @@ func (r *run) horizon() (time.Time, error) {
 	return last.AddDate(afterLast, 0, 0), nil
 }
 
-// enough says whether the life is over, or was looked at for long enough.
+// enough reports whether the plan has ended, or was simulated for long enough.
 func (r *run) enough(ctx context.Context) (bool, error) {
 	plan, charges, err := r.details(ctx)
 	if err != nil {
@@ -145,7 +149,7 @@ func (r *run) enough(ctx context.Context) (bool, error) {
 	return r.paid >= horizonCharges, nil
 }
 
-// branchOff works out, for each charge that is about to be tried for the first time, what a decline would cause.
+// branchOff simulates a decline of each charge that is about to be attempted for the first time.
 func (r *run) branchOff(ctx context.Context) error {
 	if r.req.NoDeclines {
 		return nil
@@ -171,7 +175,7 @@ func (r *run) branchOff(ctx context.Context) error {
 	return nil
 }
 
-// aboutToBeTried says whether the charge is the next thing that a worker takes up.
+// aboutToBeTried reports whether a worker would claim the charge next.
 func aboutToBeTried(c billing.Charge, now time.Time) bool {
 	due := !c.NextAttemptAt.IsZero() && !c.WakeAt.IsZero() && !c.WakeAt.After(now)
 	return due && (c.Status == billing.ChargeScheduled || c.Status == billing.ChargeRetrying)

@@ -11,19 +11,21 @@ import (
 	"tranche/internal/dunning"
 )
 
-// script says which charge is declined, with which code and how often. The zero value declines nothing.
+// script defines which charge is declined, with which code and how often. The zero value declines
+// nothing.
 type script struct {
 	charge billing.ChargeID
 	code   string
-	times  int // 0 is for ever
+	times  int // 0 means always
 }
 
-// stripe answers as Stripe would if things went by the script. It reaches nobody. It knows the PaymentIntents and cards of the
-// plan that was copied, and makes up what is new. One goroutine uses it.
+// stripe answers as Stripe would if everything followed the script, without any network call. It
+// holds the PaymentIntents and cards of the copied plan, and invents new ones. It is for one
+// goroutine.
 type stripe struct {
 	now     func() time.Time
 	script  script
-	refused int // how often the script's charge was declined
+	refused int // how often the scripted charge was declined
 
 	intents map[string]billing.PaymentIntent
 	setups  map[string]billing.SetupIntent
@@ -32,13 +34,13 @@ type stripe struct {
 	made    int
 }
 
-// The names of what is made up. Stripe's own hold no underscore after their prefix.
+// Prefixes of invented ids. Stripe's own ids have no underscore after their prefix.
 const (
 	newCard     = "pm_to_come"
 	newCustomer = "cus_to_come"
 )
 
-// cardYears is how long a card that is still to be given is taken to be valid: nothing is foretold of its end.
+// cardYears is the assumed validity of a future card, so that no expiry is forecast.
 const cardYears = 50
 
 func newStripe(now func() time.Time) *stripe {
@@ -51,7 +53,7 @@ func newStripe(now func() time.Time) *stripe {
 	}
 }
 
-// fork is a copy that goes its own way, with nothing declined; a new one where there is none yet.
+// fork returns an independent copy that declines nothing. A nil stripe forks to an empty one.
 func (s *stripe) fork(now func() time.Time) *stripe {
 	if s == nil {
 		return newStripe(now)
@@ -62,8 +64,8 @@ func (s *stripe) fork(now func() time.Time) *stripe {
 	return &f
 }
 
-// knows takes in what Stripe has of a plan: its cards, and its charges' PaymentIntents as their charges tell.
-func (s *stripe) knows(cards []billing.Card, charges []billing.Charge) {
+// load takes over the plan's cards and PaymentIntents as Stripe has them.
+func (s *stripe) load(cards []billing.Card, charges []billing.Charge) {
 	for _, c := range cards {
 		pm := billing.PaymentMethod{
 			ID: c.PaymentMethod, Type: "card", Customer: c.StripeCustomer, Brand: c.Brand, Last4: c.Last4,
@@ -82,20 +84,20 @@ func (s *stripe) knows(cards []billing.Card, charges []billing.Charge) {
 			ID: c.PaymentIntent, Amount: c.Amount, Currency: c.Currency, Status: billing.IntentRequiresPaymentMethod,
 			Metadata: map[string]string{billing.MetaCharge: string(c.ID)}, CreatedAt: c.CreatedAt,
 		}
-		if c.Status.Settled() || c.Status == billing.ChargeCollecting { // what is under way succeeds
+		if c.Status.Settled() || c.Status == billing.ChargeCollecting { // a call in flight succeeds
 			pi.Status, pi.AmountReceived = billing.IntentSucceeded, c.Amount
 		}
 		s.intents[pi.ID] = pi
 	}
 }
 
-// pays is the customer who pays a PaymentIntent in the checkout, with a card that is to be saved.
+// pays pays a PaymentIntent as the customer does at the checkout, with a card that is saved.
 func (s *stripe) pays(id string) {
 	pi := s.intents[id]
 	s.intents[id] = s.succeed(pi, newCard)
 }
 
-// setsUp is the customer who gives a card for a SetupIntent.
+// setsUp completes a SetupIntent as the customer does.
 func (s *stripe) setsUp(id string, plan billing.PlanID) {
 	si := s.setups[id]
 	si.ID, si.Status, si.PaymentMethod = id, billing.IntentSucceeded, newCard
@@ -112,7 +114,7 @@ func (s *stripe) succeed(pi billing.PaymentIntent, paymentMethod string) billing
 	return pi
 }
 
-// CreatePaymentIntent makes one, and with OffSession charges the card.
+// CreatePaymentIntent creates a PaymentIntent, and charges the card if OffSession is set.
 func (s *stripe) CreatePaymentIntent(_ context.Context, key string, p billing.PaymentParams) (billing.PaymentIntent, error) {
 	if pi, ok := s.answers[key]; ok {
 		return pi, nil
@@ -159,13 +161,13 @@ func (s *stripe) charge(key string, pi billing.PaymentIntent, paymentMethod stri
 	}
 }
 
-// errorCodes are the decline codes that are the error's own code, too. Source: docs.stripe.com/error-codes.
+// errorCodes are the decline codes that are also error codes. Source: docs.stripe.com/error-codes.
 var errorCodes = []string{
 	"authentication_required", "expired_card", "incorrect_cvc", "processing_error", "incorrect_number", "invalid_number",
 	"incorrect_zip", "incorrect_address", "invalid_expiry_month", "invalid_expiry_year", "invalid_cvc",
 }
 
-// failureOf is a decline with the code and no advice of the issuer's.
+// failureOf returns a decline with a code and without advice.
 func failureOf(code string) billing.Failure {
 	f := billing.Failure{Code: "card_declined", DeclineCode: code, Message: "Your card was declined.", Blocked: code == dunning.CodeBlocked}
 	if slices.Contains(errorCodes, code) {
@@ -174,12 +176,12 @@ func failureOf(code string) billing.Failure {
 	return f
 }
 
-// missing is Stripe's answer where there is no such object.
+// missing returns Stripe's error for an object that does not exist.
 func missing(doing, id string) error {
 	return &billing.GatewayError{Op: doing + " " + id, Kind: billing.GatewayNotFound, HTTPStatus: 404}
 }
 
-// CancelPaymentIntent cancels one.
+// CancelPaymentIntent cancels a PaymentIntent.
 func (s *stripe) CancelPaymentIntent(_ context.Context, _, id string) (billing.PaymentIntent, error) {
 	pi, ok := s.intents[id]
 	if !ok {
@@ -192,12 +194,17 @@ func (s *stripe) CancelPaymentIntent(_ context.Context, _, id string) (billing.P
 	return pi, nil
 }
 
-// CreateRefund gives the money back.
+// CreateRefund refunds a payment.
 func (s *stripe) CreateRefund(_ context.Context, _ string, p billing.RefundParams) (billing.StripeRefund, error) {
 	return billing.StripeRefund{ID: "re_to_come", Status: "succeeded", Amount: s.intents[p.PaymentIntent].AmountReceived}, nil
 }
 
-// PaymentIntent fetches one.
+// Refund fetches a refund. No refund of a forecast is pending.
+func (s *stripe) Refund(_ context.Context, id string) (billing.StripeRefund, error) {
+	return billing.StripeRefund{}, missing("get", id)
+}
+
+// PaymentIntent fetches a PaymentIntent.
 func (s *stripe) PaymentIntent(_ context.Context, id string) (billing.PaymentIntent, error) {
 	pi, ok := s.intents[id]
 	if !ok {
@@ -206,13 +213,13 @@ func (s *stripe) PaymentIntent(_ context.Context, id string) (billing.PaymentInt
 	return pi, nil
 }
 
-// Payment fetches one.
+// Payment fetches a payment.
 func (s *stripe) Payment(ctx context.Context, id string) (billing.RecordedPayment, error) {
 	pi, err := s.PaymentIntent(ctx, id)
 	return billing.RecordedPayment{PaymentIntent: pi}, err
 }
 
-// FindPaymentIntent looks through all there are.
+// FindPaymentIntent searches the PaymentIntents of a customer.
 func (s *stripe) FindPaymentIntent(_ context.Context, customer string, _ time.Time, match func(billing.PaymentIntent) bool) (billing.PaymentIntent, error) {
 	for _, id := range slices.Sorted(maps.Keys(s.intents)) {
 		if match(s.intents[id]) {
@@ -222,7 +229,7 @@ func (s *stripe) FindPaymentIntent(_ context.Context, customer string, _ time.Ti
 	return billing.PaymentIntent{}, missing("find a PaymentIntent of", customer)
 }
 
-// CreateSetupIntent makes one.
+// CreateSetupIntent creates a SetupIntent.
 func (s *stripe) CreateSetupIntent(_ context.Context, _ string, p billing.SetupParams) (billing.SetupIntent, error) {
 	s.made++
 	si := billing.SetupIntent{
@@ -232,7 +239,7 @@ func (s *stripe) CreateSetupIntent(_ context.Context, _ string, p billing.SetupP
 	return si, nil
 }
 
-// SetupIntent fetches one.
+// SetupIntent fetches a SetupIntent.
 func (s *stripe) SetupIntent(_ context.Context, id string) (billing.SetupIntent, error) {
 	si, ok := s.setups[id]
 	if !ok {
@@ -241,7 +248,7 @@ func (s *stripe) SetupIntent(_ context.Context, id string) (billing.SetupIntent,
 	return si, nil
 }
 
-// CancelSetupIntent cancels one.
+// CancelSetupIntent cancels a SetupIntent.
 func (s *stripe) CancelSetupIntent(_ context.Context, _, id string) (billing.SetupIntent, error) {
 	si, ok := s.setups[id]
 	if !ok {
@@ -254,7 +261,7 @@ func (s *stripe) CancelSetupIntent(_ context.Context, _, id string) (billing.Set
 	return si, nil
 }
 
-// PaymentMethod fetches one.
+// PaymentMethod fetches a PaymentMethod.
 func (s *stripe) PaymentMethod(_ context.Context, id string) (billing.PaymentMethod, error) {
 	pm, ok := s.methods[id]
 	if !ok {
@@ -263,7 +270,7 @@ func (s *stripe) PaymentMethod(_ context.Context, id string) (billing.PaymentMet
 	return pm, nil
 }
 
-// AttachPaymentMethod attaches one.
+// AttachPaymentMethod attaches a PaymentMethod.
 func (s *stripe) AttachPaymentMethod(_ context.Context, _, id, customer string) (billing.PaymentMethod, error) {
 	pm, ok := s.methods[id]
 	if !ok {
@@ -274,7 +281,7 @@ func (s *stripe) AttachPaymentMethod(_ context.Context, _, id, customer string) 
 	return pm, nil
 }
 
-// DetachPaymentMethod removes one from its customer.
+// DetachPaymentMethod removes a PaymentMethod from its customer.
 func (s *stripe) DetachPaymentMethod(_ context.Context, _, id string) error {
 	pm := s.methods[id]
 	pm.Customer = ""
@@ -282,11 +289,16 @@ func (s *stripe) DetachPaymentMethod(_ context.Context, _, id string) error {
 	return nil
 }
 
-// CreateCustomer makes one, with the card.
+// CreateCustomer creates a customer with the card.
 func (s *stripe) CreateCustomer(ctx context.Context, key string, p billing.CustomerParams) (string, error) {
 	_, err := s.AttachPaymentMethod(ctx, key, p.PaymentMethod, newCustomer)
 	return newCustomer, err
 }
 
-// CustomerExists says that it does.
+// UpdateCustomer does nothing: a forecast stores no customers at Stripe.
+func (s *stripe) UpdateCustomer(context.Context, string, string, billing.CustomerParams) error {
+	return nil
+}
+
+// CustomerExists always returns true.
 func (s *stripe) CustomerExists(context.Context, string) (bool, error) { return true, nil }

@@ -9,7 +9,8 @@ import (
 	"tranche/jobs"
 )
 
-// nextWake is when anything happens next; zero when nothing does. A plan that is paused or over waits for a person.
+// nextWake returns the time of the next row that becomes due, or zero if none does. A plan that is
+// paused or over waits for a person.
 func (w *world) nextWake(ctx context.Context) (time.Time, error) {
 	plan, charges, err := w.details(ctx)
 	if err != nil {
@@ -36,7 +37,7 @@ func (w *world) nextWake(ctx context.Context) (time.Time, error) {
 	return next.at, nil
 }
 
-// stands says whether nothing more happens to a plan by itself.
+// stands reports whether nothing more happens to a plan automatically.
 func stands(s billing.PlanStatus) bool {
 	switch s {
 	case billing.PlanPaused, billing.PlanCanceled, billing.PlanCompleted, billing.PlanDefaulted:
@@ -45,7 +46,7 @@ func stands(s billing.PlanStatus) bool {
 	return false
 }
 
-// earliest is the earliest of the times that lie ahead; zero while there is none.
+// earliest is the earliest of the future times; zero if there are none.
 type earliest struct{ after, at time.Time }
 
 func (e *earliest) add(t time.Time) {
@@ -55,14 +56,16 @@ func (e *earliest) add(t time.Time) {
 }
 
 func (w *world) noticeWakes(ctx context.Context, next *earliest) error {
-	pending, err := w.store.Notices(ctx, billing.NoticeFilter{Plan: w.plan, Status: billing.NoticePending})
-	for _, n := range pending {
+	for n, err := range billing.EachNotice(ctx, w.store, billing.NoticeFilter{Plan: w.plan, Status: billing.NoticePending}) {
+		if err != nil {
+			return err
+		}
 		next.add(n.WakeAt)
 	}
-	return err
+	return nil
 }
 
-// dunningWakes looks at the charges that something may follow: those that failed and are not ended.
+// dunningWakes adds the dunnings of charges that failed and are still open.
 func (w *world) dunningWakes(ctx context.Context, charges []billing.Charge, next *earliest) error {
 	for _, c := range charges {
 		if c.Status.Ended() || c.AttemptCount == 0 && c.Reason == "" {
@@ -82,7 +85,8 @@ func (w *world) dunningWakes(ctx context.Context, charges []billing.Charge, next
 	return nil
 }
 
-// expiryWake is when the customer is told that the plan's card expires: see jobs.Reminders.Expiring.
+// expiryWake adds the time at which the customer is warned that the plan's card expires: see
+// jobs.Reminders.Expiring.
 func (w *world) expiryWake(ctx context.Context, plan billing.Plan, next *earliest) error {
 	if plan.CardID == "" || !plan.Status.Collects() {
 		return nil

@@ -15,10 +15,10 @@ import (
 	"tranche/scheduler"
 )
 
-// lease is as long as production's. Nothing takes any time here, so that it never ends.
+// lease has the length of production. Simulated work takes no time, so it never expires.
 const lease = time.Minute
 
-// world is a copy of one plan with all that works on it, in which time is set by hand.
+// world is a copy of one plan with everything that processes it. Its time is set explicitly.
 type world struct {
 	f       *Forecaster
 	store   *sqlite.Scratch
@@ -32,19 +32,20 @@ type world struct {
 	time    time.Time
 	began   time.Time
 	seen    *elsewhere
-	planNow billing.Plan     // as it was last read
-	charges []billing.Charge // likewise; nil when anything may have changed since
-	spread  int              // minutes over which retries are spread beyond the times of this world
-	steps   *int             // that are left to this forecast
+	planNow billing.Plan     // as last read
+	charges []billing.Charge // as last read; nil if they may have changed since
+	spread  int              // minutes over which retries are spread in addition to the times of this world
+	steps   *int             // left to this forecast
 }
 
-// tasks is a queue that hands tasks over at once. Those for later are dropped, as a queue may: the rows hold the time too.
+// tasks is a queue that delivers tasks at once. It drops tasks with a later time, as a queue may:
+// the rows hold the time as well.
 type tasks struct {
 	now     func() time.Time
 	waiting []billing.Task
 }
 
-// Enqueue takes tasks.
+// Enqueue adds tasks.
 func (q *tasks) Enqueue(_ context.Context, list ...billing.Task) error {
 	for _, t := range list {
 		if t.At.IsZero() || !t.At.After(q.now()) {
@@ -54,24 +55,24 @@ func (q *tasks) Enqueue(_ context.Context, list ...billing.Task) error {
 	return nil
 }
 
-// nobody is a mail server that takes every mail and sends none.
-type nobody struct{}
+// discardMailer is a mail server that accepts every mail and sends none.
+type discardMailer struct{}
 
 // Send drops the mail.
-func (nobody) Send(context.Context, billing.Mail) (billing.Delivery, error) {
+func (discardMailer) Send(context.Context, billing.Mail) (billing.Delivery, error) {
 	return billing.Delivery{}, nil
 }
 
-// newWorld makes a world at a moment. s is its own from then on; known is what Stripe knows so far, nil for nothing.
+// newWorld creates a world at a time. The world owns s. known is what Stripe holds so far, or nil.
 func (f *Forecaster) newWorld(s *sqlite.Scratch, at time.Time, policies dunning.Policies, seen *elsewhere, known *stripe, steps *int) *world {
 	w := &world{f: f, store: s, time: at, began: at, steps: steps, seen: seen}
 	w.stripe = known.fork(w.now)
 	w.tasks = &tasks{now: w.now}
 	clk := clock.New(time.Time{}, 0, w.now)
-	store := witness{s, seen}
+	store := declineStore{s, seen}
 	w.planner = planning.New(store, w.stripe, w.now, f.Rules).WithPolicies(policies.Names())
 	w.worker = jobs.New(jobs.Config{
-		Store: store, Gateway: w.stripe, Queue: w.tasks, Mailer: nobody{}, Planner: w.planner, Rules: f.Rules, Policies: policies, Livemode: f.Livemode,
+		Store: store, Gateway: w.stripe, Queue: w.tasks, Mailer: discardMailer{}, Planner: w.planner, Rules: f.Rules, Policies: policies, Livemode: f.Livemode,
 		Webhooks: s, Merchant: f.Merchant, MessageDomain: "forecast.invalid", Clock: clk, Lease: lease,
 	})
 	w.sched = scheduler.New(scheduler.Config{
@@ -87,12 +88,13 @@ func (f *Forecaster) newWorld(s *sqlite.Scratch, at time.Time, policies dunning.
 // now is the world's time.
 func (w *world) now() time.Time { return w.time }
 
-// errTooLong is a forecast of more steps than are worth their time.
-var errTooLong = errors.New("there is more ahead than can be worked out at once; look less far ahead, or leave the declines out")
+// errTooLong means that a forecast takes more steps than its bounds allow.
+var errTooLong = errors.New("the forecast is too long to calculate at once; choose an earlier horizon, or leave the declines out")
 
-// live lives from wake to wake until the horizon, or until nothing more happens. before is called ahead of each look at
-// the calendar, and done when all that was due is done; it ends the life when it returns true.
-func (w *world) live(ctx context.Context, horizon time.Time, before func(context.Context) error, done func(context.Context) (bool, error)) (ended bool, err error) {
+// simulate advances from one due time to the next until the horizon, or until nothing more happens.
+// It calls before ahead of each calendar check, and done when all due work is done. The simulation
+// ends when done returns true.
+func (w *world) simulate(ctx context.Context, horizon time.Time, before func(context.Context) error, done func(context.Context) (bool, error)) (ended bool, err error) {
 	for {
 		if err := w.settle(ctx, before); err != nil {
 			return false, err
@@ -111,7 +113,8 @@ func (w *world) live(ctx context.Context, horizon time.Time, before func(context
 	}
 }
 
-// settle does all that is due, with what follows from it at once. before is called ahead of each look at the calendar.
+// settle does all due work, with everything that follows at once. It calls before ahead of each
+// calendar check.
 func (w *world) settle(ctx context.Context, before func(context.Context) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -133,14 +136,14 @@ func (w *world) settle(ctx context.Context, before func(context.Context) error) 
 			return err
 		}
 		n, err := w.sched.RunOnce(ctx)
-		w.charges = nil // a claim changes rows, too
+		w.charges = nil // a claim changes rows as well
 		if err != nil || n == 0 {
 			return err
 		}
 	}
 }
 
-// work does the tasks that wait, and those that they leave behind.
+// work processes the waiting tasks, and the tasks that they enqueue.
 func (w *world) work(ctx context.Context) error {
 	for len(w.tasks.waiting) > 0 {
 		t := w.tasks.waiting[0]
@@ -153,7 +156,7 @@ func (w *world) work(ctx context.Context) error {
 	return nil
 }
 
-// arrives puts an event of Stripe's into the inbox.
+// arrives puts an event from Stripe into the inbox.
 func (w *world) arrives(ctx context.Context, kind, object string) error {
 	w.stripe.made++
 	e := billing.Event{
@@ -164,7 +167,8 @@ func (w *world) arrives(ctx context.Context, kind, object string) error {
 	return err
 }
 
-// details reads the plan as it is at this moment. Between two tasks nothing changes, so that it is read once.
+// details reads the plan. Nothing changes between two tasks, so the result is cached until the
+// next.
 func (w *world) details(ctx context.Context) (billing.Plan, []billing.Charge, error) {
 	if w.charges != nil {
 		return w.planNow, w.charges, nil

@@ -43,6 +43,7 @@ func TestWhatIsCountedIsShown(t *testing.T) {
 	m.Request("POST /webhooks/stripe", 200)
 	m.Request("", 404)
 	m.Delivery("delivered")
+	m.WrongKey()
 	m.Watch(metrics.Sources{
 		Alarms: raised{alarms: []alarm.Alarm{{Name: "charges_overdue", Severity: alarm.Critical, Count: 3, IDs: []string{"chg_hidden"}, Reason: "hidden"}}},
 		Depths: func(context.Context) ([]metrics.Depth, error) {
@@ -57,7 +58,7 @@ func TestWhatIsCountedIsShown(t *testing.T) {
 		`tranche_stripe_call_duration_seconds_bucket{kind="ok",operation="confirm PaymentIntent",le="1"} 1`,
 		`tranche_stripe_call_duration_seconds_count{kind="declined",operation="confirm PaymentIntent"} 1`,
 		`tranche_http_requests_total{route="POST /webhooks/stripe",status="200"} 1`,
-		`tranche_http_requests_total{route="none",status="404"} 1`,
+		`tranche_http_requests_total{route="none",status="404"} 1`, `tranche_wrong_api_keys_total 1`,
 		`tranche_alarms{alarm="charges_overdue",severity="critical"} 3`,
 		`tranche_alarms{alarm="events_failed",severity="warning"} 0`,
 		`tranche_queue_tasks{queue="charges",state="pending"} 12`,

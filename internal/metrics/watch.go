@@ -9,7 +9,8 @@ import (
 	"tranche/internal/alarm"
 )
 
-// lookTimeout bounds what is looked up for one scrape; Prometheus gives up after ten seconds by default.
+// lookTimeout bounds what is looked up for one scrape; Prometheus gives up after ten seconds by
+// default.
 const lookTimeout = 5 * time.Second
 
 // Depth is how many tasks of one queue are in one state.
@@ -82,7 +83,8 @@ func (w watcher) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
-// collectAlarms shows every alarm there can be, so that one that is well differs from one that is not looked for.
+// collectAlarms shows every alarm there can be, so that one that is well differs from one that is
+// not looked for.
 func (w watcher) collectAlarms(ctx context.Context, out chan<- prometheus.Metric) {
 	raised, err := w.Alarms.Check(ctx)
 	out <- gauge(w.up, answers(err), "database")

@@ -6,19 +6,20 @@ import (
 	"tranche/internal/billing"
 )
 
-// maxSchedule bounds how many payments a mail lists; of those beyond it the number is told.
+// maxSchedule limits how many payments a mail lists; it counts the rest.
 const maxSchedule = 24
 
-// tellsOfChange says whether a kind of notice is about what the merchant did to a plan.
-func tellsOfChange(k billing.NoticeKind) bool {
+// isChange reports whether a kind of notice is about a change that the merchant made to a plan.
+func isChange(k billing.NoticeKind) bool {
 	switch k {
-	case billing.NoticePlanChanged, billing.NoticePlanPaused, billing.NoticePlanResumed, billing.NoticePlanCanceled, billing.NoticeRefundMade:
+	case billing.NoticePlanChanged, billing.NoticePlanPaused, billing.NoticePlanResumed, billing.NoticePlanCanceled, billing.NoticeRefundMade,
+		billing.NoticeRefundFailed:
 		return true
 	}
 	return false
 }
 
-// changed says what the merchant did to the plan.
+// changed describes what the merchant changed.
 func (v *View) changed(k billing.NoticeKind) {
 	v.say(v.own("intro"))
 	switch k {
@@ -26,19 +27,19 @@ func (v *View) changed(k billing.NoticeKind) {
 		v.say(v.own("not_you"))
 	case billing.NoticePlanCanceled:
 		v.say(v.own("nothing"))
-		if v.data.Amount > 0 {
-			v.say(v.own("refund"))
-		}
 	default:
 		v.say(v.own("next"))
 	}
 }
 
-// changeFacts fills the table with what is left to pay, or with what is given back.
+// changeFacts fills the table with the remaining payments, or with the refund.
 func (v *View) changeFacts(k billing.NoticeKind) {
-	v.detail("reference", v.Reference)
-	if (k == billing.NoticePlanCanceled || k == billing.NoticeRefundMade) && v.data.Amount > 0 {
+	v.detail("reference", v.label())
+	switch k {
+	case billing.NoticeRefundMade:
 		v.detail("refunded", v.Amount)
+	case billing.NoticeRefundFailed:
+		v.detail("amount", v.Amount)
 	}
 	payments := v.data.Schedule
 	for _, p := range payments[:min(len(payments), maxSchedule)] {
@@ -49,7 +50,7 @@ func (v *View) changeFacts(k billing.NoticeKind) {
 	}
 }
 
-// payment adds a line for one payment: its day, its amount, and what they were where that is different.
+// payment adds a line for one payment: its day and amount, and the previous ones if they differ.
 func (v *View) payment(p billing.NoticePayment) {
 	at, amount := p.DueAt, v.locale.Amount(p.Amount, v.data.Currency)
 	words := map[string]any{"amount": amount, "was_amount": v.locale.Amount(p.WasAmount, v.data.Currency), "was_date": v.dayOrNone(p.WasDue)}
@@ -57,6 +58,8 @@ func (v *View) payment(p billing.NoticePayment) {
 	switch {
 	case p.Amount == 0:
 		at, value = p.WasDue, v.locale.Text("mail.schedule.removed", words)
+	case p.Paid:
+		value = v.locale.Text("mail.schedule.paid", words)
 	case p.WasAmount > 0:
 		value = v.locale.Text("mail.schedule.was", words)
 	}

@@ -4,19 +4,22 @@ import (
 	"tranche/internal/billing"
 )
 
-// compose writes the mail of a notice: what happened, what happens next and what the customer can do.
+// compose writes the mail of a notice: what happened, what happens next, and what the customer can
+// do.
 func (v *View) compose(n billing.Notice, m Merchant) {
 	if asks(n.Kind) {
 		v.Link = link(n, m)
 	}
-	v.Subject, v.Heading = oneLine(v.own(v.variant("subject"))), v.own(v.variant("heading"))
 	v.Greeting = v.text("greeting_unnamed")
 	if v.Name != "" {
 		v.Greeting = v.text("greeting")
 	}
-	v.paragraphs(n.Kind)
-	v.Preheader = v.Paragraphs[min(1, len(v.Paragraphs)-1)] // the first says again what the subject said
-	v.facts(n.Kind)
+	if len(n.Data.Others) > 0 {
+		v.several(n, m)
+	} else {
+		v.one(n.Kind)
+	}
+	v.Preheader = v.Paragraphs[min(1, len(v.Paragraphs)-1)] // the first paragraph repeats the subject
 	why := "footer.why"
 	if v.Merchant == "" {
 		why = "footer.why_unnamed"
@@ -24,17 +27,25 @@ func (v *View) compose(n billing.Notice, m Merchant) {
 	v.Footer = []string{v.text(why), v.text("footer.safe")}
 }
 
-// asks says whether a kind of notice asks the customer for something, so that a link is worth having.
+// one writes the mail of a single notice.
+func (v *View) one(k billing.NoticeKind) {
+	v.Subject, v.Heading = oneLine(v.own(v.variant("subject"))), v.own(v.variant("heading"))
+	v.paragraphs(k)
+	v.facts(k)
+}
+
+// asks reports whether a kind of notice asks the customer for something, so that its mail needs a
+// link.
 func asks(k billing.NoticeKind) bool {
 	switch k {
-	case billing.NoticePaymentSucceeded, billing.NoticePlanCompleted, billing.NoticeCardUpdated, billing.NoticePlanChanged,
-		billing.NoticePlanPaused, billing.NoticePlanResumed, billing.NoticePlanCanceled, billing.NoticeRefundMade:
+	case billing.NoticePlanStarted, billing.NoticePaymentSucceeded, billing.NoticePlanCompleted, billing.NoticeCardUpdated, billing.NoticePlanChanged,
+		billing.NoticePlanPaused, billing.NoticePlanResumed, billing.NoticePlanCanceled, billing.NoticeRefundMade, billing.NoticeRefundFailed:
 		return false
 	}
 	return true
 }
 
-// variant is the key of a text that is worded otherwise in a reminder.
+// variant returns the key of a text that differs in a reminder.
 func (v *View) variant(key string) string {
 	if v.Reminder && v.Kind == string(billing.NoticeActionRequired) {
 		return key + "_reminder"
@@ -55,25 +66,40 @@ func (v *View) paragraphs(k billing.NoticeKind) {
 	case billing.NoticeFinal:
 		v.final()
 	case billing.NoticePlanDefaulted:
-		v.say(v.own("intro"), v.own("open"))
-		v.offer(v.own("pay"), "contact")
-		v.button("pay")
-	case billing.NoticeCardExpiring:
-		v.say(v.own("intro"))
-		v.say(v.own("next"))
-		v.offer("", "contact_card")
-		v.button("card")
+		v.defaulted()
+	case billing.NoticeCardExpiring, billing.NoticeCardNeeded:
+		v.askForCard(k)
 	case billing.NoticeCardUpdated:
 		v.say(v.own("intro"))
 		v.say(v.own("not_you"))
-	case billing.NoticePlanChanged, billing.NoticePlanPaused, billing.NoticePlanResumed, billing.NoticePlanCanceled, billing.NoticeRefundMade:
+	case billing.NoticePlanStarted:
+		v.started()
+	case billing.NoticePlanChanged, billing.NoticePlanPaused, billing.NoticePlanResumed, billing.NoticePlanCanceled, billing.NoticeRefundMade, billing.NoticeRefundFailed:
 		v.changed(k)
 	default:
 		v.say(v.ourOwn("intro", "nothing")...)
 	}
 }
 
-// upcoming says which card is charged, or asks for one where there is none that can be.
+func (v *View) defaulted() {
+	v.say(v.own("intro"), v.own("open"))
+	v.offer(v.own("pay"), "contact")
+	v.button("pay")
+}
+
+// askForCard asks for another card, in the text of the kind of notice.
+func (v *View) askForCard(k billing.NoticeKind) {
+	why := "ask"
+	if k == billing.NoticeCardExpiring {
+		why = "next"
+	}
+	v.say(v.own("intro"))
+	v.say(v.own(why))
+	v.offer("", "contact_card")
+	v.button("card")
+}
+
+// upcoming names the card that will be charged, or asks for a card if none can be charged.
 func (v *View) upcoming() {
 	v.button("card")
 	if v.Card == "" {
@@ -95,7 +121,8 @@ func (v *View) succeeded() {
 	}
 }
 
-// failed tells why, when it is tried again, and what the customer can do until then: which card may help depends on why.
+// failed explains why the payment failed, when it is retried, and what the customer can do until
+// then. The reason decides which card may help.
 func (v *View) failed() {
 	v.say(v.own("intro"), v.Reason)
 	if v.Retry != "" {
@@ -108,16 +135,22 @@ func (v *View) failed() {
 			v.say(v.own("retry_link"))
 		}
 	} else {
-		way := "pay_any"
-		switch v.data.FailureReason {
-		case billing.ReasonExpired, billing.ReasonUnsupported, billing.ReasonNoCard:
-			way = "pay_other"
-		case billing.ReasonDetails:
-			way = "pay_details"
-		}
-		v.offer(v.own(way), "contact", v.own("stopped"))
+		v.offer(v.own(payWay(v.data.FailureReason)), "contact", v.own("stopped"))
 	}
 	v.button("pay")
+}
+
+// payWay returns the key of the text that explains how to pay after a failure with this reason.
+func payWay(r billing.Reason) string {
+	switch r {
+	case billing.ReasonExpired, billing.ReasonUnsupported, billing.ReasonNoCard:
+		return "pay_other"
+	case billing.ReasonNoCardSaved:
+		return "pay_card"
+	case billing.ReasonDetails:
+		return "pay_details"
+	}
+	return "pay_any"
 }
 
 func (v *View) authenticate() {
@@ -141,7 +174,8 @@ func (v *View) final() {
 	v.button("pay")
 }
 
-// offer says what can be done on the page, or whom to turn to where there is none, after sentences that hold either way.
+// offer appends to the sentences what the customer can do on the page, or whom to contact if there
+// is no page.
 func (v *View) offer(onPage, contact string, first ...string) {
 	last := onPage
 	if v.Link == "" {
@@ -159,28 +193,32 @@ func (v *View) button(text string) {
 
 // facts fills the table.
 func (v *View) facts(k billing.NoticeKind) {
-	if tellsOfChange(k) {
+	if isChange(k) {
 		v.changeFacts(k)
+		return
+	}
+	if k == billing.NoticePlanStarted {
+		v.startFacts()
 		return
 	}
 	if k == billing.NoticePlanCompleted {
 		v.detail("total", v.Amount)
-		v.detail("reference", v.Reference)
+		v.detail("reference", v.label())
 		return
 	}
 	following := ""
 	if v.NextDue != "" {
 		following = v.text("label.next_value")
 	}
-	if k == billing.NoticeCardExpiring || k == billing.NoticeCardUpdated {
-		v.detail("reference", v.Reference)
+	if k == billing.NoticeCardExpiring || k == billing.NoticeCardNeeded || k == billing.NoticeCardUpdated {
+		v.detail("reference", v.label())
 		v.detail("card", v.Card)
 		v.detail("expires", v.CardExpiry)
 		v.detail("next", following)
 		return
 	}
 	v.detail("amount", v.Amount)
-	v.detail("reference", v.Reference)
+	v.detail("reference", v.label())
 	if v.Of > 1 && v.Sequence > 0 {
 		v.detail("part", v.text("label.part_value"))
 	}

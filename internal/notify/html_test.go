@@ -28,10 +28,10 @@ func eachMail(t *testing.T, test func(t *testing.T, n billing.Notice, m billing.
 	}
 }
 
-// void are the elements that have no end.
+// void holds the elements without an end tag.
 var void = map[string]bool{"meta": true, "br": true, "hr": true, "img": true, "link": true, "input": true}
 
-// unbalanced says which element of a document does not end, or ends without having begun; "" when all do.
+// unbalanced returns the element of a document whose tags do not match, or "".
 func unbalanced(t *testing.T, doc string) string {
 	t.Helper()
 	var open []string
@@ -55,7 +55,7 @@ func unbalanced(t *testing.T, doc string) string {
 	}
 }
 
-// elements are all elements of a document with the given name, or all with "".
+// elements returns the elements of a document with a name, or all for "".
 func elements(t *testing.T, doc, name string) []*html.Node {
 	t.Helper()
 	root, err := html.Parse(strings.NewReader(doc))
@@ -78,7 +78,7 @@ func attribute(n *html.Node, name string) string {
 	return ""
 }
 
-// linksIn are the addresses that a document's links lead to.
+// linksIn returns the addresses of a document's links.
 func linksIn(t *testing.T, doc string) []string {
 	t.Helper()
 	var links []string
@@ -88,7 +88,7 @@ func linksIn(t *testing.T, doc string) []string {
 	return links
 }
 
-// content is the text of a node.
+// content returns the text of a node.
 func content(n *html.Node) string {
 	var b strings.Builder
 	for d := range n.Descendants() {
@@ -99,7 +99,7 @@ func content(n *html.Node) string {
 	return b.String()
 }
 
-func TestTheHTMLIsWellFormedAndAccessible(t *testing.T) {
+func TestHTML_WellFormedAndAccessible(t *testing.T) {
 	t.Parallel()
 	eachMail(t, func(t *testing.T, n billing.Notice, m billing.Mail) {
 		require.Empty(t, unbalanced(t, m.HTML), "%s %s", n.Kind, n.Data.Locale)
@@ -111,13 +111,13 @@ func TestTheHTMLIsWellFormedAndAccessible(t *testing.T) {
 		require.Len(t, elements(t, m.HTML, "h1"), 1)
 		for _, table := range elements(t, m.HTML, "table") {
 			data := len(elementsUnder(table, "th")) > 0 && attribute(table, "role") == ""
-			require.True(t, data || attribute(table, "role") == "presentation", "a table that lays out must not be read as one")
+			require.True(t, data || attribute(table, "role") == "presentation", "a layout table must not be read as a table")
 		}
 		for _, th := range elements(t, m.HTML, "th") {
 			require.Equal(t, "row", attribute(th, "scope"))
 		}
 		for _, a := range elements(t, m.HTML, "a") {
-			require.NotEmpty(t, strings.TrimSpace(content(a)), "a link says where it leads")
+			require.NotEmpty(t, strings.TrimSpace(content(a)), "a link needs a text")
 		}
 	})
 }
@@ -132,8 +132,8 @@ func elementsUnder(n *html.Node, name string) []*html.Node {
 	return found
 }
 
-// TestNothingIsFetched: a mail that loads something tells its sender that it was read.
-func TestNothingIsFetched(t *testing.T) {
+// TestHTML_LoadsNothing: a mail that loads something reports to its sender that it was read.
+func TestHTML_LoadsNothing(t *testing.T) {
 	t.Parallel()
 	eachMail(t, func(t *testing.T, n billing.Notice, m billing.Mail) {
 		for _, e := range elements(t, m.HTML, "") {
@@ -148,12 +148,12 @@ func TestNothingIsFetched(t *testing.T) {
 			require.NotContains(t, content(style), "url(")
 			require.NotContains(t, content(style), "@import")
 		}
-		require.Less(t, len(m.HTML), 60<<10, "Gmail cuts mails off at 102 KB")
+		require.Less(t, len(m.HTML), 60<<10, "Gmail clips mails at 102 KB")
 	})
 }
 
-// TestBothPartsSayTheSame: who reads text misses nothing.
-func TestBothPartsSayTheSame(t *testing.T) {
+// TestParts_SameContent: the text part has everything that the HTML part has.
+func TestParts_SameContent(t *testing.T) {
 	t.Parallel()
 	eachMail(t, func(t *testing.T, n billing.Notice, m billing.Mail) {
 		words := content(elements(t, m.HTML, "body")[0])
@@ -167,7 +167,7 @@ func TestBothPartsSayTheSame(t *testing.T) {
 	})
 }
 
-// cut parts a line of facts.
+// cut splits a line of facts.
 func cut(line string) (label, value string, found bool) {
 	at := regexp.MustCompile(` ?: |：`).FindStringIndex(line)
 	if at == nil {
@@ -176,7 +176,7 @@ func cut(line string) (label, value string, found bool) {
 	return line[:at[0]], line[at[1]:], true
 }
 
-// colours are what one of a mail's texts is seen in.
+// colours are the colours of a text and its background.
 type colours struct{ text, behind string }
 
 var (
@@ -184,7 +184,7 @@ var (
 	cssRule   = regexp.MustCompile(`\.([\w-]+) \{([^}]*)\}`)
 )
 
-// declarations reads a style: "color: #fff !important; …".
+// declarations parses a style: "color: #fff !important; …".
 func declarations(style string) map[string]string {
 	found := map[string]string{}
 	for d := range strings.SplitSeq(style, ";") {
@@ -194,7 +194,7 @@ func declarations(style string) map[string]string {
 	return found
 }
 
-// darkRules are the declarations by class that hold in the dark.
+// darkRules returns the declarations by class in dark mode.
 func darkRules(t *testing.T, doc string) map[string]map[string]string {
 	t.Helper()
 	block := darkBlock.FindStringSubmatch(doc)
@@ -206,7 +206,7 @@ func darkRules(t *testing.T, doc string) map[string]map[string]string {
 	return rules
 }
 
-// seen finds the colours of every text that is shown, in the light or, with rules, in the dark.
+// seen returns the colours of every visible text, in light mode or, with rules, in dark mode.
 func seen(n *html.Node, in colours, rules map[string]map[string]string, found map[colours]string) {
 	if n.Type == html.TextNode && strings.TrimSpace(n.Data) != "" {
 		found[in] = n.Data
@@ -237,7 +237,7 @@ func seen(n *html.Node, in colours, rules map[string]map[string]string, found ma
 	}
 }
 
-// luminance and contrast are those of WCAG 2.1 (relative luminance, contrast ratio).
+// luminance and contrast follow WCAG 2.1 (relative luminance, contrast ratio).
 func luminance(t *testing.T, colour string) float64 {
 	t.Helper()
 	require.Regexp(t, `^#[0-9a-f]{6}$`, colour)
@@ -262,7 +262,7 @@ func contrast(t *testing.T, c colours) float64 {
 	return (max(a, b) + 0.05) / (min(a, b) + 0.05)
 }
 
-func TestTextStandsOutInTheLightAndInTheDark(t *testing.T) {
+func TestHTML_ContrastInLightAndDarkMode(t *testing.T) {
 	t.Parallel()
 	require.InDelta(t, 21, contrast(t, colours{"#000000", "#ffffff"}), 0.01)
 	require.InDelta(t, 4.54, contrast(t, colours{"#767676", "#ffffff"}), 0.01)

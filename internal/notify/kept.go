@@ -6,12 +6,12 @@ import (
 	"tranche/internal/billing"
 )
 
-// Kept is the mailer for when no mail server is set: mails are kept in the outbox and not sent.
+// Kept is the mailer without a mail server: mails stay in the outbox and are not sent.
 type Kept struct{}
 
 var _ billing.Mailer = Kept{}
 
-// Send delivers nothing and says so.
+// Send delivers nothing and returns that the mail was kept.
 func (Kept) Send(context.Context, billing.Mail) (billing.Delivery, error) {
 	return billing.Delivery{Kept: true}, nil
 }

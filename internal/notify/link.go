@@ -7,9 +7,10 @@ import (
 	"tranche/internal/billing"
 )
 
-// link is the address behind a mail's button: the merchant's PayLink, else its ReturnURL filled in. It is empty where there
-// is neither, and where the ReturnURL asks for something that the notice does not have: a payment that is not due yet has
-// no PaymentIntent, and a page without one could do nothing.
+// link returns the address of a mail's button: the merchant's PayLink, else the ReturnURL with its
+// placeholders filled in. It returns "" if neither is set, or if the ReturnURL needs something that
+// the notice lacks. A payment that is not due yet has no PaymentIntent, and a page without one
+// could do nothing.
 func link(n billing.Notice, m Merchant) string {
 	if m.PayLink != nil {
 		if address := m.PayLink(n); address != "" {
@@ -28,5 +29,5 @@ func link(n billing.Notice, m Merchant) string {
 	return strings.NewReplacer(pairs...).Replace(m.ReturnURL)
 }
 
-// escaped is safe in a URL's path as well as in its query.
+// escaped escapes a value for both the path and the query of a URL.
 func escaped(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }

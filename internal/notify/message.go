@@ -9,8 +9,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// message builds the mail. Addresses and Message-ID are refused rather than repaired when they hold what could
-// begin another header.
+// message builds the mail. An address or Message-ID that could start another header is rejected,
+// not repaired.
 func (s *SMTP) message(m billing.Mail) (*mail.Msg, error) {
 	msg := mail.NewMsg(mail.WithNoDefaultUserAgent())
 	if err := msg.From(s.from); err != nil {
@@ -28,18 +28,19 @@ func (s *SMTP) message(m billing.Mail) (*mail.Msg, error) {
 	msg.SetMessageIDWithValue(m.MessageID)
 	msg.SetDateWithValue(s.now())
 	msg.Subject(oneLine(m.Subject))
-	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no holiday replies
-	// RFC 2919, for the reader's filters. No List-Unsubscribe beside it: these mails are about a debt of the reader's own, and
-	// nobody can unsubscribe from being told of it.
+	msg.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834: no automatic replies
+	// RFC 2919, for the reader's filters. There is no List-Unsubscribe: these mails are about the
+	// reader's own payments and cannot be unsubscribed from.
 	msg.SetGenHeader("List-Id", s.listID)
 	msg.SetBodyString(mail.TypeTextPlain, m.Text)
 	if m.HTML != "" {
-		msg.AddAlternativeString(mail.TypeTextHTML, m.HTML) // last: a reader takes the last part that it can show (RFC 2046, 5.1.4)
+		msg.AddAlternativeString(mail.TypeTextHTML, m.HTML) // last: mail programs prefer the last part (RFC 2046, 5.1.4)
 	}
 	return msg, nil
 }
 
-// isMessageID says whether the text can stand between the angle brackets of a Message-ID header (RFC 5322, 3.6.4).
+// isMessageID reports whether a text is a valid Message-ID without its angle brackets (RFC 5322,
+// 3.6.4).
 func isMessageID(id string) bool {
 	left, right, ok := strings.Cut(id, "@")
 	return ok && left != "" && right != "" && !strings.ContainsFunc(id, func(r rune) bool {

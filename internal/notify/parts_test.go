@@ -17,7 +17,7 @@ import (
 	"tranche/internal/notify"
 )
 
-// read is a mail as a mail program takes it apart.
+// read is a mail as a mail program parses it.
 type read struct {
 	header     mail.Header
 	kinds      []string
@@ -36,7 +36,7 @@ func readMail(t *testing.T, data []byte) read {
 		}
 		require.NoError(t, err)
 		h, inline := part.Header.(*mail.InlineHeader)
-		require.True(t, inline, "nothing is attached")
+		require.True(t, inline, "no attachments")
 		kind, params, err := h.ContentType()
 		require.NoError(t, err)
 		require.Equal(t, "UTF-8", params["charset"])
@@ -52,9 +52,9 @@ func readMail(t *testing.T, data []byte) read {
 	}
 }
 
-// TestEveryMailArrivesAndItsLinkLeadsHome sends every kind in every language over SMTP, reads it as a mail program does and
-// follows its link.
-func TestEveryMailArrivesAndItsLinkLeadsHome(t *testing.T) {
+// TestDelivery_EveryKindAndLanguage sends every kind in every language over SMTP, parses it as a
+// mail program does and follows its link.
+func TestDelivery_EveryKindAndLanguage(t *testing.T) {
 	t.Parallel()
 	asked := make(chan string, 1)
 	site := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- r.URL.Path }))
@@ -72,7 +72,7 @@ func TestEveryMailArrivesAndItsLinkLeadsHome(t *testing.T) {
 			_, err := s.Send(t.Context(), sent)
 			require.NoError(t, err)
 			got := readMail(t, backend.last().data)
-			require.Equal(t, []string{"text/plain", "text/html"}, got.kinds, "the best part last")
+			require.Equal(t, []string{"text/plain", "text/html"}, got.kinds, "the best part is last")
 			media, params, err := got.header.ContentType()
 			require.NoError(t, err)
 			require.Equal(t, "multipart/alternative", media)
@@ -96,11 +96,12 @@ func TestEveryMailArrivesAndItsLinkLeadsHome(t *testing.T) {
 			}
 		}
 	}
-	require.Equal(t, 2, backend.connections(), "a connection carries a hundred")
+	require.Equal(t, 2, backend.connections(), "a connection carries up to a hundred mails")
 }
 
-// TestAConnectionIsUsedAgain until it carried its share, and a new one opened where the server closed it.
-func TestAConnectionIsUsedAgain(t *testing.T) {
+// TestPool_ReusesConnections: a connection is replaced after its share of mails, or when the server
+// closed it.
+func TestPool_ReusesConnections(t *testing.T) {
 	t.Parallel()
 	backend := &mailServer{}
 	addr, trust := serve(t, backend, implicitTLS)
@@ -117,7 +118,7 @@ func TestAConnectionIsUsedAgain(t *testing.T) {
 	require.Equal(t, 2, backend.connections(), "after a hundred mails")
 	backend.hangUp()
 	send()
-	require.Equal(t, 3, backend.connections(), "the server closed it: the mail goes by another, once")
+	require.Equal(t, 3, backend.connections(), "the server closed it: the mail goes over a new connection, once")
 	require.Len(t, backend.all(), 102)
 	s.Close()
 	require.Eventually(t, func() bool { return backend.open() == 0 }, 5*time.Second, time.Millisecond)
@@ -125,8 +126,8 @@ func TestAConnectionIsUsedAgain(t *testing.T) {
 	require.Eventually(t, func() bool { return backend.open() == 0 }, 5*time.Second, time.Millisecond, "closed for good")
 }
 
-// TestARefusedMailSpoilsNoOther: what follows a refusal goes out.
-func TestARefusedMailSpoilsNoOther(t *testing.T) {
+// TestPool_RejectedMailHarmsNoOther: mails after a rejected mail are sent.
+func TestPool_RejectedMailHarmsNoOther(t *testing.T) {
 	t.Parallel()
 	backend := &mailServer{}
 	addr, trust := serve(t, backend, plain)

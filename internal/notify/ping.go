@@ -2,7 +2,7 @@ package notify
 
 import "context"
 
-// Ping connects and logs in as for a mail, and sends none. Errors: *billing.MailError.
+// Ping connects and logs in as for a mail, but sends none. Errors: *billing.MailError.
 func (s *SMTP) Ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
@@ -10,6 +10,6 @@ func (s *SMTP) Ping(ctx context.Context) error {
 	if err != nil {
 		return s.failed(err)
 	}
-	c.close(false) // it answered, and a failing goodbye says nothing
+	c.close(false) // the server answered; an error on QUIT does not matter
 	return nil
 }

@@ -11,23 +11,26 @@ import (
 )
 
 const (
-	// maxConnections bounds how many connections one process has to the mail server: small servers allow ten from one address.
+	// maxConnections limits one process's connections to the mail server: small servers allow ten from
+	// one address.
 	maxConnections = 5
-	// maxPerConnection is how many mails go over one connection: servers end long ones on their own terms.
+	// maxPerConnection is how many mails use one connection, because servers close long connections.
 	maxPerConnection = 100
-	// idleTime is how long a connection is kept for the next mail: servers wait five minutes at least (RFC 5321, 4.5.3.2.7).
+	// idleTime is how long a connection is kept for the next mail. Servers wait at least five minutes
+	// (RFC 5321, 4.5.3.2.7).
 	idleTime = 20 * time.Second
 )
 
-// connection is one to the mail server, logged in. One mail at a time goes over it.
+// connection is a logged-in connection to the mail server. It carries one mail at a time.
 type connection struct {
 	client *mail.Client
 	wire   net.Conn
 	sent   int
-	expiry *time.Timer // closes it while it is idle; nil while it is in use
+	expiry *time.Timer // closes it while it is idle; nil while in use
 }
 
-// send hands one mail over. The connection breaks when ctx ends: go-mail looks at no context while it sends.
+// send sends one mail. The connection is closed when ctx ends, because go-mail ignores the context
+// while it sends.
 func (c *connection) send(ctx context.Context, msg *mail.Msg) error {
 	stop := context.AfterFunc(ctx, func() { _ = c.wire.Close() })
 	defer stop()
@@ -35,10 +38,10 @@ func (c *connection) send(ctx context.Context, msg *mail.Msg) error {
 	return c.client.Send(msg)
 }
 
-// close says goodbye, unless the connection is broken, and ends it.
+// close sends QUIT, unless the connection is broken, and closes the connection.
 func (c *connection) close(broken bool) {
 	if !broken {
-		stop := time.AfterFunc(time.Second, func() { _ = c.wire.Close() }) // a goodbye is not waited for
+		stop := time.AfterFunc(time.Second, func() { _ = c.wire.Close() }) // limits the wait for the answer to QUIT
 		_ = c.client.Close()
 		stop.Stop()
 	}
@@ -59,8 +62,9 @@ func newPool(dial func(ctx context.Context) (*connection, error)) *pool {
 	return &pool{dial: dial, slots: make(chan struct{}, maxConnections)}
 }
 
-// send hands a mail over by a connection that is open, or by a new one. One that the server has closed meanwhile is found
-// out before the mail is begun, so the mail goes by the next one and never twice.
+// send sends a mail over an open connection or a new one. A connection that the server closed
+// meanwhile is detected before the mail starts, so the mail uses the next connection and is never
+// sent twice.
 func (p *pool) send(ctx context.Context, msg *mail.Msg) error {
 	select {
 	case p.slots <- struct{}{}:
@@ -89,13 +93,13 @@ func (p *pool) send(ctx context.Context, msg *mail.Msg) error {
 	}
 }
 
-// neverBegun says whether the connection was found broken before anything of the mail was sent.
+// neverBegun reports whether the connection broke before any part of the mail was sent.
 func neverBegun(err error) bool {
 	var failed *mail.SendError
 	return errors.As(err, &failed) && failed.Reason == mail.ErrConnCheck
 }
 
-// take is an idle connection, the one used last; nil when there is none.
+// take returns the most recently used idle connection, or nil.
 func (p *pool) take() *connection {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -103,7 +107,7 @@ func (p *pool) take() *connection {
 		last := len(p.idle) - 1
 		c := p.idle[last]
 		p.idle = p.idle[:last]
-		if c.expiry.Stop() { // else it is being closed
+		if c.expiry.Stop() { // otherwise it is being closed
 			return c
 		}
 	}
@@ -122,7 +126,7 @@ func (p *pool) put(c *connection) {
 	p.idle = append(p.idle, c)
 }
 
-// expire closes a connection that nobody needed.
+// expire closes a connection that was idle for too long.
 func (p *pool) expire(c *connection) {
 	p.mu.Lock()
 	for i, other := range p.idle {
@@ -135,7 +139,7 @@ func (p *pool) expire(c *connection) {
 	c.close(false)
 }
 
-// close ends the idle connections, and those in use when their mail is sent.
+// close closes the idle connections at once, and those in use after their mail.
 func (p *pool) close() {
 	p.mu.Lock()
 	idle := p.idle

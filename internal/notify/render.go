@@ -8,24 +8,26 @@ import (
 	"tranche/internal/billing"
 )
 
-// Merchant is who mails are from, as the customer sees it, and what their mails look like.
+// Merchant is the sender of mails as the customer sees it, with the layout of the mails.
 type Merchant struct {
 	Name string // may be empty
-	// PayLink is the address of the page on which the customer puts right what a notice is about. Nil, or an empty answer:
-	// the ReturnURL. It is called once for a mail, and only for a kind that asks for something.
+	// PayLink returns the address of the page for a notice, where the customer pays or adds a card. If
+	// it is nil or returns "", ReturnURL is used. It is called once for a mail, and only for a kind
+	// that asks for something.
 	PayLink func(billing.Notice) string
-	// ReturnURL is the merchant's page on which a payment is put right. {charge}, {payment_intent} and {reference}
-	// are replaced; where the notice has none of what it asks for, there is no link. Empty: mails hold no link.
+	// ReturnURL is the merchant's payment page. {charge}, {payment_intent} and {reference} are
+	// replaced. If the notice lacks a value, or ReturnURL is empty, the mail has no link.
 	ReturnURL string
-	// Templates lay mails out; nil means those built in.
+	// Templates lays out the mails; nil means the built-in templates.
 	Templates *Templates
 }
 
-// Render writes the mail of a notice in the customer's language, with amounts and dates as they are written there. An
-// unknown language means English and an unknown time zone UTC. Errors: a kind that is none, or a template that fails.
+// Render writes the mail of a notice in the customer's language, with its formats of amounts and
+// dates. An unknown language falls back to English, and an unknown time zone to UTC. Errors: an
+// unknown kind, or a template that fails.
 func Render(n billing.Notice, m Merchant) (billing.Mail, error) {
 	if !slices.Contains(billing.NoticeKinds(), n.Kind) {
-		return billing.Mail{}, fmt.Errorf("render notice %s: %q is no kind of notice", n.ID, n.Kind)
+		return billing.Mail{}, fmt.Errorf("render notice %s: unknown kind of notice %q", n.ID, n.Kind)
 	}
 	templates := m.Templates
 	if templates == nil {
@@ -44,7 +46,7 @@ func Render(n billing.Notice, m Merchant) (billing.Mail, error) {
 	return mail, nil
 }
 
-// tidy takes off what templates leave behind: blanks at line ends, and more than one empty line in a row.
+// tidy removes trailing blanks and repeated empty lines that templates leave behind.
 func tidy(text string) string {
 	var b strings.Builder
 	empty := 0

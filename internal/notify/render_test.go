@@ -17,13 +17,13 @@ import (
 	"tranche/internal/notify"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files")
 
 func shop() notify.Merchant {
 	return notify.Merchant{Name: "Example Shop", ReturnURL: "https://shop.example/pay/{charge}?pi={payment_intent}&ref={reference}"}
 }
 
-// page is a merchant whose customers have a page for everything.
+// page is a merchant with a page for every kind of notice.
 func page() notify.Merchant {
 	return notify.Merchant{Name: "Example Shop", PayLink: func(n billing.Notice) string { return "https://pay.shop.example/pay/" + string(n.Kind) }}
 }
@@ -42,7 +42,7 @@ func notice(kind billing.NoticeKind) billing.Notice {
 	}
 }
 
-// rendered writes a notice's mail, and requires what holds of every mail.
+// rendered renders a notice, and checks what every mail must satisfy.
 func rendered(t *testing.T, n billing.Notice, m notify.Merchant) billing.Mail {
 	t.Helper()
 	mail, err := notify.Render(n, m)
@@ -50,14 +50,15 @@ func rendered(t *testing.T, n billing.Notice, m notify.Merchant) billing.Mail {
 	require.Equal(t, n.MessageID, mail.MessageID)
 	require.Equal(t, n.To, mail.To)
 	require.NotRegexp(t, `\bmail\.[a-z]`, mail.Subject+mail.Text, "a text is missing")
-	require.NotContains(t, mail.Text, "\n\n\n", "empty lines stand alone")
+	require.NotContains(t, mail.Text, "\n\n\n", "at most one empty line in a row")
 	for line := range strings.Lines(mail.Text) {
-		require.Equal(t, strings.TrimRight(line, " \n"), strings.TrimSuffix(line, "\n"), "no blanks at a line's end")
+		require.Equal(t, strings.TrimRight(line, " \n"), strings.TrimSuffix(line, "\n"), "no trailing blanks")
 	}
 	return mail
 }
 
-// golden compares with a file, which is best read when it changes: go test ./internal/notify -update writes it.
+// golden compares with a file that is meant to be read in review: go test ./internal/notify -update
+// writes it.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	path := filepath.Join("testdata", name+".golden")
@@ -73,14 +74,15 @@ func printed(title string, m billing.Mail) string {
 	return fmt.Sprintf("######## %s\nSubject: %s\n\n%s\n", title, m.Subject, m.Text)
 }
 
-// TestEveryKindInEveryLanguage keeps one file a language, to be read from top to bottom by who speaks it.
-func TestEveryKindInEveryLanguage(t *testing.T) {
+// TestRender_EveryKindInEveryLanguage keeps one file per language, for a speaker of the language to
+// review.
+func TestRender_EveryKindInEveryLanguage(t *testing.T) {
 	t.Parallel()
 	for _, tag := range locale.Tags() {
 		t.Run(tag, func(t *testing.T) {
 			t.Parallel()
 			var all strings.Builder
-			for _, kind := range billing.NoticeKinds() {
+			for _, kind := range notify.SampleKinds() {
 				all.WriteString(printed(string(kind), rendered(t, notify.Sample(kind, tag, sampled), page())))
 			}
 			reminder := notify.Sample(billing.NoticeActionRequired, tag, sampled)
@@ -91,8 +93,8 @@ func TestEveryKindInEveryLanguage(t *testing.T) {
 	}
 }
 
-// TestWhatIsNotKnownIsNotSaid keeps the same mails, in English, with this or that left out.
-func TestWhatIsNotKnownIsNotSaid(t *testing.T) {
+// TestRender_MissingData keeps the same mails, in English, with some data left out.
+func TestRender_MissingData(t *testing.T) {
 	t.Parallel()
 	kuwait := func(n *billing.Notice) {
 		n.Data.Locale, n.Data.TimeZone, n.Data.Currency, n.Data.Amount = "ar-KW", "Asia/Kuwait", "kwd", 1234560
@@ -131,15 +133,18 @@ func TestWhatIsNotKnownIsNotSaid(t *testing.T) {
 	golden(t, "variants", all.String())
 }
 
-// TestWhatTheCustomerIsAskedForDependsOnTheReason: another card does not fill an account, and this one will not come back.
-func TestWhatTheCustomerIsAskedForDependsOnTheReason(t *testing.T) {
+// TestRender_PayTextFollowsTheReason: another card does not fill an account, and a lost card cannot
+// be used again.
+func TestRender_PayTextFollowsTheReason(t *testing.T) {
 	t.Parallel()
-	const anyCard, otherCard, details = "with this card or another", "pay now with another card", "check the card's details"
+	const anyCard, otherCard, details, byCard = "with this card or another", "pay now with another card", "check the card's details", "pay now by card"
 	for _, reason := range billing.Reasons() {
 		want := anyCard
 		switch reason {
 		case billing.ReasonExpired, billing.ReasonUnsupported, billing.ReasonNoCard:
 			want = otherCard
+		case billing.ReasonNoCardSaved:
+			want = byCard
 		case billing.ReasonDetails:
 			want = details
 		}
@@ -148,22 +153,22 @@ func TestWhatTheCustomerIsAskedForDependsOnTheReason(t *testing.T) {
 		m := rendered(t, n, shop())
 		require.Contains(t, m.Text, locale.Match("en").Reason(reason))
 		require.Contains(t, m.HTML, strings.ReplaceAll(locale.Match("en").Reason(reason), "'", "&#39;"))
-		for _, text := range []string{anyCard, otherCard, details} {
+		for _, text := range []string{anyCard, otherCard, details, byCard} {
 			require.Equal(t, text == want, strings.Contains(m.Text, text), "%s: %s", reason, text)
 		}
 	}
 }
 
-func TestAKindThatIsNoneIsRefused(t *testing.T) {
+func TestRender_UnknownKind(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []billing.NoticeKind{"", "layout", "../secret"} {
 		_, err := notify.Render(notice(kind), shop())
-		require.ErrorContains(t, err, "no kind of notice")
+		require.ErrorContains(t, err, "unknown kind of notice")
 	}
 }
 
-// TestHostileText puts line ends, markup and worse into whatever others can write.
-func TestHostileText(t *testing.T) {
+// TestRender_HostileText puts line breaks, markup and worse into every text from outside.
+func TestRender_HostileText(t *testing.T) {
 	t.Parallel()
 	const hostile = "x\r\nBcc: all@example.com\r\n\r\n</p><script>alert(1)</script>\" onload='x' {{.Link}}{amount}\u2028\u202e\x00\xff"
 	for _, kind := range billing.NoticeKinds() {
@@ -184,7 +189,7 @@ func TestHostileText(t *testing.T) {
 			require.Less(t, len(text), 60000)
 		}
 		require.NotContains(t, mail.Subject, "\n")
-		require.Contains(t, mail.Text, "{{.Link}}{amount}", "what others wrote is no template")
+		require.Contains(t, mail.Text, "{{.Link}}{amount}", "text from outside is not a template")
 		require.NotContains(t, mail.HTML, "<script")
 		require.NotContains(t, mail.HTML, "onload='x'")
 		require.NotContains(t, mail.HTML, "\" onload")
@@ -194,15 +199,15 @@ func TestHostileText(t *testing.T) {
 	}
 }
 
-// TestALinkOfAnotherKindIsNotFollowed: what a merchant's setting or PayLink says is an address for browsers alone.
-func TestALinkOfAnotherKindIsNotFollowed(t *testing.T) {
+// TestRender_OnlyWebLinks: an address from a merchant's setting or PayLink must be a web address.
+func TestRender_OnlyWebLinks(t *testing.T) {
 	t.Parallel()
 	m := page()
 	m.PayLink = func(billing.Notice) string { return "javascript:alert(1)" }
 	require.NotContains(t, rendered(t, notice(billing.NoticePaymentFailed), m).HTML, `href="javascript`)
 }
 
-func TestTheLink(t *testing.T) {
+func TestRender_Link(t *testing.T) {
 	t.Parallel()
 	asked := 0
 	both := shop()
@@ -219,8 +224,8 @@ func TestTheLink(t *testing.T) {
 		m    notify.Merchant
 		want string
 	}{
-		"the page's own":               {notice(billing.NoticePaymentFailed), both, "https://pay.shop.example/pay/token"},
-		"the page has none":            {notice(billing.NoticePaymentFailed), silent, "https://shop.example/pay/chg_2?pi=pi_1&ref=order%201042"},
+		"PayLink's link":               {notice(billing.NoticePaymentFailed), both, "https://pay.shop.example/pay/token"},
+		"PayLink has none":             {notice(billing.NoticePaymentFailed), silent, "https://shop.example/pay/chg_2?pi=pi_1&ref=order%201042"},
 		"no PaymentIntent yet":         {notDue, shop(), ""},
 		"about no charge":              {ofPlan, shop(), ""},
 		"about no charge, by its plan": {ofPlan, byReference, "https://shop.example/orders/order%201042"},
@@ -241,8 +246,8 @@ func TestTheLink(t *testing.T) {
 	require.Equal(t, 1, asked, "a link may be minted: once for a mail that shows it, never for another")
 }
 
-// TestZones does not print the server's day.
-func TestZones(t *testing.T) {
+// TestRender_Zones does not print the server's day.
+func TestRender_Zones(t *testing.T) {
 	t.Parallel()
 	n := notice(billing.NoticePaymentFailed)
 	n.Data.DueAt = time.Date(2026, 12, 31, 23, 30, 0, 0, time.UTC)

@@ -23,15 +23,15 @@ const (
 	submissionPort  = 587 // RFC 6409
 	submissionsPort = 465 // RFC 8314
 
-	// DefaultMailTimeout bounds the delivery of one mail when SMTPConfig says nothing.
+	// DefaultMailTimeout limits the delivery of one mail if SMTPConfig sets no timeout.
 	DefaultMailTimeout = 30 * time.Second
 )
 
-// SMTPConfig says how mails are handed in.
+// SMTPConfig configures the delivery of mails.
 type SMTPConfig struct {
-	// URL is smtp://USER:PASSWORD@HOST:PORT, which uses STARTTLS where the server offers it (?tls=required always,
-	// ?tls=none never), or smtps://, which is TLS from the start. Without a user there is no login; without TLS the
-	// password is not sent in the clear, but with ?tls=none, which asks for it.
+	// URL is smtp://USER:PASSWORD@HOST:PORT or smtps://. smtp:// uses STARTTLS if the server offers it
+	// (?tls=required always, ?tls=none never); smtps:// uses TLS from the start. Without a user there
+	// is no login. The password is never sent without TLS, except with ?tls=none.
 	URL     string
 	From    string           // sender: an address, with or without a name
 	Timeout time.Duration    // of one mail, 0 means DefaultMailTimeout
@@ -45,7 +45,7 @@ func (SMTPConfig) String() string { return "notify.SMTPConfig" }
 // GoString hides the password from %#v.
 func (SMTPConfig) GoString() string { return "notify.SMTPConfig" }
 
-// SMTP hands mails to a server, over connections that are kept open for a while. It is safe for concurrent use.
+// SMTP delivers mails to a server over pooled connections. It is safe for concurrent use.
 type SMTP struct {
 	host     string
 	implicit bool // TLS from the start
@@ -67,7 +67,8 @@ func (s *SMTP) String() string { return "SMTP " + s.host }
 // GoString hides the password from %#v.
 func (s *SMTP) GoString() string { return s.String() }
 
-// NewSMTP reads the configuration. It does not connect. Its errors do not repeat the URL, which may hold a password.
+// NewSMTP parses the configuration. It does not connect. Its errors do not repeat the URL, which
+// may contain a password.
 func NewSMTP(c SMTPConfig) (*SMTP, error) {
 	u, err := url.Parse(c.URL)
 	if err != nil || u.Hostname() == "" || (u.Scheme != "smtp" && u.Scheme != "smtps") {
@@ -101,7 +102,7 @@ func NewSMTP(c SMTPConfig) (*SMTP, error) {
 	return s, nil
 }
 
-// clientOptions turns the URL into go-mail's options.
+// clientOptions returns go-mail's options for the URL.
 func (s *SMTP) clientOptions(u *url.URL) ([]mail.Option, error) {
 	port := submissionPort
 	if s.implicit {
@@ -125,10 +126,10 @@ func (s *SMTP) clientOptions(u *url.URL) ([]mail.Option, error) {
 	if name := u.User.Username(); name != "" {
 		options = append(options, login, mail.WithUsername(name), mail.WithPassword(s.password))
 	}
-	return slices.Clip(options), nil // Send appends to it, at once from several goroutines
+	return slices.Clip(options), nil // Send appends to it, concurrently
 }
 
-// security reads ?tls=. Only who asks for no TLS at all has the password sent in the clear.
+// security parses ?tls=. Only ?tls=none sends the password without TLS.
 func security(query url.Values) (mail.TLSPolicy, mail.Option, error) {
 	for key := range query {
 		if key != "tls" {
@@ -143,18 +144,19 @@ func security(query url.Values) (mail.TLSPolicy, mail.Option, error) {
 	case "none":
 		return mail.NoTLS, mail.WithSMTPAuth(mail.SMTPAuthPlainNoEnc), nil
 	}
-	return 0, nil, errors.New("mail server: tls is neither required nor none")
+	return 0, nil, errors.New("mail server: tls must be required or none")
 }
 
-// loginOverTLS lists the ways to log in. go-mail's own discovery does not see that a connection which we dialed is
-// encrypted, and would not send a password over it.
+// loginOverTLS returns the login methods. go-mail's own discovery does not recognize a connection
+// that we dialed as encrypted, and would not send a password over it.
 func loginOverTLS() mail.Option {
 	return mail.WithOpportunisticSMTPAuth(mail.SMTPAuthSCRAMSHA256, mail.SMTPAuthSCRAMSHA1, mail.SMTPAuthCramMD5,
 		mail.SMTPAuthPlain, mail.SMTPAuthLogin)
 }
 
-// Send delivers one mail. It is permanent when the server refuses the recipient or the content (5xx), or when the
-// mail has no usable address; anything else may pass. Errors: *billing.MailError.
+// Send delivers one mail. The error is permanent if the server rejects the recipient or the content
+// (5xx), or if the mail has no usable address; any other error may pass. Errors:
+// *billing.MailError.
 func (s *SMTP) Send(ctx context.Context, m billing.Mail) (billing.Delivery, error) {
 	msg, err := s.message(m)
 	if err != nil {
@@ -163,16 +165,17 @@ func (s *SMTP) Send(ctx context.Context, m billing.Mail) (billing.Delivery, erro
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	err = s.pool.send(ctx, msg)
-	if err != nil && !msg.IsDelivered() { // once the server has taken it, a failing goodbye is no failure
+	if err != nil && !msg.IsDelivered() { // the server accepted the mail; an error on QUIT does not matter
 		return billing.Delivery{}, s.failed(err)
 	}
 	return billing.Delivery{}, nil
 }
 
-// Close ends the connections that wait for another mail. Mails may still be sent: each then has a connection of its own.
+// Close closes the idle connections. Mails can still be sent, each over its own connection.
 func (s *SMTP) Close() { s.pool.close() }
 
-// connect opens a connection and logs in. It ends with ctx at the latest: go-mail looks at the context only while it dials.
+// connect opens a connection and logs in. It ends with ctx, although go-mail checks the context
+// only while it dials.
 func (s *SMTP) connect(ctx context.Context) (*connection, error) {
 	c := &connection{}
 	stop := func() bool { return true }
@@ -198,7 +201,7 @@ func (s *SMTP) connect(ctx context.Context) (*connection, error) {
 	return c, nil
 }
 
-// dial connects, with TLS where it comes first.
+// dial connects, with TLS if the URL is smtps://.
 func (s *SMTP) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	if s.implicit {
 		return (&tls.Dialer{Config: s.tls}).DialContext(ctx, network, address)
@@ -206,7 +209,7 @@ func (s *SMTP) dial(ctx context.Context, network, address string) (net.Conn, err
 	return (&net.Dialer{}).DialContext(ctx, network, address)
 }
 
-// failed turns go-mail's error into ours, without the password, should a server repeat it.
+// failed converts go-mail's error, and removes the password in case a server repeats it.
 func (s *SMTP) failed(err error) error {
 	text := err.Error()
 	for _, detail := range []string{", affected recipient(s)", ", affected message ID"} {
@@ -218,8 +221,8 @@ func (s *SMTP) failed(err error) error {
 	return &billing.MailError{Permanent: permanent(err), Err: errors.New("send mail: " + oneLine(text))}
 }
 
-// permanent says whether the server refused this mail for good. A refused login or sender is our own fault and may
-// be mended, as is a server that wants a login first (530).
+// permanent reports whether the server rejected this mail for good. A rejected login or sender is a
+// wrong setting that can be fixed, as is a missing login (530).
 func permanent(err error) bool {
 	var refused *mail.SendError
 	if !errors.As(err, &refused) || refused.ErrorCode() < 500 || refused.ErrorCode() == 530 {

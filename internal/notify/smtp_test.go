@@ -40,7 +40,7 @@ func aMail() billing.Mail {
 	}
 }
 
-// parsed reads a mail as a mail program would.
+// parsed parses a mail as a mail program does.
 func parsed(t *testing.T, data []byte) (*mail.Message, string) {
 	t.Helper()
 	m, err := mail.ReadMessage(bytes.NewReader(data))
@@ -51,7 +51,7 @@ func parsed(t *testing.T, data []byte) (*mail.Message, string) {
 	return m, strings.ReplaceAll(string(body), "\r\n", "\n")
 }
 
-// TestSend goes through every kind of encryption and login.
+// TestSend covers every kind of encryption and login.
 func TestSend(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -59,19 +59,19 @@ func TestSend(t *testing.T) {
 		url, user       string
 		encrypted, fail bool
 	}{
-		"plain":                            {plain, "smtp://ADDR", "", false, false},
-		"STARTTLS":                         {startTLS, "smtp://ADDR", "", true, false},
-		"STARTTLS with login":              {startTLS, "smtp://ada%40shop.example:hunter2@ADDR", "ada@shop.example", true, false},
-		"STARTTLS required":                {startTLS, "smtp://ada:hunter2@ADDR?tls=required", "ada", true, false},
-		"STARTTLS declined":                {startTLS, "smtp://ADDR?tls=none", "", false, false},
-		"implicit":                         {implicitTLS, "smtps://ADDR", "", true, false},
-		"implicit with login":              {implicitTLS, "smtps://ada:hunter2@ADDR", "ada", true, false},
-		"no TLS asked for, login":          {plain, "smtp://ada:hunter2@ADDR?tls=none", "ada", false, false},
-		"STARTTLS required, none offered":  {plain, "smtp://ADDR?tls=required", "", false, true},
-		"password not sent without TLS":    {plain, "smtp://ada:hunter2@ADDR", "ada", false, true},
-		"wrong password":                   {startTLS, "smtp://ada:hunter3@ADDR", "ada", true, true},
-		"login wanted and none configured": {plain, "smtp://ADDR", "ada", false, true},
-		"implicit, but the server is not":  {plain, "smtps://ADDR", "", false, true},
+		"plain":                              {plain, "smtp://ADDR", "", false, false},
+		"STARTTLS":                           {startTLS, "smtp://ADDR", "", true, false},
+		"STARTTLS with login":                {startTLS, "smtp://ada%40shop.example:hunter2@ADDR", "ada@shop.example", true, false},
+		"STARTTLS required":                  {startTLS, "smtp://ada:hunter2@ADDR?tls=required", "ada", true, false},
+		"STARTTLS declined":                  {startTLS, "smtp://ADDR?tls=none", "", false, false},
+		"implicit":                           {implicitTLS, "smtps://ADDR", "", true, false},
+		"implicit with login":                {implicitTLS, "smtps://ada:hunter2@ADDR", "ada", true, false},
+		"no TLS asked for, login":            {plain, "smtp://ada:hunter2@ADDR?tls=none", "ada", false, false},
+		"STARTTLS required, none offered":    {plain, "smtp://ADDR?tls=required", "", false, true},
+		"password not sent without TLS":      {plain, "smtp://ada:hunter2@ADDR", "ada", false, true},
+		"wrong password":                     {startTLS, "smtp://ada:hunter3@ADDR", "ada", true, true},
+		"login required and none configured": {plain, "smtp://ADDR", "ada", false, true},
+		"implicit, but the server is not":    {plain, "smtps://ADDR", "", false, true},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -100,7 +100,7 @@ func mailError(t *testing.T, err error) *billing.MailError {
 	return e
 }
 
-// TestMailAsReceived reads the whole mail again.
+// TestMailAsReceived parses the whole mail again.
 func TestMailAsReceived(t *testing.T) {
 	t.Parallel()
 	backend := &mailServer{}
@@ -169,10 +169,11 @@ func TestInjection(t *testing.T) {
 	require.Contains(t, body, "\n.\nRCPT TO:<eve@example.com>")
 }
 
-// TestRefusals sorts what a server can say by whether trying again can help.
-func TestRefusals(t *testing.T) {
+// TestSend_RejectionIsPermanentOrTemporary classifies a server's replies by whether another try can
+// help.
+func TestSend_RejectionIsPermanentOrTemporary(t *testing.T) {
 	t.Parallel()
-	reply := func(code int) error { return &smtp.SMTPError{Code: code, Message: "as the server words it"} }
+	reply := func(code int) error { return &smtp.SMTPError{Code: code, Message: "the server's text"} }
 	tests := map[string]struct {
 		server    *mailServer
 		permanent bool
@@ -194,12 +195,13 @@ func TestRefusals(t *testing.T) {
 			addr, trust := serve(t, tt.server, plain)
 			_, err := newSMTP(t, "smtp://"+addr, trust).Send(t.Context(), aMail())
 			require.Equal(t, tt.permanent, mailError(t, err).Permanent, "%v", err)
-			require.NotContains(t, err.Error(), "ada@example.com", "the address stands beside it already")
+			require.NotContains(t, err.Error(), "ada@example.com", "the address has its own column")
 		})
 	}
 }
 
-// TestAcceptedThenGone is a server that takes the mail and then breaks the connection: it was sent.
+// TestAcceptedThenGone: a mail counts as sent if the server accepts it and then breaks the
+// connection.
 func TestAcceptedThenGone(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -231,7 +233,7 @@ func TestAcceptedThenGone(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestUnreachable covers servers that are not there, do not answer, or speak something else.
+// TestUnreachable covers servers that do not exist, do not answer, or speak another protocol.
 func TestUnreachable(t *testing.T) {
 	t.Parallel()
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
@@ -261,7 +263,7 @@ func TestUnreachable(t *testing.T) {
 	require.Less(t, time.Since(began), 3*time.Second, "the caller's context ends it")
 }
 
-// TestUntrusted does not hand mail to a server whose certificate is not trusted.
+// TestUntrusted sends no mail to a server whose certificate is not trusted.
 func TestUntrusted(t *testing.T) {
 	t.Parallel()
 	for _, k := range []kind{startTLS, implicitTLS} {
@@ -274,8 +276,8 @@ func TestUntrusted(t *testing.T) {
 	}
 }
 
-// TestManyAtOnce uses one mailer from many goroutines.
-func TestManyAtOnce(t *testing.T) {
+// TestSend_Concurrent uses one mailer from many goroutines.
+func TestSend_Concurrent(t *testing.T) {
 	t.Parallel()
 	backend := &mailServer{}
 	addr, trust := serve(t, backend, startTLS)

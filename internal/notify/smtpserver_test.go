@@ -15,11 +15,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// mailServer is a real SMTP server that keeps what it takes.
+// mailServer is a real SMTP server that stores the mails it accepts.
 type mailServer struct {
 	mu      sync.Mutex
 	mails   []received
-	user    string // who must log in; empty: nobody
+	user    string // the required user; empty for no login
 	mailErr error
 	rcptErr error
 	dataErr error
@@ -27,20 +27,20 @@ type mailServer struct {
 	conns   map[*smtp.Conn]bool // true while it is open
 }
 
-// last is the mail that came last.
+// last returns the latest mail.
 func (s *mailServer) last() received {
 	all := s.all()
 	return all[len(all)-1]
 }
 
-// all are the mails so far.
+// all returns the mails so far.
 func (s *mailServer) all() []received {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]received{}, s.mails...)
 }
 
-// connections is how many there were, and open how many there are.
+// connections returns the number of connections so far; open returns those that are open.
 func (s *mailServer) connections() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -67,7 +67,7 @@ func (s *mailServer) hangUp() {
 	}
 }
 
-// refuse sets what is answered from now on at a command: mail, rcpt or data. Nil: it is taken.
+// refuse sets the reply to a command from now on: mail, rcpt or data. Nil accepts it.
 func (s *mailServer) refuse(command string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,7 +81,7 @@ func (s *mailServer) refuse(command string, err error) {
 	}
 }
 
-// faults are what is answered now.
+// faults returns the current replies.
 func (s *mailServer) faults() (mail, rcpt, data error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -155,14 +155,14 @@ func (s *session) AuthMechanisms() []string { return []string{sasl.Plain} }
 func (s *session) Auth(string) (sasl.Server, error) {
 	return sasl.NewPlainServer(func(_, username, password string) error {
 		if username != s.server.user || password != "hunter2" {
-			return &smtp.SMTPError{Code: 535, Message: "wrong password " + password} // some servers are that unkind
+			return &smtp.SMTPError{Code: 535, Message: "wrong password " + password} // some servers do repeat it
 		}
 		s.loggedIn = true
 		return nil
 	}), nil
 }
 
-// certificate is one for 127.0.0.1, with a client configuration that trusts it.
+// certificate returns a certificate for 127.0.0.1, with a client configuration that trusts it.
 func certificate(t *testing.T) (server, client *tls.Config) {
 	t.Helper()
 	srv := httptest.NewUnstartedServer(nil)
@@ -181,7 +181,8 @@ const (
 	implicitTLS
 )
 
-// serve starts the server and returns its host:port and what trusts its certificate.
+// serve starts the server and returns its host:port and a configuration that trusts its
+// certificate.
 func serve(t *testing.T, backend *mailServer, k kind) (addr string, trust *tls.Config) {
 	t.Helper()
 	serverTLS, trust := certificate(t)

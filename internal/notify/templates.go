@@ -28,14 +28,16 @@ const (
 	textForm   = "txt"
 )
 
-// Templates lay mails out. A template is found by kind and language: payment_failed.de-CH, payment_failed.de,
-// payment_failed, layout.de-CH, layout.de, layout; the last is built in. It is safe for concurrent use.
+// Templates lays out mails. A template is chosen by kind and language: payment_failed.de-CH,
+// payment_failed.de, payment_failed, layout.de-CH, layout.de, layout; the last is built in. It is
+// safe for concurrent use.
 type Templates struct {
 	htmls map[string]*htmltemplate.Template
 	texts map[string]*texttemplate.Template
 }
 
-// builtIn are the templates that come with Tranche. Tests render all of them, so a fault is one of the build.
+// builtIn returns Tranche's own templates. Tests render all of them, so a fault would break the
+// build.
 var builtIn = sync.OnceValue(func() *Templates {
 	t := &Templates{htmls: map[string]*htmltemplate.Template{}, texts: map[string]*texttemplate.Template{}}
 	for _, form := range []string{htmlForm, textForm} {
@@ -51,16 +53,16 @@ var builtIn = sync.OnceValue(func() *Templates {
 	return t
 })
 
-// TemplateError says why a template of the merchant's can't be used.
+// TemplateError explains why a merchant's template is unusable.
 type TemplateError struct {
-	Path    string // of the file, or of the folder
-	Problem string // with the line, where there is one
+	Path    string // of the file or the folder
+	Problem string // with the line, if known
 	Hint    string // what to do
 }
 
-// LoadTemplates reads a merchant's templates from a folder and tries each on every kind of notice it is for, in every
-// language. Files that do not end in .tmpl are left alone; what the folder does not have is built in. Every fault is told at
-// once; with one, the templates are nil.
+// LoadTemplates reads a merchant's templates from a folder, and renders each with every kind of
+// notice it is for, in every language. It ignores files that do not end in .tmpl. Missing templates
+// are built in. It returns all faults at once; the templates are nil then.
 func LoadTemplates(folder string) (*Templates, []TemplateError) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
@@ -86,7 +88,7 @@ func LoadTemplates(folder string) (*Templates, []TemplateError) {
 	return t, nil
 }
 
-// maxTemplate bounds a template, which a mail server would have to take with every mail.
+// maxTemplate limits the size of a template, which is part of every mail.
 const maxTemplate = 256 << 10
 
 func (t *Templates) load(folder string, e fs.DirEntry) *TemplateError {
@@ -103,7 +105,7 @@ func (t *Templates) load(folder string, e fs.DirEntry) *TemplateError {
 		return &TemplateError{path, err.Error(), "it must be a file that can be read"}
 	}
 	if err := t.add(e.Name(), string(source)); err != nil {
-		return &TemplateError{path, located(err, e.Name()), "docs/notices.md says how templates are written"}
+		return &TemplateError{path, located(err, e.Name()), "docs/notices.md explains how to write templates"}
 	}
 	if err := t.try(name); err != nil {
 		return &TemplateError{path, located(err, e.Name()), "docs/notices.md lists what a template can use"}
@@ -119,7 +121,7 @@ func kinds() string {
 	return strings.Join(names, ", ")
 }
 
-// templateName is what a file's name says: payment_failed.de.html.tmpl.
+// templateName is the parsed name of a file: payment_failed.de.html.tmpl.
 type templateName struct{ kind, lang, form string }
 
 func parseName(file string) (templateName, error) {
@@ -137,18 +139,19 @@ func parseName(file string) (templateName, error) {
 	case n.form != htmlForm && n.form != textForm:
 		return n, fmt.Errorf("it is neither html nor txt, but %q", n.form)
 	case n.kind != layoutName && !slices.Contains(billing.NoticeKinds(), billing.NoticeKind(n.kind)):
-		return n, fmt.Errorf("%q is no kind of notice", n.kind)
+		return n, fmt.Errorf("%q is not a kind of notice", n.kind)
 	}
 	if n.lang != "" {
 		tag, err := language.Parse(n.lang)
 		if err != nil || tag.String() != n.lang {
-			return n, fmt.Errorf("%q is no language tag, such as de or pt-BR", n.lang)
+			return n, fmt.Errorf("%q is not a language tag, such as de or pt-BR", n.lang)
 		}
 	}
 	return n, nil
 }
 
-// functions are what templates can call besides those of text/template: t is a text of internal/locale's by its key.
+// functions returns the functions that templates can call in addition to text/template's: t returns
+// a text of internal/locale by its key.
 func functions() map[string]any {
 	return map[string]any{
 		"t": func(key string, v *View) (string, error) {
@@ -170,10 +173,11 @@ func (t *Templates) add(file, source string) (err error) {
 	return err
 }
 
-// place matches where text/template says that a fault is: "template: layout.html.tmpl:12:5: ".
+// place matches the position in text/template's errors: "template: layout.html.tmpl:12:5: ".
 var place = regexp.MustCompile(`^(?:html/)?template: ?([^:]+):(\d+)(?::\d+)?: (?:executing "[^"]*" at )?`)
 
-// located is a parser's message with the line first and without the file's name, which stands before it already.
+// located returns a parser's message with the line first and without the file's name, which
+// precedes it already.
 func located(err error, file string) string {
 	text := err.Error()
 	at := place.FindStringSubmatch(text)
@@ -183,7 +187,7 @@ func located(err error, file string) string {
 	return "line " + at[2] + ": " + strings.TrimPrefix(text, at[0])
 }
 
-// files are the names under which a template for the view may lie, best first.
+// files returns the possible names of a template for the view, best first.
 func (v *View) files(form string) []string {
 	base, _, _ := strings.Cut(v.Lang, "-")
 	var names []string
@@ -202,14 +206,15 @@ func find[T any](own, builtIn map[string]T, names []string) T {
 	return builtIn[names[len(names)-1]]
 }
 
-// html lays the HTML part out.
+// html renders the HTML part.
 func (t *Templates) html(v *View) (string, error) {
 	var b strings.Builder
 	err := find(t.htmls, builtIn().htmls, v.files(htmlForm)).Execute(&b, v)
 	return b.String(), err
 }
 
-// text lays the text part out. A template may define "subject"; else it is the one in the view.
+// text renders the text part. A template may define "subject"; otherwise the view's subject is
+// used.
 func (t *Templates) text(v *View) (text, subject string, err error) {
 	found := find(t.texts, builtIn().texts, v.files(textForm))
 	subject = v.Subject
@@ -228,8 +233,8 @@ func (t *Templates) text(v *View) (text, subject string, err error) {
 	return tidy(b.String()), subject, nil
 }
 
-// try renders a template with every kind of notice it is for, in every language it is for, with everything known and with
-// nothing known: a misspelt field shows itself only when the template runs.
+// try renders a template with every kind of notice and every language it is for, with full and with
+// missing data: a misspelt field causes an error only when the template runs.
 func (t *Templates) try(name templateName) error {
 	for _, n := range samplesFor(name) {
 		for _, m := range []Merchant{{Name: "Example Shop", ReturnURL: "https://shop.example/pay"}, {}} {

@@ -13,7 +13,7 @@ import (
 	"tranche/internal/notify"
 )
 
-// folder writes templates into a folder of the test's own.
+// folder writes templates into a folder of the test.
 func folder(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -23,7 +23,7 @@ func folder(t *testing.T, files map[string]string) string {
 	return dir
 }
 
-// designed is the merchant with templates of their own.
+// designed returns a merchant with templates.
 func designed(t *testing.T, files map[string]string) notify.Merchant {
 	t.Helper()
 	templates, faults := notify.LoadTemplates(folder(t, files))
@@ -33,7 +33,7 @@ func designed(t *testing.T, files map[string]string) notify.Merchant {
 	return m
 }
 
-func TestTheNearestTemplateIsTaken(t *testing.T) {
+func TestTemplates_MostSpecificWins(t *testing.T) {
 	t.Parallel()
 	m := designed(t, map[string]string{
 		"layout.html.tmpl":               "<p>every mail: {{.Heading}}</p>",
@@ -59,10 +59,10 @@ func TestTheNearestTemplateIsTaken(t *testing.T) {
 	require.Equal(t, "Oh dear, Ada Lovelace: $333.00", mail.Subject)
 	require.Equal(t, "Hello Ada Lovelace,\n\nWe never ask for card details by e-mail.\n", mail.Text)
 	builtIn := rendered(t, notify.Sample(billing.NoticePaymentSucceeded, "en", sampled), page())
-	require.Equal(t, builtIn.Text, rendered(t, notify.Sample(billing.NoticePaymentSucceeded, "en", sampled), m).Text, "what the folder does not have is built in")
+	require.Equal(t, builtIn.Text, rendered(t, notify.Sample(billing.NoticePaymentSucceeded, "en", sampled), m).Text, "missing templates are built in")
 }
 
-func TestATemplateEscapesWhatOthersWrote(t *testing.T) {
+func TestTemplates_EscapeOutsideText(t *testing.T) {
 	t.Parallel()
 	m := designed(t, map[string]string{"layout.html.tmpl": `<a title="{{.Name}}" href="{{.Link}}">{{.Name}}</a>`})
 	n := notice(billing.NoticePaymentFailed)
@@ -70,8 +70,9 @@ func TestATemplateEscapesWhatOthersWrote(t *testing.T) {
 	require.NotContains(t, rendered(t, n, m).HTML, "<script")
 }
 
-// TestABrokenTemplateIsRefused: at start, with the file, the line and what to do, and all of them at once.
-func TestABrokenTemplateIsRefused(t *testing.T) {
+// TestLoadTemplates_BrokenTemplate: the error has the file, the line and a hint, for all faults at
+// once.
+func TestLoadTemplates_BrokenTemplate(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct{ file, text, problem, hint string }{
 		"not closed":               {"payment_failed.html.tmpl", "<p>\n{{if .Link}}\n", "line 3: unexpected EOF", "docs/notices.md"},
@@ -83,10 +84,10 @@ func TestABrokenTemplateIsRefused(t *testing.T) {
 		"no such text":             {"layout.txt.tmpl", "\n\n{{t \"mail.nope\" .}}", `line 3: <t "mail.nope" .>: error calling t: there is no text "mail.nope"`, "lists what a template can use"},
 		"an ambiguous context":     {"layout.html.tmpl", "<a href={{if .Link}}\"{{end}}{{.Link}}>", "line 1", "lists what a template can use"},
 		"a subject that is empty":  {"payment_failed.txt.tmpl", "{{define \"subject\"}} {{end}}x", `"subject" is empty`, "lists what a template can use"},
-		"no kind":                  {"payment_fail.html.tmpl", "x", `"payment_fail" is no kind of notice`, "payment_failed"},
+		"no kind":                  {"payment_fail.html.tmpl", "x", `"payment_fail" is not a kind of notice`, "payment_failed"},
 		"no form":                  {"payment_failed.htm.tmpl", "x", `neither html nor txt`, "KIND.html.tmpl"},
-		"no language":              {"payment_failed.german.html.tmpl", "x", `"german" is no language tag`, "KIND.LANGUAGE.html.tmpl"},
-		"a language written wrong": {"payment_failed.de_ch.html.tmpl", "x", `"de_ch" is no language tag`, "KIND.LANGUAGE.html.tmpl"},
+		"no language":              {"payment_failed.german.html.tmpl", "x", `"german" is not a language tag`, "KIND.LANGUAGE.html.tmpl"},
+		"a language written wrong": {"payment_failed.de_ch.html.tmpl", "x", `"de_ch" is not a language tag`, "KIND.LANGUAGE.html.tmpl"},
 		"too many dots":            {"payment_failed.de.new.html.tmpl", "x", "too many dots", "KIND.html.tmpl"},
 		"too large":                {"payment_failed.html.tmpl", strings.Repeat("x", 300<<10), "307200 bytes are more than 262144", "a file"},
 	} {
@@ -106,8 +107,9 @@ func TestABrokenTemplateIsRefused(t *testing.T) {
 	require.Contains(t, faults[0].Problem, "no such file")
 }
 
-// TestTheDocumentationNamesEverything that a template can use, and every kind of notice.
-func TestTheDocumentationNamesEverything(t *testing.T) {
+// TestTemplates_DocumentationIsComplete: docs/notices.md names everything that a template can use,
+// and every kind of notice.
+func TestTemplates_DocumentationIsComplete(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "notices.md"))
 	require.NoError(t, err)
@@ -123,8 +125,9 @@ func TestTheDocumentationNamesEverything(t *testing.T) {
 	}
 }
 
-// TestATemplateThatFailsLaterFailsItsMail: one that passed at start can still fail on data that the samples do not have.
-func TestATemplateThatFailsLaterFailsItsMail(t *testing.T) {
+// TestTemplates_LaterFailureFailsItsMail: a valid template can still fail on data that the samples
+// lack.
+func TestTemplates_LaterFailureFailsItsMail(t *testing.T) {
 	t.Parallel()
 	m := designed(t, map[string]string{"layout.html.tmpl": `{{if eq .Name "Eve"}}{{index .Paragraphs 99}}{{end}}`})
 	n := notice(billing.NoticePaymentFailed)

@@ -9,60 +9,62 @@ import (
 	"tranche/internal/locale"
 )
 
-// View is what a template sees. Every text in it is one line, in the customer's language, and not escaped: html/template
-// does that. docs/notices.md describes it for those who write templates.
+// View is the data of a template. Every text in it is one line, in the customer's language, and not
+// escaped: html/template does that. docs/notices.md describes it for authors of templates.
 type View struct {
 	Kind     string // such as payment_failed
-	Reminder bool   // of action_required: this is not the first
+	Reminder bool   // of action_required: not the first
 	Lang     string // BCP 47, for the lang attribute
 	Dir      string // ltr or rtl, for the dir attribute
 
-	// The mail, ready to be laid out.
+	// The mail, ready for layout.
 	Subject    string
-	Preheader  string // what a list of mails shows beside the subject
+	Preheader  string // shown next to the subject in a list of mails
 	Heading    string
 	Greeting   string
 	Paragraphs []string
-	Button     *Button // nil where there is nothing to do, or no page to do it on
+	Button     *Button  // nil if there is nothing to do, or no page
+	More       []Button // for the plans after the first, if the mail covers several
 	Details    []Detail
 	Footer     []string
 
-	// The facts, for templates with words of their own. Those that are not known are empty.
+	// The data, for templates with their own texts. Unknown values are empty.
 	Merchant, Name, Reference string
+	Description               string // the merchant's description of the plan
 	Amount                    string // such as £333.00
-	Sequence, Of              int    // charge 2 of 3; 0 where the notice is about no single charge
+	Sequence, Of              int    // charge 2 of 3; 0 if the notice is not about one charge
 	Due                       string // such as 20 December 2026; DueDay has the weekday too
 	DueDay                    string
 	Card                      string // such as Visa ending in 4242
 	CardExpiry                string // such as 08/27
-	Reason                    string // a sentence that says why the payment did not go through
-	Retry                     string // the day of the next attempt by itself
-	PayBy                     string // the last day before the plan is given up
+	Reason                    string // a sentence with the reason of the failure
+	Retry                     string // the day of the next automatic attempt
+	PayBy                     string // the last day to pay before the plan is given up
 	NextAmount, NextDue       string // the charge after this one
-	Link                      string // where the customer puts it right
+	Link                      string // the page for paying or adding a card
 
 	locale *locale.Locale
 	data   billing.NoticeData
 }
 
-// Button is what the customer is asked to do.
+// Button is the action that the mail asks for.
 type Button struct {
 	Text, URL string
-	Above     string // the text as a line above the URL, for mails without HTML
+	Above     string // the text above the URL, for mails without HTML
 }
 
-// Detail is a line of the table of facts.
+// Detail is a line of the table.
 type Detail struct {
 	Label, Value string
 	Line         string // both in one, for mails without HTML
 }
 
-// newView finds the words for a notice.
+// newView prepares the texts of a notice.
 func newView(n billing.Notice, m Merchant) *View {
 	d, l := n.Data, locale.Match(n.Data.Locale)
 	v := &View{
 		Kind: string(n.Kind), Reminder: strings.HasPrefix(n.Step, billing.StepReminder), Lang: l.Tag(), Dir: l.Dir(),
-		Merchant: oneLine(m.Name), Name: oneLine(d.CustomerName), Reference: oneLine(d.Reference),
+		Merchant: oneLine(m.Name), Name: oneLine(d.CustomerName), Reference: oneLine(d.Reference), Description: oneLine(d.Description),
 		Amount: l.Amount(d.Amount, d.Currency), Sequence: d.Sequence, Of: d.Of,
 		Due: day(l.Date, d.DueAt, d.TimeZone), DueDay: day(l.Weekday, d.DueAt, d.TimeZone),
 		Card: l.Card(d.CardBrand, oneLine(d.CardLast4)), CardExpiry: oneLine(d.CardExpiry), Reason: l.Reason(d.FailureReason),
@@ -77,7 +79,10 @@ func newView(n billing.Notice, m Merchant) *View {
 	return v
 }
 
-// day writes a day out, and nothing for a time that is not known.
+// label returns what the plan is for: its description and reference.
+func (v *View) label() string { return billing.LabelOf(v.Description, v.Reference) }
+
+// day formats a day, or returns "" for an unknown time.
 func day(write func(time.Time, string) string, at time.Time, zone string) string {
 	if at.IsZero() {
 		return ""
@@ -85,7 +90,7 @@ func day(write func(time.Time, string) string, at time.Time, zone string) string
 	return write(at, zone)
 }
 
-// dayOrNone writes a day out, or that there is none yet.
+// dayOrNone formats a day, or says that it is not set.
 func (v *View) dayOrNone(at time.Time) string {
 	if at.IsZero() {
 		return v.text("schedule.waits")
@@ -93,7 +98,7 @@ func (v *View) dayOrNone(at time.Time) string {
 	return day(v.locale.Date, at, v.data.TimeZone)
 }
 
-// words are what texts are filled in with. Not every text has a place for each.
+// words returns the values of the texts' placeholders. Not every text uses each.
 func (v *View) words() map[string]any {
 	to := ""
 	if v.Merchant != "" {
@@ -106,13 +111,13 @@ func (v *View) words() map[string]any {
 	}
 }
 
-// text is a text of the mails: "footer.safe".
+// text returns a text of the mails: "footer.safe".
 func (v *View) text(key string) string { return v.locale.Text("mail."+key, v.words()) }
 
-// own is a text of this kind of notice: "intro" is mail.payment_failed.intro.
+// own returns a text of this kind of notice: "intro" is mail.payment_failed.intro.
 func (v *View) own(key string) string { return v.text(v.Kind + "." + key) }
 
-// ourOwn are several of them.
+// ourOwn returns several of them.
 func (v *View) ourOwn(keys ...string) []string {
 	texts := make([]string, len(keys))
 	for i, key := range keys {
@@ -121,14 +126,14 @@ func (v *View) ourOwn(keys ...string) []string {
 	return texts
 }
 
-// say adds a paragraph of sentences; an empty one is left out.
+// say adds a paragraph of sentences, unless it is empty.
 func (v *View) say(sentences ...string) {
 	var p strings.Builder
 	for _, s := range sentences {
 		if s == "" {
 			continue
 		}
-		if p.Len() > 0 && !strings.HasSuffix(p.String(), "。") { // after which Japanese leaves no blank
+		if p.Len() > 0 && !strings.HasSuffix(p.String(), "。") { // Japanese has no space between sentences
 			p.WriteByte(' ')
 		}
 		p.WriteString(s)
@@ -138,7 +143,7 @@ func (v *View) say(sentences ...string) {
 	}
 }
 
-// detail adds a line to the table of facts, if there is a fact.
+// detail adds a line to the table, unless its value is empty.
 func (v *View) detail(label, value string) {
 	if value == "" {
 		return

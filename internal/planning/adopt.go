@@ -1,6 +1,7 @@
 package planning
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,10 +10,13 @@ import (
 	"tranche/internal/billing"
 )
 
-// Adopt makes a plan of a PaymentIntent that the merchant's own server made with tranche_* metadata. Adopting it again
-// returns the same plan. Dates count from the PaymentIntent's creation, so a late webhook does not move them.
+// Adopt makes a plan of a PaymentIntent that the merchant's own server made with tranche_*
+// metadata. Adopting it again returns the same plan. Dates count from the PaymentIntent's creation,
+// so a late webhook does not move them. The ids of the plan and its charges follow from the
+// PaymentIntent: adopted again into a restored database, the plan finds what was paid for it.
 //
-// Errors: *billing.InvalidError in the words of the metadata, *ReferenceTakenError, billing.ErrUnavailable.
+// Errors: *billing.InvalidError in the words of the metadata, *PaidTwiceError,
+// *ReferenceTakenError, billing.ErrUnavailable.
 func (p *Planner) Adopt(ctx context.Context, pi billing.PaymentIntent) (billing.Plan, error) {
 	terms, err := billing.TermsFromMetadata(pi)
 	if err != nil {
@@ -34,7 +38,7 @@ func (p *Planner) Adopt(ctx context.Context, pi billing.PaymentIntent) (billing.
 		return billing.Plan{}, fmt.Errorf("encode terms: %w", err)
 	}
 	save := saveCustomer(proposed.customer)
-	plan, charges := build(terms, canonical, &proposed, p.now())
+	plan, charges := build(billing.PlanIDFor(agreed, "payment_intent", pi.ID), terms, canonical, &proposed, p.now())
 	charges[0].PaymentIntent, charges[0].AttemptCount = pi.ID, 1
 	if pi.Customer != "" && proposed.customer.StripeCustomer == "" {
 		proposed.customer.StripeCustomer = pi.Customer
@@ -43,10 +47,13 @@ func (p *Planner) Adopt(ctx context.Context, pi billing.PaymentIntent) (billing.
 		if err := save(ctx, tx, proposed.customer); err != nil {
 			return err
 		}
-		return insertAdopted(ctx, tx, plan, charges, p.now())
+		if err := insertAdopted(ctx, tx, plan, charges, p.now()); err != nil {
+			return err
+		}
+		return warnOnSession(ctx, tx, plan, pi, p.now())
 	})
 	if errors.Is(err, billing.ErrExists) {
-		return p.adopted(ctx, terms.Reference, pi.ID, err)
+		return p.adopted(ctx, plan, pi.ID, err)
 	}
 	return plan, err
 }
@@ -56,19 +63,44 @@ func insertAdopted(ctx context.Context, tx billing.Tx, plan billing.Plan, charge
 		return err
 	}
 	attempt := billing.Attempt{
-		ID: billing.NewAttemptID(now), ChargeID: charges[0].ID, Number: 1, Initiator: billing.InitiatorCustomer,
+		ID: billing.AttemptIDFor(charges[0].ID, 1, billing.InitiatorCustomer), ChargeID: charges[0].ID, Number: 1, Initiator: billing.InitiatorCustomer,
 		Outcome: billing.OutcomeAwaitingCustomer, PaymentIntent: charges[0].PaymentIntent, CreatedAt: now,
 	}
 	if err := tx.InsertAttempt(ctx, attempt); err != nil {
 		return err
 	}
-	return tx.InsertAudit(ctx, createdEntry(plan, charges, billing.ActorMerchant, now))
+	return tx.InsertAudit(ctx, createdEntry(plan, charges, now))
 }
 
-// adopted finds the plan an earlier delivery of the event made. A plan of the same reference made for another payment
-// is a mistake of the merchant's.
-func (p *Planner) adopted(ctx context.Context, reference, paymentIntent string, cause error) (billing.Plan, error) {
-	plan, err := p.store.PlanByReference(ctx, reference)
+// warnOnSession opens an incident for a card that the merchant saved for payments in the customer's
+// presence only.
+func warnOnSession(ctx context.Context, tx billing.Tx, plan billing.Plan, pi billing.PaymentIntent, now time.Time) error {
+	if pi.SetupFutureUsage != onSession {
+		return nil
+	}
+	_, err := tx.OpenIncident(ctx, billing.Incident{
+		Kind: billing.IncidentSavedOnSession, Subject: pi.ID, PlanID: plan.ID, CustomerID: plan.CustomerID, OpenedAt: now,
+		Detail: fmt.Sprintf("plan %s was made by %s, which has setup_future_usage=on_session: later charges are off-session", plan.Reference, pi.ID),
+	})
+	return err
+}
+
+// onSession is the setup_future_usage of a card that is saved for payments in the customer's
+// presence.
+const onSession = "on_session"
+
+// PaidTwiceError: the first payment of the same plan was made before, with another PaymentIntent.
+type PaidTwiceError struct{ Charge billing.Charge }
+
+// Error names both payments of the charge.
+func (e *PaidTwiceError) Error() string {
+	return fmt.Sprintf("charge %s is paid already, by %s", e.Charge.ID, e.Charge.PaymentIntent)
+}
+
+// adopted finds the plan that an earlier delivery of the event made. A second payment for the same
+// plan is a double payment; another plan of the same reference is a mistake of the merchant's.
+func (p *Planner) adopted(ctx context.Context, wanted billing.Plan, paymentIntent string, cause error) (billing.Plan, error) {
+	plan, err := p.store.PlanByReference(ctx, wanted.Reference)
 	if errors.Is(err, billing.ErrNotFound) {
 		return plan, cause // the customer's row, not the plan's, was made meanwhile: the event is handled again
 	}
@@ -79,8 +111,14 @@ func (p *Planner) adopted(ctx context.Context, reference, paymentIntent string, 
 	if err != nil {
 		return plan, err
 	}
-	if charges[0].PaymentIntent != paymentIntent {
-		return plan, &ReferenceTakenError{Reference: reference, PlanID: plan.ID}
+	first := charges[0]
+	switch {
+	case first.PaymentIntent == paymentIntent:
+		return plan, nil
+	case !bytes.Equal(plan.Terms, wanted.Terms):
+		return plan, &ReferenceTakenError{Reference: wanted.Reference, PlanID: plan.ID}
+	case !first.Status.Settled():
+		return plan, fmt.Errorf("plan %s is made, and its first payment by %s is not recorded yet", plan.ID, first.PaymentIntent)
 	}
-	return plan, nil
+	return plan, &PaidTwiceError{first}
 }

@@ -2,6 +2,7 @@ package planning
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -10,7 +11,8 @@ import (
 )
 
 const (
-	// copyTries and copyPause say how often, and after how long at first, a request looks again whose copy is at Stripe.
+	// copyTries and copyPause say how often, and after how long at first, a request looks again
+	// whose copy is at Stripe.
 	copyTries = 6
 	copyPause = 50 * time.Millisecond
 )
@@ -20,8 +22,8 @@ func (p *Planner) openFirstPayment(ctx context.Context, plan billing.Plan) (bill
 	return whileInProgress(ctx, func() (billing.PaymentIntent, error) { return p.tryFirstPayment(ctx, plan) })
 }
 
-// whileInProgress tries again while Stripe is at work on a copy of the request, for a second and a half at most: merchants'
-// servers send the same twice at once.
+// whileInProgress tries again while Stripe is at work on a copy of the request, for a second and a
+// half at most: merchants' servers send the same twice at once.
 func whileInProgress[T any](ctx context.Context, do func() (T, error)) (T, error) {
 	pause := copyPause
 	for try := 1; ; try++ {
@@ -41,53 +43,212 @@ func whileInProgress[T any](ctx context.Context, do func() (T, error)) (T, error
 	}
 }
 
-// tryFirstPayment does it once. An unconfirmed PaymentIntent takes no money, so sending this request again is safe however
-// old its key is.
+// tryFirstPayment sends the request that makes the PaymentIntent once more, or fetches the one that
+// is there. An unconfirmed PaymentIntent takes no money, so sending the request again is safe
+// however old its key is. A request that Stripe failed to carry out is made again as a new attempt.
 func (p *Planner) tryFirstPayment(ctx context.Context, plan billing.Plan) (billing.PaymentIntent, error) {
-	charges, err := p.store.PlanCharges(ctx, plan.ID)
-	if err != nil {
-		return billing.PaymentIntent{}, err
+	gone := ""
+	for try := 1; ; try++ {
+		made, attempt, err := p.firstAttempt(ctx, plan, gone)
+		if err != nil || made == "" && attempt.ID == "" { // nothing is to be paid
+			return billing.PaymentIntent{}, err
+		}
+		if made != "" {
+			pi, err := p.gateway.PaymentIntent(ctx, made)
+			if err != nil || !pi.CanceledByStripe() || gone == made {
+				return pi, err
+			}
+			gone = made // its event is not handled yet
+			continue
+		}
+		pi, again, err := p.sendAttempt(ctx, plan, attempt, try < maxTries)
+		if !again || err != nil {
+			return pi, err
+		}
 	}
-	first := charges[0]
-	if first.PaymentIntent != "" {
-		return p.gateway.PaymentIntent(ctx, first.PaymentIntent)
-	}
-	attempts, err := p.store.Attempts(ctx, first.ID)
-	if err != nil {
-		return billing.PaymentIntent{}, err
-	}
-	attempt := attempts[0]
-	pi, err := p.gateway.CreatePaymentIntent(ctx, attempt.IdempotencyKey, attempt.Params)
-	if err != nil && attempt.Params.Customer != "" && errors.Is(err, billing.ErrNotFound) {
-		err = errors.Join(p.forgetStripeCustomer(ctx, plan, attempt.Params.Customer), errCustomerGone, err)
-	}
-	if err != nil {
-		return billing.PaymentIntent{}, p.refused(ctx, plan, err)
-	}
-	return pi, p.recordFirstPayment(ctx, plan.ID, attempt, pi)
 }
 
-// errCustomerGone: the customer was deleted at Stripe and no event told us. The plan can be made without it.
+// sendAttempt sends the request of an attempt and records what it made. again is set where Stripe
+// failed to carry it out and the attempt is closed, so that another may follow; mayRepeat allows
+// that.
+func (p *Planner) sendAttempt(ctx context.Context, plan billing.Plan, attempt billing.Attempt, mayRepeat bool) (pi billing.PaymentIntent, again bool, err error) {
+	pi, err = p.gateway.CreatePaymentIntent(ctx, attempt.IdempotencyKey, attempt.Params)
+	var ge *billing.GatewayError
+	if mayRepeat && errors.As(err, &ge) && ge.Finished() {
+		return billing.PaymentIntent{}, true, p.closeAttempt(ctx, plan, attempt, ge)
+	}
+	if err != nil {
+		return billing.PaymentIntent{}, false, p.refusedAttempt(ctx, plan, attempt, err)
+	}
+	return pi, false, p.recordFirstPayment(ctx, plan.ID, attempt, pi)
+}
+
+// firstAttempt returns the PaymentIntent of the first charge, or the attempt that is to make it:
+// the open one, or a new one where the earlier are over, because Stripe canceled the PaymentIntent.
+// gone is a PaymentIntent that is seen canceled by Stripe; may be empty. Both results are zero when
+// nothing is to be paid any more.
+func (p *Planner) firstAttempt(ctx context.Context, plan billing.Plan, gone string) (string, billing.Attempt, error) {
+	made, attempt, err := pending(ctx, p.store, plan.ID, gone)
+	if err != nil || made != "" || attempt.ID != "" {
+		return made, attempt, err
+	}
+	err = p.store.Update(ctx, func(tx billing.Tx) error {
+		locked, err := tx.LockPlan(ctx, plan.ID)
+		if err != nil {
+			return err
+		}
+		made, attempt, err = pending(ctx, tx, plan.ID, gone)
+		if err != nil || made != "" || attempt.ID != "" || locked.Status != billing.PlanAwaitingFirstPayment {
+			return err
+		}
+		attempt, err = p.nextAttempt(ctx, tx, locked)
+		return err
+	})
+	return made, attempt, err
+}
+
+// pending returns the PaymentIntent of the first charge, unless it is gone, or else the open
+// attempt that is to make it.
+func pending(ctx context.Context, r billing.Reader, plan billing.PlanID, gone string) (string, billing.Attempt, error) {
+	charges, err := r.PlanCharges(ctx, plan)
+	if err != nil {
+		return "", billing.Attempt{}, err
+	}
+	first := charges[0]
+	if first.PaymentIntent != "" && first.PaymentIntent != gone {
+		return first.PaymentIntent, billing.Attempt{}, nil
+	}
+	attempts, err := r.Attempts(ctx, first.ID)
+	if n := len(attempts); err == nil && n > 0 && attempts[n-1].Outcome == billing.OutcomeUnknown && !first.Status.Ended() {
+		return "", attempts[n-1], nil
+	}
+	return "", billing.Attempt{}, err
+}
+
+// nextAttempt writes another attempt at the first payment. Where the event has not done so yet, it
+// takes the canceled PaymentIntent away from the charge.
+func (p *Planner) nextAttempt(ctx context.Context, tx billing.Tx, plan billing.Plan) (billing.Attempt, error) {
+	var t billing.Terms
+	if err := json.Unmarshal(plan.Terms, &t); err != nil {
+		return billing.Attempt{}, fmt.Errorf("read the terms of plan %s: %w", plan.ID, err)
+	}
+	customer, err := tx.Customer(ctx, plan.CustomerID)
+	if err != nil {
+		return billing.Attempt{}, err
+	}
+	stripeCustomer, err := p.customerOf(ctx, tx, plan, customer)
+	if err != nil {
+		return billing.Attempt{}, err
+	}
+	charges, err := tx.PlanCharges(ctx, plan.ID)
+	if err != nil {
+		return billing.Attempt{}, err
+	}
+	first := charges[0]
+	attempts, err := tx.Attempts(ctx, first.ID)
+	if err != nil {
+		return billing.Attempt{}, err
+	}
+	now := p.now()
+	if err := dropCanceled(ctx, tx, &first, attempts, now); err != nil {
+		return billing.Attempt{}, err
+	}
+	attempt := checkoutAttempt(t, plan.PaymentDescription(first, len(charges)), stripeCustomer, &first, len(attempts)+1, now)
+	first.UpdatedAt = now
+	if err := tx.UpdateCharge(ctx, first); err != nil {
+		return attempt, err
+	}
+	return attempt, tx.InsertAttempt(ctx, attempt)
+}
+
+// dropCanceled takes a PaymentIntent that Stripe canceled away from the charge, as its event would.
+func dropCanceled(ctx context.Context, tx billing.Tx, first *billing.Charge, attempts []billing.Attempt, now time.Time) error {
+	gone := first.PaymentIntent
+	if gone == "" {
+		return nil
+	}
+	if n := len(attempts); n > 0 && attempts[n-1].Outcome == billing.OutcomeAwaitingCustomer {
+		a := attempts[n-1]
+		a.Outcome, a.FinishedAt = billing.OutcomeCanceled, now
+		if err := tx.UpdateAttempt(ctx, a); err != nil {
+			return err
+		}
+	}
+	first.PaymentIntent = ""
+	return tx.InsertAudit(ctx, billing.AuditEntry{
+		At: now, Actor: billing.ActorStripe, Action: "charge.payment_intent_replaced", PlanID: first.PlanID, ChargeID: first.ID, CustomerID: first.CustomerID,
+		Message: "Stripe canceled " + gone + " itself; a new one will be made",
+	})
+}
+
+// refusedAttempt follows a request that failed. A first attempt that Stripe refuses takes its plan
+// along; a later one is closed, because the plan reached Stripe before.
+func (p *Planner) refusedAttempt(ctx context.Context, plan billing.Plan, attempt billing.Attempt, cause error) error {
+	if attempt.Params.Customer != "" && errors.Is(cause, billing.ErrNotFound) {
+		cause = errors.Join(p.forgetStripeCustomer(ctx, plan, attempt.Params.Customer), errCustomerGone, cause)
+	}
+	var ge *billing.GatewayError
+	if attempt.Number > 1 && errors.As(cause, &ge) && !ge.Resend() {
+		return errors.Join(fmt.Errorf("open the plan at Stripe: %w", cause), p.closeAttempt(ctx, plan, attempt, ge))
+	}
+	return p.refused(ctx, plan, cause)
+}
+
+// closeAttempt ends an attempt whose request Stripe refused or failed to carry out, so that the
+// next request makes another.
+func (p *Planner) closeAttempt(ctx context.Context, plan billing.Plan, sent billing.Attempt, ge *billing.GatewayError) error {
+	return p.store.Update(ctx, func(tx billing.Tx) error {
+		attempt, err := lockAttempt(ctx, tx, plan.ID, sent)
+		if err != nil || !attempt.Outcome.Open() {
+			return err
+		}
+		attempt.Outcome, attempt.Failure, attempt.RequestID, attempt.FinishedAt = billing.OutcomeError, ge.Failure, ge.RequestID, p.now()
+		return tx.UpdateAttempt(ctx, attempt)
+	})
+}
+
+// lockAttempt locks the plan and reads an attempt at its first charge again.
+func lockAttempt(ctx context.Context, tx billing.Tx, plan billing.PlanID, sent billing.Attempt) (billing.Attempt, error) {
+	if _, err := tx.LockPlan(ctx, plan); err != nil {
+		return sent, err
+	}
+	attempts, err := tx.Attempts(ctx, sent.ChargeID)
+	if err != nil {
+		return sent, err
+	}
+	if n := sent.Number; n > len(attempts) || attempts[n-1].ID != sent.ID {
+		return sent, fmt.Errorf("attempt %s: %w", sent.ID, billing.ErrNotFound)
+	}
+	return attempts[sent.Number-1], nil
+}
+
+// errCustomerGone: the customer was deleted at Stripe and no event told us. The plan can be made
+// without it.
 var errCustomerGone = errors.New("the Stripe customer was deleted")
 
-// forgetStripeCustomer lets go of a Stripe customer that no longer exists. In a connected account it is its cards that are gone.
+// forgetStripeCustomer lets go of a Stripe customer that no longer exists. In a connected account
+// it is its cards that are gone.
 func (p *Planner) forgetStripeCustomer(ctx context.Context, plan billing.Plan, gone string) error {
 	return p.store.Update(ctx, func(tx billing.Tx) error {
 		if plan.Account != "" {
 			return billing.DetachCardsOf(ctx, tx, plan.CustomerID, plan.Account, gone, p.now())
 		}
 		customer, err := tx.Customer(ctx, plan.CustomerID)
-		if err != nil {
-			return err
+		if err != nil || customer.StripeCustomer != gone {
+			return err // it is known by another one since
 		}
 		customer.StripeCustomer, customer.UpdatedAt = "", p.now()
 		return tx.UpdateCustomer(ctx, customer)
 	})
 }
 
-// refused removes a plan that Stripe will not take; one whose outcome is unknown stays for the next try.
+// refused removes a plan that Stripe will not take; one whose outcome is unknown stays for the next
+// try.
 func (p *Planner) refused(ctx context.Context, plan billing.Plan, cause error) error {
 	var ge *billing.GatewayError
+	if errors.As(cause, &ge) && ge.Kind == billing.GatewayUnauthorized {
+		return fmt.Errorf("open plan %s at Stripe (it is stored; the request completes it once the key is right): %w", plan.ID, cause)
+	}
 	if errors.As(cause, &ge) && ge.Resend() {
 		return fmt.Errorf("open plan %s at Stripe (send the same request again to complete it): %w", plan.ID, cause)
 	}
@@ -97,7 +258,8 @@ func (p *Planner) refused(ctx context.Context, plan billing.Plan, cause error) e
 	return fmt.Errorf("open the plan at Stripe: %w", cause)
 }
 
-// discard removes a plan. The entry goes with it; what stays is what endpoints are told, who may have heard of the plan.
+// discard removes a plan. The entry goes with it; what stays is what endpoints are told, who may
+// have heard of the plan.
 func discard(ctx context.Context, tx billing.Tx, plan billing.Plan, now time.Time) error {
 	err := tx.InsertAudit(ctx, billing.AuditEntry{
 		At: now, Actor: billing.ActorStripe, Action: "plan.discarded", PlanID: plan.ID, CustomerID: plan.CustomerID,
@@ -109,20 +271,21 @@ func discard(ctx context.Context, tx billing.Tx, plan billing.Plan, now time.Tim
 	return tx.DeletePlan(ctx, plan.ID)
 }
 
-func (p *Planner) recordFirstPayment(ctx context.Context, id billing.PlanID, attempt billing.Attempt, pi billing.PaymentIntent) error {
+// recordFirstPayment makes a PaymentIntent that Stripe made the charge's. A charge that was
+// canceled meanwhile becomes due, so that a worker cancels the PaymentIntent.
+func (p *Planner) recordFirstPayment(ctx context.Context, id billing.PlanID, sent billing.Attempt, pi billing.PaymentIntent) error {
 	now := p.now()
 	return p.store.Update(ctx, func(tx billing.Tx) error {
-		if _, err := tx.LockPlan(ctx, id); err != nil {
-			return err
-		}
-		charge, err := tx.Charge(ctx, attempt.ChargeID)
+		attempt, err := lockAttempt(ctx, tx, id, sent)
 		if err != nil {
 			return err
 		}
-		if charge.PaymentIntent != "" {
-			return nil // a copy of this request, or the webhook, was here first
+		charge, err := tx.Charge(ctx, attempt.ChargeID)
+		if err != nil || charge.PaymentIntent != "" || attempt.Outcome != billing.OutcomeUnknown {
+			return err // a copy of this request, a worker or the webhook was here first
 		}
-		charge.PaymentIntent, charge.UpdatedAt = pi.ID, now
+		charge.NoteIntent(pi.ID, now)
+		charge.UpdatedAt = now
 		if err := tx.UpdateCharge(ctx, charge); err != nil {
 			return err
 		}

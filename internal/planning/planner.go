@@ -1,5 +1,5 @@
-// Package planning makes plans: from a request of the merchant's (API or command line), or from metadata on a
-// PaymentIntent that the merchant's own server made.
+// Package planning makes plans: from a request of the merchant's (API or command line), or from
+// metadata on a PaymentIntent that the merchant's own server made.
 package planning
 
 import (
@@ -21,7 +21,12 @@ type Planner struct {
 	now      func() time.Time
 	rules    billing.Rules
 	policies []string
+	update   CustomerUpdate
 }
+
+// CustomerUpdate changes a known customer to what terms say, in the transaction that stores their
+// plan.
+type CustomerUpdate func(ctx context.Context, tx billing.Tx, id billing.CustomerID, t billing.CustomerTerms, now time.Time) error
 
 // New makes a planner.
 func New(store billing.Store, gateway billing.Gateway, now func() time.Time, rules billing.Rules) *Planner {
@@ -32,6 +37,14 @@ func New(store billing.Store, gateway billing.Gateway, now func() time.Time, rul
 func (p *Planner) WithPolicies(names []string) *Planner {
 	p.policies = names
 	return p
+}
+
+// Updating returns a planner that changes a known customer to what the terms of a new plan say.
+// Without it, terms that differ from what is stored are refused.
+func (p *Planner) Updating(update CustomerUpdate) *Planner {
+	with := *p
+	with.update = update
+	return &with
 }
 
 // ErrKeyReused: the Idempotency-Key was used before with another request.
@@ -54,27 +67,31 @@ func (e *ReferenceTakenError) Unwrap() error { return billing.ErrExists }
 // Created is a plan and what the merchant's checkout needs for its first payment.
 type Created struct {
 	billing.Details
-	// FirstPayment is the PaymentIntent the customer confirms, with its client secret; zero where nothing is paid in the checkout.
+	// FirstPayment is the PaymentIntent the customer confirms, with its client secret; zero where
+	// nothing is paid in the checkout.
 	FirstPayment billing.PaymentIntent
-	// Setup is the SetupIntent the customer confirms, with its client secret; zero where there is a first payment, or a saved card
-	// was named.
+	// Setup is the SetupIntent the customer confirms, with its client secret; zero where there is a
+	// first payment, or a saved card was named.
 	Setup billing.SetupIntent
 	// Replayed says that the plan was there already, made by the same request before.
 	Replayed bool
 }
 
-// Preview works out the charges of terms without storing or sending anything. Errors: *billing.InvalidError.
+// Preview works out the charges of terms without storing or sending anything. Errors:
+// *billing.InvalidError.
 func (p *Planner) Preview(ctx context.Context, t billing.Terms) (billing.Draft, error) {
-	proposed, err := p.draft(ctx, t, p.now())
+	proposed, err := p.propose(ctx, t, p.now())
 	return proposed.Draft, err
 }
 
-// Create makes a plan, its charges and what the customer confirms at Stripe: the PaymentIntent of the first payment, or a
-// SetupIntent. A plan on a saved card is active at once. The same request again returns the
-// same plan: by its reference, and by key where one is given (the merchant's Idempotency-Key; may be empty). When the
-// outcome at Stripe is unknown the plan stays and the same request completes it; when Stripe refuses, nothing stays.
+// Create makes a plan, its charges and what the customer confirms at Stripe: the PaymentIntent of
+// the first payment, or a SetupIntent. A plan on a saved card is active at once. The same request
+// again returns the same plan: by its reference, and by key where one is given (the merchant's
+// Idempotency-Key; may be empty). When the outcome at Stripe is unknown the plan stays and the same
+// request completes it; when Stripe refuses, nothing stays.
 //
-// Errors: *billing.InvalidError, *ReferenceTakenError, ErrKeyReused, *billing.GatewayError, billing.ErrUnavailable.
+// Errors: *billing.InvalidError, *ReferenceTakenError, ErrKeyReused, *billing.GatewayError,
+// billing.ErrUnavailable.
 func (p *Planner) Create(ctx context.Context, t billing.Terms, key string) (Created, error) {
 	canonical, err := t.JSON()
 	if err != nil {
@@ -93,7 +110,25 @@ func (p *Planner) Create(ctx context.Context, t billing.Terms, key string) (Crea
 		return Created{}, err
 	}
 	created.Details, err = billing.LoadDetails(ctx, p.store, plan.ID)
-	return created, err
+	if err != nil {
+		return Created{}, err
+	}
+	created.withhold()
+	return created, nil
+}
+
+// withhold takes the client secrets back where nothing must be paid or saved any more: the plan was
+// canceled, or Stripe's object is not the plan's. It is called with the plan as it is after the
+// object was recorded; whoever cancels the plan later has a worker cancel the object.
+func (c *Created) withhold() {
+	first := c.Charges[0]
+	over := c.Plan.Status == billing.PlanCanceled || first.Void()
+	if over || c.FirstPayment.ID != first.PaymentIntent {
+		c.FirstPayment.ClientSecret = ""
+	}
+	if over || c.Setup.ID != c.Plan.SetupIntent {
+		c.Setup.ClientSecret = ""
+	}
 }
 
 // open makes what the customer confirms at Stripe, where there is something.
@@ -111,8 +146,8 @@ func (p *Planner) open(ctx context.Context, plan billing.Plan, created *Created)
 	return err
 }
 
-// findOrInsert returns the plan that this request made before, or makes it. When somebody else makes the same plan or
-// customer at the same moment it looks again.
+// findOrInsert returns the plan that this request made before, or makes it. When somebody else
+// makes the same plan or customer at the same moment it looks again.
 func (p *Planner) findOrInsert(ctx context.Context, t billing.Terms, canonical []byte, key string) (billing.Plan, bool, error) {
 	for range maxTries - 1 {
 		plan, found, err := p.findOrInsertOnce(ctx, t, canonical, key)
@@ -178,7 +213,8 @@ type proposal struct {
 	newCard  bool             // it is not in the database yet
 }
 
-// draft completes the terms with what is known of the customer, works out the charges and finds the card that is named.
+// draft completes the terms with what is known of the customer, works out the charges and finds the
+// card that is named.
 func (p *Planner) draft(ctx context.Context, t billing.Terms, at time.Time) (proposal, error) {
 	var out proposal
 	ctx = billing.OnAccount(ctx, t.Account)
@@ -186,14 +222,12 @@ func (p *Planner) draft(ctx context.Context, t billing.Terms, at time.Time) (pro
 	if err != nil && !errors.Is(err, billing.ErrNotFound) {
 		return out, err
 	}
-	c.Reference = t.Customer.Reference
-	for _, f := range []struct {
-		field *string
-		given string
-	}{{&c.Email, t.Customer.Email}, {&c.Name, t.Customer.Name}, {&c.Locale, t.Customer.Locale}, {&c.TimeZone, t.Customer.TimeZone}} {
-		if f.given != "" {
-			*f.field = f.given
-		}
+	before := c
+	c = complete(c, t.Customer, p.update != nil)
+	if c.ID == "" {
+		p.rules.FillIn(&c)
+	} else {
+		c.NoteContact(before, p.now())
 	}
 	t.Customer.TimeZone = c.TimeZone
 	draft, err := t.Draft(at, p.rules)
@@ -219,34 +253,45 @@ func (p *Planner) draft(ctx context.Context, t billing.Terms, at time.Time) (pro
 	return out, nil
 }
 
-// insert stores the plan and, where there is one, the first payment's attempt in one transaction, before Stripe hears of it.
+// propose drafts a plan of new terms. Faults of the terms are named before a customer's data that
+// differ from what is stored.
+func (p *Planner) propose(ctx context.Context, t billing.Terms, at time.Time) (proposal, error) {
+	proposed, err := p.draft(ctx, t, at)
+	if err != nil {
+		return proposed, err
+	}
+	if p.update != nil {
+		return proposed, nil
+	}
+	return proposed, p.checkCustomer(ctx, t)
+}
+
+// insert stores the plan and, where there is one, the first payment's attempt in one transaction,
+// before Stripe hears of it.
 func (p *Planner) insert(ctx context.Context, t billing.Terms, canonical []byte, key string) (billing.Plan, error) {
 	now := p.now()
-	proposed, err := p.draft(ctx, t, now)
+	proposed, err := p.propose(ctx, t, now)
 	if err != nil {
 		return billing.Plan{}, err
 	}
-	save := saveCustomer(proposed.customer)
-	plan, charges := build(t, canonical, &proposed, now)
-	attempt := firstAttempt(t, proposed.stripe, &charges[0], now)
+	save, known := saveCustomer(proposed.customer), proposed.customer.ID != ""
+	plan, charges := build(billing.NewPlanID(now), t, canonical, &proposed, now)
+	attempt := checkoutAttempt(t, plan.PaymentDescription(charges[0], len(charges)), proposed.stripe, &charges[0], 1, now)
 	err = p.store.Update(ctx, func(tx billing.Tx) error {
-		if err := save(ctx, tx, proposed.customer); err != nil {
+		customer, err := p.updated(ctx, tx, proposed.customer, t, now, known)
+		if err != nil {
 			return err
 		}
-		if proposed.newCard {
-			if err := tx.InsertCard(ctx, proposed.card); err != nil {
-				return err
-			}
-		}
-		if err := tx.InsertPlan(ctx, plan, charges); err != nil {
+		if err := save(ctx, tx, customer); err != nil {
 			return err
 		}
-		if charges[0].Checkout {
-			if err := tx.InsertAttempt(ctx, attempt); err != nil {
-				return err
-			}
+		if err := insertRows(ctx, tx, proposed, plan, charges, attempt); err != nil {
+			return err
 		}
 		if err := insertConsent(ctx, tx, t, plan, charges[0], now); err != nil {
+			return err
+		}
+		if err := p.confirm(ctx, tx, plan, proposed.customer, charges, proposed.card); err != nil {
 			return err
 		}
 		if key != "" {
@@ -255,12 +300,47 @@ func (p *Planner) insert(ctx context.Context, t billing.Terms, canonical []byte,
 				return err
 			}
 		}
-		return tx.InsertAudit(ctx, createdEntry(plan, charges, billing.ActorMerchant, now))
+		return tx.InsertAudit(ctx, createdEntry(plan, charges, now))
 	})
 	return plan, err
 }
 
-// insertConsent keeps what the customer agreed to in the merchant's checkout; with a card that is named it is bound at once.
+// updated changes a known customer where that was asked for, and returns the row to write. Errors:
+// those of the update; billing.ErrConflict if the customer was changed since the plan was drafted.
+func (p *Planner) updated(ctx context.Context, tx billing.Tx, c billing.Customer, t billing.Terms, now time.Time, known bool) (billing.Customer, error) {
+	if p.update == nil || !known {
+		return c, nil
+	}
+	stored, err := tx.Customer(ctx, c.ID)
+	if err != nil {
+		return c, err
+	}
+	if stored.Version != c.Version {
+		return c, fmt.Errorf("customer %s: %w", c.ID, billing.ErrConflict)
+	}
+	if err := p.update(ctx, tx, c.ID, t.Customer, now); err != nil {
+		return c, err
+	}
+	stored, err = tx.Customer(ctx, c.ID)
+	c.Version = stored.Version
+	return c, err
+}
+
+// insertRows stores a card that is new, the plan, its charges, and the attempt of a checkout.
+func insertRows(ctx context.Context, tx billing.Tx, proposed proposal, plan billing.Plan, charges []billing.Charge, attempt billing.Attempt) error {
+	if proposed.newCard {
+		if err := tx.InsertCard(ctx, proposed.card); err != nil {
+			return err
+		}
+	}
+	if err := tx.InsertPlan(ctx, plan, charges); err != nil || !charges[0].Checkout {
+		return err
+	}
+	return tx.InsertAttempt(ctx, attempt)
+}
+
+// insertConsent keeps what the customer agreed to in the merchant's checkout; with a card that is
+// named it is bound at once.
 func insertConsent(ctx context.Context, tx billing.Tx, t billing.Terms, plan billing.Plan, first billing.Charge, now time.Time) error {
 	if t.Consent == nil {
 		return nil
@@ -271,21 +351,22 @@ func insertConsent(ctx context.Context, tx billing.Tx, t billing.Terms, plan bil
 	return tx.BindConsent(ctx, "", first.ID, plan.CardID)
 }
 
-// firstAttempt is the payment in the checkout, as it will be made at Stripe. A first charge that is made off-session has none.
-func firstAttempt(t billing.Terms, stripeCustomer string, first *billing.Charge, now time.Time) billing.Attempt {
+// checkoutAttempt is an attempt at the payment in the checkout, as it will be made at Stripe. A
+// first charge that is made off-session has none.
+func checkoutAttempt(t billing.Terms, description, stripeCustomer string, first *billing.Charge, number int, now time.Time) billing.Attempt {
 	if !first.Checkout {
 		return billing.Attempt{}
 	}
 	a := billing.Attempt{
-		ID: billing.NewAttemptID(now), ChargeID: first.ID, Number: 1, Initiator: billing.InitiatorCustomer,
+		ID: billing.AttemptIDFor(first.ID, number, billing.InitiatorCustomer), ChargeID: first.ID, Number: number, Initiator: billing.InitiatorCustomer,
 		Outcome: billing.OutcomeUnknown, CreatedAt: now,
 	}
 	a.IdempotencyKey = string(a.ID)
 	a.Params = billing.PaymentParams{
 		Amount: first.Amount, Currency: first.Currency, Customer: stripeCustomer, SaveCard: true,
-		Description: t.Description, Metadata: first.Metadata(t.Reference, a.ID),
+		Description: description, Metadata: first.Metadata(t.Reference, a.ID),
 	}.Connected(connectOf(t))
-	first.AttemptCount = 1
+	first.AttemptCount = number
 	return a
 }
 
@@ -297,9 +378,9 @@ func connectOf(t billing.Terms) billing.Connect {
 	return *t.Connect
 }
 
-// build makes the rows of a plan. Charges have no time in the scheduler's calendar until the first payment, or the card,
-// activates the plan; one on a card that was named is active at once.
-func build(t billing.Terms, canonical []byte, proposed *proposal, now time.Time) (billing.Plan, []billing.Charge) {
+// build makes the rows of a plan. Charges have no time in the scheduler's calendar until the first
+// payment, or the card, activates the plan; one on a card that was named is active at once.
+func build(id billing.PlanID, t billing.Terms, canonical []byte, proposed *proposal, now time.Time) (billing.Plan, []billing.Charge) {
 	c := &proposed.customer
 	if c.ID == "" {
 		c.ID, c.CreatedAt = billing.NewCustomerID(now), now
@@ -307,17 +388,21 @@ func build(t billing.Terms, canonical []byte, proposed *proposal, now time.Time)
 	c.UpdatedAt = now
 	proposed.card.CustomerID = c.ID
 	plan := billing.Plan{
-		ID: billing.NewPlanID(now), Reference: t.Reference, CustomerID: c.ID, CardID: proposed.card.ID, Kind: t.Kind, Currency: t.Currency,
+		ID: id, Reference: t.Reference, CustomerID: c.ID, CardID: proposed.card.ID, Kind: t.Kind, Currency: t.Currency,
 		Status: billing.PlanAwaitingFirstPayment, Terms: canonical, CreatedAt: now, UpdatedAt: now,
 		Policy: t.Policy, BackupCards: t.BackupCardsAllowed, Recurrence: proposed.Recurrence, Account: t.Account, Connect: connectOf(t),
+		Schedule: proposed.Schedule, CatchUp: t.CatchUp, ExpiresAt: t.ExpiresAt(now),
 	}
 	if plan.CardID != "" {
 		plan.Status, plan.ActivatedAt = billing.PlanActive, now
 	}
+	if plan.CardID == "" && !proposed.Charges[0].Checkout {
+		plan.SetupRequest = billing.NewSetupRequest(plan.ID, "", proposed.stripe)
+	}
 	charges := make([]billing.Charge, len(proposed.Charges))
 	for i, d := range proposed.Charges {
 		charges[i] = billing.Charge{
-			ID: billing.NewChargeID(now), PlanID: plan.ID, CustomerID: c.ID, Sequence: i + 1, Amount: d.Amount,
+			ID: billing.ChargeIDFor(plan.ID, i+1), PlanID: plan.ID, CustomerID: c.ID, Sequence: i + 1, Amount: d.Amount,
 			Currency: t.Currency, DueAt: d.DueAt, Checkout: d.Checkout, Status: billing.ChargeScheduled, CreatedAt: now, UpdatedAt: now,
 		}
 		if plan.Status == billing.PlanActive {
@@ -334,6 +419,18 @@ func build(t billing.Terms, canonical []byte, proposed *proposal, now time.Time)
 	return plan, charges
 }
 
+// confirm adds the notice that confirms a plan on a saved card, which is active from the start. A
+// worker confirms any other plan when it becomes active.
+func (p *Planner) confirm(ctx context.Context, tx billing.Tx, plan billing.Plan, c billing.Customer, charges []billing.Charge, card billing.Card) error {
+	if !p.rules.Confirm || plan.Status != billing.PlanActive || c.Email == "" {
+		return nil
+	}
+	n := billing.Confirmation(plan, c, charges, card)
+	n.CustomerID = plan.CustomerID
+	_, err := tx.InsertNotice(ctx, n)
+	return err
+}
+
 // saveCustomer returns how the customer's row is written: a new one has no id yet.
 func saveCustomer(c billing.Customer) func(context.Context, billing.Tx, billing.Customer) error {
 	if c.ID == "" {
@@ -342,10 +439,10 @@ func saveCustomer(c billing.Customer) func(context.Context, billing.Tx, billing.
 	return func(ctx context.Context, tx billing.Tx, c billing.Customer) error { return tx.UpdateCustomer(ctx, c) }
 }
 
-func createdEntry(plan billing.Plan, charges []billing.Charge, actor billing.Actor, now time.Time) billing.AuditEntry {
+func createdEntry(plan billing.Plan, charges []billing.Charge, now time.Time) billing.AuditEntry {
 	first := billing.FormatAmount(charges[0].Amount, plan.Currency)
 	e := billing.AuditEntry{
-		At: now, Actor: actor, Action: "plan.created", PlanID: plan.ID, CustomerID: plan.CustomerID,
+		At: now, Action: "plan.created", PlanID: plan.ID, CustomerID: plan.CustomerID,
 		Message: fmt.Sprintf("plan %s: %s of %s in %d charges", plan.Reference, plan.Kind, billing.FormatAmount(plan.Total, plan.Currency), len(charges)),
 		Next:    fmt.Sprintf("the customer pays the first %s in the checkout", first),
 	}

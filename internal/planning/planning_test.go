@@ -2,6 +2,8 @@ package planning_test
 
 import (
 	"context"
+	"errors"
+	"maps"
 	"net/http/httptest"
 	"sync"
 	"testing"
@@ -163,6 +165,31 @@ func TestPreviewStoresAndSendsNothing(t *testing.T) {
 	})
 }
 
+// TestAdopt_SameIDsInARestoredDatabase adopts a PaymentIntent into two databases, of which neither
+// knows of the other: charges that were made by the first are found by the second.
+func TestAdopt_SameIDsInARestoredDatabase(t *testing.T) {
+	eachEngine(t, func(d *desk) {
+		pi := billing.PaymentIntent{ID: "pi_1", Status: billing.IntentSucceeded, Amount: 20000, Currency: "eur", CreatedAt: now,
+			Metadata: map[string]string{"tranche_kind": "installments", "tranche_reference": "sofa-1", "tranche_total": "60000", "tranche_parts": "3",
+				"tranche_every": "1 month", "tranche_customer": "grace"}}
+		var ids [][]billing.ChargeID
+		for _, s := range []billing.Store{d.store, storetest.SQLite(t)} {
+			p := planning.New(s, d.gateway, func() time.Time { return now.Add(time.Duration(len(ids)) * time.Hour) }, billing.Rules{})
+			plan, err := p.Adopt(t.Context(), pi)
+			require.NoError(t, err)
+			details, err := billing.LoadDetails(t.Context(), s, plan.ID)
+			require.NoError(t, err)
+			list := []billing.ChargeID{billing.ChargeID(plan.ID)}
+			for _, c := range details.Charges {
+				list = append(list, c.ID)
+			}
+			ids = append(ids, list)
+		}
+		require.Len(t, ids[0], 4)
+		require.Equal(t, ids[0], ids[1])
+	})
+}
+
 func TestAdoptingTheSamePaymentIntentTwiceMakesOnePlan(t *testing.T) {
 	eachEngine(t, func(d *desk) {
 		pi := billing.PaymentIntent{ID: "pi_1", Status: billing.IntentSucceeded, Amount: 50000, Currency: "eur", Customer: "cus_1", CreatedAt: now,
@@ -194,9 +221,53 @@ func TestAdoptingTheSamePaymentIntentTwiceMakesOnePlan(t *testing.T) {
 		require.Equal(d.t, "2026-12-20T08:00:00Z", details.Charges[1].DueAt.Format(time.RFC3339))
 
 		pi.ID = "pi_2"
-		_, err = d.Adopt(d.t.Context(), pi)
 		var taken *planning.ReferenceTakenError
-		require.ErrorAs(d.t, err, &taken)
+		var twice *planning.PaidTwiceError
+		_, err = d.Adopt(d.t.Context(), pi)
+		require.Error(d.t, err, "the first payment is not recorded yet: handled again")
+		require.False(d.t, errors.As(err, &taken) || errors.As(err, &twice))
+
+		require.NoError(d.t, d.store.Update(d.t.Context(), func(tx billing.Tx) error {
+			first := details.Charges[0]
+			first.Status = billing.ChargeSucceeded
+			return tx.UpdateCharge(d.t.Context(), first)
+		}))
+		_, err = d.Adopt(d.t.Context(), pi)
+		require.ErrorAs(d.t, err, &twice)
+		require.Equal(d.t, details.Charges[0].ID, twice.Charge.ID)
+
+		pi.Metadata = maps.Clone(pi.Metadata)
+		pi.Metadata["tranche_email"] = "other@example.com"
+		_, err = d.Adopt(d.t.Context(), pi)
+		require.ErrorAs(d.t, err, &taken, "other terms")
 		require.Equal(d.t, plan.ID, taken.PlanID)
+	})
+}
+
+// TestCreate_CustomerDefaults: a new customer has the merchant's zone and language unless the terms
+// name others; one that exists keeps what it has.
+func TestCreate_CustomerDefaults(t *testing.T) {
+	eachEngine(t, func(d *desk) {
+		german := planning.New(d.store, d.gateway, func() time.Time { return now }, billing.Rules{
+			ChargeTime: billing.LocalTime{Hour: 9}, TimeZone: "Europe/Berlin", Locale: "de-DE",
+		})
+		create := func(p *planning.Planner, reference, customer, zone string) billing.Details {
+			terms := terms(reference)
+			terms.Customer = billing.CustomerTerms{Reference: customer, TimeZone: zone}
+			made, err := p.Create(d.t.Context(), terms, "")
+			require.NoError(d.t, err)
+			again, err := p.Create(d.t.Context(), terms, "")
+			require.NoError(d.t, err)
+			require.True(d.t, again.Replayed)
+			return made.Details
+		}
+		one := create(german, "o-1", "new", "")
+		require.Equal(d.t, []string{"Europe/Berlin", "de-DE"}, []string{one.Customer.TimeZone, one.Customer.Locale})
+		require.Equal(d.t, 8, one.Charges[1].DueAt.UTC().Hour(), "09:00 in Berlin")
+		one = create(german, "o-2", "other", "Asia/Tokyo")
+		require.Equal(d.t, []string{"Asia/Tokyo", "de-DE"}, []string{one.Customer.TimeZone, one.Customer.Locale})
+		require.Empty(d.t, create(d.Planner, "o-3", "old", "").Customer.TimeZone)
+		one = create(german, "o-4", "old", "")
+		require.Empty(d.t, one.Customer.TimeZone+one.Customer.Locale, "it is not moved by a setting")
 	})
 }

@@ -12,8 +12,8 @@ import (
 // defaultPolicy is the name of the policy that is always there.
 const defaultPolicy = "default"
 
-// checkPolicy adds to the faults of terms that they name a dunning policy that does not exist. Errors: faults, or
-// *billing.InvalidError.
+// checkPolicy adds to the faults of terms that they name a dunning policy that does not exist.
+// Errors: faults, or *billing.InvalidError.
 func (p *Planner) checkPolicy(t billing.Terms, faults error) error {
 	if t.Policy == "" || t.Policy == defaultPolicy || slices.Contains(p.policies, t.Policy) {
 		return faults

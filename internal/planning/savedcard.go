@@ -13,22 +13,19 @@ import (
 // cardDefault is how a merchant names the customer's default card.
 const cardDefault = "default"
 
-// namedCard finds the card that terms name, and says whether it is new to the database. customer is as the terms complete it,
-// and stripeCustomer who it is in the plan's account, where that is known.
-// Errors: *billing.InvalidError saying why it can't be charged, *billing.GatewayError, billing.ErrUnavailable.
+// namedCard finds the card that terms name, and says whether it is new to the database. customer is
+// as the terms complete it, and stripeCustomer who it is in the plan's account, where that is
+// known. Errors: *billing.InvalidError saying why it can't be charged, *billing.GatewayError,
+// billing.ErrUnavailable.
 func (p *Planner) namedCard(ctx context.Context, t billing.Terms, customer billing.Customer, stripeCustomer string, now time.Time) (card billing.Card, fresh bool, err error) {
-	switch {
-	case t.Card == cardDefault:
+	if t.Card == cardDefault {
 		card, err = p.defaultCard(ctx, t, customer, now)
 		return card, false, err
-	case strings.HasPrefix(t.Card, "pm_"):
-		card, err = p.store.CardByPaymentMethod(ctx, t.Card)
-		if errors.Is(err, billing.ErrNotFound) {
-			card, err = p.cardAtStripe(ctx, t.Card, stripeCustomer, now)
-			return card, true, err
-		}
-	default:
-		card, err = p.store.Card(ctx, billing.CardID(t.Card))
+	}
+	card, err = billing.FindCard(ctx, p.store, t.Card)
+	if errors.Is(err, billing.ErrNotFound) && strings.HasPrefix(t.Card, "pm_") {
+		card, err = p.cardAtStripe(ctx, t.Card, stripeCustomer, now)
+		return card, true, err
 	}
 	if errors.Is(err, billing.ErrNotFound) || err == nil && card.CustomerID != customer.ID {
 		return card, false, badCard("the customer has no card %s", t.Card)
@@ -54,7 +51,8 @@ func (p *Planner) defaultCard(ctx context.Context, t billing.Terms, customer bil
 	return inOrder[0], nil
 }
 
-// cardAtStripe is a card that the merchant saved without us. It must be attached to the customer at Stripe already.
+// cardAtStripe is a card that the merchant saved without us. It must be attached to the customer at
+// Stripe already.
 func (p *Planner) cardAtStripe(ctx context.Context, id, stripeCustomer string, now time.Time) (billing.Card, error) {
 	pm, err := p.gateway.PaymentMethod(ctx, id)
 	switch {
@@ -75,7 +73,8 @@ func (p *Planner) cardAtStripe(ctx context.Context, id, stripeCustomer string, n
 	}, nil
 }
 
-// chargeable says why a card of the customer's can't be charged for a plan of the account; nil when it can.
+// chargeable says why a card of the customer's can't be charged for a plan of the account; nil when
+// it can.
 func chargeable(card billing.Card, account string) error {
 	switch {
 	case card.Status != billing.CardActive:
@@ -92,8 +91,9 @@ func badCard(format string, args ...any) error {
 	return &billing.InvalidError{Fields: []billing.FieldError{{Field: "card", Message: fmt.Sprintf(format, args...)}}}
 }
 
-// stripeCustomer is who the customer is in the plan's account: as the merchant names it, or as it is known. Errors:
-// *billing.InvalidError where there is no such one, or the customer is another at Stripe.
+// stripeCustomer is who the customer is in the plan's account: as the merchant names it, or as it
+// is known. Errors: *billing.InvalidError where there is no such one, or the customer is another at
+// Stripe.
 func (p *Planner) stripeCustomer(ctx context.Context, t billing.Terms, c billing.Customer) (string, error) {
 	known, err := billing.StripeCustomerIn(ctx, p.store, c, t.Account)
 	named := t.Customer.StripeCustomer

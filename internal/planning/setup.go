@@ -9,37 +9,51 @@ import (
 	"tranche/internal/billing"
 )
 
-// openSetup makes the SetupIntent by which the customer gives the card of a plan without a first payment, or fetches it when it is
-// there. While Stripe is at work on a copy of the request it waits: see whileInProgress. One that was canceled is replaced.
+// openSetup makes the SetupIntent by which the customer gives the card of a plan without a first
+// payment, or fetches it when it is there. While Stripe is at work on a copy of the request it
+// waits: see whileInProgress. One that was canceled is replaced.
 func (p *Planner) openSetup(ctx context.Context, plan billing.Plan) (billing.SetupIntent, error) {
 	return whileInProgress(ctx, func() (billing.SetupIntent, error) { return p.trySetup(ctx, plan) })
 }
 
+// trySetup fetches the plan's SetupIntent, or sends the request that makes it as it is stored: the
+// answer to an earlier copy may have been lost, and the customer may have become known at Stripe
+// since.
 func (p *Planner) trySetup(ctx context.Context, plan billing.Plan) (billing.SetupIntent, error) {
-	key := "setup-" + string(plan.ID)
 	if plan.SetupIntent != "" {
 		si, err := p.gateway.SetupIntent(ctx, plan.SetupIntent)
 		if err != nil || si.Status != billing.IntentCanceled || plan.Status != billing.PlanAwaitingFirstPayment {
 			return si, err
 		}
-		key += "-" + plan.SetupIntent
 	}
+	stored, err := p.storeRequest(ctx, plan)
+	if err != nil || stored.Status != billing.PlanAwaitingFirstPayment {
+		return billing.SetupIntent{}, err
+	}
+	if stored.SetupIntent != plan.SetupIntent { // a copy of this request was here first
+		return p.trySetup(ctx, stored)
+	}
+	return p.sendSetup(ctx, plan, stored.SetupRequest)
+}
+
+// sendSetup sends the stored request that makes the plan's SetupIntent, and records what it made.
+func (p *Planner) sendSetup(ctx context.Context, plan billing.Plan, request billing.SetupRequest) (billing.SetupIntent, error) {
 	customer, err := p.store.Customer(ctx, plan.CustomerID)
 	if err != nil {
 		return billing.SetupIntent{}, err
 	}
-	stripeCustomer, err := p.customerOf(ctx, plan, customer)
-	if err != nil {
-		return billing.SetupIntent{}, err
-	}
-	si, err := p.gateway.CreateSetupIntent(ctx, key, billing.SetupParams{
-		Customer: stripeCustomer, Description: plan.Reference,
-		Metadata: map[string]string{
-			billing.MetaReference: plan.Reference, billing.MetaPlan: string(plan.ID), billing.MetaCustomer: customer.Reference,
-		},
+	var si billing.SetupIntent
+	err = billing.UnderKey(request.Key, func(key string) (err error) {
+		si, err = p.gateway.CreateSetupIntent(ctx, key, billing.SetupParams{
+			Customer: request.Customer, Description: plan.Reference,
+			Metadata: map[string]string{
+				billing.MetaReference: plan.Reference, billing.MetaPlan: string(plan.ID), billing.MetaCustomer: customer.Reference,
+			},
+		})
+		return err
 	})
-	if err != nil && stripeCustomer != "" && errors.Is(err, billing.ErrNotFound) {
-		err = errors.Join(p.forgetStripeCustomer(ctx, plan, stripeCustomer), errCustomerGone, err)
+	if err != nil && request.Customer != "" && errors.Is(err, billing.ErrNotFound) {
+		err = errors.Join(p.forgetStripeCustomer(ctx, plan, request.Customer), errCustomerGone, err)
 	}
 	if err != nil {
 		return billing.SetupIntent{}, p.refused(ctx, plan, err)
@@ -47,10 +61,39 @@ func (p *Planner) trySetup(ctx context.Context, plan billing.Plan) (billing.Setu
 	return si, p.recordSetup(ctx, plan.ID, si)
 }
 
-// customerOf is the Stripe customer that the plan's card is to be attached to. One that was named for a connected account stands in
-// the terms alone until its first card is saved.
-func (p *Planner) customerOf(ctx context.Context, plan billing.Plan, customer billing.Customer) (string, error) {
-	known, err := billing.StripeCustomerIn(ctx, p.store, customer, plan.Account)
+// storeRequest stores the request that makes the plan's next SetupIntent, unless it is stored
+// already, and returns the plan as it is stored.
+func (p *Planner) storeRequest(ctx context.Context, plan billing.Plan) (billing.Plan, error) {
+	key := billing.NewSetupRequest(plan.ID, plan.SetupIntent, "").Key
+	if plan.SetupRequest.Key == key {
+		return plan, nil
+	}
+	var locked billing.Plan
+	err := p.store.Update(ctx, func(tx billing.Tx) (err error) {
+		locked, err = tx.LockPlan(ctx, plan.ID)
+		if err != nil || locked.SetupIntent != plan.SetupIntent || locked.SetupRequest.Key == key ||
+			locked.Status != billing.PlanAwaitingFirstPayment {
+			return err
+		}
+		customer, err := tx.Customer(ctx, locked.CustomerID)
+		if err != nil {
+			return err
+		}
+		stripeCustomer, err := p.customerOf(ctx, tx, locked, customer)
+		if err != nil {
+			return err
+		}
+		locked.SetupRequest = billing.NewSetupRequest(locked.ID, locked.SetupIntent, stripeCustomer)
+		locked.UpdatedAt = p.now()
+		return tx.UpdatePlan(ctx, locked)
+	})
+	return locked, err
+}
+
+// customerOf is the Stripe customer that the plan's card is to be attached to. One that was named
+// for a connected account stands in the terms alone until its first card is saved.
+func (p *Planner) customerOf(ctx context.Context, r billing.Reader, plan billing.Plan, customer billing.Customer) (string, error) {
+	known, err := billing.StripeCustomerIn(ctx, r, customer, plan.Account)
 	if err != nil || known != "" || plan.Account == "" {
 		return known, err
 	}

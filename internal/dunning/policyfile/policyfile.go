@@ -13,8 +13,9 @@ import (
 	"tranche/internal/dunning"
 )
 
-// Parse reads policies: tables [policy.NAME], each saying how it differs from the default policy, which [policy.default]
-// changes. file is its name, for errors. Errors: *dunning.PolicyError with every fault.
+// Parse reads policies: tables [policy.NAME], each with its differences from the default policy,
+// which [policy.default] changes. file is the name for errors. Errors: *dunning.PolicyError with
+// every fault.
 func Parse(file string, data []byte, chargeTime billing.LocalTime) (dunning.Policies, error) {
 	var doc struct {
 		Policy map[string]toml.Primitive `toml:"policy"`
@@ -35,13 +36,13 @@ func Parse(file string, data []byte, chargeTime billing.LocalTime) (dunning.Poli
 		if name == dunning.DefaultName {
 			continue
 		}
-		p := base.Clone() // reading one over the default must not write into it
+		p := base.Clone() // decoding over the default must not change the default
 		p.Name = name
 		r.read(doc.Policy[name], &p)
 		list = append(list, p)
 	}
 	for _, key := range meta.Undecoded() {
-		r.faults = append(r.faults, dunning.Fault{Where: key.String(), Problem: "is no setting of a policy"})
+		r.faults = append(r.faults, dunning.Fault{Where: key.String(), Problem: "is not a setting of a policy"})
 	}
 	return dunning.NewPolicies(file, list, r.faults)
 }
@@ -51,7 +52,7 @@ type reader struct {
 	faults []dunning.Fault
 }
 
-// read changes what the table says.
+// read applies the settings of a table.
 func (r *reader) read(table toml.Primitive, p *dunning.Policy) {
 	if err := r.meta.PrimitiveDecode(table, p); err != nil {
 		r.faults = append(r.faults, dunning.Fault{Where: "policy." + p.Name, Problem: fmt.Sprintf("can't be read: %s", err)})

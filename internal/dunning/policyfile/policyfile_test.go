@@ -21,7 +21,7 @@ func parse(t *testing.T, text string) (dunning.Policies, error) {
 	return policyfile.Parse("dunning.toml", []byte(text), nine)
 }
 
-func TestTheExampleFileIsTheDefaultPolicyAndAnother(t *testing.T) {
+func TestParse_ExampleFile(t *testing.T) {
 	t.Parallel()
 	data, err := os.ReadFile("../../../deploy/dunning.example.toml")
 	require.NoError(t, err)
@@ -35,11 +35,11 @@ func TestTheExampleFileIsTheDefaultPolicyAndAnother(t *testing.T) {
 	require.True(t, ok)
 	require.Equal(t, dunning.EndKeep, gentle.AtEnd)
 	require.Equal(t, []int{7, 7, 7}, gentle.Funds.Days)
-	require.Equal(t, policy.Funds.Paydays, gentle.Funds.Paydays, "what is not said is as in the default policy")
+	require.Equal(t, policy.Funds.Paydays, gentle.Funds.Paydays, "settings that are left out are the default policy's")
 	require.Equal(t, policy.Temporary, gentle.Temporary)
 }
 
-func TestPoliciesFollowTheDefaultOneOfTheFile(t *testing.T) {
+func TestParse_PoliciesFollowTheFilesDefault(t *testing.T) {
 	t.Parallel()
 	p, err := parse(t, `
 [policy.strict]
@@ -58,7 +58,7 @@ funds.days = [3, 4]
 	require.False(t, ok)
 }
 
-func TestNoFileIsTheDefaultPolicyAlone(t *testing.T) {
+func TestParse_NoFileIsTheDefaultPolicy(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, []string{"default"}, dunning.DefaultPolicies(nine).Names())
 	p, err := parse(t, "")
@@ -66,7 +66,7 @@ func TestNoFileIsTheDefaultPolicyAlone(t *testing.T) {
 	require.Equal(t, dunning.DefaultPolicies(nine), p)
 }
 
-func TestAllFaultsOfAFileAreNamedAtOnce(t *testing.T) {
+func TestParse_ReportsEveryFault(t *testing.T) {
 	t.Parallel()
 	_, err := parse(t, `
 [policy.default]
@@ -93,10 +93,10 @@ deadline_days = 0
 	require.ErrorAs(t, err, &faults)
 	for _, part := range []string{
 		"dunning.toml", "policy.default.time", "policy.default.quiet_hours", "policy.default.jitter_minutes", "policy.default.max_attempts",
-		"policy.default.remind_days", "policy.default.at_end", "policy.default.retries is no setting",
+		"policy.default.remind_days", "policy.default.at_end", "policy.default.retries is not a setting",
 		"policy.default.funds.days has 0 in it", "policy.default.funds.days add up to 13", "policy.default.funds.times has 2 times for 3 retries",
 		`"25:00"`, "policy.default.funds.paydays", "policy.default.funds.payday_window", "policy.default.declined.days has 8 retries",
-		"policy.Gentle One is no name", "policy.Gentle One.deadline_days is 0",
+		"policy.Gentle One is not a policy name", "policy.Gentle One.deadline_days is 0",
 	} {
 		require.Contains(t, err.Error(), part)
 	}

@@ -11,8 +11,8 @@ import (
 	"tranche/internal/notify/webhook"
 )
 
-// closed are networks that nobody on the Internet has a host in, by what they are for. Written by hand from the registries
-// of IANA, so that it does not repeat the library's own list.
+// closed lists the networks without any host on the Internet, by purpose. It is written by hand
+// from the registries of IANA, so that it does not repeat the library's list.
 func closed() map[string][]string {
 	return map[string][]string{
 		"this network":      {"0.0.0.0/8", "::/128"},
@@ -29,7 +29,7 @@ func closed() map[string][]string {
 	}
 }
 
-func TestAddressesThatAreNotOnTheInternetAreRefused(t *testing.T) {
+func TestCheckAddress_NotOnTheInternet(t *testing.T) {
 	t.Parallel()
 	for what, networks := range closed() {
 		for _, network := range networks {
@@ -38,7 +38,7 @@ func TestAddressesThatAreNotOnTheInternetAreRefused(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
 				ip := anyIn(t, prefix)
 				require.ErrorIs(t, webhook.CheckAddress(ip), webhook.ErrAddress, "%s", what)
-				if ip.Is4() { // written as IPv6 it is the same host
+				if ip.Is4() { // the same host, written as IPv6
 					require.ErrorIs(t, webhook.CheckAddress(netip.AddrFrom16(ip.As16())), webhook.ErrAddress)
 				}
 			})
@@ -50,7 +50,7 @@ func TestAddressesThatAreNotOnTheInternetAreRefused(t *testing.T) {
 func anyIn(t *rapid.T, p netip.Prefix) netip.Addr {
 	raw := p.Addr().AsSlice()
 	for i := range raw {
-		mask := byte(0xff) // of bits that are free
+		mask := byte(0xff) // free bits
 		if left := p.Bits() - 8*i; left > 0 {
 			mask = 0xff >> min(left, 8)
 		}
@@ -60,16 +60,16 @@ func anyIn(t *rapid.T, p netip.Prefix) netip.Addr {
 	return ip
 }
 
-func TestAddressesOnTheInternetAreTaken(t *testing.T) {
+func TestCheckAddress_OnTheInternet(t *testing.T) {
 	t.Parallel()
 	for _, ip := range []string{"1.1.1.1", "8.8.8.8", "104.16.0.1", "172.15.255.255", "172.32.0.0", "192.167.255.255", "100.63.255.255", "100.128.0.0",
 		"126.255.255.255", "128.0.0.0", "223.255.255.255", "2606:4700:4700::1111", "2a00:1450:4001:81b::200e"} {
 		require.NoError(t, webhook.CheckAddress(netip.MustParseAddr(ip)), ip)
 	}
-	require.ErrorIs(t, webhook.CheckAddress(netip.MustParseAddr("2606:4700:4700::1111%eth0")), webhook.ErrAddress, "a zone is of this machine")
+	require.ErrorIs(t, webhook.CheckAddress(netip.MustParseAddr("2606:4700:4700::1111%eth0")), webhook.ErrAddress, "zones are local to this machine")
 }
 
-func TestURLsThatAreNoEndpointAreRefused(t *testing.T) {
+func TestCheckURL_NotAnEndpoint(t *testing.T) {
 	t.Parallel()
 	for raw, want := range map[string]string{
 		"":                                       "is not a URL",
@@ -82,9 +82,11 @@ func TestURLsThatAreNoEndpointAreRefused(t *testing.T) {
 		"http://shop.example/":                   "does not begin with https://",
 		"ftp://shop.example/":                    "does not begin with https://",
 		"file:///etc/passwd":                     "is not a URL",
-		"https://user@shop.example/":             "holds a user name",
-		"https://user:pw@shop.example/":          "holds a user name",
-		"https://shop.example/#x":                "holds a fragment",
+		"https://shop.example:0/":                "has port 0",
+		"https://shop.example:99999/":            "has port 99999",
+		"https://user@shop.example/":             "contains a user name",
+		"https://user:pw@shop.example/":          "contains a user name",
+		"https://shop.example/#x":                "contains a fragment",
 		"https://localhost/":                     "not an address on the Internet",
 		"https://LOCALHOST./":                    "not an address on the Internet",
 		"https://a.localhost/":                   "not an address on the Internet",

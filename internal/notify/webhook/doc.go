@@ -1,4 +1,5 @@
-// Package webhook posts messages to the merchant's endpoints: signed as Standard Webhooks says
-// (github.com/standard-webhooks/standard-webhooks), to addresses on the Internet only unless that is allowed, and with
-// secrets that lie sealed in the database. When a message is sent, and when again, is for jobs to say.
+// Package webhook posts messages to the merchant's endpoints. Messages are signed by Standard
+// Webhooks (github.com/standard-webhooks/standard-webhooks) and go only to addresses on the
+// Internet unless others are allowed. Secrets are sealed in the database. The jobs decide when a
+// message is sent or retried.
 package webhook

@@ -26,7 +26,7 @@ import (
 	"tranche/internal/notify/webhook"
 )
 
-var update = flag.Bool("update", false, "write the messages in docs/webhooks.md anew")
+var update = flag.Bool("update", false, "write the messages in docs/webhooks.md")
 
 const (
 	root       = "../../.."
@@ -35,7 +35,7 @@ const (
 	endMarks   = "<!-- end of messages -->\n"
 )
 
-// TestTheDocumentShowsEveryMessage: the examples are made by the code that makes messages.
+// TestTheDocumentShowsEveryMessage makes the examples with the production code.
 func TestTheDocumentShowsEveryMessage(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(document)
@@ -49,7 +49,7 @@ func TestTheDocumentShowsEveryMessage(t *testing.T) {
 		require.NoError(t, os.WriteFile(document, []byte(want), 0o644)) // it is published
 		return
 	}
-	require.Equal(t, want, string(text), "go test ./internal/notify/webhook -run TestTheDocumentShowsEveryMessage -update writes it anew")
+	require.Equal(t, want, string(text), "go test ./internal/notify/webhook -run TestTheDocumentShowsEveryMessage -update writes it")
 }
 
 func examples(t *testing.T) string {
@@ -59,7 +59,7 @@ func examples(t *testing.T) string {
 		e, s := example(m.Type)
 		message, err := billing.NewMessage(e, s)
 		require.NoError(t, err)
-		// Ids are partly random, and a document is not.
+		// Ids are partly random; the document's are fixed.
 		payload := bytes.Replace(message.Payload, []byte(message.ID), []byte("msg_06ej1v3y0g5x8kq2m7w9a4c6d0"), 1)
 		var pretty bytes.Buffer
 		require.NoError(t, json.Indent(&pretty, payload, "", "  "))
@@ -70,7 +70,7 @@ func examples(t *testing.T) string {
 
 var leaf = regexp.MustCompile(`\{\n\s+("[^{}]*?)\n\s+\}`)
 
-// compact puts as much of each inner object on a line as a reader takes in.
+// compact puts small inner objects on one line.
 func compact(text string) string {
 	const width = 100
 	return leaf.ReplaceAllStringFunc(text, func(object string) string {
@@ -92,7 +92,14 @@ func compact(text string) string {
 	})
 }
 
-// example is an audit entry of a type, and the rows it names, as they may be then.
+// Actors of the examples.
+const (
+	worker = billing.Actor("worker:ops1")
+	key    = billing.Actor("key:1f0c9a44d2b7")
+	event  = billing.Actor("event:evt_1PqR5sLkdIwHu7ix")
+)
+
+// example returns an audit entry of a type, and the rows it names, in a plausible state.
 func example(messageType string) (billing.AuditEntry, billing.Snapshot) {
 	at := time.Date(2026, 5, 20, 8, 0, 3, 0, time.UTC)
 	kind, what, _ := strings.Cut(messageType, ".")
@@ -101,7 +108,7 @@ func example(messageType string) (billing.AuditEntry, billing.Snapshot) {
 		Currency: "usd", Total: 100000, CreatedAt: at.AddDate(0, -1, 0), ActivatedAt: at.AddDate(0, -1, 0).Add(2 * time.Minute),
 	}
 	customer := billing.Customer{ID: "cust_06ea0d3n7r4m2p6t8w1y3a5c7e", Reference: "cust-77", StripeCustomer: "cus_QxT4f2"}
-	e := billing.AuditEntry{At: at, Actor: billing.ActorTranche, Action: messageType, PlanID: plan.ID, CustomerID: customer.ID}
+	e := billing.AuditEntry{At: at, Actor: worker, Action: messageType, PlanID: plan.ID, CustomerID: customer.ID}
 	s := billing.Snapshot{Customers: map[billing.CustomerID]billing.Customer{customer.ID: customer}}
 	charge := billing.Charge{
 		ID: "chg_06ea0d3n7t0n3s7v9x2z4b6d8f", Sequence: 2, Amount: 33333, Currency: "usd", DueAt: time.Date(2026, 5, 20, 8, 0, 0, 0, time.UTC),
@@ -111,7 +118,7 @@ func example(messageType string) (billing.AuditEntry, billing.Snapshot) {
 	if e.PlanID != "" {
 		s.Plans = map[billing.PlanID]billing.Plan{plan.ID: plan}
 	}
-	if kind == "charge" || kind == "notice" {
+	if kind == "charge" || kind == "notice" || kind == "incident" {
 		e.ChargeID, s.Charges = charge.ID, map[billing.ChargeID]billing.Charge{charge.ID: charge}
 	}
 	if kind == "card" && what != "not_saved" {
@@ -128,10 +135,20 @@ func example(messageType string) (billing.AuditEntry, billing.Snapshot) {
 		}
 		e.CardID, s.Cards = card.ID, map[billing.CardID]billing.Card{card.ID: card}
 	}
+	if kind == "incident" {
+		i := billing.Incident{
+			ID: "inc_06ej1v3y0h4r7t9v1x3z5b7d9f", Kind: billing.IncidentPaidTwice, Subject: "pi_3PqT8v", OpenedAt: at,
+			Detail: "charge 2 is paid twice: refund pi_3PqT8v", Remedy: billing.IncidentRuleOf(billing.IncidentPaidTwice).Remedy,
+		}
+		if what == "closed" {
+			e.Actor, i.ClosedAt, i.ClosedBy = key, at, key
+		}
+		e.IncidentID, s.Incidents = i.ID, map[billing.IncidentID]billing.Incident{i.ID: i}
+	}
 	if kind == "notice" {
 		n := billing.Notice{ID: "ntc_06ej1v3y0e2u5w7y9b1d3f5h7k", Kind: billing.NoticePaymentSucceeded, Channel: billing.ChannelEmail, Status: billing.NoticeStatus(what)}
 		if what == "retry_requested" {
-			n.Status, e.Actor = billing.NoticePending, billing.ActorMerchant
+			n.Status, e.Actor = billing.NoticePending, key
 		}
 		if what == "failed" {
 			n.Reason = "550 no such user"
@@ -141,7 +158,7 @@ func example(messageType string) (billing.AuditEntry, billing.Snapshot) {
 	return e, s
 }
 
-// describe puts plan and charge into the state in which a message of the type is written.
+// describe sets the state of plan and charge in which a message of the type is written.
 func describe(e *billing.AuditEntry, plan *billing.Plan, charge *billing.Charge, kind, what string) {
 	declined := func(code, reason string) {
 		plan.Status, charge.DeclineCode, charge.Reason = billing.PlanPastDue, code, reason
@@ -151,7 +168,7 @@ func describe(e *billing.AuditEntry, plan *billing.Plan, charge *billing.Charge,
 	case kind == "plan" && slices.Contains(billing.PlanStatuses(), billing.PlanStatus(what)):
 		plan.Status = billing.PlanStatus(what)
 	case what == "created" || what == "discarded":
-		plan.Status, plan.ActivatedAt, e.Actor = billing.PlanAwaitingFirstPayment, time.Time{}, billing.ActorMerchant
+		plan.Status, plan.ActivatedAt, e.Actor = billing.PlanAwaitingFirstPayment, time.Time{}, key
 	case kind == "charge" && slices.Contains(billing.OpenChargeStatuses(), billing.ChargeStatus(what)):
 		charge.Status = billing.ChargeStatus(what)
 	}
@@ -166,21 +183,21 @@ func describe(e *billing.AuditEntry, plan *billing.Plan, charge *billing.Charge,
 	}
 	switch kind + "." + what {
 	case "plan.discarded", "charge.payment_intent_replaced", "charge.amount_differs", "card.detached":
-		e.Actor = billing.ActorStripe
+		e.Actor = event
 	}
 	switch kind + "." + what {
 	case "charge.refunded":
 		paid()
 		charge.Status, charge.AmountRefunded, charge.Reason = billing.ChargeRefunded, charge.Amount, "refunded in full"
-		plan.Status, plan.Reason, e.Actor = billing.PlanPaused, "charge 2 was refunded", billing.ActorStripe
+		plan.Status, plan.Reason, e.Actor = billing.PlanPaused, "charge 2 was refunded", event
 	case "charge.disputed":
 		paid()
 		charge.Status, charge.DisputeStatus, charge.Reason = billing.ChargeDisputed, billing.DisputeNeedsResponse, "the cardholder disputes the payment: needs response"
-		plan.Status, plan.Reason, e.Actor = billing.PlanPaused, "charge 2 was disputed", billing.ActorStripe
+		plan.Status, plan.Reason, e.Actor = billing.PlanPaused, "charge 2 was disputed", event
 	case "charge.voided":
 		charge.Status, charge.Reason, plan.Status = billing.ChargeCanceled, "the plan was canceled", billing.PlanCanceled
 	case "charge.put_off":
-		declined("insufficient_funds", "put off: 15 of 15 declines that Visa allows in 30 days")
+		declined("insufficient_funds", "deferred: 20 of 20 declines that Visa allows in 30 days")
 		charge.Status, charge.NextAttemptAt = billing.ChargeRetrying, charge.DueAt.AddDate(0, 0, 9)
 	case "charge.reminder", "charge.final_notice", "charge.new_card":
 		charge.Status = billing.ChargeRequiresPaymentMethod
@@ -196,9 +213,9 @@ func describe(e *billing.AuditEntry, plan *billing.Plan, charge *billing.Charge,
 			plan.Status, plan.Reason = billing.PlanDefaulted, "charge 2 is unpaid and the policy's deadline passed without a payment"
 		}
 	case "plan.paused":
-		plan.Reason, e.Actor = "paused by the merchant: asked by phone", billing.ActorMerchant
+		plan.Reason, e.Actor = "paused by the merchant: asked by phone", key
 	case "plan.resumed":
-		plan.Status, plan.ActivatedAt, e.Actor = billing.PlanActive, plan.CreatedAt.Add(2*time.Minute), billing.ActorMerchant
+		plan.Status, plan.ActivatedAt, e.Actor = billing.PlanActive, plan.CreatedAt.Add(2*time.Minute), key
 	case "charge.succeeded", "notice.sent", "notice.kept", "notice.failed", "notice.retry_requested":
 		paid()
 	case "charge.collecting":
@@ -217,24 +234,24 @@ func describe(e *billing.AuditEntry, plan *billing.Plan, charge *billing.Charge,
 		charge.Status = billing.ChargeFailed
 		declined("", "pi_3PqR5s took 100.00 USD and not 333.33 USD; it was changed at Stripe")
 	case "charge.canceled":
-		charge.Status, charge.Reason, e.Actor = billing.ChargeCanceled, "its PaymentIntent was canceled at Stripe", billing.ActorMerchant
+		charge.Status, charge.Reason, e.Actor = billing.ChargeCanceled, "its PaymentIntent was canceled at Stripe", key
 	case "charge.payment_intent_replaced":
 		charge.Status, charge.PaymentIntent, charge.NextAttemptAt = billing.ChargeRetrying, "", e.At
 	case "charge.retry_requested":
-		charge.Status, charge.NextAttemptAt, plan.Status, e.Actor = billing.ChargeRetrying, e.At, billing.PlanPastDue, billing.ActorMerchant
-	case "card.detached", "card.detach_failed", "card.held", "card.folded":
+		charge.Status, charge.NextAttemptAt, plan.Status, e.Actor = billing.ChargeRetrying, e.At, billing.PlanPastDue, key
+	case "card.detached", "card.detach_failed", "card.held", "card.merged":
 		e.PlanID = ""
 	case "card.removed", "card.released", "card.made_default":
-		e.PlanID, e.Actor = "", billing.ActorMerchant
+		e.PlanID, e.Actor = "", key
 	}
 	if kind == "charge" && what == "declined" {
-		e.Actor = billing.ActorCustomer
+		e.Actor = billing.NewActor("customer", string(e.CustomerID))
 	}
 }
 
-// TestEveryActionThatIsToldIsListed reads the sources for actions of audit entries: one that is told and not listed would
-// be missing from the documents, and nobody could subscribe to it alone.
-func TestEveryActionThatIsToldIsListed(t *testing.T) {
+// TestActions_AllListed reads the sources for actions of audit entries. An action that is sent and
+// not listed would be missing from the documents, and endpoints could not subscribe to it.
+func TestActions_AllListed(t *testing.T) {
 	t.Parallel()
 	listed := map[string]bool{}
 	for _, m := range billing.MessageTypes() {
@@ -243,11 +260,11 @@ func TestEveryActionThatIsToldIsListed(t *testing.T) {
 		listed[m.Type] = true
 	}
 	found := actions(t)
-	require.Greater(t, len(found), 15, "the sources are read")
+	require.Greater(t, len(found), 15, "no sources were read")
 	for action, where := range found {
 		require.True(t, listed[action], "%s is written in %s; add it to billing.MessageTypes, and to example in this test", action, where)
 	}
-	// These are put together from a status.
+	// These actions are composed from a status.
 	for _, status := range billing.PlanStatuses() {
 		if status != billing.PlanAwaitingFirstPayment {
 			require.True(t, listed["plan."+string(status)], status)
@@ -262,7 +279,7 @@ func TestEveryActionThatIsToldIsListed(t *testing.T) {
 
 var actionShape = regexp.MustCompile(`^(plan|charge|card|notice)\.[a-z_]+$`)
 
-// actions are the texts in the sources that look like an action, and where they stand.
+// actions returns the texts in the sources that look like an action, with their places.
 func actions(t *testing.T) map[string]string {
 	t.Helper()
 	found := map[string]string{}
@@ -289,8 +306,8 @@ func actions(t *testing.T) map[string]string {
 	return found
 }
 
-// TestTheReceiverInTheDocumentTakesWhatIsSent builds the document's receiver and posts to it.
-func TestTheReceiverInTheDocumentTakesWhatIsSent(t *testing.T) {
+// TestReceiver_FromTheDocument builds the document's receiver and posts to it.
+func TestReceiver_FromTheDocument(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(document)
 	require.NoError(t, err)
@@ -304,7 +321,7 @@ func TestTheReceiverInTheDocumentTakesWhatIsSent(t *testing.T) {
 	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, source).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 
-	listener, err := net.Listen("tcp", "127.0.0.1:0") // a port that is free a moment later, too
+	listener, err := net.Listen("tcp", "127.0.0.1:0") // the port stays free for the receiver
 	require.NoError(t, err)
 	addr := listener.Addr().String()
 	require.NoError(t, listener.Close())

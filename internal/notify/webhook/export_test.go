@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// Hasten gives a try less time.
+// Hasten shortens the timeout.
 func (s *Sender) Hasten(d time.Duration) { s.client.Timeout = d }
 
-// Resolve has names resolved by a server of the test's.
+// Resolve sets the test's name server.
 func (s *Sender) Resolve(r *net.Resolver) { s.dialer.Resolver = r }
 
-// Trust takes a test server's certificate.
+// Trust accepts a test server's certificate.
 func (s *Sender) Trust(pool *x509.CertPool) {
 	transport, ok := s.client.Transport.(*http.Transport)
 	if !ok {

@@ -15,71 +15,84 @@ import (
 )
 
 const (
-	// secretPrefix and secretBytes are of the Standard Webhooks scheme, which wants 24 to 64 bytes.
+	// secretPrefix and secretBytes follow Standard Webhooks, which requires 24 to 64 bytes.
 	secretPrefix = "whsec_"
 	secretBytes  = 32
-	// sealPrefix names the way of sealing, so that there can be another one day.
+	// sealPrefix names the version of the sealing, so that it can change.
 	sealPrefix = "v1:"
-	// sealInfo keeps the key for sealing apart from what else is derived from TRANCHE_SECRET_KEY.
+	// sealInfo separates the sealing key from other keys derived from TRANCHE_SECRET_KEY.
 	sealInfo = "tranche webhook secrets v1"
 )
 
-// ErrNoKey: secrets can't be sealed or opened without TRANCHE_SECRET_KEY.
+// ErrNoKey means that secrets can't be sealed or opened without TRANCHE_SECRET_KEY.
 var ErrNoKey = errors.New("TRANCHE_SECRET_KEY is not set: it seals the secrets of endpoints in the database; set it to at least 32 random characters, the same for every process")
 
-// NewSecret makes a signing secret, as receivers are given it.
+// NewSecret returns a new signing secret, in the form that receivers use.
 func NewSecret() billing.Secret {
 	var key [secretBytes]byte
 	_, _ = rand.Read(key[:]) // documented never to fail
 	return billing.Secret(secretPrefix + base64.StdEncoding.EncodeToString(key[:]))
 }
 
-// Keyring seals the signing secrets of endpoints for the database, and opens them, by AES-256-GCM. A sealed secret opens
-// for its own endpoint only. The zero value has no key: everything fails with ErrNoKey.
-type Keyring struct{ aead cipher.AEAD }
+// Keyring seals the signing secrets of endpoints for the database with its newest key, and opens
+// them with any key, by AES-256-GCM. A sealed secret opens only for its own endpoint. The zero
+// value has no key: every call fails with ErrNoKey.
+type Keyring struct{ keys []cipher.AEAD }
 
-// NewKeyring makes a keyring from TRANCHE_SECRET_KEY; an empty one gives the zero value.
-func NewKeyring(secretKey string) (Keyring, error) {
-	if secretKey == "" {
-		return Keyring{}, nil
+// NewKeyring returns a keyring with the keys of TRANCHE_SECRET_KEY, newest first. Without a
+// non-empty key it returns the zero value.
+func NewKeyring(secretKeys ...string) (Keyring, error) {
+	var k Keyring
+	for _, secretKey := range secretKeys {
+		if secretKey == "" {
+			continue
+		}
+		key, err := newKey(secretKey)
+		if err != nil {
+			return Keyring{}, fmt.Errorf("derive the key that seals secrets: %w", err)
+		}
+		k.keys = append(k.keys, key)
 	}
+	return k, nil
+}
+
+func newKey(secretKey string) (cipher.AEAD, error) {
 	key, err := hkdf.Key(sha256.New, []byte(secretKey), nil, sealInfo, 32)
 	if err != nil {
-		return Keyring{}, fmt.Errorf("derive the key that seals secrets: %w", err)
+		return nil, err
 	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
-		return Keyring{}, fmt.Errorf("derive the key that seals secrets: %w", err)
+		return nil, err
 	}
-	aead, err := cipher.NewGCMWithRandomNonce(block)
-	if err != nil {
-		return Keyring{}, fmt.Errorf("derive the key that seals secrets: %w", err)
-	}
-	return Keyring{aead}, nil
+	return cipher.NewGCMWithRandomNonce(block)
 }
 
-// Seal makes of a secret what may be stored. Errors: ErrNoKey.
+// Seal returns a secret in its stored form. Errors: ErrNoKey.
 func (k Keyring) Seal(id billing.EndpointID, s billing.Secret) (string, error) {
-	if k.aead == nil {
+	if len(k.keys) == 0 {
 		return "", ErrNoKey
 	}
-	sealed := k.aead.Seal(nil, nil, []byte(s.Reveal()), []byte(id)) //nolint:gosec // it draws a nonce itself, and puts it before the text
+	sealed := k.keys[0].Seal(nil, nil, []byte(s.Reveal()), []byte(id)) //nolint:gosec // it draws a nonce itself, and puts it before the text
 	return sealPrefix + base64.StdEncoding.EncodeToString(sealed), nil
 }
 
-// Open reads what Seal made. Errors: ErrNoKey; others say that the key is another one by now.
-func (k Keyring) Open(id billing.EndpointID, sealed string) (billing.Secret, error) {
-	if k.aead == nil {
-		return "", ErrNoKey
+// Open returns the secret that Seal sealed. current reports whether the newest key sealed it.
+// Errors: ErrNoKey; others name the endpoint if no key opens the secret.
+func (k Keyring) Open(id billing.EndpointID, sealed string) (secret billing.Secret, current bool, err error) {
+	if len(k.keys) == 0 {
+		return "", false, ErrNoKey
 	}
 	text, known := strings.CutPrefix(sealed, sealPrefix)
 	raw, err := base64.StdEncoding.DecodeString(text)
 	if !known || err != nil {
-		return "", fmt.Errorf("the secret of endpoint %s is not stored as this version stores it", id)
+		return "", false, fmt.Errorf("the secret of endpoint %s is stored in an unknown form", id)
 	}
-	secret, err := k.aead.Open(nil, nil, raw, []byte(id))
-	if err != nil {
-		return "", fmt.Errorf("the secret of endpoint %s was sealed with another TRANCHE_SECRET_KEY: set that one again, or rotate the secret", id)
+	for i, key := range k.keys {
+		if opened, err := key.Open(nil, nil, raw, []byte(id)); err == nil {
+			return billing.Secret(opened), i == 0, nil
+		}
 	}
-	return billing.Secret(secret), nil
+	return "", false, fmt.Errorf("the secret of endpoint %s was sealed with another TRANCHE_SECRET_KEY: "+
+		"set that key too, after the newest and a comma, or rotate the secret with tranche endpoint rotate %s", id, id)
 }

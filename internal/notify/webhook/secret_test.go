@@ -14,14 +14,14 @@ import (
 
 const linkKey = "a-key-of-32-characters-or-more-000"
 
-func keyring(t testing.TB, key string) webhook.Keyring {
+func keyring(t testing.TB, keys ...string) webhook.Keyring {
 	t.Helper()
-	k, err := webhook.NewKeyring(key)
+	k, err := webhook.NewKeyring(keys...)
 	require.NoError(t, err)
 	return k
 }
 
-func TestASecretIsOfTheScheme(t *testing.T) {
+func TestNewSecret_FollowsTheScheme(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for range 100 {
@@ -37,43 +37,64 @@ func TestASecretIsOfTheScheme(t *testing.T) {
 	require.Equal(t, "[secret]", webhook.NewSecret().String())
 }
 
-func TestASealedSecretOpensForItsEndpointAndKeyAlone(t *testing.T) {
+func TestKeyring_OpensForItsEndpointAndKeyOnly(t *testing.T) {
 	t.Parallel()
 	k, other := keyring(t, linkKey), keyring(t, linkKey+"1")
 	s := webhook.NewSecret()
 	sealed, err := k.Seal("ep_1", s)
 	require.NoError(t, err)
 	require.NotContains(t, sealed, s.Reveal()[6:])
-	opened, err := k.Open("ep_1", sealed)
+	opened, current, err := k.Open("ep_1", sealed)
 	require.NoError(t, err)
 	require.Equal(t, s.Reveal(), opened.Reveal())
+	require.True(t, current)
 	again, err := k.Seal("ep_1", s)
 	require.NoError(t, err)
-	require.NotEqual(t, sealed, again, "two that are equal do not look it")
+	require.NotEqual(t, sealed, again, "equal secrets look different")
 
-	_, err = k.Open("ep_2", sealed)
+	_, _, err = k.Open("ep_2", sealed)
 	require.Error(t, err)
-	_, err = other.Open("ep_1", sealed)
+	_, _, err = other.Open("ep_1", sealed)
 	require.ErrorContains(t, err, "another TRANCHE_SECRET_KEY")
 	for _, broken := range []string{"", "v1:", "v2:" + sealed[3:], sealed[:len(sealed)-8], "v1:!", s.Reveal()} {
-		_, err = k.Open("ep_1", broken)
+		_, _, err = k.Open("ep_1", broken)
 		require.Error(t, err, broken)
 		require.NotContains(t, err.Error(), s.Reveal())
 	}
 }
 
-func TestWithoutAKeyNothingIsSealedOrOpened(t *testing.T) {
+func TestKeyring_SeveralKeys(t *testing.T) {
+	t.Parallel()
+	old, both := keyring(t, linkKey), keyring(t, linkKey+"new", linkKey)
+	s := webhook.NewSecret()
+	before, err := old.Seal("ep_1", s)
+	require.NoError(t, err)
+	after, err := both.Seal("ep_1", s)
+	require.NoError(t, err)
+	for sealed, newest := range map[string]bool{before: false, after: true} {
+		opened, current, err := both.Open("ep_1", sealed)
+		require.NoError(t, err)
+		require.Equal(t, s.Reveal(), opened.Reveal())
+		require.Equal(t, newest, current)
+	}
+	_, _, err = old.Open("ep_1", after)
+	require.Error(t, err, "the newest key seals")
+	_, _, err = keyring(t, linkKey+"new").Open("ep_1", before)
+	require.ErrorContains(t, err, "tranche endpoint rotate ep_1")
+}
+
+func TestKeyring_WithoutAKey(t *testing.T) {
 	t.Parallel()
 	for _, k := range []webhook.Keyring{{}, keyring(t, "")} {
 		_, err := k.Seal("ep_1", webhook.NewSecret())
 		require.ErrorIs(t, err, webhook.ErrNoKey)
-		_, err = k.Open("ep_1", "v1:AAAA")
+		_, _, err = k.Open("ep_1", "v1:AAAA")
 		require.ErrorIs(t, err, webhook.ErrNoKey)
 	}
 }
 
-// TestAChangedSealDoesNotOpen flips one bit anywhere.
-func TestAChangedSealDoesNotOpen(t *testing.T) {
+// TestOpen_ChangedSeal flips one bit anywhere.
+func TestOpen_ChangedSeal(t *testing.T) {
 	t.Parallel()
 	k := keyring(t, linkKey)
 	rapid.Check(t, func(t *rapid.T) {
@@ -83,7 +104,7 @@ func TestAChangedSealDoesNotOpen(t *testing.T) {
 		raw, err := base64.StdEncoding.DecodeString(sealed[3:])
 		require.NoError(t, err)
 		raw[rapid.IntRange(0, len(raw)-1).Draw(t, "byte")] ^= 1 << rapid.IntRange(0, 7).Draw(t, "bit")
-		_, err = k.Open("ep_1", "v1:"+base64.StdEncoding.EncodeToString(raw))
+		_, _, err = k.Open("ep_1", "v1:"+base64.StdEncoding.EncodeToString(raw))
 		require.Error(t, err)
 	})
 }

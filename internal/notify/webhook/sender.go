@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
@@ -21,24 +23,24 @@ import (
 )
 
 const (
-	// Timeout bounds one try, from the name's resolution to the end of the answer.
+	// Timeout limits one try, from the DNS lookup to the end of the answer.
 	Timeout = 15 * time.Second
 	// maxAnswer is how much of an answer is read.
 	maxAnswer = 4 << 10
-	// maxError bounds the text of a failure, in characters.
+	// maxError limits the text of a failure, in characters.
 	maxError = 300
-	// maxHeader bounds the header of an answer.
+	// maxHeader limits the header of an answer.
 	maxHeader = 64 << 10
 	// idlePerHost is how many connections to one receiver are kept for the next message.
 	idlePerHost = 10
 )
 
-// Config is what a Sender works with.
+// Config configures a Sender.
 type Config struct {
 	Keys Keyring
-	// AllowPrivate lets messages go to addresses that are not on the Internet, and by http.
+	// AllowPrivate allows addresses that are not on the Internet, and http.
 	AllowPrivate bool
-	// Clock tells until when an old secret signs too. Signatures carry the real time.
+	// Clock decides how long a rotated secret signs as well. Signatures have the real time.
 	Clock clock.Clock
 }
 
@@ -51,7 +53,8 @@ type Sender struct {
 
 var _ billing.WebhookSender = (*Sender)(nil)
 
-// NewSender makes a sender. It follows no redirects and knows no proxy: either would lead past the check of addresses.
+// NewSender returns a sender. It follows no redirects and uses no proxy: both would bypass the
+// check of addresses.
 func NewSender(c Config) *Sender {
 	dialer := &net.Dialer{Timeout: Timeout}
 	if !c.AllowPrivate {
@@ -67,7 +70,7 @@ func NewSender(c Config) *Sender {
 	}}
 }
 
-// Close lets go of idle connections.
+// Close closes idle connections.
 func (s *Sender) Close() { s.client.CloseIdleConnections() }
 
 // Send posts a message to an endpoint. See billing.WebhookSender.
@@ -94,26 +97,25 @@ func (s *Sender) Send(ctx context.Context, e billing.Endpoint, m billing.Message
 		return 0, errors.New(oneLine(noAnswer(err)))
 	}
 	defer resp.Body.Close()
-	// An answer that ends early has been given all the same.
+	// An answer that is cut short still counts as an answer.
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	return resp.StatusCode, verdict(resp.StatusCode, body)
 }
 
-// sign makes the signature header: one signature for each secret that holds, separated by spaces.
+// sign returns the signature header: one signature for each valid secret that opens, separated by
+// spaces. It fails if none opens.
 func (s *Sender) sign(e billing.Endpoint, m billing.Message, at time.Time) (string, error) {
-	sealed := []string{e.Secret}
-	if e.OldSecret != "" && s.Clock.Now().Before(e.OldUntil) {
-		sealed = append(sealed, e.OldSecret)
-	}
 	var signatures []string
-	for _, text := range sealed {
-		secret, err := s.Keys.Open(e.ID, text)
+	var unopened error
+	for _, sealed := range e.ValidSecrets(s.Clock.Now()) {
+		secret, _, err := s.Keys.Open(e.ID, sealed)
 		if err != nil {
-			return "", err
+			unopened = cmp.Or(unopened, err)
+			continue
 		}
 		signer, err := standardwebhooks.NewWebhook(secret.Reveal())
 		if err != nil {
-			return "", errors.New("the endpoint's secret is not of the Standard Webhooks scheme: rotate it")
+			return "", errors.New("the endpoint's secret does not follow Standard Webhooks: rotate it")
 		}
 		signature, err := signer.Sign(string(m.ID), at, m.Payload)
 		if err != nil {
@@ -121,16 +123,19 @@ func (s *Sender) sign(e billing.Endpoint, m billing.Message, at time.Time) (stri
 		}
 		signatures = append(signatures, signature)
 	}
+	if len(signatures) == 0 {
+		return "", unopened
+	}
 	return strings.Join(signatures, " "), nil
 }
 
-// verdict is why an answer does not mean that the message was taken; nil when it does.
+// verdict returns an error for an answer that does not acknowledge the message.
 func verdict(status int, body []byte) error {
 	switch {
 	case status >= 200 && status < 300:
 		return nil
 	case status >= 300 && status < 400:
-		return fmt.Errorf("answered %d: redirects are not followed; give the URL it leads to", status)
+		return fmt.Errorf("answered %d: redirects are not followed; set the URL of the target", status)
 	}
 	text := fmt.Sprintf("answered %d", status)
 	if said := strings.TrimSpace(string(body)); said != "" {
@@ -139,13 +144,38 @@ func verdict(status int, body []byte) error {
 	return errors.New(oneLine(text))
 }
 
-// noAnswer says why there was no answer, without the URL, which may hold what only the receiver should know.
+// noAnswer explains why there was no answer. It leaves out the URL, which may contain the
+// receiver's secrets, and every address: the merchant's resolver, and what names resolve to inside
+// the merchant's network.
 func noAnswer(err error) string {
-	var timeout net.Error
-	if errors.As(err, &timeout) && timeout.Timeout() {
+	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 		return fmt.Sprintf("no answer within %s", Timeout)
 	}
+	if errors.Is(err, ErrAddress) {
+		return "no answer: the host " + ErrAddress.Error()
+	}
+	if unresolved, ok := errors.AsType[*net.DNSError](err); ok {
+		if unresolved.IsNotFound {
+			return "no answer: the host's name has no address"
+		}
+		return "no answer: the host's name could not be resolved"
+	}
+	if network, ok := errors.AsType[*net.OpError](err); ok {
+		return fmt.Sprintf("no answer: %s: %s", network.Op, cause(network.Err))
+	}
 	return "no answer: " + withoutURL(err).Error()
+}
+
+// cause is the operating system's word for a failure, which names no address. Other failures of the
+// network may name one.
+func cause(err error) string {
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
+		return errno.Error()
+	}
+	if alert, ok := errors.AsType[tls.AlertError](err); ok {
+		return alert.Error()
+	}
+	return "the connection failed"
 }
 
 func withoutURL(err error) error {
@@ -155,22 +185,5 @@ func withoutURL(err error) error {
 	return err
 }
 
-// oneLine makes what others wrote fit for a line of a table or a log: no line ends, no control characters, none that turn
-// the direction of writing, and no more than maxError.
-func oneLine(s string) string {
-	s = strings.ToValidUTF8(s, "")
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029':
-			return ' '
-		case r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069':
-			return -1
-		}
-		return r
-	}, s)
-	s = strings.Join(strings.Fields(s), " ")
-	if runes := []rune(s); len(runes) > maxError {
-		return string(runes[:maxError-1]) + "…"
-	}
-	return s
-}
+// oneLine makes text from outside fit for a line of a table or a log.
+func oneLine(s string) string { return billing.CleanLine(s, maxError) }

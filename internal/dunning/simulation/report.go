@@ -1,4 +1,4 @@
-package recovery
+package simulation
 
 import (
 	"fmt"
@@ -8,21 +8,21 @@ import (
 	"tranche/internal/dunning"
 )
 
-// The report's year: neither one that the policy was tuned on nor one of the tests'.
+// The year of the report: neither used to tune the policy nor used by the tests.
 const (
 	FirstSeed = 11
 	Years     = 1
 )
 
-// Standard is what the report lives through.
+// Standard returns the options of the report.
 func Standard(seed uint64) Options { return Options{Customers: 1000, Days: 365, Seed: seed} }
 
-// DefaultPolicy is the policy the report is about.
+// DefaultPolicy returns the policy that the report measures.
 func DefaultPolicy() dunning.Policy {
 	return dunning.DefaultPolicy(billing.LocalTime{Hour: chargeHour})
 }
 
-// Compare runs the same year with each retrier.
+// Compare simulates the same year with each retrier.
 func Compare(o Options) []Result {
 	p, world := DefaultPolicy(), newWorld(o)
 	var results []Result
@@ -32,14 +32,15 @@ func Compare(o Options) []Result {
 	return results
 }
 
-// early is the policy with its retries at the hour at which charges fall due, which is before noon's money.
+// early returns the policy with its retries at the hour at which charges fall due, before salaries
+// that arrive at noon.
 func early(p dunning.Policy) dunning.Policy {
 	p.Name = "default, at 09:00"
 	p.Funds.Times = nil
 	return p
 }
 
-// Sum adds up the results of several years, retrier by retrier.
+// Sum adds up the results of several years, by retrier.
 func Sum(years [][]Result) []Result {
 	var sums []Result
 	for _, year := range years {

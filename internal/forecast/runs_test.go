@@ -12,7 +12,7 @@ import (
 	"tranche/internal/billing"
 )
 
-func TestAForecastIsWhatTheRealRunThenDoes(t *testing.T) {
+func TestForecast_MatchesTheRealRun(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*billing.Terms){
 		"instalments": func(t *billing.Terms) { t.Parts = 3 },
@@ -40,15 +40,15 @@ func TestAForecastIsWhatTheRealRunThenDoes(t *testing.T) {
 			t.Parallel()
 			r := newReality(t)
 			id := r.started(terms(change))
-			told := r.forecast(billing.ForecastRequest{Plan: string(id), NoDeclines: true})
-			require.False(t, told.Proposed)
-			require.Equal(t, billing.PlanCompleted, told.EndStatus)
-			r.requireSameLife(id, told)
+			got := r.forecast(billing.ForecastRequest{Plan: string(id), NoDeclines: true})
+			require.False(t, got.Proposed)
+			require.Equal(t, billing.PlanCompleted, got.EndStatus)
+			r.requireSameRun(id, got)
 		})
 	}
 }
 
-func TestABranchIsWhatTheRealRunDoesAfterADecline(t *testing.T) {
+func TestBranch_MatchesTheRealRunAfterADecline(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		code  string
@@ -66,14 +66,15 @@ func TestABranchIsWhatTheRealRunDoesAfterADecline(t *testing.T) {
 			t.Parallel()
 			r := newReality(t)
 			id := r.started(terms(func(t *billing.Terms) { t.Parts, t.Every = c.parts, c.every }))
-			told := r.forecast(billing.ForecastRequest{Plan: "order-1", Decline: c.code, DeclineTimes: c.times})
-			r.requireSameBranch(id, told, 2)
+			got := r.forecast(billing.ForecastRequest{Plan: "order-1", Decline: c.code, DeclineTimes: c.times})
+			r.requireSameBranch(id, got, 2)
 		})
 	}
 }
 
-// TestRandomPlansLiveAsForetold draws terms, a charge and how it is declined. Each is a whole life over HTTP, so there are few.
-func TestRandomPlansLiveAsForetold(t *testing.T) {
+// TestForecast_RandomPlansMatch draws terms, a charge and how it is declined. Each case is a whole
+// plan over HTTP, so there are few.
+func TestForecast_RandomPlansMatch(t *testing.T) {
 	t.Parallel()
 	for seed := range 3 {
 		d := rapid.Custom(draw).Example(seed)
@@ -84,22 +85,22 @@ func TestRandomPlansLiveAsForetold(t *testing.T) {
 			id := r.started(terms(func(t *billing.Terms) {
 				t.Parts, t.Total, t.Every, t.Customer.TimeZone = d.parts, d.total, d.every, d.zone
 			}))
-			told := r.forecast(billing.ForecastRequest{Plan: string(id), Decline: d.code, DeclineTimes: d.times})
-			r.requireSameBranch(id, told, d.declined)
+			got := r.forecast(billing.ForecastRequest{Plan: string(id), Decline: d.code, DeclineTimes: d.times})
+			r.requireSameBranch(id, got, d.declined)
 		})
 	}
 }
 
-// TestAProposedPlanOfEachKindIsForetoldAsItThenIs: what was told before the plan was made is told again once it is, and its
-// customer has done what it waits for.
-func TestAProposedPlanOfEachKindIsForetoldAsItThenIs(t *testing.T) {
+// TestForecast_ProposedPlansMatch compares the forecast of proposed terms with the forecast of the
+// plan that is then created, once its customer has done what the plan waits for.
+func TestForecast_ProposedPlansMatch(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*billing.Terms){
 		"recurring after a trial": func(t *billing.Terms) {
 			t.Kind, t.Total, t.Parts, t.Amount, t.Trial = billing.KindRecurring, 0, 2, 1900, "10 days"
 		},
-		"deferred until it is asked for": func(t *billing.Terms) { t.Kind, t.Parts, t.Every, t.Due = billing.KindDeferred, 0, "", "on request" },
-		"recurring without an end":       func(t *billing.Terms) { t.Kind, t.Total, t.Parts, t.Amount = billing.KindRecurring, 0, 0, 1900 },
+		"deferred until it is asked for":  func(t *billing.Terms) { t.Kind, t.Parts, t.Every, t.Due = billing.KindDeferred, 0, "", "on request" },
+		"recurring, with no last payment": func(t *billing.Terms) { t.Kind, t.Total, t.Parts, t.Amount = billing.KindRecurring, 0, 0, 1900 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -108,10 +109,10 @@ func TestAProposedPlanOfEachKindIsForetoldAsItThenIs(t *testing.T) {
 			proposed := r.forecast(billing.ForecastRequest{Terms: &wanted, NoDeclines: true, Horizon: "2026-12-31"})
 			require.True(t, proposed.Proposed)
 			r.started(wanted)
-			told := r.forecast(billing.ForecastRequest{Plan: "order-1", NoDeclines: true, Horizon: "2026-12-31"})
-			require.Equal(t, told.EndStatus, proposed.EndStatus)
-			require.Len(t, proposed.Charges, len(told.Charges))
-			for i, c := range told.Charges {
+			got := r.forecast(billing.ForecastRequest{Plan: "order-1", NoDeclines: true, Horizon: "2026-12-31"})
+			require.Equal(t, got.EndStatus, proposed.EndStatus)
+			require.Len(t, proposed.Charges, len(got.Charges))
+			for i, c := range got.Charges {
 				p := proposed.Charges[i]
 				require.Equal(t, []any{c.Amount, c.DueAt, c.Expected, c.Waits}, []any{p.Amount, p.DueAt, p.Expected, p.Waits})
 			}

@@ -1,4 +1,4 @@
-package recovery_test
+package simulation_test
 
 import (
 	"bytes"
@@ -11,10 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/dunning"
-	"tranche/internal/dunning/recovery"
+	"tranche/internal/dunning/simulation"
 )
 
-var update = flag.Bool("update", false, "write docs/recovery-report.md anew")
+var update = flag.Bool("update", false, "write docs/recovery-report.md")
 
 const (
 	naive = iota
@@ -24,10 +24,10 @@ const (
 	allKnowing
 )
 
-func TestTheDefaultPolicyRecoversMoreWithFewerRetriesThanANaiveLadder(t *testing.T) {
+func TestCompare_DefaultPolicyBeatsNaiveLadder(t *testing.T) {
 	t.Parallel()
-	for seed := uint64(21); seed <= 24; seed++ { // not those it was tuned on
-		year := recovery.Compare(recovery.Options{Customers: 300, Days: 365, Seed: seed})
+	for seed := uint64(21); seed <= 24; seed++ { // none of the seeds it was tuned on
+		year := simulation.Compare(simulation.Options{Customers: 300, Days: 365, Seed: seed})
 		for _, policy := range []int{ours, oursEarly} {
 			require.Greater(t, year[policy].Share(), year[naive].Share(), "seed %d", seed)
 			require.Less(t, year[policy].RetriesPerRecovery(), year[naive].RetriesPerRecovery(), "seed %d", seed)
@@ -36,9 +36,9 @@ func TestTheDefaultPolicyRecoversMoreWithFewerRetriesThanANaiveLadder(t *testing
 	}
 }
 
-func TestNobodyBeatsTheAllKnowing(t *testing.T) {
+func TestCompare_AllKnowingIsTheCeiling(t *testing.T) {
 	t.Parallel()
-	year := recovery.Compare(recovery.Options{Customers: 200, Days: 365, Seed: 31})
+	year := simulation.Compare(simulation.Options{Customers: 200, Days: 365, Seed: 31})
 	for i, r := range year {
 		if i != allKnowing {
 			require.Less(t, r.Share(), year[allKnowing].Share(), r.Name)
@@ -49,38 +49,38 @@ func TestNobodyBeatsTheAllKnowing(t *testing.T) {
 	require.LessOrEqual(t, year[allKnowing].RetriesPerRecovery(), 1.0, "it never tries in vain")
 }
 
-func TestTheSameSeedGivesTheSameYear(t *testing.T) {
+func TestCompare_SameSeedSameYear(t *testing.T) {
 	t.Parallel()
-	o := recovery.Options{Customers: 50, Days: 200, Seed: 3}
-	first := recovery.Compare(o)
-	require.Equal(t, first, recovery.Compare(o))
+	o := simulation.Options{Customers: 50, Days: 200, Seed: 3}
+	first := simulation.Compare(o)
+	require.Equal(t, first, simulation.Compare(o))
 	other := o
 	other.Seed = 4
-	require.NotEqual(t, recovery.Compare(o), recovery.Compare(other))
+	require.NotEqual(t, simulation.Compare(o), simulation.Compare(other))
 }
 
-func TestAPolicyWithoutRetriesRecoversOnlyWhatCustomersPay(t *testing.T) {
+func TestRun_PolicyWithoutRetries(t *testing.T) {
 	t.Parallel()
-	p := recovery.DefaultPolicy()
+	p := simulation.DefaultPolicy()
 	for _, l := range []*dunning.Ladder{&p.Funds, &p.Limit, &p.Temporary, &p.Declined} {
 		l.Days = nil
 	}
-	r := recovery.Run(recovery.Options{Customers: 200, Days: 365, Seed: 5}, recovery.Ours(p))
+	r := simulation.Run(simulation.Options{Customers: 200, Days: 365, Seed: 5}, simulation.Ours(p))
 	require.Zero(t, r.Retries)
 	require.Positive(t, r.Recovered)
 	require.Less(t, r.Share(), 0.4)
 }
 
-// TestTheReportInTheDocumentationIsTheOneThatIsMade runs what make recovery-report runs; go test -update writes it.
-func TestTheReportInTheDocumentationIsTheOneThatIsMade(t *testing.T) {
+// TestReport_MatchesTheDocumentation makes the report of make recovery-report; -update writes it.
+func TestReport_MatchesTheDocumentation(t *testing.T) {
 	t.Parallel()
 	const file = "../../../docs/recovery-report.md"
-	var all [][]recovery.Result
-	for seed := uint64(recovery.FirstSeed); seed < recovery.FirstSeed+recovery.Years; seed++ {
-		all = append(all, recovery.Compare(recovery.Standard(seed)))
+	var all [][]simulation.Result
+	for seed := uint64(simulation.FirstSeed); seed < simulation.FirstSeed+simulation.Years; seed++ {
+		all = append(all, simulation.Compare(simulation.Standard(seed)))
 	}
 	var table bytes.Buffer
-	recovery.Markdown(&table, recovery.Sum(all))
+	simulation.Markdown(&table, simulation.Sum(all))
 	doc, err := os.ReadFile(file)
 	require.NoError(t, err)
 	between := regexp.MustCompile(`(?s)(<!-- table -->\n).*?(<!-- end of table -->)`)
@@ -88,5 +88,5 @@ func TestTheReportInTheDocumentationIsTheOneThatIsMade(t *testing.T) {
 	if *update {
 		require.NoError(t, os.WriteFile(file, []byte(want), 0o600))
 	}
-	require.Equal(t, want, string(doc), "go test ./internal/dunning/recovery -update writes it")
+	require.Equal(t, want, string(doc), "go test ./internal/dunning/simulation -update writes it")
 }

@@ -9,8 +9,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// tell puts the forecast together. horizon is zero when the plan came to its end.
-func (r *run) tell(ctx context.Context, horizon time.Time) (billing.Forecast, error) {
+// assemble builds the forecast. horizon is zero if the plan ended.
+func (r *run) assemble(ctx context.Context, horizon time.Time) (billing.Forecast, error) {
 	plan, charges, err := r.details(ctx)
 	if err != nil {
 		return billing.Forecast{}, err
@@ -42,28 +42,28 @@ func (r *run) tell(ctx context.Context, horizon time.Time) (billing.Forecast, er
 	return f, nil
 }
 
-// charge tells of one charge as it is at the end.
+// charge describes a charge as it is at the end.
 func (r *run) charge(c billing.Charge) billing.ForecastCharge {
-	told := billing.ForecastCharge{
+	charge := billing.ForecastCharge{
 		Sequence: c.Sequence, Amount: c.Amount, DueAt: c.DueAt, Status: billing.ChargeScheduled, Expected: c.Status, PaidAt: c.PaidAt,
 		IfDeclined: r.branches[c.Sequence],
 	}
 	if i := slices.IndexFunc(r.given, func(was billing.Charge) bool { return was.ID == c.ID }); i >= 0 {
-		told.Status = r.given[i].Status
+		charge.Status = r.given[i].Status
 	}
 	switch {
 	case c.Status.Ended():
 	case c.Status == billing.ChargeScheduled && c.DueAt.IsZero():
-		told.Waits = "waits for your word: it is charged when you say so"
+		charge.Waits = "due on request: it is charged when you collect it"
 	case c.Status == billing.ChargeRequiresAction, c.Status == billing.ChargeRequiresPaymentMethod:
-		told.Waits = "waits for the customer"
+		charge.Waits = "waits for the customer"
 	case c.Reason != "":
-		told.Waits = c.Reason
+		charge.Waits = c.Reason
 	}
-	return told
+	return charge
 }
 
-// assumed lists what the forecast takes for granted.
+// assumed lists the assumptions of the forecast.
 func (r *run) assumed() []string {
 	var list []string
 	add := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
@@ -75,12 +75,12 @@ func (r *run) assumed() []string {
 	case r.start.Status == billing.PlanPaused:
 		add("the plan stays paused: nothing is charged until it is resumed")
 	case stands(r.start.Status):
-		add("the plan is %s: nothing more happens by itself", spoken(r.start.Status))
+		add("the plan is %s: nothing more happens automatically", spaced(r.start.Status))
 	}
 	add("every attempt succeeds, but for the declines of a branch")
-	add("the customer does nothing more, and nobody changes the plan")
+	add("the customer does nothing more, and the plan is not changed")
 	if r.proposed {
-		add("retries are spread over some minutes by the id of their charge, which is not made yet: the earliest is told")
+		add("retries are spread over some minutes by the id of their charge, which does not exist yet: the earliest time is shown")
 	}
 	return list
 }

@@ -1,4 +1,4 @@
-package recovery
+package simulation
 
 import (
 	"math/rand/v2"
@@ -17,7 +17,7 @@ const (
 	chargeHour = 9
 )
 
-// pay says on which days money comes in.
+// pay is the rhythm of a customer's paydays.
 type pay int
 
 const (
@@ -29,36 +29,36 @@ const (
 	payIrregular
 )
 
-// span is a time during which a bank says no, and with which code.
+// span is an interval when a bank declines everything, with the code.
 type span struct {
 	from, to time.Time
 	code     string
 }
 
-// customer is one invented life. Nothing in it depends on who collects.
+// customer is one invented customer, independent of the retrier.
 type customer struct {
 	start    time.Time
 	pay      pay
-	phase    int   // of the biweekly and irregular ones
+	phase    int   // of biweekly and irregular pay
 	income   int64 // each payday, minor units
 	payHour  int
-	spends   float64 // share of the income that is meant to be spent
-	bills    float64 // part of that which goes out right after payday
-	lasts    float64 // part of the time until the next payday over which the rest is spent
+	spends   float64 // share of the income that the customer means to spend
+	bills    float64 // part of the spending that goes out right after payday
+	lasts    float64 // part of the time until the next payday; the rest is spent in it
 	balance  int64   // on the first day
 	mute     bool    // the bank says do_not_honor where others say insufficient_funds
-	anchor   int     // day of the month on which a charge falls due
+	anchor   int     // day of the month when a charge falls due
 	amount   int64
-	trouble  []span // outages, limits and refusals without a reason
+	outages  []span // outages, limits and declines without a reason
 	cardFrom time.Time
-	cardCode string    // why the card is of no use from cardFrom on; empty: it stays good
-	authSeq  []bool    // which charges the bank wants authenticated
-	replies  [2]uint64 // what decides whether and when the customer acts: the same for every retrier
+	cardCode string    // why the card is unusable from cardFrom on; empty if it stays good
+	authSeq  []bool    // charges that the bank wants authenticated
+	replies  [2]uint64 // seeds whether and when the customer acts: the same for every retrier
 	paydays  []bool    // of each day
 	noise    []float64 // of each day's spending
 }
 
-// share picks by cumulative weight.
+// share draws an index by weight.
 func share(r *rand.Rand, weights ...float64) int {
 	x := r.Float64()
 	for i, w := range weights {
@@ -71,7 +71,7 @@ func share(r *rand.Rand, weights ...float64) int {
 
 func between(r *rand.Rand, low, high float64) float64 { return low + (high-low)*r.Float64() }
 
-// periodsPerYear is how often each kind of pay comes.
+// periodsPerYear is the number of paydays per year.
 var periodsPerYear = map[pay]float64{
 	payFirst: 12, payLastWeekday: 12, paySemiMonthly: 24, payBiweekly: 26, payWeekly: 52, payIrregular: 52,
 }
@@ -108,27 +108,27 @@ func newCustomer(seed uint64, index int, start time.Time, days int) *customer {
 	return c
 }
 
-// invent adds what banks do without a reason one could see.
+// invent adds declines that have no visible reason.
 func (c *customer) invent(r *rand.Rand, days int) {
 	for d := range days {
 		at := c.start.AddDate(0, 0, d).Add(time.Duration(r.IntN(24)) * time.Hour)
 		add := func(chance, low, high float64, codes ...string) {
 			if r.Float64() < chance {
 				hours := between(r, low, high)
-				c.trouble = append(c.trouble, span{at, at.Add(time.Duration(hours * float64(time.Hour))), codes[r.IntN(len(codes))]})
+				c.outages = append(c.outages, span{at, at.Add(time.Duration(hours * float64(time.Hour))), codes[r.IntN(len(codes))]})
 			}
 		}
 		add(0.010, 2, 30, "issuer_not_available", "processing_error", "try_again_later")
 		add(0.004, 12, 96, "card_velocity_exceeded", "withdrawal_count_limit_exceeded")
 		add(0.004, 24, 14*24, "do_not_honor", "generic_decline", "call_issuer")
 	}
-	if r.Float64() < 0.07 { // half of what expires is renewed by the networks and never noticed
+	if r.Float64() < 0.07 { // half of the expired cards are renewed by the networks, unnoticed
 		c.cardCode = []string{"expired_card", "lost_card", "stolen_card", "invalid_account"}[share(r, 0.6, 0.2, 0.1, 0.1)]
 		c.cardFrom = c.start.AddDate(0, 0, r.IntN(days))
 	}
 }
 
-// paid says whether a day is a payday. What falls on a weekend is paid on the Friday before.
+// paid reports whether a day is a payday. A payday on a weekend moves to the Friday before.
 func (c *customer) paid(d billing.Date) bool {
 	weekday := time.Date(d.Year, d.Month, d.Day, 12, 0, 0, 0, time.UTC).Weekday()
 	days := billing.DaysBetween(billing.DateOf(c.start, time.UTC), d)
@@ -148,7 +148,7 @@ func (c *customer) paid(d billing.Date) bool {
 	}
 }
 
-// before says whether money that is due on a day of the month is paid on d.
+// before reports whether pay that is due on a day of the month arrives on d.
 func before(d billing.Date, dayOfMonth int) bool {
 	for ahead := range 3 {
 		due := d.AddDays(ahead)
@@ -168,8 +168,8 @@ func before(d billing.Date, dayOfMonth int) bool {
 	return false
 }
 
-// spend is what the customer spends on a day, given what is there: bills on the days after payday, and the rest over a part
-// of the time until the next.
+// spend returns what the customer spends on a day, at most the balance: bills on the days after
+// payday, and the rest over a part of the time until the next payday.
 func (c *customer) spend(day, sincePay int, balance int64) int64 {
 	period := 365 / periodsPerYear[c.pay]
 	wanted := 0.0
@@ -182,7 +182,7 @@ func (c *customer) spend(day, sincePay int, balance int64) int64 {
 	return max(min(int64(wanted), balance), 0)
 }
 
-// answer is what the bank says to a charge; "" is yes.
+// answer returns the bank's decline code for a charge, or "" for approval.
 func (c *customer) answer(at time.Time, ch *charge, balance int64, newCard, authenticated bool) string {
 	if c.cardCode != "" && !newCard && !at.Before(c.cardFrom) {
 		return c.cardCode
@@ -190,10 +190,10 @@ func (c *customer) answer(at time.Time, ch *charge, balance int64, newCard, auth
 	if c.authSeq[ch.number] && !authenticated {
 		return "authentication_required"
 	}
-	i := slices.IndexFunc(c.trouble, func(s span) bool { return !at.Before(s.from) && at.Before(s.to) })
+	i := slices.IndexFunc(c.outages, func(s span) bool { return !at.Before(s.from) && at.Before(s.to) })
 	switch {
 	case i >= 0:
-		return c.trouble[i].code
+		return c.outages[i].code
 	case balance >= c.amount:
 		return ""
 	case c.mute:

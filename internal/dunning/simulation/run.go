@@ -1,4 +1,4 @@
-package recovery
+package simulation
 
 import (
 	"fmt"
@@ -9,26 +9,27 @@ import (
 	"tranche/internal/dunning"
 )
 
-// Options say how much is lived through.
+// Options set the size of a simulation.
 type Options struct {
 	Customers int
 	Days      int
 	Seed      uint64
 }
 
-// Retrier is who collects.
+// Retrier decides when failed charges are retried.
 type Retrier struct {
 	Name   string
 	Policy dunning.Policy
-	// decide says what follows a failure; nil asks dunning.Decide with the policy's own days.
+	// decide decides what follows a failure; nil uses dunning.Decide with the policy's own days.
 	decide func(h dunning.History, deadline time.Time) dunning.Decision
-	sees   bool // the balances: it tries again the hour it would succeed
+	sees   bool // the balances: it retries once a retry would succeed
 }
 
-// Ours is a policy as production follows it.
+// Ours returns a retrier that follows a policy as production does.
 func Ours(p dunning.Policy) Retrier { return Retrier{Name: "Tranche, policy " + p.Name, Policy: p} }
 
-// EveryDays tries again each so many days, so many times, whatever the bank said.
+// EveryDays returns a retrier that ignores the decline code: it retries a number of times, days
+// apart.
 func EveryDays(days, times int, p dunning.Policy) Retrier {
 	return Retrier{
 		Name: fmt.Sprintf("every %d days, %d times", days, times), Policy: p,
@@ -42,13 +43,14 @@ func EveryDays(days, times int, p dunning.Policy) Retrier {
 	}
 }
 
-// AllKnowing sees the balances, the outages and the cards. It is told of a failure once, asks the customer like ours where
-// only the customer helps, and tries again at the first hour at which it succeeds: nobody can do better by timing.
+// AllKnowing returns a retrier that sees the balances, the outages and the cards. It learns of a
+// failure once, asks the customer in the same cases as Ours, and retries in the first hour when
+// a retry succeeds. No schedule can do better.
 func AllKnowing(p dunning.Policy) Retrier {
 	return Retrier{Name: "all-knowing (the ceiling)", Policy: p, sees: true}
 }
 
-// Result is what came of a year.
+// Result is the outcome of a year.
 type Result struct {
 	Name      string
 	Charges   int // made, each once
@@ -59,28 +61,28 @@ type Result struct {
 	Customers int // with at least one failure
 }
 
-// Share is the part of the failed charges that were recovered.
+// Share returns the share of failed charges that were recovered.
 func (r Result) Share() float64 { return float64(r.Recovered) / float64(max(r.Failed, 1)) }
 
-// RetriesPerRecovery is how many retries were spent for each charge that was recovered.
+// RetriesPerRecovery returns the number of retries per recovered charge.
 func (r Result) RetriesPerRecovery() float64 {
 	return float64(r.Retries) / float64(max(r.Recovered, 1))
 }
 
-// NoticesPerCustomer is how many notices a customer with a failure got in the year.
+// NoticesPerCustomer returns the number of notices per customer with a failure.
 func (r Result) NoticesPerCustomer() float64 {
 	return float64(r.Notices) / float64(max(r.Customers, 1))
 }
 
-// start is a Thursday, so that the year's weekends lie as they do in 2026.
+// start is a Thursday, so that weekends fall as in 2026.
 var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// Run lives through the days with one retrier. Charges that fail late have their deadline all the same.
+// Run simulates the days with one retrier. Charges that fail late still have their full deadline.
 func Run(o Options, with Retrier) Result {
 	return run(o, newWorld(o), with)
 }
 
-// tail is how many days after the last charge fell due its deadline is waited for.
+// tail is how many days after the last due date the simulation waits for deadlines.
 const tail = 60
 
 // newWorld invents the customers.
@@ -110,7 +112,7 @@ func run(o Options, world []*customer, with Retrier) Result {
 	return total
 }
 
-// charge is one that falls due, or is in dunning.
+// charge is a charge that fell due or is in dunning.
 type charge struct {
 	number   int
 	id       billing.ChargeID
@@ -120,7 +122,7 @@ type charge struct {
 	attempts []billing.Attempt
 
 	remind, final, deadline time.Time
-	reply                   time.Time // when the customer acts; zero: not
+	reply                   time.Time // when the customer acts; zero for never
 	mailed                  int
 }
 
@@ -169,7 +171,7 @@ func (l *life) live(days int) {
 	}
 }
 
-// idle says whether nothing can happen in an hour.
+// idle reports whether nothing can happen in an hour.
 func (l *life) idle(hour int) bool {
 	return len(l.open) == 0 && hour != l.c.payHour && hour != chargeHour && hour != spendHour
 }
@@ -189,7 +191,7 @@ func (l *life) fallsDue(at time.Time) {
 	l.follow(ch, code, at)
 }
 
-// try asks the bank; a yes takes the money.
+// try asks the bank, and takes the money if it approves.
 func (l *life) try(ch *charge, at time.Time) string {
 	code := l.c.answer(at, ch, l.balance, l.newCard, l.authenticated[ch.number])
 	a := billing.Attempt{
@@ -206,18 +208,18 @@ func (l *life) try(ch *charge, at time.Time) string {
 	return code
 }
 
-// follow does what the retrier decides after a failure.
+// follow applies the retrier's decision after a failure.
 func (l *life) follow(ch *charge, code string, at time.Time) {
 	h := dunning.History{
-		Charge: ch.id, Now: at, Location: time.UTC, What: dunning.WhatDeclined, Brand: "visa", PaymentMethod: "pm", Attempts: ch.attempts,
+		Charge: ch.id, Now: at, Location: time.UTC, Kind: dunning.FailureDeclined, Brand: "visa", PaymentMethod: "pm", Attempts: ch.attempts,
 		Failure: billing.Failure{Code: "card_declined", DeclineCode: code}, CardDeclines: l.declines, Deadline: ch.deadline,
 	}
 	var d dunning.Decision
 	if l.with.decide != nil {
 		d = l.with.decide(h, ch.deadline)
 	} else {
+		h.FinalSent = ch.final.IsZero()
 		d = dunning.Decide(dunning.Timetable{}, l.with.Policy, h)
-		d, ch.final = l.with.Policy.AnnounceLast(d, ch.final, at)
 	}
 	ch.next, ch.waits = d.NextAttemptAt, d.Status == billing.ChargeRequiresAction || d.Status == billing.ChargeRequiresPaymentMethod || d.Status == billing.ChargeFailed
 	if d.Notice != "" {
@@ -225,17 +227,17 @@ func (l *life) follow(ch *charge, code string, at time.Time) {
 	}
 }
 
-// Chances that a customer acts on a notice. They are assumptions, the same for every retrier.
+// Probabilities that a customer acts on a notice. They are assumptions, the same for every retrier.
 const (
-	actsWhenAsked   = 0.40 // only the customer can put it right
-	actsWhenTold    = 0.05 // there will be a retry, or there was the last
+	actsWhenAsked   = 0.40 // only the customer can resolve the failure
+	actsOnReport    = 0.05 // a retry follows, or the last retry failed
 	tiresEachNotice = 0.75
 )
 
-// mail tells the customer, who may act some time later.
+// mail notifies the customer, who may act some time later.
 func (l *life) mail(ch *charge, class dunning.Class, at time.Time) {
 	l.notices++
-	chance := actsWhenTold
+	chance := actsOnReport
 	if !class.Timed() {
 		chance = actsWhenAsked
 	}
@@ -306,15 +308,16 @@ func (l *life) retry(ch *charge, at time.Time) {
 	l.recover(ch)
 }
 
-// peek is the all-knowing retry: made only when it succeeds.
+// peek is the all-knowing retry: it is made only if it succeeds.
 func (l *life) peek(ch *charge, at time.Time) {
 	if l.c.answer(at, ch, l.balance, l.newCard, l.authenticated[ch.number]) == "" {
 		l.retry(ch, at)
 	}
 }
 
-// act is the customer paying on the page: with another card where that one is of no use, with authentication, and with
-// money moved from elsewhere where it lacked. An outage stands in the way all the same.
+// act simulates the customer paying on the page: with another card if the saved one is unusable,
+// with authentication, and with money moved from elsewhere if the balance is too low. The payment
+// still fails during an outage.
 func (l *life) act(ch *charge, at time.Time) {
 	if l.c.cardCode != "" && !at.Before(l.c.cardFrom) {
 		l.newCard = true

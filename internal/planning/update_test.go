@@ -1,0 +1,48 @@
+package planning_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+	"tranche/internal/operator"
+	"tranche/internal/planning"
+)
+
+// meanwhile is a store in which another process acts before the first transaction.
+type meanwhile struct {
+	billing.Store
+	once *sync.Once
+	act  func()
+}
+
+// Update implements billing.Store.
+func (m meanwhile) Update(ctx context.Context, fn func(tx billing.Tx) error) error {
+	m.once.Do(m.act)
+	return m.Store.Update(ctx, fn)
+}
+
+// TestCreate_CustomerChangedMeanwhile: a change of the customer that commits after the plan was
+// drafted survives the customer's update by the plan's terms.
+func TestCreate_CustomerChangedMeanwhile(t *testing.T) {
+	eachEngine(t, func(d *desk) {
+		first, err := d.Create(d.t.Context(), terms("order-1"), "")
+		require.NoError(d.t, err)
+		name := "Ada Lovelace"
+		rules := billing.Rules{ChargeTime: billing.LocalTime{Hour: 9}}
+		store := meanwhile{Store: d.store, once: new(sync.Once), act: func() {
+			_, err := operator.UpdateCustomer(d.t.Context(), d.store, first.Customer.ID, operator.CustomerChange{Name: &name}, now)
+			require.NoError(d.t, err)
+		}}
+		planner := planning.New(store, d.gateway, func() time.Time { return now }, rules).Updating(operator.UpdateFromTerms(rules))
+		second := terms("order-2")
+		second.Customer = billing.CustomerTerms{Reference: "ada", Email: "new@example.com"}
+		created, err := planner.Create(d.t.Context(), second, "")
+		require.NoError(d.t, err)
+		require.Equal(d.t, []string{"new@example.com", name}, []string{created.Customer.Email, created.Customer.Name})
+	})
+}
