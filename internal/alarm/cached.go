@@ -6,11 +6,12 @@ import (
 	"time"
 )
 
-// MinAge is for how long, in real time, an answer is given again: pages that need no key must not be a way to load the
-// database.
+// MinAge is how long, in real time, a result is reused: pages that need no key must not be a way to
+// load the database.
 const MinAge = 10 * time.Second
 
-// cached gives the last answer while it is fresh. Of many who ask at once one looks, and the others wait for it.
+// cached returns the last result while it is fresh. If several callers ask at the same time, one of
+// them checks and the others wait for its result.
 type cached struct {
 	inner Checker
 	wall  func() time.Time
@@ -21,11 +22,11 @@ type cached struct {
 	err    error
 }
 
-// Cached makes a checker that looks at most once in MinAge. wall is the real clock.
+// Cached makes a checker that calls inner at most once per MinAge. wall is the real clock.
 func Cached(inner Checker, wall func() time.Time) Checker { return &cached{inner: inner, wall: wall} }
 
-// Check returns the alarms that there were at most MinAge ago. An error is remembered too: what is down is not asked more
-// often than what is up.
+// Check returns alarms that are at most MinAge old. Errors are reused too: a database that is down
+// is not queried more often than one that is up.
 func (c *cached) Check(ctx context.Context) ([]Alarm, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -34,7 +35,7 @@ func (c *cached) Check(ctx context.Context) ([]Alarm, error) {
 		return c.alarms, c.err
 	}
 	c.alarms, c.err = c.inner.Check(ctx)
-	if ctx.Err() == nil { // else it is the caller who gave up, which says nothing to the next
+	if ctx.Err() == nil { // a check that its caller canceled is not reused
 		c.at = now
 	}
 	return c.alarms, c.err

@@ -18,8 +18,9 @@ type Result struct {
 	Next    string // what follows; empty when nothing does
 }
 
-// amend carries out a change of a plan, where its status allows the operation, and brings total and status in line with
-// what the change left. Errors: *RefusedError, *billing.InvalidError, billing.ErrNotFound, billing.ErrUnavailable.
+// amend carries out a change of a plan, where its status allows the operation, and brings total and
+// status in line with what the change left. Errors: *RefusedError, *billing.InvalidError,
+// billing.ErrNotFound, billing.ErrUnavailable.
 func amend(ctx context.Context, s Store, id billing.PlanID, op Operation, now time.Time, fn func(c *change) (billing.AuditEntry, error)) (Result, error) {
 	var r Result
 	plan, err := inPlan(ctx, s, id, now, func(c *change) (billing.AuditEntry, error) {
@@ -68,7 +69,8 @@ func (c *change) orRefuse(err error, op Operation, why string) error {
 	return c.refuse("changed ("+string(op)+")", why)
 }
 
-// busy says why a charge can't be changed at all: it is over, or an attempt is under way; "" when it can.
+// busy says why a charge can't be changed at all: it is over, or an attempt is under way; "" when
+// it can.
 func (c *change) busy(ctx context.Context, ch billing.Charge) (string, error) {
 	switch {
 	case ch.Status.Ended():
@@ -83,17 +85,36 @@ func (c *change) busy(ctx context.Context, ch billing.Charge) (string, error) {
 	return why, err
 }
 
-// tried says why the amount of a charge must stay as it is: what Stripe has of it is for that amount; "" when it may be
-// changed.
-func tried(ch billing.Charge) string {
-	if ch.PaymentIntent == "" && ch.AttemptCount == 0 {
-		return ""
+// tried says why the amount of a charge must stay as it is: what Stripe has of it is for that
+// amount; "" when it may be changed. Where the last failure is the merchant's to fix, the amount
+// may be the fault: a worker cancels the PaymentIntent and makes a new one before the charge is
+// tried again.
+func (c *change) tried(ctx context.Context, ch billing.Charge) (string, error) {
+	if ch.PaymentIntent == "" { // Stripe holds nothing that can be paid, even if it refused a request
+		return "", nil
+	}
+	d, err := c.Dunning(ctx, ch.ID)
+	switch {
+	case err != nil && !errors.Is(err, billing.ErrNotFound):
+		return "", err
+	case err == nil && d.Status == billing.DunningOpen && !d.HeldAt.IsZero():
+		return "", nil
 	}
 	return fmt.Sprintf("charge %d was tried already, and its payment at Stripe is for %s: collect it, skip it or write it off first",
-		ch.Sequence, billing.FormatAmount(ch.Amount, ch.Currency))
+		ch.Sequence, billing.FormatAmount(ch.Amount, ch.Currency)), nil
 }
 
-// untouched lists the charges that are open, and refuses when one of them can't be given another amount.
+// madeAgain says what follows where the amount of a charge changed that has a PaymentIntent of the
+// old one.
+func madeAgain(ch billing.Charge) string {
+	if ch.PaymentIntent == "" {
+		return ""
+	}
+	return fmt.Sprintf("retry charge %d: %s is canceled, and a new PaymentIntent made", ch.Sequence, ch.PaymentIntent)
+}
+
+// untouched lists the charges that are open, and refuses when one of them can't be given another
+// amount.
 func (c *change) untouched(ctx context.Context, op Operation) ([]billing.Charge, error) {
 	var open []billing.Charge
 	for _, ch := range c.charges {
@@ -102,7 +123,7 @@ func (c *change) untouched(ctx context.Context, op Operation) ([]billing.Charge,
 		}
 		why, err := c.busy(ctx, ch)
 		if why == "" && err == nil {
-			why = tried(ch)
+			why, err = c.tried(ctx, ch)
 		}
 		if why != "" || err != nil {
 			return nil, c.orRefuse(err, op, why)
@@ -115,7 +136,8 @@ func (c *change) untouched(ctx context.Context, op Operation) ([]billing.Charge,
 	return open, nil
 }
 
-// settle checks that the parts are in order, and brings the plan's total and status in line with them.
+// settle checks that the parts are in order, and brings the plan's total and status in line with
+// them.
 func (c *change) settle(ctx context.Context, op Operation) error {
 	if err := c.goOn(ctx); err != nil {
 		return err
@@ -139,7 +161,8 @@ func (c *change) settle(ctx context.Context, op Operation) error {
 	return nil
 }
 
-// goOn adds the charges that are to come next in a recurring plan, where the change took up the one that was.
+// goOn adds the charges that are to come next in a recurring plan, where the change took up the one
+// that was.
 func (c *change) goOn(ctx context.Context) error {
 	for {
 		next, ok := c.plan.GoOn(c.charges, c.loc, c.rules.Holidays, c.now)
@@ -151,14 +174,14 @@ func (c *change) goOn(ctx context.Context) error {
 		}
 		c.charges = append(c.charges, next)
 		c.entries = append(c.entries, billing.AuditEntry{
-			At: c.now, Actor: billing.ActorTranche, Action: "charge.scheduled", PlanID: c.plan.ID, ChargeID: next.ID, CustomerID: c.plan.CustomerID,
+			At: c.now, Action: "charge.scheduled", PlanID: c.plan.ID, ChargeID: next.ID, CustomerID: c.plan.CustomerID,
 			Message: fmt.Sprintf("charge %d of %s falls due %s", next.Sequence, c.money(next.Amount), c.local(next.DueAt)),
 		})
 	}
 }
 
-// pastTheNext says which charge would fall due no earlier than one that a recurring plan has not written yet; "" when none
-// does. Their numbers would not be in the order of their dates.
+// pastTheNext says which charge would fall due no earlier than one that a recurring plan has not
+// written yet; "" when none does. Their numbers would not be in the order of their dates.
 func (c *change) pastTheNext() string {
 	next, _, ok := c.plan.Recurrence.Take(c.loc, c.rules.Holidays)
 	if !ok {
@@ -173,8 +196,9 @@ func (c *change) pastTheNext() string {
 	return ""
 }
 
-// outOfOrder says which open charges fall due in another order than they are numbered; "" when none do. What is paid or
-// canceled stands where it stood: a plan that was paused and shifted leaves it behind.
+// outOfOrder says which open charges fall due in another order than they are numbered; "" when none
+// do. What is paid or canceled stands where it stood: a plan that was paused and shifted leaves it
+// behind.
 func outOfOrder(charges []billing.Charge) string {
 	var before *billing.Charge
 	for i := range charges {
@@ -205,7 +229,8 @@ func (c *change) put(ctx context.Context, ch billing.Charge) error {
 	return nil
 }
 
-// counted is how many charges stand against billing.MaxCharges: of a recurring plan, which may go on for years, those to come.
+// counted is how many charges stand against billing.MaxCharges: of a recurring plan, which may go
+// on for years, those to come.
 func (c *change) counted() int {
 	if c.plan.Kind != billing.KindRecurring {
 		return len(c.charges)
@@ -250,20 +275,16 @@ func (c *change) insert(ctx context.Context, op Operation, amount int64, due tim
 	return added, c.InsertCharges(ctx, added)
 }
 
-// drop takes a charge out of the plan: nothing is collected for it, and the total is less by its amount. Its
-// PaymentIntent, if it has one, is canceled by a worker.
+// drop takes a charge out of the plan: nothing is collected for it, and the total is less by its
+// amount. Its PaymentIntent, if it has one, is canceled by a worker.
 func (c *change) drop(ctx context.Context, ch billing.Charge, why string) error {
 	ch.Dropped = true
 	return c.end(ctx, ch, why)
 }
 
-// end cancels a charge. While it has a PaymentIntent it stays due, for a worker to cancel that too.
+// end cancels a charge; see billing.Charge.Cancel.
 func (c *change) end(ctx context.Context, ch billing.Charge, why string) error {
-	next := time.Time{}
-	if ch.PaymentIntent != "" || c.plan.AwaitedCard(ch) {
-		next = c.now
-	}
-	if err := ch.Move(billing.ChargeCanceled, why, next); err != nil {
+	if err := ch.Cancel(c.plan, why, c.now); err != nil {
 		return err
 	}
 	return c.put(ctx, ch)
@@ -295,17 +316,18 @@ func (c *change) checkAmount(field string, amount int64) error {
 	return nil
 }
 
-// parseDue reads a date (at the local time of day that like has) or an instant, after now.
+// parseDue reads what Terms.Due takes, after now: a date (at the local time of day that like has,
+// moved by the plan's business day rule) or an instant, which stays.
 func (c *change) parseDue(text string, like time.Time) (time.Time, error) {
-	due, err := time.Parse(time.RFC3339, text)
-	due = due.UTC().Truncate(time.Millisecond)
-	if err != nil {
-		date, err := billing.ParseDate(text)
-		if err != nil {
-			return due, invalid("due", "%q is neither a date like 2026-12-20 nor an instant like 2026-12-20T09:00:00Z", text)
-		}
-		due = date.At(c.timeOfDay(like), c.loc)
+	parsed, err := billing.ParseDue(text)
+	switch {
+	case err != nil:
+		return time.Time{}, invalid("due", "%q: %s", text, err)
+	case parsed.OnRequest:
+		return time.Time{}, invalid("due", "is missing; say a date like 2026-12-20")
 	}
+	rule := c.plan.ScheduleFor(c.charges, c.rules, c.loc).BusinessDay
+	due := parsed.At(c.timeOfDay(like), c.loc, rule, c.rules.Holidays)
 	return due, c.checkDue("due", due)
 }
 
@@ -324,12 +346,7 @@ func (c *change) timeOfDay(at time.Time) billing.LocalTime {
 	if at.IsZero() {
 		return c.rules.ChargeTime
 	}
-	return timeOfDay(at, c.loc)
-}
-
-func timeOfDay(at time.Time, loc *time.Location) billing.LocalTime {
-	local := at.In(loc)
-	return billing.LocalTime{Hour: local.Hour(), Minute: local.Minute()}
+	return billing.TimeOfDay(at, c.loc)
 }
 
 // last is the charge that falls due last, of those that count.
@@ -346,8 +363,8 @@ func (c *change) last() billing.Charge {
 // errRehearsed takes a rehearsal back.
 var errRehearsed = errors.New("rehearsed")
 
-// Rehearse gives a store on which an operation is carried out and then taken back: its result is what it would be, and
-// nothing is kept. What is refused is refused.
+// Rehearse gives a store on which an operation is carried out and then taken back: its result is
+// what it would be, and nothing is kept. What is refused is refused.
 func Rehearse(s Store) Store { return rehearsal{s} }
 
 type rehearsal struct{ Store }

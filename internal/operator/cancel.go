@@ -8,10 +8,10 @@ import (
 	"tranche/internal/billing"
 )
 
-// Cancel ends a plan: nothing more is charged, and what was paid stays paid. PaymentIntents that are open are canceled at
-// Stripe by the workers. An attempt whose call was made already ends as Stripe says; when it took the money the charge is
-// paid, and the audit trail says so. Errors: *RefusedError when the plan is over, billing.ErrNotFound,
-// billing.ErrUnavailable.
+// Cancel ends a plan: nothing more is charged, and what was paid stays paid. PaymentIntents that
+// are open are canceled at Stripe by the workers. An attempt whose call was made already ends as
+// Stripe says; when it took the money the charge is paid, and the audit trail says so. Errors:
+// *RefusedError when the plan is over, billing.ErrNotFound, billing.ErrUnavailable.
 func Cancel(ctx context.Context, s Store, id billing.PlanID, reason string, now time.Time) (billing.Plan, error) {
 	r, err := End(ctx, s, id, reason, now)
 	return r.Plan, err
@@ -24,20 +24,9 @@ func End(ctx context.Context, s Store, id billing.PlanID, reason string, now tim
 		if !c.plan.Status.CanBecome(billing.PlanCanceled) {
 			return billing.AuditEntry{}, c.refuse("canceled", "it is "+string(c.plan.Status))
 		}
-		stopped, open := 0, 0
-		for i := range c.charges {
-			ch := &c.charges[i]
-			switch {
-			case ch.Status.Ended():
-				continue
-			case ch.Status == billing.ChargeCollecting: // the worker ends it, once it knows what came of the attempt
-				open++
-				continue
-			}
-			stopped++
-			if err := c.stop(ctx, ch, reason); err != nil {
-				return billing.AuditEntry{}, err
-			}
+		stopped, open, err := c.stopCharges(ctx, because("the plan was canceled", reason))
+		if err != nil {
+			return billing.AuditEntry{}, err
 		}
 		c.plan.Status, c.plan.Reason, c.plan.PausedAt = billing.PlanCanceled, because("canceled by the merchant", reason), time.Time{}
 		c.plan.EndRecurrence()
@@ -55,14 +44,22 @@ func End(ctx context.Context, s Store, id billing.PlanID, reason string, now tim
 	return r, err
 }
 
-// stop ends a charge. While it has a PaymentIntent it stays due, for a worker to cancel that too.
-func (c *change) stop(ctx context.Context, ch *billing.Charge, reason string) error {
-	next := time.Time{}
-	if ch.PaymentIntent != "" || c.plan.AwaitedCard(*ch) {
-		next = c.now
+// stopCharges cancels every charge of the plan that is not over, and counts those that it canceled
+// and those that a worker cancels once it knows what came of their attempt.
+func (c *change) stopCharges(ctx context.Context, why string) (stopped, open int, err error) {
+	for i := range c.charges {
+		ch := &c.charges[i]
+		switch {
+		case ch.Status.Ended():
+			continue
+		case ch.Status == billing.ChargeCollecting:
+			open++
+			continue
+		}
+		stopped++
+		if err := c.end(ctx, *ch, why); err != nil {
+			return stopped, open, err
+		}
 	}
-	if err := ch.Move(billing.ChargeCanceled, because("the plan was canceled", reason), next); err != nil {
-		return err
-	}
-	return c.write(ctx, ch)
+	return stopped, open, nil
 }

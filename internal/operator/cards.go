@@ -27,36 +27,35 @@ type PlanCard struct {
 	Why       string         `json:"why"`
 }
 
-// OrderCards gives the customer's cards their places: the first of ids is the default card, the others are its backups in
-// this order, and cards that are not named come after them. Errors: *billing.InvalidError, *RefusedError, billing.ErrNotFound,
-// billing.ErrUnavailable.
+// OrderCards gives the customer's cards their places: the first of ids is the default card, the
+// others are its backups in this order, and cards that are not named come after them. A card is
+// named by our id or Stripe's (pm_…). Errors: *billing.InvalidError, *RefusedError,
+// billing.ErrNotFound, billing.ErrUnavailable.
 func OrderCards(ctx context.Context, s Store, customer billing.CustomerID, ids []billing.CardID, now time.Time) (CardChange, error) {
 	return changeCards(ctx, s, customer, now, func(c *cardChange) (billing.AuditEntry, error) {
 		if len(ids) == 0 {
 			return billing.AuditEntry{}, invalid("order", "names no card")
 		}
-		for i, id := range ids {
-			if slices.Contains(ids[:i], id) {
-				return billing.AuditEntry{}, invalid("order", "names %s twice", id)
-			}
+		var names []string
+		var order []billing.CardID
+		for _, id := range ids {
 			card, err := c.card(id)
 			if err != nil {
 				return billing.AuditEntry{}, invalid("order", "the customer has no card %s", id)
 			}
+			if slices.Contains(order, card.ID) {
+				return billing.AuditEntry{}, invalid("order", "names %s twice", id)
+			}
+			order, names = append(order, card.ID), append(names, card.Label())
 			if card.Status != billing.CardActive {
-				return billing.AuditEntry{}, &RefusedError{What: "the order of cards is not changed", Why: fmt.Sprintf("the %s is %s", named(card), card.Status)}
+				return billing.AuditEntry{}, &RefusedError{What: "the order of cards is not changed", Why: fmt.Sprintf("the %s is %s", card.Label(), card.Status)}
 			}
 		}
-		var names []string
 		for i := range c.cards {
 			card := &c.cards[i]
-			if err := c.place(ctx, card, slices.Index(ids, card.ID)+1); err != nil {
+			if err := c.place(ctx, card, slices.Index(order, card.ID)+1); err != nil {
 				return billing.AuditEntry{}, err
 			}
-		}
-		for _, id := range ids {
-			card, _ := c.card(id)
-			names = append(names, named(card))
 		}
 		return billing.AuditEntry{
 			Action: "customer.cards_ordered", Message: "the customer's cards are in a new order: " + strings.Join(names, ", then "),
@@ -65,19 +64,21 @@ func OrderCards(ctx context.Context, s Store, customer billing.CustomerID, ids [
 	})
 }
 
-// DefaultCard makes a card the customer's default; those that came before it come after it. Errors: see OrderCards.
+// DefaultCard makes a card the customer's default; those that came before it come after it. Errors:
+// see OrderCards.
 func DefaultCard(ctx context.Context, s Store, id billing.CardID, now time.Time) (CardChange, error) {
 	card, err := cardRow(ctx, s, id)
 	if err != nil {
 		return CardChange{}, err
 	}
+	id = card.ID
 	return changeCards(ctx, s, card.CustomerID, now, func(c *cardChange) (billing.AuditEntry, error) {
 		card, err := c.card(id)
 		if err != nil {
 			return billing.AuditEntry{}, err
 		}
 		if why := notDefault(card); why != "" {
-			return billing.AuditEntry{}, &RefusedError{What: "the default card is not changed", Why: fmt.Sprintf("the %s: %s", named(card), why)}
+			return billing.AuditEntry{}, &RefusedError{What: "the default card is not changed", Why: fmt.Sprintf("the %s: %s", card.Label(), why)}
 		}
 		for i := range c.cards {
 			other, place := &c.cards[i], 1
@@ -93,7 +94,7 @@ func DefaultCard(ctx context.Context, s Store, id billing.CardID, now time.Time)
 			}
 		}
 		return billing.AuditEntry{
-			Action: "card.made_default", CardID: id, Message: fmt.Sprintf("the %s is the customer's default card", named(card)),
+			Action: "card.made_default", CardID: id, Message: fmt.Sprintf("the %s is the customer's default card", card.Label()),
 			Next: "new plans are charged on it; a plan that has its card keeps it",
 		}, nil
 	})
@@ -112,13 +113,14 @@ func notDefault(card billing.Card) string {
 	return ""
 }
 
-// ReleaseCard lets a held card be charged again: somebody agreed to it. note says who, for the record; it may be empty. What
-// waits for the card is tried at once. Errors: see OrderCards.
+// ReleaseCard lets a held card be charged again: somebody agreed to it. note says who, for the
+// record; it may be empty. What waits for the card is tried at once. Errors: see OrderCards.
 func ReleaseCard(ctx context.Context, s Store, id billing.CardID, note string, now time.Time) (CardChange, error) {
 	card, err := cardRow(ctx, s, id)
 	if err != nil {
 		return CardChange{}, err
 	}
+	id = card.ID
 	return withCards(ctx, s, card.CustomerID, now, func(c *cardChange) (billing.AuditEntry, error) {
 		plans, err := c.plansOn(ctx, id)
 		if err != nil {
@@ -146,24 +148,27 @@ func ReleaseCard(ctx context.Context, s Store, id billing.CardID, note string, n
 			return billing.AuditEntry{}, err
 		}
 		for _, p := range plans {
-			if err := c.tryWaiting(ctx, p.ID, card); err != nil {
+			if err := c.tryReleased(ctx, p.ID, card); err != nil {
 				return billing.AuditEntry{}, err
 			}
 		}
 		return billing.AuditEntry{
-			Action: "card.released", CardID: id, Message: because(fmt.Sprintf("the %s may be charged again; it was held: %s", named(card), was), note),
+			Action: "card.released", CardID: id, Message: because(fmt.Sprintf("the %s may be charged again; it was held: %s", card.Label(), was), note),
 		}, nil
 	})
 }
 
-// RemoveCard takes a card from its customer for good: nothing is charged on it from this moment on, and a worker removes it
-// at Stripe. Plans that it was charged for go over to the card named by to; where none is named, to the customer's next card
-// if the customer agreed to that, and else the next charge asks for one. Errors: see OrderCards.
+// RemoveCard takes a card from its customer for good: nothing is charged on it from this moment on,
+// and a worker removes it at Stripe. Plans that it was charged for go over to the card named by to;
+// where none is named, to the customer's next card if the customer agreed to that, and else the
+// next charge asks for one. What is owed is tried on the card that takes over. to is our id or
+// Stripe's (pm_…), and may be empty. Errors: see OrderCards.
 func RemoveCard(ctx context.Context, s Store, id, to billing.CardID, now time.Time) (CardChange, error) {
 	card, err := cardRow(ctx, s, id)
 	if err != nil {
 		return CardChange{}, err
 	}
+	id = card.ID
 	return withCards(ctx, s, card.CustomerID, now, func(c *cardChange) (billing.AuditEntry, error) {
 		plans, err := c.plansOn(ctx, id)
 		if err != nil {
@@ -180,7 +185,7 @@ func RemoveCard(ctx context.Context, s Store, id, to billing.CardID, now time.Ti
 			return billing.AuditEntry{}, &RefusedError{What: "card " + string(id) + " is not removed", Why: "that was done on " + card.RemovedAt.Format(time.DateOnly)}
 		}
 		if to != "" {
-			if err := c.checkHeir(to, card); err != nil {
+			if to, err = c.checkReplacement(to, card); err != nil {
 				return billing.AuditEntry{}, err
 			}
 		}
@@ -198,7 +203,7 @@ func RemoveCard(ctx context.Context, s Store, id, to billing.CardID, now time.Ti
 			}
 		}
 		return billing.AuditEntry{
-			Action: "card.removed", CardID: id, Message: fmt.Sprintf("the %s is removed from the customer", named(card)),
+			Action: "card.removed", CardID: id, Message: fmt.Sprintf("the %s is removed from the customer", card.Label()),
 			Next: "it is removed at Stripe too",
 		}, nil
 	})
@@ -207,7 +212,7 @@ func RemoveCard(ctx context.Context, s Store, id, to billing.CardID, now time.Ti
 // cardRow reads a card by our id or Stripe's.
 func cardRow(ctx context.Context, s Store, id billing.CardID) (card billing.Card, err error) {
 	err = Rehearse(s).Update(ctx, func(tx billing.Tx) error {
-		card, err = tx.Card(ctx, id)
+		card, err = billing.FindCard(ctx, tx, string(id))
 		return err
 	})
 	return card, err
@@ -247,7 +252,7 @@ func withCards(ctx context.Context, s Store, customer billing.CustomerID, now ti
 		if err != nil {
 			return err
 		}
-		entry.At, entry.Actor, entry.CustomerID = now, billing.ActorMerchant, customer
+		entry.At, entry.CustomerID = now, customer
 		done = CardChange{Customer: row, Cards: billing.AllInOrder(c.cards, now), Plans: c.plans, Message: because(entry.Message, entry.Next)}
 		return tx.InsertAudit(ctx, entry)
 	})
@@ -259,9 +264,10 @@ func (c *cardChange) lockCards(ctx context.Context) (err error) {
 	return err
 }
 
+// card finds one of the customer's cards by our id or Stripe's.
 func (c *cardChange) card(id billing.CardID) (billing.Card, error) {
 	for _, card := range c.cards {
-		if card.ID == id {
+		if card.ID == id || card.PaymentMethod == string(id) {
 			return card, nil
 		}
 	}
@@ -318,18 +324,19 @@ func (c *cardChange) plansOn(ctx context.Context, card billing.CardID) ([]billin
 	return plans, nil
 }
 
-// checkHeir refuses a card that can't take over from another.
-func (c *cardChange) checkHeir(to billing.CardID, from billing.Card) error {
-	heir, err := c.card(to)
+// checkReplacement finds the card that takes over from another, and refuses one that can't.
+func (c *cardChange) checkReplacement(to billing.CardID, from billing.Card) (billing.CardID, error) {
+	replacement, err := c.card(to)
 	switch {
-	case errors.Is(err, billing.ErrNotFound), heir.ID == from.ID:
-		return invalid("to", "the customer has no other card %s", to)
-	case heir.Account != from.Account:
-		return invalid("to", "card %s belongs to another account", to)
-	case !heir.Chargeable():
-		return &RefusedError{What: "card " + string(from.ID) + " is not removed", Why: fmt.Sprintf("the %s, which would be charged in its place, can't be", named(heir))}
+	case errors.Is(err, billing.ErrNotFound), replacement.ID == from.ID:
+		return "", invalid("to", "the customer has no other card %s", to)
+	case replacement.Account != from.Account:
+		return "", invalid("to", "card %s belongs to another account", to)
+	case !replacement.Chargeable():
+		return "", &RefusedError{What: "card " + string(from.ID) + " is not removed",
+			Why: fmt.Sprintf("the %s, which would be charged in its place, can't be", replacement.Label())}
 	}
-	return nil
+	return replacement.ID, nil
 }
 
 // handOver gives a plan the card that is charged in place of the removed one, or leaves it without.
@@ -350,52 +357,34 @@ func (c *cardChange) handOver(ctx context.Context, p billing.Plan, removed billi
 	_, err := changePlan(ctx, c.Tx, c.rules, p.ID, c.now, func(ch *change) (billing.AuditEntry, error) {
 		entry := billing.AuditEntry{Action: "plan.card_removed", CardID: removed.ID}
 		if row.Card == "" {
-			entry.Message = fmt.Sprintf("plan %s: the %s was removed, and %s", p.Reference, named(removed), row.Why)
+			entry.Message = fmt.Sprintf("plan %s: the %s was removed, and %s", p.Reference, removed.Label(), row.Why)
 			entry.Next = "the next charge asks the customer for a card"
 			return entry, nil
 		}
-		heir, err := c.card(row.Card)
+		replacement, err := c.card(row.Card)
+		if err != nil {
+			return entry, err
+		}
 		ch.plan.CardID = row.Card
-		entry.Action, entry.CardID = "plan.card_changed", row.Card
-		entry.Message = fmt.Sprintf("plan %s: later charges are made on the %s, because the %s was removed: %s", p.Reference, named(heir), named(removed), row.Why)
+		tried, err := ch.tryCard(ctx, billing.NewCard{Why: "another card takes over from the one that was removed", Now: c.now})
+		ch.plan.Status = ch.plan.StatusAfter(ch.charges)
+		entry.Action, entry.CardID, entry.Next = "plan.card_changed", row.Card, ch.whatIsTried(tried)
+		entry.Message = fmt.Sprintf("plan %s: it is charged on the %s, because the %s was removed: %s", p.Reference, replacement.Label(), removed.Label(), row.Why)
 		return entry, err
 	})
 	return err
 }
 
-// named is a card in words: "visa card ending 4242".
-func named(c billing.Card) string { return fmt.Sprintf("%s card ending %s", c.Brand, c.Last4) }
-
-// tryWaiting has what waits for a card tried at once.
-func (c *cardChange) tryWaiting(ctx context.Context, id billing.PlanID, card billing.Card) error {
+// tryReleased has what waits for the card tried at once.
+func (c *cardChange) tryReleased(ctx context.Context, id billing.PlanID, card billing.Card) error {
 	p, err := openChange(ctx, c.Tx, id, c.now, c.rules)
-	if err != nil || !p.plan.Status.Collects() {
+	if err != nil {
 		return err
 	}
-	for _, ch := range p.charges {
-		if ch.Status != billing.ChargeRequiresPaymentMethod || ch.Checkout {
-			continue
-		}
-		why, err := openAttempt(ctx, p, ch.ID)
-		if err != nil {
-			return err
-		}
-		if why != "" {
-			continue
-		}
-		if err := ch.Move(billing.ChargeRetrying, "the card may be charged again", c.now); err != nil {
-			return err
-		}
-		if err := p.put(ctx, ch); err != nil {
-			return err
-		}
-		p.entries = append(p.entries, billing.AuditEntry{
-			At: c.now, Actor: billing.ActorMerchant, Action: "charge.retrying", PlanID: id, ChargeID: ch.ID, CustomerID: ch.CustomerID,
-			Message: fmt.Sprintf("charge %d: the %s may be charged again", ch.Sequence, named(card)), Next: "tried again at once",
-		})
-	}
-	if len(p.entries) == 0 {
-		return nil
+	rule := billing.NewCard{Why: fmt.Sprintf("the %s may be charged again", card.Label()), Now: c.now, WaitingOnly: true}
+	tried, err := p.tryCard(ctx, rule)
+	if err != nil || len(tried) == 0 {
+		return err
 	}
 	p.plan.Status, p.plan.UpdatedAt = p.plan.StatusAfter(p.charges), c.now
 	if err := c.UpdatePlan(ctx, p.plan); err != nil {

@@ -8,9 +8,9 @@ import (
 	"tranche/internal/billing"
 )
 
-// Skip takes one charge out of the plan; what is owed is less by its amount. The errors are those of every change:
-// *RefusedError where the state forbids it, *billing.InvalidError for what was asked, billing.ErrNotFound and
-// billing.ErrUnavailable.
+// Skip takes one charge out of the plan; what is owed is less by its amount. The errors are those
+// of every change: *RefusedError where the state forbids it, *billing.InvalidError for what was
+// asked, billing.ErrNotFound and billing.ErrUnavailable.
 func Skip(ctx context.Context, s Store, id billing.ChargeID, reason string, now time.Time) (Result, error) {
 	return amendCharge(ctx, s, id, OpSkip, now, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
 		err := c.drop(ctx, *ch, because("skipped by the merchant", reason))
@@ -21,17 +21,18 @@ func Skip(ctx context.Context, s Store, id billing.ChargeID, reason string, now 
 	})
 }
 
-// SkipToEnd takes one charge out and adds one of the same amount after the last, at the interval of the plan: every is
-// that interval, and may be empty where the plan has one of its own. Errors: see Skip.
+// SkipToEnd takes one charge out and adds one of the same amount after the last, at the interval of
+// the plan: every is that interval, and may be empty where the plan has one of its own. Errors: see
+// Skip.
 func SkipToEnd(ctx context.Context, s Store, id billing.ChargeID, every, reason string, now time.Time) (Result, error) {
 	return amendCharge(ctx, s, id, OpSkipToEnd, now, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
-		if why := tried(*ch); why != "" {
-			return billing.AuditEntry{}, c.orRefuse(nil, OpSkipToEnd, why)
+		if why, err := c.tried(ctx, *ch); why != "" || err != nil {
+			return billing.AuditEntry{}, c.orRefuse(err, OpSkipToEnd, why)
 		}
 		if !c.plan.Recurrence.IsZero() {
 			return c.oneMoreAtTheEnd(ctx, ch, reason)
 		}
-		dues, err := c.following(every, 1)
+		dues, err := c.following(OpSkipToEnd, every, 1)
 		if err != nil {
 			return billing.AuditEntry{}, err
 		}
@@ -47,8 +48,8 @@ func SkipToEnd(ctx context.Context, s Store, id billing.ChargeID, every, reason 
 	})
 }
 
-// Move has one charge fall due at another time: due is a date, at the time of day it had, or an instant. One that was
-// declined is tried again then. Errors: see Skip.
+// Move has one charge fall due at another time: due is a date, at the time of day it had, or an
+// instant. One that was declined is tried again then. Errors: see Skip.
 func Move(ctx context.Context, s Store, id billing.ChargeID, due string, now time.Time) (Result, error) {
 	return amendCharge(ctx, s, id, OpMove, now, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
 		was := ch.DueAt
@@ -75,11 +76,13 @@ func Move(ctx context.Context, s Store, id billing.ChargeID, due string, now tim
 	})
 }
 
-// SetAmount changes the amount of one charge that was never tried, such as the balance after a deposit. Errors: see Skip.
+// SetAmount changes the amount of one charge that was never tried, such as the balance after a
+// deposit, or whose last failure is the merchant's to fix. amount is in minor units. Errors: see
+// Skip.
 func SetAmount(ctx context.Context, s Store, id billing.ChargeID, amount int64, now time.Time) (Result, error) {
 	return amendCharge(ctx, s, id, OpAmount, now, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
-		if why := tried(*ch); why != "" {
-			return billing.AuditEntry{}, c.orRefuse(nil, OpAmount, why)
+		if why, err := c.tried(ctx, *ch); why != "" || err != nil {
+			return billing.AuditEntry{}, c.orRefuse(err, OpAmount, why)
 		}
 		if err := c.checkAmount("amount", amount); err != nil {
 			return billing.AuditEntry{}, err
@@ -89,15 +92,17 @@ func SetAmount(ctx context.Context, s Store, id billing.ChargeID, amount int64, 
 		return billing.AuditEntry{
 			Action:  "charge.amount_changed",
 			Message: fmt.Sprintf("charge %d is %s, and was %s", ch.Sequence, c.money(amount), c.money(was)),
+			Next:    madeAgain(*ch),
 		}, c.put(ctx, *ch)
 	})
 }
 
-// Split makes two charges of one that was never tried: first is collected at its date, the rest at due. Errors: see Skip.
+// Split makes two charges of one that was never tried: first is collected at its date, the rest at
+// due. Errors: see Skip.
 func Split(ctx context.Context, s Store, id billing.ChargeID, first int64, due string, now time.Time) (Result, error) {
 	return amendCharge(ctx, s, id, OpSplit, now, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
-		if why := tried(*ch); why != "" {
-			return billing.AuditEntry{}, c.orRefuse(nil, OpSplit, why)
+		if why, err := c.tried(ctx, *ch); why != "" || err != nil {
+			return billing.AuditEntry{}, c.orRefuse(err, OpSplit, why)
 		}
 		at, err := c.splitDue(ch, due)
 		if err != nil {
@@ -125,7 +130,8 @@ func Split(ctx context.Context, s Store, id billing.ChargeID, first int64, due s
 	})
 }
 
-// splitDue is when the rest of a charge falls due. That of one that waits to be asked for waits too.
+// splitDue is when the rest of a charge falls due. That of one that waits to be asked for waits
+// too.
 func (c *change) splitDue(ch *billing.Charge, due string) (time.Time, error) {
 	switch {
 	case !ch.DueAt.IsZero():
@@ -136,7 +142,8 @@ func (c *change) splitDue(ch *billing.Charge, due string) (time.Time, error) {
 	return time.Time{}, nil
 }
 
-// oneMoreAtTheEnd skips a charge of a recurring plan that ends after so many: one more comes in its place.
+// oneMoreAtTheEnd skips a charge of a recurring plan that ends after so many: one more comes in its
+// place.
 func (c *change) oneMoreAtTheEnd(ctx context.Context, ch *billing.Charge, reason string) (billing.AuditEntry, error) {
 	if c.plan.Recurrence.Left == 0 {
 		return billing.AuditEntry{}, c.orRefuse(nil, OpSkipToEnd, "the plan has no last charge that one could follow: skip it")
@@ -148,7 +155,8 @@ func (c *change) oneMoreAtTheEnd(ctx context.Context, ch *billing.Charge, reason
 	}, c.drop(ctx, *ch, because("moved to the end by the merchant", reason))
 }
 
-// Pay has one charge that is not due yet fall due now. Those before it must be due or paid. Errors: see Skip.
+// Pay has one charge that is not due yet fall due now. Those before it must be due or paid. Errors:
+// see Skip.
 func Pay(ctx context.Context, s Store, id billing.ChargeID, now time.Time) (Result, error) {
 	return amendCharge(ctx, s, id, OpPay, now, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
 		if ch.DueAt.IsZero() {
@@ -167,7 +175,7 @@ func Pay(ctx context.Context, s Store, id billing.ChargeID, now time.Time) (Resu
 			return billing.AuditEntry{}, err
 		}
 		return billing.AuditEntry{
-			Action:  "charge.paid_early",
+			Action:  "charge.pulled_forward",
 			Message: fmt.Sprintf("charge %d of %s, due %s, is to be paid now", ch.Sequence, c.money(ch.Amount), c.local(was)),
 			Next:    "collected at once",
 		}, c.put(ctx, *ch)
@@ -188,14 +196,12 @@ func (c *change) dueNow(id billing.ChargeID) time.Time {
 	return due
 }
 
-// PaidOutside takes a charge as paid without Stripe: in cash, by transfer. Its PaymentIntent, if it has one, is canceled
-// by a worker; should the customer have paid that too, the audit trail says so. Errors: see Skip.
+// PaidOutside takes a charge as paid without Stripe: in cash, by transfer. Its PaymentIntent, if it
+// has one, is canceled by a worker; should the customer have paid that too, the audit trail says
+// so. Errors: see Skip.
 func PaidOutside(ctx context.Context, s Store, id billing.ChargeID, note string, now time.Time) (Result, error) {
 	return amendCharge(ctx, s, id, OpPaidOutside, now, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
-		next := time.Time{}
-		if ch.PaymentIntent != "" {
-			next = c.now
-		}
+		next := ch.VoidAt(c.plan, c.now)
 		if err := ch.Move(billing.ChargeSucceeded, because("paid outside Stripe", note), next); err != nil {
 			return billing.AuditEntry{}, err
 		}
@@ -207,7 +213,8 @@ func PaidOutside(ctx context.Context, s Store, id billing.ChargeID, note string,
 	})
 }
 
-// WriteOff gives one charge up: it is not collected, and stays in the total as a loss. The plan goes on. Errors: see Skip.
+// WriteOff gives one charge up: it is not collected, and stays in the total as a loss. The plan
+// goes on. Errors: see Skip.
 func WriteOff(ctx context.Context, s Store, id billing.ChargeID, reason string, now time.Time) (Result, error) {
 	return amendCharge(ctx, s, id, OpWriteOff, now, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
 		err := c.end(ctx, *ch, because("written off by the merchant", reason))

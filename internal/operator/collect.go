@@ -8,8 +8,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// Collect asks for a charge that waits for the merchant's word: it falls due now, or at due, which is a date at the time of day
-// of charges, or an instant. Errors: see Skip.
+// Collect asks for a charge that waits for the merchant's word: it falls due now, or at due, which
+// is a date at the time of day of charges, or an instant. Errors: see Skip.
 func Collect(ctx context.Context, s Store, id billing.ChargeID, due string, now time.Time) (Result, error) {
 	return amendCharge(ctx, s, id, OpCollect, now, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
 		if ch.Status != billing.ChargeScheduled || !ch.DueAt.IsZero() {

@@ -13,10 +13,11 @@ import (
 // CustomerChange is what is to be changed of a customer; nil fields stay as they are.
 type CustomerChange struct {
 	Email, Name, Locale *string
-	// TimeZone is where the customer is from now on: what is not tried yet falls due on the same date at the same time of
-	// day there.
+	// TimeZone is where the customer is from now on: what is not tried yet falls due on the same
+	// date at the same time of day there.
 	TimeZone *string
-	// StripeCustomer is the Stripe customer (cus_…) that takes new cards; empty means that the next card makes one.
+	// StripeCustomer is the Stripe customer (cus_…) that takes new cards; empty means that the next
+	// card makes one.
 	StripeCustomer *string
 }
 
@@ -27,7 +28,8 @@ type CustomerUpdate struct {
 	Message  string
 }
 
-// MovedCharge is a charge that falls due at another instant, because its customer is in another time zone.
+// MovedCharge is a charge that falls due at another instant, because its customer is in another
+// time zone.
 type MovedCharge struct {
 	Charge billing.ChargeID `json:"charge"`
 	Plan   billing.PlanID   `json:"plan"`
@@ -35,53 +37,60 @@ type MovedCharge struct {
 	DueAt  time.Time        `json:"due_at"`
 }
 
-// UpdateCustomer changes what is known of a customer. A change of the time zone moves charges: docs/cards.md says which.
-// Errors: *billing.InvalidError, *RefusedError for one whose data was removed, billing.ErrNotFound, billing.ErrUnavailable,
-// billing.ErrConflict when somebody else changed the customer at the same moment.
+// UpdateCustomer changes what is known of a customer. A change of the time zone moves charges:
+// docs/cards.md says which. Errors: *billing.InvalidError, *RefusedError for one whose data was
+// removed, billing.ErrNotFound, billing.ErrUnavailable, billing.ErrConflict when somebody else
+// changed the customer at the same moment.
 func UpdateCustomer(ctx context.Context, s Store, id billing.CustomerID, change CustomerChange, now time.Time) (CustomerUpdate, error) {
-	now = now.Truncate(time.Millisecond)
 	var done CustomerUpdate
-	err := s.Update(ctx, func(tx billing.Tx) error {
-		done = CustomerUpdate{}
-		was, err := tx.Customer(ctx, id)
-		if err != nil {
-			return err
-		}
-		if !was.ErasedAt.IsZero() {
-			return &RefusedError{What: "customer " + string(id) + " is not changed", Why: "the personal data was removed on request"}
-		}
-		is, changed := change.apply(was)
-		done.Customer, done.Message = is, fmt.Sprintf("customer %s stays as it is", id)
-		if len(changed) == 0 {
-			return nil
-		}
-		if err := is.Check(); err != nil {
-			return err
-		}
-		is.UpdatedAt = now
-		if err := tx.UpdateCustomer(ctx, is); err != nil {
-			return err
-		}
-		done.Customer = is
-		done.Message = fmt.Sprintf("customer %s: %s changed", id, strings.Join(changed, ", "))
-		if slices.Contains(changed, "timezone") {
-			done.Message += fmt.Sprintf(" (%s, was %s)", zoneName(is), zoneName(was))
-			if done.Moved, err = moveToZone(ctx, tx, rulesOf(s), was, is, now); err != nil {
-				return err
-			}
-			if len(done.Moved) > 0 {
-				done.Message += fmt.Sprintf("; %d charges moved to the same time of day there", len(done.Moved))
-			}
-		}
-		return tx.InsertAudit(ctx, billing.AuditEntry{
-			At: now, Actor: billing.ActorMerchant, Action: "customer.updated", CustomerID: id, Message: done.Message,
-		})
+	err := s.Update(ctx, func(tx billing.Tx) (err error) {
+		done, err = updateCustomer(ctx, tx, rulesOf(s), id, change, now)
+		return err
 	})
 	return done, err
 }
 
-// apply is the customer with the change, and the names of the fields that differ: their values are personal, and are kept
-// in the customer alone.
+// updateCustomer is UpdateCustomer inside an existing transaction.
+func updateCustomer(ctx context.Context, tx billing.Tx, rules billing.Rules, id billing.CustomerID, change CustomerChange, now time.Time) (CustomerUpdate, error) {
+	now = now.Truncate(time.Millisecond)
+	was, err := tx.Customer(ctx, id)
+	if err != nil {
+		return CustomerUpdate{}, err
+	}
+	if !was.ErasedAt.IsZero() {
+		return CustomerUpdate{}, &RefusedError{What: "customer " + string(id) + " is not changed", Why: "the personal data was removed on request"}
+	}
+	is, changed := change.apply(was)
+	done := CustomerUpdate{Customer: is, Message: fmt.Sprintf("customer %s stays as it is", id)}
+	if len(changed) == 0 {
+		return done, nil
+	}
+	if err := is.Check(); err != nil {
+		return done, err
+	}
+	is.UpdatedAt = now
+	is.NoteContact(was, now)
+	if err := tx.UpdateCustomer(ctx, is); err != nil {
+		return done, err
+	}
+	done.Customer = is
+	done.Message = fmt.Sprintf("customer %s: %s changed", id, strings.Join(changed, ", "))
+	if slices.Contains(changed, "timezone") {
+		done.Message += fmt.Sprintf(" (%s, was %s)", zoneName(is), zoneName(was))
+		if done.Moved, err = moveToZone(ctx, tx, rules, was, is, now); err != nil {
+			return done, err
+		}
+		if len(done.Moved) > 0 {
+			done.Message += fmt.Sprintf("; %d charges moved to the same time of day there", len(done.Moved))
+		}
+	}
+	return done, tx.InsertAudit(ctx, billing.AuditEntry{
+		At: now, Action: "customer.updated", CustomerID: id, Message: done.Message,
+	})
+}
+
+// apply is the customer with the change, and the names of the fields that differ: their values are
+// personal, and are kept in the customer alone.
 func (ch CustomerChange) apply(c billing.Customer) (billing.Customer, []string) {
 	var changed []string
 	for _, f := range []struct {
@@ -107,8 +116,9 @@ func zoneName(c billing.Customer) string {
 	return c.TimeZone
 }
 
-// moveToZone has what is to come of the customer's plans fall due at the same local times in the new zone. What was tried, is
-// due already or waits for a word stays; a recurring plan goes on in the new zone by itself.
+// moveToZone has what is to come of the customer's plans fall due at the same local times in the
+// new zone. What was tried, is due already or waits for a word stays; a recurring plan goes on in
+// the new zone by itself.
 func moveToZone(ctx context.Context, tx billing.Tx, rules billing.Rules, was, is billing.Customer, now time.Time) ([]MovedCharge, error) {
 	from, to := billing.LoadLocation(was.TimeZone), billing.LoadLocation(is.TimeZone)
 	ids, err := openPlans(ctx, tx, is.ID)
@@ -129,18 +139,26 @@ func moveToZone(ctx context.Context, tx billing.Tx, rules billing.Rules, was, is
 // movePlan moves the charges of one plan; one of which none moves gets no new version.
 func movePlan(ctx context.Context, tx billing.Tx, rules billing.Rules, id billing.PlanID, from, to *time.Location, zone string, now time.Time) ([]MovedCharge, error) {
 	charges, err := tx.PlanCharges(ctx, id)
-	if err != nil || !slices.ContainsFunc(charges, func(ch billing.Charge) bool { return movable(ch, from, to, now) }) {
+	if err != nil {
 		return nil, err
+	}
+	plan, err := tx.Plan(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	move := zoneMove{plan.ScheduleFor(charges, rules, from), rules.Holidays, from, to, now}
+	if !slices.ContainsFunc(charges, move.applies) {
+		return nil, nil
 	}
 	var moved []MovedCharge
 	_, err = changePlan(ctx, tx, rules, id, now, func(c *change) (billing.AuditEntry, error) {
 		moved = nil
 		for _, ch := range c.charges {
-			if !movable(ch, from, to, now) {
+			if !move.applies(ch) {
 				continue
 			}
 			was := ch.DueAt
-			ch.DueAt = billing.InZone(was, from, to)
+			ch.DueAt = move.due(was)
 			if !ch.NextAttemptAt.IsZero() {
 				if err := ch.Move(ch.Status, ch.Reason, ch.DueAt); err != nil {
 					return billing.AuditEntry{}, err
@@ -163,29 +181,31 @@ func movePlan(ctx context.Context, tx billing.Tx, rules billing.Rules, id billin
 	return moved, err
 }
 
-// movable says whether a charge follows its customer to another time zone: it is to come, was never tried, and falls due at
-// another instant there.
-func movable(ch billing.Charge, from, to *time.Location, now time.Time) bool {
-	return ch.Status == billing.ChargeScheduled && !ch.Checkout && ch.AttemptCount == 0 && ch.DueAt.After(now) && !billing.InZone(ch.DueAt, from, to).Equal(ch.DueAt)
+// zoneMove is a change of a customer's time zone, as far as one plan is concerned.
+type zoneMove struct {
+	schedule billing.Schedule
+	holidays billing.Holidays
+	from, to *time.Location
+	now      time.Time
 }
 
-// openPlans are the customer's plans that may still charge something, oldest first: the order in which plans are locked.
+func (m zoneMove) due(was time.Time) time.Time {
+	return m.schedule.InZone(was, m.from, m.to, m.holidays)
+}
+
+// applies reports whether a charge follows its customer to another time zone: it is to come, was
+// never tried, and falls due at another instant there.
+func (m zoneMove) applies(ch billing.Charge) bool {
+	return ch.Status == billing.ChargeScheduled && !ch.Checkout && ch.AttemptCount == 0 && ch.DueAt.After(m.now) && !m.due(ch.DueAt).Equal(ch.DueAt)
+}
+
+// openPlans lists the customer's plans that may still charge something, oldest first: the order in
+// which plans are locked.
 func openPlans(ctx context.Context, tx billing.Tx, customer billing.CustomerID) ([]billing.PlanID, error) {
-	var ids []billing.PlanID
-	for before := billing.PlanID(""); ; {
-		page, err := tx.Plans(ctx, billing.PlanFilter{Customer: customer, Before: before})
-		if err != nil {
-			return nil, err
-		}
-		for _, p := range page {
-			before = p.ID
-			if p.Status != billing.PlanCompleted && p.Status != billing.PlanCanceled {
-				ids = append(ids, p.ID)
-			}
-		}
-		if len(page) < billing.MaxPage {
-			slices.Reverse(ids)
-			return ids, nil
-		}
+	plans, err := billing.OpenPlans(ctx, tx, customer)
+	ids := make([]billing.PlanID, len(plans))
+	for i, p := range plans {
+		ids[i] = p.ID
 	}
+	return ids, err
 }

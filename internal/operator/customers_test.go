@@ -120,7 +120,8 @@ func instant(t *testing.T, text string) time.Time {
 	return at
 }
 
-// inZone puts the customer into a zone, and the third charge at an instant; the second is not to come.
+// inZone puts the customer into a zone, and the third charge at an instant; the second is not to
+// come.
 func (w wallet) inZone(zone string, at time.Time) {
 	w.t.Helper()
 	ctx := w.t.Context()

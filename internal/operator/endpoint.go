@@ -12,17 +12,27 @@ import (
 // bothSecretsFor is the real time for which a secret that was rotated signs beside the new one.
 const bothSecretsFor = 24 * time.Hour
 
-// Endpoints is what a person does with the merchant's endpoints. Its methods return *billing.InvalidError for what can't be
-// taken as it stands, *NotSetUpError, *EndpointDisabledError, and errors of the store: billing.ErrNotFound,
-// billing.ErrConflict, billing.ErrUnavailable.
+// Endpoints is what a person does with the merchant's endpoints. Its methods return
+// *billing.InvalidError for what can't be taken as it stands, *NotSetUpError,
+// *EndpointDisabledError, and errors of the store: billing.ErrNotFound, billing.ErrConflict,
+// billing.ErrUnavailable.
 type Endpoints struct {
 	Store billing.WebhookStore
 	Clock clock.Clock
-	// NewSecret makes a signing secret, and Seal makes of it what may be stored.
+	// NewSecret makes a signing secret.
 	NewSecret func() billing.Secret
-	Seal      func(billing.EndpointID, billing.Secret) (string, error)
+	Keys      Keyring
 	// CheckURL says why messages can't be posted to a URL. The error completes "the URL …".
 	CheckURL func(raw string) error
+}
+
+// Keyring seals signing secrets for the database, and opens them.
+type Keyring interface {
+	// Seal returns a secret as it may be stored. Errors: a setting is missing.
+	Seal(id billing.EndpointID, s billing.Secret) (string, error)
+	// Open reads what Seal returned. current reports whether the newest key sealed it. Errors: no
+	// key opens it.
+	Open(id billing.EndpointID, sealed string) (secret billing.Secret, current bool, err error)
 }
 
 // NotSetUpError: a setting that is needed is missing.
@@ -69,11 +79,11 @@ func (o *Endpoints) Add(ctx context.Context, url string, types billing.TypeFilte
 	if e.Secret, err = o.seal(e.ID, secret); err != nil {
 		return billing.Endpoint{}, "", err
 	}
-	return e, secret, o.Store.InsertEndpoint(ctx, e)
+	return e, secret, o.Store.InsertEndpoint(ctx, e, addedEntry(e))
 }
 
-// Change changes an endpoint. Enabling one clears what it was disabled for; disabling one that failures disabled makes that
-// a person's wish, so that it raises no alarm any more.
+// Change changes an endpoint. Enabling one clears what it was disabled for; disabling one that
+// failures disabled makes that a person's wish, so that it raises no alarm any more.
 func (o *Endpoints) Change(ctx context.Context, id billing.EndpointID, c EndpointChange) (billing.Endpoint, error) {
 	e, err := o.Store.Endpoint(ctx, id)
 	if err != nil {
@@ -101,24 +111,40 @@ func (o *Endpoints) Change(ctx context.Context, id billing.EndpointID, c Endpoin
 		e.Status, e.Reason, e.FailingSince = *c.Status, "", time.Time{}
 	}
 	e.UpdatedAt = now
-	return o.update(ctx, e)
+	return o.update(ctx, e, changedEntry(e, c))
 }
 
-// Rotate gives an endpoint a new secret, and returns it. The old one signs too for a day; one that was rotated before
-// it is over with.
+// Rotate gives an endpoint a new secret, and returns it. The old one signs too for a day. One that
+// no key opens is dropped, and the one before it, which signed in its place, goes on until its
+// time.
 func (o *Endpoints) Rotate(ctx context.Context, id billing.EndpointID) (billing.Endpoint, billing.Secret, error) {
 	e, err := o.Store.Endpoint(ctx, id)
 	if err != nil {
 		return e, "", err
 	}
 	secret, now := o.NewSecret(), o.Clock.Now()
-	e.OldSecret, e.OldUntil = e.Secret, now.Add(o.Clock.Simulated(bothSecretsFor))
+	switch seen := o.look(e); {
+	case seen.secrets[0].opens():
+		e.OldSecret, e.OldUntil = e.Secret, now.Add(o.Clock.Simulated(bothSecretsFor))
+	case !seen.secrets[1].opens():
+		e.OldSecret, e.OldUntil = "", time.Time{}
+	}
 	if e.Secret, err = o.seal(id, secret); err != nil {
 		return e, "", err
 	}
 	e.UpdatedAt = now
-	e, err = o.update(ctx, e)
+	err = o.Store.UpdateEndpointSecrets(ctx, e, rotatedEntry(e))
+	e.Version++
 	return e, secret, err
+}
+
+// Delete deletes an endpoint, and everything owed to it.
+func (o *Endpoints) Delete(ctx context.Context, id billing.EndpointID) error {
+	e, err := o.Store.Endpoint(ctx, id)
+	if err != nil {
+		return err
+	}
+	return o.Store.DeleteEndpoint(ctx, id, deletedEntry(e, o.Clock.Now()))
 }
 
 // Replay sends a delivery once more.
@@ -130,15 +156,16 @@ func (o *Endpoints) Replay(ctx context.Context, id billing.DeliveryID) (billing.
 	if out.Endpoint.Status != billing.EndpointEnabled {
 		return out.Delivery, &EndpointDisabledError{out.Endpoint.ID}
 	}
-	if err := o.Store.ReplayDelivery(ctx, id, o.Clock.Now()); err != nil {
+	now := o.Clock.Now()
+	if err := o.Store.ReplayDelivery(ctx, id, now, replayedEntry(out, now)); err != nil {
 		return out.Delivery, err
 	}
 	out, err = o.Store.Outgoing(ctx, id)
 	return out.Delivery, err
 }
 
-// ReplaySince sends an endpoint what it has not taken of everything since a time, or all of it with delivered, and returns
-// how many messages that are.
+// ReplaySince sends an endpoint what it has not taken of everything since a time, or all of it with
+// delivered, and returns how many messages that are.
 func (o *Endpoints) ReplaySince(ctx context.Context, id billing.EndpointID, since time.Time, delivered bool) (int, error) {
 	e, err := o.Store.Endpoint(ctx, id)
 	if err != nil {
@@ -147,7 +174,8 @@ func (o *Endpoints) ReplaySince(ctx context.Context, id billing.EndpointID, sinc
 	if e.Status != billing.EndpointEnabled {
 		return 0, &EndpointDisabledError{id}
 	}
-	return o.Store.ReplayDeliveries(ctx, billing.Replay{Endpoint: e, Since: since, Delivered: delivered}, o.Clock.Now())
+	replay, now := billing.Replay{Endpoint: e, Since: since, Delivered: delivered}, o.Clock.Now()
+	return o.Store.ReplayDeliveries(ctx, replay, now, replayedSinceEntry(replay, now))
 }
 
 func (o *Endpoints) check(url string, types billing.TypeFilter) error {
@@ -158,15 +186,15 @@ func (o *Endpoints) check(url string, types billing.TypeFilter) error {
 }
 
 func (o *Endpoints) seal(id billing.EndpointID, secret billing.Secret) (string, error) {
-	sealed, err := o.Seal(id, secret)
+	sealed, err := o.Keys.Seal(id, secret)
 	if err != nil {
 		return "", &NotSetUpError{err}
 	}
 	return sealed, nil
 }
 
-func (o *Endpoints) update(ctx context.Context, e billing.Endpoint) (billing.Endpoint, error) {
-	err := o.Store.UpdateEndpoint(ctx, e)
+func (o *Endpoints) update(ctx context.Context, e billing.Endpoint, entry billing.AuditEntry) (billing.Endpoint, error) {
+	err := o.Store.UpdateEndpoint(ctx, e, entry)
 	e.Version++
 	return e, err
 }

@@ -15,9 +15,10 @@ type Erasure struct {
 	Message  string
 }
 
-// EraseCustomer removes a customer's personal data for good and keeps the ledger: docs/erasure.md says what goes and what
-// stays. Errors: *RefusedError while a plan may still collect, a card may still be charged or something is under way at Stripe;
-// billing.ErrNotFound, billing.ErrUnavailable.
+// EraseCustomer removes a customer's personal data for good and keeps the ledger: docs/erasure.md
+// says what goes and what stays. Errors: *RefusedError while a plan may still collect, a card may
+// still be charged or something is under way at Stripe; billing.ErrNotFound,
+// billing.ErrUnavailable.
 func EraseCustomer(ctx context.Context, s Store, id billing.CustomerID, now time.Time) (Erasure, error) {
 	var done Erasure
 	err := s.Update(ctx, func(tx billing.Tx) error {
@@ -31,7 +32,7 @@ func EraseCustomer(ctx context.Context, s Store, id billing.CustomerID, now time
 		}
 		done.Message = fmt.Sprintf("the personal data of customer %s is removed, with that in %d plans, %d notices and %d events; the ledger stays",
 			id, done.Erased.Plans, done.Erased.Notices, done.Erased.Events)
-		return tx.InsertAudit(ctx, billing.AuditEntry{At: now, Actor: billing.ActorMerchant, Action: "customer.erased", CustomerID: id, Message: done.Message})
+		return tx.InsertAudit(ctx, billing.AuditEntry{At: now, Action: "customer.erased", CustomerID: id, Message: done.Message})
 	})
 	return done, err
 }
@@ -53,21 +54,15 @@ func erasure(ctx context.Context, tx billing.Tx, id billing.CustomerID, now time
 	if err := eraseCards(ctx, tx, &e, refused); err != nil {
 		return e, err
 	}
-	for before := billing.PlanID(""); ; {
-		page, err := tx.Plans(ctx, billing.PlanFilter{Customer: id, Before: before})
+	for p, err := range billing.EachPlan(ctx, tx, billing.PlanFilter{Customer: id}) {
+		if err == nil {
+			err = erasePlan(ctx, tx, &e, p.ID, refused)
+		}
 		if err != nil {
 			return e, err
 		}
-		for _, p := range page {
-			before = p.ID
-			if err := erasePlan(ctx, tx, &e, p.ID, refused); err != nil {
-				return e, err
-			}
-		}
-		if len(page) < billing.MaxPage {
-			return e, nil
-		}
 	}
+	return e, nil
 }
 
 // eraseCards wants no card that may be charged: it would go on being kept at Stripe for that.

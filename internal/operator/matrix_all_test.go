@@ -14,8 +14,9 @@ import (
 	"tranche/internal/store/storetest"
 )
 
-// TestEveryOperationInEveryState tries every operation on every pair of states, illegal ones included. What comes of it is
-// the page docs/changes.md, so that a change of the rules is seen; what must hold whatever the page says is here.
+// TestEveryOperationInEveryState tries every operation on every pair of states, illegal ones
+// included. What comes of it is the page docs/changes.md, so that a change of the rules is seen;
+// what must hold whatever the page says is here.
 func TestEveryOperationInEveryState(t *testing.T) {
 	t.Parallel()
 	s := storetest.SQLite(t)

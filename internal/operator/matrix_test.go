@@ -29,8 +29,8 @@ func chargeStatuses() []billing.ChargeStatus {
 	return append(billing.OpenChargeStatuses(), billing.ChargeSucceeded, billing.ChargeCanceled, billing.ChargeRefunded, billing.ChargeDisputed)
 }
 
-// threeCharges stores a plan in the state of the cell: the first charge paid, the second as given, the third scheduled.
-// What is neither scheduled nor over was tried, and has a PaymentIntent.
+// threeCharges stores a plan in the state of the cell: the first charge paid, the second as given,
+// the third scheduled. What is neither scheduled nor over was tried, and has a PaymentIntent.
 func threeCharges(t *testing.T, s billing.Store, in cell) (billing.Plan, []billing.Charge, billing.CardID) {
 	t.Helper()
 	ctx := t.Context()
@@ -74,7 +74,8 @@ func threeCharges(t *testing.T, s billing.Store, in cell) (billing.Plan, []billi
 	return plan, charges, cards[1].ID
 }
 
-// attempt carries out one operation on the second charge, or on its plan, as somebody would who asks for what is possible.
+// attempt carries out one operation on the second charge, or on its plan, as somebody would who
+// asks for what is possible.
 func attempt(t *testing.T, s operator.Store, op operator.Operation, plan billing.PlanID, charge billing.ChargeID, card billing.CardID) error {
 	t.Helper()
 	ctx := t.Context()
@@ -84,13 +85,13 @@ func attempt(t *testing.T, s operator.Store, op operator.Operation, plan billing
 	case operator.OpPause:
 		_, err = operator.Pause(ctx, s, plan, "", now)
 	case operator.OpResume:
-		_, err = operator.Resume(ctx, s, plan, operator.Shift, now)
+		_, err = operator.Resume(ctx, s, plan, operator.Shift, "", now)
 	case operator.OpCancel:
 		_, err = operator.Cancel(ctx, s, plan, "", now)
 	case operator.OpRefund:
 		_, err = operator.CancelAndRefund(ctx, s, plan, "", now)
-	case operator.OpRest:
-		_, err = operator.SetRest(ctx, s, plan, 2600, now)
+	case operator.OpRemaining:
+		_, err = operator.SetRemaining(ctx, s, plan, 2600, now)
 	case operator.OpFee:
 		_, err = operator.AddFee(ctx, s, plan, 500, now.AddDate(0, 2, 0).Format(time.DateOnly), "", now)
 	case operator.OpExtend:
@@ -98,9 +99,11 @@ func attempt(t *testing.T, s operator.Store, op operator.Operation, plan billing
 	case operator.OpPayAll:
 		_, err = operator.PayAll(ctx, s, plan, 100, now)
 	case operator.OpRestart:
-		_, err = operator.Restart(ctx, s, plan, now)
+		_, err = operator.Restart(ctx, s, plan, "", now)
 	case operator.OpCard:
 		_, err = operator.UseCard(ctx, s, plan, card, now)
+	case operator.OpCatchUp:
+		_, err = operator.SetCatchUp(ctx, s, plan, billing.CatchUpAll, now)
 	case operator.OpRetry:
 		_, err = operator.Retry(ctx, s, charge, now)
 	case operator.OpSkip:
@@ -163,12 +166,13 @@ func (p *page) String() string {
 |---|---|---|
 | pause, resume | POST /v1/plans/{id}/pause, /resume | tranche plan pause, resume |
 | cancel, cancel with refund | POST /v1/plans/{id}/cancel {"refund": true} | tranche plan cancel [--refund] |
-| rest: a new total for what is unpaid, or an amount of each | POST /v1/plans/{id}/rest {"total"} or {"amount"} | tranche plan rest --total or --amount |
+| remaining: a new total for what is unpaid, or an amount of each | POST /v1/plans/{id}/remaining {"total"} or {"amount"} | tranche plan remaining --total or --amount |
 | fee: one more charge | POST /v1/plans/{id}/fee {"amount", "due", "reason"} | tranche plan fee --amount --due |
 | extend: more parts at the end | POST /v1/plans/{id}/extend {"parts", "amount", "every"} | tranche plan extend --parts |
 | pay-all: the rest now, in one charge | POST /v1/plans/{id}/pay-all {"discount"} | tranche plan pay-all [--discount] |
-| restart a defaulted plan | POST /v1/plans/{id}/restart | tranche plan restart |
+| restart a defaulted plan | POST /v1/plans/{id}/restart {"missed"} | tranche plan restart |
 | card: another saved card | POST /v1/plans/{id}/card {"card"} | tranche plan card --card |
+| catch-up: what becomes of periods that an outage missed | POST /v1/plans/{id}/catch-up {"catch_up"} | tranche plan catch-up --catch-up |
 | retry | POST /v1/charges/{id}/retry | tranche charge retry |
 | skip, skip to the end | POST /v1/charges/{id}/skip {"to_end", "every", "reason"} | tranche charge skip [--to-end] |
 | move to another date | POST /v1/charges/{id}/move {"due"} | tranche charge move --due |
@@ -180,10 +184,10 @@ func (p *page) String() string {
 | write-off | POST /v1/charges/{id}/write-off {"reason"} | tranche charge write-off |
 
 The charges always add up to the plan's total. A skipped charge is dropped: the total is less by it. One that is written off
-stays in the total, as a loss. An amount is changed only while nothing of it reached Stripe; open charges fall due in
+stays in the total, as a loss. An amount is changed only while Stripe holds no payment of it; open charges fall due in
 the order of their numbers; what is under way is left alone. What breaks these is refused, whatever the tables say. Every
 change is a new version of the plan: GET /v1/plans/{id}/versions, tranche plan versions. The customer is mailed what changed, but for
-pay, pay-all, collect, card, retry, paid-outside and write-off; not with --quiet or "notify": false.
+pay, pay-all, collect, card, catch-up, retry, paid-outside and write-off; not with --quiet or "notify": false.
 
 A recurring plan always has one charge to come: when that is skipped, paid outside or written off, the next is written. A charge is not
 moved, and no fee or split falls, behind the one after it. The amount of the rest holds for all that come. Where the plan ends after a

@@ -19,8 +19,8 @@ func (e *NoticeRefusedError) Error() string {
 	return fmt.Sprintf("notice %s is not sent again: %s", e.Notice, e.Why)
 }
 
-// RetryNotice lets a notice that can't be delivered be tried at once, at the address that its customer has now.
-// Errors: *NoticeRefusedError, billing.ErrNotFound, billing.ErrUnavailable.
+// RetryNotice lets a notice that can't be delivered be tried at once, at the address that its
+// customer has now. Errors: *NoticeRefusedError, billing.ErrNotFound, billing.ErrUnavailable.
 func RetryNotice(ctx context.Context, s Store, id billing.NoticeID, now time.Time) (billing.Notice, error) {
 	var n billing.Notice
 	err := s.Update(ctx, func(tx billing.Tx) error {
@@ -39,12 +39,13 @@ func RetryNotice(ctx context.Context, s Store, id billing.NoticeID, now time.Tim
 			return &NoticeRefusedError{id, "customer " + customer.Reference + " has no e-mail address"}
 		}
 		n.Status, n.Reason, n.WakeAt, n.Attempts, n.To = billing.NoticePending, "", now, 0, customer.Email
+		n.Data.Others, n.Data.MailedWith = nil, "" // it is in no mail now
 		if err := tx.UpdateNotice(ctx, n); err != nil {
 			return err
 		}
 		return tx.InsertAudit(ctx, billing.AuditEntry{
-			At: now, Actor: billing.ActorMerchant, Action: "notice.retry_requested", PlanID: n.PlanID, ChargeID: n.ChargeID, CustomerID: n.CustomerID, NoticeID: n.ID,
-			Message: fmt.Sprintf("%s to %s is to be sent again by hand", n.Kind, n.To), Next: "tried at once",
+			At: now, Action: "notice.retry_requested", PlanID: n.PlanID, ChargeID: n.ChargeID, CustomerID: n.CustomerID, NoticeID: n.ID,
+			Message: fmt.Sprintf("%s to customer %s is to be sent again by hand", n.Kind, n.CustomerID), Next: "tried at once",
 		})
 	})
 	return n, err

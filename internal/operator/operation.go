@@ -6,7 +6,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// Operation names what a person may do to a plan or one of its charges. docs/changes.md says what each state allows.
+// Operation names what a person may do to a plan or one of its charges. docs/changes.md says what
+// each state allows.
 type Operation string
 
 // The operations, in the words of the API's paths and the commands.
@@ -15,12 +16,13 @@ const (
 	OpResume      Operation = "resume"
 	OpCancel      Operation = "cancel"
 	OpRefund      Operation = "cancel with refund"
-	OpRest        Operation = "rest"
+	OpRemaining   Operation = "remaining"
 	OpFee         Operation = "fee"
 	OpExtend      Operation = "extend"
 	OpPayAll      Operation = "pay-all"
 	OpRestart     Operation = "restart"
 	OpCard        Operation = "card"
+	OpCatchUp     Operation = "catch-up"
 	OpRetry       Operation = "retry"
 	OpSkip        Operation = "skip"
 	OpSkipToEnd   Operation = "skip to the end"
@@ -36,7 +38,7 @@ const (
 // Operations lists every operation: those on a plan, then those on one charge.
 func Operations() []Operation {
 	return []Operation{
-		OpPause, OpResume, OpCancel, OpRefund, OpRest, OpFee, OpExtend, OpPayAll, OpRestart, OpCard,
+		OpPause, OpResume, OpCancel, OpRefund, OpRemaining, OpFee, OpExtend, OpPayAll, OpRestart, OpCard, OpCatchUp,
 		OpRetry, OpSkip, OpSkipToEnd, OpMove, OpAmount, OpSplit, OpPay, OpCollect, OpPaidOutside, OpWriteOff,
 	}
 }
@@ -49,7 +51,7 @@ func (o Operation) forbidden(s billing.PlanStatus) string {
 		allowed = allowed[:2]
 	case OpRestart:
 		allowed = allowed[3:]
-	case OpRefund:
+	case OpRefund, OpCatchUp:
 		allowed = append(allowed, billing.PlanAwaitingFirstPayment)
 	}
 	if slices.Contains(allowed, s) {

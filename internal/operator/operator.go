@@ -1,6 +1,7 @@
-// Package operator does what a person at the merchant's may do by hand: try a charge again, pause, resume or cancel a plan,
-// and change what was agreed. Each is one transaction under the plan's lock, so that it beats a task that is queued already: the worker takes
-// its last look under the same lock.
+// Package operator does what a person at the merchant's may do by hand: try a charge again, pause,
+// resume or cancel a plan, and change what was agreed. Each is one transaction under the plan's
+// lock, so that it beats a task that is queued already: the worker takes its last look under the
+// same lock.
 package operator
 
 import (
@@ -9,7 +10,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// RefusedError: the state of a plan or charge forbids what was asked for, or makes it pointless. Nothing was changed.
+// RefusedError: the state of a plan or charge forbids what was asked for, or makes it pointless.
+// Nothing was changed.
 type RefusedError struct {
 	What string // what is not done
 	Why  string
@@ -18,8 +20,8 @@ type RefusedError struct {
 // Error says why.
 func (e *RefusedError) Error() string { return e.What + ": " + e.Why }
 
-// Under gives a store on which changes keep to the rules of the settings: limits of amounts, holidays. On a store without
-// them changes keep to Stripe's limits, and know weekends alone.
+// Under gives a store on which changes keep to the rules of the settings: limits of amounts,
+// holidays. On a store without them changes keep to Stripe's limits, and know weekends alone.
 func Under(s Store, rules billing.Rules) Store { return ruled{s, rules} }
 
 type ruled struct {

@@ -3,14 +3,15 @@ package operator
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"tranche/internal/billing"
 )
 
-// Pause keeps a plan from charging anything until Resume. An attempt whose call was made already still ends as Stripe
-// says. reason is kept with the plan; it may be empty. Errors: *RefusedError when the plan does not collect,
-// billing.ErrNotFound, billing.ErrUnavailable.
+// Pause keeps a plan from charging anything until Resume. An attempt whose call was made already
+// still ends as Stripe says. reason is kept with the plan; it may be empty. Errors: *RefusedError
+// when the plan does not collect, billing.ErrNotFound, billing.ErrUnavailable.
 func Pause(ctx context.Context, s Store, id billing.PlanID, reason string, now time.Time) (billing.Plan, error) {
 	return inPlan(ctx, s, id, now, func(c *change) (billing.AuditEntry, error) {
 		if !c.plan.Status.Collects() {
@@ -28,59 +29,83 @@ func Pause(ctx context.Context, s Store, id billing.PlanID, reason string, now t
 type Resumption string
 
 const (
-	// CatchUp keeps the dates: what fell due in the meantime is charged at once.
+	// CatchUp keeps the dates: what fell due in the meantime is charged as Missed says.
 	CatchUp Resumption = "catch_up"
-	// Shift moves what is still to fall due, or fell due meanwhile, by as many days as the plan was paused.
+	// Shift moves what is still to fall due, or fell due meanwhile, by as many days as the plan was
+	// paused.
 	Shift Resumption = "shift"
 )
 
-// Resume lets a paused plan collect again. Charges that were declined before are tried at once, and those that wait for
-// the customer go on waiting. Errors: *RefusedError when the plan is not paused, billing.ErrNotFound,
-// billing.ErrUnavailable.
-func Resume(ctx context.Context, s Store, id billing.PlanID, how Resumption, now time.Time) (billing.Plan, error) {
-	return inPlan(ctx, s, id, now, func(c *change) (billing.AuditEntry, error) {
-		if c.plan.Status != billing.PlanPaused {
-			return billing.AuditEntry{}, c.refuse("resumed", "it is "+string(c.plan.Status)+", not paused")
-		}
-		days := 0
-		if how == Shift {
-			days = billing.DaysBetween(billing.DateOf(c.plan.PausedAt, c.loc), billing.DateOf(c.now, c.loc))
-		}
-		c.plan.Recurrence = c.plan.Recurrence.Shifted(days)
-		for i := range c.charges {
-			if err := c.takeUp(ctx, &c.charges[i], days); err != nil {
-				return billing.AuditEntry{}, err
-			}
-		}
-		c.plan.Status, c.plan.Reason, c.plan.PausedAt = billing.PlanActive, "", time.Time{}
-		c.plan.Status = c.plan.StatusAfter(c.charges)
-		entry := billing.AuditEntry{Action: "plan.resumed", Message: fmt.Sprintf("plan %s is resumed by the merchant", c.plan.Reference)}
-		if days > 0 {
-			entry.Message += fmt.Sprintf("; the later charges move by %d days", days)
-		}
-		return entry, nil
+// Resume lets a paused plan collect again. Charges that were declined before are tried again, and
+// those that wait for the customer go on waiting. Where dates are kept and more than one charge is
+// due, missed must say what becomes of them. Errors: *RefusedError, *billing.InvalidError,
+// billing.ErrNotFound, billing.ErrUnavailable.
+func Resume(ctx context.Context, s Store, id billing.PlanID, how Resumption, missed Missed, now time.Time) (Result, error) {
+	var r Result
+	plan, err := inPlan(ctx, s, id, now, func(c *change) (billing.AuditEntry, error) {
+		entry, err := c.resume(ctx, how, missed)
+		r = Result{Charges: slices.Clone(c.charges), Message: entry.Message, Next: entry.Next}
+		return entry, err
 	})
+	r.Plan = plan
+	return r, err
 }
 
-// takeUp plans the next attempt at a charge that the pause left without one.
-func (c *change) takeUp(ctx context.Context, ch *billing.Charge, days int) error {
-	later := days > 0 && ch.DueAt.After(c.plan.PausedAt) // such as one that was declined and then moved
-	if later && (ch.Status == billing.ChargeScheduled || ch.Status == billing.ChargeRetrying) {
-		ch.DueAt = billing.ShiftedBy(ch.DueAt, days, c.loc)
+func (c *change) resume(ctx context.Context, how Resumption, missed Missed) (billing.AuditEntry, error) {
+	if c.plan.Status != billing.PlanPaused {
+		return billing.AuditEntry{}, c.refuse("resumed", "it is "+string(c.plan.Status)+", not paused")
 	}
-	switch ch.Status {
-	case billing.ChargeScheduled:
-		ch.NextAttemptAt = ch.DueAt
-	case billing.ChargeRetrying:
-		if later {
-			ch.NextAttemptAt = ch.DueAt
-		}
-		if ch.NextAttemptAt.Before(c.now) { // none is planned, or its time passed
-			ch.NextAttemptAt = c.now
-		}
-	default:
-		return nil
+	days := 0
+	if how == Shift {
+		days = billing.DaysBetween(billing.DateOf(c.plan.PausedAt, c.loc), billing.DateOf(c.now, c.loc))
 	}
-	ch.WakeAt, ch.Reason = ch.NextAttemptAt, ""
-	return c.write(ctx, ch)
+	if days > 0 {
+		if err := c.shiftByPause(ctx, days); err != nil {
+			return billing.AuditEntry{}, err
+		}
+	}
+	next, err := c.catchUp(ctx, OpResume, missed, func(ch billing.Charge) bool {
+		return c.fellDue(ch) || ch.Status == billing.ChargeRetrying && !ch.NextAttemptAt.After(c.now)
+	})
+	if err == nil {
+		err = c.planToCome(ctx)
+	}
+	if err != nil {
+		return billing.AuditEntry{}, err
+	}
+	c.plan.Status, c.plan.Reason, c.plan.PausedAt = billing.PlanActive, "", time.Time{}
+	if err := c.goOn(ctx); err != nil {
+		return billing.AuditEntry{}, err
+	}
+	if c.plan.Total = billing.SumOf(c.charges); c.plan.Total == 0 {
+		return billing.AuditEntry{}, c.refuse("resumed", "nothing would be left of the plan: cancel it")
+	}
+	c.plan.Status = c.plan.StatusAfter(c.charges)
+	entry := billing.AuditEntry{Action: "plan.resumed", Message: fmt.Sprintf("plan %s is resumed by the merchant", c.plan.Reference), Next: next}
+	if days > 0 {
+		entry.Message += fmt.Sprintf("; the later charges move by %d days", days)
+	}
+	return entry, nil
+}
+
+// shiftByPause moves what fell due during the pause, and what is still to, by the length of the
+// pause.
+func (c *change) shiftByPause(ctx context.Context, days int) error {
+	moves := func(ch billing.Charge) bool {
+		return ch.DueAt.After(c.plan.PausedAt) && // such as one that was declined and then moved
+			(ch.Status == billing.ChargeScheduled || ch.Status == billing.ChargeRetrying)
+	}
+	moved := c.plan.ShiftDates(c.charges, billing.Shift{Days: days, Moves: moves, Exact: true}, c.rules, c.loc)
+	for _, ch := range c.charges {
+		if !moved[ch.ID] {
+			continue
+		}
+		if err := ch.Move(ch.Status, "", ch.DueAt); err != nil {
+			return err
+		}
+		if err := c.put(ctx, ch); err != nil {
+			return err
+		}
+	}
+	return nil
 }

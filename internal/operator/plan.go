@@ -11,17 +11,18 @@ import (
 // change is one operation on a plan, under its lock.
 type change struct {
 	billing.Tx
-	plan      billing.Plan
-	who       billing.Customer
-	loc       *time.Location // the customer's
-	charges   []billing.Charge
-	now       time.Time
-	rules     billing.Rules
-	refunding int64                // what a cancellation gives back
-	entries   []billing.AuditEntry // beside the one of the operation itself
+	plan    billing.Plan
+	who     billing.Customer
+	loc     *time.Location // the customer's
+	charges []billing.Charge
+	now     time.Time
+	rules   billing.Rules
+	ordered []billing.Refund     // refunds that the change orders
+	entries []billing.AuditEntry // beside the one of the operation itself
 }
 
-// inPlan locks the plan, runs fn, and writes the plan, an audit entry of what fn returns and the plan's next version.
+// inPlan locks the plan, runs fn, and writes the plan, an audit entry of what fn returns and the
+// plan's next version.
 func inPlan(ctx context.Context, s Store, id billing.PlanID, now time.Time, fn func(c *change) (billing.AuditEntry, error)) (billing.Plan, error) {
 	var plan billing.Plan
 	err := s.Update(ctx, func(tx billing.Tx) (err error) {
@@ -49,7 +50,7 @@ func changePlan(ctx context.Context, tx billing.Tx, rules billing.Rules, id bill
 	if err := tx.UpdatePlan(ctx, c.plan); err != nil {
 		return billing.Plan{}, err
 	}
-	entry.At, entry.Actor, entry.PlanID, entry.CustomerID = now, billing.ActorMerchant, id, c.plan.CustomerID
+	entry.At, entry.PlanID, entry.CustomerID = now, id, c.plan.CustomerID
 	if err := tx.InsertAudit(ctx, append([]billing.AuditEntry{entry}, c.entries...)...); err != nil {
 		return billing.Plan{}, err
 	}
@@ -57,7 +58,7 @@ func changePlan(ctx context.Context, tx billing.Tx, rules billing.Rules, id bill
 	if err != nil {
 		return billing.Plan{}, err
 	}
-	return c.plan, billing.AddVersion(ctx, tx, c.plan, before, after, now, billing.ActorMerchant, entry.Message)
+	return c.plan, billing.AddVersion(ctx, tx, c.plan, before, after, now, entry.Message)
 }
 
 // openChange locks a plan and reads what belongs to it.
@@ -97,3 +98,14 @@ func because(text, reason string) string {
 
 // MaxReason bounds the reason a person gives, in bytes.
 const MaxReason = 500
+
+// CheckReason refuses a reason or note that can't be kept. Errors: *billing.InvalidError.
+func CheckReason(field, text string) error {
+	if len(text) > MaxReason {
+		return invalid(field, "is longer than %d bytes", MaxReason)
+	}
+	if problem := billing.TextProblem(text); problem != "" {
+		return invalid(field, "%s", problem)
+	}
+	return nil
+}

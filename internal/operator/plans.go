@@ -2,7 +2,6 @@ package operator
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -10,13 +9,14 @@ import (
 	"tranche/internal/billing"
 )
 
-// SetRest makes the charges that are not paid add up to total, in as many parts as they are; the first takes the odd
-// cent. None of them may have been tried. Errors: see Skip.
-func SetRest(ctx context.Context, s Store, id billing.PlanID, total int64, now time.Time) (Result, error) {
-	return amend(ctx, s, id, OpRest, now, func(c *change) (billing.AuditEntry, error) {
-		open, err := c.untouched(ctx, OpRest)
+// SetRemaining re-splits the unpaid charges evenly so that they add up to total, in minor units.
+// The first charge takes the remainder of the division. No unpaid charge may have been tried.
+// Errors: see Skip.
+func SetRemaining(ctx context.Context, s Store, id billing.PlanID, total int64, now time.Time) (Result, error) {
+	return amend(ctx, s, id, OpRemaining, now, func(c *change) (billing.AuditEntry, error) {
+		open, err := c.untouched(ctx, OpRemaining)
 		if err == nil && !c.plan.Recurrence.IsZero() {
-			err = invalid("total", "the plan goes on: say the amount of each charge in place of a total")
+			err = invalid("total", "a recurring plan has no total: give the amount of each charge instead")
 		}
 		if err != nil {
 			return billing.AuditEntry{}, err
@@ -32,17 +32,17 @@ func SetRest(ctx context.Context, s Store, id billing.PlanID, total int64, now t
 			}
 		}
 		return billing.AuditEntry{
-			Action:  "plan.rest_changed",
+			Action:  "plan.remaining_changed",
 			Message: fmt.Sprintf("plan %s: the %d charges that are left add up to %s, and were %s", c.plan.Reference, len(open), c.money(total), c.money(was)),
 		}, nil
 	})
 }
 
-// SetRestAmount gives each charge that is not paid another amount, and those that a recurring plan has still to come. None may
-// have been tried. Errors: see Skip.
-func SetRestAmount(ctx context.Context, s Store, id billing.PlanID, amount int64, now time.Time) (Result, error) {
-	return amend(ctx, s, id, OpRest, now, func(c *change) (billing.AuditEntry, error) {
-		open, err := c.untouched(ctx, OpRest)
+// SetRemainingAmount sets the amount of each unpaid charge, and of each charge that is still to
+// come in a recurring plan, in minor units. No unpaid charge may have been tried. Errors: see Skip.
+func SetRemainingAmount(ctx context.Context, s Store, id billing.PlanID, amount int64, now time.Time) (Result, error) {
+	return amend(ctx, s, id, OpRemaining, now, func(c *change) (billing.AuditEntry, error) {
+		open, err := c.untouched(ctx, OpRemaining)
 		if err == nil {
 			err = c.checkAmount("amount", amount)
 		}
@@ -60,11 +60,12 @@ func SetRestAmount(ctx context.Context, s Store, id billing.PlanID, amount int64
 			c.plan.Recurrence.Amount = amount
 			message = fmt.Sprintf("plan %s: each charge is %s from now on", c.plan.Reference, c.money(amount))
 		}
-		return billing.AuditEntry{Action: "plan.rest_changed", Message: message}, nil
+		return billing.AuditEntry{Action: "plan.remaining_changed", Message: message}, nil
 	})
 }
 
-// AddFee adds one charge: due is a date, at the time of day of the last charge, or an instant. Errors: see Skip.
+// AddFee adds one charge: due is a date, at the time of day of the last charge, or an instant.
+// Errors: see Skip.
 func AddFee(ctx context.Context, s Store, id billing.PlanID, amount int64, due, reason string, now time.Time) (Result, error) {
 	return amend(ctx, s, id, OpFee, now, func(c *change) (billing.AuditEntry, error) {
 		at, err := c.parseDue(due, c.last().DueAt)
@@ -105,7 +106,7 @@ func Extend(ctx context.Context, s Store, id billing.PlanID, e Extension, now ti
 		if !c.plan.Recurrence.IsZero() {
 			return c.extendRecurrence(e)
 		}
-		dues, err := c.following(e.Every, e.Parts)
+		dues, err := c.following(OpExtend, e.Every, e.Parts)
 		if err != nil {
 			return billing.AuditEntry{}, err
 		}
@@ -140,44 +141,44 @@ func (c *change) extendRecurrence(e Extension) (billing.AuditEntry, error) {
 	}, nil
 }
 
-// following is the next dates after the last charge. They keep to the day that the plan began on where the last one does,
-// so that a plan of the 31st comes back to it after February.
-func (c *change) following(every string, n int) ([]time.Time, error) {
-	if every == "" {
-		var terms billing.Terms
-		_ = json.Unmarshal(c.plan.Terms, &terms) // no interval when it fails
-		every = terms.Every
+// following is the next dates after the last charge, on the schedule of the plan: the dates that a
+// plan with more parts would have had from the beginning.
+func (c *change) following(op Operation, every string, n int) ([]time.Time, error) {
+	last := c.last()
+	if last.DueAt.IsZero() {
+		return nil, c.orRefuse(nil, op, fmt.Sprintf("charge %d waits to be asked for: collect it first", last.Sequence))
 	}
-	if every == "" {
-		return nil, invalid("every", "the plan has no interval of its own: give one, such as 1 month")
-	}
-	interval, err := billing.ParseInterval(every)
+	s, err := c.scheduleEvery(every, last)
 	if err != nil {
-		return nil, invalid("every", "%s", err)
+		return nil, err
 	}
-	if c.last().DueAt.IsZero() {
-		return nil, c.orRefuse(nil, OpExtend, fmt.Sprintf("charge %d waits to be asked for: collect it first", c.last().Sequence))
+	dues, rest := s.Take(n, billing.LaterOf(last.DueAt, c.now), c.loc, c.rules.Holidays)
+	if err := c.checkDue("every", dues[n-1]); err != nil {
+		return nil, err
 	}
-	at, last := timeOfDay(c.last().DueAt, c.loc), billing.DateOf(c.last().DueAt, c.loc)
-	anchor, done := billing.DateOf(c.plan.CreatedAt, c.loc), 0
-	for done < 2*billing.MaxCharges && billing.DaysBetween(interval.Date(anchor, done), last) > 0 {
-		done++
-	}
-	if interval.Date(anchor, done) != last {
-		anchor, done = last, 0
-	}
-	dues := make([]time.Time, n)
-	for i := range dues {
-		dues[i] = interval.Date(anchor, done+1+i).At(at, c.loc)
-		if err := c.checkDue("every", dues[i]); err != nil {
-			return nil, err
-		}
-	}
+	c.plan.Schedule = rest
 	return dues, nil
 }
 
-// PayAll replaces the charges that are not paid by one that is due now, less a discount (minor units, may be 0). None of
-// them may have been tried. Errors: see Skip.
+// scheduleEvery is the schedule of the plan at an interval, or at the plan's own where none is
+// given. Another interval counts from the last charge, as it was agreed.
+func (c *change) scheduleEvery(every string, last billing.Charge) (billing.Schedule, error) {
+	s := c.plan.ScheduleFor(c.charges, c.rules, c.loc)
+	interval := s.Every
+	if every == "" && interval.Count == 0 {
+		return s, invalid("every", "the plan has no interval of its own: give one, such as 1 month")
+	}
+	if every != "" {
+		var err error
+		if interval, err = billing.ParseInterval(every); err != nil {
+			return s, invalid("every", "%s", err)
+		}
+	}
+	return s.WithInterval(interval, last.DueAt, c.loc, c.rules.Holidays), nil
+}
+
+// PayAll replaces the charges that are not paid by one that is due now, less a discount (minor
+// units, may be 0). None of them may have been tried. Errors: see Skip.
 func PayAll(ctx context.Context, s Store, id billing.PlanID, discount int64, now time.Time) (Result, error) {
 	return amend(ctx, s, id, OpPayAll, now, func(c *change) (billing.AuditEntry, error) {
 		open, err := c.untouched(ctx, OpPayAll)
@@ -211,7 +212,7 @@ func PayAll(ctx context.Context, s Store, id billing.PlanID, discount int64, now
 			message += fmt.Sprintf(", less %s", c.money(discount))
 		}
 		return billing.AuditEntry{
-			Action: "plan.paid_early", ChargeID: added.ID, Message: message,
+			Action: "plan.pulled_forward", ChargeID: added.ID, Message: message,
 			Next: fmt.Sprintf("charge %d of %s is collected at once", added.Sequence, c.money(amount)),
 		}, err
 	})
@@ -229,65 +230,111 @@ func (c *change) toCome() (int64, error) {
 	return int64(r.Left) * r.Amount, nil
 }
 
-// Restart lets a defaulted plan collect again: charges that were given up are tried at once. Errors: see Skip.
-func Restart(ctx context.Context, s Store, id billing.PlanID, now time.Time) (Result, error) {
+// Restart lets a defaulted plan collect again. What was given up, and what fell due since, is
+// charged as missed says: where that is more than one charge, a choice is needed. Errors: see Skip.
+func Restart(ctx context.Context, s Store, id billing.PlanID, missed Missed, now time.Time) (Result, error) {
 	return amend(ctx, s, id, OpRestart, now, func(c *change) (billing.AuditEntry, error) {
 		why, err := unusable(ctx, c, c.plan.CardID)
 		if why != "" || err != nil {
 			return billing.AuditEntry{}, c.orRefuse(err, OpRestart, why)
 		}
-		at := 0
-		for _, ch := range c.charges {
-			switch ch.Status {
-			case billing.ChargeFailed, billing.ChargeRetrying:
-				at++
-				err = ch.Move(billing.ChargeRetrying, "", c.now)
-			case billing.ChargeScheduled:
-				err = ch.Move(ch.Status, "", ch.DueAt)
-			default:
-				continue
-			}
-			if err == nil {
-				err = c.put(ctx, ch)
-			}
-			if err != nil {
-				return billing.AuditEntry{}, err
-			}
+		next, err := c.catchUp(ctx, OpRestart, missed, func(ch billing.Charge) bool {
+			return ch.Status == billing.ChargeFailed || ch.Status == billing.ChargeRetrying || c.fellDue(ch)
+		})
+		if err != nil {
+			return billing.AuditEntry{}, err
 		}
 		c.plan.Status, c.plan.Reason = billing.PlanActive, ""
 		return billing.AuditEntry{
-			Action: "plan.restarted", Message: fmt.Sprintf("plan %s is restarted by the merchant", c.plan.Reference),
-			Next: fmt.Sprintf("%d charges are tried again at once", at),
-		}, nil
+			Action: "plan.restarted", Message: fmt.Sprintf("plan %s is restarted by the merchant", c.plan.Reference), Next: next,
+		}, c.planToCome(ctx)
 	})
 }
 
-// UseCard has the later charges made on another card of the same customer. Errors: see Skip.
-func UseCard(ctx context.Context, s Store, id billing.PlanID, card billing.CardID, now time.Time) (Result, error) {
+// fellDue reports whether a charge that was never tried is due.
+func (c *change) fellDue(ch billing.Charge) bool {
+	return ch.Status == billing.ChargeScheduled && !ch.DueAt.IsZero() && !ch.DueAt.After(c.now)
+}
+
+// planToCome has each charge that is not due yet be made at its time.
+func (c *change) planToCome(ctx context.Context) error {
+	for _, ch := range c.charges {
+		if ch.Status != billing.ChargeScheduled || !ch.DueAt.After(c.now) {
+			continue
+		}
+		if err := ch.Move(ch.Status, "", ch.DueAt); err != nil {
+			return err
+		}
+		if err := c.put(ctx, ch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// UseCard has the plan charged on another card of the same customer, named by our id or Stripe's
+// (pm_…). Every open charge is tried on it at once, as with a card that the customer gives; later
+// charges take it when they fall due. Errors: see Skip.
+func UseCard(ctx context.Context, s Store, id billing.PlanID, name billing.CardID, now time.Time) (Result, error) {
 	return amend(ctx, s, id, OpCard, now, func(c *change) (billing.AuditEntry, error) {
-		row, err := c.Card(ctx, card)
+		card, err := billing.FindCard(ctx, c, string(name))
 		switch {
-		case errors.Is(err, billing.ErrNotFound), err == nil && row.CustomerID != c.plan.CustomerID:
-			return billing.AuditEntry{}, invalid("card", "the customer has no card %s", card)
+		case errors.Is(err, billing.ErrNotFound), err == nil && card.CustomerID != c.plan.CustomerID:
+			return billing.AuditEntry{}, invalid("card", "the customer has no card %s", name)
 		case err != nil:
 			return billing.AuditEntry{}, err
-		case row.Status != billing.CardActive:
-			return billing.AuditEntry{}, c.orRefuse(nil, OpCard, fmt.Sprintf("the %s card ending %s is %s", row.Brand, row.Last4, row.Status))
-		case row.Hold != "":
-			return billing.AuditEntry{}, c.orRefuse(nil, OpCard, fmt.Sprintf("the %s card ending %s is held: %s", row.Brand, row.Last4, row.Hold))
-		case card == c.plan.CardID:
+		case card.Account != c.plan.Account:
+			return billing.AuditEntry{}, invalid("card", "the %s is saved in another Stripe account than the plan's", card.Label())
+		case card.Status != billing.CardActive:
+			return billing.AuditEntry{}, c.orRefuse(nil, OpCard, fmt.Sprintf("the %s is %s", card.Label(), card.Status))
+		case card.Hold != "":
+			return billing.AuditEntry{}, c.orRefuse(nil, OpCard, fmt.Sprintf("the %s is held: %s", card.Label(), card.Hold))
+		case card.ID == c.plan.CardID:
 			return billing.AuditEntry{}, c.orRefuse(nil, OpCard, "it is charged on that card already")
 		}
-		c.plan.CardID = card
+		c.plan.CardID = card.ID
+		tried, err := c.tryCard(ctx, billing.NewCard{Why: "the merchant chose another card", Now: c.now})
+		if err != nil {
+			return billing.AuditEntry{}, err
+		}
 		return billing.AuditEntry{
-			Action: "plan.card_changed", Message: fmt.Sprintf("plan %s: later charges are made on the %s card ending %s", c.plan.Reference, row.Brand, row.Last4),
+			Action: "plan.card_changed", CardID: card.ID, Message: fmt.Sprintf("plan %s: it is charged on the %s from now on", c.plan.Reference, card.Label()),
+			Next: c.whatIsTried(tried),
 		}, nil
 	})
 }
 
-// CancelAndRefund ends a plan, as Cancel does, and orders the refund of all that was paid through Stripe. A worker asks
-// Stripe for each; what was paid outside is the merchant's to give back. It is refused while an attempt is under way,
-// whose money would not be given back. Errors: see Skip.
+// tryCard carries out the rule of billing.NewCard and returns the charges that it concerns.
+func (c *change) tryCard(ctx context.Context, n billing.NewCard) ([]billing.Charge, error) {
+	changed, entries, err := n.Try(ctx, c.Tx, c.plan, c.charges)
+	if err != nil {
+		return nil, err
+	}
+	tried := make([]billing.Charge, len(changed))
+	for i, at := range changed {
+		if err := c.put(ctx, c.charges[at]); err != nil {
+			return nil, err
+		}
+		tried[i] = c.charges[at]
+	}
+	c.entries = append(c.entries, entries...)
+	return tried, nil
+}
+
+// whatIsTried describes what becomes of the open charges of a plan that has a card now.
+func (c *change) whatIsTried(tried []billing.Charge) string {
+	switch {
+	case len(tried) == 0:
+		return "later charges are made on it"
+	case !c.plan.Status.Collects():
+		return fmt.Sprintf("%s is tried on it once the plan is resumed or restarted", c.money(billing.SumOf(tried)))
+	}
+	return fmt.Sprintf("%s is tried on it at once", c.money(billing.SumOf(tried)))
+}
+
+// CancelAndRefund ends a plan, as Cancel does, and orders the refund of all that was paid through
+// Stripe. A worker asks Stripe for each; what was paid outside is the merchant's to give back. It
+// is refused while an attempt is under way, whose money would not be given back. Errors: see Skip.
 func CancelAndRefund(ctx context.Context, s Store, id billing.PlanID, reason string, now time.Time) (Result, error) {
 	return amend(ctx, s, id, OpRefund, now, func(c *change) (billing.AuditEntry, error) {
 		var back int64
@@ -308,7 +355,6 @@ func CancelAndRefund(ctx context.Context, s Store, id billing.PlanID, reason str
 			}
 			back += amount
 		}
-		c.refunding = back
 		c.plan.Status, c.plan.Reason, c.plan.PausedAt = billing.PlanCanceled, because("canceled by the merchant, with refund", reason), time.Time{}
 		c.plan.EndRecurrence()
 		return billing.AuditEntry{
@@ -319,24 +365,36 @@ func CancelAndRefund(ctx context.Context, s Store, id billing.PlanID, reason str
 	})
 }
 
-// orderRefund writes the order to give back what is left of a payment, and makes the charge due for it.
+// orderRefund writes the order to give back what is left of a payment, and makes the charge due for
+// it.
 func (c *change) orderRefund(ctx context.Context, ch billing.Charge) (int64, error) {
 	left := ch.Amount - ch.AmountRefunded
 	if ch.Status != billing.ChargeSucceeded || ch.PaidOutside || ch.PaymentIntent == "" || left <= 0 {
 		return 0, nil
 	}
+	return left, c.order(ctx, ch, ch.PaymentIntent, left)
+}
+
+// order writes the order to refund what is left of a payment, with the key that Stripe is asked
+// under. The charge is due until the refund is made.
+func (c *change) order(ctx context.Context, ch billing.Charge, paymentIntent string, left int64) error {
+	ordered, err := c.Refunds(ctx, ch.ID)
+	if err != nil {
+		return err
+	}
 	r := billing.Refund{
-		ID: billing.NewRefundID(c.now), PlanID: c.plan.ID, ChargeID: ch.ID, PaymentIntent: ch.PaymentIntent, Amount: left, Currency: ch.Currency,
+		ID: billing.RefundIDFor(ch.ID, len(ordered)+1), PlanID: c.plan.ID, ChargeID: ch.ID, PaymentIntent: paymentIntent, Amount: left, Currency: ch.Currency,
 		Status: billing.RefundOpen, CreatedAt: c.now, UpdatedAt: c.now,
 	}
 	r.IdempotencyKey = string(r.ID)
 	if err := c.InsertRefund(ctx, r); err != nil {
-		return 0, err
+		return err
 	}
+	c.ordered = append(c.ordered, r)
 	if err := ch.Move(ch.Status, ch.Reason, c.now); err != nil {
-		return 0, err
+		return err
 	}
-	return left, c.put(ctx, ch)
+	return c.put(ctx, ch)
 }
 
 // notRefunded says what is left for the merchant to give back.

@@ -25,7 +25,8 @@ type life struct {
 	versions int
 }
 
-// TestRandomChangesKeepTheRules runs random changes on a random plan, with payments and declines in between.
+// TestRandomChangesKeepTheRules runs random changes on a random plan, with payments and declines in
+// between.
 func TestRandomChangesKeepTheRules(t *testing.T) {
 	t.Parallel()
 	for name, engine := range map[string]struct {
@@ -88,7 +89,8 @@ func (l *life) charges() []billing.Charge {
 	return list
 }
 
-// step lets time pass, or a payment happen, or somebody change something; and looks at what came of it.
+// step lets time pass, or a payment happen, or somebody change something; and looks at what came of
+// it.
 func (l *life) step() {
 	before := l.charges()
 	switch rapid.IntRange(0, 3).Draw(l.T, "what") {
@@ -163,13 +165,13 @@ func (l *life) changes(before []billing.Charge) {
 	case operator.OpPause:
 		_, err = operator.Pause(ctx, s, l.plan, "", l.now)
 	case operator.OpResume:
-		_, err = operator.Resume(ctx, s, l.plan, rapid.SampledFrom([]operator.Resumption{operator.CatchUp, operator.Shift}).Draw(l.T, "how"), l.now)
+		_, err = operator.Resume(ctx, s, l.plan, rapid.SampledFrom([]operator.Resumption{operator.CatchUp, operator.Shift}).Draw(l.T, "how"), operator.MissedDaily, l.now)
 	case operator.OpCancel:
 		_, err = operator.Cancel(ctx, s, l.plan, "", l.now)
 	case operator.OpRefund:
 		_, err = operator.CancelAndRefund(ctx, s, l.plan, "", l.now)
-	case operator.OpRest:
-		result, err = operator.SetRest(ctx, s, l.plan, amount*3, l.now)
+	case operator.OpRemaining:
+		result, err = operator.SetRemaining(ctx, s, l.plan, amount*3, l.now)
 	case operator.OpFee:
 		result, err = operator.AddFee(ctx, s, l.plan, amount, due, "", l.now)
 	case operator.OpExtend:
@@ -177,9 +179,11 @@ func (l *life) changes(before []billing.Charge) {
 	case operator.OpPayAll:
 		result, err = operator.PayAll(ctx, s, l.plan, amount, l.now)
 	case operator.OpRestart:
-		_, err = operator.Restart(ctx, s, l.plan, l.now)
+		_, err = operator.Restart(ctx, s, l.plan, operator.MissedAll, l.now)
 	case operator.OpCard:
 		_, err = operator.UseCard(ctx, s, l.plan, l.card, l.now)
+	case operator.OpCatchUp:
+		_, err = operator.SetCatchUp(ctx, s, l.plan, rapid.SampledFrom([]billing.CatchUp{billing.CatchUpDaily, billing.CatchUpAll}).Draw(l.T, "catch_up"), l.now)
 	case operator.OpRetry:
 		_, err = operator.Retry(ctx, s, target, l.now)
 	case operator.OpSkip:

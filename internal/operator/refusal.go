@@ -28,7 +28,8 @@ func refusal(ctx context.Context, tx billing.Tx, plan billing.Plan, c billing.Ch
 	return unusable(ctx, tx, plan.CardID)
 }
 
-// openAttempt says whether an attempt may still turn out to have taken the money, whatever the charge's status says.
+// openAttempt says whether an attempt may still turn out to have taken the money, whatever the
+// charge's status says.
 func openAttempt(ctx context.Context, tx billing.Tx, id billing.ChargeID) (string, error) {
 	attempts, err := tx.Attempts(ctx, id)
 	if err != nil {

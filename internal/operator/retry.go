@@ -8,14 +8,16 @@ import (
 	"tranche/internal/billing"
 )
 
-// CheckRetry says whether Retry would be refused now. Errors: *RefusedError, billing.ErrNotFound, billing.ErrUnavailable.
+// CheckRetry says whether Retry would be refused now. Errors: *RefusedError, billing.ErrNotFound,
+// billing.ErrUnavailable.
 func CheckRetry(ctx context.Context, s Store, id billing.ChargeID, now time.Time) error {
 	_, err := retry(ctx, s, id, now, false)
 	return err
 }
 
-// Retry lets a charge that failed, waits or was put off be tried at once: it is due from now on, and the scheduler and the
-// workers do the rest, with their own last look. Errors: *RefusedError, billing.ErrNotFound, billing.ErrUnavailable.
+// Retry lets a charge that failed, waits or was put off be tried at once: it is due from now on,
+// and the scheduler and the workers do the rest, with their own last look. Errors: *RefusedError,
+// billing.ErrNotFound, billing.ErrUnavailable.
 func Retry(ctx context.Context, s Store, id billing.ChargeID, now time.Time) (billing.Charge, error) {
 	return retry(ctx, s, id, now, true)
 }
@@ -49,8 +51,8 @@ func retry(ctx context.Context, s Store, id billing.ChargeID, now time.Time, wri
 	return charge, err
 }
 
-// makeDue makes the charge due now, and writes down who wanted it. Its version keeps a worker that read it before from
-// writing over it.
+// makeDue makes the charge due now, and writes down who wanted it. Its version keeps a worker that
+// read it before from writing over it.
 func makeDue(ctx context.Context, tx billing.Tx, plan billing.Plan, c *billing.Charge, now time.Time) error {
 	was := c.Status
 	to := billing.ChargeRetrying
@@ -68,7 +70,7 @@ func makeDue(ctx context.Context, tx billing.Tx, plan billing.Plan, c *billing.C
 		return err
 	}
 	return tx.InsertAudit(ctx, billing.AuditEntry{
-		At: now, Actor: billing.ActorMerchant, Action: "charge.retry_requested", PlanID: plan.ID, ChargeID: c.ID, CustomerID: c.CustomerID,
+		At: now, Action: "charge.retry_requested", PlanID: plan.ID, ChargeID: c.ID, CustomerID: c.CustomerID,
 		Message: fmt.Sprintf("charge %d of %s, which was %s, is to be tried again by hand", c.Sequence, billing.FormatAmount(c.Amount, c.Currency), was),
 		Next:    "tried at once",
 	})

@@ -50,7 +50,7 @@ func stored(t *testing.T, s billing.Store, change func(*story)) billing.Charge {
 			return nil
 		}
 		return tx.InsertAttempt(t.Context(), billing.Attempt{
-			ID: billing.NewAttemptID(now), ChargeID: st.charge.ID, Number: 1, Initiator: billing.InitiatorMerchant, Outcome: st.attempt, CreatedAt: now,
+			ID: billing.AttemptIDFor(st.charge.ID, 1, billing.InitiatorMerchant), ChargeID: st.charge.ID, Number: 1, Initiator: billing.InitiatorMerchant, Outcome: st.attempt, CreatedAt: now,
 		})
 	}))
 	return st.charge
@@ -68,7 +68,7 @@ func TestWhatWaitsIsTriedAtOnce(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, before, unchanged)
 
-			_, err = operator.Retry(t.Context(), s, before.ID, now)
+			_, err = operator.Retry(billing.ActingAs(t.Context(), billing.Party{Actor: "cli:ada@ops1"}), s, before.ID, now)
 			require.NoError(t, err, status)
 			after, err := s.Charge(t.Context(), before.ID)
 			require.NoError(t, err)
@@ -81,7 +81,7 @@ func TestWhatWaitsIsTriedAtOnce(t *testing.T) {
 			trail, err := s.AuditTrail(t.Context(), billing.AuditFilter{Plan: before.PlanID})
 			require.NoError(t, err)
 			require.Len(t, trail, 1)
-			require.Equal(t, billing.ActorMerchant, trail[0].Actor)
+			require.Equal(t, billing.Actor("cli:ada@ops1"), trail[0].Actor)
 			require.Contains(t, trail[0].Message, string(status))
 		}
 	})
@@ -106,7 +106,7 @@ func TestWhatMustNotBeTriedIsRefusedWithTheReason(t *testing.T) {
 		"the visa card ending 4242 is detached": func(st *story) { st.card = billing.CardDetached },
 	} {
 		before := stored(t, s, change)
-		_, err := operator.Retry(t.Context(), s, before.ID, now)
+		_, err := operator.Retry(billing.ActingAs(t.Context(), billing.Party{Actor: "cli:ada@ops1"}), s, before.ID, now)
 		var refused *operator.RefusedError
 		require.ErrorAs(t, err, &refused, why)
 		require.ErrorContains(t, err, why)
@@ -114,6 +114,6 @@ func TestWhatMustNotBeTriedIsRefusedWithTheReason(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, before, after)
 	}
-	_, err := operator.Retry(t.Context(), s, "chg_none", now)
+	_, err := operator.Retry(billing.ActingAs(t.Context(), billing.Party{Actor: "cli:ada@ops1"}), s, "chg_none", now)
 	require.ErrorIs(t, err, billing.ErrNotFound)
 }

@@ -9,7 +9,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// Quietly gives a store on which changes are not told to the customer. The audit trail says that they were not.
+// Quietly gives a store on which changes are not told to the customer. The audit trail says that
+// they were not.
 func Quietly(s Store) Store { return hushed{s} }
 
 type hushed struct{ Store }
@@ -38,15 +39,21 @@ func telling(ctx context.Context, fn func(c *change) (billing.AuditEntry, error)
 		if err == nil {
 			err = c.tell(ctx, was, &entry, quiet)
 		}
+		if err == nil && quiet {
+			err = c.muteRefunds(ctx)
+		}
 		return entry, err
 	}
 }
 
-// tell owes the customer a notice of the change, where it is one that they should know of: in the transaction of the change,
-// so that there is one exactly when the change was made. A worker sends it. Nobody is told who has no address, was erased, or
-// never made the first payment.
+// tell owes the customer a notice of the change, where it is one that they should know of: in the
+// transaction of the change, so that there is one exactly when the change was made. A worker sends
+// it. Nobody is told who has no address, was erased, or never made the first payment.
 func (c *change) tell(ctx context.Context, was standing, entry *billing.AuditEntry, quiet bool) error {
 	kind := c.news(was, entry.Action)
+	if c.paidOff(was, entry.Action) {
+		kind = billing.NoticePlanCompleted
+	}
 	if kind == "" || c.who.Email == "" || !c.who.ErasedAt.IsZero() || was.status == billing.PlanAwaitingFirstPayment {
 		return nil
 	}
@@ -62,21 +69,43 @@ func (c *change) tell(ctx context.Context, was standing, entry *billing.AuditEnt
 		ID: id, Kind: kind, PlanID: c.plan.ID, CustomerID: c.who.ID, Step: string(kind) + ":" + string(id), Channel: billing.ChannelEmail,
 		To: c.who.Email, Status: billing.NoticePending, CreatedAt: c.now, WakeAt: c.now,
 		Data: billing.NoticeData{
-			CustomerName: c.who.Name, Locale: c.who.Locale, TimeZone: c.who.TimeZone, Reference: c.plan.Reference, Currency: c.plan.Currency,
+			CustomerName: c.who.Name, Locale: c.who.Locale, TimeZone: c.who.TimeZone, Reference: c.plan.Reference, Description: c.plan.Description(), Currency: c.plan.Currency,
 		},
 	}
-	switch kind {
-	case billing.NoticePlanChanged, billing.NoticePlanResumed:
+	if kind == billing.NoticePlanChanged || kind == billing.NoticePlanResumed {
 		n.Data.Schedule = schedule(was.charges, c.charges)
-	case billing.NoticePlanCanceled:
-		n.Data.Amount = c.refunding
+	}
+	if kind == billing.NoticePlanCompleted {
+		n.Completes(c.plan, c.charges)
 	}
 	_, err := c.InsertNotice(ctx, n)
 	return err
 }
 
-// news is the kind of notice that a change is worth; "" for none. Of payments that are asked for early the customer has the
-// receipt, and what is written off or was paid elsewhere changes nothing that they are to do.
+// paidOff reports whether the change left nothing to pay of a plan, because the last charge was
+// skipped or was paid elsewhere. What is written off is not paid.
+func (c *change) paidOff(was standing, action string) bool {
+	return c.plan.Status == billing.PlanCompleted && was.status != billing.PlanCompleted && action != "charge.written_off"
+}
+
+// muteRefunds keeps the notices of the refunds that were ordered from being sent later: the outbox
+// holds them as not sent, and each is added once.
+func (c *change) muteRefunds(ctx context.Context) error {
+	for _, r := range c.ordered {
+		_, err := c.InsertNotice(ctx, billing.Notice{
+			ID: billing.NewNoticeID(c.now), Kind: billing.NoticeRefundMade, PlanID: c.plan.ID, ChargeID: r.ChargeID, CustomerID: c.who.ID,
+			Step: r.NoticeStep(), Channel: billing.ChannelEmail, Status: billing.NoticeFailed, Reason: "the merchant asked not to notify the customer", CreatedAt: c.now,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// news is the kind of notice that a change is worth; "" for none. Of payments that are asked for
+// early the customer has the receipt, and what is written off or was paid elsewhere changes nothing
+// that they are to do.
 func (c *change) news(was standing, action string) billing.NoticeKind {
 	switch action {
 	case "plan.paused":
@@ -85,7 +114,7 @@ func (c *change) news(was standing, action string) billing.NoticeKind {
 		return billing.NoticePlanResumed
 	case "plan.canceled":
 		return billing.NoticePlanCanceled
-	case "charge.moved", "charge.skipped", "charge.amount_changed", "charge.split", "plan.rest_changed", "plan.fee_added", "plan.extended":
+	case "charge.moved", "charge.skipped", "charge.amount_changed", "charge.split", "plan.remaining_changed", "plan.fee_added", "plan.extended":
 		if c.plan.Status != billing.PlanCompleted && slices.ContainsFunc(schedule(was.charges, c.charges), different) {
 			return billing.NoticePlanChanged
 		}
@@ -98,8 +127,8 @@ func (c *change) news(was standing, action string) billing.NoticeKind {
 // different says whether a payment of a schedule is not what it was.
 func different(p billing.NoticePayment) bool { return p.WasAmount != 0 || p.Added }
 
-// schedule is what is left to pay after a change, by date, with what each payment was before where that is different, and what
-// is not charged any more.
+// schedule is what is left to pay after a change, by date, with what each payment was before where
+// that is different, and what is not charged any more.
 func schedule(before, after []billing.Charge) []billing.NoticePayment {
 	was := map[billing.ChargeID]billing.Charge{}
 	for _, ch := range before {

@@ -1,6 +1,7 @@
 package operator_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,7 +17,7 @@ func told(t *testing.T, s billing.Store, id billing.PlanID) []billing.Notice {
 	t.Helper()
 	list, err := s.Notices(t.Context(), billing.NoticeFilter{Plan: id})
 	require.NoError(t, err)
-	return list
+	return slices.DeleteFunc(list, func(n billing.Notice) bool { return n.Status == billing.NoticeFailed }) // never sent
 }
 
 // address gives the customer of a plan an address.
@@ -30,7 +31,8 @@ func address(t *testing.T, s billing.Store, id billing.CustomerID) {
 	}))
 }
 
-// TestEachChangeIsToldOnce, where it is one that the customer should know of, and not at all where nobody is to be told.
+// TestEachChangeIsToldOnce, where it is one that the customer should know of, and not at all where
+// nobody is to be told.
 func TestEachChangeIsToldOnce(t *testing.T) {
 	t.Parallel()
 	active, paused := cell{billing.PlanActive, billing.ChargeScheduled}, cell{billing.PlanPaused, billing.ChargeScheduled}
@@ -40,12 +42,12 @@ func TestEachChangeIsToldOnce(t *testing.T) {
 	}{
 		operator.OpPause: {active, billing.NoticePlanPaused}, operator.OpResume: {paused, billing.NoticePlanResumed},
 		operator.OpCancel: {active, billing.NoticePlanCanceled}, operator.OpRefund: {active, billing.NoticePlanCanceled},
-		operator.OpRest: {active, billing.NoticePlanChanged}, operator.OpFee: {active, billing.NoticePlanChanged},
+		operator.OpRemaining: {active, billing.NoticePlanChanged}, operator.OpFee: {active, billing.NoticePlanChanged},
 		operator.OpExtend: {active, billing.NoticePlanChanged}, operator.OpSkip: {active, billing.NoticePlanChanged},
 		operator.OpSkipToEnd: {active, billing.NoticePlanChanged}, operator.OpMove: {active, billing.NoticePlanChanged},
 		operator.OpAmount: {active, billing.NoticePlanChanged}, operator.OpSplit: {active, billing.NoticePlanChanged},
 		operator.OpRestart: {cell{billing.PlanDefaulted, billing.ChargeFailed}, billing.NoticePlanChanged},
-		operator.OpPay:     {active, ""}, operator.OpPayAll: {active, ""}, operator.OpCard: {active, ""},
+		operator.OpPay:     {active, ""}, operator.OpPayAll: {active, ""}, operator.OpCard: {active, ""}, operator.OpCatchUp: {active, ""},
 		operator.OpPaidOutside: {active, ""}, operator.OpWriteOff: {active, ""},
 	}
 	storetest.EachEngine(t, func(t *testing.T, s billing.Store) {
@@ -87,7 +89,7 @@ func TestEachChangeIsToldOnce(t *testing.T) {
 				require.Zero(t, loud[0].Data.Schedule[1].WasAmount, "the third stays as it was")
 			}
 			if op == operator.OpRefund {
-				require.Equal(t, int64(1000), loud[0].Data.Amount, "the first payment is given back")
+				require.Zero(t, loud[0].Data.Amount, "a refund is promised only when Stripe has accepted it")
 			}
 		}
 	})
@@ -102,4 +104,47 @@ func TestNobodyIsToldBeforeTheFirstPayment(t *testing.T) {
 	_, err := operator.Cancel(t.Context(), s, plan.ID, "", now)
 	require.NoError(t, err)
 	require.Empty(t, told(t, s, plan.ID))
+}
+
+// TestLastCharge_SkippedOrPaidElsewhere: the customer is notified that everything is paid.
+func TestLastCharge_SkippedOrPaidElsewhere(t *testing.T) {
+	t.Parallel()
+	last := map[string]func(operator.Store, billing.ChargeID) error{
+		"skip": func(s operator.Store, id billing.ChargeID) error {
+			_, err := operator.Skip(t.Context(), s, id, "", now)
+			return err
+		},
+		"paid outside": func(s operator.Store, id billing.ChargeID) error {
+			_, err := operator.PaidOutside(t.Context(), s, id, "in cash", now)
+			return err
+		},
+		"write off": func(s operator.Store, id billing.ChargeID) error {
+			_, err := operator.WriteOff(t.Context(), s, id, "", now)
+			return err
+		},
+	}
+	storetest.EachEngine(t, func(t *testing.T, s billing.Store) {
+		for name, end := range last {
+			plan, charges, _ := threeCharges(t, s, cell{billing.PlanActive, billing.ChargeScheduled})
+			address(t, s, plan.CustomerID)
+			_, err := operator.PaidOutside(t.Context(), operator.Quietly(s), charges[1].ID, "", now)
+			require.NoError(t, err, name)
+			require.NoError(t, end(s, charges[2].ID), name)
+			after, err := s.Plan(t.Context(), plan.ID)
+			require.NoError(t, err)
+			require.Equal(t, billing.PlanCompleted, after.Status, name)
+			list := told(t, s, plan.ID)
+			if name == "write off" {
+				require.Empty(t, list, "what is written off is not paid")
+				continue
+			}
+			require.Len(t, list, 1, name)
+			require.Equal(t, billing.NoticePlanCompleted, list[0].Kind, name)
+			paid := charges[0].Amount + charges[1].Amount
+			if name == "paid outside" {
+				paid += charges[2].Amount
+			}
+			require.Equal(t, paid, list[0].Data.Amount, name)
+		}
+	})
 }

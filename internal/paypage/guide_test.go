@@ -8,8 +8,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// TestTheCardsOfTheGuide lives through a plan with each card of Stripe's guide, from the first payment, made on the page, to
-// the second, which falls due then, and its recovery.
+// TestTheCardsOfTheGuide lives through a plan with each card of Stripe's guide, from the first
+// payment, made on the page, to the second, which falls due then, and its recovery.
 func TestTheCardsOfTheGuide(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {

@@ -9,7 +9,8 @@ import (
 	"tranche/internal/locale"
 )
 
-// looked has axe look at the page as it stands on a narrow and a wide screen, light and dark, and keeps pictures.
+// looked has axe look at the page as it stands on a narrow and a wide screen, light and dark, and
+// keeps pictures.
 func (v *visitor) looked(name string) {
 	v.t.Helper()
 	for _, width := range []int64{320, 768} {

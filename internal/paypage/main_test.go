@@ -12,7 +12,8 @@ import (
 	"tranche/internal/testenv"
 )
 
-// atOnce is how many tests run side by side: they wait for pages and for what falls due in a second or two.
+// atOnce is how many tests run side by side: they wait for pages and for what falls due in a second
+// or two.
 const atOnce = "4"
 
 func TestMain(m *testing.M) {

@@ -39,13 +39,14 @@ const (
 	cardStolen       = "4000000000009979"
 	cardWrongCVC     = "4000000000000127"
 	cardMastercard   = "5555555555554444"
-	apiKey           = "a-key-of-the-merchants"
+	apiKey           = "a-key-of-the-merchants-own-servers"
 	patience         = 40 * time.Second
 	proxyAddress     = "203.0.113.9" // who the proxy says the customer is
 	consentOfMandate = "I agree that Example Shop saves this card"
 )
 
-// shop is a merchant's whole side: Tranche in this process, a simulated Stripe, and the proxy in front.
+// shop is a merchant's whole side: Tranche in this process, a simulated Stripe, and the proxy in
+// front.
 type shop struct {
 	t    *testing.T
 	app  *app.App
@@ -148,7 +149,7 @@ func openShopOn(t *testing.T, account string, change map[string]string) *shop {
 	s.url, s.database = s.gate.URL, filepath.Join(t.TempDir(), "tranche.db")
 	flags := map[string]string{
 		"STRIPE_SECRET_KEY": "sk_test_shop", "STRIPE_PUBLISHABLE_KEY": "pk_test_shop", "STRIPE_WEBHOOK_SECRET": "whsec_shop",
-		"STRIPE_API_BASE": stripe.URL, "STRIPE_JS_URL": stripe.URL + "/v3/", "TRANCHE_API_KEY": apiKey, "TRANCHE_ADDR": "127.0.0.1:0",
+		"STRIPE_API_BASE": stripe.URL, "STRIPE_JS_URL": stripe.URL + "/v3/", "TRANCHE_API_KEY": apiKey, "TRANCHE_ADDR": "127.0.0.1:0", "TRANCHE_ADMIN_ADDR": "off",
 		"DATABASE_URL": "sqlite:" + s.database, "TRANCHE_TICK": "50ms", "STRIPE_READ_RATE": "1000",
 		"STRIPE_WRITE_RATE": "1000", "STRIPE_TIMEOUT": "10s", "TRANCHE_LEASE": "12s", "TRANCHE_SHUTDOWN_TIMEOUT": "12s",
 		"TRANCHE_BASE_URL": s.url, "TRANCHE_SECRET_KEY": "0123456789abcdef0123456789abcdef", "TRANCHE_MERCHANT_NAME": "Example Shop",
@@ -194,7 +195,8 @@ func (s *shop) api(method, path, body string, into any) {
 	require.NoError(s.t, json.Unmarshal(answer, into))
 }
 
-// plan makes a plan of three: the first is paid at once, the second is due in an hour, or by fallDue, the third in a month.
+// plan makes a plan of three: the first is paid at once, the second is due in an hour, or by
+// fallDue, the third in a month.
 func (s *shop) plan(locale string) handlers.PlanView {
 	s.t.Helper()
 	var p handlers.PlanView
@@ -205,10 +207,18 @@ func (s *shop) plan(locale string) handlers.PlanView {
 	return p
 }
 
-// begun makes a plan whose first payment was made in the checkout with a card, and waits until it is known.
+// begun makes a plan whose first payment was made in the checkout with a card, and waits until it
+// is known.
 func (s *shop) begun(card, locale string) handlers.PlanView {
 	s.t.Helper()
 	p := s.plan(locale)
+	s.pay(p, card)
+	return p
+}
+
+// pay makes the first payment of a plan in the checkout, and waits until it is known.
+func (s *shop) pay(p handlers.PlanView, card string) {
+	s.t.Helper()
 	b := &stripesim.Browser{BaseURL: s.stripeURL(), Account: s.account}
 	intent, err := b.ConfirmCardPayment(s.t.Context(), p.FirstPayment.ClientSecret,
 		stripesim.PaymentDetails{Card: &stripesim.Card{Number: card}, SetupFutureUsage: "off_session"})
@@ -218,7 +228,6 @@ func (s *shop) begun(card, locale string) handlers.PlanView {
 		require.NoError(s.t, err)
 	}
 	s.until(func() bool { return s.details(p).Plan.Status != billing.PlanAwaitingFirstPayment }, "the plan is active")
-	return p
 }
 
 // stripeURL is where the simulator listens.
@@ -232,7 +241,8 @@ func (s *shop) stripeURL() string {
 	return regexp.MustCompile(`script-src 'self' (\S+);`).FindStringSubmatch(resp.Header.Get("Content-Security-Policy"))[1]
 }
 
-// due makes a plan whose second charge has fallen due and was declined, and returns the link in the mail about it.
+// due makes a plan whose second charge has fallen due and was declined, and returns the link in the
+// mail about it.
 func (s *shop) due(card, locale string) (handlers.PlanView, string) {
 	s.t.Helper()
 	p := s.begun(card, locale)
@@ -278,7 +288,7 @@ func (s *shop) mailed(p handlers.PlanView) (link string) {
 		notices, err := s.app.Store().Notices(s.t.Context(), billing.NoticeFilter{Plan: p.ID})
 		require.NoError(s.t, err)
 		for _, n := range notices {
-			if n.Status == billing.NoticeKept && n.Kind != billing.NoticePaymentSucceeded {
+			if n.Status == billing.NoticeKept && n.Kind != billing.NoticePaymentSucceeded && n.Kind != billing.NoticePlanStarted {
 				link = payLink.FindString(n.Body)
 				require.NotEmpty(s.t, link, n.Body)
 				return true

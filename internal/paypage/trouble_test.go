@@ -59,7 +59,8 @@ func TestTwoTabsPayOnce(t *testing.T) {
 	s.requirePaidOnce(p, 2)
 }
 
-// TestTwoTabsAtTheBankPayOnce has both tabs ask the bank at once: the second confirmation takes the place of the first.
+// TestTwoTabsAtTheBankPayOnce has both tabs ask the bank at once: the second confirmation takes the
+// place of the first.
 func TestTwoTabsAtTheBankPayOnce(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, nil)
@@ -162,7 +163,8 @@ func TestABrokenNetworkIsToldAndTriedAgain(t *testing.T) {
 	s.requirePaidOnce(p, 2)
 }
 
-// TestARetryWhileTheCustomerIsAtTheBank has the worker confirm the very PaymentIntent that the customer is authenticating.
+// TestARetryWhileTheCustomerIsAtTheBank has the worker confirm the very PaymentIntent that the
+// customer is authenticating.
 func TestARetryWhileTheCustomerIsAtTheBank(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, nil)
@@ -253,7 +255,8 @@ func TestACardIsRemovedAndTheNextPaymentAsksForOne(t *testing.T) {
 	require.Equal(t, "4444", s.card(p).Last4)
 }
 
-// TestThePageOfAConnectedAccount pays at the bank, saves another card, pays with a third and removes it, all in the connected account.
+// TestThePageOfAConnectedAccount pays at the bank, saves another card, pays with a third and
+// removes it, all in the connected account.
 func TestThePageOfAConnectedAccount(t *testing.T) {
 	t.Parallel()
 	s := openShopOn(t, "acct_1Villa", nil)

@@ -35,8 +35,9 @@ type visitor struct {
 	troubles []string
 }
 
-// newVisitor opens a window for as long as the test runs. At its end nothing may have gone wrong in it: no exception, no
-// breach of the Content-Security-Policy, and no client secret in an address of ours.
+// newVisitor opens a window for as long as the test runs. At its end nothing may have gone wrong in
+// it: no exception, no breach of the Content-Security-Policy, and no client secret in an address of
+// ours.
 func newVisitor(t *testing.T, s *shop) *visitor {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(browser(t), chromedp.WithNewBrowserContext())
@@ -172,7 +173,8 @@ func (v *visitor) reads(text string) {
 	v.sees("document.body.innerText.includes(" + quoted(text) + ")")
 }
 
-// paid waits until the page says so, in the server's own words: the script says it first, and then loads the page anew.
+// paid waits until the page says so, in the server's own words: the script says it first, and then
+// loads the page anew.
 func (v *visitor) paid() {
 	v.t.Helper()
 	v.sees(`document.querySelector('main[data-branch=paid][data-ready]')`)
@@ -286,8 +288,8 @@ type violation struct {
 	}
 }
 
-// accessible wants that axe finds no fault in the page as it stands: all rules of WCAG 2.2 A and AA and the good practices,
-// but for the disabled ones.
+// accessible wants that axe finds no fault in the page as it stands: all rules of WCAG 2.2 A and AA
+// and the good practices, but for the disabled ones.
 func (v *visitor) accessible(disabled ...string) {
 	v.t.Helper()
 	rules := map[string]any{}

@@ -27,7 +27,8 @@ import (
 
 const lease = time.Minute
 
-// desk is a desk on a real store and a real HTTP Stripe, with the worker beside it and time in the test's hand.
+// desk is a desk on a real store and a real HTTP Stripe, with the worker beside it and time in the
+// test's hand.
 type desk struct {
 	*recovery.Desk
 	t       *testing.T
@@ -148,6 +149,17 @@ func (d *desk) confirm(secret billing.Secret, details stripesim.PaymentDetails) 
 		_, err = d.browser.Authenticate(d.t.Context(), intent, true)
 	}
 	return err
+}
+
+// payOne asks for one payment, as a page that leads with one charge does.
+func (d *desk) payOne(ctx context.Context, token string, o recovery.Order) (recovery.Handover, error) {
+	d.t.Helper()
+	given, err := d.Pay(ctx, token, o)
+	if err != nil {
+		return recovery.Handover{}, err
+	}
+	require.Len(d.t, given, 1)
+	return given[0], nil
 }
 
 // settle stores the webhooks that arrived and does what is due now, until nothing is.

@@ -1,6 +1,7 @@
 package recovery
 
 import (
+	"context"
 	"time"
 
 	"tranche/internal/billing"
@@ -11,11 +12,16 @@ type Desk struct {
 	Store   billing.Store
 	Gateway billing.Gateway
 	Now     func() time.Time
-	// Lease is how long, on the clock, a PaymentIntent that is being made is left to whoever makes it. It is longer than a
-	// call to Stripe takes at most, and the same as the workers'.
+	// Lease is how long, on the clock, a PaymentIntent that is being made is left to whoever makes
+	// it. It is longer than a call to Stripe takes at most, and the same as the workers'.
 	Lease time.Duration
 	// Reason says what may be told of a failure.
 	Reason func(billing.Failure) billing.Reason
+	// Tries bounds how many cards a customer may try.
+	Tries billing.CardTryLimits
+	// OwnAccount asks Stripe again which account the key belongs to, and reports whether Stripe names
+	// the database's. nil means that it is not known.
+	OwnAccount func(ctx context.Context) bool
 	// MessageDomain is the right-hand side of the Message-ID of mails.
 	MessageDomain string
 }
@@ -27,6 +33,7 @@ type Evidence struct {
 	Locale      string
 	Address     string // IP address of the browser
 	UserAgent   string
+	Listed      []billing.ListedPlan // plans and payments that the text lists
 }
 
 // consent is the row for evidence given now.
@@ -35,6 +42,6 @@ func (e Evidence) consent(v Visit, charge billing.ChargeID, intent string, now t
 	return billing.Consent{
 		ID: billing.NewConsentID(now), CustomerID: v.Customer.ID, PlanID: v.Plan.ID, ChargeID: charge, Intent: intent,
 		Source: billing.ConsentPage, TextVersion: e.TextVersion, Text: e.Text, Locale: e.Locale, AcceptedAt: now,
-		Address: e.Address, UserAgent: e.UserAgent, CreatedAt: now,
+		Address: e.Address, UserAgent: e.UserAgent, CreatedAt: now, Listed: e.Listed,
 	}
 }

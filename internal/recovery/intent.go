@@ -9,34 +9,67 @@ import (
 	"tranche/internal/billing"
 )
 
-// makeIntent makes the PaymentIntent of a charge that has none: one that is paid ahead of its time, or whose first was
-// canceled by Stripe. It is not confirmed, and so takes no money. The attempt is written before Stripe is called, under
-// the plan's lock, and while its outcome is unknown the database takes no other: the worker waits, and nobody makes a
-// second PaymentIntent that could be paid.
+// makeIntent makes the PaymentIntent of a charge that has none: one that is paid ahead of its time,
+// or whose first was canceled by Stripe. It is not confirmed, and so takes no money. The attempt is
+// written before Stripe is called, under the plan's lock, and while its outcome is unknown the
+// database takes no other: the worker waits, and nobody makes a second PaymentIntent that could be
+// paid. Where Stripe does not know the customer, another is made without one.
 func (d *Desk) makeIntent(ctx context.Context, v Visit) (billing.PaymentIntent, Branch, error) {
-	attempt, branch, err := d.writeAttempt(ctx, v)
-	if err != nil || !branch.Payable() {
-		return billing.PaymentIntent{}, branch, err
+	pi, branch, named, err := d.tryIntent(ctx, v)
+	left, failed := d.leaveUnknown(ctx, v, named, err)
+	if failed != nil {
+		return pi, "", failed
 	}
-	if attempt.PaymentIntent != "" { // somebody else made it meanwhile
-		pi, err := d.Gateway.PaymentIntent(ctx, attempt.PaymentIntent)
-		return pi, branch, err
-	}
-	pi, err := d.Gateway.CreatePaymentIntent(ctx, attempt.IdempotencyKey, attempt.Params)
-	var ge *billing.GatewayError
-	switch {
-	case err == nil:
-	case errors.As(err, &ge) && !ge.Resend():
-		return pi, "", errors.Join(err, d.noteRefusal(context.WithoutCancel(ctx), v.Plan.ID, attempt, ge))
-	default:
-		return pi, "", err // the same request goes out again under the same key
-	}
-	mine, err := d.noteIntent(context.WithoutCancel(ctx), v.Plan.ID, attempt, pi)
-	if err == nil && !mine {
-		branch = BranchProcessing
+	if left {
+		pi, branch, _, err = d.tryIntent(ctx, v)
 	}
 	return pi, branch, err
 }
+
+// tryIntent is makeIntent with the Stripe customer that the attempt names, which it returns.
+func (d *Desk) tryIntent(ctx context.Context, v Visit) (_ billing.PaymentIntent, _ Branch, named string, _ error) {
+	attempt, branch, err := d.writeAttempt(ctx, v)
+	if err != nil || !branch.Payable() {
+		return billing.PaymentIntent{}, branch, "", err
+	}
+	named = attempt.Params.Customer
+	if attempt.PaymentIntent != "" { // somebody else made it meanwhile
+		pi, err := d.Gateway.PaymentIntent(ctx, attempt.PaymentIntent)
+		return pi, branch, "", err
+	}
+	pi, err := d.findOrCreate(ctx, v, attempt)
+	var ge *billing.GatewayError
+	switch {
+	case err == nil:
+	case errors.As(err, &ge) && (ge.Finished() || !ge.Resend()):
+		return pi, "", named, errors.Join(err, d.noteRefusal(context.WithoutCancel(ctx), v.Plan.ID, attempt, ge))
+	default:
+		return pi, "", named, err // the same request goes out again under the same key
+	}
+	return pi, branchAt(branch, pi), named, d.noteIntent(context.WithoutCancel(ctx), v.Plan.ID, attempt, pi)
+}
+
+// findOrCreate returns the PaymentIntent that Stripe has for the charge, and creates one when there
+// is none. A database that went back in time has lost what was made and paid since, and a new one
+// would be paid a second time.
+func (d *Desk) findOrCreate(ctx context.Context, v Visit, attempt billing.Attempt) (billing.PaymentIntent, error) {
+	cards, err := d.Store.Cards(ctx, v.Customer.ID)
+	if err != nil {
+		return billing.PaymentIntent{}, err
+	}
+	made, err := billing.FindChargeIntent(ctx, d.Gateway, v.Customer.StripeCustomersIn(v.Plan.Account, cards),
+		v.Plan.CreatedAt.Add(-findBefore), v.Charge.ID, "")
+	if errors.Is(err, billing.ErrNotFound) {
+		return d.Gateway.CreatePaymentIntent(ctx, attempt.IdempotencyKey, attempt.Params)
+	}
+	if err == nil && (made.Amount != v.Charge.Amount || made.Currency != v.Charge.Currency) {
+		err = fmt.Errorf("%w: Stripe has %s for charge %s", ErrDiffers, made.ID, v.Charge.ID)
+	}
+	return made, err
+}
+
+// findBefore is how long before a plan was made its payments are looked for: clocks differ.
+const findBefore = 24 * time.Hour
 
 // writeAttempt writes the attempt that makes the PaymentIntent, or takes up one that was left open.
 func (d *Desk) writeAttempt(ctx context.Context, v Visit) (attempt billing.Attempt, branch Branch, err error) {
@@ -58,7 +91,7 @@ func (d *Desk) writeAttempt(ctx context.Context, v Visit) (attempt billing.Attem
 		if err != nil {
 			return err
 		}
-		if branch = branchOf(fresh.Plan, c, fresh.Card, attempts); !branch.Payable() {
+		if branch = d.branchOf(fresh.Plan, c, fresh.Card, attempts); !branch.Payable() {
 			return nil
 		}
 		if c.PaymentIntent != "" {
@@ -80,11 +113,12 @@ func (d *Desk) writeAttempt(ctx context.Context, v Visit) (attempt billing.Attem
 	return attempt, branch, err
 }
 
-// newAttempt is a PaymentIntent for the customer to confirm. The card is saved by the confirmation, which asks for it: were
-// setup_future_usage on the PaymentIntent from the start, no retry could confirm it without the customer (see jobs/send.go).
+// newAttempt is a PaymentIntent for the customer to confirm. The card is saved by the confirmation,
+// which asks for it: were setup_future_usage on the PaymentIntent from the start, no retry could
+// confirm it without the customer (see jobs/send.go).
 func newAttempt(v Visit, c billing.Charge, number int, now time.Time) billing.Attempt {
 	a := billing.Attempt{
-		ID: billing.NewAttemptID(now), ChargeID: c.ID, Number: number, Initiator: billing.InitiatorCustomer,
+		ID: billing.AttemptIDFor(c.ID, number, billing.InitiatorCustomer), ChargeID: c.ID, Number: number, Initiator: billing.InitiatorCustomer,
 		Outcome: billing.OutcomeUnknown, SendCount: 1, SentAt: now, CreatedAt: now,
 	}
 	a.IdempotencyKey = string(a.ID)
@@ -94,44 +128,42 @@ func newAttempt(v Visit, c billing.Charge, number int, now time.Time) billing.At
 	}
 	a.Params = billing.PaymentParams{
 		Amount: c.Amount, Currency: c.Currency, Customer: customer, Metadata: c.Metadata(v.Plan.Reference, a.ID),
-		Description: fmt.Sprintf("%s (%d of %d)", v.Plan.Reference, c.Sequence, len(v.Charges)),
+		Description: v.Plan.PaymentDescription(c, len(v.Charges)),
 	}.Connected(v.Plan.Connect)
 	return a
 }
 
-// noteIntent makes the PaymentIntent the charge's, and says whether it is: a worker that waited for longer than a lease has
-// given the attempt up, and then nobody may be given this one's secret.
-func (d *Desk) noteIntent(ctx context.Context, plan billing.PlanID, made billing.Attempt, pi billing.PaymentIntent) (mine bool, err error) {
+// noteIntent makes the PaymentIntent the charge's, unless a worker that waited for longer than a
+// lease has given the attempt up. handOver then keeps this one's secret back.
+func (d *Desk) noteIntent(ctx context.Context, plan billing.PlanID, made billing.Attempt, pi billing.PaymentIntent) error {
 	now := d.Now().Truncate(time.Millisecond)
-	err = d.Store.Update(ctx, func(tx billing.Tx) error {
-		mine = false
+	return d.Store.Update(ctx, func(tx billing.Tx) error {
 		c, attempt, err := lockAttempt(ctx, tx, plan, made)
 		if err != nil {
 			return err
 		}
 		if c.PaymentIntent != "" || !attempt.Outcome.Open() {
-			mine = c.PaymentIntent == pi.ID
 			return nil
 		}
-		mine = true
 		attempt.Outcome, attempt.PaymentIntent, attempt.RequestID = billing.OutcomeAwaitingCustomer, pi.ID, pi.RequestID
 		if err := tx.UpdateAttempt(ctx, attempt); err != nil {
 			return err
 		}
-		c.PaymentIntent, c.UpdatedAt = pi.ID, now
+		c.NoteIntent(pi.ID, now)
+		c.UpdatedAt = now
 		if err := tx.UpdateCharge(ctx, c); err != nil {
 			return err
 		}
 		return tx.InsertAudit(ctx, billing.AuditEntry{
-			At: now, Actor: billing.ActorCustomer, Action: "charge.opened", PlanID: plan, ChargeID: c.ID, CustomerID: c.CustomerID,
+			At: now, Action: "charge.opened", PlanID: plan, ChargeID: c.ID, CustomerID: c.CustomerID,
 			Message: fmt.Sprintf("charge %d of %s: the customer is about to pay it on the recovery page", c.Sequence,
 				billing.FormatAmount(c.Amount, c.Currency)),
 		})
 	})
-	return mine, err
 }
 
-// noteRefusal closes an attempt whose request Stripe refused.
+// noteRefusal closes an attempt whose request Stripe refused or failed to carry out: the next one
+// has another key.
 func (d *Desk) noteRefusal(ctx context.Context, plan billing.PlanID, made billing.Attempt, ge *billing.GatewayError) error {
 	now := d.Now().Truncate(time.Millisecond)
 	return d.Store.Update(ctx, func(tx billing.Tx) error {

@@ -21,12 +21,13 @@ const tokenBytes = sha256.Size
 // purpose keeps these MACs apart from any other that may be made with the same key one day.
 const purpose = "tranche pay link v1\n"
 
-// Links makes the links to the recovery page. A link in a mail is derived from the notice and the secret key, so that the
-// same mail sent again holds the same link, and the token need not be kept; the database holds its hash. With another key
-// new mails hold new links, and old ones are still found.
+// Links makes the links to the recovery page. A link in a mail is derived from the notice and the
+// secret key, so that the same mail sent again holds the same link, and the token need not be kept;
+// the database holds its hash. With another key new mails hold new links, and old ones are still
+// found.
 type Links struct {
 	Store   billing.Store
-	Key     string        // TRANCHE_SECRET_KEY
+	Key     string        // the newest of TRANCHE_SECRET_KEY
 	BaseURL string        // TRANCHE_BASE_URL
 	TTL     time.Duration // how long a new link holds
 	Now     func() time.Time
@@ -38,7 +39,8 @@ var ErrNoLinks = errors.New("set TRANCHE_BASE_URL, TRANCHE_SECRET_KEY and STRIPE
 // Enabled says whether links can be made.
 func (l *Links) Enabled() bool { return l != nil && l.Key != "" && l.BaseURL != "" }
 
-// URL is the link of a notice. It opens nothing until Open was called. Empty when links can't be made.
+// URL is the link of a notice. It opens nothing until Open was called. Empty when links can't be
+// made.
 func (l *Links) URL(n billing.Notice) string {
 	if !l.Enabled() {
 		return ""
@@ -46,8 +48,8 @@ func (l *Links) URL(n billing.Notice) string {
 	return l.url(l.tokenOf(n.ID))
 }
 
-// Open lets the link of a notice open its page, from now until it expires. Called again it changes nothing: a mail that is
-// sent twice prolongs no link, and one that was revoked stays so.
+// Open lets the link of a notice open its page, from now until it expires. Called again it changes
+// nothing: a mail that is sent twice prolongs no link, and one that was revoked stays so.
 func (l *Links) Open(ctx context.Context, n billing.Notice) error {
 	if !l.Enabled() {
 		return nil
@@ -60,14 +62,15 @@ func (l *Links) Open(ctx context.Context, n billing.Notice) error {
 // chargeOf is what the link of a notice is about: a mail about the card is about no charge.
 func chargeOf(n billing.Notice) billing.ChargeID {
 	switch n.Kind {
-	case billing.NoticeCardExpiring, billing.NoticeCardUpdated:
+	case billing.NoticeCardExpiring, billing.NoticeCardNeeded, billing.NoticeCardUpdated:
 		return ""
 	}
 	return n.ChargeID
 }
 
-// Create makes a link for the merchant to hand on: to a charge, or to a plan's card when charge is empty. Its token is
-// random; the URL is told once and kept nowhere. Errors: ErrNoLinks, billing.ErrNotFound, billing.ErrUnavailable.
+// Create makes a link for the merchant to hand on: to a charge, or to a plan's card when charge is
+// empty. Its token is random; the URL is told once and kept nowhere. Errors: ErrNoLinks,
+// billing.ErrNotFound, billing.ErrUnavailable.
 func (l *Links) Create(ctx context.Context, plan billing.Plan, charge billing.ChargeID) (url string, link billing.PayLink, err error) {
 	if !l.Enabled() {
 		return "", link, ErrNoLinks
@@ -82,7 +85,8 @@ func (l *Links) Create(ctx context.Context, plan billing.Plan, charge billing.Ch
 	return l.url(token), link, nil
 }
 
-// Revoke ends a link, and writes down who wanted it. Errors: billing.ErrNotFound, billing.ErrUnavailable.
+// Revoke ends a link, and writes down who wanted it. Errors: billing.ErrNotFound,
+// billing.ErrUnavailable.
 func (l *Links) Revoke(ctx context.Context, id billing.LinkID) error {
 	now := l.Now()
 	return l.Store.Update(ctx, func(tx billing.Tx) error {
@@ -97,10 +101,31 @@ func (l *Links) Revoke(ctx context.Context, id billing.LinkID) error {
 			return err
 		}
 		return tx.InsertAudit(ctx, billing.AuditEntry{
-			At: now, Actor: billing.ActorMerchant, Action: "link.revoked", PlanID: link.PlanID, ChargeID: link.ChargeID,
+			At: now, Action: "link.revoked", PlanID: link.PlanID, ChargeID: link.ChargeID,
 			CustomerID: link.CustomerID, Message: fmt.Sprintf("link %s to the recovery page is revoked", id),
 		})
 	})
+}
+
+// CountOpen returns how many links RevokeAll would end. Errors: billing.ErrUnavailable.
+func (l *Links) CountOpen(ctx context.Context) (int, error) {
+	return l.Store.OpenPayLinks(ctx, l.Now())
+}
+
+// RevokeAll ends every link that still opens the page, for an incident, writes down who wanted it,
+// and returns how many links there were. New links can be made at once. Errors:
+// billing.ErrUnavailable.
+func (l *Links) RevokeAll(ctx context.Context) (revoked int, err error) {
+	now := l.Now()
+	err = l.Store.Update(ctx, func(tx billing.Tx) error {
+		if revoked, err = tx.RevokePayLinks(ctx, now); err != nil {
+			return err
+		}
+		return tx.InsertAudit(ctx, billing.AuditEntry{
+			At: now, Action: "links.revoked", Message: fmt.Sprintf("all links to the recovery page are revoked: %d were open", revoked),
+		})
+	})
+	return revoked, err
 }
 
 func (l *Links) insert(ctx context.Context, link billing.PayLink) error {
@@ -110,7 +135,7 @@ func (l *Links) insert(ctx context.Context, link billing.PayLink) error {
 			return err
 		}
 		return tx.InsertAudit(ctx, billing.AuditEntry{
-			At: link.CreatedAt, Actor: billing.ActorMerchant, Action: "link.created", PlanID: link.PlanID, ChargeID: link.ChargeID,
+			At: link.CreatedAt, Action: "link.created", PlanID: link.PlanID, ChargeID: link.ChargeID,
 			CustomerID: link.CustomerID, Message: fmt.Sprintf("link %s to the recovery page is made; it ends %s", link.ID,
 				link.ExpiresAt.UTC().Format("2 Jan 2006 15:04 MST")),
 		})
@@ -133,8 +158,8 @@ func (l *Links) tokenOf(id billing.NoticeID) string {
 
 func (l *Links) url(token string) string { return strings.TrimSuffix(l.BaseURL, "/") + "/pay/" + token }
 
-// hashOf is what is kept of a token. A token is random, so its hash needs no salt and can be looked up; looking up a hash
-// takes as long for every wrong token, because nobody can steer the hash.
+// hashOf is what is kept of a token. A token is random, so its hash needs no salt and can be looked
+// up; looking up a hash takes as long for every wrong token, because nobody can steer the hash.
 func hashOf(token string) string {
 	sum := sha256.Sum256([]byte(token))
 	return hex.EncodeToString(sum[:])

@@ -102,6 +102,51 @@ func TestALinkThatIsUnknownExpiredOrRevokedOpensNothingAlike(t *testing.T) {
 	})
 }
 
+func TestRevokeAll_NewLinksOpenAtOnce(t *testing.T) {
+	eachEngine(t, func(t *testing.T, d *desk) {
+		links, n := d.links(firstKey), d.notice(billing.NoticePaymentFailed)
+		require.NoError(t, links.Open(t.Context(), n))
+		plan := d.plan()
+		handed, _, err := links.Create(t.Context(), plan.Plan, "")
+		require.NoError(t, err)
+		same := func(want int, got int, err error) {
+			require.NoError(t, err)
+			require.Equal(t, want, got)
+		}
+		count, err := links.CountOpen(t.Context())
+		same(2, count, err)
+		ctx := billing.ActingAs(t.Context(), billing.Party{Actor: billing.NewActor(billing.ActorCommand, "ada@ops1")})
+		count, err = links.RevokeAll(ctx)
+		same(2, count, err)
+		count, err = links.CountOpen(t.Context())
+		same(0, count, err)
+		for _, url := range []string{links.URL(n), handed} {
+			_, err := d.Visit(t.Context(), token(t, url))
+			require.ErrorIs(t, err, recovery.ErrGone)
+		}
+		trail, err := d.store.AuditTrail(t.Context(), billing.AuditFilter{})
+		require.NoError(t, err)
+		var said []billing.AuditEntry
+		for _, entry := range trail {
+			if entry.Action == "links.revoked" {
+				said = append(said, entry)
+			}
+		}
+		require.Len(t, said, 1)
+		require.Equal(t, billing.NewActor(billing.ActorCommand, "ada@ops1"), said[0].Actor)
+		require.Contains(t, said[0].Message, "2 were open")
+
+		again, _, err := links.Create(t.Context(), plan.Plan, "")
+		require.NoError(t, err)
+		_, err = d.Visit(t.Context(), token(t, again))
+		require.NoError(t, err)
+		fresh := d.notice(billing.NoticeActionRequired)
+		require.NoError(t, links.Open(t.Context(), fresh))
+		_, err = d.Visit(t.Context(), token(t, links.URL(fresh)))
+		require.NoError(t, err)
+	})
+}
+
 func TestALinkOfTheMerchantsIsRandom(t *testing.T) {
 	eachEngine(t, func(t *testing.T, d *desk) {
 		links := d.links(firstKey)

@@ -26,10 +26,10 @@ func TestPayingAheadMakesTheChargesOnePaymentIntent(t *testing.T) {
 	eachEngine(t, func(t *testing.T, d *desk) {
 		p := d.plan()
 		tok := d.open(p, 2)
-		first, err := d.Pay(t.Context(), tok, recovery.Order{Saved: true})
+		first, err := d.payOne(t.Context(), tok, recovery.Order{Saved: true})
 		require.NoError(t, err)
 		require.Equal(t, recovery.BranchAhead, first.Branch)
-		again, err := d.Pay(t.Context(), tok, other)
+		again, err := d.payOne(t.Context(), tok, other)
 		require.NoError(t, err)
 		require.Equal(t, first.ClientSecret.Reveal(), again.ClientSecret.Reveal())
 
@@ -56,7 +56,7 @@ func TestPayingAheadMakesTheChargesOnePaymentIntent(t *testing.T) {
 func TestAChargeThatWasOpenedAndNotPaidIsCollectedOnTheSamePaymentIntent(t *testing.T) {
 	eachEngine(t, func(t *testing.T, d *desk) {
 		p := d.plan()
-		given, err := d.Pay(t.Context(), d.open(p, 2), other)
+		given, err := d.payOne(t.Context(), d.open(p, 2), other)
 		require.NoError(t, err)
 		d.advance(32 * 24 * time.Hour)
 		d.settle()
@@ -68,7 +68,8 @@ func TestAChargeThatWasOpenedAndNotPaidIsCollectedOnTheSamePaymentIntent(t *test
 	})
 }
 
-// TestTheWorkerWaitsWhileThePaymentIntentIsMade has the charge fall due at the very moment at which Stripe is asked.
+// TestTheWorkerWaitsWhileThePaymentIntentIsMade has the charge fall due at the very moment at which
+// Stripe is asked.
 func TestTheWorkerWaitsWhileThePaymentIntentIsMade(t *testing.T) {
 	eachEngine(t, func(t *testing.T, d *desk) {
 		p := d.plan()
@@ -78,7 +79,7 @@ func TestTheWorkerWaitsWhileThePaymentIntentIsMade(t *testing.T) {
 			d.settle() // the charge is due, and the scheduler hands it out
 			return create()
 		}
-		given, err := d.Pay(t.Context(), d.open(p, 2), other)
+		given, err := d.payOne(t.Context(), d.open(p, 2), other)
 		require.NoError(t, err)
 		require.NotEmpty(t, given.ClientSecret.Reveal())
 		c := d.details(p.Plan.ID).Charges[1]
@@ -93,8 +94,9 @@ func TestTheWorkerWaitsWhileThePaymentIntentIsMade(t *testing.T) {
 	})
 }
 
-// TestNobodyIsGivenAPaymentIntentThatWasGivenUp lets the desk sleep, within its call, for longer than a lease: the worker
-// makes a PaymentIntent of its own, and the desk's must not be paid as well.
+// TestNobodyIsGivenAPaymentIntentThatWasGivenUp lets the desk sleep, within its call, for longer
+// than a lease: the worker makes a PaymentIntent of its own, and the desk's must not be paid as
+// well.
 func TestNobodyIsGivenAPaymentIntentThatWasGivenUp(t *testing.T) {
 	eachEngine(t, func(t *testing.T, d *desk) {
 		p := d.plan()
@@ -107,7 +109,7 @@ func TestNobodyIsGivenAPaymentIntentThatWasGivenUp(t *testing.T) {
 			d.settle()
 			return made, err
 		}
-		given, err := d.Pay(t.Context(), d.open(p, 2), other)
+		given, err := d.payOne(t.Context(), d.open(p, 2), other)
 		require.NoError(t, err)
 		require.Empty(t, given.ClientSecret.Reveal())
 		require.False(t, given.Branch.Payable())
@@ -117,7 +119,8 @@ func TestNobodyIsGivenAPaymentIntentThatWasGivenUp(t *testing.T) {
 	})
 }
 
-// TestALostAnswerIsAskedForAgain loses Stripe's answer: the customer tries again, and the same PaymentIntent comes back.
+// TestALostAnswerIsAskedForAgain loses Stripe's answer: the customer tries again, and the same
+// PaymentIntent comes back.
 func TestALostAnswerIsAskedForAgain(t *testing.T) {
 	eachEngine(t, func(t *testing.T, d *desk) {
 		p := d.plan()
@@ -127,11 +130,11 @@ func TestALostAnswerIsAskedForAgain(t *testing.T) {
 			require.NoError(t, err)
 			return billing.PaymentIntent{}, &billing.GatewayError{Op: "create PaymentIntent", Kind: billing.GatewayUnknown}
 		}
-		_, err := d.Pay(t.Context(), tok, other)
+		_, err := d.payOne(t.Context(), tok, other)
 		require.ErrorIs(t, err, billing.ErrUnavailable)
 		d.gateway.creating = nil
 		made := len(d.sim.PaymentIntents())
-		given, err := d.Pay(t.Context(), tok, other)
+		given, err := d.payOne(t.Context(), tok, other)
 		require.NoError(t, err)
 		require.NotEmpty(t, given.ClientSecret.Reveal())
 		require.Len(t, d.sim.PaymentIntents(), made)
@@ -147,10 +150,10 @@ func TestARefusalIsOnRecordAndTheNextTryIsNew(t *testing.T) {
 		d.gateway.creating = func(context.Context, func() (billing.PaymentIntent, error)) (billing.PaymentIntent, error) {
 			return billing.PaymentIntent{}, refusal
 		}
-		_, err := d.Pay(t.Context(), tok, other)
+		_, err := d.payOne(t.Context(), tok, other)
 		require.ErrorIs(t, err, refusal)
 		d.gateway.creating = nil
-		_, err = d.Pay(t.Context(), tok, other)
+		_, err = d.payOne(t.Context(), tok, other)
 		require.NoError(t, err)
 		attempts := d.details(p.Plan.ID).Attempts[p.Charges[1].ID]
 		require.Equal(t, billing.OutcomeError, attempts[0].Outcome)
@@ -176,7 +179,7 @@ func TestManyAtOncePayOnce(t *testing.T) {
 		g.Go(func() error { return d.worker.CollectCharge(t.Context(), string(c.ID), claims[0].Lease) })
 		for range 4 {
 			g.Go(func() error {
-				given, err := d.Pay(t.Context(), tok, other)
+				given, err := d.payOne(t.Context(), tok, other)
 				if err != nil || given.ClientSecret == "" {
 					return err // the retry is under way, or somebody has paid
 				}
@@ -190,7 +193,7 @@ func TestManyAtOncePayOnce(t *testing.T) {
 		}
 		require.NoError(t, g.Wait())
 		d.settle()
-		given, err := d.Pay(t.Context(), tok, other) // nobody was let in while the retry was under way
+		given, err := d.payOne(t.Context(), tok, other) // nobody was let in while the retry was under way
 		require.NoError(t, err)
 		if given.ClientSecret != "" {
 			require.NoError(t, d.confirm(given.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: goodCard}, SetupFutureUsage: "off_session"}))
@@ -213,9 +216,9 @@ func TestWhileARetryIsUnderWayThereIsNothingToConfirm(t *testing.T) {
 			require.NoError(t, c.Move(billing.ChargeCollecting, "", c.NextAttemptAt))
 			return tx.UpdateCharge(t.Context(), c)
 		}))
-		given, err := d.Pay(t.Context(), tok, other)
+		given, err := d.payOne(t.Context(), tok, other)
 		require.NoError(t, err)
-		require.Equal(t, recovery.Handover{Branch: recovery.BranchProcessing}, given)
+		require.Equal(t, recovery.Handover{Charge: p.Charges[1].ID, Branch: recovery.BranchProcessing}, given)
 	})
 }
 
@@ -223,7 +226,7 @@ func TestAnotherCardWantsConsent(t *testing.T) {
 	eachEngine(t, func(t *testing.T, d *desk) {
 		p := d.plan()
 		tok := d.open(p, 2)
-		_, err := d.Pay(t.Context(), tok, recovery.Order{})
+		_, err := d.payOne(t.Context(), tok, recovery.Order{})
 		require.ErrorIs(t, err, recovery.ErrNoConsent)
 		_, err = d.SaveCard(t.Context(), tok, nil)
 		require.ErrorIs(t, err, recovery.ErrNoConsent)
@@ -238,7 +241,7 @@ func TestALinkPaysNothingOfOthers(t *testing.T) {
 		one, stranger := d.plan(), d.plan()
 		tok := d.open(one, 2)
 		for _, id := range []billing.ChargeID{stranger.Charges[1].ID, one.Charges[2].ID, "chg_none"} {
-			_, err := d.Pay(t.Context(), tok, recovery.Order{Charge: id, Saved: true})
+			_, err := d.payOne(t.Context(), tok, recovery.Order{Charges: []billing.ChargeID{id}, Saved: true})
 			require.ErrorIs(t, err, recovery.ErrNotYours, id)
 		}
 	})
@@ -248,7 +251,7 @@ func TestAChangedAmountIsNotHandedOut(t *testing.T) {
 	eachEngine(t, func(t *testing.T, d *desk) {
 		p := d.plan()
 		tok := d.open(p, 2)
-		_, err := d.Pay(t.Context(), tok, recovery.Order{Saved: true})
+		_, err := d.payOne(t.Context(), tok, recovery.Order{Saved: true})
 		require.NoError(t, err)
 		require.NoError(t, d.store.Update(t.Context(), func(tx billing.Tx) error {
 			c, err := tx.Charge(t.Context(), p.Charges[1].ID)
@@ -256,7 +259,7 @@ func TestAChangedAmountIsNotHandedOut(t *testing.T) {
 			c.Amount++
 			return tx.UpdateCharge(t.Context(), c)
 		}))
-		_, err = d.Pay(t.Context(), tok, recovery.Order{Saved: true})
+		_, err = d.payOne(t.Context(), tok, recovery.Order{Saved: true})
 		require.ErrorIs(t, err, recovery.ErrDiffers)
 	})
 }
@@ -265,11 +268,11 @@ func TestTheConsentIsKeptWithTheCardThatWasSaved(t *testing.T) {
 	eachEngine(t, func(t *testing.T, d *desk) {
 		p := d.plan()
 		tok := d.open(p, 2)
-		given, err := d.Pay(t.Context(), tok, other)
+		given, err := d.payOne(t.Context(), tok, other)
 		require.NoError(t, err)
 		require.Error(t, d.confirm(given.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: "4000000000009995"}, SetupFutureUsage: "off_session"}))
 		d.advance(time.Minute)
-		given, err = d.Pay(t.Context(), tok, other)
+		given, err = d.payOne(t.Context(), tok, other)
 		require.NoError(t, err)
 		require.NoError(t, d.confirm(given.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: "5555555555554444"}, SetupFutureUsage: "off_session"}))
 		d.settle()

@@ -8,9 +8,10 @@ import (
 	"tranche/internal/billing"
 )
 
-// Renew mails a new link to the address on file when a link has expired: at most once a day for a charge, by the notice's
-// own uniqueness. It says nothing of what it did, so that nobody learns whether a token ever was one. A link that was
-// revoked is not renewed. Errors: billing.ErrUnavailable.
+// Renew mails a new link to the address on file when a link has expired: at most once a day for a
+// charge, by the notice's own uniqueness. It says nothing of what it did, so that nobody learns
+// whether a token ever was one. A link that was revoked is not renewed. Errors:
+// billing.ErrUnavailable.
 func (d *Desk) Renew(ctx context.Context, token string) error {
 	link, err := d.Store.PayLink(ctx, hashOf(token))
 	if errors.Is(err, billing.ErrNotFound) || err == nil && !link.RevokedAt.IsZero() {
@@ -19,14 +20,15 @@ func (d *Desk) Renew(ctx context.Context, token string) error {
 	if err != nil {
 		return err
 	}
+	ctx = byLink(ctx, link)
 	now := d.Now().Truncate(time.Millisecond)
 	return d.Store.Update(ctx, func(tx billing.Tx) error {
 		v, err := d.load(ctx, tx, link)
 		if errors.Is(err, billing.ErrNotFound) {
 			return nil
 		}
-		if err != nil || v.Customer.Email == "" || v.Branch == BranchClosed || v.Branch == BranchProcessing {
-			return err // there is nothing to say, or there will be in a moment
+		if err != nil || !renewable(v) {
+			return err
 		}
 		n := d.notice(v, now)
 		added, err := tx.InsertNotice(ctx, n)
@@ -34,10 +36,19 @@ func (d *Desk) Renew(ctx context.Context, token string) error {
 			return err
 		}
 		return tx.InsertAudit(ctx, billing.AuditEntry{
-			At: now, Actor: billing.ActorCustomer, Action: "link.renewed", PlanID: v.Plan.ID, ChargeID: v.Charge.ID, CustomerID: v.Customer.ID,
+			At: now, Action: "link.renewed", PlanID: v.Plan.ID, ChargeID: v.Charge.ID, CustomerID: v.Customer.ID,
 			Message: "somebody with an expired link asked for a new one", Next: "it is mailed to the address on file",
 		})
 	})
+}
+
+// renewable is false where there is nothing to mail, or there will be in a moment.
+func renewable(v Visit) bool {
+	switch v.Branch {
+	case BranchClosed, BranchProcessing, BranchCharging, BranchWaits, BranchSetup:
+		return false
+	}
+	return v.Customer.Email != ""
 }
 
 // notice is the mail that brings a new link: what the customer would be told of the charge today.
@@ -56,7 +67,7 @@ func (d *Desk) notice(v Visit, now time.Time) billing.Notice {
 		Step: "link:" + now.UTC().Format(time.DateOnly), Channel: billing.ChannelEmail, To: v.Customer.Email,
 		Status: billing.NoticePending, CreatedAt: now, WakeAt: now,
 		Data: billing.NoticeData{
-			CustomerName: v.Customer.Name, Locale: v.Customer.Locale, TimeZone: v.Customer.TimeZone, Reference: v.Plan.Reference,
+			CustomerName: v.Customer.Name, Locale: v.Customer.Locale, TimeZone: v.Customer.TimeZone, Reference: v.Plan.Reference, Description: v.Plan.Description(),
 			Sequence: v.Charge.Sequence, Of: len(v.Charges), Amount: v.Charge.Amount, Currency: v.Charge.Currency, DueAt: v.Charge.DueAt,
 			PaymentIntent: v.Charge.PaymentIntent, FailureReason: v.Reason, NextAttemptAt: v.Charge.NextAttemptAt,
 		},
@@ -64,6 +75,6 @@ func (d *Desk) notice(v Visit, now time.Time) billing.Notice {
 	if v.Card != nil {
 		n.Data.CardBrand, n.Data.CardLast4 = v.Card.Brand, v.Card.Last4
 	}
-	n.MessageID = string(n.ID) + "@" + d.MessageDomain
+	n.MessageID = n.MailID(d.MessageDomain)
 	return n
 }

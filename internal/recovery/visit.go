@@ -2,9 +2,11 @@ package recovery
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"tranche/internal/billing"
 )
@@ -15,10 +17,19 @@ type Branch string
 const (
 	// BranchPay wants a card: the charge is due, and the one on file was declined or is gone.
 	BranchPay Branch = "pay"
-	// BranchAuthenticate wants the customer to confirm the payment with the bank, with the same card.
+	// BranchAuthenticate wants the customer to confirm the payment with the bank, with the same
+	// card.
 	BranchAuthenticate Branch = "authenticate"
+	// BranchSetup is a plan that begins with a card and not with a payment: it waits for that card.
+	BranchSetup Branch = "setup"
+	// BranchCharging has a new card that the worker is about to charge: nothing can be done
+	// meanwhile.
+	BranchCharging Branch = "charging"
 	// BranchAhead is not due yet: it may be paid now.
 	BranchAhead Branch = "ahead"
+	// BranchWaits has no date: it falls due when the merchant asks for it, and can't be paid
+	// before.
+	BranchWaits Branch = "waits"
 	// BranchProcessing waits for Stripe; nothing can be done meanwhile.
 	BranchProcessing Branch = "processing"
 	// BranchPaid is done.
@@ -40,16 +51,43 @@ type Visit struct {
 	Charges  []billing.Charge // by sequence
 	Charge   billing.Charge   // the one the page is about
 	Branch   Branch
-	// Ahead is a later charge that may be paid now, when nothing is wanted for Charge itself; nil when there is none.
+	// Due are the charges that are owed and can be paid now, by sequence. The page leads with them,
+	// whatever its link is for.
+	Due []billing.Charge
+	// PayBy is the deadline of the first of Due; zero when none is set.
+	PayBy time.Time
+	// Uses are the plans that a new card is charged for, the page's own first: see usesOf.
+	Uses []Use
+	// Ahead is a later charge that may be paid now, when nothing is wanted for Charge itself; nil
+	// when there is none.
 	Ahead *billing.Charge
-	// StripeCustomer is who the customer is in the plan's account (cus_…); empty when that is not known yet.
+	// StripeCustomer is who the customer is in the plan's account (cus_…); empty when that is not
+	// known yet.
 	StripeCustomer string
 	// Card is the saved card that is charged; nil when there is none, or it must not be charged.
 	Card *billing.Card
-	// Reason is why the last attempt failed, as it may be told; empty when there is nothing to tell.
+	// Reason is why the last attempt failed, as it may be told; empty when there is nothing to
+	// tell.
 	Reason billing.Reason
+	// Locked: too many cards were declined, and no other can be given for a while.
+	Locked bool
 	// ChangeCard says whether another card may be given without paying.
 	ChangeCard bool
+	// DueOnSave says that the page's charge is due as soon as the card that its plan waits for is
+	// saved.
+	DueOnSave bool
+}
+
+// Total is what the customer pays now: all of Due, or the amount of the page's charge. Minor units.
+func (v Visit) Total() int64 {
+	if len(v.Due) == 0 {
+		return v.Charge.Amount
+	}
+	var sum int64
+	for _, c := range v.Due {
+		sum += c.Amount
+	}
+	return sum
 }
 
 // ErrGone: the link is unknown, has expired or was revoked. Which of them is not told.
@@ -64,7 +102,39 @@ func (d *Desk) Visit(ctx context.Context, token string) (Visit, error) {
 	if err != nil {
 		return Visit{}, err
 	}
-	return d.load(ctx, d.Store, link)
+	v, err := d.load(ctx, d.Store, link)
+	if err != nil {
+		return Visit{}, err
+	}
+	err = d.locked(ctx, v, "")
+	if v.Locked = errors.Is(err, ErrLocked); v.Locked {
+		err = nil
+	}
+	return v, err
+}
+
+// enter is Visit for a request that changes something: the context it returns acts for the link.
+func (d *Desk) enter(ctx context.Context, token string) (context.Context, Visit, error) {
+	v, err := d.Visit(ctx, token)
+	return byLink(ctx, v.Link), v, err
+}
+
+// byLink returns the context in which the customer with the link acts.
+func byLink(ctx context.Context, link billing.PayLink) context.Context {
+	return billing.ActingAs(ctx, billing.Party{Actor: billing.NewActor(billing.ActorLink, string(link.ID))})
+}
+
+// Known reports whether there is a link with the token, open or not. A token that cannot be one is
+// not looked up. Errors: billing.ErrUnavailable.
+func (d *Desk) Known(ctx context.Context, token string) (bool, error) {
+	if len(token) != base64.RawURLEncoding.EncodedLen(tokenBytes) {
+		return false, nil
+	}
+	_, err := d.Store.PayLink(ctx, hashOf(token))
+	if errors.Is(err, billing.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // load reads what a link is about.
@@ -83,15 +153,39 @@ func (d *Desk) load(ctx context.Context, r billing.Reader, link billing.PayLink)
 	if v.StripeCustomer, err = billing.StripeCustomerIn(ctx, r, v.Customer, v.Plan.Account); err != nil {
 		return Visit{}, err
 	}
-	v.Charge = focus(link, v.Charges)
-	attempts := details.Attempts[v.Charge.ID]
-	v.Branch = branchOf(v.Plan, v.Charge, v.Card, attempts)
+	state := func(c billing.Charge) Branch { return d.branchOf(v.Plan, c, v.Card, details.Attempts[c.ID]) }
+	v.Due = dueNow(v.Charges, state)
+	v.Charge = focus(link, v.Due, v.Charges, state)
+	v.Branch = v.branch(state)
 	v.Ahead = ahead(v)
-	v.Reason = d.reason(v, attempts)
-	v.ChangeCard = v.Plan.Status != billing.PlanAwaitingFirstPayment && slices.ContainsFunc(v.Charges, func(c billing.Charge) bool {
-		return !c.Status.Ended() && v.Plan.Status != billing.PlanCanceled
-	})
-	return v, nil
+	v.Reason = d.reason(v, details.Attempts[v.Charge.ID])
+	v.ChangeCard = v.changesCard()
+	v.DueOnSave = v.Branch == BranchSetup && !v.Charge.DueAt.IsZero() && !v.Charge.DueAt.After(d.Now())
+	if v.PayBy, err = payBy(ctx, r, v.Due); err != nil {
+		return Visit{}, err
+	}
+	v.Uses, err = usesOf(ctx, r, v)
+	return v, err
+}
+
+// changesCard reports whether a card may be given without paying.
+func (v Visit) changesCard() bool {
+	if v.Plan.Status == billing.PlanAwaitingFirstPayment {
+		return v.Branch == BranchSetup
+	}
+	return v.Plan.Status != billing.PlanCanceled && slices.ContainsFunc(v.Charges, func(c billing.Charge) bool { return !c.Status.Ended() })
+}
+
+// payBy reads the deadline of the first charge that is owed; zero where none is set.
+func payBy(ctx context.Context, r billing.Reader, due []billing.Charge) (time.Time, error) {
+	if len(due) == 0 {
+		return time.Time{}, nil
+	}
+	follow, err := r.Dunning(ctx, due[0].ID)
+	if errors.Is(err, billing.ErrNotFound) || err == nil && follow.Status != billing.DunningOpen {
+		return time.Time{}, nil
+	}
+	return follow.DeadlineAt, err
 }
 
 func activeCard(ctx context.Context, r billing.Reader, plan billing.Plan) (*billing.Card, error) {
@@ -105,9 +199,26 @@ func activeCard(ctx context.Context, r billing.Reader, plan billing.Plan) (*bill
 	return &card, nil
 }
 
-// focus is the charge that a link is about: its own, or else what is owed, or else what comes next.
-func focus(link billing.PayLink, charges []billing.Charge) billing.Charge {
+// dueNow lists the charges that are owed and can be paid now.
+func dueNow(charges []billing.Charge, state func(billing.Charge) Branch) []billing.Charge {
+	var due []billing.Charge
+	for _, c := range charges {
+		if b := state(c); b == BranchPay || b == BranchAuthenticate {
+			due = append(due, c)
+		}
+	}
+	return due
+}
+
+// focus returns the charge that the page is about: what is owed first, then what is being charged,
+// then the link's own, then what comes next.
+func focus(link billing.PayLink, due, charges []billing.Charge, state func(billing.Charge) Branch) billing.Charge {
+	if len(due) > 0 {
+		return due[0]
+	}
 	for _, is := range []func(billing.Charge) bool{
+		func(c billing.Charge) bool { return state(c) == BranchSetup || state(c) == BranchCharging },
+		func(c billing.Charge) bool { return c.Owed() && state(c) == BranchProcessing },
 		func(c billing.Charge) bool { return c.ID == link.ChargeID },
 		billing.Charge.Owed,
 		func(c billing.Charge) bool { return !c.Status.Ended() },
@@ -119,8 +230,17 @@ func focus(link billing.PayLink, charges []billing.Charge) billing.Charge {
 	return charges[len(charges)-1]
 }
 
+// branch sorts the page. Several charges that are owed ask for a payment, whatever each of them
+// failed for.
+func (v Visit) branch(state func(billing.Charge) Branch) Branch {
+	if len(v.Due) > 1 {
+		return BranchPay
+	}
+	return state(v.Charge)
+}
+
 // branchOf sorts a charge. card is the plan's, where it may be charged.
-func branchOf(plan billing.Plan, c billing.Charge, card *billing.Card, attempts []billing.Attempt) Branch {
+func (d *Desk) branchOf(plan billing.Plan, c billing.Charge, card *billing.Card, attempts []billing.Attempt) Branch {
 	switch {
 	case c.Status == billing.ChargeSucceeded:
 		return BranchPaid
@@ -128,14 +248,42 @@ func branchOf(plan billing.Plan, c billing.Charge, card *billing.Card, attempts 
 		return BranchClosed
 	case c.Status == billing.ChargeCollecting, underWay(attempts):
 		return BranchProcessing
-	case c.Status == billing.ChargeScheduled && plan.Status == billing.PlanAwaitingFirstPayment:
-		return BranchClosed // the first comes first
 	case c.Status == billing.ChargeScheduled:
-		return BranchAhead
+		return scheduledBranch(plan, c)
+	case d.chargesNewCard(plan, c, card, attempts):
+		return BranchCharging
 	case c.Status == billing.ChargeRequiresAction && card != nil && c.PaymentIntent != "":
 		return BranchAuthenticate
 	}
 	return BranchPay
+}
+
+// scheduledBranch sorts a charge that is still to come.
+func scheduledBranch(plan billing.Plan, c billing.Charge) Branch {
+	switch {
+	case plan.Status == billing.PlanAwaitingFirstPayment && plan.AwaitedCard(c):
+		return BranchSetup
+	case plan.Status == billing.PlanAwaitingFirstPayment:
+		return BranchClosed // the first comes first
+	case c.DueAt.IsZero():
+		return BranchWaits
+	}
+	return BranchAhead
+}
+
+// chargesNewCard reports whether the worker is about to try the charge on a card that has not
+// failed for it. It is not waited for longer than a lease: what keeps the worker from it may last.
+func (d *Desk) chargesNewCard(plan billing.Plan, c billing.Charge, card *billing.Card, attempts []billing.Attempt) bool {
+	if c.Status != billing.ChargeRetrying || c.NextAttemptAt.IsZero() || card == nil || !plan.Status.Collects() {
+		return false
+	}
+	for _, a := range attempts {
+		if a.Params.PaymentMethod == card.PaymentMethod {
+			return false
+		}
+	}
+	late := d.Now().Sub(c.NextAttemptAt)
+	return late >= 0 && late < d.Lease
 }
 
 // underWay says whether an attempt of the merchant's may still turn out to have taken the money.
@@ -149,7 +297,7 @@ func ahead(v Visit) *billing.Charge {
 	if v.Branch != BranchPaid || !v.Plan.Status.Collects() {
 		return nil
 	}
-	i := slices.IndexFunc(v.Charges, func(c billing.Charge) bool { return c.Status == billing.ChargeScheduled })
+	i := slices.IndexFunc(v.Charges, func(c billing.Charge) bool { return c.Status == billing.ChargeScheduled && !c.DueAt.IsZero() })
 	if i < 0 || slices.ContainsFunc(v.Charges, billing.Charge.Owed) {
 		return nil
 	}
@@ -164,19 +312,24 @@ func (d *Desk) reason(v Visit, attempts []billing.Attempt) billing.Reason {
 	case v.Branch != BranchPay, v.Plan.Status == billing.PlanAwaitingFirstPayment && len(attempts) < 2:
 		return ""
 	case cardIsGone(v):
-		return billing.ReasonNoCard
+		return billing.ReasonNoCard.For(v.Plan)
 	}
-	return d.lastFailure(attempts)
+	return d.lastFailure(v.Card, attempts)
 }
 
-// cardIsGone says whether the charge waits because there is no card to charge: a decline before it explains nothing.
+// cardIsGone says whether the charge waits because there is no card to charge: a decline before it
+// explains nothing.
 func cardIsGone(v Visit) bool {
 	return v.Card == nil && !v.Charge.Checkout && (v.Charge.DeclineCode == "" || v.Charge.Status == billing.ChargeRequiresAction)
 }
 
-// lastFailure is why the last attempt that failed did.
-func (d *Desk) lastFailure(attempts []billing.Attempt) billing.Reason {
+// lastFailure is why the last attempt that failed did. What failed on a card that was replaced
+// since explains nothing.
+func (d *Desk) lastFailure(card *billing.Card, attempts []billing.Attempt) billing.Reason {
 	for _, a := range slices.Backward(attempts) {
+		if card != nil && a.Params.PaymentMethod != "" && a.Params.PaymentMethod != card.PaymentMethod {
+			continue
+		}
 		switch a.Outcome {
 		case billing.OutcomeDeclined:
 			return d.Reason(a.Failure)

@@ -1,0 +1,28 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"tranche/internal/billing"
+)
+
+// SetCatchUp chooses what becomes of a plan's charges that an outage misses. A missed charge that
+// already has its day keeps it. Errors: see Skip.
+func SetCatchUp(ctx context.Context, s Store, id billing.PlanID, choice billing.CatchUp, now time.Time) (Result, error) {
+	return amend(ctx, s, id, OpCatchUp, now, func(c *change) (billing.AuditEntry, error) {
+		if why := choice.Problem(c.plan.Kind); why != "" {
+			return billing.AuditEntry{}, invalid("catch_up", "%s", why)
+		}
+		was := c.plan.CatchUp
+		if choice == was {
+			return billing.AuditEntry{}, c.orRefuse(nil, OpCatchUp, fmt.Sprintf("its catch_up is %q already", choice))
+		}
+		c.plan.CatchUp = choice
+		return billing.AuditEntry{
+			Action:  "plan.catch_up_changed",
+			Message: fmt.Sprintf("plan %s: catch_up is %q, and was %q", c.plan.Reference, choice, was),
+		}, nil
+	})
+}

@@ -1,0 +1,92 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"tranche/internal/billing"
+)
+
+// opRefundDuplicate answers an incident. Whatever the state of the plan is, money that was paid
+// twice may be refunded.
+const opRefundDuplicate Operation = "refund-duplicate"
+
+// errOrdered rolls back a change that was made before.
+var errOrdered = errors.New("the refund is ordered already")
+
+// RefundDuplicate orders the refund of a second payment for a charge: of the oldest one that waits
+// for an answer. A worker asks Stripe for it. While an order of it is open, a second call changes
+// nothing. It is refused where no second payment waits. Errors: see Skip.
+func RefundDuplicate(ctx context.Context, s Store, id billing.ChargeID, now time.Time) (Result, error) {
+	row, err := s.Charge(ctx, id)
+	if err != nil {
+		return Result{}, err
+	}
+	var r Result
+	plan, err := inPlan(ctx, s, row.PlanID, now, func(c *change) (billing.AuditEntry, error) {
+		entry, err := c.refundDuplicate(ctx, id)
+		r = Result{Plan: c.plan, Charges: slices.Clone(c.charges), Message: entry.Message, Next: entry.Next}
+		return entry, err
+	})
+	if errors.Is(err, errOrdered) {
+		return r, nil
+	}
+	r.Plan = plan
+	return r, err
+}
+
+func (c *change) refundDuplicate(ctx context.Context, id billing.ChargeID) (billing.AuditEntry, error) {
+	i := slices.IndexFunc(c.charges, func(ch billing.Charge) bool { return ch.ID == id })
+	if i < 0 {
+		return billing.AuditEntry{}, fmt.Errorf("charge %s: %w", id, billing.ErrNotFound)
+	}
+	ch := c.charges[i]
+	second, more, err := c.secondPayment(ctx, ch)
+	if err != nil {
+		return billing.AuditEntry{}, err
+	}
+	entry := billing.AuditEntry{
+		Action: "charge.refund_ordered", ChargeID: id,
+		Message: fmt.Sprintf("charge %d is paid twice: %s is to be refunded", ch.Sequence, second.Subject), Next: "a worker refunds it at Stripe",
+	}
+	if more > 0 {
+		entry.Next += fmt.Sprintf("; %d more payments of the charge wait to be refunded", more)
+	}
+	return entry, c.orderDuplicate(ctx, ch, second.Subject)
+}
+
+// secondPayment is the oldest incident of a second payment for a charge, and how many more there
+// are.
+func (c *change) secondPayment(ctx context.Context, ch billing.Charge) (second billing.Incident, more int, err error) {
+	open, err := c.OpenIncidents(ctx, c.plan.ID)
+	if err != nil {
+		return second, 0, err
+	}
+	open = slices.DeleteFunc(open, func(i billing.Incident) bool { return i.Kind != billing.IncidentPaidTwice || i.ChargeID != ch.ID })
+	if len(open) == 0 {
+		return second, 0, c.orRefuse(nil, opRefundDuplicate, fmt.Sprintf("no second payment of charge %d waits to be refunded", ch.Sequence))
+	}
+	return open[0], len(open) - 1, nil
+}
+
+// orderDuplicate writes the order to refund a second payment, and makes the charge due for it.
+// Errors: errOrdered where such an order is open.
+func (c *change) orderDuplicate(ctx context.Context, ch billing.Charge, paymentIntent string) error {
+	orders, err := c.Refunds(ctx, ch.ID)
+	if err != nil {
+		return err
+	}
+	for _, r := range orders {
+		switch {
+		case r.Status != billing.RefundOpen:
+		case r.PaymentIntent == paymentIntent:
+			return errOrdered
+		default:
+			return c.orRefuse(nil, opRefundDuplicate, fmt.Sprintf("the refund of %s is not made yet", r.PaymentIntent))
+		}
+	}
+	return c.order(ctx, ch, paymentIntent, ch.Amount)
+}

@@ -1,0 +1,45 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"tranche/internal/billing"
+)
+
+// RetryEvent makes an event pending again at now, to be handled from wake on, and reports whether
+// it did: an event that has another status than those of from stays as it is. Without from, any
+// event is handled again; handlers only move forward, so nothing is done twice. Errors:
+// billing.ErrNotFound, billing.ErrUnavailable.
+func RetryEvent(ctx context.Context, s Store, id string, now, wake time.Time, from ...billing.EventStatus) (billing.Event, bool, error) {
+	var e billing.Event
+	again := false
+	err := s.Update(ctx, func(tx billing.Tx) (err error) {
+		if e, err = tx.Event(ctx, id); err != nil {
+			return err
+		}
+		again = len(from) == 0 || slices.Contains(from, e.Status)
+		if !again {
+			return nil
+		}
+		entry := retriedEntry(e, now)
+		e.Status, e.WakeAt, e.Attempts, e.HandledAt = billing.EventPending, wake, 0, time.Time{}
+		if err := tx.UpdateEvent(ctx, e); err != nil {
+			return err
+		}
+		return tx.InsertAudit(ctx, entry)
+	})
+	if err != nil {
+		return e, false, fmt.Errorf("retry event %s: %w", id, err)
+	}
+	return e, again, nil
+}
+
+// retriedEntry is the audit entry of an event that is handled again.
+func retriedEntry(e billing.Event, now time.Time) billing.AuditEntry {
+	return billing.AuditEntry{
+		At: now, Action: "event.retried", Subject: e.ID, Message: fmt.Sprintf("event %s (%s) was %s and is handled again", e.ID, e.Type, e.Status),
+	}
+}

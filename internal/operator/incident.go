@@ -1,0 +1,27 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"tranche/internal/billing"
+)
+
+// CloseIncident closes an incident on request. note says what was done, and may be empty. An
+// incident that is closed already stays as it is. Errors: *billing.InvalidError for a note that
+// can't be kept, billing.ErrNotFound, billing.ErrUnavailable.
+func CloseIncident(ctx context.Context, s Store, id billing.IncidentID, note string, now time.Time) (billing.Incident, error) {
+	var closed billing.Incident
+	if err := CheckReason("note", note); err != nil {
+		return closed, err
+	}
+	err := s.Update(ctx, func(tx billing.Tx) (err error) {
+		closed, err = tx.CloseIncident(ctx, id, note, now)
+		return err
+	})
+	if err != nil {
+		return closed, fmt.Errorf("close incident %s: %w", id, err)
+	}
+	return closed, nil
+}

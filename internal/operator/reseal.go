@@ -1,0 +1,169 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"tranche/internal/billing"
+)
+
+// SealedSecrets is how the secrets of all endpoints are sealed. A secret that signs no more counts
+// nowhere but in Expired.
+type SealedSecrets struct {
+	Newest int // sealed with the newest key
+	Older  int // sealed with another key that is known
+	// Expired counts secrets that were rotated and sign no more.
+	Expired int
+	// Unopened are the endpoints that have a valid secret which no key opens.
+	Unopened []billing.Endpoint
+	// Silent are those of Unopened that are enabled and have no other secret: no message reaches
+	// them.
+	Silent []billing.Endpoint
+}
+
+// resealTries bounds how often an endpoint is read again that changes at the same time.
+const resealTries = 10
+
+// Sealed looks at the secrets of all endpoints. Nothing is changed.
+func (o *Endpoints) Sealed(ctx context.Context) (SealedSecrets, error) {
+	endpoints, err := o.Store.Endpoints(ctx)
+	var found SealedSecrets
+	for _, e := range endpoints {
+		found.add(e, o.look(e))
+	}
+	return found, err
+}
+
+// Reseal seals every valid secret with the newest key, drops expired ones, and returns what it
+// found before: Older and Expired were changed, Unopened cannot be. It may run while messages are
+// sent, and again after an interruption. at is called after each of the endpoints.
+func (o *Endpoints) Reseal(ctx context.Context, at func(done, of int)) (SealedSecrets, error) {
+	var found SealedSecrets
+	endpoints, err := o.Store.Endpoints(ctx)
+	if err != nil {
+		return found, err
+	}
+	for i, e := range endpoints {
+		e, seen, err := o.resealOne(ctx, e)
+		if errors.Is(err, billing.ErrNotFound) {
+			continue // it was deleted meanwhile
+		}
+		if err != nil {
+			return found, err
+		}
+		found.add(e, seen)
+		at(i+1, len(endpoints))
+	}
+	return found, nil
+}
+
+// resealOne seals the secrets of one endpoint, and reads it again where it has changed meanwhile.
+func (o *Endpoints) resealOne(ctx context.Context, e billing.Endpoint) (billing.Endpoint, sealing, error) {
+	for try := 1; ; try++ {
+		seen := o.look(e)
+		resealed, changed, err := o.resealed(e, seen)
+		if err != nil || !changed {
+			return e, seen, err
+		}
+		err = o.Store.UpdateEndpointSecrets(ctx, resealed, resealedEntry(resealed, seen))
+		if !errors.Is(err, billing.ErrConflict) || try == resealTries {
+			return e, seen, err
+		}
+		if e, err = o.Store.Endpoint(ctx, e.ID); err != nil {
+			return e, seen, err
+		}
+	}
+}
+
+// resealed returns the endpoint with its secrets sealed with the newest key, as far as they open.
+func (o *Endpoints) resealed(e billing.Endpoint, seen sealing) (billing.Endpoint, bool, error) {
+	var err error
+	changed := false
+	for i, sealed := range []*string{&e.Secret, &e.OldSecret} {
+		if seen.secrets[i].state != sealedOlder {
+			continue
+		}
+		changed = true
+		if *sealed, err = o.seal(e.ID, seen.secrets[i].opened); err != nil {
+			return e, false, err
+		}
+	}
+	if seen.secrets[1].state == sealedExpired {
+		e.OldSecret, e.OldUntil, changed = "", time.Time{}, true
+	}
+	if changed {
+		e.UpdatedAt = o.Clock.Now()
+	}
+	return e, changed, nil
+}
+
+// sealState is how a secret is sealed.
+type sealState int
+
+const (
+	sealedNone    sealState = iota // there is no secret
+	sealedNewest                   // with the newest key
+	sealedOlder                    // with another that is known
+	sealedUnknown                  // no key opens it
+	sealedExpired                  // it signs no more
+)
+
+// seal is how one secret is sealed, and the secret where it opens.
+type seal struct {
+	state  sealState
+	opened billing.Secret
+}
+
+func (s seal) opens() bool { return s.state == sealedNewest || s.state == sealedOlder }
+
+// sealing is how the two secrets of an endpoint are sealed: the present one, and the one before.
+type sealing struct{ secrets [2]seal }
+
+func (o *Endpoints) look(e billing.Endpoint) (seen sealing) {
+	seen.secrets[0] = o.lookAt(e.ID, e.Secret)
+	switch {
+	case e.OldSecret == "":
+	case len(e.ValidSecrets(o.Clock.Now())) == 1:
+		seen.secrets[1].state = sealedExpired
+	default:
+		seen.secrets[1] = o.lookAt(e.ID, e.OldSecret)
+	}
+	return seen
+}
+
+func (o *Endpoints) lookAt(id billing.EndpointID, sealed string) seal {
+	secret, newest, err := o.Keys.Open(id, sealed)
+	switch {
+	case err != nil:
+		return seal{state: sealedUnknown}
+	case newest:
+		return seal{sealedNewest, secret}
+	}
+	return seal{sealedOlder, secret}
+}
+
+// add counts the secrets of one endpoint.
+func (s *SealedSecrets) add(e billing.Endpoint, seen sealing) {
+	opens, unopened := false, false
+	for _, secret := range seen.secrets {
+		opens = opens || secret.opens()
+		switch secret.state {
+		case sealedNone:
+		case sealedNewest:
+			s.Newest++
+		case sealedOlder:
+			s.Older++
+		case sealedUnknown:
+			unopened = true
+		case sealedExpired:
+			s.Expired++
+		}
+	}
+	if unopened {
+		s.Unopened = append(s.Unopened, e)
+	}
+	if !opens && e.Status == billing.EndpointEnabled {
+		s.Silent = append(s.Silent, e)
+	}
+}

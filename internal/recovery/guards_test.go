@@ -1,0 +1,68 @@
+package recovery_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+	"tranche/internal/recovery"
+)
+
+// TestPay_AttemptGivenUp has the page's PaymentIntent arrive after a worker gave the attempt up:
+// the worker makes its own, so nobody is given the secret of this one.
+func TestPay_AttemptGivenUp(t *testing.T) {
+	eachEngine(t, func(t *testing.T, d *desk) {
+		p := d.plan()
+		d.advance(p.Charges[1].DueAt.Sub(d.clock()) - time.Second)
+		tok := d.open(p, 2)
+		d.gateway.creating = func(_ context.Context, make func() (billing.PaymentIntent, error)) (billing.PaymentIntent, error) {
+			pi, err := make()
+			d.advance(2 * lease)
+			d.work() // the attempt is given up; the worker's own comes with the next look
+			return pi, err
+		}
+		h, err := d.payOne(t.Context(), tok, other)
+		require.NoError(t, err)
+		require.Empty(t, h.ClientSecret)
+		require.Equal(t, recovery.BranchProcessing, h.Branch)
+		require.Empty(t, d.details(p.Plan.ID).Charges[1].PaymentIntent, "the charge does not take it")
+	})
+}
+
+// replacing gives a charge another PaymentIntent whenever its own was fetched.
+type replacing struct {
+	billing.Gateway
+	then func(id string)
+}
+
+// PaymentIntent fetches one, and has something happen.
+func (g *replacing) PaymentIntent(ctx context.Context, id string) (billing.PaymentIntent, error) {
+	pi, err := g.Gateway.PaymentIntent(ctx, id)
+	g.then(id)
+	return pi, err
+}
+
+func TestPay_ReplacedMeanwhile(t *testing.T) {
+	eachEngine(t, func(t *testing.T, d *desk) {
+		p := d.plan()
+		tok := d.open(p, 2)
+		h, err := d.payOne(t.Context(), tok, other)
+		require.NoError(t, err)
+		require.NotEmpty(t, h.ClientSecret)
+		d.Gateway = &replacing{d.gateway, func(string) {
+			require.NoError(t, d.store.Update(t.Context(), func(tx billing.Tx) error {
+				c, err := tx.Charge(t.Context(), p.Charges[1].ID)
+				require.NoError(t, err)
+				c.PaymentIntent = "pi_new"
+				return tx.UpdateCharge(t.Context(), c)
+			}))
+		}}
+		h, err = d.payOne(t.Context(), tok, other)
+		require.NoError(t, err)
+		require.Empty(t, h.ClientSecret)
+		require.Equal(t, recovery.BranchProcessing, h.Branch)
+	})
+}
