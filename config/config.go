@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Config is every setting, with defaults filled in. README's table, made from Settings, says what each is for.
+// Config is every setting, with defaults filled in. README's table, made from Settings, says what
+// each is for.
 type Config struct {
 	StripeSecretKey      string        // sk_… or rk_…
 	StripePublishableKey string        // pk_…; may be empty
@@ -22,18 +23,22 @@ type Config struct {
 	DatabaseConnections int    // most connections of this process
 	RedisURL            string // empty means the embedded queue
 
-	Addr      string // host:port to listen on
-	BaseURL   string // how Tranche is reached from outside; may be empty
-	SecretKey string // signs links; may be empty
-	APIKey    string // the merchant's bearer key
-	ReturnURL string // the merchant's page to put a payment right; may be empty
+	Addr       string   // host:port to listen on
+	AdminAddr  string   // host:port of metrics and details of readiness, or Off
+	BaseURL    string   // how Tranche is reached from outside; may be empty
+	SecretKeys []string // sign links and seal secrets, newest first; may be empty
+	APIKeys    []string // the merchant's bearer keys, several while one is rotated
+	ReturnURL  string   // the merchant's page to put a payment right; may be empty
 
 	LinkTTL        time.Duration // how long a link to the recovery page holds
+	CardTries      int           // how many cards of a customer may be declined for one charge in a day
 	TrustedProxies []string      // addresses and prefixes whose X-Forwarded-For is believed
 
 	SMTPURL      string // empty: notices are kept, not sent
 	MailFrom     string // an address, with or without a name; taken from SMTPURL's user where that is an address
 	MerchantName string // as customers know the merchant; may be empty
+	CheckoutDays int    // after how many days a plan is canceled whose checkout is not completed; 0 means never
+	ConfirmPlans bool   // customers get a mail with every payment when their plan begins
 	UpcomingDays int    // how many days before a charge falls due its customer is told; 0 means never
 	Templates    string // a folder of templates for mails; empty: those built in
 
@@ -41,10 +46,12 @@ type Config struct {
 	WebhookAllowPrivate bool   // messages may go to addresses that are not on the Internet, and by http
 	WebhookConcurrency  int    // messages to endpoints under way at once
 
-	ChargeTime   string         // HH:MM, the customer's local time at which charges fall due
-	AmountLimits []AmountLimit  // in place of Stripe's
-	Holidays     []time.Time    // days at midnight UTC on which banks are closed
-	Weekend      []time.Weekday // likewise, every week
+	ChargeTime      string         // HH:MM, the customer's local time at which charges fall due
+	DefaultTimeZone string         // of new customers for whom none is given
+	DefaultLocale   string         // likewise; may be empty
+	AmountLimits    []AmountLimit  // in place of Stripe's
+	Holidays        []time.Time    // days at midnight UTC on which banks are closed
+	Weekend         []time.Weekday // likewise, every week
 
 	Roles             []Role        // what this process does
 	Clock             string        // EPOCH@RATE of a simulated clock; empty means real time
@@ -58,6 +65,9 @@ type Config struct {
 	LogLevel  string // trace, debug, info, warn or error
 	LogFormat string // json or console
 }
+
+// Off is the value of a setting that turns off what it names.
+const Off = "off"
 
 // Role is a part of Tranche that a process can run.
 type Role string
@@ -80,15 +90,16 @@ func (c Config) Has(r Role) bool { return slices.Contains(c.Roles, r) }
 // Live says whether the secret key moves real money.
 func (c Config) Live() bool { return keyMode(c.StripeSecretKey, "sk_", "rk_") == modeLive }
 
-// What a lane of calls to Stripe takes a second when no setting says: a fifth below what Stripe allows in all, which is
-// 100 with live keys and 25 in a sandbox. Source: docs.stripe.com/rate-limits.
+// Default rate limits for reads, and for writes, in calls per second: a fifth below Stripe's limit
+// for all calls, which is 100 with live keys and 25 in a sandbox. Source:
+// docs.stripe.com/rate-limits.
 const (
 	liveRate = 80
 	testRate = 20
 )
 
-// StripeRates is how many calls a second all processes together make to Stripe: those that fetch, and those that change
-// something.
+// StripeRates is how many calls a second all processes together make to Stripe: those that fetch,
+// and those that change something.
 func (c Config) StripeRates() (reads, writes int) {
 	usual := testRate
 	if c.Live() {

@@ -38,8 +38,8 @@ func (e *Error) add(setting, problem, hint string) {
 	e.Faults = append(e.Faults, Fault{setting, problem, hint})
 }
 
-// orNil returns the error when it names a fault, else nil. Faults are sorted as Settings is; what is no setting
-// comes first.
+// orNil returns the error when it names a fault, else nil. Faults are sorted as Settings is; what
+// is no setting comes first.
 func (e *Error) orNil() error {
 	if len(e.Faults) == 0 {
 		return nil

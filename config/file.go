@@ -60,7 +60,8 @@ func position(err error) string {
 	return ""
 }
 
-// plain turns a TOML value into the text that the environment would hold. A list is joined with commas.
+// plain turns a TOML value into the text that the environment would hold. A list is joined with
+// commas.
 func plain(v any) (string, bool) {
 	switch v := v.(type) {
 	case string:

@@ -11,8 +11,8 @@ import (
 type Sources struct {
 	// Flags are values given on the command line, by name of the setting. They win.
 	Flags map[string]string
-	// Env looks up an environment variable, as os.Getenv does: an empty one is not set, because compose files and
-	// charts pass empty ones along. nil means none.
+	// Env looks up an environment variable, as os.Getenv does: an empty one is not set, because
+	// compose files and charts pass empty ones along. nil means none.
 	Env func(name string) string
 	// File is the path of a TOML file; empty means what TRANCHE_CONFIG names, if it names one.
 	File string
@@ -26,15 +26,17 @@ const fileVariable = "TRANCHE_CONFIG"
 // fileSuffix marks the name under which a secret is given as the path of a file.
 const fileSuffix = "_FILE"
 
-// Load reads all settings and fills in defaults. It checks each value's form and nothing else; Validate checks the
-// rules. Errors: *Error with every fault; the Config is then what could be read.
+// Load reads all settings and fills in defaults. It checks each value's form and nothing else;
+// Validate checks the rules. Errors: *Error with every fault; the Config is then what could be
+// read.
 func Load(s Sources) (Config, error) {
 	faults := &Error{}
 	c := load(s, faults)
 	return c, faults.orNil()
 }
 
-// LoadFor reads all settings and validates them, and names the faults of both at once. Errors: *Error.
+// LoadFor reads all settings and validates them, and names the faults of both at once. Errors:
+// *Error.
 func LoadFor(s Sources, need Needs) (Config, error) {
 	faults := &Error{}
 	c := load(s, faults)
@@ -114,7 +116,8 @@ func readSecret(name, path string, read func(string) ([]byte, error), faults *Er
 	return value, true
 }
 
-// flagLayer takes values by name. A name that no setting has is a fault of the caller's, and told like others.
+// flagLayer takes values by name. A name that no setting has is a fault of the caller's, and told
+// like others.
 func flagLayer(flags map[string]string, faults *Error) layer {
 	names := make([]string, 0, len(flags))
 	for name := range flags {

@@ -37,10 +37,10 @@ func TestDefaults(t *testing.T) {
 	require.NoError(t, err)
 	want := config.Config{
 		StripeJSURL: "https://js.stripe.com/v3/", StripeTimeout: 25 * time.Second,
-		DatabaseURL: "sqlite:tranche.db", DatabaseConnections: 20, Addr: "127.0.0.1:8080",
+		DatabaseURL: "sqlite:tranche.db", DatabaseConnections: 20, Addr: "127.0.0.1:8080", AdminAddr: "127.0.0.1:9464",
 		Roles:      []config.Role{config.RoleIngress, config.RoleWorker, config.RoleScheduler},
 		ChargeTime: "09:00", Weekend: []time.Weekday{time.Saturday, time.Sunday}, Tick: time.Second, SweepEvery: 15 * time.Minute, Lease: time.Minute, ChargeConcurrency: 50, EventConcurrency: 20, WebhookConcurrency: 10,
-		UpcomingDays: 3, ShutdownTimeout: 35 * time.Second, LogLevel: "info", LogFormat: "json", LinkTTL: 720 * time.Hour,
+		ConfirmPlans: true, UpcomingDays: 3, CheckoutDays: 30, ShutdownTimeout: 35 * time.Second, LogLevel: "info", LogFormat: "json", LinkTTL: 720 * time.Hour, CardTries: 8,
 	}
 	require.True(t, reflect.DeepEqual(want, c), "%v", c)
 	require.True(t, c.SQLite() && c.Embedded() && c.Has(config.RoleWorker) && !c.Live())
@@ -83,6 +83,14 @@ func TestSecretFiles(t *testing.T) {
 	require.Equal(t, "sk_test_file", c.StripeSecretKey)
 	require.Equal(t, []string{"whsec_a", "whsec_b"}, c.StripeWebhookSecrets)
 
+	read = files(map[string]string{"/run/key": "sk_test_file\n", "/run/no": "forbidden", "/run/two": "the-new-key, the-old-key\n"})
+	c, err = config.Load(config.Sources{ReadFile: read, Env: env(map[string]string{
+		"TRANCHE_SECRET_KEY_FILE": "/run/two", "TRANCHE_API_KEY_FILE": "/run/two",
+	})})
+	require.NoError(t, err)
+	require.Equal(t, []string{"the-new-key", "the-old-key"}, c.SecretKeys)
+	require.Equal(t, c.SecretKeys, c.APIKeys)
+
 	_, err = config.LoadFor(config.Sources{ReadFile: read, Env: env(map[string]string{
 		"STRIPE_SECRET_KEY": "sk_test_1", "STRIPE_SECRET_KEY_FILE": "/run/key", "SMTP_URL_FILE": "/run/no", "DATABASE_URL_FILE": "/run/x",
 	})}, config.NeedsStripe)
@@ -114,7 +122,8 @@ func TestSenderFromSMTP(t *testing.T) {
 	}
 }
 
-// TestSettings holds the table together: names are unique, every default can be read, every field is documented.
+// TestSettings holds the table together: names are unique, every default can be read, every field
+// is documented.
 func TestSettings(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
@@ -133,7 +142,7 @@ func TestSettings(t *testing.T) {
 		}
 		require.Equal(t, s.Default, shown[i].Value)
 	}
-	require.Len(t, seen, 40)
+	require.Len(t, seen, 46)
 }
 
 // TestNoSecretIsShown fills every setting with a secret and prints the lot.

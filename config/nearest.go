@@ -25,8 +25,8 @@ func lowered(names []string) []string {
 	return lower
 }
 
-// refuseUnknown notes every name that is no setting, and the setting that was probably meant. A misspelt option that
-// is passed over in silence is found when money is late.
+// refuseUnknown notes every name that is no setting, and the setting that was probably meant. A
+// misspelt option that is passed over in silence is found when money is late.
 func refuseUnknown(names, known []string, faults *Error) {
 	slices.Sort(names)
 	for _, name := range names {

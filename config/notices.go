@@ -12,6 +12,9 @@ const maxUpcomingDays = 60
 func noticeSettings() []entry {
 	const mail = "Mail"
 	return []entry{
+		{Setting{Name: "TRANCHE_CONFIRM_PLANS", Group: mail, Default: "true",
+			Doc: "Whether customers get a mail with every payment and its date when their plan begins. For imported plans, plan import --confirm decides."},
+			flag(func(c *Config) *bool { return &c.ConfirmPlans })},
 		{Setting{Name: "TRANCHE_UPCOMING_DAYS", Group: mail, Default: "3",
 			Doc: "How many days before a charge falls due its customer is told. 0: never."},
 			days(func(c *Config) *int { return &c.UpcomingDays })},

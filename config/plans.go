@@ -2,13 +2,17 @@ package config
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"tranche/internal/timezone"
 )
 
-// AmountLimit is the least and the greatest amount of one charge in a currency, in minor units. 0 leaves Stripe's own.
+// AmountLimit is the least and the greatest amount of one charge in a currency, in minor units. 0
+// leaves Stripe's own.
 type AmountLimit struct {
 	Currency         string // ISO 4217 in lower case
 	Minimum, Maximum int64
@@ -31,6 +35,16 @@ func planSettings() []entry {
 		{Setting{Name: "TRANCHE_CHARGE_TIME", Group: group, Default: "09:00",
 			Doc: "The time of day, where the customer is, at which charges fall due."},
 			text(func(c *Config) *string { return &c.ChargeTime })},
+		{Setting{Name: "TRANCHE_CHECKOUT_DAYS", Group: group, Default: "30",
+			Doc: "After how many days a plan is canceled whose first payment, or card, has not come; its payment can't be made then. " +
+				"A plan's own expires_after goes before it. 0: never."},
+			days(func(c *Config) *int { return &c.CheckoutDays })},
+		{Setting{Name: "TRANCHE_DEFAULT_TIMEZONE", Group: group, Example: "Europe/Berlin",
+			Doc: "The time zone of new customers for whom none is given. Empty: UTC. Customers that exist keep theirs."},
+			zone(func(c *Config) *string { return &c.DefaultTimeZone })},
+		{Setting{Name: "TRANCHE_DEFAULT_LOCALE", Group: group, Example: "de-DE",
+			Doc: "The language of new customers for whom none is given. Empty: English in mails, the browser's language on the page."},
+			localeTag(func(c *Config) *string { return &c.DefaultLocale })},
 		{Setting{Name: "TRANCHE_AMOUNT_LIMITS", Group: group, Example: "usd=100..500000,huf=17500..",
 			Doc: "The least and the greatest amount of one charge by currency, in minor units, in place of Stripe's. Stripe's minimum goes by " +
 				"the currency that your account is paid out in."},
@@ -42,6 +56,35 @@ func planSettings() []entry {
 			Doc: "The days of the week on which banks are closed."},
 			weekdays(func(c *Config) *[]time.Weekday { return &c.Weekend })},
 	}
+}
+
+// zone reads the name of a time zone.
+func zone(at func(*Config) *string) field {
+	f := text(at)
+	f.set = func(c *Config, v string) *complaint {
+		if _, err := timezone.Load(v); v != "" && err != nil {
+			return &complaint{fmt.Sprintf("is %.40q, not a time zone", v), "an IANA name, such as Europe/London"}
+		}
+		*at(c) = v
+		return nil
+	}
+	return f
+}
+
+// tagShape is the shape of a locale, as a plan's customer has it.
+var tagShape = regexp.MustCompile(`^[A-Za-z]{2,3}([-_][A-Za-z]{4})?([-_]([A-Za-z]{2}|[0-9]{3}))?$`)
+
+// localeTag reads a locale; empty means none.
+func localeTag(at func(*Config) *string) field {
+	f := text(at)
+	f.set = func(c *Config, v string) *complaint {
+		if v != "" && !tagShape.MatchString(v) {
+			return &complaint{fmt.Sprintf("is %.40q, not a locale", v), "such as en-GB or de"}
+		}
+		*at(c) = v
+		return nil
+	}
+	return f
 }
 
 // limits reads CURRENCY=LEAST..MOST, separated by commas.
@@ -56,7 +99,7 @@ func limits(at func(*Config) *[]AmountLimit) field {
 func parseLimit(s string) (AmountLimit, bool) {
 	currency, bounds, ok := strings.Cut(s, "=")
 	least, most, dots := strings.Cut(bounds, "..")
-	l := AmountLimit{Currency: strings.TrimSpace(currency)}
+	l := AmountLimit{Currency: strings.ToLower(strings.TrimSpace(currency))}
 	for _, b := range []struct {
 		text string
 		to   *int64
@@ -69,7 +112,7 @@ func parseLimit(s string) (AmountLimit, bool) {
 			*b.to = n
 		}
 	}
-	shaped := len(l.Currency) == 3 && strings.ToLower(l.Currency) == l.Currency
+	shaped := len(l.Currency) == 3
 	return l, ok && dots && shaped && (l.Maximum == 0 || l.Maximum >= l.Minimum) && l.Minimum+l.Maximum > 0
 }
 

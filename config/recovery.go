@@ -14,19 +14,24 @@ func recoverySettings() []entry {
 			Doc: "How long a link to the recovery page holds. The page is there when TRANCHE_BASE_URL, TRANCHE_SECRET_KEY and " +
 				"STRIPE_PUBLISHABLE_KEY are set; mails then link to it."},
 			duration(func(c *Config) *time.Duration { return &c.LinkTTL })},
+		{Setting{Name: "TRANCHE_CARD_TRIES", Group: group, Default: "8",
+			Doc: "How many cards of a customer may be declined for one charge in a day before nothing can be paid on the page for a day. " +
+				"It keeps stolen cards from being tested. A customer may try twice as many in all, an address three times as many."},
+			number(func(c *Config) *int { return &c.CardTries })},
 		{Setting{Name: "TRANCHE_TRUSTED_PROXIES", Group: group, Example: "10.0.0.0/8,192.0.2.7",
 			Doc: "Addresses of the proxies in front of this process, whose X-Forwarded-For is believed: it is kept as evidence of " +
-				"consent, and limits are by it."},
+				"consent, and limits are by it. Required behind a proxy: without it every visitor has the proxy's address."},
 			list(func(c *Config) *[]string { return &c.TrustedProxies })},
 	}
 }
 
 // PayPage says whether there is a recovery page, and mails link to it.
 func (c Config) PayPage() bool {
-	return c.BaseURL != "" && c.SecretKey != "" && c.StripePublishableKey != ""
+	return c.BaseURL != "" && len(c.SecretKeys) > 0 && c.StripePublishableKey != ""
 }
 
-// ProxyPrefixes are the trusted proxies; an address alone is a prefix of its own. What is none is left out: Validate names it.
+// ProxyPrefixes are the trusted proxies; an address alone is a prefix of its own. What is none is
+// left out: Validate names it.
 func (c Config) ProxyPrefixes() []netip.Prefix {
 	var prefixes []netip.Prefix
 	for _, text := range c.TrustedProxies {
@@ -35,6 +40,12 @@ func (c Config) ProxyPrefixes() []netip.Prefix {
 		}
 	}
 	return prefixes
+}
+
+// BehindUnnamedProxy reports whether the recovery page is reached by https, which a proxy in front
+// must end, and no setting names the proxy.
+func (c Config) BehindUnnamedProxy() bool {
+	return c.PayPage() && hasScheme(c.BaseURL, "https") && len(c.TrustedProxies) == 0
 }
 
 func proxyPrefix(text string) (netip.Prefix, bool) {
@@ -55,11 +66,11 @@ func (c Config) checkRecovery(need Needs, faults *Error) {
 			faults.add("TRANCHE_TRUSTED_PROXIES", "has a part that is neither an address nor a prefix", "such as 10.0.0.0/8,192.0.2.7")
 		}
 	}
-	if need.Serve && c.BaseURL != "" && c.SecretKey != "" && c.StripePublishableKey == "" {
+	if need.Serve && c.BaseURL != "" && len(c.SecretKeys) > 0 && c.StripePublishableKey == "" {
 		faults.add("STRIPE_PUBLISHABLE_KEY", "is not set, and TRANCHE_BASE_URL and TRANCHE_SECRET_KEY are: the recovery page needs it",
 			"pk_… from Stripe's dashboard, of the same mode as the secret key")
 	}
-	if c.Live() && c.SecretKey != "" && hasScheme(c.BaseURL, "http") {
+	if c.Live() && len(c.SecretKeys) > 0 && hasScheme(c.BaseURL, "http") {
 		faults.add("TRANCHE_BASE_URL", "is http:// and the key is a live one: the recovery page hands out secrets", "use https://")
 	}
 }

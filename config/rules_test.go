@@ -39,7 +39,8 @@ func told(err error) []string {
 	return faults
 }
 
-// TestRules breaks one rule in each file; the file's name is the rule, its first lines are what is to be told.
+// TestRules breaks one rule in each file; the file's name is the rule, its first lines are what is
+// to be told.
 func TestRules(t *testing.T) {
 	t.Parallel()
 	paths, err := filepath.Glob("testdata/*.toml")
@@ -68,7 +69,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
   STRIPE_TIMEOUT is "soon", not a duration above zero: such as 25s or 1m30s
   DATABASE_URL is neither SQLite nor PostgreSQL: sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME
   TRANCHE_ADDR is not an address to listen on: HOST:PORT, such as 127.0.0.1:8080 or :8080
-  TRANCHE_API_KEY is not set: at least 16 random characters, such as from openssl rand -hex 24
+  TRANCHE_API_KEY is not set: at least 32 random characters, such as from openssl rand -hex 32
   TRANCHE_MAIL_FROM is not set and SMTP_URL is: the sender's address, such as Shop <billing@shop.example>
   TRANCHE_LOG_LEVEL is "loud", which is none of its values: trace, debug, info, warn, error`)
 }
@@ -104,6 +105,34 @@ func TestNeeds(t *testing.T) {
 	}
 }
 
+// TestLoad_ZoneThatIsNoPlace refuses files of the time zone database that are no place.
+func TestLoad_ZoneThatIsNoPlace(t *testing.T) {
+	t.Parallel()
+	for _, zone := range []string{"right/UTC", "posixrules", "Local", "Factory", "Mars/Olympus"} {
+		_, err := config.LoadFor(config.Sources{Env: env(map[string]string{"TRANCHE_DEFAULT_TIMEZONE": zone})}, config.Needs{})
+		require.ErrorContains(t, err, "not a time zone", zone)
+	}
+}
+
+// TestLoad_PortOutOfRange refuses URLs whose port can't be connected to.
+func TestLoad_PortOutOfRange(t *testing.T) {
+	t.Parallel()
+	for setting, scheme := range map[string]string{
+		"STRIPE_API_BASE": "http", "STRIPE_JS_URL": "https", "TRANCHE_BASE_URL": "https", "TRANCHE_RETURN_URL": "https", "REDIS_URL": "redis", "SMTP_URL": "smtp",
+	} {
+		for port, refused := range map[string]bool{"0": true, "65536": true, "99999": true, "65535": false, "1": false} {
+			_, err := config.LoadFor(config.Sources{Env: env(map[string]string{
+				setting: scheme + "://h.example:" + port, "TRANCHE_MAIL_FROM": "a@example.com", "TRANCHE_SECRET_KEY": strings.Repeat("0123456789abcdef", 2),
+			})}, config.Needs{})
+			if refused {
+				require.ErrorContains(t, err, setting+" is not", port)
+			} else if err != nil {
+				require.NotContains(t, err.Error(), setting+" is not", port)
+			}
+		}
+	}
+}
+
 // TestGood takes what must not be refused.
 func TestGood(t *testing.T) {
 	t.Parallel()
@@ -117,6 +146,7 @@ func TestGood(t *testing.T) {
 		{"REDIS_URL": "redis-cluster://h1:7000,h2:7001"},
 		{"TRANCHE_ROLES": "worker, ingress,scheduler,worker"},
 		{"TRANCHE_ADDR": ":0"}, {"TRANCHE_ADDR": "[::1]:8080"},
+		{"TRANCHE_ADMIN_ADDR": ":0"}, {"TRANCHE_ADMIN_ADDR": "off"},
 		{"SMTP_URL": "smtps://billing%40shop.example:p%40ss@mail.example.com"}, // the sender is its user
 		{"SMTP_URL": "smtp://localhost:25?tls=none", "TRANCHE_MAIL_FROM": "Zoë's Shop <billing@shop.example>"},
 		{"TRANCHE_RETURN_URL": "http://localhost:4242/{charge}?pi={payment_intent}&r={reference}#{charge}"},
@@ -125,7 +155,7 @@ func TestGood(t *testing.T) {
 		{"TRANCHE_CLOCK": "2026-01-01T00:00:00+01:00@1.5"},
 		{"STRIPE_WEBHOOK_SECRET": "whsec_new, whsec_old"},
 	} {
-		all := map[string]string{"STRIPE_SECRET_KEY": "sk_test_1", "STRIPE_WEBHOOK_SECRET": "whsec_1", "TRANCHE_API_KEY": "0123456789abcdef"}
+		all := map[string]string{"STRIPE_SECRET_KEY": "sk_test_1", "STRIPE_WEBHOOK_SECRET": "whsec_1", "TRANCHE_API_KEY": goodKey}
 		maps.Copy(all, good)
 		_, err := config.LoadFor(config.Sources{Env: env(all)}, config.NeedsServe)
 		require.NoError(t, err, "%v", good)

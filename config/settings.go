@@ -90,15 +90,23 @@ func surfaceSettings() []entry {
 		{Setting{Name: "TRANCHE_ADDR", Group: http, Default: "127.0.0.1:8080",
 			Doc: "The address to listen on. Put a TLS terminator in front of it."},
 			text(func(c *Config) *string { return &c.Addr })},
+		{Setting{Name: "TRANCHE_ADMIN_ADDR", Group: http, Default: "127.0.0.1:9464",
+			Doc: "The address of /metrics and of /readyz with its details, which need no key: keep it where only your monitoring reaches it. " +
+				"Each process on a machine needs a port of its own. off: neither is served."},
+			text(func(c *Config) *string { return &c.AdminAddr })},
 		{Setting{Name: "TRANCHE_BASE_URL", Group: http, Example: "https://pay.example.com",
 			Doc: "How Tranche is reached from outside."},
 			text(func(c *Config) *string { return &c.BaseURL })},
-		{Setting{Name: "TRANCHE_SECRET_KEY", Group: http, Secret: true, Example: "openssl rand -base64 32",
-			Doc: "Signs links, and seals the secrets of webhook endpoints in the database. At least 32 characters, at random."},
-			text(func(c *Config) *string { return &c.SecretKey })},
-		{Setting{Name: "TRANCHE_API_KEY", Group: http, Secret: true, Example: "openssl rand -hex 24",
-			Doc: "What the merchant's server sends as its bearer key. At least 16 characters, at random. Required for ingress."},
-			text(func(c *Config) *string { return &c.APIKey })},
+		{Setting{Name: "TRANCHE_SECRET_KEY", Group: http, Secret: true, Example: "openssl rand -hex 32",
+			Doc: "Signs links, and seals the secrets of webhook endpoints in the database. At least 32 characters, at random, without a comma; " +
+				"several, separated by commas and newest first, while one is rotated. Fewer than 10 different characters are refused with a live " +
+				"key and warned of with a test key."},
+			list(func(c *Config) *[]string { return &c.SecretKeys })},
+		{Setting{Name: "TRANCHE_API_KEY", Group: http, Secret: true, Example: "openssl rand -hex 32",
+			Doc: "What the merchant's server sends as its bearer key. At least 32 characters, at random, without a comma; several, separated by " +
+				"commas, while one is rotated. Fewer than 32 characters, or than 10 different ones, are refused with a live key and warned of with " +
+				"a test key; fewer than 16 are always refused. Required for ingress."},
+			list(func(c *Config) *[]string { return &c.APIKeys })},
 		{Setting{Name: "TRANCHE_RETURN_URL", Group: http, Example: "https://shop.example/pay?charge={charge}&intent={payment_intent}",
 			Doc: "The merchant's page on which a customer puts a payment right. " +
 				"{charge}, {payment_intent} and {reference} are replaced. Without it mails hold no link."},

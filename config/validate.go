@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// Needs says what a command is going to do, and so what must be set. What is set is checked in any case.
+// Needs says what a command is going to do, and so what must be set. What is set is checked in any
+// case.
 type Needs struct {
 	Stripe bool // call Stripe: the secret key
 	Serve  bool // run the roles: what each of them needs
@@ -122,18 +123,10 @@ func (c Config) checkHTTP(need Needs, faults *Error) {
 	if !isHostPort(c.Addr) {
 		faults.add("TRANCHE_ADDR", "is not an address to listen on", "HOST:PORT, such as 127.0.0.1:8080 or :8080")
 	}
-	switch {
-	case c.APIKey == "" && need.Serve && c.Has(RoleIngress):
-		faults.add("TRANCHE_API_KEY", "is not set", "at least 16 random characters, such as from openssl rand -hex 24")
-	case c.APIKey != "" && len(c.APIKey) < 16:
-		faults.add("TRANCHE_API_KEY", "is too short", "at least 16 random characters, such as from openssl rand -hex 24")
+	if c.AdminAddr != Off && !isHostPort(c.AdminAddr) {
+		faults.add("TRANCHE_ADMIN_ADDR", "is not an address to listen on", "HOST:PORT, such as 127.0.0.1:9464, or off")
 	}
-	if c.SecretKey == "" && need.Seal {
-		faults.add("TRANCHE_SECRET_KEY", "is not set", "at least 32 random characters, such as from openssl rand -base64 32; the same for every process")
-	}
-	if c.SecretKey != "" && len(c.SecretKey) < 32 {
-		faults.add("TRANCHE_SECRET_KEY", "is too short", "at least 32 random characters, such as from openssl rand -base64 32")
-	}
+	c.checkOwnKeys(need, faults)
 	c.checkURLs(faults)
 }
 

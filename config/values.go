@@ -11,13 +11,16 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"tranche/internal/hostport"
 )
 
-// The checks here return what is wrong without quoting the value: most of these values may hold a password.
+// The checks here return what is wrong without quoting the value: most of these values may hold a
+// password.
 
 func hasScheme(value string, schemes ...string) bool {
 	u, err := url.Parse(value)
-	return err == nil && u.Hostname() != "" && slices.Contains(schemes, u.Scheme)
+	return err == nil && u.Hostname() != "" && hostport.CanConnect(u.Port()) && slices.Contains(schemes, u.Scheme)
 }
 
 // isBaseURL says whether the value is a URL that a path can be appended to.

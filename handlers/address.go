@@ -9,8 +9,9 @@ import (
 	"strings"
 )
 
-// clientAddress is where a request comes from. What stands in X-Forwarded-For is believed from the right, as far as the
-// proxies that wrote it are trusted: whatever is left of the first other address may be made up.
+// clientAddress is where a request comes from. What stands in X-Forwarded-For is believed from the
+// right, as far as the proxies that wrote it are trusted: whatever is left of the first other
+// address may be made up.
 func clientAddress(r *http.Request, trusted []netip.Prefix) string {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
@@ -45,7 +46,8 @@ func isTrusted(a netip.Addr, trusted []netip.Prefix) bool {
 	return slices.ContainsFunc(trusted, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
-// bucketOf names a token's bucket without telling the token, which opens a page, to whoever reads Redis.
+// bucketOf names a token's bucket without telling the token, which opens a page, to whoever reads
+// Redis.
 func bucketOf(token string) string {
 	sum := sha256.Sum256([]byte("bucket " + token))
 	return hex.EncodeToString(sum[:8])

@@ -3,7 +3,6 @@ package handlers
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -12,26 +11,29 @@ import (
 )
 
 // changeRoutes are the changes of a plan that is under way: see docs/changes.md.
-func (s *Server) changeRoutes(api *http.ServeMux) {
-	api.HandleFunc("GET /v1/plans/{id}/versions", s.planVersions)
-	api.HandleFunc("POST /v1/plans/{id}/rest", changing(s, s.setRest))
-	api.HandleFunc("POST /v1/plans/{id}/fee", changing(s, s.addFee))
-	api.HandleFunc("POST /v1/plans/{id}/extend", changing(s, s.extendPlan))
-	api.HandleFunc("POST /v1/plans/{id}/pay-all", changing(s, s.payAll))
-	api.HandleFunc("POST /v1/plans/{id}/restart", changing(s, s.restartPlan))
-	api.HandleFunc("POST /v1/plans/{id}/card", changing(s, s.useCard))
-	api.HandleFunc("POST /v1/charges/{id}/retry", changing(s, retryCharge(s)))
-	api.HandleFunc("POST /v1/charges/{id}/skip", changing(s, s.skipCharge))
-	api.HandleFunc("POST /v1/charges/{id}/move", changing(s, s.moveCharge))
-	api.HandleFunc("POST /v1/charges/{id}/amount", changing(s, s.setAmount))
-	api.HandleFunc("POST /v1/charges/{id}/split", changing(s, s.splitCharge))
-	api.HandleFunc("POST /v1/charges/{id}/pay", changing(s, s.payCharge))
-	api.HandleFunc("POST /v1/charges/{id}/collect", changing(s, s.collectCharge))
-	api.HandleFunc("POST /v1/charges/{id}/paid-outside", changing(s, s.paidOutside))
-	api.HandleFunc("POST /v1/charges/{id}/write-off", changing(s, s.writeOff))
+func (s *Server) changeRoutes(api *router) {
+	api.handle("GET /v1/plans/{id}/versions", s.planVersions)
+	api.handle("POST /v1/plans/{id}/remaining", changing(s, s.setRemaining))
+	api.handle("POST /v1/plans/{id}/fee", changing(s, s.addFee))
+	api.handle("POST /v1/plans/{id}/extend", changing(s, s.extendPlan))
+	api.handle("POST /v1/plans/{id}/pay-all", changing(s, s.payAll))
+	api.handle("POST /v1/plans/{id}/restart", changing(s, s.restartPlan))
+	api.handle("POST /v1/plans/{id}/card", changing(s, s.useCard))
+	api.handle("POST /v1/plans/{id}/catch-up", changing(s, s.setCatchUp))
+	api.handle("POST /v1/charges/{id}/retry", changing(s, retryCharge(s)))
+	api.handle("POST /v1/charges/{id}/skip", changing(s, s.skipCharge))
+	api.handle("POST /v1/charges/{id}/move", changing(s, s.moveCharge))
+	api.handle("POST /v1/charges/{id}/amount", changing(s, s.setAmount))
+	api.handle("POST /v1/charges/{id}/split", changing(s, s.splitCharge))
+	api.handle("POST /v1/charges/{id}/pay", changing(s, s.payCharge))
+	api.handle("POST /v1/charges/{id}/collect", changing(s, s.collectCharge))
+	api.handle("POST /v1/charges/{id}/paid-outside", changing(s, s.paidOutside))
+	api.handle("POST /v1/charges/{id}/write-off", changing(s, s.writeOff))
+	api.handle("POST /v1/charges/{id}/refund-duplicate", changing(s, s.refundDuplicate))
 }
 
-// changing reads the body of a change, which may be left out, carries the change out and answers with the plan.
+// changing reads the body of a change, which may be left out, carries the change out and answers
+// with the plan.
 func changing[B any](s *Server, do func(r *http.Request, on operator.Store, id string, body B) (operator.Result, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var body B
@@ -44,8 +46,9 @@ func changing[B any](s *Server, do func(r *http.Request, on operator.Store, id s
 	}
 }
 
-// changeOn reads the body of a change, which may be left out, and gives the database to make it on: with "notify": false the
-// customer is not told. On a body at fault it answers itself and returns false.
+// changeOn reads the body of a change, which may be left out, and gives the database to make it on:
+// with "notify": false the customer is not told. On a body at fault it answers itself and returns
+// false.
 func (s *Server) changeOn(w http.ResponseWriter, r *http.Request, body any) (operator.Store, bool) {
 	on, ok := s.changeOnce(w, r, s.underRules())
 	if !ok {
@@ -96,27 +99,19 @@ func (s *Server) underRules() operator.Store { return operator.Under(s.Store, s.
 // noBody is the body of a change that needs none.
 type noBody struct{}
 
-// checkText refuses a text for the record that is too long to keep.
-func checkText(field, text string) error {
-	if len(text) <= operator.MaxReason {
-		return nil
-	}
-	return &billing.InvalidError{Fields: []billing.FieldError{{Field: field, Message: fmt.Sprintf("is longer than %d bytes", operator.MaxReason)}}}
-}
-
-type restBody struct {
+type remainingBody struct {
 	Total  int64 `json:"total"`  // of all that is left
 	Amount int64 `json:"amount"` // of each charge that is left, in place of a total
 }
 
-func (s *Server) setRest(r *http.Request, on operator.Store, id string, b restBody) (operator.Result, error) {
+func (s *Server) setRemaining(r *http.Request, on operator.Store, id string, b remainingBody) (operator.Result, error) {
 	if b.Amount != 0 {
 		if b.Total != 0 {
 			return operator.Result{}, &billing.InvalidError{Fields: []billing.FieldError{{Field: "amount", Message: "is given beside total; leave one of them out"}}}
 		}
-		return operator.SetRestAmount(r.Context(), on, billing.PlanID(id), b.Amount, s.Clock.Now())
+		return operator.SetRemainingAmount(r.Context(), on, billing.PlanID(id), b.Amount, s.Clock.Now())
 	}
-	return operator.SetRest(r.Context(), on, billing.PlanID(id), b.Total, s.Clock.Now())
+	return operator.SetRemaining(r.Context(), on, billing.PlanID(id), b.Total, s.Clock.Now())
 }
 
 type feeBody struct {
@@ -126,7 +121,7 @@ type feeBody struct {
 }
 
 func (s *Server) addFee(r *http.Request, on operator.Store, id string, b feeBody) (operator.Result, error) {
-	if err := checkText("reason", b.Reason); err != nil {
+	if err := operator.CheckReason("reason", b.Reason); err != nil {
 		return operator.Result{}, err
 	}
 	return operator.AddFee(r.Context(), on, billing.PlanID(id), b.Amount, b.Due, b.Reason, s.Clock.Now())
@@ -150,8 +145,12 @@ func (s *Server) payAll(r *http.Request, on operator.Store, id string, b discoun
 	return operator.PayAll(r.Context(), on, billing.PlanID(id), b.Discount, s.Clock.Now())
 }
 
-func (s *Server) restartPlan(r *http.Request, on operator.Store, id string, _ noBody) (operator.Result, error) {
-	return operator.Restart(r.Context(), on, billing.PlanID(id), s.Clock.Now())
+type missedBody struct {
+	Missed operator.Missed `json:"missed"` // what becomes of charges that fell due meanwhile
+}
+
+func (s *Server) restartPlan(r *http.Request, on operator.Store, id string, b missedBody) (operator.Result, error) {
+	return operator.Restart(r.Context(), on, billing.PlanID(id), b.Missed, s.Clock.Now())
 }
 
 type cardBody struct {
@@ -162,6 +161,17 @@ func (s *Server) useCard(r *http.Request, on operator.Store, id string, b cardBo
 	return operator.UseCard(r.Context(), on, billing.PlanID(id), b.Card, s.Clock.Now())
 }
 
+type catchUpBody struct {
+	CatchUp *billing.CatchUp `json:"catch_up"` // nil when it is left out, which does not mean daily
+}
+
+func (s *Server) setCatchUp(r *http.Request, on operator.Store, id string, b catchUpBody) (operator.Result, error) {
+	if b.CatchUp == nil {
+		return operator.Result{}, &billing.InvalidError{Fields: []billing.FieldError{{Field: "catch_up", Message: "is missing; use \"daily\", \"all\", \"latest\" or \"none\""}}}
+	}
+	return operator.SetCatchUp(r.Context(), on, billing.PlanID(id), *b.CatchUp, s.Clock.Now())
+}
+
 type skipBody struct {
 	ToEnd  bool   `json:"to_end"`
 	Every  string `json:"every"` // with to_end, where the plan has no interval of its own
@@ -169,7 +179,7 @@ type skipBody struct {
 }
 
 func (s *Server) skipCharge(r *http.Request, on operator.Store, id string, b skipBody) (operator.Result, error) {
-	if err := checkText("reason", b.Reason); err != nil {
+	if err := operator.CheckReason("reason", b.Reason); err != nil {
 		return operator.Result{}, err
 	}
 	if b.ToEnd {
@@ -228,17 +238,22 @@ type noteBody struct {
 }
 
 func (s *Server) paidOutside(r *http.Request, on operator.Store, id string, b noteBody) (operator.Result, error) {
-	if err := checkText("note", b.Note); err != nil {
+	if err := operator.CheckReason("note", b.Note); err != nil {
 		return operator.Result{}, err
 	}
 	return operator.PaidOutside(r.Context(), on, billing.ChargeID(id), b.Note, s.Clock.Now())
 }
 
 func (s *Server) writeOff(r *http.Request, on operator.Store, id string, b reasonBody) (operator.Result, error) {
-	if err := checkText("reason", b.Reason); err != nil {
+	if err := operator.CheckReason("reason", b.Reason); err != nil {
 		return operator.Result{}, err
 	}
 	return operator.WriteOff(r.Context(), on, billing.ChargeID(id), b.Reason, s.Clock.Now())
+}
+
+// refundDuplicate orders the refund of a second payment for a charge.
+func (s *Server) refundDuplicate(r *http.Request, on operator.Store, id string, _ noBody) (operator.Result, error) {
+	return operator.RefundDuplicate(r.Context(), on, billing.ChargeID(id), s.Clock.Now())
 }
 
 // VersionView is what was agreed of a plan from one moment on.

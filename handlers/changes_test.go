@@ -24,7 +24,8 @@ func (s *surface) changeCharge(c handlers.ChargeView, what, body string) handler
 	return v
 }
 
-// paidFirst writes the first charge as paid with a card of the customer's, as a worker does, and gives a second card.
+// paidFirst writes the first charge as paid with a card of the customer's, as a worker does, and
+// gives a second card.
 func (s *surface) paidFirst(id billing.PlanID) billing.CardID {
 	s.t.Helper()
 	ctx := s.t.Context()
@@ -53,14 +54,16 @@ func TestEveryChangeOfAPlan(t *testing.T) {
 	eachEngine(t, func(s *surface) {
 		id := s.activePlan("order-1")
 		other := s.paidFirst(id)
-		v := s.change(id, "rest", `{"total": 18000}`)
+		v := s.change(id, "remaining", `{"total": 18000}`)
 		require.EqualValues(s.t, 28000, v.Total)
 		v = s.change(id, "extend", `{"parts": 2}`)
 		require.Len(s.t, v.Charges, 5)
 		require.EqualValues(s.t, 46000, v.Total)
 		v = s.change(id, "fee", `{"amount": 500, "due": "`+v.Charges[4].DueAt.AddDate(0, 0, 3).Format(time.DateOnly)+`", "reason": "late"}`)
 		require.EqualValues(s.t, 46500, v.Total)
-		v = s.change(id, "card", `{"card": "`+string(other)+`"}`)
+		s.change(id, "card", `{"card": "`+string(other)+`"}`)
+		v = s.change(id, "catch-up", `{"catch_up": "all"}`)
+		require.Equal(s.t, billing.CatchUpAll, v.CatchUp)
 		v = s.changeCharge(v.Charges[5], "amount", `{"amount": 700}`)
 		require.EqualValues(s.t, 46700, v.Total)
 		v = s.changeCharge(v.Charges[5], "split", `{"first": 300, "due": "`+v.Charges[5].DueAt.AddDate(0, 0, 3).Format(time.DateOnly)+`"}`)
@@ -89,7 +92,7 @@ func TestEveryChangeOfAPlan(t *testing.T) {
 		require.Equal(s.t, http.StatusOK, a.status)
 		var list handlers.ListView[handlers.VersionView]
 		require.NoError(s.t, json.Unmarshal(a.body, &list))
-		require.Len(s.t, list.Data, 15)
+		require.Len(s.t, list.Data, 16)
 		require.EqualValues(s.t, 30000, list.Data[0].Total, "what was agreed at first")
 		require.Equal(s.t, "agreed", list.Data[0].What)
 		for i, version := range list.Data {
@@ -115,20 +118,21 @@ func TestWhatAChangeRefuses(t *testing.T) {
 		code   string
 		says   string
 	}{
-		plan + "/rest":           {`{"total": 60}`, 422, "invalid_request", "Stripe takes no less than 0.50 USD"},
-		plan + "/fee":            {`{"amount": 100, "due": "2020-01-01"}`, 422, "invalid_request", "not in the future"},
-		plan + "/extend":         {`{"parts": 0}`, 422, "invalid_request", "use 1 to 500"},
-		plan + "/pay-all":        {`{"discount": 30000}`, 422, "invalid_request", "discount"},
-		plan + "/card":           {`{"card": "card_none"}`, 422, "invalid_request", "no card card_none"},
-		plan + "/restart":        {"", 409, "refused", "not defaulted"},
-		first + "/skip":          {"", 409, "refused", "charge 1 is succeeded"},
-		second + "/move":         {`{"due": "tomorrow"}`, 422, "invalid_request", "neither a date"},
-		second + "/amount":       {`{"amount": 1}`, 422, "invalid_request", "Stripe takes no less"},
-		second + "/split":        {`{"first": 9999, "due": "` + v.Charges[1].DueAt.AddDate(0, 0, 1).Format(time.DateOnly) + `"}`, 422, "invalid_request", "the rest"},
-		second + "/write-off":    {`{"reason": "` + strings.Repeat("x", 501) + `"}`, 422, "invalid_request", "longer than"},
-		second + "/paid-outside": {`{"why": "x"}`, 400, "malformed_body", "why"},
-		"charges/chg_none/pay":   {"", 404, "not_found", ""},
-		"plans/plan_none/rest":   {`{"total": 100}`, 404, "not_found", ""},
+		plan + "/remaining":         {`{"total": 60}`, 422, "invalid_request", "Stripe takes no less than 0.50 USD"},
+		plan + "/fee":               {`{"amount": 100, "due": "2020-01-01"}`, 422, "invalid_request", "not in the future"},
+		plan + "/extend":            {`{"parts": 0}`, 422, "invalid_request", "use 1 to 500"},
+		plan + "/pay-all":           {`{"discount": 30000}`, 422, "invalid_request", "discount"},
+		plan + "/card":              {`{"card": "card_none"}`, 422, "invalid_request", "no card card_none"},
+		plan + "/catch-up":          {`{"catch_up": "latest"}`, 422, "invalid_request", "goes with a recurring plan"},
+		plan + "/restart":           {"", 409, "refused", "not defaulted"},
+		first + "/skip":             {"", 409, "refused", "charge 1 is succeeded"},
+		second + "/move":            {`{"due": "tomorrow"}`, 422, "invalid_request", "says no time that is understood"},
+		second + "/amount":          {`{"amount": 1}`, 422, "invalid_request", "Stripe takes no less"},
+		second + "/split":           {`{"first": 9999, "due": "` + v.Charges[1].DueAt.AddDate(0, 0, 1).Format(time.DateOnly) + `"}`, 422, "invalid_request", "the rest"},
+		second + "/write-off":       {`{"reason": "` + strings.Repeat("x", 501) + `"}`, 422, "invalid_request", "longer than"},
+		second + "/paid-outside":    {`{"why": "x"}`, 400, "malformed_body", "why"},
+		"charges/chg_none/pay":      {"", 404, "not_found", ""},
+		"plans/plan_none/remaining": {`{"total": 100}`, 404, "not_found", ""},
 	} {
 		a := s.api("POST", "/v1/"+path, tc.body)
 		require.Equal(t, tc.status, a.status, "%s: %s", path, a.body)

@@ -22,6 +22,7 @@ type ConsentView struct {
 	AcceptedAt  time.Time             `json:"accepted_at"`
 	Address     string                `json:"ip,omitempty"`
 	UserAgent   string                `json:"user_agent,omitempty"`
+	Listed      []billing.ListedPlan  `json:"listed,omitempty"` // plans and payments as the text listed them
 }
 
 // ViewConsent shows a consent.
@@ -29,6 +30,6 @@ func ViewConsent(c billing.Consent) ConsentView {
 	return ConsentView{
 		ID: c.ID, Object: "consent", Customer: c.CustomerID, Plan: c.PlanID, Charge: c.ChargeID, Card: c.CardID, Intent: c.Intent,
 		Source: c.Source, TextVersion: c.TextVersion, Text: c.Text, Locale: c.Locale, AcceptedAt: c.AcceptedAt, Address: c.Address,
-		UserAgent: c.UserAgent,
+		UserAgent: c.UserAgent, Listed: c.Listed,
 	}
 }

@@ -26,7 +26,8 @@ type eraseBody struct {
 	DryRun bool `json:"dry_run"`
 }
 
-// eraseCustomer removes a customer's personal data; the path names the customer by id or by the merchant's reference.
+// eraseCustomer removes a customer's personal data; the path names the customer by id or by the
+// merchant's reference.
 func (s *Server) eraseCustomer(w http.ResponseWriter, r *http.Request) {
 	var body eraseBody
 	if r.ContentLength != 0 && !decodeBody(w, r, &body) {

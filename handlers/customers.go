@@ -9,46 +9,32 @@ import (
 	"tranche/internal/operator"
 )
 
-// customerRoutes are customers and their cards: see docs/cards.md. A customer is named by id or by the merchant's reference,
-// a card by our id or Stripe's.
-func (s *Server) customerRoutes(api *http.ServeMux) {
-	api.HandleFunc("GET /v1/customers", s.listCustomers)
-	api.HandleFunc("GET /v1/customers/{id}", s.showCustomer)
-	api.HandleFunc("PATCH /v1/customers/{id}", s.updateCustomer)
-	api.HandleFunc("POST /v1/customers/{id}/erase", s.eraseCustomer)
-	api.HandleFunc("GET /v1/customers/{id}/cards", s.listCards)
-	api.HandleFunc("PUT /v1/customers/{id}/cards", s.orderCards)
-	api.HandleFunc("GET /v1/cards/{id}", s.showCard)
-	api.HandleFunc("POST /v1/cards/{id}/default", changingCard(s, s.defaultCard))
-	api.HandleFunc("POST /v1/cards/{id}/release", changingCard(s, s.releaseCard))
-	api.HandleFunc("POST /v1/cards/{id}/remove", changingCard(s, s.removeCard))
+// customerRoutes are customers and their cards: see docs/cards.md. A customer is named by id or by
+// the merchant's reference, a card by our id or Stripe's.
+func (s *Server) customerRoutes(api *router) {
+	api.handle("GET /v1/customers", s.listCustomers, "reference", "stripe_customer", "before", "limit")
+	api.handle("GET /v1/customers/{id}", s.showCustomer)
+	api.handle("PATCH /v1/customers/{id}", s.updateCustomer)
+	api.handle("POST /v1/customers/{id}/erase", s.eraseCustomer)
+	api.handle("GET /v1/customers/{id}/cards", s.listCards)
+	api.handle("PUT /v1/customers/{id}/cards", s.orderCards)
+	api.handle("GET /v1/cards/{id}", s.showCard)
+	api.handle("POST /v1/cards/{id}/default", changingCard(s, s.defaultCard))
+	api.handle("POST /v1/cards/{id}/release", changingCard(s, s.releaseCard))
+	api.handle("POST /v1/cards/{id}/remove", changingCard(s, s.removeCard))
 }
 
 // listCustomers lists customers, newest first; by reference or Stripe customer.
 func (s *Server) listCustomers(w http.ResponseWriter, r *http.Request) {
 	limit, ok := pageSize(w, r)
-	q := r.URL.Query()
 	if !ok {
 		return
 	}
-	if before := q.Get("before"); before != "" && !strings.HasPrefix(before, "cust_") {
+	if before := r.URL.Query().Get("before"); before != "" && !strings.HasPrefix(before, "cust_") {
 		badParameter(w, "before", "is not an id; give the next_cursor of the page before")
 		return
 	}
-	var customers []billing.Customer
-	var err error
-	if ref := q.Get("reference"); ref != "" {
-		var one billing.Customer
-		if one, err = s.Store.CustomerByReference(r.Context(), ref); err == nil {
-			customers = []billing.Customer{one}
-		} else if errors.Is(err, billing.ErrNotFound) {
-			err = nil
-		}
-	} else {
-		customers, err = s.Store.ListCustomers(r.Context(), billing.CustomerFilter{
-			StripeCustomer: q.Get("stripe_customer"), Before: billing.CustomerID(q.Get("before")), Limit: limit + 1,
-		})
-	}
+	customers, err := s.findCustomers(r, limit+1)
 	if err != nil {
 		s.fail(w, r, err)
 		return
@@ -64,7 +50,26 @@ func (s *Server) listCustomers(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, list)
 }
 
-// showCustomer shows a customer with all cards, in order.
+func (s *Server) findCustomers(r *http.Request, limit int) ([]billing.Customer, error) {
+	q := r.URL.Query()
+	filter := billing.CustomerFilter{StripeCustomer: q.Get("stripe_customer"), Before: billing.CustomerID(q.Get("before")), Limit: limit}
+	reference := q.Get("reference")
+	if reference == "" {
+		return s.Store.ListCustomers(r.Context(), filter)
+	}
+	one, err := s.Store.CustomerByReference(r.Context(), reference)
+	switch {
+	case errors.Is(err, billing.ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case filter.StripeCustomer != "" && one.StripeCustomer != filter.StripeCustomer, filter.Before != "" && one.ID >= filter.Before:
+		return nil, nil
+	}
+	return []billing.Customer{one}, nil
+}
+
+// showCustomer shows a customer with all cards, in order, and the open plans.
 func (s *Server) showCustomer(w http.ResponseWriter, r *http.Request) {
 	if wallet, ok := s.wallet(w, r); ok {
 		writeJSON(w, http.StatusOK, ViewWallet(wallet, s.Clock.Now()))
@@ -79,7 +84,8 @@ func (s *Server) listCards(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// wallet reads the customer that the path names; it answers itself, and returns false, when it can't.
+// wallet reads the customer that the path names; it answers itself, and returns false, when it
+// can't.
 func (s *Server) wallet(w http.ResponseWriter, r *http.Request) (billing.Wallet, bool) {
 	customer, err := billing.FindCustomer(r.Context(), s.Store, r.PathValue("id"))
 	if err != nil {
@@ -153,7 +159,8 @@ func (s *Server) rehearsedIf(dryRun bool) operator.Store {
 	return s.underRules()
 }
 
-// CardChangeView is a customer's cards after a change, and the plans that are charged otherwise from now on.
+// CardChangeView is a customer's cards after a change, and the plans that are charged otherwise
+// from now on.
 type CardChangeView struct {
 	Object   string              `json:"object"` // "card_change"
 	Customer billing.CustomerID  `json:"customer"`
@@ -204,22 +211,19 @@ type cardChangeBody struct {
 	To     billing.CardID `json:"to"`   // of a removal: the card that is charged in its place
 }
 
-// changingCard reads the body of a change of a card, carries the change out and answers with the customer's cards.
+// changingCard reads the body of a change of a card, carries the change out and answers with the
+// customer's cards.
 func changingCard(s *Server, do func(r *http.Request, to operator.Store, id billing.CardID, b cardChangeBody) (operator.CardChange, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var body cardChangeBody
 		if r.ContentLength != 0 && !decodeBody(w, r, &body) {
 			return
 		}
-		card, err := billing.FindCard(r.Context(), s.Store, r.PathValue("id"))
-		if err == nil {
-			err = checkText("note", body.Note)
-		}
-		if err != nil {
+		if err := operator.CheckReason("note", body.Note); err != nil {
 			s.fail(w, r, err)
 			return
 		}
-		done, err := do(r, s.rehearsedIf(body.DryRun), card.ID, body)
+		done, err := do(r, s.rehearsedIf(body.DryRun), billing.CardID(r.PathValue("id")), body)
 		s.answerCards(w, r, done, body.DryRun, err)
 	}
 }

@@ -79,6 +79,9 @@ func TestACustomerIsChangedByTheAPI(t *testing.T) {
 		require.Equal(s.t, []string{"Asia/Tokyo", "new@example.com"}, []string{done.TimeZone, done.Email})
 		require.NotEqual(s.t, before, read[handlers.PlanView](s, "GET", "/v1/plans/"+string(p.ID), "").Charges[1].DueAt)
 		require.Equal(s.t, http.StatusUnprocessableEntity, s.api("PATCH", path, `{"email": "nothing"}`).status)
+		for _, zone := range []string{"right/UTC", "posixrules", "Local", "Factory"} {
+			require.Equal(s.t, http.StatusUnprocessableEntity, s.api("PATCH", path, `{"timezone": "`+zone+`"}`).status, zone)
+		}
 		require.Equal(s.t, http.StatusBadRequest, s.api("PATCH", path, `{"mail": "a@b.c"}`).status)
 	})
 }

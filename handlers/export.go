@@ -10,8 +10,8 @@ import (
 	"tranche/internal/export"
 )
 
-// export streams a table: GET /v1/export/{what}?format=csv|jsonl&since=TIME. When it can't be read to its end the connection is
-// cut, so that nobody takes a part for the whole.
+// export streams a table: GET /v1/export/{what}?format=csv|jsonl&since=TIME. When it can't be read
+// to its end the connection is cut, so that nobody takes a part for the whole.
 func (s *Server) export(w http.ResponseWriter, r *http.Request) {
 	table, ok := billing.ExportTableOf(r.PathValue("what"))
 	if !ok {
@@ -36,8 +36,9 @@ func (s *Server) export(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", format.MediaType())
 	w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="%s.%s"`, table.Name, format))
 	w.Header().Set("Cache-Control", "no-store")
-	out := &begun{ResponseWriter: w}
-	if _, err := export.Write(r.Context(), s.Store, table, since, format, out, nil); err != nil {
+	conn := http.NewResponseController(w)
+	out := &begun{ResponseWriter: w, extend: func() { _ = conn.SetWriteDeadline(s.Clock.Wall().Add(s.Limits.Answer)) }}
+	if _, err := export.WriteAudited(r.Context(), s.Store, table, since, format, s.Clock.Now, out, nil); err != nil {
 		if !out.begun {
 			w.Header().Del("Content-Disposition")
 			s.fail(w, r, err)
@@ -48,14 +49,17 @@ func (s *Server) export(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// begun remembers whether something of the body was written.
+// begun remembers whether something of the body was written. A part that the client takes gives it
+// time for the next.
 type begun struct {
 	http.ResponseWriter
-	begun bool
+	extend func()
+	begun  bool
 }
 
 // Write notes that the answer has begun.
 func (b *begun) Write(p []byte) (int, error) {
 	b.begun = true
+	b.extend()
 	return b.ResponseWriter.Write(p)
 }

@@ -8,11 +8,11 @@ import (
 	"tranche/internal/billing"
 )
 
-// Foretell works out what would become of a plan. It writes nothing.
-type Foretell func(ctx context.Context, r billing.ForecastRequest) (billing.Forecast, error)
+// Forecaster predicts the course of a plan. It writes nothing.
+type Forecaster func(ctx context.Context, r billing.ForecastRequest) (billing.Forecast, error)
 
-// forecastBody is what POST /v1/forecast takes: the name of a plan, or the body of POST /v1/plans, with how it is to be
-// looked ahead.
+// forecastBody is what POST /v1/forecast takes: the name of a plan, or the body of POST /v1/plans,
+// with how it is to be looked ahead.
 type forecastBody struct {
 	Plan         string `json:"plan"`
 	Decline      string `json:"decline"`
@@ -33,13 +33,14 @@ func (b forecastBody) request() billing.ForecastRequest {
 	return r
 }
 
-// makeForecast says what would become of a plan that exists or is only proposed. Nothing is made or changed.
+// makeForecast says what would become of a plan that exists or is only proposed. Nothing is made or
+// changed.
 func (s *Server) makeForecast(w http.ResponseWriter, r *http.Request) {
 	var body forecastBody
 	if !decodeBody(w, r, &body) {
 		return
 	}
-	told, err := s.Foretell(r.Context(), body.request())
+	told, err := s.Forecaster(r.Context(), body.request())
 	if err != nil {
 		s.fail(w, r, err)
 		return

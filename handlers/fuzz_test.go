@@ -2,6 +2,7 @@ package handlers_test
 
 import (
 	"encoding/json"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -18,9 +19,11 @@ import (
 	"tranche/internal/store/storetest"
 	"tranche/internal/stripegw"
 	"tranche/internal/stripesim"
+	"tranche/internal/testenv"
 )
 
-// FuzzCreatePlan: whatever is sent, the answer is a plan or a refusal that names a problem; never a failure of ours.
+// FuzzCreatePlan: whatever is sent, the answer is a plan or a refusal that names a problem; never a
+// failure of ours.
 func FuzzCreatePlan(f *testing.F) {
 	f.Add(order, "")
 	f.Add(`{"reference": "villa-9", "kind": "deposit", "currency": "eur", "total": 250000, "deposit": 50000, "balance_due": "2030-12-20", "customer": {"reference": "x"}}`, "key")
@@ -29,6 +32,10 @@ func FuzzCreatePlan(f *testing.F) {
 	f.Add(`{"reference": "`+"\x00\\u0000\xff"+`"}`, strings.Repeat("k", 256))
 	f.Add(`[]`, "")
 	f.Add(``, "\x7f")
+	for seed := range uint64(300) {
+		rng := rand.New(rand.NewPCG(seed, 3))
+		f.Add(testenv.Hostile(rng, order), testenv.HostileTexts()[rng.IntN(len(testenv.HostileTexts()))])
+	}
 	h := fuzzedSurface(f)
 	f.Fuzz(func(t *testing.T, body, key string) {
 		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/plans", strings.NewReader(body))
@@ -62,7 +69,7 @@ func fuzzedSurface(f *testing.F) http.Handler {
 	var clk clock.Clock
 	st := storetest.SQLite(f)
 	h := handlers.New(handlers.Config{
-		Store: st, Planner: planning.New(st, gateway, clk.Now, billing.Rules{ChargeTime: billing.LocalTime{Hour: 9}}), APIKey: apiKey, Log: zerolog.Nop(),
+		Store: st, Planner: planning.New(st, gateway, clk.Now, billing.Rules{ChargeTime: billing.LocalTime{Hour: 9}}), APIKeys: []string{apiKey}, Log: zerolog.Nop(),
 	})
 	f.Cleanup(h.Close)
 	return h

@@ -30,7 +30,8 @@ import (
 )
 
 const (
-	apiKey        = "a-key-of-the-merchants"
+	apiKey        = "a-key-of-the-merchants-own-servers"
+	olderKey      = "an-older-key-of-the-merchants-own" // while one is rotated
 	webhookSecret = "whsec_one"
 	rolledSecret  = "whsec_two"
 )
@@ -42,10 +43,35 @@ type surface struct {
 	store billing.Store
 	sim   *stripesim.Server
 
+	handler   *handlers.Server
 	endpoints *operator.Endpoints
 
 	mu       sync.Mutex
 	received []billing.Event
+	arrived  chan struct{} // holds one while there may be events that take has not seen
+}
+
+// take waits until n events that were stored are handed on, and returns them. An event is handed on
+// after its sender is answered.
+func (s *surface) take(n int) []billing.Event {
+	s.t.Helper()
+	limit := time.After(20 * time.Second)
+	for {
+		s.mu.Lock()
+		if len(s.received) >= n {
+			taken := s.received
+			s.received = nil
+			s.mu.Unlock()
+			require.Len(s.t, taken, n)
+			return taken
+		}
+		s.mu.Unlock()
+		select {
+		case <-s.arrived:
+		case <-limit:
+			require.Fail(s.t, "events were not handed on", "%d are wanted", n)
+		}
+	}
 }
 
 func eachEngine(t *testing.T, test func(s *surface)) {
@@ -54,16 +80,17 @@ func eachEngine(t *testing.T, test func(s *surface)) {
 	storetest.EachEngine(t, func(t *testing.T, st billing.Store) { test(newSurface(t, st)) })
 }
 
-func newSurface(t *testing.T, st billing.Store) *surface {
-	s := &surface{t: t, store: st, sim: stripesim.New(stripesim.Options{})}
+func newSurface(t *testing.T, st billing.Store, change ...func(c *handlers.Config)) *surface {
+	s := &surface{arrived: make(chan struct{}, 1), t: t, store: st, sim: stripesim.New(stripesim.Options{})}
 	stripe := httptest.NewServer(s.sim)
 	t.Cleanup(func() { s.sim.Close(); stripe.Close() })
 	gateway, err := stripegw.New(stripegw.Config{SecretKey: "sk_test_surface", APIBase: stripe.URL, HTTPTimeout: 5 * time.Second})
 	require.NoError(t, err)
 	var clk clock.Clock
 	s.endpoints = endpoints(t, st, "a-key-of-32-characters-or-more-000")
-	h := handlers.New(handlers.Config{
+	c := handlers.Config{
 		Store: st, Planner: planning.New(st, gateway, clk.Now, billing.Rules{ChargeTime: billing.LocalTime{Hour: 9}}), Parse: stripegw.ParseEvent,
+		CheckHeader: func(header string, now time.Time) error { return stripegw.CheckHeader(header, 5*time.Minute, now) },
 		Verify: func(payload []byte, header string, now time.Time) error {
 			return stripegw.VerifySignature(payload, header, []string{webhookSecret, rolledSecret}, 5*time.Minute, now)
 		},
@@ -71,16 +98,24 @@ func newSurface(t *testing.T, st billing.Store) *surface {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.received = append(s.received, events...)
+			select {
+			case s.arrived <- struct{}{}:
+			default:
+			}
 		},
-		APIKey: apiKey, Grace: time.Minute, Endpoints: s.endpoints,
-		Foretell: forecast.New(forecast.Config{
+		APIKeys: []string{apiKey, olderKey}, Grace: time.Minute, Endpoints: s.endpoints,
+		Forecaster: forecast.New(forecast.Config{
 			Store: st, Policies: dunning.DefaultPolicies(billing.LocalTime{Hour: 9}), Rules: billing.Rules{ChargeTime: billing.LocalTime{Hour: 9}}, UpcomingDays: 3,
 		}).Forecast,
 		Checks: map[string]func(context.Context) error{"database": st.Ping, "queue": func(context.Context) error { return nil }},
-	})
+	}
+	for _, f := range change {
+		f(&c)
+	}
+	h := handlers.New(c)
 	server := httptest.NewServer(h)
 	t.Cleanup(func() { server.Close(); h.Close() })
-	s.url = server.URL
+	s.url, s.handler = server.URL, h
 	return s
 }
 
@@ -284,6 +319,41 @@ func TestTheAPIWantsItsKey(t *testing.T) {
 	})
 }
 
+// TestAPIKeys_WhileOneIsRotated: each of two keys lets in, and the audit trail names which one.
+func TestAPIKeys_WhileOneIsRotated(t *testing.T) {
+	eachEngine(t, func(s *surface) {
+		for i, key := range []string{apiKey, olderKey} {
+			made := s.do("POST", "/v1/plans", http.Header{"Authorization": {"Bearer " + key}, "Content-Type": {"application/json"}},
+				strings.Replace(order, "order-1042", fmt.Sprintf("order-%d", i), 1))
+			require.Equal(s.t, http.StatusCreated, made.status, "%s", made.body)
+			var plan struct{ ID billing.PlanID }
+			require.NoError(s.t, json.Unmarshal(made.body, &plan))
+			trail, err := s.store.AuditTrail(s.t.Context(), billing.AuditFilter{Plan: plan.ID})
+			require.NoError(s.t, err)
+			require.NotEmpty(s.t, trail)
+			require.Equal(s.t, billing.NewActor(billing.ActorKey, handlers.KeyFingerprint(key)), trail[0].Actor)
+		}
+		for _, key := range []string{"", apiKey + "," + olderKey, apiKey[:len(apiKey)-1], apiKey + " " + olderKey} {
+			require.Equal(s.t, http.StatusUnauthorized, s.do("GET", "/v1/plans", http.Header{"Authorization": {"Bearer " + key}}, "").status, key)
+		}
+	})
+}
+
+func TestCurrency_UpperCase(t *testing.T) {
+	eachEngine(t, func(s *surface) {
+		made := s.api("POST", "/v1/plans", strings.Replace(order, `"usd"`, `"USD"`, 1))
+		require.Equal(s.t, http.StatusCreated, made.status, string(made.body))
+		require.EqualValues(s.t, "usd", made.plan(s.t).Currency)
+		require.Equal(s.t, http.StatusOK, s.api("POST", "/v1/plans", order).status, "the terms are the same")
+		stored, err := s.store.Plan(s.t.Context(), made.plan(s.t).ID)
+		require.NoError(s.t, err)
+		require.EqualValues(s.t, "usd", stored.Currency)
+		require.Contains(s.t, string(stored.Terms), `"currency":"usd"`)
+		a := s.api("POST", "/v1/plans", strings.Replace(order, `"usd"`, `7`, 1))
+		require.Equal(s.t, "currency", a.problem(s.t).Errors[0].Field)
+	})
+}
+
 func TestPlansAreListedPageByPage(t *testing.T) {
 	eachEngine(t, func(s *surface) {
 		for i := range 5 {
@@ -336,7 +406,7 @@ func TestAnEventIsStoredBeforeItIsAcknowledgedAndOnce(t *testing.T) {
 			require.Equal(s.t, billing.EventPending, e.Status)
 			require.True(s.t, e.WakeAt.After(e.ReceivedAt), "the scheduler finds it, should its task be lost")
 		}
-		require.Len(s.t, s.received, 1)
+		s.take(1)
 	})
 }
 
@@ -417,7 +487,7 @@ func TestReadinessNamesWhatIsDown(t *testing.T) {
 	}})
 	t.Cleanup(h.Close)
 	rec := httptest.NewRecorder()
-	h.ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", http.NoBody))
+	h.Admin().ServeHTTP(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", http.NoBody))
 	require.Equal(t, http.StatusServiceUnavailable, rec.Code)
 	require.JSONEq(t, `{"status": "down", "checks": {"database": "ok", "queue": "down"}}`, rec.Body.String())
 	rec = httptest.NewRecorder()

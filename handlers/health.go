@@ -16,12 +16,30 @@ func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 }
 
-// readyz says whether everything this process needs answers, and names what does not. Errors are logged in full and
-// told in a word: this page needs no key.
+// readyz reports in one word whether everything that this process needs answers. The page is public
+// and needs no key: names and numbers are on the admin address.
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), checkTimeout)
 	defer cancel()
-	status, checks := http.StatusOK, map[string]string{}
+	status, _ := s.readiness(ctx)
+	writeJSON(w, status, map[string]string{"status": readyWord(status)})
+}
+
+// readyzDetails is readyz with each check by name, and the alarms.
+func (s *Server) readyzDetails(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), checkTimeout)
+	defer cancel()
+	status, checks := s.readiness(ctx)
+	body := map[string]any{"status": readyWord(status), "checks": checks}
+	if s.Alarms != nil {
+		body["alarms"] = s.raised(ctx)
+	}
+	writeJSON(w, status, body)
+}
+
+// readiness makes every check. Errors are logged in full and returned as one word.
+func (s *Server) readiness(ctx context.Context) (status int, checks map[string]string) {
+	status, checks = http.StatusOK, map[string]string{}
 	for name, check := range s.Checks {
 		checks[name] = "ok"
 		if err := check(ctx); err != nil {
@@ -29,31 +47,33 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 			s.Log.Warn().Err(err).Str("check", name).Msg("not ready")
 		}
 	}
-	word := "ok"
-	if status != http.StatusOK {
-		word = "down"
-	}
-	body := map[string]any{"status": word, "checks": checks}
-	if s.Alarms != nil {
-		body["alarms"] = s.raised(ctx)
-	}
-	writeJSON(w, status, body)
+	return status, checks
 }
 
-// alarmView is an alarm as this page tells it: no ids and no reasons, which may name customers.
+// readyWord is a readiness status in one word.
+func readyWord(status int) string {
+	if status == http.StatusOK {
+		return "ok"
+	}
+	return "down"
+}
+
+// alarmView is an alarm on the admin address: no ids and no reasons, which may name customers.
 type alarmView struct {
 	Name     string         `json:"name"`
 	Severity alarm.Severity `json:"severity"`
 	Count    int            `json:"count"`
 }
 
-// raised lists the alarms. They don't make a process unready: another copy would raise the same. It is null when they
-// can't be told, which the checks explain.
+// raised lists the alarms. They don't make a process unready: another copy would raise the same.
+// The list is never null: where some are not known, an alarm of their own shows it.
 func (s *Server) raised(ctx context.Context) []alarmView {
 	alarms, err := s.Alarms.Check(ctx)
 	if err != nil {
 		s.Log.Warn().Err(err).Msg("alarms not checked")
-		return nil
+		unknown := alarm.Unchecked()
+		unknown.Count = 1
+		alarms = append([]alarm.Alarm{unknown}, alarms...)
 	}
 	views := make([]alarmView, len(alarms))
 	for i, a := range alarms {

@@ -15,10 +15,12 @@ import (
 	"tranche/internal/planning"
 )
 
-// replayedHeader says, as Stripe's does, that the request was carried out before. Source: docs.stripe.com/api/idempotent_requests.
+// replayedHeader says, as Stripe's does, that the request was carried out before. Source:
+// docs.stripe.com/api/idempotent_requests.
 const replayedHeader = "Idempotent-Replayed"
 
-// keyOf is the request's Idempotency-Key, which may be missing. On one that can't be used it answers itself and returns false.
+// keyOf is the request's Idempotency-Key, which may be missing. On one that can't be used it
+// answers itself and returns false.
 func keyOf(w http.ResponseWriter, r *http.Request) (string, bool) {
 	key := r.Header.Get("Idempotency-Key")
 	if len(key) <= maxKeyLength && isPrintable(key) {
@@ -29,8 +31,9 @@ func keyOf(w http.ResponseWriter, r *http.Request) (string, bool) {
 	return "", false
 }
 
-// changeOnce gives the database to make a change on, once for the request's Idempotency-Key where it has one. A copy of a request
-// that was carried out it answers itself, with the plan as it stands now, and returns false.
+// changeOnce gives the database to make a change on, once for the request's Idempotency-Key where
+// it has one. A copy of a request that was carried out it answers itself, with the plan as it
+// stands now, and returns false.
 func (s *Server) changeOnce(w http.ResponseWriter, r *http.Request, on operator.Store) (operator.Store, bool) {
 	key, ok := keyOf(w, r)
 	if !ok || key == "" {
@@ -54,7 +57,8 @@ func (s *Server) changeOnce(w http.ResponseWriter, r *http.Request, on operator.
 	return on, false
 }
 
-// requestOf is what is kept of a request: a hash of what it asks for, and the plan that it changes. The body can be read once more.
+// requestOf is what is kept of a request: a hash of what it asks for, and the plan that it changes.
+// The body can be read once more.
 func (s *Server) requestOf(r *http.Request, key string) (billing.Request, error) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxAPIBody+1)) // one too long is refused where it is decoded
 	if err != nil {

@@ -27,8 +27,8 @@ func (s *surface) charged(a answer) int {
 	return len(v.Charges)
 }
 
-// TestAChangeUnderAKeyIsMadeOnce: the same request again answers with the plan and changes nothing, another one under the key is
-// refused, and one that was refused may come again.
+// TestAChangeUnderAKeyIsMadeOnce: the same request again answers with the plan and changes nothing,
+// another one under the key is refused, and one that was refused may come again.
 func TestAChangeUnderAKeyIsMadeOnce(t *testing.T) {
 	eachEngine(t, func(s *surface) {
 		id := s.activePlan("order-1")

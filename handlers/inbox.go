@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -9,8 +10,8 @@ import (
 )
 
 const (
-	// maxBatch is how many events share a commit at most. A batch is whatever has come while the one before was
-	// committed; nobody waits for it to fill.
+	// maxBatch is how many events share a commit at most. A batch is whatever has come while the
+	// one before was committed; nobody waits for it to fill.
 	maxBatch = 100
 	// writers commit at the same time: while one waits for the disk the other takes in.
 	writers = 2
@@ -93,10 +94,26 @@ func (b *inbox) gather(first arrival) []arrival {
 	return batch
 }
 
-// commit stores a batch and tells every sender. Of two copies of an event in one batch one is new.
+// commit stores a batch and tells every sender. If the batch is refused, each event is stored by
+// itself, so that one event that the database does not take fails no other. A database that is away
+// is not asked again.
 func (b *inbox) commit(batch []arrival) {
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 	defer cancel()
+	fresh, err := b.insert(ctx, batch)
+	if err != nil && len(batch) > 1 && !errors.Is(err, billing.ErrUnavailable) {
+		for _, a := range batch {
+			one := []arrival{a}
+			fresh, err := b.insert(ctx, one)
+			b.answer(one, fresh, err)
+		}
+		return
+	}
+	b.answer(batch, fresh, err)
+}
+
+// insert stores a batch in one commit and returns the ids that are new.
+func (b *inbox) insert(ctx context.Context, batch []arrival) (map[string]bool, error) {
 	events := make([]billing.Event, len(batch))
 	for i, a := range batch {
 		events[i] = a.event
@@ -106,6 +123,11 @@ func (b *inbox) commit(batch []arrival) {
 	for _, id := range ids {
 		fresh[id] = true
 	}
+	return fresh, err
+}
+
+// answer tells every sender of a batch. Of two copies of an event in one batch one is new.
+func (b *inbox) answer(batch []arrival, fresh map[string]bool, err error) {
 	var news []billing.Event
 	for _, a := range batch {
 		if fresh[a.event.ID] {

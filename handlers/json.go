@@ -1,13 +1,16 @@
 package handlers
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
+	"unicode"
 
 	"tranche/internal/billing"
 )
@@ -15,8 +18,9 @@ import (
 // maxAPIBody is generous for a plan of 500 listed charges.
 const maxAPIBody = 128 << 10
 
-// decodeBody reads a JSON body strictly: an unknown field is a spelling mistake, and in a plan a costly one. It answers
-// itself, and returns false, when the body can't be taken.
+// decodeBody reads a JSON body strictly: an unknown field is a spelling mistake, and in a plan a
+// costly one. Every string must be text that both databases keep. It answers itself, and returns
+// false, when the body can't be taken.
 func decodeBody(w http.ResponseWriter, r *http.Request, into any) bool {
 	if ct := r.Header.Get("Content-Type"); ct != "" {
 		if media, _, err := mime.ParseMediaType(ct); err != nil || media != "application/json" {
@@ -25,9 +29,18 @@ func decodeBody(w http.ResponseWriter, r *http.Request, into any) bool {
 			return false
 		}
 	}
-	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxAPIBody))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxAPIBody))
+	if err != nil {
+		writeProblem(w, bodyProblem(err))
+		return false
+	}
+	if faults := billing.TextFaults(body); len(faults) > 0 {
+		writeProblem(w, problemOf(&billing.InvalidError{Fields: faults}))
+		return false
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.DisallowUnknownFields()
-	err := dec.Decode(into)
+	err = dec.Decode(into)
 	if err == nil {
 		if _, trailing := dec.Token(); !errors.Is(trailing, io.EOF) {
 			err = errors.New("there is more after the JSON object")
@@ -46,12 +59,15 @@ func bodyProblem(err error) problem {
 		return problem{Status: http.StatusRequestEntityTooLarge, Slug: "body_too_large",
 			Detail: fmt.Sprintf("the body is larger than %d bytes", tooLarge.Limit)}
 	}
+	if p, ok := arrivalProblem(err); ok {
+		return p
+	}
 	p := problem{Status: http.StatusBadRequest, Slug: "malformed_body"}
 	var wrongType *json.UnmarshalTypeError
 	name, unknown := strings.CutPrefix(err.Error(), "json: unknown field ")
 	switch {
 	case errors.As(err, &wrongType) && wrongType.Field != "":
-		p.Fields = []billing.FieldError{{Field: wrongType.Field, Message: fmt.Sprintf("is a %s, not a %s", wrongType.Value, goKind(wrongType.Type.Kind().String()))}}
+		p.Fields = []billing.FieldError{{Field: jsonPath(wrongType.Field), Message: fmt.Sprintf("is a %s, not a %s", wrongType.Value, goKind(wrongType.Type.Kind().String()))}}
 	case unknown:
 		p.Fields = []billing.FieldError{{Field: strings.Trim(name, `"`), Message: "there is no such field"}}
 	default:
@@ -60,6 +76,13 @@ func bodyProblem(err error) problem {
 	}
 	p.Detail = p.Fields[0].Field + ": " + p.Fields[0].Message
 	return p
+}
+
+// jsonPath returns the path of a field as JSON has it: encoding/json counts the Go structs that are
+// embedded on the way, whose names alone begin with a capital letter.
+func jsonPath(field string) string {
+	steps := strings.Split(field, ".")
+	return strings.Join(slices.DeleteFunc(steps, func(s string) bool { return s != "" && unicode.IsUpper(rune(s[0])) }), ".")
 }
 
 // goKind says a Go kind in JSON's words.

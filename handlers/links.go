@@ -34,11 +34,12 @@ func ViewLink(l billing.PayLink, url string) LinkView {
 	return v
 }
 
-func (s *Server) linkRoutes(api *http.ServeMux) {
-	api.HandleFunc("POST /v1/charges/{id}/link", s.createChargeLink)
-	api.HandleFunc("POST /v1/plans/{id}/link", s.createPlanLink)
-	api.HandleFunc("GET /v1/plans/{id}/links", s.listLinks)
-	api.HandleFunc("POST /v1/links/{id}/revoke", s.revokeLink)
+func (s *Server) linkRoutes(api *router) {
+	api.handle("POST /v1/charges/{id}/link", s.createChargeLink)
+	api.handle("POST /v1/plans/{id}/link", s.createPlanLink)
+	api.handle("GET /v1/plans/{id}/links", s.listLinks)
+	api.handle("POST /v1/links/{id}/revoke", s.revokeLink)
+	api.handle("POST /v1/links/revoke", s.revokeAllLinks)
 }
 
 // links are the links, or nil after the answer that there are none.
@@ -50,7 +51,8 @@ func (s *Server) links(w http.ResponseWriter) *recovery.Links {
 	return s.Pay.Links
 }
 
-// createChargeLink makes a link by which a charge is paid. The URL is in the answer and nowhere else.
+// createChargeLink makes a link by which a charge is paid. The URL is in the answer and nowhere
+// else.
 func (s *Server) createChargeLink(w http.ResponseWriter, r *http.Request) {
 	charge, err := s.Store.Charge(r.Context(), billing.ChargeID(r.PathValue("id")))
 	if err != nil {
@@ -122,4 +124,45 @@ func (s *Server) revokeLink(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	writeJSON(w, http.StatusOK, ViewLink(link, ""))
+}
+
+// RevokedView is the JSON of what revoked all links.
+type RevokedView struct {
+	Object  string `json:"object"` // revoked_links
+	Revoked int    `json:"revoked"`
+	DryRun  bool   `json:"dry_run,omitempty"` // nothing was revoked
+}
+
+// ViewRevoked shows how many links were revoked.
+func ViewRevoked(n int, dryRun bool) RevokedView {
+	return RevokedView{Object: "revoked_links", Revoked: n, DryRun: dryRun}
+}
+
+// revokeAllLinks ends every link that is open. The body must ask for it.
+func (s *Server) revokeAllLinks(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		All    bool `json:"all"`
+		DryRun bool `json:"dry_run"`
+	}
+	if !decodeBody(w, r, &body) {
+		return
+	}
+	links := s.links(w)
+	if links == nil {
+		return
+	}
+	if !body.All {
+		s.fail(w, r, &billing.InvalidError{Fields: []billing.FieldError{{Field: "all", Message: "is not true: every link of every customer is revoked"}}})
+		return
+	}
+	revoke := links.RevokeAll
+	if body.DryRun {
+		revoke = links.CountOpen
+	}
+	n, err := revoke(r.Context())
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, ViewRevoked(n, body.DryRun))
 }

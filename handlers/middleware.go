@@ -8,23 +8,55 @@ import (
 	"runtime/debug"
 	"strings"
 	"time"
+
+	"tranche/internal/billing"
 )
 
-// authenticate lets requests with the bearer key through. Hashes are compared, so that neither the key's length nor its
-// beginning shows in the time it takes.
+// authenticate lets requests with a bearer key through.
 func (s *Server) authenticate(next http.Handler) http.Handler {
-	want := sha256.Sum256([]byte(s.APIKey))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		key, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		got := sha256.Sum256([]byte(strings.TrimSpace(key)))
-		if !ok || s.APIKey == "" || subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
-			w.Header().Set("WWW-Authenticate", `Bearer realm="tranche"`)
-			writeProblem(w, problem{Status: http.StatusUnauthorized, Slug: "unauthorized",
-				Detail: "send the header `Authorization: Bearer KEY` with the key set in TRANCHE_API_KEY"})
+		given, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		key := s.matchKey(strings.TrimSpace(given))
+		if !bearer || key == "" {
+			s.refuseKey(w, r, bearer)
 			return
 		}
-		next.ServeHTTP(w, r)
+		party, err := partyOf(r, key)
+		if err != nil {
+			writeProblem(w, problem{Status: http.StatusBadRequest, Slug: "bad_actor", Detail: err.Error()})
+			return
+		}
+		acting := r.WithContext(billing.ActingAs(r.Context(), party))
+		defer func() { r.Pattern = acting.Pattern }() // observe counts by it
+		next.ServeHTTP(w, acting)
 	})
+}
+
+// refuseKey answers a request without a key, or with a wrong one, which counts as a guess.
+func (s *Server) refuseKey(w http.ResponseWriter, r *http.Request, guess bool) {
+	if guess {
+		if wait := s.noteWrongKey(r); wait > 0 {
+			writeProblem(w, problem{Status: http.StatusTooManyRequests, Slug: "too_often", Retry: waitSeconds(wait),
+				Detail: "too many requests with a wrong API key came from this network; a request with the right key is always answered"})
+			return
+		}
+	}
+	w.Header().Set("WWW-Authenticate", `Bearer realm="tranche"`)
+	writeProblem(w, problem{Status: http.StatusUnauthorized, Slug: "unauthorized",
+		Detail: "send the header `Authorization: Bearer KEY` with the key set in TRANCHE_API_KEY"})
+}
+
+// matchKey returns the API key that given is, or "". Hashes of all keys are compared, so that
+// neither a key's length nor its beginning shows in the time it takes.
+func (s *Server) matchKey(given string) (matched string) {
+	got := sha256.Sum256([]byte(given))
+	for _, key := range s.APIKeys {
+		want := sha256.Sum256([]byte(key))
+		if subtle.ConstantTimeCompare(got[:], want[:]) == 1 {
+			matched = key
+		}
+	}
+	return matched
 }
 
 // known answers requests that no route takes with problem+json, instead of the mux's plain text.
@@ -47,7 +79,7 @@ func (s *Server) known(mux *http.ServeMux) http.Handler {
 
 func allowedMethods(mux *http.ServeMux, r *http.Request) []string {
 	var allowed []string
-	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete} {
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 		probe := r.Clone(r.Context())
 		probe.Method = method
 		if _, pattern := mux.Handler(probe); pattern != "" {
@@ -68,6 +100,9 @@ func (r *recorder) WriteHeader(status int) {
 	r.status = status
 	r.ResponseWriter.WriteHeader(status)
 }
+
+// Unwrap is for http.ResponseController.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
 // observe logs each request, without its query, and turns a panic into a 500.
 func (s *Server) observe(next http.Handler) http.Handler {

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/netip"
 	"strings"
-	"time"
 
 	"tranche/internal/billing"
 	"tranche/internal/locale"
@@ -15,10 +13,12 @@ import (
 
 // Recovery is the desk that the page works with.
 type Recovery interface {
+	// Known reports whether there is, or was, a link with the token.
+	Known(ctx context.Context, token string) (bool, error)
 	// Visit finds what a token opens. Errors: recovery.ErrGone.
 	Visit(ctx context.Context, token string) (recovery.Visit, error)
-	// Pay hands out what a browser confirms a payment with.
-	Pay(ctx context.Context, token string, o recovery.Order) (recovery.Handover, error)
+	// Pay hands out what a browser confirms each payment with.
+	Pay(ctx context.Context, token string, o recovery.Order) ([]recovery.Handover, error)
 	// SaveCard hands out what a browser saves a card with.
 	SaveCard(ctx context.Context, token string, e *recovery.Evidence) (recovery.Handover, error)
 	// RemoveCard takes the saved card back.
@@ -39,16 +39,15 @@ type PayPage struct {
 	StripeJSURL    string
 	StripeAPIBase  string // empty means Stripe's own
 
+	// Holidays move the dates of plans that go on, where their terms say so.
+	Holidays billing.Holidays
 	// Reasons are what may be told of each decline code and error code of Stripe's.
 	Reasons map[string]billing.Reason
-	// Allow counts a request against a bucket and says how long to wait when it is full; 0 means go on. It may be nil.
-	Allow func(ctx context.Context, bucket string, perMinute int) (wait time.Duration)
-	// TrustedProxies are the addresses whose X-Forwarded-For is believed.
-	TrustedProxies []netip.Prefix
 }
 
-// How often in a minute one token may ask; an address may ask addressShare times as often. A person needs a few; who tries
-// stolen cards needs many.
+// How often in a minute the holder of a link may ask. An address may ask addressShare times as
+// often with tokens that no link has; it does not limit the holders of links, because a proxy, an
+// office or a mobile network may stand behind one address.
 const (
 	viewsPerMinute = 60 // of pages, and of whether the payment has arrived
 	triesPerMinute = 10 // of payments and cards, and of mails

@@ -4,28 +4,30 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"tranche/internal/billing"
 	"tranche/internal/locale"
 	"tranche/internal/recovery"
 )
 
-// MandateVersion names the text by which a customer agrees that a card is saved. It is raised whenever the text changes in
-// any language; a test holds that.
-const MandateVersion = "2026-11"
+// MandateVersion names the text by which a customer agrees that a card is saved. It is raised
+// whenever the text changes in any language; a test holds that.
+const MandateVersion = "2026-11-28"
 
-// maxUserAgent bounds what is kept of a browser's name.
+// maxUserAgent bounds what is kept of a browser's name, in characters.
 const maxUserAgent = 300
 
 // handoverView is what the page's script gets.
 type handoverView struct {
-	Branch        recovery.Branch `json:"branch"`
-	ClientSecret  string          `json:"client_secret,omitempty"`
-	PaymentMethod string          `json:"payment_method,omitempty"`
+	Charge        billing.ChargeID `json:"charge,omitempty"`
+	Branch        recovery.Branch  `json:"branch"`
+	ClientSecret  string           `json:"client_secret,omitempty"`
+	PaymentMethod string           `json:"payment_method,omitempty"`
 }
 
 func viewHandover(h recovery.Handover) handoverView {
-	return handoverView{h.Branch, h.ClientSecret.Reveal(), h.PaymentMethod}
+	return handoverView{h.Charge, h.Branch, h.ClientSecret.Reveal(), h.PaymentMethod}
 }
 
 // payState tells the script whether what it shows is still so.
@@ -38,20 +40,27 @@ func (s *Server) payState(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]string{"state": stateOf(v)})
 }
 
-// payIntent hands out the client secret of one payment.
+// payIntent hands out the client secret of each payment that the customer makes now.
 func (s *Server) payIntent(w http.ResponseWriter, r *http.Request) {
 	var ask struct {
-		Charge  billing.ChargeID `json:"charge"`
-		Saved   bool             `json:"saved"`
-		Consent string           `json:"consent"`
+		Charges []billing.ChargeID `json:"charges"`
+		Total   int64              `json:"total"` // minor units: what the button said
+		Saved   bool               `json:"saved"`
+		Consent string             `json:"consent"`
+		Listed  string             `json:"listed"`
+		Charge  string             `json:"charge"` // of a page from before an upgrade
 	}
 	if !decodeBody(w, r, &ask) {
 		return
 	}
-	order := recovery.Order{Charge: ask.Charge, Saved: ask.Saved}
+	if ask.Charge != "" {
+		s.failPage(w, fmt.Errorf("the page is from before an upgrade: %w", recovery.ErrNotYours))
+		return
+	}
+	order := recovery.Order{Charges: ask.Charges, Total: ask.Total, Saved: ask.Saved, Address: clientAddress(r, s.TrustedProxies)}
 	var err error
 	if !ask.Saved {
-		if order.Evidence, err = s.evidence(r, ask.Consent); err != nil {
+		if order.Evidence, err = s.evidence(r, ask.Consent, ask.Listed, ask.Charges); err != nil {
 			s.failPage(w, err)
 			return
 		}
@@ -61,18 +70,23 @@ func (s *Server) payIntent(w http.ResponseWriter, r *http.Request) {
 		s.failPage(w, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, viewHandover(given))
+	views := make([]handoverView, len(given))
+	for i, h := range given {
+		views[i] = viewHandover(h)
+	}
+	writeJSON(w, http.StatusOK, map[string][]handoverView{"payments": views})
 }
 
 // payCard hands out the client secret by which a card is saved without paying.
 func (s *Server) payCard(w http.ResponseWriter, r *http.Request) {
 	var ask struct {
 		Consent string `json:"consent"`
+		Listed  string `json:"listed"`
 	}
 	if !decodeBody(w, r, &ask) {
 		return
 	}
-	evidence, err := s.evidence(r, ask.Consent)
+	evidence, err := s.evidence(r, ask.Consent, ask.Listed, nil)
 	if err != nil {
 		s.failPage(w, err)
 		return
@@ -85,8 +99,8 @@ func (s *Server) payCard(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, viewHandover(given))
 }
 
-// payRemoveCard takes the saved card back. That Stripe could not be told does not concern the customer: the card is not
-// charged any more.
+// payRemoveCard takes the saved card back. That Stripe could not be told does not concern the
+// customer: the card is not charged any more.
 func (s *Server) payRemoveCard(w http.ResponseWriter, r *http.Request) {
 	card, err := s.Pay.Desk.RemoveCard(r.Context(), r.PathValue("token"))
 	if err != nil && card.ID == "" {
@@ -100,9 +114,10 @@ func (s *Server) payRemoveCard(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]bool{"removed": true})
 }
 
-// evidence is who agrees, to which text. The text is the one that this version of the page showed: a page of another one
-// is loaded anew first.
-func (s *Server) evidence(r *http.Request, version string) (*recovery.Evidence, error) {
+// evidence records who agrees to what. The text and the list are those that the page showed: where
+// either has changed since, the page is loaded again first. paid are the charges that are paid with
+// the new card.
+func (s *Server) evidence(r *http.Request, version, listed string, paid []billing.ChargeID) (*recovery.Evidence, error) {
 	if version == "" {
 		return nil, recovery.ErrNoConsent
 	}
@@ -114,18 +129,36 @@ func (s *Server) evidence(r *http.Request, version string) (*recovery.Evidence, 
 		return nil, err
 	}
 	l := locale.Match(customersTag(v, r))
-	agent := r.UserAgent()
+	shown := teller{l, v, s.Pay.Merchant, s.Pay.Holidays}.agree(chargesOf(v, paid))
+	if shown.Key != listed {
+		return nil, fmt.Errorf("%w: what the card is charged for has changed", recovery.ErrNoConsent)
+	}
 	return &recovery.Evidence{
-		TextVersion: MandateVersion, Text: teller{l, v, s.Pay.Merchant}.say("consent"), Locale: l.Tag(),
-		Address: clientAddress(r, s.Pay.TrustedProxies), UserAgent: agent[:min(len(agent), maxUserAgent)],
+		TextVersion: MandateVersion, Text: shown.record(), Locale: l.Tag(), Address: clientAddress(r, s.TrustedProxies),
+		UserAgent: billing.CleanLine(r.UserAgent(), maxUserAgent), Listed: shown.listed,
 	}, nil
 }
 
-// failPage answers the page's script: what has changed meanwhile, what may be tried again, and what a person must look at.
+// chargesOf picks charges of the page's plan, in their order; those of another plan are left out.
+func chargesOf(v recovery.Visit, ids []billing.ChargeID) []billing.Charge {
+	var found []billing.Charge
+	for _, c := range v.Charges {
+		if slices.Contains(ids, c.ID) {
+			found = append(found, c)
+		}
+	}
+	return found
+}
+
+// failPage answers the page's script: what has changed meanwhile, what may be tried again, and what
+// a person must look at.
 func (s *Server) failPage(w http.ResponseWriter, err error) {
 	switch {
 	case errors.Is(err, recovery.ErrGone):
 		writeProblem(w, problem{Status: http.StatusNotFound, Slug: "not_found"})
+	case errors.Is(err, recovery.ErrLocked):
+		s.Log.Warn().Err(err).Msg("recovery page locked")
+		writeProblem(w, problem{Status: http.StatusLocked, Slug: "locked"})
 	case errors.Is(err, recovery.ErrNotYours), errors.Is(err, recovery.ErrNoConsent):
 		writeProblem(w, problem{Status: http.StatusConflict, Slug: "changed", Detail: err.Error()})
 	case errors.Is(err, billing.ErrUnavailable), errors.Is(err, billing.ErrConflict), errors.Is(err, billing.ErrExists):

@@ -18,8 +18,8 @@ import (
 //go:embed page/pay.html page/pay.css page/pay.js
 var pageFiles embed.FS
 
-// pageAssets are the files of the page. Their names hold a hash of what is in them, so that a browser may keep them for
-// ever and still gets the new ones after an upgrade.
+// pageAssets are the files of the page. Their names hold a hash of what is in them, so that a
+// browser may keep them for ever and still gets the new ones after an upgrade.
 type pageAssets struct {
 	template *template.Template
 	css, js  string            // paths

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -8,12 +9,13 @@ import (
 	"time"
 
 	"tranche/internal/locale"
+	"tranche/internal/recovery"
 )
 
-// guardPage sets the headers of everything under /pay/{token}, refuses what another site sends, and keeps within the
-// limits of an address and of a token.
+// guardPage sets the headers of everything under /pay/{token}, refuses what another site sends, and
+// keeps within the limits of a token, or of an address that guesses.
 func (s *Server) guardPage(perMinute int, next http.HandlerFunc) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return metered(s.bytes.page, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.secureHeaders(w.Header())
 		if r.Method == http.MethodPost && !s.sameOrigin(r) {
 			writeProblem(w, problem{Status: http.StatusForbidden, Slug: "cross_origin", Detail: "this is for the page's own script alone"})
@@ -24,11 +26,11 @@ func (s *Server) guardPage(perMinute int, next http.HandlerFunc) http.Handler {
 			return
 		}
 		next(w, r)
-	})
+	}))
 }
 
-// secureHeaders keep the page to itself: nothing is loaded or run but our own files and Stripe's, nobody frames it, no cache
-// holds it, and its address, which lets in, goes to no other site.
+// secureHeaders keep the page to itself: nothing is loaded or run but our own files and Stripe's,
+// nobody frames it, no cache holds it, and its address, which lets in, goes to no other site.
 func (s *Server) secureHeaders(h http.Header) {
 	h.Set("Content-Security-Policy", s.csp)
 	h.Set("Referrer-Policy", "no-referrer")
@@ -40,9 +42,9 @@ func (s *Server) secureHeaders(h http.Header) {
 	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
 }
 
-// contentPolicy is the page's Content-Security-Policy. Stripe's part is from docs.stripe.com/security/guide
-// (#content-security-policy), for Stripe.js and 3-D Secure. Stripe.js sets style attributes on what it adds, so those are
-// allowed; style elements are not.
+// contentPolicy is the page's Content-Security-Policy. Stripe's part is from
+// docs.stripe.com/security/guide (#content-security-policy), for Stripe.js and 3-D Secure.
+// Stripe.js sets style attributes on what it adds, so those are allowed; style elements are not.
 func contentPolicy(p *PayPage) string {
 	script, api := originOf(p.StripeJSURL), originOf(p.StripeAPIBase)
 	frames, connect := script+" https://hooks.stripe.com", script+" https://api.stripe.com"
@@ -68,9 +70,10 @@ func originOf(text string) string {
 	return u.Scheme + "://" + u.Host
 }
 
-// sameOrigin says whether a POST comes from our own page. Browsers say so in Sec-Fetch-Site, on secure pages; older ones in
-// Origin. A form that is sent without script has the Origin "null", because the page gives no referrer away: it may renew a
-// link, which it can do by a secure page alone or in a browser that says nothing better.
+// sameOrigin says whether a POST comes from our own page. Browsers say so in Sec-Fetch-Site, on
+// secure pages; older ones in Origin. A form that is sent without script has the Origin "null",
+// because the page gives no referrer away: it may renew a link, which it can do by a secure page
+// alone or in a browser that says nothing better.
 func (s *Server) sameOrigin(r *http.Request) bool {
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "same-origin":
@@ -87,20 +90,30 @@ func (s *Server) sameOrigin(r *http.Request) bool {
 	}
 }
 
-// turn counts the request and says how long to wait; 0 means go on.
+// turn counts the request and returns how long to wait; 0 means go on. The holder of a link is
+// counted by the link alone. Whoever guesses is counted by address, apart from the holders of
+// links: many customers may share the address of one who guesses.
 func (s *Server) turn(r *http.Request, perMinute int) time.Duration {
-	if s.Pay.Allow == nil {
+	if s.Allow == nil {
 		return 0
 	}
-	kind := strconv.Itoa(perMinute)
-	// An address may be that of a whole office, or of many phones.
-	address := s.Pay.Allow(r.Context(), "pay:"+kind+":address:"+clientAddress(r, s.Pay.TrustedProxies), addressShare*perMinute)
-	token := s.Pay.Allow(r.Context(), "pay:"+kind+":token:"+bucketOf(r.PathValue("token")), perMinute)
-	return max(address, token)
+	token, bucket := r.PathValue("token"), "pay:"+strconv.Itoa(perMinute)
+	if s.isKnown(r.Context(), token) {
+		return s.Allow(r.Context(), bucket+":token:"+bucketOf(token), perMinute)
+	}
+	address := recovery.NetworkOf(clientAddress(r, s.TrustedProxies))
+	return s.Allow(r.Context(), bucket+":unknown:"+address, addressShare*perMinute)
+}
+
+// isKnown reports whether a link has the token. While the database is away, every token counts as
+// known: the page says that it is away.
+func (s *Server) isKnown(ctx context.Context, token string) bool {
+	known, err := s.Pay.Desk.Known(ctx, token)
+	return known || err != nil
 }
 
 func (s *Server) sayTooOften(w http.ResponseWriter, r *http.Request, wait time.Duration) {
-	w.Header().Set("Retry-After", strconv.Itoa(int(wait/time.Second)+1))
+	w.Header().Set("Retry-After", strconv.Itoa(waitSeconds(wait)))
 	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
 		writeProblem(w, problem{Status: http.StatusTooManyRequests, Slug: "too_often"})
 		return

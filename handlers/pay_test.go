@@ -1,6 +1,7 @@
 package handlers_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -13,9 +14,11 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
 	"tranche/handlers"
@@ -30,7 +33,7 @@ import (
 	"tranche/internal/stripesim"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files")
 
 // pageSurface is the HTTP surface with a recovery page, and a plan whose first payment waits.
 type pageSurface struct {
@@ -39,11 +42,44 @@ type pageSurface struct {
 	link  string // path of a link to the first charge
 	full  bool   // Allow says no
 	asked []string
+
+	guessing bool // Allow says no to those who guess
+
+	handler *handlers.Server
+	log     lockedLog
+}
+
+// lockedLog is written while it is read: a request is logged after its answer.
+type lockedLog struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (l *lockedLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+// String is what was logged so far.
+func (l *lockedLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 func newPageSurface(t *testing.T, change func(*handlers.PayPage)) *pageSurface {
 	t.Helper()
-	st := storetest.SQLite(t)
+	return newPageSurfaceOn(t, storetest.SQLite(t), change)
+}
+
+// newPageSurfaceOn trusts the proxies on loopback, unless it is given others.
+func newPageSurfaceOn(t *testing.T, st billing.Store, change func(*handlers.PayPage), proxies ...netip.Prefix) *pageSurface {
+	t.Helper()
+	if len(proxies) == 0 {
+		proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	}
 	s := &pageSurface{surface: &surface{t: t, store: st, sim: stripesim.New(stripesim.Options{})}}
 	stripe := httptest.NewServer(s.sim)
 	t.Cleanup(func() { s.sim.Close(); stripe.Close() })
@@ -55,21 +91,23 @@ func newPageSurface(t *testing.T, change func(*handlers.PayPage)) *pageSurface {
 			Reason: func(f billing.Failure) billing.Reason { return dunning.Classify(f, "").Reason }},
 		Links:    &recovery.Links{Store: st, Key: "0123456789abcdef0123456789abcdef", BaseURL: "https://pay.example.com", TTL: time.Hour, Now: clk.Now},
 		Merchant: "Example Shop", Contact: "billing@shop.example", BaseURL: "https://pay.example.com", PublishableKey: "pk_test_surface",
-		StripeJSURL: "https://js.stripe.com/v3/", TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
-		Allow: func(_ context.Context, bucket string, _ int) time.Duration {
-			s.asked = append(s.asked, bucket)
-			if s.full {
-				return time.Minute
-			}
-			return 0
-		},
+		StripeJSURL: "https://js.stripe.com/v3/",
 	}
 	if change != nil {
 		change(page)
 	}
 	h := handlers.New(handlers.Config{
-		Store: st, Planner: planning.New(st, gateway, clk.Now, billing.Rules{ChargeTime: billing.LocalTime{Hour: 9}}), APIKey: apiKey, Pay: page, Grace: time.Minute,
+		Store: st, Planner: planning.New(st, gateway, clk.Now, billing.Rules{ChargeTime: billing.LocalTime{Hour: 9}}), APIKeys: []string{apiKey}, Pay: page, Grace: time.Minute,
+		TrustedProxies: proxies, Log: zerolog.New(&s.log),
+		Allow: func(_ context.Context, bucket string, _ int) time.Duration {
+			s.asked = append(s.asked, bucket)
+			if s.full || strings.Contains(bucket, ":unknown:") && s.guessing {
+				return time.Minute
+			}
+			return 0
+		},
 	})
+	s.handler = h
 	server := httptest.NewServer(h)
 	t.Cleanup(func() { server.Close(); h.Close() })
 	s.url = server.URL
@@ -94,7 +132,21 @@ func (s *pageSurface) script(path, body string, more ...string) answer {
 	return s.do(http.MethodPost, path, header, body)
 }
 
-const agreed = `{"consent": "` + handlers.MandateVersion + `"}`
+// shown finds what the page's script sends with a form.
+var shown = regexp.MustCompile(`data-form="pay" data-charges="([^"]+)" data-total="(\d+)" data-listed="([0-9a-f]+)"`)
+
+// agreed is what the page's script posts to pay with another card.
+func (s *pageSurface) agreed(header ...string) string {
+	s.t.Helper()
+	asked := http.Header{}
+	for i := 0; i < len(header); i += 2 {
+		asked.Set(header[i], header[i+1])
+	}
+	page := s.do(http.MethodGet, s.link, asked, "")
+	form := shown.FindStringSubmatch(string(page.body))
+	require.NotNil(s.t, form, "%s", page.body)
+	return fmt.Sprintf(`{"consent": %q, "charges": [%q], "total": %s, "listed": %q}`, handlers.MandateVersion, form[1], form[2], form[3])
+}
 
 func TestThePageKeepsToItself(t *testing.T) {
 	t.Parallel()
@@ -159,14 +211,29 @@ func TestLookingChangesNothing(t *testing.T) {
 	require.Equal(t, before, s.api(http.MethodGet, "/v1/plans/"+string(s.plan.ID), "").body)
 }
 
+func TestPage_Description(t *testing.T) {
+	t.Parallel()
+	s := newPageSurface(t, nil)
+	made := s.api(http.MethodPost, "/v1/plans", `{"reference": "order-2", "kind": "installments", "currency": "usd", "total": 3000, "parts": 3,
+		"every": "1 month", "description": "Oak <table>", "customer": {"reference": "ada", "email": "ada@example.com"}}`).plan(t)
+	require.Equal(t, "Oak <table>", made.Description)
+	link := s.api(http.MethodPost, "/v1/charges/"+string(made.Charges[0].ID)+"/link", "")
+	require.Equal(t, http.StatusCreated, link.status, "%s", link.body)
+	path := "/pay/" + regexp.MustCompile(`/pay/([A-Za-z0-9_-]{43})"`).FindStringSubmatch(string(link.body))[1]
+	require.Contains(t, string(s.do(http.MethodGet, path, http.Header{}, "").body), "Oak &lt;table&gt; (order-2)")
+	long := s.api(http.MethodPost, "/v1/plans", `{"reference": "order-3", "kind": "deferred", "currency": "usd", "total": 3000, "due": "on request",
+		"description": "`+strings.Repeat("x", 201)+`", "customer": {"reference": "ada"}}`)
+	require.Equal(t, "description", long.problem(t).Errors[0].Field)
+}
+
 func TestTheSecretIsForThePagesOwnScript(t *testing.T) {
 	t.Parallel()
 	s := newPageSurface(t, nil)
-	given := s.script(s.link+"/intent", agreed)
+	given := s.script(s.link+"/intent", s.agreed())
 	require.Equal(t, http.StatusOK, given.status, "%s", given.body)
 	require.Contains(t, string(given.body), s.plan.FirstPayment.ClientSecret)
 	require.Equal(t, "no-store", given.header.Get("Cache-Control"))
-	require.Equal(t, http.StatusOK, s.script(s.link+"/intent", agreed, "Sec-Fetch-Site", "").status, "an older browser says it by Origin")
+	require.Equal(t, http.StatusOK, s.script(s.link+"/intent", s.agreed(), "Sec-Fetch-Site", "").status, "an older browser says it by Origin")
 
 	for why, header := range map[string][]string{
 		"another site":              {"Sec-Fetch-Site", "cross-site"},
@@ -178,12 +245,12 @@ func TestTheSecretIsForThePagesOwnScript(t *testing.T) {
 		"no browser":                {"Sec-Fetch-Site", "", "Origin", ""},
 		"another scheme of our own": {"Sec-Fetch-Site", "", "Origin", "ftp://pay.example.com"},
 	} {
-		a := s.script(s.link+"/intent", agreed, header...)
+		a := s.script(s.link+"/intent", s.agreed(), header...)
 		require.Equal(t, http.StatusForbidden, a.status, why)
 		require.NotContains(t, string(a.body), "_secret_", why)
 	}
-	require.Equal(t, http.StatusUnsupportedMediaType, s.script(s.link+"/intent", agreed, "Content-Type", "text/plain").status)
-	require.Equal(t, http.StatusNotFound, s.script("/pay/unknown/intent", agreed).status)
+	require.Equal(t, http.StatusUnsupportedMediaType, s.script(s.link+"/intent", s.agreed(), "Content-Type", "text/plain").status)
+	require.Equal(t, http.StatusNotFound, s.script("/pay/unknown/intent", s.agreed()).status)
 }
 
 func TestAnotherCardIsNotTakenWithoutConsentToTheTextThatIsShown(t *testing.T) {
@@ -194,8 +261,8 @@ func TestAnotherCardIsNotTakenWithoutConsentToTheTextThatIsShown(t *testing.T) {
 		require.Equal(t, http.StatusConflict, a.status, "%s", a.body)
 		require.NotContains(t, string(a.body), "_secret_")
 	}
-	require.Equal(t, http.StatusOK, s.script(s.link+"/intent", agreed, "X-Forwarded-For", "198.51.100.66, 203.0.113.9, 127.0.0.5",
-		"User-Agent", strings.Repeat("x", 1000), "Accept-Language", "de-AT,de;q=0.9").status)
+	require.Equal(t, http.StatusOK, s.script(s.link+"/intent", s.agreed("Accept-Language", "de-AT,de;q=0.9"), "X-Forwarded-For",
+		"198.51.100.66, 203.0.113.9, 127.0.0.5", "User-Agent", strings.Repeat("x", 299)+"é\xff", "Accept-Language", "de-AT,de;q=0.9").status)
 	customer, err := s.store.CustomerByReference(t.Context(), "ada")
 	require.NoError(t, err)
 	consents, err := s.store.Consents(t.Context(), billing.ConsentFilter{Customer: customer.ID})
@@ -204,22 +271,92 @@ func TestAnotherCardIsNotTakenWithoutConsentToTheTextThatIsShown(t *testing.T) {
 	require.Equal(t, "203.0.113.9", consents[0].Address, "what is left of the first address that nobody trusts may be made up")
 	require.Equal(t, "de-AT", consents[0].Locale)
 	require.Contains(t, consents[0].Text, "Ich bin damit einverstanden, dass Example Shop diese Karte hinterlegt")
+	require.Contains(t, consents[0].Text, "order-1: ")
+	require.Equal(t, []billing.PlanID{s.plan.ID}, consents[0].Plans())
+	require.Len(t, consents[0].Listed[0].Payments, 3)
+	require.True(t, consents[0].Listed[0].Payments[0].Now)
 	require.Equal(t, handlers.MandateVersion, consents[0].TextVersion)
-	require.LessOrEqual(t, len(consents[0].UserAgent), 300)
+	require.Equal(t, strings.Repeat("x", 299)+"…", consents[0].UserAgent, "cut between letters")
+}
+
+// TestPay_UserAgentThatIsNoText: in-app browsers send names of carriers in any encoding.
+func TestPay_UserAgentThatIsNoText(t *testing.T) {
+	t.Parallel()
+	storetest.EachEngine(t, func(t *testing.T, st billing.Store) {
+		s := newPageSurfaceOn(t, st, nil)
+		for agent, kept := range map[string]string{
+			"Mozilla/5.0 (Ger\xe4t)": "Mozilla/5.0 (Ger\uFFFDt)", "\xff\xfe": "\uFFFD", "a\tb": "a b", "\u009b2J\u202eevil": "2Jevil",
+			strings.Repeat("M", 299) + "éé": strings.Repeat("M", 299) + "…", strings.Repeat("é", 5000): strings.Repeat("é", 299) + "…",
+		} {
+			a := s.script(s.link+"/intent", s.agreed(), "User-Agent", agent)
+			require.Equal(t, http.StatusOK, a.status, "%q: %s", agent, a.body)
+			consents, err := s.store.Consents(t.Context(), billing.ConsentFilter{Limit: 1})
+			require.NoError(t, err)
+			require.Equal(t, kept, consents[0].UserAgent)
+		}
+	})
+}
+
+func TestAgreement_KindsOfPlans(t *testing.T) {
+	t.Parallel()
+	s := newPageSurface(t, nil)
+	for i, tc := range []struct{ plan, want string }{
+		{`"kind": "installments", "total": 3000, "parts": 2, "every": "1 month"`, `€15.00 now; €15.00 on \d+ \w+ \d{4}</li>`},
+		{`"kind": "recurring", "amount": 1900, "every": "1 month"`, `€19.00 now; €19.00 on \d+ \w+ \d{4}; then €19.00 every month until you cancel</li>`},
+		{`"kind": "recurring", "amount": 1900, "every": "2 weeks", "parts": 5`, `then €19.00 every 2 weeks, 3 times</li>`},
+		{`"kind": "recurring", "amount": 1900, "every": "1 year", "until": "2034-12-31"`, `then €19.00 every year until 31 December 2034</li>`},
+		{`"kind": "deposit", "total": 250000, "deposit": 50000, "balance_due": "on request"`, `€500.00 now; €2,000.00 when Example Shop asks for it</li>`},
+	} {
+		p := s.api(http.MethodPost, "/v1/plans", fmt.Sprintf(`{"reference": "kind-%d", "currency": "eur", %s,
+			"customer": {"reference": "bob-%d", "locale": "en-GB"}}`, i, tc.plan, i)).plan(t)
+		var link handlers.LinkView
+		decode(t, s.api(http.MethodPost, "/v1/charges/"+string(p.Charges[0].ID)+"/link", ""), &link)
+		page := s.do(http.MethodGet, strings.TrimPrefix(link.URL, "https://pay.example.com"), http.Header{}, "")
+		require.Regexp(t, fmt.Sprintf(`<li>kind-%d: .*`, i)+tc.want, string(page.body))
+	}
 }
 
 func TestXForwardedForIsNotBelievedOfStrangers(t *testing.T) {
 	t.Parallel()
-	s := newPageSurface(t, func(p *handlers.PayPage) { p.TrustedProxies = nil })
-	require.Equal(t, http.StatusOK, s.script(s.link+"/intent", agreed, "X-Forwarded-For", "203.0.113.9").status)
+	s := newPageSurfaceOn(t, storetest.SQLite(t), nil, netip.MustParsePrefix("192.0.2.0/24"))
+	require.Equal(t, http.StatusOK, s.script(s.link+"/intent", s.agreed(), "X-Forwarded-For", "203.0.113.9").status)
 	consents, err := s.store.Consents(t.Context(), billing.ConsentFilter{Charge: s.plan.Charges[0].ID})
 	require.NoError(t, err)
 	require.Equal(t, "127.0.0.1", consents[0].Address)
 }
 
+func TestRevokeAllLinks(t *testing.T) {
+	t.Parallel()
+	s := newPageSurface(t, nil)
+	require.Equal(t, http.StatusOK, s.do(http.MethodGet, s.link, http.Header{}, "").status)
+	for body, says := range map[string]string{`{}`: `"field":"all"`, `{"all": false, "dry_run": true}`: `"field":"all"`} {
+		refused := s.api(http.MethodPost, "/v1/links/revoke", body)
+		require.Equal(t, http.StatusUnprocessableEntity, refused.status)
+		require.Contains(t, string(refused.body), says)
+	}
+	for _, step := range []struct {
+		body string
+		want handlers.RevokedView
+		page int
+	}{
+		{`{"all": true, "dry_run": true}`, handlers.RevokedView{Object: "revoked_links", Revoked: 1, DryRun: true}, http.StatusOK},
+		{`{"all": true}`, handlers.RevokedView{Object: "revoked_links", Revoked: 1}, http.StatusGone},
+		{`{"all": true}`, handlers.RevokedView{Object: "revoked_links"}, http.StatusGone},
+	} {
+		var got handlers.RevokedView
+		decode(t, s.api(http.MethodPost, "/v1/links/revoke", step.body), &got)
+		require.Equal(t, step.want, got)
+		require.Equal(t, step.page, s.do(http.MethodGet, s.link, http.Header{}, "").status)
+	}
+	require.Equal(t, http.StatusUnauthorized, s.do(http.MethodPost, "/v1/links/revoke", http.Header{}, `{"all": true}`).status)
+	made := s.api(http.MethodPost, "/v1/charges/"+string(s.plan.Charges[0].ID)+"/link", "")
+	require.Equal(t, http.StatusCreated, made.status)
+}
+
 func TestUnknownExpiredAndRevokedLinksLookAlike(t *testing.T) {
 	t.Parallel()
 	s := newPageSurface(t, nil)
+	agreed := s.agreed()
 	var list handlers.ListView[handlers.LinkView]
 	decode(t, s.api(http.MethodGet, "/v1/plans/"+string(s.plan.ID)+"/links", ""), &list)
 	require.Len(t, list.Data, 1)
@@ -246,6 +383,7 @@ func TestUnknownExpiredAndRevokedLinksLookAlike(t *testing.T) {
 func TestWhoAsksTooOftenWaits(t *testing.T) {
 	t.Parallel()
 	s := newPageSurface(t, nil)
+	agreed := s.agreed()
 	s.asked = nil
 	s.full = true
 	page := s.do(http.MethodGet, s.link, http.Header{"Accept-Language": {"fr"}}, "")
@@ -254,10 +392,56 @@ func TestWhoAsksTooOftenWaits(t *testing.T) {
 	require.Contains(t, string(page.body), "Trop de tentatives")
 	require.NotContains(t, string(page.body), "order-1")
 	require.Equal(t, http.StatusTooManyRequests, s.script(s.link+"/intent", agreed).status)
-	require.Len(t, s.asked, 4, "an address and a token each")
+	require.Len(t, s.asked, 2)
 	for _, bucket := range s.asked {
+		require.Contains(t, bucket, ":token:", "the holder of a link is counted by it alone")
 		require.NotContains(t, bucket, strings.TrimPrefix(s.link, "/pay/"), "Redis learns no token")
 	}
+}
+
+// TestGuessers_LockNobodyOut: who guesses tokens, behind the proxy that customers are behind as
+// well, is counted apart from them.
+func TestGuessers_LockNobodyOut(t *testing.T) {
+	t.Parallel()
+	s := newPageSurfaceOn(t, storetest.SQLite(t), nil, netip.MustParsePrefix("192.0.2.0/24"))
+	s.asked, s.guessing = nil, true
+	guess := strings.Repeat("A", 43)
+	for _, token := range []string{"garbage", guess} {
+		a := s.do(http.MethodGet, "/pay/"+token, http.Header{"X-Forwarded-For": {"6.6.6.6"}}, "")
+		require.Equal(t, http.StatusTooManyRequests, a.status, token)
+	}
+	require.Equal(t, []string{"pay:60:unknown:127.0.0.1", "pay:60:unknown:127.0.0.1"}, s.asked)
+	require.Equal(t, http.StatusOK, s.do(http.MethodGet, s.link, http.Header{"X-Forwarded-For": {"9.9.9.9"}}, "").status)
+}
+
+// TestGuessers_CountedByNetwork: an IPv6 customer has 2^64 addresses.
+func TestGuessers_CountedByNetwork(t *testing.T) {
+	t.Parallel()
+	s := newPageSurface(t, nil)
+	s.asked = nil
+	for _, address := range []string{"2001:db8:1:2::1", "2001:db8:1:2:ffff::9", "2001:db8:1:3::1"} {
+		s.do(http.MethodGet, "/pay/garbage", http.Header{"X-Forwarded-For": {address}}, "")
+	}
+	require.Equal(t, []string{"pay:60:unknown:2001:db8:1:2::/64", "pay:60:unknown:2001:db8:1:2::/64", "pay:60:unknown:2001:db8:1:3::/64"}, s.asked)
+}
+
+// TestUntrustedProxy_IsReported once, and not for what comes from a trusted one or from nowhere
+// else.
+func TestUntrustedProxy_IsReported(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"X-Forwarded-For", "Forwarded"} {
+		s := newPageSurfaceOn(t, storetest.SQLite(t), nil, netip.MustParsePrefix("192.0.2.0/24"))
+		s.do(http.MethodGet, s.link, http.Header{}, "")
+		require.Empty(t, s.handler.UntrustedProxy())
+		for range 3 {
+			s.do(http.MethodGet, "/healthz", http.Header{name: {"for=9.9.9.9"}}, "")
+		}
+		require.Equal(t, "127.0.0.1", s.handler.UntrustedProxy())
+		require.Equal(t, 1, strings.Count(s.log.String(), "TRANCHE_TRUSTED_PROXIES does not name"), s.log.String())
+	}
+	trusted := newPageSurface(t, nil)
+	trusted.do(http.MethodGet, trusted.link, http.Header{"X-Forwarded-For": {"9.9.9.9"}}, "")
+	require.Empty(t, trusted.handler.UntrustedProxy())
 }
 
 func TestLinksAreTheMerchantsToMake(t *testing.T) {
@@ -308,12 +492,13 @@ func TestTheCheckoutsConsentIsKeptAndIsNoTerm(t *testing.T) {
 	})
 }
 
-// TestAChangedMandateHasAnotherVersion holds the text that customers agree to, in every language, to its version.
+// TestAChangedMandateHasAnotherVersion holds the text that customers agree to, in every language,
+// to its version.
 func TestAChangedMandateHasAnotherVersion(t *testing.T) {
 	t.Parallel()
 	got := handlers.MandateVersion + "\n"
 	for _, tag := range locale.Tags() {
-		sum := sha256.Sum256([]byte(locale.Match(tag).Text("page.consent", map[string]any{"merchant": "{merchant}"})))
+		sum := sha256.Sum256([]byte(handlers.MandateTexts(locale.Match(tag))))
 		got += tag + " " + hex.EncodeToString(sum[:]) + "\n"
 	}
 	const file = "testdata/mandate.golden"

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -15,7 +16,8 @@ import (
 	"tranche/internal/recovery"
 )
 
-// payPage is what the page's template sees. Every text is in the customer's language, and is escaped by the template.
+// payPage is what the page's template sees. Every text is in the customer's language, and is
+// escaped by the template.
 type payPage struct {
 	Lang, Dir, Title  string
 	Merchant, Initial string
@@ -41,9 +43,11 @@ type payPage struct {
 	Texts                           map[string]string
 }
 
-// payForm pays one charge.
+// payForm pays what is due, or what comes next.
 type payForm struct {
-	Charge, Summary      string // Summary folds the form away
+	Charges              string // ids, separated by blanks
+	Total                int64  // minor units
+	Summary              string // folds the form away
 	Legend, Saved, Other string // Saved is empty when there is no saved card to pay with
 	OtherFirst           bool
 	Card                 cardField
@@ -51,7 +55,10 @@ type payForm struct {
 }
 
 // cardField is where another card is given.
-type cardField struct{ ID, Label, Consent string }
+type cardField struct {
+	ID, Label string
+	Agreement agreement
+}
 
 // scheduleRow is one charge of the plan.
 type scheduleRow struct {
@@ -105,14 +112,14 @@ func initial(name string) string {
 // visitPage is the page of a visit.
 func (s *Server) visitPage(v recovery.Visit, l *locale.Locale) payPage {
 	p := s.newPage(l)
-	t := teller{l, v, s.Pay.Merchant}
+	t := teller{l, v, s.Pay.Merchant, s.Pay.Holidays}
 	p.Live, p.State, p.Branch = true, stateOf(v), string(v.Branch)
 	p.Account = v.Plan.Account
 	p.Key, p.StripeLang, p.Codes = s.Pay.PublishableKey, stripeLang(l.Tag()), s.codes
 	p.NoScript, p.Secure = t.say("noscript"), t.say("secure")
 	p.Heading, p.Lead, p.Icon = t.heading(), t.lead(), t.icon()
 	p.Reason = l.Reason(v.Reason)
-	p.AmountLabel, p.Amount, p.Lines = t.amountLabel(), l.Amount(v.Charge.Amount, v.Charge.Currency), t.lines()
+	p.AmountLabel, p.Amount, p.Lines = t.amountLabel(), l.Amount(v.Total(), v.Charge.Currency), t.lines()
 	p.Pay, p.Wallet = t.payForm(), t.wallet()
 	p.ScheduleTitle, p.Schedule = t.say("schedule"), t.schedule()
 	p.Texts = t.texts()
@@ -128,14 +135,15 @@ func stripeLang(tag string) string {
 	return lang
 }
 
-// stateOf names what the page shows, so that its script sees when that has changed. It tells nothing by itself.
+// stateOf names what the page shows, so that its script sees when that has changed. It tells
+// nothing by itself.
 func stateOf(v recovery.Visit) string {
 	h := sha256.New()
 	card := ""
 	if v.Card != nil {
 		card = string(v.Card.ID)
 	}
-	fmt.Fprintln(h, v.Plan.Status, card, v.Branch, v.Reason)
+	fmt.Fprintln(h, v.Plan.Status, card, v.Branch, v.Reason, v.Locked)
 	for _, c := range v.Charges {
 		fmt.Fprintln(h, c.ID, c.Status, c.NextAttemptAt.UnixMilli())
 	}
@@ -156,6 +164,7 @@ type teller struct {
 	*locale.Locale
 	v        recovery.Visit
 	merchant string
+	holidays billing.Holidays
 }
 
 // say is a text of the page, with all that any of them may hold.
@@ -163,7 +172,7 @@ func (t teller) say(key string) string {
 	c := t.v.Charge
 	data := map[string]any{
 		"merchant": t.merchant, "amount": t.Amount(c.Amount, c.Currency), "sequence": c.Sequence, "of": len(t.v.Charges),
-		"date": t.Date(c.DueAt, t.v.Customer.TimeZone),
+		"date": t.day(c.DueAt),
 	}
 	if t.v.Card != nil {
 		data["card"] = t.Card(t.v.Card.Brand, t.v.Card.Last4)
@@ -171,11 +180,21 @@ func (t teller) say(key string) string {
 	}
 	switch key {
 	case "paid_text":
-		data["date"] = t.Date(c.PaidAt, t.v.Customer.TimeZone)
+		data["date"] = t.day(c.PaidAt)
 	case "retry_text":
-		data["date"] = t.Date(c.NextAttemptAt, t.v.Customer.TimeZone)
+		data["date"] = t.day(c.NextAttemptAt)
+	case "pay_by":
+		data["date"] = t.day(t.v.PayBy) // until the end of that day
 	}
 	return t.Text("page."+key, data)
+}
+
+// day writes a day out, or that there is no date yet.
+func (t teller) day(at time.Time) string {
+	if at.IsZero() {
+		return t.Text("page.no_date", nil)
+	}
+	return t.Date(at, t.v.Customer.TimeZone)
 }
 
 // first says whether this is the first payment, which the checkout did not bring.
@@ -187,6 +206,9 @@ func (t teller) heading() string {
 	if t.v.Branch == recovery.BranchPay && t.first() && t.v.Reason == "" {
 		return t.say("first_title")
 	}
+	if len(t.v.Due) > 1 {
+		return t.say("pay_several_title")
+	}
 	return t.say(string(t.v.Branch) + "_title")
 }
 
@@ -194,33 +216,66 @@ func (t teller) icon() string {
 	switch t.v.Branch {
 	case recovery.BranchPaid:
 		return "done"
-	case recovery.BranchProcessing:
+	case recovery.BranchProcessing, recovery.BranchCharging:
 		return "wait"
 	}
 	return ""
 }
 
 func (t teller) lead() []string {
+	if t.locked() {
+		return []string{t.say("locked")}
+	}
 	switch t.v.Branch {
 	case recovery.BranchPay:
-		if t.first() {
-			return []string{t.say("first_text")}
-		}
-		lines := []string{t.say("pay_text")}
-		if c := t.v.Charge; c.Status == billing.ChargeRetrying && !c.NextAttemptAt.IsZero() && t.v.Card != nil {
-			lines = append(lines, t.say("retry_text"))
-		}
-		return lines
+		return t.payLead()
 	case recovery.BranchAhead:
 		if t.v.Card == nil {
 			return []string{t.say("ahead_text_without_card")}
 		}
+	case recovery.BranchWaits:
+		if t.v.Card == nil {
+			return []string{t.say("waits_text_without_card")}
+		}
+	case recovery.BranchSetup:
+		return []string{t.say(t.setupText())}
 	case recovery.BranchPaid:
 		if t.v.Charge.PaidAt.IsZero() {
 			return nil
 		}
 	}
 	return []string{t.say(string(t.v.Branch) + "_text")}
+}
+
+// locked reports whether too many cards were tried for what the page would take otherwise.
+func (t teller) locked() bool {
+	return t.v.Locked && (t.v.Branch.Payable() || t.v.Branch == recovery.BranchSetup || t.v.Ahead != nil)
+}
+
+// setupText is the text that says when the card is charged that a plan waits for.
+func (t teller) setupText() string {
+	switch {
+	case t.v.Charge.DueAt.IsZero():
+		return "setup_text_request"
+	case t.v.DueOnSave:
+		return "setup_text_due"
+	}
+	return "setup_text"
+}
+
+// payLead asks for the payment, and says by when, and what happens without it.
+func (t teller) payLead() []string {
+	if t.first() {
+		return []string{t.say("first_text")}
+	}
+	lines := []string{t.say("pay_text")}
+	if !t.v.PayBy.IsZero() {
+		lines = append(lines, t.say("pay_by"))
+	}
+	if c := t.v.Charge; c.Status == billing.ChargeRetrying && !c.NextAttemptAt.IsZero() && t.v.Card != nil {
+		lines = append(lines, t.say("retry_text"))
+	}
+	return lines
 }
 
 func (t teller) amountLabel() string {
@@ -233,43 +288,84 @@ func (t teller) amountLabel() string {
 	return t.say("amount")
 }
 
-// lines say what the amount is for.
+// lines say what the amount is for. Where several charges are owed, each has a line.
 func (t teller) lines() []string {
-	lines := []string{t.v.Plan.Reference}
+	lines := []string{t.v.Plan.Label()}
+	if len(t.v.Due) > 1 {
+		for _, c := range t.v.Due {
+			one := t.about(c)
+			lines = append(lines, strings.Join([]string{one.part(), t.Amount(c.Amount, c.Currency), one.due()}, " · "))
+		}
+		return lines
+	}
 	if len(t.v.Charges) > 1 {
-		lines[0] += " · " + t.say("part")
+		lines[0] += " · " + t.part()
 	}
 	if !t.first() && t.v.Branch != recovery.BranchPaid {
-		lines = append(lines, t.say("due"))
+		lines = append(lines, t.due())
 	}
 	return lines
 }
 
-// payForm is the form that pays what is due, or, folded away, what comes next.
+// about is the teller of another charge of the plan.
+func (t teller) about(c billing.Charge) teller {
+	t.v.Charge = c
+	return t
+}
+
+// part numbers the charge. A plan that goes on has no last one.
+func (t teller) part() string {
+	if !t.v.Plan.Recurrence.IsZero() {
+		return t.say("part_open")
+	}
+	return t.say("part")
+}
+
+func (t teller) due() string {
+	if t.v.Charge.DueAt.IsZero() {
+		return t.say("due_request")
+	}
+	return t.say("due")
+}
+
+// payForm is the form that pays all that is due, or, folded away, what comes next.
 func (t teller) payForm() *payForm {
-	charge, summary, button := t.v.Charge, "", "button_pay"
+	if t.v.Locked {
+		return nil
+	}
+	charges, summary, button := t.v.Due, "", "button_pay"
 	switch {
 	case t.v.Branch == recovery.BranchAuthenticate:
 		button = "button_authenticate"
+	case t.v.Branch == recovery.BranchPay:
 	case t.v.Branch == recovery.BranchAhead:
-		summary = t.say("ahead_button")
+		charges, summary = []billing.Charge{t.v.Charge}, t.say("ahead_button")
 		if t.v.Card == nil {
 			summary = ""
 		}
-	case t.v.Branch == recovery.BranchPay:
 	case t.v.Ahead != nil:
-		charge, summary = *t.v.Ahead, t.say("ahead_next")
+		charges, summary = []billing.Charge{*t.v.Ahead}, t.say("ahead_next")
 	default:
 		return nil
 	}
-	other := t
-	other.v.Charge = charge
-	f := &payForm{Charge: string(charge.ID), Summary: summary, Button: other.say(button), Card: t.cardField("pay-card")}
+	total := sum(charges)
+	f := &payForm{
+		Charges: idsOf(charges), Total: total, Summary: summary, Card: t.cardField("pay-card", charges),
+		Button: t.Text("page."+button, map[string]any{"amount": t.Amount(total, t.v.Plan.Currency)}),
+	}
 	if t.v.Card != nil {
 		f.Legend, f.Saved, f.Other = t.say("method"), t.Card(t.v.Card.Brand, t.v.Card.Last4), t.say("method_other")
 		f.OtherFirst = savedWillFail(t.v)
 	}
 	return f
+}
+
+func idsOf(charges []billing.Charge) string {
+	ids := make([]string, len(charges))
+	for i, c := range charges {
+		ids[i] = string(c.ID)
+	}
+	return strings.Join(ids, " ")
 }
 
 // savedWillFail says whether the saved card is a poor choice, by why it failed.
@@ -279,8 +375,8 @@ func savedWillFail(v recovery.Visit) bool {
 	}, v.Reason)
 }
 
-func (t teller) cardField(id string) cardField {
-	return cardField{ID: id, Label: t.say("card_details"), Consent: t.say("consent")}
+func (t teller) cardField(id string, paid []billing.Charge) cardField {
+	return cardField{ID: id, Label: t.say("card_details"), Agreement: t.agree(paid)}
 }
 
 // schedule lists the plan's charges; one charge alone is told by the heading.
@@ -295,8 +391,11 @@ func (t teller) schedule() []scheduleRow {
 		if class == "paid" && !c.PaidAt.IsZero() {
 			at = c.PaidAt
 		}
+		if t.v.Branch == recovery.BranchCharging && c.Owed() {
+			class = "processing"
+		}
 		rows[i] = scheduleRow{
-			Class: class, Date: t.Date(at, t.v.Customer.TimeZone), Status: t.say("status_" + class),
+			Class: class, Date: t.day(at), Status: t.say("status_" + class),
 			Amount: t.Amount(c.Amount, c.Currency), Current: c.ID == t.v.Charge.ID,
 		}
 	}
@@ -321,18 +420,24 @@ func scheduleClass(c billing.Charge) string {
 
 // wallet is the saved card, where something is still to be charged on one.
 func (t teller) wallet() *walletView {
-	if !t.v.ChangeCard || t.v.Branch == recovery.BranchProcessing {
+	if !t.v.ChangeCard || t.v.Branch == recovery.BranchProcessing || t.v.Branch == recovery.BranchCharging {
 		return nil
+	}
+	if t.v.Branch == recovery.BranchSetup {
+		return t.firstCard()
 	}
 	w := &walletView{Title: t.say("saved_card"), None: t.say("no_saved_card")}
 	text := "change_text"
-	if waitsForCard(t.v.Charges) {
+	if t.chargesAtOnce() {
 		text = "change_text_due"
 	}
-	w.Change = &foldView{Summary: t.say("change_card"), Text: t.say(text), Button: t.say("change_button"), Card: t.cardField("save-card")}
-	if t.v.Card == nil {
+	if !t.v.Locked {
+		w.Change = &foldView{Summary: t.say("change_card"), Text: t.say(text), Button: t.say("change_button"), Card: t.cardField("save-card", nil)}
+	}
+	if t.v.Card == nil && w.Change != nil {
 		w.Change.Summary = w.Change.Button
-	} else {
+	}
+	if t.v.Card != nil {
 		w.Card = t.Card(t.v.Card.Brand, t.v.Card.Last4)
 		if t.v.Card.ExpMonth > 0 {
 			w.Expires = t.say("expires")
@@ -342,9 +447,17 @@ func (t teller) wallet() *walletView {
 	return w
 }
 
-// waitsForCard says whether a new card is charged for something at once.
-func waitsForCard(charges []billing.Charge) bool {
-	return slices.ContainsFunc(charges, billing.Charge.Owed)
+// firstCard is the form for the card that a plan waits for; nil while no card may be tried.
+func (t teller) firstCard() *walletView {
+	if t.v.Locked {
+		return nil
+	}
+	return &walletView{Change: &foldView{Button: t.say("change_button"), Card: t.cardField("save-card", nil)}}
+}
+
+// chargesAtOnce reports whether a new card is charged for something as soon as it is saved.
+func (t teller) chargesAtOnce() bool {
+	return slices.ContainsFunc(t.v.Uses, func(u recovery.Use) bool { return slices.ContainsFunc(u.Charges, u.Now) })
 }
 
 // texts are what the script says. The names are those of data attributes, which are in lower case.
@@ -352,8 +465,8 @@ func (t teller) texts() map[string]string {
 	texts := map[string]string{
 		"version": MandateVersion, "working": t.say("working"), "incomplete": t.say("card_incomplete"), "consent": t.say("consent_needed"),
 		"again": t.say("again"), "authentication": t.say("authentication_failed"), "network": t.say("network"), "changed": t.say("changed"),
-		"often": t.say("too_often"), "paidtitle": t.say("paid_title"), "paidtext": t.paidNow(), "processingtitle": t.say("processing_title"),
-		"processingtext": t.say("processing_text"), "saved": t.say("change_done"), "removed": t.say("remove_done"),
+		"often": t.say("too_often"), "locked": t.say("locked"), "partly": t.say("partly"), "paidtitle": t.say("paid_title"), "paidtext": t.paidNow(), "processingtitle": t.say("processing_title"),
+		"processingtext": t.say("processing_text"), "saved": t.savedText(), "savedtitle": t.savedTitle(), "removed": t.say("remove_done"),
 	}
 	for _, r := range billing.Reasons() {
 		texts["reason"+strings.ReplaceAll(string(r), "_", "")] = t.Reason(r)
@@ -361,10 +474,30 @@ func (t teller) texts() map[string]string {
 	return texts
 }
 
-// paidNow is what is said once Stripe has said that it succeeded, of the charge that the form pays.
-func (t teller) paidNow() string {
-	if t.v.Ahead != nil {
-		t.v.Charge = *t.v.Ahead
+// savedText is said on the page that follows.
+func (t teller) savedText() string {
+	if t.v.Branch == recovery.BranchSetup {
+		return t.say("setup_done")
 	}
-	return t.say("paid_now")
+	return t.say("change_done")
+}
+
+// savedTitle is said once a card is saved without a payment.
+func (t teller) savedTitle() string {
+	if t.v.Branch == recovery.BranchSetup {
+		return t.say("setup_done")
+	}
+	if slices.ContainsFunc(t.v.Uses[0].Charges, t.v.Uses[0].Now) {
+		return t.say("charging_title")
+	}
+	return t.say("change_done")
+}
+
+// paidNow is said once Stripe reports that everything that the form pays succeeded.
+func (t teller) paidNow() string {
+	amount := t.v.Total()
+	if t.v.Ahead != nil {
+		amount = t.v.Ahead.Amount
+	}
+	return t.Text("page.paid_now", map[string]any{"amount": t.Amount(amount, t.v.Plan.Currency)})
 }

@@ -29,7 +29,8 @@ func (s *Server) pausePlan(w http.ResponseWriter, r *http.Request) {
 func (s *Server) resumePlan(w http.ResponseWriter, r *http.Request) {
 	body := struct {
 		Dates operator.Resumption `json:"dates"`
-	}{operator.CatchUp}
+		missedBody
+	}{Dates: operator.CatchUp}
 	on, ok := s.changeOn(w, r, &body)
 	if !ok {
 		return
@@ -38,8 +39,8 @@ func (s *Server) resumePlan(w http.ResponseWriter, r *http.Request) {
 		badParameter(w, "dates", fmt.Sprintf("%q is neither %s nor %s", body.Dates, operator.CatchUp, operator.Shift))
 		return
 	}
-	plan, err := operator.Resume(r.Context(), on, billing.PlanID(r.PathValue("id")), body.Dates, s.Clock.Now())
-	s.answerPlan(w, r, plan, err)
+	result, err := operator.Resume(r.Context(), on, billing.PlanID(r.PathValue("id")), body.Dates, body.Missed, s.Clock.Now())
+	s.answerPlan(w, r, result.Plan, err)
 }
 
 // cancelPlan ends a plan, and gives back what was paid if that is asked for.
@@ -61,13 +62,13 @@ func (s *Server) cancelPlan(w http.ResponseWriter, r *http.Request) {
 	s.answerPlan(w, r, plan, err)
 }
 
-// checkReason refuses a reason that is too long, answers itself and returns false.
+// checkReason refuses a reason that can't be kept, answers itself and returns false.
 func checkReason(w http.ResponseWriter, reason string) bool {
-	if len(reason) <= operator.MaxReason {
-		return true
+	err := operator.CheckReason("reason", reason)
+	if err != nil {
+		writeProblem(w, problemOf(err))
 	}
-	badParameter(w, "reason", fmt.Sprintf("is longer than %d bytes", operator.MaxReason))
-	return false
+	return err == nil
 }
 
 func (s *Server) answerPlan(w http.ResponseWriter, r *http.Request, plan billing.Plan, err error) {

@@ -76,7 +76,7 @@ func TestWhatAStopRefuses(t *testing.T) {
 		status int
 		code   string
 	}{
-		id + "/pause":      {`{"reason": "` + strings.Repeat("x", 501) + `"}`, http.StatusBadRequest, "bad_parameter"},
+		id + "/pause":      {`{"reason": "` + strings.Repeat("x", 501) + `"}`, http.StatusUnprocessableEntity, "invalid_request"},
 		id + "/cancel":     {`{"why": "x"}`, http.StatusBadRequest, "malformed_body"},
 		id + "/resume":     {`{"dates": "tomorrow"}`, http.StatusBadRequest, "bad_parameter"},
 		"plan_none/pause":  {"", http.StatusNotFound, "not_found"},
@@ -89,7 +89,8 @@ func TestWhatAStopRefuses(t *testing.T) {
 	}
 }
 
-// voided ends what a canceled plan leaves to the workers: its PaymentIntents are canceled at Stripe.
+// voided ends what a canceled plan leaves to the workers: its PaymentIntents are canceled at
+// Stripe.
 func (s *surface) voided(id billing.PlanID) {
 	s.t.Helper()
 	require.NoError(s.t, s.store.Update(s.t.Context(), func(tx billing.Tx) error {
@@ -98,9 +99,7 @@ func (s *surface) voided(id billing.PlanID) {
 			return err
 		}
 		for _, c := range charges {
-			if err := c.Move(c.Status, c.Reason, time.Time{}); err != nil {
-				return err
-			}
+			c.NextAttemptAt, c.WakeAt = time.Time{}, time.Time{}
 			if err := tx.UpdateCharge(s.t.Context(), c); err != nil {
 				return err
 			}

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"tranche/internal/billing"
+	"tranche/internal/operator"
 )
 
 const (
@@ -17,14 +19,22 @@ const (
 	maxPage      = 100
 )
 
-// createPlan makes a plan and what the customer confirms at Stripe: 201, or 200 when the same request made it before.
+// createPlan makes a plan and what the customer confirms at Stripe: 201, or 200 when the same
+// request made it before.
 func (s *Server) createPlan(w http.ResponseWriter, r *http.Request) {
-	var terms billing.Terms
+	var body struct {
+		billing.Terms
+		UpdateCustomer bool `json:"update_customer"` // what differs of a known customer is changed with it
+	}
 	key, ok := keyOf(w, r)
-	if !ok || !decodeBody(w, r, &terms) {
+	if !ok || !decodeBody(w, r, &body) {
 		return
 	}
-	created, err := s.Planner.Create(r.Context(), terms, key)
+	planner := s.Planner
+	if body.UpdateCustomer {
+		planner = planner.Updating(operator.UpdateFromTerms(s.Rules))
+	}
+	created, err := planner.Create(r.Context(), body.Terms, key)
 	if err != nil {
 		s.fail(w, r, err)
 		return
@@ -77,16 +87,9 @@ func (s *Server) listPlans(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) findPlans(r *http.Request, limit int) ([]billing.Plan, error) {
 	q := r.URL.Query()
-	if ref := q.Get("reference"); ref != "" {
-		plan, err := s.Store.PlanByReference(r.Context(), ref)
-		if errors.Is(err, billing.ErrNotFound) {
-			return nil, nil
-		}
-		return []billing.Plan{plan}, err
-	}
 	filter := billing.PlanFilter{Status: billing.PlanStatus(q.Get("status")), Before: billing.PlanID(q.Get("before")), Limit: limit}
-	if ref := q.Get("customer"); ref != "" {
-		customer, err := s.Store.CustomerByReference(r.Context(), ref)
+	if name := q.Get("customer"); name != "" {
+		customer, err := billing.FindCustomer(r.Context(), s.Store, name)
 		if errors.Is(err, billing.ErrNotFound) {
 			return nil, nil
 		}
@@ -95,11 +98,42 @@ func (s *Server) findPlans(r *http.Request, limit int) ([]billing.Plan, error) {
 		}
 		filter.Customer = customer.ID
 	}
+	if ref := q.Get("reference"); ref != "" {
+		return s.planReferenced(r.Context(), ref, filter)
+	}
 	return s.Store.Plans(r.Context(), filter)
 }
 
-// planAudit lists what happened to a plan, in the order it happened, page by page: after is the seq of the last entry that
-// is known.
+// planReferenced returns the plan of a reference, or none where the filter leaves it out.
+func (s *Server) planReferenced(ctx context.Context, reference string, f billing.PlanFilter) ([]billing.Plan, error) {
+	plan, err := s.Store.PlanByReference(ctx, reference)
+	switch {
+	case errors.Is(err, billing.ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case f.Status != "" && plan.Status != f.Status, f.Customer != "" && plan.CustomerID != f.Customer, f.Before != "" && plan.ID >= f.Before:
+		return nil, nil
+	}
+	return []billing.Plan{plan}, nil
+}
+
+// planParameter returns the id of the plan that ?plan= names, by id or by reference. A plan that
+// does not exist is passed on: no row has it.
+func (s *Server) planParameter(r *http.Request) (billing.PlanID, error) {
+	name := r.URL.Query().Get("plan")
+	if name == "" {
+		return "", nil
+	}
+	plan, err := billing.FindPlan(r.Context(), s.Store, name)
+	if errors.Is(err, billing.ErrNotFound) {
+		return billing.PlanID(name), nil
+	}
+	return plan.ID, err
+}
+
+// planAudit lists what happened to a plan, in the order it happened, page by page: after is the seq
+// of the last entry that is known.
 func (s *Server) planAudit(w http.ResponseWriter, r *http.Request) {
 	plan, err := s.Store.Plan(r.Context(), billing.PlanID(r.PathValue("id")))
 	if err != nil {
@@ -113,7 +147,7 @@ func (s *Server) planAudit(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	entries, err := s.Store.AuditTrail(r.Context(), billing.AuditFilter{Plan: plan.ID, After: after})
+	entries, err := s.Store.AuditTrail(r.Context(), billing.AuditFilter{Plan: plan.ID, After: after, Limit: billing.MaxPage})
 	if err != nil {
 		s.fail(w, r, err)
 		return
@@ -134,9 +168,14 @@ func (s *Server) listNotices(w http.ResponseWriter, r *http.Request) {
 	if !ok || !checkQuery(w, r, "ntc_", billing.NoticeStatuses()) {
 		return
 	}
+	plan, err := s.planParameter(r)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
 	q := r.URL.Query()
 	notices, err := s.Store.Notices(r.Context(), billing.NoticeFilter{
-		Plan: billing.PlanID(q.Get("plan")), Charge: billing.ChargeID(q.Get("charge")),
+		Plan: plan, Charge: billing.ChargeID(q.Get("charge")),
 		Status: billing.NoticeStatus(q.Get("status")), Before: billing.NoticeID(q.Get("before")), Limit: limit + 1,
 	})
 	if err != nil {
@@ -154,7 +193,8 @@ func (s *Server) listNotices(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, list)
 }
 
-// pageSize reads ?limit=; it answers itself, and returns false, when that is no number from 1 to 100.
+// pageSize reads ?limit=; it answers itself, and returns false, when that is no number from 1 to
+// 100.
 func pageSize(w http.ResponseWriter, r *http.Request) (int, bool) {
 	text := r.URL.Query().Get("limit")
 	if text == "" {
@@ -168,8 +208,8 @@ func pageSize(w http.ResponseWriter, r *http.Request) (int, bool) {
 	return n, true
 }
 
-// checkQuery refuses a cursor that is no id and a status that does not exist: an empty list would hide the mistake. It
-// answers itself, and returns false, when there is one.
+// checkQuery refuses a cursor that is no id and a status that does not exist: an empty list would
+// hide the mistake. It answers itself, and returns false, when there is one.
 func checkQuery[S ~string](w http.ResponseWriter, r *http.Request, prefix string, statuses []S) bool {
 	q := r.URL.Query()
 	if before := q.Get("before"); before != "" && !strings.HasPrefix(before, prefix) {

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"time"
 
 	"tranche/internal/billing"
 	"tranche/internal/operator"
 	"tranche/internal/planning"
+	"tranche/internal/stripekey"
 )
 
 // problem is an error answer in the form of RFC 9457.
@@ -18,7 +20,8 @@ type problem struct {
 	Detail string // says what is wrong and what to do
 	Fields []billing.FieldError
 	PlanID billing.PlanID
-	Retry  int // seconds after which trying again makes sense; 0 when it does not
+	Retry  int  // seconds after which trying again makes sense; 0 when it does not
+	Close  bool // the body was not read: net/http would read it before it answers
 }
 
 func writeProblem(w http.ResponseWriter, p problem) {
@@ -35,6 +38,9 @@ func writeProblem(w http.ResponseWriter, p problem) {
 	if p.Retry > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(p.Retry))
 	}
+	if p.Close {
+		w.Header().Set("Connection", "close")
+	}
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(body) // the client is gone when this fails
 }
@@ -42,7 +48,11 @@ func writeProblem(w http.ResponseWriter, p problem) {
 // retryAfter is what clients are told to wait when a service is away.
 const retryAfter = 5
 
-// problemOf says how an error is told to the merchant. What has no place here is internal: it is logged, not shown.
+// waitSeconds is a wait as Retry-After has it, which knows whole seconds only.
+func waitSeconds(wait time.Duration) int { return int(wait/time.Second) + 1 }
+
+// problemOf says how an error is told to the merchant. What has no place here is internal: it is
+// logged, not shown.
 func problemOf(err error) problem {
 	var invalid *billing.InvalidError
 	var taken *planning.ReferenceTakenError
@@ -60,18 +70,32 @@ func problemOf(err error) problem {
 		return problem{Status: http.StatusConflict, Slug: "conflict", Detail: "somebody else changed it at the same time; look, and try again"}
 	case errors.Is(err, planning.ErrKeyReused):
 		return problem{Status: http.StatusUnprocessableEntity, Slug: "idempotency_key_reused", Detail: err.Error()}
-	case errors.As(err, &gateway) && gateway.Resend():
-		return problem{Status: http.StatusServiceUnavailable, Slug: "stripe_unavailable", Retry: retryAfter,
-			Detail: "Stripe gave no usable answer; send the same request again: " + gateway.Error()}
 	case errors.As(err, &gateway):
-		return problem{Status: http.StatusBadGateway, Slug: "stripe_refused",
-			Detail: "Stripe refused, and nothing was stored: " + gateway.Error()}
+		return gatewayProblem(gateway)
 	case errors.Is(err, billing.ErrNotFound):
 		return problem{Status: http.StatusNotFound, Slug: "not_found", Detail: err.Error()}
 	case errors.Is(err, billing.ErrUnavailable):
 		return problem{Status: http.StatusServiceUnavailable, Slug: "unavailable", Detail: "the database is away; try again", Retry: retryAfter}
 	}
 	return problem{Status: http.StatusInternalServerError, Slug: "internal", Detail: "the log says more"}
+}
+
+// gatewayProblem is the answer to a request for which a call to Stripe failed. Where the key is at
+// fault, no copy of the request can succeed before the merchant changes the key.
+func gatewayProblem(e *billing.GatewayError) problem {
+	switch {
+	case e.Permission != "":
+		return problem{Status: http.StatusBadGateway, Slug: "stripe_permission",
+			Detail: "the Stripe key lacks the permission " + e.Permission + ", and every such request fails until it has it: " + stripekey.Remedy + ": " + e.Error()}
+	case e.Kind == billing.GatewayUnauthorized:
+		return problem{Status: http.StatusBadGateway, Slug: "stripe_unauthorized",
+			Detail: "Stripe refuses the key, and every such request fails until that is fixed; see STRIPE_SECRET_KEY and tranche doctor: " + e.Error()}
+	case e.Resend():
+		return problem{Status: http.StatusServiceUnavailable, Slug: "stripe_unavailable", Retry: retryAfter,
+			Detail: "Stripe gave no usable answer; send the same request again: " + e.Error()}
+	}
+	return problem{Status: http.StatusBadGateway, Slug: "stripe_refused",
+		Detail: "Stripe refused, and nothing was stored: " + e.Error()}
 }
 
 // refusalOf is how what an operator must not do now is told.

@@ -7,30 +7,43 @@ import (
 	"tranche/internal/planning"
 )
 
-// The types below are the JSON of the API, of --json on the command line and of the demo's report. Amounts are minor
-// units; times are RFC 3339 in UTC, null when there is none.
+// The types below are the JSON of the API, of --json on the command line and of the demo's report.
+// Amounts are minor units; times are RFC 3339 in UTC, null when there is none.
 
 // PlanView is a plan.
 type PlanView struct {
-	ID           billing.PlanID     `json:"id"`
-	Object       string             `json:"object"` // "plan"
-	Reference    string             `json:"reference"`
-	Kind         billing.PlanKind   `json:"kind"`
-	Status       billing.PlanStatus `json:"status"`
-	Reason       string             `json:"reason,omitempty"` // why it is paused, canceled or defaulted
-	Currency     billing.Currency   `json:"currency"`
-	Total        int64              `json:"total"`
-	Customer     CustomerView       `json:"customer"`
-	Charges      []ChargeView       `json:"charges"`
-	CreatedAt    time.Time          `json:"created_at"`
-	ActivatedAt  *time.Time         `json:"activated_at"`
-	PausedAt     *time.Time         `json:"paused_at,omitempty"`
-	FirstPayment *FirstPaymentView  `json:"first_payment,omitempty"` // in the answer to POST /v1/plans only
+	ID        billing.PlanID   `json:"id"`
+	Object    string           `json:"object"` // "plan"
+	Reference string           `json:"reference"`
+	Kind      billing.PlanKind `json:"kind"`
+	// Description is what the plan is for, in the merchant's words.
+	Description string             `json:"description,omitempty"`
+	Status      billing.PlanStatus `json:"status"`
+	Reason      string             `json:"reason,omitempty"` // why it is paused, canceled or defaulted
+	Currency    billing.Currency   `json:"currency"`
+	Total       int64              `json:"total"`
+	Customer    CustomerView       `json:"customer"`
+	Charges     []ChargeView       `json:"charges"`
+	// Incidents are the open ones: faults that a person must answer.
+	Incidents   []IncidentView `json:"incidents,omitempty"`
+	CreatedAt   time.Time      `json:"created_at"`
+	ActivatedAt *time.Time     `json:"activated_at"`
+	PausedAt    *time.Time     `json:"paused_at,omitempty"`
+	// ExpiresAt is when the plan is canceled where it is not active by then; absent where its terms
+	// set no such time, and once it was active.
+	ExpiresAt    *time.Time        `json:"expires_at,omitempty"`
+	FirstPayment *FirstPaymentView `json:"first_payment,omitempty"` // in the answer to POST /v1/plans only
 	// Setup is in the answer to POST /v1/plans only, where there is no first payment.
 	Setup *SetupView `json:"setup,omitempty"`
+	// Warnings, in the answer to POST /v1/plans only, are what to know of the plan before it is sold.
+	Warnings []string `json:"warnings,omitempty"`
 	// Recurrence is how the charges go on after the last one there is.
 	Recurrence *RecurrenceView `json:"recurrence,omitempty"`
-	// Account is the connected account whose payments these are; absent for the platform's own. The checkout needs it for Stripe.js.
+	// CatchUp is what becomes of periods that an outage missed; absent for the default, one charge
+	// a day.
+	CatchUp billing.CatchUp `json:"catch_up,omitempty"`
+	// Account is the connected account whose payments these are; absent for the platform's own. The
+	// checkout needs it for Stripe.js.
 	Account string `json:"account,omitempty"`
 	// Connect is what Stripe Connect is told of each payment.
 	Connect *billing.Connect `json:"connect,omitempty"`
@@ -39,14 +52,16 @@ type PlanView struct {
 	BackupCards bool   `json:"backup_cards_allowed,omitempty"`
 }
 
-// FirstPaymentView is what the merchant's checkout needs. The client secret is for this customer only.
+// FirstPaymentView is what the merchant's checkout needs. The client secret is for this customer
+// only.
 type FirstPaymentView struct {
 	PaymentIntent string               `json:"payment_intent"`
 	ClientSecret  string               `json:"client_secret"`
 	Status        billing.IntentStatus `json:"status"`
 }
 
-// SetupView is what the merchant's checkout needs for a card without a payment. The client secret is for this customer only.
+// SetupView is what the merchant's checkout needs for a card without a payment. The client secret
+// is for this customer only.
 type SetupView struct {
 	SetupIntent  string               `json:"setup_intent"`
 	ClientSecret string               `json:"client_secret"`
@@ -72,6 +87,7 @@ func ViewRecurrence(r billing.Recurrence) *RecurrenceView {
 // ViewCreated writes a plan that was just made, with what the merchant's checkout needs.
 func ViewCreated(c planning.Created) PlanView {
 	v := ViewPlan(c.Details)
+	v.Warnings = billing.Warnings(c.Plan.Currency)
 	if c.FirstPayment.ID != "" {
 		v.FirstPayment = &FirstPaymentView{
 			PaymentIntent: c.FirstPayment.ID, ClientSecret: c.FirstPayment.ClientSecret.Reveal(), Status: c.FirstPayment.Status,
@@ -94,6 +110,18 @@ type CustomerView struct {
 	StripeCustomer string             `json:"stripe_customer"`
 	ErasedAt       *time.Time         `json:"erased_at,omitempty"`
 	Cards          []CardView         `json:"cards,omitempty"`
+	Plans          []CustomerPlanView `json:"plans,omitempty"` // that may still charge something, newest first
+}
+
+// CustomerPlanView is a plan as its customer lists it.
+type CustomerPlanView struct {
+	ID        billing.PlanID     `json:"id"`
+	Reference string             `json:"reference"`
+	Kind      billing.PlanKind   `json:"kind"`
+	Status    billing.PlanStatus `json:"status"`
+	Currency  billing.Currency   `json:"currency"`
+	Total     int64              `json:"total"`
+	Card      billing.CardID     `json:"card,omitempty"` // that is charged
 }
 
 // CardView is a saved card.
@@ -132,9 +160,12 @@ type ChargeView struct {
 	DisputeStatus billing.DisputeStatus `json:"dispute_status,omitempty"`
 	PaymentIntent string                `json:"payment_intent"`
 	Attempts      []AttemptView         `json:"attempts"`
+	// Incidents are the open ones about the charge.
+	Incidents []IncidentView `json:"incidents,omitempty"`
 }
 
-// AttemptView is an attempt. An attempt the customer made without us has no idempotency key of ours.
+// AttemptView is an attempt. An attempt the customer made without us has no idempotency key of
+// ours.
 type AttemptView struct {
 	Number         int               `json:"number"`
 	Initiator      billing.Initiator `json:"initiator"`
@@ -158,22 +189,31 @@ type NoticeView struct {
 	To      string               `json:"to"`
 	Status  billing.NoticeStatus `json:"status"`
 	Reason  string               `json:"reason,omitempty"`
-	Subject string               `json:"subject"`
-	Body    string               `json:"body"`
-	SentAt  *time.Time           `json:"sent_at"`
-	Created time.Time            `json:"created_at"`
+	Message string               `json:"message_id"` // of the mail; empty while it is not known
+	// MailedWith is the notice whose mail holds this one too; absent where it has a mail of its own.
+	MailedWith billing.NoticeID `json:"mailed_with,omitempty"`
+	Subject    string           `json:"subject"`
+	Body       string           `json:"body"`
+	SentAt     *time.Time       `json:"sent_at"`
+	Created    time.Time        `json:"created_at"`
 }
 
 // AuditView is one line of what happened.
 type AuditView struct {
-	Seq     int64            `json:"seq"` // in the order of writing
-	At      time.Time        `json:"at"`
-	Actor   billing.Actor    `json:"actor"`
-	Action  string           `json:"action"`
-	Plan    billing.PlanID   `json:"plan,omitempty"`
-	Charge  billing.ChargeID `json:"charge,omitempty"`
-	Message string           `json:"message"`
-	Next    string           `json:"next,omitempty"`
+	Seq      int64              `json:"seq"` // in the order of writing
+	At       time.Time          `json:"at"`
+	Actor    billing.Actor      `json:"actor"`
+	Name     string             `json:"actor_name,omitempty"` // the person behind an API key, as the caller names them
+	Action   string             `json:"action"`
+	Plan     billing.PlanID     `json:"plan,omitempty"`
+	Charge   billing.ChargeID   `json:"charge,omitempty"`
+	Customer billing.CustomerID `json:"customer,omitempty"`
+	Card     billing.CardID     `json:"card,omitempty"`
+	Notice   billing.NoticeID   `json:"notice,omitempty"`
+	Incident billing.IncidentID `json:"incident,omitempty"`
+	Subject  string             `json:"subject,omitempty"` // an endpoint, a delivery or an event by id, the table of an export, or "database"
+	Message  string             `json:"message"`
+	Next     string             `json:"next,omitempty"`
 }
 
 // ListView is one page of a list.
@@ -181,26 +221,32 @@ type ListView[T any] struct {
 	Object  string `json:"object"` // "list"
 	Data    []T    `json:"data"`
 	HasMore bool   `json:"has_more"`
-	Next    string `json:"next_cursor,omitempty"` // give it as `before` to read on; in the audit trail, as `after`
+	// Next is the cursor of the next page: the parameter `before`, `cursor` or `after` of the list.
+	Next string `json:"next_cursor,omitempty"`
 }
 
 // ViewPlan writes a plan.
 func ViewPlan(d billing.Details) PlanView {
 	p := d.Plan
 	v := PlanView{
-		ID: p.ID, Object: "plan", Reference: p.Reference, Kind: p.Kind, Status: p.Status, Currency: p.Currency, Total: p.Total,
+		ID: p.ID, Object: "plan", Reference: p.Reference, Kind: p.Kind, Description: p.Description(), Status: p.Status, Currency: p.Currency, Total: p.Total,
 		Customer: ViewCustomer(d.Customer, nil), Charges: make([]ChargeView, len(d.Charges)),
 		CreatedAt: p.CreatedAt, ActivatedAt: orNull(p.ActivatedAt), Reason: p.Reason, PausedAt: orNull(p.PausedAt),
-		Policy: p.Policy, BackupCards: p.BackupCards,
+		Policy: p.Policy, BackupCards: p.BackupCards, CatchUp: p.CatchUp,
 	}
 	v.Recurrence = ViewRecurrence(p.Recurrence)
 	v.Account = p.Account
+	if p.Status == billing.PlanAwaitingFirstPayment {
+		v.ExpiresAt = orNull(p.ExpiresAt)
+	}
 	if !p.Connect.IsZero() {
 		v.Connect = &p.Connect
 	}
 	for i, c := range d.Charges {
 		v.Charges[i] = viewCharge(c, d.Attempts[c.ID])
+		v.Charges[i].Incidents = viewIncidents(d.IncidentsOf(c.ID))
 	}
+	v.Incidents = viewIncidents(d.Incidents)
 	return v
 }
 
@@ -224,9 +270,15 @@ func ViewCard(c billing.Card) CardView {
 	}
 }
 
-// ViewWallet writes a customer with their cards, in order, and which of them expire before what they are to pay.
+// ViewWallet writes a customer with their open plans and their cards, in order, and which cards
+// expire before what they are to pay.
 func ViewWallet(w billing.Wallet, now time.Time) CustomerView {
 	v := ViewCustomer(w.Customer, w.Cards)
+	for _, p := range w.Plans {
+		v.Plans = append(v.Plans, CustomerPlanView{
+			ID: p.ID, Reference: p.Reference, Kind: p.Kind, Status: p.Status, Currency: p.Currency, Total: p.Total, Card: p.CardID,
+		})
+	}
 	for i, card := range w.Cards {
 		v.Cards[i].Expired = card.Expired(now)
 		if ch, ok := card.ExpiresBefore(w.Charges[card.ID], billing.LoadLocation(w.Customer.TimeZone)); ok {
@@ -256,10 +308,13 @@ func viewCharge(c billing.Charge, attempts []billing.Attempt) ChargeView {
 func ViewNotice(n billing.Notice) NoticeView {
 	v := NoticeView{
 		ID: n.ID, Kind: n.Kind, Plan: n.PlanID, Channel: n.Channel, To: n.To, Status: n.Status,
-		Reason: n.Reason, Subject: n.Subject, Body: n.Body, SentAt: orNull(n.SentAt), Created: n.CreatedAt,
+		Reason: n.Reason, Message: n.MessageID, Subject: n.Subject, Body: n.Body, SentAt: orNull(n.SentAt), Created: n.CreatedAt,
 	}
 	if n.ChargeID != "" {
 		v.Charge = &n.ChargeID
+	}
+	if n.Data.MailedWith != n.ID {
+		v.MailedWith = n.Data.MailedWith
 	}
 	return v
 }
@@ -267,7 +322,8 @@ func ViewNotice(n billing.Notice) NoticeView {
 // ViewAudit writes an audit entry.
 func ViewAudit(e billing.AuditEntry) AuditView {
 	return AuditView{
-		Seq: e.Seq, At: e.At, Actor: e.Actor, Action: e.Action, Plan: e.PlanID, Charge: e.ChargeID, Message: e.Message, Next: e.Next,
+		Seq: e.Seq, At: e.At, Actor: e.Actor, Name: e.ActorName, Action: e.Action, Plan: e.PlanID, Charge: e.ChargeID, Customer: e.CustomerID,
+		Card: e.CardID, Notice: e.NoticeID, Incident: e.IncidentID, Subject: e.Subject, Message: e.Message, Next: e.Next,
 	}
 }
 

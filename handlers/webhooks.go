@@ -8,17 +8,17 @@ import (
 	"tranche/internal/operator"
 )
 
-func (s *Server) webhookRoutes(api *http.ServeMux) {
-	api.HandleFunc("POST /v1/webhook_endpoints", s.createEndpoint)
-	api.HandleFunc("GET /v1/webhook_endpoints", s.listEndpoints)
-	api.HandleFunc("GET /v1/webhook_endpoints/{id}", s.showEndpoint)
-	api.HandleFunc("PATCH /v1/webhook_endpoints/{id}", s.changeEndpoint)
-	api.HandleFunc("DELETE /v1/webhook_endpoints/{id}", s.deleteEndpoint)
-	api.HandleFunc("POST /v1/webhook_endpoints/{id}/rotate", s.rotateEndpoint)
-	api.HandleFunc("POST /v1/webhook_endpoints/{id}/replay", s.replayEndpoint)
-	api.HandleFunc("GET /v1/webhook_deliveries", s.listDeliveries)
-	api.HandleFunc("GET /v1/webhook_deliveries/{id}", s.showDelivery)
-	api.HandleFunc("POST /v1/webhook_deliveries/{id}/replay", s.replayDelivery)
+func (s *Server) webhookRoutes(api *router) {
+	api.handle("POST /v1/webhook_endpoints", s.createEndpoint)
+	api.handle("GET /v1/webhook_endpoints", s.listEndpoints)
+	api.handle("GET /v1/webhook_endpoints/{id}", s.showEndpoint)
+	api.handle("PATCH /v1/webhook_endpoints/{id}", s.changeEndpoint)
+	api.handle("DELETE /v1/webhook_endpoints/{id}", s.deleteEndpoint)
+	api.handle("POST /v1/webhook_endpoints/{id}/rotate", s.rotateEndpoint)
+	api.handle("POST /v1/webhook_endpoints/{id}/replay", s.replayEndpoint)
+	api.handle("GET /v1/webhook_deliveries", s.listDeliveries, "endpoint", "message", "status", "before", "limit")
+	api.handle("GET /v1/webhook_deliveries/{id}", s.showDelivery)
+	api.handle("POST /v1/webhook_deliveries/{id}/replay", s.replayDelivery)
 }
 
 // createEndpoint adds an endpoint. Its secret is in this answer and in no other.
@@ -98,7 +98,7 @@ func (s *Server) answerEndpoint(w http.ResponseWriter, r *http.Request, e billin
 
 // deleteEndpoint removes an endpoint and everything owed to it.
 func (s *Server) deleteEndpoint(w http.ResponseWriter, r *http.Request) {
-	if err := s.Endpoints.Store.DeleteEndpoint(r.Context(), endpointID(r)); err != nil {
+	if err := s.Endpoints.Delete(r.Context(), endpointID(r)); err != nil {
 		s.fail(w, r, err)
 		return
 	}

@@ -23,7 +23,7 @@ func endpoints(t *testing.T, st billing.Store, secretKey string) *operator.Endpo
 	hooks, ok := st.(billing.WebhookStore)
 	require.True(t, ok)
 	return &operator.Endpoints{
-		Store: hooks, Clock: clock.Clock{}, NewSecret: webhook.NewSecret, Seal: keys.Seal,
+		Store: hooks, Clock: clock.Clock{}, NewSecret: webhook.NewSecret, Keys: keys,
 		CheckURL: func(raw string) error { return webhook.CheckURL(raw, false) },
 	}
 }

@@ -7,7 +7,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// EndpointView is an endpoint of the merchant's. The secret is there only in the answer that makes it.
+// EndpointView is an endpoint of the merchant's. The secret is there only in the answer that makes
+// it.
 type EndpointView struct {
 	ID             billing.EndpointID     `json:"id"`
 	Object         string                 `json:"object"` // "webhook_endpoint"

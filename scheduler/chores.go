@@ -17,21 +17,28 @@ type Chore struct {
 	Name string
 	// Every is the time of the clock between the beginnings of two runs.
 	Every time.Duration
-	// Pause is the least real time between two runs: a fast clock makes Every short, and Stripe's limits are real.
+	// Pause is the least real time between two runs: a fast clock makes Every short, and Stripe's
+	// limits are real.
 	Pause time.Duration
-	// Run does the work. cursor is what the last run that succeeded returned; zero before. A run that fails, or whose
-	// process dies, is made again from the same cursor, so it must do no harm twice.
+	// Permit reports why the work must wait; nil means that it never must. It stays due meanwhile.
+	Permit func(ctx context.Context) error
+	// Run does the work. cursor is what the last run that succeeded returned; zero before. A run
+	// that fails, or whose process dies, is made again from the same cursor, so it must do no harm
+	// twice.
 	Run func(ctx context.Context, cursor time.Time) (next time.Time, err error)
 }
 
 // ChoreConfig is what Chores works with.
 type ChoreConfig struct {
-	Store billing.ChoreStore
-	Clock clock.Clock
+	// TakePart reports why this process must claim nothing, such as a wrong clock; nil means that
+	// it may.
+	TakePart func(ctx context.Context) error
+	Store    billing.ChoreStore
+	Clock    clock.Clock
 	// Look is the real time between two looks at whether a chore is due. 0 means DefaultLook.
 	Look time.Duration
-	// Lease is the real time after which the chore of a process that died is taken up by another. 0 means
-	// DefaultChoreLease.
+	// Lease is the real time after which the chore of a process that died is taken up by another. 0
+	// means DefaultChoreLease.
 	Lease time.Duration
 	Log   zerolog.Logger
 }
@@ -39,13 +46,15 @@ type ChoreConfig struct {
 const (
 	// DefaultLook is short beside the time of any chore, and costs one read of a row.
 	DefaultLook = 2 * time.Second
-	// DefaultChoreLease is longer than a database is usually away; whoever is at work extends it in good time.
+	// DefaultChoreLease is longer than a database is usually away; whoever is at work extends it in
+	// good time.
 	DefaultChoreLease = 2 * time.Minute
 	// retryAfter is the longest time of the clock until a chore that failed is tried again.
 	retryAfter = 15 * time.Minute
 )
 
-// Chores runs chores beside the calendar, each in a goroutine of its own: one that takes long delays nothing else.
+// Chores runs chores beside the calendar, each in a goroutine of its own: one that takes long
+// delays nothing else.
 type Chores struct {
 	ChoreConfig
 	chores []Chore
@@ -87,15 +96,20 @@ func (c *Chores) keep(ctx context.Context, chore Chore) {
 	}
 }
 
-// RunOnce does the chore if it is due and nobody else has it. Errors: the chore's own, billing.ErrUnavailable, and
-// billing.ErrConflict when another process took it over meanwhile.
+// RunOnce does the chore if it is due and nobody else has it. Errors: the chore's own,
+// billing.ErrUnavailable, and billing.ErrConflict when another process took it over meanwhile.
 func (c *Chores) RunOnce(ctx context.Context, chore Chore) error {
+	for _, permit := range []func(context.Context) error{c.TakePart, chore.Permit} {
+		if permit != nil && permit(ctx) != nil {
+			return nil //nolint:nilerr // what refuses logs it
+		}
+	}
 	begun := c.Clock.Now()
-	held, ok, err := c.Store.ClaimChore(ctx, chore.Name, begun, begun.Add(c.Clock.Simulated(c.Lease)))
+	held, ok, err := c.Store.ClaimChore(ctx, chore.Name, begun, begun.Add(c.Clock.Simulated(c.Lease)), c.latest(chore, begun))
 	if err != nil || !ok {
 		return err
 	}
-	next, err := c.do(ctx, chore, held)
+	next, err := c.do(ctx, chore, held, c.cursor(held, begun))
 	if errors.Is(err, billing.ErrConflict) {
 		return err
 	}
@@ -112,12 +126,28 @@ func (c *Chores) RunOnce(ctx context.Context, chore Chore) error {
 	return errors.Join(err, c.Store.FinishChore(context.WithoutCancel(ctx), held, next, again))
 }
 
+// latest is the last time at which a chore may wake that a right clock put to sleep.
+func (c *Chores) latest(chore Chore, now time.Time) time.Time {
+	slack := c.Clock.Simulated(c.Lease) // and how long another process may hold it
+	return now.Add(max(chore.Every, c.Clock.Simulated(chore.Pause)) + slack)
+}
+
+// cursor is where a run begins. A cursor of the future was written by a wrong clock, and says
+// nothing of how far the chore has come: it begins as if it had never run.
+func (c *Chores) cursor(held billing.Chore, now time.Time) time.Time {
+	if !held.Cursor.After(now.Add(c.Clock.Simulated(c.Lease))) {
+		return held.Cursor
+	}
+	c.Log.Warn().Str("chore", held.Name).Time("cursor", held.Cursor).Msg("cursor is in the future; the chore begins again")
+	return time.Time{}
+}
+
 // do runs the chore and keeps its lease meanwhile; losing the lease ends it.
-func (c *Chores) do(ctx context.Context, chore Chore, held billing.Chore) (time.Time, error) {
+func (c *Chores) do(ctx context.Context, chore Chore, held billing.Chore, cursor time.Time) (time.Time, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var extending sync.WaitGroup
 	extending.Go(func() { c.extend(ctx, held, cancel) })
-	next, err := chore.Run(ctx, held.Cursor)
+	next, err := chore.Run(ctx, cursor)
 	lost := context.Cause(ctx)
 	cancel(nil)
 	extending.Wait()

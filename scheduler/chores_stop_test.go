@@ -11,7 +11,8 @@ import (
 	"tranche/scheduler"
 )
 
-// TestAChoreCutOffByAStopIsTakenUpAtTheNextStart does not wait for its time, nor for a lease to end.
+// TestAChoreCutOffByAStopIsTakenUpAtTheNextStart does not wait for its time, nor for a lease to
+// end.
 func TestAChoreCutOffByAStopIsTakenUpAtTheNextStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newSlots()

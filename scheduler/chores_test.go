@@ -30,10 +30,10 @@ func newSlots() *slots {
 }
 
 // ClaimChore takes a chore that is due.
-func (s *slots) ClaimChore(_ context.Context, name string, now, until time.Time) (billing.Chore, bool, error) {
+func (s *slots) ClaimChore(_ context.Context, name string, now, until, latest time.Time) (billing.Chore, bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.wakes[name].After(now) {
+	if wake := s.wakes[name]; wake.After(now) && !wake.After(latest) {
 		return billing.Chore{}, false, nil
 	}
 	c := s.rows[name]

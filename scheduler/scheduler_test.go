@@ -68,7 +68,8 @@ func newScheduler(cal billing.Calendar, q billing.Queue, at func() time.Time, ba
 	})
 }
 
-// owe stores n plans with one charge due and two later, an unhandled event and an unsent notice each.
+// owe stores n plans with one charge due and two later, an unhandled event and an unsent notice
+// each.
 func owe(t *testing.T, s billing.Store, n int) {
 	t.Helper()
 	ctx := t.Context()
@@ -184,7 +185,8 @@ func TestNoMoreChargesAreClaimedThanTheWorkersGetTo(t *testing.T) {
 	require.Equal(t, 3, n, "and so do charges, once there is room")
 }
 
-// TestABurstOfMessagesIsHandedOutAsItGoesOut: ten thousand at once would fill the queue, and their leases end in it.
+// TestABurstOfMessagesIsHandedOutAsItGoesOut: ten thousand at once would fill the queue, and their
+// leases end in it.
 func TestABurstOfMessagesIsHandedOutAsItGoesOut(t *testing.T) {
 	t.Parallel()
 	s := storetest.SQLite(t)
@@ -252,7 +254,7 @@ func (*months) ClaimDeliveries(context.Context, time.Time, time.Time, int) ([]bi
 }
 
 // ReleaseClaims has none.
-func (*months) ReleaseClaims(context.Context, time.Time) error { return nil }
+func (*months) ReleaseClaims(context.Context, time.Time, time.Time) (int, error) { return 0, nil }
 
 func TestTheLoopLivesThroughAYearAndABadDay(t *testing.T) {
 	t.Parallel()

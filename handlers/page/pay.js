@@ -28,6 +28,7 @@
       clearTimeout(timer);
       if (response.ok) return response.json();
       if (response.status === 429) throw new Failure(texts.often);
+      if (response.status === 423) throw new Failure(texts.locked);
       if (response.status === 404 || response.status === 409) throw new Failure(texts.changed, true);
       throw new Failure(texts.network);
     }, function () {
@@ -191,37 +192,60 @@
     return true;
   }
 
+  // pay confirms each payment in turn: what the button says is one sum, and at Stripe each part is a payment of its own.
   function pay(form) {
     var saved = usesSaved(form);
     if (saved && !window.Stripe) throw new Failure(texts.network);
     open();
-    return post('intent', { charge: form.dataset.charge, saved: saved, consent: saved ? '' : texts.version }).then(function (given) {
-      if (given.branch === 'paid') return done('succeeded');
-      if (given.branch === 'processing') return done('processing');
-      if (!given.client_secret) throw new Failure(texts.changed, true);
-      var details = saved ? { payment_method: given.payment_method }
-        : { payment_method: { card: form.element }, setup_future_usage: 'off_session' };
-      return stripe.confirmCardPayment(given.client_secret, details).then(function (result) {
-        if (result.paymentIntent) return done(result.paymentIntent.status);
-        var intent = result.error.payment_intent; // somebody else may have paid it meanwhile: a retry, or another tab
-        if (intent && (intent.status === 'succeeded' || intent.status === 'processing')) return done(intent.status);
-        throw why(result.error);
-      });
+    return post('intent', {
+      charges: form.dataset.charges.split(' '), total: Number(form.dataset.total), saved: saved,
+      consent: saved ? '' : texts.version, listed: saved ? '' : form.dataset.listed
+    }).then(function (given) {
+      var waits = false;
+      return given.payments.reduce(function (before, payment, i) {
+        return before.then(function () {
+          return confirm(form, payment, saved);
+        }).then(function (status) {
+          if (status !== 'succeeded') waits = true;
+        }, function (failure) {
+          failure.partly = i > 0; // an earlier one went through
+          throw failure;
+        });
+      }, Promise.resolve()).then(function () { done(waits ? 'processing' : 'succeeded'); });
     });
+  }
+
+  // confirm has Stripe take one payment, and gives its status: succeeded or processing.
+  function confirm(form, given, saved) {
+    if (given.branch === 'paid') return 'succeeded';
+    if (given.branch === 'processing' || given.branch === 'charging') return 'processing';
+    if (!given.client_secret) throw new Failure(texts.changed, true);
+    var details = saved ? { payment_method: given.payment_method }
+      : { payment_method: { card: form.element }, setup_future_usage: 'off_session' };
+    return stripe.confirmCardPayment(given.client_secret, details).then(function (result) {
+      if (result.paymentIntent) return settledStatus(result.paymentIntent.status);
+      var intent = result.error.payment_intent; // somebody else may have paid it meanwhile: a retry, or another tab
+      if (intent && (intent.status === 'succeeded' || intent.status === 'processing')) return intent.status;
+      throw why(result.error);
+    });
+  }
+
+  function settledStatus(status) {
+    if (status === 'succeeded' || status === 'processing') return status;
+    throw new Failure(texts.authentication + ' ' + texts.again);
   }
 
   function done(status) {
     if (status === 'succeeded') settled(texts.paidtitle, texts.paidtext);
-    else if (status === 'processing') settled(texts.processingtitle, texts.processingtext);
-    else throw new Failure(texts.authentication + ' ' + texts.again);
+    else settled(texts.processingtitle, texts.processingtext);
   }
 
   function save(form) {
-    return post('card', { consent: texts.version }).then(function (given) {
+    return post('card', { consent: texts.version, listed: form.dataset.listed }).then(function (given) {
       if (!given.client_secret) throw new Failure(texts.changed, true);
       return stripe.confirmCardSetup(given.client_secret, { payment_method: { card: form.element } }).then(function (result) {
         if (result.error) throw why(result.error);
-        settled(texts.saved, '', texts.saved);
+        settled(texts.savedtitle, '', texts.saved);
       });
     });
   }
@@ -242,6 +266,7 @@
     }).then(null, function (failure) {
       working(form, false);
       problem(form, failure instanceof Failure ? failure.text : texts.network);
+      if (failure.partly) return settled(texts.processingtitle, '', texts.partly);
       if (failure.changed) return reload(texts.changed);
       form.querySelector('button[type=submit]').focus();
     });
@@ -262,6 +287,6 @@
   // A page that the browser kept, as with its back button, shows what was: ask anew.
   addEventListener('pageshow', function (event) { if (event.persisted) location.reload(); });
   showFlash();
-  if (main.dataset.branch === 'processing') follow('');
+  if (main.dataset.branch === 'processing' || main.dataset.branch === 'charging') follow('');
   main.dataset.ready = 'yes';
 })();

@@ -2,11 +2,11 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
+	"os"
 	"slices"
 	"sync"
 
@@ -18,7 +18,9 @@ import (
 	"tranche/internal/alarm"
 	"tranche/internal/billing"
 	"tranche/internal/binding"
+	"tranche/internal/catchup"
 	"tranche/internal/clock"
+	"tranche/internal/clockguard"
 	"tranche/internal/dunning"
 	"tranche/internal/metrics"
 	"tranche/internal/notify"
@@ -29,6 +31,7 @@ import (
 	"tranche/internal/store"
 	"tranche/internal/store/open"
 	"tranche/internal/stripegw"
+	"tranche/internal/stripelimit"
 	"tranche/jobs"
 	"tranche/scheduler"
 )
@@ -40,14 +43,15 @@ type App struct {
 	log   zerolog.Logger
 
 	store    *store.Store
-	limiter  *queue.Limiter
+	limiter  *stripelimit.Limiter
 	breaker  *stripegw.Breaker
 	gateway  *stripegw.Gateway
 	guard    *binding.Guard
+	times    *clockguard.Guard
 	planner  *planning.Planner
 	rules    billing.Rules
 	links    *recovery.Links
-	door     *queue.Doorkeeper
+	requests *queue.RequestLimiter
 	redis    asynq.RedisConnOpt
 	embedded *queue.Embedded // nil with a Redis of its own
 	queue    *queue.Queue
@@ -57,23 +61,30 @@ type App struct {
 	metrics  *metrics.Metrics
 	alarms   alarm.Checker
 	surface  *handlers.Server
-	http     *http.Server
-	listener net.Listener
+	public   *listening
+	admin    *listening // nil when it is off
 	relay    *relay
 	sender   *webhook.Sender // nil without the worker role
 	merchant notify.Merchant
-	smtp     *notify.SMTP // nil without a mail server
+	gate     *catchup.Gate // nil without the worker role
 
+	opened  opened
 	cancel  context.CancelFunc
 	running sync.WaitGroup
+	ended   chan error // why an HTTP server ended that was not stopped
+	stop    sync.Once
 }
 
-// New opens everything the roles need and migrates the database. Nothing runs yet. cfg must be valid. Close what was
-// opened with Stop. Errors: billing.ErrUnavailable when the database or Redis is away.
+// New opens everything the roles need and migrates the database. Nothing runs yet. cfg must be
+// valid. Close what was opened with Stop. Errors: billing.ErrUnavailable when the database or Redis
+// is away.
 func New(ctx context.Context, cfg config.Config, log zerolog.Logger) (*App, error) {
-	a := &App{cfg: cfg, log: log, metrics: metrics.New()}
+	a := &App{cfg: cfg, log: log, metrics: metrics.New(), ended: make(chan error, 1)}
+	for _, f := range cfg.Warnings() {
+		log.Warn().Str("setting", f.Setting).Str("do", f.Hint).Msg(f.Setting + " " + f.Problem)
+	}
 	if err := a.open(ctx); err != nil {
-		a.close()
+		a.opened.closeAll(a.log)
 		return nil, err
 	}
 	return a, nil
@@ -101,10 +112,12 @@ func (a *App) openServices(ctx context.Context) error {
 	if err := a.openQueue(ctx); err != nil {
 		return err
 	}
+	a.openClockGuard()
 	if err := a.openGateway(); err != nil {
 		return err
 	}
-	a.guard = binding.New(a.store, a.gateway, a.clock.Now)
+	a.times.Measure(ctx)
+	a.guard = binding.New(a.store, a.gateway, a.clock)
 	return a.checkBinding(ctx)
 }
 
@@ -123,6 +136,9 @@ func (a *App) build(ctx context.Context) error {
 	}
 	a.planner = planning.New(a.store, a.gateway, a.clock.Now, a.rules).WithPolicies(policies.Names())
 	if a.cfg.Has(config.RoleWorker) {
+		if err := a.openGate(ctx); err != nil {
+			return err
+		}
 		if err := a.buildWorker(policies); err != nil {
 			return err
 		}
@@ -135,9 +151,13 @@ func (a *App) build(ctx context.Context) error {
 	return a.buildHTTP(ctx)
 }
 
-// checkBinding refuses to start on a database that belongs elsewhere. While Stripe can't be asked the process starts and
-// charges nothing until it can.
+// checkBinding refuses to start on a database that belongs elsewhere. While Stripe can't be asked
+// the process starts and charges nothing until it can. A process whose clock is wrong asks later:
+// the binding remembers when it was made.
 func (a *App) checkBinding(ctx context.Context) error {
+	if a.times.Wrong() != nil {
+		return nil //nolint:nilerr // the clock guard reports it
+	}
 	err := a.guard.Check(ctx)
 	if errors.Is(err, billing.ErrUnavailable) {
 		a.log.Warn().Err(err).Msg("nothing is charged until it is known which account the key belongs to")
@@ -146,7 +166,19 @@ func (a *App) checkBinding(ctx context.Context) error {
 	return err
 }
 
-// OpenStore opens and migrates the database of a configuration, for commands that need nothing else.
+// CheckClock compares this machine's clock with the database's, for a command that is about to
+// write times. Errors: *clockguard.WrongClockError.
+func CheckClock(ctx context.Context, s *store.Store) error {
+	if !s.HasClock() {
+		return nil
+	}
+	g := clockguard.New(clockguard.Config{Database: s.ServerTime, Log: zerolog.Nop()})
+	g.Measure(ctx)
+	return g.Wrong()
+}
+
+// OpenStore opens and migrates the database of a configuration, for commands that need nothing
+// else.
 func OpenStore(ctx context.Context, cfg config.Config, log zerolog.Logger) (*store.Store, error) {
 	s, err := open.Store(ctx, cfg.DatabaseURL, open.Options{Connections: cfg.DatabaseConnections})
 	if err != nil {
@@ -168,11 +200,18 @@ func (a *App) openStore(ctx context.Context) error {
 		return fmt.Errorf("open the database: %w", err)
 	}
 	a.store = s
+	a.opened.add("database", s.Close)
+	if path := open.Exposed(a.cfg.DatabaseURL); path != "" {
+		a.log.Warn().Str("path", path).Msg("other users of this machine may read the database: run chmod o-rwx on it")
+	}
 	if !a.cfg.Embedded() {
 		return nil
 	}
-	// The embedded queue forgot its tasks when the process before ended, and nobody else can be at work.
-	return s.ReleaseClaims(ctx, a.clock.Now())
+	// The embedded queue forgot its tasks when the process before ended, and nobody else can be at
+	// work.
+	now := a.clock.Now()
+	_, err = s.ReleaseClaims(ctx, now, now)
+	return err
 }
 
 func (a *App) openQueue(ctx context.Context) error {
@@ -183,6 +222,7 @@ func (a *App) openQueue(ctx context.Context) error {
 	if a.queue, err = queue.New(a.redis, jobs.Routes(), a.clock.Until); err != nil {
 		return err
 	}
+	a.opened.add("queue", a.queue.Close)
 	if err := a.queue.Ping(ctx); err != nil {
 		return fmt.Errorf("reach Redis: %w", err)
 	}
@@ -198,6 +238,7 @@ func (a *App) openRedis() (err error) {
 	if a.embedded, err = queue.StartEmbedded(); err != nil {
 		return err
 	}
+	a.opened.add("embedded Redis", quietly(a.embedded.Close))
 	a.redis = a.embedded.Options()
 	return nil
 }
@@ -212,9 +253,10 @@ func (a *App) buildWorker(policies dunning.Policies) error {
 	}
 	worker := jobs.New(jobs.Config{
 		Store: a.store, Gateway: a.gateway, Queue: a.queue, Mailer: mailer, Planner: a.planner, Rules: a.rules, Policies: policies, Livemode: a.gateway.Livemode(),
-		Permit: a.guard.Check, Admit: a.gateway.Admit, Recorded: a.metrics.Attempt,
+		Permits: a.permits(), Acquire: a.gateway.Acquire, Doubt: a.gate.Doubt, Note: a.gate.Note, Recorded: a.metrics.Attempt,
+		Tries: billing.CardTryLimits{Max: a.cfg.CardTries}, CustomerDeclined: a.metrics.CustomerDecline,
 		Webhooks: a.store, Sender: a.sender, Tried: a.metrics.Delivery,
-		Merchant: a.merchant, MessageDomain: MessageDomain(a.cfg), OpenLink: a.links.Open,
+		Merchant: a.merchant, MessageDomain: MessageDomain(a.cfg), OpenLink: a.links.Open, Host: host(),
 		Clock: a.clock, Lease: a.cfg.Lease, Log: a.log.With().Str("role", "worker").Logger(),
 	})
 	a.servers, err = queue.NewServer(queue.ServerConfig{
@@ -227,7 +269,7 @@ func (a *App) buildWorker(policies dunning.Policies) error {
 
 func (a *App) buildScheduler() {
 	a.sched = scheduler.New(scheduler.Config{
-		Calendar: a.store, Dunnings: a.store, Queue: a.queue, Clock: a.clock, Tick: a.cfg.Tick, Lease: a.cfg.Lease,
+		TakePart: a.mayTakePart, Calendar: a.store, Dunnings: a.store, Queue: a.queue, Clock: a.clock, Tick: a.cfg.Tick, Lease: a.cfg.Lease,
 		Waiting: a.waiting(queue.Charges, queue.Retries), WaitingDeliveries: a.waiting(queue.Webhooks),
 		Tasks: scheduler.Tasks{
 			Charge: jobs.CollectTask, Event: jobs.EventTask, Notice: jobs.NoticeTask, Dunning: jobs.DunningTask, Delivery: jobs.DeliveryTask,
@@ -258,22 +300,65 @@ func (a *App) Start(ctx context.Context) error {
 			return fmt.Errorf("start the workers: %w", err)
 		}
 	}
+	a.running.Go(func() { a.times.Run(ctx) })
+	if a.gate != nil {
+		a.running.Go(func() { a.gate.Run(ctx) })
+	}
 	if a.sched != nil {
+		ctx := billing.ActingAs(ctx, billing.Party{Actor: billing.NewActor(billing.ActorScheduler, host())})
 		a.running.Go(func() { a.sched.Run(ctx) })
 		a.running.Go(func() { a.chores.Run(ctx) })
 	}
-	a.running.Go(func() {
-		if err := a.http.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
-			a.log.Error().Err(err).Msg("HTTP server ended")
+	for _, l := range []*listening{a.public, a.admin} {
+		if l != nil {
+			a.running.Go(func() { a.serve(l) })
 		}
-	})
-	a.log.Info().Str("addr", a.Addr()).Any("roles", a.cfg.Roles).Str("database", a.databaseKind()).
+	}
+	a.log.Info().Str("addr", a.Addr()).Str("admin_addr", cmp.Or(a.AdminAddr(), config.Off)).Any("roles", a.cfg.Roles).Str("database", a.databaseKind()).
 		Bool("embedded_queue", a.cfg.Embedded()).Bool("livemode", a.gateway.Livemode()).Msg("tranche is running")
 	return nil
 }
 
+// serve answers on an address, and reports a server that ended without being stopped.
+func (a *App) serve(l *listening) {
+	err := l.serve()
+	if err == nil {
+		return
+	}
+	a.log.Error().Err(err).Msg("the process ends, because it cannot be reached any more")
+	select {
+	case a.ended <- err:
+	default: // the first reason counts
+	}
+}
+
+// Wait returns when ctx ends, or with an error when an HTTP server ended without being stopped: a
+// process that cannot be reached must not stay. Call Stop after it.
+func (a *App) Wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-a.ended:
+		return err
+	}
+}
+
+// host names this machine in the audit trail; empty where it has no name.
+func host() string {
+	name, _ := os.Hostname() // the role alone is still an actor
+	return name
+}
+
 // Addr is the address the process listens on.
-func (a *App) Addr() string { return a.listener.Addr().String() }
+func (a *App) Addr() string { return a.public.addr() }
+
+// AdminAddr is the address of metrics and details of readiness; empty when it is off.
+func (a *App) AdminAddr() string {
+	if a.admin == nil {
+		return ""
+	}
+	return a.admin.addr()
+}
 
 // Store is the database, for reports.
 func (a *App) Store() billing.Store { return a.store }
@@ -284,67 +369,33 @@ func (a *App) Gateway() billing.Gateway { return a.gateway }
 // Clock is the clock charges live by.
 func (a *App) Clock() clock.Clock { return a.clock }
 
-// Stop ends the work in an order that loses nothing: no new requests, no new tasks, then what is under way. It waits at
-// most the shutdown timeout of the configuration.
-func (a *App) Stop() {
+// Stop ends the work in an order that loses nothing: no new requests, no new tasks, then what is
+// under way. It waits at most the shutdown timeout of the configuration. Further calls do nothing.
+func (a *App) Stop() { a.stop.Do(a.end) }
+
+func (a *App) end() {
 	ctx, cancel := context.WithTimeout(context.Background(), a.cfg.ShutdownTimeout)
 	defer cancel()
-	if err := a.http.Shutdown(ctx); err != nil {
-		a.log.Warn().Err(err).Msg("requests cut off")
-		_ = a.http.Close() // what still runs must not find the inbox closed
-	}
+	a.shutdown(ctx, a.public)
 	if a.cancel != nil {
 		a.cancel()
 	}
 	if a.servers != nil {
 		a.servers.Stop()
 	}
+	a.shutdown(ctx, a.admin) // late: what is under way is watched until it ends
 	a.running.Wait()
-	a.close()
+	a.opened.closeAll(a.log)
 	a.log.Info().Msg("tranche has stopped")
 }
 
-// close lets go of everything that was opened, last first.
-func (a *App) close() {
-	if a.surface != nil {
-		a.surface.Close()
+// shutdown ends an HTTP server, if there is one.
+func (a *App) shutdown(ctx context.Context, l *listening) {
+	if l == nil {
+		return
 	}
-	if a.relay != nil {
-		a.relay.close()
-	}
-	if a.listener != nil {
-		_ = a.listener.Close()
-	}
-	if a.smtp != nil {
-		a.smtp.Close()
-	}
-	if a.gateway != nil {
-		a.gateway.Close()
-	}
-	if a.sender != nil {
-		a.sender.Close()
-	}
-	if a.door != nil {
-		a.note("doorkeeper", a.door.Close())
-	}
-	if a.limiter != nil {
-		a.note("limiter", a.limiter.Close())
-	}
-	if a.queue != nil {
-		a.note("queue", a.queue.Close())
-	}
-	if a.embedded != nil {
-		a.embedded.Close()
-	}
-	if a.store != nil {
-		a.note("database", a.store.Close())
-	}
-}
-
-// note logs what could not be closed cleanly.
-func (a *App) note(what string, err error) {
-	if err != nil {
-		a.log.Warn().Err(err).Str("what", what).Msg("not closed cleanly")
+	if err := l.shutdown(ctx); err != nil {
+		a.log.Warn().Err(err).Str("setting", l.setting).Msg("requests cut off")
 	}
 }
 

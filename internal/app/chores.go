@@ -9,14 +9,15 @@ import (
 
 	"tranche/internal/backfill"
 	"tranche/internal/billing"
+	"tranche/internal/catchup"
 	"tranche/internal/reconcile"
 	"tranche/internal/stripegw"
 	"tranche/jobs"
 	"tranche/scheduler"
 )
 
-// sweepPause is the least real time between two sweeps on a fast clock: one call to Stripe every two seconds is nothing
-// beside its limit of 25 a second.
+// sweepPause is the least real time between two sweeps on a fast clock: one call to Stripe every
+// two seconds is nothing beside its limit of 25 a second.
 const sweepPause = 2 * time.Second
 
 const (
@@ -29,35 +30,28 @@ const (
 func (a *App) buildChores() {
 	log := a.log.With().Str("role", "scheduler").Logger()
 	record := stripegw.NewRecord(a.gateway, 0)
-	a.chores = scheduler.NewChores(scheduler.ChoreConfig{Store: a.store, Clock: a.clock, Log: log}, append(a.reminders(log),
-		scheduler.Chore{Name: "sweep", Every: a.cfg.SweepEvery, Pause: sweepPause, Run: a.bound(a.sweep(record, log))},
+	a.chores = scheduler.NewChores(scheduler.ChoreConfig{TakePart: a.mayTakePart, Store: a.store, Clock: a.clock, Log: log}, append(a.reminders(log),
+		scheduler.Chore{Name: catchup.SweepJob, Every: a.cfg.SweepEvery, Pause: sweepPause, Permit: a.mayAct, Run: a.sweep(record, log)},
 		a.heartbeat(),
-		scheduler.Chore{Name: "reconcile", Every: reconcileEvery, Pause: reconcilePause, Run: a.bound(a.reconcile(record, log))},
-		scheduler.Chore{Name: "webhook_prune", Every: pruneEvery, Pause: prunePause, Run: a.pruneMessages(log)},
+		a.staleLeases(log),
+		scheduler.Chore{Name: "reconcile", Every: reconcileEvery, Pause: reconcilePause, Permit: a.mayAct, Run: a.reconcile(record, log)},
+		scheduler.Chore{Name: "webhook_prune", Every: pruneEvery, Pause: prunePause, Permit: a.mayAct, Run: a.pruneMessages(log)},
 	)...)
 }
 
 // run is what a chore does.
 type run = func(ctx context.Context, cursor time.Time) (time.Time, error)
 
-// bound keeps a chore from an account that the database does not belong to: another account's events would be taken for
-// this one's.
-func (a *App) bound(do run) run {
-	return func(ctx context.Context, cursor time.Time) (time.Time, error) {
-		if err := a.guard.Check(ctx); err != nil {
-			return cursor, err
-		}
-		return do(ctx, cursor)
-	}
-}
-
-// sweep stores the events that no webhook brought. The first sweep goes back to where the database was bound: what
-// happened before concerns no plan in it.
+// sweep stores the events that no webhook brought. The first sweep goes back to where the database
+// was bound: what happened before concerns no plan in it.
 func (a *App) sweep(record billing.Record, log zerolog.Logger) run {
 	return func(ctx context.Context, cursor time.Time) (time.Time, error) {
 		began := a.clock.Now()
 		binding, err := a.store.Binding(ctx)
 		if err != nil && !errors.Is(err, billing.ErrNotFound) {
+			return cursor, err
+		}
+		if err := catchup.NoteUnseen(ctx, a.store, cursor, began); err != nil {
 			return cursor, err
 		}
 		counts, err := backfill.Run(ctx, record, a.store, backfill.Options{
@@ -71,7 +65,8 @@ func (a *App) sweep(record billing.Record, log zerolog.Logger) run {
 	}
 }
 
-// reconcile compares the last days with Stripe's record. What it finds is an alarm: nothing of the kind should happen.
+// reconcile compares the last days with Stripe's record. What it finds is an alarm: nothing of the
+// kind should happen.
 func (a *App) reconcile(record billing.Record, log zerolog.Logger) run {
 	return func(ctx context.Context, cursor time.Time) (time.Time, error) {
 		began := a.clock.Now()
@@ -89,7 +84,8 @@ func (a *App) reconcile(record billing.Record, log zerolog.Logger) run {
 	}
 }
 
-// warnRefused names the connected accounts that took their access back: what happens there is not seen.
+// warnRefused names the connected accounts that took their access back: what happens there is not
+// seen.
 func warnRefused(log zerolog.Logger, accounts []string) {
 	if len(accounts) > 0 {
 		log.Warn().Strs("accounts", accounts).Msg("Stripe gives this key no access to connected accounts that plans name")

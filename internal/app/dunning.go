@@ -10,7 +10,8 @@ import (
 	"tranche/internal/dunning/policyfile"
 )
 
-// Policies reads the dunning policies of a configuration. Errors: *dunning.PolicyError with every fault in the file.
+// Policies reads the dunning policies of a configuration. Errors: *dunning.PolicyError with every
+// fault in the file.
 func Policies(cfg config.Config) (dunning.Policies, error) {
 	chargeTime, err := billing.ParseLocalTime(cfg.ChargeTime)
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 	"tranche/internal/store/sqlite"
 )
 
-// Foretell makes forecasts from what a database holds, by the settings of the real run.
-func Foretell(cfg config.Config, from billing.Reader) (handlers.Foretell, error) {
+// Forecaster makes forecasts from what a database holds, by the settings of the real run.
+func Forecaster(cfg config.Config, from billing.Reader) (handlers.Forecaster, error) {
 	clk, err := clock.Parse(cfg.Clock)
 	if err != nil {
 		return nil, err
@@ -39,8 +39,9 @@ func Foretell(cfg config.Config, from billing.Reader) (handlers.Foretell, error)
 	}).Forecast, nil
 }
 
-// OpenToRead opens the database of a configuration for a command that changes nothing: it is not even migrated, and where
-// there is none an empty one is taken, in memory. Errors: billing.ErrUnavailable; a database of another version.
+// OpenToRead opens the database of a configuration for a command that changes nothing: it is not
+// even migrated, and where there is none an empty one is taken, in memory. Errors:
+// billing.ErrUnavailable; a database of another version.
 func OpenToRead(ctx context.Context, cfg config.Config) (*store.Store, error) {
 	if open.Missing(cfg.DatabaseURL) {
 		empty, err := sqlite.NewScratch(ctx)
@@ -54,6 +55,9 @@ func OpenToRead(ctx context.Context, cfg config.Config) (*store.Store, error) {
 		return nil, err
 	}
 	current, wanted, err := s.Version(ctx)
+	if err == nil {
+		err = s.CheckVersion(ctx)
+	}
 	if err == nil && current != wanted {
 		err = fmt.Errorf("it is at version %d and this program needs %d: run `tranche migrate` first", current, wanted)
 	}

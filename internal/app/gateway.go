@@ -8,26 +8,35 @@ import (
 	"tranche/config"
 	"tranche/internal/clock"
 	"tranche/internal/metrics"
-	"tranche/internal/queue"
 	"tranche/internal/stripegw"
+	"tranche/internal/stripelimit"
 )
 
-// openGateway makes the way to Stripe: within its limits, and closed while it does not answer.
+// openGateway opens the gateway to Stripe, with the rate limiter and the circuit breaker.
 func (a *App) openGateway() (err error) {
 	reads, writes := a.cfg.StripeRates()
-	if a.limiter, err = queue.NewLimiter(queue.LimiterConfig{
+	if a.limiter, err = stripelimit.New(stripelimit.Config{
 		Redis: a.redis, Reads: reads, Writes: writes, Wall: a.clock.Wall, Log: a.log,
-		// A stop waits for a call that got its turn last.
-		Patience: min(a.cfg.ShutdownTimeout-a.cfg.StripeTimeout, queue.DefaultPatience),
+		// A stopping process waits for calls in flight, the last of which may only now get its token.
+		MaxWait: min(a.cfg.ShutdownTimeout-a.cfg.StripeTimeout, stripelimit.DefaultMaxWait),
 	}); err != nil {
 		return err
+	}
+	a.opened.add("limiter", a.limiter.Close)
+	dated := func(time.Time, time.Duration) {}
+	if a.times != nil { // a command has none
+		dated = a.times.Answered
 	}
 	a.breaker = stripegw.NewBreaker(stripegw.BreakerConfig{Changed: a.breakerChanged})
 	a.gateway, err = stripegw.New(stripegw.Config{
 		SecretKey: a.cfg.StripeSecretKey, APIBase: a.cfg.StripeAPIBase, HTTPTimeout: a.cfg.StripeTimeout,
-		Limiter: a.limiter, Breaker: a.breaker, Observe: a.metrics.Call,
+		Limiter: a.limiter, Breaker: a.breaker, Observe: a.metrics.Call, Dated: dated,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	a.opened.add("connections to Stripe", quietly(a.gateway.Close))
+	return nil
 }
 
 // breakerChanged logs whether calls to Stripe are made.
@@ -42,8 +51,9 @@ func (a *App) breakerChanged(to stripegw.BreakerState, wait time.Duration) {
 	}
 }
 
-// OpenGateway makes the way to Stripe for a command that makes many calls: within the limits that it has in common with the
-// processes that serve, where these share a Redis. Call the function when it is done.
+// OpenGateway makes the way to Stripe for a command that makes many calls: within the limits that
+// it has in common with the processes that serve, where these share a Redis. Call the function when
+// it is done.
 func OpenGateway(cfg config.Config, clk clock.Clock, log zerolog.Logger) (*stripegw.Gateway, func(), error) {
 	a := &App{cfg: cfg, clock: clk, log: log, metrics: metrics.New()}
 	err := a.openRedis()
@@ -51,8 +61,8 @@ func OpenGateway(cfg config.Config, clk clock.Clock, log zerolog.Logger) (*strip
 		err = a.openGateway()
 	}
 	if err != nil {
-		a.close()
+		a.opened.closeAll(log)
 		return nil, nil, err
 	}
-	return a.gateway, a.close, nil
+	return a.gateway, func() { a.opened.closeAll(log) }, nil
 }

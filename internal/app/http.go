@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"time"
 
 	"tranche/config"
@@ -15,49 +13,70 @@ import (
 	"tranche/jobs"
 )
 
-// signatureTolerance is how far a webhook's time may be from ours, either way, as Stripe's libraries have it.
+// signatureTolerance is how far a webhook's time may be from ours, either way, as Stripe's
+// libraries have it.
 const signatureTolerance = 5 * time.Minute
 
-// headerTimeout ends connections that never send a request.
-const headerTimeout = 10 * time.Second
-
-// buildHTTP listens. A process without the ingress role answers health checks and metrics, and nothing else.
+// buildHTTP listens. A process without the ingress role answers health checks on its public
+// address, and nothing else.
 func (a *App) buildHTTP(ctx context.Context) error {
 	a.relay = newRelay(a.queue, a.log)
+	a.opened.add("relay", quietly(a.relay.close))
 	endpoints, err := NewEndpoints(a.cfg, a.store, a.clock)
 	if err != nil {
 		return err
 	}
-	foretell, err := Foretell(a.cfg, a.store)
+	forecast, err := Forecaster(a.cfg, a.store)
 	if err != nil {
 		return err
 	}
-	a.surface = handlers.New(handlers.Config{
+	c := handlers.Config{
 		Store: a.store, Planner: a.planner, Rules: a.rules, Parse: stripegw.ParseEvent,
+		CheckHeader: func(header string, now time.Time) error { return stripegw.CheckHeader(header, signatureTolerance, now) },
 		Verify: func(payload []byte, header string, now time.Time) error {
 			return stripegw.VerifySignature(payload, header, a.cfg.StripeWebhookSecrets, signatureTolerance, now)
 		},
-		Received: a.relay.events, APIKey: a.cfg.APIKey, Clock: a.clock, Grace: a.cfg.Lease, Checks: a.checks(),
-		Pay: a.payPage(), Alarms: a.alarms, Metrics: a.metrics.Handler(), Answered: a.metrics.Request,
+		Received: a.relay.events, APIKeys: a.cfg.APIKeys, Clock: a.clock, Grace: a.cfg.Lease, Checks: a.checks(),
+		Pay: a.payPage(), Alarms: a.alarms, Metrics: a.metrics.Handler(), Answered: a.metrics.Request, WrongKey: a.metrics.WrongKey,
 		Endpoints:  endpoints,
-		Foretell:   foretell,
+		Forecaster: forecast,
+		TakePart:   a.mayWrite, TrustedProxies: a.cfg.ProxyPrefixes(),
 		HealthOnly: !a.cfg.Has(config.RoleIngress), Log: a.log.With().Str("role", "ingress").Logger(),
-	})
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", a.cfg.Addr)
-	if err != nil {
-		return fmt.Errorf("listen on TRANCHE_ADDR %s: %w", a.cfg.Addr, err)
 	}
-	a.listener = listener
-	a.http = &http.Server{Handler: a.surface, ReadHeaderTimeout: headerTimeout, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute}
+	if a.requests != nil {
+		c.Allow = a.requests.Allow
+	}
+	a.surface = handlers.New(c)
+	a.opened.add("HTTP handlers", quietly(a.surface.Close))
+	return a.listenHTTP(ctx)
+}
+
+// listenHTTP opens the public address, and the admin address unless it is off.
+func (a *App) listenHTTP(ctx context.Context) (err error) {
+	if a.public, err = listen(ctx, "TRANCHE_ADDR", a.cfg.Addr, a.surface, a.log); err != nil {
+		return err
+	}
+	a.opened.add("public address", quietly(a.public.close))
+	if a.cfg.AdminAddr == config.Off {
+		return nil
+	}
+	if a.admin, err = listen(ctx, "TRANCHE_ADMIN_ADDR", a.cfg.AdminAddr, a.surface.Admin(), a.log); err != nil {
+		return fmt.Errorf("%w: set TRANCHE_ADMIN_ADDR to another address, or to off", err)
+	}
+	a.opened.add("admin address", quietly(a.admin.close))
 	return nil
 }
 
 // staleTicks is how many ticks a scheduler may miss before it counts as stuck.
 const staleTicks = 30
 
-// checks are what /readyz asks.
+// checks are the checks of /readyz.
 func (a *App) checks() map[string]func(context.Context) error {
-	checks := map[string]func(context.Context) error{"database": a.store.Ping, "queue": a.queue.Ping}
+	checks := map[string]func(context.Context) error{
+		"database": a.store.Ping, "queue": a.queue.CheckWrite,
+		"clock":   func(context.Context) error { return a.times.Wrong() },
+		"account": func(context.Context) error { return a.rightAccount() },
+	}
 	if a.sched != nil {
 		checks["scheduler"] = func(context.Context) error {
 			if !a.tickedSince(time.Time{}) {
@@ -69,8 +88,8 @@ func (a *App) checks() map[string]func(context.Context) error {
 	return checks
 }
 
-// tickedSince says whether this process's scheduler looks at the calendar. Before its first look it has the time of a few
-// ticks from start.
+// tickedSince says whether this process's scheduler looks at the calendar. Before its first look it
+// has the time of a few ticks from start.
 func (a *App) tickedSince(start time.Time) bool {
 	last := a.sched.LastTick()
 	if last.IsZero() {

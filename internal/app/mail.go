@@ -12,7 +12,8 @@ import (
 // keptDomain stands in Message-IDs of mails that are kept: RFC 2606 reserves it, so it is nobody's.
 const keptDomain = "tranche.invalid"
 
-// Merchant is who mails are from and what they look like. Errors: *config.Error, for a template that can't be used.
+// Merchant is who mails are from and what they look like. Errors: *config.Error, for a template
+// that can't be used.
 func Merchant(cfg config.Config) (notify.Merchant, error) {
 	m := notify.Merchant{Name: cfg.MerchantName, ReturnURL: cfg.ReturnURL}
 	if cfg.Templates == "" {
@@ -48,6 +49,9 @@ func (a *App) mailer() (billing.Mailer, error) {
 		return notify.Kept{}, nil
 	}
 	smtp, err := notify.NewSMTP(notify.SMTPConfig{URL: a.cfg.SMTPURL, From: a.cfg.MailFrom, Now: a.clock.Now})
-	a.smtp = smtp
-	return smtp, err
+	if err != nil {
+		return nil, err
+	}
+	a.opened.add("mail server", quietly(smtp.Close))
+	return smtp, nil
 }

@@ -12,29 +12,34 @@ import (
 	"tranche/internal/recovery"
 )
 
-// openRecovery makes the links to the recovery page, which workers put into mails and the ingress opens.
+// openRecovery makes the links to the recovery page, which workers put into mails and the ingress
+// opens, and the rate limit that keeps guesses at links and API keys away from the ingress.
 func (a *App) openRecovery() (err error) {
 	a.links = NewLinks(a.cfg, a.store)
 	a.links.Now = a.clock.Now
 	a.merchant.PayLink = a.links.URL
-	if a.cfg.PayPage() && a.cfg.Has(config.RoleIngress) {
-		a.door, err = queue.NewDoorkeeper(a.redis, a.clock.Wall, a.log)
+	if a.cfg.Has(config.RoleIngress) {
+		if a.requests, err = queue.NewRequestLimiter(a.redis, a.clock.Wall, a.log); err != nil {
+			return err
+		}
+		a.opened.add("request limiter", a.requests.Close)
 	}
-	return err
+	return nil
 }
 
-// NewLinks makes the links of a configuration; none are made where a setting is missing. The caller sets the clock.
+// NewLinks makes the links of a configuration; none are made where a setting is missing. The caller
+// sets the clock.
 func NewLinks(cfg config.Config, s billing.Store) *recovery.Links {
 	l := &recovery.Links{Store: s, TTL: cfg.LinkTTL}
 	if cfg.PayPage() {
-		l.Key, l.BaseURL = cfg.SecretKey, cfg.BaseURL
+		l.Key, l.BaseURL = cfg.SecretKeys[0], cfg.BaseURL
 	}
 	return l
 }
 
 // payPage is the recovery page; nil where a setting is missing.
 func (a *App) payPage() *handlers.PayPage {
-	if a.door == nil {
+	if a.requests == nil || !a.cfg.PayPage() {
 		return nil
 	}
 	contact := ""
@@ -43,12 +48,13 @@ func (a *App) payPage() *handlers.PayPage {
 	}
 	desk := &recovery.Desk{
 		Store: a.store, Gateway: a.gateway, Now: a.clock.Now, Lease: a.clock.Simulated(a.cfg.Lease),
-		Reason: func(f billing.Failure) billing.Reason { return dunning.Classify(f, "").Reason }, MessageDomain: MessageDomain(a.cfg),
+		Reason: func(f billing.Failure) billing.Reason { return dunning.Classify(f, "").Reason }, MessageDomain: MessageDomain(a.cfg), OwnAccount: a.guard.Confirms,
+		Tries: billing.CardTryLimits{Max: a.cfg.CardTries},
 	}
 	return &handlers.PayPage{
 		Desk: desk, Links: a.links, Merchant: a.merchantName(), Contact: contact, BaseURL: a.cfg.BaseURL,
 		PublishableKey: a.cfg.StripePublishableKey, StripeJSURL: a.cfg.StripeJSURL, StripeAPIBase: a.cfg.StripeAPIBase,
-		Reasons: reasonsByCode(), Allow: a.door.Allow, TrustedProxies: a.cfg.ProxyPrefixes(),
+		Holidays: a.rules.Holidays, Reasons: reasonsByCode(),
 	}
 }
 

@@ -15,8 +15,8 @@ const (
 	relayTimeout = 5 * time.Second
 )
 
-// relay enqueues newly stored events after the webhook was answered, so that a slow or absent Redis does not keep
-// Stripe waiting. It is best effort: what it drops, the scheduler finds.
+// relay enqueues newly stored events after the webhook was answered, so that a slow or absent Redis
+// does not keep Stripe waiting. It is best effort: what it drops, the scheduler finds.
 type relay struct {
 	queue   billing.Queue
 	batches chan []billing.Task

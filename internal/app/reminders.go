@@ -6,6 +6,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"tranche/internal/operator"
 	"tranche/jobs"
 	"tranche/scheduler"
 )
@@ -32,11 +33,16 @@ func (a *App) reminders(log zerolog.Logger) []scheduler.Chore {
 		}
 	}
 	return []scheduler.Chore{
-		{Name: "upcoming", Every: upcomingEvery, Pause: reminderPause, Run: chore("customers to tell of charges that fall due",
+		{Name: "upcoming", Every: upcomingEvery, Pause: reminderPause, Permit: a.mayAct, Run: chore("customers to tell of charges that fall due",
 			func(ctx context.Context, now time.Time) (int, error) {
 				return find.Upcoming(ctx, now, a.cfg.UpcomingDays)
 			})},
-		{Name: "card_detach", Every: detachEvery, Pause: reminderPause, Run: a.bound(chore("cards detached at Stripe", jobs.Detacher{Store: a.store, Gateway: a.gateway}.Run))},
-		{Name: "card_expiry", Every: expiringEvery, Pause: reminderPause, Run: chore("customers to tell of cards that expire", find.Expiring)},
+		{Name: "checkout_expiry", Every: upcomingEvery, Pause: reminderPause, Permit: a.mayAct, Run: chore("plans canceled whose checkout was not completed",
+			func(ctx context.Context, now time.Time) (int, error) {
+				return operator.CheckoutExpirer{Store: a.store, Gateway: a.gateway, Days: a.cfg.CheckoutDays}.Run(ctx, now)
+			})},
+		{Name: "card_detach", Every: detachEvery, Pause: reminderPause, Permit: a.mayAct, Run: chore("cards detached at Stripe", jobs.Detacher{Store: a.store, Gateway: a.gateway}.Run)},
+		{Name: "customer_update", Every: detachEvery, Pause: reminderPause, Permit: a.mayAct, Run: chore("customers updated at Stripe", jobs.CustomerUpdater{Store: a.store, Gateway: a.gateway}.Run)},
+		{Name: "card_expiry", Every: expiringEvery, Pause: reminderPause, Permit: a.mayAct, Run: chore("customers to tell of cards that expire", find.Expiring)},
 	}
 }

@@ -5,13 +5,14 @@ import (
 	"tranche/internal/billing"
 )
 
-// Rules are what the settings say of all plans. Errors: *config.Error, where a limit is for a currency that Stripe can't charge.
+// Rules are what the settings say of all plans. Errors: *config.Error, where a limit is for a
+// currency that Stripe can't charge.
 func Rules(cfg config.Config) (billing.Rules, error) {
 	chargeTime, err := billing.ParseLocalTime(cfg.ChargeTime)
 	if err != nil {
 		return billing.Rules{}, err
 	}
-	rules := billing.Rules{ChargeTime: chargeTime, Limits: billing.Limits{}, Holidays: billing.Holidays{Weekend: cfg.Weekend, Dates: map[billing.Date]bool{}}}
+	rules := billing.Rules{ChargeTime: chargeTime, TimeZone: cfg.DefaultTimeZone, Locale: cfg.DefaultLocale, Confirm: cfg.ConfirmPlans, Limits: billing.Limits{}, Holidays: billing.Holidays{Weekend: cfg.Weekend, Dates: map[billing.Date]bool{}}}
 	for _, day := range cfg.Holidays {
 		rules.Holidays.Dates[billing.DateOf(day, day.Location())] = true
 	}

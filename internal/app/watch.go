@@ -8,11 +8,10 @@ import (
 	"tranche/scheduler"
 )
 
-// buildWatch makes what looks after the rest: alarms and metrics. Every process has them, whatever its roles.
+// buildWatch makes what looks after the rest: alarms and metrics. Every process has them, whatever
+// its roles.
 func (a *App) buildWatch() {
-	a.alarms = alarm.Cached(alarm.New(alarm.Config{
-		Store: a.store, Clock: a.clock, Lease: a.cfg.Lease, Archived: a.queue.Archived,
-	}), a.clock.Wall)
+	a.alarms = alarm.Cached(alarm.New(a.alarmConfig()), a.clock.Wall)
 	sources := metrics.Sources{Alarms: a.alarms, Depths: a.depths, Pending: a.pendingDeliveries()}
 	if a.sched != nil {
 		sources.LastTick = a.sched.LastTick
@@ -20,18 +19,41 @@ func (a *App) buildWatch() {
 	a.metrics.Watch(sources)
 }
 
-// heartbeat is the chore that shows that schedulers run, and reads the alarms out.
+// alarmConfig is what alarms are found with: by the database, and by this process about itself.
+func (a *App) alarmConfig() alarm.Config {
+	return alarm.Config{
+		Store: a.store, Clock: a.clock, Lease: a.cfg.Lease, Archived: a.queue.Archived, Queue: a.queue.CheckWrite,
+		Own: []func(context.Context) *alarm.Alarm{a.clockAlarm, a.accountAlarm, a.permissionAlarm, a.heldAlarm, a.proxyAlarm, a.unsignedAlarm},
+	}
+}
+
+// proxyAlarm is raised by a process that is reached through a proxy which it does not trust.
+func (a *App) proxyAlarm(context.Context) *alarm.Alarm {
+	if a.surface == nil { // it is being built
+		return nil
+	}
+	peer := a.surface.UntrustedProxy()
+	if peer == "" {
+		return nil
+	}
+	raised := alarm.ProxyUntrusted()
+	raised.Count, raised.Reason = 1, "requests from "+peer+" have X-Forwarded-For or Forwarded"
+	return &raised
+}
+
+// heartbeat is the periodic job that shows that a scheduler runs, and logs the alarms.
 func (a *App) heartbeat() scheduler.Chore {
 	made := a.clock.Wall()
 	ticking := func() bool { return a.tickedSince(made) }
-	bell := &alarm.Bell{
-		Checker: alarm.New(alarm.Config{Store: a.store, Clock: a.clock, Lease: a.cfg.Lease, Archived: a.queue.Archived}),
+	logger := &alarm.AlarmLogger{
+		Checker: alarm.New(a.alarmConfig()),
 		Clock:   a.clock, Ticking: ticking, Log: a.log.With().Str("role", "scheduler").Logger(),
 	}
-	return scheduler.Chore{Name: alarm.Heartbeat, Every: alarm.BeatEvery, Pause: alarm.BeatEvery, Run: bell.Ring}
+	return scheduler.Chore{Name: alarm.Heartbeat, Every: alarm.HeartbeatEvery, Pause: alarm.HeartbeatEvery, Run: logger.Heartbeat}
 }
 
-// depths counts the tasks in the queue by state.
+// depths counts the tasks in the queue by state. A queue that takes no tasks is counted too, and
+// reported as an error.
 func (a *App) depths(ctx context.Context) ([]metrics.Depth, error) {
 	queues, err := a.queue.Stats(ctx)
 	var depths []metrics.Depth
@@ -42,6 +64,9 @@ func (a *App) depths(ctx context.Context) ([]metrics.Depth, error) {
 			metrics.Depth{Queue: q.Queue, State: "scheduled", Tasks: q.Scheduled},
 			metrics.Depth{Queue: q.Queue, State: "retry", Tasks: q.Retry},
 			metrics.Depth{Queue: q.Queue, State: "archived", Tasks: q.Archived})
+	}
+	if err == nil {
+		err = a.queue.CheckWrite(ctx)
 	}
 	return depths, err
 }

@@ -13,8 +13,8 @@ import (
 	"tranche/internal/testenv"
 )
 
-// TestWhatDidNotHappenIsSeen: a plan whose charge falls due where no worker runs. The scheduler hands its task out and
-// nobody takes it.
+// TestWhatDidNotHappenIsSeen: a plan whose charge falls due where no worker runs. The scheduler
+// hands its task out and nobody takes it.
 func TestWhatDidNotHappenIsSeen(t *testing.T) {
 	t.Parallel()
 	sim, url := stripe(t)
@@ -23,7 +23,7 @@ func TestWhatDidNotHappenIsSeen(t *testing.T) {
 	}
 	first := started(t, settings(t, url, change))
 	sim.AddWebhook(stripesim.WebhookEndpoint{URL: "http://" + first.Addr() + "/webhooks/stripe", Secret: "whsec_app"})
-	due := time.Now().Add(4 * time.Second).UTC().Format(time.RFC3339)
+	due := soon()
 	plan := create(t, first, `{"reference": "order-1", "kind": "installments", "currency": "usd", "charges": [{"amount": 1000}, {"amount": 2000, "due": "`+due+`"}],
 		"customer": {"reference": "ada"}}`)
 	_, err := (&stripesim.Browser{BaseURL: url}).ConfirmCardPayment(t.Context(), plan.FirstPayment.ClientSecret,
@@ -33,7 +33,7 @@ func TestWhatDidNotHappenIsSeen(t *testing.T) {
 		p, err := first.Store().Plan(t.Context(), plan.ID)
 		return err == nil && p.Status == billing.PlanActive
 	}, 20*time.Second, 50*time.Millisecond)
-	_, page := get(t, "http://"+first.Addr()+"/metrics")
+	_, page := get(t, "http://"+first.AdminAddr()+"/metrics")
 	for _, line := range []string{
 		`tranche_http_requests_total{route="POST /v1/plans",status="201"} 1`, `tranche_http_requests_total{route="POST /webhooks/stripe",status="200"}`,
 		`tranche_stripe_call_duration_seconds_count{kind="ok",operation="create PaymentIntent"} 1`, `tranche_alarms{alarm="charges_overdue",severity="critical"} 0`,
@@ -48,8 +48,8 @@ func TestWhatDidNotHappenIsSeen(t *testing.T) {
 	second := started(t, settings(t, url, change))
 	defer second.Stop()
 	require.Eventually(t, func() bool {
-		_, page := get(t, "http://"+second.Addr()+"/metrics")
-		status, ready := get(t, "http://"+second.Addr()+"/readyz")
+		_, page := get(t, "http://"+second.AdminAddr()+"/metrics")
+		status, ready := get(t, "http://"+second.AdminAddr()+"/readyz")
 		return status == http.StatusOK && strings.Contains(ready, `"charges_overdue"`) && strings.Contains(page, `tranche_alarms{alarm="charges_overdue",severity="critical"} 1`) &&
 			!strings.Contains(page, "tranche_scheduler_last_tick_timestamp_seconds 0\n")
 	}, 60*time.Second, 250*time.Millisecond)

@@ -17,24 +17,46 @@ import (
 
 // openSender makes what posts messages to the merchant's endpoints.
 func (a *App) openSender() error {
-	keys, err := webhook.NewKeyring(a.cfg.SecretKey)
+	keys, err := webhook.NewKeyring(a.cfg.SecretKeys...)
 	if err != nil {
 		return err
 	}
 	a.sender = webhook.NewSender(webhook.Config{Keys: keys, AllowPrivate: a.cfg.WebhookAllowPrivate, Clock: a.clock})
+	a.opened.add("sender of webhooks", quietly(a.sender.Close))
 	return nil
 }
 
 // NewEndpoints makes what manages endpoints, for the API and for commands.
 func NewEndpoints(cfg config.Config, s billing.WebhookStore, clk clock.Clock) (*operator.Endpoints, error) {
-	keys, err := webhook.NewKeyring(cfg.SecretKey)
+	keys, err := webhook.NewKeyring(cfg.SecretKeys...)
 	if err != nil {
 		return nil, err
 	}
 	return &operator.Endpoints{
-		Store: s, Clock: clk, NewSecret: webhook.NewSecret, Seal: keys.Seal,
+		Store: s, Clock: clk, NewSecret: webhook.NewSecret, Keys: keys,
 		CheckURL: func(raw string) error { return webhook.CheckURL(raw, cfg.WebhookAllowPrivate) },
 	}, nil
+}
+
+// unsignedAlarm is raised by a worker that cannot sign the messages to an endpoint.
+func (a *App) unsignedAlarm(ctx context.Context) *alarm.Alarm {
+	if !a.cfg.Has(config.RoleWorker) {
+		return nil
+	}
+	endpoints, err := NewEndpoints(a.cfg, a.store, a.clock)
+	if err != nil {
+		return nil // no sender could be made either: the process did not start
+	}
+	sealed, err := endpoints.Sealed(ctx)
+	if err != nil || len(sealed.Silent) == 0 {
+		return nil // a database that is down has an alarm of its own
+	}
+	raised := alarm.EndpointsUnsigned()
+	raised.Count = len(sealed.Silent)
+	for _, e := range sealed.Silent {
+		raised.IDs = append(raised.IDs, string(e.ID))
+	}
+	return &raised
 }
 
 const (
@@ -64,8 +86,8 @@ func (a *App) pruneMessages(log zerolog.Logger) run {
 	}
 }
 
-// pendingDeliveries counts what endpoints have not taken. The database is asked once in a while, however often the page
-// of metrics is read: it needs no key.
+// pendingDeliveries counts what endpoints have not taken. The database is asked once in a while,
+// however often the page of metrics is read: it needs no key.
 func (a *App) pendingDeliveries() func(ctx context.Context) (int, error) {
 	var mu sync.Mutex
 	var last time.Time

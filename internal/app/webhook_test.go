@@ -17,7 +17,8 @@ import (
 	"tranche/internal/testenv"
 )
 
-// TestMessagesReachEndpoints: a whole process, on each database and queue, and a receiver that is away at first.
+// TestMessagesReachEndpoints: a whole process, on each database and queue, and a receiver that is
+// away at first.
 func TestMessagesReachEndpoints(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(t *testing.T) map[string]string{
@@ -61,7 +62,7 @@ func TestMessagesReachEndpoints(t *testing.T) {
 				}
 				return true
 			}, 40*time.Second, 50*time.Millisecond, "the first was refused, and came again after five seconds")
-			_, page := get(t, "http://"+a.Addr()+"/metrics")
+			_, page := get(t, "http://"+a.AdminAddr()+"/metrics")
 			require.Contains(t, page, `tranche_webhook_deliveries_total{outcome="delivered"}`)
 			require.Contains(t, page, `tranche_webhook_deliveries_total{outcome="retried"} 1`)
 			require.Contains(t, page, "tranche_webhook_deliveries_pending ")

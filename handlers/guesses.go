@@ -1,0 +1,132 @@
+package handlers
+
+import (
+	"net/http"
+	"sync"
+	"time"
+
+	"tranche/internal/recovery"
+)
+
+const (
+	// wrongKeysPerMinute is how many requests with a wrong API key a network may send. It does not
+	// limit requests with the right key.
+	wrongKeysPerMinute = 20
+	// guessLogEvery is how often the wrong keys of one network are logged.
+	guessLogEvery = time.Minute
+	// maxGuessers bounds the networks that are counted, and so logged, apart from each other. Those
+	// beyond it are counted together.
+	maxGuessers = 1000
+	// otherGuessers stands for the networks beyond maxGuessers.
+	otherGuessers = "others"
+)
+
+// keyGuesses counts requests with a wrong API key by network until they are logged.
+type keyGuesses struct {
+	mu       sync.Mutex
+	networks map[string]*guesser
+	next     time.Time // when the first of the networks is due
+}
+
+// guesser is a network that was logged, and what it sent since.
+type guesser struct {
+	logged time.Time
+	count  int
+}
+
+// guessLine is what to log of one network.
+type guessLine struct {
+	network string
+	count   int
+}
+
+// note counts a wrong key. The first of a network is to be logged at once.
+func (g *keyGuesses) note(network string, now time.Time) []guessLine {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.networks == nil {
+		g.networks = map[string]*guesser{}
+	}
+	if g.networks[network] == nil && len(g.networks) >= maxGuessers {
+		network = otherGuessers
+	}
+	if known := g.networks[network]; known != nil {
+		known.count++
+		return nil
+	}
+	if len(g.networks) == 0 {
+		g.next = now.Add(guessLogEvery)
+	}
+	g.networks[network] = &guesser{logged: now}
+	return []guessLine{{network, 1}}
+}
+
+// due returns the networks that sent more wrong keys and were logged a minute ago, and forgets
+// those that sent no more.
+func (g *keyGuesses) due(now time.Time) []guessLine {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.networks) == 0 || now.Before(g.next) {
+		return nil
+	}
+	var lines []guessLine
+	g.next = now.Add(guessLogEvery)
+	for network, k := range g.networks {
+		switch {
+		case now.Sub(k.logged) < guessLogEvery:
+		case k.count == 0:
+			delete(g.networks, network)
+			continue
+		default:
+			lines = append(lines, guessLine{network, k.count})
+			*k = guesser{logged: now}
+		}
+		if at := k.logged.Add(guessLogEvery); at.Before(g.next) {
+			g.next = at
+		}
+	}
+	return lines
+}
+
+// all returns what is counted and not logged.
+func (g *keyGuesses) all() []guessLine {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var lines []guessLine
+	for network, k := range g.networks {
+		if k.count > 0 {
+			lines = append(lines, guessLine{network, k.count})
+		}
+	}
+	g.networks = nil
+	return lines
+}
+
+// watchGuesses logs wrong API keys whose minute is over. Any request will do: probes and scrapes
+// come every few seconds.
+func (s *Server) watchGuesses(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.logGuesses(s.guesses.due(s.Clock.Wall()))
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (s *Server) logGuesses(lines []guessLine) {
+	for _, l := range lines {
+		s.Log.Warn().Str("network", l.network).Int("count", l.count).Msg("requests with a wrong API key")
+	}
+}
+
+// noteWrongKey counts a request with a wrong API key by its network and returns how long the
+// network has to wait; 0 means that it may try again.
+func (s *Server) noteWrongKey(r *http.Request) time.Duration {
+	if s.WrongKey != nil {
+		s.WrongKey()
+	}
+	network := recovery.NetworkOf(clientAddress(r, s.TrustedProxies))
+	s.logGuesses(s.guesses.note(network, s.Clock.Wall()))
+	if s.Allow == nil {
+		return 0
+	}
+	return s.Allow(r.Context(), "api:wrong:"+network, wrongKeysPerMinute)
+}

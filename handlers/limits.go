@@ -1,0 +1,141 @@
+package handlers
+
+import (
+	"cmp"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+)
+
+// Limits bound what strangers can take from a process. A field that is 0 has the default.
+type Limits struct {
+	Body   time.Duration // for the body of a request to arrive
+	Answer time.Duration // for an answer to be taken; a stream has it for each part
+
+	// The bytes of bodies that are held at once, over all requests of a kind: one kind that is
+	// flooded leaves the others alone.
+	WebhookBytes int64
+	PageBytes    int64 // of the recovery page
+	APIBytes     int64 // of /v1, with a key
+}
+
+// withDefaults fills in what is not set. Stripe sends a body at once, and an event takes a few
+// kilobytes: the limits are far from what is usual and within 256 MB of memory.
+func (l Limits) withDefaults() Limits {
+	return Limits{
+		Body: cmp.Or(l.Body, 10*time.Second), Answer: cmp.Or(l.Answer, 30*time.Second),
+		WebhookBytes: cmp.Or(l.WebhookBytes, 32<<20), PageBytes: cmp.Or(l.PageBytes, 8<<20), APIBytes: cmp.Or(l.APIBytes, 32<<20),
+	}
+}
+
+// budgets are the bytes that each kind of request may hold.
+type budgets struct{ webhooks, page, api *semaphore.Weighted }
+
+func newBudgets(l Limits) budgets {
+	return budgets{semaphore.NewWeighted(l.WebhookBytes), semaphore.NewWeighted(l.PageBytes), semaphore.NewWeighted(l.APIBytes)}
+}
+
+// errBusy means that all requests together hold as many bytes as they may.
+var errBusy = errors.New("too many request bodies at once")
+
+// metered counts the bytes of a request's body against a budget as they arrive, until the request
+// is answered. Content-Length counts for nothing: a stranger may write anything there.
+func metered(budget *semaphore.Weighted, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body := &meteredBody{ReadCloser: r.Body, budget: budget}
+		defer func() { budget.Release(body.held) }()
+		r.Body = body
+		next.ServeHTTP(w, r)
+	})
+}
+
+type meteredBody struct {
+	io.ReadCloser
+	budget *semaphore.Weighted
+	held   int64
+}
+
+// Read reads what the budget has room for.
+func (b *meteredBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if n > 0 && !b.budget.TryAcquire(int64(n)) {
+		return 0, errBusy
+	}
+	b.held += int64(n)
+	return n, err
+}
+
+// unreadTimeout is how long a connection stays open for a body that the answer did not need.
+const unreadTimeout = time.Second
+
+// timed cuts off a request whose body does not arrive in time, and a client that does not take its
+// answer. What happens in between has no deadline here.
+func (s *Server) timed(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn := http.NewResponseController(w)
+		_ = conn.SetWriteDeadline(time.Time{}) // of the answer before; a test's recorder has none
+		if r.ContentLength != 0 {
+			_ = conn.SetReadDeadline(s.Clock.Wall().Add(s.Limits.Body))
+			body := &timedBody{ReadCloser: r.Body, lift: func() { _ = conn.SetReadDeadline(time.Time{}) }}
+			r.Body = body
+			defer func() {
+				if !body.arrived { // net/http reads on, to use the connection again
+					_ = conn.SetReadDeadline(s.Clock.Wall().Add(min(unreadTimeout, s.Limits.Body)))
+				}
+			}()
+		}
+		out := &timedWriter{ResponseWriter: w, begin: func() { _ = conn.SetWriteDeadline(s.Clock.Wall().Add(s.Limits.Answer)) }}
+		defer out.started()
+		next.ServeHTTP(out, r)
+	})
+}
+
+// timedBody lifts the deadline once the body has arrived: net/http would take a deadline that
+// passes later for a client that is gone.
+type timedBody struct {
+	io.ReadCloser
+	lift    func()
+	arrived bool
+}
+
+// Read reads, and notes the end.
+func (b *timedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if errors.Is(err, io.EOF) {
+		b.arrived = true
+		b.lift()
+	}
+	return n, err
+}
+
+// timedWriter sets the deadline of an answer when it begins.
+type timedWriter struct {
+	http.ResponseWriter
+	begin func()
+	begun bool
+}
+
+func (w *timedWriter) started() {
+	if !w.begun {
+		w.begun = true
+		w.begin()
+	}
+}
+
+// WriteHeader begins the answer.
+func (w *timedWriter) WriteHeader(status int) {
+	w.started()
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write begins the answer.
+func (w *timedWriter) Write(p []byte) (int, error) {
+	w.started()
+	return w.ResponseWriter.Write(p)
+}
+
+// Unwrap is for http.ResponseController.
+func (w *timedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

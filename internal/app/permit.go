@@ -1,0 +1,66 @@
+package app
+
+import (
+	"context"
+	"strings"
+
+	"tranche/internal/alarm"
+	"tranche/internal/binding"
+	"tranche/jobs"
+)
+
+// permits are what must hold before a task is carried out. Each rule has a package of its own; this
+// is the one place that joins them.
+func (a *App) permits() jobs.Permits {
+	return jobs.Permits{TakePart: a.mayTakePart, Act: a.mayAct, Charge: a.mayCharge, Suspect: a.guard.Suspect, OwnAccount: a.guard.Confirms}
+}
+
+// mayTakePart reports why this process must not claim, handle or write anything.
+func (a *App) mayTakePart(ctx context.Context) error { return a.times.Check(ctx) }
+
+// mayAct reports why nothing may be done for this database: charges, events, notices, reminders,
+// dunning and periodic jobs alike.
+func (a *App) mayAct(ctx context.Context) error { return a.guard.Check(ctx) }
+
+// mayCharge reports why charges wait although everything else goes on.
+func (a *App) mayCharge(ctx context.Context) error { return a.gate.Check(ctx) }
+
+// mayWrite reports why requests and webhooks are refused. What could not be found out yet refuses
+// none.
+func (a *App) mayWrite() error {
+	if err := a.times.Wrong(); err != nil {
+		return err
+	}
+	return a.rightAccount()
+}
+
+// rightAccount reports that the key and the database are known not to belong together.
+func (a *App) rightAccount() error {
+	if why := a.guard.Mismatch(); why != "" {
+		return &binding.MismatchError{Why: why}
+	}
+	return nil
+}
+
+// accountAlarm is raised by this process alone, while its key does not belong to the database.
+func (a *App) accountAlarm(context.Context) *alarm.Alarm {
+	why := a.guard.Mismatch()
+	if why == "" {
+		return nil
+	}
+	raised := alarm.WrongAccount()
+	raised.Count, raised.Reason = 1, why
+	return &raised
+}
+
+// permissionAlarm is raised by this process alone, while Stripe finds permissions of its key
+// missing.
+func (a *App) permissionAlarm(context.Context) *alarm.Alarm {
+	lacking := a.gateway.Lacking()
+	if len(lacking) == 0 {
+		return nil
+	}
+	raised := alarm.PermissionMissing()
+	raised.Count, raised.Reason = len(lacking), strings.Join(lacking, ", ")
+	return &raised
+}
