@@ -68,25 +68,26 @@ type notice struct {
 	To      string     `json:"to"`
 	Status  string     `json:"status"`
 	Reason  string     `json:"reason,omitempty"`
+	Message string     `json:"message_id"`
 	Subject string     `json:"subject"`
 	SentAt  *time.Time `json:"sent_at"`
 }
 
-// tranche is Tranche's API, as the merchant's server calls it.
+// tranche calls Tranche's API as the merchant's server does.
 type tranche struct{ *client }
 
 func newTranche(base string) tranche {
 	return tranche{newClient(base, http.Header{"Authorization": {"Bearer " + apiKey}, "Content-Type": {"application/json"}})}
 }
 
-// create makes a plan.
+// create creates a plan.
 func (t tranche) create(ctx context.Context, body []byte, key string) (plan, error) {
 	var p plan
 	err := t.call(ctx, http.MethodPost, "/v1/plans", http.Header{"Idempotency-Key": {key}}, body, &p)
 	return p, err
 }
 
-// byReference finds a plan; false when there is none.
+// byReference returns the plan with a reference, and false if none exists.
 func (t tranche) byReference(ctx context.Context, reference string) (plan, bool, error) {
 	var list struct {
 		Data []plan `json:"data"`
@@ -98,20 +99,20 @@ func (t tranche) byReference(ctx context.Context, reference string) (plan, bool,
 	return list.Data[0], true, nil
 }
 
-// plans reads all plans.
+// plans returns all plans.
 func (t tranche) plans(ctx context.Context) ([]plan, error) {
 	return everything[plan](ctx, t, "/v1/plans")
 }
 
-// notices reads all notices.
+// notices returns all notices.
 func (t tranche) notices(ctx context.Context) ([]notice, error) {
 	return everything[notice](ctx, t, "/v1/notices")
 }
 
-// maxPages bounds a list that does not end.
+// maxPages bounds the number of pages, in case a list never ends.
 const maxPages = 10_000
 
-// everything reads a list, page by page.
+// everything reads a list to its end, page by page.
 func everything[T any](ctx context.Context, t tranche, path string) ([]T, error) {
 	var all []T
 	query := url.Values{"limit": {"100"}}

@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// problem is one damage, with the ids of what is damaged.
+// problem is one instance of damage, with the ids it concerns.
 type problem struct {
 	Kind string // one of the five counters
 	Text string
 }
 
-// The counters of the report's last line.
+// The counters in the report's last line.
 const (
 	kindDouble      = "double"
 	kindLost        = "lost"
@@ -21,10 +21,10 @@ const (
 	kindUnexplained = "unexplained"
 )
 
-// damage is what an audit found.
+// damage is the result of an audit.
 type damage []problem
 
-// count says how often one kind was found.
+// count returns the number of problems of one kind.
 func (d damage) count(kind string) int {
 	n := 0
 	for _, p := range d {
@@ -35,10 +35,11 @@ func (d damage) count(kind string) int {
 	return n
 }
 
-// total is how much was found.
+// total returns the number of problems.
 func (d damage) total() int { return len(d) }
 
-// both keeps what is in both: what comes and goes between two looks is work under way.
+// both returns the problems found by two audits. A problem that only one audit found was work in
+// progress.
 func (d damage) both(other damage) damage {
 	return slices.DeleteFunc(slices.Clone(d), func(p problem) bool { return !slices.Contains(other, p) })
 }
@@ -57,7 +58,7 @@ type auditor struct {
 	found               damage
 }
 
-// audit compares everything that is known about a run, and tells each damage once.
+// audit compares all records of a run and lists each problem once.
 func audit(e evidence) damage {
 	a := &auditor{
 		evidence: e, planByID: map[string]*plan{}, planByRef: map[string]*plan{}, chargeByID: map[string]*charge{},
@@ -73,17 +74,19 @@ func audit(e evidence) damage {
 	a.wrongParts()
 	a.wrongPlans()
 	a.wrongPayments()
-	a.noticesAgain()
+	a.duplicateNotices()
 	a.missingNotices()
-	a.waitingForNothing()
+	a.stuckCharges()
 	a.wrongStatuses()
 	a.leftOver()
 	a.stoppedPlans()
+	a.overtakenMails()
+	a.foreignAccount()
 	slices.SortFunc(a.found, func(x, y problem) int { return strings.Compare(x.Kind+x.Text, y.Kind+y.Text) })
 	return slices.Compact(a.found)
 }
 
-// add notes a damage.
+// add records a problem.
 func (a *auditor) add(kind, format string, args ...any) {
 	a.found = append(a.found, problem{kind, fmt.Sprintf(format, args...)})
 }
@@ -108,7 +111,7 @@ func (a *auditor) index() {
 		a.moneyOf[ch.PaymentIntent] = append(a.moneyOf[ch.PaymentIntent], ch)
 	}
 	for _, n := range a.Notices {
-		if n.Charge != "" { // else it is about the plan
+		if n.Charge != "" { // otherwise the notice is about the plan
 			a.noticesOf[n.Charge] = append(a.noticesOf[n.Charge], n)
 		}
 	}
@@ -125,7 +128,8 @@ func (a *auditor) indexCharge(p *plan, c *charge) {
 	a.chargeByIntent[c.PaymentIntent] = c
 }
 
-// chargeOf finds what a PaymentIntent was made for: the charge that its metadata names, or the one that has it.
+// chargeOf returns the charge that a PaymentIntent pays: the charge in its metadata, or the charge
+// that refers to it.
 func (a *auditor) chargeOf(pi *stripeIntent) *charge {
 	if c := a.chargeByID[pi.Metadata["tranche_charge"]]; c != nil {
 		return c
@@ -133,7 +137,7 @@ func (a *auditor) chargeOf(pi *stripeIntent) *charge {
 	return a.chargeByIntent[pi.ID]
 }
 
-// paid says whether a charge counts as paid here.
+// paid reports whether Tranche records a charge as paid.
 func paid(c charge) bool {
 	return c.Status == "succeeded" || c.Status == "disputed" || c.Status == "refunded"
 }

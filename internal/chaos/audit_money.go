@@ -1,22 +1,22 @@
 package main
 
-// paidTwice finds charges that Stripe was paid for more than once.
+// paidTwice finds double charges: Stripe took money more than once.
 func (a *auditor) paidTwice() {
-	byWhat := map[string][]string{}
+	byTarget := map[string][]string{}
 	for _, pi := range a.Stripe.PaymentIntents {
 		if pi.Status != "succeeded" {
 			continue
 		}
-		// A PaymentIntent of the merchant's own names no charge: its plan has one first payment.
-		what := pi.Metadata["tranche_charge"]
-		if what == "" {
-			what = "the first payment of " + pi.Metadata["tranche_reference"]
+		// A merchant's own PaymentIntent names no charge: it is the first payment of its plan.
+		target := pi.Metadata["tranche_charge"]
+		if target == "" {
+			target = "the first payment of " + pi.Metadata["tranche_reference"]
 		}
-		byWhat[what] = append(byWhat[what], pi.ID)
+		byTarget[target] = append(byTarget[target], pi.ID)
 	}
-	for what, intents := range byWhat {
+	for target, intents := range byTarget {
 		if len(intents) > 1 {
-			a.add(kindDouble, "%s is paid by %d PaymentIntents: %v", what, len(intents), intents)
+			a.add(kindDouble, "%s is paid by %d PaymentIntents: %v", target, len(intents), intents)
 		}
 	}
 	byIntent := map[string][]string{}
@@ -32,7 +32,7 @@ func (a *auditor) paidTwice() {
 	}
 }
 
-// overpaid finds plans for which more was received than was agreed, whatever for.
+// overpaid finds plans that received more than their agreed total.
 func (a *auditor) overpaid() {
 	received := map[string]int64{}
 	for i := range a.Stripe.PaymentIntents {
@@ -50,12 +50,15 @@ func (a *auditor) overpaid() {
 	}
 }
 
-// missingPlans finds agreements that were confirmed or paid, and forgotten.
+// missingPlans finds plans that were confirmed to the merchant, or paid, and do not exist.
 func (a *auditor) missingPlans() {
 	for _, g := range a.Agreements {
 		p := a.planByRef[g.Order.Reference]
-		if p == nil && g.Told != nil {
-			a.add(kindLost, "plan %s (%s) was confirmed to the merchant, and is gone", g.Told.ID, g.Order.Reference)
+		if a.forgottenPlan(g.Order.Reference) {
+			continue
+		}
+		if p == nil && g.Confirmed != nil {
+			a.add(kindLost, "plan %s (%s) was confirmed to the merchant, and is gone", g.Confirmed.ID, g.Order.Reference)
 			continue
 		}
 		pi := a.intentByID[g.Intent]
@@ -71,7 +74,7 @@ func (a *auditor) missingPlans() {
 	}
 }
 
-// missingPayments finds money that Stripe has and Tranche does not know of.
+// missingPayments finds payments at Stripe that Tranche did not record.
 func (a *auditor) missingPayments() {
 	for i := range a.Stripe.PaymentIntents {
 		pi := &a.Stripe.PaymentIntents[i]
@@ -80,6 +83,7 @@ func (a *auditor) missingPayments() {
 		}
 		c := a.chargeOf(pi)
 		switch {
+		case c == nil && a.forgottenPlan(pi.Metadata["tranche_reference"]):
 		case c == nil && pi.Metadata["tranche_charge"] != "":
 			a.add(kindLost, "%s succeeded for charge %s, which does not exist", pi.ID, pi.Metadata["tranche_charge"])
 		case c != nil && !paid(*c):
@@ -88,7 +92,7 @@ func (a *auditor) missingPayments() {
 	}
 }
 
-// neverTried finds charges that fell due and were forgotten.
+// neverTried finds charges that fell due and were never attempted.
 func (a *auditor) neverTried() {
 	for _, p := range a.Plans {
 		if p.Status != "active" && p.Status != "past_due" {
@@ -102,7 +106,7 @@ func (a *auditor) neverTried() {
 	}
 }
 
-// wrongParts finds plans whose parts do not add up.
+// wrongParts finds plans whose parts do not add up to the total.
 func (a *auditor) wrongParts() {
 	for _, p := range a.Plans {
 		var sum int64
@@ -118,7 +122,7 @@ func (a *auditor) wrongParts() {
 	}
 }
 
-// wrongPlans finds plans that are not what was agreed.
+// wrongPlans finds plans whose terms differ from the agreement.
 func (a *auditor) wrongPlans() {
 	for _, g := range a.Agreements {
 		p, o := a.planByRef[g.Order.Reference], g.Order
@@ -146,7 +150,7 @@ func (a *auditor) wrongPlans() {
 
 // wrongPayments compares each charge with its PaymentIntent.
 func (a *auditor) wrongPayments() {
-	owners := map[string]string{} // our customer's reference, by Stripe customer
+	owners := map[string]string{} // the merchant's customer reference, by Stripe customer
 	for _, c := range a.Stripe.Customers {
 		owners[c.ID] = c.Metadata["tranche_customer"]
 	}
@@ -179,7 +183,7 @@ func (a *auditor) wrongIntent(p plan, c charge, pi *stripeIntent, owners map[str
 	}
 }
 
-// wrongAttempts finds attempts that contradict their charge or one another.
+// wrongAttempts finds attempts that contradict their charge or each other.
 func (a *auditor) wrongAttempts(p plan, c charge) {
 	succeeded := 0
 	for i, t := range c.Attempts {
@@ -196,7 +200,7 @@ func (a *auditor) wrongAttempts(p plan, c charge) {
 	}
 }
 
-// wrongMoney finds an attempt that took the money and does not say by which charge at Stripe, or names another's.
+// wrongMoney finds a successful attempt that records no Stripe charge, or another payment's.
 func (a *auditor) wrongMoney(p plan, c charge, t attempt) {
 	ch := a.moneyByID[t.StripeCharge]
 	if ch != nil && ch.Status == "succeeded" && ch.PaymentIntent == c.PaymentIntent {

@@ -12,10 +12,12 @@ const (
 	noticeDefaulted = "plan_defaulted"
 )
 
-// receiptSubject begins the subject of a receipt in English, which is what the customers here read.
+// receiptSubject is the start of a receipt's subject in English, the language of all customers
+// here.
 const receiptSubject = "Receipt for your payment of "
 
-// tally counts the notices of a charge: receipts, those that tell of a failure or remind of one, and final notices.
+// tally counts the notices of a charge: receipts, failure notices with reminders, and final
+// notices.
 func tally(notices []notice) (receipts, failures, finals int) {
 	for _, n := range notices {
 		switch n.Kind {
@@ -30,7 +32,7 @@ func tally(notices []notice) (receipts, failures, finals int) {
 	return receipts, failures, finals
 }
 
-// reminders is how often the customer may have been reminded of a charge: once, and never of one that is tried again by itself.
+// reminders returns how many reminders a charge may have: one, and none while a retry is scheduled.
 func reminders(c charge) int {
 	if c.Status == "retrying" || c.Status == "collecting" {
 		return 0
@@ -38,7 +40,8 @@ func reminders(c charge) int {
 	return 1
 }
 
-// failedAttempts counts the attempts of ours at which the card was refused, and those that failed in any way.
+// failedAttempts counts the merchant-initiated attempts at which the card was declined, and all
+// that failed.
 func failedAttempts(c charge) (declined, failed int) {
 	for _, t := range c.Attempts {
 		if t.Initiator != "merchant" {
@@ -55,38 +58,71 @@ func failedAttempts(c charge) (declined, failed int) {
 	return declined, failed
 }
 
-// noticesAgain finds customers who were told the same thing twice.
-func (a *auditor) noticesAgain() {
-	known := map[string]bool{}
-	for _, n := range a.Notices {
-		known[n.ID] = true
-	}
-	a.plansTold()
+// duplicateNotices finds notices that repeat another.
+func (a *auditor) duplicateNotices() {
+	a.completionNotices()
+	a.duplicateMails()
 	for id, notices := range a.noticesOf {
 		receipts, failures, finals := tally(notices)
 		if finals > 1 {
 			a.add(kindDuplicate, "charge %s has %d final notices", id, finals)
 		}
-		if n := ofKind(notices, noticeUpcoming); n > 1 {
-			a.add(kindDuplicate, "charge %s was announced %d times", id, n)
-		}
+		a.duplicateAnnouncements(id, notices)
 		if receipts > 1 {
 			a.add(kindDuplicate, "charge %s has %d receipts", id, receipts)
 		}
 		c := a.chargeByID[id]
 		if c == nil {
-			a.add(kindWrong, "%d notices tell of charge %q, which does not exist", len(notices), id)
+			a.add(kindWrong, "%d notices are about charge %q, which does not exist", len(notices), id)
 			continue
 		}
-		// Each failed attempt is told of once; a charge whose card was gone before it was tried, once in all.
+		// Each failed attempt has one notice. A charge whose card was gone before the first attempt has
+		// one in all.
 		if _, failed := failedAttempts(*c); failures > max(failed, 1)+reminders(*c) {
 			a.add(kindDuplicate, "charge %s has %d notices of failure for %d failed attempts", id, failures, failed)
 		}
 	}
+}
+
+// duplicateAnnouncements finds a date that was announced twice, and a second date for a charge that
+// was not moved. The subject names the date. A plan that resumes with shifted dates announces the
+// new dates.
+func (a *auditor) duplicateAnnouncements(id string, notices []notice) {
+	dates := map[string]int{}
+	for _, n := range notices {
+		if n.Kind == noticeUpcoming {
+			dates[n.Subject]++
+		}
+	}
+	for subject, n := range dates {
+		if n > 1 {
+			a.add(kindDuplicate, "charge %s was announced %d times as %q", id, n, subject)
+		}
+	}
+	if len(dates) > 1 && !a.datesMoved(notices[0].Plan) {
+		a.add(kindDuplicate, "charge %s was announced for %d dates, and was not moved", id, len(dates))
+	}
+}
+
+// datesMoved reports whether a plan was asked to resume with shifted dates.
+func (a *auditor) datesMoved(id string) bool {
+	for _, g := range a.Agreements {
+		if p := a.planByRef[g.Order.Reference]; p != nil && p.ID == id {
+			return g.Order.Stop.Dates == datesShift && !g.Stopped.Resuming.IsZero()
+		}
+	}
+	return false
+}
+
+// duplicateMails finds mails without a notice, and receipts that arrived twice.
+func (a *auditor) duplicateMails() {
+	known := map[string]bool{}
+	for _, n := range a.Notices {
+		known[n.Message] = true
+	}
 	receipts := map[string]string{}
 	for _, m := range a.Mail.Letters {
-		id, _, _ := strings.Cut(m.MessageID, "@")
-		if !known[id] {
+		if !known[m.MessageID] && !a.arrivedInLostTime(m) {
 			a.add(kindDuplicate, "mail %s to %s belongs to no notice", m.MessageID, m.To)
 		}
 		if !strings.HasPrefix(m.Subject, receiptSubject) {
@@ -99,7 +135,7 @@ func (a *auditor) noticesAgain() {
 	}
 }
 
-// ofKind is how many notices are of a kind.
+// ofKind counts the notices of a kind.
 func ofKind(notices []notice, kind string) (n int) {
 	for _, notice := range notices {
 		if notice.Kind == kind {
@@ -109,8 +145,8 @@ func ofKind(notices []notice, kind string) (n int) {
 	return n
 }
 
-// plansTold finds customers who were told twice, or not at all, that everything is paid.
-func (a *auditor) plansTold() {
+// completionNotices finds plans with a missing, doubled or wrong completion notice.
+func (a *auditor) completionNotices() {
 	ofPlan := map[string][]notice{}
 	for _, n := range a.Notices {
 		if n.Charge == "" {
@@ -118,46 +154,51 @@ func (a *auditor) plansTold() {
 		}
 	}
 	for _, p := range a.Plans {
-		told := ofKind(ofPlan[p.ID], noticeCompleted)
+		n := ofKind(ofPlan[p.ID], noticeCompleted)
 		switch {
-		case told > 1:
-			a.add(kindDuplicate, "the end of plan %s was told %d times", p.Reference, told)
-		case told == 0 && p.Status == "completed":
-			a.add(kindLost, "plan %s is completed, and nobody was told", p.Reference)
-		case told == 1 && p.Status != "completed":
-			a.add(kindWrong, "plan %s is %s, and its customer was told that it is completed", p.Reference, p.Status)
+		case n > 1:
+			a.add(kindDuplicate, "plan %s has %d completion notices", p.Reference, n)
+		case n == 0 && p.Status == "completed":
+			a.add(kindLost, "plan %s is completed, and has no completion notice", p.Reference)
+		case n == 1 && p.Status != "completed":
+			a.add(kindWrong, "plan %s is %s, and has a completion notice", p.Reference, p.Status)
 		}
 	}
 }
 
-// missingNotices finds customers who were told nothing, or to whom a mail was recorded that never arrived.
+// missingNotices finds notices that were never created, and notices recorded as sent whose mail
+// never arrived.
 func (a *auditor) missingNotices() {
 	arrived := map[string]bool{}
 	for _, m := range a.Mail.Letters {
-		id, _, _ := strings.Cut(m.MessageID, "@")
-		arrived[id] = true
+		arrived[m.MessageID] = true
 	}
 	for _, n := range a.Notices {
-		if n.Status == "sent" && !arrived[n.ID] {
+		if n.Status == "sent" && !arrived[n.Message] {
 			a.add(kindLost, "notice %s to %s was recorded as sent, and did not arrive", n.ID, n.To)
 		}
 	}
 	for _, p := range a.Plans {
 		for _, c := range p.Charges {
-			receipts, failures, finals := tally(a.noticesOf[c.ID])
-			if c.Status == "succeeded" && receipts == 0 {
-				a.add(kindLost, "charge %s of %s is paid, and no receipt is owed", c.ID, p.Reference)
-			}
-			declined, _ := failedAttempts(c)
-			if c.Status == "canceled" {
-				declined-- // the plan was canceled before the decline was recorded: nobody is chased
-			}
-			if paid(c) {
-				declined-- // paid before the last decline was recorded: there was nothing left to tell
-			}
-			if failures+finals < declined { // the last retry is announced with the final notice
-				a.add(kindLost, "charge %s of %s was declined %d times, and the customer told %d times", c.ID, p.Reference, declined, failures)
-			}
+			a.missingNoticesOf(p, c)
 		}
+	}
+}
+
+// missingNoticesOf finds a payment without a receipt, and declines without a notice.
+func (a *auditor) missingNoticesOf(p plan, c charge) {
+	receipts, failures, finals := tally(a.noticesOf[c.ID])
+	if c.Status == "succeeded" && receipts == 0 {
+		a.add(kindLost, "charge %s of %s is paid, and has no receipt", c.ID, p.Reference)
+	}
+	declined, _ := failedAttempts(c)
+	if c.Status == "canceled" {
+		declined-- // the plan was canceled before the decline was recorded, so no notice is due
+	}
+	if paid(c) {
+		declined-- // the charge was paid before the last decline was recorded, so no notice is due
+	}
+	if finals == 0 && failures < declined { // a retry that fails after the final notice is not mailed
+		a.add(kindLost, "charge %s of %s was declined %d times, and has %d notices of it", c.ID, p.Reference, declined, failures)
 	}
 }

@@ -2,9 +2,9 @@ package main
 
 import "slices"
 
-// waitingForNothing finds charges that are not ended, and for which nobody can say what happens next: no customer is
-// asked, no time is set, or the time has passed.
-func (a *auditor) waitingForNothing() {
+// stuckCharges finds open charges with no next step: no request to the customer, no time for the
+// next attempt, or a time that has passed.
+func (a *auditor) stuckCharges() {
 	for _, p := range a.Plans {
 		for _, c := range p.Charges {
 			switch c.Status {
@@ -14,7 +14,7 @@ func (a *auditor) waitingForNothing() {
 				}
 			case "collecting", "retrying":
 				if p.Status == "paused" {
-					continue // until it is resumed
+					continue // until the plan resumes
 				}
 				if c.NextAttemptAt == nil {
 					a.add(kindUnexplained, "charge %s of %s is %s without a time", c.ID, p.Reference, c.Status)
@@ -27,20 +27,21 @@ func (a *auditor) waitingForNothing() {
 	}
 }
 
-// openAttempts finds attempts of which nobody knows how they ended although their charge is not being worked on.
+// openAttempts finds attempts with an unknown outcome on charges that are not being processed.
 func (a *auditor) openAttempts(p plan, c charge) {
 	if c.Status == "collecting" {
 		return
 	}
 	for _, t := range c.Attempts {
-		// The checkout's own PaymentIntent may still be without its answer while the merchant's server asks again.
+		// The checkout's own PaymentIntent may still be unanswered while the merchant's server sends its
+		// request again.
 		if t.Outcome == "unknown" && t.Initiator == "merchant" || t.Outcome == "processing" {
 			a.add(kindUnexplained, "attempt %d of charge %s of %s is %s, and the charge %s", t.Number, c.ID, p.Reference, t.Outcome, c.Status)
 		}
 	}
 }
 
-// wrongStatuses finds plans whose status is not what their charges say.
+// wrongStatuses finds plans whose status does not follow from their charges.
 func (a *auditor) wrongStatuses() {
 	for _, p := range a.Plans {
 		if want := statusOf(p); p.Status != want && !a.stopExplains(p) && !a.givenUp(p) {
@@ -49,15 +50,15 @@ func (a *auditor) wrongStatuses() {
 	}
 }
 
-// givenUp says whether a plan is defaulted, is not paid, and the customer was told so. It stays so, whichever of its charges
-// is paid later, until somebody restarts it.
+// givenUp reports whether a plan is defaulted and unpaid and has its final notice. It stays
+// defaulted, even if another charge is paid later, until a person restarts it.
 func (a *auditor) givenUp(p plan) bool {
 	return p.Status == "defaulted" && statusOf(p) != "completed" && slices.ContainsFunc(p.Charges, func(c charge) bool {
 		return ofKind(a.noticesOf[c.ID], noticeDefaulted) > 0
 	})
 }
 
-// statusOf is what a plan is, by its charges, unless it was stopped or given up.
+// statusOf returns the status that a plan's charges imply, unless the plan was stopped or given up.
 func statusOf(p plan) string {
 	open := slices.ContainsFunc(p.Charges, func(c charge) bool { return !paid(c) && c.Status != "canceled" })
 	switch {
@@ -73,7 +74,7 @@ func statusOf(p plan) string {
 	return "active"
 }
 
-// owed says whether a charge fell due and went wrong.
+// owed reports whether a charge fell due and failed.
 func owed(c charge) bool {
 	switch c.Status {
 	case "retrying", "requires_action", "requires_payment_method", "failed":
@@ -82,13 +83,13 @@ func owed(c charge) bool {
 	return c.Status == "collecting" && c.DeclineCode != ""
 }
 
-// leftOver finds work that never ends, and broken programs.
+// leftOver finds events and notices that were never finished, and processes that panicked.
 func (a *auditor) leftOver() {
 	for _, e := range a.Stuck {
 		a.add(kindUnexplained, "event %s (%s of %s) is %s: %s", e.ID, e.Type, e.ObjectID, e.Status, e.Reason)
 	}
 	for _, n := range a.Notices {
-		if n.Status != "sent" {
+		if n.Status != "sent" && n.Status != "dropped" {
 			a.add(kindUnexplained, "notice %s to %s is %s: %s", n.ID, n.To, n.Status, n.Reason)
 		}
 	}

@@ -2,16 +2,16 @@ package main
 
 import "time"
 
-// stoppedPlans finds plans that were stopped and went on, and reversals that nobody noticed.
+// stoppedPlans finds plans that were stopped and continued, and reversals that were not recorded.
 func (a *auditor) stoppedPlans() {
 	for _, g := range a.Agreements {
 		p := a.planByRef[g.Order.Reference]
-		if p == nil || g.Stopped.Told.IsZero() || len(p.Charges) == 0 {
+		if p == nil || g.Stopped.Acknowledged.IsZero() || len(p.Charges) == 0 || a.forgotten(g) {
 			continue
 		}
 		switch g.Order.Stop.Kind {
 		case stopPause, stopCancel:
-			a.chargedAllTheSame(p, g)
+			a.chargedAfterStop(p, g)
 		case stopRefund:
 			if got := p.Charges[0].Status; got != "refunded" {
 				a.add(kindLost, "the first payment of %s was refunded, and charge %s is %s", p.Reference, p.Charges[0].ID, got)
@@ -27,10 +27,10 @@ func (a *auditor) stoppedPlans() {
 	}
 }
 
-// chargedAllTheSame finds cards that Tranche asked for money after it had acknowledged that the plan is stopped. A call
-// that was under way just then may end, and the customer may pay.
-func (a *auditor) chargedAllTheSame(p *plan, g agreement) {
-	from, to := g.Stopped.Told.Add(a.InFlight), g.Stopped.Resuming
+// chargedAfterStop finds attempts that Tranche made after it acknowledged that the plan is stopped.
+// A call in flight at that time may still complete, and the customer may still pay.
+func (a *auditor) chargedAfterStop(p *plan, g agreement) {
+	from, to := g.Stopped.Acknowledged.Add(a.InFlight), g.Stopped.Resuming
 	for i := range p.Charges {
 		c := &p.Charges[i]
 		for _, money := range a.moneyOf[c.PaymentIntent] {
@@ -39,7 +39,7 @@ func (a *auditor) chargedAllTheSame(p *plan, g agreement) {
 				continue
 			}
 			a.add(kindWrong, "charge %s of %s was tried at %s (%s), and the plan was stopped at %s", c.ID, p.Reference, at.UTC(), money.ID,
-				g.Stopped.Told.UTC())
+				g.Stopped.Acknowledged.UTC())
 		}
 	}
 }
@@ -53,7 +53,7 @@ func byCustomer(c charge, money string) bool {
 	return false
 }
 
-// canStillBePaid finds PaymentIntents of a canceled plan that are open at Stripe.
+// canStillBePaid finds PaymentIntents of a canceled plan that are still open at Stripe.
 func (a *auditor) canStillBePaid(p *plan) {
 	for _, c := range p.Charges {
 		pi := a.intentByID[c.PaymentIntent]
@@ -63,11 +63,14 @@ func (a *auditor) canStillBePaid(p *plan) {
 	}
 }
 
-// stopExplains says whether a plan has the status that its stop leads to.
+// stopExplains reports whether a plan has the status that its stop leads to.
 func (a *auditor) stopExplains(p plan) bool {
 	for _, g := range a.Agreements {
-		if g.Order.Reference != p.Reference || g.Stopped.Told.IsZero() {
+		if g.Order.Reference != p.Reference || g.Stopped.Acknowledged.IsZero() {
 			continue
+		}
+		if a.forgotten(g) {
+			return true
 		}
 		switch g.Order.Stop.Kind {
 		case stopCancel:

@@ -2,21 +2,23 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
-// at is when the records of these tests are read.
+// at is the time at which these tests audit the records.
 var at = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 
-// sound is the record of a plan of two parts: the first is paid, the second was declined once and is tried again.
+// sound returns the records of a plan with two parts: the first is paid, the second was declined
+// once and has a retry scheduled.
 func sound() evidence {
 	later := at.AddDate(0, 0, 2)
 	o := order{Reference: "order-1", Kind: "installments", Currency: "usd", Total: 3001, Parts: 2, Customer: "cust-1"}
 	return evidence{
-		Agreements: []agreement{{Order: o, Told: &plan{ID: "plan_1"}, Intent: "pi_1"}},
+		Agreements: []agreement{{Order: o, Confirmed: &plan{ID: "plan_1"}, Intent: "pi_1"}},
 		Plans: []plan{{
 			ID: "plan_1", Reference: "order-1", Kind: "installments", Status: "past_due", Currency: "usd", Total: 3001,
 			Customer: customer{ID: "cus_1", Reference: "cust-1", Email: "cust-1@example.com"},
@@ -29,8 +31,8 @@ func sound() evidence {
 			},
 		}},
 		Notices: []notice{
-			{ID: "ntc_1", Kind: noticeReceipt, Plan: "plan_1", Charge: "ch_1", To: "cust-1@example.com", Status: "sent"},
-			{ID: "ntc_2", Kind: noticeFailed, Plan: "plan_1", Charge: "ch_2", To: "cust-1@example.com", Status: "sent"},
+			{ID: "ntc_1", Message: "ntc_1@shop.example", Kind: noticeReceipt, Plan: "plan_1", Charge: "ch_1", To: "cust-1@example.com", Status: "sent"},
+			{ID: "ntc_2", Message: "ntc_2@shop.example", Kind: noticeFailed, Plan: "plan_1", Charge: "ch_2", To: "cust-1@example.com", Status: "sent"},
 		},
 		Mail: mailbox{Letters: []letter{
 			{MessageID: "ntc_1@shop.example", To: "cust-1@example.com", Subject: "Receipt for your payment of $15.01", Body: "part 1"},
@@ -52,19 +54,19 @@ func sound() evidence {
 	}
 }
 
-func TestASoundRecordHoldsNoDamage(t *testing.T) {
+func TestAudit_SoundRecords(t *testing.T) {
 	t.Parallel()
 	require.Empty(t, audit(sound()))
 }
 
-// stop tells the record that the plan was stopped an hour ago, and its status.
+// stop records that the plan was stopped an hour ago, with the resulting status.
 func stop(e *evidence, kind, status string) {
-	e.Agreements[0].Order.Stop.Kind, e.Agreements[0].Stopped.Told = kind, at.Add(-time.Hour)
+	e.Agreements[0].Order.Stop.Kind, e.Agreements[0].Stopped.Acknowledged = kind, at.Add(-time.Hour)
 	e.InFlight = 10 * time.Minute
 	e.Plans[0].Status = status
 }
 
-func TestAStoppedPlanIsSound(t *testing.T) {
+func TestAudit_StoppedPlan(t *testing.T) {
 	t.Parallel()
 	for kind, change := range map[string]func(e *evidence){
 		stopPause: func(*evidence) {},
@@ -80,7 +82,7 @@ func TestAStoppedPlanIsSound(t *testing.T) {
 			e.Plans[0].Status = "paused"
 		}
 		change(&e)
-		e.Stripe.Charges[1].Created = at.Add(-55 * time.Minute).Unix() // under way when the stop was acknowledged
+		e.Stripe.Charges[1].Created = at.Add(-55 * time.Minute).Unix() // in flight when the stop was acknowledged
 		require.Empty(t, audit(e), kind)
 		e.Stripe.Charges[1].Created = at.Unix()
 		e.Plans[0].Charges[1].Attempts = []attempt{{Number: 1, Initiator: "customer", Outcome: "declined", StripeCharge: "py_2"}}
@@ -88,17 +90,41 @@ func TestAStoppedPlanIsSound(t *testing.T) {
 	}
 }
 
-func TestAPlanThatWasGivenUpStaysSo(t *testing.T) {
+func TestAudit_DefaultedPlanStaysDefaulted(t *testing.T) {
 	t.Parallel()
 	e := sound()
 	e.Plans[0].Status = "defaulted"
-	e.Notices = append(e.Notices, notice{ID: "ntc_3", Kind: noticeDefaulted, Plan: "plan_1", Charge: "ch_1", Status: "sent"})
+	e.Notices = append(e.Notices, notice{ID: "ntc_3", Message: "ntc_3@shop.example", Kind: noticeDefaulted, Plan: "plan_1", Charge: "ch_1", Status: "sent"})
 	e.Mail.Letters = append(e.Mail.Letters, letter{MessageID: "ntc_3@shop.example", To: "cust-1@example.com"})
 	require.Empty(t, audit(e))
 }
 
-// TestTheAuditCanFail damages a sound record in every way that each counter stands for.
-func TestTheAuditCanFail(t *testing.T) {
+// announce records an announcement of the second charge for each subject.
+func announce(e *evidence, subjects ...string) {
+	for i, subject := range subjects {
+		id := fmt.Sprintf("ntc_%d@shop.example", 10+i)
+		e.Notices = append(e.Notices, notice{ID: id, Message: id, Kind: noticeUpcoming, Plan: "plan_1", Charge: "ch_2", Subject: subject, Status: "sent"})
+		e.Mail.Letters = append(e.Mail.Letters, letter{MessageID: id, To: "cust-1@example.com", Subject: subject})
+	}
+}
+
+// resume records that the plan was paused an hour ago and has resumed.
+func resume(e *evidence, dates string) {
+	stop(e, stopPause, e.Plans[0].Status)
+	e.Agreements[0].Order.Stop.Dates = dates
+	e.Agreements[0].Stopped.Resuming, e.Agreements[0].Stopped.Resumed = at, true
+}
+
+func TestAudit_ChargeMovedByResumeIsAnnouncedAgain(t *testing.T) {
+	t.Parallel()
+	e := sound()
+	resume(&e, datesShift)
+	announce(&e, "due on May 31", "due on June 7")
+	require.Empty(t, audit(e))
+}
+
+// TestAudit_EachDamage damages sound records in every way that each counter stands for.
+func TestAudit_EachDamage(t *testing.T) {
 	t.Parallel()
 	for kind, damages := range map[string]map[string]func(e *evidence){
 		kindDouble: {
@@ -144,12 +170,12 @@ func TestTheAuditCanFail(t *testing.T) {
 			"no receipt": func(e *evidence) {
 				e.Notices, e.Mail.Letters = e.Notices[1:], e.Mail.Letters[1:]
 			},
-			"no word of a decline": func(e *evidence) {
+			"a decline without a notice": func(e *evidence) {
 				e.Notices, e.Mail.Letters = e.Notices[:1], e.Mail.Letters[:1]
 			},
-			"a refund that nobody noticed":  func(e *evidence) { stop(e, stopRefund, "past_due") },
-			"a dispute that nobody noticed": func(e *evidence) { stop(e, stopDispute, "past_due") },
-			"a mail never arrived":          func(e *evidence) { e.Mail.Letters = e.Mail.Letters[1:] },
+			"a refund that was not recorded":  func(e *evidence) { stop(e, stopRefund, "past_due") },
+			"a dispute that was not recorded": func(e *evidence) { stop(e, stopDispute, "past_due") },
+			"a mail never arrived":            func(e *evidence) { e.Mail.Letters = e.Mail.Letters[1:] },
 		},
 		kindWrong: {
 			"another amount at Stripe":        func(e *evidence) { e.Stripe.PaymentIntents[1].Amount = 1499 },
@@ -162,46 +188,53 @@ func TestTheAuditCanFail(t *testing.T) {
 			"paid here and not at Stripe":     func(e *evidence) { e.Stripe.PaymentIntents[0].Status = "requires_action" },
 			"paid here and unknown at Stripe": func(e *evidence) { e.Stripe.PaymentIntents = e.Stripe.PaymentIntents[1:] },
 			"paid without an attempt":         func(e *evidence) { e.Plans[0].Charges[0].Attempts = nil },
-			"paid by nobody knows what":       func(e *evidence) { e.Plans[0].Charges[0].Attempts[0].StripeCharge = "" },
+			"paid without a charge at Stripe": func(e *evidence) { e.Plans[0].Charges[0].Attempts[0].StripeCharge = "" },
 			"paid by another's charge":        func(e *evidence) { e.Stripe.Charges[0].PaymentIntent = "pi_9" },
-			"charged after the merchant was told it is paused": func(e *evidence) {
+			"charged after the pause was confirmed": func(e *evidence) {
 				stop(e, stopPause, "paused")
 				e.Stripe.Charges[1].Created = at.Unix()
 			},
-			"charged after the merchant was told it is canceled": func(e *evidence) {
+			"charged after the cancellation was confirmed": func(e *evidence) {
 				stop(e, stopCancel, "canceled")
 				e.Stripe.PaymentIntents[1].Status = "canceled"
 				e.Stripe.Charges[1].Created = at.Unix()
 			},
 			"attempts out of order": func(e *evidence) { e.Plans[0].Charges[1].Attempts[0].Number = 2 },
+			"chased after the cancellation was confirmed": func(e *evidence) {
+				stop(e, stopCancel, "canceled")
+				e.Stripe.PaymentIntents[1].Status = "canceled"
+				e.Mail.Letters[1].Arrived = at
+			},
+			"a charge in a foreign account": func(e *evidence) {
+				e.Foreign.PaymentIntents = []stripeIntent{{ID: "pi_f", Status: "requires_payment_method"}}
+			},
 			"two plans with one reference": func(e *evidence) {
 				e.Plans = append(e.Plans, plan{ID: "plan_2", Reference: "order-1", Status: "canceled"})
 			},
 			"two charges with a PaymentIntent": func(e *evidence) { e.Plans[0].Charges[1].PaymentIntent = "pi_1" },
-			"told of an end that is none": func(e *evidence) {
-				e.Notices = append(e.Notices, notice{ID: "ntc_3", Kind: noticeCompleted, Plan: "plan_1"})
+			"a completion notice for an active plan": func(e *evidence) {
+				e.Notices = append(e.Notices, notice{ID: "ntc_3", Message: "ntc_3@shop.example", Kind: noticeCompleted, Plan: "plan_1"})
 			},
 			"a notice of a charge that is gone": func(e *evidence) { e.Notices[1].Charge = "ch_9" },
 		},
 		kindDuplicate: {
 			"two receipts": func(e *evidence) {
 				twin := e.Notices[0]
-				twin.ID = "ntc_3"
+				twin.ID, twin.Message = "ntc_3", "ntc_3@shop.example"
 				e.Notices = append(e.Notices, twin)
 			},
-			"announced twice": func(e *evidence) {
+			"announced twice":                           func(e *evidence) { announce(e, "due on May 31", "due on May 31") },
+			"announced for two dates without a reason":  func(e *evidence) { announce(e, "due on May 31", "due on June 7") },
+			"announced for two dates that caught up":    func(e *evidence) { resume(e, datesCatchUp); announce(e, "due on May 31", "due on June 7") },
+			"announced twice, and its dates were moved": func(e *evidence) { resume(e, datesShift); announce(e, "due on May 31", "due on May 31") },
+			"two completion notices": func(e *evidence) {
 				for _, id := range []string{"ntc_3", "ntc_4"} {
-					e.Notices = append(e.Notices, notice{ID: id, Kind: noticeUpcoming, Plan: "plan_1", Charge: "ch_2"})
+					e.Notices = append(e.Notices, notice{ID: id, Message: id + "@shop.example", Kind: noticeCompleted, Plan: "plan_1"})
 				}
 			},
-			"told of the end twice": func(e *evidence) {
-				for _, id := range []string{"ntc_3", "ntc_4"} {
-					e.Notices = append(e.Notices, notice{ID: id, Kind: noticeCompleted, Plan: "plan_1"})
-				}
-			},
-			"told of one decline twice": func(e *evidence) {
+			"two notices of one decline": func(e *evidence) {
 				twin := e.Notices[1]
-				twin.ID, twin.Kind = "ntc_3", noticeAction
+				twin.ID, twin.Message, twin.Kind = "ntc_3", "ntc_3@shop.example", noticeAction
 				e.Notices = append(e.Notices, twin)
 			},
 			"a mail without a notice": func(e *evidence) {
@@ -218,17 +251,17 @@ func TestTheAuditCanFail(t *testing.T) {
 				c := &e.Plans[0].Charges[1]
 				c.Status, c.Reason, c.NextAttemptAt = "requires_payment_method", "", nil
 			},
-			"is tried again, nobody knows when": func(e *evidence) { e.Plans[0].Charges[1].NextAttemptAt = nil },
-			"was to be tried long ago":          func(e *evidence) { past := at.AddDate(0, 0, -1); e.Plans[0].Charges[1].NextAttemptAt = &past },
-			"an attempt without an end": func(e *evidence) {
+			"a retry without a time":   func(e *evidence) { e.Plans[0].Charges[1].NextAttemptAt = nil },
+			"was to be tried long ago": func(e *evidence) { past := at.AddDate(0, 0, -1); e.Plans[0].Charges[1].NextAttemptAt = &past },
+			"an attempt that never ends": func(e *evidence) {
 				e.Plans[0].Charges[1].Attempts = append(e.Plans[0].Charges[1].Attempts, attempt{Number: 2, Initiator: "merchant", Outcome: "unknown"})
 			},
-			"a plan that contradicts its charges":     func(e *evidence) { e.Plans[0].Status = "active" },
-			"an event that nobody handles":            func(e *evidence) { e.Stuck = []inboxEvent{{ID: "evt_1", Status: "failed"}} },
-			"a notice that is never sent":             func(e *evidence) { e.Notices[1].Status = "pending" },
-			"canceled, and can still be paid":         func(e *evidence) { stop(e, stopCancel, "canceled"); e.Plans[0].Charges[1].Status = "canceled" },
-			"canceled, and the plan does not say so":  func(e *evidence) { stop(e, stopCancel, "past_due"); e.Plans[0].Status = "active" },
-			"given up, and the customer was not told": func(e *evidence) { e.Plans[0].Status = "defaulted" },
+			"a plan that contradicts its charges": func(e *evidence) { e.Plans[0].Status = "active" },
+			"an event that is never handled":      func(e *evidence) { e.Stuck = []inboxEvent{{ID: "evt_1", Status: "failed"}} },
+			"a notice that is never sent":         func(e *evidence) { e.Notices[1].Status = "pending" },
+			"canceled, and can still be paid":     func(e *evidence) { stop(e, stopCancel, "canceled"); e.Plans[0].Charges[1].Status = "canceled" },
+			"canceled, with an active plan":       func(e *evidence) { stop(e, stopCancel, "past_due"); e.Plans[0].Status = "active" },
+			"defaulted without a final notice":    func(e *evidence) { e.Plans[0].Status = "defaulted" },
 			"resumed, and still paused": func(e *evidence) {
 				stop(e, stopPause, "paused")
 				e.Agreements[0].Stopped.Resuming, e.Agreements[0].Stopped.Resumed = at, true
@@ -254,7 +287,7 @@ func count(d damage, kind string) string {
 	return string(text)
 }
 
-func TestOnlyWhatLastsIsDamage(t *testing.T) {
+func TestRecord_OnlyLastingProblemsAreDamage(t *testing.T) {
 	t.Parallel()
 	stays, passes := problem{kindLost, "charge ch_1"}, problem{kindLost, "charge ch_2"}
 	lasting := func(audits ...damage) damage { return (&record{audits: audits}).lasting() }
@@ -263,7 +296,7 @@ func TestOnlyWhatLastsIsDamage(t *testing.T) {
 	require.Equal(t, damage{stays}, lasting(damage{stays}))
 }
 
-func TestSettlingEndsWhenNothingNewCanBeLearned(t *testing.T) {
+func TestRecord_OverWhenNothingCanChange(t *testing.T) {
 	t.Parallel()
 	sends := func(times int, e evidence) bool {
 		var r record
@@ -273,13 +306,13 @@ func TestSettlingEndsWhenNothingNewCanBeLearned(t *testing.T) {
 		return r.over()
 	}
 	require.True(t, sends(looks, sound()))
-	require.False(t, sends(looks-1, sound()), "once may be chance")
+	require.False(t, sends(looks-1, sound()), "one finding may be chance")
 	busy := sound()
 	busy.Drained = false
-	require.False(t, sends(100, busy), "a webhook is still under way")
+	require.False(t, sends(100, busy), "a webhook is still in flight")
 	lost := sound()
 	lost.Plans = nil
-	require.False(t, sends(100, lost), "what is lost may be found")
+	require.False(t, sends(100, lost), "a lost object may still be found")
 	wrong := sound()
 	wrong.Plans[0].Charges[1].Attempts[0].Number = 2
 	require.True(t, sends(hopeless+1, wrong))

@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-// card is what a customer types into the card field; metadata steers how the simulator treats it.
+// card is what a customer enters in the card field. The metadata selects the simulator's behavior.
 type card struct {
 	Number   string
 	Metadata map[string]string
 }
 
-// browser is a customer's page: it knows a client secret and speaks to Stripe with the publishable key.
+// browser is a customer's page: it knows a client secret and calls Stripe with the publishable key.
 type browser struct{ *client }
 
 func newBrowser(base string) browser {
@@ -25,14 +25,15 @@ func newBrowser(base string) browser {
 	})}
 }
 
-// errDeclined: the card was refused, and the customer has seen it.
+// errDeclined means that the card was declined and the customer was shown so.
 var errDeclined = errors.New("the card was declined")
 
-// patience is how long a customer presses the button again when nothing comes back.
+// patience is how long a customer retries when no answer arrives.
 const patience = 20 * time.Second
 
-// pay confirms a PaymentIntent with a new card, or with a saved one, and answers the bank's challenge. A customer who
-// sees no answer looks at the PaymentIntent and presses again only where it is not paid. Errors: errDeclined.
+// pay confirms a PaymentIntent with a new or a saved card, and completes the bank's challenge. A
+// customer without an answer looks at the PaymentIntent and confirms again only if it is unpaid.
+// Errors: errDeclined.
 func (b browser) pay(ctx context.Context, secret string, with url.Values) error {
 	id, _, _ := strings.Cut(secret, "_secret_")
 	path := "/v1/payment_intents/" + id
@@ -56,7 +57,7 @@ func (b browser) pay(ctx context.Context, secret string, with url.Values) error 
 	})
 }
 
-// seen tells a decline, which the customer is shown, from an answer that never came.
+// seen distinguishes a decline, which the customer sees, from an answer that never arrived.
 func seen(err error) error {
 	var r *refusal
 	if errors.As(err, &r) && r.Status == http.StatusPaymentRequired {
@@ -65,7 +66,7 @@ func seen(err error) error {
 	return err
 }
 
-// authenticate answers the bank's challenge, if there is one.
+// authenticate completes the bank's challenge, if the PaymentIntent has one.
 func (b browser) authenticate(ctx context.Context, pi stripeIntent) error {
 	if pi.Status != "requires_action" {
 		return nil
@@ -84,7 +85,7 @@ func (b browser) authenticate(ctx context.Context, pi stripeIntent) error {
 	return nil
 }
 
-// newCard is the form of a card that is typed in and saved.
+// newCard returns the form for a card that is entered and saved.
 func newCard(c card) url.Values {
 	form := url.Values{
 		"payment_method_data[type]": {"card"}, "payment_method_data[card][number]": {c.Number},
@@ -97,5 +98,5 @@ func newCard(c card) url.Values {
 	return form
 }
 
-// savedCard is the form of a card that is on file.
+// savedCard returns the form for a card on file.
 func savedCard(paymentMethod string) url.Values { return url.Values{"payment_method": {paymentMethod}} }

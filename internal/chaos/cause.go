@@ -11,15 +11,16 @@ import (
 	"time"
 )
 
-// mailTrouble is how likely the mail server fails a mail while there is trouble.
-const mailTrouble = 0.05
+// mailFaultRate is the probability that the mail server fails a mail while faults are injected.
+const mailFaultRate = 0.05
 
-// cause makes a run: it starts everything, sells and breaks at once, lets it settle, compares, and ends everything. The
-// error says that the run could not be made, or was broken off; everything is ended then, too.
-func cause(ctx context.Context, s settings, talk io.Writer) (result, error) {
+// cause makes a run: it starts everything, sells plans and injects faults at the same time, lets
+// the system settle, audits, and stops everything. An error means that the run could not be made or
+// was interrupted; everything is stopped then as well.
+func cause(ctx context.Context, s settings, errOut io.Writer) (result, error) {
 	began := wall()
 	r := result{settings: s}
-	w, err := newWorld(ctx, s, talk)
+	w, err := newWorld(ctx, s, errOut)
 	if err == nil {
 		err = w.live(ctx, &r)
 	}
@@ -34,7 +35,7 @@ func cause(ctx context.Context, s settings, talk io.Writer) (result, error) {
 
 // live is the run itself.
 func (w *world) live(ctx context.Context, r *result) error {
-	trouble, calm := context.WithCancel(ctx)
+	faults, calm := context.WithCancel(ctx)
 	defer calm()
 	b := &breaker{world: w, rules: slices.Clone(w.settings.Always)}
 	if err := w.stripe.setRules(ctx, b.rules); err != nil {
@@ -47,24 +48,22 @@ func (w *world) live(ctx context.Context, r *result) error {
 	background.Go(func() { w.shop.readMail(whole) })
 	background.Go(func() { b.watch(whole) })
 	background.Go(func() { w.progress(whole, b) })
-	background.Go(func() { w.fetchMissed(trouble) })
+	background.Go(func() { w.fetchMissed(faults) })
 
-	w.mail.disturb(mailTrouble)
+	w.mail.disturb(mailFaultRate)
 	began := wall()
 	var busy sync.WaitGroup
-	// Sales stop before the trouble does, so that every plan sees some.
-	orders := planOrders(w.settings.Seed, w.settings.Plans, w.settings.Trouble*8/10)
-	drawStops(w.settings.Seed, orders, w.settings.Trouble)
+	// Sales stop before the faults do, so that every plan meets some.
+	orders := planOrders(w.settings.Seed, w.settings.Plans, w.settings.FaultPhase*8/10)
+	drawStops(w.settings.Seed, orders, w.settings.FaultPhase)
 	for i := range orders {
 		if w.settings.Shape != nil {
 			w.settings.Shape(&orders[i])
 		}
 	}
 	busy.Go(func() { w.shop.sell(ctx, orders) })
-	busy.Go(func() {
-		b.run(ctx, planFaults(w.settings.Seed, w.settings.Trouble, w.settings.Pace, w.backfill, w.settings.Faults...))
-	})
-	pause(ctx, w.settings.Trouble)
+	busy.Go(func() { b.run(ctx, w.steps) })
+	pause(ctx, w.settings.FaultPhase)
 	busy.Wait()
 	calm()
 	w.mail.disturb(0)
@@ -88,7 +87,7 @@ func (w *world) live(ctx context.Context, r *result) error {
 	return w.figures(ctx, r, e, b)
 }
 
-// figures fills in what the report counts.
+// figures fills in the numbers of the report.
 func (w *world) figures(ctx context.Context, r *result, e evidence, b *breaker) error {
 	injected, err := w.stripe.injected(ctx)
 	if err != nil {
@@ -97,7 +96,7 @@ func (w *world) figures(ctx context.Context, r *result, e evidence, b *breaker) 
 	r.plans, r.letters, r.redelivered, r.backfill = len(e.Plans), len(e.Mail.Letters), e.Mail.Redelivered, w.backfill
 	r.missed, r.stops = e.undelivered(), map[string]int{}
 	for _, g := range e.Agreements {
-		if !g.Stopped.Told.IsZero() {
+		if !g.Stopped.Acknowledged.IsZero() {
 			r.stops[g.Order.Stop.Kind]++
 		}
 	}
@@ -117,17 +116,18 @@ func (w *world) figures(ctx context.Context, r *result, e evidence, b *breaker) 
 			r.recovered[hurt.Kind] = append(r.recovered[hurt.Kind], hurt.Recovered)
 		}
 	}
-	// A rule in force is no fault yet: what counts is how often it acted.
+	// A rule in force is no fault by itself: each time it acts counts.
 	maps.Copy(r.faults, injected)
 	maps.Copy(r.faults, e.Mail.Injected)
 	return nil
 }
 
-// backfillEvery is how often, in simulated time, missed events are fetched while there is trouble: Stripe lists them for
-// thirty days.
+// backfillEvery is how often, in simulated time, missed events are fetched while faults are
+// injected. Stripe lists events for thirty days.
 const backfillEvery = 10 * 24 * time.Hour
 
-// fetchMissed fetches missed events now and then, as an operator's cron job does. One that fails is made up for by the next.
+// fetchMissed runs the backfill periodically, as an operator's cron job does. The next run makes up
+// for a failed one.
 func (w *world) fetchMissed(ctx context.Context) {
 	every := max(time.Duration(float64(backfillEvery)/(w.settings.Pace*86400)), 5*time.Second)
 	for w.backfill && pause(ctx, every) {
@@ -142,12 +142,12 @@ func (w *world) fetch(ctx context.Context) error {
 	return err
 }
 
-// progress tells how far the run is, every few seconds.
+// progress prints the state of the run every few seconds.
 func (w *world) progress(ctx context.Context, b *breaker) {
 	began := wall()
 	for pause(ctx, 5*time.Second) {
 		plans, receipts, _ := w.shop.sold()
-		fmt.Fprintf(w.talk, "%4.0f s  %s  plans %d  paid %d  faults %d\n", wall().Sub(began).Seconds(),
+		fmt.Fprintf(w.errOut, "%4.0f s  %s  plans %d  paid %d  faults %d\n", wall().Sub(began).Seconds(),
 			w.clock.Now().Format(time.DateOnly), plans, receipts, len(b.all()))
 	}
 }

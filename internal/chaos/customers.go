@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// follow is a customer who comes back to the shop by the link in a mail.
+// follow acts as a customer who returns to the shop by the link in a mail.
 func (s *shop) follow(ctx context.Context, intent string) {
 	var pi stripeIntent
 	err := eventually(ctx, patience, 500*time.Millisecond, func(ctx context.Context) error {
@@ -28,10 +28,10 @@ func (s *shop) follow(ctx context.Context, intent string) {
 	if a.Habits.AtRetry {
 		s.waitForRetry(ctx, a.Reference, intent)
 	}
-	s.putRight(ctx, *a, intent, authenticate)
+	s.payFromMail(ctx, *a, intent, authenticate)
 }
 
-// countMail finds whose PaymentIntent it is, and counts the mails about it.
+// countMail returns the order that a PaymentIntent belongs to, and the number of mails about it.
 func (s *shop) countMail(pi stripeIntent) (*order, int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -42,10 +42,10 @@ func (s *shop) countMail(pi stripeIntent) (*order, int) {
 	return nil, 0
 }
 
-// longestWait bounds how long a customer waits for the moment of a retry, in real time.
+// longestWait bounds, in real time, how long a customer waits for the time of a retry.
 const longestWait = 60 * time.Second
 
-// waitForRetry waits until the moment at which the charge will be tried again, if one is set.
+// waitForRetry waits until the charge's next retry, if one is scheduled.
 func (s *shop) waitForRetry(ctx context.Context, reference, intent string) {
 	p, found, err := s.tranche.byReference(ctx, reference)
 	if err != nil || !found {
@@ -59,9 +59,10 @@ func (s *shop) waitForRetry(ctx context.Context, reference, intent string) {
 	}
 }
 
-// putRight pays: with the saved card at the bank's page, or with another card on the same PaymentIntent. The shop's page
-// looks at the PaymentIntent anew, as a page that is opened does.
-func (s *shop) putRight(ctx context.Context, o order, intent string, authenticate bool) {
+// payFromMail pays from the link in a mail: with the saved card and the bank's challenge, or with
+// another card on the same PaymentIntent. It fetches the PaymentIntent first, as a page does when
+// it is opened.
+func (s *shop) payFromMail(ctx context.Context, o order, intent string, authenticate bool) {
 	err := eventually(ctx, patience, 500*time.Millisecond, func(ctx context.Context) error {
 		pi, err := s.stripe.intent(ctx, intent)
 		if err != nil {

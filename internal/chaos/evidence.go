@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// evidence is everything that is known about a run from outside.
+// evidence is everything that can be observed about a run from outside.
 type evidence struct {
 	Agreements []agreement
 	Plans      []plan
@@ -17,26 +17,28 @@ type evidence struct {
 	Stuck      []inboxEvent // events that are pending or failed
 	Mail       mailbox
 	Stripe     stripeState
-	Drained    bool      // no webhook is under way
-	Panics     []string  // lines of the processes' logs that tell of one
-	Now        time.Time // simulated
-	// Overdue is the simulated time before which what fell due must have been dealt with.
+	Foreign    stripeState // in an account that the database does not belong to
+	Drained    bool        // no webhook is in flight
+	Panics     []string    // lines of the processes' logs that report a panic
+	Lost       []window    // windows that were lost when the database was restored
+	Now        time.Time   // simulated
+	// Overdue is the simulated time limit: everything due before it must have been processed.
 	Overdue time.Time
-	// InFlight is the simulated time for which a call that was under way may still arrive.
+	// InFlight is the simulated time within which a call in flight may still reach Stripe.
 	InFlight time.Duration
 }
 
-// grace is how long, in real time, something due may take when nothing is broken.
+// grace is how long, in real time, processing may take when nothing is broken.
 const grace = 15 * time.Second
 
-// inFlight is how long, in real time, a call may take from the worker's last look until Stripe has carried it out: it is
-// sent within a lease, times out, and the simulator may have been slow.
+// inFlight bounds the real time from the worker's preflight until Stripe has carried out the call:
+// the call is sent within a lease, times out, and the simulator may have been slow.
 const inFlight = lease + stripeTimeout + 4*time.Second
 
-// gather reads everything. Tranche is asked before Stripe: a payment that succeeds in between is then known to Stripe
-// alone, which is how it should be.
+// gather reads all evidence. It asks Tranche before Stripe, so a payment that succeeds in between
+// is known to Stripe only. The audits allow for that order.
 func (w *world) gather(ctx context.Context) (evidence, error) {
-	e := evidence{Agreements: w.shop.all(), Now: w.clock.Now(), Drained: w.stripe.drained(ctx)}
+	e := evidence{Agreements: w.shop.all(), Now: w.clock.Now(), Drained: w.stripe.drained(ctx), Lost: w.windows()}
 	e.Overdue, e.InFlight = e.Now.Add(-w.clock.Simulated(grace)), w.clock.Simulated(inFlight)
 	var err error
 	for _, status := range []string{"pending", "failed"} {
@@ -57,14 +59,21 @@ func (w *world) gather(ctx context.Context) (evidence, error) {
 		return e, err
 	}
 	e.Mail = w.mail.box()
+	for i := range e.Mail.Letters {
+		l := &e.Mail.Letters[i]
+		l.Arrived = w.clock.Now().Add(-w.clock.Simulated(wall().Sub(l.At)))
+	}
 	if e.Stripe, err = w.stripe.state(ctx); err != nil {
+		return e, err
+	}
+	if e.Foreign, err = w.foreign.state(ctx); err != nil {
 		return e, err
 	}
 	e.Panics, err = panics(w.logs)
 	return e, err
 }
 
-// undelivered counts the webhooks that never arrived.
+// undelivered returns the number of webhooks that never arrived.
 func (e evidence) undelivered() int {
 	n := 0
 	for _, event := range e.Stripe.Events {
@@ -73,7 +82,7 @@ func (e evidence) undelivered() int {
 	return n
 }
 
-// panics finds what processes say when a program is broken rather than disturbed.
+// panics returns the log lines that show a broken program, not a disturbed one.
 func panics(logs string) ([]string, error) {
 	files, err := filepath.Glob(filepath.Join(logs, "*.log"))
 	if err != nil {
@@ -94,7 +103,7 @@ func panics(logs string) ([]string, error) {
 	return found, nil
 }
 
-// keep writes the evidence beside the logs, for whoever looks into a failure.
+// keep writes the evidence next to the logs, for debugging a failed run.
 func (e evidence) keep(dir string) error {
 	for name, what := range map[string]any{
 		"plans.json": e.Plans, "notices.json": e.Notices, "stripe.json": e.Stripe, "mail.json": e.Mail, "agreements.json": e.Agreements,

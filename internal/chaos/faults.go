@@ -10,17 +10,17 @@ import (
 	"time"
 )
 
-// injury is a fault that was made, and how long the whole took to recover from it.
+// injury is a fault that was injected, and how long the system took to recover.
 type injury struct {
 	Kind      string
 	What      string
 	Began     time.Time
-	Ended     time.Time     // the process is back, the rule is gone; zero while it lasts
-	Recovered time.Duration // from then until everything is ready and a payment was recorded again
+	Ended     time.Time     // when the process was back or the rule was gone; zero until then
+	Recovered time.Duration // from Ended until every process is ready and another payment was recorded
 	Over      bool          // Recovered is known
 }
 
-// breaker makes the faults of a plan, and watches the recovery.
+// breaker injects the faults of a plan and measures the recoveries.
 type breaker struct {
 	world *world
 
@@ -32,7 +32,7 @@ type breaker struct {
 	skipped  int
 }
 
-// run makes every fault at its time, and returns when the last has ended.
+// run injects every fault at its time and returns when the last has ended.
 func (b *breaker) run(ctx context.Context, steps []step) {
 	began := wall()
 	var busy sync.WaitGroup
@@ -45,10 +45,10 @@ func (b *breaker) run(ctx context.Context, steps []step) {
 	busy.Wait()
 }
 
-// make makes one fault, and notes it unless it could not be made.
+// make injects one fault and records it, unless the fault was not possible.
 func (b *breaker) make(ctx context.Context, s step) {
 	kind := s.Kind
-	if kind == stripeTrouble {
+	if kind == stripeFault {
 		kind = s.Rule.Action
 	}
 	hurt := &injury{Kind: kind, What: s.String(), Began: wall()}
@@ -60,13 +60,13 @@ func (b *breaker) make(ctx context.Context, s step) {
 		return
 	}
 	hurt.Ended = wall()
-	b.world.note("fault over after %s: %s", hurt.Ended.Sub(hurt.Began).Round(time.Millisecond), s)
+	b.world.note("fault ended after %s: %s", hurt.Ended.Sub(hurt.Began).Round(time.Millisecond), s)
 	b.mu.Lock()
 	b.injuries = append(b.injuries, hurt)
 	b.mu.Unlock()
 }
 
-// act does what a step says and returns when it is over.
+// act carries out a step and returns when the fault has ended.
 func (b *breaker) act(ctx context.Context, s step) error {
 	w := b.world
 	switch s.Kind {
@@ -86,14 +86,41 @@ func (b *breaker) act(ctx context.Context, s step) error {
 		return b.freeze(ctx, w.workers[s.Target], s.For)
 	case flushQueue:
 		return redisDo(ctx, w.redisPort, "FLUSHALL")
+	case stripeFault:
+		return b.disturb(ctx, s.Rule, s.For)
 	}
-	return b.disturb(ctx, s.Rule, s.For)
+	return b.mislead(ctx, s)
+}
+
+// mislead injects a fault that ends no process: the process continues with a wrong clock, key or
+// database, or without mail.
+func (b *breaker) mislead(ctx context.Context, s step) error {
+	w := b.world
+	switch s.Kind {
+	case restoreDatabase:
+		return b.restore(ctx, s.For)
+	case mailAway:
+		return w.mail.away(ctx, s.For)
+	case stepClock:
+		return b.stepClock(ctx, pickService(s, w.workers, w.schedulers), s.Off, s.For)
+	case foreignKey:
+		return b.useForeignKey(ctx, pickService(s, w.workers, w.schedulers), s.For)
+	}
+	return fmt.Errorf("unknown fault %q", s.Kind)
+}
+
+// pickService chooses one of two roles by the length of the fault, and the process by the target.
+func pickService(s step, either, or []*service) *service {
+	if s.For.Milliseconds()%2 == 0 {
+		either = or
+	}
+	return either[s.Target]
 }
 
 // bringDown ends a process, keeps it down, and waits until it was started again.
 func (b *breaker) bringDown(ctx context.Context, s *service, sig os.Signal, down time.Duration) error {
 	if !s.take() {
-		return fmt.Errorf("%s has trouble already", s.name)
+		return fmt.Errorf("%s already has a fault", s.name)
 	}
 	defer s.release()
 	before := s.started()
@@ -108,10 +135,10 @@ func (b *breaker) bringDown(ctx context.Context, s *service, sig os.Signal, down
 	})
 }
 
-// freeze stops a process in the middle of what it does, for longer than its leases, and lets it go on.
+// freeze stops a process in the middle of its work for longer than its leases, then continues it.
 func (b *breaker) freeze(ctx context.Context, s *service, still time.Duration) error {
 	if !s.take() {
-		return fmt.Errorf("%s has trouble already", s.name)
+		return fmt.Errorf("%s already has a fault", s.name)
 	}
 	defer s.release()
 	if err := s.signal(syscall.SIGSTOP); err != nil {
@@ -121,7 +148,7 @@ func (b *breaker) freeze(ctx context.Context, s *service, still time.Duration) e
 	return s.signal(syscall.SIGCONT)
 }
 
-// disturb puts a rule of the simulator's into force for a while.
+// disturb applies a rule of the simulator for a while.
 func (b *breaker) disturb(ctx context.Context, r rule, within time.Duration) error {
 	if err := b.change(ctx, func() { b.rules = append(b.rules, r) }); err != nil {
 		return err
@@ -172,7 +199,7 @@ func (b *breaker) open() []*injury {
 	return list
 }
 
-// all copies what was noted.
+// all returns a copy of the recorded faults.
 func (b *breaker) all() []injury {
 	b.mu.Lock()
 	defer b.mu.Unlock()

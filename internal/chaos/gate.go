@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// gate is the load balancer before the ingresses: it takes turns, and goes to the next where nobody listens. What was
-// sent and not answered it does not send again: that is for the sender to decide.
+// gate is the load balancer in front of the ingresses: round robin, skipping those that do not
+// listen. It never repeats a request that was sent: retrying is up to the client.
 type gate struct {
 	URL    string
 	behind []string // host:port
@@ -21,7 +21,7 @@ type gate struct {
 	server *http.Server
 }
 
-// newGate opens a gate.
+// newGate starts a gate.
 func newGate(ctx context.Context, behind []string) (*gate, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -32,7 +32,7 @@ func newGate(ctx context.Context, behind []string) (*gate, error) {
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host = "http", "ingress"
 		},
-		// A connection kept to a process that is killed would fail the next request.
+		// A kept connection to a killed process would fail the next request.
 		Transport:    &http.Transport{DisableKeepAlives: true, DialContext: g.dial},
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
 		ErrorLog:     quiet,
@@ -42,7 +42,7 @@ func newGate(ctx context.Context, behind []string) (*gate, error) {
 	return g, nil
 }
 
-// dial connects to the ingress whose turn it is, or to the next one that listens.
+// dial connects to the next ingress in turn that listens.
 func (g *gate) dial(ctx context.Context, network, _ string) (net.Conn, error) {
 	first := g.turn.Add(1)
 	err := errors.New("no ingress")
@@ -56,8 +56,9 @@ func (g *gate) dial(ctx context.Context, network, _ string) (net.Conn, error) {
 	return nil, err
 }
 
-// close ends the gate.
+// close stops the gate.
 func (g *gate) close() { _ = g.server.Close() }
 
-// quiet is a logger for servers of the harness: what they would say is told by the processes that they serve.
+// quiet discards the logs of the harness's own servers. The processes that call them log the same
+// failures.
 var quiet = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)

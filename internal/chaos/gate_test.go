@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestTheGateTakesTurnsAndPassesOverTheDead(t *testing.T) {
+func TestGate_RoundRobinSkipsDeadIngress(t *testing.T) {
 	t.Parallel()
 	seen := make(chan string, 10)
 	serve := func(name string) *httptest.Server {

@@ -3,9 +3,7 @@ package main
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,25 +14,26 @@ import (
 	"tranche/internal/testenv"
 )
 
-// edit takes something out of a source file.
+// edit replaces a piece of a source file.
 type edit struct{ file, old, new string }
 
-// guards are what keeps from damage, how to take each away, and the trouble in which it is missed.
+// guards lists the safeguards of the code: how to remove each, the scenario in which it matters,
+// and the damage without it.
 var guards = map[string]struct {
 	edits  []edit
-	damage string // which the harness must report
-	trouble
+	damage string // what the harness must report
+	scenario
 }{
 	"idempotency key": {
-		edits:   []edit{{"internal/stripegw/call.go", "IdempotencyKey = stripe.String(key)", "IdempotencyKey = stripe.String(stripe.NewIdempotencyKey())"}},
-		damage:  kindDouble,
-		trouble: lostAnswers,
+		edits:    []edit{{"internal/stripegw/call.go", "IdempotencyKey = stripe.String(key)", "IdempotencyKey = stripe.String(stripe.NewIdempotencyKey())"}},
+		damage:   kindDouble,
+		scenario: lostAnswers,
 	},
-	"none": {trouble: lostAnswers}, // the same trouble does no damage where nothing is taken away
+	"none": {scenario: lostAnswers}, // the same scenario does no damage with every guard in place
 	"last look": {
-		edits:   []edit{{"jobs/collect.go", "if !t.plan.Status.Collects() {", "if false {"}},
-		damage:  kindWrong,
-		trouble: trouble{pace: 2, stop: stopPause, every: "10 days"},
+		edits:    []edit{{"jobs/collect.go", "if !t.plan.Status.Collects() {", "if false {"}},
+		damage:   kindWrong,
+		scenario: scenario{pace: 2, stop: stopPause, every: "10 days"},
 	},
 	"dedupe": {
 		edits: []edit{
@@ -43,51 +42,53 @@ var guards = map[string]struct {
 			{"jobs/event_paymentintent.go", "!c.Status.CanBecome(billing.ChargeSucceeded)", "false"},
 			{"jobs/outcome.go", "string(billing.NoticePaymentSucceeded), \"\")", "string(billing.NewNoticeID(t.now)), \"\")"},
 		},
-		damage:  kindDuplicate,
-		trouble: trouble{pace: 2, always: []rule{{Action: "webhook_duplicate", Probability: 0.5}}},
+		damage:   kindDuplicate,
+		scenario: scenario{pace: 2, always: []rule{{Action: "webhook_duplicate", Probability: 0.5}}},
 	},
 }
 
-// lostAnswers is so slow that a key lives longer than a lease: what was lost is sent again, and not looked up. The webhook of
-// the payment, which would tell in time, comes late.
-var lostAnswers = trouble{pace: 0.06, always: []rule{
+// lostAnswers runs so slowly that a key outlives a lease: a request whose answer was lost is sent
+// again, and not looked up. The payment's webhook, which would correct the record in time, is
+// delayed.
+var lostAnswers = scenario{pace: 0.06, always: []rule{
 	{Action: "answer_lost", Method: "POST", Path: "/v1/payment_intents", Probability: 0.6},
 	{Action: "webhook_delay", Event: "payment_intent.succeeded", Probability: 1, Delay: "9s"},
 }}
 
-// trouble is what a run without a guard meets.
-type trouble struct {
+// scenario describes the faults of a run without a guard.
+type scenario struct {
 	pace   float64
 	always []rule
-	stop   string // what happens to every plan
-	every  string // the interval of every plan; a day when empty
+	stop   string // how every plan is stopped
+	every  string // the interval of every plan; a day if empty
 }
 
-// shape makes every order one that falls due each day and is paid with a good card.
-func (d trouble) shape(o *order) {
+// shape makes an order fall due each day, paid with a good card.
+func (d scenario) shape(o *order) {
 	o.Kind, o.Every, o.Parts, o.First, o.Own = "installments", cmp.Or(d.every, "1 day"), 6, 0, false
 	o.Card, o.Habits = card{Number: "4242424242424242"}, habits{}
 	o.Stop = stopping{Kind: d.stop, After: time.Second}
 }
 
-// TestWithoutAGuardTheHarnessReportsTheDamage builds Tranche without one of its guards and lets the harness find out.
-func TestWithoutAGuardTheHarnessReportsTheDamage(t *testing.T) {
+// TestGuards_RemovedGuardIsReported builds Tranche without one of its guards. The harness must
+// report the damage.
+func TestGuards_RemovedGuardIsReported(t *testing.T) {
 	t.Parallel()
-	testenv.Postgres(t) // the harness starts its own, of the same programs
+	testenv.Postgres(t) // only checks that the programs are installed: the harness starts its own
 	for name, g := range guards {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var talk bytes.Buffer
-			settle := 10 * time.Second // what was done twice stays so
+			var errOut bytes.Buffer
+			settle := 10 * time.Second // a double charge does not go away
 			if g.damage == "" {
 				settle = time.Minute
 			}
 			r, err := cause(t.Context(), settings{
-				Seed: 5, Pace: g.pace, Trouble: 30 * time.Second, Settle: settle, Plans: 60,
-				Env:    []string{"TRANCHE_SWEEP_EVERY=500h"}, // the sweep fetches the news that a webhook is late with
+				Seed: 5, Pace: g.pace, FaultPhase: 30 * time.Second, Settle: settle, Plans: 60,
+				Env:    []string{"TRANCHE_SWEEP_EVERY=500h"}, // keeps the sweep from fetching the event of a delayed webhook
 				Faults: []string{flushQueue}, Always: g.always, Shape: g.shape, Binary: withoutGuard(t, g.edits),
-			}, &talk)
-			require.NoError(t, err, talk.String())
+			}, &errOut)
+			require.NoError(t, err, errOut.String())
 			t.Cleanup(func() { _ = os.RemoveAll(filepath.Dir(r.logs)) })
 			var report bytes.Buffer
 			r.print(&report)
@@ -100,36 +101,22 @@ func TestWithoutAGuardTheHarnessReportsTheDamage(t *testing.T) {
 	}
 }
 
-// withoutGuard builds the binary from sources that are edited on the way to the compiler, and nowhere else.
+// withoutGuard builds the binary from edited sources, without changing any file of the repository.
 func withoutGuard(t *testing.T, edits []edit) string {
 	t.Helper()
-	root, err := filepath.Abs(filepath.Join("..", ".."))
+	root, err := moduleRoot(t.Context())
 	require.NoError(t, err)
-	dir := t.TempDir()
 	sources := map[string]string{}
 	for _, e := range edits {
-		path := filepath.Join(root, e.file)
-		if sources[path] == "" {
-			text, err := os.ReadFile(path)
+		if sources[e.file] == "" {
+			text, err := os.ReadFile(filepath.Join(root, e.file))
 			require.NoError(t, err)
-			sources[path] = string(text)
+			sources[e.file] = string(text)
 		}
-		require.Equal(t, 1, strings.Count(sources[path], e.old), "the guard in %s has moved: %s", e.file, e.old)
-		sources[path] = strings.Replace(sources[path], e.old, e.new, 1)
+		require.Equal(t, 1, strings.Count(sources[e.file], e.old), "the guarded code in %s has changed: %s", e.file, e.old)
+		sources[e.file] = strings.Replace(sources[e.file], e.old, e.new, 1)
 	}
-	overlay := struct{ Replace map[string]string }{map[string]string{}}
-	for path, text := range sources {
-		edited := filepath.Join(dir, filepath.Base(path))
-		require.NoError(t, os.WriteFile(edited, []byte(text), 0o600))
-		overlay.Replace[path] = edited
-	}
-	list, err := json.Marshal(overlay)
+	binary, err := buildWith(t.Context(), root, t.TempDir(), sources)
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "overlay.json"), list, 0o600))
-	binary := filepath.Join(dir, "tranche")
-	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-overlay", filepath.Join(dir, "overlay.json"), "-o", binary, "./cmd/tranche")
-	build.Dir = root
-	out, err := build.CombinedOutput()
-	require.NoError(t, err, string(out))
 	return binary
 }

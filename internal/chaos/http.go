@@ -11,27 +11,28 @@ import (
 	"time"
 )
 
-// maxAnswer bounds what is read of one answer; the simulator's whole state is one.
+// maxAnswer bounds the size of an answer; the largest is the simulator's whole state.
 const maxAnswer = 1 << 30
 
 // refusal is an answer other than 2xx.
 type refusal struct {
 	Status int
 	Body   string
-	Code   string // Stripe's error code, where there is one
+	Code   string // Stripe's error code, if the answer has one
 }
 
 // Error implements error.
 func (r *refusal) Error() string { return fmt.Sprintf("answered %d: %.300s", r.Status, r.Body) }
 
-// client is one party of the run that speaks HTTP. Connections are not kept: they would break with the processes.
+// client is one party of the run that speaks HTTP. It keeps no connections: they would break with
+// the processes.
 type client struct {
 	http *http.Client
 	base string
 	head http.Header
 }
 
-// newClient makes a client that sends the headers with every request.
+// newClient returns a client that sends the headers with every request.
 func newClient(base string, head http.Header) *client {
 	return &client{
 		base: base, head: head,
@@ -67,11 +68,11 @@ func (c *client) call(ctx context.Context, method, path string, more http.Header
 }
 
 func refused(status int, answer []byte) *refusal {
-	var told struct {
+	var failure struct {
 		Error struct {
 			Code string `json:"code"`
 		} `json:"error"`
 	}
-	_ = json.Unmarshal(answer, &told) // an answer that is no JSON has no code
-	return &refusal{Status: status, Body: string(bytes.TrimSpace(answer)), Code: told.Error.Code}
+	_ = json.Unmarshal(answer, &failure) // an answer that is not JSON has no code
+	return &refusal{Status: status, Body: string(bytes.TrimSpace(answer)), Code: failure.Error.Code}
 }

@@ -14,17 +14,19 @@ import (
 	"github.com/emersion/go-smtp"
 )
 
-// letter is a mail as a customer gets it.
+// letter is a mail as the customer receives it.
 type letter struct {
 	MessageID string
 	To        string
 	Subject   string
 	Body      string
 	At        time.Time // real time of the first delivery
+	Arrived   time.Time // simulated time of the first delivery
 }
 
-// mailServer takes mails. One that comes again under its Message-ID is dropped, as mail servers do, and counted apart.
-// While there is trouble it now and then asks to come back later, or takes a mail and breaks off before it says so.
+// mailServer receives mails. A duplicate with the same Message-ID is dropped, as mail servers do,
+// and counted separately. While faults are injected, the server sometimes asks to try again later,
+// or accepts a mail and closes the connection before it answers.
 type mailServer struct {
 	Addr   string
 	server *smtp.Server
@@ -32,13 +34,14 @@ type mailServer struct {
 
 	mu          sync.Mutex
 	random      *rand.Rand
-	trouble     float64
+	rate        float64
+	closedUntil time.Time // real time until which all mail is rejected
 	taken       map[string]letter
 	redelivered int
 	injected    map[string]int
 }
 
-// newMailServer opens a mail server; arrive is called with every mail that is new, and must not block.
+// newMailServer starts a mail server. It calls arrive with every new mail; arrive must not block.
 func newMailServer(ctx context.Context, random *rand.Rand, arrive func(letter)) (*mailServer, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -53,24 +56,37 @@ func newMailServer(ctx context.Context, random *rand.Rand, arrive func(letter)) 
 	return s, nil
 }
 
-// close ends the server.
+// close stops the server.
 func (s *mailServer) close() { _ = s.server.Close() }
 
-// disturb sets how likely trouble is, from 0 to 1.
+// disturb sets the probability of a fault, from 0 to 1.
 func (s *mailServer) disturb(likely float64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.trouble = likely
+	s.rate = likely
 }
 
-// mailbox is what the server has seen.
+// tryLater is the fault of a server that rejects a mail temporarily.
+const tryLater = "mail_try_later"
+
+// away makes the server reject all mail for a while, so that mails are delayed until they may be
+// out of date.
+func (s *mailServer) away(ctx context.Context, within time.Duration) error {
+	s.mu.Lock()
+	s.closedUntil = wall().Add(within)
+	s.mu.Unlock()
+	pause(ctx, within)
+	return nil
+}
+
+// mailbox is what the server has received.
 type mailbox struct {
 	Letters     []letter
 	Redelivered int
 	Injected    map[string]int
 }
 
-// box returns what the server has seen so far.
+// box returns what the server has received so far.
 func (s *mailServer) box() mailbox {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,19 +97,22 @@ func (s *mailServer) box() mailbox {
 	return b
 }
 
-// trip draws what goes wrong with one mail: nothing, most of the time.
+// trip draws the fault for one mail: usually none.
 func (s *mailServer) trip() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.random.Float64() >= s.trouble {
+	if s.closedUntil.After(wall()) {
+		return tryLater
+	}
+	if s.random.Float64() >= s.rate {
 		return ""
 	}
-	kind := pick(s.random, "mail_try_later", "mail_answer_lost")
+	kind := pick(s.random, tryLater, "mail_answer_lost")
 	s.injected[kind]++
 	return kind
 }
 
-// take keeps a mail that is new.
+// take stores a mail unless it is a duplicate.
 func (s *mailServer) take(m letter) {
 	s.mu.Lock()
 	_, again := s.taken[m.MessageID]
@@ -115,23 +134,23 @@ type mailSession struct {
 	to     string
 }
 
-// Mail takes any sender.
+// Mail accepts any sender.
 func (*mailSession) Mail(string, *smtp.MailOptions) error { return nil }
 
-// Rcpt takes any recipient.
+// Rcpt accepts any recipient.
 func (d *mailSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 	d.to = to
 	return nil
 }
 
-// Data takes a mail.
+// Data receives a mail.
 func (d *mailSession) Data(r io.Reader) error {
 	m, err := readLetter(r)
 	if err != nil {
 		return err
 	}
 	trip := d.server.trip()
-	if trip == "mail_try_later" {
+	if trip == tryLater {
 		return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "try again later"}
 	}
 	m.To = d.to
@@ -142,7 +161,7 @@ func (d *mailSession) Data(r io.Reader) error {
 	return nil
 }
 
-// readLetter reads a mail as its reader sees it who has no HTML.
+// readLetter parses a mail as a reader without HTML sees it.
 func readLetter(r io.Reader) (letter, error) {
 	m, err := mail.CreateReader(r)
 	if err != nil {
@@ -175,13 +194,13 @@ func readLetter(r io.Reader) (letter, error) {
 	}
 }
 
-// isText says whether a part of a mail is plain text, which one that says nothing is (RFC 2045, 5.2).
+// isText reports whether a part of a mail is plain text, the default of RFC 2045, 5.2.
 func isText(h *mail.InlineHeader) bool {
 	kind, _, err := h.ContentType()
 	return err == nil && kind == "text/plain"
 }
 
-// Reset forgets the recipient.
+// Reset clears the recipient.
 func (d *mailSession) Reset() { d.to = "" }
 
 // Logout ends the connection.

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestAMailThatComesAgainIsDropped(t *testing.T) {
+func TestMailServer_DuplicateIsDropped(t *testing.T) {
 	t.Parallel()
 	arrived := make(chan letter, 10)
 	s, err := newMailServer(t.Context(), stream(1, "mail"), func(m letter) { arrived <- m })
@@ -33,10 +33,10 @@ func TestAMailThatComesAgainIsDropped(t *testing.T) {
 	box := s.box()
 	require.Positive(t, box.Injected["mail_try_later"])
 	require.Positive(t, box.Injected["mail_answer_lost"])
-	require.Len(t, box.Letters, 3, "taken, although the answer was lost")
+	require.Len(t, box.Letters, 3, "accepted, although the answer was lost")
 }
 
-func TestAMailIsReadAsItsReaderSeesIt(t *testing.T) {
+func TestReadLetter(t *testing.T) {
 	t.Parallel()
 	m, err := readLetter(strings.NewReader("Message-ID: <a@shop.example>\r\nSubject: =?UTF-8?q?Your_payment_of_=E2=82=AC5?=\r\n" +
 		"Content-Transfer-Encoding: quoted-printable\r\n\r\nhttps://shop.example/pay?intent=3Dpi_=\r\n1\r\n"))

@@ -1,22 +1,24 @@
-// Command chaos runs Tranche as it runs in production (several processes of each role, PostgreSQL, Redis, a mail server,
-// and the simulator as Stripe), lives through months of plans on a fast clock, and breaks everything that can break while
-// it does. Then it compares what Tranche says with what Stripe and the mail server have seen, from outside: over HTTP, by
-// the operator's own commands, and never by looking into the database.
+// Command chaos runs Tranche as in production (several processes of each role, PostgreSQL, Redis, a
+// mail server, and the simulator as Stripe), simulates months of plans on a fast clock, and injects
+// every kind of fault meanwhile. Then it compares Tranche's records with what Stripe and the mail
+// server received. It looks from outside only: over HTTP and with the operator's commands, never
+// into the database.
 //
-// The plan of faults and of the load derives from one seed (CHAOS_SEED), which is printed first. A run with the same seed,
-// length and pace does the same to the same targets at the same moments; what the processes were doing just then is up to
-// the machine, so a failure comes back often, not always.
+// The faults and the load follow from one seed (CHAOS_SEED), which is printed first. A run with the
+// same seed, length and pace injects the same faults into the same targets at the same times. What
+// the processes do at those times depends on the machine, so a failure usually recurs, but not
+// always.
 //
 // Settings, all from the environment:
 //
-//	CHAOS_SECONDS  how long there is trouble (300)
-//	CHAOS_SEED     the seed; drawn at random when it is not set
-//	CHAOS_PACE     simulated days in a second; drawn from the seed when it is not set
-//	CHAOS_PLANS    how many plans are made (one for each second of trouble)
-//	CHAOS_SETTLE   how many seconds everything may take to come to rest afterwards (240)
+//	CHAOS_SECONDS  how long faults are injected (300)
+//	CHAOS_SEED     the seed; random if not set
+//	CHAOS_PACE     simulated days per second; drawn from the seed if not set
+//	CHAOS_PLANS    number of plans (one per second of faults)
+//	CHAOS_SETTLE   seconds allowed for settling afterwards (240)
 //	CHAOS_BINARY   the binary to run (bin/tranche)
-//	CHAOS_FAULTS   the only kinds of fault there are, by their names in the report, separated by commas (all)
-//	CHAOS_KEEP     1 keeps the logs of a run that went well, too
+//	CHAOS_FAULTS   kinds of fault to inject, by their names in the report, separated by commas (all)
+//	CHAOS_KEEP     1 keeps the logs of a successful run, too
 package main
 
 import (
@@ -31,7 +33,8 @@ func main() {
 	os.Exit(run()) //nolint:forbidigo // a command of the build ends with its verdict; run has cleaned up
 }
 
-// run is main without its end: 0 when nothing was damaged, 1 when something was, 2 when the run could not be made.
+// run makes a run and returns the exit code: 0 without damage, 1 with damage, 2 if the run could
+// not be made.
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -40,8 +43,8 @@ func run() int {
 		fmt.Fprintln(os.Stderr, "chaos:", err)
 		return 2
 	}
-	fmt.Fprintf(os.Stdout, "seed %d, %s of trouble at %g days a second (CHAOS_SEED=%d CHAOS_PACE=%g CHAOS_SECONDS=%.0f repeats it)\n",
-		s.Seed, s.Trouble, s.Pace, s.Seed, s.Pace, s.Trouble.Seconds())
+	fmt.Fprintf(os.Stdout, "seed %d, %s of faults at %g days per second (CHAOS_SEED=%d CHAOS_PACE=%g CHAOS_SECONDS=%.0f repeats it)\n",
+		s.Seed, s.FaultPhase, s.Pace, s.Seed, s.Pace, s.FaultPhase.Seconds())
 	result, err := cause(ctx, s, os.Stderr)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "chaos:", err)

@@ -9,38 +9,40 @@ import (
 	"time"
 )
 
-// order is what one customer agrees to, and what the customer does then. All orders of a run derive from its seed.
+// order is one customer's agreement, with the customer's behavior. All orders of a run follow from
+// its seed.
 type order struct {
 	Reference string
-	At        time.Duration // after the beginning
+	At        time.Duration // after the start
 	Kind      string        // installments or deposit
 	Currency  string
 	Total     int64
-	First     int64 // the deposit, or the first part of a PaymentIntent that the merchant makes itself
+	First     int64 // the deposit, or the first part if the merchant creates its own PaymentIntent
 	Parts     int
 	Every     string
 	BalanceIn int // days until the balance is due
 	Customer  string
 	Zone      string
-	Own       bool // the merchant makes its own PaymentIntent, with metadata
-	Twice     bool // the merchant's server sends each request twice at once
+	CatchUp   string // how charges missed during downtime are collected; empty for the default, one a day
+	Own       bool   // the merchant creates its own PaymentIntent, with metadata
+	Twice     bool   // the merchant's server sends each request twice at the same time
 	Card      card
 	Habits    habits
 	Stop      stopping
 }
 
-// habits are what a customer does about mails.
+// habits are how a customer reacts to mails.
 type habits struct {
-	Leaves    bool          // never pays in the checkout
-	Ignores   bool          // gives up: does nothing about mails
-	Patience  int           // from which mail on the customer acts
+	Leaves    bool          // never pays at the checkout
+	Ignores   bool          // ignores all mails
+	Patience  int           // number of mails after which the customer acts
 	Thinks    time.Duration // before acting
-	AtRetry   bool          // pays at the very moment at which the charge is tried again
-	NewCard   string        // what is paid with instead
-	AgainFail bool          // first tries a card that is declined
+	AtRetry   bool          // pays at the same time as the charge is retried
+	NewCard   string        // the card to pay with instead
+	AgainFail bool          // tries a card that is declined first
 }
 
-// currencies, with what their amounts are multiples of and about how large.
+// currencies lists each currency with the multiple and the rough size of its amounts.
 var currencies = []struct {
 	code         string
 	unit, amount int64
@@ -48,7 +50,7 @@ var currencies = []struct {
 
 var intervals = []string{"1 day", "2 days", "3 days", "1 week", "1 week", "10 days", "2 weeks", "1 month"}
 
-// cards of the load; most are good.
+// cards are the cards of the load; most are good.
 var cards = []card{
 	{Number: "4242424242424242"}, {Number: "4242424242424242"}, {Number: "4242424242424242"}, {Number: "5555555555554444"},
 	{Number: "4000002500003155"}, {Number: "4000002760000016"}, {Number: "4000002760003184"}, {Number: "4000008260003178"},
@@ -63,7 +65,7 @@ var cards = []card{
 
 var zones = []string{"Europe/London", "America/New_York", "Asia/Tokyo", "Pacific/Auckland", "UTC"}
 
-// planOrders draws the orders of a run: n of them, evenly over the time given.
+// planOrders draws n orders, spread evenly over a duration.
 func planOrders(seed uint64, n int, over time.Duration) []order {
 	r := stream(seed, "orders")
 	orders := make([]order, n)
@@ -72,7 +74,7 @@ func planOrders(seed uint64, n int, over time.Duration) []order {
 			Reference: fmt.Sprintf("order-%04d", i), At: over * time.Duration(i) / time.Duration(n),
 			Card: pick(r, cards...), Zone: pick(r, zones...), Twice: r.IntN(5) == 0, Habits: drawHabits(r),
 		}
-		// One in six comes back as a customer who has a plan already.
+		// One order in six belongs to a customer who already has a plan.
 		o.Customer = fmt.Sprintf("cust-%04d", i)
 		if i > 0 && r.IntN(6) == 0 {
 			o.Customer = orders[r.IntN(i)].Customer
@@ -80,10 +82,16 @@ func planOrders(seed uint64, n int, over time.Duration) []order {
 		drawTerms(r, &o)
 		orders[i] = o
 	}
+	// Most orders catch up at once. On the fast clock each restart misses hours of charges, which
+	// would take long at one a day.
+	c := stream(seed, "catch_up")
+	for i := range orders {
+		orders[i].CatchUp = pick(c, "all", "all", "all", "all", "")
+	}
 	return orders
 }
 
-// drawTerms draws what is agreed.
+// drawTerms draws the terms of an order.
 func drawTerms(r *rand.Rand, o *order) {
 	c := pick(r, currencies...)
 	o.Kind, o.Currency = "installments", c.code
@@ -107,26 +115,30 @@ func drawHabits(r *rand.Rand) habits {
 	}
 }
 
-// email is where the customer gets mail.
+// email returns the customer's address.
 func (o order) email() string { return o.Customer + "@example.com" }
 
-// request is the body of POST /v1/plans. now is the simulated time at which the order is made; the same order sent again
-// must be the same request, so it is made once.
+// request returns the body of POST /v1/plans. now is the simulated time of the order. The body is
+// made once, because a repeated order must send the same request.
 func (o order) request(now time.Time) []byte {
 	terms := map[string]any{
 		"reference": o.Reference, "kind": o.Kind, "currency": o.Currency, "total": o.Total,
 		"customer": map[string]string{"reference": o.Customer, "email": o.email(), "name": "Customer " + o.Customer, "timezone": o.Zone},
+	}
+	if o.CatchUp != "" {
+		terms["catch_up"] = o.CatchUp
 	}
 	if o.Kind == "deposit" {
 		terms["deposit"], terms["balance_due"] = o.First, now.AddDate(0, 0, o.BalanceIn).Format(time.DateOnly)
 	} else {
 		terms["parts"], terms["every"] = o.Parts, o.Every
 	}
-	body, _ := json.Marshal(terms) // texts and numbers always encode
+	body, _ := json.Marshal(terms) // strings and numbers always encode
 	return body
 }
 
-// intentForm is the PaymentIntent of a merchant that does not call Tranche's API: the terms are its metadata.
+// intentForm returns the PaymentIntent of a merchant that does not call Tranche's API: its metadata
+// holds the terms.
 func (o order) intentForm() url.Values {
 	form := url.Values{
 		"amount": {strconv.FormatInt(o.First, 10)}, "currency": {o.Currency}, "payment_method_types[]": {"card"},
@@ -138,10 +150,13 @@ func (o order) intentForm() url.Values {
 	} {
 		form.Set("metadata[tranche_"+key+"]", value)
 	}
+	if o.CatchUp != "" {
+		form.Set("metadata[tranche_catch_up]", o.CatchUp)
+	}
 	return form
 }
 
-// parts is how many charges the plan has.
+// parts returns the number of charges of the plan.
 func (o order) parts() int {
 	if o.Kind == "deposit" {
 		return 2

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestASeedRepeatsItsPlan(t *testing.T) {
+func TestPlan_SameSeedSamePlan(t *testing.T) {
 	t.Parallel()
 	orders, faults := planOrders(7, 200, time.Minute), planFaults(7, time.Minute, 1, true)
 	require.Equal(t, orders, planOrders(7, 200, time.Minute))
@@ -18,7 +18,7 @@ func TestASeedRepeatsItsPlan(t *testing.T) {
 	require.NotEqual(t, faults, planFaults(8, time.Minute, 1, true))
 }
 
-func TestALongRunHoldsEveryKindOfFault(t *testing.T) {
+func TestPlanFaults_LongRunHasEveryKind(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for _, s := range planFaults(1, time.Hour, 1, true) {
@@ -28,7 +28,7 @@ func TestALongRunHoldsEveryKindOfFault(t *testing.T) {
 		if s.Kind == stopWorker {
 			require.Greater(t, s.For, lease, "a shorter stop keeps its lease")
 		}
-		if s.Kind == stripeTrouble {
+		if s.Kind == stripeFault {
 			require.Greater(t, s.Rule.Probability, 0.0, "0 would mean always")
 			require.LessOrEqual(t, s.Rule.Probability, 0.8)
 		}
@@ -41,21 +41,21 @@ func TestALongRunHoldsEveryKindOfFault(t *testing.T) {
 	}
 }
 
-func TestWebhooksAreDroppedOnlyWhereTheyCanBeFetched(t *testing.T) {
+func TestPlanFaults_WebhooksDroppedOnlyWithBackfill(t *testing.T) {
 	t.Parallel()
 	for _, s := range planFaults(1, time.Hour, 1, false) {
 		require.NotEqual(t, "webhook_drop", s.Rule.Action)
 	}
 }
 
-func TestOrdersAreWhatStripeAndTrancheTake(t *testing.T) {
+func TestPlanOrders_Valid(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
 	for _, o := range planOrders(3, 2000, time.Minute) {
 		require.False(t, seen[o.Reference], o.Reference)
 		seen[o.Reference], seen[o.Currency], seen[o.Kind], seen["own "+strconv.FormatBool(o.Own)] = true, true, true, true
 		if o.Currency == "kwd" {
-			require.Zero(t, o.Total%10, "three decimals, of which the last is 0")
+			require.Zero(t, o.Total%10, "three decimals, and the last must be 0")
 			require.Zero(t, o.First%10)
 		}
 		require.GreaterOrEqual(t, o.parts(), 2)
@@ -73,13 +73,13 @@ func TestOrdersAreWhatStripeAndTrancheTake(t *testing.T) {
 	}
 }
 
-func TestSettings(t *testing.T) {
+func TestReadSettings(t *testing.T) {
 	t.Parallel()
 	env := map[string]string{"CHAOS_SECONDS": "60", "CHAOS_SEED": "5"}
 	s, err := readSettings(func(name string) string { return env[name] })
 	require.NoError(t, err)
 	require.Equal(t, uint64(5), s.Seed)
-	require.Equal(t, time.Minute, s.Trouble)
+	require.Equal(t, time.Minute, s.FaultPhase)
 	require.Equal(t, 60, s.Plans)
 	require.Contains(t, paces, s.Pace)
 	for name, value := range map[string]string{"CHAOS_SECONDS": "0", "CHAOS_SEED": "-1", "CHAOS_PACE": "fast", "CHAOS_PLANS": "x", "CHAOS_SETTLE": "-2"} {

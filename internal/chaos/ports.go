@@ -9,17 +9,17 @@ import (
 	"strconv"
 )
 
-// Ports of services that are restarted lie below those that systems hand out to outgoing connections: while a service is
-// down, nobody gets its port by chance.
+// Services that restart use ports below the range from which systems assign outgoing connections.
+// No other process gets the port of a service that is down.
 const (
 	firstPort = 21000
 	lastPort  = 29999
 )
 
-// ports hands out loopback ports.
+// ports assigns loopback ports.
 type ports struct{ taken map[int]bool }
 
-// next finds a port that is free.
+// next returns a free port.
 func (p *ports) next(ctx context.Context) (string, error) {
 	for range 1000 {
 		port := firstPort + rand.IntN(lastPort-firstPort) //nolint:gosec // any free port will do
@@ -36,7 +36,7 @@ func (p *ports) next(ctx context.Context) (string, error) {
 	return "", errors.New("no free port on 127.0.0.1")
 }
 
-// some finds several.
+// some returns several free ports.
 func (p *ports) some(ctx context.Context, n int) ([]string, error) {
 	list := make([]string, n)
 	for i := range list {

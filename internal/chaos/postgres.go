@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// newPostgres makes an empty cluster in a directory, and the service that serves it. PostgreSQL refuses to run as root,
-// so there it runs as its own user.
+// newPostgres creates an empty cluster in a directory, and the service that runs it. PostgreSQL
+// refuses to run as root, so root runs it as the user postgres.
 func newPostgres(ctx context.Context, dir, logs, port string) (*service, error) {
 	bin, err := postgresBin()
 	if err != nil {
@@ -40,13 +40,13 @@ func newPostgres(ctx context.Context, dir, logs, port string) (*service, error) 
 		name: "postgres", binary: filepath.Join(bin, "postgres"), env: env, uid: who, stop: syscall.SIGINT, logs: logs,
 		args: []string{
 			"-D", data, "-p", port, "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
-			// Processes die here and the machine does not, so the disk need not be waited for.
+			// Only processes are killed here, never the machine, so no write needs to reach the disk.
 			"-c", "fsync=off", "-c", "max_connections=150", "-c", "shared_buffers=64MB",
 		},
 	}, nil
 }
 
-// postgresBin finds the newest PostgreSQL.
+// postgresBin returns the directory of the newest PostgreSQL.
 func postgresBin() (string, error) {
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
 	if err != nil {
@@ -64,20 +64,21 @@ func postgresBin() (string, error) {
 	return filepath.Dir(path), err
 }
 
-// major is the version in a path such as /usr/lib/postgresql/15/bin/postgres.
+// major returns the version in a path such as /usr/lib/postgresql/15/bin/postgres.
 func major(path string) int {
 	n, _ := strconv.Atoi(filepath.Base(filepath.Dir(filepath.Dir(path))))
 	return n
 }
 
-// postgresUser is whom PostgreSQL runs as, and gives that user the data directory; nil is the user of the harness.
+// postgresUser makes the user postgres the owner of the data directory and returns its credential,
+// or nil if the harness does not run as root.
 func postgresUser(data string) (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil //nolint:nilnil // no credential is what exec takes for "as I am"
 	}
 	who, err := user.Lookup("postgres")
 	if err != nil {
-		return nil, fmt.Errorf("PostgreSQL does not run as root, and there is no user for it: %w", err)
+		return nil, fmt.Errorf("PostgreSQL does not run as root, and the user postgres does not exist: %w", err)
 	}
 	uid, err := strconv.ParseUint(who.Uid, 10, 32)
 	if err != nil {
@@ -93,7 +94,7 @@ func postgresUser(data string) (*syscall.Credential, error) {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
 }
 
-// postgresReady waits until the server takes connections.
+// postgresReady waits until the server accepts connections.
 func postgresReady(ctx context.Context, port string) error {
 	bin, err := postgresBin()
 	if err != nil {

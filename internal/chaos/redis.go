@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// newRedis makes the service of a Redis that keeps its data as one in production does.
+// newRedis returns the service of a Redis that persists its data as in production.
 func newRedis(dir, logs, port string) (*service, error) {
 	data := filepath.Join(dir, "redis")
 	if err := os.Mkdir(data, 0o700); err != nil {
@@ -34,7 +34,7 @@ func newRedis(dir, logs, port string) (*service, error) {
 	return nil, errors.New("redis-server (or valkey-server) is not installed")
 }
 
-// redisDo sends one command that answers in a line.
+// redisDo sends one command whose answer is one line.
 func redisDo(ctx context.Context, port, command string) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -57,7 +57,7 @@ func redisDo(ctx context.Context, port, command string) error {
 	return err
 }
 
-// redisReady waits until the server answers, and has read what it kept.
+// redisReady waits until the server answers and has loaded its data.
 func redisReady(ctx context.Context, port string) error {
 	return eventually(ctx, 30*time.Second, 100*time.Millisecond, func(ctx context.Context) error { return redisDo(ctx, port, "PING") })
 }

@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// result is what a run came to.
+// result is the result of a run.
 type result struct {
 	settings    settings
-	days        float64 // that were lived through
+	days        float64 // simulated
 	took        time.Duration
-	settled     time.Duration // from the end of the trouble until nothing was left to do
+	settled     time.Duration // from the last fault until all work was done
 	plans       int
-	charges     int            // that were tried at least once
+	charges     int            // attempted at least once
 	statuses    map[string]int // of those
 	attempts    int
 	letters     int
@@ -29,10 +29,10 @@ type result struct {
 	missed      int // webhooks that never arrived
 	stops       map[string]int
 	damage      damage
-	logs        string // kept; empty when removed
+	logs        string // directory; empty if removed
 }
 
-// faultTotal is how many faults were made.
+// faultTotal returns the number of faults.
 func (r result) faultTotal() int {
 	n := 0
 	for _, count := range r.faults {
@@ -43,7 +43,7 @@ func (r result) faultTotal() int {
 
 // print writes the report. Its last line is for programs.
 func (r result) print(out io.Writer) {
-	fmt.Fprintf(out, "\nseed %d: %.0f days of plans in %s; settled %s after the trouble\n", r.settings.Seed, r.days,
+	fmt.Fprintf(out, "\nseed %d: %.0f days of plans in %s; settled %s after the last fault\n", r.settings.Seed, r.days,
 		r.took.Round(time.Second), r.settled.Round(time.Second))
 	fmt.Fprintf(out, "plans %d, charges run %d in %d attempts, mails %d (and %d sent again, under the same Message-ID)\n",
 		r.plans, r.charges, r.attempts, r.letters, r.redelivered)
@@ -56,12 +56,12 @@ func (r result) print(out io.Writer) {
 		r.stops[stopPause], r.stops[stopCancel], r.stops[stopRefund], r.stops[stopDispute])
 	r.printFaults(out)
 	if r.skipped > 0 {
-		fmt.Fprintf(out, "\n%d faults were left out: their target had trouble already\n", r.skipped)
+		fmt.Fprintf(out, "\n%d faults were left out: their target already had one\n", r.skipped)
 	}
 	if r.backfill {
 		fmt.Fprintf(out, "\n%d webhooks never arrived; `tranche event backfill` fetched the events\n", r.missed)
 	} else {
-		fmt.Fprintf(out, "\nno webhooks were dropped, because this binary has no `tranche event backfill`; %d never arrived all the same\n", r.missed)
+		fmt.Fprintf(out, "\nno webhooks were dropped, because this binary has no `tranche event backfill`; %d never arrived\n", r.missed)
 	}
 	if len(r.damage) > 0 {
 		fmt.Fprintln(out)
@@ -75,15 +75,15 @@ func (r result) print(out io.Writer) {
 	fmt.Fprintf(out, "\n%s\n", r.lastLine())
 }
 
-// lastLine is the verdict.
+// lastLine returns the verdict.
 func (r result) lastLine() string {
 	d := r.damage
 	return fmt.Sprintf("charges=%d faults=%d double=%d lost=%d wrong=%d duplicate_notices=%d unexplained=%d", r.charges, r.faultTotal(),
 		d.count(kindDouble), d.count(kindLost), d.count(kindWrong), d.count(kindDuplicate), d.count(kindUnexplained))
 }
 
-// printFaults writes the table of faults, with the seconds from each fault's end until everything was ready and a payment
-// was recorded again.
+// printFaults writes the table of faults, with the seconds from each fault's end until every
+// process was ready and another payment was recorded.
 func (r result) printFaults(out io.Writer) {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "fault\tmade\trecovered after, median\tat most\t")

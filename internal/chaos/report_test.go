@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestTheLastLineIsTheVerdict(t *testing.T) {
+func TestResult_LastLine(t *testing.T) {
 	t.Parallel()
 	r := result{
 		charges: 12, faults: map[string]int{killWorker: 2, "latency": 5},

@@ -10,10 +10,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestAServiceIsStartedAgainUntilItsHouseholdCloses(t *testing.T) {
+func TestService_RestartsUntilGroupCloses(t *testing.T) {
 	t.Parallel()
 	s := &service{name: "sleeper", binary: "/bin/sh", args: []string{"-c", "exec sleep 600"}, stop: syscall.SIGTERM, logs: t.TempDir()}
-	h := newHousehold(t.Context())
+	h := newServiceGroup(t.Context())
 	h.start(s)
 	up := func(times int) {
 		require.NoError(t, eventually(t.Context(), 10*time.Second, 10*time.Millisecond, func(context.Context) error {

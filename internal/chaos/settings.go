@@ -11,31 +11,31 @@ import (
 	"time"
 )
 
-// Settings of the Tranche processes. The lease is short so that a run sees many of them end.
+// Settings of the Tranche processes. The lease is short so that many leases expire during a run.
 const (
 	stripeTimeout = 2 * time.Second
 	lease         = 4 * time.Second
 	tick          = 200 * time.Millisecond
 )
 
-// paces are the days in a second that a seed chooses from. At the slowest, Stripe remembers an idempotency key for longer
-// than a restart takes, so that requests are sent again under their keys; at the others it has forgotten them, and
-// payments are looked up.
+// paces are the simulated days per second that a seed chooses from. At the slowest, a restart takes
+// less simulated time than Stripe remembers an idempotency key, so requests are sent again under
+// their keys. At the others, the keys have expired and payments are looked up.
 var paces = []float64{0.25, 0.5, 1, 2}
 
-// settings are what a run is made of.
+// settings are the settings of a run.
 type settings struct {
-	Seed    uint64
-	Pace    float64 // simulated days in a second
-	Trouble time.Duration
-	Settle  time.Duration
-	Plans   int
-	Binary  string
-	Keep    bool
-	Faults  []string // the only kinds of fault there are; empty for all
+	Seed       uint64
+	Pace       float64 // simulated days per second
+	FaultPhase time.Duration
+	Settle     time.Duration
+	Plans      int
+	Binary     string
+	Keep       bool
+	Faults     []string // the kinds of fault to inject; empty for all
 
-	// Always are rules of the simulator's that are in force all the time; Shape changes an order before it is made; Env are
-	// settings of Tranche's. They are for tests that look for one damage.
+	// Always are rules of the simulator that stay in force; Shape changes an order before it is made;
+	// Env are settings of Tranche. Tests that look for one kind of damage set them.
 	Always []rule
 	Shape  func(o *order)
 	Env    []string
@@ -44,10 +44,10 @@ type settings struct {
 const (
 	defaultSeconds = 300
 	defaultSettle  = 240
-	maxPlans       = 20_000 // a run ends, whatever it was asked for
+	maxPlans       = 20_000 // bounds the length of a run
 )
 
-// readSettings reads the environment and fills in what it leaves out.
+// readSettings reads the environment and fills in defaults.
 func readSettings(env func(string) string) (settings, error) {
 	s := settings{Binary: env("CHAOS_BINARY"), Keep: env("CHAOS_KEEP") == "1"}
 	seconds, err := number(env, "CHAOS_SECONDS", defaultSeconds)
@@ -62,7 +62,7 @@ func readSettings(env func(string) string) (settings, error) {
 	if err != nil {
 		return s, err
 	}
-	s.Trouble, s.Settle = time.Duration(seconds)*time.Second, time.Duration(settle)*time.Second
+	s.FaultPhase, s.Settle = time.Duration(seconds)*time.Second, time.Duration(settle)*time.Second
 	s.Plans = min(plans, maxPlans)
 	if s.Seed, err = seedOf(env("CHAOS_SEED")); err != nil {
 		return s, err
@@ -80,7 +80,7 @@ func readSettings(env func(string) string) (settings, error) {
 	return s, err
 }
 
-// faultsOf reads a list of kinds of fault.
+// faultsOf parses a list of kinds of fault.
 func faultsOf(text string) ([]string, error) {
 	if text == "" {
 		return nil, nil
@@ -91,8 +91,8 @@ func faultsOf(text string) ([]string, error) {
 	}
 	list := strings.Split(text, ",")
 	for _, name := range list {
-		if !slices.Contains(known, name) || name == stripeTrouble {
-			return nil, fmt.Errorf("CHAOS_FAULTS: %q is no kind of fault; there are %s", name, strings.Join(known, ", "))
+		if !slices.Contains(known, name) || name == stripeFault {
+			return nil, fmt.Errorf("CHAOS_FAULTS: unknown kind of fault %q; known are %s", name, strings.Join(known, ", "))
 		}
 	}
 	return list, nil
@@ -132,17 +132,18 @@ func paceOf(text string, seed uint64) (float64, error) {
 	return pace, nil
 }
 
-// stream is a source of chance of its own for each purpose, so that a change to one leaves the others as they were.
+// stream returns a random source for one purpose, so that a change to one purpose leaves the others
+// unchanged.
 func stream(seed uint64, purpose string) *rand.Rand {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(purpose))               // documented never to fail
 	return rand.New(rand.NewPCG(seed, h.Sum64())) //nolint:gosec // chance that repeats is the point
 }
 
-// between draws a duration from low up to high.
+// between draws a duration in [low, high).
 func between(r *rand.Rand, low, high time.Duration) time.Duration {
 	return low + time.Duration(r.Int64N(int64(high-low)+1))
 }
 
-// pick draws one of several.
+// pick draws one of several values.
 func pick[T any](r *rand.Rand, from ...T) T { return from[r.IntN(len(from))] }

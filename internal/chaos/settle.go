@@ -9,18 +9,21 @@ import (
 )
 
 const (
-	// looks is how many audits in a row must agree: on nothing being wrong, or, when time is up, on what is.
+	// looks is how many audits in a row must agree: that nothing is wrong or, when time is up, on the
+	// problems.
 	looks = 3
-	// hopeless is how many in a row find the same, of kinds that do not mend, until nothing is hoped for any more.
+	// hopeless is how many audits in a row must find the same permanent problems before the run stops
+	// waiting.
 	hopeless = 30
 )
 
-// settle waits until nothing is left to do and nothing is wrong, or until its time is up. What is wrong then, and was at
-// every one of the last looks, is damage: the calendar goes on, so work under way comes and goes.
+// settle waits until all work is done and nothing is wrong, or until its time is up. Problems that
+// each of the last audits found are damage: charges keep falling due, so work in progress comes and
+// goes.
 func (w *world) settle(ctx context.Context, r *result) (evidence, damage, error) {
 	began := wall()
 	if err := eventually(ctx, w.settings.Settle, 200*time.Millisecond, w.ready); err != nil {
-		return evidence{}, nil, fmt.Errorf("not ready after the trouble: %w", err)
+		return evidence{}, nil, fmt.Errorf("not ready after the last fault: %w", err)
 	}
 	if w.backfill {
 		if err := eventually(ctx, time.Minute, time.Second, w.fetch); err != nil {
@@ -33,7 +36,7 @@ func (w *world) settle(ctx context.Context, r *result) (evidence, damage, error)
 		var e evidence
 		if e, failed = w.gather(ctx); failed == nil {
 			seen.add(e)
-			w.note("webhooks all delivered: %t; %d differences: %v", e.Drained, len(seen.last()), seen.last()[:min(len(seen.last()), 3)])
+			w.note("webhooks all delivered: %t; %d problems: %v", e.Drained, len(seen.last()), seen.last()[:min(len(seen.last()), 3)])
 		}
 	}
 	r.settled = wall().Sub(began)
@@ -41,20 +44,20 @@ func (w *world) settle(ctx context.Context, r *result) (evidence, damage, error)
 		return evidence{}, nil, err
 	}
 	if len(seen.audits) == 0 {
-		return evidence{}, nil, errors.Join(errors.New("nothing could be read after the trouble"), failed)
+		return evidence{}, nil, errors.Join(errors.New("no evidence could be read after the last fault"), failed)
 	}
 	return seen.evidence, seen.lasting(), nil
 }
 
-// record is what the audits after the trouble have found, one after the other.
+// record holds the results of the audits after the last fault.
 type record struct {
 	evidence evidence // of the last
 	audits   []damage
-	calm     int // audits in a row that found nothing, with nothing under way
-	same     int // audits in a row that found the same, of what does not mend
+	calm     int // audits in a row that found nothing, with nothing in flight
+	same     int // audits in a row that found the same permanent problems
 }
 
-// add audits what was gathered.
+// add audits the evidence.
 func (r *record) add(e evidence) {
 	found := audit(e)
 	r.calm++
@@ -62,16 +65,16 @@ func (r *record) add(e evidence) {
 		r.calm = 0
 	}
 	r.same++
-	if found.mends() || !slices.Equal(found, r.last()) {
+	if found.mayPass() || !slices.Equal(found, r.last()) {
 		r.same = 0
 	}
 	r.evidence, r.audits = e, append(r.audits, found)
 }
 
-// over says whether looking again would tell nothing new.
+// over reports whether further audits would find nothing new.
 func (r *record) over() bool { return r.calm >= looks || r.same >= hopeless }
 
-// last is what the last audit found.
+// last returns the problems of the last audit.
 func (r *record) last() damage {
 	if len(r.audits) == 0 {
 		return nil
@@ -79,7 +82,7 @@ func (r *record) last() damage {
 	return r.audits[len(r.audits)-1]
 }
 
-// lasting is what the last looks have in common.
+// lasting returns the problems that all of the last audits found.
 func (r *record) lasting() damage {
 	found := r.last()
 	for _, other := range r.audits[max(0, len(r.audits)-looks):] {
@@ -88,7 +91,8 @@ func (r *record) lasting() damage {
 	return found
 }
 
-// mends says whether some of the damage may pass, or there is none. What was done twice stays done twice.
-func (d damage) mends() bool {
+// mayPass reports whether the damage is empty, or some of it may pass. A double charge or notice
+// stays.
+func (d damage) mayPass() bool {
 	return len(d) == 0 || d.count(kindLost)+d.count(kindUnexplained) > 0
 }

@@ -12,13 +12,14 @@ import (
 	"tranche/internal/clock"
 )
 
-// agreement is what the merchant and a customer have agreed, and what the merchant knows of it.
+// agreement is what the merchant and a customer agreed, and what the merchant knows about it.
 type agreement struct {
-	Order  order
-	Told   *plan  // as POST /v1/plans answered; nil when it was not, or not needed
-	Intent string // PaymentIntent of the first payment; empty when there is none
-	Failed string // why the merchant gave up; empty when it did not
-	// Stopped is what became of the order's stop.
+	Order       order
+	Confirmed   *plan     // the answer to POST /v1/plans; nil if none arrived or was needed
+	ConfirmedAt time.Time // simulated; zero while Confirmed is nil
+	Intent      string    // PaymentIntent of the first payment; empty if none exists
+	Failed      string    // why the merchant gave up; empty if it did not
+	// Stopped is the result of the order's stop.
 	Stopped stopped
 }
 
@@ -40,7 +41,7 @@ type shop struct {
 	receiptAt  time.Time
 }
 
-// maxMails is how many mails may wait to be read; more than a run sends.
+// maxMails bounds the mails that wait to be read; a run sends fewer.
 const maxMails = 200_000
 
 func newShop(t tranche, s stripe, b browser, c clock.Clock, note func(string, ...any)) *shop {
@@ -50,7 +51,7 @@ func newShop(t tranche, s stripe, b browser, c clock.Clock, note func(string, ..
 	}
 }
 
-// sell makes every order at its time, and returns when the last is made and paid or given up.
+// sell makes every order at its time, and returns when the last is paid or given up.
 func (s *shop) sell(ctx context.Context, orders []order) {
 	began := wall()
 	var busy sync.WaitGroup
@@ -63,10 +64,10 @@ func (s *shop) sell(ctx context.Context, orders []order) {
 	busy.Wait()
 }
 
-// merchantPatience is how long the merchant's server sends a request again.
+// merchantPatience is how long the merchant's server repeats a request.
 const merchantPatience = 90 * time.Second
 
-// serve is one customer at the checkout.
+// serve acts as one customer at the checkout.
 func (s *shop) serve(ctx context.Context, o order) {
 	a := &agreement{Order: o}
 	s.mu.Lock()
@@ -95,14 +96,14 @@ func (s *shop) serve(ctx context.Context, o order) {
 	}
 }
 
-// agree makes the plan, or the merchant's own PaymentIntent, and returns its client secret.
+// agree creates the plan, or the merchant's own PaymentIntent, and returns its client secret.
 func (s *shop) agree(ctx context.Context, a *agreement) (string, error) {
 	if a.Order.Own {
 		return s.ownIntent(ctx, a)
 	}
 	body := a.Order.request(s.clock.Now())
 	if a.Order.Twice {
-		s.running.Go(func() { _, _ = s.create(ctx, body, a.Order.Reference) }) // its twin
+		s.running.Go(func() { _, _ = s.create(ctx, body, a.Order.Reference) }) // the duplicate request
 	}
 	made, err := s.create(ctx, body, a.Order.Reference)
 	if err != nil {
@@ -110,17 +111,17 @@ func (s *shop) agree(ctx context.Context, a *agreement) (string, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	a.Told, a.Intent = &made, made.First.PaymentIntent
+	a.Confirmed, a.ConfirmedAt, a.Intent = &made, s.clock.Now(), made.First.PaymentIntent
 	return made.First.ClientSecret, nil
 }
 
-// create sends the same request until it is answered.
+// create repeats the same request until it is answered.
 func (s *shop) create(ctx context.Context, body []byte, key string) (made plan, err error) {
 	err = eventually(ctx, merchantPatience, 500*time.Millisecond, func(ctx context.Context) error {
 		made, err = s.tranche.create(ctx, body, key)
 		var r *refusal
 		if errors.As(err, &r) && r.Status < http.StatusInternalServerError && r.Status != http.StatusTooManyRequests {
-			return final{err} // the same again would be refused again
+			return final{err} // the same request would be rejected again
 		}
 		if err == nil && (made.First == nil || made.First.ClientSecret == "") {
 			return final{errors.New("the answer holds no first payment")}
@@ -133,7 +134,8 @@ func (s *shop) create(ctx context.Context, body []byte, key string) (made plan, 
 func (s *shop) ownIntent(ctx context.Context, a *agreement) (secret string, err error) {
 	form := a.Order.intentForm()
 	err = eventually(ctx, merchantPatience, 500*time.Millisecond, func(ctx context.Context) error {
-		// A key for each try: the reference is the same, and a PaymentIntent that nobody confirms takes no money.
+		// Each try has its own key: the reference stays the same, and an unconfirmed PaymentIntent takes
+		// no money.
 		pi, err := s.stripe.post(ctx, "/v1/payment_intents", a.Order.Reference+wall().Format(time.RFC3339Nano), form)
 		if err != nil {
 			return err
@@ -146,7 +148,7 @@ func (s *shop) ownIntent(ctx context.Context, a *agreement) (secret string, err 
 	return secret, err
 }
 
-// arrive takes a mail without waiting.
+// arrive queues a mail without blocking.
 func (s *shop) arrive(m letter) {
 	if strings.HasPrefix(m.Subject, receiptSubject) {
 		s.mu.Lock()
@@ -157,18 +159,19 @@ func (s *shop) arrive(m letter) {
 	}
 	select {
 	case s.mails <- m:
-	default: // nobody reads so many
+	default: // the queue is full
 	}
 }
 
-// sold says how many plans were asked for and how many receipts have come, and when the last came.
+// sold returns the number of requested plans, the number of receipts, and the time of the last
+// receipt.
 func (s *shop) sold() (plans, receipts int, last time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.agreements), s.receipts, s.receiptAt
 }
 
-// all lists the agreements.
+// all returns the agreements.
 func (s *shop) all() []agreement {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// The ways in which a plan is stopped.
+// The ways to stop a plan.
 const (
 	stopPause   = "pause"
 	stopCancel  = "cancel"
@@ -16,21 +16,28 @@ const (
 	stopDispute = "dispute"
 )
 
-// stopping is what stops a plan some time after its first payment, if anything does.
+// What happens to the dates when a paused plan resumes.
+const (
+	datesShift   = "shift"
+	datesCatchUp = "catch_up"
+)
+
+// stopping describes how a plan is stopped some time after its first payment, if at all.
 type stopping struct {
-	Kind   string // empty for nothing
+	Kind   string // empty for no stop
 	After  time.Duration
-	Resume time.Duration // a pause ends after so long; 0 for never
-	Dates  string        // what becomes of the dates then
+	Resume time.Duration // length of a pause; 0 for no end
+	Dates  string        // how the dates change when the plan resumes
 }
 
-// drawStops gives one order in five a stop. It has a stream of its own, so that the orders stay what they were.
-func drawStops(seed uint64, orders []order, trouble time.Duration) {
+// drawStops stops one order in five. It has its own random stream, so that the orders stay the
+// same.
+func drawStops(seed uint64, orders []order, faultPhase time.Duration) {
 	r := stream(seed, "stops")
 	for i := range orders {
-		s := stopping{Kind: pick(r, stopPause, stopPause, stopCancel, stopCancel, stopRefund, stopDispute), After: between(r, 0, trouble/8)}
+		s := stopping{Kind: pick(r, stopPause, stopPause, stopCancel, stopCancel, stopRefund, stopDispute), After: between(r, 0, faultPhase/8)}
 		if s.Kind == stopPause && r.IntN(2) == 0 {
-			s.Resume, s.Dates = between(r, time.Second, trouble/8+time.Second), pick(r, "shift", "catch_up")
+			s.Resume, s.Dates = between(r, time.Second, faultPhase/8+time.Second), pick(r, datesShift, datesCatchUp)
 		}
 		if r.IntN(5) == 0 {
 			orders[i].Stop = s
@@ -38,14 +45,14 @@ func drawStops(seed uint64, orders []order, trouble time.Duration) {
 	}
 }
 
-// stopped is what became of a stop. Times are simulated.
+// stopped is the result of a stop. Times are simulated.
 type stopped struct {
-	Told     time.Time // when it was acknowledged; zero when it was refused, or nobody got an answer
-	Resuming time.Time // when the resumption was asked for; zero when it was not
-	Resumed  bool      // it was acknowledged
+	Acknowledged time.Time // when the stop was acknowledged; zero if it was rejected or not answered
+	Resuming     time.Time // when the resumption was requested; zero if it was not
+	Resumed      bool      // the resumption was acknowledged
 }
 
-// stop stops a plan in the way that its order says, and says so to the auditor.
+// stop stops a plan as its order requires, and records the result for the auditor.
 func (s *shop) stop(ctx context.Context, a *agreement) {
 	st := a.Order.Stop
 	if !pause(ctx, st.After) {
@@ -65,7 +72,7 @@ func (s *shop) stop(ctx context.Context, a *agreement) {
 		return
 	}
 	s.mu.Lock()
-	a.Stopped.Told = s.clock.Now()
+	a.Stopped.Acknowledged = s.clock.Now()
 	s.mu.Unlock()
 	if st.Resume == 0 || !pause(ctx, st.Resume) {
 		return
@@ -79,7 +86,7 @@ func (s *shop) stop(ctx context.Context, a *agreement) {
 	s.mu.Unlock()
 }
 
-// refund gives the first payment back. When no answer comes it is looked at whether it was done all the same.
+// refund refunds the first payment. If no answer arrives, it checks whether Stripe made the refund.
 func (s *shop) refund(ctx context.Context, a *agreement) error {
 	_, err := s.stripe.post(ctx, "/v1/refunds", "refund-"+a.Order.Reference, url.Values{"payment_intent": {a.Intent}})
 	if err == nil {
@@ -97,11 +104,12 @@ func (s *shop) refund(ctx context.Context, a *agreement) error {
 	})
 }
 
-// stopPatience is how long the merchant waits for a plan to become active, so that it can be stopped.
+// stopPatience is how long the merchant waits for a plan to become active, so that it can be
+// stopped.
 const stopPatience = 30 * time.Second
 
-// changePlan asks Tranche until it answers. An answer that was lost makes the second request refused, with the plan in the
-// status that was wanted.
+// changePlan repeats a request to change a plan until it is answered. If the answer to the first
+// request was lost, the second is rejected and the plan has the wanted status.
 func (s *shop) changePlan(ctx context.Context, reference, what, want, body string) error {
 	return eventually(ctx, stopPatience, 500*time.Millisecond, func(ctx context.Context) error {
 		p, found, err := s.tranche.byReference(ctx, reference)

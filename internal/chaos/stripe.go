@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// The types below are what a reader of Stripe's JSON sees. Their names and shapes are the harness's own, on purpose:
-// sharing those of the simulator or of Tranche would share their mistakes.
+// The types below are Stripe's JSON as this harness reads it. They are separate on purpose: sharing
+// the types of the simulator or of Tranche would share their mistakes.
 
 // stripeIntent is a PaymentIntent.
 type stripeIntent struct {
@@ -39,7 +39,7 @@ type stripeIntent struct {
 	} `json:"last_payment_error"`
 }
 
-// stripeCharge is one try at a card.
+// stripeCharge is one attempt to charge a card.
 type stripeCharge struct {
 	ID            string `json:"id"`
 	Status        string `json:"status"`
@@ -48,20 +48,21 @@ type stripeCharge struct {
 	Created       int64  `json:"created"` // simulated, in Unix seconds
 }
 
-// stripeCustomer is a customer.
+// stripeCustomer is a customer at Stripe.
 type stripeCustomer struct {
 	ID       string            `json:"id"`
 	Metadata map[string]string `json:"metadata"`
 }
 
-// stripeEvent is an event, as far as its delivery goes. Stripe counts webhooks as pending for good when they never arrived.
+// stripeEvent is an event with its delivery state. Stripe counts webhooks that never arrive as
+// pending.
 type stripeEvent struct {
 	ID      string `json:"id"`
 	Type    string `json:"type"`
 	Pending int    `json:"pending_webhooks"`
 }
 
-// stripeState is everything that Stripe knows.
+// stripeState is everything that Stripe stores.
 type stripeState struct {
 	PaymentIntents []stripeIntent   `json:"payment_intents"`
 	Charges        []stripeCharge   `json:"charges"`
@@ -69,7 +70,7 @@ type stripeState struct {
 	Events         []stripeEvent    `json:"events"`
 }
 
-// challenge is the address of the bank's page; empty when the bank asks for nothing.
+// challenge returns the address of the bank's page, or "" if no authentication is required.
 func (i stripeIntent) challenge() string {
 	switch {
 	case i.NextAction == nil:
@@ -82,7 +83,7 @@ func (i stripeIntent) challenge() string {
 	return ""
 }
 
-// rule is one kind of trouble that the simulator makes; see its package comment.
+// rule is one kind of fault of the simulator; see its package comment.
 type rule struct {
 	Action      string  `json:"action"`
 	Method      string  `json:"method,omitempty"`
@@ -92,10 +93,10 @@ type rule struct {
 	Delay       string  `json:"delay,omitempty"`
 }
 
-// stripe is the simulator, seen by the merchant's server and by who runs the simulator.
+// stripe calls the simulator, as the merchant's server and as its operator.
 type stripe struct{ *client }
 
-// newStripe makes a client of the simulator with the merchant's secret key.
+// newStripe returns a client of the simulator with the merchant's secret key.
 func newStripe(base string) stripe {
 	return stripe{newClient(base, http.Header{
 		"Authorization": {"Bearer " + stripeKey}, "Content-Type": {"application/x-www-form-urlencoded"},
@@ -116,7 +117,7 @@ func (s stripe) intent(ctx context.Context, id string) (stripeIntent, error) {
 	return pi, err
 }
 
-// refunded is how much of a payment was given back.
+// refunded returns how much of a payment was refunded.
 func (s stripe) refunded(ctx context.Context, intent string) (int64, error) {
 	var list struct {
 		Data []struct {
@@ -131,21 +132,21 @@ func (s stripe) refunded(ctx context.Context, intent string) (int64, error) {
 	return sum, err
 }
 
-// state reads everything the simulator holds.
+// state returns everything that the simulator stores.
 func (s stripe) state(ctx context.Context) (stripeState, error) {
 	var all stripeState
 	err := s.call(ctx, http.MethodGet, "/_sim/state", nil, nil, &all)
 	return all, err
 }
 
-// drained says whether no webhook is under way any more, or waits to be sent again.
+// drained reports whether all webhooks were delivered or given up.
 func (s stripe) drained(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
 	defer cancel()
 	return s.call(ctx, http.MethodPost, "/_sim/drain", nil, nil, nil) == nil
 }
 
-// setRules puts these rules into force, and no others.
+// setRules replaces the simulator's rules.
 func (s stripe) setRules(ctx context.Context, rules []rule) error {
 	if err := s.call(ctx, http.MethodDelete, "/_sim/faults", nil, nil, nil); err != nil || len(rules) == 0 {
 		return err
@@ -157,11 +158,11 @@ func (s stripe) setRules(ctx context.Context, rules []rule) error {
 	return s.call(ctx, http.MethodPost, "/_sim/faults", http.Header{"Content-Type": {"application/json"}}, body, nil)
 }
 
-// injected says how often each kind of trouble was made.
+// injected returns how often each kind of fault was injected.
 func (s stripe) injected(ctx context.Context) (map[string]int, error) {
-	var told struct {
+	var answer struct {
 		Injected map[string]int `json:"injected"`
 	}
-	err := s.call(ctx, http.MethodGet, "/_sim/faults", nil, nil, &told)
-	return told.Injected, err
+	err := s.call(ctx, http.MethodGet, "/_sim/faults", nil, nil, &answer)
+	return answer.Injected, err
 }

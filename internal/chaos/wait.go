@@ -12,7 +12,7 @@ import (
 // wall is the real clock.
 func wall() time.Time { return clock.Clock{}.Wall() }
 
-// pause waits, and says whether it was let wait to the end.
+// pause waits and reports whether it waited to the end.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -24,13 +24,14 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// final is an error that no waiting will mend.
+// final is an error that waiting cannot fix.
 type final struct{ error }
 
 // Unwrap implements the convention of package errors.
 func (f final) Unwrap() error { return f.error }
 
-// eventually tries until it works or fails for good, and returns the last error when time is up.
+// eventually calls try until it succeeds or fails for good, and returns the last error when time is
+// up.
 func eventually(ctx context.Context, within, every time.Duration, try func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()

@@ -20,7 +20,8 @@ const (
 	staleAfter = 2 * time.Hour
 )
 
-// Postgres returns the URL of an empty database of the test's own, which is dropped at its end; see LastingPostgres.
+// Postgres returns the URL of an empty database of the test's own, which is dropped at its end; see
+// LastingPostgres.
 func Postgres(t testing.TB) (databaseURL string) {
 	t.Helper()
 	databaseURL, drop := LastingPostgres(t)
@@ -28,9 +29,10 @@ func Postgres(t testing.TB) (databaseURL string) {
 	return databaseURL
 }
 
-// LastingPostgres returns the URL of an empty database that is there until it is dropped by the function. It is a schema in
-// the server at $TEST_POSTGRES_URL, or at 127.0.0.1:5432 for user postgres without a password: a schema is made in a
-// few milliseconds, where CREATE DATABASE takes a tenth of a second.
+// LastingPostgres returns the URL of an empty database that is there until it is dropped by the
+// function. It is a schema in the server at $TEST_POSTGRES_URL, or at 127.0.0.1:5432 for user
+// postgres without a password: a schema is made in a few milliseconds, where CREATE DATABASE takes
+// a tenth of a second.
 func LastingPostgres(t testing.TB) (databaseURL string, done func()) {
 	t.Helper()
 	server := os.Getenv("TEST_POSTGRES_URL")
@@ -73,7 +75,8 @@ func withPostgres(server string, fn func(context.Context, *pgx.Conn) error) erro
 	return fn(ctx, c)
 }
 
-// drop removes a schema. Connections that a failed test left open would keep it waiting, so they are ended first.
+// drop removes a schema. Connections that a failed test left open would keep it waiting, so they
+// are ended first.
 func drop(ctx context.Context, c *pgx.Conn, name string) error {
 	_, _ = c.Exec(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1", name)
 	_, err := c.Exec(ctx, "DROP SCHEMA IF EXISTS "+name+" CASCADE")

@@ -24,32 +24,53 @@ const (
 	readyText = "Ready to accept connections"
 )
 
-// Redis returns the URL of an empty Redis of the test's own: a server started for it, where redis-server or
-// valkey-server is on PATH; else a numbered database of the server at $TEST_REDIS_URL or 127.0.0.1:6379, which is
-// emptied. TEST_REDIS_URL goes first when it is set.
+// Redis returns the URL of an empty Redis of the test's own: a server started for it, where
+// redis-server or valkey-server is on PATH; else a numbered database of the server at
+// $TEST_REDIS_URL or 127.0.0.1:6379, which is emptied. TEST_REDIS_URL goes first when it is set.
 func Redis(t testing.TB) (redisURL string) {
 	t.Helper()
 	server := os.Getenv("TEST_REDIS_URL")
 	if server == "" {
-		for _, name := range []string{"redis-server", "valkey-server"} {
-			if binary, err := exec.LookPath(name); err == nil {
-				return startRedis(t, binary)
-			}
+		if binary := redisBinary(); binary != "" {
+			return startRedis(t, binary)
 		}
 		server = usualRedis
 	}
 	return borrowRedis(t, server)
 }
 
-// startRedis runs a server for one test on a free port. Somebody may take the port between finding and using it:
-// then the server ends at once, and the next port is tried.
-func startRedis(t testing.TB, binary string) (redisURL string) {
+// RedisServer returns the URL of a Redis that is started for the test with arguments of its own,
+// such as --maxmemory.
+func RedisServer(t testing.TB, args ...string) (redisURL string) {
+	t.Helper()
+	binary := redisBinary()
+	if binary == "" {
+		missing(t, "redis-server or valkey-server")
+	}
+	return startRedis(t, binary, args...)
+}
+
+// redisBinary is the path of a server's program, or empty.
+func redisBinary() string {
+	for _, name := range []string{"redis-server", "valkey-server"} {
+		if binary, err := exec.LookPath(name); err == nil {
+			return binary
+		}
+	}
+	return ""
+}
+
+// startRedis runs a server for one test on a free port. Somebody may take the port between finding
+// and using it: then the server ends at once, and the next port is tried.
+func startRedis(t testing.TB, binary string, args ...string) (redisURL string) {
 	t.Helper()
 	var output string
 	for range 5 {
 		port := freePort(t)
 		watch := &watcher{ready: make(chan struct{})}
-		cmd := exec.Command(binary, "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir())
+		cmd := exec.Command(binary, append([]string{
+			"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir(),
+		}, args...)...)
 		cmd.Stdout, cmd.Stderr = watch, watch
 		if err := cmd.Start(); err != nil {
 			t.Fatalf("start %s: %v", binary, err)
@@ -111,8 +132,8 @@ func (w *watcher) String() string {
 	return w.text.String()
 }
 
-// borrowRedis takes one of the server's databases 1 to 15. A key in database 0 says that it is taken, so that tests
-// in other processes see it, and expires should the test be killed.
+// borrowRedis takes one of the server's databases 1 to 15. A key in database 0 says that it is
+// taken, so that tests in other processes see it, and expires should the test be killed.
 func borrowRedis(t testing.TB, server string) (redisURL string) {
 	t.Helper()
 	u, err := url.Parse(server)

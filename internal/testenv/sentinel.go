@@ -11,8 +11,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Sentinel starts a Redis, a replica of it and a Sentinel that watches both, and returns the URL and what kills the
-// master: the Sentinel then makes the replica the master.
+// Sentinel starts a Redis, a replica of it and a Sentinel that watches both, and returns the URL
+// and what kills the master: the Sentinel then makes the replica the master.
 func Sentinel(t testing.TB) (redisURL string, killMaster func()) {
 	t.Helper()
 	binary := ""

@@ -1,7 +1,8 @@
-// Package testenv finds the services that tests need: a database of its own for each test, a Redis, a browser.
+// Package testenv finds the services that tests need: a database of its own for each test, a Redis,
+// a browser.
 //
-// What is not there skips the test and says what is missing. With REQUIRE_SERVICES=1 in the environment it fails the
-// test instead, so that a pipeline can't pass by testing nothing.
+// What is not there skips the test and says what is missing. With REQUIRE_SERVICES=1 in the
+// environment it fails the test instead, so that a pipeline can't pass by testing nothing.
 package testenv
 
 import (
@@ -29,14 +30,15 @@ func random() string {
 	return hex.EncodeToString(b[:])
 }
 
-// SQLite returns the URL of a SQLite database of the test's own, in a folder that is removed at its end. The file
-// does not exist yet.
+// SQLite returns the URL of a SQLite database of the test's own, in a folder that is removed at its
+// end. The file does not exist yet.
 func SQLite(t testing.TB) (databaseURL string) {
 	t.Helper()
 	return "sqlite:" + filepath.Join(t.TempDir(), "tranche.db")
 }
 
-// Chromium returns the path of a Chromium or Chrome: $TEST_CHROMIUM, or what is found on PATH by the usual names.
+// Chromium returns the path of a Chromium or Chrome: $TEST_CHROMIUM, or what is found on PATH by
+// the usual names.
 func Chromium(t testing.TB) (path string) {
 	t.Helper()
 	names := []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "chrome-headless-shell", "headless_shell"}

@@ -1,8 +1,9 @@
-// Command testreport runs go test in one or more modules and prints what a person wants to read of it: one line for
-// each package, every failure in full, every skipped test by name with its reason, and a last line that counts them.
+// Command testreport runs go test in one or more modules and prints what a person wants to read of
+// it: one line for each package, every failure in full, every skipped test by name with its reason,
+// and a last line that counts them.
 //
-// go test alone hides the skipped ones, and a test that quietly skips because a service is missing proves nothing.
-// With REQUIRE_SERVICES=1 a skip is a failure.
+// go test alone hides the skipped ones, and a test that quietly skips because a service is missing
+// proves nothing. With REQUIRE_SERVICES=1 a skip is a failure.
 package main
 
 import (
@@ -94,7 +95,8 @@ func runModule(ctx context.Context, dir string, flags []string, rep *report, std
 	return 0
 }
 
-// read consumes the lines of one go test -json. A line that is no event (a tool that talks on stdout) is shown as it is.
+// read consumes the lines of one go test -json. A line that is no event (a tool that talks on
+// stdout) is shown as it is.
 func (r *report) read(in io.Reader) error {
 	lines := bufio.NewReader(in)
 	for {

@@ -41,7 +41,8 @@ type report struct {
 	slow     []slowTest // the slowest first, at most slowest
 }
 
-// slowest is how many of the slowest tests the summary names, so that a run that grew long says where.
+// slowest is how many of the slowest tests the summary names, so that a run that grew long says
+// where.
 const slowest = 15
 
 type slowTest struct {
@@ -141,7 +142,8 @@ func (r *report) close(p *packageRun, e event) {
 // bad says whether the test failed or, as when the process died, never ended.
 func (t *testRun) bad() bool { return t.status == "fail" || t.status == "" }
 
-// count adds a test up. A test with subtests counts only when it failed and none of them did: they stand for it.
+// count adds a test up. A test with subtests counts only when it failed and none of them did: they
+// stand for it.
 func (r *report) count(p *packageRun, e event, t *testRun) {
 	if t.parent && (!t.bad() || p.badChild(t.name)) {
 		return
@@ -158,7 +160,8 @@ func (r *report) count(p *packageRun, e event, t *testRun) {
 	}
 }
 
-// time keeps the test if it is among the slowest. A test beside others on few processors takes longer than alone.
+// time keeps the test if it is among the slowest. A test beside others on few processors takes
+// longer than alone.
 func (r *report) time(name string, seconds float64) {
 	if seconds < 1 {
 		return
