@@ -12,6 +12,7 @@ import (
 	"tranche/config"
 	"tranche/internal/billing"
 	"tranche/internal/binding"
+	"tranche/internal/catchup"
 	"tranche/internal/clock"
 	"tranche/internal/store"
 	"tranche/internal/stripegw"
@@ -23,18 +24,20 @@ func (c *cli) bindCommand() *cobra.Command {
 		Use:   "bind",
 		Short: "Make the database belong to the Stripe account of the key",
 		Long: `A database belongs to the Stripe account and mode it was first used with, and to the server or file it was made in. With
-another key, or as a copy, it charges nothing. This command makes it belong to the present key and place: run it after a
-restore or a move, and never on a copy whose original still charges.`,
+another key it charges nothing. A copy is noticed only sometimes: a copied SQLite file with another inode, or a PostgreSQL
+database of another server or name. This command makes the database belong to the present key and place. Run it after a
+restore or a move, and never on a copy whose original still charges. Nothing is charged afterwards until everything that
+Stripe knows since the last sweep was compared; tranche restore-check shows how far that is.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return c.withGuard(cmd.Context(), func(g *binding.Guard) error { return c.bind(cmd.Context(), g, yes) })
+			return c.withGuard(cmd.Context(), func(g *binding.Guard, s *store.Store) error { return c.bind(cmd.Context(), g, s, yes) })
 		},
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	return cmd
 }
 
-func (c *cli) withGuard(ctx context.Context, fn func(g *binding.Guard) error) error {
+func (c *cli) withGuard(ctx context.Context, fn func(g *binding.Guard, s *store.Store) error) error {
 	cfg, err := c.config(nil, config.NeedsStripe)
 	if err != nil {
 		return err
@@ -47,24 +50,31 @@ func (c *cli) withGuard(ctx context.Context, fn func(g *binding.Guard) error) er
 	if err != nil {
 		return err
 	}
-	return c.withStore(ctx, func(_ config.Config, s *store.Store) error { return fn(binding.New(s, gateway, clk.Now)) })
+	return c.withStore(ctx, func(_ config.Config, s *store.Store) error { return fn(binding.New(s, gateway, clk), s) })
 }
 
 // bind shows what the database belongs to and what it would belong to, asks, and binds.
-func (c *cli) bind(ctx context.Context, g *binding.Guard, yes bool) error {
+func (c *cli) bind(ctx context.Context, g *binding.Guard, s *store.Store, yes bool) error {
 	held, present, err := g.State(ctx)
 	if err != nil {
 		return err
 	}
-	if !held.BoundAt.IsZero() && held.Differs(present) == "" {
+	why, err := g.Differs(ctx, held, present)
+	if err != nil {
+		return err
+	}
+	if !held.BoundAt.IsZero() && why == "" {
 		fmt.Fprintln(c.talk, "the database belongs here already; nothing to do")
 		return c.printBinding(held)
 	}
 	if !held.BoundAt.IsZero() {
-		fmt.Fprintf(c.talk, "now:  %s\nthen: %s\n%s\n", describeBinding(held), describeBinding(present), held.Differs(present))
+		fmt.Fprintf(c.talk, "now:  %s\nthen: %s\n%s\n", held, present, why)
 		if !yes && !c.confirmed("Charge what is due in this database on that account? Type bind to do it: ", "bind") {
 			return errors.New("nothing was changed")
 		}
+	}
+	if err := catchup.CompareAfterBind(ctx, s, held); err != nil {
+		return err
 	}
 	if err := g.Rebind(ctx); err != nil {
 		return err
@@ -79,18 +89,10 @@ func (c *cli) confirmed(question, want string) bool {
 	return (err == nil || line != "") && strings.TrimSpace(line) == want
 }
 
-func describeBinding(b billing.Binding) string {
-	account := b.Account
-	if account == "" {
-		account = "an account the key may not read"
-	}
-	return fmt.Sprintf("%s, %s mode, %s", account, b.Mode(), b.Home)
-}
-
 func (c *cli) printBinding(b billing.Binding) error {
 	if c.json {
 		return c.printJSON(map[string]any{"account": b.Account, "livemode": b.Livemode, "home": b.Home})
 	}
-	_, err := fmt.Fprintln(c.out, describeBinding(b))
+	_, err := fmt.Fprintln(c.out, b)
 	return err
 }

@@ -26,15 +26,15 @@ func (c *cli) cardCommand() *cobra.Command {
 func (c *cli) cardConsentCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "consent CARD|CHARGE|CUSTOMER", Short: "Print the consent a card was saved with, as evidence", Args: oneArg("card, charge or customer"),
-		Long: `Print what the customer agreed to when a card was saved: the text as it was shown, when, from which address and with which
-browser. Name the card (card_…), a charge (chg_…) for the card of its plan, or a customer (cust_…) for everything.`,
+		Long: `Print what the customer agreed to when a card was saved: the text as it was shown, the plans and payments that it listed, when,
+from which address and with which browser. Name the card (card_… or pm_…), a charge (chg_…) for the card of its plan, or a customer (cust_…) for everything.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withStore(cmd.Context(), func(_ config.Config, s *store.Store) error {
 				filter, err := consentFilter(cmd.Context(), s, args[0])
 				if err != nil {
 					return err
 				}
-				consents, err := s.Consents(cmd.Context(), filter)
+				consents, err := billing.AllConsents(cmd.Context(), s, filter)
 				if err != nil {
 					return err
 				}
@@ -60,11 +60,11 @@ func consentFilter(ctx context.Context, s *store.Store, id string) (billing.Cons
 			return billing.ConsentFilter{Charge: charge.ID}, nil
 		}
 		return billing.ConsentFilter{Card: plan.CardID}, err
-	case strings.HasPrefix(id, "card_"):
-		card, err := s.Card(ctx, billing.CardID(id))
+	case strings.HasPrefix(id, "card_"), strings.HasPrefix(id, "pm_"):
+		card, err := billing.FindCard(ctx, s, id)
 		return billing.ConsentFilter{Card: card.ID}, err
 	}
-	return billing.ConsentFilter{}, usageError{fmt.Errorf("%q is no id of a card (card_…), a charge (chg_…) or a customer (cust_…)", id)}
+	return billing.ConsentFilter{}, usageError{fmt.Errorf("%q is no id of a card (card_… or pm_…), a charge (chg_…) or a customer (cust_…)", id)}
 }
 
 func (c *cli) printConsents(ctx context.Context, s *store.Store, consents []billing.Consent) error {
@@ -96,8 +96,26 @@ func (c *cli) printConsents(ctx context.Context, s *store.Store, consents []bill
 				fmt.Fprintf(c.out, "%-10s %s\n", line[0], line[1])
 			}
 		}
+		for _, p := range one.Listed {
+			c.printListed(p)
+		}
 	}
 	return nil
+}
+
+// printListed prints a plan that a consent listed, with the payments that were to come.
+func (c *cli) printListed(p billing.ListedPlan) {
+	fmt.Fprintf(c.out, "%-10s %s\n", "Listed", strings.Join([]string{string(p.Plan), p.Reference, p.Text}, "  "))
+	for _, payment := range p.Payments {
+		due := "when the merchant asks for it"
+		switch {
+		case payment.Now:
+			due = "at once"
+		case !payment.DueAt.IsZero():
+			due = payment.DueAt.UTC().Format(time.RFC3339)
+		}
+		fmt.Fprintf(c.out, "%-10s   %s  %s  %s\n", "", payment.Charge, billing.FormatAmount(payment.Amount, payment.Currency), due)
+	}
 }
 
 // cardOf names a card by what is printed on it.

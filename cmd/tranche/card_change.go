@@ -73,7 +73,8 @@ func (c *cli) cardShowCommand() *cobra.Command {
 	}
 }
 
-// cardChangeCommand is a command that changes a customer's cards. Each can be rehearsed; what can't be taken back asks first.
+// cardChangeCommand is a command that changes a customer's cards. Each can be rehearsed; what can't
+// be taken back asks first.
 type cardChangeCommand struct {
 	use, short, long string
 	args             cobra.PositionalArgs
@@ -157,11 +158,7 @@ func (c *cli) cardOrderCommand() *cobra.Command {
 			}
 			ids := make([]billing.CardID, len(args)-1)
 			for i, name := range args[1:] {
-				card, err := billing.FindCard(ctx, s, name)
-				if err != nil {
-					return operator.CardChange{}, err
-				}
-				ids[i] = card.ID
+				ids[i] = billing.CardID(name)
 			}
 			return operator.OrderCards(ctx, to, customer.ID, ids, now)
 		},
@@ -172,12 +169,8 @@ func (c *cli) cardDefaultCommand() *cobra.Command {
 	return c.cardChange(cardChangeCommand{
 		use: "default CARD", short: "Make a card its customer's default card", args: oneArg("card"),
 		long: "Make a card its customer's default card: new plans are charged on it. A plan that has its card keeps it; `tranche plan card` changes that.",
-		do: func(ctx context.Context, s *store.Store, to operator.Store, args []string, now time.Time) (operator.CardChange, error) {
-			card, err := billing.FindCard(ctx, s, args[0])
-			if err != nil {
-				return operator.CardChange{}, err
-			}
-			return operator.DefaultCard(ctx, to, card.ID, now)
+		do: func(ctx context.Context, _ *store.Store, to operator.Store, args []string, now time.Time) (operator.CardChange, error) {
+			return operator.DefaultCard(ctx, to, billing.CardID(args[0]), now)
 		},
 	})
 }
@@ -187,12 +180,8 @@ func (c *cli) cardReleaseCommand() *cobra.Command {
 	cmd := c.cardChange(cardChangeCommand{
 		use: "release CARD", short: "Let a held card be charged again: somebody agreed to it", args: oneArg("card"),
 		question: "The card is charged again for everything that falls due.", word: "release",
-		do: func(ctx context.Context, s *store.Store, to operator.Store, args []string, now time.Time) (operator.CardChange, error) {
-			card, err := billing.FindCard(ctx, s, args[0])
-			if err != nil {
-				return operator.CardChange{}, err
-			}
-			return operator.ReleaseCard(ctx, to, card.ID, note, now)
+		do: func(ctx context.Context, _ *store.Store, to operator.Store, args []string, now time.Time) (operator.CardChange, error) {
+			return operator.ReleaseCard(ctx, to, billing.CardID(args[0]), note, now)
 		},
 	})
 	cmd.Flags().StringVar(&note, "note", "", "`WHO` agreed and how, for the record")
@@ -207,14 +196,10 @@ func (c *cli) cardRemoveCommand() *cobra.Command {
 Plans that it was charged for go over to the card that --to names. Without that they go over to the customer's next card if the
 customer agreed to it; else their next charge asks for a card. It can't be undone.`,
 		question: "The card is removed for good.", word: "remove",
-		do: func(ctx context.Context, s *store.Store, to operator.Store, args []string, now time.Time) (operator.CardChange, error) {
-			card, err := billing.FindCard(ctx, s, args[0])
-			if err != nil {
-				return operator.CardChange{}, err
-			}
-			return operator.RemoveCard(ctx, to, card.ID, billing.CardID(heir), now)
+		do: func(ctx context.Context, _ *store.Store, to operator.Store, args []string, now time.Time) (operator.CardChange, error) {
+			return operator.RemoveCard(ctx, to, billing.CardID(args[0]), billing.CardID(heir), now)
 		},
 	})
-	cmd.Flags().StringVar(&heir, "to", "", "`CARD` that is charged in its place")
+	cmd.Flags().StringVar(&heir, "to", "", "`CARD` that is charged in its place: our id or Stripe's (pm_…)")
 	return cmd
 }

@@ -8,7 +8,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// TestACardIsRemovedByCommand: what becomes of its plans is said before it is asked for, and removed is removed.
+// TestACardIsRemovedByCommand: what becomes of its plans is said before it is asked for, and
+// removed is removed.
 func TestACardIsRemovedByCommand(t *testing.T) {
 	t.Parallel()
 	s, charge, command := failedCharge(t)

@@ -18,12 +18,13 @@ import (
 	"tranche/internal/store"
 )
 
-// changeCommand is a command that changes a plan that is under way. Each can be rehearsed; one that drops money or moves
-// it asks first.
+// changeCommand is a command that changes a plan that is under way. Each can be rehearsed; one that
+// drops money or moves it asks first.
 type changeCommand struct {
 	use, short, long string
 	noun             string // what its argument names: plan or charge
-	// question says what is about to happen, and word is what is typed to agree; empty where nothing is asked.
+	// question says what is about to happen, and word is what is typed to agree; empty where
+	// nothing is asked.
 	question, word string
 	do             changeFunc
 }
@@ -50,7 +51,7 @@ func (c *cli) change(spec changeCommand) *cobra.Command {
 				}
 				id := args[0]
 				if spec.noun == "plan" {
-					plan, err := findPlan(cmd.Context(), s, id)
+					plan, err := billing.FindPlan(cmd.Context(), s, id)
 					if err != nil {
 						return err
 					}
@@ -89,6 +90,9 @@ func (c *cli) rehearsed(ctx context.Context, s *store.Store, rules billing.Rules
 		return err
 	}
 	fmt.Fprintln(c.talk, would.Message)
+	if would.Next != "" {
+		fmt.Fprintln(c.talk, would.Next)
+	}
 	switch more := uncollected(would.Charges) - uncollected(is.Charges); {
 	case more > 0:
 		fmt.Fprintf(c.talk, "%s more would be collected\n", billing.FormatAmount(more, would.Plan.Currency))
@@ -146,7 +150,7 @@ func (c *cli) planVersionsCommand() *cobra.Command {
 		Use: "versions PLAN", Short: "List what was agreed of a plan, and each change of it", Args: oneArg("plan"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withStore(cmd.Context(), func(_ config.Config, s *store.Store) error {
-				plan, err := findPlan(cmd.Context(), s, args[0])
+				plan, err := billing.FindPlan(cmd.Context(), s, args[0])
 				if err != nil {
 					return err
 				}

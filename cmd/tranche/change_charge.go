@@ -14,7 +14,7 @@ import (
 func (c *cli) chargeChangeCommands() []*cobra.Command {
 	return []*cobra.Command{
 		c.chargeSkipCommand(), c.chargeMoveCommand(), c.chargeAmountCommand(), c.chargeSplitCommand(), c.chargePayCommand(), c.chargeCollectCommand(),
-		c.chargePaidOutsideCommand(), c.chargeWriteOffCommand(),
+		c.chargePaidOutsideCommand(), c.chargeWriteOffCommand(), c.chargeRefundDuplicateCommand(),
 	}
 }
 
@@ -125,4 +125,16 @@ func (c *cli) chargeWriteOffCommand() *cobra.Command {
 	})
 	cmd.Flags().StringVar(&reason, "reason", "", "`WHY`, for the record")
 	return cmd
+}
+
+func (c *cli) chargeRefundDuplicateCommand() *cobra.Command {
+	return c.change(changeCommand{
+		use: "refund-duplicate CHARGE", short: "Refund the second payment of a charge that was paid twice", noun: "charge",
+		long: `Refund the second payment of a charge that was paid twice, which an incident (paid_twice) names. A running serve asks Stripe for
+it; once Stripe accepts the refund the incident is closed and the customer is notified. What was paid first stays paid.`,
+		question: "The second payment is given back.", word: "refund",
+		do: func(ctx context.Context, s operator.Store, id string, now time.Time) (operator.Result, error) {
+			return operator.RefundDuplicate(ctx, s, billing.ChargeID(id), now)
+		},
+	})
 }

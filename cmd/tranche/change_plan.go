@@ -13,27 +13,27 @@ import (
 // planChangeCommands change a whole plan that is under way.
 func (c *cli) planChangeCommands() []*cobra.Command {
 	return []*cobra.Command{
-		c.planRestCommand(), c.planFeeCommand(), c.planExtendCommand(), c.planPayAllCommand(), c.planRestartCommand(), c.planCardCommand(),
-		c.planVersionsCommand(),
+		c.planRemainingCommand(), c.planFeeCommand(), c.planExtendCommand(), c.planPayAllCommand(), c.planRestartCommand(), c.planCardCommand(),
+		c.planCatchUpCommand(), c.planVersionsCommand(),
 	}
 }
 
-func (c *cli) planRestCommand() *cobra.Command {
+func (c *cli) planRemainingCommand() *cobra.Command {
 	var total, amount int64
 	cmd := c.change(changeCommand{
-		use: "rest PLAN", short: "Change the amount of what is not paid yet", noun: "plan",
-		long: `Make the charges that are not paid add up to --total, in as many parts as they are; the first takes the odd cent. With
---amount each is that much; in a recurring plan, those that are still to come too. It is refused when one of them was tried already,
-or a part would be less than Stripe takes.`,
+		use: "remaining PLAN", short: "Change the amount that is left to pay", noun: "plan",
+		long: `Re-split the unpaid charges evenly so that they add up to --total. The first charge takes the remainder of the division.
+With --amount, each unpaid charge gets that amount; in a recurring plan, so do the charges that are still to come. The change is
+refused if an unpaid charge was tried before, or if a part would be less than Stripe's minimum.`,
 		do: func(ctx context.Context, s operator.Store, id string, now time.Time) (operator.Result, error) {
 			if amount != 0 {
-				return operator.SetRestAmount(ctx, s, billing.PlanID(id), amount, now)
+				return operator.SetRemainingAmount(ctx, s, billing.PlanID(id), amount, now)
 			}
-			return operator.SetRest(ctx, s, billing.PlanID(id), total, now)
+			return operator.SetRemaining(ctx, s, billing.PlanID(id), total, now)
 		},
 	})
-	cmd.Flags().Int64Var(&total, "total", 0, "`AMOUNT` of the unpaid charges together, in minor units")
-	cmd.Flags().Int64Var(&amount, "amount", 0, "`AMOUNT` of each, in place of a total")
+	cmd.Flags().Int64Var(&total, "total", 0, "`AMOUNT` of all unpaid charges together, in minor units")
+	cmd.Flags().Int64Var(&amount, "amount", 0, "`AMOUNT` of each unpaid charge, instead of a total")
 	cmd.MarkFlagsOneRequired("total", "amount")
 	cmd.MarkFlagsMutuallyExclusive("total", "amount")
 	return cmd
@@ -86,13 +86,18 @@ func (c *cli) planPayAllCommand() *cobra.Command {
 }
 
 func (c *cli) planRestartCommand() *cobra.Command {
-	return c.change(changeCommand{
+	var missed string
+	cmd := c.change(changeCommand{
 		use: "restart PLAN", short: "Let a defaulted plan collect again", noun: "plan",
-		question: "What was given up is tried again at once.", word: "restart",
+		question: "What was given up is charged.", word: "restart",
+		long: `Restart a plan that was given up, by id or by your reference. One charge that is due is made at once; more than one need
+--missed. --dry-run shows what would be charged, and when.`,
 		do: func(ctx context.Context, s operator.Store, id string, now time.Time) (operator.Result, error) {
-			return operator.Restart(ctx, s, billing.PlanID(id), now)
+			return operator.Restart(ctx, s, billing.PlanID(id), operator.Missed(missed), now)
 		},
 	})
+	missedFlag(cmd, &missed)
+	return cmd
 }
 
 func (c *cli) planCardCommand() *cobra.Command {
@@ -103,8 +108,23 @@ func (c *cli) planCardCommand() *cobra.Command {
 			return operator.UseCard(ctx, s, billing.PlanID(id), billing.CardID(card), now)
 		},
 	})
-	cmd.Flags().StringVar(&card, "card", "", "`ID` of the card")
+	cmd.Flags().StringVar(&card, "card", "", "`CARD` that is charged: our id or Stripe's (pm_…)")
 	_ = cmd.MarkFlagRequired("card")
+	return cmd
+}
+
+func (c *cli) planCatchUpCommand() *cobra.Command {
+	var choice string
+	cmd := c.change(changeCommand{
+		use: "catch-up PLAN", short: "Choose what becomes of charges that an outage misses", noun: "plan",
+		long: `Choose what becomes of charges that an outage misses: daily charges a customer once a day, all charges everything at once,
+latest charges the last period only, and none skips what was missed. latest and none are for recurring plans.`,
+		do: func(ctx context.Context, s operator.Store, id string, now time.Time) (operator.Result, error) {
+			return operator.SetCatchUp(ctx, s, billing.PlanID(id), billing.CatchUpOf(choice), now)
+		},
+	})
+	cmd.Flags().StringVar(&choice, "catch-up", "", "`WHAT` becomes of missed charges: daily, all, latest or none")
+	_ = cmd.MarkFlagRequired("catch-up")
 	return cmd
 }
 

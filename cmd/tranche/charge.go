@@ -70,10 +70,11 @@ type chargeLine struct {
 	Plan billing.PlanID `json:"plan"`
 }
 
-func viewCharges(charges []billing.Charge, attempts map[billing.ChargeID][]billing.Attempt) []chargeLine {
+// viewCharges writes charges with those of their attempts and incidents that d holds.
+func viewCharges(charges []billing.Charge, d billing.Details) []chargeLine {
 	lines := make([]chargeLine, len(charges))
 	for i, ch := range charges {
-		plan := handlers.ViewPlan(billing.Details{Charges: []billing.Charge{ch}, Attempts: attempts})
+		plan := handlers.ViewPlan(billing.Details{Charges: []billing.Charge{ch}, Attempts: d.Attempts, Incidents: d.Incidents})
 		lines[i] = chargeLine{plan.Charges[0], ch.PlanID}
 	}
 	return lines
@@ -81,7 +82,7 @@ func viewCharges(charges []billing.Charge, attempts map[billing.ChargeID][]billi
 
 func (c *cli) printCharges(charges []billing.Charge) error {
 	if c.json {
-		return c.printJSON(handlers.ListView[chargeLine]{Object: "list", Data: viewCharges(charges, nil)})
+		return c.printJSON(handlers.ListView[chargeLine]{Object: "list", Data: viewCharges(charges, billing.Details{})})
 	}
 	tab := newTable("CHARGE", "PLAN", "#", "AMOUNT", "DUE", "STATUS", "ATTEMPTS", "NEXT", "WHY")
 	for _, ch := range charges {
@@ -117,7 +118,7 @@ func (c *cli) chargeShowCommand() *cobra.Command {
 
 func (c *cli) printCharge(ch billing.Charge, d billing.Details, trail []billing.AuditEntry) error {
 	if c.json {
-		return c.printJSON(viewCharges([]billing.Charge{ch}, d.Attempts)[0])
+		return c.printJSON(viewCharges([]billing.Charge{ch}, d)[0])
 	}
 	zone := d.Customer.TimeZone
 	fmt.Fprintf(c.out, "%s  charge %d of %d of plan %s  %s  %s\n", ch.ID, ch.Sequence, len(d.Charges), d.Plan.Reference,
@@ -133,6 +134,7 @@ func (c *cli) printCharge(ch billing.Charge, d billing.Details, trail []billing.
 	}
 	fmt.Fprintln(c.out)
 	c.printAttempts(d.Attempts[ch.ID], zone)
+	printIncidents(c.out, d.IncidentsOf(ch.ID))
 	fmt.Fprintln(c.out)
 	for _, e := range trail {
 		fmt.Fprintln(c.out, auditLine(e, zone))

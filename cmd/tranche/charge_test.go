@@ -12,7 +12,8 @@ import (
 	"tranche/internal/testenv"
 )
 
-// failedCharge makes a database with a charge that was given up, and returns its id and how to reach it.
+// failedCharge makes a database with a charge that was given up, and returns its id and how to
+// reach it.
 func failedCharge(t *testing.T) (billing.Store, billing.Charge, func(in string, args ...string) (code int, out, talk string)) {
 	t.Helper()
 	url := testenv.SQLite(t)
@@ -38,14 +39,18 @@ func failedCharge(t *testing.T) (billing.Store, billing.Charge, func(in string, 
 		Status: billing.ChargeFailed, AttemptCount: 1, Reason: "Stripe refused the request: no such thing", CreatedAt: at, UpdatedAt: at, Version: 1,
 	}
 	attempt := billing.Attempt{
-		ID: billing.NewAttemptID(at), ChargeID: charge.ID, Number: 1, Initiator: billing.InitiatorMerchant, SendCount: 1, Outcome: billing.OutcomeError,
+		ID: billing.AttemptIDFor(charge.ID, 1, billing.InitiatorMerchant), ChargeID: charge.ID, Number: 1, Initiator: billing.InitiatorMerchant, SendCount: 1, Outcome: billing.OutcomeError,
 		Failure: billing.Failure{Code: "parameter_missing", Message: "Missing required param"}, RequestID: "req_7", CreatedAt: at, FinishedAt: at,
 	}
 	require.NoError(t, s.Update(t.Context(), func(tx billing.Tx) error {
 		require.NoError(t, tx.InsertCustomer(t.Context(), customer))
 		require.NoError(t, tx.InsertCard(t.Context(), card))
 		require.NoError(t, tx.InsertPlan(t.Context(), plan, []billing.Charge{charge}))
-		return tx.InsertAttempt(t.Context(), attempt)
+		require.NoError(t, tx.InsertAttempt(t.Context(), attempt))
+		require.NoError(t, tx.PinPolicy(t.Context(), billing.PinnedPolicy{Hash: "hash", Name: "default", Content: []byte("{}"), CreatedAt: at}))
+		return tx.InsertDunning(t.Context(), billing.Dunning{
+			ChargeID: charge.ID, Status: billing.DunningOpen, Policy: "hash", BeganAt: at, DeadlineAt: at.AddDate(0, 0, 30), HeldAt: at, WakeAt: at.AddDate(0, 0, 1),
+		})
 	}))
 	return s, charge, command
 }

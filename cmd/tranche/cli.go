@@ -12,6 +12,7 @@ import (
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"tranche/config"
 	"tranche/internal/app"
@@ -61,18 +62,43 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 partly done, 4 a
 		SilenceErrors: true, SilenceUsage: true,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPreRunE: func(cmd *cobra.Command, args []string) error {
+			cmd.SetContext(c.actingAs(cmd.Context(), billing.ActorCommand))
+			return checkWords(cmd, args)
+		},
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.PersistentFlags().StringVar(&c.configFile, "config", "", "read settings from this TOML `FILE`")
 	root.PersistentFlags().BoolVar(&c.json, "json", false, "print JSON on standard output")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(c.serveCommand(), c.demoCommand(), c.simCommand(), c.migrateCommand(), c.bindCommand(), c.healthCommand(),
+	root.AddCommand(c.serveCommand(), c.demoCommand(), c.simCommand(), c.migrateCommand(), c.bindCommand(), c.restoreCheckCommand(), c.healthCommand(),
 		c.planCommand(), c.chargeCommand(), c.linkCommand(), c.customerCommand(), c.cardCommand(), c.dunningCommand(), c.noticeCommand(), c.eventCommand(),
-		c.endpointCommand(), c.deliveryCommand(), c.reconcileCommand(), c.exportCommand(), c.forecastCommand(), c.doctorCommand(), c.versionCommand(), c.settingsTopic())
+		c.incidentCommand(), c.endpointCommand(), c.deliveryCommand(), c.secretCommand(), c.reconcileCommand(), c.auditCommand(), c.exportCommand(), c.forecastCommand(), c.doctorCommand(), c.versionCommand(), c.settingsTopic())
 	return root
 }
 
-// checkList refuses a list's limit or status that would quietly list something else. An empty status is any.
+// checkWords refuses arguments and flags that are no text: the database keeps what many of them
+// say.
+func checkWords(cmd *cobra.Command, args []string) error {
+	var faults []string
+	for i, arg := range args {
+		if problem := billing.TextProblem(arg); problem != "" {
+			faults = append(faults, fmt.Sprintf("argument %d %s", i+1, problem))
+		}
+	}
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if problem := billing.TextProblem(f.Value.String()); problem != "" {
+			faults = append(faults, fmt.Sprintf("--%s %s", f.Name, problem))
+		}
+	})
+	if len(faults) > 0 {
+		return usageError{errors.New(strings.Join(faults, "; "))}
+	}
+	return nil
+}
+
+// checkList refuses a list's limit or status that would quietly list something else. An empty
+// status is any.
 func checkList[S ~string](limit int, status string, known ...S) error {
 	if limit < 1 || limit > billing.MaxPage {
 		return usageError{fmt.Errorf("--limit %d is not a number from 1 to %d", limit, billing.MaxPage)}
@@ -102,7 +128,7 @@ func (c *cli) report(err error) int {
 	case errors.As(err, &invalid), strings.HasPrefix(err.Error(), "unknown command"),
 		strings.HasPrefix(err.Error(), "required flag"), strings.Contains(err.Error(), "flags in the group"):
 		return exitUsage
-	case isMismatch(err), isPolicyFault(err):
+	case isMismatch(err), isPolicyFault(err), isNewer(err):
 		return exitUsage
 	case isPartial(err):
 		return exitPartial
@@ -112,9 +138,16 @@ func (c *cli) report(err error) int {
 	return exitFailed
 }
 
-// isMismatch says whether key and database do not belong together, which is a fault of the configuration.
+// isMismatch says whether key and database do not belong together, which is a fault of the
+// configuration.
 func isMismatch(err error) bool {
 	_, ok := errors.AsType[*binding.MismatchError](err)
+	return ok
+}
+
+// isNewer reports whether the database belongs to a newer program.
+func isNewer(err error) bool {
+	_, ok := errors.AsType[*store.NewerError](err)
 	return ok
 }
 
@@ -146,10 +179,14 @@ func (c *cli) withStore(ctx context.Context, fn func(cfg config.Config, s *store
 	if err != nil {
 		return fmt.Errorf("open the database: %w", err)
 	}
+	if err := app.CheckClock(ctx, s); err != nil {
+		return errors.Join(fmt.Errorf("nothing was changed: %w; set it by NTP", err), s.Close())
+	}
 	return errors.Join(fn(cfg, s), s.Close())
 }
 
-// withReader runs fn on the database for a command that changes nothing: it is not even migrated, and none is made.
+// withReader runs fn on the database for a command that changes nothing: it is not even migrated,
+// and none is made.
 func (c *cli) withReader(ctx context.Context, fn func(cfg config.Config, s *store.Store) error) error {
 	cfg, err := c.config(nil, config.Needs{})
 	if err != nil {
@@ -166,7 +203,7 @@ func (c *cli) withReader(ctx context.Context, fn func(cfg config.Config, s *stor
 type onStore = func(ctx context.Context, fn func(cfg config.Config, s *store.Store) error) error
 
 // withPlanner runs fn with what makes plans: the database and Stripe.
-func (c *cli) withPlanner(ctx context.Context, open onStore, fn func(p *planning.Planner) error) error {
+func (c *cli) withPlanner(ctx context.Context, open onStore, fn func(p *planning.Planner, rules billing.Rules) error) error {
 	cfg, err := c.config(nil, config.NeedsStripe)
 	if err != nil {
 		return err
@@ -188,7 +225,7 @@ func (c *cli) withPlanner(ctx context.Context, open onStore, fn func(p *planning
 		return err
 	}
 	return open(ctx, func(_ config.Config, s *store.Store) error {
-		return fn(planning.New(s, gateway, clk.Now, rules).WithPolicies(policies.Names()))
+		return fn(planning.New(s, gateway, clk.Now, rules).WithPolicies(policies.Names()), rules)
 	})
 }
 

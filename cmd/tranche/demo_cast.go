@@ -23,7 +23,8 @@ type actor struct {
 
 const usualCard = "4242424242424242"
 
-// cast is one customer for each card of the guide's table, and one who came through a checkout of the merchant's own.
+// cast is one customer for each card of the guide's table, and one who came through a checkout of
+// the merchant's own.
 func cast(now time.Time) []*actor {
 	customer := func(reference, name, email, zone, locale string) billing.CustomerTerms {
 		return billing.CustomerTerms{Reference: reference, Name: name, Email: email, TimeZone: zone, Locale: locale}

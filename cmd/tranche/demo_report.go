@@ -55,7 +55,8 @@ type simIntent struct {
 	Currency       billing.Currency `json:"currency"`
 }
 
-// report reads everything back: the ledger from the database, the rest from the simulator and the mail server.
+// report reads everything back: the ledger from the database, the rest from the simulator and the
+// mail server.
 func (w *demoWorld) report(ctx context.Context) (*demoReport, error) {
 	s := w.app.Store()
 	r := &demoReport{cards: map[string]string{}}
@@ -77,13 +78,13 @@ func (w *demoWorld) report(ctx context.Context) (*demoReport, error) {
 		r.Customers = append(r.Customers, demoCustomer{view, append([]handlers.CardView{}, view.Cards...)})
 		r.cards[plan.Reference] = a.card
 	}
-	notices, err := s.Notices(ctx, billing.NoticeFilter{})
-	if err != nil {
-		return nil, err
-	}
-	for _, n := range slices.Backward(notices) {
+	for n, err := range billing.EachNotice(ctx, s, billing.NoticeFilter{}) {
+		if err != nil {
+			return nil, err
+		}
 		r.Notices = append(r.Notices, handlers.ViewNotice(n))
 	}
+	slices.Reverse(r.Notices) // oldest first
 	r.Stripe.PaymentIntents = w.sim.PaymentIntents()
 	r.Totals.Mails = w.mails.count()
 	if err := r.check(); err != nil {
@@ -92,7 +93,8 @@ func (w *demoWorld) report(ctx context.Context) (*demoReport, error) {
 	return r, nil
 }
 
-// check compares the ledger with the simulator's record, in both directions, and the notices with the mails.
+// check compares the ledger with the simulator's record, in both directions, and the notices with
+// the mails.
 func (r *demoReport) check() error {
 	intents, err := r.intents()
 	if err != nil {
@@ -185,7 +187,10 @@ func (r *demoReport) printLedger(w io.Writer) {
 	for _, p := range r.Plans {
 		plan, card, customer := p.Reference, "…"+r.cards[p.Reference][12:], p.Customer.Reference
 		for _, c := range p.Charges {
-			due := c.DueAt.In(billing.LoadLocation(p.Customer.TimeZone)).Format("2006-01-02 15:04")
+			due := "on request"
+			if !c.DueAt.IsZero() {
+				due = c.DueAt.In(billing.LoadLocation(p.Customer.TimeZone)).Format("2006-01-02 15:04")
+			}
 			tab.add(plan, card, customer, strconv.Itoa(c.Sequence), due, billing.FormatAmount(c.Amount, c.Currency), attempts(c), string(c.Status))
 			plan, card, customer = "", "", ""
 		}

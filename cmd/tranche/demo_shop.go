@@ -17,7 +17,8 @@ import (
 	"tranche/internal/stripesim"
 )
 
-// checkOut is the merchant's checkout: the server makes the plan (or its own PaymentIntent), the customer pays.
+// checkOut is the merchant's checkout: the server makes the plan (or its own PaymentIntent), the
+// customer pays.
 func (w *demoWorld) checkOut(ctx context.Context, a *actor) error {
 	var err error
 	if a.ownIntent {
@@ -129,8 +130,9 @@ func (w *demoWorld) readMail(ctx context.Context) {
 	}
 }
 
-// follow is a customer who comes back to the shop by the link in a mail. The shop's page fetches the PaymentIntent and
-// branches as Stripe's guide says: authenticate the same card, or pay with a new one, on the same PaymentIntent.
+// follow is a customer who comes back to the shop by the link in a mail. The shop's page fetches
+// the PaymentIntent and branches as Stripe's guide says: authenticate the same card, or pay with a
+// new one, on the same PaymentIntent.
 func (w *demoWorld) follow(ctx context.Context, a *actor, paymentIntent string, mail int) error {
 	select {
 	case <-ctx.Done():

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
+	"strings"
 	"time"
 
 	"tranche/internal/billing"
@@ -28,11 +30,10 @@ func (t *timeline) catchUp(ctx context.Context) error {
 		s := <-t.world.stories
 		t.print(s.at, s.actor, s.actor.name+" "+s.text, "")
 	}
-	entries, err := t.world.app.Store().AuditTrail(ctx, billing.AuditFilter{After: t.seen})
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
+	for e, err := range billing.EachAuditEntry(ctx, t.world.app.Store(), billing.AuditFilter{After: t.seen}) {
+		if err != nil {
+			return err
+		}
 		t.seen = e.Seq
 		if e.PlanID == "" || e.Action == "charge.collecting" {
 			continue // the outcome follows at once and says the same
@@ -41,9 +42,30 @@ func (t *timeline) catchUp(ctx context.Context) error {
 		if err != nil || a == nil {
 			return errors.Join(err, fmt.Errorf("plan %s belongs to nobody in the demo", e.PlanID))
 		}
-		t.print(e.At, a, e.Message, e.Next)
+		what, err := t.named(ctx, a, e.Message)
+		if err != nil {
+			return err
+		}
+		t.print(e.At, a, what, e.Next)
 	}
 	return nil
+}
+
+// Audit entries name people and cards by their ids alone.
+var (
+	customerID = regexp.MustCompile(`\bcustomer cust_\w+`)
+	cardID     = regexp.MustCompile(`\bcard (card_\w+)`)
+)
+
+// named returns an audit message with the actor's address and the card's last digits for the ids.
+func (t *timeline) named(ctx context.Context, a *actor, message string) (string, error) {
+	message = customerID.ReplaceAllString(message, a.terms.Customer.Email)
+	found := cardID.FindStringSubmatch(message)
+	if found == nil {
+		return message, nil
+	}
+	card, err := t.world.app.Store().Card(ctx, billing.CardID(found[1]))
+	return strings.ReplaceAll(message, found[0], "card …"+card.Last4), err
 }
 
 // print writes one line, and what comes next below it.

@@ -24,17 +24,19 @@ import (
 
 // The keys open nothing but the simulator and the server of the demo itself, on loopback.
 const (
-	demoSecretKey     = "sk_test_demo"             //nolint:gosec // no secret: see above
-	demoWebhookSecret = "whsec_demo"               //nolint:gosec // no secret: see above
-	demoAPIKey        = "demo-key-of-the-merchant" //nolint:gosec // no secret: see above
+	demoSecretKey     = "sk_test_demo"                         //nolint:gosec // no secret: see above
+	demoWebhookSecret = "whsec_demo"                           //nolint:gosec // no secret: see above
+	demoAPIKey        = "demo-key-of-the-merchant-on-loopback" //nolint:gosec // no secret: see above
 	demoReturnURL     = "https://shop.example/pay?intent={payment_intent}"
 	demoMerchant      = "Example Shop"
 )
 
-// demoStripeRate is beyond what the demo needs: months in seconds are more calls a second than Stripe would take.
+// demoStripeRate is beyond what the demo needs: months in seconds are more calls a second than
+// Stripe would take.
 const demoStripeRate = "10000"
 
-// demoWorld is everything around Tranche: Stripe, the mail server, the merchant's shop and its customers.
+// demoWorld is everything around Tranche: Stripe, the mail server, the merchant's shop and its
+// customers.
 type demoWorld struct {
 	clock   clock.Clock
 	sim     *stripesim.Server
@@ -83,15 +85,17 @@ func newDemoWorld(ctx context.Context, dir string, log io.Writer) (*demoWorld, e
 	return w, nil
 }
 
-// startApp runs Tranche as `tranche serve` would, with the settings of the demo and nothing from the environment.
+// startApp runs Tranche as `tranche serve` would, with the settings of the demo and nothing from
+// the environment.
 func (w *demoWorld) startApp(ctx context.Context, dir string, log io.Writer) error {
 	settings := map[string]string{
 		"STRIPE_SECRET_KEY": demoSecretKey, "STRIPE_WEBHOOK_SECRET": demoWebhookSecret, "STRIPE_API_BASE": w.simURL,
 		"STRIPE_READ_RATE": demoStripeRate, "STRIPE_WRITE_RATE": demoStripeRate,
-		"DATABASE_URL": "sqlite:" + filepath.Join(dir, "tranche.db"), "TRANCHE_ADDR": "127.0.0.1:0", "TRANCHE_API_KEY": demoAPIKey,
+		"DATABASE_URL": "sqlite:" + filepath.Join(dir, "tranche.db"), "TRANCHE_ADDR": "127.0.0.1:0", "TRANCHE_ADMIN_ADDR": config.Off, "TRANCHE_API_KEY": demoAPIKey,
 		"TRANCHE_CLOCK": w.clock.String(), "TRANCHE_TICK": "25ms", "SMTP_URL": "smtp://" + w.mails.addr + "?tls=none",
 		"TRANCHE_MAIL_FROM": demoMerchant + " <billing@shop.example>", "TRANCHE_MERCHANT_NAME": demoMerchant,
-		"TRANCHE_RETURN_URL": demoReturnURL, "TRANCHE_LOG_LEVEL": "debug",
+		"TRANCHE_CHECKOUT_DAYS": "0", // the one who never pays is part of the story
+		"TRANCHE_RETURN_URL":    demoReturnURL, "TRANCHE_LOG_LEVEL": "debug",
 	}
 	cfg, err := config.LoadFor(config.Sources{Flags: settings}, config.NeedsServe)
 	if err != nil {

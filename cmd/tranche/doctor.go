@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -105,7 +106,7 @@ type examination struct {
 
 func (e *examination) run(ctx context.Context) {
 	e.settings()
-	for _, check := range []func(context.Context){e.database, e.redis, e.stripe, e.mail, e.alarms} {
+	for _, check := range []func(context.Context){e.database, e.redis, e.stripe, e.mail, e.secrets, e.alarms, e.restores} {
 		bounded, cancel := context.WithTimeout(ctx, doctorTimeout)
 		check(bounded)
 		cancel()
@@ -146,10 +147,23 @@ func (e *examination) settings() {
 		e.clock = clock.Clock{} // the settings said why
 	}
 	if len(e.findings) == 0 {
-		e.ok("settings", "all can be used")
+		e.ok("settings", "all can be used; new customers are in %s and read %s where nothing else is said", cmp.Or(e.cfg.DefaultTimeZone, "UTC"), cmp.Or(e.cfg.DefaultLocale, "English"))
 	}
 	if e.cfg.Clock != "" {
 		e.warn("settings", "the clock of charges is simulated: "+e.cfg.Clock, "leave TRANCHE_CLOCK unset in production")
+	}
+	for _, f := range e.cfg.Cleartext() {
+		e.warn("transport", f.Setting+" "+f.Problem, f.Hint)
+	}
+	for _, f := range e.cfg.WeakKeys() {
+		e.warn("keys", f.Setting+" "+f.Problem, f.Hint)
+	}
+	for _, f := range e.cfg.OpenAdmin() {
+		e.warn("admin address", f.Setting+" "+f.Problem, f.Hint)
+	}
+	if e.cfg.BehindUnnamedProxy() {
+		e.warn("proxies", "TRANCHE_BASE_URL is https, so a proxy stands in front, and TRANCHE_TRUSTED_PROXIES names none: "+
+			"limits and the evidence of consent go by its address", "set TRANCHE_TRUSTED_PROXIES to the addresses of your proxies")
 	}
 	if e.cfg.SMTPURL == "" {
 		e.warn("mail", "SMTP_URL is not set: mails are kept, not sent", "tranche notice list --full shows them")

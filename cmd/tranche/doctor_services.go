@@ -14,12 +14,13 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/notify"
 	"tranche/internal/queue"
+	"tranche/internal/store"
 	"tranche/internal/store/open"
 	"tranche/jobs"
 )
 
-// database says whether the database answers and has the version this program needs. It migrates nothing, and makes no
-// file.
+// database says whether the database answers and has the version this program needs. It migrates
+// nothing, and makes no file.
 func (e *examination) database(ctx context.Context) {
 	const check = "database"
 	if path, ok := strings.CutPrefix(e.cfg.DatabaseURL, "sqlite:"); ok {
@@ -41,16 +42,22 @@ func (e *examination) database(ctx context.Context) {
 	case have < want:
 		e.fail(check, fmt.Sprintf("it has version %d and this program needs %d", have, want), "tranche migrate, or start tranche serve")
 	case have > want:
-		e.fail(check, fmt.Sprintf("it has version %d and this program knows %d", have, want), "run the newer program")
+		e.fail(check, (&store.NewerError{Database: have, Program: want}).Error(), "run the newer program")
 	default:
 		e.ok(check, "it answers, at version %d", have)
+		if path := open.Exposed(e.cfg.DatabaseURL); path != "" {
+			e.warn(check, "other users of this machine may read "+path, "chmod o-rwx "+path+"*")
+		}
+		if err := app.CheckClock(ctx, s); err != nil {
+			e.fail("clock", err.Error(), "set it by NTP: until then no process on this machine takes part")
+		}
 		return
 	}
 	_ = s.Close()
 	e.store = nil
 }
 
-// redis says whether the queue's Redis answers.
+// redis reports whether the queue's Redis answers, takes tasks and keeps them.
 func (e *examination) redis(ctx context.Context) {
 	const check, do = "redis", "see REDIS_URL, and whether the server runs"
 	if e.cfg.Embedded() {
@@ -68,11 +75,28 @@ func (e *examination) redis(ctx context.Context) {
 		e.failed(check, err, do)
 		return
 	}
+	if err := q.CheckWrite(ctx); err != nil {
+		e.failed(check, err, "nothing is charged until it takes tasks: give it memory (maxmemory), or point REDIS_URL at the primary")
+		return
+	}
 	waiting := 0
 	for _, d := range depths {
 		waiting += d.Pending + d.Retry
 	}
 	e.ok(check, "it answers; %d tasks wait", waiting)
+	e.eviction(ctx, q)
+}
+
+// eviction reports a Redis that may drop tasks in silence.
+func (e *examination) eviction(ctx context.Context, q *queue.Queue) {
+	const check = "redis"
+	policy, err := q.EvictionPolicy(ctx)
+	switch {
+	case err != nil:
+		e.warn(check, "its maxmemory-policy is not known: "+err.Error(), "see that it is "+queue.NoEviction)
+	case policy != "" && policy != queue.NoEviction:
+		e.fail(check, "its maxmemory-policy is "+policy+": when it is full it drops tasks in silence", "set maxmemory-policy "+queue.NoEviction)
+	}
 }
 
 func (e *examination) queue() (*queue.Queue, error) {

@@ -12,12 +12,14 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/binding"
+	"tranche/internal/clock"
+	"tranche/internal/clockguard"
 	"tranche/internal/stripegw"
 	"tranche/jobs"
 )
 
-// maxSkew is how far our clock may be from Stripe's: beyond five minutes webhooks are refused.
-const maxSkew = time.Minute
+// maxSkew is how far our clock may be from Stripe's.
+const maxSkew = clockguard.Limit
 
 // stripe says whether the key works, where it belongs, and whether events can reach us.
 func (e *examination) stripe(ctx context.Context) {
@@ -28,6 +30,7 @@ func (e *examination) stripe(ctx context.Context) {
 	defer gateway.Close()
 	e.skew(ctx)
 	if e.account(ctx, gateway) {
+		e.permissions(ctx, gateway)
 		e.belongs(ctx, gateway)
 		e.endpoint(ctx, gateway)
 	}
@@ -40,8 +43,8 @@ func (e *examination) account(ctx context.Context, gateway *stripegw.Gateway) bo
 	id, err := gateway.Account(ctx)
 	var ge *billing.GatewayError
 	switch {
-	case errors.As(err, &ge) && (ge.HTTPStatus == http.StatusForbidden || ge.Kind == billing.GatewayNotFound):
-		e.ok(check, "a %s key that may not read its account", mode)
+	case errors.As(err, &ge) && billing.NotOffered(err):
+		e.ok(check, "a %s key; GET /v1/account answers HTTP %d, so the account is known by the key's mode and a payment of the database's own", mode, ge.HTTPStatus)
 	case errors.As(err, &ge) && ge.Kind == billing.GatewayUnauthorized:
 		e.fail(check, ge.Error(), "set STRIPE_SECRET_KEY to a key that Stripe's dashboard lists")
 		return false
@@ -60,21 +63,26 @@ func (e *examination) belongs(ctx context.Context, gateway *stripegw.Gateway) {
 	if e.store == nil {
 		return // the database said why
 	}
-	held, present, err := binding.New(e.store, gateway, e.clock.Now).State(ctx)
+	guard := binding.New(e.store, gateway, e.clock)
+	held, present, err := guard.State(ctx)
+	why := ""
+	if err == nil {
+		why, err = guard.Differs(ctx, held, present)
+	}
 	switch {
 	case err != nil:
 		e.failed(check, err, "")
 	case held.BoundAt.IsZero():
 		e.warn(check, "the database belongs to no account yet", "the first start of tranche serve binds it to this key's")
-	case held.Differs(present) != "":
-		e.fail(check, "nothing is charged: "+held.Differs(present), "use the right key or database, or, if this is meant, tranche bind")
+	case why != "":
+		e.fail(check, "nothing is charged: "+why, "use the right key or database, or, if this is meant, tranche bind")
 	default:
 		e.ok(check, "key and database belong together")
 	}
 }
 
-// endpoint says whether Stripe sends its events to us, and those of connected accounts where plans name some. A key that may not
-// ask is none the worse for it.
+// endpoint says whether Stripe sends its events to us, and those of connected accounts where plans
+// name some. A key that may not ask is none the worse for it.
 func (e *examination) endpoint(ctx context.Context, gateway *stripegw.Gateway) {
 	const check = "webhook endpoint"
 	list, err := gateway.WebhookEndpoints(ctx)
@@ -145,8 +153,8 @@ func (e *examination) skew(ctx context.Context) {
 	if err != nil {
 		return
 	}
-	if off := time.Since(theirs).Round(time.Second); off.Abs() > maxSkew {
-		e.fail(check, fmt.Sprintf("this machine's clock is %s from Stripe's", off), "set it by NTP: webhooks that seem old are refused")
+	if off := (clock.Clock{}).Wall().Sub(theirs).Round(time.Second); off.Abs() > maxSkew {
+		e.fail(check, fmt.Sprintf("this machine's clock is %s from Stripe's", off), "set it by NTP: until then no process on this machine takes part")
 		return
 	}
 	e.ok(check, "it agrees with Stripe's")

@@ -65,7 +65,7 @@ type adviceLine struct {
 	Value   string        `json:"value"`
 	Means   string        `json:"means"`
 	Becomes dunning.Class `json:"becomes,omitempty"`
-	Wait    string        `json:"wait,omitempty"`
+	After   string        `json:"after,omitempty"` // the time from the decline at which it is tried again
 }
 
 func adviceLines() []adviceLine {
@@ -73,8 +73,8 @@ func adviceLines() []adviceLine {
 	add := func(field string, list []dunning.Advice) {
 		for _, a := range list {
 			line := adviceLine{Field: field, Value: a.Code, Means: a.Means, Becomes: a.Class}
-			if a.Wait > 0 {
-				line.Wait = a.Wait.String()
+			if a.After > 0 {
+				line.After = a.After.String()
 			}
 			lines = append(lines, line)
 		}
@@ -174,16 +174,16 @@ func (c *cli) dunningExplainCommand() *cobra.Command {
 }
 
 // loadCase reads everything that is known of a charge.
-func loadCase(ctx context.Context, s *store.Store, id billing.ChargeID) (dunning.Case, error) {
+func loadCase(ctx context.Context, s *store.Store, id billing.ChargeID) (dunning.Facts, error) {
 	charge, err := s.Charge(ctx, id)
 	if err != nil {
-		return dunning.Case{}, err
+		return dunning.Facts{}, err
 	}
 	details, err := billing.LoadDetails(ctx, s, charge.PlanID)
 	if err != nil {
-		return dunning.Case{}, err
+		return dunning.Facts{}, err
 	}
-	known := dunning.Case{Plan: details.Plan, Customer: details.Customer, Charge: charge, Attempts: details.Attempts[id]}
+	known := dunning.Facts{Plan: details.Plan, Customer: details.Customer, Charge: charge, Attempts: details.Attempts[id]}
 	known.Dunning, err = s.Dunning(ctx, id)
 	switch {
 	case errors.Is(err, billing.ErrNotFound):
@@ -198,12 +198,23 @@ func loadCase(ctx context.Context, s *store.Store, id billing.ChargeID) (dunning
 			return known, err
 		}
 	}
+	if known.Backup, err = backupCard(ctx, s, known.Dunning.CardID); err != nil {
+		return known, err
+	}
 	known.Card, err = lastCard(ctx, s, known)
 	return known, err
 }
 
+// backupCard reads the card that dunning chose; zero when it chose none.
+func backupCard(ctx context.Context, s *store.Store, id billing.CardID) (billing.Card, error) {
+	if id == "" {
+		return billing.Card{}, nil
+	}
+	return s.Card(ctx, id)
+}
+
 // lastCard is the card that was tried last; the plan's where none was.
-func lastCard(ctx context.Context, s *store.Store, known dunning.Case) (billing.Card, error) {
+func lastCard(ctx context.Context, s *store.Store, known dunning.Facts) (billing.Card, error) {
 	var card billing.Card
 	var err error
 	if n := len(known.Attempts); n > 0 && known.Attempts[n-1].Params.PaymentMethod != "" {
@@ -217,17 +228,17 @@ func lastCard(ctx context.Context, s *store.Store, known dunning.Case) (billing.
 	return card, err
 }
 
-// cardDeclines lists the declines on the card that was tried last.
-func cardDeclines(ctx context.Context, s *store.Store, known dunning.Case) ([]time.Time, error) {
+// cardDeclines lists the declines of the charge's amount on the card that was tried last.
+func cardDeclines(ctx context.Context, s *store.Store, known dunning.Facts) ([]time.Time, error) {
 	for _, a := range slices.Backward(known.Attempts) {
 		if a.Fingerprint != "" {
-			return s.CardDeclines(ctx, a.Fingerprint, known.Now.Add(-dunning.CapWindow))
+			return s.CardDeclines(ctx, known.Charge.On(a.Fingerprint), known.Now.Add(-dunning.CapWindow))
 		}
 	}
 	return nil, nil
 }
 
-func (c *cli) printExplanation(known dunning.Case, e dunning.Explanation) error {
+func (c *cli) printExplanation(known dunning.Facts, e dunning.Explanation) error {
 	if c.json {
 		return c.printJSON(e)
 	}
@@ -237,7 +248,7 @@ func (c *cli) printExplanation(known dunning.Case, e dunning.Explanation) error 
 	fmt.Fprintf(c.out, "\nWhy\n  %s\n", e.Why)
 	c.printSteps("What comes next", e.Next, "Nothing by itself.")
 	if len(e.Caps) > 0 {
-		fmt.Fprintf(c.out, "\nOn the card ending %s, over all plans\n", known.Card.Last4)
+		fmt.Fprintf(c.out, "\nAt this amount on the card ending %s, over all plans\n", known.Card.Last4)
 		for _, u := range e.Caps {
 			fmt.Fprintf(c.out, "  %s\n", u.Text)
 		}

@@ -31,7 +31,7 @@ func inDunning(t *testing.T) (billing.Charge, func(in string, args ...string) (c
 		charge.WakeAt = charge.NextAttemptAt
 		require.NoError(t, tx.UpdateCharge(t.Context(), charge))
 		require.NoError(t, tx.PinPolicy(t.Context(), billing.PinnedPolicy{Hash: hash, Name: policy.Name, Content: content, CreatedAt: charge.DueAt}))
-		return tx.InsertDunning(t.Context(), billing.Dunning{
+		return tx.UpdateDunning(t.Context(), billing.Dunning{
 			ChargeID: charge.ID, Status: billing.DunningOpen, Policy: hash, BeganAt: charge.DueAt,
 			RemindAt: remind, FinalAt: final, DeadlineAt: deadline, WakeAt: remind,
 		})
@@ -46,11 +46,11 @@ func TestExplainSaysWhatHappenedWhyAndWhatComesNext(t *testing.T) {
 	require.Equal(t, exitOK, code, talk)
 	for _, said := range []string{
 		"charge 1 of plan order-1, 10.00 USD, is retrying.",
-		"Attempt 1. Tranche tried the saved card: declined with insufficient_funds: too little money on the account. The customer is told the reason (funds).",
-		"Dunning began with policy default.", "There was too little money; a later attempt may succeed, best after a payday.",
+		"Attempt 1. Tranche tried the saved card: declined with insufficient_funds: too little money on the account. The customer sees the reason (funds).",
+		"Dunning started with policy default.", "There was too little money; a later attempt may succeed, best after a payday.",
 		charge.NextAttemptAt.UTC().Format("Mon 2 Jan 2006 15:04 MST") + "  It is tried again with the saved card.",
 		"The customer gets the final notice, if it is still unpaid.", "The plan is given up (defaulted), if it is still unpaid",
-		"On the card ending 4242, over all plans", "1 of 15 declines in 30 days allowed by visa",
+		"At this amount on the card ending 4242, over all plans", "1 of 20 declines in 30 days allowed by visa",
 	} {
 		require.Contains(t, out, said)
 	}

@@ -72,7 +72,8 @@ finds it. It needs TRANCHE_SECRET_KEY, with which secrets are sealed in the data
 	return cmd
 }
 
-// printSecret prints an endpoint with its new secret: it is what was asked for, and is nowhere else.
+// printSecret prints an endpoint with its new secret: it is what was asked for, and is nowhere
+// else.
 func (c *cli) printSecret(e billing.Endpoint, secret billing.Secret, now time.Time) error {
 	if c.json {
 		v := handlers.ViewEndpoint(e, now)
@@ -81,8 +82,11 @@ func (c *cli) printSecret(e billing.Endpoint, secret billing.Secret, now time.Ti
 	}
 	fmt.Fprintf(c.out, "%s  %s\n%s\n", e.ID, e.URL, secret.Reveal())
 	fmt.Fprintln(c.talk, "keep the secret: it can't be read again")
-	if e.OldSecret != "" {
+	switch {
+	case e.OldSecret != "":
 		fmt.Fprintf(c.talk, "the old one signs too until %s\n", localTime(e.OldUntil, ""))
+	case e.Version > 1:
+		fmt.Fprintln(c.talk, "no key opens the old one, which signs no more: give the new one to your receiver now")
 	}
 	return nil
 }
@@ -126,7 +130,8 @@ func (c *cli) endpointRotateCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "rotate ENDPOINT", Short: "Give an endpoint a new secret, and print it", Args: oneArg("endpoint"),
 		Long: `Give an endpoint a new secret. For 24 hours messages carry a signature with each of the two, so that a receiver that knows
-either takes them; put the new one into your receiver in that time. Rotating again ends the older one at once.`,
+either takes them; put the new one into your receiver in that time. Rotating again ends the older one at once.
+An old secret that no key in TRANCHE_SECRET_KEY opens is dropped.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withEndpoints(cmd.Context(), config.NeedsSeal, func(o *operator.Endpoints, now time.Time) error {
 				e, secret, err := o.Rotate(cmd.Context(), billing.EndpointID(args[0]))
@@ -167,7 +172,7 @@ func (c *cli) endpointDeleteCommand() *cobra.Command {
 				if !yes && !c.confirmed(fmt.Sprintf("Delete %s, and every message that it has not taken? Type delete to do it: ", e.URL), "delete") {
 					return errors.New("nothing was changed")
 				}
-				return o.Store.DeleteEndpoint(cmd.Context(), e.ID)
+				return o.Delete(cmd.Context(), e.ID)
 			})
 		},
 	}

@@ -11,6 +11,7 @@ import (
 	"tranche/config"
 	"tranche/internal/billing"
 	"tranche/internal/clock"
+	"tranche/internal/operator"
 	"tranche/internal/store"
 )
 
@@ -80,14 +81,8 @@ other. Handlers fetch the object anew and only move forward, so an event that wa
 				if err != nil {
 					return err
 				}
-				var e billing.Event
-				err = s.Update(cmd.Context(), func(tx billing.Tx) error {
-					if e, err = tx.Event(cmd.Context(), args[0]); err != nil {
-						return err
-					}
-					e.Status, e.WakeAt, e.Attempts, e.HandledAt = billing.EventPending, clk.Now(), 0, time.Time{}
-					return tx.UpdateEvent(cmd.Context(), e)
-				})
+				now := clk.Now()
+				e, _, err := operator.RetryEvent(cmd.Context(), s, args[0], now, now)
 				if err != nil {
 					return err
 				}

@@ -14,6 +14,7 @@ import (
 
 	"tranche/config"
 	"tranche/internal/billing"
+	"tranche/internal/clock"
 	"tranche/internal/export"
 	"tranche/internal/store"
 )
@@ -27,7 +28,7 @@ func (c *cli) exportCommand() *cobra.Command {
 		Use: "export WHAT", Short: "Write what the database holds as CSV or JSON lines", Args: oneArg("export"),
 		Long: `Write what the database holds, as CSV or JSON lines: ` + strings.Join(billing.ExportNames(), ", ") + `; or all of it into a directory.
 Amounts are minor units and times UTC. No secret is in it, and no link that opens the recovery page; personal data is. A file is
-only there when it is complete. docs/export.md lists the columns.`,
+only there when it is complete. Each table that is exported is an entry of the audit trail. docs/export.md lists the columns.`,
 		Example: `  tranche export charges --out charges.csv
   tranche export audit --format jsonl --since 2026-01-01
   tranche export all --out backup-of-today --format jsonl`,
@@ -36,8 +37,13 @@ only there when it is complete. docs/export.md lists the columns.`,
 			if err != nil {
 				return err
 			}
-			return c.withStore(cmd.Context(), func(_ config.Config, s *store.Store) error {
-				return c.export(cmd.Context(), s, tables, exportTo{format: export.Format(format), out: out, all: args[0] == exportAll, since: begin})
+			return c.withStore(cmd.Context(), func(cfg config.Config, s *store.Store) error {
+				clk, err := clock.Parse(cfg.Clock)
+				if err != nil {
+					return err
+				}
+				to := exportTo{format: export.Format(format), out: out, all: args[0] == exportAll, since: begin, now: clk.Now}
+				return c.export(cmd.Context(), s, tables, to)
 			})
 		},
 	}
@@ -82,6 +88,7 @@ type exportTo struct {
 	out    string // a file; a directory for all; empty for standard output
 	all    bool
 	since  time.Time
+	now    func() time.Time // for the audit entry
 }
 
 func (c *cli) export(ctx context.Context, s *store.Store, tables []billing.ExportTable, to exportTo) error {
@@ -106,17 +113,18 @@ func (c *cli) export(ctx context.Context, s *store.Store, tables []billing.Expor
 	return nil
 }
 
-// exportTable writes one table. A file gets its name when it is complete, and is for its owner alone: it names customers.
+// exportTable writes one table. A file gets its name when it is complete, and is for its owner
+// alone: it names customers.
 func (c *cli) exportTable(ctx context.Context, s *store.Store, table billing.ExportTable, to exportTo, name string, progress func(int64)) (rows int64, err error) {
 	if name == "" {
-		return export.Write(ctx, s, table, to.since, to.format, c.out, progress)
+		return export.WriteAudited(ctx, s, table, to.since, to.format, to.now, c.out, progress)
 	}
 	part := name + ".part"
 	f, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return 0, usageError{err}
 	}
-	rows, err = export.Write(ctx, s, table, to.since, to.format, io.Writer(f), progress)
+	rows, err = export.WriteAudited(ctx, s, table, to.since, to.format, to.now, io.Writer(f), progress)
 	if err == nil {
 		err = f.Sync()
 	}

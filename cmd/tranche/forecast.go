@@ -43,7 +43,7 @@ becomes of the plan and the later charges.`,
 			if err := c.askForecast(cmd.Flags(), args, &in); err != nil {
 				return err
 			}
-			return c.withForetell(cmd, in)
+			return c.withForecaster(cmd, in)
 		},
 	}
 	f := cmd.Flags()
@@ -73,8 +73,8 @@ func (c *cli) askForecast(f *pflag.FlagSet, args []string, in *forecastInput) er
 	return err
 }
 
-// withForetell makes the forecast and prints it.
-func (c *cli) withForetell(cmd *cobra.Command, in forecastInput) (err error) {
+// withForecaster makes the forecast and prints it.
+func (c *cli) withForecaster(cmd *cobra.Command, in forecastInput) (err error) {
 	cfg, err := c.config(nil, config.Needs{})
 	if err != nil {
 		return err
@@ -84,11 +84,11 @@ func (c *cli) withForetell(cmd *cobra.Command, in forecastInput) (err error) {
 		return fmt.Errorf("open the database: %w", err)
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	foretell, err := app.Foretell(cfg, s)
+	forecast, err := app.Forecaster(cfg, s)
 	if err != nil {
 		return err
 	}
-	told, err := foretell(cmd.Context(), in.req)
+	told, err := forecast(cmd.Context(), in.req)
 	if err != nil {
 		return err
 	}

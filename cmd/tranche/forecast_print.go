@@ -8,8 +8,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// printForecast writes a forecast for people. Of the branches the first is told step by step, the others in a line each,
-// unless all are wanted.
+// printForecast writes a forecast for people. Of the branches the first is told step by step, the
+// others in a line each, unless all are wanted.
 func (c *cli) printForecast(f billing.Forecast, everyBranch bool) {
 	fmt.Fprintf(c.out, "%s  %s  %s\n", f.Reference, f.Kind, billing.FormatAmount(f.Total, f.Currency))
 	if f.Proposed {

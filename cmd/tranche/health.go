@@ -21,7 +21,9 @@ func (c *cli) healthCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "health",
 		Short: "Ask a running process whether it is well, for container health checks",
-		Args:  noArgs,
+		Long: `Ask the public address of a running process (TRANCHE_ADDR) whether it is alive, or with --ready whether everything that
+it needs answers. Which check fails is in its log and in /readyz at its admin address (TRANCHE_ADMIN_ADDR).`,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if addr == "" {
 				cfg, err := c.config(nil, config.Needs{})

@@ -13,7 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestAKilledImportIsFinishedByAnother kills an import with SIGKILL in the middle, and runs it again: each plan is there once.
+// TestAKilledImportIsFinishedByAnother kills an import with SIGKILL in the middle, and runs it
+// again: each plan is there once.
 func TestAKilledImportIsFinishedByAnother(t *testing.T) {
 	t.Parallel()
 	const plans = 2500

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -41,7 +42,8 @@ func (c *cli) withLinks(ctx context.Context, fn func(l *recovery.Links, s *store
 func (c *cli) linkCreateCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "create CHARGE|PLAN", Short: "Make a link by which a charge is paid, or a plan's card changed", Args: oneArg("charge or plan"),
-		Long: `Make a link and print it: for a charge (chg_…) to pay it, for a plan (plan_…) to change its card. Whoever has the link can use it;
+		Long: `Make a link and print it: for a charge (chg_…) to pay it, for a plan (plan_… or your reference) to change its
+card. Whoever has the link can use it;
 it is shown once and kept nowhere. It ends after TRANCHE_LINK_TTL, or when it is revoked.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withLinks(cmd.Context(), func(l *recovery.Links, s *store.Store) error {
@@ -67,13 +69,13 @@ it is shown once and kept nowhere. It ends after TRANCHE_LINK_TTL, or when it is
 	}
 }
 
-// linkTarget finds what a link is to be about.
-func linkTarget(ctx context.Context, s *store.Store, id string) (billing.Plan, billing.ChargeID, error) {
-	if strings.HasPrefix(id, "plan_") {
-		plan, err := s.Plan(ctx, billing.PlanID(id))
+// linkTarget finds what a link is to be about: a charge by id, or a plan by id or reference.
+func linkTarget(ctx context.Context, s *store.Store, name string) (billing.Plan, billing.ChargeID, error) {
+	charge, err := s.Charge(ctx, billing.ChargeID(name))
+	if errors.Is(err, billing.ErrNotFound) && !strings.HasPrefix(name, "chg_") {
+		plan, err := billing.FindPlan(ctx, s, name)
 		return plan, "", err
 	}
-	charge, err := s.Charge(ctx, billing.ChargeID(id))
 	if err != nil {
 		return billing.Plan{}, "", err
 	}
@@ -83,10 +85,10 @@ func linkTarget(ctx context.Context, s *store.Store, id string) (billing.Plan, b
 
 func (c *cli) linkListCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "list PLAN", Short: "List a plan's links, newest first", Args: oneArg("plan"),
+		Use: "list PLAN", Short: "List a plan's links, newest first; by the plan's id or your reference", Args: oneArg("plan"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withStore(cmd.Context(), func(_ config.Config, s *store.Store) error {
-				plan, err := s.Plan(cmd.Context(), billing.PlanID(args[0]))
+				plan, err := billing.FindPlan(cmd.Context(), s, args[0])
 				if err != nil {
 					return err
 				}
@@ -117,10 +119,27 @@ func (c *cli) printLinks(links []billing.PayLink) error {
 }
 
 func (c *cli) linkRevokeCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "revoke LINK", Short: "End a link before its time", Args: oneArg("link"),
+	var all revokeAll
+	cmd := &cobra.Command{
+		Use: "revoke LINK | --all", Short: "End a link before its time, or all links after an incident",
+		Long: `End a link before its time. With --all every open link of every customer ends, for when links or the database have leaked: it asks
+first. New links can be made at once, and mails of later notices hold new ones. A link that was revoked cannot be renewed on the page.`,
+		Example: `  tranche link revoke link_…
+  tranche link revoke --all --dry-run`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case all.wanted:
+				return noArgs(cmd, args)
+			case all.yes || all.dryRun:
+				return usageError{errors.New("--yes and --dry-run go with --all")}
+			}
+			return oneArg("link, or --all")(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withLinks(cmd.Context(), func(l *recovery.Links, s *store.Store) error {
+				if all.wanted {
+					return c.revokeAllLinks(cmd.Context(), l, all)
+				}
 				id := billing.LinkID(args[0])
 				if err := l.Revoke(cmd.Context(), id); err != nil {
 					return err
@@ -133,4 +152,35 @@ func (c *cli) linkRevokeCommand() *cobra.Command {
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&all.wanted, "all", false, "end every open link of every customer")
+	cmd.Flags().BoolVar(&all.dryRun, "dry-run", false, "with --all: count the links and change nothing")
+	cmd.Flags().BoolVar(&all.yes, "yes", false, "with --all: do not ask")
+	return cmd
+}
+
+// revokeAll is how all links are to be revoked.
+type revokeAll struct{ wanted, dryRun, yes bool }
+
+func (c *cli) revokeAllLinks(ctx context.Context, l *recovery.Links, o revokeAll) error {
+	n, err := l.CountOpen(ctx)
+	if err != nil {
+		return err
+	}
+	if !o.dryRun {
+		if !o.yes && !c.confirmed(fmt.Sprintf("Revoke all %d open links of all customers? Type revoke to do it: ", n), "revoke") {
+			return errors.New("nothing was changed")
+		}
+		if n, err = l.RevokeAll(ctx); err != nil {
+			return err
+		}
+	}
+	if c.json {
+		return c.printJSON(handlers.ViewRevoked(n, o.dryRun))
+	}
+	verb := "revoked"
+	if o.dryRun {
+		verb = "would be revoked"
+	}
+	fmt.Fprintf(c.out, "%d links %s\n", n, verb)
+	return nil
 }

@@ -1,5 +1,5 @@
-// Command tranche collects money that falls due later: it saves the card from a first payment and charges each later
-// amount off-session on Stripe, exactly once.
+// Command tranche collects money that falls due later: it saves the card from a first payment and
+// charges each later amount off-session on Stripe, exactly once.
 package main
 
 import (

@@ -14,7 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// atOnce is how many tests run side by side: they wait for clocks and processes, and hardly use the processor.
+// atOnce is how many tests run side by side: they wait for clocks and processes, and hardly use the
+// processor.
 const atOnce = "8"
 
 func TestMain(m *testing.M) {
@@ -63,8 +64,8 @@ func binary(t *testing.T) string {
 	return path
 }
 
-// bareEnv is an environment that holds no setting: what a program finds in a fresh account, and vars. The folders
-// are the test's own.
+// bareEnv is an environment that holds no setting: what a program finds in a fresh account, and
+// vars. The folders are the test's own.
 func bareEnv(t *testing.T, vars ...string) []string {
 	t.Helper()
 	return append([]string{"HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"), "TMPDIR=" + t.TempDir()}, vars...)

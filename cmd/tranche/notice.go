@@ -21,11 +21,15 @@ func (c *cli) noticeCommand() *cobra.Command {
 		Use: "list", Short: "List notices, newest first", Args: noArgs,
 		Long: "List notices, newest first. Without SMTP_URL they are not mailed but kept, and this is where they are read.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := checkList(f.Limit, status, billing.NoticePending, billing.NoticeSent, billing.NoticeKept, billing.NoticeFailed); err != nil {
+			if err := checkList(f.Limit, status, billing.NoticePending, billing.NoticeSent, billing.NoticeKept, billing.NoticeFailed, billing.NoticeDropped); err != nil {
 				return err
 			}
-			f.Status, f.Plan, f.Charge, f.Before = billing.NoticeStatus(status), billing.PlanID(plan), billing.ChargeID(charge), billing.NoticeID(before)
+			f.Status, f.Charge, f.Before = billing.NoticeStatus(status), billing.ChargeID(charge), billing.NoticeID(before)
 			return c.withStore(cmd.Context(), func(_ config.Config, s *store.Store) error {
+				var err error
+				if f.Plan, err = planFilter(cmd.Context(), s, plan); err != nil {
+					return err
+				}
 				notices, err := s.Notices(cmd.Context(), f)
 				if err != nil {
 					return err
@@ -35,7 +39,7 @@ func (c *cli) noticeCommand() *cobra.Command {
 		},
 	}
 	list.Flags().StringVar(&status, "status", "", "only notices in this `STATUS`: pending, sent, kept or failed")
-	list.Flags().StringVar(&plan, "plan", "", "only notices of this plan `ID`")
+	list.Flags().StringVar(&plan, "plan", "", "only notices of this `PLAN`, by id or by your reference")
 	list.Flags().StringVar(&charge, "charge", "", "only notices of this charge `ID`")
 	list.Flags().StringVar(&before, "before", "", "only notices older than this `ID`")
 	list.Flags().IntVar(&f.Limit, "limit", 50, "at most this `NUMBER` (500 at most)")

@@ -61,21 +61,21 @@ or all. Templates of TRANCHE_TEMPLATES are used where there are any.`,
 
 func kindList() string {
 	var names []string
-	for _, k := range billing.NoticeKinds() {
+	for _, k := range notify.SampleKinds() {
 		names = append(names, string(k))
 	}
 	return strings.Join(names, ", ")
 }
 
 func noticeKinds(word string) ([]billing.NoticeKind, error) {
-	all := billing.NoticeKinds()
+	all := notify.SampleKinds()
 	if word == allOf {
 		return all, nil
 	}
 	if kind := billing.NoticeKind(word); slices.Contains(all, kind) {
 		return []billing.NoticeKind{kind}, nil
 	}
-	return nil, usageError{fmt.Errorf("%q is no kind of notice: take one of %s, or all", word, kindList())}
+	return nil, usageError{fmt.Errorf("%q is not a kind of notice: use one of %s, or all", word, kindList())}
 }
 
 func noticeLocales(word string) ([]string, error) {
@@ -88,7 +88,8 @@ func noticeLocales(word string) ([]string, error) {
 	return []string{word}, nil
 }
 
-// sampleMerchant is the configured merchant, with a link where none is set so that buttons are seen.
+// sampleMerchant is the configured merchant, with a link where none is set so that buttons are
+// seen.
 func sampleMerchant(cfg config.Config) (notify.Merchant, error) {
 	m, err := app.Merchant(cfg)
 	if m.PayLink == nil && m.ReturnURL == "" {

@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tranche/internal/billing"
+	"tranche/internal/notify"
 )
 
 // TestATestMailIsSent sends one of each kind to a mail server, each a mail of its own.
@@ -22,15 +22,17 @@ func TestATestMailIsSent(t *testing.T) {
 		require.Contains(t, talk, "sent to me@example.com: ")
 	}
 	taken := sink.taken()
-	require.Len(t, taken, 2*len(billing.NoticeKinds()))
+	require.Len(t, taken, 2*len(notify.SampleKinds()))
 	ids := map[string]bool{}
+	var subjects []string
 	for _, m := range taken {
 		require.Equal(t, "me@example.com", m.to)
 		require.Regexp(t, `^<test-\w+@shop\.example>$`, m.messageID)
 		ids[m.messageID] = true
+		subject, err := new(mime.WordDecoder).DecodeHeader(m.subject)
+		require.NoError(t, err)
+		subjects = append(subjects, subject)
 	}
 	require.Len(t, ids, len(taken), "a server would drop a mail it knows")
-	subject, err := new(mime.WordDecoder).DecodeHeader(taken[2].subject)
-	require.NoError(t, err)
-	require.Equal(t, "Votre paiement de 333,00\u00a0€ à Shop n’a pas abouti", subject)
+	require.Contains(t, subjects, "Votre paiement de 333,00\u00a0€ à Shop n’a pas abouti")
 }

@@ -18,7 +18,8 @@ import (
 	"tranche/internal/testenv"
 )
 
-// surfaceOf is how an operation is asked for over HTTP and by command. PLAN, CHARGE and CARD stand for ids, DATE for a date.
+// surfaceOf is how an operation is asked for over HTTP and by command. PLAN, CHARGE and CARD stand
+// for ids, DATE for a date.
 type surfaceOf struct {
 	path, body string
 	command    string
@@ -33,12 +34,13 @@ var surfaces = map[operator.Operation]surfaceOf{
 	operator.OpResume:      {path: "plans/PLAN/resume", body: `{"dates": "shift"}`, command: "plan resume PLAN --shift", plan: billing.PlanPaused},
 	operator.OpCancel:      {path: "plans/PLAN/cancel", command: "plan cancel PLAN --yes"},
 	operator.OpRefund:      {path: "plans/PLAN/cancel", body: `{"refund": true}`, command: "plan cancel PLAN --refund --yes"},
-	operator.OpRest:        {path: "plans/PLAN/rest", body: `{"total": 1801}`, command: "plan rest PLAN --total 1801"},
+	operator.OpRemaining:   {path: "plans/PLAN/remaining", body: `{"total": 1801}`, command: "plan remaining PLAN --total 1801"},
 	operator.OpFee:         {path: "plans/PLAN/fee", body: `{"amount": 500, "due": "DATE"}`, command: "plan fee PLAN --amount 500 --due DATE --yes"},
 	operator.OpExtend:      {path: "plans/PLAN/extend", body: `{"parts": 2, "every": "1 month"}`, command: "plan extend PLAN --parts 2 --every month --yes"},
 	operator.OpPayAll:      {path: "plans/PLAN/pay-all", body: `{"discount": 100}`, command: "plan pay-all PLAN --discount 100 --yes"},
 	operator.OpRestart:     {path: "plans/PLAN/restart", command: "plan restart PLAN --yes", plan: billing.PlanDefaulted, charge: billing.ChargeFailed},
 	operator.OpCard:        {path: "plans/PLAN/card", body: `{"card": "CARD"}`, command: "plan card PLAN --card CARD"},
+	operator.OpCatchUp:     {path: "plans/PLAN/catch-up", body: `{"catch_up": "all"}`, command: "plan catch-up PLAN --catch-up all"},
 	operator.OpRetry:       {path: "charges/CHARGE/retry", command: "charge retry CHARGE --yes", plan: billing.PlanPastDue, charge: billing.ChargeFailed},
 	operator.OpSkip:        {path: "charges/CHARGE/skip", body: `{"reason": "ill"}`, command: "charge skip CHARGE --reason ill --yes"},
 	operator.OpSkipToEnd:   {path: "charges/CHARGE/skip", body: `{"to_end": true, "every": "1 month"}`, command: "charge skip CHARGE --to-end --every month --yes"},
@@ -51,8 +53,8 @@ var surfaces = map[operator.Operation]surfaceOf{
 	operator.OpWriteOff:    {path: "charges/CHARGE/write-off", body: `{"reason": "small"}`, command: "charge write-off CHARGE --reason small --yes"},
 }
 
-// TestEveryOperationIsTheSameByAPIAndByCommand carries each out on two plans that are alike, on both databases, and compares what
-// is written: plan, charges, audit entries and versions.
+// TestEveryOperationIsTheSameByAPIAndByCommand carries each out on two plans that are alike, on
+// both databases, and compares what is written: plan, charges, audit entries and versions.
 func TestEveryOperationIsTheSameByAPIAndByCommand(t *testing.T) {
 	t.Parallel()
 	for name, engine := range map[string]func(testing.TB) string{"sqlite": testenv.SQLite, "postgres": testenv.Postgres} {
@@ -66,6 +68,8 @@ func TestEveryOperationIsTheSameByAPIAndByCommand(t *testing.T) {
 				c.ask(t, op, surface, byAPI)
 				c.run(t, op, surface, byCommand)
 				require.Equal(t, c.written(t, byAPI), c.written(t, byCommand), "%s", op)
+				c.requireParty(t, byAPI, op, billing.Party{Actor: billing.NewActor(billing.ActorKey, handlers.KeyFingerprint(counterKey)), Name: "Zoë, support"})
+				c.requireParty(t, byCommand, op, billing.Party{Actor: billing.NewActor(billing.ActorCommand, (&cli{env: noEnv}).userAtHost())})
 			}
 		})
 	}
@@ -87,7 +91,7 @@ type served struct {
 	spare  billing.Card
 }
 
-const counterKey = "a-key-of-a-counter-0001"
+const counterKey = "a-key-of-a-counter-that-counts-0001"
 
 func newCounter(t *testing.T, url string) *counter {
 	t.Helper()
@@ -96,13 +100,14 @@ func newCounter(t *testing.T, url string) *counter {
 	t.Cleanup(func() { _ = s.Close() })
 	_, _, err = s.Migrate(t.Context())
 	require.NoError(t, err)
-	h := handlers.New(handlers.Config{Store: s, APIKey: counterKey})
+	h := handlers.New(handlers.Config{Store: s, APIKeys: []string{counterKey}})
 	server := httptest.NewServer(h)
 	t.Cleanup(func() { server.Close(); h.Close() })
 	return &counter{url: url, store: s, api: server.URL, now: time.Now().UTC().Truncate(time.Millisecond)}
 }
 
-// customer makes a plan of three charges, the first of them paid, in the state that the operation wants.
+// customer makes a plan of three charges, the first of them paid, in the state that the operation
+// wants.
 func (c *counter) customer(t *testing.T, op operator.Operation, want surfaceOf) served {
 	t.Helper()
 	ctx, at := t.Context(), c.now.AddDate(0, 0, -10)
@@ -163,6 +168,7 @@ func (c *counter) ask(t *testing.T, op operator.Operation, want surfaceOf, s ser
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.api+"/v1/"+c.fill(want.path, s), strings.NewReader(c.fill(want.body, s)))
 	require.NoError(t, err)
 	req.Header.Set("Authorization", "Bearer "+counterKey)
+	req.Header.Set("X-Tranche-Actor", "Zoë, support")
 	resp, err := http.DefaultClient.Do(req)
 	require.NoError(t, err)
 	defer func() { _ = resp.Body.Close() }()
@@ -179,7 +185,25 @@ func (c *counter) run(t *testing.T, op operator.Operation, want surfaceOf, s ser
 	require.Equal(t, exitOK, code, "%s: %s", op, talk.bytes())
 }
 
-// written is what the database holds of a plan, without what differs between two that are alike: ids, and the moment.
+// requireParty: every entry about the plan, and its last version, names who asked for the change.
+func (c *counter) requireParty(t *testing.T, s served, op operator.Operation, want billing.Party) {
+	t.Helper()
+	trail, err := billing.WholeTrail(t.Context(), c.store, s.plan.ID)
+	require.NoError(t, err)
+	for _, e := range trail {
+		require.Equal(t, want, e.Party(), "%s: %s", op, e.Action)
+	}
+	versions, err := billing.PlanVersions(t.Context(), c.store, s.plan.ID)
+	require.NoError(t, err)
+	if len(versions) > 1 {
+		require.Equal(t, want.Actor, versions[len(versions)-1].Actor, "%s", op)
+	}
+}
+
+func noEnv(string) string { return "" }
+
+// written is what the database holds of a plan, without what differs between two that are alike:
+// ids, and the moment.
 func (c *counter) written(t *testing.T, s served) []string {
 	t.Helper()
 	ctx := t.Context()
@@ -200,7 +224,7 @@ func (c *counter) written(t *testing.T, s served) []string {
 	require.NoError(t, err)
 	require.NotEmpty(t, trail, "there is an audit entry")
 	for _, e := range trail {
-		lines = append(lines, fmt.Sprint(e.Actor, e.Action))
+		lines = append(lines, e.Action)
 	}
 	versions, err := billing.PlanVersions(ctx, c.store, s.plan.ID)
 	require.NoError(t, err)

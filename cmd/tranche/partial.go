@@ -16,7 +16,8 @@ func isPartial(err error) bool {
 	return ok
 }
 
-// endedEarly says that some of the work was done before err, when some was. An interruption is one too.
+// endedEarly says that some of the work was done before err, when some was. An interruption is one
+// too.
 func endedEarly(err error, some bool) error {
 	if err == nil || !some && !errors.Is(err, context.Canceled) {
 		return err

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +19,7 @@ import (
 	"tranche/config"
 	"tranche/handlers"
 	"tranche/internal/billing"
+	"tranche/internal/operator"
 	"tranche/internal/planning"
 	"tranche/internal/store"
 )
@@ -32,7 +35,7 @@ func (c *cli) planCommand() *cobra.Command {
 
 func (c *cli) planCreateCommand() *cobra.Command {
 	var in termsInput
-	var dryRun bool
+	var dryRun, update bool
 	cmd := &cobra.Command{
 		Use:   "create",
 		Short: "Make a plan, and what its customer confirms at Stripe",
@@ -56,7 +59,10 @@ answer holds a client secret: hand it to the customer's checkout and to nobody e
 			if dryRun {
 				open = c.withReader
 			}
-			return c.withPlanner(cmd.Context(), open, func(p *planning.Planner) error {
+			return c.withPlanner(cmd.Context(), open, func(p *planning.Planner, rules billing.Rules) error {
+				if update {
+					p = p.Updating(operator.UpdateFromTerms(rules))
+				}
 				if dryRun {
 					draft, err := p.Preview(cmd.Context(), t)
 					if err != nil {
@@ -74,6 +80,8 @@ answer holds a client secret: hand it to the customer's checkout and to nobody e
 	}
 	in.flags(cmd.Flags())
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "show the charges; store nothing and send nothing")
+	cmd.Flags().BoolVar(&update, "update-customer", false, "change what differs of a known customer in the same transaction, as customer update does")
+	cmd.MarkFlagsMutuallyExclusive("dry-run", "update-customer")
 	return cmd
 }
 
@@ -82,6 +90,7 @@ type termsInput struct {
 	flagged                billing.Terms
 	kind, currency, file   string
 	remainder, businessDay string
+	catchUp                string
 	connect                billing.Connect
 	charges                []string
 }
@@ -98,6 +107,7 @@ func (in *termsInput) flags(f *pflag.FlagSet) {
 	f.StringVar(&in.connect.OnBehalfOf, "on-behalf-of", "", "the connected `ACCOUNT` in whose name and country the payment is")
 	f.StringVar(&in.remainder, "remainder", "", "`WHERE` the cents go that do not divide: first, last or spread")
 	f.StringVar(&in.businessDay, "business-day", "", "`RULE` for weekends and holidays: following, preceding or modified_following")
+	f.StringVar(&in.catchUp, "catch-up", "", "`WHAT` becomes of periods that an outage missed: daily, all, latest or none")
 	f.StringVar(&in.currency, "currency", "", "ISO `CODE`, such as usd")
 	f.StringArrayVar(&in.charges, "charge", nil, "one `AMOUNT[@DATE]` of an explicit list; repeat it, the first without a date")
 	f.StringVar(&in.file, "file", "", "read the plan as JSON from this `FILE`; - is standard input")
@@ -116,14 +126,16 @@ func (in *termsInput) given(f *pflag.FlagSet) []string {
 	return names
 }
 
-// terms reads the plan. Errors: usageError for what can't be read; what is wrong with the terms is for who takes them.
+// terms reads the plan. Errors: usageError for what can't be read; what is wrong with the terms is
+// for who takes them.
 func (c *cli) terms(f *pflag.FlagSet, in termsInput) (billing.Terms, error) {
 	t := in.flagged
-	t.Kind, t.Currency = billing.PlanKind(in.kind), billing.Currency(in.currency)
+	t.Kind, t.Currency = billing.PlanKind(in.kind), billing.CurrencyOf(in.currency)
 	if !in.connect.IsZero() {
 		t.Connect = &in.connect
 	}
 	t.Remainder, t.BusinessDay = billing.Remainder(in.remainder), billing.BusinessDay(in.businessDay)
+	t.CatchUp = billing.CatchUpOf(in.catchUp)
 	if err := parseCharges(&t, in.charges); err != nil || in.file == "" {
 		return t, err
 	}
@@ -150,10 +162,11 @@ func termsFlags(f *pflag.FlagSet, t *billing.Terms) {
 	f.StringVar(&t.Trial, "trial", "", "`SPAN` before the first charge of a recurring plan, such as \"14 days\"")
 	f.StringVar(&t.Due, "due", "", "`WHEN` a deferred plan is charged: as --balance-due")
 	f.StringVar(&t.Starts, "starts", "", "`DATE` of the first charge, where it is not paid in the checkout")
+	f.StringVar(&t.ExpiresAfter, "expires-after", "", "`SPAN` after which a plan that is not paid is canceled, such as \"2 hours\" or \"7 days\"")
 	f.StringVar(&t.Card, "card", "", "a saved `CARD` (card_…, pm_… or default): nothing is paid in the checkout")
 	f.StringVar(&t.Policy, "policy", "", "`NAME` of the dunning policy, as tranche dunning policies lists them")
 	f.BoolVar(&t.BackupCardsAllowed, "backup-cards-allowed", false, "the customer agreed that another saved card may be charged")
-	f.StringVar(&t.Description, "description", "", "`TEXT` shown at Stripe")
+	f.StringVar(&t.Description, "description", "", "`TEXT` that says what the plan is for: on the page, in mails and at Stripe")
 	f.StringVar(&t.Customer.Reference, "customer", "", "your `NAME` for the customer")
 	f.StringVar(&t.Customer.Email, "email", "", "the customer's e-mail `ADDRESS`")
 	f.StringVar(&t.Customer.Name, "name", "", "the customer's `NAME`")
@@ -185,10 +198,17 @@ func (c *cli) readTerms(file string, t *billing.Terms) error {
 		defer func() { _ = f.Close() }()
 		in = f
 	}
-	dec := json.NewDecoder(in)
+	doc, err := io.ReadAll(in)
+	if err != nil {
+		return fmt.Errorf("read the plan: %w", err)
+	}
+	if faults := billing.TextFaults(doc); len(faults) > 0 {
+		return &billing.InvalidError{Fields: faults}
+	}
+	dec := json.NewDecoder(bytes.NewReader(doc))
 	dec.DisallowUnknownFields()
 	*t = billing.Terms{}
-	err := dec.Decode(t)
+	err = dec.Decode(t)
 	if err == nil {
 		if _, trailing := dec.Token(); !errors.Is(trailing, io.EOF) {
 			err = errors.New("there is more after the JSON object")
@@ -224,6 +244,9 @@ func (c *cli) printDraft(t billing.Terms, draft billing.Draft) error {
 			}
 		}
 		out := map[string]any{"dry_run": true, "charges": list}
+		if warnings := billing.Warnings(t.Currency); len(warnings) > 0 {
+			out["warnings"] = warnings
+		}
 		if v := handlers.ViewRecurrence(draft.Recurrence); v != nil {
 			out["recurrence"] = v
 		}
@@ -241,6 +264,7 @@ func (c *cli) printDraft(t billing.Terms, draft billing.Draft) error {
 	if line := goesOn(draft.Recurrence, t.Currency); line != "" {
 		fmt.Fprintln(c.out, line)
 	}
+	c.warn(billing.Warnings(t.Currency))
 	fmt.Fprintln(c.talk, "dry run: nothing was stored or sent")
 	return nil
 }
@@ -263,11 +287,19 @@ func goesOn(r billing.Recurrence, currency billing.Currency) string {
 	return line
 }
 
+// warn prints what to know of a plan before it is sold.
+func (c *cli) warn(warnings []string) {
+	for _, w := range warnings {
+		fmt.Fprintf(c.talk, "tranche: warning: %s\n", w)
+	}
+}
+
 func (c *cli) printCreated(p planning.Created) error {
 	if c.json {
 		return c.printJSON(handlers.ViewCreated(p))
 	}
 	c.printPlan(p.Details)
+	c.warn(billing.Warnings(p.Plan.Currency))
 	switch {
 	case p.FirstPayment.ID != "":
 		fmt.Fprintf(c.out, "\nFirst payment  %s (%s)\nClient secret  %s\n", p.FirstPayment.ID, p.FirstPayment.Status, p.FirstPayment.ClientSecret.Reveal())
@@ -339,7 +371,7 @@ func (c *cli) planShowCommand() *cobra.Command {
 		Use: "show PLAN", Short: "Show a plan, by id or by your reference, with its charges and what happened", Args: oneArg("plan"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withStore(cmd.Context(), func(_ config.Config, s *store.Store) error {
-				plan, err := findPlan(cmd.Context(), s, args[0])
+				plan, err := billing.FindPlan(cmd.Context(), s, args[0])
 				if err != nil {
 					return err
 				}
@@ -367,6 +399,9 @@ func (c *cli) planShowCommand() *cobra.Command {
 
 func (c *cli) printPlan(d billing.Details) {
 	fmt.Fprintf(c.out, "%s  %s  %s  %s  %s\n", d.Plan.ID, d.Plan.Reference, d.Plan.Kind, d.Plan.Status, billing.FormatAmount(d.Plan.Total, d.Plan.Currency))
+	if text := d.Plan.Description(); text != "" {
+		fmt.Fprintf(c.out, "%s\n", text)
+	}
 	if d.Plan.Reason != "" {
 		fmt.Fprintf(c.out, "%s\n", d.Plan.Reason)
 	}
@@ -386,11 +421,12 @@ func (c *cli) printPlan(d billing.Details) {
 	if line := goesOn(d.Plan.Recurrence, d.Plan.Currency); line != "" {
 		fmt.Fprintln(c.out, line)
 	}
+	printIncidents(c.out, d.Incidents)
 }
 
 // auditLine writes an audit entry for people.
 func auditLine(e billing.AuditEntry, zone string) string {
-	line := fmt.Sprintf("%s  %-8s  %s", localTime(e.At, zone), e.Actor, e.Message)
+	line := fmt.Sprintf("%s  %s  %s", localTime(e.At, zone), e.Party(), e.Message)
 	if e.Next != "" {
 		line += " -> " + e.Next
 	}
@@ -411,4 +447,14 @@ func localTime(t time.Time, zone string) string {
 		return ""
 	}
 	return t.In(billing.LoadLocation(zone)).Format("2006-01-02 15:04 MST")
+}
+
+// planFilter returns the id of the plan that a list is limited to, by id or reference; "" for none.
+// Errors: billing.ErrNotFound.
+func planFilter(ctx context.Context, s billing.Store, name string) (billing.PlanID, error) {
+	if name == "" {
+		return "", nil
+	}
+	plan, err := billing.FindPlan(ctx, s, name)
+	return plan.ID, err
 }

@@ -25,8 +25,8 @@ import (
 
 // importFlags are how plans are imported.
 type importFlags struct {
-	yes, skipBad, catchUp, verify bool
-	faults                        string
+	yes, skipBad, catchUp, verify, confirm bool
+	faults                                 string
 }
 
 func (c *cli) planImportCommand() *cobra.Command {
@@ -42,11 +42,14 @@ Exit code 0 when every line is good, 1 when some are not and nothing was importe
 ended early, 4 when Stripe or the database is down.`,
 		Example: `  tranche plan import plans.csv --faults faults.csv
   tranche plan import plans.csv --verify-cards --yes`,
-		RunE: func(cmd *cobra.Command, args []string) error { return c.planImport(cmd.Context(), args[0], f) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.planImport(c.actingAs(cmd.Context(), billing.ActorImport), args[0], f)
+		},
 	}
 	cmd.Flags().BoolVar(&f.yes, "yes", false, "import; without it, the lines are checked and nothing is written")
 	cmd.Flags().BoolVar(&f.skipBad, "skip-bad", false, "import the good lines where some are bad")
 	cmd.Flags().BoolVar(&f.catchUp, "catch-up", false, "charge at once what fell due before now")
+	cmd.Flags().BoolVar(&f.confirm, "confirm", false, "mail each customer the payments of the plan, with amounts and dates")
 	cmd.Flags().BoolVar(&f.verify, "verify-cards", false, "look each card up at Stripe: whose it is, whether it expired; brand and digits come from there")
 	cmd.Flags().StringVar(&f.faults, "faults", "", "write the faults to this `FILE` too, as CSV")
 	return cmd
@@ -70,7 +73,7 @@ func (c *cli) planImport(ctx context.Context, name string, f importFlags) error 
 	if err != nil {
 		return err
 	}
-	o := importing.Options{Now: clk.Now, CatchUp: f.catchUp}
+	o := importing.Options{Now: clk.Now, CatchUp: f.catchUp, Confirm: f.confirm}
 	if o.Rules, err = app.Rules(cfg); err != nil {
 		return err
 	}
@@ -88,7 +91,7 @@ func (c *cli) planImport(ctx context.Context, name string, f importFlags) error 
 			return err
 		}
 		defer end()
-		if err := binding.New(s, gateway, clk.Now).Check(ctx); err != nil {
+		if err := binding.New(s, gateway, clk).Check(ctx); err != nil {
 			return err // plans of another account must not get into this database
 		}
 		if f.verify {

@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"tranche/config"
+	"tranche/internal/app"
 	"tranche/internal/billing"
 	"tranche/internal/clock"
 	"tranche/internal/operator"
@@ -22,7 +22,7 @@ func (c *cli) planPauseCommand() *cobra.Command {
 		Long: `Pause a plan, by id or by your reference. What is queued already is not charged: each charge looks at its plan immediately
 before Stripe is called. An attempt whose call was made before ends as Stripe says.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.changePlan(cmd.Context(), args[0], func(s *store.Store, plan billing.Plan, now time.Time) (billing.Plan, error) {
+			return c.changePlan(cmd.Context(), args[0], func(s operator.Store, plan billing.Plan, now time.Time) (billing.Plan, error) {
 				return operator.Pause(cmd.Context(), telling(s, quiet), plan.ID, reason, now)
 			})
 		},
@@ -33,24 +33,28 @@ before Stripe is called. An attempt whose call was made before ends as Stripe sa
 }
 
 func (c *cli) planResumeCommand() *cobra.Command {
-	how := operator.CatchUp
-	var shift, quiet bool
-	cmd := &cobra.Command{
-		Use: "resume PLAN", Short: "Let a paused plan collect again", Args: oneArg("plan"),
-		Long: `Resume a plan that was paused, by id or by your reference. What fell due in the meantime is charged at once; with --shift
-the later charges move by as many days as the plan was paused.`,
-		RunE: func(cmd *cobra.Command, args []string) error {
+	var missed string
+	var shift bool
+	cmd := c.change(changeCommand{
+		use: "resume PLAN", short: "Let a paused plan collect again", noun: "plan",
+		long: `Resume a plan that was paused, by id or by your reference. With --shift the later charges move by as many days as the plan
+was paused. Without it dates stay: one charge that fell due in the meantime is made at once, and more than one need --missed.`,
+		do: func(ctx context.Context, s operator.Store, id string, now time.Time) (operator.Result, error) {
+			how := operator.CatchUp
 			if shift {
 				how = operator.Shift
 			}
-			return c.changePlan(cmd.Context(), args[0], func(s *store.Store, plan billing.Plan, now time.Time) (billing.Plan, error) {
-				return operator.Resume(cmd.Context(), telling(s, quiet), plan.ID, how, now)
-			})
+			return operator.Resume(ctx, s, billing.PlanID(id), how, operator.Missed(missed), now)
 		},
-	}
+	})
 	cmd.Flags().BoolVar(&shift, "shift", false, "move the later charges by the days of the pause")
-	cmd.Flags().BoolVar(&quiet, "quiet", false, "do not tell the customer")
+	missedFlag(cmd, &missed)
 	return cmd
+}
+
+// missedFlag asks what becomes of charges that fell due while a plan did not collect.
+func missedFlag(cmd *cobra.Command, missed *string) {
+	cmd.Flags().StringVar(missed, "missed", "", "`WHICH` charges that fell due meanwhile are made: all, daily, latest or none")
 }
 
 // telling is the database on which the customer is told of changes, or is not.
@@ -62,17 +66,21 @@ func telling(s operator.Store, quiet bool) operator.Store {
 }
 
 // changePlan finds a plan by id or reference, changes it and shows it.
-func (c *cli) changePlan(ctx context.Context, name string, change func(*store.Store, billing.Plan, time.Time) (billing.Plan, error)) error {
+func (c *cli) changePlan(ctx context.Context, name string, change func(operator.Store, billing.Plan, time.Time) (billing.Plan, error)) error {
 	return c.withStore(ctx, func(cfg config.Config, s *store.Store) error {
 		clk, err := clock.Parse(cfg.Clock)
 		if err != nil {
 			return err
 		}
-		plan, err := findPlan(ctx, s, name)
+		rules, err := app.Rules(cfg)
 		if err != nil {
 			return err
 		}
-		if plan, err = change(s, plan, clk.Now()); err != nil {
+		plan, err := billing.FindPlan(ctx, s, name)
+		if err != nil {
+			return err
+		}
+		if plan, err = change(operator.Under(s, rules), plan, clk.Now()); err != nil {
 			return err
 		}
 		details, err := billing.LoadDetails(ctx, s, plan.ID)
@@ -81,13 +89,4 @@ func (c *cli) changePlan(ctx context.Context, name string, change func(*store.St
 		}
 		return c.showPlan(details)
 	})
-}
-
-// findPlan finds a plan by its id or by the merchant's reference.
-func findPlan(ctx context.Context, s *store.Store, name string) (billing.Plan, error) {
-	plan, err := s.Plan(ctx, billing.PlanID(name))
-	if errors.Is(err, billing.ErrNotFound) {
-		return s.PlanByReference(ctx, name)
-	}
-	return plan, err
 }

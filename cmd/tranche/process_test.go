@@ -29,6 +29,7 @@ const startPatience = 20 * time.Second
 type process struct {
 	name  string
 	addr  string // where it listens, once that is known
+	admin string // its admin address, likewise
 	cmd   *exec.Cmd
 	said  *transcript
 	ended chan struct{} // closed once the process is gone
@@ -140,8 +141,8 @@ func eventually(ctx context.Context, within time.Duration, try func() error) err
 	}
 }
 
-// gate is an address that stays while the processes behind it come and go, as a load balancer's does. With nobody
-// behind it, it answers 502.
+// gate is an address that stays while the processes behind it come and go, as a load balancer's
+// does. With nobody behind it, it answers 502.
 type gate struct {
 	URL    string
 	behind atomic.Value // string: URL of the process

@@ -22,15 +22,16 @@ const daysASecond = 6 * 24 * 60 * 60
 // settleTime is how long these tests wait for what has to happen.
 const settleTime = 60 * time.Second
 
-// checkout is one customer of TestProcesses: the card, the plan, and what the merchant's server and the customer do.
+// checkout is one customer of TestProcesses: the card, the plan, and what the merchant's server and
+// the customer do.
 type checkout struct {
 	card    string
-	request string // POST /v1/plans, with DUE for a day three weeks ahead; empty when the merchant makes its own PaymentIntent
+	request string // POST /v1/plans, DUE is three weeks ahead; empty: the merchant pays itself
 	newCard string // what the customer pays with when the saved card is declined a second time
 }
 
-// TestProcesses runs the guide, from its second step to its seventh, for its five cards, against one process for each
-// role on PostgreSQL and Redis, with the simulator as the fourth.
+// TestProcesses runs the guide, from its second step to its seventh, for its five cards, against
+// one process for each role on PostgreSQL and Redis, with the simulator as the fourth.
 func TestProcesses(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, daysASecond, "DATABASE_URL="+testenv.Postgres(t), "REDIS_URL="+testenv.Redis(t))
@@ -66,8 +67,8 @@ func TestProcesses(t *testing.T) {
 	r.requireNoSecrets(t)
 }
 
-// requireSplit wants of each process what its role answers, and no more; and that nobody gets in without a key or with
-// a wrong signature.
+// requireSplit wants of each process what its role answers, and no more; and that nobody gets in
+// without a key or with a wrong signature.
 func requireSplit(t *testing.T, r *rig, roles []*process) {
 	t.Helper()
 	key := http.Header{"Authorization": {"Bearer " + rigAPIKey}}
@@ -78,6 +79,11 @@ func requireSplit(t *testing.T, r *rig, roles []*process) {
 			return status
 		}
 		require.Equal(t, http.StatusOK, get("/healthz", nil))
+		require.Equal(t, http.StatusNotFound, get("/metrics", key), p.name)
+		status, page, err := r.send(t.Context(), http.MethodGet, "http://"+p.admin+"/metrics", nil, "")
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, status, p.name)
+		require.Contains(t, string(page), "tranche_alarms", p.name)
 		require.NoError(t, eventually(t.Context(), startPatience, func() error {
 			if status := get("/readyz", nil); status != http.StatusOK {
 				return fmt.Errorf("%s: /readyz answers %d", p.name, status)
@@ -141,7 +147,8 @@ func (c checkout) run(t *testing.T, r *rig, reference string) {
 	})
 }
 
-// begin makes the plan, or the PaymentIntent that asks for one, and returns the client secret for the checkout.
+// begin makes the plan, or the PaymentIntent that asks for one, and returns the client secret for
+// the checkout.
 func (c checkout) begin(t *testing.T, r *rig, reference string) string {
 	t.Helper()
 	if c.request == "" {
@@ -198,8 +205,9 @@ func requireCardSaved(t *testing.T, r *rig, customer, last4 string) {
 // linkInNotice finds the PaymentIntent in the link to the shop.
 var linkInNotice = regexp.MustCompile(`https://shop\.example/pay\?intent=(pi_\w+)`)
 
-// comeBack is the guide's seventh step: the customer follows the link in a notice. The shop's page fetches the
-// PaymentIntent and lets the customer authenticate the same card, or pay with another, on that PaymentIntent.
+// comeBack is the guide's seventh step: the customer follows the link in a notice. The shop's page
+// fetches the PaymentIntent and lets the customer authenticate the same card, or pay with another,
+// on that PaymentIntent.
 func (c checkout) comeBack(t *testing.T, r *rig, n ledgerNotice) {
 	t.Helper()
 	link := linkInNotice.FindStringSubmatch(n.Body)
@@ -215,12 +223,14 @@ func (c checkout) comeBack(t *testing.T, r *rig, n ledgerNotice) {
 	require.NoError(t, r.pay(t.Context(), pi.ClientSecret, details))
 }
 
-// requireLedgerAgrees compares everything that Tranche says, over HTTP, with the simulator's record. It returns what
-// recount does.
+// requireLedgerAgrees compares everything that Tranche says, over HTTP, with the simulator's
+// record. It returns what recount does.
 func requireLedgerAgrees(t *testing.T, r *rig, plans int, noticeStatus string) (forgotten int) {
 	t.Helper()
 	ctx := t.Context()
-	require.NoError(t, r.call(ctx, http.MethodPost, r.sim+"/_sim/drain", http.Header{}, "", &struct{}{}))
+	require.NoError(t, eventually(ctx, settleTime, func() error { // a delivery to a process that was killed is tried again later
+		return r.call(ctx, http.MethodPost, r.sim+"/_sim/drain", http.Header{}, "", &struct{}{})
+	}))
 	require.NoError(t, eventually(ctx, settleTime, func() error {
 		pending, err := r.notices(ctx, url.Values{"status": {"pending"}})
 		if err == nil && len(pending) > 0 {

@@ -17,7 +17,8 @@ type progress struct {
 	steps int
 }
 
-// linesEvery is how many steps a line stands for where there is no terminal: a log should stay readable.
+// linesEvery is how many steps a line stands for where there is no terminal: a log should stay
+// readable.
 const linesEvery = 10
 
 // newProgress shows progress towards total; a total of 0 or less is not known.

@@ -13,11 +13,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// insideReadme is set for what TestReadmeCommands runs, should that ever come to run the tests again.
+// insideReadme is set for what TestReadmeCommands runs, should that ever come to run the tests
+// again.
 const insideReadme = "TRANCHE_INSIDE_README_TEST"
 
-// TestReadmeCommands follows the README as somebody does who has just cloned the repository and has Go, git, make and
-// the usual shell tools, and nothing else on the PATH.
+// TestReadmeCommands follows the README as somebody does who has just cloned the repository and has
+// Go, git, make and the usual shell tools, and nothing else on the PATH.
 func TestReadmeCommands(t *testing.T) {
 	t.Parallel()
 	require.Empty(t, os.Getenv(insideReadme), "the README's commands run this test again")
@@ -48,14 +49,14 @@ func TestReadmeCommands(t *testing.T) {
 	for left := range strings.SplitSeq(raced[1], "|") {
 		require.Regexp(t, `bin/testreport \. -- -shuffle=on [^;]*`+regexp.QuoteMeta(" ./"+strings.TrimPrefix(left, "tranche/"))+` `, out, "and those without it")
 	}
-	require.Regexp(t, `bin/testreport .* -- -shuffle=on \./\.\.\.`, out, "and without, where there is no C compiler")
+	require.Regexp(t, `bin/testreport .* -- -shuffle=on -timeout=\w+ \./\.\.\.`, out, "and without, where there is no C compiler")
 	for _, module := range modules(t, clone) {
 		require.Regexp(t, `bin/testreport[^;]* `+module+` `, out, "the module in %s is tested", module)
 	}
 }
 
 // racedTests is the run of the tests with the race detector, and the packages that it leaves out.
-var racedTests = regexp.MustCompile(`bin/testreport \. -- -race -shuffle=on \$\(go list \./\.\.\. \| grep -vxE '([^']*)'\)`)
+var racedTests = regexp.MustCompile(`bin/testreport \. -- -race -shuffle=on -timeout=\w+ \$\(go list \./\.\.\. \| grep -vxE '([^']*)'\)`)
 
 // startCommands are the lines of the first fenced block under the heading "## Start".
 func startCommands(t *testing.T, readme string) []string {
@@ -77,7 +78,8 @@ func startCommands(t *testing.T, readme string) []string {
 	return commands
 }
 
-// freshCopy copies what a commit of everything would hold: no binary, no database, nothing that git ignores.
+// freshCopy copies what a commit of everything would hold: no binary, no database, nothing that git
+// ignores.
 func freshCopy(t *testing.T, root string) string {
 	t.Helper()
 	clone := t.TempDir()
@@ -95,7 +97,8 @@ func freshCopy(t *testing.T, root string) string {
 	return clone
 }
 
-// sources lists the files that belong to the repository; in an unpacked archive, those that are not built.
+// sources lists the files that belong to the repository; in an unpacked archive, those that are not
+// built.
 func sources(t *testing.T, root string) []string {
 	t.Helper()
 	if _, err := os.Stat(filepath.Join(root, ".git")); err == nil {
@@ -120,8 +123,8 @@ func sources(t *testing.T, root string) []string {
 	return names
 }
 
-// strangersEnv is an environment with the few programs that the README asks for on the PATH. Go's caches and proxy are
-// those of this machine, so that nothing is compiled or fetched twice.
+// strangersEnv is an environment with the few programs that the README asks for on the PATH. Go's
+// caches and proxy are those of this machine, so that nothing is compiled or fetched twice.
 func strangersEnv(t *testing.T) []string {
 	t.Helper()
 	bin := t.TempDir()

@@ -25,14 +25,15 @@ import (
 const (
 	rigStripeKey     = "sk_test_keyOfTheRig"
 	rigWebhookSecret = "whsec_secretOfTheRig"
-	rigAPIKey        = "api-key-of-the-rig"
+	rigAPIKey        = "api-key-of-the-rig-and-of-its-tests"
 )
 
 // rigReturnURL is the shop's page that mails link to.
 const rigReturnURL = "https://shop.example/pay?intent={payment_intent}"
 
-// rig is Tranche and what is around it, each a process of its own: the simulator, and whatever serve processes a test
-// starts. They live by one clock. The merchant's server and the customers' browsers are the test.
+// rig is Tranche and what is around it, each a process of its own: the simulator, and whatever
+// serve processes a test starts. They live by one clock. The merchant's server and the customers'
+// browsers are the test.
 type rig struct {
 	t       *testing.T
 	gate    *gate  // where Stripe and the merchant find Tranche
@@ -44,12 +45,12 @@ type rig struct {
 	all     []*process
 }
 
-// newRig starts the simulator. rate is how many seconds the clock moves in one; vars are settings of serve beside those
-// that every rig has.
+// newRig starts the simulator. rate is how many seconds the clock moves in one; vars are settings
+// of serve beside those that every rig has.
 func newRig(t *testing.T, rate float64, vars ...string) *rig {
 	t.Helper()
 	r := &rig{t: t, gate: newGate(t), clock: clock.New(time.Now().UTC(), rate, nil)}
-	r.env = append(bareEnv(t, "TRANCHE_CLOCK="+r.clock.String()), vars...)
+	r.env = append(bareEnv(t, "TRANCHE_CLOCK="+r.clock.String(), "TRANCHE_CHECKOUT_DAYS=0"), vars...)
 	sim, err := startProcess(t, "stripe-sim", r.env, "stripe-sim", "--addr", "127.0.0.1:0", "--seed", "1",
 		"--webhook-url", r.gate.URL+"/webhooks/stripe", "--webhook-secret", rigWebhookSecret)
 	require.NoError(t, err)
@@ -59,7 +60,7 @@ func newRig(t *testing.T, rate float64, vars ...string) *rig {
 	r.browser = &stripesim.Browser{BaseURL: r.sim}
 	r.wire = newWire(t, r.sim)
 	r.env = append(r.env, "STRIPE_API_BASE="+r.wire.URL, "STRIPE_SECRET_KEY="+rigStripeKey, "STRIPE_WEBHOOK_SECRET="+rigWebhookSecret,
-		"TRANCHE_API_KEY="+rigAPIKey, "TRANCHE_ADDR=127.0.0.1:0", "TRANCHE_RETURN_URL="+rigReturnURL, "TRANCHE_TICK=50ms",
+		"TRANCHE_API_KEY="+rigAPIKey, "TRANCHE_ADDR=127.0.0.1:0", "TRANCHE_ADMIN_ADDR=127.0.0.1:0", "TRANCHE_RETURN_URL="+rigReturnURL, "TRANCHE_TICK=50ms",
 		"STRIPE_TIMEOUT=2s", "STRIPE_READ_RATE=1000", "STRIPE_WRITE_RATE=1000", "TRANCHE_LEASE=3s", "TRANCHE_LOG_LEVEL=debug")
 	return r
 }
@@ -67,8 +68,12 @@ func newRig(t *testing.T, rate float64, vars ...string) *rig {
 // listening finds the address in the line that serve logs when it is ready.
 var listening = regexp.MustCompile(`"addr":"([^"]+)"`)
 
-// serve starts a serve process with the given roles, all of them if there are none, and waits until it listens. One
-// that takes webhooks is put behind the gate. It may be called beside other work, and so fails by an error.
+// listeningAdmin finds the admin address in the same line.
+var listeningAdmin = regexp.MustCompile(`"admin_addr":"([^"]+)"`)
+
+// serve starts a serve process with the given roles, all of them if there are none, and waits until
+// it listens. One that takes webhooks is put behind the gate. It may be called beside other work,
+// and so fails by an error.
 func (r *rig) serve(ctx context.Context, roles ...string) (*process, error) {
 	args := []string{"serve"}
 	name := "serve"
@@ -82,6 +87,9 @@ func (r *rig) serve(ctx context.Context, roles ...string) (*process, error) {
 	}
 	r.all = append(r.all, p)
 	p.addr, err = p.says(ctx, listening)
+	if err == nil {
+		p.admin, err = p.says(ctx, listeningAdmin)
+	}
 	if err == nil && (len(roles) == 0 || slices.Contains(roles, "ingress")) {
 		r.gate.behind.Store("http://" + p.addr)
 	}
@@ -101,7 +109,8 @@ func (r *rig) requireNoSecrets(t *testing.T) {
 	}
 }
 
-// call sends a request as the merchant's server does, and reads the answer, which is to have a status of 2xx.
+// call sends a request as the merchant's server does, and reads the answer, which is to have a
+// status of 2xx.
 func (r *rig) call(ctx context.Context, method, target string, header http.Header, body string, into any) error {
 	status, answer, err := r.send(ctx, method, target, header, body)
 	if err != nil {
@@ -203,7 +212,8 @@ func (r *rig) state(ctx context.Context) (simState, error) {
 	return s, err
 }
 
-// pay confirms a PaymentIntent in the customer's browser, and answers the bank's challenge if there is one.
+// pay confirms a PaymentIntent in the customer's browser, and answers the bank's challenge if there
+// is one.
 func (r *rig) pay(ctx context.Context, clientSecret string, details stripesim.PaymentDetails) error {
 	intent, err := r.browser.ConfirmCardPayment(ctx, clientSecret, details)
 	if err != nil {
@@ -231,8 +241,8 @@ func customerOf(reference string) string {
 	return fmt.Sprintf(`{"reference": "customer-of-%[1]s", "email": "%[1]s@example.com", "timezone": "Europe/Berlin"}`, reference)
 }
 
-// ownIntent makes a PaymentIntent at Stripe that asks for a plan by its metadata, as a merchant does who does not call
-// Tranche's API, and returns its client secret.
+// ownIntent makes a PaymentIntent at Stripe that asks for a plan by its metadata, as a merchant
+// does who does not call Tranche's API, and returns its client secret.
 func (r *rig) ownIntent(ctx context.Context, reference string, first, total, parts int, every string) (string, error) {
 	form := url.Values{
 		"amount": {strconv.Itoa(first)}, "currency": {"usd"}, "payment_method_types[]": {"card"}, "setup_future_usage": {"off_session"},

@@ -34,6 +34,7 @@ type secretRoad struct {
 	browser *stripesim.Browser
 	stripe  *unkindStripe
 	mail    *unkindMail
+	admin   string // URL of the admin address
 	url     string
 
 	log, commands *heard
@@ -42,8 +43,8 @@ type secretRoad struct {
 	receiver *unkindReceiver
 }
 
-// TestNoSecretIsEverSaidOrStored lives through months of plans with every kind of trouble, at debug level, and looks for
-// the secrets in everything that came out.
+// TestNoSecretIsEverSaidOrStored lives through months of plans with every kind of trouble, at debug
+// level, and looks for the secrets in everything that came out.
 func TestNoSecretIsEverSaidOrStored(t *testing.T) {
 	t.Parallel()
 	r := newSecretRoad(t)
@@ -77,7 +78,7 @@ func newSecretRoad(t *testing.T) *secretRoad {
 	r.env = map[string]string{
 		"STRIPE_SECRET_KEY": seededKey, "STRIPE_WEBHOOK_SECRET": seededHook + "," + seededOldHook, "STRIPE_API_BASE": r.stripe.URL,
 		"TRANCHE_API_KEY": seededAPIKey, "TRANCHE_SECRET_KEY": seededLinkKey, "TRANCHE_CLOCK": clk.String(),
-		"DATABASE_URL": "sqlite:" + filepath.Join(r.dir, "tranche.db"), "TRANCHE_ADDR": "127.0.0.1:0", "TRANCHE_LOG_LEVEL": "debug",
+		"DATABASE_URL": "sqlite:" + filepath.Join(r.dir, "tranche.db"), "TRANCHE_ADDR": "127.0.0.1:0", "TRANCHE_ADMIN_ADDR": "127.0.0.1:0", "TRANCHE_LOG_LEVEL": "debug",
 		"SMTP_URL": "smtp://tranche:" + seededMail + "@" + r.mail.addr + "?tls=none", "TRANCHE_MAIL_FROM": "shop@example.com",
 		"TRANCHE_WEBHOOK_ALLOW_PRIVATE": "true", "TRANCHE_RETURN_URL": rigReturnURL, "TRANCHE_TICK": "50ms", "STRIPE_TIMEOUT": "2s", "TRANCHE_LEASE": "3s",
 	}
@@ -94,6 +95,7 @@ func (r *secretRoad) serve() (stop func() error) {
 		at := listening.FindSubmatch(r.log.bytes())
 		if at != nil {
 			r.url = "http://" + string(at[1])
+			r.admin = "http://" + string(listeningAdmin.FindSubmatch(r.log.bytes())[1]) // on the same line
 		}
 		return at != nil
 	}, 20*time.Second, 10*time.Millisecond)
@@ -121,10 +123,17 @@ func (r *secretRoad) command(change map[string]string, in string, args ...string
 	return code, string(said.bytes())
 }
 
-// send sends a request to Tranche and keeps the answer, unless it is one that hands out a client secret.
+// send sends a request to Tranche and keeps the answer, unless it is one that hands out a client
+// secret.
 func (r *secretRoad) send(method, path string, header http.Header, body string) (int, []byte) {
 	r.t.Helper()
-	req, err := http.NewRequestWithContext(r.t.Context(), method, r.url+path, strings.NewReader(body))
+	return r.sendTo(r.url, method, path, header, body)
+}
+
+// sendTo is send to one of Tranche's addresses.
+func (r *secretRoad) sendTo(base, method, path string, header http.Header, body string) (int, []byte) {
+	r.t.Helper()
+	req, err := http.NewRequestWithContext(r.t.Context(), method, base+path, strings.NewReader(body))
 	require.NoError(r.t, err)
 	req.Header = header
 	resp, err := http.DefaultClient.Do(req)
@@ -226,7 +235,8 @@ func (r *secretRoad) badSettings() {
 	}
 }
 
-// liveThroughPlans makes plans with cards that are taken, declined later and asked to authenticate, while answers are lost.
+// liveThroughPlans makes plans with cards that are taken, declined later and asked to authenticate,
+// while answers are lost.
 func (r *secretRoad) liveThroughPlans() {
 	ctx := r.t.Context()
 	for _, f := range []stripesim.FaultRule{
@@ -259,9 +269,13 @@ func (r *secretRoad) liveThroughPlans() {
 		r.send(http.MethodGet, "/v1/plans/"+plan.ID, authorised(), "")
 	}
 	r.wait()
-	for _, path := range []string{"/v1/plans", "/v1/notices", "/healthz", "/readyz", "/metrics"} {
+	for _, path := range []string{"/v1/plans", "/v1/notices", "/healthz", "/readyz"} {
 		status, _ := r.send(http.MethodGet, path, authorised(), "")
 		require.Less(r.t, status, 600)
+	}
+	for _, path := range []string{"/readyz", "/metrics"} {
+		_, answer := r.sendTo(r.admin, http.MethodGet, path, http.Header{}, "")
+		require.Contains(r.t, string(answer), "alarms", path)
 	}
 }
 

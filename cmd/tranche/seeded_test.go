@@ -26,7 +26,7 @@ const (
 	seededOldKey   = "sk_test_SEEDEDsecretKey"
 	seededHook     = "whsec_SEEDEDhookSecret"
 	seededOldHook  = "whsec_SEEDEDrolledSecret"
-	seededAPIKey   = "SEEDED-api-key-of-the-merchant"
+	seededAPIKey   = "SEEDED-api-key-of-the-merchants-server"
 	seededLinkKey  = "SEEDED-link-key-0123456789-0123456789"
 	seededMail     = "SEEDEDmailPassword"
 	seededDatabase = "SEEDEDdatabasePassword"
@@ -48,8 +48,8 @@ type sieve struct {
 	patterns []*regexp.Regexp
 }
 
-// newSieve knows the seeded secrets, and those whose shape gives them away: client secrets, keys and a card's check number
-// where one would be written.
+// newSieve knows the seeded secrets, and those whose shape gives them away: client secrets, keys
+// and a card's check number where one would be written.
 func newSieve() *sieve {
 	s := &sieve{exact: append(seededPANs(), "SEEDED")} // every seeded secret holds this word
 	for _, shape := range []string{`(pi|seti)_\w+_secret_\w+`, `\b(sk|rk)_(test|live)_\w{6,}`, `whsec_\w{6,}`, `(?i)cvc\W{1,8}` + seededCVC} {
@@ -96,8 +96,9 @@ func (s *heard) bytes() []byte {
 	return bytes.Clone(s.text.Bytes())
 }
 
-// unkindStripe stands before the simulator. It keeps the URLs of what it is asked, and for one request in a few answers as
-// the most careless server would: with the key, the client secret and the card in the text.
+// unkindStripe stands before the simulator. It keeps the URLs of what it is asked, and for one
+// request in a few answers as the most careless server would: with the key, the client secret and
+// the card in the text.
 type unkindStripe struct {
 	*httptest.Server
 	mu    sync.Mutex
@@ -159,7 +160,8 @@ func (u *unkindStripe) asked() string {
 	return strings.Join(u.urls, "\n")
 }
 
-// unkindMail is a mail server that keeps whole mails, and repeats the password of the first login that it refuses.
+// unkindMail is a mail server that keeps whole mails, and repeats the password of the first login
+// that it refuses.
 type unkindMail struct {
 	addr string
 

@@ -45,8 +45,7 @@ The database is migrated first. SIGTERM or Ctrl-C stops it after what is under w
 			if err := a.Start(cmd.Context()); err != nil {
 				return err
 			}
-			<-cmd.Context().Done()
-			return nil
+			return a.Wait(cmd.Context())
 		},
 	}
 	cmd.Flags().StringSliceVar(&roles, "roles", nil, "run only these `ROLES` (TRANCHE_ROLES)")

@@ -37,7 +37,7 @@ func (c *cli) withBooks(ctx context.Context, fn func(b books) error) error {
 	}
 	defer done()
 	return c.withStore(ctx, func(cfg config.Config, s *store.Store) error {
-		if err := binding.New(s, gateway, clk.Now).Check(ctx); err != nil {
+		if err := binding.New(s, gateway, clk).Check(ctx); err != nil {
 			return err
 		}
 		return fn(books{cfg: cfg, clock: clk, store: s, record: stripegw.NewRecord(gateway, 0)})

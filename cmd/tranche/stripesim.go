@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"tranche/config"
 	"tranche/internal/clock"
+	"tranche/internal/stripekey"
 	"tranche/internal/stripesim"
 )
 
@@ -19,7 +21,9 @@ import (
 type simOptions struct {
 	addr, clock string
 	webhooks    []string
+	restricted  []string
 	secret      string
+	account     string
 	seed        uint64
 	card3178    bool
 }
@@ -32,7 +36,8 @@ func (c *cli) simCommand() *cobra.Command {
 		Long: `Run a Stripe that lives in memory: PaymentIntents, cards, 3-D Secure, test cards, idempotency and signed webhooks, at
 API version 2023-10-16. Point STRIPE_API_BASE at it; any sk_test_ key is taken. It moves no money and forgets everything.
 
-/_sim/state shows what it holds, /_sim/faults makes trouble on demand, /_sim/authenticate plays the bank's page.`,
+/_sim/state shows what it holds, /_sim/faults makes trouble on demand, /_sim/authenticate plays the bank's page, and
+/_sim/end_processing ends a payment that is processing.`,
 		Example: `  tranche stripe-sim --webhook-url http://127.0.0.1:8080/webhooks/stripe --webhook-secret whsec_demo
   curl -u sk_test_demo: http://127.0.0.1:12111/v1/payment_intents -d amount=1099 -d currency=usd`,
 		Args: noArgs,
@@ -42,6 +47,8 @@ API version 2023-10-16. Point STRIPE_API_BASE at it; any sk_test_ key is taken. 
 	f.StringVar(&o.addr, "addr", "127.0.0.1:12111", "listen on this `HOST:PORT`")
 	f.StringArrayVar(&o.webhooks, "webhook-url", nil, "send events to this `URL`; repeat it for more")
 	f.StringVar(&o.secret, "webhook-secret", "", "sign events with this `SECRET` (default: STRIPE_WEBHOOK_SECRET)")
+	f.StringArrayVar(&o.restricted, "restricted-key", nil, "take this restricted `KEY` too: KEY, or KEY=PERMISSION,… such as rk_test_1=payment_intents,charges:read; repeat it for more")
+	f.StringVar(&o.account, "account", "", "play the account of this `ID`, acct_…")
 	f.StringVar(&o.clock, "clock", "", "live by this `EPOCH@RATE` (default: TRANCHE_CLOCK)")
 	f.Uint64Var(&o.seed, "seed", 0, "make ids and chance repeatable with this `NUMBER`")
 	f.BoolVar(&o.card3178, "decline-3178-at-once", false, "decline the first payment of card 4000008260003178 too, as Stripe's testing page says")
@@ -70,7 +77,10 @@ func (c *cli) runSim(ctx context.Context, o simOptions) error {
 		return usageError{errors.New("--webhook-url wants --webhook-secret, to sign events with")}
 	}
 	log := c.logger(cfg)
-	options := stripesim.Options{Now: clk.Now, Wall: clk.Wall, Log: log, Seed: o.seed, Card3178InitialFails: o.card3178}
+	options := stripesim.Options{
+		Now: clk.Now, Wall: clk.Wall, Log: log, Seed: o.seed, Card3178InitialFails: o.card3178, RestrictedKeys: restrictedKeys(o.restricted),
+		Account: stripesim.Account{ID: o.account},
+	}
 	for _, url := range o.webhooks {
 		options.Webhooks = append(options.Webhooks, stripesim.WebhookEndpoint{URL: url, Secret: o.secret})
 	}
@@ -82,6 +92,20 @@ func (c *cli) runSim(ctx context.Context, o simOptions) error {
 	}
 	fmt.Fprintf(c.talk, "stripe-sim listens on http://%s (STRIPE_API_BASE)\n", listener.Addr())
 	return serveUntilDone(ctx, listener, sim)
+}
+
+// restrictedKeys reads KEY=PERMISSION,… and KEY alone, which has the permissions that Tranche asks
+// for.
+func restrictedKeys(flags []string) map[string][]string {
+	keys := map[string][]string{}
+	for _, flag := range flags {
+		key, permissions, listed := strings.Cut(flag, "=")
+		keys[key] = stripekey.Scopes()
+		if listed {
+			keys[key] = strings.Split(permissions, ",")
+		}
+	}
+	return keys
 }
 
 // serveUntilDone serves until ctx ends, and lets requests under way finish.

@@ -3,6 +3,8 @@ package main
 import (
 	"io"
 	"text/tabwriter"
+
+	"tranche/internal/billing"
 )
 
 // table prints rows in columns.
@@ -10,7 +12,15 @@ type table struct{ rows [][]string }
 
 func newTable(header ...string) *table { return &table{rows: [][]string{header}} }
 
-func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
+// add appends a row. A cell is one line that can't steer the terminal, whoever wrote its text.
+func (t *table) add(cells ...string) {
+	for i, cell := range cells {
+		if billing.LineProblem(cell) != "" {
+			cells[i] = billing.CleanLine(cell, len(cell))
+		}
+	}
+	t.rows = append(t.rows, cells)
+}
 
 // print writes the table; a write error shows as a short table.
 func (t *table) print(w io.Writer) {

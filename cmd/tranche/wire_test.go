@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// wire lies between Tranche and Stripe. It can be slow, lose a request or lose an answer. A request that it delivers is
-// carried out even if the sender is killed meanwhile, as it is at Stripe.
+// wire lies between Tranche and Stripe. It can be slow, lose a request or lose an answer. A request
+// that it delivers is carried out even if the sender is killed meanwhile, as it is at Stripe.
 type wire struct {
 	URL string
 
@@ -23,8 +23,8 @@ type wire struct {
 	payment fate
 }
 
-// fate is what becomes of one request: it is carried out when deliver is called, and answered when true is returned. ctx
-// ends when the sender is gone.
+// fate is what becomes of one request: it is carried out when deliver is called, and answered when
+// true is returned. ctx ends when the sender is gone.
 type fate func(ctx context.Context, r *http.Request, deliver func()) (answer bool)
 
 // newWire lays a wire to the simulator for as long as the test runs.
@@ -62,7 +62,8 @@ func (w *wire) onPayment(f fate) {
 	w.payment = f
 }
 
-// deliverTo has a request carried out at Stripe, whether or not its sender lives, and writes the answer.
+// deliverTo has a request carried out at Stripe, whether or not its sender lives, and writes the
+// answer.
 func deliverTo(rw http.ResponseWriter, r *http.Request, sim string, body []byte) {
 	req, err := http.NewRequestWithContext(context.WithoutCancel(r.Context()), r.Method, sim+r.URL.RequestURI(), bytes.NewReader(body))
 	if err != nil {
@@ -81,7 +82,8 @@ func deliverTo(rw http.ResponseWriter, r *http.Request, sim string, body []byte)
 	_, _ = io.Copy(rw, resp.Body) // the sender may be gone
 }
 
-// offSession says whether a request charges a saved card: it makes such a PaymentIntent, or confirms one again.
+// offSession says whether a request charges a saved card: it makes such a PaymentIntent, or
+// confirms one again.
 func offSession(r *http.Request) bool {
 	body, err := io.ReadAll(r.Body)
 	r.Body = io.NopCloser(bytes.NewReader(body))
