@@ -25,7 +25,7 @@ COPY --from=build /out/tranche /usr/local/bin/tranche
 COPY --from=build --chown=65532:65532 /out/data /data
 # The embedded database lies in the working directory: mount a volume at /data to keep it.
 WORKDIR /data
-# The default listens on loopback, which inside a container is nobody.
+# The default listens on loopback, which inside a container is nobody. TRANCHE_ADMIN_ADDR stays there: it needs no key.
 ENV TRANCHE_ADDR=0.0.0.0:8080
 EXPOSE 8080
 # By number, so that an orchestrator can see that it is not root.

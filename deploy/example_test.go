@@ -1,5 +1,5 @@
-// Package deploy holds what an operator installs. Its tests hold the example settings to config's own list of them;
-// those that need more than Tranche's own libraries are in deploytest.
+// Package deploy holds what an operator installs. Its tests hold the example settings to config's
+// own list of them; those that need more than Tranche's own libraries are in deploytest.
 package deploy
 
 import (
@@ -45,7 +45,8 @@ func TestExampleHoldsEverySetting(t *testing.T) {
 
 var commentedSetting = regexp.MustCompile(`(?m)^#([a-z_]+ = "[^"])`)
 
-// TestExampleIsRead has config read the file as it is, and with every line that has a value taken out of its comment.
+// TestExampleIsRead has config read the file as it is, and with every line that has a value taken
+// out of its comment.
 func TestExampleIsRead(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(exampleFile)
@@ -73,7 +74,8 @@ func renderExample(settings []config.Setting) string {
 	return b.String()
 }
 
-// value is what stands behind a key. A command that makes a secret is shown beside it: as its value it would be accepted.
+// value is what stands behind a key. A command that makes a secret is shown beside it: as its value
+// it would be accepted.
 func value(s config.Setting) string {
 	switch {
 	case s.Default != "":

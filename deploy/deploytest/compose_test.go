@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -74,9 +75,50 @@ func TestComposeContainersCanDoLittle(t *testing.T) {
 	}
 }
 
+// TestComposeGivesEachRoleItsSecrets and no other.
+func TestComposeGivesEachRoleItsSecrets(t *testing.T) {
+	t.Parallel()
+	project := loadCompose(t)
+	for name, want := range map[string][]string{
+		"ingress":   {"database_url", "stripe_secret_key", "stripe_webhook_secret", "tranche_secret_key", "tranche_api_key"},
+		"worker":    {"database_url", "stripe_secret_key", "tranche_secret_key"},
+		"scheduler": {"database_url", "stripe_secret_key"},
+		"migrate":   {"database_url"},
+		"postgres":  {"postgres_password"},
+		"redis":     {},
+	} {
+		got := []string{}
+		for _, secret := range project.Services[name].Secrets {
+			got = append(got, secret.Source)
+		}
+		require.ElementsMatch(t, want, got, name)
+	}
+	require.Empty(t, project.Services["migrate"].EnvFiles, "it needs no settings")
+}
+
+// TestMemoryLimits_FitTheRuntime: Go's limit is below the container's, with room for what Go does
+// not count.
+func TestMemoryLimits_FitTheRuntime(t *testing.T) {
+	t.Parallel()
+	project := loadCompose(t)
+	for _, role := range roles {
+		service := project.Services[role]
+		limit := *service.Environment["GOMEMLIMIT"]
+		require.Regexp(t, `^\d+MiB$`, limit)
+		mib, err := strconv.Atoi(strings.TrimSuffix(limit, "MiB"))
+		require.NoError(t, err)
+		total := int(service.Deploy.Resources.Limits.MemoryBytes) >> 20
+		require.Less(t, mib, total*9/10, role)
+		require.Greater(t, mib, total*6/10, role)
+	}
+	require.Equal(t, []string{"1G"}, unitLines(t, "MemoryMax"))
+	require.Contains(t, unitLines(t, "Environment"), "GOMEMLIMIT=850MiB")
+}
+
 var secretName = regexp.MustCompile(`SECRET|PASSWORD|API_KEY|DATABASE_URL|SMTP_URL`)
 
-// TestComposeKeepsSecretsInFiles: an environment is shown by docker inspect and inherited by every child.
+// TestComposeKeepsSecretsInFiles: an environment is shown by docker inspect and inherited by every
+// child.
 func TestComposeKeepsSecretsInFiles(t *testing.T) {
 	t.Parallel()
 	project := loadCompose(t)
@@ -107,7 +149,24 @@ func TestComposeRolesShareTheImageThatTheDockerfileMakes(t *testing.T) {
 	}
 }
 
-// TestRedisTakesItsArguments starts a real redis-server with the compose file's arguments and asks it what it made of them.
+// TestComposeImages_HeldToADigest: a tag may name another image tomorrow. Our own image is built
+// here, and has no digest before that.
+func TestComposeImages_HeldToADigest(t *testing.T) {
+	t.Parallel()
+	digest := regexp.MustCompile(`^[a-z]+:[\w.-]+@sha256:[0-9a-f]{64}$`)
+	others := 0
+	for name, service := range loadCompose(t).Services {
+		if strings.HasPrefix(service.Image, "tranche:") {
+			continue
+		}
+		others++
+		require.Regexp(t, digest, service.Image, name)
+	}
+	require.Equal(t, 2, others)
+}
+
+// TestRedisTakesItsArguments starts a real redis-server with the compose file's arguments and asks
+// it what it made of them.
 func TestRedisTakesItsArguments(t *testing.T) {
 	t.Parallel()
 	address := startRedis(t, loadCompose(t))
@@ -117,8 +176,9 @@ func TestRedisTakesItsArguments(t *testing.T) {
 	require.NotEqual(t, "0", redisSetting(t, address, "maxmemory"), "without a limit noeviction never refuses anything")
 }
 
-// TestComposeRunsTheMainRoad runs every command of the compose file, in its order and with its environment: the database
-// is migrated, three processes of one role each get healthy, stop when asked to, and are then seen to be gone.
+// TestComposeRunsTheMainRoad runs every command of the compose file, in its order and with its
+// environment: the database is migrated, three processes of one role each get healthy, stop when
+// asked to, and are then seen to be gone.
 func TestComposeRunsTheMainRoad(t *testing.T) {
 	t.Parallel()
 	project, img := loadCompose(t), built(t)
@@ -265,7 +325,8 @@ func (h *host) healthcheck(t *testing.T, service string) *exec.Cmd {
 	return h.command(t, service, healthcheckOf(t, h.project.Services[service]))
 }
 
-// command is what the engine would run in the service's container: the image's binary, with no environment but its own.
+// command is what the engine would run in the service's container: the image's binary, with no
+// environment but its own.
 func (h *host) command(t *testing.T, service string, parts ...[]string) *exec.Cmd {
 	t.Helper()
 	argv := slices.Concat(parts...)
@@ -284,6 +345,7 @@ func (h *host) environment(t *testing.T, service string) []string {
 		env[name] = *value
 	}
 	env["STRIPE_API_BASE"] = h.stripe
+	env["TRANCHE_ADMIN_ADDR"] = "127.0.0.1:0" // each container has a loopback of its own
 	local := strings.NewReplacer(
 		"/run/secrets/", h.secrets+"/",
 		"//redis:6379", "//"+h.addresses["redis"],

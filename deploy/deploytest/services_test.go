@@ -1,7 +1,8 @@
-// Package deploytest holds the tests of what an operator gets: the image, the compose file, the systemd unit and the
-// example settings. There is no container engine in them: the Dockerfile and the compose file are read with the
-// libraries that the engines read them with, and every command in them is run for real on this machine.
-// It is a module of its own so that those libraries stay out of Tranche's.
+// Package deploytest holds the tests of what an operator gets: the image, the compose file, the
+// systemd unit and the example settings. There is no container engine in them: the Dockerfile and
+// the compose file are read with the libraries that the engines read them with, and every command
+// in them is run for real on this machine. It is a module of its own so that those libraries stay
+// out of Tranche's.
 package deploytest
 
 import (
@@ -29,7 +30,8 @@ func repo(t *testing.T) string {
 	return dir
 }
 
-// missing skips the test for want of something on this machine, or fails it where everything is required.
+// missing skips the test for want of something on this machine, or fails it where everything is
+// required.
 func missing(t *testing.T, what string) {
 	t.Helper()
 	if os.Getenv("REQUIRE_SERVICES") == "1" {
