@@ -34,7 +34,8 @@ func (w *Worker) holdNotice(ctx context.Context, n billing.Notice) (billing.Noti
 		if err != nil || checked.Status != billing.NoticePending {
 			return err
 		}
-		checked.WakeAt = w.Clock.Now().Add(w.Clock.Simulated(w.Lease))
+		// It waits for nothing any more: another charge that fails must not let it go once more.
+		checked.WakeAt, checked.Reason = w.Clock.Now().Add(w.Clock.Simulated(w.Lease)), ""
 		if err := w.gather(ctx, tx, plan, &checked); err != nil {
 			return err
 		}

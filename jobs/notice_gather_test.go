@@ -1,6 +1,7 @@
 package jobs_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"sync"
@@ -132,5 +133,47 @@ func TestOwe_OneCharge(t *testing.T) {
 		b.settle()
 		require.Len(b.t, b.mails.mails[sent:], 1)
 		require.NotContains(b.t, b.mails.mails[sent].Text, "Total:")
+	})
+}
+
+// wokenMail lets the customer's waiting notices go while it sends a mail, as another charge that
+// fails in that moment does, and sends what can then be claimed.
+type wokenMail struct {
+	*outbox
+	bench    *bench
+	customer billing.CustomerID
+	calls    int
+}
+
+func (m *wokenMail) Send(ctx context.Context, mail billing.Mail) (billing.Delivery, error) {
+	if m.calls++; m.calls == 1 {
+		b := m.bench
+		require.NoError(b.t, b.store.Update(ctx, func(tx billing.Tx) error {
+			return tx.WakeNotices(ctx, m.customer, billing.WaitsForOthers, b.Now())
+		}))
+		claims, err := b.store.ClaimNotices(ctx, b.Now(), b.Now().Add(time.Minute), 100)
+		require.NoError(b.t, err)
+		for _, c := range claims {
+			require.NoError(b.t, b.worker.SendNotice(ctx, string(c.NoticeID), c.Lease))
+		}
+	}
+	return m.outbox.Send(ctx, mail)
+}
+
+// TestSendNotice_WokenWhileSent: a notice that waited for other payments is mailed once, although
+// another charge of the customer fails while the mail server takes it.
+func TestSendNotice_WokenWhileSent(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		plans := b.declinedTogether("sub-1", "sub-2")
+		n := b.told(plans[0], billing.NoticePaymentFailed)[0]
+		require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error {
+			n.Reason = billing.WaitsForOthers
+			return tx.UpdateNotice(b.t.Context(), n)
+		}))
+		b.mails.fail = nil
+		sent := len(b.mails.mails)
+		b.worker.Mailer = &wokenMail{outbox: b.mails, bench: b, customer: n.CustomerID}
+		require.NoError(b.t, b.worker.SendNotice(b.t.Context(), string(n.ID), n.Lease))
+		require.Len(b.t, b.mails.mails[sent:], 1)
 	})
 }

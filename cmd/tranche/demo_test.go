@@ -191,7 +191,6 @@ var guide = map[string]func(t *testing.T, p ledgerPlan){
 				}
 			}
 		}
-		require.Equal(t, []string{"succeeded"}, outcomes(p.Charges[len(p.Charges)-1]))
 	},
 	"9995": func(t *testing.T, p ledgerPlan) { // never has funds
 		t.Helper()
@@ -310,7 +309,9 @@ func demoForPeople(t *testing.T) {
 	for _, currency := range []string{"gbp", "eur", "usd", "jpy"} {
 		require.Regexp(t, `(?m)^`+currency+` .* agree$`, totals)
 	}
-	for _, wrong := range []string{"DIFFER", "PROBLEM", "_secret_", "sk_test_", "whsec_", " cust_", " card_"} {
-		require.NotContains(t, out, wrong)
+	for line := range strings.Lines(out) { // one by one: a failure names the line
+		for _, wrong := range []string{"DIFFER", "PROBLEM", "_secret_", "sk_test_", "whsec_", " cust_", " card_"} {
+			require.NotContains(t, line, wrong)
+		}
 	}
 }

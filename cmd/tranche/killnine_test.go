@@ -297,7 +297,8 @@ func (k *killing) requireAsAgreed(t *testing.T) {
 // requireMailedOnce wants one mail for each notice, and none for a notice that was dropped. A
 // process that is killed between the mail server's answer and its own record cannot know of the
 // mail: it may send it again under the same Message-ID, or drop the notice because it has been
-// overtaken. Then there is a kill after the mail.
+// overtaken. Then there is a kill after the mail. So may another process, when a busy machine keeps
+// the first from its record for longer than the lease of the notice.
 func (k *killing) requireMailedOnce(t *testing.T, mails []sunkMail) {
 	t.Helper()
 	notices, err := k.notices(t.Context(), map[string][]string{})
@@ -316,7 +317,9 @@ func (k *killing) requireMailedOnce(t *testing.T, mails []sunkMail) {
 		for i, m := range copies {
 			require.Equal(t, n.To, m.to)
 			if i > 0 {
-				require.True(t, k.killedBetween(copies[i-1].at, m.at), "notice %s was mailed twice, and nothing was killed in between", n.ID)
+				overran := m.at.Sub(copies[i-1].at) >= rigLease
+				require.True(t, overran || k.killedBetween(copies[i-1].at, m.at),
+					"notice %s was mailed twice within its lease (%s, %s), and nothing was killed in between", n.ID, copies[i-1].at, m.at)
 			}
 			if n.Status == "dropped" {
 				require.True(t, k.killedBetween(m.at, time.Now()), "notice %s was mailed and dropped, and nothing was killed in between", n.ID)

@@ -45,6 +45,9 @@ type rig struct {
 	all     []*process
 }
 
+// rigLease is short: what a killed process held is taken up after it.
+const rigLease = 3 * time.Second
+
 // newRig starts the simulator. rate is how many seconds the clock moves in one; vars are settings
 // of serve beside those that every rig has.
 func newRig(t *testing.T, rate float64, vars ...string) *rig {
@@ -61,7 +64,7 @@ func newRig(t *testing.T, rate float64, vars ...string) *rig {
 	r.wire = newWire(t, r.sim)
 	r.env = append(r.env, "STRIPE_API_BASE="+r.wire.URL, "STRIPE_SECRET_KEY="+rigStripeKey, "STRIPE_WEBHOOK_SECRET="+rigWebhookSecret,
 		"TRANCHE_API_KEY="+rigAPIKey, "TRANCHE_ADDR=127.0.0.1:0", "TRANCHE_ADMIN_ADDR=127.0.0.1:0", "TRANCHE_RETURN_URL="+rigReturnURL, "TRANCHE_TICK=50ms",
-		"STRIPE_TIMEOUT=2s", "STRIPE_READ_RATE=1000", "STRIPE_WRITE_RATE=1000", "TRANCHE_LEASE=3s", "TRANCHE_LOG_LEVEL=debug")
+		"STRIPE_TIMEOUT=2s", "STRIPE_READ_RATE=1000", "STRIPE_WRITE_RATE=1000", "TRANCHE_LEASE="+rigLease.String(), "TRANCHE_LOG_LEVEL=debug")
 	return r
 }
 
