@@ -38,6 +38,7 @@ const demoStripeRate = "10000"
 // demoWorld is everything around Tranche: Stripe, the mail server, the merchant's shop and its
 // customers.
 type demoWorld struct {
+	pace    *clock.Pace
 	clock   clock.Clock
 	sim     *stripesim.Server
 	simHTTP *http.Server
@@ -64,7 +65,10 @@ func (w *demoWorld) tell(a *actor, text string) {
 }
 
 func newDemoWorld(ctx context.Context, dir string, log io.Writer) (*demoWorld, error) {
-	w := &demoWorld{clock: clock.New(time.Now().UTC(), demoRate, nil), failed: make(chan error, 1), stories: make(chan story, 100)}
+	pace := clock.NewPace(demoLead, nil)
+	w := &demoWorld{
+		pace: pace, clock: clock.New(pace.Now().UTC(), demoRate, pace.Now), failed: make(chan error, 1), stories: make(chan story, 100),
+	}
 	w.actors = cast(w.clock.Now())
 	w.sim = stripesim.New(stripesim.Options{Now: w.clock.Now})
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
@@ -92,7 +96,7 @@ func (w *demoWorld) startApp(ctx context.Context, dir string, log io.Writer) err
 		"STRIPE_SECRET_KEY": demoSecretKey, "STRIPE_WEBHOOK_SECRET": demoWebhookSecret, "STRIPE_API_BASE": w.simURL,
 		"STRIPE_READ_RATE": demoStripeRate, "STRIPE_WRITE_RATE": demoStripeRate,
 		"DATABASE_URL": "sqlite:" + filepath.Join(dir, "tranche.db"), "TRANCHE_ADDR": "127.0.0.1:0", "TRANCHE_ADMIN_ADDR": config.Off, "TRANCHE_API_KEY": demoAPIKey,
-		"TRANCHE_CLOCK": w.clock.String(), "TRANCHE_TICK": "25ms", "SMTP_URL": "smtp://" + w.mails.addr + "?tls=none",
+		"TRANCHE_TICK": "25ms", "SMTP_URL": "smtp://" + w.mails.addr + "?tls=none",
 		"TRANCHE_MAIL_FROM": demoMerchant + " <billing@shop.example>", "TRANCHE_MERCHANT_NAME": demoMerchant,
 		"TRANCHE_CHECKOUT_DAYS": "0", // the one who never pays is part of the story
 		"TRANCHE_RETURN_URL":    demoReturnURL, "TRANCHE_LOG_LEVEL": "debug",
@@ -103,7 +107,7 @@ func (w *demoWorld) startApp(ctx context.Context, dir string, log io.Writer) err
 	}
 	logger := zerolog.New(zerolog.SyncWriter(log)).With().Timestamp().Logger()
 	queue.RedirectLogs(logger)
-	a, err := app.New(ctx, cfg, logger)
+	a, err := app.NewAt(ctx, cfg, w.clock, logger)
 	if err != nil {
 		return err
 	}
@@ -135,6 +139,7 @@ func (w *demoWorld) play(ctx context.Context, t *timeline) error {
 	look := time.NewTicker(40 * time.Millisecond)
 	defer look.Stop()
 	for {
+		w.pace.Beat()
 		if err := t.catchUp(ctx); err != nil {
 			return err
 		}

@@ -79,7 +79,16 @@ type App struct {
 // valid. Close what was opened with Stop. Errors: billing.ErrUnavailable when the database or Redis
 // is away.
 func New(ctx context.Context, cfg config.Config, log zerolog.Logger) (*App, error) {
-	a := &App{cfg: cfg, log: log, metrics: metrics.New(), ended: make(chan error, 1)}
+	clk, err := clock.Parse(cfg.Clock)
+	if err != nil {
+		return nil, err
+	}
+	return NewAt(ctx, cfg, clk, log)
+}
+
+// NewAt is New by a clock that the caller holds; the setting of cfg is not used.
+func NewAt(ctx context.Context, cfg config.Config, clk clock.Clock, log zerolog.Logger) (*App, error) {
+	a := &App{cfg: cfg, clock: clk, log: log, metrics: metrics.New(), ended: make(chan error, 1)}
 	for _, f := range cfg.Warnings() {
 		log.Warn().Str("setting", f.Setting).Str("do", f.Hint).Msg(f.Setting + " " + f.Problem)
 	}
@@ -100,9 +109,6 @@ func (a *App) open(ctx context.Context) error {
 // openServices reaches what the process needs: database, queue and Stripe.
 func (a *App) openServices(ctx context.Context) error {
 	var err error
-	if a.clock, err = clock.Parse(a.cfg.Clock); err != nil {
-		return err
-	}
 	if a.merchant, err = Merchant(a.cfg); err != nil {
 		return err
 	}
