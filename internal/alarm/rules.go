@@ -167,6 +167,15 @@ func PermissionMissing() Alarm {
 	}
 }
 
+// StripeUnauthorized returns the alarm of a process whose Stripe key Stripe rejects (401).
+func StripeUnauthorized() Alarm {
+	return Alarm{
+		Name: "stripe_unauthorized", Severity: Critical,
+		What: "Stripe rejects the key: nothing is charged or refunded, and no plan can be made; nothing is lost",
+		Do:   "set STRIPE_SECRET_KEY to a valid key of the same account and restart; the work then resumes automatically. tranche doctor shows whether Stripe accepts a key",
+	}
+}
+
 // ProxyUntrusted returns the alarm of a process behind a proxy that no setting names.
 func ProxyUntrusted() Alarm {
 	return Alarm{
@@ -205,5 +214,5 @@ func Known() []Alarm {
 	for _, r := range billing.IncidentRules() {
 		known = append(known, incident(r))
 	}
-	return append(known, silent(), givenUp(), QueueUnavailable(), WrongClock(), WrongAccount(), PermissionMissing(), ChargesHeld(), ProxyUntrusted(), EndpointsUnsigned())
+	return append(known, silent(), givenUp(), QueueUnavailable(), WrongClock(), WrongAccount(), PermissionMissing(), StripeUnauthorized(), ChargesHeld(), ProxyUntrusted(), EndpointsUnsigned())
 }

@@ -64,3 +64,14 @@ func (a *App) permissionAlarm(context.Context) *alarm.Alarm {
 	raised.Count, raised.Reason = len(lacking), strings.Join(lacking, ", ")
 	return &raised
 }
+
+// keyAlarm is raised by this process alone, while Stripe rejects its key.
+func (a *App) keyAlarm(context.Context) *alarm.Alarm {
+	why := a.gateway.Unauthorized()
+	if why == "" {
+		return nil
+	}
+	raised := alarm.StripeUnauthorized()
+	raised.Count, raised.Reason = 1, why
+	return &raised
+}

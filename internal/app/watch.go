@@ -23,7 +23,7 @@ func (a *App) buildWatch() {
 func (a *App) alarmConfig() alarm.Config {
 	return alarm.Config{
 		Store: a.store, Clock: a.clock, Lease: a.cfg.Lease, Archived: a.queue.Archived, Queue: a.queue.CheckWrite,
-		Own: []func(context.Context) *alarm.Alarm{a.clockAlarm, a.accountAlarm, a.permissionAlarm, a.heldAlarm, a.proxyAlarm, a.unsignedAlarm},
+		Own: []func(context.Context) *alarm.Alarm{a.clockAlarm, a.accountAlarm, a.permissionAlarm, a.keyAlarm, a.heldAlarm, a.proxyAlarm, a.unsignedAlarm},
 	}
 }
 

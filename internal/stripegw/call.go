@@ -81,6 +81,7 @@ func (g *Gateway) guarded(ctx context.Context, bucket billing.Bucket, c call, ou
 	begun := clock.Clock{}.Wall()
 	failed := g.checked(c.op, a, send(withAnswer(ctx, a)), out)
 	g.notePermission(ctx, bucket, c, failed)
+	g.rejected.note(failed)
 	g.observed(c.op, begun, failed)
 	shown = evidence(ctx, a, failed)
 	g.throttled(ctx, bucket, a, failed)

@@ -44,14 +44,15 @@ func (Config) GoString() string { return "stripegw.Config" }
 
 // Gateway calls Stripe. It is safe for concurrent use.
 type Gateway struct {
-	backend stripe.Backend
-	client  *http.Client
-	limiter billing.Limiter
-	breaker *Breaker
-	observe Observer
-	key     string
-	live    bool
-	refused refusals // calls for which the key lacks a permission
+	backend  stripe.Backend
+	client   *http.Client
+	limiter  billing.Limiter
+	breaker  *Breaker
+	observe  Observer
+	key      string
+	live     bool
+	refused  refusals // calls for which the key lacks a permission
+	rejected rejection
 }
 
 var _ billing.Gateway = (*Gateway)(nil)
