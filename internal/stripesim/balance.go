@@ -63,6 +63,9 @@ func (d *dispute) withdraw(id string) {
 	d.movements = append(d.movements, out)
 }
 
+// withdrawn reports whether the dispute holds the money: taken, and not returned.
+func (d *dispute) withdrawn() bool { return len(d.movements) == 1 }
+
 // reinstate returns the amount of a dispute that was won.
 func (d *dispute) reinstate(id string, now int64) {
 	out := movement(id, "adjustment", "dispute_reversal", d.id, d.currency, d.amount, 0, now)

@@ -80,13 +80,18 @@ func (s *Server) troubleAfter(c *call, paid *charge, card testCard) {
 	}
 }
 
+// inquiryOpen is the status of an inquiry: a question before a dispute, which takes no money.
+const inquiryOpen = "warning_needs_response"
+
+// openDispute opens a dispute, which takes the money at once, or an inquiry. Stripe sends an event
+// for the dispute and, after it, one for the money.
 func (s *Server) openDispute(c *call, paid *charge, reason string) *dispute {
 	made := &dispute{
 		id: s.random.id("dp_1"), created: s.now(), charge: paid.id, paymentIntent: paid.paymentIntent, amount: paid.captured,
 		currency: paid.currency, reason: reason, status: "needs_response", brand: paid.fingerprintOf.brand, metadata: map[string]string{},
 	}
 	if reason == "inquiry" {
-		made.reason, made.status = "general", "warning_needs_response"
+		made.reason, made.status = "general", inquiryOpen
 	}
 	if made.status == "needs_response" {
 		made.withdraw(s.random.id("txn_1"))
@@ -94,6 +99,9 @@ func (s *Server) openDispute(c *call, paid *charge, reason string) *dispute {
 	paid.dispute = made.id
 	s.state.disputes.add(made.id, made)
 	s.emit(c, "charge.dispute.created", made.view(), nil)
+	if made.withdrawn() {
+		s.emit(c, "charge.dispute.funds_withdrawn", made.view(), nil)
+	}
 	return made
 }
 
@@ -127,8 +135,8 @@ func (s *Server) WarnOfFraud(paymentIntentID string) (string, error) {
 	return id, nil
 }
 
-// CloseDispute ends a dispute, won or lost, and emits charge.dispute.closed.
-// The error says that the dispute is unknown.
+// CloseDispute ends a dispute, won or lost, or an inquiry. It emits charge.dispute.closed and, when
+// the money comes back, charge.dispute.funds_reinstated. The error reports an unknown dispute.
 func (s *Server) CloseDispute(disputeID string, won bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -136,13 +144,27 @@ func (s *Server) CloseDispute(disputeID string, won bool) error {
 	if !ok {
 		return fmt.Errorf("stripesim: no dispute %q", disputeID)
 	}
-	found.status = "lost"
-	if won {
-		found.status = "won"
+	reinstated := won && found.withdrawn()
+	found.status = found.closedAs(won)
+	if reinstated {
 		found.reinstate(s.random.id("txn_1"), s.now())
 	}
 	s.emit(nil, "charge.dispute.closed", found.view(), nil)
+	if reinstated {
+		s.emit(nil, "charge.dispute.funds_reinstated", found.view(), nil)
+	}
 	return nil
+}
+
+// closedAs returns the status of a dispute that ends. An inquiry is neither won nor lost.
+func (d *dispute) closedAs(won bool) string {
+	switch {
+	case d.status == inquiryOpen:
+		return "warning_closed"
+	case won:
+		return "won"
+	}
+	return "lost"
 }
 
 func (s *Server) paidCharge(paymentIntentID string) *charge {

@@ -208,6 +208,47 @@ func TestADisputeMovesMoney(t *testing.T) {
 	require.Empty(t, first(s.get("/v1/disputes", "limit=1").field("data"))["balance_transactions"], "an inquiry takes nothing")
 }
 
+func TestDisputeEvents(t *testing.T) {
+	t.Parallel()
+	opened := []string{"charge.dispute.created", "charge.dispute.funds_withdrawn"}
+	for name, tt := range map[string]struct {
+		reason string
+		won    bool
+		status string
+		want   []string
+	}{
+		"won":               {"fraudulent", true, "won", append(opened, "charge.dispute.closed", "charge.dispute.funds_reinstated")},
+		"lost":              {"fraudulent", false, "lost", append(opened, "charge.dispute.closed")},
+		"an inquiry closed": {"inquiry", true, "warning_closed", []string{"charge.dispute.created", "charge.dispute.closed"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSim(t)
+			id, _ := s.intent("confirm=true&payment_method=pm_card_visa")
+			paid := len(s.eventTypes())
+			dispute, err := s.server.Dispute(id, tt.reason)
+			require.NoError(t, err)
+			require.NoError(t, s.server.CloseDispute(dispute, tt.won))
+			require.Equal(t, tt.want, s.eventTypes()[paid:])
+			require.Equal(t, tt.status, s.get("/v1/disputes/"+dispute, "").field("status"))
+		})
+	}
+}
+
+func TestDisputeEvents_ShowTheMoneyMoved(t *testing.T) {
+	t.Parallel()
+	s := newSim(t)
+	id, _ := s.intent("confirm=true&payment_method=pm_card_createDispute")
+	dispute := first(s.get("/v1/disputes", "payment_intent="+id).field("data"))["id"].(string)
+	require.NoError(t, s.server.CloseDispute(dispute, true))
+	for kind, movements := range map[string]int{"charge.dispute.funds_withdrawn": 1, "charge.dispute.funds_reinstated": 2} {
+		about := first(s.get("/v1/events", "type="+kind).field("data"))["data"].(map[string]any)["object"].(map[string]any)
+		require.Equal(t, dispute, about["id"], kind)
+		require.Equal(t, id, about["payment_intent"], kind)
+		require.Len(t, about["balance_transactions"], movements, kind)
+	}
+}
+
 func TestWhichAnswersForbidARetry(t *testing.T) {
 	t.Parallel()
 	s := newSim(t)

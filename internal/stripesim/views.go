@@ -136,7 +136,7 @@ func (d *dispute) view() object {
 		"id": d.id, "object": "dispute", "amount": d.amount, "balance_transactions": append([]any{}, d.movements...), "charge": d.charge, "created": d.created,
 		"currency": d.currency, "evidence": evidence,
 		"evidence_details":     object{"due_by": d.created + 9*24*3600, "has_evidence": false, "past_due": false, "submission_count": int64(0)},
-		"is_charge_refundable": d.status == "warning_needs_response", "livemode": false, "metadata": d.metadata,
+		"is_charge_refundable": d.status == inquiryOpen, "livemode": false, "metadata": d.metadata,
 		"payment_intent":         orNull(d.paymentIntent),
 		"payment_method_details": object{"card": object{"brand": d.brand, "network_reason_code": "10.4"}, "type": "card"},
 		"reason":                 d.reason, "status": d.status,

@@ -182,7 +182,9 @@ func (r *run) money(intent string) {
 	}
 	disputes := r.get("/v1/disputes", "expand[]=data.charge")["data"].([]any)
 	r.get("/v1/disputes/"+id(disputes[0].(map[string]any)), "")
-	require.NoError(r.t, r.sim.CloseDispute(id(disputes[0].(map[string]any)), true))
+	for _, one := range disputes { // an inquiry, and a dispute that took the money
+		require.NoError(r.t, r.sim.CloseDispute(id(one.(map[string]any)), true))
+	}
 }
 
 func (r *run) connect() {
@@ -272,6 +274,7 @@ func (r *run) events() {
 		"payment_method.automatically_updated", "payment_intent.created", "payment_intent.succeeded", "payment_intent.payment_failed",
 		"payment_intent.requires_action", "payment_intent.processing", "payment_intent.canceled", "payment_intent.amount_capturable_updated", "charge.succeeded",
 		"charge.failed", "charge.captured", "charge.refunded", "charge.refund.updated", "charge.dispute.created", "charge.dispute.closed",
+		"charge.dispute.funds_withdrawn", "charge.dispute.funds_reinstated",
 		"refund.created", "refund.updated", "setup_intent.created", "setup_intent.succeeded", "setup_intent.setup_failed",
 		"setup_intent.requires_action", "setup_intent.canceled", "radar.early_fraud_warning.created",
 	} {
