@@ -23,7 +23,6 @@ import (
 	"tranche/internal/store"
 	"tranche/internal/store/open"
 	"tranche/internal/stripesim"
-	"tranche/internal/testenv"
 )
 
 const (
@@ -80,22 +79,19 @@ func TestAudit_OperationsWithoutAPlan(t *testing.T) {
 	t.Parallel()
 	byAPI := billing.Party{Actor: billing.NewActor(billing.ActorKey, handlers.KeyFingerprint(counterKey)), Name: "Zoë, support"}
 	byCommand := billing.Party{Actor: billing.NewActor(billing.ActorCommand, (&cli{env: noEnv}).userAtHost())}
-	for engine, url := range map[string]func(testing.TB) string{"sqlite": testenv.SQLite, "postgres": testenv.Postgres} {
-		t.Run(engine, func(t *testing.T) {
-			t.Parallel()
-			d := newAuditDesk(t, url(t))
-			for _, op := range auditedOperations {
-				if op.request != "" {
-					d.requireEntry(t, op, byAPI, d.ask)
-				}
-				if op.command != "" {
-					d.requireEntry(t, op, byCommand, d.run)
-				}
+	eachDatabase(t, func(t *testing.T, url string) {
+		d := newAuditDesk(t, url)
+		for _, op := range auditedOperations {
+			if op.request != "" {
+				d.requireEntry(t, op, byAPI, d.ask)
 			}
-			d.requireRefusedWithoutEntry(t)
-			d.requireListed(t)
-		})
-	}
+			if op.command != "" {
+				d.requireEntry(t, op, byCommand, d.run)
+			}
+		}
+		d.requireRefusedWithoutEntry(t)
+		d.requireListed(t)
+	})
 }
 
 // TestAudit_DocumentListsEveryOperation holds the table of docs/audit.md to the operations above.

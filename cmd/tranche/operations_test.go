@@ -15,7 +15,6 @@ import (
 	"tranche/internal/operator"
 	"tranche/internal/store"
 	"tranche/internal/store/open"
-	"tranche/internal/testenv"
 )
 
 // surfaceOf is how an operation is asked for over HTTP and by command. PLAN, CHARGE and CARD stand
@@ -57,22 +56,19 @@ var surfaces = map[operator.Operation]surfaceOf{
 // both databases, and compares what is written: plan, charges, audit entries and versions.
 func TestEveryOperationIsTheSameByAPIAndByCommand(t *testing.T) {
 	t.Parallel()
-	for name, engine := range map[string]func(testing.TB) string{"sqlite": testenv.SQLite, "postgres": testenv.Postgres} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			c := newCounter(t, engine(t))
-			for _, op := range operator.Operations() {
-				surface, ok := surfaces[op]
-				require.True(t, ok, "%s has no surface here", op)
-				byAPI, byCommand := c.customer(t, op, surface), c.customer(t, op, surface)
-				c.ask(t, op, surface, byAPI)
-				c.run(t, op, surface, byCommand)
-				require.Equal(t, c.written(t, byAPI), c.written(t, byCommand), "%s", op)
-				c.requireParty(t, byAPI, op, billing.Party{Actor: billing.NewActor(billing.ActorKey, handlers.KeyFingerprint(counterKey)), Name: "Zoë, support"})
-				c.requireParty(t, byCommand, op, billing.Party{Actor: billing.NewActor(billing.ActorCommand, (&cli{env: noEnv}).userAtHost())})
-			}
-		})
-	}
+	eachDatabase(t, func(t *testing.T, url string) {
+		c := newCounter(t, url)
+		for _, op := range operator.Operations() {
+			surface, ok := surfaces[op]
+			require.True(t, ok, "%s has no surface here", op)
+			byAPI, byCommand := c.customer(t, op, surface), c.customer(t, op, surface)
+			c.ask(t, op, surface, byAPI)
+			c.run(t, op, surface, byCommand)
+			require.Equal(t, c.written(t, byAPI), c.written(t, byCommand), "%s", op)
+			c.requireParty(t, byAPI, op, billing.Party{Actor: billing.NewActor(billing.ActorKey, handlers.KeyFingerprint(counterKey)), Name: "Zoë, support"})
+			c.requireParty(t, byCommand, op, billing.Party{Actor: billing.NewActor(billing.ActorCommand, (&cli{env: noEnv}).userAtHost())})
+		}
+	})
 }
 
 // counter is a merchant's desk: a database, the API on it, and the command line.

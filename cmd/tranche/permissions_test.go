@@ -44,8 +44,9 @@ type keyWorld struct {
 	shop     string // the directory of the merchant's files
 }
 
-// newKeyWorld starts Tranche with a key that has the given scopes and no others.
-func newKeyWorld(t *testing.T, scopes []string) *keyWorld {
+// newKeyWorld starts Tranche on an empty database with a key that has the given scopes and no
+// others. With PostgreSQL it has a Redis, as several processes need.
+func newKeyWorld(t *testing.T, databaseURL string, scopes []string) *keyWorld {
 	t.Helper()
 	sim := stripesim.New(stripesim.Options{
 		Account: stripesim.Account{ID: "acct_1Keys"}, SecretKeys: []string{"sk_test_shop"}, RestrictedKeys: map[string][]string{keyOfTest: scopes},
@@ -54,9 +55,12 @@ func newKeyWorld(t *testing.T, scopes []string) *keyWorld {
 	t.Cleanup(func() { sim.Close(); server.Close() })
 	w := &keyWorld{t: t, sim: sim, browser: &stripesim.Browser{BaseURL: server.URL}, shop: t.TempDir(), settings: map[string]string{
 		"STRIPE_SECRET_KEY": keyOfTest, "STRIPE_WEBHOOK_SECRET": "whsec_keys", "STRIPE_API_BASE": server.URL, "TRANCHE_API_KEY": permitAPIKey,
-		"TRANCHE_ADDR": "127.0.0.1:0", "TRANCHE_ADMIN_ADDR": "127.0.0.1:0", "DATABASE_URL": testenv.SQLite(t), "TRANCHE_TICK": "50ms",
+		"TRANCHE_ADDR": "127.0.0.1:0", "TRANCHE_ADMIN_ADDR": "127.0.0.1:0", "DATABASE_URL": databaseURL, "TRANCHE_TICK": "50ms",
 		"STRIPE_READ_RATE": "1000", "STRIPE_WRITE_RATE": "1000", "STRIPE_TIMEOUT": "2s", "TRANCHE_LEASE": "3s", "TRANCHE_SHUTDOWN_TIMEOUT": "5s",
 	}}
+	if !strings.HasPrefix(databaseURL, "sqlite:") {
+		w.settings["REDIS_URL"] = testenv.Redis(t)
+	}
 	cfg, err := config.LoadFor(config.Sources{Flags: w.settings}, config.NeedsServe)
 	require.NoError(t, err)
 	w.app, err = app.New(t.Context(), cfg, zerolog.Nop())
@@ -303,17 +307,19 @@ var lost = map[string][]string{
 // others.
 func TestPermissions_ExactlyTheListed(t *testing.T) {
 	t.Parallel()
-	w := newKeyWorld(t, stripekey.Scopes())
-	for name, deed := range deeds {
-		require.NoError(t, deed(w), name)
-	}
-	said, err := w.command("doctor")
-	require.NoError(t, err)
-	require.Regexp(t, `(?m)^permissions +ok +the restricted key has all 8 that are needed`, said)
-	require.Contains(t, said, "is sent every event")
-	status, alarms := w.ready()
-	require.Equal(t, http.StatusOK, status)
-	require.NotContains(t, alarms, "permission_missing")
+	eachDatabase(t, func(t *testing.T, url string) {
+		w := newKeyWorld(t, url, stripekey.Scopes())
+		for name, deed := range deeds {
+			require.NoError(t, deed(w), name)
+		}
+		said, err := w.command("doctor")
+		require.NoError(t, err)
+		require.Regexp(t, `(?m)^permissions +ok +the restricted key has all 8 that are needed`, said)
+		require.Contains(t, said, "is sent every event")
+		status, alarms := w.ready()
+		require.Equal(t, http.StatusOK, status)
+		require.NotContains(t, alarms, "permission_missing")
+	})
 }
 
 func (w *keyWorld) ready() (int, string) {
@@ -341,7 +347,12 @@ func TestPermissions_OneMissing(t *testing.T) {
 
 func requireLost(t *testing.T, p stripekey.Permission, scopes []string) {
 	t.Helper()
-	w := newKeyWorld(t, scopes)
+	eachDatabase(t, func(t *testing.T, url string) { newKeyWorld(t, url, scopes).requireLost(p, scopes) })
+}
+
+func (w *keyWorld) requireLost(p stripekey.Permission, scopes []string) {
+	t := w.t
+	t.Helper()
 	said, err := w.command("doctor")
 	verdict := "fail"
 	if p.Advisory {

@@ -33,28 +33,25 @@ func (c *counter) paidTwice(t *testing.T) served {
 func TestRefundDuplicate_SameByAPIAndByCommand(t *testing.T) {
 	t.Parallel()
 	surface := surfaceOf{path: "charges/CHARGE/refund-duplicate", command: "charge refund-duplicate CHARGE --yes"}
-	for name, engine := range map[string]func(testing.TB) string{"sqlite": testenv.SQLite, "postgres": testenv.Postgres} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			c := newCounter(t, engine(t))
-			byAPI, byCommand := c.paidTwice(t), c.paidTwice(t)
-			for range 2 { // the second call changes nothing
-				c.ask(t, "refund-duplicate", surface, byAPI)
-				c.run(t, "refund-duplicate", surface, byCommand)
-			}
-			require.Equal(t, c.written(t, byAPI), c.written(t, byCommand))
-			for _, s := range []served{byAPI, byCommand} {
-				orders, err := c.store.Refunds(t.Context(), s.charge.ID)
-				require.NoError(t, err)
-				require.Len(t, orders, 1)
-				require.Equal(t, billing.RefundOpen, orders[0].Status)
-				require.Equal(t, "pi_second_"+string(s.charge.ID), orders[0].PaymentIntent)
-				row, err := c.store.Charge(t.Context(), s.charge.ID)
-				require.NoError(t, err)
-				require.WithinDuration(t, c.now, row.NextAttemptAt, 5*time.Minute, "a worker makes it")
-			}
-		})
-	}
+	eachDatabase(t, func(t *testing.T, url string) {
+		c := newCounter(t, url)
+		byAPI, byCommand := c.paidTwice(t), c.paidTwice(t)
+		for range 2 { // the second call changes nothing
+			c.ask(t, "refund-duplicate", surface, byAPI)
+			c.run(t, "refund-duplicate", surface, byCommand)
+		}
+		require.Equal(t, c.written(t, byAPI), c.written(t, byCommand))
+		for _, s := range []served{byAPI, byCommand} {
+			orders, err := c.store.Refunds(t.Context(), s.charge.ID)
+			require.NoError(t, err)
+			require.Len(t, orders, 1)
+			require.Equal(t, billing.RefundOpen, orders[0].Status)
+			require.Equal(t, "pi_second_"+string(s.charge.ID), orders[0].PaymentIntent)
+			row, err := c.store.Charge(t.Context(), s.charge.ID)
+			require.NoError(t, err)
+			require.WithinDuration(t, c.now, row.NextAttemptAt, 5*time.Minute, "a worker makes it")
+		}
+	})
 }
 
 func TestRefundDuplicate_NothingPaidTwice(t *testing.T) {

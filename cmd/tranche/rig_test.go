@@ -19,6 +19,7 @@ import (
 
 	"tranche/internal/clock"
 	"tranche/internal/stripesim"
+	"tranche/internal/testenv"
 )
 
 // The secrets of the processes in these tests. None may ever be said.
@@ -47,6 +48,17 @@ type rig struct {
 
 // rigLease is short: what a killed process held is taken up after it.
 const rigLease = 3 * time.Second
+
+// eachDatabase runs a test once for each engine, each time with the URL of an empty database.
+func eachDatabase(t *testing.T, test func(t *testing.T, databaseURL string)) {
+	t.Helper()
+	for name, database := range map[string]func(testing.TB) string{"sqlite": testenv.SQLite, "postgres": testenv.Postgres} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, database(t))
+		})
+	}
+}
 
 // newRig starts the simulator. rate is how many seconds the clock moves in one; vars are settings
 // of serve beside those that every rig has.
