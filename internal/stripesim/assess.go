@@ -46,12 +46,20 @@ func (s *Server) assess(a attempt) verdict {
 		return verdict{decline: "highest_risk_level"}
 	}
 	if s.needsAuthentication(a, wish != "") {
-		if a.offSession {
-			return verdict{decline: "authentication_required"}
-		}
-		return verdict{challenge: true}
+		return a.authenticate()
 	}
 	return verdict{decline: s.issuerSays(a)}
+}
+
+// authenticate is the verdict on an attempt that needs 3-D Secure.
+func (a attempt) authenticate() verdict {
+	switch {
+	case a.offSession:
+		return verdict{decline: "authentication_required"}
+	case a.method.card.fails3DS != "":
+		return verdict{decline: a.method.card.fails3DS}
+	}
+	return verdict{challenge: true}
 }
 
 // issuerSays is the card's own decline code, or "".

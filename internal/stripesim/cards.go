@@ -27,6 +27,7 @@ type testCard struct {
 	refund                          string // pending or fails
 	available                       bool   // payments are available at once
 	no3DS                           bool   // it does not support 3-D Secure
+	fails3DS                        string // decline code of a payment that needs 3-D Secure, before any challenge
 	mandate                         bool   // Indian: off-session payments are processing first, and need a set up
 	// What the checks find, where it is not pass.
 	cvcCheck, postalCheck, line1Check string
@@ -54,7 +55,9 @@ var testCards = []testCard{
 	{number: "4000000000003220", magic: "threeDSecure2Required", auth: authAlways},
 	{number: "4000000000003063", magic: "threeDSecureRequired", auth: authAlways},
 	{number: "4000008400001629", magic: "threeDSecureRequiredChargeDeclined", auth: authAlways, decline: "generic_decline", attachOK: true},
+	{number: "4000008400001280", magic: "threeDSecureRequiredProcessingError", auth: authAlways, fails3DS: "generic_decline"},
 	{number: "4000000000003055", magic: "threeDSecureOptional"},
+	{number: "4000000000003097", magic: "threeDSecureOptionalProcessingError", fails3DS: "processing_error"},
 	{number: "4000000000000341", magic: "chargeCustomerFail", decline: "generic_decline", attachOK: true},
 	{number: "4000000000000002", magic: "visa_chargeDeclined", decline: "generic_decline"},
 	{number: "4000000000009995", magic: "visa_chargeDeclinedInsufficientFunds", decline: "insufficient_funds"},

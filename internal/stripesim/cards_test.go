@@ -61,6 +61,52 @@ func TestCard3155NotSetUpNeedsAuthenticationOffSession(t *testing.T) {
 	require.Equal(t, "authentication_required", out.field("error", "code"))
 }
 
+// TestCardsThatCannotAuthenticate has the cards whose 3-D Secure fails before the customer sees a
+// challenge. What a card without an error code does, it does without 3-D Secure.
+func TestCardsThatCannotAuthenticate(t *testing.T) {
+	t.Parallel()
+	const ask = "&payment_method_options[card][request_three_d_secure]=any"
+	for _, tt := range []struct {
+		magic, number, request     string
+		payment, setup, offSession string // error codes
+		decline                    any    // the decline code of the payment
+	}{
+		{"threeDSecureRequiredProcessingError", "4000008400001280", "", "card_declined", "card_declined", "authentication_required", "generic_decline"},
+		{"threeDSecureRequiredProcessingError", "4000008400001280", ask, "card_declined", "card_declined", "authentication_required", "generic_decline"},
+		{"threeDSecureOptionalProcessingError", "4000000000003097", "", "", "", "", nil},
+		{"threeDSecureOptionalProcessingError", "4000000000003097", ask, "processing_error", "processing_error", "", nil},
+	} {
+		t.Run(tt.number+tt.request, func(t *testing.T) {
+			t.Parallel()
+			s := newSim(t)
+			wantCode := func(out reply, code, object string) {
+				t.Helper()
+				if code == "" {
+					require.Equal(t, http.StatusOK, out.status, "%v", out.body)
+					require.Equal(t, "succeeded", out.field("status"))
+					return
+				}
+				require.Equal(t, http.StatusPaymentRequired, out.status, "%v", out.body)
+				require.Equal(t, code, out.field("error", "code"))
+				require.Equal(t, "requires_payment_method", out.field("error", object, "status"))
+				require.Nil(t, out.field("error", object, "next_action"))
+			}
+			paid := s.post("/v1/payment_intents", create+"pm_card_"+tt.magic+tt.request)
+			wantCode(paid, tt.payment, "payment_intent")
+			if tt.payment != "" {
+				failed := s.get("/v1/charges/"+paid.field("error", "charge").(string), "")
+				require.Equal(t, tt.payment, failed.field("failure_code"))
+				require.Equal(t, tt.decline, paid.field("error", "decline_code"))
+			}
+			setup := "confirm=true&payment_method_types[]=card&payment_method="
+			wantCode(s.post("/v1/setup_intents", setup+"pm_card_"+tt.magic+tt.request), tt.setup, "setup_intent")
+			customer, method := s.customer(), s.card(tt.number)
+			s.ok("/v1/payment_methods/"+method+"/attach", "customer="+customer)
+			wantCode(s.post("/v1/payment_intents", offSession(customer, method)+tt.request), tt.offSession, "payment_intent")
+		})
+	}
+}
+
 func TestCard3178CanFailItsFirstPaymentToo(t *testing.T) {
 	s := newSim(t, func(o *stripesim.Options) { o.Card3178InitialFails = true })
 	_, secret := s.intent("")

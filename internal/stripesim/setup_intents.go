@@ -193,10 +193,13 @@ func (s *Server) trySetup(c *call, intent *setupIntent, method *paymentMethod) *
 	if code == "" && !method.card.attachOK {
 		code = method.card.decline
 	}
+	needs3DS := method.card.auth != authNever || method.card.asked(intent.cardOptions) || code == "authentication_required"
 	switch {
 	case code != "" && code != "authentication_required":
 		return s.declineSetup(c, intent, method, code)
-	case method.card.auth != authNever || method.card.asked(intent.cardOptions) || code == "authentication_required":
+	case needs3DS && method.card.fails3DS != "":
+		return s.declineSetup(c, intent, method, method.card.fails3DS)
+	case needs3DS:
 		intent.status = requiresAction
 		intent.pendingReturnURL = c.in.str("return_url")
 		intent.nextAction = s.nextAction(c, "setup_intent", intent.id)
