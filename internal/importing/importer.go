@@ -69,6 +69,9 @@ type Importer struct {
 	store Store
 	Options
 	verified map[named]verdict
+	// drafted are the customers, by reference, that the earlier batches of a check would add. The
+	// database lacks them, because a check writes nothing.
+	drafted map[string]billing.CustomerTerms
 }
 
 // New makes an importer.
@@ -79,6 +82,8 @@ func New(store Store, o Options) *Importer {
 // Check goes through the lines and writes nothing. Errors: of reading the file, of Options.Fault,
 // billing.ErrUnavailable.
 func (im *Importer) Check(ctx context.Context, lines *Reader) (Summary, error) {
+	im.drafted = map[string]billing.CustomerTerms{}
+	defer func() { im.drafted = nil }()
 	return im.walk(ctx, lines, im.checkBatch)
 }
 
@@ -161,6 +166,11 @@ func (s *Summary) add(o Summary) {
 
 func (im *Importer) checkBatch(ctx context.Context, batch []numbered) (Summary, error) {
 	rows, err := im.prepare(ctx, im.store, batch)
+	for _, c := range rows.Customers {
+		im.drafted[c.Reference] = billing.CustomerTerms{
+			Email: c.Email, Name: c.Name, Locale: c.Locale, TimeZone: c.TimeZone, StripeCustomer: c.StripeCustomer,
+		}
+	}
 	return rows.sum, err
 }
 

@@ -47,11 +47,24 @@ func (im *Importer) known(ctx context.Context, r billing.ImportReader, batch []n
 	for i := range there {
 		k.customers[there[i].Reference] = &there[i]
 	}
+	im.addDrafted(k, customers)
 	saved, err := r.CardsByPaymentMethod(ctx, cards...)
 	for _, c := range saved {
 		k.cards[c.PaymentMethod] = c
 	}
 	return k, err
+}
+
+// addDrafted adds the customers that earlier batches of a check would add.
+func (im *Importer) addDrafted(k known, references []string) {
+	for _, reference := range references {
+		t, isDrafted := im.drafted[reference]
+		if _, isThere := k.customers[reference]; isDrafted && !isThere {
+			k.customers[reference] = &billing.Customer{
+				Reference: reference, Email: t.Email, Name: t.Name, Locale: t.Locale, TimeZone: t.TimeZone, StripeCustomer: t.StripeCustomer,
+			}
+		}
+	}
 }
 
 // prepare builds the rows of a batch, and records the faults of its lines.
