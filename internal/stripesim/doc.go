@@ -89,5 +89,6 @@
 // of confirmations after which a PaymentIntent is canceled is not published; see
 // Options.ConfirmLimit. Nor are the decline codes of the cards whose 3-D Secure fails: here
 // 4000008400001280, which needs it, has generic_decline on-session and authentication_required
-// off-session; 4000000000003097 has processing_error where 3-D Secure is asked for, and pays elsewhere.
+// off-session; 4000000000003097 has processing_error where 3-D Secure is asked for, and pays
+// elsewhere.
 package stripesim
