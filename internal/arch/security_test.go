@@ -18,12 +18,12 @@ var (
 	newTable     = regexp.MustCompile(`CREATE TABLE (?:IF NOT EXISTS )?(\w+)`)
 )
 
-// section returns the part of SECURITY.md below a heading.
-func section(t *testing.T, heading string) string {
+// section returns the part of a page below a heading.
+func section(t *testing.T, page, heading string) string {
 	t.Helper()
-	page, err := os.ReadFile(filepath.Join(root(t), "SECURITY.md"))
+	content, err := os.ReadFile(filepath.Join(root(t), page))
 	require.NoError(t, err)
-	_, text, found := strings.Cut(string(page), "\n## "+heading+"\n")
+	_, text, found := strings.Cut(string(content), "\n## "+heading+"\n")
 	require.True(t, found, heading)
 	text, _, _ = strings.Cut(text, "\n## ")
 	return text
@@ -76,7 +76,7 @@ func testsOf(t *testing.T) map[string]bool {
 // TestSecurityPage_EachClaimHasItsTest wants the tests that SECURITY.md names to exist.
 func TestSecurityPage_EachClaimHasItsTest(t *testing.T) {
 	t.Parallel()
-	claims := section(t, "Claims, and the tests that hold them")
+	claims := section(t, "SECURITY.md", "Claims, and the tests that hold them")
 	require.Greater(t, strings.Count(claims, "\n| "), 20)
 	require.Empty(t, unproven(claims, testsOf(t)))
 }
@@ -90,11 +90,11 @@ func TestUnproven_FindsARow(t *testing.T) {
 	require.Len(t, unproven(table+"| two | |\n| three | none |\n| four | `TestThere`, `TestGone` |\n", tests), 3)
 }
 
-// TestSecurityPage_EachTableHasItsPeriod wants the list of retention periods to name every table
+// TestRetention_EachTableHasItsPeriod wants the list of retention periods to name every table
 // once.
-func TestSecurityPage_EachTableHasItsPeriod(t *testing.T) {
+func TestRetention_EachTableHasItsPeriod(t *testing.T) {
 	t.Parallel()
-	named := wordsIn(section(t, "Retention"))
+	named := wordsIn(section(t, "docs/erasure.md", "Retention"))
 	named = slices.DeleteFunc(named, func(name string) bool { return strings.HasPrefix(name, "TRANCHE_") })
 	slices.Sort(named)
 	for _, engine := range []string{"sqlite", "postgres"} {

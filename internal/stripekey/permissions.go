@@ -57,17 +57,17 @@ func Permissions() []Permission {
 	return []Permission{
 		{
 			Row: "PaymentIntents", Access: Write, Resources: []string{"payment_intents"}, Names: []string{"payment_intent"},
-			Lost:   "no plan with a first payment can be made, nothing is charged, and nothing can be paid on the recovery page",
+			Lost:   "nothing can be paid: no first payment, no charge, no recovery page",
 			Probes: []Probe{{http.MethodPost, "/v1/payment_intents/pi_" + noSuch + "/cancel"}},
 		},
 		{
 			Row: "SetupIntents", Access: Write, Resources: []string{"setup_intents"}, Names: []string{"setup_intent"},
-			Lost:   "no plan without a first payment can be made, and no card can be given on the recovery page without paying",
+			Lost:   "no card is saved without a payment, so a plan starts only with one",
 			Probes: []Probe{{http.MethodPost, "/v1/setup_intents/seti_" + noSuch + "/cancel"}},
 		},
 		{
 			Row: "PaymentMethods", Access: Write, Resources: []string{"payment_methods"}, Names: []string{"payment_method"},
-			Lost:   "the card of a first payment is not saved, so its plan does not start, and a removed card stays attached at Stripe",
+			Lost:   "the card of a first payment is not saved, so its plan does not start; removed cards stay attached",
 			Probes: []Probe{{http.MethodPost, "/v1/payment_methods/pm_" + noSuch + "/detach"}},
 		},
 		{
@@ -77,7 +77,7 @@ func Permissions() []Permission {
 		},
 		{
 			Row: "Charges and Refunds", Access: Write, Resources: []string{"charges", "refunds"}, Names: []string{"charge", "refund"},
-			Lost: "no refund is made, refunds and disputes are not recorded, and payments are not compared by reconcile or after a restore",
+			Lost: "nothing is refunded, recorded as refunded or disputed, or compared with Stripe",
 			Probes: []Probe{
 				{http.MethodPost, "/v1/refunds/re_" + noSuch},
 				{http.MethodGet, "/v1/charges?limit=1"},
@@ -85,12 +85,12 @@ func Permissions() []Permission {
 		},
 		{
 			Row: "Disputes", Access: Read, Resources: []string{"disputes"}, Names: []string{"dispute"},
-			Lost:   "disputes are not recorded, and their plans are not paused",
+			Lost:   "disputes are not recorded and pause no plan",
 			Probes: []Probe{{http.MethodGet, "/v1/disputes?limit=1"}},
 		},
 		{
 			Row: "Events", Access: Read, Resources: []string{"events"}, Names: []string{"event"},
-			Lost:   "events that no webhook brought are not found, after an outage or by event backfill",
+			Lost:   "events that no webhook brought are not found",
 			Probes: []Probe{{http.MethodGet, "/v1/events?limit=1"}},
 		},
 		{
