@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -138,17 +137,6 @@ func TestMetadataThatMakesNoSenseIsKeptForAnOperator(t *testing.T) {
 				require.Len(b.t, plans, 1)
 				require.Equal(b.t, taken.Plan.ID, plans[0].ID)
 			})
-		})
-	}
-}
-
-func TestDuplicatedLateAndShuffledEventsChangeNothing(t *testing.T) {
-	t.Parallel()
-	straight := lifetime(t, nil)
-	for seed := range uint64(12) {
-		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
-			t.Parallel()
-			require.Equal(t, straight, lifetime(t, rand.New(rand.NewPCG(seed, 1))))
 		})
 	}
 }

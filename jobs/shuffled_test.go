@@ -1,0 +1,24 @@
+//go:build !race
+
+package jobs_test
+
+import (
+	"math/rand/v2"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestDuplicatedLateAndShuffledEventsChangeNothing: the same life comes of the same events in any
+// order, any number of times.
+func TestDuplicatedLateAndShuffledEventsChangeNothing(t *testing.T) {
+	t.Parallel()
+	straight := lifetime(t, nil)
+	for seed := range uint64(12) {
+		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, straight, lifetime(t, rand.New(rand.NewPCG(seed, 1))))
+		})
+	}
+}
