@@ -19,8 +19,9 @@ const maxWebhookBody = 1 << 20
 // signatureHeader is where Stripe signs a body.
 const signatureHeader = "Stripe-Signature"
 
-// stripeWebhook takes in one event. It answers 2xx only once the event is stored, so that Stripe
-// sends again whatever did not get that far; an event that is stored already is answered 2xx too.
+// stripeWebhook stores one event of Stripe's. It answers 2xx only once the event is stored, so that
+// Stripe resends whatever was not. A duplicate is answered 2xx too and changes nothing, unless the
+// stored event has failed: then it is handled again.
 func (s *Server) stripeWebhook(w http.ResponseWriter, r *http.Request) {
 	if !s.mayBeSigned(w, r) {
 		return

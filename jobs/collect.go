@@ -207,7 +207,7 @@ func (t *planTx) nextCall(ctx context.Context, c *billing.Charge) (*call, error)
 		switch {
 		case attempts[n-1].Initiator == billing.InitiatorCustomer:
 			return nil, t.leaveToCustomer(ctx, c, attempts[n-1])
-		case t.underWay(c, attempts[n-1]):
+		case t.inFlight(c, attempts[n-1]):
 			return nil, nil
 		}
 		return t.takeUp(ctx, c, attempts[n-1])
@@ -352,11 +352,11 @@ func (t *planTx) newAttempt(ctx context.Context, c *billing.Charge, card billing
 	return &call{planID: t.plan.ID, attempt: a, customer: card.StripeCustomer}, nil
 }
 
-// underWay says whether the call of an open attempt was made under this very lease, so that it may
-// still be under way in another worker: the queue runs a task again when it takes its worker for
-// dead. The row comes back when the lease ends, for which the scheduler moves its time beyond that
-// of the worker that sent.
-func (t *planTx) underWay(c *billing.Charge, a billing.Attempt) bool {
+// inFlight reports whether the call of an open attempt may be in flight: it was made under the
+// charge's present lease, so another worker may still wait for Stripe's answer, because the queue
+// runs a task again when it takes its worker for dead. The charge is claimed again when the lease
+// ends.
+func (t *planTx) inFlight(c *billing.Charge, a billing.Attempt) bool {
 	return !t.inFuture(a.SentAt) && !c.WakeAt.After(a.SentAt.Add(t.worker.Clock.Simulated(t.worker.Lease)))
 }
 

@@ -16,8 +16,8 @@ func (e *secondPaymentError) Error() string {
 	return fmt.Sprintf("charge %s is paid already, by %s", e.charge.ID, e.charge.PaymentIntent)
 }
 
-// secondPayment opens the incident of a payment for a charge that is paid already. A payment that
-// was given back in full is no second one.
+// secondPayment opens the incident of a double charge: a payment for a charge that is paid already.
+// A payment that is refunded in full is none.
 func (w *Worker) secondPayment(ctx context.Context, charge billing.Charge, pi billing.PaymentIntent) (verdict, error) {
 	p, err := w.Gateway.Payment(ctx, pi.ID)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 // work. The zero value is ready.
 type probes struct {
 	mu       sync.Mutex
-	underWay map[billing.EndpointID]int
+	inFlight map[billing.EndpointID]int
 }
 
 // enter says whether a message may be tried now, beside those that are; who may calls leave
@@ -19,20 +19,20 @@ type probes struct {
 func (p *probes) enter(id billing.EndpointID, alone bool) (leave func(), ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if alone && p.underWay[id] > 0 {
+	if alone && p.inFlight[id] > 0 {
 		return nil, false
 	}
-	if p.underWay == nil {
-		p.underWay = map[billing.EndpointID]int{}
+	if p.inFlight == nil {
+		p.inFlight = map[billing.EndpointID]int{}
 	}
-	p.underWay[id]++
+	p.inFlight[id]++
 	return func() { p.leave(id) }, true
 }
 
 func (p *probes) leave(id billing.EndpointID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.underWay[id]--; p.underWay[id] == 0 {
-		delete(p.underWay, id)
+	if p.inFlight[id]--; p.inFlight[id] == 0 {
+		delete(p.inFlight, id)
 	}
 }

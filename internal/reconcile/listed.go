@@ -64,7 +64,7 @@ func (r *run) lookAgain(ctx context.Context, listed billing.RecordedPayment) ([]
 
 // found leaves out what may only not have reached us yet, and says in which account the rest is.
 func (r *run) found(ctx context.Context, all []Finding, changed time.Time) []Finding {
-	all = slices.DeleteFunc(all, func(f Finding) bool { return r.underWay(f, changed) })
+	all = slices.DeleteFunc(all, func(f Finding) bool { return r.inFlight(f, changed) })
 	for i := range all {
 		all[i].Account = billing.AccountOf(ctx)
 	}

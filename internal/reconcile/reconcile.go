@@ -127,8 +127,8 @@ func (r *run) report(ctx context.Context, findings []Finding) error {
 	return nil
 }
 
-// underWay leaves out what may only not have reached us yet.
-func (r *run) underWay(f Finding, changed time.Time) bool {
+// inFlight leaves out what may only not have reached us yet.
+func (r *run) inFlight(f Finding, changed time.Time) bool {
 	return f.repair != "" && changed.After(r.Now().Add(-r.Grace))
 }
 

@@ -246,7 +246,7 @@ func (d *Desk) branchOf(plan billing.Plan, c billing.Charge, card *billing.Card,
 		return BranchPaid
 	case c.Status.Ended(), plan.Status == billing.PlanCanceled, plan.Status == billing.PlanPaused:
 		return BranchClosed
-	case c.Status == billing.ChargeCollecting, underWay(attempts):
+	case c.Status == billing.ChargeCollecting, inFlight(attempts):
 		return BranchProcessing
 	case c.Status == billing.ChargeScheduled:
 		return scheduledBranch(plan, c)
@@ -286,8 +286,8 @@ func (d *Desk) chargesNewCard(plan billing.Plan, c billing.Charge, card *billing
 	return late >= 0 && late < d.Lease
 }
 
-// underWay says whether an attempt of the merchant's may still turn out to have taken the money.
-func underWay(attempts []billing.Attempt) bool {
+// inFlight says whether an attempt of the merchant's may still turn out to have taken the money.
+func inFlight(attempts []billing.Attempt) bool {
 	n := len(attempts)
 	return n > 0 && attempts[n-1].Outcome.Open() && attempts[n-1].Initiator == billing.InitiatorMerchant
 }

@@ -54,7 +54,8 @@ func (r reader) Events(ctx context.Context, f billing.EventFilter) ([]billing.Ev
 }
 
 // InsertEvents stores events in one commit and returns the ids of those that were not there yet, in
-// the order given. An id that is given twice is stored and returned once. Errors: ErrUnavailable.
+// the order given. It dedupes by Stripe's event id: one that is given twice is stored and returned
+// once. Errors: ErrUnavailable.
 func (s *Store) InsertEvents(ctx context.Context, events []billing.Event) ([]string, error) {
 	if len(events) == 0 {
 		return nil, nil

@@ -1,0 +1,41 @@
+package arch
+
+import (
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// fieldWords are the words by which a stranger looks for a behavior, and the file whose comments
+// hold each because its code does it.
+var fieldWords = map[string]string{
+	"rate limit":         "internal/stripelimit/limiter.go",
+	"429":                "internal/stripelimit/rate.go",
+	"in flight":          "jobs/collect.go",
+	"dedupes":            "internal/store/events.go",
+	"duplicate":          "handlers/webhook.go",
+	"visibility timeout": "internal/store/claims.go",
+	"reclaimed":          "internal/store/claims.go",
+	"orphan":             "internal/reconcile/finding.go",
+	"double charge":      "jobs/paidtwice.go",
+	"retry schedule":     "internal/dunning/policy.go",
+	"dispute":            "jobs/event_reversal.go",
+	"refund":             "jobs/refund.go",
+}
+
+func TestComments_FindableByTheWordsOfTheField(t *testing.T) {
+	t.Parallel()
+	for word, path := range fieldWords {
+		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root(t), path), nil, parser.ParseComments)
+		require.NoError(t, err)
+		found := false
+		for _, c := range file.Comments {
+			found = found || strings.Contains(strings.ToLower(strings.Join(strings.Fields(c.Text()), " ")), word)
+		}
+		require.True(t, found, "no comment of %s says %q", path, word)
+	}
+}
