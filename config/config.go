@@ -38,9 +38,11 @@ type Config struct {
 	MailFrom     string // an address, with or without a name; taken from SMTPURL's user where that is an address
 	MerchantName string // as customers know the merchant; may be empty
 	CheckoutDays int    // after how many days a plan is canceled whose checkout is not completed; 0 means never
-	ConfirmPlans bool   // customers get a mail with every payment when their plan begins
-	UpcomingDays int    // how many days before a charge falls due its customer is told; 0 means never
-	Templates    string // a folder of templates for mails; empty: those built in
+	// CheckoutReminder: customers who have not completed their checkout are reminded once.
+	CheckoutReminder bool
+	ConfirmPlans     bool   // customers get a mail with every payment when their plan begins
+	UpcomingDays     int    // how many days before a charge falls due its customer is told; 0 means never
+	Templates        string // a folder of templates for mails; empty: those built in
 
 	DunningFile         string // TOML of dunning policies; empty means the default one alone
 	WebhookAllowPrivate bool   // messages may go to addresses that are not on the Internet, and by http

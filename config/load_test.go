@@ -142,7 +142,7 @@ func TestSettings(t *testing.T) {
 		}
 		require.Equal(t, s.Default, shown[i].Value)
 	}
-	require.Len(t, seen, 46)
+	require.Len(t, seen, 47)
 }
 
 // TestNoSecretIsShown fills every setting with a secret and prints the lot.

@@ -15,6 +15,10 @@ func noticeSettings() []entry {
 		{Setting{Name: "TRANCHE_CONFIRM_PLANS", Group: mail, Default: "true",
 			Doc: "Whether customers get a mail with every payment and its date when their plan begins. For imported plans, plan import --confirm decides."},
 			flag(func(c *Config) *bool { return &c.ConfirmPlans })},
+		{Setting{Name: "TRANCHE_CHECKOUT_REMINDER", Group: mail, Default: "false",
+			Doc: "Whether customers who have not paid their first payment, or given their card, get one mail with a link to do so: a day after the " +
+				"plan was made, or halfway to its expiry if that is sooner. It needs the recovery page or TRANCHE_RETURN_URL."},
+			flag(func(c *Config) *bool { return &c.CheckoutReminder })},
 		{Setting{Name: "TRANCHE_UPCOMING_DAYS", Group: mail, Default: "3",
 			Doc: "How many days before a charge falls due its customer is told. 0: never."},
 			days(func(c *Config) *int { return &c.UpcomingDays })},

@@ -38,6 +38,7 @@ func (c Config) check(need Needs, faults *Error) {
 	c.checkHTTP(need, faults)
 	c.checkRecovery(need, faults)
 	c.checkMail(faults)
+	c.checkReminder(need, faults)
 	c.checkTimes(faults)
 }
 
@@ -154,6 +155,14 @@ func (c Config) checkMail(faults *Error) {
 		faults.add("TRANCHE_MAIL_FROM", "is not set and SMTP_URL is", "the sender's address, such as Shop <billing@shop.example>")
 	case c.MailFrom != "" && !isAddress(c.MailFrom):
 		faults.add("TRANCHE_MAIL_FROM", "is not a mail address", "such as Shop <billing@shop.example>")
+	}
+}
+
+// checkReminder refuses a reminder that could not lead to a page.
+func (c Config) checkReminder(need Needs, faults *Error) {
+	if need.Serve && c.CheckoutReminder && !c.PayPage() && c.ReturnURL == "" {
+		faults.add("TRANCHE_CHECKOUT_REMINDER", "is true, and there is no page to link to",
+			"set TRANCHE_BASE_URL, TRANCHE_SECRET_KEY and STRIPE_PUBLISHABLE_KEY, or TRANCHE_RETURN_URL")
 	}
 }
 

@@ -91,6 +91,11 @@ func guardedTasks() map[string]func(b *bench) guardedTask {
 			b.setNow(jobs.ExpiringFrom(2026, time.February))
 			return guardedTask{b.expiryTask(), func() bool { return len(b.told(p.Plan.ID, billing.NoticeCardExpiring)) > 0 }}
 		},
+		jobs.KindTellCheckout: func(b *bench) guardedTask {
+			p := b.plan(nil)
+			b.setNow(b.Now().AddDate(0, 0, 1))
+			return guardedTask{b.checkoutTask(), func() bool { return len(b.told(p.Plan.ID, billing.NoticeCheckoutReminder)) > 0 }}
+		},
 	}
 }
 
@@ -129,6 +134,15 @@ func (b *bench) enqueueUpcoming() {
 func (b *bench) expiryTask() billing.Task {
 	find, queue := b.reminders()
 	_, err := find.Expiring(b.t.Context(), b.Now())
+	require.NoError(b.t, err)
+	require.Len(b.t, queue.tasks, 1)
+	return queue.tasks[0]
+}
+
+// checkoutTask is the task of the one checkout that is not completed.
+func (b *bench) checkoutTask() billing.Task {
+	find, queue := b.reminders()
+	_, err := find.Checkouts(b.t.Context(), b.Now(), 0)
 	require.NoError(b.t, err)
 	require.Len(b.t, queue.tasks, 1)
 	return queue.tasks[0]

@@ -14,6 +14,7 @@ import (
 const (
 	KindTellUpcoming = "notice:upcoming"
 	KindTellExpiring = "notice:expiring"
+	KindTellCheckout = "notice:checkout"
 )
 
 // expiringAhead is how long before a card expires its customer is told: long enough that the new
@@ -92,6 +93,29 @@ func (r Reminders) expiringIn(ctx context.Context, month, now time.Time) (found 
 	}
 }
 
+// Checkouts enqueues a task for each plan whose customer is to be reminded of the checkout. days is
+// after how many days a plan expires whose terms set no time; 0 means never. Errors:
+// billing.ErrUnavailable.
+func (r Reminders) Checkouts(ctx context.Context, now time.Time, days int) (found int, err error) {
+	last := billing.FirstWithCheckoutReminder(now)
+	for {
+		page, err := r.Store.OpenCheckouts(ctx, last, billing.MaxPage)
+		if err != nil || len(page) == 0 {
+			return found, err
+		}
+		var tasks []billing.Task
+		for _, p := range page {
+			if p.RemindsOfCheckout(now, days) {
+				tasks = append(tasks, newTask(KindTellCheckout, string(p.ID), now.Unix(), time.Time{}))
+			}
+		}
+		if err := r.Queue.Enqueue(ctx, tasks...); err != nil {
+			return found, err
+		}
+		found, last = found+len(tasks), page[len(page)-1].ID
+	}
+}
+
 // TellUpcoming owes the customer the notice that a charge falls due, unless it was paid or stopped
 // meanwhile.
 func (w *Worker) TellUpcoming(ctx context.Context, id string, _ int64) error {
@@ -146,6 +170,28 @@ func (w *Worker) TellExpiring(ctx context.Context, id string, _ int64) error {
 		n.Data.Following, n.Data.FollowingDue = c.Amount, c.DueAt
 		return t.owe(ctx, n)
 	})
+}
+
+// TellCheckout owes the customer the notice that the checkout is not completed, unless it was, or the
+// plan was canceled or expired meanwhile.
+func (w *Worker) TellCheckout(ctx context.Context, id string, _ int64) error {
+	err := w.inPlan(ctx, billing.PlanID(id), func(t *planTx) error {
+		if !t.plan.RemindsOfCheckout(t.now, w.Rules.CheckoutDays) {
+			return nil
+		}
+		c, reason := &t.charges[0], billing.Reason("")
+		if t.plan.AwaitedCard(*c) {
+			reason = billing.ReasonNoCardSaved
+		} else if !c.Checkout {
+			return nil // its SetupIntent was not made: there is nothing on the page yet
+		}
+		return t.notice(ctx, c, billing.NoticeCheckoutReminder, billing.StepCheckoutReminder, reason)
+	})
+	if errors.Is(err, billing.ErrNotFound) {
+		w.Log.Info().Str("plan", id).Msg("task dropped: its plan is gone")
+		return nil
+	}
+	return err
 }
 
 // firstAfterExpiry is the plan, of those that use the card, with the first charge that the card

@@ -26,6 +26,7 @@ func (h *handed) Enqueue(ctx context.Context, tasks ...billing.Task) error {
 		id := strings.Split(t.ID, ":")
 		process := map[string]func(context.Context, string, int64) error{
 			jobs.KindTellUpcoming: h.b.worker.TellUpcoming, jobs.KindTellExpiring: h.b.worker.TellExpiring,
+			jobs.KindTellCheckout: h.b.worker.TellCheckout,
 		}[t.Kind]
 		for range 2 { // a queue may run a task twice
 			if err := process(ctx, id[len(id)-2], 0); err != nil {

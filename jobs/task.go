@@ -46,6 +46,7 @@ func Routes() map[string]queue.Route {
 		KindDeliverWebhook: route(queue.Webhooks),
 		KindTellUpcoming:   route(queue.Notices),
 		KindTellExpiring:   route(queue.Notices),
+		KindTellCheckout:   route(queue.Notices),
 	}
 }
 

@@ -118,6 +118,7 @@ func (w *Worker) permittedProcessors() map[string]processor {
 		KindDeliverWebhook: w.permitted(w.DeliverWebhook),
 		KindTellUpcoming:   w.permitted(w.TellUpcoming),
 		KindTellExpiring:   w.permitted(w.TellExpiring),
+		KindTellCheckout:   w.permitted(w.TellCheckout),
 	}
 }
 

@@ -33,6 +33,13 @@ func (a *App) reminders(log zerolog.Logger) []scheduler.Chore {
 		}
 	}
 	return []scheduler.Chore{
+		{Name: "checkout_reminder", Every: upcomingEvery, Pause: reminderPause, Permit: a.mayAct, Run: chore("customers to remind of checkouts that are not completed",
+			func(ctx context.Context, now time.Time) (int, error) {
+				if !a.cfg.CheckoutReminder {
+					return 0, nil
+				}
+				return find.Checkouts(ctx, now, a.cfg.CheckoutDays)
+			})},
 		{Name: "upcoming", Every: upcomingEvery, Pause: reminderPause, Permit: a.mayAct, Run: chore("customers to tell of charges that fall due",
 			func(ctx context.Context, now time.Time) (int, error) {
 				return find.Upcoming(ctx, now, a.cfg.UpcomingDays)

@@ -12,7 +12,7 @@ func Rules(cfg config.Config) (billing.Rules, error) {
 	if err != nil {
 		return billing.Rules{}, err
 	}
-	rules := billing.Rules{ChargeTime: chargeTime, TimeZone: cfg.DefaultTimeZone, Locale: cfg.DefaultLocale, Confirm: cfg.ConfirmPlans, Limits: billing.Limits{}, Holidays: billing.Holidays{Weekend: cfg.Weekend, Dates: map[billing.Date]bool{}}}
+	rules := billing.Rules{ChargeTime: chargeTime, TimeZone: cfg.DefaultTimeZone, Locale: cfg.DefaultLocale, Confirm: cfg.ConfirmPlans, CheckoutDays: cfg.CheckoutDays, Limits: billing.Limits{}, Holidays: billing.Holidays{Weekend: cfg.Weekend, Dates: map[billing.Date]bool{}}}
 	for _, day := range cfg.Holidays {
 		rules.Holidays.Dates[billing.DateOf(day, day.Location())] = true
 	}

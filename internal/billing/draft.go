@@ -13,7 +13,10 @@ type Rules struct {
 	Limits     Limits    // of amounts, in place of Stripe's
 	TimeZone   string    // of new customers for whom none is given; empty means UTC
 	Confirm    bool      // customers get a mail with every payment when their plan begins
-	Locale     string    // likewise; empty means English, or the browser's language
+	// CheckoutDays is after how many days a plan expires whose checkout is not completed and whose
+	// terms set no time; 0 means never.
+	CheckoutDays int
+	Locale       string // likewise; empty means English, or the browser's language
 }
 
 // FillIn fills in what is not said of a new customer.

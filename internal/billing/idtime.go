@@ -9,6 +9,9 @@ import (
 // with it an index of ids serves as one of times.
 func FirstNoticeID(t time.Time) NoticeID { return NoticeID("ntc_" + firstID(t)) }
 
+// FirstPlanID is the least id a plan made at or after t can have.
+func FirstPlanID(t time.Time) PlanID { return PlanID("plan_" + firstID(t)) }
+
 // FirstMessageID is the least id a message written at or after t can have.
 func FirstMessageID(t time.Time) MessageID { return MessageID("msg_" + firstID(t)) }
 

@@ -26,6 +26,8 @@ const (
 	NoticeCardNeeded NoticeKind = "card_needed"
 	// NoticeCardUpdated says that another card is charged from now on.
 	NoticeCardUpdated NoticeKind = "card_updated"
+	// NoticeCheckoutReminder asks once more for the first payment of a plan, or for its card.
+	NoticeCheckoutReminder NoticeKind = "checkout_reminder"
 	// NoticePlanStarted confirms a plan that has begun: every payment, with its amount and date.
 	NoticePlanStarted NoticeKind = "plan_started"
 	// NoticePlanChanged says that the merchant changed dates or amounts of what is left to pay, and
@@ -143,7 +145,7 @@ type NoticeClaim struct {
 // NoticeKinds lists every kind.
 func NoticeKinds() []NoticeKind {
 	return []NoticeKind{
-		NoticePlanStarted, NoticeUpcomingCharge, NoticePaymentSucceeded, NoticePaymentFailed, NoticeActionRequired, NoticeFinal,
+		NoticeCheckoutReminder, NoticePlanStarted, NoticeUpcomingCharge, NoticePaymentSucceeded, NoticePaymentFailed, NoticeActionRequired, NoticeFinal,
 		NoticePlanCompleted, NoticePlanDefaulted, NoticeCardExpiring, NoticeCardNeeded, NoticeCardUpdated,
 		NoticePlanChanged, NoticePlanPaused, NoticePlanResumed, NoticePlanCanceled, NoticeRefundMade, NoticeRefundFailed,
 	}

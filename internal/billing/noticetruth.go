@@ -34,6 +34,7 @@ var overtakenBy = map[NoticeKind]func(n Notice, s NoticeState) string{
 	NoticeRefundMade:       refundOvertaken,
 	NoticeRefundFailed:     refundFailureOvertaken,
 	NoticeCardUpdated:      cardOvertaken,
+	NoticeCheckoutReminder: checkoutOvertaken,
 	NoticePlanStarted:      planNewsOvertaken,
 	NoticePlanChanged:      planNewsOvertaken,
 	NoticePlanResumed:      planNewsOvertaken,
@@ -57,6 +58,10 @@ func (n Notice) UpToDate(s NoticeState) Notice {
 	case NoticePaymentFailed, NoticeActionRequired:
 		if c, ok := s.charge(n.ChargeID); ok {
 			n.Data.NextAttemptAt = c.NextAttemptAt
+		}
+	case NoticeCheckoutReminder:
+		if c, ok := s.charge(n.ChargeID); ok {
+			n.Data.Amount, n.Data.DueAt = c.Amount, c.DueAt
 		}
 	case NoticePaymentSucceeded:
 		n.Data.Following, n.Data.FollowingDue = s.following(n.Data.Sequence)
@@ -208,6 +213,18 @@ func planNewsOvertaken(n Notice, s NoticeState) string {
 	}
 	if slices.ContainsFunc(s.Later, func(l Notice) bool { return l.Kind == NoticePlanChanged || l.Kind == NoticePlanResumed }) {
 		return "a later message lists the payments"
+	}
+	return ""
+}
+
+// checkoutOvertaken compares with the expiry that the plan's own terms set: a plan that expires by
+// the setting is canceled then.
+func checkoutOvertaken(n Notice, s NoticeState) string {
+	if why := onlyWhile(PlanAwaitingFirstPayment)(n, s); why != "" {
+		return why
+	}
+	if _, until := s.Plan.CheckoutReminder(0); !s.Now.Before(until) {
+		return "it is too late to remind of the checkout"
 	}
 	return ""
 }

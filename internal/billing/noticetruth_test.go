@@ -29,6 +29,9 @@ func TestNotice_Overtaken(t *testing.T) {
 	charge := func(c billing.ChargeStatus) func(s *billing.NoticeState) {
 		return func(s *billing.NoticeState) { s.Charges[1].Status = c }
 	}
+	awaiting := func(s *billing.NoticeState) {
+		s.Plan.Status, s.Plan.CreatedAt = billing.PlanAwaitingFirstPayment, written.AddDate(0, 0, -1)
+	}
 	order := billing.Refund{ID: "rfd_1"}
 	refunds := func(r billing.RefundStatus) func(s *billing.NoticeState) {
 		return func(s *billing.NoticeState) { s.Refunds = []billing.Refund{{ID: order.ID, Status: r}} }
@@ -66,6 +69,11 @@ func TestNotice_Overtaken(t *testing.T) {
 		{billing.NoticeCardUpdated, nil, map[string]func(s *billing.NoticeState){"another card": func(s *billing.NoticeState) { s.Plan.CardID = "card_2" }}},
 		{billing.NoticePlanChanged, nil, map[string]func(s *billing.NoticeState){
 			"canceled": status(billing.PlanCanceled), "changed again": func(s *billing.NoticeState) { s.Later = []billing.Notice{{Kind: billing.NoticePlanChanged}} },
+		}},
+		{billing.NoticeCheckoutReminder, awaiting, map[string]func(s *billing.NoticeState){
+			"paid": status(billing.PlanActive), "canceled": status(billing.PlanCanceled),
+			"expired":     func(s *billing.NoticeState) { s.Plan.ExpiresAt = s.Now },
+			"a week late": func(s *billing.NoticeState) { s.Now = written.AddDate(0, 0, 8) },
 		}},
 		{billing.NoticePlanPaused, status(billing.PlanPaused), map[string]func(s *billing.NoticeState){"resumed": status(billing.PlanActive)}},
 		{billing.NoticePlanResumed, nil, map[string]func(s *billing.NoticeState){"paused again": status(billing.PlanPaused)}},

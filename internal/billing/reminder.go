@@ -24,6 +24,10 @@ type ReminderStore interface {
 	// by mail; by id. Later is on the UTC calendar and half a day early: the caller looks at the
 	// customer's own. A limit above MaxPage means MaxPage.
 	ExpiringCards(ctx context.Context, year int, month time.Month, after CardID, limit int) ([]CardID, error)
+	// OpenCheckouts lists plans that wait for their first payment or card, with an id after the
+	// given one, whose customers were not reminded by mail; by id. A limit above MaxPage means
+	// MaxPage.
+	OpenCheckouts(ctx context.Context, after PlanID, limit int) ([]Plan, error)
 }
 
 // StepCardExpiring is the step of the notice that a card expires at the end of a month: once for

@@ -45,12 +45,22 @@ func asks(k billing.NoticeKind) bool {
 	return true
 }
 
-// variant returns the key of a text that differs in a reminder.
+// variant returns the key of a text that differs in a reminder, or for a plan that begins with a
+// card.
 func (v *View) variant(key string) string {
-	if v.Reminder && v.Kind == string(billing.NoticeActionRequired) {
+	switch {
+	case v.Reminder && v.Kind == string(billing.NoticeActionRequired):
 		return key + "_reminder"
+	case v.awaitsCard():
+		return key + "_card"
 	}
 	return key
+}
+
+// awaitsCard reports whether the mail reminds of a checkout in which a card is saved and nothing is
+// paid.
+func (v *View) awaitsCard() bool {
+	return v.Kind == string(billing.NoticeCheckoutReminder) && v.data.FailureReason == billing.ReasonNoCardSaved
 }
 
 func (v *View) paragraphs(k billing.NoticeKind) {
@@ -72,6 +82,8 @@ func (v *View) paragraphs(k billing.NoticeKind) {
 	case billing.NoticeCardUpdated:
 		v.say(v.own("intro"))
 		v.say(v.own("not_you"))
+	case billing.NoticeCheckoutReminder:
+		v.checkout()
 	case billing.NoticePlanStarted:
 		v.started()
 	case billing.NoticePlanChanged, billing.NoticePlanPaused, billing.NoticePlanResumed, billing.NoticePlanCanceled, billing.NoticeRefundMade, billing.NoticeRefundFailed:
@@ -79,6 +91,18 @@ func (v *View) paragraphs(k billing.NoticeKind) {
 	default:
 		v.say(v.ourOwn("intro", "nothing")...)
 	}
+}
+
+// checkout reminds of a first payment, or of a card, that has not come.
+func (v *View) checkout() {
+	v.say(v.own(v.variant("intro")))
+	button, contact := "pay", "contact"
+	if v.awaitsCard() {
+		button, contact = "add_card", "contact_card"
+	}
+	v.offer(v.own(v.variant("pay")), contact)
+	v.say(v.own("unwanted"))
+	v.button(button)
 }
 
 func (v *View) defaulted() {
@@ -222,7 +246,9 @@ func (v *View) facts(k billing.NoticeKind) {
 	if v.Of > 1 && v.Sequence > 0 {
 		v.detail("part", v.text("label.part_value"))
 	}
-	v.detail("due", v.DueDay)
+	if k != billing.NoticeCheckoutReminder || v.awaitsCard() { // a payment in the checkout has no due date of its own
+		v.detail("due", v.DueDay)
+	}
 	v.detail("card", v.Card)
 	v.detail("retry", v.Retry)
 	v.detail("deadline", v.PayBy)

@@ -88,6 +88,9 @@ func TestRender_EveryKindInEveryLanguage(t *testing.T) {
 			reminder := notify.Sample(billing.NoticeActionRequired, tag, sampled)
 			reminder.Step = billing.StepReminder + ":1"
 			all.WriteString(printed("action_required, again", rendered(t, reminder, page())))
+			card := notify.Sample(billing.NoticeCheckoutReminder, tag, sampled)
+			card.Data.FailureReason, card.Data.DueAt = billing.ReasonNoCardSaved, sampled.AddDate(0, 0, 14)
+			all.WriteString(printed("checkout_reminder, a card", rendered(t, card, page())))
 			golden(t, tag, all.String())
 		})
 	}
@@ -103,6 +106,7 @@ func TestRender_MissingData(t *testing.T) {
 		n.Data = billing.NoticeData{Reference: "villa-9", Sequence: 1, Of: 1, Amount: 200000, Currency: "eur", DueAt: n.Data.DueAt}
 	}
 	last := func(n *billing.Notice) { n.Data.NextAttemptAt = time.Time{} }
+	noCard := func(n *billing.Notice) { n.Data.FailureReason = billing.ReasonNoCardSaved }
 	same := func(*billing.Notice) {}
 	var all strings.Builder
 	for _, tt := range []struct {
@@ -125,6 +129,8 @@ func TestRender_MissingData(t *testing.T) {
 		{"defaulted, nothing known", billing.NoticePlanDefaulted, bare, notify.Merchant{}},
 		{"completed, nothing known", billing.NoticePlanCompleted, bare, notify.Merchant{}},
 		{"card expiring, no page", billing.NoticeCardExpiring, same, notify.Merchant{}},
+		{"checkout, nothing known", billing.NoticeCheckoutReminder, bare, notify.Merchant{}},
+		{"checkout for a card, no page", billing.NoticeCheckoutReminder, noCard, notify.Merchant{Name: "Example Shop"}},
 	} {
 		n := notice(tt.kind)
 		tt.change(&n)

@@ -40,6 +40,8 @@ func Sample(kind billing.NoticeKind, tag string, now time.Time) billing.Notice {
 func sampleOfCharge(n *billing.Notice, due time.Time) {
 	d := &n.Data
 	switch n.Kind {
+	case billing.NoticeCheckoutReminder:
+		d.Sequence, d.DueAt, d.CardBrand, d.CardLast4 = 1, due.AddDate(0, 0, -4), "", ""
 	case billing.NoticePaymentSucceeded:
 		d.DueAt, d.FollowingDue, d.Following = due.AddDate(0, 0, -3), due.AddDate(0, 1, 0), d.Amount
 	case billing.NoticePaymentFailed:

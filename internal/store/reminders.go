@@ -30,6 +30,19 @@ func (r reader) UpcomingCharges(ctx context.Context, after billing.DueCharge, to
 		after.DueAt.UnixMilli(), after.ID, to.UnixMilli(), lead.Milliseconds())
 }
 
+// checkoutsSQL walks along plans_status. A plan that waits for its checkout has few notices.
+const checkoutsSQL = "SELECT " + planColumns + ` FROM plans
+	WHERE status = 'awaiting_first_payment' AND id > $1
+	AND NOT EXISTS (SELECT 1 FROM notices n WHERE n.plan_id = plans.id AND n.step = $2 AND n.channel = 'email')
+	ORDER BY id LIMIT `
+
+// OpenCheckouts lists plans that wait for their checkout and whose customers were not reminded of
+// it. Errors: ErrUnavailable.
+func (r reader) OpenCheckouts(ctx context.Context, after billing.PlanID, limit int) ([]billing.Plan, error) {
+	return all(ctx, r.conn, "look for checkouts that are not completed", scanPlan, checkoutsSQL+strconv.Itoa(page(limit)),
+		after, billing.StepCheckoutReminder)
+}
+
 // expiringSQL finds the cards of a month. The step of a notice that was written ends with the
 // month.
 const expiringSQL = `SELECT c.id FROM cards c

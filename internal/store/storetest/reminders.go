@@ -15,6 +15,7 @@ func reminderTests() map[string]func(*testing.T, *fixture) {
 		"charges that fall due soon are found":         upcomingFound,
 		"charges that fall due are found page by page": upcomingPages,
 		"cards that expire too soon are found":         expiringFound,
+		"checkouts that are not completed are found":   checkoutsFound,
 		"failures that go into one mail are found":     failuresFound,
 	}
 }
@@ -190,4 +191,43 @@ func expiringFound(t *testing.T, f *fixture) {
 	n.ID, n.Step = billing.NewNoticeID(f.now), billing.StepCardExpiring(first.ID, 2026, time.April)
 	f.notice(n)
 	require.Equal(t, []billing.CardID{second.ID}, find(""))
+}
+
+func checkoutsFound(t *testing.T, f *fixture) {
+	ctx := t.Context()
+	find := func(after billing.PlanID, limit int) []billing.PlanID {
+		found, err := reminders(t, f).OpenCheckouts(ctx, after, limit)
+		require.NoError(t, err)
+		ids := make([]billing.PlanID, len(found))
+		for i, p := range found {
+			ids[i] = p.ID
+		}
+		return ids
+	}
+	open := func(status billing.PlanStatus) (billing.Plan, []billing.Charge) {
+		f.now = f.now.Add(time.Millisecond) // ids in order
+		p, charges := f.newPlan(f.customer().ID, 2)
+		p.Status, p.ActivatedAt, p.ExpiresAt = status, time.Time{}, f.now.Add(day)
+		f.update(func(tx billing.Tx) error { return tx.InsertPlan(ctx, p, charges) })
+		return p, charges
+	}
+	require.Empty(t, find("", 10))
+	first, charges := open(billing.PlanAwaitingFirstPayment)
+	open(billing.PlanActive)
+	open(billing.PlanCanceled)
+	second, others := open(billing.PlanAwaitingFirstPayment)
+	third, _ := open(billing.PlanAwaitingFirstPayment)
+	require.Equal(t, []billing.PlanID{first.ID, second.ID, third.ID}, find("", 10))
+	require.Equal(t, []billing.PlanID{first.ID, second.ID}, find("", 2))
+	require.Equal(t, []billing.PlanID{third.ID}, find(second.ID, 2))
+	require.Empty(t, find(third.ID, 2))
+	require.Equal(t, []billing.PlanID{second.ID, third.ID}, find(billing.FirstPlanID(second.CreatedAt), 10), "ids begin with their time")
+	found, err := reminders(t, f).OpenCheckouts(ctx, "", 1)
+	require.NoError(t, err)
+	same(t, first)(found[0], nil)
+
+	f.notice(f.newNotice(others[0], "link:2026-03-01"))
+	require.Len(t, find("", 10), 3, "a notice of another kind does not count")
+	f.notice(f.newNotice(charges[0], billing.StepCheckoutReminder))
+	require.Equal(t, []billing.PlanID{second.ID, third.ID}, find("", 10))
 }

@@ -1,0 +1,44 @@
+package billing
+
+import "time"
+
+const (
+	// checkoutReminderAfter is when the customer is reminded of a checkout, after the plan was made.
+	checkoutReminderAfter = 24 * time.Hour
+	// checkoutReminderLate is how much later the reminder may still be sent.
+	checkoutReminderLate = 7 * 24 * time.Hour
+)
+
+// StepCheckoutReminder is the step of the notice that reminds the customer of a checkout: once for
+// each plan, on its first charge.
+const StepCheckoutReminder = string(NoticeCheckoutReminder)
+
+// CheckoutReminder returns when the customer of a plan that waits for its checkout is reminded of
+// it: a day after the plan was made, or halfway to its expiry if that is sooner. until is when it is
+// too late: a week after that, or at the expiry. days is that of ExpiryAfter.
+func (p Plan) CheckoutReminder(days int) (from, until time.Time) {
+	from = p.CreatedAt.Add(checkoutReminderAfter)
+	expires := p.ExpiryAfter(days)
+	if expires.IsZero() {
+		return from, from.Add(checkoutReminderLate)
+	}
+	if half := p.CreatedAt.Add(expires.Sub(p.CreatedAt) / 2); half.Before(from) {
+		from = half
+	}
+	if until = from.Add(checkoutReminderLate); expires.Before(until) {
+		until = expires
+	}
+	return from, until
+}
+
+// RemindsOfCheckout reports whether the customer is to be reminded of the checkout at a time.
+func (p Plan) RemindsOfCheckout(now time.Time, days int) bool {
+	from, until := p.CheckoutReminder(days)
+	return p.Status == PlanAwaitingFirstPayment && !now.Before(from) && now.Before(until)
+}
+
+// FirstWithCheckoutReminder returns the least id of a plan whose customer may still be reminded of
+// its checkout at a time.
+func FirstWithCheckoutReminder(now time.Time) PlanID {
+	return FirstPlanID(now.Add(-checkoutReminderAfter - checkoutReminderLate))
+}

@@ -1,0 +1,181 @@
+package jobs_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+	"tranche/internal/operator"
+	"tranche/jobs"
+)
+
+// remindOfCheckouts does what the scheduler's periodic job does, and returns how many reminders were
+// due. A plan whose terms set no time expires after so many days.
+func (b *bench) remindOfCheckouts(days int) int {
+	b.t.Helper()
+	config := b.worker.Config
+	config.Rules.CheckoutDays = days
+	config.Merchant.PayLink = func(n billing.Notice) string { return "https://pay.example.com/pay/" + string(n.PlanID) }
+	b.worker = jobs.New(config)
+	find := jobs.Reminders{Store: b.store.(billing.ReminderStore), Queue: &handed{b: b}}
+	n, err := find.Checkouts(b.t.Context(), b.Now(), days)
+	require.NoError(b.t, err)
+	return n
+}
+
+// TestTellCheckout_Once reminds of a payment and of a card, a day after their plans were made, and
+// never again.
+func TestTellCheckout_Once(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		pay := b.plan(nil)
+		card := b.plan(func(t *billing.Terms) { t.Reference, t.Starts = "order-2", "2026-03-01" })
+		paid := b.started(good, func(t *billing.Terms) { t.Reference = "order-3" })
+		b.setNow(start.Add(24*time.Hour - time.Second))
+		require.Zero(b.t, b.remindOfCheckouts(30), "too early")
+		b.setNow(start.Add(24 * time.Hour))
+		require.Equal(b.t, 2, b.remindOfCheckouts(30))
+		b.settle()
+		for range 10 {
+			require.Zero(b.t, b.remindOfCheckouts(30))
+			b.setNow(b.Now().AddDate(0, 0, 1))
+			b.settle()
+		}
+		require.Empty(b.t, b.told(paid.Plan.ID, billing.NoticeCheckoutReminder))
+		for id, want := range map[billing.PlanID]string{
+			pay.Plan.ID: "Pay $250.03:", card.Plan.ID: "Add card:",
+		} {
+			told := b.told(id, billing.NoticeCheckoutReminder)
+			require.Len(b.t, told, 1)
+			require.Equal(b.t, billing.NoticeSent, told[0].Status)
+			require.Equal(b.t, b.charge(id, 1).ID, told[0].ChargeID)
+			require.Contains(b.t, told[0].Body, want+"\n[link]\n")
+			require.Equal(b.t, billing.PlanAwaitingFirstPayment, b.details(id).Plan.Status)
+		}
+		require.NoError(b.t, b.worker.TellCheckout(b.t.Context(), "plan_gone", 0))
+	})
+}
+
+// TestTellCheckout_Expiry: the reminder comes halfway to an early expiry, and not once the checkout
+// has expired.
+func TestTellCheckout_Expiry(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		soon := b.plan(func(t *billing.Terms) { t.ExpiresAfter = "2 hours" })
+		missed := b.plan(func(t *billing.Terms) { t.Reference, t.ExpiresAfter = "order-2", "1 hour" })
+		setting := b.plan(func(t *billing.Terms) { t.Reference = "order-3" })
+		b.setNow(start.Add(time.Hour))
+		require.Equal(b.t, 1, b.remindOfCheckouts(1))
+		b.setNow(start.Add(12 * time.Hour))
+		require.Equal(b.t, 1, b.remindOfCheckouts(1))
+		b.settle()
+		b.setNow(start.Add(24 * time.Hour))
+		require.Zero(b.t, b.remindOfCheckouts(1))
+		require.Len(b.t, b.told(soon.Plan.ID, billing.NoticeCheckoutReminder), 1)
+		require.Equal(b.t, billing.NoticeSent, b.told(setting.Plan.ID, billing.NoticeCheckoutReminder)[0].Status)
+		require.NoError(b.t, b.worker.TellCheckout(b.t.Context(), string(missed.Plan.ID), 0))
+		require.Empty(b.t, b.told(missed.Plan.ID, billing.NoticeCheckoutReminder))
+	})
+}
+
+// TestTellCheckout_Late: after a week nobody is reminded, by the periodic job or by a task that
+// waited.
+func TestTellCheckout_Late(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.plan(nil)
+		b.setNow(start.AddDate(0, 0, 8).Add(time.Second))
+		require.Zero(b.t, b.remindOfCheckouts(30))
+		require.NoError(b.t, b.worker.TellCheckout(b.t.Context(), string(p.Plan.ID), 0))
+		require.Empty(b.t, b.notices(p.Plan.ID))
+		b.setNow(start.AddDate(0, 0, 8).Add(-time.Second))
+		require.Equal(b.t, 1, b.remindOfCheckouts(30))
+		require.Len(b.t, b.notices(p.Plan.ID), 1)
+	})
+}
+
+// overtaking is what may happen to a plan before its customer is reminded.
+type overtaking struct {
+	terms func(t *billing.Terms)
+	do    func(b *bench, id billing.PlanID, pay func() error) error
+	why   string // a reminder that was written is dropped
+}
+
+func overtakings() map[string]overtaking {
+	return map[string]overtaking{
+		"paid": {why: "the plan is active", do: func(_ *bench, _ billing.PlanID, pay func() error) error { return pay() }},
+		"canceled": {why: "the plan is canceled", do: func(b *bench, id billing.PlanID, _ func() error) error {
+			_, err := operator.Cancel(b.t.Context(), b.store, id, "", b.Now())
+			return err
+		}},
+		"expired": {why: "the plan is canceled", do: func(b *bench, _ billing.PlanID, _ func() error) error {
+			b.setNow(start.AddDate(0, 0, 2))
+			require.Equal(b.t, 1, b.expire(2))
+			return nil
+		}},
+		"expired, and not canceled yet": {
+			why: "it is too late to remind of the checkout", terms: func(t *billing.Terms) { t.ExpiresAfter = "36 hours" },
+			do: func(b *bench, _ billing.PlanID, _ func() error) error {
+				b.setNow(start.Add(36 * time.Hour))
+				return nil
+			},
+		},
+	}
+}
+
+// TestTellCheckout_Dropped: a reminder that waits for the mail server is not sent when its plan has
+// begun, was canceled or has expired by then.
+func TestTellCheckout_Dropped(t *testing.T) {
+	for name, overtaken := range overtakings() {
+		t.Run(name, func(t *testing.T) {
+			eachEngine(t, func(b *bench) {
+				p := b.plan(overtaken.terms)
+				b.setNow(start.Add(24 * time.Hour))
+				b.mails.fail = &billing.MailError{Err: errors.New("the server is away")}
+				require.Equal(b.t, 1, b.remindOfCheckouts(30))
+				b.settle()
+				require.NoError(b.t, overtaken.do(b, p.Plan.ID, func() error { return b.payFirst(p, good) }))
+				b.settle()
+				b.mails.fail = nil
+				sent := len(b.mails.mails)
+				b.setNow(b.Now().Add(time.Hour))
+				b.settle()
+				n := b.told(p.Plan.ID, billing.NoticeCheckoutReminder)[0]
+				require.Equal(b.t, billing.NoticeDropped, n.Status)
+				require.Equal(b.t, overtaken.why, n.Reason)
+				for _, m := range b.mails.mails[sent:] {
+					require.NotContains(b.t, m.Subject, "Reminder")
+				}
+			})
+		})
+	}
+}
+
+// TestTellCheckout_NotWritten: a task that comes too late writes no reminder.
+func TestTellCheckout_NotWritten(t *testing.T) {
+	for name, overtaken := range overtakings() {
+		t.Run(name, func(t *testing.T) {
+			eachEngine(t, func(b *bench) {
+				p := b.plan(overtaken.terms)
+				b.setNow(start.Add(24 * time.Hour))
+				require.NoError(b.t, overtaken.do(b, p.Plan.ID, func() error { return b.payFirst(p, good) }))
+				b.settle()
+				require.NoError(b.t, b.worker.TellCheckout(b.t.Context(), string(p.Plan.ID), 0))
+				require.Zero(b.t, b.remindOfCheckouts(30))
+				require.Empty(b.t, b.told(p.Plan.ID, billing.NoticeCheckoutReminder))
+			})
+		})
+	}
+}
+
+// TestTellCheckout_NoSetupIntent: a plan whose SetupIntent could not be made has nothing on its page
+// yet, and its customer is not mailed.
+func TestTellCheckout_NoSetupIntent(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		id, _ := b.setupLost()
+		require.Empty(b.t, b.details(id).Plan.SetupIntent)
+		b.setNow(b.Now().AddDate(0, 0, 1))
+		require.Equal(b.t, 1, b.remindOfCheckouts(30))
+		require.Empty(b.t, b.notices(id))
+	})
+}
