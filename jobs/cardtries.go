@@ -51,11 +51,7 @@ func (w *Worker) chargeTried(ctx context.Context, pi billing.PaymentIntent) (bil
 	if id == "" {
 		return w.Store.ChargeByPaymentIntent(ctx, pi.ID)
 	}
-	c, err := w.Store.Charge(ctx, billing.ChargeID(id))
-	if err == nil {
-		err = w.inAccount(ctx, c.PlanID)
-	}
-	return c, err
+	return w.Store.Charge(ctx, billing.ChargeID(id))
 }
 
 // ownDecline reports whether an off-session attempt of ours was declined. Ours are sent under their
@@ -149,7 +145,7 @@ func (w *Worker) cancelTried(ctx context.Context, e billing.Event, pi billing.Pa
 }
 
 // handleSetupFailed counts a card that could not be saved.
-func (w *Worker) handleSetupFailed(ctx context.Context, e billing.Event) (verdict, error) {
+func (w *Worker) handleSetupFailed(ctx context.Context, e billing.Event, _ subject) (verdict, error) {
 	opened, err := w.Store.LastCardTry(ctx, billing.CardTryFilter{Kind: billing.CardTrySetup, Intent: e.ObjectID})
 	if errors.Is(err, billing.ErrNotFound) {
 		return ignored("SetupIntent %s was not handed out on the recovery page", e.ObjectID), nil

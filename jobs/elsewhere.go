@@ -55,9 +55,14 @@ func (t *planTx) reachedAccount(ctx context.Context, c *billing.Charge, a billin
 	return t.CloseIncidents(ctx, billing.IncidentWrongAccount, string(c.ID), "Stripe answered for the charge", t.now)
 }
 
-// notHere is an event about an object that Stripe does not have. Stripe deletes none of them, so
-// the key belongs to another account than the event: it is handled again later, and listed as
+// notHereError is an event about an object that Stripe does not have. Stripe deletes none of them,
+// so the key belongs to another account than the event: it is handled again later, and listed as
 // failed in the end.
-func notHere(what, id string) error {
-	return fmt.Errorf("the key's Stripe account has no %s %s, which this event is about: it is another account", what, id)
+type notHereError struct{ what, id string }
+
+// Error names the object.
+func (e *notHereError) Error() string {
+	return fmt.Sprintf("the key's Stripe account has no %s %s, which this event is about: it is another account", e.what, e.id)
 }
+
+func notHere(what, id string) error { return &notHereError{what, id} }

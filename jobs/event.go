@@ -118,24 +118,17 @@ func (w *Worker) judge(e billing.Event, err error) verdict {
 	return verdict{status: billing.EventPending, reason: err.Error()}
 }
 
-// dispatch hands an event to the handler of its type, which asks Stripe in the account that the
-// event came from. An event of the other mode changes nothing: Stripe sends test events to live
-// endpoints of Connect platforms (docs.stripe.com/connect/webhooks).
+// dispatch hands an event to the handler of its type, if the event is admitted. The handler asks
+// Stripe in the account that the event came from.
 func (w *Worker) dispatch(ctx context.Context, e billing.Event) (verdict, error) {
-	if e.Livemode != w.Livemode {
-		return ignored("it is an event of %s, and the key is for %s", mode(e.Livemode), mode(w.Livemode)), nil
+	kind, ok := eventKinds()[e.Type]
+	if !ok {
+		return ignored("events of this type are not used"), nil
 	}
 	ctx = billing.OnAccount(ctx, e.Account)
-	if handle, ok := eventHandlers()[e.Type]; ok {
-		return handle(w, ctx, e)
+	about, v, err := w.admit(ctx, e, kind)
+	if err != nil || v.status != "" {
+		return v, err
 	}
-	return ignored("events of this type are not used"), nil
-}
-
-// mode names Stripe's two modes.
-func mode(live bool) string {
-	if live {
-		return "live mode"
-	}
-	return "test mode"
+	return kind.handle(w, ctx, e, about)
 }

@@ -8,21 +8,24 @@ import (
 	"tranche/internal/billing"
 )
 
+// fetchCard asks Stripe for a PaymentMethod.
+func (w *Worker) fetchCard(ctx context.Context, s subject) (subject, error) {
+	pm, err := w.Gateway.PaymentMethod(ctx, s.card)
+	if errors.Is(err, billing.ErrNotFound) {
+		return s, notHere("PaymentMethod", s.card)
+	}
+	s.paymentMethod, s.customer = pm, pm.Customer
+	return s, err
+}
+
 // handlePaymentMethod brings our copy of a card in line with Stripe's: attached, detached, or
 // renewed by the network.
-func (w *Worker) handlePaymentMethod(ctx context.Context, e billing.Event) (verdict, error) {
-	return w.followCard(ctx, e.ObjectID)
+func (w *Worker) handlePaymentMethod(ctx context.Context, _ billing.Event, about subject) (verdict, error) {
+	return w.followCard(ctx, about.paymentMethod)
 }
 
 // followCard brings our copy of a card in line with Stripe's.
-func (w *Worker) followCard(ctx context.Context, paymentMethod string) (verdict, error) {
-	pm, err := w.Gateway.PaymentMethod(ctx, paymentMethod)
-	if errors.Is(err, billing.ErrNotFound) {
-		return verdict{}, notHere("PaymentMethod", paymentMethod)
-	}
-	if err != nil {
-		return verdict{}, err
-	}
+func (w *Worker) followCard(ctx context.Context, pm billing.PaymentMethod) (verdict, error) {
 	v := handled
 	before, err := w.Store.CardByPaymentMethod(ctx, pm.ID)
 	known := err == nil
@@ -63,9 +66,6 @@ func (w *Worker) syncCard(ctx context.Context, tx billing.Tx, pm billing.Payment
 		if err != nil || !owner.ErasedAt.IsZero() {
 			return ignored("the customer's data was removed on request"), err
 		}
-		if card.Account != billing.AccountOf(ctx) { // there it was looked for, and not where it is
-			return ignored("PaymentMethod %s is saved in another account", pm.ID), nil
-		}
 		return handled, w.updateCard(ctx, tx, card, pm)
 	case !errors.Is(err, billing.ErrNotFound):
 		return verdict{}, err
@@ -104,7 +104,7 @@ func (w *Worker) updateCard(ctx context.Context, tx billing.Tx, card billing.Car
 }
 
 // handleCustomerDeleted lets go of a Stripe customer that was deleted; Stripe detaches its cards.
-func (w *Worker) handleCustomerDeleted(ctx context.Context, e billing.Event) (verdict, error) {
+func (w *Worker) handleCustomerDeleted(ctx context.Context, e billing.Event, _ subject) (verdict, error) {
 	exists, err := w.Gateway.CustomerExists(ctx, e.ObjectID)
 	if err != nil {
 		return verdict{}, err
@@ -162,16 +162,20 @@ func (w *Worker) customerGone(ctx context.Context, tx billing.Tx, customer billi
 	return billing.LeaveStripeCustomer(ctx, tx, customer, e.Account, e.ObjectID, w.Clock.Now())
 }
 
+// fetchSetup asks Stripe for a SetupIntent.
+func (w *Worker) fetchSetup(ctx context.Context, s subject) (subject, error) {
+	si, err := w.Gateway.SetupIntent(ctx, s.setup)
+	if errors.Is(err, billing.ErrNotFound) {
+		return s, notHere("SetupIntent", s.setup)
+	}
+	s.setupIntent, s.card, s.customer = si, si.PaymentMethod, si.Customer
+	return s.labeled(si.Metadata), err
+}
+
 // handleSetupIntent saves a card that the customer set up without paying, and lets the customer's
 // plans use it.
-func (w *Worker) handleSetupIntent(ctx context.Context, e billing.Event) (verdict, error) {
-	si, err := w.Gateway.SetupIntent(ctx, e.ObjectID)
-	if errors.Is(err, billing.ErrNotFound) {
-		return verdict{}, notHere("SetupIntent", e.ObjectID)
-	}
-	if err != nil {
-		return verdict{}, err
-	}
+func (w *Worker) handleSetupIntent(ctx context.Context, _ billing.Event, about subject) (verdict, error) {
+	si := about.setupIntent
 	if si.Status != billing.IntentSucceeded || si.PaymentMethod == "" {
 		return ignored("the SetupIntent is %s", si.Status), nil
 	}
@@ -192,7 +196,11 @@ func (w *Worker) handleSetupIntent(ctx context.Context, e billing.Event) (verdic
 func (w *Worker) cardGiven(ctx context.Context, si billing.SetupIntent) (verdict, error) {
 	reference := si.Metadata[billing.MetaCustomer]
 	if reference == "" {
-		return w.followCard(ctx, si.PaymentMethod)
+		about, err := w.fetchCard(ctx, subject{card: si.PaymentMethod})
+		if err != nil {
+			return verdict{}, err
+		}
+		return w.followCard(ctx, about.paymentMethod)
 	}
 	customer, err := w.Store.CustomerByReference(ctx, reference)
 	if errors.Is(err, billing.ErrNotFound) {

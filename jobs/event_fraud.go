@@ -17,12 +17,11 @@ const fraudWarned = "the card's issuer warned of fraud"
 // event of which only some were recorded is handled again, and pauses the rest. Stripe often sends
 // the warning within a second of the payment, so the payment is recorded first. Source:
 // docs.stripe.com/disputes/measuring, "Early fraud warnings".
-func (w *Worker) handleFraudWarning(ctx context.Context, e billing.Event) (verdict, error) {
-	id := e.PaymentIntent()
-	if id == "" {
+func (w *Worker) handleFraudWarning(ctx context.Context, e billing.Event, about subject) (verdict, error) {
+	if about.payment == "" {
 		return ignored("it names no PaymentIntent"), nil
 	}
-	return w.followPayment(ctx, e, id, func(ctx context.Context, f found) error {
+	return w.followPayment(ctx, e, about.payment, func(ctx context.Context, f found) error {
 		row := f.charge
 		others, err := w.onSameCard(ctx, row, f.payment.PaymentMethod)
 		if err != nil {

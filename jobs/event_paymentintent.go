@@ -14,20 +14,23 @@ import (
 // look.
 var errMismatch = errors.New("stripe's record and ours differ")
 
-// handlePaymentIntent follows a PaymentIntent to its present state, whichever event told of it.
-func (w *Worker) handlePaymentIntent(ctx context.Context, e billing.Event) (verdict, error) {
-	pi, err := w.Gateway.PaymentIntent(ctx, e.ObjectID)
+// fetchPayment asks Stripe for a PaymentIntent.
+func (w *Worker) fetchPayment(ctx context.Context, s subject) (subject, error) {
+	pi, err := w.Gateway.PaymentIntent(ctx, s.payment)
 	if errors.Is(err, billing.ErrNotFound) {
-		return verdict{}, notHere("PaymentIntent", e.ObjectID)
+		return s, notHere("PaymentIntent", s.payment)
 	}
-	if err != nil {
-		return verdict{}, err
-	}
-	v, err := w.followIntent(ctx, e, pi)
+	s.intent = pi
+	return s.labeled(pi.Metadata), err
+}
+
+// handlePaymentIntent follows a PaymentIntent to its present state, whichever event reported it.
+func (w *Worker) handlePaymentIntent(ctx context.Context, e billing.Event, about subject) (verdict, error) {
+	v, err := w.followIntent(ctx, e, about.intent)
 	if err != nil {
 		return v, err
 	}
-	return v, w.noteDeclinedTry(ctx, e, pi)
+	return v, w.noteDeclinedTry(ctx, e, about.intent)
 }
 
 // followIntent brings the charge of a PaymentIntent in line with its state.
@@ -97,15 +100,11 @@ func (w *Worker) chargeOf(ctx context.Context, pi billing.PaymentIntent) (billin
 	return charges[0], nil
 }
 
-// chargeNamed is the charge that a PaymentIntent's metadata names, where it is of the same account
-// and has no other.
+// chargeNamed is the charge that a PaymentIntent's metadata names, where the charge has no other.
 func (w *Worker) chargeNamed(ctx context.Context, id billing.ChargeID, pi billing.PaymentIntent) (billing.Charge, error) {
 	c, err := w.Store.Charge(ctx, id)
 	if errors.Is(err, billing.ErrNotFound) {
 		c, err = w.lostCharge(ctx, id, pi)
-	}
-	if err == nil {
-		err = w.inAccount(ctx, c.PlanID)
 	}
 	switch {
 	case err != nil || c.PaymentIntent == "" || c.PaymentIntent == pi.ID:
@@ -116,17 +115,6 @@ func (w *Worker) chargeNamed(ctx context.Context, id billing.ChargeID, pi billin
 		return w.paidByAnother(ctx, c, pi)
 	}
 	return c, fmt.Errorf("%s is not the PaymentIntent of charge %s any more: %w", pi.ID, id, billing.ErrNotFound)
-}
-
-// inAccount is nil where the plan belongs to the account that ctx is for. A connected account's
-// owner writes what metadata they like: a payment there is none of another account's plan. Errors:
-// ErrNotFound where it does not.
-func (w *Worker) inAccount(ctx context.Context, id billing.PlanID) error {
-	plan, err := w.Store.Plan(ctx, id)
-	if err == nil && plan.Account != billing.AccountOf(ctx) {
-		return fmt.Errorf("plan %s belongs to another account: %w", id, billing.ErrNotFound)
-	}
-	return err
 }
 
 // inAccount says in words which connected account ctx is for; empty for the platform's own.

@@ -9,20 +9,27 @@ import (
 	"tranche/internal/billing"
 )
 
+// fetchRefund asks Stripe for a refund. One that Stripe does not have is a zero refund.
+func (w *Worker) fetchRefund(ctx context.Context, s subject) (subject, error) {
+	refund, err := w.Gateway.Refund(ctx, s.refund.ID)
+	if errors.Is(err, billing.ErrNotFound) {
+		s.refund = billing.StripeRefund{}
+		return s, nil
+	}
+	s.refund, s.payment = refund, refund.PaymentIntent
+	return s, err
+}
+
 // handleRefund follows a refund to its present state, whichever event reported it: made here or in
 // Stripe's dashboard, accepted, or failed at the bank days later.
-func (w *Worker) handleRefund(ctx context.Context, e billing.Event) (verdict, error) {
-	refund, err := w.Gateway.Refund(ctx, e.ObjectID)
-	if errors.Is(err, billing.ErrNotFound) {
+func (w *Worker) handleRefund(ctx context.Context, e billing.Event, about subject) (verdict, error) {
+	if about.refund.ID == "" {
 		return ignored("Stripe has no refund %s", e.ObjectID), nil
 	}
-	if err != nil {
-		return verdict{}, err
-	}
-	if refund.PaymentIntent == "" {
+	if about.payment == "" {
 		return ignored("the refund names no PaymentIntent"), nil
 	}
-	return w.followMoney(ctx, e, refund.PaymentIntent, &refund)
+	return w.followMoney(ctx, e, about.payment, &about.refund)
 }
 
 // followRefund brings our order of a refund to the state of the refund at Stripe. Only forward: a

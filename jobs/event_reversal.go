@@ -17,12 +17,11 @@ const maxOutrun = 3
 // handleReversal follows refunds and disputes. Whichever event told of one, the payment is fetched
 // with all that became of its money, and the charge is brought to that state. A full refund and a
 // dispute pause the plan: nothing more is charged until the merchant resumes it.
-func (w *Worker) handleReversal(ctx context.Context, e billing.Event) (verdict, error) {
-	id := e.PaymentIntent()
-	if id == "" {
+func (w *Worker) handleReversal(ctx context.Context, e billing.Event, about subject) (verdict, error) {
+	if about.payment == "" {
 		return ignored("it names no PaymentIntent"), nil
 	}
-	return w.followMoney(ctx, e, id, nil)
+	return w.followMoney(ctx, e, about.payment, nil)
 }
 
 // followMoney follows what became of the money of one payment. refund is the refund that the event
@@ -75,13 +74,7 @@ func (w *Worker) tryPayment(ctx context.Context, e billing.Event, id string, do 
 	if errors.Is(err, billing.ErrNotFound) {
 		row, err = w.Store.ChargeByPaymentIntent(ctx, id)
 	}
-	if err == nil {
-		err = w.inAccount(ctx, row.PlanID)
-	}
-	if errors.Is(err, billing.ErrNotFound) {
-		row, second, err = billing.Charge{}, false, nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, billing.ErrNotFound) {
 		return verdict{}, err
 	}
 	p, err := w.Gateway.Payment(ctx, id)
@@ -103,8 +96,8 @@ func (w *Worker) tryPayment(ctx context.Context, e billing.Event, id string, do 
 // paidFirst records the payment that an event is about, when its own event has not come yet.
 func (w *Worker) paidFirst(ctx context.Context, e billing.Event, row billing.Charge, p billing.RecordedPayment) (verdict, error) {
 	paid := e
-	paid.ObjectID = p.ID
-	v, err := w.handlePaymentIntent(ctx, paid)
+	paid.Type, paid.ObjectID = "payment_intent.succeeded", p.ID
+	v, err := w.dispatch(ctx, paid)
 	if row.ID == "" && v.status == billing.EventIgnored {
 		v.awaits = p.ID
 	}

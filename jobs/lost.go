@@ -214,9 +214,6 @@ func (w *Worker) lostCharge(ctx context.Context, id billing.ChargeID, pi billing
 	if plan == "" || pi.Status != billing.IntentSucceeded {
 		return billing.Charge{}, gone
 	}
-	if err := w.inAccount(ctx, plan); err != nil {
-		return billing.Charge{}, err
-	}
 	found := billing.Charge{}
 	err := w.inPlan(ctx, plan, func(t *planTx) error {
 		if known, err := t.charge(id); err == nil { // another event was faster

@@ -3,7 +3,6 @@ package jobs_test
 import (
 	"bytes"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -12,7 +11,6 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/stripegw"
 	"tranche/internal/stripesim"
-	"tranche/jobs"
 )
 
 // warnedCard is Stripe's test card whose payment is followed by an early fraud warning at once.
@@ -166,52 +164,5 @@ func TestEvent_OfTheOtherModeOrAccount(t *testing.T) {
 		b.takeIn(bodies...)
 		b.settle()
 		require.Equal(b.t, billing.PlanPaused, b.details(p.Plan.ID).Plan.Status, "its own events do")
-	})
-}
-
-// TestEvent_EachTypeOfTheOtherModeOrAccount: an event of any type that is handled changes a plan
-// only if it is of the plan's account and mode.
-func TestEvent_EachTypeOfTheOtherModeOrAccount(t *testing.T) {
-	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
-		b.settle()
-		card, before := b.cardOf(p.Plan.ID), b.details(p.Plan.ID)
-		b.platform.Connect("acct_somebodyelse")
-		send := func(name string, change func(e *billing.Event)) {
-			for _, kind := range jobs.EventTypes() {
-				id := p.FirstPayment.ID
-				switch family, _, _ := strings.Cut(kind, "."); family {
-				case "payment_method":
-					id = card.PaymentMethod
-				case "customer":
-					id = card.StripeCustomer
-				case "setup_intent":
-					id = "seti_1"
-				case "charge", "refund", "radar":
-					id = "ch_1"
-				}
-				e := billing.Event{
-					ID: "evt_" + name + kind, Type: kind, ObjectID: id, Status: billing.EventPending, CreatedAt: b.Now(), ReceivedAt: b.Now(), WakeAt: b.Now(),
-					Payload: []byte(`{"data": {"object": {"payment_intent": "` + p.FirstPayment.ID + `"}}}`),
-				}
-				change(&e)
-				_, err := b.store.InsertEvents(b.t.Context(), []billing.Event{e})
-				require.NoError(b.t, err)
-			}
-			b.runDue()
-		}
-		send("live", func(e *billing.Event) { e.Livemode = true })
-		send("other", func(e *billing.Event) { e.Account = "acct_somebodyelse" })
-		send("both", func(e *billing.Event) { e.Livemode, e.Account = true, "acct_somebodyelse" })
-		require.Equal(b.t, before, b.details(p.Plan.ID))
-		require.Equal(b.t, card, b.cardOf(p.Plan.ID))
-		for _, e := range b.heard() {
-			if e.Livemode {
-				require.Equal(b.t, billing.EventIgnored, e.Status, "%s: %s", e.Type, e.Reason)
-			}
-		}
-
-		send("own", func(*billing.Event) {})
-		require.Equal(b.t, billing.PlanPaused, b.details(p.Plan.ID).Plan.Status, "its own fraud warning pauses it")
 	})
 }

@@ -16,7 +16,7 @@ func (w *Worker) planOfSetup(ctx context.Context, si billing.SetupIntent) (billi
 		return billing.Plan{}, false, nil
 	}
 	plan, err := w.Store.Plan(ctx, billing.PlanID(id))
-	if errors.Is(err, billing.ErrNotFound) || err == nil && plan.Account != billing.AccountOf(ctx) {
+	if errors.Is(err, billing.ErrNotFound) {
 		return plan, false, nil
 	}
 	if err != nil || plan.SetupIntent == si.ID {

@@ -110,7 +110,9 @@ func (r *run) store(ctx context.Context, page []billing.Event) (int, error) {
 	}
 	now := r.Now()
 	for i := range page {
-		page[i].Account = billing.AccountOf(ctx) // the list need not repeat whose it is
+		if page[i].Account == "" { // the list need not repeat whose events it holds
+			page[i].Account = billing.AccountOf(ctx)
+		}
 		page[i].Status, page[i].ReceivedAt, page[i].WakeAt = billing.EventPending, now, now
 	}
 	fresh, err := r.inbox.InsertEvents(ctx, page)

@@ -1,6 +1,8 @@
 package backfill_test
 
 import (
+	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -19,4 +21,45 @@ func TestSince(t *testing.T) {
 	require.Equal(t, cursor.Add(-time.Hour), backfill.Since(cursor, time.Time{}, now))
 	require.Equal(t, now.Add(-3*time.Hour), backfill.Since(time.Time{}, now.Add(-2*time.Hour), now))
 	require.Equal(t, now.Add(-billing.EventHistory), backfill.Since(time.Time{}, time.Time{}, now))
+}
+
+// list is Stripe's list of one account's events.
+type list struct {
+	billing.Record
+	events []billing.Event
+}
+
+// Events implements billing.Record.
+func (l list) Events(_ context.Context, _ time.Time, _ []string, fn func([]billing.Event) error) error {
+	return fn(slices.Clone(l.events))
+}
+
+// inbox keeps what is stored, with one connected account.
+type inbox struct {
+	backfill.Inbox
+	stored []billing.Event
+}
+
+// InsertEvents implements billing.Inbox.
+func (i *inbox) InsertEvents(_ context.Context, events []billing.Event) ([]string, error) {
+	i.stored = append(i.stored, events...)
+	return nil, nil
+}
+
+// PlanAccounts implements backfill.Inbox.
+func (i *inbox) PlanAccounts(context.Context) ([]string, error) { return []string{"acct_villa"}, nil }
+
+// TestRun_AccountOfAnEvent fills in the account of the list where an event names none, and changes
+// none that an event names: whose event it is decides what the event may change.
+func TestRun_AccountOfAnEvent(t *testing.T) {
+	t.Parallel()
+	in := &inbox{}
+	record := list{events: []billing.Event{{ID: "evt_1"}, {ID: "evt_2", Account: "acct_other"}}}
+	_, err := backfill.Run(t.Context(), record, in, backfill.Options{Now: time.Now, Types: []string{"customer.deleted"}})
+	require.NoError(t, err)
+	accounts := make([]string, 0, len(in.stored))
+	for _, e := range in.stored {
+		accounts = append(accounts, e.ID+" "+e.Account)
+	}
+	require.Equal(t, []string{"evt_1 ", "evt_2 acct_other", "evt_1 acct_villa", "evt_2 acct_other"}, accounts)
 }

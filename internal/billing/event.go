@@ -50,7 +50,7 @@ type Event struct {
 func AwaitsCustomer(reference string) string { return "customer:" + reference }
 
 // PaymentIntent finds the PaymentIntent that a charge, refund or dispute belongs to; empty where
-// the body names none. It is all that is read of an event's body, beside Decline.
+// the body names none. It, Metadata and Decline are all that is read of an event's body.
 func (e Event) PaymentIntent() string {
 	var body struct {
 		Data struct {
@@ -72,6 +72,21 @@ func (e Event) PaymentIntent() string {
 	}
 	_ = json.Unmarshal(raw, &expanded) // no id when it fails
 	return expanded.ID
+}
+
+// Metadata reads the metadata that the object had when the event was made; nil where it had none.
+func (e Event) Metadata() map[string]string {
+	var body struct {
+		Data struct {
+			Object struct {
+				Metadata map[string]string `json:"metadata"`
+			} `json:"object"`
+		} `json:"data"`
+	}
+	if json.Unmarshal(e.Payload, &body) != nil {
+		return nil
+	}
+	return body.Data.Object.Metadata
 }
 
 // EventClaim is a pending event handed to one scheduler, for one lease.

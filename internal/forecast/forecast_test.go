@@ -63,6 +63,20 @@ func TestForecast_ProposedPlanMatchesCreatedPlan(t *testing.T) {
 	require.Equal(t, 45, branch.Steps[3].WithinMinutes)
 }
 
+// TestForecast_ConnectedAccount simulates a plan of a connected account as one of the platform's own.
+func TestForecast_ConnectedAccount(t *testing.T) {
+	t.Parallel()
+	r := newReality(t)
+	for _, starts := range []string{"", "2026-01-31"} {
+		own := terms(func(t *billing.Terms) { t.Parts, t.Starts = 2, starts })
+		connected := own
+		connected.Account = "acct_1Villa"
+		want := forecastSteps(r.forecast(billing.ForecastRequest{Terms: &own}).Timeline)
+		require.Contains(t, want[len(want)-1], "payment_succeeded")
+		require.Equal(t, want, forecastSteps(r.forecast(billing.ForecastRequest{Terms: &connected}).Timeline))
+	}
+}
+
 func TestForecast_PlanDuringDunning(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

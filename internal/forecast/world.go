@@ -158,12 +158,16 @@ func (w *world) work(ctx context.Context) error {
 
 // arrives puts an event from Stripe into the inbox.
 func (w *world) arrives(ctx context.Context, kind, object string) error {
+	plan, _, err := w.details(ctx)
+	if err != nil {
+		return err
+	}
 	w.stripe.made++
 	e := billing.Event{
-		ID: fmt.Sprintf("evt_to_come_%d", w.stripe.made), Type: kind, ObjectID: object, Livemode: w.f.Livemode, Payload: []byte("{}"),
+		ID: fmt.Sprintf("evt_to_come_%d", w.stripe.made), Type: kind, ObjectID: object, Account: plan.Account, Livemode: w.f.Livemode, Payload: []byte("{}"),
 		CreatedAt: w.time, ReceivedAt: w.time, Status: billing.EventPending, WakeAt: w.time,
 	}
-	_, err := w.store.InsertEvents(ctx, []billing.Event{e})
+	_, err = w.store.InsertEvents(ctx, []billing.Event{e})
 	return err
 }
 

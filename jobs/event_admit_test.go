@@ -1,0 +1,279 @@
+package jobs_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"tranche/internal/billing"
+	"tranche/internal/planning"
+	"tranche/internal/store/storetest"
+	"tranche/jobs"
+)
+
+const (
+	villa    = "acct_1Villa"
+	stranger = "acct_1Stranger"
+)
+
+// inEveryAccount finds every object in every account, so that an event is kept from a plan of
+// another account by the check alone.
+type inEveryAccount struct {
+	billing.Gateway
+	home string
+}
+
+func (g inEveryAccount) at(ctx context.Context) context.Context {
+	return billing.OnAccount(ctx, g.home)
+}
+
+// PaymentIntent asks the account that has it.
+func (g inEveryAccount) PaymentIntent(ctx context.Context, id string) (billing.PaymentIntent, error) {
+	return g.Gateway.PaymentIntent(g.at(ctx), id)
+}
+
+// Payment asks the account that has it.
+func (g inEveryAccount) Payment(ctx context.Context, id string) (billing.RecordedPayment, error) {
+	return g.Gateway.Payment(g.at(ctx), id)
+}
+
+// Refund asks the account that has it.
+func (g inEveryAccount) Refund(ctx context.Context, id string) (billing.StripeRefund, error) {
+	return g.Gateway.Refund(g.at(ctx), id)
+}
+
+// SetupIntent asks the account that has it.
+func (g inEveryAccount) SetupIntent(ctx context.Context, id string) (billing.SetupIntent, error) {
+	return g.Gateway.SetupIntent(g.at(ctx), id)
+}
+
+// PaymentMethod asks the account that has it.
+func (g inEveryAccount) PaymentMethod(ctx context.Context, id string) (billing.PaymentMethod, error) {
+	return g.Gateway.PaymentMethod(g.at(ctx), id)
+}
+
+// CustomerExists asks the account that has it.
+func (g inEveryAccount) CustomerExists(ctx context.Context, id string) (bool, error) {
+	return g.Gateway.CustomerExists(g.at(ctx), id)
+}
+
+// happened is what happened at Stripe and no event reported yet: the object that events are about,
+// its PaymentIntent, and its metadata.
+type happened struct {
+	object, payment string
+	metadata        map[string]any
+}
+
+// happen has something happen at Stripe that events of a type report, and that changes a plan, a
+// charge, a card or what is known of the customer.
+func (b *bench) happen(kind string) happened {
+	b.t.Helper()
+	switch family, _, _ := strings.Cut(kind, "."); {
+	case kind == "setup_intent.succeeded":
+		return b.cardSetUp()
+	case kind == "setup_intent.setup_failed":
+		return b.setupHandedOut()
+	case family == "payment_intent":
+		p := b.plan(nil)
+		require.NoError(b.t, b.payFirst(p, good))
+		return b.ofIntent("/v1/payment_intents/", p.FirstPayment.ID)
+	case family == "payment_method", family == "customer":
+		return b.cardChanged(b.started(good, nil), kind)
+	}
+	p := b.started(good, nil)
+	payment := p.FirstPayment.ID
+	if strings.HasPrefix(kind, "charge.dispute.") {
+		id, err := b.sim.Dispute(payment, "fraudulent")
+		require.NoError(b.t, err)
+		return happened{object: id, payment: payment}
+	}
+	if strings.HasPrefix(kind, "radar.") {
+		return happened{object: "issfr_1", payment: payment}
+	}
+	refund := b.post("/v1/refunds", "payment_intent", payment, "amount", "500")
+	if kind == "charge.refunded" {
+		return happened{object: refund["charge"].(string), payment: payment}
+	}
+	return happened{object: refund["id"].(string), payment: payment}
+}
+
+// ofIntent is what happened to a PaymentIntent or SetupIntent.
+func (b *bench) ofIntent(path, id string) happened {
+	b.t.Helper()
+	metadata, ok := b.request(http.MethodGet, path+id, nil)["metadata"].(map[string]any)
+	require.True(b.t, ok)
+	return happened{object: id, metadata: metadata}
+}
+
+// cardSetUp has the customer give the card that a plan without a first payment waits for.
+func (b *bench) cardSetUp() happened {
+	b.t.Helper()
+	p := b.plan(func(t *billing.Terms) { t.Starts = "2026-01-31" })
+	b.setUp(p.Setup.ClientSecret, good)
+	return b.ofIntent("/v1/setup_intents/", p.Setup.ID)
+}
+
+// setupHandedOut has the recovery page of a plan hand out a SetupIntent, whose card is declined.
+func (b *bench) setupHandedOut() happened {
+	b.t.Helper()
+	ctx, p := b.t.Context(), b.started(good, nil)
+	link := billing.PayLink{
+		ID: billing.NewLinkID(b.Now()), TokenHash: "hash", CustomerID: p.Customer.ID, PlanID: p.Plan.ID, CreatedAt: b.Now(), ExpiresAt: b.Now().AddDate(0, 1, 0),
+	}
+	handedOut := billing.CardTry{
+		ID: billing.NewCardTryID(b.Now()), Kind: billing.CardTrySetup, CustomerID: p.Customer.ID, LinkID: link.ID, Intent: "seti_1", At: b.Now(),
+	}
+	require.NoError(b.t, b.store.Update(ctx, func(tx billing.Tx) error {
+		if _, err := tx.InsertPayLink(ctx, link); err != nil {
+			return err
+		}
+		_, err := tx.InsertCardTry(ctx, handedOut)
+		return err
+	}))
+	return happened{object: handedOut.Intent}
+}
+
+// cardChanged has the card or the customer of a plan change as events of a type say.
+func (b *bench) cardChanged(p planning.Created, kind string) happened {
+	b.t.Helper()
+	card := b.cardOf(p.Plan.ID)
+	switch kind {
+	case "customer.deleted":
+		b.request(http.MethodDelete, "/v1/customers/"+card.StripeCustomer, nil)
+		return happened{object: card.StripeCustomer}
+	case "payment_method.detached":
+		b.post("/v1/payment_methods/" + card.PaymentMethod + "/detach")
+	case "payment_method.attached":
+		made := b.post("/v1/payment_methods", "type", "card", "card[number]", otherCard, "card[exp_month]", "12", "card[exp_year]", "2034", "card[cvc]", "123")
+		card.PaymentMethod = made["id"].(string)
+		b.post("/v1/payment_methods/"+card.PaymentMethod+"/attach", "customer", card.StripeCustomer)
+	default:
+		require.NoError(b.t, b.sim.UpdateCard(card.PaymentMethod, 5, 2048))
+	}
+	return happened{object: card.PaymentMethod}
+}
+
+// kept is everything that an event could change, as JSON.
+func (b *bench) kept() string {
+	b.t.Helper()
+	ctx := b.t.Context()
+	plans, err := b.store.Plans(ctx, billing.PlanFilter{})
+	require.NoError(b.t, err)
+	all := make([]any, 0, len(plans)*4)
+	for _, p := range plans {
+		d := b.details(p.ID)
+		cards, err := b.store.Cards(ctx, p.CustomerID)
+		require.NoError(b.t, err)
+		refunds, err := b.store.Refunds(ctx, d.Charges[0].ID)
+		require.NoError(b.t, err)
+		tries, err := b.store.CountCardTries(ctx, billing.CardTryFilter{Kind: billing.CardTryDeclined, Customer: p.CustomerID})
+		require.NoError(b.t, err)
+		all = append(all, d, cards, refunds, tries)
+	}
+	notices, err := b.store.Notices(ctx, billing.NoticeFilter{})
+	require.NoError(b.t, err)
+	incidents, err := b.store.Incidents(ctx, billing.IncidentFilter{})
+	require.NoError(b.t, err)
+	trail, err := b.store.AuditTrail(ctx, billing.AuditFilter{})
+	require.NoError(b.t, err)
+	text, err := json.Marshal(append(all, notices, incidents, trail))
+	require.NoError(b.t, err)
+	return string(text)
+}
+
+// tell has one event about what happened arrive and be handled, and returns it.
+func (b *bench) tell(id, kind string, about happened, change func(e *billing.Event)) billing.Event {
+	b.t.Helper()
+	body, err := json.Marshal(map[string]any{"data": map[string]any{"object": map[string]any{"payment_intent": about.payment, "metadata": about.metadata}}})
+	require.NoError(b.t, err)
+	e := billing.Event{
+		ID: "evt_" + id, Type: kind, ObjectID: about.object, Account: b.account, Payload: body, Status: billing.EventPending,
+		CreatedAt: b.Now(), ReceivedAt: b.Now(), WakeAt: b.Now(),
+	}
+	change(&e)
+	_, err = b.store.InsertEvents(b.t.Context(), []billing.Event{e})
+	require.NoError(b.t, err)
+	require.NoError(b.t, b.worker.HandleEvent(b.t.Context(), e.ID, 0))
+	e, err = b.store.Event(b.t.Context(), e.ID)
+	require.NoError(b.t, err)
+	return e
+}
+
+// eachEventType runs a test for every type of event that is handled, on both databases, with plans
+// in the platform's own account and in a connected one.
+func eachEventType(t *testing.T, test func(b *bench, kind string)) {
+	t.Helper()
+	t.Parallel()
+	for _, home := range []string{"", villa} {
+		for _, kind := range jobs.EventTypes() {
+			t.Run(kind+" "+home, func(t *testing.T) {
+				t.Parallel()
+				storetest.EachEngine(t, func(t *testing.T, s billing.Store) { test(newBenchOn(t, s, home), kind) })
+			})
+		}
+	}
+}
+
+// TestEvent_EachTypeOfTheOtherModeOrAccount: an event of any type changes something only if it is
+// of the key's mode and of the account that has what it names. It changes nothing even if the other
+// account had the same object.
+func TestEvent_EachTypeOfTheOtherModeOrAccount(t *testing.T) {
+	eachEventType(t, func(b *bench, kind string) {
+		about := b.happen(kind)
+		b.arrived()
+		b.platform.Connect(stranger)
+		others := []string{stranger, "acct_1NotConnected", map[string]string{"": villa, villa: ""}[b.account]}
+		before, honest := b.kept(), b.gateway.Gateway
+		for gateway, at := range map[string]billing.Gateway{"own": honest, "any": inEveryAccount{honest, b.account}} {
+			b.gateway.Gateway = at
+			e := b.tell("live"+gateway, kind, about, func(e *billing.Event) { e.Livemode = true })
+			require.Equal(b.t, billing.EventIgnored, e.Status, e.Reason)
+			require.Contains(b.t, e.Reason, "live mode")
+			for _, other := range others {
+				e := b.tell(gateway+other, kind, about, func(e *billing.Event) { e.Account = other })
+				if kind == "payment_method.attached" && gateway == "own" { // a card that is new is known to Stripe alone
+					require.NotEqual(b.t, billing.EventHandled, e.Status)
+					continue
+				}
+				require.Equal(b.t, billing.EventIgnored, e.Status, e.Reason)
+				require.Contains(b.t, e.Reason, "and the event is of "+map[bool]string{true: other, false: "the platform's own account"}[other != ""])
+			}
+			require.Equal(b.t, before, b.kept())
+		}
+		b.gateway.Gateway = honest
+		e := b.tell("home", kind, about, func(*billing.Event) {})
+		require.Equal(b.t, billing.EventHandled, e.Status, e.Reason)
+		require.NotEqual(b.t, before, b.kept(), "its own event does")
+	})
+}
+
+// TestEvent_MetadataOfAnotherAccountsPlan: a payment or card in one account whose metadata names a
+// plan of another one is ignored, whatever the body says.
+func TestEvent_MetadataOfAnotherAccountsPlan(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.started(good, nil)
+		b.platform.Connect(stranger)
+		labels := map[string]string{billing.MetaPlan: string(p.Plan.ID), billing.MetaCharge: string(b.charge(p.Plan.ID, 2).ID), billing.MetaCustomer: "ada"}
+		form := []string{"confirm", "true", "payment_method", "pm_card_visa", "payment_method_types[]", "card"}
+		for k, v := range labels {
+			form = append(form, "metadata["+k+"]", v)
+		}
+		var paid, given string
+		b.as(stranger, func() {
+			paid = b.post("/v1/payment_intents", append(form, "amount", "25000", "currency", "usd")...)["id"].(string)
+			given = b.post("/v1/setup_intents", append(form, "usage", "off_session", "customer", b.post("/v1/customers")["id"].(string))...)["id"].(string)
+		})
+		b.arrived()
+		before := b.kept()
+		for kind, object := range map[string]string{"payment_intent.succeeded": paid, "setup_intent.succeeded": given, "charge.refunded": "ch_1"} {
+			e := b.tell(kind, kind, happened{object: object, payment: paid}, func(e *billing.Event) { e.Account = stranger })
+			require.Equal(b.t, billing.EventIgnored, e.Status, "%s: %s", kind, e.Reason)
+			require.Contains(b.t, e.Reason, "and the event is of "+stranger)
+		}
+		require.Equal(b.t, before, b.kept())
+	})
+}
