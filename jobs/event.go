@@ -112,7 +112,7 @@ const maxEventTries = 450
 func (w *Worker) judge(e billing.Event, err error) verdict {
 	var invalid *billing.InvalidError
 	var taken *planning.ReferenceTakenError
-	if errors.As(err, &invalid) || errors.As(err, &taken) || errors.Is(err, errMismatch) || e.Attempts+1 >= maxEventTries {
+	if errors.As(err, &invalid) || errors.As(err, &taken) || errors.Is(err, errMismatch) || errors.Is(err, errNoObject) || e.Attempts+1 >= maxEventTries {
 		return verdict{status: billing.EventFailed, reason: err.Error()}
 	}
 	return verdict{status: billing.EventPending, reason: err.Error()}

@@ -9,6 +9,10 @@ import (
 	"tranche/internal/billing"
 )
 
+// errNoObject is an event that can't be handled because its body does not name what it is about.
+// Stripe sends none like it, and its stored body stays as it is.
+var errNoObject = errors.New("the event's data.object.id is missing, so it is not known what the event is about: look at it in Stripe's dashboard")
+
 // subject is what an event is about: what the event names, and the object as it was fetched anew.
 // Ids that are not known are empty.
 type subject struct {
@@ -35,10 +39,13 @@ func (s subject) labeled(metadata map[string]string) subject {
 // brought it. It returns what the event is about, and a verdict with a status where the event
 // changes nothing: an event of the other mode, which Stripe sends to live endpoints of Connect
 // platforms (docs.stripe.com/connect/webhooks), and an event of an account that does not own what
-// the event names. ctx acts for the account of the event.
+// the event names. ctx acts for the account of the event. Errors: errNoObject, those of the fetch.
 func (w *Worker) admit(ctx context.Context, e billing.Event, kind eventKind) (subject, verdict, error) {
-	if e.Livemode != w.Livemode {
+	switch {
+	case e.Livemode != w.Livemode:
 		return subject{}, ignored("it is an event of %s, and the key is for %s", mode(e.Livemode), mode(w.Livemode)), nil
+	case e.ObjectID == "":
+		return subject{}, verdict{}, errNoObject
 	}
 	s := kind.names(e)
 	v, err := w.foreign(ctx, s)

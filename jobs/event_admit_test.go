@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -275,5 +276,37 @@ func TestEvent_MetadataOfAnotherAccountsPlan(t *testing.T) {
 			require.Contains(b.t, e.Reason, "and the event is of "+stranger)
 		}
 		require.Equal(b.t, before, b.kept())
+	})
+}
+
+// TestEvent_WithoutObjectID: an event that does not name its object ends at once as failed, says
+// what is missing, and changes nothing.
+func TestEvent_WithoutObjectID(t *testing.T) {
+	eachEventType(t, func(b *bench, kind string) {
+		about := b.happen(kind)
+		b.arrived()
+		before := b.kept()
+		about.object = ""
+		e := b.tell("nameless", kind, about, func(*billing.Event) {})
+		require.Equal(b.t, billing.EventFailed, e.Status)
+		require.Contains(b.t, e.Reason, "data.object.id is missing")
+		require.Zero(b.t, e.WakeAt)
+		require.Equal(b.t, before, b.kept())
+	})
+}
+
+// TestEvent_BodyWithoutObjectID: the same for a body as it arrives, whatever stands in the place of
+// the id.
+func TestEvent_BodyWithoutObjectID(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		for i, object := range []string{`null`, `{}`, `{"id": null}`, `{"id": ""}`, `{"id": " "}`} {
+			id := "evt_" + strconv.Itoa(i)
+			b.takeIn([]byte(`{"id": "` + id + `", "object": "event", "type": "payment_intent.succeeded", "data": {"object": ` + object + `}}`))
+			b.runDue()
+			e, err := b.store.Event(b.t.Context(), id)
+			require.NoError(b.t, err)
+			require.Equal(b.t, billing.EventFailed, e.Status, object)
+			require.Contains(b.t, e.Reason, "data.object.id is missing", object)
+		}
 	})
 }
