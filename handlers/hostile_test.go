@@ -60,15 +60,15 @@ func runHostileBatch(t *testing.T, seed uint64, count int, done *int) {
 		}
 		in := source.next()
 		*done++
-		if fault := tw.compare(in); fault != "" {
+		if _, fault := tw.compare(in); fault != "" {
 			t.Fatalf("seed %d, input %d: %s\n%s\nrepeat it with HOSTILE_SEED=%d INPUTS=%d", seed, i, fault, in, seed, i+1)
 		}
 	}
 }
 
-// compare sends a request to both worlds and returns what is wrong with the answers.
-func (tw *hostileTwins) compare(in hostileInput) string {
-	fault := ""
+// compare sends a request to both worlds and returns the answer, with its status first, and what is
+// wrong with the answers.
+func (tw *hostileTwins) compare(in hostileInput) (answer, fault string) {
 	shown := tw.step(func(w *hostileWorld) string {
 		text, wrong := w.try(in)
 		if wrong != "" {
@@ -84,7 +84,7 @@ func (tw *hostileTwins) compare(in hostileInput) string {
 		fault = fmt.Sprintf("the databases differ:\n%s: %.900s\n%s: %.900s", tw.worlds[0].name, shown[0][from:], tw.worlds[1].name, shown[1][from:])
 	}
 	tw.learn(shown[0])
-	return fault
+	return shown[0], fault
 }
 
 // entrySeq is the number of an audit entry, which lists and exports show.

@@ -38,7 +38,7 @@ import (
 // hostileWorld is the whole HTTP surface, and a worker for the events that it takes in, on one
 // database. Nothing in it is left to chance: see hostileTwins.step.
 type hostileWorld struct {
-	t       *testing.T
+	t       testing.TB
 	name    string
 	handler *handlers.Server
 	store   billing.Store
@@ -80,7 +80,7 @@ func (lostMails) Send(context.Context, billing.Mail) (billing.Delivery, error) {
 	return billing.Delivery{}, nil
 }
 
-func newHostileWorld(t *testing.T, name string, st billing.Store, at *hostileTime) *hostileWorld {
+func newHostileWorld(t testing.TB, name string, st billing.Store, at *hostileTime) *hostileWorld {
 	t.Helper()
 	w := &hostileWorld{t: t, name: name, store: st, fresh: make(chan []billing.Event, 1)}
 	w.sim = stripesim.New(stripesim.Options{Now: at.Now, Wall: at.Now})
@@ -190,7 +190,7 @@ func (w *hostileWorld) openIncident(subject, plan string, at time.Time) {
 
 // hostileTwins are two worlds that live through the same on different databases.
 type hostileTwins struct {
-	t      *testing.T
+	t      testing.TB
 	seed   uint64
 	steps  uint64
 	time   *hostileTime
@@ -200,7 +200,7 @@ type hostileTwins struct {
 	events []string // of Stripe's
 }
 
-func newHostileTwins(t *testing.T, seed uint64) *hostileTwins {
+func newHostileTwins(t testing.TB, seed uint64) *hostileTwins {
 	t.Helper()
 	chance := cryptorand.Reader
 	t.Cleanup(func() { cryptorand.Reader = chance })
@@ -208,6 +208,14 @@ func newHostileTwins(t *testing.T, seed uint64) *hostileTwins {
 	return &hostileTwins{t: t, seed: seed, time: at, ids: map[string][]string{}, seen: map[string]bool{}, worlds: [2]*hostileWorld{
 		newHostileWorld(t, "SQLite", storetest.SQLite(t), at), newHostileWorld(t, "PostgreSQL", storetest.Postgres(t), at),
 	}}
+}
+
+// on has a test go on with the worlds that another one made.
+func (tw *hostileTwins) on(t testing.TB) {
+	tw.t = t
+	for _, w := range tw.worlds {
+		w.t = t
+	}
 }
 
 // step has both worlds do the same, one second later and with the same random numbers: so they
@@ -328,7 +336,7 @@ func (tw *hostileTwins) deliver() {
 }
 
 // eventsOf splits a list of Stripe's into its events, oldest first.
-func eventsOf(t *testing.T, list string) []string {
+func eventsOf(t testing.TB, list string) []string {
 	t.Helper()
 	var page struct{ Data []json.RawMessage }
 	require.NoError(t, json.Unmarshal([]byte(list), &page))

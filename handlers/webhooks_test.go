@@ -16,7 +16,7 @@ import (
 )
 
 // endpoints manages the endpoints of a store.
-func endpoints(t *testing.T, st billing.Store, secretKey string) *operator.Endpoints {
+func endpoints(t testing.TB, st billing.Store, secretKey string) *operator.Endpoints {
 	t.Helper()
 	keys, err := webhook.NewKeyring(secretKey)
 	require.NoError(t, err)
