@@ -114,7 +114,7 @@ func overtakings() map[string]overtaking {
 			return nil
 		}},
 		"expired, and not canceled yet": {
-			why: "it is too late to remind of the checkout", terms: func(t *billing.Terms) { t.ExpiresAfter = "36 hours" },
+			why: "the checkout has expired", terms: func(t *billing.Terms) { t.ExpiresAfter = "36 hours" },
 			do: func(b *bench, _ billing.PlanID, _ func() error) error {
 				b.setNow(start.Add(36 * time.Hour))
 				return nil

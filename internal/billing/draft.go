@@ -12,11 +12,11 @@ type Rules struct {
 	Holidays   Holidays  // for plans with a business day rule
 	Limits     Limits    // of amounts, in place of Stripe's
 	TimeZone   string    // of new customers for whom none is given; empty means UTC
+	Locale     string    // likewise; empty means English, or the browser's language
 	Confirm    bool      // customers get a mail with every payment when their plan begins
 	// CheckoutDays is after how many days a plan expires whose checkout is not completed and whose
 	// terms set no time; 0 means never.
 	CheckoutDays int
-	Locale       string // likewise; empty means English, or the browser's language
 }
 
 // FillIn fills in what is not said of a new customer.

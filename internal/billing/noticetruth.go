@@ -223,7 +223,10 @@ func checkoutOvertaken(n Notice, s NoticeState) string {
 	if why := onlyWhile(PlanAwaitingFirstPayment)(n, s); why != "" {
 		return why
 	}
-	if _, until := s.Plan.CheckoutReminder(0); !s.Now.Before(until) {
+	if at := s.Plan.ExpiresAt; !at.IsZero() && !s.Now.Before(at) {
+		return "the checkout has expired"
+	}
+	if _, until := s.Plan.CheckoutReminder(0); n.Step == StepCheckoutReminder && !s.Now.Before(until) { // else the customer asked for it
 		return "it is too late to remind of the checkout"
 	}
 	return ""

@@ -89,6 +89,8 @@ func TestNotice_Overtaken(t *testing.T) {
 		switch tc.kind {
 		case billing.NoticeCardExpiring:
 			n.Step = billing.StepCardExpiring("card_1", 2026, time.March)
+		case billing.NoticeCheckoutReminder:
+			n.Step = billing.StepCheckoutReminder
 		case billing.NoticeCardUpdated:
 			n.Step = "card_updated:card_1:pi_1"
 		case billing.NoticeRefundMade:

@@ -378,3 +378,30 @@ func TestARenewedLinkIsMailedOnceADayAndOnlyWhereThereIsSomethingToSay(t *testin
 		require.Equal(t, before+2, count(), "who revoked it did not want another")
 	})
 }
+
+// TestRenew_Checkout: a customer whose link to an unpaid checkout has expired gets a new one, however
+// late.
+func TestRenew_Checkout(t *testing.T) {
+	eachEngine(t, func(t *testing.T, d *desk) {
+		created, err := d.planner.Create(t.Context(), billing.Terms{
+			Reference: "order-1", Kind: billing.KindInstallments, Currency: "eur", Total: 90000, Parts: 3, Every: "1 month",
+			Customer: billing.CustomerTerms{Reference: "eve", Email: "eve@example.com"},
+		}, "")
+		require.NoError(t, err)
+		for want, p := range map[string]billing.Details{"is still open": d.details(created.Plan.ID), "give us a card": d.awaitingCard("2026-03-01")} {
+			tok := d.open(p, 1)
+			d.advance(20 * 24 * time.Hour)
+			require.NoError(t, d.Renew(t.Context(), tok))
+			claims, err := d.store.ClaimNotices(t.Context(), d.clock(), d.clock().Add(lease), 10)
+			require.NoError(t, err)
+			require.Len(t, claims, 1)
+			require.NoError(t, d.worker.SendNotice(t.Context(), string(claims[0].NoticeID), claims[0].Lease))
+			n, err := d.store.Notice(t.Context(), claims[0].NoticeID)
+			require.NoError(t, err)
+			require.Equal(t, billing.NoticeKept, n.Status, n.Reason)
+			require.Equal(t, billing.NoticeCheckoutReminder, n.Kind)
+			require.Equal(t, p.Plan.ID, n.PlanID)
+			require.Contains(t, n.Subject, want)
+		}
+	})
+}

@@ -45,23 +45,33 @@ func (d *Desk) Renew(ctx context.Context, token string) error {
 // renewable is false where there is nothing to mail, or there will be in a moment.
 func renewable(v Visit) bool {
 	switch v.Branch {
-	case BranchClosed, BranchProcessing, BranchCharging, BranchWaits, BranchSetup:
+	case BranchClosed, BranchProcessing, BranchCharging, BranchWaits:
 		return false
 	}
 	return v.Customer.Email != ""
 }
 
-// notice is the mail that brings a new link: what the customer would be told of the charge today.
-func (d *Desk) notice(v Visit, now time.Time) billing.Notice {
-	kind := billing.NoticePaymentFailed
-	switch v.Branch {
-	case BranchAuthenticate:
-		kind = billing.NoticeActionRequired
-	case BranchPaid:
-		kind = billing.NoticePaymentSucceeded
-	case BranchAhead:
-		kind = billing.NoticeUpcomingCharge
+// renewal returns the kind of the mail that brings a new link, and its reason: what the customer
+// would be told of the charge today.
+func renewal(v Visit) (billing.NoticeKind, billing.Reason) {
+	switch {
+	case v.Branch == BranchSetup:
+		return billing.NoticeCheckoutReminder, billing.ReasonNoCardSaved
+	case v.Plan.Status == billing.PlanAwaitingFirstPayment:
+		return billing.NoticeCheckoutReminder, v.Reason
+	case v.Branch == BranchAuthenticate:
+		return billing.NoticeActionRequired, v.Reason
+	case v.Branch == BranchPaid:
+		return billing.NoticePaymentSucceeded, v.Reason
+	case v.Branch == BranchAhead:
+		return billing.NoticeUpcomingCharge, v.Reason
 	}
+	return billing.NoticePaymentFailed, v.Reason
+}
+
+// notice is the mail that brings a new link.
+func (d *Desk) notice(v Visit, now time.Time) billing.Notice {
+	kind, reason := renewal(v)
 	n := billing.Notice{
 		ID: billing.NewNoticeID(now), Kind: kind, PlanID: v.Plan.ID, ChargeID: v.Charge.ID, CustomerID: v.Customer.ID,
 		Step: "link:" + now.UTC().Format(time.DateOnly), Channel: billing.ChannelEmail, To: v.Customer.Email,
@@ -69,7 +79,7 @@ func (d *Desk) notice(v Visit, now time.Time) billing.Notice {
 		Data: billing.NoticeData{
 			CustomerName: v.Customer.Name, Locale: v.Customer.Locale, TimeZone: v.Customer.TimeZone, Reference: v.Plan.Reference, Description: v.Plan.Description(),
 			Sequence: v.Charge.Sequence, Of: len(v.Charges), Amount: v.Charge.Amount, Currency: v.Charge.Currency, DueAt: v.Charge.DueAt,
-			PaymentIntent: v.Charge.PaymentIntent, FailureReason: v.Reason, NextAttemptAt: v.Charge.NextAttemptAt,
+			PaymentIntent: v.Charge.PaymentIntent, FailureReason: reason, NextAttemptAt: v.Charge.NextAttemptAt,
 		},
 	}
 	if v.Card != nil {
