@@ -24,7 +24,7 @@ type surfaceOf struct {
 	command    string
 	plan       billing.PlanStatus   // before; active where it is empty
 	charge     billing.ChargeStatus // of the second of three charges, before; scheduled where it is empty
-	undated    bool                 // the last charge waits to be asked for, and is the one that is meant
+	undated    bool                 // the last charge is due on request, and is the one to change
 }
 
 // surfaces is every operation. One that is missing here has perhaps no surface.

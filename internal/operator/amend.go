@@ -10,17 +10,17 @@ import (
 	"tranche/internal/billing"
 )
 
-// Result is a plan after an operation, and what is written of it.
+// Result is a plan after an operation, and the text of its audit entry.
 type Result struct {
 	Plan    billing.Plan
 	Charges []billing.Charge // by sequence
 	Message string
-	Next    string // what follows; empty when nothing does
+	Next    string // what follows; empty if nothing does
 }
 
-// amend carries out a change of a plan, where its status allows the operation, and brings total and
-// status in line with what the change left. Errors: *RefusedError, *billing.InvalidError,
-// billing.ErrNotFound, billing.ErrUnavailable.
+// amend changes a plan if its status allows the operation, and then updates the plan's total and
+// status from its charges. Errors: *RefusedError, *billing.InvalidError, billing.ErrNotFound,
+// billing.ErrUnavailable.
 func amend(ctx context.Context, s Store, id billing.PlanID, op Operation, now time.Time, fn func(c *change) (billing.AuditEntry, error)) (Result, error) {
 	var r Result
 	plan, err := inPlan(ctx, s, id, now, func(c *change) (billing.AuditEntry, error) {
@@ -41,7 +41,7 @@ func amend(ctx context.Context, s Store, id billing.PlanID, op Operation, now ti
 	return r, err
 }
 
-// amendCharge is amend for one charge, which must not be over or under way.
+// amendCharge is amend for one charge, which must be open and have no attempt in flight.
 func amendCharge(ctx context.Context, s Store, id billing.ChargeID, op Operation, now time.Time, fn func(c *change, ch *billing.Charge) (billing.AuditEntry, error)) (Result, error) {
 	row, err := s.Charge(ctx, id)
 	if err != nil {
@@ -52,7 +52,7 @@ func amendCharge(ctx context.Context, s Store, id billing.ChargeID, op Operation
 		if i < 0 {
 			return billing.AuditEntry{}, fmt.Errorf("charge %s: %w", id, billing.ErrNotFound)
 		}
-		ch := c.charges[i] // a copy: what is inserted moves the rows about
+		ch := c.charges[i] // a copy, because inserting a charge moves the elements
 		if why, err := c.busy(ctx, ch); why != "" || err != nil {
 			return billing.AuditEntry{}, c.orRefuse(err, op, why)
 		}
@@ -69,8 +69,8 @@ func (c *change) orRefuse(err error, op Operation, why string) error {
 	return c.refuse("changed ("+string(op)+")", why)
 }
 
-// busy says why a charge can't be changed at all: it is over, or an attempt is under way; "" when
-// it can.
+// busy returns why a charge can't be changed at all: it has ended, or an attempt is in flight. It
+// returns "" if the charge can be changed.
 func (c *change) busy(ctx context.Context, ch billing.Charge) (string, error) {
 	switch {
 	case ch.Status.Ended():
@@ -85,10 +85,10 @@ func (c *change) busy(ctx context.Context, ch billing.Charge) (string, error) {
 	return why, err
 }
 
-// tried says why the amount of a charge must stay as it is: what Stripe has of it is for that
-// amount; "" when it may be changed. Where the last failure is the merchant's to fix, the amount
-// may be the fault: a worker cancels the PaymentIntent and makes a new one before the charge is
-// tried again.
+// tried returns why the amount of a charge can't be changed: its PaymentIntent at Stripe is for
+// that amount. It returns "" if the amount can be changed. If the last failure is the merchant's to
+// fix, the amount may be its cause: a worker cancels the PaymentIntent and creates a new one before
+// it tries the charge again.
 func (c *change) tried(ctx context.Context, ch billing.Charge) (string, error) {
 	if ch.PaymentIntent == "" { // Stripe holds nothing that can be paid, even if it refused a request
 		return "", nil
@@ -104,8 +104,8 @@ func (c *change) tried(ctx context.Context, ch billing.Charge) (string, error) {
 		ch.Sequence, billing.FormatAmount(ch.Amount, ch.Currency)), nil
 }
 
-// madeAgain says what follows where the amount of a charge changed that has a PaymentIntent of the
-// old one.
+// madeAgain returns what follows when the amount of a charge changes that has a PaymentIntent for
+// the old amount; "" if it has none.
 func madeAgain(ch billing.Charge) string {
 	if ch.PaymentIntent == "" {
 		return ""
@@ -113,8 +113,8 @@ func madeAgain(ch billing.Charge) string {
 	return fmt.Sprintf("retry charge %d: %s is canceled, and a new PaymentIntent made", ch.Sequence, ch.PaymentIntent)
 }
 
-// untouched lists the charges that are open, and refuses when one of them can't be given another
-// amount.
+// untouched returns the open charges, and refuses the operation if the amount of one of them can't
+// be changed.
 func (c *change) untouched(ctx context.Context, op Operation) ([]billing.Charge, error) {
 	var open []billing.Charge
 	for _, ch := range c.charges {
@@ -136,8 +136,7 @@ func (c *change) untouched(ctx context.Context, op Operation) ([]billing.Charge,
 	return open, nil
 }
 
-// settle checks that the parts are in order, and brings the plan's total and status in line with
-// them.
+// settle checks that the charges are in order, and updates the plan's total and status from them.
 func (c *change) settle(ctx context.Context, op Operation) error {
 	if err := c.goOn(ctx); err != nil {
 		return err
@@ -161,8 +160,7 @@ func (c *change) settle(ctx context.Context, op Operation) error {
 	return nil
 }
 
-// goOn adds the charges that are to come next in a recurring plan, where the change took up the one
-// that was.
+// goOn adds the next charges of a recurring plan if the change used up the one that was scheduled.
 func (c *change) goOn(ctx context.Context) error {
 	for {
 		next, ok := c.plan.GoOn(c.charges, c.loc, c.rules.Holidays, c.now)
@@ -180,8 +178,9 @@ func (c *change) goOn(ctx context.Context) error {
 	}
 }
 
-// pastTheNext says which charge would fall due no earlier than one that a recurring plan has not
-// written yet; "" when none does. Their numbers would not be in the order of their dates.
+// pastTheNext returns the error text for a charge that would not fall due before the next charge of
+// a recurring plan, which is not written yet: their numbers would not be in the order of their
+// dates. It returns "" if every charge falls due earlier.
 func (c *change) pastTheNext() string {
 	next, _, ok := c.plan.Recurrence.Take(c.loc, c.rules.Holidays)
 	if !ok {
@@ -196,9 +195,9 @@ func (c *change) pastTheNext() string {
 	return ""
 }
 
-// outOfOrder says which open charges fall due in another order than they are numbered; "" when none
-// do. What is paid or canceled stands where it stood: a plan that was paused and shifted leaves it
-// behind.
+// outOfOrder returns the error text for two open charges that fall due in another order than their
+// numbers; "" if there are none. Charges that are paid or canceled are not checked: shifting a plan
+// after a pause leaves them at their dates.
 func outOfOrder(charges []billing.Charge) string {
 	var before *billing.Charge
 	for i := range charges {
@@ -208,7 +207,7 @@ func outOfOrder(charges []billing.Charge) string {
 		}
 		if before != nil && !ch.DueAt.IsZero() && !billing.Later(ch.DueAt, before.DueAt) {
 			if before.DueAt.IsZero() {
-				return fmt.Sprintf("charge %d comes before charge %d, and waits to be asked for", before.Sequence, ch.Sequence)
+				return fmt.Sprintf("charge %d comes before charge %d, and is due on request", before.Sequence, ch.Sequence)
 			}
 			return fmt.Sprintf("charge %d would fall due %s, not after charge %d, which falls due %s", ch.Sequence,
 				ch.DueAt.Format(time.RFC3339), before.Sequence, before.DueAt.Format(time.RFC3339))
@@ -218,7 +217,7 @@ func outOfOrder(charges []billing.Charge) string {
 	return ""
 }
 
-// put writes a charge that was changed, back to its place.
+// put stores a changed charge, here and in the database.
 func (c *change) put(ctx context.Context, ch billing.Charge) error {
 	i := slices.IndexFunc(c.charges, func(other billing.Charge) bool { return other.ID == ch.ID })
 	if err := c.write(ctx, &ch); err != nil {
@@ -229,8 +228,8 @@ func (c *change) put(ctx context.Context, ch billing.Charge) error {
 	return nil
 }
 
-// counted is how many charges stand against billing.MaxCharges: of a recurring plan, which may go
-// on for years, those to come.
+// counted returns how many charges count toward billing.MaxCharges. Of a recurring plan, which may
+// continue for years, only open charges count.
 func (c *change) counted() int {
 	if c.plan.Kind != billing.KindRecurring {
 		return len(c.charges)
@@ -244,13 +243,13 @@ func (c *change) counted() int {
 	return n
 }
 
-// insert adds a charge at the place that its date gives it; those after it take the next numbers.
+// insert adds a charge in the order of due dates. The numbers of the charges after it rise by one.
 func (c *change) insert(ctx context.Context, op Operation, amount int64, due time.Time) (billing.Charge, error) {
 	at := len(c.charges)
 	for at > 0 && (c.charges[at-1].Status.Ended() || billing.Later(c.charges[at-1].DueAt, due)) {
 		at--
 	}
-	for at < len(c.charges) && c.charges[at].Status.Ended() { // behind those that are over: their numbers stay
+	for at < len(c.charges) && c.charges[at].Status.Ended() { // after ended charges, which keep their numbers
 		at++
 	}
 	if n := c.counted(); n >= billing.MaxCharges {
@@ -260,7 +259,7 @@ func (c *change) insert(ctx context.Context, op Operation, amount int64, due tim
 		ID: billing.NewChargeID(c.now), PlanID: c.plan.ID, CustomerID: c.plan.CustomerID, Sequence: at + 1, Amount: amount, Currency: c.plan.Currency,
 		DueAt: due, Status: billing.ChargeScheduled, NextAttemptAt: due, WakeAt: due, CreatedAt: c.now, UpdatedAt: c.now, Version: 1,
 	}
-	for i := len(c.charges) - 1; i >= at; i-- { // from the last: no number is taken twice
+	for i := len(c.charges) - 1; i >= at; i-- { // from the last, so that no number is used twice
 		ch := c.charges[i]
 		if ch.Status == billing.ChargeCollecting {
 			why, err := c.busy(ctx, ch)
@@ -275,8 +274,8 @@ func (c *change) insert(ctx context.Context, op Operation, amount int64, due tim
 	return added, c.InsertCharges(ctx, added)
 }
 
-// drop takes a charge out of the plan: nothing is collected for it, and the total is less by its
-// amount. Its PaymentIntent, if it has one, is canceled by a worker.
+// drop removes a charge from the plan: it is not collected, and the total falls by its amount. Its
+// PaymentIntent, if it has one, is canceled by a worker.
 func (c *change) drop(ctx context.Context, ch billing.Charge, why string) error {
 	ch.Dropped = true
 	return c.end(ctx, ch, why)
@@ -290,13 +289,13 @@ func (c *change) end(ctx context.Context, ch billing.Charge, why string) error {
 	return c.put(ctx, ch)
 }
 
-// money writes an amount in the plan's currency.
+// money formats an amount in the plan's currency.
 func (c *change) money(amount int64) string { return billing.FormatAmount(amount, c.plan.Currency) }
 
-// local writes a date as the customer's clock shows it.
+// local formats a time in the customer's time zone.
 func (c *change) local(at time.Time) string {
 	if at.IsZero() {
-		return "when it is asked for"
+		return "on request"
 	}
 	return at.In(c.loc).Format("Mon 2 Jan 2006 15:04 MST")
 }
@@ -305,7 +304,7 @@ func invalid(field, format string, args ...any) error {
 	return &billing.InvalidError{Fields: []billing.FieldError{{Field: field, Message: fmt.Sprintf(format, args...)}}}
 }
 
-// checkAmount refuses an amount that Stripe does not take.
+// checkAmount refuses an amount that Stripe does not accept.
 func (c *change) checkAmount(field string, amount int64) error {
 	if problem := c.rules.Limits.Problem(c.plan.Currency, amount); problem != "" {
 		return invalid(field, "%s", problem)
@@ -316,15 +315,15 @@ func (c *change) checkAmount(field string, amount int64) error {
 	return nil
 }
 
-// parseDue reads what Terms.Due takes, after now: a date (at the local time of day that like has,
-// moved by the plan's business day rule) or an instant, which stays.
+// parseDue parses a future due time in the format of Terms.Due. A date falls due at the local time
+// of day of like, moved by the plan's business day rule; an instant is kept as it is.
 func (c *change) parseDue(text string, like time.Time) (time.Time, error) {
 	parsed, err := billing.ParseDue(text)
 	switch {
 	case err != nil:
 		return time.Time{}, invalid("due", "%q: %s", text, err)
 	case parsed.OnRequest:
-		return time.Time{}, invalid("due", "is missing; say a date like 2026-12-20")
+		return time.Time{}, invalid("due", "is missing; give a date like 2026-12-20")
 	}
 	rule := c.plan.ScheduleFor(c.charges, c.rules, c.loc).BusinessDay
 	due := parsed.At(c.timeOfDay(like), c.loc, rule, c.rules.Holidays)
@@ -341,7 +340,7 @@ func (c *change) checkDue(field string, due time.Time) error {
 	return nil
 }
 
-// timeOfDay is that of a charge, or the usual one for a charge without a date.
+// timeOfDay returns the local time of day of at, or the usual charge time if at is zero.
 func (c *change) timeOfDay(at time.Time) billing.LocalTime {
 	if at.IsZero() {
 		return c.rules.ChargeTime
@@ -349,7 +348,7 @@ func (c *change) timeOfDay(at time.Time) billing.LocalTime {
 	return billing.TimeOfDay(at, c.loc)
 }
 
-// last is the charge that falls due last, of those that count.
+// last returns the charge that falls due last, ignoring dropped charges.
 func (c *change) last() billing.Charge {
 	last := c.charges[0]
 	for _, ch := range c.charges[1:] {
@@ -360,11 +359,11 @@ func (c *change) last() billing.Charge {
 	return last
 }
 
-// errRehearsed takes a rehearsal back.
+// errRehearsed rolls back a rehearsal.
 var errRehearsed = errors.New("rehearsed")
 
-// Rehearse gives a store on which an operation is carried out and then taken back: its result is
-// what it would be, and nothing is kept. What is refused is refused.
+// Rehearse returns a store that runs an operation and then rolls it back: the result and the errors
+// are the real ones, and nothing is stored.
 func Rehearse(s Store) Store { return rehearsal{s} }
 
 type rehearsal struct{ Store }

@@ -8,16 +8,16 @@ import (
 	"tranche/internal/billing"
 )
 
-// Cancel ends a plan: nothing more is charged, and what was paid stays paid. PaymentIntents that
-// are open are canceled at Stripe by the workers. An attempt whose call was made already ends as
-// Stripe says; when it took the money the charge is paid, and the audit trail says so. Errors:
-// *RefusedError when the plan is over, billing.ErrNotFound, billing.ErrUnavailable.
+// Cancel ends a plan: nothing more is charged, and what was paid stays paid. Workers cancel its
+// open PaymentIntents at Stripe. If a call to Stripe is already in flight, its result is recorded:
+// a charge that it paid becomes paid, with an audit entry. Errors: *RefusedError if the plan has
+// ended, billing.ErrNotFound, billing.ErrUnavailable.
 func Cancel(ctx context.Context, s Store, id billing.PlanID, reason string, now time.Time) (billing.Plan, error) {
 	r, err := End(ctx, s, id, reason, now)
 	return r.Plan, err
 }
 
-// End is Cancel, with all that came of it.
+// End is Cancel that also returns the charges, and the text of the audit entry.
 func End(ctx context.Context, s Store, id billing.PlanID, reason string, now time.Time) (Result, error) {
 	var r Result
 	plan, err := inPlan(ctx, s, id, now, func(c *change) (billing.AuditEntry, error) {
@@ -35,7 +35,7 @@ func End(ctx context.Context, s Store, id billing.PlanID, reason string, now tim
 			Message: because(fmt.Sprintf("plan %s is canceled by the merchant, with %d charges", c.plan.Reference, stopped), reason),
 		}
 		if open > 0 {
-			entry.Next = "an attempt is under way; what comes of it is recorded, and not tried again"
+			entry.Next = "an attempt is under way; its result is recorded, and nothing further is charged"
 		}
 		r = Result{Charges: c.charges, Message: entry.Message, Next: entry.Next}
 		return entry, nil
@@ -44,8 +44,8 @@ func End(ctx context.Context, s Store, id billing.PlanID, reason string, now tim
 	return r, err
 }
 
-// stopCharges cancels every charge of the plan that is not over, and counts those that it canceled
-// and those that a worker cancels once it knows what came of their attempt.
+// stopCharges cancels every open charge of the plan. It counts the charges that it canceled, and
+// those with an attempt in flight, which a worker cancels once the result is known.
 func (c *change) stopCharges(ctx context.Context, why string) (stopped, open int, err error) {
 	for i := range c.charges {
 		ch := &c.charges[i]

@@ -11,23 +11,23 @@ import (
 	"tranche/internal/billing"
 )
 
-// CardChange is a customer's cards after a change, and what it came to.
+// CardChange is the result of a change of a customer's cards.
 type CardChange struct {
 	Customer billing.Customer
 	Cards    []billing.Card // in order; those that can't be charged come last
-	Plans    []PlanCard     // that are charged on another card, or on none, from now on
+	Plans    []PlanCard     // those that change to another card, or have none, from now on
 	Message  string
 }
 
-// PlanCard is what becomes of a plan whose card is removed.
+// PlanCard is the new card of a plan whose card was removed.
 type PlanCard struct {
 	Plan      billing.PlanID `json:"plan"`
 	Reference string         `json:"reference"`
-	Card      billing.CardID `json:"card,omitempty"` // that is charged in its place; empty: the customer is asked for one
+	Card      billing.CardID `json:"card,omitempty"` // the replacement; if empty, the customer is asked for a card
 	Why       string         `json:"why"`
 }
 
-// OrderCards gives the customer's cards their places: the first of ids is the default card, the
+// OrderCards sets the order of the customer's cards: the first of ids is the default card, the
 // others are its backups in this order, and cards that are not named come after them. A card is
 // named by our id or Stripe's (pm_…). Errors: *billing.InvalidError, *RefusedError,
 // billing.ErrNotFound, billing.ErrUnavailable.
@@ -64,8 +64,8 @@ func OrderCards(ctx context.Context, s Store, customer billing.CustomerID, ids [
 	})
 }
 
-// DefaultCard makes a card the customer's default; those that came before it come after it. Errors:
-// see OrderCards.
+// DefaultCard makes a card the customer's default card; the cards that were before it come after
+// it. Errors: see OrderCards.
 func DefaultCard(ctx context.Context, s Store, id billing.CardID, now time.Time) (CardChange, error) {
 	card, err := cardRow(ctx, s, id)
 	if err != nil {
@@ -100,7 +100,7 @@ func DefaultCard(ctx context.Context, s Store, id billing.CardID, now time.Time)
 	})
 }
 
-// notDefault says why a card can't become the default card; "" when it can.
+// notDefault returns why a card can't become the default card; "" if it can.
 func notDefault(card billing.Card) string {
 	switch {
 	case card.Status != billing.CardActive:
@@ -113,8 +113,8 @@ func notDefault(card billing.Card) string {
 	return ""
 }
 
-// ReleaseCard lets a held card be charged again: somebody agreed to it. note says who, for the
-// record; it may be empty. What waits for the card is tried at once. Errors: see OrderCards.
+// ReleaseCard allows a held card to be charged again. note, which may be empty, records who agreed
+// to it. Charges that wait for the card are tried at once. Errors: see OrderCards.
 func ReleaseCard(ctx context.Context, s Store, id billing.CardID, note string, now time.Time) (CardChange, error) {
 	card, err := cardRow(ctx, s, id)
 	if err != nil {
@@ -126,7 +126,7 @@ func ReleaseCard(ctx context.Context, s Store, id billing.CardID, note string, n
 		if err != nil {
 			return billing.AuditEntry{}, err
 		}
-		if err := c.lockCards(ctx); err != nil { // after the plans: everybody locks in this order
+		if err := c.lockCards(ctx); err != nil { // after the plans: this is the lock order
 			return billing.AuditEntry{}, err
 		}
 		card, err := c.card(id)
@@ -158,11 +158,11 @@ func ReleaseCard(ctx context.Context, s Store, id billing.CardID, note string, n
 	})
 }
 
-// RemoveCard takes a card from its customer for good: nothing is charged on it from this moment on,
-// and a worker removes it at Stripe. Plans that it was charged for go over to the card named by to;
-// where none is named, to the customer's next card if the customer agreed to that, and else the
-// next charge asks for one. What is owed is tried on the card that takes over. to is our id or
-// Stripe's (pm_…), and may be empty. Errors: see OrderCards.
+// RemoveCard removes a customer's card for good: it is not charged again, and a worker removes it
+// at Stripe. The card's plans change to the card to, which is named by our id or Stripe's (pm_…).
+// If to is empty, they change to the customer's next card if the customer agreed to that; otherwise
+// the next charge asks the customer for a card. Amounts that are owed are tried on the replacement.
+// Errors: see OrderCards.
 func RemoveCard(ctx context.Context, s Store, id, to billing.CardID, now time.Time) (CardChange, error) {
 	card, err := cardRow(ctx, s, id)
 	if err != nil {
@@ -174,7 +174,7 @@ func RemoveCard(ctx context.Context, s Store, id, to billing.CardID, now time.Ti
 		if err != nil {
 			return billing.AuditEntry{}, err
 		}
-		if err := c.lockCards(ctx); err != nil { // after the plans: everybody locks in this order
+		if err := c.lockCards(ctx); err != nil { // after the plans: this is the lock order
 			return billing.AuditEntry{}, err
 		}
 		card, err := c.card(id)
@@ -209,7 +209,7 @@ func RemoveCard(ctx context.Context, s Store, id, to billing.CardID, now time.Ti
 	})
 }
 
-// cardRow reads a card by our id or Stripe's.
+// cardRow returns a card by our id or Stripe's.
 func cardRow(ctx context.Context, s Store, id billing.CardID) (card billing.Card, err error) {
 	err = Rehearse(s).Update(ctx, func(tx billing.Tx) error {
 		card, err = billing.FindCard(ctx, tx, string(id))
@@ -228,7 +228,7 @@ type cardChange struct {
 	now      time.Time
 }
 
-// changeCards locks the customer's cards, runs fn, and writes an audit entry of what it returns.
+// changeCards locks the customer's cards, runs fn, and writes the audit entry that fn returns.
 func changeCards(ctx context.Context, s Store, customer billing.CustomerID, now time.Time, fn func(c *cardChange) (billing.AuditEntry, error)) (CardChange, error) {
 	return withCards(ctx, s, customer, now, func(c *cardChange) (billing.AuditEntry, error) {
 		if err := c.lockCards(ctx); err != nil {
@@ -238,7 +238,7 @@ func changeCards(ctx context.Context, s Store, customer billing.CustomerID, now 
 	})
 }
 
-// withCards is changeCards for who locks plans before the cards.
+// withCards is changeCards without the lock: fn locks plans first, then the cards.
 func withCards(ctx context.Context, s Store, customer billing.CustomerID, now time.Time, fn func(c *cardChange) (billing.AuditEntry, error)) (CardChange, error) {
 	now = now.Truncate(time.Millisecond)
 	var done CardChange
@@ -264,7 +264,7 @@ func (c *cardChange) lockCards(ctx context.Context) (err error) {
 	return err
 }
 
-// card finds one of the customer's cards by our id or Stripe's.
+// card returns one of the customer's cards by our id or Stripe's.
 func (c *cardChange) card(id billing.CardID) (billing.Card, error) {
 	for _, card := range c.cards {
 		if card.ID == id || card.PaymentMethod == string(id) {
@@ -284,7 +284,7 @@ func (c *cardChange) put(ctx context.Context, card billing.Card) error {
 	return c.UpdateCard(ctx, card)
 }
 
-// place gives a card its place, where it has another.
+// place moves a card to a position, unless it is there already.
 func (c *cardChange) place(ctx context.Context, card *billing.Card, at int) error {
 	if card.Position == at {
 		return nil
@@ -293,7 +293,7 @@ func (c *cardChange) place(ctx context.Context, card *billing.Card, at int) erro
 	return c.put(ctx, *card)
 }
 
-// closeUp moves those behind a place that became free up by one.
+// closeUp moves the cards after a free position forward by one.
 func (c *cardChange) closeUp(ctx context.Context, free int) error {
 	for i := range c.cards {
 		if card := &c.cards[i]; free > 0 && card.Position > free {
@@ -324,7 +324,7 @@ func (c *cardChange) plansOn(ctx context.Context, card billing.CardID) ([]billin
 	return plans, nil
 }
 
-// checkReplacement finds the card that takes over from another, and refuses one that can't.
+// checkReplacement returns the card that replaces from, and refuses a card that can't.
 func (c *cardChange) checkReplacement(to billing.CardID, from billing.Card) (billing.CardID, error) {
 	replacement, err := c.card(to)
 	switch {
@@ -334,12 +334,13 @@ func (c *cardChange) checkReplacement(to billing.CardID, from billing.Card) (bil
 		return "", invalid("to", "card %s belongs to another account", to)
 	case !replacement.Chargeable():
 		return "", &RefusedError{What: "card " + string(from.ID) + " is not removed",
-			Why: fmt.Sprintf("the %s, which would be charged in its place, can't be", replacement.Label())}
+			Why: fmt.Sprintf("the %s, the replacement, can't be charged", replacement.Label())}
 	}
 	return replacement.ID, nil
 }
 
-// handOver gives a plan the card that is charged in place of the removed one, or leaves it without.
+// handOver changes a plan from a removed card to its replacement, or leaves the plan without a
+// card.
 func (c *cardChange) handOver(ctx context.Context, p billing.Plan, removed billing.Card, to billing.CardID) error {
 	row := PlanCard{Plan: p.ID, Reference: p.Reference, Why: "the merchant named it"}
 	rest := billing.CardsInOrder(c.cards, p.Account, c.now)
@@ -375,7 +376,7 @@ func (c *cardChange) handOver(ctx context.Context, p billing.Plan, removed billi
 	return err
 }
 
-// tryReleased has what waits for the card tried at once.
+// tryReleased makes the charges of a plan that wait for the card due at once.
 func (c *cardChange) tryReleased(ctx context.Context, id billing.PlanID, card billing.Card) error {
 	p, err := openChange(ctx, c.Tx, id, c.now, c.rules)
 	if err != nil {

@@ -28,7 +28,7 @@ func eachWallet(t *testing.T, test func(w wallet)) {
 	})
 }
 
-// change writes a card as somebody left it.
+// change updates a card in the database.
 func (w wallet) change(id billing.CardID, fn func(c *billing.Card)) {
 	w.t.Helper()
 	require.NoError(w.t, w.Update(w.t.Context(), func(tx billing.Tx) error {
@@ -75,7 +75,7 @@ func TestCardsAreOrderedAndOneIsMadeTheDefault(t *testing.T) {
 		_, err = operator.DefaultCard(ctx, w, w.first, now)
 		require.ErrorAs(w.t, err, &refused)
 
-		// A card without a place that becomes the default moves nobody but those that have one.
+		// A card without a position that becomes the default moves only cards that have one.
 		w.change(w.other, func(c *billing.Card) { c.Position = 0 })
 		done, err = operator.DefaultCard(ctx, w, w.other, now)
 		require.NoError(w.t, err)
@@ -160,7 +160,7 @@ func TestWhatBecomesOfThePlansOfARemovedCard(t *testing.T) {
 				require.NoError(w.t, err)
 				done, err := operator.RemoveCard(ctx, w, w.first, to, now)
 				require.NoError(w.t, err)
-				require.Equal(w.t, would.Plans, done.Plans, "what is printed beforehand is what is done")
+				require.Equal(w.t, would.Plans, done.Plans, "the plans announced by the rehearsal are the plans that change")
 				require.Len(w.t, done.Plans, 1)
 				require.Contains(w.t, done.Plans[0].Why, test.why)
 				plan, err := w.Plan(ctx, w.plan.ID)

@@ -8,8 +8,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// SetCatchUp chooses what becomes of a plan's charges that an outage misses. A missed charge that
-// already has its day keeps it. Errors: see Skip.
+// SetCatchUp chooses how a plan's charges are made up for that an outage missed. A missed charge
+// that already has a new date keeps it. Errors: see Skip.
 func SetCatchUp(ctx context.Context, s Store, id billing.PlanID, choice billing.CatchUp, now time.Time) (Result, error) {
 	return amend(ctx, s, id, OpCatchUp, now, func(c *change) (billing.AuditEntry, error) {
 		if why := choice.Problem(c.plan.Kind); why != "" {

@@ -8,9 +8,9 @@ import (
 	"tranche/internal/billing"
 )
 
-// Skip takes one charge out of the plan; what is owed is less by its amount. The errors are those
-// of every change: *RefusedError where the state forbids it, *billing.InvalidError for what was
-// asked, billing.ErrNotFound and billing.ErrUnavailable.
+// Skip removes one charge from the plan; the total falls by its amount. Errors, as of every change:
+// *RefusedError if the state forbids it, *billing.InvalidError for invalid arguments,
+// billing.ErrNotFound and billing.ErrUnavailable.
 func Skip(ctx context.Context, s Store, id billing.ChargeID, reason string, now time.Time) (Result, error) {
 	return amendCharge(ctx, s, id, OpSkip, now, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
 		err := c.drop(ctx, *ch, because("skipped by the merchant", reason))
@@ -21,9 +21,8 @@ func Skip(ctx context.Context, s Store, id billing.ChargeID, reason string, now 
 	})
 }
 
-// SkipToEnd takes one charge out and adds one of the same amount after the last, at the interval of
-// the plan: every is that interval, and may be empty where the plan has one of its own. Errors: see
-// Skip.
+// SkipToEnd removes one charge and adds one of the same amount after the last, at the interval
+// every, which may be empty if the plan has an interval of its own. Errors: see Skip.
 func SkipToEnd(ctx context.Context, s Store, id billing.ChargeID, every, reason string, now time.Time) (Result, error) {
 	return amendCharge(ctx, s, id, OpSkipToEnd, now, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
 		if why, err := c.tried(ctx, *ch); why != "" || err != nil {
@@ -48,13 +47,13 @@ func SkipToEnd(ctx context.Context, s Store, id billing.ChargeID, every, reason 
 	})
 }
 
-// Move has one charge fall due at another time: due is a date, at the time of day it had, or an
-// instant. One that was declined is tried again then. Errors: see Skip.
+// Move changes when one charge falls due: due is a date, at the charge's time of day, or an
+// instant. A declined charge is tried again then. Errors: see Skip.
 func Move(ctx context.Context, s Store, id billing.ChargeID, due string, now time.Time) (Result, error) {
 	return amendCharge(ctx, s, id, OpMove, now, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
 		was := ch.DueAt
 		if was.IsZero() {
-			return billing.AuditEntry{}, c.orRefuse(nil, OpMove, fmt.Sprintf("charge %d waits to be asked for: collect it, with a date", ch.Sequence))
+			return billing.AuditEntry{}, c.orRefuse(nil, OpMove, fmt.Sprintf("charge %d is due on request: collect it, with a date", ch.Sequence))
 		}
 		at, err := c.parseDue(due, was)
 		if err != nil {
@@ -76,8 +75,8 @@ func Move(ctx context.Context, s Store, id billing.ChargeID, due string, now tim
 	})
 }
 
-// SetAmount changes the amount of one charge that was never tried, such as the balance after a
-// deposit, or whose last failure is the merchant's to fix. amount is in minor units. Errors: see
+// SetAmount changes the amount of one charge that was never tried (such as the balance after a
+// deposit), or whose last failure is the merchant's to fix. amount is in minor units. Errors: see
 // Skip.
 func SetAmount(ctx context.Context, s Store, id billing.ChargeID, amount int64, now time.Time) (Result, error) {
 	return amendCharge(ctx, s, id, OpAmount, now, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
@@ -97,7 +96,7 @@ func SetAmount(ctx context.Context, s Store, id billing.ChargeID, amount int64, 
 	})
 }
 
-// Split makes two charges of one that was never tried: first is collected at its date, the rest at
+// Split divides a charge that was never tried in two: first is collected at its date, the rest at
 // due. Errors: see Skip.
 func Split(ctx context.Context, s Store, id billing.ChargeID, first int64, due string, now time.Time) (Result, error) {
 	return amendCharge(ctx, s, id, OpSplit, now, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
@@ -130,20 +129,20 @@ func Split(ctx context.Context, s Store, id billing.ChargeID, first int64, due s
 	})
 }
 
-// splitDue is when the rest of a charge falls due. That of one that waits to be asked for waits
-// too.
+// splitDue returns when the rest of a charge falls due. If the charge is due on request, so is the
+// rest.
 func (c *change) splitDue(ch *billing.Charge, due string) (time.Time, error) {
 	switch {
 	case !ch.DueAt.IsZero():
 		return c.parseDue(due, ch.DueAt)
 	case due != "":
-		return time.Time{}, invalid("due", "charge %d waits to be asked for, and so does the rest of it: leave the date out, and collect each part with a date", ch.Sequence)
+		return time.Time{}, invalid("due", "charge %d is due on request, and so is the rest of it: leave the date out, and collect each part with a date", ch.Sequence)
 	}
 	return time.Time{}, nil
 }
 
-// oneMoreAtTheEnd skips a charge of a recurring plan that ends after so many: one more comes in its
-// place.
+// oneMoreAtTheEnd skips a charge of a recurring plan with a fixed number of charges, and adds one
+// at the end.
 func (c *change) oneMoreAtTheEnd(ctx context.Context, ch *billing.Charge, reason string) (billing.AuditEntry, error) {
 	if c.plan.Recurrence.Left == 0 {
 		return billing.AuditEntry{}, c.orRefuse(nil, OpSkipToEnd, "the plan has no last charge that one could follow: skip it")
@@ -155,12 +154,12 @@ func (c *change) oneMoreAtTheEnd(ctx context.Context, ch *billing.Charge, reason
 	}, c.drop(ctx, *ch, because("moved to the end by the merchant", reason))
 }
 
-// Pay has one charge that is not due yet fall due now. Those before it must be due or paid. Errors:
-// see Skip.
+// Pay makes one charge due now that was not due yet. The charges before it must be due or paid.
+// Errors: see Skip.
 func Pay(ctx context.Context, s Store, id billing.ChargeID, now time.Time) (Result, error) {
 	return amendCharge(ctx, s, id, OpPay, now, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
 		if ch.DueAt.IsZero() {
-			return billing.AuditEntry{}, c.orRefuse(nil, OpPay, fmt.Sprintf("charge %d waits to be asked for: collect it", ch.Sequence))
+			return billing.AuditEntry{}, c.orRefuse(nil, OpPay, fmt.Sprintf("charge %d is due on request: collect it", ch.Sequence))
 		}
 		if ch.Status != billing.ChargeScheduled || !ch.DueAt.After(c.now) {
 			return billing.AuditEntry{}, c.orRefuse(nil, OpPay, fmt.Sprintf("charge %d is due already (%s): retry it", ch.Sequence, ch.Status))
@@ -182,7 +181,7 @@ func Pay(ctx context.Context, s Store, id billing.ChargeID, now time.Time) (Resu
 	})
 }
 
-// dueNow is now, or just after what fell due now before it.
+// dueNow returns now, or the millisecond after an earlier charge that fell due now.
 func (c *change) dueNow(id billing.ChargeID) time.Time {
 	due := c.now
 	for _, ch := range c.charges {
@@ -196,9 +195,9 @@ func (c *change) dueNow(id billing.ChargeID) time.Time {
 	return due
 }
 
-// PaidOutside takes a charge as paid without Stripe: in cash, by transfer. Its PaymentIntent, if it
-// has one, is canceled by a worker; should the customer have paid that too, the audit trail says
-// so. Errors: see Skip.
+// PaidOutside marks a charge as paid without Stripe, such as in cash or by transfer. A worker
+// cancels its PaymentIntent, if it has one; if the customer paid that too, an audit entry records
+// it. Errors: see Skip.
 func PaidOutside(ctx context.Context, s Store, id billing.ChargeID, note string, now time.Time) (Result, error) {
 	return amendCharge(ctx, s, id, OpPaidOutside, now, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
 		next := ch.VoidAt(c.plan, c.now)
@@ -213,8 +212,8 @@ func PaidOutside(ctx context.Context, s Store, id billing.ChargeID, note string,
 	})
 }
 
-// WriteOff gives one charge up: it is not collected, and stays in the total as a loss. The plan
-// goes on. Errors: see Skip.
+// WriteOff gives up one charge: it is not collected, and stays in the total as a loss. The plan
+// continues. Errors: see Skip.
 func WriteOff(ctx context.Context, s Store, id billing.ChargeID, reason string, now time.Time) (Result, error) {
 	return amendCharge(ctx, s, id, OpWriteOff, now, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
 		err := c.end(ctx, *ch, because("written off by the merchant", reason))

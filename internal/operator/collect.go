@@ -8,12 +8,12 @@ import (
 	"tranche/internal/billing"
 )
 
-// Collect asks for a charge that waits for the merchant's word: it falls due now, or at due, which
-// is a date at the time of day of charges, or an instant. Errors: see Skip.
+// Collect makes a charge due that is due on request: now, or at due, which is a date (at the usual
+// charge time) or an instant. Errors: see Skip.
 func Collect(ctx context.Context, s Store, id billing.ChargeID, due string, now time.Time) (Result, error) {
 	return amendCharge(ctx, s, id, OpCollect, now, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
 		if ch.Status != billing.ChargeScheduled || !ch.DueAt.IsZero() {
-			return billing.AuditEntry{}, c.orRefuse(nil, OpCollect, fmt.Sprintf("charge %d does not wait to be asked for: it is %s", ch.Sequence, ch.Status))
+			return billing.AuditEntry{}, c.orRefuse(nil, OpCollect, fmt.Sprintf("charge %d is not due on request: it is %s", ch.Sequence, ch.Status))
 		}
 		at, next := c.dueNow(ch.ID), "collected at once"
 		if due != "" {
@@ -32,7 +32,7 @@ func Collect(ctx context.Context, s Store, id billing.ChargeID, due string, now 
 			return billing.AuditEntry{}, err
 		}
 		return billing.AuditEntry{
-			Action: "charge.collect_requested", Message: fmt.Sprintf("charge %d of %s is asked for by the merchant", ch.Sequence, c.money(ch.Amount)), Next: next,
+			Action: "charge.collect_requested", Message: fmt.Sprintf("charge %d of %s is requested by the merchant", ch.Sequence, c.money(ch.Amount)), Next: next,
 		}, c.put(ctx, *ch)
 	})
 }

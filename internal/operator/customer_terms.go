@@ -7,9 +7,10 @@ import (
 	"tranche/internal/billing"
 )
 
-// UpdateFromTerms returns how a known customer is changed to what the terms of a new plan say, in
-// the transaction that stores the plan. The change keeps to the rules, and is made and recorded as
-// UpdateCustomer does. Fields that the terms leave out stay. Errors: those of UpdateCustomer.
+// UpdateFromTerms returns a function that updates a known customer from the terms of a new plan, in
+// the transaction that stores the plan. It follows the rules, and records the change as
+// UpdateCustomer does. Fields that the terms leave out stay as they are. Errors: see
+// UpdateCustomer.
 func UpdateFromTerms(rules billing.Rules) func(ctx context.Context, tx billing.Tx, id billing.CustomerID, t billing.CustomerTerms, now time.Time) error {
 	return func(ctx context.Context, tx billing.Tx, id billing.CustomerID, t billing.CustomerTerms, now time.Time) error {
 		_, err := updateCustomer(ctx, tx, rules, id, CustomerChange{
@@ -19,7 +20,7 @@ func UpdateFromTerms(rules billing.Rules) func(ctx context.Context, tx billing.T
 	}
 }
 
-// given is a change to a text; nil where there is none.
+// given returns the new value of a field; nil if the terms leave it out.
 func given(text string) *string {
 	if text == "" {
 		return nil

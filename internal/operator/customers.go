@@ -10,18 +10,18 @@ import (
 	"tranche/internal/billing"
 )
 
-// CustomerChange is what is to be changed of a customer; nil fields stay as they are.
+// CustomerChange is a change of a customer; nil fields stay as they are.
 type CustomerChange struct {
 	Email, Name, Locale *string
-	// TimeZone is where the customer is from now on: what is not tried yet falls due on the same
+	// TimeZone is the customer's new time zone: charges that were not tried yet fall due on the same
 	// date at the same time of day there.
 	TimeZone *string
-	// StripeCustomer is the Stripe customer (cus_…) that takes new cards; empty means that the next
-	// card makes one.
+	// StripeCustomer is the Stripe customer (cus_…) that new cards are attached to; if empty, the next
+	// card creates one.
 	StripeCustomer *string
 }
 
-// CustomerUpdate is a customer after a change, and what it came to.
+// CustomerUpdate is the result of a change of a customer.
 type CustomerUpdate struct {
 	Customer billing.Customer
 	Moved    []MovedCharge // by plan and sequence
@@ -37,10 +37,10 @@ type MovedCharge struct {
 	DueAt  time.Time        `json:"due_at"`
 }
 
-// UpdateCustomer changes what is known of a customer. A change of the time zone moves charges:
-// docs/cards.md says which. Errors: *billing.InvalidError, *RefusedError for one whose data was
-// removed, billing.ErrNotFound, billing.ErrUnavailable, billing.ErrConflict when somebody else
-// changed the customer at the same moment.
+// UpdateCustomer changes a customer's data. A change of the time zone moves charges: see
+// docs/cards.md. Errors: *billing.InvalidError, *RefusedError for a customer whose data was
+// removed, billing.ErrNotFound, billing.ErrUnavailable, billing.ErrConflict after a concurrent
+// change.
 func UpdateCustomer(ctx context.Context, s Store, id billing.CustomerID, change CustomerChange, now time.Time) (CustomerUpdate, error) {
 	var done CustomerUpdate
 	err := s.Update(ctx, func(tx billing.Tx) (err error) {
@@ -89,8 +89,8 @@ func updateCustomer(ctx context.Context, tx billing.Tx, rules billing.Rules, id 
 	})
 }
 
-// apply is the customer with the change, and the names of the fields that differ: their values are
-// personal, and are kept in the customer alone.
+// apply returns the changed customer, and the names of the fields that differ. The values are
+// personal data, which only the customer's row holds.
 func (ch CustomerChange) apply(c billing.Customer) (billing.Customer, []string) {
 	var changed []string
 	for _, f := range []struct {
@@ -116,9 +116,9 @@ func zoneName(c billing.Customer) string {
 	return c.TimeZone
 }
 
-// moveToZone has what is to come of the customer's plans fall due at the same local times in the
-// new zone. What was tried, is due already or waits for a word stays; a recurring plan goes on in
-// the new zone by itself.
+// moveToZone moves the customer's future charges to the same local times in the new zone. Charges
+// that were tried, are due already or are due on request stay; later charges of a recurring plan
+// are written in the new zone anyway.
 func moveToZone(ctx context.Context, tx billing.Tx, rules billing.Rules, was, is billing.Customer, now time.Time) ([]MovedCharge, error) {
 	from, to := billing.LoadLocation(was.TimeZone), billing.LoadLocation(is.TimeZone)
 	ids, err := openPlans(ctx, tx, is.ID)
@@ -136,7 +136,7 @@ func moveToZone(ctx context.Context, tx billing.Tx, rules billing.Rules, was, is
 	return all, nil
 }
 
-// movePlan moves the charges of one plan; one of which none moves gets no new version.
+// movePlan moves the charges of one plan. If none moves, the plan gets no new version.
 func movePlan(ctx context.Context, tx billing.Tx, rules billing.Rules, id billing.PlanID, from, to *time.Location, zone string, now time.Time) ([]MovedCharge, error) {
 	charges, err := tx.PlanCharges(ctx, id)
 	if err != nil {
@@ -181,7 +181,7 @@ func movePlan(ctx context.Context, tx billing.Tx, rules billing.Rules, id billin
 	return moved, err
 }
 
-// zoneMove is a change of a customer's time zone, as far as one plan is concerned.
+// zoneMove moves the charges of one plan to another time zone.
 type zoneMove struct {
 	schedule billing.Schedule
 	holidays billing.Holidays
@@ -193,8 +193,8 @@ func (m zoneMove) due(was time.Time) time.Time {
 	return m.schedule.InZone(was, m.from, m.to, m.holidays)
 }
 
-// applies reports whether a charge follows its customer to another time zone: it is to come, was
-// never tried, and falls due at another instant there.
+// applies reports whether a charge moves to the new time zone: it is not due yet, was never tried,
+// and falls due at another instant there.
 func (m zoneMove) applies(ch billing.Charge) bool {
 	return ch.Status == billing.ChargeScheduled && !ch.Checkout && ch.AttemptCount == 0 && ch.DueAt.After(m.now) && !m.due(ch.DueAt).Equal(ch.DueAt)
 }

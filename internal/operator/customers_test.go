@@ -19,7 +19,7 @@ func TestACustomerIsChanged(t *testing.T) {
 		done, err := operator.UpdateCustomer(ctx, w, w.plan.CustomerID, change, now)
 		require.NoError(w.t, err)
 		require.Contains(w.t, done.Message, "email, name, locale, stripe_customer changed")
-		require.NotContains(w.t, done.Message, "ada@new.example", "what is personal is not in the audit trail")
+		require.NotContains(w.t, done.Message, "ada@new.example", "personal data is not in the audit trail")
 		is, err := w.Customer(ctx, w.plan.CustomerID)
 		require.NoError(w.t, err)
 		require.Equal(w.t, []string{"ada@new.example", "Ada", "de", "cus_new"}, []string{is.Email, is.Name, is.Locale, is.StripeCustomer})
@@ -42,7 +42,8 @@ func TestACustomerIsChanged(t *testing.T) {
 	})
 }
 
-// TestAChangeOfTheTimeZoneMovesWhatIsToCome: over the ends of daylight saving in either zone.
+// TestAChangeOfTheTimeZoneMovesWhatIsToCome includes the ends of daylight saving time in either
+// zone.
 func TestAChangeOfTheTimeZoneMovesWhatIsToCome(t *testing.T) {
 	for name, test := range map[string]struct{ from, to, at, want string }{
 		"east":                          {"Europe/London", "Asia/Tokyo", "2027-01-15T09:00:00Z", "2027-01-15T00:00:00Z"},
@@ -97,7 +98,7 @@ func TestWhatAChangeOfTheTimeZoneLeaves(t *testing.T) {
 		require.Len(w.t, done.Moved, 1)
 		after, err := w.PlanCharges(ctx, w.plan.ID)
 		require.NoError(w.t, err)
-		require.Equal(w.t, before[:2], after[:2], "what was paid or tried stays")
+		require.Equal(w.t, before[:2], after[:2], "paid and tried charges stay")
 		versions, err := billing.PlanVersions(ctx, w, w.plan.ID)
 		require.NoError(w.t, err)
 		require.Len(w.t, versions, 2)
@@ -120,8 +121,8 @@ func instant(t *testing.T, text string) time.Time {
 	return at
 }
 
-// inZone puts the customer into a zone, and the third charge at an instant; the second is not to
-// come.
+// inZone sets the customer's time zone and the third charge's due time; the second charge is not
+// open.
 func (w wallet) inZone(zone string, at time.Time) {
 	w.t.Helper()
 	ctx := w.t.Context()

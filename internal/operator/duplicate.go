@@ -10,16 +10,16 @@ import (
 	"tranche/internal/billing"
 )
 
-// opRefundDuplicate answers an incident. Whatever the state of the plan is, money that was paid
-// twice may be refunded.
+// opRefundDuplicate resolves an incident. A second payment may be refunded in every state of the
+// plan.
 const opRefundDuplicate Operation = "refund-duplicate"
 
-// errOrdered rolls back a change that was made before.
+// errOrdered rolls back a second order of the same refund.
 var errOrdered = errors.New("the refund is ordered already")
 
-// RefundDuplicate orders the refund of a second payment for a charge: of the oldest one that waits
-// for an answer. A worker asks Stripe for it. While an order of it is open, a second call changes
-// nothing. It is refused where no second payment waits. Errors: see Skip.
+// RefundDuplicate orders the refund of a charge's second payment, the oldest if there are several.
+// A worker requests it from Stripe. While the order is open, a second call changes nothing. It is
+// refused if no second payment is open. Errors: see Skip.
 func RefundDuplicate(ctx context.Context, s Store, id billing.ChargeID, now time.Time) (Result, error) {
 	row, err := s.Charge(ctx, id)
 	if err != nil {
@@ -58,8 +58,8 @@ func (c *change) refundDuplicate(ctx context.Context, id billing.ChargeID) (bill
 	return entry, c.orderDuplicate(ctx, ch, second.Subject)
 }
 
-// secondPayment is the oldest incident of a second payment for a charge, and how many more there
-// are.
+// secondPayment returns the oldest open incident of a second payment for a charge, and how many
+// more are open.
 func (c *change) secondPayment(ctx context.Context, ch billing.Charge) (second billing.Incident, more int, err error) {
 	open, err := c.OpenIncidents(ctx, c.plan.ID)
 	if err != nil {
@@ -72,8 +72,8 @@ func (c *change) secondPayment(ctx context.Context, ch billing.Charge) (second b
 	return open[0], len(open) - 1, nil
 }
 
-// orderDuplicate writes the order to refund a second payment, and makes the charge due for it.
-// Errors: errOrdered where such an order is open.
+// orderDuplicate writes the order to refund a second payment, and makes the charge due, so that a
+// worker carries it out. Errors: errOrdered if such an order is open.
 func (c *change) orderDuplicate(ctx context.Context, ch billing.Charge, paymentIntent string) error {
 	orders, err := c.Refunds(ctx, ch.ID)
 	if err != nil {

@@ -9,20 +9,20 @@ import (
 	"tranche/internal/clock"
 )
 
-// bothSecretsFor is the real time for which a secret that was rotated signs beside the new one.
+// bothSecretsFor is how long (in real time) a rotated secret signs together with the new one.
 const bothSecretsFor = 24 * time.Hour
 
-// Endpoints is what a person does with the merchant's endpoints. Its methods return
-// *billing.InvalidError for what can't be taken as it stands, *NotSetUpError,
-// *EndpointDisabledError, and errors of the store: billing.ErrNotFound, billing.ErrConflict,
-// billing.ErrUnavailable.
+// Endpoints manages the merchant's endpoints. Its methods return *billing.InvalidError for invalid
+// arguments, *NotSetUpError, *EndpointDisabledError, and errors of the store: billing.ErrNotFound,
+// billing.ErrConflict, billing.ErrUnavailable.
 type Endpoints struct {
 	Store billing.WebhookStore
 	Clock clock.Clock
 	// NewSecret makes a signing secret.
 	NewSecret func() billing.Secret
 	Keys      Keyring
-	// CheckURL says why messages can't be posted to a URL. The error completes "the URL …".
+	// CheckURL returns an error if messages can't be posted to a URL. The error text completes "the
+	// URL …".
 	CheckURL func(raw string) error
 }
 
@@ -35,7 +35,7 @@ type Keyring interface {
 	Open(id billing.EndpointID, sealed string) (secret billing.Secret, current bool, err error)
 }
 
-// NotSetUpError: a setting that is needed is missing.
+// NotSetUpError reports that a required setting is missing.
 type NotSetUpError struct{ Err error }
 
 // Error names the setting.
@@ -44,15 +44,15 @@ func (e *NotSetUpError) Error() string { return e.Err.Error() }
 // Unwrap returns the cause.
 func (e *NotSetUpError) Unwrap() error { return e.Err }
 
-// EndpointDisabledError: nothing is sent to the endpoint while it is disabled.
+// EndpointDisabledError reports that an endpoint is disabled, so that nothing can be sent to it.
 type EndpointDisabledError struct{ ID billing.EndpointID }
 
-// Error says what to do.
+// Error names the endpoint and the remedy.
 func (e *EndpointDisabledError) Error() string {
 	return fmt.Sprintf("endpoint %s is disabled: enable it first", e.ID)
 }
 
-// EndpointChange is what is to change about an endpoint; nil leaves it as it is.
+// EndpointChange is a change of an endpoint; nil fields stay as they are.
 type EndpointChange struct {
 	URL    *string
 	Types  *billing.TypeFilter
@@ -82,8 +82,8 @@ func (o *Endpoints) Add(ctx context.Context, url string, types billing.TypeFilte
 	return e, secret, o.Store.InsertEndpoint(ctx, e, addedEntry(e))
 }
 
-// Change changes an endpoint. Enabling one clears what it was disabled for; disabling one that
-// failures disabled makes that a person's wish, so that it raises no alarm any more.
+// Change changes an endpoint. Enabling an endpoint clears the reason why it was disabled. Disabling
+// an endpoint that was disabled by failures marks it as disabled on request, which ends the alarm.
 func (o *Endpoints) Change(ctx context.Context, id billing.EndpointID, c EndpointChange) (billing.Endpoint, error) {
 	e, err := o.Store.Endpoint(ctx, id)
 	if err != nil {
@@ -114,9 +114,9 @@ func (o *Endpoints) Change(ctx context.Context, id billing.EndpointID, c Endpoin
 	return o.update(ctx, e, changedEntry(e, c))
 }
 
-// Rotate gives an endpoint a new secret, and returns it. The old one signs too for a day. One that
-// no key opens is dropped, and the one before it, which signed in its place, goes on until its
-// time.
+// Rotate gives an endpoint a new secret, and returns it. The old secret signs too for a day. If no
+// key opens the old secret, it is dropped, and the secret before it, which signed instead, signs
+// until it expires.
 func (o *Endpoints) Rotate(ctx context.Context, id billing.EndpointID) (billing.Endpoint, billing.Secret, error) {
 	e, err := o.Store.Endpoint(ctx, id)
 	if err != nil {
@@ -147,7 +147,7 @@ func (o *Endpoints) Delete(ctx context.Context, id billing.EndpointID) error {
 	return o.Store.DeleteEndpoint(ctx, id, deletedEntry(e, o.Clock.Now()))
 }
 
-// Replay sends a delivery once more.
+// Replay sends a delivery again.
 func (o *Endpoints) Replay(ctx context.Context, id billing.DeliveryID) (billing.WebhookDelivery, error) {
 	out, err := o.Store.Outgoing(ctx, id)
 	if err != nil {
@@ -164,8 +164,8 @@ func (o *Endpoints) Replay(ctx context.Context, id billing.DeliveryID) (billing.
 	return out.Delivery, err
 }
 
-// ReplaySince sends an endpoint what it has not taken of everything since a time, or all of it with
-// delivered, and returns how many messages that are.
+// ReplaySince sends an endpoint the messages since a time that it has not accepted, or all of them
+// if delivered is set, and returns their number.
 func (o *Endpoints) ReplaySince(ctx context.Context, id billing.EndpointID, since time.Time, delivered bool) (int, error) {
 	e, err := o.Store.Endpoint(ctx, id)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"tranche/internal/billing"
 )
 
-// Erasure is a customer after their personal data was removed, and what it was removed from.
+// Erasure is the result of removing a customer's personal data.
 type Erasure struct {
 	Customer billing.Customer
 	Erased   billing.Erased
@@ -16,9 +16,8 @@ type Erasure struct {
 }
 
 // EraseCustomer removes a customer's personal data for good and keeps the ledger: docs/erasure.md
-// says what goes and what stays. Errors: *RefusedError while a plan may still collect, a card may
-// still be charged or something is under way at Stripe; billing.ErrNotFound,
-// billing.ErrUnavailable.
+// lists both. Errors: *RefusedError while a plan may still collect, a card may still be charged, or
+// an attempt or refund is in flight at Stripe; billing.ErrNotFound, billing.ErrUnavailable.
 func EraseCustomer(ctx context.Context, s Store, id billing.CustomerID, now time.Time) (Erasure, error) {
 	var done Erasure
 	err := s.Update(ctx, func(tx billing.Tx) error {
@@ -37,7 +36,7 @@ func EraseCustomer(ctx context.Context, s Store, id billing.CustomerID, now time
 	return done, err
 }
 
-// erasure works out what is to be removed, where nothing forbids it.
+// erasure collects what is to be removed, and refuses if something forbids it.
 func erasure(ctx context.Context, tx billing.Tx, id billing.CustomerID, now time.Time) (billing.Erasure, error) {
 	c, err := tx.Customer(ctx, id)
 	if err != nil {
@@ -65,7 +64,8 @@ func erasure(ctx context.Context, tx billing.Tx, id billing.CustomerID, now time
 	return e, nil
 }
 
-// eraseCards wants no card that may be charged: it would go on being kept at Stripe for that.
+// eraseCards adds the customer's cards, and refuses if one may still be charged: it would stay
+// saved at Stripe.
 func eraseCards(ctx context.Context, tx billing.Tx, e *billing.Erasure, refused func(string, ...any) error) error {
 	cards, err := tx.Cards(ctx, e.Customer.ID)
 	if err != nil {
@@ -81,7 +81,7 @@ func eraseCards(ctx context.Context, tx billing.Tx, e *billing.Erasure, refused 
 	return nil
 }
 
-// erasePlan adds a plan that is over, and Stripe's objects of its charges.
+// erasePlan adds a plan that has ended, and the Stripe objects of its charges.
 func erasePlan(ctx context.Context, tx billing.Tx, e *billing.Erasure, id billing.PlanID, refused func(string, ...any) error) error {
 	p, err := tx.LockPlan(ctx, id)
 	if err != nil {

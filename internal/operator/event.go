@@ -9,9 +9,9 @@ import (
 	"tranche/internal/billing"
 )
 
-// RetryEvent makes an event pending again at now, to be handled from wake on, and reports whether
-// it did: an event that has another status than those of from stays as it is. Without from, any
-// event is handled again; handlers only move forward, so nothing is done twice. Errors:
+// RetryEvent makes an event pending again, to be handled from wake on, and reports whether it did.
+// If statuses are given in from, an event in any other status stays as it is. Handling an event
+// again does nothing twice, because handlers apply only forward transitions. Errors:
 // billing.ErrNotFound, billing.ErrUnavailable.
 func RetryEvent(ctx context.Context, s Store, id string, now, wake time.Time, from ...billing.EventStatus) (billing.Event, bool, error) {
 	var e billing.Event
@@ -37,7 +37,7 @@ func RetryEvent(ctx context.Context, s Store, id string, now, wake time.Time, fr
 	return e, again, nil
 }
 
-// retriedEntry is the audit entry of an event that is handled again.
+// retriedEntry returns the audit entry of an event that is handled again.
 func retriedEntry(e billing.Event, now time.Time) billing.AuditEntry {
 	return billing.AuditEntry{
 		At: now, Action: "event.retried", Subject: e.ID, Message: fmt.Sprintf("event %s (%s) was %s and is handled again", e.ID, e.Type, e.Status),

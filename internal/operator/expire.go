@@ -9,14 +9,14 @@ import (
 	"tranche/internal/billing"
 )
 
-// ExpiryStore is the database, as far as checkouts expire.
+// ExpiryStore is the database, as CheckoutExpirer needs it.
 type ExpiryStore interface {
 	Store
 	Plans(ctx context.Context, f billing.PlanFilter) ([]billing.Plan, error)
 	PlanCharges(ctx context.Context, ids ...billing.PlanID) ([]billing.Charge, error)
 }
 
-// ExpiryGateway is Stripe, as far as checkouts expire.
+// ExpiryGateway is Stripe, as CheckoutExpirer needs it.
 type ExpiryGateway interface {
 	PaymentIntent(ctx context.Context, id string) (billing.PaymentIntent, error)
 	CancelPaymentIntent(ctx context.Context, key, id string) (billing.PaymentIntent, error)
@@ -28,13 +28,14 @@ type ExpiryGateway interface {
 type CheckoutExpirer struct {
 	Store   ExpiryStore
 	Gateway ExpiryGateway
-	Days    int // after which a plan expires whose terms set no time; 0 means never
+	Days    int // until a plan expires whose terms set no time; 0 means never
 }
 
 // Run cancels every plan that still waits for its first payment, or for its card, when its time is
-// over, and returns how many. What the customer could confirm is canceled at Stripe first and seen
-// canceled, so a payment that Stripe takes meanwhile keeps its plan. A plan that Stripe does not
-// answer for is left to the next run. Errors: *billing.GatewayError, billing.ErrUnavailable.
+// up, and returns their number. It first cancels the intent that the customer could still confirm,
+// and checks that Stripe canceled it, so a plan is kept if Stripe accepts the payment meanwhile. If
+// Stripe does not answer, the plan is left to the next run. Errors: *billing.GatewayError,
+// billing.ErrUnavailable.
 func (e CheckoutExpirer) Run(ctx context.Context, now time.Time) (expired int, err error) {
 	var failed error
 	for p, err := range billing.EachPlan(ctx, e.Store, billing.PlanFilter{Status: billing.PlanAwaitingFirstPayment}) {
@@ -49,7 +50,7 @@ func (e CheckoutExpirer) Run(ctx context.Context, now time.Time) (expired int, e
 			return expired, errors.Join(failed, err)
 		}
 		if err != nil && failed == nil {
-			failed = fmt.Errorf("plan %s is not expired: %w", p.ID, err) // the others go on
+			failed = fmt.Errorf("plan %s is not expired: %w", p.ID, err) // the other plans are still handled
 		}
 		if done {
 			expired++
@@ -91,9 +92,10 @@ func (e CheckoutExpirer) expire(ctx context.Context, p billing.Plan, now time.Ti
 	return err == nil, err
 }
 
-// close cancels at Stripe what the customer could still confirm, and reports whether it is
-// canceled, or never existed. If Stripe's answer to the first request was lost, no customer has the
-// client secret that is needed to pay; a worker looks for the intent once the plan is canceled.
+// close cancels the intent at Stripe that the customer could still confirm, and reports whether it
+// is canceled, or never existed. If Stripe's answer to the request that created it was lost, the
+// customer does not have the client secret and can't pay; a worker looks for the intent once the
+// plan is canceled.
 func (e CheckoutExpirer) close(ctx context.Context, p billing.Plan, payment string, now time.Time) (bool, error) {
 	key := func(id string) string { return fmt.Sprintf("expire-%s-%d", id, now.UnixMilli()) }
 	switch {
@@ -107,7 +109,7 @@ func (e CheckoutExpirer) close(ctx context.Context, p billing.Plan, payment stri
 	return true, nil
 }
 
-// closeIntent cancels a PaymentIntent or SetupIntent, unless its customer has confirmed it.
+// closeIntent cancels a PaymentIntent or SetupIntent, unless the customer has confirmed it.
 func closeIntent[T any](
 	ctx context.Context, id, key string, status func(T) billing.IntentStatus,
 	fetch func(ctx context.Context, id string) (T, error), cancel func(ctx context.Context, key, id string) (T, error),
@@ -117,7 +119,7 @@ func closeIntent[T any](
 		intent, err = cancel(ctx, key, id)
 		var ge *billing.GatewayError
 		if errors.As(err, &ge) && (ge.Finished() || !ge.Resend()) {
-			intent, err = fetch(ctx, id) // it was paid, or canceled, meanwhile
+			intent, err = fetch(ctx, id) // it was paid or canceled meanwhile
 		}
 	}
 	if errors.Is(err, billing.ErrNotFound) {
@@ -126,7 +128,7 @@ func closeIntent[T any](
 	return err == nil && status(intent) == billing.IntentCanceled, err
 }
 
-// confirmable reports whether the customer has still to do something.
+// confirmable reports whether the customer could still confirm the intent.
 func confirmable(s billing.IntentStatus) bool {
 	switch s {
 	case billing.IntentSucceeded, billing.IntentProcessing, billing.IntentRequiresCapture, billing.IntentCanceled:

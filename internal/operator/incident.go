@@ -8,9 +8,9 @@ import (
 	"tranche/internal/billing"
 )
 
-// CloseIncident closes an incident on request. note says what was done, and may be empty. An
+// CloseIncident closes an incident on request. note, which may be empty, records what was done. An
 // incident that is closed already stays as it is. Errors: *billing.InvalidError for a note that
-// can't be kept, billing.ErrNotFound, billing.ErrUnavailable.
+// can't be stored, billing.ErrNotFound, billing.ErrUnavailable.
 func CloseIncident(ctx context.Context, s Store, id billing.IncidentID, note string, now time.Time) (billing.Incident, error) {
 	var closed billing.Incident
 	if err := CheckReason("note", note); err != nil {

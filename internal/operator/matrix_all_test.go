@@ -14,9 +14,9 @@ import (
 	"tranche/internal/store/storetest"
 )
 
-// TestEveryOperationInEveryState tries every operation on every pair of states, illegal ones
-// included. What comes of it is the page docs/changes.md, so that a change of the rules is seen;
-// what must hold whatever the page says is here.
+// TestEveryOperationInEveryState tries every operation in every pair of states, impossible pairs
+// included. Its results are the page docs/changes.md, so that a change of the rules shows as a
+// diff; the rules that no page may break are checked here.
 func TestEveryOperationInEveryState(t *testing.T) {
 	t.Parallel()
 	s := storetest.SQLite(t)
@@ -41,7 +41,7 @@ func TestEveryOperationInEveryState(t *testing.T) {
 				require.Equal(t, billing.SumOf(after), planAfter.Total, "%s of %v", op, in)
 				second := after[slices.IndexFunc(after, func(c billing.Charge) bool { return c.ID == charges[1].ID })]
 				if charge == billing.ChargeCollecting {
-					require.Equal(t, charges[1], second, "%s changed a charge that is under way", op)
+					require.Equal(t, charges[1], second, "%s changed a charge with an attempt in flight", op)
 				}
 				if charges[1].Status.Ended() {
 					require.Equal(t, charges[1].Status, second.Status, "%s", op)

@@ -18,7 +18,7 @@ var update = flag.Bool("update", false, "write docs/changes.md")
 
 const changesPage = "../../docs/changes.md"
 
-// cell is a plan in one state: its second charge of three is in the other.
+// cell is a pair of states: of a plan, and of the second of its three charges.
 type cell struct {
 	plan   billing.PlanStatus
 	charge billing.ChargeStatus
@@ -30,7 +30,7 @@ func chargeStatuses() []billing.ChargeStatus {
 }
 
 // threeCharges stores a plan in the state of the cell: the first charge paid, the second as given,
-// the third scheduled. What is neither scheduled nor over was tried, and has a PaymentIntent.
+// the third scheduled. A charge that is open and not scheduled was tried, and has a PaymentIntent.
 func threeCharges(t *testing.T, s billing.Store, in cell) (billing.Plan, []billing.Charge, billing.CardID) {
 	t.Helper()
 	ctx := t.Context()
@@ -74,8 +74,7 @@ func threeCharges(t *testing.T, s billing.Store, in cell) (billing.Plan, []billi
 	return plan, charges, cards[1].ID
 }
 
-// attempt carries out one operation on the second charge, or on its plan, as somebody would who
-// asks for what is possible.
+// attempt carries out one operation on the second charge, or on its plan, with valid arguments.
 func attempt(t *testing.T, s operator.Store, op operator.Operation, plan billing.PlanID, charge billing.ChargeID, card billing.CardID) error {
 	t.Helper()
 	ctx := t.Context()
@@ -130,7 +129,7 @@ func attempt(t *testing.T, s operator.Store, op operator.Operation, plan billing
 	return err
 }
 
-// page is docs/changes.md in the making.
+// page collects the content of docs/changes.md.
 type page struct {
 	cells   map[operator.Operation]map[cell]int
 	reasons []string
@@ -157,7 +156,7 @@ func (p *page) add(t *testing.T, op operator.Operation, in cell, plan billing.Pl
 	p.cells[op][in] = n
 }
 
-// String writes the page.
+// String returns the page.
 func (p *page) String() string {
 	var b strings.Builder
 	b.WriteString(`# What may be changed when
@@ -172,33 +171,34 @@ func (p *page) String() string {
 | pay-all: the rest now, in one charge | POST /v1/plans/{id}/pay-all {"discount"} | tranche plan pay-all [--discount] |
 | restart a defaulted plan | POST /v1/plans/{id}/restart {"missed"} | tranche plan restart |
 | card: another saved card | POST /v1/plans/{id}/card {"card"} | tranche plan card --card |
-| catch-up: what becomes of periods that an outage missed | POST /v1/plans/{id}/catch-up {"catch_up"} | tranche plan catch-up --catch-up |
+| catch-up: how to make up for periods that an outage missed | POST /v1/plans/{id}/catch-up {"catch_up"} | tranche plan catch-up --catch-up |
 | retry | POST /v1/charges/{id}/retry | tranche charge retry |
 | skip, skip to the end | POST /v1/charges/{id}/skip {"to_end", "every", "reason"} | tranche charge skip [--to-end] |
 | move to another date | POST /v1/charges/{id}/move {"due"} | tranche charge move --due |
-| amount, such as that of a balance | POST /v1/charges/{id}/amount {"amount"} | tranche charge amount --amount |
+| amount: another amount, such as for a balance | POST /v1/charges/{id}/amount {"amount"} | tranche charge amount --amount |
 | split in two | POST /v1/charges/{id}/split {"first", "due"} | tranche charge split --first [--due] |
 | pay early | POST /v1/charges/{id}/pay | tranche charge pay |
-| collect: what waits for your word | POST /v1/charges/{id}/collect {"due"} | tranche charge collect [--due] |
+| collect: a charge that is due on request | POST /v1/charges/{id}/collect {"due"} | tranche charge collect [--due] |
 | paid-outside: no money through Stripe | POST /v1/charges/{id}/paid-outside {"note"} | tranche charge paid-outside |
 | write-off | POST /v1/charges/{id}/write-off {"reason"} | tranche charge write-off |
 
-The charges always add up to the plan's total. A skipped charge is dropped: the total is less by it. One that is written off
-stays in the total, as a loss. An amount is changed only while Stripe holds no payment of it; open charges fall due in
-the order of their numbers; what is under way is left alone. What breaks these is refused, whatever the tables say. Every
-change is a new version of the plan: GET /v1/plans/{id}/versions, tranche plan versions. The customer is mailed what changed, but for
-pay, pay-all, collect, card, catch-up, retry, paid-outside and write-off; not with --quiet or "notify": false.
+The charges always add up to the plan's total. A skipped charge is dropped, and the total falls by its amount. A charge that is
+written off stays in the total, as a loss. An amount can be changed only while Stripe holds no payment of it. Open charges fall due in
+the order of their numbers. A charge with an attempt in flight is not changed. An operation that would break these rules is refused, even
+where a table shows a dot. Every change is a new version of the plan: GET /v1/plans/{id}/versions, tranche plan versions. The customer
+gets a mail about the change, except for pay, pay-all, collect, card, catch-up, retry, paid-outside and write-off, and with --quiet or
+"notify": false.
 
-A recurring plan always has one charge to come: when that is skipped, paid outside or written off, the next is written. A charge is not
-moved, and no fee or split falls, behind the one after it. The amount of the rest holds for all that come. Where the plan ends after a
-number of charges it can be extended, paid off, and have one skipped to the end; without such an end these are refused. A resumption
-that shifts dates, and a first payment that comes late, shift those that are still to be written too. A charge that waits
-for your word is collected, and not moved, paid early or retried; a split leaves two that wait.
+A recurring plan always has one charge to come: when it is skipped, paid outside or written off, the next one is written. A charge can't
+be moved, nor a fee or split added, to the date of the next unwritten charge or later. An amount for the remaining charges holds for all
+later ones. A plan with a fixed number of charges can be extended, paid off, and have a charge skipped to the end; other recurring
+plans refuse these. A resumption that shifts dates, and a late first payment, also shift the charges that are not written yet. A charge
+that is due on request can be collected, but not moved, paid early or retried; splitting it gives two charges that are due on request.
 
-The tables are written by a test from what the program does. Each table is one operation; the rows are the plan's status, the columns that of
-the charge it is about, the second of three whose first is paid (on a plan's operation: of that charge too). A dot means that it is done;
-a number, that it is refused with the reason of that number, below. A charge that is neither scheduled nor over was tried,
-and has a PaymentIntent at Stripe.
+A test writes the tables from the program's behavior. Each table is one operation. The rows are the plan's status. The columns are the
+status of the charge that the operation is about: the second of three, with the first paid. For a plan's operation, they are the
+status of that charge too. A dot means that the operation is allowed; a number, that it is refused for the reason with that number, below.
+A charge that is open and not scheduled was tried, and has a PaymentIntent at Stripe.
 
 Columns: `)
 	for i, status := range chargeStatuses() {
@@ -233,7 +233,7 @@ Columns: `)
 	return b.String()
 }
 
-// short is a column's heading.
+// short returns a column's heading.
 func short(s billing.ChargeStatus) string {
 	words := strings.Split(string(s), "_")
 	out := ""

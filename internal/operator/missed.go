@@ -9,14 +9,14 @@ import (
 	"tranche/internal/billing"
 )
 
-// Missed says what becomes of the charges that fell due while a plan was paused or defaulted. The
-// empty choice charges one at once; more than one need a choice.
+// Missed is how charges are made up for that fell due while a plan was paused or defaulted. The
+// empty choice charges a single missed charge at once; for several, a choice is required.
 type Missed string
 
 const (
 	// MissedAll charges all of them at once.
 	MissedAll Missed = "all"
-	// MissedDaily charges them one a day, over all plans of the customer, in their charging hours.
+	// MissedDaily charges one a day across all plans of the customer, at their charge times.
 	MissedDaily Missed = "daily"
 	// MissedLatest charges the last of them at once, and skips the others. It is for recurring plans.
 	MissedLatest Missed = "latest"
@@ -24,7 +24,7 @@ const (
 	MissedNone Missed = "none"
 )
 
-// check refuses a choice that there is not, or that a kind of plan does not take.
+// check refuses an unknown choice, and one that is not allowed for this kind of plan.
 func (m Missed) check(kind billing.PlanKind) error {
 	if m == "" {
 		return nil
@@ -35,16 +35,16 @@ func (m Missed) check(kind billing.PlanKind) error {
 	return nil
 }
 
-// overdue is a charge that was missed: one that the plan has, or a period that a recurring plan did
-// not write yet, which has no id.
+// overdue is a missed charge: a charge of the plan, or a period of a recurring plan whose charge
+// was not written yet and has no id.
 type overdue struct {
 	billing.Charge
-	at time.Time // when it is made
+	at time.Time // when it is charged
 }
 
-// catchUp plans the charges that is reports as missed, and the missed periods of a recurring plan,
-// as the choice says. It returns what is charged when, in words. Errors: *RefusedError, which lists
-// them, where there are several and no choice.
+// catchUp schedules or skips missed charges as chosen: the charges that is selects, and the missed
+// periods of a recurring plan. It returns the text that lists them. Errors: *RefusedError, which
+// lists them, if there are several and no choice.
 func (c *change) catchUp(ctx context.Context, op Operation, missed Missed, is func(billing.Charge) bool) (string, error) {
 	if err := missed.check(c.plan.Kind); err != nil {
 		return "", err
@@ -78,10 +78,11 @@ func (c *change) catchUp(ctx context.Context, op Operation, missed Missed, is fu
 	return c.outcome(keep, skip), nil
 }
 
-// mayCatchUp refuses where a choice is needed and not made, and where the plan would grow too long.
+// mayCatchUp refuses if a choice is required and missing, or if the plan would have too many
+// charges.
 func (c *change) mayCatchUp(op Operation, missed Missed, list []overdue) error {
 	if len(list) > 1 && missed == "" {
-		why := fmt.Sprintf("%d charges were missed (%s): say which are charged, missed = all, daily%s", len(list), c.listed(list), recurringChoices(c.plan.Kind))
+		why := fmt.Sprintf("%d charges were missed (%s): choose which are charged with missed = all, daily%s", len(list), c.listed(list), recurringChoices(c.plan.Kind))
 		return &RefusedError{What: fmt.Sprintf("plan %s is not changed (%s)", c.plan.Reference, op), Why: why}
 	}
 	if n := c.counted() + len(list); n > billing.MaxCharges && missed != MissedLatest && missed != MissedNone {
@@ -97,8 +98,7 @@ func recurringChoices(kind billing.PlanKind) string {
 	return ""
 }
 
-// missedCharges lists what was missed in the order of time, and how the plan's recurrence goes on
-// after it.
+// missedCharges returns the missed charges by due time, and the plan's recurrence after them.
 func (c *change) missedCharges(is func(billing.Charge) bool) ([]overdue, billing.Recurrence) {
 	var list []overdue
 	for _, ch := range c.charges {
@@ -116,7 +116,7 @@ func (c *change) missedCharges(is func(billing.Charge) bool) ([]overdue, billing
 	}
 }
 
-// makeMissed writes when a missed charge is made.
+// makeMissed schedules a missed charge.
 func (c *change) makeMissed(ctx context.Context, m *overdue, missed Missed) error {
 	ch := m.Charge
 	fresh := ch.ID == ""
@@ -149,10 +149,10 @@ func (c *change) makeMissed(ctx context.Context, m *overdue, missed Missed) erro
 	return c.InsertCharges(ctx, ch)
 }
 
-// mostListed bounds how many charges an answer names one by one.
+// mostListed is how many charges an answer lists at most.
 const mostListed = 12
 
-// listed names missed charges with amount and due time.
+// listed returns missed charges as text, with amount and due date.
 func (c *change) listed(list []overdue) string {
 	var parts []string
 	for _, m := range list[:min(len(list), mostListed)] {
@@ -164,7 +164,7 @@ func (c *change) listed(list []overdue) string {
 	return strings.Join(parts, ", ")
 }
 
-// outcome says what is charged when, and what is skipped.
+// outcome returns as text when each missed charge is charged, and which are skipped.
 func (c *change) outcome(keep, skip []overdue) string {
 	var parts []string
 	for _, m := range keep[:min(len(keep), mostListed)] {

@@ -8,19 +8,19 @@ import (
 	"tranche/internal/billing"
 )
 
-// NoticeRefusedError: the notice need not be sent again. Nothing was changed.
+// NoticeRefusedError reports that the notice can't or need not be sent again. Nothing was changed.
 type NoticeRefusedError struct {
 	Notice billing.NoticeID
 	Why    string
 }
 
-// Error says why.
+// Error names the notice and the reason.
 func (e *NoticeRefusedError) Error() string {
 	return fmt.Sprintf("notice %s is not sent again: %s", e.Notice, e.Why)
 }
 
-// RetryNotice lets a notice that can't be delivered be tried at once, at the address that its
-// customer has now. Errors: *NoticeRefusedError, billing.ErrNotFound, billing.ErrUnavailable.
+// RetryNotice makes an undeliverable notice due at once, to the customer's current address. Errors:
+// *NoticeRefusedError, billing.ErrNotFound, billing.ErrUnavailable.
 func RetryNotice(ctx context.Context, s Store, id billing.NoticeID, now time.Time) (billing.Notice, error) {
 	var n billing.Notice
 	err := s.Update(ctx, func(tx billing.Tx) error {
@@ -39,7 +39,7 @@ func RetryNotice(ctx context.Context, s Store, id billing.NoticeID, now time.Tim
 			return &NoticeRefusedError{id, "customer " + customer.Reference + " has no e-mail address"}
 		}
 		n.Status, n.Reason, n.WakeAt, n.Attempts, n.To = billing.NoticePending, "", now, 0, customer.Email
-		n.Data.Others, n.Data.MailedWith = nil, "" // it is in no mail now
+		n.Data.Others, n.Data.MailedWith = nil, "" // it is no longer part of another mail
 		if err := tx.UpdateNotice(ctx, n); err != nil {
 			return err
 		}

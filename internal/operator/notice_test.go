@@ -11,7 +11,7 @@ import (
 	"tranche/internal/store/storetest"
 )
 
-// owed stores a notice of a charge, and gives its customer an address.
+// owed stores a notice of a charge, and gives the customer an e-mail address.
 func owed(t *testing.T, s billing.Store, status billing.NoticeStatus, address string) billing.Notice {
 	t.Helper()
 	c := stored(t, s, func(*story) {})

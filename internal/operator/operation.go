@@ -6,8 +6,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// Operation names what a person may do to a plan or one of its charges. docs/changes.md says what
-// each state allows.
+// Operation names something a person may do to a plan or one of its charges. docs/changes.md lists
+// what each state allows.
 type Operation string
 
 // The operations, in the words of the API's paths and the commands.
@@ -43,7 +43,7 @@ func Operations() []Operation {
 	}
 }
 
-// forbidden says why a plan in this status takes no such change; "" when it does.
+// forbidden returns why the operation is refused for a plan in this status; "" if it is allowed.
 func (o Operation) forbidden(s billing.PlanStatus) string {
 	allowed := []billing.PlanStatus{billing.PlanActive, billing.PlanPastDue, billing.PlanPaused, billing.PlanDefaulted}
 	switch o {

@@ -1,7 +1,7 @@
-// Package operator does what a person at the merchant's may do by hand: try a charge again, pause,
-// resume or cancel a plan, and change what was agreed. Each is one transaction under the plan's
-// lock, so that it beats a task that is queued already: the worker takes its last look under the
-// same lock.
+// Package operator carries out what the merchant's staff may do by hand: retry a charge, pause,
+// resume or cancel a plan, and change what was agreed. Each operation is one transaction under the
+// plan's lock. It therefore beats a task that is queued already: the worker makes its last check
+// under the same lock.
 package operator
 
 import (
@@ -10,18 +10,19 @@ import (
 	"tranche/internal/billing"
 )
 
-// RefusedError: the state of a plan or charge forbids what was asked for, or makes it pointless.
-// Nothing was changed.
+// RefusedError reports that the state of a plan or charge forbids an operation, or makes it
+// pointless. Nothing was changed.
 type RefusedError struct {
-	What string // what is not done
+	What string // what was not done
 	Why  string
 }
 
-// Error says why.
+// Error joins both fields.
 func (e *RefusedError) Error() string { return e.What + ": " + e.Why }
 
-// Under gives a store on which changes keep to the rules of the settings: limits of amounts,
-// holidays. On a store without them changes keep to Stripe's limits, and know weekends alone.
+// Under returns a store whose changes follow the rules of the settings: limits of amounts and
+// holidays. On other stores, changes follow Stripe's limits, and only weekends are not business
+// days.
 func Under(s Store, rules billing.Rules) Store { return ruled{s, rules} }
 
 type ruled struct {
@@ -33,7 +34,7 @@ func (r ruled) settled() billing.Rules { return r.rules }
 
 func (r ruled) quiet() bool { return quietOf(r.Store) }
 
-// rulesOf are the rules that a store comes with.
+// rulesOf returns the rules of a store made by Under; the zero value for other stores.
 func rulesOf(s Store) billing.Rules {
 	if r, ok := s.(interface{ settled() billing.Rules }); ok {
 		return r.settled()
@@ -41,7 +42,7 @@ func rulesOf(s Store) billing.Rules {
 	return billing.Rules{}
 }
 
-// Store is the database, as far as it is needed here.
+// Store is the database, as this package needs it.
 type Store interface {
 	Charge(ctx context.Context, id billing.ChargeID) (billing.Charge, error)
 	Update(ctx context.Context, fn func(tx billing.Tx) error) error

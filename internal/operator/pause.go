@@ -9,9 +9,9 @@ import (
 	"tranche/internal/billing"
 )
 
-// Pause keeps a plan from charging anything until Resume. An attempt whose call was made already
-// still ends as Stripe says. reason is kept with the plan; it may be empty. Errors: *RefusedError
-// when the plan does not collect, billing.ErrNotFound, billing.ErrUnavailable.
+// Pause stops a plan from charging anything until Resume. If a call to Stripe is already in flight,
+// its result is recorded. reason, which may be empty, is stored with the plan. Errors:
+// *RefusedError if the plan does not collect, billing.ErrNotFound, billing.ErrUnavailable.
 func Pause(ctx context.Context, s Store, id billing.PlanID, reason string, now time.Time) (billing.Plan, error) {
 	return inPlan(ctx, s, id, now, func(c *change) (billing.AuditEntry, error) {
 		if !c.plan.Status.Collects() {
@@ -25,20 +25,20 @@ func Pause(ctx context.Context, s Store, id billing.PlanID, reason string, now t
 	})
 }
 
-// Resumption says what becomes of the dates of a plan that was paused.
+// Resumption is how the dates of a plan change when it is resumed.
 type Resumption string
 
 const (
-	// CatchUp keeps the dates: what fell due in the meantime is charged as Missed says.
+	// CatchUp keeps the dates: charges that fell due during the pause are made up for as Missed says.
 	CatchUp Resumption = "catch_up"
-	// Shift moves what is still to fall due, or fell due meanwhile, by as many days as the plan was
-	// paused.
+	// Shift moves the charges that fell due during the pause, or fall due later, by the days of the
+	// pause.
 	Shift Resumption = "shift"
 )
 
-// Resume lets a paused plan collect again. Charges that were declined before are tried again, and
-// those that wait for the customer go on waiting. Where dates are kept and more than one charge is
-// due, missed must say what becomes of them. Errors: *RefusedError, *billing.InvalidError,
+// Resume makes a paused plan collect again. Charges that were declined before are tried again, and
+// charges that wait for the customer keep waiting. If the dates are kept and more than one charge
+// is due, missed must not be empty. Errors: *RefusedError, *billing.InvalidError,
 // billing.ErrNotFound, billing.ErrUnavailable.
 func Resume(ctx context.Context, s Store, id billing.PlanID, how Resumption, missed Missed, now time.Time) (Result, error) {
 	var r Result
@@ -88,11 +88,11 @@ func (c *change) resume(ctx context.Context, how Resumption, missed Missed) (bil
 	return entry, nil
 }
 
-// shiftByPause moves what fell due during the pause, and what is still to, by the length of the
+// shiftByPause moves charges that fell due during the pause, or fall due later, by the days of the
 // pause.
 func (c *change) shiftByPause(ctx context.Context, days int) error {
 	moves := func(ch billing.Charge) bool {
-		return ch.DueAt.After(c.plan.PausedAt) && // such as one that was declined and then moved
+		return ch.DueAt.After(c.plan.PausedAt) && // for example declined during the pause, and then moved
 			(ch.Status == billing.ChargeScheduled || ch.Status == billing.ChargeRetrying)
 	}
 	moved := c.plan.ShiftDates(c.charges, billing.Shift{Days: days, Moves: moves, Exact: true}, c.rules, c.loc)

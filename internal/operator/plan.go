@@ -8,7 +8,7 @@ import (
 	"tranche/internal/billing"
 )
 
-// change is one operation on a plan, under its lock.
+// change is one operation on a plan, under the plan's lock.
 type change struct {
 	billing.Tx
 	plan    billing.Plan
@@ -18,10 +18,10 @@ type change struct {
 	now     time.Time
 	rules   billing.Rules
 	ordered []billing.Refund     // refunds that the change orders
-	entries []billing.AuditEntry // beside the one of the operation itself
+	entries []billing.AuditEntry // in addition to the entry of the operation itself
 }
 
-// inPlan locks the plan, runs fn, and writes the plan, an audit entry of what fn returns and the
+// inPlan locks the plan, runs fn, and writes the plan, the audit entry that fn returns, and the
 // plan's next version.
 func inPlan(ctx context.Context, s Store, id billing.PlanID, now time.Time, fn func(c *change) (billing.AuditEntry, error)) (billing.Plan, error) {
 	var plan billing.Plan
@@ -32,7 +32,7 @@ func inPlan(ctx context.Context, s Store, id billing.PlanID, now time.Time, fn f
 	return plan, err
 }
 
-// changePlan is inPlan in a transaction that there is.
+// changePlan is inPlan inside an existing transaction.
 func changePlan(ctx context.Context, tx billing.Tx, rules billing.Rules, id billing.PlanID, now time.Time, fn func(c *change) (billing.AuditEntry, error)) (billing.Plan, error) {
 	c, err := openChange(ctx, tx, id, now, rules)
 	if err != nil {
@@ -61,7 +61,7 @@ func changePlan(ctx context.Context, tx billing.Tx, rules billing.Rules, id bill
 	return c.plan, billing.AddVersion(ctx, tx, c.plan, before, after, now, entry.Message)
 }
 
-// openChange locks a plan and reads what belongs to it.
+// openChange locks a plan and reads its charges and customer.
 func openChange(ctx context.Context, tx billing.Tx, id billing.PlanID, now time.Time, rules billing.Rules) (*change, error) {
 	locked, err := tx.LockPlan(ctx, id)
 	if err != nil {
@@ -88,7 +88,7 @@ func (c *change) write(ctx context.Context, ch *billing.Charge) error {
 	return c.UpdateCharge(ctx, *ch)
 }
 
-// because adds the merchant's reason, where there is one.
+// because appends a reason, unless it is empty.
 func because(text, reason string) string {
 	if reason == "" {
 		return text
@@ -96,10 +96,10 @@ func because(text, reason string) string {
 	return text + ": " + reason
 }
 
-// MaxReason bounds the reason a person gives, in bytes.
+// MaxReason is the longest reason that is accepted, in bytes.
 const MaxReason = 500
 
-// CheckReason refuses a reason or note that can't be kept. Errors: *billing.InvalidError.
+// CheckReason refuses a reason or note that can't be stored. Errors: *billing.InvalidError.
 func CheckReason(field, text string) error {
 	if len(text) > MaxReason {
 		return invalid(field, "is longer than %d bytes", MaxReason)

@@ -87,8 +87,8 @@ func AddFee(ctx context.Context, s Store, id billing.PlanID, amount int64, due, 
 // Extension is more charges at the end of a plan.
 type Extension struct {
 	Parts  int
-	Amount int64  // of each; 0 means that of the last
-	Every  string // such as "1 month"; may be empty where the plan has an interval of its own
+	Amount int64  // of each; 0 means the amount of the last charge
+	Every  string // such as "1 month"; may be empty if the plan has an interval of its own
 }
 
 // Extend adds charges after the last one, at the plan's interval. Errors: see Skip.
@@ -123,7 +123,7 @@ func Extend(ctx context.Context, s Store, id billing.PlanID, e Extension, now ti
 	})
 }
 
-// extendRecurrence adds to the number of charges of a recurring plan that ends after so many.
+// extendRecurrence adds charges to a recurring plan with a fixed number of charges.
 func (c *change) extendRecurrence(e Extension) (billing.AuditEntry, error) {
 	r := &c.plan.Recurrence
 	switch {
@@ -141,12 +141,12 @@ func (c *change) extendRecurrence(e Extension) (billing.AuditEntry, error) {
 	}, nil
 }
 
-// following is the next dates after the last charge, on the schedule of the plan: the dates that a
-// plan with more parts would have had from the beginning.
+// following returns the next n dates after the last charge, on the plan's schedule: the dates that
+// a plan with more parts would have had from the beginning.
 func (c *change) following(op Operation, every string, n int) ([]time.Time, error) {
 	last := c.last()
 	if last.DueAt.IsZero() {
-		return nil, c.orRefuse(nil, op, fmt.Sprintf("charge %d waits to be asked for: collect it first", last.Sequence))
+		return nil, c.orRefuse(nil, op, fmt.Sprintf("charge %d is due on request: collect it first", last.Sequence))
 	}
 	s, err := c.scheduleEvery(every, last)
 	if err != nil {
@@ -160,8 +160,8 @@ func (c *change) following(op Operation, every string, n int) ([]time.Time, erro
 	return dues, nil
 }
 
-// scheduleEvery is the schedule of the plan at an interval, or at the plan's own where none is
-// given. Another interval counts from the last charge, as it was agreed.
+// scheduleEvery returns the plan's schedule with another interval, or with its own if every is
+// empty. Another interval counts from the agreed date of the last charge.
 func (c *change) scheduleEvery(every string, last billing.Charge) (billing.Schedule, error) {
 	s := c.plan.ScheduleFor(c.charges, c.rules, c.loc)
 	interval := s.Every
@@ -177,8 +177,8 @@ func (c *change) scheduleEvery(every string, last billing.Charge) (billing.Sched
 	return s.WithInterval(interval, last.DueAt, c.loc, c.rules.Holidays), nil
 }
 
-// PayAll replaces the charges that are not paid by one that is due now, less a discount (minor
-// units, may be 0). None of them may have been tried. Errors: see Skip.
+// PayAll replaces the unpaid charges by one charge that is due now, less a discount (in minor
+// units, may be 0). No unpaid charge may have been tried. Errors: see Skip.
 func PayAll(ctx context.Context, s Store, id billing.PlanID, discount int64, now time.Time) (Result, error) {
 	return amend(ctx, s, id, OpPayAll, now, func(c *change) (billing.AuditEntry, error) {
 		open, err := c.untouched(ctx, OpPayAll)
@@ -218,7 +218,8 @@ func PayAll(ctx context.Context, s Store, id billing.PlanID, discount int64, now
 	})
 }
 
-// toCome is what a recurring plan charges after the charges that it has, where that is a number.
+// toCome returns the total of the charges that a recurring plan has not written yet, and refuses if
+// it has no fixed number of charges.
 func (c *change) toCome() (int64, error) {
 	r := c.plan.Recurrence
 	switch {
@@ -230,8 +231,8 @@ func (c *change) toCome() (int64, error) {
 	return int64(r.Left) * r.Amount, nil
 }
 
-// Restart lets a defaulted plan collect again. What was given up, and what fell due since, is
-// charged as missed says: where that is more than one charge, a choice is needed. Errors: see Skip.
+// Restart makes a defaulted plan collect again. Charges that were given up, or fell due since, are
+// made up for as missed says; for several, a choice is required. Errors: see Skip.
 func Restart(ctx context.Context, s Store, id billing.PlanID, missed Missed, now time.Time) (Result, error) {
 	return amend(ctx, s, id, OpRestart, now, func(c *change) (billing.AuditEntry, error) {
 		why, err := unusable(ctx, c, c.plan.CardID)
@@ -256,7 +257,7 @@ func (c *change) fellDue(ch billing.Charge) bool {
 	return ch.Status == billing.ChargeScheduled && !ch.DueAt.IsZero() && !ch.DueAt.After(c.now)
 }
 
-// planToCome has each charge that is not due yet be made at its time.
+// planToCome schedules each charge that is not due yet for its due time.
 func (c *change) planToCome(ctx context.Context) error {
 	for _, ch := range c.charges {
 		if ch.Status != billing.ChargeScheduled || !ch.DueAt.After(c.now) {
@@ -272,9 +273,9 @@ func (c *change) planToCome(ctx context.Context) error {
 	return nil
 }
 
-// UseCard has the plan charged on another card of the same customer, named by our id or Stripe's
-// (pm_…). Every open charge is tried on it at once, as with a card that the customer gives; later
-// charges take it when they fall due. Errors: see Skip.
+// UseCard makes another card of the same customer the plan's card, named by our id or Stripe's
+// (pm_…). Charges that are owed are tried on it at once, as with a new card from the customer;
+// later charges use it when they fall due. Errors: see Skip.
 func UseCard(ctx context.Context, s Store, id billing.PlanID, name billing.CardID, now time.Time) (Result, error) {
 	return amend(ctx, s, id, OpCard, now, func(c *change) (billing.AuditEntry, error) {
 		card, err := billing.FindCard(ctx, c, string(name))
@@ -304,7 +305,7 @@ func UseCard(ctx context.Context, s Store, id billing.PlanID, name billing.CardI
 	})
 }
 
-// tryCard carries out the rule of billing.NewCard and returns the charges that it concerns.
+// tryCard applies the rule of billing.NewCard and returns the charges that it changed.
 func (c *change) tryCard(ctx context.Context, n billing.NewCard) ([]billing.Charge, error) {
 	changed, entries, err := n.Try(ctx, c.Tx, c.plan, c.charges)
 	if err != nil {
@@ -321,7 +322,7 @@ func (c *change) tryCard(ctx context.Context, n billing.NewCard) ([]billing.Char
 	return tried, nil
 }
 
-// whatIsTried describes what becomes of the open charges of a plan that has a card now.
+// whatIsTried describes when the open charges of a plan are tried on its new card.
 func (c *change) whatIsTried(tried []billing.Charge) string {
 	switch {
 	case len(tried) == 0:
@@ -332,9 +333,10 @@ func (c *change) whatIsTried(tried []billing.Charge) string {
 	return fmt.Sprintf("%s is tried on it at once", c.money(billing.SumOf(tried)))
 }
 
-// CancelAndRefund ends a plan, as Cancel does, and orders the refund of all that was paid through
-// Stripe. A worker asks Stripe for each; what was paid outside is the merchant's to give back. It
-// is refused while an attempt is under way, whose money would not be given back. Errors: see Skip.
+// CancelAndRefund cancels a plan, as Cancel does, and orders the refund of everything that was paid
+// through Stripe. A worker requests each refund from Stripe; amounts paid outside Stripe are for
+// the merchant to refund. It is refused while an attempt is in flight, because its payment would
+// not be refunded. Errors: see Skip.
 func CancelAndRefund(ctx context.Context, s Store, id billing.PlanID, reason string, now time.Time) (Result, error) {
 	return amend(ctx, s, id, OpRefund, now, func(c *change) (billing.AuditEntry, error) {
 		var back int64
@@ -359,14 +361,14 @@ func CancelAndRefund(ctx context.Context, s Store, id billing.PlanID, reason str
 		c.plan.EndRecurrence()
 		return billing.AuditEntry{
 			Action:  "plan.canceled",
-			Message: because(fmt.Sprintf("plan %s is canceled by the merchant, and %s is to be given back", c.plan.Reference, c.money(back)), reason),
+			Message: because(fmt.Sprintf("plan %s is canceled by the merchant, and %s is to be refunded", c.plan.Reference, c.money(back)), reason),
 			Next:    c.notRefunded(),
 		}, nil
 	})
 }
 
-// orderRefund writes the order to give back what is left of a payment, and makes the charge due for
-// it.
+// orderRefund orders the refund of the part of a payment that was not refunded yet, and returns its
+// amount; 0 if there is nothing to refund.
 func (c *change) orderRefund(ctx context.Context, ch billing.Charge) (int64, error) {
 	left := ch.Amount - ch.AmountRefunded
 	if ch.Status != billing.ChargeSucceeded || ch.PaidOutside || ch.PaymentIntent == "" || left <= 0 {
@@ -375,8 +377,8 @@ func (c *change) orderRefund(ctx context.Context, ch billing.Charge) (int64, err
 	return left, c.order(ctx, ch, ch.PaymentIntent, left)
 }
 
-// order writes the order to refund what is left of a payment, with the key that Stripe is asked
-// under. The charge is due until the refund is made.
+// order writes a refund to be made at Stripe, with its idempotency key. The charge is due until the
+// refund is made.
 func (c *change) order(ctx context.Context, ch billing.Charge, paymentIntent string, left int64) error {
 	ordered, err := c.Refunds(ctx, ch.ID)
 	if err != nil {
@@ -397,7 +399,7 @@ func (c *change) order(ctx context.Context, ch billing.Charge, paymentIntent str
 	return c.put(ctx, ch)
 }
 
-// notRefunded says what is left for the merchant to give back.
+// notRefunded describes the amounts and payments that are not refunded at Stripe.
 func (c *change) notRefunded() string {
 	var outside int64
 	disputed := 0
@@ -411,7 +413,7 @@ func (c *change) notRefunded() string {
 	}
 	next := ""
 	if outside > 0 {
-		next = c.money(outside) + " was paid outside Stripe and is the merchant's to give back"
+		next = c.money(outside) + " was paid outside Stripe and is for the merchant to refund"
 	}
 	if disputed > 0 {
 		next = because(fmt.Sprintf("%d disputed payments are not refunded", disputed), next)

@@ -15,7 +15,7 @@ import (
 	"tranche/internal/store/storetest"
 )
 
-// life is a plan that lives through changes and payments at random.
+// life is a plan under random changes and payments.
 type life struct {
 	*rapid.T
 	store    billing.Store
@@ -89,8 +89,7 @@ func (l *life) charges() []billing.Charge {
 	return list
 }
 
-// step lets time pass, or a payment happen, or somebody change something; and looks at what came of
-// it.
+// step advances the clock, makes a payment, or changes the plan and checks the result.
 func (l *life) step() {
 	before := l.charges()
 	switch rapid.IntRange(0, 3).Draw(l.T, "what") {
@@ -103,7 +102,7 @@ func (l *life) step() {
 	}
 }
 
-// happens moves a due charge as a worker would.
+// happens changes a due charge as a worker would.
 func (l *life) happens() {
 	ctx := l.Context()
 	require.NoError(l, l.store.Update(ctx, func(tx billing.Tx) error {
@@ -149,7 +148,7 @@ func (l *life) happens() {
 	}))
 }
 
-// changes tries one operation and looks at what it left.
+// changes tries one operation and checks the result.
 func (l *life) changes(before []billing.Charge) {
 	ctx, s := l.Context(), l.store
 	target := rapid.SampledFrom(before).Draw(l.T, "charge").ID
@@ -216,7 +215,7 @@ func (l *life) changes(before []billing.Charge) {
 		return
 	}
 	if len(result.Charges) > 0 {
-		require.Equal(l, ids(after), ids(result.Charges), "%s tells of other charges than it left", op)
+		require.Equal(l, ids(after), ids(result.Charges), "%s returned other charges than it stored", op)
 	}
 	if op != operator.OpRetry {
 		l.versioned(after)
@@ -231,7 +230,8 @@ func ids(charges []billing.Charge) (all []billing.ChargeID) {
 	return all
 }
 
-// versioned says that the change is the plan's next version, and those before it are still there.
+// versioned requires that the change is the plan's next version, and that the earlier versions are
+// kept.
 func (l *life) versioned(after []billing.Charge) {
 	versions, err := billing.PlanVersions(l.Context(), l.store, l.plan)
 	require.NoError(l, err)
@@ -244,7 +244,7 @@ func (l *life) versioned(after []billing.Charge) {
 	require.True(l, json.Valid(versions[0].Charges))
 }
 
-// holds is what is true after every change.
+// holds checks the rules that hold after every change.
 func (l *life) holds(op operator.Operation, before, after []billing.Charge) {
 	plan, err := l.store.Plan(l.Context(), l.plan)
 	require.NoError(l, err)

@@ -8,7 +8,7 @@ import (
 	"tranche/internal/billing"
 )
 
-// refusal says why a charge must not, or need not, be tried now; "" when it may.
+// refusal returns why a charge must not, or need not, be tried now; "" if it may.
 func refusal(ctx context.Context, tx billing.Tx, plan billing.Plan, c billing.Charge, now time.Time) (string, error) {
 	switch {
 	case c.Status.Ended():
@@ -18,7 +18,7 @@ func refusal(ctx context.Context, tx billing.Tx, plan billing.Plan, c billing.Ch
 	case !plan.Status.Collects():
 		return fmt.Sprintf("plan %s is %s", plan.Reference, plan.Status), nil
 	case c.Status == billing.ChargeScheduled && c.DueAt.IsZero():
-		return "it waits to be asked for: collect it", nil
+		return "it is due on request: collect it", nil
 	case c.Status == billing.ChargeScheduled && c.DueAt.After(now):
 		return "it falls due " + c.DueAt.Format(time.RFC3339), nil
 	}
@@ -28,8 +28,8 @@ func refusal(ctx context.Context, tx billing.Tx, plan billing.Plan, c billing.Ch
 	return unusable(ctx, tx, plan.CardID)
 }
 
-// openAttempt says whether an attempt may still turn out to have taken the money, whatever the
-// charge's status says.
+// openAttempt returns the error text for an attempt whose outcome is unknown, and which may have
+// taken the money; "" if there is none. The charge's status alone does not show this.
 func openAttempt(ctx context.Context, tx billing.Tx, id billing.ChargeID) (string, error) {
 	attempts, err := tx.Attempts(ctx, id)
 	if err != nil {
@@ -43,7 +43,7 @@ func openAttempt(ctx context.Context, tx billing.Tx, id billing.ChargeID) (strin
 	return "", nil
 }
 
-// unusable says why the plan's card can't be charged; "" when it can.
+// unusable returns why a card can't be charged; "" if it can.
 func unusable(ctx context.Context, tx billing.Tx, id billing.CardID) (string, error) {
 	if id == "" {
 		return "no card was saved", nil

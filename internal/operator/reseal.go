@@ -8,24 +8,23 @@ import (
 	"tranche/internal/billing"
 )
 
-// SealedSecrets is how the secrets of all endpoints are sealed. A secret that signs no more counts
-// nowhere but in Expired.
+// SealedSecrets counts how the secrets of all endpoints are sealed. A secret that has expired is
+// counted in Expired only.
 type SealedSecrets struct {
 	Newest int // sealed with the newest key
-	Older  int // sealed with another key that is known
-	// Expired counts secrets that were rotated and sign no more.
+	Older  int // sealed with another configured key
+	// Expired counts rotated secrets that no longer sign.
 	Expired int
-	// Unopened are the endpoints that have a valid secret which no key opens.
+	// Unopened lists the endpoints with a valid secret that no key opens.
 	Unopened []billing.Endpoint
-	// Silent are those of Unopened that are enabled and have no other secret: no message reaches
-	// them.
+	// Silent lists the enabled endpoints of Unopened without another secret: no message reaches them.
 	Silent []billing.Endpoint
 }
 
-// resealTries bounds how often an endpoint is read again that changes at the same time.
+// resealTries is how often an endpoint is read at most if it changes at the same time.
 const resealTries = 10
 
-// Sealed looks at the secrets of all endpoints. Nothing is changed.
+// Sealed reads the secrets of all endpoints. Nothing is changed.
 func (o *Endpoints) Sealed(ctx context.Context) (SealedSecrets, error) {
 	endpoints, err := o.Store.Endpoints(ctx)
 	var found SealedSecrets
@@ -36,8 +35,8 @@ func (o *Endpoints) Sealed(ctx context.Context) (SealedSecrets, error) {
 }
 
 // Reseal seals every valid secret with the newest key, drops expired ones, and returns what it
-// found before: Older and Expired were changed, Unopened cannot be. It may run while messages are
-// sent, and again after an interruption. at is called after each of the endpoints.
+// found: secrets counted in Older and Expired were changed, those in Unopened can't be. It may run
+// while messages are sent, and again after an interruption. at is called after each endpoint.
 func (o *Endpoints) Reseal(ctx context.Context, at func(done, of int)) (SealedSecrets, error) {
 	var found SealedSecrets
 	endpoints, err := o.Store.Endpoints(ctx)
@@ -47,7 +46,7 @@ func (o *Endpoints) Reseal(ctx context.Context, at func(done, of int)) (SealedSe
 	for i, e := range endpoints {
 		e, seen, err := o.resealOne(ctx, e)
 		if errors.Is(err, billing.ErrNotFound) {
-			continue // it was deleted meanwhile
+			continue // deleted meanwhile
 		}
 		if err != nil {
 			return found, err
@@ -58,7 +57,8 @@ func (o *Endpoints) Reseal(ctx context.Context, at func(done, of int)) (SealedSe
 	return found, nil
 }
 
-// resealOne seals the secrets of one endpoint, and reads it again where it has changed meanwhile.
+// resealOne reseals the secrets of one endpoint, and starts again if the endpoint changes
+// meanwhile.
 func (o *Endpoints) resealOne(ctx context.Context, e billing.Endpoint) (billing.Endpoint, sealing, error) {
 	for try := 1; ; try++ {
 		seen := o.look(e)
@@ -76,7 +76,8 @@ func (o *Endpoints) resealOne(ctx context.Context, e billing.Endpoint) (billing.
 	}
 }
 
-// resealed returns the endpoint with its secrets sealed with the newest key, as far as they open.
+// resealed returns the endpoint with every secret that opens sealed with the newest key, and
+// reports whether anything changed.
 func (o *Endpoints) resealed(e billing.Endpoint, seen sealing) (billing.Endpoint, bool, error) {
 	var err error
 	changed := false
@@ -104,9 +105,9 @@ type sealState int
 const (
 	sealedNone    sealState = iota // there is no secret
 	sealedNewest                   // with the newest key
-	sealedOlder                    // with another that is known
+	sealedOlder                    // with another configured key
 	sealedUnknown                  // no key opens it
-	sealedExpired                  // it signs no more
+	sealedExpired                  // it no longer signs
 )
 
 // seal is how one secret is sealed, and the secret where it opens.
@@ -117,7 +118,7 @@ type seal struct {
 
 func (s seal) opens() bool { return s.state == sealedNewest || s.state == sealedOlder }
 
-// sealing is how the two secrets of an endpoint are sealed: the present one, and the one before.
+// sealing is how the two secrets of an endpoint are sealed: the current one, and the one before.
 type sealing struct{ secrets [2]seal }
 
 func (o *Endpoints) look(e billing.Endpoint) (seen sealing) {

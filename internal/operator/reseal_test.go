@@ -20,7 +20,7 @@ const (
 	lostKey = "a-lost-key-of-32-characters-0000"
 )
 
-// endpointsUnder manages the endpoints of a store with keys, newest first.
+// endpointsUnder returns a manager of a store's endpoints with these keys, newest first.
 func endpointsUnder(t *testing.T, s billing.WebhookStore, at *time.Time, keys ...string) *operator.Endpoints {
 	t.Helper()
 	ring, err := webhook.NewKeyring(keys...)
@@ -42,7 +42,7 @@ func eachHookStore(t *testing.T, test func(t *testing.T, s billing.WebhookStore,
 	})
 }
 
-// secretsOf opens what signs for an endpoint.
+// secretsOf returns the secrets that sign for an endpoint, opened.
 func secretsOf(t *testing.T, o *operator.Endpoints, id billing.EndpointID) []string {
 	t.Helper()
 	e, err := o.Store.Endpoint(t.Context(), id)
@@ -90,7 +90,8 @@ func TestReseal_OldKeyCanBeDropped(t *testing.T) {
 	})
 }
 
-// TestReseal_IsInTheAuditTrail: one entry for each endpoint that changed, by who ran the command.
+// TestReseal_IsInTheAuditTrail requires one entry for each changed endpoint, with the person who
+// ran the command as actor.
 func TestReseal_IsInTheAuditTrail(t *testing.T) {
 	eachHookStore(t, func(t *testing.T, s billing.WebhookStore, at *time.Time) {
 		e, _, err := endpointsUnder(t, s, at, oldKey).Add(t.Context(), "https://shop.example/", nil)
@@ -141,7 +142,7 @@ func TestReseal_UnopenedIsNamedAndLeft(t *testing.T) {
 	})
 }
 
-// TestRotate_UnopenedSecret: after a key was lost one rotation is enough.
+// TestRotate_UnopenedSecret requires that one rotation is enough after a key was lost.
 func TestRotate_UnopenedSecret(t *testing.T) {
 	eachHookStore(t, func(t *testing.T, s billing.WebhookStore, at *time.Time) {
 		e, _, err := endpointsUnder(t, s, at, lostKey).Add(t.Context(), "https://lost.example/", nil)
@@ -162,8 +163,8 @@ func TestRotate_UnopenedSecret(t *testing.T) {
 	})
 }
 
-// TestRotate_OldSecretSignedInItsPlace: the secret that signs while the newest does not open goes
-// on.
+// TestRotate_OldSecretSignedInItsPlace requires that the old secret, which signs while the newest
+// does not open, continues to sign.
 func TestRotate_OldSecretSignedInItsPlace(t *testing.T) {
 	eachHookStore(t, func(t *testing.T, s billing.WebhookStore, at *time.Time) {
 		o := endpointsUnder(t, s, at, newKey)
@@ -180,7 +181,7 @@ func TestRotate_OldSecretSignedInItsPlace(t *testing.T) {
 	})
 }
 
-// TestReseal_BesideARotation: a rotation that comes between the read and the write is kept.
+// TestReseal_BesideARotation requires that a rotation between the read and the write is kept.
 func TestReseal_BesideARotation(t *testing.T) {
 	eachHookStore(t, func(t *testing.T, s billing.WebhookStore, at *time.Time) {
 		e, first, err := endpointsUnder(t, s, at, oldKey).Add(t.Context(), "https://shop.example/", nil)
@@ -200,7 +201,7 @@ func TestReseal_BesideARotation(t *testing.T) {
 	})
 }
 
-// interrupted is a store in which something happens after endpoints were listed.
+// interrupted is a store that calls a function after endpoints were listed.
 type interrupted struct {
 	billing.WebhookStore
 	then func()

@@ -8,16 +8,16 @@ import (
 	"tranche/internal/billing"
 )
 
-// CheckRetry says whether Retry would be refused now. Errors: *RefusedError, billing.ErrNotFound,
-// billing.ErrUnavailable.
+// CheckRetry returns the error that Retry would return now, and changes nothing. Errors:
+// *RefusedError, billing.ErrNotFound, billing.ErrUnavailable.
 func CheckRetry(ctx context.Context, s Store, id billing.ChargeID, now time.Time) error {
 	_, err := retry(ctx, s, id, now, false)
 	return err
 }
 
-// Retry lets a charge that failed, waits or was put off be tried at once: it is due from now on,
-// and the scheduler and the workers do the rest, with their own last look. Errors: *RefusedError,
-// billing.ErrNotFound, billing.ErrUnavailable.
+// Retry makes a charge due now that failed, waits or was deferred. The scheduler and the workers do
+// the rest, with their own last check. Errors: *RefusedError, billing.ErrNotFound,
+// billing.ErrUnavailable.
 func Retry(ctx context.Context, s Store, id billing.ChargeID, now time.Time) (billing.Charge, error) {
 	return retry(ctx, s, id, now, true)
 }
@@ -51,12 +51,12 @@ func retry(ctx context.Context, s Store, id billing.ChargeID, now time.Time, wri
 	return charge, err
 }
 
-// makeDue makes the charge due now, and writes down who wanted it. Its version keeps a worker that
-// read it before from writing over it.
+// makeDue makes the charge due now, with an audit entry. Because the charge's version rises, a
+// worker that read it earlier can't overwrite it.
 func makeDue(ctx context.Context, tx billing.Tx, plan billing.Plan, c *billing.Charge, now time.Time) error {
 	was := c.Status
 	to := billing.ChargeRetrying
-	if was == billing.ChargeScheduled { // put off: it was never tried
+	if was == billing.ChargeScheduled { // deferred, and never tried
 		to = was
 	}
 	if err := c.Move(to, "", now); err != nil {
@@ -76,7 +76,7 @@ func makeDue(ctx context.Context, tx billing.Tx, plan billing.Plan, c *billing.C
 	})
 }
 
-// settle brings the plan's status in line with its charges.
+// settle updates the plan's status from its charges.
 func settle(ctx context.Context, tx billing.Tx, plan billing.Plan, now time.Time) error {
 	charges, err := tx.PlanCharges(ctx, plan.ID)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 
 var now = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 
-// story is a plan with a card and one charge, changed by a test.
+// story is a plan with a card and one charge, as changed by a test.
 type story struct {
 	plan    billing.Plan
 	charge  billing.Charge

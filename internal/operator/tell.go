@@ -9,8 +9,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// Quietly gives a store on which changes are not told to the customer. The audit trail says that
-// they were not.
+// Quietly returns a store whose changes do not notify the customer. Their audit entries record
+// that.
 func Quietly(s Store) Store { return hushed{s} }
 
 type hushed struct{ Store }
@@ -19,19 +19,19 @@ func (h hushed) settled() billing.Rules { return rulesOf(h.Store) }
 
 func (hushed) quiet() bool { return true }
 
-// quietOf says whether changes on a store are kept from the customer.
+// quietOf reports whether changes on a store do not notify the customer.
 func quietOf(s Store) bool {
 	q, ok := s.(interface{ quiet() bool })
 	return ok && q.quiet()
 }
 
-// standing is a plan before a change, as far as its customer is told of it.
+// standing is the state of a plan before a change that a notice needs.
 type standing struct {
 	status  billing.PlanStatus
 	charges []billing.Charge
 }
 
-// telling is a change that owes the customer a notice of it.
+// telling returns fn with a notice of the change to the customer.
 func telling(ctx context.Context, fn func(c *change) (billing.AuditEntry, error), quiet bool) func(c *change) (billing.AuditEntry, error) {
 	return func(c *change) (billing.AuditEntry, error) {
 		was := standing{c.plan.Status, slices.Clone(c.charges)}
@@ -46,9 +46,10 @@ func telling(ctx context.Context, fn func(c *change) (billing.AuditEntry, error)
 	}
 }
 
-// tell owes the customer a notice of the change, where it is one that they should know of: in the
-// transaction of the change, so that there is one exactly when the change was made. A worker sends
-// it. Nobody is told who has no address, was erased, or never made the first payment.
+// tell writes a notice of the change to the customer, if it is a change that they should know of.
+// It does so in the transaction of the change, so that the notice exists exactly if the change was
+// made. A worker sends it. No notice is written for a customer who has no e-mail address, was
+// erased, or never made the first payment.
 func (c *change) tell(ctx context.Context, was standing, entry *billing.AuditEntry, quiet bool) error {
 	kind := c.news(was, entry.Action)
 	if c.paidOff(was, entry.Action) {
@@ -61,7 +62,7 @@ func (c *change) tell(ctx context.Context, was standing, entry *billing.AuditEnt
 		if entry.Next != "" {
 			entry.Next += "; "
 		}
-		entry.Next += "the customer is not told"
+		entry.Next += "the customer is not notified"
 		return nil
 	}
 	id := billing.NewNoticeID(c.now)
@@ -83,13 +84,13 @@ func (c *change) tell(ctx context.Context, was standing, entry *billing.AuditEnt
 }
 
 // paidOff reports whether the change left nothing to pay of a plan, because the last charge was
-// skipped or was paid elsewhere. What is written off is not paid.
+// skipped or was paid elsewhere. A charge that is written off does not count as paid.
 func (c *change) paidOff(was standing, action string) bool {
 	return c.plan.Status == billing.PlanCompleted && was.status != billing.PlanCompleted && action != "charge.written_off"
 }
 
-// muteRefunds keeps the notices of the refunds that were ordered from being sent later: the outbox
-// holds them as not sent, and each is added once.
+// muteRefunds prevents the notices of the ordered refunds from being sent later: it writes them to
+// the outbox as failed, and a notice is written only once.
 func (c *change) muteRefunds(ctx context.Context) error {
 	for _, r := range c.ordered {
 		_, err := c.InsertNotice(ctx, billing.Notice{
@@ -103,9 +104,9 @@ func (c *change) muteRefunds(ctx context.Context) error {
 	return nil
 }
 
-// news is the kind of notice that a change is worth; "" for none. Of payments that are asked for
-// early the customer has the receipt, and what is written off or was paid elsewhere changes nothing
-// that they are to do.
+// news returns the kind of notice for a change; "" for none. A payment that is requested early has
+// its receipt, and charges that are written off or were paid elsewhere need no action by the
+// customer.
 func (c *change) news(was standing, action string) billing.NoticeKind {
 	switch action {
 	case "plan.paused":
@@ -124,11 +125,11 @@ func (c *change) news(was standing, action string) billing.NoticeKind {
 	return ""
 }
 
-// different says whether a payment of a schedule is not what it was.
+// different reports whether a payment of a schedule changed.
 func different(p billing.NoticePayment) bool { return p.WasAmount != 0 || p.Added }
 
-// schedule is what is left to pay after a change, by date, with what each payment was before where
-// that is different, and what is not charged any more.
+// schedule returns the unpaid payments after a change, by date: with their former amount and date
+// if they changed, and including the payments that are no longer charged.
 func schedule(before, after []billing.Charge) []billing.NoticePayment {
 	was := map[billing.ChargeID]billing.Charge{}
 	for _, ch := range before {
@@ -155,7 +156,7 @@ func schedule(before, after []billing.Charge) []billing.NoticePayment {
 	return list
 }
 
-// day is where a payment stands in a schedule: those without a date come last.
+// day returns the sort key of a payment in a schedule: payments without a date come last.
 func day(p billing.NoticePayment) int64 {
 	at := p.DueAt
 	if p.Amount == 0 {

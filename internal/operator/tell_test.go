@@ -12,7 +12,7 @@ import (
 	"tranche/internal/store/storetest"
 )
 
-// told are the notices of a plan.
+// told returns the notices of a plan that were not muted.
 func told(t *testing.T, s billing.Store, id billing.PlanID) []billing.Notice {
 	t.Helper()
 	list, err := s.Notices(t.Context(), billing.NoticeFilter{Plan: id})
@@ -20,7 +20,7 @@ func told(t *testing.T, s billing.Store, id billing.PlanID) []billing.Notice {
 	return slices.DeleteFunc(list, func(n billing.Notice) bool { return n.Status == billing.NoticeFailed }) // never sent
 }
 
-// address gives the customer of a plan an address.
+// address gives a customer an e-mail address.
 func address(t *testing.T, s billing.Store, id billing.CustomerID) {
 	t.Helper()
 	require.NoError(t, s.Update(t.Context(), func(tx billing.Tx) error {
@@ -31,14 +31,14 @@ func address(t *testing.T, s billing.Store, id billing.CustomerID) {
 	}))
 }
 
-// TestEachChangeIsToldOnce, where it is one that the customer should know of, and not at all where
-// nobody is to be told.
+// TestEachChangeIsToldOnce requires one notice of each change that the customer should know of, and
+// none if the customer is not to be notified.
 func TestEachChangeIsToldOnce(t *testing.T) {
 	t.Parallel()
 	active, paused := cell{billing.PlanActive, billing.ChargeScheduled}, cell{billing.PlanPaused, billing.ChargeScheduled}
 	tests := map[operator.Operation]struct {
 		in   cell
-		kind billing.NoticeKind // empty: the customer is not told
+		kind billing.NoticeKind // empty: no notice
 	}{
 		operator.OpPause: {active, billing.NoticePlanPaused}, operator.OpResume: {paused, billing.NoticePlanResumed},
 		operator.OpCancel: {active, billing.NoticePlanCanceled}, operator.OpRefund: {active, billing.NoticePlanCanceled},
@@ -77,7 +77,7 @@ func TestEachChangeIsToldOnce(t *testing.T) {
 				require.Empty(t, loud, op)
 				continue
 			}
-			require.Contains(t, said, "the customer is not told", op)
+			require.Contains(t, said, "the customer is not notified", op)
 			require.Len(t, loud, 1, op)
 			require.Equal(t, tt.kind, loud[0].Kind, op)
 			require.Equal(t, "ada@example.com", loud[0].To)
@@ -95,7 +95,7 @@ func TestEachChangeIsToldOnce(t *testing.T) {
 	})
 }
 
-// TestNobodyIsToldBeforeTheFirstPayment: who never paid has agreed to nothing.
+// TestNobodyIsToldBeforeTheFirstPayment: a customer who never paid has agreed to nothing.
 func TestNobodyIsToldBeforeTheFirstPayment(t *testing.T) {
 	t.Parallel()
 	s := storetest.SQLite(t)
@@ -135,7 +135,7 @@ func TestLastCharge_SkippedOrPaidElsewhere(t *testing.T) {
 			require.Equal(t, billing.PlanCompleted, after.Status, name)
 			list := told(t, s, plan.ID)
 			if name == "write off" {
-				require.Empty(t, list, "what is written off is not paid")
+				require.Empty(t, list, "a charge that is written off is not paid")
 				continue
 			}
 			require.Len(t, list, 1, name)
