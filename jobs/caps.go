@@ -19,9 +19,10 @@ func (t *planTx) declinesOf(ctx context.Context, c *billing.Charge, fingerprint 
 }
 
 // withinCaps reports whether the networks allow an attempt at the charge with the card now. The
-// charge may never have been tried: the networks count declines of an amount on a card, whatever
-// they were for. An attempt beyond a cap is deferred to the time at which the window allows it.
-// Where that is too late, a retry ends, and a first attempt asks the customer for another card.
+// charge may never have been tried: the networks count all declines of an amount on a card,
+// whichever charge they were for. An attempt beyond a cap is deferred until the window allows it.
+// If that is after the deadline, a retry ends, and a first attempt asks the customer for another
+// card.
 func (t *planTx) withinCaps(ctx context.Context, c *billing.Charge, card billing.Card) (bool, error) {
 	declines, err := t.declinesOf(ctx, c, t.worker.fingerprint(card))
 	if err != nil {
@@ -51,12 +52,12 @@ func (t *planTx) withinCaps(ctx context.Context, c *billing.Charge, card billing
 	return false, t.move(c, billing.ChargeFailed, why+"; the next time lies beyond the policy's deadline", time.Time{})
 }
 
-// codeCapped stands as the decline code of a charge that was never tried because its card had been
+// codeCapped is the decline code of a charge that was never tried because its card had been
 // declined too often.
 const codeCapped = "network_cap"
 
-// endOf returns the policy that the charge follows and its deadline. A charge that never failed has
-// the deadline of one that fails at its due time.
+// endOf returns the policy that the charge follows and its deadline. A charge that has not failed
+// gets the deadline of a charge that fails at its due time.
 func (t *planTx) endOf(ctx context.Context, c *billing.Charge) (policy dunning.Policy, deadline time.Time, inDunning bool, err error) {
 	follow, err := t.Dunning(ctx, c.ID)
 	if err != nil && !errors.Is(err, billing.ErrNotFound) {
@@ -67,7 +68,7 @@ func (t *planTx) endOf(ctx context.Context, c *billing.Charge) (policy dunning.P
 		return policy, dunning.Released(follow, t.now, t.location()).DeadlineAt, true, err
 	}
 	began := c.DueAt
-	if err == nil || began.IsZero() { // its dunning ended and it is tried again, or it has no date
+	if err == nil || began.IsZero() { // its dunning ended and the charge is tried again, or the charge has no date
 		began = t.now
 	}
 	policy, err = t.policyOf(ctx, billing.Dunning{})
@@ -75,7 +76,7 @@ func (t *planTx) endOf(ctx context.Context, c *billing.Charge) (policy dunning.P
 	return policy, deadline, false, err
 }
 
-// wasAsked reports whether the customer was asked for another card already, for a charge of the
+// wasAsked reports whether the customer was already asked for another card, for a charge of the
 // plan that waits for the same reason.
 func (t *planTx) wasAsked(c *billing.Charge, cause string) bool {
 	for _, other := range t.charges {

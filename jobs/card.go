@@ -13,22 +13,22 @@ import (
 // savedCard is a card attached to a Stripe customer, ready to be written.
 type savedCard struct {
 	method  billing.PaymentMethod
-	problem string // why it can't be charged later; empty when it can
-	cause   string // the PaymentIntent or SetupIntent by which the customer gave it
-	account string // the connected account that it is saved in; empty for the platform's own
+	problem string // why it can't be charged later; empty if it can
+	cause   string // the PaymentIntent or SetupIntent with which the customer gave the card
+	account string // the connected account that the card is saved in; empty for the platform's own
 	own     bool   // see billing.Card.Own
 }
 
-// cardToSave makes the card that paid a charge chargeable later, at Stripe, and returns it; nil
-// when the plan has it already, or when an attempt of ours paid with it. A card that can't be saved
-// does not keep the payment from being recorded.
+// cardToSave makes the card that paid a charge chargeable later, at Stripe, and returns it. It
+// returns nil if the plan has the card already, or if an attempt by Tranche paid with it. A card
+// that can't be saved does not prevent the payment from being recorded.
 func (w *Worker) cardToSave(ctx context.Context, charge billing.Charge, pi billing.PaymentIntent) (*savedCard, error) {
 	plan, err := w.Store.Plan(ctx, charge.PlanID)
 	switch {
 	case err != nil:
 		return nil, err
 	case pi.PaymentMethod == "" && plan.CardID == "":
-		return &savedCard{problem: "Stripe does not say which card it was", cause: pi.ID}, nil
+		return &savedCard{problem: "Stripe does not name the card", cause: pi.ID}, nil
 	case pi.PaymentMethod == "":
 		return nil, nil
 	}
@@ -45,7 +45,8 @@ func (w *Worker) cardToSave(ctx context.Context, charge billing.Charge, pi billi
 	return w.attach(ctx, customer, pi.PaymentMethod, cause{intent: pi.ID, createdAt: pi.CreatedAt})
 }
 
-// nothingToSave reports whether an attempt of ours paid with the card, or the plan has it already.
+// nothingToSave reports whether an attempt by Tranche paid with the card, or the plan has it
+// already.
 func (w *Worker) nothingToSave(ctx context.Context, charge billing.Charge, plan billing.Plan, paymentMethod string) (bool, error) {
 	attempts, err := w.Store.Attempts(ctx, charge.ID)
 	if err != nil || chargedByUs(attempts, paymentMethod) {
@@ -58,27 +59,27 @@ func (w *Worker) nothingToSave(ctx context.Context, charge billing.Charge, plan 
 	return err == nil && keptAs(card, plan), err
 }
 
-// keptAs says whether a card is the plan's already, or was removed meanwhile: then it pays once
-// more, and is not saved again for that.
+// keptAs reports whether a card is the plan's already or was removed meanwhile. A payment with a
+// removed card does not save the card again.
 func keptAs(card billing.Card, plan billing.Plan) bool {
 	return card.ID == plan.CardID || !card.RemovedAt.IsZero()
 }
 
-// cause is the PaymentIntent or SetupIntent with Tranche's metadata by which the customer gave a
-// card.
+// cause is the PaymentIntent or SetupIntent, with Tranche's metadata, with which the customer gave
+// a card.
 type cause struct {
 	intent    string
 	createdAt time.Time
 }
 
-// entered reports whether the customer entered the card for this intent. A PaymentMethod that is
-// older was there before: another system of the merchant may charge it.
+// entered reports whether the customer entered the card for this intent. An older PaymentMethod
+// existed before, so another system of the merchant may charge it.
 func (c cause) entered(pm billing.PaymentMethod) bool {
 	return !pm.CreatedAt.IsZero() && !c.createdAt.IsZero() && !pm.CreatedAt.Before(c.createdAt)
 }
 
-// attach saves a card at Stripe; one that is attached already (which also answers a lost reply)
-// stays as it is.
+// attach saves a card at Stripe. A card that is attached already stays as it is, which also covers
+// a lost answer.
 func (w *Worker) attach(ctx context.Context, customer billing.Customer, paymentMethod string, from cause) (*savedCard, error) {
 	saved, err := w.attachCard(ctx, customer, paymentMethod, from)
 	if saved != nil {
@@ -107,9 +108,9 @@ func (w *Worker) attachCard(ctx context.Context, customer billing.Customer, paym
 	return &savedCard{method: pm, account: billing.AccountOf(ctx), own: true}, err
 }
 
-// attachTo attaches a card to the customer's Stripe customer, or makes one with the card where
-// there is none (any more), and returns the Stripe customer. That the card is where it was sent is
-// taken from the call's success: not every server repeats it in its answer.
+// attachTo attaches a card to the customer's Stripe customer and returns the Stripe customer. If
+// none exists (any more), it creates one with the card. A successful call counts as proof that the
+// card is attached, because not every server repeats the customer in its answer.
 func (w *Worker) attachTo(ctx context.Context, customer billing.Customer, paymentMethod string) (string, error) {
 	known, err := billing.StripeCustomerIn(ctx, w.Store, customer, billing.AccountOf(ctx))
 	if err != nil {
@@ -125,7 +126,7 @@ func (w *Worker) attachTo(ctx context.Context, customer billing.Customer, paymen
 	if err != nil {
 		return "", err
 	}
-	// Later charges stand or fall with the attachment, so it is looked at once.
+	// Later charges depend on the attachment, so it is checked at once.
 	pm, err := w.Gateway.PaymentMethod(ctx, paymentMethod)
 	if err == nil && pm.Customer == "" {
 		err = w.attachOnce(ctx, paymentMethod, made)
@@ -141,8 +142,9 @@ func (w *Worker) attachOnce(ctx context.Context, paymentMethod, stripeCustomer s
 	})
 }
 
-// createCustomer makes a Stripe customer with a card. A call that Stripe failed to carry out may
-// have made one all the same: the card, which belongs to one customer at most, shows it.
+// createCustomer creates a Stripe customer with a card. If Stripe failed to carry out the call, a
+// customer may have been created anyway. The card shows it, because a card belongs to at most one
+// customer.
 func (w *Worker) createCustomer(ctx context.Context, customer billing.Customer, paymentMethod string) (made string, err error) {
 	first := "customer-" + string(customer.ID) + "-" + paymentMethod
 	err = billing.UnderKey(first, func(key string) error {
@@ -162,7 +164,7 @@ func (w *Worker) createCustomer(ctx context.Context, customer billing.Customer, 
 	return made, err
 }
 
-// useCard writes a saved card and makes it the one that the plan's later charges use.
+// useCard writes a saved card and makes it the card for the plan's later charges.
 func (t *planTx) useCard(ctx context.Context, s savedCard) error {
 	if s.problem != "" {
 		t.entries = append(t.entries, t.planEntry("card.not_saved", "the card that paid can't be charged later: "+s.problem,
@@ -180,7 +182,7 @@ func (t *planTx) useCard(ctx context.Context, s savedCard) error {
 		}
 		t.customer.Version++
 	}
-	if card.Hold != "" { // the customer used it in person
+	if card.Hold != "" { // the customer paid with it in person
 		card.Hold = ""
 		if err := t.UpdateCard(ctx, card); err != nil {
 			return err
@@ -199,8 +201,8 @@ func (t *planTx) useCard(ctx context.Context, s savedCard) error {
 }
 
 // cardMissing opens an incident for a plan that has charges to come and no card, and asks the
-// customer for one: without it both would hear of it when the next charge falls due. A plan that
-// has a card keeps it.
+// customer for a card. Otherwise the merchant and the customer would learn of it only when the next
+// charge falls due. A plan that has a card keeps it.
 func (t *planTx) cardMissing(ctx context.Context, s savedCard) error {
 	toCome := !t.plan.Recurrence.IsZero() || slices.ContainsFunc(t.charges, func(c billing.Charge) bool { return !c.Checkout && !c.Status.Ended() })
 	if t.plan.CardID != "" || !t.plan.Status.Open() || !toCome || !t.customer.ErasedAt.IsZero() {
@@ -214,8 +216,8 @@ func (t *planTx) cardMissing(ctx context.Context, s savedCard) error {
 	return err
 }
 
-// cardNeeded owes the customer the notice that asks for a card, once for the payment that left the
-// plan without.
+// cardNeeded enqueues the notice that asks for a card, once for the payment that left the plan
+// without one.
 func (t *planTx) cardNeeded(ctx context.Context) error {
 	if t.askForCard == "" || t.plan.CardID != "" || !t.plan.Status.Collects() {
 		return nil
@@ -226,8 +228,8 @@ func (t *planTx) cardNeeded(ctx context.Context) error {
 	return t.owe(ctx, n)
 }
 
-// holdFor is why a card is not charged: the customer agreed to one of another brand, whose terms
-// may differ.
+// holdFor returns why a card is not charged: the customer agreed to a card of another brand, whose
+// terms may differ.
 func holdFor(card billing.Card, pm billing.PaymentMethod) string {
 	if card.Status != billing.CardActive || card.Brand == "" || pm.Brand == card.Brand {
 		return card.Hold
@@ -235,7 +237,7 @@ func holdFor(card billing.Card, pm billing.PaymentMethod) string {
 	return fmt.Sprintf("its network replaced the %s card by a %s card", card.Brand, pm.Brand)
 }
 
-// upsertCard writes what Stripe says of a card that is saved in an account.
+// upsertCard writes Stripe's data of a card that is saved in an account.
 func upsertCard(ctx context.Context, tx billing.Tx, owner billing.CustomerID, s savedCard, now time.Time) (billing.Card, error) {
 	pm := s.method
 	card, err := tx.CardByPaymentMethod(ctx, pm.ID)
@@ -247,8 +249,8 @@ func upsertCard(ctx context.Context, tx billing.Tx, owner billing.CustomerID, s 
 		card = billing.Card{ID: billing.NewCardID(now), CustomerID: owner, PaymentMethod: pm.ID, Account: s.account, Status: billing.CardActive, CreatedAt: now}
 	}
 	if !fresh {
-		// Read again under the lock of the customer's cards: what an operator changes at the same
-		// moment is not written over.
+		// The card is read again under the lock of the customer's cards, so that a concurrent change by
+		// an operator is not overwritten.
 		if card, err = lockCard(ctx, tx, card); err != nil {
 			return card, err
 		}
@@ -260,14 +262,14 @@ func upsertCard(ctx context.Context, tx billing.Tx, owner billing.CustomerID, s 
 	switch {
 	case pm.Customer == "":
 		card.Status = billing.CardDetached
-	case card.Status == billing.CardDetached && card.RemovedAt.IsZero(): // else it was removed here, for good
+	case card.Status == billing.CardDetached && card.RemovedAt.IsZero(): // otherwise it was removed here, permanently
 		card.Status = billing.CardActive
 	}
 	if !fresh {
 		return card, tx.UpdateCard(ctx, card)
 	}
 	err = tx.InsertCard(ctx, card)
-	if errors.Is(err, billing.ErrExists) { // another event about the same card was faster
+	if errors.Is(err, billing.ErrExists) { // another event about the same card came first
 		return tx.CardByPaymentMethod(ctx, pm.ID)
 	}
 	return card, err

@@ -11,12 +11,12 @@ import (
 	"tranche/internal/billing"
 )
 
-// Cards that customers try are counted by Stripe's events: each decline has one, and a
-// PaymentIntent that is fetched shows the last alone. Past a limit the PaymentIntent or SetupIntent
-// is canceled, so that the secrets that were handed out for it are worthless.
+// The cards that customers try are counted from Stripe's events: each decline has an event, whereas
+// a fetched PaymentIntent shows only the last one. Beyond a limit the PaymentIntent or SetupIntent
+// is canceled, so that the client secrets that were handed out for it become worthless.
 
-// noteDeclinedTry counts a decline that the customer caused, and locks the customer out when it is
-// one too many.
+// noteDeclinedTry counts a decline that the customer caused, and locks the customer out if it
+// exceeds a limit.
 func (w *Worker) noteDeclinedTry(ctx context.Context, e billing.Event, pi billing.PaymentIntent) error {
 	if e.Type != "payment_intent.payment_failed" {
 		return nil
@@ -40,12 +40,12 @@ func (w *Worker) noteDeclinedTry(ctx context.Context, e billing.Event, pi billin
 	try.ChargeID, try.Intent = c.ID, pi.ID
 	exceeded, err := w.countTry(ctx, try)
 	if err != nil || exceeded == "" || opened.ID == "" {
-		return err // the merchant's own checkout is the merchant's to guard
+		return err // the merchant's own checkout is not locked
 	}
 	return w.voidTried(ctx, e, c, pi, exceeded)
 }
 
-// chargeTried finds the charge of a PaymentIntent, even of one that was replaced.
+// chargeTried finds the charge of a PaymentIntent, even if the PaymentIntent was replaced.
 func (w *Worker) chargeTried(ctx context.Context, pi billing.PaymentIntent) (billing.Charge, error) {
 	id := pi.Metadata[billing.MetaCharge]
 	if id == "" {
@@ -54,9 +54,9 @@ func (w *Worker) chargeTried(ctx context.Context, pi billing.PaymentIntent) (bil
 	return w.Store.Charge(ctx, billing.ChargeID(id))
 }
 
-// ownDecline reports whether an off-session attempt of ours was declined. Ours are sent under their
-// keys. Where the event names no request the bank decided later: then it is ours unless the page
-// handed the secret out since.
+// ownDecline reports whether an off-session attempt by Tranche was declined. Such attempts are sent
+// under their own keys. If the event names no request, the bank decided later. The decline then
+// counts as the attempt's, unless the page handed out the client secret since.
 func ownDecline(d billing.DeclineReport, attempts []billing.Attempt, opened billing.CardTry) bool {
 	return slices.ContainsFunc(attempts, func(a billing.Attempt) bool {
 		switch {
@@ -71,8 +71,8 @@ func ownDecline(d billing.DeclineReport, attempts []billing.Attempt, opened bill
 	})
 }
 
-// declinedTry is the decline that an event reports, for the link and address that its secret was
-// handed out to.
+// declinedTry returns the decline that an event reports, for the link and the address that its
+// client secret was handed out to.
 func declinedTry(e billing.Event, customer billing.CustomerID, opened billing.CardTry, now time.Time) billing.CardTry {
 	return billing.CardTry{
 		ID: billing.CardTryID(e.ID), Kind: billing.CardTryDeclined, CustomerID: customer, LinkID: opened.LinkID,
@@ -80,7 +80,7 @@ func declinedTry(e billing.Event, customer billing.CustomerID, opened billing.Ca
 	}
 }
 
-// countTry counts a decline once, and reports which limit it reaches.
+// countTry counts a decline once, and returns the limit that it exceeds.
 func (w *Worker) countTry(ctx context.Context, try billing.CardTry) (exceeded string, err error) {
 	added := false
 	err = w.Store.Update(ctx, func(tx billing.Tx) error {
@@ -100,9 +100,9 @@ func (w *Worker) countTry(ctx context.Context, try billing.CardTry) (exceeded st
 	return w.Tries.Exceeded(ctx, w.Store, try, since, w.Clock.Now())
 }
 
-// voidTried cancels a PaymentIntent on which too many cards were tried. It is noted before Stripe
-// is called: otherwise the event of the cancellation would be taken for the merchant's word that
-// nothing is owed.
+// voidTried cancels a PaymentIntent after too many cards were tried on it. The cancellation is
+// recorded before Stripe is called. Otherwise its event would be taken for the merchant's decision
+// that nothing is owed.
 func (w *Worker) voidTried(ctx context.Context, e billing.Event, c billing.Charge, pi billing.PaymentIntent, exceeded string) error {
 	voided := billing.CardTry{
 		ID: billing.CardTryID("void_" + pi.ID), Kind: billing.CardTryVoided, CustomerID: c.CustomerID, ChargeID: c.ID, Intent: pi.ID, At: w.Clock.Now(),
@@ -119,7 +119,7 @@ func (w *Worker) voidTried(ctx context.Context, e billing.Event, c billing.Charg
 	}
 	pi, err = w.cancelTried(ctx, e, pi)
 	if err != nil || pi.Status != billing.IntentCanceled {
-		return err // paid meanwhile: its event says so
+		return err // it was paid meanwhile, and its event records that
 	}
 	return w.inPlan(ctx, c.PlanID, func(t *planTx) error {
 		now, err := t.charge(c.ID)
@@ -130,7 +130,7 @@ func (w *Worker) voidTried(ctx context.Context, e billing.Event, c billing.Charg
 	})
 }
 
-// cancelTried cancels the PaymentIntent and returns it as it is then.
+// cancelTried cancels the PaymentIntent and returns its resulting state.
 func (w *Worker) cancelTried(ctx context.Context, e billing.Event, pi billing.PaymentIntent) (billing.PaymentIntent, error) {
 	if pi.Status == billing.IntentCanceled {
 		return pi, nil
@@ -170,12 +170,12 @@ func (w *Worker) handleSetupFailed(ctx context.Context, e billing.Event, _ subje
 	_, err = w.Gateway.CancelSetupIntent(ctx, "tries-"+e.ObjectID+"-"+strconv.Itoa(e.Attempts), e.ObjectID)
 	var ge *billing.GatewayError
 	if errors.As(err, &ge) && !ge.Resend() {
-		err = nil // it is canceled, or a card was saved
+		err = nil // it is canceled already, or a card was saved
 	}
 	return handled, err
 }
 
-// reportCardTesting opens an incident, once while none is open.
+// reportCardTesting opens an incident unless one is open.
 func (t *planTx) reportCardTesting(ctx context.Context, c billing.Charge, exceeded string) error {
 	_, err := t.OpenIncident(ctx, billing.Incident{
 		Kind: billing.IncidentCardTesting, Subject: string(c.CustomerID), PlanID: c.PlanID, ChargeID: c.ID, CustomerID: c.CustomerID,

@@ -8,10 +8,10 @@ import (
 	"tranche/internal/billing"
 )
 
-// catchUp decides what becomes of a charge that is due: one that was missed waits for its day, or
-// is skipped, as the plan says. It reports whether the charge may be made now.
+// catchUp decides whether a due charge may be made now. A charge that was missed is deferred to its
+// day, or skipped, as the plan's catch_up requires.
 func (t *planTx) catchUp(ctx context.Context, c *billing.Charge) (bool, error) {
-	// A clock that runs fast makes hours of a moment in which something ran: less than a lease is
+	// A fast clock turns a short delay into hours of simulated time. A delay of less than a lease is
 	// no outage.
 	moment := t.now.Sub(c.NextAttemptAt) <= t.worker.Clock.Simulated(t.worker.Lease)
 	if moment || !c.Missed(t.now) || t.plan.CatchUp == billing.CatchUpAll {
@@ -44,7 +44,7 @@ func (t *planTx) laterIsDue(c *billing.Charge) bool {
 	})
 }
 
-// skipMissed takes a missed charge out of the plan: its amount is owed no more.
+// skipMissed cancels a missed charge: its amount is no longer owed.
 func (t *planTx) skipMissed(c *billing.Charge) error {
 	if t.unshifted == nil {
 		t.unshifted = slices.Clone(t.charges)

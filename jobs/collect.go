@@ -13,15 +13,15 @@ import (
 	"tranche/internal/dunning"
 )
 
-// KindCollectCharge is the task that charges a saved card for an amount that fell due.
+// KindCollectCharge is the task that charges a saved card for an amount that is due.
 const KindCollectCharge = "charge:collect"
 
-// keyLifetime is how long the same request is sent again under its key. Stripe may forget a key
-// after 24 hours (docs.stripe.com/api/idempotent_requests) and would then carry the request out a
-// second time.
+// keyLifetime is how long a request is sent again under its idempotency key. Stripe may forget a
+// key after 24 hours (docs.stripe.com/api/idempotent_requests) and would then carry out the request
+// a second time.
 const keyLifetime = 23 * time.Hour
 
-// putOffFor is the real time after which a charge that must not be made now is looked at again.
+// putOffFor is how long, in real time, a charge is deferred that must not be made now.
 const putOffFor = time.Minute
 
 // CollectTask makes the task for a claimed charge.
@@ -33,12 +33,12 @@ func CollectTask(c billing.Claim) billing.Task {
 }
 
 // CollectCharge charges the saved card for one charge: it writes the attempt, calls Stripe, and
-// records what came of it. An attempt of unknown outcome is taken up again before anything new is
-// sent. The wait for leave to call comes first, so that nothing lies between the last look and the
-// call.
+// records the outcome. An open attempt, whose outcome is unknown, is resumed before anything new is
+// sent. The worker waits for its permit first, so that Stripe is called immediately after the final
+// check under the plan's lock.
 func (w *Worker) CollectCharge(ctx context.Context, id string, lease int64) error {
 	row, due, err := w.dueCharge(ctx, id, lease)
-	if err != nil || !due { // a task that is stale takes nobody's turn
+	if err != nil || !due { // a stale task uses no permit
 		return err
 	}
 	admitted, release, forbidden := w.permit(ctx)
@@ -59,7 +59,7 @@ func (w *Worker) CollectCharge(ctx context.Context, id string, lease int64) erro
 	return w.carryOut(ctx, billing.OnAccount(admitted, ready.account), *ready)
 }
 
-// dueCharge reads a task's charge, and says whether the task is to try it now.
+// dueCharge reads a task's charge, and reports whether the task may try the charge now.
 func (w *Worker) dueCharge(ctx context.Context, id string, lease int64) (billing.Charge, bool, error) {
 	row, err := w.Store.Charge(ctx, billing.ChargeID(id))
 	if errors.Is(err, billing.ErrNotFound) {
@@ -69,8 +69,8 @@ func (w *Worker) dueCharge(ctx context.Context, id string, lease int64) (billing
 	return row, err == nil && isDue(row, lease, w.Clock.Now()), err
 }
 
-// carryOut asks Stripe for what was prepared, and records what came of it. Stripe is called with
-// admitted.
+// carryOut makes the prepared call to Stripe and records the outcome. Stripe is called with the
+// context admitted.
 func (w *Worker) carryOut(ctx, admitted context.Context, c call) error {
 	switch {
 	case c.refund.ID != "":
@@ -88,50 +88,50 @@ func (w *Worker) carryOut(ctx, admitted context.Context, c call) error {
 		w.Note(ctx, c.attempt.ID)
 	}
 	result := w.followReplacement(admitted, c, w.send(admitted, c))
-	// Stripe was called: what it said is recorded even if the task is being stopped meanwhile.
+	// Stripe was called, so its answer is recorded even if the task is being canceled meanwhile.
 	return w.record(context.WithoutCancel(ctx), c, result)
 }
 
-// isDue says whether a charge is to be tried now, by the worker that holds this lease.
+// isDue reports whether the worker with this lease may try the charge now.
 func isDue(c billing.Charge, lease int64, now time.Time) bool {
 	return c.Lease == lease && !c.NextAttemptAt.IsZero() && !c.NextAttemptAt.After(now)
 }
 
-// call is an attempt that is to be sent, or looked up when it is too old to be sent again.
+// call is a prepared request to Stripe: usually an attempt that is sent, or looked up if it is too
+// old to be sent again.
 type call struct {
 	planID   billing.PlanID
 	account  string // the connected account that Stripe is called for; empty for the platform's own
 	attempt  billing.Attempt
 	customer string // the Stripe customer whose card is charged
 	lookUp   bool
-	// look: nothing is sent before Stripe was asked for a PaymentIntent of charge, made for one of
-	// customers since then.
+	// look: before anything is sent, Stripe is asked for a PaymentIntent of charge that was created
+	// for one of customers since then.
 	look      bool
 	customers []string
 	since     time.Time
-	sentAt    time.Time     // when it was last sent, before a look-up
-	checked   clock.Instant // when it was seen that the charge may be made
+	sentAt    time.Time     // when the attempt was last sent, before a look-up
+	checked   clock.Instant // when the charge was checked under the plan's lock
 
-	// void is a canceled charge whose PaymentIntent is to be canceled under the key; there is no
-	// attempt then.
+	// void is a canceled charge whose PaymentIntent is canceled under key. There is no attempt then.
 	void               billing.ChargeID
 	paymentIntent, key string
-	// setup is the SetupIntent to be canceled in place of a PaymentIntent; empty otherwise.
+	// setup is the SetupIntent that is canceled instead of a PaymentIntent. It is empty otherwise.
 	setup string
 
-	// replace is a PaymentIntent that is to be canceled before anything is sent for the charge;
+	// replace is the PaymentIntent that is canceled before anything is sent for the charge. It is
 	// empty otherwise.
 	replace string
 	charge  billing.Charge
-	// refund is to be asked of Stripe; there is no attempt then.
+	// refund is the refund that Stripe is asked for. There is no attempt then.
 	refund billing.Refund
-	// connect is what Stripe Connect was told of the payment that is refunded.
+	// connect holds the Stripe Connect parameters of the payment that is refunded.
 	connect billing.Connect
 }
 
-// prepare takes the last look at the charge, under the plan's lock, and commits the attempt. It
+// prepare makes the final check of the charge, under the plan's lock, and commits the attempt. It
 // returns nil when there is nothing to send: the task is stale, or the charge was paid, stopped or
-// deferred meanwhile. looked: Stripe was just asked, and has no PaymentIntent of the charge.
+// deferred meanwhile. looked: Stripe was just asked and has no PaymentIntent of the charge.
 func (w *Worker) prepare(ctx context.Context, row billing.Charge, lease int64, forbidden error, looked bool) (*call, error) {
 	var ready *call
 	err := w.inPlan(ctx, row.PlanID, func(t *planTx) error {
@@ -141,7 +141,7 @@ func (w *Worker) prepare(ctx context.Context, row billing.Charge, lease int64, f
 		if err != nil || !isDue(*c, lease, t.now) {
 			return err
 		}
-		if forbidden == nil { // by now the database may answer from another server
+		if forbidden == nil { // the database may be on another server by now
 			forbidden = ask(ctx, w.Charge)
 		}
 		if forbidden == nil {
@@ -156,8 +156,8 @@ func (w *Worker) prepare(ctx context.Context, row billing.Charge, lease int64, f
 	return ready, err
 }
 
-// permit asks whether anything may be charged now, and waits for leave to call Stripe. release is
-// never nil.
+// permit checks whether anything may be charged now, and waits for a permit to call Stripe. release
+// is never nil.
 func (w *Worker) permit(ctx context.Context) (admitted context.Context, release func(), err error) {
 	if err := w.forbidden(ctx); err != nil {
 		return ctx, func() {}, err
@@ -168,14 +168,14 @@ func (w *Worker) permit(ctx context.Context) (admitted context.Context, release 
 	return w.Acquire(ctx)
 }
 
-// retryable is a reason to wait that knows for how long in real time.
+// retryable is an error after which the work may be retried. RetryIn is in real time.
 type retryable interface {
 	error
 	RetryIn() time.Duration
 }
 
-// putOff leaves a due charge for later, with the reason. No attempt is spent. What was put off
-// together does not come back together.
+// putOff defers a due charge and records the reason. No attempt is spent. Jitter keeps charges that
+// are deferred together from coming back together.
 func (t *planTx) putOff(c *billing.Charge, why error) {
 	wait, level := putOffFor, zerolog.ErrorLevel
 	var ge *billing.GatewayError
@@ -191,10 +191,10 @@ func (t *planTx) putOff(c *billing.Charge, why error) {
 	c.Reason = why.Error()
 	c.WakeAt = t.now.Add(t.worker.Clock.Simulated(jittered(wait)))
 	t.touch(c)
-	t.worker.Log.WithLevel(level).Str("charge", string(c.ID)).Err(why).Msg("charge put off")
+	t.worker.Log.WithLevel(level).Str("charge", string(c.ID)).Err(why).Msg("charge deferred")
 }
 
-// nextCall decides what is sent for a due charge.
+// nextCall decides what is sent to Stripe for a due charge.
 func (t *planTx) nextCall(ctx context.Context, c *billing.Charge) (*call, error) {
 	if c.Status.Ended() {
 		return t.afterEnd(ctx, c)
@@ -215,8 +215,8 @@ func (t *planTx) nextCall(ctx context.Context, c *billing.Charge) (*call, error)
 	return t.lastLook(ctx, c, attempts)
 }
 
-// lastLook decides whether anything new may be sent: the plan collects, there is a card, the
-// networks allow it.
+// lastLook checks whether a new attempt may be sent: the plan collects, the plan has a usable card,
+// and the networks allow the attempt.
 func (t *planTx) lastLook(ctx context.Context, c *billing.Charge, attempts []billing.Attempt) (*call, error) {
 	if ok, err := t.planAllows(ctx, c); err != nil || !ok {
 		return nil, err
@@ -244,8 +244,8 @@ func (t *planTx) lastLook(ctx context.Context, c *billing.Charge, attempts []bil
 	return t.newAttempt(ctx, c, card, attempts)
 }
 
-// planAllows says whether the plan lets the charge be tried now. If not, the charge is stopped or
-// waits.
+// planAllows reports whether the plan lets the charge be tried now. If not, it stops or defers the
+// charge.
 func (t *planTx) planAllows(ctx context.Context, c *billing.Charge) (bool, error) {
 	if t.plan.Status == billing.PlanCanceled {
 		return false, t.stop(c)
@@ -260,17 +260,17 @@ func (t *planTx) planAllows(ctx context.Context, c *billing.Charge) (bool, error
 	return t.catchUp(ctx, c)
 }
 
-// A charge that waits for another of its plan is looked at again after so much real time: while the
-// other is being tried, and while it is about to be. That may be soon, or be put off: looked at
-// without a pause, it would be claimed without an end.
+// A charge that waits for an earlier charge of its plan is checked again after these real times:
+// inTurn while the earlier charge is being tried, nextTurn until then. The earlier charge may
+// itself be deferred, so without a pause this charge would be claimed endlessly.
 const (
 	inTurn   = 10 * time.Second
 	nextTurn = 2 * time.Second
 )
 
-// earlierDue is a charge of the plan that fell due before this one and was not tried yet, or is
-// being tried now: charges that fell due together, while everything was down, are made in order.
-// nil when it is this one's turn.
+// earlierDue returns a charge of the plan that fell due before this one, and is in flight or was
+// not tried yet. It keeps charges in order that fell due together during an outage. nil means that
+// no charge comes first.
 func (t *planTx) earlierDue(c *billing.Charge) *billing.Charge {
 	if c.Status != billing.ChargeScheduled {
 		return nil
@@ -285,7 +285,7 @@ func (t *planTx) earlierDue(c *billing.Charge) *billing.Charge {
 	return nil
 }
 
-// waitFor leaves a due charge until the one before it was tried. No attempt is spent.
+// waitFor defers a due charge until an earlier charge was tried. No attempt is spent.
 func (t *planTx) waitFor(c *billing.Charge, before billing.Charge) {
 	c.Reason = fmt.Sprintf("charge %d comes first", before.Sequence)
 	wait := nextTurn
@@ -296,8 +296,8 @@ func (t *planTx) waitFor(c *billing.Charge, before billing.Charge) {
 	t.touch(c)
 }
 
-// usableCard is the card to charge: the plan's, or the backup card that dunning chose for a charge
-// that was declined. Where there is none it says why.
+// usableCard returns the card to charge: the plan's, or the backup card that dunning chose for a
+// declined charge. If there is none, the returned text is the reason.
 func (t *planTx) usableCard(ctx context.Context, c *billing.Charge) (billing.Card, string, error) {
 	id, err := t.cardToTry(ctx, c)
 	if err != nil {
@@ -318,7 +318,7 @@ func (t *planTx) usableCard(ctx context.Context, c *billing.Charge) (billing.Car
 	return card, "", nil
 }
 
-// newAttempt writes a new attempt: confirm the charge's PaymentIntent, or make it.
+// newAttempt writes a new attempt that confirms the charge's PaymentIntent, or creates it.
 func (t *planTx) newAttempt(ctx context.Context, c *billing.Charge, card billing.Card, attempts []billing.Attempt) (*call, error) {
 	number := len(attempts) + 1
 	a := billing.Attempt{
@@ -329,7 +329,7 @@ func (t *planTx) newAttempt(ctx context.Context, c *billing.Charge, card billing
 	a.IdempotencyKey = string(a.ID)
 	if c.PaymentIntent != "" {
 		a.Params = billing.PaymentParams{PaymentIntent: c.PaymentIntent, PaymentMethod: card.PaymentMethod, OffSession: true}
-		// Only when it was found to be needed: most retries ask for nothing that Stripe might not expect.
+		// Sent only if the last attempt showed that it is needed. Most retries send nothing unusual.
 		a.Params.ClearSetup = number > 1 && attempts[number-2].Failure.Code == codeSetupLeft
 	} else {
 		a.Params = billing.PaymentParams{
@@ -352,35 +352,36 @@ func (t *planTx) newAttempt(ctx context.Context, c *billing.Charge, card billing
 	return &call{planID: t.plan.ID, attempt: a, customer: card.StripeCustomer}, nil
 }
 
-// inFlight reports whether the call of an open attempt may be in flight: it was made under the
-// charge's present lease, so another worker may still wait for Stripe's answer, because the queue
-// runs a task again when it takes its worker for dead. The charge is claimed again when the lease
-// ends.
+// inFlight reports whether the call of an open attempt may be in flight. The attempt was sent under
+// the charge's current lease, so another worker may still be waiting for Stripe's answer: the queue
+// runs a task again when its worker seems dead. The charge is claimed again when the lease ends.
 func (t *planTx) inFlight(c *billing.Charge, a billing.Attempt) bool {
 	return !t.inFuture(a.SentAt) && !c.WakeAt.After(a.SentAt.Add(t.worker.Clock.Simulated(t.worker.Lease)))
 }
 
-// inFuture reports whether a time was written by a clock that was ahead, so that nothing follows
-// from it.
+// inFuture reports whether a time was written by a clock that was ahead, so that it can't be relied
+// on.
 func (t *planTx) inFuture(at time.Time) bool {
 	return at.After(t.now.Add(t.worker.Clock.Simulated(t.worker.Lease)))
 }
 
-// takeUp continues an attempt whose outcome is not known: the same request under the same key while
-// Stripe remembers the key, a look-up after that and for a payment that is being processed.
+// takeUp resumes an attempt whose outcome is unknown. The same request is sent again under the same
+// key while Stripe remembers the key. After that, and for a payment that is processing, the outcome
+// is looked up.
 func (t *planTx) takeUp(ctx context.Context, c *billing.Charge, a billing.Attempt) (*call, error) {
 	again := &call{planID: t.plan.ID, customer: a.Params.Customer}
-	// What is sent now may arrive a lease later, in real time: the key must live until then.
+	// A request that is sent now may arrive one lease later, in real time: the key must live until
+	// then.
 	arrives := t.now.Sub(a.CreatedAt) + t.worker.Clock.Simulated(t.worker.Lease)
 	allowed, err := t.mayCharge(ctx, a.Params.PaymentMethod)
 	if err != nil {
 		return nil, err
 	}
-	// The age of a key that was made by a clock that was ahead is not known.
+	// The age of a key that was written by a clock that was ahead is not known.
 	ahead := t.inFuture(a.CreatedAt) || t.inFuture(a.SentAt)
 	again.lookUp = a.Outcome == billing.OutcomeProcessing || arrives > keyLifetime || ahead || !allowed
 	if t.inFuture(a.SentAt) {
-		a.SentAt = t.now // it was sent at the latest now, and may be on its way for a lease
+		a.SentAt = t.now // it was sent by now at the latest, and may be in flight for one lease
 	}
 	if again.customer == "" && t.plan.CardID != "" {
 		card, err := t.Card(ctx, t.plan.CardID)
@@ -401,8 +402,8 @@ func (t *planTx) takeUp(ctx context.Context, c *billing.Charge, a billing.Attemp
 	return again, nil
 }
 
-// mayCharge says whether the plan collects and the card of an attempt may still be charged. An
-// attempt that was stopped in between is looked up and not sent again.
+// mayCharge reports whether the plan collects and the card of an attempt may still be charged. If
+// not, an open attempt is looked up and not sent again.
 func (t *planTx) mayCharge(ctx context.Context, paymentMethod string) (bool, error) {
 	card, err := t.CardByPaymentMethod(ctx, paymentMethod)
 	if err != nil && !errors.Is(err, billing.ErrNotFound) {
@@ -411,7 +412,7 @@ func (t *planTx) mayCharge(ctx context.Context, paymentMethod string) (bool, err
 	return err == nil && card.Chargeable() && t.plan.Status.Collects(), nil
 }
 
-// holdLease keeps the scheduler from the row for one lease from now.
+// holdLease keeps the scheduler from claiming the row for one lease from now.
 func (t *planTx) holdLease(c *billing.Charge) {
 	c.WakeAt = t.now.Add(t.worker.Clock.Simulated(t.worker.Lease))
 	t.touch(c)

@@ -8,14 +8,15 @@ import (
 	"tranche/internal/billing"
 )
 
-// codeAbandoned stands at an attempt of a customer's that was begun on the recovery page and never
-// came to a PaymentIntent.
+// codeAbandoned is the failure code of a customer's attempt that was begun on the recovery page and
+// never got a PaymentIntent.
 const codeAbandoned = "abandoned"
 
-// leaveToCustomer puts a due charge off while the recovery page makes the PaymentIntent that the
-// customer is to confirm: a second one made now could be paid as well. After a lease nobody is at
-// it any more. The PaymentIntent may exist by then; it was not confirmed, its secret was given to
-// nobody, and by closing the attempt it stays so (see recovery.Desk), so the worker makes its own.
+// leaveToCustomer defers a due charge while the recovery page creates the PaymentIntent that the
+// customer will confirm: a second one that is created now could be paid as well. After a lease the
+// page's request is over. The PaymentIntent may exist by then. It was not confirmed and its client
+// secret was not handed out, and closing the attempt keeps it that way (see recovery.Desk), so the
+// worker creates its own.
 func (t *planTx) leaveToCustomer(ctx context.Context, c *billing.Charge, a billing.Attempt) error {
 	if until := a.SentAt.Add(t.worker.Clock.Simulated(t.worker.Lease)); t.now.Before(until) && !t.inFuture(a.SentAt) {
 		c.Reason, c.WakeAt = "the customer is about to pay it", until
@@ -27,18 +28,18 @@ func (t *planTx) leaveToCustomer(ctx context.Context, c *billing.Charge, a billi
 	if err := t.UpdateAttempt(ctx, a); err != nil {
 		return err
 	}
-	c.WakeAt = t.now // the next look begins an attempt of ours
+	c.WakeAt = t.now // the next claim begins an attempt by the worker
 	t.touch(c)
 	return nil
 }
 
-// payingTime is how long a customer may take to confirm several payments, one after another, each
-// at the bank.
+// payingTime is how long a customer may take to confirm several payments one after another, each
+// with authentication at the bank.
 const payingTime = 10 * time.Minute
 
-// leftToCustomer returns until when a charge is left to the customer: the recovery page handed out
-// its client secret with that of a payment that has just succeeded. It is zero where the customer
-// has made no payment, or was handed out no secret.
+// leftToCustomer returns the time until which a charge is left to the customer: the recovery page
+// handed out its client secret together with the secret of a payment that has just succeeded. The
+// time is zero if the customer made no payment, or no secret was handed out.
 func (t *planTx) leftToCustomer(ctx context.Context, c *billing.Charge) (time.Time, error) {
 	if !t.customerPaid {
 		return time.Time{}, nil
@@ -53,14 +54,14 @@ func (t *planTx) leftToCustomer(ctx context.Context, c *billing.Charge) (time.Ti
 	return opened.At.Add(t.worker.Clock.Simulated(payingTime)), nil
 }
 
-// bindConsent keeps what the customer agreed to with the card that was saved by it.
+// bindConsent links the customer's consent to the card that was saved with it.
 func (t *planTx) bindConsent(ctx context.Context, paymentMethod, intent string, charge billing.ChargeID) error {
 	return bindConsent(ctx, t.Tx, paymentMethod, intent, charge)
 }
 
 func bindConsent(ctx context.Context, tx billing.Tx, paymentMethod, intent string, charge billing.ChargeID) error {
 	card, err := tx.CardByPaymentMethod(ctx, paymentMethod)
-	if errors.Is(err, billing.ErrNotFound) { // it could not be saved
+	if errors.Is(err, billing.ErrNotFound) { // the card could not be saved
 		return nil
 	}
 	if err != nil {

@@ -9,24 +9,24 @@ import (
 	"tranche/internal/billing"
 )
 
-// CustomerUpdater writes a customer's e-mail address and name, after they changed here, to every
-// Stripe customer that stands for the customer: the platform's own and those of connected accounts.
-// Until that is done it is tried again. No lease is needed: writing the same twice does no harm.
+// CustomerUpdater writes a changed e-mail address or name to every Stripe customer of the customer:
+// in the platform's own account and in connected accounts. It retries until that succeeds. No lease
+// is needed: writing the same data twice does no harm.
 type CustomerUpdater struct {
 	Store   billing.Store
 	Gateway billing.Gateway
 }
 
 const (
-	// customerSoon is when a customer is tried again that Stripe could not be asked about.
+	// customerSoon is the wait before a retry when Stripe could not be reached.
 	customerSoon = 5 * time.Minute
-	// customerRefused is when a customer is tried again whose change Stripe refused.
+	// customerRefused is the wait before a retry when Stripe refused the change.
 	customerRefused = 24 * time.Hour
 )
 
-// Run updates every customer whose time has come, and returns how many are done. It ends early when
-// Stripe is away. Errors: billing.ErrUnavailable; the *billing.GatewayError after which the rest
-// waits for the next run.
+// Run updates every customer whose time has come, and returns how many were updated. It ends early
+// if Stripe does not respond. Errors: billing.ErrUnavailable; the *billing.GatewayError that ended
+// the run, after which the remaining customers wait for the next run.
 func (u CustomerUpdater) Run(ctx context.Context, now time.Time) (done int, err error) {
 	for {
 		customers, err := u.Store.CustomersToUpdate(ctx, now)
@@ -45,7 +45,7 @@ func (u CustomerUpdater) Run(ctx context.Context, now time.Time) (done int, err 
 	}
 }
 
-// one asks Stripe and writes what came of it.
+// one updates one customer at Stripe and records the outcome.
 func (u CustomerUpdater) one(ctx context.Context, c billing.Customer, now time.Time) (ok bool, err error) {
 	cards, err := u.Store.Cards(ctx, c.ID)
 	if err != nil {
@@ -81,10 +81,10 @@ func (u CustomerUpdater) one(ctx context.Context, c billing.Customer, now time.T
 	return failure == nil && err == nil, err
 }
 
-// write sends the change to each Stripe customer. One that was deleted at Stripe is passed over.
+// write sends the change to each Stripe customer. Stripe customers that were deleted are skipped.
 func (u CustomerUpdater) write(ctx context.Context, c billing.Customer, all []billing.StripeCustomer) error {
 	for _, at := range all {
-		// A key of its own for each version and try: a failure of long ago must not be replayed.
+		// Each version and try has its own key: an old failure must not be replayed.
 		key := fmt.Sprintf("customer-%s-%d-%d", at.ID, c.Version, c.StripeUpdateAt.UnixMilli())
 		err := u.Gateway.UpdateCustomer(billing.OnAccount(ctx, at.Account), key, at.ID, billing.CustomerParams{Email: c.Email, Name: c.Name})
 		if err != nil && !errors.Is(err, billing.ErrNotFound) {

@@ -10,24 +10,24 @@ import (
 )
 
 const (
-	// detachSoon is when a card is tried again that Stripe could not be asked about.
+	// detachSoon is the wait before a retry when Stripe could not be reached.
 	detachSoon = 5 * time.Minute
-	// detachRefused is when a card is tried again that Stripe refused to remove: that hardly passes
-	// by itself.
+	// detachRefused is the wait before a retry when Stripe refused to remove a card. A refusal rarely
+	// resolves itself.
 	detachRefused = 24 * time.Hour
 )
 
-// Detacher removes at Stripe the cards that were removed here, or folded into a newer one. Until
-// that is done it is tried again: the card is charged no more from the moment it was removed,
-// whatever Stripe says. Who runs it needs no lease: to detach a card twice does no harm.
+// Detacher removes at Stripe the cards that were removed here or merged into a newer one. It
+// retries until that succeeds. A card is not charged from the time it was removed here, even if
+// Stripe still has it. No lease is needed: detaching a card twice does no harm.
 type Detacher struct {
 	Store   billing.Store
 	Gateway billing.Gateway
 }
 
-// Run tries every card whose time has come, and returns how many are done. It ends early when
-// Stripe is away. Errors: billing.ErrUnavailable; the *billing.GatewayError after which the rest
-// waits for the next run.
+// Run tries every card whose time has come, and returns how many were removed. It ends early if
+// Stripe does not respond. Errors: billing.ErrUnavailable; the *billing.GatewayError that ended the
+// run, after which the remaining cards wait for the next run.
 func (d Detacher) Run(ctx context.Context, now time.Time) (done int, err error) {
 	for {
 		cards, err := d.Store.CardsToDetach(ctx, now)
@@ -46,9 +46,9 @@ func (d Detacher) Run(ctx context.Context, now time.Time) (done int, err error) 
 	}
 }
 
-// one asks Stripe and writes what came of it.
+// one removes one card at Stripe and records the outcome.
 func (d Detacher) one(ctx context.Context, card billing.Card, now time.Time) (ok bool, err error) {
-	// A key of its own for each try: a failure of long ago must not be replayed.
+	// Each try has its own key: an old failure must not be replayed.
 	key := fmt.Sprintf("detach-%s-%d", card.PaymentMethod, card.DetachAt.UnixMilli())
 	failure := d.Gateway.DetachPaymentMethod(billing.OnAccount(ctx, card.Account), key, card.PaymentMethod)
 	if err := ctx.Err(); err != nil {

@@ -9,17 +9,17 @@ import (
 	"tranche/internal/dunning"
 )
 
-// trouble is a failure that dunning is to decide on.
+// trouble is a failure of a charge that dunning decides on.
 type trouble struct {
 	what    dunning.FailureKind
 	failure billing.Failure
 	detail  string          // see dunning.History
-	attempt billing.Attempt // zero where none was made
-	cause   string          // kept with the charge
-	step    string          // tells this failure's notice from the charge's others
+	attempt billing.Attempt // zero if none was made
+	cause   string          // stored as the charge's decline code
+	step    string          // distinguishes this failure's notice from the charge's others
 }
 
-// failed decides what follows a failure and does it.
+// failed lets dunning decide what follows a failure, and applies the decision.
 func (t *planTx) failed(ctx context.Context, c *billing.Charge, tr trouble) error {
 	follow, policy, err := t.dunningOf(ctx, c)
 	if err != nil {
@@ -52,8 +52,8 @@ func (t *planTx) failed(ctx context.Context, c *billing.Charge, tr trouble) erro
 	return t.UpdateDunning(ctx, follow)
 }
 
-// tellFailure enqueues the notice of a failure, if there is one. step distinguishes it from the
-// charge's others.
+// tellFailure enqueues the notice of a failure, if the decision has one. step distinguishes it from
+// the charge's other notices.
 func (t *planTx) tellFailure(ctx context.Context, c *billing.Charge, d dunning.Decision, step string) error {
 	if d.Notice == "" {
 		return nil
@@ -61,7 +61,7 @@ func (t *planTx) tellFailure(ctx context.Context, c *billing.Charge, d dunning.D
 	return t.notice(ctx, c, d.Notice, fmt.Sprintf("%s:%s", d.Notice, step), d.CustomerReason)
 }
 
-// engine is what decides; the policy's own days where no other was given.
+// engine returns the configured engine, or else the policy's own timetable.
 func (w *Worker) engine() dunning.Engine {
 	if w.Engine == nil {
 		return dunning.Timetable{}
@@ -69,8 +69,8 @@ func (w *Worker) engine() dunning.Engine {
 	return w.Engine
 }
 
-// dunningOf reads what follows the charge, and the policy it began with. It is begun where nothing
-// follows yet.
+// dunningOf returns the charge's open dunning and the policy that it began with. It begins a
+// dunning if none is open.
 func (t *planTx) dunningOf(ctx context.Context, c *billing.Charge) (billing.Dunning, dunning.Policy, error) {
 	d, err := t.Dunning(ctx, c.ID)
 	if err != nil && !errors.Is(err, billing.ErrNotFound) {
@@ -84,7 +84,7 @@ func (t *planTx) dunningOf(ctx context.Context, c *billing.Charge) (billing.Dunn
 	return t.beginDunning(ctx, c, d)
 }
 
-// pinned reads the policy that a charge began with.
+// pinned reads the policy that a dunning began with.
 func pinned(ctx context.Context, r billing.DunningReader, hash string) (dunning.Policy, error) {
 	kept, err := r.PinnedPolicy(ctx, hash)
 	if err != nil {
@@ -93,8 +93,9 @@ func pinned(ctx context.Context, r billing.DunningReader, hash string) (dunning.
 	return dunning.ReadPolicy(kept.Content)
 }
 
-// beginDunning pins the policy the plan names, as it is now, and sets the deadline. before is one
-// that has come to its end, if there is one: an operator had the charge tried again.
+// beginDunning pins the current version of the plan's policy and sets the deadline. before is an
+// earlier dunning of the charge that has ended, if there was one: an operator had the charge tried
+// again.
 func (t *planTx) beginDunning(ctx context.Context, c *billing.Charge, before billing.Dunning) (billing.Dunning, dunning.Policy, error) {
 	policy, ok := t.worker.Policies.Get(t.plan.Policy)
 	if !ok {
@@ -120,7 +121,7 @@ func (t *planTx) beginDunning(ctx context.Context, c *billing.Charge, before bil
 	return d, policy, t.InsertDunning(ctx, d)
 }
 
-// history gathers what a decision goes by, and the card that may be tried next.
+// history collects the data for a decision, and the backup card that may be tried next.
 func (t *planTx) history(ctx context.Context, c *billing.Charge, tr trouble, follow billing.Dunning) (dunning.History, billing.Card, error) {
 	attempts, err := t.Attempts(ctx, c.ID)
 	if err != nil {
@@ -146,9 +147,9 @@ func (t *planTx) history(ctx context.Context, c *billing.Charge, tr trouble, fol
 	return h, spare, err
 }
 
-// backupCard is the first of the customer's cards, in their order, that the charge was not tried
-// with, where the customer agreed to that. One that has expired is none: the customer is asked
-// instead.
+// backupCard returns the first of the customer's cards, in their order, that the charge was not
+// tried with, if the customer agreed to that. Expired cards are not used: the customer is asked for
+// a card instead.
 func (t *planTx) backupCard(ctx context.Context, attempts []billing.Attempt) (billing.Card, error) {
 	if !t.plan.BackupCards {
 		return billing.Card{}, nil
@@ -170,10 +171,10 @@ func (t *planTx) backupCard(ctx context.Context, attempts []billing.Attempt) (bi
 	return billing.Card{}, nil
 }
 
-// cardToTry is the backup card that dunning chose for the charge, else the plan's.
+// cardToTry returns the backup card that dunning chose for the charge, or else the plan's card.
 func (t *planTx) cardToTry(ctx context.Context, c *billing.Charge) (billing.CardID, error) {
 	if c.AttemptCount == 0 && c.Reason == "" {
-		return t.plan.CardID, nil // nothing happened to it yet
+		return t.plan.CardID, nil // the charge has no history yet
 	}
 	follow, err := t.Dunning(ctx, c.ID)
 	if err != nil && !errors.Is(err, billing.ErrNotFound) {
@@ -185,9 +186,9 @@ func (t *planTx) cardToTry(ctx context.Context, c *billing.Charge) (billing.Card
 	return t.plan.CardID, nil
 }
 
-// fingerprint names the card's number, by which declines are counted; the PaymentMethod stands for
-// it where Stripe gave none. In test mode everybody has the same few cards, so there they are
-// counted for each customer alone.
+// fingerprint identifies the card's number, for counting its declines. It is the PaymentMethod if
+// Stripe gave no fingerprint. In test mode all customers share a few card numbers, so declines are
+// counted for each customer separately.
 func (w *Worker) fingerprint(card billing.Card) string {
 	switch {
 	case card.Fingerprint == "":

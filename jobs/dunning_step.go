@@ -11,11 +11,11 @@ import (
 	"tranche/internal/dunning"
 )
 
-// KindStepDunning is the task for a dunning whose time has come: a reminder, the final notice, or
-// the deadline.
+// KindStepDunning is the task for a dunning that is due: for a reminder, the final notice, or the
+// deadline.
 const KindStepDunning = "dunning:step"
 
-// The steps of notices that are owed once for a charge, however it comes to them.
+// The steps of notices that are sent once for a charge, whichever way leads to them.
 const (
 	stepFirst     = "first_request"
 	stepReminder  = "reminder"
@@ -28,8 +28,8 @@ func DunningTask(c billing.DunningClaim) billing.Task {
 	return newTask(KindStepDunning, string(c.ChargeID), c.Lease, time.Time{})
 }
 
-// StepDunning does what is due: it reminds a customer who is waited for, sends the final notice,
-// and gives the plan up at the deadline. Nobody is given up without a final notice.
+// StepDunning does what is due: it reminds a customer who has to act, sends the final notice, and
+// gives up the plan at the deadline. No plan is given up without a final notice.
 func (w *Worker) StepDunning(ctx context.Context, id string, lease int64) error {
 	row, err := w.Store.Charge(ctx, billing.ChargeID(id))
 	if errors.Is(err, billing.ErrNotFound) {
@@ -52,7 +52,7 @@ func (w *Worker) StepDunning(ctx context.Context, id string, lease int64) error 
 	})
 }
 
-// step does what is due of one dunning and writes when it is looked at next.
+// step does what is due for one dunning and sets the time of its next step.
 func (t *planTx) step(ctx context.Context, c *billing.Charge, d billing.Dunning) error {
 	policy, err := pinned(ctx, t.Tx, d.Policy)
 	if err != nil {
@@ -62,7 +62,7 @@ func (t *planTx) step(ctx context.Context, c *billing.Charge, d billing.Dunning)
 	switch {
 	case c.Status.Ended() || over(t.plan.Status):
 		return t.closeDunning(ctx, d)
-	case t.plan.Status == billing.PlanPaused: // the deadline stands still with the plan
+	case t.plan.Status == billing.PlanPaused: // the deadline is suspended with the plan
 		return t.lookAgain(ctx, dunning.Postponed(d, 1, t.location()), policy)
 	case t.attemptFirst(c):
 		d.WakeAt = t.now.Add(t.worker.Clock.Simulated(t.worker.Lease))
@@ -81,17 +81,17 @@ func (t *planTx) step(ctx context.Context, c *billing.Charge, d billing.Dunning)
 	return t.lookAgain(ctx, d, policy)
 }
 
-// attemptFirst reports whether an attempt at the charge is due or in flight, deferred or waiting
-// for Stripe as it may be. The attempt goes before any step of dunning: its result may be the
+// attemptFirst reports whether an attempt at the charge is due or in flight, even if it is deferred
+// or waits for Stripe. The attempt goes before any step of dunning, because its result may be the
 // payment.
 func (t *planTx) attemptFirst(c *billing.Charge) bool {
 	return c.Status == billing.ChargeCollecting || c.Status == billing.ChargeRetrying && due(c.NextAttemptAt, t.now)
 }
 
-// heldLook is after how long a dunning is looked at that stands still.
+// heldLook is the wait before a suspended dunning is checked again.
 const heldLook = 24 * time.Hour
 
-// nextStep is when a dunning is looked at next.
+// nextStep returns the time of a dunning's next step.
 func (t *planTx) nextStep(d billing.Dunning) time.Time {
 	if !d.HeldAt.IsZero() {
 		return t.now.Add(heldLook)
@@ -99,12 +99,12 @@ func (t *planTx) nextStep(d billing.Dunning) time.Time {
 	return d.Next()
 }
 
-// asksCustomer reports whether a charge waits for the customer alone.
+// asksCustomer reports whether a charge waits only for the customer.
 func asksCustomer(s billing.ChargeStatus) bool {
 	return s == billing.ChargeRequiresAction || s == billing.ChargeRequiresPaymentMethod
 }
 
-// lookAgain writes a dunning that is looked at next when something is due.
+// lookAgain writes a dunning whose next check is at its next due step.
 func (t *planTx) lookAgain(ctx context.Context, d billing.Dunning, policy dunning.Policy) error {
 	d.WakeAt = d.Next()
 	if d.WakeAt.Equal(d.DeadlineAt) {
@@ -113,13 +113,13 @@ func (t *planTx) lookAgain(ctx context.Context, d billing.Dunning, policy dunnin
 	return t.UpdateDunning(ctx, d)
 }
 
-// over says whether nothing more is collected of a plan, whatever comes.
+// over reports whether a plan has ended, so that nothing more is collected.
 func over(s billing.PlanStatus) bool {
 	return s == billing.PlanCanceled || s == billing.PlanCompleted || s == billing.PlanDefaulted
 }
 
-// tell sends the reminder or the final notice that is due. Where both are, the final notice stands
-// for both.
+// tell enqueues the reminder or the final notice that is due. If both are due, only the final
+// notice is sent.
 func (t *planTx) tell(ctx context.Context, c *billing.Charge, d *billing.Dunning, policy dunning.Policy) error {
 	final := due(d.FinalAt, t.now)
 	if due(d.RemindAt, t.now) {
@@ -135,7 +135,7 @@ func (t *planTx) tell(ctx context.Context, c *billing.Charge, d *billing.Dunning
 	if err != nil {
 		return err
 	}
-	if !asked { // the last request is never the first
+	if !asked { // the final notice must not be the first request
 		*d = dunning.Postponed(*d, 1, t.location())
 		return t.requestFirst(ctx, c, *d)
 	}
@@ -161,16 +161,15 @@ func (t *planTx) wasRequested(ctx context.Context, c *billing.Charge) (bool, err
 	return false, nil
 }
 
-// requestFirst asks for a payment that no message has asked for.
+// requestFirst asks for a payment that no notice has asked for yet.
 func (t *planTx) requestFirst(ctx context.Context, c *billing.Charge, d billing.Dunning) error {
 	return t.oweAbout(ctx, c, d, billing.NoticePaymentFailed, stepFirst)
 }
 
-// due says whether a time was set and has come.
+// due reports whether a time is set and has come.
 func due(at, now time.Time) bool { return !at.IsZero() && !at.After(now) }
 
-// remind asks a customer once more who is waited for. A charge that a retry is planned for needs
-// none.
+// remind asks again a customer who has to act. No reminder is sent while a retry is planned.
 func (t *planTx) remind(ctx context.Context, c *billing.Charge, d billing.Dunning) error {
 	switch c.Status {
 	case billing.ChargeRequiresAction:
@@ -181,7 +180,7 @@ func (t *planTx) remind(ctx context.Context, c *billing.Charge, d billing.Dunnin
 	return nil
 }
 
-// oweAbout owes the customer a notice that names the deadline, with the reason of the last failure.
+// oweAbout enqueues a notice that names the deadline and the reason for the last failure.
 func (t *planTx) oweAbout(ctx context.Context, c *billing.Charge, d billing.Dunning, kind billing.NoticeKind, step string) error {
 	reason, err := t.lastReason(ctx, c)
 	if err != nil {
@@ -189,9 +188,9 @@ func (t *planTx) oweAbout(ctx context.Context, c *billing.Charge, d billing.Dunn
 	}
 	n := t.draftNotice(c, kind, step, reason)
 	if kind == billing.NoticeActionRequired {
-		n.Step = billing.StepReminder // worded as one
+		n.Step = billing.StepReminder // it is worded as a reminder
 	}
-	if kind != billing.NoticePlanDefaulted { // whose last day to pay has passed
+	if kind != billing.NoticePlanDefaulted { // its last day to pay has passed
 		n.Data.PayBy = d.DeadlineAt
 	}
 	t.audit(c, "charge."+step, fmt.Sprintf("charge %d of %s is still unpaid: the customer is sent the %s notice",
@@ -206,7 +205,7 @@ func (t *planTx) atDeadline(d billing.Dunning, step string) string {
 	return "the plan is given up " + t.local(d.DeadlineAt)
 }
 
-// lastReason is what the customer may be told of the last failure.
+// lastReason returns the reason for the last failure that the customer may see.
 func (t *planTx) lastReason(ctx context.Context, c *billing.Charge) (billing.Reason, error) {
 	attempts, err := t.Attempts(ctx, c.ID)
 	if err != nil {
@@ -227,7 +226,7 @@ func (t *planTx) lastReason(ctx context.Context, c *billing.Charge) (billing.Rea
 	return billing.ReasonNoCard, nil
 }
 
-// giveUp ends a dunning at its deadline, in the way the policy says.
+// giveUp ends a dunning at its deadline, as the policy requires.
 func (t *planTx) giveUp(ctx context.Context, c *billing.Charge, d billing.Dunning, policy dunning.Policy) error {
 	const why = "the policy's deadline passed without a payment"
 	if err := t.move(c, billing.ChargeFailed, why, time.Time{}); err != nil {
@@ -257,11 +256,11 @@ func endText(e dunning.End) string {
 	if e == dunning.EndCancel {
 		return "the later charges are canceled; the customer can still pay what is owed"
 	}
-	return "the later charges wait until somebody resumes the plan; the customer can still pay what is owed"
+	return "the later charges wait until the plan is resumed; the customer can still pay what is owed"
 }
 
-// stopLater takes the other charges of a plan that is given up out of the calendar. One that is
-// under way is left to its outcome, after which the last look finds the plan given up.
+// stopLater clears the schedule of the other charges of a plan that is given up. A charge in flight
+// keeps its outcome, and the final check before any further attempt finds the plan given up.
 func (t *planTx) stopLater(end dunning.End) error {
 	for i := range t.charges {
 		c := &t.charges[i]

@@ -9,9 +9,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// mergedDetach is how long a merged card stays attached at Stripe: an attempt on it that is in
-// flight may be sent again under its key until then, and must find the card that it was first sent
-// with.
+// mergedDetach is how long a merged card stays attached at Stripe. An attempt on the card that is
+// in flight may be sent again under its key until then, and must find the same card.
 const mergedDetach = keyLifetime
 
 // lockCard reads a card again under the lock of its customer's cards.
@@ -28,11 +27,12 @@ func lockCard(ctx context.Context, tx billing.Tx, card billing.Card) (billing.Ca
 	return card, fmt.Errorf("card %s: %w", card.ID, billing.ErrNotFound)
 }
 
-// mergeDuplicates keeps one of a customer's cards with the same number at the same Stripe customer:
-// the one that came last. Plans of the others are charged on it from now on, it takes the best of
-// their places, and they are removed at Stripe. Only cards that were saved for Tranche are merged:
-// another system of the merchant may charge the rest. Cards that are detached or revoked are left
-// as they are: a number that the customer or its issuer withdrew does not come back by this.
+// mergeDuplicates merges a customer's cards that have the same number at the same Stripe customer.
+// The newest card stays: plans of the others are charged on it from now on, it takes the best of
+// their positions, and the others are removed at Stripe. Only cards that were saved for Tranche are
+// merged, because another system of the merchant may charge the rest. Detached and revoked cards
+// are left as they are: a number that the customer or its issuer withdrew must not come back this
+// way.
 func (w *Worker) mergeDuplicates(ctx context.Context, customer billing.CustomerID) error {
 	cards, err := w.Store.Cards(ctx, customer)
 	if err != nil || len(duplicates(cards)) == 0 {
@@ -56,10 +56,11 @@ func (w *Worker) mergeDuplicates(ctx context.Context, customer billing.CustomerI
 	})
 }
 
-// duplicate is a card and the newer one with the same number.
+// duplicate is a card and a newer one with the same number.
 type duplicate struct{ older, newer billing.Card }
 
-// duplicates pairs each card with the newest one that has its number. cards are oldest first.
+// duplicates pairs each card with the newest card that has its number. cards are ordered from
+// oldest to newest.
 func duplicates(cards []billing.Card) []duplicate {
 	type number struct{ fingerprint, customer, account string }
 	newest := map[number]billing.Card{}
@@ -82,8 +83,8 @@ func mergeable(c billing.Card) bool {
 	return c.Own && c.Status == billing.CardActive && c.Fingerprint != ""
 }
 
-// plansLocked locks the customer's plans that may still charge something, oldest first, as every
-// caller does.
+// plansLocked locks the customer's plans that may still charge, oldest first. Every caller locks in
+// this order.
 func plansLocked(ctx context.Context, tx billing.Tx, customer billing.CustomerID) ([]billing.Plan, error) {
 	plans, err := billing.OpenPlans(ctx, tx, customer)
 	for i := 0; err == nil && i < len(plans); i++ {
@@ -92,7 +93,7 @@ func plansLocked(ctx context.Context, tx billing.Tx, customer billing.CustomerID
 	return plans, err
 }
 
-// merge puts the newer card in the place of the older one.
+// merge replaces the older card by the newer one.
 func (w *Worker) merge(ctx context.Context, tx billing.Tx, plans []billing.Plan, older, newer billing.Card) error {
 	now := w.Clock.Now()
 	newer, err := tx.Card(ctx, newer.ID)
@@ -129,8 +130,8 @@ func (w *Worker) merge(ctx context.Context, tx billing.Tx, plans []billing.Plan,
 	})
 }
 
-// mergeInPlan has a locked plan charge the newer card. What waits for a card is tried: the customer
-// has just entered the number again, perhaps with another date.
+// mergeInPlan makes a locked plan charge the newer card. Charges that wait for a card are tried:
+// the customer has just entered the number again, perhaps with another expiry date.
 func (w *Worker) mergeInPlan(ctx context.Context, tx billing.Tx, p *billing.Plan, card billing.CardID, now time.Time) error {
 	charges, err := tx.PlanCharges(ctx, p.ID)
 	if err != nil {
@@ -155,7 +156,7 @@ func (w *Worker) mergeInPlan(ctx context.Context, tx billing.Tx, p *billing.Plan
 	return tx.InsertAudit(ctx, entries...)
 }
 
-// mergeDunnings lets a charge that is tried on the older card as a backup go on with the newer one.
+// mergeDunnings moves charges that use the older card as a backup to the newer one.
 func (w *Worker) mergeDunnings(ctx context.Context, tx billing.Tx, plans []billing.Plan, older, newer billing.Card) error {
 	for _, p := range plans {
 		charges, err := tx.PlanCharges(ctx, p.ID)

@@ -8,13 +8,13 @@ import (
 	"tranche/internal/billing"
 )
 
-// errElsewhere is a charge of whose customer and card Stripe knows neither: the key belongs to
-// another account. Nothing is known of the attempt, and the card is as good as before.
+// errElsewhere is the error for a charge if Stripe knows neither its customer nor its card: the key
+// belongs to another account. The outcome of the attempt is unknown, and the card remains valid.
 var errElsewhere = errors.New("the key's Stripe account has neither this customer nor this card: it is another account")
 
-// elsewhere reports whether Stripe has neither the customer nor the card of a call. A customer that
-// was deleted leaves its PaymentMethods behind, which can be fetched for ever. Where Stripe names
-// the account as the database's, the two never existed: an import named them.
+// elsewhere reports whether Stripe has neither the customer nor the card of a call. The
+// PaymentMethods of a deleted customer can still be fetched, so they would be found. If Stripe
+// names the account as the database's, the two never existed: an import named them.
 func (w *Worker) elsewhere(ctx context.Context, c call) (bool, error) {
 	if c.customer == "" || c.attempt.Params.PaymentMethod == "" {
 		return false, nil
@@ -37,7 +37,7 @@ func (w *Worker) ofAnotherAccount() result {
 	return result{outcome: billing.OutcomeUnknown, elsewhere: true, err: errElsewhere}
 }
 
-// noteElsewhere opens the incident of a charge that reached another account.
+// noteElsewhere opens an incident for a charge that was sent to another account.
 func (t *planTx) noteElsewhere(ctx context.Context, c *billing.Charge, a billing.Attempt) error {
 	_, err := t.OpenIncident(ctx, billing.Incident{
 		Kind: billing.IncidentWrongAccount, Subject: string(c.ID), PlanID: t.plan.ID, ChargeID: c.ID, CustomerID: t.customer.ID,
@@ -47,7 +47,7 @@ func (t *planTx) noteElsewhere(ctx context.Context, c *billing.Charge, a billing
 	return err
 }
 
-// reachedAccount closes that incident once Stripe answered for the charge.
+// reachedAccount closes that incident once Stripe has answered for the charge.
 func (t *planTx) reachedAccount(ctx context.Context, c *billing.Charge, a billing.Attempt) error {
 	if a.SendCount < 2 { // it was answered at once
 		return nil
@@ -55,9 +55,9 @@ func (t *planTx) reachedAccount(ctx context.Context, c *billing.Charge, a billin
 	return t.CloseIncidents(ctx, billing.IncidentWrongAccount, string(c.ID), "Stripe answered for the charge", t.now)
 }
 
-// notHereError is an event about an object that Stripe does not have. Stripe deletes none of them,
-// so the key belongs to another account than the event: it is handled again later, and listed as
-// failed in the end.
+// notHereError is the error for an event about an object that Stripe does not have. Stripe deletes
+// no such object, so the key belongs to another account than the event. The event is handled again
+// later, and fails in the end.
 type notHereError struct{ what, id string }
 
 // Error names the object.

@@ -14,12 +14,12 @@ import (
 // KindHandleEvent is the task that handles one Stripe event from the inbox.
 const KindHandleEvent = "event:handle"
 
-// EventTask makes the task for a claimed or newly stored event.
+// EventTask returns the task for a claimed or newly stored event.
 func EventTask(c billing.EventClaim) billing.Task {
 	return newTask(KindHandleEvent, c.EventID, c.Lease, time.Time{})
 }
 
-// verdict is what became of an event.
+// verdict is the result of handling an event.
 type verdict struct {
 	status billing.EventStatus
 	reason string
@@ -32,18 +32,19 @@ func ignored(format string, args ...any) verdict {
 	return verdict{status: billing.EventIgnored, reason: fmt.Sprintf(format, args...)}
 }
 
-// unknownYet ignores an event about something that no plan has. awaits names it: the event is
-// handled again when it becomes known, because Stripe's events come in any order, and plans are
-// imported and adopted late.
+// unknownYet ignores an event about an object that no plan has. awaits names the object: the event
+// is handled again when the object becomes known, because Stripe's events come in any order, and
+// plans are imported and adopted late.
 func unknownYet(awaits, format string, args ...any) verdict {
 	v := ignored(format, args...)
 	v.awaits = awaits
 	return v
 }
 
-// HandleEvent handles one event. The object is fetched anew and only forward transitions are
-// applied, so duplicates, late and shuffled events do no harm. A failure that may pass is noted on
-// the event, which is handled again later; one that will not is kept as failed for an operator.
+// HandleEvent handles one event. It fetches the object again and applies only forward transitions,
+// so duplicate, late and shuffled events do no harm. After a temporary failure, the event records
+// the reason and is handled again later. After a permanent failure, it is kept as failed for an
+// operator.
 func (w *Worker) HandleEvent(ctx context.Context, id string, lease int64) error {
 	e, err := w.Store.Event(ctx, id)
 	if errors.Is(err, billing.ErrNotFound) {
@@ -82,8 +83,8 @@ func (w *Worker) HandleEvent(ctx context.Context, id string, lease int64) error 
 	return w.wakeIfKnown(ctx, e.Awaits)
 }
 
-// wakeIfKnown makes an event pending again whose object became known between the look and the
-// commit: the row that made it known did not see that the event awaits it.
+// wakeIfKnown makes an event pending again if its object became known between the lookup and the
+// commit: the transaction that made the object known did not see that the event awaits it.
 func (w *Worker) wakeIfKnown(ctx context.Context, awaits string) error {
 	reference, isReference := strings.CutPrefix(awaits, billing.AwaitsCustomer(""))
 	var err error
@@ -104,11 +105,11 @@ func (w *Worker) wakeIfKnown(ctx context.Context, awaits string) error {
 	return w.Store.Update(ctx, func(tx billing.Tx) error { return tx.WakeEvents(ctx, w.Clock.Now(), awaits) })
 }
 
-// maxEventTries bounds how often an event is handled: for three days, as long as Stripe itself
-// would send it again.
+// maxEventTries bounds how often an event is handled. The tries cover three days, as long as Stripe
+// itself would send the event again.
 const maxEventTries = 450
 
-// judge tells a failure that may pass from one that will not.
+// judge distinguishes temporary failures from permanent ones.
 func (w *Worker) judge(e billing.Event, err error) verdict {
 	var invalid *billing.InvalidError
 	var taken *planning.ReferenceTakenError
@@ -118,7 +119,7 @@ func (w *Worker) judge(e billing.Event, err error) verdict {
 	return verdict{status: billing.EventPending, reason: err.Error()}
 }
 
-// dispatch hands an event to the handler of its type, if the event is admitted. The handler asks
+// dispatch passes an event to the handler of its type, if the event is admitted. The handler calls
 // Stripe in the account that the event came from.
 func (w *Worker) dispatch(ctx context.Context, e billing.Event) (verdict, error) {
 	kind, ok := eventKinds()[e.Type]

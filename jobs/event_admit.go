@@ -9,14 +9,15 @@ import (
 	"tranche/internal/billing"
 )
 
-// errNoObject is an event that can't be handled because its body does not name what it is about.
-// Stripe sends none like it, and its stored body stays as it is.
+// errNoObject is the error for an event that can't be handled because its body does not name its
+// object. Stripe sends no such event, and a retry could not help, because the stored body does not
+// change.
 var errNoObject = errors.New("the event's data.object.id is missing, so it is not known what the event is about: look at it in Stripe's dashboard")
 
-// subject is what an event is about: what the event names, and the object as it was fetched anew.
-// Ids that are not known are empty.
+// subject is what an event is about: the ids that the event names, and the object as fetched from
+// Stripe. Unknown ids are empty.
 type subject struct {
-	payment  string           // pi_…, of the PaymentIntent that the object is, or belongs to
+	payment  string           // pi_…, the object itself or the PaymentIntent that it belongs to
 	setup    string           // seti_…
 	card     string           // pm_…
 	customer string           // cus_…
@@ -35,11 +36,12 @@ func (s subject) labeled(metadata map[string]string) subject {
 	return s
 }
 
-// admit is the one check of mode and account that every event passes before its handler, whatever
-// brought it. It returns what the event is about, and a verdict with a status where the event
+// admit checks mode and account, the one check that every event passes before its handler, whatever
+// delivered the event. It returns the event's subject. The verdict has a status if the event
 // changes nothing: an event of the other mode, which Stripe sends to live endpoints of Connect
-// platforms (docs.stripe.com/connect/webhooks), and an event of an account that does not own what
-// the event names. ctx acts for the account of the event. Errors: errNoObject, those of the fetch.
+// platforms (docs.stripe.com/connect/webhooks), or an event of an account that does not own the
+// event's objects. ctx acts for the account of the event. Errors: errNoObject; the errors of the
+// fetch.
 func (w *Worker) admit(ctx context.Context, e billing.Event, kind eventKind) (subject, verdict, error) {
 	switch {
 	case e.Livemode != w.Livemode:
@@ -60,8 +62,8 @@ func (w *Worker) admit(ctx context.Context, e billing.Event, kind eventKind) (su
 	if _, missing := errors.AsType[*notHereError](err); !missing && !billing.NoAccess(err, e.Account) {
 		return s, verdict{}, err
 	}
-	// Nothing can be done with an object that Stripe does not have in this account. So the metadata
-	// in the body may say whose it is, which is not trusted elsewhere.
+	// An object that Stripe does not have in this account can't be handled. Only here, the metadata in
+	// the body is trusted to name the owner.
 	v, failed := w.foreign(ctx, s.labeled(e.Metadata()))
 	if failed != nil || v.status != "" {
 		return s, v, failed
@@ -69,9 +71,9 @@ func (w *Worker) admit(ctx context.Context, e billing.Event, kind eventKind) (su
 	return s, verdict{}, err
 }
 
-// foreign ignores an event that names what belongs to another account than ctx acts for. The
-// verdict is zero where it names nothing that is known, or what belongs to the account: the owner
-// of a connected account writes what metadata they like.
+// foreign ignores an event about an object that belongs to another account than ctx acts for. The
+// verdict is zero if all known objects belong to the account, or none is known. The metadata is
+// checked as well, because the owner of a connected account can write any metadata.
 func (w *Worker) foreign(ctx context.Context, s subject) (verdict, error) {
 	account := billing.AccountOf(ctx)
 	for _, find := range []func(*Worker, context.Context, subject) (owned, error){
@@ -91,18 +93,18 @@ func (w *Worker) foreign(ctx context.Context, s subject) (verdict, error) {
 	return verdict{}, nil
 }
 
-// owned is something that an event names, and the accounts that have it: one, except for a Stripe
-// customer that the rows of several accounts name.
+// owned is an object that an event names, and the accounts that have it. It has one account, except
+// for a Stripe customer that the rows of several accounts name.
 type owned struct {
 	what     string
 	accounts []string
 }
 
-// errNoOwner: the event does not name the thing, or nothing here is known of it.
+// errNoOwner reports that the event does not name the object, or that the object is not known here.
 var errNoOwner = fmt.Errorf("nothing is known of it: %w", billing.ErrNotFound)
 
-// ownerOfPayment finds the account of the charge that a PaymentIntent belongs to, or that it paid
-// once more.
+// ownerOfPayment finds the account of the charge that a PaymentIntent belongs to, or that the
+// PaymentIntent paid a second time.
 func (w *Worker) ownerOfPayment(ctx context.Context, s subject) (owned, error) {
 	if s.payment == "" {
 		return owned{}, errNoOwner
@@ -117,8 +119,8 @@ func (w *Worker) ownerOfPayment(ctx context.Context, s subject) (owned, error) {
 	return w.ownerOfPlan(ctx, "PaymentIntent "+s.payment, c.PlanID)
 }
 
-// ownerOfLabels finds the account of the charge that the object's metadata names, or of the plan
-// where it names no charge that is known.
+// ownerOfLabels finds the account of the charge that the object's metadata names, or the account of
+// the plan if the metadata names no known charge.
 func (w *Worker) ownerOfLabels(ctx context.Context, s subject) (owned, error) {
 	if s.charge != "" {
 		c, err := w.Store.Charge(ctx, s.charge)
@@ -165,7 +167,7 @@ func (w *Worker) ownerOfCard(ctx context.Context, s subject) (owned, error) {
 	return owned{"PaymentMethod " + s.card, []string{card.Account}}, err
 }
 
-// ownerOfCustomer finds the accounts in which a customer is the Stripe customer.
+// ownerOfCustomer finds the accounts of the rows that name a Stripe customer.
 func (w *Worker) ownerOfCustomer(ctx context.Context, s subject) (owned, error) {
 	if s.customer == "" {
 		return owned{}, errNoOwner
@@ -184,13 +186,13 @@ func (w *Worker) ownerOfCustomer(ctx context.Context, s subject) (owned, error) 
 			o.accounts = append(o.accounts, at.Account)
 		}
 	}
-	if len(o.accounts) == 0 { // it was left between the two reads
+	if len(o.accounts) == 0 { // the customer was released between the two reads
 		return o, errNoOwner
 	}
 	return o, nil
 }
 
-// mode names Stripe's two modes.
+// mode returns the name of one of Stripe's two modes.
 func mode(live bool) string {
 	if live {
 		return "live mode"
@@ -198,7 +200,7 @@ func mode(live bool) string {
 	return "test mode"
 }
 
-// accountName names a connected account, or the platform's own (empty).
+// accountName returns the name of a connected account, or a phrase for the platform's own (empty).
 func accountName(account string) string {
 	if account == "" {
 		return "the platform's own account"

@@ -6,8 +6,9 @@ import (
 	"tranche/internal/billing"
 )
 
-// closeByEvent writes the outcome that an event told of into the attempt it belongs to, and says
-// who made it: the open or waiting one, else one the customer made without us.
+// closeByEvent records the outcome that an event reports. The outcome belongs to the open or
+// waiting attempt, or else to a new attempt that the customer made directly at Stripe. It returns
+// the actor who made the attempt.
 func (t *planTx) closeByEvent(ctx context.Context, c *billing.Charge, pi billing.PaymentIntent, outcome billing.Outcome) (billing.Actor, error) {
 	attempts, err := t.Attempts(ctx, c.ID)
 	if err != nil {
@@ -27,7 +28,7 @@ func (t *planTx) closeByEvent(ctx context.Context, c *billing.Charge, pi billing
 		return actorOf(*a), t.UpdateAttempt(ctx, *a)
 	}
 	if outcome == billing.OutcomeCanceled {
-		return "", nil // canceling is not a try at the charge
+		return "", nil // a cancellation is no attempt at the charge
 	}
 	if err := t.closeOvertaken(ctx, attempts); err != nil {
 		return "", err
@@ -36,14 +37,14 @@ func (t *planTx) closeByEvent(ctx context.Context, c *billing.Charge, pi billing
 	return actorOf(billing.Attempt{Initiator: by}), t.insertAttemptMade(ctx, c, pi, outcome, billing.Failure{}, len(attempts)+1, by)
 }
 
-// codeOvertaken closes an attempt whose outcome is not known when Stripe reports another attempt of
-// the charge.
+// codeOvertaken is the failure code of an attempt with an unknown outcome after Stripe reported
+// another attempt of the charge.
 const codeOvertaken = "overtaken"
 
 // closeOvertaken closes an open attempt of the merchant's because Stripe reports another one that
-// the database does not know: a restored database has lost how the open attempt ended. One call at
-// a time is made for a charge, so it had ended before. Should it have taken money all the same, the
-// event of that payment reports a second payment.
+// is not in the database: a restored database has lost how the open attempt ended. Only one call at
+// a time is made for a charge, so the open attempt had ended before. If it took money after all,
+// the event of that payment reports a second payment.
 func (t *planTx) closeOvertaken(ctx context.Context, attempts []billing.Attempt) error {
 	n := len(attempts)
 	if n == 0 || !attempts[n-1].Outcome.Open() || attempts[n-1].Initiator != billing.InitiatorMerchant {
@@ -55,7 +56,7 @@ func (t *planTx) closeOvertaken(ctx context.Context, attempts []billing.Attempt)
 	return t.UpdateAttempt(ctx, a)
 }
 
-// noteDecline writes a decline that an event told of, and says whether it was news.
+// noteDecline records a decline that an event reports, and reports whether it was new.
 func (t *planTx) noteDecline(ctx context.Context, c *billing.Charge, pi billing.PaymentIntent) (bool, error) {
 	attempts, err := t.Attempts(ctx, c.ID)
 	if err != nil || known(attempts, pi.LatestCharge, billing.OutcomeDeclined) {
@@ -72,16 +73,16 @@ func (t *planTx) noteDecline(ctx context.Context, c *billing.Charge, pi billing.
 		last.Outcome, last.Failure, last.StripeCharge, last.FinishedAt = billing.OutcomeDeclined, *pi.LastError, pi.LatestCharge, t.now
 		return true, t.UpdateAttempt(ctx, last)
 	case pi.LatestCharge == "":
-		return false, nil // nothing to tell this decline from one that was noted
+		return false, nil // this decline can't be distinguished from a recorded one
 	case last.StripeCharge == "" && last.Initiator == billing.InitiatorMerchant && last.Outcome == billing.OutcomeDeclined:
-		last.StripeCharge = pi.LatestCharge // our own attempt: the answer did not name the charge
+		last.StripeCharge = pi.LatestCharge // the worker's own attempt: the answer did not name the charge
 		return false, t.UpdateAttempt(ctx, last)
 	}
 	return true, t.insertAttemptMade(ctx, c, pi, billing.OutcomeDeclined, *pi.LastError, n+1, billing.InitiatorCustomer)
 }
 
-// lookUpNow makes a charge due whose payment Stripe was processing, since an event says that this
-// is over: the worker reads the result and records it, as it does when the time of the look-up
+// lookUpNow makes a charge due if Stripe was processing its payment and an event reports that this
+// has ended. The worker then reads and records the result, as it does when the time of the look-up
 // comes.
 func (t *planTx) lookUpNow(c *billing.Charge, attempts []billing.Attempt, pi billing.PaymentIntent) {
 	n := len(attempts)
@@ -92,8 +93,8 @@ func (t *planTx) lookUpNow(c *billing.Charge, attempts []billing.Attempt, pi bil
 	t.touch(c)
 }
 
-// known says whether an attempt already stands for the Stripe charge, or, where Stripe named none,
-// has the outcome.
+// known reports whether an attempt is already recorded with the Stripe charge. If Stripe named no
+// charge, it reports whether an attempt has already succeeded.
 func known(attempts []billing.Attempt, stripeCharge string, outcome billing.Outcome) bool {
 	for _, a := range attempts {
 		if stripeCharge != "" && a.StripeCharge == stripeCharge && !a.Outcome.Open() {
@@ -106,8 +107,8 @@ func known(attempts []billing.Attempt, stripeCharge string, outcome billing.Outc
 	return false
 }
 
-// insertAttemptMade writes an attempt that was made without this database: by the customer, or by a
-// worker whose commit was lost.
+// insertAttemptMade writes an attempt that this database did not record: one by the customer, or by
+// a worker whose commit was lost.
 func (t *planTx) insertAttemptMade(
 	ctx context.Context, c *billing.Charge, pi billing.PaymentIntent, outcome billing.Outcome, f billing.Failure, number int, by billing.Initiator,
 ) error {
@@ -119,7 +120,7 @@ func (t *planTx) insertAttemptMade(
 	})
 }
 
-// nameless finds the attempt that has the outcome already and lacks the name of its Stripe charge.
+// nameless finds the attempt that has the outcome already but not the id of its Stripe charge.
 func nameless(attempts []billing.Attempt, pi billing.PaymentIntent, outcome billing.Outcome) *billing.Attempt {
 	for i, a := range attempts {
 		if a.Outcome == outcome && a.PaymentIntent == pi.ID && a.StripeCharge == "" {
@@ -129,8 +130,8 @@ func nameless(attempts []billing.Attempt, pi billing.PaymentIntent, outcome bill
 	return nil
 }
 
-// belongs says whether an attempt was made with this PaymentIntent. Late news of one that was
-// replaced must not end the attempt that makes the new one.
+// belongs reports whether an attempt was made with this PaymentIntent. A late event about a
+// replaced PaymentIntent must not end the attempt that creates the new one.
 func belongs(a billing.Attempt, pi billing.PaymentIntent) bool {
 	if a.PaymentIntent != "" {
 		return a.PaymentIntent == pi.ID

@@ -8,7 +8,7 @@ import (
 	"tranche/internal/billing"
 )
 
-// fetchCard asks Stripe for a PaymentMethod.
+// fetchCard fetches a PaymentMethod from Stripe.
 func (w *Worker) fetchCard(ctx context.Context, s subject) (subject, error) {
 	pm, err := w.Gateway.PaymentMethod(ctx, s.card)
 	if errors.Is(err, billing.ErrNotFound) {
@@ -18,13 +18,13 @@ func (w *Worker) fetchCard(ctx context.Context, s subject) (subject, error) {
 	return s, err
 }
 
-// handlePaymentMethod brings our copy of a card in line with Stripe's: attached, detached, or
-// renewed by the network.
+// handlePaymentMethod updates our copy of a card from Stripe after the card was attached, detached,
+// or renewed by the network.
 func (w *Worker) handlePaymentMethod(ctx context.Context, _ billing.Event, about subject) (verdict, error) {
 	return w.followCard(ctx, about.paymentMethod)
 }
 
-// followCard brings our copy of a card in line with Stripe's.
+// followCard updates our copy of a card from Stripe.
 func (w *Worker) followCard(ctx context.Context, pm billing.PaymentMethod) (verdict, error) {
 	v := handled
 	before, err := w.Store.CardByPaymentMethod(ctx, pm.ID)
@@ -39,8 +39,7 @@ func (w *Worker) followCard(ctx context.Context, pm billing.PaymentMethod) (verd
 	return v, w.afterCard(ctx, known, before, pm)
 }
 
-// afterCard does what follows from a card that came or changed, for every plan that it is charged
-// for.
+// afterCard does the work that follows from a new or changed card, in every plan that charges it.
 func (w *Worker) afterCard(ctx context.Context, known bool, before billing.Card, pm billing.PaymentMethod) error {
 	card, err := w.Store.CardByPaymentMethod(ctx, pm.ID)
 	switch {
@@ -89,7 +88,7 @@ func (w *Worker) syncCard(ctx context.Context, tx billing.Tx, pm billing.Payment
 }
 
 func (w *Worker) updateCard(ctx context.Context, tx billing.Tx, card billing.Card, pm billing.PaymentMethod) error {
-	if pm.Customer == "" { // a detached card keeps its particulars: the ledger names it
+	if pm.Customer == "" { // a detached card keeps its details, because the ledger names it
 		return billing.DetachCard(ctx, tx, card, "it was removed from the customer at Stripe", w.Clock.Now())
 	}
 	after, err := upsertCard(ctx, tx, card.CustomerID, savedCard{method: pm, account: card.Account}, w.Clock.Now())
@@ -103,7 +102,7 @@ func (w *Worker) updateCard(ctx context.Context, tx billing.Tx, card billing.Car
 	})
 }
 
-// handleCustomerDeleted lets go of a Stripe customer that was deleted; Stripe detaches its cards.
+// handleCustomerDeleted releases a Stripe customer that was deleted; Stripe detaches its cards.
 func (w *Worker) handleCustomerDeleted(ctx context.Context, e billing.Event, _ subject) (verdict, error) {
 	exists, err := w.Gateway.CustomerExists(ctx, e.ObjectID)
 	if err != nil {
@@ -130,8 +129,8 @@ func (w *Worker) handleCustomerDeleted(ctx context.Context, e billing.Event, _ s
 	return v, err
 }
 
-// cardsAreHere fails when Stripe does not have the card of a customer that it says was deleted: a
-// deleted customer's PaymentMethods can still be fetched, so it is another account.
+// cardsAreHere fails if Stripe does not have the card of a customer that it reports as deleted. The
+// PaymentMethods of a deleted customer can still be fetched, so the key belongs to another account.
 func (w *Worker) cardsAreHere(ctx context.Context, e billing.Event) error {
 	customer, err := w.Store.CustomerByStripe(ctx, e.ObjectID)
 	if errors.Is(err, billing.ErrNotFound) {
@@ -156,8 +155,7 @@ func (w *Worker) cardsAreHere(ctx context.Context, e billing.Event) error {
 	return nil
 }
 
-// customerGone detaches the cards of a Stripe customer that was deleted in the account of the
-// event.
+// customerGone detaches the cards of a Stripe customer that was deleted in the event's account.
 func (w *Worker) customerGone(ctx context.Context, tx billing.Tx, customer billing.Customer, e billing.Event) error {
 	return billing.LeaveStripeCustomer(ctx, tx, customer, e.Account, e.ObjectID, w.Clock.Now())
 }
@@ -172,8 +170,8 @@ func (w *Worker) fetchSetup(ctx context.Context, s subject) (subject, error) {
 	return s.labeled(si.Metadata), err
 }
 
-// handleSetupIntent saves a card that the customer set up without paying, and lets the customer's
-// plans use it.
+// handleSetupIntent saves a card that the customer set up without a payment, and lets the
+// customer's plans use it.
 func (w *Worker) handleSetupIntent(ctx context.Context, _ billing.Event, about subject) (verdict, error) {
 	si := about.setupIntent
 	if si.Status != billing.IntentSucceeded || si.PaymentMethod == "" {
@@ -188,11 +186,11 @@ func (w *Worker) handleSetupIntent(ctx context.Context, _ billing.Event, about s
 	return w.cardGiven(ctx, si)
 }
 
-// cardGiven saves the card of a SetupIntent that carries Tranche's metadata, and has the customer's
-// plans charge it: those that the consent names, or the plan that the metadata names; with the
-// customer's reference alone it is the merchant who says so, for all of them. Any other SetupIntent
-// is the affair of another system of the merchant: its card is known from then on, and no plan
-// takes it.
+// cardGiven saves the card of a SetupIntent that carries Tranche's metadata. It makes these plans
+// charge the card: those that the consent lists, or else the plan that the metadata names. If the
+// metadata holds only the customer's reference, the merchant assigns the card to all of the
+// customer's plans. Any other SetupIntent belongs to another system of the merchant: its card is
+// recorded, but no plan charges it.
 func (w *Worker) cardGiven(ctx context.Context, si billing.SetupIntent) (verdict, error) {
 	reference := si.Metadata[billing.MetaCustomer]
 	if reference == "" {

@@ -7,15 +7,15 @@ import (
 	"tranche/internal/billing"
 )
 
-// fraudWarned is why a plan is paused on a warning.
+// fraudWarned is the reason for pausing a plan after a warning.
 const fraudWarned = "the card's issuer warned of fraud"
 
-// handleFraudWarning follows an early fraud warning: the issuer suspects that the cardholder did
-// not agree to a payment, which ends in a dispute more often than not. The plan is paused, and
-// every other plan of the customer's that charges the card, so that nothing is added to it; whether
-// the payment is refunded is the merchant's to decide. Each plan is a transaction of its own: an
-// event of which only some were recorded is handled again, and pauses the rest. Stripe often sends
-// the warning within a second of the payment, so the payment is recorded first. Source:
+// handleFraudWarning handles an early fraud warning: the issuer suspects that the cardholder did
+// not agree to a payment, which usually ends in a dispute. It pauses the plan and the customer's
+// other plans that charge the card, so that no further payment is affected. Whether the payment is
+// refunded is the merchant's decision. Each plan is paused in its own transaction: if only some
+// were written, the event is handled again and pauses the rest. Stripe often sends the warning
+// within a second of the payment, so the payment is recorded first. Source:
 // docs.stripe.com/disputes/measuring, "Early fraud warnings".
 func (w *Worker) handleFraudWarning(ctx context.Context, e billing.Event, about subject) (verdict, error) {
 	if about.payment == "" {
@@ -36,7 +36,7 @@ func (w *Worker) handleFraudWarning(ctx context.Context, e billing.Event, about 
 	})
 }
 
-// fraudWarning notes the warning at the charge and pauses the plan.
+// fraudWarning records the warning for the charge and pauses the plan.
 func (t *planTx) fraudWarning(e billing.Event, id billing.ChargeID) error {
 	c, err := t.charge(id)
 	if err != nil {
@@ -48,8 +48,8 @@ func (t *planTx) fraudWarning(e billing.Event, id billing.ChargeID) error {
 	return nil
 }
 
-// onSameCard lists the customer's other plans, in the account of the event, that charge the card
-// that paid, or the card of the charge's plan, by whatever PaymentMethod it is saved.
+// onSameCard lists the customer's other plans, in the event's account, that charge the card that
+// paid or the card of the charge's plan. Cards with the same number count as the same card.
 func (w *Worker) onSameCard(ctx context.Context, row billing.Charge, paidWith string) ([]billing.PlanID, error) {
 	plan, err := w.Store.Plan(ctx, row.PlanID)
 	if err != nil {
@@ -72,7 +72,7 @@ func (w *Worker) onSameCard(ctx context.Context, row billing.Charge, paidWith st
 	return ids, nil
 }
 
-// sameNumbers is the set of cards that are selected, or have the number of one that is.
+// sameNumbers returns the selected cards and all cards with the number of a selected card.
 func sameNumbers(cards []billing.Card, selected func(billing.Card) bool) map[billing.CardID]bool {
 	numbers := map[string]bool{}
 	for _, c := range cards {

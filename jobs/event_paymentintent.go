@@ -10,11 +10,11 @@ import (
 	"tranche/internal/planning"
 )
 
-// errMismatch: what Stripe holds contradicts our record; nothing is changed and an operator must
-// look.
+// errMismatch reports that Stripe's record contradicts ours. Nothing is changed, and an operator
+// must look.
 var errMismatch = errors.New("stripe's record and ours differ")
 
-// fetchPayment asks Stripe for a PaymentIntent.
+// fetchPayment fetches a PaymentIntent from Stripe.
 func (w *Worker) fetchPayment(ctx context.Context, s subject) (subject, error) {
 	pi, err := w.Gateway.PaymentIntent(ctx, s.payment)
 	if errors.Is(err, billing.ErrNotFound) {
@@ -24,7 +24,8 @@ func (w *Worker) fetchPayment(ctx context.Context, s subject) (subject, error) {
 	return s.labeled(pi.Metadata), err
 }
 
-// handlePaymentIntent follows a PaymentIntent to its present state, whichever event reported it.
+// handlePaymentIntent updates the charge of a PaymentIntent to its current state at Stripe,
+// whichever event reported it.
 func (w *Worker) handlePaymentIntent(ctx context.Context, e billing.Event, about subject) (verdict, error) {
 	v, err := w.followIntent(ctx, e, about.intent)
 	if err != nil {
@@ -33,7 +34,7 @@ func (w *Worker) handlePaymentIntent(ctx context.Context, e billing.Event, about
 	return v, w.noteDeclinedTry(ctx, e, about.intent)
 }
 
-// followIntent brings the charge of a PaymentIntent in line with its state.
+// followIntent updates the charge of a PaymentIntent to the PaymentIntent's state.
 func (w *Worker) followIntent(ctx context.Context, e billing.Event, pi billing.PaymentIntent) (verdict, error) {
 	charge, err := w.chargeOf(ctx, pi)
 	if errors.Is(err, billing.ErrNotFound) {
@@ -45,22 +46,22 @@ func (w *Worker) followIntent(ctx context.Context, e billing.Event, pi billing.P
 	if err != nil {
 		return verdict{}, err
 	}
-	if !sameAmount(charge, pi) && pi.Status != billing.IntentSucceeded { // money that was taken is recorded as such
+	if !sameAmount(charge, pi) && pi.Status != billing.IntentSucceeded { // a payment of any amount is recorded
 		return verdict{}, fmt.Errorf("%w: %s is for %s, charge %s for %s", errMismatch, pi.ID,
 			billing.FormatAmount(pi.Amount, pi.Currency), charge.ID, billing.FormatAmount(charge.Amount, charge.Currency))
 	}
 	v, err := w.follow(ctx, e, charge, pi)
-	if errors.Is(err, billing.ErrExists) { // somebody wrote the same row at the same moment; now it is there to be read
+	if errors.Is(err, billing.ErrExists) { // a concurrent task wrote the same row, which can be read now
 		v, err = w.follow(ctx, e, charge, pi)
 	}
 	if errors.Is(err, billing.ErrExists) && pi.LatestCharge != "" {
-		pi.LatestCharge = "" // an attempt at another charge of ours has it; see record
+		pi.LatestCharge = "" // an attempt at another charge has this id already; see record
 		return w.follow(ctx, e, charge, pi)
 	}
 	return v, err
 }
 
-// follow does what the PaymentIntent's state asks for.
+// follow handles the PaymentIntent's current state.
 func (w *Worker) follow(ctx context.Context, e billing.Event, charge billing.Charge, pi billing.PaymentIntent) (verdict, error) {
 	switch pi.Status {
 	case billing.IntentSucceeded:
@@ -73,8 +74,8 @@ func (w *Worker) follow(ctx context.Context, e billing.Event, charge billing.Cha
 	return ignored("the PaymentIntent is %s: nothing to do yet", pi.Status), nil
 }
 
-// chargeOf finds the charge a PaymentIntent was made for: by its metadata (ours), by its id, or by
-// making the plan that the merchant's metadata asks for, once it is paid.
+// chargeOf finds the charge of a PaymentIntent: by Tranche's metadata, by the PaymentIntent's id,
+// or by adopting a paid PaymentIntent whose metadata asks for a plan.
 func (w *Worker) chargeOf(ctx context.Context, pi billing.PaymentIntent) (billing.Charge, error) {
 	if id := pi.Metadata[billing.MetaCharge]; id != "" {
 		return w.chargeNamed(ctx, billing.ChargeID(id), pi)
@@ -100,7 +101,8 @@ func (w *Worker) chargeOf(ctx context.Context, pi billing.PaymentIntent) (billin
 	return charges[0], nil
 }
 
-// chargeNamed is the charge that a PaymentIntent's metadata names, where the charge has no other.
+// chargeNamed returns the charge that a PaymentIntent's metadata names, if the charge has no other
+// PaymentIntent.
 func (w *Worker) chargeNamed(ctx context.Context, id billing.ChargeID, pi billing.PaymentIntent) (billing.Charge, error) {
 	c, err := w.Store.Charge(ctx, id)
 	if errors.Is(err, billing.ErrNotFound) {
@@ -117,7 +119,7 @@ func (w *Worker) chargeNamed(ctx context.Context, id billing.ChargeID, pi billin
 	return c, fmt.Errorf("%s is not the PaymentIntent of charge %s any more: %w", pi.ID, id, billing.ErrNotFound)
 }
 
-// inAccount says in words which connected account ctx is for; empty for the platform's own.
+// inAccount describes the connected account that ctx is for. It is empty for the platform's own.
 func inAccount(ctx context.Context) string {
 	if account := billing.AccountOf(ctx); account != "" {
 		return " of " + account
@@ -126,11 +128,11 @@ func inAccount(ctx context.Context) string {
 }
 
 // cardPatience is how often an event is handled before a payment is recorded although its card
-// can't be saved yet. Both are one transaction where that takes half a minute at most; the money
-// must not wait for the card much longer.
+// can't be saved yet. Until then, payment and card are recorded in one transaction, half a minute
+// later at most. The payment must not wait for the card much longer.
 const cardPatience = 4
 
-// paymentSucceeded saves the card that paid and marks the charge paid.
+// paymentSucceeded saves the card that paid and marks the charge as paid.
 func (w *Worker) paymentSucceeded(ctx context.Context, e billing.Event, charge billing.Charge, pi billing.PaymentIntent) error {
 	saved, unsaved := w.cardToSave(ctx, charge, pi)
 	if unsaved != nil && e.Attempts < cardPatience {
@@ -145,9 +147,9 @@ func (w *Worker) paymentSucceeded(ctx context.Context, e billing.Event, charge b
 	return w.mergeDuplicates(ctx, charge.CustomerID)
 }
 
-// moveOthers has the customer's other plans charge the card that paid, where the consent that the
-// customer gave with the payment lists them. A plan whose own card is newer keeps it: the payment
-// may be old news.
+// moveOthers makes the customer's other plans charge the card that paid, if the consent that the
+// customer gave with the payment lists them. A plan whose own card is newer keeps it, because the
+// event may be late.
 func (w *Worker) moveOthers(ctx context.Context, charge billing.Charge, pi billing.PaymentIntent, saved savedCard) error {
 	paid, err := w.Store.Plan(ctx, charge.PlanID)
 	if err != nil || saved.problem != "" {
@@ -155,7 +157,7 @@ func (w *Worker) moveOthers(ctx context.Context, charge billing.Charge, pi billi
 	}
 	card, err := w.Store.CardByPaymentMethod(ctx, pi.PaymentMethod)
 	if errors.Is(err, billing.ErrNotFound) || err == nil && paid.CardID != card.ID {
-		return nil // the plan was given another card since, and so were the others
+		return nil // the plan, like the others, has got another card since
 	}
 	if err != nil {
 		return err
@@ -175,7 +177,7 @@ func (w *Worker) moveOthers(ctx context.Context, charge billing.Charge, pi billi
 	return nil
 }
 
-// recordPayment writes that a PaymentIntent of the charge succeeded.
+// recordPayment records that a PaymentIntent of the charge succeeded.
 func (w *Worker) recordPayment(ctx context.Context, charge billing.Charge, pi billing.PaymentIntent, saved *savedCard) error {
 	return w.inPlan(ctx, charge.PlanID, func(t *planTx) error {
 		c, err := t.charge(charge.ID)
@@ -194,8 +196,9 @@ func (w *Worker) recordPayment(ctx context.Context, charge billing.Charge, pi bi
 	})
 }
 
-// takePayment counts a succeeded PaymentIntent as the charge's, or as money too much. cardBefore is
-// the plan's card before the payment. A new one is tried on the plan's other charges.
+// takePayment counts a succeeded PaymentIntent as the charge's payment, or as a second payment.
+// cardBefore is the plan's card before the payment. A new card is tried on the plan's other
+// charges.
 func (t *planTx) takePayment(ctx context.Context, c *billing.Charge, pi billing.PaymentIntent, actor billing.Actor, cardBefore billing.CardID) error {
 	switch {
 	case c.PaidOutside:
@@ -218,9 +221,9 @@ func (t *planTx) takePayment(ctx context.Context, c *billing.Charge, pi billing.
 	return t.tryNewCard(ctx, billing.ActorCustomer, "the customer gave a new card")
 }
 
-// keepCard makes the card that the customer paid with the plan's, unless the plan was given another
-// since, and notes what was agreed to. A card that an attempt of ours paid with is the plan's only
-// as a backup card.
+// keepCard makes the card that the customer paid with the plan's card, unless the plan has got
+// another one since, and records the consent. A card that an attempt by Tranche paid with becomes
+// the plan's card only if it was the backup card.
 func (t *planTx) keepCard(ctx context.Context, c *billing.Charge, pi billing.PaymentIntent, saved *savedCard) error {
 	attempts, err := t.Attempts(ctx, c.ID)
 	if err != nil {
@@ -242,15 +245,15 @@ func (t *planTx) keepCard(ctx context.Context, c *billing.Charge, pi billing.Pay
 }
 
 // chargedByUs reports whether an attempt of the merchant's was made with the card. A card that the
-// customer enters is a PaymentMethod of its own, so no attempt was made with it before.
+// customer enters is a new PaymentMethod, so no earlier attempt was made with it.
 func chargedByUs(attempts []billing.Attempt, paymentMethod string) bool {
 	return paymentMethod != "" && slices.ContainsFunc(attempts, func(a billing.Attempt) bool {
 		return a.Initiator == billing.InitiatorMerchant && a.Params.PaymentMethod == paymentMethod
 	})
 }
 
-// cardIsNewer says whether the plan was given its card after this charge was paid: late news of the
-// payment must not bring the card before it back.
+// cardIsNewer reports whether the plan got its card after this charge was paid. A late event about
+// the payment must not bring back the previous card.
 func (t *planTx) cardIsNewer(ctx context.Context, c *billing.Charge) (bool, error) {
 	if c.PaidAt.IsZero() || t.plan.CardID == "" {
 		return false, nil
@@ -259,9 +262,9 @@ func (t *planTx) cardIsNewer(ctx context.Context, c *billing.Charge) (bool, erro
 	return err == nil && !card.CreatedAt.Before(c.PaidAt), err
 }
 
-// paymentCanceled follows a cancellation at Stripe. News of a PaymentIntent that is not the
-// charge's any more changes nothing: under the lock, because it may have been replaced since it was
-// looked up.
+// paymentCanceled handles a cancellation at Stripe. A cancellation of a PaymentIntent that is not
+// the charge's any more changes nothing. This is checked under the lock, because the PaymentIntent
+// may have been replaced since it was looked up.
 func (w *Worker) paymentCanceled(ctx context.Context, charge billing.Charge, pi billing.PaymentIntent) error {
 	replacement, err := w.replacementOf(ctx, charge, pi)
 	if err != nil {
@@ -274,8 +277,8 @@ func (w *Worker) paymentCanceled(ctx context.Context, charge billing.Charge, pi 
 	return err
 }
 
-// followCancellation writes what a cancellation means: nothing is owed any more, or replacement
-// (zero: there is none) is paid instead.
+// followCancellation records the effect of a cancellation: the charge is no longer owed, or
+// replacement is paid instead. A zero replacement means that none exists.
 func (w *Worker) followCancellation(ctx context.Context, charge billing.Charge, pi, replacement billing.PaymentIntent) error {
 	return w.inPlan(ctx, charge.PlanID, func(t *planTx) error {
 		c, err := t.charge(charge.ID)
@@ -295,7 +298,7 @@ func (w *Worker) followCancellation(ctx context.Context, charge billing.Charge, 
 		if !isCurrent(*c, attempts, pi) {
 			return nil
 		}
-		if c.PaymentIntent == "" { // the answer that named it was lost
+		if c.PaymentIntent == "" { // the answer that named the PaymentIntent was lost
 			t.noteIntent(c, pi.ID)
 		}
 		if _, err := t.closeByEvent(ctx, c, pi, billing.OutcomeCanceled); err != nil {
@@ -311,9 +314,10 @@ func otherOpen(attempts []billing.Attempt, pi billing.PaymentIntent) bool {
 	return n > 0 && attempts[n-1].Outcome.Open() && !belongs(attempts[n-1], pi)
 }
 
-// isCurrent reports whether a canceled PaymentIntent is the one that the charge is to be paid by. A
-// charge without one has that of its last attempt, if the answer did not name it. One that no
-// attempt stands for was lost with the database: then only a cancellation by the merchant is news.
+// isCurrent reports whether a canceled PaymentIntent is the one that the charge is to be paid with.
+// A charge without a PaymentIntent has the one of its last attempt, if the answer did not name it.
+// A PaymentIntent without a recorded attempt was lost with the database: then only a cancellation
+// by the merchant counts.
 func isCurrent(c billing.Charge, attempts []billing.Attempt, pi billing.PaymentIntent) bool {
 	if c.PaymentIntent != "" {
 		return c.PaymentIntent == pi.ID
@@ -326,9 +330,9 @@ func isCurrent(c billing.Charge, attempts []billing.Attempt, pi billing.PaymentI
 	return !pi.CanceledByStripe()
 }
 
-// paymentDeclined notes a decline the customer met while paying in person. A decline of our own
-// attempt is recorded by the worker that made it: only it knows which attempt the answer belongs
-// to.
+// paymentDeclined records a decline that occurred while the customer was paying. A decline of an
+// attempt by Tranche is recorded by the worker that made the attempt: only that worker knows which
+// attempt the answer belongs to.
 func (w *Worker) paymentDeclined(ctx context.Context, charge billing.Charge, pi billing.PaymentIntent) error {
 	if pi.LastError == nil {
 		return nil
@@ -338,7 +342,7 @@ func (w *Worker) paymentDeclined(ctx context.Context, charge billing.Charge, pi 
 		if err != nil || c.Status.Settled() && !c.Void() {
 			return err
 		}
-		if c.PaymentIntent == "" { // the decline's answer did not name it
+		if c.PaymentIntent == "" { // the decline's answer did not name the PaymentIntent
 			t.noteIntent(c, pi.ID)
 		}
 		if c.Status.Ended() {

@@ -9,7 +9,7 @@ import (
 	"tranche/internal/billing"
 )
 
-// fetchRefund asks Stripe for a refund. One that Stripe does not have is a zero refund.
+// fetchRefund fetches a refund from Stripe. It returns a zero refund if Stripe does not have it.
 func (w *Worker) fetchRefund(ctx context.Context, s subject) (subject, error) {
 	refund, err := w.Gateway.Refund(ctx, s.refund.ID)
 	if errors.Is(err, billing.ErrNotFound) {
@@ -20,8 +20,8 @@ func (w *Worker) fetchRefund(ctx context.Context, s subject) (subject, error) {
 	return s, err
 }
 
-// handleRefund follows a refund to its present state, whichever event reported it: made here or in
-// Stripe's dashboard, accepted, or failed at the bank days later.
+// handleRefund follows a refund to its current state, whichever event reported it: a refund made
+// here or in Stripe's dashboard, accepted, or failed at the bank days later.
 func (w *Worker) handleRefund(ctx context.Context, e billing.Event, about subject) (verdict, error) {
 	if about.refund.ID == "" {
 		return ignored("Stripe has no refund %s", e.ObjectID), nil
@@ -32,8 +32,8 @@ func (w *Worker) handleRefund(ctx context.Context, e billing.Event, about subjec
 	return w.followMoney(ctx, e, about.payment, &about.refund)
 }
 
-// followRefund brings our order of a refund to the state of the refund at Stripe. Only forward: a
-// refund that failed stays failed.
+// followRefund updates a refund order to the state of the refund at Stripe. Changes go only
+// forward: a refund that failed stays failed.
 func (t *planTx) followRefund(ctx context.Context, c *billing.Charge, refund billing.StripeRefund) error {
 	order, err := t.orderOf(ctx, c, refund)
 	switch {
@@ -47,8 +47,8 @@ func (t *planTx) followRefund(ctx context.Context, c *billing.Charge, refund bil
 	return nil
 }
 
-// orderOf finds the order that a refund at Stripe was made for; a zero order for a refund that was
-// made elsewhere.
+// orderOf finds the order of a refund at Stripe. It returns a zero order for a refund that was made
+// elsewhere.
 func (t *planTx) orderOf(ctx context.Context, c *billing.Charge, refund billing.StripeRefund) (billing.Refund, error) {
 	orders, err := t.Refunds(ctx, c.ID)
 	for _, r := range orders {
@@ -92,8 +92,8 @@ func (t *planTx) refundFailed(ctx context.Context, c *billing.Charge, order bill
 	return t.refundNotice(ctx, c, billing.NoticeRefundFailed, string(billing.NoticeRefundFailed)+":"+refund.ID, refund.Amount)
 }
 
-// promised reports whether a mail said that the money of an order was given back; with a zero
-// order, that of a refund made elsewhere.
+// promised reports whether a mail promised the customer the refund of an order. A zero order stands
+// for a refund that was made elsewhere.
 func (t *planTx) promised(ctx context.Context, c *billing.Charge, order billing.Refund) (bool, error) {
 	for n, err := range billing.EachNotice(ctx, t, billing.NoticeFilter{Charge: c.ID}) {
 		if err != nil {
@@ -108,8 +108,8 @@ func (t *planTx) promised(ctx context.Context, c *billing.Charge, order billing.
 	return false, nil
 }
 
-// refundedAtLast closes the incidents of refunds that were refused or failed, once the payment has
-// nothing left.
+// refundedAtLast closes the incidents of refused and failed refunds once the payment is refunded in
+// full.
 func (t *planTx) refundedAtLast(ctx context.Context, c *billing.Charge, p billing.RecordedPayment) error {
 	if p.Amount <= 0 || p.AmountRefunded < p.Amount {
 		return nil

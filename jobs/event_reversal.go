@@ -8,14 +8,15 @@ import (
 	"tranche/internal/billing"
 )
 
-// errOutrun: the charge was changed while Stripe was asked, so what Stripe said may be old news.
+// errOutrun reports that the charge changed during a call to Stripe, so Stripe's answer may be out
+// of date.
 var errOutrun = errors.New("the charge was changed while Stripe was asked about it")
 
-// maxOutrun bounds how often Stripe is asked again in one go.
+// maxOutrun bounds how often Stripe is asked again within one task.
 const maxOutrun = 3
 
-// handleReversal follows refunds and disputes. Whichever event told of one, the payment is fetched
-// with all that became of its money, and the charge is brought to that state. A full refund and a
+// handleReversal handles refunds and disputes. Whichever event reported one, the payment is fetched
+// with its refunds and disputes, and the charge is updated to that state. A full refund and a
 // dispute pause the plan: nothing more is charged until the merchant resumes it.
 func (w *Worker) handleReversal(ctx context.Context, e billing.Event, about subject) (verdict, error) {
 	if about.payment == "" {
@@ -24,8 +25,8 @@ func (w *Worker) handleReversal(ctx context.Context, e billing.Event, about subj
 	return w.followMoney(ctx, e, about.payment, nil)
 }
 
-// followMoney follows what became of the money of one payment. refund is the refund that the event
-// is about; nil where it is about none.
+// followMoney follows the refunds and disputes of one payment. refund is the refund that the event
+// is about, or nil.
 func (w *Worker) followMoney(ctx context.Context, e billing.Event, id string, refund *billing.StripeRefund) (verdict, error) {
 	return w.followPayment(ctx, e, id, func(ctx context.Context, f found) error {
 		return w.inPlan(ctx, f.charge.PlanID, func(t *planTx) error {
@@ -48,16 +49,17 @@ func (w *Worker) followMoney(ctx context.Context, e billing.Event, id string, re
 	})
 }
 
-// found is a payment that an event is about, and the charge that it paid.
+// found is the payment that an event is about, and the charge that it paid.
 type found struct {
 	charge  billing.Charge
 	payment billing.RecordedPayment
 	second  bool // it is a second payment of the charge
 }
 
-// followPayment hands the payment that an event is about to do: a refund, a dispute, a fraud
-// warning. One that is not recorded yet is recorded first, because events come in any order. One of
-// no plan is awaited. do returns errOutrun when the charge is not as it was read.
+// followPayment passes the payment of an event about a refund, a dispute or a fraud warning to do.
+// A payment that is not recorded yet is recorded first, because events come in any order. If the
+// payment belongs to no plan, the event awaits it. do returns errOutrun if the charge has changed
+// since it was read.
 func (w *Worker) followPayment(ctx context.Context, e billing.Event, id string, do func(ctx context.Context, f found) error) (verdict, error) {
 	v, err := w.tryPayment(ctx, e, id, do)
 	for n := 1; errors.Is(err, errOutrun) && n < maxOutrun; n++ {
@@ -66,8 +68,8 @@ func (w *Worker) followPayment(ctx context.Context, e billing.Event, id string, 
 	return v, err
 }
 
-// tryPayment reads the charge before it asks Stripe, and writes only if the charge was not changed
-// in between: so the state that is written last was read last.
+// tryPayment reads the charge before it asks Stripe, and writes only if the charge did not change
+// in between. The state that is written last is therefore the state that was read last.
 func (w *Worker) tryPayment(ctx context.Context, e billing.Event, id string, do func(ctx context.Context, f found) error) (verdict, error) {
 	row, err := w.duplicateOf(ctx, id)
 	second := err == nil
@@ -93,7 +95,7 @@ func (w *Worker) tryPayment(ctx context.Context, e billing.Event, id string, do 
 	return handled, do(ctx, found{charge: row, payment: p, second: second})
 }
 
-// paidFirst records the payment that an event is about, when its own event has not come yet.
+// paidFirst records the payment that an event is about if the payment's own event has not come yet.
 func (w *Worker) paidFirst(ctx context.Context, e billing.Event, row billing.Charge, p billing.RecordedPayment) (verdict, error) {
 	paid := e
 	paid.Type, paid.ObjectID = "payment_intent.succeeded", p.ID
@@ -106,7 +108,7 @@ func (w *Worker) paidFirst(ctx context.Context, e billing.Event, row billing.Cha
 	}
 	row, err = w.Store.ChargeByPaymentIntent(ctx, p.ID)
 	if errors.Is(err, billing.ErrNotFound) {
-		return verdict{}, errOutrun // it was found to be a second payment
+		return verdict{}, errOutrun // the payment turned out to be a second one
 	}
 	if err != nil {
 		return verdict{}, err
@@ -114,10 +116,10 @@ func (w *Worker) paidFirst(ctx context.Context, e billing.Event, row billing.Cha
 	if !row.Status.Settled() || row.PaidOutside {
 		return ignored("charge %s is %s, not paid", row.ID, row.Status), nil
 	}
-	return verdict{}, errOutrun // now it can be reversed
+	return verdict{}, errOutrun // the payment is recorded, so it can be reversed now
 }
 
-// reverse brings a paid charge to the state of its money at Stripe.
+// reverse updates a paid charge to its refunds and disputes at Stripe.
 func (t *planTx) reverse(ctx context.Context, c *billing.Charge, p billing.RecordedPayment) error {
 	to := p.StatusAfterReversals()
 	if c.Status == to && c.AmountRefunded == p.AmountRefunded && c.DisputeStatus == p.Dispute {
@@ -134,7 +136,7 @@ func (t *planTx) reverse(ctx context.Context, c *billing.Charge, p billing.Recor
 	}
 	was := c.Status
 	c.AmountRefunded, c.DisputeStatus = p.AmountRefunded, p.Dispute
-	next, wake := c.NextAttemptAt, c.WakeAt // while a refund that was ordered is not made
+	next, wake := c.NextAttemptAt, c.WakeAt // kept while an ordered refund is open
 	if err := t.move(c, to, reversalReason(*c, to), next); err != nil {
 		return err
 	}
@@ -158,7 +160,7 @@ func (t *planTx) noteRefund(c *billing.Charge, p billing.RecordedPayment) {
 	t.auditBy(c, billing.ActorStripe, "charge.refunded", message, "")
 }
 
-// reversalReason explains a charge whose money did not simply stay.
+// reversalReason explains a charge that was refunded or disputed.
 func reversalReason(c billing.Charge, to billing.ChargeStatus) string {
 	switch {
 	case to == billing.ChargeDisputed:
@@ -171,7 +173,7 @@ func reversalReason(c billing.Charge, to billing.ChargeStatus) string {
 	return ""
 }
 
-// pause keeps the plan from charging anything until somebody resumes it.
+// pause stops the plan's charges until the plan is resumed.
 func (t *planTx) pause(why string) {
 	if !t.plan.Status.Collects() {
 		return

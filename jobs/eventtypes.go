@@ -8,17 +8,18 @@ import (
 	"tranche/internal/billing"
 )
 
-// eventKind says how the events about one kind of object are handled.
+// eventKind defines how the events about one kind of object are handled.
 type eventKind struct {
-	// names reads what the event names; its body is trusted with ids only.
+	// names reads the ids in the event. Nothing else in the event's body is trusted.
 	names func(e billing.Event) subject
-	// fetch asks Stripe for the object and for what it names; nil where the handler needs neither.
+	// fetch fetches the object and the objects that it names from Stripe; nil if the handler needs
+	// neither.
 	fetch func(w *Worker, ctx context.Context, s subject) (subject, error)
-	// handle brings our record in line with what the event reports.
+	// handle updates our record after the event.
 	handle func(w *Worker, ctx context.Context, e billing.Event, about subject) (verdict, error)
 }
 
-// eventKinds is the one list of the types of event that are used.
+// eventKinds is the only list of the event types that are used.
 func eventKinds() map[string]eventKind {
 	ofPayment := func(e billing.Event) subject { return subject{payment: e.PaymentIntent()} }
 	ofSetup := func(e billing.Event) subject { return subject{setup: e.ObjectID} }
@@ -64,6 +65,6 @@ func eventKinds() map[string]eventKind {
 	}
 }
 
-// EventTypes lists the types of Stripe's events that are handled, in order. All others are ignored,
-// so nobody needs to ask Stripe for them.
+// EventTypes lists the types of Stripe events that are handled, sorted. All others are ignored, so
+// an endpoint at Stripe does not need to subscribe to them.
 func EventTypes() []string { return slices.Sorted(maps.Keys(eventKinds())) }

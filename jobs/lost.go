@@ -9,27 +9,27 @@ import (
 	"tranche/internal/billing"
 )
 
-// A database that goes back in time (a restored backup, commits lost in a failover) forgets
-// attempts that Stripe has carried out. Within a day the derived key of the attempt makes Stripe
-// replay its answer. This file holds the rest: where an attempt may be missing, Stripe's list of
-// the customer's payments decides before a PaymentIntent is made.
+// A database that goes back in time (a restored backup, commits lost in a failover) loses attempts
+// that Stripe has carried out. Within a day, Stripe replays its answer, because the key is derived
+// from the attempt. This file covers the other cases: if an attempt may be missing, Stripe's list
+// of the customer's payments is read before a PaymentIntent is created.
 
-// lateAfter is how long after its planned time a first attempt is no longer taken for the first: it
-// may have been made before and lost with the database. It is far below the life of a key, which
-// covers what is younger.
+// lateAfter is how long after its planned time a first attempt may in fact be a repeated one: an
+// earlier attempt may have been lost with the database. It is far below the lifetime of a key,
+// which covers younger attempts.
 const (
 	lateAfter    = 5 * time.Minute
-	latestLookAt = 12 * time.Hour // on a fast clock; half the life of a key
+	latestLookAt = 12 * time.Hour // on a fast clock; half the lifetime of a key
 )
 
-// codeLostAttempt stands at an attempt whose key Stripe knows from an attempt that is not in the
-// database.
+// codeLostAttempt is the failure code of an attempt whose key Stripe knows from an attempt that is
+// not in the database.
 const codeLostAttempt = "lost_attempt"
 
 // mayHaveBeenTried reports whether a charge without PaymentIntent may have one at Stripe: the
-// attempt is late, or repeats another, or the database is known to have gone back since the charge
-// was written. It is asked for what would make a PaymentIntent only: one that exists takes no
-// second payment.
+// attempt is late, it is not the first, or the database is known to have gone back since the charge
+// was written. Only an attempt that would create a PaymentIntent is checked, because an existing
+// PaymentIntent can't be paid twice.
 func (t *planTx) mayHaveBeenTried(c *billing.Charge, attempts []billing.Attempt) bool {
 	if c.PaymentIntent != "" {
 		return false
@@ -42,12 +42,12 @@ func (t *planTx) mayHaveBeenTried(c *billing.Charge, attempts []billing.Attempt)
 	return len(attempts) > 0 || t.now.Sub(planned) > late || t.worker.inDoubt(c.CreatedAt)
 }
 
-// inDoubt reports whether the database went back in time after something was written.
+// inDoubt reports whether the database went back in time after the given time.
 func (w *Worker) inDoubt(written time.Time) bool {
 	return w.Doubt != nil && !written.After(w.Doubt())
 }
 
-// lookCall is the call that lists the customer's payments before the charge's first attempt is
+// lookCall returns the call that lists the customer's payments before the charge's first attempt is
 // written.
 func (t *planTx) lookCall(ctx context.Context, c *billing.Charge, card billing.Card) (*call, error) {
 	cards, err := t.Cards(ctx, t.customer.ID)
@@ -60,8 +60,8 @@ func (t *planTx) lookCall(ctx context.Context, c *billing.Charge, card billing.C
 	}, nil
 }
 
-// lookFirst asks Stripe for a PaymentIntent of the charge. It returns the attempt to send when
-// there is none. Otherwise the charge takes the one that was found, and nothing new is sent.
+// lookFirst asks Stripe for a PaymentIntent of the charge. If there is none, it returns the attempt
+// to send. Otherwise the charge adopts the PaymentIntent, and nothing new is sent.
 func (w *Worker) lookFirst(ctx, admitted context.Context, look call, lease int64) (*call, error) {
 	pi, err := billing.FindChargeIntent(billing.OnAccount(admitted, look.account), w.Gateway, look.customers, look.since, look.charge.ID, "")
 	if errors.Is(err, billing.ErrNotFound) {
@@ -80,7 +80,7 @@ func (w *Worker) lookFirst(ctx, admitted context.Context, look call, lease int64
 	return nil, w.adoptIntent(ctx, look, pi)
 }
 
-// deferLook leaves a charge due while Stripe can't be asked what was paid for it.
+// deferLook defers a charge while Stripe can't report whether it was paid.
 func (w *Worker) deferLook(ctx context.Context, look call, lease int64, why error) error {
 	return w.inPlan(ctx, look.planID, func(t *planTx) error {
 		c, err := t.charge(look.charge.ID)
@@ -92,7 +92,7 @@ func (w *Worker) deferLook(ctx context.Context, look call, lease int64, why erro
 	})
 }
 
-// notKnown is why a charge waits that can't be looked up at Stripe.
+// notKnown is the reason for deferring a charge that can't be looked up at Stripe.
 func notKnown(why error) error {
 	var ge *billing.GatewayError
 	if errors.As(why, &ge) && ge.Kind == billing.GatewayUnknown {
@@ -101,8 +101,8 @@ func notKnown(why error) error {
 	return fmt.Errorf("whether it was paid already is not known: %w", why)
 }
 
-// adoptIntent gives a charge the PaymentIntent that was found for it at Stripe. One that can't take
-// this charge's payment is marked to be canceled and replaced.
+// adoptIntent gives a charge the PaymentIntent that was found for it at Stripe. If that
+// PaymentIntent can't take the payment, it is marked for cancellation and replacement.
 func (w *Worker) adoptIntent(ctx context.Context, look call, pi billing.PaymentIntent) error {
 	return w.inPlan(ctx, look.planID, func(t *planTx) error {
 		c, err := t.charge(look.charge.ID)
@@ -124,7 +124,7 @@ func (w *Worker) adoptIntent(ctx context.Context, look call, pi billing.PaymentI
 	})
 }
 
-// unfit returns why a PaymentIntent can't take a charge's payment on a customer's card; "" when it
+// unfit returns why a PaymentIntent can't take a charge's payment on a customer's card, or "" if it
 // can.
 func unfit(c billing.Charge, pi billing.PaymentIntent, customer string) string {
 	switch {
@@ -142,14 +142,15 @@ func cancelable(s billing.IntentStatus) bool {
 	return s == billing.IntentRequiresPaymentMethod || s == billing.IntentRequiresConfirmation || s == billing.IntentRequiresAction
 }
 
-// lostAttempt is an attempt whose key was used by one that the database has lost, and which took no
-// money. The next number is tried.
+// lostAttempt is the result of an attempt whose key was already used by an attempt that the
+// database has lost and that took no money. The next attempt number is tried.
 func lostAttempt(pi billing.PaymentIntent) result {
 	return noCharge(pi, codeLostAttempt, "an attempt with this number was made before, and lost with the database")
 }
 
-// initiatorOf returns who made a payment that no attempt stands for. It is ours when its metadata
-// names an attempt of ours that is not there: it was lost with the database.
+// initiatorOf returns who made a payment that has no recorded attempt. The payment is the
+// merchant's if its metadata names an attempt by Tranche that is not in the database: that attempt
+// was lost.
 func initiatorOf(attempts []billing.Attempt, c *billing.Charge, pi billing.PaymentIntent) billing.Initiator {
 	made := billing.AttemptID(pi.Metadata[billing.MetaAttempt])
 	for _, a := range attempts {
@@ -165,8 +166,8 @@ func initiatorOf(attempts []billing.Attempt, c *billing.Charge, pi billing.Payme
 	return billing.InitiatorCustomer
 }
 
-// followReplacement finds the PaymentIntent that took the place of one that an attempt met
-// canceled: the replacement may have been lost with the database.
+// followReplacement handles an attempt that failed because its PaymentIntent is canceled: it looks
+// for a replacement at Stripe that the database may have lost.
 func (w *Worker) followReplacement(ctx context.Context, c call, r result) result {
 	if r.outcome != billing.OutcomeCanceled || r.pi.ID == "" {
 		return r
@@ -186,8 +187,8 @@ func (w *Worker) followReplacement(ctx context.Context, c call, r result) result
 	return found
 }
 
-// replacementOf returns the PaymentIntent that took the place of a canceled one of the charge; a
-// zero one when there is none.
+// replacementOf returns the PaymentIntent that replaced a canceled PaymentIntent of the charge, or
+// a zero one.
 func (w *Worker) replacementOf(ctx context.Context, charge billing.Charge, canceled billing.PaymentIntent) (billing.PaymentIntent, error) {
 	if canceled.Customer == "" || charge.Status.Ended() {
 		return billing.PaymentIntent{}, nil
@@ -199,15 +200,15 @@ func (w *Worker) replacementOf(ctx context.Context, charge billing.Charge, cance
 	return pi, err
 }
 
-// takeReplacement gives a charge the PaymentIntent that took the place of its canceled one.
+// takeReplacement gives a charge the PaymentIntent that replaced its canceled one.
 func (t *planTx) takeReplacement(c *billing.Charge, canceled, replacement billing.PaymentIntent) {
 	t.noteIntent(c, replacement.ID)
 	t.audit(c, "charge.payment_intent_found", fmt.Sprintf("charge %d: %s is canceled, and Stripe has %s (%s) in its place, "+
 		"which the database had lost", c.Sequence, canceled.ID, replacement.ID, spoken(replacement.Status)), "")
 }
 
-// lostCharge writes a charge again that Stripe was paid for and that the database has lost: one
-// that the recurrence of its plan makes. Errors: ErrNotFound for every other.
+// lostCharge writes a paid charge again that the database has lost, if the recurrence of its plan
+// creates it. Errors: ErrNotFound for any other charge.
 func (w *Worker) lostCharge(ctx context.Context, id billing.ChargeID, pi billing.PaymentIntent) (billing.Charge, error) {
 	gone := fmt.Errorf("charge %s: %w", id, billing.ErrNotFound)
 	plan := billing.PlanID(pi.Metadata[billing.MetaPlan])
@@ -216,7 +217,7 @@ func (w *Worker) lostCharge(ctx context.Context, id billing.ChargeID, pi billing
 	}
 	found := billing.Charge{}
 	err := w.inPlan(ctx, plan, func(t *planTx) error {
-		if known, err := t.charge(id); err == nil { // another event was faster
+		if known, err := t.charge(id); err == nil { // another event came first
 			found = *known
 			return nil
 		}

@@ -9,13 +9,13 @@ import (
 	"tranche/internal/dunning"
 )
 
-// tryNewCard tries what is owed on the plan's card at once, where the policy allows it. Later
-// charges take the card anyway.
+// tryNewCard tries the unpaid charges at once on the plan's card, if the policy allows it. Later
+// charges use the card in any case.
 func (t *planTx) tryNewCard(ctx context.Context, actor billing.Actor, why string) error {
 	return t.tryCard(ctx, billing.NewCard{Actor: actor, Why: why, Now: t.now, KeepsTime: t.keepsTime, NotBefore: t.leftToCustomer})
 }
 
-// tryCard carries out the rule of billing.NewCard for the plan.
+// tryCard applies the rule of billing.NewCard to the plan.
 func (t *planTx) tryCard(ctx context.Context, n billing.NewCard) error {
 	changed, entries, err := n.Try(ctx, t.Tx, t.plan, t.charges)
 	if err != nil {
@@ -28,14 +28,15 @@ func (t *planTx) tryCard(ctx context.Context, n billing.NewCard) error {
 	return nil
 }
 
-// keepsTime reports whether the policy leaves a planned retry at its time when the customer gives a
+// keepsTime reports whether the policy keeps a planned retry at its time after the customer gave a
 // new card.
 func (t *planTx) keepsTime(ctx context.Context, d billing.Dunning) (bool, error) {
 	policy, err := t.policyOf(ctx, d)
 	return !policy.RetryNewCard, err
 }
 
-// policyOf is the policy that a dunning began with; the plan's present one where there is none.
+// policyOf returns the policy that a dunning began with, or the plan's current policy if it has
+// none.
 func (t *planTx) policyOf(ctx context.Context, d billing.Dunning) (dunning.Policy, error) {
 	if d.Policy != "" {
 		return pinned(ctx, t.Tx, d.Policy)
@@ -47,9 +48,9 @@ func (t *planTx) policyOf(ctx context.Context, d billing.Dunning) (dunning.Polic
 	return policy, nil
 }
 
-// plansOfCard lists the plans that are charged from now on with the card that an intent saved:
-// those that the text of the customer's consent listed, whether the customer paid with the card or
-// only saved it. named is the plan where no consent was kept; it may be empty.
+// plansOfCard lists the plans that are charged from now on with the card that an intent saved: the
+// plans that the text of the customer's consent listed, whether the customer paid with the card or
+// only saved it. If no consent was recorded, it is the plan named, which may be empty.
 func plansOfCard(ctx context.Context, r billing.Reader, intent string, named billing.PlanID) ([]billing.PlanID, error) {
 	consents, err := r.Consents(ctx, billing.ConsentFilter{Intent: intent, Limit: 1})
 	switch {
@@ -63,11 +64,12 @@ func plansOfCard(ctx context.Context, r billing.Reader, intent string, named bil
 	return []billing.PlanID{named}, nil
 }
 
-// moveToCard has a plan charge a card that the customer gave, and tries what is owed on it. A plan
-// that is over, or that belongs to another customer or account than the card, stays as it is.
+// moveToCard makes a plan charge a card that the customer gave, and tries the unpaid charges on it.
+// A plan that has ended, or that belongs to another customer or account than the card, stays as it
+// is.
 func (w *Worker) moveToCard(ctx context.Context, id billing.PlanID, owner billing.CustomerID, saved savedCard) error {
 	_, err := w.Store.Plan(ctx, id)
-	if errors.Is(err, billing.ErrNotFound) { // the metadata names what is not there
+	if errors.Is(err, billing.ErrNotFound) { // the metadata names a plan that does not exist
 		return nil
 	}
 	if err != nil {
@@ -84,15 +86,15 @@ func (w *Worker) moveToCard(ctx context.Context, id billing.PlanID, owner billin
 	})
 }
 
-// renewed reports whether the network brought the card's date or number up to date.
+// renewed reports whether the network updated the card's date or number.
 // Source: docs.stripe.com/payments/save-and-reuse, "Automatic card updates".
 func renewed(before billing.Card, pm billing.PaymentMethod) bool {
 	return before.Status == billing.CardActive && pm.Customer != "" &&
 		(before.ExpYear != pm.ExpYear || before.ExpMonth != pm.ExpMonth || before.Fingerprint != pm.Fingerprint || before.Last4 != pm.Last4)
 }
 
-// tryRenewed tries what waited for the customer to correct a card's details: the network has
-// renewed them.
+// tryRenewed tries the charges that waited for corrected card details, because the network has
+// renewed the details.
 func (w *Worker) tryRenewed(ctx context.Context, card billing.Card) error {
 	for p, err := range billing.EachPlan(ctx, w.Store, billing.PlanFilter{Customer: card.CustomerID}) {
 		if err != nil {
@@ -117,10 +119,10 @@ func (t *planTx) tryRenewedCard(ctx context.Context, card billing.CardID) error 
 	})
 }
 
-// keepBackup makes the card that paid the plan's card, where it is the backup card that dunning
-// chose for the charge: the plan's own was of no use. Any other card that paid by an attempt of
-// ours was the plan's when the attempt began, and may have been replaced since: it does not come
-// back.
+// keepBackup makes the card that paid the plan's card, if it is the backup card that dunning chose
+// for the charge: the plan's own card had failed. Any other card that an attempt by Tranche paid
+// with was the plan's card when the attempt began. It may have been replaced since, so it is not
+// restored.
 func (t *planTx) keepBackup(ctx context.Context, c *billing.Charge, paymentMethod string) error {
 	follow, err := t.Dunning(ctx, c.ID)
 	if errors.Is(err, billing.ErrNotFound) || err == nil && follow.CardID == "" {
@@ -135,7 +137,7 @@ func (t *planTx) keepBackup(ctx context.Context, c *billing.Charge, paymentMetho
 	}
 	t.plan.CardID = card.ID
 	entry := t.planEntry("card.moved",
-		fmt.Sprintf("%s paid in place of the plan's card, and is charged from now on", card.Label()), "")
+		fmt.Sprintf("%s paid instead of the plan's card, and is charged from now on", card.Label()), "")
 	entry.CardID = card.ID
 	t.entries = append(t.entries, entry)
 	return nil

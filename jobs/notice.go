@@ -19,8 +19,9 @@ func NoticeTask(c billing.NoticeClaim) billing.Task {
 	return newTask(KindSendNotice, string(c.NoticeID), c.Lease, time.Time{})
 }
 
-// SendNotice sends one notice. Sent again after a crash, it carries the same Message-ID. A mail
-// server that is away is tried again later; a refused address is recorded.
+// SendNotice sends one notice. If it is sent again after a crash, it carries the same Message-ID.
+// If the mail server can't be reached, the notice is tried again later. A refused address is
+// recorded.
 func (w *Worker) SendNotice(ctx context.Context, id string, lease int64) error {
 	n, err := w.Store.Notice(ctx, billing.NoticeID(id))
 	if errors.Is(err, billing.ErrNotFound) {
@@ -33,14 +34,14 @@ func (w *Worker) SendNotice(ctx context.Context, id string, lease int64) error {
 	if n, err = w.holdNotice(ctx, n); err != nil || n.Status != billing.NoticePending {
 		return err
 	}
-	if w.OpenLink != nil { // before the mail is out, or its link opens nothing
+	if w.OpenLink != nil { // before the mail is sent, so that its link works
 		for _, about := range n.ByPlan() {
 			if err := w.OpenLink(ctx, about); err != nil {
 				return err
 			}
 		}
 	}
-	if n.MessageID == "" { // one that was written where the sender's domain is not known; the same at every try
+	if n.MessageID == "" { // the notice was written where the sender's domain is not known; the id is the same for each try
 		n.MessageID = n.MailID(w.MessageDomain)
 	}
 	mail, err := notify.Render(n, w.Merchant)
@@ -54,13 +55,14 @@ func (w *Worker) SendNotice(ctx context.Context, id string, lease int64) error {
 	return w.recordNotice(ctx, n, delivery, err)
 }
 
-// maxNoticeTries bounds how often a mail is tried: for three days, when what it says is no longer
-// of use. Mail servers themselves give up after four or five (RFC 5321, 4.5.4.1).
+// maxNoticeTries bounds how often a mail is tried. The tries cover three days, after which its
+// content is of no use. Mail servers themselves give up after four or five days (RFC 5321,
+// 4.5.4.1).
 const maxNoticeTries = 450
 
-// withoutLink is the text of a mail as it is kept once the customer has it: who reads the database
-// must not find a link in it that opens the customer's page. A mail that is kept to be read here
-// holds it, for want of another place.
+// withoutLink returns the text of a mail as it is stored after the mail was sent: a reader of the
+// database must not find a link that opens the customer's page. A mail that is only stored, because
+// no mail server is configured, keeps its link.
 func (w *Worker) withoutLink(n billing.Notice) string {
 	if w.Merchant.PayLink == nil {
 		return n.Body
@@ -74,7 +76,7 @@ func (w *Worker) withoutLink(n billing.Notice) string {
 	return body
 }
 
-// recordNotice writes what became of a notice.
+// recordNotice records the outcome of a try to send a notice.
 func (w *Worker) recordNotice(ctx context.Context, n billing.Notice, d billing.Delivery, failure error) error {
 	n, entry := w.conclude(n, d, failure)
 	return w.Store.Update(ctx, func(tx billing.Tx) error {
@@ -95,7 +97,7 @@ func (w *Worker) recordNotice(ctx context.Context, n billing.Notice, d billing.D
 	})
 }
 
-// conclude says what a notice is after a try, and what is told of it.
+// conclude returns the notice with the outcome of a try, and the audit entry about it.
 func (w *Worker) conclude(n billing.Notice, d billing.Delivery, failure error) (billing.Notice, billing.AuditEntry) {
 	now := w.Clock.Now()
 	n.Attempts++
@@ -117,7 +119,7 @@ func (w *Worker) conclude(n billing.Notice, d billing.Delivery, failure error) (
 		n.Status, n.SentAt = billing.NoticeSent, now
 	case errors.As(failure, &refusal) && refusal.Permanent || n.Attempts >= maxNoticeTries:
 		n.Status, n.Reason = billing.NoticeFailed, failure.Error()
-		entry.Action, entry.Message = "notice.failed", fmt.Sprintf("%s to customer %s can't be delivered: the notice says why", spoken(n.Kind), n.CustomerID)
+		entry.Action, entry.Message = "notice.failed", fmt.Sprintf("%s to customer %s can't be delivered: the notice holds the reason", spoken(n.Kind), n.CustomerID)
 	default:
 		n.Reason, n.WakeAt = failure.Error(), w.backoff(n.Attempts)
 		w.Log.Warn().Str("notice", string(n.ID)).Int("attempts", n.Attempts).Err(failure).Msg("notice not sent; it will be tried again")

@@ -9,16 +9,16 @@ import (
 	"tranche/internal/billing"
 )
 
-// waitsForEarlier is why a notice waits while an older one to the same customer is not sent yet.
+// waitsForEarlier is the reason of a notice that waits for an older one to the same customer.
 const waitsForEarlier = "an earlier message to the customer is sent first"
 
 // laterNotices bounds how many later notices of a plan a notice is compared with.
 const laterNotices = 50
 
-// holdNotice decides, under the plan's lock, whether the notice is sent now. It renews the lease,
-// so that the scheduler does not hand the notice to another worker while the mail server takes its
-// time, and returns the notice as it is to be sent. A notice that is not sent comes back without
-// the status pending: it is another task's, waits for an earlier one, or was dropped.
+// holdNotice decides, under the plan's lock, whether the notice is sent now, and returns the notice
+// as it is to be sent. It renews the lease, so that the scheduler does not give the notice to
+// another worker while the mail server responds slowly. A notice that is not to be sent is returned
+// without the status pending: another task has it, it waits for an earlier one, or it was dropped.
 func (w *Worker) holdNotice(ctx context.Context, n billing.Notice) (billing.Notice, error) {
 	var held billing.Notice
 	err := w.Store.Update(ctx, func(tx billing.Tx) error {
@@ -34,7 +34,7 @@ func (w *Worker) holdNotice(ctx context.Context, n billing.Notice) (billing.Noti
 		if err != nil || checked.Status != billing.NoticePending {
 			return err
 		}
-		// It waits for nothing any more: another charge that fails must not let it go once more.
+		// Its wait is over: another charge that fails must not release it a second time.
 		checked.WakeAt, checked.Reason = w.Clock.Now().Add(w.Clock.Simulated(w.Lease)), ""
 		if err := w.gather(ctx, tx, plan, &checked); err != nil {
 			return err
@@ -45,7 +45,8 @@ func (w *Worker) holdNotice(ctx context.Context, n billing.Notice) (billing.Noti
 	return held, err
 }
 
-// lockedNotice locks what a notice is compared with, and reads its plan and the notice again.
+// lockedNotice locks the rows that a notice is compared with, and reads its plan and the notice
+// again.
 func lockedNotice(ctx context.Context, tx billing.Tx, n billing.Notice) (plan billing.Plan, stored billing.Notice, err error) {
 	if plan, err = tx.LockPlan(ctx, n.PlanID); err != nil {
 		return plan, stored, err
@@ -57,7 +58,8 @@ func lockedNotice(ctx context.Context, tx billing.Tx, n billing.Notice) (plan bi
 	return plan, stored, err
 }
 
-// behindAnother has a notice wait while another one that holds it, or an older one, is not sent.
+// behindAnother defers a notice that is part of another mail in flight, or that follows an older
+// notice.
 func (w *Worker) behindAnother(ctx context.Context, tx billing.Tx, n *billing.Notice) (bool, error) {
 	if waits, err := w.inAnotherMail(ctx, tx, n); err != nil || waits {
 		return waits, err
@@ -65,7 +67,7 @@ func (w *Worker) behindAnother(ctx context.Context, tx billing.Tx, n *billing.No
 	return w.behindEarlier(ctx, tx, *n)
 }
 
-// behindEarlier has a notice wait while an older one to the customer waits.
+// behindEarlier defers a notice while an older notice to the customer waits.
 func (w *Worker) behindEarlier(ctx context.Context, tx billing.Tx, n billing.Notice) (bool, error) {
 	earlier, err := tx.EarlierNotice(ctx, n)
 	if errors.Is(err, billing.ErrNotFound) {
@@ -79,8 +81,8 @@ func (w *Worker) behindEarlier(ctx context.Context, tx billing.Tx, n billing.Not
 	return true, tx.UpdateNotice(ctx, n)
 }
 
-// checkNotice compares a notice with the plan as it is now. What is no longer true is dropped; what
-// is, goes to the customer's present address.
+// checkNotice compares a notice with the current plan. A notice that is no longer true is dropped.
+// Any other goes to the customer's current address.
 func (w *Worker) checkNotice(ctx context.Context, tx billing.Tx, plan billing.Plan, n billing.Notice) (billing.Notice, error) {
 	customer, err := tx.Customer(ctx, n.CustomerID)
 	if err != nil {
@@ -112,13 +114,13 @@ func (w *Worker) checkNotice(ctx context.Context, tx billing.Tx, plan billing.Pl
 	})
 }
 
-// planState is a plan as its notices are compared with it.
+// planState is the state of a plan that its notices are compared with.
 type planState struct {
 	billing.NoticeState
 	newest []billing.Notice
 }
 
-// at is the state for one notice of the plan.
+// at returns the state for one notice of the plan.
 func (s planState) at(n billing.Notice) billing.NoticeState {
 	state := s.NoticeState
 	for _, l := range s.newest {
@@ -152,7 +154,7 @@ func stateOf(ctx context.Context, tx billing.Tx, plan billing.Plan, now time.Tim
 	return s, err
 }
 
-// withRefunds adds what a notice about a refund is compared with.
+// withRefunds adds the refunds that a notice about a refund is compared with.
 func withRefunds(ctx context.Context, tx billing.Tx, s billing.NoticeState, n billing.Notice) (billing.NoticeState, error) {
 	if n.Kind != billing.NoticeRefundMade && n.Kind != billing.NoticeRefundFailed {
 		return s, nil
@@ -172,7 +174,7 @@ func withRefunds(ctx context.Context, tx billing.Tx, s billing.NoticeState, n bi
 	return s, nil
 }
 
-// finishNotice writes what became of a notice, and lets those go on that waited for it.
+// finishNotice records the outcome of a notice, and releases the notices that waited for it.
 func finishNotice(ctx context.Context, tx billing.Tx, n billing.Notice, entry billing.AuditEntry) error {
 	if err := tx.InsertAudit(ctx, entry); err != nil {
 		return err

@@ -9,8 +9,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// gatherFirst has a notice of a failed charge wait while other charges of the customer are due, so
-// that one mail names all that fail. The last of them lets the mail go.
+// gatherFirst defers a notice of a failed charge while other charges of the customer are due, so
+// that one mail names all the failed ones. The last of these charges releases the mail.
 func (t *planTx) gatherFirst(ctx context.Context, n *billing.Notice) error {
 	if !n.Gathers() || n.Status != billing.NoticePending {
 		return nil
@@ -30,7 +30,8 @@ func (t *planTx) gatherFirst(ctx context.Context, n *billing.Notice) error {
 	return nil
 }
 
-// lockNotice locks the customer of a notice that gathers: mails of other plans may take the notice.
+// lockNotice locks the customer of a notice that gathers, because mails of other plans may include
+// it.
 func lockNotice(ctx context.Context, tx billing.Tx, n billing.Notice) error {
 	if !n.Gathers() {
 		return nil
@@ -38,7 +39,7 @@ func lockNotice(ctx context.Context, tx billing.Tx, n billing.Notice) error {
 	return tx.LockCustomer(ctx, n.CustomerID)
 }
 
-// inAnotherMail has a notice wait while the mail of another notice, which holds it, is being sent.
+// inAnotherMail defers a notice while another notice's mail, which includes it, is being sent.
 func (w *Worker) inAnotherMail(ctx context.Context, tx billing.Tx, n *billing.Notice) (bool, error) {
 	if n.Data.MailedWith == "" || n.Data.MailedWith == n.ID {
 		return false, nil
@@ -59,13 +60,14 @@ func (w *Worker) inAnotherMail(ctx context.Context, tx billing.Tx, n *billing.No
 	return true, tx.UpdateNotice(ctx, *n)
 }
 
-// afterEarlier is when a notice is looked at that waits for another one.
+// afterEarlier returns when a notice that waits for another one is checked again.
 func (w *Worker) afterEarlier(earlier billing.Notice) time.Time {
 	return billing.LaterOf(earlier.WakeAt, w.Clock.Now()).Add(w.Clock.Simulated(time.Second))
 }
 
-// gather takes the customer's other failed payments into the mail of a notice, and marks them as
-// waiting for it. What is no longer true is left for its own turn. The customer is locked.
+// gather includes the customer's other failed payments in the mail of a notice, and marks their
+// notices as waiting for it. Notices that are no longer true are skipped. The caller has locked the
+// customer.
 func (w *Worker) gather(ctx context.Context, tx billing.Tx, plan billing.Plan, first *billing.Notice) error {
 	first.Data.Others = nil
 	if !first.Gathers() {
@@ -101,7 +103,8 @@ func (w *Worker) gather(ctx context.Context, tx billing.Tx, plan billing.Plan, f
 	return nil
 }
 
-// finishGathered records for the notices in a mail what became of it: each counts as mailed.
+// finishGathered records the outcome of a mail for the notices that it includes: each counts as
+// mailed.
 func (w *Worker) finishGathered(ctx context.Context, tx billing.Tx, first billing.Notice, entry billing.AuditEntry) error {
 	for _, o := range first.Data.Others {
 		n, err := tx.Notice(ctx, o.Notice)

@@ -10,8 +10,8 @@ import (
 	"tranche/internal/dunning"
 )
 
-// succeed marks a charge paid. A charge that was paid already stays as it is: late news of the
-// payment do not take back a refund.
+// succeed marks a charge as paid. A charge that was paid before stays as it is: a late event about
+// the payment must not undo a refund.
 func (t *planTx) succeed(ctx context.Context, c *billing.Charge, actor billing.Actor, how string) error {
 	if c.Status.Settled() {
 		return nil
@@ -35,7 +35,7 @@ func (t *planTx) succeed(ctx context.Context, c *billing.Charge, actor billing.A
 	return t.notice(ctx, c, billing.NoticePaymentSucceeded, string(billing.NoticePaymentSucceeded), "")
 }
 
-// nextDue says when the plan charges next.
+// nextDue describes the plan's next charge and when it falls due.
 func (t *planTx) nextDue() string {
 	for _, c := range t.charges {
 		if c.Status == billing.ChargeScheduled {
@@ -45,12 +45,11 @@ func (t *planTx) nextDue() string {
 	return ""
 }
 
-// fail does what dunning decided after an attempt failed. The customer is told by whoever called
-// it.
+// fail applies dunning's decision after an attempt failed. The caller notifies the customer.
 func (t *planTx) fail(ctx context.Context, c *billing.Charge, d dunning.Decision, cause string) error {
 	status := d.Status
 	if status == billing.ChargeRetrying && c.Status == billing.ChargeScheduled {
-		status = c.Status // it was never tried
+		status = c.Status // the charge was never tried
 	}
 	if err := t.move(c, status, d.Reason, d.NextAttemptAt); err != nil {
 		return err
@@ -85,8 +84,8 @@ func (t *planTx) afterFailure(d dunning.Decision) string {
 	}
 }
 
-// revokeCard keeps the card that was declined from being charged for anything again. The plan may
-// have another by now.
+// revokeCard keeps the declined card from being charged for anything again. The plan may have
+// another card by now.
 func (t *planTx) revokeCard(ctx context.Context, c *billing.Charge, d dunning.Decision) error {
 	attempts, err := t.Attempts(ctx, c.ID)
 	if err != nil || len(attempts) == 0 {
@@ -106,19 +105,19 @@ func (t *planTx) revokeCard(ctx context.Context, c *billing.Charge, d dunning.De
 	return t.UpdateCard(ctx, card)
 }
 
-// notice owes the customer a message about a charge. The same step of the same charge is owed once.
+// notice enqueues a notice about a charge for the customer. Each step of a charge is sent once.
 func (t *planTx) notice(ctx context.Context, c *billing.Charge, kind billing.NoticeKind, step string, reason billing.Reason) error {
 	return t.owe(ctx, t.draftNotice(c, kind, step, reason))
 }
 
-// draftNotice is a notice about a charge as it is now. Nothing is written.
+// draftNotice returns a notice about a charge in its current state. Nothing is written.
 func (t *planTx) draftNotice(c *billing.Charge, kind billing.NoticeKind, step string, reason billing.Reason) billing.Notice {
 	n := t.draft(kind, step)
 	n.ChargeID = c.ID
 	n.Data.Sequence, n.Data.Amount, n.Data.Currency, n.Data.DueAt = c.Sequence, c.Amount, c.Currency, c.DueAt
 	n.Data.PaymentIntent, n.Data.FailureReason, n.Data.NextAttemptAt = c.PaymentIntent, reason.For(t.plan), c.NextAttemptAt
 	if kind == billing.NoticeUpcomingCharge {
-		n.Data.NextAttemptAt = time.Time{} // which is the due time, and no retry
+		n.Data.NextAttemptAt = time.Time{} // it is the due time here, and no retry
 	}
 	if kind == billing.NoticePaymentSucceeded {
 		n.Data.Following, n.Data.FollowingDue = t.following(c.Sequence)

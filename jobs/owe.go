@@ -7,8 +7,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// draft begins a notice about the plan: who is told, and what is known of it. One about a charge
-// names that too.
+// draft returns a new notice about the plan, with its recipient and the known data. The caller of a
+// notice about a charge adds the charge.
 func (t *planTx) draft(kind billing.NoticeKind, step string) billing.Notice {
 	n := billing.Notice{
 		ID: billing.NewNoticeID(t.now), Kind: kind, PlanID: t.plan.ID, CustomerID: t.customer.ID,
@@ -20,7 +20,7 @@ func (t *planTx) draft(kind billing.NoticeKind, step string) billing.Notice {
 		},
 	}
 	if t.plan.Kind == billing.KindRecurring {
-		n.Data.Of = 0 // how many there will be is not known, or says nothing to the customer
+		n.Data.Of = 0 // the number of charges is not known, or is of no use to the customer
 	}
 	if n.To == "" {
 		n.Status, n.Reason, n.WakeAt = billing.NoticeFailed, "the customer has no e-mail address", time.Time{}
@@ -28,15 +28,15 @@ func (t *planTx) draft(kind billing.NoticeKind, step string) billing.Notice {
 	return n
 }
 
-// owe adds a notice to the outbox, with the plan's card, and a task that sends it. One that is owed
-// already is not owed again.
+// owe adds a notice to the outbox, with the plan's card, and a task that sends the notice. A notice
+// with the same key is added only once.
 func (t *planTx) owe(ctx context.Context, n billing.Notice) error {
 	if t.plan.CardID != "" {
 		card, err := t.Card(ctx, t.plan.CardID)
 		if err != nil {
 			return err
 		}
-		if n.Kind != billing.NoticeUpcomingCharge || t.paysAt(card, n.Data.DueAt) { // else another card is asked for
+		if n.Kind != billing.NoticeUpcomingCharge || t.paysAt(card, n.Data.DueAt) { // else the notice asks for another card
 			n.Data.CardBrand, n.Data.CardLast4, n.Data.CardExpiry = card.Brand, card.Last4, expiryOf(card)
 		}
 	}
@@ -48,7 +48,7 @@ func (t *planTx) owe(ctx context.Context, n billing.Notice) error {
 	if err != nil {
 		return err
 	}
-	if fresh && n.Status == billing.NoticePending && n.Reason == "" { // else the scheduler finds it at its time
+	if fresh && n.Status == billing.NoticePending && n.Reason == "" { // otherwise the scheduler claims it at its time
 		t.tasks = append(t.tasks, newTask(KindSendNotice, string(n.ID), n.Lease, time.Time{}))
 	}
 	return nil
@@ -60,8 +60,9 @@ func (t *planTx) paysAt(card billing.Card, dueAt time.Time) bool {
 	return card.Chargeable() && (expired.IsZero() || dueAt.Before(expired))
 }
 
-// following is the next charge that will be collected after one, if its date is sure: those of a
-// plan that is not active yet may still move. A zero time means that there is none.
+// following returns the next charge that will be collected after the given one, if its date is
+// final: the dates of a plan that is not active yet may still move. A zero time means that no such
+// charge exists.
 func (t *planTx) following(sequence int) (amount int64, due time.Time) {
 	for _, c := range t.charges {
 		if c.Sequence > sequence && c.Status == billing.ChargeScheduled && c.DueAt.After(t.now) {
@@ -71,7 +72,7 @@ func (t *planTx) following(sequence int) (amount int64, due time.Time) {
 	return 0, time.Time{}
 }
 
-// started owes the notice that confirms a plan that has begun.
+// started enqueues the notice that confirms a plan that has begun.
 func (t *planTx) started(ctx context.Context) error {
 	begun := t.before.Status == billing.PlanAwaitingFirstPayment && t.plan.Status.Collects()
 	if !begun || !t.worker.Rules.Confirm {
@@ -82,15 +83,16 @@ func (t *planTx) started(ctx context.Context) error {
 	return t.owe(ctx, n)
 }
 
-// completed owes the notice that everything is paid.
+// completed enqueues the notice that everything is paid.
 func (t *planTx) completed(ctx context.Context) error {
 	n := t.draft(billing.NoticePlanCompleted, "")
 	n.Completes(t.plan, t.charges)
 	return t.owe(ctx, n)
 }
 
-// cardUpdated owes the notice that another card is charged from now on. cause is the payment or the
-// set-up by which the customer gave it: however many plans use the card, the customer is told once.
+// cardUpdated enqueues the notice that another card is charged from now on. cause is the payment or
+// the setup with which the customer gave the card. The customer gets one notice for it, even if
+// several plans use the card.
 func (t *planTx) cardUpdated(ctx context.Context, cause string) error {
 	n := t.draft(billing.NoticeCardUpdated, string(billing.NoticeCardUpdated)+":"+string(t.plan.CardID)+":"+cause)
 	n.Data.Following, n.Data.FollowingDue = t.following(0)

@@ -9,13 +9,12 @@ import (
 )
 
 // A charge has one PaymentIntent, but another one that names the charge may be paid: a replacement
-// that was lost with the database, or one that the merchant made. The charge's own must take no
-// second payment, so it is seen canceled before the other takes its place.
+// that was lost with the database, or one that the merchant created. The charge's own PaymentIntent
+// must not be paid as well, so it is seen canceled before the other one replaces it.
 
-// paidByAnother makes a paid PaymentIntent the charge's own, once the one that the charge had is
-// seen canceled. The caller records the payment and compares the amount. Errors:
-// *secondPaymentError when both are paid; others when Stripe can't be asked, or an attempt has no
-// known outcome yet.
+// paidByAnother makes a paid PaymentIntent the charge's own once the previous one is seen canceled.
+// The caller records the payment and compares the amount. Errors: *secondPaymentError if both are
+// paid; others if Stripe can't be asked, or if an attempt has no known outcome yet.
 func (w *Worker) paidByAnother(ctx context.Context, c billing.Charge, paid billing.PaymentIntent) (billing.Charge, error) {
 	if err := w.holdPaid(ctx, c, paid); err != nil {
 		return c, err
@@ -48,8 +47,8 @@ func (w *Worker) paidByAnother(ctx context.Context, c billing.Charge, paid billi
 }
 
 // holdPaid keeps a charge from being tried while its PaymentIntent is canceled, and marks the
-// cancellation as ours. Otherwise its event would be taken for the merchant's word that nothing is
-// owed.
+// cancellation as ours. Otherwise its event would be taken for the merchant's decision that nothing
+// is owed.
 func (w *Worker) holdPaid(ctx context.Context, c billing.Charge, paid billing.PaymentIntent) error {
 	return w.inPlan(ctx, c.PlanID, func(t *planTx) error {
 		mine, err := t.charge(c.ID)
@@ -77,8 +76,9 @@ func (w *Worker) holdPaid(ctx context.Context, c billing.Charge, paid billing.Pa
 	})
 }
 
-// cancelOther cancels the PaymentIntent of a charge that paid paid, and returns what became of it.
-// One that Stripe does not have can't be paid, and counts as canceled.
+// cancelOther cancels the charge's previous PaymentIntent, after paid has paid the charge, and
+// returns its resulting state. A PaymentIntent that Stripe does not have can't be paid, and counts
+// as canceled.
 func (w *Worker) cancelOther(ctx context.Context, id string, paid billing.PaymentIntent) (billing.PaymentIntent, error) {
 	other, err := w.Gateway.PaymentIntent(ctx, id)
 	if err == nil && cancelable(other.Status) {
@@ -96,8 +96,8 @@ func (w *Worker) cancelOther(ctx context.Context, id string, paid billing.Paymen
 	return other, err
 }
 
-// bothPaid records the payment by the charge's own PaymentIntent, and reports the other one as the
-// second.
+// bothPaid records the payment by the charge's own PaymentIntent, and reports the other payment as
+// the second.
 func (w *Worker) bothPaid(ctx context.Context, c billing.Charge, own billing.PaymentIntent) (billing.Charge, error) {
 	if err := w.recordPayment(ctx, c, own, nil); err != nil {
 		return c, err

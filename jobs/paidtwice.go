@@ -8,7 +8,7 @@ import (
 	"tranche/internal/billing"
 )
 
-// secondPaymentError is a payment for a charge that is paid already.
+// secondPaymentError is the error of a payment for a charge that is paid already.
 type secondPaymentError struct{ charge billing.Charge }
 
 // Error names the charge.
@@ -16,8 +16,8 @@ func (e *secondPaymentError) Error() string {
 	return fmt.Sprintf("charge %s is paid already, by %s", e.charge.ID, e.charge.PaymentIntent)
 }
 
-// secondPayment opens the incident of a double charge: a payment for a charge that is paid already.
-// A payment that is refunded in full is none.
+// secondPayment opens the incident of a second payment: a payment for a charge that is paid
+// already. A payment that was refunded in full opens none.
 func (w *Worker) secondPayment(ctx context.Context, charge billing.Charge, pi billing.PaymentIntent) (verdict, error) {
 	p, err := w.Gateway.Payment(ctx, pi.ID)
 	if err != nil {
@@ -35,7 +35,7 @@ func (w *Worker) secondPayment(ctx context.Context, charge billing.Charge, pi bi
 	})
 }
 
-// paidFirst says how a charge was paid before its second payment.
+// paidFirst describes how a charge was paid before its second payment.
 func paidFirst(c billing.Charge) string {
 	if c.PaidOutside {
 		return "it was paid outside Stripe"
@@ -43,8 +43,8 @@ func paidFirst(c billing.Charge) string {
 	return "it was paid by " + c.PaymentIntent
 }
 
-// paidTwice opens the incident of a second payment for a charge, once. how says how the charge was
-// paid first.
+// paidTwice opens the incident of a second payment for a charge, once. how describes how the charge
+// was paid first.
 func (t *planTx) paidTwice(ctx context.Context, c *billing.Charge, second billing.PaymentIntent, how string) error {
 	known, err := t.duplicate(ctx, second.ID)
 	if err != nil || known {
@@ -56,13 +56,14 @@ func (t *planTx) paidTwice(ctx context.Context, c *billing.Charge, second billin
 	return t.openIncident(ctx, c, billing.IncidentPaidTwice, second.ID, detail)
 }
 
-// duplicate reports whether a PaymentIntent was found to be a second payment, answered or not.
+// duplicate reports whether a PaymentIntent was recorded as a second payment, open or resolved.
 func (t *planTx) duplicate(ctx context.Context, paymentIntent string) (bool, error) {
 	known, err := t.Incidents(ctx, billing.IncidentFilter{Kind: billing.IncidentPaidTwice, Subject: paymentIntent, Limit: 1})
 	return len(known) > 0, err
 }
 
-// paidOutsideToo records that Stripe was paid for a charge that the merchant took as paid outside.
+// paidOutsideToo records that Stripe was paid for a charge that the merchant marked as paid outside
+// Stripe.
 func (t *planTx) paidOutsideToo(ctx context.Context, c *billing.Charge, pi billing.PaymentIntent) error {
 	known, err := t.duplicate(ctx, pi.ID)
 	if err != nil {
@@ -70,7 +71,7 @@ func (t *planTx) paidOutsideToo(ctx context.Context, c *billing.Charge, pi billi
 	}
 	t.rest(c)
 	if known {
-		return nil // it was answered: given back, or kept
+		return nil // the second payment is resolved: refunded or kept
 	}
 	c.PaidOutside, c.PaymentIntent, c.PaidAt = false, pi.ID, t.now
 	c.Reason = "paid outside Stripe, and at Stripe too"
@@ -90,9 +91,9 @@ func (w *Worker) duplicateOf(ctx context.Context, paymentIntent string) (billing
 	return w.Store.Charge(ctx, found[0].ChargeID)
 }
 
-// followDuplicate follows what became of a second payment. Once it is given back in full its
-// incident ends, and a charge that was paid outside Stripe too is paid outside again: the plan goes
-// on.
+// followDuplicate follows the refunds and disputes of a second payment. A full refund closes its
+// incident. A charge that was also paid outside Stripe then counts as paid outside again, and the
+// plan continues.
 func (t *planTx) followDuplicate(ctx context.Context, c *billing.Charge, p billing.RecordedPayment) error {
 	own, returned := c.PaymentIntent == p.ID, p.Amount > 0 && p.AmountRefunded >= p.Amount
 	if own && !returned {
@@ -110,7 +111,7 @@ func (t *planTx) followDuplicate(ctx context.Context, c *billing.Charge, p billi
 		if err := t.tellRefund(ctx, c, p); err != nil {
 			return err
 		}
-		if err := t.move(c, billing.ChargeSucceeded, "paid outside Stripe; the payment at Stripe was given back", c.NextAttemptAt); err != nil {
+		if err := t.move(c, billing.ChargeSucceeded, "paid outside Stripe; the payment at Stripe was refunded", c.NextAttemptAt); err != nil {
 			return err
 		}
 		c.PaidOutside, c.AmountRefunded, c.DisputeStatus = true, p.AmountRefunded, p.Dispute
@@ -121,8 +122,8 @@ func (t *planTx) followDuplicate(ctx context.Context, c *billing.Charge, p billi
 	return t.CloseIncidents(ctx, billing.IncidentPaidTwice, p.ID, "it is refunded at Stripe", t.now)
 }
 
-// acceptOrders records an open order of a refund as made where its payment has nothing left: it was
-// made in Stripe's dashboard, or the answer to our request was lost.
+// acceptOrders records an open refund order as made if its payment is refunded in full: the refund
+// was made in Stripe's dashboard, or the answer to our request was lost.
 func (t *planTx) acceptOrders(ctx context.Context, c *billing.Charge, p billing.RecordedPayment) error {
 	if p.Amount <= 0 || p.AmountRefunded < p.Amount {
 		return nil
@@ -134,7 +135,7 @@ func (t *planTx) acceptOrders(ctx context.Context, c *billing.Charge, p billing.
 	return t.refundAccepted(ctx, c, open, billing.StripeRefund{})
 }
 
-// isSecond unwraps a second payment.
+// isSecond reports whether err is a second payment, and returns its charge.
 func isSecond(err error) (billing.Charge, bool) {
 	if second, ok := errors.AsType[*secondPaymentError](err); ok {
 		return second.charge, true

@@ -8,8 +8,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// planOfSetup finds the plan that a SetupIntent was made for in place of a first payment. Others,
-// such as that of the recovery page, give a card to a customer who has plans.
+// planOfSetup finds the plan that a SetupIntent was created for instead of a first payment. Other
+// SetupIntents, such as the recovery page's, give a card to a customer who has plans.
 func (w *Worker) planOfSetup(ctx context.Context, si billing.SetupIntent) (billing.Plan, bool, error) {
 	id := si.Metadata[billing.MetaPlan]
 	if id == "" {
@@ -25,13 +25,12 @@ func (w *Worker) planOfSetup(ctx context.Context, si billing.SetupIntent) (billi
 	if plan.SetupIntent != "" || plan.Status != billing.PlanAwaitingFirstPayment && plan.CardID != "" {
 		return plan, false, nil
 	}
-	charges, err := w.Store.PlanCharges(ctx, plan.ID) // the answer that named it was lost
+	charges, err := w.Store.PlanCharges(ctx, plan.ID) // the answer that named the SetupIntent was lost
 	return plan, err == nil && !charges[0].Checkout, err
 }
 
-// setUpPlan saves the card that the customer gave for a plan without a first payment, and lets the
-// plan collect. Once it does, a later look at the same SetupIntent changes nothing: the plan may
-// have another card by then.
+// setUpPlan saves the card that the customer gave for a plan without a first payment, and activates
+// the plan. For an active plan it changes nothing: the plan may have another card by then.
 func (w *Worker) setUpPlan(ctx context.Context, si billing.SetupIntent, plan billing.Plan) (verdict, error) {
 	if plan.Status != billing.PlanAwaitingFirstPayment {
 		return ignored("plan %s is %s, and waits for no card", plan.Reference, spoken(plan.Status)), nil
@@ -48,7 +47,7 @@ func (w *Worker) setUpPlan(ctx context.Context, si billing.SetupIntent, plan bil
 		if t.plan.Status != billing.PlanAwaitingFirstPayment || t.charges[0].Checkout {
 			return nil
 		}
-		if t.plan.SetupIntent == "" { // its answer was lost
+		if t.plan.SetupIntent == "" { // the answer that named the SetupIntent was lost
 			t.plan.SetupIntent = si.ID
 		}
 		if err := t.useCard(ctx, *saved); err != nil || saved.problem != "" {
@@ -60,12 +59,12 @@ func (w *Worker) setUpPlan(ctx context.Context, si billing.SetupIntent, plan bil
 }
 
 // voidSetup cancels the SetupIntent of a plan that was canceled while it waited for its card, so
-// that a page that is still open asks for none. A failure that may pass leaves it due.
+// that a page that is still open can't save one. After a temporary failure the charge stays due.
 func (w *Worker) voidSetup(ctx context.Context, c call) error {
 	si, err := w.Gateway.CancelSetupIntent(ctx, c.key, c.setup)
 	var ge *billing.GatewayError
 	if errors.As(err, &ge) && (ge.Finished() || !ge.Resend()) {
-		si, err = w.Gateway.SetupIntent(ctx, c.setup) // a card was given, or it is canceled already
+		si, err = w.Gateway.SetupIntent(ctx, c.setup) // a card was saved, or the SetupIntent is canceled already
 	}
 	ctx = context.WithoutCancel(ctx)
 	switch {
@@ -74,7 +73,7 @@ func (w *Worker) voidSetup(ctx context.Context, c call) error {
 	case err != nil:
 		return w.voidLater(ctx, c, err)
 	case si.Status == billing.IntentSucceeded:
-		return w.recordVoid(ctx, c, "the customer gave a card by "+c.setup+" in the last moment; nothing is charged on it")
+		return w.recordVoid(ctx, c, "the customer gave a card by "+c.setup+" before it could be canceled; nothing is charged on it")
 	case si.Status != billing.IntentCanceled:
 		return w.voidLater(ctx, c, fmt.Errorf("%s is %s", si.ID, spoken(si.Status)))
 	}

@@ -9,8 +9,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// planTx is one transaction on one plan, under the plan's lock: what changes is gathered here and
-// written together.
+// planTx is one transaction on one plan, under the plan's lock. Changes are collected in it and
+// written together at the end.
 type planTx struct {
 	billing.Tx
 	worker    *Worker
@@ -22,18 +22,18 @@ type planTx struct {
 	changed   map[billing.ChargeID]bool
 	entries   []billing.AuditEntry
 	tasks     []billing.Task
-	newCard   string           // the PaymentIntent or SetupIntent that gave the plan another card; empty when none did
-	shifted   string           // why the dates were changed; empty when they were not
-	unshifted []billing.Charge // as they were before
-	grown     []billing.Charge // that the database had lost, to be written
-	looked    bool             // Stripe was just asked, and has no PaymentIntent of the charge that is tried
+	newCard   string           // the PaymentIntent or SetupIntent that gave the plan another card, or empty
+	shifted   string           // why the dates were changed; empty if they were not
+	unshifted []billing.Charge // the charges before the dates changed
+	grown     []billing.Charge // charges that the database had lost, to be written
+	looked    bool             // Stripe was just asked and has no PaymentIntent of the charge
 	// customerPaid: the customer has just paid a charge of the plan.
 	customerPaid bool
-	askForCard   string // the payment that left the plan without a card; empty when none did
+	askForCard   string // the payment that left the plan without a card, or empty
 }
 
-// inPlan locks a plan, runs fn, writes what it changed in the same transaction and then enqueues
-// the follow-up tasks.
+// inPlan locks a plan, runs fn, writes fn's changes in the same transaction, and then enqueues the
+// follow-up tasks.
 func (w *Worker) inPlan(ctx context.Context, id billing.PlanID, fn func(t *planTx) error) error {
 	var tasks []billing.Task
 	err := w.Store.Update(ctx, func(tx billing.Tx) error {
@@ -74,7 +74,7 @@ func (w *Worker) openPlan(ctx context.Context, tx billing.Tx, id billing.PlanID)
 	}, nil
 }
 
-// charge finds a charge of the plan; whoever changes it calls touch.
+// charge finds a charge of the plan. A caller that changes the charge calls touch.
 func (t *planTx) charge(id billing.ChargeID) (*billing.Charge, error) {
 	for i := range t.charges {
 		if t.charges[i].ID == id {
@@ -90,7 +90,7 @@ func (t *planTx) touch(c *billing.Charge) {
 	t.changed[c.ID] = true
 }
 
-// move puts a charge into a status; see billing.Charge.Move.
+// move changes the status of a charge; see billing.Charge.Move.
 func (t *planTx) move(c *billing.Charge, to billing.ChargeStatus, reason string, next time.Time) error {
 	t.touch(c)
 	return c.Move(to, reason, next)
@@ -101,8 +101,8 @@ func (t *planTx) audit(c *billing.Charge, action, message, next string) {
 	t.auditBy(c, "", action, message, next)
 }
 
-// auditBy adds an entry about a charge, by an actor: the customer or Stripe. Empty means the acting
-// party.
+// auditBy adds an entry about a charge, by the given actor: the customer or Stripe. An empty actor
+// means the acting party.
 func (t *planTx) auditBy(c *billing.Charge, actor billing.Actor, action, message, next string) {
 	t.entries = append(t.entries, billing.AuditEntry{
 		At: t.now, Actor: actor, Action: action, PlanID: t.plan.ID, ChargeID: c.ID, CustomerID: t.plan.CustomerID,
@@ -110,13 +110,13 @@ func (t *planTx) auditBy(c *billing.Charge, actor billing.Actor, action, message
 	})
 }
 
-// write brings the plan's status in line with its charges and writes everything that changed.
+// write updates the plan's status from its charges and writes everything that changed.
 func (t *planTx) write(ctx context.Context) error {
 	if err := t.settlePlan(); err != nil {
 		return err
 	}
 	added := t.goOn()
-	t.followCharges() // a recurrence that is over lets the plan end
+	t.followCharges() // the plan may end once its recurrence has ended
 	if err := t.writeCharges(ctx, append(t.grown, added...)); err != nil {
 		return err
 	}
@@ -135,8 +135,8 @@ func (t *planTx) write(ctx context.Context) error {
 	return t.InsertAudit(ctx, t.entries...)
 }
 
-// planNotices writes the notices of what the plan became: active, completed, with a new card, or in
-// need of one.
+// planNotices writes the notices of a change of the plan: it is active or completed, or has a new
+// card or needs one.
 func (t *planTx) planNotices(ctx context.Context) error {
 	if err := t.started(ctx); err != nil {
 		return err
@@ -169,15 +169,15 @@ func (t *planTx) writeCharges(ctx context.Context, added []billing.Charge) error
 	return t.InsertCharges(ctx, added...)
 }
 
-// planChanged says whether the plan's own row is to be written.
+// planChanged reports whether the plan's own row must be written.
 func (t *planTx) planChanged() bool {
 	was, is := t.before, t.plan
 	return is.Status != was.Status || is.CardID != was.CardID || is.Reason != was.Reason || is.Total != was.Total ||
 		is.Recurrence != was.Recurrence || is.Schedule != was.Schedule || is.SetupIntent != was.SetupIntent
 }
 
-// goOn adds the charge that is to come next, where the one before was taken up. More than one comes
-// of it only when a charge was skipped that was not the last.
+// goOn adds the next charge of a recurrence once the previous one was attempted. It adds more than
+// one only if a charge other than the last was skipped.
 func (t *planTx) goOn() []billing.Charge {
 	var added []billing.Charge
 	for {
@@ -192,8 +192,8 @@ func (t *planTx) goOn() []billing.Charge {
 	return added
 }
 
-// settlePlan activates a plan whose first charge is paid, ends one whose first charge was canceled,
-// and follows the charges otherwise.
+// settlePlan activates a plan whose first charge is paid, and cancels the open charges of a plan
+// whose first charge was canceled. It then updates the plan's status from its charges.
 func (t *planTx) settlePlan() error {
 	if t.plan.Status == billing.PlanAwaitingFirstPayment {
 		switch t.charges[0].Status {
@@ -209,7 +209,7 @@ func (t *planTx) settlePlan() error {
 	return nil
 }
 
-// followCharges gives the plan the status that its charges come to.
+// followCharges sets the plan's status to the one that its charges imply.
 func (t *planTx) followCharges() {
 	next := t.plan.StatusAfter(t.charges)
 	if next == t.plan.Status {
@@ -219,7 +219,7 @@ func (t *planTx) followCharges() {
 	t.entries = append(t.entries, t.planEntry("plan."+string(next), fmt.Sprintf("plan %s is %s", t.plan.Reference, spoken(next)), ""))
 }
 
-// activate lets a plan collect; why says what it waited for.
+// activate starts the collection of a plan. why is the event that the plan waited for.
 func (t *planTx) activate(why string) {
 	t.plan.Status, t.plan.ActivatedAt = billing.PlanActive, t.now
 	t.shiftLateDates()
@@ -229,7 +229,7 @@ func (t *planTx) activate(why string) {
 		if c.Status != billing.ChargeScheduled {
 			continue
 		}
-		c.NextAttemptAt, c.WakeAt, c.Reason = c.DueAt, c.DueAt, "" // no time for one that waits to be asked for
+		c.NextAttemptAt, c.WakeAt, c.Reason = c.DueAt, c.DueAt, "" // zero if the charge waits until it is requested
 		t.touch(c)
 		if next == "" {
 			next = fmt.Sprintf("charge %d of %s falls due %s", c.Sequence, billing.FormatAmount(c.Amount, c.Currency), t.local(c.DueAt))
@@ -238,13 +238,14 @@ func (t *planTx) activate(why string) {
 	t.entries = append(t.entries, t.planEntry("plan.active", fmt.Sprintf("plan %s is active: %s", t.plan.Reference, why), next))
 }
 
-// shiftLateDates moves what is to come where the first of it would be due already, because the
-// first payment, or the card, came late: a customer who comes back to an old checkout pays in
-// parts, as agreed, and not all at once. The dates move by as many days as the payment came late;
-// without one, by as many as the first charge was due before.
+// shiftLateDates moves the dates of the remaining charges if the first of them would be due
+// already, because the first payment, or the card, came late. A customer who returns to an old
+// checkout thus pays in parts, as agreed, and not everything at once. The dates move by as many
+// days as the payment was late. Without a first payment, they move by the number of days since the
+// first charge was due.
 func (t *planTx) shiftLateDates() {
-	// The first charge is due when the plan was made, or when the merchant's own PaymentIntent was:
-	// that may have been found late.
+	// The first charge is due when the plan was created, or when the merchant's own PaymentIntent was,
+	// which may have been found late.
 	loc, since, what := t.location(), t.charges[0].DueAt, "first payment was recorded %d days after the plan was agreed on"
 	first := t.firstToCome()
 	if first.IsZero() || first.After(t.now) {
@@ -255,7 +256,7 @@ func (t *planTx) shiftLateDates() {
 	}
 	days := billing.DaysBetween(billing.DateOf(since, loc), billing.DateOf(t.now, loc))
 	if days == 0 {
-		return // it falls due today
+		return // the next charge falls due today
 	}
 	t.unshifted = slices.Clone(t.charges)
 	toCome := func(c billing.Charge) bool { return c.Status == billing.ChargeScheduled }
@@ -269,7 +270,7 @@ func (t *planTx) shiftLateDates() {
 	t.entries = append(t.entries, t.planEntry("plan.shifted", t.shifted, ""))
 }
 
-// firstToCome is when the first charge falls due that is still to come; zero when none has a date.
+// firstToCome returns when the next scheduled charge falls due, or zero if none has a date.
 func (t *planTx) firstToCome() time.Time {
 	for _, c := range t.charges {
 		if c.Status == billing.ChargeScheduled && !c.DueAt.IsZero() {
@@ -282,7 +283,7 @@ func (t *planTx) firstToCome() time.Time {
 	return time.Time{}
 }
 
-// writeShift adds a version to the plan when its dates were changed.
+// writeShift adds a version to the plan if its dates were changed.
 func (t *planTx) writeShift(ctx context.Context) error {
 	if t.shifted == "" {
 		return nil
@@ -321,8 +322,8 @@ func (t *planTx) planEntry(action, message, next string) billing.AuditEntry {
 // location is the customer's time zone.
 func (t *planTx) location() *time.Location { return billing.LoadLocation(t.customer.TimeZone) }
 
-// local writes a due time as the customer's clock shows it, for people. A zero time waits for the
-// merchant.
+// local formats a due time for people, in the customer's time zone. A charge with a zero time waits
+// for the merchant's request.
 func (t *planTx) local(at time.Time) string {
 	if at.IsZero() {
 		return "when it is asked for"
@@ -330,7 +331,7 @@ func (t *planTx) local(at time.Time) string {
 	return at.In(t.location()).Format("Mon 2 Jan 2006 15:04 MST")
 }
 
-// spoken writes a status for people: past_due is "past due".
+// spoken formats a status for people: past_due becomes "past due".
 func spoken[S ~string](s S) string {
 	out := []rune(s)
 	for i, r := range out {

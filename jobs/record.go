@@ -11,12 +11,12 @@ import (
 	"tranche/internal/dunning"
 )
 
-// processingWait is the real time after which a payment that is being processed is looked at, in
-// case its webhook is lost.
+// processingWait is the real time after which a processing payment is checked at Stripe, in case
+// its webhook is lost.
 const processingWait = time.Hour
 
-// record writes what became of an attempt. A server that gives one charge's id to two of ours must
-// not keep the outcome from being recorded: it is then recorded without the id.
+// record writes the outcome of an attempt. A server that reports one Stripe charge id for two
+// attempts must not prevent the outcome from being recorded: it is then recorded without the id.
 func (w *Worker) record(ctx context.Context, sent call, r result) error {
 	err := w.recordOnce(ctx, sent, r)
 	if errors.Is(err, billing.ErrExists) && r.stripeCharge != "" {
@@ -29,8 +29,8 @@ func (w *Worker) record(ctx context.Context, sent call, r result) error {
 	return err
 }
 
-// recordOnce writes attempt, charge, plan, notice and audit entry in one transaction. When an event
-// or another worker was faster it changes nothing.
+// recordOnce writes attempt, charge, plan, notice and audit entry in one transaction. It changes
+// nothing if an event or another worker has recorded the outcome already.
 func (w *Worker) recordOnce(ctx context.Context, sent call, r result) error {
 	return w.inPlan(ctx, sent.planID, func(t *planTx) error {
 		c, err := t.charge(sent.attempt.ChargeID)
@@ -57,7 +57,7 @@ func (w *Worker) recordOnce(ctx context.Context, sent call, r result) error {
 	})
 }
 
-// recordOutcome closes one of the charge's attempts with its known outcome, and moves the charge.
+// recordOutcome closes one of the charge's attempts with its known outcome, and updates the charge.
 func (t *planTx) recordOutcome(ctx context.Context, c *billing.Charge, attempts []billing.Attempt, a billing.Attempt, r result) error {
 	if err := t.finish(ctx, c, &a, r); err != nil {
 		return err
@@ -66,27 +66,28 @@ func (t *planTx) recordOutcome(ctx context.Context, c *billing.Charge, attempts 
 		return err
 	}
 	if c.Status.Ended() && r.outcome != billing.OutcomeSucceeded {
-		return nil // paid or stopped meanwhile: a failure changes nothing
+		return nil // paid or stopped meanwhile, so a failure changes nothing
 	}
 	if before := a.Number - 2; before >= 0 && r.failure.Code != codeLostAttempt && attempts[before].Failure.Code == r.failure.Code {
-		r.again = false // the new attempt met the same
+		r.again = false // the new attempt failed with the same code
 	}
 	return t.apply(ctx, c, a, r)
 }
 
-// tookMoneyAfterAll says whether an attempt that was closed otherwise meanwhile did take the money,
-// and nobody knows: money is money, whatever was thought of the attempt.
+// tookMoneyAfterAll reports whether an attempt took money although it was recorded as failed
+// meanwhile, and the charge is not recorded as paid. A payment always counts, even if the attempt
+// was closed before.
 func (w *Worker) tookMoneyAfterAll(a billing.Attempt, c billing.Charge, r result) bool {
 	if r.outcome != billing.OutcomeSucceeded || c.Status.Settled() {
 		return false
 	}
 	w.Log.Error().Str("charge", string(c.ID)).Str("attempt", string(a.ID)).Str("outcome", string(a.Outcome)).
-		Msg("an attempt that was closed otherwise took the money")
+		Msg("attempt was recorded as failed, but Stripe reports it paid")
 	return true
 }
 
-// seenBefore replaces a decline that belongs to an earlier attempt: a PaymentIntent that is looked
-// up still shows the earlier failure when the new confirmation never arrived.
+// seenBefore replaces a decline that belongs to an earlier attempt. If a confirmation never reached
+// Stripe, the fetched PaymentIntent still shows the earlier failure.
 func seenBefore(sent call, r result, attempts []billing.Attempt) result {
 	if !r.lookedUp || r.outcome != billing.OutcomeDeclined || r.stripeCharge == "" {
 		return r
@@ -99,7 +100,8 @@ func seenBefore(sent call, r result, attempts []billing.Attempt) result {
 	return r
 }
 
-// stillUnknown leaves the attempt open and the charge where it is, to be taken up again soon.
+// stillUnknown leaves the attempt open and the charge's status as it is. The attempt is resumed
+// soon.
 func (t *planTx) stillUnknown(c *billing.Charge, a billing.Attempt, cause error) error {
 	if c.Status.Ended() {
 		return nil
@@ -112,7 +114,7 @@ func (t *planTx) stillUnknown(c *billing.Charge, a billing.Attempt, cause error)
 	return nil
 }
 
-// finish closes the attempt's row.
+// finish closes the attempt and writes its row.
 func (t *planTx) finish(ctx context.Context, c *billing.Charge, a *billing.Attempt, r result) error {
 	a.Outcome, a.Failure, a.RequestID = r.outcome, r.failure, r.requestID
 	if r.outcome != billing.OutcomeProcessing {
@@ -137,9 +139,9 @@ func (t *planTx) finish(ctx context.Context, c *billing.Charge, a *billing.Attem
 	return t.UpdateAttempt(ctx, *a)
 }
 
-// stripeChargeTaken says whether another attempt at the same charge already stands for this Stripe
-// charge: a PaymentIntent that could not be confirmed again still names the charge of the attempt
-// before.
+// stripeChargeTaken reports whether another attempt at the same charge is already recorded with
+// this Stripe charge: a PaymentIntent whose new confirmation failed still names the Stripe charge
+// of the previous attempt.
 func (t *planTx) stripeChargeTaken(ctx context.Context, a billing.Attempt, stripeCharge string) (bool, error) {
 	attempts, err := t.Attempts(ctx, a.ChargeID)
 	if err != nil {
@@ -153,10 +155,10 @@ func (t *planTx) stripeChargeTaken(ctx context.Context, a billing.Attempt, strip
 	return false, nil
 }
 
-// apply moves the charge according to the outcome.
+// apply updates the charge according to the outcome.
 func (t *planTx) apply(ctx context.Context, c *billing.Charge, a billing.Attempt, r result) error {
 	if t.plan.Status == billing.PlanCanceled && r.failed() {
-		return t.stop(c) // nothing is chased, and the customer is asked for nothing
+		return t.stop(c) // no retry, and no request to the customer
 	}
 	switch r.outcome {
 	case billing.OutcomeSucceeded:
@@ -185,14 +187,14 @@ func (t *planTx) apply(ctx context.Context, c *billing.Charge, a billing.Attempt
 	return t.failed(ctx, c, troubleOf(a, r))
 }
 
-// otherAmount keeps a payment of another amount from counting as this charge: the PaymentIntent was
-// changed at Stripe. An operator must look; nothing more is charged. A charge that has ended keeps
-// its status.
+// otherAmount handles a payment whose amount differs from the charge's, because the PaymentIntent
+// was changed at Stripe. The payment does not count as this charge. An operator must look, and
+// nothing more is charged. A charge that has ended keeps its status.
 func (t *planTx) otherAmount(c *billing.Charge, pi billing.PaymentIntent) error {
 	reason := fmt.Sprintf("%s took %s and not %s; it was changed at Stripe", pi.ID,
 		billing.FormatAmount(pi.Amount, pi.Currency), billing.FormatAmount(c.Amount, c.Currency))
 	if c.Reason == reason {
-		return nil // it was reported before
+		return nil // it is already reported
 	}
 	t.worker.Log.Error().Str("charge", string(c.ID)).Str("payment_intent", pi.ID).Msg("paid amount differs from the charge")
 	t.auditBy(c, billing.ActorStripe, "charge.amount_differs", fmt.Sprintf("charge %d: %s", c.Sequence, reason), "an operator must look")
@@ -204,16 +206,16 @@ func (t *planTx) otherAmount(c *billing.Charge, pi billing.PaymentIntent) error 
 	return t.move(c, billing.ChargeFailed, reason, time.Time{})
 }
 
-// sameAmount reports whether a PaymentIntent is for what the charge is for.
+// sameAmount reports whether a PaymentIntent has the amount and currency of the charge.
 func sameAmount(c billing.Charge, pi billing.PaymentIntent) bool {
 	return pi.Amount == c.Amount && pi.Currency == c.Currency
 }
 
-// codeAuthenticate is Stripe's code for a bank that wants the customer to authenticate.
+// codeAuthenticate is Stripe's code for a bank that requires the customer to authenticate.
 const codeAuthenticate = "authentication_required"
 
-// troubleOf says how an attempt failed: its card was refused, or is gone, or the request itself was
-// refused.
+// troubleOf returns the failure of an attempt: the card was declined or is gone, or the request
+// itself was refused.
 func troubleOf(a billing.Attempt, r result) trouble {
 	tr := trouble{what: dunning.FailureDeclined, failure: r.failure, attempt: a, cause: r.failure.Cause(), step: strconv.Itoa(a.Number)}
 	switch {
@@ -221,19 +223,19 @@ func troubleOf(a billing.Attempt, r result) trouble {
 		tr.what = dunning.FailureNoCard
 		tr.detail = "the saved card is no longer attached to the customer at Stripe, which refused it: " + r.failure.Message
 	case r.refused:
-		// The merchant is to mend it, and the code alone rarely tells what.
+		// The merchant must fix it, and the code alone rarely shows the cause.
 		tr.what, tr.detail = dunning.FailureRejected, r.failure.Message
 	}
 	return tr
 }
 
-// intentCanceled follows the charge's PaymentIntent, which is seen canceled. One that we canceled,
-// or Stripe itself, is replaced: the charge is still owed. A cancellation by anyone else is the
-// merchant's decision that it is not. Late news of a PaymentIntent that was replaced changes
-// nothing.
+// intentCanceled handles a PaymentIntent of the charge that was found canceled at Stripe. If
+// Tranche or Stripe itself canceled it, it is replaced: the charge is still owed. A cancellation by
+// anyone else is the merchant's decision that the charge is no longer owed. A cancellation of a
+// PaymentIntent that was replaced changes nothing.
 func (t *planTx) intentCanceled(ctx context.Context, c *billing.Charge, pi billing.PaymentIntent) error {
 	if c.PaymentIntent != pi.ID {
-		if c.Status == billing.ChargeCollecting { // the attempt met it and is over
+		if c.Status == billing.ChargeCollecting { // the attempt failed because of it
 			return t.move(c, billing.ChargeRetrying, "its PaymentIntent was replaced", t.now)
 		}
 		return nil
@@ -262,6 +264,6 @@ func (t *planTx) intentCanceled(ctx context.Context, c *billing.Charge, pi billi
 	if err := t.cancel(c, reason); err != nil {
 		return err
 	}
-	t.rest(c) // the PaymentIntent is seen canceled already
+	t.rest(c) // the PaymentIntent is known to be canceled
 	return nil
 }

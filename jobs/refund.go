@@ -8,8 +8,7 @@ import (
 	"tranche/internal/billing"
 )
 
-// openRefund is the refund that was ordered of a charge and is not made yet; a zero one when there
-// is none.
+// openRefund returns the refund of a charge that was ordered and is not made yet, or a zero one.
 func (t *planTx) openRefund(ctx context.Context, c *billing.Charge) (billing.Refund, error) {
 	refunds, err := t.Refunds(ctx, c.ID)
 	if err != nil {
@@ -23,10 +22,10 @@ func (t *planTx) openRefund(ctx context.Context, c *billing.Charge) (billing.Ref
 	return billing.Refund{}, nil
 }
 
-// refundPayment asks Stripe to give back what is left of a payment, under the key that was written
-// with the order. A failure that may pass leaves the charge due, and the same request is sent
-// again. However late that is, nothing is given back twice: Stripe then reports that nothing is
-// left, which the payment itself confirms.
+// refundPayment asks Stripe to refund the remainder of a payment, under the key that was stored
+// with the order. After a temporary failure the charge stays due, and the same request is sent
+// again. A late repeat does not refund twice: Stripe then reports that nothing is left, and the
+// payment itself confirms it.
 func (w *Worker) refundPayment(ctx context.Context, c call) error {
 	var made billing.StripeRefund
 	params := billing.RefundParams{
@@ -35,8 +34,8 @@ func (w *Worker) refundPayment(ctx context.Context, c call) error {
 		},
 		ReverseTransfer: c.connect.TransferDestination != "", RefundFee: c.connect.Fee(c.refund.Amount, c.refund.Currency) > 0,
 	}
-	// A refund that was carried out although Stripe answered 500 is refused under the next key, because
-	// nothing is left. It is looked up then.
+	// A refund that was carried out although Stripe answered 500 is refused under the next key,
+	// because nothing is left. It is then looked up.
 	err := billing.UnderKey(c.key, func(key string) (err error) {
 		made, err = w.Gateway.CreateRefund(ctx, key, params)
 		return err
@@ -63,8 +62,8 @@ func (w *Worker) refundPayment(ctx context.Context, c call) error {
 	})
 }
 
-// refundedBefore returns the refund of an order whose answer was lost: its payment has nothing
-// left. It returns no status where money is left, because then the refund can't be made.
+// refundedBefore returns the refund of an order whose answer was lost: its payment is refunded in
+// full. If money is left, it returns no status, because then the refund was refused.
 func (w *Worker) refundedBefore(ctx context.Context, r billing.Refund) (billing.StripeRefund, error) {
 	p, err := w.Gateway.Payment(ctx, r.PaymentIntent)
 	if errors.Is(err, billing.ErrNotFound) {
@@ -79,7 +78,7 @@ func (w *Worker) refundedBefore(ctx context.Context, r billing.Refund) (billing.
 	return billing.StripeRefund{Status: "succeeded", PaymentIntent: r.PaymentIntent, Amount: r.Amount}, nil
 }
 
-// recordRefund writes what became of an order, unless an event of Stripe did so already.
+// recordRefund records the outcome of an order, unless an event from Stripe has done so already.
 func (w *Worker) recordRefund(ctx context.Context, sent call, write func(t *planTx, c *billing.Charge, r billing.Refund) error) error {
 	return w.inPlan(ctx, sent.planID, func(t *planTx) error {
 		c, err := t.charge(sent.refund.ChargeID)
@@ -95,7 +94,7 @@ func (w *Worker) recordRefund(ctx context.Context, sent call, write func(t *plan
 }
 
 // refundAccepted records that Stripe accepted a refund that was ordered here, and notifies the
-// customer. Before that the customer is promised nothing. What was wrong about the order is over.
+// customer, who is promised nothing before that. It closes the incidents about the order.
 func (t *planTx) refundAccepted(ctx context.Context, c *billing.Charge, r billing.Refund, made billing.StripeRefund) error {
 	r.Status, r.StripeRefund, r.UpdatedAt = billing.RefundMade, made.ID, t.now
 	if made.Amount > 0 {
@@ -127,7 +126,7 @@ func (t *planTx) refundNotice(ctx context.Context, c *billing.Charge, kind billi
 	return t.owe(ctx, n)
 }
 
-// refundRefused records that Stripe refuses an order for good. An operator must act.
+// refundRefused records that Stripe permanently refuses an order. An operator must act.
 func (t *planTx) refundRefused(ctx context.Context, c *billing.Charge, r billing.Refund, why string) error {
 	r.Status, r.Failure, r.UpdatedAt = billing.RefundFailed, why, t.now
 	if err := t.UpdateRefund(ctx, r); err != nil {
@@ -148,7 +147,7 @@ func (t *planTx) refundIncident(ctx context.Context, c *billing.Charge, r billin
 }
 
 // openIncident opens an incident about a charge, unless one of its kind and subject was opened
-// before: news that comes twice must not reopen what an operator closed.
+// before: a duplicate event must not reopen an incident that an operator closed.
 func (t *planTx) openIncident(ctx context.Context, c *billing.Charge, kind billing.IncidentKind, subject, detail string) error {
 	before, err := t.Incidents(ctx, billing.IncidentFilter{Kind: kind, Subject: subject, Limit: 1})
 	if err != nil || len(before) > 0 {
@@ -160,8 +159,8 @@ func (t *planTx) openIncident(ctx context.Context, c *billing.Charge, kind billi
 	return err
 }
 
-// tellRefund notifies the customer that money was given back in Stripe's dashboard. A refund that
-// was ordered here has a notice of its own.
+// tellRefund notifies the customer of a refund that was made in Stripe's dashboard. A refund that
+// was ordered here has its own notice.
 func (t *planTx) tellRefund(ctx context.Context, c *billing.Charge, p billing.RecordedPayment) error {
 	given := p.AmountRefunded - c.AmountRefunded
 	if given <= 0 {
@@ -179,8 +178,8 @@ func (t *planTx) tellRefund(ctx context.Context, c *billing.Charge, p billing.Re
 	return t.refundNotice(ctx, c, billing.NoticeRefundMade, fmt.Sprintf("%s:%d", billing.NoticeRefundMade, p.AmountRefunded), given)
 }
 
-// refundLater leaves the charge due, with the reason. A key that lacks the permission needs an
-// operator, so that opens an incident; the refund is made once the key is right.
+// refundLater leaves the charge due and records the reason. A key that lacks the permission needs
+// an operator, so it opens an incident. The refund is made once the key has the permission.
 func (w *Worker) refundLater(ctx context.Context, sent call, why error) error {
 	return w.inPlan(ctx, sent.planID, func(t *planTx) error {
 		c, err := t.charge(sent.refund.ChargeID)
@@ -196,8 +195,8 @@ func (w *Worker) refundLater(ctx context.Context, sent call, why error) error {
 	})
 }
 
-// countAgain takes a charge that was dropped back into the plan's total: the customer paid it in
-// the last moment.
+// countAgain takes a dropped charge back into the plan's total, because the customer paid it at the
+// same time.
 func (t *planTx) countAgain(ctx context.Context, c *billing.Charge) error {
 	if !c.Dropped {
 		return nil
@@ -212,12 +211,12 @@ func (t *planTx) countAgain(ctx context.Context, c *billing.Charge) error {
 	if err != nil {
 		return err
 	}
-	what := fmt.Sprintf("charge %d of %s was taken out, and paid in the same moment: it counts again", c.Sequence, billing.FormatAmount(c.Amount, c.Currency))
+	what := fmt.Sprintf("charge %d of %s was dropped and paid at the same time: it counts again", c.Sequence, billing.FormatAmount(c.Amount, c.Currency))
 	t.entries = append(t.entries, t.planEntry("plan.total_changed", what, "give the money back at Stripe if it is not owed"))
 	return billing.AddVersion(ctx, t.Tx, t.plan, before, after, t.now, what)
 }
 
-// agreed is the plan's charges as they were while one of them had another status.
+// agreed returns the plan's charges as they were while c had another status.
 func (t *planTx) agreed(c *billing.Charge, was billing.ChargeStatus) []billing.Charge {
 	before := make([]billing.Charge, len(t.charges))
 	copy(before, t.charges)

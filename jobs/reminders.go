@@ -9,34 +9,34 @@ import (
 	"tranche/internal/billing"
 )
 
-// Tasks that owe a customer a notice ahead of time. Who finds what to tell is no worker: the
-// scheduler does.
+// Tasks that enqueue advance notices for customers. The scheduler finds the charges and cards, and
+// a worker runs the tasks.
 const (
 	KindTellUpcoming = "notice:upcoming"
 	KindTellExpiring = "notice:expiring"
 	KindTellCheckout = "notice:checkout"
 )
 
-// expiringAhead is how long before a card expires its customer is told: long enough that the new
-// card has come by post, and short enough that the old one is not forgotten again.
+// expiringAhead is how long before a card expires its customer is notified. It leaves time for
+// the new card to arrive by post, and is short enough that the notice is not forgotten again.
 const expiringAhead = 30 * 24 * time.Hour
 
-// ExpiringFrom is the first moment at which customers are told of cards that expire at the end of
-// the month.
+// ExpiringFrom returns the earliest time at which customers are notified of cards that expire at
+// the end of the month.
 func ExpiringFrom(year int, month time.Month) time.Time {
 	return time.Date(year, month+1, 1, 0, 0, 0, 0, time.UTC).Add(-expiringAhead)
 }
 
-// Reminders finds what customers are to be told ahead of time, and enqueues a task for each. What
-// was told is found no more, so a task that is lost is made again by the next run, and one that
-// runs twice does nothing.
+// Reminders finds the advance notices that are due, and enqueues a task for each. A charge or card
+// whose notice was written is not found again. The next run therefore repeats a lost task, and a
+// task that runs twice does nothing.
 type Reminders struct {
 	Store billing.ReminderStore
 	Queue billing.Queue
 }
 
-// Upcoming enqueues a task for each charge that falls due within so many days. None are told of for
-// 0 days. Errors: billing.ErrUnavailable.
+// Upcoming enqueues a task for each charge that falls due within the given number of days. With 0
+// days there are no advance notices. Errors: billing.ErrUnavailable.
 func (r Reminders) Upcoming(ctx context.Context, now time.Time, days int) (found int, err error) {
 	lead := time.Duration(days) * 24 * time.Hour
 	if lead == 0 {
@@ -59,11 +59,11 @@ func (r Reminders) Upcoming(ctx context.Context, now time.Time, days int) (found
 	}
 }
 
-// Expiring enqueues a task for each card that expires soon, or has, before the last charge it is to
-// pay. Errors: billing.ErrUnavailable.
+// Expiring enqueues a task for each card that expires soon, or has expired, before the last charge
+// it is to pay. Errors: billing.ErrUnavailable.
 func (r Reminders) Expiring(ctx context.Context, now time.Time) (found int, err error) {
-	// A card saved shortly before it expires may be found after that; what is older was told or
-	// never will be.
+	// A card that was saved shortly before its expiry may be found after it. Cards that expired
+	// earlier have had their notice or get none.
 	month := time.Date(now.Year(), now.Month()-1, 1, 0, 0, 0, 0, time.UTC)
 	for ; !month.AddDate(0, 1, 0).After(now.Add(expiringAhead)); month = month.AddDate(0, 1, 0) {
 		n, err := r.expiringIn(ctx, month, now)
@@ -94,7 +94,7 @@ func (r Reminders) expiringIn(ctx context.Context, month, now time.Time) (found 
 }
 
 // Checkouts enqueues a task for each plan whose customer is to be reminded of the checkout. days is
-// after how many days a plan expires whose terms set no time; 0 means never. Errors:
+// the number of days after which a plan expires if its terms set no time; 0 means never. Errors:
 // billing.ErrUnavailable.
 func (r Reminders) Checkouts(ctx context.Context, now time.Time, days int) (found int, err error) {
 	last := billing.FirstWithCheckoutReminder(now)
@@ -116,7 +116,7 @@ func (r Reminders) Checkouts(ctx context.Context, now time.Time, days int) (foun
 	}
 }
 
-// TellUpcoming owes the customer the notice that a charge falls due, unless it was paid or stopped
+// TellUpcoming enqueues the notice that a charge falls due, unless the charge was paid or stopped
 // meanwhile.
 func (w *Worker) TellUpcoming(ctx context.Context, id string, _ int64) error {
 	row, err := w.Store.Charge(ctx, billing.ChargeID(id))
@@ -133,14 +133,14 @@ func (w *Worker) TellUpcoming(ctx context.Context, id string, _ int64) error {
 			return err
 		}
 		if _, unpaid := billing.UnpaidBefore(t.charges, *c, t.now); unpaid {
-			return nil // a later run looks again: "you do not need to do anything" is not true
+			return nil // a later run checks again: "you do not need to do anything" is not true now
 		}
 		return t.notice(ctx, c, billing.NoticeUpcomingCharge, billing.StepUpcoming(c.DueAt), "")
 	})
 }
 
-// TellExpiring owes the customer the notice that a card expires before the last charge it is to
-// pay. It is owed once for the card and the month, whatever the number of its plans.
+// TellExpiring enqueues the notice that a card expires before the last charge it is to pay. It is
+// sent once for each card and month, even if several plans use the card.
 func (w *Worker) TellExpiring(ctx context.Context, id string, _ int64) error {
 	card, err := w.Store.Card(ctx, billing.CardID(id))
 	if errors.Is(err, billing.ErrNotFound) {
@@ -155,7 +155,8 @@ func (w *Worker) TellExpiring(ctx context.Context, id string, _ int64) error {
 		return err
 	}
 	return w.inPlan(ctx, plan, func(t *planTx) error {
-		// What was read without the lock may have changed: the card, its month, the plan's card.
+		// Rows that were read without the lock may have changed: the card, its expiry month, the plan's
+		// card.
 		now, err := t.Card(ctx, card.ID)
 		if err != nil || now.Status != billing.CardActive || t.plan.CardID != now.ID || !t.plan.Status.Collects() {
 			return err
@@ -172,8 +173,8 @@ func (w *Worker) TellExpiring(ctx context.Context, id string, _ int64) error {
 	})
 }
 
-// TellCheckout owes the customer the notice that the checkout is not completed, unless it was, or the
-// plan was canceled or expired meanwhile.
+// TellCheckout enqueues the notice that the checkout is not completed, unless the checkout was
+// completed or the plan was canceled or expired meanwhile.
 func (w *Worker) TellCheckout(ctx context.Context, id string, _ int64) error {
 	err := w.inPlan(ctx, billing.PlanID(id), func(t *planTx) error {
 		if !t.plan.RemindsOfCheckout(t.now, w.Rules.CheckoutDays) {
@@ -183,7 +184,7 @@ func (w *Worker) TellCheckout(ctx context.Context, id string, _ int64) error {
 		if t.plan.AwaitedCard(*c) {
 			reason = billing.ReasonNoCardSaved
 		} else if !c.Checkout {
-			return nil // its SetupIntent was not made: there is nothing on the page yet
+			return nil // its SetupIntent was not created, so the page has nothing to offer yet
 		}
 		return t.notice(ctx, c, billing.NoticeCheckoutReminder, billing.StepCheckoutReminder, reason)
 	})
@@ -194,8 +195,8 @@ func (w *Worker) TellCheckout(ctx context.Context, id string, _ int64) error {
 	return err
 }
 
-// firstAfterExpiry is the plan, of those that use the card, with the first charge that the card
-// can't pay; "" when there is none.
+// firstAfterExpiry returns the plan with the first charge that the card can't pay, among the plans
+// that use the card; "" if there is none.
 func (w *Worker) firstAfterExpiry(ctx context.Context, card billing.Card) (billing.PlanID, error) {
 	customer, err := w.Store.Customer(ctx, card.CustomerID)
 	if err != nil {
@@ -220,7 +221,7 @@ func (w *Worker) firstAfterExpiry(ctx context.Context, card billing.Card) (billi
 	return "", nil
 }
 
-// expiryOf is a card's month as it is printed on it: 08/27.
+// expiryOf formats a card's expiry month as it is printed on the card: 08/27.
 func expiryOf(card billing.Card) string {
 	if card.ExpMonth == 0 {
 		return ""

@@ -8,12 +8,13 @@ import (
 	"tranche/internal/billing"
 )
 
-// confirmLimit is how often one PaymentIntent is confirmed in all, by us and by the customer.
-// Stripe cancels one after too many; the number is not published, and about 10 were seen.
+// confirmLimit is how often one PaymentIntent is confirmed in total, by the worker and by the
+// customer. Stripe cancels a PaymentIntent after too many confirmations. It does not publish the
+// number; about 10 were observed.
 const confirmLimit = 8
 
-// whyReplace says why the charge's PaymentIntent can't take another confirmation with this card; ""
-// when it can.
+// whyReplace returns why the charge's PaymentIntent can't take another confirmation with this card,
+// or "" if it can.
 func whyReplace(c *billing.Charge, card billing.Card, attempts []billing.Attempt) string {
 	if c.PaymentIntent == "" {
 		return ""
@@ -40,8 +41,8 @@ func whyReplace(c *billing.Charge, card billing.Card, attempts []billing.Attempt
 	return ""
 }
 
-// whyReplace returns why the charge's PaymentIntent is replaced before the next attempt; "" when it
-// is not. A replacement that was begun is carried on.
+// whyReplace returns why the charge's PaymentIntent is replaced before the next attempt, or "" if
+// it is not. A replacement that has begun is continued.
 func (t *planTx) whyReplace(ctx context.Context, c *billing.Charge, card billing.Card, attempts []billing.Attempt) (string, error) {
 	if why := whyReplace(c, card, attempts); why != "" || c.PaymentIntent == "" {
 		return why, nil
@@ -53,7 +54,7 @@ func (t *planTx) whyReplace(ctx context.Context, c *billing.Charge, card billing
 	return "", err
 }
 
-// stripeCustomer names a Stripe customer in words.
+// stripeCustomer describes a Stripe customer in words.
 func stripeCustomer(id string) string {
 	if id == "" {
 		return "no Stripe customer"
@@ -61,8 +62,8 @@ func stripeCustomer(id string) string {
 	return "Stripe customer " + id
 }
 
-// toReplace marks the charge's PaymentIntent as one that we are about to cancel, before Stripe is
-// called: otherwise the event that tells of it would be taken for the merchant's word that nothing
+// toReplace marks the charge's PaymentIntent as about to be canceled, before Stripe is called.
+// Otherwise the event of the cancellation would be taken for the merchant's decision that nothing
 // is owed.
 func (t *planTx) toReplace(ctx context.Context, c *billing.Charge, why string) (*call, error) {
 	follow, _, err := t.dunningOf(ctx, c)
@@ -82,11 +83,11 @@ func (t *planTx) toReplace(ctx context.Context, c *billing.Charge, why string) (
 }
 
 // replacePayment cancels a PaymentIntent and, once it is seen canceled, lets the charge be tried
-// with a new one. When it is paid meanwhile it is left as it is, and so is the charge.
+// with a new one. If the PaymentIntent was paid meanwhile, the payment is recorded.
 func (w *Worker) replacePayment(ctx context.Context, r call) error {
 	pi, err := w.Gateway.CancelPaymentIntent(ctx, voidKey(r.replace, r.charge.Lease), r.replace)
 	if err != nil || pi.Status != billing.IntentCanceled {
-		pi, err = w.Gateway.PaymentIntent(ctx, r.replace) // it may have been paid, or canceled before
+		pi, err = w.Gateway.PaymentIntent(ctx, r.replace) // it may be paid, or canceled already
 	}
 	ctx, cancel := w.recording(ctx)
 	defer cancel()
@@ -110,8 +111,8 @@ func (w *Worker) replacePayment(ctx context.Context, r call) error {
 	})
 }
 
-// notCanceled says why no new PaymentIntent may be made yet; nil when one may. looked is what went
-// wrong in looking.
+// notCanceled returns why no new PaymentIntent may be created yet, or nil if one may. looked is the
+// error of the lookup.
 func notCanceled(id string, pi billing.PaymentIntent, looked error) error {
 	switch {
 	case looked != nil && pi.Status != billing.IntentCanceled:
@@ -122,7 +123,7 @@ func notCanceled(id string, pi billing.PaymentIntent, looked error) error {
 	return nil
 }
 
-// replaced lets go of a PaymentIntent that was seen canceled.
+// replaced removes a PaymentIntent that was seen canceled from its charge.
 func (t *planTx) replaced(c *billing.Charge) error {
 	t.audit(c, "charge.payment_intent_replaced",
 		fmt.Sprintf("charge %d: %s is canceled; a new one will be made", c.Sequence, c.PaymentIntent), "tried at once")
@@ -130,12 +131,12 @@ func (t *planTx) replaced(c *billing.Charge) error {
 	next := c.NextAttemptAt
 	if next.IsZero() || next.After(t.now) {
 		t.touch(c)
-		return nil // nothing was due: the next attempt makes it
+		return nil // nothing is due: the next attempt creates a new one
 	}
 	return t.move(c, c.Status, "", t.now)
 }
 
-// isOurs says whether the cancellation of a PaymentIntent was our own, to make a new one.
+// isOurs reports whether Tranche canceled a PaymentIntent itself, to create a new one.
 func (t *planTx) isOurs(ctx context.Context, c *billing.Charge, pi billing.PaymentIntent) (bool, error) {
 	_, err := t.LastCardTry(ctx, billing.CardTryFilter{Kind: billing.CardTryVoided, Intent: pi.ID})
 	if err == nil || !errors.Is(err, billing.ErrNotFound) {

@@ -9,25 +9,25 @@ import (
 	"tranche/internal/billing"
 )
 
-// result is what is known of an attempt after Stripe was asked.
+// result is what Stripe's answer shows of an attempt.
 type result struct {
 	outcome      billing.Outcome
 	failure      billing.Failure
-	pi           billing.PaymentIntent // ID is empty where it is not known
+	pi           billing.PaymentIntent // ID is empty if it is not known
 	stripeCharge string
 	requestID    string
 
-	replaces string // the charge's PaymentIntent, when pi took its place and the database had lost that
+	replaces string // the charge's PaymentIntent that pi replaced, if the database had lost the replacement
 
-	refused   bool  // Stripe refused the request itself; no card was asked
+	refused   bool  // Stripe refused the request itself; no card was charged
 	cardGone  bool  // the card can't be charged any more
-	again     bool  // no card was asked, and a new attempt may be made at once
-	lookedUp  bool  // read from a PaymentIntent that was fetched or listed, and not from the call's answer
-	elsewhere bool  // Stripe knows neither customer nor card: it is another account
+	again     bool  // no card was charged, and a new attempt may be made at once
+	lookedUp  bool  // read from a fetched or listed PaymentIntent, not from the call's answer
+	elsewhere bool  // Stripe knows neither customer nor card: the key belongs to another account
 	err       error // why the outcome is unknown
 }
 
-// failed reports whether the attempt is over and took no money.
+// failed reports whether the attempt ended without taking money.
 func (r result) failed() bool {
 	switch r.outcome {
 	case billing.OutcomeDeclined, billing.OutcomeRequiresAction, billing.OutcomeError:
@@ -36,8 +36,8 @@ func (r result) failed() bool {
 	return false
 }
 
-// Codes of ours, for attempts at which no card was asked and Stripe gave no code, or one that says
-// less. They stand where Stripe's own code would.
+// Codes of Tranche, for attempts that did not reach the card's issuer, if Stripe gave no code or a
+// less specific one. They are stored where Stripe's own code would be.
 const (
 	codeNeverArrived = "never_arrived"
 	codeNotConfirmed = "not_confirmed"
@@ -46,8 +46,8 @@ const (
 	codeServerFailed = "stripe_failed"
 )
 
-// noCharge is an attempt at which no card was asked. Once in a row it is made anew at once; after
-// that it is taken for a refused request.
+// noCharge is the result of an attempt that did not reach the card's issuer. After the first such
+// result a new attempt follows at once. After a second in a row the request counts as refused.
 func noCharge(pi billing.PaymentIntent, code, message string) result {
 	return result{
 		outcome: billing.OutcomeError, refused: true, again: true, pi: pi, requestID: pi.RequestID,
@@ -55,7 +55,7 @@ func noCharge(pi billing.PaymentIntent, code, message string) result {
 	}
 }
 
-// send carries a call out and finds out what became of it.
+// send makes a call and determines its outcome.
 func (w *Worker) send(ctx context.Context, c call) result {
 	if c.lookUp {
 		return w.lookUp(ctx, c)
@@ -88,14 +88,15 @@ func (w *Worker) send(ctx context.Context, c call) result {
 	return w.refused(ctx, c, ge)
 }
 
-// maxHeldUp is the real time, by a clock that cannot be set back, after which the check before a
-// call no longer stands. A process that was suspended meanwhile may have missed a cancellation.
+// maxHeldUp is the real time after which the check before a call is too old. It is measured by a
+// clock that cannot be set back. A process that was suspended meanwhile may have missed a
+// cancellation.
 const maxHeldUp = 5 * time.Second
 
-// errHeldUp is a request that was not sent because its check is too old.
+// errHeldUp is the error of a request that was not sent because its check is too old.
 var errHeldUp = fmt.Errorf("not sent: more than %s passed since the charge was checked", maxHeldUp)
 
-// fresh returns a check that fails once the charge was checked too long ago.
+// fresh returns a check that fails if the charge was checked too long ago.
 func (w *Worker) fresh(c call) func() error {
 	return func() error {
 		if w.Clock.Since(c.checked) >= maxHeldUp {
@@ -105,14 +106,14 @@ func (w *Worker) fresh(c call) func() error {
 	}
 }
 
-// typeKeyUsed is Stripe's error type for a key that was used with other parameters.
+// typeKeyUsed is Stripe's error type for a key that was already used with other parameters.
 // Source: docs.stripe.com/api/idempotent_requests.
 const typeKeyUsed = "idempotency_error"
 
-// keyUsed finds out what became of a request whose key Stripe knows with other parameters: from an
-// attempt that was lost with the database, or before an upgrade that writes them differently. The
-// key was used, so a request was carried out: that nothing can be seen of it is no proof that
-// nothing happened.
+// keyUsed determines the outcome of a request whose key Stripe has seen with other parameters: the
+// key was used by an attempt that the database lost, or by an older version that sent other
+// parameters. The key was used, so a request was carried out. If Stripe shows no trace of it, that
+// does not prove that nothing happened.
 func (w *Worker) keyUsed(ctx context.Context, c call, ge *billing.GatewayError) result {
 	pi, err := w.usedFor(ctx, c)
 	switch {
@@ -122,13 +123,13 @@ func (w *Worker) keyUsed(ctx context.Context, c call, ge *billing.GatewayError) 
 		return result{outcome: billing.OutcomeUnknown, err: err}
 	case pi.Status == billing.IntentRequiresConfirmation,
 		pi.Status == billing.IntentRequiresPaymentMethod && pi.LastErrorPaymentMethod != c.attempt.Params.PaymentMethod:
-		return lostAttempt(pi) // another card was asked, or none
+		return lostAttempt(pi) // another card was charged, or none
 	}
 	return fromIntent(pi)
 }
 
-// usedFor returns the PaymentIntent that a used key belongs to: the one that was to be confirmed,
-// else the charge's own at Stripe.
+// usedFor returns the PaymentIntent that a used key belongs to: the one to be confirmed, or else
+// the one that Stripe has for the charge.
 func (w *Worker) usedFor(ctx context.Context, c call) (billing.PaymentIntent, error) {
 	if id := c.attempt.Params.PaymentIntent; id != "" {
 		return w.Gateway.PaymentIntent(ctx, id)
@@ -136,8 +137,8 @@ func (w *Worker) usedFor(ctx context.Context, c call) (billing.PaymentIntent, er
 	return billing.FindChargeIntent(ctx, w.Gateway, []string{c.customer}, time.Time{}, c.attempt.ChargeID, "")
 }
 
-// finished finds out at once what became of a request that Stripe failed to carry out: its key only
-// repeats the failure. When Stripe has nothing of the attempt, another may be made under a new key.
+// finished determines the outcome of a request that Stripe failed to carry out. Its key would only
+// repeat the failure. If Stripe has nothing of the attempt, another may be made under a new key.
 func (w *Worker) finished(ctx context.Context, c call, ge *billing.GatewayError) result {
 	r := w.lookUp(ctx, c)
 	if r.failure.Code == codeNeverArrived {
@@ -147,8 +148,9 @@ func (w *Worker) finished(ctx context.Context, c call, ge *billing.GatewayError)
 	return r
 }
 
-// fromIntent reads the outcome from a PaymentIntent's status. One that it does not know may mean
-// money on its way: it is looked at again, and nothing new is sent.
+// fromIntent reads the outcome from a PaymentIntent's status. A payment with an unknown status
+// counts as processing, because money may be on its way: it is checked again, and nothing new is
+// sent.
 func fromIntent(pi billing.PaymentIntent) result {
 	r := result{pi: pi, stripeCharge: pi.LatestCharge, requestID: pi.RequestID}
 	switch pi.Status {
@@ -172,9 +174,9 @@ func fromIntent(pi billing.PaymentIntent) result {
 	return r
 }
 
-// declined fills in what the error left out. Stripe usually sends the PaymentIntent with a decline,
-// but does not promise to; without its id the retry could not use the same one. Where it can't be
-// found, the decline's webhook may name it.
+// declined adds the PaymentIntent if the error did not contain it. Stripe usually sends the
+// PaymentIntent with a decline, but does not promise to. Without its id the retry could not confirm
+// the same one. If it can't be found, the decline's webhook may name it.
 func (w *Worker) declined(ctx context.Context, c call, ge *billing.GatewayError) result {
 	r := result{outcome: billing.OutcomeDeclined, failure: ge.Failure, stripeCharge: ge.StripeCharge, requestID: ge.RequestID}
 	switch {
@@ -186,7 +188,7 @@ func (w *Worker) declined(ctx context.Context, c call, ge *billing.GatewayError)
 		pi, err := w.findIntent(ctx, c, ge.StripeCharge)
 		var failed *billing.GatewayError
 		if errors.As(err, &failed) && failed.Resend() {
-			// The same key gives the same answer, so nothing is lost by asking again later.
+			// The same key gives the same answer, so the request can be sent again later.
 			return result{outcome: billing.OutcomeUnknown, err: err}
 		}
 		r.pi = pi
@@ -197,9 +199,9 @@ func (w *Worker) declined(ctx context.Context, c call, ge *billing.GatewayError)
 	return r
 }
 
-// refused finds out why a request was refused: the PaymentIntent is not in the state we took it for
-// (often the customer has paid it meanwhile), the card is gone, or the request or the account is
-// wrong.
+// refused determines why a request was refused: the PaymentIntent is in another state than expected
+// (often because the customer has paid meanwhile), the card is gone, or the request or the account
+// is wrong.
 func (w *Worker) refused(ctx context.Context, c call, ge *billing.GatewayError) result {
 	pi := billing.PaymentIntent{ID: c.attempt.Params.PaymentIntent}
 	if pi.ID != "" {
@@ -230,8 +232,9 @@ func (w *Worker) refused(ctx context.Context, c call, ge *billing.GatewayError) 
 	return r
 }
 
-// refusedByState is what a refusal comes to where the state of the attempt's PaymentIntent explains
-// it, or can't be read. It returns false where the reason is another one.
+// refusedByState returns the result of a refused request if the state of the attempt's
+// PaymentIntent explains the refusal, or can't be read. It returns false if the reason is a
+// different one.
 func (w *Worker) refusedByState(ctx context.Context, c call, pi billing.PaymentIntent, ge *billing.GatewayError) (result, bool) {
 	seen, err := w.Gateway.PaymentIntent(ctx, pi.ID)
 	switch {
@@ -242,10 +245,10 @@ func (w *Worker) refusedByState(ctx context.Context, c call, pi billing.PaymentI
 	case !confirmable(seen):
 		return fromIntent(seen), true
 	case seen.SetupFutureUsage != "" && !c.attempt.Params.ClearSetup:
-		// Stripe confirms nothing off-session that is to set up its card
-		// (github.com/artsy/exchange/pull/484). The recovery page asks for that with a new card,
-		// and a decline there leaves it behind. A confirmation may take it away again:
-		// setup_future_usage of that call takes "" (Stripe's OpenAPI description).
+		// Stripe does not confirm a PaymentIntent off-session that has setup_future_usage
+		// (github.com/artsy/exchange/pull/484). The recovery page sets it with a new card, and it stays
+		// set after a decline there. A confirmation may clear it: setup_future_usage of that call accepts
+		// "" (Stripe's OpenAPI description).
 		r := noCharge(pi, codeSetupLeft, ge.Failure.Message)
 		r.requestID = ge.RequestID
 		return r, true
@@ -253,20 +256,20 @@ func (w *Worker) refusedByState(ctx context.Context, c call, pi billing.PaymentI
 	return result{}, false
 }
 
-// unknownAfter leaves the outcome open where the reason of a refusal can't be found out.
+// unknownAfter leaves the outcome open if the reason for a refusal can't be determined.
 func unknownAfter(ge *billing.GatewayError, err error) result {
 	return result{outcome: billing.OutcomeUnknown, err: fmt.Errorf("%w; then: %w", ge, err)}
 }
 
-// confirmable says whether the PaymentIntent still waits for a confirmation, so that its state was
-// not the reason.
+// confirmable reports whether the PaymentIntent still waits for a confirmation, so that its state
+// does not explain a refusal.
 func confirmable(pi billing.PaymentIntent) bool {
 	return pi.Status == billing.IntentRequiresPaymentMethod || pi.Status == billing.IntentRequiresConfirmation
 }
 
-// lookUp finds out what became of an attempt that must not be sent again, because Stripe may have
-// forgotten its key. A PaymentIntent that is not there was never made: nothing happened, and a new
-// attempt is safe.
+// lookUp determines the outcome of an attempt that must not be sent again, because Stripe may have
+// forgotten its key. If Stripe has no PaymentIntent of the attempt, none was ever created: nothing
+// was charged, and a new attempt is safe.
 func (w *Worker) lookUp(ctx context.Context, c call) result {
 	id := c.attempt.PaymentIntent
 	var pi billing.PaymentIntent
@@ -277,7 +280,7 @@ func (w *Worker) lookUp(ctx context.Context, c call) result {
 		pi, err = w.findIntent(ctx, c, "")
 	}
 	if errors.Is(err, billing.ErrNotFound) && w.Clock.Now().Sub(c.sentAt) < w.Clock.Simulated(w.Lease) {
-		return result{outcome: billing.OutcomeUnknown, err: errors.New("it may still be on its way")}
+		return result{outcome: billing.OutcomeUnknown, err: errors.New("the request may still be in flight")}
 	}
 	if errors.Is(err, billing.ErrNotFound) {
 		return w.neverArrived(ctx, c)
@@ -287,7 +290,7 @@ func (w *Worker) lookUp(ctx context.Context, c call) result {
 	}
 	r := fromIntent(pi)
 	if untouched(pi) {
-		r = noCharge(pi, codeNotConfirmed, "Stripe has the PaymentIntent, and no card was asked")
+		r = noCharge(pi, codeNotConfirmed, "Stripe has the PaymentIntent, but charged no card")
 	}
 	r.lookedUp = true
 	return r
@@ -299,7 +302,8 @@ func untouched(pi billing.PaymentIntent) bool {
 	return pi.Status == billing.IntentRequiresPaymentMethod && pi.LastError == nil && pi.LatestCharge == ""
 }
 
-// neverArrived is an attempt of which Stripe has nothing, if it is the account that would have it.
+// neverArrived is the result of an attempt that Stripe has no trace of, unless the key belongs to
+// another account.
 func (w *Worker) neverArrived(ctx context.Context, c call) result {
 	other, err := w.elsewhere(ctx, c)
 	switch {
@@ -311,8 +315,8 @@ func (w *Worker) neverArrived(ctx context.Context, c call) result {
 	return noCharge(billing.PaymentIntent{}, codeNeverArrived, "the request never reached Stripe")
 }
 
-// findIntent looks for the PaymentIntent of an attempt among the customer's. The attempt's id is in
-// its metadata; a Stripe charge of the attempt's, where one is known, is as good.
+// findIntent looks for the PaymentIntent of an attempt among the customer's. It matches the
+// attempt's id in the metadata, or the id of the attempt's Stripe charge if that is known.
 func (w *Worker) findIntent(ctx context.Context, c call, stripeCharge string) (billing.PaymentIntent, error) {
 	return w.Gateway.FindPaymentIntent(ctx, c.customer, time.Time{}, func(pi billing.PaymentIntent) bool {
 		return pi.Metadata[billing.MetaAttempt] == string(c.attempt.ID) || stripeCharge != "" && pi.LatestCharge == stripeCharge

@@ -11,27 +11,27 @@ import (
 	"tranche/internal/queue"
 )
 
-// payload is what every task carries.
+// payload is the content of every task.
 type payload struct {
 	ID    string `json:"id"`
 	Lease int64  `json:"lease"`
 }
 
-// newTask makes a task for one lease of a row. The lease is part of the task's id, so that a row
-// that is claimed again gets a task of its own even while the old one is still in the queue.
+// newTask makes a task for one lease of a row. The lease is part of the task's id, so a row that is
+// claimed again gets a new task even while the old one is still in the queue.
 func newTask(kind, id string, lease int64, at time.Time) billing.Task {
 	body, _ := json.Marshal(payload{ID: id, Lease: lease}) // a string and a number always encode
 	return billing.Task{Kind: kind, ID: fmt.Sprintf("%s:%s:%d", kind, id, lease), Payload: body, At: at}
 }
 
-// maxRetry is how often asynq runs a task again whose worker failed or died. After that the row's
-// own time brings it back.
+// maxRetry is how often asynq runs a task again after its worker failed or died. After that, the
+// scheduler claims the row when its time comes.
 const maxRetry = 10
 
-// taskTimeout ends a task that hangs. It is longer than any call to Stripe or a mail server.
+// taskTimeout ends a task that hangs. It is longer than any call to Stripe or to a mail server.
 const taskTimeout = time.Minute
 
-// Routes says which queue each kind of task goes to.
+// Routes returns the queue of each kind of task, with its retries and timeout.
 func Routes() map[string]queue.Route {
 	route := func(name string) queue.Route {
 		return queue.Route{Queue: name, MaxRetry: maxRetry, Timeout: taskTimeout}
@@ -50,8 +50,8 @@ func Routes() map[string]queue.Route {
 	}
 }
 
-// decode reads a task's payload. A task nobody can read is dropped: the row it was for will be
-// found again.
+// decode reads a task's payload. A task with an unreadable payload is dropped: the scheduler claims
+// its row again.
 func decode(t *asynq.Task) (payload, error) {
 	var p payload
 	if err := json.Unmarshal(t.Payload(), &p); err != nil {

@@ -10,7 +10,7 @@ import (
 	"tranche/internal/billing"
 )
 
-// stop cancels a charge with its plan. A charge that has ended stays as it is.
+// stop cancels a charge along with its plan. A charge that has ended stays as it is.
 func (t *planTx) stop(c *billing.Charge) error {
 	if c.Status.Ended() {
 		return nil
@@ -32,7 +32,7 @@ func (t *planTx) noteIntent(c *billing.Charge, id string) {
 }
 
 // afterEnd returns the call to Stripe that an ended charge still needs: its refund, or the
-// cancellation of its PaymentIntent. It returns nil when nothing is left to do.
+// cancellation of its PaymentIntent. It returns nil if nothing is left to do.
 func (t *planTx) afterEnd(ctx context.Context, c *billing.Charge) (*call, error) {
 	refund, err := t.openRefund(ctx, c)
 	switch {
@@ -48,15 +48,15 @@ func (t *planTx) afterEnd(ctx context.Context, c *billing.Charge) (*call, error)
 	return t.voidCall(ctx, c)
 }
 
-// rest leaves a charge to itself: nothing is planned for it.
+// rest removes the charge's next attempt from the schedule.
 func (t *planTx) rest(c *billing.Charge) {
 	c.NextAttemptAt, c.WakeAt = time.Time{}, time.Time{}
 	t.touch(c)
 }
 
-// voidCall is the call that cancels what the customer could still confirm for a charge that must
-// not be paid. The key holds the lease, so it is new each time: canceling twice does no harm, and
-// an old failure must not be replayed.
+// voidCall returns the call that cancels the intent that the customer could still confirm, for a
+// charge that must not be paid. The key contains the lease, so it is new each time: canceling twice
+// does no harm, and an old failure must not be replayed.
 func (t *planTx) voidCall(ctx context.Context, c *billing.Charge) (*call, error) {
 	out := &call{planID: t.plan.ID, void: c.ID}
 	switch {
@@ -71,13 +71,13 @@ func (t *planTx) voidCall(ctx context.Context, c *billing.Charge) (*call, error)
 	return out, nil
 }
 
-// voidKey is the idempotency key under which an object is canceled by the holder of a lease.
+// voidKey returns the idempotency key with which the holder of a lease cancels an object.
 func voidKey(object string, lease int64) string {
 	return "void-" + object + "-" + strconv.FormatInt(lease, 10)
 }
 
-// voidPayment cancels a PaymentIntent at Stripe and records the result: that the customer paid it
-// meanwhile, too. A failure that may pass leaves the charge due.
+// voidPayment cancels a PaymentIntent at Stripe and records the result, even if the customer paid
+// it meanwhile. After a temporary failure the charge stays due.
 func (w *Worker) voidPayment(ctx context.Context, c call) error {
 	pi, err := w.Gateway.CancelPaymentIntent(ctx, c.key, c.paymentIntent)
 	var ge *billing.GatewayError
@@ -102,8 +102,8 @@ func (w *Worker) voidPayment(ctx context.Context, c call) error {
 	return w.recordVoid(ctx, c, c.paymentIntent+" is canceled at Stripe")
 }
 
-// recordVoid records that nothing can be paid any more, and why. It leaves a charge alone that got
-// another PaymentIntent meanwhile.
+// recordVoid records that nothing can be paid any more, and why. It does not change a charge that
+// got another PaymentIntent meanwhile.
 func (w *Worker) recordVoid(ctx context.Context, sent call, why string) error {
 	return w.inPlan(ctx, sent.planID, func(t *planTx) error {
 		c, err := t.charge(sent.void)
@@ -116,14 +116,14 @@ func (w *Worker) recordVoid(ctx context.Context, sent call, why string) error {
 	})
 }
 
-// voidLater leaves the charge due, with the reason.
+// voidLater leaves the charge due and records the reason.
 func (w *Worker) voidLater(ctx context.Context, sent call, why error) error {
 	return w.inPlan(ctx, sent.planID, func(t *planTx) error {
 		c, err := t.charge(sent.void)
 		if err != nil || !c.Void() || c.NextAttemptAt.IsZero() {
 			return err
 		}
-		t.putOff(c, fmt.Errorf("what the customer could confirm is not canceled at Stripe yet: %w", why))
+		t.putOff(c, fmt.Errorf("its PaymentIntent or SetupIntent is not canceled at Stripe yet: %w", why))
 		return nil
 	})
 }

@@ -8,13 +8,13 @@ import (
 	"tranche/internal/billing"
 )
 
-// A charge can be canceled while the answer that names its PaymentIntent is on its way or lost: a
-// checkout or the recovery page asked for the PaymentIntent. The worker finds it by sending the
-// same request under the same key, and a later call cancels it. Nothing is confirmed, so no money
-// moves.
+// A charge can be canceled while the answer that names its PaymentIntent is in flight or lost,
+// after a checkout or the recovery page requested the PaymentIntent. The worker finds the
+// PaymentIntent by sending the same request under the same key, and a later call cancels it.
+// Nothing is confirmed, so no money moves.
 
-// findCall is the call that finds the PaymentIntent of the charge's last attempt. Where the attempt
-// made none, nothing is left to do.
+// findCall returns the call that finds the PaymentIntent of the charge's last attempt. If that
+// attempt created none, nothing is left to do.
 func (t *planTx) findCall(ctx context.Context, c *billing.Charge) (*call, error) {
 	attempts, err := t.Attempts(ctx, c.ID)
 	if err != nil {
@@ -27,7 +27,7 @@ func (t *planTx) findCall(ctx context.Context, c *billing.Charge) (*call, error)
 	}
 	a := attempts[n-1]
 	if until := sentAt(a).Add(t.worker.Clock.Simulated(t.worker.Lease)); t.now.Before(until) {
-		c.WakeAt = until // the answer may be on its way
+		c.WakeAt = until // the answer may be in flight
 		t.touch(c)
 		return nil, nil
 	}
@@ -36,13 +36,13 @@ func (t *planTx) findCall(ctx context.Context, c *billing.Charge) (*call, error)
 	return &call{planID: t.plan.ID, void: c.ID, attempt: a, customer: a.Params.Customer, lookUp: arrives > keyLifetime}, nil
 }
 
-// mayHaveMade reports whether Stripe may have a PaymentIntent of an attempt that does not name it:
-// the answer was lost, or the customer's attempt was given up.
+// mayHaveMade reports whether Stripe may have a PaymentIntent for an attempt that does not name
+// one: the answer was lost, or the customer's attempt was abandoned.
 func mayHaveMade(a billing.Attempt) bool {
 	return a.PaymentIntent == "" && (a.Outcome.Open() || a.Failure.Code == codeAbandoned)
 }
 
-// sentAt is when the request of an attempt was last sent, at the earliest.
+// sentAt returns the earliest time at which the request of an attempt was last sent.
 func sentAt(a billing.Attempt) time.Time {
 	if a.SentAt.IsZero() {
 		return a.CreatedAt
@@ -62,8 +62,8 @@ func (w *Worker) findToVoid(ctx context.Context, c call) error {
 }
 
 // intentToVoid returns the PaymentIntent of an attempt: by the same request, or from the customer's
-// list once Stripe may have forgotten the key. A customer without a Stripe customer has no list,
-// and nobody was given the secret of what is not recorded.
+// list once Stripe may have forgotten the key. A customer without a Stripe customer has no list.
+// The client secret of an unrecorded PaymentIntent was not handed out.
 func (w *Worker) intentToVoid(ctx context.Context, c call) (billing.PaymentIntent, error) {
 	switch {
 	case !c.lookUp:
@@ -74,8 +74,8 @@ func (w *Worker) intentToVoid(ctx context.Context, c call) (billing.PaymentInten
 	return billing.PaymentIntent{}, nil
 }
 
-// recordFound closes the attempt, and makes the charge due again when a PaymentIntent was found:
-// the next call cancels it.
+// recordFound closes the attempt. If a PaymentIntent was found, it makes the charge due again, and
+// the next call cancels the PaymentIntent.
 func (t *planTx) recordFound(ctx context.Context, sent call, paymentIntent string) error {
 	c, err := t.charge(sent.void)
 	if err != nil {

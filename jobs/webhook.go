@@ -14,20 +14,20 @@ import (
 const KindDeliverWebhook = "webhook:deliver"
 
 const (
-	// sendTimeout is longer than a sender takes for one try.
+	// sendTimeout is longer than one try to send takes.
 	sendTimeout = 20 * time.Second
-	// giveUpAfter is the real time after which an endpoint that took nothing is disabled. Retries
-	// go on for three days, so by then ten tries have failed at least.
+	// giveUpAfter is the real time after which an endpoint that accepted nothing is disabled. The
+	// retries of a message cover three days, so at least ten tries have failed by then.
 	giveUpAfter = 5 * 24 * time.Hour
-	// probeFrom is the real time for which an endpoint has failed when messages begin to go to it
-	// one at a time: a single failure holds up nothing.
+	// probeFrom is the real time that an endpoint must have failed before its messages are sent one at
+	// a time: a single failure delays nothing.
 	probeFrom = time.Minute
-	// probeAfter is the real time for which a message waits while another one finds out whether a
-	// failing endpoint works again. By then it is known.
+	// probeAfter is the real time that a message waits while another one tests whether a failing
+	// endpoint works again. It is longer than such a test takes.
 	probeAfter = 30 * time.Second
 )
 
-// webhookBackoff is the real time before each further try: three days in all.
+// webhookBackoff returns the real time before each further try, three days in total.
 func webhookBackoff() []time.Duration {
 	return []time.Duration{
 		5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 14 * time.Hour, 20 * time.Hour,
@@ -35,26 +35,26 @@ func webhookBackoff() []time.Duration {
 	}
 }
 
-// What became of a try, for whoever counts.
+// Outcomes of a try, for metrics.
 const (
 	// TryDelivered was answered with 2xx.
 	TryDelivered = "delivered"
-	// TryRetried failed, and there will be another.
+	// TryRetried failed and will be retried.
 	TryRetried = "retried"
-	// TryFailed failed, and was the last.
+	// TryFailed failed and was the last try.
 	TryFailed = "failed"
-	// TryPutOff was not made: another message is trying whether the endpoint works again.
+	// TryPutOff was deferred: another message is testing whether the endpoint works again.
 	TryPutOff = "put_off"
 )
 
-// DeliveryTask makes the task for a claimed delivery.
+// DeliveryTask returns the task for a claimed delivery.
 func DeliveryTask(c billing.DeliveryClaim) billing.Task {
 	return newTask(KindDeliverWebhook, string(c.DeliveryID), c.Lease, time.Time{})
 }
 
-// DeliverWebhook posts one message. Sent again after a crash, it carries the same webhook-id, by
-// which receivers know it. What fails is tried again for three days; an endpoint that is gone, or
-// takes nothing for five days, is disabled.
+// DeliverWebhook posts one message. If it is sent again after a crash, it carries the same
+// webhook-id, so receivers recognize it. A failed message is tried again for three days. An
+// endpoint that is gone, or that accepts nothing for five days, is disabled.
 func (w *Worker) DeliverWebhook(ctx context.Context, id string, lease int64) error {
 	o, err := w.Webhooks.Outgoing(ctx, billing.DeliveryID(id))
 	if errors.Is(err, billing.ErrNotFound) {
@@ -81,14 +81,14 @@ func (w *Worker) DeliverWebhook(ctx context.Context, id string, lease int64) err
 	}
 	status, failure := w.Sender.Send(ctx, o.Endpoint, o.Message)
 	if failure != nil && ctx.Err() != nil {
-		return ctx.Err() // this process stops, which is not the endpoint's fault: the message is sent again
+		return ctx.Err() // this process is stopping, which is no failure of the endpoint: the message is sent again
 	}
 	ctx, cancel := w.recording(ctx)
 	defer cancel()
 	return w.recordTry(ctx, o, status, failure)
 }
 
-// recordTry writes what became of a try, and decides what follows.
+// recordTry records the outcome of a try and decides what follows.
 func (w *Worker) recordTry(ctx context.Context, o billing.Outgoing, status int, failure error) error {
 	d, now := o.Delivery, w.Clock.Now()
 	d.Attempts++
@@ -125,7 +125,7 @@ func noteIf(news bool, note billing.EndpointNote) billing.EndpointNote {
 	return billing.EndpointUnchanged
 }
 
-// endDelivery gives a delivery up. It can be replayed.
+// endDelivery marks a delivery as failed. It can be replayed.
 func (w *Worker) endDelivery(ctx context.Context, d billing.WebhookDelivery, note billing.EndpointNote) error {
 	d.Status, d.NextAttemptAt, d.WakeAt = billing.DeliveryFailed, time.Time{}, time.Time{}
 	if note == billing.EndpointGone {
@@ -135,10 +135,10 @@ func (w *Worker) endDelivery(ctx context.Context, d billing.WebhookDelivery, not
 	return w.Webhooks.RecordDelivery(ctx, d, note)
 }
 
-// putOffDelivery leaves a delivery for later. No try is spent.
+// putOffDelivery defers a delivery. No try is spent.
 func (w *Worker) putOffDelivery(ctx context.Context, d billing.WebhookDelivery) error {
 	if d.LastError == "" {
-		d.LastError = "put off: the endpoint fails, and is tried with one message at a time"
+		d.LastError = "deferred: the endpoint fails, and is tried with one message at a time"
 	}
 	d.NextAttemptAt = w.Clock.Now().Add(w.Clock.Simulated(jittered(probeAfter)))
 	d.WakeAt = d.NextAttemptAt

@@ -6,16 +6,16 @@ import (
 	"tranche/internal/billing"
 )
 
-// probes lets one message at a time through to an endpoint that fails, in each process: ten
-// thousand that wait for one that hangs would otherwise keep every worker from the endpoints that
-// work. The zero value is ready.
+// probes limits each process to one message at a time to a failing endpoint. Otherwise thousands of
+// messages to an endpoint that hangs would keep all workers from the endpoints that work. The zero
+// value is ready to use.
 type probes struct {
 	mu       sync.Mutex
 	inFlight map[billing.EndpointID]int
 }
 
-// enter says whether a message may be tried now, beside those that are; who may calls leave
-// afterwards.
+// enter reports whether a message may be sent now. If alone is set, the message may not be sent
+// while another one to the endpoint is in flight. If ok, the caller calls leave afterwards.
 func (p *probes) enter(id billing.EndpointID, alone bool) (leave func(), ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

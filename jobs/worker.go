@@ -15,60 +15,60 @@ import (
 	"tranche/internal/planning"
 )
 
-// Config is what a Worker works with.
+// Config holds the dependencies and settings of a Worker.
 type Config struct {
 	Store   billing.Store
 	Gateway billing.Gateway
 	Queue   billing.Queue
 	Mailer  billing.Mailer
 	Planner *planning.Planner
-	// Rules are what the settings say of all plans: recurring ones go on by them.
+	// Rules are the settings that apply to all plans. Recurring plans continue under them.
 	Rules billing.Rules
-	// Policies are what plans may name; the default one is always among them.
+	// Policies are the dunning policies that plans can name. They always include the default one.
 	Policies dunning.Policies
-	// Engine decides what follows a failure, within the policy; nil is the policy's own days.
+	// Engine decides what follows a failure, within the policy. nil means the policy's own timetable.
 	Engine dunning.Engine
-	// Livemode says that cards are real, so that the networks count what is declined on one over
-	// all customers.
+	// Livemode is set when cards are real. The networks then count the declines of a card over all
+	// customers.
 	Livemode bool
 	Permits
-	// Acquire waits for a permit for one call that changes something at Stripe: for a token of the
-	// rate limit and for the circuit breaker. It returns the context to call with, and a function
-	// that releases an unused permit. nil means that no permit is needed. The worker asks before it
-	// writes an attempt, without a lock held. If Acquire fails, the charge is deferred and no
+	// Acquire waits for a permit for one call that changes something at Stripe: a token of the rate
+	// limit, and the circuit breaker. It returns the context to call with, and a function that
+	// releases an unused permit. nil means that no permit is needed. The worker calls Acquire before
+	// it writes an attempt, while it holds no lock. If Acquire fails, the charge is deferred and no
 	// attempt is spent.
 	Acquire func(ctx context.Context) (acquired context.Context, release func(), err error)
-	// Doubt returns the last time at which the database was known to have lost what was written
-	// before; zero when it never was. A charge written before that time is looked up at Stripe
-	// before its PaymentIntent is made. nil means never.
+	// Doubt returns the last time at which the database was known to have lost committed rows, or zero
+	// if it never lost any. A charge that was written before that time is looked up at Stripe before a
+	// PaymentIntent is created for it. nil means that nothing was ever lost.
 	Doubt func() time.Time
-	// Note tells a witness outside the database of an attempt that was committed, before Stripe is
-	// called. It may be nil.
+	// Note reports a committed attempt to a record outside the database, before Stripe is called. It
+	// may be nil.
 	Note func(ctx context.Context, id billing.AttemptID)
-	// Recorded is called with the outcome of each call for a charge, once it is written. It may be nil.
+	// Recorded is called with the outcome of each call for a charge, once the outcome is written. It
+	// may be nil.
 	Recorded func(outcome billing.Outcome)
 	// Tries bounds how many cards a customer may try.
 	Tries billing.CardTryLimits
-	// CustomerDeclined is called for each card that a customer gave and that was declined. It may
-	// be nil.
+	// CustomerDeclined is called for each declined card that a customer entered. It may be nil.
 	CustomerDeclined func()
-	// Webhooks and Sender are the outbox of the merchant's endpoints, and what posts to them.
+	// Webhooks is the outbox of messages to the merchant's endpoints. Sender posts them.
 	Webhooks billing.WebhookStore
 	Sender   billing.WebhookSender
-	// Tried is called with what became of each try to deliver a message, TryDelivered and so on. It
-	// may be nil.
+	// Tried is called with the result of each delivery of a message, such as TryDelivered. It may be
+	// nil.
 	Tried    func(outcome string)
 	Merchant notify.Merchant
-	// OpenLink lets the link in a notice's mail open its page. It is called before the mail goes
-	// out, and again when that is tried again. It may be nil.
+	// OpenLink lets the link in a notice's mail open its page. It is called before each try to send
+	// the mail. It may be nil.
 	OpenLink func(ctx context.Context, n billing.Notice) error
 	// MessageDomain is the right-hand side of the Message-ID of mails.
 	MessageDomain string
 	// Host names the machine of this worker in the audit trail. It may be empty.
 	Host  string
 	Clock clock.Clock
-	// Lease is the real time for which a row is left to the worker that took it up. It is longer
-	// than a call to Stripe takes at most.
+	// Lease is how long, in real time, a claimed row is left to its worker. It is longer than any call
+	// to Stripe takes.
 	Lease time.Duration
 	Log   zerolog.Logger
 }
@@ -79,14 +79,14 @@ type Worker struct {
 	probes probes
 }
 
-// New makes a worker.
+// New returns a Worker with the given configuration.
 func New(c Config) *Worker { return &Worker{Config: c} }
 
-// processor does the work of a task.
+// processor does the work of one task.
 type processor = func(ctx context.Context, id string, lease int64) error
 
-// processors are those of every kind of task, each with the actor of the audit entries that it
-// writes.
+// processors returns the processor of each kind of task. The context of each names the actor for
+// the audit entries that the processor writes.
 func (w *Worker) processors() map[string]processor {
 	byKind := w.permittedProcessors()
 	for kind, process := range byKind {
@@ -97,7 +97,7 @@ func (w *Worker) processors() map[string]processor {
 	return byKind
 }
 
-// actorOf names who acts in a task: the event that is handled, or this worker.
+// actorOf returns the actor of a task: the event that is handled, or this worker.
 func (w *Worker) actorOf(kind, id string) billing.Actor {
 	if kind == KindHandleEvent {
 		return billing.NewActor(billing.ActorEvent, id)
@@ -105,8 +105,8 @@ func (w *Worker) actorOf(kind, id string) billing.Actor {
 	return billing.NewActor(billing.ActorWorker, w.Host)
 }
 
-// permittedProcessors are those of every kind of task, each behind the permits. The two of charges
-// ask for theirs themselves, because a charge that is deferred shows why.
+// permittedProcessors returns the processor of each kind of task, behind its permits. The two
+// processors of charges check the permits themselves, because they record why a charge is deferred.
 func (w *Worker) permittedProcessors() map[string]processor {
 	return map[string]processor{
 		KindHandleEvent:   w.permitted(w.HandleEvent),
@@ -142,9 +142,9 @@ const (
 	maxBackoff   = 10 * time.Minute
 )
 
-// backoff is when to try again what failed for a reason that is not the customer's: twice as long
-// each time, in real time, with jitter so that what failed together does not come back together.
-// tries counts from 1.
+// backoff returns when to try again after a failure that the customer did not cause. The wait is
+// real time and doubles with each try. Jitter keeps tasks that failed together from coming back
+// together. tries counts from 1.
 func (w *Worker) backoff(tries int) time.Time {
 	wait := maxBackoff
 	if tries < 10 { // 2 s doubled nine times is more than ten minutes
@@ -153,23 +153,23 @@ func (w *Worker) backoff(tries int) time.Time {
 	return w.Clock.Now().Add(w.Clock.Simulated(jittered(wait)))
 }
 
-// jittered is a time up to a quarter longer.
+// jittered lengthens a duration by up to a quarter.
 func jittered(d time.Duration) time.Duration {
 	return d + time.Duration(rand.Int64N(int64(d)/4+1)) //nolint:gosec // jitter is no secret
 }
 
-// recordTimeout bounds the writing of an outcome, so that a database that hangs does not hold the
-// worker for ever.
+// recordTimeout bounds the write of an outcome, so that an unresponsive database does not block the
+// worker indefinitely.
 const recordTimeout = 15 * time.Second
 
-// recording is the context in which an outcome is written: it outlives the task, which may be
-// stopped meanwhile.
+// recording returns the context for writing an outcome. It outlives the task, which may be canceled
+// meanwhile.
 func (w *Worker) recording(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 }
 
-// enqueue hands follow-up tasks to the queue. When that fails nothing is lost: the rows hold the
-// time too.
+// enqueue hands follow-up tasks to the queue. If that fails nothing is lost, because the rows hold
+// the times too.
 func (w *Worker) enqueue(ctx context.Context, tasks []billing.Task) {
 	if len(tasks) == 0 {
 		return

@@ -12,55 +12,56 @@ import (
 	"tranche/internal/clock"
 )
 
-// Chore is work that comes back at its time and that one scheduler does for all.
+// Chore is periodic work that one scheduler does on behalf of all.
 type Chore struct {
 	Name string
-	// Every is the time of the clock between the beginnings of two runs.
+	// Every is the time by the clock between the starts of two runs.
 	Every time.Duration
-	// Pause is the least real time between two runs: a fast clock makes Every short, and Stripe's
-	// limits are real.
+	// Pause is the minimum real time between two runs: a fast clock makes Every short, and Stripe's
+	// limits apply in real time.
 	Pause time.Duration
-	// Permit reports why the work must wait; nil means that it never must. It stays due meanwhile.
+	// Permit reports why the work must wait; nil means that it never must. The chore stays due
+	// meanwhile.
 	Permit func(ctx context.Context) error
-	// Run does the work. cursor is what the last run that succeeded returned; zero before. A run
-	// that fails, or whose process dies, is made again from the same cursor, so it must do no harm
-	// twice.
+	// Run does the work. cursor is the time that the last successful run returned, or zero before
+	// that. If a run fails, or its process dies, Run is called again with the same cursor, so
+	// repeating it must do no harm.
 	Run func(ctx context.Context, cursor time.Time) (next time.Time, err error)
 }
 
-// ChoreConfig is what Chores works with.
+// ChoreConfig holds the dependencies and settings of Chores.
 type ChoreConfig struct {
-	// TakePart reports why this process must claim nothing, such as a wrong clock; nil means that
+	// TakePart reports why this process must not claim anything, such as a wrong clock; nil means that
 	// it may.
 	TakePart func(ctx context.Context) error
 	Store    billing.ChoreStore
 	Clock    clock.Clock
-	// Look is the real time between two looks at whether a chore is due. 0 means DefaultLook.
+	// Look is the real time between two checks whether a chore is due. 0 means DefaultLook.
 	Look time.Duration
-	// Lease is the real time after which the chore of a process that died is taken up by another. 0
-	// means DefaultChoreLease.
+	// Lease is the real time after which another process takes over the chore of a process that died.
+	// 0 means DefaultChoreLease.
 	Lease time.Duration
 	Log   zerolog.Logger
 }
 
 const (
-	// DefaultLook is short beside the time of any chore, and costs one read of a row.
+	// DefaultLook is short compared with the interval of any chore, and costs one read of a row.
 	DefaultLook = 2 * time.Second
-	// DefaultChoreLease is longer than a database is usually away; whoever is at work extends it in
-	// good time.
+	// DefaultChoreLease is longer than most outages of a database. The process that runs the chore
+	// extends it well before its end.
 	DefaultChoreLease = 2 * time.Minute
-	// retryAfter is the longest time of the clock until a chore that failed is tried again.
+	// retryAfter is the maximum time by the clock until a failed chore is tried again.
 	retryAfter = 15 * time.Minute
 )
 
-// Chores runs chores beside the calendar, each in a goroutine of its own: one that takes long
-// delays nothing else.
+// Chores runs chores next to the calendar, each in its own goroutine, so that a slow chore delays
+// nothing else.
 type Chores struct {
 	ChoreConfig
 	chores []Chore
 }
 
-// NewChores makes it; Run starts it.
+// NewChores returns Chores; Run starts them.
 func NewChores(c ChoreConfig, chores ...Chore) *Chores {
 	if c.Look == 0 {
 		c.Look = DefaultLook
@@ -71,7 +72,7 @@ func NewChores(c ChoreConfig, chores ...Chore) *Chores {
 	return &Chores{ChoreConfig: c, chores: chores}
 }
 
-// Run does chores until ctx ends, and returns when the last one has ended.
+// Run does the chores until ctx ends, and returns when the last one has ended.
 func (c *Chores) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	for _, chore := range c.chores {
@@ -96,12 +97,12 @@ func (c *Chores) keep(ctx context.Context, chore Chore) {
 	}
 }
 
-// RunOnce does the chore if it is due and nobody else has it. Errors: the chore's own,
-// billing.ErrUnavailable, and billing.ErrConflict when another process took it over meanwhile.
+// RunOnce does the chore if it is due and no other process holds it. Errors: the chore's own,
+// billing.ErrUnavailable, and billing.ErrConflict if another process took it over meanwhile.
 func (c *Chores) RunOnce(ctx context.Context, chore Chore) error {
 	for _, permit := range []func(context.Context) error{c.TakePart, chore.Permit} {
 		if permit != nil && permit(ctx) != nil {
-			return nil //nolint:nilerr // what refuses logs it
+			return nil //nolint:nilerr // the check that refuses logs the reason
 		}
 	}
 	begun := c.Clock.Now()
@@ -118,7 +119,7 @@ func (c *Chores) RunOnce(ctx context.Context, chore Chore) error {
 		next, again = held.Cursor, c.Clock.Now().Add(min(chore.Every, retryAfter))
 	}
 	if err != nil && ctx.Err() != nil {
-		again = begun // this process stops: whoever starts next goes on at once
+		again = begun // this process is stopping: the next one to start continues at once
 	}
 	if soonest := c.Clock.Now().Add(c.Clock.Simulated(chore.Pause)); again.Before(soonest) {
 		again = soonest
@@ -126,14 +127,14 @@ func (c *Chores) RunOnce(ctx context.Context, chore Chore) error {
 	return errors.Join(err, c.Store.FinishChore(context.WithoutCancel(ctx), held, next, again))
 }
 
-// latest is the last time at which a chore may wake that a right clock put to sleep.
+// latest returns the latest time that a correct clock could have set for the chore to wake.
 func (c *Chores) latest(chore Chore, now time.Time) time.Time {
-	slack := c.Clock.Simulated(c.Lease) // and how long another process may hold it
+	slack := c.Clock.Simulated(c.Lease) // another process may hold the chore for so long
 	return now.Add(max(chore.Every, c.Clock.Simulated(chore.Pause)) + slack)
 }
 
-// cursor is where a run begins. A cursor of the future was written by a wrong clock, and says
-// nothing of how far the chore has come: it begins as if it had never run.
+// cursor returns the cursor for a run. A cursor in the future was written by a wrong clock and does
+// not show how far the chore has come: the chore then starts as if it had never run.
 func (c *Chores) cursor(held billing.Chore, now time.Time) time.Time {
 	if !held.Cursor.After(now.Add(c.Clock.Simulated(c.Lease))) {
 		return held.Cursor
@@ -142,7 +143,7 @@ func (c *Chores) cursor(held billing.Chore, now time.Time) time.Time {
 	return time.Time{}
 }
 
-// do runs the chore and keeps its lease meanwhile; losing the lease ends it.
+// do runs the chore and extends its lease meanwhile. Losing the lease cancels the run.
 func (c *Chores) do(ctx context.Context, chore Chore, held billing.Chore, cursor time.Time) (time.Time, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var extending sync.WaitGroup

@@ -7,8 +7,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// claimDunnings takes up reminders, final notices and deadlines. Without a calendar of them there
-// are none.
+// claimDunnings claims dunnings whose reminder, final notice or deadline is due. Without a
+// DunningCalendar there are none.
 func (s *Scheduler) claimDunnings(ctx context.Context, now, until time.Time) ([]billing.Task, error) {
 	if s.Dunnings == nil {
 		return nil, nil

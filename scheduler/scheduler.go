@@ -1,6 +1,6 @@
-// Package scheduler turns rows whose time has come into tasks: due charges, due retries, unsent
-// notices and unhandled events. SQL is the calendar; the scheduler only reads it, so any number of
-// copies may run.
+// Package scheduler turns rows that are due into tasks: due charges, due retries, unsent notices
+// and unhandled events. SQL is the calendar. The scheduler only claims rows from it, so any number
+// of schedulers may run.
 package scheduler
 
 import (
@@ -16,62 +16,62 @@ import (
 	"tranche/internal/clock"
 )
 
-// Tasks makes the task for each kind of claim.
+// Tasks holds the function that makes the task for each kind of claim.
 type Tasks struct {
 	Charge func(billing.Claim) billing.Task
 	Event  func(billing.EventClaim) billing.Task
 	Notice func(billing.NoticeClaim) billing.Task
-	// Dunning is for the claims of Config.Dunnings; nil where there is none.
+	// Dunning makes the task for a claim of Config.Dunnings; nil if there is no such calendar.
 	Dunning func(billing.DunningClaim) billing.Task
-	// Delivery makes that of a message to an endpoint.
+	// Delivery makes the task for a message to an endpoint.
 	Delivery func(billing.DeliveryClaim) billing.Task
 }
 
-// Config is what a Scheduler works with.
+// Config holds the dependencies and settings of a Scheduler.
 type Config struct {
-	// TakePart reports why this process must claim nothing, such as a wrong clock; nil means that
+	// TakePart reports why this process must not claim anything, such as a wrong clock; nil means that
 	// it may.
 	TakePart func(ctx context.Context) error
 	Calendar billing.Calendar
-	Dunnings billing.DunningCalendar // nil means that none are followed
+	Dunnings billing.DunningCalendar // nil means that none are claimed
 	Queue    billing.Queue
 	Tasks    Tasks
 	Clock    clock.Clock
-	// Tick is the real time between two looks at the calendar.
+	// Tick is the real time between two reads of the calendar.
 	Tick time.Duration
-	// Lease is the real time for which a claimed row is left to the queue and the workers before it
+	// Lease is how long, in real time, a claimed row is left to the queue and the workers before it
 	// is claimed again.
 	Lease time.Duration
-	// Waiting counts the charge tasks that wait in the queue; nil means that nobody counts. While
-	// MaxWaiting wait no more charges are claimed: their leases would end before their turn, and
-	// the queue would fill with stale tasks.
+	// Waiting counts the charge tasks that wait in the queue; nil means that they are not counted.
+	// While MaxWaiting tasks wait, no more charges are claimed: their leases would end before the
+	// tasks run, and the queue would fill with stale tasks.
 	Waiting func(ctx context.Context) (int, error)
-	// WaitingDeliveries and MaxWaitingDeliveries are the same for messages to endpoints.
+	// WaitingDeliveries does the same, with MaxWaitingDeliveries, for messages to endpoints.
 	WaitingDeliveries func(ctx context.Context) (int, error)
 	// Batch is the most rows claimed in one statement. 0 means DefaultBatch.
 	Batch int
 	Log   zerolog.Logger
 }
 
-// DefaultBatch is large enough that the cost of a statement does not show, and small enough to hold
-// no lock for long.
+// DefaultBatch is large enough that the cost of a statement is negligible, and small enough that no
+// lock is held for long.
 const DefaultBatch = 500
 
-// MaxWaiting is how many charge tasks may wait. At Stripe's 100 calls a second the last of them has
-// its turn within the usual lease of a minute.
+// MaxWaiting is how many charge tasks may wait. At Stripe's 100 calls a second, the last of them
+// runs within the usual lease of one minute.
 const MaxWaiting = 5000
 
 // MaxWaitingDeliveries is how many messages to endpoints may wait. They are claimed batch by batch
-// as they go out, so that a burst of them fills nothing.
+// as they are sent, so that a burst does not fill the queue.
 const MaxWaitingDeliveries = 500
 
-// Scheduler is the loop.
+// Scheduler is the loop that claims due rows and enqueues their tasks.
 type Scheduler struct {
 	Config
 	lastTick atomic.Int64 // real time, unix milliseconds
 }
 
-// New makes a scheduler; Run starts it.
+// New returns a Scheduler; Run starts it.
 func New(c Config) *Scheduler {
 	if c.Batch == 0 {
 		c.Batch = DefaultBatch
@@ -79,8 +79,8 @@ func New(c Config) *Scheduler {
 	return &Scheduler{Config: c}
 }
 
-// Run looks at the calendar until ctx ends. A look that fails is logged and the next one comes at
-// its time: the rows are still there.
+// Run reads the calendar at each tick until ctx ends. A read that fails is logged, and the next
+// tick tries again: the rows are still there.
 func (s *Scheduler) Run(ctx context.Context) {
 	ticker := time.NewTicker(s.Tick)
 	defer ticker.Stop()
@@ -98,7 +98,7 @@ func (s *Scheduler) Run(ctx context.Context) {
 	}
 }
 
-// LastTick is the real time of the last look that succeeded; zero before the first.
+// LastTick returns the real time of the last successful read; zero before the first.
 func (s *Scheduler) LastTick() time.Time {
 	if ms := s.lastTick.Load(); ms != 0 {
 		return time.UnixMilli(ms).UTC()
@@ -106,11 +106,11 @@ func (s *Scheduler) LastTick() time.Time {
 	return time.Time{}
 }
 
-// RunOnce enqueues everything that is due now and returns how many tasks that were. It does
-// nothing, and counts as no look, while the process takes no part.
+// RunOnce enqueues a task for every due row and returns the number of tasks. While the process
+// takes no part, it does nothing and does not count as a read.
 func (s *Scheduler) RunOnce(ctx context.Context) (int, error) {
 	if s.TakePart != nil && s.TakePart(ctx) != nil {
-		return 0, nil //nolint:nilerr // what refuses logs it
+		return 0, nil //nolint:nilerr // the check that refuses logs the reason
 	}
 	total, faults := 0, []error(nil)
 	for _, claim := range []func(ctx context.Context, now, until time.Time) ([]billing.Task, error){
@@ -118,7 +118,7 @@ func (s *Scheduler) RunOnce(ctx context.Context) (int, error) {
 	} {
 		n, err := s.drain(ctx, claim)
 		total += n
-		faults = append(faults, err) // trouble with one kind of row does not keep the others waiting
+		faults = append(faults, err) // a failure of one kind of row does not delay the others
 	}
 	if err := errors.Join(faults...); err != nil {
 		return total, err
@@ -127,7 +127,7 @@ func (s *Scheduler) RunOnce(ctx context.Context) (int, error) {
 	return total, nil
 }
 
-// drain claims batch after batch until one is not full.
+// drain claims batches until one is not full.
 func (s *Scheduler) drain(ctx context.Context, claim func(ctx context.Context, now, until time.Time) ([]billing.Task, error)) (int, error) {
 	for total := 0; ; {
 		now := s.Clock.Now()
@@ -155,8 +155,8 @@ func (s *Scheduler) claimCharges(ctx context.Context, now, until time.Time) ([]b
 	return tasksOf(claims, s.Tasks.Charge, err)
 }
 
-// crowded says whether enough tasks wait for the workers. A queue that can't count is not crowded:
-// it may be empty.
+// crowded reports whether enough tasks wait for the workers. A queue that can't be counted is not
+// crowded: it may be empty.
 func crowded(ctx context.Context, count func(ctx context.Context) (int, error), limit int) bool {
 	if count == nil {
 		return false
