@@ -3,6 +3,7 @@
 package handlers_test
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -40,6 +41,7 @@ type hostileSource struct {
 	routes  []string // patterns, in order
 	params  map[string][]string
 	bodies  map[string][]string
+	fields  map[string][]bodyField
 	objects map[string]string
 	texts   []string
 	values  []string
@@ -77,29 +79,44 @@ func (s *hostileSource) next() hostileInput {
 	}
 }
 
+// to makes a request of a route. segment returns what stands for a part in braces, such as {id}.
+func (s *hostileSource) to(pattern string, segment func(resource, part string) string) hostileInput {
+	method, path, _ := strings.Cut(pattern, " ")
+	in := hostileInput{method: method, path: strings.Split(strings.TrimPrefix(path, "/"), "/"), header: plainHeader()}
+	resource := in.path[1]
+	for i, part := range in.path {
+		if strings.HasPrefix(part, "{") {
+			in.path[i] = segment(resource, part)
+		}
+	}
+	return in
+}
+
 // api makes a request of one of the routes below /v1.
 func (s *hostileSource) api() hostileInput {
 	pattern := pick(s, s.routes)
 	if strings.HasSuffix(pattern, "/forecast") && !s.oneIn(10) {
 		pattern = pick(s, s.routes) // a forecast simulates months
 	}
-	method, path, _ := strings.Cut(pattern, " ")
-	in := hostileInput{method: method, path: strings.Split(strings.TrimPrefix(path, "/"), "/"), header: plainHeader()}
+	in := s.to(pattern, s.segment)
+	method := in.method
 	if s.oneIn(50) {
 		in.method = pick(s, []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE"})
 	}
-	resource := in.path[1]
-	for i, segment := range in.path {
-		if strings.HasPrefix(segment, "{") {
-			in.path[i] = s.segment(resource, segment)
-		}
-	}
 	in.query = s.query(s.params[pattern])
 	if method != http.MethodGet {
-		in.body = s.body(pick(s, append(s.bodies[pattern], "{}")))
+		in.body = s.body(s.withField(pattern, pick(s, append(s.bodies[pattern], "{}"))))
 	}
 	s.headers(in.header)
 	return in
+}
+
+// withField gives one of the route's fields a hostile value, now and then.
+func (s *hostileSource) withField(pattern, body string) string {
+	if len(s.fields[pattern]) == 0 || !s.oneIn(3) {
+		return body
+	}
+	return pick(s, s.fields[pattern]).in(s.twins.t, cmp.Or(body, "{}"), pick(s, s.values))
 }
 
 // prefixes are those of the ids that follow a resource in a path.

@@ -3,10 +3,13 @@
 package handlers_test
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -57,11 +60,42 @@ func runHostileBatch(t *testing.T, seed uint64, count int, done *int) {
 		if i%hostileRenewal == 0 {
 			tw.renew(i / hostileRenewal)
 			source.know()
+			source.fields = tw.fields()
 		}
 		in := source.next()
 		*done++
 		if _, fault := tw.compare(in); fault != "" {
 			t.Fatalf("seed %d, input %d: %s\n%s\nrepeat it with HOSTILE_SEED=%d INPUTS=%d", seed, i, fault, in, seed, i+1)
+		}
+	}
+}
+
+// fields returns the fields of every route.
+func (tw *hostileTwins) fields() (fields map[string][]bodyField) {
+	tw.step(func(w *hostileWorld) string {
+		fields = fieldsByRoute(tw.t, w.handler, tw.last("plan", 0))
+		return ""
+	})
+	return fields
+}
+
+// TestHostileInputs_EveryField sends every hostile value in every field of every route of the API,
+// on both databases, as TestHostileInputs sends some of them.
+func TestHostileInputs_EveryField(t *testing.T) {
+	tw := newHostileTwins(t, 5)
+	source := newHostileSource(5, tw)
+	tw.renew(0)
+	fields := tw.fields()
+	for _, pattern := range slices.Sorted(maps.Keys(fields)) {
+		for i, f := range fields[pattern] {
+			body := cmp.Or(append(source.bodies[pattern], "{}")[0], "{}")
+			for _, value := range source.values {
+				in := source.to(pattern, func(resource, _ string) string { return source.id(hostilePrefix(resource)) })
+				in.body = f.in(t, source.draw(body), value)
+				if _, fault := tw.compare(in); fault != "" {
+					t.Fatalf("%s, field %d (%s): %s\n%s", pattern, i, f, fault, in)
+				}
+			}
 		}
 	}
 }
