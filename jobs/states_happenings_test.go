@@ -88,7 +88,7 @@ func atStripe() []happening {
 	const group = "At Stripe"
 	disputed := func(s *scene, pi string) (string, string) {
 		if s.charge.Status == billing.ChargeRefunded {
-			return "", "the payment was given back"
+			return "", "the payment was refunded"
 		}
 		if id := s.disputeOf(pi); id != "" {
 			return id, ""
@@ -112,7 +112,7 @@ func atStripe() []happening {
 		return func(s *scene, pi string) string {
 			switch s.charge.Status {
 			case billing.ChargeRefunded:
-				return "the payment was given back"
+				return "the payment was refunded"
 			case billing.ChargeDisputed:
 				return "the payment is disputed"
 			}
@@ -354,7 +354,7 @@ func strays() []happening {
 	for _, kind := range jobs.EventTypes() {
 		// A fraud warning can't be asked about: the event is the news.
 		idle := kind != "radar.early_fraud_warning.created"
-		list = append(list, happening{group: "A stray event comes, of type", name: kind, idle: idle, do: func(s *scene) (string, error) {
+		list = append(list, happening{group: "An event that reports nothing new arrives, of type", name: kind, idle: idle, do: func(s *scene) (string, error) {
 			object, cannot := s.objectOf(kind)
 			if cannot != "" {
 				return cannot, nil

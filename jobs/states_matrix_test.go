@@ -258,23 +258,24 @@ func allChargeStatuses() []billing.ChargeStatus {
 // statesDocument writes docs/states.md.
 func statesDocument(list []happening, charges, plans []setting, results [][]result) string {
 	var b strings.Builder
-	b.WriteString(`# States, and what happens in each
+	b.WriteString(`# States and the effect of each event
 
-This page is written by a test, from what the program did: it put a real plan into each state, and had each of these things happen to it.
-The test says what must hold whatever is written here: what is refused, and what brings no news, changes no row but the inbox and the
-audit; amounts add up; and no status changes but along the transitions of internal/billing/transitions.go, which ARCHITECTURE.md shows.
+A test writes this page from the program's results: it puts a real plan into each state and applies each of these events and operations.
+The test also checks rules that do not depend on this page. An operation that is refused, or an event without news, changes no row but the
+inbox and the audit trail. Amounts add up. Statuses change only along the transitions of internal/billing/transitions.go, which ARCHITECTURE.md shows.
 
-A stop (pause, cancel, refund, dispute, card detached) changes rows under the plan's lock, and nothing else: the worker's last look
-finds it. A canceled charge keeps its next_attempt_at until its PaymentIntent is seen canceled at Stripe, whatever canceled the charge. A refund or dispute
-is read from Stripe with all that became of the payment, and written only if the charge's version is still the one that was read
-before: what is written last was read last.
+A stop (pause, cancel, refund, dispute, card detached) only changes rows, under the plan's lock: the worker finds the change in its last check before it
+calls Stripe. A canceled charge keeps its next_attempt_at until its PaymentIntent is seen canceled at Stripe, for every cause of the cancellation.
+For a refund or dispute, the current state of the payment is read from Stripe. It is written only if the charge's version has not changed since
+the read, so that an older state never overwrites a newer one.
 
-A change of a plan is one transaction under its lock too: charges, total, audit entry and the plan's next version. An attempt under way
-is never changed, and an amount only while Stripe holds no payment of it. A dropped charge counts in the total no more; paid in the same
-moment, it counts again.
+A change of a plan is one transaction under the plan's lock too: charges, total, audit entry and the plan's next version. A charge with an attempt in
+flight is never changed, and an amount is changed only while Stripe holds no payment of it. A dropped charge does not count in the total; if it is
+paid at the same time, it counts again.
 
 A word is the status that follows. A dot means that the status stays; "noted", that it stays and something else is written, such as a
-reason, a time, an attempt or a card. A dash means that it can't happen there, and a number that it is refused; the numbers are explained below.
+reason, a time, an attempt or a card. A dash means that the event can't occur in that state, and a number that the operation is refused; the
+numbers are explained below.
 
 ## Charges
 
@@ -283,7 +284,7 @@ The columns are the status of the second charge of three; the first is paid.
 `)
 	reasons := &footnotes{}
 	writeTables(&b, list, len(charges), func(j int) string { return string(charges[j].charge) }, func(i, j int) string { return results[j][i].mark(reasons, false) })
-	b.WriteString("## Plans\n\nThe columns are the plan's status. The charge is its second; while the first payment is awaited, the first.\n\n")
+	b.WriteString("## Plans\n\nThe columns are the plan's status. The charge is the second one, or the first while the first payment is awaited.\n\n")
 	writeTables(&b, list, len(plans), func(j int) string { return string(plans[j].plan) }, func(i, j int) string { return results[len(charges)+j][i].mark(reasons, true) })
 	b.WriteString("## Reasons\n\n")
 	for i, why := range reasons.list {
@@ -295,7 +296,7 @@ The columns are the status of the second charge of three; the first is paid.
 // listOfUnseen names the transitions that are allowed and did not happen.
 func listOfUnseen(unseen []step) string {
 	var b strings.Builder
-	b.WriteString("\n## Allowed, and not seen here\n\nThese take more than one thing to happen.\n\n")
+	b.WriteString("\n## Allowed, but not seen here\n\nThese transitions need more than one event.\n\n")
 	for _, s := range unseen {
 		fmt.Fprintf(&b, "- %s: %s to %s\n", s.of, s.from, s.to)
 	}
