@@ -26,8 +26,8 @@ func (c Config) Cleartext() []Fault {
 	return found
 }
 
-// databaseInClear reports whether PostgreSQL is asked without TLS. The driver's default, prefer,
-// falls back to clear text.
+// databaseInClear reports whether a connection to PostgreSQL may lack TLS. The driver's default,
+// prefer, falls back to clear text.
 func (c Config) databaseInClear() bool {
 	if c.SQLite() {
 		return false
@@ -66,15 +66,15 @@ func (c Config) redisInClear() bool {
 	return anyRemote(authority[strings.LastIndex(authority, "@")+1:])
 }
 
-// mailInClear reports whether a mail may go in clear text: without ?tls=required, STARTTLS is used
-// only where it is offered, and who sits in between can leave the offer out.
+// mailInClear reports whether a mail may be sent in clear text: without ?tls=required, STARTTLS is
+// used only if the server offers it, and an attacker in between can remove the offer.
 func (c Config) mailInClear() bool {
 	u, err := url.Parse(c.SMTPURL)
 	return err == nil && u.Scheme == "smtp" && u.Query().Get("tls") != "required" && anyRemote(u.Host)
 }
 
 // anyRemote reports whether any of the hosts, separated by commas and perhaps with ports, is
-// another machine. A path is a socket of this one, and so is no host at all.
+// another machine. A path or an empty host means a local socket.
 func anyRemote(hosts string) bool {
 	for host := range strings.SplitSeq(hosts, ",") {
 		name := host

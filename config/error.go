@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// Fault is one thing that is wrong. It never holds a secret's value.
+// Fault describes one invalid setting or file. It never holds a secret's value.
 type Fault struct {
-	Setting string // name of the setting, or of the file it is about
-	Problem string // what is wrong
-	Hint    string // what would be right; may be empty
+	Setting string // name of the setting or file
+	Problem string // the fault
+	Hint    string // a valid value or the fix; may be empty
 }
 
 // Error is every fault of a configuration.
@@ -28,7 +28,7 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// add notes a fault, unless the setting has one already: the first is the cause of the others.
+// add adds a fault, unless the setting has one already: the first is the cause of the others.
 func (e *Error) add(setting, problem, hint string) {
 	for _, f := range e.Faults {
 		if strings.TrimSuffix(f.Setting, fileSuffix) == setting {
@@ -38,8 +38,8 @@ func (e *Error) add(setting, problem, hint string) {
 	e.Faults = append(e.Faults, Fault{setting, problem, hint})
 }
 
-// orNil returns the error when it names a fault, else nil. Faults are sorted as Settings is; what
-// is no setting comes first.
+// orNil returns the error if it has a fault, else nil. Faults are in the order of Settings; names
+// that are not settings come first.
 func (e *Error) orNil() error {
 	if len(e.Faults) == 0 {
 		return nil

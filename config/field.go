@@ -14,7 +14,7 @@ type field struct {
 	get func(c *Config) string
 }
 
-// complaint is what is wrong with a value, and what would be right.
+// complaint describes a fault of a value, and gives an example of a valid one.
 type complaint struct{ problem, hint string }
 
 func text(at func(*Config) *string) field {
@@ -24,7 +24,7 @@ func text(at func(*Config) *string) field {
 	}
 }
 
-// list reads what is separated by commas. Empty parts are kept, for the rules to complain of.
+// list reads texts separated by commas. It keeps empty parts, which the rules then refuse.
 func list(at func(*Config) *[]string) field {
 	return field{
 		set: func(c *Config, v string) *complaint {
@@ -68,7 +68,7 @@ func number(at func(*Config) *int) field {
 	}
 }
 
-// count is a number of which 0 means that nothing is said.
+// count is a whole number; 0 selects a default that depends on other settings.
 func count(at func(*Config) *int) field {
 	f := number(at)
 	f.set = func(c *Config, v string) *complaint {
@@ -95,7 +95,7 @@ func choice(at func(*Config) *string, choices ...string) field {
 	}
 }
 
-// roleList reads roles separated by commas. One that is named twice counts once.
+// roleList reads roles separated by commas. A role that is named twice counts once.
 func roleList(at func(*Config) *[]Role) field {
 	return field{
 		set: func(c *Config, v string) *complaint {

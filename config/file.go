@@ -24,7 +24,8 @@ func fileLayer(s Sources, faults *Error) layer {
 	return layer{lookup: func(name string) string { return values[strings.ToLower(name)] }, where: " in " + path}
 }
 
-// readTOML reads a file's keys as text. Its faults quote nothing of the file: it may hold secrets.
+// readTOML reads a file's keys as text. Its faults quote nothing from the file, which may hold
+// secrets.
 func readTOML(path string, read func(string) ([]byte, error), faults *Error) map[string]string {
 	data, err := read(path)
 	if err != nil {
@@ -52,7 +53,7 @@ func readTOML(path string, read func(string) ([]byte, error), faults *Error) map
 	return values
 }
 
-// position is where a TOML file is wrong.
+// position returns the line of a TOML syntax error.
 func position(err error) string {
 	if parse, ok := errors.AsType[toml.ParseError](err); ok {
 		return fmt.Sprintf(" at line %d", parse.Position.Line)
@@ -82,7 +83,7 @@ func plain(v any) (string, bool) {
 	return "", false
 }
 
-// reason says why a file can't be read, without the path again.
+// reason explains why a file can't be read, without its path.
 func reason(err error) string {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -11,32 +11,31 @@ import (
 type Sources struct {
 	// Flags are values given on the command line, by name of the setting. They win.
 	Flags map[string]string
-	// Env looks up an environment variable, as os.Getenv does: an empty one is not set, because
-	// compose files and charts pass empty ones along. nil means none.
+	// Env looks up an environment variable, as os.Getenv does. An empty variable counts as not
+	// set, because compose files and charts pass empty variables. nil means no environment.
 	Env func(name string) string
-	// File is the path of a TOML file; empty means what TRANCHE_CONFIG names, if it names one.
+	// File is the path of a TOML file; empty means the path in TRANCHE_CONFIG, if it is set.
 	File string
 	// ReadFile reads a file; nil means os.ReadFile.
 	ReadFile func(path string) ([]byte, error)
 }
 
-// fileVariable names the configuration file, when no flag does.
+// fileVariable names the configuration file if no flag does.
 const fileVariable = "TRANCHE_CONFIG"
 
 // fileSuffix marks the name under which a secret is given as the path of a file.
 const fileSuffix = "_FILE"
 
-// Load reads all settings and fills in defaults. It checks each value's form and nothing else;
-// Validate checks the rules. Errors: *Error with every fault; the Config is then what could be
-// read.
+// Load reads all settings and fills in defaults. It only checks each value's form; Validate checks
+// the rules. Errors: *Error with every fault, along with a Config of the values that could be read.
 func Load(s Sources) (Config, error) {
 	faults := &Error{}
 	c := load(s, faults)
 	return c, faults.orNil()
 }
 
-// LoadFor reads all settings and validates them, and names the faults of both at once. Errors:
-// *Error.
+// LoadFor reads all settings, validates them, and reports the faults of both steps together.
+// Errors: *Error.
 func LoadFor(s Sources, need Needs) (Config, error) {
 	faults := &Error{}
 	c := load(s, faults)
@@ -67,7 +66,7 @@ func load(s Sources, faults *Error) Config {
 	return c
 }
 
-// assign reads a value into its field, or notes why it can't.
+// assign reads a value into its field, or adds a fault if the value is invalid.
 func (e entry) assign(c *Config, value string, faults *Error) {
 	if wrong := e.set(c, value); wrong != nil {
 		faults.add(e.Name, wrong.problem, wrong.hint)
@@ -116,8 +115,8 @@ func readSecret(name, path string, read func(string) ([]byte, error), faults *Er
 	return value, true
 }
 
-// flagLayer takes values by name. A name that no setting has is a fault of the caller's, and told
-// like others.
+// flagLayer takes values by name. A name without a setting is a fault of the caller, reported like
+// other faults.
 func flagLayer(flags map[string]string, faults *Error) layer {
 	names := make([]string, 0, len(flags))
 	for name := range flags {
@@ -127,7 +126,7 @@ func flagLayer(flags map[string]string, faults *Error) layer {
 	return layer{lookup: func(name string) string { return flags[name] }, where: " as flags"}
 }
 
-// senderOf is the mail address in an SMTP URL's user, or "".
+// senderOf returns the mail address in an SMTP URL's user, or "".
 func senderOf(smtpURL string) string {
 	u, err := url.Parse(smtpURL)
 	if err != nil || u.User == nil || !isAddress(u.User.Username()) {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// known lists every name under which a value can be given.
+// known lists every name that can hold a value.
 func known() []string {
 	var names []string
 	for _, s := range Settings() {
@@ -25,8 +25,8 @@ func lowered(names []string) []string {
 	return lower
 }
 
-// refuseUnknown notes every name that is no setting, and the setting that was probably meant. A
-// misspelt option that is passed over in silence is found when money is late.
+// refuseUnknown adds a fault for every name that is not a setting, with the most similar setting.
+// If a misspelled option were ignored, it would be noticed only when money is late.
 func refuseUnknown(names, known []string, faults *Error) {
 	slices.Sort(names)
 	for _, name := range names {
@@ -36,7 +36,7 @@ func refuseUnknown(names, known []string, faults *Error) {
 	}
 }
 
-// nearest returns the candidate that takes the fewest edits, ignoring case.
+// nearest returns the candidate with the smallest edit distance, ignoring case.
 func nearest(name string, candidates []string) string {
 	best, fewest := "", 0
 	for _, c := range candidates {
@@ -47,7 +47,7 @@ func nearest(name string, candidates []string) string {
 	return best
 }
 
-// edits is the Levenshtein distance: how many characters must be added, removed or replaced.
+// edits is the Levenshtein distance: the number of characters to add, remove or replace.
 func edits(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

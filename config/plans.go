@@ -11,14 +11,14 @@ import (
 	"tranche/internal/timezone"
 )
 
-// AmountLimit is the least and the greatest amount of one charge in a currency, in minor units. 0
-// leaves Stripe's own.
+// AmountLimit is the minimum and maximum of one charge in a currency, in minor units. 0 keeps
+// Stripe's limit.
 type AmountLimit struct {
 	Currency         string // ISO 4217 in lower case
 	Minimum, Maximum int64
 }
 
-// String writes it as it is given: usd=100..500000.
+// String returns the limit in the form of the setting: usd=100..500000.
 func (l AmountLimit) String() string {
 	number := func(n int64) string {
 		if n == 0 {
@@ -33,27 +33,27 @@ func planSettings() []entry {
 	const group = "Plans"
 	return []entry{
 		{Setting{Name: "TRANCHE_CHARGE_TIME", Group: group, Default: "09:00",
-			Doc: "The time of day, where the customer is, at which charges fall due."},
+			Doc: "The time of day when charges fall due, in the customer's time zone."},
 			text(func(c *Config) *string { return &c.ChargeTime })},
 		{Setting{Name: "TRANCHE_CHECKOUT_DAYS", Group: group, Default: "30",
-			Doc: "After how many days a plan is canceled whose first payment, or card, has not come; its payment can't be made then. " +
-				"A plan's own expires_after goes before it. 0: never."},
+			Doc: "Days after which a plan is canceled if its first payment, or its card, is still missing; it can't be paid afterwards. " +
+				"A plan's own expires_after takes precedence. 0: never."},
 			days(func(c *Config) *int { return &c.CheckoutDays })},
 		{Setting{Name: "TRANCHE_DEFAULT_TIMEZONE", Group: group, Example: "Europe/Berlin",
-			Doc: "The time zone of new customers for whom none is given. Empty: UTC. Customers that exist keep theirs."},
+			Doc: "The time zone of new customers if the request gives none. Empty: UTC. Existing customers keep theirs."},
 			zone(func(c *Config) *string { return &c.DefaultTimeZone })},
 		{Setting{Name: "TRANCHE_DEFAULT_LOCALE", Group: group, Example: "de-DE",
-			Doc: "The language of new customers for whom none is given. Empty: English in mails, the browser's language on the page."},
+			Doc: "The language of new customers if the request gives none. Empty: English in mails, the browser's language on the page."},
 			localeTag(func(c *Config) *string { return &c.DefaultLocale })},
 		{Setting{Name: "TRANCHE_AMOUNT_LIMITS", Group: group, Example: "usd=100..500000,huf=17500..",
-			Doc: "The least and the greatest amount of one charge by currency, in minor units, in place of Stripe's. Stripe's minimum goes by " +
-				"the currency that your account is paid out in."},
+			Doc: "The minimum and maximum of one charge by currency, in minor units. They replace Stripe's limits: Stripe's minimum depends on " +
+				"your account's payout currency."},
 			limits(func(c *Config) *[]AmountLimit { return &c.AmountLimits })},
 		{Setting{Name: "TRANCHE_HOLIDAYS", Group: group, Example: "2026-12-25,2026-12-26,2027-01-01",
-			Doc: "Days on which banks are closed, beside the weekend. Plans with business_day move charges off them."},
+			Doc: "Bank holidays, in addition to the weekend. Plans with business_day move charges to another day."},
 			dates(func(c *Config) *[]time.Time { return &c.Holidays })},
 		{Setting{Name: "TRANCHE_WEEKEND", Group: group, Default: "saturday,sunday",
-			Doc: "The days of the week on which banks are closed."},
+			Doc: "The days of the week when banks are closed."},
 			weekdays(func(c *Config) *[]time.Weekday { return &c.Weekend })},
 	}
 }
@@ -71,7 +71,7 @@ func zone(at func(*Config) *string) field {
 	return f
 }
 
-// tagShape is the shape of a locale, as a plan's customer has it.
+// tagShape is the form of a locale, as for a plan's customer.
 var tagShape = regexp.MustCompile(`^[A-Za-z]{2,3}([-_][A-Za-z]{4})?([-_]([A-Za-z]{2}|[0-9]{3}))?$`)
 
 // localeTag reads a locale; empty means none.
@@ -87,7 +87,7 @@ func localeTag(at func(*Config) *string) field {
 	return f
 }
 
-// limits reads CURRENCY=LEAST..MOST, separated by commas.
+// limits reads CURRENCY=MINIMUM..MAXIMUM, separated by commas.
 func limits(at func(*Config) *[]AmountLimit) field {
 	return parsed(at, "such as usd=100..500000, usd=100.. or usd=..500000, each currency once", AmountLimit.String,
 		func(part string, before []AmountLimit) (AmountLimit, bool) {
@@ -125,7 +125,7 @@ func dates(at func(*Config) *[]time.Time) field {
 		})
 }
 
-// weekdays reads days of the week, separated by commas. One day of the week stays open.
+// weekdays reads days of the week, separated by commas. At least one day must remain open.
 func weekdays(at func(*Config) *[]time.Weekday) field {
 	return parsed(at, "such as saturday,sunday; at most six days", func(d time.Weekday) string { return strings.ToLower(d.String()) },
 		func(part string, before []time.Weekday) (time.Weekday, bool) {
@@ -138,7 +138,7 @@ func weekdays(at func(*Config) *[]time.Weekday) field {
 		})
 }
 
-// parsed reads values separated by commas; each is told the ones before it.
+// parsed reads values separated by commas. It passes the values so far to each call of read.
 func parsed[T any](at func(*Config) *[]T, hint string, write func(T) string, read func(part string, before []T) (T, bool)) field {
 	return field{
 		set: func(c *Config, v string) *complaint {

@@ -12,8 +12,8 @@ type Value struct {
 	Value string `json:"value"`
 }
 
-// Redacted lists every setting's value in the order of Settings, fit to be shown: of a secret only
-// whether it is set, of a URL with a password everything but that.
+// Redacted lists every setting's value in the order of Settings without secrets: a secret only
+// shows whether it is set, and a URL hides its password.
 func (c Config) Redacted() []Value {
 	entries := table()
 	values := make([]Value, len(entries))
@@ -27,8 +27,8 @@ func (c Config) Redacted() []Value {
 	return values
 }
 
-// hideSecret shows a URL without its password. Anything else becomes a mark that says only that it
-// is set.
+// hideSecret returns a URL without its password. Any other text becomes a mark that the value is
+// set.
 func hideSecret(value string) string {
 	const hidden = "[hidden]"
 	if value == "" || strings.HasPrefix(value, sqlitePrefix) {

@@ -39,8 +39,8 @@ func told(err error) []string {
 	return faults
 }
 
-// TestRules breaks one rule in each file; the file's name is the rule, its first lines are what is
-// to be told.
+// TestRules loads files that break one rule each. The file's name is the rule, and its first lines
+// are the expected faults.
 func TestRules(t *testing.T) {
 	t.Parallel()
 	paths, err := filepath.Glob("testdata/*.toml")
@@ -89,7 +89,7 @@ func TestNeeds(t *testing.T) {
 			"TRANCHE_ROLES": "worker", "DATABASE_URL": "postgres://h/db", "REDIS_URL": "redis://h", "STRIPE_SECRET_KEY": "rk_test_1",
 		}, config.NeedsServe, nil},
 		"roles do not matter to a command": {map[string]string{"TRANCHE_ROLES": "worker"}, config.Needs{}, nil},
-		"what is set is checked":           {map[string]string{"TRANCHE_API_KEY": "short"}, config.Needs{}, []string{"TRANCHE_API_KEY"}},
+		"values that are set are checked":  {map[string]string{"TRANCHE_API_KEY": "short"}, config.Needs{}, []string{"TRANCHE_API_KEY"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -5,25 +5,25 @@ import (
 	"strings"
 )
 
-// Needs says what a command is going to do, and so what must be set. What is set is checked in any
-// case.
+// Needs describes what a command does, and so which settings are required. Settings that are set
+// are checked in any case.
 type Needs struct {
-	Stripe bool // call Stripe: the secret key
-	Serve  bool // run the roles: what each of them needs
-	Seal   bool // seal secrets in the database: the secret key
+	Stripe bool // calls Stripe: needs STRIPE_SECRET_KEY
+	Serve  bool // runs roles: needs the settings of each role
+	Seal   bool // seals secrets in the database: needs TRANCHE_SECRET_KEY
 }
 
 // Needs of the commands that need more than a database.
 var (
-	// NeedsServe is what a process that runs roles needs.
+	// NeedsServe is for a process that runs roles.
 	NeedsServe = Needs{Stripe: true, Serve: true}
-	// NeedsStripe is what a command that calls Stripe needs.
+	// NeedsStripe is for a command that calls Stripe.
 	NeedsStripe = Needs{Stripe: true}
-	// NeedsSeal is what a command that makes secrets of endpoints needs.
+	// NeedsSeal is for a command that creates secrets of endpoints.
 	NeedsSeal = Needs{Seal: true}
 )
 
-// Validate says everything that is wrong. Errors: *Error.
+// Validate reports all faults together. Errors: *Error.
 func (c Config) Validate(need Needs) error {
 	faults := &Error{}
 	c.check(need, faults)
@@ -77,7 +77,7 @@ func (c Config) checkWebhook(need Needs, faults *Error) {
 	}
 }
 
-// checkLive keeps real money away from what is only for trying out.
+// checkLive refuses settings for tests when the key moves real money.
 func (c Config) checkLive(faults *Error) {
 	if !c.Live() {
 		return
@@ -105,7 +105,7 @@ func (c Config) checkStorage(need Needs, faults *Error) {
 	}
 }
 
-// checkSplit refuses fewer than all roles where processes could not meet.
+// checkSplit refuses fewer than all roles if processes could not share the database and the queue.
 func (c Config) checkSplit(faults *Error) {
 	var reasons []string
 	if c.SQLite() {
@@ -158,7 +158,7 @@ func (c Config) checkMail(faults *Error) {
 	}
 }
 
-// checkReminder refuses a reminder that could not lead to a page.
+// checkReminder refuses the reminder if it could not link to a page.
 func (c Config) checkReminder(need Needs, faults *Error) {
 	if need.Serve && c.CheckoutReminder && !c.PayPage() && c.ReturnURL == "" {
 		faults.add("TRANCHE_CHECKOUT_REMINDER", "is true, and there is no page to link to",

@@ -15,15 +15,14 @@ import (
 	"tranche/internal/hostport"
 )
 
-// The checks here return what is wrong without quoting the value: most of these values may hold a
-// password.
+// The checks in this file describe a fault without quoting the value, which may hold a password.
 
 func hasScheme(value string, schemes ...string) bool {
 	u, err := url.Parse(value)
 	return err == nil && u.Hostname() != "" && hostport.CanConnect(u.Port()) && slices.Contains(schemes, u.Scheme)
 }
 
-// isBaseURL says whether the value is a URL that a path can be appended to.
+// isBaseURL reports whether the value is a URL that a path can be appended to.
 func isBaseURL(value string) bool {
 	return hasScheme(value, "http", "https") && !strings.ContainsAny(value, "?#")
 }
@@ -57,7 +56,7 @@ func redisFault(value string) *complaint {
 // severalHosts is the host part of a URL that names several, such as h1:1,h2:2.
 var severalHosts = regexp.MustCompile(`^(redis-(?:sentinel|cluster)://(?:[^@/?#]*@)?[^,/?#]+)(?:,[^,/?#]+)+`)
 
-// firstHost leaves only the first of several hosts, because net/url takes the rest for a bad port.
+// firstHost removes all hosts but the first, because net/url takes the others for a bad port.
 func firstHost(value string) string { return severalHosts.ReplaceAllString(value, "$1") }
 
 func smtpFault(value string) *complaint {

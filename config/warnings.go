@@ -5,11 +5,11 @@ import (
 	"slices"
 )
 
-// Warnings lists settings that work and may do harm. A process logs them at its start.
+// Warnings lists settings that work but may do harm. A process logs them at startup.
 func (c Config) Warnings() []Fault { return slices.Concat(c.Cleartext(), c.WeakKeys(), c.OpenAdmin()) }
 
-// OpenAdmin lists the admin address when other machines can reach it. It is a warning: a private
-// network can be safe, and Prometheus may need it.
+// OpenAdmin lists the admin address if other machines can reach it. This is only a warning: a
+// private network can be safe, and Prometheus may need the address.
 func (c Config) OpenAdmin() []Fault {
 	host, _, err := net.SplitHostPort(c.AdminAddr)
 	if c.AdminAddr == Off || err != nil || host != "" && !anyRemote(host) { // no host means every address

@@ -6,15 +6,15 @@ import (
 )
 
 const (
-	// keyLength and keyVariety are what a key made at random has: openssl rand -hex 32 prints 64
-	// characters, nearly always all sixteen digits among them.
+	// keyLength and keyVariety are met by every random key: openssl rand -hex 32 prints 64
+	// characters, nearly always with all sixteen digits among them.
 	keyLength  = 32
 	keyVariety = 10
 
 	newKey = "at least 32 random characters, such as from openssl rand -hex 32"
 )
 
-// ownKeys are the keys of a setting that the operator makes. Keys below atLeast characters are
+// ownKeys are the keys of a setting that the operator creates. Keys below atLeast characters are
 // refused in any mode, weak keys with a live Stripe key only.
 type ownKeys struct {
 	setting string
@@ -67,7 +67,7 @@ func (c Config) checkOwnKeys(need Needs, faults *Error) {
 	}
 }
 
-// problem names the first key that is unusable, or the first that is usable and weak; empty when
+// problem describes the first key that is unusable, or the first that is usable but weak; empty if
 // there is none.
 func (o ownKeys) problem(unusable bool) string {
 	for i, key := range o.keys {
@@ -77,14 +77,14 @@ func (o ownKeys) problem(unusable bool) string {
 		case len(o.keys) == 1:
 			return "is " + flaw
 		default:
-			return fmt.Sprintf("has %d keys, of which number %d is %s", len(o.keys), i+1, flaw)
+			return fmt.Sprintf("has %d keys, and number %d is %s", len(o.keys), i+1, flaw)
 		}
 	}
 	return ""
 }
 
-// keyFlaw returns why a key might be guessed, and whether it is unusable in any mode; empty for a
-// good key.
+// keyFlaw returns the reason why a key might be guessed, and whether the key is unusable in any
+// mode; empty for a good key.
 func keyFlaw(key string, atLeast int) (flaw string, unusable bool) {
 	switch {
 	case key == "":

@@ -10,10 +10,11 @@ import (
 	"tranche/config"
 )
 
-// goodKey has 32 characters, ten of which differ.
+// goodKey has 32 characters, ten of them different.
 const goodKey = "0123456789" + "0000000000" + "1111111111" + "22"
 
-// TestWeakKeys: a weak key is refused where money is real, warned of elsewhere, and never printed.
+// TestWeakKeys: a weak key is refused with a live Stripe key, causes a warning with a test key, and
+// is never printed.
 func TestWeakKeys(t *testing.T) {
 	t.Parallel()
 	const short, uniform = "shorter than 32 characters", "made of fewer than 10 different characters"
@@ -25,8 +26,8 @@ func TestWeakKeys(t *testing.T) {
 		"secret key":                         {"TRANCHE_SECRET_KEY", goodKey, ""},
 		"secret key, nine different":         {"TRANCHE_SECRET_KEY", strings.ReplaceAll(goodKey, "9", "8"), "is " + uniform},
 		"two API keys":                       {"TRANCHE_API_KEY", goodKey + "," + goodKey + "x", ""},
-		"second API key":                     {"TRANCHE_API_KEY", goodKey + "," + goodKey[:31], "has 2 keys, of which number 2 is " + short},
-		"first of two secret keys":           {"TRANCHE_SECRET_KEY", strings.Repeat("k", 32) + "," + goodKey, "has 2 keys, of which number 1 is " + uniform},
+		"second API key":                     {"TRANCHE_API_KEY", goodKey + "," + goodKey[:31], "has 2 keys, and number 2 is " + short},
+		"first of two secret keys":           {"TRANCHE_SECRET_KEY", strings.Repeat("k", 32) + "," + goodKey, "has 2 keys, and number 1 is " + uniform},
 	} {
 		for _, stripe := range []string{"sk_live_1", "rk_live_1", "sk_test_1", "rk_test_1"} {
 			live := strings.Contains(stripe, "live")

@@ -9,10 +9,10 @@ func webhookSettings() []entry {
 	const group = "Webhooks to you"
 	return []entry{
 		{Setting{Name: "TRANCHE_WEBHOOK_ALLOW_PRIVATE", Group: group, Default: "false",
-			Doc: "Whether messages to your endpoints may go to private, loopback and other addresses that are not on the Internet, and by http."},
+			Doc: "Whether messages to your endpoints may go to private, loopback and other non-public addresses, and by http."},
 			flag(func(c *Config) *bool { return &c.WebhookAllowPrivate })},
 		{Setting{Name: "TRANCHE_WEBHOOK_CONCURRENCY", Group: group, Default: "10",
-			Doc: "How many messages to your endpoints this process has under way at once."},
+			Doc: "Maximum number of messages to your endpoints in flight in this process."},
 			number(func(c *Config) *int { return &c.WebhookConcurrency })},
 	}
 }
