@@ -2,17 +2,17 @@ package reconcile
 
 import "tranche/internal/billing"
 
-// What somebody is to do about what can't be repaired from here.
+// Advice on findings that can't be repaired from here.
 const (
-	adviceAmount  = "look at both: nothing is recorded for a payment of another amount"
+	adviceAmount  = "compare both: a payment of another amount is not recorded"
 	adviceUnpaid  = "look at the plan's audit trail: Stripe has no such payment"
-	adviceNoDisp  = "Stripe knows of no dispute"
+	adviceNoDisp  = "Stripe has no dispute of the payment"
 	adviceSecond  = "the charge has another PaymentIntent: if both were paid, tranche charge refund-duplicate CHARGE refunds one"
 	adviceOrphan  = "cancel it at Stripe unless another installation made it"
 	adviceMissing = "is the key of the account that the charge was made on?"
 )
 
-// held says whether the charge was paid, whatever came after.
+// held reports whether the charge was ever paid, even if it was refunded or disputed since.
 func held(c billing.Charge) bool {
 	return c.Status.Settled()
 }
@@ -35,14 +35,15 @@ func compareCharge(c billing.Charge, p billing.RecordedPayment) []Finding {
 	return nil
 }
 
-// amountDiffers compares what was asked for and, where it is told, what was received.
+// amountDiffers compares the amount that was requested and, if Stripe's list has it, the amount
+// that was received.
 func amountDiffers(c billing.Charge, p billing.RecordedPayment) bool {
 	short := p.Status == billing.IntentSucceeded && p.AmountReceived != 0 && p.AmountReceived != c.Amount
 	return p.Amount != c.Amount || p.Currency != c.Currency || short
 }
 
-// compareMoney compares what became of a payment that both know. That a dispute was won is not told
-// by a list of payments: one that our record knows of is taken as followed.
+// compareMoney compares refunds and disputes of a payment that both records have. Stripe's list
+// does not show that a dispute was won, so a dispute that our record has counts as up to date.
 func compareMoney(c billing.Charge, p billing.RecordedPayment) []Finding {
 	switch {
 	case p.AmountRefunded > c.AmountRefunded:
@@ -57,19 +58,19 @@ func compareMoney(c billing.Charge, p billing.RecordedPayment) []Finding {
 	return nil
 }
 
-// compareUnclaimed finds what is wrong with a PaymentIntent that no charge has. named is the charge
-// that its metadata names; empty when there is none.
+// compareUnclaimed finds the differences of a PaymentIntent that no charge has. named is the charge
+// that its metadata names; empty if there is none.
 func compareUnclaimed(p billing.RecordedPayment, named []billing.Charge) []Finding {
 	paid, canceled := p.Status == billing.IntentSucceeded, p.Status == billing.IntentCanceled
 	switch {
 	case canceled:
-		return nil // it takes no money any more
+		return nil // it can't take money any more
 	case p.Metadata[billing.MetaCharge] == "":
 		if paid && billing.AsksForPlan(p.Metadata) {
 			return []Finding{newFinding(SucceededNotHere, nil, &p, "").repairedBy(eventSucceeded)}
 		}
 		return nil // none of ours, or not paid yet
-	case len(named) == 0 && paid && p.Metadata[billing.MetaPlan] != "": // its handler writes the charge again, if the plan makes it
+	case len(named) == 0 && paid && p.Metadata[billing.MetaPlan] != "": // its handler writes the charge again, if it belongs to the plan's schedule
 		return []Finding{newFinding(Orphan, nil, &p, adviceOrphan).repairedBy(eventSucceeded)}
 	case len(named) == 0:
 		return []Finding{newFinding(Orphan, nil, &p, adviceOrphan)}
@@ -77,7 +78,7 @@ func compareUnclaimed(p billing.RecordedPayment, named []billing.Charge) []Findi
 	return compareNamed(named[0], p)
 }
 
-// compareNamed finds what is wrong with a PaymentIntent whose metadata names a charge that does not
+// compareNamed finds the differences of a PaymentIntent whose metadata names a charge that does not
 // have it.
 func compareNamed(c billing.Charge, p billing.RecordedPayment) []Finding {
 	paid := p.Status == billing.IntentSucceeded
@@ -87,14 +88,14 @@ func compareNamed(c billing.Charge, p billing.RecordedPayment) []Finding {
 	case c.PaymentIntent == "":
 		return nil // its attempt is open: the worker looks it up
 	case paid && p.AmountRefunded >= p.Amount:
-		return nil // it was given back
-	case paid: // its handler finds out whether it took the other's place, or is a second payment
+		return nil // it was refunded
+	case paid: // its handler finds out whether it replaced the other, or is a second payment
 		return []Finding{newFinding(SecondPayment, &c, &p, adviceSecond).repairedBy(eventSucceeded)}
 	}
 	return []Finding{newFinding(Orphan, &c, &p, adviceOrphan)}
 }
 
-// compareMissing finds what it means that Stripe has no PaymentIntent for a charge.
+// compareMissing finds the differences of a charge whose PaymentIntent Stripe does not have.
 func compareMissing(c billing.Charge) []Finding {
 	switch {
 	case c.PaidOutside && c.PaymentIntent == "":

@@ -8,7 +8,7 @@ import (
 	"tranche/internal/billing"
 )
 
-// the charge and the PaymentIntent of these tests agree until they are changed.
+// The charge and the PaymentIntent of these tests agree until a test changes them.
 func charge(status billing.ChargeStatus) billing.Charge {
 	c := billing.Charge{ID: "chg_1", PlanID: "plan_1", Amount: 500, Currency: "usd", Status: status, PaymentIntent: "pi_1"}
 	switch status {
@@ -31,7 +31,7 @@ func payment(status billing.IntentStatus, change func(p *billing.RecordedPayment
 	return p
 }
 
-// kindsOf are the findings, with a mark at those that are repaired.
+// kindsOf returns the kinds of the findings, with a mark on those that can be repaired.
 func kindsOf(findings []Finding) []string {
 	all := []string{}
 	for _, f := range findings {
@@ -74,7 +74,7 @@ func TestDifferencesOfAChargeAndItsPaymentIntent(t *testing.T) {
 			func(p *billing.RecordedPayment) { p.Currency = "eur" }, "amount_differs"},
 		"less received": {billing.ChargeSucceeded, billing.IntentSucceeded,
 			func(p *billing.RecordedPayment) { p.AmountReceived = 400 }, "amount_differs"},
-		"received not told": {billing.ChargeSucceeded, billing.IntentSucceeded,
+		"received amount not listed": {billing.ChargeSucceeded, billing.IntentSucceeded,
 			func(p *billing.RecordedPayment) { p.AmountReceived = 0 }, ""},
 		"another amount, canceled": {billing.ChargeCanceled, billing.IntentCanceled,
 			func(p *billing.RecordedPayment) { p.Amount = 600 }, ""},
@@ -122,7 +122,7 @@ func TestPaymentIntentsThatNoChargeHas(t *testing.T) {
 		"its id was lost, another amount": {billing.IntentSucceeded, with(billing.MetaCharge, "chg_1"), []billing.Charge{elsewhere}, []string{"amount_differs"}},
 		"its id was lost, declined":       {billing.IntentRequiresPaymentMethod, with(billing.MetaCharge, "chg_1"), []billing.Charge{bare}, []string{}},
 		"paid twice":                      {billing.IntentSucceeded, with(billing.MetaCharge, "chg_1"), []billing.Charge{other}, []string{"second_payment by payment_intent.succeeded"}},
-		"paid twice, and given back": {billing.IntentSucceeded, func(p *billing.RecordedPayment) {
+		"paid twice, and refunded": {billing.IntentSucceeded, func(p *billing.RecordedPayment) {
 			with(billing.MetaCharge, "chg_1")(p)
 			p.AmountRefunded = p.Amount
 		}, []billing.Charge{other}, []string{}},

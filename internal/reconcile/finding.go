@@ -6,31 +6,31 @@ import (
 	"tranche/internal/billing"
 )
 
-// Kind says what sort of difference a finding is. The names are part of the command's JSON.
+// Kind is the kind of difference that a finding is. The names are part of the command's JSON.
 type Kind string
 
 const (
-	// SucceededNotHere was paid at Stripe, and our charge does not know or the plan was not made.
+	// SucceededNotHere is paid at Stripe; our charge is not, or its plan was never created.
 	SucceededNotHere Kind = "succeeded_not_here"
-	// CanceledNotHere was canceled at Stripe, and our charge still waits.
+	// CanceledNotHere is canceled at Stripe; our charge is still open.
 	CanceledNotHere Kind = "canceled_not_here"
 	// PaidNotThere is paid here and not at Stripe.
 	PaidNotThere Kind = "paid_not_there"
 	// AmountDiffers has another amount or currency at Stripe than here.
 	AmountDiffers Kind = "amount_differs"
-	// RefundedNotHere was given back at Stripe, in full or in part, and less of it or nothing here.
+	// RefundedNotHere is refunded at Stripe, and less or not at all here.
 	RefundedNotHere Kind = "refunded_not_here"
-	// RefundedNotThere was given back here, and less of it or nothing at Stripe: the refund failed.
+	// RefundedNotThere is refunded here, and less or not at all at Stripe: the refund failed.
 	RefundedNotThere Kind = "refunded_not_there"
-	// DisputedNotHere was disputed at Stripe, and our record does not know.
+	// DisputedNotHere is disputed at Stripe, and not here.
 	DisputedNotHere Kind = "disputed_not_here"
 	// DisputedNotThere is disputed here, and never was at Stripe.
 	DisputedNotThere Kind = "disputed_not_there"
 	// SecondPayment took money for a charge that has another PaymentIntent, or was paid outside Stripe.
 	SecondPayment Kind = "second_payment"
-	// Orphan bears our metadata and belongs to no charge, or its charge has another PaymentIntent.
+	// Orphan has our metadata and belongs to no charge, or its charge has another PaymentIntent.
 	Orphan Kind = "orphan_payment_intent"
-	// MissingThere is the PaymentIntent of a charge of ours, which Stripe does not know.
+	// MissingThere is a charge whose PaymentIntent Stripe does not have.
 	MissingThere Kind = "payment_intent_missing"
 )
 
@@ -38,12 +38,12 @@ const (
 type Outcome string
 
 const (
-	// Queued: an event was put into the inbox that has the object fetched anew and our record
-	// follow it.
+	// Queued means that an event was added to the inbox, whose handler fetches the object again and
+	// updates our record.
 	Queued Outcome = "queued"
-	// Repairable: it would be queued, but for the dry run.
+	// Repairable means that the repair would be queued, were this not a dry run.
 	Repairable Outcome = "repairable"
-	// Left: somebody must look.
+	// Left means that a person must look into it.
 	Left Outcome = "left"
 )
 
@@ -53,22 +53,21 @@ type Finding struct {
 	Charge        billing.ChargeID `json:"charge,omitempty"`
 	Plan          billing.PlanID   `json:"plan,omitempty"`
 	PaymentIntent string           `json:"payment_intent,omitempty"`
-	Account       string           `json:"account,omitempty"` // the connected one that the PaymentIntent is in
-	Here          string           `json:"here"`              // what our record says
-	There         string           `json:"there"`             // what Stripe's record says
+	Account       string           `json:"account,omitempty"` // the connected account of the PaymentIntent
+	Here          string           `json:"here"`              // our record, as text
+	There         string           `json:"there"`             // Stripe's record, as text
 	Outcome       Outcome          `json:"outcome"`
-	Event         string           `json:"event,omitempty"` // of the inbox, that repairs it
+	Event         string           `json:"event,omitempty"` // the event in the inbox that repairs it
 	Advice        string           `json:"advice,omitempty"`
 
-	// repair is the type of the event that makes our record follow Stripe's; empty when that is not
-	// safe.
+	// repair is the type of the event whose handler updates our record from Stripe's; empty if that is
+	// not safe.
 	repair   string
 	refunded int64 // at Stripe
 	livemode bool
 }
 
-// The types of the events by which our record follows Stripe's: those that Stripe itself would have
-// sent.
+// The types of the events that repair our record: the events that Stripe itself would have sent.
 const (
 	eventSucceeded = "payment_intent.succeeded"
 	eventCanceled  = "payment_intent.canceled"
@@ -76,7 +75,7 @@ const (
 	eventDisputed  = "charge.dispute.created"
 )
 
-// newFinding is a difference that is left for somebody to look at.
+// newFinding returns a finding that is left to a person.
 func newFinding(kind Kind, c *billing.Charge, p *billing.RecordedPayment, advice string) Finding {
 	f := Finding{Kind: kind, Outcome: Left, Advice: advice, Here: "no charge", There: "no PaymentIntent"}
 	if c != nil {
@@ -90,7 +89,7 @@ func newFinding(kind Kind, c *billing.Charge, p *billing.RecordedPayment, advice
 	return f
 }
 
-// repairedBy makes it a finding that an event repairs.
+// repairedBy returns the finding with the event that repairs it.
 func (f Finding) repairedBy(event string) Finding {
 	f.repair, f.Outcome = event, Repairable
 	return f

@@ -40,9 +40,9 @@ func (r *run) listed(ctx context.Context, page []billing.RecordedPayment) error 
 	return nil
 }
 
-// lookAgain looks at one difference singly, ours first: what Stripe says then is the newer, so a
-// payment that was made between the list and our look does not pass for one that Stripe does not
-// know.
+// lookAgain reads both sides of a difference again, ours first. Stripe's answer is then the newer
+// one, so a payment that was made after the list was read does not look as if Stripe had never had
+// it.
 func (r *run) lookAgain(ctx context.Context, listed billing.RecordedPayment) ([]Finding, error) {
 	ours, err := r.lookUp(ctx, []billing.RecordedPayment{listed})
 	if err != nil {
@@ -50,7 +50,7 @@ func (r *run) lookAgain(ctx context.Context, listed billing.RecordedPayment) ([]
 	}
 	p, err := r.record.Payment(ctx, listed.ID)
 	if errors.Is(err, billing.ErrNotFound) {
-		return nil, nil // the data of a test account was deleted meanwhile: our charge is looked at singly
+		return nil, nil // the data of a test account was deleted meanwhile: our charge is compared later, by itself
 	}
 	if err != nil {
 		return nil, err
@@ -62,7 +62,7 @@ func (r *run) lookAgain(ctx context.Context, listed billing.RecordedPayment) ([]
 	return r.found(ctx, ours.compare(p), changed), nil
 }
 
-// found leaves out what may only not have reached us yet, and says in which account the rest is.
+// found removes findings whose event may still be on its way, and adds the account to the others.
 func (r *run) found(ctx context.Context, all []Finding, changed time.Time) []Finding {
 	all = slices.DeleteFunc(all, func(f Finding) bool { return r.inFlight(f, changed) })
 	for i := range all {
@@ -71,13 +71,14 @@ func (r *run) found(ctx context.Context, all []Finding, changed time.Time) []Fin
 	return all
 }
 
-// charges are those that a page of PaymentIntents concerns.
+// charges are our charges for a page of PaymentIntents.
 type charges struct {
 	having map[string][]billing.Charge         // by the PaymentIntent they have
-	named  map[billing.ChargeID]billing.Charge // by id, those that metadata names and that have another or none
+	named  map[billing.ChargeID]billing.Charge // by id: charges that only metadata names, and that have another PaymentIntent or none
 }
 
-// lookUp reads the charges of a page in one query, and in another those that only metadata names.
+// lookUp reads the charges of a page in one query, and in a second query those that only metadata
+// names.
 func (r *run) lookUp(ctx context.Context, page []billing.RecordedPayment) (charges, error) {
 	found := charges{having: map[string][]billing.Charge{}, named: map[billing.ChargeID]billing.Charge{}}
 	ids := make([]string, len(page))
@@ -104,7 +105,7 @@ func (r *run) lookUp(ctx context.Context, page []billing.RecordedPayment) (charg
 	return found, err
 }
 
-// of lists the charges that have the PaymentIntent, or else the one that its metadata names.
+// of returns the charges that have the PaymentIntent, or else the charge that its metadata names.
 func (f charges) of(p billing.RecordedPayment) []billing.Charge {
 	if having := f.having[p.ID]; len(having) > 0 {
 		return having

@@ -1,6 +1,7 @@
 // Package reconcile compares our charges with Stripe's own record, in both directions, page by
-// page. What is safe to repair is repaired the way it should have come: by an event in the inbox,
-// whose handler fetches the object anew. It never writes a charge's state itself.
+// page. Differences that are safe to repair are repaired by the event that should have arrived: it
+// is added to the inbox, and its handler fetches the object again. The package never writes a
+// charge's state itself.
 package reconcile
 
 import (
@@ -13,53 +14,53 @@ import (
 )
 
 const (
-	// DefaultDays is the window of the scheduled run, in days: daily runs look at each payment
-	// three times.
+	// DefaultDays is the window of the scheduled run, in days: daily runs compare each payment three
+	// times.
 	DefaultDays = 3
-	// DefaultGrace is the time of the clock after which a change should have reached us.
+	// DefaultGrace is the time, on the clock, within which a change should have reached us.
 	DefaultGrace = 10 * time.Minute
-	// reach is how long before the window a charge may have fallen due that is still being
-	// collected: longer than any retries last.
+	// reach is how long before the window a charge may have fallen due and still be collected: longer
+	// than any retries last.
 	reach = 60 * 24 * time.Hour
 )
 
-// realGrace is the real time that an event takes to arrive and be handled, at most, as a rule.
+// realGrace is the real time within which an event usually arrives and is handled.
 const realGrace = 5 * time.Second
 
-// Grace is the Grace of Options that suits a clock.
+// Grace returns the Options.Grace that suits a clock.
 func Grace(c clock.Clock) time.Duration { return max(DefaultGrace, c.Simulated(realGrace)) }
 
-// Options say what to compare. From, To and Now are required.
+// Options selects what to compare. From, To and Now are required.
 type Options struct {
 	From, To time.Time // the window; To is exclusive
 	Now      func() time.Time
-	// Grace is how long a charge must have been left alone before a repairable difference counts:
-	// its event may be on its way. 0 means DefaultGrace; a fast clock wants more.
+	// Grace is how long a charge must have been unchanged before a repairable difference counts: its
+	// event may be on its way. 0 means DefaultGrace; a fast clock needs more.
 	Grace  time.Duration
 	DryRun bool                   // repair nothing
-	Found  func(f Finding) error  // called for each finding as it is made; may be nil
+	Found  func(f Finding) error  // called with each finding; may be nil
 	Page   func(progress Summary) // called after each page; may be nil
 }
 
-// Summary is how much was compared and what came of it.
+// Summary counts what was compared and found.
 type Summary struct {
 	PaymentIntents int `json:"payment_intents"` // in Stripe's list
 	Charges        int `json:"charges"`         // of ours that were compared
 	Findings       int `json:"findings"`
-	Queued         int `json:"queued"` // repairs under way
-	Left           int `json:"left"`   // findings that nobody repairs, and in a dry run all of them
-	// Refused are the connected accounts that Stripe gives no access to (any more): nothing of them
-	// was compared.
+	Queued         int `json:"queued"` // repairs that were queued
+	Left           int `json:"left"`   // findings that are not repaired; in a dry run, all of them
+	// Refused lists the connected accounts that Stripe gives no access to: they were not compared.
 	Refused []string `json:"refused_accounts,omitempty"`
 }
 
-// Run compares the window. First it reads the PaymentIntents that Stripe has of the window, looks
-// the charges of each page up at once and marks those that agree; so it does for every connected
-// account that a plan names. Then it pages through our charges of the window that have no mark, and
-// fetches the PaymentIntent of each. It may run beside anything else, and any number of times.
+// Run compares the window. First it pages through Stripe's PaymentIntents in the window, looks up
+// the charges of a page together, and marks them as compared. It does this for our own account and
+// for every connected account that a plan names. Then it pages through our charges in the window
+// that have no mark, and fetches the PaymentIntent of each. It may run at any time, and any number
+// of times at once.
 //
-// Errors: *billing.GatewayError, billing.ErrUnavailable, or Found's own. The summary holds what was
-// done until then.
+// Errors: *billing.GatewayError, billing.ErrUnavailable, or Found's own. The summary then counts
+// what was done so far.
 func Run(ctx context.Context, record billing.Record, ledger billing.Ledger, o Options) (Summary, error) {
 	if o.Grace == 0 {
 		o.Grace = DefaultGrace
@@ -93,10 +94,10 @@ type run struct {
 	began   time.Time
 	summary Summary
 
-	connected bool // some plans name a connected account
+	connected bool // whether some plans name a connected account
 }
 
-// report repairs what can be repaired, counts the findings and hands them on.
+// report repairs findings that can be repaired, counts all findings and calls Found.
 func (r *run) report(ctx context.Context, findings []Finding) error {
 	for _, f := range findings {
 		second, err := r.knownSecond(ctx, f)
@@ -127,12 +128,12 @@ func (r *run) report(ctx context.Context, findings []Finding) error {
 	return nil
 }
 
-// inFlight leaves out what may only not have reached us yet.
+// inFlight reports whether the event that would repair the finding may still be on its way.
 func (r *run) inFlight(f Finding, changed time.Time) bool {
 	return f.repair != "" && changed.After(r.Now().Add(-r.Grace))
 }
 
-// pageDone tells how far it has come.
+// pageDone calls Page with the progress.
 func (r *run) pageDone() {
 	if r.Page != nil {
 		r.Page(r.summary)

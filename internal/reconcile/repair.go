@@ -10,9 +10,10 @@ import (
 	"tranche/internal/billing"
 )
 
-// repair puts into the inbox the event that Stripe would have sent; its handler fetches the
-// PaymentIntent and follows it. The event's id is the same in each run, so nothing is queued twice;
-// one that was handled and did not help is left to somebody, with what came of it.
+// repair adds the event to the inbox that Stripe would have sent; its handler fetches the
+// PaymentIntent and updates our record. The event's id is the same in each run, so nothing is
+// queued twice. If an event was handled and did not help, the finding is left to a person, with the
+// result of the event.
 func (r *run) repair(ctx context.Context, f *Finding) error {
 	e := r.event(*f)
 	fresh, err := r.ledger.InsertEvents(ctx, []billing.Event{e})
@@ -33,17 +34,16 @@ func (r *run) repair(ctx context.Context, f *Finding) error {
 		if before.Reason != "" {
 			f.Advice += " (" + before.Reason + ")"
 		}
-		f.Advice += fmt.Sprintf(": put the cause right, then `tranche event retry %s`", e.ID)
+		f.Advice += fmt.Sprintf(": fix the cause, then `tranche event retry %s`", e.ID)
 	}
 	return nil
 }
 
-// event is the event of a repair. The handler reads its type and which PaymentIntent it is about,
-// and nothing else.
+// event returns the event of a repair. The handler reads only its type and its PaymentIntent.
 func (r *run) event(f Finding) billing.Event {
 	now := r.Now()
 	_, what, _ := strings.Cut(f.repair, ".")
-	if f.repair == eventRefunded { // there may be several, one after another
+	if f.repair == eventRefunded { // a payment may have several refunds, each with an event
 		what += "_" + strconv.FormatInt(f.refunded, 10)
 	}
 	e := billing.Event{

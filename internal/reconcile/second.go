@@ -6,8 +6,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// knownSecond reports whether a finding is about a payment that is known to be a second one: it is
-// reported as such while it waits for an answer, and not at all after that.
+// knownSecond reports whether a finding is about a known second payment: secondPayments reports it
+// while its incident is open, and nothing reports it after that.
 func (r *run) knownSecond(ctx context.Context, f Finding) (bool, error) {
 	if f.repair != eventSucceeded {
 		return false, nil
@@ -16,7 +16,7 @@ func (r *run) knownSecond(ctx context.Context, f Finding) (bool, error) {
 	return len(known) > 0, err
 }
 
-// secondPayments reports every second payment that waits for an answer, whatever the window is.
+// secondPayments reports every second payment whose incident is open, in and outside the window.
 func (r *run) secondPayments(ctx context.Context) error {
 	f := billing.IncidentFilter{Open: true, Kind: billing.IncidentPaidTwice}
 	for {

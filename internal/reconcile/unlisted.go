@@ -10,11 +10,11 @@ import (
 	"tranche/internal/billing"
 )
 
-// fetches is how many PaymentIntents are fetched at once: far below Stripe's limit of 25 calls a
+// fetches is how many PaymentIntents are fetched at once: far below Stripe's limit of 25 calls per
 // second in test mode.
 const fetches = 4
 
-// unlisted compares our charges of the window that Stripe's list did not have.
+// unlisted compares our charges in the window that were not in Stripe's list.
 func (r *run) unlisted(ctx context.Context) error {
 	f := billing.UnreconciledFilter{From: r.From, To: r.To, Reach: reach, Run: r.began, Limit: billing.MaxPage}
 	for {
@@ -73,7 +73,7 @@ func (r *run) fetched(ctx context.Context, c billing.Charge) ([]Finding, error) 
 	return r.found(ctx, compareCharge(c, p), c.UpdatedAt), nil
 }
 
-// accountsOf are the connected accounts of the charges whose plans name one.
+// accountsOf returns the connected accounts of charges whose plans name one.
 func (r *run) accountsOf(ctx context.Context, page []billing.Charge) (map[billing.ChargeID]string, error) {
 	if !r.connected {
 		return nil, nil

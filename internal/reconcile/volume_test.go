@@ -45,8 +45,8 @@ func seed(t *testing.T, s *store.Store, n int) {
 
 func intentName(i int) string { return fmt.Sprintf("pi_%09d", i) }
 
-// stream is a Stripe that makes up its record as it is read: n PaymentIntents, all paid. It looks
-// at the memory in use meanwhile.
+// stream is a Stripe that generates its record as it is read: n PaymentIntents, all paid. It
+// measures the memory in use meanwhile.
 type stream struct {
 	n       int
 	unpaid  int // this one is not paid; -1 for none
@@ -67,12 +67,12 @@ func (s *stream) payment(i int) billing.RecordedPayment {
 	return p
 }
 
-// Events has none.
+// Events returns none.
 func (*stream) Events(context.Context, time.Time, []string, func([]billing.Event) error) error {
 	return nil
 }
 
-// Payments makes up page after page.
+// Payments generates page after page.
 func (s *stream) Payments(_ context.Context, _, _ time.Time, fn func([]billing.RecordedPayment) error) error {
 	for at := s.n; at > 0; at -= 100 {
 		page := make([]billing.RecordedPayment, 0, 100)
@@ -89,7 +89,7 @@ func (s *stream) Payments(_ context.Context, _, _ time.Time, fn func([]billing.R
 	return nil
 }
 
-// measure notes the live heap every fiftieth page.
+// measure records the live heap at every fiftieth page.
 func (s *stream) measure() {
 	if s.pages++; s.pages%50 != 0 {
 		return
@@ -100,7 +100,7 @@ func (s *stream) measure() {
 	s.peak = max(s.peak, m.HeapAlloc)
 }
 
-// Payment makes up one.
+// Payment generates one PaymentIntent.
 func (s *stream) Payment(_ context.Context, id string) (billing.RecordedPayment, error) {
 	var i int
 	_, err := fmt.Sscanf(id, "pi_%d", &i)
@@ -108,8 +108,8 @@ func (s *stream) Payment(_ context.Context, id string) (billing.RecordedPayment,
 	return s.payment(i), err
 }
 
-// compare reconciles n charges with a Stripe that has them all, but for one that is not paid and
-// one that its list leaves out.
+// compare reconciles n charges with a Stripe that has them all, except that one is not paid, and
+// one is missing from its list.
 func compare(t *testing.T, s *store.Store, n int) *stream {
 	t.Helper()
 	seed(t, s, n)
@@ -130,7 +130,7 @@ func compare(t *testing.T, s *store.Store, n int) *stream {
 	return made
 }
 
-// TestAHundredThousandChargesAreNotHeldInMemory is not parallel: it looks at the heap of the whole
+// TestAHundredThousandChargesAreNotHeldInMemory is not parallel: it measures the heap of the whole
 // process.
 func TestAHundredThousandChargesAreNotHeldInMemory(t *testing.T) {
 	few := compare(t, storetest.SQLite(t), 10_000)

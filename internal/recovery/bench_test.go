@@ -27,8 +27,8 @@ import (
 
 const lease = time.Minute
 
-// desk is a desk on a real store and a real HTTP Stripe, with the worker beside it and time in the
-// test's hand.
+// desk is a Desk with a real store, a simulated Stripe over HTTP, a worker, and a clock that the
+// test sets.
 type desk struct {
 	*recovery.Desk
 	t       *testing.T
@@ -45,14 +45,14 @@ type desk struct {
 	bodies [][]byte
 }
 
-// tap lets a test come between the desk and Stripe.
+// tap lets a test intercept calls between the desk and Stripe.
 type tap struct {
 	billing.Gateway
 	creating func(ctx context.Context, make func() (billing.PaymentIntent, error)) (billing.PaymentIntent, error)
 	detach   error
 }
 
-// CreatePaymentIntent passes the call on, through the test where it wants.
+// CreatePaymentIntent passes the call on, through the creating hook if it is set.
 func (g *tap) CreatePaymentIntent(ctx context.Context, key string, p billing.PaymentParams) (billing.PaymentIntent, error) {
 	call := func() (billing.PaymentIntent, error) { return g.Gateway.CreatePaymentIntent(ctx, key, p) }
 	if g.creating != nil && !p.OffSession {
@@ -61,7 +61,7 @@ func (g *tap) CreatePaymentIntent(ctx context.Context, key string, p billing.Pay
 	return call()
 }
 
-// DetachPaymentMethod passes the call on, or fails as told.
+// DetachPaymentMethod passes the call on, or returns the detach error if it is set.
 func (g *tap) DetachPaymentMethod(ctx context.Context, key, id string) error {
 	if g.detach != nil {
 		return g.detach
@@ -162,7 +162,7 @@ func (d *desk) payOne(ctx context.Context, token string, o recovery.Order) (reco
 	return given[0], nil
 }
 
-// settle stores the webhooks that arrived and does what is due now, until nothing is.
+// settle stores the webhooks that arrived and does what is due now, until nothing is due.
 func (d *desk) settle() {
 	d.t.Helper()
 	for done := -1; done != 0; {
@@ -184,7 +184,7 @@ func (d *desk) settle() {
 	}
 }
 
-// work claims and does what is due now, and returns how much that was.
+// work claims and does what is due now, and returns how many rows it claimed.
 func (d *desk) work() int {
 	d.t.Helper()
 	ctx, now := d.t.Context(), d.clock()

@@ -9,9 +9,9 @@ import (
 	"tranche/internal/billing"
 )
 
-// SaveCard makes a SetupIntent, by which the customer gives another card without paying. Its event
-// makes the card the one that is charged, and has what waits for a card tried again. Errors:
-// ErrGone, ErrNoConsent, ErrLocked, *billing.GatewayError, billing.ErrUnavailable.
+// SaveCard creates a SetupIntent, so that the customer can add another card without paying. The
+// handler of its event makes the card the plan's card, and makes charges due that wait for a card.
+// Errors: ErrGone, ErrNoConsent, ErrLocked, *billing.GatewayError, billing.ErrUnavailable.
 func (d *Desk) SaveCard(ctx context.Context, token string, e *Evidence) (Handover, error) {
 	ctx, v, err := d.enter(ctx, token)
 	if err != nil {
@@ -48,9 +48,9 @@ func (d *Desk) SaveCard(ctx context.Context, token string, e *Evidence) (Handove
 	return Handover{Branch: BranchPay, ClientSecret: si.ClientSecret}, nil
 }
 
-// makeSetup makes the SetupIntent of a consent. The key is this request's own: a SetupIntent takes
-// no money, and an unused SetupIntent does no harm. Where Stripe does not know the customer, it is
-// made without one.
+// makeSetup creates the SetupIntent of a consent. Each request has an idempotency key of its own: a
+// SetupIntent takes no money, and an unused one does no harm. If Stripe does not know the customer,
+// the SetupIntent is created without a customer.
 func (d *Desk) makeSetup(ctx context.Context, v Visit, consent billing.ConsentID) (billing.SetupIntent, error) {
 	create := func(key, customer string) (billing.SetupIntent, error) {
 		return d.Gateway.CreateSetupIntent(ctx, key, billing.SetupParams{
@@ -69,16 +69,16 @@ func (d *Desk) makeSetup(ctx context.Context, v Visit, consent billing.ConsentID
 	return si, err
 }
 
-// giveFirstCard hands out the plan's own SetupIntent, by which the plan gets the card that it waits
-// for. Its event activates the plan. The plan is looked at again under its lock: a plan that was
-// canceled meanwhile takes no card.
+// giveFirstCard hands out the plan's own SetupIntent, which saves the card that the plan waits for.
+// The handler of its event activates the plan. The plan is checked again under its lock: a plan
+// that was canceled meanwhile accepts no card.
 func (d *Desk) giveFirstCard(ctx context.Context, v Visit, e *Evidence) (Handover, error) {
 	si, err := d.Gateway.SetupIntent(ctx, v.Plan.SetupIntent)
 	if err != nil {
 		return Handover{}, err
 	}
 	if si.Status == billing.IntentSucceeded || si.Status == billing.IntentProcessing || si.Status == billing.IntentCanceled {
-		return Handover{Branch: BranchProcessing}, nil // its event says what follows
+		return Handover{Branch: BranchProcessing}, nil // the handler of its event does the rest
 	}
 	out, consent := Handover{}, e.consent(v, v.Charge.ID, si.ID, d.Now())
 	err = d.Store.Update(ctx, func(tx billing.Tx) error {
@@ -99,11 +99,11 @@ func (d *Desk) giveFirstCard(ctx context.Context, v Visit, e *Evidence) (Handove
 	return out, nil
 }
 
-// RemoveCard takes the saved card back: from now on it is not charged for this plan or another of
-// the customer's, and it is removed from the customer at Stripe. A charge that is under way is not
-// stopped by it. It returns the card; an error after the card was withdrawn here comes with it: it
-// is not charged any more, and Stripe is asked again to detach it. Errors: ErrGone, ErrNotYours
-// when there is no card, *billing.GatewayError, billing.ErrUnavailable.
+// RemoveCard removes the saved card: it is no longer charged for any of the customer's plans, and
+// is detached from the customer at Stripe. An attempt that is in flight is not stopped. It returns
+// the card, even with an error from Stripe: the card is not charged any more, and a worker asks
+// Stripe again to detach it. Errors: ErrGone, ErrNotYours if there is no card,
+// *billing.GatewayError, billing.ErrUnavailable.
 func (d *Desk) RemoveCard(ctx context.Context, token string) (billing.Card, error) {
 	ctx, v, err := d.enter(ctx, token)
 	if err != nil {
@@ -118,8 +118,8 @@ func (d *Desk) RemoveCard(ctx context.Context, token string) (billing.Card, erro
 	return *v.Card, d.Gateway.DetachPaymentMethod(billing.OnAccount(ctx, v.Card.Account), "detach-"+v.Card.PaymentMethod, v.Card.PaymentMethod)
 }
 
-// withdraw marks the card under the lock of every plan that it is charged for: a worker's last look
-// comes before or after.
+// withdraw marks the card as revoked under the locks of all plans that charge it: a worker's last
+// check comes before or after, not in between.
 func (d *Desk) withdraw(ctx context.Context, v Visit) error {
 	now := d.Now().Truncate(time.Millisecond)
 	return d.Store.Update(ctx, func(tx billing.Tx) error {
@@ -153,8 +153,7 @@ func (d *Desk) withdraw(ctx context.Context, v Visit) error {
 	})
 }
 
-// plansWith lists the customer's plans that charge a card, in the order in which everybody locks
-// them.
+// plansWith lists the customer's plans that charge a card, in lock order.
 func plansWith(ctx context.Context, tx billing.Tx, card billing.Card) ([]billing.PlanID, error) {
 	var ids []billing.PlanID
 	for p, err := range billing.EachPlan(ctx, tx, billing.PlanFilter{Customer: card.CustomerID}) {

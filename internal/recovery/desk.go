@@ -7,26 +7,26 @@ import (
 	"tranche/internal/billing"
 )
 
-// Desk is where customers are served. It is safe for concurrent use.
+// Desk serves the customer's requests. It is safe for concurrent use.
 type Desk struct {
 	Store   billing.Store
 	Gateway billing.Gateway
 	Now     func() time.Time
-	// Lease is how long, on the clock, a PaymentIntent that is being made is left to whoever makes
-	// it. It is longer than a call to Stripe takes at most, and the same as the workers'.
+	// Lease is how long, on the clock, a PaymentIntent in the making is left to the request that makes
+	// it. It is longer than any call to Stripe takes, and the same as the workers' lease.
 	Lease time.Duration
-	// Reason says what may be told of a failure.
+	// Reason returns what the customer may be shown about a failure.
 	Reason func(billing.Failure) billing.Reason
-	// Tries bounds how many cards a customer may try.
+	// Tries limits how many cards a customer may try.
 	Tries billing.CardTryLimits
-	// OwnAccount asks Stripe again which account the key belongs to, and reports whether Stripe names
-	// the database's. nil means that it is not known.
+	// OwnAccount asks Stripe again for the key's account, and reports whether it is the database's.
+	// nil means that the account is not known.
 	OwnAccount func(ctx context.Context) bool
 	// MessageDomain is the right-hand side of the Message-ID of mails.
 	MessageDomain string
 }
 
-// Evidence is who agreed to what: what is kept when a customer lets a card be saved.
+// Evidence is what is stored when a customer agrees that a card is saved.
 type Evidence struct {
 	TextVersion string
 	Text        string // as it was shown
@@ -36,7 +36,7 @@ type Evidence struct {
 	Listed      []billing.ListedPlan // plans and payments that the text lists
 }
 
-// consent is the row for evidence given now.
+// consent returns the row for evidence given now.
 func (e Evidence) consent(v Visit, charge billing.ChargeID, intent string, now time.Time) billing.Consent {
 	now = now.Truncate(time.Millisecond)
 	return billing.Consent{

@@ -12,7 +12,7 @@ import (
 )
 
 // TestPay_AttemptGivenUp has the page's PaymentIntent arrive after a worker gave the attempt up:
-// the worker makes its own, so nobody is given the secret of this one.
+// the worker creates its own, so the secret of the page's PaymentIntent is not handed out.
 func TestPay_AttemptGivenUp(t *testing.T) {
 	eachEngine(t, func(t *testing.T, d *desk) {
 		p := d.plan()
@@ -32,13 +32,13 @@ func TestPay_AttemptGivenUp(t *testing.T) {
 	})
 }
 
-// replacing gives a charge another PaymentIntent whenever its own was fetched.
+// replacing gives a charge another PaymentIntent whenever its own is fetched.
 type replacing struct {
 	billing.Gateway
 	then func(id string)
 }
 
-// PaymentIntent fetches one, and has something happen.
+// PaymentIntent fetches one, and then calls the hook.
 func (g *replacing) PaymentIntent(ctx context.Context, id string) (billing.PaymentIntent, error) {
 	pi, err := g.Gateway.PaymentIntent(ctx, id)
 	g.then(id)

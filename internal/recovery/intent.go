@@ -9,11 +9,12 @@ import (
 	"tranche/internal/billing"
 )
 
-// makeIntent makes the PaymentIntent of a charge that has none: one that is paid ahead of its time,
-// or whose first was canceled by Stripe. It is not confirmed, and so takes no money. The attempt is
-// written before Stripe is called, under the plan's lock, and while its outcome is unknown the
-// database takes no other: the worker waits, and nobody makes a second PaymentIntent that could be
-// paid. Where Stripe does not know the customer, another is made without one.
+// makeIntent creates the PaymentIntent of a charge that has none, because it is paid early or
+// because Stripe canceled its first PaymentIntent. It is not confirmed, and so takes no money. The
+// attempt is written under the plan's lock before Stripe is called, and the database allows no
+// other attempt while its outcome is unknown: the worker waits, and no second PaymentIntent that
+// could be paid is created. If Stripe does not know the customer, another PaymentIntent is created
+// without a customer.
 func (d *Desk) makeIntent(ctx context.Context, v Visit) (billing.PaymentIntent, Branch, error) {
 	pi, branch, named, err := d.tryIntent(ctx, v)
 	left, failed := d.leaveUnknown(ctx, v, named, err)
@@ -26,14 +27,15 @@ func (d *Desk) makeIntent(ctx context.Context, v Visit) (billing.PaymentIntent, 
 	return pi, branch, err
 }
 
-// tryIntent is makeIntent with the Stripe customer that the attempt names, which it returns.
+// tryIntent creates the PaymentIntent with the Stripe customer that the attempt names, and returns
+// that customer.
 func (d *Desk) tryIntent(ctx context.Context, v Visit) (_ billing.PaymentIntent, _ Branch, named string, _ error) {
 	attempt, branch, err := d.writeAttempt(ctx, v)
 	if err != nil || !branch.Payable() {
 		return billing.PaymentIntent{}, branch, "", err
 	}
 	named = attempt.Params.Customer
-	if attempt.PaymentIntent != "" { // somebody else made it meanwhile
+	if attempt.PaymentIntent != "" { // another request made it meanwhile
 		pi, err := d.Gateway.PaymentIntent(ctx, attempt.PaymentIntent)
 		return pi, branch, "", err
 	}
@@ -44,14 +46,14 @@ func (d *Desk) tryIntent(ctx context.Context, v Visit) (_ billing.PaymentIntent,
 	case errors.As(err, &ge) && (ge.Finished() || !ge.Resend()):
 		return pi, "", named, errors.Join(err, d.noteRefusal(context.WithoutCancel(ctx), v.Plan.ID, attempt, ge))
 	default:
-		return pi, "", named, err // the same request goes out again under the same key
+		return pi, "", named, err // the same request is sent again under the same key
 	}
 	return pi, branchAt(branch, pi), named, d.noteIntent(context.WithoutCancel(ctx), v.Plan.ID, attempt, pi)
 }
 
-// findOrCreate returns the PaymentIntent that Stripe has for the charge, and creates one when there
-// is none. A database that went back in time has lost what was made and paid since, and a new one
-// would be paid a second time.
+// findOrCreate returns the PaymentIntent that Stripe has for the charge, and creates one if there
+// is none. A database that went back in time may have lost a PaymentIntent that was created and
+// paid since, and a new one could be paid a second time.
 func (d *Desk) findOrCreate(ctx context.Context, v Visit, attempt billing.Attempt) (billing.PaymentIntent, error) {
 	cards, err := d.Store.Cards(ctx, v.Customer.ID)
 	if err != nil {
@@ -68,10 +70,11 @@ func (d *Desk) findOrCreate(ctx context.Context, v Visit, attempt billing.Attemp
 	return made, err
 }
 
-// findBefore is how long before a plan was made its payments are looked for: clocks differ.
+// findBefore is how long before a plan's creation its payments are searched for, because clocks
+// differ.
 const findBefore = 24 * time.Hour
 
-// writeAttempt writes the attempt that makes the PaymentIntent, or takes up one that was left open.
+// writeAttempt writes the attempt that creates the PaymentIntent, or resumes an open one.
 func (d *Desk) writeAttempt(ctx context.Context, v Visit) (attempt billing.Attempt, branch Branch, err error) {
 	now := d.Now().Truncate(time.Millisecond)
 	err = d.Store.Update(ctx, func(tx billing.Tx) error {
@@ -113,9 +116,9 @@ func (d *Desk) writeAttempt(ctx context.Context, v Visit) (attempt billing.Attem
 	return attempt, branch, err
 }
 
-// newAttempt is a PaymentIntent for the customer to confirm. The card is saved by the confirmation,
-// which asks for it: were setup_future_usage on the PaymentIntent from the start, no retry could
-// confirm it without the customer (see jobs/send.go).
+// newAttempt returns an attempt that creates a PaymentIntent for the customer to confirm. The
+// confirmation sets setup_future_usage, which saves the card: with it on the PaymentIntent from the
+// start, no retry could confirm the PaymentIntent without the customer (see jobs/send.go).
 func newAttempt(v Visit, c billing.Charge, number int, now time.Time) billing.Attempt {
 	a := billing.Attempt{
 		ID: billing.AttemptIDFor(c.ID, number, billing.InitiatorCustomer), ChargeID: c.ID, Number: number, Initiator: billing.InitiatorCustomer,
@@ -133,8 +136,8 @@ func newAttempt(v Visit, c billing.Charge, number int, now time.Time) billing.At
 	return a
 }
 
-// noteIntent makes the PaymentIntent the charge's, unless a worker that waited for longer than a
-// lease has given the attempt up. handOver then keeps this one's secret back.
+// noteIntent records the PaymentIntent as the charge's, unless a worker has given up the attempt
+// after waiting longer than a lease. handOver then does not hand out its client secret.
 func (d *Desk) noteIntent(ctx context.Context, plan billing.PlanID, made billing.Attempt, pi billing.PaymentIntent) error {
 	now := d.Now().Truncate(time.Millisecond)
 	return d.Store.Update(ctx, func(tx billing.Tx) error {
@@ -162,8 +165,8 @@ func (d *Desk) noteIntent(ctx context.Context, plan billing.PlanID, made billing
 	})
 }
 
-// noteRefusal closes an attempt whose request Stripe refused or failed to carry out: the next one
-// has another key.
+// noteRefusal closes an attempt whose request Stripe refused or failed to carry out: the next
+// attempt has another key.
 func (d *Desk) noteRefusal(ctx context.Context, plan billing.PlanID, made billing.Attempt, ge *billing.GatewayError) error {
 	now := d.Now().Truncate(time.Millisecond)
 	return d.Store.Update(ctx, func(tx billing.Tx) error {
@@ -176,7 +179,7 @@ func (d *Desk) noteRefusal(ctx context.Context, plan billing.PlanID, made billin
 	})
 }
 
-// lockAttempt locks the plan and reads a charge and one of its attempts anew.
+// lockAttempt locks the plan and reads a charge and one of its attempts again.
 func lockAttempt(ctx context.Context, tx billing.Tx, plan billing.PlanID, a billing.Attempt) (billing.Charge, billing.Attempt, error) {
 	if _, err := tx.LockPlan(ctx, plan); err != nil {
 		return billing.Charge{}, a, err

@@ -15,32 +15,31 @@ import (
 	"tranche/internal/billing"
 )
 
-// tokenBytes is the length of a token before it is written out: nobody guesses 256 bits.
+// tokenBytes is the length of a token before encoding: 256 bits can't be guessed.
 const tokenBytes = sha256.Size
 
-// purpose keeps these MACs apart from any other that may be made with the same key one day.
+// purpose separates these MACs from any others that may be made with the same key.
 const purpose = "tranche pay link v1\n"
 
 // Links makes the links to the recovery page. A link in a mail is derived from the notice and the
-// secret key, so that the same mail sent again holds the same link, and the token need not be kept;
-// the database holds its hash. With another key new mails hold new links, and old ones are still
-// found.
+// secret key, so that a mail that is sent again contains the same link. The database stores the
+// hash of the token, not the token. With another key, new mails contain new links, and old links
+// still work.
 type Links struct {
 	Store   billing.Store
 	Key     string        // the newest of TRANCHE_SECRET_KEY
 	BaseURL string        // TRANCHE_BASE_URL
-	TTL     time.Duration // how long a new link holds
+	TTL     time.Duration // how long a new link is valid
 	Now     func() time.Time
 }
 
-// ErrNoLinks: links can't be made, because a setting is missing.
+// ErrNoLinks means that links can't be made, because a setting is missing.
 var ErrNoLinks = errors.New("set TRANCHE_BASE_URL, TRANCHE_SECRET_KEY and STRIPE_PUBLISHABLE_KEY: without them there is no recovery page")
 
-// Enabled says whether links can be made.
+// Enabled reports whether links can be made.
 func (l *Links) Enabled() bool { return l != nil && l.Key != "" && l.BaseURL != "" }
 
-// URL is the link of a notice. It opens nothing until Open was called. Empty when links can't be
-// made.
+// URL returns the link of a notice, which works once Open was called; "" if links can't be made.
 func (l *Links) URL(n billing.Notice) string {
 	if !l.Enabled() {
 		return ""
@@ -48,8 +47,8 @@ func (l *Links) URL(n billing.Notice) string {
 	return l.url(l.tokenOf(n.ID))
 }
 
-// Open lets the link of a notice open its page, from now until it expires. Called again it changes
-// nothing: a mail that is sent twice prolongs no link, and one that was revoked stays so.
+// Open stores the link of a notice, which is valid from now until it expires. A second call changes
+// nothing: a mail that is sent twice extends no link, and a revoked link stays revoked.
 func (l *Links) Open(ctx context.Context, n billing.Notice) error {
 	if !l.Enabled() {
 		return nil
@@ -59,7 +58,7 @@ func (l *Links) Open(ctx context.Context, n billing.Notice) error {
 	return l.insert(ctx, link)
 }
 
-// chargeOf is what the link of a notice is about: a mail about the card is about no charge.
+// chargeOf returns the charge that the link of a notice leads to; "" for a mail about the card.
 func chargeOf(n billing.Notice) billing.ChargeID {
 	switch n.Kind {
 	case billing.NoticeCardExpiring, billing.NoticeCardNeeded, billing.NoticeCardUpdated:
@@ -68,8 +67,8 @@ func chargeOf(n billing.Notice) billing.ChargeID {
 	return n.ChargeID
 }
 
-// Create makes a link for the merchant to hand on: to a charge, or to a plan's card when charge is
-// empty. Its token is random; the URL is told once and kept nowhere. Errors: ErrNoLinks,
+// Create makes a link for the merchant to pass on: to a charge, or to a plan's card if charge is
+// empty. Its token is random; the URL is returned once and not stored. Errors: ErrNoLinks,
 // billing.ErrNotFound, billing.ErrUnavailable.
 func (l *Links) Create(ctx context.Context, plan billing.Plan, charge billing.ChargeID) (url string, link billing.PayLink, err error) {
 	if !l.Enabled() {
@@ -85,8 +84,7 @@ func (l *Links) Create(ctx context.Context, plan billing.Plan, charge billing.Ch
 	return l.url(token), link, nil
 }
 
-// Revoke ends a link, and writes down who wanted it. Errors: billing.ErrNotFound,
-// billing.ErrUnavailable.
+// Revoke ends a link, with an audit entry. Errors: billing.ErrNotFound, billing.ErrUnavailable.
 func (l *Links) Revoke(ctx context.Context, id billing.LinkID) error {
 	now := l.Now()
 	return l.Store.Update(ctx, func(tx billing.Tx) error {
@@ -112,9 +110,8 @@ func (l *Links) CountOpen(ctx context.Context) (int, error) {
 	return l.Store.OpenPayLinks(ctx, l.Now())
 }
 
-// RevokeAll ends every link that still opens the page, for an incident, writes down who wanted it,
-// and returns how many links there were. New links can be made at once. Errors:
-// billing.ErrUnavailable.
+// RevokeAll ends every link that is still valid, with one audit entry, and returns how many it
+// ended. It is meant for incidents. New links can be made at once. Errors: billing.ErrUnavailable.
 func (l *Links) RevokeAll(ctx context.Context) (revoked int, err error) {
 	now := l.Now()
 	err = l.Store.Update(ctx, func(tx billing.Tx) error {
@@ -131,7 +128,7 @@ func (l *Links) RevokeAll(ctx context.Context) (revoked int, err error) {
 func (l *Links) insert(ctx context.Context, link billing.PayLink) error {
 	return l.Store.Update(ctx, func(tx billing.Tx) error {
 		added, err := tx.InsertPayLink(ctx, link)
-		if err != nil || !added || link.NoticeID != "" { // the notice has entries of its own
+		if err != nil || !added || link.NoticeID != "" { // the notice has audit entries of its own
 			return err
 		}
 		return tx.InsertAudit(ctx, billing.AuditEntry{
@@ -158,8 +155,9 @@ func (l *Links) tokenOf(id billing.NoticeID) string {
 
 func (l *Links) url(token string) string { return strings.TrimSuffix(l.BaseURL, "/") + "/pay/" + token }
 
-// hashOf is what is kept of a token. A token is random, so its hash needs no salt and can be looked
-// up; looking up a hash takes as long for every wrong token, because nobody can steer the hash.
+// hashOf returns the hash of a token, which the database stores. A token is random, so its hash
+// needs no salt and can be looked up. The time of a look-up reveals nothing about other tokens,
+// because an attacker can't choose the hash.
 func hashOf(token string) string {
 	sum := sha256.Sum256([]byte(token))
 	return hex.EncodeToString(sum[:])

@@ -13,7 +13,7 @@ import (
 )
 
 // TestSaveCard_PaymentIntentOfNoCustomer has the page make a PaymentIntent while no Stripe customer
-// is known. A card that the customer gives afterwards belongs to a new one.
+// is known. A card that the customer adds afterwards belongs to a new Stripe customer.
 func TestSaveCard_PaymentIntentOfNoCustomer(t *testing.T) {
 	eachEngine(t, func(t *testing.T, d *desk) {
 		plan := d.plan()

@@ -9,43 +9,45 @@ import (
 	"tranche/internal/billing"
 )
 
-// Order is what a customer wants to pay, and with what.
+// Order is what a customer wants to pay, and with which card.
 type Order struct {
-	// Charges of the link's plan: all that is due, or one that may be paid ahead. None means what
-	// the page leads with.
+	// Charges of the link's plan: all that are due, or one that may be paid early. If empty, the
+	// charges that the page leads with are meant.
 	Charges []billing.ChargeID
-	// Total is what the customer was shown, in minor units; 0 is not compared.
+	// Total is the amount that the customer was shown, in minor units; 0 is not compared.
 	Total int64
-	// Saved: with the saved card. Otherwise another card is given, and saved for what comes later.
+	// Saved means that the customer pays with the saved card. Otherwise the customer enters another
+	// card, which is saved for later charges.
 	Saved bool
-	// Evidence of the agreement to save the other card. It is needed unless Saved.
+	// Evidence of the agreement to save the other card. It is required unless Saved.
 	Evidence *Evidence
 	// Address is the IP address of the browser; may be empty.
 	Address string
 }
 
-// Handover is what a browser needs to confirm a payment or to save a card. When Branch is not a
-// payable one there is nothing to confirm, and nothing else is set.
+// Handover is what a browser needs to confirm a payment or to save a card. If Branch is not
+// payable, there is nothing to confirm, and nothing else is set.
 type Handover struct {
 	Charge        billing.ChargeID // empty for a card
 	Branch        Branch
-	ClientSecret  billing.Secret // hand it to the customer who asked, and to nobody else
-	PaymentMethod string         // pm_… of the saved card, when it is to be used
+	ClientSecret  billing.Secret // return it to the customer who asked only
+	PaymentMethod string         // pm_… of the saved card, if it is to be used
 }
 
 var (
-	// ErrNoConsent: a card can't be saved without the customer's agreement.
+	// ErrNoConsent means that a card can't be saved without the customer's agreement.
 	ErrNoConsent = errors.New("the customer has not agreed that the card is saved")
-	// ErrNotYours: the charge is none that this link lets pay.
-	ErrNotYours = errors.New("the link does not let pay this charge")
-	// ErrDiffers: what Stripe holds is not what is owed; an operator must look.
+	// ErrNotYours means that this link does not allow the charge to be paid.
+	ErrNotYours = errors.New("this charge can't be paid with this link")
+	// ErrDiffers means that Stripe's payment is not for the amount that is owed; the merchant must
+	// look into it.
 	ErrDiffers = errors.New("stripe's payment differs from the charge")
 )
 
-// Pay hands out the client secret of each charge's one PaymentIntent, which it makes where there is
-// none yet. The worker confirms the same PaymentIntent, so a customer who pays at the very moment
-// of a retry pays once: Stripe refuses the second success. Errors: ErrGone, ErrNotYours,
-// ErrNoConsent, ErrLocked, ErrDiffers, *billing.GatewayError, billing.ErrUnavailable.
+// Pay returns the client secret of each charge's PaymentIntent, which it creates if there is none
+// yet. The worker confirms the same PaymentIntent, so a customer who pays during a retry pays once:
+// Stripe refuses the second success. Errors: ErrGone, ErrNotYours, ErrNoConsent, ErrLocked,
+// ErrDiffers, *billing.GatewayError, billing.ErrUnavailable.
 func (d *Desk) Pay(ctx context.Context, token string, o Order) ([]Handover, error) {
 	ctx, v, err := d.enter(ctx, token)
 	if err != nil {
@@ -73,7 +75,7 @@ func (d *Desk) Pay(ctx context.Context, token string, o Order) ([]Handover, erro
 	return given, nil
 }
 
-// payOne hands out the client secret of the charge that v is about.
+// payOne returns the client secret for the charge of v.
 func (d *Desk) payOne(ctx context.Context, v Visit, o Order) (Handover, error) {
 	switch {
 	case !v.Branch.Payable():
@@ -90,7 +92,7 @@ func (d *Desk) payOne(ctx context.Context, v Visit, o Order) (Handover, error) {
 	return d.handOver(ctx, v, o, pi)
 }
 
-// wanted turns a visit to each of the charges that are to be paid.
+// wanted returns a copy of the visit for each charge that is to be paid.
 func (d *Desk) wanted(ctx context.Context, v Visit, ids []billing.ChargeID) ([]Visit, error) {
 	if len(ids) == 0 {
 		for _, c := range v.Due {
@@ -113,14 +115,14 @@ func (d *Desk) wanted(ctx context.Context, v Visit, ids []billing.ChargeID) ([]V
 		list[i] = v
 		list[i].Charge = v.Charges[at]
 		list[i].Branch = d.branchOf(v.Plan, v.Charges[at], v.Card, attemptsAt(attempts, id))
-		if list[i].Branch == BranchAhead && !v.offers(id) { // what is owed comes first
+		if list[i].Branch == BranchAhead && !v.offers(id) { // owed charges come first
 			return nil, ErrNotYours
 		}
 	}
 	return list, nil
 }
 
-// offers reports whether the page lets a charge be paid that is not due yet.
+// offers reports whether the page allows a charge to be paid that is not due yet.
 func (v Visit) offers(id billing.ChargeID) bool {
 	return len(v.Due) == 0 && (v.Charge.ID == id || v.Ahead != nil && v.Ahead.ID == id)
 }
@@ -132,7 +134,7 @@ func totalOf(visits []Visit) (total int64) {
 	return total
 }
 
-// attemptsAt picks the attempts at one charge.
+// attemptsAt returns the attempts at one charge.
 func attemptsAt(attempts []billing.Attempt, id billing.ChargeID) []billing.Attempt {
 	var found []billing.Attempt
 	for _, a := range attempts {
@@ -143,7 +145,8 @@ func attemptsAt(attempts []billing.Attempt, id billing.ChargeID) []billing.Attem
 	return found
 }
 
-// intent fetches the charge's PaymentIntent, or makes it, and says what its state allows.
+// intent fetches the charge's PaymentIntent, or creates it, and returns the branch that its state
+// allows.
 func (d *Desk) intent(ctx context.Context, v Visit) (billing.PaymentIntent, Branch, error) {
 	id := v.Charge.PaymentIntent
 	if id == "" {
@@ -161,22 +164,22 @@ func (d *Desk) intent(ctx context.Context, v Visit) (billing.PaymentIntent, Bran
 	return pi, branch, nil
 }
 
-// branchAt is the branch that a PaymentIntent's state leaves.
+// branchAt returns the branch, given a PaymentIntent's state.
 func branchAt(branch Branch, pi billing.PaymentIntent) Branch {
 	switch pi.Status {
 	case billing.IntentSucceeded:
 		return BranchPaid
 	case billing.IntentProcessing, billing.IntentRequiresCapture:
 		return BranchProcessing
-	case billing.IntentCanceled: // its event has not been handled yet; it says what follows
+	case billing.IntentCanceled: // its event is not handled yet
 		return BranchProcessing
 	}
 	return branch
 }
 
-// handOver takes the last look under the plan's lock, writes the consent down, and gives the secret
-// out. Whoever is given the secret can pay, so it belongs to the charge's own PaymentIntent, or
-// nobody gets it.
+// handOver makes the last check under the plan's lock, stores the consent, and returns the client
+// secret. A client secret is enough to pay, so it returns no other secret than the one for the
+// charge's own PaymentIntent.
 func (d *Desk) handOver(ctx context.Context, v Visit, o Order, pi billing.PaymentIntent) (Handover, error) {
 	out := Handover{}
 	now := d.Now()

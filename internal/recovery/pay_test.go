@@ -19,7 +19,7 @@ const (
 	noFundsCard = "4000008260003178"
 )
 
-// other pays with another card, and agrees that it is saved.
+// other is an order to pay with another card, with consent to save it.
 var other = recovery.Order{Evidence: evidence()}
 
 func TestPayingAheadMakesTheChargesOnePaymentIntent(t *testing.T) {
@@ -68,8 +68,7 @@ func TestAChargeThatWasOpenedAndNotPaidIsCollectedOnTheSamePaymentIntent(t *test
 	})
 }
 
-// TestTheWorkerWaitsWhileThePaymentIntentIsMade has the charge fall due at the very moment at which
-// Stripe is asked.
+// TestTheWorkerWaitsWhileThePaymentIntentIsMade has the charge fall due during the call to Stripe.
 func TestTheWorkerWaitsWhileThePaymentIntentIsMade(t *testing.T) {
 	eachEngine(t, func(t *testing.T, d *desk) {
 		p := d.plan()
@@ -89,14 +88,13 @@ func TestTheWorkerWaitsWhileThePaymentIntentIsMade(t *testing.T) {
 		d.advance(2 * lease)
 		d.settle()
 		c = d.details(p.Plan.ID).Charges[1]
-		require.Equal(t, billing.ChargeSucceeded, c.Status, "nobody paid, so the worker collects")
+		require.Equal(t, billing.ChargeSucceeded, c.Status, "the customer did not pay, so the worker collects")
 		require.Equal(t, []string{c.PaymentIntent}, d.tookMoney(c))
 	})
 }
 
-// TestNobodyIsGivenAPaymentIntentThatWasGivenUp lets the desk sleep, within its call, for longer
-// than a lease: the worker makes a PaymentIntent of its own, and the desk's must not be paid as
-// well.
+// TestNobodyIsGivenAPaymentIntentThatWasGivenUp delays the desk's call by more than a lease: the
+// worker creates a PaymentIntent of its own, and the desk's must not be paid as well.
 func TestNobodyIsGivenAPaymentIntentThatWasGivenUp(t *testing.T) {
 	eachEngine(t, func(t *testing.T, d *desk) {
 		p := d.plan()
@@ -161,7 +159,7 @@ func TestARefusalIsOnRecordAndTheNextTryIsNew(t *testing.T) {
 	})
 }
 
-// TestManyAtOncePayOnce has the worker and many tabs at the same charge at the same moment.
+// TestManyAtOncePayOnce has the worker and many tabs pay the same charge at the same time.
 func TestManyAtOncePayOnce(t *testing.T) {
 	eachEngine(t, func(t *testing.T, d *desk) {
 		p := d.planWith(noFundsCard)
@@ -181,19 +179,19 @@ func TestManyAtOncePayOnce(t *testing.T) {
 			g.Go(func() error {
 				given, err := d.payOne(t.Context(), tok, other)
 				if err != nil || given.ClientSecret == "" {
-					return err // the retry is under way, or somebody has paid
+					return err // the retry is in flight, or another tab has paid
 				}
 				_, err = d.browser.ConfirmCardPayment(t.Context(), given.ClientSecret.Reveal(),
 					stripesim.PaymentDetails{Card: &stripesim.Card{Number: goodCard}, SetupFutureUsage: "off_session"})
 				if _, refused := errors.AsType[*stripesim.APIError](err); refused {
-					return nil // somebody was faster
+					return nil // another tab or the worker was faster
 				}
 				return err
 			})
 		}
 		require.NoError(t, g.Wait())
 		d.settle()
-		given, err := d.payOne(t.Context(), tok, other) // nobody was let in while the retry was under way
+		given, err := d.payOne(t.Context(), tok, other) // in case every tab was turned away during the retry
 		require.NoError(t, err)
 		if given.ClientSecret != "" {
 			require.NoError(t, d.confirm(given.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: goodCard}, SetupFutureUsage: "off_session"}))
@@ -375,12 +373,12 @@ func TestARenewedLinkIsMailedOnceADayAndOnlyWhereThereIsSomethingToSay(t *testin
 		require.NoError(t, d.links(firstKey).Revoke(t.Context(), links[0].ID))
 		d.advance(24 * time.Hour)
 		require.NoError(t, d.Renew(t.Context(), tok))
-		require.Equal(t, before+2, count(), "who revoked it did not want another")
+		require.Equal(t, before+2, count(), "a revoked link is not renewed")
 	})
 }
 
-// TestRenew_Checkout: a customer whose link to an unpaid checkout has expired gets a new one, however
-// late.
+// TestRenew_Checkout requires that a customer whose link to an unpaid checkout has expired gets a
+// new one, however late.
 func TestRenew_Checkout(t *testing.T) {
 	eachEngine(t, func(t *testing.T, d *desk) {
 		created, err := d.planner.Create(t.Context(), billing.Terms{

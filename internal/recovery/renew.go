@@ -8,9 +8,9 @@ import (
 	"tranche/internal/billing"
 )
 
-// Renew mails a new link to the address on file when a link has expired: at most once a day for a
-// charge, by the notice's own uniqueness. It says nothing of what it did, so that nobody learns
-// whether a token ever was one. A link that was revoked is not renewed. Errors:
+// Renew mails a new link to the address on file if a link has expired: at most once a day for each
+// charge, because the notice is unique. It returns nothing about what it did, so that a caller
+// can't find out whether a token ever existed. A revoked link is not renewed. Errors:
 // billing.ErrUnavailable.
 func (d *Desk) Renew(ctx context.Context, token string) error {
 	link, err := d.Store.PayLink(ctx, hashOf(token))
@@ -37,12 +37,13 @@ func (d *Desk) Renew(ctx context.Context, token string) error {
 		}
 		return tx.InsertAudit(ctx, billing.AuditEntry{
 			At: now, Action: "link.renewed", PlanID: v.Plan.ID, ChargeID: v.Charge.ID, CustomerID: v.Customer.ID,
-			Message: "somebody with an expired link asked for a new one", Next: "it is mailed to the address on file",
+			Message: "a new link was requested with an expired one", Next: "it is mailed to the address on file",
 		})
 	})
 }
 
-// renewable is false where there is nothing to mail, or there will be in a moment.
+// renewable reports whether a mail would help: it is false if there is nothing to do, or if this is
+// about to change.
 func renewable(v Visit) bool {
 	switch v.Branch {
 	case BranchClosed, BranchProcessing, BranchCharging, BranchWaits:
@@ -51,8 +52,8 @@ func renewable(v Visit) bool {
 	return v.Customer.Email != ""
 }
 
-// renewal returns the kind of the mail that brings a new link, and its reason: what the customer
-// would be told of the charge today.
+// renewal returns the kind of the mail with the new link, and its reason: the notice that fits the
+// charge's current state.
 func renewal(v Visit) (billing.NoticeKind, billing.Reason) {
 	switch {
 	case v.Branch == BranchSetup:

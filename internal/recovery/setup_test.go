@@ -23,8 +23,8 @@ func (d *desk) awaitingCard(starts string) billing.Details {
 	return d.details(created.Plan.ID)
 }
 
-// TestSaveCard_PlanThatBeginsWithOne gives the card by the plan's own SetupIntent, however often it
-// is asked for.
+// TestSaveCard_PlanThatBeginsWithOne saves the card with the plan's own SetupIntent, however often
+// the customer starts.
 func TestSaveCard_PlanThatBeginsWithOne(t *testing.T) {
 	eachEngine(t, func(t *testing.T, d *desk) {
 		p := d.awaitingCard("2026-02-01")
@@ -66,8 +66,8 @@ func TestSaveCard_PlanThatBeginsWithOne(t *testing.T) {
 	})
 }
 
-// TestSaveCard_LateOrCanceled: a card that comes after the first date is charged at once, which the
-// page knows; a plan that was canceled takes none.
+// TestSaveCard_LateOrCanceled requires that a card saved after the first date is charged at once,
+// and that the page shows this; a canceled plan accepts no card.
 func TestSaveCard_LateOrCanceled(t *testing.T) {
 	eachEngine(t, func(t *testing.T, d *desk) {
 		p := d.awaitingCard("2026-02-01")

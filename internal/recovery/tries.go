@@ -13,7 +13,7 @@ import (
 // out for a while.
 var ErrLocked = errors.New("too many cards were tried")
 
-// locked returns ErrLocked, with the limit, where the customer may try no other card now. address
+// locked returns ErrLocked, with the limit, if the customer may not try another card now. address
 // may be empty.
 func (d *Desk) locked(ctx context.Context, v Visit, address string) error {
 	now := d.Now()
@@ -28,8 +28,8 @@ func (d *Desk) locked(ctx context.Context, v Visit, address string) error {
 	return fmt.Errorf("%w: %s", ErrLocked, why)
 }
 
-// try is a card try of the customer, on the page's charge and link. An address is counted by its
-// network.
+// try returns a card try of the customer, for the page's charge and link. An address is counted by
+// its network.
 func (v Visit) try(kind billing.CardTryKind, address string, now time.Time) billing.CardTry {
 	t := billing.CardTry{
 		ID: billing.NewCardTryID(now), Kind: kind, CustomerID: v.Customer.ID, ChargeID: v.Charge.ID, LinkID: v.Link.ID,
@@ -41,7 +41,7 @@ func (v Visit) try(kind billing.CardTryKind, address string, now time.Time) bill
 	return t
 }
 
-// noteHandout writes down that a secret is handed out, so that a decline is counted for the link
+// noteHandout records that a client secret is handed out, so that a decline is counted for the link
 // and address it came from.
 func (v Visit) noteHandout(ctx context.Context, tx billing.Tx, kind billing.CardTryKind, intent, address string, now time.Time) error {
 	t := v.try(kind, address, now)

@@ -45,8 +45,8 @@ func (d *desk) intents(c billing.Charge) (n int) {
 	return n
 }
 
-// TestPay_CardTesting tries stolen cards on one link, each secret until it is of no use, as an
-// attacker does: with a worker that keeps up with the events, and faster than the worker.
+// TestPay_CardTesting tries stolen cards on one link, each client secret until it no longer works,
+// as an attacker does: with a worker that keeps up with the events, and faster than the worker.
 func TestPay_CardTesting(t *testing.T) {
 	t.Parallel()
 	for _, outrun := range []bool{false, true} {
@@ -85,7 +85,7 @@ func TestPay_CardTesting(t *testing.T) {
 	}
 }
 
-// unlocks lets the customer pay again: by time, or by the merchant's hand.
+// unlocks allows the customer to pay again: after some time, or by the merchant.
 func (d *desk) unlocks(p billing.Details, byTime bool) {
 	d.t.Helper()
 	incidents, err := d.store.Incidents(d.t.Context(), billing.IncidentFilter{Open: true, Plan: p.Plan.ID})
@@ -141,8 +141,8 @@ func TestPay_FiveMistypedCards(t *testing.T) {
 	})
 }
 
-// TestSaveCard_CardTesting tries stolen cards by saving them, each SetupIntent until it is of no
-// use.
+// TestSaveCard_CardTesting tries stolen cards by saving them, each SetupIntent until it no longer
+// works.
 func TestSaveCard_CardTesting(t *testing.T) {
 	eachEngine(t, func(t *testing.T, d *desk) {
 		p := d.plan()
@@ -192,6 +192,6 @@ func TestPay_CardTestingFromOneAddress(t *testing.T) {
 		_, err := d.payOne(t.Context(), d.open(p, 2), recovery.Order{Saved: true, Address: "192.0.2.66"})
 		require.ErrorIs(t, err, recovery.ErrLocked)
 		_, err = d.payOne(t.Context(), d.open(p, 2), recovery.Order{Saved: true, Address: "192.0.2.67"})
-		require.NoError(t, err, "who comes from elsewhere may pay")
+		require.NoError(t, err, "a customer from another address may pay")
 	})
 }

@@ -9,13 +9,13 @@ import (
 	"tranche/internal/billing"
 )
 
-// errElsewhere is a customer of whom Stripe knows neither the Stripe customer nor the card: the key
-// may belong to another account. Nothing is changed.
+// errElsewhere means that Stripe has neither the customer nor the customer's card: the key may
+// belong to another account. Nothing is changed.
 var errElsewhere = fmt.Errorf("the key's Stripe account has neither the customer nor the card: it may be another account: %w", billing.ErrUnavailable)
 
-// leaveUnknown has a customer leave the Stripe customer that Stripe refused as missing: an import
-// named one that never was, or it was deleted and no event arrived. It returns false where Stripe
-// has that customer, or none was named. Errors: errElsewhere, *billing.GatewayError,
+// leaveUnknown removes the Stripe customer that Stripe reported as missing from our customer: an
+// import named one that never existed, or it was deleted and no event arrived. It returns false if
+// Stripe has that customer, or if none was named. Errors: errElsewhere, *billing.GatewayError,
 // billing.ErrUnavailable.
 func (d *Desk) leaveUnknown(ctx context.Context, v Visit, named string, refusal error) (bool, error) {
 	if named == "" || !errors.Is(refusal, billing.ErrNotFound) {
@@ -46,9 +46,9 @@ func (d *Desk) leaveUnknown(ctx context.Context, v Visit, named string, refusal 
 	})
 }
 
-// cardIsHere fails with errElsewhere where Stripe has no card of the missing customer's either. A
-// deleted customer's PaymentMethods can still be fetched, so the account may be another one, unless
-// Stripe names it.
+// cardIsHere returns errElsewhere if Stripe has none of the missing customer's cards either. A
+// deleted customer's PaymentMethods can still be fetched, so the key may belong to another account,
+// unless Stripe confirms the account.
 func (d *Desk) cardIsHere(ctx context.Context, v Visit, named string) error {
 	cards, err := d.Store.Cards(ctx, v.Customer.ID)
 	if err != nil {

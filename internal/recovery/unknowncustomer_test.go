@@ -12,11 +12,12 @@ import (
 	"tranche/internal/stripesim"
 )
 
-// neverWas names a Stripe customer that never existed.
+// neverWas is the id of a Stripe customer that never existed.
 const neverWas = "cus_neverWas"
 
-// imported is a plan whose customer, and the customer of whose card, Stripe never knew, as after an
-// import of a file that names them. Stripe knows the card itself unless card names another one.
+// imported makes a plan with a Stripe customer that never existed, for the customer and for the
+// card, as after an import of a file with wrong ids. Stripe has the card itself, unless card is the
+// id of another one.
 func (d *desk) imported(card string) billing.Details {
 	d.t.Helper()
 	p := d.plan()
@@ -56,8 +57,8 @@ func (d *desk) imported(card string) billing.Details {
 	return d.details(p.Plan.ID)
 }
 
-// requireNewCustomer wants the plan to have a card at a customer that Stripe has, and to be charged
-// on it.
+// requireNewCustomer requires that the plan's card belongs to an existing Stripe customer, and that
+// the plan is charged on it.
 func (d *desk) requireNewCustomer(p billing.Details) {
 	d.t.Helper()
 	d.settle()
@@ -85,8 +86,8 @@ func (d *desk) payWithNewCard(token string) {
 	require.NoError(d.t, d.confirm(given.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: goodCard}, SetupFutureUsage: "off_session"}))
 }
 
-// TestUnknownCustomer_Pay makes a new Stripe customer for who pays with a new card, before the
-// charge is due and after the worker has met the same.
+// TestUnknownCustomer_Pay requires a new Stripe customer when the customer pays with a new card:
+// before the charge is due, and after the worker found the Stripe customer missing.
 func TestUnknownCustomer_Pay(t *testing.T) {
 	eachEngine(t, func(t *testing.T, d *desk) {
 		for _, due := range []bool{false, true} {
@@ -113,8 +114,8 @@ func TestUnknownCustomer_SaveCard(t *testing.T) {
 	})
 }
 
-// TestUnknownCustomer_SavedCard can't be paid with the saved card: the page is loaded again, and
-// asks for another.
+// TestUnknownCustomer_SavedCard can't pay with the saved card: the page is loaded again, and asks
+// for another card.
 func TestUnknownCustomer_SavedCard(t *testing.T) {
 	eachEngine(t, func(t *testing.T, d *desk) {
 		p := d.imported("")
@@ -125,8 +126,8 @@ func TestUnknownCustomer_SavedCard(t *testing.T) {
 	})
 }
 
-// TestUnknownCustomer_AndCard may be a key of another account: nothing is changed unless Stripe
-// names the account as the database's.
+// TestUnknownCustomer_AndCard: the key may belong to another account, so nothing is changed unless
+// Stripe confirms the database's account.
 func TestUnknownCustomer_AndCard(t *testing.T) {
 	eachEngine(t, func(t *testing.T, d *desk) {
 		p := d.imported("pm_neverWas")

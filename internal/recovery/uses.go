@@ -7,21 +7,21 @@ import (
 	"tranche/internal/billing"
 )
 
-// Use is a plan that a new card is charged for.
+// Use is a plan that a new card will be charged for.
 type Use struct {
 	Plan    billing.Plan
-	Charges []billing.Charge // that may still be charged, by sequence
+	Charges []billing.Charge // those that may still be charged, by sequence
 }
 
-// Now reports whether a new card is charged for c as soon as it is saved.
+// Now reports whether c is charged on a new card as soon as the card is saved.
 func (u Use) Now(c billing.Charge) bool { return u.Plan.Status.Collects() && c.Owed() }
 
-// usesOf lists the plans that a new card is charged for: the page's own, and every other plan of
-// the customer in the same account that is charged on the card to be replaced, or on no card that
-// can be charged. A plan with another good card keeps it.
+// usesOf lists the plans that a new card will be charged for: the page's own plan, and every other
+// plan of the customer in the same account whose card is the one to be replaced, or can't be
+// charged. A plan with another working card keeps it.
 func usesOf(ctx context.Context, r billing.Reader, v Visit) ([]Use, error) {
 	plans := []billing.Plan{v.Plan}
-	if v.Branch == BranchSetup { // the plan's own SetupIntent gives a card to that plan alone
+	if v.Branch == BranchSetup { // the plan's own SetupIntent saves a card for that plan only
 		return withCharges(ctx, r, plans)
 	}
 	others, err := otherPlans(ctx, r, v.Plan)
@@ -40,7 +40,7 @@ func usesOf(ctx context.Context, r billing.Reader, v Visit) ([]Use, error) {
 	return withCharges(ctx, r, plans)
 }
 
-// otherPlans lists the customer's other plans of the account that go on.
+// otherPlans lists the customer's other plans of the account that still collect or are paused.
 func otherPlans(ctx context.Context, r billing.Reader, own billing.Plan) ([]billing.Plan, error) {
 	var found []billing.Plan
 	for page := (billing.PlanFilter{Customer: own.CustomerID}); ; {
@@ -73,8 +73,8 @@ func chargeable(ctx context.Context, r billing.Reader, customer billing.Customer
 	return good, nil
 }
 
-// withCharges reads the open charges of the plans, and leaves out a plan that has none and goes on
-// with none.
+// withCharges reads the open charges of the plans. It leaves out other plans that have no open
+// charge and no later one.
 func withCharges(ctx context.Context, r billing.Reader, plans []billing.Plan) ([]Use, error) {
 	ids, at := make([]billing.PlanID, len(plans)), make(map[billing.PlanID]int, len(plans))
 	uses := make([]Use, len(plans))

@@ -11,34 +11,33 @@ import (
 	"tranche/internal/billing"
 )
 
-// Branch is what the page is about, as the charge stands.
+// Branch is what the page offers, given the state of the charge.
 type Branch string
 
 const (
-	// BranchPay wants a card: the charge is due, and the one on file was declined or is gone.
+	// BranchPay asks for a card: the charge is due, and the card on file was declined or is gone.
 	BranchPay Branch = "pay"
-	// BranchAuthenticate wants the customer to confirm the payment with the bank, with the same
-	// card.
+	// BranchAuthenticate asks the customer to confirm the payment with the bank, with the same card.
 	BranchAuthenticate Branch = "authenticate"
-	// BranchSetup is a plan that begins with a card and not with a payment: it waits for that card.
+	// BranchSetup asks for the first card of a plan that begins without a payment.
 	BranchSetup Branch = "setup"
-	// BranchCharging has a new card that the worker is about to charge: nothing can be done
+	// BranchCharging means that the worker is about to charge a new card: nothing can be done
 	// meanwhile.
 	BranchCharging Branch = "charging"
-	// BranchAhead is not due yet: it may be paid now.
+	// BranchAhead means that the charge is not due yet, but may be paid now.
 	BranchAhead Branch = "ahead"
-	// BranchWaits has no date: it falls due when the merchant asks for it, and can't be paid
-	// before.
+	// BranchWaits means that the charge is due on request: it has no date, and can't be paid before
+	// the merchant requests it.
 	BranchWaits Branch = "waits"
-	// BranchProcessing waits for Stripe; nothing can be done meanwhile.
+	// BranchProcessing means that the outcome at Stripe is open; nothing can be done meanwhile.
 	BranchProcessing Branch = "processing"
-	// BranchPaid is done.
+	// BranchPaid means that the charge is paid.
 	BranchPaid Branch = "paid"
-	// BranchClosed is not collected: canceled, paused, refunded or disputed.
+	// BranchClosed means that the charge is not collected: canceled, paused, refunded or disputed.
 	BranchClosed Branch = "closed"
 )
 
-// Payable says whether the customer can pay in this branch.
+// Payable reports whether the customer can pay in this branch.
 func (b Branch) Payable() bool {
 	return b == BranchPay || b == BranchAuthenticate || b == BranchAhead
 }
@@ -49,36 +48,35 @@ type Visit struct {
 	Plan     billing.Plan
 	Customer billing.Customer
 	Charges  []billing.Charge // by sequence
-	Charge   billing.Charge   // the one the page is about
+	Charge   billing.Charge   // the charge that the page is about
 	Branch   Branch
 	// Due are the charges that are owed and can be paid now, by sequence. The page leads with them,
-	// whatever its link is for.
+	// even if its link is for something else.
 	Due []billing.Charge
-	// PayBy is the deadline of the first of Due; zero when none is set.
+	// PayBy is the deadline of the first charge of Due; zero if none is set.
 	PayBy time.Time
-	// Uses are the plans that a new card is charged for, the page's own first: see usesOf.
+	// Uses are the plans that a new card will be charged for, the page's own first: see usesOf.
 	Uses []Use
-	// Ahead is a later charge that may be paid now, when nothing is wanted for Charge itself; nil
-	// when there is none.
+	// Ahead is a later charge that may be paid now if Charge itself is paid; nil if there is none.
 	Ahead *billing.Charge
-	// StripeCustomer is who the customer is in the plan's account (cus_…); empty when that is not
-	// known yet.
+	// StripeCustomer is the customer's id in the plan's account (cus_…); empty if it is not known yet.
 	StripeCustomer string
-	// Card is the saved card that is charged; nil when there is none, or it must not be charged.
+	// Card is the plan's saved card; nil if there is none, or if it must not be charged.
 	Card *billing.Card
-	// Reason is why the last attempt failed, as it may be told; empty when there is nothing to
-	// tell.
+	// Reason is why the last attempt failed, as the customer may be shown it; empty if there is
+	// nothing to show.
 	Reason billing.Reason
-	// Locked: too many cards were declined, and no other can be given for a while.
+	// Locked means that too many cards were declined, and no other card is accepted for a while.
 	Locked bool
-	// ChangeCard says whether another card may be given without paying.
+	// ChangeCard reports whether the customer may add another card without paying.
 	ChangeCard bool
-	// DueOnSave says that the page's charge is due as soon as the card that its plan waits for is
-	// saved.
+	// DueOnSave reports whether the page's charge is due as soon as the card that its plan waits for
+	// is saved.
 	DueOnSave bool
 }
 
-// Total is what the customer pays now: all of Due, or the amount of the page's charge. Minor units.
+// Total returns what the customer pays now, in minor units: all of Due, or the amount of the page's
+// charge.
 func (v Visit) Total() int64 {
 	if len(v.Due) == 0 {
 		return v.Charge.Amount
@@ -90,10 +88,10 @@ func (v Visit) Total() int64 {
 	return sum
 }
 
-// ErrGone: the link is unknown, has expired or was revoked. Which of them is not told.
+// ErrGone means that the link is unknown, has expired or was revoked. It does not show which.
 var ErrGone = fmt.Errorf("the link opens nothing: %w", billing.ErrNotFound)
 
-// Visit finds what a token opens. Errors: ErrGone, billing.ErrUnavailable.
+// Visit returns the page of a token. Errors: ErrGone, billing.ErrUnavailable.
 func (d *Desk) Visit(ctx context.Context, token string) (Visit, error) {
 	link, err := d.Store.PayLink(ctx, hashOf(token))
 	if errors.Is(err, billing.ErrNotFound) || err == nil && !link.Open(d.Now()) {
@@ -113,18 +111,19 @@ func (d *Desk) Visit(ctx context.Context, token string) (Visit, error) {
 	return v, err
 }
 
-// enter is Visit for a request that changes something: the context it returns acts for the link.
+// enter is Visit for a request that changes something: it also returns a context whose actor is the
+// link.
 func (d *Desk) enter(ctx context.Context, token string) (context.Context, Visit, error) {
 	v, err := d.Visit(ctx, token)
 	return byLink(ctx, v.Link), v, err
 }
 
-// byLink returns the context in which the customer with the link acts.
+// byLink returns a context whose actor is the link.
 func byLink(ctx context.Context, link billing.PayLink) context.Context {
 	return billing.ActingAs(ctx, billing.Party{Actor: billing.NewActor(billing.ActorLink, string(link.ID))})
 }
 
-// Known reports whether there is a link with the token, open or not. A token that cannot be one is
+// Known reports whether a link with the token exists, valid or not. Text that can't be a token is
 // not looked up. Errors: billing.ErrUnavailable.
 func (d *Desk) Known(ctx context.Context, token string) (bool, error) {
 	if len(token) != base64.RawURLEncoding.EncodedLen(tokenBytes) {
@@ -137,7 +136,7 @@ func (d *Desk) Known(ctx context.Context, token string) (bool, error) {
 	return err == nil, err
 }
 
-// load reads what a link is about.
+// load reads the page of a link.
 func (d *Desk) load(ctx context.Context, r billing.Reader, link billing.PayLink) (Visit, error) {
 	details, err := billing.LoadDetails(ctx, r, link.PlanID)
 	if err != nil {
@@ -168,7 +167,7 @@ func (d *Desk) load(ctx context.Context, r billing.Reader, link billing.PayLink)
 	return v, err
 }
 
-// changesCard reports whether a card may be given without paying.
+// changesCard reports whether a card may be added without paying.
 func (v Visit) changesCard() bool {
 	if v.Plan.Status == billing.PlanAwaitingFirstPayment {
 		return v.Branch == BranchSetup
@@ -176,7 +175,7 @@ func (v Visit) changesCard() bool {
 	return v.Plan.Status != billing.PlanCanceled && slices.ContainsFunc(v.Charges, func(c billing.Charge) bool { return !c.Status.Ended() })
 }
 
-// payBy reads the deadline of the first charge that is owed; zero where none is set.
+// payBy returns the deadline of the first owed charge; zero if none is set.
 func payBy(ctx context.Context, r billing.Reader, due []billing.Charge) (time.Time, error) {
 	if len(due) == 0 {
 		return time.Time{}, nil
@@ -210,8 +209,8 @@ func dueNow(charges []billing.Charge, state func(billing.Charge) Branch) []billi
 	return due
 }
 
-// focus returns the charge that the page is about: what is owed first, then what is being charged,
-// then the link's own, then what comes next.
+// focus returns the charge that the page is about. In this order: one that is owed, one that waits
+// for a first card or is being charged, the link's own, and the next open one.
 func focus(link billing.PayLink, due, charges []billing.Charge, state func(billing.Charge) Branch) billing.Charge {
 	if len(due) > 0 {
 		return due[0]
@@ -230,8 +229,8 @@ func focus(link billing.PayLink, due, charges []billing.Charge, state func(billi
 	return charges[len(charges)-1]
 }
 
-// branch sorts the page. Several charges that are owed ask for a payment, whatever each of them
-// failed for.
+// branch returns the branch of the page. Several owed charges ask for a payment, for whichever
+// reasons they failed.
 func (v Visit) branch(state func(billing.Charge) Branch) Branch {
 	if len(v.Due) > 1 {
 		return BranchPay
@@ -239,7 +238,7 @@ func (v Visit) branch(state func(billing.Charge) Branch) Branch {
 	return state(v.Charge)
 }
 
-// branchOf sorts a charge. card is the plan's, where it may be charged.
+// branchOf returns the branch of a charge. card is the plan's card; nil if it can't be charged.
 func (d *Desk) branchOf(plan billing.Plan, c billing.Charge, card *billing.Card, attempts []billing.Attempt) Branch {
 	switch {
 	case c.Status == billing.ChargeSucceeded:
@@ -258,21 +257,21 @@ func (d *Desk) branchOf(plan billing.Plan, c billing.Charge, card *billing.Card,
 	return BranchPay
 }
 
-// scheduledBranch sorts a charge that is still to come.
+// scheduledBranch returns the branch of a charge that is not due yet.
 func scheduledBranch(plan billing.Plan, c billing.Charge) Branch {
 	switch {
 	case plan.Status == billing.PlanAwaitingFirstPayment && plan.AwaitedCard(c):
 		return BranchSetup
 	case plan.Status == billing.PlanAwaitingFirstPayment:
-		return BranchClosed // the first comes first
+		return BranchClosed // the first charge comes first
 	case c.DueAt.IsZero():
 		return BranchWaits
 	}
 	return BranchAhead
 }
 
-// chargesNewCard reports whether the worker is about to try the charge on a card that has not
-// failed for it. It is not waited for longer than a lease: what keeps the worker from it may last.
+// chargesNewCard reports whether the worker is about to try the charge on a card that was not tried
+// for it yet. It returns false once the attempt is late by a lease, because the cause may last.
 func (d *Desk) chargesNewCard(plan billing.Plan, c billing.Charge, card *billing.Card, attempts []billing.Attempt) bool {
 	if c.Status != billing.ChargeRetrying || c.NextAttemptAt.IsZero() || card == nil || !plan.Status.Collects() {
 		return false
@@ -286,13 +285,15 @@ func (d *Desk) chargesNewCard(plan billing.Plan, c billing.Charge, card *billing
 	return late >= 0 && late < d.Lease
 }
 
-// inFlight says whether an attempt of the merchant's may still turn out to have taken the money.
+// inFlight reports whether the outcome of a worker's attempt is unknown: it may have taken the
+// money.
 func inFlight(attempts []billing.Attempt) bool {
 	n := len(attempts)
 	return n > 0 && attempts[n-1].Outcome.Open() && attempts[n-1].Initiator == billing.InitiatorMerchant
 }
 
-// ahead is the next charge that is not due yet, when the page's own is settled.
+// ahead returns the next charge that is not due yet if the page's own charge is paid and none is
+// owed.
 func ahead(v Visit) *billing.Charge {
 	if v.Branch != BranchPaid || !v.Plan.Status.Collects() {
 		return nil
@@ -304,7 +305,7 @@ func ahead(v Visit) *billing.Charge {
 	return &v.Charges[i]
 }
 
-// reason is why the charge was not paid, as it may be told.
+// reason returns why the charge was not paid, as the customer may be shown it.
 func (d *Desk) reason(v Visit, attempts []billing.Attempt) billing.Reason {
 	switch {
 	case v.Branch == BranchAuthenticate:
@@ -317,14 +318,14 @@ func (d *Desk) reason(v Visit, attempts []billing.Attempt) billing.Reason {
 	return d.lastFailure(v.Card, attempts)
 }
 
-// cardIsGone says whether the charge waits because there is no card to charge: a decline before it
-// explains nothing.
+// cardIsGone reports whether the charge waits because there is no card to charge: an earlier
+// decline is then not the reason.
 func cardIsGone(v Visit) bool {
 	return v.Card == nil && !v.Charge.Checkout && (v.Charge.DeclineCode == "" || v.Charge.Status == billing.ChargeRequiresAction)
 }
 
-// lastFailure is why the last attempt that failed did. What failed on a card that was replaced
-// since explains nothing.
+// lastFailure returns why the last failed attempt failed. Attempts with a card that was replaced
+// since are ignored.
 func (d *Desk) lastFailure(card *billing.Card, attempts []billing.Attempt) billing.Reason {
 	for _, a := range slices.Backward(attempts) {
 		if card != nil && a.Params.PaymentMethod != "" && a.Params.PaymentMethod != card.PaymentMethod {
