@@ -21,8 +21,8 @@ import (
 
 const restrictedKey = "rk_test_restricted"
 
-// restricted is a Stripe account that takes a key with the recommended permissions; a proxy in
-// front of it may not know the account's own page.
+// restricted is a Stripe account that accepts a key with the recommended permissions; a proxy in
+// front of it can hide the path of the account.
 func restricted(t *testing.T, account string, proxied bool) (sim *stripesim.Server, url string) {
 	t.Helper()
 	sim = stripesim.New(stripesim.Options{
@@ -40,8 +40,8 @@ func restricted(t *testing.T, account string, proxied bool) (sim *stripesim.Serv
 	return sim, server.URL
 }
 
-// TestRestrictedKey_OfAnotherAccount makes a plan with a restricted key, and starts again with one
-// of another account: it does not start, however the account is known.
+// TestRestrictedKey_OfAnotherAccount makes a plan with a restricted key, and starts again with a
+// key of another account: the process does not start, however the account is known.
 func TestRestrictedKey_OfAnotherAccount(t *testing.T) {
 	t.Parallel()
 	for name, proxied := range map[string]bool{"Stripe names the account": false, "nothing names the account": true} {
@@ -73,9 +73,8 @@ func TestRestrictedKey_OfAnotherAccount(t *testing.T) {
 	}
 }
 
-// TestAccountHidden_ChargesAreMade has a server that speaks Stripe's API answer in its own way for
-// the paths of the account and of events. The account is known by the key's mode and by a payment
-// then, and charges are made.
+// TestAccountHidden_ChargesAreMade has a server that does not offer Stripe's paths for the account
+// and for events. The account is then known by the key's mode and a payment, and charges are made.
 func TestAccountHidden_ChargesAreMade(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed} {

@@ -53,7 +53,7 @@ type App struct {
 	links    *recovery.Links
 	requests *queue.RequestLimiter
 	redis    asynq.RedisConnOpt
-	embedded *queue.Embedded // nil with a Redis of its own
+	embedded *queue.Embedded // nil with an external Redis
 	queue    *queue.Queue
 	servers  *queue.Server // nil without the worker role
 	sched    *scheduler.Scheduler
@@ -62,7 +62,7 @@ type App struct {
 	alarms   alarm.Checker
 	surface  *handlers.Server
 	public   *listening
-	admin    *listening // nil when it is off
+	admin    *listening // nil if it is off
 	relay    *relay
 	sender   *webhook.Sender // nil without the worker role
 	merchant notify.Merchant
@@ -71,13 +71,13 @@ type App struct {
 	opened  opened
 	cancel  context.CancelFunc
 	running sync.WaitGroup
-	ended   chan error // why an HTTP server ended that was not stopped
+	ended   chan error // receives the error of an HTTP server that ended without being stopped
 	stop    sync.Once
 }
 
-// New opens everything the roles need and migrates the database. Nothing runs yet. cfg must be
-// valid. Close what was opened with Stop. Errors: billing.ErrUnavailable when the database or Redis
-// is away.
+// New opens everything that the roles need and migrates the database. Nothing runs yet. cfg must be
+// valid. Stop closes what was opened. Errors: billing.ErrUnavailable if the database or Redis can't
+// be reached.
 func New(ctx context.Context, cfg config.Config, log zerolog.Logger) (*App, error) {
 	clk, err := clock.Parse(cfg.Clock)
 	if err != nil {
@@ -86,7 +86,7 @@ func New(ctx context.Context, cfg config.Config, log zerolog.Logger) (*App, erro
 	return NewAt(ctx, cfg, clk, log)
 }
 
-// NewAt is New by a clock that the caller holds; the setting of cfg is not used.
+// NewAt is New with the caller's clock instead of the setting in cfg.
 func NewAt(ctx context.Context, cfg config.Config, clk clock.Clock, log zerolog.Logger) (*App, error) {
 	a := &App{cfg: cfg, clock: clk, log: log, metrics: metrics.New(), ended: make(chan error, 1)}
 	for _, f := range cfg.Warnings() {
@@ -106,7 +106,7 @@ func (a *App) open(ctx context.Context) error {
 	return a.build(ctx)
 }
 
-// openServices reaches what the process needs: database, queue and Stripe.
+// openServices connects to the services that the process needs: database, queue and Stripe.
 func (a *App) openServices(ctx context.Context) error {
 	var err error
 	if a.merchant, err = Merchant(a.cfg); err != nil {
@@ -127,7 +127,7 @@ func (a *App) openServices(ctx context.Context) error {
 	return a.checkBinding(ctx)
 }
 
-// build makes the parts that the roles are made of.
+// build makes the parts of the roles.
 func (a *App) build(ctx context.Context) error {
 	var err error
 	if a.rules, err = Rules(a.cfg); err != nil {
@@ -157,9 +157,9 @@ func (a *App) build(ctx context.Context) error {
 	return a.buildHTTP(ctx)
 }
 
-// checkBinding refuses to start on a database that belongs elsewhere. While Stripe can't be asked
-// the process starts and charges nothing until it can. A process whose clock is wrong asks later:
-// the binding remembers when it was made.
+// checkBinding refuses to start on a database that belongs to another account or place. While
+// Stripe does not answer, the process starts and charges nothing. A process with a wrong clock asks
+// later, because the binding stores the time when it was made.
 func (a *App) checkBinding(ctx context.Context) error {
 	if a.times.Wrong() != nil {
 		return nil //nolint:nilerr // the clock guard reports it
@@ -213,8 +213,8 @@ func (a *App) openStore(ctx context.Context) error {
 	if !a.cfg.Embedded() {
 		return nil
 	}
-	// The embedded queue forgot its tasks when the process before ended, and nobody else can be at
-	// work.
+	// The embedded queue lost its tasks when the previous process ended, and no other process can be
+	// working.
 	now := a.clock.Now()
 	_, err = s.ReleaseClaims(ctx, now, now)
 	return err
@@ -235,7 +235,7 @@ func (a *App) openQueue(ctx context.Context) error {
 	return nil
 }
 
-// openRedis finds the Redis of the configuration, or starts one in the process.
+// openRedis uses the Redis of the configuration, or starts one in the process.
 func (a *App) openRedis() (err error) {
 	if !a.cfg.Embedded() {
 		a.redis, err = queue.Options(a.cfg.RedisURL)
@@ -284,7 +284,7 @@ func (a *App) buildScheduler() {
 	})
 }
 
-// waiting counts the tasks of some queues that wait for a worker.
+// waiting returns a function that counts the tasks of some queues that wait for a worker.
 func (a *App) waiting(queues ...string) func(ctx context.Context) (int, error) {
 	return func(ctx context.Context) (int, error) {
 		depths, err := a.queue.Stats(ctx)
@@ -298,7 +298,7 @@ func (a *App) waiting(queues ...string) func(ctx context.Context) (int, error) {
 	}
 }
 
-// Start begins the work. Errors: none so far; the signature leaves room.
+// Start starts the roles. Errors: the workers could not be started.
 func (a *App) Start(ctx context.Context) error {
 	ctx, a.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	if a.servers != nil {
@@ -325,13 +325,13 @@ func (a *App) Start(ctx context.Context) error {
 	return nil
 }
 
-// serve answers on an address, and reports a server that ended without being stopped.
+// serve serves an address, and reports a server that ended without being stopped.
 func (a *App) serve(l *listening) {
 	err := l.serve()
 	if err == nil {
 		return
 	}
-	a.log.Error().Err(err).Msg("the process ends, because it cannot be reached any more")
+	a.log.Error().Err(err).Msg("the process ends, because its HTTP server has failed")
 	select {
 	case a.ended <- err:
 	default: // the first reason counts
@@ -339,7 +339,7 @@ func (a *App) serve(l *listening) {
 }
 
 // Wait returns when ctx ends, or with an error when an HTTP server ended without being stopped: a
-// process that cannot be reached must not stay. Call Stop after it.
+// process that can't be reached must not keep running. Call Stop after it.
 func (a *App) Wait(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
@@ -349,16 +349,16 @@ func (a *App) Wait(ctx context.Context) error {
 	}
 }
 
-// host names this machine in the audit trail; empty where it has no name.
+// host returns the name of this machine for the audit trail; "" if it has none.
 func host() string {
 	name, _ := os.Hostname() // the role alone is still an actor
 	return name
 }
 
-// Addr is the address the process listens on.
+// Addr returns the address that the process listens on.
 func (a *App) Addr() string { return a.public.addr() }
 
-// AdminAddr is the address of metrics and details of readiness; empty when it is off.
+// AdminAddr returns the address of metrics and readiness details; "" if it is off.
 func (a *App) AdminAddr() string {
 	if a.admin == nil {
 		return ""
@@ -366,17 +366,18 @@ func (a *App) AdminAddr() string {
 	return a.admin.addr()
 }
 
-// Store is the database, for reports.
+// Store returns the database, for reports.
 func (a *App) Store() billing.Store { return a.store }
 
-// Gateway is Stripe, for reports.
+// Gateway returns the connection to Stripe, for reports.
 func (a *App) Gateway() billing.Gateway { return a.gateway }
 
-// Clock is the clock charges live by.
+// Clock returns the clock of charges.
 func (a *App) Clock() clock.Clock { return a.clock }
 
-// Stop ends the work in an order that loses nothing: no new requests, no new tasks, then what is
-// under way. It waits at most the shutdown timeout of the configuration. Further calls do nothing.
+// Stop ends the process in an order that loses nothing: it accepts no new requests, then starts no
+// new tasks, then waits for those in progress. It waits at most the shutdown timeout of the
+// configuration. Further calls do nothing.
 func (a *App) Stop() { a.stop.Do(a.end) }
 
 func (a *App) end() {
@@ -389,13 +390,13 @@ func (a *App) end() {
 	if a.servers != nil {
 		a.servers.Stop()
 	}
-	a.shutdown(ctx, a.admin) // late: what is under way is watched until it ends
+	a.shutdown(ctx, a.admin) // last, so that metrics and health can be read until the work has ended
 	a.running.Wait()
 	a.opened.closeAll(a.log)
 	a.log.Info().Msg("tranche has stopped")
 }
 
-// shutdown ends an HTTP server, if there is one.
+// shutdown shuts down an HTTP server, if there is one.
 func (a *App) shutdown(ctx context.Context, l *listening) {
 	if l == nil {
 		return

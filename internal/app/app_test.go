@@ -26,7 +26,7 @@ import (
 
 const apiKey = "a-key-of-the-merchants-own-servers"
 
-// settings are those of a process on loopback, with what a test changes.
+// settings returns the settings of a process on loopback, with a test's changes.
 func settings(t *testing.T, stripe string, change map[string]string) config.Config {
 	t.Helper()
 	flags := map[string]string{
@@ -167,7 +167,7 @@ func TestARestartTakesUpWhatWasLeasedWithoutWaiting(t *testing.T) {
 	require.NoError(t, sim.Drain(ctx))
 	first.Stop()
 
-	// The balance fell due; somebody claimed it for an hour and died.
+	// The balance fell due, and a process claimed it for an hour and died.
 	second, err := app.New(t.Context(), cfg, zerolog.Nop())
 	require.NoError(t, err)
 	fallDue(t, second.Store(), plan.Charges[1].ID)
@@ -184,7 +184,7 @@ func TestARestartTakesUpWhatWasLeasedWithoutWaiting(t *testing.T) {
 	}, 15*time.Second, 50*time.Millisecond)
 }
 
-// fallDue lets the time of a charge come.
+// fallDue makes a charge due now.
 func fallDue(t *testing.T, store billing.Store, id billing.ChargeID) {
 	t.Helper()
 	require.NoError(t, store.Update(t.Context(), func(tx billing.Tx) error {

@@ -13,11 +13,12 @@ import (
 	"tranche/jobs"
 )
 
-// heldFor is the real time after which charges that wait for a catch-up are an alarm: a start takes
-// a second or two.
+// heldFor is the real time after which charges that wait for a catch-up raise an alarm: a start
+// takes a second or two.
 const heldFor = time.Minute
 
-// openGate makes what holds charges back while the database may know less than Stripe.
+// openGate makes the gate that holds charges back while the database may lack events that Stripe
+// has.
 func (a *App) openGate(ctx context.Context) error {
 	lineage, err := a.store.Lineage(ctx)
 	if err != nil {
@@ -34,8 +35,8 @@ func (a *App) openGate(ctx context.Context) error {
 	return nil
 }
 
-// openWitness makes the record outside the database: in Redis where there is one, else beside the
-// file of the database. With PostgreSQL and the embedded queue there is none.
+// openWitness opens the record outside the database: in Redis if there is one, else in a file next
+// to the SQLite database. With PostgreSQL and the embedded queue there is none.
 func (a *App) openWitness(token string) (catchup.Witness, error) {
 	path, file := strings.CutPrefix(a.cfg.DatabaseURL, "sqlite:")
 	switch {
@@ -57,8 +58,8 @@ func (a *App) openWitness(token string) (catchup.Witness, error) {
 	return nil, nil
 }
 
-// heldAlarm is raised by a process that has not charged for a while because Stripe's record is not
-// caught up.
+// heldAlarm is raised by a process that makes no charges because it is not caught up with Stripe's
+// record.
 func (a *App) heldAlarm(context.Context) *alarm.Alarm {
 	if a.gate == nil {
 		return nil

@@ -20,7 +20,7 @@ import (
 	"tranche/internal/testenv"
 )
 
-// held is a Stripe in front of which answers to some requests are refused.
+// held is a proxy in front of Stripe that refuses some requests.
 type held struct {
 	sim    *stripesim.Server
 	events atomic.Bool // whether Stripe's list of events can be read
@@ -29,7 +29,7 @@ type held struct {
 	peek   func() string
 }
 
-// ServeHTTP refuses the list of events while it is to.
+// ServeHTTP refuses the list of events while the test wants it to.
 func (h *held) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/v1/events" && !h.events.Load() {
 		w.WriteHeader(http.StatusBadGateway)
@@ -44,8 +44,8 @@ func (h *held) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // TestCharges_WaitForCatchUp starts a process whose charge is due while Stripe's events can't be
-// read. The charge waits and shows why. Once they can be read it is made, and the witness holds its
-// attempt before Stripe hears of it.
+// read. The charge waits and shows why. Once the events can be read, the charge is made, and the
+// witness has its attempt before Stripe receives the request.
 func TestCharges_WaitForCatchUp(t *testing.T) {
 	t.Parallel()
 	sim, _ := stripe(t)

@@ -16,8 +16,8 @@ import (
 	"tranche/scheduler"
 )
 
-// sweepPause is the least real time between two sweeps on a fast clock: one call to Stripe every
-// two seconds is nothing beside its limit of 25 a second.
+// sweepPause is the shortest real time between two sweeps on a fast clock: one call to Stripe every
+// two seconds is far below its limit of 25 per second.
 const sweepPause = 2 * time.Second
 
 const (
@@ -26,7 +26,7 @@ const (
 	reconcilePause = 10 * time.Second
 )
 
-// buildChores makes what the scheduler role does beside the calendar.
+// buildChores makes the periodic jobs of the scheduler role.
 func (a *App) buildChores() {
 	log := a.log.With().Str("role", "scheduler").Logger()
 	record := stripegw.NewRecord(a.gateway, 0)
@@ -39,11 +39,11 @@ func (a *App) buildChores() {
 	)...)
 }
 
-// run is what a chore does.
+// run is the function of a periodic job.
 type run = func(ctx context.Context, cursor time.Time) (time.Time, error)
 
-// sweep stores the events that no webhook brought. The first sweep goes back to where the database
-// was bound: what happened before concerns no plan in it.
+// sweep stores events that no webhook delivered. The first sweep goes back to the time when the
+// database was bound: earlier events concern no plan in it.
 func (a *App) sweep(record billing.Record, log zerolog.Logger) run {
 	return func(ctx context.Context, cursor time.Time) (time.Time, error) {
 		began := a.clock.Now()
@@ -59,14 +59,13 @@ func (a *App) sweep(record billing.Record, log zerolog.Logger) run {
 		})
 		warnRefused(log, counts.Refused)
 		if counts.New > 0 {
-			log.Info().Int("seen", counts.Seen).Int("new", counts.New).Msg("events stored that no webhook had brought yet")
+			log.Info().Int("seen", counts.Seen).Int("new", counts.New).Msg("events stored that no webhook had delivered yet")
 		}
 		return began, err
 	}
 }
 
-// reconcile compares the last days with Stripe's record. What it finds is an alarm: nothing of the
-// kind should happen.
+// reconcile compares the last days with Stripe's record, and logs every difference.
 func (a *App) reconcile(record billing.Record, log zerolog.Logger) run {
 	return func(ctx context.Context, cursor time.Time) (time.Time, error) {
 		began := a.clock.Now()
@@ -84,8 +83,8 @@ func (a *App) reconcile(record billing.Record, log zerolog.Logger) run {
 	}
 }
 
-// warnRefused names the connected accounts that took their access back: what happens there is not
-// seen.
+// warnRefused logs the connected accounts that revoked the platform's access: their events and
+// payments can't be read.
 func warnRefused(log zerolog.Logger, accounts []string) {
 	if len(accounts) > 0 {
 		log.Warn().Strs("accounts", accounts).Msg("Stripe gives this key no access to connected accounts that plans name")

@@ -14,8 +14,8 @@ import (
 	"tranche/internal/stripesim"
 )
 
-// TestWithoutAnyWebhookTheSweepBringsTheEvents has a Stripe that knows no endpoint: what the
-// customer paid is only learnt from the event list.
+// TestWithoutAnyWebhookTheSweepBringsTheEvents has a Stripe without webhook endpoints: the
+// customer's payment is found only in the event list.
 func TestWithoutAnyWebhookTheSweepBringsTheEvents(t *testing.T) {
 	t.Parallel()
 	_, url := stripe(t)
@@ -59,8 +59,8 @@ func TestCheckoutExpiry_Runs(t *testing.T) {
 	require.Error(t, err)
 }
 
-// reminding starts an application with a recovery page and a clock on which a day takes four
-// seconds, and makes a plan whose checkout is not completed.
+// reminding starts a process with a recovery page and a clock whose days take four seconds, and
+// makes a plan whose checkout is not completed.
 func reminding(t *testing.T, reminder, expiresAfter string) (*app.App, billing.PlanID) {
 	t.Helper()
 	_, url := stripe(t)

@@ -7,7 +7,8 @@ import (
 	"tranche/internal/clockguard"
 )
 
-// openClockGuard compares this process's clock with the database's and Stripe's from the start.
+// openClockGuard makes the guard that compares this process's clock with the database's and
+// Stripe's.
 func (a *App) openClockGuard() {
 	c := clockguard.Config{
 		Clock: a.clock, Log: a.log,
@@ -19,7 +20,7 @@ func (a *App) openClockGuard() {
 	a.times = clockguard.New(c)
 }
 
-// clockAlarm is raised by this process alone, while its clock is wrong.
+// clockAlarm is raised by this process while its own clock is wrong.
 func (a *App) clockAlarm(context.Context) *alarm.Alarm {
 	err := a.times.Wrong()
 	if err == nil {

@@ -17,7 +17,7 @@ import (
 	"tranche/jobs"
 )
 
-// enqueue puts a task into the queue of a Redis, as another process does.
+// enqueue adds a task to the queue in Redis, as another process would.
 func enqueue(t *testing.T, address string, task billing.Task) {
 	t.Helper()
 	options, err := queue.Options(address)

@@ -1,6 +1,7 @@
 package app
 
-// BreakListener closes the public address behind the server's back, as a kernel that takes it away.
+// BreakListener closes the public listener without shutting down the server, as if the kernel had
+// closed it.
 func (a *App) BreakListener() { _ = a.public.listener.Close() }
 
 // BreakAdminListener does the same to the admin address.

@@ -15,7 +15,7 @@ import (
 	"tranche/internal/store/sqlite"
 )
 
-// Forecaster makes forecasts from what a database holds, by the settings of the real run.
+// Forecaster makes forecasts from a database, with the settings of the real run.
 func Forecaster(cfg config.Config, from billing.Reader) (handlers.Forecaster, error) {
 	clk, err := clock.Parse(cfg.Clock)
 	if err != nil {
@@ -39,8 +39,8 @@ func Forecaster(cfg config.Config, from billing.Reader) (handlers.Forecaster, er
 	}).Forecast, nil
 }
 
-// OpenToRead opens the database of a configuration for a command that changes nothing: it is not
-// even migrated, and where there is none an empty one is taken, in memory. Errors:
+// OpenToRead opens the database of a configuration for a command that changes nothing: it does not
+// migrate the database, and if there is none, it uses an empty one in memory. Errors:
 // billing.ErrUnavailable; a database of another version.
 func OpenToRead(ctx context.Context, cfg config.Config) (*store.Store, error) {
 	if open.Missing(cfg.DatabaseURL) {

@@ -12,7 +12,8 @@ import (
 	"tranche/internal/store/open"
 )
 
-// TestADatabaseIsOpenedToReadAndLeftAsItIs: it is neither made nor migrated.
+// TestADatabaseIsOpenedToReadAndLeftAsItIs requires that the database is neither created nor
+// migrated.
 func TestADatabaseIsOpenedToReadAndLeftAsItIs(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "tranche.db")

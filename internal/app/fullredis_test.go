@@ -11,8 +11,8 @@ import (
 	"tranche/internal/testenv"
 )
 
-// TestFullRedis_IsSeen: a process whose queue takes no tasks is not ready, and what the database
-// knows stays visible.
+// TestFullRedis_IsSeen requires that a process whose queue accepts no tasks is not ready, and that
+// the metrics from the database stay visible.
 func TestFullRedis_IsSeen(t *testing.T) {
 	t.Parallel()
 	_, url := stripe(t)

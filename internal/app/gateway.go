@@ -17,14 +17,14 @@ func (a *App) openGateway() (err error) {
 	reads, writes := a.cfg.StripeRates()
 	if a.limiter, err = stripelimit.New(stripelimit.Config{
 		Redis: a.redis, Reads: reads, Writes: writes, Wall: a.clock.Wall, Log: a.log,
-		// A stopping process waits for calls in flight, the last of which may only now get its token.
+		// A stopping process waits for calls in flight, and the last one may get its token only now.
 		MaxWait: min(a.cfg.ShutdownTimeout-a.cfg.StripeTimeout, stripelimit.DefaultMaxWait),
 	}); err != nil {
 		return err
 	}
 	a.opened.add("limiter", a.limiter.Close)
 	dated := func(time.Time, time.Duration) {}
-	if a.times != nil { // a command has none
+	if a.times != nil { // a command has no clock guard
 		dated = a.times.Answered
 	}
 	a.breaker = stripegw.NewBreaker(stripegw.BreakerConfig{Changed: a.breakerChanged})
@@ -39,7 +39,7 @@ func (a *App) openGateway() (err error) {
 	return nil
 }
 
-// breakerChanged logs whether calls to Stripe are made.
+// breakerChanged logs each change of the circuit breaker.
 func (a *App) breakerChanged(to stripegw.BreakerState, wait time.Duration) {
 	switch to {
 	case stripegw.BreakerOpen:
@@ -51,9 +51,9 @@ func (a *App) breakerChanged(to stripegw.BreakerState, wait time.Duration) {
 	}
 }
 
-// OpenGateway makes the way to Stripe for a command that makes many calls: within the limits that
-// it has in common with the processes that serve, where these share a Redis. Call the function when
-// it is done.
+// OpenGateway opens the gateway to Stripe for a command that makes many calls. With an external
+// Redis, it shares its rate limits with the serving processes. The caller calls the returned
+// function to close it.
 func OpenGateway(cfg config.Config, clk clock.Clock, log zerolog.Logger) (*stripegw.Gateway, func(), error) {
 	a := &App{cfg: cfg, clock: clk, log: log, metrics: metrics.New()}
 	err := a.openRedis()

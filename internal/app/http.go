@@ -13,12 +13,12 @@ import (
 	"tranche/jobs"
 )
 
-// signatureTolerance is how far a webhook's time may be from ours, either way, as Stripe's
-// libraries have it.
+// signatureTolerance is how far a webhook's timestamp may be from our clock, in either direction:
+// the value of Stripe's libraries.
 const signatureTolerance = 5 * time.Minute
 
-// buildHTTP listens. A process without the ingress role answers health checks on its public
-// address, and nothing else.
+// buildHTTP makes the handlers and listens. A process without the ingress role answers only health
+// checks on its public address.
 func (a *App) buildHTTP(ctx context.Context) error {
 	a.relay = newRelay(a.queue, a.log)
 	a.opened.add("relay", quietly(a.relay.close))
@@ -88,7 +88,7 @@ func (a *App) checks() map[string]func(context.Context) error {
 	return checks
 }
 
-// tickedSince says whether this process's scheduler looks at the calendar. Before its first look it
+// tickedSince reports whether this process's scheduler has ticked lately. Before its first tick, it
 // has the time of a few ticks from start.
 func (a *App) tickedSince(start time.Time) bool {
 	last := a.sched.LastTick()
@@ -98,7 +98,7 @@ func (a *App) tickedSince(start time.Time) bool {
 	return a.clock.Wall().Sub(last) <= staleTicks*a.cfg.Tick+time.Second
 }
 
-// eventTasks makes the first task of each newly stored event.
+// eventTasks returns the first task of each newly stored event.
 func eventTasks(events []billing.Event) []billing.Task {
 	tasks := make([]billing.Task, len(events))
 	for i, e := range events {

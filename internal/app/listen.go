@@ -16,19 +16,19 @@ const (
 	headerTimeout = 10 * time.Second
 	// idleTimeout ends connections that send no further request.
 	idleTimeout = 2 * time.Minute
-	// maxHeader bounds the memory that the headers of one connection take.
+	// maxHeader limits the memory for the headers of one connection.
 	maxHeader = 64 << 10
 )
 
-// listening is an HTTP server and the address that it answers on.
+// listening is an HTTP server and its listener.
 type listening struct {
-	setting  string // that names the address
+	setting  string // the setting that holds the address
 	listener net.Listener
 	server   *http.Server
 }
 
-// listen opens the address of a setting. Nothing is served yet. The deadlines of bodies and answers
-// are the handler's.
+// listen opens the address of a setting. Nothing is served yet. The handler sets the deadlines of
+// bodies and responses.
 func listen(ctx context.Context, setting, address string, handler http.Handler, log zerolog.Logger) (*listening, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
@@ -42,7 +42,7 @@ func listen(ctx context.Context, setting, address string, handler http.Handler, 
 
 func (l *listening) addr() string { return l.listener.Addr().String() }
 
-// serve answers until the server is shut down. Errors: why it ended without that.
+// serve serves requests until the server is shut down. Errors: the server ended for another reason.
 func (l *listening) serve() error {
 	err := l.server.Serve(l.listener)
 	if errors.Is(err, http.ErrServerClosed) {
@@ -51,7 +51,7 @@ func (l *listening) serve() error {
 	return fmt.Errorf("the HTTP server on %s %s ended: %w", l.setting, l.addr(), err)
 }
 
-// shutdown lets requests end until ctx does, and cuts off the others.
+// shutdown waits for running requests until ctx ends, and then cuts off the others.
 func (l *listening) shutdown(ctx context.Context) error {
 	err := l.server.Shutdown(ctx)
 	if err != nil {

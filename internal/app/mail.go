@@ -9,11 +9,12 @@ import (
 	"tranche/internal/notify"
 )
 
-// keptDomain stands in Message-IDs of mails that are kept: RFC 2606 reserves it, so it is nobody's.
+// keptDomain is the domain in the Message-IDs of mails that are stored and not sent. RFC 2606
+// reserves it, so it belongs to no one.
 const keptDomain = "tranche.invalid"
 
-// Merchant is who mails are from and what they look like. Errors: *config.Error, for a template
-// that can't be used.
+// Merchant returns the sender's name and the templates of mails. Errors: *config.Error for a
+// template that can't be used.
 func Merchant(cfg config.Config) (notify.Merchant, error) {
 	m := notify.Merchant{Name: cfg.MerchantName, ReturnURL: cfg.ReturnURL}
 	if cfg.Templates == "" {
@@ -33,7 +34,7 @@ func Merchant(cfg config.Config) (notify.Merchant, error) {
 	return m, refused
 }
 
-// MessageDomain is the right-hand side of the Message-ID of mails: the sender's domain.
+// MessageDomain returns the right-hand side of the Message-ID of mails: the sender's domain.
 func MessageDomain(cfg config.Config) string {
 	from, err := mail.ParseAddress(cfg.MailFrom)
 	if cfg.SMTPURL == "" || err != nil {
@@ -43,7 +44,7 @@ func MessageDomain(cfg config.Config) string {
 	return domain
 }
 
-// mailer is the mail server, or the shelf on which notices are kept.
+// mailer returns the mail server, or, if there is none, a mailer that only stores notices.
 func (a *App) mailer() (billing.Mailer, error) {
 	if a.cfg.SMTPURL == "" {
 		return notify.Kept{}, nil

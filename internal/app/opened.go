@@ -6,8 +6,8 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// opened is what a process has opened, in order. Its zero value is ready to use. It is not safe for
-// concurrent use.
+// opened lists what a process has opened, in order. Its zero value is ready to use. It is not safe
+// for concurrent use.
 type opened []openedPart
 
 type openedPart struct {
@@ -32,7 +32,7 @@ func (o *opened) closeAll(log zerolog.Logger) {
 	}
 }
 
-// quietly turns a function that cannot fail into the form that opened takes.
+// quietly adapts a close function that can't fail.
 func quietly(f func()) func() error {
 	return func() error { f(); return nil }
 }

@@ -32,7 +32,7 @@ func (m *movedClock) clock() clock.Clock {
 		WithMonotonic(func() time.Duration { return time.Since(began) + m.by() })
 }
 
-// watched is a process on a moved clock, in front of a simulator on which a test can revoke the key.
+// watched is a process with a moved clock and a simulator that lets a test revoke the key.
 type watched struct {
 	t       *testing.T
 	clock   *movedClock
@@ -68,8 +68,8 @@ func (w *watched) start(cfg config.Config) {
 	w.t.Cleanup(w.app.Stop)
 }
 
-// requireAlarm has the process check its alarms again, and wants /readyz and /metrics to show the
-// alarm or not.
+// requireAlarm has the process check its alarms again, and requires that /readyz and /metrics show
+// the alarm, or do not.
 func (w *watched) requireAlarm(name string, severity alarm.Severity, raised bool) {
 	w.t.Helper()
 	w.clock.move(alarm.MinAge)
@@ -96,7 +96,8 @@ func (w *watched) request(method, path, body string, header http.Header) (status
 	return resp.StatusCode, string(read)
 }
 
-// TestStripeUnauthorized_AlarmUntilTheKeyWorks revokes the key of a running process and restores it.
+// TestStripeUnauthorized_AlarmUntilTheKeyWorks revokes the key of a running process and then
+// restores it.
 func TestStripeUnauthorized_AlarmUntilTheKeyWorks(t *testing.T) {
 	t.Parallel()
 	w := startWatched(t, nil)
@@ -116,7 +117,7 @@ func TestStripeUnauthorized_AlarmUntilTheKeyWorks(t *testing.T) {
 	w.requireAlarm("stripe_unauthorized", alarm.Critical, false)
 }
 
-// TestProxyUntrusted_AlarmUntilAnHourPassed has a proxy send requests on that no setting names.
+// TestProxyUntrusted_AlarmUntilAnHourPassed has a proxy that no setting names forward requests.
 func TestProxyUntrusted_AlarmUntilAnHourPassed(t *testing.T) {
 	t.Parallel()
 	w := startWatched(t, nil)
@@ -132,7 +133,7 @@ func TestProxyUntrusted_AlarmUntilAnHourPassed(t *testing.T) {
 	}
 }
 
-// TestProxyUntrusted_NoAlarmForANamedProxy names the proxy in the setting, as the alarm advises.
+// TestProxyUntrusted_NoAlarmForANamedProxy lists the proxy in the setting, as the alarm advises.
 func TestProxyUntrusted_NoAlarmForANamedProxy(t *testing.T) {
 	t.Parallel()
 	w := startWatched(t, map[string]string{"TRANCHE_TRUSTED_PROXIES": "127.0.0.1"})

@@ -9,24 +9,24 @@ import (
 	"tranche/jobs"
 )
 
-// permits are what must hold before a task is carried out. Each rule has a package of its own; this
-// is the one place that joins them.
+// permits returns the checks that must pass before a task is carried out. Each rule has its own
+// package; this function joins them.
 func (a *App) permits() jobs.Permits {
 	return jobs.Permits{TakePart: a.mayTakePart, Act: a.mayAct, Charge: a.mayCharge, Suspect: a.guard.Suspect, OwnAccount: a.guard.Confirms}
 }
 
-// mayTakePart reports why this process must not claim, handle or write anything.
+// mayTakePart returns why this process must not claim, handle or write anything.
 func (a *App) mayTakePart(ctx context.Context) error { return a.times.Check(ctx) }
 
-// mayAct reports why nothing may be done for this database: charges, events, notices, reminders,
+// mayAct returns why nothing may be done for this database: charges, events, notices, reminders,
 // dunning and periodic jobs alike.
 func (a *App) mayAct(ctx context.Context) error { return a.guard.Check(ctx) }
 
-// mayCharge reports why charges wait although everything else goes on.
+// mayCharge returns why charges wait although everything else continues.
 func (a *App) mayCharge(ctx context.Context) error { return a.gate.Check(ctx) }
 
-// mayWrite reports why requests and webhooks are refused. What could not be found out yet refuses
-// none.
+// mayWrite returns why requests and webhooks are refused. A check without a result yet refuses
+// nothing.
 func (a *App) mayWrite() error {
 	if err := a.times.Wrong(); err != nil {
 		return err
@@ -34,7 +34,7 @@ func (a *App) mayWrite() error {
 	return a.rightAccount()
 }
 
-// rightAccount reports that the key and the database are known not to belong together.
+// rightAccount returns an error if the key is known not to belong to the database's account.
 func (a *App) rightAccount() error {
 	if why := a.guard.Mismatch(); why != "" {
 		return &binding.MismatchError{Why: why}
@@ -42,7 +42,7 @@ func (a *App) rightAccount() error {
 	return nil
 }
 
-// accountAlarm is raised by this process alone, while its key does not belong to the database.
+// accountAlarm is raised by this process while its key does not belong to the database's account.
 func (a *App) accountAlarm(context.Context) *alarm.Alarm {
 	why := a.guard.Mismatch()
 	if why == "" {
@@ -53,8 +53,7 @@ func (a *App) accountAlarm(context.Context) *alarm.Alarm {
 	return &raised
 }
 
-// permissionAlarm is raised by this process alone, while Stripe finds permissions of its key
-// missing.
+// permissionAlarm is raised by this process while Stripe reports missing permissions of its key.
 func (a *App) permissionAlarm(context.Context) *alarm.Alarm {
 	lacking := a.gateway.Lacking()
 	if len(lacking) == 0 {
@@ -65,7 +64,7 @@ func (a *App) permissionAlarm(context.Context) *alarm.Alarm {
 	return &raised
 }
 
-// keyAlarm is raised by this process alone, while Stripe rejects its key.
+// keyAlarm is raised by this process while Stripe rejects its key.
 func (a *App) keyAlarm(context.Context) *alarm.Alarm {
 	why := a.gateway.Unauthorized()
 	if why == "" {

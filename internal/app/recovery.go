@@ -13,7 +13,7 @@ import (
 )
 
 // openRecovery makes the links to the recovery page, which workers put into mails and the ingress
-// opens, and the rate limit that keeps guesses at links and API keys away from the ingress.
+// serves, and the ingress's rate limit against guessing links and API keys.
 func (a *App) openRecovery() (err error) {
 	a.links = NewLinks(a.cfg, a.store)
 	a.links.Now = a.clock.Now
@@ -27,8 +27,8 @@ func (a *App) openRecovery() (err error) {
 	return nil
 }
 
-// NewLinks makes the links of a configuration; none are made where a setting is missing. The caller
-// sets the clock.
+// NewLinks returns the maker of links for a configuration; it makes none if a setting is missing.
+// The caller sets the clock.
 func NewLinks(cfg config.Config, s billing.Store) *recovery.Links {
 	l := &recovery.Links{Store: s, TTL: cfg.LinkTTL}
 	if cfg.PayPage() {
@@ -37,7 +37,7 @@ func NewLinks(cfg config.Config, s billing.Store) *recovery.Links {
 	return l
 }
 
-// payPage is the recovery page; nil where a setting is missing.
+// payPage returns the recovery page; nil if a setting is missing.
 func (a *App) payPage() *handlers.PayPage {
 	if a.requests == nil || !a.cfg.PayPage() {
 		return nil
@@ -58,7 +58,8 @@ func (a *App) payPage() *handlers.PayPage {
 	}
 }
 
-// merchantName is what customers know the merchant as; the host of the page where nobody said.
+// merchantName returns the name that customers know the merchant by; the page's host name if it is
+// not set.
 func (a *App) merchantName() string {
 	if a.cfg.MerchantName != "" {
 		return a.cfg.MerchantName
@@ -69,7 +70,7 @@ func (a *App) merchantName() string {
 	return ""
 }
 
-// reasonsByCode is what the page's script may say of each code.
+// reasonsByCode returns the reason that the page's script may show for each decline code.
 func reasonsByCode() map[string]billing.Reason {
 	reasons := map[string]billing.Reason{}
 	for _, code := range dunning.Codes() {

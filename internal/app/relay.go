@@ -16,7 +16,7 @@ const (
 )
 
 // relay enqueues newly stored events after the webhook was answered, so that a slow or absent Redis
-// does not keep Stripe waiting. It is best effort: what it drops, the scheduler finds.
+// does not keep Stripe waiting. It is best effort: the scheduler finds events that it drops.
 type relay struct {
 	queue   billing.Queue
 	batches chan []billing.Task
@@ -30,7 +30,7 @@ func newRelay(q billing.Queue, log zerolog.Logger) *relay {
 	return r
 }
 
-// events hands events over without waiting.
+// events passes events to the relay without waiting.
 func (r *relay) events(events []billing.Event) {
 	select {
 	case r.batches <- eventTasks(events):
@@ -48,7 +48,7 @@ func (r *relay) run() {
 	}
 }
 
-// close ends the relay after what it holds.
+// close waits until the relay has enqueued its events, and ends it.
 func (r *relay) close() {
 	close(r.batches)
 	r.running.Wait()

@@ -15,11 +15,11 @@ const (
 	upcomingEvery = 15 * time.Minute
 	expiringEvery = 6 * time.Hour
 	detachEvery   = time.Minute
-	// reminderPause keeps a fast clock from asking the database all the time.
+	// reminderPause limits how often a fast clock queries the database.
 	reminderPause = time.Second
 )
 
-// reminders are the chores that find what customers are to be told ahead of time.
+// reminders returns the periodic jobs that find which customers need advance notice.
 func (a *App) reminders(log zerolog.Logger) []scheduler.Chore {
 	find := jobs.Reminders{Store: a.store, Queue: a.queue}
 	chore := func(what string, run func(ctx context.Context, now time.Time) (int, error)) run {
@@ -40,7 +40,7 @@ func (a *App) reminders(log zerolog.Logger) []scheduler.Chore {
 				}
 				return find.Checkouts(ctx, now, a.cfg.CheckoutDays)
 			})},
-		{Name: "upcoming", Every: upcomingEvery, Pause: reminderPause, Permit: a.mayAct, Run: chore("customers to tell of charges that fall due",
+		{Name: "upcoming", Every: upcomingEvery, Pause: reminderPause, Permit: a.mayAct, Run: chore("customers to notify of upcoming charges",
 			func(ctx context.Context, now time.Time) (int, error) {
 				return find.Upcoming(ctx, now, a.cfg.UpcomingDays)
 			})},
@@ -50,6 +50,6 @@ func (a *App) reminders(log zerolog.Logger) []scheduler.Chore {
 			})},
 		{Name: "card_detach", Every: detachEvery, Pause: reminderPause, Permit: a.mayAct, Run: chore("cards detached at Stripe", jobs.Detacher{Store: a.store, Gateway: a.gateway}.Run)},
 		{Name: "customer_update", Every: detachEvery, Pause: reminderPause, Permit: a.mayAct, Run: chore("customers updated at Stripe", jobs.CustomerUpdater{Store: a.store, Gateway: a.gateway}.Run)},
-		{Name: "card_expiry", Every: expiringEvery, Pause: reminderPause, Permit: a.mayAct, Run: chore("customers to tell of cards that expire", find.Expiring)},
+		{Name: "card_expiry", Every: expiringEvery, Pause: reminderPause, Permit: a.mayAct, Run: chore("customers to notify of expiring cards", find.Expiring)},
 	}
 }

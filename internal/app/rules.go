@@ -5,8 +5,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// Rules are what the settings say of all plans. Errors: *config.Error, where a limit is for a
-// currency that Stripe can't charge.
+// Rules returns the rules for all plans that the settings contain. Errors: *config.Error if a limit
+// is for a currency that Stripe can't charge.
 func Rules(cfg config.Config) (billing.Rules, error) {
 	chargeTime, err := billing.ParseLocalTime(cfg.ChargeTime)
 	if err != nil {

@@ -7,10 +7,10 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// serverLog takes the lines of net/http, which go to stderr as plain text otherwise.
+// serverLog returns a logger for net/http, whose lines would otherwise go to stderr as plain text.
 func serverLog(log zerolog.Logger) *stdlog.Logger { return stdlog.New(lines{log}, "", 0) }
 
-// lines writes each line that it is given as an entry of the log.
+// lines writes each line to the log as an entry.
 type lines struct{ log zerolog.Logger }
 
 // Write implements io.Writer.

@@ -8,8 +8,7 @@ import (
 	"tranche/scheduler"
 )
 
-// buildWatch makes what looks after the rest: alarms and metrics. Every process has them, whatever
-// its roles.
+// buildWatch makes the alarms and metrics, which every process has.
 func (a *App) buildWatch() {
 	a.alarms = alarm.Cached(alarm.New(a.alarmConfig()), a.clock.Wall)
 	sources := metrics.Sources{Alarms: a.alarms, Depths: a.depths, Pending: a.pendingDeliveries()}
@@ -19,7 +18,8 @@ func (a *App) buildWatch() {
 	a.metrics.Watch(sources)
 }
 
-// alarmConfig is what alarms are found with: by the database, and by this process about itself.
+// alarmConfig returns the sources of alarms: the database, and this process for alarms about
+// itself.
 func (a *App) alarmConfig() alarm.Config {
 	return alarm.Config{
 		Store: a.store, Clock: a.clock, Lease: a.cfg.Lease, Archived: a.queue.Archived, Queue: a.queue.CheckWrite,
@@ -29,7 +29,7 @@ func (a *App) alarmConfig() alarm.Config {
 
 // proxyAlarm is raised by a process that is reached through a proxy which it does not trust.
 func (a *App) proxyAlarm(context.Context) *alarm.Alarm {
-	if a.surface == nil { // it is being built
+	if a.surface == nil { // the process is still being built
 		return nil
 	}
 	peer := a.surface.UntrustedProxy()
@@ -41,7 +41,7 @@ func (a *App) proxyAlarm(context.Context) *alarm.Alarm {
 	return &raised
 }
 
-// heartbeat is the periodic job that shows that a scheduler runs, and logs the alarms.
+// heartbeat returns the periodic job that shows that a scheduler runs, and logs the alarms.
 func (a *App) heartbeat() scheduler.Chore {
 	made := a.clock.Wall()
 	ticking := func() bool { return a.tickedSince(made) }

@@ -13,8 +13,8 @@ import (
 	"tranche/internal/testenv"
 )
 
-// TestWhatDidNotHappenIsSeen: a plan whose charge falls due where no worker runs. The scheduler
-// hands its task out and nobody takes it.
+// TestWhatDidNotHappenIsSeen has a charge fall due while no worker runs. The scheduler enqueues its
+// task, and no worker runs it.
 func TestWhatDidNotHappenIsSeen(t *testing.T) {
 	t.Parallel()
 	sim, url := stripe(t)

@@ -15,7 +15,7 @@ import (
 	"tranche/internal/operator"
 )
 
-// openSender makes what posts messages to the merchant's endpoints.
+// openSender makes the sender that posts messages to the merchant's endpoints.
 func (a *App) openSender() error {
 	keys, err := webhook.NewKeyring(a.cfg.SecretKeys...)
 	if err != nil {
@@ -26,7 +26,7 @@ func (a *App) openSender() error {
 	return nil
 }
 
-// NewEndpoints makes what manages endpoints, for the API and for commands.
+// NewEndpoints returns the manager of endpoints, for the API and for commands.
 func NewEndpoints(cfg config.Config, s billing.WebhookStore, clk clock.Clock) (*operator.Endpoints, error) {
 	keys, err := webhook.NewKeyring(cfg.SecretKeys...)
 	if err != nil {
@@ -60,13 +60,13 @@ func (a *App) unsignedAlarm(ctx context.Context) *alarm.Alarm {
 }
 
 const (
-	// keepMessages is for how long messages can be replayed.
+	// keepMessages is how long messages can be replayed.
 	keepMessages = 30 * 24 * time.Hour
 	pruneEvery   = 24 * time.Hour
 	prunePause   = 10 * time.Second
 )
 
-// pruneMessages removes what is too old to be of use to anybody.
+// pruneMessages removes messages that are too old to be replayed.
 func (a *App) pruneMessages(log zerolog.Logger) run {
 	return func(ctx context.Context, cursor time.Time) (time.Time, error) {
 		began, total := a.clock.Now(), 0
@@ -86,8 +86,8 @@ func (a *App) pruneMessages(log zerolog.Logger) run {
 	}
 }
 
-// pendingDeliveries counts what endpoints have not taken. The database is asked once in a while,
-// however often the page of metrics is read: it needs no key.
+// pendingDeliveries counts the messages that endpoints have not accepted. It caches the count,
+// because the metrics page needs no key and may be read at any rate.
 func (a *App) pendingDeliveries() func(ctx context.Context) (int, error) {
 	var mu sync.Mutex
 	var last time.Time

@@ -17,8 +17,8 @@ import (
 	"tranche/internal/testenv"
 )
 
-// TestMessagesReachEndpoints: a whole process, on each database and queue, and a receiver that is
-// away at first.
+// TestMessagesReachEndpoints runs a whole process, on each database and queue, with a receiver that
+// is down at first.
 func TestMessagesReachEndpoints(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(t *testing.T) map[string]string{
@@ -70,7 +70,8 @@ func TestMessagesReachEndpoints(t *testing.T) {
 	}
 }
 
-// listener is a merchant's server that refuses the first message, and verifies what it takes.
+// listener is a merchant's server that refuses the first message, and verifies the messages that it
+// accepts.
 type listener struct {
 	mu       sync.Mutex
 	verifier *standardwebhooks.Webhook
@@ -78,7 +79,7 @@ type listener struct {
 	seen     map[string]string
 }
 
-// ServeHTTP takes a message.
+// ServeHTTP receives a message.
 func (l *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	l.mu.Lock()

@@ -13,8 +13,8 @@ import (
 	"tranche/internal/testenv"
 )
 
-// TestWrongKeys_Process: with either queue, and without a recovery page, a process limits wrong
-// keys and answers the right key.
+// TestWrongKeys_Process requires that a process, with either queue and without a recovery page,
+// limits wrong keys and accepts the right key.
 func TestWrongKeys_Process(t *testing.T) {
 	t.Parallel()
 	_, url := stripe(t)
@@ -54,7 +54,8 @@ func plans(t *testing.T, a *app.App, key string) (status int, header http.Header
 	return resp.StatusCode, resp.Header
 }
 
-// TestWeakKeys_WarnedOfAtTheStart: the log names the setting and the remedy, not the key.
+// TestWeakKeys_WarnedOfAtTheStart requires that the log names the setting and the remedy, not the
+// key.
 func TestWeakKeys_WarnedOfAtTheStart(t *testing.T) {
 	t.Parallel()
 	_, url := stripe(t)

@@ -11,16 +11,16 @@ import (
 )
 
 const (
-	// archivedPage is how many given-up tasks are read at once, and archivedPages how many such
-	// pages of a queue, from the newest back: more of them say nothing new.
+	// archivedPage is how many archived tasks are read at once, and archivedPages how many such pages
+	// of a queue are read, newest first: more would show nothing new.
 	archivedPage  = 100
 	archivedPages = 2
-	// archivedIDs is how many are named.
+	// archivedIDs is how many task ids are listed.
 	archivedIDs = 5
 )
 
-// Archived tells of the tasks that asynq has given up since a time. Their rows bring them back
-// under other ids, so nothing is lost; what they failed of is worth knowing. Errors:
+// Archived counts the tasks that asynq has given up (archived) since a time. Nothing is lost,
+// because their rows are enqueued again under other ids, but the reason is worth an alarm. Errors:
 // billing.ErrUnavailable.
 func (q *Queue) Archived(ctx context.Context, since time.Time) (billing.Backlog, error) {
 	var b billing.Backlog
@@ -43,7 +43,7 @@ func (q *Queue) Archived(ctx context.Context, since time.Time) (billing.Backlog,
 	return b, nil
 }
 
-// noteArchived counts a task that was given up since a time. asynq keeps whole seconds.
+// noteArchived counts a task if it was given up since a time. asynq stores whole seconds.
 func noteArchived(b *billing.Backlog, t *asynq.TaskInfo, since time.Time) {
 	if t.LastFailedAt.Before(since.Truncate(time.Second)) {
 		return

@@ -12,7 +12,8 @@ import (
 	"tranche/internal/queue/queuetest"
 )
 
-// TestGivenUpTasksAreTold: those that failed lately, with what of.
+// TestGivenUpTasksAreTold requires that tasks that were given up lately are counted, with the
+// reason.
 func TestGivenUpTasksAreTold(t *testing.T) {
 	t.Parallel()
 	for engine, open := range queuetest.Engines() {

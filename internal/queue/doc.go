@@ -1,7 +1,7 @@
-// Package queue hands tasks from those who find work to those who do it: billing.Queue on asynq and
-// Redis. It is the only place that knows how to reach Redis.
+// Package queue passes tasks from the processes that find work to the workers that do it: it
+// implements billing.Queue with asynq and Redis. It is the only package that connects to Redis.
 //
-// A task is a hint. Whoever runs it reads the row and decides, so a task may be lost, run twice or
-// come late, and nothing is lost with the whole of Redis. That is why a Redis inside the process
-// (Embedded) is enough for one machine.
+// A task is a hint. The worker that runs it reads the row and decides, so a task may be lost, run
+// twice or come late, and even the loss of all of Redis loses no work. That is why a Redis inside
+// the process (Embedded) is enough for one machine.
 package queue

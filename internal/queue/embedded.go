@@ -12,11 +12,11 @@ import (
 	"tranche/internal/clock"
 )
 
-// embeddedTick is how often the embedded Redis is told that time has passed.
+// embeddedTick is how often the clock of the embedded Redis is advanced.
 const embeddedTick = 500 * time.Millisecond
 
-// Embedded is a Redis inside this process, for one machine. It keeps nothing over a restart, and
-// need not: the scheduler finds every row again.
+// Embedded is a Redis inside this process, for one machine. It loses its content in a restart,
+// which is harmless: the scheduler finds every row again.
 type Embedded struct {
 	server  *miniredis.Miniredis
 	options asynq.RedisConnOpt
@@ -24,8 +24,8 @@ type Embedded struct {
 	stopped chan struct{} // closed when it has stopped
 }
 
-// StartEmbedded starts one on a free loopback port, behind a password of its own, and returns when
-// it answers.
+// StartEmbedded starts an embedded Redis on a free loopback port, with a password of its own, and
+// returns once it answers.
 func StartEmbedded() (*Embedded, error) {
 	server := miniredis.NewMiniRedis()
 	password := rand.Text() // other users of the machine can reach the port
@@ -44,10 +44,10 @@ func StartEmbedded() (*Embedded, error) {
 	return e, nil
 }
 
-// Options is how to reach it.
+// Options returns how to connect to it.
 func (e *Embedded) Options() asynq.RedisConnOpt { return e.options }
 
-// Close ends it, and with it every task it held. It must be called once, after the last client is
+// Close stops the server and drops its tasks. It must be called once, after the last client is
 // closed.
 func (e *Embedded) Close() {
 	close(e.done)
@@ -55,8 +55,8 @@ func (e *Embedded) Close() {
 	e.server.Close()
 }
 
-// passTime lets keys expire: miniredis has no clock of its own for that, and asynq's locks and
-// heartbeats would last for ever.
+// passTime makes keys expire: miniredis has no clock of its own for that, and asynq's locks and
+// heartbeats would never expire.
 func (e *Embedded) passTime() {
 	defer close(e.stopped)
 	tick := time.NewTicker(embeddedTick)

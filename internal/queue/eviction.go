@@ -11,12 +11,13 @@ import (
 	"tranche/internal/billing"
 )
 
-// NoEviction is the only maxmemory-policy under which Redis keeps every task: one that is full
-// refuses new tasks, which is noticed, and drops none in silence.
+// NoEviction is the only maxmemory-policy that keeps every task: a full Redis then refuses new
+// tasks, which raises an alarm, and drops none silently.
 const NoEviction = "noeviction"
 
-// EvictionPolicy returns Redis's maxmemory-policy; of several nodes, one that is not NoEviction if
-// there is any. It is empty where Redis does not name one. Errors: billing.ErrUnavailable.
+// EvictionPolicy returns Redis's maxmemory-policy. Of several nodes, it returns a policy other than
+// NoEviction if any node has one. It returns "" if Redis does not report its policy. Errors:
+// billing.ErrUnavailable.
 func (q *Queue) EvictionPolicy(ctx context.Context) (string, error) {
 	nodes, ok := q.redis.(*redis.ClusterClient)
 	if !ok {
@@ -36,7 +37,7 @@ func (q *Queue) EvictionPolicy(ctx context.Context) (string, error) {
 	return found, err
 }
 
-// policyOf asks one server. CONFIG would need rights that a hosted Redis does not give.
+// policyOf asks one server. It uses INFO, because a hosted Redis often does not allow CONFIG.
 func policyOf(ctx context.Context, server redis.Cmdable) (string, error) {
 	text, err := server.Info(ctx, "memory").Result()
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 )
 
 // TestTheQueueGoesOnAfterAFailover kills the master. Tasks may be lost with it, which the queue's
-// users know; what counts is that the same processes take and run tasks again once the Sentinel has
-// made another master.
+// users expect. The test requires that the same processes accept and run tasks again once Sentinel
+// has promoted another master.
 func TestTheQueueGoesOnAfterAFailover(t *testing.T) {
 	t.Parallel()
 	url, killMaster := testenv.Sentinel(t)

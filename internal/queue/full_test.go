@@ -23,7 +23,8 @@ func TestCheckWrite_EachEngine(t *testing.T) {
 	}
 }
 
-// TestFullRedis_IsCountedAndRefusesTasks: what is in a full Redis is still known.
+// TestFullRedis_IsCountedAndRefusesTasks requires that the tasks in a full Redis can still be
+// counted.
 func TestFullRedis_IsCountedAndRefusesTasks(t *testing.T) {
 	t.Parallel()
 	url := testenv.RedisServer(t, "--maxmemory", "8mb", "--maxmemory-policy", "noeviction")

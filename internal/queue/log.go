@@ -9,11 +9,11 @@ import (
 )
 
 // RedirectLogs sends go-redis' own lines, which otherwise go to stderr as plain text, to the logger
-// at debug level: what they tell of reaches callers as errors. The setting is one for the whole
-// process, because go-redis has no other; call it once, at the start of main.
+// at debug level: callers get the same problems as errors. The setting is global in go-redis; call
+// RedirectLogs once, at the start of main.
 func RedirectLogs(log zerolog.Logger) { redis.SetLogger(redisLog{log}) }
 
-// redisLog hands go-redis' lines to zerolog.
+// redisLog passes go-redis' lines to zerolog.
 type redisLog struct{ log zerolog.Logger }
 
 // Printf implements go-redis' logging interface.
@@ -21,14 +21,15 @@ func (l redisLog) Printf(_ context.Context, format string, args ...any) {
 	l.log.Debug().Str("from", "go-redis").Msg(fmt.Sprintf(format, args...))
 }
 
-// asynqLog hands asynq's lines to zerolog.
+// asynqLog passes asynq's lines to zerolog.
 type asynqLog struct{ log zerolog.Logger }
 
 func (l asynqLog) write(level zerolog.Level, args []any) {
 	l.log.WithLevel(level).Str("from", "asynq").Msg(fmt.Sprint(args...))
 }
 
-// Debug implements asynq.Logger. An idle queue says dozens of times a second that it is empty.
+// Debug implements asynq.Logger. It drops the line that asynq logs dozens of times a second while
+// the queues are empty.
 func (l asynqLog) Debug(args ...any) {
 	if len(args) == 1 && args[0] == "All queues are empty" {
 		return
@@ -36,7 +37,8 @@ func (l asynqLog) Debug(args ...any) {
 	l.write(zerolog.DebugLevel, args)
 }
 
-// Info implements asynq.Logger. asynq's own starts and stops are of interest to nobody else.
+// Info implements asynq.Logger. It logs at debug level, because asynq reports only its own starts
+// and stops.
 func (l asynqLog) Info(args ...any) { l.write(zerolog.DebugLevel, args) }
 
 // Warn implements asynq.Logger.
@@ -45,5 +47,5 @@ func (l asynqLog) Warn(args ...any) { l.write(zerolog.WarnLevel, args) }
 // Error implements asynq.Logger.
 func (l asynqLog) Error(args ...any) { l.write(zerolog.ErrorLevel, args) }
 
-// Fatal implements asynq.Logger, but does not end the process: that is for main to decide.
+// Fatal implements asynq.Logger, but does not end the process, which only main may do.
 func (l asynqLog) Fatal(args ...any) { l.write(zerolog.ErrorLevel, args) }

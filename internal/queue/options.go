@@ -20,13 +20,13 @@ const (
 	redisPort    = "6379"
 	sentinelPort = "26379"
 
-	// How long Redis may take before it counts as down. An enqueue that fails is found again by the
-	// scheduler, so nobody should wait for it.
+	// How long Redis may take before it counts as down. The timeouts are short, because the scheduler
+	// finds a row again whose task could not be enqueued.
 	dialTimeout = 2 * time.Second
 	ioTimeout   = 3 * time.Second
 )
 
-// connection is how to reach Redis, in the form that asynq asks for.
+// connection holds the options of a Redis connection in the form that asynq takes.
 type connection struct{ options redis.UniversalOptions }
 
 var _ asynq.RedisConnOpt = connection{}
@@ -43,17 +43,17 @@ func (c connection) String() string { return "redis " + strings.Join(c.options.A
 // GoString hides the password from %#v.
 func (c connection) GoString() string { return c.String() }
 
-// Options reads a Redis URL:
+// Options parses a Redis URL:
 //
 //	redis://USER:PASSWORD@HOST:6379/DB                rediss:// is the same over TLS
 //	redis-sentinel://USER:PASSWORD@HOST1,HOST2/MASTER  the hosts are sentinels
 //	redis-cluster://USER:PASSWORD@HOST1,HOST2          some of the nodes
 //
-// With sentinels, USER and PASSWORD are those of Redis itself.
+// With sentinels, USER and PASSWORD log in to Redis itself.
 //
 // Settings after "?": db=N; tls=true for the last two; sentinel_username and sentinel_password for
-// sentinels that want them. What is left out is the usual: port 6379 or 26379, database 0. The
-// error does not repeat the URL, which may hold a password.
+// sentinels that need them. Defaults are port 6379 or 26379, and database 0. The error does not
+// repeat the URL, which may contain a password.
 func Options(redisURL string) (asynq.RedisConnOpt, error) {
 	u, hosts, err := parse(redisURL)
 	if err != nil {
@@ -96,7 +96,7 @@ func parse(redisURL string) (*url.URL, []string, error) {
 	return u, hosts, nil
 }
 
-// base is what all kinds of Redis have in common.
+// base returns the options that all kinds of Redis share.
 func base(u *url.URL) redis.UniversalOptions {
 	password, _ := u.User.Password()
 	return redis.UniversalOptions{
@@ -156,7 +156,7 @@ func cluster(o *redis.UniversalOptions, u *url.URL, hosts []string) error {
 	return secure(o, u)
 }
 
-// onlyKeys refuses settings that would be passed over.
+// onlyKeys refuses settings that would be ignored.
 func onlyKeys(u *url.URL, known ...string) error {
 	for key := range u.Query() {
 		if !slices.Contains(known, key) {
@@ -189,7 +189,7 @@ func database(o *redis.UniversalOptions, number string) error {
 	return nil
 }
 
-// withPort adds the usual port where there is none.
+// withPort adds the default port to hosts without one.
 func withPort(hosts []string, port string) []string {
 	addrs := make([]string, len(hosts))
 	for i, host := range hosts {

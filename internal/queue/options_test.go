@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestOptions reads every kind of URL and looks at the client that comes of it.
+// TestOptions parses every kind of URL and checks the client that it makes.
 func TestOptions(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {

@@ -16,12 +16,12 @@ import (
 	"tranche/internal/clock"
 )
 
-// The queues. What is urgent and short has its own servers, so that it never waits for a slot that
-// a call to Stripe holds; within a kind of server, weights share the slots.
+// The queues. Urgent, short tasks have their own servers, so that they never wait for a slot that
+// is taken by a call to Stripe. Within a kind of server, weights share the slots.
 const (
 	Events  = "events"  // Stripe's events
 	Notices = "notices" // mails
-	Charges = "charges" // first attempts at what is due
+	Charges = "charges" // first attempts at due charges
 	Retries = "retries" // later attempts
 	// Webhooks are messages to the merchant's endpoints, which may take their time.
 	Webhooks = "webhooks"
@@ -30,14 +30,14 @@ const (
 // names lists all queues.
 func names() []string { return []string{Events, Notices, Charges, Retries, Webhooks} }
 
-// MinRetry is the least MaxRetry of a route: with 0, asynq archives the task of a killed worker and
-// never runs it.
+// MinRetry is the lowest MaxRetry of a route: with 0, asynq archives the task of a killed worker
+// and never runs it again.
 const MinRetry = 5
 
-// enqueueing is how many tasks are added at once. Beyond it Redis is no faster.
+// enqueueing is how many tasks are added at once. More would not be faster.
 const enqueueing = 16
 
-// Route says how tasks of one kind are run.
+// Route configures how tasks of one kind are run.
 type Route struct {
 	Queue    string        // one of Events, Notices, Charges, Retries and Webhooks
 	MaxRetry int           // at least MinRetry
@@ -55,9 +55,8 @@ type Queue struct {
 
 var _ billing.Queue = (*Queue)(nil)
 
-// New makes a queue. routes says, by the task's kind, how it is run. until turns the time at which
-// a task is wanted into a real delay, which differ on a simulated clock; nil means the real one. It
-// does not connect yet.
+// New makes a queue. routes has a route for each kind of task. until converts a task's time into a
+// real delay, which a simulated clock needs; nil means the real clock. New does not connect yet.
 func New(options asynq.RedisConnOpt, routes map[string]Route, until func(time.Time) time.Duration) (*Queue, error) {
 	for kind, r := range routes {
 		if err := r.check(); err != nil {
@@ -80,7 +79,7 @@ func New(options asynq.RedisConnOpt, routes map[string]Route, until func(time.Ti
 	}, nil
 }
 
-// check refuses what asynq would pass over in silence.
+// check refuses values that asynq would ignore silently.
 func (r Route) check() error {
 	switch {
 	case !slices.Contains(names(), r.Queue):
@@ -93,10 +92,10 @@ func (r Route) check() error {
 	return nil
 }
 
-// Enqueue adds tasks, several at once. One whose id is taken is dropped without an error. When
-// Redis can't be reached it gives up at the first task that shows it; some may have been added.
-// Errors: billing.ErrUnavailable; a task of a kind without a route, or without an id, is an error
-// of the caller's and nothing is added.
+// Enqueue adds tasks, several at once. A task whose id is taken is dropped without an error. If
+// Redis can't be reached, Enqueue stops at the first failure; some tasks may have been added.
+// Errors: billing.ErrUnavailable. A task without a route or without an id is a mistake of the
+// caller: an error is returned, and nothing is added.
 func (q *Queue) Enqueue(ctx context.Context, tasks ...billing.Task) error {
 	for _, t := range tasks {
 		if _, ok := q.routes[t.Kind]; !ok {
@@ -144,8 +143,8 @@ func (q *Queue) enqueue(ctx context.Context, t billing.Task) error {
 	return fmt.Errorf("enqueue %s %s: %w: %w", t.Kind, t.ID, billing.ErrUnavailable, err)
 }
 
-// wholeSecond rounds up: asynq keeps whole seconds, and rounded down a task would start before its
-// time.
+// wholeSecond rounds up: asynq stores whole seconds, and with a time that is rounded down a task
+// would start too early.
 func wholeSecond(t time.Time) time.Time {
 	if whole := t.Truncate(time.Second); whole.Before(t) {
 		return whole.Add(time.Second)
@@ -153,7 +152,7 @@ func wholeSecond(t time.Time) time.Time {
 	return t
 }
 
-// Ping says whether Redis answers. Errors: billing.ErrUnavailable.
+// Ping checks that Redis answers. Errors: billing.ErrUnavailable.
 func (q *Queue) Ping(ctx context.Context) error {
 	if err := q.redis.Ping(ctx).Err(); err != nil {
 		return fmt.Errorf("ping queue: %w: %w", billing.ErrUnavailable, err)
@@ -162,14 +161,14 @@ func (q *Queue) Ping(ctx context.Context) error {
 }
 
 const (
-	// probeKey is written to learn whether Redis takes writes.
+	// probeKey is written to find out whether Redis accepts writes.
 	probeKey = "tranche:write-probe"
-	// probeTTL removes it when nobody asks any more.
+	// probeTTL removes the key once the checks stop.
 	probeTTL = time.Minute
 )
 
-// CheckWrite reports whether Redis takes a task: one that is full, or only a replica, answers and
-// takes none. Errors: billing.ErrUnavailable.
+// CheckWrite checks that Redis accepts a task: a Redis that is full, or only a replica, answers a
+// ping but accepts no writes. Errors: billing.ErrUnavailable.
 func (q *Queue) CheckWrite(ctx context.Context) error {
 	if err := q.redis.Set(ctx, probeKey, "", probeTTL).Err(); err != nil {
 		return fmt.Errorf("write to the queue: %w: %w", billing.ErrUnavailable, err)
@@ -177,7 +176,7 @@ func (q *Queue) CheckWrite(ctx context.Context) error {
 	return nil
 }
 
-// Close ends the connections to Redis.
+// Close closes the connections to Redis.
 func (q *Queue) Close() error {
 	if err := q.redis.Close(); err != nil {
 		return fmt.Errorf("close queue: %w", err)

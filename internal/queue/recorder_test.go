@@ -32,7 +32,7 @@ func add(t *testing.T, r *queue.Recorder, lines ...string) {
 	}
 }
 
-// lines returns what is kept.
+// lines returns the stored lines.
 func lines(t *testing.T, r *queue.Recorder) []string {
 	t.Helper()
 	kept, err := r.Lines(t.Context())
@@ -40,7 +40,7 @@ func lines(t *testing.T, r *queue.Recorder) []string {
 	return kept
 }
 
-// numbered are n lines in the order in which they are recorded.
+// numbered returns n numbered lines, in the order of recording.
 func numbered(name string, n int) []string {
 	all := make([]string, n)
 	for i := range all {
@@ -49,7 +49,7 @@ func numbered(name string, n int) []string {
 	return all
 }
 
-// recorderTests are what a recorder must do on each kind of Redis.
+// recorderTests lists the tests that a recorder must pass on each kind of Redis.
 func recorderTests() map[string]func(t *testing.T, o asynq.RedisConnOpt) {
 	return map[string]func(t *testing.T, o asynq.RedisConnOpt){
 		"the newest lines are kept, newest first": func(t *testing.T, o asynq.RedisConnOpt) {

@@ -13,30 +13,30 @@ import (
 )
 
 const (
-	// taskCheck is how often an idle queue is looked at. 50 ms picks a task up within 22 ms on
-	// average, for 1 % of a core.
+	// taskCheck is how often an idle queue is polled. With 50 ms, a task starts after 22 ms on
+	// average, at a cost of 1 % of a core.
 	taskCheck = 50 * time.Millisecond
-	// delayedCheck is how late a delayed task may start. asynq has no lower bound for it.
+	// delayedCheck is how late a delayed task may start. asynq sets no lower bound.
 	delayedCheck = time.Second
 
 	firstRetry = time.Second
 	lastRetry  = time.Minute
 )
 
-// ServerConfig says how tasks are run.
+// ServerConfig configures how tasks are run.
 type ServerConfig struct {
 	Redis             asynq.RedisConnOpt
-	ShortConcurrency  int // events and notices under way at once, at least 1
-	ChargeConcurrency int // charges under way at once, at least 1
-	// WebhookConcurrency is how many messages to the merchant's endpoints are under way at once. 0
-	// means that this server takes none.
+	ShortConcurrency  int // events and notices in progress at once, at least 1
+	ChargeConcurrency int // charges in progress at once, at least 1
+	// WebhookConcurrency is how many messages to the merchant's endpoints are in progress at once.
+	// With 0, this server sends none.
 	WebhookConcurrency int
-	ShutdownTimeout    time.Duration // how long Stop waits for tasks; longer than the longest call in one
+	ShutdownTimeout    time.Duration // how long Stop waits for tasks; longer than the longest call in a task
 	Log                zerolog.Logger
 }
 
-// Server runs tasks. Short work and slow calls have servers of their own: with common slots an
-// event would wait until a charge is through, whatever the weights.
+// Server runs tasks. Short tasks and slow calls have separate servers: with shared slots, an event
+// would wait until a charge is done, even with a high weight.
 type Server struct {
 	servers []*asynq.Server
 	handler asynq.Handler
@@ -55,7 +55,7 @@ func NewServer(c ServerConfig, handler asynq.Handler) (*Server, error) {
 	short := asynq.NewServer(c.Redis, c.asynq(c.ShortConcurrency, map[string]int{Events: 6, Notices: 3}))
 	slow := asynq.NewServer(c.Redis, c.asynq(c.ChargeConcurrency, map[string]int{Charges: 6, Retries: 3}))
 	servers := []*asynq.Server{short, slow}
-	if c.WebhookConcurrency > 0 { // others' servers may be as slow as they like: nothing of ours waits for them
+	if c.WebhookConcurrency > 0 { // separate slots: endpoints may be slow, and nothing else waits for them
 		servers = append(servers, asynq.NewServer(c.Redis, c.asynq(c.WebhookConcurrency, map[string]int{Webhooks: 1})))
 	}
 	return &Server{servers: servers, handler: handler}, nil
@@ -71,12 +71,12 @@ func (c ServerConfig) asynq(concurrency int, queues map[string]int) asynq.Config
 		RetryDelayFunc:           retryDelay,
 		ErrorHandler:             asynq.ErrorHandlerFunc(c.logFailure),
 		Logger:                   asynqLog{c.Log},
-		LogLevel:                 asynq.DebugLevel, // the zerolog logger has the say
+		LogLevel:                 asynq.DebugLevel, // the zerolog logger decides
 	}
 }
 
-// Start begins to run tasks and returns. A server can be started once. While Redis can't be reached
-// it keeps trying.
+// Start starts to run tasks and returns. A server can be started once. While Redis can't be
+// reached, it keeps trying.
 func (s *Server) Start() error {
 	for _, server := range s.servers {
 		if err := server.Start(s.handler); err != nil {
@@ -87,8 +87,8 @@ func (s *Server) Start() error {
 	return nil
 }
 
-// Stop takes no more tasks, waits for those under way up to the shutdown timeout, hands back what
-// is not done by then, and closes the connections. It may be called more than once.
+// Stop starts no more tasks, waits up to the shutdown timeout for running tasks, returns unfinished
+// ones to the queue, and closes the connections. It may be called more than once.
 func (s *Server) Stop() {
 	var wg sync.WaitGroup
 	for _, server := range s.servers {
@@ -97,8 +97,9 @@ func (s *Server) Stop() {
 	wg.Wait()
 }
 
-// retryDelay is how long a failed task waits: a second, doubled each time up to a minute, of which
-// up to half is taken off at random. A task whose worker died has waited long enough.
+// retryDelay returns how long a failed task waits: a second, doubled each time up to a minute, less
+// up to half at random. A task whose worker died runs again at once, because it has waited for its
+// lease.
 func retryDelay(retried int, err error, _ *asynq.Task) time.Duration {
 	if errors.Is(err, asynq.ErrLeaseExpired) {
 		return 0
@@ -110,7 +111,7 @@ func retryDelay(retried int, err error, _ *asynq.Task) time.Duration {
 	return delay - rand.N(delay/2) //nolint:gosec // jitter is no secret
 }
 
-// logFailure tells of a task that failed and will be run again.
+// logFailure logs a task that failed and will be run again.
 func (c ServerConfig) logFailure(ctx context.Context, task *asynq.Task, err error) {
 	id, _ := asynq.GetTaskID(ctx)
 	retried, _ := asynq.GetRetryCount(ctx)

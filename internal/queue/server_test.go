@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestMain keeps go-redis' lines about servers that tests take away out of the output.
+// TestMain keeps go-redis' lines about servers that tests stop out of the output.
 func TestMain(m *testing.M) {
 	RedirectLogs(zerolog.Nop())
 	m.Run()

@@ -13,24 +13,24 @@ import (
 	"tranche/internal/billing"
 )
 
-// registry is the set in which asynq looks up whether a queue exists.
+// registry is the set of existing queues that asynq keeps in Redis.
 const registry = "asynq:queues"
 
-// Depth is how much waits in one queue.
+// Depth counts the tasks of one queue.
 type Depth struct {
 	Queue     string
 	Pending   int           // ready, waiting for a slot
 	Active    int           // being run
-	Scheduled int           // wanted later
+	Scheduled int           // due later
 	Retry     int           // failed, to be run again
 	Archived  int           // given up; the scheduler finds their rows again
 	Latency   time.Duration // how long the oldest pending task has waited
 }
 
-// Stats counts what waits in each queue. Errors: billing.ErrUnavailable.
+// Stats counts the tasks of each queue. Errors: billing.ErrUnavailable.
 func (q *Queue) Stats(ctx context.Context) ([]Depth, error) {
-	// A client writes a queue into the registry once, so after FLUSHALL asynq would deny that it
-	// exists. A Redis that is full refuses the write and can still be counted.
+	// A client registers a queue only once, so after FLUSHALL asynq would report that it does not
+	// exist. A full Redis refuses this write, but can still count its tasks.
 	if err := q.redis.SAdd(ctx, registry, names()).Err(); err != nil && !isReply(err) {
 		return nil, fmt.Errorf("count tasks: %w: %w", billing.ErrUnavailable, err)
 	}
@@ -51,7 +51,7 @@ func (q *Queue) Stats(ctx context.Context) ([]Depth, error) {
 	return depths, nil
 }
 
-// isReply reports whether Redis answered, with an error.
+// isReply reports whether the error is Redis's own answer.
 func isReply(err error) bool {
 	_, ok := errors.AsType[redis.Error](err)
 	return ok

@@ -20,7 +20,7 @@ import (
 	"tranche/internal/queue/queuetest"
 )
 
-// suite is what a Redis must do for the queue.
+// suite holds the tests that the queue must pass on each kind of Redis.
 func suite() map[string]func(t *testing.T, o asynq.RedisConnOpt) {
 	return map[string]func(t *testing.T, o asynq.RedisConnOpt){
 		"every task runs":                     everyTaskRuns,
@@ -160,7 +160,7 @@ func waiting(t *testing.T, q *queue.Queue, name string) []int {
 	return nil
 }
 
-// delayedTaskWaits enqueues a task for a simulated time a day ahead, on a clock that gets there in
+// delayedTaskWaits enqueues a task for a simulated time a day ahead, on a clock that reaches it in
 // 1.5 s.
 func delayedTaskWaits(t *testing.T, o asynq.RedisConnOpt) {
 	const delay = 1500 * time.Millisecond
@@ -231,7 +231,7 @@ func chargesDoNotHoldUpEvents(t *testing.T, o asynq.RedisConnOpt) {
 	})
 	t.Cleanup(func() {
 		client := o.MakeRedisClient().(redis.UniversalClient)
-		require.NoError(t, client.FlushAll(context.WithoutCancel(t.Context())).Err()) // nobody waits for 5,000 charges
+		require.NoError(t, client.FlushAll(context.WithoutCancel(t.Context())).Err()) // the 5,000 charges are dropped
 		require.NoError(t, client.Close())
 		close(release)
 	})
@@ -242,7 +242,7 @@ func chargesDoNotHoldUpEvents(t *testing.T, o asynq.RedisConnOpt) {
 	require.Less(t, time.Since(began), bound)
 }
 
-// unfinishedTaskIsHandedBack stops a server in the middle of a task that takes no notice of it.
+// unfinishedTaskIsHandedBack stops a server during a task that ignores its context.
 func unfinishedTaskIsHandedBack(t *testing.T, o asynq.RedisConnOpt) {
 	q, r := newQueue(t, o), newRan()
 	begun, release := make(chan struct{}), make(chan struct{})
@@ -260,7 +260,7 @@ func unfinishedTaskIsHandedBack(t *testing.T, o asynq.RedisConnOpt) {
 	require.Equal(t, "charge:collect:0", r.wait(t))
 }
 
-// TestRedisDown fails at once, and says that it may be tried again.
+// TestRedisDown requires that calls fail at once, with an error that allows a retry.
 func TestRedisDown(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -285,7 +285,7 @@ func TestRedisDown(t *testing.T) {
 	s.Stop()
 }
 
-// TestRedisSilent is a server that takes connections and never answers: the caller's deadline
+// TestRedisSilent has a server that accepts connections and never answers: the caller's deadline
 // holds.
 func TestRedisSilent(t *testing.T) {
 	t.Parallel()
@@ -319,7 +319,7 @@ func TestEnqueueRefuses(t *testing.T) {
 	require.ErrorIs(t, q.Enqueue(ctx, good), billing.ErrUnavailable)
 }
 
-// TestEmbeddedTimePasses lets a key expire, which miniredis does not do by itself.
+// TestEmbeddedTimePasses requires that a key expires, which miniredis does not do by itself.
 func TestEmbeddedTimePasses(t *testing.T) {
 	t.Parallel()
 	e, err := queue.StartEmbedded()
@@ -337,7 +337,8 @@ func TestEmbeddedTimePasses(t *testing.T) {
 	require.Error(t, stranger.Ping(t.Context()).Err(), "the port alone does not let anybody in")
 }
 
-// TestStartStop leaves no goroutine behind. It runs alone: other tests would be counted too.
+// TestStartStop requires that no goroutine is left. It is not parallel, because goroutines of other
+// tests would be counted too.
 func TestStartStop(t *testing.T) {
 	before := runtime.NumGoroutine()
 	for range 15 {
