@@ -27,6 +27,7 @@ type testCard struct {
 	refund                          string // pending or fails
 	available                       bool   // payments are available at once
 	no3DS                           bool   // it does not support 3-D Secure
+	frictionless                    bool   // each payment is authenticated without a challenge
 	fails3DS                        string // decline code of a payment that needs 3-D Secure, before any challenge
 	mandate                         bool   // Indian: off-session payments are processing first, and need a set up
 	// What the checks find, where it is not pass.
@@ -42,6 +43,7 @@ var testCards = []testCard{
 	{number: "5200828282828210", magic: "mastercard_debit", brand: "mastercard", funding: "debit"},
 	{number: "5105105105105100", magic: "mastercard_prepaid", brand: "mastercard", funding: "prepaid"},
 	{number: "378282246310005", magic: "amex", brand: "amex", no3DS: true},
+	{number: "378282246310005", magic: "amex_threeDSecureNotSupported", brand: "amex", no3DS: true},
 	{number: "371449635398431", magic: "amex_2", brand: "amex"},
 	{number: "6011111111111117", magic: "discover", brand: "discover"},
 	{number: "3056930009020004", magic: "diners", brand: "diners"},
@@ -52,7 +54,9 @@ var testCards = []testCard{
 	{number: "4000008260003178", magic: "authenticationRequiredChargeDeclinedInsufficientFunds", country: "GB",
 		auth: authOnSession, declineLater: "insufficient_funds"},
 	{number: "4000003800000446", magic: "authenticationRequiredSetupForOffSession", country: "IT", auth: authOnSession},
-	{number: "4000000000003220", magic: "threeDSecure2Required", auth: authAlways},
+	{number: "4000000000003220", magic: "threeDSecure2Required", country: "IE", auth: authAlways},
+	{number: "4000008400000027", auth: authAlways},
+	{number: "4000000032200000", frictionless: true},
 	{number: "4000000000003063", magic: "threeDSecureRequired", auth: authAlways},
 	{number: "4000008400001629", magic: "threeDSecureRequiredChargeDeclined", auth: authAlways, decline: "generic_decline", attachOK: true},
 	{number: "4000008400001280", magic: "threeDSecureRequiredProcessingError", auth: authAlways, fails3DS: "generic_decline"},

@@ -22,6 +22,8 @@ func TestGuideCards(t *testing.T) {
 		{"3178 authenticates first, then has no funds", "4000008260003178", true, "", "insufficient_funds"},
 		{"9995 never has funds", "4000000000009995", false, "insufficient_funds", ""},
 		{"0446 authenticates on-session only", "4000003800000446", true, "", ""},
+		{"0027 authenticates first, then wants it again", "4000008400000027", true, "", "authentication_required"},
+		{"0000 authenticates without a challenge", "4000000032200000", false, "", ""},
 		{"0341 attaches but never pays", "4000000000000341", false, "generic_decline", ""},
 	}
 	for _, tt := range tests {
@@ -59,6 +61,29 @@ func TestCard3155NotSetUpNeedsAuthenticationOffSession(t *testing.T) {
 	s.ok("/v1/payment_methods/"+method+"/attach", "customer="+customer)
 	out := s.post("/v1/payment_intents", offSession(customer, method))
 	require.Equal(t, "authentication_required", out.field("error", "code"))
+}
+
+// TestFrictionlessCard wants a payment with 3-D Secure and no challenge, which the charge shows.
+func TestFrictionlessCard(t *testing.T) {
+	t.Parallel()
+	s := newSim(t)
+	customer, method := s.saved("4000000032200000")
+	for _, form := range []string{offSession(customer, method), "amount=900&currency=usd&payment_method_types[]=card&confirm=true&customer=" + customer + "&payment_method=" + method} {
+		paid := s.ok("/v1/payment_intents", form+"&expand[]=latest_charge")
+		require.Equal(t, "succeeded", paid.field("status"))
+		shown := func(name string) any {
+			return paid.field("latest_charge", "payment_method_details", "card", "three_d_secure", name)
+		}
+		require.Equal(t, "frictionless", shown("authentication_flow"))
+		require.Equal(t, "authenticated", shown("result"))
+	}
+	challenged := s.ok("/v1/payment_intents", create+"pm_card_threeDSecure2Required")
+	_, err := s.server.Authenticate(challenged.id(), true)
+	require.NoError(t, err)
+	charge := s.get("/v1/payment_intents/"+challenged.id(), "expand[]=latest_charge")
+	require.Equal(t, "challenge", charge.field("latest_charge", "payment_method_details", "card", "three_d_secure", "authentication_flow"))
+	plain := s.ok("/v1/payment_intents", create+"pm_card_amex_threeDSecureNotSupported&expand[]=latest_charge")
+	require.Nil(t, plain.field("latest_charge", "payment_method_details", "card", "three_d_secure"))
 }
 
 // TestCardsThatCannotAuthenticate has the cards whose 3-D Secure fails before the customer sees a

@@ -114,7 +114,11 @@ func (s *Server) pay(c *call, intent *paymentIntent, method *paymentMethod) *api
 	case found.decline != "":
 		return s.declinePayment(c, intent, method, found.decline)
 	}
-	s.succeed(c, intent, method, nil)
+	var threeDS object
+	if method.card.frictionless {
+		threeDS = authenticatedBy(frictionlessFlow)
+	}
+	s.succeed(c, intent, method, threeDS)
 	return nil
 }
 

@@ -25,11 +25,17 @@ func (s *Server) nextAction(c *call, kind, id string) object {
 	}}
 }
 
-// threeDSResult is the three_d_secure field of a charge.
-func threeDSResult(result string) object {
+// The values of authentication_flow.
+const (
+	challengeFlow    = "challenge"
+	frictionlessFlow = "frictionless"
+)
+
+// authenticatedBy is the three_d_secure field of a charge that was authenticated.
+func authenticatedBy(flow string) object {
 	return object{
-		"authentication_flow": "challenge", "electronic_commerce_indicator": "05", "exemption_indicator": nil,
-		"result": result, "result_reason": nil, "transaction_id": "6d8c1a9e-3d5e-4c2f-9f5b-5d6b1c0a4e11", "version": "2.2.0",
+		"authentication_flow": flow, "electronic_commerce_indicator": "05", "exemption_indicator": nil,
+		"result": "authenticated", "result_reason": nil, "transaction_id": "6d8c1a9e-3d5e-4c2f-9f5b-5d6b1c0a4e11", "version": "2.2.0",
 	}
 }
 
@@ -74,7 +80,7 @@ func (s *Server) authenticatePayment(intent *paymentIntent, pass bool) {
 		s.declinePayment(nil, intent, method, found.decline)
 		return
 	}
-	s.succeed(nil, intent, method, threeDSResult("authenticated"))
+	s.succeed(nil, intent, method, authenticatedBy(challengeFlow))
 }
 
 // authenticationFailure is last_payment_error, or last_setup_error, after a
