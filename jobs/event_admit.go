@@ -50,13 +50,13 @@ func (w *Worker) admit(ctx context.Context, e billing.Event, kind eventKind) (su
 		return subject{}, verdict{}, errNoObject
 	}
 	s := kind.names(e)
-	v, err := w.foreign(ctx, s)
-	if err != nil || v.status != "" || kind.fetch == nil {
+	if kind.fetch == nil {
+		v, err := w.foreign(ctx, s)
 		return s, v, err
 	}
 	fetched, err := kind.fetch(w, ctx, s)
 	if err == nil {
-		v, err = w.foreign(ctx, fetched)
+		v, err := w.foreign(ctx, fetched)
 		return fetched, v, err
 	}
 	if _, missing := errors.AsType[*notHereError](err); !missing && !billing.NoAccess(err, e.Account) {
