@@ -32,8 +32,14 @@ func NewRewinder(t testing.TB, s billing.Store) *Rewinder {
 	t.Helper()
 	url, ok := urls.Load(s)
 	require.True(t, ok, "the store was opened by this package")
+	return RewinderOf(t, url.(string))
+}
+
+// RewinderOf makes one for a migrated database, which a process may have open.
+func RewinderOf(t testing.TB, databaseURL string) *Rewinder {
+	t.Helper()
 	r := &Rewinder{t: t, folder: t.TempDir()}
-	driver, dsn, list := "pgx", url.(string), "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND tablename NOT LIKE 'goose%'"
+	driver, dsn, list := "pgx", databaseURL, "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND tablename NOT LIKE 'goose%'"
 	r.before = "SET LOCAL session_replication_role = replica"
 	r.names = func(backup, table string) string { return backup + "_" + table }
 	if path, file := strings.CutPrefix(dsn, "sqlite:"); file {
