@@ -12,8 +12,8 @@ import (
 	"tranche/jobs"
 )
 
-// TestCollectCharge_WaitingForItsTurn lets something happen while a worker waits for leave to call
-// Stripe. The check that is repeated under the plan's lock keeps the charge from being made.
+// TestCollectCharge_WaitingForItsTurn changes the charge while a worker waits for its permit to
+// call Stripe. The check that is repeated under the plan's lock keeps the charge from being made.
 func TestCollectCharge_WaitingForItsTurn(t *testing.T) {
 	for name, tc := range map[string]struct {
 		meanwhile func(b *bench, p planning.Created, task billing.Claim)
@@ -55,7 +55,7 @@ func TestCollectCharge_WaitingForItsTurn(t *testing.T) {
 	}
 }
 
-// TestCollectCharge_StaleTask takes no turn for a task that has nothing to do.
+// TestCollectCharge_StaleTask: a task that has nothing to do uses no permit.
 func TestCollectCharge_StaleTask(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, nil)
@@ -70,8 +70,8 @@ func TestCollectCharge_StaleTask(t *testing.T) {
 	})
 }
 
-// TestNote_BeforeStripeIsCalled notes each attempt that is sent, once it is committed and before
-// Stripe hears of it. A look-up sends nothing.
+// TestNote_BeforeStripeIsCalled reports each attempt that is sent, after its commit and before the
+// call to Stripe. A look-up sends nothing.
 func TestNote_BeforeStripeIsCalled(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, func(t *billing.Terms) { t.Parts = 2 })
@@ -94,8 +94,8 @@ func TestNote_BeforeStripeIsCalled(t *testing.T) {
 	})
 }
 
-// TestLookUp_PaymentOfAnotherCharge looks for a lost request among the customer's payments: the one
-// of the charge before does not pay this one.
+// TestLookUp_PaymentOfAnotherCharge looks for a lost request among the customer's payments: the
+// payment of the previous charge does not pay this one.
 func TestLookUp_PaymentOfAnotherCharge(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, func(t *billing.Terms) { t.Parts, t.Total = 3, 3000 })
@@ -106,11 +106,11 @@ func TestLookUp_PaymentOfAnotherCharge(t *testing.T) {
 		b.settle()
 		require.Len(b.t, g.held, 1)
 		g.hold = false
-		b.setNow(b.Now().Add(30 * time.Hour)) // the request never arrives
+		b.setNow(b.Now().Add(30 * time.Hour)) // the request never reaches Stripe
 		b.settle()
 		b.paidOnce(p.Plan.ID, 2, 3)
 		attempts := b.details(p.Plan.ID).Attempts[b.charge(p.Plan.ID, 3).ID]
 		require.Len(b.t, attempts, 2)
-		require.Equal(b.t, billing.OutcomeError, attempts[0].Outcome, "no card was asked")
+		require.Equal(b.t, billing.OutcomeError, attempts[0].Outcome, "no card was charged")
 	})
 }

@@ -10,8 +10,8 @@ import (
 	"tranche/internal/stripesim"
 )
 
-// TestAttempt_ByAClockAhead has a worker whose clock is 20 days ahead lose Stripe's answer. Nobody
-// knows how old its key is, so it is looked up and never sent again.
+// TestAttempt_ByAClockAhead has a worker whose clock is 20 days ahead lose Stripe's answer. The age
+// of its key is unknown, so the request is looked up and never sent again.
 func TestAttempt_ByAClockAhead(t *testing.T) {
 	for name, arrives := range map[string]bool{"the request arrived": true, "the request never arrived": false} {
 		t.Run(name, func(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 	"tranche/internal/stripesim"
 )
 
-// perMinute is leave for so many calls in each minute of the bench's time.
+// perMinute is a permit for a number of calls in each minute of the bench's time.
 type perMinute struct {
 	b      *bench
 	limit  int
@@ -25,7 +25,7 @@ type perMinute struct {
 	most   int
 }
 
-// admit gives leave, or says that the turn did not come.
+// admit grants a permit, or fails after the limit.
 func (p *perMinute) admit(ctx context.Context) (context.Context, func(), error) {
 	if now := p.b.Now().Truncate(time.Minute); !now.Equal(p.minute) {
 		p.minute, p.used = now, 0
@@ -44,9 +44,9 @@ func (p *perMinute) admit(ctx context.Context) (context.Context, func(), error) 
 }
 
 // TestAMachineThatSleptCatchesUpOnceInOrderAndWithinEveryCap stops everything for three days and
-// for a fortnight, while charges of many plans fall due every day. When it wakes, everything that
-// fell due is charged once, each plan's in order; no more calls are made in a minute than Stripe's
-// limit; and nothing that was declined is tried again more often than the card's network allows.
+// for a fortnight, while charges of many plans fall due every day. After that, everything that fell
+// due is charged once, in the order of each plan. No more calls are made in a minute than Stripe's
+// limit allows, and no declined charge is retried more often than the card's network allows.
 func TestAMachineThatSleptCatchesUpOnceInOrderAndWithinEveryCap(t *testing.T) {
 	for _, days := range []int{3, 14} {
 		t.Run(fmt.Sprintf("%d days", days), func(t *testing.T) {
@@ -66,7 +66,7 @@ func TestAMachineThatSleptCatchesUpOnceInOrderAndWithinEveryCap(t *testing.T) {
 				for _, id := range plans {
 					b.requireCaughtUp(id, days)
 				}
-				// Live on: what was declined is retried, and more falls due on the same card.
+				// Time passes: declined charges are retried, and more charges fall due on the same card.
 				for range 20 {
 					b.setNow(b.Now().Add(24 * time.Hour))
 					b.settle()
@@ -77,7 +77,7 @@ func TestAMachineThatSleptCatchesUpOnceInOrderAndWithinEveryCap(t *testing.T) {
 	}
 }
 
-// allAtOnce are terms by which everything that was missed is made at once.
+// allAtOnce sets terms that charge everything that was missed at once.
 func allAtOnce(terms func(t *billing.Terms)) func(t *billing.Terms) {
 	return func(t *billing.Terms) {
 		terms(t)
@@ -85,8 +85,7 @@ func allAtOnce(terms func(t *billing.Terms)) func(t *billing.Terms) {
 	}
 }
 
-// dailyPlans begins plans of which a part falls due every day, in several zones, and a recurring
-// one.
+// dailyPlans starts plans with a part due every day, in several time zones, and a recurring plan.
 func (b *bench) dailyPlans(days int) []billing.PlanID {
 	var plans []billing.PlanID
 	for i, zone := range []string{"UTC", "Asia/Kolkata", "America/New_York"} {
@@ -103,7 +102,7 @@ func (b *bench) dailyPlans(days int) []billing.PlanID {
 	return append(plans, recurring.Plan.ID)
 }
 
-// requireCaughtUp wants that every charge that is due was paid, once, in the order of their
+// requireCaughtUp requires that every due charge was paid once, in the order of the sequence
 // numbers, with one receipt each.
 func (b *bench) requireCaughtUp(id billing.PlanID, days int) {
 	b.t.Helper()
@@ -142,8 +141,8 @@ func (b *bench) requireCaughtUp(id billing.PlanID, days int) {
 	require.Len(b.t, receipts, due)
 }
 
-// requireWithinCaps wants that no attempt was made while the card's network forbade it. It returns
-// the number of retries.
+// requireWithinCaps requires that no attempt was made while the card's network forbade it. It
+// returns the number of retries.
 func (b *bench) requireWithinCaps(id billing.PlanID) (retries int) {
 	b.t.Helper()
 	var declined []time.Time

@@ -14,7 +14,7 @@ import (
 	"tranche/jobs"
 )
 
-// record reads what the bench's Stripe holds.
+// record reads the record of the bench's Stripe.
 func (b *bench) record() *stripegw.Record {
 	b.t.Helper()
 	gateway, ok := b.gateway.Gateway.(*stripegw.Gateway)
@@ -22,7 +22,7 @@ func (b *bench) record() *stripegw.Record {
 	return stripegw.NewRecord(gateway, time.Millisecond)
 }
 
-// ledger is the bench's database, as it is compared with Stripe's record.
+// ledger is the bench's database as reconciliation sees it.
 func (b *bench) ledger() billing.Ledger {
 	b.t.Helper()
 	ledger, ok := b.store.(billing.Ledger)
@@ -30,7 +30,7 @@ func (b *bench) ledger() billing.Ledger {
 	return ledger
 }
 
-// backfill fetches what no webhook brought and returns how much that was.
+// backfill fetches the events that no webhook brought, and returns their counts.
 func (b *bench) backfill() backfill.Counts {
 	b.t.Helper()
 	counts, err := backfill.Run(b.t.Context(), b.record(), b.ledger(), backfill.Options{Now: b.Now, Types: jobs.EventTypes()})
@@ -38,8 +38,8 @@ func (b *bench) backfill() backfill.Counts {
 	return counts
 }
 
-// life lives through a plan whose customer authenticates each payment, and has the events brought
-// once a fortnight.
+// life simulates a plan whose customer authenticates each payment. Once a fortnight, bring delivers
+// the events.
 func (b *bench) life(bring func()) outcomeOfLife {
 	b.t.Helper()
 	p := b.plan(func(t *billing.Terms) { t.Parts = 3 })
@@ -117,7 +117,8 @@ func TestADryRunStoresNothing(t *testing.T) {
 	})
 }
 
-// TestEverySweepTypeIsHandled has an event of each type told apart from one that nobody uses.
+// TestEverySweepTypeIsHandled: every type that the sweep fetches has a handler, and an unused type
+// has none.
 func TestEverySweepTypeIsHandled(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		for _, kind := range append(jobs.EventTypes(), "invoice.paid") {
@@ -132,7 +133,7 @@ func TestEverySweepTypeIsHandled(t *testing.T) {
 	})
 }
 
-// TestASweepThatFailsHalfWayKeepsWhatItStored reads a list whose second page can't be had.
+// TestASweepThatFailsHalfWayKeepsWhatItStored reads a list whose second page can't be fetched.
 func TestASweepThatFailsHalfWayKeepsWhatItStored(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionWebhookDrop}))
@@ -145,13 +146,13 @@ func TestASweepThatFailsHalfWayKeepsWhatItStored(t *testing.T) {
 	})
 }
 
-// halfRecord hands on the first event of a list, and then Stripe is away.
+// halfRecord returns the first event of a list and then fails.
 type halfRecord struct {
 	*stripegw.Record
 	whole int
 }
 
-// Events reads one event.
+// Events reads one event and fails.
 func (r *halfRecord) Events(ctx context.Context, since time.Time, types []string, fn func([]billing.Event) error) error {
 	return r.Record.Events(ctx, since, types, func(page []billing.Event) error {
 		if len(page) == 0 {

@@ -13,7 +13,7 @@ import (
 	"tranche/internal/stripesim"
 )
 
-// page is a customer with a link to each charge of a plan.
+// page is the recovery page of a customer, with a link for each charge of a plan.
 type page struct {
 	b     *bench
 	desk  *recovery.Desk
@@ -34,8 +34,8 @@ func (b *bench) page() page {
 	}
 }
 
-// pay asks the page to pay a charge with a new card, and returns the client secret; empty when the
-// page hands none out.
+// pay asks the page for a payment of a charge with a new card, and returns the client secret. It is
+// empty if the page hands none out.
 func (p page) pay(id billing.PlanID, sequence int) (billing.Secret, error) {
 	p.b.t.Helper()
 	d := p.b.details(id)
@@ -51,12 +51,12 @@ func (p page) pay(id billing.PlanID, sequence int) (billing.Secret, error) {
 	return given[0].ClientSecret, nil
 }
 
-// withCard is a new card that the customer lets us save.
+// withCard is a new card that the customer agrees to save.
 func withCard(number string) stripesim.PaymentDetails {
 	return stripesim.PaymentDetails{Card: &stripesim.Card{Number: number}, SetupFutureUsage: "off_session"}
 }
 
-// requireVoid wants nothing of a canceled charge to be payable at Stripe.
+// requireVoid requires that nothing of a canceled charge can be paid at Stripe.
 func (b *bench) requireVoid(c billing.Charge) {
 	b.t.Helper()
 	require.Zero(b.t, c.NextAttemptAt, "charge %d is at rest", c.Sequence)

@@ -12,19 +12,19 @@ import (
 	"tranche/internal/operator"
 )
 
-// canceledAs shows one PaymentIntent as canceled for a reason.
+// canceledAs shows one PaymentIntent as canceled for a given reason.
 type canceledAs struct {
 	billing.Gateway
 	id, reason string
 }
 
-// PaymentIntent fetches one, and shows the one as canceled.
+// PaymentIntent fetches a PaymentIntent, and shows the given one as canceled.
 func (g *canceledAs) PaymentIntent(ctx context.Context, id string) (billing.PaymentIntent, error) {
 	pi, err := g.Gateway.PaymentIntent(ctx, id)
 	return g.shown(pi), err
 }
 
-// FindPaymentIntent looks through a list that shows the one as canceled.
+// FindPaymentIntent searches a list that shows the given PaymentIntent as canceled.
 func (g *canceledAs) FindPaymentIntent(
 	ctx context.Context, customer string, since time.Time, match func(billing.PaymentIntent) bool,
 ) (billing.PaymentIntent, error) {
@@ -87,8 +87,8 @@ func TestPaymentIntentCanceled_LateNews(t *testing.T) {
 	})
 }
 
-// TestPaymentIntentCanceled_ReplacedSinceItWasLookedUp has the charge get another PaymentIntent
-// between the look at the old one and the lock.
+// TestPaymentIntentCanceled_ReplacedSinceItWasLookedUp gives the charge another PaymentIntent
+// between the look-up of the old one and the lock.
 func TestPaymentIntentCanceled_ReplacedSinceItWasLookedUp(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(thenNoFunds, nil)
@@ -109,13 +109,13 @@ func TestPaymentIntentCanceled_ReplacedSinceItWasLookedUp(t *testing.T) {
 	})
 }
 
-// beforeUpdate lets something happen before the next transaction on a plan.
+// beforeUpdate runs a function before the next transaction on a plan.
 type beforeUpdate struct {
 	billing.Store
 	do func()
 }
 
-// Update runs what is to happen, and the transaction.
+// Update runs the function, and then the transaction.
 func (s *beforeUpdate) Update(ctx context.Context, fn func(tx billing.Tx) error) error {
 	if do := s.do; do != nil {
 		s.do = nil

@@ -14,9 +14,9 @@ import (
 	"tranche/internal/store/storetest"
 )
 
-// TestCanceledCharge_NothingPayable has a merchant, a customer and a policy do things at random,
-// with answers and events lost, and wants no charge that was canceled or paid elsewhere to be
-// payable at Stripe once everything is at rest.
+// TestCanceledCharge_NothingPayable has a merchant, a customer and a policy act at random, while
+// answers and events are lost. It requires that no charge that was canceled or paid outside can be
+// paid at Stripe once nothing is in flight.
 func TestCanceledCharge_NothingPayable(t *testing.T) {
 	t.Parallel()
 	for name, engine := range map[string]struct {
@@ -40,7 +40,7 @@ func TestCanceledCharge_NothingPayable(t *testing.T) {
 	}
 }
 
-// cancelAtRandom makes a plan, has things happen to it, and checks it at rest.
+// cancelAtRandom creates a plan, changes it at random, and checks it once nothing is in flight.
 func (b *bench) cancelAtRandom(rt *rapid.T) {
 	atEnd := rapid.SampledFrom([]string{"cancel", "cancel", "pause", "keep"}).Draw(rt, "at end")
 	b.policies("[policy.default]\nat_end = \"" + atEnd + "\"\ndeadline_days = 31\nfinal_notice_days = 3\nremind_days = 7")
@@ -55,7 +55,7 @@ func (b *bench) cancelAtRandom(rt *rapid.T) {
 		b.happens(rt, p.Plan.ID, secrets)
 	}
 	if rapid.Bool().Draw(rt, "canceled in the end") {
-		_, _ = operator.Cancel(b.t.Context(), b.store, p.Plan.ID, "", b.Now()) // over already, perhaps
+		_, _ = operator.Cancel(b.t.Context(), b.store, p.Plan.ID, "", b.Now()) // it may have ended already
 	}
 	b.advance(3)
 	for _, c := range b.details(p.Plan.ID).Charges {
@@ -69,7 +69,7 @@ func (b *bench) cancelAtRandom(rt *rapid.T) {
 	}
 }
 
-// happens is one thing that happens to a plan.
+// happens runs one random action on a plan.
 func (b *bench) happens(rt *rapid.T, plan billing.PlanID, secrets map[billing.ChargeID]billing.Secret) {
 	c := rapid.SampledFrom(b.details(plan).Charges).Draw(rt, "charge")
 	switch rapid.SampledFrom([]string{"change", "change", "page", "page", "pay", "decline", "time", "time", "cancel"}).Draw(rt, "thing") {
@@ -84,7 +84,7 @@ func (b *bench) happens(rt *rapid.T, plan billing.PlanID, secrets map[billing.Ch
 		}
 		b.gateway.after = nil
 	case "pay":
-		_ = b.pay(secrets[c.ID], withCard(good)) // refused where there is nothing to pay
+		_ = b.pay(secrets[c.ID], withCard(good)) // refused if there is nothing to pay
 	case "decline":
 		_ = b.pay(secrets[c.ID], withCard(neverFunds))
 	case "time":
@@ -93,7 +93,7 @@ func (b *bench) happens(rt *rapid.T, plan billing.PlanID, secrets map[billing.Ch
 		_, _ = operator.Cancel(b.t.Context(), b.store, plan, "", b.Now())
 	}
 	switch rapid.IntRange(0, 3).Draw(rt, "then") {
-	case 0: // the worker has not come to it yet
+	case 0: // the worker has not handled it yet
 	case 1:
 		b.arrived() // events are lost
 	default:

@@ -11,7 +11,7 @@ import (
 	"tranche/internal/stripesim"
 )
 
-// declined counts the attempts of a plan that were declined.
+// declined counts the declined attempts of a plan.
 func (b *bench) declined(id billing.PlanID) int {
 	b.t.Helper()
 	n := 0
@@ -25,7 +25,7 @@ func (b *bench) declined(id billing.PlanID) int {
 	return n
 }
 
-// brokeDaily is a plan whose parts fall due every day, on a card without money.
+// brokeDaily is a plan with a part due every day, on a card without funds.
 func (b *bench) brokeDaily(number string, parts int) billing.PlanID {
 	b.t.Helper()
 	details := declinesLater("insufficient_funds")
@@ -81,8 +81,8 @@ func TestNetworkCaps_SeveralPlansOnACard(t *testing.T) {
 }
 
 // TestNetworkCaps_FirstAttemptTooLate has a card at Visa's cap for longer than the policy waits.
-// The customer is asked for another card once, however many charges fall due; a charge that comes
-// to its final notice is asked for by itself before.
+// The customer is asked once for another card, even if several charges fall due. A charge that
+// reaches its final notice gets a request of its own first.
 func TestNetworkCaps_FirstAttemptTooLate(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		b.policies("[policy.default]\nfunds.days = []\nlimit.days = []\ntemporary.days = []\ndeclined.days = []\ndeadline_days = 5\nremind_days = 0\nfinal_notice_days = 1\nat_end = \"keep\"")

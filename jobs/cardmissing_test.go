@@ -10,7 +10,7 @@ import (
 )
 
 // adopted pays a PaymentIntent of the merchant's own with tranche_* metadata, and returns the plan
-// that it makes.
+// that is created from it.
 func (b *bench) adopted(usage string) billing.Plan {
 	b.t.Helper()
 	fields := []string{
@@ -41,12 +41,12 @@ func (b *bench) incidentKinds(id billing.PlanID) (kinds []billing.IncidentKind) 
 	return kinds
 }
 
-// TestFirstPayment_CardNotSaved: the merchant hears of it at once, and the customer is asked for a
-// card before the next charge.
+// TestFirstPayment_CardNotSaved: an incident reports it to the merchant at once, and the customer
+// is asked for a card before the next charge.
 func TestFirstPayment_CardNotSaved(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		if b.account != "" {
-			return // plans there are made by the API alone
+			return // plans there are created only by the API
 		}
 		plan := b.adopted("")
 		require.Equal(b.t, billing.PlanActive, plan.Status)
@@ -67,7 +67,7 @@ func TestFirstPayment_CardNotSaved(t *testing.T) {
 	})
 }
 
-// TestAdoption_SavedOnSession: the plan is made, and the merchant is warned.
+// TestAdoption_SavedOnSession: the plan is created, and the merchant is warned.
 func TestAdoption_SavedOnSession(t *testing.T) {
 	for usage, want := range map[string][]billing.IncidentKind{"on_session": {billing.IncidentSavedOnSession}, "off_session": nil} {
 		t.Run(usage, func(t *testing.T) {

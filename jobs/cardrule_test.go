@@ -13,7 +13,8 @@ import (
 	"tranche/jobs"
 )
 
-// copies adds n active plans like another, on its card, each with one charge due in three months.
+// copies adds n active plans like the given one, on its card, each with one charge due in three
+// months.
 func (b *bench) copies(of billing.Plan, n int) []billing.PlanID {
 	b.t.Helper()
 	ids := make([]billing.PlanID, n)
@@ -33,7 +34,7 @@ func (b *bench) copies(of billing.Plan, n int) []billing.PlanID {
 	return ids
 }
 
-// count is how many of the plans a condition holds for.
+// count returns how many of the plans meet a condition.
 func (b *bench) count(ids []billing.PlanID, holds func(p billing.Plan) bool) (n int) {
 	b.t.Helper()
 	for _, id := range ids {
@@ -127,7 +128,7 @@ func TestNewCard_DuringAnUnknownOutcome(t *testing.T) {
 	}
 }
 
-// spareCard attaches another card to the customer of a plan, as the merchant does, and returns its
+// spareCard attaches another card to the customer of a plan, as the merchant would, and returns its
 // row.
 func (b *bench) spareCard(id billing.PlanID) billing.Card {
 	b.t.Helper()
@@ -200,7 +201,7 @@ func TestMerchantCard_OtherAccount(t *testing.T) {
 	})
 }
 
-// agrees keeps the consent that a customer gives on a page, with the plans that its text lists.
+// agrees stores the consent that a customer gives on a page, with the plans that its text lists.
 func (b *bench) agrees(page billing.PlanID, intent string, listed ...billing.PlanID) {
 	b.t.Helper()
 	c := billing.Consent{
@@ -213,8 +214,8 @@ func (b *bench) agrees(page billing.PlanID, intent string, listed ...billing.Pla
 	require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error { return tx.InsertConsent(b.t.Context(), c) }))
 }
 
-// TestConsent_PlansThatTakeTheCard: a card moves exactly the plans that the text listed, whether it
-// is saved or paid with.
+// TestConsent_PlansThatTakeTheCard: a card moves exactly the plans that the text listed, whether
+// the card is only saved or also pays.
 func TestConsent_PlansThatTakeTheCard(t *testing.T) {
 	gives := map[string]func(b *bench, page billing.PlanID, listed []billing.PlanID){
 		"saving": func(b *bench, page billing.PlanID, listed []billing.PlanID) {
@@ -254,8 +255,8 @@ func TestConsent_PlansThatTakeTheCard(t *testing.T) {
 	}
 }
 
-// TestSetupIntent_OfAnotherSystem: without Tranche's metadata no plan takes the card, which is
-// known from then on.
+// TestSetupIntent_OfAnotherSystem: without Tranche's metadata no plan uses the card, which is
+// recorded.
 func TestSetupIntent_OfAnotherSystem(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plan := b.failedOnce("expired_card", nil)
@@ -271,7 +272,7 @@ func TestSetupIntent_OfAnotherSystem(t *testing.T) {
 }
 
 // TestDuplicateCard_OfAnotherSystem: the merchant charges a PaymentMethod for a subscription, and
-// the customer pays an order by plan with the same number.
+// the customer pays an order in parts with the same card number.
 func TestDuplicateCard_OfAnotherSystem(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, nil)
@@ -300,8 +301,8 @@ func TestDuplicateCard_OfAnotherSystem(t *testing.T) {
 	})
 }
 
-// TestNewCard_MissedChargesKeepTheirDays: a new card does not charge at once what is made one a day
-// after an outage.
+// TestNewCard_MissedChargesKeepTheirDays: after an outage, missed charges are made one a day. A new
+// card does not charge them at once.
 func TestNewCard_MissedChargesKeepTheirDays(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, weekly("sub-1", ""))

@@ -27,7 +27,7 @@ func TestAPlanWithBackupsGoesOnWithTheNextCardInOrder(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		ctx := b.t.Context()
 		first := b.giveCard("ada")
-		b.setNow(b.Now().Add(time.Minute)) // which of two cards is newer is told by the time
+		b.setNow(b.Now().Add(time.Minute)) // the time decides which of two cards is newer
 		p := b.begins(billing.Terms{Kind: billing.KindInstallments, Total: 30000, Parts: 3, Every: "1 month", BackupCardsAllowed: true})
 		second := b.cardOf(p.Plan.ID)
 		require.NotEqual(b.t, first.ID, second.ID)
@@ -75,19 +75,19 @@ func TestACardOfAnotherBrandWaitsForTheCustomer(t *testing.T) {
 		_, err = operator.ReleaseCard(ctx, b.store, card.ID, "", b.Now())
 		require.NoError(b.t, err)
 		b.settle()
-		require.Equal(b.t, billing.ChargeSucceeded, b.charge(p.Plan.ID, 2).Status, "what waited is tried at once")
+		require.Equal(b.t, billing.ChargeSucceeded, b.charge(p.Plan.ID, 2).Status, "a waiting charge is tried at once")
 		_, err = operator.ReleaseCard(ctx, b.store, card.ID, "", b.Now())
 		require.ErrorContains(b.t, err, "nothing is held against it")
 	})
 }
 
-// TestAFraudWarningPausesEveryPlanOnTheCard: what one plan is suspected of is not charged by
-// another.
+// TestAFraudWarningPausesEveryPlanOnTheCard: a warning about one plan's payment pauses the others
+// too.
 func TestAFraudWarningPausesEveryPlanOnTheCard(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, nil)
 		b.setNow(b.Now().Add(time.Minute))
-		same := b.started(good, func(t *billing.Terms) { t.Reference = "order-2" }) // folded: it is one card
+		same := b.started(good, func(t *billing.Terms) { t.Reference = "order-2" }) // the duplicates are merged into one card
 		stranger := b.started(good, func(t *billing.Terms) {
 			t.Reference, t.Customer.Reference, t.Customer.Email = "order-3", "bob", "bob@example.com"
 		})
@@ -146,7 +146,7 @@ func TestANewTimeZoneMovesWhatIsToCome(t *testing.T) {
 		p := b.started(good, nil)
 		rec := b.started(good, func(t *billing.Terms) {
 			t.Reference, t.Kind, t.Total, t.Parts, t.Amount = "club", billing.KindRecurring, 0, 0, 1900
-			t.CatchUp = billing.CatchUpAll // the test looks once a day, hours after nine o'clock in Tokyo
+			t.CatchUp = billing.CatchUpAll // the test runs once a day, hours after nine o'clock in Tokyo
 		})
 		tokyo, wrong := "Asia/Tokyo", "Mars/Olympus"
 		_, err := operator.UpdateCustomer(ctx, b.store, p.Customer.ID, operator.CustomerChange{TimeZone: &wrong}, b.Now())
@@ -174,7 +174,7 @@ func (b *bench) cardRow(id billing.CardID) billing.Card {
 	return card
 }
 
-// detach runs the chore that removes cards at Stripe.
+// detach runs the periodic job that removes cards at Stripe.
 func (b *bench) detach(g billing.Gateway) int {
 	b.t.Helper()
 	n, err := jobs.Detacher{Store: b.store, Gateway: g}.Run(b.t.Context(), b.Now())
@@ -190,7 +190,7 @@ func (b *bench) atStripe(paymentMethod string) string {
 	return pm.Customer
 }
 
-// failing is a Stripe that does not detach.
+// failing is a Stripe that does not detach cards.
 type failing struct {
 	billing.Gateway
 	err error
@@ -212,7 +212,7 @@ func TestARemovedCardIsDetachedAtStripeHoweverLongThatTakes(t *testing.T) {
 		require.NotEmpty(b.t, b.atStripe(card.PaymentMethod))
 		b.post("/_sim/update_card", "payment_method", card.PaymentMethod, "exp_month", "11", "exp_year", "2039")
 		b.settle()
-		require.Equal(b.t, billing.CardDetached, b.cardRow(card.ID).Status, "what Stripe tells of it does not bring it back")
+		require.Equal(b.t, billing.CardDetached, b.cardRow(card.ID).Status, "an event about the card does not bring it back")
 
 		b.setNow(b.Now().Add(10 * time.Minute))
 		require.Zero(b.t, b.detach(failing{err: &billing.GatewayError{Kind: billing.GatewayRejected}}), "Stripe refuses")
@@ -231,7 +231,7 @@ func TestARemovedCardIsDetachedAtStripeHoweverLongThatTakes(t *testing.T) {
 	})
 }
 
-// cardTrail are the actions about the customer's cards that concern no plan.
+// cardTrail lists the actions about the customer's cards that concern no plan.
 func (b *bench) cardTrail(customer billing.CustomerID) (actions []string) {
 	b.t.Helper()
 	entries, err := b.store.AuditTrail(b.t.Context(), billing.AuditFilter{})
@@ -257,7 +257,7 @@ func TestAPlanOfARemovedCardIsChargedOnTheNext(t *testing.T) {
 	})
 }
 
-// setUpAgain gives the customer the same number once more, by a SetupIntent.
+// setUpAgain saves the same card number for the customer once more, with a SetupIntent.
 func (b *bench) setUpAgain(customer billing.Customer, number string) {
 	b.t.Helper()
 	cards, err := b.store.Cards(b.t.Context(), customer.ID)

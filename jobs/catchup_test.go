@@ -22,7 +22,7 @@ func weekly(reference string, catchUp billing.CatchUp) func(t *billing.Terms) {
 	}
 }
 
-// paidAt are the times at which charges after the first were paid, by sequence.
+// paidAt lists the times at which charges after the first were paid, by sequence.
 func (b *bench) paidAt(ids ...billing.PlanID) []string {
 	b.t.Helper()
 	var list []string
@@ -36,7 +36,7 @@ func (b *bench) paidAt(ids ...billing.PlanID) []string {
 	return list
 }
 
-// hourly goes on for so many hours.
+// hourly simulates the given number of hours, one at a time.
 func (b *bench) hourly(hours int) {
 	b.t.Helper()
 	for range hours {
@@ -45,7 +45,7 @@ func (b *bench) hourly(hours int) {
 	}
 }
 
-// TestCatchUp_Outage: a weekly plan is found again 26 days later, at 03:00.
+// TestCatchUp_Outage: after an outage of 26 days, a weekly plan is resumed at 03:00.
 func TestCatchUp_Outage(t *testing.T) {
 	for choice, want := range map[billing.CatchUp][]string{
 		billing.CatchUpDaily:  {"2026-02-10 09:00", "2026-02-11 09:00", "2026-02-12 09:00"},
@@ -58,7 +58,7 @@ func TestCatchUp_Outage(t *testing.T) {
 				want := slices.Clone(want)
 				p := b.started(good, weekly("sub-1", choice)) // 22 January, 29 January, 5 February
 				b.setNow(time.Date(2026, 2, 10, 3, 0, 0, 0, time.UTC))
-				for range 30 { // within an hour, as charges that wait for their turn need
+				for range 30 { // within an hour, because charges of a plan are made one after another
 					b.settle()
 					b.setNow(b.Now().Add(2 * time.Second))
 				}
@@ -67,7 +67,7 @@ func TestCatchUp_Outage(t *testing.T) {
 				require.Equal(b.t, time.Date(2026, 2, 12, 20, 0, 0, 0, time.UTC), b.Now())
 				got := b.paidAt(p.Plan.ID)
 				if n := len(got); choice != billing.CatchUpDaily && n > 0 && got[n-1] == "2026-02-12 09:00" {
-					got = got[:n-1] // the period that was not missed
+					got = got[:n-1] // the latest period was not missed
 				}
 				if choice == billing.CatchUpDaily {
 					want = append(want, "2026-02-12 09:00") // the same
@@ -82,7 +82,7 @@ func TestCatchUp_Outage(t *testing.T) {
 	}
 }
 
-// TestCatchUp_Changed: what an existing plan is changed to holds for the next outage.
+// TestCatchUp_Changed: a new catch_up of an existing plan applies to the next outage.
 func TestCatchUp_Changed(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, weekly("sub-1", "")) // 22 January, 29 January, 5 February
@@ -105,8 +105,7 @@ func TestCatchUp_Changed(t *testing.T) {
 	})
 }
 
-// TestCatchUp_SeveralPlans: missed charges of one customer are one a day, whatever plan they belong
-// to.
+// TestCatchUp_SeveralPlans: missed charges of one customer are made one a day, over all plans.
 func TestCatchUp_SeveralPlans(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		one := b.started(good, weekly("sub-1", "")).Plan.ID
@@ -121,8 +120,8 @@ func TestCatchUp_SeveralPlans(t *testing.T) {
 	})
 }
 
-// TestCatchUp_DeadCard: two weeks of a daily plan on a card without money come to one decline and
-// one mail a day.
+// TestCatchUp_DeadCard: two weeks of a daily plan on a card without funds cause one decline and one
+// mail a day.
 func TestCatchUp_DeadCard(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plan := b.startedWith(declinesLater("insufficient_funds"), daily("broke", "UTC", 20))
@@ -146,7 +145,7 @@ func TestCatchUp_DeadCard(t *testing.T) {
 	})
 }
 
-// TestCatchUp_RetriedByHand: what a person asks for is made at once.
+// TestCatchUp_RetriedByHand: a charge that an operator retries is made at once.
 func TestCatchUp_RetriedByHand(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, weekly("sub-1", ""))
@@ -239,8 +238,8 @@ func TestResume_Missed(t *testing.T) {
 	})
 }
 
-// TestAdopt_Late: a PaymentIntent of the merchant's own is found 65 days late. The parts go on at
-// their interval.
+// TestAdopt_Late: a PaymentIntent of the merchant's own is found 65 days late. The parts keep their
+// interval.
 func TestAdopt_Late(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		if b.account != "" {
@@ -266,7 +265,7 @@ func TestAdopt_Late(t *testing.T) {
 }
 
 // TestCatchUp_OneMail: all charges that are declined in one catch-up, over all plans of a customer,
-// go into one mail.
+// are reported in one mail.
 func TestCatchUp_OneMail(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		one := b.startedWith(declinesLater("expired_card"), weekly("sub-1", billing.CatchUpAll))

@@ -15,8 +15,8 @@ import (
 	"tranche/internal/store/storetest"
 )
 
-// TestAfterChangesAtRandomStripesRecordIsOurs lives through months of a plan, with changes at
-// random in between and a card that is declined now and then, and compares both records at the end.
+// TestAfterChangesAtRandomStripesRecordIsOurs simulates months of a plan, with random changes and a
+// card that is declined now and then, and compares both records at the end.
 func TestAfterChangesAtRandomStripesRecordIsOurs(t *testing.T) {
 	t.Parallel()
 	for name, engine := range map[string]struct {
@@ -40,7 +40,7 @@ func TestAfterChangesAtRandomStripesRecordIsOurs(t *testing.T) {
 	}
 }
 
-// liveThroughChanges makes a plan, pays its first charge, and changes it every few days.
+// liveThroughChanges creates a plan, pays its first charge, and changes it every few days.
 func (b *bench) liveThroughChanges(rt *rapid.T) {
 	card := rapid.SampledFrom([]string{good, good, thenNoFunds}).Draw(rt, "card")
 	p := b.started(card, nil)
@@ -77,7 +77,7 @@ func (b *bench) liveThroughChanges(rt *rapid.T) {
 	b.agreesWithStripe()
 }
 
-// randomChange asks for one change; what the state forbids is refused.
+// randomChange requests one change; a change that the state forbids is refused.
 func (b *bench) randomChange(rt *rapid.T, id billing.PlanID) {
 	b.t.Helper()
 	ctx, s, now := b.t.Context(), b.store, b.Now()

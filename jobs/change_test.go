@@ -14,7 +14,7 @@ import (
 	"tranche/internal/stripesim"
 )
 
-// declinedOnce is a plan whose second charge was declined at its time.
+// declinedOnce is a plan whose second charge was declined when it fell due.
 func (b *bench) declinedOnce() planning.Created {
 	b.t.Helper()
 	p := b.started(thenNoFunds, nil)
@@ -50,7 +50,7 @@ func TestPayingAllEarlyTakesTheRestAtOnce(t *testing.T) {
 		require.EqualValues(b.t, 95003, sum)
 		b.advance(120)
 		count, _ = b.succeededAtStripe()
-		require.Equal(b.t, 2, count, "what was replaced is not charged")
+		require.Equal(b.t, 2, count, "a replaced charge is not made")
 		b.agreesWithStripe()
 	})
 }
@@ -66,7 +66,7 @@ func TestPayingOneEarlyTakesItAtOnce(t *testing.T) {
 			require.NoError(b.t, err)
 		}
 		b.settle()
-		b.setNow(b.Now().Add(5 * time.Second)) // they are made in order, and the second may have been looked at first
+		b.setNow(b.Now().Add(5 * time.Second)) // they are made in order, and the second may have been claimed first
 		b.settle()
 		count, _ := b.succeededAtStripe()
 		require.Equal(b.t, 3, count)
@@ -106,7 +106,7 @@ func TestWhoPaysAtStripeToo(t *testing.T) {
 		_, err := operator.PaidOutside(b.t.Context(), b.store, c.ID, "in cash", b.Now())
 		require.NoError(b.t, err)
 		require.NoError(b.t, b.pay(b.secretOf(c), stripesim.PaymentDetails{Card: &stripesim.Card{Number: otherCard}}))
-		b.arrived() // lost: the refund is the first that is heard of it
+		b.arrived() // lost: the refund is the first event about it
 		b.post("/v1/refunds", "payment_intent", c.PaymentIntent, "amount", "100")
 		b.hearAll()
 		c = b.charge(p.Plan.ID, 2)
@@ -227,7 +227,7 @@ type dyingRefund struct {
 	calls int
 }
 
-// CreateRefund makes the refund and dies, or dies and does not.
+// CreateRefund makes the refund and dies, or dies before.
 func (g *dyingRefund) CreateRefund(ctx context.Context, key string, p billing.RefundParams) (billing.StripeRefund, error) {
 	if g.left > 0 && !g.after {
 		g.left--
@@ -253,9 +253,9 @@ func TestAWorkerKilledWhileRefundingGivesTheMoneyBackOnce(t *testing.T) {
 					gateway := &dyingRefund{Gateway: b.gateway.Gateway, left: 1, after: after}
 					b.gateway.Gateway = gateway
 					dying(b.t, func() { b.runDue() })
-					require.NotZero(b.t, b.charge(p.Plan.ID, 1).NextAttemptAt, "it is taken up again")
+					require.NotZero(b.t, b.charge(p.Plan.ID, 1).NextAttemptAt, "it is resumed")
 					if after {
-						b.hearAll() // news of the refund come before it is known here
+						b.hearAll() // events about the refund come before its answer
 					}
 					b.worker = b.newWorker()
 					b.setNow(b.Now().Add(wait))
@@ -283,7 +283,7 @@ func TestARefundThatStripeRefusesIsSaid(t *testing.T) {
 		p := b.started(good, nil)
 		_, err := operator.CancelAndRefund(b.t.Context(), b.store, p.Plan.ID, "", b.Now())
 		require.NoError(b.t, err)
-		_, err = b.sim.Dispute(p.FirstPayment.ID, "fraudulent") // before the worker gets to it
+		_, err = b.sim.Dispute(p.FirstPayment.ID, "fraudulent") // before the worker runs
 		require.NoError(b.t, err)
 		b.settle()
 		c := b.charge(p.Plan.ID, 1)

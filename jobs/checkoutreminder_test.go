@@ -12,8 +12,8 @@ import (
 	"tranche/jobs"
 )
 
-// remindOfCheckouts does what the scheduler's periodic job does, and returns how many reminders were
-// due. A plan whose terms set no time expires after so many days.
+// remindOfCheckouts does what the scheduler's periodic job does, and returns how many reminders
+// were due. A plan whose terms set no time expires after the given number of days.
 func (b *bench) remindOfCheckouts(days int) int {
 	b.t.Helper()
 	config := b.worker.Config
@@ -26,8 +26,8 @@ func (b *bench) remindOfCheckouts(days int) int {
 	return n
 }
 
-// TestTellCheckout_Once reminds of a payment and of a card, a day after their plans were made, and
-// never again.
+// TestTellCheckout_Once: a reminder of a payment and one of a card are sent a day after the plans
+// were created, and never again.
 func TestTellCheckout_Once(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		pay := b.plan(nil)
@@ -58,8 +58,8 @@ func TestTellCheckout_Once(t *testing.T) {
 	})
 }
 
-// TestTellCheckout_Expiry: the reminder comes halfway to an early expiry, and not once the checkout
-// has expired.
+// TestTellCheckout_Expiry: the reminder is sent halfway to an early expiry, but not after the
+// checkout has expired.
 func TestTellCheckout_Expiry(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		soon := b.plan(func(t *billing.Terms) { t.ExpiresAfter = "2 hours" })
@@ -79,8 +79,8 @@ func TestTellCheckout_Expiry(t *testing.T) {
 	})
 }
 
-// TestTellCheckout_Late: after a week nobody is reminded, by the periodic job or by a task that
-// waited.
+// TestTellCheckout_Late: after a week no reminder is sent, whether by the periodic job or by a late
+// task.
 func TestTellCheckout_Late(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.plan(nil)
@@ -94,11 +94,11 @@ func TestTellCheckout_Late(t *testing.T) {
 	})
 }
 
-// overtaking is what may happen to a plan before its customer is reminded.
+// overtaking is an event that may overtake a plan's reminder.
 type overtaking struct {
 	terms func(t *billing.Terms)
 	do    func(b *bench, id billing.PlanID, pay func() error) error
-	why   string // a reminder that was written is dropped
+	why   string // why a written reminder is dropped
 }
 
 func overtakings() map[string]overtaking {
@@ -151,7 +151,7 @@ func TestTellCheckout_Dropped(t *testing.T) {
 	}
 }
 
-// TestTellCheckout_NotWritten: a task that comes too late writes no reminder.
+// TestTellCheckout_NotWritten: a late task writes no reminder.
 func TestTellCheckout_NotWritten(t *testing.T) {
 	for name, overtaken := range overtakings() {
 		t.Run(name, func(t *testing.T) {
@@ -168,8 +168,8 @@ func TestTellCheckout_NotWritten(t *testing.T) {
 	}
 }
 
-// TestTellCheckout_NoSetupIntent: a plan whose SetupIntent could not be made has nothing on its page
-// yet, and its customer is not mailed.
+// TestTellCheckout_NoSetupIntent: a plan whose SetupIntent could not be created has nothing on its
+// page yet, so its customer gets no mail.
 func TestTellCheckout_NoSetupIntent(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		id, _ := b.setupLost()

@@ -76,7 +76,7 @@ func TestEachCardOfTheGuide(t *testing.T) {
 			},
 		},
 		{
-			"never funds: the checkout tells the customer, so no mail does", neverFunds, true,
+			"never funds: the checkout shows the decline, so no mail is sent", neverFunds, true,
 			[]billing.ChargeStatus{billing.ChargeRequiresPaymentMethod, billing.ChargeScheduled}, billing.PlanAwaitingFirstPayment,
 			[]billing.NoticeKind{},
 		},
@@ -92,10 +92,10 @@ func TestEachCardOfTheGuide(t *testing.T) {
 				require.Equal(b.t, tc.want, statuses(d))
 				require.Equal(b.t, tc.plan, d.Plan.Status)
 				require.ElementsMatch(b.t, tc.notices, b.notices(p.Plan.ID))
-				require.LessOrEqual(b.t, len(b.intents()), 2, "one PaymentIntent for each charge, whatever the attempts")
+				require.LessOrEqual(b.t, len(b.intents()), 2, "one PaymentIntent for each charge, over all attempts")
 				for _, c := range d.Charges {
 					if !c.Status.Ended() && c.NextAttemptAt.IsZero() && c.Status != billing.ChargeScheduled {
-						require.NotEmpty(b.t, c.Reason, "a charge that waits says why")
+						require.NotEmpty(b.t, c.Reason, "a charge that waits has a reason")
 					}
 				}
 			})
@@ -166,7 +166,7 @@ func TestAServerErrorIsReplayedByItsKeyUntilTheKeyIsForgottenAndThenLookedUp(t *
 				p := b.started(good, nil)
 				require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: tc.fault, Method: "POST", Path: "/v1/payment_intents", Count: 1}))
 				b.setNow(b.charge(p.Plan.ID, 2).DueAt)
-				for range 30 { // webhooks are held back: only the worker can find out
+				for range 30 { // webhooks are held back, so only a look-up shows the result
 					b.runDue()
 					b.setNow(b.Now().Add(time.Hour))
 				}
@@ -229,7 +229,7 @@ func TestWhoeverPaysMeanwhilePaysOnce(t *testing.T) {
 
 		pi, err := b.gateway.PaymentIntent(b.acting(), declined.PaymentIntent)
 		require.NoError(b.t, err)
-		b.gateway.before = func() { // the customer pays between the last look and the call
+		b.gateway.before = func() { // the customer pays between the final check and the call
 			b.gateway.before = nil
 			require.NoError(b.t, b.pay(pi.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: good}, SetupFutureUsage: "off_session"}))
 		}
@@ -317,7 +317,7 @@ func TestACardThatIsGoneAsksForAnother(t *testing.T) {
 		card, err := b.store.Card(b.t.Context(), b.details(p.Plan.ID).Plan.CardID)
 		require.NoError(b.t, err)
 		b.post("/v1/payment_methods/" + card.PaymentMethod + "/detach")
-		b.arrived() // the webhook is lost: Stripe's refusal must do
+		b.arrived() // the webhook is lost: Stripe's refusal must suffice
 		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
 		b.runDue()
 		c := b.charge(p.Plan.ID, 2)
@@ -346,12 +346,12 @@ func TestARefusedRequestIsOursToMendAndNotToldToTheCustomer(t *testing.T) {
 			b.setNow(b.Now().Add(24 * time.Hour))
 			b.runDue()
 		}
-		require.Equal(b.t, billing.ChargeFailed, b.charge(p.Plan.ID, 2).Status, "it does not go on for ever")
+		require.Equal(b.t, billing.ChargeFailed, b.charge(p.Plan.ID, 2).Status, "it ends")
 	})
 }
 
-// TestAChargeBehindOneThatWasPutOffWaitsToo: with the turn at hand and the charge before it put
-// off, it is not claimed again and again.
+// TestAChargeBehindOneThatWasPutOffWaitsToo: a charge whose predecessor is deferred is not claimed
+// again and again.
 func TestAChargeBehindOneThatWasPutOffWaitsToo(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, func(t *billing.Terms) { t.Parts, t.Total, t.Every, t.CatchUp = 3, 3000, "1 day", billing.CatchUpAll })

@@ -10,7 +10,7 @@ import (
 	"tranche/internal/operator"
 )
 
-// connected is what the simulator was told of a PaymentIntent.
+// connected is the Stripe Connect data of a PaymentIntent at the simulator.
 type connected struct {
 	Amount       int64   `json:"amount"`
 	Fee          *int64  `json:"application_fee_amount"`
@@ -21,8 +21,8 @@ type connected struct {
 	} `json:"transfer_data"`
 }
 
-// TestEveryPaymentOfAPlanCarriesItsConnect: the first payment in the checkout, those made
-// off-session, and a refund, which takes the money back from whom it went to.
+// TestEveryPaymentOfAPlanCarriesItsConnect covers the first payment in the checkout, the
+// off-session payments, and a refund, which takes the money back from its recipients.
 func TestEveryPaymentOfAPlanCarriesItsConnect(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		b.platform.Connect("acct_villa")

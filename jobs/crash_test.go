@@ -11,11 +11,11 @@ import (
 	"tranche/internal/operator"
 )
 
-// killed is what a worker dies of in these tests.
+// killed is the panic with which a worker dies in these tests.
 type killed struct{}
 
-// until runs fn until it dies, as a process killed at that point would; what it had not committed
-// is lost.
+// dying runs fn until it dies, as a process would that is killed at that point. Uncommitted work is
+// lost.
 func dying(t *testing.T, fn func()) {
 	t.Helper()
 	require.PanicsWithValue(t, killed{}, fn)
@@ -106,7 +106,7 @@ func TestAWorkerKilledWhileCancelingAPaymentLeavesNothingToPay(t *testing.T) {
 				require.NoError(b.t, err)
 				b.gateway.Gateway = &dyingCancel{Gateway: b.gateway.Gateway, left: 1, after: after}
 				dying(b.t, func() { b.runDue() })
-				require.NotZero(b.t, b.charge(p.Plan.ID, 1).NextAttemptAt, "it is taken up again")
+				require.NotZero(b.t, b.charge(p.Plan.ID, 1).NextAttemptAt, "it is resumed")
 				b.setNow(b.Now().Add(2 * time.Minute))
 				b.settle()
 				c := b.charge(p.Plan.ID, 1)
@@ -134,7 +134,7 @@ type dyingCancel struct {
 	after bool
 }
 
-// CancelPaymentIntent cancels and dies, or dies and does not.
+// CancelPaymentIntent cancels and dies, or dies before.
 func (g *dyingCancel) CancelPaymentIntent(ctx context.Context, key, id string) (billing.PaymentIntent, error) {
 	if g.left > 0 && !g.after {
 		g.left--
@@ -154,7 +154,7 @@ type dyingCustomers struct {
 	left, made int
 }
 
-// CreateCustomer makes the customer and dies, as often as told.
+// CreateCustomer creates the customer and dies, for the set number of times.
 func (g *dyingCustomers) CreateCustomer(ctx context.Context, key string, p billing.CustomerParams) (string, error) {
 	id, err := g.Gateway.CreateCustomer(ctx, key, p)
 	g.made++

@@ -13,7 +13,7 @@ import (
 	"tranche/jobs"
 )
 
-// contact is a Stripe customer's e-mail address and name; empty where Stripe has none.
+// contact is a Stripe customer's e-mail address and name; empty if Stripe has none.
 func (b *bench) contact(stripeCustomer string) []string {
 	b.t.Helper()
 	at := b.request(http.MethodGet, "/v1/customers/"+stripeCustomer, nil)
@@ -88,7 +88,7 @@ func TestCustomerUpdate_ReachesStripe(t *testing.T) {
 	t.Run("connected account", func(t *testing.T) { onConnected(t, test) })
 }
 
-// TestCustomerUpdate_OtherChanges: what Stripe does not hold is not sent.
+// TestCustomerUpdate_OtherChanges: changes of data that Stripe does not hold are not sent.
 func TestCustomerUpdate_OtherChanges(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, nil)
@@ -101,8 +101,8 @@ func TestCustomerUpdate_OtherChanges(t *testing.T) {
 	})
 }
 
-// TestCustomerUpdate_FromTermsReachesStripe: what a new plan changes of its customer is written to
-// Stripe's customer too.
+// TestCustomerUpdate_FromTermsReachesStripe: customer data that a new plan changes is also written
+// to Stripe's customer.
 func TestCustomerUpdate_FromTermsReachesStripe(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, nil)

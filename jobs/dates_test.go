@@ -19,7 +19,7 @@ func (b *bench) onThe31st(rule billing.BusinessDay) billing.PlanID {
 	return p.Plan.ID
 }
 
-// dates are the days on which the plan's charges fall due that count.
+// dates lists the due days of the plan's charges that count.
 func (b *bench) dates(id billing.PlanID) []string {
 	b.t.Helper()
 	var list []string

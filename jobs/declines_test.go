@@ -14,7 +14,8 @@ import (
 	"tranche/internal/stripesim"
 )
 
-// declinesLater pays the first payment with a card that declines later ones with a code.
+// declinesLater pays the first payment with a card that declines later payments with the given
+// code.
 func declinesLater(code string, more ...string) stripesim.PaymentDetails {
 	metadata := map[string]string{"sim_decline_later": code}
 	for i := 0; i+1 < len(more); i += 2 {
@@ -23,7 +24,7 @@ func declinesLater(code string, more ...string) stripesim.PaymentDetails {
 	return stripesim.PaymentDetails{Card: &stripesim.Card{Number: good}, SetupFutureUsage: "off_session", Metadata: metadata}
 }
 
-// startedWith makes a plan and pays its first payment in the given way.
+// startedWith creates a plan and pays its first payment in the given way.
 func (b *bench) startedWith(details stripesim.PaymentDetails, change func(t *billing.Terms)) billing.PlanID {
 	b.t.Helper()
 	p := b.plan(change)
@@ -32,7 +33,7 @@ func (b *bench) startedWith(details stripesim.PaymentDetails, change func(t *bil
 	return p.Plan.ID
 }
 
-// telltale are words that would tell a thief what is known of a card.
+// telltale are words that would reveal to a thief what is known of a card.
 var telltale = []string{"lost", "stolen", "fraud", "blacklist", "pickup", "pick up", "restricted", "security_violation", "risk", "radar", "blocked"}
 
 // TestEveryDeclineCodeFromStripeToTheMail runs every code through the simulator, the policy and the
@@ -42,7 +43,7 @@ func TestEveryDeclineCodeFromStripeToTheMail(t *testing.T) {
 		plans := map[string]billing.PlanID{}
 		for _, row := range dunning.Table() {
 			if row.Code == dunning.CodeBlocked {
-				continue // no code: told by the outcome of Stripe's charge
+				continue // no code: shown only by the outcome of Stripe's charge
 			}
 			plans[row.Code] = b.startedWith(declinesLater(row.Code), func(t *billing.Terms) {
 				t.Reference, t.Parts, t.Customer.Reference = "order-"+row.Code, 2, "cust-"+row.Code
@@ -56,7 +57,7 @@ func TestEveryDeclineCodeFromStripeToTheMail(t *testing.T) {
 			attempts := d.Attempts[c.ID]
 			require.Len(b.t, attempts, 1, code)
 			row := dunning.Classify(attempts[0].Failure, "visa")
-			if !strings.HasSuffix(code, "_risk_level") { // which Stripe tells as fraudulent
+			if !strings.HasSuffix(code, "_risk_level") { // which Stripe reports as fraudulent
 				require.Equal(b.t, code, row.Code)
 			}
 			require.Equal(b.t, statusOf(row.Class), c.Status, code)
@@ -84,7 +85,7 @@ func statusOf(c dunning.Class) billing.ChargeStatus {
 	}
 }
 
-// requireTold checks what the customer is told of a failure.
+// requireTold checks the texts that the customer gets about a failure.
 func (b *bench) requireTold(plan billing.PlanID, code string, row dunning.Verdict) {
 	b.t.Helper()
 	all, err := b.store.Notices(b.t.Context(), billing.NoticeFilter{Plan: plan})
@@ -118,7 +119,7 @@ func TestAdviceFromTheNetworkStopsOrPutsOffARetry(t *testing.T) {
 		for name, tc := range map[string]struct {
 			field, value string
 			status       billing.ChargeStatus
-			days         int // least days to the retry
+			days         int // minimum days until the retry
 		}{
 			"issuer":  {"sim_advice_code", "do_not_try_again", billing.ChargeRequiresPaymentMethod, 0},
 			"network": {"sim_network_advice_code", "03", billing.ChargeRequiresPaymentMethod, 0},

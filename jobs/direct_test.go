@@ -17,9 +17,9 @@ import (
 	"tranche/jobs"
 )
 
-// TestTheTroubleOfAConnectedAccountStaysInIt: a decline with its retries, a challenge, a lost
-// answer, a new card, a refund, a dispute, an open payment that is canceled and a card that is
-// removed are all asked for in the account.
+// TestTheTroubleOfAConnectedAccountStaysInIt makes all calls in the connected account: a decline
+// with its retries, an authentication, a lost answer, a new card, a refund, a dispute, an open
+// payment that is canceled and a card that is removed.
 func TestTheTroubleOfAConnectedAccountStaysInIt(t *testing.T) {
 	onConnected(t, func(b *bench) {
 		declined := b.failedOnce("insufficient_funds", nil)
@@ -72,8 +72,9 @@ func TestTheTroubleOfAConnectedAccountStaysInIt(t *testing.T) {
 	})
 }
 
-// TestWhatNoWebhookBroughtOfAConnectedAccountIsFetchedThere: backfill and reconciliation go through
-// every account that plans name, and an account that took its access back keeps them from no other.
+// TestWhatNoWebhookBroughtOfAConnectedAccountIsFetchedThere: backfill and reconciliation cover
+// every account that plans name. An account that revoked its access does not prevent the others
+// from being covered.
 func TestWhatNoWebhookBroughtOfAConnectedAccountIsFetchedThere(t *testing.T) {
 	onConnected(t, func(b *bench) {
 		b.platform.Connect("acct_1Gone")
@@ -108,9 +109,9 @@ func TestWhatNoWebhookBroughtOfAConnectedAccountIsFetchedThere(t *testing.T) {
 	})
 }
 
-// TestOneAccountCanNotPayForAnother: whoever owns a connected account writes there what metadata
-// they like. A payment, or a card, that names another account's plan is none of it, and no plan is
-// made of one.
+// TestOneAccountCanNotPayForAnother: the owner of a connected account can write any metadata there.
+// A payment or a card that names another account's plan does not count for that plan, and no plan
+// is created from it.
 func TestOneAccountCanNotPayForAnother(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		villa := "acct_1Villa"

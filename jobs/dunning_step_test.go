@@ -11,7 +11,7 @@ import (
 	"tranche/internal/billing"
 )
 
-// TestStepDunning_RetryDueFirst has everything stand still over the last retry and the deadline.
+// TestStepDunning_RetryDueFirst has an outage over the last retry and the deadline.
 func TestStepDunning_RetryDueFirst(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		b.policies("[policy.default]\nfunds.days = [23]\nfunds.payday_window = 0\ndeadline_days = 25\nfinal_notice_days = 3")
@@ -22,10 +22,11 @@ func TestStepDunning_RetryDueFirst(t *testing.T) {
 		follow := b.dunningOf(c)
 		t.Logf("retry %s final %s deadline %s", c.NextAttemptAt, follow.FinalAt, follow.DeadlineAt)
 		require.True(b.t, c.NextAttemptAt.Before(follow.DeadlineAt))
-		b.until(c.NextAttemptAt.Add(-12 * time.Hour)) // the final notice is out
+		b.until(c.NextAttemptAt.Add(-12 * time.Hour)) // the final notice is sent
 		require.Equal(b.t, billing.ChargeRetrying, b.charge(plan, 2).Status)
 		b.setNow(follow.DeadlineAt.Add(6 * time.Hour)) // two days without power
-		// the scheduler enqueues both tasks; the step of dunning needs no leave to call Stripe and is first
+		// The scheduler enqueues both tasks. The step of dunning needs no permit to call Stripe, so it
+		// runs first.
 		dunnings, err := b.store.ClaimDunnings(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 100)
 		require.NoError(b.t, err)
 		for _, c := range dunnings {
@@ -38,8 +39,9 @@ func TestStepDunning_RetryDueFirst(t *testing.T) {
 	})
 }
 
-// TestStepDunning_DeferredRetryFirst has Stripe away over the last retry, the final notice and the
-// deadline: the retry is deferred, and nothing is mailed or given up before it is made.
+// TestStepDunning_DeferredRetryFirst has Stripe down over the last retry, the final notice and the
+// deadline: the retry is deferred, and no mail is sent and nothing is given up before the retry is
+// made.
 func TestStepDunning_DeferredRetryFirst(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plan := b.startedWith(declinesLater("do_not_honor", "sim_decline_count", "1"), func(t *billing.Terms) { t.Every = "3 months" })
@@ -57,7 +59,7 @@ func TestStepDunning_DeferredRetryFirst(t *testing.T) {
 	})
 }
 
-// TestFinalNotice_OneRetry has a ladder of one retry: the first mail is no final notice.
+// TestFinalNotice_OneRetry has a policy of one retry: the first mail is not the final notice.
 func TestFinalNotice_OneRetry(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		b.policies("[policy.default]\nfunds.days = [2]\nfunds.payday_window = 0")
@@ -80,7 +82,7 @@ func TestFinalNotice_RetryAfterIt(t *testing.T) {
 		require.Len(b.t, b.details(plan).Attempts[c.ID], 2)
 		require.Equal(b.t, []billing.NoticeKind{billing.NoticePaymentFailed, billing.NoticeFinal}, b.newNotices(plan))
 
-		b.newCard(plan, "4000000000000341") // is saved, and declined later
+		b.newCard(plan, "4000000000000341") // the card is saved, and declined later
 		b.settle()
 		require.Len(b.t, b.details(plan).Attempts[c.ID], 3)
 		require.Len(b.t, b.told(plan, billing.NoticePaymentFailed), 2, "the customer who gave a card gets an answer")

@@ -21,7 +21,7 @@ func (b *bench) policies(text string) {
 	b.planner.WithPolicies(p.Names())
 }
 
-// dunningOf reads what follows a charge.
+// dunningOf reads the dunning of a charge.
 func (b *bench) dunningOf(c billing.Charge) billing.Dunning {
 	b.t.Helper()
 	d, err := b.store.Dunning(b.t.Context(), c.ID)
@@ -38,7 +38,7 @@ func (b *bench) failedOnce(code string, change func(t *billing.Terms)) billing.P
 	return plan
 }
 
-// until lives on to a time, half a day at a time.
+// until simulates time until at, half a day at a time.
 func (b *bench) until(at time.Time) {
 	b.t.Helper()
 	for b.Now().Before(at) {
@@ -57,8 +57,7 @@ func (b *bench) newNotices(id billing.PlanID) []billing.NoticeKind {
 	return b.notices(id)[1:]
 }
 
-// untilGivenUp lives on to the time at which a charge is given up, in the morning after its
-// deadline.
+// untilGivenUp simulates time until a charge is given up, in the morning after its deadline.
 func (b *bench) untilGivenUp(c billing.Charge) {
 	b.t.Helper()
 	d := b.dunningOf(c)

@@ -25,8 +25,8 @@ func (b *bench) otherAccount() billing.Gateway {
 	return g
 }
 
-// TestWrongAccount_Charge has the key replaced by one of another account, unseen by the binding.
-// The charge waits, nobody is mailed, no card is marked; and the right key charges it.
+// TestWrongAccount_Charge replaces the key by one of another account, unnoticed by the binding. The
+// charge waits, no mail is sent, no card is marked, and the right key makes the charge.
 func TestWrongAccount_Charge(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, nil)
@@ -35,7 +35,7 @@ func TestWrongAccount_Charge(t *testing.T) {
 		right, mails := b.gateway.Gateway, len(b.mails.mails)
 		b.gateway.Gateway = b.otherAccount()
 		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
-		for range 30 { // until the key is forgotten, and looked up
+		for range 30 { // until Stripe has forgotten the key, and the attempt is looked up
 			b.runDue()
 			b.setNow(b.Now().Add(time.Hour))
 		}
@@ -61,7 +61,7 @@ func TestWrongAccount_Charge(t *testing.T) {
 	})
 }
 
-// TestWrongAccount_Events has events handled with the key of another account.
+// TestWrongAccount_Events handles events with the key of another account.
 func TestWrongAccount_Events(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, nil)

@@ -10,8 +10,8 @@ import (
 	"tranche/internal/stripesim"
 )
 
-// TestWhatStripeTellsLaterBringsNoErasedCustomerBack lives through a plan, erases its customer, and
-// lets Stripe tell of it once more: a dispute of what was paid, another card given.
+// TestWhatStripeTellsLaterBringsNoErasedCustomerBack simulates a plan, erases its customer, and
+// sends later events about the customer: a dispute of a payment, and another card.
 func TestWhatStripeTellsLaterBringsNoErasedCustomerBack(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		ctx := b.t.Context()

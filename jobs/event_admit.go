@@ -36,8 +36,8 @@ func (s subject) labeled(metadata map[string]string) subject {
 	return s
 }
 
-// admit checks mode and account, the one check that every event passes before its handler, whatever
-// delivered the event. It returns the event's subject. The verdict has a status if the event
+// admit checks mode and account, the one check that every event passes before its handler, over
+// whichever way the event came. It returns the event's subject. The verdict has a status if the event
 // changes nothing: an event of the other mode, which Stripe sends to live endpoints of Connect
 // platforms (docs.stripe.com/connect/webhooks), or an event of an account that does not own the
 // event's objects. ctx acts for the account of the event. Errors: errNoObject; the errors of the

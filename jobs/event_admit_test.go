@@ -21,8 +21,8 @@ const (
 	stranger = "acct_1Stranger"
 )
 
-// inEveryAccount finds every object in every account, so that an event is kept from a plan of
-// another account by the check alone.
+// inEveryAccount finds every object in every account, so that only the check keeps an event from a
+// plan of another account.
 type inEveryAccount struct {
 	billing.Gateway
 	home string
@@ -62,15 +62,15 @@ func (g inEveryAccount) CustomerExists(ctx context.Context, id string) (bool, er
 	return g.Gateway.CustomerExists(g.at(ctx), id)
 }
 
-// happened is what happened at Stripe and no event reported yet: the object that events are about,
-// its PaymentIntent, and its metadata.
+// happened is a change at Stripe that no event has reported yet: the object that its events are
+// about, the object's PaymentIntent, and its metadata.
 type happened struct {
 	object, payment string
 	metadata        map[string]any
 }
 
-// happen has something happen at Stripe that events of a type report, and that changes a plan, a
-// charge, a card or what is known of the customer.
+// happen makes a change at Stripe that events of the given type report, and that changes a plan, a
+// charge, a card or the customer's data.
 func (b *bench) happen(kind string) happened {
 	b.t.Helper()
 	switch family, _, _ := strings.Cut(kind, "."); {
@@ -102,7 +102,7 @@ func (b *bench) happen(kind string) happened {
 	return happened{object: refund["id"].(string), payment: payment}
 }
 
-// ofIntent is what happened to a PaymentIntent or SetupIntent.
+// ofIntent returns a change of a PaymentIntent or SetupIntent.
 func (b *bench) ofIntent(path, id string) happened {
 	b.t.Helper()
 	metadata, ok := b.request(http.MethodGet, path+id, nil)["metadata"].(map[string]any)
@@ -118,7 +118,8 @@ func (b *bench) cardSetUp() happened {
 	return b.ofIntent("/v1/setup_intents/", p.Setup.ID)
 }
 
-// setupHandedOut has the recovery page of a plan hand out a SetupIntent, whose card is declined.
+// setupHandedOut has the recovery page of a plan hand out a SetupIntent, whose card is then
+// declined.
 func (b *bench) setupHandedOut() happened {
 	b.t.Helper()
 	ctx, p := b.t.Context(), b.started(good, nil)
@@ -138,7 +139,7 @@ func (b *bench) setupHandedOut() happened {
 	return happened{object: handedOut.Intent}
 }
 
-// cardChanged has the card or the customer of a plan change as events of a type say.
+// cardChanged changes the card or the customer of a plan as events of the given type report.
 func (b *bench) cardChanged(p planning.Created, kind string) happened {
 	b.t.Helper()
 	card := b.cardOf(p.Plan.ID)
@@ -158,7 +159,7 @@ func (b *bench) cardChanged(p planning.Created, kind string) happened {
 	return happened{object: card.PaymentMethod}
 }
 
-// kept is everything that an event could change, as JSON.
+// kept returns everything that an event could change, as JSON.
 func (b *bench) kept() string {
 	b.t.Helper()
 	ctx := b.t.Context()
@@ -186,7 +187,7 @@ func (b *bench) kept() string {
 	return string(text)
 }
 
-// tell has one event about what happened arrive and be handled, and returns it.
+// tell delivers one event about a change, handles it, and returns it.
 func (b *bench) tell(id, kind string, about happened, change func(e *billing.Event)) billing.Event {
 	b.t.Helper()
 	body, err := json.Marshal(map[string]any{"data": map[string]any{"object": map[string]any{"payment_intent": about.payment, "metadata": about.metadata}}})
@@ -219,9 +220,9 @@ func eachEventType(t *testing.T, test func(b *bench, kind string)) {
 	}
 }
 
-// TestEvent_EachTypeOfTheOtherModeOrAccount: an event of any type changes something only if it is
-// of the key's mode and of the account that has what it names. It changes nothing even if the other
-// account had the same object.
+// TestEvent_EachTypeOfTheOtherModeOrAccount: an event of any type changes something only if it has
+// the key's mode and comes from the account that has its object. Otherwise it changes nothing, even
+// if the other account had the same object.
 func TestEvent_EachTypeOfTheOtherModeOrAccount(t *testing.T) {
 	eachEventType(t, func(b *bench, kind string) {
 		about := b.happen(kind)
@@ -236,7 +237,7 @@ func TestEvent_EachTypeOfTheOtherModeOrAccount(t *testing.T) {
 			require.Contains(b.t, e.Reason, "live mode")
 			for _, other := range others {
 				e := b.tell(gateway+other, kind, about, func(e *billing.Event) { e.Account = other })
-				if kind == "payment_method.attached" && gateway == "own" { // a card that is new is known to Stripe alone
+				if kind == "payment_method.attached" && gateway == "own" { // a new card is known only to Stripe
 					require.NotEqual(b.t, billing.EventHandled, e.Status)
 					continue
 				}
@@ -253,7 +254,7 @@ func TestEvent_EachTypeOfTheOtherModeOrAccount(t *testing.T) {
 }
 
 // TestEvent_MetadataOfAnotherAccountsPlan: a payment or card in one account whose metadata names a
-// plan of another one is ignored, whatever the body says.
+// plan of another account is ignored. The event's body makes no difference.
 func TestEvent_MetadataOfAnotherAccountsPlan(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, nil)
@@ -279,8 +280,8 @@ func TestEvent_MetadataOfAnotherAccountsPlan(t *testing.T) {
 	})
 }
 
-// TestEvent_WithoutObjectID: an event that does not name its object ends at once as failed, says
-// what is missing, and changes nothing.
+// TestEvent_WithoutObjectID: an event that does not name its object fails at once, reports what is
+// missing, and changes nothing.
 func TestEvent_WithoutObjectID(t *testing.T) {
 	eachEventType(t, func(b *bench, kind string) {
 		about := b.happen(kind)
@@ -295,8 +296,8 @@ func TestEvent_WithoutObjectID(t *testing.T) {
 	})
 }
 
-// TestEvent_BodyWithoutObjectID: the same for a body as it arrives, whatever stands in the place of
-// the id.
+// TestEvent_BodyWithoutObjectID: the same for a body as it arrives, with any value instead of the
+// id.
 func TestEvent_BodyWithoutObjectID(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		for i, object := range []string{`null`, `{}`, `{"id": null}`, `{"id": ""}`, `{"id": " "}`} {

@@ -28,7 +28,7 @@ func (b *bench) post(path string, fields ...string) map[string]any {
 	return b.request(http.MethodPost, path, form)
 }
 
-// client is what the browser and the dashboard call Stripe with.
+// client is the HTTP client with which the browser and the dashboard call Stripe.
 func (b *bench) client() *http.Client {
 	if b.browser.Client != nil {
 		return b.browser.Client
@@ -57,7 +57,7 @@ func (b *bench) request(method, path string, form url.Values) map[string]any {
 	return answer
 }
 
-// refusing answers every creation and confirmation with what its tap says, and calls nobody.
+// refusing passes no call on: its tap decides the answer of every creation and confirmation.
 type refusing struct{ billing.Gateway }
 
 // CreatePaymentIntent does nothing.
@@ -70,7 +70,7 @@ func (refusing) ConfirmPaymentIntent(context.Context, string, billing.PaymentPar
 	return billing.PaymentIntent{}, nil
 }
 
-// events lists the inbox by type.
+// event returns the last event of a type in the inbox.
 func (b *bench) event(eventType string) billing.Event {
 	b.t.Helper()
 	all, err := b.store.Events(b.t.Context(), billing.EventFilter{Type: eventType, Limit: 1})
@@ -141,7 +141,7 @@ func TestMetadataThatMakesNoSenseIsKeptForAnOperator(t *testing.T) {
 	}
 }
 
-// outcomeOfLife is what must not depend on the order of events.
+// outcomeOfLife is the result that must not depend on the order of events.
 type outcomeOfLife struct {
 	Plan     billing.PlanStatus
 	Charges  []billing.ChargeStatus
@@ -151,8 +151,8 @@ type outcomeOfLife struct {
 	Mails    int
 }
 
-// lifetime lives through a plan whose card needs authentication each time. With chance, every event
-// comes three times, and those of a fortnight in any order.
+// lifetime simulates a plan whose card needs authentication each time. If chance is set, every
+// event arrives three times, and the events of each fortnight arrive in random order.
 func lifetime(t *testing.T, chance *rand.Rand) outcomeOfLife {
 	b := newBench(t, storetest.SQLite(t))
 	p := b.plan(func(t *billing.Terms) { t.Parts = 3 })

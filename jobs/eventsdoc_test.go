@@ -12,8 +12,8 @@ import (
 	"tranche/jobs"
 )
 
-// TestReadme_EveryEventType holds the README's list of events for the webhook endpoint to the types
-// that are handled. A type that begins with a dot has the object of the one before.
+// TestReadme_EveryEventType compares the README's list of events for the webhook endpoint with the
+// types that are handled. A type that begins with a dot has the object of the previous one.
 func TestReadme_EveryEventType(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../README.md")
@@ -35,7 +35,7 @@ func TestReadme_EveryEventType(t *testing.T) {
 	require.Equal(t, jobs.EventTypes(), listed)
 }
 
-// TestEveryEventIsExplained holds docs/stripe-events.md to the types that are handled.
+// TestEveryEventIsExplained compares docs/stripe-events.md with the types that are handled.
 func TestEveryEventIsExplained(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../docs/stripe-events.md")

@@ -11,7 +11,8 @@ import (
 	"tranche/internal/operator"
 )
 
-// expire runs the job that cancels checkouts which were not completed in so many days.
+// expire runs the job that cancels checkouts that were not completed within the given number of
+// days.
 func (b *bench) expire(days int) int {
 	b.t.Helper()
 	n, err := operator.CheckoutExpirer{Store: b.store.(operator.ExpiryStore), Gateway: b.gateway, Days: days}.Run(b.t.Context(), b.Now())
@@ -19,8 +20,8 @@ func (b *bench) expire(days int) int {
 	return n
 }
 
-// TestExpireCheckouts cancels a plan that is never paid, at Stripe too; a plan that is paid, or
-// still has time, goes on.
+// TestExpireCheckouts: a plan that is never paid is canceled, at Stripe too. A plan that is paid,
+// or still has time, continues.
 func TestExpireCheckouts(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		never := b.plan(nil)
@@ -51,7 +52,7 @@ func TestExpireCheckouts(t *testing.T) {
 	})
 }
 
-// TestExpireCheckouts_OwnTime: the time that a plan's terms set goes before the setting.
+// TestExpireCheckouts_OwnTime: the time in a plan's terms overrides the setting.
 func TestExpireCheckouts_OwnTime(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		short := b.plan(func(t *billing.Terms) { t.ExpiresAfter = "2 hours" })
@@ -71,8 +72,8 @@ func TestExpireCheckouts_OwnTime(t *testing.T) {
 	})
 }
 
-// TestExpireCheckouts_PaymentRace: a customer who pays while the checkout expires has a plan that
-// begins, or pays nothing.
+// TestExpireCheckouts_PaymentRace: if a customer pays while the checkout expires, either the plan
+// begins or nothing is paid.
 func TestExpireCheckouts_PaymentRace(t *testing.T) {
 	for name, race := range map[string]struct {
 		run    func(b *bench, pay func() error) int
@@ -128,7 +129,7 @@ func TestExpireCheckouts_PaymentRace(t *testing.T) {
 	}
 }
 
-// TestExpireCheckouts_StripeDown: a plan whose PaymentIntent is not seen canceled stays, until a
+// TestExpireCheckouts_StripeDown: a plan whose PaymentIntent is not seen canceled stays until a
 // later run.
 func TestExpireCheckouts_StripeDown(t *testing.T) {
 	eachEngine(t, func(b *bench) {

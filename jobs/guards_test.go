@@ -11,10 +11,10 @@ import (
 	"tranche/internal/operator"
 )
 
-// Each test here fails when one guard against charging wrongly is taken away.
+// Each test here fails if one guard against a wrong charge is removed.
 
-// late holds back requests that make or confirm a PaymentIntent, as a network may: the caller gets
-// no answer, and deliver sends them after all.
+// late holds back requests that create or confirm a PaymentIntent, as a network may: the caller
+// gets no answer, and deliver sends the requests later.
 type late struct {
 	billing.Gateway
 	held []func(context.Context) (billing.PaymentIntent, error)
@@ -43,7 +43,7 @@ func (g *late) pass(ctx context.Context, call func(context.Context) (billing.Pay
 	return billing.PaymentIntent{}, lost
 }
 
-// deliver lets the calls reach Stripe; nobody waits for their answers.
+// deliver lets the calls reach Stripe; their answers are lost.
 func (g *late) deliver(ctx context.Context) {
 	for _, call := range g.held {
 		_, _ = call(ctx)
@@ -51,14 +51,14 @@ func (g *late) deliver(ctx context.Context) {
 	g.held = nil
 }
 
-// hold holds back what is sent from now on.
+// hold holds back requests from now on.
 func (b *bench) hold() *late {
 	g := &late{Gateway: b.gateway.Gateway, hold: true}
 	b.gateway.Gateway = g
 	return g
 }
 
-// seenBefore: the PaymentIntent still shows the decline of the attempt before.
+// seenBefore: the PaymentIntent still shows the decline of the previous attempt.
 func TestLookUp_OldDecline(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plan := b.startedWith(declinesLater("insufficient_funds", "sim_decline_count", "1"), nil)
@@ -70,18 +70,18 @@ func TestLookUp_OldDecline(t *testing.T) {
 		require.Len(b.t, g.held, 1)
 		g.hold = false
 		told := len(b.notices(plan))
-		b.setNow(b.Now().Add(30 * time.Hour)) // the key is forgotten, and the request never arrived
+		b.setNow(b.Now().Add(30 * time.Hour)) // the key is forgotten, and the request never reached Stripe
 		b.settle()
 		c := b.charge(plan, 2)
 		attempts := b.details(plan).Attempts[c.ID]
 		require.Len(b.t, attempts, 3)
-		require.Equal(b.t, billing.OutcomeError, attempts[1].Outcome, "no card was asked")
+		require.Equal(b.t, billing.OutcomeError, attempts[1].Outcome, "no card was charged")
 		require.Equal(b.t, billing.ChargeSucceeded, c.Status, "tried again at once")
 		require.Len(b.t, b.notices(plan), told+1, "the receipt, and no second decline")
 	})
 }
 
-// tookMoneyAfterAll: an attempt was recorded as failed while its call was under way.
+// tookMoneyAfterAll: an attempt was recorded as failed while its call was in flight.
 func TestRecord_PaidAfterItWasClosed(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, nil)
@@ -114,7 +114,7 @@ func TestReplace_NotSeenCanceled(t *testing.T) {
 		b.setNow(b.charge(plan, 2).NextAttemptAt)
 		for range 5 {
 			b.takeIn(b.arrived()...)
-			b.runDue() // once: without the guard it never comes to rest
+			b.runDue() // once: without the guard it never ends
 			b.setNow(b.Now().Add(5 * time.Minute))
 		}
 		require.Equal(b.t, old, b.charge(plan, 2).PaymentIntent)
@@ -125,8 +125,7 @@ func TestReplace_NotSeenCanceled(t *testing.T) {
 	})
 }
 
-// A PaymentIntent that is to be replaced and is found paid: its payment counts before its event
-// comes.
+// A PaymentIntent that is to be replaced is found paid: its payment counts before its event comes.
 func TestReplace_PaidMeanwhile(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plan := b.failedOnce("insufficient_funds", nil)
@@ -144,7 +143,7 @@ func TestReplace_PaidMeanwhile(t *testing.T) {
 	})
 }
 
-// A request of which Stripe has no trace yet may still be on its way.
+// A request that Stripe has no trace of yet may still be in flight.
 func TestLookUp_StillOnItsWay(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, nil)

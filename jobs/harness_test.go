@@ -31,8 +31,8 @@ var (
 	morning = billing.LocalTime{Hour: 9}
 )
 
-// bench is a worker on a real store and a real HTTP Stripe, with time in the test's hand and no
-// queue in between: what the scheduler would claim is run on the spot.
+// bench is a worker with a real store and an HTTP Stripe, under the test's control of time. It has
+// no queue: the rows that the scheduler would claim are run directly.
 type bench struct {
 	t        *testing.T
 	store    billing.Store
@@ -43,15 +43,15 @@ type bench struct {
 	mails    *outbox
 	planner  *planning.Planner
 	worker   *jobs.Worker
-	sender   billing.WebhookSender // of messages to endpoints; nil in tests that have none
+	sender   billing.WebhookSender // sends messages to endpoints; nil in tests without endpoints
 	account  string                // the connected account that plans are in; empty for the platform's own
-	arrivals string                // where webhooks go
+	arrivals string                // the URL that webhooks are posted to
 
-	bubble bool // time is that of a bubble of synctest's, and goes on by itself
+	bubble bool // time is a synctest bubble's, and passes by itself
 
 	mu     sync.Mutex
 	now    time.Time
-	mono   time.Duration // what a clock that cannot be set back shows
+	mono   time.Duration // the time of a clock that cannot be set back
 	bodies [][]byte      // webhooks that arrived and were not stored yet
 }
 
@@ -63,7 +63,7 @@ func eachEngine(t *testing.T, test func(b *bench)) {
 }
 
 // onConnected runs a test whose plans are in a connected account, on both databases. No call may
-// reach the platform's own.
+// reach the platform's own account.
 func onConnected(t *testing.T, test func(b *bench)) {
 	t.Helper()
 	t.Parallel()
@@ -74,8 +74,8 @@ func onConnected(t *testing.T, test func(b *bench)) {
 	})
 }
 
-// requirePlatformUntouched wants nothing to have been made or heard of in the platform's own
-// account.
+// requirePlatformUntouched requires that no object was created, and no event sent, in the
+// platform's own account.
 func (b *bench) requirePlatformUntouched() {
 	b.t.Helper()
 	b.as("", func() {
@@ -88,7 +88,7 @@ func (b *bench) requirePlatformUntouched() {
 	}
 }
 
-// as has the bench be in another account for a while.
+// as runs a function with the bench in another account.
 func (b *bench) as(account string, do func()) {
 	was := b.account
 	b.account, b.browser.Account = account, account
@@ -139,7 +139,7 @@ func (b *bench) newWorker() *jobs.Worker {
 	})
 }
 
-// merchant is the context in which the merchant's API key acts.
+// merchant returns the context of a call with the merchant's API key.
 func (b *bench) merchant() context.Context {
 	return billing.ActingAs(b.t.Context(), billing.Party{Actor: "key:bench"})
 }
@@ -154,7 +154,7 @@ func (b *bench) Now() time.Time {
 	return b.now
 }
 
-// Monotonic counts every step ahead of the test's clock, and none back.
+// Monotonic counts every forward step of the test's clock, and no step back.
 func (b *bench) Monotonic() time.Duration {
 	if b.bubble {
 		return time.Duration(time.Now().UnixNano())
@@ -171,7 +171,7 @@ func (b *bench) setNow(t time.Time) {
 	b.mu.Unlock()
 }
 
-// plan makes a plan: 1000.03 in four months, unless the terms are changed.
+// plan creates a plan: 1000.03 in four months, unless change sets other terms.
 func (b *bench) plan(change func(t *billing.Terms)) planning.Created {
 	b.t.Helper()
 	t := billing.Terms{
@@ -187,8 +187,8 @@ func (b *bench) plan(change func(t *billing.Terms)) planning.Created {
 	return created
 }
 
-// pay pays a PaymentIntent as a customer in the browser does, passing the bank's challenge if there
-// is one.
+// pay pays a PaymentIntent as a customer in the browser does, and passes the bank's authentication
+// if there is one.
 func (b *bench) pay(secret billing.Secret, details stripesim.PaymentDetails) error {
 	b.t.Helper()
 	intent, err := b.browser.ConfirmCardPayment(b.t.Context(), secret.Reveal(), details)
@@ -204,7 +204,7 @@ func (b *bench) payFirst(p planning.Created, number string) error {
 	return b.pay(p.FirstPayment.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: number}, SetupFutureUsage: "off_session"})
 }
 
-// started makes a plan and pays its first payment, and has the event handled.
+// started creates a plan, pays its first payment, and handles the event.
 func (b *bench) started(number string, change func(t *billing.Terms)) planning.Created {
 	b.t.Helper()
 	p := b.plan(change)
@@ -242,7 +242,7 @@ func (b *bench) takeIn(bodies ...[]byte) {
 	}
 }
 
-// settle stores what arrived and runs everything that is due now, until nothing is.
+// settle stores the webhooks that arrived and runs everything that is due now, until nothing is.
 func (b *bench) settle() {
 	b.t.Helper()
 	for {
@@ -253,7 +253,7 @@ func (b *bench) settle() {
 	}
 }
 
-// runDue claims and runs what is due now, and returns how much that was.
+// runDue claims and runs everything that is due now, and returns the number of rows.
 func (b *bench) runDue() int {
 	b.t.Helper()
 	ctx, now := b.t.Context(), b.Now()
@@ -273,7 +273,7 @@ func (b *bench) runDue() int {
 	for _, c := range dunnings {
 		require.NoError(b.t, b.worker.Do(ctx, jobs.DunningTask(c)))
 	}
-	// A notice is owed at once; its first task is the queue's, which this bench does not have.
+	// A notice is due at once, but its first task is in the queue, which this bench does not have.
 	notices, err := b.store.ClaimNotices(ctx, now.Add(time.Minute), until, 100)
 	require.NoError(b.t, err)
 	for _, c := range notices {
@@ -287,7 +287,7 @@ func (b *bench) runDue() int {
 	return len(events) + len(charges) + len(dunnings) + len(notices) + len(deliveries)
 }
 
-// advance lives through the days, running what falls due each half day.
+// advance simulates days, and runs everything that falls due each half day.
 func (b *bench) advance(days int) {
 	b.t.Helper()
 	for range 2 * days {
@@ -310,7 +310,7 @@ func (b *bench) charge(id billing.PlanID, sequence int) billing.Charge {
 	return b.details(id).Charges[sequence-1]
 }
 
-// intent is what the checks read of a PaymentIntent at the simulator.
+// intent holds the fields of a PaymentIntent at the simulator that the checks read.
 type intent struct {
 	ID             string            `json:"id"`
 	Status         string            `json:"status"`
@@ -318,7 +318,7 @@ type intent struct {
 	Metadata       map[string]string `json:"metadata"`
 }
 
-// intents lists what the simulator holds.
+// intents lists the simulator's PaymentIntents.
 func (b *bench) intents() []intent {
 	b.t.Helper()
 	var all []intent
@@ -369,14 +369,14 @@ type nowhere struct{}
 // Enqueue drops the tasks.
 func (nowhere) Enqueue(context.Context, ...billing.Task) error { return nil }
 
-// outbox is a mail server that keeps what it gets.
+// outbox is a mail server that keeps its mails.
 type outbox struct {
 	mu    sync.Mutex
 	mails []billing.Mail
 	fail  error
 }
 
-// Send keeps a mail, or fails as told.
+// Send keeps a mail, or fails if the test set a failure.
 func (o *outbox) Send(_ context.Context, m billing.Mail) (billing.Delivery, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -387,11 +387,11 @@ func (o *outbox) Send(_ context.Context, m billing.Mail) (billing.Delivery, erro
 	return billing.Delivery{}, nil
 }
 
-// tap lets a test come between the worker and Stripe.
+// tap lets a test intervene between the worker and Stripe.
 type tap struct {
 	billing.Gateway
 	before func()                                                            // runs before a PaymentIntent is created or confirmed
-	after  func(billing.PaymentIntent, error) (billing.PaymentIntent, error) // may change what the worker is told
+	after  func(billing.PaymentIntent, error) (billing.PaymentIntent, error) // may change the answer that the worker gets
 	calls  int                                                               // creations and confirmations
 
 	beforeCancel func() // runs before a PaymentIntent is canceled
@@ -427,10 +427,10 @@ func (g *tap) through(call func() (billing.PaymentIntent, error)) (billing.Payme
 	return pi, err
 }
 
-// acting is a context that calls Stripe for the account that plans are in.
+// acting returns a context that calls Stripe for the account that plans are in.
 func (b *bench) acting() context.Context { return billing.OnAccount(b.t.Context(), b.account) }
 
-// customerAtStripe is who the customer of a plan is in the account that plans are in.
+// customerAtStripe is the Stripe customer of a plan's customer, in the account that plans are in.
 func (b *bench) customerAtStripe(id billing.PlanID) string {
 	b.t.Helper()
 	d := b.details(id)
@@ -439,7 +439,7 @@ func (b *bench) customerAtStripe(id billing.PlanID) string {
 	return d.Customer.StripeCustomerIn(b.account, cards)
 }
 
-// daily are terms of parts that fall due every day.
+// daily returns terms with a part due every day.
 func daily(name, zone string, parts int) func(t *billing.Terms) {
 	return func(t *billing.Terms) {
 		t.Reference, t.Parts, t.Every, t.Total = "order-"+name, parts, "1 day", int64(parts)*1000
@@ -447,5 +447,5 @@ func daily(name, zone string, parts int) func(t *billing.Terms) {
 	}
 }
 
-// quarterly makes three parts, so far apart that dunning of one ends before the next falls due.
+// quarterly sets three parts, so far apart that dunning of one ends before the next falls due.
 func quarterly(t *billing.Terms) { t.Parts, t.Every = 3, "3 months" }

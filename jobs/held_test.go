@@ -11,7 +11,7 @@ import (
 	"tranche/internal/operator"
 )
 
-// rejecting refuses to make PaymentIntents while on is set: the fault is the merchant's.
+// rejecting refuses to create PaymentIntents while on is set: the fault is the merchant's.
 type rejecting struct {
 	billing.Gateway
 	on bool
@@ -27,7 +27,8 @@ func (g *rejecting) CreatePaymentIntent(ctx context.Context, key string, p billi
 	}
 }
 
-// refusedAmounts is a plan of quarterly charges, and a Stripe that refuses to make the second one.
+// refusedAmounts is a plan of quarterly charges, and a Stripe that refuses to create the second
+// payment.
 func (b *bench) refusedAmounts(begin func() billing.PlanID) (billing.PlanID, *rejecting) {
 	b.t.Helper()
 	plan := begin()
@@ -38,7 +39,8 @@ func (b *bench) refusedAmounts(begin func() billing.PlanID) (billing.PlanID, *re
 	return plan, stripe
 }
 
-// requireRefused wants the charge among those that only the merchant can fix.
+// requireRefused requires that the charge is, or is not, among those that only the merchant can
+// fix.
 func (b *bench) requireRefused(c billing.Charge, want bool) {
 	b.t.Helper()
 	backlog, ok := b.store.(billing.BacklogStore)
@@ -97,8 +99,8 @@ func TestMerchantsFault_Repair(t *testing.T) {
 	})
 }
 
-// refusedAmount is a charge that Stripe declined for its amount, and to which the merchant gave
-// another.
+// refusedAmount is a charge that Stripe declined because of its amount, and whose amount the
+// merchant has changed.
 func (b *bench) refusedAmount() (billing.Charge, billing.Secret) {
 	b.t.Helper()
 	plan := b.startedWith(declinesLater("invalid_amount", "sim_decline_count", "1"), quarterly)
@@ -131,8 +133,8 @@ func TestMerchantsFault_RepairWithPaymentIntent(t *testing.T) {
 	})
 }
 
-// The customer pays the old amount from a page that was open: nothing counts as this charge, and
-// nothing more is taken.
+// The customer pays the old amount from a page that was open: the payment does not count as this
+// charge, and nothing more is charged.
 func TestMerchantsFault_OldAmountPaid(t *testing.T) {
 	for name, pay := range map[string]func(b *bench, pay func()){
 		"before the retry":     func(_ *bench, pay func()) { pay() },
@@ -167,7 +169,7 @@ func TestSetAmount_DeclinedCard(t *testing.T) {
 }
 
 // TestMerchantsFault_BecomesTheCustomers has the card declined once the merchant's fault is fixed:
-// the customer has the policy's full time from then on.
+// from then on, the customer has the policy's full time.
 func TestMerchantsFault_BecomesTheCustomers(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plan, stripe := b.refusedAmounts(func() billing.PlanID { return b.startedWith(declinesLater("expired_card"), quarterly) })

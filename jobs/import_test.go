@@ -13,8 +13,8 @@ import (
 	"tranche/internal/importing"
 )
 
-// TestAnImportedPlanIsCharged carries a plan from a file to its last charge, on the card that it
-// has at Stripe already.
+// TestAnImportedPlanIsCharged imports a plan from a file and simulates it until its last charge, on
+// the card that it already has at Stripe.
 func TestAnImportedPlanIsCharged(t *testing.T) { eachEngine(t, (*bench).imports) }
 
 // TestAnImportedPlanOfAConnectedAccountIsChargedThere is the same in a connected account.
@@ -48,7 +48,7 @@ func (b *bench) imports() {
 	require.Equal(b.t, "completed | 33334 succeeded 01-15 | 33333 succeeded 02-05 | 33333 succeeded 03-05", ledgerOf(d))
 	require.Equal(b.t, time.Date(2026, 2, 5, 9, 0, 0, 0, time.UTC), d.Charges[1].DueAt)
 	count, sumAtStripe := b.succeededAtStripe()
-	require.Equal(b.t, 2, count, "what was paid before the import is not charged")
+	require.Equal(b.t, 2, count, "an amount paid before the import is not charged")
 	require.EqualValues(b.t, 66666, sumAtStripe)
 	require.Equal(b.t, at, b.customerAtStripe(plan.ID))
 }

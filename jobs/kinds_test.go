@@ -15,13 +15,13 @@ import (
 	"tranche/internal/stripesim"
 )
 
-// kind is a plan of one kind, and what becomes of it.
+// kind is a plan of one kind, and its expected course.
 type kind struct {
 	why   string
 	terms billing.Terms
-	days  int                              // that are lived through
+	days  int                              // that are simulated
 	also  func(b *bench, p billing.PlanID) // halfway; may be nil
-	want  string                           // status, then each charge: amount, status, the local day it was paid on
+	want  string                           // status, then each charge: amount, status, local day of payment
 }
 
 func planKinds() []kind {
@@ -77,15 +77,15 @@ func planKinds() []kind {
 	}
 }
 
-// TestEachKindFromCreationToItsEnd drives every kind of plan through Stripe, with each webhook
-// delivered twice and those of the beginning in another order.
+// TestEachKindFromCreationToItsEnd drives every kind of plan through Stripe. Each webhook is
+// delivered twice, and the first webhooks in another order.
 func TestEachKindFromCreationToItsEnd(t *testing.T) {
 	for _, k := range planKinds() {
 		t.Run(k.why, func(t *testing.T) { eachEngine(t, k.live) })
 	}
 }
 
-// live lives through a plan of the kind, and compares the ledger with Stripe's.
+// live simulates a plan of the kind, and compares the ledger with Stripe's.
 func (k kind) live(b *bench) {
 	p := b.begins(k.terms)
 	b.advance(k.days/2 - (k.days/2)%2)
@@ -109,16 +109,16 @@ func (k kind) live(b *bench) {
 	require.Equal(b.t, billing.SumOf(d.Charges), d.Plan.Total)
 }
 
-// TestAKindInAConnectedAccountIsTheSame: customer, card, payments and events are the account's, and
-// nothing is the platform's.
+// TestAKindInAConnectedAccountIsTheSame: customer, card, payments and events are in the connected
+// account, and none in the platform's own.
 func TestAKindInAConnectedAccountIsTheSame(t *testing.T) {
 	for _, k := range planKinds() {
 		t.Run(k.why, func(t *testing.T) { onConnected(t, k.live) })
 	}
 }
 
-// begins makes a plan and has its customer do what it waits for: pay, or give a card. A saved card
-// is there beforehand.
+// begins creates a plan and has its customer do what the plan waits for: pay, or give a card. A
+// saved card exists beforehand.
 func (b *bench) begins(t billing.Terms) planning.Created {
 	b.t.Helper()
 	t.Reference, t.Currency, t.Account = "order-1", "usd", b.account
@@ -149,7 +149,7 @@ func (b *bench) begins(t billing.Terms) planning.Created {
 	return p
 }
 
-// setUp gives a card by a SetupIntent, as a customer in the browser does.
+// setUp gives a card with a SetupIntent, as a customer in the browser does.
 func (b *bench) setUp(secret billing.Secret, number string) {
 	b.t.Helper()
 	intent, err := b.browser.ConfirmCardSetup(b.t.Context(), secret.Reveal(), stripesim.PaymentDetails{Card: &stripesim.Card{Number: number}})
@@ -160,7 +160,7 @@ func (b *bench) setUp(secret billing.Secret, number string) {
 	}
 }
 
-// giveCard makes a customer with a saved card, at Stripe and here, and returns the card.
+// giveCard creates a customer with a saved card, at Stripe and here, and returns the card.
 func (b *bench) giveCard(reference string) billing.Card {
 	b.t.Helper()
 	ctx := b.t.Context()
@@ -169,7 +169,7 @@ func (b *bench) giveCard(reference string) billing.Card {
 	b.setUp(billing.Secret(si["client_secret"].(string)), good)
 	pm := b.request(http.MethodGet, "/v1/setup_intents/"+si["id"].(string), nil)["payment_method"].(string)
 	customer := billing.Customer{ID: billing.NewCustomerID(b.Now()), Reference: reference, StripeCustomer: at, TimeZone: "Europe/London", CreatedAt: b.Now(), UpdatedAt: b.Now(), Version: 1}
-	if b.account != "" { // there a card is known when it is given for a plan
+	if b.account != "" { // there a card becomes known when it is given for a plan
 		customer.StripeCustomer = ""
 	}
 	require.NoError(b.t, b.store.Update(ctx, func(tx billing.Tx) error {
@@ -187,7 +187,7 @@ func (b *bench) giveCard(reference string) billing.Card {
 	return card
 }
 
-// ledgerOf writes a plan as kind.want does.
+// ledgerOf formats a plan like kind.want.
 func ledgerOf(d billing.Details) string {
 	var out strings.Builder
 	out.WriteString(string(d.Plan.Status))

@@ -17,13 +17,15 @@ import (
 	"tranche/internal/stripesim"
 )
 
-// guarded is the breaker of a bench, which probes often, and how many probes it has let through.
+// guarded is the circuit breaker of a bench, which probes often, and the number of probes that it
+// has let through.
 type guarded struct {
 	*stripegw.Breaker
 	probes atomic.Int32
 }
 
-// guard puts a breaker, and a limiter if there is one, between the bench's worker and Stripe.
+// guard puts a circuit breaker, and a limiter if there is one, between the bench's worker and
+// Stripe.
 func (b *bench) guard(limiter billing.Limiter) *guarded {
 	b.t.Helper()
 	const probe = 200 * time.Millisecond
@@ -46,11 +48,11 @@ func (b *bench) guard(limiter billing.Limiter) *guarded {
 	return g
 }
 
-// opens is how many calls without an answer open the breaker.
+// opens is how many calls without an answer open the circuit breaker.
 const opens = stripegw.DefaultFailures
 
-// requireOnlyProbesWritten wants that attempts were written for the calls that opened the breaker
-// and for its probes alone, and returns how many charges have none.
+// requireOnlyProbesWritten requires that attempts were written only for the calls that opened the
+// circuit breaker and for its probes. It returns the number of charges without an attempt.
 func (b *bench) requireOnlyProbesWritten(g *guarded, all []planning.Created) (parked int) {
 	b.t.Helper()
 	written := 0
@@ -69,7 +71,7 @@ func (b *bench) requireOnlyProbesWritten(g *guarded, all []planning.Created) (pa
 	return parked
 }
 
-// plans starts several plans of two parts and moves to the time at which the second ones are due.
+// plans starts several plans of two parts and moves to the time at which the second parts are due.
 func (b *bench) plans(n int) []planning.Created {
 	b.t.Helper()
 	var all []planning.Created
@@ -82,15 +84,14 @@ func (b *bench) plans(n int) []planning.Created {
 	return all
 }
 
-// attempts are those at a plan's second charge.
+// attempts lists the attempts at a plan's second charge.
 func (b *bench) attempts(p planning.Created) []billing.Attempt {
 	b.t.Helper()
 	d := b.details(p.Plan.ID)
 	return d.Attempts[d.Charges[1].ID]
 }
 
-// TestAnOutageParksChargesAndSpendsNoAttempt takes Stripe away while eight charges are due, and
-// brings it back.
+// TestAnOutageParksChargesAndSpendsNoAttempt has an outage of Stripe while eight charges are due.
 func TestAnOutageParksChargesAndSpendsNoAttempt(t *testing.T) {
 	const plans = 8
 	eachEngine(t, func(b *bench) {
@@ -116,7 +117,7 @@ func TestAnOutageParksChargesAndSpendsNoAttempt(t *testing.T) {
 		b.settle()
 		for _, p := range all {
 			require.Equal(b.t, billing.PlanCompleted, b.details(p.Plan.ID).Plan.Status)
-			require.Len(b.t, b.attempts(p), 1, "one attempt, whatever the outage")
+			require.Len(b.t, b.attempts(p), 1, "one attempt, however long the outage")
 		}
 	})
 }
@@ -145,20 +146,20 @@ func TestServerErrorsOpenTheBreakerBeforeMoreAttemptsAreWritten(t *testing.T) {
 				done++
 			}
 		}
-		require.Equal(b.t, parked, done, "what was parked is paid; the others wait until Stripe forgets its errors")
+		require.Equal(b.t, parked, done, "the parked charges are paid; the others wait until Stripe forgets its errors")
 	})
 }
 
-// crowded is a limiter at which no turn comes.
+// crowded is a limiter that never grants a permit.
 type crowded struct{ asked, slowed int }
 
-// Wait gives up.
+// Wait fails.
 func (l *crowded) Wait(context.Context, billing.Bucket) error {
 	l.asked++
 	return fmt.Errorf("the turn did not come: %w", billing.ErrUnavailable)
 }
 
-// Throttled counts complaints.
+// Throttled counts the reports of throttling.
 func (l *crowded) Throttled(context.Context, billing.Bucket) { l.slowed++ }
 
 func TestAChargeWhoseTurnDoesNotComeIsPutOff(t *testing.T) {
@@ -170,7 +171,7 @@ func TestAChargeWhoseTurnDoesNotComeIsPutOff(t *testing.T) {
 		claims, err := b.store.ClaimCharges(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 10)
 		require.NoError(b.t, err)
 		require.NoError(b.t, b.worker.CollectCharge(b.t.Context(), string(claims[0].ChargeID), claims[0].Lease-1))
-		require.Zero(b.t, limiter.asked, "a stale task takes nobody's turn")
+		require.Zero(b.t, limiter.asked, "a stale task asks for no permit")
 
 		require.NoError(b.t, b.worker.CollectCharge(b.t.Context(), string(claims[0].ChargeID), claims[0].Lease))
 		c := b.charge(p.Plan.ID, 2)
@@ -191,8 +192,8 @@ func TestAChargeWhoseTurnDoesNotComeIsPutOff(t *testing.T) {
 	})
 }
 
-// TestALockedPaymentIntentIsTriedAgainUnderTheSameKey is a customer whose own payment is under way
-// at the moment of a retry.
+// TestALockedPaymentIntentIsTriedAgainUnderTheSameKey: the customer's own payment is in flight at
+// the time of a retry.
 func TestALockedPaymentIntentIsTriedAgainUnderTheSameKey(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.plans(1)[0]
@@ -215,16 +216,16 @@ func TestALockedPaymentIntentIsTriedAgainUnderTheSameKey(t *testing.T) {
 	})
 }
 
-// free is a limiter at which nobody waits.
+// free is a limiter without a wait.
 type free struct{ slowed int }
 
-// Wait lets everything through.
+// Wait grants every permit.
 func (*free) Wait(context.Context, billing.Bucket) error { return nil }
 
-// Throttled counts complaints.
+// Throttled counts the reports of throttling.
 func (l *free) Throttled(context.Context, billing.Bucket) { l.slowed++ }
 
-// crossing counts the calls under way at once, and can hold them.
+// crossing counts the calls in flight at the same time, and can hold them.
 type crossing struct {
 	billing.Gateway
 	entered chan struct{}
@@ -278,8 +279,8 @@ func TestOneCallAtATimeForEachCharge(t *testing.T) {
 	})
 }
 
-// TestAFrozenWorkersChargeIsTakenUpWhenItsLeaseEnds sends the same request once more, and only
-// then.
+// TestAFrozenWorkersChargeIsTakenUpWhenItsLeaseEnds: the same request is sent once more, but not
+// before the lease ends.
 func TestAFrozenWorkersChargeIsTakenUpWhenItsLeaseEnds(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.plans(1)[0]
@@ -287,7 +288,7 @@ func TestAFrozenWorkersChargeIsTakenUpWhenItsLeaseEnds(t *testing.T) {
 		b.gateway.before = func() { b.gateway.before = nil; panic(killed{}) }
 		dying(b.t, func() { b.runDue() })
 		c := b.charge(p.Plan.ID, 2)
-		for range 3 { // the queue takes the worker for dead and runs its task again
+		for range 3 { // the queue considers the worker dead and runs its task again
 			b.setNow(b.Now().Add(19 * time.Second))
 			require.NoError(b.t, b.worker.CollectCharge(b.t.Context(), string(c.ID), c.Lease))
 		}

@@ -12,7 +12,7 @@ import (
 	"tranche/internal/stripesim"
 )
 
-// paidOnce wants the first payment and one payment of the same amount's charge, and no other.
+// paidOnce requires the first payment and one payment of each listed charge, and no other.
 func (b *bench) paidOnce(id billing.PlanID, sequences ...int) {
 	b.t.Helper()
 	count, _ := b.succeededAtStripe()
@@ -23,7 +23,7 @@ func (b *bench) paidOnce(id billing.PlanID, sequences ...int) {
 }
 
 // TestCollect_LostAttempt loses an attempt with the database: within a day Stripe replays its
-// answer, later the payment is found.
+// answer; later the payment is found by a look-up.
 func TestCollect_LostAttempt(t *testing.T) {
 	for name, after := range map[string]time.Duration{"a minute": time.Minute, "an hour": time.Hour, "two days": 48 * time.Hour, "40 days": 40 * 24 * time.Hour} {
 		t.Run(name, func(t *testing.T) {
@@ -51,8 +51,8 @@ func TestCollect_LostAttempt(t *testing.T) {
 	}
 }
 
-// TestCollect_LostAttemptOtherCard changes the card meanwhile: the key was used with other
-// parameters, and the payment is looked up.
+// TestCollect_LostAttemptOtherCard changes the card in between: the key was used with other
+// parameters, so the payment is looked up.
 func TestCollect_LostAttemptOtherCard(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, func(t *billing.Terms) { t.Parts = 2 })
@@ -71,8 +71,8 @@ func TestCollect_LostAttemptOtherCard(t *testing.T) {
 	})
 }
 
-// TestCollect_LostDeclinesOtherCard loses two declines on a card: their keys are passed over, and
-// the new card pays at once.
+// TestCollect_LostDeclinesOtherCard loses two declines on a card: their keys are skipped, and the
+// new card pays at once.
 func TestCollect_LostDeclinesOtherCard(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(thenNoFunds, func(t *billing.Terms) { t.Parts = 2 })
@@ -93,8 +93,8 @@ func TestCollect_LostDeclinesOtherCard(t *testing.T) {
 	})
 }
 
-// TestEvent_PaidByALostAttempt restores a database in which an attempt was open. A later attempt,
-// which is lost, was paid: the event of that payment ends the open one, too.
+// TestEvent_PaidByALostAttempt restores a database with an open attempt. A later attempt, which is
+// lost, was paid: the event of that payment also closes the open attempt.
 func TestEvent_PaidByALostAttempt(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, func(t *billing.Terms) { t.Parts = 2 })
@@ -119,7 +119,7 @@ func TestEvent_PaidByALostAttempt(t *testing.T) {
 	})
 }
 
-// retryNow has a charge tried again at once, whatever dunning decided.
+// retryNow has a charge retried at once, independent of dunning's decision.
 func (b *bench) retryNow(id billing.PlanID, sequence int) {
 	b.t.Helper()
 	require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error {
@@ -134,7 +134,7 @@ func (b *bench) retryNow(id billing.PlanID, sequence int) {
 }
 
 // TestCollect_LostReplacement loses the replacement of a PaymentIntent with the database: the
-// charge takes the new one, whether paid or not.
+// charge adopts the replacement, whether it is paid or not.
 func TestCollect_LostReplacement(t *testing.T) {
 	for name, tc := range map[string]struct {
 		card  string
@@ -170,8 +170,8 @@ func TestCollect_LostReplacement(t *testing.T) {
 	}
 }
 
-// replaceAtStripe cancels a charge's PaymentIntent and makes another for it, as a worker does, and
-// as only Stripe remembers afterwards.
+// replaceAtStripe cancels a charge's PaymentIntent and creates another for it, as a worker does,
+// but only Stripe remembers it afterwards.
 func (b *bench) replaceAtStripe(c billing.Charge, card string) {
 	b.t.Helper()
 	ctx := b.acting()
@@ -188,8 +188,8 @@ func (b *bench) replaceAtStripe(c billing.Charge, card string) {
 	b.arrived()
 }
 
-// TestEvents_PaidByLostReplacement hears of the payment first: it is recorded, and not reported as
-// a second one.
+// TestEvents_PaidByLostReplacement handles the payment's event first: the payment is recorded, and
+// not reported as a second one.
 func TestEvents_PaidByLostReplacement(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(thenNoFunds, func(t *billing.Terms) { t.Parts = 2 })
@@ -209,7 +209,7 @@ func TestEvents_PaidByLostReplacement(t *testing.T) {
 }
 
 // TestCollect_LostPaymentAhead loses a payment that the customer made before the charge was due.
-// Only a look at Stripe shows it.
+// Only a look-up at Stripe shows it.
 func TestCollect_LostPaymentAhead(t *testing.T) {
 	for name, doubt := range map[string]bool{"known to have gone back": true, "late": false} {
 		t.Run(name, func(t *testing.T) {
@@ -240,7 +240,7 @@ func TestCollect_LostPaymentAhead(t *testing.T) {
 }
 
 // TestCollect_LostIntentDiffers finds an open PaymentIntent of another amount: it is canceled, and
-// a new one pays what is owed.
+// a new one pays the charge.
 func TestCollect_LostIntentDiffers(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, func(t *billing.Terms) { t.Parts = 2 })
@@ -260,13 +260,13 @@ func TestCollect_LostIntentDiffers(t *testing.T) {
 	})
 }
 
-// blind is a Stripe whose lists show nothing yet.
+// blind is a Stripe whose lists are still empty.
 type blind struct {
 	billing.Gateway
 	seeing bool
 }
 
-// FindPaymentIntent finds nothing until it sees.
+// FindPaymentIntent finds nothing until sees is set.
 func (g *blind) FindPaymentIntent(ctx context.Context, customer string, since time.Time, match func(billing.PaymentIntent) bool) (billing.PaymentIntent, error) {
 	if g.seeing {
 		return g.Gateway.FindPaymentIntent(ctx, customer, since, match)
@@ -274,7 +274,7 @@ func (g *blind) FindPaymentIntent(ctx context.Context, customer string, since ti
 	return billing.PaymentIntent{}, &billing.GatewayError{Op: "find", Kind: billing.GatewayNotFound}
 }
 
-// TestCollect_UsedKeyUnseen has a used key whose PaymentIntent no list shows: nothing is sent under
+// TestCollect_UsedKeyUnseen: a used key whose PaymentIntent is in no list. Nothing is sent under
 // another key.
 func TestCollect_UsedKeyUnseen(t *testing.T) {
 	eachEngine(t, func(b *bench) {
@@ -297,8 +297,8 @@ func TestCollect_UsedKeyUnseen(t *testing.T) {
 	})
 }
 
-// TestCollect_StripeListDown can't ask Stripe: a charge that may have been paid waits, and says
-// why.
+// TestCollect_StripeListDown: while Stripe can't be asked, a charge that may have been paid waits,
+// with the reason.
 func TestCollect_StripeListDown(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, func(t *billing.Terms) { t.Parts = 2 })
@@ -311,8 +311,8 @@ func TestCollect_StripeListDown(t *testing.T) {
 	})
 }
 
-// TestCollect_KeyOutlivesCall does not send again what may arrive when Stripe has forgotten the
-// key: half a minute before, it is looked up.
+// TestCollect_KeyOutlivesCall: a request that may arrive when Stripe has forgotten the key is not
+// sent again. Half a minute before, it is looked up instead.
 func TestCollect_KeyOutlivesCall(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, func(t *billing.Terms) { t.Parts = 2 })

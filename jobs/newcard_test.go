@@ -95,7 +95,8 @@ func (b *bench) takeUpAgain(id billing.PlanID, was billing.PlanStatus) {
 	b.settle()
 }
 
-// withBackup is a plan whose card declines with a code, and whose customer has another card.
+// withBackup is a plan whose card declines with the given code, and whose customer has another
+// card.
 func (b *bench) withBackup(code string, allowed bool) (billing.PlanID, billing.Card) {
 	b.t.Helper()
 	plan := b.startedWith(declinesLater(code), func(t *billing.Terms) { t.BackupCardsAllowed = allowed })
@@ -122,7 +123,7 @@ func TestABackupCardIsTriedWhereTheCustomerAgreed(t *testing.T) {
 		allowed bool
 		status  billing.ChargeStatus
 	}{
-		"agreed, and the policy says so":   {"backup_cards = true", true, billing.ChargeSucceeded},
+		"agreed, and the policy allows it": {"backup_cards = true", true, billing.ChargeSucceeded},
 		"not agreed":                       {"backup_cards = true", false, billing.ChargeRequiresPaymentMethod},
 		"agreed, but the policy says no":   {"backup_cards = false", true, billing.ChargeRequiresPaymentMethod},
 		"neither":                          {"", false, billing.ChargeRequiresPaymentMethod},
@@ -284,7 +285,7 @@ func TestNetworkCapsAreCountedOverAllPlansOnACard(t *testing.T) {
 				t.Reference, t.Customer.Reference, t.Every = fmt.Sprint("order-", i), fmt.Sprint("cust-", i), "3 months"
 			}))
 		}
-		b.worker.Livemode = true // in test mode everybody has the same few cards
+		b.worker.Livemode = true // in test mode all customers share a few card numbers
 		b.setNow(b.charge(plans[0], 2).DueAt.Add(1))
 		b.settle() // twenty declines, of twenty customers with one card
 		b.advance(29)

@@ -11,8 +11,8 @@ import (
 	"tranche/internal/operator"
 )
 
-// TestSendNotice_HeldUp: a mail server is away for hours. What is no longer true when it is back is
-// not sent.
+// TestSendNotice_HeldUp: a mail server is down for hours. Notices that are no longer true
+// afterwards are not sent.
 func TestSendNotice_HeldUp(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(thenNoFunds, nil)
@@ -42,8 +42,8 @@ func TestSendNotice_HeldUp(t *testing.T) {
 	})
 }
 
-// TestSendNotice_Order: a customer's mails leave in the order in which they were written, to the
-// address the customer has then.
+// TestSendNotice_Order: a customer's mails are sent in the order they were written, to the
+// customer's address at that time.
 func TestSendNotice_Order(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, nil)
@@ -77,7 +77,7 @@ func TestSendNotice_Order(t *testing.T) {
 	})
 }
 
-// TestTellUpcoming_Moved: a customer who was told of one date is told of the new one.
+// TestTellUpcoming_Moved: a customer who was notified of one date is notified of the new date.
 func TestTellUpcoming_Moved(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, func(t *billing.Terms) { t.Every = "3 months" })
@@ -95,8 +95,8 @@ func TestTellUpcoming_Moved(t *testing.T) {
 	})
 }
 
-// TestTellUpcoming_EarlierUnpaid: while an earlier charge is unpaid, nobody is told that there is
-// nothing to do.
+// TestTellUpcoming_EarlierUnpaid: while an earlier charge is unpaid, no notice says that the
+// customer has nothing to do.
 func TestTellUpcoming_EarlierUnpaid(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		id := b.startedWith(declinesLater("expired_card"), func(t *billing.Terms) { t.Every = "1 week" })

@@ -32,7 +32,7 @@ func (b *bench) declinedTogether(references ...string) []billing.PlanID {
 	return plans
 }
 
-// asked counts how often mails ask for the payment of a plan.
+// asked counts the mails that ask for a payment of a plan.
 func asked(mails []billing.Mail, reference string) (n int) {
 	for _, m := range mails {
 		n += strings.Count(m.Text, reference+": ")
@@ -40,7 +40,7 @@ func asked(mails []billing.Mail, reference string) (n int) {
 	return n
 }
 
-// TestSendNotice_Race: workers that send the notices of several plans at the same time put no
+// TestSendNotice_Race: workers that send the notices of several plans at the same time do not put a
 // payment into two mails.
 func TestSendNotice_Race(t *testing.T) {
 	eachEngine(t, func(b *bench) {
@@ -70,12 +70,12 @@ func TestSendNotice_Race(t *testing.T) {
 	})
 }
 
-// TestSendNotice_GatheredUntrue: a payment that is no longer asked for when its mail goes out is
-// not in it.
+// TestSendNotice_GatheredUntrue: a payment that is no longer due when its mail is sent is not in
+// it.
 func TestSendNotice_GatheredUntrue(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plans := b.declinedTogether("sub-1", "sub-2", "sub-3")
-		for _, i := range []int{0, 2} { // the one whose mail holds the others, and one of these
+		for _, i := range []int{0, 2} { // the notice whose mail includes the others, and one of the others
 			_, err := operator.Cancel(b.t.Context(), operator.Quietly(b.store), plans[i], "", b.Now())
 			require.NoError(b.t, err)
 		}
@@ -93,8 +93,8 @@ func TestSendNotice_GatheredUntrue(t *testing.T) {
 	})
 }
 
-// TestSendNotice_GatheredRefused: an address that is refused is recorded for each payment of the
-// mail, and each can be mailed again.
+// TestSendNotice_GatheredRefused: a refused address is recorded for each payment in the mail, and
+// each can be mailed again.
 func TestSendNotice_GatheredRefused(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plans := b.declinedTogether("sub-1", "sub-2")
@@ -123,7 +123,7 @@ func TestSendNotice_GatheredRefused(t *testing.T) {
 	})
 }
 
-// TestOwe_OneCharge: a customer with a single charge that is due is mailed at once.
+// TestOwe_OneCharge: a customer with only one due charge gets the mail at once.
 func TestOwe_OneCharge(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		id := b.startedWith(declinesLater("insufficient_funds"), weekly("sub-1", ""))
@@ -136,8 +136,8 @@ func TestOwe_OneCharge(t *testing.T) {
 	})
 }
 
-// wokenMail lets the customer's waiting notices go while it sends a mail, as another charge that
-// fails in that moment does, and sends what can then be claimed.
+// wokenMail releases the customer's waiting notices while it sends a mail, as another failing
+// charge does, and sends the notices that can be claimed then.
 type wokenMail struct {
 	*outbox
 	bench    *bench
@@ -160,8 +160,8 @@ func (m *wokenMail) Send(ctx context.Context, mail billing.Mail) (billing.Delive
 	return m.outbox.Send(ctx, mail)
 }
 
-// TestSendNotice_WokenWhileSent: a notice that waited for other payments is mailed once, although
-// another charge of the customer fails while the mail server takes it.
+// TestSendNotice_WokenWhileSent: a notice that waited for other payments is mailed once, even if
+// another charge of the customer fails while the mail server accepts it.
 func TestSendNotice_WokenWhileSent(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plans := b.declinedTogether("sub-1", "sub-2")

@@ -12,8 +12,8 @@ import (
 	"tranche/jobs"
 )
 
-// TestNoMailGoesOutBeforeItsLinkIsOpen lets the link fail once: the mail waits, and then goes out
-// once.
+// TestNoMailGoesOutBeforeItsLinkIsOpen: opening the link fails once. The mail waits, and is then
+// sent once.
 func TestNoMailGoesOutBeforeItsLinkIsOpen(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		b.started("4242424242424242", nil)

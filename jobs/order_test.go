@@ -13,10 +13,10 @@ import (
 	"tranche/internal/stripesim"
 )
 
-// warnedCard is Stripe's test card whose payment is followed by an early fraud warning at once.
+// warnedCard is Stripe's test card whose payment is followed at once by an early fraud warning.
 const warnedCard = "4000000000005423"
 
-// firstThose puts the bodies of one type of event before the others.
+// firstThose moves the bodies of one type of event before the others.
 func firstThose(bodies [][]byte, kind string) [][]byte {
 	var first, rest [][]byte
 	for _, body := range bodies {
@@ -29,7 +29,7 @@ func firstThose(bodies [][]byte, kind string) [][]byte {
 	return slices.Concat(first, rest)
 }
 
-// TestFraudWarning_BeforeThePayment: Stripe sends the warning within a second of the payment, and
+// TestFraudWarning_BeforeThePayment: Stripe sends the warning within a second of the payment, so
 // its event may come first or alone.
 func TestFraudWarning_BeforeThePayment(t *testing.T) {
 	const kind = "radar.early_fraud_warning.created"
@@ -72,7 +72,7 @@ func TestFraudWarning_BeforeThePayment(t *testing.T) {
 	}
 }
 
-// handleInOrder takes in and handles events one by one.
+// handleInOrder stores and handles events one by one.
 func (b *bench) handleInOrder(bodies [][]byte) {
 	b.t.Helper()
 	for _, body := range bodies {
@@ -81,7 +81,8 @@ func (b *bench) handleInOrder(bodies [][]byte) {
 	}
 }
 
-// TestEvent_AboutSomethingUnknown: it is handled again when a plan, a customer or a card names it.
+// TestEvent_AboutSomethingUnknown: the event is handled again when a plan, a customer or a card
+// names its object.
 func TestEvent_AboutSomethingUnknown(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		cus := b.post("/v1/customers")["id"].(string)
@@ -104,7 +105,7 @@ func TestEvent_AboutSomethingUnknown(t *testing.T) {
 	})
 }
 
-// TestFraudWarning_OfAPaymentThatIsImportedLater: the plan of a payment is made a day after the
+// TestFraudWarning_OfAPaymentThatIsImportedLater: the plan of a payment is created a day after the
 // warning.
 func TestFraudWarning_OfAPaymentThatIsImportedLater(t *testing.T) {
 	eachEngine(t, func(b *bench) {

@@ -9,7 +9,7 @@ import (
 	"tranche/internal/operator"
 )
 
-// paidByAnother has a declined charge paid by a PaymentIntent that names it and is not the charge's
+// paidByAnother has a declined charge paid by a PaymentIntent that names it but is not the charge's
 // own.
 func (b *bench) paidByAnother(c billing.Charge, amount int64) string {
 	b.t.Helper()
@@ -86,7 +86,8 @@ func TestPaidByAnother_OpenOnePaidMeanwhile(t *testing.T) {
 	})
 }
 
-// Stripe does not cancel the open one: nothing is recorded, and nothing is tried, until it does.
+// Stripe does not cancel the open PaymentIntent: until it does, nothing is recorded and nothing is
+// tried.
 func TestPaidByAnother_NotSeenCanceled(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		c := b.charge(b.failedOnce("insufficient_funds", nil), 2)

@@ -16,8 +16,8 @@ import (
 	"tranche/internal/stripegw"
 )
 
-// restricted is the gateway of a restricted key that is refused what allowed says, as Stripe does
-// it; it is refused nothing once allowed is set.
+// restricted is the gateway of a restricted key that lacks the given permission. Stripe refuses its
+// calls until allowed is set.
 func (b *bench) restricted(allowed *atomic.Bool, method, path, permission string) *stripegw.Gateway {
 	b.t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -35,9 +35,9 @@ func (b *bench) restricted(allowed *atomic.Bool, method, path, permission string
 	return g
 }
 
-// TestPermissionMissing_Charge has the key lose the permission to charge for longer than Stripe
-// remembers a request. The charge waits with the reason, the customer is not mailed, the card is
-// not marked; and once the key has the permission the charge is made once.
+// TestPermissionMissing_Charge: the key loses the permission to charge for longer than Stripe
+// remembers a request. The charge waits with the reason, the customer gets no mail, and the card is
+// not marked. Once the key has the permission, the charge is made once.
 func TestPermissionMissing_Charge(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, nil)

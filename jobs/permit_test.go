@@ -13,22 +13,22 @@ import (
 	"tranche/jobs"
 )
 
-// errNo is a permit that is not given.
+// errNo is the reason of a permit that is refused.
 var errNo = errors.New("not now")
 
-// refuse is a permit that is not given while it is set.
+// refuse is a permit that is refused while err is set.
 type refuse struct{ err error }
 
-// ask answers the question of a permit.
+// ask answers the permit's check.
 func (r *refuse) ask(context.Context) error { return r.err }
 
-// guardedTask is a task that is due, and how to see that it was carried out.
+// guardedTask is a task that is due, with a check whether it was carried out.
 type guardedTask struct {
 	task billing.Task
 	done func() bool
 }
 
-// guardedTasks make a due task of each kind.
+// guardedTasks lists a due task of each kind.
 func guardedTasks() map[string]func(b *bench) guardedTask {
 	charged := func(b *bench, before int) func() bool {
 		return func() bool { n, _ := b.succeededAtStripe(); return n > before }
@@ -108,7 +108,7 @@ func (k *keptTasks) Enqueue(_ context.Context, tasks ...billing.Task) error {
 	return nil
 }
 
-// reminders finds reminders and keeps their tasks.
+// reminders returns Reminders with a queue that keeps their tasks.
 func (b *bench) reminders() (jobs.Reminders, *keptTasks) {
 	store, ok := b.store.(billing.ReminderStore)
 	require.True(b.t, ok)
@@ -116,7 +116,7 @@ func (b *bench) reminders() (jobs.Reminders, *keptTasks) {
 	return jobs.Reminders{Store: store, Queue: queue}, queue
 }
 
-// reminderTask is the task of the one charge that falls due soon.
+// reminderTask returns the task of the only charge that falls due soon.
 func (b *bench) reminderTask() billing.Task {
 	find, queue := b.reminders()
 	_, err := find.Upcoming(b.t.Context(), b.Now(), 3)
@@ -125,12 +125,12 @@ func (b *bench) reminderTask() billing.Task {
 	return queue.tasks[0]
 }
 
-// enqueueUpcoming writes the notice of the one charge that falls due soon, and sends nothing.
+// enqueueUpcoming writes the notice of the only charge that falls due soon, and sends nothing.
 func (b *bench) enqueueUpcoming() {
 	require.NoError(b.t, b.worker.Do(b.t.Context(), b.reminderTask()))
 }
 
-// expiryTask is the task of the one card that expires soon.
+// expiryTask returns the task of the only card that expires soon.
 func (b *bench) expiryTask() billing.Task {
 	find, queue := b.reminders()
 	_, err := find.Expiring(b.t.Context(), b.Now())
@@ -139,7 +139,7 @@ func (b *bench) expiryTask() billing.Task {
 	return queue.tasks[0]
 }
 
-// checkoutTask is the task of the one checkout that is not completed.
+// checkoutTask returns the task of the only checkout that is not completed.
 func (b *bench) checkoutTask() billing.Task {
 	find, queue := b.reminders()
 	_, err := find.Checkouts(b.t.Context(), b.Now(), 0)
@@ -184,7 +184,7 @@ func TestPermits_EveryTaskKind(t *testing.T) {
 	}
 }
 
-// waiting is when each charge is looked at next, and why it waits.
+// waiting lists the time at which each charge may be claimed next, and why it waits.
 func (b *bench) waiting() (all []string) {
 	b.t.Helper()
 	plans, err := b.store.Plans(b.t.Context(), billing.PlanFilter{})

@@ -11,7 +11,7 @@ import (
 	"tranche/internal/stripesim"
 )
 
-// processing makes a plan whose second payment Stripe is processing: it was accepted, and has no
+// processing creates a plan whose second payment Stripe is processing: it was accepted, and has no
 // result until the test ends it.
 func (b *bench) processing() (billing.PlanID, billing.Charge) {
 	b.t.Helper()
@@ -30,7 +30,7 @@ func (b *bench) processing() (billing.PlanID, billing.Charge) {
 	return plan, b.charge(plan, 2)
 }
 
-// requireProcessing wants one attempt at the second charge, which was sent once and waits.
+// requireProcessing requires one attempt at the second charge that was sent once and waits.
 func (b *bench) requireProcessing(plan billing.PlanID) {
 	b.t.Helper()
 	d := b.details(plan)

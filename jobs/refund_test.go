@@ -22,7 +22,7 @@ func (b *bench) incidents(kind billing.IncidentKind) []billing.Incident {
 	return list
 }
 
-// refundOf is the last refund that was ordered of a charge.
+// refundOf returns the last refund that was ordered for a charge.
 func (b *bench) refundOf(c billing.Charge) billing.Refund {
 	b.t.Helper()
 	list, err := b.store.Refunds(b.t.Context(), c.ID)
@@ -31,7 +31,7 @@ func (b *bench) refundOf(c billing.Charge) billing.Refund {
 	return list[len(list)-1]
 }
 
-// canceledWithRefund is a plan whose first payment is to be given back.
+// canceledWithRefund is a canceled plan whose first payment is to be refunded.
 func (b *bench) canceledWithRefund(number string) billing.Charge {
 	b.t.Helper()
 	p := b.started(number, nil)
@@ -41,7 +41,7 @@ func (b *bench) canceledWithRefund(number string) billing.Charge {
 	return b.charge(p.Plan.ID, 1)
 }
 
-// noRefunds is a key that may not refund, while locked.
+// noRefunds is a key that may not refund while locked is set.
 type noRefunds struct {
 	billing.Gateway
 	locked bool
@@ -145,7 +145,7 @@ func TestRefund_AcceptedThenFails(t *testing.T) {
 				require.NoError(b.t, err)
 				b.post("/v1/refunds/"+made.StripeRefund, "metadata[note]", "late news") // refund.updated once more
 				b.settle()
-				require.Len(b.t, b.incidents(billing.IncidentRefundFailed), 1, "what was answered stays answered")
+				require.Len(b.t, b.incidents(billing.IncidentRefundFailed), 1, "a closed incident stays closed")
 				b.agreesWithStripe()
 			})
 		})
@@ -203,7 +203,7 @@ func TestRefund_ServerErrorKeptUnderTheKey(t *testing.T) {
 				c := b.canceledWithRefund(good)
 				for range 10 {
 					b.runDue()
-					b.arrived() // events are lost
+					b.arrived() // the events are lost
 					b.setNow(b.Now().Add(time.Minute))
 				}
 				require.Equal(b.t, billing.RefundMade, b.refundOf(c).Status)
@@ -217,7 +217,7 @@ func TestRefund_ServerErrorKeptUnderTheKey(t *testing.T) {
 	}
 }
 
-// The mail server is away while a refund is accepted and fails: neither mail would be true.
+// The mail server is down while a refund is accepted and then fails: neither mail would be true.
 func TestRefund_FailsBeforeItsMailIsSent(t *testing.T) {
 	for name, refund := range map[string]func(b *bench) (billing.PlanID, string){
 		"ordered here": func(b *bench) (billing.PlanID, string) {
@@ -256,8 +256,8 @@ func TestRefund_FailsBeforeItsMailIsSent(t *testing.T) {
 	}
 }
 
-// paidOutsideAndAtStripe is a plan whose second charge is paid outside and, a second later, at
-// Stripe.
+// paidOutsideAndAtStripe is a plan whose second charge is paid outside Stripe and, a second later,
+// at Stripe.
 func (b *bench) paidOutsideAndAtStripe() billing.Charge {
 	b.t.Helper()
 	p := b.declinedOnce()
@@ -269,7 +269,7 @@ func (b *bench) paidOutsideAndAtStripe() billing.Charge {
 	return b.charge(p.Plan.ID, 2)
 }
 
-// requirePaidTwice wants one open incident about a payment, which reconciliation reports too.
+// requirePaidTwice requires one open incident about a payment, which reconciliation also reports.
 func (b *bench) requirePaidTwice(c billing.Charge, paymentIntent string) {
 	b.t.Helper()
 	list := b.incidents(billing.IncidentPaidTwice)
@@ -286,8 +286,8 @@ func (b *bench) requirePaidTwice(c billing.Charge, paymentIntent string) {
 	require.Equal(b.t, paymentIntent, found[0].PaymentIntent)
 }
 
-// requireRefunded orders the refund of the second payment twice, and wants it made once and the
-// incident answered.
+// requireRefunded orders the refund of the second payment twice. It requires that the refund is
+// made once and the incident is closed.
 func (b *bench) requireRefunded(c billing.Charge, paymentIntent string) {
 	b.t.Helper()
 	would, err := operator.RefundDuplicate(b.t.Context(), operator.Rehearse(b.store), c.ID, b.Now())
@@ -310,7 +310,7 @@ func (b *bench) requireRefunded(c billing.Charge, paymentIntent string) {
 	require.Len(b.t, refunds, 1)
 	require.Contains(b.t, b.notices(c.PlanID), billing.NoticeRefundMade)
 	after := b.details(c.PlanID)
-	require.Equal(b.t, billing.ChargeSucceeded, after.Charges[c.Sequence-1].Status, "what was paid first stays paid")
+	require.Equal(b.t, billing.ChargeSucceeded, after.Charges[c.Sequence-1].Status, "the first payment stays paid")
 	require.NotEqual(b.t, billing.PlanPaused, after.Plan.Status)
 	_, err = operator.RefundDuplicate(b.t.Context(), b.store, c.ID, b.Now())
 	var refused *operator.RefusedError

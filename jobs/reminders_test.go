@@ -13,7 +13,7 @@ import (
 	"tranche/jobs"
 )
 
-// handed is a queue that runs each task at once, by its kind's processor.
+// handed is a queue that runs each task at once, with its kind's processor.
 type handed struct {
 	b     *bench
 	kinds []string
@@ -37,7 +37,7 @@ func (h *handed) Enqueue(ctx context.Context, tasks ...billing.Task) error {
 	return nil
 }
 
-// remind does what the scheduler's chores do, and returns how much was found.
+// remind does what the scheduler's periodic jobs do, and returns how many tasks were enqueued.
 func (b *bench) remind(days int) int {
 	b.t.Helper()
 	find := jobs.Reminders{Store: b.store.(billing.ReminderStore), Queue: &handed{b: b}}
@@ -225,7 +225,8 @@ func TestAReceiptTellsWhatComesNext(t *testing.T) {
 	})
 }
 
-// TestANewCardIsToldOnce: not the first, which was the agreement; and once for however many plans.
+// TestANewCardIsToldOnce: no notice for the first card, which was part of the agreement; one notice
+// for a new card, even if several plans use it.
 func TestANewCardIsToldOnce(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, nil)

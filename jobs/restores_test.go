@@ -31,7 +31,7 @@ import (
 	"tranche/jobs"
 )
 
-// restores is how many databases TestRestores_Random takes back in time: RESTORES, else a few.
+// restores is how many databases TestRestores_Random takes back in time: RESTORES, or else a few.
 func restores(t *testing.T) int {
 	t.Helper()
 	text := os.Getenv("RESTORES")
@@ -44,8 +44,8 @@ func restores(t *testing.T) int {
 }
 
 // TestRestores_Random takes databases back by minutes, days and weeks, while customers pay, cards
-// are replaced and money is given back. The simulator's own ledger decides: no charge is paid
-// twice, and what is owed is charged or explained.
+// are replaced and payments are refunded. The simulator's own ledger decides: no charge is paid
+// twice, and every due charge is made or explained.
 func TestRestores_Random(t *testing.T) {
 	t.Parallel()
 	n := restores(t)
@@ -64,7 +64,7 @@ func TestRestores_Random(t *testing.T) {
 	})
 }
 
-// restoreCount counts databases that went back. It prints where many were asked for.
+// restoreCount counts the databases that went back. It prints progress if RESTORES is set.
 type restoreCount struct {
 	mu         sync.Mutex
 	want, done int
@@ -72,7 +72,7 @@ type restoreCount struct {
 	ways       map[string]int
 }
 
-// add counts a database that forgot a number of attempts.
+// add counts a database that lost a number of attempts.
 func (c *restoreCount) add(way string, forgotten int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -84,7 +84,7 @@ func (c *restoreCount) add(way string, forgotten int) {
 	}
 }
 
-// summary counts by the way in which databases went back.
+// summary counts the ways that databases went back.
 func (c *restoreCount) summary() string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(c.ways)) {
@@ -108,7 +108,7 @@ type movedStore struct {
 	moves int64
 }
 
-// Moves counts the servers.
+// Moves counts the failovers.
 func (s *movedStore) Moves() int64 { return s.Store.Moves() + s.moves }
 
 // pages is a witness in memory.
@@ -200,7 +200,7 @@ func restoreOnce(t *testing.T, w way, seed uint64) (forgotten int) {
 	return forgotten
 }
 
-// use has the process that begins work on a store.
+// use starts a process on a store.
 func (l *lossy) use(s *store.Store) {
 	l.store, l.db = s, &movedStore{Store: s}
 	l.planner = planning.New(s, l.gateway, l.Now, billing.Rules{ChargeTime: morning})
@@ -215,7 +215,7 @@ func (l *lossy) use(s *store.Store) {
 	}
 }
 
-// failOver has the process that runs find itself connected to another server.
+// failOver connects the running process to another server.
 func (l *lossy) failOver() {
 	if l.way.server {
 		reconnected(l.t, l.db.Store)
@@ -227,7 +227,7 @@ func (l *lossy) failOver() {
 	require.Contains(l.t, held.Why, "another server")
 }
 
-// rebind does what `tranche bind --yes` does where the database is in another place.
+// rebind does what `tranche bind --yes` does if the database is in another place.
 func (l *lossy) rebind() {
 	ctx := l.t.Context()
 	_, moved := l.past.(*movedFile)
@@ -243,10 +243,10 @@ func (l *lossy) rebind() {
 	require.NoError(l.t, err)
 	require.NoError(l.t, catchup.CompareAfterBind(ctx, l.db, held))
 	require.NoError(l.t, l.guard.Rebind(ctx))
-	l.setNow(l.Now().Add(2 * time.Minute)) // what was claimed is left for later
+	l.setNow(l.Now().Add(2 * time.Minute)) // claimed rows come back when their leases end
 }
 
-// attempts are all that the database knows.
+// attempts lists all attempts in the database.
 func (l *lossy) attempts() (ids []billing.AttemptID) {
 	for _, p := range l.plans {
 		for _, all := range l.details(p.Plan.ID).Attempts {
@@ -258,7 +258,7 @@ func (l *lossy) attempts() (ids []billing.AttemptID) {
 	return ids
 }
 
-// marked are the attempts that the witness knows.
+// marked lists the attempts that the witness knows.
 func (l *lossy) marked() []billing.AttemptID {
 	marks, err := l.witness.Marks(l.t.Context())
 	require.NoError(l.t, err)
@@ -269,14 +269,14 @@ func (l *lossy) marked() []billing.AttemptID {
 	return ids
 }
 
-// known are those of the attempts that the database still knows.
+// known returns the given attempts that are still in the database.
 func (l *lossy) known(ids []billing.AttemptID) []billing.AttemptID {
 	found, err := l.db.KnownAttempts(l.t.Context(), ids...)
 	require.NoError(l.t, err)
 	return found
 }
 
-// requireNoticed wants the loss to be written down, with that it was caught up.
+// requireNoticed requires that the loss is recorded, and that the database has caught up.
 func (l *lossy) requireNoticed(noticed bool, forgotten int) {
 	l.t.Helper()
 	rewinds, err := l.db.Rewinds(l.t.Context())
@@ -294,7 +294,7 @@ func (l *lossy) requireNoticed(noticed bool, forgotten int) {
 	}
 }
 
-// restart ends the worker and begins another one, whose gate is closed.
+// restart ends the worker and starts another, whose gate is closed.
 func (l *lossy) restart() {
 	clk := clock.New(time.Time{}, 0, l.Now)
 	gateway, ok := l.gateway.Gateway.(*stripegw.Gateway)
@@ -318,7 +318,7 @@ func (l *lossy) catchUp() {
 	require.NoError(l.t, l.gate.Check(l.t.Context()))
 }
 
-// sweep moves the cursor of the sweep, as its job does each quarter of an hour.
+// sweep moves the cursor of the sweep, as its periodic job does every 15 minutes.
 func (l *lossy) sweep() {
 	l.settle()
 	ctx, now := l.t.Context(), l.Now()
@@ -329,7 +329,7 @@ func (l *lossy) sweep() {
 	}
 }
 
-// sell makes plans of every kind of card.
+// sell creates plans with every kind of card.
 func (l *lossy) sell() {
 	cards := []string{good, good, thenNoFunds, otherCard}
 	for i := range 2 + l.rng.IntN(2) {
@@ -343,7 +343,7 @@ func (l *lossy) sell() {
 	}
 }
 
-// live passes days.
+// live simulates days.
 func (l *lossy) live(days int) {
 	for range days {
 		l.pass(24 * time.Hour)
@@ -351,7 +351,7 @@ func (l *lossy) live(days int) {
 	}
 }
 
-// pass passes a time, and runs what falls due in it when it does.
+// pass lets time pass, and runs everything that falls due in it at its time.
 func (l *lossy) pass(d time.Duration) {
 	until := l.Now().Add(d)
 	for next := l.nextDue(); !next.IsZero() && next.Before(until); next = l.nextDue() {
@@ -362,7 +362,7 @@ func (l *lossy) pass(d time.Duration) {
 	l.settle()
 }
 
-// lose passes the time that the database will forget, in which anything may happen.
+// lose simulates the time that the database will lose, with random actions.
 func (l *lossy) lose(lost time.Duration) {
 	until := l.Now().Add(lost)
 	for l.Now().Before(until) {
@@ -381,7 +381,7 @@ func (l *lossy) lose(lost time.Duration) {
 	}
 }
 
-// untilCharged passes time until a charge is made, so that the loss is right behind it.
+// untilCharged lets time pass until a charge is made, so that the loss follows it directly.
 func (l *lossy) untilCharged() {
 	calls := l.gateway.calls
 	for next := l.nextDue(); l.gateway.calls == calls && !next.IsZero(); next = l.nextDue() {
@@ -390,7 +390,7 @@ func (l *lossy) untilCharged() {
 	}
 }
 
-// nextDue is when the next charge of all plans falls due; zero when none does.
+// nextDue returns when the next charge of all plans falls due; zero if none does.
 func (l *lossy) nextDue() time.Time {
 	var next time.Time
 	for _, p := range l.plans {
@@ -403,7 +403,7 @@ func (l *lossy) nextDue() time.Time {
 	return next
 }
 
-// something is what customers and the merchant do.
+// something runs a random action of a customer or the merchant.
 func (l *lossy) something() {
 	d := l.details(l.plans[l.rng.IntN(len(l.plans))].Plan.ID)
 	if !d.Plan.Status.Collects() {
@@ -435,13 +435,13 @@ func (l *lossy) payAhead(c billing.Charge) {
 	l.payNew(c)
 }
 
-// replace makes another PaymentIntent for a charge and has the customer pay it, as the worker and
+// replace creates another PaymentIntent for a charge and has the customer pay it, as the worker and
 // the page do together.
 func (l *lossy) replace(c billing.Charge) {
 	ctx := l.t.Context()
 	d, err := l.store.Dunning(ctx, c.ID)
 	if err != nil {
-		return // it never failed
+		return // the charge never failed
 	}
 	d.Replacing = c.PaymentIntent
 	require.NoError(l.t, l.store.Update(ctx, func(tx billing.Tx) error { return tx.UpdateDunning(ctx, d) }))
@@ -482,7 +482,7 @@ func (l *lossy) heardOf(c billing.Charge) string {
 	return out
 }
 
-// judge compares the simulator's ledger with what is owed.
+// judge compares the simulator's ledger with the plans' charges.
 func (l *lossy) judge() {
 	l.t.Helper()
 	paid := map[billing.ChargeID]int64{}

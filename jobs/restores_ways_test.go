@@ -20,31 +20,31 @@ import (
 	"tranche/internal/testenv"
 )
 
-// way is how a database goes back in time.
+// way is a way that a database goes back in time.
 type way struct {
 	name string
-	// make makes an empty database. The one it returns is used by one test.
+	// make makes an empty database. The database it returns is used by one test.
 	make func(t *testing.T) past
-	// server says that a server shows the loss itself, by its timeline.
+	// server is set if a server reveals the loss itself, by its timeline.
 	server bool
-	// failsOver says that processes may keep running meanwhile. With a server they do after a short
+	// failsOver is set if processes may keep running meanwhile. With a server they do after a short
 	// loss.
 	failsOver bool
-	// exact says that nothing is lost.
+	// exact is set if nothing is lost.
 	exact bool
 }
 
 // past is a database that can go back in time.
 type past interface {
-	// Open opens the database for a process that begins, and ends the one before.
+	// Open opens the database for a new process, and ends the previous one.
 	Open() *store.Store
-	// Backup keeps what the database holds now.
+	// Backup saves the current content of the database.
 	Backup()
 	// Restore takes the database back to the backup.
 	Restore()
 }
 
-// The ways, by what they do. Those with a server begin with the twenty-first database: see wayOf.
+// The ways to go back. The ways with a server begin with the twenty-first database: see wayOf.
 var (
 	rowsInSQLite   = way{name: "SQLite rows", make: func(t *testing.T) past { return newRows(t, storetest.SQLite(t)) }, failsOver: true}
 	rowsInPostgres = way{name: "PostgreSQL rows", make: func(t *testing.T) past { return newRows(t, storetest.Postgres(t)) }, failsOver: true}
@@ -55,8 +55,8 @@ var (
 	synchronous    = way{name: "synchronous standby promoted", make: newSynchronous, server: true, exact: true}
 )
 
-// wayOf is how the database of a seed goes back. Of fifty databases three are servers of their own:
-// each takes ten times as long as another one.
+// wayOf returns the way for a seed. Three of fifty databases are servers of their own: each takes
+// ten times as long as another database.
 func wayOf(seed int) way {
 	switch seed % 50 {
 	case 20:
@@ -122,7 +122,7 @@ func (o *opened) close() {
 	}
 }
 
-// sqliteFile is a database in a file, which goes back by the commands of docs/backup.md.
+// sqliteFile is a database in a file that goes back by the commands of docs/backup.md.
 type sqliteFile struct {
 	opened
 	dir string
@@ -142,7 +142,7 @@ func (f *sqliteFile) Restore() {
 	f.run(testenv.BackupBlock(f.t, "sqlite-restore"))
 }
 
-// Witness opens the file beside the database, as a process does.
+// Witness opens the file next to the database, as a process does.
 func (f *sqliteFile) Witness() catchup.Witness {
 	f.t.Helper()
 	path, _ := strings.CutPrefix(f.url, "sqlite:")
@@ -193,14 +193,14 @@ func newPointInTime(t *testing.T) past {
 
 func (r *recovered) archive() string { return "ARCHIVE=" + filepath.Join(r.server.Folder, "archive") }
 
-// Backup makes a base backup, and has what it lacks come from the archive.
+// Backup makes a base backup; later changes come from the archive.
 func (r *recovered) Backup() {
 	r.server.Run(r.t, testenv.BackupBlock(r.t, "postgres-base"))
 	r.server.Run(r.t, `psql "$SERVER_URL" -c "CREATE TABLE after_base AS SELECT 1 AS one"`)
 	r.until = ask(r.t, r.url, "SELECT clock_timestamp()::text")
 }
 
-// Restore recovers the server. It was killed, so the archive lacks the last WAL.
+// Restore recovers the server. The server was killed, so the archive lacks the last WAL.
 func (r *recovered) Restore() {
 	r.server.Kill(r.t)
 	r.server.Run(r.t, testenv.BackupBlock(r.t, "postgres-point-in-time"), r.archive(), "UNTIL="+r.until)
@@ -254,7 +254,7 @@ func (f *failover) Restore() {
 	writable(f.t, f.standby.URL())
 }
 
-// ask asks a server for one text.
+// ask returns a server's answer to a query, as text.
 func ask(t *testing.T, url, query string) (answer string) {
 	t.Helper()
 	c, err := pgx.Connect(t.Context(), url)
@@ -264,7 +264,7 @@ func ask(t *testing.T, url, query string) (answer string) {
 	return answer
 }
 
-// until waits for a server to answer a question with yes.
+// until waits until a server answers a query with yes.
 func until(t *testing.T, url, query string) {
 	t.Helper()
 	c, err := pgx.Connect(t.Context(), url)
@@ -279,8 +279,7 @@ func until(t *testing.T, url, query string) {
 // writable waits for the end of a recovery.
 func writable(t *testing.T, url string) { t.Helper(); until(t, url, "SELECT NOT pg_is_in_recovery()") }
 
-// reconnected has a process that kept running find out that its connections are lost, each by an
-// error.
+// reconnected makes a process that kept running detect its lost connections, each by an error.
 func reconnected(t *testing.T, s *store.Store) {
 	t.Helper()
 	require.Eventually(t, func() bool {

@@ -12,7 +12,7 @@ import (
 	"tranche/internal/stripesim"
 )
 
-// Each test here was a way to charge wrongly, twice or too much.
+// Each test here covers a past way to charge wrongly, twice or too much.
 
 var lost = &billing.GatewayError{Op: "call Stripe", Kind: billing.GatewayUnknown, Failure: billing.Failure{Message: "lost"}}
 
@@ -24,7 +24,7 @@ func (b *bench) loseAnswer() {
 	}
 }
 
-// newCard lets the customer set up another card without paying, for every plan: the merchant's
+// newCard has the customer set up another card without paying, for every plan: the merchant's
 // SetupIntent names the customer.
 func (b *bench) newCard(id billing.PlanID, number string) {
 	b.t.Helper()
@@ -41,7 +41,7 @@ func (b *bench) giveByIntent(number string, params ...string) {
 	require.NoError(b.t, err)
 }
 
-// hear takes in an event about an object, as if Stripe had sent it now.
+// hear stores an event about an object, as if Stripe had sent it now.
 func (b *bench) hear(id, kind, object string) {
 	b.t.Helper()
 	_, err := b.store.InsertEvents(b.t.Context(), []billing.Event{{
@@ -67,7 +67,7 @@ func TestALateSuccessDoesNotBringTheOldCardBack(t *testing.T) {
 	})
 }
 
-// upgraded writes its parameters differently from the second call on, as a new version might.
+// upgraded writes other parameters from the second call on, as a new version might.
 type upgraded struct {
 	billing.Gateway
 	calls int
@@ -105,7 +105,7 @@ type replaced struct {
 	old string
 }
 
-// PaymentIntent fetches one, and lies about the old one.
+// PaymentIntent fetches a PaymentIntent, and shows the old one as canceled.
 func (g *replaced) PaymentIntent(ctx context.Context, id string) (billing.PaymentIntent, error) {
 	pi, err := g.Gateway.PaymentIntent(ctx, id)
 	if id == g.old {
@@ -156,7 +156,7 @@ func TestAStolenCardIsRevokedAndNotTheOneThatReplacedIt(t *testing.T) {
 		b.gateway.Gateway = &refusing{b.gateway.Gateway}
 		b.gateway.after = func(billing.PaymentIntent, error) (billing.PaymentIntent, error) {
 			b.gateway.after = nil
-			b.newCard(p.Plan.ID, otherCard) // while the call is under way
+			b.newCard(p.Plan.ID, otherCard) // while the call is in flight
 			b.takeIn(b.arrived()...)
 			b.runDue()
 			return billing.PaymentIntent{}, &billing.GatewayError{
@@ -231,13 +231,13 @@ func TestAPaymentThatWasProcessingIsClosedByItsEvent(t *testing.T) {
 	})
 }
 
-// cancelling ends the task while it waits for Stripe.
+// cancelling cancels the task while it waits for Stripe.
 type cancelling struct {
 	billing.Gateway
 	cancel func()
 }
 
-// PaymentIntent ends the task.
+// PaymentIntent cancels the task.
 func (g *cancelling) PaymentIntent(context.Context, string) (billing.PaymentIntent, error) {
 	g.cancel()
 	return billing.PaymentIntent{}, lost
@@ -256,7 +256,7 @@ func TestWhatBecameOfAnEventIsWrittenEvenAsTheTaskIsStopped(t *testing.T) {
 	})
 }
 
-// slowMail is a mail server that takes long enough for the scheduler to look again.
+// slowMail is a mail server that is slow enough for the scheduler to claim again.
 type slowMail struct {
 	*outbox
 	bench *bench

@@ -10,7 +10,7 @@ import (
 	"tranche/internal/stripesim"
 )
 
-// requirePaidWithin advances minute by minute until a charge is paid, for two hours at most.
+// requirePaidWithin advances minute by minute until a charge is paid, within the given limit.
 func (b *bench) requirePaidWithin(plan billing.PlanID, sequence int, limit time.Duration) {
 	b.t.Helper()
 	until := b.Now().Add(limit)
@@ -20,7 +20,7 @@ func (b *bench) requirePaidWithin(plan billing.PlanID, sequence int, limit time.
 	}
 }
 
-// serverErrors has the next calls to a path fail with HTTP 500, which Stripe keeps under their
+// serverErrors makes the next calls to a path fail with HTTP 500, which Stripe stores under their
 // keys.
 func (b *bench) serverErrors(action stripesim.FaultAction, path string, count int) {
 	b.t.Helper()

@@ -15,7 +15,7 @@ import (
 	"tranche/internal/stripesim"
 )
 
-// awaitingCard makes a plan whose card is to be given by a SetupIntent.
+// awaitingCard creates a plan whose card is to be given with a SetupIntent.
 func (b *bench) awaitingCard() planning.Created {
 	b.t.Helper()
 	p := b.plan(func(t *billing.Terms) { t.Starts = "2026-01-31" })
@@ -23,7 +23,7 @@ func (b *bench) awaitingCard() planning.Created {
 	return p
 }
 
-// setupAtStripe is the status of a SetupIntent.
+// setupAtStripe returns the status of a SetupIntent.
 func (b *bench) setupAtStripe(id string) string {
 	b.t.Helper()
 	return b.request(http.MethodGet, "/v1/setup_intents/"+id, nil)["status"].(string)
@@ -97,7 +97,7 @@ func TestAWorkerKilledWhileCancelingASetupIntentLeavesNoneOpen(t *testing.T) {
 				stops()["canceled"](b, p)
 				b.gateway.Gateway = &dyingSetup{Gateway: b.gateway.Gateway, left: 1, after: after}
 				dying(b.t, func() { b.runDue() })
-				require.NotZero(b.t, b.charge(p.Plan.ID, 1).NextAttemptAt, "it is taken up again")
+				require.NotZero(b.t, b.charge(p.Plan.ID, 1).NextAttemptAt, "it is resumed")
 				b.setNow(b.Now().Add(2 * time.Minute))
 				b.settle()
 				require.Zero(b.t, b.charge(p.Plan.ID, 1).NextAttemptAt)
@@ -179,13 +179,14 @@ func TestARecurringPlanThatIsStoppedDuringTheCallWritesNoMore(t *testing.T) {
 	}
 }
 
-// afterSetup does something once, after Stripe has made a SetupIntent and before that is known.
+// afterSetup runs a function once, after Stripe has created a SetupIntent and before the answer
+// arrives.
 type afterSetup struct {
 	billing.Gateway
 	do func()
 }
 
-// CreateSetupIntent makes it.
+// CreateSetupIntent creates it and runs the function.
 func (g *afterSetup) CreateSetupIntent(ctx context.Context, key string, p billing.SetupParams) (billing.SetupIntent, error) {
 	si, err := g.Gateway.CreateSetupIntent(ctx, key, p)
 	if do := g.do; do != nil {
@@ -202,7 +203,7 @@ type dyingSetup struct {
 	after bool
 }
 
-// CancelSetupIntent cancels and dies, or dies and does not.
+// CancelSetupIntent cancels and dies, or dies before.
 func (g *dyingSetup) CancelSetupIntent(ctx context.Context, key, id string) (billing.SetupIntent, error) {
 	if g.left > 0 && !g.after {
 		g.left--
@@ -228,7 +229,7 @@ func TestActivate_ReasonIsCleared(t *testing.T) {
 	})
 }
 
-// setupLost makes a plan whose answer for the SetupIntent is lost, and returns the same request as
+// setupLost creates a plan whose answer for the SetupIntent is lost. It returns the same request as
 // a function.
 func (b *bench) setupLost() (billing.PlanID, func() (planning.Created, error)) {
 	b.t.Helper()
@@ -276,7 +277,7 @@ func TestSetup_RequestNotStored(t *testing.T) {
 }
 
 // The SetupIntent was canceled, the answer that names its replacement is lost, and the customer
-// gets known meanwhile.
+// becomes known meanwhile.
 func TestSetup_ReplacementLostThenCustomerKnown(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.awaitingCard()

@@ -10,8 +10,8 @@ import (
 )
 
 // On the recovery page a new card is confirmed with setup_future_usage, which stays on the
-// PaymentIntent when that card is declined. Off-session Stripe confirms no such PaymentIntent, so
-// the retry by the clock takes it away first.
+// PaymentIntent if the card is declined. Stripe does not confirm such a PaymentIntent off-session,
+// so the timed retry clears it first.
 func TestARetrySurvivesACardThatWasDeclinedOnTheRecoveryPage(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.plan(func(t *billing.Terms) { t.Parts = 2 })
@@ -49,7 +49,7 @@ func TestARetrySurvivesACardThatWasDeclinedOnTheRecoveryPage(t *testing.T) {
 	})
 }
 
-// outcomes are those of the attempts, in their order.
+// outcomes lists the outcomes of the attempts, in their order.
 func outcomes(attempts []billing.Attempt) []billing.Outcome {
 	all := make([]billing.Outcome, len(attempts))
 	for i, a := range attempts {

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestDuplicatedLateAndShuffledEventsChangeNothing: the same life comes of the same events in any
-// order, any number of times.
+// TestDuplicatedLateAndShuffledEventsChangeNothing: the same events lead to the same result in any
+// order and any number.
 func TestDuplicatedLateAndShuffledEventsChangeNothing(t *testing.T) {
 	t.Parallel()
 	straight := lifetime(t, nil)

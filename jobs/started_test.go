@@ -16,8 +16,8 @@ func (b *bench) confirming() {
 	b.worker.Rules, b.planner = rules, planning.New(b.store, b.gateway, b.Now, rules)
 }
 
-// TestPlanStarted_Schedule mails every payment once: those of a payment plan, and how a recurring
-// one goes on.
+// TestPlanStarted_Schedule: the mail lists every payment once, of a payment plan, and how a
+// recurring plan continues.
 func TestPlanStarted_Schedule(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		b.confirming()
@@ -47,8 +47,8 @@ func TestPlanStarted_Schedule(t *testing.T) {
 	})
 }
 
-// TestPlanStarted_SavedCard: a plan on a saved card begins when it is made. What is canceled before
-// the mail is sent is not confirmed.
+// TestPlanStarted_SavedCard: a plan on a saved card begins when it is created. A plan that is
+// canceled before the mail is sent is not confirmed.
 func TestPlanStarted_SavedCard(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		b.confirming()

@@ -14,10 +14,10 @@ import (
 
 const architecturePage = "../ARCHITECTURE.md"
 
-// The chart stands between these marks.
+// The chart is between these marks.
 const chartBegins, chartEnds = "<!-- states:begin -->\n", "<!-- states:end -->\n"
 
-// TestTheChartOfStatesIsThatOfTheCode holds the chart in ARCHITECTURE.md against the transitions of
+// TestTheChartOfStatesIsThatOfTheCode compares the chart in ARCHITECTURE.md with the transitions of
 // internal/billing.
 func TestTheChartOfStatesIsThatOfTheCode(t *testing.T) {
 	t.Parallel()
@@ -35,8 +35,8 @@ func TestTheChartOfStatesIsThatOfTheCode(t *testing.T) {
 	require.Equal(t, want, string(page), "go test ./jobs -run ChartOfStates -update writes it")
 }
 
-// statesChart draws the transitions: charges first, what is not paid yet in one line and the rest
-// in another; then plans, whose names begin with plan_.
+// statesChart draws the transitions: first the charges, with the unpaid statuses in one line and
+// the others in another; then the plans, whose names begin with plan_.
 func statesChart() string {
 	var b strings.Builder
 	b.WriteString("```mermaid\nflowchart LR\n")

@@ -19,7 +19,7 @@ import (
 	"tranche/jobs"
 )
 
-// scene is a plan in a setting, about which something happens.
+// scene is a plan in a setting, for one case.
 type scene struct {
 	*bench
 	id     billing.PlanID
@@ -27,16 +27,16 @@ type scene struct {
 	other  billing.CardID // another saved card of the customer's
 }
 
-// happening is an event in the widest sense. It returns why it can't happen in this state, or the
-// refusal.
+// happening is one case: an event, a task or an operation. It returns why it can't occur in this
+// state, or the error that refuses it.
 type happening struct {
 	group, name string
 	do          func(s *scene) (cannot string, err error)
-	// idle says that it brings no news, whatever the state, and so must change nothing.
+	// idle is set if the case brings nothing new in any state, and so must change nothing.
 	idle bool
 }
 
-// happenings lists everything that may happen to a plan or a charge.
+// happenings lists every case for a plan or a charge.
 func happenings() []happening {
 	list := atStripe()
 	list = append(list, attemptOutcomes()...)
@@ -48,7 +48,7 @@ func happenings() []happening {
 	return list
 }
 
-// notPaid and noIntent are why much can't happen at Stripe.
+// notPaid and noIntent are the reasons why most cases can't occur at Stripe.
 const (
 	notPaid  = "nothing was paid at Stripe"
 	noIntent = "there is no PaymentIntent yet"
@@ -70,7 +70,7 @@ func (s *scene) pays(number string) (string, error) {
 	return "", nil
 }
 
-// atPaid does something to a charge's payment at Stripe, and hears of it.
+// atPaid changes a charge's payment at Stripe, and handles the events.
 func atPaid(name string, do func(s *scene, pi string) string) happening {
 	return happening{group: "At Stripe", name: name, do: func(s *scene) (string, error) {
 		if s.charge.PaymentIntent == "" || s.intentOf(s.charge).Status != "succeeded" {
@@ -207,7 +207,7 @@ func (s *scene) asks(method, path string, fields ...string) (cannot string) {
 	return "Stripe refuses it"
 }
 
-// card is the PaymentMethod of the plan's card, or why there is none.
+// card returns the PaymentMethod of the plan's card, or why there is none.
 func (s *scene) card() (pm, cannot string) {
 	id := s.details(s.id).Plan.CardID
 	if id == "" {
@@ -218,7 +218,7 @@ func (s *scene) card() (pm, cannot string) {
 	return card.PaymentMethod, ""
 }
 
-// disputeOf is the dispute of a payment; empty when there is none.
+// disputeOf returns the dispute of a payment; empty if there is none.
 func (s *scene) disputeOf(pi string) string {
 	list := s.request("GET", "/v1/disputes?payment_intent="+pi, nil)
 	data, _ := list["data"].([]any)
@@ -230,12 +230,11 @@ func (s *scene) disputeOf(pi string) string {
 	return ""
 }
 
-// attemptOutcomes are what may become of the task that collects the charge, at the time when it is
-// due.
+// attemptOutcomes lists the possible outcomes of the task that collects the charge at its due time.
 func attemptOutcomes() []happening {
 	var list []happening
 	add := func(name string, arm func(s *scene)) {
-		list = append(list, happening{group: "The charge is collected at its time, and", name: name, do: func(s *scene) (string, error) {
+		list = append(list, happening{group: "The charge is collected when it is due, and", name: name, do: func(s *scene) (string, error) {
 			arm(s)
 			s.setNow(later(s.Now(), s.charge.NextAttemptAt))
 			s.collect()
@@ -260,7 +259,7 @@ func attemptOutcomes() []happening {
 			s.hearAll()
 		}
 	})
-	add("the connection breaks before Stripe heard of it", func(s *scene) {
+	add("the connection breaks before the request reaches Stripe", func(s *scene) {
 		require.NoError(s.t, s.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionConnectionReset}))
 	})
 	add("Stripe's answer is lost", func(s *scene) {
@@ -277,8 +276,8 @@ func attemptOutcomes() []happening {
 	return list
 }
 
-// collect claims the charge, if it is due, and runs its task; otherwise a task for the lease that
-// the row has.
+// collect claims the charge, if it is due, and runs its task. Otherwise it runs a task for the
+// row's lease.
 func (s *scene) collect() {
 	ctx := s.t.Context()
 	claims, err := s.store.ClaimCharges(ctx, s.Now(), s.Now().Add(time.Minute), 100)
@@ -290,14 +289,14 @@ func (s *scene) collect() {
 	require.NoError(s.t, s.worker.Do(ctx, jobs.CollectTask(billing.Claim{ChargeID: c.ID, Lease: c.Lease})))
 }
 
-// fresh reads the charge anew.
+// fresh reads the charge again.
 func (s *scene) fresh() billing.Charge {
 	c, err := s.store.Charge(s.t.Context(), s.charge.ID)
 	require.NoError(s.t, err)
 	return c
 }
 
-// moments are what the scheduler makes happen.
+// moments lists the cases that the scheduler causes.
 func moments() []happening {
 	const group = "The scheduler finds that it is time for"
 	dunning := func(name string, at func(d billing.Dunning) time.Time) happening {
@@ -347,12 +346,12 @@ func moments() []happening {
 	}
 }
 
-// strays are events that tell of nothing: of every type that is handled, about the objects of this
-// plan as they are, except where Stripe knows more than we do.
+// strays lists events without news: of every type that is handled, about the objects of this plan
+// in their current state, unless Stripe knows more than the database.
 func strays() []happening {
 	var list []happening
 	for _, kind := range jobs.EventTypes() {
-		// A fraud warning can't be asked about: the event is the news.
+		// A fraud warning has no state at Stripe that could be fetched: the event itself is the news.
 		idle := kind != "radar.early_fraud_warning.created"
 		list = append(list, happening{group: "An event that reports nothing new arrives, of type", name: kind, idle: idle, do: func(s *scene) (string, error) {
 			object, cannot := s.objectOf(kind)
@@ -372,7 +371,7 @@ func strays() []happening {
 	return list
 }
 
-// objectOf is the object that an event of this type would be about.
+// objectOf returns the object that an event of this type would be about.
 func (s *scene) objectOf(kind string) (id, cannot string) {
 	family, _, _ := strings.Cut(kind, ".")
 	switch {
@@ -393,8 +392,7 @@ func (s *scene) objectOf(kind string) (id, cannot string) {
 	return fmt.Sprintf("ch_of_%s", s.charge.PaymentIntent), ""
 }
 
-// operate carries out one operation on the charge, or on its plan, as somebody would who asks for
-// what is possible.
+// operate carries out one operation on the charge, or on its plan, with valid arguments.
 func (s *scene) operate(op operator.Operation) error {
 	ctx, now, store, plan, charge := s.merchant(), s.Now(), s.store, s.id, s.charge.ID
 	when := later(now, s.charge.DueAt).AddDate(0, 0, 14).Format(time.DateOnly)

@@ -24,15 +24,15 @@ var update = flag.Bool("update", false, "write docs/states.md and the chart in A
 
 const statesPage = "../docs/states.md"
 
-// result is what came of one happening in one setting.
+// result is the outcome of one case in one setting.
 type result struct {
-	plan, charge string // the new statuses; empty where they stayed
+	plan, charge string // the new statuses; empty if they stayed
 	more         bool   // the statuses stayed, and something else changed
-	why          string // why it was refused, or can't happen
+	why          string // why it was refused, or can't occur
 	refused      bool
 }
 
-// picture is all that is known of a plan but for what the claims of the scheduler change.
+// picture is the recorded state of a plan, without the fields that the scheduler's claims change.
 type picture struct {
 	Plan     billing.Plan
 	Charges  []billing.Charge
@@ -70,7 +70,7 @@ func (s *scene) picture() picture {
 	return p
 }
 
-// stage puts plans into one setting, a new one as soon as anything became of the last.
+// stage puts plans into one setting, a new plan as soon as the last one changed.
 type stage struct {
 	t    *testing.T
 	in   setting
@@ -78,7 +78,7 @@ type stage struct {
 	now  *scene
 }
 
-// scene is a plan in the setting, to which nothing has happened yet.
+// scene returns a plan in the setting that has not been changed yet.
 func (g *stage) scene() *scene {
 	if g.now != nil {
 		return g.now
@@ -98,7 +98,7 @@ func (g *stage) scene() *scene {
 	return s
 }
 
-// saveAnother saves another card of the customer's, as if it had been there from the beginning.
+// saveAnother saves another card of the customer's, as if it had existed from the beginning.
 func (s *scene) saveAnother() billing.CardID {
 	ctx, d := s.merchant(), s.details(s.id)
 	cards, err := s.store.Cards(ctx, d.Customer.ID)
@@ -111,7 +111,7 @@ func (s *scene) saveAnother() billing.CardID {
 	return card.ID
 }
 
-// enact has something happen in the setting, and says what came of it.
+// enact runs a case in the setting, and returns the outcome.
 func (g *stage) enact(h happening) result {
 	s := g.scene()
 	before := s.picture()
@@ -145,7 +145,7 @@ func (g *stage) enact(h happening) result {
 	return r
 }
 
-// newsSince lists the lines in which two pictures differ.
+// newsSince lists the lines that differ between two pictures.
 func (p picture) newsSince(before picture) []string {
 	was, is := before.lines(), p.lines()
 	var news []string
@@ -176,8 +176,8 @@ func changed[S ~string](from, to S) string {
 	return string(to)
 }
 
-// madeAtStripe is the PaymentIntent that the simulator made for a charge, of which we may not have
-// heard; empty when it made none.
+// madeAtStripe returns the PaymentIntent that the simulator has for a charge, which may be unknown
+// here; empty if there is none.
 func (b *bench) madeAtStripe(id billing.ChargeID) string {
 	for _, pi := range b.intents() {
 		if pi.Metadata[billing.MetaCharge] == string(id) {
@@ -187,13 +187,13 @@ func (b *bench) madeAtStripe(id billing.ChargeID) string {
 	return ""
 }
 
-// TestEverythingThatHappensInEveryState puts a real plan into each state, by the simulator and the
-// code of production, and has everything happen to it, what makes no sense there included. What
-// comes of it is the page docs/states.md, so that a change of it is seen; what must hold whatever
-// the page says is checked in enact. Every change of a status that was written on the way must be
-// one of the transitions in internal/billing; those that were not seen are listed on the page. It
-// runs on SQLite in memory: the rules are the same code on both engines, and jobs' other tests run
-// them on PostgreSQL.
+// TestEverythingThatHappensInEveryState puts a real plan into each state, with the simulator and
+// the production code, and runs every case on it, including those that make no sense there. The
+// outcomes are the page docs/states.md, so that a change is noticed. The rules that must always
+// hold are checked in enact. Every written change of a status must be one of the transitions in
+// internal/billing; the page lists the transitions that were not seen. The test runs on SQLite in
+// memory: the rules are the same code on both engines, and jobs' other tests run them on
+// PostgreSQL.
 func TestEverythingThatHappensInEveryState(t *testing.T) {
 	t.Parallel()
 	seen := witness{mu: &sync.Mutex{}, seen: map[step]bool{}}
@@ -223,8 +223,8 @@ func TestEverythingThatHappensInEveryState(t *testing.T) {
 	require.Equal(t, string(want), page, "go test ./jobs -run EverythingThatHappens -update writes it")
 }
 
-// requireOnlyTransitions holds what was seen against the transitions of internal/billing, and lists
-// those of them that were not seen.
+// requireOnlyTransitions compares the seen changes with the transitions of internal/billing, and
+// lists the transitions that were not seen.
 func requireOnlyTransitions(t *testing.T, seen map[step]bool) (unseen []step) {
 	t.Helper()
 	allowed := map[step]bool{}
@@ -293,7 +293,7 @@ The columns are the status of the second charge of three; the first is paid.
 	return b.String()
 }
 
-// listOfUnseen names the transitions that are allowed and did not happen.
+// listOfUnseen names the transitions that are allowed and were not seen.
 func listOfUnseen(unseen []step) string {
 	var b strings.Builder
 	b.WriteString("\n## Allowed, but not seen here\n\nThese transitions need more than one event.\n\n")
@@ -335,7 +335,7 @@ func (f *footnotes) number(why string) int {
 	return n + 1
 }
 
-// mark is what stands in the table of charges, or of plans.
+// mark formats a cell of the table of charges, or of plans.
 func (r result) mark(notes *footnotes, ofPlan bool) string {
 	status := r.charge
 	if ofPlan {

@@ -16,15 +16,17 @@ import (
 	"tranche/internal/store/sqlite"
 )
 
-// setting is a plan that came into a state by what really happens to plans. Its second charge of
-// three, three months apart, is the one that is looked at; while the first was not paid, that one.
+// setting is a way to bring a plan into a state by production code. Its second charge of three,
+// three months apart, is the one under test. While the first payment is open, it is the first
+// charge.
 type setting struct {
 	plan   billing.PlanStatus
 	charge billing.ChargeStatus
 	put    func(b *bench) billing.PlanID
 }
 
-// chargeSettings has one for each status of a charge, in the order in which a charge comes to them.
+// chargeSettings has a setting for each status of a charge, in the order that a charge reaches
+// them.
 func chargeSettings() []setting {
 	return []setting{
 		{billing.PlanActive, billing.ChargeScheduled, func(b *bench) billing.PlanID { return b.putStarted() }},
@@ -60,7 +62,7 @@ func chargeSettings() []setting {
 	}
 }
 
-// planSettings has one for each status of a plan.
+// planSettings has a setting for each status of a plan.
 func planSettings() []setting {
 	return []setting{
 		{billing.PlanAwaitingFirstPayment, billing.ChargeRequiresPaymentMethod, func(b *bench) billing.PlanID { return b.plan(quarterly).Plan.ID }},
@@ -126,7 +128,7 @@ func putCollecting(b *bench) billing.PlanID {
 	return id
 }
 
-// subject is the charge of a setting that is looked at.
+// subject returns the charge of a setting that is under test.
 func (s setting) subject(b *bench, id billing.PlanID) billing.Charge {
 	if s.plan == billing.PlanAwaitingFirstPayment {
 		return b.charge(id, 1)
@@ -134,7 +136,7 @@ func (s setting) subject(b *bench, id billing.PlanID) billing.Charge {
 	return b.charge(id, 2)
 }
 
-// emptyImage is a database with the schema and nothing in it, made once.
+// emptyImage is an empty database with the schema, made once.
 var emptyImage = sync.OnceValues(func() ([]byte, error) {
 	s, err := sqlite.NewScratch(context.Background())
 	if err != nil {
@@ -155,10 +157,10 @@ func scratch(t testing.TB) *sqlite.Scratch {
 	return s
 }
 
-// step is one change of a status that was written.
+// step is one recorded change of a status.
 type step struct{ of, from, to string }
 
-// witness is a store that notes every change of a status that is written.
+// witness is a store that records every change of a status.
 type witness struct {
 	*sqlite.Scratch
 	mu   *sync.Mutex
@@ -173,7 +175,7 @@ func (w witness) saw(of, from, to string) {
 	}
 }
 
-// Update runs a transaction under the eyes of the witness.
+// Update runs a transaction whose changes of a status are recorded.
 func (w witness) Update(ctx context.Context, fn func(tx billing.Tx) error) error {
 	return w.Scratch.Update(ctx, func(tx billing.Tx) error { return fn(witnessTx{tx, w}) })
 }
@@ -183,7 +185,7 @@ type witnessTx struct {
 	w witness
 }
 
-// UpdateCharge notes the change.
+// UpdateCharge records the change.
 func (t witnessTx) UpdateCharge(ctx context.Context, c billing.Charge) error {
 	before, err := t.Charge(ctx, c.ID)
 	if err == nil {
@@ -192,7 +194,7 @@ func (t witnessTx) UpdateCharge(ctx context.Context, c billing.Charge) error {
 	return t.Tx.UpdateCharge(ctx, c)
 }
 
-// UpdatePlan notes the change.
+// UpdatePlan records the change.
 func (t witnessTx) UpdatePlan(ctx context.Context, p billing.Plan) error {
 	before, err := t.Plan(ctx, p.ID)
 	if err == nil {

@@ -17,7 +17,7 @@ import (
 	"tranche/jobs"
 )
 
-// stops is everything that stops a plan. Each beats a task that is queued already.
+// stops lists everything that stops a plan. Each beats a task that is already queued.
 func stops() map[string]func(b *bench, p planning.Created) {
 	return map[string]func(b *bench, p planning.Created){
 		"paused": func(b *bench, p planning.Created) {
@@ -46,7 +46,7 @@ func stops() map[string]func(b *bench, p planning.Created) {
 	}
 }
 
-// hearAll takes in what arrived and handles the events, and nothing else.
+// hearAll stores the webhooks that arrived and handles the events, and nothing else.
 func (b *bench) hearAll() {
 	b.t.Helper()
 	b.takeIn(b.arrived()...)
@@ -57,8 +57,8 @@ func (b *bench) hearAll() {
 	}
 }
 
-// claimed claims the second charge of a plan at its time, as a scheduler does, and gives the task
-// that it enqueued.
+// claimed claims the second charge of a plan at its due time, as a scheduler does, and returns the
+// claim that it enqueues.
 func (b *bench) claimed(p planning.Created) billing.Claim {
 	b.t.Helper()
 	b.setNow(b.charge(p.Plan.ID, 2).DueAt)
@@ -120,7 +120,7 @@ func TestADeclineOfACanceledPlanIsNotChased(t *testing.T) {
 	})
 }
 
-// intentOf is the PaymentIntent of a charge at the simulator.
+// intentOf returns the PaymentIntent of a charge at the simulator.
 func (b *bench) intentOf(c billing.Charge) intent {
 	b.t.Helper()
 	all := b.intents()
@@ -153,7 +153,7 @@ func TestAnOpenPaymentIsCanceledAtStripeWithItsPlan(t *testing.T) {
 	})
 }
 
-// noCancel can't cancel.
+// noCancel is a gateway whose cancellations fail.
 type noCancel struct{ billing.Gateway }
 
 // CancelPaymentIntent gets no answer.
@@ -169,7 +169,7 @@ func TestWhoPaysInTheMomentOfTheCancellationIsRecordedOnce(t *testing.T) {
 		c := b.charge(p.Plan.ID, 2)
 		stops()["canceled"](b, p)
 		require.NoError(b.t, b.pay(b.secretOf(c), stripesim.PaymentDetails{Card: &stripesim.Card{Number: otherCard}}))
-		b.runDue() // the cancellation comes too late; the webhook has not come yet
+		b.runDue() // the cancellation is too late, and the webhook has not arrived yet
 		require.Equal(b.t, billing.ChargeSucceeded, b.charge(p.Plan.ID, 2).Status)
 		b.settle()
 		d := b.details(p.Plan.ID)
@@ -189,8 +189,8 @@ func (b *bench) secretOf(c billing.Charge) billing.Secret {
 func TestResume(t *testing.T) {
 	for name, tc := range map[string]struct {
 		how  operator.Resumption
-		days int // the first date that is to come is later by
-		paid int // at once
+		days int // how many days later the first remaining date is
+		paid int // charges paid at once
 	}{
 		"catching up": {operator.CatchUp, 0, 1},
 		"shifted":     {operator.Shift, 40, 0},
@@ -290,7 +290,7 @@ func TestRefundsAndDisputesInAnyOrderEndAlike(t *testing.T) {
 		want := b.details(p.Plan.ID)
 		trail, err := b.store.AuditTrail(b.t.Context(), billing.AuditFilter{Plan: p.Plan.ID})
 		require.NoError(b.t, err)
-		for _, e := range b.heard() { // all of it once more, in another order
+		for _, e := range b.heard() { // every event once more, in another order
 			e.ID += "_again"
 			e.Status, e.WakeAt = billing.EventPending, b.Now()
 			_, err := b.store.InsertEvents(b.t.Context(), []billing.Event{e})
@@ -309,7 +309,7 @@ func (b *bench) heard() []billing.Event {
 	b.t.Helper()
 	all, err := b.store.Events(b.t.Context(), billing.EventFilter{})
 	require.NoError(b.t, err)
-	for i := range all { // a list has no bodies
+	for i := range all { // a list contains no bodies
 		all[i], err = b.store.Event(b.t.Context(), all[i].ID)
 		require.NoError(b.t, err)
 	}
@@ -344,14 +344,13 @@ func TestARefundThatFailsIsTakenBack(t *testing.T) {
 	})
 }
 
-// slowRefund lets the charge change while Stripe is asked about it, and answers with what was true
-// before.
+// slowRefund lets the charge change during a call to Stripe, and answers with the previous state.
 type slowRefund struct {
 	billing.Gateway
 	meanwhile func()
 }
 
-// Payment fetches, and lets time pass.
+// Payment fetches the payment, and then lets the charge change.
 func (g *slowRefund) Payment(ctx context.Context, id string) (billing.RecordedPayment, error) {
 	p, err := g.Gateway.Payment(ctx, id)
 	if do := g.meanwhile; do != nil {
@@ -394,7 +393,7 @@ func TestACustomerWhoPaysInTheVeryMomentOfARetryPaysOnce(t *testing.T) {
 		})
 		both.Go(func() { _ = b.worker.CollectCharge(b.t.Context(), string(claims[0].ChargeID), claims[0].Lease) })
 		both.Wait()
-		for range 4 { // should the worker have been refused, it looks again
+		for range 4 { // a worker that was refused tries again
 			b.setNow(b.Now().Add(15 * time.Minute))
 			b.settle()
 		}

@@ -11,13 +11,13 @@ import (
 	"tranche/internal/operator"
 )
 
-// pausing lets something happen after the transaction that writes an attempt.
+// pausing runs a function after the transaction that writes an attempt.
 type pausing struct {
 	billing.Store
 	after func()
 }
 
-// Update runs what is to happen once.
+// Update runs the function once.
 func (s *pausing) Update(ctx context.Context, fn func(tx billing.Tx) error) error {
 	err := s.Store.Update(ctx, fn)
 	if do := s.after; do != nil {

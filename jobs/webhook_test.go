@@ -41,8 +41,8 @@ type told struct {
 	}
 }
 
-// receiver is a merchant's server: it verifies what it gets, keeps it, and answers with the status
-// it was told.
+// receiver is a merchant's server: it verifies and keeps its messages, and responds with the status
+// that the test sets.
 type receiver struct {
 	*httptest.Server
 	t  *testing.T
@@ -68,7 +68,7 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	defer r.mu.Unlock()
 	for _, secret := range r.secrets {
 		wh, wrong := standardwebhooks.NewWebhook(secret.Reveal())
-		// The bench lives in another year than the signatures, which carry the test's time.
+		// The bench is in another year than the signatures, which carry the test's real time.
 		if wrong != nil || wh.VerifyIgnoringTimestamp(body, req.Header) != nil {
 			r.t.Errorf("a signature does not verify")
 		}
@@ -95,7 +95,7 @@ func (r *receiver) messages() []told {
 	return slices.Clone(r.got)
 }
 
-// types lists what came, each message once, in the order of writing.
+// types lists the received messages' types, each message once, in the order they were written.
 func (r *receiver) types() []string {
 	seen, list := map[string]bool{}, []string{}
 	got := r.messages()
@@ -108,13 +108,13 @@ func (r *receiver) types() []string {
 	return list
 }
 
-// hooks is the store as it keeps endpoints.
+// hooks is the store of endpoints and deliveries.
 func (b *bench) hooks() billing.WebhookStore {
 	s, _ := b.store.(billing.WebhookStore)
 	return s
 }
 
-// endpoints manages endpoints on the bench's clock, and gives the worker what sends to them.
+// endpoints manages endpoints on the bench's clock, and gives the worker a sender.
 func (b *bench) endpoints() *operator.Endpoints {
 	b.t.Helper()
 	keys, err := webhook.NewKeyring("a-key-of-32-characters-or-more-000")
@@ -157,7 +157,8 @@ func (b *bench) deliveries(f billing.DeliveryFilter) []billing.WebhookDelivery {
 	return list
 }
 
-// say writes an audit entry, which endpoints are told of, and returns its only delivery.
+// say writes an audit entry, which becomes a message to the endpoints, and returns its only
+// delivery.
 func (b *bench) say(action string) billing.WebhookDelivery {
 	b.t.Helper()
 	before := map[billing.DeliveryID]bool{}
@@ -246,7 +247,7 @@ func TestADeclineIsToldWithWhatComesNext(t *testing.T) {
 	})
 }
 
-// TestRetriesGoOnForThreeDays lives through every try at a receiver that answers 500.
+// TestRetriesGoOnForThreeDays simulates every try at a receiver that answers 500.
 func TestRetriesGoOnForThreeDays(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		r := b.receiver()
@@ -396,7 +397,7 @@ func TestAWorkerKilledBeforeAMessageWasSentLosesNothing(t *testing.T) {
 	})
 }
 
-// TestATaskThatRunsTwiceSendsOnce: the queue may hand a task out again once it is done.
+// TestATaskThatRunsTwiceSendsOnce: the queue may deliver a task again once it is done.
 func TestATaskThatRunsTwiceSendsOnce(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		r := b.receiver()
@@ -411,7 +412,7 @@ func TestATaskThatRunsTwiceSendsOnce(t *testing.T) {
 	})
 }
 
-// TestAStopIsNotTheEndpointsFault: what a process that stops was sending counts as no try.
+// TestAStopIsNotTheEndpointsFault: a message that a stopping process was sending counts as no try.
 func TestAStopIsNotTheEndpointsFault(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		hung := make(chan struct{})
@@ -494,8 +495,8 @@ func TestRotatedSecretsBothSignForADay(t *testing.T) {
 	})
 }
 
-// TestWhatIsOwedToADeletedEndpointIsDropped: a transaction that saw the endpoint may write a
-// delivery after it was deleted.
+// TestWhatIsOwedToADeletedEndpointIsDropped: a transaction that read the endpoint may write a
+// delivery after the endpoint was deleted.
 func TestWhatIsOwedToADeletedEndpointIsDropped(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		r := b.receiver()
@@ -510,8 +511,8 @@ func TestWhatIsOwedToADeletedEndpointIsDropped(t *testing.T) {
 	})
 }
 
-// TestAPlanThatStripeRefusesIsTakenBack: who heard of the plan hears that it is gone, though its
-// rows are.
+// TestAPlanThatStripeRefusesIsTakenBack: receivers that were notified of the plan are notified that
+// it is gone, although its rows are deleted.
 func TestAPlanThatStripeRefusesIsTakenBack(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		r := b.receiver()
@@ -532,7 +533,7 @@ func TestAPlanThatStripeRefusesIsTakenBack(t *testing.T) {
 	})
 }
 
-// dyingSender dies after the receiver has taken the message, as often as told.
+// dyingSender dies after the receiver has accepted the message, for the set number of times.
 type dyingSender struct {
 	billing.WebhookSender
 	left int

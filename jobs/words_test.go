@@ -12,7 +12,7 @@ import (
 	"tranche/internal/stripesim"
 )
 
-// trail lists what the audit trail says of a plan, in words.
+// trail lists the texts of a plan's audit trail.
 func (b *bench) trail(id billing.PlanID) (texts []string) {
 	b.t.Helper()
 	entries, err := b.store.AuditTrail(b.t.Context(), billing.AuditFilter{Plan: id})
@@ -51,7 +51,7 @@ func TestOnRequest_NoDate(t *testing.T) {
 	})
 }
 
-// TestUpcoming_CardExpiresBefore: a card whose last month is over by then is not announced.
+// TestUpcoming_CardExpiresBefore: no advance notice names a card that expires before the charge.
 func TestUpcoming_CardExpiresBefore(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, func(t *billing.Terms) { t.Every = "20 days" }) // due 4 and 24 February
@@ -65,7 +65,7 @@ func TestUpcoming_CardExpiresBefore(t *testing.T) {
 		require.NotContains(b.t, told[0].Body, "do not need to do anything")
 		require.NotContains(b.t, told[0].Body, card.Last4)
 
-		b.expires(p.Plan.ID, due.Year(), due.Month()) // the network renewed it: it lasts for the third
+		b.expires(p.Plan.ID, due.Year(), due.Month()) // the network renewed it: it is valid for the third charge
 		b.setNow(due)
 		b.settle()
 		b.setNow(b.charge(p.Plan.ID, 3).DueAt.AddDate(0, 0, -2))
@@ -78,7 +78,7 @@ func TestUpcoming_CardExpiresBefore(t *testing.T) {
 	})
 }
 
-// TestReceipt_FirstOfRecurring names the next payment.
+// TestReceipt_FirstOfRecurring: the receipt names the next payment.
 func TestReceipt_FirstOfRecurring(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, func(t *billing.Terms) {
@@ -89,7 +89,7 @@ func TestReceipt_FirstOfRecurring(t *testing.T) {
 	})
 }
 
-// TestFinalNotice_NeverFirst has the first request not sent: the final notice waits for another.
+// TestFinalNotice_NeverFirst: the first request is not sent, so the final notice waits for another.
 func TestFinalNotice_NeverFirst(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plan := b.failedOnce("expired_card", func(t *billing.Terms) { t.Every = "3 months" })
@@ -116,11 +116,11 @@ func TestFinalNotice_NeverFirst(t *testing.T) {
 	})
 }
 
-// TestNoCardSaved_Words: a plan that never had a card has lost none.
+// TestNoCardSaved_Words: for a plan that never had a card, no text speaks of a lost card.
 func TestNoCardSaved_Words(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		if b.account != "" {
-			return // plans there are made by the API alone
+			return // plans there are created only by the API
 		}
 		plan := b.adopted("")
 		b.setNow(b.charge(plan.ID, 2).DueAt.Add(1))
@@ -133,7 +133,8 @@ func TestNoCardSaved_Words(t *testing.T) {
 	})
 }
 
-// TestNotice_AddressOfToday: a mail that waits goes to the address at the time it is sent.
+// TestNotice_AddressOfToday: a mail that waits goes to the customer's address at the time it is
+// sent.
 func TestNotice_AddressOfToday(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		b.mails.fail = &billing.MailError{Err: errors.New("connection refused")}
@@ -152,7 +153,7 @@ func TestNotice_AddressOfToday(t *testing.T) {
 	})
 }
 
-// TestPlanCompleted_LastSkipped is mailed once.
+// TestPlanCompleted_LastSkipped: the completion is mailed once.
 func TestPlanCompleted_LastSkipped(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, func(t *billing.Terms) { t.Parts, t.Total = 2, 20000 })

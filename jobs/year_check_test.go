@@ -13,8 +13,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// check looks at everything that must hold after every step. A failure names the plan, and what
-// happened lately.
+// check checks everything that must hold after every step. A failure names the plan and the latest
+// actions.
 func (y *year) check() {
 	y.t.Helper()
 	paid := y.paidAtStripe()
@@ -34,7 +34,7 @@ func (y *year) check() {
 	y.noticesOnce()
 }
 
-// everyPlan reads all plans, in the order in which they began.
+// everyPlan reads all plans, in the order they began.
 func (y *year) everyPlan() []billing.Details {
 	plans := make([]billing.Plan, len(y.plans))
 	for i, p := range y.plans {
@@ -47,7 +47,7 @@ func (y *year) everyPlan() []billing.Details {
 	return all
 }
 
-// atRest: when nothing is on its way any more, both records say the same.
+// atRest: when nothing is in flight, both records agree.
 func (y *year) atRest() {
 	paid := y.paidAtStripe()
 	for _, d := range y.everyPlan() {
@@ -69,7 +69,7 @@ func chargesOf(d billing.Details) string {
 	return b.String()
 }
 
-// paidAtStripe lists what the simulator took, by charge.
+// paidAtStripe lists the simulator's payments, by charge.
 func (y *year) paidAtStripe() map[billing.ChargeID][]intent {
 	paid := map[billing.ChargeID][]intent{}
 	for _, pi := range y.intents() {
@@ -89,8 +89,8 @@ func (y *year) amounts(_ *lived, d billing.Details, _ map[billing.ChargeID][]int
 	return wrong
 }
 
-// payments: Stripe took the money of a charge once at most, all of it, and we say that a charge was
-// paid only if it did.
+// payments: Stripe took a charge's payment at most once and in full, and a charge is recorded as
+// paid only if Stripe took its payment.
 func (y *year) payments(_ *lived, d billing.Details, paid map[billing.ChargeID][]intent) (wrong []string) {
 	for _, c := range d.Charges {
 		took := paid[c.ID]
@@ -107,8 +107,7 @@ func (y *year) payments(_ *lived, d billing.Details, paid map[billing.ChargeID][
 	return wrong
 }
 
-// waiting: what is due was tried, or says why it was not. Tasks that were lost come back in the
-// next step.
+// waiting: every due charge was tried, or has a reason. Lost tasks come back in the next step.
 func (y *year) waiting(_ *lived, d billing.Details, _ map[billing.ChargeID][]intent) (wrong []string) {
 	for _, c := range d.Charges {
 		overdue := !c.NextAttemptAt.IsZero() && later(c.NextAttemptAt, c.UpdatedAt).Before(y.Now().Add(-time.Hour))
@@ -125,8 +124,8 @@ func (y *year) waiting(_ *lived, d billing.Details, _ map[billing.ChargeID][]int
 	return wrong
 }
 
-// goingOn: while charges recur one is to come, and one only unless somebody added others; and a
-// plan that is over has none.
+// goingOn: while charges recur one is scheduled, and only one unless an operator added others. A
+// plan that has ended has none.
 func (y *year) goingOn(p *lived, d billing.Details, _ map[billing.ChargeID][]intent) (wrong []string) {
 	coming := 0
 	for _, c := range d.Charges {
@@ -145,8 +144,8 @@ func (y *year) goingOn(p *lived, d billing.Details, _ map[billing.ChargeID][]int
 	return wrong
 }
 
-// dates: as nobody changed the plan, each charge falls due at the date that is reckoned here from
-// the terms, and no two on one.
+// dates: if a plan was not changed, each charge falls due at the date that is calculated here from
+// the terms, and no two fall due on the same date.
 func (y *year) dates(p *lived, d billing.Details, _ map[billing.ChargeID][]intent) (wrong []string) {
 	if p.touched || p.terms.BusinessDay != "" || p.terms.Trial != "" || p.terms.Every == "" {
 		return nil
@@ -170,7 +169,7 @@ func (y *year) dates(p *lived, d billing.Details, _ map[billing.ChargeID][]inten
 	return wrong
 }
 
-// reckoned is the n-th date after a date, counted on the fingers: days are added, months are
+// reckoned is the n-th date after a date, calculated independently: days are added, months are
 // counted up and shortened to their last day.
 func reckoned(from time.Time, every string, n int) string {
 	var count int
@@ -191,7 +190,7 @@ func reckoned(from time.Time, every string, n int) string {
 	return "unreadable: " + every
 }
 
-// agreed: versions are only ever added, and numbered without gaps.
+// agreed: versions are only ever added, and are numbered without gaps.
 func (y *year) agreed(p *lived, _ billing.Details, _ map[billing.ChargeID][]intent) (wrong []string) {
 	if !p.touched {
 		return nil
@@ -212,8 +211,8 @@ func (y *year) agreed(p *lived, _ billing.Details, _ map[billing.ChargeID][]inte
 	return wrong
 }
 
-// noticesOnce: no step of a charge is told twice, and no mail goes out twice but after a worker was
-// killed, which none is while it mails.
+// noticesOnce: each step of a charge has one notice, and each mail is sent once. A killed worker
+// could send a mail twice, but none is killed while it mails.
 func (y *year) noticesOnce() {
 	y.mails.mu.Lock()
 	defer y.mails.mu.Unlock()
@@ -224,8 +223,8 @@ func (y *year) noticesOnce() {
 	}
 }
 
-// everyEntryHasAnActor: each audit entry, version and closed incident of the year names who caused
-// it, with the id that its kind has; and entries hold no personal data.
+// everyEntryHasAnActor: each audit entry, version and closed incident of the year names its actor,
+// with the id for the actor's kind. Entries hold no personal data.
 func (y *year) everyEntryHasAnActor() {
 	seen := map[billing.ActorKind]int{}
 	for e, err := range billing.EachAuditEntry(y.t.Context(), y.store, billing.AuditFilter{}) {

@@ -18,8 +18,8 @@ import (
 	"tranche/internal/stripesim"
 )
 
-// Seeds of the year: a fixed few, or those that the environment asks for: TRANCHE_YEAR_SEEDS=100
-// for so many more, TRANCHE_YEAR_SEED=17 for that one alone.
+// Seeds of the year: a fixed few, or those in the environment: TRANCHE_YEAR_SEEDS=100 for that many
+// more, TRANCHE_YEAR_SEED=17 for only that one.
 const fixedSeeds = 2
 
 func yearSeeds(t *testing.T) (seeds []uint64) {
@@ -41,11 +41,11 @@ func yearSeeds(t *testing.T) (seeds []uint64) {
 	return seeds
 }
 
-// TestAYearOfPlansWithEverythingThatHappensToThem lives through a year of many plans in a bubble,
-// with declines, outages, lost answers, lost tasks, killed workers, machines asleep, webhooks late,
-// doubled, shuffled and lost, and with changes at random; and looks at everything after every step.
-// A seed that fails is the name of its test; the plan and what was done to it last are in the
-// failure.
+// TestAYearOfPlansWithEverythingThatHappensToThem simulates a year of many plans in a bubble, with
+// declines, outages, lost answers, lost tasks, killed workers, suspended machines, late,
+// duplicated, shuffled and lost webhooks, and random changes. It checks everything after every
+// step. A failing seed is the name of its test, and the failure shows the plan and its latest
+// actions.
 func TestAYearOfPlansWithEverythingThatHappensToThem(t *testing.T) {
 	t.Parallel()
 	for _, seed := range yearSeeds(t) {
@@ -58,8 +58,8 @@ func TestAYearOfPlansWithEverythingThatHappensToThem(t *testing.T) {
 	}
 }
 
-// liveThroughAYear is one seed's year: it begins with so many plans, and more are made until there
-// are as many as most.
+// liveThroughAYear simulates one seed's year. It begins with the given number of plans, and adds
+// more up to most.
 func liveThroughAYear(t *testing.T, seed uint64, plans, most int) {
 	pass(time.Until(start))
 	y := newYear(t, seed)
@@ -90,8 +90,8 @@ func liveThroughAYear(t *testing.T, seed uint64, plans, most int) {
 // pass lets the bubble's time pass.
 func pass(d time.Duration) { <-time.After(d) }
 
-// sleep lets time pass: hours as a rule, three days or a fortnight now and then, when the machine
-// was asleep.
+// sleep lets time pass: usually hours, and now and then three days or a fortnight, as if the
+// machine had been suspended.
 func (y *year) sleep() {
 	hours := 1 + y.chance.IntN(40)
 	switch y.chance.IntN(60) {
@@ -103,7 +103,7 @@ func (y *year) sleep() {
 	pass(time.Duration(hours)*time.Hour + time.Duration(y.chance.IntN(3600))*time.Second)
 }
 
-// something happens at Stripe to a plan, or somebody changes it.
+// something changes a plan at random, at Stripe or by an operator.
 func (y *year) something() {
 	p := pick(y.chance, y.plans...)
 	charges := y.details(p.id).Charges
@@ -134,7 +134,7 @@ func (y *year) something() {
 	}
 }
 
-// noted remembers what happened lately.
+// noted remembers the latest actions.
 func (y *year) noted(format string, args ...any) {
 	y.cause = append(y.cause, fmt.Sprintf(format, args...))
 	if len(y.cause) > 30 {
@@ -142,7 +142,8 @@ func (y *year) noted(format string, args ...any) {
 	}
 }
 
-// work does what is due, on a bad day or a good one, in several rounds between which leases end.
+// work does the due work, on a bad day or a good one, in several rounds. Leases end between the
+// rounds.
 func (y *year) work() {
 	y.lost = false
 	y.badDay()
@@ -159,7 +160,7 @@ func (y *year) work() {
 	}
 }
 
-// badDay makes trouble at Stripe, or with the worker.
+// badDay causes failures at Stripe, or of the worker.
 func (y *year) badDay() {
 	fault := func(action stripesim.FaultAction, probability float64, code string) {
 		require.NoError(y.t, y.sim.AddFault(stripesim.FaultRule{Action: action, Method: "POST", Path: "/v1/payment_intents*", Probability: probability, DeclineCode: code}))
@@ -186,7 +187,7 @@ func (y *year) badDay() {
 	}
 }
 
-// badPost makes trouble with webhooks, until the next step.
+// badPost causes failures of webhooks until the next step.
 func (y *year) badPost() {
 	if y.chance.IntN(3) > 0 {
 		return
@@ -197,7 +198,8 @@ func (y *year) badPost() {
 	require.NoError(y.t, y.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionWebhookDrop, Probability: 0.1}))
 }
 
-// round takes in what came, enqueues what is due, loses, doubles and shuffles tasks, and runs them.
+// round stores the webhooks, enqueues due rows, loses, duplicates and shuffles tasks, and runs
+// them.
 func (y *year) round() {
 	bodies := y.arrived()
 	if y.chance.IntN(4) == 0 {
@@ -220,8 +222,7 @@ func (y *year) round() {
 	}
 }
 
-// run runs a task. A worker that is killed loses the tasks that waited, and another takes its
-// place.
+// run runs a task. A worker that is killed loses the waiting tasks, and another worker replaces it.
 func (y *year) run(task billing.Task) {
 	defer func() {
 		switch what := recover(); what {
@@ -240,7 +241,8 @@ func (y *year) run(task billing.Task) {
 	}
 }
 
-// comeToRest brings what webhooks lost, gives everything time, and compares both records.
+// comeToRest fetches the events that webhooks lost, lets enough time pass, and compares both
+// records.
 func (y *year) comeToRest() {
 	y.sim.ClearFaults()
 	pass(31 * time.Hour) // the last late webhooks

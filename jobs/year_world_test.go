@@ -24,34 +24,34 @@ import (
 	"tranche/jobs"
 )
 
-// year is a shop with many plans in a bubble of synctest's: nothing in it uses the network, and
-// time passes while everybody waits.
+// year is a shop with many plans in a synctest bubble: it uses no network, and time passes while
+// all goroutines wait.
 type year struct {
 	*bench
 	chance *rand.Rand
 	world  witness
 	plans  []*lived
 	queue  []billing.Task
-	lost   bool     // tasks were lost in this step: what they were for comes back when their leases end
-	cause  []string // what happened lately, for whoever reads a failure
+	lost   bool     // tasks were lost in this step; their rows come back when the leases end
+	cause  []string // the latest actions, for the text of a failure
 }
 
-// lived is one plan of the year, with what was seen of it so far.
+// lived is one plan of the year, with its observed course so far.
 type lived struct {
 	id       billing.PlanID
 	terms    billing.Terms
 	began    time.Time
-	touched  bool // somebody changed it, so that its dates are no longer those that can be reckoned from the terms
+	touched  bool // it was changed, so its dates can't be calculated from the terms any more
 	versions []billing.PlanVersion
 }
 
-// direct answers requests by a handler in the caller's goroutine.
+// direct answers requests with a handler in the caller's goroutine.
 type direct struct {
 	handler http.Handler
 	before  func(r *http.Request)
 }
 
-// RoundTrip serves the request. A handler that breaks the connection is a transport that failed.
+// RoundTrip serves the request. A handler that breaks the connection counts as a failed transport.
 func (d direct) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 	if d.before != nil {
 		d.before(r)
@@ -76,7 +76,7 @@ func (d direct) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 	return out.Result(), nil
 }
 
-// newYear makes an empty shop. It is called in the bubble.
+// newYear creates an empty shop. It is called in the bubble.
 func newYear(t *testing.T, seed uint64) *year {
 	y := &year{chance: rand.New(rand.NewPCG(seed, 5)), world: witness{Scratch: scratch(t), mu: &sync.Mutex{}, seen: map[step]bool{}}}
 	b := &bench{t: t, store: y.world, mails: &outbox{}, bubble: true}
@@ -114,9 +114,8 @@ func newYear(t *testing.T, seed uint64) *year {
 	return y
 }
 
-// mayBeCharged looks, at the last moment, whether what is asked of Stripe may be asked: a charge of
-// a plan that collects, which was not paid and which is due. Whatever else is in flight, this is
-// what must never be wrong.
+// mayBeCharged checks each request to Stripe on arrival: it may only charge an unpaid due charge of
+// a plan that collects. This must hold no matter what else is in flight.
 func (y *year) mayBeCharged(r *http.Request) {
 	if r.Method != http.MethodPost || r.Body == nil || !strings.HasPrefix(r.URL.Path, "/v1/payment_intents") {
 		return
@@ -151,10 +150,10 @@ var zones = []string{
 	"Africa/Cairo", "America/Santiago", "Asia/Kathmandu", "Pacific/Pago_Pago",
 }
 
-// pick takes one of a list.
+// pick returns a random element of a list.
 func pick[T any](chance *rand.Rand, list ...T) T { return list[chance.IntN(len(list))] }
 
-// ahead is a date within some months, often the last of a month.
+// ahead returns a date within some months, often the last day of a month.
 func (y *year) ahead() string {
 	at := y.Now().AddDate(0, 0, 3+y.chance.IntN(90))
 	if y.chance.IntN(2) == 0 {
@@ -197,7 +196,7 @@ func (y *year) newTerms(n int) billing.Terms {
 	return t
 }
 
-// begin makes a plan and has its customer do what it waits for.
+// begin creates a plan and has its customer do what the plan waits for.
 func (y *year) begin(n int) {
 	t := y.newTerms(n)
 	if t.Card != "" {

@@ -12,8 +12,8 @@ import (
 	"tranche/scheduler"
 )
 
-// TestPeriodicJob_WrongClockBefore finds a job that a process 40 days ahead has run: it would sleep
-// for 40 days, and its cursor lies in the future.
+// TestPeriodicJob_WrongClockBefore: a process whose clock is 40 days ahead has run the job. It
+// would sleep for 40 days, and its cursor is in the future.
 func TestPeriodicJob_WrongClockBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newSlots()

@@ -11,8 +11,8 @@ import (
 	"tranche/scheduler"
 )
 
-// TestAChoreCutOffByAStopIsTakenUpAtTheNextStart does not wait for its time, nor for a lease to
-// end.
+// TestAChoreCutOffByAStopIsTakenUpAtTheNextStart: the chore continues without waiting for its time
+// or for the end of a lease.
 func TestAChoreCutOffByAStopIsTakenUpAtTheNextStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newSlots()

@@ -18,7 +18,7 @@ import (
 	"tranche/scheduler"
 )
 
-// slots keeps chores in memory, as a store does: a database has no place in a time bubble.
+// slots keeps chores in memory, as a store does: a database does not work in a time bubble.
 type slots struct {
 	mu    sync.Mutex
 	rows  map[string]billing.Chore
@@ -29,7 +29,7 @@ func newSlots() *slots {
 	return &slots{rows: map[string]billing.Chore{}, wakes: map[string]time.Time{}}
 }
 
-// ClaimChore takes a chore that is due.
+// ClaimChore claims a chore that is due.
 func (s *slots) ClaimChore(_ context.Context, name string, now, until, latest time.Time) (billing.Chore, bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -42,7 +42,7 @@ func (s *slots) ClaimChore(_ context.Context, name string, now, until, latest ti
 	return c, true, nil
 }
 
-// ExtendChore keeps a chore.
+// ExtendChore extends a chore's lease.
 func (s *slots) ExtendChore(_ context.Context, c billing.Chore, until time.Time) error {
 	return s.change(c, c.Cursor, until)
 }

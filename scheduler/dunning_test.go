@@ -14,7 +14,7 @@ import (
 // reminders is a calendar of dunnings.
 type reminders []billing.DunningClaim
 
-// ClaimDunnings hands each out once.
+// ClaimDunnings returns each claim once.
 func (r *reminders) ClaimDunnings(context.Context, time.Time, time.Time, int) ([]billing.DunningClaim, error) {
 	claims := *r
 	*r = nil

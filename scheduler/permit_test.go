@@ -17,7 +17,7 @@ import (
 // gate is a permit that is refused while it is shut.
 type gate struct{ shut bool }
 
-// ask answers the question of a permit.
+// ask answers the permit's check.
 func (g *gate) ask(context.Context) error {
 	if g.shut {
 		return errors.New("not now")

@@ -20,7 +20,7 @@ import (
 
 var now = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
 
-// taken is a queue that keeps what it gets, or fails as told.
+// taken is a queue that keeps its tasks, or fails if the test set a failure.
 type taken struct {
 	mu   sync.Mutex
 	ids  []string
@@ -68,8 +68,8 @@ func newScheduler(cal billing.Calendar, q billing.Queue, at func() time.Time, ba
 	})
 }
 
-// owe stores n plans with one charge due and two later, an unhandled event and an unsent notice
-// each.
+// owe stores n plans, each with one due charge, two later charges, an unhandled event and an unsent
+// notice.
 func owe(t *testing.T, s billing.Store, n int) {
 	t.Helper()
 	ctx := t.Context()
@@ -124,7 +124,7 @@ func TestWhatIsDueIsEnqueuedOnceForALeaseAndAgainAfterIt(t *testing.T) {
 		at = at.Add(time.Minute)
 		n, err = sched.RunOnce(t.Context())
 		require.NoError(t, err)
-		require.Equal(t, 9, n, "the lease is over and nobody did the work")
+		require.Equal(t, 9, n, "the lease is over and the work is not done")
 		require.Len(t, q.ids, 18)
 		seen := map[string]bool{}
 		for _, id := range q.ids {
@@ -185,8 +185,8 @@ func TestNoMoreChargesAreClaimedThanTheWorkersGetTo(t *testing.T) {
 	require.Equal(t, 3, n, "and so do charges, once there is room")
 }
 
-// TestABurstOfMessagesIsHandedOutAsItGoesOut: ten thousand at once would fill the queue, and their
-// leases end in it.
+// TestABurstOfMessagesIsHandedOutAsItGoesOut: ten thousand tasks at once would fill the queue, and
+// their leases would end there.
 func TestABurstOfMessagesIsHandedOutAsItGoesOut(t *testing.T) {
 	t.Parallel()
 	s := storetest.SQLite(t)
@@ -216,14 +216,14 @@ func TestABurstOfMessagesIsHandedOutAsItGoesOut(t *testing.T) {
 	require.Zero(t, n)
 }
 
-// months is a calendar with one charge due each day, and a bad day.
+// months is a calendar with one charge due each day, and one day that fails.
 type months struct {
 	mu   sync.Mutex
 	next time.Time
 	bad  bool
 }
 
-// ClaimCharges hands out the charge of each day that has come.
+// ClaimCharges claims the charge of each day that has come.
 func (m *months) ClaimCharges(_ context.Context, now, _ time.Time, _ int) ([]billing.Claim, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -270,7 +270,7 @@ func TestTheLoopLivesThroughAYearAndABadDay(t *testing.T) {
 			cal.mu.Lock()
 			cal.bad = day == 100
 			cal.mu.Unlock()
-			<-time.After(24 * time.Hour) // in the bubble: no real time passes
+			<-time.After(24 * time.Hour) // in the bubble, so no real time passes
 			synctest.Wait()
 		}
 		require.Equal(t, 365, q.count())
