@@ -1,6 +1,6 @@
-// Package backfill brings events into the inbox that no webhook brought: it reads Stripe's own
-// event list and stores what is missing. Events that are known already change nothing, so it may
-// run at any time, any number of times.
+// Package backfill adds events to the inbox that no webhook delivered: it reads Stripe's event list
+// and stores the missing events. Events that are stored already are skipped, so it may run at any
+// time, any number of times.
 package backfill
 
 import (
@@ -12,42 +12,41 @@ import (
 	"tranche/internal/billing"
 )
 
-// Overlap is how far back of where the last sweep began the next one reads: for clocks that differ,
-// and for events that Stripe's list shows late.
+// Overlap is how long before the start of the last sweep the next sweep begins to read, because
+// clocks differ and Stripe's list may show an event late.
 const Overlap = time.Hour
 
 // Inbox is where events are stored.
 type Inbox interface {
 	billing.Inbox
-	// KnownEvents returns those of the ids that are stored.
+	// KnownEvents returns the ids that are stored.
 	KnownEvents(ctx context.Context, ids ...string) ([]string, error)
 	// PlanAccounts lists the connected accounts that plans name.
 	PlanAccounts(ctx context.Context) ([]string, error)
 }
 
-// Options say what to read. Now and Types are required.
+// Options selects what to read. Now and Types are required.
 type Options struct {
 	Since  time.Time // read events created at or after it; Stripe has none older than billing.EventHistory
 	Now    func() time.Time
-	Types  []string            // of the events that are wanted
-	DryRun bool                // count what is missing and store nothing
+	Types  []string            // the types of events to read
+	DryRun bool                // count missing events and store nothing
 	Page   func(counts Counts) // called after each page; may be nil
 }
 
-// Counts is how far a backfill has come.
+// Counts is the progress of a backfill.
 type Counts struct {
 	Seen  int       // events in Stripe's list
-	New   int       // those that were missing
-	Until time.Time // everything created after it was seen
-	// Refused are the connected accounts that Stripe gives no access to (any more): nothing was
-	// read of them.
+	New   int       // events that were missing
+	Until time.Time // all events created after it were seen
+	// Refused lists the connected accounts that Stripe gives no access to: their events were not read.
 	Refused []string
 }
 
-// Run reads the list, newest events first, and stores what is missing, page by page: what was
-// stored stays stored when it ends early, and Counts says how much that was. After the platform's
-// own list it reads that of every connected account that a plan names. Errors:
-// *billing.GatewayError, billing.ErrUnavailable.
+// Run reads the list, newest events first, and stores missing events page by page. If it ends
+// early, stored pages stay stored, and Counts has their number. After the platform's own list it
+// reads the list of every connected account that a plan names. Errors: *billing.GatewayError,
+// billing.ErrUnavailable.
 func Run(ctx context.Context, record billing.Record, inbox Inbox, o Options) (Counts, error) {
 	r := run{Options: o, inbox: inbox, counts: Counts{Until: o.Now()}}
 	if oldest := r.counts.Until.Add(-billing.EventHistory); r.Since.Before(oldest) {
@@ -70,7 +69,7 @@ type run struct {
 	counts Counts
 }
 
-// read reads the list of the account that ctx is for.
+// read reads the list of ctx's account.
 func (r *run) read(ctx context.Context, record billing.Record) error {
 	for types := range slices.Chunk(r.Types, billing.MaxEventTypes) {
 		if err := record.Events(ctx, r.Since, types, func(page []billing.Event) error { return r.take(ctx, page) }); err != nil {
@@ -80,7 +79,7 @@ func (r *run) read(ctx context.Context, record billing.Record) error {
 	return nil
 }
 
-// take stores what is missing of a page.
+// take stores the missing events of a page.
 func (r *run) take(ctx context.Context, page []billing.Event) error {
 	fresh, err := r.store(ctx, page)
 	if err != nil {
@@ -97,8 +96,8 @@ func (r *run) take(ctx context.Context, page []billing.Event) error {
 	return nil
 }
 
-// store returns how many events were missing. They wake at once: a webhook that should have come
-// did not.
+// store stores the missing events of a page and returns their number. They can be claimed at once,
+// because their webhooks are overdue.
 func (r *run) store(ctx context.Context, page []billing.Event) (int, error) {
 	if r.DryRun {
 		ids := make([]string, len(page))
@@ -110,7 +109,7 @@ func (r *run) store(ctx context.Context, page []billing.Event) (int, error) {
 	}
 	now := r.Now()
 	for i := range page {
-		if page[i].Account == "" { // the list need not repeat whose events it holds
+		if page[i].Account == "" { // Stripe's list may leave out the account
 			page[i].Account = billing.AccountOf(ctx)
 		}
 		page[i].Status, page[i].ReceivedAt, page[i].WakeAt = billing.EventPending, now, now
@@ -119,8 +118,9 @@ func (r *run) store(ctx context.Context, page []billing.Event) (int, error) {
 	return len(fresh), err
 }
 
-// Since is where a sweep begins to read: Overlap before the last one, whose cursor it is, and the
-// first time at floor, which may be zero. Neither is earlier than what Stripe remembers.
+// Since returns where a sweep begins to read: Overlap before cursor, the start of the last sweep,
+// or before floor (which may be zero) if there was no sweep. It is never earlier than Stripe's
+// event history.
 func Since(cursor, floor, now time.Time) time.Time {
 	since := floor
 	if !cursor.IsZero() {

@@ -12,8 +12,7 @@ import (
 	"tranche/internal/billing"
 )
 
-// TestSince reads again what the last sweep may have seen too early, and nothing older than Stripe
-// keeps.
+// TestSince requires that a sweep overlaps the last one, and reads nothing older than Stripe keeps.
 func TestSince(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -34,7 +33,7 @@ func (l list) Events(_ context.Context, _ time.Time, _ []string, fn func([]billi
 	return fn(slices.Clone(l.events))
 }
 
-// inbox keeps what is stored, with one connected account.
+// inbox stores events in memory, with one connected account.
 type inbox struct {
 	backfill.Inbox
 	stored []billing.Event
@@ -49,8 +48,8 @@ func (i *inbox) InsertEvents(_ context.Context, events []billing.Event) ([]strin
 // PlanAccounts implements backfill.Inbox.
 func (i *inbox) PlanAccounts(context.Context) ([]string, error) { return []string{"acct_villa"}, nil }
 
-// TestRun_AccountOfAnEvent fills in the account of the list where an event names none, and changes
-// none that an event names: whose event it is decides what the event may change.
+// TestRun_AccountOfAnEvent requires that an event without an account gets the list's account, and
+// that an event's own account is kept: the account decides what the event may change.
 func TestRun_AccountOfAnEvent(t *testing.T) {
 	t.Parallel()
 	in := &inbox{}

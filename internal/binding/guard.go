@@ -1,6 +1,6 @@
-// Package binding keeps a database from charging on another Stripe account than the one it belongs
-// to: a copy on a staging machine, or a key of another account or mode, charges nothing until
-// somebody binds it on purpose.
+// Package binding prevents a database from charging on a Stripe account that it does not belong to:
+// a copy on a staging machine, or a key of another account or mode, charges nothing until the
+// merchant binds the database with a command.
 package binding
 
 import (
@@ -16,12 +16,12 @@ import (
 	"tranche/internal/clock"
 )
 
-// Gateway is Stripe, as far as it tells who it is.
+// Gateway is Stripe, as Guard needs it to identify the account.
 type Gateway interface {
-	// Account is the id of the key's account. Errors: *billing.GatewayError when the key may not
-	// read it and Stripe does not name it.
+	// Account returns the id of the key's account. Errors: *billing.GatewayError if the key has no
+	// permission to read it and Stripe does not name it.
 	Account(ctx context.Context) (string, error)
-	// Livemode says whether the key moves real money.
+	// Livemode reports whether the key moves real money.
 	Livemode() bool
 	// PaymentIntent fetches one. Errors: GatewayNotFound.
 	PaymentIntent(ctx context.Context, id string) (billing.PaymentIntent, error)
@@ -29,19 +29,21 @@ type Gateway interface {
 	PaymentMethod(ctx context.Context, id string) (billing.PaymentMethod, error)
 }
 
-// MismatchError: the database belongs elsewhere. Nothing is charged.
+// MismatchError reports that the database belongs to another account, mode or place. Nothing is
+// charged.
 type MismatchError struct{ Why string }
 
-// Error says what does not fit, and how to bind the database on purpose.
+// Error names the difference, and the command that binds the database.
 func (e *MismatchError) Error() string {
 	return "nothing is charged: " + e.Why + "; if this is meant, run `tranche bind`"
 }
 
-// askAgainAfter is the real time for which an answer that is not final is given again: many tasks
-// ask.
+// askAgainAfter is how long, in real time, an answer that is not final is reused, because many
+// tasks ask.
 const askAgainAfter = 2 * time.Second
 
-// Guard checks the binding once and remembers that it agrees. It is safe for concurrent use.
+// Guard checks the binding until it is confirmed, and then remembers that. It is safe for
+// concurrent use.
 type Guard struct {
 	store   billing.BindingStore
 	gateway Gateway
@@ -49,19 +51,19 @@ type Guard struct {
 	agreed  atomic.Bool
 
 	mu    sync.Mutex // one check at a time
-	last  error      // of the last check, when it was not final
+	last  error      // of the last check, if it was not final
 	asked clock.Instant
 
-	suspected atomic.Pointer[string] // why another account is suspected; nil when it is not
+	suspected atomic.Pointer[string] // why another account is suspected; nil if it is not
 }
 
-// New makes a guard. clk is the clock that charges live by.
+// New makes a guard. clk is the clock of charges.
 func New(store billing.BindingStore, gateway Gateway, clk clock.Clock) *Guard {
 	return &Guard{store: store, gateway: gateway, clock: clk}
 }
 
-// Check binds the database at its first use, and says whether key and database belong together
-// after that. Errors: *MismatchError; billing.ErrUnavailable when that can't be found out now.
+// Check binds the database at its first use. After that, it checks that the key belongs to the
+// database. Errors: *MismatchError; billing.ErrUnavailable if that can't be checked now.
 func (g *Guard) Check(ctx context.Context) error {
 	if g.agreed.Load() {
 		return nil
@@ -76,7 +78,7 @@ func (g *Guard) Check(ctx context.Context) error {
 	}
 	final, err := g.check(ctx)
 	if ctx.Err() != nil {
-		return errors.Join(err, ctx.Err()) // which says nothing to the next caller
+		return errors.Join(err, ctx.Err()) // which is not the result for the next caller
 	}
 	g.last, g.asked = err, g.clock.Instant()
 	g.suspect(err)
@@ -84,8 +86,8 @@ func (g *Guard) Check(ctx context.Context) error {
 	return err
 }
 
-// check compares key and database. The answer is final once the account is known, or proved by an
-// object of its: before there is any, nothing can be charged on a wrong account.
+// check compares key and database. The answer is final once the account is known, or is proved by
+// one of its objects. Without any such object, nothing can be charged on a wrong account.
 func (g *Guard) check(ctx context.Context) (final bool, err error) {
 	present, err := g.present(ctx)
 	if err != nil {
@@ -109,7 +111,7 @@ func (g *Guard) check(ctx context.Context) (final bool, err error) {
 	return final, g.complete(ctx, held, present, final)
 }
 
-// complete remembers what the binding did not know. An account is remembered once it is proved.
+// complete adds missing parts to the stored binding. An account is added once it is proved.
 func (g *Guard) complete(ctx context.Context, held, present billing.Binding, final bool) error {
 	if !final {
 		present.Account = ""
@@ -120,8 +122,8 @@ func (g *Guard) complete(ctx context.Context, held, present billing.Binding, fin
 	return g.store.CompleteBinding(ctx, present)
 }
 
-// prove fetches an object that belongs to this database, the one that is remembered or any, and
-// returns it. It returns an empty one when there is none that can tell.
+// prove fetches an object from Stripe that belongs to this database, the remembered one or any
+// other, and returns it. It returns an empty anchor if no object can prove the account.
 func (g *Guard) prove(ctx context.Context, anchor billing.Anchor, since time.Time) (billing.Anchor, error) {
 	var err error
 	if anchor.ID == "" {
@@ -138,7 +140,7 @@ func (g *Guard) prove(ctx context.Context, anchor billing.Anchor, since time.Tim
 	switch {
 	case err == nil:
 		return anchor, nil
-	case billing.NoAccess(err, anchor.Account): // its owner took the platform's access back
+	case billing.NoAccess(err, anchor.Account): // its owner revoked the platform's access
 		return billing.Anchor{}, nil
 	case errors.Is(err, billing.ErrNotFound):
 		return anchor, &MismatchError{Why: fmt.Sprintf("the key's Stripe account does not have %s, which belongs to this database", anchor.ID)}
@@ -159,8 +161,8 @@ func (g *Guard) fetch(ctx context.Context, a billing.Anchor) error {
 	return err
 }
 
-// Suspect takes the news that Stripe knows neither the customer nor the card of a charge, which
-// means another account. Nothing more is done until the account was checked again.
+// Suspect reports to the guard that Stripe has neither the customer nor the card of a charge, which
+// points to another account. Nothing more is done until the account was checked again.
 func (g *Guard) Suspect() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -168,8 +170,7 @@ func (g *Guard) Suspect() {
 	g.asked = clock.Instant{}
 }
 
-// Confirms asks Stripe again which account the key belongs to, and reports whether Stripe names the
-// database's.
+// Confirms asks Stripe again for the key's account, and reports whether it is the database's.
 func (g *Guard) Confirms(ctx context.Context) bool {
 	g.Suspect()
 	if g.Check(ctx) != nil {
@@ -179,7 +180,7 @@ func (g *Guard) Confirms(ctx context.Context) bool {
 	return err == nil && held.Account != "" && held.Account == present.Account
 }
 
-// suspect remembers a mismatch for the alarm.
+// suspect stores a mismatch for the alarm.
 func (g *Guard) suspect(err error) {
 	var mismatch *MismatchError
 	if !errors.As(err, &mismatch) {
@@ -189,7 +190,7 @@ func (g *Guard) suspect(err error) {
 	g.suspected.Store(&mismatch.Why)
 }
 
-// Mismatch returns why the last check refused; empty when it did not.
+// Mismatch returns why the last check refused; "" if it did not.
 func (g *Guard) Mismatch() string {
 	if why := g.suspected.Load(); why != nil {
 		return *why
@@ -197,8 +198,8 @@ func (g *Guard) Mismatch() string {
 	return ""
 }
 
-// State returns what the database remembers and what is so now. held is the zero Binding before the
-// first use.
+// State returns the binding that the database stores, and the binding of the present key and place.
+// held is the zero Binding before the first use.
 func (g *Guard) State(ctx context.Context) (held, present billing.Binding, err error) {
 	if held, err = g.store.Binding(ctx); err != nil && !errors.Is(err, billing.ErrNotFound) {
 		return held, present, err
@@ -207,8 +208,8 @@ func (g *Guard) State(ctx context.Context) (held, present billing.Binding, err e
 	return held, present, err
 }
 
-// Differs says what keeps what the database remembers from being now, as Check does; "" when
-// nothing does. It changes nothing.
+// Differs returns how the stored binding differs from the present one, by the rules of Check; "" if
+// it does not. It changes nothing.
 func (g *Guard) Differs(ctx context.Context, held, present billing.Binding) (string, error) {
 	if why := held.Differs(present); why != "" || held.BoundAt.IsZero() || held.Account != "" && present.Account != "" {
 		return why, nil
@@ -220,8 +221,8 @@ func (g *Guard) Differs(ctx context.Context, held, present billing.Binding) (str
 	return "", err
 }
 
-// Rebind makes the database belong to the present key and place. An object that the key finds stays
-// the proof; others are those of the account before.
+// Rebind makes the database belong to the present key and place. The object that proved the account
+// is kept if the present key can fetch it.
 func (g *Guard) Rebind(ctx context.Context) error {
 	held, present, err := g.State(ctx)
 	if err != nil {
@@ -238,7 +239,7 @@ func (g *Guard) Rebind(ctx context.Context) error {
 	return g.store.Rebind(ctx, present, boundEntry(held, present))
 }
 
-// boundEntry is the audit entry of a binding that was replaced.
+// boundEntry returns the audit entry of a binding that was replaced.
 func boundEntry(held, present billing.Binding) billing.AuditEntry {
 	message := "the database belongs to " + present.String()
 	if !held.BoundAt.IsZero() {
@@ -247,8 +248,8 @@ func boundEntry(held, present billing.Binding) billing.AuditEntry {
 	return billing.AuditEntry{At: present.BoundAt, Action: "database.bound", Subject: "database", Message: message}
 }
 
-// present is what is so now. A key that may not read its account, and is not told it, is known by
-// its mode alone.
+// present returns the binding of the present key and place. If Stripe does not name the account of
+// a restricted key, only its mode is known.
 func (g *Guard) present(ctx context.Context) (billing.Binding, error) {
 	home, err := g.store.Home(ctx)
 	if err != nil {
@@ -268,9 +269,8 @@ func (g *Guard) present(ctx context.Context) (billing.Binding, error) {
 	return billing.Binding{Account: account, Livemode: g.gateway.Livemode(), Home: home, BoundAt: g.clock.Now(), Clock: lives}, nil
 }
 
-// hidden reports whether Stripe refused to name the key's account: a restricted key without the
-// permission, or a server that does not know the path, whatever the body of its answer. A wrong key
-// (401) is something else.
+// hidden reports whether Stripe did not name the key's account: the key is restricted and lacks the
+// permission, or the server does not offer the path. A wrong key (401) is a different error.
 func hidden(err error) bool {
 	var ge *billing.GatewayError
 	return billing.NotOffered(err) || errors.As(err, &ge) && ge.Kind == billing.GatewayRejected

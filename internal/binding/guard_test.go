@@ -16,7 +16,7 @@ import (
 	"tranche/internal/store/storetest"
 )
 
-// key is a key of some account.
+// key is a simulated key of an account.
 type key struct {
 	account string
 	live    bool
@@ -43,13 +43,13 @@ func (k *key) find(id string) error {
 	return &billing.GatewayError{Kind: billing.GatewayNotFound, HTTPStatus: 404}
 }
 
-// Account tells the account, or fails as told.
+// Account returns the account, or the error that the test sets.
 func (k *key) Account(context.Context) (string, error) {
 	k.asked++
 	return k.account, k.err
 }
 
-// Livemode tells the mode.
+// Livemode returns the mode.
 func (k *key) Livemode() bool { return k.live }
 
 // elsewhere is a copy of a database in another place.
@@ -58,7 +58,7 @@ type elsewhere struct{ billing.BindingStore }
 // Home is another place.
 func (elsewhere) Home(context.Context) (string, error) { return "postgres 42 staging", nil }
 
-// now is a clock on which three seconds pass between any two looks.
+// now is a clock that advances by three seconds at each reading.
 var now = clock.New(time.Time{}, 0, func() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }).
 	WithMonotonic(func() time.Duration { return time.Duration(looks.Add(1)) * 3 * time.Second })
 
@@ -111,7 +111,7 @@ func TestWhatCanNotBeFoundOutIsNotTakenForAgreement(t *testing.T) {
 	require.Equal(t, asked, away.asked, "asked once")
 }
 
-// unnamed are the ways in which a key's account is not told.
+// unnamed returns the errors with which Stripe may refuse to name a key's account.
 func unnamed() map[string]*billing.GatewayError {
 	return map[string]*billing.GatewayError{
 		"a restricted key":                   {Kind: billing.GatewayUnauthorized, HTTPStatus: 403},
@@ -144,7 +144,7 @@ func charged(t *testing.T, s billing.Store, intent string) {
 	}))
 }
 
-// TestCheck_AccountNotTold proves the account by an object of the database's, on both engines.
+// TestCheck_AccountNotTold proves the account by an object of the database, on both engines.
 func TestCheck_AccountNotTold(t *testing.T) {
 	t.Parallel()
 	storetest.EachEngine(t, func(t *testing.T, s billing.Store) {
@@ -181,7 +181,7 @@ func TestCheck_AccountNotTold(t *testing.T) {
 		require.Empty(t, held.Account)
 		require.NoError(t, binding.New(store, &key{account: "acct_mine", has: []string{"pi_1"}}, now).Check(t.Context()))
 		require.ErrorContains(t, binding.New(store, &key{account: "acct_other", has: []string{"pi_1"}}, now).Check(t.Context()), "acct_mine",
-			"the account is remembered once it is told and proved")
+			"the account is remembered once Stripe names it and an object proves it")
 	})
 }
 
@@ -200,8 +200,8 @@ func TestSuspect_ChecksAgain(t *testing.T) {
 	require.Empty(t, guard.Mismatch())
 }
 
-// TestConfirms wants Stripe to name the account now: neither an answer of before nor the mode is
-// enough.
+// TestConfirms requires that Stripe names the account now: neither an earlier answer nor the mode
+// is enough.
 func TestConfirms(t *testing.T) {
 	t.Parallel()
 	mine := &key{account: "acct_mine"}
@@ -239,7 +239,7 @@ func TestRebind_KeepsTheProof(t *testing.T) {
 	}
 }
 
-// TestCheck_Clock refuses a process that lives by another clock than the database.
+// TestCheck_Clock requires that a process with another clock than the database's is refused.
 func TestCheck_Clock(t *testing.T) {
 	t.Parallel()
 	storetest.EachEngine(t, func(t *testing.T, s billing.Store) {

@@ -26,7 +26,7 @@ func run(t *testing.T, dir, command string, env ...string) {
 	require.NoError(t, err, "%s\n%s", command, out)
 }
 
-// goesBack backs a database up, changes it, restores it, and wants the change to be gone.
+// goesBack backs up a database, changes it, restores it, and requires that the change is gone.
 func goesBack(t *testing.T, databaseURL string, backup, restore func()) (before, after string) {
 	t.Helper()
 	ctx := t.Context()

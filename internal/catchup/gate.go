@@ -1,7 +1,7 @@
-// Package catchup holds charges back while the database may know less than Stripe: at every start,
-// after a change of server, and when a witness outside the database shows that the database went
-// back in time. Charges wait until Stripe's events are stored and handled, and where these do not
-// reach back so far, until Stripe's payments were compared.
+// Package catchup holds charges back while the database may lack events that Stripe has: at every
+// start, after a change of server, and when a witness outside the database shows that the database
+// went back in time. Charges wait until Stripe's events are stored and handled. If the events do
+// not reach back far enough, charges wait until Stripe's payments were compared.
 package catchup
 
 import (
@@ -24,24 +24,24 @@ import (
 const SweepJob = "sweep"
 
 const (
-	// lookEvery is the real time between two looks at the witness and the incarnation while charges
+	// lookEvery is the real time between two checks of the witness and the incarnation while charges
 	// are made.
 	lookEvery = 10 * time.Second
-	// pollEvery is the real time between two looks at the events that are not handled yet.
+	// pollEvery is the real time between two checks for events that are not handled yet.
 	pollEvery = 100 * time.Millisecond
-	// firstRetry and lastRetry bound the real time between two tries to catch up; it doubles from
-	// try to try.
+	// firstRetry and lastRetry are the shortest and longest real time between two tries to catch up;
+	// it doubles with each try.
 	firstRetry = time.Second
 	lastRetry  = 30 * time.Second
-	// window is how much of Stripe's payments is compared at once; a comparison that is interrupted
-	// resumes there.
+	// window is the period of Stripe's payments that is compared at once; an interrupted comparison
+	// resumes at the last window.
 	window = 7 * 24 * time.Hour
-	// before is how long before the last known event payments are compared: they may have been
-	// refunded since.
+	// before is how long before the last known event the comparison of payments begins: older payments
+	// may have been refunded since.
 	before = 30 * 24 * time.Hour
 )
 
-// Store is the database, as far as a gate asks it.
+// Store is the database, as a Gate needs it.
 type Store interface {
 	billing.RewindStore
 	billing.BindingStore
@@ -49,7 +49,7 @@ type Store interface {
 	KnownEvents(ctx context.Context, ids ...string) ([]string, error)
 }
 
-// Config is what a Gate works with. Witness may be nil; the rest is required.
+// Config configures a Gate. Witness and Pause may be nil; the rest is required.
 type Config struct {
 	Store   Store
 	Record  billing.Record
@@ -57,38 +57,37 @@ type Config struct {
 	Witness Witness
 	Clock   clock.Clock
 	Log     zerolog.Logger
-	// Pause passes the time between two looks at the events that are handled meanwhile; nil waits
-	// for a moment.
+	// Pause waits between two checks for events that are not handled yet; nil waits for pollEvery.
 	Pause func(ctx context.Context) error
 }
 
-// HeldError is why no charge is made now.
+// HeldError reports why no charge is made now.
 type HeldError struct {
 	Why string
-	For time.Duration // the real time for which charges have waited
+	For time.Duration // how long charges have waited, in real time
 }
 
-// RetryIn is the real time after which a charge that waits is looked at again: soon at a start, and
-// later the longer it lasts.
+// RetryIn returns the real time after which a waiting charge is tried again: the longer charges
+// have waited, the later.
 func (e *HeldError) RetryIn() time.Duration { return min(max(e.For/2, firstRetry), lastRetry) }
 
-// Error says what charges wait for.
+// Error names what charges wait for.
 func (e *HeldError) Error() string {
 	return "charges wait until Stripe's record is caught up: " + e.Why
 }
 
-// Gate lets charges pass once the database knows what Stripe knows. It is safe for concurrent use.
+// Gate allows charges once the database has caught up with Stripe. It is safe for concurrent use.
 type Gate struct {
 	Config
 
 	mu    sync.Mutex
 	held  string    // why it is closed; empty while it is open
 	since time.Time // when it was closed, in real time
-	moves int64     // the servers that were known when it was opened
-	doubt time.Time // the newest rewind that is known
+	moves int64     // the Moves of the store when it was opened
+	doubt time.Time // when the newest known rewind was found
 }
 
-// New makes a gate, closed. Run opens it.
+// New makes a closed gate. Run opens it.
 func New(c Config) *Gate {
 	if c.Pause == nil {
 		c.Pause = pause
@@ -96,7 +95,7 @@ func New(c Config) *Gate {
 	return &Gate{Config: c, held: "it has not begun", since: c.Clock.Wall()}
 }
 
-// Check returns nil while charges may be made. It asks nothing and nobody. Errors: *HeldError.
+// Check returns nil while charges may be made. It makes no query and no call. Errors: *HeldError.
 func (g *Gate) Check(context.Context) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -109,23 +108,23 @@ func (g *Gate) Check(context.Context) error {
 	return nil
 }
 
-// Held returns why charges wait, and since when in real time; "" while they are made.
+// Held returns why charges wait, and since when in real time; "" while charges are made.
 func (g *Gate) Held() (why string, since time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.held, g.since
 }
 
-// Doubt returns the last time at which the database was found to have gone back: whatever was
-// written before may lack what was paid for it. Zero when it never did.
+// Doubt returns when the database was last found to have gone back in time: rows that were written
+// before may lack payments that were made since. It returns zero if that never happened.
 func (g *Gate) Doubt() time.Time {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.doubt
 }
 
-// Note tells the witness of an attempt that was committed. A witness that can't be reached keeps no
-// charge from being made.
+// Note records a committed attempt with the witness. Charges are made even if the witness can't be
+// reached.
 func (g *Gate) Note(ctx context.Context, id billing.AttemptID) {
 	if g.Witness == nil {
 		return
@@ -135,8 +134,8 @@ func (g *Gate) Note(ctx context.Context, id billing.AttemptID) {
 	}
 }
 
-// Run catches up, opens the gate, and closes it again when the database is seen to have gone back,
-// until ctx is done.
+// Run catches up and opens the gate, and closes it again when it finds that the database went back
+// in time, until ctx is done.
 func (g *Gate) Run(ctx context.Context) {
 	pause := firstRetry
 	for ctx.Err() == nil {
@@ -153,13 +152,13 @@ func (g *Gate) Run(ctx context.Context) {
 		if g.Check(ctx) == nil {
 			pause = firstRetry
 		} else if wait == lookEvery {
-			wait = 0 // it was closed just now
+			wait = 0 // the gate was closed just now
 		}
 		g.sleep(ctx, wait)
 	}
 }
 
-// sleep waits for a real time, and no longer than until another server is seen.
+// sleep waits for a real time, or until the gate closes because of another server.
 func (g *Gate) sleep(ctx context.Context, wait time.Duration) {
 	until := g.Clock.Wall().Add(wait)
 	open := g.Check(ctx) == nil
@@ -185,9 +184,9 @@ func (g *Gate) close(why string) {
 	g.held = why
 }
 
-// CatchUp stores what Stripe knows and the database does not, waits until it is handled, and opens
-// the gate. Others handle the events meanwhile. Errors: *billing.GatewayError,
-// billing.ErrUnavailable; the gate then stays closed.
+// CatchUp stores events that the database lacks, waits until they are handled, and opens the gate.
+// Workers handle the events meanwhile. Errors: *billing.GatewayError, billing.ErrUnavailable; the
+// gate then stays closed.
 func (g *Gate) CatchUp(ctx context.Context) error {
 	moves := g.Store.Moves()
 	if err := g.look(ctx); err != nil {
@@ -211,7 +210,7 @@ func (g *Gate) CatchUp(ctx context.Context) error {
 	return nil
 }
 
-// read stores what Stripe knows since the last sweep.
+// read stores Stripe's events since the last sweep.
 func (g *Gate) read(ctx context.Context, began time.Time) error {
 	cursor, err := g.Store.ChoreCursor(ctx, SweepJob)
 	if err != nil {
@@ -231,7 +230,7 @@ func (g *Gate) read(ctx context.Context, began time.Time) error {
 	_, err = backfill.Run(ctx, g.Record, g.Store, backfill.Options{
 		Since: backfill.Since(cursor, binding.BoundAt, began), Now: g.Clock.Now, Types: g.Types,
 	})
-	if billing.NotOffered(err) { // a restricted key may read payments and not events
+	if billing.NotOffered(err) { // a restricted key may read payments but not events
 		g.Log.Warn().Err(err).Msg("events cannot be read: payments are compared instead")
 		return g.compare(ctx, backfill.Since(cursor, binding.BoundAt, began), began, false)
 	}
@@ -245,8 +244,8 @@ func (g *Gate) read(ctx context.Context, began time.Time) error {
 	return g.compare(ctx, lineage.ReconcileFrom, began, true)
 }
 
-// NoteUnseen remembers that Stripe's events do not reach back to the last sweep, before another
-// sweep makes that forgotten. Payments are then compared from there.
+// NoteUnseen records that Stripe's events do not reach back to the last sweep, before the next
+// sweep moves the cursor. Payments are then compared from there.
 func NoteUnseen(ctx context.Context, store billing.RewindStore, cursor, now time.Time) error {
 	if cursor.IsZero() || cursor.Add(-backfill.Overlap).After(now.Add(-billing.EventHistory)) {
 		return nil
@@ -258,9 +257,9 @@ func NoteUnseen(ctx context.Context, store billing.RewindStore, cursor, now time
 	return store.SetReconcileFrom(ctx, cursor.Add(-before))
 }
 
-// CompareAfterBind has Stripe's payments compared before anything is charged on a database that is
-// bound to another place or key: from the last sweep, or from when the database was bound before.
-// Nothing is compared for one that was never bound.
+// CompareAfterBind requires a comparison with Stripe's payments before anything is charged on a
+// database that was bound to another place or key: from the last sweep, or from the earlier
+// binding. A database that was never bound needs no comparison.
 func CompareAfterBind(ctx context.Context, store billing.RewindStore, held billing.Binding) error {
 	if held.BoundAt.IsZero() {
 		return nil
@@ -280,8 +279,8 @@ func CompareAfterBind(ctx context.Context, store billing.RewindStore, held billi
 }
 
 // compare compares Stripe's payments with the charges, window by window, and queues an event for
-// each that differs, however new the charge's last change is: a charge that waits changes all the
-// time. With keep, how far it has come is remembered.
+// each difference. It has no grace period for recent changes, because the row of a waiting charge
+// changes all the time. With keep, the progress is stored.
 func (g *Gate) compare(ctx context.Context, from, to time.Time, keep bool) error {
 	for from.Before(to) {
 		end := from.Add(window)
@@ -313,8 +312,8 @@ func (g *Gate) found(f reconcile.Finding) error {
 	return nil
 }
 
-// handled waits until the events that arrived until then were handled. One that fails again and
-// again is not waited for.
+// handled waits until the events that arrived by then are handled. It does not wait for an event
+// that fails repeatedly.
 func (g *Gate) handled(ctx context.Context, until time.Time) error {
 	for {
 		n, err := g.Store.PendingEvents(ctx, until)

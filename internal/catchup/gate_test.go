@@ -32,17 +32,17 @@ type fixture struct {
 	handled int // how often the gate waited for events
 }
 
-// moving is a store whose server a test changes.
+// moving is a store whose server a test can change.
 type moving struct {
 	*store.Store
 	moves       int64
 	incarnation string
 }
 
-// Moves counts servers.
+// Moves returns the number of server changes.
 func (s *moving) Moves() int64 { return s.moves }
 
-// Incarnation is the one that the test gives, or the engine's.
+// Incarnation returns the incarnation that the test sets, or the engine's.
 func (s *moving) Incarnation(ctx context.Context) (string, error) {
 	if s.incarnation != "" {
 		return s.incarnation, nil
@@ -102,8 +102,8 @@ func (f *fixture) pending(t *testing.T, id string, attempts int) {
 	require.NoError(t, f.store.Update(t.Context(), func(tx billing.Tx) error { return tx.UpdateEvent(t.Context(), e) }))
 }
 
-// TestGate_Start is closed until what is stored was handled. An event that fails again and again is
-// not waited for.
+// TestGate_Start requires that the gate is closed until the stored events are handled, except for
+// an event that fails repeatedly.
 func TestGate_Start(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		var held *catchup.HeldError
@@ -118,7 +118,7 @@ func TestGate_Start(t *testing.T) {
 	})
 }
 
-// TestGate_StripeAway stays closed, with the reason.
+// TestGate_StripeAway requires that the gate stays closed, with the reason.
 func TestGate_StripeAway(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		require.NoError(t, f.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionServerError, Method: "GET", Path: "/v1/events", Count: 50}))
@@ -129,8 +129,8 @@ func TestGate_StripeAway(t *testing.T) {
 	})
 }
 
-// TestGate_WitnessMissing closes when an attempt that was noted is not in the database, and names
-// what was lost.
+// TestGate_WitnessMissing requires that the gate closes if a recorded attempt is not in the
+// database, and that it names the loss.
 func TestGate_WitnessMissing(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		require.NoError(t, f.CatchUp(t.Context()))
@@ -149,7 +149,8 @@ func TestGate_WitnessMissing(t *testing.T) {
 	})
 }
 
-// TestGate_OtherIncarnation closes when tables were restored or another server took over.
+// TestGate_OtherIncarnation requires that the gate closes when tables were restored or another
+// server took over.
 func TestGate_OtherIncarnation(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		require.NoError(t, f.CatchUp(t.Context()))
@@ -162,7 +163,8 @@ func TestGate_OtherIncarnation(t *testing.T) {
 	})
 }
 
-// TestGate_ServerMoves closes at once when a connection leads to another server.
+// TestGate_ServerMoves requires that the gate closes at once when a connection leads to another
+// server.
 func TestGate_ServerMoves(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		require.NoError(t, f.CatchUp(t.Context()))
@@ -173,8 +175,8 @@ func TestGate_ServerMoves(t *testing.T) {
 	})
 }
 
-// TestGate_OlderThanEvents compares payments, from where a comparison was interrupted, when
-// Stripe's events do not reach back so far.
+// TestGate_OlderThanEvents requires that payments are compared, from where an earlier comparison
+// was interrupted, if Stripe's events do not reach back far enough.
 func TestGate_OlderThanEvents(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		_, err := f.store.Bind(t.Context(), billing.Binding{BoundAt: now.AddDate(0, 0, -50)})
@@ -195,8 +197,8 @@ func TestGate_OlderThanEvents(t *testing.T) {
 	})
 }
 
-// TestGate_ChangedNow compares a charge that was changed at this instant too: charges that wait are
-// written all the time.
+// TestGate_ChangedNow requires that a charge that changed at this instant is compared too: the rows
+// of waiting charges change all the time.
 func TestGate_ChangedNow(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		customer := billing.Customer{ID: billing.NewCustomerID(now), Reference: "ada", CreatedAt: now, UpdatedAt: now}
@@ -228,7 +230,7 @@ func TestGate_ChangedNow(t *testing.T) {
 	})
 }
 
-// TestFileWitness keeps the newest marks over a restart.
+// TestFileWitness requires that the newest marks survive a restart.
 func TestFileWitness(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "witness")
@@ -260,8 +262,8 @@ func TestFileWitness(t *testing.T) {
 	require.NotContains(t, marks, all[20])
 }
 
-// TestCompareAfterBind has payments compared from the last sweep, or from the first binding, and
-// from further back where an earlier comparison is not done yet.
+// TestCompareAfterBind requires that payments are compared from the last sweep, or from the first
+// binding, or from further back if an earlier comparison is unfinished.
 func TestCompareAfterBind(t *testing.T) {
 	day := func(n int) time.Time { return now.AddDate(0, 0, -n) }
 	for name, tc := range map[string]struct{ bound, swept, from, want time.Time }{

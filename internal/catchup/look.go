@@ -8,8 +8,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// look finds out whether the database went back in time, writes that down, and closes the gate when
-// it did. Another process may have found it first.
+// look checks whether the database went back in time. If it did, look records the rewind and closes
+// the gate. Another process may have found it first.
 func (g *Gate) look(ctx context.Context) error {
 	marks := g.witnessed(ctx)
 	lost, err := g.missing(ctx, marks)
@@ -50,7 +50,7 @@ func (g *Gate) look(ctx context.Context) error {
 	return g.heed(ctx)
 }
 
-// witnessed returns what the witness keeps. A witness that can't be reached shows nothing.
+// witnessed returns the marks of the witness; none if the witness can't be reached.
 func (g *Gate) witnessed(ctx context.Context) []Mark {
 	if g.Witness == nil {
 		return nil
@@ -62,7 +62,7 @@ func (g *Gate) witnessed(ctx context.Context) []Mark {
 	return marks
 }
 
-// missing returns the marks whose attempts are not in the database, by one query.
+// missing returns the marks whose attempts are not in the database, with one query.
 func (g *Gate) missing(ctx context.Context, marks []Mark) ([]Mark, error) {
 	if len(marks) == 0 {
 		return nil, nil
@@ -88,7 +88,7 @@ func (g *Gate) missing(ctx context.Context, marks []Mark) ([]Mark, error) {
 	return lost, nil
 }
 
-// newest is the time of the newest mark that is not lost.
+// newest returns the time of the newest mark that is not lost.
 func newest(marks, lost []Mark) time.Time {
 	gone := map[billing.AttemptID]bool{}
 	for _, m := range lost {
@@ -103,8 +103,8 @@ func newest(marks, lost []Mark) time.Time {
 	return good
 }
 
-// wentBack writes down that the database went back. Where the witness has no mark that is left, the
-// last sweep is the last that is known.
+// wentBack records that the database went back in time. If no mark is left, the time of the last
+// sweep is taken as the last good time.
 func (g *Gate) wentBack(ctx context.Context, r billing.Rewind) error {
 	if r.GoodAt.IsZero() {
 		cursor, err := g.Store.ChoreCursor(ctx, SweepJob)

@@ -9,7 +9,7 @@ type Recorder interface {
 	Remove(ctx context.Context, lines ...string) error
 }
 
-// RecordedWitness is a witness in a recorder, common to all processes that share it.
+// RecordedWitness is a witness in a recorder, shared by all processes.
 type RecordedWitness struct{ Recorder Recorder }
 
 // Note adds a mark.
@@ -17,7 +17,7 @@ func (w RecordedWitness) Note(ctx context.Context, m Mark) error {
 	return w.Recorder.Add(ctx, m.String())
 }
 
-// Marks returns what is kept.
+// Marks returns the stored marks.
 func (w RecordedWitness) Marks(ctx context.Context) ([]Mark, error) {
 	lines, err := w.Recorder.Lines(ctx)
 	var marks []Mark

@@ -7,8 +7,9 @@ import (
 	"tranche/internal/billing"
 )
 
-// LastGood returns the time from which a database may lack something: the last that is known before
-// the newest loss, else the last sweep, else as far back as Stripe has events.
+// LastGood returns the time from which a database may lack payments: the earliest of the last
+// sweep, the last good times of the rewinds, and the start of an unfinished comparison. If none is
+// known, it is as far back as Stripe has events.
 func LastGood(ctx context.Context, store billing.RewindStore, rewinds []billing.Rewind, l billing.Lineage, now time.Time) (time.Time, error) {
 	good, err := store.ChoreCursor(ctx, SweepJob)
 	for _, r := range rewinds {
@@ -25,8 +26,8 @@ func LastGood(ctx context.Context, store billing.RewindStore, rewinds []billing.
 	return good, err
 }
 
-// Strays reads Stripe's payments of a time, page by page, and calls found with each that succeeded
-// for a charge of ours that is not in the database. It returns the connected accounts that Stripe
+// Strays reads Stripe's payments of a period, page by page, and calls found for each successful
+// payment of a charge that is not in the database. It returns the connected accounts that Stripe
 // gives no access to. Errors: *billing.GatewayError, billing.ErrUnavailable.
 func Strays(ctx context.Context, record billing.Record, ledger billing.Ledger, from, to time.Time,
 	found func(account string, p billing.RecordedPayment),

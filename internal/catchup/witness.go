@@ -18,38 +18,38 @@ type Mark struct {
 	At      time.Time // by the clock of charges, to the millisecond
 }
 
-// String is how a mark is written down; ParseMark reads it.
+// String returns a mark as text, which ParseMark parses.
 func (m Mark) String() string {
 	return string(m.Attempt) + " " + strconv.FormatInt(m.At.UnixMilli(), 10)
 }
 
-// ParseMark reads a mark; false for anything else.
+// ParseMark parses a mark; it returns false for any other text.
 func ParseMark(text string) (Mark, bool) {
 	id, at, ok := strings.Cut(strings.TrimSpace(text), " ")
 	ms, err := strconv.ParseInt(at, 10, 64)
 	return Mark{Attempt: billing.AttemptID(id), At: time.UnixMilli(ms).UTC()}, ok && err == nil && strings.HasPrefix(id, "att_")
 }
 
-// MaxMarks is how many marks a witness keeps, the newest. What is missing shows in the newest
-// first.
+// MaxMarks is how many of the newest marks a witness keeps. A database that went back lacks the
+// newest attempts first.
 const MaxMarks = 200
 
-// Witness keeps the newest marks outside the database. It may be lost at any time: then a database
-// that went back is not noticed by it, and the look at every start, and at charges that are late,
-// is all there is. It is safe for concurrent use.
+// Witness keeps the newest marks outside the database. It may be lost at any time. It then does not
+// show that a database went back in time, and only the checks at every start and before late
+// attempts are left. It is safe for concurrent use.
 type Witness interface {
 	// Note adds a mark.
 	Note(ctx context.Context, m Mark) error
-	// Marks returns what is kept, in no order.
+	// Marks returns the stored marks, in no order.
 	Marks(ctx context.Context) ([]Mark, error)
 	// Forget removes marks that were dealt with.
 	Forget(ctx context.Context, marks ...Mark) error
 }
 
-// slot is the length of a mark in a file, with its line break.
+// slot is the length of a mark in a file, including its line break.
 const slot = 64
 
-// FileWitness is a witness in a small file of fixed size, such as beside a SQLite database. It
+// FileWitness is a witness in a small file of fixed size, for example next to a SQLite database. It
 // belongs to one process.
 type FileWitness struct {
 	mu    sync.Mutex
@@ -58,7 +58,8 @@ type FileWitness struct {
 	marks [MaxMarks]string
 }
 
-// OpenFile opens the witness at path, and makes it if there is none. Close it at the end.
+// OpenFile opens the witness at path, and creates it if there is none. The caller closes it with
+// Close.
 func OpenFile(path string) (*FileWitness, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -81,8 +82,8 @@ func OpenFile(path string) (*FileWitness, error) {
 	return w, nil
 }
 
-// Note writes a mark over the oldest. It need not outlive the machine: a power cut brings no older
-// database.
+// Note overwrites the oldest mark. The mark is not synced to disk: a power cut does not bring back
+// an older database.
 func (w *FileWitness) Note(_ context.Context, m Mark) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()

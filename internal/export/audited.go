@@ -10,19 +10,19 @@ import (
 	"tranche/internal/billing"
 )
 
-// auditTimeout bounds the writing of an export's audit entry, for which a client that is gone is no
-// reason to stop.
+// auditTimeout limits how long writing an export's audit entry may take. The entry is written even
+// if the client has disconnected.
 const auditTimeout = 10 * time.Second
 
-// Store is where exports are read from and their audit entries are written to.
+// Store is the database that exports are read from, and their audit entries are written to.
 type Store interface {
 	billing.Exporter
 	Update(ctx context.Context, fn func(tx billing.Tx) error) error
 }
 
-// WriteAudited writes a table as Write does, and an audit entry that names table, filter and number
-// of rows; also for an export that ended early, because its rows may have been read. An export
-// whose entry can't be written fails.
+// WriteAudited writes a table as Write does, and an audit entry with table, filter and number of
+// rows. The entry is also written for an export that ended early, because its rows may have been
+// read. If the entry can't be written, the export fails.
 func WriteAudited(
 	ctx context.Context, store Store, t billing.ExportTable, since time.Time, f Format, now func() time.Time, w io.Writer, progress func(rows int64),
 ) (int64, error) {

@@ -14,21 +14,21 @@ import (
 	"tranche/internal/store/storetest"
 )
 
-// cutOff is a store whose export ends with an error, after the caller has gone.
+// cutOff is a store whose export ends with an error after the caller has disconnected.
 type cutOff struct {
 	billing.Store
 	gone context.CancelFunc
 	err  error
 }
 
-// Export gives every row, and then the error.
+// Export passes on every row, and then returns the error.
 func (c cutOff) Export(ctx context.Context, t billing.ExportTable, since time.Time, row func([]any) error) error {
 	err := held.Export(ctx, t, since, row)
 	c.gone()
 	return errors.Join(err, c.err)
 }
 
-// Update fails as the database does when it is away, unless the caller's end is all that is wrong.
+// Update fails with ErrUnavailable, unless the export itself is to fail.
 func (c cutOff) Update(ctx context.Context, fn func(tx billing.Tx) error) error {
 	if c.err == nil {
 		return billing.ErrUnavailable

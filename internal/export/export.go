@@ -1,5 +1,5 @@
-// Package export writes what the database holds as CSV or JSON lines. What there is, and what is
-// withheld, billing.ExportTables says; docs/export.md says it to people.
+// Package export writes the database's tables as CSV or JSON lines. billing.ExportTables lists the
+// tables, and the columns that are withheld; docs/export.md describes them for users.
 package export
 
 import (
@@ -26,10 +26,10 @@ const (
 	JSONL Format = "jsonl" // one JSON object a line
 )
 
-// Known says whether there is such a format.
+// Known reports whether the format exists.
 func (f Format) Known() bool { return f == CSV || f == JSONL }
 
-// MediaType is the format's name in HTTP.
+// MediaType returns the format's media type for HTTP.
 func (f Format) MediaType() string {
 	if f == CSV {
 		return "text/csv; charset=utf-8; header=present"
@@ -37,16 +37,16 @@ func (f Format) MediaType() string {
 	return "application/jsonl"
 }
 
-// progressEvery is after how many rows progress is told.
+// progressEvery is how many rows are written between two reports of progress.
 const progressEvery = 1000
 
-// Write writes the rows of a table to w and returns how many there were. Rows are written as they
-// are read, so memory does not grow with them. progress is told of the number so far, now and then;
-// it may be nil.
+// Write writes the rows of a table to w and returns their number. Rows are written as they are
+// read, so memory use does not grow with their number. progress is called from time to time with
+// the number of rows so far; it may be nil.
 //
-// CSV: amounts are whole minor units, times RFC 3339 in UTC, documents JSON, what is not there is
-// empty. A text that a spreadsheet would take for a formula is written with an apostrophe before
-// it: see Guard.
+// In CSV, amounts are whole minor units, times RFC 3339 in UTC, documents JSON, and missing values
+// empty. Text that a spreadsheet would take for a formula is written with an apostrophe before it:
+// see Guard.
 func Write(ctx context.Context, from billing.Exporter, t billing.ExportTable, since time.Time, f Format, w io.Writer, progress func(rows int64)) (int64, error) {
 	buffered := bufio.NewWriterSize(w, 64<<10)
 	line := jsonLines(t, buffered)
@@ -93,7 +93,7 @@ func csvLines(w *csv.Writer) func([]any) error {
 	}
 }
 
-// cell is a value in CSV.
+// cell formats a value for CSV.
 func cell(v any) string {
 	switch v := v.(type) {
 	case string:
@@ -110,8 +110,8 @@ func cell(v any) string {
 	return ""
 }
 
-// Guard puts an apostrophe before a text that a spreadsheet would take for a formula, and before
-// one that begins with an apostrophe, so that Unguard gives back every text. Source:
+// Guard puts an apostrophe before text that a spreadsheet would take for a formula, and before text
+// that begins with an apostrophe, so that Unguard restores every text. Source:
 // owasp.org/www-community/attacks/CSV_Injection.
 func Guard(s string) string {
 	first, _ := utf8.DecodeRuneInString(s)
@@ -122,7 +122,7 @@ func Guard(s string) string {
 	return s
 }
 
-// Unguard takes the apostrophe away that Guard put there.
+// Unguard removes the apostrophe that Guard added.
 func Unguard(s string) string {
 	if len(s) > 1 && s[0] == '\'' && Guard(s[1:]) != s[1:] {
 		return s[1:]
@@ -139,7 +139,7 @@ func jsonLines(t billing.ExportTable, w *bufio.Writer) func([]any) error {
 			line.WriteString(strconv.Quote(t.Columns[i].Name))
 			line.WriteByte(':')
 			value, err := json.Marshal(v)
-			if err != nil { // a body of Stripe's that is no JSON is written as a text
+			if err != nil { // a body from Stripe that is not JSON is written as text
 				value, err = json.Marshal(fmt.Sprintf("%s", v))
 			}
 			if err != nil {

@@ -15,10 +15,10 @@ import (
 	"tranche/internal/export"
 )
 
-// rows is a table that holds what it is given.
+// rows is an exporter that returns fixed rows.
 type rows [][]any
 
-// Export gives every row.
+// Export passes on every row.
 func (r rows) Export(_ context.Context, _ billing.ExportTable, _ time.Time, row func([]any) error) error {
 	for _, values := range r {
 		if err := row(values); err != nil {

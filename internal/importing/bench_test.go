@@ -13,7 +13,7 @@ import (
 )
 
 // BenchmarkImport checks and imports files of 5,000 plans with three charges each; docs/import.md
-// has what was measured.
+// has the results.
 func BenchmarkImport(b *testing.B) {
 	const plans = 5000
 	for name, open := range map[string]func(testing.TB) *store.Store{"sqlite": storetest.SQLite, "postgres": storetest.Postgres} {

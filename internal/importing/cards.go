@@ -11,21 +11,22 @@ import (
 	"tranche/internal/billing"
 )
 
-// lookups is how many cards are asked for at a time; the gateway keeps to Stripe's limits.
+// lookups is how many cards are looked up at once; the gateway keeps within Stripe's limits.
 const lookups = 8
 
-// verdict is what Stripe says of a card.
+// verdict is the result of looking up a card at Stripe.
 type verdict struct {
 	card  billing.PaymentMethod
 	known bool
 }
 
-// named is a card and the connected account that it is saved in.
+// named is a card, with the connected account that it is saved in.
 type named struct{ account, card string }
 
 func (l Line) named() named { return named{l.Account, l.Card} }
 
-// inAccount says in words which connected account the line is about; empty for the platform's own.
+// inAccount returns text that names the line's connected account; "" for the platform's own
+// account.
 func (l Line) inAccount() string {
 	if l.Account == "" {
 		return ""

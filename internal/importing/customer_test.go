@@ -16,18 +16,18 @@ const (
 	knownCustomer  = "ada@example.com,Ada,en-GB,Europe/London"
 )
 
-// customerLine is a plan of the customer ada, with the data that the file gives.
+// customerLine returns a line with a plan of the customer ada and this customer data.
 func customerLine(reference, data string) string {
 	return reference + ",deferred,usd,500 2026-03-01,ada," + data + ",cus_a,pm_a,visa,4242,01/2030\n"
 }
 
-// differentData gives one field of the known customer another value, by the name of the field.
+// differentData returns, by field name, another value for that field of the known customer.
 var differentData = map[string]string{
 	"email": "eve@example.com,,,", "name": ",Eve,,", "locale": ",,de-DE,", "timezone": ",,,Europe/Berlin",
 }
 
-// TestImport_KnownCustomer: a line that gives other data of a customer is a fault, which names the
-// field and changes nothing. What is left out, or given as it is stored, is no fault.
+// TestImport_KnownCustomer requires that other data of a known customer is a fault, which names the
+// field and changes nothing. Data that is left out, or is the same as the stored data, is no fault.
 func TestImport_KnownCustomer(t *testing.T) {
 	t.Parallel()
 	storetest.EachEngine(t, func(t *testing.T, s billing.Store) {
@@ -54,8 +54,8 @@ func TestImport_KnownCustomer(t *testing.T) {
 	})
 }
 
-// TestImport_CustomerDiffersWithinTheFile: two lines of one file contradict each other about a new
-// customer. The check reports the second, however far apart they are.
+// TestImport_CustomerDiffersWithinTheFile has two lines of one file contradict each other about a
+// new customer. The check reports the second line, however far apart they are.
 func TestImport_CustomerDiffersWithinTheFile(t *testing.T) {
 	t.Parallel()
 	storetest.EachEngine(t, func(t *testing.T, s billing.Store) {

@@ -10,15 +10,15 @@ import (
 	"tranche/internal/billing"
 )
 
-// drafted is what is left of a plan.
+// drafted is the part of a plan that is not paid yet.
 type drafted struct {
 	charges    []billing.ChargeDraft
 	recurrence billing.Recurrence
 	schedule   billing.Schedule
-	paidAt     time.Time // of what was paid before
+	paidAt     time.Time // when the earlier payments were made
 }
 
-// firstDue returns when the first charge falls due that is left.
+// firstDue returns when the first remaining charge falls due.
 func (d drafted) firstDue() time.Time {
 	if len(d.charges) == 0 {
 		return d.paidAt
@@ -26,12 +26,12 @@ func (d drafted) firstDue() time.Time {
 	return d.charges[0].DueAt
 }
 
-// fault is what is wrong with one field.
+// fault returns a fault of one field.
 func fault(field, format string, args ...any) billing.FieldError {
 	return billing.FieldError{Field: field, Message: fmt.Sprintf(format, args...)}
 }
 
-// draft calculates what is left of a plan, or returns every fault of the line.
+// draft calculates the remaining charges of a plan, or returns every fault of the line.
 func (o Options) draft(l Line, now time.Time) (drafted, []billing.FieldError) {
 	bad := o.checkFields(l)
 	out := drafted{paidAt: now}
@@ -62,7 +62,7 @@ func (o Options) draft(l Line, now time.Time) (drafted, []billing.FieldError) {
 	return o.goOn(l, t, out)
 }
 
-// checkFields looks at what only an import has.
+// checkFields checks the fields that only an import has.
 func (o Options) checkFields(l Line) []billing.FieldError {
 	var bad []billing.FieldError
 	add := func(wrong bool, field, format string, args ...any) {
@@ -83,12 +83,12 @@ func (o Options) checkFields(l Line) []billing.FieldError {
 	_, _, ok := l.exp()
 	add(!ok, "card_exp", "%q is not a month like 07/2031", l.CardExp)
 	add(o.Cards == nil && (l.CardBrand == "" || l.CardLast4 == "" || l.CardExp == ""), "card",
-		"nothing is said of it: give card_brand, card_last4 and card_exp, or let the cards be verified at Stripe")
+		"no details of it are given: give card_brand, card_last4 and card_exp, or let the cards be verified at Stripe")
 	return bad
 }
 
-// schedule returns what is left as terms for billing: a list, one charge, or an amount at an
-// interval.
+// schedule returns the remaining charges as terms for billing: a list, one charge, or an amount at
+// an interval.
 func (l Line) schedule() (billing.Terms, []billing.FieldError) {
 	t := l.terms()
 	t.Policy, t.CatchUp = "", ""
@@ -103,7 +103,7 @@ func (l Line) schedule() (billing.Terms, []billing.FieldError) {
 	case len(l.Charges) > 1:
 		t.Kind = billing.KindInstallments
 	case l.Next == "":
-		return t, []billing.FieldError{fault("next", "is missing: say when the next charge falls due, or list the charges that are left")}
+		return t, []billing.FieldError{fault("next", "is missing: give the date of the next charge, or list the charges that are left")}
 	case l.Kind != billing.KindRecurring && l.Left == 0:
 		return t, []billing.FieldError{fault("left", "is missing: how many charges are left?")}
 	default:
@@ -117,8 +117,8 @@ func (l Line) repeats() bool {
 	return l.Amount != 0 || l.Every != "" || l.Next != "" || l.Left != 0 || l.Until != "" || l.Anchor != ""
 }
 
-// begin returns the time from which the terms are calculated: now, or just before a late first
-// charge that is to be caught up. late explains why a late charge is rejected.
+// begin returns the time from which the terms are calculated: now, or just before an overdue first
+// charge that is to be made up for. late explains why a late charge is rejected.
 func (o Options) begin(t billing.Terms, now time.Time) (at time.Time, late string) {
 	text := t.Due + t.Starts
 	if len(t.Charges) > 0 {
@@ -143,7 +143,7 @@ func dueField(l Line) string {
 	return "next"
 }
 
-// inLineWords names the fields as the line has them.
+// inLineWords renames fields to their names in the line.
 func inLineWords(fields []billing.FieldError, l Line) []billing.FieldError {
 	words := map[string]string{"starts": "next", "parts": "left"}
 	if len(l.Charges) > 0 {
@@ -158,8 +158,8 @@ func inLineWords(fields []billing.FieldError, l Line) []billing.FieldError {
 	return out
 }
 
-// goOn counts from the anchor where one is given, and writes the charges out where their number is
-// known and the plan is not one that recurs.
+// goOn counts intervals from the anchor if one is given, and lists all charges if their number is
+// known and the plan is not recurring.
 func (o Options) goOn(l Line, t billing.Terms, out drafted) (drafted, []billing.FieldError) {
 	if l.Anchor != "" && !out.recurrence.IsZero() {
 		anchor, err := billing.ParseDate(l.Anchor)
@@ -184,10 +184,10 @@ func (o Options) goOn(l Line, t billing.Terms, out drafted) (drafted, []billing.
 	return out, nil
 }
 
-// maxCharges of a plan that has all of its charges.
+// maxCharges is how many charges a plan that is not recurring may have.
 const maxCharges = 500
 
-// stepsTo is how many intervals a date is after the anchor.
+// stepsTo returns how many intervals a date is after the anchor.
 func stepsTo(every billing.Interval, anchor, day billing.Date) (int, bool) {
 	const most = 40_000 // a century of days
 	for n := range most {

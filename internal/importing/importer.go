@@ -13,13 +13,13 @@ import (
 // batchSize is how many lines are written in one transaction.
 const batchSize = 500
 
-// Store is what an import needs of the database.
+// Store is the database, as an import needs it.
 type Store interface {
 	billing.ImportReader
 	Update(ctx context.Context, fn func(tx billing.Tx) error) error
 }
 
-// Cards looks a card up at Stripe. Errors: billing.ErrNotFound.
+// Cards looks up a card at Stripe. Errors: billing.ErrNotFound.
 type Cards interface {
 	PaymentMethod(ctx context.Context, id string) (billing.PaymentMethod, error)
 }
@@ -31,22 +31,22 @@ type Options struct {
 	Policies []string // dunning policies that lines may name
 	CatchUp  bool     // charges that fell due before now are charged at once; otherwise they are faults
 	Confirm  bool     // customers get a notice with the payments of their plan
-	Cards    Cards    // each card is looked up there; nil takes the word of the file
+	Cards    Cards    // each card is looked up there; nil trusts the file
 	// Progress receives the number of lines read so far; it may be nil.
 	Progress func(lines int64)
 	// Fault receives every fault of a line. Its error ends the import.
 	Fault func(Fault) error
 }
 
-// Fault is what is wrong with one field of a line.
+// Fault is a fault of one field of a line.
 type Fault struct {
 	Line      int    `json:"line"` // of the file, from 1
 	Reference string `json:"reference,omitempty"`
 	billing.FieldError
 }
 
-// Summary counts lines. What is left to be charged of plans that go on until they are canceled is
-// their next charge.
+// Summary counts lines, charges and amounts. Of plans that continue until they are canceled, only
+// the next charge counts as left.
 type Summary struct {
 	Lines   int64                       `json:"lines"`
 	New     int64                       `json:"new"`     // imported, or to be imported
@@ -89,12 +89,12 @@ func (im *Importer) Check(ctx context.Context, lines *Reader) (Summary, error) {
 
 // Import writes the plans of valid lines, five hundred in a transaction, and skips the others,
 // which Check reports beforehand. It skips existing plans as well, so a second run completes an
-// interrupted one. Errors: as for Check; what was written before stays.
+// interrupted one. Errors: as for Check; earlier batches stay written.
 func (im *Importer) Import(ctx context.Context, lines *Reader) (Summary, error) {
 	return im.walk(ctx, lines, im.writeBatch)
 }
 
-// numbered is a line of the file and what is wrong with it.
+// numbered is a line of the file with its number and faults.
 type numbered struct {
 	Line
 	number int
@@ -192,7 +192,7 @@ func (im *Importer) writeBatch(ctx context.Context, batch []numbered) (Summary, 
 		}
 		return rows.writeTo(ctx, tx)
 	}
-	const tries = 5 // where others make the same customers or plans at the same moment
+	const tries = 5 // other processes may create the same customers or plans at the same time
 	for try := 1; ; try++ {
 		err := im.store.Update(ctx, write)
 		if try < tries && (errors.Is(err, billing.ErrExists) || errors.Is(err, billing.ErrConflict)) {

@@ -38,7 +38,7 @@ func lines(t testing.TB, text string) *importing.Reader {
 	return r
 }
 
-// run checks and imports a file, and returns what was said of each.
+// run checks and imports a file, and returns both summaries.
 func run(t testing.TB, s billing.Store, o importing.Options, text string) (checked, done importing.Summary) {
 	t.Helper()
 	im := importing.New(s, o)
@@ -161,7 +161,8 @@ func TestImport_Delimiters(t *testing.T) {
 	})
 }
 
-// TestImport_CustomerDefaults: a new customer whose zone is not in the file has the merchant's.
+// TestImport_CustomerDefaults requires that a new customer without a time zone in the file gets the
+// merchant's.
 func TestImport_CustomerDefaults(t *testing.T) {
 	t.Parallel()
 	storetest.EachEngine(t, func(t *testing.T, s billing.Store) {
@@ -218,7 +219,7 @@ func TestEveryFaultIsNamed(t *testing.T) {
 		"past":           {"a,deferred,usd,500 2026-01-31,,,,,,,ada,,cus_a,pm_a" + ends, "charges[0].due: 2026-01-31 has passed"},
 		"past interval":  {"a,recurring,usd,,500,1 month,2026-01-31,,,,ada,,cus_a,pm_a" + ends, "next: 2026-01-31 has passed"},
 		"no card":        {"a,deferred,usd,500 2026-03-01,,,,,,,ada,,cus_a," + ends, "card: is \"\""},
-		"card unknown":   {"a,deferred,usd,500 2026-03-01,,,,,,,ada,,cus_a,pm_a,,,\n", "card: nothing is said of it"},
+		"card unknown":   {"a,deferred,usd,500 2026-03-01,,,,,,,ada,,cus_a,pm_a,,,\n", "card: no details of it are given"},
 		"no customer":    {"a,deferred,usd,500 2026-03-01,,,,,,,,,cus_a,pm_a" + ends, "customer.reference: is missing"},
 		"no cus_":        {"a,deferred,usd,500 2026-03-01,,,,,,,ada,,,pm_a" + ends, "customer.stripe_customer: is \"\""},
 		"kind":           {"a,loan,usd,500 2026-03-01,,,,,,,ada,,cus_a,pm_a" + ends, "kind: is \"loan\""},
@@ -238,9 +239,9 @@ func TestEveryFaultIsNamed(t *testing.T) {
 		"long mail":      {"a,deferred,usd,500 2026-03-01,,,,,,,ada,a@" + strings.Repeat("d", 10_000) + ".example,cus_a,pm_a" + ends, "customer.email: is longer than 254 bytes"},
 		"policy":         {"a,deferred,usd,500 2026-03-01,,,,,,hard,ada,,cus_a,pm_a" + ends, "policy: \"hard\""},
 		"cells":          {"a,b\n", "line: has 2 cells, and the header 17"},
-		"same reference": {"ok,deferred,usd,500 2026-03-01,,,,,,,bob,,cus_b,pm_b" + ends, "reference: is that of line 2 too"},
-		"another's card": {"a,deferred,usd,500 2026-03-01,,,,,,,bob,,cus_b,pm_ok" + ends, "card: is that of another customer"},
-		"two at Stripe":  {"a,deferred,usd,500 2026-03-01,,,,,,,ok,,cus_b,pm_b" + ends, "customer.stripe_customer: is another"},
+		"same reference": {"ok,deferred,usd,500 2026-03-01,,,,,,,bob,,cus_b,pm_b" + ends, "reference: is also used in line 2"},
+		"another's card": {"a,deferred,usd,500 2026-03-01,,,,,,,bob,,cus_b,pm_ok" + ends, "card: belongs to another customer"},
+		"two at Stripe":  {"a,deferred,usd,500 2026-03-01,,,,,,,ok,,cus_b,pm_b" + ends, "customer.stripe_customer: differs from an earlier line"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -291,10 +292,10 @@ func TestCatchUpChargesThePastAtOnce(t *testing.T) {
 	require.Len(t, claims, 2)
 }
 
-// stripe knows some cards.
+// stripe has some cards.
 type stripe map[string]billing.PaymentMethod
 
-// PaymentMethod finds one.
+// PaymentMethod returns one of them.
 func (s stripe) PaymentMethod(_ context.Context, id string) (billing.PaymentMethod, error) {
 	pm, ok := s[id]
 	if !ok {
@@ -338,7 +339,7 @@ func TestCardsAreVerified(t *testing.T) {
 func TestAHeaderThatIsNotKnownEndsIt(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"":                        "there is nothing in the file",
+		"":                        "the file is empty",
 		"reference,amout\n":       `there is no column "amout"`,
 		"reference,reference\n":   `column "reference" comes twice`,
 		"\xef\xbb\xbfreference\n": "",
@@ -361,7 +362,8 @@ func TestFaultsOfJSONLines(t *testing.T) {
 	}, faults)
 }
 
-// TestImport_Confirm: customers get the payments of their plan on request, once, and not otherwise.
+// TestImport_Confirm requires that customers get the list of their plan's payments once if the
+// option is set, and not otherwise.
 func TestImport_Confirm(t *testing.T) {
 	t.Parallel()
 	storetest.EachEngine(t, func(t *testing.T, s billing.Store) {

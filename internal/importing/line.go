@@ -15,10 +15,10 @@ type Line struct {
 	Kind      billing.PlanKind `json:"kind"`
 	Currency  billing.Currency `json:"currency"`
 
-	Paid   int64  `json:"paid,omitempty"`    // what was paid before, elsewhere
+	Paid   int64  `json:"paid,omitempty"`    // paid before the import, elsewhere
 	PaidAt string `json:"paid_at,omitempty"` // when the last of it was paid; empty means now
 
-	// What is left: a list, or an amount at an interval.
+	// The remaining charges: a list, or an amount at an interval.
 	Charges []billing.ChargeTerms `json:"charges,omitempty"`
 	Amount  int64                 `json:"amount,omitempty"`
 	Every   string                `json:"every,omitempty"`
@@ -55,7 +55,7 @@ func amountField(of func(*Line) *int64) field {
 	}
 }
 
-// csvFields are the columns there may be, in any order.
+// csvFields are the possible columns, in any order.
 var csvFields = map[string]field{
 	"reference":   textField(func(l *Line) *string { return &l.Reference }),
 	"kind":        func(l *Line, cell string) error { l.Kind = billing.PlanKind(cell); return nil },
@@ -109,7 +109,7 @@ func chargesField(l *Line, cell string) error {
 	return nil
 }
 
-// exp reads the card's expiry; zeros where none is given.
+// exp parses the card's expiry; zeros if none is given.
 func (l Line) exp() (month, year int, ok bool) {
 	if l.CardExp == "" {
 		return 0, 0, true
@@ -118,8 +118,8 @@ func (l Line) exp() (month, year int, ok bool) {
 	return int(t.Month()), t.Year(), err == nil
 }
 
-// terms is what is agreed from now on: the record of it, and what the same line is known by when it
-// comes again.
+// terms returns the plan's terms from the import on. They are stored, and a second import compares
+// the same line with them.
 func (l Line) terms() billing.Terms {
 	t := billing.Terms{
 		Reference: l.Reference, Kind: l.Kind, Currency: l.Currency, Total: l.Paid, Charges: l.Charges, Amount: l.Amount, Every: l.Every,
@@ -132,7 +132,7 @@ func (l Line) terms() billing.Terms {
 	return t
 }
 
-// canonical is the terms as they are stored.
+// canonical returns the terms as they are stored.
 func (l Line) canonical() []byte {
 	b, err := l.terms().JSON()
 	if err != nil {

@@ -14,13 +14,13 @@ import (
 // prepared are the rows of a batch.
 type prepared struct {
 	billing.Imported
-	updated []*billing.Customer // that are there, and get their Stripe customer
+	updated []*billing.Customer // existing customers that get their Stripe customer
 	audit   []billing.AuditEntry
 	notices []billing.Notice
 	sum     Summary
 }
 
-// known is what the database holds of a batch, and what the batch adds.
+// known holds the existing rows of a batch, and the rows that the batch adds.
 type known struct {
 	plans     map[string]billing.Plan
 	customers map[string]*billing.Customer
@@ -135,7 +135,7 @@ func (k known) faults(l Line) []billing.FieldError {
 	case isSaved && (!isThere || card.CustomerID != customer.ID):
 		bad = append(bad, fault("card", "%s is saved for another customer", l.Card))
 	case isSaved && (!card.Chargeable() || card.Account != l.Account):
-		bad = append(bad, fault("card", "the %s card ending %s is there already and can't be charged: it is %s %s", card.Brand, card.Last4, card.Status, card.Hold))
+		bad = append(bad, fault("card", "the %s card ending %s exists already and can't be charged: it is %s %s", card.Brand, card.Last4, card.Status, card.Hold))
 	}
 	if l.Account == "" && isThere && customer.StripeCustomer != "" && customer.StripeCustomer != l.Customer.StripeCustomer {
 		bad = append(bad, fault("customer.stripe_customer", "the customer is %s at Stripe", customer.StripeCustomer))
@@ -146,7 +146,8 @@ func (k known) faults(l Line) []billing.FieldError {
 	return bad
 }
 
-// differences names what a line says otherwise of a known customer: an import changes no customer.
+// differences returns the fields of a known customer that differ in the line: an import does not
+// change customers.
 func differences(c billing.Customer, t billing.CustomerTerms) []billing.FieldError {
 	var bad []billing.FieldError
 	for _, f := range []struct{ name, stored, given string }{
@@ -172,8 +173,8 @@ func (im *Importer) newCard(l Line, now time.Time) billing.Card {
 	return card
 }
 
-// customer is the row of the line's customer. One who is there already stays as they are, but for a
-// Stripe customer they had not.
+// customer returns the row of the line's customer. An existing customer stays as they are, except
+// for a missing Stripe customer.
 func (p *prepared) customer(k known, c *billing.Customer, l Line, rules billing.Rules, now time.Time) *billing.Customer {
 	switch {
 	case c == nil:
@@ -183,7 +184,7 @@ func (p *prepared) customer(k known, c *billing.Customer, l Line, rules billing.
 			CreatedAt: now, UpdatedAt: now,
 		}
 		rules.FillIn(c)
-		if l.Account == "" { // in a connected account the card decides
+		if l.Account == "" { // in a connected account, the card names the Stripe customer
 			c.StripeCustomer = t.StripeCustomer
 		}
 		k.customers[t.Reference] = c
@@ -195,7 +196,8 @@ func (p *prepared) customer(k known, c *billing.Customer, l Line, rules billing.
 	return c
 }
 
-// plan adds the plan: active at once, with what was paid before as a charge that was paid outside.
+// plan adds the plan: it is active at once, and earlier payments become one charge that was paid
+// outside Stripe.
 func (p *prepared) plan(l Line, customer *billing.Customer, card billing.Card, left drafted, now time.Time) {
 	plan := billing.Plan{
 		ID: billing.PlanIDFor(left.firstDue(), "import", l.Account, l.Reference), Reference: l.Reference, CustomerID: customer.ID, CardID: card.ID, Kind: l.Kind, Status: billing.PlanActive,
@@ -232,7 +234,7 @@ func (p *prepared) plan(l Line, customer *billing.Customer, card billing.Card, l
 	})
 }
 
-// confirm adds the notice that lists the payments of the plan that was added last.
+// confirm adds the notice with the payments of the plan that was added last.
 func (p *prepared) confirm(customer billing.Customer, card billing.Card) {
 	plan := p.Plans[len(p.Plans)-1]
 	first := slices.IndexFunc(p.Charges, func(c billing.Charge) bool { return c.PlanID == plan.ID })
@@ -242,7 +244,7 @@ func (p *prepared) confirm(customer billing.Customer, card billing.Card) {
 func next(c billing.ChargeDraft, currency billing.Currency) string {
 	amount := billing.FormatAmount(c.Amount, currency)
 	if c.DueAt.IsZero() {
-		return amount + " is charged when it is asked for"
+		return amount + " is charged on request"
 	}
 	return fmt.Sprintf("%s falls due %s", amount, c.DueAt.Format(time.RFC3339))
 }

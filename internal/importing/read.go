@@ -14,7 +14,7 @@ import (
 	"tranche/internal/billing"
 )
 
-// maxLine bounds a line of JSON: 500 charges fit.
+// maxLine is the longest line of JSON: 500 charges fit.
 const maxLine = 1 << 20
 
 // Reader reads lines of CSV, or of JSON, which begins with a brace.
@@ -22,26 +22,26 @@ type Reader struct {
 	next func() (Line, int, error)
 }
 
-// lineError is a line that can't be read, while those after it can.
+// lineError is the fault of a line that can't be read. The lines after it can.
 type lineError struct{ billing.FieldError }
 
-// Error says what is wrong with it.
+// Error names the field and the fault.
 func (e *lineError) Error() string { return e.Field + ": " + e.Message }
 
 func unreadable(field, format string, args ...any) error {
 	return &lineError{billing.FieldError{Field: field, Message: fmt.Sprintf(format, args...)}}
 }
 
-// NewReader finds out what the file is, and reads the header of CSV. Errors: what is wrong with
-// that.
+// NewReader detects the format of the file, and reads the header of CSV. Errors: the file is empty,
+// or the header can't be used.
 func NewReader(r io.Reader) (*Reader, error) {
 	in := bufio.NewReaderSize(r, maxLine)
 	if mark, err := in.Peek(3); err == nil && bytes.Equal(mark, []byte("\xef\xbb\xbf")) {
-		_, _ = in.Discard(3) // spreadsheets write it
+		_, _ = in.Discard(3) // a byte order mark, as spreadsheets write it
 	}
 	first, err := in.Peek(1)
 	if err != nil {
-		return nil, errors.New("there is nothing in the file")
+		return nil, errors.New("the file is empty")
 	}
 	if first[0] == '{' {
 		return jsonReader(in), nil
@@ -78,13 +78,14 @@ func jsonReader(in *bufio.Reader) *Reader {
 	}}
 }
 
-// maxHeader bounds the header: every column there is fits.
+// maxHeader is the longest header: every possible column fits.
 const maxHeader = 4 << 10
 
-// delimiter returns what separates the cells: whichever of comma, semicolon and tab is most
-// frequent in the header. Spreadsheets write semicolons where the comma is the decimal point.
+// delimiter returns the character between cells: comma, semicolon or tab, whichever is most
+// frequent in the header. Spreadsheets write semicolons in locales whose decimal separator is a
+// comma.
 func delimiter(in *bufio.Reader) rune {
-	header, _ := in.Peek(maxHeader) // shorter where the file is
+	header, _ := in.Peek(maxHeader) // less if the file is shorter
 	header, _, _ = bytes.Cut(header, []byte("\n"))
 	best := ','
 	for _, r := range ";\t" {

@@ -4,7 +4,7 @@ import (
 	"tranche/internal/billing"
 )
 
-// seen is what the lines so far said, where they must not contradict one another.
+// seen holds the data of earlier lines that later lines must not contradict.
 type seen struct {
 	plans     map[string]int       // line, by reference
 	customers map[[2]string]string // Stripe customer, by account and reference
@@ -15,18 +15,18 @@ func newSeen() *seen {
 	return &seen{plans: map[string]int{}, customers: map[[2]string]string{}, cards: map[string]string{}}
 }
 
-// faults says in what a line contradicts those before it, and remembers it.
+// faults returns how a line contradicts earlier lines, and adds the line to seen.
 func (s *seen) faults(l Line, number int) []billing.FieldError {
 	var bad []billing.FieldError
 	if first, ok := s.plans[l.Reference]; ok && l.Reference != "" {
-		bad = append(bad, fault("reference", "is that of line %d too", first))
+		bad = append(bad, fault("reference", "is also used in line %d", first))
 	}
 	who := [2]string{l.Account, l.Customer.Reference}
 	if other, ok := s.customers[who]; ok && other != l.Customer.StripeCustomer {
-		bad = append(bad, fault("customer.stripe_customer", "is another than in a line before (%s)", other))
+		bad = append(bad, fault("customer.stripe_customer", "differs from an earlier line (%s)", other))
 	}
 	if other, ok := s.cards[l.Card]; ok && other != l.Customer.Reference {
-		bad = append(bad, fault("card", "is that of another customer (%s) in a line before", other))
+		bad = append(bad, fault("card", "belongs to another customer (%s) in an earlier line", other))
 	}
 	if len(bad) == 0 {
 		s.plans[l.Reference], s.customers[who], s.cards[l.Card] = number, l.Customer.StripeCustomer, l.Customer.Reference
