@@ -16,7 +16,7 @@ func (e *secondPaymentError) Error() string {
 	return fmt.Sprintf("charge %s is paid already, by %s", e.charge.ID, e.charge.PaymentIntent)
 }
 
-// secondPayment opens the incident of a second payment: a payment for a charge that is paid
+// secondPayment opens the incident of a double charge: a second payment for a charge that is paid
 // already. A payment that was refunded in full opens none.
 func (w *Worker) secondPayment(ctx context.Context, charge billing.Charge, pi billing.PaymentIntent) (verdict, error) {
 	p, err := w.Gateway.Payment(ctx, pi.ID)
