@@ -12,13 +12,13 @@ import (
 	"tranche/internal/billing"
 )
 
-// actorHeader names the person behind the API key for the audit trail. The caller vouches for it.
+// actorHeader names the person behind the API key for the audit trail. Its value is not verified.
 const actorHeader = "X-Tranche-Actor"
 
 // maxActorName bounds the header, in characters.
 const maxActorName = 100
 
-// partyOf is who acts in an authenticated request: the key, and the person whom the caller names.
+// partyOf returns the actor of an authenticated request: the key, and the person in actorHeader.
 func partyOf(r *http.Request, key string) (billing.Party, error) {
 	name := strings.TrimSpace(r.Header.Get(actorHeader))
 	if utf8.RuneCountInString(name) > maxActorName || !isLine(name) {
@@ -27,13 +27,14 @@ func partyOf(r *http.Request, key string) (billing.Party, error) {
 	return billing.Party{Actor: billing.NewActor(billing.ActorKey, KeyFingerprint(key)), Name: name}, nil
 }
 
-// isLine reports whether s is text that any terminal and page shows as it is: no control
-// characters, line ends or marks that turn the direction of writing.
+// isLine reports whether every terminal and page shows s unchanged: it has no control characters,
+// line ends or marks that change the direction of writing.
 func isLine(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
-// KeyFingerprint names an API key in the audit trail: the first 12 hexadecimal digits of a hash.
+// KeyFingerprint identifies an API key in the audit trail: the first 12 hexadecimal digits of a
+// hash.
 func KeyFingerprint(key string) string {
 	sum := sha256.Sum256([]byte("tranche api key v1\n" + key))
 	return hex.EncodeToString(sum[:6])

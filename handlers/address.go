@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// clientAddress is where a request comes from. What stands in X-Forwarded-For is believed from the
-// right, as far as the proxies that wrote it are trusted: whatever is left of the first other
-// address may be made up.
+// clientAddress returns the address of the client. It reads X-Forwarded-For from the right, as long
+// as each address is a trusted proxy: the client may have forged everything left of the first
+// untrusted address.
 func clientAddress(r *http.Request, trusted []netip.Prefix) string {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
@@ -46,8 +46,8 @@ func isTrusted(a netip.Addr, trusted []netip.Prefix) bool {
 	return slices.ContainsFunc(trusted, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
-// bucketOf names a token's bucket without telling the token, which opens a page, to whoever reads
-// Redis.
+// bucketOf returns the name of a token's bucket: a hash, because a reader of Redis could open the
+// page with the token.
 func bucketOf(token string) string {
 	sum := sha256.Sum256([]byte("bucket " + token))
 	return hex.EncodeToString(sum[:8])

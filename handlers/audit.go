@@ -8,8 +8,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// ViewAuditPage writes a page of audit entries, newest first. The list was read with one row more
-// than limit, to see whether there are more.
+// ViewAuditPage returns the JSON of a page of audit entries, newest first. The caller reads one row
+// more than limit, which shows whether another page follows.
 func ViewAuditPage(entries []billing.AuditEntry, limit int) ListView[AuditView] {
 	page, more := cut(entries, limit)
 	list := ListView[AuditView]{Object: "list", Data: make([]AuditView, len(page)), HasMore: more}
@@ -22,7 +22,7 @@ func ViewAuditPage(entries []billing.AuditEntry, limit int) ListView[AuditView] 
 	return list
 }
 
-// listAudit lists all audit entries, newest first; by ?actor=, ?subject= and ?plan=, and from
+// listAudit lists audit entries, newest first, filtered by ?actor=, ?subject= and ?plan=, from
 // ?cursor= on.
 func (s *Server) listAudit(w http.ResponseWriter, r *http.Request) {
 	limit, ok := pageSize(w, r)

@@ -62,8 +62,8 @@ func put(at any, path []string, value any) any {
 	return object
 }
 
-// fieldsOf lists the fields that encoding/json reads into a type, those of objects and lists in it
-// included.
+// fieldsOf lists the fields that encoding/json reads into a type, including the fields of objects
+// and lists in it.
 func fieldsOf(t reflect.Type) []bodyField {
 	own := reflect.New(t).Interface()
 	_, isJSON := own.(json.Unmarshaler)

@@ -10,7 +10,7 @@ import (
 	"tranche/internal/operator"
 )
 
-// changeRoutes are the changes of a plan that is under way: see docs/changes.md.
+// changeRoutes adds the routes that change a running plan: see docs/changes.md.
 func (s *Server) changeRoutes(api *router) {
 	api.handle("GET /v1/plans/{id}/versions", s.planVersions)
 	api.handle("POST /v1/plans/{id}/remaining", changing(s, s.setRemaining))
@@ -32,7 +32,7 @@ func (s *Server) changeRoutes(api *router) {
 	api.handle("POST /v1/charges/{id}/refund-duplicate", changing(s, s.refundDuplicate))
 }
 
-// changing reads the body of a change, which may be left out, carries the change out and answers
+// changing returns a handler that reads the optional body of a change, makes the change and answers
 // with the plan.
 func changing[B any](s *Server, do func(r *http.Request, on operator.Store, id string, body B) (operator.Result, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -46,9 +46,9 @@ func changing[B any](s *Server, do func(r *http.Request, on operator.Store, id s
 	}
 }
 
-// changeOn reads the body of a change, which may be left out, and gives the database to make it on:
-// with "notify": false the customer is not told. On a body at fault it answers itself and returns
-// false.
+// changeOn reads the optional body of a change and returns the store for the change, which mails
+// the customer unless the body has "notify": false. If the body is invalid, changeOn sends the
+// answer and returns false.
 func (s *Server) changeOn(w http.ResponseWriter, r *http.Request, body any) (operator.Store, bool) {
 	on, ok := s.changeOnce(w, r, s.underRules())
 	if !ok {
@@ -64,13 +64,13 @@ func (s *Server) changeOn(w http.ResponseWriter, r *http.Request, body any) (ope
 	return on, true
 }
 
-// changeBody is the body of a change, and notify beside it, which each of them takes.
+// changeBody is the body of a change, with the field notify that every change takes.
 type changeBody struct {
 	body  any
 	quiet bool
 }
 
-// UnmarshalJSON takes notify out, and reads the rest as strictly as every body is read.
+// UnmarshalJSON removes notify and reads the other fields as strictly as every body.
 func (c *changeBody) UnmarshalJSON(data []byte) error {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(data, &fields); err != nil {
@@ -93,21 +93,21 @@ func (c *changeBody) UnmarshalJSON(data []byte) error {
 	return dec.Decode(c.body)
 }
 
-// underRules is the database, on which changes keep to the settings.
+// underRules returns the store with the settings' rules for changes.
 func (s *Server) underRules() operator.Store { return operator.Under(s.Store, s.Rules) }
 
-// noBody is the body of a change that needs none.
+// noBody is the body of a change without fields.
 type noBody struct{}
 
 type remainingBody struct {
-	Total  int64 `json:"total"`  // of all that is left
-	Amount int64 `json:"amount"` // of each charge that is left, in place of a total
+	Total  int64 `json:"total"`  // of all unpaid charges
+	Amount int64 `json:"amount"` // of each unpaid charge, instead of a total
 }
 
 func (s *Server) setRemaining(r *http.Request, on operator.Store, id string, b remainingBody) (operator.Result, error) {
 	if b.Amount != 0 {
 		if b.Total != 0 {
-			return operator.Result{}, &billing.InvalidError{Fields: []billing.FieldError{{Field: "amount", Message: "is given beside total; leave one of them out"}}}
+			return operator.Result{}, &billing.InvalidError{Fields: []billing.FieldError{{Field: "amount", Message: "is given together with total; leave one of them out"}}}
 		}
 		return operator.SetRemainingAmount(r.Context(), on, billing.PlanID(id), b.Amount, s.Clock.Now())
 	}
@@ -146,7 +146,7 @@ func (s *Server) payAll(r *http.Request, on operator.Store, id string, b discoun
 }
 
 type missedBody struct {
-	Missed operator.Missed `json:"missed"` // what becomes of charges that fell due meanwhile
+	Missed operator.Missed `json:"missed"` // which of the charges that fell due meanwhile are made
 }
 
 func (s *Server) restartPlan(r *http.Request, on operator.Store, id string, b missedBody) (operator.Result, error) {
@@ -162,7 +162,7 @@ func (s *Server) useCard(r *http.Request, on operator.Store, id string, b cardBo
 }
 
 type catchUpBody struct {
-	CatchUp *billing.CatchUp `json:"catch_up"` // nil when it is left out, which does not mean daily
+	CatchUp *billing.CatchUp `json:"catch_up"` // nil if left out, which does not mean daily
 }
 
 func (s *Server) setCatchUp(r *http.Request, on operator.Store, id string, b catchUpBody) (operator.Result, error) {
@@ -174,7 +174,7 @@ func (s *Server) setCatchUp(r *http.Request, on operator.Store, id string, b cat
 
 type skipBody struct {
 	ToEnd  bool   `json:"to_end"`
-	Every  string `json:"every"` // with to_end, where the plan has no interval of its own
+	Every  string `json:"every"` // with to_end, for a plan without an interval of its own
 	Reason string `json:"reason"`
 }
 
@@ -206,14 +206,14 @@ func (s *Server) setAmount(r *http.Request, on operator.Store, id string, b amou
 
 type splitBody struct {
 	First int64  `json:"first"`
-	Due   string `json:"due"` // of the rest
+	Due   string `json:"due"` // of the second part
 }
 
 func (s *Server) splitCharge(r *http.Request, on operator.Store, id string, b splitBody) (operator.Result, error) {
 	return operator.Split(r.Context(), on, billing.ChargeID(id), b.First, b.Due, s.Clock.Now())
 }
 
-// retryCharge has a charge tried again at once.
+// retryCharge makes a charge due for a retry at once.
 func retryCharge(s *Server) func(r *http.Request, on operator.Store, id string, _ noBody) (operator.Result, error) {
 	return func(r *http.Request, on operator.Store, id string, _ noBody) (operator.Result, error) {
 		charge, err := operator.Retry(r.Context(), on, billing.ChargeID(id), s.Clock.Now().Truncate(time.Millisecond))
@@ -251,22 +251,22 @@ func (s *Server) writeOff(r *http.Request, on operator.Store, id string, b reaso
 	return operator.WriteOff(r.Context(), on, billing.ChargeID(id), b.Reason, s.Clock.Now())
 }
 
-// refundDuplicate orders the refund of a second payment for a charge.
+// refundDuplicate requests the refund of a charge's second payment.
 func (s *Server) refundDuplicate(r *http.Request, on operator.Store, id string, _ noBody) (operator.Result, error) {
 	return operator.RefundDuplicate(r.Context(), on, billing.ChargeID(id), s.Clock.Now())
 }
 
-// VersionView is what was agreed of a plan from one moment on.
+// VersionView is the JSON of a version of a plan's agreement.
 type VersionView struct {
 	Number  int             `json:"number"`
 	At      time.Time       `json:"at"`
 	Actor   billing.Actor   `json:"actor"`
 	What    string          `json:"what"`
 	Total   int64           `json:"total"`
-	Charges json.RawMessage `json:"charges"` // those that counted then: charge, sequence, amount, due_at
+	Charges json.RawMessage `json:"charges"` // the charges in the total: charge, sequence, amount, due_at
 }
 
-// ViewVersion writes a version.
+// ViewVersion returns the JSON of a version.
 func ViewVersion(v billing.PlanVersion) VersionView {
 	return VersionView{Number: v.Number, At: v.At, Actor: v.Actor, What: v.What, Total: v.Total, Charges: v.Charges}
 }

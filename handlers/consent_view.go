@@ -13,7 +13,7 @@ type ConsentView struct {
 	Customer    billing.CustomerID    `json:"customer"`
 	Plan        billing.PlanID        `json:"plan"`
 	Charge      billing.ChargeID      `json:"charge,omitempty"`
-	Card        billing.CardID        `json:"card,omitempty"` // none: no card was saved by it
+	Card        billing.CardID        `json:"card,omitempty"` // empty: the consent saved no card
 	Intent      string                `json:"intent,omitempty"`
 	Source      billing.ConsentSource `json:"source"`
 	TextVersion string                `json:"text_version"`
@@ -22,10 +22,10 @@ type ConsentView struct {
 	AcceptedAt  time.Time             `json:"accepted_at"`
 	Address     string                `json:"ip,omitempty"`
 	UserAgent   string                `json:"user_agent,omitempty"`
-	Listed      []billing.ListedPlan  `json:"listed,omitempty"` // plans and payments as the text listed them
+	Listed      []billing.ListedPlan  `json:"listed,omitempty"` // plans and payments that the text listed
 }
 
-// ViewConsent shows a consent.
+// ViewConsent returns the JSON of a consent.
 func ViewConsent(c billing.Consent) ConsentView {
 	return ConsentView{
 		ID: c.ID, Object: "consent", Customer: c.CustomerID, Plan: c.PlanID, Charge: c.ChargeID, Card: c.CardID, Intent: c.Intent,

@@ -8,7 +8,7 @@ import (
 	"tranche/internal/operator"
 )
 
-// ErasureView is a customer after erasure, and the number of rows that something was removed from.
+// ErasureView is the JSON of an erasure: the customer and the numbers of changed rows.
 type ErasureView struct {
 	Object   string             `json:"object"`
 	Customer billing.CustomerID `json:"customer"`
@@ -17,7 +17,7 @@ type ErasureView struct {
 	Erased   billing.Erased     `json:"erased"`
 }
 
-// ViewErasure is the JSON of an erasure.
+// ViewErasure returns the JSON of an erasure.
 func ViewErasure(e operator.Erasure, dryRun bool) ErasureView {
 	return ErasureView{Object: "erasure", Customer: e.Customer.ID, ErasedAt: e.Customer.ErasedAt, DryRun: dryRun, Erased: e.Erased}
 }
@@ -26,7 +26,7 @@ type eraseBody struct {
 	DryRun bool `json:"dry_run"`
 }
 
-// eraseCustomer removes a customer's personal data; the path names the customer by id or by the
+// eraseCustomer removes a customer's personal data. The path has the customer's id or the
 // merchant's reference.
 func (s *Server) eraseCustomer(w http.ResponseWriter, r *http.Request) {
 	var body eraseBody

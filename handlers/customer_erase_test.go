@@ -33,7 +33,7 @@ func TestACustomerIsErasedOverHTTP(t *testing.T) {
 		done := erase("")
 		require.False(s.t, done.DryRun)
 		require.EqualValues(s.t, 1, done.Erased.Plans)
-		require.Equal(s.t, http.StatusNotFound, s.api("POST", "/v1/customers/ada/erase", "").status, "nobody is called so any more")
+		require.Equal(s.t, http.StatusNotFound, s.api("POST", "/v1/customers/ada/erase", "").status, "the reference is gone")
 
 		shown := s.api("GET", "/v1/plans/"+string(id), "")
 		require.NotContains(s.t, string(shown.body), `"ada`)

@@ -9,8 +9,8 @@ import (
 	"tranche/internal/operator"
 )
 
-// customerRoutes are customers and their cards: see docs/cards.md. A customer is named by id or by
-// the merchant's reference, a card by our id or Stripe's.
+// customerRoutes adds the routes of customers and cards: see docs/cards.md. A path has a customer's
+// id or the merchant's reference, and Tranche's or Stripe's id of a card.
 func (s *Server) customerRoutes(api *router) {
 	api.handle("GET /v1/customers", s.listCustomers, "reference", "stripe_customer", "before", "limit")
 	api.handle("GET /v1/customers/{id}", s.showCustomer)
@@ -24,14 +24,14 @@ func (s *Server) customerRoutes(api *router) {
 	api.handle("POST /v1/cards/{id}/remove", changingCard(s, s.removeCard))
 }
 
-// listCustomers lists customers, newest first; by reference or Stripe customer.
+// listCustomers lists customers, newest first, filtered by reference or Stripe customer.
 func (s *Server) listCustomers(w http.ResponseWriter, r *http.Request) {
 	limit, ok := pageSize(w, r)
 	if !ok {
 		return
 	}
 	if before := r.URL.Query().Get("before"); before != "" && !strings.HasPrefix(before, "cust_") {
-		badParameter(w, "before", "is not an id; give the next_cursor of the page before")
+		badParameter(w, "before", "is not an id; send the next_cursor of the previous page")
 		return
 	}
 	customers, err := s.findCustomers(r, limit+1)
@@ -69,14 +69,14 @@ func (s *Server) findCustomers(r *http.Request, limit int) ([]billing.Customer, 
 	return []billing.Customer{one}, nil
 }
 
-// showCustomer shows a customer with all cards, in order, and the open plans.
+// showCustomer answers with a customer, all cards in order, and the open plans.
 func (s *Server) showCustomer(w http.ResponseWriter, r *http.Request) {
 	if wallet, ok := s.wallet(w, r); ok {
 		writeJSON(w, http.StatusOK, ViewWallet(wallet, s.Clock.Now()))
 	}
 }
 
-// listCards lists a customer's cards, in order; those that can't be charged come last.
+// listCards lists a customer's cards in order. Cards that can't be charged come last.
 func (s *Server) listCards(w http.ResponseWriter, r *http.Request) {
 	if wallet, ok := s.wallet(w, r); ok {
 		cards := ViewWallet(wallet, s.Clock.Now()).Cards
@@ -84,8 +84,7 @@ func (s *Server) listCards(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// wallet reads the customer that the path names; it answers itself, and returns false, when it
-// can't.
+// wallet reads the customer in the path. If that fails, wallet sends the answer and returns false.
 func (s *Server) wallet(w http.ResponseWriter, r *http.Request) (billing.Wallet, bool) {
 	customer, err := billing.FindCustomer(r.Context(), s.Store, r.PathValue("id"))
 	if err != nil {
@@ -108,7 +107,7 @@ func (s *Server) showCard(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, ViewCard(card))
 }
 
-// CustomerUpdateView is a customer after a change, and the charges that it moved.
+// CustomerUpdateView is the JSON of a changed customer, and of the charges that the change moved.
 type CustomerUpdateView struct {
 	CustomerView
 	DryRun  bool                   `json:"dry_run,omitempty"` // nothing was changed
@@ -116,14 +115,14 @@ type CustomerUpdateView struct {
 	Message string                 `json:"message"`
 }
 
-// ViewCustomerUpdate is the JSON of a customer after a change.
+// ViewCustomerUpdate returns the JSON of a change of a customer.
 func ViewCustomerUpdate(u operator.CustomerUpdate, dryRun bool) CustomerUpdateView {
 	return CustomerUpdateView{
 		CustomerView: ViewCustomer(u.Customer, nil), DryRun: dryRun, Message: u.Message, Moved: append([]operator.MovedCharge{}, u.Moved...),
 	}
 }
 
-// updateCustomer changes what the body names.
+// updateCustomer changes the customer's fields that the body has.
 func (s *Server) updateCustomer(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		Email          *string `json:"email"`
@@ -151,7 +150,7 @@ func (s *Server) updateCustomer(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, ViewCustomerUpdate(done, body.DryRun))
 }
 
-// rehearsedIf is the database, or one on which everything is taken back.
+// rehearsedIf returns the store, or for a dry run a store that rolls every change back.
 func (s *Server) rehearsedIf(dryRun bool) operator.Store {
 	if dryRun {
 		return operator.Rehearse(s.underRules())
@@ -159,8 +158,8 @@ func (s *Server) rehearsedIf(dryRun bool) operator.Store {
 	return s.underRules()
 }
 
-// CardChangeView is a customer's cards after a change, and the plans that are charged otherwise
-// from now on.
+// CardChangeView is the JSON of a customer's cards after a change, and of the plans that are
+// charged on another card from now on.
 type CardChangeView struct {
 	Object   string              `json:"object"` // "card_change"
 	Customer billing.CustomerID  `json:"customer"`
@@ -170,7 +169,7 @@ type CardChangeView struct {
 	Message  string              `json:"message"`
 }
 
-// ViewCardChange is the JSON of a change of a customer's cards.
+// ViewCardChange returns the JSON of a change of a customer's cards.
 func ViewCardChange(c operator.CardChange, dryRun bool) CardChangeView {
 	return CardChangeView{
 		Object: "card_change", Customer: c.Customer.ID, DryRun: dryRun, Cards: append([]CardView{}, ViewCustomer(c.Customer, c.Cards).Cards...),
@@ -178,7 +177,7 @@ func ViewCardChange(c operator.CardChange, dryRun bool) CardChangeView {
 	}
 }
 
-// orderCards gives the customer's cards their places.
+// orderCards sets the order of the customer's cards.
 func (s *Server) orderCards(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		Order  []billing.CardID `json:"order"`
@@ -204,15 +203,15 @@ func (s *Server) answerCards(w http.ResponseWriter, r *http.Request, done operat
 	writeJSON(w, http.StatusOK, ViewCardChange(done, dryRun))
 }
 
-// cardChangeBody is the body of a change of one card. It may be left out.
+// cardChangeBody is the optional body of a change of one card.
 type cardChangeBody struct {
 	DryRun bool           `json:"dry_run"`
-	Note   string         `json:"note"` // of a release: who agreed
-	To     billing.CardID `json:"to"`   // of a removal: the card that is charged in its place
+	Note   string         `json:"note"` // for a release: who agreed
+	To     billing.CardID `json:"to"`   // for a removal: the replacement card
 }
 
-// changingCard reads the body of a change of a card, carries the change out and answers with the
-// customer's cards.
+// changingCard returns a handler that reads the body of a change of a card, makes the change and
+// answers with the customer's cards.
 func changingCard(s *Server, do func(r *http.Request, to operator.Store, id billing.CardID, b cardChangeBody) (operator.CardChange, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var body cardChangeBody

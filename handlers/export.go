@@ -10,8 +10,8 @@ import (
 	"tranche/internal/export"
 )
 
-// export streams a table: GET /v1/export/{what}?format=csv|jsonl&since=TIME. When it can't be read
-// to its end the connection is cut, so that nobody takes a part for the whole.
+// export streams a table: GET /v1/export/{what}?format=csv|jsonl&since=TIME. If a read fails midway
+// it closes the connection, so that the client notices the incomplete file.
 func (s *Server) export(w http.ResponseWriter, r *http.Request) {
 	table, ok := billing.ExportTableOf(r.PathValue("what"))
 	if !ok {

@@ -16,7 +16,7 @@ func (s *Server) Routes() map[string][]string {
 }
 
 // WatchBody has a request report the type that its body is read into, and whether the route takes
-// notify beside it.
+// the field notify.
 func WatchBody(r *http.Request, see func(body reflect.Type, notify bool)) *http.Request {
 	return r.WithContext(context.WithValue(r.Context(), bodySeen{}, func(into any) {
 		change, notify := into.(*changeBody)

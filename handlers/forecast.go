@@ -11,8 +11,8 @@ import (
 // Forecaster predicts the course of a plan. It writes nothing.
 type Forecaster func(ctx context.Context, r billing.ForecastRequest) (billing.Forecast, error)
 
-// forecastBody is what POST /v1/forecast takes: the name of a plan, or the body of POST /v1/plans,
-// with how it is to be looked ahead.
+// forecastBody is the body of POST /v1/forecast: the name of a plan, or the body of POST /v1/plans,
+// with the options of the forecast.
 type forecastBody struct {
 	Plan         string `json:"plan"`
 	Decline      string `json:"decline"`
@@ -22,7 +22,8 @@ type forecastBody struct {
 	billing.Terms
 }
 
-// request is the body as a request. Terms beside a plan are passed on, to be refused.
+// request returns the forecast's request. It passes terms on even with a plan: the forecaster then
+// refuses the request.
 func (b forecastBody) request() billing.ForecastRequest {
 	r := billing.ForecastRequest{
 		Plan: b.Plan, Decline: b.Decline, DeclineTimes: b.DeclineTimes, NoDeclines: b.NoDeclines, Horizon: b.Horizon,
@@ -33,8 +34,8 @@ func (b forecastBody) request() billing.ForecastRequest {
 	return r
 }
 
-// makeForecast says what would become of a plan that exists or is only proposed. Nothing is made or
-// changed.
+// makeForecast predicts the course of a plan that exists or is only proposed. It creates and
+// changes nothing.
 func (s *Server) makeForecast(w http.ResponseWriter, r *http.Request) {
 	var body forecastBody
 	if !decodeBody(w, r, &body) {

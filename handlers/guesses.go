@@ -14,8 +14,8 @@ const (
 	wrongKeysPerMinute = 20
 	// guessLogEvery is how often the wrong keys of one network are logged.
 	guessLogEvery = time.Minute
-	// maxGuessers bounds the networks that are counted, and so logged, apart from each other. Those
-	// beyond it are counted together.
+	// maxGuessers bounds the networks that are counted and logged separately. All further networks
+	// are counted together.
 	maxGuessers = 1000
 	// otherGuessers stands for the networks beyond maxGuessers.
 	otherGuessers = "others"
@@ -28,19 +28,20 @@ type keyGuesses struct {
 	next     time.Time // when the first of the networks is due
 }
 
-// guesser is a network that was logged, and what it sent since.
+// guesser is the time when a network was last logged, and the number of its requests since.
 type guesser struct {
 	logged time.Time
 	count  int
 }
 
-// guessLine is what to log of one network.
+// guessLine is one line of the log about a network.
 type guessLine struct {
 	network string
 	count   int
 }
 
-// note counts a wrong key. The first of a network is to be logged at once.
+// note counts a wrong key. It returns a line if this is the network's first, which is logged at
+// once.
 func (g *keyGuesses) note(network string, now time.Time) []guessLine {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -61,8 +62,8 @@ func (g *keyGuesses) note(network string, now time.Time) []guessLine {
 	return []guessLine{{network, 1}}
 }
 
-// due returns the networks that sent more wrong keys and were logged a minute ago, and forgets
-// those that sent no more.
+// due returns the networks that sent more wrong keys since they were logged a minute ago, and drops
+// the networks that sent none.
 func (g *keyGuesses) due(now time.Time) []guessLine {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -88,7 +89,7 @@ func (g *keyGuesses) due(now time.Time) []guessLine {
 	return lines
 }
 
-// all returns what is counted and not logged.
+// all returns all counts that are not logged yet.
 func (g *keyGuesses) all() []guessLine {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -102,8 +103,8 @@ func (g *keyGuesses) all() []guessLine {
 	return lines
 }
 
-// watchGuesses logs wrong API keys whose minute is over. Any request will do: probes and scrapes
-// come every few seconds.
+// watchGuesses logs the counts of wrong API keys when their minute is over. It needs no timer,
+// because probes and scrapes send a request every few seconds.
 func (s *Server) watchGuesses(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.logGuesses(s.guesses.due(s.Clock.Wall()))
@@ -117,8 +118,8 @@ func (s *Server) logGuesses(lines []guessLine) {
 	}
 }
 
-// noteWrongKey counts a request with a wrong API key by its network and returns how long the
-// network has to wait; 0 means that it may try again.
+// noteWrongKey counts a request with a wrong API key by its network, and returns how long the
+// network must wait; 0 means that it may send the next request at once.
 func (s *Server) noteWrongKey(r *http.Request) time.Duration {
 	if s.WrongKey != nil {
 		s.WrongKey()

@@ -142,7 +142,7 @@ func TestWrongKeys_Logged(t *testing.T) {
 	guess("192.0.2.7", 3)
 }
 
-// TestWrongKeys_ManyNetworks: what a flood writes and holds is bounded.
+// TestWrongKeys_ManyNetworks: a flood uses bounded memory and log lines.
 func TestWrongKeys_ManyNetworks(t *testing.T) {
 	t.Parallel()
 	k := newKeySurface(t)

@@ -8,16 +8,16 @@ import (
 	"tranche/internal/alarm"
 )
 
-// checkTimeout bounds a readiness check: an orchestrator gives up soon after.
+// checkTimeout bounds a readiness check: an orchestrator's probe times out soon after.
 const checkTimeout = 3 * time.Second
 
-// healthz says that the process is alive.
+// healthz reports that the process is alive.
 func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 }
 
-// readyz reports in one word whether everything that this process needs answers. The page is public
-// and needs no key: names and numbers are on the admin address.
+// readyz reports in one word whether all services that this process needs answer. The page is
+// public and needs no key, so names and numbers are on the admin address only.
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), checkTimeout)
 	defer cancel()
@@ -25,7 +25,7 @@ func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, status, map[string]string{"status": readyWord(status)})
 }
 
-// readyzDetails is readyz with each check by name, and the alarms.
+// readyzDetails is readyz with the result of each check, and the alarms.
 func (s *Server) readyzDetails(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), checkTimeout)
 	defer cancel()
@@ -37,7 +37,7 @@ func (s *Server) readyzDetails(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, status, body)
 }
 
-// readiness makes every check. Errors are logged in full and returned as one word.
+// readiness runs every check. It logs errors in full and returns them as one word.
 func (s *Server) readiness(ctx context.Context) (status int, checks map[string]string) {
 	status, checks = http.StatusOK, map[string]string{}
 	for name, check := range s.Checks {
@@ -50,7 +50,7 @@ func (s *Server) readiness(ctx context.Context) (status int, checks map[string]s
 	return status, checks
 }
 
-// readyWord is a readiness status in one word.
+// readyWord returns a readiness status as one word.
 func readyWord(status int) string {
 	if status == http.StatusOK {
 		return "ok"
@@ -58,15 +58,15 @@ func readyWord(status int) string {
 	return "down"
 }
 
-// alarmView is an alarm on the admin address: no ids and no reasons, which may name customers.
+// alarmView is an alarm on the admin address, without ids and reasons, which may name customers.
 type alarmView struct {
 	Name     string         `json:"name"`
 	Severity alarm.Severity `json:"severity"`
 	Count    int            `json:"count"`
 }
 
-// raised lists the alarms. They don't make a process unready: another copy would raise the same.
-// The list is never null: where some are not known, an alarm of their own shows it.
+// raised lists the alarms. They don't make a process unready, because every process would raise the
+// same alarms. The list is never null: if the alarms can't be checked, it has an alarm about that.
 func (s *Server) raised(ctx context.Context) []alarmView {
 	alarms, err := s.Alarms.Check(ctx)
 	if err != nil {

@@ -28,9 +28,9 @@ func TestHostileInputs_BodyOfEveryRoute(t *testing.T) {
 	require.ElementsMatch(t, with, slices.Collect(maps.Keys(hostileBodies())), "hostileBodies has bodies of each route that is no GET or DELETE")
 }
 
-// hostileBodies are bodies of each route that takes one. Fields that none of them has are added from
-// the route's own: see fieldsByRoute. A word in braces is the prefix of an id, which is drawn from
-// those that are known.
+// hostileBodies are bodies of each route that takes one. Fields that none of them has are added
+// from the route's own: see fieldsByRoute. A word in braces is the prefix of an id, which is drawn
+// from those that are known.
 func hostileBodies() map[string][]string {
 	return map[string][]string{
 		"POST /v1/plans":                          append(hostileTerms(), hostileTerms()...),

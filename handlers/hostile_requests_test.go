@@ -119,7 +119,7 @@ func (s *hostileSource) withField(pattern, body string) string {
 	return pick(s, s.fields[pattern]).in(s.twins.t, cmp.Or(body, "{}"), pick(s, s.values))
 }
 
-// prefixes are those of the ids that follow a resource in a path.
+// prefixes are the prefixes of ids, by the resource that precedes the id in a path.
 func hostilePrefix(resource string) string {
 	return map[string]string{
 		"plans": "plan", "charges": "chg", "customers": "cust", "cards": "card", "webhook_endpoints": "ep", "webhook_deliveries": "dlv",

@@ -188,7 +188,7 @@ func (w *hostileWorld) openIncident(subject, plan string, at time.Time) {
 	}))
 }
 
-// hostileTwins are two worlds that live through the same on different databases.
+// hostileTwins are two worlds on different databases that receive the same requests.
 type hostileTwins struct {
 	t      testing.TB
 	seed   uint64
@@ -218,8 +218,8 @@ func (tw *hostileTwins) on(t testing.TB) {
 	}
 }
 
-// step has both worlds do the same, one second later and with the same random numbers: so they
-// make the same ids and secrets. Whatever they show must be equal to the byte.
+// step runs do in both worlds, one second later and with the same random numbers, so that both
+// create the same ids and secrets. Their outputs must be equal to the byte.
 func (tw *hostileTwins) step(do func(w *hostileWorld) string) (shown [2]string) {
 	tw.steps++
 	tw.time.now = tw.time.now.Add(time.Second)
@@ -283,8 +283,8 @@ var (
 	}
 )
 
-// renew gives both worlds new plans, three of which are active, with links, an incident and an
-// endpoint: hostile requests end the old ones.
+// renew gives both worlds new plans, three of them active, with links, an incident and an endpoint,
+// because hostile requests end the old plans.
 func (tw *hostileTwins) renew(n int) {
 	tw.t.Helper()
 	tw.must("POST", "/v1/webhook_endpoints", fmt.Sprintf(`{"url": "https://shop.example/hook-%d"}`, n))

@@ -15,25 +15,25 @@ import (
 	"tranche/internal/planning"
 )
 
-// replayedHeader says, as Stripe's does, that the request was carried out before. Source:
+// replayedHeader reports, as at Stripe, that the request was already executed. Source:
 // docs.stripe.com/api/idempotent_requests.
 const replayedHeader = "Idempotent-Replayed"
 
-// keyOf is the request's Idempotency-Key, which may be missing. On one that can't be used it
-// answers itself and returns false.
+// keyOf returns the request's Idempotency-Key, which may be empty. If the key is invalid, keyOf
+// sends the answer and returns false.
 func keyOf(w http.ResponseWriter, r *http.Request) (string, bool) {
 	key := r.Header.Get("Idempotency-Key")
 	if len(key) <= maxKeyLength && isPrintable(key) {
 		return key, true
 	}
 	writeProblem(w, problem{Status: http.StatusBadRequest, Slug: "bad_idempotency_key",
-		Detail: fmt.Sprintf("the Idempotency-Key is longer than %d characters, or holds others than printable ASCII", maxKeyLength)})
+		Detail: fmt.Sprintf("the Idempotency-Key is longer than %d characters, or holds characters other than printable ASCII", maxKeyLength)})
 	return "", false
 }
 
-// changeOnce gives the database to make a change on, once for the request's Idempotency-Key where
-// it has one. A copy of a request that was carried out it answers itself, with the plan as it
-// stands now, and returns false.
+// changeOnce returns the store for a change. If the request has an Idempotency-Key, the store makes
+// the change only once. A repeated request is answered with the plan's current state, and
+// changeOnce returns false.
 func (s *Server) changeOnce(w http.ResponseWriter, r *http.Request, on operator.Store) (operator.Store, bool) {
 	key, ok := keyOf(w, r)
 	if !ok || key == "" {
@@ -57,10 +57,10 @@ func (s *Server) changeOnce(w http.ResponseWriter, r *http.Request, on operator.
 	return on, false
 }
 
-// requestOf is what is kept of a request: a hash of what it asks for, and the plan that it changes.
-// The body can be read once more.
+// requestOf returns the record of a request: a hash of its method, path and body, and the plan that
+// it changes. The body can be read again afterwards.
 func (s *Server) requestOf(r *http.Request, key string) (billing.Request, error) {
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxAPIBody+1)) // one too long is refused where it is decoded
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxAPIBody+1)) // decodeBody refuses a longer body
 	if err != nil {
 		return billing.Request{}, fmt.Errorf("read the body: %w", err)
 	}
@@ -80,7 +80,7 @@ func (s *Server) requestOf(r *http.Request, key string) (billing.Request, error)
 	return billing.Request{Key: key, Fingerprint: hex.EncodeToString(sum[:]), PlanID: plan, CreatedAt: s.Clock.Now()}, nil
 }
 
-// answerLate answers a request before which another came, by a moment, under the same key.
+// answerLate answers a request after a concurrent request with the same key has made the change.
 func (s *Server) answerLate(w http.ResponseWriter, r *http.Request, late billing.Request) {
 	before, err := s.Store.Request(r.Context(), late.Key)
 	if err == nil && before.Fingerprint != late.Fingerprint {

@@ -10,16 +10,17 @@ import (
 )
 
 const (
-	// maxBatch is how many events share a commit at most. A batch is whatever has come while the
-	// one before was committed; nobody waits for it to fill.
+	// maxBatch is the maximum number of events in a commit. A batch holds the events that arrived
+	// during the previous commit; it is not held back until it is full.
 	maxBatch = 100
-	// writers commit at the same time: while one waits for the disk the other takes in.
+	// writers is the number of concurrent commits: while one writer waits for the disk, the other
+	// gathers events.
 	writers = 2
-	// storeTimeout bounds a commit; Stripe sends the events again.
+	// storeTimeout bounds a commit. After a timeout Stripe sends the events again.
 	storeTimeout = 10 * time.Second
 )
 
-// inbox stores events that arrive together in one commit.
+// inbox stores events that arrive at the same time in one commit.
 type inbox struct {
 	events   billing.Inbox
 	received func([]billing.Event)
@@ -27,7 +28,7 @@ type inbox struct {
 	writing  sync.WaitGroup
 }
 
-// arrival is an event and where its sender waits.
+// arrival is an event, and the channel that its sender waits on.
 type arrival struct {
 	event billing.Event
 	done  chan stored
@@ -49,7 +50,7 @@ func newInbox(events billing.Inbox, received func([]billing.Event)) *inbox {
 	return b
 }
 
-// store returns once the event is durable, and says whether it was new.
+// store returns once the event is durable, and reports whether it was new.
 func (b *inbox) store(ctx context.Context, e billing.Event) (bool, error) {
 	a := arrival{event: e, done: make(chan stored, 1)}
 	select {
@@ -60,12 +61,12 @@ func (b *inbox) store(ctx context.Context, e billing.Event) (bool, error) {
 	select {
 	case s := <-a.done:
 		return s.fresh, s.err
-	case <-ctx.Done(): // it may still be stored; Stripe sends it again and it is a duplicate then
+	case <-ctx.Done(): // the event may still be stored; when Stripe sends it again it is a duplicate
 		return false, ctx.Err()
 	}
 }
 
-// close ends the writers once everything taken in is stored. Nothing may be stored after.
+// close ends the writers once all accepted events are stored. store must not be called afterwards.
 func (b *inbox) close() {
 	close(b.arrivals)
 	b.writing.Wait()
@@ -77,7 +78,7 @@ func (b *inbox) write() {
 	}
 }
 
-// gather takes what has arrived by now.
+// gather returns the events that have arrived by now.
 func (b *inbox) gather(first arrival) []arrival {
 	batch := []arrival{first}
 	for len(batch) < maxBatch {
@@ -94,9 +95,9 @@ func (b *inbox) gather(first arrival) []arrival {
 	return batch
 }
 
-// commit stores a batch and tells every sender. If the batch is refused, each event is stored by
-// itself, so that one event that the database does not take fails no other. A database that is away
-// is not asked again.
+// commit stores a batch and answers every sender. If the batch fails, each event is stored by
+// itself, so that an event that the database rejects does not affect others. If the database is
+// unavailable, commit does not try again.
 func (b *inbox) commit(batch []arrival) {
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 	defer cancel()
@@ -126,7 +127,7 @@ func (b *inbox) insert(ctx context.Context, batch []arrival) (map[string]bool, e
 	return fresh, err
 }
 
-// answer tells every sender of a batch. Of two copies of an event in one batch one is new.
+// answer answers every sender of a batch. Of two copies of an event in one batch one is new.
 func (b *inbox) answer(batch []arrival, fresh map[string]bool, err error) {
 	var news []billing.Event
 	for _, a := range batch {

@@ -31,7 +31,7 @@ type IncidentView struct {
 	Note     string               `json:"note,omitempty"`
 }
 
-// ViewIncident writes an incident.
+// ViewIncident returns the JSON of an incident.
 func ViewIncident(i billing.Incident) IncidentView {
 	return IncidentView{
 		ID: i.ID, Object: "incident", Kind: i.Kind, Subject: i.Subject, Open: i.Open(), Plan: i.PlanID, Charge: i.ChargeID,
@@ -40,8 +40,8 @@ func ViewIncident(i billing.Incident) IncidentView {
 	}
 }
 
-// ViewIncidents writes a page of incidents. The list was read with one row more than limit, to see
-// whether there are more.
+// ViewIncidents returns the JSON of a page of incidents. The caller reads one row more than limit,
+// which shows whether another page follows.
 func ViewIncidents(incidents []billing.Incident, limit int) ListView[IncidentView] {
 	page, more := cut(incidents, limit)
 	list := ListView[IncidentView]{Object: "list", Data: viewIncidents(page), HasMore: more}
@@ -65,7 +65,8 @@ func (s *Server) incidentRoutes(api *router) {
 	api.handle("POST /v1/incidents/{id}/close", s.closeIncident)
 }
 
-// listIncidents lists incidents, newest first; by ?open=, ?kind= and ?plan=, and from ?cursor= on.
+// listIncidents lists incidents, newest first, filtered by ?open=, ?kind= and ?plan=, from ?cursor=
+// on.
 func (s *Server) listIncidents(w http.ResponseWriter, r *http.Request) {
 	limit, ok := pageSize(w, r)
 	if !ok {
@@ -111,7 +112,7 @@ func (s *Server) showIncident(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, ViewIncident(i))
 }
 
-// closeIncident closes an incident, with a note that may be left out.
+// closeIncident closes an incident, with an optional note.
 func (s *Server) closeIncident(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		Note string `json:"note"`

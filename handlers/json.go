@@ -15,16 +15,16 @@ import (
 	"tranche/internal/billing"
 )
 
-// maxAPIBody is generous for a plan of 500 listed charges.
+// maxAPIBody is ample for a plan of 500 listed charges.
 const maxAPIBody = 128 << 10
 
-// bodySeen is the key of a function in a request's context that receives what the body is read into.
-// Tests learn from it which fields each route takes.
+// bodySeen is the key of a function in a request's context that receives what the body is read
+// into. Tests learn from it which fields each route takes.
 type bodySeen struct{}
 
-// decodeBody reads a JSON body strictly: an unknown field is a spelling mistake, and in a plan a
-// costly one. Every string must be text that both databases keep. It answers itself, and returns
-// false, when the body can't be taken.
+// decodeBody reads a JSON body strictly: an unknown field is a spelling mistake, which can be
+// costly in a plan. Every string must be text that both databases can store. If the body is
+// invalid, decodeBody sends the answer and returns false.
 func decodeBody(w http.ResponseWriter, r *http.Request, into any) bool {
 	if seen, ok := r.Context().Value(bodySeen{}).(func(into any)); ok {
 		seen(into)
@@ -60,7 +60,7 @@ func decodeBody(w http.ResponseWriter, r *http.Request, into any) bool {
 	return false
 }
 
-// bodyProblem names the field at fault where the decoder says it.
+// bodyProblem returns the problem of an invalid body. It names the field if the decoder does.
 func bodyProblem(err error) problem {
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return problem{Status: http.StatusRequestEntityTooLarge, Slug: "body_too_large",
@@ -85,14 +85,14 @@ func bodyProblem(err error) problem {
 	return p
 }
 
-// jsonPath returns the path of a field as JSON has it: encoding/json counts the Go structs that are
-// embedded on the way, whose names alone begin with a capital letter.
+// jsonPath returns the path of a field in the JSON body: encoding/json adds the names of embedded
+// Go structs, which are the only names with a capital letter.
 func jsonPath(field string) string {
 	steps := strings.Split(field, ".")
 	return strings.Join(slices.DeleteFunc(steps, func(s string) bool { return s != "" && unicode.IsUpper(rune(s[0])) }), ".")
 }
 
-// goKind says a Go kind in JSON's words.
+// goKind returns JSON's name for a Go kind.
 func goKind(kind string) string {
 	switch kind {
 	case "int64", "int":

@@ -32,10 +32,10 @@ func TestCreatePlan_KnownCustomer(t *testing.T) {
 			require.Contains(s.t, string(hijack.body), part)
 		}
 		require.NotContains(s.t, string(hijack.body), `"customer.name"`, "no name was known")
-		require.NotContains(s.t, string(hijack.body), "bob@example.com", "the answer does not tell what is stored")
+		require.NotContains(s.t, string(hijack.body), "bob@example.com", "the answer does not reveal the stored value")
 		require.Contains(s.t, of(), "bob@example.com")
 
-		require.Equal(s.t, http.StatusCreated, plan("c", "", "").status, "what is left out stays")
+		require.Equal(s.t, http.StatusCreated, plan("c", "", "").status, "omitted fields stay")
 		require.Equal(s.t, http.StatusCreated, plan("d", `, "email": "bob@example.com", "name": "Bob"`, "").status)
 		require.Contains(s.t, of(), `"Bob"`)
 
@@ -54,14 +54,14 @@ func TestCreatePlan_KnownCustomer(t *testing.T) {
 		for _, e := range trail {
 			audit += e.Action + " "
 		}
-		require.Equal(s.t, 1, strings.Count(audit, "customer.updated"), "the same entry as that of PATCH")
+		require.Equal(s.t, 1, strings.Count(audit, "customer.updated"), "the same entry as for PATCH")
 
 		late := plan("e", `, "email": "new@example.com", "timezone": "Pacific/Auckland"`, `, "update_customer": true`)
 		require.Equal(s.t, http.StatusOK, late.status, "the same request again")
 	})
 }
 
-// failing is a store in which one step of storing a plan fails.
+// failing is a store whose given step of storing a plan fails.
 type failing struct {
 	billing.Store
 	step string

@@ -10,20 +10,21 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// Limits bound what strangers can take from a process. A field that is 0 has the default.
+// Limits bound the resources that strangers can use in a process. A field that is 0 has the
+// default.
 type Limits struct {
 	Body   time.Duration // for the body of a request to arrive
-	Answer time.Duration // for an answer to be taken; a stream has it for each part
+	Answer time.Duration // for the client to read the answer; a stream has it for each part
 
-	// The bytes of bodies that are held at once, over all requests of a kind: one kind that is
-	// flooded leaves the others alone.
+	// The bytes of bodies in memory, across all requests of a kind. A flood of one kind does not
+	// affect the others.
 	WebhookBytes int64
 	PageBytes    int64 // of the recovery page
 	APIBytes     int64 // of /v1, with a key
 }
 
-// withDefaults fills in what is not set. Stripe sends a body at once, and an event takes a few
-// kilobytes: the limits are far from what is usual and within 256 MB of memory.
+// withDefaults fills in the fields that are 0. Stripe sends a body at once, and an event has a few
+// kilobytes: the limits are far above normal use and within 256 MB of memory.
 func (l Limits) withDefaults() Limits {
 	return Limits{
 		Body: cmp.Or(l.Body, 10*time.Second), Answer: cmp.Or(l.Answer, 30*time.Second),
@@ -38,11 +39,11 @@ func newBudgets(l Limits) budgets {
 	return budgets{semaphore.NewWeighted(l.WebhookBytes), semaphore.NewWeighted(l.PageBytes), semaphore.NewWeighted(l.APIBytes)}
 }
 
-// errBusy means that all requests together hold as many bytes as they may.
+// errBusy means that the requests together have reached the limit of bytes.
 var errBusy = errors.New("too many request bodies at once")
 
 // metered counts the bytes of a request's body against a budget as they arrive, until the request
-// is answered. Content-Length counts for nothing: a stranger may write anything there.
+// is answered. It ignores Content-Length, which a stranger can set to anything.
 func metered(budget *semaphore.Weighted, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body := &meteredBody{ReadCloser: r.Body, budget: budget}
@@ -58,7 +59,7 @@ type meteredBody struct {
 	held   int64
 }
 
-// Read reads what the budget has room for.
+// Read fails with errBusy if the budget has no room for the bytes that arrived.
 func (b *meteredBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if n > 0 && !b.budget.TryAcquire(int64(n)) {
@@ -68,21 +69,21 @@ func (b *meteredBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// unreadTimeout is how long a connection stays open for a body that the answer did not need.
+// unreadTimeout is how long a connection stays open for a body that the handler did not read.
 const unreadTimeout = time.Second
 
-// timed cuts off a request whose body does not arrive in time, and a client that does not take its
-// answer. What happens in between has no deadline here.
+// timed ends a request whose body does not arrive in time, and an answer that the client does not
+// read in time. It sets no deadline for the work of the handler.
 func (s *Server) timed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conn := http.NewResponseController(w)
-		_ = conn.SetWriteDeadline(time.Time{}) // of the answer before; a test's recorder has none
+		_ = conn.SetWriteDeadline(time.Time{}) // the deadline of the previous answer; a test's recorder has none
 		if r.ContentLength != 0 {
 			_ = conn.SetReadDeadline(s.Clock.Wall().Add(s.Limits.Body))
 			body := &timedBody{ReadCloser: r.Body, lift: func() { _ = conn.SetReadDeadline(time.Time{}) }}
 			r.Body = body
 			defer func() {
-				if !body.arrived { // net/http reads on, to use the connection again
+				if !body.arrived { // net/http reads the rest, to use the connection again
 					_ = conn.SetReadDeadline(s.Clock.Wall().Add(min(unreadTimeout, s.Limits.Body)))
 				}
 			}()
@@ -93,15 +94,15 @@ func (s *Server) timed(next http.Handler) http.Handler {
 	})
 }
 
-// timedBody lifts the deadline once the body has arrived: net/http would take a deadline that
-// passes later for a client that is gone.
+// timedBody removes the deadline once the body has arrived. If a deadline passed later, net/http
+// would assume that the client is gone.
 type timedBody struct {
 	io.ReadCloser
 	lift    func()
 	arrived bool
 }
 
-// Read reads, and notes the end.
+// Read removes the deadline at the end of the body.
 func (b *timedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if errors.Is(err, io.EOF) {
@@ -111,7 +112,7 @@ func (b *timedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// timedWriter sets the deadline of an answer when it begins.
+// timedWriter sets the deadline of an answer when the answer begins.
 type timedWriter struct {
 	http.ResponseWriter
 	begin func()

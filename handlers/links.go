@@ -15,14 +15,14 @@ type LinkView struct {
 	Object    string           `json:"object"` // pay_link
 	URL       string           `json:"url,omitempty"`
 	Plan      billing.PlanID   `json:"plan"`
-	Charge    billing.ChargeID `json:"charge,omitempty"` // none: the link is about the plan's card
+	Charge    billing.ChargeID `json:"charge,omitempty"` // empty: the link is for the plan's card
 	Notice    billing.NoticeID `json:"notice,omitempty"` // the mail that holds it
 	CreatedAt time.Time        `json:"created_at"`
 	ExpiresAt time.Time        `json:"expires_at"`
 	RevokedAt *time.Time       `json:"revoked_at,omitempty"`
 }
 
-// ViewLink shows a link. url is known only when it is made.
+// ViewLink returns the JSON of a link. Its URL is known only when the link is created.
 func ViewLink(l billing.PayLink, url string) LinkView {
 	v := LinkView{
 		ID: l.ID, Object: "pay_link", URL: url, Plan: l.PlanID, Charge: l.ChargeID, Notice: l.NoticeID,
@@ -42,7 +42,7 @@ func (s *Server) linkRoutes(api *router) {
 	api.handle("POST /v1/links/revoke", s.revokeAllLinks)
 }
 
-// links are the links, or nil after the answer that there are none.
+// links returns the service of links. Without a recovery page it sends the answer and returns nil.
 func (s *Server) links(w http.ResponseWriter) *recovery.Links {
 	if s.Pay == nil {
 		writeProblem(w, problem{Status: http.StatusConflict, Slug: "no_recovery_page", Detail: recovery.ErrNoLinks.Error()})
@@ -51,8 +51,7 @@ func (s *Server) links(w http.ResponseWriter) *recovery.Links {
 	return s.Pay.Links
 }
 
-// createChargeLink makes a link by which a charge is paid. The URL is in the answer and nowhere
-// else.
+// createChargeLink creates a link for paying a charge. Only the answer holds the URL.
 func (s *Server) createChargeLink(w http.ResponseWriter, r *http.Request) {
 	charge, err := s.Store.Charge(r.Context(), billing.ChargeID(r.PathValue("id")))
 	if err != nil {
@@ -62,7 +61,7 @@ func (s *Server) createChargeLink(w http.ResponseWriter, r *http.Request) {
 	s.createLink(w, r, charge.PlanID, charge.ID)
 }
 
-// createPlanLink makes a link by which a plan's card is changed.
+// createPlanLink creates a link for changing a plan's card.
 func (s *Server) createPlanLink(w http.ResponseWriter, r *http.Request) {
 	s.createLink(w, r, billing.PlanID(r.PathValue("id")), "")
 }
@@ -88,7 +87,7 @@ func (s *Server) createLink(w http.ResponseWriter, r *http.Request, id billing.P
 	}
 }
 
-// listLinks lists a plan's links, newest first, without their URLs, which nobody knows any more.
+// listLinks lists a plan's links, newest first, without their URLs, which are not stored.
 func (s *Server) listLinks(w http.ResponseWriter, r *http.Request) {
 	plan, err := s.Store.Plan(r.Context(), billing.PlanID(r.PathValue("id")))
 	if err != nil {
@@ -126,19 +125,19 @@ func (s *Server) revokeLink(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, ViewLink(link, ""))
 }
 
-// RevokedView is the JSON of what revoked all links.
+// RevokedView is the JSON of the revocation of all links.
 type RevokedView struct {
 	Object  string `json:"object"` // revoked_links
 	Revoked int    `json:"revoked"`
 	DryRun  bool   `json:"dry_run,omitempty"` // nothing was revoked
 }
 
-// ViewRevoked shows how many links were revoked.
+// ViewRevoked returns the JSON of the number of revoked links.
 func ViewRevoked(n int, dryRun bool) RevokedView {
 	return RevokedView{Object: "revoked_links", Revoked: n, DryRun: dryRun}
 }
 
-// revokeAllLinks ends every link that is open. The body must ask for it.
+// revokeAllLinks ends every open link. The body must have "all": true.
 func (s *Server) revokeAllLinks(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		All    bool `json:"all"`

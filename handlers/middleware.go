@@ -12,7 +12,7 @@ import (
 	"tranche/internal/billing"
 )
 
-// authenticate lets requests with a bearer key through.
+// authenticate passes on requests with a valid bearer key and refuses all others.
 func (s *Server) authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		given, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
@@ -32,7 +32,7 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 	})
 }
 
-// refuseKey answers a request without a key, or with a wrong one, which counts as a guess.
+// refuseKey answers a request without a key, or with a wrong key, which counts as a guess.
 func (s *Server) refuseKey(w http.ResponseWriter, r *http.Request, guess bool) {
 	if guess {
 		if wait := s.noteWrongKey(r); wait > 0 {
@@ -46,8 +46,8 @@ func (s *Server) refuseKey(w http.ResponseWriter, r *http.Request, guess bool) {
 		Detail: "send the header `Authorization: Bearer KEY` with the key set in TRANCHE_API_KEY"})
 }
 
-// matchKey returns the API key that given is, or "". Hashes of all keys are compared, so that
-// neither a key's length nor its beginning shows in the time it takes.
+// matchKey returns the API key that equals given, or "". It compares hashes of all keys, so that
+// the time it takes reveals neither the length nor the beginning of a key.
 func (s *Server) matchKey(given string) (matched string) {
 	got := sha256.Sum256([]byte(given))
 	for _, key := range s.APIKeys {
@@ -59,7 +59,7 @@ func (s *Server) matchKey(given string) (matched string) {
 	return matched
 }
 
-// known answers requests that no route takes with problem+json, instead of the mux's plain text.
+// known answers requests without a route with problem+json, instead of the mux's plain text.
 func (s *Server) known(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, pattern := mux.Handler(r); pattern != "" {
@@ -95,7 +95,7 @@ type recorder struct {
 	status int
 }
 
-// WriteHeader notes the status and passes it on.
+// WriteHeader records the status and passes it on.
 func (r *recorder) WriteHeader(status int) {
 	r.status = status
 	r.ResponseWriter.WriteHeader(status)

@@ -11,46 +11,46 @@ import (
 	"tranche/internal/recovery"
 )
 
-// Recovery is the desk that the page works with.
+// Recovery is the service behind the recovery page.
 type Recovery interface {
-	// Known reports whether there is, or was, a link with the token.
+	// Known reports whether a link with the token exists or existed.
 	Known(ctx context.Context, token string) (bool, error)
-	// Visit finds what a token opens. Errors: recovery.ErrGone.
+	// Visit returns the page that a token opens. Errors: recovery.ErrGone.
 	Visit(ctx context.Context, token string) (recovery.Visit, error)
-	// Pay hands out what a browser confirms each payment with.
+	// Pay returns the client secrets for confirming each payment in the browser.
 	Pay(ctx context.Context, token string, o recovery.Order) ([]recovery.Handover, error)
-	// SaveCard hands out what a browser saves a card with.
+	// SaveCard returns the client secret for saving a card in the browser.
 	SaveCard(ctx context.Context, token string, e *recovery.Evidence) (recovery.Handover, error)
-	// RemoveCard takes the saved card back.
+	// RemoveCard removes the saved card.
 	RemoveCard(ctx context.Context, token string) (billing.Card, error)
-	// Renew mails a new link, if there is anything to mail it for.
+	// Renew mails a new link, if the old one had a purpose that remains.
 	Renew(ctx context.Context, token string) error
 }
 
-// PayPage is what the recovery page works with.
+// PayPage is the configuration of the recovery page.
 type PayPage struct {
 	Desk     Recovery
 	Links    *recovery.Links
-	Merchant string // as customers know it
+	Merchant string // the name that customers know
 	Contact  string // a mail address for questions; may be empty
 
-	BaseURL        string // how the page is reached from outside
+	BaseURL        string // the public URL of the page
 	PublishableKey string
 	StripeJSURL    string
 	StripeAPIBase  string // empty means Stripe's own
 
-	// Holidays move the dates of plans that go on, where their terms say so.
+	// Holidays move the future dates of recurring plans whose terms require it.
 	Holidays billing.Holidays
-	// Reasons are what may be told of each decline code and error code of Stripe's.
+	// Reasons are the reasons that customers may see, by Stripe's decline code or error code.
 	Reasons map[string]billing.Reason
 }
 
-// How often in a minute the holder of a link may ask. An address may ask addressShare times as
-// often with tokens that no link has; it does not limit the holders of links, because a proxy, an
-// office or a mobile network may stand behind one address.
+// The numbers of requests in a minute that the holder of a link may send. An address may send
+// addressShare times as many requests with unknown tokens. The limit of an address does not apply
+// to holders of links, because a proxy, an office or a mobile network may share one address.
 const (
-	viewsPerMinute = 60 // of pages, and of whether the payment has arrived
-	triesPerMinute = 10 // of payments and cards, and of mails
+	viewsPerMinute = 60 // for pages, and for the state of the payment
+	triesPerMinute = 10 // for payments, cards and mails
 	addressShare   = 3
 )
 
@@ -64,7 +64,7 @@ func (s *Server) payRoutes(mux *http.ServeMux) {
 	mux.Handle("POST /pay/{token}/renew", s.guardPage(triesPerMinute, s.payRenew))
 }
 
-// showPay shows the page. It changes nothing: mail programs follow links to look at them.
+// showPay shows the page. It changes nothing, because mail programs open links to scan them.
 func (s *Server) showPay(w http.ResponseWriter, r *http.Request) {
 	v, err := s.Pay.Desk.Visit(r.Context(), r.PathValue("token"))
 	switch {
@@ -78,7 +78,7 @@ func (s *Server) showPay(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// customersTag is the language of the customer, as the merchant told it, or as the browser says.
+// customersTag returns the customer's locale if the merchant set one, else the browser's.
 func customersTag(v recovery.Visit, r *http.Request) string {
 	if v.Customer.Locale != "" {
 		return v.Customer.Locale
@@ -86,7 +86,7 @@ func customersTag(v recovery.Visit, r *http.Request) string {
 	return browsersTag(r)
 }
 
-// browsersTag is the language that the browser likes best.
+// browsersTag returns the browser's preferred language.
 func browsersTag(r *http.Request) string {
 	first, _, _ := strings.Cut(r.Header.Get("Accept-Language"), ",")
 	tag, _, _ := strings.Cut(first, ";")
@@ -105,7 +105,7 @@ func (s *Server) sayDown(w http.ResponseWriter, r *http.Request) {
 	s.writePage(w, http.StatusServiceUnavailable, s.barePage(locale.Match(browsersTag(r)), "page.down_title", "page.down_text"))
 }
 
-// payRenew answers the same whatever the token was: nobody learns by it which links there are.
+// payRenew gives the same answer for every token, so that it does not reveal which links exist.
 func (s *Server) payRenew(w http.ResponseWriter, r *http.Request) {
 	if err := s.Pay.Desk.Renew(r.Context(), r.PathValue("token")); err != nil {
 		s.Log.Error().Err(err).Msg("link not renewed")

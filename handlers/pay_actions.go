@@ -11,14 +11,14 @@ import (
 	"tranche/internal/recovery"
 )
 
-// MandateVersion names the text by which a customer agrees that a card is saved. It is raised
-// whenever the text changes in any language; a test holds that.
+// MandateVersion is the version of the text that a customer accepts when saving a card. It must
+// change whenever the text changes in any language; a test checks that.
 const MandateVersion = "2026-11-28"
 
-// maxUserAgent bounds what is kept of a browser's name, in characters.
+// maxUserAgent bounds the stored part of a browser's User-Agent, in characters.
 const maxUserAgent = 300
 
-// handoverView is what the page's script gets.
+// handoverView is the JSON of a payment or card for the page's script.
 type handoverView struct {
 	Charge        billing.ChargeID `json:"charge,omitempty"`
 	Branch        recovery.Branch  `json:"branch"`
@@ -30,7 +30,7 @@ func viewHandover(h recovery.Handover) handoverView {
 	return handoverView{h.Charge, h.Branch, h.ClientSecret.Reveal(), h.PaymentMethod}
 }
 
-// payState tells the script whether what it shows is still so.
+// payState returns the state of the page, so that its script can detect a change.
 func (s *Server) payState(w http.ResponseWriter, r *http.Request) {
 	v, err := s.Pay.Desk.Visit(r.Context(), r.PathValue("token"))
 	if err != nil {
@@ -40,15 +40,15 @@ func (s *Server) payState(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]string{"state": stateOf(v)})
 }
 
-// payIntent hands out the client secret of each payment that the customer makes now.
+// payIntent returns the client secret of each payment that the customer makes now.
 func (s *Server) payIntent(w http.ResponseWriter, r *http.Request) {
 	var ask struct {
 		Charges []billing.ChargeID `json:"charges"`
-		Total   int64              `json:"total"` // minor units: what the button said
+		Total   int64              `json:"total"` // minor units: the sum on the button
 		Saved   bool               `json:"saved"`
 		Consent string             `json:"consent"`
 		Listed  string             `json:"listed"`
-		Charge  string             `json:"charge"` // of a page from before an upgrade
+		Charge  string             `json:"charge"` // sent by a page from before an upgrade
 	}
 	if !decodeBody(w, r, &ask) {
 		return
@@ -77,7 +77,7 @@ func (s *Server) payIntent(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, map[string][]handoverView{"payments": views})
 }
 
-// payCard hands out the client secret by which a card is saved without paying.
+// payCard returns the client secret for saving a card without a payment.
 func (s *Server) payCard(w http.ResponseWriter, r *http.Request) {
 	var ask struct {
 		Consent string `json:"consent"`
@@ -99,8 +99,8 @@ func (s *Server) payCard(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, viewHandover(given))
 }
 
-// payRemoveCard takes the saved card back. That Stripe could not be told does not concern the
-// customer: the card is not charged any more.
+// payRemoveCard removes the saved card. If the call to Stripe fails, the customer still sees
+// success, because Tranche no longer charges the card.
 func (s *Server) payRemoveCard(w http.ResponseWriter, r *http.Request) {
 	card, err := s.Pay.Desk.RemoveCard(r.Context(), r.PathValue("token"))
 	if err != nil && card.ID == "" {
@@ -109,14 +109,14 @@ func (s *Server) payRemoveCard(w http.ResponseWriter, r *http.Request) {
 	}
 	if err != nil {
 		s.Log.Error().Err(err).Str("card", string(card.ID)).Str("payment_method", card.PaymentMethod).
-			Msg("a card that its customer removed is not charged any more, and is still saved at Stripe; detach it there")
+			Msg("card removed by its customer is no longer charged but still saved at Stripe; detach it there")
 	}
 	writeJSON(w, http.StatusOK, map[string]bool{"removed": true})
 }
 
-// evidence records who agrees to what. The text and the list are those that the page showed: where
-// either has changed since, the page is loaded again first. paid are the charges that are paid with
-// the new card.
+// evidence returns the evidence of the customer's consent. If the text or the list has changed
+// since the page was loaded, it fails and the page must be loaded again. paid are the charges that
+// are paid with the new card.
 func (s *Server) evidence(r *http.Request, version, listed string, paid []billing.ChargeID) (*recovery.Evidence, error) {
 	if version == "" {
 		return nil, recovery.ErrNoConsent
@@ -131,7 +131,7 @@ func (s *Server) evidence(r *http.Request, version, listed string, paid []billin
 	l := locale.Match(customersTag(v, r))
 	shown := teller{l, v, s.Pay.Merchant, s.Pay.Holidays}.agree(chargesOf(v, paid))
 	if shown.Key != listed {
-		return nil, fmt.Errorf("%w: what the card is charged for has changed", recovery.ErrNoConsent)
+		return nil, fmt.Errorf("%w: the list of charges for the card has changed", recovery.ErrNoConsent)
 	}
 	return &recovery.Evidence{
 		TextVersion: MandateVersion, Text: shown.record(), Locale: l.Tag(), Address: clientAddress(r, s.TrustedProxies),
@@ -139,7 +139,8 @@ func (s *Server) evidence(r *http.Request, version, listed string, paid []billin
 	}, nil
 }
 
-// chargesOf picks charges of the page's plan, in their order; those of another plan are left out.
+// chargesOf returns the charges with these ids in the order of the page's plan. It leaves out
+// charges of other plans.
 func chargesOf(v recovery.Visit, ids []billing.ChargeID) []billing.Charge {
 	var found []billing.Charge
 	for _, c := range v.Charges {
@@ -150,8 +151,8 @@ func chargesOf(v recovery.Visit, ids []billing.ChargeID) []billing.Charge {
 	return found
 }
 
-// failPage answers the page's script: what has changed meanwhile, what may be tried again, and what
-// a person must look at.
+// failPage answers the page's script with an error: the page has changed, the request can be
+// repeated, or a person must look into it.
 func (s *Server) failPage(w http.ResponseWriter, err error) {
 	switch {
 	case errors.Is(err, recovery.ErrGone):

@@ -18,15 +18,15 @@ import (
 //go:embed page/pay.html page/pay.css page/pay.js
 var pageFiles embed.FS
 
-// pageAssets are the files of the page. Their names hold a hash of what is in them, so that a
-// browser may keep them for ever and still gets the new ones after an upgrade.
+// pageAssets are the files of the page. Their names hold a hash of their content, so that a browser
+// may cache them permanently and still loads the new files after an upgrade.
 type pageAssets struct {
 	template *template.Template
 	css, js  string            // paths
 	files    map[string][]byte // by name
 }
 
-// loadAssets reads what is built in: a fault in it is a fault of the build.
+// loadAssets reads the embedded files. It panics on a fault, which is a fault of the build.
 var loadAssets = sync.OnceValue(func() *pageAssets {
 	a := &pageAssets{template: template.Must(template.ParseFS(pageFiles, "page/pay.html")), files: map[string][]byte{}}
 	a.css, a.js = a.add("pay.css"), a.add("pay.js")
@@ -60,7 +60,7 @@ func (s *Server) payAsset(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(data))
 }
 
-// writePage renders a page whole before it is sent: half a page would be worse than none.
+// writePage renders the whole page before it sends anything: half a page would be worse than none.
 func (s *Server) writePage(w http.ResponseWriter, status int, p payPage) {
 	var b bytes.Buffer
 	if err := loadAssets().template.ExecuteTemplate(&b, "pay.html", p); err != nil {

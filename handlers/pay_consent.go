@@ -12,20 +12,21 @@ import (
 	"tranche/internal/recovery"
 )
 
-// agreement is what a customer agrees to when a card is given: every plan and payment that the card
-// is charged for.
+// agreement is the text that a customer agrees to when entering a card. It lists every plan and
+// payment that the card is charged for.
 type agreement struct {
 	Title string
 	Lines []string // one for each plan
-	Total string   // what is charged at once, where that is not what the button says; may be empty
-	Text  string   // the sentence beside the box
-	// Key changes with anything that is listed. The script sends it back, so that the consent that
-	// is kept is the one that was shown.
+	Total string   // the sum that is charged at once, if the button shows another; may be empty
+	Text  string   // the sentence next to the checkbox
+	// Key changes with every change of the list. The script sends it back, so that the stored consent
+	// is the one that was shown.
 	Key    string
 	listed []billing.ListedPlan
 }
 
-// agree lists what a new card is charged for. paid are the charges that the form pays with it.
+// agree lists the plans and payments that a new card is charged for. paid are the charges that the
+// form pays with the card.
 func (t teller) agree(paid []billing.Charge) agreement {
 	a := agreement{Title: t.say("listed_title"), Text: t.say("consent")}
 	atOnce := map[billing.Currency]int64{}
@@ -45,7 +46,7 @@ func (t teller) agree(paid []billing.Charge) agreement {
 	return a
 }
 
-// record is the agreement as it is kept.
+// record returns the agreement as it is stored.
 func (a agreement) record() string {
 	return strings.Join(slices.DeleteFunc(append(append([]string{a.Title}, a.Lines...), a.Total, a.Text), func(s string) bool { return s == "" }), "\n")
 }
@@ -59,7 +60,7 @@ func (a agreement) key() string {
 	return hex.EncodeToString(of[:9])
 }
 
-// listedPlan lists the payments of one plan, and writes them out.
+// listedPlan lists the payments of one plan, as data and as text.
 func (t teller) listedPlan(u recovery.Use, paid []billing.Charge) billing.ListedPlan {
 	p := billing.ListedPlan{Plan: u.Plan.ID, Reference: u.Plan.Reference}
 	var parts []string
@@ -88,8 +89,8 @@ func (t teller) listedPayment(p billing.ListedPayment) string {
 	})
 }
 
-// listedRest says how a plan goes on after the charges that exist, beginning with the date of the
-// next one.
+// listedRest describes how a recurring plan continues after its existing charges, beginning with
+// the date of the next charge.
 func (t teller) listedRest(u recovery.Use) []string {
 	r, loc := u.Plan.Recurrence, billing.LoadLocation(t.v.Customer.TimeZone)
 	var parts []string
@@ -115,7 +116,7 @@ func (t teller) listedRest(u recovery.Use) []string {
 	return append(parts, t.Text("page.listed_endless", data))
 }
 
-// sums writes amounts of several currencies out, in the order of their codes.
+// sums formats amounts in several currencies, in the order of the currency codes.
 func (t teller) sums(amounts map[billing.Currency]int64) string {
 	var parts []string
 	for currency, amount := range amounts {
@@ -132,8 +133,8 @@ func sum(charges []billing.Charge) (total int64) {
 	return total
 }
 
-// MandateTexts are the texts that a customer agrees to, in one language: they change together with
-// MandateVersion.
+// MandateTexts returns the texts that a customer agrees to, in one language. MandateVersion must
+// change when they change.
 func MandateTexts(l *locale.Locale) string {
 	var b strings.Builder
 	for _, key := range []string{"consent", "listed_title", "listed_now", "listed_date", "listed_request", "listed_endless", "listed_until", "listed_total"} {

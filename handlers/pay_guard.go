@@ -12,13 +12,13 @@ import (
 	"tranche/internal/recovery"
 )
 
-// guardPage sets the headers of everything under /pay/{token}, refuses what another site sends, and
-// keeps within the limits of a token, or of an address that guesses.
+// guardPage sets the headers of all answers under /pay/{token}, refuses requests from other sites,
+// and enforces the limits of a token, or of an address that guesses tokens.
 func (s *Server) guardPage(perMinute int, next http.HandlerFunc) http.Handler {
 	return metered(s.bytes.page, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.secureHeaders(w.Header())
 		if r.Method == http.MethodPost && !s.sameOrigin(r) {
-			writeProblem(w, problem{Status: http.StatusForbidden, Slug: "cross_origin", Detail: "this is for the page's own script alone"})
+			writeProblem(w, problem{Status: http.StatusForbidden, Slug: "cross_origin", Detail: "only the page's own script may send this request"})
 			return
 		}
 		if wait := s.turn(r, perMinute); wait > 0 {
@@ -29,8 +29,8 @@ func (s *Server) guardPage(perMinute int, next http.HandlerFunc) http.Handler {
 	}))
 }
 
-// secureHeaders keep the page to itself: nothing is loaded or run but our own files and Stripe's,
-// nobody frames it, no cache holds it, and its address, which lets in, goes to no other site.
+// secureHeaders isolates the page. It loads and runs only Tranche's files and Stripe's, can't be
+// framed or cached, and does not send its URL, which gives access, to other sites.
 func (s *Server) secureHeaders(h http.Header) {
 	h.Set("Content-Security-Policy", s.csp)
 	h.Set("Referrer-Policy", "no-referrer")
@@ -61,7 +61,7 @@ func contentPolicy(p *PayPage) string {
 	}, "; ")
 }
 
-// originOf is the scheme and host of a URL; empty for none.
+// originOf returns the scheme and host of a URL; empty if there is no host.
 func originOf(text string) string {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" {
@@ -70,10 +70,9 @@ func originOf(text string) string {
 	return u.Scheme + "://" + u.Host
 }
 
-// sameOrigin says whether a POST comes from our own page. Browsers say so in Sec-Fetch-Site, on
-// secure pages; older ones in Origin. A form that is sent without script has the Origin "null",
-// because the page gives no referrer away: it may renew a link, which it can do by a secure page
-// alone or in a browser that says nothing better.
+// sameOrigin reports whether a POST comes from the page itself. Browsers send Sec-Fetch-Site on
+// secure pages; older browsers send Origin. A form without script has the Origin "null", because
+// the page sends no referrer. Without Sec-Fetch-Site such a form may only renew a link.
 func (s *Server) sameOrigin(r *http.Request) bool {
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "same-origin":
@@ -90,9 +89,9 @@ func (s *Server) sameOrigin(r *http.Request) bool {
 	}
 }
 
-// turn counts the request and returns how long to wait; 0 means go on. The holder of a link is
-// counted by the link alone. Whoever guesses is counted by address, apart from the holders of
-// links: many customers may share the address of one who guesses.
+// turn counts the request and returns how long to wait; 0 means that the request is allowed.
+// Requests with a known token count by token. Requests with an unknown token count by address,
+// separately, because many customers may share an address with an attacker who guesses tokens.
 func (s *Server) turn(r *http.Request, perMinute int) time.Duration {
 	if s.Allow == nil {
 		return 0
@@ -105,8 +104,8 @@ func (s *Server) turn(r *http.Request, perMinute int) time.Duration {
 	return s.Allow(r.Context(), bucket+":unknown:"+address, addressShare*perMinute)
 }
 
-// isKnown reports whether a link has the token. While the database is away, every token counts as
-// known: the page says that it is away.
+// isKnown reports whether a link has the token. If the database is unavailable, every token counts
+// as known, and the page reports the outage.
 func (s *Server) isKnown(ctx context.Context, token string) bool {
 	known, err := s.Pay.Desk.Known(ctx, token)
 	return known || err != nil

@@ -268,7 +268,7 @@ func TestAnotherCardIsNotTakenWithoutConsentToTheTextThatIsShown(t *testing.T) {
 	consents, err := s.store.Consents(t.Context(), billing.ConsentFilter{Customer: customer.ID})
 	require.NoError(t, err)
 	require.Len(t, consents, 1)
-	require.Equal(t, "203.0.113.9", consents[0].Address, "what is left of the first address that nobody trusts may be made up")
+	require.Equal(t, "203.0.113.9", consents[0].Address, "addresses left of the first untrusted address may be forged")
 	require.Equal(t, "de-AT", consents[0].Locale)
 	require.Contains(t, consents[0].Text, "Ich bin damit einverstanden, dass Example Shop diese Karte hinterlegt")
 	require.Contains(t, consents[0].Text, "order-1: ")
@@ -399,8 +399,8 @@ func TestWhoAsksTooOftenWaits(t *testing.T) {
 	}
 }
 
-// TestGuessers_LockNobodyOut: who guesses tokens, behind the proxy that customers are behind as
-// well, is counted apart from them.
+// TestGuessers_LockNobodyOut: an attacker who guesses tokens behind the same proxy as customers is
+// counted separately.
 func TestGuessers_LockNobodyOut(t *testing.T) {
 	t.Parallel()
 	s := newPageSurfaceOn(t, storetest.SQLite(t), nil, netip.MustParsePrefix("192.0.2.0/24"))

@@ -16,8 +16,8 @@ import (
 	"tranche/internal/recovery"
 )
 
-// payPage is what the page's template sees. Every text is in the customer's language, and is
-// escaped by the template.
+// payPage is the data of the page's template. Every text is in the customer's language; the
+// template escapes it.
 type payPage struct {
 	Lang, Dir, Title  string
 	Merchant, Initial string
@@ -30,9 +30,9 @@ type payPage struct {
 	Lead                  []string
 	AmountLabel, Amount   string
 	Lines                 []string
-	Button, Path          string // of the form that asks for a new link
+	Button, Path          string // of the form that requests a new link
 
-	Live                            bool // the page has a script, which finds the rest
+	Live                            bool // the page has the script and the fields below
 	State, Branch                   string
 	Key, Account, StripeLang, Codes string
 	NoScript, Secure                string
@@ -43,18 +43,18 @@ type payPage struct {
 	Texts                           map[string]string
 }
 
-// payForm pays what is due, or what comes next.
+// payForm is the form that pays the due charges, or the next charge early.
 type payForm struct {
 	Charges              string // ids, separated by blanks
 	Total                int64  // minor units
-	Summary              string // folds the form away
+	Summary              string // the label of the collapsed form; empty: the form is open
 	Legend, Saved, Other string // Saved is empty when there is no saved card to pay with
 	OtherFirst           bool
 	Card                 cardField
 	Button               string
 }
 
-// cardField is where another card is given.
+// cardField is the field for another card.
 type cardField struct {
 	ID, Label string
 	Agreement agreement
@@ -66,20 +66,20 @@ type scheduleRow struct {
 	Current                     bool
 }
 
-// walletView is the saved card and what may be done with it.
+// walletView is the saved card with the forms to change or remove it.
 type walletView struct {
 	Title, Card, Expires, None string
 	Change                     *foldView
 	Remove                     *foldView
 }
 
-// foldView is a form that is folded away.
+// foldView is a collapsed form.
 type foldView struct {
 	Summary, Text, Button string
 	Card                  cardField
 }
 
-// barePage is a page that says one thing.
+// barePage returns a page with only a heading and one text.
 func (s *Server) barePage(l *locale.Locale, heading, lead string) payPage {
 	p := s.newPage(l)
 	p.Heading, p.Lead = l.Text(heading, nil), []string{l.Text(lead, nil)}
@@ -100,7 +100,7 @@ func (s *Server) newPage(l *locale.Locale) payPage {
 	return p
 }
 
-// initial is the first letter of a name.
+// initial returns the first letter or digit of a name, in upper case.
 func initial(name string) string {
 	r, _ := utf8.DecodeRuneInString(strings.TrimLeftFunc(name, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }))
 	if r == utf8.RuneError {
@@ -109,7 +109,7 @@ func initial(name string) string {
 	return string(unicode.ToUpper(r))
 }
 
-// visitPage is the page of a visit.
+// visitPage returns the page of a visit.
 func (s *Server) visitPage(v recovery.Visit, l *locale.Locale) payPage {
 	p := s.newPage(l)
 	t := teller{l, v, s.Pay.Merchant, s.Pay.Holidays}
@@ -129,14 +129,14 @@ func (s *Server) visitPage(v recovery.Visit, l *locale.Locale) payPage {
 	return p
 }
 
-// stripeLang is the language for Stripe.js, which speaks the page's languages by the same names.
+// stripeLang returns the language for Stripe.js, which uses the same names of languages.
 func stripeLang(tag string) string {
 	lang, _, _ := strings.Cut(tag, "-")
 	return lang
 }
 
-// stateOf names what the page shows, so that its script sees when that has changed. It tells
-// nothing by itself.
+// stateOf returns a hash of the page's content, so that its script can detect a change. The hash
+// reveals nothing.
 func stateOf(v recovery.Visit) string {
 	h := sha256.New()
 	card := ""
@@ -150,7 +150,7 @@ func stateOf(v recovery.Visit) string {
 	return hex.EncodeToString(h.Sum(nil)[:9])
 }
 
-// codesJSON is the table of codes for the script.
+// codesJSON returns the table of decline codes for the script.
 func codesJSON(codes map[string]billing.Reason) string {
 	data, err := json.Marshal(codes)
 	if err != nil || codes == nil {
@@ -159,7 +159,7 @@ func codesJSON(codes map[string]billing.Reason) string {
 	return string(data)
 }
 
-// teller says what there is to say of a visit.
+// teller writes the texts of a visit.
 type teller struct {
 	*locale.Locale
 	v        recovery.Visit
@@ -167,7 +167,7 @@ type teller struct {
 	holidays billing.Holidays
 }
 
-// say is a text of the page, with all that any of them may hold.
+// say returns a text of the page, filled in with the data of the visit.
 func (t teller) say(key string) string {
 	c := t.v.Charge
 	data := map[string]any{
@@ -189,7 +189,7 @@ func (t teller) say(key string) string {
 	return t.Text("page."+key, data)
 }
 
-// day writes a day out, or that there is no date yet.
+// day formats a day, or returns the text for a missing date.
 func (t teller) day(at time.Time) string {
 	if at.IsZero() {
 		return t.Text("page.no_date", nil)
@@ -197,7 +197,7 @@ func (t teller) day(at time.Time) string {
 	return t.Date(at, t.v.Customer.TimeZone)
 }
 
-// first says whether this is the first payment, which the checkout did not bring.
+// first reports whether this is the first payment, which was not made in the checkout.
 func (t teller) first() bool {
 	return t.v.Plan.Status == billing.PlanAwaitingFirstPayment && t.v.Charge.Checkout
 }
@@ -247,12 +247,12 @@ func (t teller) lead() []string {
 	return []string{t.say(string(t.v.Branch) + "_text")}
 }
 
-// locked reports whether too many cards were tried for what the page would take otherwise.
+// locked reports whether the page takes no payment or card because too many cards were tried.
 func (t teller) locked() bool {
 	return t.v.Locked && (t.v.Branch.Payable() || t.v.Branch == recovery.BranchSetup || t.v.Ahead != nil)
 }
 
-// setupText is the text that says when the card is charged that a plan waits for.
+// setupText returns the key of the text that explains when a plan's first card will be charged.
 func (t teller) setupText() string {
 	switch {
 	case t.v.Charge.DueAt.IsZero():
@@ -263,7 +263,7 @@ func (t teller) setupText() string {
 	return "setup_text"
 }
 
-// payLead asks for the payment, and says by when, and what happens without it.
+// payLead returns the texts that ask for the payment, with the deadline and the next retry.
 func (t teller) payLead() []string {
 	if t.first() {
 		return []string{t.say("first_text")}
@@ -288,7 +288,7 @@ func (t teller) amountLabel() string {
 	return t.say("amount")
 }
 
-// lines say what the amount is for. Where several charges are owed, each has a line.
+// lines describe the purpose of the amount. If several charges are owed, each has a line.
 func (t teller) lines() []string {
 	lines := []string{t.v.Plan.Label()}
 	if len(t.v.Due) > 1 {
@@ -307,13 +307,13 @@ func (t teller) lines() []string {
 	return lines
 }
 
-// about is the teller of another charge of the plan.
+// about returns a teller for another charge of the plan.
 func (t teller) about(c billing.Charge) teller {
 	t.v.Charge = c
 	return t
 }
 
-// part numbers the charge. A plan that goes on has no last one.
+// part returns the number of the charge, and the total number unless the plan is recurring.
 func (t teller) part() string {
 	if !t.v.Plan.Recurrence.IsZero() {
 		return t.say("part_open")
@@ -328,7 +328,8 @@ func (t teller) due() string {
 	return t.say("due")
 }
 
-// payForm is the form that pays all that is due, or, folded away, what comes next.
+// payForm returns the form that pays all due charges, or a collapsed form that pays the next
+// charge.
 func (t teller) payForm() *payForm {
 	if t.v.Locked {
 		return nil
@@ -368,7 +369,8 @@ func idsOf(charges []billing.Charge) string {
 	return strings.Join(ids, " ")
 }
 
-// savedWillFail says whether the saved card is a poor choice, by why it failed.
+// savedWillFail reports whether the saved card will probably fail again, by the reason of its
+// failure.
 func savedWillFail(v recovery.Visit) bool {
 	return v.Branch == recovery.BranchPay && slices.Contains([]billing.Reason{
 		billing.ReasonDeclined, billing.ReasonExpired, billing.ReasonDetails, billing.ReasonUnsupported, billing.ReasonNoCard,
@@ -379,7 +381,7 @@ func (t teller) cardField(id string, paid []billing.Charge) cardField {
 	return cardField{ID: id, Label: t.say("card_details"), Agreement: t.agree(paid)}
 }
 
-// schedule lists the plan's charges; one charge alone is told by the heading.
+// schedule lists the plan's charges. It is empty for a single charge, which the heading describes.
 func (t teller) schedule() []scheduleRow {
 	if len(t.v.Charges) < 2 {
 		return nil
@@ -418,7 +420,7 @@ func scheduleClass(c billing.Charge) string {
 	return "due"
 }
 
-// wallet is the saved card, where something is still to be charged on one.
+// wallet returns the saved card if the plan still has charges to make, else nil.
 func (t teller) wallet() *walletView {
 	if !t.v.ChangeCard || t.v.Branch == recovery.BranchProcessing || t.v.Branch == recovery.BranchCharging {
 		return nil
@@ -447,7 +449,7 @@ func (t teller) wallet() *walletView {
 	return w
 }
 
-// firstCard is the form for the card that a plan waits for; nil while no card may be tried.
+// firstCard returns the form for the card that a plan waits for; nil while the page is locked.
 func (t teller) firstCard() *walletView {
 	if t.v.Locked {
 		return nil
@@ -455,12 +457,12 @@ func (t teller) firstCard() *walletView {
 	return &walletView{Change: &foldView{Button: t.say("change_button"), Card: t.cardField("save-card", nil)}}
 }
 
-// chargesAtOnce reports whether a new card is charged for something as soon as it is saved.
+// chargesAtOnce reports whether any charge is made on a new card as soon as the card is saved.
 func (t teller) chargesAtOnce() bool {
 	return slices.ContainsFunc(t.v.Uses, func(u recovery.Use) bool { return slices.ContainsFunc(u.Charges, u.Now) })
 }
 
-// texts are what the script says. The names are those of data attributes, which are in lower case.
+// texts are the texts of the script. Their keys are the names of data attributes, in lower case.
 func (t teller) texts() map[string]string {
 	texts := map[string]string{
 		"version": MandateVersion, "working": t.say("working"), "incomplete": t.say("card_incomplete"), "consent": t.say("consent_needed"),
@@ -474,7 +476,7 @@ func (t teller) texts() map[string]string {
 	return texts
 }
 
-// savedText is said on the page that follows.
+// savedText is the text of the next page after a card is saved.
 func (t teller) savedText() string {
 	if t.v.Branch == recovery.BranchSetup {
 		return t.say("setup_done")
@@ -482,7 +484,7 @@ func (t teller) savedText() string {
 	return t.say("change_done")
 }
 
-// savedTitle is said once a card is saved without a payment.
+// savedTitle is the title after a card is saved without a payment.
 func (t teller) savedTitle() string {
 	if t.v.Branch == recovery.BranchSetup {
 		return t.say("setup_done")
@@ -493,7 +495,7 @@ func (t teller) savedTitle() string {
 	return t.say("change_done")
 }
 
-// paidNow is said once Stripe reports that everything that the form pays succeeded.
+// paidNow is the text after Stripe reports that all payments of the form succeeded.
 func (t teller) paidNow() string {
 	amount := t.v.Total()
 	if t.v.Ahead != nil {

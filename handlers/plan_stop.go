@@ -9,12 +9,12 @@ import (
 	"tranche/internal/operator"
 )
 
-// reasonBody is the body of a pause or a write-off. It may be left out.
+// reasonBody is the optional body of a pause or a write-off.
 type reasonBody struct {
 	Reason string `json:"reason"`
 }
 
-// pausePlan keeps a plan from charging anything.
+// pausePlan stops all charges of a plan until it is resumed.
 func (s *Server) pausePlan(w http.ResponseWriter, r *http.Request) {
 	var body reasonBody
 	on, ok := s.changeOn(w, r, &body)
@@ -25,7 +25,7 @@ func (s *Server) pausePlan(w http.ResponseWriter, r *http.Request) {
 	s.answerPlan(w, r, plan, err)
 }
 
-// resumePlan lets a paused plan collect again.
+// resumePlan resumes the charges of a paused plan.
 func (s *Server) resumePlan(w http.ResponseWriter, r *http.Request) {
 	body := struct {
 		Dates operator.Resumption `json:"dates"`
@@ -43,7 +43,7 @@ func (s *Server) resumePlan(w http.ResponseWriter, r *http.Request) {
 	s.answerPlan(w, r, result.Plan, err)
 }
 
-// cancelPlan ends a plan, and gives back what was paid if that is asked for.
+// cancelPlan ends a plan, and refunds its payments if the body has "refund": true.
 func (s *Server) cancelPlan(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		reasonBody
@@ -62,7 +62,7 @@ func (s *Server) cancelPlan(w http.ResponseWriter, r *http.Request) {
 	s.answerPlan(w, r, plan, err)
 }
 
-// checkReason refuses a reason that can't be kept, answers itself and returns false.
+// checkReason reports whether a reason can be stored. If not, it sends the answer.
 func checkReason(w http.ResponseWriter, reason string) bool {
 	err := operator.CheckReason("reason", reason)
 	if err != nil {

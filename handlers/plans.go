@@ -19,12 +19,12 @@ const (
 	maxPage      = 100
 )
 
-// createPlan makes a plan and what the customer confirms at Stripe: 201, or 200 when the same
-// request made it before.
+// createPlan creates a plan, and the PaymentIntent or SetupIntent that the customer confirms. The
+// status is 201, or 200 if an earlier copy of the request created them.
 func (s *Server) createPlan(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		billing.Terms
-		UpdateCustomer bool `json:"update_customer"` // what differs of a known customer is changed with it
+		UpdateCustomer bool `json:"update_customer"` // fields of a known customer that differ are updated
 	}
 	key, ok := keyOf(w, r)
 	if !ok || !decodeBody(w, r, &body) {
@@ -48,7 +48,7 @@ func (s *Server) createPlan(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, status, view)
 }
 
-// showPlan shows one plan.
+// showPlan answers with one plan.
 func (s *Server) showPlan(w http.ResponseWriter, r *http.Request) {
 	details, err := billing.LoadDetails(r.Context(), s.Store, billing.PlanID(r.PathValue("id")))
 	if err != nil {
@@ -58,7 +58,7 @@ func (s *Server) showPlan(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, ViewPlan(details))
 }
 
-// listPlans lists plans, newest first; by status, customer or reference.
+// listPlans lists plans, newest first, filtered by status, customer or reference.
 func (s *Server) listPlans(w http.ResponseWriter, r *http.Request) {
 	limit, ok := pageSize(w, r)
 	if !ok || !checkQuery(w, r, "plan_", billing.PlanStatuses()) {
@@ -104,7 +104,7 @@ func (s *Server) findPlans(r *http.Request, limit int) ([]billing.Plan, error) {
 	return s.Store.Plans(r.Context(), filter)
 }
 
-// planReferenced returns the plan of a reference, or none where the filter leaves it out.
+// planReferenced returns the plan with a reference, or none if the filter excludes it.
 func (s *Server) planReferenced(ctx context.Context, reference string, f billing.PlanFilter) ([]billing.Plan, error) {
 	plan, err := s.Store.PlanByReference(ctx, reference)
 	switch {
@@ -118,8 +118,8 @@ func (s *Server) planReferenced(ctx context.Context, reference string, f billing
 	return []billing.Plan{plan}, nil
 }
 
-// planParameter returns the id of the plan that ?plan= names, by id or by reference. A plan that
-// does not exist is passed on: no row has it.
+// planParameter returns the id of the plan in ?plan=, which is an id or a reference. It returns the
+// name of an unknown plan unchanged, which then matches no row.
 func (s *Server) planParameter(r *http.Request) (billing.PlanID, error) {
 	name := r.URL.Query().Get("plan")
 	if name == "" {
@@ -132,8 +132,8 @@ func (s *Server) planParameter(r *http.Request) (billing.PlanID, error) {
 	return plan.ID, err
 }
 
-// planAudit lists what happened to a plan, in the order it happened, page by page: after is the seq
-// of the last entry that is known.
+// planAudit lists the audit entries of a plan, oldest first. ?after= is the seq of the last entry
+// of the previous page.
 func (s *Server) planAudit(w http.ResponseWriter, r *http.Request) {
 	plan, err := s.Store.Plan(r.Context(), billing.PlanID(r.PathValue("id")))
 	if err != nil {
@@ -162,7 +162,7 @@ func (s *Server) planAudit(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, list)
 }
 
-// listNotices lists notices, newest first; by plan, charge or status.
+// listNotices lists notices, newest first, filtered by plan, charge or status.
 func (s *Server) listNotices(w http.ResponseWriter, r *http.Request) {
 	limit, ok := pageSize(w, r)
 	if !ok || !checkQuery(w, r, "ntc_", billing.NoticeStatuses()) {
@@ -193,8 +193,8 @@ func (s *Server) listNotices(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, list)
 }
 
-// pageSize reads ?limit=; it answers itself, and returns false, when that is no number from 1 to
-// 100.
+// pageSize reads ?limit=. If it is not a number from 1 to 100, pageSize sends the answer and
+// returns false.
 func pageSize(w http.ResponseWriter, r *http.Request) (int, bool) {
 	text := r.URL.Query().Get("limit")
 	if text == "" {
@@ -208,12 +208,12 @@ func pageSize(w http.ResponseWriter, r *http.Request) (int, bool) {
 	return n, true
 }
 
-// checkQuery refuses a cursor that is no id and a status that does not exist: an empty list would
-// hide the mistake. It answers itself, and returns false, when there is one.
+// checkQuery checks the cursor and the status, because an empty list would hide a mistake. If
+// either is invalid, checkQuery sends the answer and returns false.
 func checkQuery[S ~string](w http.ResponseWriter, r *http.Request, prefix string, statuses []S) bool {
 	q := r.URL.Query()
 	if before := q.Get("before"); before != "" && !strings.HasPrefix(before, prefix) {
-		badParameter(w, "before", fmt.Sprintf("%q is not an id; give the next_cursor of the page before", before))
+		badParameter(w, "before", fmt.Sprintf("%q is not an id; send the next_cursor of the previous page", before))
 		return false
 	}
 	if status := q.Get("status"); status != "" && !slices.Contains(statuses, S(status)) {
@@ -228,7 +228,7 @@ func badParameter(w http.ResponseWriter, name, message string) {
 		Fields: []billing.FieldError{{Field: name, Message: message}}})
 }
 
-// cut keeps limit rows of a list that was read with one more, and says whether there was one more.
+// cut returns the first limit rows, and reports whether there are more.
 func cut[T any](rows []T, limit int) ([]T, bool) {
 	if len(rows) > limit {
 		return rows[:limit], true

@@ -16,12 +16,12 @@ import (
 // problem is an error answer in the form of RFC 9457.
 type problem struct {
 	Status int
-	Slug   string // names the kind of problem for programs
-	Detail string // says what is wrong and what to do
+	Slug   string // the kind of problem, for programs
+	Detail string // the problem and the fix, for people
 	Fields []billing.FieldError
 	PlanID billing.PlanID
-	Retry  int  // seconds after which trying again makes sense; 0 when it does not
-	Close  bool // the body was not read: net/http would read it before it answers
+	Retry  int  // seconds to wait before a retry; 0 if a retry is useless
+	Close  bool // closes the connection, so that net/http does not read the rest of the body
 }
 
 func writeProblem(w http.ResponseWriter, p problem) {
@@ -45,14 +45,14 @@ func writeProblem(w http.ResponseWriter, p problem) {
 	_ = json.NewEncoder(w).Encode(body) // the client is gone when this fails
 }
 
-// retryAfter is what clients are told to wait when a service is away.
+// retryAfter is the value of Retry-After, in seconds, while a service is unavailable.
 const retryAfter = 5
 
-// waitSeconds is a wait as Retry-After has it, which knows whole seconds only.
+// waitSeconds returns a wait in whole seconds, for Retry-After.
 func waitSeconds(wait time.Duration) int { return int(wait/time.Second) + 1 }
 
-// problemOf says how an error is told to the merchant. What has no place here is internal: it is
-// logged, not shown.
+// problemOf returns the problem that the merchant sees for an error. An error of any other kind is
+// internal: its text is logged and not shown.
 func problemOf(err error) problem {
 	var invalid *billing.InvalidError
 	var taken *planning.ReferenceTakenError
@@ -67,7 +67,7 @@ func problemOf(err error) problem {
 		return problem{Status: http.StatusConflict, Slug: "reference_taken", Detail: taken.Error(), PlanID: taken.PlanID,
 			Fields: []billing.FieldError{{Field: "reference", Message: "belongs to another plan"}}}
 	case errors.Is(err, billing.ErrConflict):
-		return problem{Status: http.StatusConflict, Slug: "conflict", Detail: "somebody else changed it at the same time; look, and try again"}
+		return problem{Status: http.StatusConflict, Slug: "conflict", Detail: "the object was changed by another request at the same time; read it again, then repeat the request"}
 	case errors.Is(err, planning.ErrKeyReused):
 		return problem{Status: http.StatusUnprocessableEntity, Slug: "idempotency_key_reused", Detail: err.Error()}
 	case errors.As(err, &gateway):
@@ -75,13 +75,13 @@ func problemOf(err error) problem {
 	case errors.Is(err, billing.ErrNotFound):
 		return problem{Status: http.StatusNotFound, Slug: "not_found", Detail: err.Error()}
 	case errors.Is(err, billing.ErrUnavailable):
-		return problem{Status: http.StatusServiceUnavailable, Slug: "unavailable", Detail: "the database is away; try again", Retry: retryAfter}
+		return problem{Status: http.StatusServiceUnavailable, Slug: "unavailable", Detail: "the database is unavailable; send the same request again", Retry: retryAfter}
 	}
-	return problem{Status: http.StatusInternalServerError, Slug: "internal", Detail: "the log says more"}
+	return problem{Status: http.StatusInternalServerError, Slug: "internal", Detail: "internal error; Tranche's log has the details"}
 }
 
-// gatewayProblem is the answer to a request for which a call to Stripe failed. Where the key is at
-// fault, no copy of the request can succeed before the merchant changes the key.
+// gatewayProblem returns the problem of a failed call to Stripe. If the key is at fault, no retry
+// can succeed until the merchant fixes the key.
 func gatewayProblem(e *billing.GatewayError) problem {
 	switch {
 	case e.Permission != "":
@@ -98,7 +98,7 @@ func gatewayProblem(e *billing.GatewayError) problem {
 		Detail: "Stripe refused, and nothing was stored: " + e.Error()}
 }
 
-// refusalOf is how what an operator must not do now is told.
+// refusalOf returns the problem of an operation that is refused in the current state.
 func refusalOf(err error) (problem, bool) {
 	var refused *operator.RefusedError
 	var disabled *operator.EndpointDisabledError

@@ -8,14 +8,14 @@ import (
 )
 
 const (
-	// proxySeenFor is how long a request through a proxy that no setting names is remembered.
+	// proxySeenFor is how long a request through an untrusted proxy is remembered.
 	proxySeenFor = time.Hour
 	// proxyLogEvery is how often such requests are logged.
 	proxyLogEvery = time.Hour
 )
 
-// proxyWatch remembers requests that a proxy sent on which TRANCHE_TRUSTED_PROXIES does not name:
-// its address then stands in for every customer's.
+// proxyWatch remembers requests from a proxy that TRANCHE_TRUSTED_PROXIES does not name. The
+// address of such a proxy counts as the address of every customer.
 type proxyWatch struct {
 	mu     sync.Mutex
 	peer   string
@@ -35,8 +35,8 @@ func (p *proxyWatch) note(peer string, now time.Time) (log bool) {
 	return true
 }
 
-// UntrustedProxy returns the address of a proxy that sent requests on in the last hour and is not
-// trusted; empty when there was none.
+// UntrustedProxy returns the address of an untrusted proxy that forwarded requests in the last
+// hour; empty if there was none.
 func (s *Server) UntrustedProxy() string {
 	s.proxies.mu.Lock()
 	defer s.proxies.mu.Unlock()
@@ -46,18 +46,18 @@ func (s *Server) UntrustedProxy() string {
 	return s.proxies.peer
 }
 
-// watchProxies notes requests that were sent on by a proxy that is not trusted.
+// watchProxies notes and logs requests that an untrusted proxy forwarded.
 func (s *Server) watchProxies(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if peer, ok := s.untrustedPeer(r); ok && s.proxies.note(peer, s.Clock.Wall()) {
 			s.Log.Warn().Str("peer", peer).Msg("requests come through a proxy that TRANCHE_TRUSTED_PROXIES does not name: " +
-				"all visitors share its limits, and consents hold its address; set TRANCHE_TRUSTED_PROXIES to the addresses of your proxies")
+				"all visitors share its limits, and consents record its address; set TRANCHE_TRUSTED_PROXIES to the addresses of your proxies")
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// untrustedPeer is the peer of a request that says that it was sent on, unless the peer is trusted.
+// untrustedPeer returns the peer of a request with a forwarding header, if the peer is not trusted.
 func (s *Server) untrustedPeer(r *http.Request) (string, bool) {
 	if r.Header.Get("X-Forwarded-For") == "" && r.Header.Get("Forwarded") == "" {
 		return "", false

@@ -17,11 +17,11 @@ type route struct {
 }
 
 // router is a mux whose routes declare their query parameters. A request with any other parameter
-// is refused: a filter that is ignored answers with what was not asked for.
+// is refused, because an ignored filter would return rows that the caller did not ask for.
 type router struct {
 	mux    *http.ServeMux
 	routes []route
-	// plan wraps the routes whose path names a plan.
+	// plan wraps the routes with a plan in the path.
 	plan func(next http.HandlerFunc) http.HandlerFunc
 }
 
@@ -39,7 +39,7 @@ func (rt *router) handle(pattern string, h http.HandlerFunc, params ...string) {
 	rt.mux.HandleFunc(pattern, one.checked(h))
 }
 
-// checked refuses requests whose query is not one of the route's.
+// checked refuses requests with an invalid or unknown query parameter.
 func (one route) checked(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		query, err := url.ParseQuery(r.URL.RawQuery)
@@ -56,8 +56,7 @@ func (one route) checked(next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// fault returns the first parameter that the route does not take, or takes once only, and what is
-// wrong with it.
+// fault returns the first parameter that is unknown or repeated, and describes the fault.
 func (one route) fault(query url.Values) (name, message string) {
 	names := make([]string, 0, len(query))
 	for name := range query {
@@ -82,8 +81,7 @@ func (one route) listed() string {
 	return strings.Join(one.params, ", ")
 }
 
-// planNamed puts the id of the plan that the path names, by id or by reference, in the place of the
-// name.
+// planNamed replaces the plan's reference in the path by the plan's id.
 func (s *Server) planNamed(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		plan, err := billing.FindPlan(r.Context(), s.Store, r.PathValue("id"))
@@ -96,7 +94,7 @@ func (s *Server) planNamed(next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// apiRoutes are the routes below /v1.
+// apiRoutes returns the routes below /v1.
 func (s *Server) apiRoutes() *router {
 	api := &router{mux: http.NewServeMux(), plan: s.planNamed}
 	api.handle("POST /v1/plans", s.createPlan)

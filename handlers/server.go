@@ -15,14 +15,13 @@ import (
 	"tranche/internal/planning"
 )
 
-// Config is what the HTTP surface works with.
+// Config configures the HTTP server.
 type Config struct {
 	Store   billing.Store
 	Planner *planning.Planner
-	// Rules are what the settings say of all plans: changes keep to them.
+	// Rules are the settings for all plans, which changes must obey.
 	Rules billing.Rules
-	// CheckHeader refuses a webhook by its signature header alone, before the body is read. It may be
-	// nil.
+	// CheckHeader refuses a webhook by its signature header, before the body is read. It may be nil.
 	CheckHeader func(header string, now time.Time) error
 	// Verify checks a webhook's signature header against the raw body.
 	Verify func(payload []byte, header string, now time.Time) error
@@ -31,33 +30,32 @@ type Config struct {
 	// Received is called with events that were stored for the first time; it must not block. It may
 	// be nil.
 	Received func(events []billing.Event)
-	// Pay is what the recovery page works with; nil means that there is none.
+	// Pay configures the recovery page; nil disables it.
 	Pay *PayPage
-	// Allow counts a request against a bucket, of which a minute holds so many, and returns how long to
-	// wait when it is full; 0 means go on. It may be nil.
+	// Allow counts a request against a bucket with a limit per minute. It returns how long to wait if
+	// the bucket is full; 0 means that the request is allowed. It may be nil.
 	Allow func(ctx context.Context, bucket string, perMinute int) (wait time.Duration)
-	// APIKeys are the bearer keys of /v1, each as good as the other.
+	// APIKeys are the valid bearer keys of /v1.
 	APIKeys []string
 	Clock   clock.Clock
-	// Grace is the real time for which a stored event is left to its first task before the
-	// scheduler looks for it.
+	// Grace is the real time between the storing of an event and its first claim by the scheduler. It
+	// leaves the event to the task that the webhook enqueues.
 	Grace time.Duration
 	// Endpoints manages the merchant's endpoints; nil leaves their routes out.
 	Endpoints *operator.Endpoints
 	// Forecaster makes forecasts; nil leaves their route out.
 	Forecaster Forecaster
-	// TakePart reports why this process must write nothing, such as a wrong clock or another account's
-	// key. It may be nil.
+	// TakePart returns an error while this process must not write, such as for a wrong clock or
+	// another account's key. It may be nil.
 	TakePart func() error
-	// TrustedProxies are the addresses whose X-Forwarded-For is believed.
+	// TrustedProxies are the addresses whose X-Forwarded-For is trusted.
 	TrustedProxies []netip.Prefix
-	// HealthOnly leaves out everything but /healthz and /readyz: for processes without the ingress
-	// role.
+	// HealthOnly serves only /healthz and /readyz, for processes without the ingress role.
 	HealthOnly bool
-	// Checks are made by /readyz. Their names are shown by Admin alone.
+	// Checks are run by /readyz. Only Admin shows their names.
 	Checks map[string]func(ctx context.Context) error
-	// Alarms are listed by Admin's /readyz, by name and number only. It should be cached: the page
-	// needs no key. It may be nil.
+	// Alarms are listed by Admin's /readyz, by name and number only. The checker should cache its
+	// results, because the page needs no key. It may be nil.
 	Alarms alarm.Checker
 	// Metrics is Admin's page at /metrics; nil means none.
 	Metrics http.Handler
@@ -69,7 +67,7 @@ type Config struct {
 	Log      zerolog.Logger
 }
 
-// Server is the HTTP surface. Close it to end its background work.
+// Server is the HTTP server's handler. Close it to end its background work.
 type Server struct {
 	Config
 	inbox *inbox
@@ -78,7 +76,7 @@ type Server struct {
 	proxies proxyWatch
 	guesses keyGuesses
 
-	// malformed logs signed webhooks that are no events, of which there may be many.
+	// malformed logs signed webhooks that are not valid events, at a limited rate.
 	malformed zerolog.Logger
 
 	mux   http.Handler
@@ -86,10 +84,10 @@ type Server struct {
 	codes string // for the recovery page's script
 }
 
-// malformedLines is how many lines a minute malformed webhooks get in the log.
+// malformedLines is the maximum number of log lines per minute about malformed webhooks.
 const malformedLines = 10
 
-// New makes the HTTP surface.
+// New returns a Server and starts its background work.
 func New(c Config) *Server {
 	s := &Server{Config: c, malformed: c.Log.Sample(&zerolog.BurstSampler{Burst: malformedLines, Period: time.Minute})}
 	s.Limits = c.Limits.withDefaults()
@@ -105,15 +103,15 @@ func New(c Config) *Server {
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
 
-// Close waits until every event taken in is stored, and logs the wrong API keys that are counted
-// and not logged yet. Call it after the HTTP server has stopped.
+// Close waits until every accepted event is stored, and logs the counts of wrong API keys that are
+// not logged yet. Call it after the HTTP server has stopped.
 func (s *Server) Close() {
 	s.inbox.close()
 	s.logGuesses(s.guesses.all())
 }
 
-// Admin returns the surface of the admin address: health with details, and metrics. It needs no
-// key, so serve it only where operators and their monitoring reach it.
+// Admin returns the handler of the admin address: health with details, and metrics. It needs no
+// key, so serve it on an address that only operators and their monitoring can reach.
 func (s *Server) Admin() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", s.healthz)
@@ -124,7 +122,7 @@ func (s *Server) Admin() http.Handler {
 	return s.timed(s.observe(s.known(mux)))
 }
 
-// routes is the public surface.
+// routes returns the handler of the public address.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", s.healthz)

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// takesPart refuses everything that would write while this process takes no part: what it wrote
-// would carry a wrong time. Stripe sends a refused webhook again.
+// takesPart refuses every request that would write while TakePart returns an error, because the
+// rows would be wrong. Stripe sends a refused webhook again.
 func (s *Server) takesPart(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		reads := (r.Method == http.MethodGet || r.Method == http.MethodHead) && !strings.HasPrefix(r.URL.Path, "/pay/")
@@ -16,7 +16,7 @@ func (s *Server) takesPart(next http.Handler) http.Handler {
 		}
 		if err := s.TakePart(); err != nil {
 			writeProblem(w, problem{Status: http.StatusServiceUnavailable, Slug: "unavailable", Retry: retryAfter,
-				Detail: "this process takes no part now, and its log says why; send the same request again"})
+				Detail: "this process does not accept writes at the moment; its log has the reason; send the same request again"})
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -10,16 +10,16 @@ import (
 	"tranche/internal/billing"
 )
 
-// readable refuses a path or query that holds what no text of one line does: see
-// billing.LineProblem. The databases differ in what they make of it.
+// readable refuses a path or query with characters that a text of one line must not have: see
+// billing.LineProblem. The two databases treat such characters differently.
 func (s *Server) readable(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if problem := billing.LineProblem(r.URL.Path); problem != "" {
 			badParameter(w, "path", problem)
 			return
 		}
-		query, _ := url.ParseQuery(r.URL.RawQuery)             // each route refuses one that can't be read
-		for _, name := range slices.Sorted(maps.Keys(query)) { // the same query has the same answer
+		query, _ := url.ParseQuery(r.URL.RawQuery)             // each route refuses an invalid query
+		for _, name := range slices.Sorted(maps.Keys(query)) { // sorted, so that the answer is always the same
 			if problem := firstProblem(append(query[name], name)); problem != "" {
 				badParameter(w, billing.CleanLine(name, maxShownName), problem)
 				return
@@ -29,7 +29,7 @@ func (s *Server) readable(next http.Handler) http.Handler {
 	})
 }
 
-// maxShownName bounds what is repeated of a parameter's name, in characters.
+// maxShownName bounds the part of a parameter's name that the answer repeats, in characters.
 const maxShownName = 100
 
 func firstProblem(texts []string) string {
@@ -40,7 +40,7 @@ func firstProblem(texts []string) string {
 	return billing.LineProblem(texts[i])
 }
 
-// isPrintable says whether s is printable ASCII, as Stripe wants idempotency keys to be.
+// isPrintable reports whether s is printable ASCII, which Stripe requires of idempotency keys.
 func isPrintable(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' })
 }

@@ -8,15 +8,15 @@ import (
 )
 
 // The types below are the JSON of the API, of --json on the command line and of the demo's report.
-// Amounts are minor units; times are RFC 3339 in UTC, null when there is none.
+// Amounts are minor units; times are RFC 3339 in UTC, or null.
 
-// PlanView is a plan.
+// PlanView is the JSON of a plan.
 type PlanView struct {
 	ID        billing.PlanID   `json:"id"`
 	Object    string           `json:"object"` // "plan"
 	Reference string           `json:"reference"`
 	Kind      billing.PlanKind `json:"kind"`
-	// Description is what the plan is for, in the merchant's words.
+	// Description is the merchant's text about the plan's purpose.
 	Description string             `json:"description,omitempty"`
 	Status      billing.PlanStatus `json:"status"`
 	Reason      string             `json:"reason,omitempty"` // why it is paused, canceled or defaulted
@@ -24,35 +24,36 @@ type PlanView struct {
 	Total       int64              `json:"total"`
 	Customer    CustomerView       `json:"customer"`
 	Charges     []ChargeView       `json:"charges"`
-	// Incidents are the open ones: faults that a person must answer.
+	// Incidents are the open incidents: faults that a person must resolve.
 	Incidents   []IncidentView `json:"incidents,omitempty"`
 	CreatedAt   time.Time      `json:"created_at"`
 	ActivatedAt *time.Time     `json:"activated_at"`
 	PausedAt    *time.Time     `json:"paused_at,omitempty"`
-	// ExpiresAt is when the plan is canceled where it is not active by then; absent where its terms
-	// set no such time, and once it was active.
+	// ExpiresAt is when the plan is canceled if it is not active by then. It is absent if the terms
+	// set no such time, and once the plan has been active.
 	ExpiresAt    *time.Time        `json:"expires_at,omitempty"`
-	FirstPayment *FirstPaymentView `json:"first_payment,omitempty"` // in the answer to POST /v1/plans only
-	// Setup is in the answer to POST /v1/plans only, where there is no first payment.
+	FirstPayment *FirstPaymentView `json:"first_payment,omitempty"` // only in the answer to POST /v1/plans
+	// Setup is only in the answer to POST /v1/plans, if there is no first payment.
 	Setup *SetupView `json:"setup,omitempty"`
-	// Warnings, in the answer to POST /v1/plans only, are what to know of the plan before it is sold.
+	// Warnings are only in the answer to POST /v1/plans. They are for the merchant, before the plan is
+	// sold.
 	Warnings []string `json:"warnings,omitempty"`
-	// Recurrence is how the charges go on after the last one there is.
+	// Recurrence describes the charges that follow the existing ones.
 	Recurrence *RecurrenceView `json:"recurrence,omitempty"`
-	// CatchUp is what becomes of periods that an outage missed; absent for the default, one charge
-	// a day.
+	// CatchUp selects which periods that an outage missed are charged; absent for the default, one
+	// charge a day.
 	CatchUp billing.CatchUp `json:"catch_up,omitempty"`
-	// Account is the connected account whose payments these are; absent for the platform's own. The
-	// checkout needs it for Stripe.js.
+	// Account is the connected account that makes the payments; absent for the platform's own account.
+	// The checkout needs it for Stripe.js.
 	Account string `json:"account,omitempty"`
-	// Connect is what Stripe Connect is told of each payment.
+	// Connect holds the Stripe Connect parameters of each payment.
 	Connect *billing.Connect `json:"connect,omitempty"`
-	// Policy is the name of the dunning policy; empty means the default one.
+	// Policy is the name of the dunning policy; empty means the default policy.
 	Policy      string `json:"policy,omitempty"`
 	BackupCards bool   `json:"backup_cards_allowed,omitempty"`
 }
 
-// FirstPaymentView is what the merchant's checkout needs. The client secret is for this customer
+// FirstPaymentView is the JSON for the merchant's checkout. The client secret is for this customer
 // only.
 type FirstPaymentView struct {
 	PaymentIntent string               `json:"payment_intent"`
@@ -60,23 +61,23 @@ type FirstPaymentView struct {
 	Status        billing.IntentStatus `json:"status"`
 }
 
-// SetupView is what the merchant's checkout needs for a card without a payment. The client secret
-// is for this customer only.
+// SetupView is the JSON for the merchant's checkout if it saves a card without a payment. The
+// client secret is for this customer only.
 type SetupView struct {
 	SetupIntent  string               `json:"setup_intent"`
 	ClientSecret string               `json:"client_secret"`
 	Status       billing.IntentStatus `json:"status"`
 }
 
-// RecurrenceView is how a plan goes on.
+// RecurrenceView is the JSON of a recurrence.
 type RecurrenceView struct {
 	Amount int64            `json:"amount"`
 	Every  billing.Interval `json:"every"`
-	Left   int              `json:"left,omitempty"` // how many charges are still to be written; absent where there is no such end
-	Until  billing.Date     `json:"until,omitzero"` // the last date on which one may fall due; absent where there is no such end
+	Left   int              `json:"left,omitempty"` // the number of charges still to be written; absent if unlimited
+	Until  billing.Date     `json:"until,omitzero"` // the last possible due date; absent if unlimited
 }
 
-// ViewRecurrence writes how a plan goes on; nil when it does not.
+// ViewRecurrence returns the JSON of a recurrence; nil if no more charges follow.
 func ViewRecurrence(r billing.Recurrence) *RecurrenceView {
 	if r.IsZero() {
 		return nil
@@ -84,7 +85,7 @@ func ViewRecurrence(r billing.Recurrence) *RecurrenceView {
 	return &RecurrenceView{Amount: r.Amount, Every: r.Every, Left: r.Left, Until: r.Until}
 }
 
-// ViewCreated writes a plan that was just made, with what the merchant's checkout needs.
+// ViewCreated returns the JSON of a new plan, with the client secret for the merchant's checkout.
 func ViewCreated(c planning.Created) PlanView {
 	v := ViewPlan(c.Details)
 	v.Warnings = billing.Warnings(c.Plan.Currency)
@@ -99,7 +100,7 @@ func ViewCreated(c planning.Created) PlanView {
 	return v
 }
 
-// CustomerView is a customer.
+// CustomerView is the JSON of a customer.
 type CustomerView struct {
 	ID             billing.CustomerID `json:"id"`
 	Reference      string             `json:"reference"`
@@ -110,10 +111,10 @@ type CustomerView struct {
 	StripeCustomer string             `json:"stripe_customer"`
 	ErasedAt       *time.Time         `json:"erased_at,omitempty"`
 	Cards          []CardView         `json:"cards,omitempty"`
-	Plans          []CustomerPlanView `json:"plans,omitempty"` // that may still charge something, newest first
+	Plans          []CustomerPlanView `json:"plans,omitempty"` // plans that may still make charges, newest first
 }
 
-// CustomerPlanView is a plan as its customer lists it.
+// CustomerPlanView is the JSON of a plan in its customer.
 type CustomerPlanView struct {
 	ID        billing.PlanID     `json:"id"`
 	Reference string             `json:"reference"`
@@ -121,10 +122,10 @@ type CustomerPlanView struct {
 	Status    billing.PlanStatus `json:"status"`
 	Currency  billing.Currency   `json:"currency"`
 	Total     int64              `json:"total"`
-	Card      billing.CardID     `json:"card,omitempty"` // that is charged
+	Card      billing.CardID     `json:"card,omitempty"` // the card to charge
 }
 
-// CardView is a saved card.
+// CardView is the JSON of a saved card.
 type CardView struct {
 	ID            billing.CardID     `json:"id"`
 	PaymentMethod string             `json:"payment_method"`
@@ -135,37 +136,37 @@ type CardView struct {
 	Status        billing.CardStatus `json:"status"`
 	Position      int                `json:"position,omitempty"`   // 1 is the default card, the others are its backups in order
 	Account       string             `json:"account,omitempty"`    // the connected account that it was saved in
-	Hold          string             `json:"hold,omitempty"`       // why it is not charged until somebody agrees
-	RemovedAt     *time.Time         `json:"removed_at,omitempty"` // when it was removed for good
+	Hold          string             `json:"hold,omitempty"`       // why it is not charged until it is released
+	RemovedAt     *time.Time         `json:"removed_at,omitempty"` // when it was permanently removed
 	Expired       bool               `json:"expired,omitempty"`
-	// ExpiresBefore is when the first charge falls due that the card is to pay after its last month.
+	// ExpiresBefore is the due date of the card's first charge after the card's expiry.
 	ExpiresBefore *time.Time `json:"expires_before,omitempty"`
 }
 
-// ChargeView is a charge.
+// ChargeView is the JSON of a charge.
 type ChargeView struct {
 	ID            billing.ChargeID      `json:"id"`
 	Sequence      int                   `json:"sequence"`
 	Amount        int64                 `json:"amount"`
 	Currency      billing.Currency      `json:"currency"`
-	DueAt         *time.Time            `json:"due_at"` // null while it waits for the merchant's word
+	DueAt         *time.Time            `json:"due_at"` // null while the charge waits for the merchant's request
 	Status        billing.ChargeStatus  `json:"status"`
 	Reason        string                `json:"reason,omitempty"`
 	DeclineCode   string                `json:"decline_code,omitempty"`
 	NextAttemptAt *time.Time            `json:"next_attempt_at"`
 	PaidAt        *time.Time            `json:"paid_at"`
-	PaidOutside   bool                  `json:"paid_outside,omitempty"` // no money came through Stripe
-	Dropped       bool                  `json:"dropped,omitempty"`      // its amount is in the total no more
+	PaidOutside   bool                  `json:"paid_outside,omitempty"` // paid without Stripe
+	Dropped       bool                  `json:"dropped,omitempty"`      // its amount no longer counts in the total
 	Refunded      int64                 `json:"amount_refunded"`
 	DisputeStatus billing.DisputeStatus `json:"dispute_status,omitempty"`
 	PaymentIntent string                `json:"payment_intent"`
 	Attempts      []AttemptView         `json:"attempts"`
-	// Incidents are the open ones about the charge.
+	// Incidents are the open incidents about the charge.
 	Incidents []IncidentView `json:"incidents,omitempty"`
 }
 
-// AttemptView is an attempt. An attempt the customer made without us has no idempotency key of
-// ours.
+// AttemptView is the JSON of an attempt. An attempt that the customer made at Stripe directly has
+// no idempotency key.
 type AttemptView struct {
 	Number         int               `json:"number"`
 	Initiator      billing.Initiator `json:"initiator"`
@@ -179,18 +180,19 @@ type AttemptView struct {
 	FinishedAt     *time.Time        `json:"finished_at"`
 }
 
-// NoticeView is a notice.
+// NoticeView is the JSON of a notice.
 type NoticeView struct {
 	ID      billing.NoticeID     `json:"id"`
 	Kind    billing.NoticeKind   `json:"kind"`
 	Plan    billing.PlanID       `json:"plan"`
-	Charge  *billing.ChargeID    `json:"charge"` // null for one about the plan or the card
+	Charge  *billing.ChargeID    `json:"charge"` // null for a notice about the plan or the card
 	Channel string               `json:"channel"`
 	To      string               `json:"to"`
 	Status  billing.NoticeStatus `json:"status"`
 	Reason  string               `json:"reason,omitempty"`
-	Message string               `json:"message_id"` // of the mail; empty while it is not known
-	// MailedWith is the notice whose mail holds this one too; absent where it has a mail of its own.
+	Message string               `json:"message_id"` // the mail's Message-ID; empty until it is known
+	// MailedWith is another notice whose mail also holds this notice; absent if this notice has its
+	// own mail.
 	MailedWith billing.NoticeID `json:"mailed_with,omitempty"`
 	Subject    string           `json:"subject"`
 	Body       string           `json:"body"`
@@ -198,12 +200,12 @@ type NoticeView struct {
 	Created    time.Time        `json:"created_at"`
 }
 
-// AuditView is one line of what happened.
+// AuditView is the JSON of an audit entry.
 type AuditView struct {
 	Seq      int64              `json:"seq"` // in the order of writing
 	At       time.Time          `json:"at"`
 	Actor    billing.Actor      `json:"actor"`
-	Name     string             `json:"actor_name,omitempty"` // the person behind an API key, as the caller names them
+	Name     string             `json:"actor_name,omitempty"` // the person behind an API key, as named by the caller
 	Action   string             `json:"action"`
 	Plan     billing.PlanID     `json:"plan,omitempty"`
 	Charge   billing.ChargeID   `json:"charge,omitempty"`
@@ -216,7 +218,7 @@ type AuditView struct {
 	Next     string             `json:"next,omitempty"`
 }
 
-// ListView is one page of a list.
+// ListView is the JSON of one page of a list.
 type ListView[T any] struct {
 	Object  string `json:"object"` // "list"
 	Data    []T    `json:"data"`
@@ -225,7 +227,7 @@ type ListView[T any] struct {
 	Next string `json:"next_cursor,omitempty"`
 }
 
-// ViewPlan writes a plan.
+// ViewPlan returns the JSON of a plan.
 func ViewPlan(d billing.Details) PlanView {
 	p := d.Plan
 	v := PlanView{
@@ -250,7 +252,7 @@ func ViewPlan(d billing.Details) PlanView {
 	return v
 }
 
-// ViewCustomer writes a customer, with cards when they are given.
+// ViewCustomer returns the JSON of a customer and of the given cards.
 func ViewCustomer(c billing.Customer, cards []billing.Card) CustomerView {
 	v := CustomerView{
 		ID: c.ID, Reference: c.Reference, Email: c.Email, Name: c.Name, Locale: c.Locale, TimeZone: c.TimeZone,
@@ -262,7 +264,7 @@ func ViewCustomer(c billing.Customer, cards []billing.Card) CustomerView {
 	return v
 }
 
-// ViewCard writes a card.
+// ViewCard returns the JSON of a card.
 func ViewCard(c billing.Card) CardView {
 	return CardView{
 		ID: c.ID, PaymentMethod: c.PaymentMethod, Brand: c.Brand, Last4: c.Last4, ExpMonth: c.ExpMonth, ExpYear: c.ExpYear, Status: c.Status,
@@ -270,8 +272,8 @@ func ViewCard(c billing.Card) CardView {
 	}
 }
 
-// ViewWallet writes a customer with their open plans and their cards, in order, and which cards
-// expire before what they are to pay.
+// ViewWallet returns the JSON of a customer with the open plans and the cards in order. Each card
+// has the first charge that falls due after its expiry.
 func ViewWallet(w billing.Wallet, now time.Time) CustomerView {
 	v := ViewCustomer(w.Customer, w.Cards)
 	for _, p := range w.Plans {
@@ -304,7 +306,7 @@ func viewCharge(c billing.Charge, attempts []billing.Attempt) ChargeView {
 	return v
 }
 
-// ViewNotice writes a notice.
+// ViewNotice returns the JSON of a notice.
 func ViewNotice(n billing.Notice) NoticeView {
 	v := NoticeView{
 		ID: n.ID, Kind: n.Kind, Plan: n.PlanID, Channel: n.Channel, To: n.To, Status: n.Status,
@@ -319,7 +321,7 @@ func ViewNotice(n billing.Notice) NoticeView {
 	return v
 }
 
-// ViewAudit writes an audit entry.
+// ViewAudit returns the JSON of an audit entry.
 func ViewAudit(e billing.AuditEntry) AuditView {
 	return AuditView{
 		Seq: e.Seq, At: e.At, Actor: e.Actor, Name: e.ActorName, Action: e.Action, Plan: e.PlanID, Charge: e.ChargeID, Customer: e.CustomerID,

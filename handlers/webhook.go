@@ -12,16 +12,15 @@ import (
 	"tranche/internal/operator"
 )
 
-// maxWebhookBody is far above any event Stripe is known to send, and small enough to refuse a
-// flood.
+// maxWebhookBody is far above the size of Stripe's events, and small enough to bound a flood.
 const maxWebhookBody = 1 << 20
 
-// signatureHeader is where Stripe signs a body.
+// signatureHeader is the header with Stripe's signature of the body.
 const signatureHeader = "Stripe-Signature"
 
-// stripeWebhook stores one event of Stripe's. It answers 2xx only once the event is stored, so that
-// Stripe resends whatever was not. A duplicate is answered 2xx too and changes nothing, unless the
-// stored event has failed: then it is handled again.
+// stripeWebhook stores one Stripe event. It answers 2xx only once the event is stored, so that
+// Stripe resends every event that was not. A duplicate is also answered 2xx. It changes nothing,
+// unless the stored event has failed: then the event is handled again.
 func (s *Server) stripeWebhook(w http.ResponseWriter, r *http.Request) {
 	if !s.mayBeSigned(w, r) {
 		return
@@ -37,7 +36,7 @@ func (s *Server) stripeWebhook(w http.ResponseWriter, r *http.Request) {
 	}
 	event, err := s.Parse(body)
 	if err != nil {
-		s.malformed.Warn().Err(err).Int("bytes", len(body)).Msg("signed webhook refused: it is no event of Stripe's; if Stripe sent it, look at it in the dashboard")
+		s.malformed.Warn().Err(err).Int("bytes", len(body)).Msg("signed webhook refused: it is not a Stripe event; if Stripe sent it, inspect it in the dashboard")
 		writeProblem(w, problem{Status: http.StatusBadRequest, Slug: "malformed_event", Detail: err.Error()})
 		return
 	}
@@ -54,8 +53,8 @@ func (s *Server) stripeWebhook(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]any{"received": true, "duplicate": !fresh})
 }
 
-// mayBeSigned reports whether the signature header can belong to a body that Stripe signed now. It
-// answers itself when it can't: the body of a stranger is not read.
+// mayBeSigned reports whether the signature header can belong to a body that Stripe signed now. If
+// not, it sends the answer, and the body is never read.
 func (s *Server) mayBeSigned(w http.ResponseWriter, r *http.Request) bool {
 	if s.CheckHeader == nil {
 		return true
@@ -73,9 +72,9 @@ func (s *Server) refuseSignature(w http.ResponseWriter, r *http.Request, err err
 		Detail: "the Stripe-Signature header does not match the body and STRIPE_WEBHOOK_SECRET, or its time is too far from now"})
 }
 
-// retryFailed makes an event that came again pending, and reports true, if it failed before: it was
-// resent in Stripe's dashboard because its cause is fixed. An event that did not fail stays as it
-// is.
+// retryFailed makes a repeated event pending again and returns true, if the stored event has
+// failed: an operator resends such an event in Stripe's dashboard once the cause is fixed. Any
+// other event stays as it is.
 func (s *Server) retryFailed(ctx context.Context, sent billing.Event) (bool, error) {
 	known, err := s.Store.Event(ctx, sent.ID)
 	if err != nil || known.Status != billing.EventFailed {
@@ -91,7 +90,7 @@ func (s *Server) retryFailed(ctx context.Context, sent billing.Event) (bool, err
 	return true, nil
 }
 
-// readProblem is why a body could not be read.
+// readProblem returns the problem of a body that could not be read.
 func readProblem(err error) problem {
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return bodyProblem(err)
@@ -102,7 +101,8 @@ func readProblem(err error) problem {
 	return problem{Status: http.StatusBadRequest, Slug: "unreadable_body", Detail: "the body did not arrive whole"}
 }
 
-// arrivalProblem is why a body was not taken, whatever is in it.
+// arrivalProblem returns the problem of a body that did not arrive in time or exceeds the limit of
+// all requests together.
 func arrivalProblem(err error) (problem, bool) {
 	switch {
 	case errors.Is(err, errBusy):

@@ -21,7 +21,7 @@ func (s *Server) webhookRoutes(api *router) {
 	api.handle("POST /v1/webhook_deliveries/{id}/replay", s.replayDelivery)
 }
 
-// createEndpoint adds an endpoint. Its secret is in this answer and in no other.
+// createEndpoint adds an endpoint. Only this answer holds its secret.
 func (s *Server) createEndpoint(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		URL   string   `json:"url"`
@@ -39,7 +39,7 @@ func (s *Server) createEndpoint(w http.ResponseWriter, r *http.Request) {
 	s.writeSecret(w, http.StatusCreated, e, secret)
 }
 
-// rotateEndpoint gives an endpoint a new secret, which is in this answer and in no other.
+// rotateEndpoint creates a new secret for an endpoint. Only this answer holds it.
 func (s *Server) rotateEndpoint(w http.ResponseWriter, r *http.Request) {
 	e, secret, err := s.Endpoints.Rotate(r.Context(), endpointID(r))
 	if err != nil {
@@ -55,7 +55,7 @@ func (s *Server) writeSecret(w http.ResponseWriter, status int, e billing.Endpoi
 	writeJSON(w, status, v)
 }
 
-// listEndpoints lists all endpoints: there are few.
+// listEndpoints lists all endpoints on one page, because there are few.
 func (s *Server) listEndpoints(w http.ResponseWriter, r *http.Request) {
 	endpoints, err := s.Endpoints.Store.Endpoints(r.Context())
 	if err != nil {
@@ -74,7 +74,7 @@ func (s *Server) showEndpoint(w http.ResponseWriter, r *http.Request) {
 	s.answerEndpoint(w, r, e, err)
 }
 
-// changeEndpoint changes what the body names.
+// changeEndpoint changes the endpoint's fields that the body has.
 func (s *Server) changeEndpoint(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		URL    *string                 `json:"url"`
@@ -96,7 +96,7 @@ func (s *Server) answerEndpoint(w http.ResponseWriter, r *http.Request, e billin
 	writeJSON(w, http.StatusOK, ViewEndpoint(e, s.Clock.Now()))
 }
 
-// deleteEndpoint removes an endpoint and everything owed to it.
+// deleteEndpoint deletes an endpoint and its deliveries.
 func (s *Server) deleteEndpoint(w http.ResponseWriter, r *http.Request) {
 	if err := s.Endpoints.Delete(r.Context(), endpointID(r)); err != nil {
 		s.fail(w, r, err)
@@ -105,7 +105,7 @@ func (s *Server) deleteEndpoint(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// replayEndpoint sends an endpoint again what it has not taken since a time.
+// replayEndpoint resends the messages since a time that an endpoint has not accepted.
 func (s *Server) replayEndpoint(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		Since     time.Time `json:"since"`
@@ -126,7 +126,7 @@ func (s *Server) replayEndpoint(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusAccepted, map[string]int{"replayed": n})
 }
 
-// listDeliveries lists deliveries, newest first; by endpoint, message or status.
+// listDeliveries lists deliveries, newest first, filtered by endpoint, message or status.
 func (s *Server) listDeliveries(w http.ResponseWriter, r *http.Request) {
 	limit, ok := pageSize(w, r)
 	if !ok || !checkQuery(w, r, "dlv_", billing.DeliveryStatuses()) {
@@ -152,7 +152,7 @@ func (s *Server) listDeliveries(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, list)
 }
 
-// showDelivery shows one delivery with its message.
+// showDelivery answers with one delivery and its message.
 func (s *Server) showDelivery(w http.ResponseWriter, r *http.Request) {
 	o, err := s.Endpoints.Store.Outgoing(r.Context(), deliveryID(r))
 	if err != nil {
@@ -164,7 +164,7 @@ func (s *Server) showDelivery(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, v)
 }
 
-// replayDelivery sends one delivery once more.
+// replayDelivery resends one delivery.
 func (s *Server) replayDelivery(w http.ResponseWriter, r *http.Request) {
 	d, err := s.Endpoints.Replay(r.Context(), deliveryID(r))
 	if err != nil {

@@ -68,7 +68,7 @@ func TestEndpointsAreManagedOverHTTP(t *testing.T) {
 		changed := s.endpoint("PATCH", "/"+made.ID, `{"url": "https://shop.example/new", "types": []}`, 200)
 		require.Equal(s.t, []any{"https://shop.example/new", []string{}, "enabled"}, []any{changed.URL, changed.Types, changed.Status})
 		require.Equal(s.t, "disabled", s.endpoint("PATCH", "/"+made.ID, `{"status": "disabled"}`, 200).Status)
-		require.Equal(s.t, "https://shop.example/new", s.endpoint("GET", "/"+made.ID, "", 200).URL, "what is not named stays")
+		require.Equal(s.t, "https://shop.example/new", s.endpoint("GET", "/"+made.ID, "", 200).URL, "omitted fields stay")
 		require.Equal(s.t, "enabled", s.endpoint("PATCH", "/"+made.ID, `{"status": "enabled"}`, 200).Status)
 
 		s.endpoint("DELETE", "/"+made.ID, "", 204)

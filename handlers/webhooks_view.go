@@ -7,7 +7,7 @@ import (
 	"tranche/internal/billing"
 )
 
-// EndpointView is an endpoint of the merchant's. The secret is there only in the answer that makes
+// EndpointView is the JSON of a merchant's endpoint. Only the answer that creates the secret holds
 // it.
 type EndpointView struct {
 	ID             billing.EndpointID     `json:"id"`
@@ -23,7 +23,7 @@ type EndpointView struct {
 	Secret         string                 `json:"secret,omitempty"`
 }
 
-// DeliveryView is one message owed to one endpoint.
+// DeliveryView is the JSON of the delivery of one message to one endpoint.
 type DeliveryView struct {
 	ID            billing.DeliveryID     `json:"id"`
 	Object        string                 `json:"object"` // "webhook_delivery"
@@ -38,10 +38,11 @@ type DeliveryView struct {
 	LastAttemptAt *time.Time             `json:"last_attempt_at"`
 	DeliveredAt   *time.Time             `json:"delivered_at"`
 	CreatedAt     time.Time              `json:"created_at"`
-	Payload       json.RawMessage        `json:"payload,omitempty"` // of one that is asked for alone
+	Payload       json.RawMessage        `json:"payload,omitempty"` // only in the answer about a single delivery
 }
 
-// ViewEndpoint writes an endpoint. now tells whether its old secret still signs.
+// ViewEndpoint returns the JSON of an endpoint. It includes the end of the old secret if that is
+// after now.
 func ViewEndpoint(e billing.Endpoint, now time.Time) EndpointView {
 	v := EndpointView{
 		ID: e.ID, Object: "webhook_endpoint", URL: e.URL, Types: []string{}, Status: e.Status, Reason: e.Reason,
@@ -54,7 +55,7 @@ func ViewEndpoint(e billing.Endpoint, now time.Time) EndpointView {
 	return v
 }
 
-// ViewDelivery writes a delivery without its message.
+// ViewDelivery returns the JSON of a delivery without its message.
 func ViewDelivery(d billing.WebhookDelivery) DeliveryView {
 	v := DeliveryView{
 		ID: d.ID, Object: "webhook_delivery", Endpoint: d.EndpointID, Message: d.MessageID, Type: d.Type, Status: d.Status,
