@@ -6,9 +6,9 @@ import (
 	"unicode"
 )
 
-// Actor names who caused what an audit entry records: a kind, and mostly an id after a colon, such
-// as key:1f0c9a44d2b7, cli:ada@ops1 or event:evt_1. It holds no secret and no address of a
-// customer.
+// Actor names who caused what an audit entry records: a kind and, for most kinds, an id after a
+// colon, such as key:1f0c9a44d2b7, cli:ada@ops1 or event:evt_1. It holds no secret and no address
+// of a customer.
 type Actor string
 
 // ActorKind is the part of an Actor before the colon.
@@ -26,11 +26,13 @@ const (
 )
 
 const (
-	// ActorStripe is Stripe in an answer to a call. In the work on an event the event is named.
+	// ActorStripe is Stripe, in the answer to a call. While an event is handled, the event is named
+	// instead.
 	ActorStripe Actor = "stripe"
-	// ActorCustomer is the customer that an entry names. On the recovery page the link is named.
+	// ActorCustomer is the customer that an entry names. On the recovery page, the link is named
+	// instead.
 	ActorCustomer Actor = "customer"
-	// ActorUnknown stands where an entry point names no actor, which is a fault.
+	// ActorUnknown is recorded where an entry point sets no actor, which is a bug.
 	ActorUnknown Actor = "unknown"
 )
 
@@ -49,19 +51,19 @@ func NewActor(kind ActorKind, id string) Actor {
 	return Actor(string(kind) + ":" + id)
 }
 
-// Kind is the part before the colon.
+// Kind returns the part before the colon.
 func (a Actor) Kind() ActorKind {
 	kind, _, _ := strings.Cut(string(a), ":")
 	return ActorKind(kind)
 }
 
-// Party is an actor, with the person behind it where the actor stands for several.
+// Party is an actor and, where several people share the actor, the person who acted.
 type Party struct {
 	Actor Actor
 	Name  string // free text of the API's caller: the header X-Tranche-Actor
 }
 
-// String writes the party for people.
+// String formats the party for people.
 func (p Party) String() string {
 	if p.Name == "" {
 		return string(p.Actor)
@@ -72,14 +74,14 @@ func (p Party) String() string {
 // partyKey is the context's key for the acting party.
 type partyKey struct{}
 
-// ActingAs has every audit entry that is written with the context name the party. Each entry point
-// calls it once: the API, a command, a task, a periodic job. It goes with the context because one
-// request has one actor, and an entry that forgot it would name another.
+// ActingAs returns a context with which every audit entry names the party. Each entry point calls
+// it once: the API, a command, a task, a periodic job. The party is kept in the context because one
+// request has one actor, and an entry that set its own could name the wrong one.
 func ActingAs(ctx context.Context, p Party) context.Context {
 	return context.WithValue(ctx, partyKey{}, p)
 }
 
-// PartyOf is the party that the context acts for; ActorUnknown where no entry point named one.
+// PartyOf returns the party that the context acts for, or ActorUnknown if no entry point set one.
 func PartyOf(ctx context.Context) Party {
 	p, ok := ctx.Value(partyKey{}).(Party)
 	if !ok || p.Actor == "" {

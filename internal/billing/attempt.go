@@ -5,41 +5,41 @@ import (
 	"time"
 )
 
-// Outcome is what became of an attempt.
+// Outcome is the result of an attempt.
 type Outcome string
 
 const (
-	// OutcomeUnknown was or will be sent and has no known answer: it is sent again under the same
-	// key, or looked up.
+	// OutcomeUnknown means that the request was sent, or is about to be, and that its result is not
+	// known. The request is sent again under the same key, or the result is looked up.
 	OutcomeUnknown Outcome = "unknown"
-	// OutcomeAwaitingCustomer is a PaymentIntent made for the customer to confirm in the merchant's
+	// OutcomeAwaitingCustomer is a PaymentIntent that the customer is to confirm in the merchant's
 	// checkout.
 	OutcomeAwaitingCustomer Outcome = "awaiting_customer"
-	// OutcomeProcessing was accepted; Stripe does not know the result yet.
+	// OutcomeProcessing means that Stripe accepted the request and does not know the result yet.
 	OutcomeProcessing Outcome = "processing"
-	// OutcomeSucceeded took the money.
+	// OutcomeSucceeded means that the money was received.
 	OutcomeSucceeded Outcome = "succeeded"
-	// OutcomeDeclined was refused by the issuer, the network or Stripe.
+	// OutcomeDeclined means that the issuer, the network or Stripe declined the payment.
 	OutcomeDeclined Outcome = "declined"
-	// OutcomeRequiresAction needs the customer to authenticate.
+	// OutcomeRequiresAction means that the customer must authenticate.
 	OutcomeRequiresAction Outcome = "requires_action"
-	// OutcomeCanceled met a canceled PaymentIntent.
+	// OutcomeCanceled means that the PaymentIntent was canceled.
 	OutcomeCanceled Outcome = "canceled"
-	// OutcomeError was refused as a request: nothing reached the card. The fault is ours or the
-	// account's.
+	// OutcomeError means that Stripe rejected the request before it reached the card. The cause
+	// lies with Tranche or with the Stripe account.
 	OutcomeError Outcome = "error"
 )
 
-// Open says whether the attempt may still turn out to have taken the money by our own call.
+// Open reports whether the request of the attempt may still turn out to have taken the money.
 func (o Outcome) Open() bool { return o == OutcomeUnknown || o == OutcomeProcessing }
 
-// Initiator says who started an attempt, in the card networks' terms.
+// Initiator is the party that started an attempt, in the card networks' terms.
 type Initiator string
 
 const (
-	// InitiatorMerchant is an off-session attempt of ours.
+	// InitiatorMerchant is an off-session attempt by Tranche.
 	InitiatorMerchant Initiator = "merchant"
-	// InitiatorCustomer is a payment the customer confirmed.
+	// InitiatorCustomer is a payment that the customer confirmed.
 	InitiatorCustomer Initiator = "customer"
 )
 
@@ -51,7 +51,8 @@ type Attempt struct {
 	Number    int // from 1, per charge
 	Initiator Initiator
 
-	// IdempotencyKey is what Stripe was called with; empty for an attempt the customer made without us.
+	// IdempotencyKey is the key that the request is sent under; empty for an attempt that the
+	// customer made without Tranche.
 	IdempotencyKey string
 	Params         PaymentParams
 	SendCount      int       // how often the request was sent under its key
@@ -60,9 +61,9 @@ type Attempt struct {
 	Outcome Outcome
 	Failure Failure // set when declined or error
 
-	// Fingerprint names the number of the card that was charged off-session, over all customers and
-	// PaymentMethods; the PaymentMethod's id where Stripe gave none. The networks' caps are counted
-	// by it. Empty for what a customer confirmed.
+	// Fingerprint identifies the card number that was charged off-session, across all customers and
+	// PaymentMethods; it is the PaymentMethod's id where Stripe gave no fingerprint. The networks'
+	// caps are counted by it. Empty for payments that a customer confirmed.
 	Fingerprint string
 
 	PaymentIntent string // pi_…
@@ -73,12 +74,12 @@ type Attempt struct {
 	FinishedAt time.Time // zero while the outcome is open
 }
 
-// Made reports whether the attempt created its PaymentIntent, whoever confirms it. Its parameters
-// name the Stripe customer: a card of another one is refused with HTTP 400. Source:
+// Made reports whether the attempt created its PaymentIntent, by either initiator. Its parameters
+// name the Stripe customer: Stripe refuses the card of another customer with HTTP 400. Source:
 // docs.stripe.com/api/payment_intents/confirm.
 func (a Attempt) Made() bool { return a.Params.PaymentIntent == "" && a.Params.Amount > 0 }
 
-// Failure is why an attempt did not succeed, as Stripe told it. It holds no secret.
+// Failure is Stripe's account of why an attempt did not succeed. It holds no secret.
 type Failure struct {
 	Code               string `json:"code,omitempty"`         // Stripe's error code, such as card_declined
 	DeclineCode        string `json:"decline_code,omitempty"` // the issuer's reason, such as insufficient_funds; may be empty
@@ -86,10 +87,10 @@ type Failure struct {
 	NetworkAdviceCode  string `json:"network_advice_code,omitempty"`
 	NetworkDeclineCode string `json:"network_decline_code,omitempty"`
 	Blocked            bool   `json:"blocked,omitempty"` // Stripe Radar blocked it; the issuer was not asked
-	Message            string `json:"message,omitempty"` // Stripe's text; only that of a card error may be shown to a customer
+	Message            string `json:"message,omitempty"` // Stripe's text; customers may be shown the text of card errors only
 }
 
-// Cause is the decline code, or the code where there is none.
+// Cause returns the decline code, or the error code if there is no decline code.
 func (f Failure) Cause() string {
 	if f.DeclineCode != "" {
 		return f.DeclineCode
@@ -98,8 +99,8 @@ func (f Failure) Cause() string {
 }
 
 // PaymentParams is everything that is sent to Stripe to create or confirm a PaymentIntent. It is
-// stored with the attempt, because Stripe compares the parameters of a repeated key with those of
-// the first request.
+// stored with the attempt because Stripe refuses a repeated key whose parameters differ from the
+// first request's.
 type PaymentParams struct {
 	PaymentIntent string            `json:"payment_intent,omitempty"` // confirm this one; empty: create one
 	Amount        int64             `json:"amount,omitempty"`         // minor units; create only
@@ -112,12 +113,12 @@ type PaymentParams struct {
 	Description   string            `json:"description,omitempty"`    // create only
 	Metadata      map[string]string `json:"metadata,omitempty"`       // create only
 
-	// What Stripe Connect is told; create only.
+	// The parameters of Stripe Connect; create only.
 	OnBehalfOf          string `json:"on_behalf_of,omitempty"`
 	ApplicationFee      int64  `json:"application_fee,omitempty"` // minor units
 	TransferDestination string `json:"transfer_destination,omitempty"`
 	TransferAmount      int64  `json:"transfer_amount,omitempty"` // minor units; 0 means all of it
 }
 
-// JSON is the canonical form in which the parameters are stored.
+// JSON returns the parameters in the canonical form that is stored.
 func (p PaymentParams) JSON() ([]byte, error) { return json.Marshal(p) }

@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// AuditEntry is one line of what happened and why. Entries are only ever added, and hold no secret.
-// Endpoints are told of those that Told selects, with the rows that the ids name: see NewMessage.
+// AuditEntry records one change and its cause. Entries are only ever added, and hold no secret. The
+// merchant's endpoints receive the entries that Told selects, with the rows that the ids name: see
+// NewMessage.
 type AuditEntry struct {
 	Seq int64 // in the order of writing; given by the store
 	At  time.Time
@@ -17,18 +18,18 @@ type AuditEntry struct {
 	PlanID     PlanID
 	ChargeID   ChargeID
 	CustomerID CustomerID
-	CardID     CardID     // of what concerns a card
-	NoticeID   NoticeID   // of what became of a notice
-	IncidentID IncidentID // of an incident that was opened or closed
-	// Subject is what else the entry is about: the id of an endpoint, a delivery or an event, the
-	// table of an export, or "database".
+	CardID     CardID     // for entries about a card
+	NoticeID   NoticeID   // for entries about a notice
+	IncidentID IncidentID // for an incident that was opened or closed
+	// Subject is anything else that the entry is about: the id of an endpoint, a delivery or an
+	// event, the table of an export, or "database".
 	Subject string
 	Message string // what happened and why
 	Next    string // what follows, and when; empty when nothing does
 }
 
 // By returns the entry with its actor filled in from the acting party. An entry by Stripe names the
-// event that reported it, and an entry by the customer names the link that was used, or the
+// event that reported the change, and an entry by the customer names the link that was used, or the
 // customer.
 func (e AuditEntry) By(p Party) AuditEntry {
 	switch {
@@ -40,10 +41,10 @@ func (e AuditEntry) By(p Party) AuditEntry {
 	return e
 }
 
-// Party is who caused the entry.
+// Party returns the actor of the entry, and the person behind it.
 func (e AuditEntry) Party() Party { return Party{Actor: e.Actor, Name: e.ActorName} }
 
-// About is the id of what the entry is about: the closest one where it names several.
+// About returns the id of the entry's subject: the most specific id where the entry names several.
 func (e AuditEntry) About() string {
 	return cmp.Or(
 		e.Subject, string(e.IncidentID), string(e.NoticeID), string(e.CardID), string(e.ChargeID), string(e.PlanID), string(e.CustomerID),

@@ -2,13 +2,13 @@ package billing
 
 import "time"
 
-// MaxCharges is the most charges a plan has, however it came to them.
+// MaxCharges is the highest number of charges of a plan, including charges that were added later.
 const MaxCharges = maxParts
 
-// LatestDue is how late a charge may fall due, seen from now.
+// LatestDue returns the latest time at which a charge may fall due.
 func LatestDue(now time.Time) time.Time { return now.AddDate(maxDueYears, 0, 0) }
 
-// SumOf is what a plan's charges add up to: Plan.Total. Charges that were dropped don't count.
+// SumOf returns the sum of a plan's charges, which is Plan.Total. Dropped charges do not count.
 func SumOf(charges []Charge) (sum int64) {
 	for _, c := range charges {
 		if !c.Dropped {

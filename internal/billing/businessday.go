@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// BusinessDay is a rule for dates on which banks are closed, in the terms of ISDA's business day
-// conventions. Empty means that such a date stays.
+// BusinessDay is the rule for due dates that fall on a weekend or bank holiday, in the terms of
+// ISDA's business day conventions. Empty means that such a date is kept.
 type BusinessDay string
 
 const (
@@ -14,23 +14,23 @@ const (
 	BusinessDayFollowing BusinessDay = "following"
 	// BusinessDayPreceding moves it to the business day before.
 	BusinessDayPreceding BusinessDay = "preceding"
-	// BusinessDayModifiedFollowing moves it to the next one, but to the one before where that is in
-	// another month.
+	// BusinessDayModifiedFollowing moves it to the next business day, or to the one before if the
+	// next one is in another month.
 	BusinessDayModifiedFollowing BusinessDay = "modified_following"
 )
 
-// Known says whether it is one of the rules, or none.
+// Known reports whether r is one of the rules, or empty.
 func (r BusinessDay) Known() bool {
 	return slices.Contains([]BusinessDay{"", BusinessDayFollowing, BusinessDayPreceding, BusinessDayModifiedFollowing}, r)
 }
 
-// Holidays are the days on which banks are closed. The zero value knows Saturdays and Sundays.
+// Holidays are the days that banks are closed. The zero value holds Saturdays and Sundays.
 type Holidays struct {
 	Weekend []time.Weekday // every week; empty means Saturday and Sunday
-	Dates   map[Date]bool  // beside the weekend
+	Dates   map[Date]bool  // in addition to the weekend
 }
 
-// Open says whether the date is a business day.
+// Open reports whether the date is a business day.
 func (h Holidays) Open(d Date) bool {
 	weekend := h.Weekend
 	if len(weekend) == 0 {
@@ -39,10 +39,12 @@ func (h Holidays) Open(d Date) bool {
 	return !h.Dates[d] && !slices.Contains(weekend, d.Weekday())
 }
 
-// longestClosure bounds the search for a business day, should a list of holidays leave none.
+// longestClosure bounds the search for a business day, in days, in case a list of holidays leaves
+// none.
 const longestClosure = 60
 
-// Shift is the date by this rule. A date that no business day is within 60 days of stays.
+// Shift returns the date that the rule moves d to. A date without a business day within 60 days is
+// kept.
 func (r BusinessDay) Shift(d Date, h Holidays) Date {
 	switch r {
 	case BusinessDayFollowing:

@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// Date is a day of the calendar, without a time zone.
+// Date is a calendar day without a time zone.
 type Date struct {
 	Year  int
 	Month time.Month
 	Day   int
 }
 
-// DateOf is the day it is at t in the given place.
+// DateOf returns the calendar day at t in loc.
 func DateOf(t time.Time, loc *time.Location) Date {
 	y, m, d := t.In(loc).Date()
 	return Date{y, m, d}
@@ -30,31 +30,31 @@ func ParseDate(s string) (Date, error) {
 	return DateOf(t, time.UTC), nil
 }
 
-// IsZero says whether no date was given.
+// IsZero reports whether the date is unset.
 func (d Date) IsZero() bool { return d == Date{} }
 
-// After says whether the date comes after the other.
+// After reports whether d is later than other.
 func (d Date) After(other Date) bool {
 	return cmp.Or(cmp.Compare(d.Year, other.Year), cmp.Compare(d.Month, other.Month), cmp.Compare(d.Day, other.Day)) > 0
 }
 
-// Weekday is the day of the week.
+// Weekday returns the day of the week.
 func (d Date) Weekday() time.Weekday {
 	return time.Date(d.Year, d.Month, d.Day, 12, 0, 0, 0, time.UTC).Weekday()
 }
 
-// AddDays is the day n days later.
+// AddDays returns the day n days later.
 func (d Date) AddDays(n int) Date {
 	return DateOf(time.Date(d.Year, d.Month, d.Day+n, 12, 0, 0, 0, time.UTC), time.UTC)
 }
 
-// DaysBetween is how many days later to is than from.
+// DaysBetween returns the number of days from one date to another.
 func DaysBetween(from, to Date) int {
 	noon := LocalTime{Hour: 12}
 	return int(to.At(noon, time.UTC).Sub(from.At(noon, time.UTC)) / (24 * time.Hour))
 }
 
-// AddMonths is the same day n months later, or the last day of that month when it is shorter.
+// AddMonths returns the same day n months later, or the last day of that month when it is shorter.
 // Counted from the same anchor each time, a plan of the 31st falls on 28 Feb and again on 31 Mar.
 func (d Date) AddMonths(n int) Date {
 	first := time.Date(d.Year, d.Month+time.Month(n), 1, 12, 0, 0, 0, time.UTC)
@@ -62,7 +62,7 @@ func (d Date) AddMonths(n int) Date {
 	return Date{first.Year(), first.Month(), min(d.Day, last)}
 }
 
-// String writes 2026-12-20.
+// String formats the date as 2026-12-20.
 func (d Date) String() string { return fmt.Sprintf("%04d-%02d-%02d", d.Year, int(d.Month), d.Day) }
 
 // LocalTime is a time of day, without a time zone.
@@ -77,16 +77,16 @@ func ParseLocalTime(s string) (LocalTime, error) {
 	return LocalTime{t.Hour(), t.Minute()}, nil
 }
 
-// String writes 09:00.
+// String formats the time as 09:00.
 func (t LocalTime) String() string { return fmt.Sprintf("%02d:%02d", t.Hour, t.Minute) }
 
-// At is the instant at which clocks in loc show the given date and time of day. Where clocks go
-// forward and skip it, it is the first instant after the gap; where they go back and show it twice,
-// it is the first of the two. So every date has exactly one instant.
+// At returns the instant when clocks in loc show the given date and time of day. If clocks go
+// forward and skip that time, At returns the first instant after the gap; if they go back and show
+// it twice, At returns the first of the two. So every date has exactly one instant.
 func (d Date) At(t LocalTime, loc *time.Location) time.Time {
 	naive := time.Date(d.Year, d.Month, d.Day, t.Hour, t.Minute, 0, 0, time.UTC)
 	before, after := offsetAt(naive.Add(-24*time.Hour), loc), offsetAt(naive.Add(24*time.Hour), loc)
-	// The larger offset gives the earlier instant, so a time shown twice is found at its first showing.
+	// The larger offset gives the earlier instant, so the first of two instants is found.
 	for _, offset := range []time.Duration{max(before, after), min(before, after)} {
 		if u := naive.Add(-offset); offsetAt(u, loc) == offset {
 			return u
@@ -107,7 +107,7 @@ type Interval struct {
 	Unit  string // day, week, month or year
 }
 
-// maxIntervalYears bounds an interval: nobody means a charge beyond it, and a typing error does.
+// maxIntervalYears bounds an interval: a longer one is a typing error.
 const maxIntervalYears = 10
 
 // ParseInterval reads "1 month", "2 weeks", "10 days" or "year".
@@ -132,7 +132,7 @@ func ParseInterval(s string) (Interval, error) {
 	return Interval{Count: n, Unit: unit}, nil
 }
 
-// String writes what ParseInterval reads.
+// String formats the interval so that ParseInterval can read it.
 func (i Interval) String() string {
 	if i.Count == 1 {
 		return "1 " + i.Unit
@@ -140,7 +140,8 @@ func (i Interval) String() string {
 	return fmt.Sprintf("%d %ss", i.Count, i.Unit)
 }
 
-// Date is the n-th date after the anchor; n = 0 is the anchor itself, and below 0 it is before it.
+// Date returns the n-th date after the anchor. n = 0 is the anchor itself, and a negative n counts
+// back.
 func (i Interval) Date(anchor Date, n int) Date {
 	switch i.Unit {
 	case "day":

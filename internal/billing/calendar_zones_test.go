@@ -16,7 +16,7 @@ import (
 	"tranche/internal/billing"
 )
 
-// allZones are the time zones that Go carries, which is what a binary with embedded data knows.
+// allZones are the time zones in Go's embedded data, which every binary has.
 var allZones = sync.OnceValues(func() ([]string, error) {
 	root, err := exec.Command("go", "env", "GOROOT").Output()
 	if err != nil {
@@ -35,7 +35,7 @@ var allZones = sync.OnceValues(func() ([]string, error) {
 	return names, archive.Close()
 })
 
-// slowly is an independent reckoning of Date.At: it looks at the clock on the wall at every minute
+// slowly is an independent implementation of Date.At: it looks at the wall clock at every minute
 // around the day.
 func slowly(d billing.Date, at billing.LocalTime, loc *time.Location) time.Time {
 	wanted := time.Date(d.Year, d.Month, d.Day, at.Hour, at.Minute, 0, 0, time.UTC)
@@ -53,7 +53,7 @@ func slowly(d billing.Date, at billing.LocalTime, loc *time.Location) time.Time 
 	return after
 }
 
-// TestDatesAtInEveryZone asks most often about days on which clocks change.
+// TestDatesAtInEveryZone checks mostly days when clocks change.
 func TestDatesAtInEveryZone(t *testing.T) {
 	t.Parallel()
 	names, err := allZones()
@@ -73,7 +73,7 @@ func TestDatesAtInEveryZone(t *testing.T) {
 	})
 }
 
-// TestHardDates are schedules across what calendars do to people, written out by hand.
+// TestHardDates checks schedules across clock changes and short months, calculated by hand.
 func TestHardDates(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -152,8 +152,8 @@ func TestBusinessDays(t *testing.T) {
 	}
 }
 
-// TestRecurrencesKeepTheirDates: whatever the zone, each charge is on the date that is counted from
-// the anchor, once, however far the plan goes on, and a count or a last date is kept to the charge.
+// TestRecurrencesKeepTheirDates: in every zone, each charge is made once, on its date counted from
+// the anchor, over any number of charges, and a count or a last date is kept exactly.
 func TestRecurrencesKeepTheirDates(t *testing.T) {
 	t.Parallel()
 	names, err := allZones()
@@ -185,7 +185,7 @@ func TestRecurrencesKeepTheirDates(t *testing.T) {
 	})
 }
 
-// FuzzParseDue: what is read comes to one instant, or to none that is asked for; nothing panics.
+// FuzzParseDue: every accepted text has one instant, or is due on request; nothing panics.
 func FuzzParseDue(f *testing.F) {
 	for _, s := range []string{"2026-12-20", "2026-12-20T09:00:00Z", "30 days before 2026-12-20", "1 month after 2026-01-31", "on request", "0001-01-01", "9999-12-31", "10 years after 9999-12-31", " before "} {
 		f.Add(s)

@@ -5,17 +5,18 @@ import (
 	"time"
 )
 
-// Cancel ends the collection of a charge of plan p: the only way to ChargeCanceled. While the
-// customer could still pay it at Stripe the charge stays due at now, so that a worker cancels what
-// Stripe holds; the worker clears the schedule once it sees that canceled.
-// Errors: ErrConflict when the charge is paid.
+// Cancel ends the collection of a charge of plan p. No other function sets ChargeCanceled. While
+// the customer could still pay the charge at Stripe, it stays due at now, so that a worker cancels
+// the PaymentIntent or SetupIntent there. The worker clears the schedule once it sees that object
+// canceled. Errors: ErrConflict when the charge is paid.
 func (c *Charge) Cancel(p Plan, reason string, now time.Time) error {
 	return c.moveTo(ChargeCanceled, reason, c.VoidAt(p, now))
 }
 
-// VoidAt returns when a worker is to cancel what Stripe holds for a charge of plan p that must not
-// be paid any more: now, or the zero time when Stripe holds nothing. An attempt without a
-// PaymentIntent counts, because the answer that names it may be lost or on its way.
+// VoidAt returns when a worker is to cancel the PaymentIntent or SetupIntent of a charge of plan p
+// that must not be paid any more: now, or the zero time when Stripe holds neither. An attempt
+// without a PaymentIntent counts, because the response that names it may be lost or still in
+// flight.
 func (c Charge) VoidAt(p Plan, now time.Time) time.Time {
 	if c.PaymentIntent != "" || c.AttemptCount > 0 || p.AwaitedCard(c) {
 		return now
@@ -27,7 +28,7 @@ func (c Charge) VoidAt(p Plan, now time.Time) time.Time {
 // was paid outside Stripe.
 func (c Charge) Void() bool { return c.Status == ChargeCanceled || c.PaidOutside }
 
-// NoteIntent makes a PaymentIntent the charge's own. A charge that must not be paid becomes due at
+// NoteIntent records the PaymentIntent of the charge. A charge that must not be paid becomes due at
 // now, so that a worker cancels the PaymentIntent.
 func (c *Charge) NoteIntent(id string, now time.Time) {
 	c.PaymentIntent = id
@@ -36,7 +37,7 @@ func (c *Charge) NoteIntent(id string, now time.Time) {
 	}
 }
 
-// moveTo is Move and Cancel: it checks the transition.
+// moveTo implements Move and Cancel. It checks the transition.
 func (c *Charge) moveTo(to ChargeStatus, reason string, next time.Time) error {
 	if c.Status != to && !c.Status.CanBecome(to) {
 		return fmt.Errorf("charge %s: %s to %s: %w", c.ID, c.Status, to, ErrConflict)

@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// Chargeable says whether the card may be charged at all: it is saved, nobody withdrew it, and
-// nothing stands against it.
+// Chargeable reports whether the card may be charged at all: it is saved, it was not withdrawn, and
+// it is not on hold.
 func (c Card) Chargeable() bool { return c.Status == CardActive && c.Hold == "" }
 
-// Expired says whether the card's last month is over everywhere in the world. A card without a date
-// never expires.
+// Expired reports whether the card's last month is over everywhere in the world. A card without an
+// expiry date never expires.
 func (c Card) Expired(now time.Time) bool {
 	if c.ExpYear == 0 || c.ExpMonth == 0 {
 		return false
@@ -20,12 +20,11 @@ func (c Card) Expired(now time.Time) bool {
 	return !now.Before(end)
 }
 
-// CardsInOrder are those of a customer's cards that may be charged for a plan of this account, in
-// the order in which they are: first the default card, then its backups by their place, then those
-// that have no place, oldest first. Whatever its place, a card that has expired comes after those
-// that have not: a network may have renewed it without a word, so that it is worth a try, and the
-// others are worth one before. The first of the list is what a plan with the card "default"
-// charges.
+// CardsInOrder returns the cards of a customer that may be charged for a plan of this account, in
+// order of preference: the default card, then its backups by position, then cards without a
+// position, oldest first. Expired cards come last: a network may have renewed them silently, so
+// they are worth a try, but only after the others. A plan with the card "default" charges the first
+// card of the list.
 func CardsInOrder(cards []Card, account string, now time.Time) []Card {
 	var usable []Card
 	for _, c := range cards {
@@ -39,8 +38,8 @@ func CardsInOrder(cards []Card, account string, now time.Time) []Card {
 	return oncePerNumber(usable)
 }
 
-// oncePerNumber leaves out a card whose number another before it has: a customer may have given the
-// same one twice.
+// oncePerNumber drops cards with the number of an earlier card: a customer may have entered the
+// same card twice.
 func oncePerNumber(cards []Card) []Card {
 	seen := map[string]bool{}
 	return slices.DeleteFunc(cards, func(c Card) bool {
@@ -60,8 +59,8 @@ func compareCards(a, b Card, now time.Time) int {
 	)
 }
 
-// AllInOrder are all of a customer's cards: those that may be charged in their order, whatever
-// their account, and then the others, newest first.
+// AllInOrder returns all cards of a customer: first the ones that may be charged, of all accounts
+// and in the order of CardsInOrder, then the others, newest first.
 func AllInOrder(cards []Card, now time.Time) []Card {
 	all := slices.Clone(cards)
 	slices.SortStableFunc(all, func(a, b Card) int {
@@ -76,7 +75,8 @@ func AllInOrder(cards []Card, now time.Time) []Card {
 	return all
 }
 
-// Remove takes the card from its customer for good; a worker removes it at Stripe at detach.
+// Remove takes the card from its customer for good. A worker detaches it at Stripe at the time
+// detach.
 func (c *Card) Remove(now, detach time.Time) {
 	c.Position, c.RemovedAt, c.DetachAt, c.UpdatedAt = 0, now, detach, now
 	if c.Status == CardActive {
@@ -84,7 +84,7 @@ func (c *Card) Remove(now, detach time.Time) {
 	}
 }
 
-// boolCompare puts false before true.
+// boolCompare sorts false before true.
 func boolCompare(a, b bool) int {
 	switch {
 	case a == b:

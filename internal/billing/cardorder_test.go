@@ -29,27 +29,27 @@ func TestTheOrderOfACustomersCards(t *testing.T) {
 		account string
 		want    []string
 	}{
-		"without places, the oldest first": {
+		"cards without a position, oldest first": {
 			cards: []billing.Card{card("young", func(c *billing.Card) { c.CreatedAt = now.Add(1) }), card("old", nil)},
 			want:  []string{"old", "young"},
 		},
-		"the default, then its backups, then the rest": {
+		"the default card, its backups, then the others": {
 			cards: []billing.Card{card("rest", nil), card("second", place(2)), card("default", place(1)), card("third", place(3))},
 			want:  []string{"default", "second", "third", "rest"},
 		},
-		"one that has expired comes last, whatever its place": {
+		"an expired card is last in any position": {
 			cards: []billing.Card{card("default", expired(1)), card("late", expired(0)), card("rest", nil)},
 			want:  []string{"rest", "default", "late"},
 		},
-		"in its last month a card is as good as any": {
+		"a card in its last month has not expired": {
 			cards: []billing.Card{card("default", func(c *billing.Card) { c.Position, c.ExpYear, c.ExpMonth = 1, 2026, 5 }), card("rest", nil)},
 			want:  []string{"default", "rest"},
 		},
-		"one without a date never expires": {
+		"a card without an expiry date never expires": {
 			cards: []billing.Card{card("default", func(c *billing.Card) { c.Position, c.ExpYear, c.ExpMonth = 1, 0, 0 }), card("rest", nil)},
 			want:  []string{"default", "rest"},
 		},
-		"what must not be charged is left out": {
+		"cards that must not be charged are left out": {
 			cards: []billing.Card{
 				card("gone", func(c *billing.Card) { c.Status = billing.CardDetached }),
 				card("revoked", func(c *billing.Card) { c.Status = billing.CardRevoked }),
@@ -57,11 +57,11 @@ func TestTheOrderOfACustomersCards(t *testing.T) {
 			},
 			want: []string{"good"},
 		},
-		"those of another account are not this plan's": {
+		"cards of another account are left out": {
 			cards:   []billing.Card{card("platform", place(1)), card("connected", func(c *billing.Card) { c.Account = "acct_1" })},
 			account: "acct_1", want: []string{"connected"},
 		},
-		"there is none": {},
+		"no cards": {},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// CardTryID names a card try: try_… for what was handed out, the id of Stripe's event for a
-// decline.
+// CardTryID identifies a card try: try_… for a client secret that was handed out, and the id of
+// Stripe's event for a decline.
 type CardTryID string
 
-// NewCardTryID makes the id of something that is handed out at the given time.
+// NewCardTryID makes the id for a client secret that is handed out at the given time.
 func NewCardTryID(now time.Time) CardTryID { return CardTryID("try_" + newID(now)) }
 
-// CardTryKind is a step of a customer who tries cards.
+// CardTryKind is the kind of a card try.
 type CardTryKind string
 
 const (
@@ -21,14 +21,14 @@ const (
 	CardTryPayment CardTryKind = "payment"
 	// CardTrySetup is a client secret that the recovery page handed out to save a card.
 	CardTrySetup CardTryKind = "setup"
-	// CardTryDeclined is a card that the customer gave, and that was declined.
+	// CardTryDeclined is a card that the customer entered and that was declined.
 	CardTryDeclined CardTryKind = "declined"
-	// CardTryVoided is a PaymentIntent that is canceled because too many cards were tried on it.
+	// CardTryVoided is a PaymentIntent that is canceled because too many cards were tried with it.
 	CardTryVoided CardTryKind = "voided"
 )
 
-// CardTry is one step of a customer who tries cards. Tries are counted over hours and days: a
-// person needs a few, and who tests stolen cards needs many.
+// CardTry is one step of a customer who tries cards. Tries are counted over hours and days to
+// detect card testing: a customer needs a few, and a tester of stolen cards needs many.
 type CardTry struct {
 	ID         CardTryID
 	Kind       CardTryKind
@@ -41,7 +41,7 @@ type CardTry struct {
 	At         time.Time
 }
 
-// CardTryFilter selects card tries. Kind and one of the others are set.
+// CardTryFilter selects card tries. Kind and one of the other fields must be set.
 type CardTryFilter struct {
 	Kind     CardTryKind
 	Charge   ChargeID
@@ -49,7 +49,7 @@ type CardTryFilter struct {
 	Customer CustomerID
 	Address  string
 	Intent   string
-	Since    time.Time // tries after it; zero selects all
+	Since    time.Time // only tries after this time; zero selects all
 }
 
 // CardTryReader reads card tries.
@@ -62,18 +62,17 @@ type CardTryReader interface {
 
 // CardTryWriter writes card tries.
 type CardTryWriter interface {
-	// InsertCardTry adds a try, or returns false when its id is there already.
+	// InsertCardTry adds a try, or returns false when its id exists already.
 	InsertCardTry(ctx context.Context, t CardTry) (bool, error)
 }
 
-// DefaultCardTries is how many cards of a customer's may be declined for one charge in a day.
-// Customers mistype, and try the two or three cards that they have, a few times each. It is less
-// than the ten or so declines after which Stripe cancels a PaymentIntent, so that none is replaced
-// for more.
+// DefaultCardTries is how many of a customer's cards may be declined for one charge in a day.
+// Customers mistype, and try their two or three cards a few times each. The limit is below the ten
+// or so declines after which Stripe cancels a PaymentIntent, so that no PaymentIntent is replaced
+// for more tries.
 const DefaultCardTries = 8
 
-// CardTryLimits bounds how many cards a customer may try. Max is the number for one charge in a
-// day.
+// CardTryLimits bounds how many cards a customer may try. Max is the limit for one charge in a day.
 type CardTryLimits struct{ Max int }
 
 // cardTryLimit is one of the limits.
@@ -84,9 +83,9 @@ type cardTryLimit struct {
 	within time.Duration
 }
 
-// list are the limits that hold for a try. A week allows a new start on each of three days. A
-// customer may have several charges and links. An address may be that of an office, or of many
-// phones.
+// list returns the limits that apply to a try. The weekly limits allow for three bad days. The
+// limits for a customer and an address are higher because a customer may have several charges and
+// links, and an office or a mobile network may share one address.
 func (l CardTryLimits) list(t CardTry) []cardTryLimit {
 	const day, week = 24 * time.Hour, 7 * 24 * time.Hour
 	declined := func(f CardTryFilter) CardTryFilter { f.Kind = CardTryDeclined; return f }
@@ -109,9 +108,9 @@ func (l CardTryLimits) list(t CardTry) []cardTryLimit {
 	return limits
 }
 
-// Exceeded reports in words which limit a customer has reached; empty when another card may be
-// tried. What was tried before since is forgiven: the merchant closed the incident then. t names
-// the customer, and the charge, link and address at hand.
+// Exceeded describes the limit that a customer has reached; empty when another card may be tried.
+// Tries before since do not count, because the merchant closed the incident then. t names the
+// customer, and the charge, link and address at hand.
 func (l CardTryLimits) Exceeded(ctx context.Context, r CardTryReader, t CardTry, since, now time.Time) (string, error) {
 	if l.Max <= 0 {
 		l.Max = DefaultCardTries
@@ -136,8 +135,8 @@ func (l CardTryLimits) Exceeded(ctx context.Context, r CardTryReader, t CardTry,
 	return "", nil
 }
 
-// CardTriesSince returns since when a customer's tries count: since the merchant last closed an
-// incident about them. Zero when it never did.
+// CardTriesSince returns the time since which a customer's tries count: when the merchant last
+// closed an incident about them. Zero when there was no such incident.
 func CardTriesSince(ctx context.Context, r IncidentReader, customer CustomerID) (time.Time, error) {
 	last, err := r.Incidents(ctx, IncidentFilter{Kind: IncidentCardTesting, Subject: string(customer), Limit: 2})
 	if err != nil {

@@ -6,22 +6,23 @@ import (
 	"time"
 )
 
-// CatchUp is what becomes of the periods of a plan that an outage missed.
+// CatchUp is the rule for periods of a plan that an outage missed.
 type CatchUp string
 
 const (
-	// CatchUpDaily charges what was missed, one charge a day for a customer. It is the default.
+	// CatchUpDaily makes the missed charges, one per day and customer. It is the default.
 	CatchUpDaily CatchUp = ""
-	// CatchUpAll charges everything that was missed at once.
+	// CatchUpAll makes all missed charges at once.
 	CatchUpAll CatchUp = "all"
-	// CatchUpLatest skips what was missed but for the last period. It is for recurring plans.
+	// CatchUpLatest makes the charge of the last missed period and skips the others. Recurring
+	// plans only.
 	CatchUpLatest CatchUp = "latest"
-	// CatchUpNone skips everything that was missed. It is for recurring plans.
+	// CatchUpNone skips all missed charges. Recurring plans only.
 	CatchUpNone CatchUp = "none"
 )
 
-// Problem is why a plan of a kind can't catch up so; empty when it can. The amount of a plan that
-// does not recur stays owed whatever is missed.
+// Problem explains why the rule does not suit a kind of plan; empty when it does. The total of a
+// plan that does not recur stays owed, so none of its charges can be skipped.
 func (c CatchUp) Problem(kind PlanKind) string {
 	switch c {
 	case CatchUpDaily, CatchUpAll:
@@ -30,15 +31,15 @@ func (c CatchUp) Problem(kind PlanKind) string {
 		if kind == KindRecurring {
 			return ""
 		}
-		return fmt.Sprintf("%q goes with a recurring plan: the amount of another plan stays owed", string(c))
+		return fmt.Sprintf("%q is for recurring plans only: the total of other plans stays owed", string(c))
 	}
 	return fmt.Sprintf("is %q; use %q, %q, %q or %q", string(c), dailyWord, CatchUpAll, CatchUpLatest, CatchUpNone)
 }
 
-// dailyWord is how the default is written.
+// dailyWord is the name of the default.
 const dailyWord = "daily"
 
-// String writes the default as daily.
+// String returns the rule's name; the default is daily.
 func (c CatchUp) String() string {
 	if c == CatchUpDaily {
 		return dailyWord
@@ -46,14 +47,14 @@ func (c CatchUp) String() string {
 	return string(c)
 }
 
-// UnmarshalText reads a choice; "daily" is the default. An unknown one is kept, for Problem to
+// UnmarshalText reads a rule; "daily" is the default. An unknown name is kept, for Problem to
 // report.
 func (c *CatchUp) UnmarshalText(text []byte) error {
 	*c = CatchUpOf(string(text))
 	return nil
 }
 
-// CatchUpOf reads a choice as UnmarshalText does.
+// CatchUpOf returns the rule with a name, as UnmarshalText does.
 func CatchUpOf(s string) CatchUp {
 	if s == dailyWord {
 		return CatchUpDaily
@@ -61,22 +62,22 @@ func CatchUpOf(s string) CatchUp {
 	return CatchUp(s)
 }
 
-// MissedAfter is how late a due charge is found before it counts as missed. Six hours is more than
-// a deployment, a failover or a busy queue takes, and less than a night: a charge of 09:00 that is
-// found later than 15:00 is not made together with others.
+// MissedAfter is how late a due charge must be claimed to count as missed. Six hours is longer than
+// a deployment, a failover or a backlog in the queue lasts, and shorter than a night: a charge due
+// at 09:00 that is found after 15:00 is not made together with others.
 const MissedAfter = 6 * time.Hour
 
-// ChargingWindow is how long after the local time of day of charges a missed charge may be made:
-// from 09:00 to 21:00 with the default time. Customers are asleep outside of it.
+// ChargingWindow is how long after the local charge time a missed charge may be made: from 09:00 to
+// 21:00 with the default charge time. Customers may be asleep at other times.
 const ChargingWindow = 12 * time.Hour
 
-// Missed reports whether a charge is found so late that nothing ran when it was to be made.
+// Missed reports whether a charge is so late that no worker can have run when it fell due.
 func (c Charge) Missed(now time.Time) bool {
 	return c.Status == ChargeScheduled && !c.NextAttemptAt.IsZero() && now.Sub(c.NextAttemptAt) > MissedAfter
 }
 
-// ChargingTime is the earliest time from now on at which a missed charge may be made: now within
-// the charging hours, and otherwise when they begin next. at is the local time of day of charges.
+// ChargingTime returns the earliest time from now on when a missed charge may be made: now within
+// the charging window, otherwise the start of the next window. at is the local charge time.
 func ChargingTime(now time.Time, at LocalTime, loc *time.Location) time.Time {
 	today := DateOf(now, loc)
 	for _, day := range []Date{today.AddDays(-1), today, today.AddDays(1)} { // yesterday's may end after midnight
@@ -91,14 +92,14 @@ func ChargingTime(now time.Time, at LocalTime, loc *time.Location) time.Time {
 	return today.AddDays(2).At(at, loc) // no clock is set that far
 }
 
-// CatchUpTx keeps the days on which missed charges are made. It is part of Tx.
+// CatchUpTx assigns the days for missed charges. It is part of Tx.
 type CatchUpTx interface {
-	// TakeCatchUpDay gives a charge the customer's first day from a date on that no other missed
-	// charge has. A charge that has such a day keeps it.
+	// TakeCatchUpDay assigns to a charge the first day, from the date from on, that no other missed
+	// charge of the customer has. A charge keeps the day it has.
 	TakeCatchUpDay(ctx context.Context, customer CustomerID, charge ChargeID, from Date, now time.Time) (Date, error)
 }
 
-// NextCatchUp takes a day for a missed charge, and returns when the charge is made on it.
+// NextCatchUp assigns a day to a missed charge, and returns when the charge is made on that day.
 func NextCatchUp(ctx context.Context, tx CatchUpTx, c Charge, now time.Time, at LocalTime, loc *time.Location) (time.Time, error) {
 	first := ChargingTime(now, at, loc)
 	from := DateOf(first, loc)

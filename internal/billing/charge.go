@@ -2,13 +2,13 @@ package billing
 
 import "time"
 
-// ChargeStatus is the state of a charge. See transitions.go for what may follow what.
+// ChargeStatus is the state of a charge. See transitions.go for the allowed transitions.
 type ChargeStatus string
 
 const (
 	// ChargeScheduled waits for its due time.
 	ChargeScheduled ChargeStatus = "scheduled"
-	// ChargeCollecting has an attempt under way, or one whose outcome is not known yet.
+	// ChargeCollecting has an attempt in flight, or one of unknown outcome.
 	ChargeCollecting ChargeStatus = "collecting"
 	// ChargeRetrying was declined and will be tried again at NextAttemptAt.
 	ChargeRetrying ChargeStatus = "retrying"
@@ -22,14 +22,14 @@ const (
 	ChargeFailed ChargeStatus = "failed"
 	// ChargeCanceled will not be collected.
 	ChargeCanceled ChargeStatus = "canceled"
-	// ChargeRefunded was paid and given back in full.
+	// ChargeRefunded was paid and refunded in full.
 	ChargeRefunded ChargeStatus = "refunded"
 	// ChargeDisputed was paid and is disputed by the cardholder.
 	ChargeDisputed ChargeStatus = "disputed"
 )
 
-// Charge is one amount due at one time. It has one PaymentIntent for life, so Stripe itself refuses
-// to be paid for it twice.
+// Charge is one amount due at one time. At any time, it has at most one PaymentIntent that can be
+// paid, so that Stripe itself refuses a second payment.
 type Charge struct {
 	ID         ChargeID
 	PlanID     PlanID
@@ -37,17 +37,16 @@ type Charge struct {
 	Sequence   int   // 1 is the first payment
 	Amount     int64 // minor units, more than 0
 	Currency   Currency
-	DueAt      time.Time // zero: it waits for the merchant's word
+	DueAt      time.Time // zero: due on request
 	Status     ChargeStatus
 
-	// NextAttemptAt is when the charge is next tried without the customer; zero when nothing is
-	// planned.
+	// NextAttemptAt is when the charge is next tried off-session; zero when no attempt is planned.
 	NextAttemptAt time.Time
-	// WakeAt is when the scheduler looks at the row next: NextAttemptAt, or the end of a lease
-	// while somebody works on it. Zero exactly when NextAttemptAt is.
+	// WakeAt is when the scheduler may claim the row next: NextAttemptAt, or the end of a lease
+	// while a worker has the charge. Zero exactly when NextAttemptAt is.
 	WakeAt time.Time
-	// Lease counts how often the row was claimed. A task carries the lease it was made for; an
-	// older one is stale.
+	// Lease counts the claims of the row. A task carries the lease that it was made for; a task
+	// with an older lease is stale.
 	Lease int64
 
 	PaymentIntent string // pi_…; empty until the first attempt reached Stripe
@@ -58,13 +57,14 @@ type Charge struct {
 	// Checkout: the customer pays it in the merchant's checkout. It is the first payment of a plan
 	// that has one.
 	Checkout bool
-	// PaidOutside: the merchant said that it was paid, and no money came through Stripe.
+	// PaidOutside: the merchant reported a payment outside Stripe.
 	PaidOutside bool
-	// Dropped: it was taken out of the plan by a change, and its amount is in the plan's total no more.
+	// Dropped: a change removed the charge from the plan, and the plan's total no longer includes
+	// it.
 	Dropped bool
 
-	AmountRefunded int64 // minor units given back of what was paid
-	// DisputeStatus is what Stripe says of the last dispute about the payment, such as
+	AmountRefunded int64 // minor units
+	// DisputeStatus is the status at Stripe of the last dispute about the payment, such as
 	// needs_response, won or lost; empty when there was none.
 	DisputeStatus DisputeStatus
 

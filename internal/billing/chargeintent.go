@@ -13,10 +13,10 @@ type IntentFinder interface {
 	FindPaymentIntent(ctx context.Context, customer string, since time.Time, match func(PaymentIntent) bool) (PaymentIntent, error)
 }
 
-// FindChargeIntent returns the PaymentIntent that was made for a charge, whoever made it: the paid
-// one if there is one, then the one that Stripe is processing, then the newest that can still be
-// paid. Canceled ones do not count, and neither does the one named except (may be empty). It lists
-// the payments of the given Stripe customers created at or after since.
+// FindChargeIntent returns the PaymentIntent that was created for a charge, by Tranche or by the
+// merchant: a paid one first, then one that Stripe is processing, then the newest that can still be
+// paid. It skips canceled PaymentIntents and the one named except (may be empty). It lists the
+// payments of the given Stripe customers created at or after since.
 //
 // Errors: ErrNotFound when Stripe has none; *GatewayError when Stripe can't be asked, so that
 // nothing is known.
@@ -45,8 +45,8 @@ func FindChargeIntent(ctx context.Context, at IntentFinder, customers []string, 
 	return best, nil
 }
 
-// rankOf orders states by how far the money has come. A state that is not known may mean money on
-// its way.
+// rankOf orders statuses by how close the payment is to success. An unknown status may mean money
+// in transit.
 func rankOf(s IntentStatus) int {
 	switch s {
 	case "", IntentCanceled:
@@ -59,15 +59,15 @@ func rankOf(s IntentStatus) int {
 	return 2
 }
 
-// customerMissing reports whether Stripe refused to list the payments of a customer that it does
-// not know, or that was deleted.
+// customerMissing reports whether Stripe could not list the payments because it does not know the
+// customer, or because the customer was deleted.
 func customerMissing(err error) bool {
 	var ge *GatewayError
 	return errors.As(err, &ge) && ge.Kind == GatewayRejected && ge.Failure.Code == "resource_missing"
 }
 
-// StripeCustomersIn returns every Stripe customer (cus_…) that a customer is or was in an account:
-// the present one first.
+// StripeCustomersIn returns every Stripe customer (cus_…) that the customer has or had in an
+// account, the current one first.
 func (c Customer) StripeCustomersIn(account string, cards []Card) []string {
 	var all []string
 	add := func(id string) {

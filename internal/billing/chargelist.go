@@ -7,14 +7,13 @@ import (
 
 // ChargeFilter selects charges for a list. Zero fields select all.
 type ChargeFilter struct {
-	// Status is one of those that may still be paid: see OpenChargeStatuses. The list then begins
-	// with what fell due first.
+	// Status is one of OpenChargeStatuses. The list then starts with the earliest due charge.
 	Status ChargeStatus
-	// Overdue selects those that should have been tried at or before this time, earliest first. It
-	// goes without Status.
+	// Overdue selects charges whose attempt was due at or before this time, earliest first. It
+	// can't be combined with Status.
 	Overdue time.Time
-	// Before selects charges made before this one: the cursor of a list without Status and Overdue,
-	// which begins with the newest.
+	// Before selects charges created before this one: the cursor of a list without Status and
+	// Overdue, which starts with the newest charge.
 	Before ChargeID
 	Limit  int
 }
@@ -26,8 +25,8 @@ func OpenChargeStatuses() []ChargeStatus {
 	}
 }
 
-// ChargeLister lists charges whatever plan they belong to.
+// ChargeLister lists the charges of all plans.
 type ChargeLister interface {
-	// ListCharges lists charges.
+	// ListCharges lists the charges that f selects.
 	ListCharges(ctx context.Context, f ChargeFilter) ([]Charge, error)
 }

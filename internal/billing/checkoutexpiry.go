@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// The bounds of Terms.ExpiresAfter: shorter, and a customer who is looking for a card loses the
-// checkout; longer, and the price is no longer an offer.
+// The bounds of Terms.ExpiresAfter. A shorter span would expire while a customer looks for a card;
+// after a longer one, the price is hardly an offer any more.
 const (
 	minExpiry = time.Hour
 	maxExpiry = 366 * 24 * time.Hour
 )
 
-// ExpiresAt returns when a plan of these terms expires that is made at an instant; zero where the
-// terms set no time, or none that can be read.
+// ExpiresAt returns when a plan that is created at an instant expires by these terms; zero when the
+// terms set no time, or none that can be parsed.
 func (t Terms) ExpiresAt(made time.Time) time.Time {
 	if hours, ok := inHours(t.ExpiresAfter); ok {
 		return made.Add(time.Duration(hours) * time.Hour)
@@ -43,8 +43,8 @@ func inHours(s string) (hours int, ok bool) {
 	return int(n), err == nil
 }
 
-// checkExpiry refuses a span that can't be read or is out of bounds, and one of a plan that waits
-// for nothing.
+// checkExpiry refuses a span that can't be parsed or is out of bounds, and a span for a plan that
+// waits for no checkout.
 func (d drafter) checkExpiry() {
 	at := d.ExpiresAt(d.now)
 	switch {
@@ -57,8 +57,8 @@ func (d drafter) checkExpiry() {
 	}
 }
 
-// ExpiryAfter returns when a plan that waits for its checkout is canceled: by its own terms, or so
-// many days after it was made. Zero means never, as for 0 days.
+// ExpiryAfter returns when a plan that waits for its checkout is canceled: the time in its own
+// terms, or days after it was created. Zero means never, as for 0 days.
 func (p Plan) ExpiryAfter(days int) time.Time {
 	if !p.ExpiresAt.IsZero() || days == 0 {
 		return p.ExpiresAt

@@ -13,9 +13,9 @@ const (
 // each plan, on its first charge.
 const StepCheckoutReminder = string(NoticeCheckoutReminder)
 
-// CheckoutReminder returns when the customer of a plan that waits for its checkout is reminded of
-// it: a day after the plan was made, or halfway to its expiry if that is sooner. until is when it is
-// too late: a week after that, or at the expiry. days is that of ExpiryAfter.
+// CheckoutReminder returns the window for reminding the customer of a plan's open checkout. It
+// starts a day after the plan was created, or halfway to its expiry if that is sooner. It ends a
+// week later, or at the expiry if that is sooner. days is the days of ExpiryAfter.
 func (p Plan) CheckoutReminder(days int) (from, until time.Time) {
 	from = p.CreatedAt.Add(checkoutReminderAfter)
 	expires := p.ExpiryAfter(days)

@@ -5,27 +5,26 @@ import (
 	"time"
 )
 
-// Chore is work that comes back at its time and that one process does for all, such as reading
-// Stripe's event list.
+// Chore is a periodic job that one process runs for all, such as reading Stripe's event list.
 type Chore struct {
 	Name string
-	// Cursor is how far the chore has come, in its own terms; zero before it was first finished.
+	// Cursor is how far the job has come, in its own terms; zero before it first finished.
 	Cursor time.Time
-	// Lease counts how often the chore was claimed: whoever has an older one has lost it.
+	// Lease counts the claims of the job. A process with an older lease has lost the job.
 	Lease int64
 }
 
-// ChoreStore keeps chores from being done twice at once, and from being forgotten when who did them
-// died.
+// ChoreStore makes sure that a periodic job runs in one process at a time, and that another process
+// takes over when that one dies.
 type ChoreStore interface {
-	// ClaimChore takes the chore when it is due at now, until until; ok says whether it did. Of
-	// many at once one gets it. A chore nobody has heard of is due, and so is one that would wake
-	// after latest: a wrong clock put it to sleep.
+	// ClaimChore claims the job until until, if it is due at now; ok reports whether it did. Of
+	// several concurrent callers, one gets the job. An unknown job is due, and so is a job whose
+	// next run is after latest, because only a wrong clock can have set that.
 	ClaimChore(ctx context.Context, name string, now, until, latest time.Time) (c Chore, ok bool, err error)
-	// ExtendChore keeps a claimed chore until until. Errors: ErrConflict when somebody else has it
-	// by now.
+	// ExtendChore extends the lease of a claimed job to until. Errors: ErrConflict when another
+	// process has claimed it since.
 	ExtendChore(ctx context.Context, c Chore, until time.Time) error
-	// FinishChore writes how far the chore has come and when it is due next. Errors: ErrConflict as
-	// above.
+	// FinishChore records how far the job has come and when it is due next. Errors: ErrConflict, as
+	// ExtendChore.
 	FinishChore(ctx context.Context, c Chore, cursor, next time.Time) error
 }

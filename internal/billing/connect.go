@@ -1,7 +1,7 @@
 package billing
 
-// Connect is what Stripe Connect is told with each payment of a plan. Amounts are minor units, for
-// each charge. Source: docs.stripe.com/connect/charges.
+// Connect holds the parameters of Stripe Connect for each payment of a plan. Amounts are minor
+// units, per charge. Source: docs.stripe.com/connect/charges.
 type Connect struct {
 	OnBehalfOf            string `json:"on_behalf_of,omitempty"`            // acct_… whose name and country the payment is in
 	ApplicationFee        int64  `json:"application_fee,omitempty"`         // kept by the platform of each charge

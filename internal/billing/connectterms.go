@@ -8,11 +8,11 @@ var accountShape = regexp.MustCompile(`^acct_\w{1,64}$`)
 // header.
 func IsAccount(s string) bool { return accountShape.MatchString(s) }
 
-// IsZero says whether Stripe Connect has no part in the plan.
+// IsZero reports whether the plan does not use Stripe Connect.
 func (c Connect) IsZero() bool { return c == Connect{} }
 
-// Fee is what the platform keeps of a charge; 0 for none. A share is rounded half up: see
-// Percent.Of.
+// Fee returns the platform's application fee for a charge; 0 for none. A percentage is rounded half
+// up: see Percent.Of.
 func (c Connect) Fee(amount int64, currency Currency) int64 {
 	if c.ApplicationFeePercent == "" {
 		return c.ApplicationFee
@@ -24,8 +24,7 @@ func (c Connect) Fee(amount int64, currency Currency) int64 {
 	return share.Of(amount, currency)
 }
 
-// Problem says in words why a charge of this amount can't be made with what Stripe Connect is told
-// of it, or "".
+// Problem explains why a charge of this amount can't be made with these parameters, or "".
 func (c Connect) Problem(amount int64, currency Currency) string {
 	switch {
 	case c.Fee(amount, currency) >= amount && c.Fee(amount, currency) > 0:
@@ -36,8 +35,8 @@ func (c Connect) Problem(amount int64, currency Currency) string {
 	return ""
 }
 
-// checkConnect wants what Stripe takes together: docs.stripe.com/connect/destination-charges and
-// direct-charges.
+// checkConnect checks that Stripe accepts the combination of parameters:
+// docs.stripe.com/connect/destination-charges and direct-charges.
 func (d drafter) checkConnect(draft Draft) {
 	if d.Account != "" && !IsAccount(d.Account) {
 		d.bad.add("account", "%q is not the id of a connected account (acct_…)", d.Account)
@@ -67,34 +66,34 @@ func (d drafter) checkConnectFields(c Connect) {
 	}
 }
 
-// takesFee says whether the platform keeps something of each charge.
+// takesFee reports whether the platform keeps a fee from each charge.
 func (c Connect) takesFee() bool { return c.ApplicationFee != 0 || c.ApplicationFeePercent != "" }
 
-// leaves says whether the payment is made for another account than its own.
+// leaves reports whether the payment is made on behalf of another account, or transferred to one.
 func (c Connect) leaves() bool {
 	return c.TransferDestination != "" || c.TransferAmount != 0 || c.OnBehalfOf != ""
 }
 
-// contradiction is what Stripe would not take together, or "". With an account the payments are
-// that account's own.
+// contradiction returns the field with which Stripe would refuse the parameters, and the reason, or
+// "". With account set, the connected account owns the payments.
 func (c Connect) contradiction(account string) (field, problem string) {
 	if account != "" && c.leaves() {
-		return "connect", "only an application fee goes with account: the payment is the connected account's own, and nothing is transferred"
+		return "connect", "only an application fee goes with account: the connected account owns the payment, and nothing is transferred"
 	}
 	switch fee := c.takesFee(); {
 	case c.ApplicationFee < 0 || c.TransferAmount < 0:
 		return "connect", "an amount is less than 0"
 	case c.ApplicationFee != 0 && c.ApplicationFeePercent != "":
-		return "connect.application_fee", "is given beside application_fee_percent; leave one of them out"
+		return "connect.application_fee", "is given together with application_fee_percent; leave one of them out"
 	case account+c.TransferDestination == "" && (fee || c.TransferAmount != 0):
-		return "connect.transfer_destination", "is missing: an application fee and a transfer amount are of what a connected account gets"
+		return "connect.transfer_destination", "is missing: an application fee and a transfer amount need a connected account"
 	case fee && c.TransferAmount != 0:
-		return "connect.transfer_amount", "does not go with an application fee: what is not transferred stays with you"
+		return "connect.transfer_amount", "does not go with an application fee: the amount that is not transferred stays with you"
 	}
 	return "", ""
 }
 
-// checkShares wants every charge to be more than what is taken of it.
+// checkShares checks that every charge is greater than the fee and the transfer taken from it.
 func (d drafter) checkShares(c Connect, draft Draft) {
 	if !d.clean() {
 		return
@@ -111,7 +110,7 @@ func (d drafter) checkShares(c Connect, draft Draft) {
 	}
 }
 
-// Connected adds what Stripe Connect is told of a payment that is to be created.
+// Connected adds the parameters of Stripe Connect for a payment that is to be created.
 func (p PaymentParams) Connected(c Connect) PaymentParams {
 	p.OnBehalfOf, p.TransferDestination, p.TransferAmount = c.OnBehalfOf, c.TransferDestination, c.TransferAmount
 	p.ApplicationFee = c.Fee(p.Amount, p.Currency)

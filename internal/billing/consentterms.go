@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// ConsentTerms is what a merchant says of the consent that a customer gave in its checkout, in the
-// words of POST /v1/plans.
+// ConsentTerms describes the consent that a customer gave in the merchant's checkout, in the format
+// of POST /v1/plans.
 type ConsentTerms struct {
 	TextVersion string `json:"text_version"`         // the merchant's own name for the text that was shown
 	AcceptedAt  string `json:"accepted_at"`          // RFC 3339
@@ -16,7 +16,7 @@ type ConsentTerms struct {
 
 const (
 	maxUserAgent = 500
-	// clockSkew is how far ahead of ours a merchant's clock may be.
+	// clockSkew is how far a merchant's clock may be ahead of this process's clock.
 	clockSkew = 5 * time.Minute
 )
 
@@ -46,7 +46,7 @@ func (c *ConsentTerms) check(bad *InvalidError, now time.Time) {
 	}
 }
 
-// Row is the record of the consent, for the first charge of a plan. The terms must have been
+// Row returns the record of the consent, for the first charge of a plan. The terms must have been
 // checked.
 func (c *ConsentTerms) Row(p Plan, first ChargeID, now time.Time) Consent {
 	at, err := time.Parse(time.RFC3339, c.AcceptedAt)

@@ -11,23 +11,23 @@ type Customer struct {
 	Locale    string // BCP 47, such as en-GB; empty means English
 	TimeZone  string // IANA name, such as Europe/London; empty means UTC
 
-	// StripeCustomer is the Stripe customer (cus_…) that takes new cards; empty until the first
-	// card is saved, and again after the customer was deleted at Stripe. Not unique: references may
-	// share one.
+	// StripeCustomer is the Stripe customer (cus_…) that new cards are attached to; empty until the
+	// first card is saved, and again after the customer was deleted at Stripe. Not unique:
+	// references may share one.
 	StripeCustomer string
 
-	// StripeUpdateAt is when Stripe is next asked to take over e-mail address and name; zero when
-	// there is nothing to ask.
+	// StripeUpdateAt is when the e-mail address and name are next sent to Stripe; zero when there
+	// is nothing to send.
 	StripeUpdateAt time.Time
 
-	// ErasedAt is when the customer's personal data was removed on request; zero while they are known.
+	// ErasedAt is when the customer's personal data was erased on request; zero otherwise.
 	ErasedAt time.Time
 
 	CreatedAt, UpdatedAt time.Time
-	Version              int64 // raised by the store with each update; an update of an older version is a conflict
+	Version              int64 // incremented by the store with each update; updating an older version is a conflict
 }
 
-// CardStatus says whether a card may be charged.
+// CardStatus is the state of a card.
 type CardStatus string
 
 const (
@@ -44,9 +44,9 @@ type Card struct {
 	ID            CardID
 	CustomerID    CustomerID
 	PaymentMethod string // pm_…; unique
-	// StripeCustomer is the Stripe customer (cus_…) the PaymentMethod is attached to: Stripe wants
-	// both together. It is kept per card, because a merchant's own checkout may use several Stripe
-	// customers for one person.
+	// StripeCustomer is the Stripe customer (cus_…) that the PaymentMethod is attached to: Stripe
+	// requires both together. It is kept per card, because a merchant's own checkout may use
+	// several Stripe customers for one person.
 	StripeCustomer string
 	Brand          string // visa, mastercard, …
 	Last4          string
@@ -60,21 +60,22 @@ type Card struct {
 	Account string
 	// Own reports whether the PaymentMethod was saved for Tranche: Tranche attached it, or the
 	// customer entered it in a payment or set-up that carries Tranche's metadata. Other systems of
-	// the merchant may charge any other PaymentMethod: it is never merged with a duplicate, and
-	// never detached for that.
+	// the merchant may charge any other PaymentMethod, so it is never merged with a duplicate, and
+	// never detached for being one.
 	Own bool
-	// Position is the card's place among the customer's: 1 is the default card, the others are its
-	// backups in order. 0 means that no place was given: after those that have one, oldest first.
+	// Position is the card's place among the customer's cards: 1 is the default card, and the
+	// others are its backups in order. 0 means no position: such cards come after the others,
+	// oldest first.
 	Position int
-	// Hold says in plain words why a card that Stripe would charge is not charged until somebody
-	// agrees, such as that the network replaced it by one of another brand; empty when nothing
-	// stands against it.
+	// Hold is the reason, in plain words, why a card that Stripe would charge is on hold until the
+	// customer or the merchant agrees, such as that the network replaced it with a card of another
+	// brand; empty when the card may be charged.
 	Hold string
-	// RemovedAt is when the card was taken from the customer for good: it is never charged again,
-	// whatever Stripe says of it. Zero while it was not.
+	// RemovedAt is when the card was removed from the customer for good: it is never charged again,
+	// even if Stripe would. Zero if it was not removed.
 	RemovedAt time.Time
-	// DetachAt is when Stripe is next asked to detach a card that was removed here; zero when there
-	// is nothing to ask.
+	// DetachAt is when the detaching of a removed card is next requested at Stripe; zero when there
+	// is nothing to request.
 	DetachAt time.Time
 
 	CreatedAt, UpdatedAt time.Time

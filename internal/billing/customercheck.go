@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Check says whether the customer may be written so: as for a plan that is made. Errors:
+// Check checks the customer's fields, by the rules for the customer of a new plan. Errors:
 // *InvalidError.
 func (c Customer) Check() error {
 	bad := &InvalidError{}
@@ -16,7 +16,8 @@ func (c Customer) Check() error {
 	return bad.orNil()
 }
 
-// InZone is the instant at which clocks in to show what those in from show at at. Seconds are kept.
+// InZone returns the instant when clocks in to show the local time that clocks in from show at at.
+// Seconds are kept.
 func InZone(at time.Time, from, to *time.Location) time.Time {
 	local := at.In(from)
 	whole := DateOf(at, from).At(LocalTime{Hour: local.Hour(), Minute: local.Minute()}, to)

@@ -5,19 +5,20 @@ import (
 	"fmt"
 )
 
-// Description is what the merchant says that the plan is for, such as "Oak table"; empty where the
-// terms have none.
+// Description returns what the merchant sells with the plan, such as "Oak table"; empty when the
+// terms hold no description.
 func (p Plan) Description() string {
 	var t struct {
 		Description string `json:"description"`
 	}
 	if json.Unmarshal(p.Terms, &t) != nil {
-		return "" // terms that can't be read say nothing
+		return "" // unreadable terms hold no description
 	}
 	return t.Description
 }
 
-// Label is what customers read of a plan: its description and reference, or the reference alone.
+// Label returns the name of the plan that customers see: its description and reference, or the
+// reference alone.
 func (p Plan) Label() string { return LabelOf(p.Description(), p.Reference) }
 
 // LabelOf returns the label of a plan: see Plan.Label.
@@ -28,8 +29,8 @@ func LabelOf(description, reference string) string {
 	return fmt.Sprintf("%s (%s)", description, reference)
 }
 
-// PaymentDescription is what Stripe shows of a payment, such as "Oak table (2 of 3)". of is the
-// number of charges of the plan.
+// PaymentDescription returns the description of a payment at Stripe, such as "Oak table (2 of 3)".
+// of is the number of charges of the plan.
 func (p Plan) PaymentDescription(c Charge, of int) string {
 	what := p.Description()
 	if what == "" {

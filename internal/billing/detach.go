@@ -6,12 +6,13 @@ import (
 	"time"
 )
 
-// Label names a card in stored texts: by its id, because digits are personal data.
+// Label returns the name of the card in stored texts. It holds the id instead of digits, because
+// digits are personal data.
 func (c Card) Label() string { return c.Brand + " card " + string(c.ID) }
 
-// DetachCard keeps a card from being charged; why is for the record. What is due on it will ask the
-// customer for another. A card that is detached already stays as it is. Errors: ErrConflict,
-// ErrUnavailable.
+// DetachCard marks a card as detached, so that it is not charged any more; why is recorded. Charges
+// due on it will ask the customer for another card. A card that is detached already is left
+// unchanged. Errors: ErrConflict, ErrUnavailable.
 func DetachCard(ctx context.Context, tx Tx, card Card, why string, now time.Time) error {
 	if card.Status == CardDetached {
 		return nil
@@ -26,8 +27,9 @@ func DetachCard(ctx context.Context, tx Tx, card Card, why string, now time.Time
 	})
 }
 
-// LeaveStripeCustomer records that a customer's Stripe customer is not in an account (any more):
-// the next card makes a new one, and the cards at the old one can't be charged.
+// LeaveStripeCustomer records that the Stripe customer gone does not exist in an account (any
+// more). The next card creates a new Stripe customer, and the cards attached to the old one can't
+// be charged.
 func LeaveStripeCustomer(ctx context.Context, tx Tx, customer Customer, account, gone string, now time.Time) error {
 	if account == "" && customer.StripeCustomer == gone {
 		customer.StripeCustomer, customer.UpdatedAt = "", now
@@ -38,9 +40,9 @@ func LeaveStripeCustomer(ctx context.Context, tx Tx, customer Customer, account,
 	return DetachCardsOf(ctx, tx, customer.ID, account, gone, now)
 }
 
-// DetachCardsOf detaches a customer's cards at a Stripe customer of an account that was deleted
-// there. In a connected account they name it no more, so that the next card makes a new one; in the
-// platform's own it is the customer who does.
+// DetachCardsOf marks the cards of a Stripe customer that was deleted in an account as detached. In
+// a connected account, the Stripe customer's id is also removed from them, so that the next card
+// creates a new one; in the platform's own account, the customer's row holds that id.
 func DetachCardsOf(ctx context.Context, tx Tx, id CustomerID, account, stripeCustomer string, now time.Time) error {
 	cards, err := tx.Cards(ctx, id)
 	if err != nil {
@@ -61,7 +63,7 @@ func DetachCardsOf(ctx context.Context, tx Tx, id CustomerID, account, stripeCus
 }
 
 func forgetStripeCustomer(ctx context.Context, tx Tx, id CardID, now time.Time) error {
-	card, err := tx.Card(ctx, id) // anew: it may just have been detached
+	card, err := tx.Card(ctx, id) // read again: it may just have been detached
 	if err != nil || card.Account == "" {
 		return err
 	}

@@ -2,13 +2,13 @@ package billing
 
 import "context"
 
-// Details is a plan with everything that belongs to it.
+// Details is a plan with all rows that belong to it.
 type Details struct {
 	Plan     Plan
 	Customer Customer
 	Charges  []Charge // by sequence
 	Attempts map[ChargeID][]Attempt
-	// Incidents are those that are open, oldest first.
+	// Incidents are the open ones, oldest first.
 	Incidents []Incident
 }
 
@@ -26,8 +26,8 @@ func LoadDetails(ctx context.Context, r Reader, id PlanID) (Details, error) {
 	return all[0], nil
 }
 
-// LoadAllDetails reads what belongs to each of the plans, with one query per kind of row, in the
-// order of the plans.
+// LoadAllDetails reads the rows of each of the plans, with one query per kind of row. The result is
+// in the order of the plans.
 func LoadAllDetails(ctx context.Context, r Reader, plans []Plan) ([]Details, error) {
 	all := make([]Details, len(plans))
 	byPlan := make(map[PlanID]int, len(plans))

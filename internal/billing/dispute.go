@@ -5,29 +5,28 @@ package billing
 type DisputeStatus string
 
 const (
-	// DisputeWarningNeedsResponse is an inquiry: the bank asks, and no money was taken back yet.
+	// DisputeWarningNeedsResponse is an inquiry: the bank asks, and no money was withdrawn yet.
 	DisputeWarningNeedsResponse DisputeStatus = "warning_needs_response"
 	// DisputeWarningUnderReview is an inquiry that was answered.
 	DisputeWarningUnderReview DisputeStatus = "warning_under_review"
-	// DisputeWarningClosed is an inquiry that came to nothing.
+	// DisputeWarningClosed is an inquiry that was closed without a dispute.
 	DisputeWarningClosed DisputeStatus = "warning_closed"
-	// DisputeNeedsResponse waits for the merchant's evidence; the money was taken back.
+	// DisputeNeedsResponse waits for the merchant's evidence; the money was withdrawn.
 	DisputeNeedsResponse DisputeStatus = "needs_response"
-	// DisputeUnderReview was answered.
+	// DisputeUnderReview has the merchant's evidence and no decision yet.
 	DisputeUnderReview DisputeStatus = "under_review"
-	// DisputeWon gave the merchant the money back.
+	// DisputeWon returned the money to the merchant.
 	DisputeWon DisputeStatus = "won"
-	// DisputeLost left it with the cardholder.
+	// DisputeLost left the money with the cardholder.
 	DisputeLost DisputeStatus = "lost"
 )
 
-// Cleared says whether the dispute is over and the merchant has the money. A status it does not
-// know is not.
+// Cleared reports whether the dispute is over and the merchant has the money; false for an unknown
+// status.
 func (s DisputeStatus) Cleared() bool { return s == DisputeWon || s == DisputeWarningClosed }
 
-// StatusAfterReversals is the status of a charge that was paid, given what became of the money
-// since: disputed while a dispute is open or lost, refunded when all was given back, succeeded
-// otherwise.
+// StatusAfterReversals returns the status of a paid charge after refunds and disputes: disputed
+// while a dispute is open or lost, refunded when the full amount was refunded, succeeded otherwise.
 func (p RecordedPayment) StatusAfterReversals() ChargeStatus {
 	switch {
 	case p.Disputed && !p.Dispute.Cleared():

@@ -1,7 +1,8 @@
-// Package billing is the domain of Tranche: what a customer owes, when, and what became of it.
+// Package billing is the domain of Tranche: what customers owe, when it falls due, and how it is
+// paid.
 //
 // It holds the types, the states and their transitions, money and calendar arithmetic, the kinds of
-// error, and the interfaces in which the other packages meet: Store, Gateway, Queue and Mailer. It
+// error, and the interfaces between the other packages: Store, Gateway, Queue and Mailer. It
 // imports nothing but the standard library, reads no clock (now is a parameter) and does no I/O.
 //
 // Money is an integer number of minor units (cents) and an ISO 4217 currency. Times are UTC.

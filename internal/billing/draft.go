@@ -6,43 +6,44 @@ import (
 	"time"
 )
 
-// Rules are what the merchant has settled for all plans.
+// Rules are the merchant's settings for all plans.
 type Rules struct {
 	ChargeTime LocalTime // the customer's local time of day at which charges fall due
 	Holidays   Holidays  // for plans with a business day rule
-	Limits     Limits    // of amounts, in place of Stripe's
-	TimeZone   string    // of new customers for whom none is given; empty means UTC
-	Locale     string    // likewise; empty means English, or the browser's language
-	Confirm    bool      // customers get a mail with every payment when their plan begins
-	// CheckoutDays is after how many days a plan expires whose checkout is not completed and whose
-	// terms set no time; 0 means never.
+	Limits     Limits    // of amounts; they replace Stripe's
+	TimeZone   string    // of new customers without a time zone; empty means UTC
+	Locale     string    // of new customers without one; empty means English, or the browser's language
+	Confirm    bool      // whether a mail that lists every payment is sent when a plan begins
+	// CheckoutDays is the number of days after which a plan expires if its checkout is not
+	// completed and its terms set no time; 0 means never.
 	CheckoutDays int
 }
 
-// FillIn fills in what is not said of a new customer.
+// FillIn sets a new customer's empty time zone and locale to the defaults.
 func (r Rules) FillIn(c *Customer) {
 	c.TimeZone, c.Locale = cmp.Or(c.TimeZone, r.TimeZone), cmp.Or(c.Locale, r.Locale)
 }
 
-// Draft is what terms come to.
+// Draft is the payment schedule that follows from terms.
 type Draft struct {
 	Charges    []ChargeDraft // by sequence, never empty
-	Recurrence Recurrence    // how they go on; zero when these are all
+	Recurrence Recurrence    // how they continue; zero when Charges holds all
 	Schedule   Schedule      // how their dates are counted
 }
 
-// ChargeDraft is an amount and when it falls due, and the field of the terms it comes from.
+// ChargeDraft is a charge before it has an id: an amount, when it falls due, and the field of the
+// terms that it comes from.
 type ChargeDraft struct {
 	Amount   int64
-	DueAt    time.Time // zero: on the merchant's word
+	DueAt    time.Time // zero: due on request
 	Checkout bool      // paid by the customer in the merchant's checkout
 	field    string
 }
 
-// Draft works out the charges: amounts that add up to the total and the instants they fall due.
-// Dates count from now, in the customer's time zone. The first charge is paid in the merchant's
-// checkout unless it falls due later (Starts, Trial, a first due date) or a saved card was named.
-// Nothing is stored. Errors: *InvalidError naming every field at fault.
+// Draft calculates the charges: amounts that add up to the total, and the instants when they fall
+// due. Dates count from now, in the customer's time zone. The first charge is paid in the
+// merchant's checkout unless it falls due later (Starts, Trial, a first due date) or a saved card
+// is named. Nothing is stored. Errors: *InvalidError naming every field at fault.
 func (t Terms) Draft(now time.Time, rules Rules) (Draft, error) {
 	bad := &InvalidError{}
 	t.checkTexts(bad)
@@ -66,7 +67,7 @@ func (t Terms) Draft(now time.Time, rules Rules) (Draft, error) {
 	default:
 		bad.add("kind", "is %q; use %q, %q, %q or %q", t.Kind, KindInstallments, KindDeposit, KindRecurring, KindDeferred)
 	}
-	if len(bad.Fields) == 0 { // amounts and dates of faulty terms would only add noise
+	if len(bad.Fields) == 0 { // checking amounts and dates of faulty terms would only add noise
 		d.checkDraft(draft)
 	}
 	d.checkConnect(draft)
@@ -80,7 +81,7 @@ func (t Terms) Draft(now time.Time, rules Rules) (Draft, error) {
 	return draft, nil
 }
 
-// drafter is terms on the way to charges, and what was found wrong with them so far.
+// drafter holds terms while their charges are calculated, and the faults found so far.
 type drafter struct {
 	Terms
 	Rules
@@ -88,13 +89,13 @@ type drafter struct {
 	loc *time.Location
 	bad *InvalidError
 
-	schedule *Schedule // how dates are counted, as far as it is known
+	schedule *Schedule // how dates are counted; set step by step
 }
 
-// clean says whether nothing is wrong so far.
+// clean reports whether no fault was found so far.
 func (d drafter) clean() bool { return len(d.bad.Fields) == 0 }
 
-// due reads a field that says when something falls due; false when it can't be read.
+// due parses a field that holds a due date; false when it can't be parsed.
 func (d drafter) due(field, s string) (Due, bool) {
 	if s == "" {
 		d.bad.add(field, "is missing; %s", dueExamples)
@@ -107,12 +108,12 @@ func (d drafter) due(field, s string) (Due, bool) {
 	return due, err == nil
 }
 
-// at is the instant that a due date comes to by the rules of this plan.
+// at returns the instant of a due date, by the rules of this plan.
 func (d drafter) at(due Due) time.Time {
 	return due.At(d.ChargeTime, d.loc, d.BusinessDay, d.Holidays)
 }
 
-// interval reads Every.
+// interval parses a field that holds an interval.
 func (d drafter) interval(field, s string) Interval {
 	every, err := ParseInterval(s)
 	if err != nil {
@@ -121,7 +122,8 @@ func (d drafter) interval(field, s string) Interval {
 	return every
 }
 
-// start is when the first charge falls due, and what the dates of later ones are counted from.
+// start returns when the first charge falls due, and the date and time of day that later ones are
+// counted from.
 func (d drafter) start() (first time.Time, anchor Date, at LocalTime) {
 	if d.Starts == "" {
 		return d.now, DateOf(d.now, d.loc), d.ChargeTime
@@ -138,7 +140,8 @@ func (d drafter) start() (first time.Time, anchor Date, at LocalTime) {
 	return d.at(due), anchor, at
 }
 
-// single is the schedule of one date: an interval that is given later counts from it.
+// single returns the schedule of a single date: an interval that is set later counts from that
+// date.
 func (d drafter) single(due Due) Schedule {
 	if due.OnRequest {
 		return Schedule{At: d.ChargeTime}
@@ -148,12 +151,13 @@ func (d drafter) single(due Due) Schedule {
 	return s
 }
 
-// dated is the instant of a date that was counted from the anchor.
+// dated returns the instant of a date that was counted from the anchor.
 func (d drafter) dated(day Date, at LocalTime) time.Time {
 	return d.BusinessDay.Shift(day, d.Holidays).At(at, d.loc)
 }
 
-// checkDraft wants amounts that can be charged, in an order of time, and none too far away.
+// checkDraft checks that each amount can be charged, and that the dates are in order and not too
+// far away.
 func (d drafter) checkDraft(draft Draft) {
 	list := draft.Charges
 	for i, c := range list {
@@ -175,7 +179,7 @@ func (d drafter) checkDraft(draft Draft) {
 	}
 }
 
-// ofAll says how many charges there are, where that is known.
+// ofAll returns " of N", where N is the number of charges; empty when the number is not known.
 func ofAll(draft Draft) string {
 	if !draft.Recurrence.IsZero() {
 		return ""

@@ -1,6 +1,6 @@
 package billing
 
-// deferred is one charge, later.
+// deferred returns the one charge of a deferred plan.
 func (d drafter) deferred() []ChargeDraft {
 	if d.Total <= 0 {
 		d.bad.add("total", "must be more than 0, in minor units (cents)")

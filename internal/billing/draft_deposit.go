@@ -15,13 +15,13 @@ func (d drafter) deposit() []ChargeDraft {
 	}
 }
 
-// depositAmount is the deposit and the field that says it.
+// depositAmount returns the deposit and the field that sets it.
 func (d drafter) depositAmount() (int64, string) {
 	switch {
 	case d.DepositPercent == "":
 		return d.Deposit, "deposit"
 	case d.Deposit != 0:
-		d.bad.add("deposit", "is given beside deposit_percent; leave one of them out")
+		d.bad.add("deposit", "is given together with deposit_percent; leave one of them out")
 		return d.Deposit, "deposit"
 	}
 	share, err := ParsePercent(d.DepositPercent)

@@ -2,7 +2,7 @@ package billing
 
 import "strings"
 
-// fieldsOf says which of the fields that make a schedule go with a kind of plan.
+// fieldsOf lists the schedule fields that each kind of plan takes.
 var fieldsOf = map[PlanKind]string{
 	KindInstallments: "total parts every first_amount charges remainder starts card business_day",
 	KindDeposit:      "total deposit deposit_percent balance_due starts card business_day",
@@ -10,7 +10,7 @@ var fieldsOf = map[PlanKind]string{
 	KindDeferred:     "total due card business_day",
 }
 
-// scheduleFields are all of them, and whether each was given.
+// scheduleFields lists all fields that make a schedule, and whether each is set.
 func (t Terms) scheduleFields() []struct {
 	name  string
 	given bool
@@ -38,8 +38,7 @@ func (t Terms) scheduleFields() []struct {
 	}
 }
 
-// checkFields names fields that were given though they do not belong to this kind of plan, and
-// rules there are none of.
+// checkFields reports fields that this kind of plan does not take, and unknown rules.
 func (d drafter) checkFields() {
 	if allowed := fieldsOf[d.Kind]; allowed != "" {
 		d.refuse("does not go with a plan of kind "+string(d.Kind), func(field string) bool {
@@ -60,7 +59,7 @@ func (d drafter) checkFields() {
 	}
 }
 
-// refuse complains of every field that was given and is not wanted.
+// refuse reports every field that is set although it is unwanted.
 func (d drafter) refuse(why string, unwanted func(field string) bool) {
 	for _, f := range d.scheduleFields() {
 		if f.given && unwanted(f.name) {
@@ -69,7 +68,7 @@ func (d drafter) refuse(why string, unwanted func(field string) bool) {
 	}
 }
 
-// refuseWith complains of fields that can't stand beside the named one.
+// refuseWith reports fields that can't be combined with the one named beside.
 func (d drafter) refuseWith(beside string, fields ...string) {
 	unwanted := " " + strings.Join(fields, " ") + " "
 	d.refuse("does not go with "+beside, func(field string) bool { return strings.Contains(unwanted, " "+field+" ") })

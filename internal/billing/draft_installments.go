@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// installments are equal parts at an interval, or the charges that were listed.
+// installments returns equal parts at an interval, or the charges that were listed.
 func (d drafter) installments() []ChargeDraft {
 	if len(d.Charges) > 0 {
 		return d.listed()
@@ -35,7 +35,8 @@ func (d drafter) installments() []ChargeDraft {
 	return drafts
 }
 
-// amounts splits the total; with a first amount of its own, the rest is split among the others.
+// amounts splits the total; a first amount of its own is set aside, and the rest is split among the
+// other parts.
 func (d drafter) amounts() []int64 {
 	if d.FirstAmount == 0 {
 		return SplitBy(d.Total, d.Parts, d.Currency, d.Remainder)
@@ -43,7 +44,7 @@ func (d drafter) amounts() []int64 {
 	return append([]int64{d.FirstAmount}, SplitBy(d.Total-d.FirstAmount, d.Parts-1, d.Currency, d.Remainder)...)
 }
 
-// listed are the charges as the merchant listed them.
+// listed returns the charges as the merchant listed them.
 func (d drafter) listed() []ChargeDraft {
 	d.refuseWith("a list of charges", "parts", "every", "first_amount", "remainder", "starts")
 	if len(d.Charges) < 2 || len(d.Charges) > maxParts {
@@ -62,8 +63,8 @@ func (d drafter) listed() []ChargeDraft {
 	return drafts
 }
 
-// listedDue is when a listed charge falls due. A first one without a date, or with one that has
-// passed, is due now.
+// listedDue returns when a listed charge falls due. The first charge is due now if its date is
+// missing or has passed.
 func (d drafter) listedDue(i int, field, s string) time.Time {
 	if i == 0 && s == "" {
 		return d.now

@@ -1,7 +1,7 @@
 package billing
 
-// recurring is the first charge and how they go on. Every charge counts as one of the parts,
-// whatever its size.
+// recurring returns the first charge and the recurrence after it. Every charge counts as one of the
+// parts, including one with an amount of its own.
 func (d drafter) recurring() Draft {
 	every := d.interval("every", d.Every)
 	if d.Amount <= 0 {
@@ -28,7 +28,7 @@ func (d drafter) recurring() Draft {
 	return draft
 }
 
-// firstOf is the first charge; the recurrence is set to what comes after it.
+// firstOf returns the first charge, and sets r to the recurrence after it.
 func (d drafter) firstOf(r *Recurrence) Draft {
 	paidTrial := d.Trial != "" && d.FirstAmount > 0
 	first := d.now
@@ -57,7 +57,7 @@ func (d drafter) firstOf(r *Recurrence) Draft {
 	return Draft{Charges: []ChargeDraft{{Amount: amount, DueAt: first, field: field}}}
 }
 
-// until reads the last date; zero when there is none.
+// until returns the last date; zero when there is none.
 func (d drafter) until() Date {
 	if d.Until == "" {
 		return Date{}

@@ -13,7 +13,7 @@ import (
 	"tranche/internal/billing"
 )
 
-// told writes a draft as one line: "checkout" or "saved", then each charge, then how it goes on.
+// told formats a draft as one line: "checkout" or "saved", then each charge, then the recurrence.
 func told(d billing.Draft, loc *time.Location) string {
 	var b strings.Builder
 	b.WriteString(map[bool]string{true: "checkout", false: "saved"}[d.Charges[0].Checkout])
@@ -36,7 +36,7 @@ func told(d billing.Draft, loc *time.Location) string {
 	return b.String()
 }
 
-// TestDraftsOfEveryKind is made at 22:15 on Saturday, 31 January 2026, in London.
+// TestDraftsOfEveryKind runs at 22:15 on Saturday, 31 January 2026, in London.
 func TestDraftsOfEveryKind(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct{ why, body, want string }{
@@ -110,11 +110,11 @@ func TestFaultsOfEveryKind(t *testing.T) {
 		{"a part below the minimum", `"kind": "installments", "total": 140, "parts": 3, "every": "month"`, "total: charge 1 of 3 is 0.48 USD; Stripe takes no less than 0.50 USD"},
 		{"a start in the past", `"kind": "installments", "total": 3000, "parts": 3, "every": "month", "starts": "2026-01-30"`, "starts: 2026-01-30 is not later than now"},
 		{"a start on request", `"kind": "installments", "total": 3000, "parts": 3, "every": "month", "starts": "on request"`, "starts: needs a date"},
-		{"a deposit said twice", `"kind": "deposit", "total": 3000, "deposit": 1000, "deposit_percent": "20", "balance_due": "2026-03-01"`, "deposit: is given beside deposit_percent"},
+		{"a deposit said twice", `"kind": "deposit", "total": 3000, "deposit": 1000, "deposit_percent": "20", "balance_due": "2026-03-01"`, "deposit: is given together with deposit_percent"},
 		{"a share of more than all", `"kind": "deposit", "total": 3000, "deposit_percent": "101", "balance_due": "2026-03-01"`, `deposit_percent: "101" is not a share`},
 		{"all of it as a deposit", `"kind": "deposit", "total": 3000, "deposit_percent": "100", "balance_due": "2026-03-01"`, "deposit_percent: comes to 3000"},
 		{"a balance due before the deposit", `"kind": "deposit", "total": 3000, "deposit": 1000, "balance_due": "30 days before 2026-02-20"`, "not after the one before it"},
-		{"a date that is not understood", `"kind": "deferred", "total": 3000, "due": "soon"`, `due: "soon": says no time that is understood; use a date like`},
+		{"a date that is not understood", `"kind": "deferred", "total": 3000, "due": "soon"`, `due: "soon": is not a valid date; use a date like`},
 		{"a span that is none", `"kind": "deferred", "total": 3000, "due": "some days before 2026-12-20"`, `is not an interval like`},
 		{"a span before no date", `"kind": "deferred", "total": 3000, "due": "30 days before Christmas"`, `is not a date like`},
 		{"year 1", `"kind": "deferred", "total": 3000, "due": "0001-01-01"`, "is before the year 1970"},
@@ -132,7 +132,7 @@ func TestFaultsOfEveryKind(t *testing.T) {
 		{"a fee of more than a direct charge", `"kind": "deferred", "total": 3000, "due": "on request", "account": "acct_1", "connect": {"application_fee": 3000}`, "the application fee takes 30.00 USD of it"},
 		{"no account's id", `"kind": "deferred", "total": 3000, "due": "on request", "connect": {"transfer_destination": "villa"}`, `connect.transfer_destination: "villa" is not the id`},
 		{"a fee of nothing", `"kind": "deferred", "total": 3000, "due": "on request", "connect": {"application_fee": 100}`, "connect.transfer_destination: is missing"},
-		{"two fees", `"kind": "deferred", "total": 3000, "due": "on request", "connect": {"transfer_destination": "acct_1", "application_fee": 100, "application_fee_percent": "2"}`, "connect.application_fee: is given beside"},
+		{"two fees", `"kind": "deferred", "total": 3000, "due": "on request", "connect": {"transfer_destination": "acct_1", "application_fee": 100, "application_fee_percent": "2"}`, "connect.application_fee: is given together"},
 		{"a fee and a transfer amount", `"kind": "deferred", "total": 3000, "due": "on request", "connect": {"transfer_destination": "acct_1", "application_fee": 100, "transfer_amount": 5}`, "connect.transfer_amount: does not go with"},
 		{"a fee of more than a part", `"kind": "installments", "total": 3000, "parts": 3, "every": "month", "connect": {"transfer_destination": "acct_1", "application_fee": 1000}`, "total: charge 1 of 3 is 10.00 USD, and the application fee takes 10.00 USD of it"},
 		{"a transfer of more than a part", `"kind": "recurring", "amount": 1900, "every": "month", "first_amount": 5000, "connect": {"transfer_destination": "acct_1", "transfer_amount": 2000}`, "amount: is 19.00 USD, and 20.00 USD of it is to be transferred"},
@@ -145,7 +145,7 @@ func TestFaultsOfEveryKind(t *testing.T) {
 	}
 }
 
-// TestLimitsOfTheSettings: what a merchant settled counts in place of Stripe's.
+// TestLimitsOfTheSettings: the merchant's limits replace Stripe's.
 func TestLimitsOfTheSettings(t *testing.T) {
 	t.Parallel()
 	own := rules
@@ -163,9 +163,9 @@ func TestLimitsOfTheSettings(t *testing.T) {
 	require.ErrorContains(t, deferred("kwd", 15), "must be a multiple of 10 in KWD")
 }
 
-// TestDraftsInEveryCurrency: whatever is asked for, in every currency that Stripe takes, is refused
-// or comes to parts that add up, none of them below the minimum or in between two amounts that can
-// be charged, in an order of time.
+// TestDraftsInEveryCurrency: in every currency that Stripe accepts, random terms are refused, or
+// split into parts that add up, in order of time, each at least the minimum and an amount that can
+// be charged.
 func TestDraftsInEveryCurrency(t *testing.T) {
 	t.Parallel()
 	taken, refused := 0, 0
@@ -201,7 +201,7 @@ func TestDraftsInEveryCurrency(t *testing.T) {
 	require.Positive(t, refused)
 }
 
-// anyTerms draws terms of any kind, most of them without a fault.
+// anyTerms draws random terms of any kind, most of them valid.
 func anyTerms(t *rapid.T, c billing.Currency) billing.Terms {
 	tm := billing.Terms{
 		Reference: "o", Currency: c, Kind: rapid.SampledFrom([]billing.PlanKind{

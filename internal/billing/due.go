@@ -7,21 +7,21 @@ import (
 	"time"
 )
 
-// Due is when something falls due, as a merchant says it. Exactly one of its fields is set.
+// Due is a due date as the merchant writes it. Exactly one of its fields is set.
 type Due struct {
 	Date      Date      // falls due at the time of day of charges, where the customer is
 	Instant   time.Time // UTC, whole milliseconds
-	OnRequest bool      // not before the merchant asks for it
+	OnRequest bool      // when the merchant asks for it
 }
 
-// onRequest is how a merchant says that a charge waits for their word.
+// onRequest is how a merchant writes that a charge is due on request.
 const onRequest = "on request"
 
 const dueExamples = `use a date like 2026-12-20, an instant like 2026-12-20T09:00:00Z, "30 days before 2026-12-20" or "2 weeks after 2026-12-20"`
 
-// ParseDue reads "2026-12-20", "2026-12-20T09:00:00Z", "30 days before 2026-12-20", "1 month after
-// 2026-12-20" and "on request". Months that are counted back or forth end on the last day of a
-// shorter month. Its errors are made to be read after the text that was given.
+// ParseDue parses "2026-12-20", "2026-12-20T09:00:00Z", "30 days before 2026-12-20", "1 month after
+// 2026-12-20" and "on request". Counting months forward or back ends on the last day of a shorter
+// month. Its errors are meant to follow the given text.
 func ParseDue(s string) (Due, error) {
 	if s == onRequest {
 		return Due{OnRequest: true}, nil
@@ -34,7 +34,7 @@ func ParseDue(s string) (Due, error) {
 	}
 	span, direction, day, ok := cutSpan(s)
 	if !ok {
-		return Due{}, fmt.Errorf("says no time that is understood; %s", dueExamples)
+		return Due{}, fmt.Errorf("is not a valid date; %s", dueExamples)
 	}
 	every, err := ParseInterval(span)
 	if err != nil {
@@ -48,7 +48,8 @@ func ParseDue(s string) (Due, error) {
 	return checkDue(Due{Date: d}, d.Year)
 }
 
-// checkDue refuses what can only be a slip, and could not be told from no time at all.
+// checkDue refuses dates before 1970: they can only be typing errors, and year 1 can't be
+// distinguished from an unset date.
 func checkDue(d Due, year int) (Due, error) {
 	if year < 1970 {
 		return Due{}, errors.New("is before the year 1970")
@@ -56,7 +57,7 @@ func checkDue(d Due, year int) (Due, error) {
 	return d, nil
 }
 
-// cutSpan takes "30 days before 2026-12-20" apart; the direction is -1 or 1.
+// cutSpan splits "30 days before 2026-12-20" into its parts; the direction is -1 or 1.
 func cutSpan(s string) (span string, direction int, day string, ok bool) {
 	if span, day, ok = strings.Cut(s, " before "); ok {
 		return span, -1, day, true
@@ -65,8 +66,8 @@ func cutSpan(s string) (span string, direction int, day string, ok bool) {
 	return span, 1, day, ok
 }
 
-// At is the instant it comes to: a date at the given time of day and place, moved by the rule where
-// banks are closed. An instant stays as it is, and "on request" is the zero time.
+// At returns the instant of the due date: for a date, at the given time of day and place, after the
+// business day rule moved it. An instant is returned as it is, and "on request" is the zero time.
 func (d Due) At(at LocalTime, loc *time.Location, rule BusinessDay, holidays Holidays) time.Time {
 	switch {
 	case d.OnRequest:
@@ -77,7 +78,7 @@ func (d Due) At(at LocalTime, loc *time.Location, rule BusinessDay, holidays Hol
 	return rule.Shift(d.Date, holidays).At(at, loc)
 }
 
-// anchor is the date and time of day that later charges are counted from.
+// anchor returns the date and time of day that later charges are counted from.
 func (d Due) anchor(at LocalTime, loc *time.Location) (Date, LocalTime) {
 	if d.Instant.IsZero() {
 		return d.Date, at

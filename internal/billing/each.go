@@ -6,16 +6,15 @@ import (
 	"slices"
 )
 
-// PlanLister reads one page of plans. Reader and Tx are ones.
+// PlanLister reads one page of plans. Reader and Tx implement it.
 type PlanLister interface {
 	// Plans lists plans, newest first, MaxPage at most.
 	Plans(ctx context.Context, f PlanFilter) ([]Plan, error)
 }
 
-// EachPlan yields every plan that f selects, newest first, however many there are. It reads page by
-// page behind the id of the last plan, which never changes: a plan that changes meanwhile is
-// yielded once, and neither skipped nor repeated. After an error it yields nothing more. f.Before
-// and f.Limit are its own.
+// EachPlan yields every plan that f selects, newest first, in any number. It reads pages after the
+// id of the last plan. Ids never change, so a plan that changes meanwhile is neither skipped nor
+// repeated. It stops after an error. It sets f.Before and f.Limit itself.
 func EachPlan(ctx context.Context, r PlanLister, f PlanFilter) iter.Seq2[Plan, error] {
 	return eachRow(func(last Plan) ([]Plan, error) {
 		f.Before, f.Limit = last.ID, MaxPage
@@ -23,7 +22,7 @@ func EachPlan(ctx context.Context, r PlanLister, f PlanFilter) iter.Seq2[Plan, e
 	})
 }
 
-// NoticeLister reads one page of notices. Reader and Tx are ones.
+// NoticeLister reads one page of notices. Reader and Tx implement it.
 type NoticeLister interface {
 	// Notices lists notices, newest first, MaxPage at most.
 	Notices(ctx context.Context, f NoticeFilter) ([]Notice, error)
@@ -45,7 +44,7 @@ func EachConsent(ctx context.Context, r ConsentReader, f ConsentFilter) iter.Seq
 	})
 }
 
-// AuditLister reads one page of the audit trail. Reader and Tx are ones.
+// AuditLister reads one page of the audit trail. Reader and Tx implement it.
 type AuditLister interface {
 	// AuditTrail lists entries in the order of writing, MaxPage at most.
 	AuditTrail(ctx context.Context, f AuditFilter) ([]AuditEntry, error)
@@ -70,8 +69,8 @@ func collect[T any](rows iter.Seq2[T, error]) (all []T, err error) {
 	return all, nil
 }
 
-// eachRow yields the rows of a list, page by page. read returns the page behind a row, and the
-// first for a zero row.
+// eachRow yields the rows of a list, page by page. read returns the page after a row, and the first
+// page for a zero row.
 func eachRow[T any](read func(last T) ([]T, error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var last T
@@ -97,8 +96,8 @@ func eachRow[T any](read func(last T) ([]T, error)) iter.Seq2[T, error] {
 // or restarted.
 func (s PlanStatus) Open() bool { return s != PlanCompleted && s != PlanCanceled }
 
-// OpenPlans lists every plan of the customer that may still charge something, oldest first: the
-// order in which plans are locked. Errors: ErrUnavailable.
+// OpenPlans lists every plan of the customer that may still charge something, oldest first. Plans
+// are locked in this order. Errors: ErrUnavailable.
 func OpenPlans(ctx context.Context, r PlanLister, customer CustomerID) ([]Plan, error) {
 	var open []Plan
 	for p, err := range EachPlan(ctx, r, PlanFilter{Customer: customer}) {

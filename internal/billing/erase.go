@@ -9,31 +9,32 @@ import (
 	"time"
 )
 
-// Erasure is what is removed of a customer, and what stands in its place.
+// Erasure is the personal data to remove of a customer, and its replacement.
 type Erasure struct {
-	Customer Customer // as it is afterwards: see Customer.Erase
-	Plans    []Plan   // all of the customer's, with terms as they are afterwards: see Plan.Erase
-	Words    []string // the person's name and address, which are taken out of texts; the store adds former ones
-	// Objects are Stripe's ids (pi_…, pm_…, cus_…, seti_…, ch_…) by which Stripe's events about the
-	// customer are found, now and when more come.
+	Customer Customer // after the erasure: see Customer.Erase
+	Plans    []Plan   // all of the customer's, with the terms after the erasure: see Plan.Erase
+	Words    []string // the person's name and address, which are removed from texts; the store adds former ones
+	// Objects are the ids (pi_…, pm_…, cus_…, seti_…, ch_…) of the customer's objects at Stripe.
+	// They identify the events about the customer, both stored and future ones.
 	Objects []string
-	// Payments are the PaymentIntents among them. Refunds and disputes name one in their body.
+	// Payments are the PaymentIntents in Objects. The bodies of refunds and disputes name one of
+	// them.
 	Payments []string
 	At       time.Time
 }
 
 // Eraser removes personal data. It is part of Tx.
 type Eraser interface {
-	// EraseCustomer removes what rows of every kind hold of the person, and remembers the Stripe
-	// objects. Amounts, dates, states, ids and what happened stay. Errors: ErrConflict where the
-	// customer or a plan was changed since it was read.
+	// EraseCustomer removes the person's data from rows of every kind, and stores the ids of the
+	// Stripe objects. Amounts, dates, states, ids and the course of events stay. Errors:
+	// ErrConflict when the customer or a plan was changed since it was read.
 	EraseCustomer(ctx context.Context, e Erasure) (Erased, error)
-	// EraseEvent empties the body of a handled event where it is about one of the Stripe objects of
-	// an erased customer.
+	// EraseEvent clears the body of a handled event if it is about one of the Stripe objects of an
+	// erased customer.
 	EraseEvent(ctx context.Context, event string, objects ...string) error
 }
 
-// Erased counts the rows that something was removed from.
+// Erased counts the rows that data was removed from.
 type Erased struct {
 	Plans    int64 `json:"plans"`
 	Cards    int64 `json:"cards"`
@@ -45,16 +46,16 @@ type Erased struct {
 	Texts    int64 `json:"texts"` // audit entries and reasons that named the person
 }
 
-// Erase is the customer without personal data. The reference goes too, because it may say who it
-// is: the next plan with it makes another customer.
+// Erase returns the customer without personal data. The reference is replaced too, because it may
+// identify the person: the next plan with that reference creates another customer.
 func (c Customer) Erase(now time.Time) Customer {
 	return Customer{
 		ID: c.ID, Reference: "erased-" + string(c.ID), ErasedAt: now, CreatedAt: c.CreatedAt, UpdatedAt: now, Version: c.Version,
 	}
 }
 
-// Words are what names the customer in texts. Words of one or two letters are left out: they are in
-// too many others.
+// Words returns the texts that identify the customer: e-mail address and name. Words of one or two
+// letters are left out, because they occur inside too many other words.
 func (c Customer) Words() []string {
 	var words []string
 	for _, w := range []string{c.Email, c.Name} {
@@ -65,12 +66,12 @@ func (c Customer) Words() []string {
 	return words
 }
 
-// ErasedWord stands in place of a name or an address.
+// ErasedWord replaces a name or an address.
 const ErasedWord = "[erased]"
 
-// Erase is the plan with terms that say nothing of the customer and hold no description, which is
-// the merchant's own text, and with a reason that does not name them. The request for its
-// SetupIntent goes too. c is the customer as they are afterwards.
+// Erase returns the plan without the customer's data in its terms and reason, without the
+// description, which is the merchant's own text, and without the request for its SetupIntent. c is
+// the customer after the erasure.
 func (p Plan) Erase(c Customer, words []string) (Plan, error) {
 	for _, w := range words {
 		p.Reason = strings.ReplaceAll(p.Reason, w, ErasedWord)
@@ -86,15 +87,15 @@ func (p Plan) Erase(c Customer, words []string) (Plan, error) {
 	return p, err
 }
 
-// AddObject remembers one of Stripe's objects. An empty id, or one that is there already, adds
-// nothing.
+// AddObject adds the id of an object at Stripe. It ignores an empty id, and an id that was added
+// already.
 func (e *Erasure) AddObject(id string) {
 	if id != "" && !slices.Contains(e.Objects, id) {
 		e.Objects = append(e.Objects, id)
 	}
 }
 
-// AddPayment remembers a PaymentIntent.
+// AddPayment adds the id of a PaymentIntent.
 func (e *Erasure) AddPayment(id string) {
 	if id != "" && !slices.Contains(e.Payments, id) {
 		e.Payments = append(e.Payments, id)

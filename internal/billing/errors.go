@@ -8,28 +8,28 @@ import (
 	"time"
 )
 
-// Errors that a caller decides by. Compare with errors.Is: they arrive wrapped.
+// Errors that callers distinguish. Compare with errors.Is, because they arrive wrapped.
 var (
-	// ErrNotFound: there is no such object.
+	// ErrNotFound: the object does not exist.
 	ErrNotFound = errors.New("not found")
-	// ErrConflict: the row was changed by somebody else since it was read.
-	ErrConflict = errors.New("changed by somebody else")
+	// ErrConflict: the row was changed by another process since it was read.
+	ErrConflict = errors.New("changed in the meantime")
 	// ErrExists: an object with this unique key exists already.
 	ErrExists = errors.New("exists already")
-	// ErrUnavailable: a service that is needed (database, queue, Stripe) can't be reached now.
+	// ErrUnavailable: a required service (database, queue, Stripe) can't be reached.
 	ErrUnavailable = errors.New("service unavailable")
 )
 
-// FieldError says what is wrong with one field of a request.
+// FieldError describes the fault of one field of a request.
 type FieldError struct {
 	Field   string `json:"field"` // path as the sender wrote it, such as customer.email
 	Message string `json:"message"`
 }
 
-// InvalidError is a request that can't be taken as it stands; it names every field at fault.
+// InvalidError is the refusal of an invalid request. It names every field at fault.
 type InvalidError struct{ Fields []FieldError }
 
-// Error lists the fields and what is wrong with each.
+// Error lists the fields with their faults.
 func (e *InvalidError) Error() string {
 	parts := make([]string, len(e.Fields))
 	for i, f := range e.Fields {
@@ -38,12 +38,12 @@ func (e *InvalidError) Error() string {
 	return "invalid request: " + strings.Join(parts, "; ")
 }
 
-// add notes a fault. It is used by the validators of this package.
+// add adds a fault, for the validators of this package.
 func (e *InvalidError) add(field, format string, args ...any) {
 	e.Fields = append(e.Fields, FieldError{Field: field, Message: fmt.Sprintf(format, args...)})
 }
 
-// orNil returns the error when it names a fault, else nil.
+// orNil returns the error if it names a fault, otherwise nil.
 func (e *InvalidError) orNil() error {
 	if len(e.Fields) == 0 {
 		return nil
@@ -51,54 +51,57 @@ func (e *InvalidError) orNil() error {
 	return e
 }
 
-// GatewayKind sorts what can go wrong in a call to Stripe by what to do next.
+// GatewayKind classifies failed calls to Stripe by what the caller must do next.
 type GatewayKind string
 
 const (
-	// GatewayDeclined: the request was carried out and the card was refused. Trying again takes a
-	// new key.
+	// GatewayDeclined: the request was carried out and the card was declined. A retry needs a new
+	// key.
 	GatewayDeclined GatewayKind = "declined"
-	// GatewayUnknown: no readable answer (timeout, connection, 5xx). It may have been carried out:
-	// same key again.
+	// GatewayUnknown: no readable response (timeout, connection, 5xx). The request may have been
+	// carried out. Retry with the same key.
 	GatewayUnknown GatewayKind = "unknown"
-	// GatewayLimited: turned away before it was looked at (429, lock timeout). Same key again, later.
+	// GatewayLimited: rejected before it was processed (429, lock timeout). Retry later with the
+	// same key.
 	GatewayLimited GatewayKind = "limited"
-	// GatewayInProgress: a request with this key is being carried out (409). Same key again, later.
+	// GatewayInProgress: a request with this key is in flight (409). Retry later with the same key.
 	GatewayInProgress GatewayKind = "in_progress"
-	// GatewayParked: not sent at all, because Stripe is not answering or too many calls wait. Same
-	// key again, later.
+	// GatewayParked: not sent, because Stripe does not respond or too many calls are waiting. Retry
+	// later with the same key.
 	GatewayParked GatewayKind = "parked"
-	// GatewayUnauthorized: the key is wrong or lacks a permission (401, 403). Nothing happened. The
-	// same request again, once that is fixed.
+	// GatewayUnauthorized: the API key is wrong or lacks a permission (401, 403). Nothing happened.
+	// Retry the same request once that is fixed.
 	GatewayUnauthorized GatewayKind = "unauthorized"
 	// GatewayNotFound: the object does not exist (resource_missing).
 	GatewayNotFound GatewayKind = "not_found"
-	// GatewayWrongState: the PaymentIntent is in a state that forbids the call. Fetch it and look.
+	// GatewayWrongState: the PaymentIntent is in a state that forbids the call. Fetch it to decide.
 	GatewayWrongState GatewayKind = "wrong_state"
-	// GatewayRejected: the request itself is wrong (other 4xx). Nothing happened; the same again
-	// will not help.
+	// GatewayRejected: the request itself is wrong (other 4xx). Nothing happened, and a retry will
+	// fail too.
 	GatewayRejected GatewayKind = "rejected"
 )
 
-// GatewayError is a failed call to Stripe, without its secrets: it is safe to log, store and wrap.
+// GatewayError is a failed call to Stripe. It holds no secret, so it is safe to log, store and
+// wrap.
 type GatewayError struct {
-	Op         string // what was being done, such as "confirm PaymentIntent pi_1"
+	Op         string // the call, such as "confirm PaymentIntent pi_1"
 	Kind       GatewayKind
 	HTTPStatus int // 0 when there was no answer
 	Type       string
 	Param      string
 	Failure    Failure
-	Permission string // that the restricted key lacks for this call, such as "PaymentIntents: Write"; else empty
+	Permission string // the permission that the restricted key lacks, such as "PaymentIntents: Write"; else empty
 	RequestID  string
-	Replayed   bool          // Stripe's stored answer to an earlier request under the same key
-	RetryIn    time.Duration // of a parked call: the real time after which it may be tried again; 0 when nobody knows
+	Replayed   bool          // the response is the stored one of an earlier request under the same key
+	RetryIn    time.Duration // of a parked call: the real time until it may be retried; 0 when unknown
 
-	// PaymentIntent is the one in the error, when Stripe sent one. It often does not: never rely on it.
+	// PaymentIntent is the one in the error, when Stripe sent one. It often does not, so never rely
+	// on it.
 	PaymentIntent *PaymentIntent
 	StripeCharge  string // ch_… of the failed charge, when Stripe sent one
 }
 
-// Error says what was being done and why it failed; it never holds a secret.
+// Error describes the call and why it failed. It never holds a secret.
 func (e *GatewayError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: stripe: %s", e.Op, e.Kind)
@@ -120,8 +123,8 @@ func (e *GatewayError) Error() string {
 	return b.String()
 }
 
-// Is makes errors.Is(err, ErrNotFound) and errors.Is(err, ErrUnavailable) hold for the kinds that
-// mean it.
+// Is makes errors.Is(err, ErrNotFound) and errors.Is(err, ErrUnavailable) true for the matching
+// kinds.
 func (e *GatewayError) Is(target error) bool {
 	switch target {
 	case ErrNotFound:
@@ -132,7 +135,7 @@ func (e *GatewayError) Is(target error) bool {
 	return false
 }
 
-// Resend says whether the same request is to be sent again under the same key.
+// Resend reports whether the same request must be sent again under the same key.
 func (e *GatewayError) Resend() bool {
 	switch e.Kind {
 	case GatewayUnknown, GatewayLimited, GatewayInProgress, GatewayParked, GatewayUnauthorized:
@@ -141,9 +144,9 @@ func (e *GatewayError) Resend() bool {
 	return false
 }
 
-// NotOffered reports whether a server refuses to answer for a path: the key lacks the permission,
-// or a server that stands in for Stripe, or a proxy before it, does not know the path. The body of
-// such an answer is often not Stripe's. A wrong key (401) is something else.
+// NotOffered reports whether the server does not serve a path: the key lacks the permission, or a
+// proxy or a stand-in for Stripe does not know the path. The body of such a response is often not
+// Stripe's. A wrong key (401) does not count.
 func NotOffered(err error) bool {
 	var ge *GatewayError
 	if !errors.As(err, &ge) {
@@ -157,9 +160,10 @@ func NotOffered(err error) bool {
 }
 
 // Finished reports whether the key of a request is used up although the outcome is unknown: Stripe
-// failed in carrying the request out, and answers the same under its key for a day. The caller
-// looks at once for what the request made, and goes on under a new key where it finds nothing.
-// Source: docs.stripe.com/api/idempotent_requests ("regardless of whether it succeeds or fails").
+// failed while it carried out the request, and returns the same response under its key for a day.
+// The caller looks for the object that the request may have created, and continues under a new key
+// if there is none. Source: docs.stripe.com/api/idempotent_requests ("regardless of whether it
+// succeeds or fails").
 func (e *GatewayError) Finished() bool {
 	return e.Kind == GatewayUnknown && e.Replayed && e.HTTPStatus >= 500
 }

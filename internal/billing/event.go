@@ -11,16 +11,16 @@ type EventStatus string
 const (
 	// EventPending waits to be handled.
 	EventPending EventStatus = "pending"
-	// EventHandled changed something, or found it already so.
+	// EventHandled was handled: it changed something, or the change was made already.
 	EventHandled EventStatus = "handled"
-	// EventIgnored does not concern any plan, or is of a type that is not used.
+	// EventIgnored concerns no plan, or has a type that is not used.
 	EventIgnored EventStatus = "ignored"
-	// EventFailed can't be handled as it stands; Reason says why. It is kept for an operator.
+	// EventFailed can't be handled; Reason holds the cause. It is kept for an operator.
 	EventFailed EventStatus = "failed"
 )
 
-// Event is a Stripe event in the inbox. The handler fetches the object anew and does not trust the
-// body.
+// Event is a Stripe event in the inbox. The handler fetches the event's object again and does not
+// trust the body.
 type Event struct {
 	ID         string // evt_…; unique
 	Type       string // such as payment_intent.succeeded
@@ -34,23 +34,23 @@ type Event struct {
 
 	Status    EventStatus
 	Reason    string    // why it was ignored or failed, or the last error while pending
-	WakeAt    time.Time // when the scheduler looks at it next; zero when it is done
+	WakeAt    time.Time // when the scheduler may claim it next; zero when it is done
 	Lease     int64     // see Charge.Lease
-	Attempts  int       // how often handling was tried and failed
+	Attempts  int       // failed attempts to handle it
 	HandledAt time.Time
 
-	// Awaits names what an ignored event is about and nothing was known of: a PaymentIntent (pi_…),
-	// a Stripe customer (cus_…), or what AwaitsCustomer says. The store makes the event pending
-	// again when a row that names it is inserted. Empty otherwise.
+	// Awaits names the unknown object that an ignored event is about: a PaymentIntent (pi_…), a
+	// Stripe customer (cus_…), or the name that AwaitsCustomer returns. The store makes the event
+	// pending again when a row with that name is inserted. Empty otherwise.
 	Awaits string
 }
 
-// AwaitsCustomer is what an event about a customer awaits whom no plan has yet, by the merchant's
-// reference.
+// AwaitsCustomer returns the Awaits of an event about a customer who has no plan yet, by the
+// merchant's reference.
 func AwaitsCustomer(reference string) string { return "customer:" + reference }
 
-// PaymentIntent finds the PaymentIntent that a charge, refund or dispute belongs to; empty where
-// the body names none. It, Metadata and Decline are all that is read of an event's body.
+// PaymentIntent returns the PaymentIntent that a charge, refund or dispute belongs to; empty if the
+// body names none. Only PaymentIntent, Metadata and Decline read the body of an event.
 func (e Event) PaymentIntent() string {
 	var body struct {
 		Data struct {
@@ -74,7 +74,7 @@ func (e Event) PaymentIntent() string {
 	return expanded.ID
 }
 
-// Metadata reads the metadata that the object had when the event was made; nil where it had none.
+// Metadata returns the metadata that the object had when the event was created; nil if it had none.
 func (e Event) Metadata() map[string]string {
 	var body struct {
 		Data struct {
@@ -89,21 +89,21 @@ func (e Event) Metadata() map[string]string {
 	return body.Data.Object.Metadata
 }
 
-// EventClaim is a pending event handed to one scheduler, for one lease.
+// EventClaim is a pending event that was claimed by one scheduler, for one lease.
 type EventClaim struct {
 	EventID string
 	Lease   int64
 }
 
-// DeclineReport is what the event of a failed payment or set-up says of its cause.
+// DeclineReport is the cause of a failed payment or set-up, as its event reports it.
 type DeclineReport struct {
 	RequestKey   string // the Idempotency-Key of the request that was declined; empty when it had none
-	FromRequest  bool   // the event names a request; otherwise the bank decided later
+	FromRequest  bool   // the decline is the response to a request; otherwise the bank decided later
 	StripeCharge string // ch_…; empty for a set-up
 	Code         string // decline code, or the code where there is none
 }
 
-// Decline reads why a payment or set-up failed. An event is about one decline, and the object may
+// Decline returns why a payment or set-up failed. The event is about one decline; the object may
 // have had others since.
 func (e Event) Decline() DeclineReport {
 	type failure struct {

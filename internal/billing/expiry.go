@@ -2,8 +2,8 @@ package billing
 
 import "time"
 
-// ExpiresAt is the first moment at which the card's last month is over, where the customer is; zero
-// for a card without a date.
+// ExpiresAt returns when the card's last month ends, in the customer's time zone; zero for a card
+// without an expiry date.
 func (c Card) ExpiresAt(loc *time.Location) time.Time {
 	if c.ExpYear == 0 || c.ExpMonth == 0 {
 		return time.Time{}
@@ -11,9 +11,10 @@ func (c Card) ExpiresAt(loc *time.Location) time.Time {
 	return Date{Year: c.ExpYear, Month: time.Month(c.ExpMonth), Day: 1}.AddMonths(1).At(LocalTime{}, loc)
 }
 
-// ExpiresBefore is the first of the charges that the card is to pay and that falls due when it has
-// expired: cards hold until the end of their month, where the customer is. A network may renew the
-// card before that, so the charge is tried on it nevertheless. ok is false when there is none.
+// ExpiresBefore returns the first of the card's scheduled charges that falls due after the card has
+// expired: at the end of its month, in the customer's time zone. The charge is tried on the card
+// nevertheless, because a network may renew the card before then. ok is false when there is no such
+// charge.
 func (c Card) ExpiresBefore(charges []Charge, loc *time.Location) (first Charge, ok bool) {
 	expired := c.ExpiresAt(loc)
 	if expired.IsZero() {

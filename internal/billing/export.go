@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// ExportKind says how a value of an export is written.
+// ExportKind is the format of a value in an export.
 type ExportKind int
 
 // The kinds of values.
@@ -19,20 +19,20 @@ const (
 	ExportBody                      // string: the text of a mail, without the links that open the recovery page
 )
 
-// ExportColumn is a column of a table, under the name it has there.
+// ExportColumn is a column of a table, under its name in the database.
 type ExportColumn struct {
 	Name string
 	Kind ExportKind
 }
 
-// ExportTable is what one export holds: rows of a table in the order of Key.
+// ExportTable is the content of one export: the rows of a table in the order of Key.
 type ExportTable struct {
-	Name    string // as it is asked for
-	Table   string // of the database
+	Name    string // in requests
+	Table   string // in the database
 	Key     []ExportColumn
 	Columns []ExportColumn
-	// Changed are the columns that say when a row was written or changed: by these an export since
-	// a time is made.
+	// Changed are the columns with the times when a row was written or changed. They select the
+	// rows of an export since a given time.
 	Changed []string
 	// Withheld are the columns that are not exported, with the reason.
 	Withheld map[string]string
@@ -40,14 +40,15 @@ type ExportTable struct {
 
 // Exporter reads whole tables. It is part of the store.
 type Exporter interface {
-	// Export calls row with the rows of a table in the order of its key, their values in the order
-	// of its columns: nil for what is not there, or else as ExportKind says. Only rows that were
-	// changed at or after since come, unless it is zero. It reads page by page, each page as it is
-	// then: rows that are written meanwhile may be in it or not. Errors: row's own, ErrUnavailable.
+	// Export calls row for each row of a table, in the order of its key. The values are in the
+	// order of the columns: nil for NULL, otherwise as ExportKind says. If since is not zero, only
+	// rows that were changed at or after it are exported. Export reads page by page, each page in
+	// its current state, so that rows written meanwhile may be included or not. Errors: row's own,
+	// ErrUnavailable.
 	Export(ctx context.Context, t ExportTable, since time.Time, row func(values []any) error) error
 }
 
-// columns reads "id amount:number due_at:time".
+// columns parses "id amount:number due_at:time".
 func columns(text string) []ExportColumn {
 	kinds := map[string]ExportKind{"": ExportText, "number": ExportNumber, "time": ExportTime, "boolean": ExportBoolean, "json": ExportJSON, "body": ExportBody}
 	var list []ExportColumn
@@ -63,8 +64,8 @@ const (
 	whySecret = "is a secret"
 )
 
-// ExportTables lists everything that can be exported, in the order in which rows refer to one
-// another.
+// ExportTables lists all tables that can be exported. A table follows the tables that its rows
+// refer to.
 func ExportTables() []ExportTable {
 	changed, id := []string{"updated_at"}, columns("id")
 	lease := map[string]string{"wake_at": whyLease, "lease": whyLease}
@@ -117,7 +118,7 @@ func ExportTables() []ExportTable {
 	}
 }
 
-// ExportTableOf finds what is exported under a name.
+// ExportTableOf returns the table that is exported under a name.
 func ExportTableOf(name string) (ExportTable, bool) {
 	for _, t := range ExportTables() {
 		if t.Name == name {
@@ -127,7 +128,7 @@ func ExportTableOf(name string) (ExportTable, bool) {
 	return ExportTable{}, false
 }
 
-// ExportNames are the names under which something is exported.
+// ExportNames lists the names of all exported tables.
 func ExportNames() []string {
 	var names []string
 	for _, t := range ExportTables() {

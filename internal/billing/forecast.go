@@ -2,28 +2,29 @@ package billing
 
 import "time"
 
-// ForecastRequest asks what would become of a plan. Either Plan or Terms is given.
+// ForecastRequest asks for the expected course of a plan. Either Plan or Terms is given.
 type ForecastRequest struct {
-	// Plan is the id or the reference of a plan that exists.
+	// Plan is the id or the reference of an existing plan.
 	Plan string
-	// Terms are those of a plan that is only proposed.
+	// Terms are the terms of a proposed plan.
 	Terms *Terms
 	// Decline is the decline code of the branches; empty means DefaultForecastDecline.
 	Decline string
-	// DeclineTimes is how often a charge is declined in its branch before it is paid; 0 means for ever.
+	// DeclineTimes is how often a charge is declined in its branch before it is paid; 0 means
+	// always.
 	DeclineTimes int
 	// NoDeclines leaves the branches out.
 	NoDeclines bool
-	// Horizon is the last date that is looked at, such as 2027-12-31, in the customer's time zone;
-	// empty means the end of the plan, and for one without an end twelve more charges, a year at
-	// most.
+	// Horizon is the last date of the forecast, such as 2027-12-31, in the customer's time zone.
+	// Empty means the end of the plan, or for an endless plan twelve more charges, but at most a
+	// year.
 	Horizon string
 }
 
-// DefaultForecastDecline is the commonest decline of all.
+// DefaultForecastDecline is the most common decline code.
 const DefaultForecastDecline = "insufficient_funds"
 
-// Forecast is what would become of a plan, and what a decline of each charge would cause.
+// Forecast is the expected course of a plan, and the consequences of a decline of each charge.
 type Forecast struct {
 	Object    string     `json:"object"` // forecast
 	Proposed  bool       `json:"proposed"`
@@ -34,18 +35,18 @@ type Forecast struct {
 	Total     int64      `json:"total"` // minor units, of the charges up to the horizon
 	TimeZone  string     `json:"timezone"`
 	Status    PlanStatus `json:"status"` // as it is now; of a proposed plan, as it would be made
-	// At is the moment that is looked ahead from.
+	// At is the time that the forecast starts from.
 	At time.Time `json:"at"`
-	// Horizon is how far was looked; zero when the plan comes to its end before.
+	// Horizon is the time that the forecast ends at; zero when the plan ends before.
 	Horizon time.Time `json:"horizon,omitzero"`
-	// EndStatus is the status that the plan is left in.
+	// EndStatus is the status of the plan at the end of the forecast.
 	EndStatus PlanStatus `json:"end_status"`
-	// Decline and DeclineTimes are those of the branches; empty and 0 without them.
+	// Decline and DeclineTimes apply to the branches; empty and 0 without branches.
 	Decline      string `json:"decline,omitempty"`
-	DeclineTimes int    `json:"decline_times,omitempty"` // 0 is for ever
-	// Assumed is what the forecast takes for granted, in words.
+	DeclineTimes int    `json:"decline_times,omitempty"` // 0 means always
+	// Assumed lists the assumptions of the forecast, in words.
 	Assumed []string `json:"assumed"`
-	// BranchesLeftOut are the sequences of charges whose branch was not worked out, for its cost.
+	// BranchesLeftOut are the sequence numbers of charges whose branch was left out to save time.
 	BranchesLeftOut []int            `json:"branches_left_out,omitempty"`
 	Charges         []ForecastCharge `json:"charges"`
 	Timeline        []ForecastStep   `json:"timeline"`
@@ -56,28 +57,29 @@ type ForecastCharge struct {
 	Sequence int          `json:"sequence"`
 	Amount   int64        `json:"amount"` // minor units
 	DueAt    time.Time    `json:"due_at,omitzero"`
-	Status   ChargeStatus `json:"status"` // as it is now, or is made
+	Status   ChargeStatus `json:"status"` // as it is now, or would be when created
 	Expected ChargeStatus `json:"expected"`
 	PaidAt   time.Time    `json:"paid_at,omitzero"`
-	Waits    string       `json:"waits,omitempty"` // what it waits for, or why it ended, in words; empty when for its date alone
-	// IfDeclined is what a decline of the next attempt at it would cause; nil where none is worked out.
+	Waits    string       `json:"waits,omitempty"` // what it waits for, or why it ended, in words; empty when it only waits for its due date
+	// IfDeclined holds the consequences of a decline of the next attempt; nil when there is no such
+	// branch.
 	IfDeclined *ForecastBranch `json:"if_declined,omitempty"`
 }
 
-// ForecastBranch is what a decline of one charge would cause, all else being paid.
+// ForecastBranch holds the consequences of a decline of one charge, when all others are paid.
 type ForecastBranch struct {
 	Code     string         `json:"code"`
-	Times    int            `json:"times,omitempty"` // 0 is for ever
+	Times    int            `json:"times,omitempty"` // 0 means always
 	Steps    []ForecastStep `json:"steps"`
-	Charge   ChargeStatus   `json:"charge_status"` // that it is left in
+	Charge   ChargeStatus   `json:"charge_status"` // at the end of the branch
 	Plan     PlanStatus     `json:"plan_status"`
-	Deadline time.Time      `json:"deadline,omitzero"` // when the plan would be given up; zero when there is none
-	Later    string         `json:"later"`             // what becomes of the later charges, in words
-	// LaterCharges are the later charges as they are left.
+	Deadline time.Time      `json:"deadline,omitzero"` // when the plan would be given up; zero if never
+	Later    string         `json:"later"`             // the effect on the later charges, in words
+	// LaterCharges are the later charges at the end of the branch.
 	LaterCharges []ForecastLater `json:"later_charges,omitempty"`
 }
 
-// ForecastLater is a later charge as a branch leaves it.
+// ForecastLater is a later charge at the end of a branch.
 type ForecastLater struct {
 	Sequence int          `json:"sequence"`
 	Status   ChargeStatus `json:"status"`
@@ -85,13 +87,13 @@ type ForecastLater struct {
 	Reason   string       `json:"reason,omitempty"`
 }
 
-// ForecastWhat says what sort of step it is.
+// ForecastWhat is the kind of a step.
 type ForecastWhat string
 
 const (
 	// ForecastPayment is a payment that the customer makes.
 	ForecastPayment ForecastWhat = "payment"
-	// ForecastAttempt is an attempt of ours at the saved card.
+	// ForecastAttempt is an off-session attempt with the saved card.
 	ForecastAttempt ForecastWhat = "attempt"
 	// ForecastNotice is a mail to the customer.
 	ForecastNotice ForecastWhat = "notice"
@@ -101,11 +103,11 @@ const (
 	ForecastPlan ForecastWhat = "plan"
 )
 
-// ForecastStep is one thing that would happen.
+// ForecastStep is one expected event.
 type ForecastStep struct {
 	At   time.Time    `json:"at"`
 	What ForecastWhat `json:"what"`
-	// WithinMinutes is how much later it may be: what is spread so that not all happens at once.
+	// WithinMinutes is how much later the step may happen, because work is spread over time.
 	WithinMinutes int          `json:"within_minutes,omitempty"`
 	Sequence      int          `json:"sequence,omitempty"` // of the charge; 0 where it is about the plan
 	Amount        int64        `json:"amount,omitempty"`   // minor units

@@ -9,8 +9,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// FuzzTermsFromMetadata: whatever a merchant writes on a PaymentIntent is a plan whose parts add
-// up, of which the first is what the customer is about to pay, or is refused.
+// FuzzTermsFromMetadata: metadata on a PaymentIntent is refused, or is a plan whose parts add up
+// and whose first part is the amount that the customer is about to pay.
 func FuzzTermsFromMetadata(f *testing.F) {
 	f.Add(int64(25003), "usd", "installments", "100003", "4", "1 month", "", "Europe/London")
 	f.Add(int64(50000), "eur", "deposit", "250000", "", "", "2026-12-20", "")
@@ -37,7 +37,8 @@ func FuzzTermsFromMetadata(f *testing.F) {
 	})
 }
 
-// requireDrafts wants amounts above zero that add up to the total, each due after the one before.
+// requireDrafts requires amounts above zero that add up to the total, each due after the previous
+// one.
 func requireDrafts(t *testing.T, tm billing.Terms, drafts []billing.ChargeDraft) {
 	t.Helper()
 	var sum int64
@@ -52,8 +53,8 @@ func requireDrafts(t *testing.T, tm billing.Terms, drafts []billing.ChargeDraft)
 	require.Equal(t, tm.Total, sum)
 }
 
-// FuzzDateAt: at every place a day has one instant for a time of day, it lies on that day or right
-// after a gap in it, and the next day's is later.
+// FuzzDateAt: in every zone, a time of day has one instant on each day. It lies on that day, or
+// right after a gap in that day, and the next day's is later.
 func FuzzDateAt(f *testing.F) {
 	f.Add(2026, 3, 29, 1, 30, "Europe/London")
 	f.Add(2026, 10, 25, 1, 30, "Europe/London")

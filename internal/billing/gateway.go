@@ -9,15 +9,15 @@ import (
 type IntentStatus string
 
 const (
-	// IntentRequiresPaymentMethod has no card, or its card was declined.
+	// IntentRequiresPaymentMethod has no card, or the card was declined.
 	IntentRequiresPaymentMethod IntentStatus = "requires_payment_method"
 	// IntentRequiresConfirmation has a card and was not confirmed.
 	IntentRequiresConfirmation IntentStatus = "requires_confirmation"
 	// IntentRequiresAction waits for the customer to authenticate.
 	IntentRequiresAction IntentStatus = "requires_action"
-	// IntentProcessing was accepted and has no result yet.
+	// IntentProcessing was accepted; the result is not known yet.
 	IntentProcessing IntentStatus = "processing"
-	// IntentRequiresCapture is authorised and not captured. Tranche never asks for it.
+	// IntentRequiresCapture is authorized and not captured. Tranche never requests it.
 	IntentRequiresCapture IntentStatus = "requires_capture"
 	// IntentSucceeded took the money. It is final: a refund does not change it.
 	IntentSucceeded IntentStatus = "succeeded"
@@ -37,14 +37,15 @@ type PaymentIntent struct {
 	ReceiptEmail   string
 	ClientSecret   Secret
 	LatestCharge   string // ch_…; may be empty
-	// SetupFutureUsage is off_session or on_session while the next confirmation is to save its
-	// card; else empty.
+	// SetupFutureUsage is off_session or on_session if the next confirmation will save its card;
+	// otherwise empty.
 	SetupFutureUsage string
 	Metadata         map[string]string
 	CreatedAt        time.Time
 	Livemode         bool
 
-	// LastError is why the last attempt failed; nil when there was none or Stripe cleared it.
+	// LastError is why the last attempt failed; nil when it did not, or when Stripe cleared the
+	// error.
 	LastError              *Failure
 	LastErrorPaymentMethod string // the card it failed on
 	CancellationReason     string
@@ -52,9 +53,9 @@ type PaymentIntent struct {
 	RequestID string // of the call that fetched it
 }
 
-// CanceledByStripe reports whether Stripe canceled the PaymentIntent of its own accord, such as
-// after too many confirmations. A merchant who cancels in the dashboard gives another reason or
-// none. Source: docs.stripe.com/api/payment_intents/object, cancellation_reason.
+// CanceledByStripe reports whether Stripe canceled the PaymentIntent on its own, such as after too
+// many confirmations. A merchant who cancels it in the dashboard gives another reason or none.
+// Source: docs.stripe.com/api/payment_intents/object, cancellation_reason.
 func (p PaymentIntent) CanceledByStripe() bool {
 	return p.Status == IntentCanceled && (p.CancellationReason == "automatic" || p.CancellationReason == "expired")
 }
@@ -70,8 +71,8 @@ type SetupIntent struct {
 	CreatedAt     time.Time
 }
 
-// SetupParams is what a SetupIntent is created with: it saves a card for later charges without a
-// payment.
+// SetupParams are the parameters of a new SetupIntent, which saves a card for later charges without
+// a payment.
 type SetupParams struct {
 	Customer    string // cus_… that gets the card; may be empty
 	Description string
@@ -93,7 +94,8 @@ type PaymentMethod struct {
 	CreatedAt   time.Time // zero when Stripe did not say
 }
 
-// CustomerParams is what a Stripe customer is created with. Its card is attached in the same call.
+// CustomerParams are the parameters of a new Stripe customer. The card is attached in the same
+// call.
 type CustomerParams struct {
 	PaymentMethod string
 	Email         string
@@ -101,49 +103,49 @@ type CustomerParams struct {
 	Metadata      map[string]string
 }
 
-// Gateway is Stripe, as far as Tranche uses it. Every error is a *GatewayError. Calls that change
-// something take an idempotency key; the caller commits it before it calls.
+// Gateway is the part of Stripe that Tranche uses. Every error is a *GatewayError. Calls that
+// change something take an idempotency key, which the caller commits before the call.
 type Gateway interface {
-	// CreatePaymentIntent makes a PaymentIntent; with OffSession it is confirmed in the same call.
+	// CreatePaymentIntent creates a PaymentIntent; with OffSession it is confirmed in the same
+	// call.
 	CreatePaymentIntent(ctx context.Context, key string, p PaymentParams) (PaymentIntent, error)
 	// ConfirmPaymentIntent confirms p.PaymentIntent with p.PaymentMethod, off-session.
 	ConfirmPaymentIntent(ctx context.Context, key string, p PaymentParams) (PaymentIntent, error)
-	// CancelPaymentIntent cancels one that has not succeeded.
+	// CancelPaymentIntent cancels a PaymentIntent that has not succeeded.
 	CancelPaymentIntent(ctx context.Context, key, id string) (PaymentIntent, error)
-	// CreateRefund gives back all that is left of a payment. Errors: GatewayRejected when nothing
-	// is left.
+	// CreateRefund refunds all that is left of a payment. Errors: GatewayRejected when nothing is
+	// left.
 	CreateRefund(ctx context.Context, key string, p RefundParams) (StripeRefund, error)
 	// Refund fetches a refund. Errors: GatewayNotFound.
 	Refund(ctx context.Context, id string) (StripeRefund, error)
-	// PaymentIntent fetches one. Errors: GatewayNotFound.
+	// PaymentIntent fetches a PaymentIntent. Errors: GatewayNotFound.
 	PaymentIntent(ctx context.Context, id string) (PaymentIntent, error)
-	// Payment fetches one with what became of its money since: refunds and disputes. Errors:
-	// GatewayNotFound.
+	// Payment fetches a PaymentIntent with its refunds and disputes. Errors: GatewayNotFound.
 	Payment(ctx context.Context, id string) (RecordedPayment, error)
-	// FindPaymentIntent looks through a Stripe customer's PaymentIntents created at or after since,
-	// newest first, for the first that matches. It lists and never searches: Stripe's search lags
-	// behind. Errors: GatewayNotFound.
+	// FindPaymentIntent returns the newest PaymentIntent of a Stripe customer that matches, of
+	// those created at or after since. It lists PaymentIntents and never searches, because Stripe's
+	// search lags behind. Errors: GatewayNotFound.
 	FindPaymentIntent(ctx context.Context, customer string, since time.Time, match func(PaymentIntent) bool) (PaymentIntent, error)
 
-	// CreateSetupIntent makes a SetupIntent for a card that the customer is about to give. It takes
-	// no money.
+	// CreateSetupIntent creates a SetupIntent for a card that the customer is about to enter. It
+	// takes no money.
 	CreateSetupIntent(ctx context.Context, key string, p SetupParams) (SetupIntent, error)
-	// SetupIntent fetches one. Errors: GatewayNotFound.
+	// SetupIntent fetches a SetupIntent. Errors: GatewayNotFound.
 	SetupIntent(ctx context.Context, id string) (SetupIntent, error)
-	// CancelSetupIntent cancels one that has not succeeded.
+	// CancelSetupIntent cancels a SetupIntent that has not succeeded.
 	CancelSetupIntent(ctx context.Context, key, id string) (SetupIntent, error)
-	// PaymentMethod fetches one. Errors: GatewayNotFound.
+	// PaymentMethod fetches a PaymentMethod. Errors: GatewayNotFound.
 	PaymentMethod(ctx context.Context, id string) (PaymentMethod, error)
 	// AttachPaymentMethod attaches a PaymentMethod to a Stripe customer.
 	AttachPaymentMethod(ctx context.Context, key, id, customer string) (PaymentMethod, error)
-	// DetachPaymentMethod removes a PaymentMethod from its customer, for good. One that is detached
-	// already, or is gone, is no error.
+	// DetachPaymentMethod detaches a PaymentMethod from its customer, for good. It is no error if
+	// the PaymentMethod is detached already or does not exist any more.
 	DetachPaymentMethod(ctx context.Context, key, id string) error
-	// CreateCustomer makes a Stripe customer and attaches the card, and returns its id.
+	// CreateCustomer creates a Stripe customer, attaches the card, and returns the customer's id.
 	CreateCustomer(ctx context.Context, key string, p CustomerParams) (string, error)
-	// UpdateCustomer writes e-mail address and name to a Stripe customer; empty ones remove what is
-	// there. Errors: GatewayNotFound for one that does not exist or was deleted.
+	// UpdateCustomer sets the e-mail address and name of a Stripe customer; empty values remove
+	// them. Errors: GatewayNotFound for a customer that does not exist or was deleted.
 	UpdateCustomer(ctx context.Context, key, id string, p CustomerParams) error
-	// CustomerExists says whether the Stripe customer exists and was not deleted.
+	// CustomerExists reports whether the Stripe customer exists and was not deleted.
 	CustomerExists(ctx context.Context, id string) (bool, error)
 }

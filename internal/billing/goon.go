@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// GoOn gives the next charge of a plan whose charges recur, to be written in the transaction that
-// takes up the one before: while such a plan goes on, one charge is always to come. It returns
-// false while one is still to come, and for a plan that is over, or that waits for its first
-// payment or its card. It changes the plan: the recurrence and the total. When the last charge was
-// written the recurrence is zero, and the plan ends as others do.
+// GoOn returns the next charge of a recurring plan, to be inserted in the transaction that starts
+// collecting the previous one: while such a plan continues, one charge is always scheduled. It
+// returns false while a charge is still scheduled, and for a plan that is over, or that waits for
+// its first payment or its card. It updates the plan's recurrence and total. After the last charge
+// the recurrence is zero, and the plan ends as others do.
 func (p *Plan) GoOn(charges []Charge, loc *time.Location, holidays Holidays, now time.Time) (Charge, bool) {
 	if p.Recurrence.IsZero() || p.Status == PlanAwaitingFirstPayment || p.Status == PlanCanceled || p.Status == PlanCompleted {
 		return Charge{}, false
@@ -21,9 +21,9 @@ func (p *Plan) GoOn(charges []Charge, loc *time.Location, holidays Holidays, now
 	return p.take(charges, loc, holidays, now)
 }
 
-// GrowTo returns the charges of a plan's recurrence up to the one with an id, which Stripe was paid
-// for and the database has lost. It changes the plan as GoOn does. It returns false, and changes
-// nothing, when the recurrence makes no such charge.
+// GrowTo returns the charges of a plan's recurrence up to the one with an id, which was paid at
+// Stripe and is lost from the database. It updates the plan as GoOn does. It returns false, and
+// changes nothing, when the recurrence has no such charge.
 func (p *Plan) GrowTo(id ChargeID, charges []Charge, loc *time.Location, holidays Holidays, now time.Time) ([]Charge, bool) {
 	if p.Status == PlanAwaitingFirstPayment || p.Status == PlanCanceled {
 		return nil, false
@@ -43,7 +43,7 @@ func (p *Plan) GrowTo(id ChargeID, charges []Charge, loc *time.Location, holiday
 	return nil, false
 }
 
-// take makes the next charge of the recurrence.
+// take creates the next charge of the recurrence.
 func (p *Plan) take(charges []Charge, loc *time.Location, holidays Holidays, now time.Time) (Charge, bool) {
 	next, rest, ok := p.Recurrence.Take(loc, holidays)
 	if !ok {
@@ -64,7 +64,7 @@ func (p *Plan) take(charges []Charge, loc *time.Location, holidays Holidays, now
 		at := next.DueAt
 		c.NextAttemptAt, c.WakeAt = at, at
 		switch {
-		case c.Missed(now): // a worker decides what becomes of it
+		case c.Missed(now): // a worker decides by the plan's CatchUp
 			c.WakeAt, c.Reason = now, "nothing ran when it fell due"
 		case at.Before(now):
 			c.NextAttemptAt, c.WakeAt = now, now // it could not be tried before it was written, so it is not overdue
@@ -73,7 +73,7 @@ func (p *Plan) take(charges []Charge, loc *time.Location, holidays Holidays, now
 	return c, true
 }
 
-// comesBefore says whether the charge was not taken up yet and falls due no later.
+// comesBefore reports whether the charge is still scheduled and falls due at or before due.
 func (c Charge) comesBefore(due time.Time) bool {
 	return c.Status == ChargeScheduled && !c.DueAt.IsZero() && !c.DueAt.After(due)
 }
@@ -86,7 +86,7 @@ func lastSequence(charges []Charge) int {
 	return last
 }
 
-// LaterOf is the later of two instants.
+// LaterOf returns the later of two instants.
 func LaterOf(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
@@ -94,11 +94,11 @@ func LaterOf(a, b time.Time) time.Time {
 	return b
 }
 
-// EndRecurrence leaves the plan with the charges that it has.
+// EndRecurrence ends the recurrence: no charges follow the existing ones.
 func (p *Plan) EndRecurrence() { p.Recurrence = Recurrence{} }
 
-// Later says whether a comes after b, where the zero time, on the merchant's word, comes after
-// every other.
+// Later reports whether a is after b. The zero time, which means on request, is after every other
+// time.
 func Later(a, b time.Time) bool {
 	switch {
 	case b.IsZero():

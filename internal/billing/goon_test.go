@@ -9,8 +9,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// TestOneChargeIsAlwaysToCome: the next charge is written when the one before is taken up, and not
-// earlier.
+// TestOneChargeIsAlwaysToCome: the next charge is created when collecting the previous one starts,
+// and not earlier.
 func TestOneChargeIsAlwaysToCome(t *testing.T) {
 	t.Parallel()
 	every, err := billing.ParseInterval("1 month")

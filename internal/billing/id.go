@@ -7,28 +7,28 @@ import (
 	"time"
 )
 
-// Ids are a prefix, an underscore and 26 characters: 48 bits of UTC milliseconds, then 80 random
-// bits, in lower-case Crockford base 32. They sort by the time of their making, which keeps indexes
+// An id is a prefix, an underscore and 26 characters: 48 bits of UTC milliseconds, then 80 random
+// bits, in lower-case Crockford base 32. Ids sort by the time of creation, which keeps indexes
 // compact.
 type (
-	// PlanID names a plan: plan_…
+	// PlanID identifies a plan: plan_…
 	PlanID string
-	// ChargeID names a charge: chg_… (Stripe's own charges are ch_…).
+	// ChargeID identifies a charge: chg_… (Stripe's own charges are ch_…).
 	ChargeID string
-	// AttemptID names an attempt: att_… It is also the attempt's idempotency key at Stripe; see
-	// AttemptIDFor.
+	// AttemptID identifies an attempt: att_… It is also the attempt's idempotency key at Stripe;
+	// see AttemptIDFor.
 	AttemptID string
-	// CustomerID names a customer of ours: cust_… (Stripe's are cus_…).
+	// CustomerID identifies a customer in Tranche: cust_… (Stripe's are cus_…).
 	CustomerID string
-	// CardID names a saved card: card_…
+	// CardID identifies a saved card: card_…
 	CardID string
-	// NoticeID names a notice: ntc_…
+	// NoticeID identifies a notice: ntc_…
 	NoticeID string
-	// EndpointID names an endpoint of the merchant's: ep_…
+	// EndpointID identifies an endpoint of the merchant: ep_…
 	EndpointID string
-	// MessageID names a message to endpoints: msg_…
+	// MessageID identifies a message to endpoints: msg_…
 	MessageID string
-	// DeliveryID names the delivery of one message to one endpoint: dlv_…
+	// DeliveryID identifies the delivery of one message to one endpoint: dlv_…
 	DeliveryID string
 )
 
@@ -56,7 +56,7 @@ func NewMessageID(now time.Time) MessageID { return MessageID("msg_" + newID(now
 // NewDeliveryID makes a delivery id at the given time.
 func NewDeliveryID(now time.Time) DeliveryID { return DeliveryID("dlv_" + newID(now)) }
 
-// crockford leaves out i, l, o and u, which people misread.
+// crockford leaves out i, l, o and u, which are easily misread.
 var crockford = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
 
 func newID(now time.Time) string {
@@ -65,8 +65,8 @@ func newID(now time.Time) string {
 	return idAt(now, b[:])
 }
 
-// idAt writes the part of an id after its prefix: six bytes of time, and ten that tell ids of one
-// time apart.
+// idAt returns the part of an id after its prefix: six bytes of time, then ten bytes that
+// distinguish ids of the same time.
 func idAt(now time.Time, rest []byte) string {
 	var b [16]byte
 	binary.BigEndian.PutUint64(b[:8], uint64(now.UnixMilli())<<16)

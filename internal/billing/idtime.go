@@ -5,23 +5,23 @@ import (
 	"time"
 )
 
-// FirstNoticeID is the least id a notice made at or after t can have. Ids begin with their time, so
-// with it an index of ids serves as one of times.
+// FirstNoticeID returns the lowest possible id of a notice created at or after t. Ids begin with
+// their time, so the index of ids also serves as an index of times.
 func FirstNoticeID(t time.Time) NoticeID { return NoticeID("ntc_" + firstID(t)) }
 
-// FirstPlanID is the least id a plan made at or after t can have.
+// FirstPlanID returns the lowest possible id of a plan created at or after t.
 func FirstPlanID(t time.Time) PlanID { return PlanID("plan_" + firstID(t)) }
 
-// FirstMessageID is the least id a message written at or after t can have.
+// FirstMessageID returns the lowest possible id of a message created at or after t.
 func FirstMessageID(t time.Time) MessageID { return MessageID("msg_" + firstID(t)) }
 
-// FirstDeliveryID is the least id a delivery made at or after t can have.
+// FirstDeliveryID returns the lowest possible id of a delivery created at or after t.
 func FirstDeliveryID(t time.Time) DeliveryID { return DeliveryID("dlv_" + firstID(t)) }
 
-// FirstChargeID is the least id a charge made at or after t can have.
+// FirstChargeID returns the lowest possible id of a charge created at or after t.
 func FirstChargeID(t time.Time) ChargeID { return ChargeID("chg_" + firstID(t)) }
 
-// FirstCardID is the least id a card saved at or after t can have.
+// FirstCardID returns the lowest possible id of a card saved at or after t.
 func FirstCardID(t time.Time) CardID { return CardID("card_" + firstID(t)) }
 
 func firstID(t time.Time) string {

@@ -2,15 +2,14 @@ package billing
 
 import "context"
 
-// ImportReader finds what an import must know of, many at once. Names of what there is not are
-// passed over.
+// ImportReader finds existing rows for an import, many at once. Names without a row are skipped.
 type ImportReader interface {
 	PlansByReference(ctx context.Context, references ...string) ([]Plan, error)
 	CustomersByReference(ctx context.Context, references ...string) ([]Customer, error)
 	CardsByPaymentMethod(ctx context.Context, paymentMethods ...string) ([]Card, error)
 }
 
-// Imported are the rows of plans that were collected elsewhere before.
+// Imported holds the rows of plans that another system collected before.
 type Imported struct {
 	Customers []Customer
 	Cards     []Card
@@ -18,9 +17,9 @@ type Imported struct {
 	Charges   []Charge
 }
 
-// ImportWriter writes them. It is part of Tx.
+// ImportWriter writes imported rows. It is part of Tx.
 type ImportWriter interface {
-	// InsertImported adds the rows in few statements. One that is there already loses the
-	// transaction. Errors: ErrExists.
+	// InsertImported adds the rows in few statements. If one exists already, the transaction fails.
+	// Errors: ErrExists.
 	InsertImported(ctx context.Context, rows Imported) error
 }

@@ -6,19 +6,19 @@ import (
 	"time"
 )
 
-// IncidentID names an incident: inc_…
+// IncidentID identifies an incident: inc_…
 type IncidentID string
 
 // NewIncidentID makes an incident id at the given time.
 func NewIncidentID(now time.Time) IncidentID { return IncidentID("inc_" + newID(now)) }
 
-// Incident is a fault that a person must answer. An open incident is an alarm, however old it is.
-// It ends when the cause is gone, or when an operator closes it.
+// Incident is a problem that a person must resolve. An open incident is an alarm, regardless of its
+// age. It closes when its cause is gone, or when an operator closes it.
 type Incident struct {
 	ID   IncidentID
 	Kind IncidentKind
-	// Subject names what the incident is about, such as a charge, PaymentIntent or refund id. At
-	// most one incident of a kind and subject is open.
+	// Subject identifies what the incident is about, such as a charge, PaymentIntent or refund id.
+	// At most one incident of a kind and subject is open.
 	Subject string
 
 	PlanID     PlanID     // may be empty
@@ -26,7 +26,7 @@ type Incident struct {
 	CustomerID CustomerID // may be empty
 	Account    string     // connected account (acct_…); empty for the platform's own
 	Detail     string     // what happened, without personal data or secrets
-	Remedy     string     // what to do; OpenIncident takes the kind's remedy where it is empty
+	Remedy     string     // what to do; where it is empty, OpenIncident sets the kind's remedy
 
 	OpenedAt time.Time
 	ClosedAt time.Time // zero while the incident is open
@@ -34,7 +34,7 @@ type Incident struct {
 	Note     string    // given when the incident was closed; may be empty
 }
 
-// Open reports whether the incident waits for an answer.
+// Open reports whether the incident is unresolved.
 func (i Incident) Open() bool { return i.ClosedAt.IsZero() }
 
 // IncidentFilter selects incidents. Zero fields select all.
@@ -61,54 +61,56 @@ type IncidentReader interface {
 // incident.closed).
 type IncidentWriter interface {
 	// OpenIncident opens an incident and returns true. It does nothing, and returns false, while an
-	// incident of the same kind and subject is open. It makes the ID, and takes the Remedy of the
-	// kind where that is empty. OpenedAt is the time.
+	// incident of the same kind and subject is open. It sets the ID, and an empty Remedy to the
+	// kind's. OpenedAt is the current time.
 	OpenIncident(ctx context.Context, i Incident) (bool, error)
 	// CloseIncidents closes the open incident of a kind about a subject, if there is one.
 	CloseIncidents(ctx context.Context, kind IncidentKind, subject string, note string, now time.Time) error
-	// CloseIncident closes one incident; a closed one stays as it is. Errors: ErrNotFound.
+	// CloseIncident closes one incident; a closed incident is left unchanged. Errors: ErrNotFound.
 	CloseIncident(ctx context.Context, id IncidentID, note string, now time.Time) (Incident, error)
 }
 
-// IncidentKind is what an incident is about. It is also the name of the alarm that its open
-// incidents raise.
+// IncidentKind is the kind of an incident. It is also the name of the alarm that its open incidents
+// raise.
 type IncidentKind string
 
 const (
 	// IncidentPaidTwice is a second payment for the same debt. The subject is the PaymentIntent to
-	// give back.
+	// refund.
 	IncidentPaidTwice IncidentKind = "paid_twice"
-	// IncidentRefundRefused is a refund that was ordered and that Stripe refuses to make. The
-	// subject is the charge.
+	// IncidentRefundRefused is an ordered refund that Stripe refuses to make. The subject is the
+	// charge.
 	IncidentRefundRefused IncidentKind = "refund_refused"
 	// IncidentRefundFailed is a refund that Stripe accepted and that failed later. The subject is
 	// the Stripe refund.
 	IncidentRefundFailed IncidentKind = "refund_failed"
-	// IncidentCardTesting is a customer, or who holds their link, who tries too many cards. The
-	// subject is the customer.
+	// IncidentCardTesting is a customer, or a holder of the customer's link, who tries too many
+	// cards. The subject is the customer.
 	IncidentCardTesting IncidentKind = "card_testing"
-	// IncidentWrongAccount is a charge of whose customer and card the key's Stripe account has neither.
-	// The subject is the charge. It ends when Stripe answers for the charge.
+	// IncidentWrongAccount is a charge whose customer and card do not exist in the Stripe account
+	// of the key. The subject is the charge. It closes once a call for the charge reaches the right
+	// account.
 	IncidentWrongAccount IncidentKind = "charge_of_another_account"
-	// IncidentCardMissing is a plan that collects and has no card that can be charged, because the
-	// way the customer paid can't be charged again. The subject is the plan. It ends when the plan
-	// gets a card.
+	// IncidentCardMissing is a collecting plan without a card that can be charged, because the
+	// customer paid with a method that can't be charged again. The subject is the plan. It closes
+	// when the plan gets a card.
 	IncidentCardMissing IncidentKind = "card_missing"
-	// IncidentSavedOnSession is a plan by a PaymentIntent of the merchant's with
+	// IncidentSavedOnSession is a plan from a PaymentIntent of the merchant's with
 	// setup_future_usage=on_session: its card was not saved for off-session charges. The subject is
 	// the PaymentIntent.
 	IncidentSavedOnSession IncidentKind = "saved_on_session"
 )
 
-// IncidentRule is what every incident of a kind has in common.
+// IncidentRule holds what all incidents of a kind have in common.
 type IncidentRule struct {
 	Kind     IncidentKind
 	Critical bool   // money is at stake now; otherwise the alarm is a warning
-	What     string // what is wrong, of all incidents of the kind
-	Remedy   string // what to do about one
+	What     string // the problem, in the plural
+	Remedy   string // what to do about one incident
 }
 
-// IncidentRules lists every kind of incident. Each raises an alarm of its name while one is open.
+// IncidentRules lists every kind of incident. Each kind raises an alarm of its name while an
+// incident is open.
 func IncidentRules() []IncidentRule {
 	return []IncidentRule{
 		{IncidentPaidTwice, true, "customers paid the same charge twice",

@@ -2,8 +2,8 @@ package billing
 
 import "context"
 
-// Bucket names a rate limit for calls to Stripe. Reads and writes are limited apart, so that many
-// look-ups hold up no charge.
+// Bucket identifies a rate limit for calls to Stripe. Reads and writes have separate limits, so
+// that many look-ups delay no charge.
 type Bucket string
 
 const (
@@ -16,9 +16,9 @@ const (
 // Limiter keeps the calls of all processes together within Stripe's rate limits. It is safe for
 // concurrent use.
 type Limiter interface {
-	// Wait returns when one call may be made. Errors: ErrUnavailable if that took too long; ctx's
+	// Wait blocks until one call may be made. Errors: ErrUnavailable if the wait is too long; ctx's
 	// own.
 	Wait(ctx context.Context, bucket Bucket) error
-	// Throttled records that Stripe answered 429 to a call: all processes slow down.
+	// Throttled records a 429 from Stripe, which slows down all processes.
 	Throttled(ctx context.Context, bucket Bucket)
 }

@@ -2,15 +2,16 @@ package billing
 
 import "fmt"
 
-// Limit is the least and the greatest amount of one charge, in minor units. 0 leaves Stripe's own.
+// Limit is the minimum and maximum amount of one charge, in minor units. 0 means Stripe's own
+// limit.
 type Limit struct{ Minimum, Maximum int64 }
 
-// Limits are a merchant's own in place of Stripe's, by currency. Stripe's minimum goes by the
-// currency that an account is paid out in, which Tranche can't know:
+// Limits are the merchant's own limits by currency, which replace Stripe's. Stripe's minimum
+// depends on the currency that the account is paid out in, which Tranche can't know:
 // docs.stripe.com/currencies#minimum-and-maximum-charge-amounts.
 type Limits map[Currency]Limit
 
-// Problem says in words why an amount can't be charged in the currency, or "".
+// Problem explains why an amount can't be charged in the currency, or returns "".
 func (l Limits) Problem(c Currency, amount int64) string {
 	r, own := c.rule(), l[c]
 	least, most, who := r.minimum, r.maximum, "Stripe takes"
@@ -34,5 +35,5 @@ func (l Limits) Problem(c Currency, amount int64) string {
 	return ""
 }
 
-// AmountProblem says in words why Stripe takes no such amount in the currency, or "".
+// AmountProblem explains why Stripe refuses an amount in the currency, or returns "".
 func (c Currency) AmountProblem(amount int64) string { return Limits(nil).Problem(c, amount) }

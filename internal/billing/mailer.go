@@ -4,31 +4,31 @@ import "context"
 
 // Mail is one rendered message.
 type Mail struct {
-	MessageID string // without angle brackets; the same at every try, so that a mail server can drop a second copy
+	MessageID string // without angle brackets; the same for every retry, so that mail servers can drop duplicates
 	To        string
 	Subject   string
 	Text      string
-	HTML      string // the same, for who reads HTML; empty: text alone
+	HTML      string // the same content as HTML; empty: text only
 }
 
-// Delivery says what became of a mail.
+// Delivery is the result of sending a mail.
 type Delivery struct {
-	Kept bool // kept to be read here, because no mail server is set
+	Kept bool // stored to be read in Tranche, because no mail server is configured
 }
 
 // Mailer delivers mails.
 type Mailer interface {
-	// Send delivers one mail. A *MailError says whether trying again can help.
+	// Send delivers one mail. A *MailError reports whether a retry can help.
 	Send(ctx context.Context, m Mail) (Delivery, error)
 }
 
 // MailError is a mail that was not accepted.
 type MailError struct {
-	Permanent bool // trying again will not help: the address is refused
+	Permanent bool // a retry will not help: the address is refused
 	Err       error
 }
 
-// Error is the cause's text.
+// Error returns the cause's text.
 func (e *MailError) Error() string { return e.Err.Error() }
 
 // Unwrap returns the cause.

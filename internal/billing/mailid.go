@@ -5,9 +5,9 @@ import (
 	"encoding/hex"
 )
 
-// MailID returns the Message-ID of the notice's mail: what makes the notice unique, hashed, at the
-// sender's domain. When a restored database has lost that a mail was sent, the mail goes out again
-// under the same Message-ID, which mail servers drop.
+// MailID returns the Message-ID of the notice's mail: a hash of the notice's unique key, at the
+// sender's domain. When a restored database has lost the record of a mail, the mail is sent again
+// under the same Message-ID, and mail servers drop the duplicate.
 func (n Notice) MailID(domain string) string {
 	subject := string(n.ChargeID)
 	if subject == "" {

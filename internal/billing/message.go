@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Snapshot is what messages about audit entries say: the rows that the entries name, as the
-// transaction leaves them. A row that is not there is left out of the message.
+// Snapshot holds the rows that audit entries name, for the messages about them, as the transaction
+// leaves them. A missing row is left out of the message.
 type Snapshot struct {
 	Plans     map[PlanID]Plan
 	Charges   map[ChargeID]Charge
@@ -17,8 +17,8 @@ type Snapshot struct {
 	Incidents map[IncidentID]Incident
 }
 
-// NewMessage writes the message for an audit entry. It is thin on purpose: ids, the merchant's
-// references, states, amounts and dates; no names, addresses, mail texts or secrets.
+// NewMessage builds the message for an audit entry. It is small on purpose: ids, the merchant's
+// references, states, amounts and dates, but no names, addresses, mail texts or secrets.
 func NewMessage(e AuditEntry, s Snapshot) (Message, error) {
 	m := Message{ID: NewMessageID(e.At), Type: e.Action, PlanID: e.PlanID, CreatedAt: e.At}
 	payload, err := json.Marshal(messageView{
@@ -77,7 +77,7 @@ type toldCharge struct {
 	Amount        int64        `json:"amount"`
 	Currency      Currency     `json:"currency"`
 	Status        ChargeStatus `json:"status"`
-	DueAt         *time.Time   `json:"due_at"` // null while it waits for the merchant's word
+	DueAt         *time.Time   `json:"due_at"` // null: due on request
 	NextAttemptAt *time.Time   `json:"next_attempt_at"`
 	PaidAt        *time.Time   `json:"paid_at"`
 	AttemptCount  int          `json:"attempt_count"`
@@ -102,7 +102,7 @@ type toldCard struct {
 	ExpMonth      int        `json:"exp_month"`
 	ExpYear       int        `json:"exp_year"`
 	Status        CardStatus `json:"status"`
-	Hold          string     `json:"hold,omitempty"` // why it is not charged until somebody agrees
+	Hold          string     `json:"hold,omitempty"` // why it is on hold
 }
 
 type toldNotice struct {
@@ -161,7 +161,7 @@ func viewIncident(i Incident) toldIncident {
 	}
 }
 
-// told is the view of the row with this id; nil where there is none.
+// told returns the view of the row with this id; nil if there is none.
 func told[ID comparable, T, V any](rows map[ID]T, id ID, view func(T) V) *V {
 	row, ok := rows[id]
 	if !ok {

@@ -5,11 +5,11 @@ import "slices"
 // MessageType is one type of message, with its meaning.
 type MessageType struct {
 	Type string
-	Doc  string // when it is sent, in a sentence
+	Doc  string // when it is sent, in one sentence
 }
 
-// MessageTypes lists every type of message, as docs/webhooks.md explains them. A test finds actions
-// of audit entries that are missing here.
+// MessageTypes lists every type of message, for docs/webhooks.md. A test finds actions of audit
+// entries that are missing here.
 func MessageTypes() []MessageType {
 	return slices.Concat(planMessages(), chargeMessages(), cardMessages(), noticeMessages(), incidentMessages())
 }

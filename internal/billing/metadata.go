@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Metadata keys. The first block is what a merchant puts on a PaymentIntent of its own to make a
-// plan of it; the second is what Tranche puts on its own PaymentIntents to find them again.
+// Metadata keys. The first block is what a merchant sets on its own PaymentIntent to make a plan
+// from it. The second block is what Tranche sets on its own PaymentIntents to find them again.
 const (
 	MetaReference  = "tranche_reference"
 	MetaKind       = "tranche_kind"
@@ -33,20 +33,20 @@ const (
 	MetaAttempt = "tranche_attempt"
 )
 
-// Metadata is what Tranche puts on the PaymentIntent it makes for this charge.
+// Metadata returns the metadata of the PaymentIntent that Tranche creates for this charge.
 func (c Charge) Metadata(reference string, attempt AttemptID) map[string]string {
 	return map[string]string{
 		MetaReference: reference, MetaPlan: string(c.PlanID), MetaCharge: string(c.ID), MetaAttempt: string(attempt),
 	}
 }
 
-// AsksForPlan says whether the metadata of a PaymentIntent that the merchant made asks for a plan.
+// AsksForPlan reports whether the metadata of a merchant's PaymentIntent asks for a plan.
 func AsksForPlan(metadata map[string]string) bool {
 	return metadata[MetaKind] != "" && metadata[MetaCharge] == ""
 }
 
-// TermsFromMetadata reads the terms of a plan from a PaymentIntent the merchant made; its amount is
-// the first part or the deposit. A customer without a reference is known by the plan's. Errors:
+// TermsFromMetadata reads the terms of a plan from a merchant's PaymentIntent, whose amount is the
+// first part or the deposit. A customer without a reference gets the plan's reference. Errors:
 // *InvalidError naming the keys.
 func TermsFromMetadata(pi PaymentIntent) (Terms, error) {
 	m, bad := pi.Metadata, &InvalidError{}
@@ -107,8 +107,8 @@ func metaBool(bad *InvalidError, m map[string]string, key string) bool {
 	return false
 }
 
-// metadataFields says under which key a field of Terms came, so that a fault is named as the
-// merchant wrote it.
+// metadataFields maps each field of Terms to its metadata key, so that faults name the key that the
+// merchant wrote.
 var metadataFields = map[string]string{
 	"reference": MetaReference, "kind": MetaKind, "total": MetaTotal, "parts": MetaParts, "every": MetaEvery,
 	"balance_due": MetaBalanceDue, "customer.reference": MetaCustomer, "customer.email": MetaEmail,
@@ -116,7 +116,7 @@ var metadataFields = map[string]string{
 	"policy": MetaPolicy, "backup_cards_allowed": MetaBackup, "customer.locale": MetaLocale, "customer.timezone": MetaTimeZone, "deposit": "amount", "first_amount": "amount",
 }
 
-// InMetadataWords renames the fields of an *InvalidError to the metadata keys they came from.
+// InMetadataWords replaces the fields of an *InvalidError with the metadata keys they came from.
 func InMetadataWords(err error) error {
 	var invalid *InvalidError
 	if !errors.As(err, &invalid) {

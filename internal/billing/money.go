@@ -9,8 +9,8 @@ import (
 // Currency is an ISO 4217 code in lower case, as Stripe writes it.
 type Currency string
 
-// CurrencyOf reads a code in upper or lower case. What is no code of three letters stays as it is,
-// to be refused as it was written.
+// CurrencyOf reads a code in upper or lower case. Text that is not three letters long is kept, so
+// that it is refused as it was written.
 func CurrencyOf(code string) Currency {
 	if len(code) == 3 {
 		code = strings.ToLower(code)
@@ -24,28 +24,28 @@ func (c *Currency) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// currencyRule is what is particular about a currency at Stripe. Zero values mean: two decimals,
-// any amount, no minimum known.
+// currencyRule holds Stripe's rules for a currency. Zero values mean: two decimals, any amount, no
+// known minimum.
 type currencyRule struct {
 	decimals int   // digits after the point in minor units
-	step     int64 // every amount is a multiple of it
-	minimum  int64 // least amount Stripe takes, when it is settled in the same currency
-	maximum  int64 // greatest amount Stripe takes
+	step     int64 // every amount must be a multiple of it
+	minimum  int64 // Stripe's minimum, when it is settled in the same currency
+	maximum  int64 // Stripe's maximum
 }
 
 // maxAmount is Stripe's limit of eight digits, from
 // docs.stripe.com/currencies#minimum-and-maximum-charge-amounts.
 const maxAmount = 99_999_999
 
-// rule returns what is particular about the currency. Source: docs.stripe.com/currencies
-// (zero-decimal, three-decimal, special cases, minimum and maximum amounts).
+// rule returns Stripe's rules for the currency. Source: docs.stripe.com/currencies (zero-decimal,
+// three-decimal, special cases, minimum and maximum amounts).
 func (c Currency) rule() currencyRule {
 	r := currencyRule{decimals: 2, step: 1, minimum: minimums[c], maximum: maxAmount}
 	switch {
 	case slices.Contains(zeroDecimal, c):
 		r.decimals = 0
 	case slices.Contains(threeDecimal, c):
-		r.decimals, r.step = 3, 10 // Stripe wants the last digit to be 0
+		r.decimals, r.step = 3, 10 // the last digit must be 0
 	case c == "isk" || c == "ugx":
 		r.step = 100 // written with two decimals that must be 00
 	}
@@ -69,7 +69,7 @@ var (
 	}
 )
 
-// known are the currencies Stripe can charge, from
+// known lists the currencies that Stripe can charge in, from
 // docs.stripe.com/currencies#presentment-currencies.
 var known = strings.Fields(`usd aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bhd bif bmd bnd bob brl bsd bwp byn bzd
  cad cdf chf clp cny cop crc cve czk djf dkk dop dzd egp etb eur fjd fkp gbp gel gip gmd gnf gtq gyd hkd hnl hrk htg huf idr
@@ -86,42 +86,42 @@ func Currencies() []Currency {
 	return list
 }
 
-// Known says whether Stripe can charge in the currency.
+// Known reports whether Stripe can charge in the currency.
 func (c Currency) Known() bool { return slices.Contains(known, string(c)) }
 
-// code is the currency as people write it.
+// code returns the currency in upper case, as people write it.
 func (c Currency) code() string { return strings.ToUpper(string(c)) }
 
-// Decimals is the number of digits after the point: 2 for usd, 0 for jpy, 3 for kwd.
+// Decimals returns the number of digits after the point: 2 for usd, 0 for jpy, 3 for kwd.
 func (c Currency) Decimals() int { return c.rule().decimals }
 
-// Remainder says which parts take the smallest units that do not divide.
+// Remainder is the rule for the smallest units left over when a total is split into parts.
 type Remainder string
 
 const (
-	// RemainderFirst gives all of them to the first part: the customer sees the odd cent in the
+	// RemainderFirst adds all of them to the first part: the customer sees the odd cent in the
 	// checkout.
 	RemainderFirst Remainder = "first"
-	// RemainderLast gives all of them to the last part.
+	// RemainderLast adds all of them to the last part.
 	RemainderLast Remainder = "last"
-	// RemainderSpread gives one to each of the first parts, so that no two parts differ by more
-	// than one unit.
+	// RemainderSpread adds one to each of the first parts, so that no two parts differ by more than
+	// one unit.
 	RemainderSpread Remainder = "spread"
 )
 
-// Known says whether it is one of the rules; empty is the first.
+// Known reports whether r is one of the rules; empty means RemainderFirst.
 func (r Remainder) Known() bool {
 	return slices.Contains([]Remainder{"", RemainderFirst, RemainderLast, RemainderSpread}, r)
 }
 
-// Split divides total into parts that add up to it exactly, by RemainderFirst. See SplitBy.
+// Split splits total into parts that add up to it exactly, by RemainderFirst. See SplitBy.
 func Split(total int64, parts int, c Currency) []int64 {
 	return SplitBy(total, parts, c, RemainderFirst)
 }
 
-// SplitBy divides total into equal parts that add up to it exactly; what does not divide goes where
-// the rule says. In currencies whose amounts must be multiples of 10 or 100 the parts are, if the
-// total is; if it is not, one part takes what is over. parts must be at least 1.
+// SplitBy splits total into equal parts that add up to it exactly; the rule assigns the remainder.
+// In currencies whose amounts must be multiples of 10 or 100, the parts are such multiples if the
+// total is; otherwise one part takes the excess. parts must be at least 1.
 func SplitBy(total int64, parts int, c Currency, rule Remainder) []int64 {
 	step := c.rule().step
 	each := total / step / int64(parts) * step
@@ -142,7 +142,8 @@ func SplitBy(total int64, parts int, c Currency, rule Remainder) []int64 {
 	return amounts
 }
 
-// FormatAmount writes an amount of minor units for logs and terminals: 100001 usd is "1000.01 USD".
+// FormatAmount formats an amount of minor units for logs and terminals: 100001 usd is "1000.01
+// USD".
 func FormatAmount(amount int64, c Currency) string {
 	code := c.code()
 	d := c.Decimals()

@@ -8,31 +8,30 @@ import (
 	"time"
 )
 
-// NewCard is what follows for the open charges of a plan when its card can be charged from now on
-// and could not before: the plan has another card, or its own is released, renewed or merged. It is
-// the one rule for all of them.
+// NewCard retries the open charges of a plan when the plan has a card that can be charged and had
+// none before: it gets another card, or its own card is released, renewed or merged. All these
+// cases share this one rule.
 type NewCard struct {
-	Actor Actor     // who caused it; empty means the acting party
+	Actor Actor     // the actor of the change; empty means the acting party
 	Why   string    // in words, such as "the customer gave a new card"
 	Now   time.Time // UTC
 
-	// WaitingOnly limits the rule to charges that wait for a card: the card's number stayed, and a
-	// timed retry keeps its time.
+	// WaitingOnly limits the retries to charges that wait for a card, because the card's number is
+	// unchanged. A planned retry keeps its time.
 	WaitingOnly bool
 	// KeepsTime reports whether a charge with a planned retry keeps its time, by the policy of its
 	// dunning (zero when the charge has none). nil means that no charge does.
 	KeepsTime func(ctx context.Context, d Dunning) (bool, error)
-	// NotBefore returns until when a charge is left to the customer, who is about to pay it. nil
-	// means that none is.
+	// NotBefore returns until when a charge is not retried because the customer is about to pay it.
+	// nil means that no charge waits.
 	NotBefore func(ctx context.Context, c *Charge) (time.Time, error)
 }
 
-// Try has the open charges of a plan tried on its card, under the plan's lock. It changes charges
-// in place and returns their indexes and the audit entries; the caller writes both. A charge of the
-// checkout is left to the checkout. In a plan that is paused or defaulted nothing becomes due: what
-// waited is tried once the plan is resumed or restarted. The incident of a plan without a card is
-// closed.
-// Errors: ErrConflict, ErrUnavailable, and those of KeepsTime and NotBefore.
+// Try schedules the open charges of a plan to be tried on its card, under the plan's lock. It
+// changes charges in place and returns their indexes and the audit entries; the caller writes both.
+// Charges of the checkout are left to the checkout. If the plan is paused or defaulted, waiting
+// charges are tried once it is resumed or restarted. The incident of a plan without a card is
+// closed. Errors: ErrConflict, ErrUnavailable, and the errors of KeepsTime and NotBefore.
 func (n NewCard) Try(ctx context.Context, tx Tx, p Plan, charges []Charge) (changed []int, entries []AuditEntry, err error) {
 	if err := tx.CloseIncidents(ctx, IncidentCardMissing, string(p.ID), n.Why, n.Now); err != nil {
 		return nil, nil, err
@@ -63,28 +62,28 @@ func (n NewCard) Try(ctx context.Context, tx Tx, p Plan, charges []Charge) (chan
 	return changed, entries, nil
 }
 
-// What follows for a charge, in the words of its audit entry.
+// The next step for a charge, in the words of its audit entry.
 const (
 	nextAtOnce        = "tried again at once"
 	nextResumed       = "tried again once the plan is resumed or restarted"
-	nextAfterCustomer = "the customer is about to pay it; tried after that"
-	nextTakesCard     = "its next attempt takes the new card"
+	nextAfterCustomer = "the customer is about to pay it; tried again afterwards"
+	nextTakesCard     = "its next attempt uses the new card"
 )
 
-// concerns reports whether a charge is owed and can be tried. A charge that was never tried keeps
-// its time, such as a missed one of which one a day is made: it takes the card then.
+// concerns reports whether a charge is owed and can be tried. A charge that was never tried, such
+// as a missed charge that waits for its day, keeps its time and uses the card then.
 func (n NewCard) concerns(p Plan, c Charge) bool {
 	statuses := []ChargeStatus{ChargeRequiresPaymentMethod}
 	if !n.WaitingOnly {
 		statuses = append(statuses, ChargeRetrying, ChargeRequiresAction)
-		if p.Status != PlanDefaulted { // else it was given up, and a restart tries it
+		if p.Status != PlanDefaulted { // a defaulted plan's failed charges are tried once it is restarted
 			statuses = append(statuses, ChargeFailed)
 		}
 	}
 	return !c.Checkout && slices.Contains(statuses, c.Status)
 }
 
-// try plans the next attempt at a charge and returns what follows.
+// try schedules the next attempt at a charge and returns the next step in words.
 func (n NewCard) try(ctx context.Context, tx Tx, p Plan, c *Charge) (next string, err error) {
 	keeps, err := n.dropBackup(ctx, tx, c)
 	if err != nil || keeps {
@@ -105,9 +104,9 @@ func (n NewCard) try(ctx context.Context, tx Tx, p Plan, c *Charge) (next string
 	return nextAtOnce, c.Move(ChargeRetrying, n.Why, n.Now.Truncate(time.Millisecond))
 }
 
-// dropBackup has a charge tried with the plan's card, and not with a backup card that dunning chose
-// before. It reports whether the charge keeps the time of its planned retry. A charge without one
-// has no time to keep, and would never be tried.
+// dropBackup makes a charge use the plan's card instead of a backup card that dunning chose before.
+// It reports whether the charge keeps the time of its planned retry. A charge without a planned
+// retry has no time to keep, and would otherwise never be tried.
 func (n NewCard) dropBackup(ctx context.Context, tx Tx, c *Charge) (keeps bool, err error) {
 	d, err := tx.Dunning(ctx, c.ID)
 	if err != nil && !errors.Is(err, ErrNotFound) {

@@ -5,12 +5,12 @@ import (
 	"strconv"
 )
 
-// maxKeys bounds how many keys one request goes through.
+// maxKeys bounds how many keys one request is sent under.
 const maxKeys = 4
 
-// UnderKey makes a call that takes no money, under a key that follows from what it is about. When
-// Stripe only repeats that an earlier request under the key failed, UnderKey makes the call again
-// under the next key: key-2, key-3, key-4. The call must do no harm when it is carried out twice.
+// UnderKey makes a call that takes no money, under a key that is derived from the call's subject.
+// If Stripe only replays the failure of an earlier request under the key, UnderKey repeats the call
+// under the next key: key-2, key-3, key-4. The call must be harmless when it is carried out twice.
 func UnderKey(key string, call func(key string) error) error {
 	err := call(key)
 	for n := 2; n <= maxKeys && finished(err); n++ {

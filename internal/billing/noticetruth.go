@@ -8,22 +8,23 @@ import (
 	"time"
 )
 
-// NoticeState is what a notice is compared with immediately before it is sent.
+// NoticeState is the current state that a notice is compared with immediately before it is sent.
 type NoticeState struct {
 	Plan    Plan
 	Charges []Charge // of the plan, by sequence
 	Card    Card     // the plan's; zero when it has none
-	Later   []Notice // about the same plan, written after the notice
+	Later   []Notice // about the same plan, created after the notice
 	Now     time.Time
 
-	// Refunds are the orders of the charge that a notice about a refund names; empty for others.
+	// Refunds are the refunds of the charge that a notice about a refund names; empty for other
+	// notices.
 	Refunds []Refund
-	// Promised reports whether the customer was notified that money of that charge is given back.
+	// Promised reports whether the customer was notified of a refund of that charge.
 	Promised bool
 }
 
-// overtakenBy says, for each kind of notice, why it is no longer true; "" while it is. A kind that
-// is not in the table states a fact that stays true.
+// overtakenBy holds, for each kind of notice, the function that returns why the notice is no longer
+// true; "" while it is. A kind that is not in the table states a fact that stays true.
 var overtakenBy = map[NoticeKind]func(n Notice, s NoticeState) string{
 	NoticeUpcomingCharge:   upcomingOvertaken,
 	NoticePaymentFailed:    failureOvertaken,
@@ -44,7 +45,7 @@ var overtakenBy = map[NoticeKind]func(n Notice, s NoticeState) string{
 	NoticePlanDefaulted:    onlyWhile(PlanDefaulted),
 }
 
-// Overtaken says why a notice is no longer true; "" while it is.
+// Overtaken returns why a notice is no longer true; "" while it is.
 func (n Notice) Overtaken(s NoticeState) string {
 	if rule := overtakenBy[n.Kind]; rule != nil {
 		return rule(n, s)
@@ -52,7 +53,7 @@ func (n Notice) Overtaken(s NoticeState) string {
 	return ""
 }
 
-// UpToDate is the notice with what it says of times to come as they are now.
+// UpToDate returns the notice with its future dates and amounts updated to the current state.
 func (n Notice) UpToDate(s NoticeState) Notice {
 	switch n.Kind {
 	case NoticePaymentFailed, NoticeActionRequired:
@@ -77,8 +78,8 @@ func (s NoticeState) charge(id ChargeID) (Charge, bool) {
 	return s.Charges[i], true
 }
 
-// following is the next charge that will be made after one; zero when there is none or its date is
-// not sure.
+// following returns the next charge after a sequence number; zero when there is none, or when the
+// plan does not collect.
 func (s NoticeState) following(sequence int) (int64, time.Time) {
 	if !s.Plan.Status.Collects() {
 		return 0, time.Time{}
@@ -91,8 +92,8 @@ func (s NoticeState) following(sequence int) (int64, time.Time) {
 	return 0, time.Time{}
 }
 
-// planIs says what the plan is, where it does not collect. A pause that was there when the notice
-// was written does not overtake it: the notice was written for it.
+// planIs returns the plan's status in words if the plan does not collect. A pause that began before
+// the notice was created does not count, because the notice was written for a paused plan.
 func (s NoticeState) planIs(n Notice) string {
 	if s.Plan.Status.Collects() || s.Plan.Status == PlanPaused && !s.Plan.PausedAt.After(n.CreatedAt) {
 		return ""
@@ -129,11 +130,11 @@ func UnpaidBefore(charges []Charge, c Charge, now time.Time) (Charge, bool) {
 	return charges[i], true
 }
 
-// failureKinds ask for a payment that failed. A later one of them about the same charge takes the
-// place of an earlier one.
+// failureKinds are the kinds that ask for a failed payment. A later one about the same charge
+// replaces an earlier one.
 var failureKinds = []NoticeKind{NoticePaymentFailed, NoticeActionRequired, NoticeFinal}
 
-// Requests reports whether a notice of this kind asks for a payment that failed.
+// Requests reports whether a notice of this kind asks for a failed payment.
 func (k NoticeKind) Requests() bool { return slices.Contains(failureKinds, k) }
 
 func failureOvertaken(n Notice, s NoticeState) string {
@@ -141,7 +142,7 @@ func failureOvertaken(n Notice, s NoticeState) string {
 	if why := s.planIs(n); why != "" {
 		return why
 	}
-	scheduled := c.Status == ChargeScheduled && c.DeclineCode != "" // refused before anything was tried
+	scheduled := c.Status == ChargeScheduled && c.DeclineCode != "" // declined before an attempt was made
 	if !c.Owed() && !scheduled || n.Kind == NoticeActionRequired && c.Status != ChargeRequiresAction {
 		return fmt.Sprintf("charge %d is %s", c.Sequence, c.Status)
 	}
@@ -161,9 +162,8 @@ func receiptOvertaken(n Notice, s NoticeState) string {
 	return ""
 }
 
-// refundOvertaken says that a refund failed after Stripe accepted it. The step of a notice names
-// the order; for a refund that was made in Stripe's dashboard, the amount that was given back by
-// then.
+// refundOvertaken reports a refund that failed after Stripe accepted it. The step of the notice
+// names the refund; for a refund made in Stripe's dashboard, it holds the total refunded by then.
 func refundOvertaken(n Notice, s NoticeState) string {
 	for _, r := range s.Refunds {
 		if n.Step == r.NoticeStep() && r.Status == RefundFailed {
@@ -179,7 +179,7 @@ func refundOvertaken(n Notice, s NoticeState) string {
 
 func refundFailureOvertaken(_ Notice, s NoticeState) string {
 	if !s.Promised {
-		return "no message said that the money is given back"
+		return "no message announced the refund"
 	}
 	return ""
 }
@@ -189,7 +189,7 @@ func expiryOvertaken(n Notice, s NoticeState) string {
 		return why
 	}
 	if s.Card.Status != CardActive || !strings.HasPrefix(n.Step, StepCardExpiring(s.Card.ID, s.Card.ExpYear, time.Month(s.Card.ExpMonth))) {
-		return "the plan has another card, or the card another month"
+		return "the plan has another card, or the card was renewed"
 	}
 	return ""
 }
@@ -199,12 +199,12 @@ func cardOvertaken(n Notice, s NoticeState) string {
 		return fmt.Sprintf("the plan is %s", s.Plan.Status)
 	}
 	if !strings.HasPrefix(n.Step, string(NoticeCardUpdated)+":"+string(s.Plan.CardID)+":") {
-		return "the plan has another card by now"
+		return "the plan has another card"
 	}
 	return ""
 }
 
-// Over reports whether a plan in this status charges nothing any more.
+// Over reports whether a plan in this status will charge nothing more.
 func (s PlanStatus) Over() bool { return s == PlanCompleted || s == PlanCanceled }
 
 func planNewsOvertaken(n Notice, s NoticeState) string {
@@ -241,8 +241,8 @@ func onlyWhile(status PlanStatus) func(Notice, NoticeState) string {
 	}
 }
 
-// StepUpcoming is the step of the advance notice of a charge: it names the date, so that a charge
-// that moves is announced again.
+// StepUpcoming returns the step of the advance notice of a charge. It contains the due date, so
+// that a charge that is moved is announced again.
 func StepUpcoming(due time.Time) string {
 	return fmt.Sprintf("%s:%d", NoticeUpcomingCharge, due.UnixMilli())
 }

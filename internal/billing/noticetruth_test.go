@@ -9,7 +9,7 @@ import (
 	"tranche/internal/billing"
 )
 
-// TestNotice_Overtaken holds, for each kind, a state in which the notice is true, and states that
+// TestNotice_Overtaken checks, for each kind, one state that keeps the notice true, and states that
 // overtake it.
 func TestNotice_Overtaken(t *testing.T) {
 	t.Parallel()

@@ -6,13 +6,13 @@ import (
 	"slices"
 )
 
-// accountKey is the context's key for the connected account that is acted for.
+// accountKey is the context's key for the connected account.
 type accountKey struct{}
 
-// OnAccount has every call to Stripe that is made with the context act for a connected account
-// (acct_…), as its header Stripe-Account says; empty means the platform's own, whatever ctx said
-// before. It goes with the context because whoever acts for a plan does nothing for another in
-// between: a call that forgot it would look for the payment in the wrong account. Source:
+// OnAccount returns a context with which every call to Stripe acts for a connected account
+// (acct_…), by the header Stripe-Account. Empty means the platform's own account, regardless of
+// ctx. The account is kept in the context because work on one plan never touches another account in
+// between, and a call that missed it would look for the payment in the wrong account. Source:
 // docs.stripe.com/connect/authentication.
 func OnAccount(ctx context.Context, account string) context.Context {
 	if AccountOf(ctx) == account {
@@ -21,23 +21,23 @@ func OnAccount(ctx context.Context, account string) context.Context {
 	return context.WithValue(ctx, accountKey{}, account)
 }
 
-// AccountOf is the connected account that the context acts for; empty for the platform's own.
+// AccountOf returns the connected account that the context acts for; empty for the platform's own.
 func AccountOf(ctx context.Context) string {
 	account, _ := ctx.Value(accountKey{}).(string)
 	return account
 }
 
-// NoAccess says whether Stripe gave a connected account's data to nobody: its owner took the
-// platform's access back, or there is no such account. That is about the account alone, and no
-// reason to stop work on others. For the platform's own (empty), and where a permission is missing,
-// it is the key that is wrong, and NoAccess is false.
+// NoAccess reports whether Stripe refused access to a connected account: its owner revoked the
+// platform's access, or the account does not exist. Such an error concerns one account, so work on
+// other accounts continues. NoAccess is false for the platform's own account (empty), and when the
+// key lacks a permission: then the key is the cause.
 func NoAccess(err error, account string) bool {
 	var ge *GatewayError
 	return account != "" && errors.As(err, &ge) && ge.Kind == GatewayUnauthorized && ge.Permission == ""
 }
 
-// EachAccount does something in the platform's own account and then in each connected one. Those
-// that Stripe gives no access to are passed over and returned. Errors: the first of do's own.
+// EachAccount calls do for the platform's own account and then for each connected account. Accounts
+// that Stripe refuses access to are skipped and returned. Errors: the first error of do.
 func EachAccount(ctx context.Context, connected []string, do func(ctx context.Context) error) (refused []string, err error) {
 	for _, account := range append([]string{""}, connected...) {
 		err := do(OnAccount(ctx, account))
@@ -52,9 +52,9 @@ func EachAccount(ctx context.Context, connected []string, do func(ctx context.Co
 	return refused, nil
 }
 
-// StripeCustomerIn is the Stripe customer (cus_…) that a customer is in an account, and that takes
-// new cards there; empty where there is none yet. In a connected account it is known by the cards
-// that are saved there: the newest says it. Errors: ErrUnavailable.
+// StripeCustomerIn returns the Stripe customer (cus_…) that new cards of a customer are attached to
+// in an account; empty if there is none yet. In a connected account, it is the Stripe customer of
+// the newest card saved there. Errors: ErrUnavailable.
 func StripeCustomerIn(ctx context.Context, r Reader, c Customer, account string) (string, error) {
 	if account == "" || c.ID == "" {
 		return c.StripeCustomerIn(account, nil), nil
@@ -63,7 +63,7 @@ func StripeCustomerIn(ctx context.Context, r Reader, c Customer, account string)
 	return c.StripeCustomerIn(account, cards), err
 }
 
-// StripeCustomerIn is the same, where the customer's cards are at hand, oldest first.
+// StripeCustomerIn does the same with the customer's cards, oldest first.
 func (c Customer) StripeCustomerIn(account string, cards []Card) string {
 	if account == "" {
 		return c.StripeCustomer

@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// Percent is a share of an amount, in hundredths of a per cent: 12.5 % is 1250.
+// Percent is a share of an amount, in hundredths of a percent: 12.5 % is 1250.
 type Percent int64
 
 var percentShape = regexp.MustCompile(`^\d{1,3}(\.\d{1,2})?$`)
 
-// ParsePercent reads "20", "12.5" or "2.25": more than 0, at most 100, with up to two decimals.
+// ParsePercent parses "20", "12.5" or "2.25": more than 0, at most 100, with up to two decimals.
 func ParsePercent(s string) (Percent, error) {
 	bad := fmt.Errorf("%q is not a share like \"20\" or \"12.5\", of more than 0 and at most 100 per cent", s)
 	if !percentShape.MatchString(s) {
@@ -26,7 +26,7 @@ func ParsePercent(s string) (Percent, error) {
 	return p, nil
 }
 
-// Of is the share of an amount, rounded half up to the next amount that Stripe takes in the
+// Of returns the share of an amount, rounded half up to an amount that Stripe accepts in the
 // currency.
 func (p Percent) Of(amount int64, c Currency) int64 {
 	step := big.NewInt(c.rule().step)

@@ -2,7 +2,7 @@ package billing
 
 import "time"
 
-// PlanKind says what sort of agreement a plan is.
+// PlanKind is the kind of agreement.
 type PlanKind string
 
 const (
@@ -10,38 +10,38 @@ const (
 	KindInstallments PlanKind = "installments"
 	// KindDeposit takes a deposit at once and the balance on a date.
 	KindDeposit PlanKind = "deposit"
-	// KindRecurring charges the same amount again and again: until a date, a number of times, or
-	// until it is canceled.
+	// KindRecurring charges the same amount repeatedly: until a date, a number of times, or until
+	// it is canceled.
 	KindRecurring PlanKind = "recurring"
-	// KindDeferred takes one amount later, on a date or on the merchant's word.
+	// KindDeferred takes one amount later, on a date or on request.
 	KindDeferred PlanKind = "deferred"
 )
 
-// PlanStatus is the state of a plan. See transitions.go for what may follow what.
+// PlanStatus is the state of a plan. See transitions.go for the allowed transitions.
 type PlanStatus string
 
 const (
 	// PlanAwaitingFirstPayment waits for the customer to pay the first charge in the merchant's
 	// checkout.
 	PlanAwaitingFirstPayment PlanStatus = "awaiting_first_payment"
-	// PlanActive charges what falls due.
+	// PlanActive collects charges when they fall due.
 	PlanActive PlanStatus = "active"
 	// PlanPastDue has a charge that was declined and is not yet paid.
 	PlanPastDue PlanStatus = "past_due"
-	// PlanPaused charges nothing until it is resumed.
+	// PlanPaused collects nothing until it is resumed.
 	PlanPaused PlanStatus = "paused"
 	// PlanCompleted is paid in full.
 	PlanCompleted PlanStatus = "completed"
-	// PlanCanceled will charge nothing more.
+	// PlanCanceled will collect nothing more.
 	PlanCanceled PlanStatus = "canceled"
 	// PlanDefaulted was given up as unpaid.
 	PlanDefaulted PlanStatus = "defaulted"
 )
 
-// Collects says whether a plan in this status charges what falls due.
+// Collects reports whether a plan in this status collects charges when they fall due.
 func (s PlanStatus) Collects() bool { return s == PlanActive || s == PlanPastDue }
 
-// Plan is what a customer agreed to pay, and when.
+// Plan is an agreement with a customer: the amounts to pay, and when.
 type Plan struct {
 	ID         PlanID
 	Reference  string // the merchant's own name for the plan, such as an order number; unique
@@ -50,48 +50,48 @@ type Plan struct {
 	Kind       PlanKind
 	Status     PlanStatus
 	Currency   Currency
-	Total      int64 // minor units; always the sum of the charges' amounts, but for those that were dropped: see SumOf
+	Total      int64 // minor units; always the sum of the charges that were not dropped: see SumOf
 
-	// Terms is the request that made the plan, as canonical JSON: the record of what was agreed,
-	// and what a repeated request is compared with.
+	// Terms is the request that created the plan, as canonical JSON: the record of the agreement,
+	// and the reference for repeated requests.
 	Terms []byte
 
-	// Reason says in plain words why the plan is paused, canceled or defaulted; empty otherwise.
+	// Reason is why the plan is paused, canceled or defaulted, in plain words; empty otherwise.
 	Reason      string
 	Policy      string // name of the dunning policy; empty means the default one
 	BackupCards bool   // the customer agreed that another saved card may be charged when this one can't be
 
-	// SetupIntent is the SetupIntent (seti_…) by which the customer gives the card of a plan
-	// without a first payment; empty where there is one, or where a saved card was named.
+	// SetupIntent is the SetupIntent (seti_…) that saves the card of a plan without a first
+	// payment; empty if there is a first payment, or if a saved card was named.
 	SetupIntent string
-	// SetupRequest is the request that makes the SetupIntent. It is stored before it is sent, and sent
-	// again as it is stored; zero where there is none.
+	// SetupRequest is the request that creates the SetupIntent. It is stored before it is sent, and
+	// resent unchanged; zero if there is none.
 	SetupRequest SetupRequest
-	// Recurrence is how the charges go on after the last one there is; zero when the plan has all
-	// of its charges.
+	// Recurrence defines the charges after the last existing one; zero when all charges of the plan
+	// exist.
 	Recurrence Recurrence
-	// Schedule is how the plan's dates are counted; zero for a plan that was stored without one:
-	// see ScheduleFor.
+	// Schedule defines how the plan's dates are counted; zero for a plan that was stored without
+	// one: see ScheduleFor.
 	Schedule Schedule
-	// CatchUp is what becomes of periods that an outage missed.
+	// CatchUp is the rule for periods that an outage missed.
 	CatchUp CatchUp
 	// Account is the connected account (acct_…) that charges, customer and cards belong to; empty
 	// for the platform's own.
 	Account string
-	// Connect is what Stripe Connect is told with each payment.
+	// Connect holds the parameters of Stripe Connect for each payment.
 	Connect Connect
 
-	// ExpiresAt is when the plan is canceled, where it is not active by then; zero where its terms
-	// set no such time: see ExpiryAfter.
+	// ExpiresAt is when the plan is canceled if it is not active by then; zero if its terms set no
+	// such time: see ExpiryAfter.
 	ExpiresAt time.Time
 
 	CreatedAt, UpdatedAt time.Time
 	ActivatedAt          time.Time // when the first payment succeeded; zero before
-	PausedAt             time.Time // since when it is paused; zero when it is not
+	PausedAt             time.Time // when it was paused; zero when it is not
 	Version              int64     // see Customer.Version
 }
 
-// SetupRequest is what must not change when the request for a plan's SetupIntent is sent again.
+// SetupRequest holds what must not change when the request for a plan's SetupIntent is resent.
 type SetupRequest struct {
 	Key      string // the idempotency key; empty means that no request is stored
 	Customer string // the Stripe customer (cus_…) that the card is attached to; may be empty
@@ -107,9 +107,9 @@ func NewSetupRequest(plan PlanID, canceled, customer string) SetupRequest {
 	return SetupRequest{Key: key, Customer: customer}
 }
 
-// AwaitedCard says whether a charge stands for the SetupIntent of its plan: it is the first, and
-// the plan never had its card. When such a plan is canceled the charge stays due until the
-// SetupIntent is seen canceled at Stripe.
+// AwaitedCard reports whether a charge stands for the SetupIntent of its plan: it is the first
+// charge, and the plan never had a card. When such a plan is canceled, the charge stays due until
+// Stripe reports the SetupIntent as canceled.
 func (p Plan) AwaitedCard(c Charge) bool {
 	return p.SetupIntent != "" && p.ActivatedAt.IsZero() && c.Sequence == 1
 }

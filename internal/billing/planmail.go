@@ -1,7 +1,7 @@
 package billing
 
-// Completes makes n the notice that everything of a plan is paid: it names what was paid in all,
-// and is owed once for the plan, whoever completed it.
+// Completes turns n into the notice that everything of a plan is paid. It holds the total paid, and
+// is sent once per plan.
 func (n *Notice) Completes(p Plan, charges []Charge) {
 	n.Step = string(NoticePlanCompleted) + ":" + string(p.ID)
 	for _, c := range charges {
@@ -14,8 +14,8 @@ func (n *Notice) Completes(p Plan, charges []Charge) {
 	}
 }
 
-// Starts makes n the notice that confirms a plan that has begun: it lists every payment, and is
-// owed once for the plan.
+// Starts turns n into the notice that confirms a plan that has begun. It lists every payment, and
+// is sent once per plan.
 func (n *Notice) Starts(p Plan, charges []Charge) {
 	n.Step = string(NoticePlanStarted) + ":" + string(p.ID)
 	n.Data.Recurrence = p.Recurrence
@@ -32,7 +32,8 @@ func (n *Notice) Starts(p Plan, charges []Charge) {
 	}
 }
 
-// Confirmation is the notice that confirms a plan on a saved card, which begins when it is made.
+// Confirmation returns the notice that confirms a plan on a saved card, which begins when it is
+// created.
 func Confirmation(p Plan, c Customer, charges []Charge, card Card) Notice {
 	n := Notice{
 		ID: NewNoticeID(p.CreatedAt), Kind: NoticePlanStarted, PlanID: p.ID, CustomerID: p.CustomerID, Channel: ChannelEmail,

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// ScheduleFor is how the plan's dates are counted. For a plan that was stored without a schedule it
-// is read from the recurrence or the terms; where these do not say, from the last charge.
+// ScheduleFor returns how the plan's dates are counted. If the plan was stored without a schedule,
+// it is derived from the recurrence or the terms, or else from the last charge.
 func (p Plan) ScheduleFor(charges []Charge, rules Rules, loc *time.Location) Schedule {
 	switch {
 	case !p.Schedule.IsZero():
@@ -26,14 +26,14 @@ func (p Plan) ScheduleFor(charges []Charge, rules Rules, loc *time.Location) Sch
 		return s
 	}
 	s.Anchor, s.Next = DateOf(last.DueAt, loc), 1
-	if !last.Checkout && !last.DueAt.Equal(s.Anchor.At(s.At, loc)) { // where clocks skip it, the usual time shows as another
+	if !last.Checkout && !last.DueAt.Equal(s.Anchor.At(s.At, loc)) { // equal also where clocks skip the usual time
 		s.At = TimeOfDay(last.DueAt, loc)
 	}
 	return terms.anchored(s, p.CreatedAt, last, rules, loc)
 }
 
-// anchored counts from the date on which the terms begin, where the last charge is on a date that
-// is counted from it.
+// anchored counts from the start date of the terms, if the last charge is on a date that is counted
+// from it.
 func (t Terms) anchored(s Schedule, made time.Time, last Charge, rules Rules, loc *time.Location) Schedule {
 	if s.Every.Count == 0 {
 		return s
@@ -51,7 +51,7 @@ func (t Terms) anchored(s Schedule, made time.Time, last Charge, rules Rules, lo
 	return begin
 }
 
-// lastDated is the charge that falls due last, of those that count and have a date.
+// lastDated returns the charge that falls due last, of the charges that count and have a due date.
 func lastDated(charges []Charge) Charge {
 	var last Charge
 	for _, c := range charges {

@@ -15,11 +15,11 @@ import (
 	"tranche/internal/billing"
 )
 
-var update = flag.Bool("update", false, "write what the examples in docs/plans.md come to anew")
+var update = flag.Bool("update", false, "rewrite the results of the examples in docs/plans.md")
 
 var plansExample = regexp.MustCompile("(?s)```json\n(.*?)\n```\n```text\n(.*?)```\n")
 
-// TestPlansDocument works out the examples in docs/plans.md.
+// TestPlansDocument calculates the examples in docs/plans.md.
 func TestPlansDocument(t *testing.T) {
 	t.Parallel()
 	const file = "../../docs/plans.md"
@@ -36,10 +36,10 @@ func TestPlansDocument(t *testing.T) {
 	if *update {
 		require.NoError(t, os.WriteFile(file, []byte(written), 0o644))
 	}
-	require.Equal(t, string(text), written, "go test ./internal/billing -update writes it anew")
+	require.Equal(t, string(text), written, "go test ./internal/billing -update rewrites it")
 }
 
-// comesTo writes a draft, or what is wrong with the terms, for people.
+// comesTo formats a draft, or the faults of the terms, for people.
 func comesTo(t *testing.T, tm billing.Terms) string {
 	t.Helper()
 	draft, err := tm.Draft(now, rules)
@@ -68,7 +68,7 @@ func comesTo(t *testing.T, tm billing.Terms) string {
 	return b.String()
 }
 
-// ends says whether no charge comes after the next n.
+// ends reports whether no charge follows the next n.
 func ends(r billing.Recurrence, n int) bool {
 	return len(r.Upcoming(n+1, time.UTC, rules.Holidays)) == n
 }

@@ -2,29 +2,29 @@ package billing
 
 import "time"
 
-// Recurrence is how the charges of a plan go on: each is at a date that is counted from the anchor,
-// so that a plan of the 31st falls on 28 Feb and again on 31 Mar. The zero value means that no more
-// charges follow.
+// Recurrence defines the future charges of a plan. Their dates are counted from the anchor, so that
+// a plan of the 31st falls on 28 Feb and again on 31 Mar. The zero value means that no more charges
+// follow.
 type Recurrence struct {
 	Every       Interval    `json:"every"`
 	Anchor      Date        `json:"anchor"`                 // the date that intervals are counted from
-	At          LocalTime   `json:"at"`                     // where the customer is
+	At          LocalTime   `json:"at"`                     // in the customer's time zone
 	Next        int         `json:"next"`                   // how many intervals after the anchor the next charge is
 	Amount      int64       `json:"amount"`                 // minor units, of each charge
-	Left        int         `json:"left,omitempty"`         // how many charges follow; 0 means that there is no such end
-	Until       Date        `json:"until,omitzero"`         // no date after it, before a business day rule moves it; zero means that there is no such end
+	Left        int         `json:"left,omitempty"`         // how many charges follow; 0 means no such limit
+	Until       Date        `json:"until,omitzero"`         // the last possible date, before a business day rule moves it; zero means no such limit
 	BusinessDay BusinessDay `json:"business_day,omitempty"` // see Terms.BusinessDay
 }
 
-// IsZero says whether no more charges follow.
+// IsZero reports whether no more charges follow.
 func (r Recurrence) IsZero() bool { return r == Recurrence{} }
 
-// Endless says whether the charges go on until the plan is canceled.
+// Endless reports whether charges follow until the plan is canceled.
 func (r Recurrence) Endless() bool { return !r.IsZero() && r.Left == 0 && r.Until.IsZero() }
 
-// Take is the next charge and how they go on after it; false when none follows. A charge at a time
-// of day that clocks skip or show twice falls due once: see Date.At. It does not look at what time
-// it is: a charge may be long due.
+// Take returns the next charge and the recurrence after it; false when no charge follows. A charge
+// at a time of day that clocks skip or show twice falls due once: see Date.At. Take ignores the
+// current time: the charge may be long overdue.
 func (r Recurrence) Take(loc *time.Location, holidays Holidays) (ChargeDraft, Recurrence, bool) {
 	if r.over() {
 		return ChargeDraft{}, Recurrence{}, false
@@ -41,7 +41,7 @@ func (r Recurrence) Take(loc *time.Location, holidays Holidays) (ChargeDraft, Re
 	return next, r, true
 }
 
-// Upcoming are the next n charges, or as many as there are.
+// Upcoming returns the next n charges, or fewer if the recurrence ends before.
 func (r Recurrence) Upcoming(n int, loc *time.Location, holidays Holidays) []ChargeDraft {
 	var list []ChargeDraft
 	for len(list) < n {
@@ -54,7 +54,7 @@ func (r Recurrence) Upcoming(n int, loc *time.Location, holidays Holidays) []Cha
 	return list
 }
 
-// date is that of the next charge, before a business day rule moves it.
+// date returns the date of the next charge, before a business day rule moves it.
 func (r Recurrence) date() Date { return r.Every.Date(r.Anchor, r.Next) }
 
 func (r Recurrence) over() bool {

@@ -2,31 +2,31 @@ package billing
 
 import "time"
 
-// RefundID names a refund of ours: rfd_… (Stripe's are re_…). It is also its idempotency key at
-// Stripe; see RefundIDFor.
+// RefundID identifies a refund in Tranche: rfd_… (Stripe's are re_…). It is also its idempotency
+// key at Stripe; see RefundIDFor.
 type RefundID string
 
-// RefundStatus is how far an ordered refund has come.
+// RefundStatus is the progress of an ordered refund.
 type RefundStatus string
 
 const (
-	// RefundOpen is to be asked of Stripe, or was asked and has no known answer.
+	// RefundOpen is not requested at Stripe yet, or was requested and the result is unknown.
 	RefundOpen RefundStatus = "open"
 	// RefundMade was accepted by Stripe. It becomes RefundFailed if it fails at the bank later.
 	RefundMade RefundStatus = "made"
-	// RefundFailed was refused by Stripe, or failed at the bank later; Failure says why.
+	// RefundFailed was refused by Stripe, or failed at the bank later; Failure holds the cause.
 	RefundFailed RefundStatus = "failed"
 )
 
-// Refund is an order to give back all that is left of one payment. It is written before Stripe is
-// called; while it is open its charge is due, so that a worker takes it up, again after a crash.
-// Asking twice gives back nothing twice: nothing is left after the first time, and Stripe refuses.
+// Refund is an order to refund all that is left of one payment. It is stored before Stripe is
+// called. While it is open, its charge is due, so that a worker processes it, also after a crash. A
+// repeated request refunds nothing twice: after the first one nothing is left, and Stripe refuses.
 type Refund struct {
 	ID             RefundID
 	PlanID         PlanID
 	ChargeID       ChargeID
-	PaymentIntent  string // pi_… that was paid
-	Amount         int64  // minor units that were left when it was ordered; as given back once it is made
+	PaymentIntent  string // pi_… of the payment
+	Amount         int64  // minor units: the amount left when it was ordered, then the amount refunded
 	Currency       Currency
 	IdempotencyKey string
 	Status         RefundStatus
@@ -36,13 +36,13 @@ type Refund struct {
 	UpdatedAt      time.Time
 }
 
-// RefundParams is what a refund at Stripe is made with: all that is left of the payment.
+// RefundParams are the parameters of a refund at Stripe, of all that is left of the payment.
 type RefundParams struct {
 	PaymentIntent string
 	Metadata      map[string]string
-	// ReverseTransfer takes the money back from the connected account that it was transferred to,
-	// and RefundFee gives the application fee back: else the platform would pay the customer.
-	// Source: docs.stripe.com/connect/destination-charges#issue-refunds.
+	// ReverseTransfer reclaims the money from the connected account that it was transferred to, and
+	// RefundFee refunds the application fee; otherwise the platform would pay the customer. Source:
+	// docs.stripe.com/connect/destination-charges#issue-refunds.
 	ReverseTransfer, RefundFee bool
 }
 
@@ -58,10 +58,10 @@ type StripeRefund struct {
 	Metadata      map[string]string
 }
 
-// Failed reports whether the refund gives no money back: it failed, or it was canceled.
+// Failed reports whether the refund returns no money: it failed, or it was canceled.
 func (r StripeRefund) Failed() bool { return r.Status == "failed" || r.Status == "canceled" }
 
-// Why says in words why the refund failed.
+// Why describes why the refund failed.
 func (r StripeRefund) Why() string {
 	if r.Failure == "" {
 		return "Stripe reports the refund as " + r.Status
@@ -69,9 +69,9 @@ func (r StripeRefund) Why() string {
 	return "Stripe reports the refund as " + r.Status + " (" + r.Failure + ")"
 }
 
-// NoticeStep is the step of the notice that the refund was made. The notice is unique by it, so it
-// is sent once.
+// NoticeStep returns the step of the notice about the refund. The notice is unique by its step, so
+// it is sent once.
 func (r Refund) NoticeStep() string { return string(NoticeRefundMade) + ":" + string(r.ID) }
 
-// MetaRefund is the key under which Tranche puts a refund's id on the refund it makes at Stripe.
+// MetaRefund is the metadata key for the refund's id on the refund at Stripe.
 const MetaRefund = "tranche_refund"

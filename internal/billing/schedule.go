@@ -2,26 +2,26 @@ package billing
 
 import "time"
 
-// Schedule is how the dates of a plan are counted. Every operation that makes a date for the plan
-// asks it, so that dates keep to the anchor day, the business day rule and the local time of day
-// that were agreed. The zero value means that the schedule is not known.
+// Schedule defines how the dates of a plan are counted. Every operation that creates a date for the
+// plan uses it, so that dates keep the agreed anchor day, business day rule and local time of day.
+// The zero value means that the schedule is not known.
 type Schedule struct {
 	Every       Interval    `json:"every,omitzero"`         // zero for a plan without an interval
 	Anchor      Date        `json:"anchor,omitzero"`        // the date that intervals count from
 	At          LocalTime   `json:"at"`                     // in the customer's time zone
 	BusinessDay BusinessDay `json:"business_day,omitempty"` // see Terms.BusinessDay
-	Next        int         `json:"next,omitempty"`         // intervals after the anchor of the next date to give out
+	Next        int         `json:"next,omitempty"`         // number of intervals from the anchor to the next new date
 }
 
 // IsZero reports whether the schedule is not known.
 func (s Schedule) IsZero() bool { return s == Schedule{} }
 
-// Nth is the n-th instant after the anchor; n = 0 is the anchor itself.
+// Nth returns the n-th instant after the anchor; n = 0 is the anchor itself.
 func (s Schedule) Nth(n int, loc *time.Location, holidays Holidays) time.Time {
 	return s.day(n, holidays).At(s.At, loc)
 }
 
-// day is the n-th date, after the business day rule moved it.
+// day returns the n-th date, after the business day rule moved it.
 func (s Schedule) day(n int, holidays Holidays) Date {
 	day := s.Anchor
 	if n != 0 {
@@ -30,8 +30,8 @@ func (s Schedule) day(n int, holidays Holidays) Date {
 	return s.BusinessDay.Shift(day, holidays)
 }
 
-// Take gives out the next n instants: none is at or before after. It returns the schedule that
-// goes on behind them. The schedule must have an interval.
+// Take returns the next n instants after after, and the schedule that continues from there. The
+// schedule must have an interval.
 func (s Schedule) Take(n int, after time.Time, loc *time.Location, holidays Holidays) ([]time.Time, Schedule) {
 	var dues []time.Time
 	for len(dues) < n {
@@ -44,9 +44,9 @@ func (s Schedule) Take(n int, after time.Time, loc *time.Location, holidays Holi
 	return dues, s
 }
 
-// WithInterval is the schedule at an interval, to go on after a charge that falls due at last. At
-// another interval than before, dates count from that charge: from the date that the schedule has
-// for it, before the business day rule moved it.
+// WithInterval returns the schedule with an interval, to continue after a charge that falls due at
+// last. If the interval changes, dates count from that charge: from its date in the schedule,
+// before the business day rule moved it.
 func (s Schedule) WithInterval(every Interval, last time.Time, loc *time.Location, holidays Holidays) Schedule {
 	if s.Every == every {
 		return s
@@ -61,7 +61,7 @@ func (s Schedule) WithInterval(every Interval, last time.Time, loc *time.Locatio
 	return s
 }
 
-// from is the schedule counted from its n-th date.
+// from returns the schedule counted from its n-th date.
 func (s Schedule) from(n int) Schedule {
 	if n != 0 && s.Every.Count > 0 {
 		s.Anchor, s.Next = s.Every.Date(s.Anchor, n), s.Next-n
@@ -69,7 +69,7 @@ func (s Schedule) from(n int) Schedule {
 	return s
 }
 
-// shifted is the schedule with its anchor later by a number of days.
+// shifted returns the schedule with its anchor moved by a number of days.
 func (s Schedule) shifted(days int) Schedule {
 	if !s.Anchor.IsZero() {
 		s.Anchor = s.Anchor.AddDays(days)
@@ -77,7 +77,8 @@ func (s Schedule) shifted(days int) Schedule {
 	return s
 }
 
-// step finds which date of the schedule a day is; false when it is none.
+// step returns the number of the schedule's date that is day; false when day is not in the
+// schedule.
 func (s Schedule) step(day Date, holidays Holidays) (int, bool) {
 	if s.Anchor.IsZero() {
 		return 0, false
@@ -94,7 +95,7 @@ func (s Schedule) step(day Date, holidays Holidays) (int, bool) {
 	return 0, false
 }
 
-// before is a number of intervals that ends no later than a day, and close to it.
+// before returns a number of intervals whose date is at or before day, and close to it.
 func (s Schedule) before(day Date) int {
 	longest := map[string]int{"day": 1, "week": 7, "month": 31, "year": 366}[s.Every.Unit] * s.Every.Count
 	n := DaysBetween(s.Anchor, day)/longest - 1
@@ -104,8 +105,8 @@ func (s Schedule) before(day Date) int {
 	return n
 }
 
-// InZone is when a charge falls due once the customer is in another time zone: at the same local
-// date and time of day there.
+// InZone returns when a charge falls due once the customer moves to another time zone: at the same
+// local date and time of day there.
 func (s Schedule) InZone(due time.Time, from, to *time.Location, holidays Holidays) time.Time {
 	if due.IsZero() {
 		return due
@@ -116,8 +117,8 @@ func (s Schedule) InZone(due time.Time, from, to *time.Location, holidays Holida
 	return InZone(due, from, to)
 }
 
-// NextDay is the instant on the first later day that the business day rule allows, at the same time
-// of day. It separates charges that a rule moved to one day.
+// NextDay returns the instant on the next day that the business day rule allows, at the same time
+// of day. It separates charges that a rule moved to the same day.
 func (s Schedule) NextDay(due time.Time, loc *time.Location, holidays Holidays) time.Time {
 	at, day := TimeOfDay(due, loc), DateOf(due, loc).AddDays(1)
 	for range longestClosure {
@@ -129,7 +130,7 @@ func (s Schedule) NextDay(due time.Time, loc *time.Location, holidays Holidays) 
 	return day.At(at, loc)
 }
 
-// TimeOfDay is what clocks in loc show at an instant.
+// TimeOfDay returns the local time in loc at an instant.
 func TimeOfDay(at time.Time, loc *time.Location) LocalTime {
 	local := at.In(loc)
 	return LocalTime{Hour: local.Hour(), Minute: local.Minute()}

@@ -11,7 +11,7 @@ import (
 	"tranche/internal/billing"
 )
 
-// anySchedule draws terms of instalments, and the rules that hold for them.
+// anySchedule draws random terms of installments, and the rules that apply to them.
 func anySchedule(t *rapid.T) (billing.Terms, billing.Rules, time.Time) {
 	day := billing.Date{Year: 2026, Month: time.January, Day: 1}.AddDays(rapid.IntRange(0, 800).Draw(t, "begins"))
 	rule := rapid.SampledFrom([]billing.BusinessDay{"", billing.BusinessDayFollowing, billing.BusinessDayPreceding, billing.BusinessDayModifiedFollowing}).Draw(t, "rule")
@@ -36,7 +36,7 @@ func anySchedule(t *rapid.T) (billing.Terms, billing.Rules, time.Time) {
 	return terms, rules, now
 }
 
-// planOf is a plan as planning makes it.
+// planOf returns a plan as planning creates it.
 func planOf(t require.TestingT, terms billing.Terms, rules billing.Rules, now time.Time) (billing.Plan, []billing.Charge) {
 	draft, err := terms.Draft(now, rules)
 	require.NoError(t, err)
@@ -60,8 +60,8 @@ func dues(charges []billing.Charge) []time.Time {
 	return list
 }
 
-// TestSchedule_Extended: a plan that is extended has the dates of a plan with more parts from the
-// beginning, with the stored schedule and with one that is read from the terms.
+// TestSchedule_Extended: an extended plan has the dates of a plan that had more parts from the
+// beginning, both with the stored schedule and with one derived from the terms.
 func TestSchedule_Extended(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -83,7 +83,7 @@ func TestSchedule_Extended(t *testing.T) {
 }
 
 // TestPlan_ShiftDates: shifted dates keep the business day rule, the time of day and the order, and
-// are those of a plan that began as many days later.
+// match a plan that began as many days later.
 func TestPlan_ShiftDates(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -112,7 +112,7 @@ func TestPlan_ShiftDates(t *testing.T) {
 	})
 }
 
-// TestSchedule_InZone: dates in another zone are those of a plan that was agreed on there.
+// TestSchedule_InZone: after a move to another zone, dates match a plan that was agreed on there.
 func TestSchedule_InZone(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -126,8 +126,8 @@ func TestSchedule_InZone(t *testing.T) {
 	})
 }
 
-// TestSchedule_WithInterval: an interval that a plan gets later counts from the date that was
-// agreed, not from where a rule moved it.
+// TestSchedule_WithInterval: a new interval counts from the agreed date, not from the date that a
+// rule moved it to.
 func TestSchedule_WithInterval(t *testing.T) {
 	t.Parallel()
 	terms := billing.Terms{

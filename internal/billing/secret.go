@@ -1,10 +1,10 @@
 package billing
 
 // Secret is a string that must not be printed, logged or stored: a PaymentIntent's client secret.
-// It formats as "[secret]" everywhere; Reveal is the one way to read it, and easy to search for.
+// It formats as "[secret]" everywhere. Only Reveal reads it, which makes every use easy to find.
 type Secret string
 
-// Reveal returns the secret itself. Hand it to the customer it belongs to and to nobody else.
+// Reveal returns the secret itself. Give it only to the customer it belongs to.
 func (s Secret) Reveal() string { return string(s) }
 
 // String hides the secret from %v, %s and loggers.

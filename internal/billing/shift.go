@@ -7,15 +7,15 @@ type Shift struct {
 	Days int
 	// Moves reports whether a charge moves.
 	Moves func(Charge) bool
-	// Exact has the first charge that moves fall due exactly Days later, and the others at the
-	// plan's interval after it. Otherwise the dates are those of a plan that began Days later.
+	// Exact makes the first charge that moves fall due exactly Days later, and the others at the
+	// plan's interval after it. Otherwise the dates match a plan that began Days later.
 	Exact bool
 }
 
 // ShiftDates moves the dates of the plan's schedule and recurrence, and the charges. A charge on a
-// date of the schedule falls on the same date of the later schedule; any other moves by the days,
-// and off a day on which banks are closed. Charges keep their order, each after the one before it.
-// It returns the ids of the charges that moved.
+// date of the schedule moves to the same date of the later schedule. Any other charge moves by the
+// number of days, and then off bank holidays. Charges keep their order, each after the previous
+// one. ShiftDates returns the ids of the charges that moved.
 func (p *Plan) ShiftDates(charges []Charge, shift Shift, rules Rules, loc *time.Location) map[ChargeID]bool {
 	was := p.ScheduleFor(charges, rules, loc)
 	m := shifter{Shift: shift, was: was, loc: loc, holidays: rules.Holidays}
@@ -38,12 +38,12 @@ func (p *Plan) ShiftDates(charges []Charge, shift Shift, rules Rules, loc *time.
 type shifter struct {
 	Shift
 	was, is  Schedule
-	offset   int // the number in was of the date that is begins with
+	offset   int // the number in was of the first date of is
 	loc      *time.Location
 	holidays Holidays
 }
 
-// first is the number of the first date that moves.
+// first returns the number of the first date that moves.
 func (m shifter) first(charges []Charge, r Recurrence) int {
 	for _, c := range charges {
 		if m.Moves(c) && !c.DueAt.IsZero() {
@@ -77,7 +77,7 @@ func (m shifter) charges(charges []Charge) map[ChargeID]bool {
 	return moved
 }
 
-// due is the later date of a charge.
+// due returns the later date of a charge.
 func (m shifter) due(was time.Time) time.Time {
 	at := TimeOfDay(was, m.loc)
 	n, ok := m.was.step(DateOf(was, m.loc), m.holidays)
@@ -85,7 +85,7 @@ func (m shifter) due(was time.Time) time.Time {
 	case !ok:
 		return m.was.BusinessDay.Shift(DateOf(was, m.loc).AddDays(m.Days), m.holidays).At(at, m.loc)
 	case was.Equal(m.was.Nth(n, m.loc, m.holidays)):
-		at = m.was.At // as agreed, where clocks skipped it
+		at = m.was.At // the agreed time, if clocks skipped it
 	}
 	return m.is.day(n-m.offset, m.holidays).At(at, m.loc)
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Reader reads. Every method that looks for one object returns ErrNotFound when there is none.
+// Reader reads rows. Every method that finds one object returns ErrNotFound when it does not exist.
 type Reader interface {
 	DunningReader
 	LinkReader
@@ -22,7 +22,7 @@ type Reader interface {
 	PlanCharges(ctx context.Context, plans ...PlanID) ([]Charge, error)
 
 	Charge(ctx context.Context, id ChargeID) (Charge, error)
-	// ChargeByPaymentIntent finds the charge that a PaymentIntent was made for.
+	// ChargeByPaymentIntent finds the charge that a PaymentIntent was created for.
 	ChargeByPaymentIntent(ctx context.Context, paymentIntent string) (Charge, error)
 	// Attempts lists the attempts at the given charges by charge and number.
 	Attempts(ctx context.Context, charges ...ChargeID) ([]Attempt, error)
@@ -32,17 +32,17 @@ type Reader interface {
 	CustomerByStripe(ctx context.Context, stripeCustomer string) (Customer, error)
 	// ListCustomers lists customers, newest first.
 	ListCustomers(ctx context.Context, f CustomerFilter) ([]Customer, error)
-	// CustomersToUpdate lists customers that Stripe is to be asked about at or before now, earliest
-	// first, MaxPage at most. Customers whose data was erased are left out.
+	// CustomersToUpdate lists customers whose data is to be sent to Stripe at or before now,
+	// earliest first, MaxPage at most. Customers whose data was erased are left out.
 	CustomersToUpdate(ctx context.Context, now time.Time) ([]Customer, error)
 	// Customers lists the customers with the given ids, by id.
 	Customers(ctx context.Context, ids ...CustomerID) ([]Customer, error)
 
 	Card(ctx context.Context, id CardID) (Card, error)
 	CardByPaymentMethod(ctx context.Context, paymentMethod string) (Card, error)
-	// Cards lists a customer's cards, oldest first, whatever their status.
+	// Cards lists all of a customer's cards, oldest first.
 	Cards(ctx context.Context, customer CustomerID) ([]Card, error)
-	// CardsToDetach lists cards that Stripe is to be asked about at or before now, earliest first,
+	// CardsToDetach lists cards that are to be detached at Stripe at or before now, earliest first,
 	// MaxPage at most.
 	CardsToDetach(ctx context.Context, now time.Time) ([]Card, error)
 
@@ -54,19 +54,19 @@ type Reader interface {
 	// Events lists events by time of receipt, newest first.
 	Events(ctx context.Context, f EventFilter) ([]Event, error)
 
-	// Request finds what an Idempotency-Key of the merchant's was used for.
+	// Request finds the use of an Idempotency-Key of the merchant's.
 	Request(ctx context.Context, key string) (Request, error)
 
 	// PlanVersions lists the versions of a plan with a higher number than after, by number, MaxPage
 	// at most.
 	PlanVersions(ctx context.Context, plan PlanID, after int) ([]PlanVersion, error)
-	// LastPlanVersion is the one with the highest number. Errors: ErrNotFound for a plan that was
-	// never changed.
+	// LastPlanVersion returns the version with the highest number. Errors: ErrNotFound for a plan
+	// that was never changed.
 	LastPlanVersion(ctx context.Context, plan PlanID) (PlanVersion, error)
-	// Refunds lists the refunds that were ordered of the given charges, by charge and age.
+	// Refunds lists the refunds of the given charges, by charge and age.
 	Refunds(ctx context.Context, charges ...ChargeID) ([]Refund, error)
 
-	// AuditTrail lists entries in the order of writing, or in its reverse.
+	// AuditTrail lists entries in the order of writing, or in reverse.
 	AuditTrail(ctx context.Context, f AuditFilter) ([]AuditEntry, error)
 }
 
@@ -101,7 +101,7 @@ type NoticeFilter struct {
 type EventFilter struct {
 	Status EventStatus
 	Type   string
-	Before time.Time // received before: the cursor
+	Before time.Time // received before this time: the cursor
 	Limit  int
 }
 
@@ -117,7 +117,7 @@ type AuditFilter struct {
 	Limit       int
 }
 
-// Tx is one transaction: everything in it happens, or nothing.
+// Tx is one transaction: it commits as a whole, or not at all.
 type Tx interface {
 	Reader
 	DunningWriter
@@ -131,52 +131,53 @@ type Tx interface {
 	NoticeGathering
 	NoticeOrder
 
-	// LockPlan reads a plan and keeps others from changing it or its charges until the transaction
-	// ends. Whoever changes a charge holds its plan's lock. Errors: ErrNotFound.
+	// LockPlan reads a plan and locks it and its charges until the transaction ends. Every change
+	// of a charge requires its plan's lock. Errors: ErrNotFound.
 	LockPlan(ctx context.Context, id PlanID) (Plan, error)
 
-	// LockCards lists a customer's cards as Cards does, and keeps others from changing them until
-	// the transaction ends. Whoever locks a plan too does that first.
+	// LockCards lists a customer's cards as Cards does, and locks them until the transaction ends.
+	// A transaction that also locks a plan locks the plan first.
 	LockCards(ctx context.Context, customer CustomerID) ([]Card, error)
 
 	// The Insert methods return ErrExists when a unique key is taken.
 	InsertCustomer(ctx context.Context, c Customer) error
 	InsertCard(ctx context.Context, c Card) error
 	InsertPlan(ctx context.Context, p Plan, charges []Charge) error
-	// InsertCharges adds charges to a plan. One that is there already loses the transaction.
+	// InsertCharges adds charges to a plan. If one exists already, the transaction fails.
 	InsertCharges(ctx context.Context, charges ...Charge) error
 	InsertPlanVersion(ctx context.Context, v PlanVersion) error
 	InsertRefund(ctx context.Context, r Refund) error
 	InsertAttempt(ctx context.Context, a Attempt) error
 	InsertRequest(ctx context.Context, r Request) error
 	// InsertNotice returns false, and does nothing, when the charge already has a notice for this
-	// step and channel, or the id is taken. Of a notice without a charge it is its customer that
-	// has one.
+	// step and channel, or the id exists. For a notice without a charge, the customer takes the
+	// place of the charge.
 	InsertNotice(ctx context.Context, n Notice) (bool, error)
-	// InsertAudit adds entries, and with them what endpoints are told of: the rows that the entries
-	// name as they are then, so write those first.
+	// InsertAudit adds entries, and the messages about them to endpoints. A message holds the
+	// current rows that its entry names, so write those first.
 	InsertAudit(ctx context.Context, entries ...AuditEntry) error
 
-	// The Update methods return ErrConflict when the stored version is not the given one (rows that
-	// have one), and raise the stored one: whoever updates a row twice raises its own copy in
-	// between. ErrNotFound when there is no such row.
+	// The Update methods return ErrConflict when the stored version differs from the given one (for
+	// rows with a version), and increment the stored version. A caller that updates a row twice
+	// increments its own copy in between. They return ErrNotFound when the row does not exist.
 	UpdateCustomer(ctx context.Context, c Customer) error
-	// UpdateStripeUpdate says when Stripe is next asked to take over the contact data of a customer;
-	// never, for a zero time. A customer that has another version by now is left as it is.
+	// UpdateStripeUpdate sets when a customer's contact data is next sent to Stripe; a zero time
+	// means never. A customer with another version is left unchanged.
 	UpdateStripeUpdate(ctx context.Context, c Customer, next time.Time) error
 	UpdateCard(ctx context.Context, c Card) error
-	// UpdateDetach says when Stripe is next asked to detach a removed card; never, for a zero time.
+	// UpdateDetach sets when the detaching of a removed card is next requested at Stripe; a zero
+	// time means never.
 	UpdateDetach(ctx context.Context, id CardID, next time.Time) error
 	UpdatePlan(ctx context.Context, p Plan) error
-	// UpdateCharge writes everything but Lease, which only a claim changes.
+	// UpdateCharge writes every field but Lease, which only a claim changes.
 	UpdateCharge(ctx context.Context, c Charge) error
 	UpdateAttempt(ctx context.Context, a Attempt) error
 	UpdateRefund(ctx context.Context, r Refund) error
 	UpdateNotice(ctx context.Context, n Notice) error
 	UpdateEvent(ctx context.Context, e Event) error
-	// WakeEvents makes the events pending at now that await one of the names: see Event.Awaits.
-	// Inserting a plan, a customer or a card does so by itself, and so does giving a customer a
-	// Stripe customer.
+	// WakeEvents makes events that await one of the names pending at now: see Event.Awaits.
+	// Inserting a plan, a customer or a card does this automatically, and so does setting a
+	// customer's Stripe customer.
 	WakeEvents(ctx context.Context, now time.Time, names ...string) error
 
 	// DeletePlan removes a plan that never reached Stripe, with its charges, attempts, requests and
@@ -186,14 +187,14 @@ type Tx interface {
 
 // NoticeOrder keeps the messages to a customer in order. It is part of Tx.
 type NoticeOrder interface {
-	// EarlierNotice is the customer's oldest waiting notice that was written before n. Errors:
+	// EarlierNotice returns the customer's oldest pending notice that was created before n. Errors:
 	// ErrNotFound.
 	EarlierNotice(ctx context.Context, n Notice) (Notice, error)
-	// WakeNotices has the customer's notices that wait with a reason be looked at now.
+	// WakeNotices makes the customer's notices that wait with a reason due now.
 	WakeNotices(ctx context.Context, customer CustomerID, reason string, now time.Time) error
 }
 
-// Store is the database: the truth about everything.
+// Store is the database, the source of truth.
 type Store interface {
 	Reader
 	Inbox
@@ -201,25 +202,25 @@ type Store interface {
 	DunningCalendar
 	Exporter
 
-	// Update runs fn in one transaction and commits when it returns nil. A serialization failure
-	// runs it again from the start, so fn must change nothing but through tx. Errors: fn's own, or
-	// ErrUnavailable.
+	// Update runs fn in one transaction and commits when fn returns nil. After a serialization
+	// failure it runs fn again from the start, so fn must make changes only through tx. Errors:
+	// fn's own, or ErrUnavailable.
 	Update(ctx context.Context, fn func(tx Tx) error) error
 
-	// Ping says whether the database answers.
+	// Ping reports whether the database responds.
 	Ping(ctx context.Context) error
 	// Close ends all connections.
 	Close() error
 }
 
-// Inbox takes in Stripe's events.
+// Inbox stores Stripe's events.
 type Inbox interface {
-	// InsertEvents stores events in one commit and returns the ids of those that were not there yet.
+	// InsertEvents stores events in one commit and returns the ids that were new.
 	InsertEvents(ctx context.Context, events []Event) ([]string, error)
 }
 
-// Calendar hands out rows whose time has come. Any number of callers get each row once: a claim
-// moves WakeAt to until and raises Lease. A limit above MaxPage means MaxPage.
+// Calendar claims due rows. With any number of callers, each row is claimed once: a claim moves
+// WakeAt to until and increments Lease. A limit above MaxPage means MaxPage.
 type Calendar interface {
 	// ClaimCharges claims charges with WakeAt at or before now, earliest first.
 	ClaimCharges(ctx context.Context, now, until time.Time, limit int) ([]Claim, error)
@@ -229,8 +230,8 @@ type Calendar interface {
 	ClaimNotices(ctx context.Context, now, until time.Time, limit int) ([]NoticeClaim, error)
 	// ClaimDeliveries claims pending deliveries to endpoints, earliest first.
 	ClaimDeliveries(ctx context.Context, now, until time.Time, limit int) ([]DeliveryClaim, error)
-	// ReleaseClaims ends the leases, of rows that are due at now, that last beyond latest. With
-	// latest at now a single process resumes at its start what it left undone; with a latest beyond
-	// every lease it wakes what a wrong clock put to sleep. It returns how many rows wake.
+	// ReleaseClaims ends the leases of rows that are due at now, if they last beyond latest. With
+	// latest at now, a single process resumes its unfinished work at start; with a latest beyond
+	// every lease, it wakes rows that a wrong clock delayed. It returns the number of rows.
 	ReleaseClaims(ctx context.Context, now, latest time.Time) (int, error)
 }

@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// StripeCustomer is a customer at Stripe, in the account that has it.
+// StripeCustomer is a customer object at Stripe, in its account.
 type StripeCustomer struct {
 	ID      string // cus_…
 	Account string // acct_…; empty for the platform's own
 }
 
-// AtStripe lists the Stripe customers that stand for a customer: the platform's own, and those that
-// the customer's cards are attached to.
+// AtStripe lists the Stripe customers of a customer: the platform's own, and the ones that the
+// customer's cards are attached to.
 func (c Customer) AtStripe(cards []Card) []StripeCustomer {
 	var all []StripeCustomer
 	add := func(one StripeCustomer) {
@@ -27,8 +27,7 @@ func (c Customer) AtStripe(cards []Card) []StripeCustomer {
 	return all
 }
 
-// NoteContact has Stripe asked to take over the e-mail address and name, if they are others than
-// before.
+// NoteContact schedules an update of the e-mail address and name at Stripe, if they changed.
 func (c *Customer) NoteContact(before Customer, now time.Time) {
 	if c.Email != before.Email || c.Name != before.Name {
 		c.StripeUpdateAt = now

@@ -10,48 +10,51 @@ import (
 	"tranche/internal/timezone"
 )
 
-// Terms are what a merchant says of a plan, in the words of POST /v1/plans. Amounts are minor
-// units.
+// Terms describe a plan as the merchant requests it, in the format of POST /v1/plans. Amounts are
+// minor units.
 type Terms struct {
 	Reference string   `json:"reference"`
 	Kind      PlanKind `json:"kind"`
 	Currency  Currency `json:"currency"`
-	Total     int64    `json:"total,omitempty"` // may be left out when Charges lists every amount
+	Total     int64    `json:"total,omitempty"` // optional when Charges lists every amount
 
-	// Instalments: a count and an interval, or the list.
-	Parts       int           `json:"parts,omitempty"`        // how many charges there are in all
+	// Installments: a count and an interval, or a list.
+	Parts       int           `json:"parts,omitempty"`        // total number of charges
 	Every       string        `json:"every,omitempty"`        // such as "1 month"
-	FirstAmount int64         `json:"first_amount,omitempty"` // of the first charge, where it is not like the others
+	FirstAmount int64         `json:"first_amount,omitempty"` // of the first charge, if it differs
 	Charges     []ChargeTerms `json:"charges,omitempty"`
-	Remainder   Remainder     `json:"remainder,omitempty"` // which parts take the cents that do not divide; empty means the first
+	Remainder   Remainder     `json:"remainder,omitempty"` // which parts take the odd cents; empty means the first
 
 	// Deposit, then balance.
 	Deposit        int64  `json:"deposit,omitempty"`
-	DepositPercent string `json:"deposit_percent,omitempty"` // of the total, in place of Deposit, such as "20" or "12.5"
+	DepositPercent string `json:"deposit_percent,omitempty"` // of the total, instead of Deposit, such as "20" or "12.5"
 	BalanceDue     string `json:"balance_due,omitempty"`     // see ParseDue
 
-	// Recurring: Amount every Every, Parts times or until a date; neither means until it is canceled.
+	// Recurring: Amount at every interval Every, Parts times or until a date; neither means until
+	// canceled.
 	Amount int64  `json:"amount,omitempty"`
-	Until  string `json:"until,omitempty"` // the last date on which a charge may fall due, before a business day rule moves it
+	Until  string `json:"until,omitempty"` // the last possible due date, before a business day rule moves it
 	Trial  string `json:"trial,omitempty"` // such as "14 days", after which Amount falls due; with FirstAmount, that is paid in the checkout
 
 	// Deferred: Total, once.
 	Due string `json:"due,omitempty"` // see ParseDue
 
-	// Starts is when the first charge falls due where nothing is paid in the checkout: see
-	// ParseDue. The card is then given by a SetupIntent, or named.
+	// Starts is when the first charge falls due if nothing is paid in the checkout: see ParseDue.
+	// The card is then saved by a SetupIntent, or named.
 	Starts string `json:"starts,omitempty"`
-	// ExpiresAfter is how long the customer has for the checkout, such as "2 hours" or "7 days": a plan
-	// whose first payment, or card, has not come by then is canceled. Empty leaves it to the setting.
+	// ExpiresAfter is how long the customer has for the checkout, such as "2 hours" or "7 days". A
+	// plan without its first payment or card by then is canceled. Empty means the default in the
+	// settings.
 	ExpiresAfter string `json:"expires_after,omitempty"`
-	// Card names a card that the customer has already, by our id or Stripe's (pm_…); "default" is
-	// their default card. Nothing is paid in the checkout then: what is due at once is charged
+	// Card is a saved card of the customer, by Tranche's id or Stripe's (pm_…); "default" means
+	// their default card. Nothing is paid in the checkout then: a charge due at once is made
 	// off-session.
 	Card string `json:"card,omitempty"`
-	// BusinessDay says what becomes of a date on a weekend or holiday; empty means that it stays.
+	// BusinessDay is the rule for dates on a weekend or holiday; empty means that such dates are
+	// kept.
 	BusinessDay BusinessDay `json:"business_day,omitempty"`
 
-	// CatchUp says what becomes of periods that an outage missed; empty means one charge a day.
+	// CatchUp is the rule for periods that an outage missed; empty means one charge a day.
 	CatchUp CatchUp `json:"catch_up,omitempty"`
 
 	// Account is the connected account (acct_…) that the plan belongs to; empty means the
@@ -60,58 +63,59 @@ type Terms struct {
 	Connect *Connect `json:"connect,omitempty"`
 
 	Policy string `json:"policy,omitempty"` // name of the dunning policy; empty means the default one
-	// BackupCardsAllowed says that the customer agreed that another saved card may be charged when
-	// the plan's can't be.
+	// BackupCardsAllowed means that the customer agreed to charges on another saved card when the
+	// plan's card can't be charged.
 	BackupCardsAllowed bool `json:"backup_cards_allowed,omitempty"`
 
-	Description string        `json:"description,omitempty"` // what the plan is for: on the page, in mails and at Stripe
+	Description string        `json:"description,omitempty"` // shown on the page, in mails and at Stripe
 	Customer    CustomerTerms `json:"customer"`
 
-	// Consent is what the customer agreed to in the merchant's checkout. It is evidence, and no
-	// part of the terms.
+	// Consent is the consent that the customer gave in the merchant's checkout. It is evidence, and
+	// not part of the terms.
 	Consent *ConsentTerms `json:"consent,omitempty"`
 }
 
-// ChargeTerms is one charge of an explicit list. The first is paid at once where it has no due
+// ChargeTerms is one charge of an explicit list. The first charge is paid at once if it has no due
 // date.
 type ChargeTerms struct {
 	Amount int64  `json:"amount"`
 	Due    string `json:"due,omitempty"` // a date or an instant: see ParseDue
 }
 
-// CustomerTerms is what a merchant says of the customer.
+// CustomerTerms describes the customer in a request.
 type CustomerTerms struct {
 	Reference string `json:"reference"`
 	Email     string `json:"email,omitempty"`
 	Name      string `json:"name,omitempty"`
 	Locale    string `json:"locale,omitempty"`
 	TimeZone  string `json:"timezone,omitempty"`
-	// StripeCustomer is the customer's id at Stripe (cus_…), where the merchant has one already.
+	// StripeCustomer is the customer's id at Stripe (cus_…), if the merchant has one.
 	StripeCustomer string `json:"stripe_customer,omitempty"`
 }
 
 const (
 	maxParts    = 500  // more than a year of daily parts
-	maxRepeats  = 3700 // of a recurring plan whose end is counted: ten years of daily charges
+	maxRepeats  = 3700 // charges of a recurring plan with a fixed number: ten years of daily charges
 	maxText     = 200  // characters of a reference or name; Stripe takes 500 in metadata
 	maxEmail    = 254  // bytes of an address
 	maxDueYears = 10
 )
 
-// JSON is the canonical form of the terms, with which a repeated request is compared. The consent
-// is left out: when it was given is not agreed upon.
+// JSON returns the canonical form of the terms, which repeated requests are compared by. The
+// consent is left out, because it is not part of the agreement.
 func (t Terms) JSON() ([]byte, error) {
 	t.Consent = nil
 	return json.Marshal(t)
 }
 
-// Location is the customer's time zone; UTC where none is given or it is unknown.
+// Location returns the customer's time zone; UTC if it is not set or unknown.
 func (t Terms) Location() *time.Location { return LoadLocation(t.Customer.TimeZone) }
 
-// LoadLocation finds a time zone by its IANA name; UTC when the name is empty or unknown.
+// LoadLocation returns the time zone with an IANA name; UTC if the name is empty or unknown.
 func LoadLocation(name string) *time.Location { return timezone.OrUTC(name) }
 
-// localeShape is the part of BCP 47 that mails need: language, perhaps script and region.
+// localeShape is the part of BCP 47 that mails need: a language, with an optional script and
+// region.
 var localeShape = regexp.MustCompile(`^[A-Za-z]{2,3}([-_][A-Za-z]{4})?([-_]([A-Za-z]{2}|[0-9]{3}))?$`)
 
 func (t Terms) checkTexts(bad *InvalidError) {
@@ -121,7 +125,7 @@ func (t Terms) checkTexts(bad *InvalidError) {
 	checkCustomer(bad, "customer.", t.Customer)
 }
 
-// checkCustomer checks what is said of a customer; prefix stands before the names of the fields.
+// checkCustomer checks the fields of a customer; prefix precedes the names of the fields.
 func checkCustomer(bad *InvalidError, prefix string, c CustomerTerms) {
 	checkText(bad, prefix+"reference", c.Reference, true)
 	checkText(bad, prefix+"name", c.Name, false)
@@ -139,8 +143,8 @@ func checkCustomer(bad *InvalidError, prefix string, c CustomerTerms) {
 	}
 }
 
-// checkEmail refuses what mail can't be sent to. LineProblem comes first: an address that it
-// refuses is not to be quoted. Source of the bound: RFC 5321, 4.5.3.1.3.
+// checkEmail refuses addresses that mail can't be sent to. LineProblem comes first, because an
+// address that it refuses must not be quoted. Source of the bound: RFC 5321, 4.5.3.1.3.
 func checkEmail(bad *InvalidError, field, address string) {
 	if len(address) > maxEmail {
 		bad.add(field, "is longer than %d bytes", maxEmail)
@@ -155,8 +159,8 @@ func checkEmail(bad *InvalidError, field, address string) {
 	}
 }
 
-// checkText refuses what is missing, too long, or no text of one line. U+FFFD stands for bytes that
-// were no text before they came here.
+// checkText refuses text that is missing, too long, or not a single line. U+FFFD stands for bytes
+// that were invalid before they arrived.
 func checkText(bad *InvalidError, field, s string, required bool) {
 	switch {
 	case required && strings.TrimSpace(s) == "":
@@ -170,7 +174,7 @@ func checkText(bad *InvalidError, field, s string, required bool) {
 	}
 }
 
-// checkLine refuses what is no text of one line.
+// checkLine refuses text that is not a single line.
 func checkLine(bad *InvalidError, field, s string) {
 	if problem := LineProblem(s); problem != "" {
 		bad.add(field, "%s", problem)

@@ -5,10 +5,10 @@ import (
 	"unicode/utf8"
 )
 
-// LineProblem reports why s can't be kept as a text of one line, or "". The same texts are refused
-// on both databases: PostgreSQL takes neither a NUL nor bytes that are not UTF-8. Control
-// characters, line separators and marks that turn the direction of writing are refused because they
-// rewrite what a terminal or a mail shows (CWE-150).
+// LineProblem returns why s can't be stored as a line of text, or "". Both databases refuse the
+// same texts: PostgreSQL accepts neither NUL nor invalid UTF-8. Control characters, line separators
+// and marks that change the direction of writing are refused because they alter what a terminal or
+// a mail shows (CWE-150).
 func LineProblem(s string) string {
 	if strings.ContainsAny(s, "\n\t") {
 		return "holds control characters"
@@ -16,7 +16,7 @@ func LineProblem(s string) string {
 	return TextProblem(s)
 }
 
-// TextProblem is LineProblem for a text of several lines: it may hold line ends and tabs.
+// TextProblem is LineProblem for text of several lines, which may contain line ends and tabs.
 func TextProblem(s string) string {
 	if !utf8.ValidString(s) {
 		return "is not UTF-8 text"
@@ -29,7 +29,7 @@ func TextProblem(s string) string {
 	return ""
 }
 
-// runeProblem reports why a character is kept in no text, or "".
+// runeProblem returns why a character is refused in every text, or "".
 func runeProblem(r rune) string {
 	switch {
 	case r < ' ', r >= 0x7f && r < 0xa0:
@@ -42,14 +42,14 @@ func runeProblem(r rune) string {
 	return ""
 }
 
-// isDirection reports whether r embeds, overrides or isolates the direction of what follows.
+// isDirection reports whether r embeds, overrides or isolates the direction of the text after it.
 func isDirection(r rune) bool {
 	return r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
 }
 
-// CleanText returns s as a text that TextProblem takes, for what can't be refused because it comes
-// from Stripe or a browser: NULs and marks of direction are dropped, bytes that are not UTF-8
-// become U+FFFD, and every other character that is refused becomes a blank.
+// CleanText makes s acceptable to TextProblem. It is for text that can't be refused because it
+// comes from Stripe or a browser: NULs and direction marks are dropped, invalid UTF-8 becomes
+// U+FFFD, and every other refused character becomes a blank.
 func CleanText(s string) string {
 	if TextProblem(s) == "" {
 		return s
@@ -66,8 +66,9 @@ func CleanText(s string) string {
 	}, s)
 }
 
-// CleanLine returns s as one line that LineProblem takes, without blanks at its ends or in a row,
-// of at most so many characters. A no-break space stays: it belongs to an amount.
+// CleanLine makes s one line that LineProblem accepts, without leading, trailing or repeated
+// blanks, of at most a number of characters. A no-break space is kept because it belongs to an
+// amount.
 func CleanLine(s string, most int) string {
 	s = strings.NewReplacer("\r", " ", "\n", " ", "\t", " ").Replace(CleanText(s))
 	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == ' ' }), " ")

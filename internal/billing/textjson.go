@@ -9,9 +9,9 @@ import (
 	"unicode/utf8"
 )
 
-// TextFaults names the strings of a JSON document that TextProblem refuses, by their path such as
-// customer.name or charges[1].due; names of fields are strings too. Of a document that is not JSON,
-// it looks at what precedes the fault.
+// TextFaults returns the strings of a JSON document that TextProblem refuses, by their path such as
+// customer.name or charges[1].due. Names of fields are checked too. If the document is not valid
+// JSON, only the part before the error is checked.
 func TextFaults(doc []byte) []FieldError {
 	w := textWalk{doc: doc, dec: json.NewDecoder(bytes.NewReader(doc))}
 	for w.next() {
@@ -19,10 +19,10 @@ func TextFaults(doc []byte) []FieldError {
 	return w.faults
 }
 
-// maxTextFaults bounds how many faults are named.
+// maxTextFaults bounds how many faults are reported.
 const maxTextFaults = 20
 
-// textWalk reads a document token by token and remembers where it is.
+// textWalk reads a document token by token and tracks its position.
 type textWalk struct {
 	doc    []byte
 	dec    *json.Decoder
@@ -38,7 +38,7 @@ type nested struct {
 	named bool   // the next token is the field's value
 }
 
-// next takes one token, and reports whether there may be another.
+// next reads one token, and reports whether another may follow.
 func (w *textWalk) next() bool {
 	from := w.dec.InputOffset()
 	token, err := w.dec.Token()
@@ -65,8 +65,8 @@ func (w *textWalk) delim(d json.Delim) {
 	w.passed()
 }
 
-// text looks at a string or a field's name. raw is how the document spells it: the decoder has made
-// U+FFFD of what is no text.
+// text checks a string or a field's name. raw is its spelling in the document, because the decoder
+// replaces invalid text with U+FFFD.
 func (w *textWalk) text(s string, raw []byte) {
 	name := len(w.nest) > 0 && !w.nest[len(w.nest)-1].list && !w.nest[len(w.nest)-1].named
 	if name {
@@ -86,13 +86,13 @@ func (w *textWalk) text(s string, raw []byte) {
 	w.passed()
 }
 
-// halved reports whether an escape of s is half of a surrogate pair.
+// halved reports whether an escape in s is half of a surrogate pair.
 func halved(s string, raw []byte) bool {
 	replaced := strings.Count(s, "\uFFFD")
 	return replaced > 0 && replaced > bytes.Count(raw, []byte("\uFFFD"))+bytes.Count(bytes.ToLower(raw), []byte(`\ufffd`))
 }
 
-// passed notes that a value is over.
+// passed records the end of a value.
 func (w *textWalk) passed() {
 	if len(w.nest) == 0 {
 		return
@@ -101,7 +101,7 @@ func (w *textWalk) passed() {
 	in.named, in.index = false, in.index+1
 }
 
-// path names the present value.
+// path returns the path of the current value.
 func (w *textWalk) path() string {
 	var b strings.Builder
 	for i, n := range w.nest {
@@ -120,7 +120,7 @@ func (w *textWalk) path() string {
 	return b.String()
 }
 
-// shownName is a field's name, quoted where it is at fault itself, and cut.
+// shownName returns a field's name, quoted and shortened if it is at fault itself.
 func shownName(name string) string {
 	if len(name) > maxText || LineProblem(name) != "" {
 		return strconv.Quote(CleanLine(name, maxText))
@@ -128,8 +128,8 @@ func shownName(name string) string {
 	return name
 }
 
-// CleanJSON returns a JSON document of others with every string as CleanText leaves it. A document
-// without fault is returned as it is. doc must be valid, or is returned as it is.
+// CleanJSON cleans every string of a third-party JSON document with CleanText. A document without
+// faults, or one that is not valid JSON, is returned as it is.
 func CleanJSON(doc []byte) []byte {
 	if !bytes.Contains(doc, []byte(`\u`)) && TextProblem(string(doc)) == "" || !json.Valid(doc) {
 		return doc
@@ -147,7 +147,7 @@ func CleanJSON(doc []byte) []byte {
 	}
 }
 
-// stringLength is the length of the JSON string that doc begins with.
+// stringLength returns the length of the JSON string at the start of doc.
 func stringLength(doc []byte) int {
 	for i := 1; i < len(doc); i++ {
 		switch doc[i] {

@@ -2,12 +2,12 @@ package billing
 
 import "context"
 
-// WholeTrail reads every audit entry of a plan, in the order of writing, however many there are.
+// WholeTrail reads all audit entries of a plan, in the order of writing.
 func WholeTrail(ctx context.Context, r Reader, plan PlanID) ([]AuditEntry, error) {
 	return collect(EachAuditEntry(ctx, r, AuditFilter{Plan: plan}))
 }
 
-// AllConsents reads every consent that f selects, newest first, however many there are.
+// AllConsents reads all consents that f selects, newest first.
 func AllConsents(ctx context.Context, r ConsentReader, f ConsentFilter) ([]Consent, error) {
 	return collect(EachConsent(ctx, r, f))
 }

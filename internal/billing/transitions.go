@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// chargeTransitions says what a charge may become. Succeeded is final but for what Stripe tells
-// later (refund, dispute): no late event and no slow worker takes a payment back.
+// chargeTransitions is the table of allowed transitions of a charge. Succeeded is final except for
+// later reports from Stripe (refund, dispute), so that neither a late event nor a slow worker can
+// undo a payment.
 var chargeTransitions = map[ChargeStatus][]ChargeStatus{
 	ChargeScheduled:             {ChargeCollecting, ChargeRequiresPaymentMethod, ChargeRequiresAction, ChargeSucceeded, ChargeFailed, ChargeCanceled},
 	ChargeCollecting:            {ChargeRetrying, ChargeRequiresAction, ChargeRequiresPaymentMethod, ChargeSucceeded, ChargeFailed, ChargeCanceled},
@@ -15,26 +16,28 @@ var chargeTransitions = map[ChargeStatus][]ChargeStatus{
 	ChargeRequiresAction:        {ChargeRetrying, ChargeRequiresPaymentMethod, ChargeSucceeded, ChargeFailed, ChargeCanceled},
 	ChargeRequiresPaymentMethod: {ChargeRetrying, ChargeRequiresAction, ChargeSucceeded, ChargeFailed, ChargeCanceled},
 	ChargeFailed:                {ChargeRetrying, ChargeRequiresAction, ChargeRequiresPaymentMethod, ChargeSucceeded, ChargeCanceled},
-	ChargeCanceled:              {ChargeSucceeded}, // the customer's payment was already under way
+	ChargeCanceled:              {ChargeSucceeded}, // the customer's payment was already in flight
 	ChargeSucceeded:             {ChargeRefunded, ChargeDisputed},
 	ChargeDisputed:              {ChargeSucceeded, ChargeRefunded},
 	ChargeRefunded:              {ChargeDisputed, ChargeSucceeded}, // succeeded again when the refund failed
 }
 
-// CanBecome says whether a charge in status s may go to status to. Staying is not a transition.
+// CanBecome reports whether a charge may go from status s to status to. Keeping a status is not a
+// transition.
 func (s ChargeStatus) CanBecome(to ChargeStatus) bool {
 	return slices.Contains(chargeTransitions[s], to)
 }
 
-// Paid says whether the money was received and is not given back.
+// Paid reports whether the money was received and is neither refunded in full nor disputed.
 func (s ChargeStatus) Paid() bool { return s == ChargeSucceeded }
 
-// Settled says whether the money was received, whatever became of it since.
+// Settled reports whether the money was received, including charges that were refunded or disputed
+// since.
 func (s ChargeStatus) Settled() bool {
 	return s == ChargeSucceeded || s == ChargeRefunded || s == ChargeDisputed
 }
 
-// Ended says whether nothing more happens to the charge by itself.
+// Ended reports whether nothing more happens to the charge by itself.
 func (s ChargeStatus) Ended() bool {
 	switch s {
 	case ChargeSucceeded, ChargeCanceled, ChargeRefunded, ChargeDisputed:
@@ -43,8 +46,8 @@ func (s ChargeStatus) Ended() bool {
 	return false
 }
 
-// Owed says whether the charge fell due, was not paid, and the customer or a retry must put it
-// right. A charge stays owed while a retry is under way.
+// Owed reports whether the charge fell due, was not paid, and needs the customer or a retry. A
+// charge stays owed while a retry is in flight.
 func (c Charge) Owed() bool {
 	switch c.Status {
 	case ChargeRetrying, ChargeRequiresAction, ChargeRequiresPaymentMethod, ChargeFailed:
@@ -55,9 +58,9 @@ func (c Charge) Owed() bool {
 	return false
 }
 
-// Move puts the charge into a status, with the reason and the time of the next attempt; a zero next
+// Move sets the status of the charge, with the reason and the time of the next attempt; a zero next
 // means that none is planned. Errors: ErrConflict when the transition is not allowed, and for
-// ChargeCanceled, which is for Cancel alone.
+// ChargeCanceled, which only Cancel sets.
 func (c *Charge) Move(to ChargeStatus, reason string, next time.Time) error {
 	if to == ChargeCanceled {
 		return fmt.Errorf("charge %s: use Cancel: %w", c.ID, ErrConflict)
@@ -65,7 +68,7 @@ func (c *Charge) Move(to ChargeStatus, reason string, next time.Time) error {
 	return c.moveTo(to, reason, next)
 }
 
-// planTransitions says what a plan may become.
+// planTransitions is the table of allowed transitions of a plan.
 var planTransitions = map[PlanStatus][]PlanStatus{
 	PlanAwaitingFirstPayment: {PlanActive, PlanCanceled},
 	PlanActive:               {PlanPastDue, PlanPaused, PlanCompleted, PlanCanceled},
@@ -74,13 +77,14 @@ var planTransitions = map[PlanStatus][]PlanStatus{
 	PlanDefaulted:            {PlanActive, PlanPastDue, PlanCompleted, PlanCanceled},
 }
 
-// CanBecome says whether a plan in status s may go to status to. Staying is not a transition.
+// CanBecome reports whether a plan may go from status s to status to. Keeping a status is not a
+// transition.
 func (s PlanStatus) CanBecome(to PlanStatus) bool { return slices.Contains(planTransitions[s], to) }
 
-// StatusAfter is the status a plan has, given the state of its charges: completed when all are paid
+// StatusAfter returns the plan's status that follows from its charges: completed when all are paid
 // (or canceled, with at least one paid), canceled when none is left to pay and none was paid, past
-// due while one is owed. A plan that is paused, canceled or defaulted stays so until somebody says
-// otherwise, except that payment completes it.
+// due while one is owed. A paused, canceled or defaulted plan keeps its status until an operation
+// changes it, but full payment completes it.
 func (p Plan) StatusAfter(charges []Charge) PlanStatus {
 	next := p.statusOf(charges)
 	if next != p.Status && !p.Status.CanBecome(next) {

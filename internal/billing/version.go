@@ -9,29 +9,28 @@ import (
 	"time"
 )
 
-// PlanVersion is what was agreed of a plan from one moment on. The first is what was agreed when it
-// was made; each change adds one, and none is ever changed.
+// PlanVersion is the agreement of a plan from one time on. The first version is the original
+// agreement. Each change adds a version, and no version is ever changed.
 type PlanVersion struct {
 	PlanID  PlanID
 	Number  int // from 1, without gaps
 	At      time.Time
 	Actor   Actor
-	What    string // what was changed, in words
+	What    string // the change, in words
 	Total   int64  // minor units, as Plan.Total was then
 	Charges []byte // canonical JSON of []AgreedCharge
 }
 
-// AgreedCharge is one charge in a version: those that count then, by sequence. Canceled ones are
-// not in it.
+// AgreedCharge is one charge of a version. A version lists the charges that count at that time, by
+// sequence, without canceled ones.
 type AgreedCharge struct {
 	Charge   ChargeID  `json:"charge"`
 	Sequence int       `json:"sequence"`
 	Amount   int64     `json:"amount"`          // minor units
-	DueAt    time.Time `json:"due_at,omitzero"` // UTC; absent while it waits for the merchant's word
+	DueAt    time.Time `json:"due_at,omitzero"` // UTC; absent: due on request
 }
 
-// Agreed writes the charges that count as canonical JSON: in the order of their sequence, times in
-// UTC.
+// Agreed returns the charges that count as canonical JSON: by sequence, times in UTC.
 func Agreed(charges []Charge) ([]byte, error) {
 	list := []AgreedCharge{}
 	for _, c := range charges {
@@ -43,21 +42,21 @@ func Agreed(charges []Charge) ([]byte, error) {
 	return json.Marshal(list)
 }
 
-// Agreement is what a change leads from or to.
+// Agreement is the total and the charges before or after a change.
 type Agreement struct {
 	Total   int64
 	Charges []byte // see Agreed
 }
 
-// AgreementOf is what a plan and its charges say now.
+// AgreementOf returns the current agreement of a plan and its charges.
 func AgreementOf(p Plan, charges []Charge) (Agreement, error) {
 	list, err := Agreed(charges)
 	return Agreement{Total: p.Total, Charges: list}, err
 }
 
-// AddVersion writes what a plan is after a change as its next version. A plan that was never
-// changed gets its first version too, from before: what was agreed when it was made. It is called
-// under the plan's lock. The acting party of the context is its actor.
+// AddVersion stores the agreement after a change as the plan's next version. If the plan was never
+// changed, its first version is stored too, from before: the original agreement. AddVersion is
+// called under the plan's lock. The actor is the acting party of the context.
 func AddVersion(ctx context.Context, tx Tx, p Plan, before, after Agreement, at time.Time, what string) error {
 	last, err := tx.LastPlanVersion(ctx, p.ID)
 	if errors.Is(err, ErrNotFound) {
@@ -76,7 +75,8 @@ func AddVersion(ctx context.Context, tx Tx, p Plan, before, after Agreement, at 
 	})
 }
 
-// firstVersion is what was agreed when the plan was made, by the actor of the plan's first entry.
+// firstVersion returns the original agreement of a plan, by the actor of the plan's first audit
+// entry.
 func firstVersion(ctx context.Context, r Reader, p Plan, a Agreement) (PlanVersion, error) {
 	v := PlanVersion{PlanID: p.ID, Number: 1, At: p.CreatedAt, Actor: ActorUnknown, What: "agreed", Total: a.Total, Charges: a.Charges}
 	trail, err := r.AuditTrail(ctx, AuditFilter{Plan: p.ID, Limit: 1})
@@ -86,8 +86,8 @@ func firstVersion(ctx context.Context, r Reader, p Plan, a Agreement) (PlanVersi
 	return v, err
 }
 
-// PlanVersions lists every version of a plan, oldest first. One that was never changed has its
-// first version without a row. Errors: ErrNotFound.
+// PlanVersions lists every version of a plan, oldest first. The first version of a plan that was
+// never changed is not stored; it is derived from the plan. Errors: ErrNotFound.
 func PlanVersions(ctx context.Context, r Reader, id PlanID) ([]PlanVersion, error) {
 	p, err := r.Plan(ctx, id)
 	if err != nil {
@@ -122,7 +122,7 @@ func PlanVersions(ctx context.Context, r Reader, id PlanID) ([]PlanVersion, erro
 	return []PlanVersion{first}, err
 }
 
-// List reads the charges of the version.
+// List returns the charges of the version.
 func (v PlanVersion) List() ([]AgreedCharge, error) {
 	var list []AgreedCharge
 	if err := json.Unmarshal(v.Charges, &list); err != nil {

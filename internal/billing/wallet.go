@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// Wallet is a customer with their cards, and what the cards are charged for.
+// Wallet is a customer with their cards, and the plans and charges that the cards pay for.
 type Wallet struct {
 	Customer Customer
 	Cards    []Card // in order: see AllInOrder
-	Plans    []Plan // that may still charge something, newest first
+	Plans    []Plan // open ones, newest first
 	Charges  map[CardID][]Charge
 }
 

@@ -1,14 +1,14 @@
 package billing
 
-// Warnings lists what a merchant should know of a plan in a currency before it is sold; nil when
-// there is nothing.
+// Warnings lists what a merchant should know before selling a plan in a currency; nil when there is
+// nothing.
 func Warnings(currency Currency) []string {
 	if currency != "inr" {
 		return nil
 	}
 	// Source: docs.stripe.com/india-recurring-payments, "Off-session payments".
 	return []string{
-		"cards issued in India are charged off-session under an e-mandate alone, and Tranche registers none: " +
-			"expect the bank to decline later charges, and the customer to confirm each payment",
+		"cards issued in India can be charged off-session only under an e-mandate, and Tranche registers none: " +
+			"expect banks to decline later charges, so that customers must confirm each payment",
 	}
 }
