@@ -48,8 +48,8 @@ func (t *planTx) withinCaps(ctx context.Context, c *billing.Charge, card billing
 		})
 	}
 	t.audit(c, "charge.failed", fmt.Sprintf("charge %d: not tried again: %s", c.Sequence, why),
-		"no further attempt by itself; the customer can still pay")
-	return false, t.move(c, billing.ChargeFailed, why+"; the next time lies beyond the policy's deadline", time.Time{})
+		"no further automatic attempt; the customer can still pay")
+	return false, t.move(c, billing.ChargeFailed, why+"; the next possible time is after the policy's deadline", time.Time{})
 }
 
 // codeCapped is the decline code of a charge that was never tried because its card had been

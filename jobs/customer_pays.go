@@ -24,7 +24,7 @@ func (t *planTx) leaveToCustomer(ctx context.Context, c *billing.Charge, a billi
 		return nil
 	}
 	a.Outcome, a.FinishedAt = billing.OutcomeCanceled, t.now
-	a.Failure = billing.Failure{Code: codeAbandoned, Message: "the customer's payment was begun and got no further"}
+	a.Failure = billing.Failure{Code: codeAbandoned, Message: "the customer began a payment and did not continue it"}
 	if err := t.UpdateAttempt(ctx, a); err != nil {
 		return err
 	}

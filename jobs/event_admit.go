@@ -12,7 +12,7 @@ import (
 // errNoObject is the error for an event that can't be handled because its body does not name its
 // object. Stripe sends no such event, and a retry could not help, because the stored body does not
 // change.
-var errNoObject = errors.New("the event's data.object.id is missing, so it is not known what the event is about: look at it in Stripe's dashboard")
+var errNoObject = errors.New("the event's data.object.id is missing, so its object is unknown: look at the event in Stripe's dashboard")
 
 // subject is what an event is about: the ids that the event names, and the object as fetched from
 // Stripe. Unknown ids are empty.
@@ -36,12 +36,12 @@ func (s subject) labeled(metadata map[string]string) subject {
 	return s
 }
 
-// admit checks mode and account, the one check that every event passes before its handler, over
-// whichever way the event came. It returns the event's subject. The verdict has a status if the event
-// changes nothing: an event of the other mode, which Stripe sends to live endpoints of Connect
-// platforms (docs.stripe.com/connect/webhooks), or an event of an account that does not own the
-// event's objects. ctx acts for the account of the event. Errors: errNoObject; the errors of the
-// fetch.
+// admit checks the mode and account of an event. It is the only such check, and every event passes
+// it before its handler, however the event arrived. It returns the event's subject. The verdict has
+// a status if the event changes nothing: an event of the other mode, which Stripe sends to live
+// endpoints of Connect platforms (docs.stripe.com/connect/webhooks), or an event of an account that
+// does not own the event's objects. ctx acts for the account of the event. Errors: errNoObject; the
+// errors of the fetch.
 func (w *Worker) admit(ctx context.Context, e billing.Event, kind eventKind) (subject, verdict, error) {
 	switch {
 	case e.Livemode != w.Livemode:

@@ -75,7 +75,7 @@ func (w *Worker) syncCard(ctx context.Context, tx billing.Tx, pm billing.Payment
 	}
 	owner, err := tx.CustomerByStripe(ctx, pm.Customer)
 	if errors.Is(err, billing.ErrNotFound) {
-		return unknownYet(pm.Customer, "Stripe customer %s is no customer of a plan", pm.Customer), nil
+		return unknownYet(pm.Customer, "Stripe customer %s has no plan", pm.Customer), nil
 	}
 	if err != nil {
 		return verdict{}, err
@@ -98,7 +98,7 @@ func (w *Worker) updateCard(ctx context.Context, tx billing.Tx, card billing.Car
 	return tx.InsertAudit(ctx, billing.AuditEntry{
 		At: w.Clock.Now(), Actor: billing.ActorStripe, Action: "card.held", CustomerID: card.CustomerID, CardID: card.ID,
 		Message: fmt.Sprintf("%s is not charged until the customer agrees: %s", after.Label(), after.Hold),
-		Next:    "what falls due asks the customer for a card; release the card when they have agreed to it",
+		Next:    "charges that fall due ask the customer for a card; release the card once the customer has agreed to it",
 	})
 }
 
@@ -118,7 +118,7 @@ func (w *Worker) handleCustomerDeleted(ctx context.Context, e billing.Event, _ s
 	err = w.Store.Update(ctx, func(tx billing.Tx) error {
 		customer, err := tx.CustomerByStripe(ctx, e.ObjectID)
 		if errors.Is(err, billing.ErrNotFound) {
-			v = ignored("Stripe customer %s is no customer of a plan", e.ObjectID)
+			v = ignored("Stripe customer %s has no plan", e.ObjectID)
 			return nil
 		}
 		if err != nil {

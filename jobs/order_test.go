@@ -133,7 +133,7 @@ func TestFraudWarning_OfAPaymentThatIsImportedLater(t *testing.T) {
 	})
 }
 
-// TestEvent_OfTheOtherModeOrAccount: it changes nothing, whatever its type.
+// TestEvent_OfTheOtherModeOrAccount: such an event of any type changes nothing.
 func TestEvent_OfTheOtherModeOrAccount(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.plan(nil)

@@ -80,7 +80,7 @@ func (t *planTx) afterFailure(d dunning.Decision) string {
 	case billing.ChargeRequiresPaymentMethod:
 		return "the customer is asked for another card; no timed retry"
 	default:
-		return "no further attempt by itself; the customer can still pay"
+		return "no further automatic attempt; the customer can still pay"
 	}
 }
 

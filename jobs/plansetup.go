@@ -33,7 +33,7 @@ func (w *Worker) planOfSetup(ctx context.Context, si billing.SetupIntent) (billi
 // the plan. For an active plan it changes nothing: the plan may have another card by then.
 func (w *Worker) setUpPlan(ctx context.Context, si billing.SetupIntent, plan billing.Plan) (verdict, error) {
 	if plan.Status != billing.PlanAwaitingFirstPayment {
-		return ignored("plan %s is %s, and waits for no card", plan.Reference, spoken(plan.Status)), nil
+		return ignored("plan %s is %s, and does not wait for a card", plan.Reference, spoken(plan.Status)), nil
 	}
 	customer, err := w.Store.Customer(ctx, plan.CustomerID)
 	if err != nil {

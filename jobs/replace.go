@@ -36,7 +36,7 @@ func whyReplace(c *billing.Charge, card billing.Card, attempts []billing.Attempt
 		}
 	}
 	if tries >= confirmLimit {
-		return fmt.Sprintf("it was confirmed %d times, and Stripe cancels one that is confirmed too often", tries)
+		return fmt.Sprintf("it was confirmed %d times, and Stripe cancels a PaymentIntent that is confirmed too often", tries)
 	}
 	return ""
 }
@@ -49,7 +49,7 @@ func (t *planTx) whyReplace(ctx context.Context, c *billing.Charge, card billing
 	}
 	begun, err := t.isOurs(ctx, c, billing.PaymentIntent{ID: c.PaymentIntent})
 	if begun {
-		return "its replacement was begun", err
+		return "its replacement has begun", err
 	}
 	return "", err
 }
@@ -116,9 +116,9 @@ func (w *Worker) replacePayment(ctx context.Context, r call) error {
 func notCanceled(id string, pi billing.PaymentIntent, looked error) error {
 	switch {
 	case looked != nil && pi.Status != billing.IntentCanceled:
-		return fmt.Errorf("%s is not seen canceled yet, and no new PaymentIntent is made before: %w", id, looked)
+		return fmt.Errorf("the cancellation of %s is not certain yet, so no new PaymentIntent is created: %w", id, looked)
 	case pi.Status != billing.IntentCanceled:
-		return fmt.Errorf("%s is %s and not canceled yet, and no new PaymentIntent is made before", id, spoken(pi.Status))
+		return fmt.Errorf("%s is %s and not canceled yet, so no new PaymentIntent is created", id, spoken(pi.Status))
 	}
 	return nil
 }
