@@ -87,16 +87,16 @@ func fieldsOf(t reflect.Type) []bodyField {
 }
 
 func fieldsOfStruct(t reflect.Type) (fields []bodyField) {
-	for i := range t.NumField() {
-		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-		inner := fieldsOf(t.Field(i).Type)
+	for field := range t.Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		inner := fieldsOf(field.Type)
 		switch {
 		case name == "-":
-		case t.Field(i).Anonymous && name == "":
+		case field.Anonymous && name == "":
 			fields = append(fields, inner...)
-		case t.Field(i).IsExported():
+		case field.IsExported():
 			if name == "" {
-				name = t.Field(i).Name
+				name = field.Name
 			}
 			if isObject := len(inner) > 0 && len(inner[0].path) > 0; isObject {
 				fields = append(fields, bodyField{path: []string{name}})

@@ -63,34 +63,44 @@ func (v *View) awaitsCard() bool {
 	return v.Kind == string(billing.NoticeCheckoutReminder) && v.data.FailureReason == billing.ReasonNoCardSaved
 }
 
+// paragraphs writes the text of the kind of notice.
 func (v *View) paragraphs(k billing.NoticeKind) {
-	switch k {
-	case billing.NoticeUpcomingCharge:
-		v.upcoming()
-	case billing.NoticePaymentSucceeded:
-		v.succeeded()
-	case billing.NoticePaymentFailed:
-		v.failed()
-	case billing.NoticeActionRequired:
-		v.authenticate()
-	case billing.NoticeFinal:
-		v.final()
-	case billing.NoticePlanDefaulted:
-		v.defaulted()
-	case billing.NoticeCardExpiring, billing.NoticeCardNeeded:
-		v.askForCard(k)
-	case billing.NoticeCardUpdated:
-		v.say(v.own("intro"))
-		v.say(v.own("not_you"))
-	case billing.NoticeCheckoutReminder:
-		v.checkout()
-	case billing.NoticePlanStarted:
-		v.started()
-	case billing.NoticePlanChanged, billing.NoticePlanPaused, billing.NoticePlanResumed, billing.NoticePlanCanceled, billing.NoticeRefundMade, billing.NoticeRefundFailed:
-		v.changed(k)
-	default:
-		v.say(v.ourOwn("intro", "nothing")...)
+	if write, ok := writers()[k]; ok {
+		write(v, k)
+		return
 	}
+	v.say(v.ourOwn("intro", "nothing")...)
+}
+
+// writers are the kinds of notice whose text is more than an introduction.
+func writers() map[billing.NoticeKind]func(v *View, k billing.NoticeKind) {
+	plain := func(write func(*View)) func(*View, billing.NoticeKind) {
+		return func(v *View, _ billing.NoticeKind) { write(v) }
+	}
+	return map[billing.NoticeKind]func(*View, billing.NoticeKind){
+		billing.NoticeUpcomingCharge:   plain((*View).upcoming),
+		billing.NoticePaymentSucceeded: plain((*View).succeeded),
+		billing.NoticePaymentFailed:    plain((*View).failed),
+		billing.NoticeActionRequired:   plain((*View).authenticate),
+		billing.NoticeFinal:            plain((*View).final),
+		billing.NoticePlanDefaulted:    plain((*View).defaulted),
+		billing.NoticeCardExpiring:     (*View).askForCard,
+		billing.NoticeCardNeeded:       (*View).askForCard,
+		billing.NoticeCardUpdated:      plain((*View).cardUpdated),
+		billing.NoticeCheckoutReminder: plain((*View).checkout),
+		billing.NoticePlanStarted:      plain((*View).started),
+		billing.NoticePlanChanged:      (*View).changed,
+		billing.NoticePlanPaused:       (*View).changed,
+		billing.NoticePlanResumed:      (*View).changed,
+		billing.NoticePlanCanceled:     (*View).changed,
+		billing.NoticeRefundMade:       (*View).changed,
+		billing.NoticeRefundFailed:     (*View).changed,
+	}
+}
+
+func (v *View) cardUpdated() {
+	v.say(v.own("intro"))
+	v.say(v.own("not_you"))
 }
 
 // checkout reminds of a first payment, or of a card, that has not come.
