@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fieldWords are the words by which a stranger looks for a behavior, and the file whose comments
-// hold each because its code does it.
+// fieldWords are the terms that a newcomer searches for, each with the file whose code implements
+// it, and whose comments must contain the term.
 var fieldWords = map[string]string{
 	"rate limit":         "internal/stripelimit/limiter.go",
 	"429":                "internal/stripelimit/rate.go",

@@ -17,8 +17,8 @@ import (
 // edit replaces a piece of a source file.
 type edit struct{ file, old, new string }
 
-// guards lists the safeguards of the code: how to remove each, the scenario in which it matters,
-// and the damage without it.
+// guards lists the safeguards of the code: how to remove each, the scenario that needs it, and the
+// damage without it.
 var guards = map[string]struct {
 	edits  []edit
 	damage string // what the harness must report

@@ -1,7 +1,6 @@
-// Package clock gives the time that charges live in. In production it is the real one. For
-// demonstrations and tests it can run faster: simulated = epoch + (real - epoch) * rate. Epoch and
-// rate are all there is to agree on, so several processes and the Stripe simulator live through the
-// same months together.
+// Package clock provides the clock of charges. In production it shows the real time. For
+// demonstrations and tests it can run faster: simulated = epoch + (real - epoch) * rate. Several
+// processes and the Stripe simulator show the same time if they have the same epoch and rate.
 package clock
 
 import (
@@ -12,7 +11,7 @@ import (
 	"time"
 )
 
-// Clock turns real time into simulated time. The zero value is the real clock. It is safe for
+// Clock converts real time to simulated time. The zero value is the real clock. It is safe for
 // concurrent use.
 type Clock struct {
 	epoch time.Time
@@ -21,7 +20,7 @@ type Clock struct {
 	mono  func() time.Duration // nil means the machine's
 }
 
-// maxRate is about a year in a second: beyond it a scheduling hiccup is worth months.
+// maxRate is about a year per second: with a higher rate, a short scheduling delay would be months.
 const maxRate = 4e7
 
 // New makes a clock that showed the real time at epoch and has run rate times as fast since. wall
@@ -30,8 +29,8 @@ func New(epoch time.Time, rate float64, wall func() time.Time) Clock {
 	return Clock{epoch: epoch, rate: rate, wall: wall}
 }
 
-// Parse reads a setting such as 2026-01-01T00:00:00Z@86400 (epoch@rate). An empty one is the real
-// clock.
+// Parse parses a setting such as 2026-01-01T00:00:00Z@86400 (epoch@rate). An empty setting is the
+// real clock.
 func Parse(s string) (Clock, error) {
 	if s == "" {
 		return Clock{}, nil
@@ -48,7 +47,7 @@ func Parse(s string) (Clock, error) {
 	return New(epoch, r, nil), nil
 }
 
-// String writes the clock as Parse reads it; empty for the real clock.
+// String returns the clock in the format of Parse; "" for the real clock.
 func (c Clock) String() string {
 	if c.rate == 0 {
 		return ""
@@ -56,7 +55,7 @@ func (c Clock) String() string {
 	return c.epoch.UTC().Format(time.RFC3339Nano) + "@" + strconv.FormatFloat(c.rate, 'f', -1, 64)
 }
 
-// Wall is the real time: for signatures, certificates and other dealings with the world outside.
+// Wall returns the real time, for signatures, certificates and other uses outside the simulation.
 func (c Clock) Wall() time.Time {
 	if c.wall == nil {
 		return wallNow().UTC()
@@ -64,7 +63,7 @@ func (c Clock) Wall() time.Time {
 	return c.wall().UTC()
 }
 
-// Now is the simulated time, in UTC, to the millisecond, as the store keeps it.
+// Now returns the simulated time in UTC, to the millisecond, as the store keeps it.
 func (c Clock) Now() time.Time {
 	now := c.Wall()
 	if c.rate != 0 {
@@ -73,8 +72,8 @@ func (c Clock) Now() time.Time {
 	return now.Truncate(time.Millisecond)
 }
 
-// Simulated is how far the clock moves in a real duration. Leases and back-off are real time: a
-// worker does not get faster because the calendar does.
+// Simulated returns how far the clock advances in a real duration. Leases and back-off are real
+// time: a faster calendar does not make a worker faster.
 func (c Clock) Simulated(d time.Duration) time.Duration {
 	if c.rate == 0 {
 		return d
@@ -82,7 +81,7 @@ func (c Clock) Simulated(d time.Duration) time.Duration {
 	return scale(d, c.rate)
 }
 
-// Until is the real time that is left until the clock shows t; 0 when it has.
+// Until returns the real time until the clock shows t; 0 if t has passed.
 func (c Clock) Until(t time.Time) time.Duration {
 	d := t.Sub(c.Now())
 	if c.rate != 0 {
@@ -91,7 +90,7 @@ func (c Clock) Until(t time.Time) time.Duration {
 	return max(d, 0)
 }
 
-// scale multiplies without overflowing: beyond 290 years a duration stays at its greatest.
+// scale multiplies without overflow: above 290 years, it returns the longest duration.
 func scale(d time.Duration, by float64) time.Duration {
 	f := float64(d) * by
 	return time.Duration(min(max(f, math.MinInt64/2), math.MaxInt64/2))

@@ -2,12 +2,12 @@ package clock
 
 import "time"
 
-// started is where the monotonic clock of this process begins.
+// started is when the monotonic clock of this process begins.
 var started = time.Now()
 
-// wallNow reads the machine's wall clock. It is the only place in production code that does: a test
-// that wants a process with a wrong clock replaces this file in the build.
+// wallNow reads the machine's wall clock. No other production code does: a test that needs a
+// process with a wrong clock replaces this file in the build.
 func wallNow() time.Time { return time.Now() }
 
-// monotonicNow reads the machine's monotonic clock, which nobody can set.
+// monotonicNow reads the machine's monotonic clock, which can't be set.
 func monotonicNow() time.Duration { return time.Since(started) }

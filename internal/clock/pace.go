@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Pace is a wall clock that waits for who reads the time: it runs with the machine's, but stands
-// still once it is a lead past the last Beat. What a fast clock shows then depends on the work that
-// was done, and not on how long a busy machine took for it. It is safe for concurrent use.
+// Pace is a wall clock that waits for its user: it runs with the machine's clock, but stops once
+// the last Beat is a lead ago. The time on a fast clock then depends on the work that was done, and
+// not on how long a busy machine took for it. It is safe for concurrent use.
 type Pace struct {
 	lead time.Duration
 	wall func() time.Time

@@ -30,7 +30,7 @@ const (
 	repeatAfter = 10 * time.Minute
 	// dateError is what the whole seconds of an HTTP Date leave open, either way, around its middle.
 	dateError = 500 * time.Millisecond
-	// askTimeout bounds one measurement.
+	// askTimeout limits how long one measurement may take.
 	askTimeout = 5 * time.Second
 )
 
@@ -40,11 +40,11 @@ const (
 	Stripe   = "Stripe"
 )
 
-// Config is what a Guard works with.
+// Config configures a Guard.
 type Config struct {
 	Clock clock.Clock
-	// Database returns the database's time. It is nil where the database runs in this process and has
-	// no clock of its own; Stripe's is then the only one to compare with.
+	// Database returns the database's time. It is nil if the database runs in this process and has no
+	// clock of its own; the clock is then compared with Stripe's only.
 	Database func(ctx context.Context) (time.Time, error)
 	// Stripe makes one call to Stripe, whose answer is reported through Answered. It may be nil.
 	Stripe func(ctx context.Context) error
@@ -80,7 +80,7 @@ var errUnchecked = fmt.Errorf("this machine's clock was not compared with anothe
 type offset struct {
 	ahead time.Duration
 	at    clock.Instant
-	// known is false for an answer without a time: it proves nothing and accuses nobody.
+	// known is false for an answer without a time, which proves nothing.
 	known bool
 }
 
@@ -103,8 +103,8 @@ func New(c Config) *Guard {
 	return &Guard{Config: c, offsets: map[string]offset{}, base: c.Clock.Instant()}
 }
 
-// Answered takes the Date of an answer of Stripe's that arrived now, and how long the call took by
-// the monotonic clock. A zero date is an answer without one.
+// Answered records the Date of a response from Stripe that arrived now, and how long the call took
+// by the monotonic clock. A zero date means that the response had none.
 func (g *Guard) Answered(date time.Time, took time.Duration) {
 	ahead := time.Duration(0)
 	if !date.IsZero() {
@@ -114,7 +114,7 @@ func (g *Guard) Answered(date time.Time, took time.Duration) {
 	g.note(Stripe, ahead, !date.IsZero())
 }
 
-// reduced takes away from a difference what the measurement leaves open.
+// reduced subtracts the uncertainty of a measurement from a difference.
 func reduced(d, uncertain time.Duration) time.Duration {
 	if d < 0 {
 		return min(d+uncertain, 0)
@@ -122,7 +122,8 @@ func reduced(d, uncertain time.Duration) time.Duration {
 	return max(d-uncertain, 0)
 }
 
-// note remembers a comparison. It settles a doubt when its source is the one that must be asked.
+// note records a comparison. It ends the doubt about a clock that was set, if the source is the one
+// that must be asked.
 func (g *Guard) note(source string, ahead time.Duration, known bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -134,7 +135,7 @@ func (g *Guard) note(source string, ahead time.Duration, known bool) {
 	}
 }
 
-// noticeStep doubts the clock when it was set. What was compared before says nothing any more.
+// noticeStep marks the clock as in doubt if it was set: earlier comparisons are void.
 func (g *Guard) noticeStep() {
 	step := g.Clock.Step(g.base)
 	if step.Abs() < stepOf {
@@ -145,7 +146,7 @@ func (g *Guard) noticeStep() {
 	clear(g.offsets)
 }
 
-// Measure compares the clock with the database's, and with Stripe's where no answer came lately.
+// Measure compares the clock with the database's, and with Stripe's if no response came lately.
 func (g *Guard) Measure(ctx context.Context) {
 	g.asking.Lock()
 	defer g.asking.Unlock()
@@ -166,14 +167,14 @@ func (g *Guard) measure(ctx context.Context) {
 	defer cancel()
 	g.askDatabase(ctx)
 	if g.Stripe != nil && g.stale(Stripe) {
-		_ = g.Stripe(ctx) // what its answer says is noted by Answered; without an answer nothing is known
+		_ = g.Stripe(ctx) // Answered records the result; without an answer nothing is known
 	}
 	g.mu.Lock()
 	g.measured = g.Clock.Instant()
 	g.mu.Unlock()
 }
 
-// askDatabase reads the database's clock and takes half of the round trip off.
+// askDatabase reads the database's clock and subtracts half of the round trip.
 func (g *Guard) askDatabase(ctx context.Context) {
 	if g.Database == nil {
 		return
@@ -186,7 +187,7 @@ func (g *Guard) askDatabase(ctx context.Context) {
 	}
 }
 
-// stale reports whether a source was not heard of for as long as a measurement lasts.
+// stale reports whether the last comparison with a source is too old.
 func (g *Guard) stale(source string) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -194,7 +195,7 @@ func (g *Guard) stale(source string) bool {
 	return !heard || g.Clock.Since(o.at) >= g.pace()
 }
 
-// pace is the real time between two measurements. The caller holds the lock.
+// pace returns the real time between two measurements. The caller holds the lock.
 func (g *Guard) pace() time.Duration {
 	if g.verdict() != nil || !g.compared {
 		return doubtEvery
@@ -229,7 +230,7 @@ func (g *Guard) inDoubt() bool {
 	return g.doubt && g.Clock.Since(g.measured) >= doubtEvery
 }
 
-// Wrong is Check for what goes on before the clock was ever compared: taking in webhooks and
+// Wrong is Check for work that may be done before the clock was compared: accepting webhooks and
 // requests.
 func (g *Guard) Wrong() error {
 	g.mu.Lock()
@@ -238,7 +239,7 @@ func (g *Guard) Wrong() error {
 	return g.verdict()
 }
 
-// verdict is the result of the last comparisons. The caller holds the lock.
+// verdict returns the result of the last comparisons. The caller holds the lock.
 func (g *Guard) verdict() error {
 	for _, source := range []string{Database, Stripe} {
 		if o := g.offsets[source]; o.known && o.ahead.Abs() > Limit {

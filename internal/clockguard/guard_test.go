@@ -21,7 +21,7 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 // machine is a machine whose clock can be set, a database and Stripe, whose clocks are right.
 type machine struct {
 	elapsed time.Duration // since noon, by the monotonic clock
-	off     time.Duration // by which the wall clock is ahead
+	off     time.Duration // how far the wall clock is ahead
 	rtt     time.Duration // of a call
 	away    bool          // neither database nor Stripe answers
 	asked   int           // how often the database was
@@ -45,8 +45,8 @@ func (m *machine) database(context.Context) (time.Time, error) {
 	return now, nil
 }
 
-// onServer is a guard of a process with a database server; without one Stripe alone has another
-// clock.
+// guard returns the guard of a process, with or without a database server; without one, only Stripe
+// has another clock.
 func (m *machine) guard(server bool) *clockguard.Guard {
 	c := clockguard.Config{Clock: m.clock(), Log: zerolog.Nop()}
 	if server {
@@ -87,8 +87,7 @@ func TestCheck_OffByMoreThanAMinute(t *testing.T) {
 	}
 }
 
-// TestCheck_SlowAnswer gives the database half of a slow call: 80 s of a call say nothing of a
-// clock.
+// TestCheck_SlowAnswer subtracts half of a slow call: a call of 80 s shows nothing about a clock.
 func TestCheck_SlowAnswer(t *testing.T) {
 	t.Parallel()
 	m := &machine{rtt: 80 * time.Second}
@@ -140,7 +139,8 @@ func TestAnswered_NoDate(t *testing.T) {
 	require.NoError(t, g.Check(t.Context()), "there is nothing to compare with")
 }
 
-// TestRun_ComparesAgain finds a clock that drifts, and one that is set, without a task that asks.
+// TestRun_ComparesAgain requires that Run finds a drifting clock, and a clock that was set, without
+// a call of Check.
 func TestRun_ComparesAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var off, asked atomic.Int64

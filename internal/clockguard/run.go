@@ -34,13 +34,13 @@ func (g *Guard) due() bool {
 	return g.Clock.Since(g.measured) >= g.pace()
 }
 
-// report is what was last logged, and when.
+// report is the last logged state, and when it was logged.
 type report struct {
 	fault string
 	at    clock.Instant
 }
 
-// report logs a change, and a fault that lasts every ten minutes.
+// report logs a change at once, and a lasting fault every ten minutes.
 func (g *Guard) report(said report) report {
 	err := g.Wrong()
 	switch {

@@ -121,8 +121,8 @@ func (c Facts) attemptText(a billing.Attempt) string {
 	}
 }
 
-// whoTried describes who made an attempt, and with which card. Any card other than that of the
-// first attempt counts as another card, and so does a backup card, even if it was tried first.
+// whoTried describes who made an attempt, and with which card. Any card but the first attempt's
+// counts as another card, and so does a backup card, even if it was tried first.
 func (c Facts) whoTried(a billing.Attempt) string {
 	method := a.Params.PaymentMethod
 	switch {

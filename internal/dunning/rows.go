@@ -147,7 +147,7 @@ func cardRows() []Row {
 	}
 }
 
-// fraudRows must look like a generic decline to a customer. Customers are never told that fraud was
+// fraudRows must look like a generic decline to a customer, who must never learn that fraud was
 // suspected (docs.stripe.com/declines/codes).
 func fraudRows() []Row {
 	row := func(code string, class Class, merchant string) Row {

@@ -68,7 +68,7 @@ func TestWhatIsCountedIsShown(t *testing.T) {
 	} {
 		require.Contains(t, text, line)
 	}
-	require.NotContains(t, text, "hidden", "a page without a key names nobody")
+	require.NotContains(t, text, "hidden", "a page without a key contains no names")
 }
 
 func TestWhatIsDownIsSaidAndHidesNothingElse(t *testing.T) {

@@ -57,8 +57,7 @@ func (v *View) variant(key string) string {
 	return key
 }
 
-// awaitsCard reports whether the mail reminds of a checkout in which a card is saved and nothing is
-// paid.
+// awaitsCard reports whether the mail reminds of a checkout that saves a card without a payment.
 func (v *View) awaitsCard() bool {
 	return v.Kind == string(billing.NoticeCheckoutReminder) && v.data.FailureReason == billing.ReasonNoCardSaved
 }

@@ -7,7 +7,7 @@ import (
 	"tranche/internal/billing"
 )
 
-// several writes one mail about all payments of a notice: what each is for, their total, and a
+// several writes one mail about all payments of a notice: the purpose of each, their total, and a
 // button for each plan. The page of a plan shows everything owed there.
 func (v *View) several(n billing.Notice, m Merchant) {
 	d := v.data
@@ -47,8 +47,7 @@ func (v *View) several(n billing.Notice, m Merchant) {
 	v.detail("sum", v.Amount)
 }
 
-// failedPayment adds a line for one payment: what it is for, its amount, its day and the next
-// attempt.
+// failedPayment adds a line for one payment: its purpose, amount and day, and the next attempt.
 func (v *View) failedPayment(o billing.GatheredNotice) {
 	key := "row"
 	if !o.NextAttemptAt.IsZero() {

@@ -7,7 +7,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// ReminderStatements runs the statements that find the charges, cards and plans which need a notice.
+// ReminderStatements runs the statements that find the charges, cards and plans which need a
+// notice.
 func ReminderStatements(ctx context.Context, in billing.Tx) {
 	t, ok := in.(*tx)
 	if !ok {

@@ -171,9 +171,9 @@ func TestNoStatementReadsAWholeTableInPostgreSQL(t *testing.T) {
 	}
 }
 
-// forgetStatistics makes PostgreSQL plan for tables that were never filled or analyzed, whatever
-// tests used the schema before and autovacuum did to it. Otherwise the choice between two indexes
-// of an empty table would depend on the order of the tests.
+// forgetStatistics makes PostgreSQL plan for tables that were never filled or analyzed, even if
+// earlier tests or autovacuum changed their statistics. Otherwise the choice between two indexes of
+// an empty table would depend on the order of the tests.
 func forgetStatistics(t *testing.T, c *sql.Conn) {
 	t.Helper()
 	_, err := c.ExecContext(t.Context(), `DO $$ DECLARE name text; BEGIN

@@ -26,14 +26,14 @@ const (
 // object, so a key with the permission gets "no such object", and a key without it gets a 403.
 type Probe struct{ Method, Path string }
 
-// Permission is one row of the form on which Stripe's dashboard makes a restricted key.
+// Permission is one row of the form for restricted keys in Stripe's dashboard.
 type Permission struct {
 	Row       string   // the row's name
 	Access    Access   // what to choose there
 	Resources []string // the parts of paths that it covers, such as payment_intents; the main one first
 	Names     []string // Stripe's own names in refusals: rak_NAME_write
 	Lost      string   // what fails without it
-	Advisory  bool     // nothing is collected, refunded or recorded by it
+	Advisory  bool     // whether collecting, refunding and recording work without it
 	Probes    []Probe
 }
 
@@ -48,7 +48,7 @@ func (p Permission) Scope() string {
 	return p.Resources[0]
 }
 
-// noSuch is the end of an id that no object of Stripe's has.
+// noSuch is the end of an id that no object at Stripe has.
 const noSuch = "trancheDoctor"
 
 // Permissions lists every permission that Tranche needs, and no other. Connected accounts take the
@@ -144,7 +144,7 @@ func find(is func(Permission) bool) (Permission, bool) {
 	return Permission{}, false
 }
 
-// Markdown is the table of SECURITY.md.
+// Markdown returns the table of SECURITY.md.
 func Markdown() string {
 	var b strings.Builder
 	b.WriteString("| in Stripe's dashboard | choose | without it |\n|---|---|---|\n")
@@ -154,5 +154,5 @@ func Markdown() string {
 	return b.String()
 }
 
-// Remedy is what to do about a missing permission.
+// Remedy describes how to add a missing permission.
 const Remedy = "edit the restricted key in Stripe's dashboard (Developers, API keys) and add it; SECURITY.md lists all that are needed"

@@ -10,8 +10,8 @@ import (
 	"tranche/internal/stripekey"
 )
 
-// TestPermissions_Documents wants SECURITY.md to hold the list, and README.md to point there and to
-// hold no list of its own.
+// TestPermissions_Documents requires that SECURITY.md contains the list, and that README.md points
+// there and has no list of its own.
 func TestPermissions_Documents(t *testing.T) {
 	t.Parallel()
 	security, err := os.ReadFile("../../SECURITY.md")

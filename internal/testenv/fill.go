@@ -6,9 +6,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// FillRedis makes a Redis of the test's own take no more writes, as one does whose memory is full,
-// and returns what gives it room again. It lowers the limit instead of writing up to it: at the
-// edge some writes still find room.
+// FillRedis makes the test's own Redis refuse writes, as a Redis with full memory does, and returns
+// a function that ends this. It lowers the memory limit instead of writing data up to it, because
+// near the limit some writes still succeed.
 func FillRedis(t testing.TB, redisURL string) (giveRoom func()) {
 	t.Helper()
 	options, err := redis.ParseURL(redisURL)

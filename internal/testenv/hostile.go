@@ -8,8 +8,9 @@ import (
 	"sync"
 )
 
-// HostileTexts are texts as senders of bad faith, broken encoders and unusual browsers make them.
-// Some are no text at all. A header can carry them, a JSON document as JSONText spells them.
+// HostileTexts returns texts as attackers, broken encoders and unusual browsers send them. Some are
+// not valid text. A header can contain them; a JSON document can contain them as encoded by
+// JSONText.
 func HostileTexts() []string {
 	return []string{
 		"", " ", "\x00", "a\x00b", "\xff\xfe", "Ger\xe4t", "caf\xc3", "\xed\xa0\x80", "\uFFFD",
@@ -20,8 +21,8 @@ func HostileTexts() []string {
 	}
 }
 
-// HostileValues are JSON values of every type that stand where another is expected. The strings
-// among them are HostileTexts, and what only JSON can spell.
+// HostileValues returns JSON values of every type, to be used where another type is expected. Its
+// strings are HostileTexts, and strings that only JSON can express.
 func HostileValues() []string {
 	values := []string{
 		`null`, `true`, `0`, `-1`, `7`, `1.5`, `1e400`, `9223372036854775807`, `9223372036854775808`, `[]`, `[[]]`, `{}`, `{"id":7}`, `{"":""}`,
@@ -34,7 +35,7 @@ func HostileValues() []string {
 	return values
 }
 
-// JSONText spells s as a JSON string and keeps bytes that are not UTF-8, which json.Marshal does
+// JSONText encodes s as a JSON string and keeps bytes that are not UTF-8, which json.Marshal does
 // not.
 func JSONText(s string) string {
 	var b strings.Builder
@@ -56,7 +57,7 @@ func JSONText(s string) string {
 	return b.String()
 }
 
-// corpus is what Hostile draws from, made once: a test may want a million documents.
+// corpus is the input of Hostile, made once, because a test may need a million documents.
 var corpus = sync.OnceValues(func() (texts, values []string) { return HostileTexts(), HostileValues() })
 
 // Hostile returns doc with one to three of its values or names replaced by hostile ones. The same
@@ -78,13 +79,13 @@ func Hostile(rng *rand.Rand, doc string) string {
 	return doc
 }
 
-// span is where a value or a field's name stands in a document.
+// span is the position of a value or a field's name in a document.
 type span struct {
 	from, to int
 	name     bool
 }
 
-// scalars finds every value that is no object or list, and every name.
+// scalars finds every value that is not an object or a list, and every name.
 func scalars(doc string) []span {
 	var spans []span
 	dec := json.NewDecoder(strings.NewReader(doc))

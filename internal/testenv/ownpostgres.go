@@ -15,7 +15,7 @@ import (
 )
 
 // PostgresServer is a PostgreSQL server of the test's own, which a test may stop, copy and lose. It
-// runs as user postgres where the test is root, because PostgreSQL refuses root.
+// runs as user postgres if the test is root, because PostgreSQL refuses root.
 type PostgresServer struct {
 	Folder string // holds the data directories; the server's user may write in it
 	Data   string // the data directory
@@ -55,8 +55,8 @@ func (s *PostgresServer) URL() string {
 	return "postgres://postgres@127.0.0.1:" + s.Port + "/postgres?sslmode=disable"
 }
 
-// Start starts the server, and waits until it answers. What is written reaches the system's cache
-// alone: a test ends servers, and not the machine.
+// Start starts the server, and waits until it answers. Data is not synced to disk: a test stops
+// servers, not the machine.
 func (s *PostgresServer) Start(t testing.TB) {
 	t.Helper()
 	t.Cleanup(func() { _, _ = s.try(context.Background(), s.pgCtl("stop --mode=immediate")) })
@@ -64,10 +64,10 @@ func (s *PostgresServer) Start(t testing.TB) {
 		s.Data, s.Port, s.Folder)))
 }
 
-// Stop ends the server in peace, and has it archive all of its WAL.
+// Stop shuts the server down cleanly, so that it archives all of its WAL.
 func (s *PostgresServer) Stop(t testing.TB) { t.Helper(); s.Run(t, s.pgCtl("stop --mode=fast")) }
 
-// Kill ends the server at once, as a power cut does.
+// Kill stops the server at once, as a power cut does.
 func (s *PostgresServer) Kill(t testing.TB) { t.Helper(); s.Run(t, s.pgCtl("stop --mode=immediate")) }
 
 func (s *PostgresServer) pgCtl(command string) string {
@@ -128,14 +128,14 @@ func postgresPrograms() string {
 	return filepath.Dir(slices.MaxFunc(found, func(a, b string) int { return release(a) - release(b) }))
 }
 
-// release is the number in a path of Debian's.
+// release returns the version number in a path of Debian.
 func release(initdb string) int {
 	n, _ := strconv.Atoi(filepath.Base(filepath.Dir(filepath.Dir(initdb))))
 	return n
 }
 
-// lastingPort finds a free port below those that the system gives to connections, so that none
-// takes it while a server is down.
+// lastingPort finds a free port below the system's ephemeral ports, so that no connection takes it
+// while a server is down.
 func lastingPort(t testing.TB) string {
 	t.Helper()
 	for range 100 {

@@ -16,7 +16,7 @@ import (
 const (
 	usualPostgres = "postgres://postgres@127.0.0.1:5432/postgres?sslmode=disable"
 	schemaPrefix  = "tranche_test_"
-	// staleAfter is when a schema is taken for left over by a test that was killed.
+	// staleAfter is the age at which a schema counts as left over from a killed test.
 	staleAfter = 2 * time.Hour
 )
 
@@ -29,10 +29,10 @@ func Postgres(t testing.TB) (databaseURL string) {
 	return databaseURL
 }
 
-// LastingPostgres returns the URL of an empty database that is there until it is dropped by the
-// function. It is a schema in the server at $TEST_POSTGRES_URL, or at 127.0.0.1:5432 for user
-// postgres without a password: a schema is made in a few milliseconds, where CREATE DATABASE takes
-// a tenth of a second.
+// LastingPostgres returns the URL of an empty database that exists until the returned function
+// drops it. It is a schema in the server at $TEST_POSTGRES_URL, or at 127.0.0.1:5432 for user
+// postgres without a password. Creating a schema takes a few milliseconds; CREATE DATABASE takes a
+// tenth of a second.
 func LastingPostgres(t testing.TB) (databaseURL string, done func()) {
 	t.Helper()
 	server := os.Getenv("TEST_POSTGRES_URL")
@@ -53,12 +53,12 @@ func LastingPostgres(t testing.TB) (databaseURL string, done func()) {
 		missing(t, fmt.Sprintf("PostgreSQL: start one on 127.0.0.1:5432 (user postgres, no password), or set TEST_POSTGRES_URL: %v", err))
 	}
 	done = func() {
-		// One that can't be dropped is left to dropStale.
+		// A schema that can't be dropped is left to dropStale.
 		_ = withPostgres(server, func(ctx context.Context, c *pgx.Conn) error { return drop(ctx, c, name) })
 	}
 	query := own.Query()
 	query.Set("search_path", name)
-	query.Set("application_name", name) // tells this test's connections from others
+	query.Set("application_name", name) // identifies this test's connections
 	own.RawQuery = query.Encode()
 	return own.String(), done
 }
@@ -75,15 +75,15 @@ func withPostgres(server string, fn func(context.Context, *pgx.Conn) error) erro
 	return fn(ctx, c)
 }
 
-// drop removes a schema. Connections that a failed test left open would keep it waiting, so they
-// are ended first.
+// drop removes a schema. It first ends connections that a failed test left open, for which it would
+// have to wait.
 func drop(ctx context.Context, c *pgx.Conn, name string) error {
 	_, _ = c.Exec(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1", name)
 	_, err := c.Exec(ctx, "DROP SCHEMA IF EXISTS "+name+" CASCADE")
 	return err
 }
 
-// dropStale removes what killed tests left behind. It is a courtesy: errors are passed over.
+// dropStale removes schemas that killed tests left behind. Errors are ignored.
 func dropStale(ctx context.Context, c *pgx.Conn) {
 	rows, _ := c.Query(ctx, "SELECT schema_name FROM information_schema.schemata WHERE schema_name LIKE 'tranche!_test!_%' ESCAPE '!'")
 	names, _ := pgx.CollectRows(rows, pgx.RowTo[string])

@@ -2,6 +2,6 @@
 
 package testenv
 
-// RaceDetector says whether the tests run with the race detector. It slows SQLite, which is C
+// RaceDetector reports whether the tests run with the race detector. It slows SQLite, which is C
 // translated to Go, about ten times.
 const RaceDetector = true

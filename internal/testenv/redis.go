@@ -18,15 +18,15 @@ import (
 
 const (
 	usualRedis = "redis://127.0.0.1:6379"
-	// redisLease is how long a numbered database stays taken when the test that took it was killed.
+	// redisLease is how long a numbered database stays taken after its test was killed.
 	redisLease = 10 * time.Minute
-	// readyText is what Redis and Valkey write when they take connections.
+	// readyText is the line that Redis and Valkey log when they accept connections.
 	readyText = "Ready to accept connections"
 )
 
-// Redis returns the URL of an empty Redis of the test's own: a server started for it, where
-// redis-server or valkey-server is on PATH; else a numbered database of the server at
-// $TEST_REDIS_URL or 127.0.0.1:6379, which is emptied. TEST_REDIS_URL goes first when it is set.
+// Redis returns the URL of an empty Redis of the test's own: a new server if redis-server or
+// valkey-server is on PATH, else a numbered database of the server at $TEST_REDIS_URL or
+// 127.0.0.1:6379, which is emptied. If TEST_REDIS_URL is set, it comes first.
 func Redis(t testing.TB) (redisURL string) {
 	t.Helper()
 	server := os.Getenv("TEST_REDIS_URL")
@@ -39,8 +39,7 @@ func Redis(t testing.TB) (redisURL string) {
 	return borrowRedis(t, server)
 }
 
-// RedisServer returns the URL of a Redis that is started for the test with arguments of its own,
-// such as --maxmemory.
+// RedisServer starts a Redis for the test with arguments such as --maxmemory, and returns its URL.
 func RedisServer(t testing.TB, args ...string) (redisURL string) {
 	t.Helper()
 	binary := redisBinary()
@@ -50,7 +49,7 @@ func RedisServer(t testing.TB, args ...string) (redisURL string) {
 	return startRedis(t, binary, args...)
 }
 
-// redisBinary is the path of a server's program, or empty.
+// redisBinary returns the path of a server's program; "" if there is none.
 func redisBinary() string {
 	for _, name := range []string{"redis-server", "valkey-server"} {
 		if binary, err := exec.LookPath(name); err == nil {
@@ -60,8 +59,8 @@ func redisBinary() string {
 	return ""
 }
 
-// startRedis runs a server for one test on a free port. Somebody may take the port between finding
-// and using it: then the server ends at once, and the next port is tried.
+// startRedis runs a server for one test on a free port. If another program takes the port
+// meanwhile, the server ends at once, and the next port is tried.
 func startRedis(t testing.TB, binary string, args ...string) (redisURL string) {
 	t.Helper()
 	var output string
@@ -103,7 +102,7 @@ func freePort(t testing.TB) string {
 	return port
 }
 
-// watcher takes a server's output and says when it is ready.
+// watcher reads a server's output and signals when the server is ready.
 type watcher struct {
 	mu     sync.Mutex
 	text   bytes.Buffer
@@ -125,15 +124,15 @@ func (w *watcher) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// String is what was written before the server was ready.
+// String returns the output until the server was ready.
 func (w *watcher) String() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.text.String()
 }
 
-// borrowRedis takes one of the server's databases 1 to 15. A key in database 0 says that it is
-// taken, so that tests in other processes see it, and expires should the test be killed.
+// borrowRedis takes one of the server's databases 1 to 15. A key in database 0 marks it as taken
+// for tests in other processes, and expires if the test is killed.
 func borrowRedis(t testing.TB, server string) (redisURL string) {
 	t.Helper()
 	u, err := url.Parse(server)
@@ -164,7 +163,7 @@ func borrowRedis(t testing.TB, server string) (redisURL string) {
 	return u.String()
 }
 
-// takeDatabase waits for a free number until ctx is done, and gives it back at the test's end.
+// takeDatabase waits for a free number until ctx is done, and releases it at the test's end.
 func takeDatabase(ctx context.Context, t testing.TB, leases *redis.Client) int {
 	t.Helper()
 	again := time.NewTicker(50 * time.Millisecond)

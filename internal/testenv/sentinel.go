@@ -11,8 +11,8 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Sentinel starts a Redis, a replica of it and a Sentinel that watches both, and returns the URL
-// and what kills the master: the Sentinel then makes the replica the master.
+// Sentinel starts a Redis, a replica of it and a Sentinel that watches both. It returns the URL,
+// and a function that kills the master, after which Sentinel promotes the replica.
 func Sentinel(t testing.TB) (redisURL string, killMaster func()) {
 	t.Helper()
 	binary := ""
@@ -61,7 +61,7 @@ func background(t testing.TB, binary string, args ...string) (kill func()) {
 	return kill
 }
 
-// waitForReplica waits until the Sentinel knows a replica that follows its master.
+// waitForReplica waits until Sentinel has found a replica that follows its master.
 func waitForReplica(t testing.TB, address string) {
 	t.Helper()
 	client := redis.NewSentinelClient(&redis.Options{Addr: address})

@@ -1,8 +1,8 @@
-// Package testenv finds the services that tests need: a database of its own for each test, a Redis,
-// a browser.
+// Package testenv provides the services that tests need: a database of its own for each test, a
+// Redis, a browser.
 //
-// What is not there skips the test and says what is missing. With REQUIRE_SERVICES=1 in the
-// environment it fails the test instead, so that a pipeline can't pass by testing nothing.
+// If a service is missing, the test is skipped with the reason. With REQUIRE_SERVICES=1 in the
+// environment the test fails instead, so that a pipeline can't pass by testing nothing.
 package testenv
 
 import (
@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// missing ends the test because a service is not there.
+// missing ends the test because a service is missing.
 func missing(t testing.TB, what string) {
 	t.Helper()
 	if os.Getenv("REQUIRE_SERVICES") == "1" {
@@ -23,7 +23,7 @@ func missing(t testing.TB, what string) {
 	t.Skip("missing: " + what)
 }
 
-// random is a short name nobody else uses.
+// random returns a short, unique name.
 func random() string {
 	var b [6]byte
 	_, _ = rand.Read(b[:]) // documented never to fail
@@ -37,8 +37,8 @@ func SQLite(t testing.TB) (databaseURL string) {
 	return "sqlite:" + filepath.Join(t.TempDir(), "tranche.db")
 }
 
-// Chromium returns the path of a Chromium or Chrome: $TEST_CHROMIUM, or what is found on PATH by
-// the usual names.
+// Chromium returns the path of a Chromium or Chrome: $TEST_CHROMIUM, or a program on PATH with one
+// of the usual names.
 func Chromium(t testing.TB) (path string) {
 	t.Helper()
 	names := []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "chrome-headless-shell", "headless_shell"}

@@ -1,8 +1,8 @@
-// Command testreport runs go test in one or more modules and prints what a person wants to read of
-// it: one line for each package, every failure in full, every skipped test by name with its reason,
-// and a last line that counts them.
+// Command testreport runs go test in one or more modules and prints a short report: one line for
+// each package, every failure in full, every skipped test by name with its reason, and a last line
+// with the counts.
 //
-// go test alone hides the skipped ones, and a test that quietly skips because a service is missing
+// go test alone hides skipped tests, and a test that skips silently because a service is missing
 // proves nothing. With REQUIRE_SERVICES=1 a skip is a failure.
 package main
 
@@ -28,7 +28,7 @@ func main() {
 	os.Exit(code)
 }
 
-// run tests every module and returns the exit code: that of the first go test that failed.
+// run tests every module and returns the exit code of the first go test that failed.
 func run(ctx context.Context, args []string, skipFails bool, stdout, stderr io.Writer) int {
 	modules, flags, ok := splitArgs(args)
 	if !ok {
@@ -46,7 +46,7 @@ func run(ctx context.Context, args []string, skipFails bool, stdout, stderr io.W
 	return verdict(code, rep, skipFails, stderr)
 }
 
-// verdict turns the tests' own exit code into ours: a run that proved nothing does not pass.
+// verdict returns our exit code for the tests' own: a run that proved nothing fails.
 func verdict(code int, rep *report, skipFails bool, stderr io.Writer) int {
 	switch {
 	case code != 0:
@@ -95,8 +95,8 @@ func runModule(ctx context.Context, dir string, flags []string, rep *report, std
 	return 0
 }
 
-// read consumes the lines of one go test -json. A line that is no event (a tool that talks on
-// stdout) is shown as it is.
+// read reads the lines of one go test -json. A line that is not an event (such as a tool's output
+// on stdout) is printed as it is.
 func (r *report) read(in io.Reader) error {
 	lines := bufio.NewReader(in)
 	for {

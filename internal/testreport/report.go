@@ -41,8 +41,8 @@ type report struct {
 	slow     []slowTest // the slowest first, at most slowest
 }
 
-// slowest is how many of the slowest tests the summary names, so that a run that grew long says
-// where.
+// slowest is how many of the slowest tests the summary lists, which shows where a slow run spends
+// its time.
 const slowest = 15
 
 type slowTest struct {
@@ -102,7 +102,8 @@ func (p *packageRun) addTestEvent(e event) {
 	}
 }
 
-// markParents finds the tests that the name is a subtest of. A subtest's own name may hold slashes.
+// markParents finds the tests that the name is a subtest of. A subtest's own name may contain
+// slashes.
 func (p *packageRun) markParents(name string) {
 	for i := range name {
 		if name[i] != '/' {
@@ -139,11 +140,11 @@ func (r *report) close(p *packageRun, e event) {
 	fmt.Fprint(r.out, strings.Join(p.output, ""))
 }
 
-// bad says whether the test failed or, as when the process died, never ended.
+// bad reports whether the test failed, or never ended because the process died.
 func (t *testRun) bad() bool { return t.status == "fail" || t.status == "" }
 
-// count adds a test up. A test with subtests counts only when it failed and none of them did: they
-// stand for it.
+// count counts a test. A test with subtests counts only if it failed and none of its subtests did;
+// otherwise, the subtests count.
 func (r *report) count(p *packageRun, e event, t *testRun) {
 	if t.parent && (!t.bad() || p.badChild(t.name)) {
 		return
@@ -160,8 +161,8 @@ func (r *report) count(p *packageRun, e event, t *testRun) {
 	}
 }
 
-// time keeps the test if it is among the slowest. A test beside others on few processors takes
-// longer than alone.
+// time keeps the test if it is among the slowest. A test that shares few processors with others
+// takes longer than alone.
 func (r *report) time(name string, seconds float64) {
 	if seconds < 1 {
 		return
@@ -182,7 +183,7 @@ func (p *packageRun) badChild(name string) bool {
 
 var sourcePosition = regexp.MustCompile(`^\S+\.go:\d+: `)
 
-// reason is what the test gave to t.Skip, on one line.
+// reason returns the test's argument to t.Skip, on one line.
 func (t *testRun) reason() string {
 	var said []string
 	for _, line := range t.output {
@@ -198,7 +199,7 @@ func (t *testRun) reason() string {
 	return strings.Join(said, "; ")
 }
 
-// summary names what was skipped and what failed, then counts, on a line of its own.
+// summary prints the skipped and the failed tests, and then a line with the counts.
 func (r *report) summary() {
 	fmt.Fprintln(r.out)
 	for _, s := range r.slow {

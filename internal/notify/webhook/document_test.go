@@ -158,7 +158,7 @@ func example(messageType string) (billing.AuditEntry, billing.Snapshot) {
 	return e, s
 }
 
-// describe sets the state of plan and charge in which a message of the type is written.
+// describe sets the state that plan and charge have when a message of the type is written.
 func describe(e *billing.AuditEntry, plan *billing.Plan, charge *billing.Charge, kind, what string) {
 	declined := func(code, reason string) {
 		plan.Status, charge.DeclineCode, charge.Reason = billing.PlanPastDue, code, reason

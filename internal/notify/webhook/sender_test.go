@@ -298,7 +298,7 @@ func TestSend_DNSRebinding(t *testing.T) {
 		s.Resolve(resolver(t, netip.MustParseAddr(address)))
 		_, err := s.Send(t.Context(), e, message)
 		require.ErrorContains(t, err, "is not an address on the Internet", address)
-		require.NotContains(t, err.Error(), address, "what a name resolves to is not shown")
+		require.NotContains(t, err.Error(), address, "the address of a host name is not shown")
 	}
 	require.Zero(t, calls)
 
