@@ -530,6 +530,14 @@ func TestAPlanThatStripeRefusesIsTakenBack(t *testing.T) {
 		for _, m := range r.messages() {
 			require.Equal(b.t, "order-1", m.Data.Plan.Reference)
 		}
+		trail, err := b.store.AuditTrail(b.t.Context(), billing.AuditFilter{})
+		require.NoError(b.t, err)
+		kept := trail[len(trail)-2:]
+		require.Equal(b.t, []string{"plan.created", "plan.discarded"}, []string{kept[0].Action, kept[1].Action}, "the trail keeps who did what")
+		for _, e := range kept {
+			require.Empty(b.t, e.PlanID)
+			require.True(b.t, strings.HasPrefix(e.Subject, "plan_"), e.Subject)
+		}
 	})
 }
 

@@ -180,8 +180,8 @@ type Tx interface {
 	// customer's Stripe customer.
 	WakeEvents(ctx context.Context, now time.Time, names ...string) error
 
-	// DeletePlan removes a plan that never reached Stripe, with its charges, attempts, requests and
-	// audit entries.
+	// DeletePlan removes a plan that never reached Stripe, with its charges, attempts and requests.
+	// Its audit entries stay: the plan becomes their subject.
 	DeletePlan(ctx context.Context, id PlanID) error
 }
 

@@ -258,8 +258,8 @@ func (p *Planner) refused(ctx context.Context, plan billing.Plan, cause error) e
 	return fmt.Errorf("open the plan at Stripe: %w", cause)
 }
 
-// discard removes a plan. The entry goes with it; what stays is what endpoints are told, who may
-// have heard of the plan.
+// discard removes a plan. Its audit entries stay, and the endpoints that were notified of the plan
+// are notified of its removal.
 func discard(ctx context.Context, tx billing.Tx, plan billing.Plan, now time.Time) error {
 	err := tx.InsertAudit(ctx, billing.AuditEntry{
 		At: now, Actor: billing.ActorStripe, Action: "plan.discarded", PlanID: plan.ID, CustomerID: plan.CustomerID,

@@ -89,7 +89,8 @@ func (t *tx) UpdatePlan(ctx context.Context, p billing.Plan) error {
 		jsonOrNone(p.Schedule), p.CatchUp, orNull(p.SetupRequest.Key), orNull(p.SetupRequest.Customer), millis(p.ExpiresAt))
 }
 
-// DeletePlan removes a plan that never reached Stripe, with everything that hangs on it. Errors:
+// DeletePlan removes a plan that never reached Stripe, with everything that hangs on it. Its audit
+// entries stay, as entries whose subject is the plan. Errors:
 // ErrNotFound; ErrConflict when one of its charges has a PaymentIntent, or an attempt has one.
 func (t *tx) DeletePlan(ctx context.Context, id billing.PlanID) error {
 	doing := "delete plan " + string(id)
@@ -116,7 +117,7 @@ func (t *tx) DeletePlan(ctx context.Context, id billing.PlanID) error {
 		"DELETE FROM charges WHERE plan_id = $1",
 		"DELETE FROM plan_versions WHERE plan_id = $1",
 		"DELETE FROM requests WHERE plan_id = $1",
-		"DELETE FROM audit WHERE plan_id = $1",
+		"UPDATE audit SET subject = plan_id, plan_id = NULL WHERE plan_id = $1",
 		"DELETE FROM plans WHERE id = $1",
 	} {
 		if _, err := t.exec(ctx, doing, query, id); err != nil {

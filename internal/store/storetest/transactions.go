@@ -169,6 +169,9 @@ func deletePlan(t *testing.T, f *fixture) {
 		return n + len(list) + len(attempts) + len(notices) + len(entries)
 	}
 	require.Equal(t, 0, count(p, charges))
+	entries, err := f.AuditTrail(t.Context(), billing.AuditFilter{Subject: string(p.ID)})
+	require.NoError(t, err)
+	require.Len(t, entries, 1, "its audit entries stay")
 	require.Equal(t, 7, count(kept, keptCharges), "others are left alone")
 }
 
