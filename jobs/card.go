@@ -182,7 +182,7 @@ func (t *planTx) useCard(ctx context.Context, s savedCard) error {
 		}
 		t.customer.Version++
 	}
-	if card.Hold != "" { // the customer paid with it in person
+	if card.Hold != "" { // the customer has just used it, and so agreed to it
 		card.Hold = ""
 		if err := t.UpdateCard(ctx, card); err != nil {
 			return err

@@ -176,8 +176,8 @@ func (t *planTx) planChanged() bool {
 		is.Recurrence != was.Recurrence || is.Schedule != was.Schedule || is.SetupIntent != was.SetupIntent
 }
 
-// goOn adds the next charge of a recurrence once the previous one was attempted. It adds more than
-// one only if a charge other than the last was skipped.
+// goOn adds the next charge of a recurrence once the previous one is being collected. It adds more
+// than one only if a charge other than the last was skipped.
 func (t *planTx) goOn() []billing.Charge {
 	var added []billing.Charge
 	for {
