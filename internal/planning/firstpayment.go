@@ -238,7 +238,13 @@ func (p *Planner) forgetStripeCustomer(ctx context.Context, plan billing.Plan, g
 			return err // it is known by another one since
 		}
 		customer.StripeCustomer, customer.UpdatedAt = "", p.now()
-		return tx.UpdateCustomer(ctx, customer)
+		if err := tx.UpdateCustomer(ctx, customer); err != nil {
+			return err
+		}
+		return tx.InsertAudit(ctx, billing.AuditEntry{
+			At: p.now(), Actor: billing.ActorStripe, Action: "customer.stripe_customer_gone", CustomerID: customer.ID,
+			Message: "Stripe has no customer " + gone + " (any more)", Next: "the next payment or card makes a new Stripe customer",
+		})
 	})
 }
 
