@@ -13,18 +13,18 @@ import (
 
 const accountPath = "/v1/account"
 
-// wireAccount is what is read of an account.
+// wireAccount holds the fields that are read of an account.
 type wireAccount struct{ header }
 
 func (w *wireAccount) fault() string { return w.faultAs("account") }
 
-// onAccount finds the account in the text with which Stripe refuses what a restricted key may not
-// do. Nothing else of that text is used.
+// onAccount finds the account id in Stripe's text when it refuses a call of a restricted key.
+// Nothing else of that text is used.
 var onAccount = regexp.MustCompile(`\bon account '(acct_[0-9A-Za-z]+)'`)
 
-// Account is the id of the account the key belongs to (acct_…). A restricted key that may not read
-// its account is told its id by the refusal. Errors: *billing.GatewayError, with HTTPStatus 403
-// when the refusal names no account.
+// Account returns the id of the account that the key belongs to (acct_…). For a restricted key that
+// may not read its account, the refusal contains the id. Errors: *billing.GatewayError, with
+// HTTPStatus 403 when the refusal names no account.
 func (g *Gateway) Account(ctx context.Context) (string, error) {
 	var w wireAccount
 	c := call{op: "get the account", path: accountPath, params: &stripe.AccountParams{}}
@@ -37,7 +37,7 @@ func (g *Gateway) Account(ctx context.Context) (string, error) {
 	return w.ID, nil
 }
 
-// refusedOn is the account on which Stripe refused a call; empty when the refusal names none.
+// refusedOn returns the account named in a refusal; empty when the refusal names none.
 func refusedOn(err error) string {
 	var ge *billing.GatewayError
 	if !errors.As(err, &ge) || ge.HTTPStatus != http.StatusForbidden {

@@ -9,7 +9,7 @@ import (
 	"tranche/internal/billing"
 )
 
-// TestAccount_OfARestrictedKey reads the account from the refusal, and from nothing else.
+// TestAccount_OfARestrictedKey reads the account from the refusal, and from no other response.
 func TestAccount_OfARestrictedKey(t *testing.T) {
 	t.Parallel()
 	refusal := func(text string) answer {
@@ -32,5 +32,5 @@ func TestAccount_OfARestrictedKey(t *testing.T) {
 	}
 	wrong := answer{status: http.StatusUnauthorized, body: `{"error": {"message": "on account 'acct_1Abc'"}}`}
 	_, err := serve(t, &fakeStripe{answers: []answer{wrong}}).Account(t.Context())
-	require.Error(t, err, "a wrong key belongs to nobody")
+	require.Error(t, err, "a wrong key has no account")
 }

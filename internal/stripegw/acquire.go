@@ -10,10 +10,10 @@ import (
 	"tranche/internal/billing"
 )
 
-// permit allows one call: it holds a token of the rate limiter and the breaker's consent.
+// permit allows one call: it holds a token of the rate limiter and the breaker's approval.
 type permit struct {
-	bucket billing.Bucket // the token's
-	done   func(error)    // reports to the breaker what the call showed
+	bucket billing.Bucket // of the token
+	done   func(error)    // reports the evidence of the call to the breaker
 	used   atomic.Bool
 }
 
@@ -55,8 +55,8 @@ func (g *Gateway) permitFor(ctx context.Context, bucket billing.Bucket, op strin
 	return p, nil
 }
 
-// acquire asks the breaker twice: before the wait, which is pointless while the breaker is open,
-// and after it, because the breaker may have opened and a probe has to be sent at once.
+// acquire checks the breaker twice: before the wait, which is pointless while the breaker is open,
+// and after it, because the breaker may have opened meanwhile and a probe has to be sent at once.
 func (g *Gateway) acquire(ctx context.Context, bucket billing.Bucket, op string) (*permit, error) {
 	if wait := g.breaker.parkedFor(); wait > 0 {
 		return nil, outage(op, wait)

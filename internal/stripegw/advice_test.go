@@ -9,7 +9,7 @@ import (
 	"tranche/internal/billing"
 )
 
-// TestAdviceIsReadFromTheAnswer reads fields that stripe-go v76 has no name for.
+// TestAdviceIsReadFromTheAnswer reads fields that stripe-go v76 does not have.
 func TestAdviceIsReadFromTheAnswer(t *testing.T) {
 	t.Parallel()
 	const fields = `"code":"card_declined","decline_code":"do_not_honor","advice_code":"do_not_try_again","network_advice_code":"03",
@@ -27,7 +27,7 @@ func TestAdviceIsReadFromTheAnswer(t *testing.T) {
 	require.Equal(t, want, *pi.LastError)
 }
 
-// TestABlockByRadarIsSeenInTheChargesOutcome wherever the answer holds the charge whole.
+// TestABlockByRadarIsSeenInTheChargesOutcome in every response that contains the whole charge.
 func TestABlockByRadarIsSeenInTheChargesOutcome(t *testing.T) {
 	t.Parallel()
 	for outcome, blocked := range map[string]bool{"blocked": true, "issuer_declined": false, "": false} {

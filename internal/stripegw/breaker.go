@@ -10,31 +10,32 @@ import (
 	"tranche/internal/clock"
 )
 
-// What a BreakerConfig means where it says nothing.
+// The defaults of BreakerConfig.
 const (
 	DefaultFailures   = 5
-	DefaultWindow     = 10 * time.Minute // several times as long as that many calls that hang one after the other
+	DefaultWindow     = 10 * time.Minute // several times as long as that many timeouts in a row
 	DefaultFirstProbe = 10 * time.Second
 	DefaultMaxProbe   = 2 * time.Minute
 )
 
-// BreakerConfig says when calls stop because Stripe is not answering. All durations are real time.
+// BreakerConfig defines when calls stop because Stripe does not respond. All durations are real
+// time.
 type BreakerConfig struct {
-	// Failures is how many calls in a row must end without an answer of Stripe's; 0 means
-	// DefaultFailures.
+	// Failures is the number of calls in a row without a response from Stripe that opens the
+	// breaker; 0 means DefaultFailures.
 	Failures uint32
-	// Window is how long such calls are remembered; 0 means DefaultWindow.
+	// Window is how long failed calls are counted; 0 means DefaultWindow.
 	Window time.Duration
-	// FirstProbe is the time until one call is let through to see whether Stripe is back. It
-	// doubles with each probe that fails, up to MaxProbe. 0 means DefaultFirstProbe and
+	// FirstProbe is the time until one call is let through to probe whether Stripe responds again.
+	// It doubles with each failed probe, up to MaxProbe. 0 means DefaultFirstProbe and
 	// DefaultMaxProbe.
 	FirstProbe, MaxProbe time.Duration
-	// Changed is told of each change, and when it opens, how long it stays so; nil means nobody. It
-	// must not call the breaker.
+	// Changed is called with each new state and, when the breaker opens, with how long it stays
+	// open; may be nil. It must not call the breaker.
 	Changed func(to BreakerState, wait time.Duration)
 }
 
-// BreakerState says whether calls are sent.
+// BreakerState is the state of a breaker.
 type BreakerState string
 
 const (
@@ -42,36 +43,36 @@ const (
 	BreakerClosed BreakerState = "closed"
 	// BreakerOpen: no call is sent.
 	BreakerOpen BreakerState = "open"
-	// BreakerHalfOpen: one call at a time is sent, and the first that is answered closes it.
+	// BreakerHalfOpen: one call at a time is sent, and the first response closes the breaker.
 	BreakerHalfOpen BreakerState = "half_open"
 )
 
-// What a call tells of whether Stripe is there, when it does not show that it is.
+// The evidence of a call that does not show that Stripe is up.
 var (
 	errOutage     = errors.New("no answer")
 	errNoEvidence = errors.New("nothing is known")
 )
 
-// Breaker stops calls while Stripe is not answering, so that charges can wait instead of failing
-// one by one. What it knows is this process's own: another process finds out by itself, at the cost
-// of a few calls. A nil Breaker lets everything through. It is safe for concurrent use.
+// Breaker stops calls while Stripe does not respond, so that charges can wait instead of failing
+// one by one. Its state is local to this process: other processes detect an outage on their own, at
+// the cost of a few calls. A nil Breaker lets everything through. It is safe for concurrent use.
 type Breaker struct {
 	cfg   BreakerConfig
 	steps *gobreaker.TwoStepCircuitBreaker[struct{}]
 	clock clock.Clock
 
 	mu      sync.Mutex
-	opened  int       // how often in a row, without an answer between
+	opened  int       // how often in a row, without a response in between
 	probeAt time.Time // when the next probe may be made
 }
 
-// NewBreaker makes one that is closed.
+// NewBreaker returns a closed breaker.
 func NewBreaker(c BreakerConfig) *Breaker {
 	c = c.withDefaults()
 	b := &Breaker{cfg: c}
 	b.steps = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Interval:      c.Window,
-		Timeout:       c.FirstProbe / 2, // the library's wait is always the same: ours, which doubles, is to be the longer one
+		Timeout:       c.FirstProbe / 2, // the library's wait is constant; probeAt, which doubles, must be the later one
 		ReadyToTrip:   func(n gobreaker.Counts) bool { return n.ConsecutiveFailures >= c.Failures },
 		IsExcluded:    func(err error) bool { return errors.Is(err, errNoEvidence) },
 		OnStateChange: func(_ string, _, to gobreaker.State) { b.changed(to) },
@@ -96,7 +97,7 @@ func (c BreakerConfig) withDefaults() BreakerConfig {
 	return c
 }
 
-// State says whether calls are sent now; for readiness and metrics.
+// State returns the current state, for readiness and metrics.
 func (b *Breaker) State() BreakerState {
 	if b == nil {
 		return BreakerClosed
@@ -118,7 +119,7 @@ func stateOf(s gobreaker.State) BreakerState {
 	return BreakerClosed
 }
 
-// parkedFor is the real time until a call may be tried; 0 when it may be now.
+// parkedFor returns the real time until a call may be tried; 0 when it may be tried now.
 func (b *Breaker) parkedFor() time.Duration {
 	if b == nil {
 		return 0
@@ -128,9 +129,9 @@ func (b *Breaker) parkedFor() time.Duration {
 	return max(b.probeAt.Sub(b.clock.Wall()), 0)
 }
 
-// allow lets a call through: done must be called once, with nil when Stripe answered, errOutage
-// when it did not, and errNoEvidence when the call tells neither. Without leave done is nil, and
-// wait is when to ask again.
+// allow lets a call through. done must be called once: with nil when Stripe responded, errOutage
+// when it did not, and errNoEvidence when the call shows neither. If the call is not allowed, done
+// is nil, and wait is the time until the next try.
 func (b *Breaker) allow() (done func(error), wait time.Duration) {
 	if b == nil {
 		return func(error) {}, 0
@@ -139,7 +140,7 @@ func (b *Breaker) allow() (done func(error), wait time.Duration) {
 		return nil, wait
 	}
 	done, err := b.steps.Allow()
-	if err != nil { // somebody else's call is the probe
+	if err != nil { // another call is the probe
 		return nil, b.cfg.FirstProbe
 	}
 	return done, 0

@@ -19,8 +19,8 @@ import (
 	"tranche/internal/stripegw"
 )
 
-// line is the connection to a Stripe that a test can take away. It is a transport, not a server, so
-// that it works in a time bubble.
+// line is the connection to a Stripe that a test can interrupt. It is a transport instead of a
+// server, so that it works in a synctest bubble.
 type line struct {
 	mu     sync.Mutex
 	answer answer        // status 0: the connection breaks
@@ -28,7 +28,7 @@ type line struct {
 	calls  int
 }
 
-// RoundTrip answers as told.
+// RoundTrip returns the response that the test has set.
 func (l *line) RoundTrip(r *http.Request) (*http.Response, error) {
 	l.mu.Lock()
 	l.calls++
@@ -83,7 +83,7 @@ func charge(ctx context.Context, g *stripegw.Gateway) error {
 	return err
 }
 
-// requireParked wants a call that was not sent, to be made again after a while.
+// requireParked requires that a call was not sent and is to be retried after a while.
 func requireParked(t *testing.T, err error, wait time.Duration) {
 	t.Helper()
 	e := gatewayError(t, err)
@@ -137,7 +137,7 @@ func TestTheBreakerOpensOnlyWhenStripeIsNotAnswering(t *testing.T) {
 	}
 }
 
-// TestBreaker_RequestThatCanNotBeSent: what HTTP does not carry says nothing about Stripe.
+// TestBreaker_RequestThatCanNotBeSent: a request that HTTP can't send shows nothing about Stripe.
 func TestBreaker_RequestThatCanNotBeSent(t *testing.T) {
 	t.Parallel()
 	f := &fakeStripe{answers: []answer{wellDone}}
@@ -182,7 +182,7 @@ func TestAnAnswerBetweenFailuresKeepsTheBreakerClosed(t *testing.T) {
 	})
 }
 
-// TestTheBreakerProbesLessAndLessOftenAndClosesByItself lives through an outage.
+// TestTheBreakerProbesLessAndLessOftenAndClosesByItself simulates an outage.
 func TestTheBreakerProbesLessAndLessOftenAndClosesByItself(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -269,19 +269,19 @@ func TestACallerWhoHangsUpTellsNothing(t *testing.T) {
 	})
 }
 
-// turns is a limiter that notes what it is asked.
+// turns is a limiter that records its calls.
 type turns struct {
 	waited, slowed []billing.Bucket
 	err            error
 }
 
-// Wait notes a turn.
+// Wait records a request for a token.
 func (n *turns) Wait(_ context.Context, bucket billing.Bucket) error {
 	n.waited = append(n.waited, bucket)
 	return n.err
 }
 
-// Throttled notes a complaint.
+// Throttled records a report.
 func (n *turns) Throttled(_ context.Context, bucket billing.Bucket) {
 	n.slowed = append(n.slowed, bucket)
 }
@@ -309,7 +309,8 @@ func TestEveryCallWaitsForItsTurnInItsLane(t *testing.T) {
 	}
 }
 
-// TestLeaveTakenAheadServesTheFirstCall waits once, whatever the call.
+// TestLeaveTakenAheadServesTheFirstCall waits once for the permit and its call, with any kind of
+// call.
 func TestLeaveTakenAheadServesTheFirstCall(t *testing.T) {
 	t.Parallel()
 	n := &turns{}
@@ -325,7 +326,7 @@ func TestLeaveTakenAheadServesTheFirstCall(t *testing.T) {
 	release()
 }
 
-// TestLeaveThatIsNotUsedIsGivenBack leaves the probe to the next one who asks.
+// TestLeaveThatIsNotUsedIsGivenBack leaves the probe to the next caller.
 func TestLeaveThatIsNotUsedIsGivenBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -337,7 +338,7 @@ func TestLeaveThatIsNotUsedIsGivenBack(t *testing.T) {
 		waited := len(n.waited)
 		_, _, err := g.Acquire(t.Context())
 		requireParked(t, err, 10*time.Second)
-		require.Len(t, n.waited, waited, "nobody waits for a turn while nothing is sent")
+		require.Len(t, n.waited, waited, "no call waits for a token while the breaker is open")
 
 		<-time.After(10 * time.Second) // in the bubble: no real time passes
 		_, release, err := g.Acquire(t.Context())

@@ -13,14 +13,14 @@ import (
 	"tranche/internal/clock"
 )
 
-// maxKey is the longest idempotency key Stripe takes. Source:
+// maxKey is the maximum length of an idempotency key at Stripe. Source:
 // docs.stripe.com/api/idempotent_requests.
 const maxKey = 255
 
-// object is an answer's JSON object, as far as it is read.
+// object is the JSON object of a response, limited to the fields that are read.
 type object interface {
 	stripe.LastResponseSetter
-	// fault says why the object can't be what was asked for, or "".
+	// fault returns why the object can't be the requested one, or "".
 	fault() string
 }
 
@@ -28,11 +28,11 @@ type object interface {
 type call struct {
 	op     string // for errors, such as "confirm PaymentIntent pi_1"
 	path   string
-	params stripe.ParamsContainer // never nil: without it stripe-go takes neither context nor key
-	charge bool                   // the answer holds the latest charge as well, which is expanded
+	params stripe.ParamsContainer // never nil: without it, stripe-go uses neither context nor key
+	charge bool                   // the response also holds the latest charge, which is expanded
 }
 
-// post changes something at Stripe, under an idempotency key.
+// post sends a request that changes something at Stripe, under an idempotency key.
 func (g *Gateway) post(ctx context.Context, key string, c call, out object) (*answer, error) {
 	if problem := keyProblem(key); problem != "" {
 		return nil, refused(c.op, problem)
@@ -41,7 +41,7 @@ func (g *Gateway) post(ctx context.Context, key string, c call, out object) (*an
 	return g.do(ctx, http.MethodPost, c, out)
 }
 
-// get fetches something.
+// get sends a request that only reads.
 func (g *Gateway) get(ctx context.Context, c call, out object) (*answer, error) {
 	return g.do(ctx, http.MethodGet, c, out)
 }
@@ -54,14 +54,14 @@ func (g *Gateway) do(ctx context.Context, method string, c call, out object) (*a
 	})
 }
 
-// getPage fetches one page of a list; values is the query that stripe-go's iterator made.
+// getPage fetches one page of a list; values is the query from stripe-go's iterator.
 func (g *Gateway) getPage(ctx context.Context, c call, values *form.Values, out object) (*answer, error) {
 	return g.guarded(ctx, billing.ReadBucket, c, out, func(ctx context.Context) error {
 		return g.backend.CallRaw(http.MethodGet, c.path, g.key, values, &stripe.Params{Context: ctx, StripeAccount: actingFor(ctx)}, out)
 	})
 }
 
-// actingFor is the header Stripe-Account; nil where the platform acts for itself.
+// actingFor returns the header Stripe-Account; nil for the platform's own account.
 func actingFor(ctx context.Context) *string {
 	if account := billing.AccountOf(ctx); account != "" {
 		return &account
@@ -69,7 +69,7 @@ func actingFor(ctx context.Context) *string {
 	return nil
 }
 
-// guarded makes a call once limiter and breaker let it through, and tells them what came of it.
+// guarded makes a call once the limiter and the breaker allow it, and reports the result to both.
 func (g *Gateway) guarded(ctx context.Context, bucket billing.Bucket, c call, out object, send func(context.Context) error) (*answer, error) {
 	p, err := g.permitFor(ctx, bucket, c.op)
 	if err != nil {
@@ -91,7 +91,7 @@ func (g *Gateway) guarded(ctx context.Context, bucket billing.Bucket, c call, ou
 	return a, nil
 }
 
-// checked returns nil when the call brought the object it was made for.
+// checked returns nil when the response holds the requested object.
 func (g *Gateway) checked(op string, a *answer, err error, out object) *billing.GatewayError {
 	if err != nil || !a.ok() {
 		return g.failure(op, a, err)
@@ -102,8 +102,8 @@ func (g *Gateway) checked(op string, a *answer, err error, out object) *billing.
 	return nil
 }
 
-// keyProblem says what is wrong with an idempotency key, or "". A key that HTTP can't carry would
-// look like a broken connection, and be sent again for ever.
+// keyProblem returns what is wrong with an idempotency key, or "". A key that HTTP can't send would
+// look like a broken connection, and be retried endlessly.
 func keyProblem(key string) string {
 	switch {
 	case strings.TrimSpace(key) == "":
@@ -116,12 +116,12 @@ func keyProblem(key string) string {
 	return ""
 }
 
-// refused is a call that was not made because the request is wrong.
+// refused returns the error of a call that was not made because the request is wrong.
 func refused(op, problem string) error {
 	return &billing.GatewayError{Op: op, Kind: billing.GatewayRejected, Failure: billing.Failure{Message: problem}}
 }
 
-// wantID refuses an empty id: its path would name the whole list.
+// wantID refuses an empty id: the path without it is the whole list's.
 func wantID(op, what, id string) error {
 	if id == "" {
 		return refused(op, "no "+what+" id")

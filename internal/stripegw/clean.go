@@ -17,12 +17,12 @@ const (
 	maxMessage = 500 // bytes of Stripe's message that are kept
 )
 
-// secretLike matches what must not get into a message: client secrets, keys, card numbers and their
-// check numbers.
+// secretLike matches secrets that must not appear in a message: client secrets, keys, card numbers
+// and their check numbers.
 var secretLike = regexp.MustCompile(`\w+_secret_\w+|\b(?:sk|rk|whsec)_\w[\w*]*|\b\d(?:[ -]?\d){11,18}\b|(?i:\bcv[cv]2?)\W{0,8}\d{3,4}\b`)
 
-// cleaned returns Stripe's message without secrets. Stripe masks keys itself; this holds when
-// something else answers.
+// cleaned returns Stripe's message without secrets. Stripe masks keys itself; a proxy or a stand-in
+// may not.
 func (g *Gateway) cleaned(message string) string {
 	message = strings.ReplaceAll(message, g.key, hidden)
 	message = secretLike.ReplaceAllString(message, hidden)
@@ -32,8 +32,8 @@ func (g *Gateway) cleaned(message string) string {
 	return message
 }
 
-// transportText says in plain words why there was no whole answer. The error's own text may quote
-// the URL or what the server sent, so only texts that are known to be harmless are used.
+// transportText returns in plain words why there is no complete response. The error's own text may
+// quote the URL or the server's data, so only texts that are known to be harmless are used.
 func transportText(err error) string {
 	var (
 		dns     *net.DNSError
@@ -69,7 +69,7 @@ func transportText(err error) string {
 	return "no readable answer"
 }
 
-// opText is such as "dial tcp 127.0.0.1:1: connect: connection refused".
+// opText returns text such as "dial tcp 127.0.0.1:1: connect: connection refused".
 func opText(op *net.OpError) string {
 	text := op.Op + " " + op.Net
 	if op.Addr != nil {

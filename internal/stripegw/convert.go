@@ -7,7 +7,7 @@ import (
 	"tranche/internal/billing"
 )
 
-// paymentIntent turns Stripe's into ours.
+// paymentIntent converts a PaymentIntent from Stripe's format.
 func (g *Gateway) paymentIntent(w *wirePaymentIntent, requestID string) billing.PaymentIntent {
 	charge := w.latest()
 	p := billing.PaymentIntent{
@@ -39,23 +39,23 @@ func (g *Gateway) paymentIntent(w *wirePaymentIntent, requestID string) billing.
 	return p
 }
 
-// errorIntent reads the PaymentIntent in an error; nil when there is none that can be read. It
-// leaves out what must not travel with an error into logs: the client secret and the customer's
-// address.
+// errorIntent reads the PaymentIntent in an error; nil when there is none, or none that can be
+// read. It drops the fields that must not reach logs with the error: the client secret and the
+// customer's address.
 func (g *Gateway) errorIntent(e *wireError, requestID string) *billing.PaymentIntent {
 	if len(e.PaymentIntent) == 0 {
 		return nil
 	}
 	var w wirePaymentIntent
 	if err := json.Unmarshal(e.PaymentIntent, &w); err != nil || w.fault() != "" {
-		return nil // the contract allows for none
+		return nil // the result may be nil
 	}
 	p := g.paymentIntent(&w, requestID)
 	p.ClientSecret, p.ReceiptEmail = "", ""
 	return &p
 }
 
-// failureOf takes the codes and the cleaned message of an error.
+// failureOf returns the codes and the cleaned message of an error.
 func (g *Gateway) failureOf(e *wireError) billing.Failure {
 	return billing.Failure{
 		Code:               e.Code,
@@ -67,7 +67,7 @@ func (g *Gateway) failureOf(e *wireError) billing.Failure {
 	}
 }
 
-// unixTime reads Stripe's seconds; 0 is no time.
+// unixTime converts Stripe's seconds; 0 is the zero time.
 func unixTime(s seconds) time.Time {
 	if s == 0 {
 		return time.Time{}

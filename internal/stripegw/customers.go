@@ -16,7 +16,8 @@ const (
 	setupIntentPath   = "/v1/setup_intents/%s"
 )
 
-// SetupIntent fetches one. Errors: *billing.GatewayError, with GatewayNotFound when there is none.
+// SetupIntent fetches a SetupIntent. Errors: *billing.GatewayError, with GatewayNotFound when it
+// does not exist.
 func (g *Gateway) SetupIntent(ctx context.Context, id string) (billing.SetupIntent, error) {
 	op := "get SetupIntent " + id
 	if err := wantID(op, "SetupIntent", id); err != nil {
@@ -30,8 +31,8 @@ func (g *Gateway) SetupIntent(ctx context.Context, id string) (billing.SetupInte
 	return setupIntent(&w), nil
 }
 
-// PaymentMethod fetches one. Errors: *billing.GatewayError, with GatewayNotFound when there is
-// none.
+// PaymentMethod fetches a PaymentMethod. Errors: *billing.GatewayError, with GatewayNotFound when
+// it does not exist.
 func (g *Gateway) PaymentMethod(ctx context.Context, id string) (billing.PaymentMethod, error) {
 	op := "get PaymentMethod " + id
 	if err := wantID(op, "PaymentMethod", id); err != nil {
@@ -46,7 +47,7 @@ func (g *Gateway) PaymentMethod(ctx context.Context, id string) (billing.Payment
 }
 
 // AttachPaymentMethod attaches a PaymentMethod to a Stripe customer. Errors: *billing.GatewayError,
-// with GatewayDeclined when the issuer refuses the card already now.
+// with GatewayDeclined when the issuer declines the card already at this point.
 func (g *Gateway) AttachPaymentMethod(ctx context.Context, key, id, customer string) (billing.PaymentMethod, error) {
 	op := "attach PaymentMethod " + id
 	if err := wantID(op, "PaymentMethod", id); err != nil {
@@ -64,7 +65,7 @@ func (g *Gateway) AttachPaymentMethod(ctx context.Context, key, id, customer str
 	return paymentMethod(&w), nil
 }
 
-// CreateCustomer makes a Stripe customer, attaches the card in the same call, and returns the
+// CreateCustomer creates a Stripe customer, attaches the card in the same call, and returns the
 // customer's id. Errors: *billing.GatewayError.
 func (g *Gateway) CreateCustomer(ctx context.Context, key string, p billing.CustomerParams) (string, error) {
 	var w wireCustomer
@@ -84,8 +85,8 @@ func (g *Gateway) CreateCustomer(ctx context.Context, key string, p billing.Cust
 	return w.ID, nil
 }
 
-// UpdateCustomer writes e-mail address and name; empty ones remove what Stripe has. Errors:
-// *billing.GatewayError, with GatewayNotFound when there is no such customer.
+// UpdateCustomer sets e-mail address and name; empty values remove them at Stripe. Errors:
+// *billing.GatewayError, with GatewayNotFound when the customer does not exist.
 func (g *Gateway) UpdateCustomer(ctx context.Context, key, id string, p billing.CustomerParams) error {
 	op := "update customer " + id
 	if err := wantID(op, "customer", id); err != nil {
@@ -100,8 +101,9 @@ func (g *Gateway) UpdateCustomer(ctx context.Context, key, id string, p billing.
 	return err
 }
 
-// CustomerExists says whether the Stripe customer exists and was not deleted: Stripe still answers
-// for a deleted one, with deleted=true. Errors: *billing.GatewayError, never GatewayNotFound.
+// CustomerExists reports whether the Stripe customer exists and was not deleted. Stripe still
+// returns a deleted customer, with deleted=true. Errors: *billing.GatewayError, never
+// GatewayNotFound.
 func (g *Gateway) CustomerExists(ctx context.Context, id string) (bool, error) {
 	op := "get customer " + id
 	if err := wantID(op, "customer", id); err != nil {

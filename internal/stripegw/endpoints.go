@@ -10,15 +10,15 @@ import (
 
 const endpointsPath = "/v1/webhook_endpoints"
 
-// WebhookEndpoint is where Stripe sends events.
+// WebhookEndpoint is a destination of Stripe's events.
 type WebhookEndpoint struct {
 	URL     string
 	Enabled bool
-	Types   []string // of events; "*" is all
-	Connect bool     // it is sent what happens in connected accounts, and not what happens in the platform's own
+	Types   []string // of events; "*" means all
+	Connect bool     // it receives the events of connected accounts instead of the platform's own
 }
 
-// wireEndpoints is the list of endpoints, as far as it is read.
+// wireEndpoints holds the fields that are read of the list of endpoints.
 type wireEndpoints struct {
 	stripe.APIResource
 	Object string `json:"object"`
@@ -26,7 +26,7 @@ type wireEndpoints struct {
 		URL           string   `json:"url"`
 		Status        string   `json:"status"`
 		EnabledEvents []string `json:"enabled_events"`
-		Application   *string  `json:"application"` // ca_…, of one that listens to connected accounts
+		Application   *string  `json:"application"` // ca_…; set for an endpoint of connected accounts
 	} `json:"data"`
 }
 
@@ -38,7 +38,7 @@ func (l *wireEndpoints) fault() string {
 }
 
 // WebhookEndpoints lists the first hundred endpoints of the account; Stripe allows 16. Errors:
-// *billing.GatewayError; a restricted key may not be allowed to ask (GatewayUnauthorized).
+// *billing.GatewayError, with GatewayUnauthorized when a restricted key may not list them.
 func (g *Gateway) WebhookEndpoints(ctx context.Context) ([]WebhookEndpoint, error) {
 	var list wireEndpoints
 	query := &form.Values{}

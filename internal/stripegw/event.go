@@ -13,12 +13,12 @@ import (
 var (
 	// ErrNotJSON: the body is not JSON.
 	ErrNotJSON = errors.New("webhook body is not JSON")
-	// ErrNotEvent: the body is JSON, but no Stripe event.
+	// ErrNotEvent: the body is JSON, but not a Stripe event.
 	ErrNotEvent = errors.New("webhook body is not a Stripe event")
 )
 
-// wireEvent is the part of an event that is read. Everything else is fetched anew when the event is
-// handled.
+// wireEvent holds the fields that are read of an event. Everything else is fetched from Stripe when
+// the event is handled.
 type wireEvent struct {
 	ID         string  `json:"id"`
 	Object     string  `json:"object"`
@@ -32,12 +32,12 @@ type wireEvent struct {
 	} `json:"data"`
 }
 
-// ParseEvent reads an event as Stripe sends it, of any API version. It sets ID, Type, ObjectID
-// (empty for an object without one, such as a balance), Account, APIVersion, Livemode, CreatedAt
-// and Payload: the body with every client secret replaced and every text cleaned (see
-// billing.CleanJSON), in memory of its own. A text that no database keeps loses no event that way.
-// The id, type and account decide what is done, so they are not cleaned but refused. The caller
-// sets the rest. Errors: ErrNotJSON, ErrNotEvent.
+// ParseEvent parses an event of any API version. It sets ID, Type, ObjectID (empty for an object
+// without an id, such as a balance), Account, APIVersion, Livemode, CreatedAt and Payload: a copy
+// of the body with every client secret replaced and every text cleaned (see billing.CleanJSON), so
+// that no event is lost because a database refuses its text. The id, type and account decide how
+// the event is handled, so invalid ones are refused instead of cleaned. The caller sets the other
+// fields. Errors: ErrNotJSON, ErrNotEvent.
 func ParseEvent(payload []byte) (billing.Event, error) {
 	var w wireEvent
 	if err := json.Unmarshal(payload, &w); err != nil {
@@ -61,7 +61,7 @@ func ParseEvent(payload []byte) (billing.Event, error) {
 // maxWord bounds an id or a type, in characters.
 const maxWord = 255
 
-// problem reports why it can't be an event of Stripe's, or "".
+// problem returns why it can't be an event of Stripe's, or "".
 func (w wireEvent) problem() string {
 	switch {
 	case w.Object != "" && w.Object != "event":
@@ -81,7 +81,7 @@ func isWord(s string) bool {
 	return s != "" && len(s) <= maxWord && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
-// eventError names the fault without quoting the body.
+// eventError describes the fault without quoting the body.
 func eventError(err error) error {
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return fmt.Errorf("%w: %q is a %s", ErrNotEvent, wrong.Field, wrong.Value)

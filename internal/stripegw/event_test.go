@@ -95,7 +95,7 @@ func TestScrub(t *testing.T) {
 	}
 }
 
-// BenchmarkParseEvent is what the ingress pays for each event beside the signature.
+// BenchmarkParseEvent measures the cost of each event at ingress, without the signature.
 func BenchmarkParseEvent(b *testing.B) {
 	body := []byte(golden(b, "event_payment_intent_succeeded.json"))
 	b.SetBytes(int64(len(body)))
@@ -106,7 +106,7 @@ func BenchmarkParseEvent(b *testing.B) {
 	}
 }
 
-// TestAnswers_TextsAreCleaned: names that customers gave themselves at Stripe are stored and shown.
+// TestAnswers_TextsAreCleaned: names that customers entered at Stripe are stored and shown.
 func TestAnswers_TextsAreCleaned(t *testing.T) {
 	t.Parallel()
 	g, _ := answering(t, ok(`{"id":"pm_1","object":"payment_method","type":"card","billing_details":{"name":"\u009b2J\u009d0;pwn\u009c\u202eevil\u0000","email":"a@b.example"}}`))

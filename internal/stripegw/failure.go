@@ -11,8 +11,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// failure turns what became of a call into a *billing.GatewayError. err is stripe-go's; its text is
-// never used.
+// failure converts the failure of a call into a *billing.GatewayError. err is stripe-go's; its text
+// is never used.
 func (g *Gateway) failure(op string, a *answer, err error) *billing.GatewayError {
 	if !a.begun && !isHangUp(err) {
 		return &billing.GatewayError{Op: op, Kind: billing.GatewayRejected, Failure: billing.Failure{Message: "not sent: " + requestText(err)}}
@@ -42,12 +42,12 @@ func (g *Gateway) failure(op string, a *answer, err error) *billing.GatewayError
 	return e
 }
 
-// isHangUp reports whether a call ended because its caller did not wait.
+// isHangUp reports whether a call ended because its caller canceled it or its time ran out.
 func isHangUp(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// requestText says why a request could not be made. The error's own text may quote the URL.
+// requestText returns why a request could not be built. The error's own text may quote the URL.
 func requestText(err error) string {
 	if errors.Is(err, errNotHeader) {
 		return errNotHeader.Error()
@@ -55,7 +55,7 @@ func requestText(err error) string {
 	return "the request can't be built"
 }
 
-// errorIn reads Stripe's error from an answer; nil when the answer holds none.
+// errorIn reads Stripe's error from a response; nil when it holds none.
 func errorIn(a *answer) *wireError {
 	var body struct {
 		Error *wireError `json:"error"`
@@ -66,8 +66,8 @@ func errorIn(a *answer) *wireError {
 	return body.Error
 }
 
-// strangeAnswer is an answer that is not Stripe's: a proxy's page, say. Only a 429 is clear without
-// a body.
+// strangeAnswer returns the error for a response that is not Stripe's, such as a proxy's page. Only
+// a 429 is clear without a body.
 func strangeAnswer(op string, a *answer) *billing.GatewayError {
 	e := unreadable(op, a, "the answer can't be read")
 	if a.status == http.StatusTooManyRequests {
@@ -76,7 +76,7 @@ func strangeAnswer(op string, a *answer) *billing.GatewayError {
 	return e
 }
 
-// unreadable is a call whose outcome is not known, and why.
+// unreadable returns the error of a call whose outcome is unknown, with the cause.
 func unreadable(op string, a *answer, why string) *billing.GatewayError {
 	return &billing.GatewayError{
 		Op:         op,
@@ -88,9 +88,10 @@ func unreadable(op string, a *answer, why string) *billing.GatewayError {
 	}
 }
 
-// kindOf sorts an error of Stripe's by what to do next. The order matters: a server error says
-// nothing about the card whatever its body, and a card error is a finished request whatever its
-// status. Source: docs.stripe.com/error-low-level, docs.stripe.com/error-codes.
+// kindOf classifies Stripe's error by what the caller must do next. The order matters: a server
+// error shows nothing about the card, even with a card error in its body, and a card error is a
+// finished request with any other status. Source: docs.stripe.com/error-low-level,
+// docs.stripe.com/error-codes.
 func kindOf(status int, e *wireError) billing.GatewayKind {
 	code := stripe.ErrorCode(e.Code)
 	switch {
@@ -110,7 +111,7 @@ func kindOf(status int, e *wireError) billing.GatewayKind {
 	return kindOfStatus(status)
 }
 
-// kindOfStatus sorts what its code does not tell.
+// kindOfStatus classifies an error by its status if its code is not decisive.
 func kindOfStatus(status int) billing.GatewayKind {
 	switch status {
 	case http.StatusPaymentRequired:
@@ -127,7 +128,7 @@ func kindOfStatus(status int) billing.GatewayKind {
 	return billing.GatewayRejected
 }
 
-// isWrongState says whether the code tells of a PaymentIntent or SetupIntent in a state that
+// isWrongState reports whether the code means that the state of a PaymentIntent or SetupIntent
 // forbids the call.
 func isWrongState(code stripe.ErrorCode) bool {
 	return code == stripe.ErrorCodePaymentIntentUnexpectedState ||
@@ -135,8 +136,8 @@ func isWrongState(code stripe.ErrorCode) bool {
 		code == stripe.ErrorCodeIntentInvalidState
 }
 
-// isDecline says whether the code is a card's, whatever type and status it came with: not
-// everything that speaks Stripe's API has card_error and 402.
+// isDecline reports whether the code is a card's decline. Type and status are ignored, because some
+// servers with Stripe's API use others than card_error and 402.
 func isDecline(code stripe.ErrorCode) bool {
 	return code == stripe.ErrorCodeCardDeclined ||
 		code == stripe.ErrorCodeAuthenticationRequired ||
@@ -144,7 +145,7 @@ func isDecline(code stripe.ErrorCode) bool {
 		code == stripe.ErrorCodeExpiredCard
 }
 
-// isLimit says whether the request was turned away before it was looked at.
+// isLimit reports whether the request was rejected before it was processed.
 func isLimit(code stripe.ErrorCode) bool {
 	return code == stripe.ErrorCodeLockTimeout || code == stripe.ErrorCodeRateLimit
 }

@@ -49,7 +49,7 @@ func TestFindNothing(t *testing.T) {
 	}
 }
 
-// TestFindFails never says "not found" when a page could not be read.
+// TestFindFails never returns "not found" when a page could not be read.
 func TestFindFails(t *testing.T) {
 	t.Parallel()
 	failures := map[string]struct {
@@ -81,7 +81,7 @@ func TestFindFails(t *testing.T) {
 	}
 }
 
-// TestFindEnds gives up on a server that always says there is more.
+// TestFindEnds returns an error for a list that never ends.
 func TestFindEnds(t *testing.T) {
 	t.Parallel()
 	g, stripe := answering(t, listPage(true, "pi_1"))

@@ -11,28 +11,28 @@ import (
 	"tranche/internal/billing"
 )
 
-// DefaultHTTPTimeout bounds one call to Stripe when Config says nothing. It stays under the task's
-// own timeout, so that a worker learns how its call ended.
+// DefaultHTTPTimeout bounds one call to Stripe by default. It is shorter than the task's own
+// timeout, so that a worker learns how its call ended.
 const DefaultHTTPTimeout = 25 * time.Second
 
-// APIVersion is the version of Stripe's API that every call asks for.
+// APIVersion is the version of Stripe's API for every call.
 const APIVersion = stripe.APIVersion
 
-// maxIdleConns is how many connections to Stripe are kept open. Go's default of 2 per host makes
+// maxIdleConns is how many connections to Stripe are kept open. With Go's default of 2 per host,
 // busy workers open a new TLS connection for most calls.
 const maxIdleConns = 128
 
-// Config says how to reach Stripe.
+// Config holds the settings of a gateway.
 type Config struct {
 	SecretKey   string            // sk_… or rk_…
 	APIBase     string            // such as http://127.0.0.1:12111; empty means Stripe's own
 	HTTPTimeout time.Duration     // of one call, 0 means DefaultHTTPTimeout
 	Transport   http.RoundTripper // nil means one with enough idle connections
-	Limiter     billing.Limiter   // asked before every call; nil means no limit
-	Breaker     *Breaker          // stops calls while Stripe is not answering; nil means none does
-	Observe     Observer          // told of each call; nil means nobody is
-	// Dated is called with the Date of each answer and how long the call took; zero where an answer has
-	// none. It must not block, and may be nil.
+	Limiter     billing.Limiter   // called before every request; nil means no limit
+	Breaker     *Breaker          // stops calls while Stripe does not respond; may be nil
+	Observe     Observer          // called after each call; may be nil
+	// Dated is called with the Date of each response and how long the call took; the date is zero
+	// if the response has none. It must not block, and may be nil.
 	Dated func(date time.Time, took time.Duration)
 }
 
@@ -51,7 +51,7 @@ type Gateway struct {
 	observe  Observer
 	key      string
 	live     bool
-	refused  refusals // calls for which the key lacks a permission
+	refused  refusals // permissions that recent calls lacked
 	rejected rejection
 }
 
@@ -63,11 +63,11 @@ func (*Gateway) String() string { return "stripegw.Gateway" }
 // GoString hides the secret key from %#v.
 func (*Gateway) GoString() string { return "stripegw.Gateway" }
 
-// Livemode says whether the gateway's key moves real money.
+// Livemode reports whether the gateway's key moves real money.
 func (g *Gateway) Livemode() bool { return g.live }
 
-// New makes a gateway. It fails on a key that is not a Stripe secret key, and on a base that is not
-// a URL.
+// New returns a gateway. It fails if the key is not a Stripe secret key, or if the base is not a
+// URL.
 func New(c Config) (*Gateway, error) {
 	live, err := KeyMode(c.SecretKey)
 	if err != nil {
@@ -83,20 +83,20 @@ func New(c Config) (*Gateway, error) {
 	backend := stripe.GetBackendWithConfig(stripe.APIBackend, &stripe.BackendConfig{
 		URL:               stripe.String(base),
 		HTTPClient:        client,
-		MaxNetworkRetries: stripe.Int64(0), // stripe-go sleeps through a canceled context; retries are the worker's
+		MaxNetworkRetries: stripe.Int64(0), // stripe-go ignores a canceled context between retries; the worker retries
 		EnableTelemetry:   stripe.Bool(false),
-		LeveledLogger:     &stripe.LeveledLogger{Level: stripe.LevelNull}, // its debug lines are whole answers
+		LeveledLogger:     &stripe.LeveledLogger{Level: stripe.LevelNull}, // its debug lines contain whole responses
 	})
 	return &Gateway{
 		backend: backend, client: client, limiter: c.Limiter, breaker: c.Breaker, observe: c.Observe, key: c.SecretKey, live: live,
 	}, nil
 }
 
-// Close lets go of the connections that wait for the next call. Calls may still be made.
+// Close closes idle connections. Calls may still be made.
 func (g *Gateway) Close() { g.client.CloseIdleConnections() }
 
-// checkBase refuses what is not an http or https URL. The error does not repeat it: it may hold a
-// password.
+// checkBase refuses a base that is not an http or https URL. The error does not quote it, because
+// it may contain a password.
 func checkBase(base string) (string, error) {
 	u, err := url.Parse(base)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
@@ -108,7 +108,8 @@ func checkBase(base string) (string, error) {
 	return base, nil
 }
 
-// httpClient follows no redirect: a POST would arrive as a GET, and Stripe sends none.
+// httpClient returns a client that follows no redirects: a POST would be repeated as a GET, and
+// Stripe sends no redirects.
 func httpClient(c Config) *http.Client {
 	timeout := c.HTTPTimeout
 	if timeout <= 0 {
@@ -125,8 +126,8 @@ func httpClient(c Config) *http.Client {
 	}
 }
 
-// newTransport is Go's default transport (proxy settings of the environment included) that keeps
-// more connections.
+// newTransport returns Go's default transport (with the proxy settings of the environment) with
+// more idle connections.
 func newTransport() http.RoundTripper {
 	t, ok := http.DefaultTransport.(*http.Transport)
 	if !ok {

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// ErrBadKey is a string that is not a Stripe secret key. Its text never holds the key.
+// ErrBadKey means that a string is not a Stripe secret key. Its text never contains the key.
 var ErrBadKey = errors.New("not a Stripe secret key: want sk_test_…, sk_live_…, rk_test_… or rk_live_…")
 
-// KeyMode says whether a secret (sk_) or restricted (rk_) key is a live one. Errors: ErrBadKey.
+// KeyMode reports whether a secret (sk_) or restricted (rk_) key is a live one. Errors: ErrBadKey.
 // Source: docs.stripe.com/keys.
 func KeyMode(key string) (live bool, err error) {
 	rest, ok := strings.CutPrefix(key, "sk_")
@@ -22,7 +22,7 @@ func KeyMode(key string) (live bool, err error) {
 	return mode == "live", nil
 }
 
-// notKeyChar catches spaces and line ends that came along when a key was pasted.
+// notKeyChar detects spaces and line ends that were pasted with a key.
 func notKeyChar(r rune) bool {
 	return r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
 }

@@ -10,7 +10,7 @@ import (
 	"tranche/internal/billing"
 )
 
-// TestKinds goes through every status with every type and code that changes what it means.
+// TestKinds tries every status with every type and code that changes the kind.
 func TestKinds(t *testing.T) {
 	t.Parallel()
 	const (
@@ -88,7 +88,7 @@ func TestKinds(t *testing.T) {
 	}
 }
 
-// TestStrangeAnswers shows answers that are not Stripe's: whatever their status, they tell nothing
+// TestStrangeAnswers shows responses that are not Stripe's: with any status, they show nothing
 // about the charge.
 func TestStrangeAnswers(t *testing.T) {
 	t.Parallel()
@@ -121,7 +121,7 @@ func TestStrangeAnswers(t *testing.T) {
 	}
 }
 
-// TestErrorWithOddIntent reads a decline although the PaymentIntent in it has a shape nobody knows.
+// TestErrorWithOddIntent reads a decline although the PaymentIntent in it has an unknown shape.
 func TestErrorWithOddIntent(t *testing.T) {
 	t.Parallel()
 	for _, pi := range []string{`"pi_1"`, `{"id":17}`, `[]`, `null`, `{"object":"payment_intent"}`} {
@@ -152,7 +152,7 @@ func TestDecline(t *testing.T) {
 	require.Equal(t, "insufficient_funds", e.PaymentIntent.LastError.DeclineCode)
 }
 
-// TestWrongState carries the PaymentIntent that Stripe sends along.
+// TestWrongState returns the PaymentIntent that Stripe includes in the error.
 func TestWrongState(t *testing.T) {
 	t.Parallel()
 	body := `{"error":{"type":"invalid_request_error","code":"payment_intent_unexpected_state",

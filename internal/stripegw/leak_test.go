@@ -12,7 +12,7 @@ import (
 	"tranche/internal/stripegw"
 )
 
-// seeded are the secrets that the servers of these tests put into every corner of their answers.
+// seeded are the secrets that the servers of these tests put everywhere in their responses.
 func seeded() []string {
 	return []string{
 		testKey, "SEEDEDCLIENTSECRET", "seeded-receipt@example.com", "Seeded Cardholder", "SeededFingerprint",
@@ -38,7 +38,7 @@ func seededBodies(t *testing.T) map[string]string {
 	}
 }
 
-// printed are all the ways in which an error gets into a log.
+// printed lists all forms of an error that can reach a log.
 func printed(t *testing.T, err error) string {
 	t.Helper()
 	doc, jsonErr := json.Marshal(err)
@@ -51,7 +51,7 @@ func printed(t *testing.T, err error) string {
 	}, "\n")
 }
 
-// TestNoLeak puts secrets into every answer and looks for them in every form of every error.
+// TestNoLeak puts secrets into every response and looks for them in every form of every error.
 func TestNoLeak(t *testing.T) {
 	t.Parallel()
 	for name, body := range seededBodies(t) {
@@ -74,7 +74,7 @@ func TestNoLeak(t *testing.T) {
 	}
 }
 
-// TestMessageKept keeps what an operator needs from Stripe's message, and bounds it.
+// TestMessageKept keeps the part of Stripe's message that an operator needs, and bounds its length.
 func TestMessageKept(t *testing.T) {
 	t.Parallel()
 	for sent, want := range map[string]string{

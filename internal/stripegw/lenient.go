@@ -8,11 +8,11 @@ import (
 	"strconv"
 )
 
-// The types here take what means the same as what Stripe sends: fakes and gateways written in other
-// languages send times with fractions and echo a form's numbers as text, and one odd field must not
-// cost the whole object.
+// The types below accept variants of Stripe's format. Fakes and gateways in other languages send
+// times with fractions and return a form's numbers as text, and one odd field must not make the
+// whole object unreadable.
 
-// number is a whole number, also one that is written as 12.0 or "12".
+// number is a whole number, which may also be written as 12.0 or "12".
 type number int64
 
 // UnmarshalJSON refuses a fraction: an amount must not be rounded.
@@ -25,10 +25,10 @@ func (n *number) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// seconds is a time; its fraction is dropped.
+// seconds is a time; a fraction is dropped.
 type seconds int64
 
-// UnmarshalJSON takes what parseNumber takes.
+// UnmarshalJSON accepts the formats of parseNumber.
 func (s *seconds) UnmarshalJSON(data []byte) error {
 	value, err := parseNumber(data)
 	if err != nil {
@@ -38,8 +38,8 @@ func (s *seconds) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// wrongType is the error that encoding/json has for a value of another type: it names the field,
-// and not the value.
+// wrongType returns the error of encoding/json for a value of another type: it names the field, and
+// not the value.
 func wrongType[T any](data []byte) error {
 	kinds := map[byte]string{'"': "string", '{': "object", '[': "array", 't': "bool", 'f': "bool"}
 	kind, ok := kinds[data[0]]
@@ -49,10 +49,10 @@ func wrongType[T any](data []byte) error {
 	return &json.UnmarshalTypeError{Value: kind, Type: reflect.TypeFor[T]()}
 }
 
-// maxExact is the largest whole number up to which a float64 holds every one.
+// maxExact bounds the whole numbers that a float64 represents exactly.
 const maxExact = 1 << 53
 
-// parseNumber reads a number, a quoted one, or null, which is 0.
+// parseNumber parses a number, a quoted number, or null, which is 0.
 func parseNumber(data []byte) (float64, error) {
 	text := string(bytes.Trim(data, `"`))
 	if text == "null" || text == "" {
@@ -65,11 +65,12 @@ func parseNumber(data []byte) (float64, error) {
 	return value, err
 }
 
-// texts is metadata. Stripe's values are strings; others are kept as they are written, and null is
-// left out.
+// texts is metadata. Stripe's values are strings; other values are kept as JSON text, and null is
+// dropped.
 type texts map[string]string
 
-// UnmarshalJSON takes what is no object, such as the [] that PHP makes of an empty map, for empty.
+// UnmarshalJSON reads anything but an object as empty metadata, such as the [] that PHP writes for
+// an empty map.
 func (t *texts) UnmarshalJSON(data []byte) error {
 	var values map[string]json.RawMessage
 	if json.Unmarshal(data, &values) != nil || values == nil {
@@ -89,7 +90,7 @@ func (t *texts) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// wireCharge is a charge, or its id alone where it was not expanded.
+// wireCharge is a charge, or only its id if it was not expanded.
 type wireCharge struct {
 	id             string
 	paymentMethod  string
@@ -98,7 +99,7 @@ type wireCharge struct {
 	blocked        bool // by Radar: the issuer was not asked (docs.stripe.com/declines, outcome.type)
 }
 
-// UnmarshalJSON takes what ref takes.
+// UnmarshalJSON accepts the formats of ref.
 func (c *wireCharge) UnmarshalJSON(data []byte) error {
 	var id ref
 	if err := json.Unmarshal(data, &id); err != nil {

@@ -10,7 +10,7 @@ import (
 	"tranche/internal/stripegw"
 )
 
-// TestSpellings reads objects as other languages' servers write them.
+// TestSpellings reads objects in the formats of other servers.
 func TestSpellings(t *testing.T) {
 	t.Parallel()
 	at := time.Unix(1767225600, 0).UTC()
@@ -24,7 +24,7 @@ func TestSpellings(t *testing.T) {
 			"metadata":{"a":"b","n":3,"yes":true,"none":null}}`,
 		"texts": `"amount":"1099","amount_received":"1099","created":"1767225600","payment_method":{"id":"pm_1"},"latest_charge":{"id":"ch_2"},
 			"metadata":{"a":"b","n":"3","yes":"true"}}`,
-		"the charge tells the card": `"amount":1099,"amount_received":1099,"created":1767225600,"metadata":{"a":"b","n":3,"yes":true},
+		"the charge names the card": `"amount":1099,"amount_received":1099,"created":1767225600,"metadata":{"a":"b","n":3,"yes":true},
 			"payment_method":null,"latest_charge":{"id":"ch_2","payment_method":{"id":"pm_1"}}}`,
 		"a list of charges, newest first": `"amount":1099,"amount_received":1099,"created":1767225600,"metadata":{"a":"b","n":3,"yes":true},
 			"charges":{"object":"list","data":[{"id":"ch_2","payment_method":"pm_1"},{"id":"ch_1","payment_method":"pm_0"}]}}`,
@@ -36,7 +36,7 @@ func TestSpellings(t *testing.T) {
 	}
 }
 
-// TestOddFields loses nothing but the field that is odd.
+// TestOddFields loses only the odd field.
 func TestOddFields(t *testing.T) {
 	t.Parallel()
 	for _, odd := range []string{
@@ -50,7 +50,7 @@ func TestOddFields(t *testing.T) {
 	}
 }
 
-// TestAmountsAreNotRounded knows nothing of the charge where the amount is no whole number.
+// TestAmountsAreNotRounded has no result for the charge if the amount is not a whole number.
 func TestAmountsAreNotRounded(t *testing.T) {
 	t.Parallel()
 	for _, amount := range []string{`10.99`, `"10.99"`, `"ten"`, `"Inf"`, `"NaN"`, `1e300`, `true`, `{}`} {
@@ -60,7 +60,7 @@ func TestAmountsAreNotRounded(t *testing.T) {
 	}
 }
 
-// TestADeclineCodeIsADecline whatever its status, type and code.
+// TestADeclineCodeIsADecline with any status, type and code.
 func TestADeclineCodeIsADecline(t *testing.T) {
 	t.Parallel()
 	g, _ := answering(t, answer{status: 400, body: `{"error":{"type":"invalid_request_error","decline_code":"lost_card"}}`})

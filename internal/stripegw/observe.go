@@ -9,11 +9,11 @@ import (
 	"tranche/internal/clock"
 )
 
-// Observer is told how long each call took in real time, and how it failed; kind is empty for one
-// that brought what was asked for. It must not block.
+// Observer receives the real duration of each call and the kind of its failure; kind is empty for a
+// successful call. It must not block.
 type Observer func(operation string, kind billing.GatewayKind, took time.Duration)
 
-// observed tells of a call that began at begun.
+// observed reports a call that started at begun to the observer.
 func (g *Gateway) observed(op string, begun time.Time, failed *billing.GatewayError) {
 	if g.observe == nil {
 		return
@@ -25,7 +25,7 @@ func (g *Gateway) observed(op string, begun time.Time, failed *billing.GatewayEr
 	g.observe(operation(op), kind, clock.Clock{}.Wall().Sub(begun))
 }
 
-// operation is what was being done, without what it was done to: "confirm PaymentIntent pi_1" is
+// operation returns the type of a call without its object: "confirm PaymentIntent pi_1" becomes
 // "confirm PaymentIntent".
 func operation(op string) string {
 	words := strings.Fields(op)

@@ -11,7 +11,7 @@ import (
 	"tranche/internal/stripegw"
 )
 
-// TestEachCallIsObserved by what was done and how it failed, and not by whom it was done to.
+// TestEachCallIsObserved by operation and failure, without the object's id.
 func TestEachCallIsObserved(t *testing.T) {
 	t.Parallel()
 	f := &fakeStripe{answers: []answer{

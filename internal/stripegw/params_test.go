@@ -20,8 +20,8 @@ const (
 	anyCustomer = `{"id":"cus_1","object":"customer"}`
 )
 
-// TestParameters fixes what each call sends, to the letter: Stripe compares the parameters of a
-// repeated key.
+// TestParameters pins down the exact parameters of each call, because Stripe compares the
+// parameters of a repeated key.
 func TestParameters(t *testing.T) {
 	t.Parallel()
 	checkout := billing.PaymentParams{
@@ -249,7 +249,7 @@ func TestKeyNeeded(t *testing.T) {
 	require.Empty(t, stripe.requests)
 }
 
-// TestIDNeeded sends nothing without an id: the path would name a whole list.
+// TestIDNeeded sends nothing without an id, because the path would be the list's.
 func TestIDNeeded(t *testing.T) {
 	t.Parallel()
 	g, stripe := answering(t, ok(anyIntent))
@@ -273,7 +273,7 @@ func TestIDNeeded(t *testing.T) {
 	require.Empty(t, stripe.requests)
 }
 
-// TestReplayed takes an answer from Stripe's idempotency store like any other.
+// TestReplayed reads a response from Stripe's idempotency store like any other.
 func TestReplayed(t *testing.T) {
 	t.Parallel()
 	g, _ := answering(t, answer{
@@ -309,8 +309,8 @@ func TestOtherVersion(t *testing.T) {
 	}, p)
 }
 
-// TestReferences takes a reference as an id, as the whole object, as null, and passes over anything
-// else.
+// TestReferences reads a reference as an id, as the whole object or as null, and ignores other
+// values.
 func TestReferences(t *testing.T) {
 	t.Parallel()
 	for sent, want := range map[string]string{
@@ -365,8 +365,7 @@ func TestCustomerExists(t *testing.T) {
 	require.Equal(t, billing.GatewayUnauthorized, gatewayError(t, err).Kind)
 }
 
-// TestAttachDecline is a card that is refused when it is attached: there is no PaymentIntent in the
-// error.
+// TestAttachDecline attaches a card that is declined: the error contains no PaymentIntent.
 func TestAttachDecline(t *testing.T) {
 	t.Parallel()
 	g, _ := answering(t, answer{status: 402, body: errorBody("card_error", "card_declined")})

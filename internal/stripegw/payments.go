@@ -15,22 +15,22 @@ const (
 	intentsPath = "/v1/payment_intents"
 	intentPath  = "/v1/payment_intents/%s"
 
-	// pageSize is the most objects Stripe puts on one page. Source: docs.stripe.com/api/pagination.
+	// pageSize is the maximum number of objects on a page of Stripe's lists. Source:
+	// docs.stripe.com/api/pagination.
 	pageSize = 100
 	// maxPages bounds a search through one customer's PaymentIntents: 20,000 of them.
 	maxPages = 200
 )
 
-// CreatePaymentIntent makes a PaymentIntent for a card; with OffSession it is confirmed in the same
-// call. Errors: *billing.GatewayError.
+// CreatePaymentIntent creates a PaymentIntent for a card; with OffSession it is confirmed in the
+// same call. Errors: *billing.GatewayError.
 func (g *Gateway) CreatePaymentIntent(ctx context.Context, key string, p billing.PaymentParams) (billing.PaymentIntent, error) {
 	c := call{op: "create PaymentIntent", path: intentsPath, params: createParams(p)}
 	return g.changeIntent(ctx, key, c)
 }
 
-// createParams names the payment method types, because Stripe's API of 2023-10-16 otherwise turns
-// on automatic payment methods, which need a return_url. Source:
-// docs.stripe.com/changelog/2023-08-16.
+// createParams sets the payment method types, because Stripe's API of 2023-10-16 otherwise enables
+// automatic payment methods, which need a return_url. Source: docs.stripe.com/changelog/2023-08-16.
 func createParams(p billing.PaymentParams) *stripe.PaymentIntentParams {
 	params := &stripe.PaymentIntentParams{
 		Amount:             stripe.Int64(p.Amount),
@@ -52,7 +52,7 @@ func createParams(p billing.PaymentParams) *stripe.PaymentIntentParams {
 	return params
 }
 
-// connectParams passes on what Stripe Connect is told. Source:
+// connectParams sets the parameters of Stripe Connect. Source:
 // docs.stripe.com/connect/destination-charges.
 func connectParams(params *stripe.PaymentIntentParams, p billing.PaymentParams) {
 	params.OnBehalfOf = optional(p.OnBehalfOf)
@@ -69,8 +69,8 @@ func connectParams(params *stripe.PaymentIntentParams, p billing.PaymentParams) 
 }
 
 // ConfirmPaymentIntent confirms p.PaymentIntent with p.PaymentMethod, off-session. The card is
-// always named: Stripe takes it off the PaymentIntent at each decline. With ClearSetup it takes a
-// setup_future_usage away in the same call. Errors: *billing.GatewayError.
+// always named, because Stripe removes it from the PaymentIntent at each decline. With ClearSetup,
+// the same call clears setup_future_usage. Errors: *billing.GatewayError.
 func (g *Gateway) ConfirmPaymentIntent(ctx context.Context, key string, p billing.PaymentParams) (billing.PaymentIntent, error) {
 	op := "confirm PaymentIntent " + p.PaymentIntent
 	if err := wantID(op, "PaymentIntent", p.PaymentIntent); err != nil {
@@ -86,8 +86,8 @@ func (g *Gateway) ConfirmPaymentIntent(ctx context.Context, key string, p billin
 	return g.changeIntent(ctx, key, call{op: op, path: stripe.FormatURLPath(intentPath+"/confirm", p.PaymentIntent), params: params})
 }
 
-// CancelPaymentIntent cancels one that has not succeeded. Errors: *billing.GatewayError, with
-// GatewayWrongState for one that has succeeded or is canceled already.
+// CancelPaymentIntent cancels a PaymentIntent. Errors: *billing.GatewayError, with
+// GatewayWrongState if it has succeeded or is canceled already.
 func (g *Gateway) CancelPaymentIntent(ctx context.Context, key, id string) (billing.PaymentIntent, error) {
 	op := "cancel PaymentIntent " + id
 	if err := wantID(op, "PaymentIntent", id); err != nil {
@@ -109,8 +109,8 @@ func (g *Gateway) changeIntent(ctx context.Context, key string, c call) (billing
 	return g.paymentIntent(&w, a.requestID), nil
 }
 
-// PaymentIntent fetches one. Errors: *billing.GatewayError, with GatewayNotFound when there is
-// none.
+// PaymentIntent fetches a PaymentIntent. Errors: *billing.GatewayError, with GatewayNotFound when
+// it does not exist.
 func (g *Gateway) PaymentIntent(ctx context.Context, id string) (billing.PaymentIntent, error) {
 	op := "get PaymentIntent " + id
 	if err := wantID(op, "PaymentIntent", id); err != nil {
@@ -125,9 +125,9 @@ func (g *Gateway) PaymentIntent(ctx context.Context, id string) (billing.Payment
 	return g.paymentIntent(&w, a.requestID), nil
 }
 
-// FindPaymentIntent looks through a Stripe customer's PaymentIntents created at or after since,
-// newest first, for the first that matches. A zero since means all. Errors: *billing.GatewayError,
-// with GatewayNotFound when none matches; it is GatewayNotFound only after the last page was read.
+// FindPaymentIntent returns the newest PaymentIntent of a Stripe customer that matches, of those
+// created at or after since. A zero since means all. Errors: *billing.GatewayError, with
+// GatewayNotFound when none matches, and only after the last page was read.
 func (g *Gateway) FindPaymentIntent(
 	ctx context.Context, customer string, since time.Time, match func(billing.PaymentIntent) bool,
 ) (billing.PaymentIntent, error) {
@@ -152,8 +152,8 @@ func (g *Gateway) FindPaymentIntent(
 	return billing.PaymentIntent{}, &billing.GatewayError{Op: op, Kind: billing.GatewayNotFound}
 }
 
-// notTheAnswer keeps "no such customer" from being taken for "no such PaymentIntent": whose
-// payments can't be listed may have paid all the same.
+// notTheAnswer distinguishes "no such customer" from "no such PaymentIntent": a customer whose
+// payments can't be listed may have paid nevertheless.
 func notTheAnswer(err error) error {
 	var ge *billing.GatewayError
 	if errors.As(err, &ge) && ge.Kind == billing.GatewayNotFound {
@@ -164,15 +164,15 @@ func notTheAnswer(err error) error {
 	return err
 }
 
-// listed is an entry of a list. stripe-go's iterator finds the cursor of the next page in its ID
+// listed is an entry of a list. stripe-go's iterator reads the cursor of the next page from its ID
 // field.
 type listed struct {
 	ID     string
 	intent billing.PaymentIntent
 }
 
-// listIntents pages through a list. It gives up, rather than saying "not there", on a server that
-// never stops.
+// listIntents reads a list page by page. If the list never ends, it returns an error instead of
+// "not found".
 func (g *Gateway) listIntents(ctx context.Context, op string, params *stripe.PaymentIntentListParams) *stripe.Iter {
 	pages := 0
 	return stripe.GetIter(params, func(_ *stripe.Params, v *form.Values) ([]any, stripe.ListContainer, error) {
@@ -192,7 +192,7 @@ func (g *Gateway) listIntents(ctx context.Context, op string, params *stripe.Pay
 	})
 }
 
-// optional leaves a parameter out when it is empty: Stripe reads an empty one as "unset it".
+// optional omits an empty parameter, because Stripe reads an empty value as "unset it".
 func optional(s string) *string {
 	if s == "" {
 		return nil

@@ -14,29 +14,30 @@ import (
 	"tranche/internal/stripekey"
 )
 
-// codeNoAccess is Stripe's code for a connected account that the key may not act for, which is no
-// matter of permissions.
+// codeNoAccess is Stripe's code for a connected account that the key has no access to. It does not
+// mean a missing permission.
 const codeNoAccess = "account_invalid"
 
-// refusedFor is how long a refusal counts that no later call confirmed or disproved. What waits for
-// a permission is tried again far more often.
+// refusedFor is how long a refusal counts if no later call confirms or disproves it. Work that
+// waits for a permission is tried much more often.
 const refusedFor = time.Hour
 
-// refusals remembers which permissions Stripe found missing, until a call that needs them succeeds.
+// refusals records the missing permissions that Stripe reported, until a call that needs them
+// succeeds.
 type refusals struct {
 	mu    sync.Mutex
-	since map[refusal]time.Time // of the last one
+	since map[refusal]time.Time // time of the last refusal
 }
 
-// refusal is a permission in one direction. A restricted key has its own permissions for connected
-// accounts.
+// refusal is a missing permission to read or to write. A restricted key has separate permissions
+// for connected accounts.
 type refusal struct {
 	permission string
 	access     stripekey.Access
 	connected  bool
 }
 
-// text names the permission as Stripe's dashboard does.
+// text returns the permission's name in Stripe's dashboard.
 func (r refusal) text() string {
 	if r.connected {
 		return r.permission + " (Connect)"
@@ -44,8 +45,7 @@ func (r refusal) text() string {
 	return r.permission
 }
 
-// notePermission names the permission that a call lacked in its error, and remembers it for
-// Lacking.
+// notePermission adds the missing permission to the error of a call, and records it for Lacking.
 func (g *Gateway) notePermission(ctx context.Context, bucket billing.Bucket, c call, failed *billing.GatewayError) {
 	connected := billing.AccountOf(ctx) != ""
 	if failed == nil {
@@ -61,7 +61,7 @@ func (g *Gateway) notePermission(ctx context.Context, bucket billing.Bucket, c c
 	g.refused.remember(missing, clock.Clock{}.Wall())
 }
 
-// granted lists what a successful call proves.
+// granted lists the permissions that a successful call proves.
 func granted(bucket billing.Bucket, c call, connected bool) []refusal {
 	var proved []refusal
 	if p, ok := stripekey.ForPath(c.path); ok {
@@ -76,7 +76,8 @@ func granted(bucket billing.Bucket, c call, connected bool) []refusal {
 	return proved
 }
 
-// missingIn finds the permission in Stripe's refusal, or by the path where the text names none.
+// missingIn returns the permission named in Stripe's refusal, or the one for the path if the text
+// names none.
 func missingIn(bucket billing.Bucket, c call, failed *billing.GatewayError) (refusal, bool) {
 	if failed.HTTPStatus != http.StatusForbidden || failed.Kind != billing.GatewayUnauthorized || failed.Failure.Code == codeNoAccess {
 		return refusal{}, false
@@ -109,8 +110,7 @@ func (r *refusals) forget(proved ...refusal) {
 	}
 }
 
-// Lacking names the permissions that the key lacked in recent calls, as Stripe's dashboard names
-// them.
+// Lacking returns the permissions that recent calls lacked, by their names in Stripe's dashboard.
 func (g *Gateway) Lacking() []string {
 	now := clock.Clock{}.Wall()
 	g.refused.mu.Lock()
@@ -123,5 +123,5 @@ func (g *Gateway) Lacking() []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// Restricted reports whether the gateway's key is a restricted one.
+// Restricted reports whether the gateway's key is a restricted key.
 func (g *Gateway) Restricted() bool { return strings.HasPrefix(g.key, "rk_") }

@@ -29,8 +29,8 @@ func lackingStripe(t *testing.T, refuse *string, body string) *stripegw.Gateway 
 const refusedWrite = `{"error":{"type":"invalid_request_error","message":"The provided key 'rk_test_1' does not have the required permissions ` +
 	`for this endpoint on account 'acct_1'. Having the 'rak_payment_intent_write' permission would allow this request to continue."}}`
 
-// TestLacking_UntilACallSucceeds wants a permission to be missing until a call that needs it
-// succeeds. Reading proves nothing of writing.
+// TestLacking_UntilACallSucceeds reports a permission as missing until a call that needs it
+// succeeds. A read proves nothing about writes.
 func TestLacking_UntilACallSucceeds(t *testing.T) {
 	t.Parallel()
 	refuse := "POST /v1/payment_intents"
@@ -53,7 +53,8 @@ func TestLacking_UntilACallSucceeds(t *testing.T) {
 	require.Empty(t, g.Lacking())
 }
 
-// TestLacking_ExpandedCharge names the permission of what is expanded, not of the path.
+// TestLacking_ExpandedCharge reports the permission for the expanded object, not the one for the
+// path.
 func TestLacking_ExpandedCharge(t *testing.T) {
 	t.Parallel()
 	refuse := "GET /v1/payment_intents"
@@ -69,7 +70,7 @@ func TestLacking_ExpandedCharge(t *testing.T) {
 	require.Empty(t, g.Lacking())
 }
 
-// TestLacking_OtherRefusals are no missing permissions of the list.
+// TestLacking_OtherRefusals reports no missing permission.
 func TestLacking_OtherRefusals(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
@@ -86,8 +87,8 @@ func TestLacking_OtherRefusals(t *testing.T) {
 	}
 }
 
-// TestLacking_ConnectedAccount keeps a key's missing permission apart from an account that took its
-// access back.
+// TestLacking_ConnectedAccount distinguishes a key's missing permission from an account that
+// revoked access.
 func TestLacking_ConnectedAccount(t *testing.T) {
 	t.Parallel()
 	refuse := "GET /v1/payment_intents"
@@ -99,7 +100,7 @@ func TestLacking_ConnectedAccount(t *testing.T) {
 	require.Equal(t, []string{"PaymentIntents: Write (Connect)"}, g.Lacking())
 }
 
-// TestProbe_Unclear takes no answer for a permission that may have another cause.
+// TestProbe_Unclear derives no permission from a response that may have another cause.
 func TestProbe_Unclear(t *testing.T) {
 	t.Parallel()
 	p, _ := stripekey.ForPath("/v1/payment_intents")

@@ -11,7 +11,7 @@ import (
 	"tranche/internal/stripekey"
 )
 
-// Probed is what a probe showed of a permission.
+// Probed is the result of a probe for a permission.
 type Probed string
 
 const (
@@ -19,17 +19,17 @@ const (
 	ProbedGranted Probed = "granted"
 	// ProbedMissing: Stripe refused the key.
 	ProbedMissing Probed = "missing"
-	// ProbedUnknown: the answer shows neither.
+	// ProbedUnknown: the response shows neither.
 	ProbedUnknown Probed = "unknown"
 )
 
-// anything takes any object of Stripe's.
+// anything accepts any object of Stripe's.
 type anything struct{ stripe.APIResource }
 
 func (*anything) fault() string { return "" }
 
-// Probe finds out whether the key has a permission. It changes nothing: see stripekey.Probe. The
-// error is why, where it is missing or unknown.
+// Probe checks whether the key has a permission. It changes nothing: see stripekey.Probe. The error
+// is the cause if the permission is missing or unknown.
 func (g *Gateway) Probe(ctx context.Context, p stripekey.Permission) (Probed, error) {
 	for _, one := range p.Probes {
 		_, err := g.do(ctx, one.Method, call{op: "probe " + p.String(), path: one.Path, params: &stripe.Params{}}, &anything{})

@@ -9,19 +9,19 @@ import (
 	"tranche/internal/billing"
 )
 
-// DefaultReadPause is the first wait before a page is asked for again.
+// DefaultReadPause is the pause before the first retry of a page.
 const DefaultReadPause = 500 * time.Millisecond
 
 const (
-	// readTries is how often a page is asked for: a list of a thousand pages must not end with one
-	// lost answer.
+	// readTries is how often a page is tried: one lost response must not fail a list of a thousand
+	// pages.
 	readTries = 4
 	// maxRecordPages bounds a list: ten million objects.
 	maxRecordPages = 100_000
 )
 
 // Record is Stripe's own record, read through a gateway. Unlike the gateway's own calls, reads are
-// tried again: nothing is changed by them. It is safe for concurrent use.
+// retried, because they change nothing. It is safe for concurrent use.
 type Record struct {
 	gateway *Gateway
 	pause   time.Duration
@@ -29,8 +29,8 @@ type Record struct {
 
 var _ billing.Record = (*Record)(nil)
 
-// NewRecord reads through g. pause is the real time before a page is asked for again, twice as long
-// each time; 0 means DefaultReadPause.
+// NewRecord returns a record that reads through g. pause is the real time before the first retry of
+// a page; it doubles each time. 0 means DefaultReadPause.
 func NewRecord(g *Gateway, pause time.Duration) *Record {
 	if pause <= 0 {
 		pause = DefaultReadPause
@@ -38,7 +38,7 @@ func NewRecord(g *Gateway, pause time.Duration) *Record {
 	return &Record{gateway: g, pause: pause}
 }
 
-// patiently reads until it does not fail for a reason that may pass, or readTries times.
+// patiently retries a read that fails for a temporary reason, up to readTries tries.
 func (r *Record) patiently(ctx context.Context, read func() error) error {
 	pause := r.pause
 	for try := 1; ; try++ {
@@ -57,11 +57,11 @@ func (r *Record) patiently(ctx context.Context, read func() error) error {
 	}
 }
 
-// onePage reads the page after a cursor (empty: the first one) and hands it on. It returns the next
-// cursor, empty when there is no more to read.
+// onePage reads the page after a cursor (empty: the first page) and passes it on. It returns the
+// next cursor, empty after the last page.
 type onePage func(ctx context.Context, after string) (next string, err error)
 
-// pages reads to the end. It gives up on a server that never stops.
+// pages reads all pages. It returns an error if the list never ends.
 func (r *Record) pages(ctx context.Context, op string, read onePage) error {
 	after := ""
 	for range maxRecordPages {

@@ -15,7 +15,7 @@ import (
 
 const eventsPath = "/v1/events"
 
-// wireEventList is a page of events, each kept as it came: it is scrubbed like a webhook's body.
+// wireEventList is a page of events, each as raw JSON that is scrubbed like a webhook's body.
 type wireEventList struct {
 	stripe.APIResource
 	stripe.ListMeta
@@ -30,8 +30,8 @@ func (l *wireEventList) fault() string {
 	return ""
 }
 
-// Events reads the events of the given types created at or after since, newest first. It asks
-// Stripe for just these, and passes over others where a server does not know how to. Errors:
+// Events reads the events of the given types created at or after since, newest first. The request
+// asks Stripe for these only, and others are skipped in case a server ignores the filter. Errors:
 // *billing.GatewayError, or fn's own.
 func (r *Record) Events(ctx context.Context, since time.Time, types []string, fn func(page []billing.Event) error) error {
 	op := "list events"
@@ -53,13 +53,14 @@ func (r *Record) Events(ctx context.Context, since time.Time, types []string, fn
 		}
 		last := all[len(all)-1]
 		if last.CreatedAt.Before(since.Truncate(time.Second)) {
-			return "", nil // the rest is older still
+			return "", nil // all others are older
 		}
 		return last.ID, nil
 	})
 }
 
-// eventPage reads one page. An entry that is no event fails it: it may be the one that is missing.
+// eventPage reads one page. It fails if an entry is not an event, because that entry may be a
+// missing one.
 func (r *Record) eventPage(ctx context.Context, op string, params *stripe.EventListParams, after string) ([]billing.Event, bool, error) {
 	values := &form.Values{}
 	form.AppendTo(values, params)

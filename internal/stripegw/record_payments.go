@@ -12,7 +12,7 @@ import (
 )
 
 // Payments reads the PaymentIntents created from from to to (exclusive), newest first, each with
-// its latest charge, which costs no call of its own. Errors: *billing.GatewayError, or fn's own.
+// its latest charge, which needs no extra call. Errors: *billing.GatewayError, or fn's own.
 func (r *Record) Payments(ctx context.Context, from, to time.Time, fn func(page []billing.RecordedPayment) error) error {
 	op := "list PaymentIntents"
 	params := &stripe.PaymentIntentListParams{
@@ -28,7 +28,7 @@ func (r *Record) Payments(ctx context.Context, from, to time.Time, fn func(page 
 		}
 		last := page[len(page)-1]
 		if !last.CreatedAt.IsZero() && last.CreatedAt.Before(from.Truncate(time.Second)) {
-			return "", nil // a server that does not know created[gte]: the rest is older still
+			return "", nil // a server that ignores created[gte]: all others are older
 		}
 		return last.ID, nil
 	})
@@ -59,8 +59,8 @@ func (r *Record) paymentPage(ctx context.Context, op string, params *stripe.Paym
 	return page, list.HasMore, nil
 }
 
-// Payment reads one, with its latest charge. Errors: *billing.GatewayError, with GatewayNotFound
-// when there is none.
+// Payment reads one PaymentIntent with its latest charge. Errors: *billing.GatewayError, with
+// GatewayNotFound when it does not exist.
 func (r *Record) Payment(ctx context.Context, id string) (billing.RecordedPayment, error) {
 	var p billing.RecordedPayment
 	err := r.patiently(ctx, func() (err error) {
@@ -70,7 +70,7 @@ func (r *Record) Payment(ctx context.Context, id string) (billing.RecordedPaymen
 	return p, err
 }
 
-// recordedPayment leaves the client secret behind: nothing that compares needs it.
+// recordedPayment converts a PaymentIntent and drops the client secret, which no comparison needs.
 func (g *Gateway) recordedPayment(w *wirePaymentIntent, requestID string) billing.RecordedPayment {
 	charge := w.latest()
 	p := billing.RecordedPayment{

@@ -30,7 +30,7 @@ func record(t *testing.T, answers ...answer) (*stripegw.Record, *fakeStripe) {
 	return stripegw.NewRecord(g, time.Millisecond), stripe
 }
 
-// read gathers the ids of the events of each page.
+// read collects the event ids of each page.
 func read(t *testing.T, r *stripegw.Record, types ...string) ([][]string, error) {
 	t.Helper()
 	var pages [][]string
@@ -61,7 +61,7 @@ func unescaped(r request) string {
 	return strings.NewReplacer("%5B", "[", "%5D", "]").Replace(r.query.Encode())
 }
 
-// TestAServerThatDoesNotFilter sends everything it has; only what was asked for is taken, and it
+// TestAServerThatDoesNotFilter sends everything it has; only matching entries are used, and reading
 // ends.
 func TestAServerThatDoesNotFilter(t *testing.T) {
 	t.Parallel()

@@ -10,9 +10,9 @@ import (
 
 const refundsPath = "/v1/refunds"
 
-// CreateRefund gives back all that is left of a payment: no amount is sent, so that no call can
-// give back more than that. Source: docs.stripe.com/api/refunds/create. Errors:
-// *billing.GatewayError, with GatewayRejected when nothing is left or the payment is disputed.
+// CreateRefund refunds all that is left of a payment. No amount is sent, so no call can refund more
+// than that. Source: docs.stripe.com/api/refunds/create. Errors: *billing.GatewayError, with
+// GatewayRejected when nothing is left or the payment is disputed.
 func (g *Gateway) CreateRefund(ctx context.Context, key string, p billing.RefundParams) (billing.StripeRefund, error) {
 	op := "refund PaymentIntent " + p.PaymentIntent
 	if err := wantID(op, "PaymentIntent", p.PaymentIntent); err != nil {

@@ -9,9 +9,9 @@ import (
 	"tranche/internal/billing"
 )
 
-// Payment fetches a PaymentIntent with what became of its money since. Whether a dispute was won is
-// not told by the charge, so the newest one is asked for where there was any. Errors:
-// *billing.GatewayError, with GatewayNotFound when there is no such PaymentIntent.
+// Payment fetches a PaymentIntent with its refunds and disputes. The charge does not show whether a
+// dispute was won, so the newest dispute is fetched if there was any. Errors:
+// *billing.GatewayError, with GatewayNotFound when the PaymentIntent does not exist.
 func (g *Gateway) Payment(ctx context.Context, id string) (billing.RecordedPayment, error) {
 	p, err := g.payment(ctx, id)
 	if err != nil || !p.Disputed {
@@ -36,8 +36,8 @@ func (g *Gateway) payment(ctx context.Context, id string) (billing.RecordedPayme
 	return g.recordedPayment(&w, a.requestID), nil
 }
 
-// newestDispute is the state of the dispute that was opened last; Stripe lists them newest first.
-// It is empty where Stripe lists none.
+// newestDispute returns the status of the dispute that was opened last; Stripe lists disputes
+// newest first. It is empty if Stripe lists none.
 func (g *Gateway) newestDispute(ctx context.Context, paymentIntent string) (billing.DisputeStatus, error) {
 	values := &form.Values{}
 	values.Add("payment_intent", paymentIntent)

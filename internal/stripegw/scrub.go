@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 )
 
-// scrubMark stands where a client secret was. It is a JSON string.
+// scrubMark replaces a client secret. It is a JSON string.
 const scrubMark = `"[scrubbed]"`
 
 // scrubbed returns a copy of a JSON document without its client secrets: the value of every key
-// client_secret, and every string with "_secret_" in it, such as a return URL. The rest keeps its
-// bytes and order, and the result is valid JSON again. doc must be valid.
+// client_secret, and every string that contains "_secret_", such as a return URL. Everything else
+// keeps its bytes and order, and the result is valid JSON. doc must be valid.
 func scrubbed(doc []byte) []byte {
 	if !mayHoldSecret(doc) {
 		return bytes.Clone(doc)
@@ -22,21 +22,21 @@ func scrubbed(doc []byte) []byte {
 	return s.out
 }
 
-// mayHoldSecret is quick, and errs to the safe side: \u00 could spell any of the letters.
+// mayHoldSecret is a quick check that errs on the safe side: \u00 could encode any of the letters.
 func mayHoldSecret(doc []byte) bool {
 	return bytes.Contains(doc, []byte("client_secret")) ||
 		bytes.Contains(doc, []byte("_secret_")) ||
 		bytes.Contains(doc, []byte(`\u00`))
 }
 
-// scrubber copies a document string by string. It parses no more than it must: an event is scrubbed
-// in the time between its arrival and our answer.
+// scrubber copies a document string by string. It parses as little as possible, because Stripe
+// waits for the response to an event while the event is scrubbed.
 type scrubber struct {
 	in, out []byte
 	pos     int
 }
 
-// step copies up to the next string, and then the string or what replaces it.
+// step copies up to the next string, and then the string or its replacement.
 func (s *scrubber) step() {
 	i := bytes.IndexByte(s.in[s.pos:], '"')
 	if i < 0 {
@@ -65,7 +65,7 @@ func (s *scrubber) copyTo(end int) {
 	s.pos = end
 }
 
-// replaceTo puts the mark in place of a value; null tells nothing and stays.
+// replaceTo replaces a value with the mark; null reveals nothing and is kept.
 func (s *scrubber) replaceTo(end int) {
 	if s.in[s.pos] == 'n' {
 		s.copyTo(end)
@@ -108,7 +108,7 @@ func valueEnd(doc []byte, i int) int {
 		case '}', ']':
 			depth--
 		}
-		if depth < 0 { // the end of what the value stands in
+		if depth < 0 { // the end of the object or list around the value
 			return i
 		}
 		i++
@@ -119,13 +119,14 @@ func valueEnd(doc []byte, i int) int {
 	return len(doc)
 }
 
-// endsValue says whether a value that may end at i does: a number or word goes on until a
-// separator.
+// endsValue reports whether a value that may end at i does end there: a number or word continues
+// until a separator.
 func endsValue(doc []byte, i int) bool {
 	return i >= len(doc) || bytes.IndexByte([]byte(",]} \t\r\n"), doc[i]) >= 0
 }
 
-// unquoted reads a string. The common one without escapes costs no decoding.
+// unquoted returns the text of a string. A string without escapes, the common case, needs no
+// decoding.
 func unquoted(quoted []byte) []byte {
 	if bytes.IndexByte(quoted, '\\') < 0 {
 		return quoted[1 : len(quoted)-1]

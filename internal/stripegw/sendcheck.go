@@ -8,12 +8,12 @@ import (
 	"tranche/internal/billing"
 )
 
-// errNotSent is a request that its check stopped on the way out.
+// errNotSent means that the check stopped the request before it was sent.
 var errNotSent = errors.New("not sent: held up for too long")
 
-// checkedBody returns the request with a body that is cut off when the context's check fails. The
-// transport reads the body once it has a connection, and Stripe carries out no request that is cut
-// off.
+// checkedBody returns the request with a body that fails when the context's check fails. The
+// transport reads the body once it has a connection, and Stripe does not carry out a truncated
+// request.
 func checkedBody(req *http.Request) *http.Request {
 	check := billing.SendCheck(req.Context())
 	if check == nil || req.Body == nil || req.Body == http.NoBody {
@@ -21,7 +21,7 @@ func checkedBody(req *http.Request) *http.Request {
 	}
 	req = req.Clone(req.Context())
 	req.Body = &gatedBody{ReadCloser: req.Body, check: check}
-	if again := req.GetBody; again != nil { // asked for when a kept connection turns out to be closed
+	if again := req.GetBody; again != nil { // called if a kept connection turns out to be closed
 		req.GetBody = func() (io.ReadCloser, error) {
 			body, err := again()
 			if err != nil {
@@ -33,7 +33,7 @@ func checkedBody(req *http.Request) *http.Request {
 	return req
 }
 
-// gatedBody asks the check before each read.
+// gatedBody calls the check before each read.
 type gatedBody struct {
 	io.ReadCloser
 	check func() error

@@ -12,8 +12,8 @@ import (
 
 const setupIntentsPath = "/v1/setup_intents"
 
-// CreateSetupIntent makes a SetupIntent for off-session use, for a card alone: without
-// payment_method_types Stripe would turn on automatic payment methods, as for PaymentIntents.
+// CreateSetupIntent creates a SetupIntent for off-session use, for cards only: without
+// payment_method_types, Stripe would enable automatic payment methods, as for PaymentIntents.
 // Errors: *billing.GatewayError, with GatewayNotFound when the customer was deleted.
 func (g *Gateway) CreateSetupIntent(ctx context.Context, key string, p billing.SetupParams) (billing.SetupIntent, error) {
 	var w wireSetupIntent
@@ -30,8 +30,8 @@ func (g *Gateway) CreateSetupIntent(ctx context.Context, key string, p billing.S
 	return setupIntent(&w), nil
 }
 
-// CancelSetupIntent cancels one that has not succeeded. Errors: *billing.GatewayError, with
-// GatewayWrongState for one that has succeeded or is canceled already.
+// CancelSetupIntent cancels a SetupIntent. Errors: *billing.GatewayError, with GatewayWrongState if
+// it has succeeded or is canceled already.
 func (g *Gateway) CancelSetupIntent(ctx context.Context, key, id string) (billing.SetupIntent, error) {
 	op := "cancel SetupIntent " + id
 	if err := wantID(op, "SetupIntent", id); err != nil {
@@ -45,7 +45,7 @@ func (g *Gateway) CancelSetupIntent(ctx context.Context, key, id string) (billin
 	return setupIntent(&w), nil
 }
 
-// DetachPaymentMethod removes a PaymentMethod from its customer. Errors: *billing.GatewayError.
+// DetachPaymentMethod detaches a PaymentMethod from its customer. Errors: *billing.GatewayError.
 func (g *Gateway) DetachPaymentMethod(ctx context.Context, key, id string) error {
 	op := "detach PaymentMethod " + id
 	if err := wantID(op, "PaymentMethod", id); err != nil {
@@ -64,9 +64,9 @@ func (g *Gateway) DetachPaymentMethod(ctx context.Context, key, id string) error
 	return err
 }
 
-// alreadyDetached tells Stripe's answer for a PaymentMethod without a customer by its words, for it
-// has no code: "The payment method you provided is not attached to a customer so detachment is
-// impossible.".
+// alreadyDetached recognizes Stripe's error for a PaymentMethod without a customer by its text,
+// because it has no code: "The payment method you provided is not attached to a customer so
+// detachment is impossible.".
 func alreadyDetached(err error) bool {
 	var ge *billing.GatewayError
 	return errors.As(err, &ge) && ge.Kind == billing.GatewayRejected && strings.Contains(ge.Failure.Message, "not attached to a customer")

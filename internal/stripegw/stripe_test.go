@@ -21,14 +21,14 @@ import (
 
 const testKey = "sk_test_51SeededSecretKey"
 
-// request is what a server of a test received.
+// request is a request that a test server received.
 type request struct {
 	method, path string
 	header       http.Header
 	query, form  url.Values
 }
 
-// fakeStripe answers each request with the next of its answers, and the last one again after that.
+// fakeStripe returns its responses in order, and repeats the last one after that.
 type fakeStripe struct {
 	mu       sync.Mutex
 	answers  []answer

@@ -20,7 +20,7 @@ import (
 	"tranche/internal/stripegw"
 )
 
-// requireUnknown makes every call and wants an unknown outcome with the given text.
+// requireUnknown makes every call and requires an unknown outcome with the given text.
 func requireUnknown(ctx context.Context, t *testing.T, g *stripegw.Gateway, text string) {
 	t.Helper()
 	for name, call := range everyCall(g) {
@@ -58,7 +58,7 @@ func TestTimeout(t *testing.T) {
 	requireUnknown(ctx, t, patient, "canceled")
 }
 
-// TestTimeoutInBody is an answer that starts and does not end.
+// TestTimeoutInBody reads a response that starts and does not end.
 func TestTimeoutInBody(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
@@ -83,7 +83,7 @@ func startServer(t *testing.T, release chan struct{}, h http.HandlerFunc) string
 	return srv.URL
 }
 
-// TestBrokenAnswers breaks the connection in the middle of the answer.
+// TestBrokenAnswers breaks the connection in the middle of the response.
 func TestBrokenAnswers(t *testing.T) {
 	t.Parallel()
 	for name, raw := range map[string]string{
@@ -133,7 +133,7 @@ func TestUntrustedCertificate(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, gatewayError(t, err).HTTPStatus)
 }
 
-// TestRedirect is not followed: the key would travel to whoever is named.
+// TestRedirect: a redirect is not followed, because the key would be sent to another host.
 func TestRedirect(t *testing.T) {
 	t.Parallel()
 	var followed atomic.Int32

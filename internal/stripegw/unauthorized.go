@@ -7,11 +7,11 @@ import (
 	"tranche/internal/billing"
 )
 
-// rejection remembers how Stripe last rejected the key itself (401), until a call succeeds. A key
-// that lacks a permission is another matter: see refusals.
+// rejection records how Stripe last rejected the key itself (401), until a call succeeds. For a key
+// that lacks a permission, see refusals.
 type rejection struct{ last atomic.Pointer[string] }
 
-// note takes the result of a call. Only a call that succeeds proves that Stripe accepts the key.
+// note records the result of a call. Only a successful call proves that Stripe accepts the key.
 func (r *rejection) note(failed *billing.GatewayError) {
 	switch {
 	case failed == nil:
@@ -22,8 +22,8 @@ func (r *rejection) note(failed *billing.GatewayError) {
 	}
 }
 
-// Unauthorized returns the error of the last call for which Stripe rejected the key (401). It is
-// empty if a later call succeeded, or if there was none.
+// Unauthorized returns the error of the last call that Stripe rejected because of the key (401). It
+// is empty if a later call succeeded, or if there was no such call.
 func (g *Gateway) Unauthorized() string {
 	if last := g.rejected.last.Load(); last != nil {
 		return *last

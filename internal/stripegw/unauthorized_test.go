@@ -11,7 +11,7 @@ import (
 	"tranche/internal/billing"
 )
 
-// TestUnauthorized_UntilACallSucceeds: a 401 is remembered until a call succeeds. Other failures
+// TestUnauthorized_UntilACallSucceeds: a 401 is reported until a call succeeds. Other failures
 // prove nothing about the key.
 func TestUnauthorized_UntilACallSucceeds(t *testing.T) {
 	t.Parallel()

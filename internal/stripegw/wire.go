@@ -6,13 +6,14 @@ import (
 	"github.com/stripe/stripe-go/v76"
 )
 
-// The types here are Stripe's objects, as far as they are read.
+// The types here hold the fields that are read of Stripe's objects.
 
-// ref is the id of a referenced object, which Stripe sends as a string, or whole where it was
-// expanded.
+// ref is the id of a referenced object, which Stripe sends as a string, or as the whole object if
+// it was expanded.
 type ref string
 
-// UnmarshalJSON takes a string, an object with an id, or null. Anything else is no reference.
+// UnmarshalJSON accepts a string, an object with an id, or null. Any other value means no
+// reference.
 func (r *ref) UnmarshalJSON(data []byte) error {
 	*r = ""
 	switch data[0] {
@@ -30,14 +31,14 @@ func (r *ref) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// header is what every object has.
+// header holds the fields of every object.
 type header struct {
 	stripe.APIResource
 	ID     string `json:"id"`
 	Object string `json:"object"`
 }
 
-// faultAs says why the object can't be of the given type, or "". A proxy's page may be JSON too.
+// faultAs returns why the object can't be of the given type, or "". A proxy's page may be JSON too.
 func (h *header) faultAs(object string) string {
 	switch {
 	case h.Object != "" && h.Object != object:
@@ -60,7 +61,7 @@ type wirePaymentIntent struct {
 	ClientSecret       string          `json:"client_secret"`
 	SetupFutureUsage   string          `json:"setup_future_usage"`
 	LatestCharge       wireCharge      `json:"latest_charge"`
-	Charges            json.RawMessage `json:"charges"` // read apart: newer versions have none
+	Charges            json.RawMessage `json:"charges"` // parsed separately: newer versions have none
 	Metadata           texts           `json:"metadata"`
 	Created            seconds         `json:"created"`
 	Livemode           bool            `json:"livemode"`
@@ -68,7 +69,7 @@ type wirePaymentIntent struct {
 	CancellationReason string          `json:"cancellation_reason"`
 }
 
-// fault wants a status too: without it there is no telling whether money was taken.
+// fault also requires a status, because without it the outcome of the payment is unknown.
 func (p *wirePaymentIntent) fault() string {
 	if f := p.faultAs("payment_intent"); f != "" {
 		return f
@@ -79,8 +80,8 @@ func (p *wirePaymentIntent) fault() string {
 	return ""
 }
 
-// latest is the latest charge. Versions before 2022-11-15 have a list of them instead, newest
-// first.
+// latest returns the latest charge. Versions before 2022-11-15 have a list of charges instead,
+// newest first.
 func (p *wirePaymentIntent) latest() wireCharge {
 	var charges struct {
 		Data []wireCharge `json:"data"`
@@ -98,8 +99,8 @@ type wirePaymentIntentList struct {
 	Data   []*wirePaymentIntent `json:"data"`
 }
 
-// fault wants a list, and every PaymentIntent in it whole: one that can't be read may be the one
-// that is looked for.
+// fault requires a list with only readable PaymentIntents: an unreadable one may be the one that
+// the caller looks for.
 func (l *wirePaymentIntentList) fault() string {
 	if l.Object != "" && l.Object != "list" || l.Data == nil {
 		return "the answer is not a list"
@@ -154,7 +155,7 @@ type wireCustomer struct {
 
 func (c *wireCustomer) fault() string { return c.faultAs("customer") }
 
-// wireError is an error's body, and a PaymentIntent's last_payment_error, which have the same
+// wireError is the body of an error, or a PaymentIntent's last_payment_error, which has the same
 // fields.
 type wireError struct {
 	Type               string          `json:"type"`
@@ -167,5 +168,5 @@ type wireError struct {
 	Param              string          `json:"param"`
 	Charge             ref             `json:"charge"`
 	PaymentMethod      ref             `json:"payment_method"`
-	PaymentIntent      json.RawMessage `json:"payment_intent"` // read apart: what is odd about it must not hide the error
+	PaymentIntent      json.RawMessage `json:"payment_intent"` // parsed separately: an odd PaymentIntent must not hide the error
 }
