@@ -249,7 +249,7 @@ func (t *planTx) intentCanceled(ctx context.Context, c *billing.Charge, pi billi
 	}
 	if pi.CanceledByStripe() {
 		c.PaymentIntent = ""
-		t.auditBy(c, billing.ActorStripe, "charge.payment_intent_replaced", "Stripe canceled "+pi.ID+" itself; a new one will be made", "")
+		t.auditBy(c, billing.ActorStripe, "charge.payment_intent_replaced", "Stripe canceled "+pi.ID+" itself; a new one will be created", "")
 		if c.Status == billing.ChargeCollecting {
 			return t.move(c, billing.ChargeRetrying, "its PaymentIntent was canceled by Stripe", t.now)
 		}

@@ -220,7 +220,7 @@ func (g *dyingSetup) CancelSetupIntent(ctx context.Context, key, id string) (bil
 func TestActivate_ReasonIsCleared(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.awaitingCard()
-		require.Equal(b.t, "waits for the customer to give a card", b.charge(p.Plan.ID, 1).Reason)
+		require.Equal(b.t, "waits for the customer to enter a card", b.charge(p.Plan.ID, 1).Reason)
 		_, err := b.browser.ConfirmCardSetup(b.t.Context(), p.Setup.ClientSecret.Reveal(), stripesim.PaymentDetails{Card: &stripesim.Card{Number: good}})
 		require.NoError(b.t, err)
 		b.settle()

@@ -120,7 +120,7 @@ func (c *cli) dunningPoliciesCommand() *cobra.Command {
 			names := policies.Names()
 			if len(args) == 1 {
 				if _, ok := policies.Get(args[0]); !ok {
-					return usageError{fmt.Errorf("%q is no dunning policy; there is %s", args[0], strings.Join(names, ", "))}
+					return usageError{fmt.Errorf("%q is not a dunning policy; use one of: %s", args[0], strings.Join(names, ", "))}
 				}
 				names = args
 			}

@@ -113,7 +113,7 @@ func (w *keyWorld) requireRule(what string, way customerWay, field string, value
 	reference := "plan by " + what
 	err := way.give(w, reference, field, value)
 	require.ErrorContains(w.t, err, "customer."+field, what)
-	require.ErrorContains(w.t, err, "differs from what is stored of customer ada", what)
+	require.ErrorContains(w.t, err, "differs from the stored data of customer ada", what)
 	_, err = w.app.Store().PlanByReference(w.t.Context(), reference)
 	require.ErrorIs(w.t, err, billing.ErrNotFound, what)
 	require.Equal(w.t, stored, w.ada(), what)

@@ -40,7 +40,7 @@ func TestImport_KnownCustomer(t *testing.T) {
 			faults = nil
 			_, done := run(t, s, options(&faults), customerHeader+customerLine("d", data))
 			require.Len(t, faults, 1, field)
-			require.True(t, strings.HasPrefix(faults[0], "2 customer."+field+": differs from what is stored of customer ada: leave it out, or change it first"), faults[0])
+			require.True(t, strings.HasPrefix(faults[0], "2 customer."+field+": differs from the stored data of customer ada: leave it out, or change it first"), faults[0])
 			require.EqualValues(t, 1, done.Bad)
 			_, err := s.PlanByReference(t.Context(), "d")
 			require.ErrorIs(t, err, billing.ErrNotFound)

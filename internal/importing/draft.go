@@ -77,7 +77,7 @@ func (o Options) checkFields(l Line) []billing.FieldError {
 	add(l.Account != "" && !billing.IsAccount(l.Account), "account", "is %q, not a connected account (acct_…)", l.Account)
 	add(l.Paid < 0, "paid", "is less than 0")
 	add(l.PaidAt != "" && l.Paid == 0, "paid_at", "goes with paid alone")
-	add(l.Policy != "" && l.Policy != "default" && !slices.Contains(o.Policies, l.Policy), "policy", "%q is no dunning policy", l.Policy)
+	add(l.Policy != "" && l.Policy != "default" && !slices.Contains(o.Policies, l.Policy), "policy", "%q is not a dunning policy", l.Policy)
 	why := l.CatchUp.Problem(l.Kind)
 	add(why != "", "catch_up", "%s", why)
 	_, _, ok := l.exp()

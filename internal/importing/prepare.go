@@ -154,7 +154,7 @@ func differences(c billing.Customer, t billing.CustomerTerms) []billing.FieldErr
 		{"email", c.Email, t.Email}, {"name", c.Name, t.Name}, {"locale", c.Locale, t.Locale}, {"timezone", c.TimeZone, t.TimeZone},
 	} {
 		if f.given != "" && f.given != f.stored {
-			bad = append(bad, fault("customer."+f.name, "differs from what is stored of customer %s: leave it out, or change it first (tranche customer update)", c.Reference))
+			bad = append(bad, fault("customer."+f.name, "differs from the stored data of customer %s: leave it out, or change it first (tranche customer update)", c.Reference))
 		}
 	}
 	return bad

@@ -10,13 +10,13 @@ import (
 	"tranche/internal/billing"
 )
 
-// Adopt makes a plan of a PaymentIntent that the merchant's own server made with tranche_*
+// Adopt creates a plan from a PaymentIntent that the merchant's own server created with tranche_*
 // metadata. Adopting it again returns the same plan. Dates count from the PaymentIntent's creation,
-// so a late webhook does not move them. The ids of the plan and its charges follow from the
-// PaymentIntent: adopted again into a restored database, the plan finds what was paid for it.
+// so a late webhook does not move them. The ids of the plan and its charges are derived from the
+// PaymentIntent: a plan that is adopted again into a restored database finds its earlier payments.
 //
-// Errors: *billing.InvalidError in the words of the metadata, *PaidTwiceError,
-// *ReferenceTakenError, billing.ErrUnavailable.
+// Errors: *billing.InvalidError naming the metadata keys, *PaidTwiceError, *ReferenceTakenError,
+// billing.ErrUnavailable.
 func (p *Planner) Adopt(ctx context.Context, pi billing.PaymentIntent) (billing.Plan, error) {
 	terms, err := billing.TermsFromMetadata(pi)
 	if err != nil {
@@ -28,7 +28,7 @@ func (p *Planner) Adopt(ctx context.Context, pi billing.PaymentIntent) (billing.
 	}
 	proposed, err := p.draft(ctx, terms, agreed)
 	if err == nil && !proposed.Charges[0].Checkout {
-		err = &billing.InvalidError{Fields: []billing.FieldError{{Field: "kind", Message: "a plan by a PaymentIntent of yours begins with its payment: make this one by POST /v1/plans"}}}
+		err = &billing.InvalidError{Fields: []billing.FieldError{{Field: "kind", Message: "a plan from your own PaymentIntent must start with that payment: create this plan with POST /v1/plans"}}}
 	}
 	if err != nil {
 		return billing.Plan{}, fmt.Errorf("metadata of %s: %w", pi.ID, billing.InMetadataWords(err))
@@ -80,7 +80,7 @@ func warnOnSession(ctx context.Context, tx billing.Tx, plan billing.Plan, pi bil
 	}
 	_, err := tx.OpenIncident(ctx, billing.Incident{
 		Kind: billing.IncidentSavedOnSession, Subject: pi.ID, PlanID: plan.ID, CustomerID: plan.CustomerID, OpenedAt: now,
-		Detail: fmt.Sprintf("plan %s was made by %s, which has setup_future_usage=on_session: later charges are off-session", plan.Reference, pi.ID),
+		Detail: fmt.Sprintf("plan %s was created from %s, which has setup_future_usage=on_session: later charges are off-session", plan.Reference, pi.ID),
 	})
 	return err
 }
@@ -97,12 +97,13 @@ func (e *PaidTwiceError) Error() string {
 	return fmt.Sprintf("charge %s is paid already, by %s", e.Charge.ID, e.Charge.PaymentIntent)
 }
 
-// adopted finds the plan that an earlier delivery of the event made. A second payment for the same
-// plan is a double payment; another plan of the same reference is a mistake of the merchant's.
+// adopted returns the plan that an earlier delivery of the event created. A second payment for that
+// plan is a double payment; different terms under the same reference are a mistake of the
+// merchant's.
 func (p *Planner) adopted(ctx context.Context, wanted billing.Plan, paymentIntent string, cause error) (billing.Plan, error) {
 	plan, err := p.store.PlanByReference(ctx, wanted.Reference)
 	if errors.Is(err, billing.ErrNotFound) {
-		return plan, cause // the customer's row, not the plan's, was made meanwhile: the event is handled again
+		return plan, cause // only the customer's row was created meanwhile: the event is handled again
 	}
 	if err != nil {
 		return plan, err
@@ -118,7 +119,7 @@ func (p *Planner) adopted(ctx context.Context, wanted billing.Plan, paymentInten
 	case !bytes.Equal(plan.Terms, wanted.Terms):
 		return plan, &ReferenceTakenError{Reference: wanted.Reference, PlanID: plan.ID}
 	case !first.Status.Settled():
-		return plan, fmt.Errorf("plan %s is made, and its first payment by %s is not recorded yet", plan.ID, first.PaymentIntent)
+		return plan, fmt.Errorf("plan %s exists, and its first payment by %s is not recorded yet", plan.ID, first.PaymentIntent)
 	}
 	return plan, &PaidTwiceError{first}
 }

@@ -11,19 +11,19 @@ import (
 )
 
 const (
-	// copyTries and copyPause say how often, and after how long at first, a request looks again
-	// whose copy is at Stripe.
+	// copyTries is how often a request is tried while a copy of it is in flight at Stripe.
+	// copyPause is the first pause between tries; it doubles each time.
 	copyTries = 6
 	copyPause = 50 * time.Millisecond
 )
 
-// openFirstPayment makes the PaymentIntent of the first charge, or fetches it when it is there.
+// openFirstPayment creates the PaymentIntent of the first charge, or fetches it if it exists.
 func (p *Planner) openFirstPayment(ctx context.Context, plan billing.Plan) (billing.PaymentIntent, error) {
 	return whileInProgress(ctx, func() (billing.PaymentIntent, error) { return p.tryFirstPayment(ctx, plan) })
 }
 
-// whileInProgress tries again while Stripe is at work on a copy of the request, for a second and a
-// half at most: merchants' servers send the same twice at once.
+// whileInProgress retries while a copy of the request is in flight at Stripe, for a second and a
+// half at most: merchants' servers sometimes send the same request twice at once.
 func whileInProgress[T any](ctx context.Context, do func() (T, error)) (T, error) {
 	pause := copyPause
 	for try := 1; ; try++ {
@@ -43,14 +43,14 @@ func whileInProgress[T any](ctx context.Context, do func() (T, error)) (T, error
 	}
 }
 
-// tryFirstPayment sends the request that makes the PaymentIntent once more, or fetches the one that
-// is there. An unconfirmed PaymentIntent takes no money, so sending the request again is safe
-// however old its key is. A request that Stripe failed to carry out is made again as a new attempt.
+// tryFirstPayment sends or resends the request that creates the PaymentIntent, or fetches the
+// existing one. An unconfirmed PaymentIntent takes no money, so resending is safe for a key of any
+// age. If Stripe failed to carry out the request, it is sent again as a new attempt.
 func (p *Planner) tryFirstPayment(ctx context.Context, plan billing.Plan) (billing.PaymentIntent, error) {
 	gone := ""
 	for try := 1; ; try++ {
 		made, attempt, err := p.firstAttempt(ctx, plan, gone)
-		if err != nil || made == "" && attempt.ID == "" { // nothing is to be paid
+		if err != nil || made == "" && attempt.ID == "" { // nothing to pay
 			return billing.PaymentIntent{}, err
 		}
 		if made != "" {
@@ -68,9 +68,9 @@ func (p *Planner) tryFirstPayment(ctx context.Context, plan billing.Plan) (billi
 	}
 }
 
-// sendAttempt sends the request of an attempt and records what it made. again is set where Stripe
-// failed to carry it out and the attempt is closed, so that another may follow; mayRepeat allows
-// that.
+// sendAttempt sends the request of an attempt and records the PaymentIntent. again is true if
+// Stripe failed to carry out the request and the attempt is closed, so that another may follow;
+// only mayRepeat allows that.
 func (p *Planner) sendAttempt(ctx context.Context, plan billing.Plan, attempt billing.Attempt, mayRepeat bool) (pi billing.PaymentIntent, again bool, err error) {
 	pi, err = p.gateway.CreatePaymentIntent(ctx, attempt.IdempotencyKey, attempt.Params)
 	var ge *billing.GatewayError
@@ -83,10 +83,10 @@ func (p *Planner) sendAttempt(ctx context.Context, plan billing.Plan, attempt bi
 	return pi, false, p.recordFirstPayment(ctx, plan.ID, attempt, pi)
 }
 
-// firstAttempt returns the PaymentIntent of the first charge, or the attempt that is to make it:
-// the open one, or a new one where the earlier are over, because Stripe canceled the PaymentIntent.
-// gone is a PaymentIntent that is seen canceled by Stripe; may be empty. Both results are zero when
-// nothing is to be paid any more.
+// firstAttempt returns the PaymentIntent of the first charge, or the attempt that is to create it:
+// the open attempt, or a new one if Stripe canceled the PaymentIntent of the previous attempts.
+// gone is a PaymentIntent that is known to be canceled by Stripe; may be empty. Both results are
+// zero when nothing is left to pay.
 func (p *Planner) firstAttempt(ctx context.Context, plan billing.Plan, gone string) (string, billing.Attempt, error) {
 	made, attempt, err := pending(ctx, p.store, plan.ID, gone)
 	if err != nil || made != "" || attempt.ID != "" {
@@ -108,7 +108,7 @@ func (p *Planner) firstAttempt(ctx context.Context, plan billing.Plan, gone stri
 }
 
 // pending returns the PaymentIntent of the first charge, unless it is gone, or else the open
-// attempt that is to make it.
+// attempt that is to create it.
 func pending(ctx context.Context, r billing.Reader, plan billing.PlanID, gone string) (string, billing.Attempt, error) {
 	charges, err := r.PlanCharges(ctx, plan)
 	if err != nil {
@@ -125,8 +125,8 @@ func pending(ctx context.Context, r billing.Reader, plan billing.PlanID, gone st
 	return "", billing.Attempt{}, err
 }
 
-// nextAttempt writes another attempt at the first payment. Where the event has not done so yet, it
-// takes the canceled PaymentIntent away from the charge.
+// nextAttempt stores another attempt at the first payment. It also removes the canceled
+// PaymentIntent from the charge, unless the event has done so.
 func (p *Planner) nextAttempt(ctx context.Context, tx billing.Tx, plan billing.Plan) (billing.Attempt, error) {
 	var t billing.Terms
 	if err := json.Unmarshal(plan.Terms, &t); err != nil {
@@ -161,7 +161,7 @@ func (p *Planner) nextAttempt(ctx context.Context, tx billing.Tx, plan billing.P
 	return attempt, tx.InsertAttempt(ctx, attempt)
 }
 
-// dropCanceled takes a PaymentIntent that Stripe canceled away from the charge, as its event would.
+// dropCanceled removes a PaymentIntent that Stripe canceled from the charge, as its event would.
 func dropCanceled(ctx context.Context, tx billing.Tx, first *billing.Charge, attempts []billing.Attempt, now time.Time) error {
 	gone := first.PaymentIntent
 	if gone == "" {
@@ -177,12 +177,12 @@ func dropCanceled(ctx context.Context, tx billing.Tx, first *billing.Charge, att
 	first.PaymentIntent = ""
 	return tx.InsertAudit(ctx, billing.AuditEntry{
 		At: now, Actor: billing.ActorStripe, Action: "charge.payment_intent_replaced", PlanID: first.PlanID, ChargeID: first.ID, CustomerID: first.CustomerID,
-		Message: "Stripe canceled " + gone + " itself; a new one will be made",
+		Message: "Stripe canceled " + gone + " itself; a new one will be created",
 	})
 }
 
-// refusedAttempt follows a request that failed. A first attempt that Stripe refuses takes its plan
-// along; a later one is closed, because the plan reached Stripe before.
+// refusedAttempt handles a request that failed. If Stripe refuses the first attempt, the plan is
+// removed too; a later attempt is closed, because the plan was opened at Stripe before.
 func (p *Planner) refusedAttempt(ctx context.Context, plan billing.Plan, attempt billing.Attempt, cause error) error {
 	if attempt.Params.Customer != "" && errors.Is(cause, billing.ErrNotFound) {
 		cause = errors.Join(p.forgetStripeCustomer(ctx, plan, attempt.Params.Customer), errCustomerGone, cause)
@@ -195,7 +195,7 @@ func (p *Planner) refusedAttempt(ctx context.Context, plan billing.Plan, attempt
 }
 
 // closeAttempt ends an attempt whose request Stripe refused or failed to carry out, so that the
-// next request makes another.
+// next request creates another attempt.
 func (p *Planner) closeAttempt(ctx context.Context, plan billing.Plan, sent billing.Attempt, ge *billing.GatewayError) error {
 	return p.store.Update(ctx, func(tx billing.Tx) error {
 		attempt, err := lockAttempt(ctx, tx, plan.ID, sent)
@@ -222,12 +222,12 @@ func lockAttempt(ctx context.Context, tx billing.Tx, plan billing.PlanID, sent b
 	return attempts[sent.Number-1], nil
 }
 
-// errCustomerGone: the customer was deleted at Stripe and no event told us. The plan can be made
-// without it.
+// errCustomerGone: the customer was deleted at Stripe and no event has reported it yet. The plan
+// can be created without it.
 var errCustomerGone = errors.New("the Stripe customer was deleted")
 
-// forgetStripeCustomer lets go of a Stripe customer that no longer exists. In a connected account
-// it is its cards that are gone.
+// forgetStripeCustomer removes the id of a Stripe customer that no longer exists. In a connected
+// account, it detaches that customer's cards instead.
 func (p *Planner) forgetStripeCustomer(ctx context.Context, plan billing.Plan, gone string) error {
 	return p.store.Update(ctx, func(tx billing.Tx) error {
 		if plan.Account != "" {
@@ -235,7 +235,7 @@ func (p *Planner) forgetStripeCustomer(ctx context.Context, plan billing.Plan, g
 		}
 		customer, err := tx.Customer(ctx, plan.CustomerID)
 		if err != nil || customer.StripeCustomer != gone {
-			return err // it is known by another one since
+			return err // the customer has another one since
 		}
 		customer.StripeCustomer, customer.UpdatedAt = "", p.now()
 		if err := tx.UpdateCustomer(ctx, customer); err != nil {
@@ -248,12 +248,12 @@ func (p *Planner) forgetStripeCustomer(ctx context.Context, plan billing.Plan, g
 	})
 }
 
-// refused removes a plan that Stripe will not take; one whose outcome is unknown stays for the next
+// refused removes a plan that Stripe refuses. A plan with an unknown outcome is kept for the next
 // try.
 func (p *Planner) refused(ctx context.Context, plan billing.Plan, cause error) error {
 	var ge *billing.GatewayError
 	if errors.As(cause, &ge) && ge.Kind == billing.GatewayUnauthorized {
-		return fmt.Errorf("open plan %s at Stripe (it is stored; the request completes it once the key is right): %w", plan.ID, cause)
+		return fmt.Errorf("open plan %s at Stripe (it is stored; fix the key, then send the same request again to complete it): %w", plan.ID, cause)
 	}
 	if errors.As(cause, &ge) && ge.Resend() {
 		return fmt.Errorf("open plan %s at Stripe (send the same request again to complete it): %w", plan.ID, cause)
@@ -269,7 +269,7 @@ func (p *Planner) refused(ctx context.Context, plan billing.Plan, cause error) e
 func discard(ctx context.Context, tx billing.Tx, plan billing.Plan, now time.Time) error {
 	err := tx.InsertAudit(ctx, billing.AuditEntry{
 		At: now, Actor: billing.ActorStripe, Action: "plan.discarded", PlanID: plan.ID, CustomerID: plan.CustomerID,
-		Message: fmt.Sprintf("plan %s is removed: Stripe refused its first payment, or its SetupIntent", plan.Reference),
+		Message: fmt.Sprintf("plan %s was removed: Stripe refused its first payment or its SetupIntent", plan.Reference),
 	})
 	if err != nil {
 		return err
@@ -277,8 +277,8 @@ func discard(ctx context.Context, tx billing.Tx, plan billing.Plan, now time.Tim
 	return tx.DeletePlan(ctx, plan.ID)
 }
 
-// recordFirstPayment makes a PaymentIntent that Stripe made the charge's. A charge that was
-// canceled meanwhile becomes due, so that a worker cancels the PaymentIntent.
+// recordFirstPayment stores the created PaymentIntent in the charge. A charge that was canceled
+// meanwhile becomes due, so that a worker cancels the PaymentIntent.
 func (p *Planner) recordFirstPayment(ctx context.Context, id billing.PlanID, sent billing.Attempt, pi billing.PaymentIntent) error {
 	now := p.now()
 	return p.store.Update(ctx, func(tx billing.Tx) error {

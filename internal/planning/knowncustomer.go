@@ -8,8 +8,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// checkCustomer refuses terms that say something else of a known customer than what is stored: a
-// new plan must not redirect the mails or move the charges of the customer's other plans. Errors:
+// checkCustomer refuses terms that contradict the stored data of a known customer: a new plan must
+// not redirect the mails or move the charges of the customer's other plans. Errors:
 // *billing.InvalidError, billing.ErrUnavailable.
 func (p *Planner) checkCustomer(ctx context.Context, t billing.Terms) error {
 	c, err := p.store.CustomerByReference(ctx, t.Customer.Reference)
@@ -22,8 +22,8 @@ func (p *Planner) checkCustomer(ctx context.Context, t billing.Terms) error {
 	var faults []billing.FieldError
 	for _, f := range knownFields(&c, t.Customer) {
 		if f.given != "" && f.given != *f.stored && !f.fills() {
-			faults = append(faults, billing.FieldError{Field: "customer." + f.name, Message: fmt.Sprintf("differs from what is stored of customer %s: "+
-				"leave it out, change it by PATCH /v1/customers/{ref} (tranche customer update), or ask for it with \"update_customer\": true (--update-customer)", c.Reference)})
+			faults = append(faults, billing.FieldError{Field: "customer." + f.name, Message: fmt.Sprintf("differs from the stored data of customer %s: "+
+				"leave it out, change it with PATCH /v1/customers/{ref} (tranche customer update), or send \"update_customer\": true (--update-customer)", c.Reference)})
 		}
 	}
 	if len(faults) > 0 {
@@ -32,26 +32,26 @@ func (p *Planner) checkCustomer(ctx context.Context, t billing.Terms) error {
 	return nil
 }
 
-// knownField is one field of a customer, as it is stored and as terms give it.
+// knownField is one field of a customer, with the stored value and the value in the terms.
 type knownField struct {
 	name   string
 	stored *string
 	given  string
 }
 
-// knownFields pairs what is stored of a customer with what terms give.
+// knownFields pairs the stored values of a customer with the values in the terms.
 func knownFields(c *billing.Customer, t billing.CustomerTerms) []knownField {
 	return []knownField{
 		{"email", &c.Email, t.Email}, {"name", &c.Name, t.Name}, {"locale", &c.Locale, t.Locale}, {"timezone", &c.TimeZone, t.TimeZone},
 	}
 }
 
-// fills reports whether the given value adds what is not known yet. No time zone means UTC, so a
-// zone always replaces one.
+// fills reports whether the given value sets an empty field. An empty time zone means UTC, so a
+// time zone always replaces one.
 func (f knownField) fills() bool { return *f.stored == "" && f.name != "timezone" }
 
-// complete returns the customer with what terms add. What is stored of a known customer stays,
-// unless it is to be replaced.
+// complete returns the customer with the values from the terms. A known customer keeps its stored
+// values, unless replace is set.
 func complete(c billing.Customer, t billing.CustomerTerms, replace bool) billing.Customer {
 	c.Reference = t.Reference
 	for _, f := range knownFields(&c, t) {

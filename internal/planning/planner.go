@@ -1,5 +1,5 @@
-// Package planning makes plans: from a request of the merchant's (API or command line), or from
-// metadata on a PaymentIntent that the merchant's own server made.
+// Package planning creates plans: from a merchant's request (API or command line), or from the
+// metadata of a PaymentIntent that the merchant's own server created.
 package planning
 
 import (
@@ -14,7 +14,7 @@ import (
 	"tranche/internal/billing"
 )
 
-// Planner makes plans. It is safe for concurrent use.
+// Planner creates plans. It is safe for concurrent use.
 type Planner struct {
 	store    billing.Store
 	gateway  billing.Gateway
@@ -24,23 +24,23 @@ type Planner struct {
 	update   CustomerUpdate
 }
 
-// CustomerUpdate changes a known customer to what terms say, in the transaction that stores their
+// CustomerUpdate updates a known customer from terms, in the transaction that stores the customer's
 // plan.
 type CustomerUpdate func(ctx context.Context, tx billing.Tx, id billing.CustomerID, t billing.CustomerTerms, now time.Time) error
 
-// New makes a planner.
+// New returns a planner.
 func New(store billing.Store, gateway billing.Gateway, now func() time.Time, rules billing.Rules) *Planner {
 	return &Planner{store: store, gateway: gateway, now: now, rules: rules}
 }
 
-// WithPolicies says which dunning policies plans may name; without it, the default one alone.
+// WithPolicies sets the dunning policies that plans may name; without it, only the default policy.
 func (p *Planner) WithPolicies(names []string) *Planner {
 	p.policies = names
 	return p
 }
 
-// Updating returns a planner that changes a known customer to what the terms of a new plan say.
-// Without it, terms that differ from what is stored are refused.
+// Updating returns a planner that updates a known customer from the terms of a new plan. Without
+// it, terms that differ from the stored data are refused.
 func (p *Planner) Updating(update CustomerUpdate) *Planner {
 	with := *p
 	with.update = update
@@ -50,7 +50,7 @@ func (p *Planner) Updating(update CustomerUpdate) *Planner {
 // ErrKeyReused: the Idempotency-Key was used before with another request.
 var ErrKeyReused = errors.New("this Idempotency-Key was used with another request")
 
-// ReferenceTakenError: there is a plan of this reference with other terms.
+// ReferenceTakenError: a plan with this reference exists and has other terms.
 type ReferenceTakenError struct {
 	Reference string
 	PlanID    billing.PlanID
@@ -61,34 +61,34 @@ func (e *ReferenceTakenError) Error() string {
 	return fmt.Sprintf("reference %q belongs to plan %s, which has other terms", e.Reference, e.PlanID)
 }
 
-// Unwrap makes errors.Is(err, billing.ErrExists) hold.
+// Unwrap makes errors.Is(err, billing.ErrExists) true.
 func (e *ReferenceTakenError) Unwrap() error { return billing.ErrExists }
 
-// Created is a plan and what the merchant's checkout needs for its first payment.
+// Created is a plan with the objects that the merchant's checkout needs.
 type Created struct {
 	billing.Details
-	// FirstPayment is the PaymentIntent the customer confirms, with its client secret; zero where
+	// FirstPayment is the PaymentIntent that the customer confirms, with its client secret; zero if
 	// nothing is paid in the checkout.
 	FirstPayment billing.PaymentIntent
-	// Setup is the SetupIntent the customer confirms, with its client secret; zero where there is a
-	// first payment, or a saved card was named.
+	// Setup is the SetupIntent that the customer confirms, with its client secret; zero if there is
+	// a first payment, or if a saved card was named.
 	Setup billing.SetupIntent
-	// Replayed says that the plan was there already, made by the same request before.
+	// Replayed reports whether the plan existed already, created by the same request before.
 	Replayed bool
 }
 
-// Preview works out the charges of terms without storing or sending anything. Errors:
+// Preview calculates the charges of terms without storing or sending anything. Errors:
 // *billing.InvalidError.
 func (p *Planner) Preview(ctx context.Context, t billing.Terms) (billing.Draft, error) {
 	proposed, err := p.propose(ctx, t, p.now())
 	return proposed.Draft, err
 }
 
-// Create makes a plan, its charges and what the customer confirms at Stripe: the PaymentIntent of
-// the first payment, or a SetupIntent. A plan on a saved card is active at once. The same request
-// again returns the same plan: by its reference, and by key where one is given (the merchant's
-// Idempotency-Key; may be empty). When the outcome at Stripe is unknown the plan stays and the same
-// request completes it; when Stripe refuses, nothing stays.
+// Create creates a plan, its charges and the object that the customer confirms at Stripe: the
+// PaymentIntent of the first payment, or a SetupIntent. A plan on a saved card is active at once. A
+// repeated request returns the same plan, which is found by its reference, and by key if there is
+// one (the merchant's Idempotency-Key; may be empty). When the outcome at Stripe is unknown, the
+// plan is kept and the same request completes it; when Stripe refuses, nothing is kept.
 //
 // Errors: *billing.InvalidError, *ReferenceTakenError, ErrKeyReused, *billing.GatewayError,
 // billing.ErrUnavailable.
@@ -104,7 +104,7 @@ func (p *Planner) Create(ctx context.Context, t billing.Terms, key string) (Crea
 	created := Created{Replayed: found}
 	err = p.open(ctx, plan, &created)
 	if errors.Is(err, errCustomerGone) {
-		return p.Create(ctx, t, key) // nothing was left behind, and no customer is sent this time
+		return p.Create(ctx, t, key) // the plan was removed, and this time the request names no Stripe customer
 	}
 	if err != nil {
 		return Created{}, err
@@ -117,9 +117,9 @@ func (p *Planner) Create(ctx context.Context, t billing.Terms, key string) (Crea
 	return created, nil
 }
 
-// withhold takes the client secrets back where nothing must be paid or saved any more: the plan was
-// canceled, or Stripe's object is not the plan's. It is called with the plan as it is after the
-// object was recorded; whoever cancels the plan later has a worker cancel the object.
+// withhold clears the client secrets if nothing must be paid or saved any more: the plan was
+// canceled, or the object at Stripe is not the plan's. It is called with the plan in its state
+// after the object was recorded. If the plan is canceled later, a worker cancels the object.
 func (c *Created) withhold() {
 	first := c.Charges[0]
 	over := c.Plan.Status == billing.PlanCanceled || first.Void()
@@ -131,7 +131,7 @@ func (c *Created) withhold() {
 	}
 }
 
-// open makes what the customer confirms at Stripe, where there is something.
+// open creates the object that the customer confirms at Stripe, if the plan needs one.
 func (p *Planner) open(ctx context.Context, plan billing.Plan, created *Created) error {
 	ctx = billing.OnAccount(ctx, plan.Account)
 	charges, err := p.store.PlanCharges(ctx, plan.ID)
@@ -146,8 +146,8 @@ func (p *Planner) open(ctx context.Context, plan billing.Plan, created *Created)
 	return err
 }
 
-// findOrInsert returns the plan that this request made before, or makes it. When somebody else
-// makes the same plan or customer at the same moment it looks again.
+// findOrInsert returns the plan that this request created before, or creates it. It tries again
+// when another process creates the same plan or customer at the same time.
 func (p *Planner) findOrInsert(ctx context.Context, t billing.Terms, canonical []byte, key string) (billing.Plan, bool, error) {
 	for range maxTries - 1 {
 		plan, found, err := p.findOrInsertOnce(ctx, t, canonical, key)
@@ -158,7 +158,7 @@ func (p *Planner) findOrInsert(ctx context.Context, t billing.Terms, canonical [
 	return p.findOrInsertOnce(ctx, t, canonical, key)
 }
 
-// maxTries bounds how often a plan is tried when others work on the same rows.
+// maxTries bounds how often a plan is tried when other processes change the same rows.
 const maxTries = 5
 
 func isTaken(err error) bool {
@@ -175,7 +175,7 @@ func (p *Planner) findOrInsertOnce(ctx context.Context, t billing.Terms, canonic
 	return plan, false, err
 }
 
-// existing finds the plan that an earlier copy of this request made.
+// existing returns the plan that an earlier copy of this request created.
 func (p *Planner) existing(ctx context.Context, reference string, canonical []byte, key string) (billing.Plan, bool, error) {
 	if key != "" {
 		r, err := p.store.Request(ctx, key)
@@ -204,17 +204,17 @@ func fingerprint(canonical []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// proposal is a plan that may be made: nothing is stored yet.
+// proposal is a plan that is not stored yet.
 type proposal struct {
 	billing.Draft
-	customer billing.Customer // as the terms complete it; without an id when it is new
-	stripe   string           // who the customer is in the plan's account (cus_…); empty when that is not known yet
-	card     billing.Card     // that the terms name; zero when they name none
-	newCard  bool             // it is not in the database yet
+	customer billing.Customer // completed from the terms; without an id when new
+	stripe   string           // the Stripe customer in the plan's account (cus_…); empty when unknown
+	card     billing.Card     // named by the terms; zero when they name none
+	newCard  bool             // the card is not in the database yet
 }
 
-// draft completes the terms with what is known of the customer, works out the charges and finds the
-// card that is named.
+// draft completes the terms with the stored data of the customer, calculates the charges and finds
+// the named card.
 func (p *Planner) draft(ctx context.Context, t billing.Terms, at time.Time) (proposal, error) {
 	var out proposal
 	ctx = billing.OnAccount(ctx, t.Account)
@@ -253,8 +253,8 @@ func (p *Planner) draft(ctx context.Context, t billing.Terms, at time.Time) (pro
 	return out, nil
 }
 
-// propose drafts a plan of new terms. Faults of the terms are named before a customer's data that
-// differ from what is stored.
+// propose drafts a plan from new terms. Faults of the terms are reported first, and only then
+// customer data that differs from the stored data.
 func (p *Planner) propose(ctx context.Context, t billing.Terms, at time.Time) (proposal, error) {
 	proposed, err := p.draft(ctx, t, at)
 	if err != nil {
@@ -266,8 +266,8 @@ func (p *Planner) propose(ctx context.Context, t billing.Terms, at time.Time) (p
 	return proposed, p.checkCustomer(ctx, t)
 }
 
-// insert stores the plan and, where there is one, the first payment's attempt in one transaction,
-// before Stripe hears of it.
+// insert stores the plan and, if there is one, the attempt at the first payment in one transaction,
+// before any call to Stripe.
 func (p *Planner) insert(ctx context.Context, t billing.Terms, canonical []byte, key string) (billing.Plan, error) {
 	now := p.now()
 	proposed, err := p.propose(ctx, t, now)
@@ -305,8 +305,9 @@ func (p *Planner) insert(ctx context.Context, t billing.Terms, canonical []byte,
 	return plan, err
 }
 
-// updated changes a known customer where that was asked for, and returns the row to write. Errors:
-// those of the update; billing.ErrConflict if the customer was changed since the plan was drafted.
+// updated updates a known customer if the request asks for it, and returns the row to write.
+// Errors: the errors of the update; billing.ErrConflict if the customer was changed since the plan
+// was drafted.
 func (p *Planner) updated(ctx context.Context, tx billing.Tx, c billing.Customer, t billing.Terms, now time.Time, known bool) (billing.Customer, error) {
 	if p.update == nil || !known {
 		return c, nil
@@ -326,7 +327,7 @@ func (p *Planner) updated(ctx context.Context, tx billing.Tx, c billing.Customer
 	return c, err
 }
 
-// insertRows stores a card that is new, the plan, its charges, and the attempt of a checkout.
+// insertRows stores a new card, the plan, its charges, and the attempt of a checkout.
 func insertRows(ctx context.Context, tx billing.Tx, proposed proposal, plan billing.Plan, charges []billing.Charge, attempt billing.Attempt) error {
 	if proposed.newCard {
 		if err := tx.InsertCard(ctx, proposed.card); err != nil {
@@ -339,8 +340,8 @@ func insertRows(ctx context.Context, tx billing.Tx, proposed proposal, plan bill
 	return tx.InsertAttempt(ctx, attempt)
 }
 
-// insertConsent keeps what the customer agreed to in the merchant's checkout; with a card that is
-// named it is bound at once.
+// insertConsent stores the consent that the customer gave in the merchant's checkout. If a card is
+// named, the consent is bound to it at once.
 func insertConsent(ctx context.Context, tx billing.Tx, t billing.Terms, plan billing.Plan, first billing.Charge, now time.Time) error {
 	if t.Consent == nil {
 		return nil
@@ -351,8 +352,8 @@ func insertConsent(ctx context.Context, tx billing.Tx, t billing.Terms, plan bil
 	return tx.BindConsent(ctx, "", first.ID, plan.CardID)
 }
 
-// checkoutAttempt is an attempt at the payment in the checkout, as it will be made at Stripe. A
-// first charge that is made off-session has none.
+// checkoutAttempt returns the attempt at the payment in the checkout, with its parameters for
+// Stripe. A first charge that is made off-session has no such attempt.
 func checkoutAttempt(t billing.Terms, description, stripeCustomer string, first *billing.Charge, number int, now time.Time) billing.Attempt {
 	if !first.Checkout {
 		return billing.Attempt{}
@@ -370,7 +371,7 @@ func checkoutAttempt(t billing.Terms, description, stripeCustomer string, first 
 	return a
 }
 
-// connectOf is what the terms say of Stripe Connect.
+// connectOf returns the parameters of Stripe Connect in the terms.
 func connectOf(t billing.Terms) billing.Connect {
 	if t.Connect == nil {
 		return billing.Connect{}
@@ -378,8 +379,8 @@ func connectOf(t billing.Terms) billing.Connect {
 	return *t.Connect
 }
 
-// build makes the rows of a plan. Charges have no time in the scheduler's calendar until the first
-// payment, or the card, activates the plan; one on a card that was named is active at once.
+// build returns the rows of a plan. The charges are not scheduled until the first payment, or the
+// card, activates the plan; a plan on a named card is active at once.
 func build(id billing.PlanID, t billing.Terms, canonical []byte, proposed *proposal, now time.Time) (billing.Plan, []billing.Charge) {
 	c := &proposed.customer
 	if c.ID == "" {
@@ -414,13 +415,13 @@ func build(id billing.PlanID, t billing.Terms, canonical []byte, proposed *propo
 	case first.Checkout:
 		first.Status, first.Reason = billing.ChargeRequiresPaymentMethod, "waits for the customer to pay in the checkout"
 	case plan.Status == billing.PlanAwaitingFirstPayment:
-		first.Reason = "waits for the customer to give a card"
+		first.Reason = "waits for the customer to enter a card"
 	}
 	return plan, charges
 }
 
-// confirm adds the notice that confirms a plan on a saved card, which is active from the start. A
-// worker confirms any other plan when it becomes active.
+// confirm adds the notice that confirms a plan on a saved card, which is active from the start.
+// Other plans are confirmed by a worker when they become active.
 func (p *Planner) confirm(ctx context.Context, tx billing.Tx, plan billing.Plan, c billing.Customer, charges []billing.Charge, card billing.Card) error {
 	if !p.rules.Confirm || plan.Status != billing.PlanActive || c.Email == "" {
 		return nil
@@ -431,7 +432,7 @@ func (p *Planner) confirm(ctx context.Context, tx billing.Tx, plan billing.Plan,
 	return err
 }
 
-// saveCustomer returns how the customer's row is written: a new one has no id yet.
+// saveCustomer returns the function that writes the customer's row: a new customer has no id yet.
 func saveCustomer(c billing.Customer) func(context.Context, billing.Tx, billing.Customer) error {
 	if c.ID == "" {
 		return func(ctx context.Context, tx billing.Tx, c billing.Customer) error { return tx.InsertCustomer(ctx, c) }
@@ -452,9 +453,9 @@ func createdEntry(plan billing.Plan, charges []billing.Charge, now time.Time) bi
 	switch {
 	case charges[0].Checkout:
 	case plan.CardID == "":
-		e.Next = "the customer gives a card in the checkout"
+		e.Next = "the customer enters a card in the checkout"
 	case charges[0].DueAt.IsZero():
-		e.Next = fmt.Sprintf("%s is charged on the saved card when it is asked for", first)
+		e.Next = fmt.Sprintf("%s is charged on the saved card on request", first)
 	default:
 		e.Next = fmt.Sprintf("%s falls due %s, on the saved card", first, charges[0].DueAt.Format(time.RFC3339))
 	}

@@ -45,13 +45,13 @@ func eachEngine(t *testing.T, test func(d *desk)) {
 	})
 }
 
-// tap lets a test change what the planner is told.
+// tap lets a test change the responses that the planner gets.
 type tap struct {
 	billing.Gateway
 	after func(billing.PaymentIntent, error) (billing.PaymentIntent, error)
 }
 
-// CreatePaymentIntent passes the call on, and what the test makes of its answer back.
+// CreatePaymentIntent forwards the call, and returns the response as the test changes it.
 func (g *tap) CreatePaymentIntent(ctx context.Context, key string, p billing.PaymentParams) (billing.PaymentIntent, error) {
 	pi, err := g.Gateway.CreatePaymentIntent(ctx, key, p)
 	if g.after != nil {
@@ -165,8 +165,8 @@ func TestPreviewStoresAndSendsNothing(t *testing.T) {
 	})
 }
 
-// TestAdopt_SameIDsInARestoredDatabase adopts a PaymentIntent into two databases, of which neither
-// knows of the other: charges that were made by the first are found by the second.
+// TestAdopt_SameIDsInARestoredDatabase adopts a PaymentIntent into two independent databases:
+// charges that the first one made are found by the second.
 func TestAdopt_SameIDsInARestoredDatabase(t *testing.T) {
 	eachEngine(t, func(d *desk) {
 		pi := billing.PaymentIntent{ID: "pi_1", Status: billing.IntentSucceeded, Amount: 20000, Currency: "eur", CreatedAt: now,
@@ -207,7 +207,7 @@ func TestAdoptingTheSamePaymentIntentTwiceMakesOnePlan(t *testing.T) {
 		plan, err := d.Adopt(d.t.Context(), pi)
 		require.NoError(d.t, err)
 		for i := range ids {
-			if faults[i] != nil { // the customer's row was made by another at that moment: the event is handled again
+			if faults[i] != nil { // another goroutine created the customer's row at the same time: the event is handled again
 				require.ErrorIs(d.t, faults[i], billing.ErrExists)
 				continue
 			}
@@ -244,8 +244,8 @@ func TestAdoptingTheSamePaymentIntentTwiceMakesOnePlan(t *testing.T) {
 	})
 }
 
-// TestCreate_CustomerDefaults: a new customer has the merchant's zone and language unless the terms
-// name others; one that exists keeps what it has.
+// TestCreate_CustomerDefaults: a new customer gets the merchant's time zone and language unless the
+// terms set others; an existing customer keeps its own.
 func TestCreate_CustomerDefaults(t *testing.T) {
 	eachEngine(t, func(d *desk) {
 		german := planning.New(d.store, d.gateway, func() time.Time { return now }, billing.Rules{

@@ -9,11 +9,11 @@ import (
 	"tranche/internal/billing"
 )
 
-// defaultPolicy is the name of the policy that is always there.
+// defaultPolicy is the name of the policy that always exists.
 const defaultPolicy = "default"
 
-// checkPolicy adds to the faults of terms that they name a dunning policy that does not exist.
-// Errors: faults, or *billing.InvalidError.
+// checkPolicy adds a fault to the faults of terms if they name an unknown dunning policy. Errors:
+// faults, or *billing.InvalidError.
 func (p *Planner) checkPolicy(t billing.Terms, faults error) error {
 	if t.Policy == "" || t.Policy == defaultPolicy || slices.Contains(p.policies, t.Policy) {
 		return faults
@@ -22,7 +22,7 @@ func (p *Planner) checkPolicy(t billing.Terms, faults error) error {
 	if len(names) == 0 {
 		names = []string{defaultPolicy}
 	}
-	unknown := billing.FieldError{Field: "policy", Message: fmt.Sprintf("%q is no dunning policy; there is %s", t.Policy, strings.Join(names, ", "))}
+	unknown := billing.FieldError{Field: "policy", Message: fmt.Sprintf("%q is not a dunning policy; use one of: %s", t.Policy, strings.Join(names, ", "))}
 	var invalid *billing.InvalidError
 	switch {
 	case faults == nil:

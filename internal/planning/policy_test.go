@@ -21,8 +21,8 @@ func TestAPlanNamesADunningPolicyThatExists(t *testing.T) {
 		{"", nil, ""},
 		{"default", nil, ""},
 		{"gentle", []string{"default", "gentle"}, ""},
-		{"gentle", nil, `"gentle" is no dunning policy; there is default`},
-		{"strict", []string{"default", "gentle"}, `"strict" is no dunning policy; there is default, gentle`},
+		{"gentle", nil, `"gentle" is not a dunning policy; use one of: default`},
+		{"strict", []string{"default", "gentle"}, `"strict" is not a dunning policy; use one of: default, gentle`},
 	} {
 		p := planning.New(storetest.SQLite(t), nil, time.Now, billing.Rules{ChargeTime: billing.LocalTime{Hour: 9}}).WithPolicies(tc.known)
 		terms := billing.Terms{

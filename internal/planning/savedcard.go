@@ -10,13 +10,13 @@ import (
 	"tranche/internal/billing"
 )
 
-// cardDefault is how a merchant names the customer's default card.
+// cardDefault is the merchant's name for the customer's default card.
 const cardDefault = "default"
 
-// namedCard finds the card that terms name, and says whether it is new to the database. customer is
-// as the terms complete it, and stripeCustomer who it is in the plan's account, where that is
-// known. Errors: *billing.InvalidError saying why it can't be charged, *billing.GatewayError,
-// billing.ErrUnavailable.
+// namedCard returns the card that the terms name, and whether it is new to the database. customer
+// is completed from the terms, and stripeCustomer is its Stripe customer in the plan's account, if
+// known. Errors: *billing.InvalidError with the reason why the card can't be charged,
+// *billing.GatewayError, billing.ErrUnavailable.
 func (p *Planner) namedCard(ctx context.Context, t billing.Terms, customer billing.Customer, stripeCustomer string, now time.Time) (card billing.Card, fresh bool, err error) {
 	if t.Card == cardDefault {
 		card, err = p.defaultCard(ctx, t, customer, now)
@@ -38,7 +38,7 @@ func (p *Planner) namedCard(ctx context.Context, t billing.Terms, customer billi
 
 func (p *Planner) defaultCard(ctx context.Context, t billing.Terms, customer billing.Customer, now time.Time) (billing.Card, error) {
 	if customer.ID == "" {
-		return billing.Card{}, badCard("the customer is new, and has no card yet: name one of Stripe's (pm_…)")
+		return billing.Card{}, badCard("the customer is new, and has no card yet: use a PaymentMethod at Stripe (pm_…)")
 	}
 	cards, err := p.store.Cards(ctx, customer.ID)
 	if err != nil {
@@ -46,13 +46,13 @@ func (p *Planner) defaultCard(ctx context.Context, t billing.Terms, customer bil
 	}
 	inOrder := billing.CardsInOrder(cards, t.Account, now)
 	if len(inOrder) == 0 {
-		return billing.Card{}, badCard("the customer has no card that may be charged: leave it out, and the customer gives one")
+		return billing.Card{}, badCard("the customer has no card that may be charged: leave the field out, and the customer enters a card in the checkout")
 	}
 	return inOrder[0], nil
 }
 
-// cardAtStripe is a card that the merchant saved without us. It must be attached to the customer at
-// Stripe already.
+// cardAtStripe returns a card that the merchant saved without Tranche. It must be attached to the
+// customer at Stripe already.
 func (p *Planner) cardAtStripe(ctx context.Context, id, stripeCustomer string, now time.Time) (billing.Card, error) {
 	pm, err := p.gateway.PaymentMethod(ctx, id)
 	switch {
@@ -65,7 +65,7 @@ func (p *Planner) cardAtStripe(ctx context.Context, id, stripeCustomer string, n
 	case pm.Customer == "":
 		return billing.Card{}, badCard("%s is attached to no Stripe customer, so it can't be charged later", id)
 	case stripeCustomer != "" && pm.Customer != stripeCustomer:
-		return billing.Card{}, badCard("%s is attached to another Stripe customer (%s) than the plan's (%s)", id, pm.Customer, stripeCustomer)
+		return billing.Card{}, badCard("%s is attached to Stripe customer %s, but the plan's customer is %s", id, pm.Customer, stripeCustomer)
 	}
 	return billing.Card{
 		ID: billing.NewCardID(now), PaymentMethod: pm.ID, Account: billing.AccountOf(ctx), StripeCustomer: pm.Customer, Brand: pm.Brand, Last4: pm.Last4, ExpMonth: pm.ExpMonth,
@@ -73,14 +73,14 @@ func (p *Planner) cardAtStripe(ctx context.Context, id, stripeCustomer string, n
 	}, nil
 }
 
-// chargeable says why a card of the customer's can't be charged for a plan of the account; nil when
-// it can.
+// chargeable returns why a customer's card can't be charged for a plan of the account; nil when it
+// can.
 func chargeable(card billing.Card, account string) error {
 	switch {
 	case card.Status != billing.CardActive:
 		return badCard("the %s card ending %s is %s", card.Brand, card.Last4, card.Status)
 	case card.Hold != "":
-		return badCard("the %s card ending %s is held: %s", card.Brand, card.Last4, card.Hold)
+		return badCard("the %s card ending %s is on hold: %s", card.Brand, card.Last4, card.Hold)
 	case card.Account != account:
 		return badCard("the %s card ending %s is saved in another Stripe account", card.Brand, card.Last4)
 	}
@@ -91,9 +91,9 @@ func badCard(format string, args ...any) error {
 	return &billing.InvalidError{Fields: []billing.FieldError{{Field: "card", Message: fmt.Sprintf(format, args...)}}}
 }
 
-// stripeCustomer is who the customer is in the plan's account: as the merchant names it, or as it
-// is known. Errors: *billing.InvalidError where there is no such one, or the customer is another at
-// Stripe.
+// stripeCustomer returns the customer's Stripe customer in the plan's account: the one that the
+// merchant names, or the known one. Errors: *billing.InvalidError if it does not exist, or if the
+// customer has another one.
 func (p *Planner) stripeCustomer(ctx context.Context, t billing.Terms, c billing.Customer) (string, error) {
 	known, err := billing.StripeCustomerIn(ctx, p.store, c, t.Account)
 	named := t.Customer.StripeCustomer

@@ -9,16 +9,16 @@ import (
 	"tranche/internal/billing"
 )
 
-// openSetup makes the SetupIntent by which the customer gives the card of a plan without a first
-// payment, or fetches it when it is there. While Stripe is at work on a copy of the request it
-// waits: see whileInProgress. One that was canceled is replaced.
+// openSetup creates the SetupIntent that saves the card of a plan without a first payment, or
+// fetches it if it exists. It waits while a copy of the request is in flight at Stripe: see
+// whileInProgress. A canceled SetupIntent is replaced.
 func (p *Planner) openSetup(ctx context.Context, plan billing.Plan) (billing.SetupIntent, error) {
 	return whileInProgress(ctx, func() (billing.SetupIntent, error) { return p.trySetup(ctx, plan) })
 }
 
-// trySetup fetches the plan's SetupIntent, or sends the request that makes it as it is stored: the
-// answer to an earlier copy may have been lost, and the customer may have become known at Stripe
-// since.
+// trySetup fetches the plan's SetupIntent, or sends the stored request that creates it. The stored
+// request is sent unchanged, because the response to an earlier copy may have been lost, and the
+// customer's Stripe customer may have become known since.
 func (p *Planner) trySetup(ctx context.Context, plan billing.Plan) (billing.SetupIntent, error) {
 	if plan.SetupIntent != "" {
 		si, err := p.gateway.SetupIntent(ctx, plan.SetupIntent)
@@ -36,7 +36,8 @@ func (p *Planner) trySetup(ctx context.Context, plan billing.Plan) (billing.Setu
 	return p.sendSetup(ctx, plan, stored.SetupRequest)
 }
 
-// sendSetup sends the stored request that makes the plan's SetupIntent, and records what it made.
+// sendSetup sends the stored request that creates the plan's SetupIntent, and records the
+// SetupIntent.
 func (p *Planner) sendSetup(ctx context.Context, plan billing.Plan, request billing.SetupRequest) (billing.SetupIntent, error) {
 	customer, err := p.store.Customer(ctx, plan.CustomerID)
 	if err != nil {
@@ -61,8 +62,8 @@ func (p *Planner) sendSetup(ctx context.Context, plan billing.Plan, request bill
 	return si, p.recordSetup(ctx, plan.ID, si)
 }
 
-// storeRequest stores the request that makes the plan's next SetupIntent, unless it is stored
-// already, and returns the plan as it is stored.
+// storeRequest stores the request for the plan's next SetupIntent, unless it is stored already, and
+// returns the stored plan.
 func (p *Planner) storeRequest(ctx context.Context, plan billing.Plan) (billing.Plan, error) {
 	key := billing.NewSetupRequest(plan.ID, plan.SetupIntent, "").Key
 	if plan.SetupRequest.Key == key {
@@ -90,8 +91,9 @@ func (p *Planner) storeRequest(ctx context.Context, plan billing.Plan) (billing.
 	return locked, err
 }
 
-// customerOf is the Stripe customer that the plan's card is to be attached to. One that was named
-// for a connected account stands in the terms alone until its first card is saved.
+// customerOf returns the Stripe customer that the plan's card is attached to. In a connected
+// account, a Stripe customer that the merchant named is found only in the terms until its first
+// card is saved.
 func (p *Planner) customerOf(ctx context.Context, r billing.Reader, plan billing.Plan, customer billing.Customer) (string, error) {
 	known, err := billing.StripeCustomerIn(ctx, r, customer, plan.Account)
 	if err != nil || known != "" || plan.Account == "" {
@@ -122,7 +124,8 @@ func (p *Planner) recordSetup(ctx context.Context, id billing.PlanID, si billing
 	})
 }
 
-// toCancel has a worker cancel the SetupIntent of a plan that was canceled while Stripe made it.
+// toCancel makes the first charge due, so that a worker cancels the SetupIntent of a plan that was
+// canceled while Stripe created it.
 func (p *Planner) toCancel(ctx context.Context, tx billing.Tx, plan billing.Plan) error {
 	charges, err := tx.PlanCharges(ctx, plan.ID)
 	if err != nil || !plan.AwaitedCard(charges[0]) {

@@ -13,7 +13,7 @@ import (
 	"tranche/internal/planning"
 )
 
-// meanwhile is a store in which another process acts before the first transaction.
+// meanwhile is a store that lets another process act before the first transaction.
 type meanwhile struct {
 	billing.Store
 	once *sync.Once
