@@ -33,6 +33,19 @@ func TestTextThatIsNoUTF8IsRefused(t *testing.T) {
 	})
 }
 
+// TestBody_NoObject: the answer says what the body is, without the names of Go types.
+func TestBody_NoObject(t *testing.T) {
+	eachEngine(t, func(s *surface) {
+		for body, kind := range map[string]string{`[]`: "array", `7`: "number", `"x"`: "string", `true`: "bool"} {
+			for _, path := range []string{"/v1/plans", "/v1/forecast", "/v1/charges/chg_1/move"} {
+				a := s.api("POST", path, body)
+				require.Equal(s.t, http.StatusBadRequest, a.status, "%s: %s", path, a.body)
+				require.Equal(s.t, "the body is not a JSON object, but a JSON "+kind, a.problem(s.t).Detail, path)
+			}
+		}
+	})
+}
+
 // notText are JSON strings that no field keeps.
 var notText = []string{`"a\u0000b"`, "\"caf\xc3\"", `"\ud800"`, `"\u009b2J"`, `"\u202eevil"`, `"a\u2028b"`, `"\u001b[2J"`}
 

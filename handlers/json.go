@@ -77,6 +77,9 @@ func bodyProblem(err error) problem {
 		p.Fields = []billing.FieldError{{Field: jsonPath(wrongType.Field), Message: fmt.Sprintf("is a %s, not a %s", wrongType.Value, goKind(wrongType.Type.Kind().String()))}}
 	case unknown:
 		p.Fields = []billing.FieldError{{Field: strings.Trim(name, `"`), Message: "there is no such field"}}
+	case wrongType != nil: // the whole body; the error's own text names Go types
+		p.Detail = "the body is not a JSON object, but a JSON " + wrongType.Value
+		return p
 	default:
 		p.Detail = "the body is not a JSON object: " + strings.TrimPrefix(err.Error(), "json: ")
 		return p
