@@ -8,8 +8,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// TestTheCardsOfTheGuide lives through a plan with each card of Stripe's guide, from the first
-// payment, made on the page, to the second, which falls due then, and its recovery.
+// TestTheCardsOfTheGuide runs a plan with each test card of Stripe's guide: the first payment on
+// the page, the second when it falls due, and its recovery.
 func TestTheCardsOfTheGuide(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -111,7 +111,7 @@ func TestWhatMustNotBeToldIsNotTold(t *testing.T) {
 		v.sends("pay")
 		v.reads(text)
 		require.NotContains(t, v.text(), "stolen")
-		v.clicks("form[data-form=pay] input[value=saved]") // takes the message away
+		v.clicks("form[data-form=pay] input[value=saved]") // removes the message
 		v.sees(`document.querySelector('form[data-form=pay] [data-error]').textContent === ''`)
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"tranche/internal/locale"
 )
 
-// looked has axe look at the page as it stands on a narrow and a wide screen, light and dark, and
-// keeps pictures.
+// looked checks the current page with axe on a narrow and a wide screen, light and dark, and keeps
+// screenshots.
 func (v *visitor) looked(name string) {
 	v.t.Helper()
 	for _, width := range []int64{320, 768} {
@@ -22,7 +22,7 @@ func (v *visitor) looked(name string) {
 			if dark {
 				shade = "dark"
 			}
-			if dark == (width > 320) { // every colour and every width once
+			if dark == (width > 320) { // every color scheme and every width once
 				v.accessible()
 			}
 			v.shot(fmt.Sprintf("%s_%d_%s", name, width, shade))
@@ -117,7 +117,7 @@ func TestEveryLanguageFitsANarrowScreen(t *testing.T) {
 		v.clicks("form[data-form=pay] input[value=other]")
 		v.clicks(".wallet details:last-of-type summary")
 		v.fits()
-		v.accessible("color-contrast") // the colours are the same in every language, and looking at them takes longest
+		v.accessible("color-contrast") // the colors are the same in every language, and checking them takes longest
 		v.shot(tag)
 	}
 }

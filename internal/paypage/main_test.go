@@ -12,8 +12,8 @@ import (
 	"tranche/internal/testenv"
 )
 
-// atOnce is how many tests run side by side: they wait for pages and for what falls due in a second
-// or two.
+// atOnce is how many tests run in parallel: they mostly wait for pages, and for charges that fall
+// due in a second or two.
 const atOnce = "4"
 
 func TestMain(m *testing.M) {
@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// theBrowser is the one Chromium of all tests, started by the first that wants it.
+// theBrowser is the one Chromium of all tests, started by the first test that needs it.
 var theBrowser struct {
 	once sync.Once
 	ctx  context.Context
@@ -50,7 +50,7 @@ func browser(t *testing.T) context.Context {
 }
 
 func startBrowser(path string) {
-	// The defaults keep windows that nobody looks at awake.
+	// The defaults keep background windows awake.
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("font-render-hinting", "none"),
 		chromedp.Flag("hide-scrollbars", true))
@@ -61,20 +61,20 @@ func startBrowser(path string) {
 		stopAlloc()
 	}
 	theBrowser.err = chromedp.Do(ctx)
-	theBrowser.ctx = ctx //nolint:fatcontext // it is the browser's, which all tests share
+	theBrowser.ctx = ctx //nolint:fatcontext // the context of the browser, which all tests share
 }
 
-// theArtifacts is the folder that keeps what the tests saw.
+// theArtifacts is the folder of the tests' screenshots.
 var theArtifacts artifacts
 
-// artifacts keeps screenshots: in $TEST_ARTIFACTS, or else in a folder that is removed at the end.
+// artifacts stores screenshots in $TEST_ARTIFACTS, or in a folder that is removed at the end.
 type artifacts struct {
 	mu   sync.Mutex
 	dir  string
 	temp bool
 }
 
-// folder is where files go.
+// folder returns the folder, and creates it if it does not exist.
 func (a *artifacts) folder() (string, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

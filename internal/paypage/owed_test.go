@@ -56,8 +56,8 @@ func TestOwed_OneSum(t *testing.T) {
 	require.Contains(t, consents[0].Text, consentOfMandate)
 }
 
-// TestOwed_SecondFails confirms the first payment at the bank and not the second: the page says
-// what is left.
+// TestOwed_SecondFails confirms the first payment at the bank and not the second: the page shows
+// the remaining amount.
 func TestOwed_SecondFails(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, nil)
@@ -74,7 +74,7 @@ func TestOwed_SecondFails(t *testing.T) {
 	v.reads("Pay €300.03")
 	v.shot("left")
 	s.requirePaidOnce(p, 2)
-	require.NotEqual(t, billing.ChargeSucceeded, s.charge(p, 3).Status, "what was not confirmed is not charged behind the customer's back")
+	require.NotEqual(t, billing.ChargeSucceeded, s.charge(p, 3).Status, "a payment that the customer did not confirm is not charged")
 	v.sees(`document.querySelector('form[data-form=pay] input[value=saved]:checked')`)
 	v.sends("pay")
 	v.answersTheBank(true)
@@ -130,7 +130,7 @@ func TestOnRequest_NoDateAndNoButton(t *testing.T) {
 	v.looked("on request")
 }
 
-// onRequest makes a plan whose deposit is paid, and whose balance waits for the merchant.
+// onRequest makes a plan whose deposit is paid, and whose balance is due on request.
 func (s *shop) onRequest() handlers.PlanView {
 	s.t.Helper()
 	var p handlers.PlanView

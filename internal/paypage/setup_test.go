@@ -13,7 +13,7 @@ import (
 	"tranche/internal/locale"
 )
 
-// begins makes a plan that begins with a card and not with a payment.
+// begins makes a plan that begins with saving a card instead of a payment.
 func (s *shop) begins(terms string) handlers.PlanView {
 	s.t.Helper()
 	var p handlers.PlanView
@@ -31,7 +31,7 @@ func (s *shop) planLink(p handlers.PlanView) string {
 	return l.URL
 }
 
-// TestSetup_Trial gives the card of a plan with a trial: the plan is active, and nothing is
+// TestSetup_Trial saves the card of a plan with a trial: the plan is active, and nothing is
 // charged.
 func TestSetup_Trial(t *testing.T) {
 	t.Parallel()
@@ -65,7 +65,7 @@ func TestSetup_Trial(t *testing.T) {
 	require.Contains(t, consents[0].Text, "then €19.00 every month until you cancel")
 }
 
-// TestSetup_OnRequest gives the card of a deferred plan by the link of its charge.
+// TestSetup_OnRequest saves the card of a deferred plan through the link of its charge.
 func TestSetup_OnRequest(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, nil)
@@ -81,7 +81,7 @@ func TestSetup_OnRequest(t *testing.T) {
 	require.Empty(t, s.charge(p, 1).Reason)
 }
 
-// TestSetup_Canceled has the plan canceled while the page is open: no card is taken.
+// TestSetup_Canceled cancels the plan while the page is open: no card is saved.
 func TestSetup_Canceled(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, nil)

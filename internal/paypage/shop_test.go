@@ -41,26 +41,26 @@ const (
 	cardMastercard   = "5555555555554444"
 	apiKey           = "a-key-of-the-merchants-own-servers"
 	patience         = 40 * time.Second
-	proxyAddress     = "203.0.113.9" // who the proxy says the customer is
+	proxyAddress     = "203.0.113.9" // the customer's address, as reported by the proxy
 	consentOfMandate = "I agree that Example Shop saves this card"
 )
 
-// shop is a merchant's whole side: Tranche in this process, a simulated Stripe, and the proxy in
+// shop is a merchant's installation: Tranche in this process, a simulated Stripe, and the proxy in
 // front.
 type shop struct {
 	t    *testing.T
 	app  *app.App
-	sim  *stripesim.Server // the account that payments are in
-	url  string            // of the proxy, as customers know it
+	sim  *stripesim.Server // the account of the payments
+	url  string            // the proxy's, which customers use
 	gate *gate
 	logs *logBook
 
 	database string // path
-	account  string // the connected account that payments are in; empty for the shop's own
+	account  string // the connected account of the payments; empty for the shop's own
 	platform *stripesim.Server
 }
 
-// logBook keeps what the process logged.
+// logBook stores the log of the process.
 type logBook struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -73,14 +73,14 @@ func (b *logBook) Write(p []byte) (int, error) {
 	return b.text.Write(p)
 }
 
-// String is all of it.
+// String returns the whole log.
 func (b *logBook) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.text.String()
 }
 
-// gate is the proxy in front of Tranche. It can hold requests up, or drop them.
+// gate is the proxy in front of Tranche. It can delay requests, or drop them.
 type gate struct {
 	*httptest.Server
 	target atomic.Value // *url.URL
@@ -117,21 +117,21 @@ func newGate(t *testing.T) *gate {
 
 func lastPart(path string) string { return path[strings.LastIndex(path, "/")+1:] }
 
-// on has every request pass a hook first; nil takes it away.
+// on passes every request to a hook first; nil removes the hook.
 func (g *gate) on(hook func(w http.ResponseWriter, r *http.Request) (answered bool)) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.hook = hook
 }
 
-// count is how often something was asked, such as "POST intent".
+// count returns how often a request was made, such as "POST intent".
 func (g *gate) count(what string) int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.hits[what]
 }
 
-// open opens a shop for as long as the test runs.
+// openShop opens a shop for the duration of the test.
 func openShop(t *testing.T, change map[string]string) *shop {
 	t.Helper()
 	return openShopOn(t, "", change)
@@ -170,7 +170,7 @@ func openShopOn(t *testing.T, account string, change map[string]string) *shop {
 	return s
 }
 
-// requireSecretsKept wants that no client secret and no token of a link was logged.
+// requireSecretsKept requires that no client secret and no token of a link was logged.
 func (s *shop) requireSecretsKept(t *testing.T) {
 	t.Helper()
 	said := s.logs.String()
@@ -195,8 +195,8 @@ func (s *shop) api(method, path, body string, into any) {
 	require.NoError(s.t, json.Unmarshal(answer, into))
 }
 
-// plan makes a plan of three: the first is paid at once, the second is due in an hour, or by
-// fallDue, the third in a month.
+// plan makes a plan of three charges: the first is paid at once, the second is due in an hour (or
+// when fallDue is called), the third in a month.
 func (s *shop) plan(locale string) handlers.PlanView {
 	s.t.Helper()
 	var p handlers.PlanView
@@ -207,8 +207,8 @@ func (s *shop) plan(locale string) handlers.PlanView {
 	return p
 }
 
-// begun makes a plan whose first payment was made in the checkout with a card, and waits until it
-// is known.
+// begun makes a plan whose first payment was made in the checkout with a card, and waits until the
+// payment is recorded.
 func (s *shop) begun(card, locale string) handlers.PlanView {
 	s.t.Helper()
 	p := s.plan(locale)
@@ -216,7 +216,7 @@ func (s *shop) begun(card, locale string) handlers.PlanView {
 	return p
 }
 
-// pay makes the first payment of a plan in the checkout, and waits until it is known.
+// pay makes the first payment of a plan in the checkout, and waits until it is recorded.
 func (s *shop) pay(p handlers.PlanView, card string) {
 	s.t.Helper()
 	b := &stripesim.Browser{BaseURL: s.stripeURL(), Account: s.account}
@@ -230,7 +230,7 @@ func (s *shop) pay(p handlers.PlanView, card string) {
 	s.until(func() bool { return s.details(p).Plan.Status != billing.PlanAwaitingFirstPayment }, "the plan is active")
 }
 
-// stripeURL is where the simulator listens.
+// stripeURL returns the simulator's address.
 func (s *shop) stripeURL() string {
 	s.t.Helper()
 	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.url+"/pay/unknown", nil)
@@ -250,7 +250,7 @@ func (s *shop) due(card, locale string) (handlers.PlanView, string) {
 	return p, s.mailed(p)
 }
 
-// fallDue lets the time of a charge come.
+// fallDue makes a charge due now.
 func (s *shop) fallDue(p handlers.PlanView, sequence int) {
 	s.t.Helper()
 	require.NoError(s.t, s.app.Store().Update(s.t.Context(), func(tx billing.Tx) error {
@@ -268,10 +268,10 @@ func (s *shop) fallDue(p handlers.PlanView, sequence int) {
 	}))
 }
 
-// expire lets the time of every link come.
+// expire makes every link expire.
 func (s *shop) expire() {
 	s.t.Helper()
-	db, err := sql.Open("sqlite", "file:"+s.database+"?_busy_timeout=10000") // the shop is at work meanwhile
+	db, err := sql.Open("sqlite", "file:"+s.database+"?_busy_timeout=10000") // the shop uses the database too
 	require.NoError(s.t, err)
 	defer db.Close()
 	_, err = db.ExecContext(s.t.Context(), "UPDATE pay_links SET expires_at = created_at + 1")
@@ -281,7 +281,7 @@ func (s *shop) expire() {
 // payLink finds the link in a mail.
 var payLink = regexp.MustCompile(`https?://\S+/pay/[A-Za-z0-9_-]{43}`)
 
-// mailed waits for a mail that holds a link to put a payment right, and returns the link.
+// mailed waits for a mail with a link to the recovery page, and returns the link.
 func (s *shop) mailed(p handlers.PlanView) (link string) {
 	s.t.Helper()
 	s.until(func() bool {
@@ -319,7 +319,7 @@ func (s *shop) charge(p handlers.PlanView, sequence int) billing.Charge {
 	return s.details(p).Charges[sequence-1]
 }
 
-// card is the card that the plan is charged on.
+// card returns the card of the plan.
 func (s *shop) card(p handlers.PlanView) billing.Card {
 	s.t.Helper()
 	c, err := s.app.Store().Card(s.t.Context(), s.details(p).Plan.CardID)
@@ -327,7 +327,7 @@ func (s *shop) card(p handlers.PlanView) billing.Card {
 	return c
 }
 
-// until waits for something to become true.
+// until waits until a condition is true.
 func (s *shop) until(is func() bool, what string) {
 	s.t.Helper()
 	require.Eventually(s.t, is, patience, 20*time.Millisecond, what)
@@ -338,7 +338,7 @@ func (s *shop) untilPaid(p handlers.PlanView, sequence int) {
 	s.until(func() bool { return s.charge(p, sequence).Status == billing.ChargeSucceeded }, fmt.Sprintf("charge %d is paid", sequence))
 }
 
-// stripePayment is what the checks read of a PaymentIntent.
+// stripePayment holds the fields of a PaymentIntent that the checks read.
 type stripePayment struct {
 	ID             string            `json:"id"`
 	Status         string            `json:"status"`
@@ -346,7 +346,7 @@ type stripePayment struct {
 	Metadata       map[string]string `json:"metadata"`
 }
 
-// requirePaidOnce wants that Stripe took the money of a charge once, by whatever PaymentIntent.
+// requirePaidOnce requires that a charge was paid once at Stripe, across all of its PaymentIntents.
 func (s *shop) requirePaidOnce(p handlers.PlanView, sequence int) {
 	s.t.Helper()
 	s.untilPaid(p, sequence)
@@ -376,7 +376,7 @@ func (s *shop) speak(p handlers.PlanView, tag string) {
 	}))
 }
 
-// status is what a link answers.
+// status returns the HTTP status of a link.
 func (s *shop) status(link string) int {
 	s.t.Helper()
 	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, link, nil)
@@ -394,7 +394,7 @@ func (s *shop) countNotices(p handlers.PlanView) int {
 	return len(notices)
 }
 
-// payElsewhere pays a charge beside the page, as another device does.
+// payElsewhere pays a charge outside the page, as another device would.
 func (s *shop) payElsewhere(p handlers.PlanView, sequence int) {
 	s.t.Helper()
 	pi, err := s.app.Gateway().PaymentIntent(s.t.Context(), s.charge(p, sequence).PaymentIntent)
@@ -405,7 +405,7 @@ func (s *shop) payElsewhere(p handlers.PlanView, sequence int) {
 	s.untilPaid(p, sequence)
 }
 
-// giveCard gives the customer another card beside the page.
+// giveCard saves another card for the customer outside the page.
 func (s *shop) giveCard(p handlers.PlanView, number string) {
 	s.t.Helper()
 	ctx := s.t.Context()

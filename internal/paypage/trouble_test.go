@@ -59,8 +59,8 @@ func TestTwoTabsPayOnce(t *testing.T) {
 	s.requirePaidOnce(p, 2)
 }
 
-// TestTwoTabsAtTheBankPayOnce has both tabs ask the bank at once: the second confirmation takes the
-// place of the first.
+// TestTwoTabsAtTheBankPayOnce has both tabs authenticate at the bank at once: the second
+// confirmation replaces the first.
 func TestTwoTabsAtTheBankPayOnce(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, nil)
@@ -163,8 +163,8 @@ func TestABrokenNetworkIsToldAndTriedAgain(t *testing.T) {
 	s.requirePaidOnce(p, 2)
 }
 
-// TestARetryWhileTheCustomerIsAtTheBank has the worker confirm the very PaymentIntent that the
-// customer is authenticating.
+// TestARetryWhileTheCustomerIsAtTheBank has the worker confirm the PaymentIntent that the customer
+// is authenticating.
 func TestARetryWhileTheCustomerIsAtTheBank(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, nil)
@@ -187,7 +187,8 @@ func TestARetryWhileTheCustomerIsAtTheBank(t *testing.T) {
 	require.Equal(t, "3184", s.card(p).Last4)
 }
 
-// TestARetrySucceedsWhileThePageIsOpen has the customer pay what the worker has just collected.
+// TestARetrySucceedsWhileThePageIsOpen has the customer pay a charge that the worker has just
+// collected.
 func TestARetrySucceedsWhileThePageIsOpen(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, nil)
@@ -195,7 +196,7 @@ func TestARetrySucceedsWhileThePageIsOpen(t *testing.T) {
 	v := newVisitor(t, s)
 	v.goes(link)
 	v.gives("pay", cardGood)
-	s.giveCard(p, cardMastercard) // in the merchant's own account pages, say
+	s.giveCard(p, cardMastercard) // for example on the merchant's account page
 	_, err := operator.Retry(t.Context(), s.app.Store(), p.Charges[1].ID, time.Now())
 	require.NoError(t, err)
 	s.untilPaid(p, 2)
@@ -268,19 +269,19 @@ func TestThePageOfAConnectedAccount(t *testing.T) {
 	v.reads("Paid. Thank you!")
 	s.requirePaidOnce(p, 2)
 
-	v = newVisitor(t, s) // the page before may still be coming anew
+	v = newVisitor(t, s) // the previous page may still be reloading
 	v.goes(s.link(p, 3))
 	v.clicks(".wallet details summary")
 	v.gives("save", cardAuthOnce)
 	v.sends("save")
 	v.answersTheBank(true)
 	v.reads("Your new card is saved.")
-	v.sees(`document.querySelector('.wallet .saved').innerText.includes('3155')`) // the page has come anew
+	v.sees(`document.querySelector('.wallet .saved').innerText.includes('3155')`) // the page was reloaded
 	require.Equal(t, "3155", s.card(p).Last4)
 	require.Equal(t, "acct_1Villa", s.card(p).Account)
 
 	card := s.card(p)
-	v = newVisitor(t, s) // the page before may still be coming anew
+	v = newVisitor(t, s) // the previous page may still be reloading
 	v.goes(s.link(p, 3))
 	v.clicks(".wallet details:last-of-type summary")
 	v.sends("remove")
@@ -292,7 +293,7 @@ func TestThePageOfAConnectedAccount(t *testing.T) {
 	}, "the card is removed at Stripe")
 	s.fallDue(p, 3)
 	s.until(func() bool { return s.charge(p, 3).Status == billing.ChargeRequiresPaymentMethod }, "a card is asked for")
-	v = newVisitor(t, s) // the page before may still be coming anew
+	v = newVisitor(t, s) // the previous page may still be reloading
 	v.goes(s.link(p, 3))
 	v.gives("pay", cardMastercard)
 	v.sends("pay")
@@ -373,7 +374,7 @@ func TestTooManyTriesAreSlowedDown(t *testing.T) {
 	require.Contains(t, statuses, http.StatusOK)
 	require.Contains(t, statuses, http.StatusTooManyRequests)
 
-	// A slow machine would win its turn back before the click.
+	// On a slow machine, the page would be ready again before the click.
 	s.gate.on(func(w http.ResponseWriter, r *http.Request) bool {
 		if strings.HasSuffix(r.URL.Path, "/intent") {
 			w.WriteHeader(http.StatusTooManyRequests)

@@ -25,19 +25,19 @@ import (
 //go:embed testdata/axe.min.js
 var axe string
 
-// visitor is a customer at a browser window that nobody used before.
+// visitor is a customer with a fresh browser window.
 type visitor struct {
 	t    *testing.T
 	ctx  context.Context
-	home string // what belongs to Tranche begins with it
+	home string // the prefix of Tranche's addresses
 
 	mu       sync.Mutex
 	troubles []string
 }
 
-// newVisitor opens a window for as long as the test runs. At its end nothing may have gone wrong in
-// it: no exception, no breach of the Content-Security-Policy, and no client secret in an address of
-// ours.
+// newVisitor opens a window for the duration of the test. When the test ends, it requires that
+// there was no exception, no violation of the Content-Security-Policy, and no client secret in an
+// address of ours.
 func newVisitor(t *testing.T, s *shop) *visitor {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(browser(t), chromedp.WithNewBrowserContext())
@@ -65,7 +65,7 @@ func (v *visitor) tab() *visitor {
 	return other
 }
 
-// begin sets a tab up: what goes wrong in it is noted.
+// begin sets up a tab, and records its errors.
 func (v *visitor) begin() {
 	v.t.Helper()
 	require.NoError(v.t, chromedp.Listen(v.ctx, func(event any) {
@@ -115,7 +115,7 @@ func (v *visitor) window(width, height int64) {
 	v.run(chromedp.EmulateViewport(width, height))
 }
 
-// dark turns the dark mode on.
+// dark turns dark mode on or off.
 func (v *visitor) dark(on bool) {
 	v.t.Helper()
 	value := "light"
@@ -141,7 +141,7 @@ func ask[T any](v *visitor, expression string) (T, error) {
 	return chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 }
 
-// must is ask, where the page is to be able to answer.
+// must is ask, and fails the test on an error.
 func must[T any](v *visitor, expression string) T {
 	v.t.Helper()
 	found, err := ask[T](v, expression)
@@ -149,7 +149,7 @@ func must[T any](v *visitor, expression string) T {
 	return found
 }
 
-// sees waits until an expression is true in the page, over whatever pages are loaded meanwhile.
+// sees waits until an expression is true in the page, even if the page is reloaded meanwhile.
 func (v *visitor) sees(expression string) {
 	v.t.Helper()
 	var last error
@@ -173,15 +173,15 @@ func (v *visitor) reads(text string) {
 	v.sees("document.body.innerText.includes(" + quoted(text) + ")")
 }
 
-// paid waits until the page says so, in the server's own words: the script says it first, and then
-// loads the page anew.
+// paid waits until the server's page shows the payment: the script shows it first, and then reloads
+// the page.
 func (v *visitor) paid() {
 	v.t.Helper()
 	v.sees(`document.querySelector('main[data-branch=paid][data-ready]')`)
 	v.reads("Paid. Thank you!")
 }
 
-// text is all that the page shows.
+// text returns the visible text of the page.
 func (v *visitor) text() string {
 	text, err := ask[string](v, "document.body.innerText")
 	if err != nil {
@@ -195,20 +195,20 @@ func quoted(text string) string {
 	return string(data)
 }
 
-// clicks clicks something with the mouse.
+// clicks clicks an element with the mouse.
 func (v *visitor) clicks(selector string) {
 	v.t.Helper()
 	v.sees("document.querySelector(" + quoted(selector) + ")")
 	v.run(chromedp.ScrollIntoView(chromedp.CSS(selector)), chromedp.Click(chromedp.CSS(selector), chromedp.NodeVisible))
 }
 
-// types types a text into a field.
+// types types text into a field.
 func (v *visitor) types(selector, text string) {
 	v.t.Helper()
 	v.run(chromedp.Click(chromedp.CSS(selector), chromedp.NodeVisible), chromedp.KeyEvent(text))
 }
 
-// gives fills a card into a form and agrees that it is saved.
+// gives enters a card into a form, and agrees that it is saved.
 func (v *visitor) gives(form, card string) {
 	v.t.Helper()
 	in := `form[data-form=` + form + `] `
@@ -251,7 +251,7 @@ func (v *visitor) presses(keys ...string) {
 	}
 }
 
-// tabsTo moves the focus by the Tab key until it is on what a selector finds.
+// tabsTo presses the Tab key until the focus is on the element of a selector.
 func (v *visitor) tabsTo(selector string) {
 	v.t.Helper()
 	for range 40 {
@@ -263,7 +263,7 @@ func (v *visitor) tabsTo(selector string) {
 	require.Fail(v.t, "the Tab key does not lead there", selector)
 }
 
-// shot keeps a picture of the whole page.
+// shot stores a screenshot of the whole page.
 func (v *visitor) shot(name string) {
 	v.t.Helper()
 	ctx, cancel := context.WithTimeout(v.ctx, patience)
@@ -279,7 +279,7 @@ func (v *visitor) shot(name string) {
 	require.NoError(v.t, os.WriteFile(filepath.Join(dir, file), png, 0o644))
 }
 
-// violation is what axe finds.
+// violation is a finding of axe.
 type violation struct {
 	ID, Impact, Help string
 	Nodes            []struct {
@@ -288,8 +288,8 @@ type violation struct {
 	}
 }
 
-// accessible wants that axe finds no fault in the page as it stands: all rules of WCAG 2.2 A and AA
-// and the good practices, but for the disabled ones.
+// accessible requires that axe finds no fault in the current page by the rules of WCAG 2.2 A and AA
+// and the best practices, except for disabled rules.
 func (v *visitor) accessible(disabled ...string) {
 	v.t.Helper()
 	rules := map[string]any{}
@@ -310,7 +310,7 @@ func (v *visitor) accessible(disabled ...string) {
 	require.Empty(v.t, told, strings.Join(told, "\n"))
 }
 
-// fits wants that nothing sticks out of the window to the right.
+// fits requires that nothing extends beyond the right edge of the window.
 func (v *visitor) fits() {
 	v.t.Helper()
 	wide := must[[]string](v, `[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > innerWidth + 0.5)

@@ -14,7 +14,7 @@ type attempt struct {
 	asked3DS                  bool   // by request_three_d_secure
 }
 
-// verdict is what becomes of an attempt: a challenge, a decline, or success.
+// verdict is the result of an attempt: a challenge, a decline, or success.
 type verdict struct {
 	challenge bool
 	decline   string
@@ -29,8 +29,8 @@ const (
 	metaNoCharge       = "sim_no_charge"
 )
 
-// assess decides an attempt. A wish on demand comes before the card's own
-// behaviour, and authentication before the issuer's word.
+// assess decides an attempt. Faults on demand come before the card's own behavior, and
+// authentication before the issuer's decision.
 func (s *Server) assess(a attempt) verdict {
 	wish := a.forced
 	if wish == "" {
@@ -51,7 +51,7 @@ func (s *Server) assess(a attempt) verdict {
 	return verdict{decline: s.issuerSays(a)}
 }
 
-// authenticate is the verdict on an attempt that needs 3-D Secure.
+// authenticate returns the verdict on an attempt that needs 3-D Secure.
 func (a attempt) authenticate() verdict {
 	switch {
 	case a.offSession:
@@ -62,7 +62,7 @@ func (a attempt) authenticate() verdict {
 	return verdict{challenge: true}
 }
 
-// issuerSays is the card's own decline code, or "".
+// issuerSays returns the card's own decline code, or "".
 func (s *Server) issuerSays(a attempt) string {
 	card := a.method.card
 	if card.decline != "" {
@@ -96,7 +96,7 @@ func (c testCard) asked(options object) bool {
 	return !c.no3DS && (how == "any" || how == "challenge")
 }
 
-// wish is the decline code that the PaymentMethod's metadata asks for.
+// wish returns the decline code that the PaymentMethod's metadata asks for.
 func (p *paymentMethod) wish(offSession bool) string {
 	if limit, err := strconv.Atoi(p.metadata[metaDeclineCount]); err == nil && p.declined >= limit {
 		return ""

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// authenticate finds out whose key the request carries: a bearer token, the
-// user name of basic authentication, or, from browsers, the parameter key.
+// authenticate checks the key of a request: a bearer token, the user name of basic authentication,
+// or, from browsers, the parameter key.
 func (s *Server) authenticate(c *call, r *http.Request) *apiError {
 	key := credential(r)
 	if key == "" && c.in.has("key") {
@@ -55,7 +55,7 @@ func credential(r *http.Request) string {
 	return ""
 }
 
-// masked shows the kind of a key and its last four characters.
+// masked returns the kind of a key and its last four characters.
 func masked(key string) string {
 	if len(key) <= 12 {
 		return strings.Repeat("*", len(key))

@@ -3,7 +3,7 @@ package stripesim
 // settlingTime is how long a payment is pending, in seconds.
 const settlingTime = 2 * 24 * 3600
 
-// movement is what every balance transaction has.
+// movement returns the fields that every balance transaction has.
 func movement(id, kind, category, source, currency string, amount, fee, created int64) object {
 	return object{
 		"id": id, "object": "balance_transaction", "amount": amount, "available_on": created + settlingTime, "created": created,
@@ -16,8 +16,8 @@ func stripeFee(amount int64, currency, description string) []any {
 	return []any{object{"amount": amount, "application": nil, "currency": currency, "description": description, "type": "stripe_fee"}}
 }
 
-// balanceTransaction renders the movement of money behind a payment or a refund; nil when there is
-// none of that id.
+// balanceTransaction renders the movement of money behind a payment or a refund; nil if the id is
+// unknown.
 func (s *Server) balanceTransaction(id string) object {
 	for _, one := range s.state.charges.oldestFirst() {
 		if one.balanceTransaction == id {
@@ -53,7 +53,7 @@ func (r *refund) movement(id, kind string, amount int64) object {
 	return out
 }
 
-// disputeFee is what Stripe takes for a dispute, in minor units.
+// disputeFee is Stripe's fee for a dispute, in minor units.
 const disputeFee = 1500
 
 // withdraw takes the disputed amount and the fee from the balance.
@@ -73,8 +73,8 @@ func (d *dispute) reinstate(id string, now int64) {
 	d.movements = append(d.movements, out)
 }
 
-// getBalance sums what was paid and not refunded, by currency. It is pending, except that of the
-// cards that bypass that.
+// getBalance sums payments less refunds, by currency. The money is pending, except from cards that
+// bypass the pending balance.
 func (s *Server) getBalance(*call) (any, *apiError) {
 	waiting, ready := map[string]int64{}, map[string]int64{}
 	for _, one := range s.state.charges.oldestFirst() {

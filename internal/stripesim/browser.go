@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// Browser plays Stripe.js on a customer's page: it speaks real HTTP with a
-// publishable key and knows nothing but the client secret it is handed.
+// Browser plays Stripe.js on a customer's page: it uses real HTTP with a publishable key, and has
+// only the client secret that it is given.
 type Browser struct {
 	// BaseURL is the simulator's address, without /v1.
 	BaseURL string
@@ -186,10 +186,10 @@ func (b *Browser) retrieve(ctx context.Context, kind, clientSecret string) (*Int
 	return &out, nil
 }
 
-// Authenticate completes the challenge of an intent in requires_action as the
-// customer at the bank's page would, and returns the intent afterwards; look at
-// its status, since the payment may have been declined. The error says that
-// there was nothing to authenticate, or what the simulator refused.
+// Authenticate completes the challenge of an intent in requires_action as the customer at the
+// bank's page would, and returns the intent afterwards; check its status, since the payment may
+// have been declined. Errors: the intent has nothing to authenticate, or the simulator refused the
+// request.
 func (b *Browser) Authenticate(ctx context.Context, intent *Intent, pass bool) (*Intent, error) {
 	target := intent.NextAction.URL()
 	if target == "" {

@@ -3,19 +3,19 @@ package stripesim
 import "maps"
 
 // shownOptions are the fields of payment_method_options[card] that an intent shows as they were
-// given; cvc_token, moto and three_d_secure are not shown.
+// sent; cvc_token, moto and three_d_secure are not shown.
 var shownOptions = []string{
 	"capture_method", "network", "request_extended_authorization", "request_incremental_authorization", "request_multicapture",
 	"request_overcapture", "request_three_d_secure", "setup_future_usage",
 }
 
-// limitedOptions are those that Stripe knows a few values of and the simulator honors.
+// limitedOptions are the options with a few allowed values that the simulator supports.
 var limitedOptions = params{
 	"request_three_d_secure": enum("any", "automatic", "challenge"),
 	"setup_future_usage":     clearable(enum("none", "off_session", "on_session")),
 }
 
-// changeOptions applies payment_method_options[card] to what an intent had.
+// changeOptions applies payment_method_options[card] to the options of an intent.
 func changeOptions(old object, in *node) (object, *apiError) {
 	given := in.get("payment_method_options").get("card")
 	if given == nil {
@@ -41,7 +41,7 @@ func changeOptions(old object, in *node) (object, *apiError) {
 	return out, nil
 }
 
-// mandateOptions are those of an Indian card.
+// mandateOptions returns the mandate options of an Indian card.
 func mandateOptions(in *node) object {
 	return object{
 		"amount": in.num("amount"), "amount_type": in.str("amount_type"), "description": orNull(in.str("description")),
@@ -50,7 +50,7 @@ func mandateOptions(in *node) object {
 	}
 }
 
-// usage is setup_future_usage as it counts for a card: that of payment_method_options comes first.
+// usage returns the effective setup_future_usage for a card: payment_method_options comes first.
 func (p *paymentIntent) usage() string {
 	switch own, _ := p.cardOptions["setup_future_usage"].(string); own {
 	case "":

@@ -2,7 +2,7 @@ package stripesim
 
 import "strings"
 
-// authRule says when a card asks for 3-D Secure.
+// authRule is when a card requires 3-D Secure.
 type authRule int
 
 const (
@@ -12,7 +12,7 @@ const (
 	authAlways               // on-session, and off-session as a decline
 )
 
-// testCard is the behaviour of one of Stripe's test cards.
+// testCard is the behavior of one of Stripe's test cards.
 type testCard struct {
 	number, brand, funding, country string
 	magic                           string // the part after pm_card_ and tok_
@@ -30,7 +30,7 @@ type testCard struct {
 	frictionless                    bool   // each payment is authenticated without a challenge
 	fails3DS                        string // decline code of a payment that needs 3-D Secure, before any challenge
 	mandate                         bool   // Indian: off-session payments are processing first, and need a set up
-	// What the checks find, where it is not pass.
+	// The results of the checks, unless they pass.
 	cvcCheck, postalCheck, line1Check string
 }
 
@@ -99,7 +99,8 @@ var testCards = []testCard{
 		auth: authUnlessSetUp, mandate: true, declineLater: "india_recurring_payment_mandate_canceled"},
 }
 
-// countryCards are the plain cards by the country of their bank; pm_card_fr and the like name them.
+// countryCards are the plain cards by the country of their bank; their ids are pm_card_fr and the
+// like.
 var countryCards = map[string]string{
 	"AE": "4000007840000001", "AR": "4000000320000021", "AT": "4000000400000008", "AU": "4000000360000006", "BE": "4000000560000004",
 	"BG": "4000001000000000", "BR": "4000000760000002", "BY": "4000001120000005", "CA": "4000001240000000", "CH": "4000007560000009",

@@ -63,7 +63,7 @@ func TestCard3155NotSetUpNeedsAuthenticationOffSession(t *testing.T) {
 	require.Equal(t, "authentication_required", out.field("error", "code"))
 }
 
-// TestFrictionlessCard wants a payment with 3-D Secure and no challenge, which the charge shows.
+// TestFrictionlessCard requires a payment with 3-D Secure and no challenge, which the charge shows.
 func TestFrictionlessCard(t *testing.T) {
 	t.Parallel()
 	s := newSim(t)
@@ -86,8 +86,8 @@ func TestFrictionlessCard(t *testing.T) {
 	require.Nil(t, plain.field("latest_charge", "payment_method_details", "card", "three_d_secure"))
 }
 
-// TestCardsThatCannotAuthenticate has the cards whose 3-D Secure fails before the customer sees a
-// challenge. What a card without an error code does, it does without 3-D Secure.
+// TestCardsThatCannotAuthenticate covers the cards whose 3-D Secure fails before the customer sees
+// a challenge. Cases without an error code are paid without 3-D Secure.
 func TestCardsThatCannotAuthenticate(t *testing.T) {
 	t.Parallel()
 	const ask = "&payment_method_options[card][request_three_d_secure]=any"

@@ -66,8 +66,8 @@ func (s *Server) listCharges(c *call) (any, *apiError) {
 	return page(c, "charge", found, func(one *charge) string { return one.id }, (*charge).view)
 }
 
-// troubleAfter plays the test cards whose payment is followed by a dispute or
-// an early fraud warning.
+// troubleAfter handles the test cards whose payment is followed by a dispute or an early fraud
+// warning.
 func (s *Server) troubleAfter(c *call, paid *charge, card testCard) {
 	if card.earlyWarning {
 		s.emit(c, "radar.early_fraud_warning.created", object{
@@ -80,7 +80,7 @@ func (s *Server) troubleAfter(c *call, paid *charge, card testCard) {
 	}
 }
 
-// inquiryOpen is the status of an inquiry: a question before a dispute, which takes no money.
+// inquiryOpen is the status of an open inquiry, which precedes a dispute and takes no money.
 const inquiryOpen = "warning_needs_response"
 
 // openDispute opens a dispute, which takes the money at once, or an inquiry. Stripe sends an event
@@ -105,9 +105,9 @@ func (s *Server) openDispute(c *call, paid *charge, reason string) *dispute {
 	return made
 }
 
-// Dispute opens a dispute on the paid charge of a PaymentIntent, as the
-// cardholder's bank would, and returns its id (dp_...). Reason is Stripe's,
-// such as fraudulent. The error says that there is no paid charge.
+// Dispute opens a dispute on the paid charge of a PaymentIntent, as the cardholder's bank would,
+// and returns its id (dp_...). Reason is Stripe's, such as fraudulent. The error reports that the
+// PaymentIntent has no paid charge.
 func (s *Server) Dispute(paymentIntentID, reason string) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -119,7 +119,8 @@ func (s *Server) Dispute(paymentIntentID, reason string) (string, error) {
 }
 
 // WarnOfFraud has the issuer of the card warn of fraud about the paid charge of a PaymentIntent,
-// and returns the warning's id (issfr_...). The error says that there is no paid charge.
+// and returns the warning's id (issfr_...). The error reports that the PaymentIntent has no paid
+// charge.
 func (s *Server) WarnOfFraud(paymentIntentID string) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

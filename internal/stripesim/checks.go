@@ -1,7 +1,7 @@
 package stripesim
 
-// checks shows how the data that came with the card compare with the bank's: null where nothing
-// came, unchecked before the first use.
+// checks returns how the card's data compare with the bank's: null if no data was sent, unchecked
+// before the first use.
 func (p *paymentMethod) checks() object {
 	address, _ := p.billing["address"].(object)
 	return object{
@@ -23,7 +23,8 @@ func (p *paymentMethod) check(given bool, result string) any {
 	return result
 }
 
-// chargedChecks are the checks of a charge. The security code is not kept: it is checked once.
+// chargedChecks returns the checks of a charge. The security code is not stored, so it is checked
+// only once.
 func (p *paymentMethod) chargedChecks() object {
 	again := p.checked
 	p.checked = true

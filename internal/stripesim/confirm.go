@@ -29,7 +29,7 @@ func (s *Server) confirmPaymentIntent(c *call) (any, *apiError) {
 	return found.show(c), nil
 }
 
-// confirmable checks the state, and what a publishable key may do.
+// confirmable checks the state, and the permissions of a publishable key.
 func confirmable(c *call, intent *paymentIntent) *apiError {
 	why := map[string]string{
 		succeeded:       "because it has already succeeded after being previously confirmed.",
@@ -92,8 +92,7 @@ func checkSession(c *call, intent *paymentIntent) *apiError {
 	return nil
 }
 
-// pay makes one attempt. The error is the 402 of a decline; the intent has
-// changed all the same.
+// pay makes one attempt. The error is the 402 of a decline, which also changes the intent.
 func (s *Server) pay(c *call, intent *paymentIntent, method *paymentMethod) *apiError {
 	intent.confirms++
 	intent.lastError, intent.nextAction = nil, nil
@@ -147,7 +146,7 @@ func (s *Server) declinePayment(c *call, intent *paymentIntent, method *paymentM
 	return &apiError{status: 402, body: full}
 }
 
-// failCharge keeps the charge of an attempt that was refused, and names it in the error.
+// failCharge stores the charge of a refused attempt, and names it in the error.
 func (s *Server) failCharge(c *call, intent *paymentIntent, method *paymentMethod, refused decline, body object) {
 	failed := s.newCharge(intent, method)
 	body["payment_method"] = method.view()
@@ -168,14 +167,14 @@ func requestOf(c *call) string {
 	return c.requestID
 }
 
-// fail puts an intent back to where it needs a PaymentMethod.
+// fail returns an intent to the status that requires a PaymentMethod.
 func (s *Server) fail(intent *paymentIntent, lastError object) {
 	intent.status, intent.paymentMethod = requiresPaymentMethod, ""
 	intent.nextAction, intent.lastError = nil, lastError
 }
 
-// afterFailure tells of the failure, and cancels an intent that has been
-// confirmed too often.
+// afterFailure emits the events of a failure, and cancels an intent that has been confirmed too
+// often.
 func (s *Server) afterFailure(c *call, intent *paymentIntent) {
 	s.emit(c, "payment_intent.payment_failed", intent.view(), nil)
 	if intent.confirms >= s.opts.ConfirmLimit {

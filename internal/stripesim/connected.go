@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// Connect gives the platform a connected account (acct_...), or returns it when it is there: a
-// Server of its own, with its own objects and idempotency keys. Requests reach it by the header
-// Stripe-Account; its events go to the platform's endpoints that listen to connected accounts, and
-// name it.
+// Connect returns a connected account (acct_...) of the platform, and creates it if it does not
+// exist: a Server with its own objects and idempotency keys. Requests address it with the header
+// Stripe-Account. Its events, which name it, go to the platform's endpoints that listen to
+// connected accounts.
 func (s *Server) Connect(account string) *Server {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -25,8 +25,8 @@ func (s *Server) Connect(account string) *Server {
 	return made
 }
 
-// Disconnect takes the platform's access to a connected account back, as its owner may; Connect
-// begins a new one.
+// Disconnect revokes the platform's access to a connected account, as its owner may; Connect
+// creates a new one.
 func (s *Server) Disconnect(account string) {
 	s.mu.Lock()
 	gone := s.connected[account]
@@ -37,8 +37,8 @@ func (s *Server) Disconnect(account string) {
 	}
 }
 
-// accounts are the connected ones, by id. A connected account's lock may be held while the
-// platform's is taken, never the other way round: so they are listed first and worked on
+// accounts returns the connected accounts, by id. A connected account's lock may be held while the
+// platform's is taken, never the other way round, so callers list the accounts first and use them
 // afterwards.
 func (s *Server) accounts() []*Server {
 	s.mu.Lock()
@@ -51,7 +51,7 @@ func (s *Server) accounts() []*Server {
 	return out
 }
 
-// acting is the account that a request is for; nil when the platform has no such one.
+// acting returns the account that a request is for; nil if the platform has no such account.
 func (s *Server) acting(account string) *Server {
 	if account == "" || account == s.opts.Account.ID {
 		return s
@@ -61,7 +61,7 @@ func (s *Server) acting(account string) *Server {
 	return s.connected[account]
 }
 
-// accountOf renders the account of that id, where the platform has it; nil elsewhere. The caller
+// accountOf renders the account with that id; nil if the platform does not have it. The caller
 // holds the lock.
 func (s *Server) accountOf(id string) object {
 	if id == s.opts.Account.ID {
@@ -79,7 +79,7 @@ func (s *Server) accountOf(id string) object {
 	return nil
 }
 
-// name is the connected account's id; empty for the platform.
+// name returns the connected account's id; "" for the platform.
 func (s *Server) name() string {
 	if s.platform == nil {
 		return ""
@@ -87,14 +87,14 @@ func (s *Server) name() string {
 	return s.opts.Account.ID
 }
 
-// noAccess is Stripe's answer to a Stripe-Account that the key's account is not connected to.
+// noAccess returns Stripe's error for a Stripe-Account that is not connected to the key's account.
 func noAccess(account string) *apiError {
 	return newError(http.StatusForbidden, "invalid_request_error", "account_invalid", "The provided key does not have access to account '"+
 		account+"' (or that account does not exist). Application access may have been revoked.").notSaved()
 }
 
-// listeners are the endpoints that want an event of this account, as they are now. The caller holds
-// the account's lock.
+// listeners returns the endpoints that currently receive this type of event of this account. The
+// caller holds the account's lock.
 func (s *Server) listeners(kind string) []*endpoint {
 	home := s
 	if s.platform != nil {

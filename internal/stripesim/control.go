@@ -10,7 +10,7 @@ import (
 	"strconv"
 )
 
-// APIError is an error answer of the simulator, as the Go helpers return it.
+// APIError is an error response of the simulator, as the Go helpers return it.
 type APIError struct {
 	Status      int    // HTTP status
 	Type        string // such as card_error
@@ -32,7 +32,7 @@ func publicError(err *apiError) *APIError {
 	return &APIError{Status: err.status, Type: text("type"), Code: text("code"), DeclineCode: text("decline_code"), Message: text("message")}
 }
 
-// serveControlOf hands a control call to the account that it names.
+// serveControlOf passes a control call to the account that it names.
 func (s *Server) serveControlOf(w http.ResponseWriter, r *http.Request) {
 	if r.Method+" "+r.URL.Path == "POST /_sim/connect" && r.FormValue("account") != "" {
 		reply(w, http.StatusOK, object{"account": s.Connect(r.FormValue("account")).name()})
@@ -74,7 +74,7 @@ func (s *Server) serveControl(w http.ResponseWriter, r *http.Request) {
 	control(w, r)
 }
 
-// replyFaults writes the rules in force, and how often each kind of fault was made.
+// replyFaults writes the active rules, and how often each action was injected.
 func (s *Server) replyFaults(w http.ResponseWriter, rules any) {
 	reply(w, http.StatusOK, object{"rules": rules, "injected": s.Faults()})
 }
@@ -126,7 +126,7 @@ func (s *Server) snapshot() json.RawMessage {
 	})
 }
 
-// controlAddFaults takes one rule or a list of them.
+// controlAddFaults adds one rule or a list of rules.
 func (s *Server) controlAddFaults(w http.ResponseWriter, r *http.Request) {
 	var raw json.RawMessage
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&raw); err != nil {
@@ -185,8 +185,8 @@ func (s *Server) controlAuthenticate(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, json.RawMessage(body))
 }
 
-// returnURL is where the browser goes after the challenge, with the parameters
-// that Stripe adds; empty when the intent has none.
+// returnURL returns where the browser goes after the challenge, with the parameters that Stripe
+// adds; "" if the intent has no return_url.
 func (s *Server) returnURL(id string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

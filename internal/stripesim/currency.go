@@ -14,7 +14,7 @@ var maxAmounts = map[string]int64{
 	"cop": 999_999_999_999, "huf": 999_999_999_999, "jpy": 999_999_999_999,
 }
 
-// minAmounts are the least amounts Stripe charges, in minor units.
+// minAmounts are the smallest amounts that Stripe charges, in minor units.
 var minAmounts = map[string]int64{
 	"usd": 50, "aed": 200, "aud": 50, "bgn": 100, "brl": 50, "cad": 50, "chf": 50, "czk": 1500,
 	"dkk": 250, "eur": 50, "gbp": 30, "hkd": 400, "huf": 17500, "inr": 50, "jpy": 50, "mxn": 1000,
@@ -60,7 +60,7 @@ func formatAmount(amount int64, currency string) string {
 	return fmt.Sprintf("%s%d.%0*d %s", signs[currency], amount/unit, places, amount%unit, currency)
 }
 
-// checkAmount applies the bounds that depend on the currency.
+// checkAmount applies the limits of the currency.
 func checkAmount(amount int64, currency string) *apiError {
 	if least := minAmounts[currency]; amount < least {
 		return invalid("amount_too_small", "Amount must be at least "+formatAmount(least, currency)).on("amount").notSaved()

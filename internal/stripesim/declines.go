@@ -2,7 +2,7 @@ package stripesim
 
 import "slices"
 
-// decline is why an issuer refused, and what its error says.
+// decline is an issuer's reason to refuse a charge, with the fields of its error.
 type decline struct {
 	code, declineCode, message, param       string
 	advice, networkAdvice, networkDecline   string
@@ -85,8 +85,7 @@ func lookupDecline(name string) decline {
 	return found
 }
 
-// errorBody is the refusal as Stripe's error object, without the objects that
-// the caller adds.
+// errorBody returns the decline as Stripe's error object, without the objects that the caller adds.
 func (s *Server) errorBody(d decline) object {
 	body := object{"type": "card_error", "code": d.code, "message": d.message, "doc_url": docURL(d.code)}
 	if !d.hideDeclineCode || s.opts.FullDeclineCode && !d.notFromIssuer {
@@ -112,7 +111,7 @@ func (s *Server) addAdvice(body object, d decline) {
 	}
 }
 
-// outcomeOf is the outcome field of a refused charge.
+// outcomeOf returns the outcome field of a refused charge.
 func (s *Server) outcomeOf(d decline, risk string) object {
 	out := object{
 		"network_status": "declined_by_network", "reason": d.reason, "risk_level": risk, "risk_score": riskScore(risk),

@@ -21,8 +21,8 @@ type delivery struct {
 	counted                       bool // settles the event; an injected duplicate does not
 }
 
-// dispatcher sends deliveries with bounded concurrency. It runs goroutines only
-// while there is something to send, and timers only for what has to wait.
+// dispatcher sends deliveries with bounded concurrency. It runs goroutines only while there is
+// something to send, and timers only for delayed deliveries.
 type dispatcher struct {
 	server *Server
 	client *http.Client
@@ -89,7 +89,7 @@ func (d *dispatcher) shuffleDelay(most time.Duration) time.Duration {
 	return time.Duration(d.server.random.below(int64(most)))
 }
 
-// objectMetadata is the metadata of the object the event is about.
+// objectMetadata returns the metadata of the event's object.
 func (e *event) objectMetadata() map[string]string {
 	var about struct {
 		Metadata map[string]string `json:"metadata"`
@@ -157,7 +157,7 @@ func (d *dispatcher) work() {
 	}
 }
 
-// attempt sends once and decides what follows.
+// attempt sends a delivery once and decides whether it is tried again.
 func (d *dispatcher) attempt(one *delivery) {
 	delivered := d.send(one)
 	backoff := d.server.opts.WebhookBackoff
@@ -202,17 +202,16 @@ func (d *dispatcher) send(one *delivery) bool {
 	return resp.StatusCode >= 200 && resp.StatusCode < 300
 }
 
-// signature is the Stripe-Signature header. v0 is the second scheme that test
-// mode adds; receivers must ignore it.
+// signature returns the Stripe-Signature header. v0 is the second scheme that test mode adds;
+// receivers must ignore it.
 func signature(now time.Time, body []byte, secret string) string {
 	v1 := hex.EncodeToString(webhook.ComputeSignature(now, body, secret))
 	v0 := hex.EncodeToString(webhook.ComputeSignature(now, body, "v0:"+secret))
 	return fmt.Sprintf("t=%d,v1=%s,v0=%s", now.Unix(), v1, v0)
 }
 
-// Drain waits until no webhook delivery is pending, those that wait for another
-// try included. It returns the context's error if that ends first. After Close
-// nothing is pending.
+// Drain waits until no webhook delivery is pending, including those that wait for another try. It
+// returns the context's error if the context ends first. After Close nothing is pending.
 func (s *Server) Drain(ctx context.Context) error {
 	for _, one := range s.accounts() {
 		if err := one.Drain(ctx); err != nil {

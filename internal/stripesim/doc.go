@@ -1,10 +1,9 @@
-// Package stripesim is a stateful Stripe in memory, at API version 2023-10-16:
-// good enough to develop, test and demonstrate against. It keeps customers,
-// cards, intents, charges, refunds, disputes and events; it follows Stripe's
-// state machine, error bodies, idempotency and test cards; it signs, delivers
-// and retries webhooks; and it makes trouble on demand. It holds one test-mode
-// account, and those connected to it (Server.Connect, /_sim/connect), which a
-// request reaches by its header Stripe-Account. It forgets everything when it ends.
+// Package stripesim is a stateful Stripe in memory, at API version 2023-10-16: good enough to
+// develop, test and demonstrate against. It keeps customers, cards, intents, charges, refunds,
+// disputes and events; it follows Stripe's state machine, error bodies, idempotency and test cards;
+// it signs, delivers and retries webhooks; and it injects faults on demand. It holds one test-mode
+// account, and its connected accounts (Server.Connect, /_sim/connect), which a request addresses
+// with the header Stripe-Account. It forgets everything when it ends.
 //
 // # Endpoints
 //
@@ -28,11 +27,11 @@
 //	GET             /v1/account, /v1/balance
 //	GET             /v3/                                  a stand-in for Stripe.js
 //
-// "pk" marks what a publishable key may call. Every list takes limit,
-// starting_after, ending_before and expand[]; expand[] knows payment_method,
-// latest_charge, customer, charge, payment_intent, balance_transaction, refunds and dispute of a
-// charge, application_fee, on_behalf_of and invoice_settings.default_payment_method, with data.
-// before it in lists. Events are listed for 30 days. Any well-formed Stripe-Version is accepted, and answered in the shapes of
+// "pk" marks the endpoints that a publishable key may call. Every list takes limit, starting_after,
+// ending_before and expand[]; expand[] knows payment_method, latest_charge, customer, charge,
+// payment_intent, balance_transaction, refunds and dispute of a charge, application_fee,
+// on_behalf_of and invoice_settings.default_payment_method, with data. before it in lists. Events
+// are listed for 30 days. Any well-formed Stripe-Version is accepted, and answered in the shapes of
 // 2023-10-16.
 //
 // # Cards
@@ -74,12 +73,12 @@
 //	POST   /_sim/connect        account: connect an account (acct_...) to the platform
 //	POST   /_sim/drain          wait until no webhook delivery is pending
 //
-// A fault rule of the action processing has any payment process for its delay, and one of decline
-// with no_charge refuses before there is a charge. What is processing ends at the next request, and
-// within a second where none comes.
+// A fault rule with the action processing makes any payment process for its delay; one with decline
+// and no_charge refuses before a charge is created. The processing of a payment ends at the next
+// request, or within a second without one.
 //
-// The URL in an intent's next_action is that of /_sim/authenticate. With account=acct_... a call is
-// about a connected account.
+// The URL in an intent's next_action is /_sim/authenticate. With account=acct_... a call concerns a
+// connected account.
 //
 // # What differs from Stripe
 //
@@ -88,7 +87,7 @@
 // invoices, transfers, subscriptions and payment methods other than cards do not exist. The number
 // of confirmations after which a PaymentIntent is canceled is not published; see
 // Options.ConfirmLimit. Nor are the decline codes of the cards whose 3-D Secure fails: here
-// 4000008400001280, which needs it, has generic_decline on-session and authentication_required
-// off-session; 4000000000003097 has processing_error where 3-D Secure is asked for, and pays
-// elsewhere.
+// 4000008400001280, which requires it, has generic_decline on-session and authentication_required
+// off-session; 4000000000003097 has processing_error if 3-D Secure is requested, and pays
+// otherwise.
 package stripesim

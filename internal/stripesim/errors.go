@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// apiError is one error answer of the API.
+// apiError is an error response of the API.
 type apiError struct {
 	status int
 	body   object
 	header map[string]string
-	// unsaved marks answers that an idempotency key does not remember.
+	// unsaved marks responses that are not stored under an idempotency key.
 	unsaved bool
 }
 

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// emit records an event and hands it to every endpoint that wants it. The
-// object is frozen as it is now. c is nil when no API request caused it.
+// emit records an event and delivers it to every subscribed endpoint. The object is copied as it is
+// now. c is nil if no API request caused the event.
 func (s *Server) emit(c *call, kind string, about, previous object) {
 	made := &event{
 		id: s.random.id("evt_1"), kind: kind, version: s.opts.EventAPIVersion, account: s.name(), created: s.now(), object: encode(about), previous: previous,
@@ -34,7 +34,7 @@ func (s *Server) emitChange(c *call, kind string, before, after object) {
 	s.emit(c, kind, after, previous)
 }
 
-// changed gives the old values of what differs, nested objects included.
+// changed returns the old values of fields that differ, including nested objects.
 func changed(before, after object) object {
 	previous := object{}
 	for name, old := range before {
@@ -72,7 +72,7 @@ func (s *Server) getEvent(c *call) (any, *apiError) {
 	return found.view(), nil
 }
 
-// maxEventTypes is Stripe's bound on types[].
+// maxEventTypes is Stripe's limit on types[].
 const maxEventTypes = 20
 
 // eventLife is how far back Stripe lists events.
@@ -105,8 +105,8 @@ func (e *event) isOneOf(types []string) bool {
 	return len(types) == 0
 }
 
-// deliveredAs applies delivery_success: false asks for events that an endpoint
-// has not taken, pending or failed; true for the others.
+// deliveredAs applies delivery_success: false selects events that an endpoint has not accepted
+// (pending or failed), true the others.
 func (e *event) deliveredAs(in *node) bool {
 	if !in.has("delivery_success") {
 		return true
@@ -114,7 +114,7 @@ func (e *event) deliveredAs(in *node) bool {
 	return in.flag("delivery_success") == (e.pending == 0 && e.failed == 0)
 }
 
-// renderEvent gives the body to deliver, as the event stands now.
+// renderEvent returns the body to deliver, in the event's current state.
 func (s *Server) renderEvent(id, version string) json.RawMessage {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// maxExpandDepth is Stripe's bound on the parts of an expand path.
+// maxExpandDepth is Stripe's limit on the parts of an expand path.
 const maxExpandDepth = 4
 
 // expandable are the fields that hold an id which expand[] can replace.
@@ -32,7 +32,7 @@ func checkExpand(in *node) *apiError {
 	return nil
 }
 
-// expand replaces ids by objects as the expand[] parameters ask.
+// expand replaces ids with objects as the expand[] parameters request.
 func (s *Server) expand(c *call, result any) (any, *apiError) {
 	top, ok := result.(object)
 	if !ok {
@@ -70,7 +70,7 @@ func (s *Server) expandPath(at object, parts []string, whole string) *apiError {
 	return s.expandID(at, parts, whole)
 }
 
-// expandID puts an object in place of its id; where there is none yet nothing is expanded.
+// expandID replaces an id with its object; it expands nothing if the field is empty.
 func (s *Server) expandID(at object, parts []string, whole string) *apiError {
 	name := parts[0]
 	if !slices.Contains(expandable, name) {
@@ -88,7 +88,7 @@ func (s *Server) expandID(at object, parts []string, whole string) *apiError {
 	return s.expandPath(found, parts[1:], whole)
 }
 
-// expandRefunds shows the refunds of a charge, and expands what is in them.
+// expandRefunds adds the refunds of a charge, and expands their fields.
 func (s *Server) expandRefunds(of object, parts []string, whole string) *apiError {
 	s.showRefunds(of)
 	refunds, ok := of["refunds"].(object)
@@ -98,8 +98,7 @@ func (s *Server) expandRefunds(of object, parts []string, whole string) *apiErro
 	return s.expandPath(refunds, parts, whole)
 }
 
-// showRefunds adds the refunds of a charge, newest first, which are only there when they are asked
-// for.
+// showRefunds adds the refunds of a charge, newest first, which a charge shows on request only.
 func (s *Server) showRefunds(of object) {
 	var data []any
 	for _, one := range s.state.refunds.oldestFirst() {

@@ -50,8 +50,8 @@ var requestActions = []FaultAction{
 	ActionAnswerLost, ActionConnectionReset, ActionHalfBody,
 }
 
-// FaultRule injects one kind of trouble into the requests, or deliveries, that
-// it matches. Empty conditions match everything.
+// FaultRule injects one kind of fault into the requests or deliveries that it matches. Empty
+// conditions match everything.
 type FaultRule struct {
 	// Action is required.
 	Action FaultAction `json:"action"`
@@ -59,9 +59,8 @@ type FaultRule struct {
 	Method string `json:"method,omitempty"`
 	// Path is a pattern of path.Match, such as /v1/payment_intents/*/confirm.
 	Path string `json:"path,omitempty"`
-	// Metadata must all be present in the request's own metadata, in that of
-	// the intent it addresses, or in that of its PaymentMethod. For webhook
-	// actions: in the metadata of the event's object.
+	// Metadata must all be present in the metadata of the request, of the intent that it addresses, or
+	// of its PaymentMethod. For webhook actions: in the metadata of the event's object.
 	Metadata map[string]string `json:"metadata,omitempty"`
 	// Event is a pattern of path.Match on event types, for webhook actions.
 	Event string `json:"event,omitempty"`
@@ -69,16 +68,16 @@ type FaultRule struct {
 	Nth int `json:"nth,omitempty"`
 	// Probability is between 0 and 1, drawn from the seed; 0 means always.
 	Probability float64 `json:"probability,omitempty"`
-	// Count is how often the rule may act at most; 0 means without end.
+	// Count is how often the rule may act at most; 0 means no limit.
 	Count int `json:"count,omitempty"`
-	// DeclineCode is for ActionDecline, where empty means generic_decline; and for ActionProcessing,
-	// where it is how the payment ends, and empty means as the card has it.
+	// DeclineCode is for ActionDecline, where empty means generic_decline, and for ActionProcessing,
+	// where it is the result of the payment, and empty means the card's own result.
 	DeclineCode string `json:"decline_code,omitempty"`
-	// NoCharge has ActionDecline refuse before there is a charge.
+	// NoCharge makes ActionDecline refuse before a charge is created.
 	NoCharge bool `json:"no_charge,omitempty"`
 	// Delay is for ActionLatency, ActionWebhookDelay and ActionWebhookShuffle; and for
-	// ActionProcessing, where it counts on the simulated clock, and 0 means until EndProcessing.
-	// In JSON it is a text such as "250ms".
+	// ActionProcessing, where it counts on the simulated clock, and 0 means until EndProcessing. In
+	// JSON it is a string such as "250ms".
 	Delay Duration `json:"delay,omitempty"`
 	// APIVersion is for ActionWebhookAPIVersion.
 	APIVersion string `json:"api_version,omitempty"`
@@ -124,9 +123,8 @@ func (r FaultRule) validate() error {
 	return nil
 }
 
-// AddFault puts a rule into force after those before it; the first rule that
-// acts wins, except that latency adds up. The error names what is wrong with
-// the rule.
+// AddFault appends a rule. The first rule that acts wins, except that latency adds up. The error
+// names the fault of the rule.
 func (s *Server) AddFault(rule FaultRule) error {
 	if err := rule.validate(); err != nil {
 		return err
@@ -138,7 +136,7 @@ func (s *Server) AddFault(rule FaultRule) error {
 // ClearFaults removes every rule. The counts of Faults stay.
 func (s *Server) ClearFaults() { s.faults.clear() }
 
-// Faults says how often each action was injected since New, by action.
+// Faults returns how often each action was injected since New.
 func (s *Server) Faults() map[string]int { return s.faults.counts() }
 
 type activeRule struct {
@@ -146,7 +144,7 @@ type activeRule struct {
 	matched, acted int
 }
 
-// faultSet holds the rules and counts what they did.
+// faultSet holds the rules and counts their actions.
 type faultSet struct {
 	random *source
 
@@ -187,14 +185,14 @@ func (f *faultSet) active() []FaultRule {
 	return out
 }
 
-// planned is what the rules decided for one request.
+// planned holds the faults of one request.
 type planned struct {
 	action      FaultAction
 	delay       time.Duration
 	shouldRetry *bool
 }
 
-// plan decides the faults of one request. A decline is noted on the call.
+// plan decides the faults of one request. It records a decline in the call.
 func (f *faultSet) plan(c *call, metadata []map[string]string) planned {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -236,7 +234,7 @@ func (r *activeRule) matchesCall(c *call, metadata []map[string]string) bool {
 	return hasAll(r.Metadata, metadata)
 }
 
-// triesCard reports whether the request asks for a card to be charged or set up.
+// triesCard reports whether the request charges a card or sets one up.
 func (c *call) triesCard() bool {
 	return c.method == http.MethodPost && (strings.HasSuffix(c.path, "/confirm") || c.in.flag("confirm"))
 }
@@ -255,7 +253,7 @@ func hasAll(want map[string]string, in []map[string]string) bool {
 	return true
 }
 
-// due counts a match and says whether the rule acts on it.
+// due counts a match and reports whether the rule acts on it.
 func (f *faultSet) due(rule *activeRule) bool {
 	rule.matched++
 	switch {
@@ -269,7 +267,7 @@ func (f *faultSet) due(rule *activeRule) bool {
 	return true
 }
 
-// planDelivery gives the rules that act on one delivery.
+// planDelivery returns the rules that act on one delivery.
 func (f *faultSet) planDelivery(kind string, metadata map[string]string) []FaultRule {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -296,7 +294,7 @@ func (p planned) apply(err *apiError) *apiError {
 	return err
 }
 
-// wait sits out the latency; false means that the client gave up.
+// wait waits for the latency; false means that the client gave up.
 func (p planned) wait(ctx context.Context) bool {
 	if p.delay == 0 {
 		return true
@@ -311,7 +309,7 @@ func (p planned) wait(ctx context.Context) bool {
 	}
 }
 
-// breakConnection ends the connection without an answer.
+// breakConnection ends the connection without a response.
 func breakConnection(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -320,7 +318,7 @@ func breakConnection(w http.ResponseWriter) {
 	_ = conn.Close()
 }
 
-// sendHalf announces the whole body and sends half of it.
+// sendHalf announces the length of the whole body and sends half of it.
 func sendHalf(w http.ResponseWriter, out answer) {
 	w.Header().Set("Content-Length", fmt.Sprint(len(out.body)))
 	w.WriteHeader(out.status)

@@ -1,10 +1,10 @@
 package stripesim
 
-// application is the platform's, as its application fees name it.
+// application is the platform's application id in its application fees.
 const application = "ca_TrancheSimulator"
 
-// payOut notes on a paid charge what follows from the PaymentIntent's Connect parameters: the
-// transfer to another account, and the platform's fee.
+// payOut adds the results of the PaymentIntent's Connect parameters to a paid charge: the transfer
+// to another account, and the platform's fee.
 func (s *Server) payOut(intent *paymentIntent, made *charge) {
 	if intent.transfer != nil {
 		made.transfer = s.random.id("tr_3")
@@ -14,7 +14,7 @@ func (s *Server) payOut(intent *paymentIntent, made *charge) {
 	}
 }
 
-// applicationFee renders the fee of that id; nil when there is none.
+// applicationFee renders the fee with that id; nil if there is none.
 func (s *Server) applicationFee(id string) object {
 	for _, one := range s.state.charges.oldestFirst() {
 		if one.applicationFee == id {
@@ -37,13 +37,13 @@ func (s *Server) feeView(of *charge) object {
 	}
 }
 
-// destination is the account that a destination charge pays; empty for others.
+// destination returns the account that a destination charge pays; "" for other charges.
 func (c *charge) destination() string {
 	to, _ := c.transferData["destination"].(string)
 	return to
 }
 
-// refundFee gives back the part of the fee that belongs to a refund.
+// refundFee refunds the part of the fee that belongs to a refund.
 func (c *charge) refundFee(amount int64) {
 	if c.refunded >= c.captured {
 		c.feeRefunded = c.fee

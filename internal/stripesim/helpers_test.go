@@ -20,7 +20,7 @@ import (
 
 const secretKey = "sk_test_simulator"
 
-// clock is a clock that tests move by hand.
+// clock is a clock that tests set.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -40,7 +40,7 @@ func (c *clock) advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// sim is a simulator behind real HTTP, with stripe-go and a browser to use it.
+// sim is a simulator behind real HTTP, with stripe-go and a Browser as its clients.
 type sim struct {
 	t       *testing.T
 	server  *stripesim.Server
@@ -75,14 +75,14 @@ func stripeClient(base string, httpClient *http.Client) *client.API {
 	return client.New(secretKey, &stripe.Backends{API: backend, Connect: backend, Uploads: backend})
 }
 
-// reply is a raw HTTP answer.
+// reply is a raw HTTP response.
 type reply struct {
 	status int
 	header http.Header
 	body   map[string]any
 }
 
-// field walks into the body, as in field("error", "code").
+// field returns a nested field of the body, as in field("error", "code").
 func (r reply) field(path ...string) any {
 	var at any = r.body
 	for _, name := range path {
@@ -147,7 +147,7 @@ func (s *sim) get(path, query string) reply {
 	return s.do(http.MethodGet, path, query)
 }
 
-// ok posts and wants success.
+// ok sends a POST request and requires success.
 func (s *sim) ok(path, formText string) reply {
 	s.t.Helper()
 	out := s.post(path, formText)
@@ -179,8 +179,8 @@ func (s *sim) intent(extra string) (id, secret string) {
 	return out.id(), out.body["client_secret"].(string)
 }
 
-// saved pays once on-session with setup_future_usage, authenticating if asked,
-// and attaches the card to a new customer.
+// saved pays once on-session with setup_future_usage, authenticating if required, and attaches the
+// card to a new customer.
 func (s *sim) saved(number string, metadata ...string) (customer, method string) {
 	s.t.Helper()
 	customer, method = s.customer(), s.card(number, metadata...)
@@ -195,7 +195,7 @@ func (s *sim) saved(number string, metadata ...string) (customer, method string)
 	return customer, method
 }
 
-// offSession is the form that charges a saved card.
+// offSession returns the form that charges a saved card.
 func offSession(customer, method string) string {
 	return url.Values{
 		"amount": {"1500"}, "currency": {"usd"}, "payment_method_types[]": {"card"}, "customer": {customer}, "payment_method": {method},

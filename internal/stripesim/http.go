@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// maxBody bounds a request body, in bytes.
+// maxBody is the largest request body, in bytes.
 const maxBody = 1 << 20
 
-// call is one API request on its way through the simulator.
+// call is one API request being processed.
 type call struct {
 	requestID, method, path string
 	ids                     []string // from the path, in order
@@ -28,12 +28,12 @@ type call struct {
 	faults                  planned
 }
 
-// answer is one finished response.
+// answer is a finished response.
 type answer struct {
 	status int
 	body   json.RawMessage
 	header map[string]string
-	// unknownID: a parameter or the address names what is not there.
+	// unknownID means that a parameter or the path has an unknown id.
 	unknownID bool
 }
 
@@ -53,7 +53,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serveAccount hands a call to the account that it is made for.
+// serveAccount passes a call to the account that it addresses.
 func (s *Server) serveAccount(w http.ResponseWriter, r *http.Request, account string) {
 	if one := s.acting(account); one != nil {
 		one.serveAPI(w, r)
@@ -63,7 +63,7 @@ func (s *Server) serveAccount(w http.ResponseWriter, r *http.Request, account st
 	s.send(w, c, failure(noAccess(account)))
 }
 
-// allowBrowsers lets pages of any origin call the API, as Stripe's does.
+// allowBrowsers allows pages of any origin to call the API, as Stripe does.
 func allowBrowsers(h http.Header) {
 	h.Set("Access-Control-Allow-Origin", "*")
 	h.Set("Access-Control-Allow-Methods", "GET, HEAD, PUT, PATCH, POST, DELETE")
@@ -155,9 +155,9 @@ func (s *Server) withKey(c *call, found route, r *http.Request) answer {
 	return out
 }
 
-// forbidRetry adds what Stripe was recorded to send with an answer that the key remembers: the same
-// request brings the same answer. It is not sent for an unknown id, nor for a fault of Stripe's
-// own.
+// forbidRetry adds the header that Stripe sends with a response that is stored under the key, as
+// recorded: the same request gets the same response. Stripe does not send it for an unknown id, nor
+// for an error of its own.
 func (a answer) forbidRetry() {
 	if _, set := a.header["Stripe-Should-Retry"]; set || a.unknownID || a.status >= http.StatusInternalServerError {
 		return
@@ -185,7 +185,7 @@ func (s *Server) execute(c *call, found route) (out answer, unsaved bool) {
 	return out, unsaved
 }
 
-// run executes the endpoint under the lock and hands the new events over.
+// run executes the endpoint under the lock and passes on the new events.
 func (s *Server) run(c *call, found route) (answer, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -214,8 +214,7 @@ func failure(err *apiError) answer {
 	}
 }
 
-// readParams takes GET and DELETE parameters from the query, POST ones from the
-// query and the body.
+// readParams reads parameters from the query, and for POST from the body too.
 func (s *Server) readParams(c *call, r *http.Request) *apiError {
 	raw := r.URL.RawQuery
 	if r.Method == http.MethodPost {

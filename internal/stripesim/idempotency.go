@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// maxKeyLength is Stripe's bound on an idempotency key, in bytes.
+// maxKeyLength is Stripe's limit on an idempotency key, in bytes.
 const maxKeyLength = 255
 
 // savedKey is one idempotency key: in progress until done.
@@ -32,8 +32,8 @@ func newKeyStore(lifetime time.Duration, now func() time.Time) *keyStore {
 	return &keyStore{lifetime: lifetime, now: now, keys: map[string]*savedKey{}}
 }
 
-// begin claims the request's key. It returns the saved answer of an earlier
-// request with the same key, or an error when the key cannot be used.
+// begin claims the request's key. It returns the stored response of an earlier request with the
+// same key, or an error if the key can't be used.
 func (k *keyStore) begin(c *call) (*answer, *apiError) {
 	if c.key == "" {
 		return nil, nil
@@ -78,7 +78,7 @@ func (k *savedKey) replay() *answer {
 	return &out
 }
 
-// finish remembers the answer under the key.
+// finish stores the response under the key.
 func (k *keyStore) finish(c *call, out answer) {
 	if c.key == "" {
 		return
@@ -120,7 +120,7 @@ func keyInUse(key string) *apiError {
 		key)).notSaved()
 }
 
-// canonical orders a form, so that the order of its parameters does not matter.
+// canonical sorts a form, so that the order of its parameters does not matter.
 func canonical(raw string) string {
 	values, err := url.ParseQuery(raw)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 
 const idAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
-// source is the seeded randomness behind ids, probabilities and shuffles. It
-// has its own lock because deliveries draw from it beside the requests.
+// source is the seeded randomness behind ids, probabilities and shuffles. It has its own lock
+// because deliveries use it concurrently with requests.
 type source struct {
 	mu  sync.Mutex
 	rng *rand.Rand
@@ -49,7 +49,7 @@ func (s *source) below(n int64) int64 {
 	return s.rng.Int64N(n)
 }
 
-// fingerprint is the same for the same card number, whatever the PaymentMethod.
+// fingerprint returns the fingerprint of a card number, which all of its PaymentMethods share.
 func fingerprint(number string) string {
 	sum := sha256.Sum256([]byte("fingerprint:" + number))
 	out := make([]byte, 16)

@@ -317,8 +317,8 @@ func TestSetupIntentSavesACardWithoutPayment(t *testing.T) {
 	require.Subset(t, types, []string{"setup_intent.created", "setup_intent.setup_failed", "setup_intent.requires_action", "payment_method.attached", "setup_intent.succeeded"})
 }
 
-// Whatever is done to a PaymentIntent, success and cancellation are final, and
-// at most one of its charges is paid.
+// After any sequence of requests, success and cancellation of a PaymentIntent are final, and at
+// most one of its charges is paid.
 func TestTerminalStatesAreFinal(t *testing.T) {
 	s := newSim(t, func(o *stripesim.Options) { o.ConfirmLimit = 4 })
 	moves := []string{"/confirm|payment_method=pm_card_visa", "/confirm|payment_method=pm_card_chargeDeclined",

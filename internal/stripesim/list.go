@@ -8,8 +8,8 @@ import (
 // defaultLimit is the page size of a list without limit.
 const defaultLimit = 10
 
-// page cuts one page out of items, which are oldest first; Stripe lists the
-// newest first. The cursors name objects of the unfiltered kind.
+// page returns one page of items, which are oldest first; Stripe lists the newest first. The
+// cursors may name objects that the filter leaves out.
 func page[T any](c *call, what string, items []T, idOf func(T) string, view func(T) object) (any, *apiError) {
 	newest := slices.Clone(items)
 	slices.Reverse(newest)
@@ -58,7 +58,7 @@ func bounds[T any](c *call, what string, newest []T, idOf func(T) string, limit 
 	return start, min(len(newest), start+limit), nil
 }
 
-// keep filters without touching the original.
+// keep filters without changing the original.
 func keep[T any](items []T, want func(T) bool) []T {
 	var out []T
 	for _, item := range items {
@@ -69,7 +69,7 @@ func keep[T any](items []T, want func(T) bool) []T {
 	return out
 }
 
-// inCreated reports whether a time meets the created parameter.
+// inCreated reports whether a time matches the created parameter.
 func inCreated(in *node, created int64) bool {
 	given := in.get("created")
 	switch {

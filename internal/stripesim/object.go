@@ -50,7 +50,7 @@ func fieldOrder(o object) []string {
 	return names
 }
 
-// orNull turns Stripe's "not set" into JSON null.
+// orNull returns null for a zero value, as Stripe renders fields that are not set.
 func orNull[T comparable](value T) any {
 	var zero T
 	if value == zero {
@@ -78,7 +78,7 @@ func (o object) only(names []string) object {
 	return out
 }
 
-// list is Stripe's list envelope.
+// list returns Stripe's list envelope.
 func list(url string, data []any, more bool) object {
 	if data == nil {
 		data = []any{}

@@ -103,7 +103,7 @@ func TestAnUpdateClearsTheLastError(t *testing.T) {
 	require.Nil(t, s.ok("/v1/payment_intents/"+id, "description=x").field("last_payment_error"))
 }
 
-// transport answers deliveries in process.
+// transport answers deliveries in process, without a connection.
 type transport func(*http.Request) (*http.Response, error)
 
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) { return t(r) }

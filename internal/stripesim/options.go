@@ -12,7 +12,7 @@ import (
 // APIVersion is the only Stripe API version the simulator speaks.
 const APIVersion = "2023-10-16"
 
-// Defaults used where Options leaves a field at its zero value.
+// Defaults for zero fields of Options.
 const (
 	DefaultKeyLifetime        = 24 * time.Hour
 	DefaultConfirmLimit       = 10
@@ -35,18 +35,18 @@ type Options struct {
 	// SecretKeys are the accepted secret keys. Empty accepts every key that
 	// begins with sk_test_ or rk_test_.
 	SecretKeys []string
-	// RestrictedKeys are keys that may do only what their permissions list: resources as paths name
-	// them, such as payment_intents, or payment_intents:read for reading alone.
-	// They are accepted besides SecretKeys.
+	// RestrictedKeys maps keys to their permissions: resources as paths name them, such as
+	// payment_intents, or payment_intents:read for reading only. They are accepted in addition to
+	// SecretKeys.
 	RestrictedKeys map[string][]string
 	// Webhooks are the endpoints that exist from the start.
 	Webhooks []WebhookEndpoint
-	// WebhookBackoff holds the real waits between tries of a delivery that did
-	// not get a 2xx answer; when it is used up the delivery has failed.
-	// Nil means 200ms, 1s, 5s, 30s, 2m. Empty but not nil means one try only.
+	// WebhookBackoff holds the real waits between tries of a delivery that did not get a 2xx response;
+	// after the last one the delivery has failed. Nil means 200ms, 1s, 5s, 30s, 2m. Empty but not nil
+	// means one try only.
 	WebhookBackoff []time.Duration
-	// WebhookConcurrency bounds simultaneous deliveries. 1 delivers in the
-	// order of the events; more may overtake. 0 means DefaultWebhookConcurrency.
+	// WebhookConcurrency limits simultaneous deliveries. 1 delivers in the order of the events; with
+	// more, the order may change. 0 means DefaultWebhookConcurrency.
 	WebhookConcurrency int
 	// WebhookTransport sends the deliveries. Nil means a transport of its own.
 	WebhookTransport http.RoundTripper
@@ -98,7 +98,8 @@ type WebhookEndpoint struct {
 	Secret string
 	// EnabledEvents are event types, or "*" for all; empty means all.
 	EnabledEvents []string
-	// Connect: it gets the events of connected accounts in place of the platform's own.
+	// Connect means that the endpoint gets the events of connected accounts instead of the platform's
+	// own.
 	Connect bool
 }
 
@@ -106,7 +107,7 @@ func defaultWebhookBackoff() []time.Duration {
 	return []time.Duration{200 * time.Millisecond, time.Second, 5 * time.Second, 30 * time.Second, 2 * time.Minute}
 }
 
-// withDefaults fills the zero fields, so that the rest never has to ask.
+// withDefaults returns the options with defaults for zero fields.
 func (o Options) withDefaults() Options {
 	if o.Now == nil {
 		o.Now = clock.Clock{}.Now

@@ -23,7 +23,7 @@ const (
 	kindRange
 )
 
-// param says what one request parameter may be.
+// param describes the allowed values of a request parameter.
 type param struct {
 	kind      paramKind
 	required  bool
@@ -33,7 +33,7 @@ type param struct {
 	fields    params   // of hashes
 }
 
-// params are the parameters one endpoint, or one hash, accepts.
+// params are the parameters that an endpoint or a hash accepts.
 type params map[string]param
 
 func text() param                   { return param{kind: kindText} }
@@ -54,7 +54,7 @@ func (p params) with(more params) params {
 	return out
 }
 
-// check holds a decoded form against what the endpoint accepts.
+// check compares a decoded form with the parameters that the endpoint accepts.
 func (p params) check(in *node, prefix string) *apiError {
 	for _, name := range slices.Sorted(maps.Keys(in.children)) {
 		if _, ok := p[name]; !ok {
@@ -174,7 +174,7 @@ func (p param) checkList(value *node, name string) *apiError {
 	return nil
 }
 
-// Stripe's bounds on metadata.
+// Stripe's limits on metadata.
 const (
 	maxMetadataKeys  = 50
 	maxMetadataKey   = 40

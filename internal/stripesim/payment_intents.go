@@ -105,7 +105,7 @@ func (s *Server) createPaymentIntent(c *call) (any, *apiError) {
 	return made.view(), nil
 }
 
-// checkIntent refuses parameters that do not go together, and a destination that does not exist.
+// checkIntent refuses parameters that conflict, and a destination that does not exist.
 func (s *Server) checkIntent(c *call, made *paymentIntent) *apiError {
 	if !c.in.flag("confirm") && c.in.has("off_session") && c.in.str("off_session") != "false" {
 		return invalid("", "off_session can only be used when confirm is true.").on("off_session").notSaved()
@@ -123,7 +123,8 @@ func (s *Server) checkIntent(c *call, made *paymentIntent) *apiError {
 	return nil
 }
 
-// checkFee wants a fee to be taken of a payment that is another account's, or goes to one.
+// checkFee refuses an application fee unless the payment is made on, or goes to, a connected
+// account.
 func (s *Server) checkFee(made *paymentIntent) *apiError {
 	if made.fee == 0 || made.transfer != nil || s.platform != nil {
 		return nil
@@ -152,8 +153,8 @@ func (s *Server) blankIntent(c *call) *paymentIntent {
 	return made
 }
 
-// automaticOf gives automatic_payment_methods; without payment_method_types
-// this API version turns them on, redirects included.
+// automaticOf returns automatic_payment_methods; without payment_method_types, this API version
+// enables them, including redirects.
 func automaticOf(in *node) object {
 	given := in.get("automatic_payment_methods")
 	if given == nil && in.has("payment_method_types") {
@@ -256,7 +257,7 @@ func (s *Server) choosePaymentMethod(c *call, to *paymentIntent) *apiError {
 	return nil
 }
 
-// usable says whether a PaymentIntent may be paid with a PaymentMethod.
+// usable checks that a PaymentIntent may be paid with a PaymentMethod.
 func usable(intent *paymentIntent, method *paymentMethod) *apiError {
 	switch {
 	case method.customer == "" && (method.consumed || method.detached):
@@ -293,7 +294,7 @@ func (s *Server) pathIntent(c *call) (*paymentIntent, *apiError) {
 	return found, nil
 }
 
-// clientMay checks the client secret, which a publishable key must bring.
+// clientMay checks the client secret, which a request with a publishable key must contain.
 func clientMay(c *call, secret, field, name string) *apiError {
 	given := c.in.str("client_secret")
 	if c.client && given == "" {
@@ -306,7 +307,7 @@ func clientMay(c *call, secret, field, name string) *apiError {
 	return nil
 }
 
-// show renders an intent for whoever asks.
+// show renders an intent for the caller's kind of key.
 func (p *paymentIntent) show(c *call) object {
 	if c.client {
 		return p.view().only(clientPaymentIntent)
@@ -339,7 +340,7 @@ func (s *Server) updatePaymentIntent(c *call) (any, *apiError) {
 	return found.view(), nil
 }
 
-// changeable: once paid or canceled, only descriptive fields may change.
+// changeable allows only descriptive fields to change once an intent is paid or canceled.
 func changeable(c *call, intent *paymentIntent) *apiError {
 	if !slices.Contains([]string{succeeded, canceled, requiresCapture, processing}, intent.status) {
 		return nil

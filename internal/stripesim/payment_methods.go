@@ -64,7 +64,7 @@ func (s *Server) newPaymentMethod(in *node) (*paymentMethod, *apiError) {
 	return s.buildPaymentMethod(card, in, expiry, given.has("cvc")), nil
 }
 
-// futureExpiry is the expiry of the magic cards: August, two years ahead.
+// futureExpiry returns the expiry of the magic cards: August, two years ahead.
 func (s *Server) futureExpiry() [2]int64 { return [2]int64{8, int64(s.opts.Now().Year() + 2)} }
 
 func fullYear(year int64) int64 {
@@ -88,7 +88,7 @@ func billingOf(in *node) object {
 	}
 }
 
-// checkCard refuses what no card can be, as Stripe does when the card is typed.
+// checkCard refuses impossible card data, as Stripe does when the customer enters it.
 func (s *Server) checkCard(in *node) (testCard, *apiError) {
 	number := digits(in.str("number"))
 	month, year := in.num("exp_month"), fullYear(in.num("exp_year"))
@@ -229,7 +229,7 @@ func (s *Server) attachPaymentMethod(c *call) (any, *apiError) {
 	return method.view(), nil
 }
 
-// attachable says whether a PaymentMethod may become a customer's.
+// attachable checks that a PaymentMethod may be attached to a customer.
 func (s *Server) attachable(method *paymentMethod, customerID string) *apiError {
 	switch {
 	case method.customer != "" && method.customer != customerID:
@@ -273,9 +273,9 @@ func (s *Server) detach(c *call, method *paymentMethod) {
 	s.emit(c, "payment_method.detached", method.view(), previous)
 }
 
-// UpdateCard plays the card networks' account updater: it gives a saved card a
-// new expiry and emits payment_method.automatically_updated. Months are 1 to
-// 12; the error says that the PaymentMethod is unknown or belongs to nobody.
+// UpdateCard plays the card networks' account updater: it gives a saved card a new expiry and emits
+// payment_method.automatically_updated. Months are 1 to 12. The error reports that the
+// PaymentMethod is unknown or has no customer.
 func (s *Server) UpdateCard(paymentMethodID string, expMonth, expYear int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -292,9 +292,9 @@ func (s *Server) UpdateCard(paymentMethodID string, expMonth, expYear int) error
 	return nil
 }
 
-// ReplaceCard plays the account updater where the bank sent a new card: the PaymentMethod is of
-// another number from then on, which may be of another brand. The number is one of the test cards;
-// the error says that it is not, or that the PaymentMethod is unknown or belongs to nobody.
+// ReplaceCard plays the account updater after the bank issued a new card: the PaymentMethod gets
+// another number, which may be of another brand. The number is one of the test cards. The error
+// reports that it is not, or that the PaymentMethod is unknown or has no customer.
 func (s *Server) ReplaceCard(paymentMethodID, number string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

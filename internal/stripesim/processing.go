@@ -6,23 +6,24 @@ import (
 	"time"
 )
 
-// metaProcessing, on a PaymentMethod, has its off-session payments process for this long.
+// metaProcessing is the metadata key of a PaymentMethod for how long its off-session payments
+// process.
 const metaProcessing = "sim_processing"
 
 // mandateProcessing is how long an off-session payment with an Indian card is processing in
 // Stripe's test mode. Source: docs.stripe.com/india-recurring-payments.
 const mandateProcessing = 15 * time.Minute
 
-// watchInterval is the real time between two looks for payments whose processing is over.
+// watchInterval is the real time between two checks for payments whose processing is over.
 const watchInterval = time.Second
 
-// processingWish is what a fault rule asks for.
+// processingWish is the processing that a fault rule or a PaymentMethod demands.
 type processingWish struct {
 	lasts   time.Duration // 0: until it is ended on demand
 	decline string        // how it ends; empty: as the card has it
 }
 
-// processingOf reports whether a payment is to be processing first, and how long.
+// processingOf reports whether a payment is processing first, and for how long.
 func processingOf(c *call, intent *paymentIntent, method *paymentMethod) (processingWish, bool) {
 	if c.processing != nil {
 		return *c.processing, true
@@ -37,7 +38,8 @@ func processingOf(c *call, intent *paymentIntent, method *paymentMethod) (proces
 	return processingWish{lasts: mandateProcessing}, method.card.mandate
 }
 
-// beginProcessing leaves a payment without a result. The verdict is what it ends with.
+// beginProcessing leaves a payment without a result for now. decline is its later result; "" means
+// success.
 func (s *Server) beginProcessing(c *call, intent *paymentIntent, wish processingWish, decline string) {
 	intent.status, intent.processingEnd, intent.processingDecline = processing, 0, decline
 	if wish.decline != "" {
@@ -51,7 +53,7 @@ func (s *Server) beginProcessing(c *call, intent *paymentIntent, wish processing
 	s.watch()
 }
 
-// processingView is the field processing of a PaymentIntent.
+// processingView returns the field processing of a PaymentIntent.
 func (p *paymentIntent) processingView() any {
 	if p.status != processing {
 		return nil
@@ -61,7 +63,7 @@ func (p *paymentIntent) processingView() any {
 	}}}
 }
 
-// endDue ends what has been processing for its time. The caller holds the lock.
+// endDue ends payments whose processing time is over. The caller holds the lock.
 func (s *Server) endDue() {
 	if len(s.state.processing) == 0 {
 		return
@@ -87,8 +89,8 @@ func (s *Server) endProcessing(intent *paymentIntent, decline string) {
 	}
 }
 
-// watch looks again in a while, as long as a payment has a time at which its processing ends. The
-// caller holds the lock.
+// watch calls endDue from time to time, as long as a payment has a time when its processing ends.
+// The caller holds the lock.
 func (s *Server) watch() {
 	timed := func(one *paymentIntent) bool { return one.processingEnd != 0 }
 	if s.closed || s.watching || !slices.ContainsFunc(s.state.processing, timed) {
@@ -106,8 +108,8 @@ func (s *Server) watch() {
 	})
 }
 
-// EndProcessing ends the processing of a PaymentIntent: with a decline code the payment is declined
-// so, without one it succeeds. The error says that the PaymentIntent is not processing.
+// EndProcessing ends the processing of a PaymentIntent: with a decline code the payment is
+// declined, without one it succeeds. The error reports that the PaymentIntent is not processing.
 func (s *Server) EndProcessing(paymentIntentID, declineCode string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -69,7 +69,7 @@ func TestProcessingIsEndedOnDemand(t *testing.T) {
 	require.Equal(t, "lost_card", s.get("/v1/payment_intents/"+made.id(), "").field("last_payment_error", "decline_code"))
 }
 
-// control calls the control surface and wants an answer of that status.
+// control calls the control surface and requires a response with that status.
 func (s *sim) control(name, form string, status int) {
 	s.t.Helper()
 	resp, err := http.Post(s.http.URL+"/_sim/"+name, "application/x-www-form-urlencoded", strings.NewReader(form))

@@ -10,10 +10,10 @@ import (
 	"tranche/internal/stripesim"
 )
 
-// first gives the first object of a list.
+// first returns the first object of a list.
 func first(of any) map[string]any { return of.([]any)[0].(map[string]any) }
 
-// What follows was seen in recorded traffic with Stripe, or is in its documentation.
+// The behavior tested below comes from recorded traffic with Stripe, or from its documentation.
 
 func TestACardOfNobodyIsUsedUpByADecline(t *testing.T) {
 	t.Parallel()
@@ -265,7 +265,7 @@ func TestWhichAnswersForbidARetry(t *testing.T) {
 		{"a decline without a key", "payment_intents", create + "pm_card_chargeDeclined", false, "false"},
 		{"a decline on attaching", "payment_methods/pm_card_chargeDeclined/attach", "customer=" + s.customer(), true, "false"},
 		{"a state that forbids it", "payment_intents/" + paid + "/confirm", "payment_method=pm_card_visa", true, "false"},
-		{"a card that is nobody's", "payment_methods/" + loose + "/detach", "", true, "false"},
+		{"a card without a customer", "payment_methods/" + loose + "/detach", "", true, "false"},
 		{"a wrong parameter", "payment_intents", "amount=0&currency=usd", true, ""},
 		{"an unknown id", "payment_methods/pm_none/attach", "customer=" + s.customer(), true, ""},
 	}

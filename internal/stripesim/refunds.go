@@ -41,7 +41,7 @@ func (s *Server) createRefund(c *call) (any, *apiError) {
 	return answer, nil
 }
 
-// reverse takes the transfer of a destination charge back, where that is asked for.
+// reverse reverses the transfer of a destination charge on request.
 func (s *Server) reverse(c *call, made *refund, paid *charge) *apiError {
 	if c.in.flag("reverse_transfer") && paid.transfer == "" {
 		return invalid("", "You cannot reverse a transfer on a charge that has no associated transfer.").on("reverse_transfer")
@@ -55,7 +55,7 @@ func (s *Server) reverse(c *call, made *refund, paid *charge) *apiError {
 	return nil
 }
 
-// laterRefund plays the test cards whose refund ends after it was answered.
+// laterRefund handles the test cards whose refund ends after the response.
 func (s *Server) laterRefund(c *call, made *refund, paid *charge) {
 	before := made.view()
 	switch paid.fingerprintOf.refund {
@@ -70,7 +70,7 @@ func (s *Server) laterRefund(c *call, made *refund, paid *charge) {
 	s.emitRefund(c, made, before["status"])
 }
 
-// emitRefund emits what Stripe sends when the status of a refund changes.
+// emitRefund emits the events that Stripe sends when the status of a refund changes.
 func (s *Server) emitRefund(c *call, changed *refund, before any) {
 	s.emit(c, "charge.refund.updated", changed.view(), object{"status": before})
 	s.emit(c, "refund.updated", changed.view(), object{"status": before})
@@ -143,7 +143,7 @@ func (s *Server) listRefunds(c *call) (any, *apiError) {
 }
 
 // FailRefund has the bank refuse a refund (re_...) that was accepted before, as happens days later.
-// The error says that there is no such refund, or that it failed already.
+// The error reports that the refund is unknown, or failed already.
 func (s *Server) FailRefund(id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

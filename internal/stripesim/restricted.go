@@ -7,17 +7,18 @@ import (
 	"strings"
 )
 
-// grouped are the resources that share a permission with another, or whose permission has another
-// name than their path.
+// grouped are the resources that share a permission with another, or whose permission's name
+// differs from their path.
 var grouped = map[string]string{"refunds": "charges"}
 
-// rakNames are the names of permissions in Stripe's refusals, where they are not the singular of
-// the resource.
+// rakNames are the names of permissions in Stripe's refusals, if they are not the singular of the
+// resource.
 var rakNames = map[string]string{"webhook_endpoints": "webhook"}
 
-// forbidden refuses what a restricted key may not do. A permission is a resource as its path names
-// it, such as payment_intents, and means reading and writing; payment_intents:read means reading
-// alone. Refunds belong to charges. An object that is expanded needs its own permission.
+// forbidden refuses requests that a restricted key has no permission for. A permission is a
+// resource as its path names it, such as payment_intents, and allows reading and writing;
+// payment_intents:read allows reading only. Refunds belong to charges. An expanded object needs its
+// own permission.
 func (s *Server) forbidden(c *call, key string) *apiError {
 	permissions, restricted := s.opts.RestrictedKeys[key]
 	if !restricted {
@@ -39,7 +40,7 @@ func (s *Server) forbidden(c *call, key string) *apiError {
 	return nil
 }
 
-// lacking is the refusal of a key without a permission; nil when it has it.
+// lacking returns the refusal for a key without a permission; nil if the key has it.
 func (s *Server) lacking(key string, permissions []string, resource, access string) *apiError {
 	if group, ok := grouped[resource]; ok {
 		resource = group
@@ -51,7 +52,7 @@ func (s *Server) lacking(key string, permissions []string, resource, access stri
 	if !ok {
 		name = strings.TrimSuffix(resource, "s")
 	}
-	// A recorded answer of Stripe's, with the key masked as there.
+	// A recorded response of Stripe, with the key masked as Stripe masks it.
 	return newError(http.StatusForbidden, "invalid_request_error", "", fmt.Sprintf(
 		"The provided key '%s' does not have the required permissions for this endpoint on account '%s'. "+
 			"Having the 'rak_%s_%s' permission would allow this request to continue.",

@@ -45,7 +45,7 @@ func (s *Server) route(c *call) (route, *apiError) {
 	return route{}, unknownRoute(c.method, c.path)
 }
 
-// matchPath compares a path with a pattern in which * stands for one part.
+// matchPath compares a path with a pattern, where * stands for one part.
 func matchPath(pattern, path string) ([]string, bool) {
 	want, have := strings.Split(pattern, "/"), strings.Split(strings.TrimSuffix(path, "/"), "/")
 	if len(want) != len(have) {

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// Server is one simulated Stripe account, with those connected to it. It is an http.Handler, safe
+// Server is one simulated Stripe account, with its connected accounts. It is an http.Handler, safe
 // for concurrent use: requests change the state one at a time.
 type Server struct {
 	opts   Options
@@ -24,8 +24,8 @@ type Server struct {
 	delivery *dispatcher
 }
 
-// New makes a simulator. Nothing runs in the background until an event has a
-// webhook endpoint to go to; call Close to stop deliveries.
+// New makes a simulator. Nothing runs in the background until an event has a webhook endpoint to be
+// sent to; call Close to stop deliveries.
 func New(options Options) *Server {
 	options = options.withDefaults()
 	s := &Server{opts: options, random: newSource(options.Seed), state: newState(), routes: routes(), connected: map[string]*Server{}}
@@ -38,9 +38,8 @@ func New(options Options) *Server {
 	return s
 }
 
-// Close stops all deliveries, waits for those under way, and drops the rest.
-// Requests are still answered; events after Close are recorded, not delivered.
-// It may be called more than once.
+// Close stops all deliveries, waits for those in flight, and drops the rest. Requests are still
+// answered; events after Close are recorded, not delivered. It may be called more than once.
 func (s *Server) Close() {
 	for _, one := range s.accounts() {
 		one.Close()
@@ -71,7 +70,7 @@ func (s *Server) PaymentIntents() []json.RawMessage {
 	return out
 }
 
-// encode renders an object; the types it can hold always marshal.
+// encode renders an object, whose types can always be marshaled.
 func encode(value any) json.RawMessage {
 	raw, err := json.Marshal(value)
 	if err != nil {

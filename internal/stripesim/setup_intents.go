@@ -184,8 +184,7 @@ func (s *Server) prepareSetup(c *call, intent *setupIntent) (*paymentMethod, *ap
 	return method, nil
 }
 
-// trySetup makes one attempt to set a card up. Cards whose charges alone fail
-// (0341, 3178) are set up without trouble.
+// trySetup makes one attempt to set up a card. Cards whose charges fail (0341, 3178) can be set up.
 func (s *Server) trySetup(c *call, intent *setupIntent, method *paymentMethod) *apiError {
 	intent.attempt = s.random.id("setatt_1")
 	intent.lastError, intent.nextAction = nil, nil

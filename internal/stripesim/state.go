@@ -5,7 +5,7 @@ import (
 	"maps"
 )
 
-// state is everything the simulated account holds. The server's lock guards it.
+// state is the data of the simulated account. The server's lock guards it.
 type state struct {
 	customers      *table[*customer]
 	paymentMethods *table[*paymentMethod]
@@ -54,7 +54,7 @@ type paymentMethod struct {
 	billing            object
 	metadata           map[string]string
 	consumed, detached bool
-	// setUp: a payment or SetupIntent has prepared it for off-session use.
+	// setUp means that a payment or SetupIntent has prepared it for off-session use.
 	setUp bool
 	// paid counts its successful payments, declined its declines on demand.
 	paid, declined int
@@ -160,14 +160,14 @@ func mergeMetadata(old map[string]string, in *node) map[string]string {
 	return merged
 }
 
-// setText overwrites a field when the parameter was given; an empty text unsets.
+// setText overwrites a field if the parameter was sent; empty text unsets the field.
 func setText(field *string, in *node, name string) {
 	if in.has(name) {
 		*field = in.str(name)
 	}
 }
 
-// addressOf fills the fields of an address that were not given with null.
+// addressOf returns an address, with null for fields that were not sent.
 func addressOf(in *node) object {
 	out := object{}
 	for _, name := range []string{"city", "country", "line1", "line2", "postal_code", "state"} {
@@ -176,7 +176,7 @@ func addressOf(in *node) object {
 	return out
 }
 
-// shippingOf reads a shipping parameter; nil when it unsets shipping.
+// shippingOf reads a shipping parameter; nil if it unsets shipping.
 func shippingOf(in *node) object {
 	if !in.isHash() {
 		return nil

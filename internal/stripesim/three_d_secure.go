@@ -10,8 +10,8 @@ func (s *Server) challenge(c *call, intent *paymentIntent) {
 	s.emit(c, "payment_intent.requires_action", intent.view(), nil)
 }
 
-// nextAction is use_stripe_sdk for Stripe.js, redirect_to_url when the caller
-// gave a return_url and does without it.
+// nextAction returns redirect_to_url if the caller sent a return_url and does not use Stripe.js,
+// else use_stripe_sdk.
 func (s *Server) nextAction(c *call, kind, id string) object {
 	target := c.base + "/_sim/authenticate?" + kind + "=" + url.QueryEscape(id)
 	if account := s.name(); account != "" {
@@ -31,7 +31,7 @@ const (
 	frictionlessFlow = "frictionless"
 )
 
-// authenticatedBy is the three_d_secure field of a charge that was authenticated.
+// authenticatedBy returns the three_d_secure field of a charge that was authenticated.
 func authenticatedBy(flow string) object {
 	return object{
 		"authentication_flow": flow, "electronic_commerce_indicator": "05", "exemption_indicator": nil,
@@ -39,10 +39,10 @@ func authenticatedBy(flow string) object {
 	}
 }
 
-// Authenticate ends the 3-D Secure challenge of a PaymentIntent or SetupIntent
-// that is in requires_action: pass says whether the customer succeeded. It
-// returns the intent in Stripe's JSON, also when the payment was declined
-// afterwards, and an *APIError when the intent is unknown or not waiting.
+// Authenticate ends the 3-D Secure challenge of a PaymentIntent or SetupIntent that is in
+// requires_action: successfully, if pass is true. It returns the intent in Stripe's JSON, even if
+// the payment was declined afterwards. Errors: *APIError if the intent is unknown or does not wait
+// for a challenge.
 func (s *Server) Authenticate(intentID string, pass bool) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -83,8 +83,7 @@ func (s *Server) authenticatePayment(intent *paymentIntent, pass bool) {
 	s.succeed(nil, intent, method, authenticatedBy(challengeFlow))
 }
 
-// authenticationFailure is last_payment_error, or last_setup_error, after a
-// failed challenge.
+// authenticationFailure returns last_payment_error, or last_setup_error, after a failed challenge.
 func authenticationFailure(field string, method *paymentMethod) object {
 	code := field + "_authentication_failure"
 	return object{

@@ -51,7 +51,7 @@ func (p *paymentIntent) view() object {
 	}
 }
 
-// clientPaymentIntent are the fields a publishable key may read.
+// clientPaymentIntent are the fields that a publishable key may read.
 var clientPaymentIntent = []string{
 	"id", "object", "amount", "amount_details", "automatic_payment_methods", "canceled_at", "cancellation_reason", "capture_method",
 	"client_secret", "confirmation_method", "created", "currency", "description", "last_payment_error", "livemode", "next_action",
@@ -59,7 +59,7 @@ var clientPaymentIntent = []string{
 	"setup_future_usage", "shipping", "status",
 }
 
-// clientSetupIntent are the fields a publishable key may read.
+// clientSetupIntent are the fields that a publishable key may read.
 var clientSetupIntent = []string{
 	"id", "object", "automatic_payment_methods", "cancellation_reason", "client_secret", "created", "description", "last_setup_error",
 	"livemode", "next_action", "payment_method", "payment_method_configuration_details", "payment_method_types", "status", "usage",
@@ -159,7 +159,7 @@ func (e *event) view() object {
 	return out
 }
 
-// view leaves the secret out; only creation shows it.
+// view leaves out the secret, which only the response to creation contains.
 func (e *endpoint) view() object {
 	return object{
 		"id": e.id, "object": "webhook_endpoint", "api_version": nil, "application": e.application(), "created": e.created,
@@ -168,7 +168,7 @@ func (e *endpoint) view() object {
 	}
 }
 
-// application is set where an endpoint listens to connected accounts, and null elsewhere.
+// application returns an id if the endpoint listens to connected accounts, else null.
 func (e *endpoint) application() any {
 	if !e.connect {
 		return nil

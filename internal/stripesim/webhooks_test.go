@@ -22,8 +22,8 @@ import (
 
 const hookSecret = "whsec_test"
 
-// receiver is a webhook endpoint that answers with the given statuses in turn,
-// then 200, and keeps what it was sent.
+// receiver is a webhook endpoint that answers with the given statuses in turn, then 200, and stores
+// the events.
 type receiver struct {
 	http *httptest.Server
 

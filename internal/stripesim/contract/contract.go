@@ -1,11 +1,9 @@
-// Package contract holds Stripe's own OpenAPI description of API version
-// 2023-10-16 against what is sent to a Stripe API and what it answers. It is a
-// module of its own, because the description comes with old dependencies that
-// the product must not carry.
+// Package contract checks requests to a Stripe API, and its responses, against Stripe's own OpenAPI
+// description of API version 2023-10-16. It is a module of its own, because the description comes
+// with old dependencies that the product must not have.
 //
-// Two http.Handler middlewares do the work: Requests reports what the caller
-// sends that Stripe would refuse, Responses reports what the handler answers
-// that Stripe would not.
+// Two http.Handler middlewares do the work: Requests reports requests that Stripe would refuse,
+// Responses reports responses that Stripe would not send.
 package contract
 
 import (
@@ -38,8 +36,8 @@ type pathPattern struct {
 	path    spec.Path
 }
 
-// Load parses the embedded description; it takes a few hundred milliseconds.
-// The error says that it could not be parsed.
+// Load parses the embedded description; it takes a few hundred milliseconds. The error reports that
+// it could not be parsed.
 func Load() (*Contract, error) {
 	c := &Contract{allowed: map[string]bool{}, validators: map[string]*jsval.JSVal{}}
 	if err := json.Unmarshal(embedded.OpenAPISpec, &c.spec); err != nil {
@@ -49,20 +47,20 @@ func Load() (*Contract, error) {
 	for path := range c.spec.Paths {
 		c.paths = append(c.paths, compile(path))
 	}
-	// A literal path wins over one with placeholders.
+	// A literal path wins over a path with placeholders.
 	sort.Slice(c.paths, func(i, j int) bool { return c.paths[i].params < c.paths[j].params })
 	return c, nil
 }
 
-// recorded are the properties that Stripe answers with although the description of this version
-// does not have them, by the object that has them: recorded traffic with version 2023-10-16.
+// recorded are the properties in Stripe's responses that the description of this version lacks, by
+// their object. Source: recorded traffic with version 2023-10-16.
 var recorded = map[string][]string{
 	"charge":         {"destination", "dispute", "order", "source"},
 	"payment_intent": {"source"},
 }
 
-// AllowExtra lets the named properties appear although the description does
-// not have them. Call it before the contract is used.
+// AllowExtra allows properties that the description does not have. Call it before the contract is
+// used.
 func (c *Contract) AllowExtra(names ...string) {
 	for _, name := range names {
 		c.allowed[name] = true
@@ -79,7 +77,7 @@ func compile(path spec.Path) pathPattern {
 	}
 }
 
-// operation finds the description of one endpoint, or nil.
+// operation returns the description of an endpoint, or nil.
 func (c *Contract) operation(method, path string) *spec.Operation {
 	for _, candidate := range c.paths {
 		if !candidate.pattern.MatchString(path) {

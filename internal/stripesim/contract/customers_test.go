@@ -9,8 +9,8 @@ import (
 	"tranche/internal/dunning"
 )
 
-// TestStrangersKnownCustomer saves the second card of a customer who is known at Stripe: it is
-// attached, not made anew.
+// TestStrangersKnownCustomer saves the second card of a customer who exists at Stripe: the card is
+// attached, and no new customer is created.
 func TestStrangersKnownCustomer(t *testing.T) {
 	t.Parallel()
 	for name, h := range map[string]habits{
@@ -40,8 +40,8 @@ func TestStrangersKnownCustomer(t *testing.T) {
 	}
 }
 
-// TestStrangersDeletedCustomer saves a card although the Stripe customer is gone, and nobody told
-// us.
+// TestStrangersDeletedCustomer saves a card although the Stripe customer was deleted, and no event
+// reported it.
 func TestStrangersDeletedCustomer(t *testing.T) {
 	t.Parallel()
 	wall := newClock()
@@ -59,8 +59,8 @@ func TestStrangersDeletedCustomer(t *testing.T) {
 	require.NotEqual(t, gone, s.details(second.Plan.ID).Customer.StripeCustomer)
 }
 
-// TestStrangersParameters makes no plan at a server that refuses what saves the card, says so, and
-// leaves nothing.
+// TestStrangersParameters requires that no plan is created at a server that refuses the parameters
+// for saving the card, that the error reports it, and that nothing is left behind.
 func TestStrangersParameters(t *testing.T) {
 	t.Parallel()
 	wall := newClock()
@@ -72,9 +72,9 @@ func TestStrangersParameters(t *testing.T) {
 	require.ErrorIs(t, err, billing.ErrNotFound)
 }
 
-// TestStrangersSetupLeftBehind tries the saved card again by the clock after the customer was
-// declined with another card on the recovery page, which leaves setup_future_usage on the
-// PaymentIntent: off-session, Stripe refuses that.
+// TestStrangersSetupLeftBehind retries the saved card on schedule after the customer was declined
+// with another card on the recovery page. That leaves setup_future_usage on the PaymentIntent,
+// which Stripe refuses off-session.
 func TestStrangersSetupLeftBehind(t *testing.T) {
 	t.Parallel()
 	for name, h := range map[string]habits{"it can be taken away": {}, "it can not": {setupStays: true}} {
@@ -102,8 +102,8 @@ func TestStrangersSetupLeftBehind(t *testing.T) {
 				require.Contains(t, d.Charges[1].Reason, "setup_future_usage cannot be unset")
 				require.Equal(t, map[billing.Outcome]int{billing.OutcomeDeclined: 1, billing.OutcomeError: 4}, outcomes)
 			} else {
-				// How often the policy tries in its month depends on the paydays in it; the request
-				// that was refused is one.
+				// How often the policy tries within a month depends on the paydays in it; one request was
+				// refused.
 				require.Equal(t, 1, outcomes[billing.OutcomeError])
 				require.GreaterOrEqual(t, outcomes[billing.OutcomeDeclined], 5)
 				require.LessOrEqual(t, outcomes[billing.OutcomeDeclined], dunning.StripesMaxRetries)

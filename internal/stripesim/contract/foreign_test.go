@@ -16,9 +16,9 @@ import (
 	"tranche/internal/billing"
 )
 
-// foreign is a Stripe server as strangers write them: stateful, good enough for its author, and
-// wrong in the ways that its habits say. It shares no code with our simulator, so that nothing here
-// can lean on that one's manners.
+// foreign is a fake Stripe server as third parties write them: stateful, good enough for its
+// author, and wrong in the ways that its habits define. It shares no code with our simulator, so
+// that no test depends on the simulator's behavior.
 type foreign struct {
 	t      *testing.T
 	habits habits
@@ -34,7 +34,7 @@ type foreign struct {
 	events   [][]byte
 }
 
-// saved is what an idempotency key is answered with again.
+// saved is the stored response of an idempotency key.
 type saved struct {
 	status int
 	body   any
@@ -65,7 +65,7 @@ func newForeign(t *testing.T, h habits, now func() time.Time) *foreign {
 	}
 }
 
-// ServeHTTP routes by hand, as small fakes do.
+// ServeHTTP routes requests without a router, as small fakes do.
 func (f *foreign) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -132,7 +132,7 @@ func (f *foreign) missing() (int, any) {
 	return f.refuse(404, "", "Not Found")
 }
 
-// refuse is an error that is nobody's decline. Most fakes leave out the code.
+// refuse returns an error that is not a decline. Most fakes leave out the code.
 func (f *foreign) refuse(status int, code, message string) (int, any) {
 	e := object{"type": "invalid_request_error", "message": message}
 	if code != "" && !f.habits.noErrorCodes {
@@ -211,7 +211,7 @@ func (f *foreign) confirm(p *payment, form url.Values) (int, any) {
 	return f.charge(p, m, off)
 }
 
-// charge asks the card.
+// charge charges the card.
 func (f *foreign) charge(p *payment, m *method, off bool) (int, any) {
 	p.charge = f.next("ch")
 	if f.habits.sameCharge {
@@ -235,7 +235,8 @@ func (f *foreign) charge(p *payment, m *method, off bool) (int, any) {
 	return 200, f.showIntent(p)
 }
 
-// declineOf is what the five cards of the guide do; the customer always passes the challenge.
+// declineOf returns the results of the guide's five cards; the customer always passes the
+// challenge.
 func declineOf(m *method, off bool) string {
 	switch m.number {
 	case cardAuthAlways:
@@ -308,7 +309,8 @@ func (f *foreign) attach(m *method, customer string) (int, any) {
 	return 200, shown
 }
 
-// pay is the customer's side: the page confirms with a card, passing the challenge if there is one.
+// pay does the customer's part: the page confirms with a card, passing the challenge if there is
+// one.
 func (f *foreign) pay(intent, number string, again bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -329,7 +331,7 @@ func (f *foreign) pay(intent, number string, again bool) {
 	})
 }
 
-// forget deletes a customer, and tells nobody.
+// forget deletes a customer, and sends no event.
 func (f *foreign) forget(customer string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -346,7 +348,7 @@ func (f *foreign) next(prefix string) string {
 	return fmt.Sprintf("%s_%04d", prefix, f.serial)
 }
 
-// money is what the server took: how often for each PaymentIntent, and the sum.
+// money returns what the server charged: how often for each PaymentIntent, and the sum.
 func (f *foreign) money() (taken []int, sum int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -358,7 +360,7 @@ func (f *foreign) money() (taken []int, sum int64) {
 	return taken, sum
 }
 
-// arrived takes the webhooks that were sent.
+// arrived returns and removes the webhooks that were sent.
 func (f *foreign) arrived() [][]byte {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -373,7 +375,7 @@ func (f *foreign) encode(v any) []byte {
 	return body
 }
 
-// statusOf is for the checks.
+// statusOf returns a PaymentIntent's status, for the checks.
 func (f *foreign) statusOf(intent string) billing.IntentStatus {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -7,9 +7,9 @@ import (
 	"strconv"
 )
 
-// habits are the ways in which stateful fakes differ from Stripe: each was seen in a public one, or
-// is what an older version of the API, a proxy or a hasty author would do. The zero value behaves
-// like Stripe, as far as it goes.
+// habits are differences between stateful fakes and Stripe: each was seen in a public fake, or is
+// likely for an older version of the API, a proxy or a hasty author. The zero value behaves like
+// Stripe, as far as it goes.
 type habits struct {
 	// Errors and headers.
 	noRequestID     bool
@@ -31,26 +31,26 @@ type habits struct {
 
 	// Objects.
 	floatTimes      bool // Python's time.time()
-	numbersAsText   bool // a form's values are echoed
+	numbersAsText   bool // a form's values are returned as they were sent
 	chargesList     bool // charges.data[] and no latest_charge: before API version 2022-11-15
 	expanded        bool // references are whole objects
-	noMethodOnPaid  bool // and charges.data[] tells the card
+	noMethodOnPaid  bool // and charges.data[] has the card
 	noMethodAtAll   bool
 	noMetadata      bool
 	keepsMethod     bool // payment_method stays after a decline
 	noReceived      bool // amount_received is 0 after success
-	mixedMetadata   bool // values that are no strings
+	mixedMetadata   bool // values that are not strings
 	noLastError     bool
 	sameCharge      bool // every charge is ch_1
 	bareMethod      bool // no customer field, no card
-	customerIgnored bool // a list of everybody's
+	customerIgnored bool // a list has the objects of all customers
 	noFilters       bool // a list refuses customer=
 	noHasMore       bool
 
-	// Behaviour.
+	// Behavior.
 	ignoresConfirm      bool // create with confirm=true answers requires_confirmation
 	neverConfirms       bool // and so does confirm
-	setupStays          bool // setup_future_usage can't be taken away
+	setupStays          bool // setup_future_usage can't be removed
 	actionOffSession    bool // requires_action although off_session=true
 	noAttachOnPay       bool // setup_future_usage attaches nothing
 	customerWithoutCard bool // creating a customer attaches nothing
@@ -59,7 +59,7 @@ type habits struct {
 	noMethodRoutes      bool
 }
 
-// spoil takes from a decline what the habits leave out.
+// spoil removes the fields from a decline that the habits leave out.
 func (h habits) spoil(e object, cause string) {
 	if h.causeInCode {
 		e["code"] = cause
@@ -111,7 +111,7 @@ func (f *foreign) showIntent(p *payment) object {
 	return o
 }
 
-// showCharge adds the latest charge, as the API's version has it.
+// showCharge adds the latest charge, in the form of the API's version.
 func (f *foreign) showCharge(o object, p *payment) {
 	charge := object{"id": p.charge, "object": "charge", "payment_method": p.method, "status": p.status}
 	if f.habits.noMethodAtAll {
@@ -127,7 +127,7 @@ func (f *foreign) showCharge(o object, p *payment) {
 	}
 }
 
-// refer puts a reference into an object: an id, null, or the whole thing.
+// refer adds a reference to an object: an id, null, or the whole object.
 func (f *foreign) refer(o object, field, id string, whole object) {
 	o[field] = nil
 	if id == "" {
@@ -169,7 +169,7 @@ func (f *foreign) listIntents(form url.Values) (int, any) {
 	return 200, list
 }
 
-// emit sends a webhook; its object is as it is now.
+// emit sends a webhook with the object's current state.
 func (f *foreign) emit(kind string, p *payment) {
 	e := object{
 		"id": f.next("evt"), "object": "event", "type": kind, "created": f.time(f.now().Unix()), "api_version": "2023-10-16",

@@ -12,8 +12,8 @@ import (
 	"tranche/jobs"
 )
 
-// TestReadingTheRecordFitsTheDescription holds the requests of backfill and reconciliation against
-// Stripe's description, and what the simulator answers.
+// TestReadingTheRecordFitsTheDescription checks the requests of backfill and reconciliation, and
+// the simulator's responses, against Stripe's description.
 func TestReadingTheRecordFitsTheDescription(t *testing.T) {
 	t.Parallel()
 	s, stripe := openCheckedShop(t)

@@ -15,10 +15,10 @@ import (
 	"github.com/stripe/stripe-mock/spec"
 )
 
-// Requests passes requests to next, and reports each one below /v1 that
-// Stripe's description refuses: unknown, missing or ill-typed parameters, wrong
-// enums, unknown endpoints, another Stripe-Version. report may be called
-// concurrently. The error says that the description could not be used.
+// Requests passes requests to next, and reports each one below /v1 that Stripe's description
+// refuses: unknown, missing or ill-typed parameters, wrong enums, unknown endpoints, another
+// Stripe-Version. report may be called concurrently. The error reports that the description could
+// not be used.
 func (c *Contract) Requests(next http.Handler, report func(Violation)) (http.Handler, error) {
 	var fixtures spec.Fixtures
 	if err := json.Unmarshal(embedded.OpenAPIFixtures, &fixtures); err != nil {
@@ -50,8 +50,8 @@ func (c *Contract) Requests(next http.Handler, report func(Violation)) (http.Han
 	}), nil
 }
 
-// refuse gives the stub server's objection to a request, or "". Requests with
-// a publishable key are shown to it with a secret one: it knows no others.
+// refuse returns the stub server's error for a request, or "". The key of requests with a
+// publishable key is replaced by a secret key, because the stub server accepts no others.
 func refuse(stub *server.StubServer, r *http.Request, body []byte) string {
 	again := r.Clone(r.Context())
 	again.Header.Set("Authorization", "Bearer sk_test_123")

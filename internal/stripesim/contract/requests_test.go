@@ -17,8 +17,8 @@ import (
 	"tranche/internal/stripesim/contract"
 )
 
-// checkedSim is a simulator behind the description: what the shop sends and what it is answered are
-// both held against it.
+// checkedSim is a simulator whose requests from the shop, and responses, are checked against the
+// description.
 type checkedSim struct {
 	t       *testing.T
 	sim     *stripesim.Server
@@ -69,7 +69,7 @@ func (c *checkedSim) report(v contract.Violation) {
 	c.broken = append(c.broken, v)
 }
 
-// note remembers which kinds of requests were made.
+// note records which kinds of requests were made.
 func (c *checkedSim) note(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c.mu.Lock()
@@ -89,7 +89,8 @@ func (c *checkedSim) arrived() [][]byte {
 	return hooks
 }
 
-// pay is the customer's browser: it confirms, and passes the challenge if there is one.
+// pay does the part of the customer's browser: it confirms, and passes the challenge if there is
+// one.
 func (c *checkedSim) pay(secret billing.Secret, number string) error {
 	c.t.Helper()
 	intent, err := c.browser.ConfirmCardPayment(c.t.Context(), secret.Reveal(),
@@ -100,7 +101,7 @@ func (c *checkedSim) pay(secret billing.Secret, number string) error {
 	return err
 }
 
-// post is the merchant's own server.
+// post sends a request as the merchant's own server.
 func (c *checkedSim) post(path string, form url.Values) map[string]any {
 	c.t.Helper()
 	resp, err := http.DefaultClient.Do(request(c.t, c.browser.BaseURL+path, form.Encode()))
@@ -109,9 +110,9 @@ func (c *checkedSim) post(path string, form url.Values) map[string]any {
 	return decoded(c.t, resp.Body)
 }
 
-// TestEveryRequestOfOursFitsTheDescription drives the real code over the whole road: first
-// payments, saving cards for new and known customers, charges, declines, retries, lost answers and
-// what comes by webhook.
+// TestEveryRequestOfOursFitsTheDescription runs the real code through all its calls to Stripe:
+// first payments, saving cards for new and known customers, charges, declines, retries, lost
+// responses and webhooks.
 func TestEveryRequestOfOursFitsTheDescription(t *testing.T) {
 	t.Parallel()
 	s, stripe := openCheckedShop(t)
@@ -131,8 +132,8 @@ func TestEveryRequestOfOursFitsTheDescription(t *testing.T) {
 	}
 }
 
-// passedOn gives a card by a SetupIntent, passes the money on to a connected account and takes it
-// back.
+// passedOn saves a card with a SetupIntent, passes a payment on to a connected account and refunds
+// it.
 func (c *checkedSim) passedOn(s *shop) {
 	c.t.Helper()
 	c.sim.Connect("acct_1")
@@ -158,7 +159,7 @@ func (c *checkedSim) passedOn(s *shop) {
 	require.Equal(c.t, billing.ChargeRefunded, s.details(p.Plan.ID).Charges[0].Status)
 }
 
-// declines retries by the clock, also after the customer's own try left setup_future_usage on the
+// declines retries on schedule, also after the customer's own try left setup_future_usage on the
 // PaymentIntent.
 func (c *checkedSim) declines(s *shop) {
 	c.t.Helper()
@@ -177,7 +178,7 @@ func (c *checkedSim) declines(s *shop) {
 	require.Equal(c.t, []string(paid), s.statuses(p.Plan.ID))
 }
 
-// lookUp loses an answer until Stripe has forgotten the key.
+// lookUp loses a response until Stripe has forgotten the key.
 func (c *checkedSim) lookUp(s *shop) {
 	c.t.Helper()
 	p := s.plan("lost")
@@ -195,7 +196,8 @@ func (c *checkedSim) lookUp(s *shop) {
 	s.settle()
 }
 
-// knownCustomer pays on a PaymentIntent that the merchant made without the Stripe customer we know.
+// knownCustomer pays a PaymentIntent that the merchant created without the Stripe customer that we
+// know.
 func (c *checkedSim) knownCustomer(s *shop) {
 	c.t.Helper()
 	made := c.post("/v1/payment_intents", url.Values{
@@ -212,7 +214,7 @@ func (c *checkedSim) knownCustomer(s *shop) {
 	require.Equal(c.t, billing.PlanCompleted, s.details(plan.ID).Plan.Status)
 }
 
-// lives is what happens to cards, customers and PaymentIntents beside the charges.
+// lives makes the calls for cards, customers and PaymentIntents that are not part of a charge.
 func (c *checkedSim) lives(s *shop) {
 	c.t.Helper()
 	p := s.plan("lives")
@@ -250,7 +252,7 @@ func (c *checkedSim) lives(s *shop) {
 	c.livesWithoutAFirstPayment(s)
 }
 
-// livesWithoutAFirstPayment is what plans ask of Stripe whose card is set up, or named.
+// livesWithoutAFirstPayment makes the calls of plans whose card is set up, or named in the request.
 func (c *checkedSim) livesWithoutAFirstPayment(s *shop) {
 	c.t.Helper()
 	later := terms("later", "cust-later")

@@ -14,9 +14,8 @@ import (
 	"github.com/stripe/stripe-mock/spec"
 )
 
-// CheckResponse holds one answer against the schema of its endpoint, or of an
-// error when the status is not 200. It returns what is wrong, nothing when all
-// is well.
+// CheckResponse checks a response against the schema of its endpoint, or of an error if the status
+// is not 200. It returns the differences; none if it conforms.
 func (c *Contract) CheckResponse(method, path string, status int, body []byte) []string {
 	var value any
 	if err := json.Unmarshal(body, &value); err != nil {
@@ -33,7 +32,7 @@ func (c *Contract) CheckResponse(method, path string, status int, body []byte) [
 	return c.check(schema, value)
 }
 
-// CheckResource holds one object against the schema its field object names.
+// CheckResource checks an object against the schema that its field object names.
 func (c *Contract) CheckResource(body []byte) []string {
 	var value map[string]any
 	if err := json.Unmarshal(body, &value); err != nil {
@@ -46,8 +45,8 @@ func (c *Contract) CheckResource(body []byte) []string {
 	return c.check(&spec.Schema{Ref: "#/components/schemas/" + name}, value)
 }
 
-// check looks for differences with positions first; the JSON Schema validator
-// has the last word on what that found nothing against.
+// check first searches for differences with their positions; if there are none, the JSON Schema
+// validator decides.
 func (c *Contract) check(schema *spec.Schema, value any) []string {
 	found := c.differences(schema, value, "$")
 	found = append(found, c.eventObjects(value)...)
@@ -64,7 +63,7 @@ func (c *Contract) check(schema *spec.Schema, value any) []string {
 	return nil
 }
 
-// validator builds the JSON Schema validator of a schema once: that is slow.
+// validator builds the JSON Schema validator of a schema once, because that is slow.
 func (c *Contract) validator(schema *spec.Schema) (*jsval.JSVal, error) {
 	key := fmt.Sprintf("%p", schema)
 	if schema.Ref != "" {
@@ -82,8 +81,8 @@ func (c *Contract) validator(schema *spec.Schema) (*jsval.JSVal, error) {
 	return made, err
 }
 
-// eventObjects checks data.object of every event inside, which the schema of
-// events leaves open.
+// eventObjects checks data.object of every event in the value, which the schema of events leaves
+// open.
 func (c *Contract) eventObjects(value any) []string {
 	var found []string
 	switch v := value.(type) {
@@ -110,7 +109,7 @@ func (c *Contract) eventObjects(value any) []string {
 	return found
 }
 
-// differences walks a value beside its schema.
+// differences compares a value with its schema.
 func (c *Contract) differences(schema *spec.Schema, value any, at string) []string {
 	schema = c.resolve(schema)
 	if value == nil {
@@ -201,20 +200,20 @@ func (c *Contract) resolve(schema *spec.Schema) *spec.Schema {
 	return schema
 }
 
-// Violation is one request or answer that breaks the contract.
+// Violation is a request or response that violates the contract.
 type Violation struct {
 	Method, Path string
 	Status       int    // of the answer; 0 for a request
 	Problem      string // what is wrong; may quote parameters
 }
 
-// String prints the violation on one line.
+// String returns the violation on one line.
 func (v Violation) String() string {
 	return fmt.Sprintf("%s %s (%d): %s", v.Method, v.Path, v.Status, v.Problem)
 }
 
-// Responses passes requests to next and reports every answer below /v1 that the
-// description does not allow. report may be called concurrently.
+// Responses passes requests to next and reports every response below /v1 that the description does
+// not allow. report may be called concurrently.
 func (c *Contract) Responses(next http.Handler, report func(Violation)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasPrefix(r.URL.Path, "/v1/") {

@@ -9,8 +9,8 @@ import (
 	"tranche/internal/planning"
 )
 
-// ending is how a charge that the fake tells too little about ends: a status, with the reason
-// beside it.
+// ending is how a plan ends at a fake that returns too little about a charge: the statuses of its
+// charges, and its own.
 type ending []string
 
 var (
@@ -18,8 +18,8 @@ var (
 	needsCard = ending{"succeeded", "requires_payment_method", "past_due"}
 )
 
-// strangers are the habits, one at a time. No end means that the plan reaches the same ledger as at
-// Stripe.
+// strangers are the habits, one at a time. If end is nil, the plan's ledger must be the same as
+// with Stripe.
 var strangers = []struct {
 	name   string
 	habits habits
@@ -49,9 +49,9 @@ var strangers = []struct {
 	{name: "metadata of every type", habits: habits{mixedMetadata: true}},
 	{name: "charges.data", habits: habits{chargesList: true}},
 	{name: "whole objects for references", habits: habits{expanded: true}},
-	{name: "the charge alone tells the card", habits: habits{noMethodOnPaid: true, expanded: true}},
-	{name: "charges.data alone tells the card", habits: habits{noMethodOnPaid: true, chargesList: true}},
-	{name: "nothing tells the card", habits: habits{noMethodAtAll: true}, end: needsCard},
+	{name: "only the charge has the card", habits: habits{noMethodOnPaid: true, expanded: true}},
+	{name: "only charges.data has the card", habits: habits{noMethodOnPaid: true, chargesList: true}},
+	{name: "no object has the card", habits: habits{noMethodAtAll: true}, end: needsCard},
 	{name: "no metadata", habits: habits{noMetadata: true}},
 	{name: "no metadata, no PaymentIntent in an error", habits: habits{noMetadata: true, noIntentInError: true}},
 	{name: "payment_method stays after a decline", habits: habits{keepsMethod: true}},
@@ -63,19 +63,19 @@ var strangers = []struct {
 	{name: "a new customer has no card", habits: habits{customerWithoutCard: true}},
 	{name: "a new customer has no card, and needs one", habits: habits{customerWithoutCard: true, strictAttach: true}},
 	{name: "attach shows no customer", habits: habits{attachShowsNobody: true, customerWithoutCard: true, noAttachOnPay: true}},
-	{name: "confirm=true is passed over", habits: habits{ignoresConfirm: true}},
+	{name: "confirm=true is ignored", habits: habits{ignoresConfirm: true}},
 	{name: "requires_action although off-session", habits: habits{actionOffSession: true}},
 	{name: "off-session is never confirmed", habits: habits{neverConfirms: true}, end: ending{"succeeded", "failed", "past_due"}},
 	{name: "no PaymentMethods", habits: habits{noMethodRoutes: true}, end: needsCard},
-	{name: "no PaymentMethods, and a page says so", habits: habits{noMethodRoutes: true, htmlNotFound: true}, end: needsCard, calls: 2 * maxTurns},
+	{name: "no PaymentMethods, and an HTML page for an error", habits: habits{noMethodRoutes: true, htmlNotFound: true}, end: needsCard, calls: 2 * maxTurns},
 }
 
-// maxCalls is more requests than any card's road takes.
+// maxCalls is more requests than any card's plan takes.
 const maxCalls = 60
 
-// TestStrangersCards runs the guide's road through the real code against every habit: the first
+// TestStrangersCards runs the guide's steps with the real code against every habit: the first
 // payment, the later one off-session, its retries, and the customer who comes back. Nothing is
-// taken twice, and nothing goes on for ever.
+// charged twice, and nothing is repeated endlessly.
 func TestStrangersCards(t *testing.T) {
 	t.Parallel()
 	for _, stranger := range strangers {
@@ -83,7 +83,7 @@ func TestStrangersCards(t *testing.T) {
 			t.Parallel()
 			cards := []string{cardGood, cardAuthOnce, cardAuthAlways, cardThenNoFunds, cardNeverFunds}
 			if stranger.calls > 0 {
-				cards = cards[:1] // it takes its time, and the card makes no difference
+				cards = cards[:1] // it is slow, and the card makes no difference
 			}
 			wall := newClock()
 			stripe := newForeign(t, stranger.habits, wall.Now)
@@ -107,7 +107,7 @@ func TestStrangersCards(t *testing.T) {
 	}
 }
 
-// road is one card's way through a plan of two parts.
+// road is the run of one card through a plan of two parts.
 type road struct {
 	shop   *shop
 	stripe *foreign
@@ -116,7 +116,7 @@ type road struct {
 	plan   planning.Created
 }
 
-// begin pays the first part. The card without funds is declined, and the customer takes another.
+// begin pays the first part. The card without funds is declined, and the customer uses another.
 func (r *road) begin() {
 	r.stripe.pay(r.plan.FirstPayment.ID, r.card, false)
 	r.shop.settle()
@@ -126,8 +126,8 @@ func (r *road) begin() {
 	}
 }
 
-// comeBack is the recovery page: the same card with its challenge, or another card, on the same
-// PaymentIntent.
+// comeBack pays on the recovery page: with the same card and its challenge, or with another card,
+// on the same PaymentIntent.
 func (r *road) comeBack() {
 	second := r.shop.details(r.plan.Plan.ID).Charges[1]
 	if r.end != nil || second.Status == billing.ChargeSucceeded {
@@ -141,7 +141,7 @@ func (r *road) comeBack() {
 	r.stripe.pay(second.PaymentIntent, cardGood, false)
 }
 
-// waits is how the later charge waits for the customer.
+// waits returns the status of the later charge while it waits for the customer.
 func (r *road) waits() billing.ChargeStatus {
 	if r.card == cardAuthAlways && !r.stripe.habits.noCodes {
 		return billing.ChargeRequiresAction
@@ -149,7 +149,7 @@ func (r *road) waits() billing.ChargeStatus {
 	return billing.ChargeFailed // all retries are used up
 }
 
-// arrive checks the end: the ledger and its reasons.
+// arrive checks the result: the ledger and its reasons.
 func (r *road) arrive() {
 	s, end := r.shop, r.end
 	if end == nil {
@@ -158,17 +158,17 @@ func (r *road) arrive() {
 	d := s.details(r.plan.Plan.ID)
 	require.Equal(s.t, []string(end), s.statuses(d.Plan.ID), "%s: %s", r.card, d.Charges[1].Reason)
 	for _, c := range d.Charges {
-		require.True(s.t, c.Status.Paid() || c.Reason != "", "charge %d waits and says why", c.Sequence)
+		require.True(s.t, c.Status.Paid() || c.Reason != "", "charge %d has a reason while it waits", c.Sequence)
 	}
 	if r.end == nil && (r.card == cardGood || r.card == cardAuthOnce) {
 		notices, err := s.store.Notices(s.t.Context(), billing.NoticeFilter{Plan: d.Plan.ID})
 		require.NoError(s.t, err)
-		require.Len(s.t, notices, 3, "two receipts and the end: nothing was declined, so the customer is told of nothing else")
+		require.Len(s.t, notices, 3, "two receipts and the completion: nothing was declined, so the customer gets no other notice")
 	}
 }
 
-// sameMoney checks that what was taken is what the ledger says, once each, and that no event is
-// left.
+// sameMoney checks that the charged money matches the ledger, that each PaymentIntent paid once,
+// and that no event is left.
 func (s *shop) sameMoney(stripe *foreign) {
 	s.t.Helper()
 	var owed int64
@@ -184,7 +184,7 @@ func (s *shop) sameMoney(stripe *foreign) {
 	for _, times := range taken {
 		require.Equal(s.t, 1, times, "a PaymentIntent pays once")
 	}
-	require.Equal(s.t, owed, sum, "what was taken is what the ledger says")
+	require.Equal(s.t, owed, sum, "the charged money matches the ledger")
 	events, err := s.store.Events(s.t.Context(), billing.EventFilter{Status: billing.EventPending})
 	require.NoError(s.t, err)
 	require.Empty(s.t, events)

@@ -31,7 +31,7 @@ const (
 	cardNeverFunds  = "4000000000009995"
 )
 
-// wallClock is time in the test's hand.
+// wallClock is a clock that the test sets.
 type wallClock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -39,14 +39,14 @@ type wallClock struct {
 
 func newClock() *wallClock { return &wallClock{now: time.Date(2026, 1, 15, 10, 0, 0, 0, time.UTC)} }
 
-// Now is the time.
+// Now returns the time.
 func (c *wallClock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.now
 }
 
-// set moves the time; it never goes back.
+// set sets the time, which never goes back.
 func (c *wallClock) set(at time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -55,8 +55,8 @@ func (c *wallClock) set(at time.Time) {
 	}
 }
 
-// shop is the real code on a real store, in front of any server that claims to be Stripe. What the
-// scheduler would claim is run on the spot.
+// shop is the real code with a real store and any server that claims to be Stripe. It runs tasks
+// directly that the scheduler would claim.
 type shop struct {
 	t       *testing.T
 	clock   *wallClock
@@ -86,7 +86,7 @@ func openShop(t *testing.T, stripe http.Handler, wall *wallClock, arrived func()
 	return s
 }
 
-// terms are two parts, a month apart.
+// terms returns terms of two parts, a month apart.
 func terms(reference, customer string) billing.Terms {
 	return billing.Terms{
 		Reference: reference, Kind: billing.KindInstallments, Currency: "usd", Total: 100003, Parts: 2, Every: "1 month",
@@ -125,10 +125,10 @@ func (s *shop) takeIn() {
 	}
 }
 
-// maxTurns is far more than any plan here needs: who reaches it goes round in circles.
+// maxTurns is far more than any plan here needs: a shop that reaches it repeats itself endlessly.
 const maxTurns = 600
 
-// settle runs what is due now until nothing is.
+// settle runs what is due now until nothing is due.
 func (s *shop) settle() {
 	s.t.Helper()
 	for {
@@ -137,7 +137,7 @@ func (s *shop) settle() {
 			return
 		}
 		s.turns++
-		require.Less(s.t, s.turns, maxTurns, "it goes round in circles")
+		require.Less(s.t, s.turns, maxTurns, "it repeats itself endlessly")
 	}
 }
 
@@ -158,7 +158,7 @@ func (s *shop) runDue() int {
 	return len(events) + len(charges)
 }
 
-// live goes from one due time to the next for so many days.
+// live advances the clock from one due time to the next for a number of days.
 func (s *shop) live(days int) {
 	s.t.Helper()
 	end := s.clock.Now().AddDate(0, 0, days)
@@ -174,7 +174,7 @@ func (s *shop) live(days int) {
 	}
 }
 
-// nextDue is when the scheduler would next find something; zero for never.
+// nextDue returns when the scheduler would next find a due row; zero for never.
 func (s *shop) nextDue() time.Time {
 	s.t.Helper()
 	var times []time.Time
@@ -202,7 +202,7 @@ func (s *shop) details(id billing.PlanID) billing.Details {
 	return d
 }
 
-// statuses are those of the plan's charges, and of the plan.
+// statuses returns the statuses of the plan's charges, and the plan's.
 func (s *shop) statuses(id billing.PlanID) []string {
 	s.t.Helper()
 	d := s.details(id)
@@ -219,7 +219,7 @@ type lost struct{}
 // Enqueue drops the tasks.
 func (lost) Enqueue(context.Context, ...billing.Task) error { return nil }
 
-// kept is a mail server that takes everything.
+// kept is a mail server that accepts every mail.
 type kept struct{}
 
 // Send keeps the mail.

@@ -17,7 +17,7 @@ import (
 
 var load = sync.OnceValues(contract.Load)
 
-// run is a simulator whose every answer is held against the description.
+// run is a simulator whose responses are all checked against the description.
 type run struct {
 	t    *testing.T
 	http *httptest.Server
@@ -197,7 +197,7 @@ func (r *run) connect() {
 	r.post("/v1/payment_methods", "type=card&card[number]=4000000000000044&card[exp_month]=1&card[exp_year]=2040&card[cvc]=123&billing_details[address][line1]=x")
 }
 
-// processing drives payments without a result, and a decline without a charge.
+// processing covers payments without a result, and a decline without a charge.
 func (r *run) processing(customer, card string) {
 	r.t.Helper()
 	const off = "amount=900&currency=usd&payment_method_types[]=card&off_session=true&confirm=true&customer="
@@ -228,7 +228,7 @@ func (r *run) webhooksAndAccount() {
 	r.send("DELETE", "/v1/webhook_endpoints/"+hook, "", 200)
 }
 
-// refusals drives the errors: each must fit the schema of errors.
+// refusals covers the errors: each must fit the schema of errors.
 func (r *run) refusals(customer string) {
 	r.t.Helper()
 	r.send("GET", "/v1/payment_intents/pi_missing", "", 404)
@@ -283,7 +283,7 @@ func (r *run) events() {
 }
 
 // The advice and network fields came after this API version; they are the only properties that the
-// simulator adds to it, besides those that recorded answers have.
+// simulator adds to it, except for those in recorded responses.
 func TestAdviceFieldsAreTheOnlyExtras(t *testing.T) {
 	rules, err := contract.Load()
 	require.NoError(t, err)

@@ -28,7 +28,7 @@ func decoded(t *testing.T, r io.Reader) map[string]any {
 	return out
 }
 
-// stub is Stripe's own mock: it checks parameters, remembers nothing, and answers with fixtures.
+// stub is Stripe's own mock: it checks parameters, keeps no state, and answers with fixtures.
 type stub struct {
 	mu       sync.Mutex
 	server   *server.StubServer
@@ -46,7 +46,7 @@ func newStub(t *testing.T) *stub {
 	return &stub{server: made, statuses: map[int]int{}}
 }
 
-// ServeHTTP passes a request to the mock, which is not said to be safe for concurrent use.
+// ServeHTTP passes a request to the mock, which is not documented as safe for concurrent use.
 func (s *stub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -55,19 +55,19 @@ func (s *stub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.statuses[seen.status]++
 }
 
-// statusWriter remembers the status.
+// statusWriter records the status.
 type statusWriter struct {
 	http.ResponseWriter
 	status int
 }
 
-// WriteHeader notes the status.
+// WriteHeader records the status.
 func (w *statusWriter) WriteHeader(status int) {
 	w.status = status
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// refused counts the answers that were no success.
+// refused counts the responses that were not successful.
 func (s *stub) refused() map[int]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -134,8 +134,8 @@ func TestTheStubTakesEveryCall(t *testing.T) {
 	require.Empty(t, stripe.refused())
 }
 
-// TestOnePaymentIntentForEverybody makes two plans at a server that has one PaymentIntent to give.
-// It pays one of them: one payment never settles two debts.
+// TestOnePaymentIntentForEverybody makes two plans at a server that always returns the same
+// PaymentIntent, and pays one of them: one payment never pays two plans.
 func TestOnePaymentIntentForEverybody(t *testing.T) {
 	t.Parallel()
 	var hooks [][]byte
@@ -151,9 +151,9 @@ func TestOnePaymentIntentForEverybody(t *testing.T) {
 
 func nothingArrives() [][]byte { return nil }
 
-// TestTheStubsEvents makes two plans, whose first payments have the same id there, and hands in
-// events about objects that nobody made: nothing is paid, nothing is charged, and no event comes
-// back for ever.
+// TestTheStubsEvents makes two plans, whose first payments have the same id at the stub, and stores
+// events about objects that do not exist: nothing is paid, nothing is charged, and no event is
+// retried endlessly.
 func TestTheStubsEvents(t *testing.T) {
 	t.Parallel()
 	stripe := newStub(t)
@@ -188,9 +188,9 @@ func TestTheStubsEvents(t *testing.T) {
 	require.Empty(t, stripe.refused())
 }
 
-// TestTheStubsCharges collects from a card at a server that knows no outcome: every PaymentIntent
-// there still waits for a card, whatever was asked of it. The retries are used up, and the charge
-// is given up with a reason.
+// TestTheStubsCharges charges a card at a server without outcomes: every PaymentIntent keeps
+// waiting for a card after each request. The retries are used up, and the charge is given up with a
+// reason.
 func TestTheStubsCharges(t *testing.T) {
 	t.Parallel()
 	stripe := newStub(t)
@@ -205,8 +205,8 @@ func TestTheStubsCharges(t *testing.T) {
 	require.Empty(t, stripe.refused())
 }
 
-// payByHand does what the first payment's webhook would: it gives the customer a card and activates
-// the plan.
+// payByHand does what the first payment's webhook would: it saves a card for the customer and
+// activates the plan.
 func (s *shop) payByHand(id billing.PlanID) {
 	s.t.Helper()
 	now := s.clock.Now()
