@@ -72,6 +72,9 @@ func problemOf(err error) problem {
 		return problem{Status: http.StatusUnprocessableEntity, Slug: "idempotency_key_reused", Detail: err.Error()}
 	case errors.As(err, &gateway):
 		return gatewayProblem(gateway)
+	case errors.Is(err, billing.ErrElsewhere):
+		return problem{Status: http.StatusServiceUnavailable, Slug: "unavailable", Retry: retryAfter,
+			Detail: "the key's Stripe account has neither the customer nor the customer's card; check STRIPE_SECRET_KEY with tranche doctor, and send the same request again"}
 	case errors.Is(err, billing.ErrNotFound):
 		return problem{Status: http.StatusNotFound, Slug: "not_found", Detail: err.Error()}
 	case errors.Is(err, billing.ErrUnavailable):

@@ -225,7 +225,8 @@ func (c *cli) withPlanner(ctx context.Context, open onStore, fn func(p *planning
 		return err
 	}
 	return open(ctx, func(_ config.Config, s *store.Store) error {
-		return fn(planning.New(s, gateway, clk.Now, rules).WithPolicies(policies.Names()), rules)
+		own := binding.New(s, gateway, clk).Confirms
+		return fn(planning.New(s, gateway, clk.Now, rules).WithPolicies(policies.Names()).WithOwnAccount(own), rules)
 	})
 }
 

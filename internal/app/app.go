@@ -140,7 +140,7 @@ func (a *App) build(ctx context.Context) error {
 	if err := a.openRecovery(); err != nil {
 		return err
 	}
-	a.planner = planning.New(a.store, a.gateway, a.clock.Now, a.rules).WithPolicies(policies.Names())
+	a.planner = planning.New(a.store, a.gateway, a.clock.Now, a.rules).WithPolicies(policies.Names()).WithOwnAccount(a.guard.Confirms)
 	if a.cfg.Has(config.RoleWorker) {
 		if err := a.openGate(ctx); err != nil {
 			return err

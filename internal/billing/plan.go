@@ -107,9 +107,18 @@ func NewSetupRequest(plan PlanID, canceled, customer string) SetupRequest {
 	return SetupRequest{Key: key, Customer: customer}
 }
 
-// AwaitedCard reports whether a charge stands for the SetupIntent of its plan: it is the first
-// charge, and the plan never had a card. When such a plan is canceled, the charge stays due until
-// Stripe reports the SetupIntent as canceled.
+// Alone is the request without its Stripe customer, under a key of its own.
+func (r SetupRequest) Alone() SetupRequest { return SetupRequest{Key: r.Key + "-new"} }
+
+// IsFor reports whether it is the request for the SetupIntent that a plan needs next.
+func (r SetupRequest) IsFor(p Plan) bool {
+	next := NewSetupRequest(p.ID, p.SetupIntent, "")
+	return r.Key == next.Key || r.Key == next.Alone().Key
+}
+
+// AwaitedCard says whether a charge stands for the SetupIntent of its plan: it is the first, and
+// the plan never had its card. When such a plan is canceled the charge stays due until the
+// SetupIntent is seen canceled at Stripe.
 func (p Plan) AwaitedCard(c Charge) bool {
 	return p.SetupIntent != "" && p.ActivatedAt.IsZero() && c.Sequence == 1
 }

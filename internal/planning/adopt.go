@@ -26,7 +26,7 @@ func (p *Planner) Adopt(ctx context.Context, pi billing.PaymentIntent) (billing.
 	if agreed.IsZero() {
 		agreed = p.now()
 	}
-	proposed, err := p.draft(ctx, terms, agreed)
+	proposed, err := p.ready(ctx, terms, agreed, p.draft)
 	if err == nil && !proposed.Charges[0].Checkout {
 		err = &billing.InvalidError{Fields: []billing.FieldError{{Field: "kind", Message: "a plan from your own PaymentIntent must start with that payment: create this plan with POST /v1/plans"}}}
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"tranche/internal/billing"
@@ -17,7 +18,10 @@ const (
 	copyPause = 50 * time.Millisecond
 )
 
-// openFirstPayment creates the PaymentIntent of the first charge, or fetches it if it exists.
+// codeMissing is Stripe's code of a call that names what Stripe does not have.
+const codeMissing = "resource_missing"
+
+// openFirstPayment makes the PaymentIntent of the first charge, or fetches it when it is there.
 func (p *Planner) openFirstPayment(ctx context.Context, plan billing.Plan) (billing.PaymentIntent, error) {
 	return whileInProgress(ctx, func() (billing.PaymentIntent, error) { return p.tryFirstPayment(ctx, plan) })
 }
@@ -68,19 +72,43 @@ func (p *Planner) tryFirstPayment(ctx context.Context, plan billing.Plan) (billi
 	}
 }
 
-// sendAttempt sends the request of an attempt and records the PaymentIntent. again is true if
-// Stripe failed to carry out the request and the attempt is closed, so that another may follow;
-// only mayRepeat allows that.
+// sendAttempt sends the request of an attempt and records what it made. again is set where Stripe
+// failed to carry it out, or does not have the customer that it names, and the attempt is closed, so
+// that another may follow; mayRepeat allows that.
 func (p *Planner) sendAttempt(ctx context.Context, plan billing.Plan, attempt billing.Attempt, mayRepeat bool) (pi billing.PaymentIntent, again bool, err error) {
 	pi, err = p.gateway.CreatePaymentIntent(ctx, attempt.IdempotencyKey, attempt.Params)
+	if err == nil {
+		return pi, false, p.recordFirstPayment(ctx, plan.ID, attempt, pi)
+	}
+	left, err := p.leaveUnknown(ctx, plan, attempt.Params.Customer, attempt.Number == 1, err)
 	var ge *billing.GatewayError
-	if mayRepeat && errors.As(err, &ge) && ge.Finished() {
+	if mayRepeat && errors.As(err, &ge) && (left || ge.Finished()) {
 		return billing.PaymentIntent{}, true, p.closeAttempt(ctx, plan, attempt, ge)
 	}
+	return billing.PaymentIntent{}, false, p.refusedAttempt(ctx, plan, attempt, err)
+}
+
+// leaveUnknown has the customer of a plan leave the Stripe customer that a refused call named, where
+// Stripe does not have it, and reports whether the call can be made again without it. The error is
+// why it can't, or the refusal. Terms that name the Stripe customer are at fault themselves when
+// the plan is new.
+func (p *Planner) leaveUnknown(ctx context.Context, plan billing.Plan, named string, isNew bool, refusal error) (bool, error) {
+	at := billing.NamedCustomer{Customer: plan.CustomerID, StripeCustomer: named, Account: plan.Account}
+	left, err := p.unknown.LeaveRefused(ctx, at, refusal)
 	if err != nil {
-		return billing.PaymentIntent{}, false, p.refusedAttempt(ctx, plan, attempt, err)
+		return false, err
 	}
-	return pi, false, p.recordFirstPayment(ctx, plan.ID, attempt, pi)
+	if !left || !isNew {
+		return left, refusal
+	}
+	var t billing.Terms
+	if err := json.Unmarshal(plan.Terms, &t); err != nil {
+		return false, fmt.Errorf("read the terms of plan %s: %w", plan.ID, err)
+	}
+	if t.Customer.StripeCustomer == named {
+		return false, noStripeCustomer(named)
+	}
+	return true, refusal
 }
 
 // firstAttempt returns the PaymentIntent of the first charge, or the attempt that is to create it:
@@ -149,6 +177,9 @@ func (p *Planner) nextAttempt(ctx context.Context, tx billing.Tx, plan billing.P
 	if err != nil {
 		return billing.Attempt{}, err
 	}
+	if n := len(attempts); n > 0 && attempts[n-1].Params.Customer == stripeCustomer && attempts[n-1].Failure.Code == codeMissing {
+		stripeCustomer = "" // the terms name it, and Stripe does not have it any more
+	}
 	now := p.now()
 	if err := dropCanceled(ctx, tx, &first, attempts, now); err != nil {
 		return billing.Attempt{}, err
@@ -181,17 +212,23 @@ func dropCanceled(ctx context.Context, tx billing.Tx, first *billing.Charge, att
 	})
 }
 
-// refusedAttempt handles a request that failed. If Stripe refuses the first attempt, the plan is
-// removed too; a later attempt is closed, because the plan was opened at Stripe before.
+// refusedAttempt follows a request that failed. Where no attempt has reached Stripe, a refusal takes
+// the plan along; otherwise the attempt is closed.
 func (p *Planner) refusedAttempt(ctx context.Context, plan billing.Plan, attempt billing.Attempt, cause error) error {
-	if attempt.Params.Customer != "" && errors.Is(cause, billing.ErrNotFound) {
-		cause = errors.Join(p.forgetStripeCustomer(ctx, plan, attempt.Params.Customer), errCustomerGone, cause)
+	attempts, err := p.store.Attempts(ctx, attempt.ChargeID)
+	if err != nil {
+		return errors.Join(cause, err)
 	}
+	reached := slices.ContainsFunc(attempts, func(a billing.Attempt) bool { return a.PaymentIntent != "" })
 	var ge *billing.GatewayError
-	if attempt.Number > 1 && errors.As(cause, &ge) && !ge.Resend() {
+	refused := errors.As(cause, &ge) && !ge.Resend()
+	switch {
+	case !reached || ge != nil && !refused:
+		return p.refused(ctx, plan, cause)
+	case refused:
 		return errors.Join(fmt.Errorf("open the plan at Stripe: %w", cause), p.closeAttempt(ctx, plan, attempt, ge))
 	}
-	return p.refused(ctx, plan, cause)
+	return fmt.Errorf("open the plan at Stripe: %w", cause)
 }
 
 // closeAttempt ends an attempt whose request Stripe refused or failed to carry out, so that the
@@ -222,33 +259,7 @@ func lockAttempt(ctx context.Context, tx billing.Tx, plan billing.PlanID, sent b
 	return attempts[sent.Number-1], nil
 }
 
-// errCustomerGone: the customer was deleted at Stripe and no event has reported it yet. The plan
-// can be created without it.
-var errCustomerGone = errors.New("the Stripe customer was deleted")
-
-// forgetStripeCustomer removes the id of a Stripe customer that no longer exists. In a connected
-// account, it detaches that customer's cards instead.
-func (p *Planner) forgetStripeCustomer(ctx context.Context, plan billing.Plan, gone string) error {
-	return p.store.Update(ctx, func(tx billing.Tx) error {
-		if plan.Account != "" {
-			return billing.DetachCardsOf(ctx, tx, plan.CustomerID, plan.Account, gone, p.now())
-		}
-		customer, err := tx.Customer(ctx, plan.CustomerID)
-		if err != nil || customer.StripeCustomer != gone {
-			return err // the customer has another one since
-		}
-		customer.StripeCustomer, customer.UpdatedAt = "", p.now()
-		if err := tx.UpdateCustomer(ctx, customer); err != nil {
-			return err
-		}
-		return tx.InsertAudit(ctx, billing.AuditEntry{
-			At: p.now(), Actor: billing.ActorStripe, Action: "customer.stripe_customer_gone", CustomerID: customer.ID,
-			Message: "Stripe has no customer " + gone + " (any more)", Next: "the next payment or card makes a new Stripe customer",
-		})
-	})
-}
-
-// refused removes a plan that Stripe refuses. A plan with an unknown outcome is kept for the next
+// refused removes a plan that Stripe will not take; one whose outcome is unknown stays for the next
 // try.
 func (p *Planner) refused(ctx context.Context, plan billing.Plan, cause error) error {
 	var ge *billing.GatewayError

@@ -22,6 +22,7 @@ type Planner struct {
 	rules    billing.Rules
 	policies []string
 	update   CustomerUpdate
+	unknown  billing.UnknownCustomer
 }
 
 // CustomerUpdate updates a known customer from terms, in the transaction that stores the customer's
@@ -30,7 +31,17 @@ type CustomerUpdate func(ctx context.Context, tx billing.Tx, id billing.Customer
 
 // New returns a planner.
 func New(store billing.Store, gateway billing.Gateway, now func() time.Time, rules billing.Rules) *Planner {
-	return &Planner{store: store, gateway: gateway, now: now, rules: rules}
+	return &Planner{
+		store: store, gateway: gateway, now: now, rules: rules,
+		unknown: billing.UnknownCustomer{Store: store, Gateway: gateway, Now: now},
+	}
+}
+
+// WithOwnAccount sets what asks Stripe whether the key belongs to the database's account; without
+// it, that is not known. See billing.UnknownCustomer.
+func (p *Planner) WithOwnAccount(own func(ctx context.Context) bool) *Planner {
+	p.unknown.OwnAccount = own
+	return p
 }
 
 // WithPolicies sets the dunning policies that plans may name; without it, only the default policy.
@@ -84,14 +95,15 @@ func (p *Planner) Preview(ctx context.Context, t billing.Terms) (billing.Draft, 
 	return proposed.Draft, err
 }
 
-// Create creates a plan, its charges and the object that the customer confirms at Stripe: the
-// PaymentIntent of the first payment, or a SetupIntent. A plan on a saved card is active at once. A
-// repeated request returns the same plan, which is found by its reference, and by key if there is
-// one (the merchant's Idempotency-Key; may be empty). When the outcome at Stripe is unknown, the
-// plan is kept and the same request completes it; when Stripe refuses, nothing is kept.
+// Create makes a plan, its charges and what the customer confirms at Stripe: the PaymentIntent of
+// the first payment, or a SetupIntent. A plan on a saved card is active at once. The same request
+// again returns the same plan: by its reference, and by key where one is given (the merchant's
+// Idempotency-Key; may be empty). When the outcome at Stripe is unknown the plan stays and the same
+// request completes it; when Stripe refuses, nothing stays. A Stripe customer that is stored and
+// that Stripe does not have is left, and the customer's next card makes a new one.
 //
 // Errors: *billing.InvalidError, *ReferenceTakenError, ErrKeyReused, *billing.GatewayError,
-// billing.ErrUnavailable.
+// billing.ErrElsewhere, billing.ErrUnavailable.
 func (p *Planner) Create(ctx context.Context, t billing.Terms, key string) (Created, error) {
 	canonical, err := t.JSON()
 	if err != nil {
@@ -102,11 +114,7 @@ func (p *Planner) Create(ctx context.Context, t billing.Terms, key string) (Crea
 		return Created{}, err
 	}
 	created := Created{Replayed: found}
-	err = p.open(ctx, plan, &created)
-	if errors.Is(err, errCustomerGone) {
-		return p.Create(ctx, t, key) // the plan was removed, and this time the request names no Stripe customer
-	}
-	if err != nil {
+	if err := p.open(ctx, plan, &created); err != nil {
 		return Created{}, err
 	}
 	created.Details, err = billing.LoadDetails(ctx, p.store, plan.ID)
@@ -207,10 +215,11 @@ func fingerprint(canonical []byte) string {
 // proposal is a plan that is not stored yet.
 type proposal struct {
 	billing.Draft
-	customer billing.Customer // completed from the terms; without an id when new
-	stripe   string           // the Stripe customer in the plan's account (cus_…); empty when unknown
-	card     billing.Card     // named by the terms; zero when they name none
-	newCard  bool             // the card is not in the database yet
+	customer billing.Customer // as the terms complete it; without an id when it is new
+	stripe   string           // who the customer is in the plan's account (cus_…); empty when that is not known yet
+	card     billing.Card     // that the terms name; zero when they name none
+	newCard  bool             // it is not in the database yet
+	gone     string           // the Stripe customer that is stored, where it is another and Stripe does not have it; else empty
 }
 
 // draft completes the terms with the stored data of the customer, calculates the charges and finds
@@ -235,14 +244,17 @@ func (p *Planner) draft(ctx context.Context, t billing.Terms, at time.Time) (pro
 		return out, err
 	}
 	out.Draft = draft
-	if out.stripe, err = p.stripeCustomer(ctx, t, c); err != nil {
+	if out.stripe, out.gone, err = p.stripeCustomer(ctx, t, c); err != nil {
 		return out, err
 	}
 	if t.Card != "" {
 		if out.card, out.newCard, err = p.namedCard(ctx, t, c, out.stripe, at); err != nil {
 			return out, err
 		}
-		if out.stripe == "" {
+		if out.newCard && out.stripe != "" && out.stripe != out.card.StripeCustomer { // see cardAtStripe
+			out.gone = out.stripe
+		}
+		if out.stripe == "" || out.gone != "" {
 			out.stripe = out.card.StripeCustomer
 		}
 	}
@@ -266,11 +278,30 @@ func (p *Planner) propose(ctx context.Context, t billing.Terms, at time.Time) (p
 	return proposed, p.checkCustomer(ctx, t)
 }
 
-// insert stores the plan and, if there is one, the attempt at the first payment in one transaction,
-// before any call to Stripe.
+// ready drafts a plan that is stored next. What the customer was at Stripe is left first, where the
+// draft found that Stripe does not have it. Errors: those of draft and of
+// billing.UnknownCustomer; billing.ErrConflict if Stripe has it after all.
+func (p *Planner) ready(ctx context.Context, t billing.Terms, at time.Time, draft func(context.Context, billing.Terms, time.Time) (proposal, error)) (proposal, error) {
+	for {
+		proposed, err := draft(ctx, t, at)
+		if err != nil || proposed.gone == "" {
+			return proposed, err
+		}
+		left, err := p.unknown.Leave(ctx, billing.NamedCustomer{Customer: proposed.customer.ID, StripeCustomer: proposed.gone, Account: t.Account})
+		if err == nil && !left {
+			err = fmt.Errorf("Stripe customer %s: %w", proposed.gone, billing.ErrConflict)
+		}
+		if err != nil {
+			return proposed, err
+		}
+	}
+}
+
+// insert stores the plan and, where there is one, the first payment's attempt in one transaction,
+// before Stripe hears of it.
 func (p *Planner) insert(ctx context.Context, t billing.Terms, canonical []byte, key string) (billing.Plan, error) {
 	now := p.now()
-	proposed, err := p.propose(ctx, t, now)
+	proposed, err := p.ready(ctx, t, now, p.propose)
 	if err != nil {
 		return billing.Plan{}, err
 	}

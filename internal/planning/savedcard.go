@@ -64,8 +64,16 @@ func (p *Planner) cardAtStripe(ctx context.Context, id, stripeCustomer string, n
 		return billing.Card{}, badCard("%s is a %s, not a card", id, pm.Type)
 	case pm.Customer == "":
 		return billing.Card{}, badCard("%s is attached to no Stripe customer, so it can't be charged later", id)
-	case stripeCustomer != "" && pm.Customer != stripeCustomer:
-		return billing.Card{}, badCard("%s is attached to Stripe customer %s, but the plan's customer is %s", id, pm.Customer, stripeCustomer)
+	}
+	// A Stripe customer that Stripe does not have is left for that of the card: see Planner.draft.
+	other := stripeCustomer != "" && pm.Customer != stripeCustomer
+	if other {
+		if other, err = p.exists(ctx, stripeCustomer); err != nil {
+			return billing.Card{}, err
+		}
+	}
+	if other {
+		return billing.Card{}, badCard("%s is attached to another Stripe customer (%s) than the plan's (%s)", id, pm.Customer, stripeCustomer)
 	}
 	return billing.Card{
 		ID: billing.NewCardID(now), PaymentMethod: pm.ID, Account: billing.AccountOf(ctx), StripeCustomer: pm.Customer, Brand: pm.Brand, Last4: pm.Last4, ExpMonth: pm.ExpMonth,
@@ -91,27 +99,45 @@ func badCard(format string, args ...any) error {
 	return &billing.InvalidError{Fields: []billing.FieldError{{Field: "card", Message: fmt.Sprintf(format, args...)}}}
 }
 
-// stripeCustomer returns the customer's Stripe customer in the plan's account: the one that the
-// merchant names, or the known one. Errors: *billing.InvalidError if it does not exist, or if the
-// customer has another one.
-func (p *Planner) stripeCustomer(ctx context.Context, t billing.Terms, c billing.Customer) (string, error) {
+// stripeCustomer is who the customer is in the plan's account: as the merchant names it, or as it
+// is known. gone is who it is known as, where the merchant names another and Stripe does not have
+// the one that is known. Errors: *billing.InvalidError where there is no such one, or the customer
+// is another at Stripe.
+func (p *Planner) stripeCustomer(ctx context.Context, t billing.Terms, c billing.Customer) (found, gone string, err error) {
 	known, err := billing.StripeCustomerIn(ctx, p.store, c, t.Account)
 	named := t.Customer.StripeCustomer
 	if err != nil || named == "" || named == known {
-		return known, err
-	}
-	bad := func(format string, args ...any) error {
-		return &billing.InvalidError{Fields: []billing.FieldError{{Field: "customer.stripe_customer", Message: fmt.Sprintf(format, args...)}}}
+		return known, "", err
 	}
 	if known != "" {
-		return "", bad("is %s, but the customer is %s at Stripe", named, known)
+		there, err := p.exists(ctx, known)
+		if err != nil {
+			return "", "", err
+		}
+		if there {
+			return "", "", badStripeCustomer("is %s, but the customer is %s at Stripe", named, known)
+		}
 	}
-	exists, err := p.gateway.CustomerExists(ctx, named)
+	there, err := p.exists(ctx, named)
+	if err == nil && !there {
+		err = noStripeCustomer(named)
+	}
+	return named, known, err
+}
+
+func (p *Planner) exists(ctx context.Context, stripeCustomer string) (bool, error) {
+	exists, err := p.gateway.CustomerExists(ctx, stripeCustomer)
 	if err != nil {
-		return "", fmt.Errorf("look for Stripe customer %s: %w", named, err)
+		return false, fmt.Errorf("look for Stripe customer %s: %w", stripeCustomer, err)
 	}
-	if !exists {
-		return "", bad("Stripe has no customer %s", named)
-	}
-	return named, nil
+	return exists, nil
+}
+
+// noStripeCustomer refuses terms that name a Stripe customer that Stripe does not have.
+func noStripeCustomer(named string) error {
+	return badStripeCustomer("Stripe has no customer %s", named)
+}
+
+func badStripeCustomer(format string, args ...any) error {
+	return &billing.InvalidError{Fields: []billing.FieldError{{Field: "customer.stripe_customer", Message: fmt.Sprintf(format, args...)}}}
 }

@@ -3,7 +3,6 @@ package planning
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"tranche/internal/billing"
@@ -53,26 +52,47 @@ func (p *Planner) sendSetup(ctx context.Context, plan billing.Plan, request bill
 		})
 		return err
 	})
-	if err != nil && request.Customer != "" && errors.Is(err, billing.ErrNotFound) {
-		err = errors.Join(p.forgetStripeCustomer(ctx, plan, request.Customer), errCustomerGone, err)
+	if err == nil {
+		return si, p.recordSetup(ctx, plan.ID, si)
 	}
+	left, err := p.leaveUnknown(ctx, plan, request.Customer, plan.SetupIntent == "", err)
+	if left {
+		return p.sendAlone(ctx, plan, request)
+	}
+	if plan.SetupIntent != "" { // an earlier request reached Stripe: the plan stays
+		return billing.SetupIntent{}, fmt.Errorf("open the plan at Stripe: %w", err)
+	}
+	return billing.SetupIntent{}, p.refused(ctx, plan, err)
+}
+
+// sendAlone stores a request that names no customer in place of one whose customer Stripe does not
+// have, and sends it.
+func (p *Planner) sendAlone(ctx context.Context, plan billing.Plan, refused billing.SetupRequest) (billing.SetupIntent, error) {
+	request := refused.Alone()
+	err := p.store.Update(ctx, func(tx billing.Tx) error {
+		locked, err := tx.LockPlan(ctx, plan.ID)
+		if err != nil || locked.SetupRequest != refused {
+			return err // a copy of this request was here first
+		}
+		locked.SetupRequest, locked.UpdatedAt = request, p.now()
+		return tx.UpdatePlan(ctx, locked)
+	})
 	if err != nil {
-		return billing.SetupIntent{}, p.refused(ctx, plan, err)
+		return billing.SetupIntent{}, err
 	}
-	return si, p.recordSetup(ctx, plan.ID, si)
+	return p.sendSetup(ctx, plan, request)
 }
 
 // storeRequest stores the request for the plan's next SetupIntent, unless it is stored already, and
 // returns the stored plan.
 func (p *Planner) storeRequest(ctx context.Context, plan billing.Plan) (billing.Plan, error) {
-	key := billing.NewSetupRequest(plan.ID, plan.SetupIntent, "").Key
-	if plan.SetupRequest.Key == key {
+	if plan.SetupRequest.IsFor(plan) {
 		return plan, nil
 	}
 	var locked billing.Plan
 	err := p.store.Update(ctx, func(tx billing.Tx) (err error) {
 		locked, err = tx.LockPlan(ctx, plan.ID)
-		if err != nil || locked.SetupIntent != plan.SetupIntent || locked.SetupRequest.Key == key ||
+		if err != nil || locked.SetupIntent != plan.SetupIntent || locked.SetupRequest.IsFor(plan) ||
 			locked.Status != billing.PlanAwaitingFirstPayment {
 			return err
 		}

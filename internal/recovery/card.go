@@ -59,7 +59,7 @@ func (d *Desk) makeSetup(ctx context.Context, v Visit, consent billing.ConsentID
 		})
 	}
 	si, err := create("setup-"+string(consent), v.StripeCustomer)
-	left, failed := d.leaveUnknown(ctx, v, v.StripeCustomer, err)
+	left, failed := d.unknown().LeaveRefused(ctx, v.named(v.StripeCustomer), err)
 	if failed != nil {
 		return si, failed
 	}

@@ -45,3 +45,13 @@ func (e Evidence) consent(v Visit, charge billing.ChargeID, intent string, now t
 		Address: e.Address, UserAgent: e.UserAgent, CreatedAt: now, Listed: e.Listed,
 	}
 }
+
+// unknown is the rule for Stripe customers that Stripe does not have.
+func (d *Desk) unknown() billing.UnknownCustomer {
+	return billing.UnknownCustomer{Store: d.Store, Gateway: d.Gateway, Now: d.Now, OwnAccount: d.OwnAccount}
+}
+
+// named is a Stripe customer that the visit's customer is said to be.
+func (v Visit) named(stripeCustomer string) billing.NamedCustomer {
+	return billing.NamedCustomer{Customer: v.Customer.ID, StripeCustomer: stripeCustomer, Account: v.Plan.Account, Plan: v.Plan.ID}
+}

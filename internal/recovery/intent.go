@@ -17,7 +17,7 @@ import (
 // without a customer.
 func (d *Desk) makeIntent(ctx context.Context, v Visit) (billing.PaymentIntent, Branch, error) {
 	pi, branch, named, err := d.tryIntent(ctx, v)
-	left, failed := d.leaveUnknown(ctx, v, named, err)
+	left, failed := d.unknown().LeaveRefused(ctx, v.named(named), err)
 	if failed != nil {
 		return pi, "", failed
 	}
