@@ -8,12 +8,13 @@ import (
 	"tranche/internal/billing"
 )
 
-// actingAs returns the context in which the person at the command line acts.
+// actingAs returns a context that names the person at the command line as the actor.
 func (c *cli) actingAs(ctx context.Context, kind billing.ActorKind) context.Context {
 	return billing.ActingAs(ctx, billing.Party{Actor: billing.NewActor(kind, c.userAtHost())})
 }
 
-// userAtHost is who runs the command, as USER@HOST. Behind sudo it is the person who called sudo.
+// userAtHost returns the user of the command, as USER@HOST. With sudo it is the user who called
+// sudo.
 func (c *cli) userAtHost() string {
 	name := "unknown"
 	if u, err := user.Current(); err == nil && u.Username != "" {

@@ -12,7 +12,7 @@ import (
 )
 
 func (c *cli) auditCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "audit", Short: "List what was done, and by whom", Args: noArgs,
+	cmd := &cobra.Command{Use: "audit", Short: "List operations and their actors", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	cmd.AddCommand(c.auditListCommand())
 	return cmd
@@ -23,8 +23,8 @@ func (c *cli) auditListCommand() *cobra.Command {
 	var actor, plan string
 	cmd := &cobra.Command{
 		Use: "list", Short: "List audit entries, newest first", Args: noArgs,
-		Long: `List the entries of the audit trail, newest first: what happened to plans, and what was done to endpoints, deliveries, events,
-exports and the database's binding. docs/audit.md lists actors and entries; tranche export audit writes all of them.`,
+		Long: `List the entries of the audit trail, newest first: changes of plans, and operations on endpoints, deliveries, events,
+exports and the database's binding. docs/audit.md describes actors and entries; tranche export audit writes all entries.`,
 		Example: `  tranche audit list --actor cli:ada@ops1
   tranche audit list --subject ep_06eahexp7cwzkxpqjvcnh9tcw0
   tranche audit list --plan order-1042 --json`,
@@ -59,7 +59,8 @@ exports and the database's binding. docs/audit.md lists actors and entries; tran
 	return cmd
 }
 
-// printAudit prints a page of entries that was read with one more than limit.
+// printAudit prints a page of entries. The caller reads one entry more than limit, which shows
+// whether another page follows.
 func (c *cli) printAudit(entries []billing.AuditEntry, limit int) error {
 	list := handlers.ViewAuditPage(entries, limit)
 	if c.json {

@@ -22,12 +22,12 @@ func (c *cli) bindCommand() *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
 		Use:   "bind",
-		Short: "Make the database belong to the Stripe account of the key",
-		Long: `A database belongs to the Stripe account and mode it was first used with, and to the server or file it was made in. With
-another key it charges nothing. A copy is noticed only sometimes: a copied SQLite file with another inode, or a PostgreSQL
-database of another server or name. This command makes the database belong to the present key and place. Run it after a
-restore or a move, and never on a copy whose original still charges. Nothing is charged afterwards until everything that
-Stripe knows since the last sweep was compared; tranche restore-check shows how far that is.`,
+		Short: "Bind the database to the Stripe account of the key",
+		Long: `A database belongs to the Stripe account and mode it was first used with, and to the server or file it was created in. With
+another key nothing is charged. Tranche detects a copy only if it is a SQLite file with another inode, or a PostgreSQL
+database of another server or name. This command binds the database to the current key and place. Run it after a restore
+or a move, and never on a copy while the original still charges. Afterwards nothing is charged until all payments at
+Stripe since the last sweep are compared; tranche restore-check shows the progress.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.withGuard(cmd.Context(), func(g *binding.Guard, s *store.Store) error { return c.bind(cmd.Context(), g, s, yes) })
@@ -53,7 +53,7 @@ func (c *cli) withGuard(ctx context.Context, fn func(g *binding.Guard, s *store.
 	return c.withStore(ctx, func(_ config.Config, s *store.Store) error { return fn(binding.New(s, gateway, clk), s) })
 }
 
-// bind shows what the database belongs to and what it would belong to, asks, and binds.
+// bind shows the present and the new binding, asks for confirmation, and binds the database.
 func (c *cli) bind(ctx context.Context, g *binding.Guard, s *store.Store, yes bool) error {
 	held, present, err := g.State(ctx)
 	if err != nil {
@@ -82,7 +82,7 @@ func (c *cli) bind(ctx context.Context, g *binding.Guard, s *store.Store, yes bo
 	return c.printBinding(present)
 }
 
-// confirmed asks a question and says whether the answer was the wanted word.
+// confirmed asks a question and reports whether the answer was the given word.
 func (c *cli) confirmed(question, want string) bool {
 	fmt.Fprint(c.talk, question)
 	line, err := bufio.NewReader(c.in).ReadString('\n')

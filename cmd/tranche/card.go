@@ -16,7 +16,7 @@ import (
 )
 
 func (c *cli) cardCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "card", Short: "List, order and remove cards, and show what was agreed to", Args: noArgs,
+	cmd := &cobra.Command{Use: "card", Short: "List, order and remove cards, and show consents", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	cmd.AddCommand(c.cardListCommand(), c.cardShowCommand(), c.cardConsentCommand())
 	cmd.AddCommand(c.cardChangeCommands()...)
@@ -26,8 +26,8 @@ func (c *cli) cardCommand() *cobra.Command {
 func (c *cli) cardConsentCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "consent CARD|CHARGE|CUSTOMER", Short: "Print the consent a card was saved with, as evidence", Args: oneArg("card, charge or customer"),
-		Long: `Print what the customer agreed to when a card was saved: the text as it was shown, the plans and payments that it listed, when,
-from which address and with which browser. Name the card (card_… or pm_…), a charge (chg_…) for the card of its plan, or a customer (cust_…) for everything.`,
+		Long: `Print the customer's consent to saving a card: the text as shown, the plans and payments that it listed, the time, the IP
+address and the browser. Name the card (card_… or pm_…), a charge (chg_…) for the card of its plan, or a customer (cust_…) for all consents.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withStore(cmd.Context(), func(_ config.Config, s *store.Store) error {
 				filter, err := consentFilter(cmd.Context(), s, args[0])
@@ -44,7 +44,8 @@ from which address and with which browser. Name the card (card_… or pm_…), a
 	}
 }
 
-// consentFilter finds whose consent is asked for. Errors: billing.ErrNotFound.
+// consentFilter returns the filter for the consents of a card, charge or customer. Errors:
+// billing.ErrNotFound.
 func consentFilter(ctx context.Context, s *store.Store, id string) (billing.ConsentFilter, error) {
 	switch {
 	case strings.HasPrefix(id, "cust_"):
@@ -64,7 +65,7 @@ func consentFilter(ctx context.Context, s *store.Store, id string) (billing.Cons
 		card, err := billing.FindCard(ctx, s, id)
 		return billing.ConsentFilter{Card: card.ID}, err
 	}
-	return billing.ConsentFilter{}, usageError{fmt.Errorf("%q is no id of a card (card_… or pm_…), a charge (chg_…) or a customer (cust_…)", id)}
+	return billing.ConsentFilter{}, usageError{fmt.Errorf("%q is not the id of a card (card_… or pm_…), a charge (chg_…) or a customer (cust_…)", id)}
 }
 
 func (c *cli) printConsents(ctx context.Context, s *store.Store, consents []billing.Consent) error {
@@ -76,7 +77,7 @@ func (c *cli) printConsents(ctx context.Context, s *store.Store, consents []bill
 		return c.printJSON(handlers.ListView[handlers.ConsentView]{Object: "list", Data: views})
 	}
 	if len(consents) == 0 {
-		fmt.Fprintln(c.talk, "no consent is on record: the card was saved in a checkout that told of none")
+		fmt.Fprintln(c.talk, "no consent is on record: the card was saved in a checkout that sent none")
 	}
 	for i, one := range consents {
 		if i > 0 {
@@ -103,7 +104,7 @@ func (c *cli) printConsents(ctx context.Context, s *store.Store, consents []bill
 	return nil
 }
 
-// printListed prints a plan that a consent listed, with the payments that were to come.
+// printListed prints a plan that a consent listed, with its future payments.
 func (c *cli) printListed(p billing.ListedPlan) {
 	fmt.Fprintf(c.out, "%-10s %s\n", "Listed", strings.Join([]string{string(p.Plan), p.Reference, p.Text}, "  "))
 	for _, payment := range p.Payments {
@@ -118,7 +119,7 @@ func (c *cli) printListed(p billing.ListedPlan) {
 	}
 }
 
-// cardOf names a card by what is printed on it.
+// cardOf describes a card by id, brand, last four digits and status.
 func cardOf(ctx context.Context, s *store.Store, id billing.CardID) (string, error) {
 	if id == "" {
 		return "none was saved", nil
@@ -134,5 +135,5 @@ func consentPlace(s billing.ConsentSource) string {
 	if s == billing.ConsentPage {
 		return "the recovery page"
 	}
-	return "the merchant's checkout, as the merchant told"
+	return "the merchant's checkout, as reported by the merchant"
 }

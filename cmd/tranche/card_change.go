@@ -18,9 +18,9 @@ import (
 
 func (c *cli) cardListCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "list CUSTOMER", Short: "List a customer's cards in the order in which they are charged", Args: oneArg("customer"),
-		Long: `List the cards of a customer, by id or by your reference: the default card, its backups in order, those without a place by age,
-and then those that can't be charged, with the reason. A card that expires before a charge it is to pay is marked.`,
+		Use: "list CUSTOMER", Short: "List a customer's cards in the order of charging", Args: oneArg("customer"),
+		Long: `List the cards of a customer, by id or by your reference: the default card, its backups in order, cards without a place by age,
+and then cards that can't be charged, with the reason. A card that expires before one of its charges is marked.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withStore(cmd.Context(), func(cfg config.Config, s *store.Store) error {
 				clk, err := clock.Parse(cfg.Clock)
@@ -73,8 +73,8 @@ func (c *cli) cardShowCommand() *cobra.Command {
 	}
 }
 
-// cardChangeCommand is a command that changes a customer's cards. Each can be rehearsed; what can't
-// be taken back asks first.
+// cardChangeCommand is a command that changes a customer's cards. Every such command has a dry run;
+// a change that can't be undone asks for confirmation.
 type cardChangeCommand struct {
 	use, short, long string
 	args             cobra.PositionalArgs
@@ -118,14 +118,14 @@ func (c *cli) cardChange(spec cardChangeCommand) *cobra.Command {
 	return cmd
 }
 
-// printHandover says what becomes of the plans of a card, and why.
+// printHandover prints which card each plan of a removed card is charged on next, and the reason.
 func (c *cli) printHandover(d operator.CardChange) {
 	for _, p := range d.Plans {
 		if p.Card == "" {
 			fmt.Fprintf(c.talk, "plan %s: its next charge asks the customer for a card: %s\n", p.Reference, p.Why)
 			continue
 		}
-		fmt.Fprintf(c.talk, "plan %s: is charged on %s from now on: %s\n", p.Reference, p.Card, p.Why)
+		fmt.Fprintf(c.talk, "plan %s: %s is charged from now on: %s\n", p.Reference, p.Card, p.Why)
 	}
 }
 
@@ -147,7 +147,7 @@ func (c *cli) cardOrderCommand() *cobra.Command {
 	return c.cardChange(cardChangeCommand{
 		use: "order CUSTOMER CARD...", short: "Put a customer's cards in order: the default card, then its backups", args: func(_ *cobra.Command, args []string) error {
 			if len(args) < 2 {
-				return usageError{errors.New("tranche card order wants a customer and at least one card")}
+				return usageError{errors.New("tranche card order needs a customer and at least one card")}
 			}
 			return nil
 		},
@@ -168,7 +168,7 @@ func (c *cli) cardOrderCommand() *cobra.Command {
 func (c *cli) cardDefaultCommand() *cobra.Command {
 	return c.cardChange(cardChangeCommand{
 		use: "default CARD", short: "Make a card its customer's default card", args: oneArg("card"),
-		long: "Make a card its customer's default card: new plans are charged on it. A plan that has its card keeps it; `tranche plan card` changes that.",
+		long: "Make a card its customer's default card: new plans are charged on it. Existing plans keep their card; `tranche plan card` changes it.",
 		do: func(ctx context.Context, _ *store.Store, to operator.Store, args []string, now time.Time) (operator.CardChange, error) {
 			return operator.DefaultCard(ctx, to, billing.CardID(args[0]), now)
 		},
@@ -178,8 +178,8 @@ func (c *cli) cardDefaultCommand() *cobra.Command {
 func (c *cli) cardReleaseCommand() *cobra.Command {
 	var note string
 	cmd := c.cardChange(cardChangeCommand{
-		use: "release CARD", short: "Let a held card be charged again: somebody agreed to it", args: oneArg("card"),
-		question: "The card is charged again for everything that falls due.", word: "release",
+		use: "release CARD", short: "Release a held card, so that it is charged again", args: oneArg("card"),
+		question: "The card is charged again for all due charges.", word: "release",
 		do: func(ctx context.Context, _ *store.Store, to operator.Store, args []string, now time.Time) (operator.CardChange, error) {
 			return operator.ReleaseCard(ctx, to, billing.CardID(args[0]), note, now)
 		},
@@ -191,15 +191,15 @@ func (c *cli) cardReleaseCommand() *cobra.Command {
 func (c *cli) cardRemoveCommand() *cobra.Command {
 	var heir string
 	cmd := c.cardChange(cardChangeCommand{
-		use: "remove CARD", short: "Remove a card from its customer for good, here and at Stripe", args: oneArg("card"),
-		long: `Remove a card: nothing is charged on it from this moment on, and a running serve removes it at Stripe, however long that takes.
-Plans that it was charged for go over to the card that --to names. Without that they go over to the customer's next card if the
-customer agreed to it; else their next charge asks for a card. It can't be undone.`,
-		question: "The card is removed for good.", word: "remove",
+		use: "remove CARD", short: "Remove a card permanently, here and at Stripe", args: oneArg("card"),
+		long: `Remove a card: nothing more is charged on it, and a running serve detaches it at Stripe and retries until that succeeds.
+Its plans are charged on the card in --to from now on. Without --to they are charged on the customer's next card if the
+customer agreed to it; otherwise their next charge asks for a card. Removal can't be undone.`,
+		question: "The card is removed permanently.", word: "remove",
 		do: func(ctx context.Context, _ *store.Store, to operator.Store, args []string, now time.Time) (operator.CardChange, error) {
 			return operator.RemoveCard(ctx, to, billing.CardID(args[0]), billing.CardID(heir), now)
 		},
 	})
-	cmd.Flags().StringVar(&heir, "to", "", "`CARD` that is charged in its place: our id or Stripe's (pm_…)")
+	cmd.Flags().StringVar(&heir, "to", "", "the replacement `CARD`: Tranche's id or Stripe's (pm_…)")
 	return cmd
 }

@@ -8,8 +8,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// TestACardIsRemovedByCommand: what becomes of its plans is said before it is asked for, and
-// removed is removed.
+// TestACardIsRemovedByCommand: the command prints the new card of each plan before it asks for
+// confirmation, and the removal is permanent.
 func TestACardIsRemovedByCommand(t *testing.T) {
 	t.Parallel()
 	s, charge, command := failedCharge(t)

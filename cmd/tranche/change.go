@@ -18,13 +18,13 @@ import (
 	"tranche/internal/store"
 )
 
-// changeCommand is a command that changes a plan that is under way. Each can be rehearsed; one that
-// drops money or moves it asks first.
+// changeCommand is a command that changes a running plan. Every such command has a dry run; a
+// change that drops or moves money asks for confirmation.
 type changeCommand struct {
 	use, short, long string
-	noun             string // what its argument names: plan or charge
-	// question says what is about to happen, and word is what is typed to agree; empty where
-	// nothing is asked.
+	noun             string // the kind of its argument: plan or charge
+	// question describes the change, and word is the confirmation to type; empty if the command does
+	// not ask.
 	question, word string
 	do             changeFunc
 }
@@ -64,22 +64,22 @@ func (c *cli) change(spec changeCommand) *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "show what the plan would be; change nothing")
-	cmd.Flags().BoolVar(&quiet, "quiet", false, "do not tell the customer")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "show the changed plan; change nothing")
+	cmd.Flags().BoolVar(&quiet, "quiet", false, "do not mail the customer")
 	if spec.word != "" {
 		cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	}
 	return cmd
 }
 
-// quietly has a change made without telling the customer.
+// quietly returns a change that does not mail the customer.
 func quietly(do changeFunc) changeFunc {
 	return func(ctx context.Context, s operator.Store, id string, now time.Time) (operator.Result, error) {
 		return do(ctx, operator.Quietly(s), id, now)
 	}
 }
 
-// rehearsed shows what would become of the plan, and then does it if that is agreed to.
+// rehearsed shows the changed plan, and makes the change if the operator confirms it.
 func (c *cli) rehearsed(ctx context.Context, s *store.Store, rules billing.Rules, spec changeCommand, id string, now time.Time, dryRun bool) error {
 	would, err := spec.do(ctx, operator.Rehearse(operator.Under(s, rules)), id, now)
 	if err != nil {
@@ -110,7 +110,7 @@ func (c *cli) rehearsed(ctx context.Context, s *store.Store, rules billing.Rules
 	return c.changed(ctx, s, rules, spec, id, now)
 }
 
-// uncollected is what is still to be collected.
+// uncollected returns the sum of the charges that are still to be collected.
 func uncollected(charges []billing.Charge) (sum int64) {
 	for _, ch := range charges {
 		if !ch.Status.Ended() {
@@ -120,7 +120,7 @@ func uncollected(charges []billing.Charge) (sum int64) {
 	return sum
 }
 
-// changed carries the change out and shows the plan.
+// changed makes the change and shows the plan.
 func (c *cli) changed(ctx context.Context, s *store.Store, rules billing.Rules, spec changeCommand, id string, now time.Time) error {
 	result, err := spec.do(ctx, operator.Under(s, rules), id, now)
 	if err != nil {
@@ -147,7 +147,7 @@ func (c *cli) showPlan(d billing.Details) error {
 
 func (c *cli) planVersionsCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "versions PLAN", Short: "List what was agreed of a plan, and each change of it", Args: oneArg("plan"),
+		Use: "versions PLAN", Short: "List a plan's agreement and each change of it", Args: oneArg("plan"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withStore(cmd.Context(), func(_ config.Config, s *store.Store) error {
 				plan, err := billing.FindPlan(cmd.Context(), s, args[0])

@@ -10,7 +10,7 @@ import (
 	"tranche/internal/operator"
 )
 
-// planChangeCommands change a whole plan that is under way.
+// planChangeCommands returns the commands that change a running plan as a whole.
 func (c *cli) planChangeCommands() []*cobra.Command {
 	return []*cobra.Command{
 		c.planRemainingCommand(), c.planFeeCommand(), c.planExtendCommand(), c.planPayAllCommand(), c.planRestartCommand(), c.planCardCommand(),
@@ -44,13 +44,13 @@ func (c *cli) planFeeCommand() *cobra.Command {
 	var due, reason string
 	cmd := c.change(changeCommand{
 		use: "fee PLAN", short: "Add one more charge at a date", noun: "plan",
-		question: "The customer is charged more than was agreed.", word: "fee",
+		question: "The customer is charged more than agreed.", word: "fee",
 		do: func(ctx context.Context, s operator.Store, id string, now time.Time) (operator.Result, error) {
 			return operator.AddFee(ctx, s, billing.PlanID(id), amount, due, reason, now)
 		},
 	})
 	cmd.Flags().Int64Var(&amount, "amount", 0, "`AMOUNT` in minor units")
-	cmd.Flags().StringVar(&due, "due", "", "`DATE` on which it is charged, or an instant")
+	cmd.Flags().StringVar(&due, "due", "", "`DATE` of the charge, or an instant")
 	cmd.Flags().StringVar(&reason, "reason", "", "`WHY`, for the record")
 	_ = cmd.MarkFlagRequired("amount")
 	_ = cmd.MarkFlagRequired("due")
@@ -61,37 +61,37 @@ func (c *cli) planExtendCommand() *cobra.Command {
 	var e operator.Extension
 	cmd := c.change(changeCommand{
 		use: "extend PLAN", short: "Add more parts at the end, at the plan's interval", noun: "plan",
-		question: "The customer is charged more than was agreed.", word: "extend",
+		question: "The customer is charged more than agreed.", word: "extend",
 		do: func(ctx context.Context, s operator.Store, id string, now time.Time) (operator.Result, error) {
 			return operator.Extend(ctx, s, billing.PlanID(id), e, now)
 		},
 	})
 	cmd.Flags().IntVar(&e.Parts, "parts", 1, "`NUMBER` of parts to add")
-	cmd.Flags().Int64Var(&e.Amount, "amount", 0, "`AMOUNT` of each; that of the last one if left out")
-	cmd.Flags().StringVar(&e.Every, "every", "", "`INTERVAL`, such as \"1 month\", where the plan has none of its own")
+	cmd.Flags().Int64Var(&e.Amount, "amount", 0, "`AMOUNT` of each part; default: the amount of the last part")
+	cmd.Flags().StringVar(&e.Every, "every", "", "`INTERVAL`, such as \"1 month\", if the plan has none of its own")
 	return cmd
 }
 
 func (c *cli) planPayAllCommand() *cobra.Command {
 	var discount int64
 	cmd := c.change(changeCommand{
-		use: "pay-all PLAN", short: "Have all that is left paid now, in one charge", noun: "plan",
+		use: "pay-all PLAN", short: "Collect everything unpaid now, in one charge", noun: "plan",
 		question: "The saved card is charged at once.", word: "pay",
 		do: func(ctx context.Context, s operator.Store, id string, now time.Time) (operator.Result, error) {
 			return operator.PayAll(ctx, s, billing.PlanID(id), discount, now)
 		},
 	})
-	cmd.Flags().Int64Var(&discount, "discount", 0, "`AMOUNT` that is taken off")
+	cmd.Flags().Int64Var(&discount, "discount", 0, "`AMOUNT` to deduct")
 	return cmd
 }
 
 func (c *cli) planRestartCommand() *cobra.Command {
 	var missed string
 	cmd := c.change(changeCommand{
-		use: "restart PLAN", short: "Let a defaulted plan collect again", noun: "plan",
-		question: "What was given up is charged.", word: "restart",
-		long: `Restart a plan that was given up, by id or by your reference. One charge that is due is made at once; more than one need
---missed. --dry-run shows what would be charged, and when.`,
+		use: "restart PLAN", short: "Resume the charges of a defaulted plan", noun: "plan",
+		question: "Unpaid charges of the plan are made.", word: "restart",
+		long: `Restart a defaulted plan, by id or by your reference. A single due charge is made at once; more than one need --missed.
+--dry-run shows the charges and their times.`,
 		do: func(ctx context.Context, s operator.Store, id string, now time.Time) (operator.Result, error) {
 			return operator.Restart(ctx, s, billing.PlanID(id), operator.Missed(missed), now)
 		},
@@ -108,7 +108,7 @@ func (c *cli) planCardCommand() *cobra.Command {
 			return operator.UseCard(ctx, s, billing.PlanID(id), billing.CardID(card), now)
 		},
 	})
-	cmd.Flags().StringVar(&card, "card", "", "`CARD` that is charged: our id or Stripe's (pm_…)")
+	cmd.Flags().StringVar(&card, "card", "", "`CARD` to charge: Tranche's id or Stripe's (pm_…)")
 	_ = cmd.MarkFlagRequired("card")
 	return cmd
 }
@@ -116,14 +116,14 @@ func (c *cli) planCardCommand() *cobra.Command {
 func (c *cli) planCatchUpCommand() *cobra.Command {
 	var choice string
 	cmd := c.change(changeCommand{
-		use: "catch-up PLAN", short: "Choose what becomes of charges that an outage misses", noun: "plan",
-		long: `Choose what becomes of charges that an outage misses: daily charges a customer once a day, all charges everything at once,
-latest charges the last period only, and none skips what was missed. latest and none are for recurring plans.`,
+		use: "catch-up PLAN", short: "Choose how charges that an outage misses are made", noun: "plan",
+		long: `Choose how charges that an outage misses are made: "daily" charges a customer once a day, "all" makes all missed charges at
+once, "latest" charges only the last period, and "none" skips all missed charges. "latest" and "none" are for recurring plans.`,
 		do: func(ctx context.Context, s operator.Store, id string, now time.Time) (operator.Result, error) {
 			return operator.SetCatchUp(ctx, s, billing.PlanID(id), billing.CatchUpOf(choice), now)
 		},
 	})
-	cmd.Flags().StringVar(&choice, "catch-up", "", "`WHAT` becomes of missed charges: daily, all, latest or none")
+	cmd.Flags().StringVar(&choice, "catch-up", "", "`HOW` missed charges are made: daily, all, latest or none")
 	_ = cmd.MarkFlagRequired("catch-up")
 	return cmd
 }
@@ -133,10 +133,10 @@ func (c *cli) planCancelCommand() *cobra.Command {
 	var refund bool
 	cmd := c.change(changeCommand{
 		use: "cancel PLAN", short: "End a plan: nothing more is charged", noun: "plan",
-		long: `Cancel a plan, by id or by your reference. What was paid stays paid; with --refund all that was paid through Stripe is
-given back. Open PaymentIntents are canceled at Stripe, and refunds made, by a running serve. A canceled plan can't be
-resumed; to stop for a while, pause it.`,
-		question: "Cancel it for good?", word: "cancel",
+		long: `Cancel a plan, by id or by your reference. Payments already made are kept; with --refund all payments made through
+Stripe are refunded. A running serve cancels open PaymentIntents at Stripe and requests the refunds. A canceled plan can't be
+resumed; to stop it temporarily, pause it.`,
+		question: "Cancel the plan permanently?", word: "cancel",
 		do: func(ctx context.Context, s operator.Store, id string, now time.Time) (operator.Result, error) {
 			if refund {
 				return operator.CancelAndRefund(ctx, s, billing.PlanID(id), reason, now)
@@ -145,6 +145,6 @@ resumed; to stop for a while, pause it.`,
 		},
 	})
 	cmd.Flags().StringVar(&reason, "reason", "", "`WHY`, for the record")
-	cmd.Flags().BoolVar(&refund, "refund", false, "give back what was paid through Stripe")
+	cmd.Flags().BoolVar(&refund, "refund", false, "refund all payments made through Stripe")
 	return cmd
 }

@@ -18,7 +18,7 @@ import (
 )
 
 func (c *cli) chargeCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "charge", Short: "List, show and change charges, and try one again", Args: noArgs,
+	cmd := &cobra.Command{Use: "charge", Short: "List, show, change and retry charges", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	cmd.AddCommand(c.chargeListCommand(), c.chargeShowCommand(), c.chargeRetryCommand())
 	cmd.AddCommand(c.chargeChangeCommands()...)
@@ -30,9 +30,9 @@ func (c *cli) chargeListCommand() *cobra.Command {
 	var status, before string
 	var overdue bool
 	cmd := &cobra.Command{
-		Use: "list", Short: "List charges, with why one waits or failed", Args: noArgs,
-		Long: `List charges, newest first. With --status, those that may still be paid, what fell due first at the top; with --overdue,
-those that should have been tried by now, the latest at the top.`,
+		Use: "list", Short: "List charges, with the reason if one waits or failed", Args: noArgs,
+		Long: `List charges, newest first. With --status, list charges that may still be paid, in due order. With --overdue, list charges
+that should have been tried by now, starting with the one that has waited longest.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkList(f.Limit, status, billing.OpenChargeStatuses()...); err != nil {
 				return err
@@ -70,7 +70,7 @@ type chargeLine struct {
 	Plan billing.PlanID `json:"plan"`
 }
 
-// viewCharges writes charges with those of their attempts and incidents that d holds.
+// viewCharges returns the JSON of charges, with their attempts and incidents in d.
 func viewCharges(charges []billing.Charge, d billing.Details) []chargeLine {
 	lines := make([]chargeLine, len(charges))
 	for i, ch := range charges {
@@ -95,7 +95,7 @@ func (c *cli) printCharges(charges []billing.Charge) error {
 
 func (c *cli) chargeShowCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "show CHARGE", Short: "Show a charge with its attempts and why it waits or failed", Args: oneArg("charge"),
+		Use: "show CHARGE", Short: "Show a charge, its attempts and why it waits or failed", Args: oneArg("charge"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withStore(cmd.Context(), func(_ config.Config, s *store.Store) error {
 				ch, err := s.Charge(cmd.Context(), billing.ChargeID(args[0]))
@@ -154,10 +154,10 @@ func (c *cli) printAttempts(attempts []billing.Attempt, zone string) {
 func (c *cli) chargeRetryCommand() *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
-		Use: "retry CHARGE", Short: "Have a charge tried again at once", Args: oneArg("charge"),
-		Long: `Make a charge that failed, waits for the customer or was put off due now: a running serve then tries it, with the saved
-card, on the same PaymentIntent. It is refused, with the reason, when the charge is paid or stopped, when an attempt may
-still turn out to have taken the money, when the plan does not collect, or when there is no active card.`,
+		Use: "retry CHARGE", Short: "Retry a charge at once", Args: oneArg("charge"),
+		Long: `Make a charge due now that failed, waits for the customer or was deferred. A running serve then tries it with the saved
+card, on the same PaymentIntent. The command is refused, with the reason, if the charge is paid or stopped, if an earlier
+attempt may still succeed, if the plan does not collect, or if there is no active card.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withStore(cmd.Context(), func(cfg config.Config, s *store.Store) error {
 				clk, err := clock.Parse(cfg.Clock)
@@ -175,7 +175,7 @@ still turn out to have taken the money, when the plan does not collect, or when 
 				if err != nil {
 					return err
 				}
-				fmt.Fprintln(c.talk, "it is due now; a running serve tries it")
+				fmt.Fprintln(c.talk, "the charge is due now; a running serve tries it")
 				return c.printCharges([]billing.Charge{ch})
 			})
 		},
@@ -184,7 +184,7 @@ still turn out to have taken the money, when the plan does not collect, or when 
 	return cmd
 }
 
-// mayRetry shows what would be charged and asks.
+// mayRetry shows the charge and asks for confirmation.
 func (c *cli) mayRetry(cmd *cobra.Command, s *store.Store, id billing.ChargeID) bool {
 	ch, err := s.Charge(cmd.Context(), id)
 	if err != nil {

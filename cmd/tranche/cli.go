@@ -30,11 +30,11 @@ const (
 	exitOK      = 0
 	exitFailed  = 1
 	exitUsage   = 2 // the command line or the configuration is wrong
-	exitPartial = 3 // some of it was done
-	exitDown    = 4 // a service that is needed is down
+	exitPartial = 3 // a part of the work was done
+	exitDown    = 4 // a required service is down
 )
 
-// cli is what every command shares. Data goes to out, talk to talk.
+// cli holds what all commands share. Commands write data to out, and messages to talk.
 type cli struct {
 	env       func(string) string
 	in        io.Reader
@@ -44,7 +44,7 @@ type cli struct {
 	json       bool
 }
 
-// usageError is a command line that can't be taken.
+// usageError is a fault in the command line.
 type usageError struct{ error }
 
 func (c *cli) root() *cobra.Command {
@@ -55,7 +55,7 @@ func (c *cli) root() *cobra.Command {
 
   tranche demo                 see it work: no account, no network, under half a minute
   tranche serve                run it: webhooks, API, workers and scheduler in one process
-  tranche plan create --help   make a plan from the command line
+  tranche plan create --help   create a plan from the command line
 
 Settings come from the environment, or from a TOML file (--config); ` + "`tranche help settings`" + ` lists them.
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 partly done, 4 a service is down.`,
@@ -77,8 +77,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 partly done, 4 a
 	return root
 }
 
-// checkWords refuses arguments and flags that are no text: the database keeps what many of them
-// say.
+// checkWords refuses arguments and flags that are not valid text, because many of them are stored
+// in the database.
 func checkWords(cmd *cobra.Command, args []string) error {
 	var faults []string
 	for i, arg := range args {
@@ -97,8 +97,7 @@ func checkWords(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// checkList refuses a list's limit or status that would quietly list something else. An empty
-// status is any.
+// checkList refuses an invalid limit or status of a list. An empty status means any.
 func checkList[S ~string](limit int, status string, known ...S) error {
 	if limit < 1 || limit > billing.MaxPage {
 		return usageError{fmt.Errorf("--limit %d is not a number from 1 to %d", limit, billing.MaxPage)}
@@ -120,7 +119,7 @@ func (c *cli) report(err error) int {
 	var invalid *billing.InvalidError
 	switch {
 	case errors.As(err, &settings):
-		fmt.Fprintln(c.talk, "tranche: hint: `tranche help settings` says what each setting is for")
+		fmt.Fprintln(c.talk, "tranche: hint: `tranche help settings` describes each setting")
 		return exitUsage
 	case errors.As(err, &usage):
 		fmt.Fprintln(c.talk, "tranche: hint: add --help to the command")
@@ -138,8 +137,8 @@ func (c *cli) report(err error) int {
 	return exitFailed
 }
 
-// isMismatch says whether key and database do not belong together, which is a fault of the
-// configuration.
+// isMismatch reports whether the key and the database do not belong together, which is a fault of
+// the configuration.
 func isMismatch(err error) bool {
 	_, ok := errors.AsType[*binding.MismatchError](err)
 	return ok
@@ -185,8 +184,8 @@ func (c *cli) withStore(ctx context.Context, fn func(cfg config.Config, s *store
 	return errors.Join(fn(cfg, s), s.Close())
 }
 
-// withReader runs fn on the database for a command that changes nothing: it is not even migrated,
-// and none is made.
+// withReader runs fn on the database for a command that changes nothing. It neither migrates nor
+// creates the database.
 func (c *cli) withReader(ctx context.Context, fn func(cfg config.Config, s *store.Store) error) error {
 	cfg, err := c.config(nil, config.Needs{})
 	if err != nil {
@@ -199,10 +198,10 @@ func (c *cli) withReader(ctx context.Context, fn func(cfg config.Config, s *stor
 	return errors.Join(fn(cfg, s), s.Close())
 }
 
-// onStore is how the database is opened for a command: withStore or withReader.
+// onStore opens the database for a command: withStore or withReader.
 type onStore = func(ctx context.Context, fn func(cfg config.Config, s *store.Store) error) error
 
-// withPlanner runs fn with what makes plans: the database and Stripe.
+// withPlanner runs fn with a planner on the database and Stripe.
 func (c *cli) withPlanner(ctx context.Context, open onStore, fn func(p *planning.Planner, rules billing.Rules) error) error {
 	cfg, err := c.config(nil, config.NeedsStripe)
 	if err != nil {
@@ -237,7 +236,7 @@ func (c *cli) printJSON(v any) error {
 	return enc.Encode(v)
 }
 
-// isPolicyFault says whether the file of dunning policies is wrong.
+// isPolicyFault reports whether the error is a fault in the file of dunning policies.
 func isPolicyFault(err error) bool {
 	_, ok := errors.AsType[*dunning.PolicyError](err)
 	return ok

@@ -19,10 +19,10 @@ import (
 func (c *cli) customerEraseCommand() *cobra.Command {
 	var yes, dryRun bool
 	cmd := &cobra.Command{
-		Use: "erase CUSTOMER", Short: "Remove a customer's personal data for good, and keep the ledger", Args: oneArg("customer"),
-		Long: `Remove the personal data of a customer, by id or by your reference: name, address, reference, cards' numbers and dates, mails, the bodies of
-Stripe's events, addresses in the evidence of consent. Amounts, dates, states and ids stay. It can't be undone. Plans must be over
-and cards removed. What Stripe and your backups hold is not touched: docs/erasure.md says what stays where.`,
+		Use: "erase CUSTOMER", Short: "Erase a customer's personal data, and keep the ledger", Args: oneArg("customer"),
+		Long: `Erase the personal data of a customer, by id or by your reference: name, address, reference, cards' numbers and dates, mails, the bodies of
+Stripe's events, IP addresses in the evidence of consent. Amounts, dates, states and ids are kept. Erasure can't be undone. All plans must
+be finished and all cards removed first. Data at Stripe and in your backups is not affected: see docs/erasure.md.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withStore(cmd.Context(), func(cfg config.Config, s *store.Store) error {
 				clk, err := clock.Parse(cfg.Clock)
@@ -37,7 +37,7 @@ and cards removed. What Stripe and your backups hold is not touched: docs/erasur
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say from how many rows something would be removed; remove nothing")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "count the rows that would change; remove nothing")
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	return cmd
 }

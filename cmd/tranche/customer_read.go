@@ -32,8 +32,8 @@ func (c *cli) customerListCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().IntVar(&limit, "limit", 50, "at most `N`")
-	cmd.Flags().StringVar(&before, "before", "", "only customers older than this `ID`: the last one of the list before")
-	cmd.Flags().StringVar(&stripeCustomer, "stripe-customer", "", "only those of this Stripe customer (`cus_…`)")
+	cmd.Flags().StringVar(&before, "before", "", "only customers older than this `ID`: the last one of the previous page")
+	cmd.Flags().StringVar(&stripeCustomer, "stripe-customer", "", "only customers with this Stripe customer (`cus_…`)")
 	return cmd
 }
 
@@ -108,7 +108,8 @@ func (c *cli) printWallet(w billing.Wallet, now time.Time) error {
 	return nil
 }
 
-// printCards prints cards in order, with why one is not charged and what it will not last for.
+// printCards prints cards in order. A remark gives the reason why a card is not charged, or the
+// first charge after its expiry.
 func (c *cli) printCards(w billing.Wallet, now time.Time) {
 	tab := newTable("PLACE", "CARD", "BRAND", "ENDS", "EXPIRES", "STATUS", "REMARK")
 	for _, card := range w.Cards {

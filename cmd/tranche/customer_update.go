@@ -22,8 +22,8 @@ func (c *cli) customerUpdateCommand() *cobra.Command {
 	var yes, dryRun bool
 	cmd := &cobra.Command{
 		Use: "update CUSTOMER", Short: "Change address, name, locale, time zone or Stripe customer", Args: oneArg("customer"),
-		Long: `Change what is known of a customer, named by id or by your reference. Another time zone moves what is not tried yet to the same
-date and time of day there, and asks first. A flag that is given empty empties the field.`,
+		Long: `Change a customer, by id or by your reference. Another time zone moves charges that were not tried yet to the same
+date and time of day there, and asks for confirmation. A flag with an empty value clears the field.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var change operator.CustomerChange
 			for _, f := range []struct {
@@ -53,12 +53,12 @@ date and time of day there, and asks first. A flag that is given empty empties t
 	cmd.Flags().StringVar(&zone, "timezone", "", "`ZONE`, such as Europe/London")
 	cmd.Flags().StringVar(&stripeCustomer, "stripe-customer", "", "the Stripe customer (`cus_…`) that takes new cards")
 	cmd.MarkFlagsOneRequired("email", "name", "locale", "timezone", "stripe-customer")
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "show what would be changed and which charges would move; change nothing")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "show the change and the charges that would move; change nothing")
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	return cmd
 }
 
-// withRules runs fn on the database, under the rules of the settings.
+// withRules runs fn on the database, with the rules of the settings.
 func (c *cli) withRules(ctx context.Context, fn func(s *store.Store, rules billing.Rules, now time.Time) error) error {
 	return c.withStore(ctx, func(cfg config.Config, s *store.Store) error {
 		clk, err := clock.Parse(cfg.Clock)
@@ -113,7 +113,7 @@ func (c *cli) printUpdate(u operator.CustomerUpdate, dryRun bool) error {
 	return nil
 }
 
-// printMoved says before it is done which charges move.
+// printMoved lists the charges that will move, before the confirmation.
 func (c *cli) printMoved(u operator.CustomerUpdate) {
 	for _, m := range u.Moved {
 		fmt.Fprintf(c.talk, "charge %s moves from %s to %s\n", m.Charge, localTime(m.Was, ""), localTime(m.DueAt, u.Customer.TimeZone))

@@ -17,7 +17,7 @@ import (
 )
 
 func (c *cli) deliveryCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "delivery", Short: "List and show messages to your endpoints, and send them again", Args: noArgs,
+	cmd := &cobra.Command{Use: "delivery", Short: "List, show and resend messages to your endpoints", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	cmd.AddCommand(c.deliveryListCommand(), c.deliveryShowCommand(), c.deliveryReplayCommand())
 	return cmd
@@ -27,7 +27,7 @@ func (c *cli) deliveryListCommand() *cobra.Command {
 	var f billing.DeliveryFilter
 	var status, endpoint, message, before string
 	cmd := &cobra.Command{
-		Use: "list", Short: "List deliveries, newest first, with what the endpoint answered", Args: noArgs,
+		Use: "list", Short: "List deliveries, newest first, with the endpoint's response", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkList(f.Limit, status, billing.DeliveryStatuses()...); err != nil {
 				return err
@@ -116,10 +116,10 @@ func (c *cli) deliveryReplayCommand() *cobra.Command {
 	var endpoint, since string
 	var delivered bool
 	cmd := &cobra.Command{
-		Use: "replay [DELIVERY]", Short: "Send a delivery, or all that an endpoint has missed, again",
-		Long: `Send one delivery again, or with --endpoint and --since everything since that time that the endpoint has not taken, whether it
-was ever sent or not; with --delivered also what it has taken. A running serve sends it at once. The webhook-id is the same
-as before, so a receiver that keeps ids tells what it has seen. Messages are kept for 30 days.`,
+		Use: "replay [DELIVERY]", Short: "Resend a delivery, or all messages that an endpoint missed",
+		Long: `Resend one delivery, or with --endpoint and --since all messages since that time that the endpoint has not accepted, including
+messages that were never sent; with --delivered also those it accepted. A running serve sends them at once. The webhook-id
+stays the same, so a receiver that stores ids recognizes repeated messages. Messages are kept for 30 days.`,
 		Example: `  tranche delivery replay dlv_06eahexp7ddw6z9n7ay1k3n5n4
   tranche delivery replay --endpoint ep_06eahexp7cwzkxpqjvcnh9tcw0 --since 2026-05-01T08:00:00Z`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -139,9 +139,9 @@ as before, so a receiver that keeps ids tells what it has seen. Messages are kep
 			return c.replayMany(cmd, billing.EndpointID(endpoint), from, delivered)
 		},
 	}
-	cmd.Flags().StringVar(&endpoint, "endpoint", "", "everything that this endpoint `ID` has missed")
+	cmd.Flags().StringVar(&endpoint, "endpoint", "", "all messages that this endpoint `ID` missed")
 	cmd.Flags().StringVar(&since, "since", "", "messages of this `TIME` or later, such as 2026-05-01T08:00:00Z")
-	cmd.Flags().BoolVar(&delivered, "delivered", false, "what was delivered, too")
+	cmd.Flags().BoolVar(&delivered, "delivered", false, "also messages that were delivered")
 	return cmd
 }
 
@@ -151,7 +151,7 @@ func (c *cli) replayOne(cmd *cobra.Command, id billing.DeliveryID) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintln(c.talk, "it is due now; a running serve sends it")
+		fmt.Fprintln(c.talk, "the delivery is due now; a running serve sends it")
 		return c.printDeliveries([]billing.WebhookDelivery{d})
 	})
 }

@@ -11,15 +11,15 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// demoRate is how fast the demo's calendar runs: six days a second, so that three months pass in
-// sixteen.
+// demoRate is the speed of the demo's clock: six days a second, so that three months pass in
+// sixteen seconds.
 const demoRate = 6 * 24 * 60 * 60
 
-// demoLead is how far the calendar runs, in real time, past the last look at the story: on a busy
-// machine the months take longer, and the same things happen in them.
+// demoLead is how long, in real time, the clock may run ahead of the last step of the story. On a
+// busy machine the demo then takes longer, but the same things happen in each month.
 const demoLead = 100 * time.Millisecond
 
-// demoPatience ends a demo that does not settle.
+// demoPatience is the timeout of a demo that does not finish.
 const demoPatience = 2 * time.Minute
 
 func (c *cli) demoCommand() *cobra.Command {
@@ -27,10 +27,10 @@ func (c *cli) demoCommand() *cobra.Command {
 	var logFile string
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Watch three months of plans in sixteen seconds, without account or network",
-		Long: `Run the production code against the built-in Stripe simulator, an SQLite file, the embedded queue and a mail server in
-the process, on a clock that runs six days a second. Six customers pay by plan, with the five test cards of Stripe's
-guide and one more. It prints what happens as it happens, then a ledger that is checked against the simulator's record.`,
+		Short: "Simulate three months of plans in sixteen seconds, offline",
+		Long: `Run the production code against the built-in Stripe simulator, a SQLite file, the embedded queue and a mail server in the
+process, on a clock that runs six days a second. Six customers have plans, with the five test cards of Stripe's guide and
+one more. The demo prints each step as it happens, then a ledger that is checked against the simulator's record.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			dir := keep
@@ -45,7 +45,7 @@ guide and one more. It prints what happens as it happens, then a ledger that is 
 			return c.runDemo(cmd.Context(), dir, logFile)
 		},
 	}
-	cmd.Flags().StringVar(&keep, "keep", "", "keep the database in this `DIR`, to look at with the other commands")
+	cmd.Flags().StringVar(&keep, "keep", "", "keep the database in this `DIR`, for use with the other commands")
 	cmd.Flags().StringVar(&logFile, "log", "", "write the log of the process to this `FILE`")
 	return cmd
 }
@@ -53,7 +53,7 @@ guide and one more. It prints what happens as it happens, then a ledger that is 
 func (c *cli) runDemo(ctx context.Context, dir, logFile string) (err error) {
 	story := c.out
 	if c.json {
-		story = c.talk // the document has standard output to itself
+		story = c.talk // standard output holds only the JSON document
 	}
 	var log = io.Discard
 	if logFile != "" {

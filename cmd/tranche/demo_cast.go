@@ -6,25 +6,25 @@ import (
 	"tranche/internal/billing"
 )
 
-// actor is one customer of the demo, and the plan that is agreed with them.
+// actor is one customer of the demo, with the customer's plan.
 type actor struct {
 	name  string
 	card  string // the test card's number
-	about string // what Stripe's guide says of the card
+	about string // the behavior of the card in Stripe's guide
 	terms billing.Terms
 
-	ownIntent bool   // the merchant makes the PaymentIntent itself, with metadata, and calls no API of ours
-	newCard   string // paid with when the saved card keeps failing
+	ownIntent bool   // the merchant creates the PaymentIntent with metadata and does not call Tranche's API
+	newCard   string // the card that the customer uses when the saved card keeps failing
 	patience  int    // mails about a failure until the customer takes the new card
 	givesUp   bool   // the first payment fails and the customer leaves
 
-	secret string // of the first payment, as the checkout got it
+	secret string // of the first payment, as returned to the checkout
 }
 
 const usualCard = "4242424242424242"
 
-// cast is one customer for each card of the guide's table, and one who came through a checkout of
-// the merchant's own.
+// cast returns one customer for each card in the guide's table, and one who used the merchant's own
+// checkout.
 func cast(now time.Time) []*actor {
 	customer := func(reference, name, email, zone, locale string) billing.CustomerTerms {
 		return billing.CustomerTerms{Reference: reference, Name: name, Email: email, TimeZone: zone, Locale: locale}

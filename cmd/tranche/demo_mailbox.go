@@ -12,7 +12,7 @@ import (
 	"github.com/emersion/go-smtp"
 )
 
-// mailbox is a mail server on loopback that hands every mail to the demo's customers.
+// mailbox is a mail server on loopback that passes every mail to the demo's customers.
 type mailbox struct {
 	addr    string
 	server  *smtp.Server
@@ -21,7 +21,7 @@ type mailbox struct {
 	mails   int
 }
 
-// received is what a customer reads of a mail.
+// received is the part of a mail that a customer reads.
 type received struct{ to, text string }
 
 func newMailbox(ctx context.Context) (*mailbox, error) {
@@ -37,7 +37,7 @@ func newMailbox(ctx context.Context) (*mailbox, error) {
 	return m, nil
 }
 
-// take counts a mail and hands it on.
+// take counts a mail and passes it on.
 func (m *mailbox) take(r received) {
 	m.mu.Lock()
 	m.mails++
@@ -45,7 +45,7 @@ func (m *mailbox) take(r received) {
 	m.arrived <- r
 }
 
-// count is how many mails came, copies included.
+// count returns the number of mails that arrived, copies included.
 func (m *mailbox) count() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -63,16 +63,16 @@ type delivery struct {
 	to  string
 }
 
-// Mail takes any sender.
+// Mail accepts any sender.
 func (d *delivery) Mail(string, *smtp.MailOptions) error { return nil }
 
-// Rcpt takes any recipient.
+// Rcpt accepts any recipient.
 func (d *delivery) Rcpt(to string, _ *smtp.RcptOptions) error {
 	d.to = to
 	return nil
 }
 
-// Data takes a mail.
+// Data accepts a mail.
 func (d *delivery) Data(r io.Reader) error {
 	text, err := plainText(r)
 	if err != nil {
@@ -82,7 +82,7 @@ func (d *delivery) Data(r io.Reader) error {
 	return nil
 }
 
-// plainText is what a mail says to who has no HTML.
+// plainText returns the text part of a mail.
 func plainText(r io.Reader) (string, error) {
 	m, err := mail.CreateReader(r)
 	if err != nil {

@@ -26,20 +26,20 @@ type demoReport struct {
 	cards map[string]string // test card by plan reference
 }
 
-// demoCustomer is a customer with every card that was saved: an empty list where none was.
+// demoCustomer is a customer with all saved cards; the list may be empty, but not null.
 type demoCustomer struct {
 	handlers.CustomerView
 	Cards []handlers.CardView `json:"cards"`
 }
 
-// demoTotals sets the ledger beside the simulator's own record.
+// demoTotals compares the ledger with the simulator's own record.
 type demoTotals struct {
 	Currencies []demoTotal `json:"currencies"`
 	Mails      int         `json:"mails"`
 	Problems   []string    `json:"problems"`
 }
 
-// demoTotal is what was collected in one currency, in minor units.
+// demoTotal is the collected sum in one currency, in minor units.
 type demoTotal struct {
 	Currency billing.Currency `json:"currency"`
 	Agreed   int64            `json:"agreed"`
@@ -47,7 +47,7 @@ type demoTotal struct {
 	Stripe   int64            `json:"stripe"`
 }
 
-// simIntent is what the check reads of a PaymentIntent.
+// simIntent holds the fields of a PaymentIntent that the check reads.
 type simIntent struct {
 	ID             string           `json:"id"`
 	Status         string           `json:"status"`
@@ -55,8 +55,8 @@ type simIntent struct {
 	Currency       billing.Currency `json:"currency"`
 }
 
-// report reads everything back: the ledger from the database, the rest from the simulator and the
-// mail server.
+// report reads the ledger from the database, and the other facts from the simulator and the mail
+// server.
 func (w *demoWorld) report(ctx context.Context) (*demoReport, error) {
 	s := w.app.Store()
 	r := &demoReport{cards: map[string]string{}}
@@ -111,7 +111,7 @@ func (r *demoReport) check() error {
 		}
 		r.total(pi.Currency).Stripe += pi.AmountReceived
 		if settled[pi.ID] == "" {
-			r.problem("%s succeeded at Stripe and settles nothing here", pi.ID)
+			r.problem("%s succeeded at Stripe but pays no charge here", pi.ID)
 		}
 	}
 	if sent := r.sentMails(); sent != r.Totals.Mails {
@@ -120,7 +120,7 @@ func (r *demoReport) check() error {
 	return nil
 }
 
-// checkPlan adds a plan to the totals and looks for each paid charge at Stripe.
+// checkPlan adds a plan to the totals and looks each paid charge up at Stripe.
 func (r *demoReport) checkPlan(p handlers.PlanView, intents map[string]simIntent, settled map[string]billing.ChargeID) {
 	total, sum := r.total(p.Currency), int64(0)
 	total.Agreed += p.Total
@@ -131,7 +131,7 @@ func (r *demoReport) checkPlan(p handlers.PlanView, intents map[string]simIntent
 		}
 		total.Ledger += c.Amount
 		if other, twice := settled[c.PaymentIntent]; twice {
-			r.problem("charges %s and %s were settled by the same %s", other, c.ID, c.PaymentIntent)
+			r.problem("charges %s and %s were paid by the same %s", other, c.ID, c.PaymentIntent)
 		}
 		settled[c.PaymentIntent] = c.ID
 		if pi := intents[c.PaymentIntent]; pi.Status != "succeeded" || pi.AmountReceived != c.Amount || pi.Currency != c.Currency {
@@ -159,7 +159,7 @@ func (r *demoReport) intents() (map[string]simIntent, error) {
 	return intents, nil
 }
 
-// total finds the line of a currency, or begins it.
+// total returns the line of a currency, and adds it if it is missing.
 func (r *demoReport) total(c billing.Currency) *demoTotal {
 	for i := range r.Totals.Currencies {
 		if r.Totals.Currencies[i].Currency == c {
@@ -170,7 +170,7 @@ func (r *demoReport) total(c billing.Currency) *demoTotal {
 	return &r.Totals.Currencies[len(r.Totals.Currencies)-1]
 }
 
-// sentMails counts the notices that were sent in mails of their own.
+// sentMails counts the notices that were sent in separate mails.
 func (r *demoReport) sentMails() int {
 	n := 0
 	for _, v := range r.Notices {
@@ -181,7 +181,7 @@ func (r *demoReport) sentMails() int {
 	return n
 }
 
-// printLedger writes every charge, and the totals beside Stripe's.
+// printLedger prints every charge, and the totals next to Stripe's.
 func (r *demoReport) printLedger(w io.Writer) {
 	fmt.Fprint(w, "\nLEDGER\n\n")
 	tab := newTable("PLAN", "CARD", "CUSTOMER", "#", "DUE", "AMOUNT", "ATTEMPTS", "OUTCOME")
@@ -213,7 +213,7 @@ func (r *demoReport) printLedger(w io.Writer) {
 	}
 }
 
-// attempts writes what became of each attempt: the declines by code, then how it ended.
+// attempts describes the attempts of a charge: the declines by code, then the result.
 func attempts(c handlers.ChargeView) string {
 	var text strings.Builder
 	text.WriteString(strconv.Itoa(len(c.Attempts)))

@@ -17,8 +17,8 @@ import (
 	"tranche/internal/stripesim"
 )
 
-// checkOut is the merchant's checkout: the server makes the plan (or its own PaymentIntent), the
-// customer pays.
+// checkOut plays the merchant's checkout: the server creates the plan (or its own PaymentIntent),
+// and the customer pays.
 func (w *demoWorld) checkOut(ctx context.Context, a *actor) error {
 	var err error
 	if a.ownIntent {
@@ -52,7 +52,7 @@ func (w *demoWorld) authenticate(ctx context.Context, intent *stripesim.Intent) 
 	return err
 }
 
-// makePlan calls POST /v1/plans, as a merchant's server does.
+// makePlan calls POST /v1/plans, like a merchant's server.
 func (w *demoWorld) makePlan(ctx context.Context, t billing.Terms) (clientSecret string, err error) {
 	body, err := json.Marshal(t)
 	if err != nil {
@@ -66,7 +66,7 @@ func (w *demoWorld) makePlan(ctx context.Context, t billing.Terms) (clientSecret
 	return plan.FirstPayment.ClientSecret, nil
 }
 
-// makeOwnIntent makes a PaymentIntent at Stripe that asks for a plan by its metadata.
+// makeOwnIntent creates a PaymentIntent at Stripe whose metadata requests a plan.
 func (w *demoWorld) makeOwnIntent(ctx context.Context, t billing.Terms) (clientSecret string, err error) {
 	form := url.Values{
 		"amount": {strconv.FormatInt(t.FirstAmount, 10)}, "currency": {string(t.Currency)}, "setup_future_usage": {"off_session"},
@@ -107,7 +107,7 @@ func post(ctx context.Context, target string, header http.Header, body []byte, i
 // linkInMail finds the PaymentIntent in the link that a mail asks the customer to follow.
 var linkInMail = regexp.MustCompile(`https://shop\.example/pay\?intent=(pi_\w+)`)
 
-// readMail lets each customer act on the mails they get, a day later.
+// readMail makes each customer act on their mails a day later.
 func (w *demoWorld) readMail(ctx context.Context) {
 	read := map[string]int{}
 	for {
@@ -130,9 +130,9 @@ func (w *demoWorld) readMail(ctx context.Context) {
 	}
 }
 
-// follow is a customer who comes back to the shop by the link in a mail. The shop's page fetches
-// the PaymentIntent and branches as Stripe's guide says: authenticate the same card, or pay with a
-// new one, on the same PaymentIntent.
+// follow plays a customer who returns to the shop by the link in a mail. The shop's page fetches
+// the PaymentIntent and branches as in Stripe's guide: the customer authenticates the same card, or
+// pays with a new card, on the same PaymentIntent.
 func (w *demoWorld) follow(ctx context.Context, a *actor, paymentIntent string, mail int) error {
 	select {
 	case <-ctx.Done():

@@ -141,15 +141,15 @@ func firstCard(t *testing.T, doc demoDocument, p ledgerPlan) string {
 				}
 			}
 		}
-		require.NotNil(t, pi.LastError, "%s was paid with a card that nobody has", pi.ID)
+		require.NotNil(t, pi.LastError, "%s was paid with a card of no customer", pi.ID)
 		return pi.LastError.PaymentMethod.Card.Last4
 	}
 	require.Fail(t, "no first payment", p.Reference)
 	return ""
 }
 
-// guide is the table of test cards in Stripe's guide, by last four digits: what becomes of a plan
-// paid with each.
+// guide is the table of test cards in Stripe's guide: the expected course of a plan, by the card's
+// last four digits.
 var guide = map[string]func(t *testing.T, p ledgerPlan){
 	"4242": func(t *testing.T, p ledgerPlan) { // succeeds at once
 		t.Helper()

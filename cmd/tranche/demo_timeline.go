@@ -12,7 +12,7 @@ import (
 	"tranche/internal/billing"
 )
 
-// timeline prints the audit trail as it grows: who, when, what, why, and what comes next.
+// timeline prints the audit trail as it grows: actor, time, action, reason and next step.
 type timeline struct {
 	world *demoWorld
 	out   io.Writer
@@ -24,7 +24,7 @@ func newTimeline(w *demoWorld, out io.Writer) *timeline {
 	return &timeline{world: w, out: out, whose: map[billing.PlanID]*actor{}}
 }
 
-// catchUp prints what was added since the last call.
+// catchUp prints the entries that were added since the last call.
 func (t *timeline) catchUp(ctx context.Context) error {
 	for len(t.world.stories) > 0 {
 		s := <-t.world.stories
@@ -36,11 +36,11 @@ func (t *timeline) catchUp(ctx context.Context) error {
 		}
 		t.seen = e.Seq
 		if e.PlanID == "" || e.Action == "charge.collecting" {
-			continue // the outcome follows at once and says the same
+			continue // the outcome follows at once with the same content
 		}
 		a, err := t.actor(ctx, e.PlanID)
 		if err != nil || a == nil {
-			return errors.Join(err, fmt.Errorf("plan %s belongs to nobody in the demo", e.PlanID))
+			return errors.Join(err, fmt.Errorf("plan %s belongs to no customer of the demo", e.PlanID))
 		}
 		what, err := t.named(ctx, a, e.Message)
 		if err != nil {
@@ -51,13 +51,13 @@ func (t *timeline) catchUp(ctx context.Context) error {
 	return nil
 }
 
-// Audit entries name people and cards by their ids alone.
+// Audit entries name customers and cards by their ids only.
 var (
 	customerID = regexp.MustCompile(`\bcustomer cust_\w+`)
 	cardID     = regexp.MustCompile(`\bcard (card_\w+)`)
 )
 
-// named returns an audit message with the actor's address and the card's last digits for the ids.
+// named replaces the ids in an audit message by the actor's address and the card's last digits.
 func (t *timeline) named(ctx context.Context, a *actor, message string) (string, error) {
 	message = customerID.ReplaceAllString(message, a.terms.Customer.Email)
 	found := cardID.FindStringSubmatch(message)
@@ -68,7 +68,7 @@ func (t *timeline) named(ctx context.Context, a *actor, message string) (string,
 	return strings.ReplaceAll(message, found[0], "card …"+card.Last4), err
 }
 
-// print writes one line, and what comes next below it.
+// print prints one line, and the next step below it.
 func (t *timeline) print(at time.Time, a *actor, what, next string) {
 	fmt.Fprintf(t.out, "%s  %-8s %s\n", at.In(billing.LoadLocation(a.terms.Customer.TimeZone)).Format("_2 Jan 15:04"), a.name, what)
 	if next != "" {

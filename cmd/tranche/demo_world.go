@@ -31,11 +31,11 @@ const (
 	demoMerchant      = "Example Shop"
 )
 
-// demoStripeRate is beyond what the demo needs: months in seconds are more calls a second than
-// Stripe would take.
+// demoStripeRate is above the demo's need: months in seconds need more calls per second than Stripe
+// allows.
 const demoStripeRate = "10000"
 
-// demoWorld is everything around Tranche: Stripe, the mail server, the merchant's shop and its
+// demoWorld is Tranche's environment: Stripe, the mail server, the merchant's shop and its
 // customers.
 type demoWorld struct {
 	pace    *clock.Pace
@@ -52,14 +52,14 @@ type demoWorld struct {
 	stories chan story
 }
 
-// story is something an actor does, for the timeline.
+// story is an action of an actor, for the timeline.
 type story struct {
 	at    time.Time
 	actor *actor
 	text  string
 }
 
-// tell puts what an actor does into the timeline.
+// tell adds an actor's action to the timeline.
 func (w *demoWorld) tell(a *actor, text string) {
 	w.stories <- story{w.clock.Now(), a, text}
 }
@@ -89,8 +89,8 @@ func newDemoWorld(ctx context.Context, dir string, log io.Writer) (*demoWorld, e
 	return w, nil
 }
 
-// startApp runs Tranche as `tranche serve` would, with the settings of the demo and nothing from
-// the environment.
+// startApp runs Tranche like `tranche serve`, with the settings of the demo and none from the
+// environment.
 func (w *demoWorld) startApp(ctx context.Context, dir string, log io.Writer) error {
 	settings := map[string]string{
 		"STRIPE_SECRET_KEY": demoSecretKey, "STRIPE_WEBHOOK_SECRET": demoWebhookSecret, "STRIPE_API_BASE": w.simURL,
@@ -98,7 +98,7 @@ func (w *demoWorld) startApp(ctx context.Context, dir string, log io.Writer) err
 		"DATABASE_URL": "sqlite:" + filepath.Join(dir, "tranche.db"), "TRANCHE_ADDR": "127.0.0.1:0", "TRANCHE_ADMIN_ADDR": config.Off, "TRANCHE_API_KEY": demoAPIKey,
 		"TRANCHE_TICK": "25ms", "SMTP_URL": "smtp://" + w.mails.addr + "?tls=none",
 		"TRANCHE_MAIL_FROM": demoMerchant + " <billing@shop.example>", "TRANCHE_MERCHANT_NAME": demoMerchant,
-		"TRANCHE_CHECKOUT_DAYS": "0", // the one who never pays is part of the story
+		"TRANCHE_CHECKOUT_DAYS": "0", // one customer never pays, on purpose
 		"TRANCHE_RETURN_URL":    demoReturnURL, "TRANCHE_LOG_LEVEL": "debug",
 	}
 	cfg, err := config.LoadFor(config.Sources{Flags: settings}, config.NeedsServe)
@@ -124,7 +124,7 @@ func (w *demoWorld) stop() {
 	w.mails.close()
 }
 
-// play opens the shop and waits until every story has ended.
+// play opens the shop and waits until every story is finished.
 func (w *demoWorld) play(ctx context.Context, t *timeline) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer func() { cancel(); w.acting.Wait() }()
@@ -165,7 +165,7 @@ func (w *demoWorld) fail(err error) {
 	}
 }
 
-// settled says whether every plan has come to the end of its story and nothing is under way.
+// settled reports whether every plan has reached the end of its story and nothing is in flight.
 func (w *demoWorld) settled(ctx context.Context) (bool, error) {
 	s := w.app.Store()
 	for _, a := range w.actors {
@@ -194,7 +194,8 @@ func (w *demoWorld) settled(ctx context.Context) (bool, error) {
 	return true, w.sim.Drain(ctx)
 }
 
-// leftInShop says whether a customer who gives up has met the decline that makes them do so.
+// leftInShop reports whether a customer who abandons the checkout has got the decline that causes
+// it.
 func (w *demoWorld) leftInShop(ctx context.Context, a *actor, plan billing.Plan) (bool, error) {
 	if !a.givesUp {
 		return true, nil
@@ -203,7 +204,7 @@ func (w *demoWorld) leftInShop(ctx context.Context, a *actor, plan billing.Plan)
 	return err == nil && charges[0].DeclineCode != "", err
 }
 
-// actorOf finds whom a mail address belongs to.
+// actorOf returns the actor with a mail address.
 func (w *demoWorld) actorOf(address string) *actor {
 	for _, a := range w.actors {
 		if strings.EqualFold(a.terms.Customer.Email, address) {

@@ -27,32 +27,32 @@ type finding struct {
 	Check  string `json:"check"`
 	Status string `json:"status"` // ok, warn or fail
 	Found  string `json:"found"`
-	Do     string `json:"do,omitempty"` // what to do about it; empty when nothing need be done
+	Do     string `json:"do,omitempty"` // the fix; empty if none is needed
 
-	down bool // it is a service that does not answer
+	down bool // the check found a service that does not answer
 }
 
-// sickError is an examination that found something wrong.
+// sickError is the result of an examination that found failures.
 type sickError struct{ wrong int }
 
-// Error says how much is wrong.
+// Error returns the number of failures.
 func (e *sickError) Error() string {
 	if e.wrong == 1 {
-		return "one thing is wrong"
+		return "one check failed"
 	}
-	return fmt.Sprintf("%d things are wrong", e.wrong)
+	return fmt.Sprintf("%d checks failed", e.wrong)
 }
 
-// doctorTimeout bounds each look at a service.
+// doctorTimeout bounds each check of a service.
 const doctorTimeout = 10 * time.Second
 
 func (c *cli) doctorCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "doctor", Short: "Look whether everything is as it should be, and say what to do", Args: noArgs,
-		Long: `Check the settings, the database, Redis, the Stripe key and the account it belongs to, the webhook endpoint, the mail
-server and the clock, and list the alarms: what should have happened by now and did not. Nothing is changed, charged or sent.
+		Use: "doctor", Short: "Check configuration, services and alarms, and suggest fixes", Args: noArgs,
+		Long: `Check the settings, the database, Redis, the Stripe key and its account, the webhook endpoint, the mail server and the
+clock, and list the alarms about anything that is late. Nothing is changed, charged or sent.
 
-Exit code 0 when nothing is wrong, 1 when something is, 4 when a service is down.`,
+Exit code 0 if all checks pass, 1 if a check fails, 4 if a service is down.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			e := &examination{cli: c}
 			e.run(cmd.Context())
@@ -76,7 +76,7 @@ func (c *cli) printFindings(findings []finding) error {
 	return nil
 }
 
-// verdict is the command's error: a service that is down goes before what is wrong.
+// verdict returns the command's error. A service that is down takes precedence over other failures.
 func verdict(findings []finding) error {
 	wrong, down := 0, false
 	for _, f := range findings {
@@ -100,7 +100,7 @@ type examination struct {
 	*cli
 	cfg      config.Config
 	clock    clock.Clock
-	store    *store.Store // nil when it can't be read
+	store    *store.Store // nil if it can't be read
 	findings []finding
 }
 
@@ -128,13 +128,14 @@ func (e *examination) fail(check, found, do string) {
 	e.findings = append(e.findings, finding{Check: check, Status: failFound, Found: found, Do: do})
 }
 
-// failed tells of an error; one of a service that does not answer is marked as such.
+// failed reports an error, and marks an error of a service that does not answer.
 func (e *examination) failed(check string, err error, do string) {
 	down := errors.Is(err, billing.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded)
 	e.findings = append(e.findings, finding{Check: check, Status: failFound, Found: err.Error(), Do: do, down: down})
 }
 
-// settings tells every fault, and goes on with what could be read.
+// settings reports every fault of the settings. The examination continues with the settings that
+// could be read.
 func (e *examination) settings() {
 	var err error
 	e.cfg, err = e.config(nil, config.NeedsServe)
@@ -144,10 +145,10 @@ func (e *examination) settings() {
 		}
 	}
 	if e.clock, err = clock.Parse(e.cfg.Clock); err != nil {
-		e.clock = clock.Clock{} // the settings said why
+		e.clock = clock.Clock{} // reported with the settings
 	}
 	if len(e.findings) == 0 {
-		e.ok("settings", "all can be used; new customers are in %s and read %s where nothing else is said", cmp.Or(e.cfg.DefaultTimeZone, "UTC"), cmp.Or(e.cfg.DefaultLocale, "English"))
+		e.ok("settings", "valid; the default for new customers is time zone %s and language %s", cmp.Or(e.cfg.DefaultTimeZone, "UTC"), cmp.Or(e.cfg.DefaultLocale, "English"))
 	}
 	if e.cfg.Clock != "" {
 		e.warn("settings", "the clock of charges is simulated: "+e.cfg.Clock, "leave TRANCHE_CLOCK unset in production")
@@ -162,10 +163,10 @@ func (e *examination) settings() {
 		e.warn("admin address", f.Setting+" "+f.Problem, f.Hint)
 	}
 	if e.cfg.BehindUnnamedProxy() {
-		e.warn("proxies", "TRANCHE_BASE_URL is https, so a proxy stands in front, and TRANCHE_TRUSTED_PROXIES names none: "+
-			"limits and the evidence of consent go by its address", "set TRANCHE_TRUSTED_PROXIES to the addresses of your proxies")
+		e.warn("proxies", "TRANCHE_BASE_URL is https, so there is a proxy, but TRANCHE_TRUSTED_PROXIES is empty: "+
+			"limits and the evidence of consent use the proxy's address", "set TRANCHE_TRUSTED_PROXIES to the addresses of your proxies")
 	}
 	if e.cfg.SMTPURL == "" {
-		e.warn("mail", "SMTP_URL is not set: mails are kept, not sent", "tranche notice list --full shows them")
+		e.warn("mail", "SMTP_URL is not set: mails are stored, not sent", "tranche notice list --full shows them")
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"tranche/internal/stripekey"
 )
 
-// permissions reports what a restricted key lacks. Nothing is changed at Stripe.
+// permissions reports the missing permissions of a restricted key. It changes nothing at Stripe.
 func (e *examination) permissions(ctx context.Context, gateway *stripegw.Gateway) {
 	const check = "permissions"
 	if !gateway.Restricted() {
@@ -25,14 +25,14 @@ func (e *examination) permissions(ctx context.Context, gateway *stripegw.Gateway
 		case found == stripegw.ProbedMissing:
 			e.fail(check, missingText(p), stripekey.Remedy)
 		default:
-			e.warn(check, fmt.Sprintf("whether the key has %s is not known: %v", p, err), "compare the key in Stripe's dashboard with SECURITY.md")
+			e.warn(check, fmt.Sprintf("permission %s can't be checked: %v", p, err), "compare the key in Stripe's dashboard with SECURITY.md")
 		}
 	}
 	if granted == len(stripekey.Permissions()) {
-		e.ok(check, "the restricted key has all %d that are needed", granted)
+		e.ok(check, "the restricted key has all %d required permissions", granted)
 	}
 }
 
 func missingText(p stripekey.Permission) string {
-	return fmt.Sprintf("the key lacks %s; without it %s", p, p.Lost)
+	return fmt.Sprintf("the key lacks the permission %s; without it %s", p, p.Lost)
 }

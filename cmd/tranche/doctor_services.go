@@ -19,13 +19,13 @@ import (
 	"tranche/jobs"
 )
 
-// database says whether the database answers and has the version this program needs. It migrates
-// nothing, and makes no file.
+// database reports whether the database answers and has the version that this program needs. It
+// neither migrates nor creates anything.
 func (e *examination) database(ctx context.Context) {
 	const check = "database"
 	if path, ok := strings.CutPrefix(e.cfg.DatabaseURL, "sqlite:"); ok {
 		if _, err := os.Stat(strings.TrimPrefix(path, "//")); errors.Is(err, fs.ErrNotExist) {
-			e.warn(check, "there is no file "+path+" yet", "tranche serve makes it")
+			e.warn(check, "there is no file "+path+" yet", "tranche serve creates it")
 			return
 		}
 	}
@@ -40,16 +40,16 @@ func (e *examination) database(ctx context.Context) {
 	case err != nil:
 		e.failed(check, err, "see DATABASE_URL, and whether the server runs")
 	case have < want:
-		e.fail(check, fmt.Sprintf("it has version %d and this program needs %d", have, want), "tranche migrate, or start tranche serve")
+		e.fail(check, fmt.Sprintf("the database has version %d, and this program needs %d", have, want), "run tranche migrate, or start tranche serve")
 	case have > want:
 		e.fail(check, (&store.NewerError{Database: have, Program: want}).Error(), "run the newer program")
 	default:
-		e.ok(check, "it answers, at version %d", have)
+		e.ok(check, "the database answers, at version %d", have)
 		if path := open.Exposed(e.cfg.DatabaseURL); path != "" {
 			e.warn(check, "other users of this machine may read "+path, "chmod o-rwx "+path+"*")
 		}
 		if err := app.CheckClock(ctx, s); err != nil {
-			e.fail("clock", err.Error(), "set it by NTP: until then no process on this machine takes part")
+			e.fail("clock", err.Error(), "set it by NTP: until then no process on this machine works")
 		}
 		return
 	}
@@ -57,7 +57,7 @@ func (e *examination) database(ctx context.Context) {
 	e.store = nil
 }
 
-// redis reports whether the queue's Redis answers, takes tasks and keeps them.
+// redis reports whether the queue's Redis answers, accepts tasks and keeps them.
 func (e *examination) redis(ctx context.Context) {
 	const check, do = "redis", "see REDIS_URL, and whether the server runs"
 	if e.cfg.Embedded() {
@@ -76,26 +76,26 @@ func (e *examination) redis(ctx context.Context) {
 		return
 	}
 	if err := q.CheckWrite(ctx); err != nil {
-		e.failed(check, err, "nothing is charged until it takes tasks: give it memory (maxmemory), or point REDIS_URL at the primary")
+		e.failed(check, err, "nothing is charged until Redis accepts tasks: raise maxmemory, or point REDIS_URL at the primary")
 		return
 	}
 	waiting := 0
 	for _, d := range depths {
 		waiting += d.Pending + d.Retry
 	}
-	e.ok(check, "it answers; %d tasks wait", waiting)
+	e.ok(check, "Redis answers; %d tasks wait", waiting)
 	e.eviction(ctx, q)
 }
 
-// eviction reports a Redis that may drop tasks in silence.
+// eviction reports a Redis that may drop tasks silently.
 func (e *examination) eviction(ctx context.Context, q *queue.Queue) {
 	const check = "redis"
 	policy, err := q.EvictionPolicy(ctx)
 	switch {
 	case err != nil:
-		e.warn(check, "its maxmemory-policy is not known: "+err.Error(), "see that it is "+queue.NoEviction)
+		e.warn(check, "its maxmemory-policy is not known: "+err.Error(), "make sure that it is "+queue.NoEviction)
 	case policy != "" && policy != queue.NoEviction:
-		e.fail(check, "its maxmemory-policy is "+policy+": when it is full it drops tasks in silence", "set maxmemory-policy "+queue.NoEviction)
+		e.fail(check, "its maxmemory-policy is "+policy+": a full Redis drops tasks silently", "set maxmemory-policy "+queue.NoEviction)
 	}
 }
 
@@ -107,14 +107,14 @@ func (e *examination) queue() (*queue.Queue, error) {
 	return queue.New(options, jobs.Routes(), nil)
 }
 
-// mail says whether the mail server lets us in. No mail is sent.
+// mail reports whether the mail server accepts the login. It sends no mail.
 func (e *examination) mail(ctx context.Context) {
 	const check = "mail"
 	if _, err := app.Merchant(e.cfg); err != nil {
 		e.fail(check, err.Error(), "see TRANCHE_TEMPLATES")
 	}
 	if e.cfg.SMTPURL == "" {
-		return // said with the settings
+		return // reported with the settings
 	}
 	server, err := notify.NewSMTP(notify.SMTPConfig{URL: e.cfg.SMTPURL, From: e.cfg.MailFrom, Timeout: doctorTimeout})
 	if err != nil {
@@ -122,17 +122,17 @@ func (e *examination) mail(ctx context.Context) {
 		return
 	}
 	if err := server.Ping(ctx); err != nil {
-		e.failed(check, fmt.Errorf("%w: %w", billing.ErrUnavailable, err), "see SMTP_URL; mails wait meanwhile and none is lost")
+		e.failed(check, fmt.Errorf("%w: %w", billing.ErrUnavailable, err), "see SMTP_URL; mails wait meanwhile, and none is lost")
 		return
 	}
-	e.ok(check, "the server answers and takes the login")
+	e.ok(check, "the server answers and accepts the login")
 }
 
-// alarms lists what should have happened by now and did not.
+// alarms lists the alarms that are raised.
 func (e *examination) alarms(ctx context.Context) {
 	const check = "alarms"
 	if e.store == nil {
-		return // the database said why
+		return // reported with the database
 	}
 	c := alarm.Config{Store: e.store, Clock: e.clock, Lease: e.cfg.Lease}
 	if !e.cfg.Embedded() {
@@ -160,7 +160,7 @@ func (e *examination) alarms(ctx context.Context) {
 	}
 }
 
-// alarmText writes an alarm in a line.
+// alarmText describes an alarm in one line.
 func alarmText(a alarm.Alarm) string {
 	text := fmt.Sprintf("%d: %s", a.Count, a.What)
 	if a.Count >= billing.MaxBacklog {

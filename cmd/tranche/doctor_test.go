@@ -74,7 +74,7 @@ func TestDoctor_OpenAdminAddress(t *testing.T) {
 func TestDoctor_UnnamedProxy(t *testing.T) {
 	t.Parallel()
 	stripe, page := account(t, "acct_one"), []string{"TRANCHE_SECRET_KEY", "secret-key-of-the-doctor-and-its-tests", "STRIPE_PUBLISHABLE_KEY", "pk_test_doctor"}
-	const line = `(?m)^proxies +warn +.*TRANCHE_TRUSTED_PROXIES names none`
+	const line = `(?m)^proxies +warn +.*TRANCHE_TRUSTED_PROXIES is empty`
 	_, out := doctored(t, testenv.SQLite(t), page...)(stripe, "doctor")
 	require.Regexp(t, line, out)
 	_, out = doctored(t, testenv.SQLite(t), append(page, "TRANCHE_TRUSTED_PROXIES", "10.0.0.0/8")...)(stripe, "doctor")
@@ -97,7 +97,7 @@ func TestDoctor_ExposedDatabase(t *testing.T) {
 	}
 }
 
-// TestDoctor_EvictingRedis: a Redis that drops tasks in silence is a fault.
+// TestDoctor_EvictingRedis: a Redis that drops tasks silently is a fault.
 func TestDoctor_EvictingRedis(t *testing.T) {
 	t.Parallel()
 	stripe, postgres := account(t, "acct_one"), testenv.Postgres(t)
@@ -148,10 +148,10 @@ func TestDoctorSeesWhichEventsAreNotSent(t *testing.T) {
 	require.NotContains(t, out, "payment_intent.succeeded")
 	hook.EnabledEvents = nil
 	_, out = command(account(t, "acct_one", hook), "doctor")
-	require.Regexp(t, `(?m)^webhook endpoint +ok +https://pay\.example\.com/webhooks/stripe is sent every event that is used`, out)
+	require.Regexp(t, `(?m)^webhook endpoint +ok +https://pay\.example\.com/webhooks/stripe receives every event that Tranche uses`, out)
 	hook.URL = "https://other.example.com/webhooks/stripe"
 	_, out = command(account(t, "acct_one", hook), "doctor")
-	require.Regexp(t, `(?m)^webhook endpoint +warn +Stripe knows no enabled endpoint`, out)
+	require.Regexp(t, `(?m)^webhook endpoint +warn +Stripe has no enabled endpoint`, out)
 }
 
 // TestDoctorSeesThatNobodyListensToAConnectedAccount that a plan names.
@@ -172,12 +172,12 @@ func TestDoctorSeesThatNobodyListensToAConnectedAccount(t *testing.T) {
 	_, out = command(alone, "plan", "show", "order-1")
 	require.Contains(t, out, "In the account of acct_1Villa")
 	_, out = command(alone, "doctor")
-	require.Regexp(t, `(?m)^connected accounts +warn +plans name 1 of them, and no enabled endpoint`, out)
+	require.Regexp(t, `(?m)^connected accounts +warn +plans name 1 connected accounts, and no enabled endpoint`, out)
 
 	hook.Connect = true
 	_, out = command(account(t, "acct_one", hook), "doctor")
-	require.Regexp(t, `(?m)^connected accounts +ok +https://pay\.example\.com/webhooks/stripe is sent every event that is used`, out)
-	require.Regexp(t, `(?m)^webhook endpoint +warn +Stripe knows no enabled endpoint`, out, "one that listens to connected accounts alone")
+	require.Regexp(t, `(?m)^connected accounts +ok +https://pay\.example\.com/webhooks/stripe receives every event that Tranche uses`, out)
+	require.Regexp(t, `(?m)^webhook endpoint +warn +Stripe has no enabled endpoint`, out, "an endpoint for connected accounts only")
 }
 
 func TestDoctorSeesAClockThatIsWrong(t *testing.T) {
@@ -192,7 +192,7 @@ func TestDoctorSeesAClockThatIsWrong(t *testing.T) {
 	t.Cleanup(late.Close)
 	code, out := doctored(t, testenv.SQLite(t))(late.URL, "doctor")
 	require.Equal(t, exitFailed, code)
-	require.Regexp(t, `(?m)^clock +fail +this machine's clock is 10m\d*s from Stripe's`, out)
+	require.Regexp(t, `(?m)^clock +fail +this machine's clock differs from Stripe's by 10m\d*s`, out)
 	require.Regexp(t, `(?m)^stripe key +fail +get the account: stripe: unauthorized`, out)
 	require.NotContains(t, out, "sk_test_doctor")
 	require.False(t, keyed.Load())
@@ -213,7 +213,7 @@ func TestDoctor_AccountHidden(t *testing.T) {
 		}))
 		t.Cleanup(func() { sim.Close(); server.Close() })
 		_, out := doctored(t, testenv.SQLite(t))(server.URL, "doctor")
-		require.Regexp(t, fmt.Sprintf(`(?m)^stripe key +ok +a test key; GET /v1/account answers HTTP %d, so the account is known by`, status), out)
+		require.Regexp(t, fmt.Sprintf(`(?m)^stripe key +ok +a test key; GET /v1/account answers HTTP %d, so the account is identified by`, status), out)
 		require.NotContains(t, out, "html")
 	}
 }

@@ -19,7 +19,7 @@ import (
 )
 
 func (c *cli) dunningCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "dunning", Short: "Show what follows a decline, and explain a charge", Args: noArgs,
+	cmd := &cobra.Command{Use: "dunning", Short: "Show decline codes and policies, and explain a charge", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	cmd.AddCommand(c.dunningTableCommand(), c.dunningPoliciesCommand(), c.dunningExplainCommand())
 	return cmd
@@ -28,7 +28,7 @@ func (c *cli) dunningCommand() *cobra.Command {
 func (c *cli) dunningTableCommand() *cobra.Command {
 	var markdown bool
 	cmd := &cobra.Command{
-		Use: "table", Short: "Show every decline code with what is done and who is told what", Args: noArgs,
+		Use: "table", Short: "Show every decline code with its action and notices", Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			switch {
 			case markdown && c.json:
@@ -41,7 +41,7 @@ func (c *cli) dunningTableCommand() *cobra.Command {
 					"object": "decline_table", "codes": dunning.Lines(), "advice": adviceLines(), "caps": capLines(),
 				})
 			}
-			tab := newTable("CODE", "CLASS", "ACTION", "CUSTOMER IS TOLD", "SHOWN", "MERCHANT IS TOLD")
+			tab := newTable("CODE", "CLASS", "ACTION", "CUSTOMER NOTICE", "SHOWN", "MERCHANT SEES")
 			for _, l := range dunning.Lines() {
 				told, shown := "-", "no"
 				if l.CustomerNotice != "" {
@@ -65,7 +65,7 @@ type adviceLine struct {
 	Value   string        `json:"value"`
 	Means   string        `json:"means"`
 	Becomes dunning.Class `json:"becomes,omitempty"`
-	After   string        `json:"after,omitempty"` // the time from the decline at which it is tried again
+	After   string        `json:"after,omitempty"` // the time between the decline and the retry
 }
 
 func adviceLines() []adviceLine {
@@ -101,7 +101,7 @@ func capLines() []capLine {
 
 func (c *cli) dunningPoliciesCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "policies [NAME]", Short: "Check the dunning policies, and show what each comes to",
+		Use: "policies [NAME]", Short: "Check the dunning policies, and show the steps of each",
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return usageError{errors.New("give one policy, or none for all")}
@@ -150,7 +150,7 @@ func (c *cli) printPolicies(policies dunning.Policies, names []string) error {
 
 func (c *cli) dunningExplainCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "explain CHARGE", Short: "Say in words what happened to a charge, why, and what comes next", Args: oneArg("charge"),
+		Use: "explain CHARGE", Short: "Explain what happened to a charge, why, and what comes next", Args: oneArg("charge"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withStore(cmd.Context(), func(cfg config.Config, s *store.Store) error {
 				clk, err := clock.Parse(cfg.Clock)
@@ -173,7 +173,7 @@ func (c *cli) dunningExplainCommand() *cobra.Command {
 	}
 }
 
-// loadCase reads everything that is known of a charge.
+// loadCase reads all rows about a charge.
 func loadCase(ctx context.Context, s *store.Store, id billing.ChargeID) (dunning.Facts, error) {
 	charge, err := s.Charge(ctx, id)
 	if err != nil {
@@ -205,7 +205,7 @@ func loadCase(ctx context.Context, s *store.Store, id billing.ChargeID) (dunning
 	return known, err
 }
 
-// backupCard reads the card that dunning chose; zero when it chose none.
+// backupCard reads the backup card that dunning chose; zero if there is none.
 func backupCard(ctx context.Context, s *store.Store, id billing.CardID) (billing.Card, error) {
 	if id == "" {
 		return billing.Card{}, nil
@@ -213,7 +213,7 @@ func backupCard(ctx context.Context, s *store.Store, id billing.CardID) (billing
 	return s.Card(ctx, id)
 }
 
-// lastCard is the card that was tried last; the plan's where none was.
+// lastCard returns the card of the last attempt, or the plan's card if there was no attempt.
 func lastCard(ctx context.Context, s *store.Store, known dunning.Facts) (billing.Card, error) {
 	var card billing.Card
 	var err error
@@ -228,7 +228,7 @@ func lastCard(ctx context.Context, s *store.Store, known dunning.Facts) (billing
 	return card, err
 }
 
-// cardDeclines lists the declines of the charge's amount on the card that was tried last.
+// cardDeclines lists the declines of the charge's amount on the card of the last attempt.
 func cardDeclines(ctx context.Context, s *store.Store, known dunning.Facts) ([]time.Time, error) {
 	for _, a := range slices.Backward(known.Attempts) {
 		if a.Fingerprint != "" {

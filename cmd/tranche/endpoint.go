@@ -19,19 +19,19 @@ import (
 )
 
 func (c *cli) endpointCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "endpoint", Short: "Manage the endpoints of yours that are told what happens", Args: noArgs,
-		Long: `An endpoint is a URL of yours that Tranche posts a signed message to whenever something happens to a plan, a charge, a card or
-a notice. docs/webhooks.md lists the messages and shows how to verify them.`,
+	cmd := &cobra.Command{Use: "endpoint", Short: "Manage your endpoints for messages about plans and charges", Args: noArgs,
+		Long: `An endpoint is a URL on your server. Tranche posts a signed message to it for every change of a plan, a charge, a card or a
+notice. docs/webhooks.md lists the messages and shows how to verify them.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	cmd.AddCommand(c.endpointAddCommand(), c.endpointListCommand(), c.endpointRotateCommand(), c.endpointDeleteCommand(),
-		c.endpointStatusCommand("enable", "Send messages to an endpoint again", billing.EndpointEnabled,
-			"Send messages to an endpoint again. What it has missed is sent with tranche delivery replay --endpoint ID --since TIME."),
-		c.endpointStatusCommand("disable", "Send nothing more to an endpoint", billing.EndpointDisabled,
-			"Send nothing more to an endpoint. What waits for it is given up when its turn comes, and can be replayed for 30 days."))
+		c.endpointStatusCommand("enable", "Enable an endpoint", billing.EndpointEnabled,
+			"Send messages to an endpoint again. To resend missed messages, use tranche delivery replay --endpoint ID --since TIME."),
+		c.endpointStatusCommand("disable", "Disable an endpoint", billing.EndpointDisabled,
+			"Stop sending messages to an endpoint. Pending deliveries fail when they fall due, and can be replayed for 30 days."))
 	return cmd
 }
 
-// withEndpoints runs fn with what manages endpoints.
+// withEndpoints runs fn with the service that manages endpoints.
 func (c *cli) withEndpoints(ctx context.Context, need config.Needs, fn func(o *operator.Endpoints, now time.Time) error) error {
 	cfg, err := c.config(nil, need)
 	if err != nil {
@@ -54,8 +54,8 @@ func (c *cli) endpointAddCommand() *cobra.Command {
 	var types []string
 	cmd := &cobra.Command{
 		Use: "add URL", Short: "Add an endpoint, and print its secret", Args: oneArg("URL"),
-		Long: `Add an endpoint. The secret that verifies its messages is printed once, and can't be read again: keep it where your receiver
-finds it. It needs TRANCHE_SECRET_KEY, with which secrets are sealed in the database.`,
+		Long: `Add an endpoint. The secret that verifies its messages is printed once, and can't be read again: give it to your receiver.
+The command needs TRANCHE_SECRET_KEY, which seals secrets in the database.`,
 		Example: `  tranche endpoint add https://shop.example/hooks/tranche
   tranche endpoint add https://shop.example/hooks/tranche --types 'charge.*,plan.completed'`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -72,8 +72,7 @@ finds it. It needs TRANCHE_SECRET_KEY, with which secrets are sealed in the data
 	return cmd
 }
 
-// printSecret prints an endpoint with its new secret: it is what was asked for, and is nowhere
-// else.
+// printSecret prints an endpoint with its new secret, which can't be read later.
 func (c *cli) printSecret(e billing.Endpoint, secret billing.Secret, now time.Time) error {
 	if c.json {
 		v := handlers.ViewEndpoint(e, now)
@@ -84,16 +83,16 @@ func (c *cli) printSecret(e billing.Endpoint, secret billing.Secret, now time.Ti
 	fmt.Fprintln(c.talk, "keep the secret: it can't be read again")
 	switch {
 	case e.OldSecret != "":
-		fmt.Fprintf(c.talk, "the old one signs too until %s\n", localTime(e.OldUntil, ""))
+		fmt.Fprintf(c.talk, "the old secret also signs until %s\n", localTime(e.OldUntil, ""))
 	case e.Version > 1:
-		fmt.Fprintln(c.talk, "no key opens the old one, which signs no more: give the new one to your receiver now")
+		fmt.Fprintln(c.talk, "no key opens the old secret, so it no longer signs: give the new one to your receiver now")
 	}
 	return nil
 }
 
 func (c *cli) endpointListCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Short: "List endpoints, with why one was disabled", Args: noArgs,
+		Use: "list", Short: "List endpoints, with the reason if one was disabled", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.withEndpoints(cmd.Context(), config.Needs{}, func(o *operator.Endpoints, now time.Time) error {
 				endpoints, err := o.Store.Endpoints(cmd.Context())
@@ -129,8 +128,8 @@ func (c *cli) printEndpoints(endpoints []billing.Endpoint, now time.Time) error 
 func (c *cli) endpointRotateCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "rotate ENDPOINT", Short: "Give an endpoint a new secret, and print it", Args: oneArg("endpoint"),
-		Long: `Give an endpoint a new secret. For 24 hours messages carry a signature with each of the two, so that a receiver that knows
-either takes them; put the new one into your receiver in that time. Rotating again ends the older one at once.
+		Long: `Create a new secret for an endpoint. For 24 hours messages are signed with both secrets, so that a receiver with either
+one can verify them; install the new secret in that time. Another rotation ends the older secret at once.
 An old secret that no key in TRANCHE_SECRET_KEY opens is dropped.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withEndpoints(cmd.Context(), config.NeedsSeal, func(o *operator.Endpoints, now time.Time) error {
@@ -162,14 +161,14 @@ func (c *cli) endpointStatusCommand(verb, short string, status billing.EndpointS
 func (c *cli) endpointDeleteCommand() *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
-		Use: "delete ENDPOINT", Short: "Delete an endpoint, and everything owed to it", Args: oneArg("endpoint"),
+		Use: "delete ENDPOINT", Short: "Delete an endpoint and its deliveries", Args: oneArg("endpoint"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withEndpoints(cmd.Context(), config.Needs{}, func(o *operator.Endpoints, _ time.Time) error {
 				e, err := o.Store.Endpoint(cmd.Context(), billing.EndpointID(args[0]))
 				if err != nil {
 					return err
 				}
-				if !yes && !c.confirmed(fmt.Sprintf("Delete %s, and every message that it has not taken? Type delete to do it: ", e.URL), "delete") {
+				if !yes && !c.confirmed(fmt.Sprintf("Delete %s and its deliveries, including pending ones? Type delete to do it: ", e.URL), "delete") {
 					return errors.New("nothing was changed")
 				}
 				return o.Delete(cmd.Context(), e.ID)

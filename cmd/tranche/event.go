@@ -13,12 +13,12 @@ import (
 )
 
 func (c *cli) eventCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "event", Short: "Read and mend the inbox of Stripe's events", Args: noArgs,
+	cmd := &cobra.Command{Use: "event", Short: "Inspect and retry events in the inbox from Stripe", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	var f billing.EventFilter
 	var status string
 	list := &cobra.Command{
-		Use: "list", Short: "List events, newest first, with why one was ignored or failed", Args: noArgs,
+		Use: "list", Short: "List events, newest first, with the reason if ignored or failed", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkList(f.Limit, status, billing.EventPending, billing.EventHandled, billing.EventIgnored, billing.EventFailed); err != nil {
 				return err

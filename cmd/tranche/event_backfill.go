@@ -17,10 +17,10 @@ func (c *cli) eventBackfillCommand() *cobra.Command {
 	var dryRun bool
 	cmd := &cobra.Command{
 		Use:   "backfill",
-		Short: "Fetch the events that no webhook brought",
-		Long: `Read Stripe's own list of events and store what is missing in the inbox; a running serve handles it. serve does the
-same by itself every TRANCHE_SWEEP_EVERY, back to where it last read. Stripe keeps its list for 30 days. Nothing is done
-twice, however often this runs. What was stored when it ends early stays stored (exit code 3).`,
+		Short: "Fetch events that no webhook delivered",
+		Long: `Read Stripe's own list of events and store missing events in the inbox; a running serve handles them. serve does the
+same by itself every TRANCHE_SWEEP_EVERY, from where it last stopped. Stripe keeps its list for 30 days. The command can
+be repeated: no event is handled twice. If it ends early, events stored so far are kept (exit code 3).`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if since <= 0 || since > billing.EventHistory {
@@ -69,9 +69,9 @@ func (c *cli) printBackfill(n backfill.Counts, dryRun, complete bool) error {
 	return nil
 }
 
-// warnRefused names the connected accounts that Stripe gave no access to.
+// warnRefused reports the connected accounts that Stripe refused access to.
 func (c *cli) warnRefused(accounts []string) {
 	for _, account := range accounts {
-		fmt.Fprintf(c.talk, "not read: Stripe gives this key no access to %s (any more)\n", account)
+		fmt.Fprintf(c.talk, "not read: Stripe refuses this key access to %s\n", account)
 	}
 }

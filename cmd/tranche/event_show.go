@@ -17,7 +17,7 @@ import (
 
 func (c *cli) eventShowCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "show EVENT", Short: "Show an event with its body, as Stripe sent it without its secrets", Args: oneArg("event"),
+		Use: "show EVENT", Short: "Show an event with its body, as sent by Stripe, without secrets", Args: oneArg("event"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withStore(cmd.Context(), func(_ config.Config, s *store.Store) error {
 				e, err := s.Event(cmd.Context(), args[0])
@@ -72,9 +72,9 @@ func (c *cli) printEvent(e billing.Event) error {
 
 func (c *cli) eventRetryCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "retry EVENT", Short: "Have an event handled again", Args: oneArg("event"),
-		Long: `Put an event back to pending, so that a running serve handles it at once: a failed one whose cause was put right, or any
-other. Handlers fetch the object anew and only move forward, so an event that was handled before does nothing twice.`,
+		Use: "retry EVENT", Short: "Handle an event again", Args: oneArg("event"),
+		Long: `Make an event pending again, so that a running serve handles it at once: a failed event whose cause is fixed, or any
+other. Handlers fetch the current object and only apply forward transitions, so a repeated event does nothing twice.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withStore(cmd.Context(), func(cfg config.Config, s *store.Store) error {
 				clk, err := clock.Parse(cfg.Clock)

@@ -25,10 +25,10 @@ const exportAll = "all"
 func (c *cli) exportCommand() *cobra.Command {
 	var format, out, since string
 	cmd := &cobra.Command{
-		Use: "export WHAT", Short: "Write what the database holds as CSV or JSON lines", Args: oneArg("export"),
-		Long: `Write what the database holds, as CSV or JSON lines: ` + strings.Join(billing.ExportNames(), ", ") + `; or all of it into a directory.
-Amounts are minor units and times UTC. No secret is in it, and no link that opens the recovery page; personal data is. A file is
-only there when it is complete. Each table that is exported is an entry of the audit trail. docs/export.md lists the columns.`,
+		Use: "export WHAT", Short: "Export the database as CSV or JSON lines", Args: oneArg("export"),
+		Long: `Export a table of the database as CSV or JSON lines: ` + strings.Join(billing.ExportNames(), ", ") + `; or all tables into a directory.
+Amounts are minor units and times UTC. An export holds no secrets and no links to the recovery page, but it holds personal data. A
+file gets its name only when it is complete. Each exported table has an entry in the audit trail. docs/export.md lists the columns.`,
 		Example: `  tranche export charges --out charges.csv
   tranche export audit --format jsonl --since 2026-01-01
   tranche export all --out backup-of-today --format jsonl`,
@@ -47,13 +47,13 @@ only there when it is complete. Each table that is exported is an entry of the a
 			})
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "", "`FORMAT`: csv (which is meant without it) or jsonl")
-	cmd.Flags().StringVar(&out, "out", "", "write to this `FILE`; with all, into this directory (standard output)")
-	cmd.Flags().StringVar(&since, "since", "", "only rows that were written or changed since this `DATE`, in UTC, or time as in RFC 3339")
+	cmd.Flags().StringVar(&format, "format", "", "`FORMAT`: csv (the default) or jsonl")
+	cmd.Flags().StringVar(&out, "out", "", "write to this `FILE`, or with all into this directory (default: standard output)")
+	cmd.Flags().StringVar(&since, "since", "", "only rows written or changed since this `DATE`, in UTC, or RFC 3339 time")
 	return cmd
 }
 
-// exportPlan reads what is asked for.
+// exportPlan reads the arguments and flags.
 func (c *cli) exportPlan(what string, format *string, out, since string) (tables []billing.ExportTable, begin time.Time, err error) {
 	if *format == "" {
 		*format = string(export.CSV)
@@ -71,7 +71,7 @@ func (c *cli) exportPlan(what string, format *string, out, since string) (tables
 	}
 	if what == exportAll {
 		if out == "" {
-			return nil, begin, usageError{errors.New("all is many files: say with --out into which directory")}
+			return nil, begin, usageError{errors.New("all writes many files: name a directory with --out")}
 		}
 		return billing.ExportTables(), begin, nil
 	}
@@ -82,7 +82,7 @@ func (c *cli) exportPlan(what string, format *string, out, since string) (tables
 	return []billing.ExportTable{table}, begin, nil
 }
 
-// exportTo is where and how an export is written.
+// exportTo is the destination and format of an export.
 type exportTo struct {
 	format export.Format
 	out    string // a file; a directory for all; empty for standard output
@@ -113,8 +113,8 @@ func (c *cli) export(ctx context.Context, s *store.Store, tables []billing.Expor
 	return nil
 }
 
-// exportTable writes one table. A file gets its name when it is complete, and is for its owner
-// alone: it names customers.
+// exportTable writes one table. A file gets its name when it is complete. Only its owner can read
+// it, because it names customers.
 func (c *cli) exportTable(ctx context.Context, s *store.Store, table billing.ExportTable, to exportTo, name string, progress func(int64)) (rows int64, err error) {
 	if name == "" {
 		return export.WriteAudited(ctx, s, table, to.since, to.format, to.now, c.out, progress)

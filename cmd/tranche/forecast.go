@@ -12,7 +12,7 @@ import (
 	"tranche/internal/billing"
 )
 
-// forecastInput is what a forecast is asked by.
+// forecastInput holds the flags of a forecast.
 type forecastInput struct {
 	req      billing.ForecastRequest
 	terms    termsInput
@@ -23,11 +23,11 @@ func (c *cli) forecastCommand() *cobra.Command {
 	var in forecastInput
 	cmd := &cobra.Command{
 		Use:   "forecast [PLAN]",
-		Short: "Say what would become of a plan, with every date, amount and mail, and of each decline",
-		Long: `Say what would become of a plan that exists, by id or by your reference, or of one that is only proposed, by the flags or
-the file of plan create. A copy of it is lived through by the code that does the real work. Nothing is written or sent, and
-Stripe is not asked. For each charge it is told, too, what a decline would cause: retries, mails, the deadline, and what
-becomes of the plan and the later charges.`,
+		Short: "Predict a plan's charges and mails, and effects of declines",
+		Long: `Predict the course of an existing plan, by id or by your reference, or of a proposed plan, by the flags or the file of
+plan create. The production code simulates a copy of the plan. Nothing is written or sent, and Stripe is not called. For
+each charge the forecast also shows the effect of a decline: retries, mails, the deadline, and the result for the plan
+and the later charges.`,
 		Example: `  tranche forecast order-1042
   tranche forecast order-1042 --decline expired_card --branches
   tranche forecast --reference order-1042 --kind installments --currency usd --total 100000 \
@@ -48,11 +48,11 @@ becomes of the plan and the later charges.`,
 	}
 	f := cmd.Flags()
 	in.terms.flags(f)
-	f.StringVar(&in.req.Decline, "decline", "", "decline `CODE` of the branches, as `tranche dunning table` lists them; insufficient_funds otherwise")
-	f.IntVar(&in.req.DeclineTimes, "decline-times", 0, "`NUMBER` of declines before a charge is paid; 0 is for ever")
-	f.BoolVar(&in.req.NoDeclines, "no-declines", false, "leave out what declines would cause")
-	f.StringVar(&in.req.Horizon, "horizon", "", "look ahead to this `DATE`; otherwise to the plan's end, or for twelve charges, a year at most")
-	f.BoolVar(&in.branches, "branches", false, "show every step after the decline of each charge, not of the first alone")
+	f.StringVar(&in.req.Decline, "decline", "", "decline `CODE` of the branches, from `tranche dunning table`; default: insufficient_funds")
+	f.IntVar(&in.req.DeclineTimes, "decline-times", 0, "`NUMBER` of declines before a charge is paid; 0: it is declined every time")
+	f.BoolVar(&in.req.NoDeclines, "no-declines", false, "leave out the effects of declines")
+	f.StringVar(&in.req.Horizon, "horizon", "", "end the forecast at this `DATE`; default: the plan's end, or twelve charges, a year at most")
+	f.BoolVar(&in.branches, "branches", false, "show every step after the decline of each charge, not only of the first")
 	return cmd
 }
 
@@ -73,7 +73,7 @@ func (c *cli) askForecast(f *pflag.FlagSet, args []string, in *forecastInput) er
 	return err
 }
 
-// withForecaster makes the forecast and prints it.
+// withForecaster runs the forecast and prints it.
 func (c *cli) withForecaster(cmd *cobra.Command, in forecastInput) (err error) {
 	cfg, err := c.config(nil, config.Needs{})
 	if err != nil {

@@ -8,16 +8,16 @@ import (
 	"tranche/internal/billing"
 )
 
-// printForecast writes a forecast for people. Of the branches the first is told step by step, the
-// others in a line each, unless all are wanted.
+// printForecast prints a forecast for people. It shows each step of the first branch, and one line
+// for each other branch, unless all branches are requested.
 func (c *cli) printForecast(f billing.Forecast, everyBranch bool) {
 	fmt.Fprintf(c.out, "%s  %s  %s\n", f.Reference, f.Kind, billing.FormatAmount(f.Total, f.Currency))
 	if f.Proposed {
-		fmt.Fprintf(c.out, "Proposed, and not made: it would begin %s and end %s%s.\n", spokenStatus(f.Status), spokenStatus(f.EndStatus), looked(f))
+		fmt.Fprintf(c.out, "Proposed, not created: the plan would begin %s and end %s%s.\n", spokenStatus(f.Status), spokenStatus(f.EndStatus), looked(f))
 	} else {
 		fmt.Fprintf(c.out, "%s is %s and would end %s%s.\n", f.Plan, spokenStatus(f.Status), spokenStatus(f.EndStatus), looked(f))
 	}
-	fmt.Fprintf(c.out, "\nLooked ahead from %s. Taken for granted:\n", localTime(f.At, f.TimeZone))
+	fmt.Fprintf(c.out, "\nForecast from %s. Assumptions:\n", localTime(f.At, f.TimeZone))
 	for _, a := range f.Assumed {
 		fmt.Fprintf(c.out, "- %s\n", a)
 	}
@@ -33,15 +33,15 @@ func (c *cli) printForecast(f billing.Forecast, everyBranch bool) {
 
 func spokenStatus(s billing.PlanStatus) string { return strings.ReplaceAll(string(s), "_", " ") }
 
-// looked says how far was looked, where that is not to the end.
+// looked describes the end of the forecast if it is before the plan's end.
 func looked(f billing.Forecast) string {
 	if f.Horizon.IsZero() {
 		return ""
 	}
-	return ", seen until " + localTime(f.Horizon, f.TimeZone)
+	return ", as of " + localTime(f.Horizon, f.TimeZone)
 }
 
-// printTimeline writes steps as a table. A time stands once for all that happens at it.
+// printTimeline prints steps as a table. Steps at the same time share one time column.
 func (c *cli) printTimeline(f billing.Forecast, steps []billing.ForecastStep) {
 	tab, last := newTable("WHEN", "#", "AMOUNT", "WHAT"), ""
 	for _, s := range steps {
@@ -63,7 +63,7 @@ func (c *cli) printTimeline(f billing.Forecast, steps []billing.ForecastStep) {
 	tab.print(c.out)
 }
 
-// stepText says a step in a line that need not name the charge again.
+// stepText describes a step, without the charge, which has a column of its own.
 func stepText(f billing.Forecast, s billing.ForecastStep) string {
 	text := s.Text
 	switch s.What {
@@ -83,7 +83,7 @@ func stepText(f billing.Forecast, s billing.ForecastStep) string {
 	return text
 }
 
-// printWaiting names the charges that wait for somebody.
+// printWaiting lists the charges that wait for the customer or the merchant.
 func (c *cli) printWaiting(f billing.Forecast) {
 	for _, ch := range f.Charges {
 		if ch.Waits != "" {
@@ -115,14 +115,14 @@ func (c *cli) printBranches(f billing.Forecast, every bool) {
 		tab.print(c.out)
 	}
 	if n := len(f.BranchesLeftOut); n > 0 {
-		fmt.Fprintf(c.out, "\nDeclines of charges %d to %d are left out for their cost.\n", f.BranchesLeftOut[0], f.BranchesLeftOut[n-1])
+		fmt.Fprintf(c.out, "\nDeclines of charges %d to %d are left out, because they would take too long.\n", f.BranchesLeftOut[0], f.BranchesLeftOut[n-1])
 	}
 }
 
 func howOften(times int) string {
 	switch times {
 	case 0:
-		return " for ever"
+		return " every time"
 	case 1:
 		return " once"
 	}

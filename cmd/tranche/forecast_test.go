@@ -19,7 +19,7 @@ import (
 	"tranche/internal/store/sqlite"
 )
 
-var update = flag.Bool("update", false, "write the example in docs/forecast.md anew")
+var update = flag.Bool("update", false, "update the example in docs/forecast.md")
 
 // TestForecastDocument holds the example in docs/forecast.md to what the command prints.
 func TestForecastDocument(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 	"tranche/internal/billing"
 )
 
-// healthTimeout is shorter than the patience of any orchestrator.
+// healthTimeout is shorter than the timeouts of orchestrators.
 const healthTimeout = 3 * time.Second
 
 func (c *cli) healthCommand() *cobra.Command {
@@ -20,9 +20,9 @@ func (c *cli) healthCommand() *cobra.Command {
 	var ready bool
 	cmd := &cobra.Command{
 		Use:   "health",
-		Short: "Ask a running process whether it is well, for container health checks",
-		Long: `Ask the public address of a running process (TRANCHE_ADDR) whether it is alive, or with --ready whether everything that
-it needs answers. Which check fails is in its log and in /readyz at its admin address (TRANCHE_ADMIN_ADDR).`,
+		Short: "Check a running process, for container health checks",
+		Long: `Check at the public address of a running process (TRANCHE_ADDR) that it is alive, or with --ready that all services it
+needs answer. Failed checks are in its log and in /readyz at its admin address (TRANCHE_ADMIN_ADDR).`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if addr == "" {
@@ -37,7 +37,7 @@ it needs answers. Which check fails is in its log and in /readyz at its admin ad
 				return usageError{fmt.Errorf("--addr %q is not HOST:PORT", addr)}
 			}
 			if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-				host = "127.0.0.1" // what listens everywhere listens here
+				host = "127.0.0.1" // a process that listens on all addresses listens on loopback
 			}
 			path := "/healthz"
 			if ready {
@@ -46,8 +46,8 @@ it needs answers. Which check fails is in its log and in /readyz at its admin ad
 			return c.probe(cmd, "http://"+net.JoinHostPort(host, port)+path)
 		},
 	}
-	cmd.Flags().StringVar(&addr, "addr", "", "ask the process at this `HOST:PORT` (default: TRANCHE_ADDR)")
-	cmd.Flags().BoolVar(&ready, "ready", false, "ask whether its database and queue answer too")
+	cmd.Flags().StringVar(&addr, "addr", "", "check the process at this `HOST:PORT` (default: TRANCHE_ADDR)")
+	cmd.Flags().BoolVar(&ready, "ready", false, "check its database and queue too")
 	return cmd
 }
 

@@ -45,12 +45,12 @@ func TestAKilledImportIsFinishedByAnother(t *testing.T) {
 				return string(out)
 			}
 			var fresh, there int
-			_, err = fmt.Sscanf(tranche("plan", "import", file, "--yes"), "2500 lines: %d new, %d there already, 0 bad", &fresh, &there)
+			_, err = fmt.Sscanf(tranche("plan", "import", file, "--yes"), "2500 lines: %d new, %d existing, 0 invalid", &fresh, &there)
 			require.NoError(t, err)
 			require.Positive(t, fresh, "it was killed in the middle")
 			require.Positive(t, there, "what was committed before stayed")
 			require.Equal(t, plans, fresh+there)
-			require.Contains(t, tranche("plan", "import", file), "2500 lines: 0 new, 2500 there already, 0 bad")
+			require.Contains(t, tranche("plan", "import", file), "2500 lines: 0 new, 2500 existing, 0 invalid")
 			for what, rows := range map[string]int{"plans": plans, "charges": 2 * plans, "customers": plans / 2, "cards": plans / 2} {
 				require.Equal(t, rows+1, strings.Count(tranche("export", what), "\n"), what)
 			}

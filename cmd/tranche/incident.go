@@ -18,8 +18,8 @@ import (
 )
 
 func (c *cli) incidentCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "incident", Short: "List, show and close incidents: faults that a person must answer", Args: noArgs,
-		Long: `Incidents are faults that a person must answer, such as a second payment or a refund that failed. An open incident is an
+	cmd := &cobra.Command{Use: "incident", Short: "List, show and close incidents, which a person must resolve", Args: noArgs,
+		Long: `Incidents are faults that a person must resolve, such as a second payment or a failed refund. An open incident is an
 alarm until its cause is gone or it is closed here.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	cmd.AddCommand(c.incidentListCommand(), c.incidentShowCommand(), c.incidentCloseCommand())
@@ -67,7 +67,7 @@ func (c *cli) incidentListCommand() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&all, "all", false, "closed incidents too")
+	cmd.Flags().BoolVar(&all, "all", false, "include closed incidents")
 	cmd.Flags().StringVar(&kind, "kind", "", "only incidents of this `KIND`: "+kindNames())
 	cmd.Flags().StringVar(&plan, "plan", "", "only incidents of this `PLAN`, by id or by your reference")
 	cmd.Flags().StringVar(&cursor, "cursor", "", "only incidents older than this `ID`")
@@ -85,7 +85,7 @@ func kindNames() string {
 
 func (c *cli) incidentShowCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "show INCIDENT", Short: "Show an incident: what happened, and what to do", Args: oneArg("incident"),
+		Use: "show INCIDENT", Short: "Show an incident and how to resolve it", Args: oneArg("incident"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withStore(cmd.Context(), func(_ config.Config, s *store.Store) error {
 				i, err := s.Incident(cmd.Context(), billing.IncidentID(args[0]))
@@ -102,9 +102,9 @@ func (c *cli) incidentCloseCommand() *cobra.Command {
 	var note string
 	var yes bool
 	cmd := &cobra.Command{
-		Use: "close INCIDENT", Short: "Close an incident that you have answered", Args: oneArg("incident"),
-		Long: `Close an incident that you have answered; its alarm ends. Only the record changes: nothing is charged, refunded or sent to a
-customer. An incident that is closed already stays as it is.`,
+		Use: "close INCIDENT", Short: "Close an incident that you have resolved", Args: oneArg("incident"),
+		Long: `Close an incident that you have resolved; its alarm ends. Only the record changes: nothing is charged, refunded or sent to a
+customer. Closing a closed incident changes nothing.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withStore(cmd.Context(), func(cfg config.Config, s *store.Store) error {
 				clk, err := clock.Parse(cfg.Clock)
@@ -129,7 +129,7 @@ customer. An incident that is closed already stays as it is.`,
 			})
 		},
 	}
-	cmd.Flags().StringVar(&note, "note", "", "`TEXT` for the record: what was done")
+	cmd.Flags().StringVar(&note, "note", "", "`TEXT` for the record: how it was resolved")
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	return cmd
 }
@@ -151,7 +151,7 @@ func (c *cli) printIncident(i billing.Incident) error {
 	return nil
 }
 
-// printIncidents prints what waits for an answer, after a plan or charge.
+// printIncidents prints the open incidents of a plan or charge.
 func printIncidents(w io.Writer, incidents []billing.Incident) {
 	for _, i := range incidents {
 		fmt.Fprintf(w, "\nIncident %s  %s: %s\n  -> %s\n", i.ID, i.Kind, i.Detail, i.Remedy)

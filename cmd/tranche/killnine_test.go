@@ -35,9 +35,9 @@ const (
 	recoverTime = 60 * time.Second
 )
 
-// TestKillNine kills serve with SIGKILL in the middle of its work, at moments drawn by a seed
+// TestKillNine kills serve with SIGKILL in the middle of its work, at times drawn by a seed
 // (KILL_SEED), and starts it again. In the end every charge is paid once, as agreed, and every
-// customer was told of it once.
+// customer was notified once.
 func TestKillNine(t *testing.T) {
 	t.Parallel()
 	seed, _ := strconv.ParseUint(os.Getenv("KILL_SEED"), 10, 64)
@@ -117,12 +117,11 @@ type target struct {
 	roles []string
 }
 
-// sell makes the plans and has the customers pay the first parts, whatever is killed meanwhile: the
-// merchant sends a request again until it is answered. All later charges fall due at the same
-// moments.
+// sell creates the plans and pays the first parts, while processes are killed: the merchant sends a
+// request again until it is answered. All later charges fall due at the same times.
 func (k *killing) sell(ctx context.Context, rate float64) error {
-	// Twenty seconds after the start, in which every plan must be made over the kills, and each
-	// second from then on.
+	// The first charges fall due twenty seconds after the start, which leaves time to create every
+	// plan despite the kills; then a charge of each plan falls due every second.
 	first, apart := 120*24*time.Hour, 7*24*time.Hour
 	if rate < daysASecond {
 		first, apart = 200*time.Minute, 10*time.Minute
@@ -270,8 +269,8 @@ func raw(list []json.RawMessage) [][]byte {
 	return texts
 }
 
-// requireAsAgreed wants the amounts and dates of the plans to be those that the merchant was told,
-// every one paid, and no try beyond those that were needed.
+// requireAsAgreed requires the amounts and dates of the plans to equal the API's answers, every
+// charge to be paid, and no unnecessary attempt.
 func (k *killing) requireAsAgreed(t *testing.T) {
 	t.Helper()
 	for _, agreed := range k.agreed {

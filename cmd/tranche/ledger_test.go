@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The types below are what a reader of the API's and the demo's JSON sees: names and shapes are
-// theirs, on purpose not those of the packages that write it.
+// The types below describe the JSON of the API and the demo. They are independent of the packages
+// that write it, on purpose.
 
 // ledgerPlan is a plan.
 type ledgerPlan struct {
@@ -131,7 +131,7 @@ func recount(t *testing.T, plans []ledgerPlan, intents []stripeIntent) (forgotte
 		}
 		require.Equal(t, 1, c.Sequence, "charge %s has %s, and %s was made for it too", c.ID, c.PaymentIntent, pi.ID)
 		require.Equal(t, "requires_payment_method", pi.Status)
-		require.Empty(t, pi.LatestCharge, "somebody paid with %s, which charge %s does not know", pi.ID, c.ID)
+		require.Empty(t, pi.LatestCharge, "%s is paid, but charge %s does not record it", pi.ID, c.ID)
 		forgotten++
 	}
 	seen := unique{t: t, where: map[string]string{}}
@@ -190,9 +190,9 @@ func countAttempts(t *testing.T, c ledgerCharge, seen unique) {
 	require.Equal(t, want, succeeded, "charge %s is %s", c.ID, c.Status)
 }
 
-// countNotices requires that each customer was told of each outcome once: of a payment, of every
-// attempt of ours that failed, and of the end of a plan. What falls due is told once at most: where
-// months are minutes it may be paid before it is told.
+// countNotices requires one notice for each payment, for each failed attempt of Tranche, and for
+// the end of each plan. Advance notices are sent once at most: with months in minutes, a charge may
+// be paid before its notice is sent.
 func countNotices(t *testing.T, plans []ledgerPlan, notices []ledgerNotice, status string) {
 	t.Helper()
 	type owed struct{ about, kind, to string }
@@ -242,7 +242,7 @@ func countNotices(t *testing.T, plans []ledgerPlan, notices []ledgerNotice, stat
 			require.Equal(t, 1, n, "charge %s", o.about)
 			delete(got, o)
 		case "card_updated":
-			require.LessOrEqual(t, n, cards[o.to], "%s was told of a card nobody gave", o.to)
+			require.LessOrEqual(t, n, cards[o.to], "%s was notified of a card that was not entered", o.to)
 			delete(got, o)
 		}
 	}

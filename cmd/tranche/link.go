@@ -18,15 +18,15 @@ import (
 )
 
 func (c *cli) linkCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "link", Short: "Make links to the recovery page, list and revoke them", Args: noArgs,
-		Long: `Links to the recovery page, on which a customer pays, authenticates or changes the card without logging in. Mails hold them by
-themselves when TRANCHE_BASE_URL, TRANCHE_SECRET_KEY and STRIPE_PUBLISHABLE_KEY are set.`,
+	cmd := &cobra.Command{Use: "link", Short: "Create, list and revoke links to the recovery page", Args: noArgs,
+		Long: `Links to the recovery page, where a customer pays, authenticates or changes the card without logging in. Mails hold such
+links if TRANCHE_BASE_URL, TRANCHE_SECRET_KEY and STRIPE_PUBLISHABLE_KEY are set.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	cmd.AddCommand(c.linkCreateCommand(), c.linkListCommand(), c.linkRevokeCommand())
 	return cmd
 }
 
-// withLinks runs fn with the database and what makes links.
+// withLinks runs fn with the database and the service of links.
 func (c *cli) withLinks(ctx context.Context, fn func(l *recovery.Links, s *store.Store) error) error {
 	return c.withStore(ctx, func(cfg config.Config, s *store.Store) error {
 		clk, err := clock.Parse(cfg.Clock)
@@ -41,10 +41,9 @@ func (c *cli) withLinks(ctx context.Context, fn func(l *recovery.Links, s *store
 
 func (c *cli) linkCreateCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "create CHARGE|PLAN", Short: "Make a link by which a charge is paid, or a plan's card changed", Args: oneArg("charge or plan"),
-		Long: `Make a link and print it: for a charge (chg_…) to pay it, for a plan (plan_… or your reference) to change its
-card. Whoever has the link can use it;
-it is shown once and kept nowhere. It ends after TRANCHE_LINK_TTL, or when it is revoked.`,
+		Use: "create CHARGE|PLAN", Short: "Create a link for paying a charge or changing a plan's card", Args: oneArg("charge or plan"),
+		Long: `Create a link and print it: for a charge (chg_…) to pay it, for a plan (plan_… or your reference) to change its card.
+Anyone with the link can use it. It is shown once and not stored. It ends after TRANCHE_LINK_TTL, or when it is revoked.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withLinks(cmd.Context(), func(l *recovery.Links, s *store.Store) error {
 				plan, charge, err := linkTarget(cmd.Context(), s, args[0])
@@ -69,7 +68,7 @@ it is shown once and kept nowhere. It ends after TRANCHE_LINK_TTL, or when it is
 	}
 }
 
-// linkTarget finds what a link is to be about: a charge by id, or a plan by id or reference.
+// linkTarget finds the target of a link: a charge by id, or a plan by id or reference.
 func linkTarget(ctx context.Context, s *store.Store, name string) (billing.Plan, billing.ChargeID, error) {
 	charge, err := s.Charge(ctx, billing.ChargeID(name))
 	if errors.Is(err, billing.ErrNotFound) && !strings.HasPrefix(name, "chg_") {
@@ -121,9 +120,9 @@ func (c *cli) printLinks(links []billing.PayLink) error {
 func (c *cli) linkRevokeCommand() *cobra.Command {
 	var all revokeAll
 	cmd := &cobra.Command{
-		Use: "revoke LINK | --all", Short: "End a link before its time, or all links after an incident",
-		Long: `End a link before its time. With --all every open link of every customer ends, for when links or the database have leaked: it asks
-first. New links can be made at once, and mails of later notices hold new ones. A link that was revoked cannot be renewed on the page.`,
+		Use: "revoke LINK | --all", Short: "End a link early, or all links after an incident",
+		Long: `End a link early. --all ends every open link of every customer, after a leak of links or of the database, and asks for
+confirmation. New links can be created at once, and later mails hold new links. A revoked link can't be renewed on the page.`,
 		Example: `  tranche link revoke link_…
   tranche link revoke --all --dry-run`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -158,7 +157,7 @@ first. New links can be made at once, and mails of later notices hold new ones. 
 	return cmd
 }
 
-// revokeAll is how all links are to be revoked.
+// revokeAll holds the flags for revoking all links.
 type revokeAll struct{ wanted, dryRun, yes bool }
 
 func (c *cli) revokeAllLinks(ctx context.Context, l *recovery.Links, o revokeAll) error {

@@ -8,7 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	_ "time/tzdata" // time zones, wherever the binary runs
+	_ "time/tzdata" // time zones for machines without their own
 )
 
 // version is stamped by the build.
@@ -21,7 +21,7 @@ func main() {
 	os.Exit(code)
 }
 
-// run is the program without the process around it.
+// run is the program, separate from the process for tests.
 func run(ctx context.Context, args []string, env func(string) string, in io.Reader, out, talk io.Writer) int {
 	c := &cli{env: env, in: in, out: out, talk: talk}
 	root := c.root()

@@ -14,9 +14,9 @@ func (c *cli) migrateCommand() *cobra.Command {
 	var dryRun bool
 	cmd := &cobra.Command{
 		Use:   "migrate",
-		Short: "Bring the database to the version this binary needs",
-		Long: `Bring the database to the version this binary needs. serve does the same at its start; any number of processes
-may do it at once. There is no way down: take a backup first.`,
+		Short: "Migrate the database to the version of this binary",
+		Long: `Migrate the database to the version of this binary. serve does the same at startup; any number of processes may do it
+at the same time. Migrations can't be reversed: take a backup first.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			cfg, err := c.config(nil, config.Needs{})
@@ -42,7 +42,7 @@ may do it at once. There is no way down: take a backup first.`,
 			return c.printMigration(migration{From: from, To: to, Pending: []string{}})
 		},
 	}
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "list the steps and take none")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "list the steps without running them")
 	return cmd
 }
 

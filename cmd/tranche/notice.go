@@ -12,14 +12,14 @@ import (
 )
 
 func (c *cli) noticeCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "notice", Short: "Read the mails that customers are owed, and try them out", Args: noArgs,
+	cmd := &cobra.Command{Use: "notice", Short: "List, preview, test and resend customers' mails", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	var f billing.NoticeFilter
 	var status, plan, charge, before string
 	var full bool
 	list := &cobra.Command{
 		Use: "list", Short: "List notices, newest first", Args: noArgs,
-		Long: "List notices, newest first. Without SMTP_URL they are not mailed but kept, and this is where they are read.",
+		Long: "List notices, newest first. Without SMTP_URL they are stored and not mailed; read them here.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkList(f.Limit, status, billing.NoticePending, billing.NoticeSent, billing.NoticeKept, billing.NoticeFailed, billing.NoticeDropped); err != nil {
 				return err
@@ -43,7 +43,7 @@ func (c *cli) noticeCommand() *cobra.Command {
 	list.Flags().StringVar(&charge, "charge", "", "only notices of this charge `ID`")
 	list.Flags().StringVar(&before, "before", "", "only notices older than this `ID`")
 	list.Flags().IntVar(&f.Limit, "limit", 50, "at most this `NUMBER` (500 at most)")
-	list.Flags().BoolVar(&full, "full", false, "print the mails whole")
+	list.Flags().BoolVar(&full, "full", false, "print the complete mails")
 	cmd.AddCommand(list, c.noticeShowCommand(), c.noticeRetryCommand(), c.noticePreviewCommand(), c.noticeSendTestCommand())
 	return cmd
 }

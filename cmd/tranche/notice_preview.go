@@ -21,13 +21,13 @@ import (
 	"tranche/internal/notify"
 )
 
-// sampleLink stands in a sample where no page is set: RFC 2606 keeps the name from being anybody's.
+// sampleLink is the link in a sample if no page is configured. RFC 2606 reserves its domain.
 const sampleLink = "https://pay.example/sample"
 
-// allOf is the word for every kind or every language.
+// allOf selects every kind or every language.
 const allOf = "all"
 
-// previewedMail is the JSON of a mail that was written to look at.
+// previewedMail is the JSON of a previewed mail.
 type previewedMail struct {
 	Kind    billing.NoticeKind `json:"kind"`
 	Locale  string             `json:"locale"`
@@ -39,9 +39,9 @@ type previewedMail struct {
 func (c *cli) noticePreviewCommand() *cobra.Command {
 	var tag, dir string
 	cmd := &cobra.Command{
-		Use: "preview KIND", Short: "Write what a mail looks like, with made-up data", Args: oneArg("kind"),
-		Long: `Write a mail with made-up data as HTML and as text, and print where the files are. KIND is one of ` + kindList() + `,
-or all. Templates of TRANCHE_TEMPLATES are used where there are any.`,
+		Use: "preview KIND", Short: "Write a sample of a mail, with made-up data", Args: oneArg("kind"),
+		Long: `Write a mail with made-up data as HTML and as text, and print the paths of the files. KIND is one of ` + kindList() + `,
+or all. Templates in TRANCHE_TEMPLATES are used if there are any.`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			kinds, err := noticeKinds(args[0])
 			if err != nil {
@@ -55,7 +55,7 @@ or all. Templates of TRANCHE_TEMPLATES are used where there are any.`,
 		},
 	}
 	cmd.Flags().StringVar(&tag, "locale", "en", "in the language of this `TAG`, such as de or en-GB, or all")
-	cmd.Flags().StringVar(&dir, "out", "", "write into this `DIR` (default: a new one among the temporary files)")
+	cmd.Flags().StringVar(&dir, "out", "", "write into this `DIR` (default: a new temporary folder)")
 	return cmd
 }
 
@@ -83,13 +83,13 @@ func noticeLocales(word string) ([]string, error) {
 		return locale.Tags(), nil
 	}
 	if _, err := language.Parse(word); err != nil {
-		return nil, usageError{fmt.Errorf("--locale %q is no language tag: take one such as de or en-GB, or all", word)}
+		return nil, usageError{fmt.Errorf("--locale %q is not a language tag: use a tag such as de or en-GB, or all", word)}
 	}
 	return []string{word}, nil
 }
 
-// sampleMerchant is the configured merchant, with a link where none is set so that buttons are
-// seen.
+// sampleMerchant returns the configured merchant, with a sample link if none is set, so that mails
+// show their buttons.
 func sampleMerchant(cfg config.Config) (notify.Merchant, error) {
 	m, err := app.Merchant(cfg)
 	if m.PayLink == nil && m.ReturnURL == "" {
@@ -110,7 +110,7 @@ func (c *cli) preview(kinds []billing.NoticeKind, tags []string, dir string) err
 	if dir == "" {
 		dir, err = os.MkdirTemp("", "tranche-preview-")
 	} else {
-		err = os.MkdirAll(dir, 0o755) //nolint:gosec // G301: what is previewed is no secret
+		err = os.MkdirAll(dir, 0o755) //nolint:gosec // G301: a sample holds no secret
 	}
 	if err != nil {
 		return fmt.Errorf("make the folder for the mails: %w", err)
@@ -142,7 +142,7 @@ func writePreview(kind billing.NoticeKind, tag string, m notify.Merchant, dir st
 	base := filepath.Join(dir, string(kind)+"."+tag)
 	p := previewedMail{Kind: kind, Locale: tag, Subject: mail.Subject, HTML: base + ".html", Text: base + ".txt"}
 	for path, body := range map[string]string{p.HTML: mail.HTML, p.Text: "Subject: " + mail.Subject + "\n\n" + mail.Text} {
-		if err := os.WriteFile(path, []byte(body), 0o644); err != nil { //nolint:gosec // G306: what is previewed is no secret
+		if err := os.WriteFile(path, []byte(body), 0o644); err != nil { //nolint:gosec // G306: a sample holds no secret
 			return p, fmt.Errorf("write a mail to look at: %w", err)
 		}
 	}
@@ -153,7 +153,7 @@ func (c *cli) noticeSendTestCommand() *cobra.Command {
 	var kind, tag string
 	cmd := &cobra.Command{
 		Use: "send-test ADDRESS", Short: "Send a mail with made-up data to yourself", Args: oneArg("address"),
-		Long: `Send a mail with made-up data by the mail server of SMTP_URL, to see it in a mail program.`,
+		Long: `Send a mail with made-up data through the mail server in SMTP_URL, to view it in a mail program.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			kinds, err := noticeKinds(kind)
 			if err != nil {
@@ -177,7 +177,7 @@ func (c *cli) sendTest(ctx context.Context, address string, kinds []billing.Noti
 		return err
 	}
 	if cfg.SMTPURL == "" {
-		return usageError{errors.New("SMTP_URL is not set, so there is no mail server to send by; `tranche notice preview` needs none")}
+		return usageError{errors.New("SMTP_URL is not set, so there is no mail server; `tranche notice preview` needs none")}
 	}
 	merchant, err := sampleMerchant(cfg)
 	if err != nil {
@@ -205,7 +205,7 @@ func (c *cli) sendTest(ctx context.Context, address string, kinds []billing.Noti
 	return nil
 }
 
-// mailFault tells a mail that was refused from a mail server that is away.
+// mailFault distinguishes a refused mail from a mail server that does not answer.
 func mailFault(err error) error {
 	if refused, ok := errors.AsType[*billing.MailError](err); ok && !refused.Permanent {
 		return fmt.Errorf("%w: %w", billing.ErrUnavailable, err)

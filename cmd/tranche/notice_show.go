@@ -54,9 +54,9 @@ func (c *cli) printNotice(n billing.Notice) error {
 
 func (c *cli) noticeRetryCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "retry NOTICE", Short: "Send a notice again that could not be delivered", Args: oneArg("notice"),
-		Long: `Send a notice again that could not be delivered, to the address that its customer has now. The running service does it,
-within a second or so.`,
+		Use: "retry NOTICE", Short: "Resend a notice that could not be delivered", Args: oneArg("notice"),
+		Long: `Resend a notice that could not be delivered, to the customer's current address. A running serve sends it within about a
+second.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withStore(cmd.Context(), func(cfg config.Config, s *store.Store) error {
 				clk, err := clock.Parse(cfg.Clock)

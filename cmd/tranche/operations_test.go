@@ -206,7 +206,7 @@ func (c *counter) written(t *testing.T, s served) []string {
 	d, err := billing.LoadDetails(ctx, c.store, s.plan.ID)
 	require.NoError(t, err)
 	day := func(at time.Time) string { return at.Format("2006-01-02T15:04") }
-	soon := func(at time.Time) string { // what is due now is so a moment later by the slower way
+	soon := func(at time.Time) string { // a charge that is due now is due slightly later by the slower way
 		if at.Sub(c.now).Abs() < 5*time.Minute {
 			return "now"
 		}

@@ -5,10 +5,10 @@ import (
 	"errors"
 )
 
-// partialError is a command that did some of its work: what it did stays done.
+// partialError is the error of a command that did a part of its work, which is kept.
 type partialError struct{ error }
 
-// Unwrap returns what kept it from doing the rest.
+// Unwrap returns the error that ended the command.
 func (e partialError) Unwrap() error { return e.error }
 
 func isPartial(err error) bool {
@@ -16,8 +16,8 @@ func isPartial(err error) bool {
 	return ok
 }
 
-// endedEarly says that some of the work was done before err, when some was. An interruption is one
-// too.
+// endedEarly returns err as a partialError if a part of the work was done before it. An
+// interruption counts as an error.
 func endedEarly(err error, some bool) error {
 	if err == nil || !some && !errors.Is(err, context.Canceled) {
 		return err

@@ -33,8 +33,8 @@ const (
 	permitAPIKey = "api-key-of-the-permissions-and-tests"
 )
 
-// keyWorld is Tranche under a restricted key: a process that serves, the commands beside it, and
-// customers in browsers.
+// keyWorld is Tranche with a restricted key: a process that serves, commands, and customers in
+// browsers.
 type keyWorld struct {
 	t        *testing.T
 	app      *app.App
@@ -101,8 +101,8 @@ func (w *keyWorld) post(path, body string) (handlers.PlanView, error) {
 	return plan, err
 }
 
-// until waits for something. It ends early with an error where what is stuck says why: an event, an
-// incident or a charge that waits for a permission.
+// until waits for a condition. It fails early if an event, an incident or a charge reports that it
+// waits for a permission.
 func (w *keyWorld) until(what string, done func(ctx context.Context) bool) error {
 	ctx, cancel := context.WithTimeout(w.t.Context(), 20*time.Second)
 	defer cancel()
@@ -281,9 +281,9 @@ var deeds = map[string]func(w *keyWorld) error{
 		_, err := w.command("event", "backfill")
 		return err
 	},
-	"doctor's look at the endpoint": func(w *keyWorld) error {
+	"doctor's check of the endpoint": func(w *keyWorld) error {
 		said, err := w.command("doctor")
-		if strings.Contains(said, "not looked at") {
+		if strings.Contains(said, "not checked") {
 			return errors.New(said)
 		}
 		return err
@@ -300,7 +300,7 @@ var lost = map[string][]string{
 	"Charges and Refunds": {"a refund"},
 	"Disputes":            {"a dispute"},
 	"Events":              {"backfill"},
-	"Webhook Endpoints":   {"doctor's look at the endpoint"},
+	"Webhook Endpoints":   {"doctor's check of the endpoint"},
 }
 
 // TestPermissions_ExactlyTheListed runs everything under a key with the listed permissions and no
@@ -314,8 +314,8 @@ func TestPermissions_ExactlyTheListed(t *testing.T) {
 		}
 		said, err := w.command("doctor")
 		require.NoError(t, err)
-		require.Regexp(t, `(?m)^permissions +ok +the restricted key has all 8 that are needed`, said)
-		require.Contains(t, said, "is sent every event")
+		require.Regexp(t, `(?m)^permissions +ok +the restricted key has all 8 required permissions`, said)
+		require.Contains(t, said, "receives every event")
 		status, alarms := w.ready()
 		require.Equal(t, http.StatusOK, status)
 		require.NotContains(t, alarms, "permission_missing")
@@ -331,8 +331,8 @@ func (w *keyWorld) ready() (int, string) {
 	return resp.StatusCode, string(body)
 }
 
-// TestPermissions_OneMissing takes each permission away, and leaves of those to write the reading.
-// What the list says fails, and says which permission it lacks; so does doctor.
+// TestPermissions_OneMissing removes each permission, or leaves only read access instead of write
+// access. The operations in lost fail and name the missing permission; so does doctor.
 func TestPermissions_OneMissing(t *testing.T) {
 	t.Parallel()
 	for _, p := range stripekey.Permissions() {
@@ -361,7 +361,7 @@ func (w *keyWorld) requireLost(p stripekey.Permission, scopes []string) {
 	} else {
 		require.Error(t, err)
 	}
-	require.Regexp(t, `(?m)^permissions +`+verdict+` +the key lacks `+p.String()+`; without it .*edit the restricted key`, said)
+	require.Regexp(t, `(?m)^permissions +`+verdict+` +the key lacks the permission `+p.String()+`; without it .*edit the restricted key`, said)
 	require.Equal(t, 1, strings.Count(said, "the key lacks "), said)
 	failing := lost[p.Row]
 	if slices.Contains(scopes, p.Scope()+":read") && p.Row == "PaymentMethods" { // a customer is made with its first card

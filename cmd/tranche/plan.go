@@ -25,7 +25,7 @@ import (
 )
 
 func (c *cli) planCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "plan", Short: "Make, import, list, show, change, pause, resume and cancel plans", Args: noArgs,
+	cmd := &cobra.Command{Use: "plan", Short: "Create, import, list, show, change and cancel plans", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	cmd.AddCommand(c.planCreateCommand(), c.planImportCommand(), c.planListCommand(), c.planShowCommand(),
 		c.planPauseCommand(), c.planResumeCommand(), c.planCancelCommand())
@@ -38,10 +38,10 @@ func (c *cli) planCreateCommand() *cobra.Command {
 	var dryRun, update bool
 	cmd := &cobra.Command{
 		Use:   "create",
-		Short: "Make a plan, and what its customer confirms at Stripe",
-		Long: `Make a plan and the PaymentIntent of its first payment, as POST /v1/plans does; or the SetupIntent by which the customer gives
-a card, where nothing is paid at first. Amounts are minor units (cents). The same command again returns the same plan. The
-answer holds a client secret: hand it to the customer's checkout and to nobody else. docs/plans.md says all that may be agreed on.`,
+		Short: "Create a plan and its first payment or card set-up",
+		Long: `Create a plan and the PaymentIntent of its first payment, like POST /v1/plans; or a SetupIntent that saves the customer's
+card, if nothing is paid at first. Amounts are minor units (cents). Repeating the command returns the same plan. The output
+holds a client secret: give it to the customer's checkout only. docs/plans.md describes all terms.`,
 		Example: `  tranche plan create --reference order-1042 --kind installments --currency usd --total 100000 \
     --parts 3 --every "1 month" --customer cust-77 --email ada@example.com --timezone Europe/London
   tranche plan create --reference villa-9 --kind deposit --currency eur --total 250000 --deposit 50000 \
@@ -80,12 +80,12 @@ answer holds a client secret: hand it to the customer's checkout and to nobody e
 	}
 	in.flags(cmd.Flags())
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "show the charges; store nothing and send nothing")
-	cmd.Flags().BoolVar(&update, "update-customer", false, "change what differs of a known customer in the same transaction, as customer update does")
+	cmd.Flags().BoolVar(&update, "update-customer", false, "update differing fields of a known customer, as customer update does")
 	cmd.MarkFlagsMutuallyExclusive("dry-run", "update-customer")
 	return cmd
 }
 
-// termsInput is a plan as flags, or a file, say it.
+// termsInput holds a plan's terms from flags or from a file.
 type termsInput struct {
 	flagged                billing.Terms
 	kind, currency, file   string
@@ -95,25 +95,25 @@ type termsInput struct {
 	charges                []string
 }
 
-// flags are all that say something of a plan.
+// flags adds the flags of a plan's terms.
 func (in *termsInput) flags(f *pflag.FlagSet) {
 	termsFlags(f, &in.flagged)
 	f.StringVar(&in.kind, "kind", "", "`KIND`: installments, deposit, recurring or deferred")
-	f.StringVar(&in.flagged.Account, "account", "", "the connected `ACCOUNT` (acct_…) whose own payments these are (direct charges)")
-	f.StringVar(&in.connect.TransferDestination, "transfer-destination", "", "the connected `ACCOUNT` (acct_…) that the money goes to")
-	f.Int64Var(&in.connect.TransferAmount, "transfer-amount", 0, "`AMOUNT` of each charge that is transferred; without it, all of it")
+	f.StringVar(&in.flagged.Account, "account", "", "the connected `ACCOUNT` (acct_…) that makes the payments (direct charges)")
+	f.StringVar(&in.connect.TransferDestination, "transfer-destination", "", "the connected `ACCOUNT` (acct_…) that receives the money")
+	f.Int64Var(&in.connect.TransferAmount, "transfer-amount", 0, "`AMOUNT` of each charge to transfer; default: the whole charge")
 	f.Int64Var(&in.connect.ApplicationFee, "application-fee", 0, "`AMOUNT` that the platform keeps of each charge")
 	f.StringVar(&in.connect.ApplicationFeePercent, "application-fee-percent", "", "the `SHARE` that the platform keeps of each charge, such as 2.5")
-	f.StringVar(&in.connect.OnBehalfOf, "on-behalf-of", "", "the connected `ACCOUNT` in whose name and country the payment is")
-	f.StringVar(&in.remainder, "remainder", "", "`WHERE` the cents go that do not divide: first, last or spread")
+	f.StringVar(&in.connect.OnBehalfOf, "on-behalf-of", "", "the connected `ACCOUNT` whose name and country the payment has")
+	f.StringVar(&in.remainder, "remainder", "", "`WHERE` to put cents that do not divide: first, last or spread")
 	f.StringVar(&in.businessDay, "business-day", "", "`RULE` for weekends and holidays: following, preceding or modified_following")
-	f.StringVar(&in.catchUp, "catch-up", "", "`WHAT` becomes of periods that an outage missed: daily, all, latest or none")
+	f.StringVar(&in.catchUp, "catch-up", "", "`HOW` to charge periods that an outage missed: daily, all, latest or none")
 	f.StringVar(&in.currency, "currency", "", "ISO `CODE`, such as usd")
-	f.StringArrayVar(&in.charges, "charge", nil, "one `AMOUNT[@DATE]` of an explicit list; repeat it, the first without a date")
+	f.StringArrayVar(&in.charges, "charge", nil, "one `AMOUNT[@DATE]` of a list of charges; repeat it, the first without a date")
 	f.StringVar(&in.file, "file", "", "read the plan as JSON from this `FILE`; - is standard input")
 }
 
-// given says which of the flags were used.
+// given lists the flags that were used.
 func (in *termsInput) given(f *pflag.FlagSet) []string {
 	mine := pflag.NewFlagSet("", pflag.ContinueOnError)
 	new(termsInput).flags(mine)
@@ -126,8 +126,8 @@ func (in *termsInput) given(f *pflag.FlagSet) []string {
 	return names
 }
 
-// terms reads the plan. Errors: usageError for what can't be read; what is wrong with the terms is
-// for who takes them.
+// terms reads the plan's terms. Errors: usageError if they can't be read. The caller validates
+// them.
 func (c *cli) terms(f *pflag.FlagSet, in termsInput) (billing.Terms, error) {
 	t := in.flagged
 	t.Kind, t.Currency = billing.PlanKind(in.kind), billing.CurrencyOf(in.currency)
@@ -139,7 +139,7 @@ func (c *cli) terms(f *pflag.FlagSet, in termsInput) (billing.Terms, error) {
 	if err := parseCharges(&t, in.charges); err != nil || in.file == "" {
 		return t, err
 	}
-	// The file holds the whole plan: flags that say something of it too would be passed over.
+	// The file holds the whole plan, so flags of a plan's terms would be ignored.
 	if also := slices.DeleteFunc(in.given(f), func(name string) bool { return name == "--file" }); len(also) > 0 {
 		return t, usageError{fmt.Errorf("--file holds the whole plan: leave out %s", strings.Join(also, " "))}
 	}
@@ -147,31 +147,31 @@ func (c *cli) terms(f *pflag.FlagSet, in termsInput) (billing.Terms, error) {
 	return t, err
 }
 
-// termsFlags are the terms that a flag can say as they are.
+// termsFlags are the terms whose flag is a plain text or number.
 func termsFlags(f *pflag.FlagSet, t *billing.Terms) {
 	f.StringVar(&t.Reference, "reference", "", "your `NAME` for the plan, such as an order number")
 	f.Int64Var(&t.Total, "total", 0, "`AMOUNT` of all charges together")
 	f.IntVar(&t.Parts, "parts", 0, "`NUMBER` of charges in all")
 	f.StringVar(&t.Every, "every", "", "`INTERVAL` between charges, such as \"1 month\"")
-	f.Int64Var(&t.FirstAmount, "first-amount", 0, "`AMOUNT` of the first charge, where it is not like the others")
+	f.Int64Var(&t.FirstAmount, "first-amount", 0, "`AMOUNT` of the first charge, if it differs from the others")
 	f.Int64Var(&t.Deposit, "deposit", 0, "`AMOUNT` that is paid first")
 	f.StringVar(&t.DepositPercent, "deposit-percent", "", "the `SHARE` of the total that is paid first, such as 20 or 12.5")
-	f.StringVar(&t.BalanceDue, "balance-due", "", "`WHEN` the rest is charged: a date, \"30 days before 2026-12-20\" or \"on request\"")
+	f.StringVar(&t.BalanceDue, "balance-due", "", "`WHEN` the balance is charged: a date, \"30 days before 2026-12-20\" or \"on request\"")
 	f.Int64Var(&t.Amount, "amount", 0, "`AMOUNT` of each charge of a recurring plan")
-	f.StringVar(&t.Until, "until", "", "the last `DATE` on which a recurring charge may fall due")
+	f.StringVar(&t.Until, "until", "", "the last possible due `DATE` of a recurring charge")
 	f.StringVar(&t.Trial, "trial", "", "`SPAN` before the first charge of a recurring plan, such as \"14 days\"")
-	f.StringVar(&t.Due, "due", "", "`WHEN` a deferred plan is charged: as --balance-due")
-	f.StringVar(&t.Starts, "starts", "", "`DATE` of the first charge, where it is not paid in the checkout")
-	f.StringVar(&t.ExpiresAfter, "expires-after", "", "`SPAN` after which a plan that is not paid is canceled, such as \"2 hours\" or \"7 days\"")
+	f.StringVar(&t.Due, "due", "", "`WHEN` a deferred plan is charged, like --balance-due")
+	f.StringVar(&t.Starts, "starts", "", "`DATE` of the first charge, if it is not paid in the checkout")
+	f.StringVar(&t.ExpiresAfter, "expires-after", "", "`SPAN` after which an unpaid plan is canceled, such as \"2 hours\" or \"7 days\"")
 	f.StringVar(&t.Card, "card", "", "a saved `CARD` (card_…, pm_… or default): nothing is paid in the checkout")
-	f.StringVar(&t.Policy, "policy", "", "`NAME` of the dunning policy, as tranche dunning policies lists them")
+	f.StringVar(&t.Policy, "policy", "", "`NAME` of the dunning policy, from tranche dunning policies")
 	f.BoolVar(&t.BackupCardsAllowed, "backup-cards-allowed", false, "the customer agreed that another saved card may be charged")
-	f.StringVar(&t.Description, "description", "", "`TEXT` that says what the plan is for: on the page, in mails and at Stripe")
+	f.StringVar(&t.Description, "description", "", "`TEXT` about the plan's purpose: for the page, mails and Stripe")
 	f.StringVar(&t.Customer.Reference, "customer", "", "your `NAME` for the customer")
 	f.StringVar(&t.Customer.Email, "email", "", "the customer's e-mail `ADDRESS`")
 	f.StringVar(&t.Customer.Name, "name", "", "the customer's `NAME`")
 	f.StringVar(&t.Customer.Locale, "locale", "", "the customer's `LOCALE`, such as en-GB")
-	f.StringVar(&t.Customer.StripeCustomer, "stripe-customer", "", "the customer's `ID` at Stripe (cus_…), where you have it")
+	f.StringVar(&t.Customer.StripeCustomer, "stripe-customer", "", "the customer's `ID` at Stripe (cus_…), if known")
 	f.StringVar(&t.Customer.TimeZone, "timezone", "", "the customer's time `ZONE`, such as Europe/London")
 }
 
@@ -226,7 +226,7 @@ func (c *cli) readTerms(file string, t *billing.Terms) error {
 	return nil
 }
 
-// draftView is a charge that would be made. due_at is null where it waits for the merchant's word.
+// draftView is the JSON of a charge in a dry run. due_at is null if the charge is due on request.
 type draftView struct {
 	Sequence int        `json:"sequence"`
 	Amount   int64      `json:"amount"`
@@ -269,7 +269,7 @@ func (c *cli) printDraft(t billing.Terms, draft billing.Draft) error {
 	return nil
 }
 
-// goesOn says how a recurring plan goes on, after the charges that it has; empty when it does not.
+// goesOn describes the charges of a recurring plan after the listed ones; empty if there are none.
 func goesOn(r billing.Recurrence, currency billing.Currency) string {
 	if r.IsZero() {
 		return ""
@@ -287,7 +287,7 @@ func goesOn(r billing.Recurrence, currency billing.Currency) string {
 	return line
 }
 
-// warn prints what to know of a plan before it is sold.
+// warn prints the warnings about a plan, for the merchant before the plan is sold.
 func (c *cli) warn(warnings []string) {
 	for _, w := range warnings {
 		fmt.Fprintf(c.talk, "tranche: warning: %s\n", w)
@@ -368,7 +368,7 @@ func (c *cli) printPlans(details []billing.Details) error {
 
 func (c *cli) planShowCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "show PLAN", Short: "Show a plan, by id or by your reference, with its charges and what happened", Args: oneArg("plan"),
+		Use: "show PLAN", Short: "Show a plan, by id or by your reference, with charges and history", Args: oneArg("plan"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withStore(cmd.Context(), func(_ config.Config, s *store.Store) error {
 				plan, err := billing.FindPlan(cmd.Context(), s, args[0])
@@ -424,7 +424,7 @@ func (c *cli) printPlan(d billing.Details) {
 	printIncidents(c.out, d.Incidents)
 }
 
-// auditLine writes an audit entry for people.
+// auditLine formats an audit entry for people.
 func auditLine(e billing.AuditEntry, zone string) string {
 	line := fmt.Sprintf("%s  %s  %s", localTime(e.At, zone), e.Party(), e.Message)
 	if e.Next != "" {
@@ -433,7 +433,7 @@ func auditLine(e billing.AuditEntry, zone string) string {
 	return line
 }
 
-// dueTime writes when a charge falls due.
+// dueTime formats the due time of a charge.
 func dueTime(t time.Time, zone string) string {
 	if t.IsZero() {
 		return "on request"
@@ -441,7 +441,7 @@ func dueTime(t time.Time, zone string) string {
 	return localTime(t, zone)
 }
 
-// localTime writes an instant as the customer's clock shows it; nothing for none.
+// localTime formats an instant in the customer's time zone; empty for the zero time.
 func localTime(t time.Time, zone string) string {
 	if t.IsZero() {
 		return ""

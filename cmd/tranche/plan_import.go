@@ -23,7 +23,7 @@ import (
 	"tranche/internal/store"
 )
 
-// importFlags are how plans are imported.
+// importFlags are the flags of plan import.
 type importFlags struct {
 	yes, skipBad, catchUp, verify, confirm bool
 	faults                                 string
@@ -32,26 +32,26 @@ type importFlags struct {
 func (c *cli) planImportCommand() *cobra.Command {
 	var f importFlags
 	cmd := &cobra.Command{
-		Use: "import FILE", Short: "Take over live plans from elsewhere, from CSV or JSON lines", Args: oneArg("file"),
-		Long: `Take over live plans from elsewhere, with the Stripe customers and cards they have; - is standard input. Without --yes
-nothing is written: every line is checked, every fault named by line and field, and the totals are shown. With --yes the plans are
-active at once. A plan that is there with the same terms is passed over, so a run that was cut off is finished by running it again.
-What fell due before now is a fault, unless --catch-up says that it is to be charged at once. docs/import.md lists the columns.
+		Use: "import FILE", Short: "Import live plans of another system, from CSV or JSON lines", Args: oneArg("file"),
+		Long: `Import live plans of another system, with their existing Stripe customers and cards; - is standard input. Without --yes
+nothing is written: every line is checked, every fault reported by line and field, and the totals are shown. With --yes the plans
+are active at once. A plan that exists with the same terms is skipped, so an interrupted run is finished by running it again.
+A due date in the past is a fault, unless --catch-up is set to charge it at once. docs/import.md lists the columns.
 
-Exit code 0 when every line is good, 1 when some are not and nothing was imported, 3 when they were passed over (--skip-bad) or it
-ended early, 4 when Stripe or the database is down.`,
+Exit code 0 if every line is valid, 1 if a line is invalid and nothing was imported, 3 if invalid lines were skipped (--skip-bad)
+or the run ended early, 4 if Stripe or the database is down.`,
 		Example: `  tranche plan import plans.csv --faults faults.csv
   tranche plan import plans.csv --verify-cards --yes`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.planImport(c.actingAs(cmd.Context(), billing.ActorImport), args[0], f)
 		},
 	}
-	cmd.Flags().BoolVar(&f.yes, "yes", false, "import; without it, the lines are checked and nothing is written")
-	cmd.Flags().BoolVar(&f.skipBad, "skip-bad", false, "import the good lines where some are bad")
-	cmd.Flags().BoolVar(&f.catchUp, "catch-up", false, "charge at once what fell due before now")
+	cmd.Flags().BoolVar(&f.yes, "yes", false, "import; without it, lines are only checked")
+	cmd.Flags().BoolVar(&f.skipBad, "skip-bad", false, "skip invalid lines and import the others")
+	cmd.Flags().BoolVar(&f.catchUp, "catch-up", false, "charge past due dates at once")
 	cmd.Flags().BoolVar(&f.confirm, "confirm", false, "mail each customer the payments of the plan, with amounts and dates")
-	cmd.Flags().BoolVar(&f.verify, "verify-cards", false, "look each card up at Stripe: whose it is, whether it expired; brand and digits come from there")
-	cmd.Flags().StringVar(&f.faults, "faults", "", "write the faults to this `FILE` too, as CSV")
+	cmd.Flags().BoolVar(&f.verify, "verify-cards", false, "look each card up at Stripe: customer and expiry; brand and digits are taken from there")
+	cmd.Flags().StringVar(&f.faults, "faults", "", "also write the faults to this `FILE`, as CSV")
 	return cmd
 }
 
@@ -101,7 +101,7 @@ func (c *cli) planImport(ctx context.Context, name string, f importFlags) error 
 	})
 }
 
-// importFile opens the file. It is read twice, so standard input is kept aside first.
+// importFile opens the file. It is read twice, so standard input is first copied.
 func (c *cli) importFile(name string) (*os.File, func(), error) {
 	if name != "-" {
 		file, err := os.Open(name)
@@ -140,7 +140,7 @@ func (c *cli) checkAndImport(ctx context.Context, s *store.Store, file *os.File,
 		}
 		return badLines(sum.Bad, false)
 	}
-	im.Fault = nil // they were told
+	im.Fault = nil // they were reported
 	sum, err = c.goThrough(file, "importing", sum.Lines, im, func(r *importing.Reader) (importing.Summary, error) { return im.Import(ctx, r) })
 	if err != nil && sum.New == 0 {
 		return err
@@ -158,10 +158,10 @@ func badLines(bad int64, some bool) error {
 	if bad == 0 {
 		return nil
 	}
-	return endedEarly(fmt.Errorf("%d lines are bad", bad), some)
+	return endedEarly(fmt.Errorf("%d lines are invalid", bad), some)
 }
 
-// goThrough reads the file from its beginning, with progress.
+// goThrough reads the file from the beginning and shows the progress.
 func (c *cli) goThrough(file *os.File, doing string, total int64, im *importing.Importer, do func(*importing.Reader) (importing.Summary, error)) (importing.Summary, error) {
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return importing.Summary{}, err
@@ -221,7 +221,7 @@ func (c *cli) printImport(sum importing.Summary, faults []importing.Fault, dryRu
 	if c.json {
 		return json.NewEncoder(c.out).Encode(map[string]any{"dry_run": dryRun, "summary": sum, "faults": faults})
 	}
-	fmt.Fprintf(c.out, "%d lines: %d new, %d there already, %d bad\n", sum.Lines, sum.New, sum.Present, sum.Bad)
+	fmt.Fprintf(c.out, "%d lines: %d new, %d existing, %d invalid\n", sum.Lines, sum.New, sum.Present, sum.Bad)
 	var currencies []billing.Currency
 	for currency := range sum.Totals {
 		currencies = append(currencies, currency)

@@ -25,7 +25,7 @@ import (
 // startPatience is how long a process may take until it listens, or until it has stopped.
 const startPatience = 20 * time.Second
 
-// process is the binary at work. What it says on both outputs is kept.
+// process is a running binary. Both outputs are kept.
 type process struct {
 	name  string
 	addr  string // where it listens, once that is known
@@ -119,7 +119,7 @@ func (s *transcript) tail(n int) string {
 	return b.String()[max(0, b.Len()-n):]
 }
 
-// permanent is an error that no waiting will mend.
+// permanent is an error that more waiting can't fix.
 type permanent struct{ error }
 
 // eventually tries until it works, and returns the last error when time is up.
@@ -141,8 +141,8 @@ func eventually(ctx context.Context, within time.Duration, try func() error) err
 	}
 }
 
-// gate is an address that stays while the processes behind it come and go, as a load balancer's
-// does. With nobody behind it, it answers 502.
+// gate is a fixed address in front of processes that start and stop, like a load balancer. Without
+// a process it answers 502.
 type gate struct {
 	URL    string
 	behind atomic.Value // string: URL of the process

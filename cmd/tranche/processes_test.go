@@ -67,8 +67,8 @@ func TestProcesses(t *testing.T) {
 	r.requireNoSecrets(t)
 }
 
-// requireSplit wants of each process what its role answers, and no more; and that nobody gets in
-// without a key or with a wrong signature.
+// requireSplit requires each process to answer the requests of its role and no others, and to
+// refuse requests without a key or with a wrong signature.
 func requireSplit(t *testing.T, r *rig, roles []*process) {
 	t.Helper()
 	key := http.Header{"Authorization": {"Bearer " + rigAPIKey}}

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/term"
 )
 
-// progress shows how far a long command is: a bar on a terminal, else a line now and then.
+// progress shows the progress of a long command: a bar on a terminal, else occasional lines.
 type progress struct {
 	talk  io.Writer
 	doing string
@@ -17,11 +17,10 @@ type progress struct {
 	steps int
 }
 
-// linesEvery is how many steps a line stands for where there is no terminal: a log should stay
-// readable.
+// linesEvery is the number of steps between two lines without a terminal, so that logs stay short.
 const linesEvery = 10
 
-// newProgress shows progress towards total; a total of 0 or less is not known.
+// newProgress shows progress towards total. A total of 0 or less means unknown.
 func newProgress(talk io.Writer, doing string, total int64) *progress {
 	p := &progress{talk: talk, doing: doing}
 	f, ok := talk.(*os.File)
@@ -36,19 +35,19 @@ func newProgress(talk io.Writer, doing string, total int64) *progress {
 	return p
 }
 
-// at shows that done of the total is done, and says it in words.
+// at shows that done of the total is done, with a text.
 func (p *progress) at(done int64, words string) {
 	p.steps++
 	switch {
 	case p.bar != nil:
 		p.bar.Describe(p.doing + ": " + words)
-		_ = p.bar.Set64(done) // a bar that can't be drawn is no reason to end
+		_ = p.bar.Set64(done) // a bar that can't be drawn does not end the command
 	case p.steps%linesEvery == 1:
 		fmt.Fprintf(p.talk, "%s: %s\n", p.doing, words)
 	}
 }
 
-// end takes the bar away.
+// end removes the bar.
 func (p *progress) end() {
 	if p.bar != nil {
 		_ = p.bar.Finish()

@@ -17,8 +17,8 @@ import (
 // again.
 const insideReadme = "TRANCHE_INSIDE_README_TEST"
 
-// TestReadmeCommands follows the README as somebody does who has just cloned the repository and has
-// Go, git, make and the usual shell tools, and nothing else on the PATH.
+// TestReadmeCommands follows the README in a fresh clone of the repository, with Go, git, make and
+// the usual shell tools, and nothing else on the PATH.
 func TestReadmeCommands(t *testing.T) {
 	t.Parallel()
 	require.Empty(t, os.Getenv(insideReadme), "the README's commands run this test again")
@@ -123,8 +123,8 @@ func sources(t *testing.T, root string) []string {
 	return names
 }
 
-// strangersEnv is an environment with the few programs that the README asks for on the PATH. Go's
-// caches and proxy are those of this machine, so that nothing is compiled or fetched twice.
+// strangersEnv is an environment with only the programs that the README requires on the PATH. It
+// uses this machine's Go caches and proxy, so that nothing is compiled or fetched twice.
 func strangersEnv(t *testing.T) []string {
 	t.Helper()
 	bin := t.TempDir()
@@ -134,7 +134,7 @@ func strangersEnv(t *testing.T) []string {
 		path, err = filepath.EvalSymlinks(path)
 		require.NoError(t, err)
 		if name == "awk" || name == "sh" {
-			require.NoError(t, os.Symlink(path, filepath.Join(bin, filepath.Base(path)))) // some are told by their own name what to be
+			require.NoError(t, os.Symlink(path, filepath.Join(bin, filepath.Base(path)))) // some choose their behavior by their own name
 		}
 		if _, err := os.Lstat(filepath.Join(bin, name)); err != nil {
 			require.NoError(t, os.Symlink(path, filepath.Join(bin, name)))

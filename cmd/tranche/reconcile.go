@@ -10,12 +10,12 @@ import (
 	"tranche/internal/reconcile"
 )
 
-// differencesError is a comparison that left something for somebody to look at.
+// differencesError is the result of a comparison with differences that need a person.
 type differencesError struct{ left int }
 
-// Error says how much was left.
+// Error returns the number of differences.
 func (e *differencesError) Error() string {
-	return fmt.Sprintf("differences left for you to look at: %d", e.left)
+	return fmt.Sprintf("differences left for you to resolve: %d", e.left)
 }
 
 func (c *cli) reconcileCommand() *cobra.Command {
@@ -23,17 +23,17 @@ func (c *cli) reconcileCommand() *cobra.Command {
 	var dryRun bool
 	cmd := &cobra.Command{
 		Use:   "reconcile",
-		Short: "Compare the charges with Stripe's own record, and repair what is safe",
+		Short: "Compare charges with Stripe's record and make safe repairs",
 		Long: `Compare every charge of a window with Stripe's own record, in both directions: paid or canceled there and not here, paid
-here and not there, another amount or currency, PaymentIntents of ours without a charge, refunds in full, disputes. What is
-safe to repair is put into the inbox as an event, which a running serve handles by fetching the object anew; the rest is
-printed. serve does the same by itself once a day, for the last three days.
+here and not there, another amount or currency, Tranche's PaymentIntents without a charge, full refunds, disputes.
+For a difference that is safe to repair, an event is put into the inbox, and a running serve handles it by fetching the
+object; other differences are printed. serve does the same by itself once a day, for the last three days.
 
-A charge belongs to the window in which its PaymentIntent was made, it fell due, or it was paid; one that is still being
-collected also when it fell due up to 60 days before. Connected accounts that plans name are compared too. Not compared:
-refunds in part, fees and payouts.
+A charge belongs to a window if its PaymentIntent was created, it fell due, or it was paid in the window; a charge that is
+still being collected also if it fell due up to 60 days before. Connected accounts that plans name are included. Partial
+refunds, fees and payouts are not compared.
 
-Exit code 0 when nothing is left, 3 when something is or it ended early, 4 when Stripe is down.`,
+Exit code 0 if no difference is left, 3 if any is left or the run ended early, 4 if Stripe is down.`,
 		Example: `  tranche reconcile
   tranche reconcile --from 2026-01-01 --to 2026-01-31 --dry-run --json`,
 		Args: noArgs,
@@ -48,13 +48,13 @@ Exit code 0 when nothing is left, 3 when something is or it ended early, 4 when 
 			})
 		},
 	}
-	cmd.Flags().StringVar(&from, "from", "", "the first `DATE`, in UTC, or a time as in RFC 3339 (three days ago)")
-	cmd.Flags().StringVar(&to, "to", "", "the last `DATE`, or a time (now)")
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "show what differs and repair nothing")
+	cmd.Flags().StringVar(&from, "from", "", "the first `DATE`, in UTC, or an RFC 3339 time (default: three days ago)")
+	cmd.Flags().StringVar(&to, "to", "", "the last `DATE`, or a time (default: now)")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "show the differences and repair nothing")
 	return cmd
 }
 
-// window reads the flags: whole days, or instants. The day of to belongs to it.
+// window reads the flags as whole days or instants. The last day is included.
 func window(from, to string, now time.Time) (begin, end time.Time, err error) {
 	begin, end = now.AddDate(0, 0, -reconcile.DefaultDays), now
 	if from != "" {
@@ -84,7 +84,7 @@ func parseDay(flag, text string) (at time.Time, day bool, err error) {
 	if at, err = time.Parse(time.RFC3339, text); err == nil {
 		return at.UTC(), false, nil
 	}
-	return at, false, usageError{fmt.Errorf("%s %.40q is not a date such as 2026-01-31, or a time as in RFC 3339", flag, text)}
+	return at, false, usageError{fmt.Errorf("%s %.40q is not a date such as 2026-01-31, or an RFC 3339 time", flag, text)}
 }
 
 func (c *cli) reconcile(ctx context.Context, b books, o reconcile.Options) error {

@@ -139,7 +139,7 @@ func TestWhatReconcileLeavesIsPrinted(t *testing.T) {
 	require.Equal(t, exitPartial, code)
 	require.Regexp(t, fmt.Sprintf(`(?m)^orphan_payment_intent +%s +no charge +succeeded, 50\.00 USD +left +cancel it at Stripe`, orphan), out)
 	require.Contains(t, talk, "compared: 1 PaymentIntents, 0 charges; findings: 1, queued for repair: 0, left: 1")
-	require.Contains(t, talk, "tranche: error: differences left for you to look at: 1")
+	require.Contains(t, talk, "tranche: error: differences left for you to resolve: 1")
 
 	d.post("/v1/payment_intents/" + d.post("/v1/payment_intents", "amount", "500", "currency", "usd") + "/cancel")
 	var report struct {

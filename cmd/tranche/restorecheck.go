@@ -18,11 +18,11 @@ import (
 
 func (c *cli) restoreCheckCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "restore-check", Short: "Show what a restored database lacks, and how far it has caught up with Stripe", Args: noArgs,
-		Long: `Show when the database lost what was committed, how far it went back, and what was caught up since. Stripe's payments since
-the last known time are listed: those whose plan or charge is not in this database are shown, with what to do. Nothing is changed.
+		Use: "restore-check", Short: "Show what a restored database lacks and its catch-up with Stripe", Args: noArgs,
+		Long: `Show when the database lost commits, how far it went back, and how much was caught up since. Payments at Stripe since the
+last known time are compared: payments whose plan or charge is not in this database are listed, with the fix. Nothing is changed.
 
-Exit code 0 when nothing is left to do, 3 when something is, 4 when a service is down.`,
+Exit code 0 if nothing is left to do, 3 if something is, 4 if a service is down.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := c.config(nil, config.NeedsStripe)
 			if err != nil {
@@ -33,7 +33,7 @@ Exit code 0 when nothing is left to do, 3 when something is, 4 when a service is
 	}
 }
 
-// rewindView is one loss, as the command shows it.
+// rewindView is the JSON of one loss.
 type rewindView struct {
 	FoundAt    time.Time  `json:"found_at"`
 	GoodAt     *time.Time `json:"last_known_good_at"`
@@ -42,7 +42,7 @@ type rewindView struct {
 	CaughtUpAt *time.Time `json:"caught_up_at"`
 }
 
-// strayView is a payment at Stripe whose plan or charge is not in the database.
+// strayView is the JSON of a payment at Stripe whose plan or charge is not in the database.
 type strayView struct {
 	PaymentIntent string           `json:"payment_intent"`
 	Account       string           `json:"account,omitempty"`
@@ -76,7 +76,7 @@ func (c *cli) restoreCheck(ctx context.Context, cfg config.Config, s *store.Stor
 		return err
 	}
 	var strays []strayView
-	to := clk.Now().Add(time.Second) // payments are read to the second, and the last second counts
+	to := clk.Now().Add(time.Second) // the list has whole seconds; include the last one
 	refused, err := catchup.Strays(ctx, stripegw.NewRecord(gateway, 0), s, from, to, func(account string, p billing.RecordedPayment) {
 		strays = append(strays, strayView{
 			PaymentIntent: p.ID, Account: account, Amount: p.Amount, Currency: p.Currency, Reference: p.Metadata[billing.MetaReference],
@@ -131,7 +131,7 @@ func (c *cli) describeRestore(rewinds []billing.Rewind, l billing.Lineage, from 
 	}
 	fmt.Fprintf(c.out, "%d events wait to be handled\n", pending)
 	for _, p := range strays {
-		fmt.Fprintf(c.out, "%s of %s for %q: plan %s, charge %s are not in this database; make the plan again with its remaining payments, or refund it\n",
+		fmt.Fprintf(c.out, "%s of %s for %q: plan %s, charge %s are not in this database; create the plan again with its remaining payments, or refund the payment\n",
 			p.PaymentIntent, billing.FormatAmount(p.Amount, p.Currency), p.Reference, p.Plan, p.Charge)
 	}
 	fmt.Fprintf(c.out, "%d payments since %s belong to no plan here\n", len(strays), shown(from))
@@ -151,8 +151,7 @@ func shown(t time.Time) string {
 	return t.Format(time.RFC3339)
 }
 
-// restores reports the newest time at which the database lost what was committed. A database that
-// never did gets no line.
+// restores reports the newest loss of commits. A database without a loss gets no line.
 func (e *examination) restores(ctx context.Context) {
 	if e.store == nil {
 		return

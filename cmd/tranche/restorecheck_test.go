@@ -50,7 +50,7 @@ func TestRestoreCheck_PaidAfterTheBackup(t *testing.T) {
 	inFolder(t, dir, testenv.BackupBlock(t, "sqlite-restore")+"cp backup.db moved.db\n")
 
 	plan := regexp.MustCompile(`plan_\w+`).FindString(created)
-	missing := paid.ID + ` of 30\.00 USD for "order-2": plan ` + plan + `, charge chg_\w+ are not in this database; make the plan again .*, or refund it`
+	missing := paid.ID + ` of 30\.00 USD for "order-2": plan ` + plan + `, charge chg_\w+ are not in this database; create the plan again .*, or refund the payment`
 	code, out = command(stripe, "restore-check")
 	require.Equal(t, exitPartial, code, out)
 	require.Regexp(t, "(?m)^"+missing, out)

@@ -32,9 +32,9 @@ const (
 // rigReturnURL is the shop's page that mails link to.
 const rigReturnURL = "https://shop.example/pay?intent={payment_intent}"
 
-// rig is Tranche and what is around it, each a process of its own: the simulator, and whatever
-// serve processes a test starts. They live by one clock. The merchant's server and the customers'
-// browsers are the test.
+// rig is Tranche and its environment in separate processes: the simulator, and the serve processes
+// that a test starts. They share one clock. The test plays the merchant's server and the customers'
+// browsers.
 type rig struct {
 	t       *testing.T
 	gate    *gate  // where Stripe and the merchant find Tranche
@@ -46,7 +46,7 @@ type rig struct {
 	all     []*process
 }
 
-// rigLease is short: what a killed process held is taken up after it.
+// rigLease is short, because the rows of a killed process can be claimed only after it.
 const rigLease = 3 * time.Second
 
 // eachDatabase runs a test once for each engine, each time with the URL of an empty database.

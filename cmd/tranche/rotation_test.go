@@ -65,7 +65,7 @@ func TestRotation(t *testing.T) {
 	r.restart(secondSecretKey+","+firstSecretKey, secondAPIKey)
 	r.delivers(secondAPIKey)
 	require.Equal(t, http.StatusUnauthorized, r.status("/v1/plans", rigAPIKey))
-	r.requireDoctor(`secrets +warn +1 of 1 secrets of endpoints are sealed with an older key +tranche secret reseal`)
+	r.requireDoctor(`secrets +warn +1 of 1 secrets of endpoints are sealed with an older key +run tranche secret reseal`)
 	code, said := r.command("secret", "reseal")
 	require.Equal(t, exitOK, code, said)
 	require.Contains(t, said, "1 secrets sealed with the newest key")
@@ -101,7 +101,7 @@ func (r *rotation) loseKey() {
 		}
 		return nil
 	}))
-	r.requireDoctor(`secrets +fail +no key opens the secret of 1 endpoints, which get no message: ` + r.endpoint)
+	r.requireDoctor(`secrets +fail +no key opens the secret of 1 endpoints, which get no messages: ` + r.endpoint)
 	require.NoError(r.t, eventually(r.t.Context(), settleTime, func() error {
 		_, answer, err := r.send(r.t.Context(), http.MethodGet, "http://"+r.serving.admin+"/readyz", http.Header{}, "")
 		if err == nil && !strings.Contains(string(answer), "endpoints_unsigned") {

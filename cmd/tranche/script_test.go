@@ -14,8 +14,8 @@ import (
 	"tranche/internal/stripesim"
 )
 
-// TestCommandLine is the command line's specification: the scripts in testdata/script. Each runs in
-// a folder of its own, with a Stripe of its own at $SIM, nobody at $CLOSED, and no settings.
+// TestCommandLine runs the scripts in testdata/script, which specify the command line. Each runs in
+// its own folder, with its own Stripe simulator at $SIM, no server at $CLOSED, and no settings.
 func TestCommandLine(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -33,8 +33,8 @@ func TestCommandLine(t *testing.T) {
 	})
 }
 
-// exits runs a command and wants its exit code: `exits 2 tranche serve`. Whatever the code, no
-// secret may be in what the command says.
+// exits runs a command and requires its exit code: `exits 2 tranche serve`. It also requires that
+// the outputs hold no secret.
 func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: exits CODE COMMAND [ARGUMENT...]")

@@ -16,8 +16,8 @@ import (
 
 func (c *cli) secretCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "secret", Short: "Manage the secrets that are sealed in the database", Args: noArgs,
-		Long: `The signing secrets of your endpoints are sealed in the database with TRANCHE_SECRET_KEY. SECURITY.md describes how each secret is
-rotated.`,
+		Long: `The signing secrets of your endpoints are sealed in the database with TRANCHE_SECRET_KEY. SECURITY.md describes the rotation of
+each secret.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	cmd.AddCommand(c.secretResealCommand())
 	return cmd
@@ -27,8 +27,8 @@ func (c *cli) secretResealCommand() *cobra.Command {
 	var dryRun bool
 	cmd := &cobra.Command{
 		Use: "reseal", Short: "Seal every secret with the newest key of TRANCHE_SECRET_KEY", Args: noArgs,
-		Long: `Seal every secret in the database with the first key of TRANCHE_SECRET_KEY, so that the others can be dropped. It may run while
-serve runs, and can be repeated. Exit code 3 when no key opens one of the secrets; the others are sealed all the same.`,
+		Long: `Seal every secret in the database with the first key of TRANCHE_SECRET_KEY, so that the other keys can be removed. It may run
+while serve runs, and can be repeated. Exit code 3 if no key opens one of the secrets; the other secrets are still sealed.`,
 		Example: `  TRANCHE_SECRET_KEY=NEW,OLD tranche secret reseal`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.withEndpoints(cmd.Context(), config.NeedsSeal, func(o *operator.Endpoints, _ time.Time) error {
@@ -44,7 +44,7 @@ serve runs, and can be repeated. Exit code 3 when no key opens one of the secret
 	return cmd
 }
 
-// reseal seals the secrets again, or only looks at them.
+// reseal seals the secrets again, or only counts them.
 func (c *cli) reseal(ctx context.Context, o *operator.Endpoints, dryRun bool) (operator.SealedSecrets, error) {
 	if dryRun {
 		return o.Sealed(ctx)
@@ -54,7 +54,7 @@ func (c *cli) reseal(ctx context.Context, o *operator.Endpoints, dryRun bool) (o
 	return o.Reseal(ctx, func(done, of int) { p.at(int64(done), fmt.Sprintf("%d of %d endpoints", done, of)) })
 }
 
-// printSealed prints what was resealed. Its error names what no key opens.
+// printSealed prints the result. Its error names the endpoints whose secrets no key opens.
 func (c *cli) printSealed(found operator.SealedSecrets, dryRun bool) error {
 	unopened := endpointIDs(found.Unopened)
 	if c.json {
@@ -68,13 +68,13 @@ func (c *cli) printSealed(found operator.SealedSecrets, dryRun bool) error {
 		if dryRun {
 			would = "would be "
 		}
-		fmt.Fprintf(c.out, "%d secrets %ssealed with the newest key\n%d were already\n%d expired ones %sremoved\n", found.Older, would, found.Newest, found.Expired, would)
+		fmt.Fprintf(c.out, "%d secrets %ssealed with the newest key\n%d were already\n%d expired secrets %sremoved\n", found.Older, would, found.Newest, found.Expired, would)
 	}
 	if len(unopened) > 0 {
-		return partialError{fmt.Errorf("no key opens a secret of %s: set the key that sealed it too, or rotate the secret with tranche endpoint rotate", strings.Join(unopened, " "))}
+		return partialError{fmt.Errorf("no key opens a secret of %s: add the key that sealed it, or rotate the secret with tranche endpoint rotate", strings.Join(unopened, " "))}
 	}
 	if !dryRun {
-		fmt.Fprintln(c.talk, "the older keys can be dropped from TRANCHE_SECRET_KEY")
+		fmt.Fprintln(c.talk, "the older keys can be removed from TRANCHE_SECRET_KEY")
 	}
 	return nil
 }
@@ -87,11 +87,11 @@ func endpointIDs(endpoints []billing.Endpoint) []string {
 	return ids
 }
 
-// secrets reports how the secrets of endpoints are sealed.
+// secrets reports which keys seal the secrets of endpoints.
 func (e *examination) secrets(ctx context.Context) {
 	const check = "secrets"
 	if e.store == nil {
-		return // the database said why
+		return // reported with the database
 	}
 	endpoints, err := app.NewEndpoints(e.cfg, e.store, e.clock)
 	if err != nil {
@@ -103,16 +103,16 @@ func (e *examination) secrets(ctx context.Context) {
 		e.failed(check, err, "see DATABASE_URL")
 		return
 	}
-	const otherKey = "set the key that sealed it too, after the newest and a comma, then tranche secret reseal; if it is lost, tranche endpoint rotate ID"
+	const otherKey = "add the key that sealed it, after the newest key and a comma, then run tranche secret reseal; if it is lost, run tranche endpoint rotate ID"
 	switch {
 	case len(found.Silent) > 0:
-		e.fail(check, fmt.Sprintf("no key opens the secret of %d endpoints, which get no message: %s", len(found.Silent), strings.Join(endpointIDs(found.Silent), " ")), otherKey)
+		e.fail(check, fmt.Sprintf("no key opens the secret of %d endpoints, which get no messages: %s", len(found.Silent), strings.Join(endpointIDs(found.Silent), " ")), otherKey)
 	case len(found.Unopened) > 0:
 		e.warn(check, fmt.Sprintf("no key opens a secret of %d endpoints: %s", len(found.Unopened), strings.Join(endpointIDs(found.Unopened), " ")), otherKey)
 	}
 	if found.Older > 0 {
 		e.warn(check, fmt.Sprintf("%d of %d secrets of endpoints are sealed with an older key", found.Older, found.Older+found.Newest),
-			"tranche secret reseal, before that key is dropped from TRANCHE_SECRET_KEY")
+			"run tranche secret reseal before you remove that key from TRANCHE_SECRET_KEY")
 	} else if found.Newest > 0 {
 		e.ok(check, "%d secrets of endpoints are sealed with the newest key", found.Newest)
 	}

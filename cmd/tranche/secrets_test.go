@@ -43,8 +43,8 @@ type secretRoad struct {
 	receiver *unkindReceiver
 }
 
-// TestNoSecretIsEverSaidOrStored lives through months of plans with every kind of trouble, at debug
-// level, and looks for the secrets in everything that came out.
+// TestNoSecretIsEverSaidOrStored simulates months of plans with every kind of failure, at debug
+// level, and searches all outputs for the secrets.
 func TestNoSecretIsEverSaidOrStored(t *testing.T) {
 	t.Parallel()
 	r := newSecretRoad(t)
@@ -57,10 +57,10 @@ func TestNoSecretIsEverSaidOrStored(t *testing.T) {
 	r.runCommands()
 	s := newSieve()
 	s.exact = append(s.exact, r.receiver.secret)
-	leaks := r.leaks(s) // while it runs: the database has its log beside it
+	leaks := r.leaks(s) // while it runs: the database has its log next to it
 	require.NoError(t, stop())
 	leaks = append(leaks, r.leaks(s)...)
-	require.Contains(t, string(r.log.bytes()), "[hidden]", "what careless servers said came this far")
+	require.Contains(t, string(r.log.bytes()), "[hidden]", "the texts of careless servers were logged")
 	for _, l := range leaks {
 		t.Errorf("in %s: %s", l.where, l.what)
 	}
@@ -152,7 +152,7 @@ func authorised() http.Header {
 	return http.Header{"Authorization": {"Bearer " + seededAPIKey}, "Content-Type": {"application/json"}}
 }
 
-// addEndpoint has a careless receiver told of everything, and its secret rotated.
+// addEndpoint adds a careless receiver for all messages, and rotates its secret.
 func (r *secretRoad) addEndpoint() {
 	var made struct{ ID, Secret string }
 	status, answer := r.send(http.MethodPost, "/v1/webhook_endpoints", authorised(), `{"url": "`+r.receiver.URL+`/hook"}`)

@@ -42,7 +42,7 @@ func seededPANs() []string {
 // leak is one secret in one place.
 type leak struct{ where, what string }
 
-// sieve finds secrets in whatever was said, written or sent.
+// sieve finds secrets in outputs, files and messages.
 type sieve struct {
 	exact    []string
 	patterns []*regexp.Regexp
@@ -117,7 +117,7 @@ func newUnkindStripe(t *testing.T, sim string) *unkindStripe {
 	proxy := &httputil.ReverseProxy{
 		Rewrite:  func(r *httputil.ProxyRequest) { r.SetURL(target) },
 		ErrorLog: log.New(io.Discard, "", 0),
-		// Whatever kept the answer from arriving whole keeps it from arriving here.
+		// An incomplete answer stays incomplete for the client.
 		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
 	}
 	u.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

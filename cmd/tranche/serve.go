@@ -17,9 +17,9 @@ func (c *cli) serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run webhooks, API, workers and scheduler until stopped",
-		Long: `Run the roles of Tranche in one process, or some of them: ingress (webhooks and API), worker and scheduler.
-Any number of each may run, with PostgreSQL and Redis; SQLite or the embedded queue mean one process with all roles.
-The database is migrated first. SIGTERM or Ctrl-C stops it after what is under way.`,
+		Long: `Run all roles of Tranche in one process, or some of them: ingress (webhooks and API), worker and scheduler.
+With PostgreSQL and Redis, any number of each role may run; SQLite and the embedded queue need one process with all roles.
+The database is migrated first. SIGTERM or Ctrl-C stops the process after the tasks in flight.`,
 		Example: `  tranche serve
   tranche serve --roles worker,scheduler`,
 		Args: noArgs,
@@ -53,19 +53,19 @@ The database is migrated first. SIGTERM or Ctrl-C stops it after what is under w
 	return cmd
 }
 
-// noArgs refuses arguments, as a mistake of usage.
+// noArgs refuses arguments with a usageError.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usageError{fmt.Errorf("%s takes no arguments, and got %q", cmd.CommandPath(), args[0])}
+		return usageError{fmt.Errorf("%s takes no arguments, but got %q", cmd.CommandPath(), args[0])}
 	}
 	return nil
 }
 
-// oneArg wants exactly one argument, which it names.
+// oneArg requires exactly one argument of the given kind.
 func oneArg(name string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) != 1 {
-			return usageError{fmt.Errorf("%s wants one %s, and got %d arguments", cmd.CommandPath(), name, len(args))}
+			return usageError{fmt.Errorf("%s needs one %s, but got %d arguments", cmd.CommandPath(), name, len(args))}
 		}
 		return nil
 	}

@@ -9,11 +9,11 @@ import (
 	"tranche/config"
 )
 
-// settingsTopic is `tranche help settings`, written from the table that reads them.
+// settingsTopic is `tranche help settings`, generated from the table of settings.
 func (c *cli) settingsTopic() *cobra.Command {
 	var b strings.Builder
 	b.WriteString("Settings come from the environment, else from the TOML file of --config or TRANCHE_CONFIG (the same names in lower\n" +
-		"case), else from the default. Those marked * may also be given as NAME_FILE, the path of a file that holds them.\n")
+		"case), else from the default. A setting marked * may also be given as NAME_FILE, the path of a file with its value.\n")
 	group := ""
 	for _, s := range config.Settings() {
 		if s.Group != group {
@@ -33,7 +33,7 @@ func (c *cli) settingsTopic() *cobra.Command {
 			fmt.Fprintf(&b, "      Example: %s\n", s.Example)
 		}
 	}
-	return &cobra.Command{Use: "settings", Short: "What can be set, and how", Long: b.String()}
+	return &cobra.Command{Use: "settings", Short: "All settings, with defaults and examples", Long: b.String()}
 }
 
 // wrap breaks text into indented lines of at most width characters.

@@ -13,7 +13,7 @@ import (
 	"tranche/internal/stripegw"
 )
 
-// books are both sides of what is to agree: the database and Stripe's own record.
+// books are the two records to compare: the database and Stripe's.
 type books struct {
 	cfg    config.Config
 	clock  clock.Clock
@@ -21,7 +21,7 @@ type books struct {
 	record *stripegw.Record
 }
 
-// withBooks runs fn on the database and Stripe's record, if they belong together.
+// withBooks runs fn on the database and Stripe's record, if both belong to the same account.
 func (c *cli) withBooks(ctx context.Context, fn func(b books) error) error {
 	cfg, err := c.config(nil, config.NeedsStripe)
 	if err != nil {

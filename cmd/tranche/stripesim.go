@@ -32,11 +32,11 @@ func (c *cli) simCommand() *cobra.Command {
 	var o simOptions
 	cmd := &cobra.Command{
 		Use:   "stripe-sim",
-		Short: "Run a simulator of Stripe, for development, tests and demonstrations",
-		Long: `Run a Stripe that lives in memory: PaymentIntents, cards, 3-D Secure, test cards, idempotency and signed webhooks, at
-API version 2023-10-16. Point STRIPE_API_BASE at it; any sk_test_ key is taken. It moves no money and forgets everything.
+		Short: "Run a simulator of Stripe for development and tests",
+		Long: `Run a Stripe in memory: PaymentIntents, cards, 3-D Secure, test cards, idempotency and signed webhooks, at API version
+2023-10-16. Point STRIPE_API_BASE at it; any sk_test_ key is accepted. It moves no money and stores nothing on disk.
 
-/_sim/state shows what it holds, /_sim/faults makes trouble on demand, /_sim/authenticate plays the bank's page, and
+/_sim/state shows its objects, /_sim/faults injects faults, /_sim/authenticate plays the bank's page, and
 /_sim/end_processing ends a payment that is processing.`,
 		Example: `  tranche stripe-sim --webhook-url http://127.0.0.1:8080/webhooks/stripe --webhook-secret whsec_demo
   curl -u sk_test_demo: http://127.0.0.1:12111/v1/payment_intents -d amount=1099 -d currency=usd`,
@@ -47,11 +47,11 @@ API version 2023-10-16. Point STRIPE_API_BASE at it; any sk_test_ key is taken. 
 	f.StringVar(&o.addr, "addr", "127.0.0.1:12111", "listen on this `HOST:PORT`")
 	f.StringArrayVar(&o.webhooks, "webhook-url", nil, "send events to this `URL`; repeat it for more")
 	f.StringVar(&o.secret, "webhook-secret", "", "sign events with this `SECRET` (default: STRIPE_WEBHOOK_SECRET)")
-	f.StringArrayVar(&o.restricted, "restricted-key", nil, "take this restricted `KEY` too: KEY, or KEY=PERMISSION,… such as rk_test_1=payment_intents,charges:read; repeat it for more")
-	f.StringVar(&o.account, "account", "", "play the account of this `ID`, acct_…")
-	f.StringVar(&o.clock, "clock", "", "live by this `EPOCH@RATE` (default: TRANCHE_CLOCK)")
-	f.Uint64Var(&o.seed, "seed", 0, "make ids and chance repeatable with this `NUMBER`")
-	f.BoolVar(&o.card3178, "decline-3178-at-once", false, "decline the first payment of card 4000008260003178 too, as Stripe's testing page says")
+	f.StringArrayVar(&o.restricted, "restricted-key", nil, "also accept this restricted `KEY`: KEY, or KEY=PERMISSION,… such as rk_test_1=payment_intents,charges:read; repeat it for more")
+	f.StringVar(&o.account, "account", "", "simulate the account with this `ID`, acct_…")
+	f.StringVar(&o.clock, "clock", "", "use the clock `EPOCH@RATE` (default: TRANCHE_CLOCK)")
+	f.Uint64Var(&o.seed, "seed", 0, "seed ids and random choices with this `NUMBER`")
+	f.BoolVar(&o.card3178, "decline-3178-at-once", false, "also decline the first payment of card 4000008260003178, as on Stripe's testing page")
 	return cmd
 }
 
@@ -74,7 +74,7 @@ func (c *cli) runSim(ctx context.Context, o simOptions) error {
 		return usageError{fmt.Errorf("--addr %q is not HOST:PORT", o.addr)}
 	}
 	if len(o.webhooks) > 0 && o.secret == "" {
-		return usageError{errors.New("--webhook-url wants --webhook-secret, to sign events with")}
+		return usageError{errors.New("--webhook-url needs --webhook-secret, to sign events")}
 	}
 	log := c.logger(cfg)
 	options := stripesim.Options{
@@ -94,8 +94,8 @@ func (c *cli) runSim(ctx context.Context, o simOptions) error {
 	return serveUntilDone(ctx, listener, sim)
 }
 
-// restrictedKeys reads KEY=PERMISSION,… and KEY alone, which has the permissions that Tranche asks
-// for.
+// restrictedKeys reads KEY=PERMISSION,… and KEY alone, which has the permissions that Tranche
+// needs.
 func restrictedKeys(flags []string) map[string][]string {
 	keys := map[string][]string{}
 	for _, flag := range flags {
@@ -108,7 +108,7 @@ func restrictedKeys(flags []string) map[string][]string {
 	return keys
 }
 
-// serveUntilDone serves until ctx ends, and lets requests under way finish.
+// serveUntilDone serves until ctx ends, then waits for requests in flight.
 func serveUntilDone(ctx context.Context, l net.Listener, h http.Handler) error {
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
 	failed := make(chan error, 1)

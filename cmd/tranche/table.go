@@ -12,7 +12,8 @@ type table struct{ rows [][]string }
 
 func newTable(header ...string) *table { return &table{rows: [][]string{header}} }
 
-// add appends a row. A cell is one line that can't steer the terminal, whoever wrote its text.
+// add appends a row. Each cell becomes one line without control characters, because its text may
+// come from outside.
 func (t *table) add(cells ...string) {
 	for i, cell := range cells {
 		if billing.LineProblem(cell) != "" {
@@ -22,7 +23,7 @@ func (t *table) add(cells ...string) {
 	t.rows = append(t.rows, cells)
 }
 
-// print writes the table; a write error shows as a short table.
+// print prints the table. A write error leaves the table incomplete.
 func (t *table) print(w io.Writer) {
 	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 	for _, row := range t.rows {

@@ -55,7 +55,7 @@ func newWire(t *testing.T, sim string) *wire {
 	return w
 }
 
-// onPayment says what becomes of requests that make or confirm a PaymentIntent.
+// onPayment sets the fate of requests that create or confirm a PaymentIntent.
 func (w *wire) onPayment(f fate) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -82,8 +82,8 @@ func deliverTo(rw http.ResponseWriter, r *http.Request, sim string, body []byte)
 	_, _ = io.Copy(rw, resp.Body) // the sender may be gone
 }
 
-// offSession says whether a request charges a saved card: it makes such a PaymentIntent, or
-// confirms one again.
+// offSession reports whether a request charges a saved card: it creates an off-session
+// PaymentIntent, or confirms one again.
 func offSession(r *http.Request) bool {
 	body, err := io.ReadAll(r.Body)
 	r.Body = io.NopCloser(bytes.NewReader(body))
