@@ -118,7 +118,7 @@ func TestWhatAChangeRefuses(t *testing.T) {
 		code   string
 		says   string
 	}{
-		plan + "/remaining":         {`{"total": 60}`, 422, "invalid_request", "Stripe takes no less than 0.50 USD"},
+		plan + "/remaining":         {`{"total": 60}`, 422, "invalid_request", "the minimum at Stripe is 0.50 USD"},
 		plan + "/fee":               {`{"amount": 100, "due": "2020-01-01"}`, 422, "invalid_request", "not in the future"},
 		plan + "/extend":            {`{"parts": 0}`, 422, "invalid_request", "use 1 to 500"},
 		plan + "/pay-all":           {`{"discount": 30000}`, 422, "invalid_request", "discount"},
@@ -127,7 +127,7 @@ func TestWhatAChangeRefuses(t *testing.T) {
 		plan + "/restart":           {"", 409, "refused", "not defaulted"},
 		first + "/skip":             {"", 409, "refused", "charge 1 is succeeded"},
 		second + "/move":            {`{"due": "tomorrow"}`, 422, "invalid_request", "is not a valid date"},
-		second + "/amount":          {`{"amount": 1}`, 422, "invalid_request", "Stripe takes no less"},
+		second + "/amount":          {`{"amount": 1}`, 422, "invalid_request", "the minimum at Stripe is"},
 		second + "/split":           {`{"first": 9999, "due": "` + v.Charges[1].DueAt.AddDate(0, 0, 1).Format(time.DateOnly) + `"}`, 422, "invalid_request", "the rest"},
 		second + "/write-off":       {`{"reason": "` + strings.Repeat("x", 501) + `"}`, 422, "invalid_request", "longer than"},
 		second + "/paid-outside":    {`{"why": "x"}`, 400, "malformed_body", "why"},

@@ -96,10 +96,10 @@ func TestWebhook_Malformed(t *testing.T) {
 		return strings.Replace(event("evt_1"), `"livemode"`, `"account": `+account+`, "livemode"`, 1)
 	}
 	for body, says := range map[string]string{
-		strings.Replace(event("evt_1"), `"id": "evt_1", `, "", 1): "type \\\"payment_intent.succeeded\\\" is no id",
-		strings.Replace(event("evt_1"), "evt_1", "evt\\u0000", 1): "is no id",
-		event("evt 1"): "is no id",
-		strings.Replace(event("evt_1"), "payment_intent.suc", "\\u0000", 1): "is no type",
+		strings.Replace(event("evt_1"), `"id": "evt_1", `, "", 1): "type \\\"payment_intent.succeeded\\\" is not a valid id",
+		strings.Replace(event("evt_1"), "evt_1", "evt\\u0000", 1): "is not a valid id",
+		event("evt 1"): "is not a valid id",
+		strings.Replace(event("evt_1"), "payment_intent.suc", "\\u0000", 1): "is not a valid type",
 		account(`"acct_x\r\nX-Y: z"`):                                       "is not the id of a connected account",
 		account(`"` + strings.Repeat("k", 10_000) + `"`):                    "is not the id of a connected account",
 		account(`{"id": "acct_\u0000"}`):                                    "is not the id of a connected account",

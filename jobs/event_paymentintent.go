@@ -218,7 +218,7 @@ func (t *planTx) takePayment(ctx context.Context, c *billing.Charge, pi billing.
 		return err
 	}
 	t.customerPaid = true
-	return t.tryNewCard(ctx, billing.ActorCustomer, "the customer gave a new card")
+	return t.tryNewCard(ctx, billing.ActorCustomer, "the customer entered a new card")
 }
 
 // keepCard makes the card that the customer paid with the plan's card, unless the plan has got

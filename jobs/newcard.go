@@ -82,7 +82,7 @@ func (w *Worker) moveToCard(ctx context.Context, id billing.PlanID, owner billin
 		if err := t.useCard(ctx, saved); err != nil || saved.problem != "" {
 			return err
 		}
-		return t.tryNewCard(ctx, billing.ActorCustomer, "the customer gave a new card")
+		return t.tryNewCard(ctx, billing.ActorCustomer, "the customer entered a new card")
 	})
 }
 

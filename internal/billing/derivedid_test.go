@@ -29,8 +29,8 @@ func TestAttemptIDFor(t *testing.T) {
 	}
 }
 
-// TestGoOn_SameID gives the next charge of a recurrence the same id each time it is written, and
-// never one that is taken.
+// TestGoOn_SameID gives the next charge of a recurrence the same id each time it is created, and
+// never an existing id.
 func TestGoOn_SameID(t *testing.T) {
 	t.Parallel()
 	plan := billing.Plan{ID: "plan_1", Status: billing.PlanActive, Recurrence: billing.Recurrence{

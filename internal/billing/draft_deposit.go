@@ -4,7 +4,7 @@ package billing
 func (d drafter) deposit() []ChargeDraft {
 	deposit, field := d.depositAmount()
 	if d.clean() && (deposit <= 0 || deposit >= d.Total) {
-		d.bad.add(field, "comes to %d; it must be more than 0 and less than the total of %d", deposit, d.Total)
+		d.bad.add(field, "is %d; use more than 0 and less than the total of %d", deposit, d.Total)
 	}
 	first, _, _ := d.start()
 	due, _ := d.due("balance_due", d.BalanceDue)

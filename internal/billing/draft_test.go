@@ -107,12 +107,12 @@ func TestFaultsOfEveryKind(t *testing.T) {
 		{"a rule that is none", `"kind": "deferred", "total": 3000, "due": "2026-03-01", "business_day": "nearest"`, `business_day: is "nearest"; use "following"`},
 		{"a list beside a count", `"kind": "installments", "parts": 2, "starts": "2026-03-01", "charges": [{"amount": 1000}, {"amount": 700, "due": "2026-02-10"}]`,
 			"parts: does not go with a list of charges"},
-		{"a part below the minimum", `"kind": "installments", "total": 140, "parts": 3, "every": "month"`, "total: charge 1 of 3 is 0.48 USD; Stripe takes no less than 0.50 USD"},
+		{"a part below the minimum", `"kind": "installments", "total": 140, "parts": 3, "every": "month"`, "total: charge 1 of 3 is 0.48 USD; the minimum at Stripe is 0.50 USD"},
 		{"a start in the past", `"kind": "installments", "total": 3000, "parts": 3, "every": "month", "starts": "2026-01-30"`, "starts: 2026-01-30 is not later than now"},
 		{"a start on request", `"kind": "installments", "total": 3000, "parts": 3, "every": "month", "starts": "on request"`, "starts: needs a date"},
 		{"a deposit said twice", `"kind": "deposit", "total": 3000, "deposit": 1000, "deposit_percent": "20", "balance_due": "2026-03-01"`, "deposit: is given together with deposit_percent"},
 		{"a share of more than all", `"kind": "deposit", "total": 3000, "deposit_percent": "101", "balance_due": "2026-03-01"`, `deposit_percent: "101" is not a share`},
-		{"all of it as a deposit", `"kind": "deposit", "total": 3000, "deposit_percent": "100", "balance_due": "2026-03-01"`, "deposit_percent: comes to 3000"},
+		{"all of it as a deposit", `"kind": "deposit", "total": 3000, "deposit_percent": "100", "balance_due": "2026-03-01"`, "deposit_percent: is 3000; use more than 0"},
 		{"a balance due before the deposit", `"kind": "deposit", "total": 3000, "deposit": 1000, "balance_due": "30 days before 2026-02-20"`, "not after the one before it"},
 		{"a date that is not understood", `"kind": "deferred", "total": 3000, "due": "soon"`, `due: "soon": is not a valid date; use a date like`},
 		{"a span that is none", `"kind": "deferred", "total": 3000, "due": "some days before 2026-12-20"`, `is not an interval like`},
@@ -121,7 +121,7 @@ func TestFaultsOfEveryKind(t *testing.T) {
 		{"deferred to the past", `"kind": "deferred", "total": 3000, "due": "2026-01-31"`, "due: 2026-01-31 is not later than now"},
 		{"deferred too far", `"kind": "deferred", "total": 3000, "due": "10 years after 2026-12-20"`, "more than 10 years from now"},
 		{"recurring of nothing", `"kind": "recurring", "every": "month"`, "amount: must be more than 0"},
-		{"recurring below the minimum after a larger first", `"kind": "recurring", "amount": 10, "first_amount": 900, "every": "month"`, "amount: is 0.10 USD; Stripe takes no less"},
+		{"recurring below the minimum after a larger first", `"kind": "recurring", "amount": 10, "first_amount": 900, "every": "month"`, "amount: is 0.10 USD; the minimum at Stripe"},
 		{"recurring too often", `"kind": "recurring", "amount": 1900, "every": "day", "parts": 4000`, "parts: is 4000; use 1 to 3700"},
 		{"ended before it began", `"kind": "recurring", "amount": 1900, "every": "day", "starts": "2026-03-01", "until": "2026-02-28"`, "until: is before the first charge, on 2026-03-01"},
 		{"a trial and a start", `"kind": "recurring", "amount": 1900, "every": "day", "trial": "1 week", "starts": "2026-03-01"`, "starts: does not go with a trial"},
@@ -158,8 +158,8 @@ func TestLimitsOfTheSettings(t *testing.T) {
 	require.NoError(t, deferred("usd", 5000))
 	require.NoError(t, deferred("eur", 50), "another currency keeps Stripe's")
 	require.NoError(t, deferred("kwd", 10))
-	require.ErrorContains(t, deferred("usd", 999), "charge 1 of 1 is 9.99 USD; the settings allow no less than 10.00 USD")
-	require.ErrorContains(t, deferred("usd", 5001), "the settings allow no more than 50.00 USD")
+	require.ErrorContains(t, deferred("usd", 999), "charge 1 of 1 is 9.99 USD; the minimum in the settings is 10.00 USD")
+	require.ErrorContains(t, deferred("usd", 5001), "the maximum in the settings is 50.00 USD")
 	require.ErrorContains(t, deferred("kwd", 15), "must be a multiple of 10 in KWD")
 }
 

@@ -86,7 +86,7 @@ const (
 type GatewayError struct {
 	Op         string // the call, such as "confirm PaymentIntent pi_1"
 	Kind       GatewayKind
-	HTTPStatus int // 0 when there was no answer
+	HTTPStatus int // 0 without a response
 	Type       string
 	Param      string
 	Failure    Failure

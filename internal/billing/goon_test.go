@@ -42,7 +42,7 @@ func TestOneChargeIsAlwaysToCome(t *testing.T) {
 	last, ok := on(late)
 	require.True(t, ok)
 	require.Equal(t, "2026-03-31T09:00:00Z", last.DueAt.Format(time.RFC3339))
-	require.Equal(t, last.DueAt, last.NextAttemptAt, "a missed one stays missed: a worker decides what becomes of it")
+	require.Equal(t, last.DueAt, last.NextAttemptAt, "a missed charge stays missed, and a worker decides")
 	require.Equal(t, late, last.WakeAt)
 	require.True(t, plan.Recurrence.IsZero(), "that was the last one")
 	require.Equal(t, billing.PlanActive, plan.StatusAfter(append(charges, last)))
@@ -50,5 +50,5 @@ func TestOneChargeIsAlwaysToCome(t *testing.T) {
 	paused := billing.Plan{Status: billing.PlanPaused, Recurrence: billing.Recurrence{Every: every, Anchor: billing.Date{Year: 2026, Month: 1, Day: 31}, Next: 1, Amount: 5}}
 	c, ok := paused.GoOn(nil, time.UTC, billing.Holidays{}, now)
 	require.True(t, ok)
-	require.True(t, c.NextAttemptAt.IsZero(), "nothing is tried while the plan stands still")
+	require.True(t, c.NextAttemptAt.IsZero(), "no attempt is planned while the plan does not collect")
 }

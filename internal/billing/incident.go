@@ -115,18 +115,18 @@ func IncidentRules() []IncidentRule {
 	return []IncidentRule{
 		{IncidentPaidTwice, true, "customers paid the same charge twice",
 			"refund the second payment: tranche charge refund-duplicate CHARGE; or tranche incident close INCIDENT --note TEXT"},
-		{IncidentRefundRefused, true, "Stripe refuses to make refunds that were ordered",
+		{IncidentRefundRefused, true, "Stripe refuses ordered refunds",
 			"fix the reason (the key needs write permission for Refunds), then refund the payment in Stripe's dashboard; then tranche incident close INCIDENT --note TEXT"},
 		{IncidentWrongAccount, true, "charges reached a Stripe account that has neither their customer nor their card",
-			"set STRIPE_SECRET_KEY to the account that took the first payment; the charge is then made by itself. Where the customer was deleted with all data, cancel the plan"},
+			"set STRIPE_SECRET_KEY to a key of the account that took the first payment; the charge is then retried automatically. If the customer was deleted with all data, cancel the plan"},
 		{IncidentRefundFailed, true, "refunds failed at the bank, and the money came back to the account",
-			"pay the customer in another way, then tranche incident close INCIDENT --note TEXT"},
-		{IncidentCardTesting, false, "too many cards of a customer were declined, as when stolen cards are tested; nothing can be paid on the page for a day",
+			"repay the customer in another way, then tranche incident close INCIDENT --note TEXT"},
+		{IncidentCardTesting, false, "too many cards of a customer were declined, which may be card testing; the page takes no payment from the customer for a day",
 			"see tranche plan show PLAN; revoke the link if a stranger has it: tranche link revoke LINK. To let the customer pay at once: tranche incident close INCIDENT --note TEXT"},
 		{IncidentCardMissing, false, "plans collect and have no card that can be charged",
-			"let the checkout take cards alone, with setup_future_usage=off_session; the customer is asked for a card by mail, or send a link: tranche link create PLAN"},
+			"let the checkout accept only cards, with setup_future_usage=off_session. A mail asks the customer for a card; or send a link: tranche link create PLAN"},
 		{IncidentSavedOnSession, false, "cards were saved for payments in the customer's presence only",
-			"make the PaymentIntent with setup_future_usage=off_session; off-session charges on such a card are declined more often; then tranche incident close INCIDENT --note TEXT"},
+			"create the PaymentIntent with setup_future_usage=off_session; off-session charges on such a card are declined more often; then tranche incident close INCIDENT --note TEXT"},
 	}
 }
 

@@ -14,7 +14,7 @@ type Limits map[Currency]Limit
 // Problem explains why an amount can't be charged in the currency, or returns "".
 func (l Limits) Problem(c Currency, amount int64) string {
 	r, own := c.rule(), l[c]
-	least, most, who := r.minimum, r.maximum, "Stripe takes"
+	least, most, who := r.minimum, r.maximum, "at Stripe"
 	if own.Minimum > 0 {
 		least = max(own.Minimum, r.step)
 	}
@@ -22,15 +22,15 @@ func (l Limits) Problem(c Currency, amount int64) string {
 		most = own.Maximum
 	}
 	if own != (Limit{}) {
-		who = "the settings allow"
+		who = "in the settings"
 	}
 	switch {
 	case amount < least:
-		return fmt.Sprintf("is %s; %s no less than %s", FormatAmount(amount, c), who, FormatAmount(least, c))
+		return fmt.Sprintf("is %s; the minimum %s is %s", FormatAmount(amount, c), who, FormatAmount(least, c))
 	case amount > most:
-		return fmt.Sprintf("is %s; %s no more than %s", FormatAmount(amount, c), who, FormatAmount(most, c))
+		return fmt.Sprintf("is %s; the maximum %s is %s", FormatAmount(amount, c), who, FormatAmount(most, c))
 	case amount%r.step != 0:
-		return fmt.Sprintf("is %d, and must be a multiple of %d in %s", amount, r.step, c.code())
+		return fmt.Sprintf("is %d; it must be a multiple of %d in %s", amount, r.step, c.code())
 	}
 	return ""
 }

@@ -13,7 +13,7 @@ import (
 // cases share this one rule.
 type NewCard struct {
 	Actor Actor     // the actor of the change; empty means the acting party
-	Why   string    // in words, such as "the customer gave a new card"
+	Why   string    // in words, such as "the customer entered a new card"
 	Now   time.Time // UTC
 
 	// WaitingOnly limits the retries to charges that wait for a card, because the card's number is

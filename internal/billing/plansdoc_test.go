@@ -32,7 +32,7 @@ func TestPlansDocument(t *testing.T) {
 		kinds[tm.Kind] = true
 		return "```json\n" + body + "\n```\n```text\n" + comesTo(t, tm) + "```\n"
 	})
-	require.Len(t, kinds, 4, "there is an example of every kind")
+	require.Len(t, kinds, 4, "every kind has an example")
 	if *update {
 		require.NoError(t, os.WriteFile(file, []byte(written), 0o644))
 	}

@@ -168,7 +168,7 @@ func checkText(bad *InvalidError, field, s string, required bool) {
 	case len([]rune(s)) > maxText:
 		bad.add(field, "is longer than %d characters", maxText)
 	case strings.ContainsRune(s, '\uFFFD'):
-		bad.add(field, "holds U+FFFD, which stands for bytes that were not UTF-8")
+		bad.add(field, "contains U+FFFD, which stands for bytes that are not UTF-8")
 	default:
 		checkLine(bad, field, s)
 	}

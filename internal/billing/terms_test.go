@@ -138,7 +138,7 @@ func TestTermsFromMetadata(t *testing.T) {
 	require.True(t, billing.AsksForPlan(pi.Metadata))
 	got, err := billing.TermsFromMetadata(pi)
 	require.NoError(t, err)
-	require.Equal(t, "pi_1", got.Reference, "the PaymentIntent stands in for a missing reference")
+	require.Equal(t, "pi_1", got.Reference, "the PaymentIntent's id replaces a missing reference")
 	require.Equal(t, "ada@example.com", got.Customer.Email)
 	draft, err := got.Draft(now, rules)
 	drafts := draft.Charges

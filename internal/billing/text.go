@@ -11,7 +11,7 @@ import (
 // a mail shows (CWE-150).
 func LineProblem(s string) string {
 	if strings.ContainsAny(s, "\n\t") {
-		return "holds control characters"
+		return "contains control characters"
 	}
 	return TextProblem(s)
 }
@@ -33,11 +33,11 @@ func TextProblem(s string) string {
 func runeProblem(r rune) string {
 	switch {
 	case r < ' ', r >= 0x7f && r < 0xa0:
-		return "holds control characters"
+		return "contains control characters"
 	case r == '\u2028', r == '\u2029':
-		return "holds line separators (U+2028 or U+2029)"
+		return "contains line separators (U+2028 or U+2029)"
 	case isDirection(r):
-		return "holds marks that turn the direction of writing (U+202A to U+202E, U+2066 to U+2069)"
+		return "contains marks that change the direction of writing (U+202A to U+202E, U+2066 to U+2069)"
 	}
 	return ""
 }

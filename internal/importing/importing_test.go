@@ -233,9 +233,9 @@ func TestEveryFaultIsNamed(t *testing.T) {
 		"both":           {"a,installments,usd,500 2026-03-01,500,,,,,,ada,,cus_a,pm_a" + ends, "charges: does not go with"},
 		"anchor":         {"a,recurring,usd,,500,1 month,2026-03-02,,2026-01-31,,ada,,cus_a,pm_a" + ends, "anchor: no charge falls on 2026-03-02"},
 		"mail":           {"a,deferred,usd,500 2026-03-01,,,,,,,ada,nobody,cus_a,pm_a" + ends, "customer.email"},
-		"NUL":            {"a\x00,deferred,usd,500 2026-03-01,,,,,,,ada,,cus_a,pm_a" + ends, "reference: holds control characters"},
+		"NUL":            {"a\x00,deferred,usd,500 2026-03-01,,,,,,,ada,,cus_a,pm_a" + ends, "reference: contains control characters"},
 		"no UTF-8":       {"a,deferred,usd,500 2026-03-01,,,,,,,caf\xc3,,cus_a,pm_a" + ends, "customer: is not UTF-8 text"},
-		"direction":      {"a,deferred,usd,500 2026-03-01,,,,,,,\u202eada,,cus_a,pm_a" + ends, "customer: holds marks"},
+		"direction":      {"a,deferred,usd,500 2026-03-01,,,,,,,\u202eada,,cus_a,pm_a" + ends, "customer: contains marks"},
 		"long mail":      {"a,deferred,usd,500 2026-03-01,,,,,,,ada,a@" + strings.Repeat("d", 10_000) + ".example,cus_a,pm_a" + ends, "customer.email: is longer than 254 bytes"},
 		"policy":         {"a,deferred,usd,500 2026-03-01,,,,,,hard,ada,,cus_a,pm_a" + ends, "policy: \"hard\""},
 		"cells":          {"a,b\n", "line: has 2 cells, and the header 17"},
@@ -358,7 +358,7 @@ func TestFaultsOfJSONLines(t *testing.T) {
 	var faults []string
 	run(t, storetest.SQLite(t), options(&faults), `{"referent": "a"}`+"\n\n"+`{"paid": "much"}`+"\n{}{}\n[]\n"+`{"customer": {"name": "\u009b2J"}}`+"\n")
 	require.Equal(t, []string{
-		"1 referent: there is no such field", "3 paid: can't be a string", "4 line: holds more than one JSON object", "5 line: is not a JSON object", "6 customer.name: holds control characters",
+		"1 referent: there is no such field", "3 paid: can't be a string", "4 line: holds more than one JSON object", "5 line: is not a JSON object", "6 customer.name: contains control characters",
 	}, faults)
 }
 

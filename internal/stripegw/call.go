@@ -111,7 +111,7 @@ func keyProblem(key string) string {
 	case len(key) > maxKey:
 		return fmt.Sprintf("the idempotency key is longer than %d characters", maxKey)
 	case strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return "the idempotency key holds characters other than printable ASCII"
+		return "the idempotency key contains characters other than printable ASCII"
 	}
 	return ""
 }

@@ -67,9 +67,9 @@ func (w wireEvent) problem() string {
 	case w.Object != "" && w.Object != "event":
 		return fmt.Sprintf("object is %.40q", w.Object)
 	case !isWord(w.ID):
-		return fmt.Sprintf("id %.40q of type %.60q is no id", w.ID, w.Type)
+		return fmt.Sprintf("id %.40q of type %.60q is not a valid id", w.ID, w.Type)
 	case !isWord(w.Type):
-		return fmt.Sprintf("type %.60q of %s is no type", w.Type, w.ID)
+		return fmt.Sprintf("type %.60q of %s is not a valid type", w.Type, w.ID)
 	case w.Account != "" && !billing.IsAccount(string(w.Account)):
 		return fmt.Sprintf("account %.40q of %s, %s, is not the id of a connected account (acct_…)", w.Account, w.ID, w.Type)
 	}
