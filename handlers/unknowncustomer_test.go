@@ -116,7 +116,7 @@ func (c *stored) requireLeft(gone string) {
 	noted := 0
 	for _, e := range trail {
 		require.NotEqual(c.s.t, "plan.discarded", e.Action)
-		if e.Action == "customer.updated" && e.Message == "Stripe has no customer "+gone {
+		if e.Action == "customer.stripe_customer_gone" && e.Message == "Stripe has no customer "+gone {
 			noted++
 		}
 	}

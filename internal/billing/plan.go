@@ -116,9 +116,9 @@ func (r SetupRequest) IsFor(p Plan) bool {
 	return r.Key == next.Key || r.Key == next.Alone().Key
 }
 
-// AwaitedCard says whether a charge stands for the SetupIntent of its plan: it is the first, and
-// the plan never had its card. When such a plan is canceled the charge stays due until the
-// SetupIntent is seen canceled at Stripe.
+// AwaitedCard reports whether a charge stands for the SetupIntent of its plan: it is the first
+// charge, and the plan never had a card. When such a plan is canceled, the charge stays due until
+// Stripe reports the SetupIntent as canceled.
 func (p Plan) AwaitedCard(c Charge) bool {
 	return p.SetupIntent != "" && p.ActivatedAt.IsZero() && c.Sequence == 1
 }

@@ -78,7 +78,7 @@ func (n NamedCustomer) leave(ctx context.Context, tx Tx, now time.Time) error {
 		return err
 	}
 	return tx.InsertAudit(ctx, AuditEntry{
-		At: now, Action: "customer.updated", PlanID: n.Plan, CustomerID: customer.ID,
+		At: now, Actor: ActorStripe, Action: "customer.stripe_customer_gone", PlanID: n.Plan, CustomerID: customer.ID,
 		Message: "Stripe has no customer " + n.StripeCustomer, Next: "the next card makes a new one",
 	})
 }

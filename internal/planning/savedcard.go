@@ -73,7 +73,7 @@ func (p *Planner) cardAtStripe(ctx context.Context, id, stripeCustomer string, n
 		}
 	}
 	if other {
-		return billing.Card{}, badCard("%s is attached to another Stripe customer (%s) than the plan's (%s)", id, pm.Customer, stripeCustomer)
+		return billing.Card{}, badCard("%s is attached to Stripe customer %s, but the plan's customer is %s", id, pm.Customer, stripeCustomer)
 	}
 	return billing.Card{
 		ID: billing.NewCardID(now), PaymentMethod: pm.ID, Account: billing.AccountOf(ctx), StripeCustomer: pm.Customer, Brand: pm.Brand, Last4: pm.Last4, ExpMonth: pm.ExpMonth,
