@@ -140,7 +140,7 @@ func TestCards_NamedByStripesID(t *testing.T) {
 		require.Len(s.t, done.Plans, 1)
 		require.Equal(s.t, first, done.Plans[0].Card)
 		a := s.api("POST", "/v1/cards/"+pmFirst+"/release", "")
-		require.Contains(s.t, a.problem(s.t).Detail, "nothing is held against it")
+		require.Contains(s.t, a.problem(s.t).Detail, "it is not held")
 		terms, _, _ := strings.Cut(order, `"customer"`)
 		a = s.api("POST", "/v1/plans", terms+`"card": "`+pmFirst+`", "customer": {"reference": "ada"}}`)
 		require.Equal(s.t, http.StatusCreated, a.status, string(a.body))

@@ -77,7 +77,7 @@ func TestACardOfAnotherBrandWaitsForTheCustomer(t *testing.T) {
 		b.settle()
 		require.Equal(b.t, billing.ChargeSucceeded, b.charge(p.Plan.ID, 2).Status, "a waiting charge is tried at once")
 		_, err = operator.ReleaseCard(ctx, b.store, card.ID, "", b.Now())
-		require.ErrorContains(b.t, err, "nothing is held against it")
+		require.ErrorContains(b.t, err, "it is not held")
 	})
 }
 

@@ -85,7 +85,7 @@ func TestRestoreCheck_DatabaseWentBack(t *testing.T) {
 	now := time.Now().UTC().Truncate(time.Second)
 	found, good := now.Format(time.RFC3339), now.Add(-time.Hour).Format(time.RFC3339)
 	require.NoError(t, s.InsertRewind(t.Context(), billing.Rewind{
-		ID: billing.NewRewindID(now), FoundAt: now, GoodAt: now.Add(-time.Hour), How: "attempts that were committed are not in the database any more", Missing: 7,
+		ID: billing.NewRewindID(now), FoundAt: now, GoodAt: now.Add(-time.Hour), How: "committed attempts are missing from the database", Missing: 7,
 	}))
 	code, out = command(stripe, "restore-check")
 	require.Equal(t, exitPartial, code, out)

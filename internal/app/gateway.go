@@ -43,11 +43,11 @@ func (a *App) openGateway() (err error) {
 func (a *App) breakerChanged(to stripegw.BreakerState, wait time.Duration) {
 	switch to {
 	case stripegw.BreakerOpen:
-		a.log.Error().Dur("wait_ms", wait).Msg("Stripe is not answering: charges wait, and no attempt is spent")
+		a.log.Error().Dur("wait_ms", wait).Msg("Stripe is not answering: charges wait, and no attempt is used up")
 	case stripegw.BreakerHalfOpen:
-		a.log.Info().Msg("one call goes to Stripe, to see whether it answers again")
+		a.log.Info().Msg("checking with one call whether Stripe answers again")
 	case stripegw.BreakerClosed:
-		a.log.Info().Msg("Stripe answers again: charges go on")
+		a.log.Info().Msg("Stripe answers again: charges continue")
 	}
 }
 

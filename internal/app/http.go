@@ -80,7 +80,7 @@ func (a *App) checks() map[string]func(context.Context) error {
 	if a.sched != nil {
 		checks["scheduler"] = func(context.Context) error {
 			if !a.tickedSince(time.Time{}) {
-				return errors.New("the scheduler has not looked at the calendar since " + a.sched.LastTick().String())
+				return errors.New("the scheduler has not looked for due rows since " + a.sched.LastTick().String())
 			}
 			return nil
 		}

@@ -17,8 +17,8 @@ import (
 // auditedPackages are where people, customers and the merchant's servers change data.
 var auditedPackages = []string{"internal/operator", "internal/planning", "internal/recovery", "internal/importing", "handlers"}
 
-// changesRows matches the methods of the interfaces of billing that change rows. Those that open and
-// close incidents make their entries themselves.
+// changesRows matches the methods of the interfaces of billing that change rows. Those that open
+// and close incidents make their entries themselves.
 var changesRows = regexp.MustCompile(`^(Insert|Update|Delete|Revoke|Erase|BindConsent|Rebind).+`)
 
 // unaudited are the functions that change rows without an audit entry, each with the reason.

@@ -92,7 +92,7 @@ func New(c Config) *Gate {
 	if c.Pause == nil {
 		c.Pause = pause
 	}
-	return &Gate{Config: c, held: "it has not begun", since: c.Clock.Wall()}
+	return &Gate{Config: c, held: "the catch-up has not started", since: c.Clock.Wall()}
 }
 
 // Check returns nil while charges may be made. It makes no query and no call. Errors: *HeldError.
@@ -100,7 +100,7 @@ func (g *Gate) Check(context.Context) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.held == "" && g.Store.Moves() != g.moves {
-		g.held, g.since = "the database answers from another server, or began again", g.Clock.Wall()
+		g.held, g.since = "the database answers from another server, or was restarted", g.Clock.Wall()
 	}
 	if g.held != "" {
 		return &HeldError{Why: g.held, For: g.Clock.Wall().Sub(g.since)}
@@ -147,7 +147,7 @@ func (g *Gate) Run(ctx context.Context) {
 				wait, pause = pause, min(2*pause, lastRetry)
 			}
 		} else if err := g.look(ctx); err != nil {
-			g.Log.Warn().Err(err).Msg("not known whether the database went back")
+			g.Log.Warn().Err(err).Msg("cannot check whether the database went back in time")
 		}
 		if g.Check(ctx) == nil {
 			pause = firstRetry
@@ -193,7 +193,7 @@ func (g *Gate) CatchUp(ctx context.Context) error {
 		return err
 	}
 	began := g.Clock.Now()
-	g.close("Stripe's events are read")
+	g.close("reading Stripe's events")
 	if err := g.read(ctx, began); err != nil {
 		return err
 	}
@@ -287,7 +287,7 @@ func (g *Gate) compare(ctx context.Context, from, to time.Time, keep bool) error
 		if !end.Before(to) {
 			end = to.Add(time.Second)
 		}
-		g.close(fmt.Sprintf("Stripe's payments since %s are compared", from.UTC().Format(time.DateOnly)))
+		g.close(fmt.Sprintf("comparing Stripe's payments since %s", from.UTC().Format(time.DateOnly)))
 		_, err := reconcile.Run(ctx, g.Record, g.Store, reconcile.Options{
 			From: from, To: end, Now: g.Clock.Now, Grace: -time.Hour, Found: g.found,
 		})
@@ -320,7 +320,7 @@ func (g *Gate) handled(ctx context.Context, until time.Time) error {
 		if err != nil || n == 0 {
 			return err
 		}
-		g.close(fmt.Sprintf("%d events of Stripe's are to be handled", n))
+		g.close(fmt.Sprintf("%d of Stripe's events are not handled yet", n))
 		if err := g.Pause(ctx); err != nil {
 			return err
 		}

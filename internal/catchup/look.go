@@ -29,7 +29,7 @@ func (g *Gate) look(ctx context.Context) error {
 	case len(lost) > 0:
 		err = g.wentBack(ctx, billing.Rewind{
 			FoundAt: now, GoodAt: newest(marks, lost), Missing: len(lost),
-			How: "attempts that were committed are not in the database any more",
+			How: "committed attempts are missing from the database",
 		})
 	case incarnation != lineage.Incarnation:
 		err = g.wentBack(ctx, billing.Rewind{FoundAt: now, How: fmt.Sprintf("the database was %q and is %q", lineage.Incarnation, incarnation)})

@@ -63,7 +63,8 @@ func TestForecast_ProposedPlanMatchesCreatedPlan(t *testing.T) {
 	require.Equal(t, 45, branch.Steps[3].WithinMinutes)
 }
 
-// TestForecast_ConnectedAccount simulates a plan of a connected account as one of the platform's own.
+// TestForecast_ConnectedAccount simulates a plan of a connected account as one of the platform's
+// own.
 func TestForecast_ConnectedAccount(t *testing.T) {
 	t.Parallel()
 	r := newReality(t)

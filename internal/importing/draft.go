@@ -76,7 +76,7 @@ func (o Options) checkFields(l Line) []billing.FieldError {
 	add(!strings.HasPrefix(l.Customer.StripeCustomer, "cus_"), "customer.stripe_customer", "is %q; name the customer at Stripe (cus_…) that the card is attached to", l.Customer.StripeCustomer)
 	add(l.Account != "" && !billing.IsAccount(l.Account), "account", "is %q, not a connected account (acct_…)", l.Account)
 	add(l.Paid < 0, "paid", "is less than 0")
-	add(l.PaidAt != "" && l.Paid == 0, "paid_at", "goes with paid alone")
+	add(l.PaidAt != "" && l.Paid == 0, "paid_at", "is allowed only together with paid")
 	add(l.Policy != "" && l.Policy != "default" && !slices.Contains(o.Policies, l.Policy), "policy", "%q is not a dunning policy", l.Policy)
 	why := l.CatchUp.Problem(l.Kind)
 	add(why != "", "catch_up", "%s", why)

@@ -92,7 +92,7 @@ func TestTheExamplesAreImported(t *testing.T) {
 		require.Equal(t, "2026-03-31", club.Recurrence.Upcoming(1, time.UTC, billing.Holidays{})[0].DueAt.Format(time.DateOnly), "it comes back to the 31st")
 		villa := details(t, s, "villa-9")
 		require.Equal(t, billing.KindDeposit, villa.Plan.Kind)
-		require.True(t, villa.Charges[1].NextAttemptAt.IsZero(), "it waits for the merchant's word")
+		require.True(t, villa.Charges[1].NextAttemptAt.IsZero(), "it is due on request")
 
 		_, done = run(t, s, options(&faults), example(t, "jsonl"))
 		require.Empty(t, faults)
@@ -341,7 +341,7 @@ func TestAHeaderThatIsNotKnownEndsIt(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                        "the file is empty",
 		"reference,amout\n":       `there is no column "amout"`,
-		"reference,reference\n":   `column "reference" comes twice`,
+		"reference,reference\n":   `column "reference" is repeated`,
 		"\xef\xbb\xbfreference\n": "",
 	} {
 		_, err := importing.NewReader(strings.NewReader(text))

@@ -120,7 +120,7 @@ func csvReader(in *bufio.Reader) (*Reader, error) {
 			return nil, fmt.Errorf("there is no column %q; docs/import.md lists them", name)
 		}
 		if slices.Contains(header[:i], name) {
-			return nil, fmt.Errorf("column %q comes twice", name)
+			return nil, fmt.Errorf("column %q is repeated", name)
 		}
 	}
 	return &Reader{next: func() (Line, int, error) {

@@ -59,7 +59,7 @@ func OrderCards(ctx context.Context, s Store, customer billing.CustomerID, ids [
 		}
 		return billing.AuditEntry{
 			Action: "customer.cards_ordered", Message: "the customer's cards are in a new order: " + strings.Join(names, ", then "),
-			Next: "new plans and backups follow it; a plan that has its card keeps it",
+			Next: "new plans and backups follow it; existing plans keep their cards",
 		}, nil
 	})
 }
@@ -95,7 +95,7 @@ func DefaultCard(ctx context.Context, s Store, id billing.CardID, now time.Time)
 		}
 		return billing.AuditEntry{
 			Action: "card.made_default", CardID: id, Message: fmt.Sprintf("the %s is the customer's default card", card.Label()),
-			Next: "new plans are charged on it; a plan that has its card keeps it",
+			Next: "new plans are charged on it; existing plans keep their cards",
 		}, nil
 	})
 }
@@ -140,7 +140,7 @@ func ReleaseCard(ctx context.Context, s Store, id billing.CardID, note string, n
 		case card.Status != billing.CardActive:
 			return billing.AuditEntry{}, refused("it is " + string(card.Status))
 		case card.Hold == "":
-			return billing.AuditEntry{}, refused("nothing is held against it")
+			return billing.AuditEntry{}, refused("it is not held")
 		}
 		was := card.Hold
 		card.Hold = ""
@@ -182,7 +182,7 @@ func RemoveCard(ctx context.Context, s Store, id, to billing.CardID, now time.Ti
 			return billing.AuditEntry{}, err
 		}
 		if !card.RemovedAt.IsZero() {
-			return billing.AuditEntry{}, &RefusedError{What: "card " + string(id) + " is not removed", Why: "that was done on " + card.RemovedAt.Format(time.DateOnly)}
+			return billing.AuditEntry{}, &RefusedError{What: "card " + string(id) + " is not removed", Why: "it was removed on " + card.RemovedAt.Format(time.DateOnly)}
 		}
 		if to != "" {
 			if to, err = c.checkReplacement(to, card); err != nil {
@@ -334,7 +334,7 @@ func (c *cardChange) checkReplacement(to billing.CardID, from billing.Card) (bil
 		return "", invalid("to", "card %s belongs to another account", to)
 	case !replacement.Chargeable():
 		return "", &RefusedError{What: "card " + string(from.ID) + " is not removed",
-			Why: fmt.Sprintf("the %s, the replacement, can't be charged", replacement.Label())}
+			Why: fmt.Sprintf("its replacement, the %s, can't be charged", replacement.Label())}
 	}
 	return replacement.ID, nil
 }
@@ -367,7 +367,7 @@ func (c *cardChange) handOver(ctx context.Context, p billing.Plan, removed billi
 			return entry, err
 		}
 		ch.plan.CardID = row.Card
-		tried, err := ch.tryCard(ctx, billing.NewCard{Why: "another card takes over from the one that was removed", Now: c.now})
+		tried, err := ch.tryCard(ctx, billing.NewCard{Why: "another card replaces the removed one", Now: c.now})
 		ch.plan.Status = ch.plan.StatusAfter(ch.charges)
 		entry.Action, entry.CardID, entry.Next = "plan.card_changed", row.Card, ch.whatIsTried(tried)
 		entry.Message = fmt.Sprintf("plan %s: it is charged on the %s, because the %s was removed: %s", p.Reference, replacement.Label(), removed.Label(), row.Why)

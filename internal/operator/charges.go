@@ -145,7 +145,7 @@ func (c *change) splitDue(ch *billing.Charge, due string) (time.Time, error) {
 // at the end.
 func (c *change) oneMoreAtTheEnd(ctx context.Context, ch *billing.Charge, reason string) (billing.AuditEntry, error) {
 	if c.plan.Recurrence.Left == 0 {
-		return billing.AuditEntry{}, c.orRefuse(nil, OpSkipToEnd, "the plan has no last charge that one could follow: skip it")
+		return billing.AuditEntry{}, c.orRefuse(nil, OpSkipToEnd, "it has no fixed number of charges, so it has no end: skip the charge instead")
 	}
 	c.plan.Recurrence.Left++
 	return billing.AuditEntry{
@@ -207,7 +207,7 @@ func PaidOutside(ctx context.Context, s Store, id billing.ChargeID, note string,
 		ch.PaidOutside, ch.PaidAt = true, c.now
 		return billing.AuditEntry{
 			Action:  "charge.paid_outside",
-			Message: because(fmt.Sprintf("charge %d of %s is paid, says the merchant: no money came through Stripe", ch.Sequence, c.money(ch.Amount)), note),
+			Message: because(fmt.Sprintf("charge %d of %s is marked as paid by the merchant: no money came through Stripe", ch.Sequence, c.money(ch.Amount)), note),
 		}, c.put(ctx, *ch)
 	})
 }

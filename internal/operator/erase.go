@@ -46,7 +46,7 @@ func erasure(ctx context.Context, tx billing.Tx, id billing.CustomerID, now time
 		return &RefusedError{What: "customer " + string(id) + " is not erased", Why: fmt.Sprintf(why, args...)}
 	}
 	if !c.ErasedAt.IsZero() {
-		return billing.Erasure{}, refused("that was done on %s", c.ErasedAt.Format(time.DateOnly))
+		return billing.Erasure{}, refused("it was erased on %s", c.ErasedAt.Format(time.DateOnly))
 	}
 	e := billing.Erasure{Customer: c.Erase(now), Words: c.Words(), At: now}
 	e.AddObject(c.StripeCustomer)

@@ -128,7 +128,7 @@ func (c *change) extendRecurrence(e Extension) (billing.AuditEntry, error) {
 	r := &c.plan.Recurrence
 	switch {
 	case r.Left == 0:
-		return billing.AuditEntry{}, c.orRefuse(nil, OpExtend, "it goes on by itself")
+		return billing.AuditEntry{}, c.orRefuse(nil, OpExtend, "it has no fixed number of charges")
 	case e.Every != "" && e.Every != r.Every.String():
 		return billing.AuditEntry{}, invalid("every", "the plan charges every %s: leave it out", r.Every)
 	case e.Amount != r.Amount && e.Amount != c.last().Amount:
@@ -226,7 +226,7 @@ func (c *change) toCome() (int64, error) {
 	case r.IsZero():
 		return 0, nil
 	case r.Left == 0 || !r.Until.IsZero():
-		return 0, c.orRefuse(nil, OpPayAll, "it goes on without a number of charges: pay the next one early, or cancel it")
+		return 0, c.orRefuse(nil, OpPayAll, "it has no fixed number of charges: pay the next one early, or cancel the plan")
 	}
 	return int64(r.Left) * r.Amount, nil
 }

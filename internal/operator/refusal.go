@@ -14,7 +14,7 @@ func refusal(ctx context.Context, tx billing.Tx, plan billing.Plan, c billing.Ch
 	case c.Status.Ended():
 		return fmt.Sprintf("it is %s", c.Status), nil
 	case c.Status == billing.ChargeCollecting:
-		return "an attempt is under way, or its outcome is not known yet: the same request is sent again by itself, and a new one could pay twice", nil
+		return "an attempt is under way, or its outcome is not known yet: the same request is sent again automatically, and a new one could charge twice", nil
 	case !plan.Status.Collects():
 		return fmt.Sprintf("plan %s is %s", plan.Reference, plan.Status), nil
 	case c.Status == billing.ChargeScheduled && c.DueAt.IsZero():
@@ -53,10 +53,10 @@ func unusable(ctx context.Context, tx billing.Tx, id billing.CardID) (string, er
 		return "", err
 	}
 	if card.Status != billing.CardActive {
-		return fmt.Sprintf("the %s card ending %s is %s; the customer must give another", card.Brand, card.Last4, card.Status), nil
+		return fmt.Sprintf("the %s card ending %s is %s; the customer must add another", card.Brand, card.Last4, card.Status), nil
 	}
 	if card.Hold != "" {
-		return fmt.Sprintf("the %s card ending %s is held: %s; release it, or the customer must give another", card.Brand, card.Last4, card.Hold), nil
+		return fmt.Sprintf("the %s card ending %s is held: %s; release it, or the customer must add another", card.Brand, card.Last4, card.Hold), nil
 	}
 	return "", nil
 }

@@ -83,7 +83,7 @@ func New(options asynq.RedisConnOpt, routes map[string]Route, until func(time.Ti
 func (r Route) check() error {
 	switch {
 	case !slices.Contains(names(), r.Queue):
-		return fmt.Errorf("no server takes queue %q", r.Queue)
+		return fmt.Errorf("there is no queue %q", r.Queue)
 	case r.MaxRetry < MinRetry:
 		return fmt.Errorf("MaxRetry is %d, less than %d", r.MaxRetry, MinRetry)
 	case r.Timeout < time.Second:

@@ -98,5 +98,5 @@ func (l *RequestLimiter) markDown(err error) {
 	l.mu.Lock()
 	l.retryAt = l.wall().Add(retryAfter)
 	l.mu.Unlock()
-	l.log.Warn().Err(err).Msg("Redis is not answering: this process limits requests to the recovery page and with wrong API keys alone")
+	l.log.Warn().Err(err).Msg("Redis is not answering: this process limits requests to the recovery page and with wrong API keys on its own")
 }

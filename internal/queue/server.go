@@ -50,7 +50,7 @@ func NewServer(c ServerConfig, handler asynq.Handler) (*Server, error) {
 	case c.ShortConcurrency < 1 || c.ChargeConcurrency < 1:
 		return nil, errors.New("queue server: concurrency is less than 1")
 	case c.ShutdownTimeout <= 0:
-		return nil, errors.New("queue server: shutdown timeout is not above zero")
+		return nil, errors.New("queue server: shutdown timeout is not positive")
 	}
 	short := asynq.NewServer(c.Redis, c.asynq(c.ShortConcurrency, map[string]int{Events: 6, Notices: 3}))
 	slow := asynq.NewServer(c.Redis, c.asynq(c.ChargeConcurrency, map[string]int{Charges: 6, Retries: 3}))

@@ -9,7 +9,7 @@ const (
 	adviceNoDisp  = "Stripe has no dispute of the payment"
 	adviceSecond  = "the charge has another PaymentIntent: if both were paid, tranche charge refund-duplicate CHARGE refunds one"
 	adviceOrphan  = "cancel it at Stripe unless another installation made it"
-	adviceMissing = "is the key of the account that the charge was made on?"
+	adviceMissing = "check that the key belongs to the account that the charge was made on"
 )
 
 // held reports whether the charge was ever paid, even if it was refunded or disputed since.

@@ -135,7 +135,7 @@ func (d *Desk) withdraw(ctx context.Context, v Visit) error {
 			entries = append(entries, billing.AuditEntry{
 				At: now, Action: "card.removed", PlanID: id, CustomerID: v.Customer.ID,
 				Message: fmt.Sprintf("the customer removed the %s on the recovery page", v.Card.Label()),
-				Next:    "it is not charged any more; what falls due asks the customer for a card",
+				Next:    "it is not charged any more; the next charge asks the customer for a card",
 			})
 		}
 		card, err := tx.Card(ctx, v.Card.ID)

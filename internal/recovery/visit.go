@@ -89,7 +89,7 @@ func (v Visit) Total() int64 {
 }
 
 // ErrGone means that the link is unknown, has expired or was revoked. It does not show which.
-var ErrGone = fmt.Errorf("the link opens nothing: %w", billing.ErrNotFound)
+var ErrGone = fmt.Errorf("the link is not valid: %w", billing.ErrNotFound)
 
 // Visit returns the page of a token. Errors: ErrGone, billing.ErrUnavailable.
 func (d *Desk) Visit(ctx context.Context, token string) (Visit, error) {

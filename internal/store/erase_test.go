@@ -147,7 +147,7 @@ func TestErasureLeavesNothingOfThePerson(t *testing.T) {
 			require.NotEqual(t, billing.NoticePending, n.Status, "nothing is sent any more")
 		}
 		_, err = operator.EraseCustomer(t.Context(), s, ada.ID, now)
-		require.ErrorContains(t, err, "that was done on 2026-03-01")
+		require.ErrorContains(t, err, "it was erased on 2026-03-01")
 	})
 }
 

@@ -75,8 +75,8 @@ func withPostgres(server string, fn func(context.Context, *pgx.Conn) error) erro
 	return fn(ctx, c)
 }
 
-// drop removes a schema. It first ends connections that a failed test left open, for which it would
-// have to wait.
+// drop removes a schema. It first ends connections that a failed test left open, because it would
+// have to wait for them.
 func drop(ctx context.Context, c *pgx.Conn, name string) error {
 	_, _ = c.Exec(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1", name)
 	_, err := c.Exec(ctx, "DROP SCHEMA IF EXISTS "+name+" CASCADE")
