@@ -3,14 +3,15 @@ package billing
 import "time"
 
 const (
-	// checkoutReminderAfter is when the customer is reminded of a checkout, after the plan was made.
+	// checkoutReminderAfter is the time from the creation of a plan to the reminder of its
+	// checkout.
 	checkoutReminderAfter = 24 * time.Hour
-	// checkoutReminderLate is how much later the reminder may still be sent.
+	// checkoutReminderLate is how long after that the reminder may still be sent.
 	checkoutReminderLate = 7 * 24 * time.Hour
 )
 
-// StepCheckoutReminder is the step of the notice that reminds the customer of a checkout: once for
-// each plan, on its first charge.
+// StepCheckoutReminder is the step of the notice that reminds the customer of a checkout. It is
+// sent once per plan, for its first charge.
 const StepCheckoutReminder = string(NoticeCheckoutReminder)
 
 // CheckoutReminder returns the window for reminding the customer of a plan's open checkout. It
@@ -31,14 +32,14 @@ func (p Plan) CheckoutReminder(days int) (from, until time.Time) {
 	return from, until
 }
 
-// RemindsOfCheckout reports whether the customer is to be reminded of the checkout at a time.
+// RemindsOfCheckout reports whether the customer should be reminded of the checkout at a time.
 func (p Plan) RemindsOfCheckout(now time.Time, days int) bool {
 	from, until := p.CheckoutReminder(days)
 	return p.Status == PlanAwaitingFirstPayment && !now.Before(from) && now.Before(until)
 }
 
-// FirstWithCheckoutReminder returns the least id of a plan whose customer may still be reminded of
-// its checkout at a time.
+// FirstWithCheckoutReminder returns the lowest possible id of a plan whose customer may still be
+// reminded of its checkout at a time.
 func FirstWithCheckoutReminder(now time.Time) PlanID {
 	return FirstPlanID(now.Add(-checkoutReminderAfter - checkoutReminderLate))
 }

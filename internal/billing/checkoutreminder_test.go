@@ -9,8 +9,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// TestPlan_CheckoutReminder: a day after the plan was made or halfway to its expiry, for a week or
-// until the expiry.
+// TestPlan_CheckoutReminder: the reminder is due a day after the plan was created or halfway to its
+// expiry, for a week or until the expiry.
 func TestPlan_CheckoutReminder(t *testing.T) {
 	t.Parallel()
 	made := time.Date(2026, 2, 10, 9, 0, 0, 0, time.UTC)

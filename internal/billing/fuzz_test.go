@@ -64,7 +64,7 @@ func FuzzDateAt(f *testing.F) {
 	f.Add(1970, 1, 1, 23, 59, "Asia/Kathmandu")
 	f.Fuzz(func(t *testing.T, year, month, day, hour, minute int, zone string) {
 		if year < 1971 || year > 2200 || month < 1 || month > 12 || day < 1 || day > 28 || hour < 0 || hour > 23 || minute < 0 || minute > 59 {
-			return // no plan is made of these
+			return // no plan is created from these
 		}
 		loc := billing.LoadLocation(zone)
 		date, at := billing.Date{Year: year, Month: time.Month(month), Day: day}, billing.LocalTime{Hour: hour, Minute: minute}

@@ -27,7 +27,7 @@ const (
 	NoticeCardNeeded NoticeKind = "card_needed"
 	// NoticeCardUpdated reports that another card is charged from now on.
 	NoticeCardUpdated NoticeKind = "card_updated"
-	// NoticeCheckoutReminder asks once more for the first payment of a plan, or for its card.
+	// NoticeCheckoutReminder asks again for the first payment of a plan, or for its card.
 	NoticeCheckoutReminder NoticeKind = "checkout_reminder"
 	// NoticePlanStarted confirms a plan that has begun: every payment, with its amount and date.
 	NoticePlanStarted NoticeKind = "plan_started"

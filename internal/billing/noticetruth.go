@@ -217,8 +217,8 @@ func planNewsOvertaken(n Notice, s NoticeState) string {
 	return ""
 }
 
-// checkoutOvertaken compares with the expiry that the plan's own terms set: a plan that expires by
-// the setting is canceled then.
+// checkoutOvertaken returns why a checkout reminder is no longer true. It considers only an expiry
+// in the plan's own terms: a plan that expires by the setting is canceled at that time.
 func checkoutOvertaken(n Notice, s NoticeState) string {
 	if why := onlyWhile(PlanAwaitingFirstPayment)(n, s); why != "" {
 		return why

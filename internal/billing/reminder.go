@@ -25,8 +25,8 @@ type ReminderStore interface {
 	// checks in the customer's time zone. A limit above MaxPage means MaxPage.
 	ExpiringCards(ctx context.Context, year int, month time.Month, after CardID, limit int) ([]CardID, error)
 	// OpenCheckouts lists plans that wait for their first payment or card, with an id after the
-	// given one, whose customers were not reminded by mail; by id. A limit above MaxPage means
-	// MaxPage.
+	// given one, and whose customers have no reminder of it by mail; sorted by id. A limit above
+	// MaxPage means MaxPage.
 	OpenCheckouts(ctx context.Context, after PlanID, limit int) ([]Plan, error)
 }
 
