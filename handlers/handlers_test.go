@@ -404,7 +404,7 @@ func TestAnEventIsStoredBeforeItIsAcknowledgedAndOnce(t *testing.T) {
 			require.Equal(s.t, "pi_1", e.ObjectID)
 			require.NotContains(s.t, string(e.Payload), "hush")
 			require.Equal(s.t, billing.EventPending, e.Status)
-			require.True(s.t, e.WakeAt.After(e.ReceivedAt), "the scheduler finds it, should its task be lost")
+			require.True(s.t, e.ClaimAfter.After(e.ReceivedAt), "the scheduler finds it, should its task be lost")
 		}
 		s.take(1)
 	})

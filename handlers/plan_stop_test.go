@@ -99,7 +99,7 @@ func (s *surface) voided(id billing.PlanID) {
 			return err
 		}
 		for _, c := range charges {
-			c.NextAttemptAt, c.WakeAt = time.Time{}, time.Time{}
+			c.NextAttemptAt, c.ClaimAfter = time.Time{}, time.Time{}
 			if err := tx.UpdateCharge(s.t.Context(), c); err != nil {
 				return err
 			}

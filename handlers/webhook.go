@@ -41,7 +41,7 @@ func (s *Server) stripeWebhook(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	now := s.Clock.Now()
-	event.Status, event.ReceivedAt, event.WakeAt = billing.EventPending, now, now.Add(s.Clock.Simulated(s.Grace))
+	event.Status, event.ReceivedAt, event.ClaimAfter = billing.EventPending, now, now.Add(s.Clock.Simulated(s.Grace))
 	fresh, err := s.inbox.store(r.Context(), event)
 	if err == nil && !fresh {
 		fresh, err = s.retryFailed(r.Context(), event)
@@ -81,7 +81,7 @@ func (s *Server) retryFailed(ctx context.Context, sent billing.Event) (bool, err
 		return false, err
 	}
 	ctx = billing.ActingAs(ctx, billing.Party{Actor: billing.NewActor(billing.ActorEvent, sent.ID)})
-	e, again, err := operator.RetryEvent(ctx, s.Store, sent.ID, sent.ReceivedAt, sent.WakeAt, billing.EventFailed)
+	e, again, err := operator.RetryEvent(ctx, s.Store, sent.ID, sent.ReceivedAt, sent.ClaimAfter, billing.EventFailed)
 	if err != nil || !again {
 		return false, err
 	}

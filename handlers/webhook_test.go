@@ -152,7 +152,7 @@ func TestWebhook_ResentFailedEvent(t *testing.T) {
 			require.Equal(s.t, http.StatusOK, s.hook(event(id)).status)
 			e, err := s.store.Event(s.t.Context(), id)
 			require.NoError(s.t, err)
-			e.Status, e.Reason, e.Attempts, e.HandledAt, e.WakeAt = status, "why", 7, time.Now(), time.Time{}
+			e.Status, e.Reason, e.Attempts, e.HandledAt, e.ClaimAfter = status, "why", 7, time.Now(), time.Time{}
 			require.NoError(s.t, s.store.Update(s.t.Context(), func(tx billing.Tx) error { return tx.UpdateEvent(s.t.Context(), e) }))
 			e, err = s.store.Event(s.t.Context(), id)
 			require.NoError(s.t, err)
@@ -167,7 +167,7 @@ func TestWebhook_ResentFailedEvent(t *testing.T) {
 				continue // handed on, it would be among the next that are taken
 			}
 			require.Equal(s.t, []any{billing.EventPending, 0, true}, []any{now.Status, now.Attempts, now.HandledAt.IsZero()})
-			require.WithinDuration(s.t, time.Now().Add(time.Minute), now.WakeAt, 30*time.Second)
+			require.WithinDuration(s.t, time.Now().Add(time.Minute), now.ClaimAfter, 30*time.Second)
 			require.Equal(s.t, []billing.Event{now}, s.take(1), "it is handled at once, under its present lease")
 			require.JSONEq(s.t, `{"received": true, "duplicate": true}`, string(s.hook(event(id)).body), "it is pending by now")
 			entries, err := s.store.AuditTrail(s.t.Context(), billing.AuditFilter{Subject: id, Limit: 10})

@@ -122,7 +122,7 @@ func TestADryRunStoresNothing(t *testing.T) {
 func TestEverySweepTypeIsHandled(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		for _, kind := range append(jobs.EventTypes(), "invoice.paid") {
-			e := billing.Event{ID: "evt_" + kind, Type: kind, ObjectID: "none", Status: billing.EventPending, ReceivedAt: b.Now(), WakeAt: b.Now()}
+			e := billing.Event{ID: "evt_" + kind, Type: kind, ObjectID: "none", Status: billing.EventPending, ReceivedAt: b.Now(), ClaimAfter: b.Now()}
 			_, err := b.store.InsertEvents(b.t.Context(), []billing.Event{e})
 			require.NoError(b.t, err)
 			require.NoError(b.t, b.worker.HandleEvent(b.t.Context(), e.ID, 0))

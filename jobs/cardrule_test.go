@@ -26,7 +26,7 @@ func (b *bench) copies(of billing.Plan, n int) []billing.PlanID {
 		p.Status, p.Total, p.Terms = billing.PlanActive, 1000, []byte("{}")
 		c := billing.Charge{
 			ID: billing.NewChargeID(now), PlanID: p.ID, CustomerID: p.CustomerID, Sequence: 1, Amount: 1000, Currency: p.Currency,
-			DueAt: due, NextAttemptAt: due, WakeAt: due, Status: billing.ChargeScheduled, CreatedAt: now, UpdatedAt: now,
+			DueAt: due, NextAttemptAt: due, ClaimAfter: due, Status: billing.ChargeScheduled, CreatedAt: now, UpdatedAt: now,
 		}
 		require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error { return tx.InsertPlan(b.t.Context(), p, []billing.Charge{c}) }))
 		ids[i] = p.ID

@@ -189,7 +189,7 @@ func (t *planTx) putOff(c *billing.Charge, why error) {
 		level, wait = zerolog.WarnLevel, soon.RetryIn()
 	}
 	c.Reason = why.Error()
-	c.WakeAt = t.now.Add(t.worker.Clock.Simulated(jittered(wait)))
+	c.ClaimAfter = t.now.Add(t.worker.Clock.Simulated(jittered(wait)))
 	t.touch(c)
 	t.worker.Log.WithLevel(level).Str("charge", string(c.ID)).Err(why).Msg("charge deferred")
 }
@@ -292,7 +292,7 @@ func (t *planTx) waitFor(c *billing.Charge, before billing.Charge) {
 	if before.Status == billing.ChargeCollecting {
 		wait = inTurn
 	}
-	c.WakeAt = t.now.Add(t.worker.Clock.Simulated(jittered(wait)))
+	c.ClaimAfter = t.now.Add(t.worker.Clock.Simulated(jittered(wait)))
 	t.touch(c)
 }
 
@@ -356,7 +356,7 @@ func (t *planTx) newAttempt(ctx context.Context, c *billing.Charge, card billing
 // the charge's current lease, so another worker may still be waiting for Stripe's answer: the queue
 // runs a task again when its worker seems dead. The charge is claimed again when the lease ends.
 func (t *planTx) inFlight(c *billing.Charge, a billing.Attempt) bool {
-	return !t.inFuture(a.SentAt) && !c.WakeAt.After(a.SentAt.Add(t.worker.Clock.Simulated(t.worker.Lease)))
+	return !t.inFuture(a.SentAt) && !c.ClaimAfter.After(a.SentAt.Add(t.worker.Clock.Simulated(t.worker.Lease)))
 }
 
 // inFuture reports whether a time was written by a clock that was ahead, so that it can't be relied
@@ -414,6 +414,6 @@ func (t *planTx) mayCharge(ctx context.Context, paymentMethod string) (bool, err
 
 // holdLease keeps the scheduler from claiming the row for one lease from now.
 func (t *planTx) holdLease(c *billing.Charge) {
-	c.WakeAt = t.now.Add(t.worker.Clock.Simulated(t.worker.Lease))
+	c.ClaimAfter = t.now.Add(t.worker.Clock.Simulated(t.worker.Lease))
 	t.touch(c)
 }

@@ -19,7 +19,7 @@ const codeAbandoned = "abandoned"
 // worker creates its own.
 func (t *planTx) leaveToCustomer(ctx context.Context, c *billing.Charge, a billing.Attempt) error {
 	if until := a.SentAt.Add(t.worker.Clock.Simulated(t.worker.Lease)); t.now.Before(until) && !t.inFuture(a.SentAt) {
-		c.Reason, c.WakeAt = "the customer is about to pay it", until
+		c.Reason, c.ClaimAfter = "the customer is about to pay it", until
 		t.touch(c)
 		return nil
 	}
@@ -28,7 +28,7 @@ func (t *planTx) leaveToCustomer(ctx context.Context, c *billing.Charge, a billi
 	if err := t.UpdateAttempt(ctx, a); err != nil {
 		return err
 	}
-	c.WakeAt = t.now // the next claim begins an attempt by the worker
+	c.ClaimAfter = t.now // the next claim begins an attempt by the worker
 	t.touch(c)
 	return nil
 }

@@ -48,7 +48,7 @@ func (t *planTx) failed(ctx context.Context, c *billing.Charge, tr trouble) erro
 	if err := t.tellFailure(ctx, c, d, tr.step); err != nil {
 		return err
 	}
-	follow.WakeAt = t.nextStep(follow)
+	follow.ClaimAfter = t.nextStep(follow)
 	return t.UpdateDunning(ctx, follow)
 }
 
@@ -114,7 +114,7 @@ func (t *planTx) beginDunning(ctx context.Context, c *billing.Charge, before bil
 		ChargeID: c.ID, Status: billing.DunningOpen, Policy: hash, BeganAt: t.now, Replacing: before.Replacing, Lease: before.Lease,
 	}
 	d.RemindAt, d.FinalAt, d.DeadlineAt = policy.Milestones(c.ID, t.now, t.location())
-	d.WakeAt = d.Next()
+	d.ClaimAfter = d.Next()
 	if before.ChargeID != "" {
 		return d, policy, t.UpdateDunning(ctx, d)
 	}

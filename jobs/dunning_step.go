@@ -65,10 +65,10 @@ func (t *planTx) step(ctx context.Context, c *billing.Charge, d billing.Dunning)
 	case t.plan.Status == billing.PlanPaused: // the deadline is suspended with the plan
 		return t.lookAgain(ctx, dunning.Postponed(d, 1, t.location()), policy)
 	case t.attemptFirst(c):
-		d.WakeAt = t.now.Add(t.worker.Clock.Simulated(t.worker.Lease))
+		d.ClaimAfter = t.now.Add(t.worker.Clock.Simulated(t.worker.Lease))
 		return t.UpdateDunning(ctx, d)
 	case !d.HeldAt.IsZero() && !asksCustomer(c.Status):
-		d.WakeAt = t.nextStep(d)
+		d.ClaimAfter = t.nextStep(d)
 		return t.UpdateDunning(ctx, d)
 	}
 	d = dunning.Released(d, t.now, t.location())
@@ -106,9 +106,9 @@ func asksCustomer(s billing.ChargeStatus) bool {
 
 // lookAgain writes a dunning whose next check is at its next due step.
 func (t *planTx) lookAgain(ctx context.Context, d billing.Dunning, policy dunning.Policy) error {
-	d.WakeAt = d.Next()
-	if d.WakeAt.Equal(d.DeadlineAt) {
-		d.WakeAt = policy.GivesUpAt(d.ChargeID, d.DeadlineAt, t.location())
+	d.ClaimAfter = d.Next()
+	if d.ClaimAfter.Equal(d.DeadlineAt) {
+		d.ClaimAfter = policy.GivesUpAt(d.ChargeID, d.DeadlineAt, t.location())
 	}
 	return t.UpdateDunning(ctx, d)
 }
@@ -282,7 +282,7 @@ func (t *planTx) stopLater(end dunning.End) error {
 
 // closeDunning ends a dunning.
 func (t *planTx) closeDunning(ctx context.Context, d billing.Dunning) error {
-	d.Status, d.WakeAt, d.HeldAt = billing.DunningClosed, time.Time{}, time.Time{}
+	d.Status, d.ClaimAfter, d.HeldAt = billing.DunningClosed, time.Time{}, time.Time{}
 	return t.UpdateDunning(ctx, d)
 }
 

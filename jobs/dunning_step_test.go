@@ -99,7 +99,7 @@ func TestStepDunning_DeadlineOfAnEarlierRelease(t *testing.T) {
 		b.until(d.FinalAt)
 		d = b.dunningOf(c)
 		d.DeadlineAt = whole.Add(-14 * time.Hour)
-		d.WakeAt = d.DeadlineAt
+		d.ClaimAfter = d.DeadlineAt
 		require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error { return tx.UpdateDunning(b.t.Context(), d) }))
 		b.until(d.DeadlineAt.Add(time.Hour))
 		require.Equal(b.t, whole, b.dunningOf(c).DeadlineAt)

@@ -60,10 +60,10 @@ func (w *Worker) HandleEvent(ctx context.Context, id string, lease int64) error 
 	}
 	e.Status, e.Reason, e.Awaits = v.status, v.reason, v.awaits
 	now := w.Clock.Now()
-	e.HandledAt, e.WakeAt = now, time.Time{}
+	e.HandledAt, e.ClaimAfter = now, time.Time{}
 	if v.status == billing.EventPending {
 		e.Attempts++
-		e.HandledAt, e.WakeAt = time.Time{}, w.backoff(e.Attempts)
+		e.HandledAt, e.ClaimAfter = time.Time{}, w.backoff(e.Attempts)
 		w.Log.Warn().Str("event", e.ID).Str("type", e.Type).Int("attempts", e.Attempts).Err(err).Msg("event not handled; it will be tried again")
 	}
 	if v.status == billing.EventFailed {

@@ -194,7 +194,7 @@ func (b *bench) tell(id, kind string, about happened, change func(e *billing.Eve
 	require.NoError(b.t, err)
 	e := billing.Event{
 		ID: "evt_" + id, Type: kind, ObjectID: about.object, Account: b.account, Payload: body, Status: billing.EventPending,
-		CreatedAt: b.Now(), ReceivedAt: b.Now(), WakeAt: b.Now(),
+		CreatedAt: b.Now(), ReceivedAt: b.Now(), ClaimAfter: b.Now(),
 	}
 	change(&e)
 	_, err = b.store.InsertEvents(b.t.Context(), []billing.Event{e})
@@ -291,7 +291,7 @@ func TestEvent_WithoutObjectID(t *testing.T) {
 		e := b.tell("nameless", kind, about, func(*billing.Event) {})
 		require.Equal(b.t, billing.EventFailed, e.Status)
 		require.Contains(b.t, e.Reason, "data.object.id is missing")
-		require.Zero(b.t, e.WakeAt)
+		require.Zero(b.t, e.ClaimAfter)
 		require.Equal(b.t, before, b.kept())
 	})
 }

@@ -89,7 +89,7 @@ func (t *planTx) lookUpNow(c *billing.Charge, attempts []billing.Attempt, pi bil
 	if n == 0 || attempts[n-1].Outcome != billing.OutcomeProcessing || !belongs(attempts[n-1], pi) {
 		return
 	}
-	c.WakeAt = t.now
+	c.ClaimAfter = t.now
 	t.touch(c)
 }
 

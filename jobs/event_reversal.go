@@ -136,11 +136,11 @@ func (t *planTx) reverse(ctx context.Context, c *billing.Charge, p billing.Recor
 	}
 	was := c.Status
 	c.AmountRefunded, c.DisputeStatus = p.AmountRefunded, p.Dispute
-	next, wake := c.NextAttemptAt, c.WakeAt // kept while an ordered refund is open
+	next, wake := c.NextAttemptAt, c.ClaimAfter // kept while an ordered refund is open
 	if err := t.move(c, to, reversalReason(*c, to), next); err != nil {
 		return err
 	}
-	c.WakeAt = wake
+	c.ClaimAfter = wake
 	if err := t.acceptOrders(ctx, c, p); err != nil {
 		return err
 	}

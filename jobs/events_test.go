@@ -316,7 +316,7 @@ func TestAnEventWaitsForStripeToComeBack(t *testing.T) {
 		require.Equal(b.t, billing.EventPending, e.Status)
 		require.Equal(b.t, 1, e.Attempts)
 		require.NotEmpty(b.t, e.Reason)
-		require.True(b.t, e.WakeAt.After(b.Now()))
+		require.True(b.t, e.ClaimAfter.After(b.Now()))
 		for range 5 {
 			b.setNow(b.Now().Add(time.Minute))
 			b.runDue()

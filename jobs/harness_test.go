@@ -236,7 +236,7 @@ func (b *bench) takeIn(bodies ...[]byte) {
 	for _, body := range bodies {
 		e, err := stripegw.ParseEvent(body)
 		require.NoError(b.t, err)
-		e.Status, e.ReceivedAt, e.WakeAt = billing.EventPending, b.Now(), b.Now()
+		e.Status, e.ReceivedAt, e.ClaimAfter = billing.EventPending, b.Now(), b.Now()
 		_, err = b.store.InsertEvents(b.t.Context(), []billing.Event{e})
 		require.NoError(b.t, err)
 	}

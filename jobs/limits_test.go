@@ -59,7 +59,7 @@ func (b *bench) requireOnlyProbesWritten(g *guarded, all []planning.Created) (pa
 	for _, p := range all {
 		c, attempts := b.charge(p.Plan.ID, 2), b.attempts(p)
 		require.NotEmpty(b.t, c.Reason)
-		require.True(b.t, c.WakeAt.After(b.Now()), "it comes back by itself")
+		require.True(b.t, c.ClaimAfter.After(b.Now()), "it comes back by itself")
 		require.LessOrEqual(b.t, len(attempts), 1)
 		if written += len(attempts); len(attempts) == 0 {
 			parked++
@@ -180,10 +180,10 @@ func TestAChargeWhoseTurnDoesNotComeIsPutOff(t *testing.T) {
 		require.Empty(b.t, b.attempts(p))
 		require.Equal(b.t, billing.ChargeScheduled, c.Status)
 		require.Contains(b.t, c.Reason, "the turn did not come")
-		require.WithinRange(b.t, c.WakeAt, b.Now().Add(time.Minute), b.Now().Add(75*time.Second))
+		require.WithinRange(b.t, c.ClaimAfter, b.Now().Add(time.Minute), b.Now().Add(75*time.Second))
 
 		ctx, cancel := context.WithCancel(b.t.Context())
-		b.setNow(c.WakeAt)
+		b.setNow(c.ClaimAfter)
 		claims, err = b.store.ClaimCharges(ctx, b.Now(), b.Now().Add(time.Minute), 10)
 		require.NoError(b.t, err)
 		b.worker.Acquire = func(ctx context.Context) (context.Context, func(), error) { cancel(); return ctx, func() {}, nil }
@@ -293,7 +293,7 @@ func TestAFrozenWorkersChargeIsTakenUpWhenItsLeaseEnds(t *testing.T) {
 			require.NoError(b.t, b.worker.CollectCharge(b.t.Context(), string(c.ID), c.Lease))
 		}
 		require.Equal(b.t, calls+1, b.gateway.calls)
-		b.setNow(c.WakeAt)
+		b.setNow(c.ClaimAfter)
 		b.settle()
 		require.Equal(b.t, calls+2, b.gateway.calls)
 		require.True(b.t, b.charge(p.Plan.ID, 2).Status.Paid())

@@ -113,12 +113,12 @@ func (w *Worker) adoptIntent(ctx context.Context, look call, pi billing.PaymentI
 			return t.otherAmount(c, pi)
 		}
 		t.noteIntent(c, pi.ID)
-		c.WakeAt = t.now
+		c.ClaimAfter = t.now
 		t.audit(c, "charge.payment_intent_found",
 			fmt.Sprintf("charge %d: Stripe has %s (%s) for it, which the database had lost", c.Sequence, pi.ID, spoken(pi.Status)), "")
 		if why := unfit(*c, pi, look.customer); why != "" && cancelable(pi.Status) {
 			_, err = t.toReplace(ctx, c, why)
-			c.WakeAt = t.now
+			c.ClaimAfter = t.now
 		}
 		return err
 	})

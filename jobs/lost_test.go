@@ -127,7 +127,7 @@ func (b *bench) retryNow(id billing.PlanID, sequence int) {
 		if err != nil {
 			return err
 		}
-		c.NextAttemptAt, c.WakeAt = b.Now(), b.Now()
+		c.NextAttemptAt, c.ClaimAfter = b.Now(), b.Now()
 		return tx.UpdateCharge(b.t.Context(), c)
 	}))
 	b.runDue()

@@ -101,7 +101,7 @@ func (w *Worker) recordNotice(ctx context.Context, n billing.Notice, d billing.D
 func (w *Worker) conclude(n billing.Notice, d billing.Delivery, failure error) (billing.Notice, billing.AuditEntry) {
 	now := w.Clock.Now()
 	n.Attempts++
-	n.WakeAt, n.Reason = time.Time{}, ""
+	n.ClaimAfter, n.Reason = time.Time{}, ""
 	if !d.Kept {
 		n.Body = w.withoutLink(n)
 	}
@@ -121,7 +121,7 @@ func (w *Worker) conclude(n billing.Notice, d billing.Delivery, failure error) (
 		n.Status, n.Reason = billing.NoticeFailed, failure.Error()
 		entry.Action, entry.Message = "notice.failed", fmt.Sprintf("%s to customer %s can't be delivered: the notice holds the reason", spoken(n.Kind), n.CustomerID)
 	default:
-		n.Reason, n.WakeAt = failure.Error(), w.backoff(n.Attempts)
+		n.Reason, n.ClaimAfter = failure.Error(), w.backoff(n.Attempts)
 		w.Log.Warn().Str("notice", string(n.ID)).Int("attempts", n.Attempts).Err(failure).Msg("notice not sent; it will be tried again")
 	}
 	return n, entry

@@ -35,7 +35,7 @@ func (w *Worker) holdNotice(ctx context.Context, n billing.Notice) (billing.Noti
 			return err
 		}
 		// Its wait is over: another charge that fails must not release it a second time.
-		checked.WakeAt, checked.Reason = w.Clock.Now().Add(w.Clock.Simulated(w.Lease)), ""
+		checked.ClaimAfter, checked.Reason = w.Clock.Now().Add(w.Clock.Simulated(w.Lease)), ""
 		if err := w.gather(ctx, tx, plan, &checked); err != nil {
 			return err
 		}
@@ -77,7 +77,7 @@ func (w *Worker) behindEarlier(ctx context.Context, tx billing.Tx, n billing.Not
 		return false, err
 	}
 	n.Reason = waitsForEarlier
-	n.WakeAt = w.afterEarlier(earlier)
+	n.ClaimAfter = w.afterEarlier(earlier)
 	return true, tx.UpdateNotice(ctx, n)
 }
 
@@ -104,7 +104,7 @@ func (w *Worker) checkNotice(ctx context.Context, tx billing.Tx, plan billing.Pl
 		n.To = customer.Email
 		return n.UpToDate(state), nil
 	}
-	n.Status, n.Reason, n.WakeAt = billing.NoticeDropped, why, time.Time{}
+	n.Status, n.Reason, n.ClaimAfter = billing.NoticeDropped, why, time.Time{}
 	if err := tx.UpdateNotice(ctx, n); err != nil {
 		return n, err
 	}

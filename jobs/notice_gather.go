@@ -26,7 +26,7 @@ func (t *planTx) gatherFirst(ctx context.Context, n *billing.Notice) error {
 	if !others {
 		return t.WakeNotices(ctx, n.CustomerID, billing.WaitsForOthers, t.now)
 	}
-	n.Reason, n.WakeAt = billing.WaitsForOthers, t.now.Add(billing.GatherFor)
+	n.Reason, n.ClaimAfter = billing.WaitsForOthers, t.now.Add(billing.GatherFor)
 	return nil
 }
 
@@ -56,13 +56,13 @@ func (w *Worker) inAnotherMail(ctx context.Context, tx billing.Tx, n *billing.No
 		n.Data.MailedWith = ""
 		return false, nil
 	}
-	n.Reason, n.WakeAt = waitsForEarlier, w.afterEarlier(first)
+	n.Reason, n.ClaimAfter = waitsForEarlier, w.afterEarlier(first)
 	return true, tx.UpdateNotice(ctx, *n)
 }
 
 // afterEarlier returns when a notice that waits for another one is checked again.
 func (w *Worker) afterEarlier(earlier billing.Notice) time.Time {
-	return billing.LaterOf(earlier.WakeAt, w.Clock.Now()).Add(w.Clock.Simulated(time.Second))
+	return billing.LaterOf(earlier.ClaimAfter, w.Clock.Now()).Add(w.Clock.Simulated(time.Second))
 }
 
 // gather includes the customer's other failed payments in the mail of a notice, and marks their
@@ -95,7 +95,7 @@ func (w *Worker) gather(ctx context.Context, tx billing.Tx, plan billing.Plan, f
 			continue
 		}
 		taken := first.Take(other.UpToDate(state))
-		taken.Reason, taken.WakeAt = waitsForEarlier, w.afterEarlier(*first)
+		taken.Reason, taken.ClaimAfter = waitsForEarlier, w.afterEarlier(*first)
 		if err := tx.UpdateNotice(ctx, taken); err != nil {
 			return err
 		}
@@ -118,7 +118,7 @@ func (w *Worker) finishGathered(ctx context.Context, tx billing.Tx, first billin
 			continue
 		}
 		with := fmt.Sprintf("in one mail with notice %s", first.ID)
-		n.Status, n.SentAt, n.WakeAt, n.To, n.Attempts = first.Status, first.SentAt, time.Time{}, first.To, first.Attempts
+		n.Status, n.SentAt, n.ClaimAfter, n.To, n.Attempts = first.Status, first.SentAt, time.Time{}, first.To, first.Attempts
 		n.Subject, n.Body, n.Reason = first.Subject, first.Body, with
 		if first.Status == billing.NoticeFailed {
 			n.Reason += ": " + first.Reason

@@ -52,7 +52,7 @@ func TestARefusedAddressIsRecorded(t *testing.T) {
 		n := b.onlyNotice(p.Plan.ID)
 		require.Equal(b.t, billing.NoticeFailed, n.Status)
 		require.Contains(b.t, n.Reason, "550")
-		require.True(b.t, n.WakeAt.IsZero())
+		require.True(b.t, n.ClaimAfter.IsZero())
 	})
 }
 

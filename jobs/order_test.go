@@ -124,7 +124,7 @@ func TestFraudWarning_OfAPaymentThatIsImportedLater(t *testing.T) {
 		next := paid
 		next.ID, next.Sequence, next.PaymentIntent, next.Status, next.PaidAt = billing.NewChargeID(b.Now()), 2, "", billing.ChargeScheduled, time.Time{}
 		next.DueAt = b.Now().AddDate(0, 1, 0)
-		next.NextAttemptAt, next.WakeAt = next.DueAt, next.DueAt
+		next.NextAttemptAt, next.ClaimAfter = next.DueAt, next.DueAt
 		require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error {
 			return tx.InsertPlan(b.t.Context(), plan, []billing.Charge{paid, next})
 		}))
@@ -148,7 +148,7 @@ func TestEvent_OfTheOtherModeOrAccount(t *testing.T) {
 			for _, body := range bodies {
 				e, err := stripegw.ParseEvent(body)
 				require.NoError(b.t, err)
-				e.ID, e.Status, e.ReceivedAt, e.WakeAt = e.ID+name, billing.EventPending, b.Now(), b.Now()
+				e.ID, e.Status, e.ReceivedAt, e.ClaimAfter = e.ID+name, billing.EventPending, b.Now(), b.Now()
 				change(&e)
 				_, err = b.store.InsertEvents(b.t.Context(), []billing.Event{e})
 				require.NoError(b.t, err)

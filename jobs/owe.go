@@ -13,7 +13,7 @@ func (t *planTx) draft(kind billing.NoticeKind, step string) billing.Notice {
 	n := billing.Notice{
 		ID: billing.NewNoticeID(t.now), Kind: kind, PlanID: t.plan.ID, CustomerID: t.customer.ID,
 		Step: step, Channel: billing.ChannelEmail, To: t.customer.Email, Status: billing.NoticePending, CreatedAt: t.now,
-		WakeAt: t.now.Add(t.worker.Clock.Simulated(t.worker.Lease)),
+		ClaimAfter: t.now.Add(t.worker.Clock.Simulated(t.worker.Lease)),
 		Data: billing.NoticeData{
 			CustomerName: t.customer.Name, Locale: t.customer.Locale, TimeZone: t.customer.TimeZone, Reference: t.plan.Reference, Description: t.plan.Description(),
 			Of: len(t.charges), Currency: t.plan.Currency,
@@ -23,7 +23,7 @@ func (t *planTx) draft(kind billing.NoticeKind, step string) billing.Notice {
 		n.Data.Of = 0 // the number of charges is not known, or is of no use to the customer
 	}
 	if n.To == "" {
-		n.Status, n.Reason, n.WakeAt = billing.NoticeFailed, "the customer has no e-mail address", time.Time{}
+		n.Status, n.Reason, n.ClaimAfter = billing.NoticeFailed, "the customer has no e-mail address", time.Time{}
 	}
 	return n
 }

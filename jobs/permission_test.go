@@ -53,7 +53,7 @@ func TestPermissionMissing_Charge(t *testing.T) {
 		c := b.charge(p.Plan.ID, 2)
 		require.False(b.t, c.Status.Ended())
 		require.Contains(b.t, c.Reason, "the key lacks the permission PaymentIntents: Write")
-		require.False(b.t, c.WakeAt.IsZero(), "it is tried again")
+		require.False(b.t, c.ClaimAfter.IsZero(), "it is tried again")
 		require.Len(b.t, b.mails.mails, mails)
 		require.Equal(b.t, billing.CardActive, b.cardOf(p.Plan.ID).Status)
 		permission := "PaymentIntents: Write"

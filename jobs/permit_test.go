@@ -191,7 +191,7 @@ func (b *bench) waiting() (all []string) {
 	require.NoError(b.t, err)
 	for _, p := range plans {
 		for _, c := range b.details(p.ID).Charges {
-			all = append(all, string(c.ID)+" "+c.WakeAt.String()+" "+c.Reason)
+			all = append(all, string(c.ID)+" "+c.ClaimAfter.String()+" "+c.Reason)
 		}
 	}
 	return all

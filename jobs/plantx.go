@@ -229,7 +229,7 @@ func (t *planTx) activate(why string) {
 		if c.Status != billing.ChargeScheduled {
 			continue
 		}
-		c.NextAttemptAt, c.WakeAt, c.Reason = c.DueAt, c.DueAt, "" // zero if the charge waits until it is requested
+		c.NextAttemptAt, c.ClaimAfter, c.Reason = c.DueAt, c.DueAt, "" // zero if the charge waits until it is requested
 		t.touch(c)
 		if next == "" {
 			next = fmt.Sprintf("charge %d of %s falls due %s", c.Sequence, billing.FormatAmount(c.Amount, c.Currency), t.local(c.DueAt))

@@ -107,7 +107,7 @@ func (t *planTx) stillUnknown(c *billing.Charge, a billing.Attempt, cause error)
 		return nil
 	}
 	c.Reason = fmt.Sprintf("attempt %d has no known outcome yet: %v", a.Number, cause)
-	c.WakeAt = t.worker.backoff(a.SendCount)
+	c.ClaimAfter = t.worker.backoff(a.SendCount)
 	t.touch(c)
 	t.worker.Log.Warn().Str("charge", string(c.ID)).Str("attempt", string(a.ID)).AnErr("cause", cause).
 		Msg("outcome unknown; the same request will be sent again under the same key")
@@ -170,7 +170,7 @@ func (t *planTx) apply(ctx context.Context, c *billing.Charge, a billing.Attempt
 		}
 		return t.succeed(ctx, c, "", fmt.Sprintf("attempt %d succeeded", a.Number))
 	case billing.OutcomeProcessing:
-		c.Reason, c.WakeAt = "Stripe is processing the payment", t.now.Add(t.worker.Clock.Simulated(processingWait))
+		c.Reason, c.ClaimAfter = "Stripe is processing the payment", t.now.Add(t.worker.Clock.Simulated(processingWait))
 		t.touch(c)
 		return nil
 	case billing.OutcomeRequiresAction:

@@ -45,7 +45,7 @@ func (b *bench) giveByIntent(number string, params ...string) {
 func (b *bench) hear(id, kind, object string) {
 	b.t.Helper()
 	_, err := b.store.InsertEvents(b.t.Context(), []billing.Event{{
-		ID: id, Type: kind, ObjectID: object, Account: b.account, Status: billing.EventPending, ReceivedAt: b.Now(), WakeAt: b.Now(),
+		ID: id, Type: kind, ObjectID: object, Account: b.account, Status: billing.EventPending, ReceivedAt: b.Now(), ClaimAfter: b.Now(),
 	}})
 	require.NoError(b.t, err)
 }

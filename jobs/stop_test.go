@@ -292,7 +292,7 @@ func TestRefundsAndDisputesInAnyOrderEndAlike(t *testing.T) {
 		require.NoError(b.t, err)
 		for _, e := range b.heard() { // every event once more, in another order
 			e.ID += "_again"
-			e.Status, e.WakeAt = billing.EventPending, b.Now()
+			e.Status, e.ClaimAfter = billing.EventPending, b.Now()
 			_, err := b.store.InsertEvents(b.t.Context(), []billing.Event{e})
 			require.NoError(b.t, err)
 		}

@@ -50,7 +50,7 @@ func (t *planTx) afterEnd(ctx context.Context, c *billing.Charge) (*call, error)
 
 // rest removes the charge's next attempt from the schedule.
 func (t *planTx) rest(c *billing.Charge) {
-	c.NextAttemptAt, c.WakeAt = time.Time{}, time.Time{}
+	c.NextAttemptAt, c.ClaimAfter = time.Time{}, time.Time{}
 	t.touch(c)
 }
 

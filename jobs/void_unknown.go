@@ -27,7 +27,7 @@ func (t *planTx) findCall(ctx context.Context, c *billing.Charge) (*call, error)
 	}
 	a := attempts[n-1]
 	if until := sentAt(a).Add(t.worker.Clock.Simulated(t.worker.Lease)); t.now.Before(until) {
-		c.WakeAt = until // the answer may be in flight
+		c.ClaimAfter = until // the answer may be in flight
 		t.touch(c)
 		return nil, nil
 	}

@@ -94,7 +94,7 @@ func (w *Worker) recordTry(ctx context.Context, o billing.Outgoing, status int, 
 	d.Attempts++
 	d.LastStatus, d.LastError, d.LastAttemptAt = status, "", now
 	if failure == nil {
-		d.Status, d.DeliveredAt, d.NextAttemptAt, d.WakeAt = billing.DeliveryDelivered, now, time.Time{}, time.Time{}
+		d.Status, d.DeliveredAt, d.NextAttemptAt, d.ClaimAfter = billing.DeliveryDelivered, now, time.Time{}, time.Time{}
 		w.told(TryDelivered)
 		return w.Webhooks.RecordDelivery(ctx, d, noteIf(!o.Endpoint.FailingSince.IsZero(), billing.EndpointWorks))
 	}
@@ -113,7 +113,7 @@ func (w *Worker) recordTry(ctx context.Context, o billing.Outgoing, status int, 
 	}
 	wait := webhookBackoff()[d.Attempts-1]
 	d.NextAttemptAt = now.Add(w.Clock.Simulated(jittered(wait)))
-	d.WakeAt = d.NextAttemptAt
+	d.ClaimAfter = d.NextAttemptAt
 	w.told(TryRetried)
 	return w.Webhooks.RecordDelivery(ctx, d, noteIf(since.IsZero(), billing.EndpointFails))
 }
@@ -127,7 +127,7 @@ func noteIf(news bool, note billing.EndpointNote) billing.EndpointNote {
 
 // endDelivery marks a delivery as failed. It can be replayed.
 func (w *Worker) endDelivery(ctx context.Context, d billing.WebhookDelivery, note billing.EndpointNote) error {
-	d.Status, d.NextAttemptAt, d.WakeAt = billing.DeliveryFailed, time.Time{}, time.Time{}
+	d.Status, d.NextAttemptAt, d.ClaimAfter = billing.DeliveryFailed, time.Time{}, time.Time{}
 	if note == billing.EndpointGone {
 		w.Log.Error().Str("endpoint", string(d.EndpointID)).Str("cause", d.LastError).Msg("endpoint disabled")
 	}
@@ -141,7 +141,7 @@ func (w *Worker) putOffDelivery(ctx context.Context, d billing.WebhookDelivery) 
 		d.LastError = "deferred: the endpoint fails, and is tried with one message at a time"
 	}
 	d.NextAttemptAt = w.Clock.Now().Add(w.Clock.Simulated(jittered(probeAfter)))
-	d.WakeAt = d.NextAttemptAt
+	d.ClaimAfter = d.NextAttemptAt
 	w.told(TryPutOff)
 	return w.Webhooks.RecordDelivery(ctx, d, billing.EndpointUnchanged)
 }

@@ -64,7 +64,7 @@ func chargesOf(d billing.Details) string {
 	for _, c := range d.Charges {
 		fmt.Fprintf(&b, "  %d %s %d due %s written %s paid %s next %s wake %s %q %s\n", c.Sequence, c.Status, c.Amount, c.DueAt.Format(time.DateTime),
 			c.CreatedAt.Format(time.DateTime), c.PaidAt.Format(time.DateTime),
-			c.NextAttemptAt.Format(time.DateTime), c.WakeAt.Format(time.DateTime), c.Reason, c.PaymentIntent)
+			c.NextAttemptAt.Format(time.DateTime), c.ClaimAfter.Format(time.DateTime), c.Reason, c.PaymentIntent)
 	}
 	return b.String()
 }
@@ -114,8 +114,8 @@ func (y *year) waiting(_ *lived, d billing.Details, _ map[billing.ChargeID][]int
 		if overdue && d.Plan.Status.Collects() && c.Reason == "" && !y.lost {
 			wrong = append(wrong, fmt.Sprintf("charge %d is %s and overdue since %s without a reason", c.Sequence, c.Status, c.NextAttemptAt.Format(time.DateTime)))
 		}
-		if c.NextAttemptAt.IsZero() != c.WakeAt.IsZero() {
-			wrong = append(wrong, fmt.Sprintf("charge %d is tried next at %s, and looked at at %s", c.Sequence, c.NextAttemptAt, c.WakeAt))
+		if c.NextAttemptAt.IsZero() != c.ClaimAfter.IsZero() {
+			wrong = append(wrong, fmt.Sprintf("charge %d is tried next at %s, and looked at at %s", c.Sequence, c.NextAttemptAt, c.ClaimAfter))
 		}
 		if c.Status == billing.ChargeRetrying && c.NextAttemptAt.IsZero() && d.Plan.Status.Collects() {
 			wrong = append(wrong, fmt.Sprintf("charge %d is retrying, and has no time", c.Sequence))

@@ -86,12 +86,12 @@ func owe(t *testing.T, s billing.Store, n int) {
 			due := now.AddDate(0, k, 0)
 			charges[k] = billing.Charge{
 				ID: billing.NewChargeID(now), PlanID: plan.ID, CustomerID: customer.ID, Sequence: k + 1, Amount: 100, Currency: "usd",
-				DueAt: due, NextAttemptAt: due, WakeAt: due, Status: billing.ChargeScheduled, CreatedAt: now, UpdatedAt: now,
+				DueAt: due, NextAttemptAt: due, ClaimAfter: due, Status: billing.ChargeScheduled, CreatedAt: now, UpdatedAt: now,
 			}
 		}
 		notice := billing.Notice{
 			ID: billing.NewNoticeID(now), Kind: billing.NoticePaymentFailed, PlanID: plan.ID, ChargeID: charges[0].ID, CustomerID: customer.ID,
-			Step: "1", Channel: billing.ChannelEmail, To: "ada@example.com", Status: billing.NoticePending, WakeAt: now, CreatedAt: now,
+			Step: "1", Channel: billing.ChannelEmail, To: "ada@example.com", Status: billing.NoticePending, ClaimAfter: now, CreatedAt: now,
 		}
 		require.NoError(t, s.Update(ctx, func(tx billing.Tx) error {
 			if err := tx.InsertPlan(ctx, plan, charges); err != nil {
@@ -102,7 +102,7 @@ func owe(t *testing.T, s billing.Store, n int) {
 		}))
 		events[i] = billing.Event{
 			ID: fmt.Sprint("evt_", i), Type: "payment_intent.succeeded", ObjectID: "pi_1", Payload: []byte("{}"), CreatedAt: now,
-			ReceivedAt: now, Status: billing.EventPending, WakeAt: now,
+			ReceivedAt: now, Status: billing.EventPending, ClaimAfter: now,
 		}
 	}
 	_, err := s.InsertEvents(ctx, events)

@@ -49,7 +49,7 @@ func failedCharge(t *testing.T) (billing.Store, billing.Charge, func(in string, 
 		require.NoError(t, tx.InsertAttempt(t.Context(), attempt))
 		require.NoError(t, tx.PinPolicy(t.Context(), billing.PinnedPolicy{Hash: "hash", Name: "default", Content: []byte("{}"), CreatedAt: at}))
 		return tx.InsertDunning(t.Context(), billing.Dunning{
-			ChargeID: charge.ID, Status: billing.DunningOpen, Policy: "hash", BeganAt: at, DeadlineAt: at.AddDate(0, 0, 30), HeldAt: at, WakeAt: at.AddDate(0, 0, 1),
+			ChargeID: charge.ID, Status: billing.DunningOpen, Policy: "hash", BeganAt: at, DeadlineAt: at.AddDate(0, 0, 30), HeldAt: at, ClaimAfter: at.AddDate(0, 0, 1),
 		})
 	}))
 	return s, charge, command
@@ -89,7 +89,7 @@ func TestAChargeThatFailedForAReasonOfOursIsSeenAndTriedAgain(t *testing.T) {
 	now, err := s.Charge(t.Context(), charge.ID)
 	require.NoError(t, err)
 	require.Equal(t, billing.ChargeRetrying, now.Status)
-	require.False(t, now.WakeAt.After(time.Now()))
+	require.False(t, now.ClaimAfter.After(time.Now()))
 	code, out, _ = command("", "charge", "list", "--overdue")
 	require.Equal(t, exitOK, code)
 	require.Contains(t, out, id)

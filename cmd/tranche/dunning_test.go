@@ -28,12 +28,12 @@ func inDunning(t *testing.T) (billing.Charge, func(in string, args ...string) (c
 		require.NoError(t, tx.UpdateAttempt(t.Context(), a))
 		charge.Status, charge.DeclineCode, charge.Reason = billing.ChargeRetrying, "insufficient_funds", "declined with insufficient_funds; retry 1 of 6"
 		charge.NextAttemptAt = charge.DueAt.AddDate(0, 0, 3)
-		charge.WakeAt = charge.NextAttemptAt
+		charge.ClaimAfter = charge.NextAttemptAt
 		require.NoError(t, tx.UpdateCharge(t.Context(), charge))
 		require.NoError(t, tx.PinPolicy(t.Context(), billing.PinnedPolicy{Hash: hash, Name: policy.Name, Content: content, CreatedAt: charge.DueAt}))
 		return tx.UpdateDunning(t.Context(), billing.Dunning{
 			ChargeID: charge.ID, Status: billing.DunningOpen, Policy: hash, BeganAt: charge.DueAt,
-			RemindAt: remind, FinalAt: final, DeadlineAt: deadline, WakeAt: remind,
+			RemindAt: remind, FinalAt: final, DeadlineAt: deadline, ClaimAfter: remind,
 		})
 	}))
 	return charge, command

@@ -45,7 +45,7 @@ func (c *cli) printEvent(e billing.Event) error {
 	if c.json {
 		return c.printJSON(eventBody{
 			eventView:  eventView{e.ID, e.Type, e.ObjectID, e.Status, e.Reason, e.Attempts, e.ReceivedAt},
-			APIVersion: e.APIVersion, Livemode: e.Livemode, CreatedAt: e.CreatedAt, HandledAt: e.HandledAt, NextTryAt: e.WakeAt,
+			APIVersion: e.APIVersion, Livemode: e.Livemode, CreatedAt: e.CreatedAt, HandledAt: e.HandledAt, NextTryAt: e.ClaimAfter,
 			Payload: e.Payload,
 		})
 	}
@@ -57,8 +57,8 @@ func (c *cli) printEvent(e billing.Event) error {
 	if e.Attempts > 0 {
 		fmt.Fprintf(c.out, "Failed    %d times\n", e.Attempts)
 	}
-	if !e.WakeAt.IsZero() {
-		fmt.Fprintf(c.out, "Next try  %s\n", localTime(e.WakeAt, ""))
+	if !e.ClaimAfter.IsZero() {
+		fmt.Fprintf(c.out, "Next try  %s\n", localTime(e.ClaimAfter, ""))
 	}
 	if !e.HandledAt.IsZero() {
 		fmt.Fprintf(c.out, "Handled   %s\n", localTime(e.HandledAt, ""))

@@ -39,7 +39,7 @@ func (c *cli) printNotice(n billing.Notice) error {
 	}
 	for _, line := range [][2]string{
 		{"Plan", string(n.PlanID)}, {"Charge", string(n.ChargeID)}, {"To", n.To}, {"Created", localTime(n.CreatedAt, "")},
-		{"Sent", localTime(n.SentAt, "")}, {"Tries", tries}, {"Next try", localTime(n.WakeAt, "")}, {"Why", n.Reason},
+		{"Sent", localTime(n.SentAt, "")}, {"Tries", tries}, {"Next try", localTime(n.ClaimAfter, "")}, {"Why", n.Reason},
 		{"Subject", n.Subject},
 	} {
 		if line[1] != "" {

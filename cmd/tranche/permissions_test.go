@@ -175,7 +175,7 @@ func (w *keyWorld) collect(p handlers.PlanView) error {
 			return err
 		}
 		now := w.app.Clock().Now().Truncate(time.Millisecond)
-		c.DueAt, c.NextAttemptAt, c.WakeAt = now, now, now
+		c.DueAt, c.NextAttemptAt, c.ClaimAfter = now, now, now
 		return tx.UpdateCharge(w.t.Context(), c)
 	}))
 	return w.until(p.Reference+" is charged", func(ctx context.Context) bool {

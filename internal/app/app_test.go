@@ -193,7 +193,7 @@ func fallDue(t *testing.T, store billing.Store, id billing.ChargeID) {
 			return err
 		}
 		now := time.Now().Truncate(time.Millisecond)
-		c.DueAt, c.NextAttemptAt, c.WakeAt = now, now, now
+		c.DueAt, c.NextAttemptAt, c.ClaimAfter = now, now, now
 		return tx.UpdateCharge(t.Context(), c)
 	}))
 }

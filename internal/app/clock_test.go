@@ -65,7 +65,7 @@ func TestClockWrong(t *testing.T) {
 
 			now := a.Clock().Now()
 			_, err = a.Store().InsertEvents(t.Context(), []billing.Event{{
-				ID: "evt_1", Type: "charge.succeeded", ObjectID: "ch_1", Status: billing.EventPending, ReceivedAt: now, WakeAt: now,
+				ID: "evt_1", Type: "charge.succeeded", ObjectID: "ch_1", Status: billing.EventPending, ReceivedAt: now, ClaimAfter: now,
 			}})
 			require.NoError(t, err)
 			if address := database["REDIS_URL"]; address != "" {

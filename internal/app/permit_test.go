@@ -29,7 +29,7 @@ func TestStart_StripeAway(t *testing.T) {
 	defer a.Stop()
 	now := a.Clock().Now()
 	_, err := a.Store().InsertEvents(t.Context(), []billing.Event{{
-		ID: "evt_1", Type: "charge.succeeded", ObjectID: "ch_1", Status: billing.EventPending, ReceivedAt: now, WakeAt: now,
+		ID: "evt_1", Type: "charge.succeeded", ObjectID: "ch_1", Status: billing.EventPending, ReceivedAt: now, ClaimAfter: now,
 	}})
 	require.NoError(t, err)
 	event := func() billing.Event {

@@ -112,7 +112,7 @@ func (r *run) store(ctx context.Context, page []billing.Event) (int, error) {
 		if page[i].Account == "" { // Stripe's list may leave out the account
 			page[i].Account = billing.AccountOf(ctx)
 		}
-		page[i].Status, page[i].ReceivedAt, page[i].WakeAt = billing.EventPending, now, now
+		page[i].Status, page[i].ReceivedAt, page[i].ClaimAfter = billing.EventPending, now, now
 	}
 	fresh, err := r.inbox.InsertEvents(ctx, page)
 	return len(fresh), err

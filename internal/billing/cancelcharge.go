@@ -33,7 +33,7 @@ func (c Charge) Void() bool { return c.Status == ChargeCanceled || c.PaidOutside
 func (c *Charge) NoteIntent(id string, now time.Time) {
 	c.PaymentIntent = id
 	if c.Void() {
-		c.NextAttemptAt, c.WakeAt = now, now
+		c.NextAttemptAt, c.ClaimAfter = now, now
 	}
 }
 
@@ -42,6 +42,6 @@ func (c *Charge) moveTo(to ChargeStatus, reason string, next time.Time) error {
 	if c.Status != to && !c.Status.CanBecome(to) {
 		return fmt.Errorf("charge %s: %s to %s: %w", c.ID, c.Status, to, ErrConflict)
 	}
-	c.Status, c.Reason, c.NextAttemptAt, c.WakeAt = to, reason, next, next
+	c.Status, c.Reason, c.NextAttemptAt, c.ClaimAfter = to, reason, next, next
 	return nil
 }

@@ -42,9 +42,9 @@ type Charge struct {
 
 	// NextAttemptAt is when the charge is next tried off-session; zero when no attempt is planned.
 	NextAttemptAt time.Time
-	// WakeAt is when the scheduler may claim the row next: NextAttemptAt, or the end of a lease
+	// ClaimAfter is when the scheduler may claim the row next: NextAttemptAt, or the end of a lease
 	// while a worker has the charge. Zero exactly when NextAttemptAt is.
-	WakeAt time.Time
+	ClaimAfter time.Time
 	// Lease counts the claims of the row. A task carries the lease that it was made for; a task
 	// with an older lease is stale.
 	Lease int64

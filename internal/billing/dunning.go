@@ -38,10 +38,10 @@ type Dunning struct {
 	// CardID is the backup card that the charge is tried with; empty for the plan's card.
 	CardID CardID
 
-	// WakeAt is when the scheduler may claim the dunning next: the earliest of the times above, or
+	// ClaimAfter is when the scheduler may claim the dunning next: the earliest of the times above, or
 	// the end of a lease. Zero when closed.
-	WakeAt time.Time
-	Lease  int64 // see Charge.Lease
+	ClaimAfter time.Time
+	Lease      int64 // see Charge.Lease
 }
 
 // Next returns the time of the next step: reminder, final notice or deadline.

@@ -32,12 +32,12 @@ type Event struct {
 	CreatedAt  time.Time // at Stripe
 	ReceivedAt time.Time
 
-	Status    EventStatus
-	Reason    string    // why it was ignored or failed, or the last error while pending
-	WakeAt    time.Time // when the scheduler may claim it next; zero when it is done
-	Lease     int64     // see Charge.Lease
-	Attempts  int       // failed attempts to handle it
-	HandledAt time.Time
+	Status     EventStatus
+	Reason     string    // why it was ignored or failed, or the last error while pending
+	ClaimAfter time.Time // when the scheduler may claim it next; zero when it is done
+	Lease      int64     // see Charge.Lease
+	Attempts   int       // failed attempts to handle it
+	HandledAt  time.Time
 
 	// Awaits names the unknown object that an ignored event is about: a PaymentIntent (pi_…), a
 	// Stripe customer (cus_…), or the name that AwaitsCustomer returns. The store makes the event

@@ -68,7 +68,7 @@ const (
 // refer to.
 func ExportTables() []ExportTable {
 	changed, id := []string{"updated_at"}, columns("id")
-	lease := map[string]string{"wake_at": whyLease, "lease": whyLease}
+	lease := map[string]string{"claim_after": whyLease, "lease": whyLease}
 	return []ExportTable{
 		{Name: "customers", Table: "customers", Key: id, Changed: changed, Columns: columns(`id reference email name locale timezone
 			stripe_customer created_at:time updated_at:time version:number erased_at:time stripe_update_at:time`)},
@@ -104,7 +104,7 @@ func ExportTables() []ExportTable {
 		{Name: "events", Table: "events", Key: id, Changed: []string{"received_at", "handled_at"}, Columns: columns(`id type object_id account
 			api_version livemode:boolean status reason awaits attempts:number created_at:time received_at:time handled_at:time payload:json`), Withheld: lease},
 		{Name: "audit", Table: "audit", Key: columns("seq:number"), Changed: []string{"at"}, Columns: columns(`seq:number at:time actor actor_name action
-			plan_id charge_id customer_id card_id notice_id incident_id subject message next_step told:boolean`)},
+			plan_id charge_id customer_id card_id notice_id incident_id subject message next_step notified:boolean`)},
 		{Name: "endpoints", Table: "webhook_endpoints", Key: id, Changed: changed, Columns: columns(`id url types status reason failing_since:time
 			disabled_at:time created_at:time updated_at:time version:number`),
 			Withheld: map[string]string{"secret": whySecret, "old_secret": whySecret, "old_until": "belongs to the secret"}},

@@ -62,12 +62,12 @@ func (p *Plan) take(charges []Charge, loc *time.Location, holidays Holidays, now
 	}
 	if p.Status.Collects() {
 		at := next.DueAt
-		c.NextAttemptAt, c.WakeAt = at, at
+		c.NextAttemptAt, c.ClaimAfter = at, at
 		switch {
 		case c.Missed(now): // a worker decides by the plan's CatchUp
-			c.WakeAt, c.Reason = now, "nothing ran when it fell due"
+			c.ClaimAfter, c.Reason = now, "nothing ran when it fell due"
 		case at.Before(now):
-			c.NextAttemptAt, c.WakeAt = now, now // it could not be tried before it was written, so it is not overdue
+			c.NextAttemptAt, c.ClaimAfter = now, now // it could not be tried before it was written, so it is not overdue
 		}
 	}
 	return c, true

@@ -27,7 +27,7 @@ func TestOneChargeIsAlwaysToCome(t *testing.T) {
 	next, ok := on(now)
 	require.True(t, ok)
 	require.Equal(t, "2026-02-28T09:00:00Z", next.DueAt.Format(time.RFC3339))
-	require.Equal(t, []any{2, next.DueAt, next.DueAt, int64(3800)}, []any{next.Sequence, next.NextAttemptAt, next.WakeAt, plan.Total})
+	require.Equal(t, []any{2, next.DueAt, next.DueAt, int64(3800)}, []any{next.Sequence, next.NextAttemptAt, next.ClaimAfter, plan.Total})
 	charges = append(charges, next)
 	_, ok = on(now)
 	require.False(t, ok)
@@ -43,7 +43,7 @@ func TestOneChargeIsAlwaysToCome(t *testing.T) {
 	require.True(t, ok)
 	require.Equal(t, "2026-03-31T09:00:00Z", last.DueAt.Format(time.RFC3339))
 	require.Equal(t, last.DueAt, last.NextAttemptAt, "a missed charge stays missed, and a worker decides")
-	require.Equal(t, late, last.WakeAt)
+	require.Equal(t, late, last.ClaimAfter)
 	require.True(t, plan.Recurrence.IsZero(), "that was the last one")
 	require.Equal(t, billing.PlanActive, plan.StatusAfter(append(charges, last)))
 

@@ -81,16 +81,16 @@ type Notice struct {
 	To         string // address at the time of creation; empty when the customer has none
 	Data       NoticeData
 
-	Status    NoticeStatus
-	Reason    string    // why it failed, or the last error while pending
-	WakeAt    time.Time // when the scheduler may claim it next; zero when it is done
-	Lease     int64     // see Charge.Lease
-	Attempts  int       // how often sending was tried
-	MessageID string    // Message-ID header, the same for every retry
-	Subject   string    // as rendered; empty before
-	Body      string    // plain text as rendered; empty before
-	CreatedAt time.Time
-	SentAt    time.Time // when it was accepted or kept; zero before
+	Status     NoticeStatus
+	Reason     string    // why it failed, or the last error while pending
+	ClaimAfter time.Time // when the scheduler may claim it next; zero when it is done
+	Lease      int64     // see Charge.Lease
+	Attempts   int       // how often sending was tried
+	MessageID  string    // Message-ID header, the same for every retry
+	Subject    string    // as rendered; empty before
+	Body       string    // plain text as rendered; empty before
+	CreatedAt  time.Time
+	SentAt     time.Time // when it was accepted or kept; zero before
 }
 
 // NoticeData is the content of a notice, fixed when it is created, so that a late mail still

@@ -37,7 +37,7 @@ func (n *Notice) Starts(p Plan, charges []Charge) {
 func Confirmation(p Plan, c Customer, charges []Charge, card Card) Notice {
 	n := Notice{
 		ID: NewNoticeID(p.CreatedAt), Kind: NoticePlanStarted, PlanID: p.ID, CustomerID: p.CustomerID, Channel: ChannelEmail,
-		To: c.Email, Status: NoticePending, CreatedAt: p.CreatedAt, WakeAt: p.CreatedAt,
+		To: c.Email, Status: NoticePending, CreatedAt: p.CreatedAt, ClaimAfter: p.CreatedAt,
 		Data: NoticeData{
 			CustomerName: c.Name, Locale: c.Locale, TimeZone: c.TimeZone, Reference: p.Reference, Description: p.Description(),
 			Currency: p.Currency, CardBrand: card.Brand, CardLast4: card.Last4,

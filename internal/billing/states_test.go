@@ -40,13 +40,13 @@ func TestMoveRefusesWhatIsNotATransition(t *testing.T) {
 	c := billing.Charge{ID: "chg_1", Status: billing.ChargeSucceeded}
 	require.ErrorIs(t, c.Move(billing.ChargeRetrying, "", now), billing.ErrConflict)
 	require.Equal(t, billing.ChargeSucceeded, c.Status)
-	require.True(t, c.WakeAt.IsZero())
+	require.True(t, c.ClaimAfter.IsZero())
 
 	c.Status = billing.ChargeCollecting
 	require.NoError(t, c.Move(billing.ChargeRetrying, "declined", now))
-	require.Equal(t, now, c.WakeAt)
+	require.Equal(t, now, c.ClaimAfter)
 	require.NoError(t, c.Move(billing.ChargeSucceeded, "", time.Time{}))
-	require.True(t, c.WakeAt.IsZero(), "nothing is planned for a paid charge")
+	require.True(t, c.ClaimAfter.IsZero(), "nothing is planned for a paid charge")
 }
 
 func TestPlanFollowsItsCharges(t *testing.T) {
@@ -138,10 +138,10 @@ func TestCancel_StaysDueWhileStripeMayTakeMoney(t *testing.T) {
 			require.NoError(t, c.Cancel(tc.plan, "skipped", now))
 			require.Equal(t, billing.ChargeCanceled, c.Status)
 			require.Equal(t, tc.due, !c.NextAttemptAt.IsZero())
-			require.Equal(t, c.NextAttemptAt, c.WakeAt)
-			c.NextAttemptAt, c.WakeAt = time.Time{}, time.Time{}
+			require.Equal(t, c.NextAttemptAt, c.ClaimAfter)
+			c.NextAttemptAt, c.ClaimAfter = time.Time{}, time.Time{}
 			c.NoteIntent("pi_late", now)
-			require.Equal(t, now, c.WakeAt, "its PaymentIntent is canceled too")
+			require.Equal(t, now, c.ClaimAfter, "its PaymentIntent is canceled too")
 		})
 	}
 	paid := billing.Charge{Status: billing.ChargeSucceeded}

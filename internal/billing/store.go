@@ -220,9 +220,9 @@ type Inbox interface {
 }
 
 // Calendar claims due rows. With any number of callers, each row is claimed once: a claim moves
-// WakeAt to until and increments Lease. A limit above MaxPage means MaxPage.
+// ClaimAfter to until and increments Lease. A limit above MaxPage means MaxPage.
 type Calendar interface {
-	// ClaimCharges claims charges with WakeAt at or before now, earliest first.
+	// ClaimCharges claims charges with ClaimAfter at or before now, earliest first.
 	ClaimCharges(ctx context.Context, now, until time.Time, limit int) ([]Claim, error)
 	// ClaimEvents claims pending events, earliest first.
 	ClaimEvents(ctx context.Context, now, until time.Time, limit int) ([]EventClaim, error)

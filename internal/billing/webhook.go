@@ -95,7 +95,7 @@ type WebhookDelivery struct {
 	LastError  string // why the last try failed, in one line; empty if it succeeded
 
 	NextAttemptAt time.Time // when it is tried next; zero if it is not
-	WakeAt        time.Time // when the scheduler may claim it next: NextAttemptAt, or the end of a lease
+	ClaimAfter    time.Time // when the scheduler may claim it next: NextAttemptAt, or the end of a lease
 	Lease         int64     // see Charge.Lease
 	CreatedAt     time.Time
 	LastAttemptAt time.Time // zero before the first

@@ -83,7 +83,7 @@ func (f *fixture) handle(ctx context.Context) error {
 	}
 	return f.store.Update(ctx, func(tx billing.Tx) error {
 		for _, e := range events {
-			e.Status, e.HandledAt, e.WakeAt = billing.EventHandled, now, time.Time{}
+			e.Status, e.HandledAt, e.ClaimAfter = billing.EventHandled, now, time.Time{}
 			if err := tx.UpdateEvent(ctx, e); err != nil {
 				return err
 			}
@@ -95,7 +95,7 @@ func (f *fixture) handle(ctx context.Context) error {
 // pending stores an event that was not handled yet.
 func (f *fixture) pending(t *testing.T, id string, attempts int) {
 	t.Helper()
-	e := billing.Event{ID: id, Type: "payment_intent.succeeded", Status: billing.EventPending, CreatedAt: now, ReceivedAt: now, WakeAt: now}
+	e := billing.Event{ID: id, Type: "payment_intent.succeeded", Status: billing.EventPending, CreatedAt: now, ReceivedAt: now, ClaimAfter: now}
 	_, err := f.store.InsertEvents(t.Context(), []billing.Event{e})
 	require.NoError(t, err)
 	e.Attempts = attempts

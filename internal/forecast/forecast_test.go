@@ -181,7 +181,7 @@ func TestForecast_ChargeOnRequest(t *testing.T) {
 			return err
 		}
 		c := charges[1]
-		c.DueAt, c.NextAttemptAt, c.WakeAt = time.Time{}, time.Time{}, time.Time{}
+		c.DueAt, c.NextAttemptAt, c.ClaimAfter = time.Time{}, time.Time{}, time.Time{}
 		return tx.UpdateCharge(t.Context(), c)
 	}))
 	got := r.forecast(billing.ForecastRequest{Plan: string(id)})

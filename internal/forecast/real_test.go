@@ -210,7 +210,7 @@ func (r *reality) settle() {
 		for _, body := range bodies {
 			e, err := stripegw.ParseEvent(body)
 			require.NoError(r.t, err)
-			e.Status, e.ReceivedAt, e.WakeAt = billing.EventPending, r.Now(), r.Now()
+			e.Status, e.ReceivedAt, e.ClaimAfter = billing.EventPending, r.Now(), r.Now()
 			_, err = r.store.InsertEvents(ctx, []billing.Event{e})
 			require.NoError(r.t, err)
 		}
@@ -265,7 +265,7 @@ func (r *reality) live(until time.Time) {
 		r.settle()
 		var next sql.NullInt64
 		require.NoError(r.t, r.sql.QueryRowContext(r.t.Context(), `SELECT min(at) FROM (
-			SELECT wake_at AS at FROM charges UNION SELECT wake_at FROM dunnings UNION SELECT wake_at FROM notices
+			SELECT claim_after AS at FROM charges UNION SELECT claim_after FROM dunnings UNION SELECT claim_after FROM notices
 			UNION SELECT due_at - $1 FROM charges WHERE status = 'scheduled') WHERE at > $2`,
 			int64(upcomingDays*24*time.Hour/time.Millisecond), r.Now().UnixMilli()).Scan(&next))
 		if !next.Valid || next.Int64 > until.UnixMilli() {

@@ -177,6 +177,6 @@ func (r *run) branchOff(ctx context.Context) error {
 
 // aboutToBeTried reports whether a worker would claim the charge next.
 func aboutToBeTried(c billing.Charge, now time.Time) bool {
-	due := !c.NextAttemptAt.IsZero() && !c.WakeAt.IsZero() && !c.WakeAt.After(now)
+	due := !c.NextAttemptAt.IsZero() && !c.ClaimAfter.IsZero() && !c.ClaimAfter.After(now)
 	return due && (c.Status == billing.ChargeScheduled || c.Status == billing.ChargeRetrying)
 }

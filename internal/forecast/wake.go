@@ -22,7 +22,7 @@ func (w *world) nextWake(ctx context.Context) (time.Time, error) {
 	}
 	if !stands(plan.Status) {
 		for _, c := range charges {
-			next.add(c.WakeAt)
+			next.add(c.ClaimAfter)
 			if plan.Status.Collects() && c.Status == billing.ChargeScheduled && w.f.UpcomingDays > 0 && !c.DueAt.IsZero() {
 				next.add(c.DueAt.Add(-time.Duration(w.f.UpcomingDays) * 24 * time.Hour))
 			}
@@ -60,7 +60,7 @@ func (w *world) noticeWakes(ctx context.Context, next *earliest) error {
 		if err != nil {
 			return err
 		}
-		next.add(n.WakeAt)
+		next.add(n.ClaimAfter)
 	}
 	return nil
 }
@@ -79,7 +79,7 @@ func (w *world) dunningWakes(ctx context.Context, charges []billing.Charge, next
 			return err
 		}
 		if d.Status == billing.DunningOpen {
-			next.add(d.WakeAt)
+			next.add(d.ClaimAfter)
 		}
 	}
 	return nil

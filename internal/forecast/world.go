@@ -165,7 +165,7 @@ func (w *world) arrives(ctx context.Context, kind, object string) error {
 	w.stripe.made++
 	e := billing.Event{
 		ID: fmt.Sprintf("evt_to_come_%d", w.stripe.made), Type: kind, ObjectID: object, Account: plan.Account, Livemode: w.f.Livemode, Payload: []byte("{}"),
-		CreatedAt: w.time, ReceivedAt: w.time, Status: billing.EventPending, WakeAt: w.time,
+		CreatedAt: w.time, ReceivedAt: w.time, Status: billing.EventPending, ClaimAfter: w.time,
 	}
 	_, err = w.store.InsertEvents(ctx, []billing.Event{e})
 	return err

@@ -209,13 +209,13 @@ func (p *prepared) plan(l Line, customer *billing.Customer, card billing.Card, l
 		plan.Total += amount
 		return billing.Charge{
 			PlanID: plan.ID, CustomerID: customer.ID, Amount: amount, Currency: l.Currency, DueAt: due,
-			Status: billing.ChargeScheduled, NextAttemptAt: due, WakeAt: due, CreatedAt: now, UpdatedAt: now,
+			Status: billing.ChargeScheduled, NextAttemptAt: due, ClaimAfter: due, CreatedAt: now, UpdatedAt: now,
 		}
 	}
 	var charges []billing.Charge
 	if l.Paid > 0 {
 		paid := charge(l.Paid, left.paidAt)
-		paid.Status, paid.PaidOutside, paid.PaidAt, paid.NextAttemptAt, paid.WakeAt = billing.ChargeSucceeded, true, left.paidAt, time.Time{}, time.Time{}
+		paid.Status, paid.PaidOutside, paid.PaidAt, paid.NextAttemptAt, paid.ClaimAfter = billing.ChargeSucceeded, true, left.paidAt, time.Time{}, time.Time{}
 		paid.Reason = "paid before the import"
 		charges = append(charges, paid)
 	}

@@ -257,7 +257,7 @@ func (c *change) insert(ctx context.Context, op Operation, amount int64, due tim
 	}
 	added := billing.Charge{
 		ID: billing.NewChargeID(c.now), PlanID: c.plan.ID, CustomerID: c.plan.CustomerID, Sequence: at + 1, Amount: amount, Currency: c.plan.Currency,
-		DueAt: due, Status: billing.ChargeScheduled, NextAttemptAt: due, WakeAt: due, CreatedAt: c.now, UpdatedAt: c.now, Version: 1,
+		DueAt: due, Status: billing.ChargeScheduled, NextAttemptAt: due, ClaimAfter: due, CreatedAt: c.now, UpdatedAt: c.now, Version: 1,
 	}
 	for i := len(c.charges) - 1; i >= at; i-- { // from the last, so that no number is used twice
 		ch := c.charges[i]

@@ -64,7 +64,7 @@ func TestAChangeOfTheTimeZoneMovesWhatIsToCome(t *testing.T) {
 				charges, err := w.PlanCharges(w.t.Context(), w.plan.ID)
 				require.NoError(w.t, err)
 				require.Equal(w.t, want, charges[2].DueAt)
-				require.Equal(w.t, []time.Time{want, want}, []time.Time{charges[2].NextAttemptAt, charges[2].WakeAt})
+				require.Equal(w.t, []time.Time{want, want}, []time.Time{charges[2].NextAttemptAt, charges[2].ClaimAfter})
 			})
 		})
 	}
@@ -80,7 +80,7 @@ func TestWhatAChangeOfTheTimeZoneLeaves(t *testing.T) {
 			charges, err := tx.PlanCharges(ctx, w.plan.ID)
 			require.NoError(w.t, err)
 			c := charges[1]
-			c.Status, c.AttemptCount, c.NextAttemptAt, c.WakeAt = billing.ChargeRetrying, 1, now.AddDate(0, 0, 2), now.AddDate(0, 0, 2)
+			c.Status, c.AttemptCount, c.NextAttemptAt, c.ClaimAfter = billing.ChargeRetrying, 1, now.AddDate(0, 0, 2), now.AddDate(0, 0, 2)
 			return tx.UpdateCharge(ctx, c)
 		}))
 		before, err := w.PlanCharges(ctx, w.plan.ID)
@@ -137,7 +137,7 @@ func (w wallet) inZone(zone string, at time.Time) {
 		require.NoError(w.t, err)
 		charges[1].Status = billing.ChargeCanceled
 		require.NoError(w.t, tx.UpdateCharge(ctx, charges[1]))
-		charges[2].DueAt, charges[2].NextAttemptAt, charges[2].WakeAt = at, at, at
+		charges[2].DueAt, charges[2].NextAttemptAt, charges[2].ClaimAfter = at, at, at
 		return tx.UpdateCharge(ctx, charges[2])
 	}))
 }

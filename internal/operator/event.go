@@ -25,7 +25,7 @@ func RetryEvent(ctx context.Context, s Store, id string, now, wake time.Time, fr
 			return nil
 		}
 		entry := retriedEntry(e, now)
-		e.Status, e.WakeAt, e.Attempts, e.HandledAt = billing.EventPending, wake, 0, time.Time{}
+		e.Status, e.ClaimAfter, e.Attempts, e.HandledAt = billing.EventPending, wake, 0, time.Time{}
 		if err := tx.UpdateEvent(ctx, e); err != nil {
 			return err
 		}

@@ -38,7 +38,7 @@ func RetryNotice(ctx context.Context, s Store, id billing.NoticeID, now time.Tim
 		if customer.Email == "" {
 			return &NoticeRefusedError{id, "customer " + customer.Reference + " has no e-mail address"}
 		}
-		n.Status, n.Reason, n.WakeAt, n.Attempts, n.To = billing.NoticePending, "", now, 0, customer.Email
+		n.Status, n.Reason, n.ClaimAfter, n.Attempts, n.To = billing.NoticePending, "", now, 0, customer.Email
 		n.Data.Others, n.Data.MailedWith = nil, "" // it is no longer part of another mail
 		if err := tx.UpdateNotice(ctx, n); err != nil {
 			return err

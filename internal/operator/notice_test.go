@@ -40,9 +40,9 @@ func TestAFailedNoticeIsSentAgainToTheAddressOfNow(t *testing.T) {
 		after, err := s.Notice(t.Context(), before.ID)
 		require.NoError(t, err)
 		want := before
-		want.Status, want.Reason, want.WakeAt, want.Attempts, want.To = billing.NoticePending, "", now, 0, "new@example.com"
-		require.Equal(t, want.WakeAt, after.WakeAt)
-		want.WakeAt, after.WakeAt = time.Time{}, time.Time{}
+		want.Status, want.Reason, want.ClaimAfter, want.Attempts, want.To = billing.NoticePending, "", now, 0, "new@example.com"
+		require.Equal(t, want.ClaimAfter, after.ClaimAfter)
+		want.ClaimAfter, after.ClaimAfter = time.Time{}, time.Time{}
 		require.Equal(t, want, after)
 		claims, err := s.ClaimNotices(t.Context(), now, now.Add(time.Minute), 10)
 		require.NoError(t, err)

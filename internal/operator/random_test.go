@@ -68,14 +68,14 @@ func begin(t *rapid.T, store billing.Store) *life {
 		due := now.AddDate(0, i, 0)
 		c := billing.Charge{
 			ID: billing.NewChargeID(now), PlanID: plan.ID, CustomerID: customer.ID, Sequence: i + 1, Amount: 1_000_000, Currency: currency, DueAt: due,
-			Status: billing.ChargeScheduled, NextAttemptAt: due, WakeAt: due, CreatedAt: now, UpdatedAt: now, Version: 1,
+			Status: billing.ChargeScheduled, NextAttemptAt: due, ClaimAfter: due, CreatedAt: now, UpdatedAt: now, Version: 1,
 		}
 		plan.Total += c.Amount
 		charges = append(charges, c)
 	}
 	first := &charges[0]
 	first.Status, first.PaymentIntent, first.PaidAt = billing.ChargeSucceeded, "pi_"+string(first.ID), now
-	first.NextAttemptAt, first.WakeAt = time.Time{}, time.Time{}
+	first.NextAttemptAt, first.ClaimAfter = time.Time{}, time.Time{}
 	ctx := t.Context()
 	require.NoError(t, store.Update(ctx, func(tx billing.Tx) error {
 		return errors.Join(tx.InsertCustomer(ctx, customer), tx.InsertCard(ctx, card), tx.InsertPlan(ctx, plan, charges))
@@ -116,7 +116,7 @@ func (l *life) happens() {
 				continue
 			}
 			if c.Status.Ended() { // its PaymentIntent is canceled
-				c.NextAttemptAt, c.WakeAt = time.Time{}, time.Time{}
+				c.NextAttemptAt, c.ClaimAfter = time.Time{}, time.Time{}
 				require.NoError(l, tx.UpdateCharge(ctx, *c))
 				continue
 			}

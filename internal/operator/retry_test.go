@@ -73,7 +73,7 @@ func TestWhatWaitsIsTriedAtOnce(t *testing.T) {
 			after, err := s.Charge(t.Context(), before.ID)
 			require.NoError(t, err)
 			require.Equal(t, now, after.NextAttemptAt)
-			require.Equal(t, now, after.WakeAt)
+			require.Equal(t, now, after.ClaimAfter)
 			require.Equal(t, status == billing.ChargeScheduled, after.Status == billing.ChargeScheduled)
 			claims, err := s.ClaimCharges(t.Context(), now, now.Add(time.Minute), 10)
 			require.NoError(t, err)

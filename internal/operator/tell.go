@@ -68,7 +68,7 @@ func (c *change) tell(ctx context.Context, was standing, entry *billing.AuditEnt
 	id := billing.NewNoticeID(c.now)
 	n := billing.Notice{
 		ID: id, Kind: kind, PlanID: c.plan.ID, CustomerID: c.who.ID, Step: string(kind) + ":" + string(id), Channel: billing.ChannelEmail,
-		To: c.who.Email, Status: billing.NoticePending, CreatedAt: c.now, WakeAt: c.now,
+		To: c.who.Email, Status: billing.NoticePending, CreatedAt: c.now, ClaimAfter: c.now,
 		Data: billing.NoticeData{
 			CustomerName: c.who.Name, Locale: c.who.Locale, TimeZone: c.who.TimeZone, Reference: c.plan.Reference, Description: c.plan.Description(), Currency: c.plan.Currency,
 		},

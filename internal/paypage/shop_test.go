@@ -263,7 +263,7 @@ func (s *shop) fallDue(p handlers.PlanView, sequence int) {
 		}
 		require.Equal(s.t, billing.ChargeScheduled, c.Status)
 		now := time.Now().Truncate(time.Millisecond)
-		c.DueAt, c.NextAttemptAt, c.WakeAt = now, now, now
+		c.DueAt, c.NextAttemptAt, c.ClaimAfter = now, now, now
 		return tx.UpdateCharge(s.t.Context(), c)
 	}))
 }

@@ -438,7 +438,7 @@ func build(id billing.PlanID, t billing.Terms, canonical []byte, proposed *propo
 			Currency: t.Currency, DueAt: d.DueAt, Checkout: d.Checkout, Status: billing.ChargeScheduled, CreatedAt: now, UpdatedAt: now,
 		}
 		if plan.Status == billing.PlanActive {
-			charges[i].NextAttemptAt, charges[i].WakeAt = d.DueAt, d.DueAt
+			charges[i].NextAttemptAt, charges[i].ClaimAfter = d.DueAt, d.DueAt
 		}
 		plan.Total += d.Amount
 	}

@@ -152,6 +152,6 @@ func (p *Planner) toCancel(ctx context.Context, tx billing.Tx, plan billing.Plan
 		return err
 	}
 	first := charges[0]
-	first.NextAttemptAt, first.WakeAt, first.UpdatedAt = p.now(), p.now(), p.now()
+	first.NextAttemptAt, first.ClaimAfter, first.UpdatedAt = p.now(), p.now(), p.now()
 	return tx.UpdateCharge(ctx, first)
 }

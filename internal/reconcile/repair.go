@@ -48,7 +48,7 @@ func (r *run) event(f Finding) billing.Event {
 	}
 	e := billing.Event{
 		ID: "rec_" + f.PaymentIntent + "_" + what, Type: f.repair, ObjectID: f.PaymentIntent, Livemode: f.livemode, Account: f.Account,
-		CreatedAt: now, ReceivedAt: now, Status: billing.EventPending, WakeAt: now,
+		CreatedAt: now, ReceivedAt: now, Status: billing.EventPending, ClaimAfter: now,
 	}
 	e.Payload, _ = json.Marshal(map[string]any{ // texts always encode
 		"id": e.ID, "object": "event", "type": e.Type, "data": map[string]any{"object": map[string]any{"id": e.ObjectID, "payment_intent": e.ObjectID}},

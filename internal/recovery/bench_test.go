@@ -176,7 +176,7 @@ func (d *desk) settle() {
 		for _, body := range bodies {
 			e, err := stripegw.ParseEvent(body)
 			require.NoError(d.t, err)
-			e.Status, e.ReceivedAt, e.WakeAt = billing.EventPending, d.clock(), d.clock()
+			e.Status, e.ReceivedAt, e.ClaimAfter = billing.EventPending, d.clock(), d.clock()
 			_, err = d.store.InsertEvents(d.t.Context(), []billing.Event{e})
 			require.NoError(d.t, err)
 		}

@@ -76,7 +76,7 @@ func (d *Desk) notice(v Visit, now time.Time) billing.Notice {
 	n := billing.Notice{
 		ID: billing.NewNoticeID(now), Kind: kind, PlanID: v.Plan.ID, ChargeID: v.Charge.ID, CustomerID: v.Customer.ID,
 		Step: "link:" + now.UTC().Format(time.DateOnly), Channel: billing.ChannelEmail, To: v.Customer.Email,
-		Status: billing.NoticePending, CreatedAt: now, WakeAt: now,
+		Status: billing.NoticePending, CreatedAt: now, ClaimAfter: now,
 		Data: billing.NoticeData{
 			CustomerName: v.Customer.Name, Locale: v.Customer.Locale, TimeZone: v.Customer.TimeZone, Reference: v.Plan.Reference, Description: v.Plan.Description(),
 			Sequence: v.Charge.Sequence, Of: len(v.Charges), Amount: v.Charge.Amount, Currency: v.Charge.Currency, DueAt: v.Charge.DueAt,

@@ -61,15 +61,15 @@ func (t *tx) InsertAudit(ctx context.Context, entries ...billing.AuditEntry) err
 			orNull(e.NoticeID), orNull(e.IncidentID), orNull(e.Subject), e.Message, e.Next,
 		}
 	}
-	told := false
+	notified := false
 	for chunk := range slices.Chunk(rows, t.rowsPerStatement(rows)) {
-		heard, err := all(ctx, t.conn, "add audit entries", scanBool, auditSQL(chunk), slices.Concat(chunk...)...)
+		answers, err := all(ctx, t.conn, "add audit entries", scanBool, auditSQL(chunk), slices.Concat(chunk...)...)
 		if err != nil {
 			return err
 		}
-		told = told || slices.Contains(heard, true)
+		notified = notified || slices.Contains(answers, true)
 	}
-	if !told {
+	if !notified {
 		return nil
 	}
 	return t.enqueueMessages(ctx, entries)
@@ -80,7 +80,7 @@ func (t *tx) InsertAudit(ctx context.Context, entries ...billing.AuditEntry) err
 // RETURNING.
 func auditSQL(rows [][]any) string {
 	var b strings.Builder
-	b.WriteString("INSERT INTO audit (" + auditColumns + ", told) VALUES ")
+	b.WriteString("INSERT INTO audit (" + auditColumns + ", notified) VALUES ")
 	n := 0
 	for i, row := range rows {
 		if i > 0 {
@@ -93,7 +93,7 @@ func auditSQL(rows [][]any) string {
 		}
 		b.WriteString("EXISTS (SELECT 1 FROM webhook_endpoints))")
 	}
-	return b.String() + " RETURNING told"
+	return b.String() + " RETURNING notified"
 }
 
 func scanBool(row scanner) (bool, error) {

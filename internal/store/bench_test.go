@@ -70,7 +70,7 @@ func addCharges(b *testing.B, s *store.Store, now time.Time, total int) {
 				at := now.Add(time.Duration(i) * time.Minute)
 				charges[i] = billing.Charge{
 					ID: billing.NewChargeID(now), PlanID: id, CustomerID: customer.ID, Sequence: i + 1, Amount: 100, Currency: "usd",
-					DueAt: at, Status: billing.ChargeScheduled, NextAttemptAt: at, WakeAt: at, CreatedAt: now, UpdatedAt: now,
+					DueAt: at, Status: billing.ChargeScheduled, NextAttemptAt: at, ClaimAfter: at, CreatedAt: now, UpdatedAt: now,
 				}
 			}
 			require.NoError(b, tx.InsertPlan(ctx, p, charges))
@@ -94,7 +94,7 @@ func BenchmarkInsertEvents(b *testing.B) {
 				n++
 				events[i] = billing.Event{
 					ID: fmt.Sprintf("evt_%020d", n), Type: "payment_intent.succeeded", ObjectID: "pi_1", APIVersion: "2023-10-16",
-					Payload: payload, CreatedAt: now, ReceivedAt: now, Status: billing.EventPending, WakeAt: now,
+					Payload: payload, CreatedAt: now, ReceivedAt: now, Status: billing.EventPending, ClaimAfter: now,
 				}
 			}
 			ids, err := s.InsertEvents(context.Background(), events)

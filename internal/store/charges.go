@@ -8,14 +8,14 @@ import (
 	"tranche/internal/billing"
 )
 
-const chargeColumns = `id, plan_id, customer_id, sequence, amount, currency, due_at, status, next_attempt_at, wake_at,
+const chargeColumns = `id, plan_id, customer_id, sequence, amount, currency, due_at, status, next_attempt_at, claim_after,
 	lease, payment_intent, attempt_count, decline_code, reason, paid_at, created_at, updated_at, version,
 	amount_refunded, dispute_status, paid_outside, dropped, checkout`
 
 func scanCharge(row scanner) (billing.Charge, error) {
 	var c billing.Charge
 	err := row.Scan(&c.ID, &c.PlanID, &c.CustomerID, &c.Sequence, &c.Amount, &c.Currency, at(&c.DueAt), &c.Status,
-		at(&c.NextAttemptAt), at(&c.WakeAt), &c.Lease, text(&c.PaymentIntent), &c.AttemptCount, &c.DeclineCode,
+		at(&c.NextAttemptAt), at(&c.ClaimAfter), &c.Lease, text(&c.PaymentIntent), &c.AttemptCount, &c.DeclineCode,
 		&c.Reason, at(&c.PaidAt), at(&c.CreatedAt), at(&c.UpdatedAt), &c.Version, &c.AmountRefunded, &c.DisputeStatus,
 		&c.PaidOutside, &c.Dropped, &c.Checkout)
 	return c, err
@@ -24,7 +24,7 @@ func scanCharge(row scanner) (billing.Charge, error) {
 func chargeValues(c billing.Charge) []any {
 	return []any{
 		c.ID, c.PlanID, c.CustomerID, c.Sequence, c.Amount, c.Currency, millis(c.DueAt), c.Status,
-		millis(c.NextAttemptAt), millis(c.WakeAt), c.Lease, orNull(c.PaymentIntent), c.AttemptCount, c.DeclineCode,
+		millis(c.NextAttemptAt), millis(c.ClaimAfter), c.Lease, orNull(c.PaymentIntent), c.AttemptCount, c.DeclineCode,
 		c.Reason, millis(c.PaidAt), millis(c.CreatedAt), millis(c.UpdatedAt), c.Version,
 		c.AmountRefunded, c.DisputeStatus, c.PaidOutside, c.Dropped, c.Checkout,
 	}
@@ -82,12 +82,12 @@ func (t *tx) insertCharges(ctx context.Context, doing string, charges []billing.
 func (t *tx) UpdateCharge(ctx context.Context, c billing.Charge) error {
 	return t.updateVersion(ctx, "update charge "+string(c.ID), "charges", `
 		UPDATE charges SET plan_id = $3, customer_id = $4, sequence = $5, amount = $6, currency = $7, due_at = $8,
-			status = $9, next_attempt_at = $10, wake_at = $11, payment_intent = $12, attempt_count = $13,
+			status = $9, next_attempt_at = $10, claim_after = $11, payment_intent = $12, attempt_count = $13,
 			decline_code = $14, reason = $15, paid_at = $16, created_at = $17, updated_at = $18,
 			amount_refunded = $19, dispute_status = $20, paid_outside = $21, dropped = $22, checkout = $23, version = version + 1
 		WHERE id = $1 AND version = $2`,
 		c.ID, c.Version, c.PlanID, c.CustomerID, c.Sequence, c.Amount, c.Currency, millis(c.DueAt),
-		c.Status, millis(c.NextAttemptAt), millis(c.WakeAt), orNull(c.PaymentIntent), c.AttemptCount,
+		c.Status, millis(c.NextAttemptAt), millis(c.ClaimAfter), orNull(c.PaymentIntent), c.AttemptCount,
 		c.DeclineCode, c.Reason, millis(c.PaidAt), millis(c.CreatedAt), millis(c.UpdatedAt),
 		c.AmountRefunded, c.DisputeStatus, c.PaidOutside, c.Dropped, c.Checkout)
 }

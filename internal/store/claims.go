@@ -21,14 +21,14 @@ const (
 // reading makes a claim of what a claimed row holds.
 type reading[T any] func(id string, lease int64, status string) T
 
-// due is a claimed row and when it was to wake.
+// due is a claimed row and when it could be claimed.
 type due[T any] struct {
-	claim  T
-	id     string
-	wokeAt int64 // milliseconds
+	claim T
+	id    string
+	dueAt int64 // milliseconds
 }
 
-// ClaimCharges claims charges with WakeAt at or before now, earliest first. Limit is bounded like a
+// ClaimCharges claims charges with ClaimAfter at or before now, earliest first. Limit is bounded like a
 // list's.
 func (s *Store) ClaimCharges(ctx context.Context, now, until time.Time, limit int) ([]billing.Claim, error) {
 	return claim(ctx, s, "charges", anyStatus, now, until, limit, func(id string, lease int64, status string) billing.Claim {
@@ -58,8 +58,8 @@ func (s *Store) ClaimDeliveries(ctx context.Context, now, until time.Time, limit
 	})
 }
 
-// claim moves the wake time of due rows one lease ahead, raises their leases and returns them,
-// earliest first. The lease is a visibility timeout: a row stays in flight until its wake time, and
+// claim moves the claim time of due rows one lease ahead, raises their leases and returns them,
+// earliest first. The lease is a visibility timeout: a row stays in flight until its claim time, and
 // is then reclaimed by the next claim unless its worker has finished it. A task with the older
 // lease is stale and does nothing.
 func claim[T any](ctx context.Context, s *Store, table, condition string, now, until time.Time, limit int,
@@ -74,7 +74,7 @@ func claim[T any](ctx context.Context, s *Store, table, condition string, now, u
 		return nil, err
 	}
 	slices.SortFunc(rows, func(a, b due[T]) int {
-		return cmp.Or(cmp.Compare(a.wokeAt, b.wokeAt), cmp.Compare(a.id, b.id))
+		return cmp.Or(cmp.Compare(a.dueAt, b.dueAt), cmp.Compare(a.id, b.id))
 	})
 	claims := slices.Grow([]T(nil), len(rows))
 	for _, r := range rows {
@@ -87,8 +87,8 @@ func claim[T any](ctx context.Context, s *Store, table, condition string, now, u
 // server knows how few rows follow: with a parameter it would plan for a tenth of the table, and
 // read all of it.
 func dueSQL(d Dialect, table, condition string, limit int) string {
-	return "SELECT id AS due_id, wake_at AS woke_at FROM " + table + " WHERE wake_at <= $1" + condition +
-		" ORDER BY wake_at LIMIT " + strconv.Itoa(page(limit)) + d.SkipLocked
+	return "SELECT id AS due_id, claim_after AS was_due FROM " + table + " WHERE claim_after <= $1" + condition +
+		" ORDER BY claim_after LIMIT " + strconv.Itoa(page(limit)) + d.SkipLocked
 }
 
 // claimAtOnce claims in one statement. The rows to take are chosen in a WITH, which runs once: a
@@ -98,7 +98,7 @@ func claimAtOnce[T any](ctx context.Context, s *Store, table, dueRows string, no
 	scan := func(row scanner) (d due[T], err error) {
 		var lease int64
 		var status string
-		err = row.Scan(&d.id, &lease, &status, &d.wokeAt)
+		err = row.Scan(&d.id, &lease, &status, &d.dueAt)
 		d.claim = read(d.id, lease, status)
 		return d, err
 	}
@@ -110,8 +110,8 @@ func claimAtOnce[T any](ctx context.Context, s *Store, table, dueRows string, no
 }
 
 func claimSQL(table, dueRows string) string {
-	return "WITH due AS (" + dueRows + ") UPDATE " + table + ` SET wake_at = $2, lease = lease + 1
-		FROM due WHERE id = due_id RETURNING id, lease, status, woke_at`
+	return "WITH due AS (" + dueRows + ") UPDATE " + table + ` SET claim_after = $2, lease = lease + 1
+		FROM due WHERE id = due_id RETURNING id, lease, status, was_due`
 }
 
 // claimInTx reads which rows are due and then claims them, because SQLite can't return columns of a
@@ -122,7 +122,7 @@ func claimInTx[T any](ctx context.Context, s *Store, table, dueRows string, now,
 	err = s.update(ctx, func(t *tx) error {
 		rows, err = all(ctx, t.conn, doing, func(row scanner) (due[T], error) {
 			var d due[T]
-			err := row.Scan(&d.id, &d.wokeAt)
+			err := row.Scan(&d.id, &d.dueAt)
 			return d, err
 		}, dueRows, millis(now))
 		if err != nil || len(rows) == 0 {
@@ -133,7 +133,7 @@ func claimInTx[T any](ctx context.Context, s *Store, table, dueRows string, now,
 		for i, r := range rows {
 			args, position[r.id] = append(args, r.id), i
 		}
-		query := "UPDATE " + table + " SET wake_at = $1, lease = lease + 1 WHERE id IN " +
+		query := "UPDATE " + table + " SET claim_after = $1, lease = lease + 1 WHERE id IN " +
 			placeholders(2, 1, len(rows)) + " RETURNING id, lease, status"
 		_, err = all(ctx, t.conn, doing, func(row scanner) (_ struct{}, err error) {
 			var id, status string
@@ -151,7 +151,7 @@ func claimInTx[T any](ctx context.Context, s *Store, table, dueRows string, now,
 // ReleaseClaims wakes at now the rows that are due at now and would wake after latest: charges and
 // deliveries whose next attempt is due, dunnings with a step that is due, and all pending events
 // and notices. An event or notice that was backing off is thereby tried early, which does no harm.
-// An attempt has no wake time: its charge wakes. Errors: ErrUnavailable.
+// An attempt has no claim time: its charge is claimed. Errors: ErrUnavailable.
 func (s *Store) ReleaseClaims(ctx context.Context, now, latest time.Time) (released int, err error) {
 	err = s.update(ctx, func(t *tx) error {
 		released = 0
@@ -167,16 +167,16 @@ func (s *Store) ReleaseClaims(ctx context.Context, now, latest time.Time) (relea
 	return released, err
 }
 
-// releaseSQL finds rows by the time or status that makes them due, which matches few rows. The wake
+// releaseSQL finds rows by the time or status that makes them due, which matches few rows. The claim
 // time of every planned row is in the future, so its index would match most of the table: "+ 0"
-// keeps the planner from using it. Every dunning is planned, so dunnings may be found by wake time.
+// keeps the planner from using it. Every dunning is planned, so dunnings may be found by claim time.
 func releaseSQL() []string {
-	const asleep = " AND wake_at + 0 > $2"
+	const asleep = " AND claim_after + 0 > $2"
 	return []string{
-		"UPDATE charges SET wake_at = $1 WHERE next_attempt_at <= $1" + asleep,
-		"UPDATE events SET wake_at = $1 WHERE status = 'pending'" + asleep,
-		"UPDATE notices SET wake_at = $1 WHERE status = 'pending'" + asleep,
-		"UPDATE webhook_deliveries SET wake_at = $1 WHERE next_attempt_at <= $1" + asleep,
-		"UPDATE dunnings SET wake_at = $1 WHERE wake_at > $2 AND (remind_at <= $1 OR final_at <= $1 OR deadline_at <= $1)",
+		"UPDATE charges SET claim_after = $1 WHERE next_attempt_at <= $1" + asleep,
+		"UPDATE events SET claim_after = $1 WHERE status = 'pending'" + asleep,
+		"UPDATE notices SET claim_after = $1 WHERE status = 'pending'" + asleep,
+		"UPDATE webhook_deliveries SET claim_after = $1 WHERE next_attempt_at <= $1" + asleep,
+		"UPDATE dunnings SET claim_after = $1 WHERE claim_after > $2 AND (remind_at <= $1 OR final_at <= $1 OR deadline_at <= $1)",
 	}
 }

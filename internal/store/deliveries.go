@@ -20,20 +20,20 @@ func scanMessage(row scanner) (billing.Message, error) {
 	return m, err
 }
 
-const deliveryColumns = `id, message_id, endpoint_id, type, status, attempts, last_status, last_error, next_attempt_at, wake_at,
+const deliveryColumns = `id, message_id, endpoint_id, type, status, attempts, last_status, last_error, next_attempt_at, claim_after,
 	lease, created_at, last_attempt_at, delivered_at`
 
 func deliveryValues(d billing.WebhookDelivery) []any {
 	return []any{
 		d.ID, d.MessageID, d.EndpointID, d.Type, d.Status, d.Attempts, d.LastStatus, d.LastError, millis(d.NextAttemptAt),
-		millis(d.WakeAt), d.Lease, millis(d.CreatedAt), millis(d.LastAttemptAt), millis(d.DeliveredAt),
+		millis(d.ClaimAfter), d.Lease, millis(d.CreatedAt), millis(d.LastAttemptAt), millis(d.DeliveredAt),
 	}
 }
 
 func scanDelivery(row scanner) (billing.WebhookDelivery, error) {
 	var d billing.WebhookDelivery
 	err := row.Scan(&d.ID, &d.MessageID, &d.EndpointID, &d.Type, &d.Status, &d.Attempts, &d.LastStatus, &d.LastError,
-		at(&d.NextAttemptAt), at(&d.WakeAt), &d.Lease, at(&d.CreatedAt), at(&d.LastAttemptAt), at(&d.DeliveredAt))
+		at(&d.NextAttemptAt), at(&d.ClaimAfter), &d.Lease, at(&d.CreatedAt), at(&d.LastAttemptAt), at(&d.DeliveredAt))
 	return d, err
 }
 
@@ -63,7 +63,7 @@ func (s *Store) HoldDelivery(ctx context.Context, claim billing.DeliveryClaim, u
 	return mine, err
 }
 
-const holdDeliverySQL = "UPDATE webhook_deliveries SET wake_at = $3 WHERE id = $1 AND lease = $2 AND status = 'pending'"
+const holdDeliverySQL = "UPDATE webhook_deliveries SET claim_after = $3 WHERE id = $1 AND lease = $2 AND status = 'pending'"
 
 // RecordDelivery writes what became of a try. Errors: ErrUnavailable.
 func (s *Store) RecordDelivery(ctx context.Context, d billing.WebhookDelivery, note billing.EndpointNote) error {
@@ -78,9 +78,9 @@ func (s *Store) RecordDelivery(ctx context.Context, d billing.WebhookDelivery, n
 
 func recordDeliverySQL(d billing.WebhookDelivery) (string, []any) {
 	query := `UPDATE webhook_deliveries SET status = $2, attempts = $3, last_status = $4, last_error = $5, next_attempt_at = $6,
-		wake_at = $7, last_attempt_at = $8, delivered_at = $9 WHERE id = $1 AND status = 'pending'`
+		claim_after = $7, last_attempt_at = $8, delivered_at = $9 WHERE id = $1 AND status = 'pending'`
 	args := []any{
-		d.ID, d.Status, d.Attempts, d.LastStatus, d.LastError, millis(d.NextAttemptAt), millis(d.WakeAt), millis(d.LastAttemptAt),
+		d.ID, d.Status, d.Attempts, d.LastStatus, d.LastError, millis(d.NextAttemptAt), millis(d.ClaimAfter), millis(d.LastAttemptAt),
 		millis(d.DeliveredAt),
 	}
 	if d.Status == billing.DeliveryDelivered {
@@ -125,7 +125,7 @@ func (r reader) PendingDeliveries(ctx context.Context) (int, error) {
 
 // replaySQL makes deliveries pending again; $1 is the time. It raises the lease, so a try that is
 // in flight cannot overwrite the replay with its failure.
-const replaySQL = `UPDATE webhook_deliveries SET status = 'pending', attempts = 0, next_attempt_at = $1, wake_at = $1,
+const replaySQL = `UPDATE webhook_deliveries SET status = 'pending', attempts = 0, next_attempt_at = $1, claim_after = $1,
 	delivered_at = NULL, last_status = 0, last_error = '', lease = lease + 1 WHERE `
 
 // ReplayDelivery makes a delivery pending and due. Errors: ErrNotFound, ErrUnavailable.
@@ -180,7 +180,7 @@ func (t *tx) replay(ctx context.Context, messages []billing.Message, r billing.R
 		ids = append(ids, string(m.ID))
 		fresh = append(fresh, deliveryValues(billing.WebhookDelivery{
 			ID: billing.NewDeliveryID(now), MessageID: m.ID, EndpointID: r.Endpoint.ID, Type: m.Type, Status: billing.DeliveryPending,
-			NextAttemptAt: now, WakeAt: now, CreatedAt: now,
+			NextAttemptAt: now, ClaimAfter: now, CreatedAt: now,
 		}))
 	}
 	if len(ids) == 0 {

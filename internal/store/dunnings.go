@@ -8,12 +8,12 @@ import (
 	"tranche/internal/billing"
 )
 
-const dunningColumns = `id, status, policy, began_at, remind_at, final_at, deadline_at, held_at, replacing, card_id, wake_at, lease`
+const dunningColumns = `id, status, policy, began_at, remind_at, final_at, deadline_at, held_at, replacing, card_id, claim_after, lease`
 
 func scanDunning(row scanner) (billing.Dunning, error) {
 	var d billing.Dunning
 	err := row.Scan(&d.ChargeID, &d.Status, &d.Policy, at(&d.BeganAt), at(&d.RemindAt), at(&d.FinalAt), at(&d.DeadlineAt), at(&d.HeldAt),
-		text(&d.Replacing), text(&d.CardID), at(&d.WakeAt), &d.Lease)
+		text(&d.Replacing), text(&d.CardID), at(&d.ClaimAfter), &d.Lease)
 	return d, err
 }
 
@@ -28,7 +28,7 @@ func (r reader) Dunning(ctx context.Context, charge billing.ChargeID) (billing.D
 func (t *tx) InsertDunning(ctx context.Context, d billing.Dunning) error {
 	return t.insertOne(ctx, "add the dunning of charge "+string(d.ChargeID), "dunnings", dunningColumns, []any{
 		d.ChargeID, d.Status, d.Policy, millis(d.BeganAt), millis(d.RemindAt), millis(d.FinalAt), millis(d.DeadlineAt), millis(d.HeldAt),
-		orNull(d.Replacing), orNull(d.CardID), millis(d.WakeAt), d.Lease,
+		orNull(d.Replacing), orNull(d.CardID), millis(d.ClaimAfter), d.Lease,
 	})
 }
 
@@ -36,13 +36,13 @@ func (t *tx) InsertDunning(ctx context.Context, d billing.Dunning) error {
 func (t *tx) UpdateDunning(ctx context.Context, d billing.Dunning) error {
 	return t.updateOne(ctx, "update the dunning of charge "+string(d.ChargeID), `
 		UPDATE dunnings SET status = $2, policy = $3, began_at = $4, remind_at = $5, final_at = $6, deadline_at = $7, held_at = $8,
-			replacing = $9, card_id = $10, wake_at = $11
+			replacing = $9, card_id = $10, claim_after = $11
 		WHERE id = $1`,
 		d.ChargeID, d.Status, d.Policy, millis(d.BeganAt), millis(d.RemindAt), millis(d.FinalAt), millis(d.DeadlineAt), millis(d.HeldAt),
-		orNull(d.Replacing), orNull(d.CardID), millis(d.WakeAt))
+		orNull(d.Replacing), orNull(d.CardID), millis(d.ClaimAfter))
 }
 
-// ClaimDunnings claims open dunnings with WakeAt at or before now, earliest first. Limit is bounded
+// ClaimDunnings claims open dunnings with ClaimAfter at or before now, earliest first. Limit is bounded
 // like a list's.
 func (s *Store) ClaimDunnings(ctx context.Context, now, until time.Time, limit int) ([]billing.DunningClaim, error) {
 	return claim(ctx, s, "dunnings", anyStatus, now, until, limit, func(id string, lease int64, _ string) billing.DunningClaim {

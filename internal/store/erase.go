@@ -70,14 +70,14 @@ func (w *eraser) notices(ctx context.Context) error {
 		return err
 	}
 	for _, p := range w.Plans {
-		err := w.run(ctx, &w.done.Notices, `UPDATE notices SET recipient = '', data = $2, subject = '', body = '', wake_at = NULL,
+		err := w.run(ctx, &w.done.Notices, `UPDATE notices SET recipient = '', data = $2, subject = '', body = '', claim_after = NULL,
 			reason = CASE WHEN status = 'pending' THEN 'the customer was erased' ELSE '' END,
 			status = CASE WHEN status = 'pending' THEN 'failed' ELSE status END WHERE plan_id = $1`, p.ID, string(nothing))
 		if err != nil {
 			return err
 		}
 	}
-	return w.run(ctx, &w.done.Notices, `UPDATE notices SET recipient = '', data = $2, subject = '', body = '', wake_at = NULL,
+	return w.run(ctx, &w.done.Notices, `UPDATE notices SET recipient = '', data = $2, subject = '', body = '', claim_after = NULL,
 		reason = CASE WHEN status = 'pending' THEN 'the customer was erased' ELSE '' END,
 		status = CASE WHEN status = 'pending' THEN 'failed' ELSE status END
 		WHERE customer_id = $1 AND charge_id IS NULL AND recipient <> ''`, w.Customer.ID, string(nothing))

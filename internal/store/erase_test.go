@@ -62,7 +62,7 @@ func fillTables(t *testing.T, s *store.Store, n string, now time.Time) billing.C
 	failed := notice("failed", billing.NoticeFailed, "")
 	failed.To, failed.Data.CustomerName = n+"-mailed"+canaryMail, "Miss "+canaryName+n
 	waiting := notice("waiting", billing.NoticePending, charge.ID)
-	waiting.WakeAt = now
+	waiting.ClaimAfter = now
 	require.NoError(t, s.Update(ctx, func(tx billing.Tx) error {
 		require.NoError(t, tx.InsertCustomer(ctx, c))
 		require.NoError(t, tx.InsertCard(ctx, card))
@@ -175,8 +175,8 @@ func TestLateNewsOfAnErasedCustomerIsNotKept(t *testing.T) {
 		_, err := operator.EraseCustomer(ctx, s, ada.ID, now)
 		require.NoError(t, err)
 		late := []billing.Event{
-			{ID: "evt_late", Type: "charge.dispute.closed", ObjectID: "dp_9", Payload: []byte(`{"data": {"object": {"payment_intent": "pi_ada", "name": "` + canaryWord + `"}}}`), Status: billing.EventPending, ReceivedAt: now, WakeAt: now},
-			{ID: "evt_other", Type: "charge.dispute.closed", ObjectID: "dp_8", Payload: []byte(`{"data": {"object": {"payment_intent": "pi_other"}}}`), Status: billing.EventPending, ReceivedAt: now, WakeAt: now},
+			{ID: "evt_late", Type: "charge.dispute.closed", ObjectID: "dp_9", Payload: []byte(`{"data": {"object": {"payment_intent": "pi_ada", "name": "` + canaryWord + `"}}}`), Status: billing.EventPending, ReceivedAt: now, ClaimAfter: now},
+			{ID: "evt_other", Type: "charge.dispute.closed", ObjectID: "dp_8", Payload: []byte(`{"data": {"object": {"payment_intent": "pi_other"}}}`), Status: billing.EventPending, ReceivedAt: now, ClaimAfter: now},
 		}
 		_, err = s.InsertEvents(ctx, late)
 		require.NoError(t, err)

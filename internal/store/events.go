@@ -9,12 +9,12 @@ import (
 )
 
 const eventColumns = `id, type, object_id, account, api_version, livemode, payload, created_at, received_at, status, reason,
-	wake_at, lease, attempts, handled_at, awaits`
+	claim_after, lease, attempts, handled_at, awaits`
 
 func scanEvent(row scanner) (billing.Event, error) {
 	var e billing.Event
 	err := row.Scan(&e.ID, &e.Type, &e.ObjectID, &e.Account, &e.APIVersion, &e.Livemode, raw{&e.Payload},
-		at(&e.CreatedAt), at(&e.ReceivedAt), &e.Status, &e.Reason, at(&e.WakeAt), &e.Lease, &e.Attempts,
+		at(&e.CreatedAt), at(&e.ReceivedAt), &e.Status, &e.Reason, at(&e.ClaimAfter), &e.Lease, &e.Attempts,
 		at(&e.HandledAt), text(&e.Awaits))
 	return e, err
 }
@@ -26,7 +26,7 @@ func eventValues(e billing.Event) []any {
 	}
 	return []any{
 		e.ID, e.Type, e.ObjectID, e.Account, e.APIVersion, e.Livemode, payload, millis(e.CreatedAt),
-		millis(e.ReceivedAt), e.Status, e.Reason, millis(e.WakeAt), e.Lease, e.Attempts, millis(e.HandledAt),
+		millis(e.ReceivedAt), e.Status, e.Reason, millis(e.ClaimAfter), e.Lease, e.Attempts, millis(e.HandledAt),
 		orNull(e.Awaits),
 	}
 }
@@ -116,12 +116,12 @@ func inOrderOf(events []billing.Event, ids []string) []string {
 	return ordered
 }
 
-// UpdateEvent writes what became of an event: status, reason, wake time, attempts and when it was
+// UpdateEvent writes what became of an event: status, reason, claim time, attempts and when it was
 // handled. What Stripe sent never changes, and the lease only by a claim. Errors: ErrNotFound.
 func (t *tx) UpdateEvent(ctx context.Context, e billing.Event) error {
 	return t.updateOne(ctx, "update event "+e.ID, `
-		UPDATE events SET status = $2, reason = $3, wake_at = $4, attempts = $5, handled_at = $6, awaits = $7 WHERE id = $1`,
-		e.ID, e.Status, e.Reason, millis(e.WakeAt), e.Attempts, millis(e.HandledAt), orNull(e.Awaits))
+		UPDATE events SET status = $2, reason = $3, claim_after = $4, attempts = $5, handled_at = $6, awaits = $7 WHERE id = $1`,
+		e.ID, e.Status, e.Reason, millis(e.ClaimAfter), e.Attempts, millis(e.HandledAt), orNull(e.Awaits))
 }
 
 // WakeEvents makes the events pending that await one of the names. The Insert methods call it for
@@ -132,7 +132,7 @@ func (t *tx) WakeEvents(ctx context.Context, now time.Time, names ...string) err
 			continue
 		}
 		_, err := t.exec(ctx, "wake the events that await "+name,
-			"UPDATE events SET status = 'pending', reason = '', wake_at = $2, handled_at = NULL, awaits = NULL WHERE awaits = $1", name, millis(now))
+			"UPDATE events SET status = 'pending', reason = '', claim_after = $2, handled_at = NULL, awaits = NULL WHERE awaits = $1", name, millis(now))
 		if err != nil {
 			return err
 		}

@@ -135,7 +135,7 @@ func fill(t *testing.T, s *store.Store, now time.Time, link string) {
 	require.NoError(t, s.Update(t.Context(), func(tx billing.Tx) error {
 		_, err := tx.InsertNotice(t.Context(), billing.Notice{
 			ID: billing.NewNoticeID(now), Kind: billing.NoticeCardExpiring, PlanID: plan.ID, CustomerID: c.ID, Step: "link", Channel: billing.ChannelEmail,
-			Status: billing.NoticePending, WakeAt: now, Body: "Pay here: " + link, CreatedAt: now,
+			Status: billing.NoticePending, ClaimAfter: now, Body: "Pay here: " + link, CreatedAt: now,
 		})
 		if err != nil {
 			return err

@@ -23,7 +23,7 @@ func (t *tx) LockCustomer(ctx context.Context, id billing.CustomerID) error {
 // first.
 func (t *tx) WaitingFailures(ctx context.Context, customer billing.CustomerID, account string) ([]billing.Notice, error) {
 	return all(ctx, t.conn, "list waiting notices of "+string(customer), scanNotice, "SELECT "+noticeColumns+` FROM notices
-		WHERE customer_id = $1 AND wake_at IS NOT NULL AND kind IN ('payment_failed', 'action_required') AND status = 'pending'
+		WHERE customer_id = $1 AND claim_after IS NOT NULL AND kind IN ('payment_failed', 'action_required') AND status = 'pending'
 			AND (SELECT p.account FROM plans p WHERE p.id = notices.plan_id) = $2
 		ORDER BY created_at, id LIMIT `+strconv.Itoa(billing.MaxGathered), customer, account)
 }

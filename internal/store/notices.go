@@ -10,13 +10,13 @@ import (
 	"tranche/internal/billing"
 )
 
-const noticeColumns = `id, kind, plan_id, charge_id, customer_id, step, channel, recipient, data, status, reason, wake_at,
+const noticeColumns = `id, kind, plan_id, charge_id, customer_id, step, channel, recipient, data, status, reason, claim_after,
 	lease, attempts, message_id, subject, body, created_at, sent_at`
 
 func scanNotice(row scanner) (billing.Notice, error) {
 	var n billing.Notice
 	err := row.Scan(&n.ID, &n.Kind, &n.PlanID, text(&n.ChargeID), &n.CustomerID, &n.Step, &n.Channel, &n.To,
-		document{&n.Data}, &n.Status, &n.Reason, at(&n.WakeAt), &n.Lease, &n.Attempts, &n.MessageID, &n.Subject,
+		document{&n.Data}, &n.Status, &n.Reason, at(&n.ClaimAfter), &n.Lease, &n.Attempts, &n.MessageID, &n.Subject,
 		&n.Body, at(&n.CreatedAt), at(&n.SentAt))
 	return n, err
 }
@@ -79,7 +79,7 @@ func (t *tx) InsertNotice(ctx context.Context, n billing.Notice) (bool, error) {
 	}
 	added, err := t.insertRows(ctx, "add notice "+string(n.ID), "notices", noticeColumns, [][]any{{
 		n.ID, n.Kind, n.PlanID, orNull(n.ChargeID), n.CustomerID, n.Step, n.Channel, n.To, data, n.Status, n.Reason,
-		millis(n.WakeAt), n.Lease, n.Attempts, n.MessageID, n.Subject, n.Body, millis(n.CreatedAt), millis(n.SentAt),
+		millis(n.ClaimAfter), n.Lease, n.Attempts, n.MessageID, n.Subject, n.Body, millis(n.CreatedAt), millis(n.SentAt),
 	}})
 	return added > 0, err
 }
@@ -92,11 +92,11 @@ func (t *tx) UpdateNotice(ctx context.Context, n billing.Notice) error {
 	}
 	return t.updateOne(ctx, "update notice "+string(n.ID), `
 		UPDATE notices SET kind = $2, plan_id = $3, charge_id = $4, customer_id = $5, step = $6, channel = $7,
-			recipient = $8, data = $9, status = $10, reason = $11, wake_at = $12, attempts = $13, message_id = $14,
+			recipient = $8, data = $9, status = $10, reason = $11, claim_after = $12, attempts = $13, message_id = $14,
 			subject = $15, body = $16, created_at = $17, sent_at = $18
 		WHERE id = $1`,
 		n.ID, n.Kind, n.PlanID, orNull(n.ChargeID), n.CustomerID, n.Step, n.Channel,
-		n.To, data, n.Status, n.Reason, millis(n.WakeAt), n.Attempts, n.MessageID,
+		n.To, data, n.Status, n.Reason, millis(n.ClaimAfter), n.Attempts, n.MessageID,
 		n.Subject, n.Body, millis(n.CreatedAt), millis(n.SentAt))
 }
 
@@ -104,12 +104,12 @@ func (t *tx) UpdateNotice(ctx context.Context, n billing.Notice) error {
 // ErrNotFound.
 func (t *tx) EarlierNotice(ctx context.Context, n billing.Notice) (billing.Notice, error) {
 	return one(ctx, t.conn, "look for a notice before "+string(n.ID), scanNotice, "SELECT "+noticeColumns+` FROM notices
-		WHERE customer_id = $1 AND created_at < $2 AND wake_at IS NOT NULL ORDER BY created_at, id LIMIT 1`, n.CustomerID, millis(n.CreatedAt))
+		WHERE customer_id = $1 AND created_at < $2 AND claim_after IS NOT NULL ORDER BY created_at, id LIMIT 1`, n.CustomerID, millis(n.CreatedAt))
 }
 
 // WakeNotices lets the customer's notices that wait for an earlier one be sent now.
 func (t *tx) WakeNotices(ctx context.Context, customer billing.CustomerID, reason string, now time.Time) error {
-	_, err := t.exec(ctx, "wake the notices of "+string(customer), `UPDATE notices SET wake_at = $3
-		WHERE customer_id = $1 AND wake_at IS NOT NULL AND wake_at > $3 AND reason = $2`, customer, reason, millis(now))
+	_, err := t.exec(ctx, "wake the notices of "+string(customer), `UPDATE notices SET claim_after = $3
+		WHERE customer_id = $1 AND claim_after IS NOT NULL AND claim_after > $3 AND reason = $2`, customer, reason, millis(now))
 	return err
 }

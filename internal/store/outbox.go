@@ -38,7 +38,7 @@ func (t *tx) enqueueMessages(ctx context.Context, entries []billing.AuditEntry) 
 			if to.Status == billing.EndpointEnabled && to.Types.Wants(m.Type) {
 				deliveries = append(deliveries, deliveryValues(billing.WebhookDelivery{
 					ID: billing.NewDeliveryID(e.At), MessageID: m.ID, EndpointID: to.ID, Type: m.Type, Status: billing.DeliveryPending,
-					NextAttemptAt: e.At, WakeAt: e.At, CreatedAt: e.At,
+					NextAttemptAt: e.At, ClaimAfter: e.At, CreatedAt: e.At,
 				}))
 			}
 		}

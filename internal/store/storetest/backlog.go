@@ -59,7 +59,7 @@ func (f *fixture) planWith(status billing.PlanStatus, change func(c *billing.Cha
 }
 
 // planned sets when a charge is tried next.
-func planned(c *billing.Charge, at time.Time) { c.NextAttemptAt, c.WakeAt = at, at }
+func planned(c *billing.Charge, at time.Time) { c.NextAttemptAt, c.ClaimAfter = at, at }
 
 func nothingIsLate(_ *testing.T, f *fixture) {
 	for _, kind := range billing.BacklogKinds() {
@@ -76,7 +76,7 @@ func overdueChargesAreFound(t *testing.T, f *fixture) {
 			change(c)
 		})
 	}
-	forgotten := add(func(c *billing.Charge) { c.WakeAt = f.now.Add(time.Minute) }) // leased to a worker
+	forgotten := add(func(c *billing.Charge) { c.ClaimAfter = f.now.Add(time.Minute) }) // leased to a worker
 	silent := add(func(c *billing.Charge) {
 		planned(c, f.now.Add(-time.Minute))
 		c.Status, c.Reason = billing.ChargeRetrying, "declined with insufficient_funds" // why it retries, not why it waits

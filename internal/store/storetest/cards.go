@@ -77,14 +77,14 @@ func awaitedEvents(t *testing.T, f *fixture) {
 		}
 		f.events(list)
 		for i, name := range []string{awaits, "another" + awaits} {
-			list[i].Status, list[i].Reason, list[i].Awaits, list[i].HandledAt, list[i].WakeAt = billing.EventIgnored, "unknown", name, f.now, time.Time{}
+			list[i].Status, list[i].Reason, list[i].Awaits, list[i].HandledAt, list[i].ClaimAfter = billing.EventIgnored, "unknown", name, f.now, time.Time{}
 			f.update(func(tx billing.Tx) error { return tx.UpdateEvent(t.Context(), list[i]) })
 		}
 		f.update(insert)
 		woken, err := f.Event(t.Context(), list[0].ID)
 		require.NoError(t, err)
 		require.Equal(t, billing.EventPending, woken.Status, awaits)
-		require.False(t, woken.WakeAt.IsZero(), awaits)
+		require.False(t, woken.ClaimAfter.IsZero(), awaits)
 		require.Empty(t, woken.Awaits)
 		other, err := f.Event(t.Context(), list[1].ID)
 		require.NoError(t, err)

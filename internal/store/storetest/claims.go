@@ -42,7 +42,7 @@ func claimCharges(t *testing.T, f *fixture) {
 	require.Equal(t, charges[2].ID, claims[0].ChargeID)
 
 	want := charges[0]
-	want.WakeAt, want.Lease = until, 1 // and nothing else: the version stays
+	want.ClaimAfter, want.Lease = until, 1 // and nothing else: the version stays
 	same(t, want)(f.Charge(t.Context(), want.ID))
 
 	// When the leases end, the rows come again, with the next lease.
@@ -54,7 +54,7 @@ func claimCharges(t *testing.T, f *fixture) {
 	require.Equal(t, int64(2), claims[1].Lease)
 
 	// A caller that read the row before the claim may still change it, and the lease stays.
-	want.NextAttemptAt, want.WakeAt, want.Status = time.Time{}, time.Time{}, billing.ChargeSucceeded
+	want.NextAttemptAt, want.ClaimAfter, want.Status = time.Time{}, time.Time{}, billing.ChargeSucceeded
 	f.update(func(tx billing.Tx) error { return tx.UpdateCharge(t.Context(), want) })
 	want.Lease, want.Version = 2, want.Version+1
 	same(t, want)(f.Charge(t.Context(), want.ID))
@@ -63,7 +63,7 @@ func claimCharges(t *testing.T, f *fixture) {
 func claimEvents(t *testing.T, f *fixture) {
 	events := f.newEvents(4)
 	events[1].Status = billing.EventHandled // although it still has a wake time
-	events[2].Status, events[2].WakeAt = billing.EventIgnored, time.Time{}
+	events[2].Status, events[2].ClaimAfter = billing.EventIgnored, time.Time{}
 	f.events(events)
 	until := f.now.Add(time.Minute)
 	same(t, []billing.EventClaim{{EventID: events[0].ID, Lease: 1}, {EventID: events[3].ID, Lease: 1}})(
@@ -78,7 +78,7 @@ func claimEvents(t *testing.T, f *fixture) {
 func claimNotices(t *testing.T, f *fixture) {
 	_, charges := f.plan(1)
 	late, early, sent := f.newNotice(charges[0], "late"), f.newNotice(charges[0], "early"), f.newNotice(charges[0], "sent")
-	early.WakeAt = f.now.Add(-time.Second)
+	early.ClaimAfter = f.now.Add(-time.Second)
 	sent.Status = billing.NoticeSent
 	for _, n := range []billing.Notice{late, early, sent} {
 		f.notice(n)
@@ -87,7 +87,7 @@ func claimNotices(t *testing.T, f *fixture) {
 		f.ClaimNotices(t.Context(), f.now, f.now.Add(time.Minute), 10))
 	claimed, err := f.Notice(t.Context(), late.ID)
 	require.NoError(t, err)
-	require.Equal(t, f.now.Add(time.Minute), claimed.WakeAt)
+	require.Equal(t, f.now.Add(time.Minute), claimed.ClaimAfter)
 	require.Equal(t, int64(1), claimed.Lease)
 }
 
@@ -131,8 +131,8 @@ func claimZones(t *testing.T, f *fixture) {
 	for i, zone := range []*time.Location{
 		time.FixedZone("", 14*3600), time.UTC, time.FixedZone("", -11*3600), // 02:00 the next day, 12:00, 01:00
 	} {
-		charges[i].WakeAt = at.Add(time.Duration(i) * time.Millisecond).In(zone)
-		charges[i].DueAt, charges[i].NextAttemptAt = charges[i].WakeAt, charges[i].WakeAt
+		charges[i].ClaimAfter = at.Add(time.Duration(i) * time.Millisecond).In(zone)
+		charges[i].DueAt, charges[i].NextAttemptAt = charges[i].ClaimAfter, charges[i].ClaimAfter
 	}
 	f.update(func(tx billing.Tx) error { return tx.InsertPlan(t.Context(), p, charges) })
 	now := at.Add(time.Millisecond).In(time.FixedZone("", 5*3600+1800))
@@ -157,7 +157,7 @@ func claimPassesOver(t *testing.T, f *fixture) {
 	g.Go(func() error {
 		return f.Update(t.Context(), func(tx billing.Tx) error {
 			c := charges[0]
-			c.NextAttemptAt, c.WakeAt = time.Time{}, time.Time{}
+			c.NextAttemptAt, c.ClaimAfter = time.Time{}, time.Time{}
 			err := tx.UpdateCharge(t.Context(), c)
 			close(held)
 			<-release
@@ -182,7 +182,7 @@ func releaseClaims(t *testing.T, f *fixture) {
 	f.events(f.newEvents(2))
 	f.notice(f.newNotice(charges[0], "step"))
 	done := f.newNotice(charges[0], "done")
-	done.Status, done.WakeAt = billing.NoticeSent, time.Time{}
+	done.Status, done.ClaimAfter = billing.NoticeSent, time.Time{}
 	f.notice(done)
 	_, err := f.ClaimCharges(t.Context(), now, until, 10) // the first two
 	require.NoError(t, err)
@@ -216,7 +216,7 @@ func releaseWrongClock(t *testing.T, f *fixture) {
 	f.notice(f.newNotice(charges[0], "step"))
 	f.pin("hash")
 	d := f.newDunning(charges[0].ID, f.now.Add(24*time.Hour))
-	d.RemindAt = d.WakeAt
+	d.RemindAt = d.ClaimAfter
 	f.update(func(tx billing.Tx) error { return tx.InsertDunning(t.Context(), d) })
 	ahead := f.now.AddDate(0, 0, 40)
 	until := ahead.Add(time.Minute)

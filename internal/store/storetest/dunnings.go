@@ -30,7 +30,7 @@ func (f *fixture) pin(hash string) billing.PinnedPolicy {
 
 func (f *fixture) newDunning(charge billing.ChargeID, wake time.Time) billing.Dunning {
 	return billing.Dunning{
-		ChargeID: charge, Status: billing.DunningOpen, Policy: "hash", BeganAt: f.now, DeadlineAt: f.now.Add(720 * time.Hour), WakeAt: wake,
+		ChargeID: charge, Status: billing.DunningOpen, Policy: "hash", BeganAt: f.now, DeadlineAt: f.now.Add(720 * time.Hour), ClaimAfter: wake,
 	}
 }
 
@@ -44,7 +44,7 @@ func roundTripDunning(t *testing.T, f *fixture) {
 	d.ChargeID, d.Status, d.Policy, d.CardID = charges[0].ID, billing.DunningOpen, "hash", card
 	fill(&changed, 2)
 	changed.ChargeID, changed.Status, changed.Policy, changed.CardID = d.ChargeID, billing.DunningClosed, "other", ""
-	changed.WakeAt, changed.RemindAt, changed.FinalAt, changed.Replacing = time.Time{}, time.Time{}, time.Time{}, ""
+	changed.ClaimAfter, changed.RemindAt, changed.FinalAt, changed.Replacing = time.Time{}, time.Time{}, time.Time{}, ""
 	f.update(func(tx billing.Tx) error { return tx.InsertDunning(t.Context(), d) })
 	same(t, d)(f.Dunning(t.Context(), d.ChargeID))
 	f.update(func(tx billing.Tx) error {
@@ -75,7 +75,7 @@ func claimDunnings(t *testing.T, f *fixture) {
 	claims, err := f.ClaimDunnings(t.Context(), f.now, until, 10)
 	require.NoError(t, err)
 	require.Empty(t, claims)
-	early.WakeAt, early.Lease = until, 1
+	early.ClaimAfter, early.Lease = until, 1
 	same(t, early)(f.Dunning(t.Context(), early.ChargeID))
 }
 

@@ -53,7 +53,7 @@ func (f *fixture) newPlan(customer billing.CustomerID, charges int) (billing.Pla
 		at := f.now.Add(time.Duration(i) * time.Second)
 		list[i] = billing.Charge{
 			ID: billing.NewChargeID(f.now), PlanID: id, CustomerID: customer, Sequence: i + 1, Amount: 100, Currency: "usd",
-			DueAt: at, Status: billing.ChargeScheduled, NextAttemptAt: at, WakeAt: at,
+			DueAt: at, Status: billing.ChargeScheduled, NextAttemptAt: at, ClaimAfter: at,
 			CreatedAt: f.now, UpdatedAt: f.now, Version: 1,
 		}
 	}
@@ -81,7 +81,7 @@ func (f *fixture) newNotice(c billing.Charge, step string) billing.Notice {
 	return billing.Notice{
 		ID: billing.NewNoticeID(f.now), Kind: billing.NoticePaymentFailed, PlanID: c.PlanID, ChargeID: c.ID,
 		CustomerID: c.CustomerID, Step: step, Channel: billing.ChannelEmail, Status: billing.NoticePending,
-		WakeAt: f.now, CreatedAt: f.now,
+		ClaimAfter: f.now, CreatedAt: f.now,
 	}
 }
 
@@ -103,7 +103,7 @@ func (f *fixture) newEvents(n int) []billing.Event {
 		at := f.now.Add(time.Duration(i) * time.Millisecond)
 		list[i] = billing.Event{
 			ID: fmt.Sprintf("evt_%05d", i), Type: "payment_intent.succeeded", ReceivedAt: at,
-			Status: billing.EventPending, WakeAt: at, Payload: []byte(`{}`),
+			Status: billing.EventPending, ClaimAfter: at, Payload: []byte(`{}`),
 		}
 	}
 	return list

@@ -29,7 +29,7 @@ func failuresFound(t *testing.T, f *fixture) {
 	later.Kind, later.CreatedAt = billing.NoticeActionRequired, later.CreatedAt.Add(time.Second)
 	later.Data.Others = []billing.GatheredNotice{{Notice: first.ID, Amount: 1900, DueAt: f.now.Truncate(time.Millisecond)}}
 	receipt, done := f.newNotice(one, "payment_succeeded"), f.newNotice(one, "payment_failed:0")
-	receipt.Kind, done.Status, done.WakeAt = billing.NoticePaymentSucceeded, billing.NoticeSent, time.Time{}
+	receipt.Kind, done.Status, done.ClaimAfter = billing.NoticePaymentSucceeded, billing.NoticeSent, time.Time{}
 	for _, n := range []billing.Notice{later, first, receipt, done, f.newNotice(elsewhere, "payment_failed:1"), f.newNotice(others[0], "payment_failed:1")} {
 		f.notice(n)
 	}

@@ -102,7 +102,7 @@ func unreconciledWindow(t *testing.T, f *fixture) {
 		}
 	}
 	status := func(s billing.ChargeStatus) func(*billing.Charge) {
-		return func(c *billing.Charge) { c.Status, c.NextAttemptAt, c.WakeAt = s, time.Time{}, time.Time{} }
+		return func(c *billing.Charge) { c.Status, c.NextAttemptAt, c.ClaimAfter = s, time.Time{}, time.Time{} }
 	}
 	add(true, 0, status(billing.ChargeFailed))
 	add(true, day, status(billing.ChargeSucceeded))

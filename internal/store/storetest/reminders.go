@@ -67,7 +67,7 @@ func planNoticeOnce(t *testing.T, f *fixture) {
 	claims, err := f.ClaimNotices(ctx, f.now, f.now.Add(time.Minute), 10)
 	require.NoError(t, err)
 	require.Len(t, claims, 4)
-	n.Status, n.WakeAt = billing.NoticeSent, time.Time{}
+	n.Status, n.ClaimAfter = billing.NoticeSent, time.Time{}
 	f.update(func(tx billing.Tx) error { return tx.UpdateNotice(ctx, n) })
 	n.Lease = 1
 	same(t, n)(f.Notice(ctx, n.ID))

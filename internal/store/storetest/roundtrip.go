@@ -163,7 +163,7 @@ func roundTripEvent(t *testing.T, f *fixture) {
 	changed.ID, changed.Status = e.ID, billing.EventFailed
 	f.update(func(tx billing.Tx) error { return tx.UpdateEvent(t.Context(), changed) })
 	want := e // Stripe's data and the lease do not change
-	want.Status, want.Reason, want.WakeAt = changed.Status, changed.Reason, changed.WakeAt
+	want.Status, want.Reason, want.ClaimAfter = changed.Status, changed.Reason, changed.ClaimAfter
 	want.Attempts, want.HandledAt, want.Awaits = changed.Attempts, changed.HandledAt, changed.Awaits
 	same(t, want)(f.Event(t.Context(), e.ID))
 }
@@ -193,7 +193,7 @@ func roundTripZero(t *testing.T, f *fixture) {
 	for range 2 {
 		p, charges := f.newPlan(f.customer().ID, 1)
 		p.Terms = nil
-		charges[0].WakeAt, charges[0].NextAttemptAt = time.Time{}, time.Time{}
+		charges[0].ClaimAfter, charges[0].NextAttemptAt = time.Time{}, time.Time{}
 		charges[0].Status = billing.ChargeSucceeded
 		attempts := []billing.Attempt{
 			f.newAttempt(charges[0].ID, 1, billing.OutcomeDeclined), f.newAttempt(charges[0].ID, 2, billing.OutcomeDeclined),

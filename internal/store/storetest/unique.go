@@ -155,7 +155,7 @@ func positiveAmount(t *testing.T, f *fixture) {
 func waitingChargeWakes(t *testing.T, f *fixture) {
 	_, charges := f.plan(1)
 	forgotten, idle := charges[0], charges[0]
-	forgotten.WakeAt = time.Time{} // while NextAttemptAt is not zero
+	forgotten.ClaimAfter = time.Time{} // while NextAttemptAt is not zero
 	idle.NextAttemptAt = time.Time{}
 	for _, c := range []billing.Charge{forgotten, idle} {
 		require.Error(t, f.Update(t.Context(), func(tx billing.Tx) error { return tx.UpdateCharge(t.Context(), c) }))

@@ -150,7 +150,7 @@ func messageWithAudit(t *testing.T, f *fixture) {
 	d := list[0]
 	require.Equal(t, billing.WebhookDelivery{
 		ID: d.ID, MessageID: d.MessageID, EndpointID: e.ID, Type: "charge.succeeded", Status: billing.DeliveryPending,
-		NextAttemptAt: f.now, WakeAt: f.now, CreatedAt: f.now,
+		NextAttemptAt: f.now, ClaimAfter: f.now, CreatedAt: f.now,
 	}, d)
 	o := f.outgoing(d.ID)
 	require.Equal(t, d, o.Delivery)
@@ -173,7 +173,7 @@ func messageSnapshot(t *testing.T, f *fixture) {
 		ctx, c := t.Context(), charges[0]
 		c.Status, c.DeclineCode, c.Reason, c.PaymentIntent = billing.ChargeRetrying, "insufficient_funds", "not enough money", "pi_1"
 		c.NextAttemptAt = f.now.Add(48 * time.Hour)
-		c.WakeAt = c.NextAttemptAt
+		c.ClaimAfter = c.NextAttemptAt
 		fresh, err := tx.InsertNotice(ctx, n)
 		require.True(t, fresh)
 		return errors.Join(err, tx.UpdateCharge(ctx, c), tx.InsertCard(ctx, card), tx.InsertAudit(ctx, billing.AuditEntry{
@@ -202,7 +202,7 @@ func messageSnapshot(t *testing.T, f *fixture) {
 	// Later changes of the charge do not change the message.
 	f.update(func(tx billing.Tx) error {
 		c, err := tx.Charge(t.Context(), charges[0].ID)
-		c.Status, c.NextAttemptAt, c.WakeAt = billing.ChargeSucceeded, time.Time{}, time.Time{}
+		c.Status, c.NextAttemptAt, c.ClaimAfter = billing.ChargeSucceeded, time.Time{}, time.Time{}
 		return errors.Join(err, tx.UpdateCharge(t.Context(), c))
 	})
 	require.Equal(t, m, f.outgoing(list[0].ID).Message)
@@ -284,7 +284,7 @@ func claimDeliveries(t *testing.T, f *fixture) {
 	require.NoError(t, err)
 	require.Empty(t, claims)
 	d := f.outgoing(early.ID).Delivery
-	require.Equal(t, until, d.WakeAt)
+	require.Equal(t, until, d.ClaimAfter)
 	require.Equal(t, f.now, d.NextAttemptAt, "a claim is no try")
 
 	mine, err := f.hooks().HoldDelivery(t.Context(), billing.DeliveryClaim{DeliveryID: early.ID, Lease: 0}, until.Add(time.Hour))
@@ -340,7 +340,7 @@ func recordDelivery(t *testing.T, f *fixture) {
 	require.NoError(t, err)
 	failed := d
 	failed.Lease, failed.Attempts, failed.LastStatus, failed.LastError = 1, 1, 500, "answered 500"
-	failed.NextAttemptAt, failed.WakeAt, failed.LastAttemptAt = f.now.Add(time.Hour), f.now.Add(time.Hour), f.now.Add(time.Second)
+	failed.NextAttemptAt, failed.ClaimAfter, failed.LastAttemptAt = f.now.Add(time.Hour), f.now.Add(time.Hour), f.now.Add(time.Second)
 	require.NoError(t, f.hooks().RecordDelivery(t.Context(), failed, billing.EndpointUnchanged))
 	require.Equal(t, failed, f.outgoing(d.ID).Delivery)
 
@@ -353,7 +353,7 @@ func recordDelivery(t *testing.T, f *fixture) {
 
 	taken := failed
 	taken.Status, taken.Attempts, taken.LastStatus, taken.LastError = billing.DeliveryDelivered, 2, 204, ""
-	taken.NextAttemptAt, taken.WakeAt, taken.DeliveredAt = time.Time{}, time.Time{}, f.now.Add(time.Hour)
+	taken.NextAttemptAt, taken.ClaimAfter, taken.DeliveredAt = time.Time{}, time.Time{}, f.now.Add(time.Hour)
 	require.NoError(t, f.hooks().RecordDelivery(t.Context(), taken, billing.EndpointUnchanged))
 	taken.Lease = 2
 	require.Equal(t, taken, f.outgoing(d.ID).Delivery, "a success counts, even with an older lease")
@@ -399,7 +399,7 @@ func releaseDeliveries(t *testing.T, f *fixture) {
 	require.NoError(t, err)
 	waits := list[0]
 	waits.Lease, waits.Attempts, waits.LastAttemptAt = 1, 1, f.now
-	waits.NextAttemptAt, waits.WakeAt = f.now.Add(time.Hour), f.now.Add(time.Hour)
+	waits.NextAttemptAt, waits.ClaimAfter = f.now.Add(time.Hour), f.now.Add(time.Hour)
 	require.NoError(t, f.hooks().RecordDelivery(t.Context(), waits, billing.EndpointUnchanged))
 	_, err = f.ReleaseClaims(t.Context(), f.now.Add(time.Minute), f.now.Add(time.Minute))
 	require.NoError(t, err)
@@ -427,7 +427,7 @@ func listDeliveries(t *testing.T, f *fixture) {
 // end records a delivery as it ended.
 func (f *fixture) end(d billing.WebhookDelivery, status billing.DeliveryStatus) {
 	f.t.Helper()
-	d.Status, d.Attempts, d.NextAttemptAt, d.WakeAt, d.LastAttemptAt = status, 3, time.Time{}, time.Time{}, f.now
+	d.Status, d.Attempts, d.NextAttemptAt, d.ClaimAfter, d.LastAttemptAt = status, 3, time.Time{}, time.Time{}, f.now
 	if status == billing.DeliveryDelivered {
 		d.DeliveredAt = f.now
 	}
@@ -445,7 +445,7 @@ func replayDelivery(t *testing.T, f *fixture) {
 		again := f.outgoing(d.ID).Delivery
 		require.Equal(t, billing.DeliveryPending, again.Status)
 		require.Zero(t, again.Attempts)
-		require.Equal(t, []time.Time{now, now, {}}, []time.Time{again.NextAttemptAt, again.WakeAt, again.DeliveredAt})
+		require.Equal(t, []time.Time{now, now, {}}, []time.Time{again.NextAttemptAt, again.ClaimAfter, again.DeliveredAt})
 		require.Equal(t, d.MessageID, again.MessageID)
 		d.Lease++
 		require.Equal(t, d.Lease, again.Lease, "a try in flight is stale")

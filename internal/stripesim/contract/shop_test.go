@@ -119,7 +119,7 @@ func (s *shop) takeIn() {
 	for _, body := range s.arrived() {
 		e, err := stripegw.ParseEvent(body)
 		require.NoError(s.t, err)
-		e.Status, e.ReceivedAt, e.WakeAt = billing.EventPending, s.clock.Now(), s.clock.Now()
+		e.Status, e.ReceivedAt, e.ClaimAfter = billing.EventPending, s.clock.Now(), s.clock.Now()
 		_, err = s.store.InsertEvents(s.t.Context(), []billing.Event{e})
 		require.NoError(s.t, err)
 	}
@@ -181,12 +181,12 @@ func (s *shop) nextDue() time.Time {
 	charges, err := s.store.PlanCharges(s.t.Context(), s.plans...)
 	require.NoError(s.t, err)
 	for _, c := range charges {
-		times = append(times, c.WakeAt)
+		times = append(times, c.ClaimAfter)
 	}
 	events, err := s.store.Events(s.t.Context(), billing.EventFilter{Status: billing.EventPending})
 	require.NoError(s.t, err)
 	for _, e := range events {
-		times = append(times, e.WakeAt)
+		times = append(times, e.ClaimAfter)
 	}
 	times = slices.DeleteFunc(times, time.Time.IsZero)
 	if len(times) == 0 {

@@ -232,7 +232,7 @@ func (s *shop) payByHand(id billing.PlanID) {
 		}
 		first, second := charges[0], charges[1]
 		first.Status, first.PaidAt, first.Reason = billing.ChargeSucceeded, now, ""
-		second.NextAttemptAt, second.WakeAt = second.DueAt, second.DueAt
+		second.NextAttemptAt, second.ClaimAfter = second.DueAt, second.DueAt
 		if err := tx.UpdateCharge(s.t.Context(), first); err != nil {
 			return err
 		}
