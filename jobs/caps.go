@@ -40,7 +40,7 @@ func (t *planTx) withinCaps(ctx context.Context, c *billing.Charge, card billing
 	next = policy.Suited(c.ID, next, t.location())
 	switch {
 	case next.Before(deadline):
-		t.audit(c, "charge.put_off", fmt.Sprintf("charge %d: %s", c.Sequence, why), "tried "+t.local(next))
+		t.audit(c, "charge.deferred", fmt.Sprintf("charge %d: %s", c.Sequence, why), "tried "+t.local(next))
 		return false, t.move(c, c.Status, "deferred: "+why, next)
 	case !inDunning:
 		return false, t.failed(ctx, c, trouble{

@@ -25,7 +25,7 @@ func (t *planTx) catchUp(ctx context.Context, c *billing.Charge) (bool, error) {
 		return err == nil, err
 	}
 	why := "nothing ran when it fell due; missed charges of a customer are made one a day"
-	t.audit(c, "charge.put_off", fmt.Sprintf("charge %d: %s", c.Sequence, why), "made "+t.local(at))
+	t.audit(c, "charge.deferred", fmt.Sprintf("charge %d: %s", c.Sequence, why), "made "+t.local(at))
 	return false, t.move(c, c.Status, why, at)
 }
 

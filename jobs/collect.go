@@ -21,8 +21,8 @@ const KindCollectCharge = "charge:collect"
 // a second time.
 const keyLifetime = 23 * time.Hour
 
-// putOffFor is how long, in real time, a charge is deferred that must not be made now.
-const putOffFor = time.Minute
+// deferFor is how long, in real time, a charge is deferred that must not be made now.
+const deferFor = time.Minute
 
 // CollectTask makes the task for a claimed charge.
 func CollectTask(c billing.Claim) billing.Task {
@@ -150,7 +150,7 @@ func (w *Worker) prepare(ctx context.Context, row billing.Charge, lease int64, f
 			}
 			return err
 		}
-		t.putOff(c, forbidden)
+		t.deferCharge(c, forbidden)
 		return nil
 	})
 	return ready, err
@@ -174,10 +174,10 @@ type retryable interface {
 	RetryIn() time.Duration
 }
 
-// putOff defers a due charge and records the reason. No attempt is spent. Jitter keeps charges that
+// deferCharge defers a due charge and records the reason. No attempt is spent. Jitter keeps charges that
 // are deferred together from coming back together.
-func (t *planTx) putOff(c *billing.Charge, why error) {
-	wait, level := putOffFor, zerolog.ErrorLevel
+func (t *planTx) deferCharge(c *billing.Charge, why error) {
+	wait, level := deferFor, zerolog.ErrorLevel
 	var ge *billing.GatewayError
 	if errors.As(why, &ge) && ge.Kind == billing.GatewayParked {
 		level = zerolog.WarnLevel

@@ -350,9 +350,9 @@ func TestARefusedRequestIsOursToMendAndNotToldToTheCustomer(t *testing.T) {
 	})
 }
 
-// TestAChargeBehindOneThatWasPutOffWaitsToo: a charge whose predecessor is deferred is not claimed
+// TestAChargeBehindADeferredOneWaitsToo: a charge whose predecessor is deferred is not claimed
 // again and again.
-func TestAChargeBehindOneThatWasPutOffWaitsToo(t *testing.T) {
+func TestAChargeBehindADeferredOneWaitsToo(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, func(t *billing.Terms) { t.Parts, t.Total, t.Every, t.CatchUp = 3, 3000, "1 day", billing.CatchUpAll })
 		b.setNow(b.Now().AddDate(0, 0, 5))

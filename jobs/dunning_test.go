@@ -309,7 +309,7 @@ func TestAChargeThatWaitsForTheCustomerRaisesNoAlarm(t *testing.T) {
 		b.setNow(b.Now().AddDate(0, 0, 5))
 		backlog, ok := b.store.(billing.BacklogStore)
 		require.True(b.t, ok)
-		for _, kind := range []billing.BacklogKind{billing.BacklogOverdue, billing.BacklogPutOff, billing.BacklogStranded} {
+		for _, kind := range []billing.BacklogKind{billing.BacklogOverdue, billing.BacklogDeferred, billing.BacklogStranded} {
 			found, err := backlog.Backlog(b.t.Context(), kind, start, b.Now())
 			require.NoError(b.t, err)
 			require.NotContains(b.t, found.IDs, string(b.charge(plan, 2).ID), kind)

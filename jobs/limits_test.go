@@ -162,7 +162,7 @@ func (l *crowded) Wait(context.Context, billing.Bucket) error {
 // Throttled counts the reports of throttling.
 func (l *crowded) Throttled(context.Context, billing.Bucket) { l.slowed++ }
 
-func TestAChargeWhoseTurnDoesNotComeIsPutOff(t *testing.T) {
+func TestAChargeWhoseTurnDoesNotComeIsDeferred(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.plans(1)[0]
 		limiter := &crowded{}

@@ -87,7 +87,7 @@ func (w *Worker) deferLook(ctx context.Context, look call, lease int64, why erro
 		if err != nil || !isDue(*c, lease, t.now) {
 			return err
 		}
-		t.putOff(c, notKnown(why))
+		t.deferCharge(c, notKnown(why))
 		return nil
 	})
 }

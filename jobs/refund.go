@@ -186,7 +186,7 @@ func (w *Worker) refundLater(ctx context.Context, sent call, why error) error {
 		if err != nil || c.NextAttemptAt.IsZero() {
 			return err
 		}
-		t.putOff(c, fmt.Errorf("it is not refunded at Stripe yet: %w", why))
+		t.deferCharge(c, fmt.Errorf("it is not refunded at Stripe yet: %w", why))
 		var ge *billing.GatewayError
 		if errors.As(why, &ge) && ge.Kind == billing.GatewayUnauthorized {
 			return t.refundIncident(ctx, c, sent.refund, ge.Error())

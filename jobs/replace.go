@@ -106,7 +106,7 @@ func (w *Worker) replacePayment(ctx context.Context, r call) error {
 		if pending == nil {
 			return t.replaced(c)
 		}
-		t.putOff(c, pending)
+		t.deferCharge(c, pending)
 		return nil
 	})
 }

@@ -123,7 +123,7 @@ func (w *Worker) voidLater(ctx context.Context, sent call, why error) error {
 		if err != nil || !c.Void() || c.NextAttemptAt.IsZero() {
 			return err
 		}
-		t.putOff(c, fmt.Errorf("its PaymentIntent or SetupIntent is not canceled at Stripe yet: %w", why))
+		t.deferCharge(c, fmt.Errorf("its PaymentIntent or SetupIntent is not canceled at Stripe yet: %w", why))
 		return nil
 	})
 }

@@ -43,8 +43,8 @@ const (
 	TryRetried = "retried"
 	// TryFailed failed and was the last try.
 	TryFailed = "failed"
-	// TryPutOff was deferred: another message is testing whether the endpoint works again.
-	TryPutOff = "put_off"
+	// TryDeferred was deferred: another message is testing whether the endpoint works again.
+	TryDeferred = "deferred"
 )
 
 // DeliveryTask returns the task for a claimed delivery.
@@ -71,7 +71,7 @@ func (w *Worker) DeliverWebhook(ctx context.Context, id string, lease int64) err
 	since := o.Endpoint.FailingSince
 	leave, mayTry := w.probes.enter(d.EndpointID, !since.IsZero() && w.Clock.Now().Sub(since) >= w.Clock.Simulated(probeFrom))
 	if !mayTry {
-		return w.putOffDelivery(ctx, d)
+		return w.deferDelivery(ctx, d)
 	}
 	defer leave()
 	until := w.Clock.Now().Add(w.Clock.Simulated(max(w.Lease, sendTimeout)))
@@ -135,14 +135,14 @@ func (w *Worker) endDelivery(ctx context.Context, d billing.WebhookDelivery, not
 	return w.Webhooks.RecordDelivery(ctx, d, note)
 }
 
-// putOffDelivery defers a delivery. No try is spent.
-func (w *Worker) putOffDelivery(ctx context.Context, d billing.WebhookDelivery) error {
+// deferDelivery defers a delivery. No try is spent.
+func (w *Worker) deferDelivery(ctx context.Context, d billing.WebhookDelivery) error {
 	if d.LastError == "" {
 		d.LastError = "deferred: the endpoint fails, and is tried with one message at a time"
 	}
 	d.NextAttemptAt = w.Clock.Now().Add(w.Clock.Simulated(jittered(probeAfter)))
 	d.ClaimAfter = d.NextAttemptAt
-	w.told(TryPutOff)
+	w.told(TryDeferred)
 	return w.Webhooks.RecordDelivery(ctx, d, billing.EndpointUnchanged)
 }
 

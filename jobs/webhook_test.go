@@ -469,7 +469,7 @@ func TestAnEndpointThatFailsIsTriedWithOneMessageAtATime(t *testing.T) {
 		require.Greater(b.t, put.NextAttemptAt, b.Now().Add(29*time.Second))
 		release <- struct{}{}
 		require.NoError(b.t, <-done)
-		require.Equal(b.t, []string{jobs.TryPutOff, jobs.TryRetried}, outcomes)
+		require.Equal(b.t, []string{jobs.TryDeferred, jobs.TryRetried}, outcomes)
 	})
 }
 

@@ -60,7 +60,7 @@ func rules(lease time.Duration) []rule {
 		{"charges_stranded", Critical, billing.BacklogStranded, strandedFor, strandedAfter,
 			"charges are owed, but no attempt is planned and the customer was not asked to pay",
 			"tranche charge show CHARGE; then tranche charge retry CHARGE"},
-		{"charges_put_off", Warning, billing.BacklogPutOff, overdueFor, late,
+		{"charges_deferred", Warning, billing.BacklogDeferred, overdueFor, late,
 			"charges are due and deferred", "remove the reason; they are then charged automatically"},
 		{"charges_refused", Warning, billing.BacklogRefused, overdueFor, 0,
 			"charges fail for a reason that only you can fix, such as the amount or your account; customers are not notified, and deadlines are suspended",

@@ -12,9 +12,9 @@ const (
 	// BacklogOverdue are charges whose attempt is late without a recorded reason. To bounds the
 	// time of the attempt; a reason that was recorded before the attempt was due does not count.
 	BacklogOverdue BacklogKind = "overdue"
-	// BacklogPutOff are charges whose attempt is late because it was deferred again and again, with
+	// BacklogDeferred are charges whose attempt is late because it was deferred again and again, with
 	// a recorded reason. To bounds the time of the attempt.
-	BacklogPutOff BacklogKind = "put_off"
+	BacklogDeferred BacklogKind = "deferred"
 	// BacklogUnknown are charges with an attempt in flight, or one of unknown outcome. To bounds
 	// the time of the attempt.
 	BacklogUnknown BacklogKind = "unknown"
@@ -51,7 +51,7 @@ const (
 // BacklogKinds lists every kind.
 func BacklogKinds() []BacklogKind {
 	return []BacklogKind{
-		BacklogOverdue, BacklogPutOff, BacklogUnknown, BacklogRefused, BacklogStranded,
+		BacklogOverdue, BacklogDeferred, BacklogUnknown, BacklogRefused, BacklogStranded,
 		BacklogEventsPending, BacklogEventsFailed, BacklogNoticesPending, BacklogNoticesFailed,
 		BacklogDeliveriesOverdue, BacklogDeliveriesFailed, BacklogEndpointsFailing, BacklogEndpointsDisabled,
 	}

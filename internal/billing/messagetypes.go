@@ -56,7 +56,7 @@ func chargeMessages() []MessageType {
 		{"charge.payment_intent_replaced", "Stripe itself canceled the charge's PaymentIntent; the charge gets a new one."},
 		{"charge.payment_intent_canceling", "The charge's PaymentIntent can't be confirmed again; it is canceled, and a new one will be made."},
 		{"charge.payment_intent_found", "Stripe has a PaymentIntent of the charge that the database lost; the charge uses it."},
-		{"charge.put_off", "A card network's cap is reached: the charge is tried later, at `next_attempt_at`."},
+		{"charge.deferred", "A card network's cap is reached: the charge is tried later, at `next_attempt_at`."},
 		{"charge.new_card", "The customer entered another card for a waiting charge."},
 		{"charge.reminder", "The customer is asked once more to pay."},
 		{"charge.final_notice", "The customer is notified that the plan will end unpaid."},

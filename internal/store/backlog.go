@@ -27,9 +27,9 @@ func backlogSQL() map[billing.BacklogKind]string {
 	const due = `SELECT id, next_attempt_at AS since, reason FROM charges WHERE next_attempt_at >= $1 AND next_attempt_at <= $2`
 	const byTime = " ORDER BY next_attempt_at, id"
 	return map[billing.BacklogKind]string{
-		billing.BacklogOverdue: due + " AND status <> 'collecting' AND NOT (" + isExplained + ")" + byTime,
-		billing.BacklogPutOff:  due + " AND status <> 'collecting' AND " + isExplained + byTime,
-		billing.BacklogUnknown: due + " AND status = 'collecting'" + byTime,
+		billing.BacklogOverdue:  due + " AND status <> 'collecting' AND NOT (" + isExplained + ")" + byTime,
+		billing.BacklogDeferred: due + " AND status <> 'collecting' AND " + isExplained + byTime,
+		billing.BacklogUnknown:  due + " AND status = 'collecting'" + byTime,
 		billing.BacklogRefused: `SELECT c.id, d.held_at AS since, c.reason FROM dunnings d JOIN charges c ON c.id = d.id
 			WHERE d.held_at >= $1 AND d.held_at <= $2 AND c.status IN ('collecting', 'retrying', 'failed') ORDER BY d.held_at, d.id`,
 		billing.BacklogStranded: `SELECT c.id, c.due_at AS since, c.reason FROM charges c JOIN plans p ON p.id = c.plan_id

@@ -196,7 +196,7 @@ func describe(e *billing.AuditEntry, plan *billing.Plan, charge *billing.Charge,
 		plan.Status, plan.Reason, e.Actor = billing.PlanPaused, "charge 2 was disputed", event
 	case "charge.voided":
 		charge.Status, charge.Reason, plan.Status = billing.ChargeCanceled, "the plan was canceled", billing.PlanCanceled
-	case "charge.put_off":
+	case "charge.deferred":
 		declined("insufficient_funds", "deferred: 20 of 20 declines that Visa allows in 30 days")
 		charge.Status, charge.NextAttemptAt = billing.ChargeRetrying, charge.DueAt.AddDate(0, 0, 9)
 	case "charge.reminder", "charge.final_notice", "charge.new_card":

@@ -81,14 +81,14 @@ func overdueChargesAreFound(t *testing.T, f *fixture) {
 		planned(c, f.now.Add(-time.Minute))
 		c.Status, c.Reason = billing.ChargeRetrying, "declined with insufficient_funds" // why it retries, not why it waits
 	})
-	putOff := add(func(c *billing.Charge) { c.Reason, c.UpdatedAt = "nothing is charged", f.now })
+	deferred := add(func(c *billing.Charge) { c.Reason, c.UpdatedAt = "nothing is charged", f.now })
 	unknown := add(func(c *billing.Charge) { c.Status, c.Reason, c.UpdatedAt = billing.ChargeCollecting, "timeout", f.now })
 	add(func(c *billing.Charge) { planned(c, f.now.Add(time.Millisecond)) })
 	add(func(c *billing.Charge) { c.Status = billing.ChargeSucceeded; planned(c, time.Time{}) })
 
 	b := f.requireBacklog(billing.BacklogOverdue, string(forgotten.ID), string(silent.ID))
 	require.Equal(t, anHourAgo, b.Oldest)
-	require.Equal(t, "nothing is charged", f.requireBacklog(billing.BacklogPutOff, string(putOff.ID)).Reason)
+	require.Equal(t, "nothing is charged", f.requireBacklog(billing.BacklogDeferred, string(deferred.ID)).Reason)
 	f.requireBacklog(billing.BacklogUnknown, string(unknown.ID))
 }
 
