@@ -89,7 +89,7 @@ func TestRestoreCheck_DatabaseWentBack(t *testing.T) {
 	}))
 	code, out = command(stripe, "restore-check")
 	require.Equal(t, exitPartial, code, out)
-	require.Contains(t, out, "found "+found+": attempts that were committed")
+	require.Contains(t, out, "found "+found+": committed attempts are missing")
 	require.Contains(t, out, "last known good: "+good+", 7 attempts missing, caught up: not known")
 	code, out = command(stripe, "doctor")
 	require.Equal(t, exitFailed, code, out)
