@@ -46,7 +46,7 @@ func TestDefaults(t *testing.T) {
 	require.True(t, c.SQLite() && c.Embedded() && c.Has(config.RoleWorker) && !c.Live())
 }
 
-// TestPrecedence sets the same setting in more and more places.
+// TestPrecedence sets the same setting in an increasing number of sources.
 func TestPrecedence(t *testing.T) {
 	t.Parallel()
 	s := config.Sources{ReadFile: files(map[string]string{
@@ -122,8 +122,8 @@ func TestSenderFromSMTP(t *testing.T) {
 	}
 }
 
-// TestSettings holds the table together: names are unique, every default can be read, every field
-// is documented.
+// TestSettings checks the table: names are unique, every default is valid, every field is
+// documented.
 func TestSettings(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
@@ -145,7 +145,7 @@ func TestSettings(t *testing.T) {
 	require.Len(t, seen, 47)
 }
 
-// TestNoSecretIsShown fills every setting with a secret and prints the lot.
+// TestNoSecretIsShown sets every setting to a secret and prints all of them.
 func TestNoSecretIsShown(t *testing.T) {
 	t.Parallel()
 	c, err := config.Load(config.Sources{Env: env(map[string]string{
@@ -171,7 +171,7 @@ func TestNoSecretIsShown(t *testing.T) {
 	require.Contains(t, c.String(), "REDIS_URL=redis://h:1\n")
 }
 
-// FuzzLoad: no file and no value breaks it, and no fault holds a secret.
+// FuzzLoad: no file and no value makes Load panic, and no fault holds a secret.
 func FuzzLoad(f *testing.F) {
 	f.Add("stripe_secret_key = \"sk_test_1\"\n", "TRANCHE_CLOCK", "2026-01-01T00:00:00Z@86400")
 	f.Add("stripe_webhook_secret = [\"whsec_1\", \"\"]\n[table]\na = 1", "REDIS_URL", "redis-sentinel://u:p@h1:1,h2:2/m?db=1")

@@ -13,7 +13,7 @@ import (
 	"tranche/config"
 )
 
-// wanted reads the lines "# fault: …" of a file.
+// wanted returns the expected faults in the lines "# fault: …" of a file.
 func wanted(t *testing.T, path string) []string {
 	t.Helper()
 	data, err := os.ReadFile(path)
@@ -56,7 +56,8 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// TestAllFaultsAtOnce names what Load and Validate find in one error, in the order of the settings.
+// TestAllFaultsAtOnce: one error holds the faults of Load and Validate, in the order of the
+// settings.
 func TestAllFaultsAtOnce(t *testing.T) {
 	t.Parallel()
 	_, err := config.LoadFor(config.Sources{Env: env(map[string]string{
@@ -74,7 +75,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
   TRANCHE_LOG_LEVEL is "loud", which is none of its values: trace, debug, info, warn, error`)
 }
 
-// TestNeeds asks of a command only for what it uses.
+// TestNeeds: a command requires only the settings that it uses.
 func TestNeeds(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -105,7 +106,7 @@ func TestNeeds(t *testing.T) {
 	}
 }
 
-// TestLoad_ZoneThatIsNoPlace refuses files of the time zone database that are no place.
+// TestLoad_ZoneThatIsNoPlace: names in the time zone database that are not places are refused.
 func TestLoad_ZoneThatIsNoPlace(t *testing.T) {
 	t.Parallel()
 	for _, zone := range []string{"right/UTC", "posixrules", "Local", "Factory", "Mars/Olympus"} {
@@ -114,7 +115,7 @@ func TestLoad_ZoneThatIsNoPlace(t *testing.T) {
 	}
 }
 
-// TestLoad_PortOutOfRange refuses URLs whose port can't be connected to.
+// TestLoad_PortOutOfRange: URLs with a port that can't be connected to are refused.
 func TestLoad_PortOutOfRange(t *testing.T) {
 	t.Parallel()
 	for setting, scheme := range map[string]string{
@@ -133,7 +134,7 @@ func TestLoad_PortOutOfRange(t *testing.T) {
 	}
 }
 
-// TestGood takes what must not be refused.
+// TestGood: valid combinations are accepted.
 func TestGood(t *testing.T) {
 	t.Parallel()
 	for _, good := range []map[string]string{

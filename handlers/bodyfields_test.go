@@ -16,21 +16,21 @@ import (
 	"tranche/handlers"
 )
 
-// bodyField is one field that a route takes in its body.
+// bodyField is one field in the body of a route.
 type bodyField struct {
 	path []string // names, and "[0]" for an entry of a list
 	text bool     // a string is read into it
 }
 
-// String names the field as problems do, such as charges[0].due.
+// String returns the field's name as in problems, such as charges[0].due.
 func (f bodyField) String() string { return strings.ReplaceAll(strings.Join(f.path, "."), ".[", "[") }
 
-// of returns the field as one of another field.
+// of returns the field as a part of another field.
 func (f bodyField) of(name string) bodyField {
 	return bodyField{path: append([]string{name}, f.path...), text: f.text}
 }
 
-// in returns a document with the JSON value in the place of the field.
+// in returns a document with the field set to a JSON value.
 func (f bodyField) in(t testing.TB, doc, value string) string {
 	t.Helper()
 	const place = "the-place-of-the-value"
@@ -41,7 +41,7 @@ func (f bodyField) in(t testing.TB, doc, value string) string {
 	return strings.Replace(string(with), `"`+place+`"`, value, 1)
 }
 
-// put returns a value of a document with another one at a path in it.
+// put returns a JSON value with another value set at a path in it.
 func put(at any, path []string, value any) any {
 	if len(path) == 0 {
 		return value
@@ -109,8 +109,8 @@ func fieldsOfStruct(t reflect.Type) (fields []bodyField) {
 	return fields
 }
 
-// bodyFields returns the fields that a route takes. The request must be one that the handler reads
-// the body of; nothing is carried out.
+// bodyFields returns the fields that a route takes. The handler must read the request's body; it is
+// then stopped before it changes anything.
 func bodyFields(h http.Handler, r *http.Request) (fields []bodyField) {
 	defer func() { _ = recover() }() // the handler was left
 	h.ServeHTTP(httptest.NewRecorder(), handlers.WatchBody(r, func(body reflect.Type, notify bool) {
@@ -123,7 +123,7 @@ func bodyFields(h http.Handler, r *http.Request) (fields []bodyField) {
 	return fields
 }
 
-// fieldsByRoute returns the fields of every route of the API. plan is one that is there.
+// fieldsByRoute returns the fields of every route of the API. plan is an existing plan.
 func fieldsByRoute(t testing.TB, h *handlers.Server, plan string) map[string][]bodyField {
 	t.Helper()
 	found := map[string][]bodyField{}
@@ -138,7 +138,7 @@ func fieldsByRoute(t testing.TB, h *handlers.Server, plan string) map[string][]b
 	return found
 }
 
-// TestFieldsByRoute holds the fields that other tests go through against some that are known.
+// TestFieldsByRoute compares the fields that other tests use with some known ones.
 func TestFieldsByRoute(t *testing.T) {
 	eachEngine(t, func(s *surface) {
 		p := s.api("POST", "/v1/plans", order).plan(s.t)

@@ -12,7 +12,7 @@ import (
 	"tranche/internal/billing"
 )
 
-// read is the JSON of an answer that went well.
+// read returns the JSON of a successful answer.
 func read[T any](s *surface, method, path, body string) T {
 	s.t.Helper()
 	a := s.api(method, path, body)

@@ -32,8 +32,8 @@ var (
 	ellipsis     = regexp.MustCompile(`"[^"]*…"|…`)
 )
 
-// TestDocs_RequestsAreTaken sends what the pages show: each route exists, each field and parameter
-// is one of the route's.
+// TestDocs_RequestsAreTaken sends the requests on the pages: each route exists and takes each field
+// and parameter.
 func TestDocs_RequestsAreTaken(t *testing.T) {
 	t.Parallel()
 	pages, err := filepath.Glob("../docs/*.md")
@@ -61,7 +61,7 @@ func TestDocs_RequestsAreTaken(t *testing.T) {
 	}
 }
 
-// TestDocs_RequestWithAnotherField: the test above fails where a page names a field that is none.
+// TestDocs_RequestWithAnotherField: the test above fails if a page names an unknown field.
 func TestDocs_RequestWithAnotherField(t *testing.T) {
 	t.Parallel()
 	shown := requestsOf("a page", "| `PUT /v1/customers/{id}/cards` `{\"cards\": [\"card_…\", …]}` | `GET /v1/plans?email=a@b.c` |")
@@ -71,7 +71,7 @@ func TestDocs_RequestWithAnotherField(t *testing.T) {
 	require.Contains(t, s.answerTo(shown[0]), "cards: there is no such field")
 }
 
-// requestsOf finds the requests that a page shows, and the plans that it shows whole.
+// requestsOf finds the requests and the complete plans on a page.
 func requestsOf(page, text string) (all []request) {
 	for _, found := range shownRequest.FindAllStringSubmatch(text, -1) {
 		one := request{page: page, method: found[1], path: strings.TrimRight(found[2], "/"), body: found[3]}
@@ -102,8 +102,8 @@ func (s *surface) takes(shown request) {
 	require.NotContains(s.t, s.answerTo(shown), "there is no such field", "%s: %s %s %s", shown.page, shown.method, shown.path, shown.body)
 }
 
-// answerTo sends a request about things that exist. A body that only names its fields is sent with
-// null for each.
+// answerTo sends a request about existing objects. A body that only names its fields is sent with
+// null for each field.
 func (s *surface) answerTo(shown request) string {
 	s.t.Helper()
 	id := "ada"

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestTextThatIsNoUTF8IsRefused: PostgreSQL does not take it, nor a NUL, and that must not become a
-// failure of ours.
+// TestTextThatIsNoUTF8IsRefused: PostgreSQL rejects invalid UTF-8 and NULs, which must not become
+// an internal error.
 func TestTextThatIsNoUTF8IsRefused(t *testing.T) {
 	eachEngine(t, func(s *surface) {
 		header := http.Header{"Authorization": {"Bearer " + apiKey}, "Content-Type": {"application/json"}, "Idempotency-Key": {"ke\x83"}}
@@ -33,7 +33,7 @@ func TestTextThatIsNoUTF8IsRefused(t *testing.T) {
 	})
 }
 
-// TestBody_NoObject: the answer says what the body is, without the names of Go types.
+// TestBody_NoObject: the answer describes the body without the names of Go types.
 func TestBody_NoObject(t *testing.T) {
 	eachEngine(t, func(s *surface) {
 		for body, kind := range map[string]string{`[]`: "array", `7`: "number", `"x"`: "string", `true`: "bool"} {
@@ -46,10 +46,10 @@ func TestBody_NoObject(t *testing.T) {
 	})
 }
 
-// notText are JSON strings that no field keeps.
+// notText are JSON strings that every field refuses.
 var notText = []string{`"a\u0000b"`, "\"caf\xc3\"", `"\ud800"`, `"\u009b2J"`, `"\u202eevil"`, `"a\u2028b"`, `"\u001b[2J"`}
 
-// TestTextOfABody_RefusedByField gives every text field of every route a text that is none.
+// TestTextOfABody_RefusedByField sends invalid text in every text field of every route.
 func TestTextOfABody_RefusedByField(t *testing.T) {
 	eachEngine(t, func(s *surface) {
 		p := s.api("POST", "/v1/plans", order).plan(s.t)

@@ -15,8 +15,8 @@ func (s *Server) Routes() map[string][]string {
 	return routes
 }
 
-// WatchBody has a request report the type that its body is read into, and whether the route takes
-// the field notify.
+// WatchBody returns a request that reports the type that its body is read into, and whether the
+// route takes the field notify.
 func WatchBody(r *http.Request, see func(body reflect.Type, notify bool)) *http.Request {
 	return r.WithContext(context.WithValue(r.Context(), bodySeen{}, func(into any) {
 		change, notify := into.(*changeBody)

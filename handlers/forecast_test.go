@@ -19,7 +19,7 @@ func (a answer) forecast(t *testing.T) billing.Forecast {
 	return f
 }
 
-// with puts more fields into a JSON object.
+// with adds fields to a JSON object.
 func with(object, fields string) string { return strings.TrimSuffix(object, "}") + ", " + fields + "}" }
 
 func TestAPlanIsForetoldBeforeItIsMade(t *testing.T) {

@@ -14,9 +14,9 @@ import (
 	"tranche/internal/testenv"
 )
 
-// FuzzCreatePlan sends the same request to two instances, one on each database. The answer is a
-// plan or a refusal that names a problem, never a failure of ours, and it is the same of both. It
-// is not parallel, because it replaces the source of ids.
+// FuzzCreatePlan sends the same request to two instances, one on each database. Both must give the
+// same answer: a plan or a refusal that names a problem, never an internal error. The test is not
+// parallel, because it replaces the source of ids.
 func FuzzCreatePlan(f *testing.F) {
 	f.Add(order, "")
 	f.Add(`{"reference": "villa-9", "kind": "deposit", "currency": "eur", "total": 250000, "deposit": 50000, "balance_due": "2030-12-20", "customer": {"reference": "x"}}`, "key")

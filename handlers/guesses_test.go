@@ -58,7 +58,7 @@ func (k *keySurface) from(address, authorization string) answer {
 	return k.do(http.MethodGet, "/v1/plans", header, "")
 }
 
-// later moves the clock, and lets a probe arrive.
+// later moves the clock, and sends a probe.
 func (k *keySurface) later(d time.Duration) {
 	k.t.Helper()
 	k.mu.Lock()
@@ -67,7 +67,7 @@ func (k *keySurface) later(d time.Duration) {
 	require.Equal(k.t, http.StatusOK, k.do(http.MethodGet, "/healthz", nil, "").status)
 }
 
-// warned is what was logged of wrong keys so far, as network and count.
+// warned returns the logged warnings about wrong keys, as network and count.
 func (k *keySurface) warned() (lines []string) {
 	k.t.Helper()
 	for line := range strings.Lines(k.log.String()) {

@@ -51,8 +51,8 @@ type surface struct {
 	arrived  chan struct{} // holds one while there may be events that take has not seen
 }
 
-// take waits until n events that were stored are handed on, and returns them. An event is handed on
-// after its sender is answered.
+// take waits until n stored events are passed on, and returns them. An event is passed on after its
+// sender is answered.
 func (s *surface) take(n int) []billing.Event {
 	s.t.Helper()
 	limit := time.After(20 * time.Second)
@@ -119,7 +119,7 @@ func newSurface(t *testing.T, st billing.Store, change ...func(c *handlers.Confi
 	return s
 }
 
-// answer is what came back.
+// answer is the response to a request.
 type answer struct {
 	status int
 	header http.Header
@@ -319,7 +319,8 @@ func TestTheAPIWantsItsKey(t *testing.T) {
 	})
 }
 
-// TestAPIKeys_WhileOneIsRotated: each of two keys lets in, and the audit trail names which one.
+// TestAPIKeys_WhileOneIsRotated: both keys are accepted, and the audit trail names the one that was
+// used.
 func TestAPIKeys_WhileOneIsRotated(t *testing.T) {
 	eachEngine(t, func(s *surface) {
 		for i, key := range []string{apiKey, olderKey} {

@@ -48,8 +48,8 @@ func ask(t *testing.T, h http.Handler, path string) *httptest.ResponseRecorder {
 	return rec
 }
 
-// TestReadinessTellsOfAlarms: by name and number alone, and without turning traffic away, for
-// another copy has the same.
+// TestReadinessTellsOfAlarms: alarms are listed by name and number only, and do not make the
+// process unready, because every process has the same alarms.
 func TestReadinessTellsOfAlarms(t *testing.T) {
 	t.Parallel()
 	c := handlers.Config{Alarms: raised{alarms: []alarm.Alarm{{
@@ -66,8 +66,8 @@ func TestReadinessTellsOfAlarms(t *testing.T) {
 		admin(t, c, "/readyz").Body.String())
 }
 
-// TestPublicReadiness_OneWord: strangers learn neither what this process depends on, nor how it is
-// doing, nor its metrics.
+// TestPublicReadiness_OneWord: strangers see neither the services that this process needs, nor its
+// alarms, nor its metrics.
 func TestPublicReadiness_OneWord(t *testing.T) {
 	t.Parallel()
 	for word, failure := range map[string]error{"ok": nil, "down": errors.New("dial tcp 10.1.2.3:5432: refused")} {
@@ -120,7 +120,8 @@ func TestRoutesAreCountedByPattern(t *testing.T) {
 	require.Equal(t, map[string]bool{"POST /v1/plans": true, "POST /webhooks/stripe": true}, routes)
 }
 
-// TestWhatDoesNotBelongInAPathIsNotRepeated: the answer ends up in the caller's log.
+// TestWhatDoesNotBelongInAPathIsNotRepeated: the answer hides secrets in a path, because callers
+// log answers.
 func TestWhatDoesNotBelongInAPathIsNotRepeated(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"/nowhere/pi_1_secret_abc", "/sk_test_abcdef"} {

@@ -18,7 +18,7 @@ func (s *surface) keyed(path, key, body string) answer {
 	return s.do(http.MethodPost, path, header, body)
 }
 
-// charged is how many charges an answer's plan has.
+// charged returns the number of charges of an answer's plan.
 func (s *surface) charged(a answer) int {
 	s.t.Helper()
 	require.Equal(s.t, http.StatusOK, a.status, string(a.body))
@@ -27,8 +27,8 @@ func (s *surface) charged(a answer) int {
 	return len(v.Charges)
 }
 
-// TestAChangeUnderAKeyIsMadeOnce: the same request again answers with the plan and changes nothing,
-// another one under the key is refused, and one that was refused may come again.
+// TestAChangeUnderAKeyIsMadeOnce: a repeated request returns the plan and changes nothing, another
+// request with the same key is refused, and a refused request may be sent again.
 func TestAChangeUnderAKeyIsMadeOnce(t *testing.T) {
 	eachEngine(t, func(s *surface) {
 		id := s.activePlan("order-1")

@@ -95,8 +95,8 @@ func (f failingTx) InsertAudit(ctx context.Context, entries ...billing.AuditEntr
 	return f.Tx.InsertAudit(ctx, entries...)
 }
 
-// TestCreatePlan_UpdateCustomerIsOneTransaction: wherever storing the plan fails, neither the plan
-// nor the change of its customer is there.
+// TestCreatePlan_UpdateCustomerIsOneTransaction: if any step of storing the plan fails, neither the
+// plan nor the change of its customer is stored.
 func TestCreatePlan_UpdateCustomerIsOneTransaction(t *testing.T) {
 	t.Parallel()
 	for _, step := range []string{"plan", "plan.created", "customer.updated"} {

@@ -20,7 +20,7 @@ import (
 	"tranche/internal/stripegw"
 )
 
-// strangers is how many connections a flood has.
+// strangers is the number of connections in a flood.
 const strangers = 60
 
 // limited serves a surface and counts the connections that it has closed.
@@ -55,7 +55,7 @@ func newLimited(t *testing.T, c handlers.Config) *limited {
 	return l
 }
 
-// dial opens a connection that takes little into its own buffer.
+// dial opens a connection with a small receive buffer.
 func (l *limited) dial() *net.TCPConn {
 	l.t.Helper()
 	conn, err := net.Dial("tcp", l.addr)
@@ -67,7 +67,7 @@ func (l *limited) dial() *net.TCPConn {
 	return tcp
 }
 
-// isClosed waits until the server has closed so many connections.
+// isClosed waits until the server has closed a number of connections.
 func (l *limited) isClosed(count int) {
 	l.t.Helper()
 	require.Eventually(l.t, func() bool {
@@ -77,12 +77,12 @@ func (l *limited) isClosed(count int) {
 	}, 20*time.Second, 20*time.Millisecond, "connections stay open")
 }
 
-// forged is a signature header that only the body can show to be wrong.
+// forged is a wrong signature header that can only be detected with the body.
 func forged() string {
 	return fmt.Sprintf("t=%d,v1=%s", time.Now().Unix(), strings.Repeat("ab", 32))
 }
 
-// stalled posts all of a body of 1 MiB but its end, and returns the status of the answer.
+// stalled posts a body of 1 MiB without its end, and returns the status of the answer.
 func (l *limited) stalled(signature string) int {
 	conn := l.dial()
 	go func() {
@@ -92,7 +92,7 @@ func (l *limited) stalled(signature string) int {
 	return answered(conn)
 }
 
-// answered is the status of the answer; 0 when the connection was cut without one.
+// answered returns the status of the answer; 0 if the connection was closed without one.
 func answered(conn net.Conn) int {
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
@@ -145,7 +145,7 @@ func TestWebhook_UnsignedBodyIsNotRead(t *testing.T) {
 	l.isClosed(4)
 }
 
-// TestAnswer_NotTaken: a client that reads nothing is cut off.
+// TestAnswer_NotTaken: the connection of a client that reads nothing is closed.
 func TestAnswer_NotTaken(t *testing.T) {
 	t.Parallel()
 	l := newLimited(t, handlers.Config{Limits: handlers.Limits{Answer: 300 * time.Millisecond}, Store: longTable{rows: 1 << 20}})
@@ -179,7 +179,7 @@ func (l longTable) Export(ctx context.Context, table billing.ExportTable, _ time
 // Update takes the audit entry of the export.
 func (l longTable) Update(context.Context, func(tx billing.Tx) error) error { return nil }
 
-// TestExport_OutlivesTheDeadline: as long as the client takes it, a stream goes on.
+// TestExport_OutlivesTheDeadline: a stream continues as long as the client reads it.
 func TestExport_OutlivesTheDeadline(t *testing.T) {
 	t.Parallel()
 	const limit = 500 * time.Millisecond
@@ -205,7 +205,7 @@ func TestExport_OutlivesTheDeadline(t *testing.T) {
 	require.Greater(t, time.Since(began), 3*limit)
 }
 
-// TestRequest_OutlivesTheBodysDeadline: the time that a body has to arrive is none for the work.
+// TestRequest_OutlivesTheBodysDeadline: the deadline of the body does not limit the work.
 func TestRequest_OutlivesTheBodysDeadline(t *testing.T) {
 	t.Parallel()
 	const limit = 200 * time.Millisecond

@@ -49,7 +49,7 @@ type pageSurface struct {
 	log     lockedLog
 }
 
-// lockedLog is written while it is read: a request is logged after its answer.
+// lockedLog is a log that is safe for concurrent use: a request is logged after its answer.
 type lockedLog struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -62,7 +62,7 @@ func (l *lockedLog) Write(p []byte) (int, error) {
 	return l.text.Write(p)
 }
 
-// String is what was logged so far.
+// String returns the log so far.
 func (l *lockedLog) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -74,7 +74,7 @@ func newPageSurface(t *testing.T, change func(*handlers.PayPage)) *pageSurface {
 	return newPageSurfaceOn(t, storetest.SQLite(t), change)
 }
 
-// newPageSurfaceOn trusts the proxies on loopback, unless it is given others.
+// newPageSurfaceOn trusts the given proxies; default: the proxies on loopback.
 func newPageSurfaceOn(t *testing.T, st billing.Store, change func(*handlers.PayPage), proxies ...netip.Prefix) *pageSurface {
 	t.Helper()
 	if len(proxies) == 0 {
@@ -132,10 +132,10 @@ func (s *pageSurface) script(path, body string, more ...string) answer {
 	return s.do(http.MethodPost, path, header, body)
 }
 
-// shown finds what the page's script sends with a form.
+// shown finds the values on the page that its script sends with a form.
 var shown = regexp.MustCompile(`data-form="pay" data-charges="([^"]+)" data-total="(\d+)" data-listed="([0-9a-f]+)"`)
 
-// agreed is what the page's script posts to pay with another card.
+// agreed returns the body that the page's script posts to pay with another card.
 func (s *pageSurface) agreed(header ...string) string {
 	s.t.Helper()
 	asked := http.Header{}
@@ -279,7 +279,7 @@ func TestAnotherCardIsNotTakenWithoutConsentToTheTextThatIsShown(t *testing.T) {
 	require.Equal(t, strings.Repeat("x", 299)+"…", consents[0].UserAgent, "cut between letters")
 }
 
-// TestPay_UserAgentThatIsNoText: in-app browsers send names of carriers in any encoding.
+// TestPay_UserAgentThatIsNoText: in-app browsers send carriers' names in any encoding.
 func TestPay_UserAgentThatIsNoText(t *testing.T) {
 	t.Parallel()
 	storetest.EachEngine(t, func(t *testing.T, st billing.Store) {
@@ -425,8 +425,7 @@ func TestGuessers_CountedByNetwork(t *testing.T) {
 	require.Equal(t, []string{"pay:60:unknown:2001:db8:1:2::/64", "pay:60:unknown:2001:db8:1:2::/64", "pay:60:unknown:2001:db8:1:3::/64"}, s.asked)
 }
 
-// TestUntrustedProxy_IsReported once, and not for what comes from a trusted one or from nowhere
-// else.
+// TestUntrustedProxy_IsReported once, and not for requests from a trusted proxy or without a proxy.
 func TestUntrustedProxy_IsReported(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"X-Forwarded-For", "Forwarded"} {
@@ -492,8 +491,8 @@ func TestTheCheckoutsConsentIsKeptAndIsNoTerm(t *testing.T) {
 	})
 }
 
-// TestAChangedMandateHasAnotherVersion holds the text that customers agree to, in every language,
-// to its version.
+// TestAChangedMandateHasAnotherVersion fails if the text that customers agree to changes in any
+// language without a new version.
 func TestAChangedMandateHasAnotherVersion(t *testing.T) {
 	t.Parallel()
 	got := handlers.MandateVersion + "\n"

@@ -14,7 +14,7 @@ import (
 	"tranche/internal/store/storetest"
 )
 
-// activePlan is a plan whose first payment was made, as the database has it then.
+// activePlan stores a plan whose first payment was made.
 func (s *surface) activePlan(reference string) billing.PlanID {
 	s.t.Helper()
 	a := s.api("POST", "/v1/plans", `{"reference": "`+reference+`", "kind": "installments", "currency": "usd", "total": 30000, "parts": 3,
@@ -89,8 +89,7 @@ func TestWhatAStopRefuses(t *testing.T) {
 	}
 }
 
-// voided ends what a canceled plan leaves to the workers: its PaymentIntents are canceled at
-// Stripe.
+// voided does the workers' part of a cancellation: it cancels the plan's PaymentIntents at Stripe.
 func (s *surface) voided(id billing.PlanID) {
 	s.t.Helper()
 	require.NoError(s.t, s.store.Update(s.t.Context(), func(tx billing.Tx) error {

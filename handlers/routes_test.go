@@ -13,7 +13,7 @@ import (
 	"tranche/internal/store/storetest"
 )
 
-// TestRoutes_UnknownParameter walks all routes of the API: none ignores a parameter.
+// TestRoutes_UnknownParameter: no route of the API ignores a parameter.
 func TestRoutes_UnknownParameter(t *testing.T) {
 	t.Parallel()
 	s := newSurface(t, storetest.SQLite(t))
@@ -60,7 +60,7 @@ func TestRoutes_ParameterAtFault(t *testing.T) {
 	require.Equal(t, "GET, PUT", a.header.Get("Allow"))
 }
 
-// TestRoutes_PlanByReference walks all routes below a plan: each takes its id and its reference.
+// TestRoutes_PlanByReference: every route below a plan takes the plan's id and its reference.
 func TestRoutes_PlanByReference(t *testing.T) {
 	t.Parallel()
 	s := newSurface(t, storetest.SQLite(t))
@@ -121,7 +121,7 @@ func TestParameters_PlanByReference(t *testing.T) {
 	})
 }
 
-// TestCards_NamedByStripesID uses Stripe's id of a card wherever a card is named.
+// TestCards_NamedByStripesID: every route takes Stripe's id of a card.
 func TestCards_NamedByStripesID(t *testing.T) {
 	eachEngine(t, func(s *surface) {
 		id := s.activePlan("order-1")

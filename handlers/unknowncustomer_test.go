@@ -55,8 +55,8 @@ func (c *stored) newCard() (card, customer string) {
 	return card, c.stripe(http.MethodPost, "/v1/customers", "payment_method", card)["id"].(string)
 }
 
-// storedCustomer stores a customer and a card. Stripe has the card. at is the Stripe customer that is
-// stored; empty stands for the card's own.
+// storedCustomer stores a customer and a card. Stripe has the card. at is the Stripe customer that
+// is stored; empty stands for the card's own.
 func (s *surface) storedCustomer(account, at string) *stored {
 	s.t.Helper()
 	ctx, now := s.t.Context(), time.Now().UTC().Truncate(time.Millisecond)

@@ -26,7 +26,7 @@ func (s *surface) hook(body string) answer {
 	return s.do("POST", "/webhooks/stripe", signed(body, webhookSecret, time.Now()), body)
 }
 
-// refusing is a database that takes no batch with a bad event in it.
+// refusing is a database that refuses a batch with a bad event in it.
 type refusing struct{ billing.Store }
 
 func (r refusing) InsertEvents(ctx context.Context, events []billing.Event) ([]string, error) {
@@ -122,7 +122,7 @@ func TestWebhook_Malformed(t *testing.T) {
 	require.Len(t, events, 1)
 }
 
-// lockedBuffer is a log that a server writes while a test reads.
+// lockedBuffer is a log that is safe for concurrent use by server and test.
 type lockedBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer

@@ -31,8 +31,8 @@ const (
 	auditHook      = "https://shop.example/hooks/token-of-the-receiver?key=word-of-the-receiver"
 )
 
-// audited is an operation that concerns no plan, how it is asked for, and its audit entry.
-// ENDPOINT, DELIVERY and EVENT stand for ids of their own.
+// audited is an operation without a plan, its request and command, and its audit entry. ENDPOINT,
+// DELIVERY and EVENT are placeholders for ids.
 type audited struct {
 	name, action, subject, says string
 	request, body               string
@@ -73,7 +73,7 @@ var auditedOperations = []audited{
 		request: "GET export/links", command: "export links"},
 }
 
-// TestAudit_OperationsWithoutAPlan carries each operation out by API and by command, on both
+// TestAudit_OperationsWithoutAPlan performs each operation by API and by command, on both
 // databases: each writes one entry, which names action, actor and subject, and no secret.
 func TestAudit_OperationsWithoutAPlan(t *testing.T) {
 	t.Parallel()
@@ -94,12 +94,13 @@ func TestAudit_OperationsWithoutAPlan(t *testing.T) {
 	})
 }
 
-// TestAudit_DocumentListsEveryOperation holds the table of docs/audit.md to the operations above.
+// TestAudit_DocumentListsEveryOperation compares the table in docs/audit.md with the operations
+// above.
 func TestAudit_DocumentListsEveryOperation(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../docs/audit.md")
 	require.NoError(t, err)
-	// Tranche itself disables endpoints; resealing needs two keys and has a test of its own.
+	// Tranche itself disables endpoints; resealing needs two keys and has its own test.
 	listed := []string{"endpoint.disabled", "endpoint.secret_resealed"}
 	for _, op := range auditedOperations {
 		listed = append(listed, op.action)
@@ -143,8 +144,8 @@ func newAuditDesk(t *testing.T, url string) *auditDesk {
 	}}
 }
 
-// requireEntry makes an endpoint, a delivery and an event, carries the operation out, and checks
-// the entry that it writes.
+// requireEntry creates an endpoint, a delivery and an event, performs the operation, and checks its
+// entry.
 func (d *auditDesk) requireEntry(t *testing.T, op audited, by billing.Party, act func(*testing.T, audited) int) {
 	t.Helper()
 	secret := d.prepare(t)
@@ -168,7 +169,7 @@ func (d *auditDesk) requireEntry(t *testing.T, op audited, by billing.Party, act
 	}
 }
 
-// prepare makes what the next operation is about, and returns the endpoint's secret.
+// prepare creates the objects of the next operation, and returns the endpoint's secret.
 func (d *auditDesk) prepare(t *testing.T) string {
 	t.Helper()
 	ctx, now := t.Context(), time.Now().UTC().Truncate(time.Millisecond)
@@ -211,7 +212,7 @@ func (d *auditDesk) lastSeq(t *testing.T) int64 {
 	return entries[0].Seq
 }
 
-// ask carries the operation out by API, and returns 0 if it succeeds.
+// ask performs the operation by API, and returns 0 if it succeeds.
 func (d *auditDesk) ask(t *testing.T, op audited) int {
 	t.Helper()
 	method, path, _ := strings.Cut(d.fill(op.request), " ")
@@ -237,7 +238,7 @@ func (d *auditDesk) get(t *testing.T, method, path, body string) (int, string) {
 	return resp.StatusCode, string(answer)
 }
 
-// run carries the operation out by command, and returns the exit code.
+// run performs the operation by command, and returns the exit code.
 func (d *auditDesk) run(t *testing.T, op audited) int {
 	t.Helper()
 	code, _, talk := d.command(t, strings.Fields(d.fill(op.command))...)
@@ -254,7 +255,7 @@ func (d *auditDesk) command(t *testing.T, args ...string) (code int, said, talke
 	return code, string(out.bytes()), string(talk.bytes())
 }
 
-// requireRefusedWithoutEntry: what is refused changes nothing, and writes no entry.
+// requireRefusedWithoutEntry requires that a refused operation changes nothing and writes no entry.
 func (d *auditDesk) requireRefusedWithoutEntry(t *testing.T) {
 	t.Helper()
 	d.prepare(t)
@@ -277,7 +278,7 @@ func (d *auditDesk) requireRefusedWithoutEntry(t *testing.T) {
 	require.Equal(t, last, d.lastSeq(t))
 }
 
-// requireListed reads the entries by API and by command, and by what they are filtered.
+// requireListed reads the entries by API and by command, with each filter.
 func (d *auditDesk) requireListed(t *testing.T) {
 	t.Helper()
 	code, out, _ := d.command(t, "audit", "list", "--subject", "database")

@@ -12,8 +12,8 @@ import (
 	"tranche/internal/testenv"
 )
 
-// failedCharge makes a database with a charge that was given up, and returns its id and how to
-// reach it.
+// failedCharge creates a database with a failed charge, and returns the charge's id and the
+// database's address.
 func failedCharge(t *testing.T) (billing.Store, billing.Charge, func(in string, args ...string) (code int, out, talk string)) {
 	t.Helper()
 	url := testenv.SQLite(t)

@@ -17,14 +17,14 @@ import (
 // demoTime is how long the demo may take, on a machine that runs other tests too.
 const demoTime = demoPatience
 
-// TestDemo runs the demo as a stranger would: the binary alone, no service, no setting.
+// TestDemo runs the demo with the binary only: no service, no setting.
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	t.Run("as JSON", demoAsJSON)
 	t.Run("for people", demoForPeople)
 }
 
-// runBare runs the binary in an environment without settings, and returns what it said.
+// runBare runs the binary in an environment without settings, and returns its outputs.
 func runBare(t *testing.T, vars []string, args ...string) (out, talk string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -62,7 +62,7 @@ func demoAsJSON(t *testing.T) {
 	requireKept(t, kept, doc)
 }
 
-// requireFields wants every field that issue 2 promises of the document, wherever it should be.
+// requireFields requires the documented fields in every object of the document.
 func requireFields(t *testing.T, out string) {
 	t.Helper()
 	var doc map[string]any
@@ -99,8 +99,8 @@ func requireFields(t *testing.T, out string) {
 	}
 }
 
-// requireCast wants one card per row of the guide's table, with the outcome that the guide says it
-// has, an instalment plan of four parts that does not divide evenly, and a deposit.
+// requireCast requires one card for each row of the guide's table, with the guide's outcome, an
+// instalment plan of four parts that does not divide evenly, and a deposit.
 func requireCast(t *testing.T, doc demoDocument) {
 	t.Helper()
 	byCard := map[string][]ledgerPlan{}
@@ -125,8 +125,7 @@ func requireCast(t *testing.T, doc demoDocument) {
 	}
 }
 
-// firstCard finds the last four digits of the card that the customer paid, or tried to pay, with
-// first.
+// firstCard returns the last four digits of the first card that the customer used or tried.
 func firstCard(t *testing.T, doc demoDocument, p ledgerPlan) string {
 	t.Helper()
 	for _, pi := range doc.Stripe.PaymentIntents {
@@ -158,7 +157,7 @@ var guide = map[string]func(t *testing.T, p ledgerPlan){
 			require.Equal(t, []string{"succeeded"}, outcomes(c))
 		}
 	},
-	"3155": func(t *testing.T, p ledgerPlan) { // wants authentication for the first payment only
+	"3155": func(t *testing.T, p ledgerPlan) { // requires authentication for the first payment only
 		t.Helper()
 		requirePaid(t, p)
 		for _, c := range p.Charges[1:] {
@@ -166,7 +165,7 @@ var guide = map[string]func(t *testing.T, p ledgerPlan){
 			require.Equal(t, "merchant", c.Attempts[0].Initiator)
 		}
 	},
-	"3184": func(t *testing.T, p ledgerPlan) { // wants authentication each time
+	"3184": func(t *testing.T, p ledgerPlan) { // requires authentication each time
 		t.Helper()
 		requirePaid(t, p)
 		for _, c := range p.Charges[1:] {
@@ -174,7 +173,7 @@ var guide = map[string]func(t *testing.T, p ledgerPlan){
 			require.Equal(t, "customer", c.Attempts[1].Initiator, "only the customer can authenticate")
 		}
 	},
-	"3178": func(t *testing.T, p ledgerPlan) { // has no funds later; paid by another card after some declines
+	"3178": func(t *testing.T, p ledgerPlan) { // has no funds later; the customer pays with another card after some declines
 		t.Helper()
 		requirePaid(t, p)
 		tries := outcomes(p.Charges[1])
@@ -204,7 +203,7 @@ var guide = map[string]func(t *testing.T, p ledgerPlan){
 	},
 }
 
-// requirePaid wants every charge of the plan paid.
+// requirePaid requires every charge of the plan to be paid.
 func requirePaid(t *testing.T, p ledgerPlan) {
 	t.Helper()
 	require.Equal(t, "completed", p.Status, p.Reference)
@@ -213,7 +212,7 @@ func requirePaid(t *testing.T, p ledgerPlan) {
 	}
 }
 
-// outcomes lists what became of a charge's attempts: the decline code, else the outcome.
+// outcomes lists the decline codes, or else the outcomes, of a charge's attempts.
 func outcomes(c ledgerCharge) []string {
 	var list []string
 	for _, a := range c.Attempts {
@@ -226,7 +225,7 @@ func outcomes(c ledgerCharge) []string {
 	return list
 }
 
-// requireKept reads the database that the demo kept with the other commands: they show the same.
+// requireKept reads the kept database with the other commands, which must show the same.
 func requireKept(t *testing.T, dir string, doc demoDocument) {
 	t.Helper()
 	vars := []string{"DATABASE_URL=sqlite:" + filepath.Join(dir, "tranche.db")}
@@ -273,7 +272,7 @@ func requireKept(t *testing.T, dir string, doc demoDocument) {
 	require.Regexp(t, `(?m)^Subject   .+$`, out)
 }
 
-// storyLine is a line of the timeline: when, who, what.
+// storyLine matches a line of the timeline: time, actor, action.
 var storyLine = regexp.MustCompile(`(?m)^[ 0-3]\d [A-Z][a-z]{2} \d\d:\d\d {2}(\w+) +\S`)
 
 func demoForPeople(t *testing.T) {

@@ -18,8 +18,8 @@ import (
 	"tranche/internal/testenv"
 )
 
-// doctored runs commands on one database, with the Stripe at the given address and further
-// settings, each a name and a value.
+// doctored runs commands on one database, with the given address of Stripe and further settings, as
+// names and values.
 func doctored(t *testing.T, database string, further ...string) func(stripe string, args ...string) (code int, out string) {
 	t.Helper()
 	return func(stripe string, args ...string) (int, string) {
@@ -154,7 +154,8 @@ func TestDoctorSeesWhichEventsAreNotSent(t *testing.T) {
 	require.Regexp(t, `(?m)^webhook endpoint +warn +Stripe has no enabled endpoint`, out)
 }
 
-// TestDoctorSeesThatNobodyListensToAConnectedAccount that a plan names.
+// TestDoctorSeesThatNobodyListensToAConnectedAccount: doctor warns if plans name a connected
+// account and no endpoint listens to connected accounts.
 func TestDoctorSeesThatNobodyListensToAConnectedAccount(t *testing.T) {
 	t.Parallel()
 	command := doctored(t, testenv.SQLite(t))
@@ -182,7 +183,7 @@ func TestDoctorSeesThatNobodyListensToAConnectedAccount(t *testing.T) {
 
 func TestDoctorSeesAClockThatIsWrong(t *testing.T) {
 	t.Parallel()
-	var keyed atomic.Bool // the clock was asked for with the key
+	var keyed atomic.Bool // the request for the date carried the key
 	late := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Date", time.Now().Add(-10*time.Minute).UTC().Format(http.TimeFormat))
 		w.WriteHeader(http.StatusUnauthorized)
@@ -198,7 +199,7 @@ func TestDoctorSeesAClockThatIsWrong(t *testing.T) {
 	require.False(t, keyed.Load())
 }
 
-// TestDoctor_AccountHidden names the path that a server does not answer for.
+// TestDoctor_AccountHidden: doctor names the path if Stripe refuses access to the account.
 func TestDoctor_AccountHidden(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed} {

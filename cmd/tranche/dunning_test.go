@@ -11,7 +11,8 @@ import (
 	"tranche/internal/dunning"
 )
 
-// inDunning makes the charge of failedCharge one that was declined for lack of money an hour ago.
+// inDunning changes the charge of failedCharge to one that was declined for insufficient funds an
+// hour ago.
 func inDunning(t *testing.T) (billing.Charge, func(in string, args ...string) (code int, out, talk string)) {
 	t.Helper()
 	s, charge, command := failedCharge(t)

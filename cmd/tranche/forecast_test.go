@@ -21,7 +21,7 @@ import (
 
 var update = flag.Bool("update", false, "update the example in docs/forecast.md")
 
-// TestForecastDocument holds the example in docs/forecast.md to what the command prints.
+// TestForecastDocument compares the example in docs/forecast.md with the command's output.
 func TestForecastDocument(t *testing.T) {
 	t.Parallel()
 	empty, err := sqlite.NewScratch(t.Context())

@@ -14,7 +14,7 @@ import (
 )
 
 // TestAKilledImportIsFinishedByAnother kills an import with SIGKILL in the middle, and runs it
-// again: each plan is there once.
+// again: each plan is imported once.
 func TestAKilledImportIsFinishedByAnother(t *testing.T) {
 	t.Parallel()
 	const plans = 2500

@@ -22,16 +22,16 @@ import (
 	"tranche/internal/testenv"
 )
 
-// minutesASecond is a pace at which Stripe remembers idempotency keys longer than a restart takes,
-// so that requests are sent again under their keys; at daysASecond it has forgotten them, and
-// payments are looked up.
+// minutesASecond is a speed of the clock at which Stripe remembers idempotency keys longer than a
+// restart takes, so that requests are sent again under their keys. At daysASecond Stripe has
+// forgotten the keys, and payments are looked up.
 const minutesASecond = 10 * 60
 
 const (
 	killCustomers = 6
 	killParts     = 5
 	kills         = 5
-	// recoverTime is how long the ledger may take to come out right, kills included.
+	// recoverTime is the time limit for a correct ledger, kills included.
 	recoverTime = 60 * time.Second
 )
 
@@ -79,8 +79,7 @@ func TestKillNine(t *testing.T) {
 	}
 }
 
-// slowly lets a payment take its time on the way to Stripe and back, so that a kill finds some on
-// either.
+// slowly delays requests and answers of payments, so that a kill hits some of each.
 func slowly(ctx context.Context, _ *http.Request, deliver func()) bool {
 	wait := func(d time.Duration) {
 		select {
@@ -94,7 +93,7 @@ func slowly(ctx context.Context, _ *http.Request, deliver func()) bool {
 	return true
 }
 
-// onSQLite are the settings of a process that needs no other.
+// onSQLite are the settings of a single process without services.
 func onSQLite(t *testing.T) []string { return []string{"DATABASE_URL=" + testenv.SQLite(t)} }
 
 // onServices are the settings of processes that share PostgreSQL and Redis.
@@ -161,8 +160,8 @@ func (k *killing) sell(ctx context.Context, rate float64) error {
 	return nil
 }
 
-// killAll kills a process each time another handful of payments went through, somewhere in the work
-// that follows, and starts it again.
+// killAll kills a process after every few payments, at a random time in the work that follows, and
+// starts it again.
 func (k *killing) killAll(ctx context.Context) error {
 	moments := k.random.Perm(killCustomers*killParts - 4)[:kills]
 	slices.Sort(moments)
@@ -186,7 +185,7 @@ func (k *killing) killAll(ctx context.Context) error {
 	return nil
 }
 
-// paidAtStripe wants at least so many PaymentIntents to have succeeded.
+// paidAtStripe requires a minimum number of succeeded PaymentIntents.
 func (k *killing) paidAtStripe(ctx context.Context, want int) error {
 	state, err := k.state(ctx)
 	if err != nil {
@@ -204,7 +203,7 @@ func (k *killing) paidAtStripe(ctx context.Context, want int) error {
 	return nil
 }
 
-// allPaid wants every plan to be completed.
+// allPaid requires every plan to be completed.
 func (k *killing) allPaid(ctx context.Context) error {
 	plans, err := k.plans(ctx)
 	if err != nil {
@@ -222,7 +221,7 @@ func (k *killing) allPaid(ctx context.Context) error {
 }
 
 // explain logs, after a failure, every charge that was tried more than once or has more than one
-// PaymentIntent, with what Stripe holds of it.
+// PaymentIntent, with Stripe's record of it.
 func (k *killing) explain(t *testing.T) {
 	t.Helper()
 	if !t.Failed() {
@@ -293,11 +292,11 @@ func (k *killing) requireAsAgreed(t *testing.T) {
 	}
 }
 
-// requireMailedOnce wants one mail for each notice, and none for a notice that was dropped. A
-// process that is killed between the mail server's answer and its own record cannot know of the
-// mail: it may send it again under the same Message-ID, or drop the notice because it has been
-// overtaken. Then there is a kill after the mail. So may another process, when a busy machine keeps
-// the first from its record for longer than the lease of the notice.
+// requireMailedOnce requires one mail for each notice, and none for a dropped notice. There is one
+// exception: a process that is killed between the mail server's answer and its own record does not
+// know of the mail. Then the mail may be sent again under the same Message-ID, or the notice may be
+// dropped because it is no longer true, so the test looks for a kill after the mail. Another
+// process may do the same if a busy machine delays the record for longer than the notice's lease.
 func (k *killing) requireMailedOnce(t *testing.T, mails []sunkMail) {
 	t.Helper()
 	notices, err := k.notices(t.Context(), map[string][]string{})
@@ -328,8 +327,8 @@ func (k *killing) requireMailedOnce(t *testing.T, mails []sunkMail) {
 	require.Empty(t, byID, "mails of no notice")
 }
 
-// killedBetween returns whether a process was killed between a mail, or shortly before it, and a
-// later moment.
+// killedBetween reports whether a process was killed between a mail, or shortly before it, and a
+// later time.
 func (k *killing) killedBetween(mail, later time.Time) bool {
 	return slices.ContainsFunc(k.killed, func(at time.Time) bool { return at.After(mail.Add(-time.Second)) && at.Before(later) })
 }
