@@ -14,16 +14,16 @@ import (
 	"tranche/internal/testenv"
 )
 
-// TestKilledWhileStripeIsCalled kills serve while one certain call to Stripe is under way: before
-// Stripe hears of it, or after it was carried out and before the answer is there. The ledger says
-// afterwards what Stripe's record says: the same payments, and the same declines.
+// TestKilledWhileStripeIsCalled kills serve during a certain call to Stripe: before Stripe receives
+// it, or after Stripe has executed it and before the answer arrives. Afterwards the ledger agrees
+// with Stripe's record: the same payments, and the same declines.
 func TestKilledWhileStripeIsCalled(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		rate    float64
-		confirm bool     // kill at the retry, which confirms again; else at the first attempt
-		arrived bool     // Stripe carries it out
-		want    []string // what is in the ledger of the second charge, without attempts that never reached Stripe
+		confirm bool     // kill at the retry, which confirms again; otherwise at the first attempt
+		arrived bool     // Stripe executes the request
+		want    []string // the ledger of the second charge, without attempts that never reached Stripe
 	}{
 		"made, key remembered":           {minutesASecond, false, true, []string{"succeeded"}},
 		"not made, key remembered":       {minutesASecond, false, false, []string{"succeeded"}},
@@ -81,8 +81,8 @@ func TestKilledWhileStripeIsCalled(t *testing.T) {
 	}
 }
 
-// sellOne makes a plan of two charges and has the customer pay the first. At the fast pace the card
-// is declined once when the second falls due, and is good again at the retry.
+// sellOne creates a plan of two charges and pays the first as the customer. At the fast speed the
+// card is declined once when the second falls due, and succeeds at the retry.
 func sellOne(t *testing.T, r *rig, rate float64) ledgerPlan {
 	t.Helper()
 	due := r.clock.Now().Add(10 * 24 * time.Hour)

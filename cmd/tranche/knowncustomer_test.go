@@ -13,14 +13,14 @@ import (
 	"tranche/internal/stripekey"
 )
 
-// customerWay is a way to give data of a known customer with a new plan. Update is nil where it
-// cannot be asked to change the customer.
+// customerWay is a way to send data of a known customer with a new plan. Update is nil if that way
+// can't change the customer.
 type customerWay struct {
 	give, update func(w *keyWorld, reference, field, value string) error
 	actor        billing.ActorKind
 }
 
-// customerWays are all there are.
+// customerWays lists all ways.
 var customerWays = map[string]customerWay{
 	"flags": {
 		give: func(w *keyWorld, reference, field, value string) error { return w.planByFlags(reference, field, value) },
@@ -58,7 +58,7 @@ var customerWays = map[string]customerWay{
 	},
 }
 
-// adasPlan is a plan of the customer ada with one field of the customer's.
+// adasPlan returns the terms of a plan of the customer ada, with one field of the customer.
 func adasPlan(reference, field, value, more string) string {
 	return fmt.Sprintf(`{"reference": %q, "kind": "deferred", "currency": "usd", "total": 5000, "due": %q, "customer": {"reference": "ada", %q: %q}%s}`,
 		reference, nextYear(), field, value, more)
@@ -83,8 +83,8 @@ func customerField(c billing.Customer, name string) string {
 	return map[string]string{"email": c.Email, "name": c.Name, "locale": c.Locale, "timezone": c.TimeZone}[name]
 }
 
-// TestKnownCustomer_OtherData gives another value of each field of a known customer in every way.
-// It is refused with the name of the field, unless the change is asked for.
+// TestKnownCustomer_OtherData sends another value of each field of a known customer in every way.
+// The request is refused with the name of the field, unless it asks for the change.
 func TestKnownCustomer_OtherData(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(t *testing.T, url string) {
@@ -102,7 +102,7 @@ func TestKnownCustomer_OtherData(t *testing.T) {
 	})
 }
 
-// requireRule gives whichever of two values is not stored.
+// requireRule sends the one of two values that is not stored, and checks the rule.
 func (w *keyWorld) requireRule(what string, way customerWay, field string, values []string) {
 	w.t.Helper()
 	stored := w.ada()
@@ -135,7 +135,7 @@ func (w *keyWorld) ada() billing.Customer {
 	return c
 }
 
-// updates are the audit entries of changes of customers, the newest first.
+// updates returns the audit entries of changes of customers, newest first.
 func (w *keyWorld) updates() (updates []billing.AuditEntry) {
 	w.t.Helper()
 	trail, err := w.app.Store().AuditTrail(w.t.Context(), billing.AuditFilter{NewestFirst: true})

@@ -54,7 +54,7 @@ type ledgerCharge struct {
 	Attempts      []ledgerAttempt `json:"attempts"`
 }
 
-// ledgerAttempt is an attempt; its key is null when the customer paid without us.
+// ledgerAttempt is an attempt. Its key is null if the customer paid without Tranche.
 type ledgerAttempt struct {
 	Number         int     `json:"number"`
 	Initiator      string  `json:"initiator"`
@@ -79,7 +79,7 @@ type ledgerNotice struct {
 	SentAt  *time.Time `json:"sent_at"`
 }
 
-// stripeIntent is a PaymentIntent as Stripe writes it.
+// stripeIntent is Stripe's JSON of a PaymentIntent.
 type stripeIntent struct {
 	ID             string            `json:"id"`
 	Status         string            `json:"status"`
@@ -102,7 +102,7 @@ type stripeIntent struct {
 	} `json:"last_payment_error"`
 }
 
-// stripeCharge is a charge as Stripe writes it: one try at the card.
+// stripeCharge is Stripe's JSON of a charge: one try of a card.
 type stripeCharge struct {
 	ID            string `json:"id"`
 	Status        string `json:"status"`
@@ -110,9 +110,8 @@ type stripeCharge struct {
 	Amount        int64  `json:"amount"`
 }
 
-// recount holds the ledger against Stripe's record, from both sides, and trusts neither. It returns
-// how many PaymentIntents were made for a first payment, and then forgotten before anybody heard of
-// them.
+// recount compares the ledger with Stripe's record in both directions. It returns the number of
+// PaymentIntents that were created for a first payment and lost before their ids were stored.
 func recount(t *testing.T, plans []ledgerPlan, intents []stripeIntent) (forgotten int) {
 	t.Helper()
 	charges := map[string]ledgerCharge{}
@@ -164,9 +163,9 @@ func recount(t *testing.T, plans []ledgerPlan, intents []stripeIntent) (forgotte
 	return forgotten
 }
 
-// countAttempts requires a charge's attempts to be numbered without a gap, to have come to an end,
-// and to have taken the money once if it is paid and never if it is not. Only what the customer did
-// without us has no key.
+// countAttempts requires a charge's attempts to be numbered without a gap and to be finished. One
+// attempt succeeded if the charge is paid, and none if it is not. Only attempts that the customer
+// made without Tranche have no key.
 func countAttempts(t *testing.T, c ledgerCharge, seen unique) {
 	t.Helper()
 	succeeded := 0
@@ -250,14 +249,14 @@ func countNotices(t *testing.T, plans []ledgerPlan, notices []ledgerNotice, stat
 	require.Empty(t, begun, "plans that were not confirmed")
 }
 
-// cardsGiven counts the payments that customers made themselves after their first: each may have
-// brought another card.
+// cardsGiven counts the payments that customers made themselves after their first payment: each may
+// have used another card.
 func cardsGiven(plans []ledgerPlan) map[string]int {
 	given := map[string]int{}
 	for _, p := range plans {
 		for _, c := range p.Charges[1:] {
 			for _, a := range c.Attempts {
-				if a.Outcome == "succeeded" { // an attempt that waited for the customer stays ours
+				if a.Outcome == "succeeded" { // an attempt that waited for the customer remains Tranche's
 					given[p.Customer.Email]++
 				}
 			}
@@ -266,13 +265,13 @@ func cardsGiven(plans []ledgerPlan) map[string]int {
 	return given
 }
 
-// unique requires that ids are given once.
+// unique requires ids to occur once.
 type unique struct {
 	t     *testing.T
 	where map[string]string
 }
 
-// add notes an id and where it was seen; an empty one is none.
+// add records an id and the place where it was seen. It ignores an empty id.
 func (u unique) add(id, where string) {
 	u.t.Helper()
 	if id == "" {

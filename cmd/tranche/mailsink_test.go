@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// mailSink is a mail server that takes every mail and keeps what tests count by.
+// mailSink is a mail server that accepts every mail and keeps the facts that tests count.
 type mailSink struct {
 	addr string
 
@@ -21,13 +21,13 @@ type mailSink struct {
 	mails []sunkMail
 }
 
-// sunkMail is a mail that the server has taken.
+// sunkMail is a mail that the server has accepted.
 type sunkMail struct {
 	messageID, to, subject string
 	at                     time.Time
 }
 
-// newMailSink serves for as long as the test runs.
+// newMailSink starts a mail server until the test ends.
 func newMailSink(t *testing.T) *mailSink {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -35,13 +35,13 @@ func newMailSink(t *testing.T) *mailSink {
 	s := &mailSink{addr: l.Addr().String()}
 	server := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &sinkSession{sink: s}, nil }))
 	server.Domain = "localhost"
-	server.ErrorLog = log.New(io.Discard, "", 0) // killed senders are what the tests are about
+	server.ErrorLog = log.New(io.Discard, "", 0) // the tests kill senders on purpose
 	go func() { _ = server.Serve(l) }()
 	t.Cleanup(func() { _ = server.Close() })
 	return s
 }
 
-// taken lists the mails so far.
+// taken returns the mails so far.
 func (s *mailSink) taken() []sunkMail {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -54,16 +54,16 @@ type sinkSession struct {
 	to   string
 }
 
-// Mail takes any sender.
+// Mail accepts any sender.
 func (*sinkSession) Mail(string, *smtp.MailOptions) error { return nil }
 
-// Rcpt takes any recipient.
+// Rcpt accepts any recipient.
 func (d *sinkSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 	d.to = to
 	return nil
 }
 
-// Data takes a mail.
+// Data accepts a mail.
 func (d *sinkSession) Data(r io.Reader) error {
 	m, err := mail.ReadMessage(r)
 	if err != nil {

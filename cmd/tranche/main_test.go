@@ -14,15 +14,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// atOnce is how many tests run side by side: they wait for clocks and processes, and hardly use the
-// processor.
+// atOnce is the number of tests that run in parallel: they wait for clocks and processes, and
+// hardly use the processor.
 const atOnce = "8"
 
 func TestMain(m *testing.M) {
 	testscript.Main(tests{m}, map[string]func(){"tranche": main})
 }
 
-// tests runs them and then removes what they built.
+// tests runs all tests and then removes the built binary.
 type tests struct{ m *testing.M }
 
 // Run implements testscript.TestingM.
@@ -38,10 +38,10 @@ func (p tests) Run() int {
 	return code
 }
 
-// builtIn is the folder of the binary, once it was built.
+// builtIn is the folder of the binary, once it is built.
 var builtIn string
 
-// build makes the binary as `make build` does, once for all tests.
+// build builds the binary like `make build`, once for all tests.
 var build = sync.OnceValues(func() (string, error) {
 	var err error
 	if builtIn, err = os.MkdirTemp("", "tranche-test-"); err != nil {
@@ -56,7 +56,7 @@ var build = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
-// binary is the path of the built program.
+// binary returns the path of the built program.
 func binary(t *testing.T) string {
 	t.Helper()
 	path, err := build()
@@ -64,8 +64,8 @@ func binary(t *testing.T) string {
 	return path
 }
 
-// bareEnv is an environment that holds no setting: what a program finds in a fresh account, and
-// vars. The folders are the test's own.
+// bareEnv returns an environment without settings: the variables of a fresh account, and vars. The
+// folders belong to the test.
 func bareEnv(t *testing.T, vars ...string) []string {
 	t.Helper()
 	return append([]string{"HOME=" + t.TempDir(), "PATH=" + os.Getenv("PATH"), "TMPDIR=" + t.TempDir()}, vars...)

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// planNames are the commands that name a plan, NAME in its place, in a way that changes nothing.
+// planNames are the commands that take a plan, with NAME as its placeholder. They change nothing.
 var planNames = map[string]string{
 	"tranche plan show":      "plan show NAME",
 	"tranche plan versions":  "plan versions NAME",
@@ -31,8 +31,8 @@ var planNames = map[string]string{
 	"tranche audit list":     "audit list --plan NAME",
 }
 
-// TestPlan_ByIDAndReference runs each command that names a plan with its id, with its reference,
-// and with a name that no plan has.
+// TestPlan_ByIDAndReference runs each command that takes a plan with the plan's id, its reference,
+// and an unknown name.
 func TestPlan_ByIDAndReference(t *testing.T) {
 	t.Parallel()
 	_, charge, command := failedCharge(t)

@@ -11,7 +11,7 @@ import (
 	"tranche/internal/store/storetest"
 )
 
-// TestNewerDatabase_IsRefused starts this program on a database that a newer one has migrated.
+// TestNewerDatabase_IsRefused starts this program on a database that a newer program has migrated.
 func TestNewerDatabase_IsRefused(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(t *testing.T, url string) {

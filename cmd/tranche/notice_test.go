@@ -9,7 +9,7 @@ import (
 	"tranche/internal/notify"
 )
 
-// TestATestMailIsSent sends one of each kind to a mail server, each a mail of its own.
+// TestATestMailIsSent sends each kind to a mail server, in separate mails.
 func TestATestMailIsSent(t *testing.T) {
 	t.Parallel()
 	sink := newMailSink(t)

@@ -17,17 +17,17 @@ import (
 	"tranche/internal/store/open"
 )
 
-// surfaceOf is how an operation is asked for over HTTP and by command. PLAN, CHARGE and CARD stand
-// for ids, DATE for a date.
+// surfaceOf is an operation's request over HTTP and its command. PLAN, CHARGE and CARD are
+// placeholders for ids, DATE for a date.
 type surfaceOf struct {
 	path, body string
 	command    string
-	plan       billing.PlanStatus   // before; active where it is empty
-	charge     billing.ChargeStatus // of the second of three charges, before; scheduled where it is empty
+	plan       billing.PlanStatus   // before the operation; default: active
+	charge     billing.ChargeStatus // of the second of three charges, before the operation; default: scheduled
 	undated    bool                 // the last charge is due on request, and is the one to change
 }
 
-// surfaces is every operation. One that is missing here has perhaps no surface.
+// surfaces lists every operation. A missing operation may lack a route or a command.
 var surfaces = map[operator.Operation]surfaceOf{
 	operator.OpPause:       {path: "plans/PLAN/pause", body: `{"reason": "asked"}`, command: "plan pause PLAN --reason asked"},
 	operator.OpResume:      {path: "plans/PLAN/resume", body: `{"dates": "shift"}`, command: "plan resume PLAN --shift", plan: billing.PlanPaused},
@@ -52,8 +52,8 @@ var surfaces = map[operator.Operation]surfaceOf{
 	operator.OpWriteOff:    {path: "charges/CHARGE/write-off", body: `{"reason": "small"}`, command: "charge write-off CHARGE --reason small --yes"},
 }
 
-// TestEveryOperationIsTheSameByAPIAndByCommand carries each out on two plans that are alike, on
-// both databases, and compares what is written: plan, charges, audit entries and versions.
+// TestEveryOperationIsTheSameByAPIAndByCommand performs each operation on two equal plans, on both
+// databases, and compares the rows: plan, charges, audit entries and versions.
 func TestEveryOperationIsTheSameByAPIAndByCommand(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(t *testing.T, url string) {
@@ -71,7 +71,7 @@ func TestEveryOperationIsTheSameByAPIAndByCommand(t *testing.T) {
 	})
 }
 
-// counter is a merchant's desk: a database, the API on it, and the command line.
+// counter is a database with the API and the command line.
 type counter struct {
 	url   string
 	store *store.Store
@@ -80,7 +80,7 @@ type counter struct {
 	n     int
 }
 
-// served is a plan that something is done to.
+// served is a plan that an operation changes.
 type served struct {
 	plan   billing.Plan
 	charge billing.Charge
@@ -102,8 +102,8 @@ func newCounter(t *testing.T, url string) *counter {
 	return &counter{url: url, store: s, api: server.URL, now: time.Now().UTC().Truncate(time.Millisecond)}
 }
 
-// customer makes a plan of three charges, the first of them paid, in the state that the operation
-// wants.
+// customer creates a plan of three charges, the first of them paid, in the state that the operation
+// needs.
 func (c *counter) customer(t *testing.T, op operator.Operation, want surfaceOf) served {
 	t.Helper()
 	ctx, at := t.Context(), c.now.AddDate(0, 0, -10)
@@ -152,13 +152,13 @@ func (c *counter) customer(t *testing.T, op operator.Operation, want surfaceOf) 
 	return served{plan, charges[meant], cards[1]}
 }
 
-// fill puts the ids of a plan into a path, a body or a command.
+// fill replaces the placeholders in a path, a body or a command by the ids of a plan.
 func (c *counter) fill(text string, s served) string {
 	return strings.NewReplacer("PLAN", string(s.plan.ID), "CHARGE", string(s.charge.ID), "CARD", string(s.spare.ID),
 		"DATE", c.now.AddDate(0, 1, 0).Format(time.DateOnly)).Replace(text)
 }
 
-// ask does it over HTTP.
+// ask performs the operation over HTTP.
 func (c *counter) ask(t *testing.T, op operator.Operation, want surfaceOf, s served) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.api+"/v1/"+c.fill(want.path, s), strings.NewReader(c.fill(want.body, s)))
@@ -171,7 +171,7 @@ func (c *counter) ask(t *testing.T, op operator.Operation, want surfaceOf, s ser
 	require.Equal(t, http.StatusOK, resp.StatusCode, "%s", op)
 }
 
-// run does it by command.
+// run performs the operation by command.
 func (c *counter) run(t *testing.T, op operator.Operation, want surfaceOf, s served) {
 	t.Helper()
 	var out, talk heard
@@ -181,7 +181,7 @@ func (c *counter) run(t *testing.T, op operator.Operation, want surfaceOf, s ser
 	require.Equal(t, exitOK, code, "%s: %s", op, talk.bytes())
 }
 
-// requireParty: every entry about the plan, and its last version, names who asked for the change.
+// requireParty requires every entry about the plan, and its last version, to name the actor.
 func (c *counter) requireParty(t *testing.T, s served, op operator.Operation, want billing.Party) {
 	t.Helper()
 	trail, err := billing.WholeTrail(t.Context(), c.store, s.plan.ID)
@@ -198,8 +198,8 @@ func (c *counter) requireParty(t *testing.T, s served, op operator.Operation, wa
 
 func noEnv(string) string { return "" }
 
-// written is what the database holds of a plan, without what differs between two that are alike:
-// ids, and the moment.
+// written returns the rows of a plan, without the values that differ between equal plans: ids and
+// times.
 func (c *counter) written(t *testing.T, s served) []string {
 	t.Helper()
 	ctx := t.Context()

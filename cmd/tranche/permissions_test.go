@@ -44,8 +44,8 @@ type keyWorld struct {
 	shop     string // the directory of the merchant's files
 }
 
-// newKeyWorld starts Tranche on an empty database with a key that has the given scopes and no
-// others. With PostgreSQL it has a Redis, as several processes need.
+// newKeyWorld starts Tranche on an empty database with a key that has only the given scopes. With
+// PostgreSQL it also has a Redis, as for several processes.
 func newKeyWorld(t *testing.T, databaseURL string, scopes []string) *keyWorld {
 	t.Helper()
 	sim := stripesim.New(stripesim.Options{
@@ -71,7 +71,7 @@ func newKeyWorld(t *testing.T, databaseURL string, scopes []string) *keyWorld {
 	return w
 }
 
-// command runs a command beside the process and returns what it said; an exit code other than 0 is
+// command runs a command next to the process and returns its outputs. An exit code other than 0 is
 // an error.
 func (w *keyWorld) command(args ...string) (string, error) {
 	var out, talk heard
@@ -83,7 +83,7 @@ func (w *keyWorld) command(args ...string) (string, error) {
 	return said, nil
 }
 
-// post sends a request of the merchant's server; a status other than 2xx is an error.
+// post sends a request like the merchant's server. A status other than 2xx is an error.
 func (w *keyWorld) post(path, body string) (handlers.PlanView, error) {
 	var plan handlers.PlanView
 	req, err := http.NewRequestWithContext(w.t.Context(), http.MethodPost, "http://"+w.app.Addr()+path, strings.NewReader(body))
@@ -142,7 +142,7 @@ func (w *keyWorld) stuck(ctx context.Context) error {
 	return err
 }
 
-// plan makes a plan, and has its customer pay the first payment or give the card.
+// plan creates a plan, and plays its customer, who makes the first payment or enters the card.
 func (w *keyWorld) plan(reference, kind, terms, card string) (handlers.PlanView, error) {
 	p, err := w.post("/v1/plans", fmt.Sprintf(`{"reference": %q, "kind": %q, "currency": "usd", %s, "customer": {"reference": "of-%s", "email": "ada@example.com"}}`,
 		reference, kind, terms, reference))
@@ -163,7 +163,7 @@ func (w *keyWorld) plan(reference, kind, terms, card string) (handlers.PlanView,
 	})
 }
 
-// collect has the plan's last charge fall due, and waits until it is paid.
+// collect makes the plan's last charge due, and waits until it is paid.
 func (w *keyWorld) collect(p handlers.PlanView) error {
 	s := w.app.Store()
 	charges, err := s.PlanCharges(w.t.Context(), p.ID)
@@ -190,7 +190,7 @@ const (
 	disputeCard = "4000000000000259"
 )
 
-// deeds are what Tranche does, each with what failed. They may run in any order.
+// deeds are Tranche's operations; each returns its error. They may run in any order.
 var deeds = map[string]func(w *keyWorld) error{
 	"a plan with a first payment": func(w *keyWorld) error {
 		for kind, terms := range map[string]string{
@@ -248,7 +248,7 @@ var deeds = map[string]func(w *keyWorld) error{
 		}
 		card, err := w.app.Store().Card(w.t.Context(), plan.CardID)
 		require.NoError(w.t, err)
-		detacher := jobs.Detacher{Store: w.app.Store(), Gateway: w.app.Gateway()} // which serve runs now and then
+		detacher := jobs.Detacher{Store: w.app.Store(), Gateway: w.app.Gateway()} // serve runs this periodically
 		if _, err := detacher.Run(w.t.Context(), w.app.Clock().Now()); err != nil {
 			return err
 		}
@@ -290,8 +290,7 @@ var deeds = map[string]func(w *keyWorld) error{
 	},
 }
 
-// lost is what fails without each permission, by the row's name in Stripe's dashboard: what the
-// list says, as Tranche does it.
+// lost lists the deeds that fail without each permission, by the row's name in Stripe's dashboard.
 var lost = map[string][]string{
 	"PaymentIntents":      {"a plan with a first payment"},
 	"SetupIntents":        {"a plan without a first payment"},
@@ -303,8 +302,7 @@ var lost = map[string][]string{
 	"Webhook Endpoints":   {"doctor's check of the endpoint"},
 }
 
-// TestPermissions_ExactlyTheListed runs everything under a key with the listed permissions and no
-// others.
+// TestPermissions_ExactlyTheListed runs all deeds with a key that has only the listed permissions.
 func TestPermissions_ExactlyTheListed(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(t *testing.T, url string) {
@@ -364,7 +362,7 @@ func (w *keyWorld) requireLost(p stripekey.Permission, scopes []string) {
 	require.Regexp(t, `(?m)^permissions +`+verdict+` +the key lacks the permission `+p.String()+`; without it .*edit the restricted key`, said)
 	require.Equal(t, 1, strings.Count(said, "the key lacks "), said)
 	failing := lost[p.Row]
-	if slices.Contains(scopes, p.Scope()+":read") && p.Row == "PaymentMethods" { // a customer is made with its first card
+	if slices.Contains(scopes, p.Scope()+":read") && p.Row == "PaymentMethods" { // a customer is created with its first card
 		failing = []string{"the removal of a card"}
 	}
 	for _, name := range failing {
@@ -374,13 +372,13 @@ func (w *keyWorld) requireLost(p stripekey.Permission, scopes []string) {
 			continue
 		}
 		require.ErrorContains(t, err, p.String(), name)
-		if strings.HasSuffix(p.Row, "Intents") { // which requests of the merchant's need
+		if strings.HasSuffix(p.Row, "Intents") { // the merchant's requests need it
 			require.ErrorContains(t, err, "502 ")
 			require.ErrorContains(t, err, `"code":"stripe_permission"`)
 		}
 		require.NotContains(t, err.Error(), "send the same request again")
 	}
-	if !p.Advisory && p.Row != "Events" { // which the command asks for, in a process of its own
+	if !p.Advisory && p.Row != "Events" { // the command, a separate process, requires it
 		require.Eventually(t, func() bool {
 			_, alarms := w.ready()
 			return strings.Contains(alarms, "permission_missing")

@@ -22,20 +22,20 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// startPatience is how long a process may take until it listens, or until it has stopped.
+// startPatience is the time limit for a process to start listening, or to stop.
 const startPatience = 20 * time.Second
 
 // process is a running binary. Both outputs are kept.
 type process struct {
 	name  string
-	addr  string // where it listens, once that is known
+	addr  string // its address, once known
 	admin string // its admin address, likewise
 	cmd   *exec.Cmd
 	said  *transcript
 	ended chan struct{} // closed once the process is gone
 }
 
-// startProcess runs the binary until the test ends, and shows what it said if the test failed.
+// startProcess runs the binary until the test ends, and shows its outputs if the test failed.
 func startProcess(t *testing.T, name string, env []string, args ...string) (*process, error) {
 	p := &process{name: name, cmd: exec.Command(binary(t), args...), said: &transcript{}, ended: make(chan struct{})}
 	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = env, p.said, p.said
@@ -52,7 +52,7 @@ func startProcess(t *testing.T, name string, env []string, args ...string) (*pro
 	return p, nil
 }
 
-// says waits until the process has said something, and returns the first group of the pattern.
+// says waits until the output of the process matches a pattern, and returns its first group.
 func (p *process) says(ctx context.Context, pattern *regexp.Regexp) (string, error) {
 	var found string
 	err := eventually(ctx, startPatience, func() error {
@@ -70,13 +70,13 @@ func (p *process) says(ctx context.Context, pattern *regexp.Regexp) (string, err
 	return found, err
 }
 
-// kill ends the process with SIGKILL, as a power cut would, and waits until it is gone.
+// kill ends the process with SIGKILL, like a power cut, and waits until it is gone.
 func (p *process) kill() {
 	_ = p.cmd.Process.Kill()
 	<-p.ended
 }
 
-// stop asks the process to end and requires that it does so in peace.
+// stop asks the process to end and requires a clean exit.
 func (p *process) stop(t *testing.T) {
 	t.Helper()
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
@@ -88,7 +88,7 @@ func (p *process) stop(t *testing.T) {
 	require.Zero(t, p.cmd.ProcessState.ExitCode(), "%s: %s", p.name, p.said.tail(2000))
 }
 
-// transcript is what a process said; it is safe for concurrent use.
+// transcript holds the output of a process; it is safe for concurrent use.
 type transcript struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -101,14 +101,14 @@ func (s *transcript) Write(p []byte) (int, error) {
 	return s.text.Write(p)
 }
 
-// String is everything so far.
+// String returns the whole output so far.
 func (s *transcript) String() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.text.String()
 }
 
-// tail is the end of it, at most n bytes, without the lines that only help to follow every step.
+// tail returns the end of the output, at most n bytes, without debug lines.
 func (s *transcript) tail(n int) string {
 	var b strings.Builder
 	for line := range strings.Lines(s.String()) {
@@ -122,7 +122,7 @@ func (s *transcript) tail(n int) string {
 // permanent is an error that more waiting can't fix.
 type permanent struct{ error }
 
-// eventually tries until it works, and returns the last error when time is up.
+// eventually repeats a call until it succeeds, and returns the last error when time is up.
 func eventually(ctx context.Context, within time.Duration, try func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
@@ -148,7 +148,7 @@ type gate struct {
 	behind atomic.Value // string: URL of the process
 }
 
-// newGate opens a gate for as long as the test runs.
+// newGate opens a gate until the test ends.
 func newGate(t *testing.T) *gate {
 	t.Helper()
 	g := &gate{}

@@ -16,22 +16,22 @@ import (
 	"tranche/internal/testenv"
 )
 
-// daysASecond is the pace of the calendar in these tests.
+// daysASecond is the speed of the clock in these tests.
 const daysASecond = 6 * 24 * 60 * 60
 
-// settleTime is how long these tests wait for what has to happen.
+// settleTime is the time limit for the expected results.
 const settleTime = 60 * time.Second
 
-// checkout is one customer of TestProcesses: the card, the plan, and what the merchant's server and
-// the customer do.
+// checkout is one customer of TestProcesses: the card, the plan, and the actions of the merchant's
+// server and the customer.
 type checkout struct {
 	card    string
 	request string // POST /v1/plans, DUE is three weeks ahead; empty: the merchant pays itself
-	newCard string // what the customer pays with when the saved card is declined a second time
+	newCard string // the card that the customer uses when the saved card is declined a second time
 }
 
-// TestProcesses runs the guide, from its second step to its seventh, for its five cards, against
-// one process for each role on PostgreSQL and Redis, with the simulator as the fourth.
+// TestProcesses runs steps two to seven of Stripe's guide, for its five cards, against one process
+// for each role on PostgreSQL and Redis, and the simulator.
 func TestProcesses(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, daysASecond, "DATABASE_URL="+testenv.Postgres(t), "REDIS_URL="+testenv.Redis(t))
@@ -108,7 +108,7 @@ func requireSplit(t *testing.T, r *rig, roles []*process) {
 	require.Contains(t, string(answer), `"field":"parts"`)
 }
 
-// run is the life of one plan.
+// run performs all steps of one plan.
 func (c checkout) run(t *testing.T, r *rig, reference string) {
 	ctx := t.Context()
 	secret := c.begin(t, r, reference)
@@ -147,7 +147,7 @@ func (c checkout) run(t *testing.T, r *rig, reference string) {
 	})
 }
 
-// begin makes the plan, or the PaymentIntent that asks for one, and returns the client secret for
+// begin creates the plan, or a PaymentIntent that requests one, and returns the client secret for
 // the checkout.
 func (c checkout) begin(t *testing.T, r *rig, reference string) string {
 	t.Helper()
@@ -164,7 +164,7 @@ func (c checkout) begin(t *testing.T, r *rig, reference string) string {
 	return made.First.ClientSecret
 }
 
-// wait reads the plan until it is as wanted.
+// wait reads the plan until it meets a condition.
 func (c checkout) wait(t *testing.T, r *rig, reference string, done func(p ledgerPlan) bool) ledgerPlan {
 	t.Helper()
 	var list struct{ Data []ledgerPlan }
@@ -184,13 +184,13 @@ func (c checkout) wait(t *testing.T, r *rig, reference string, done func(p ledge
 	return list.Data[0]
 }
 
-// finish waits for the end, and wants what the guide says of the card.
+// finish waits for the end of the plan, and requires the guide's result for the card.
 func (c checkout) finish(t *testing.T, r *rig, reference string, done func(p ledgerPlan) bool) {
 	t.Helper()
 	guide[c.card[12:]](t, c.wait(t, r, reference, done))
 }
 
-// requireCardSaved lists the customer's cards as the guide's sixth step does.
+// requireCardSaved lists the customer's cards, as in the guide's sixth step.
 func requireCardSaved(t *testing.T, r *rig, customer, last4 string) {
 	t.Helper()
 	var cards struct {
@@ -202,7 +202,7 @@ func requireCardSaved(t *testing.T, r *rig, customer, last4 string) {
 	require.Equal(t, last4, cards.Data[0].Card.Last4)
 }
 
-// linkInNotice finds the PaymentIntent in the link to the shop.
+// linkInNotice matches the PaymentIntent in the link to the shop.
 var linkInNotice = regexp.MustCompile(`https://shop\.example/pay\?intent=(pi_\w+)`)
 
 // comeBack is the guide's seventh step: the customer follows the link in a notice. The shop's page
@@ -223,8 +223,8 @@ func (c checkout) comeBack(t *testing.T, r *rig, n ledgerNotice) {
 	require.NoError(t, r.pay(t.Context(), pi.ClientSecret, details))
 }
 
-// requireLedgerAgrees compares everything that Tranche says, over HTTP, with the simulator's
-// record. It returns what recount does.
+// requireLedgerAgrees compares Tranche's ledger, read over HTTP, with the simulator's record. It
+// returns the result of recount.
 func requireLedgerAgrees(t *testing.T, r *rig, plans int, noticeStatus string) (forgotten int) {
 	t.Helper()
 	ctx := t.Context()

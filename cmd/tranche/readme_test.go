@@ -13,8 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// insideReadme is set for what TestReadmeCommands runs, should that ever come to run the tests
-// again.
+// insideReadme is set for the commands of TestReadmeCommands, in case they run the tests again.
 const insideReadme = "TRANCHE_INSIDE_README_TEST"
 
 // TestReadmeCommands follows the README in a fresh clone of the repository, with Go, git, make and
@@ -55,10 +54,10 @@ func TestReadmeCommands(t *testing.T) {
 	}
 }
 
-// racedTests is the run of the tests with the race detector, and the packages that it leaves out.
+// racedTests matches the run of the tests with the race detector, and the packages it excludes.
 var racedTests = regexp.MustCompile(`bin/testreport \. -- -race -shuffle=on -timeout=\w+ \$\(go list \./\.\.\. \| grep -vxE '([^']*)'\)`)
 
-// startCommands are the lines of the first fenced block under the heading "## Start".
+// startCommands returns the lines of the first fenced block under the heading "## Start".
 func startCommands(t *testing.T, readme string) []string {
 	t.Helper()
 	_, start, found := strings.Cut("\n"+readme, "\n## Start\n")
@@ -78,8 +77,7 @@ func startCommands(t *testing.T, readme string) []string {
 	return commands
 }
 
-// freshCopy copies what a commit of everything would hold: no binary, no database, nothing that git
-// ignores.
+// freshCopy copies the files that a commit would hold: no binary, no database, no ignored file.
 func freshCopy(t *testing.T, root string) string {
 	t.Helper()
 	clone := t.TempDir()
@@ -97,8 +95,8 @@ func freshCopy(t *testing.T, root string) string {
 	return clone
 }
 
-// sources lists the files that belong to the repository; in an unpacked archive, those that are not
-// built.
+// sources lists the files of the repository, or the files that are not built in an unpacked
+// archive.
 func sources(t *testing.T, root string) []string {
 	t.Helper()
 	if _, err := os.Stat(filepath.Join(root, ".git")); err == nil {
@@ -149,7 +147,7 @@ func strangersEnv(t *testing.T) []string {
 	return env
 }
 
-// modules finds the folders that hold a module, as paths from the root.
+// modules returns the folders that hold a module, as paths from the root.
 func modules(t *testing.T, root string) []string {
 	t.Helper()
 	var found []string

@@ -16,7 +16,7 @@ import (
 	"tranche/internal/stripesim"
 )
 
-// desk runs commands in the process, on a database and a Stripe of the test's own.
+// desk runs commands in the process, on the test's own database and Stripe simulator.
 type desk struct {
 	t   *testing.T
 	sim *stripesim.Server
@@ -33,7 +33,7 @@ func newDesk(t *testing.T) *desk {
 	}}
 }
 
-// run runs a command and returns its exit code and what it said.
+// run runs a command and returns its exit code and outputs.
 func (d *desk) run(args ...string) (code int, out, talk string) {
 	d.t.Helper()
 	var data, words bytes.Buffer
@@ -52,7 +52,7 @@ func (d *desk) read(into any, args ...string) int {
 	return code
 }
 
-// post sends a form to Stripe as the merchant does.
+// post sends a form to Stripe like the merchant.
 func (d *desk) post(path string, fields ...string) (id string) {
 	d.t.Helper()
 	form := url.Values{}
@@ -72,7 +72,7 @@ func (d *desk) post(path string, fields ...string) (id string) {
 	return made.ID
 }
 
-// paid makes a PaymentIntent with metadata and pays it.
+// paid creates a PaymentIntent with metadata and pays it.
 func (d *desk) paid(metadata ...string) string {
 	d.t.Helper()
 	return d.post("/v1/payment_intents", append([]string{"amount", "5000", "currency", "usd", "confirm", "true",
@@ -111,7 +111,7 @@ func TestEventsAreFetchedShownAndRetried(t *testing.T) {
 	require.EqualValues(t, "pending", list.Data[0].Status)
 }
 
-// TestABackfillThatEndsEarlySaysSo has Stripe go away after the first page of events.
+// TestABackfillThatEndsEarlySaysSo: Stripe stops answering after the first page of events.
 func TestABackfillThatEndsEarlySaysSo(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)

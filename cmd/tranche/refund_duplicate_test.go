@@ -13,7 +13,7 @@ import (
 	"tranche/internal/testenv"
 )
 
-// paidTwice is a plan whose first charge has a second payment that waits for an answer.
+// paidTwice stores a plan whose first charge has a second payment with an open incident.
 func (c *counter) paidTwice(t *testing.T) served {
 	t.Helper()
 	s := c.customer(t, operator.OpPause, surfaceOf{})

@@ -15,7 +15,7 @@ import (
 	"tranche/internal/testenv"
 )
 
-// inFolder runs a command of a shell in a folder.
+// inFolder runs a shell command in a folder.
 func inFolder(t *testing.T, dir, command string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "sh", "-euc", command)
@@ -24,7 +24,7 @@ func inFolder(t *testing.T, dir, command string) {
 	require.NoError(t, err, "%s\n%s", command, out)
 }
 
-// TestRestoreCheck_PaidAfterTheBackup pays for a plan that the backup does not hold.
+// TestRestoreCheck_PaidAfterTheBackup lists a payment of a plan that the backup does not hold.
 func TestRestoreCheck_PaidAfterTheBackup(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -69,7 +69,7 @@ func TestRestoreCheck_PaidAfterTheBackup(t *testing.T) {
 	require.Regexp(t, "(?m)^"+missing, out)
 }
 
-// TestRestoreCheck_DatabaseWentBack shows a loss until Stripe's record is caught up, and after.
+// TestRestoreCheck_DatabaseWentBack shows a loss before and after the catch-up with Stripe.
 func TestRestoreCheck_DatabaseWentBack(t *testing.T) {
 	t.Parallel()
 	database := testenv.SQLite(t)

@@ -22,14 +22,14 @@ import (
 	"tranche/internal/testenv"
 )
 
-// The secrets of the processes in these tests. None may ever be said.
+// The secrets of the processes in these tests. No output may hold them.
 const (
 	rigStripeKey     = "sk_test_keyOfTheRig"
 	rigWebhookSecret = "whsec_secretOfTheRig"
 	rigAPIKey        = "api-key-of-the-rig-and-of-its-tests"
 )
 
-// rigReturnURL is the shop's page that mails link to.
+// rigReturnURL is the page of the shop in the links of mails.
 const rigReturnURL = "https://shop.example/pay?intent={payment_intent}"
 
 // rig is Tranche and its environment in separate processes: the simulator, and the serve processes
@@ -37,9 +37,9 @@ const rigReturnURL = "https://shop.example/pay?intent={payment_intent}"
 // browsers.
 type rig struct {
 	t       *testing.T
-	gate    *gate  // where Stripe and the merchant find Tranche
-	sim     string // where the merchant and the browsers find Stripe
-	wire    *wire  // where Tranche finds Stripe
+	gate    *gate  // Tranche's address for Stripe and the merchant
+	sim     string // Stripe's address for the merchant and the browsers
+	wire    *wire  // Stripe's address for Tranche
 	clock   clock.Clock
 	env     []string // of serve processes
 	browser *stripesim.Browser
@@ -60,8 +60,8 @@ func eachDatabase(t *testing.T, test func(t *testing.T, databaseURL string)) {
 	}
 }
 
-// newRig starts the simulator. rate is how many seconds the clock moves in one; vars are settings
-// of serve beside those that every rig has.
+// newRig starts the simulator. rate is the speed of the clock; vars are settings of serve in
+// addition to the settings of every rig.
 func newRig(t *testing.T, rate float64, vars ...string) *rig {
 	t.Helper()
 	r := &rig{t: t, gate: newGate(t), clock: clock.New(time.Now().UTC(), rate, nil)}
@@ -86,9 +86,9 @@ var listening = regexp.MustCompile(`"addr":"([^"]+)"`)
 // listeningAdmin finds the admin address in the same line.
 var listeningAdmin = regexp.MustCompile(`"admin_addr":"([^"]+)"`)
 
-// serve starts a serve process with the given roles, all of them if there are none, and waits until
-// it listens. One that takes webhooks is put behind the gate. It may be called beside other work,
-// and so fails by an error.
+// serve starts a serve process with the given roles, by default all, and waits until it listens. A
+// process that takes webhooks is put behind the gate. serve returns an error, so that it can be
+// called from any goroutine.
 func (r *rig) serve(ctx context.Context, roles ...string) (*process, error) {
 	args := []string{"serve"}
 	name := "serve"
@@ -111,7 +111,7 @@ func (r *rig) serve(ctx context.Context, roles ...string) (*process, error) {
 	return p, err
 }
 
-// requireNoSecrets wants that no process said a secret, or a client secret.
+// requireNoSecrets requires that no process printed a secret or a client secret.
 func (r *rig) requireNoSecrets(t *testing.T) {
 	t.Helper()
 	for _, p := range r.all {
@@ -124,8 +124,8 @@ func (r *rig) requireNoSecrets(t *testing.T) {
 	}
 }
 
-// call sends a request as the merchant's server does, and reads the answer, which is to have a
-// status of 2xx.
+// call sends a request like the merchant's server, and reads the answer. A status other than 2xx is
+// an error.
 func (r *rig) call(ctx context.Context, method, target string, header http.Header, body string, into any) error {
 	status, answer, err := r.send(ctx, method, target, header, body)
 	if err != nil {
@@ -141,7 +141,7 @@ func (r *rig) call(ctx context.Context, method, target string, header http.Heade
 	return json.Unmarshal(answer, into)
 }
 
-// send sends a request and returns the answer as it came.
+// send sends a request and returns the raw answer.
 func (r *rig) send(ctx context.Context, method, target string, header http.Header, body string) (status int, answer []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -209,7 +209,7 @@ func (r *rig) notices(ctx context.Context, query url.Values) ([]ledgerNotice, er
 	}
 }
 
-// simState is what the simulator holds, as far as these tests look.
+// simState is the part of the simulator's state that these tests check.
 type simState struct {
 	PaymentIntents []stripeIntent `json:"payment_intents"`
 	Charges        []stripeCharge `json:"charges"`
@@ -245,19 +245,19 @@ func (r *rig) pay(ctx context.Context, clientSecret string, details stripesim.Pa
 	return nil
 }
 
-// installments is the JSON of a plan of equal parts for a customer of the plan's name.
+// installments returns the JSON of a plan of equal parts, for a customer with the plan's name.
 func installments(reference, currency string, total, parts int, every string) string {
 	return fmt.Sprintf(`{"reference": %q, "kind": "installments", "currency": %q, "total": %d, "parts": %d, "every": %q, "customer": %s}`,
 		reference, currency, total, parts, every, customerOf(reference))
 }
 
-// customerOf is the JSON of the customer of a plan.
+// customerOf returns the JSON of the customer of a plan.
 func customerOf(reference string) string {
 	return fmt.Sprintf(`{"reference": "customer-of-%[1]s", "email": "%[1]s@example.com", "timezone": "Europe/Berlin"}`, reference)
 }
 
-// ownIntent makes a PaymentIntent at Stripe that asks for a plan by its metadata, as a merchant
-// does who does not call Tranche's API, and returns its client secret.
+// ownIntent creates a PaymentIntent at Stripe whose metadata requests a plan, like a merchant who
+// does not call Tranche's API, and returns its client secret.
 func (r *rig) ownIntent(ctx context.Context, reference string, first, total, parts int, every string) (string, error) {
 	form := url.Values{
 		"amount": {strconv.Itoa(first)}, "currency": {"usd"}, "payment_method_types[]": {"card"}, "setup_future_usage": {"off_session"},

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The keys that the rotation goes through.
+// The keys of the rotation.
 const (
 	firstSecretKey  = "first-secret-key-of-32-characters"
 	secondSecretKey = "second-secret-key-of-32-characters"
@@ -25,8 +25,8 @@ const (
 	secondAPIKey    = "second-api-key-of-the-rig-for-tests"
 )
 
-// rotation is a merchant whose keys are rotated: one serve process after another on one database,
-// an endpoint that is sent messages, and a link that a customer has.
+// rotation is a merchant whose keys are rotated: successive serve processes on one database, an
+// endpoint that receives messages, and a customer's link.
 type rotation struct {
 	*rig
 	t        *testing.T
@@ -57,7 +57,7 @@ func TestRotation(t *testing.T) {
 	r.delivers(rigAPIKey)
 	r.makeLink()
 
-	r.restart(firstSecretKey+","+secondSecretKey, secondAPIKey+","+rigAPIKey) // where there are several processes: each knows the new key first
+	r.restart(firstSecretKey+","+secondSecretKey, secondAPIKey+","+rigAPIKey) // with several processes: each knows the new key first
 	r.delivers(rigAPIKey)
 	r.delivers(secondAPIKey)
 	r.requireDoctor(`secrets +ok +1 secrets of endpoints are sealed with the newest key`)
@@ -88,8 +88,8 @@ func TestRotation(t *testing.T) {
 	}
 }
 
-// loseKey restarts with a key that opens nothing: the alarm is raised, another endpoint goes on,
-// and one rotation is enough.
+// loseKey restarts with a key that opens nothing: the alarm is raised, another endpoint still gets
+// messages, and one rotation fixes the fault.
 func (r *rotation) loseKey() {
 	r.restart(thirdSecretKey, secondAPIKey)
 	r.addEndpoint("/other")
@@ -120,7 +120,7 @@ func (r *rotation) loseKey() {
 	r.opens()
 }
 
-// restart ends the process that serves and starts one with these keys.
+// restart ends the serve process and starts another with these keys.
 func (r *rotation) restart(secretKeys, apiKeys string) {
 	if r.serving != nil {
 		r.serving.stop(r.t)
@@ -131,7 +131,7 @@ func (r *rotation) restart(secretKeys, apiKeys string) {
 	require.NoError(r.t, err)
 }
 
-// ServeHTTP is the endpoint: it takes messages that verify, and no others.
+// ServeHTTP is the endpoint: it accepts only messages that verify.
 func (r *rotation) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	body, _ := io.ReadAll(req.Body)
 	r.mu.Lock()
@@ -159,7 +159,7 @@ func (r *rotation) addEndpoint(path string) string {
 	return made.ID
 }
 
-// makePlan makes a plan with an API key and returns its reference.
+// makePlan creates a plan with an API key and returns its reference.
 func (r *rotation) makePlan(apiKey string) string {
 	r.plans++
 	reference := fmt.Sprintf("order-%d", r.plans)
@@ -170,13 +170,13 @@ func (r *rotation) makePlan(apiKey string) string {
 	return reference
 }
 
-// delivers requires that the endpoint takes the message of a new plan, and that the link opens.
+// delivers requires that the endpoint accepts the message of a new plan, and that the link opens.
 func (r *rotation) delivers(apiKey string) {
 	r.awaits("/hook", r.makePlan(apiKey))
 	r.opens()
 }
 
-// awaits requires that the endpoint at a path takes the message of a plan.
+// awaits requires that the endpoint at a path accepts the message of a plan.
 func (r *rotation) awaits(path, reference string) {
 	require.NoError(r.t, eventually(r.t.Context(), settleTime, func() error {
 		r.mu.Lock()
@@ -211,7 +211,7 @@ func (r *rotation) status(path, apiKey string) int {
 	return status
 }
 
-// rotatedDelivery is what a delivery of the endpoint says of itself.
+// rotatedDelivery is the JSON of a delivery to the endpoint.
 type rotatedDelivery struct {
 	Attempts  int
 	LastError string `json:"last_error"`
@@ -233,7 +233,7 @@ func (r *rotation) requireDoctor(line string) {
 	require.Regexp(r.t, `(?m)^`+line, said)
 }
 
-// command runs a command with the settings of the process that serves, and returns what it printed.
+// command runs a command with the settings of the serve process, and returns its output.
 func (r *rotation) command(args ...string) (int, string) {
 	env := map[string]string{}
 	for _, setting := range r.env {

@@ -26,7 +26,7 @@ func TestCommandLine(t *testing.T) {
 			server := httptest.NewServer(sim)
 			env.Defer(func() { server.Close(); sim.Close() })
 			env.Setenv("SIM", server.URL)
-			env.Setenv("CLOSED", "127.0.0.1:1") // a port that programs do not get
+			env.Setenv("CLOSED", "127.0.0.1:1") // a port that the system does not assign to programs
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"exits": exits, "capture": capture},
@@ -66,7 +66,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// capture keeps what the last command printed and a pattern finds first: `capture ID 'ep_\w+'`.
+// capture stores the first match of a pattern in the last command's output: `capture ID 'ep_\w+'`.
 func capture(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: capture NAME PATTERN")

@@ -25,7 +25,7 @@ import (
 	"tranche/internal/stripesim"
 )
 
-// secretRoad is the whole of Tranche in this process, with seeded secrets, and all that it says.
+// secretRoad is all of Tranche in this process, with seeded secrets and all its outputs.
 type secretRoad struct {
 	t       *testing.T
 	dir     string
@@ -38,7 +38,7 @@ type secretRoad struct {
 	url     string
 
 	log, commands *heard
-	answers       heard // of the API, but for those that hand out a client secret, or an endpoint's
+	answers       heard // of the API, except answers that hold a client secret or an endpoint's secret
 
 	receiver *unkindReceiver
 }
@@ -85,7 +85,7 @@ func newSecretRoad(t *testing.T) *secretRoad {
 	return r
 }
 
-// serve runs `tranche serve` here, and returns what stops it.
+// serve runs `tranche serve` in this process, and returns the function that stops it.
 func (r *secretRoad) serve() (stop func() error) {
 	r.t.Helper()
 	ctx, cancel := context.WithCancel(r.t.Context())
@@ -115,7 +115,7 @@ func (r *secretRoad) getenv(change map[string]string) func(string) string {
 	return func(name string) string { return env[name] }
 }
 
-// command runs a command here and keeps what it says.
+// command runs a command in this process and keeps its outputs.
 func (r *secretRoad) command(change map[string]string, in string, args ...string) (code int, out string) {
 	r.t.Helper()
 	var said heard
@@ -123,8 +123,7 @@ func (r *secretRoad) command(change map[string]string, in string, args ...string
 	return code, string(said.bytes())
 }
 
-// send sends a request to Tranche and keeps the answer, unless it is one that hands out a client
-// secret.
+// send sends a request to Tranche and keeps the answer, unless the answer holds a client secret.
 func (r *secretRoad) send(method, path string, header http.Header, body string) (int, []byte) {
 	r.t.Helper()
 	return r.sendTo(r.url, method, path, header, body)
@@ -165,7 +164,7 @@ func (r *secretRoad) addEndpoint() {
 	r.receiver.secret = strings.TrimPrefix(made.Secret, "whsec_")
 }
 
-// badRequests asks for what can't be given, with secrets where they do not belong.
+// badRequests sends invalid requests, with secrets in wrong places.
 func (r *secretRoad) badRequests() {
 	wrong := http.Header{"Authorization": {"Bearer SEEDED-key-of-another"}}
 	for _, path := range []string{
@@ -183,7 +182,7 @@ func (r *secretRoad) badRequests() {
 	}
 }
 
-// badWebhooks sends what did not come from Stripe, and what Stripe would not send.
+// badWebhooks sends webhooks that are not from Stripe, and events that Stripe would not send.
 func (r *secretRoad) badWebhooks() {
 	secret := `"client_secret": "pi_9_secret_SEEDEDhook", "number": "4242424242424242"`
 	sign := func(body string) string {
@@ -206,7 +205,7 @@ func (r *secretRoad) badWebhooks() {
 	}
 }
 
-// badSettings starts with secrets that can't be used, and services that are not there.
+// badSettings starts serve with invalid secrets, and with unavailable services.
 func (r *secretRoad) badSettings() {
 	for name, change := range map[string]map[string]string{
 		"key":      {"STRIPE_SECRET_KEY": "pk_test_SEEDEDwrong kind"},
@@ -222,21 +221,21 @@ func (r *secretRoad) badSettings() {
 		require.NotEqual(r.t, exitOK, code, name)
 		code, _ = r.command(change, "", "doctor", "--json")
 		require.NotEqual(r.t, exitOK, code, name)
-		if name != "stripe" && name != "account" { // with these it starts, and waits
+		if name != "stripe" && name != "account" { // with these settings it starts, and waits
 			code, _ = r.command(change, "", "serve")
 			require.NotEqual(r.t, exitOK, code, name)
 		}
 		code, _ = r.command(change, "", "reconcile")
 		require.True(r.t, code != exitOK || name != "key" && name != "database" && name != "stripe" && name != "account", name)
-		if code != exitOK { // else it would hand out a client secret, as it is asked to
+		if code != exitOK { // otherwise it prints a client secret, as intended
 			code, _ = r.command(change, installments("bad-"+name, "usd", 9000, 3, "1 week"), "plan", "create", "--file", "-")
 			require.NotEqual(r.t, exitOK, code, name)
 		}
 	}
 }
 
-// liveThroughPlans makes plans with cards that are taken, declined later and asked to authenticate,
-// while answers are lost.
+// liveThroughPlans creates plans with cards that succeed, are declined later or require
+// authentication, while answers are lost.
 func (r *secretRoad) liveThroughPlans() {
 	ctx := r.t.Context()
 	for _, f := range []stripesim.FaultRule{
@@ -279,7 +278,7 @@ func (r *secretRoad) liveThroughPlans() {
 	}
 }
 
-// wait waits until there was something of everything: payments, declines, lost answers and mails.
+// wait waits until payments, declines, lost answers and mails have occurred.
 func (r *secretRoad) wait() {
 	r.t.Helper()
 	s := r.store()
@@ -303,7 +302,7 @@ func (r *secretRoad) wait() {
 	}, 2*time.Minute, 100*time.Millisecond)
 }
 
-// store opens the database beside the one who serves.
+// store opens the database a second time, next to serve.
 func (r *secretRoad) store() interface {
 	billing.Store
 	billing.ChargeLister
@@ -315,7 +314,7 @@ func (r *secretRoad) store() interface {
 	return s
 }
 
-// runCommands runs every command that shows something, for people and for programs.
+// runCommands runs every command with an output, for people and for programs.
 func (r *secretRoad) runCommands() {
 	s := r.store()
 	events, err := s.Events(r.t.Context(), billing.EventFilter{})
@@ -352,7 +351,7 @@ func (r *secretRoad) runCommands() {
 	r.command(nil, "", "charge", "retry", string(charges[0].ID), "--yes")
 }
 
-// leaks looks through all that came out of Tranche.
+// leaks searches all of Tranche's outputs.
 func (r *secretRoad) leaks(s *sieve) []leak {
 	r.t.Helper()
 	mails, _ := r.mail.taken()
@@ -385,7 +384,7 @@ func (r *secretRoad) leaks(s *sieve) []leak {
 	return found
 }
 
-// TestTheSieveFindsWhatIsPlanted shows that an empty answer of the test above means something.
+// TestTheSieveFindsWhatIsPlanted shows that the test above can fail.
 func TestTheSieveFindsWhatIsPlanted(t *testing.T) {
 	t.Parallel()
 	s := newSieve()

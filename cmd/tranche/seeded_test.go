@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The secrets of the test, each so that it can't be met by chance.
+// The secrets of the test. None can occur by chance.
 const (
 	seededKey      = "rk_test_SEEDEDrestrictedKey"
 	seededOldKey   = "sk_test_SEEDEDsecretKey"
@@ -34,7 +34,7 @@ const (
 	seededCVC      = "731"
 )
 
-// seededPANs are the numbers that customers type in.
+// seededPANs are the card numbers that customers enter.
 func seededPANs() []string {
 	return []string{"4242424242424242", "4000000000000341", "4000002500003155", "4000000000009995"}
 }
@@ -48,8 +48,8 @@ type sieve struct {
 	patterns []*regexp.Regexp
 }
 
-// newSieve knows the seeded secrets, and those whose shape gives them away: client secrets, keys
-// and a card's check number where one would be written.
+// newSieve finds the seeded secrets, and secrets of a known form: client secrets, keys and a card's
+// check number in its usual fields.
 func newSieve() *sieve {
 	s := &sieve{exact: append(seededPANs(), "SEEDED")} // every seeded secret holds this word
 	for _, shape := range []string{`(pi|seti)_\w+_secret_\w+`, `\b(sk|rk)_(test|live)_\w{6,}`, `whsec_\w{6,}`, `(?i)cvc\W{1,8}` + seededCVC} {
@@ -58,7 +58,7 @@ func newSieve() *sieve {
 	return s
 }
 
-// find lists the secrets in a text, with what stands around them.
+// find lists the secrets in a text, with the surrounding text.
 func (s *sieve) find(where string, text []byte) (leaks []leak) {
 	for _, secret := range s.exact {
 		if at := bytes.Index(text, []byte(secret)); at >= 0 {
@@ -77,7 +77,7 @@ func around(text []byte, at, length int) string {
 	return fmt.Sprintf("%q", text[max(at-60, 0):min(at+length+20, len(text))])
 }
 
-// heard keeps what a process says. Several may write.
+// heard keeps the outputs of a process. It is safe for concurrent use.
 type heard struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -96,9 +96,9 @@ func (s *heard) bytes() []byte {
 	return bytes.Clone(s.text.Bytes())
 }
 
-// unkindStripe stands before the simulator. It keeps the URLs of what it is asked, and for one
-// request in a few answers as the most careless server would: with the key, the client secret and
-// the card in the text.
+// unkindStripe is a proxy in front of the simulator. It keeps the URLs of all requests, and answers
+// every few requests like a careless server: with the key, the client secret and the card in the
+// text.
 type unkindStripe struct {
 	*httptest.Server
 	mu    sync.Mutex
@@ -106,7 +106,7 @@ type unkindStripe struct {
 	posts int
 }
 
-// carelessEvery is how many POSTs there are to a careless answer.
+// carelessEvery is the number of POSTs for each careless answer.
 const carelessEvery = 5
 
 func newUnkindStripe(t *testing.T, sim string) *unkindStripe {
@@ -193,10 +193,10 @@ func (m *unkindMail) taken() (mails []byte, count int) {
 // unkindSession is one connection to it.
 type unkindSession struct{ server *unkindMail }
 
-// AuthMechanisms offers the one that sends the password as it is.
+// AuthMechanisms offers the mechanism that sends the password in clear text.
 func (*unkindSession) AuthMechanisms() []string { return []string{sasl.Plain} }
 
-// Auth takes the password, but not the first time.
+// Auth accepts the password, except the first time.
 func (s *unkindSession) Auth(string) (sasl.Server, error) {
 	return sasl.NewPlainServer(func(_, _, password string) error {
 		s.server.mu.Lock()
@@ -209,10 +209,10 @@ func (s *unkindSession) Auth(string) (sasl.Server, error) {
 	}), nil
 }
 
-// Mail takes any sender.
+// Mail accepts any sender.
 func (*unkindSession) Mail(string, *smtp.MailOptions) error { return nil }
 
-// Rcpt takes any recipient.
+// Rcpt accepts any recipient.
 func (*unkindSession) Rcpt(string, *smtp.RcptOptions) error { return nil }
 
 // Data keeps the mail.

@@ -14,8 +14,8 @@ import (
 	"tranche/internal/stripesim"
 )
 
-// TestServe_DeadServer: a process that cannot be reached any more ends, so that its supervisor
-// starts it again.
+// TestServe_DeadServer: a process that can no longer be reached exits, so that its supervisor
+// restarts it.
 func TestServe_DeadServer(t *testing.T) {
 	t.Parallel()
 	sim := stripesim.New(stripesim.Options{})
@@ -51,7 +51,7 @@ func TestServe_DeadServer(t *testing.T) {
 	require.Contains(t, string(log.bytes()), "the HTTP server on TRANCHE_ADDR")
 }
 
-// shutListener ends the listening socket of a port of this process, as a fault of the kernel would.
+// shutListener closes the listening socket of a port of this process, like a fault of the kernel.
 func shutListener(t *testing.T, port int) {
 	t.Helper()
 	for fd := range 4096 {

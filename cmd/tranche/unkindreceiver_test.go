@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// unkindReceiver is an endpoint of the merchant's that keeps what it gets, and for one message in a
-// few answers with all that it was sent.
+// unkindReceiver is a merchant's endpoint that keeps all messages, and answers every few messages
+// with their whole content.
 type unkindReceiver struct {
 	*httptest.Server
 	heard

@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// wire lies between Tranche and Stripe. It can be slow, lose a request or lose an answer. A request
-// that it delivers is carried out even if the sender is killed meanwhile, as it is at Stripe.
+// wire is the connection between Tranche and Stripe. It can be slow, lose a request or lose an
+// answer. A delivered request is executed even if the sender is killed meanwhile, as at Stripe.
 type wire struct {
 	URL string
 
@@ -23,11 +23,11 @@ type wire struct {
 	payment fate
 }
 
-// fate is what becomes of one request: it is carried out when deliver is called, and answered when
-// true is returned. ctx ends when the sender is gone.
+// fate decides about one request: the request is executed when deliver is called, and answered if
+// fate returns true. ctx ends when the sender is gone.
 type fate func(ctx context.Context, r *http.Request, deliver func()) (answer bool)
 
-// newWire lays a wire to the simulator for as long as the test runs.
+// newWire opens a wire to the simulator until the test ends.
 func newWire(t *testing.T, sim string) *wire {
 	t.Helper()
 	w := &wire{}
@@ -62,8 +62,7 @@ func (w *wire) onPayment(f fate) {
 	w.payment = f
 }
 
-// deliverTo has a request carried out at Stripe, whether or not its sender lives, and writes the
-// answer.
+// deliverTo executes a request at Stripe, even if its sender is gone, and writes the answer.
 func deliverTo(rw http.ResponseWriter, r *http.Request, sim string, body []byte) {
 	req, err := http.NewRequestWithContext(context.WithoutCancel(r.Context()), r.Method, sim+r.URL.RequestURI(), bytes.NewReader(body))
 	if err != nil {
