@@ -165,15 +165,20 @@ func (m *wokenMail) Send(ctx context.Context, mail billing.Mail) (billing.Delive
 func TestSendNotice_WokenWhileSent(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plans := b.declinedTogether("sub-1", "sub-2")
-		n := b.told(plans[0], billing.NoticePaymentFailed)[0]
-		require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error {
+		for _, id := range plans {
+			n := b.told(id, billing.NoticePaymentFailed)[0]
 			n.Reason = billing.WaitsForOthers
-			return tx.UpdateNotice(b.t.Context(), n)
-		}))
+			require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error { return tx.UpdateNotice(b.t.Context(), n) }))
+		}
 		b.mails.fail = nil
 		sent := len(b.mails.mails)
-		b.worker.Mailer = &wokenMail{outbox: b.mails, bench: b, customer: n.CustomerID}
-		require.NoError(b.t, b.worker.SendNotice(b.t.Context(), string(n.ID), n.Lease))
+		b.worker.Mailer = &wokenMail{outbox: b.mails, bench: b, customer: b.charge(plans[0], 2).CustomerID}
+		b.setNow(b.Now().Add(2 * time.Hour))
+		claims, err := b.store.ClaimNotices(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 100)
+		require.NoError(b.t, err)
+		for _, c := range claims {
+			require.NoError(b.t, b.worker.SendNotice(b.t.Context(), string(c.NoticeID), c.Lease))
+		}
 		require.Len(b.t, b.mails.mails[sent:], 1)
 	})
 }
