@@ -93,7 +93,7 @@ func TestWhatMustNotBeTriedIsRefusedWithTheReason(t *testing.T) {
 	for why, change := range map[string]func(*story){
 		"it is succeeded":                        func(st *story) { st.charge.Status = billing.ChargeSucceeded },
 		"it is canceled":                         func(st *story) { st.charge.Status = billing.ChargeCanceled },
-		"a new one could pay twice":              func(st *story) { st.charge.Status = billing.ChargeCollecting },
+		"a new one could charge twice":           func(st *story) { st.charge.Status = billing.ChargeCollecting },
 		"the outcome of attempt 1 is not known":  func(st *story) { st.attempt = billing.OutcomeUnknown },
 		"the outcome of attempt 1 is not known ": func(st *story) { st.attempt = billing.OutcomeProcessing },
 		"is paused":                              func(st *story) { st.plan.Status = billing.PlanPaused },
