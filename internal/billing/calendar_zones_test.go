@@ -180,7 +180,7 @@ func TestRecurrencesKeepTheirDates(t *testing.T) {
 			require.Equal(t, r.Every.Date(r.Anchor, i+1), billing.DateOf(c.DueAt, loc), "a charge falls on its own date")
 			require.Equal(t, int64(100), c.Amount)
 		}
-		require.Equal(t, list, r.Upcoming(n, loc, billing.Holidays{}), "the same dates with and without an end")
+		require.Equal(t, list, r.Upcoming(n, loc, billing.Holidays{}), "the same dates as without a limit")
 		require.True(t, slices.IsSortedFunc(list, func(a, b billing.ChargeDraft) int { return a.DueAt.Compare(b.DueAt) }))
 	})
 }

@@ -107,10 +107,10 @@ func NewSetupRequest(plan PlanID, canceled, customer string) SetupRequest {
 	return SetupRequest{Key: key, Customer: customer}
 }
 
-// Alone is the request without its Stripe customer, under a key of its own.
+// Alone returns the request without its Stripe customer, under a key of its own.
 func (r SetupRequest) Alone() SetupRequest { return SetupRequest{Key: r.Key + "-new"} }
 
-// IsFor reports whether it is the request for the SetupIntent that a plan needs next.
+// IsFor reports whether r is the request for the plan's next SetupIntent.
 func (r SetupRequest) IsFor(p Plan) bool {
 	next := NewSetupRequest(p.ID, p.SetupIntent, "")
 	return r.Key == next.Key || r.Key == next.Alone().Key

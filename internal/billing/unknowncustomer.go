@@ -12,28 +12,28 @@ import (
 // belong to another account. Nothing is changed.
 var ErrElsewhere = fmt.Errorf("the key's Stripe account has neither the customer nor the card: it may be another account: %w", ErrUnavailable)
 
-// UnknownCustomer is the rule for a Stripe customer that Stripe does not have: an import named one
-// that never was, or it was deleted and no event arrived. Its customer leaves it, and the next card
-// makes a new one.
+// UnknownCustomer is the rule for a stored Stripe customer that does not exist at Stripe: an import
+// named a wrong one, or it was deleted and no event arrived. The id is removed from the customer,
+// and the next card creates a new Stripe customer.
 type UnknownCustomer struct {
 	Store   Store
 	Gateway Gateway
 	Now     func() time.Time
-	// OwnAccount asks Stripe again which account the key belongs to, and reports whether Stripe names
-	// the database's. nil means that it is not known.
+	// OwnAccount asks Stripe again which account the key belongs to, and reports whether it is the
+	// database's account. nil means that this is not known.
 	OwnAccount func(ctx context.Context) bool
 }
 
-// NamedCustomer is a Stripe customer that a customer is said to be in an account.
+// NamedCustomer is a customer with the Stripe customer that the database or a request names for it.
 type NamedCustomer struct {
 	Customer       CustomerID
 	StripeCustomer string // cus_…; may be empty
 	Account        string // acct_…; empty for the platform's own
-	Plan           PlanID // at which it was met; may be empty
+	Plan           PlanID // the plan at hand; may be empty
 }
 
-// LeaveRefused is Leave where a call to Stripe that names the Stripe customer failed with refusal.
-// It returns false, and asks nothing, if the refusal says of nothing that it is missing.
+// LeaveRefused calls Leave if a call to Stripe that names the Stripe customer failed with refusal
+// because an object is missing. Otherwise it makes no call and returns false.
 func (u UnknownCustomer) LeaveRefused(ctx context.Context, n NamedCustomer, refusal error) (bool, error) {
 	if n.StripeCustomer == "" || !errors.Is(refusal, ErrNotFound) {
 		return false, nil
@@ -41,8 +41,8 @@ func (u UnknownCustomer) LeaveRefused(ctx context.Context, n NamedCustomer, refu
 	return u.Leave(ctx, n)
 }
 
-// Leave has a customer leave the Stripe customer if Stripe does not have it, and reports whether it
-// does not. Errors: ErrElsewhere, *GatewayError, ErrUnavailable.
+// Leave removes the Stripe customer from the customer if Stripe does not have it, and reports
+// whether that is so. Errors: ErrElsewhere, *GatewayError, ErrUnavailable.
 func (u UnknownCustomer) Leave(ctx context.Context, n NamedCustomer) (bool, error) {
 	ctx = OnAccount(ctx, n.Account)
 	if exists, err := u.Gateway.CustomerExists(ctx, n.StripeCustomer); err != nil || exists {
@@ -55,7 +55,7 @@ func (u UnknownCustomer) Leave(ctx context.Context, n NamedCustomer) (bool, erro
 	return true, u.Store.Update(ctx, func(tx Tx) error { return n.leave(ctx, tx, now) })
 }
 
-// leave writes that the customer leaves the Stripe customer, once.
+// leave removes the Stripe customer and adds the audit entry, once.
 func (n NamedCustomer) leave(ctx context.Context, tx Tx, now time.Time) error {
 	if n.Plan != "" {
 		if _, err := tx.LockPlan(ctx, n.Plan); err != nil {
@@ -79,7 +79,7 @@ func (n NamedCustomer) leave(ctx context.Context, tx Tx, now time.Time) error {
 	}
 	return tx.InsertAudit(ctx, AuditEntry{
 		At: now, Actor: ActorStripe, Action: "customer.stripe_customer_gone", PlanID: n.Plan, CustomerID: customer.ID,
-		Message: "Stripe has no customer " + n.StripeCustomer, Next: "the next card makes a new one",
+		Message: "Stripe has no customer " + n.StripeCustomer, Next: "the next card creates a new one",
 	})
 }
 
@@ -88,9 +88,9 @@ func (n NamedCustomer) has(c Card) bool {
 	return c.StripeCustomer == n.StripeCustomer && c.Account == n.Account
 }
 
-// cardIsHere returns ErrElsewhere if Stripe has none of the missing customer's cards either. A
-// deleted customer's PaymentMethods can still be fetched, so the key may belong to another account,
-// unless Stripe confirms the account.
+// cardIsHere returns ErrElsewhere if Stripe does not have the missing customer's cards either. The
+// PaymentMethods of a deleted customer can still be fetched, so the key may belong to another
+// account, unless Stripe confirms the account.
 func (u UnknownCustomer) cardIsHere(ctx context.Context, n NamedCustomer) error {
 	cards, err := u.Store.Cards(ctx, n.Customer)
 	if err != nil {

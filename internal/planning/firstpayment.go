@@ -18,10 +18,10 @@ const (
 	copyPause = 50 * time.Millisecond
 )
 
-// codeMissing is Stripe's code of a call that names what Stripe does not have.
+// codeMissing is Stripe's code for a call that names an object that does not exist.
 const codeMissing = "resource_missing"
 
-// openFirstPayment makes the PaymentIntent of the first charge, or fetches it when it is there.
+// openFirstPayment creates the PaymentIntent of the first charge, or fetches it if it exists.
 func (p *Planner) openFirstPayment(ctx context.Context, plan billing.Plan) (billing.PaymentIntent, error) {
 	return whileInProgress(ctx, func() (billing.PaymentIntent, error) { return p.tryFirstPayment(ctx, plan) })
 }
@@ -72,9 +72,9 @@ func (p *Planner) tryFirstPayment(ctx context.Context, plan billing.Plan) (billi
 	}
 }
 
-// sendAttempt sends the request of an attempt and records what it made. again is set where Stripe
-// failed to carry it out, or does not have the customer that it names, and the attempt is closed, so
-// that another may follow; mayRepeat allows that.
+// sendAttempt sends the request of an attempt and records the PaymentIntent. again is true if the
+// attempt was closed, so that another may follow, because Stripe failed to carry out the request or
+// does not have the customer that it names; only mayRepeat allows that.
 func (p *Planner) sendAttempt(ctx context.Context, plan billing.Plan, attempt billing.Attempt, mayRepeat bool) (pi billing.PaymentIntent, again bool, err error) {
 	pi, err = p.gateway.CreatePaymentIntent(ctx, attempt.IdempotencyKey, attempt.Params)
 	if err == nil {
@@ -88,10 +88,10 @@ func (p *Planner) sendAttempt(ctx context.Context, plan billing.Plan, attempt bi
 	return billing.PaymentIntent{}, false, p.refusedAttempt(ctx, plan, attempt, err)
 }
 
-// leaveUnknown has the customer of a plan leave the Stripe customer that a refused call named, where
-// Stripe does not have it, and reports whether the call can be made again without it. The error is
-// why it can't, or the refusal. Terms that name the Stripe customer are at fault themselves when
-// the plan is new.
+// leaveUnknown removes the Stripe customer that a refused call named from the plan's customer, if
+// Stripe does not have it, and reports whether the call can be repeated without it. The error is
+// the reason why it can't, or the refusal. For a new plan whose terms name the Stripe customer, the
+// terms are at fault.
 func (p *Planner) leaveUnknown(ctx context.Context, plan billing.Plan, named string, isNew bool, refusal error) (bool, error) {
 	at := billing.NamedCustomer{Customer: plan.CustomerID, StripeCustomer: named, Account: plan.Account}
 	left, err := p.unknown.LeaveRefused(ctx, at, refusal)
@@ -178,7 +178,7 @@ func (p *Planner) nextAttempt(ctx context.Context, tx billing.Tx, plan billing.P
 		return billing.Attempt{}, err
 	}
 	if n := len(attempts); n > 0 && attempts[n-1].Params.Customer == stripeCustomer && attempts[n-1].Failure.Code == codeMissing {
-		stripeCustomer = "" // the terms name it, and Stripe does not have it any more
+		stripeCustomer = "" // the terms name it, but it no longer exists
 	}
 	now := p.now()
 	if err := dropCanceled(ctx, tx, &first, attempts, now); err != nil {
@@ -212,8 +212,8 @@ func dropCanceled(ctx context.Context, tx billing.Tx, first *billing.Charge, att
 	})
 }
 
-// refusedAttempt follows a request that failed. Where no attempt has reached Stripe, a refusal takes
-// the plan along; otherwise the attempt is closed.
+// refusedAttempt handles a request that failed. If no attempt has reached Stripe, a refusal removes
+// the plan too; otherwise the attempt is closed.
 func (p *Planner) refusedAttempt(ctx context.Context, plan billing.Plan, attempt billing.Attempt, cause error) error {
 	attempts, err := p.store.Attempts(ctx, attempt.ChargeID)
 	if err != nil {
@@ -259,7 +259,7 @@ func lockAttempt(ctx context.Context, tx billing.Tx, plan billing.PlanID, sent b
 	return attempts[sent.Number-1], nil
 }
 
-// refused removes a plan that Stripe will not take; one whose outcome is unknown stays for the next
+// refused removes a plan that Stripe refuses. A plan with an unknown outcome is kept for the next
 // try.
 func (p *Planner) refused(ctx context.Context, plan billing.Plan, cause error) error {
 	var ge *billing.GatewayError

@@ -8,8 +8,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// TestCreate_StripeCustomerGone: the plan is made without a customer that Stripe does not have, and
-// the audit trail says that the customer lost it.
+// TestCreate_StripeCustomerGone: the plan is created without a Stripe customer that does not exist,
+// and the audit trail records its removal from the customer.
 func TestCreate_StripeCustomerGone(t *testing.T) {
 	eachEngine(t, func(d *desk) {
 		_, err := d.Create(d.t.Context(), terms("order-1"), "")

@@ -37,8 +37,8 @@ func New(store billing.Store, gateway billing.Gateway, now func() time.Time, rul
 	}
 }
 
-// WithOwnAccount sets what asks Stripe whether the key belongs to the database's account; without
-// it, that is not known. See billing.UnknownCustomer.
+// WithOwnAccount sets the function that asks Stripe whether the key belongs to the database's
+// account; without it, that is not known. See billing.UnknownCustomer.
 func (p *Planner) WithOwnAccount(own func(ctx context.Context) bool) *Planner {
 	p.unknown.OwnAccount = own
 	return p
@@ -95,12 +95,13 @@ func (p *Planner) Preview(ctx context.Context, t billing.Terms) (billing.Draft, 
 	return proposed.Draft, err
 }
 
-// Create makes a plan, its charges and what the customer confirms at Stripe: the PaymentIntent of
-// the first payment, or a SetupIntent. A plan on a saved card is active at once. The same request
-// again returns the same plan: by its reference, and by key where one is given (the merchant's
-// Idempotency-Key; may be empty). When the outcome at Stripe is unknown the plan stays and the same
-// request completes it; when Stripe refuses, nothing stays. A Stripe customer that is stored and
-// that Stripe does not have is left, and the customer's next card makes a new one.
+// Create creates a plan, its charges and the object that the customer confirms at Stripe: the
+// PaymentIntent of the first payment, or a SetupIntent. A plan on a saved card is active at once. A
+// repeated request returns the same plan, which is found by its reference, and by key if there is
+// one (the merchant's Idempotency-Key; may be empty). When the outcome at Stripe is unknown, the
+// plan is kept and the same request completes it; when Stripe refuses, nothing is kept. A stored
+// Stripe customer that does not exist at Stripe is removed, and the customer's next card creates a
+// new one.
 //
 // Errors: *billing.InvalidError, *ReferenceTakenError, ErrKeyReused, *billing.GatewayError,
 // billing.ErrElsewhere, billing.ErrUnavailable.
@@ -215,11 +216,11 @@ func fingerprint(canonical []byte) string {
 // proposal is a plan that is not stored yet.
 type proposal struct {
 	billing.Draft
-	customer billing.Customer // as the terms complete it; without an id when it is new
-	stripe   string           // who the customer is in the plan's account (cus_…); empty when that is not known yet
-	card     billing.Card     // that the terms name; zero when they name none
-	newCard  bool             // it is not in the database yet
-	gone     string           // the Stripe customer that is stored, where it is another and Stripe does not have it; else empty
+	customer billing.Customer // completed from the terms; without an id when new
+	stripe   string           // the Stripe customer in the plan's account (cus_…); empty when unknown
+	card     billing.Card     // named by the terms; zero when they name none
+	newCard  bool             // the card is not in the database yet
+	gone     string           // the stored Stripe customer, if it differs and does not exist at Stripe; else empty
 }
 
 // draft completes the terms with the stored data of the customer, calculates the charges and finds
@@ -278,9 +279,9 @@ func (p *Planner) propose(ctx context.Context, t billing.Terms, at time.Time) (p
 	return proposed, p.checkCustomer(ctx, t)
 }
 
-// ready drafts a plan that is stored next. What the customer was at Stripe is left first, where the
-// draft found that Stripe does not have it. Errors: those of draft and of
-// billing.UnknownCustomer; billing.ErrConflict if Stripe has it after all.
+// ready drafts a plan that is about to be stored. If the draft found that the stored Stripe
+// customer does not exist, ready removes it first. Errors: errors of draft and of
+// billing.UnknownCustomer; billing.ErrConflict if Stripe has the customer after all.
 func (p *Planner) ready(ctx context.Context, t billing.Terms, at time.Time, draft func(context.Context, billing.Terms, time.Time) (proposal, error)) (proposal, error) {
 	for {
 		proposed, err := draft(ctx, t, at)
@@ -297,8 +298,8 @@ func (p *Planner) ready(ctx context.Context, t billing.Terms, at time.Time, draf
 	}
 }
 
-// insert stores the plan and, where there is one, the first payment's attempt in one transaction,
-// before Stripe hears of it.
+// insert stores the plan and, if there is one, the attempt at the first payment in one transaction,
+// before any call to Stripe.
 func (p *Planner) insert(ctx context.Context, t billing.Terms, canonical []byte, key string) (billing.Plan, error) {
 	now := p.now()
 	proposed, err := p.ready(ctx, t, now, p.propose)

@@ -65,7 +65,7 @@ func (p *Planner) cardAtStripe(ctx context.Context, id, stripeCustomer string, n
 	case pm.Customer == "":
 		return billing.Card{}, badCard("%s is attached to no Stripe customer, so it can't be charged later", id)
 	}
-	// A Stripe customer that Stripe does not have is left for that of the card: see Planner.draft.
+	// A stored Stripe customer that does not exist is replaced with the card's: see Planner.draft.
 	other := stripeCustomer != "" && pm.Customer != stripeCustomer
 	if other {
 		if other, err = p.exists(ctx, stripeCustomer); err != nil {
@@ -99,10 +99,10 @@ func badCard(format string, args ...any) error {
 	return &billing.InvalidError{Fields: []billing.FieldError{{Field: "card", Message: fmt.Sprintf(format, args...)}}}
 }
 
-// stripeCustomer is who the customer is in the plan's account: as the merchant names it, or as it
-// is known. gone is who it is known as, where the merchant names another and Stripe does not have
-// the one that is known. Errors: *billing.InvalidError where there is no such one, or the customer
-// is another at Stripe.
+// stripeCustomer returns the customer's Stripe customer in the plan's account: the one that the
+// merchant names, or the stored one. gone is the stored one, if the merchant names another and
+// Stripe does not have the stored one. Errors: *billing.InvalidError if the named one does not
+// exist, or if the customer has another one.
 func (p *Planner) stripeCustomer(ctx context.Context, t billing.Terms, c billing.Customer) (found, gone string, err error) {
 	known, err := billing.StripeCustomerIn(ctx, p.store, c, t.Account)
 	named := t.Customer.StripeCustomer
@@ -133,7 +133,7 @@ func (p *Planner) exists(ctx context.Context, stripeCustomer string) (bool, erro
 	return exists, nil
 }
 
-// noStripeCustomer refuses terms that name a Stripe customer that Stripe does not have.
+// noStripeCustomer returns the fault of terms that name a Stripe customer that does not exist.
 func noStripeCustomer(named string) error {
 	return badStripeCustomer("Stripe has no customer %s", named)
 }

@@ -65,8 +65,8 @@ func (p *Planner) sendSetup(ctx context.Context, plan billing.Plan, request bill
 	return billing.SetupIntent{}, p.refused(ctx, plan, err)
 }
 
-// sendAlone stores a request that names no customer in place of one whose customer Stripe does not
-// have, and sends it.
+// sendAlone replaces a stored request, whose Stripe customer does not exist, with one that names no
+// customer, and sends it.
 func (p *Planner) sendAlone(ctx context.Context, plan billing.Plan, refused billing.SetupRequest) (billing.SetupIntent, error) {
 	request := refused.Alone()
 	err := p.store.Update(ctx, func(tx billing.Tx) error {
