@@ -198,11 +198,9 @@ func (c *cli) withReader(ctx context.Context, fn func(cfg config.Config, s *stor
 	return errors.Join(fn(cfg, s), s.Close())
 }
 
-// onStore opens the database for a command: withStore or withReader.
-type onStore = func(ctx context.Context, fn func(cfg config.Config, s *store.Store) error) error
-
-// withPlanner runs fn with a planner on the database and Stripe.
-func (c *cli) withPlanner(ctx context.Context, open onStore, fn func(p *planning.Planner, rules billing.Rules) error) error {
+// withPlanner runs fn with a planner on the database and Stripe, if both belong to the same account.
+// A dry run changes neither, and does not ask Stripe.
+func (c *cli) withPlanner(ctx context.Context, dryRun bool, fn func(p *planning.Planner, rules billing.Rules) error) error {
 	cfg, err := c.config(nil, config.NeedsStripe)
 	if err != nil {
 		return err
@@ -223,9 +221,18 @@ func (c *cli) withPlanner(ctx context.Context, open onStore, fn func(p *planning
 	if err != nil {
 		return err
 	}
+	open := c.withStore
+	if dryRun {
+		open = c.withReader
+	}
 	return open(ctx, func(_ config.Config, s *store.Store) error {
-		own := binding.New(s, gateway, clk).Confirms
-		return fn(planning.New(s, gateway, clk.Now, rules).WithPolicies(policies.Names()).WithOwnAccount(own), rules)
+		guard := binding.New(s, gateway, clk)
+		if !dryRun {
+			if err := guard.Check(ctx); err != nil {
+				return err // a customer must not pay into another account
+			}
+		}
+		return fn(planning.New(s, gateway, clk.Now, rules).WithPolicies(policies.Names()).WithOwnAccount(guard.Confirms), rules)
 	})
 }
 

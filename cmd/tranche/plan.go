@@ -55,11 +55,7 @@ holds a client secret: give it to the customer's checkout only. docs/plans.md de
 			if err != nil {
 				return err
 			}
-			open := c.withStore
-			if dryRun {
-				open = c.withReader
-			}
-			return c.withPlanner(cmd.Context(), open, func(p *planning.Planner, rules billing.Rules) error {
+			return c.withPlanner(cmd.Context(), dryRun, func(p *planning.Planner, rules billing.Rules) error {
 				if update {
 					p = p.Updating(operator.UpdateFromTerms(rules))
 				}
