@@ -1,5 +1,5 @@
-// Package deploy holds what an operator installs. Its tests hold the example settings to config's
-// own list of them; those that need more than Tranche's own libraries are in deploytest.
+// Package deploy holds the files that an operator installs. Its tests compare the example settings
+// with config's list. Tests that need more libraries than Tranche are in deploytest.
 package deploy
 
 import (
@@ -40,13 +40,12 @@ func TestExampleHoldsEverySetting(t *testing.T) {
 	}
 	got, err := os.ReadFile(exampleFile)
 	require.NoError(t, err)
-	require.Equal(t, want, string(got), "go test ./deploy -update writes it anew")
+	require.Equal(t, want, string(got), "go test ./deploy -update updates it")
 }
 
 var commentedSetting = regexp.MustCompile(`(?m)^#([a-z_]+ = "[^"])`)
 
-// TestExampleIsRead has config read the file as it is, and with every line that has a value taken
-// out of its comment.
+// TestExampleIsRead lets config read the file as it is, and with every commented setting enabled.
 func TestExampleIsRead(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(exampleFile)
@@ -74,8 +73,8 @@ func renderExample(settings []config.Setting) string {
 	return b.String()
 }
 
-// value is what stands behind a key. A command that makes a secret is shown beside it: as its value
-// it would be accepted.
+// value returns the text after a key. A command that creates a secret is shown in a comment,
+// because it would be accepted as a value.
 func value(s config.Setting) string {
 	switch {
 	case s.Default != "":

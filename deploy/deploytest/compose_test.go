@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// roles are the services that run the binary for good.
+// roles are the services that run the binary permanently.
 var roles = []string{"ingress", "worker", "scheduler"}
 
 func TestComposeHasOneServiceForEachRole(t *testing.T) {
@@ -55,7 +55,7 @@ func TestComposeContainersCanDoLittle(t *testing.T) {
 		require.NotContains(t, service.Image, ":latest", name)
 		require.Contains(t, service.Logging.Options, "max-size", "%s would fill the disk", name)
 		if name == "migrate" {
-			continue // it ends by itself
+			continue // it exits by itself
 		}
 		require.NotNil(t, service.HealthCheck, name)
 		require.NotEmpty(t, service.HealthCheck.Test, name)
@@ -75,7 +75,7 @@ func TestComposeContainersCanDoLittle(t *testing.T) {
 	}
 }
 
-// TestComposeGivesEachRoleItsSecrets and no other.
+// TestComposeGivesEachRoleItsSecrets and no others.
 func TestComposeGivesEachRoleItsSecrets(t *testing.T) {
 	t.Parallel()
 	project := loadCompose(t)
@@ -96,8 +96,8 @@ func TestComposeGivesEachRoleItsSecrets(t *testing.T) {
 	require.Empty(t, project.Services["migrate"].EnvFiles, "it needs no settings")
 }
 
-// TestMemoryLimits_FitTheRuntime: Go's limit is below the container's, with room for what Go does
-// not count.
+// TestMemoryLimits_FitTheRuntime: Go's limit is below the container's, with room for memory that Go
+// does not count.
 func TestMemoryLimits_FitTheRuntime(t *testing.T) {
 	t.Parallel()
 	project := loadCompose(t)
@@ -117,8 +117,8 @@ func TestMemoryLimits_FitTheRuntime(t *testing.T) {
 
 var secretName = regexp.MustCompile(`SECRET|PASSWORD|API_KEY|DATABASE_URL|SMTP_URL`)
 
-// TestComposeKeepsSecretsInFiles: an environment is shown by docker inspect and inherited by every
-// child.
+// TestComposeKeepsSecretsInFiles: docker inspect shows the environment, and every child process
+// inherits it.
 func TestComposeKeepsSecretsInFiles(t *testing.T) {
 	t.Parallel()
 	project := loadCompose(t)
@@ -149,8 +149,8 @@ func TestComposeRolesShareTheImageThatTheDockerfileMakes(t *testing.T) {
 	}
 }
 
-// TestComposeImages_HeldToADigest: a tag may name another image tomorrow. Our own image is built
-// here, and has no digest before that.
+// TestComposeImages_HeldToADigest: a tag may name another image later. Tranche's own image is built
+// locally, and has no digest before the build.
 func TestComposeImages_HeldToADigest(t *testing.T) {
 	t.Parallel()
 	digest := regexp.MustCompile(`^[a-z]+:[\w.-]+@sha256:[0-9a-f]{64}$`)
@@ -165,8 +165,8 @@ func TestComposeImages_HeldToADigest(t *testing.T) {
 	require.Equal(t, 2, others)
 }
 
-// TestRedisTakesItsArguments starts a real redis-server with the compose file's arguments and asks
-// it what it made of them.
+// TestRedisTakesItsArguments starts a real redis-server with the compose file's arguments and reads
+// its configuration.
 func TestRedisTakesItsArguments(t *testing.T) {
 	t.Parallel()
 	address := startRedis(t, loadCompose(t))
@@ -177,8 +177,8 @@ func TestRedisTakesItsArguments(t *testing.T) {
 }
 
 // TestComposeRunsTheMainRoad runs every command of the compose file, in its order and with its
-// environment: the database is migrated, three processes of one role each get healthy, stop when
-// asked to, and are then seen to be gone.
+// environment: the database is migrated, three processes with one role each become healthy, stop on
+// request, and then fail their health checks.
 func TestComposeRunsTheMainRoad(t *testing.T) {
 	t.Parallel()
 	project, img := loadCompose(t), built(t)
@@ -203,7 +203,7 @@ func TestComposeRunsTheMainRoad(t *testing.T) {
 	require.Empty(t, left, "the containers' root is read-only: nothing may be written there")
 }
 
-// stop asks a process to end, as the engine does, and wants it gone in time and with 0.
+// stop asks a process to end, like the engine, and requires exit code 0 in time.
 func stop(t *testing.T, cmd *exec.Cmd, within time.Duration) {
 	t.Helper()
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
@@ -219,7 +219,7 @@ func stop(t *testing.T, cmd *exec.Cmd, within time.Duration) {
 	}
 }
 
-// host stands in for the engine: it maps what a container sees to what this machine has.
+// host plays the engine: it maps the paths and addresses of containers to those of this machine.
 type host struct {
 	project   *types.Project
 	image     image
@@ -257,7 +257,7 @@ func secretValues(database string) map[string]string {
 	}
 }
 
-// startSimulator runs the binary's own stand-in for Stripe: there is no network in a test.
+// startSimulator runs the binary's Stripe simulator, because tests have no network.
 func startSimulator(t *testing.T, img image) string {
 	t.Helper()
 	address := freeAddress(t)
@@ -300,7 +300,7 @@ func redisSetting(t *testing.T, address, name string) string {
 	return lines[1]
 }
 
-// TestPostgresHealthcheck runs the command by which the engine learns that PostgreSQL is ready.
+// TestPostgresHealthcheck runs the command of PostgreSQL's health check.
 func TestPostgresHealthcheck(t *testing.T) {
 	t.Parallel()
 	check := healthcheckOf(t, loadCompose(t).Services["postgres"])
@@ -312,7 +312,7 @@ func TestPostgresHealthcheck(t *testing.T) {
 	require.NoError(t, do(cmd))
 }
 
-// healthcheckOf is the command in a service's health check.
+// healthcheckOf returns the command of a service's health check.
 func healthcheckOf(t *testing.T, service types.ServiceConfig) []string {
 	t.Helper()
 	test := service.HealthCheck.Test
@@ -325,8 +325,8 @@ func (h *host) healthcheck(t *testing.T, service string) *exec.Cmd {
 	return h.command(t, service, healthcheckOf(t, h.project.Services[service]))
 }
 
-// command is what the engine would run in the service's container: the image's binary, with no
-// environment but its own.
+// command returns the command that the engine would run in the service's container: the image's
+// binary, with only the service's environment.
 func (h *host) command(t *testing.T, service string, parts ...[]string) *exec.Cmd {
 	t.Helper()
 	argv := slices.Concat(parts...)
@@ -358,7 +358,8 @@ func (h *host) environment(t *testing.T, service string) []string {
 	return list
 }
 
-// loadCompose reads the compose file in a copy of its folder, set up as its head says.
+// loadCompose reads the compose file in a copy of its folder, set up as its first comment
+// describes.
 func loadCompose(t *testing.T) *types.Project {
 	t.Helper()
 	dir, deploy := t.TempDir(), filepath.Join(repo(t), "deploy")

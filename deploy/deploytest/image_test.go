@@ -26,7 +26,7 @@ const (
 	testVersion = "v0.0.0-deploytest"
 )
 
-// image is what the Dockerfile makes: its files under root, and what a container of it starts with.
+// image is the Dockerfile's result: its files under root, and the configuration of its containers.
 type image struct {
 	root        string
 	env         map[string]string
@@ -61,7 +61,7 @@ func TestImageRunsAsNobodyAndSaysWhatItIs(t *testing.T) {
 	img := built(t)
 	require.Equal(t, nonRoot, img.user, "by number, or an orchestrator cannot see that it is not root")
 	require.Equal(t, []string{"8080"}, img.ports)
-	require.Equal(t, "0.0.0.0:8080", img.env["TRANCHE_ADDR"], "loopback would reach nobody outside the container")
+	require.Equal(t, "0.0.0.0:8080", img.env["TRANCHE_ADDR"], "loopback could not be reached from outside the container")
 	require.Equal(t, []string{"serve"}, img.command)
 	require.Equal(t, []string{"CMD", img.entrypoint[0], "health"}, img.healthcheck, "there is no shell in the image")
 	for _, label := range []string{"title", "description", "licenses", "version"} {
@@ -176,7 +176,7 @@ func parseDockerfile(t *testing.T) (stages []instructions.Stage, warnings []stri
 	return stages, warnings
 }
 
-// builder carries out one stage. Absolute paths of the image lie under root.
+// builder executes one stage. Absolute paths of the image are under root.
 type builder struct {
 	t       *testing.T
 	root    string
@@ -186,7 +186,7 @@ type builder struct {
 	image   image
 }
 
-// buildImage carries out the Dockerfile's stages, each in a folder of its own.
+// buildImage executes the Dockerfile's stages, each in its own folder.
 func buildImage(t *testing.T, stages []instructions.Stage) (image, error) {
 	t.Helper()
 	roots := map[string]string{}
@@ -231,7 +231,7 @@ func (b *builder) do(command instructions.Command) error {
 	}
 }
 
-// configure takes what changes no file.
+// configure applies instructions that change no file.
 func (b *builder) configure(command instructions.Command) error {
 	switch c := command.(type) {
 	case *instructions.EnvCommand:
@@ -267,7 +267,7 @@ func execForm(shell bool) error {
 	return nil
 }
 
-// path is where a path of the image lies on this machine.
+// path returns the path on this machine of a path in the image.
 func (b *builder) path(p string) string {
 	if !filepath.IsAbs(p) {
 		p = filepath.Join(b.workdir, p)
@@ -294,7 +294,7 @@ func (b *builder) copy(c *instructions.CopyCommand) error {
 
 var absolutePath = regexp.MustCompile(`(^|\s)(/[a-z])`)
 
-// run gives a RUN line to the shell, in the stage's own folder.
+// run runs a RUN line in the shell, in the stage's folder.
 func (b *builder) run(c *instructions.RunCommand) error {
 	script := strings.Join(c.CmdLine, " ")
 	cmd := exec.CommandContext(b.t.Context(), "/bin/sh", "-ec", absolutePath.ReplaceAllString(script, "${1}"+b.root+"${2}"))
@@ -321,7 +321,7 @@ func dockerignore(t *testing.T) *patternmatcher.PatternMatcher {
 	return matcher
 }
 
-// copyTree copies a file or a folder, without what the patterns ignore.
+// copyTree copies a file or a folder, except paths that the patterns ignore.
 func copyTree(from, to string, ignored *patternmatcher.PatternMatcher) error {
 	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {

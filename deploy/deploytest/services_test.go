@@ -1,8 +1,7 @@
-// Package deploytest holds the tests of what an operator gets: the image, the compose file, the
-// systemd unit and the example settings. There is no container engine in them: the Dockerfile and
-// the compose file are read with the libraries that the engines read them with, and every command
-// in them is run for real on this machine. It is a module of its own so that those libraries stay
-// out of Tranche's.
+// Package deploytest holds the tests of the image, the compose file, the systemd unit and the
+// example settings. It needs no container engine: it reads the Dockerfile and the compose file with
+// the libraries of the engines, and runs every command in them on this machine. It is a separate
+// module, so that those libraries are not dependencies of Tranche.
 package deploytest
 
 import (
@@ -30,8 +29,8 @@ func repo(t *testing.T) string {
 	return dir
 }
 
-// missing skips the test for want of something on this machine, or fails it where everything is
-// required.
+// missing skips the test if something is missing on this machine, or fails it if skips are not
+// allowed.
 func missing(t *testing.T, what string) {
 	t.Helper()
 	if os.Getenv("REQUIRE_SERVICES") == "1" {
@@ -40,7 +39,7 @@ func missing(t *testing.T, what string) {
 	t.Skip("missing: " + what)
 }
 
-// needCommand is the path of a command of this machine.
+// needCommand returns the path of a command on this machine.
 func needCommand(t *testing.T, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
@@ -50,7 +49,7 @@ func needCommand(t *testing.T, name string) string {
 	return path
 }
 
-// newDatabase makes a database that is the test's own and returns its URL.
+// newDatabase creates a database for the test and returns its URL.
 func newDatabase(t *testing.T) string {
 	t.Helper()
 	server := os.Getenv("TEST_POSTGRES_URL")
@@ -79,7 +78,7 @@ func newDatabase(t *testing.T) string {
 	return u.String()
 }
 
-// freeAddress is an address of this machine on which nothing listens.
+// freeAddress returns a free address of this machine.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -95,7 +94,7 @@ func port(t *testing.T, address string) string {
 	return p
 }
 
-// start runs a command until the test ends, and shows what it said if the test failed.
+// start runs a command until the test ends, and shows its outputs if the test failed.
 func start(t *testing.T, cmd *exec.Cmd) {
 	t.Helper()
 	said := &strings.Builder{}
@@ -112,7 +111,7 @@ func start(t *testing.T, cmd *exec.Cmd) {
 	})
 }
 
-// eventually waits until what it tries succeeds.
+// eventually repeats a call until it succeeds.
 func eventually(t *testing.T, within time.Duration, try func() error) {
 	t.Helper()
 	tick := time.NewTicker(100 * time.Millisecond)
@@ -131,7 +130,7 @@ func eventually(t *testing.T, within time.Duration, try func() error) {
 	}
 }
 
-// do runs a command, and has what it said in its error.
+// do runs a command. Its error includes the outputs.
 func do(cmd *exec.Cmd) error {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%v: %w\n%s", cmd.Args, err, out)

@@ -15,7 +15,7 @@ import (
 
 var commentedSetting = regexp.MustCompile(`(?m)^#([a-z0-9_]+ = )`)
 
-// exampleSettings are the settings of the example file, those that it shows commented out as well.
+// exampleSettings returns the settings of the example file, including those in comments.
 func exampleSettings(t *testing.T) map[string]any {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(repo(t), "deploy", "tranche.example.toml"))
@@ -26,8 +26,8 @@ func exampleSettings(t *testing.T) map[string]any {
 	return settings
 }
 
-// TestExamplesNameTheSameSettings: what the compose file, the unit and the environment's example
-// set is in the example file.
+// TestExamplesNameTheSameSettings: the example file has every setting of the compose file, the unit
+// and the example of the environment.
 func TestExamplesNameTheSameSettings(t *testing.T) {
 	t.Parallel()
 	known := exampleSettings(t)
@@ -53,7 +53,7 @@ func TestExamplesNameTheSameSettings(t *testing.T) {
 	}
 }
 
-// unitLines are the values that the systemd unit gives to a key.
+// unitLines returns the values of a key in the systemd unit.
 func unitLines(t *testing.T, key string) []string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(repo(t), "deploy", "systemd", "tranche.service"))
@@ -82,15 +82,14 @@ func TestSystemdUnitRunsTheBinaryAsNobody(t *testing.T) {
 	}
 }
 
-// TestSystemdTakesTheUnit has systemd itself read it, and rate how much the service could do if it
-// were taken over.
+// TestSystemdTakesTheUnit lets systemd check the unit and rate its exposure to attacks.
 func TestSystemdTakesTheUnit(t *testing.T) {
 	t.Parallel()
 	analyze := needCommand(t, "systemd-analyze")
 	text, err := os.ReadFile(filepath.Join(repo(t), "deploy", "systemd", "tranche.service"))
 	require.NoError(t, err)
 	unit := filepath.Join(t.TempDir(), "tranche.service")
-	present := strings.ReplaceAll(string(text), "/usr/local/bin/tranche", "/bin/true") // systemd looks whether it is there
+	present := strings.ReplaceAll(string(text), "/usr/local/bin/tranche", "/bin/true") // systemd checks that it exists
 	require.NoError(t, os.WriteFile(unit, []byte(present), 0o600))
 	out, err := exec.CommandContext(t.Context(), analyze, "verify", unit).CombinedOutput()
 	require.NoError(t, err, "%s", out)
