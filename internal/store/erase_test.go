@@ -19,7 +19,7 @@ const (
 	canaryName   = "Canary O'Brien & Søn"
 	canaryRef    = "canary-reference"
 	canaryWord   = "canary-word"
-	canaryNumber = "4077"
+	canaryNumber = "4-77" // no id, time or amount holds it
 )
 
 // fillTables adds a row of every kind for one customer. Tests call it twice with the same personal
