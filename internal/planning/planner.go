@@ -228,16 +228,9 @@ type proposal struct {
 func (p *Planner) draft(ctx context.Context, t billing.Terms, at time.Time) (proposal, error) {
 	var out proposal
 	ctx = billing.OnAccount(ctx, t.Account)
-	c, err := p.store.CustomerByReference(ctx, t.Customer.Reference)
-	if err != nil && !errors.Is(err, billing.ErrNotFound) {
+	c, err := p.completeCustomer(ctx, t.Customer)
+	if err != nil {
 		return out, err
-	}
-	before := c
-	c = complete(c, t.Customer, p.update != nil)
-	if c.ID == "" {
-		p.rules.FillIn(&c)
-	} else {
-		c.NoteContact(before, p.now())
 	}
 	t.Customer.TimeZone = c.TimeZone
 	draft, err := t.Draft(at, p.rules)
@@ -248,22 +241,48 @@ func (p *Planner) draft(ctx context.Context, t billing.Terms, at time.Time) (pro
 	if out.stripe, out.gone, err = p.stripeCustomer(ctx, t, c); err != nil {
 		return out, err
 	}
-	if t.Card != "" {
-		if out.card, out.newCard, err = p.namedCard(ctx, t, c, out.stripe, at); err != nil {
-			return out, err
-		}
-		if out.newCard && out.stripe != "" && out.stripe != out.card.StripeCustomer { // see cardAtStripe
-			out.gone = out.stripe
-		}
-		if out.stripe == "" || out.gone != "" {
-			out.stripe = out.card.StripeCustomer
-		}
+	if err := p.addCard(ctx, t, c, at, &out); err != nil {
+		return out, err
 	}
 	if t.Account == "" {
 		c.StripeCustomer = out.stripe
 	}
 	out.customer = c
 	return out, nil
+}
+
+// completeCustomer returns the customer of the terms, completed with the stored data. It has no id if the
+// customer is new.
+func (p *Planner) completeCustomer(ctx context.Context, t billing.CustomerTerms) (billing.Customer, error) {
+	stored, err := p.store.CustomerByReference(ctx, t.Reference)
+	if err != nil && !errors.Is(err, billing.ErrNotFound) {
+		return billing.Customer{}, err
+	}
+	c := complete(stored, t, p.update != nil)
+	if c.ID == "" {
+		p.rules.FillIn(&c)
+	} else {
+		c.NoteContact(stored, p.now())
+	}
+	return c, nil
+}
+
+// addCard finds the card that the terms name, and takes over the card's Stripe customer if the
+// customer has none or one that does not exist.
+func (p *Planner) addCard(ctx context.Context, t billing.Terms, c billing.Customer, at time.Time, out *proposal) (err error) {
+	if t.Card == "" {
+		return nil
+	}
+	if out.card, out.newCard, err = p.namedCard(ctx, t, c, out.stripe, at); err != nil {
+		return err
+	}
+	if out.newCard && out.stripe != "" && out.stripe != out.card.StripeCustomer { // see cardAtStripe
+		out.gone = out.stripe
+	}
+	if out.stripe == "" || out.gone != "" {
+		out.stripe = out.card.StripeCustomer
+	}
+	return nil
 }
 
 // propose drafts a plan from new terms. Faults of the terms are reported first, and only then
