@@ -28,8 +28,8 @@ type due[T any] struct {
 	dueAt int64 // milliseconds
 }
 
-// ClaimCharges claims charges with ClaimAfter at or before now, earliest first. Limit is bounded like a
-// list's.
+// ClaimCharges claims charges with ClaimAfter at or before now, earliest first. Limit is bounded
+// like a list's.
 func (s *Store) ClaimCharges(ctx context.Context, now, until time.Time, limit int) ([]billing.Claim, error) {
 	return claim(ctx, s, "charges", anyStatus, now, until, limit, func(id string, lease int64, status string) billing.Claim {
 		return billing.Claim{ChargeID: billing.ChargeID(id), Lease: lease, Status: billing.ChargeStatus(status)}
@@ -59,8 +59,8 @@ func (s *Store) ClaimDeliveries(ctx context.Context, now, until time.Time, limit
 }
 
 // claim moves the claim time of due rows one lease ahead, raises their leases and returns them,
-// earliest first. The lease is a visibility timeout: a row stays in flight until its claim time, and
-// is then reclaimed by the next claim unless its worker has finished it. A task with the older
+// earliest first. The lease is a visibility timeout: a row stays in flight until its claim time,
+// and is then reclaimed by the next claim unless its worker has finished it. A task with the older
 // lease is stale and does nothing.
 func claim[T any](ctx context.Context, s *Store, table, condition string, now, until time.Time, limit int,
 	read reading[T]) ([]T, error) {
@@ -167,9 +167,10 @@ func (s *Store) ReleaseClaims(ctx context.Context, now, latest time.Time) (relea
 	return released, err
 }
 
-// releaseSQL finds rows by the time or status that makes them due, which matches few rows. The claim
-// time of every planned row is in the future, so its index would match most of the table: "+ 0"
-// keeps the planner from using it. Every dunning is planned, so dunnings may be found by claim time.
+// releaseSQL finds rows by the time or status that makes them due, which matches few rows. The
+// claim time of every planned row is in the future, so its index would match most of the table: "+
+// 0" keeps the planner from using it. Every dunning is planned, so dunnings may be found by claim
+// time.
 func releaseSQL() []string {
 	const asleep = " AND claim_after + 0 > $2"
 	return []string{

@@ -42,8 +42,8 @@ func (t *tx) UpdateDunning(ctx context.Context, d billing.Dunning) error {
 		orNull(d.Replacing), orNull(d.CardID), millis(d.ClaimAfter))
 }
 
-// ClaimDunnings claims open dunnings with ClaimAfter at or before now, earliest first. Limit is bounded
-// like a list's.
+// ClaimDunnings claims open dunnings with ClaimAfter at or before now, earliest first. Limit is
+// bounded like a list's.
 func (s *Store) ClaimDunnings(ctx context.Context, now, until time.Time, limit int) ([]billing.DunningClaim, error) {
 	return claim(ctx, s, "dunnings", anyStatus, now, until, limit, func(id string, lease int64, _ string) billing.DunningClaim {
 		return billing.DunningClaim{ChargeID: billing.ChargeID(id), Lease: lease}
