@@ -168,9 +168,9 @@ func (s *Store) ReleaseClaims(ctx context.Context, now, latest time.Time) (relea
 }
 
 // releaseSQL finds rows by the time or status that makes them due, which matches few rows. The
-// claim time of every planned row is in the future, so its index would match most of the table: "+
-// 0" keeps the planner from using it. Every dunning is planned, so dunnings may be found by claim
-// time.
+// claim time of every planned row is in the future, so its index would match most of the table.
+// "+ 0" keeps the planner from using it. Every dunning is planned, so dunnings may be found by
+// claim time.
 func releaseSQL() []string {
 	const asleep = " AND claim_after + 0 > $2"
 	return []string{
