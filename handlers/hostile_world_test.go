@@ -118,7 +118,7 @@ const hostileKey = "0123456789abcdef0123456789abcdef"
 func hostilePage(st billing.Store, gateway billing.Gateway, clk clock.Clock) *handlers.PayPage {
 	const base = "https://pay.example.com"
 	return &handlers.PayPage{
-		Desk: &recovery.Desk{Store: st, Gateway: gateway, Now: clk.Now, Lease: time.Minute, MessageDomain: "shop.example",
+		Recovery: &recovery.Service{Store: st, Gateway: gateway, Now: clk.Now, Lease: time.Minute, MessageDomain: "shop.example",
 			Reason: func(f billing.Failure) billing.Reason { return dunning.Classify(f, "").Reason }},
 		Links:    &recovery.Links{Store: st, Key: hostileKey, BaseURL: base, TTL: 30 * 24 * time.Hour, Now: clk.Now},
 		Merchant: "Example Shop", Contact: "billing@shop.example", BaseURL: base, PublishableKey: "pk_test_surface", StripeJSURL: "https://js.stripe.com/v3/",

@@ -15,12 +15,12 @@ import (
 type Recovery interface {
 	// Known reports whether a link with the token exists or existed.
 	Known(ctx context.Context, token string) (bool, error)
-	// Visit returns the page that a token opens. Errors: recovery.ErrGone.
-	Visit(ctx context.Context, token string) (recovery.Visit, error)
+	// Page returns the page that a token opens. Errors: recovery.ErrGone.
+	Page(ctx context.Context, token string) (recovery.Page, error)
 	// Pay returns the client secrets for confirming each payment in the browser.
-	Pay(ctx context.Context, token string, o recovery.Order) ([]recovery.Handover, error)
+	Pay(ctx context.Context, token string, o recovery.PayRequest) ([]recovery.Confirmation, error)
 	// SaveCard returns the client secret for saving a card in the browser.
-	SaveCard(ctx context.Context, token string, e *recovery.Evidence) (recovery.Handover, error)
+	SaveCard(ctx context.Context, token string, e *recovery.Evidence) (recovery.Confirmation, error)
 	// RemoveCard removes the saved card.
 	RemoveCard(ctx context.Context, token string) (billing.Card, error)
 	// Renew mails a new link, if the old one had a purpose that remains.
@@ -29,7 +29,7 @@ type Recovery interface {
 
 // PayPage is the configuration of the recovery page.
 type PayPage struct {
-	Desk     Recovery
+	Recovery Recovery
 	Links    *recovery.Links
 	Merchant string // the name that customers know
 	Contact  string // a mail address for questions; may be empty
@@ -66,7 +66,7 @@ func (s *Server) payRoutes(mux *http.ServeMux) {
 
 // showPay shows the page. It changes nothing, because mail programs open links to scan them.
 func (s *Server) showPay(w http.ResponseWriter, r *http.Request) {
-	v, err := s.Pay.Desk.Visit(r.Context(), r.PathValue("token"))
+	v, err := s.Pay.Recovery.Page(r.Context(), r.PathValue("token"))
 	switch {
 	case errors.Is(err, recovery.ErrGone):
 		s.sayGone(w, r)
@@ -79,7 +79,7 @@ func (s *Server) showPay(w http.ResponseWriter, r *http.Request) {
 }
 
 // customersTag returns the customer's locale if the merchant set one, else the browser's.
-func customersTag(v recovery.Visit, r *http.Request) string {
+func customersTag(v recovery.Page, r *http.Request) string {
 	if v.Customer.Locale != "" {
 		return v.Customer.Locale
 	}
@@ -107,7 +107,7 @@ func (s *Server) sayDown(w http.ResponseWriter, r *http.Request) {
 
 // payRenew gives the same answer for every token, so that it does not reveal which links exist.
 func (s *Server) payRenew(w http.ResponseWriter, r *http.Request) {
-	if err := s.Pay.Desk.Renew(r.Context(), r.PathValue("token")); err != nil {
+	if err := s.Pay.Recovery.Renew(r.Context(), r.PathValue("token")); err != nil {
 		s.Log.Error().Err(err).Msg("link not renewed")
 		s.sayDown(w, r)
 		return

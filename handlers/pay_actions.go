@@ -18,21 +18,21 @@ const MandateVersion = "2026-11-28"
 // maxUserAgent bounds the stored part of a browser's User-Agent, in characters.
 const maxUserAgent = 300
 
-// handoverView is the JSON of a payment or card for the page's script.
-type handoverView struct {
+// confirmationView is the JSON of a payment or card for the page's script.
+type confirmationView struct {
 	Charge        billing.ChargeID `json:"charge,omitempty"`
 	Branch        recovery.Branch  `json:"branch"`
 	ClientSecret  string           `json:"client_secret,omitempty"`
 	PaymentMethod string           `json:"payment_method,omitempty"`
 }
 
-func viewHandover(h recovery.Handover) handoverView {
-	return handoverView{h.Charge, h.Branch, h.ClientSecret.Reveal(), h.PaymentMethod}
+func viewConfirmation(h recovery.Confirmation) confirmationView {
+	return confirmationView{h.Charge, h.Branch, h.ClientSecret.Reveal(), h.PaymentMethod}
 }
 
 // payState returns the state of the page, so that its script can detect a change.
 func (s *Server) payState(w http.ResponseWriter, r *http.Request) {
-	v, err := s.Pay.Desk.Visit(r.Context(), r.PathValue("token"))
+	v, err := s.Pay.Recovery.Page(r.Context(), r.PathValue("token"))
 	if err != nil {
 		s.failPage(w, err)
 		return
@@ -57,7 +57,7 @@ func (s *Server) payIntent(w http.ResponseWriter, r *http.Request) {
 		s.failPage(w, fmt.Errorf("the page is from before an upgrade: %w", recovery.ErrNotYours))
 		return
 	}
-	order := recovery.Order{Charges: ask.Charges, Total: ask.Total, Saved: ask.Saved, Address: clientAddress(r, s.TrustedProxies)}
+	order := recovery.PayRequest{Charges: ask.Charges, Total: ask.Total, Saved: ask.Saved, Address: clientAddress(r, s.TrustedProxies)}
 	var err error
 	if !ask.Saved {
 		if order.Evidence, err = s.evidence(r, ask.Consent, ask.Listed, ask.Charges); err != nil {
@@ -65,16 +65,16 @@ func (s *Server) payIntent(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	given, err := s.Pay.Desk.Pay(r.Context(), r.PathValue("token"), order)
+	given, err := s.Pay.Recovery.Pay(r.Context(), r.PathValue("token"), order)
 	if err != nil {
 		s.failPage(w, err)
 		return
 	}
-	views := make([]handoverView, len(given))
+	views := make([]confirmationView, len(given))
 	for i, h := range given {
-		views[i] = viewHandover(h)
+		views[i] = viewConfirmation(h)
 	}
-	writeJSON(w, http.StatusOK, map[string][]handoverView{"payments": views})
+	writeJSON(w, http.StatusOK, map[string][]confirmationView{"payments": views})
 }
 
 // payCard returns the client secret for saving a card without a payment.
@@ -91,18 +91,18 @@ func (s *Server) payCard(w http.ResponseWriter, r *http.Request) {
 		s.failPage(w, err)
 		return
 	}
-	given, err := s.Pay.Desk.SaveCard(r.Context(), r.PathValue("token"), evidence)
+	given, err := s.Pay.Recovery.SaveCard(r.Context(), r.PathValue("token"), evidence)
 	if err != nil {
 		s.failPage(w, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, viewHandover(given))
+	writeJSON(w, http.StatusOK, viewConfirmation(given))
 }
 
 // payRemoveCard removes the saved card. If the call to Stripe fails, the customer still sees
 // success, because Tranche no longer charges the card.
 func (s *Server) payRemoveCard(w http.ResponseWriter, r *http.Request) {
-	card, err := s.Pay.Desk.RemoveCard(r.Context(), r.PathValue("token"))
+	card, err := s.Pay.Recovery.RemoveCard(r.Context(), r.PathValue("token"))
 	if err != nil && card.ID == "" {
 		s.failPage(w, err)
 		return
@@ -124,7 +124,7 @@ func (s *Server) evidence(r *http.Request, version, listed string, paid []billin
 	if version != MandateVersion {
 		return nil, fmt.Errorf("%w: the page showed text %.20q, and this is %s", recovery.ErrNoConsent, version, MandateVersion)
 	}
-	v, err := s.Pay.Desk.Visit(r.Context(), r.PathValue("token"))
+	v, err := s.Pay.Recovery.Page(r.Context(), r.PathValue("token"))
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +141,7 @@ func (s *Server) evidence(r *http.Request, version, listed string, paid []billin
 
 // chargesOf returns the charges with these ids in the order of the page's plan. It leaves out
 // charges of other plans.
-func chargesOf(v recovery.Visit, ids []billing.ChargeID) []billing.Charge {
+func chargesOf(v recovery.Page, ids []billing.ChargeID) []billing.Charge {
 	var found []billing.Charge
 	for _, c := range v.Charges {
 		if slices.Contains(ids, c.ID) {

@@ -107,7 +107,7 @@ func (s *Server) turn(r *http.Request, perMinute int) time.Duration {
 // isKnown reports whether a link has the token. If the database is unavailable, every token counts
 // as known, and the page reports the outage.
 func (s *Server) isKnown(ctx context.Context, token string) bool {
-	known, err := s.Pay.Desk.Known(ctx, token)
+	known, err := s.Pay.Recovery.Known(ctx, token)
 	return known || err != nil
 }
 

@@ -87,7 +87,7 @@ func newPageSurfaceOn(t *testing.T, st billing.Store, change func(*handlers.PayP
 	require.NoError(t, err)
 	var clk clock.Clock
 	page := &handlers.PayPage{
-		Desk: &recovery.Desk{Store: st, Gateway: gateway, Now: clk.Now, Lease: time.Minute,
+		Recovery: &recovery.Service{Store: st, Gateway: gateway, Now: clk.Now, Lease: time.Minute,
 			Reason: func(f billing.Failure) billing.Reason { return dunning.Classify(f, "").Reason }},
 		Links:    &recovery.Links{Store: st, Key: "0123456789abcdef0123456789abcdef", BaseURL: "https://pay.example.com", TTL: time.Hour, Now: clk.Now},
 		Merchant: "Example Shop", Contact: "billing@shop.example", BaseURL: "https://pay.example.com", PublishableKey: "pk_test_surface",

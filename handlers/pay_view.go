@@ -110,7 +110,7 @@ func initial(name string) string {
 }
 
 // visitPage returns the page of a visit.
-func (s *Server) visitPage(v recovery.Visit, l *locale.Locale) payPage {
+func (s *Server) visitPage(v recovery.Page, l *locale.Locale) payPage {
 	p := s.newPage(l)
 	t := teller{l, v, s.Pay.Merchant, s.Pay.Holidays}
 	p.Live, p.State, p.Branch = true, stateOf(v), string(v.Branch)
@@ -137,7 +137,7 @@ func stripeLang(tag string) string {
 
 // stateOf returns a hash of the page's content, so that its script can detect a change. The hash
 // reveals nothing.
-func stateOf(v recovery.Visit) string {
+func stateOf(v recovery.Page) string {
 	h := sha256.New()
 	card := ""
 	if v.Card != nil {
@@ -162,7 +162,7 @@ func codesJSON(codes map[string]billing.Reason) string {
 // teller writes the texts of a visit.
 type teller struct {
 	*locale.Locale
-	v        recovery.Visit
+	v        recovery.Page
 	merchant string
 	holidays billing.Holidays
 }
@@ -371,7 +371,7 @@ func idsOf(charges []billing.Charge) string {
 
 // savedWillFail reports whether the saved card will probably fail again, by the reason of its
 // failure.
-func savedWillFail(v recovery.Visit) bool {
+func savedWillFail(v recovery.Page) bool {
 	return v.Branch == recovery.BranchPay && slices.Contains([]billing.Reason{
 		billing.ReasonDeclined, billing.ReasonExpired, billing.ReasonDetails, billing.ReasonUnsupported, billing.ReasonNoCard,
 	}, v.Reason)

@@ -16,7 +16,7 @@ import (
 // page is the recovery page of a customer, with a link for each charge of a plan.
 type page struct {
 	b     *bench
-	desk  *recovery.Desk
+	desk  *recovery.Service
 	links *recovery.Links
 }
 
@@ -24,7 +24,7 @@ type page struct {
 func (b *bench) page() page {
 	return page{
 		b: b,
-		desk: &recovery.Desk{
+		desk: &recovery.Service{
 			Store: b.store, Gateway: b.gateway, Now: b.Now, Lease: time.Minute, MessageDomain: "shop.example",
 			Reason: func(f billing.Failure) billing.Reason { return dunning.Classify(f, "").Reason },
 		},
@@ -41,7 +41,7 @@ func (p page) pay(id billing.PlanID, sequence int) (billing.Secret, error) {
 	d := p.b.details(id)
 	url, _, err := p.links.Create(p.b.t.Context(), d.Plan, d.Charges[sequence-1].ID)
 	require.NoError(p.b.t, err)
-	given, err := p.desk.Pay(p.b.t.Context(), url[len("https://pay.example/pay/"):], recovery.Order{
+	given, err := p.desk.Pay(p.b.t.Context(), url[len("https://pay.example/pay/"):], recovery.PayRequest{
 		Charges: []billing.ChargeID{d.Charges[sequence-1].ID}, Evidence: &recovery.Evidence{TextVersion: "1", Text: "yes"},
 	})
 	if err != nil {

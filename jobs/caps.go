@@ -43,7 +43,7 @@ func (t *planTx) withinCaps(ctx context.Context, c *billing.Charge, card billing
 		t.audit(c, "charge.deferred", fmt.Sprintf("charge %d: %s", c.Sequence, why), "tried "+t.local(next))
 		return false, t.move(c, c.Status, "deferred: "+why, next)
 	case !inDunning:
-		return false, t.failed(ctx, c, trouble{
+		return false, t.failed(ctx, c, chargeFailure{
 			what: dunning.FailureNoCard, detail: "the card can't be charged in time: " + why, cause: codeCapped, step: "no_card",
 		})
 	}

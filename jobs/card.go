@@ -225,7 +225,7 @@ func (t *planTx) cardNeeded(ctx context.Context) error {
 	n := t.draft(billing.NoticeCardNeeded, string(billing.NoticeCardNeeded)+":"+string(t.plan.ID)+":"+t.askForCard)
 	n.Data.Following, n.Data.FollowingDue = t.following(0)
 	n.Data.Amount, n.Data.DueAt = n.Data.Following, n.Data.FollowingDue
-	return t.owe(ctx, n)
+	return t.enqueueNotice(ctx, n)
 }
 
 // holdFor returns why a card is not charged: the customer agreed to a card of another brand, whose

@@ -210,14 +210,14 @@ func (t *planTx) nextCall(ctx context.Context, c *billing.Charge) (*call, error)
 		case t.inFlight(c, attempts[n-1]):
 			return nil, nil
 		}
-		return t.takeUp(ctx, c, attempts[n-1])
+		return t.resumeAttempt(ctx, c, attempts[n-1])
 	}
-	return t.lastLook(ctx, c, attempts)
+	return t.preflight(ctx, c, attempts)
 }
 
-// lastLook checks whether a new attempt may be sent: the plan collects, the plan has a usable card,
+// preflight checks whether a new attempt may be sent: the plan collects, the plan has a usable card,
 // and the networks allow the attempt.
-func (t *planTx) lastLook(ctx context.Context, c *billing.Charge, attempts []billing.Attempt) (*call, error) {
+func (t *planTx) preflight(ctx context.Context, c *billing.Charge, attempts []billing.Attempt) (*call, error) {
 	if ok, err := t.planAllows(ctx, c); err != nil || !ok {
 		return nil, err
 	}
@@ -226,7 +226,7 @@ func (t *planTx) lastLook(ctx context.Context, c *billing.Charge, attempts []bil
 		return nil, err
 	}
 	if why != "" {
-		return nil, t.failed(ctx, c, trouble{what: dunning.FailureNoCard, detail: why, step: "no_card"})
+		return nil, t.failed(ctx, c, chargeFailure{what: dunning.FailureNoCard, detail: why, step: "no_card"})
 	}
 	why, err = t.whyReplace(ctx, c, card, attempts)
 	if err != nil {
@@ -365,10 +365,10 @@ func (t *planTx) inFuture(at time.Time) bool {
 	return at.After(t.now.Add(t.worker.Clock.Simulated(t.worker.Lease)))
 }
 
-// takeUp resumes an attempt whose outcome is unknown. The same request is sent again under the same
+// resumeAttempt resumes an attempt whose outcome is unknown. The same request is sent again under the same
 // key while Stripe remembers the key. After that, and for a payment that is processing, the outcome
 // is looked up.
-func (t *planTx) takeUp(ctx context.Context, c *billing.Charge, a billing.Attempt) (*call, error) {
+func (t *planTx) resumeAttempt(ctx context.Context, c *billing.Charge, a billing.Attempt) (*call, error) {
 	again := &call{planID: t.plan.ID, customer: a.Params.Customer}
 	// A request that is sent now may arrive one lease later, in real time: the key must live until
 	// then.

@@ -9,8 +9,8 @@ import (
 	"tranche/internal/dunning"
 )
 
-// trouble is a failure of a charge that dunning decides on.
-type trouble struct {
+// chargeFailure is a failure of a charge that dunning decides on.
+type chargeFailure struct {
 	what    dunning.FailureKind
 	failure billing.Failure
 	detail  string          // see dunning.History
@@ -20,7 +20,7 @@ type trouble struct {
 }
 
 // failed lets dunning decide what follows a failure, and applies the decision.
-func (t *planTx) failed(ctx context.Context, c *billing.Charge, tr trouble) error {
+func (t *planTx) failed(ctx context.Context, c *billing.Charge, tr chargeFailure) error {
 	follow, policy, err := t.dunningOf(ctx, c)
 	if err != nil {
 		return err
@@ -122,7 +122,7 @@ func (t *planTx) beginDunning(ctx context.Context, c *billing.Charge, before bil
 }
 
 // history collects the data for a decision, and the backup card that may be tried next.
-func (t *planTx) history(ctx context.Context, c *billing.Charge, tr trouble, follow billing.Dunning) (dunning.History, billing.Card, error) {
+func (t *planTx) history(ctx context.Context, c *billing.Charge, tr chargeFailure, follow billing.Dunning) (dunning.History, billing.Card, error) {
 	attempts, err := t.Attempts(ctx, c.ID)
 	if err != nil {
 		return dunning.History{}, billing.Card{}, err

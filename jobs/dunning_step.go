@@ -141,7 +141,7 @@ func (t *planTx) tell(ctx context.Context, c *billing.Charge, d *billing.Dunning
 	}
 	*d = policy.LateFinal(*d, t.now, t.location())
 	d.FinalAt = time.Time{}
-	return t.oweAbout(ctx, c, *d, billing.NoticeFinal, stepFinal)
+	return t.enqueueDunningNotice(ctx, c, *d, billing.NoticeFinal, stepFinal)
 }
 
 // wasRequested reports whether the customer was asked to pay a charge. A request that was dropped
@@ -163,7 +163,7 @@ func (t *planTx) wasRequested(ctx context.Context, c *billing.Charge) (bool, err
 
 // requestFirst asks for a payment that no notice has asked for yet.
 func (t *planTx) requestFirst(ctx context.Context, c *billing.Charge, d billing.Dunning) error {
-	return t.oweAbout(ctx, c, d, billing.NoticePaymentFailed, stepFirst)
+	return t.enqueueDunningNotice(ctx, c, d, billing.NoticePaymentFailed, stepFirst)
 }
 
 // due reports whether a time is set and has come.
@@ -173,15 +173,15 @@ func due(at, now time.Time) bool { return !at.IsZero() && !at.After(now) }
 func (t *planTx) remind(ctx context.Context, c *billing.Charge, d billing.Dunning) error {
 	switch c.Status {
 	case billing.ChargeRequiresAction:
-		return t.oweAbout(ctx, c, d, billing.NoticeActionRequired, stepReminder)
+		return t.enqueueDunningNotice(ctx, c, d, billing.NoticeActionRequired, stepReminder)
 	case billing.ChargeRequiresPaymentMethod, billing.ChargeFailed:
-		return t.oweAbout(ctx, c, d, billing.NoticePaymentFailed, stepReminder)
+		return t.enqueueDunningNotice(ctx, c, d, billing.NoticePaymentFailed, stepReminder)
 	}
 	return nil
 }
 
-// oweAbout enqueues a notice that names the deadline and the reason for the last failure.
-func (t *planTx) oweAbout(ctx context.Context, c *billing.Charge, d billing.Dunning, kind billing.NoticeKind, step string) error {
+// enqueueDunningNotice enqueues a notice that names the deadline and the reason for the last failure.
+func (t *planTx) enqueueDunningNotice(ctx context.Context, c *billing.Charge, d billing.Dunning, kind billing.NoticeKind, step string) error {
 	reason, err := t.lastReason(ctx, c)
 	if err != nil {
 		return err
@@ -195,7 +195,7 @@ func (t *planTx) oweAbout(ctx context.Context, c *billing.Charge, d billing.Dunn
 	}
 	t.audit(c, "charge."+step, fmt.Sprintf("charge %d of %s is still unpaid: the customer is sent the %s notice",
 		c.Sequence, billing.FormatAmount(c.Amount, c.Currency), spoken(kind)), t.atDeadline(d, step))
-	return t.owe(ctx, n)
+	return t.enqueueNotice(ctx, n)
 }
 
 func (t *planTx) atDeadline(d billing.Dunning, step string) string {
@@ -246,7 +246,7 @@ func (t *planTx) giveUp(ctx context.Context, c *billing.Charge, d billing.Dunnin
 	t.plan.Status, t.plan.Reason = billing.PlanDefaulted, fmt.Sprintf("charge %d is unpaid and %s", c.Sequence, why)
 	t.entries = append(t.entries, t.planEntry("plan.defaulted", fmt.Sprintf("plan %s is defaulted: charge %d of %s is unpaid and %s",
 		t.plan.Reference, c.Sequence, billing.FormatAmount(c.Amount, c.Currency), why), endText(policy.AtEnd)))
-	if err := t.oweAbout(ctx, c, d, billing.NoticePlanDefaulted, stepDefaulted); err != nil {
+	if err := t.enqueueDunningNotice(ctx, c, d, billing.NoticePlanDefaulted, stepDefaulted); err != nil {
 		return err
 	}
 	return t.closeDunning(ctx, d)

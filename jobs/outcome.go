@@ -107,7 +107,7 @@ func (t *planTx) revokeCard(ctx context.Context, c *billing.Charge, d dunning.De
 
 // notice enqueues a notice about a charge for the customer. Each step of a charge is sent once.
 func (t *planTx) notice(ctx context.Context, c *billing.Charge, kind billing.NoticeKind, step string, reason billing.Reason) error {
-	return t.owe(ctx, t.draftNotice(c, kind, step, reason))
+	return t.enqueueNotice(ctx, t.draftNotice(c, kind, step, reason))
 }
 
 // draftNotice returns a notice about a charge in its current state. Nothing is written.

@@ -115,7 +115,7 @@ func (t *planTx) write(ctx context.Context) error {
 	if err := t.settlePlan(); err != nil {
 		return err
 	}
-	added := t.goOn()
+	added := t.scheduleNext()
 	t.followCharges() // the plan may end once its recurrence has ended
 	if err := t.writeCharges(ctx, append(t.grown, added...)); err != nil {
 		return err
@@ -176,12 +176,12 @@ func (t *planTx) planChanged() bool {
 		is.Recurrence != was.Recurrence || is.Schedule != was.Schedule || is.SetupIntent != was.SetupIntent
 }
 
-// goOn adds the next charge of a recurrence once the previous one is being collected. It adds more
+// scheduleNext adds the next charge of a recurrence once the previous one is being collected. It adds more
 // than one only if a charge other than the last was skipped.
-func (t *planTx) goOn() []billing.Charge {
+func (t *planTx) scheduleNext() []billing.Charge {
 	var added []billing.Charge
 	for {
-		c, ok := t.plan.GoOn(t.charges, t.location(), t.worker.Rules.Holidays, t.now)
+		c, ok := t.plan.NextCharge(t.charges, t.location(), t.worker.Rules.Holidays, t.now)
 		if !ok {
 			break
 		}

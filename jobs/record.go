@@ -175,7 +175,7 @@ func (t *planTx) apply(ctx context.Context, c *billing.Charge, a billing.Attempt
 		return nil
 	case billing.OutcomeRequiresAction:
 		f := billing.Failure{Code: codeAuthenticate}
-		return t.failed(ctx, c, trouble{
+		return t.failed(ctx, c, chargeFailure{
 			what: dunning.FailureDeclined, failure: f, attempt: a, cause: f.Code, step: strconv.Itoa(a.Number),
 		})
 	case billing.OutcomeCanceled:
@@ -184,7 +184,7 @@ func (t *planTx) apply(ctx context.Context, c *billing.Charge, a billing.Attempt
 	if r.again {
 		return t.move(c, billing.ChargeRetrying, r.failure.Message, t.now)
 	}
-	return t.failed(ctx, c, troubleOf(a, r))
+	return t.failed(ctx, c, chargeFailureOf(a, r))
 }
 
 // otherAmount handles a payment whose amount differs from the charge's, because the PaymentIntent
@@ -214,10 +214,10 @@ func sameAmount(c billing.Charge, pi billing.PaymentIntent) bool {
 // codeAuthenticate is Stripe's code for a bank that requires the customer to authenticate.
 const codeAuthenticate = "authentication_required"
 
-// troubleOf returns the failure of an attempt: the card was declined or is gone, or the request
+// chargeFailureOf returns the failure of an attempt: the card was declined or is gone, or the request
 // itself was refused.
-func troubleOf(a billing.Attempt, r result) trouble {
-	tr := trouble{what: dunning.FailureDeclined, failure: r.failure, attempt: a, cause: r.failure.Cause(), step: strconv.Itoa(a.Number)}
+func chargeFailureOf(a billing.Attempt, r result) chargeFailure {
+	tr := chargeFailure{what: dunning.FailureDeclined, failure: r.failure, attempt: a, cause: r.failure.Cause(), step: strconv.Itoa(a.Number)}
 	switch {
 	case r.cardGone:
 		tr.what = dunning.FailureNoCard

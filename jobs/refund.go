@@ -123,7 +123,7 @@ func (t *planTx) refundNotice(ctx context.Context, c *billing.Charge, kind billi
 	}
 	n := t.draft(kind, step)
 	n.ChargeID, n.Data.Amount, n.Data.Sequence, n.Data.DueAt = c.ID, amount, c.Sequence, c.DueAt
-	return t.owe(ctx, n)
+	return t.enqueueNotice(ctx, n)
 }
 
 // refundRefused records that Stripe permanently refuses an order. An operator must act.

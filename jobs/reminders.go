@@ -169,7 +169,7 @@ func (w *Worker) TellExpiring(ctx context.Context, id string, _ int64) error {
 		n.ChargeID, n.Data.Sequence = "", 0
 		n.Data.Amount, n.Data.DueAt = c.Amount, c.DueAt
 		n.Data.Following, n.Data.FollowingDue = c.Amount, c.DueAt
-		return t.owe(ctx, n)
+		return t.enqueueNotice(ctx, n)
 	})
 }
 

@@ -98,7 +98,7 @@ func (c *cli) cardChange(spec cardChangeCommand) *cobra.Command {
 						fmt.Fprintln(c.talk, "dry run: nothing was changed")
 						return c.printCardChange(would, now, true)
 					}
-					c.printHandover(would)
+					c.printReplacement(would)
 					if !c.confirmed(fmt.Sprintf("%s Type %s to do it: ", spec.question, spec.word), spec.word) {
 						return errors.New("nothing was changed")
 					}
@@ -118,8 +118,8 @@ func (c *cli) cardChange(spec cardChangeCommand) *cobra.Command {
 	return cmd
 }
 
-// printHandover prints which card each plan of a removed card is charged on next, and the reason.
-func (c *cli) printHandover(d operator.CardChange) {
+// printReplacement prints which card each plan of a removed card is charged on next, and the reason.
+func (c *cli) printReplacement(d operator.CardChange) {
 	for _, p := range d.Plans {
 		if p.Card == "" {
 			fmt.Fprintf(c.talk, "plan %s: its next charge asks the customer for a card: %s\n", p.Reference, p.Why)
@@ -134,7 +134,7 @@ func (c *cli) printCardChange(d operator.CardChange, now time.Time, dryRun bool)
 		return c.printJSON(handlers.ViewCardChange(d, dryRun))
 	}
 	fmt.Fprintln(c.talk, d.Message)
-	c.printHandover(d)
+	c.printReplacement(d)
 	c.printCards(billing.Wallet{Customer: d.Customer, Cards: d.Cards}, now)
 	return nil
 }
@@ -189,7 +189,7 @@ func (c *cli) cardReleaseCommand() *cobra.Command {
 }
 
 func (c *cli) cardRemoveCommand() *cobra.Command {
-	var heir string
+	var replacement string
 	cmd := c.cardChange(cardChangeCommand{
 		use: "remove CARD", short: "Remove a card permanently, here and at Stripe", args: oneArg("card"),
 		long: `Remove a card: nothing more is charged on it, and a running serve detaches it at Stripe and retries until that succeeds.
@@ -197,9 +197,9 @@ Its plans are charged on the card in --to from now on. Without --to they are cha
 customer agreed to it; otherwise their next charge asks for a card. Removal can't be undone.`,
 		question: "The card is removed permanently.", word: "remove",
 		do: func(ctx context.Context, _ *store.Store, to operator.Store, args []string, now time.Time) (operator.CardChange, error) {
-			return operator.RemoveCard(ctx, to, billing.CardID(args[0]), billing.CardID(heir), now)
+			return operator.RemoveCard(ctx, to, billing.CardID(args[0]), billing.CardID(replacement), now)
 		},
 	})
-	cmd.Flags().StringVar(&heir, "to", "", "the replacement `CARD`: Tranche's id or Stripe's (pm_…)")
+	cmd.Flags().StringVar(&replacement, "to", "", "the replacement `CARD`: Tranche's id or Stripe's (pm_…)")
 	return cmd
 }

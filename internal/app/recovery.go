@@ -46,13 +46,13 @@ func (a *App) payPage() *handlers.PayPage {
 	if from, err := mail.ParseAddress(a.cfg.MailFrom); err == nil {
 		contact = from.Address
 	}
-	desk := &recovery.Desk{
+	service := &recovery.Service{
 		Store: a.store, Gateway: a.gateway, Now: a.clock.Now, Lease: a.clock.Simulated(a.cfg.Lease),
 		Reason: func(f billing.Failure) billing.Reason { return dunning.Classify(f, "").Reason }, MessageDomain: MessageDomain(a.cfg), OwnAccount: a.guard.Confirms,
 		Tries: billing.CardTryLimits{Max: a.cfg.CardTries},
 	}
 	return &handlers.PayPage{
-		Desk: desk, Links: a.links, Merchant: a.merchantName(), Contact: contact, BaseURL: a.cfg.BaseURL,
+		Recovery: service, Links: a.links, Merchant: a.merchantName(), Contact: contact, BaseURL: a.cfg.BaseURL,
 		PublishableKey: a.cfg.StripePublishableKey, StripeJSURL: a.cfg.StripeJSURL, StripeAPIBase: a.cfg.StripeAPIBase,
 		Holidays: a.rules.Holidays, Reasons: reasonsByCode(),
 	}

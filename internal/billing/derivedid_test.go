@@ -38,7 +38,7 @@ func TestGoOn_SameID(t *testing.T) {
 	}}
 	write := func(now time.Time, charges ...billing.Charge) billing.ChargeID {
 		p := plan
-		c, ok := p.GoOn(charges, time.UTC, billing.Holidays{}, now)
+		c, ok := p.NextCharge(charges, time.UTC, billing.Holidays{}, now)
 		require.True(t, ok)
 		return c.ID
 	}

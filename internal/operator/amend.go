@@ -138,7 +138,7 @@ func (c *change) untouched(ctx context.Context, op Operation) ([]billing.Charge,
 
 // settle checks that the charges are in order, and updates the plan's total and status from them.
 func (c *change) settle(ctx context.Context, op Operation) error {
-	if err := c.goOn(ctx); err != nil {
+	if err := c.scheduleNext(ctx); err != nil {
 		return err
 	}
 	why := outOfOrder(c.charges)
@@ -160,10 +160,10 @@ func (c *change) settle(ctx context.Context, op Operation) error {
 	return nil
 }
 
-// goOn adds the next charges of a recurring plan if the change used up the one that was scheduled.
-func (c *change) goOn(ctx context.Context) error {
+// scheduleNext adds the next charges of a recurring plan if the change used up the one that was scheduled.
+func (c *change) scheduleNext(ctx context.Context) error {
 	for {
-		next, ok := c.plan.GoOn(c.charges, c.loc, c.rules.Holidays, c.now)
+		next, ok := c.plan.NextCharge(c.charges, c.loc, c.rules.Holidays, c.now)
 		if !ok {
 			return nil
 		}

@@ -198,7 +198,7 @@ func RemoveCard(ctx context.Context, s Store, id, to billing.CardID, now time.Ti
 			return billing.AuditEntry{}, err
 		}
 		for _, p := range plans {
-			if err := c.handOver(ctx, p, card, to); err != nil {
+			if err := c.replaceCard(ctx, p, card, to); err != nil {
 				return billing.AuditEntry{}, err
 			}
 		}
@@ -339,9 +339,9 @@ func (c *cardChange) checkReplacement(to billing.CardID, from billing.Card) (bil
 	return replacement.ID, nil
 }
 
-// handOver changes a plan from a removed card to its replacement, or leaves the plan without a
+// replaceCard changes a plan from a removed card to its replacement, or leaves the plan without a
 // card.
-func (c *cardChange) handOver(ctx context.Context, p billing.Plan, removed billing.Card, to billing.CardID) error {
+func (c *cardChange) replaceCard(ctx context.Context, p billing.Plan, removed billing.Card, to billing.CardID) error {
 	row := PlanCard{Plan: p.ID, Reference: p.Reference, Why: "the merchant named it"}
 	rest := billing.CardsInOrder(c.cards, p.Account, c.now)
 	switch {

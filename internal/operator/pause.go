@@ -74,7 +74,7 @@ func (c *change) resume(ctx context.Context, how Resumption, missed Missed) (bil
 		return billing.AuditEntry{}, err
 	}
 	c.plan.Status, c.plan.Reason, c.plan.PausedAt = billing.PlanActive, "", time.Time{}
-	if err := c.goOn(ctx); err != nil {
+	if err := c.scheduleNext(ctx); err != nil {
 		return billing.AuditEntry{}, err
 	}
 	if c.plan.Total = billing.SumOf(c.charges); c.plan.Total == 0 {

@@ -27,10 +27,10 @@ import (
 
 const lease = time.Minute
 
-// desk is a Desk with a real store, a simulated Stripe over HTTP, a worker, and a clock that the
+// desk is a Service with a real store, a simulated Stripe over HTTP, a worker, and a clock that the
 // test sets.
 type desk struct {
-	*recovery.Desk
+	*recovery.Service
 	t       *testing.T
 	store   billing.Store
 	sim     *stripesim.Server
@@ -94,7 +94,7 @@ func newDesk(t *testing.T, s billing.Store) *desk {
 	gateway, err := stripegw.New(stripegw.Config{SecretKey: "sk_test_desk", APIBase: server.URL, HTTPTimeout: 5 * time.Second})
 	require.NoError(t, err)
 	d.gateway = &tap{Gateway: gateway}
-	d.Desk = &recovery.Desk{
+	d.Service = &recovery.Service{
 		Store: s, Gateway: d.gateway, Now: d.clock, Lease: lease, MessageDomain: "shop.example",
 		Reason: func(f billing.Failure) billing.Reason { return dunning.Classify(f, "").Reason },
 	}
@@ -152,11 +152,11 @@ func (d *desk) confirm(secret billing.Secret, details stripesim.PaymentDetails) 
 }
 
 // payOne asks for one payment, as a page that leads with one charge does.
-func (d *desk) payOne(ctx context.Context, token string, o recovery.Order) (recovery.Handover, error) {
+func (d *desk) payOne(ctx context.Context, token string, o recovery.PayRequest) (recovery.Confirmation, error) {
 	d.t.Helper()
 	given, err := d.Pay(ctx, token, o)
 	if err != nil {
-		return recovery.Handover{}, err
+		return recovery.Confirmation{}, err
 	}
 	require.Len(d.t, given, 1)
 	return given[0], nil

@@ -12,19 +12,19 @@ import (
 // SaveCard creates a SetupIntent, so that the customer can add another card without paying. The
 // handler of its event makes the card the plan's card, and makes charges due that wait for a card.
 // Errors: ErrGone, ErrNoConsent, ErrLocked, *billing.GatewayError, billing.ErrUnavailable.
-func (d *Desk) SaveCard(ctx context.Context, token string, e *Evidence) (Handover, error) {
+func (d *Service) SaveCard(ctx context.Context, token string, e *Evidence) (Confirmation, error) {
 	ctx, v, err := d.enter(ctx, token)
 	if err != nil {
-		return Handover{}, err
+		return Confirmation{}, err
 	}
 	if e == nil {
-		return Handover{}, ErrNoConsent
+		return Confirmation{}, ErrNoConsent
 	}
 	if !v.ChangeCard {
-		return Handover{Branch: v.Branch}, nil
+		return Confirmation{Branch: v.Branch}, nil
 	}
 	if err := d.locked(ctx, v, e.Address); err != nil {
-		return Handover{}, err
+		return Confirmation{}, err
 	}
 	ctx = billing.OnAccount(ctx, v.Plan.Account)
 	if v.Branch == BranchSetup {
@@ -33,7 +33,7 @@ func (d *Desk) SaveCard(ctx context.Context, token string, e *Evidence) (Handove
 	consent := e.consent(v, "", "", d.Now())
 	si, err := d.makeSetup(ctx, v, consent.ID)
 	if err != nil {
-		return Handover{}, err
+		return Confirmation{}, err
 	}
 	consent.Intent = si.ID
 	err = d.Store.Update(ctx, func(tx billing.Tx) error {
@@ -43,15 +43,15 @@ func (d *Desk) SaveCard(ctx context.Context, token string, e *Evidence) (Handove
 		return tx.InsertConsent(ctx, consent)
 	})
 	if err != nil {
-		return Handover{}, err
+		return Confirmation{}, err
 	}
-	return Handover{Branch: BranchPay, ClientSecret: si.ClientSecret}, nil
+	return Confirmation{Branch: BranchPay, ClientSecret: si.ClientSecret}, nil
 }
 
 // makeSetup creates the SetupIntent of a consent. Each request has an idempotency key of its own: a
 // SetupIntent takes no money, and an unused one does no harm. If Stripe does not know the customer,
 // the SetupIntent is created without a customer.
-func (d *Desk) makeSetup(ctx context.Context, v Visit, consent billing.ConsentID) (billing.SetupIntent, error) {
+func (d *Service) makeSetup(ctx context.Context, v Page, consent billing.ConsentID) (billing.SetupIntent, error) {
 	create := func(key, customer string) (billing.SetupIntent, error) {
 		return d.Gateway.CreateSetupIntent(ctx, key, billing.SetupParams{
 			Customer: customer, Description: v.Plan.Reference,
@@ -72,17 +72,17 @@ func (d *Desk) makeSetup(ctx context.Context, v Visit, consent billing.ConsentID
 // giveFirstCard hands out the plan's own SetupIntent, which saves the card that the plan waits for.
 // The handler of its event activates the plan. The plan is checked again under its lock: a plan
 // that was canceled meanwhile accepts no card.
-func (d *Desk) giveFirstCard(ctx context.Context, v Visit, e *Evidence) (Handover, error) {
+func (d *Service) giveFirstCard(ctx context.Context, v Page, e *Evidence) (Confirmation, error) {
 	si, err := d.Gateway.SetupIntent(ctx, v.Plan.SetupIntent)
 	if err != nil {
-		return Handover{}, err
+		return Confirmation{}, err
 	}
 	if si.Status == billing.IntentSucceeded || si.Status == billing.IntentProcessing || si.Status == billing.IntentCanceled {
-		return Handover{Branch: BranchProcessing}, nil // the handler of its event does the rest
+		return Confirmation{Branch: BranchProcessing}, nil // the handler of its event does the rest
 	}
-	out, consent := Handover{}, e.consent(v, v.Charge.ID, si.ID, d.Now())
+	out, consent := Confirmation{}, e.consent(v, v.Charge.ID, si.ID, d.Now())
 	err = d.Store.Update(ctx, func(tx billing.Tx) error {
-		out = Handover{Branch: BranchProcessing}
+		out = Confirmation{Branch: BranchProcessing}
 		plan, err := tx.LockPlan(ctx, v.Plan.ID)
 		if err != nil || plan.Status != billing.PlanAwaitingFirstPayment || plan.SetupIntent != si.ID {
 			return err
@@ -90,11 +90,11 @@ func (d *Desk) giveFirstCard(ctx context.Context, v Visit, e *Evidence) (Handove
 		if err := v.noteHandout(ctx, tx, billing.CardTrySetup, si.ID, e.Address, consent.AcceptedAt); err != nil {
 			return err
 		}
-		out = Handover{Branch: BranchSetup, ClientSecret: si.ClientSecret}
+		out = Confirmation{Branch: BranchSetup, ClientSecret: si.ClientSecret}
 		return tx.InsertConsent(ctx, consent)
 	})
 	if err != nil {
-		return Handover{}, err
+		return Confirmation{}, err
 	}
 	return out, nil
 }
@@ -104,7 +104,7 @@ func (d *Desk) giveFirstCard(ctx context.Context, v Visit, e *Evidence) (Handove
 // the card, even with an error from Stripe: the card is not charged any more, and a worker asks
 // Stripe again to detach it. Errors: ErrGone, ErrNotYours if there is no card,
 // *billing.GatewayError, billing.ErrUnavailable.
-func (d *Desk) RemoveCard(ctx context.Context, token string) (billing.Card, error) {
+func (d *Service) RemoveCard(ctx context.Context, token string) (billing.Card, error) {
 	ctx, v, err := d.enter(ctx, token)
 	if err != nil {
 		return billing.Card{}, err
@@ -120,7 +120,7 @@ func (d *Desk) RemoveCard(ctx context.Context, token string) (billing.Card, erro
 
 // withdraw marks the card as revoked under the locks of all plans that charge it: a worker's last
 // check comes before or after, not in between.
-func (d *Desk) withdraw(ctx context.Context, v Visit) error {
+func (d *Service) withdraw(ctx context.Context, v Page) error {
 	now := d.Now().Truncate(time.Millisecond)
 	return d.Store.Update(ctx, func(tx billing.Tx) error {
 		plans, err := plansWith(ctx, tx, *v.Card)

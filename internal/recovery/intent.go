@@ -15,7 +15,7 @@ import (
 // other attempt while its outcome is unknown: the worker waits, and no second PaymentIntent that
 // could be paid is created. If Stripe does not know the customer, another PaymentIntent is created
 // without a customer.
-func (d *Desk) makeIntent(ctx context.Context, v Visit) (billing.PaymentIntent, Branch, error) {
+func (d *Service) makeIntent(ctx context.Context, v Page) (billing.PaymentIntent, Branch, error) {
 	pi, branch, named, err := d.tryIntent(ctx, v)
 	left, failed := d.unknown().LeaveRefused(ctx, v.named(named), err)
 	if failed != nil {
@@ -29,7 +29,7 @@ func (d *Desk) makeIntent(ctx context.Context, v Visit) (billing.PaymentIntent, 
 
 // tryIntent creates the PaymentIntent with the Stripe customer that the attempt names, and returns
 // that customer.
-func (d *Desk) tryIntent(ctx context.Context, v Visit) (_ billing.PaymentIntent, _ Branch, named string, _ error) {
+func (d *Service) tryIntent(ctx context.Context, v Page) (_ billing.PaymentIntent, _ Branch, named string, _ error) {
 	attempt, branch, err := d.writeAttempt(ctx, v)
 	if err != nil || !branch.Payable() {
 		return billing.PaymentIntent{}, branch, "", err
@@ -54,7 +54,7 @@ func (d *Desk) tryIntent(ctx context.Context, v Visit) (_ billing.PaymentIntent,
 // findOrCreate returns the PaymentIntent that Stripe has for the charge, and creates one if there
 // is none. A database that went back in time may have lost a PaymentIntent that was created and
 // paid since, and a new one could be paid a second time.
-func (d *Desk) findOrCreate(ctx context.Context, v Visit, attempt billing.Attempt) (billing.PaymentIntent, error) {
+func (d *Service) findOrCreate(ctx context.Context, v Page, attempt billing.Attempt) (billing.PaymentIntent, error) {
 	cards, err := d.Store.Cards(ctx, v.Customer.ID)
 	if err != nil {
 		return billing.PaymentIntent{}, err
@@ -75,7 +75,7 @@ func (d *Desk) findOrCreate(ctx context.Context, v Visit, attempt billing.Attemp
 const findBefore = 24 * time.Hour
 
 // writeAttempt writes the attempt that creates the PaymentIntent, or resumes an open one.
-func (d *Desk) writeAttempt(ctx context.Context, v Visit) (attempt billing.Attempt, branch Branch, err error) {
+func (d *Service) writeAttempt(ctx context.Context, v Page) (attempt billing.Attempt, branch Branch, err error) {
 	now := d.Now().Truncate(time.Millisecond)
 	err = d.Store.Update(ctx, func(tx billing.Tx) error {
 		attempt = billing.Attempt{}
@@ -119,7 +119,7 @@ func (d *Desk) writeAttempt(ctx context.Context, v Visit) (attempt billing.Attem
 // newAttempt returns an attempt that creates a PaymentIntent for the customer to confirm. The
 // confirmation sets setup_future_usage, which saves the card: with it on the PaymentIntent from the
 // start, no retry could confirm the PaymentIntent without the customer (see jobs/send.go).
-func newAttempt(v Visit, c billing.Charge, number int, now time.Time) billing.Attempt {
+func newAttempt(v Page, c billing.Charge, number int, now time.Time) billing.Attempt {
 	a := billing.Attempt{
 		ID: billing.AttemptIDFor(c.ID, number, billing.InitiatorCustomer), ChargeID: c.ID, Number: number, Initiator: billing.InitiatorCustomer,
 		Outcome: billing.OutcomeUnknown, SendCount: 1, SentAt: now, CreatedAt: now,
@@ -137,8 +137,8 @@ func newAttempt(v Visit, c billing.Charge, number int, now time.Time) billing.At
 }
 
 // noteIntent records the PaymentIntent as the charge's, unless a worker has given up the attempt
-// after waiting longer than a lease. handOver then does not hand out its client secret.
-func (d *Desk) noteIntent(ctx context.Context, plan billing.PlanID, made billing.Attempt, pi billing.PaymentIntent) error {
+// after waiting longer than a lease. confirm then does not hand out its client secret.
+func (d *Service) noteIntent(ctx context.Context, plan billing.PlanID, made billing.Attempt, pi billing.PaymentIntent) error {
 	now := d.Now().Truncate(time.Millisecond)
 	return d.Store.Update(ctx, func(tx billing.Tx) error {
 		c, attempt, err := lockAttempt(ctx, tx, plan, made)
@@ -167,7 +167,7 @@ func (d *Desk) noteIntent(ctx context.Context, plan billing.PlanID, made billing
 
 // noteRefusal closes an attempt whose request Stripe refused or failed to carry out: the next
 // attempt has another key.
-func (d *Desk) noteRefusal(ctx context.Context, plan billing.PlanID, made billing.Attempt, ge *billing.GatewayError) error {
+func (d *Service) noteRefusal(ctx context.Context, plan billing.PlanID, made billing.Attempt, ge *billing.GatewayError) error {
 	now := d.Now().Truncate(time.Millisecond)
 	return d.Store.Update(ctx, func(tx billing.Tx) error {
 		_, attempt, err := lockAttempt(ctx, tx, plan, made)

@@ -48,7 +48,7 @@ func TestTheSameNoticeHasTheSameLinkAndItsTokenIsKeptNowhere(t *testing.T) {
 		tok := token(t, links.URL(n))
 		require.NotContains(t, rows[0].TokenHash, tok)
 		require.Equal(t, d.start.Add(24*time.Hour+time.Millisecond), rows[0].ExpiresAt, "sending it again prolongs nothing")
-		v, err := d.Visit(t.Context(), tok)
+		v, err := d.Page(t.Context(), tok)
 		require.NoError(t, err)
 		require.Equal(t, n.ChargeID, v.Charge.ID)
 	})
@@ -69,7 +69,7 @@ func TestAnOldLinkOpensAfterTheKeyWasChanged(t *testing.T) {
 			require.NoError(t, d.links(key).Open(t.Context(), n))
 		}
 		for _, key := range []string{firstKey, secondKey} {
-			_, err := d.Visit(t.Context(), token(t, d.links(key).URL(n)))
+			_, err := d.Page(t.Context(), token(t, d.links(key).URL(n)))
 			require.NoError(t, err)
 		}
 	})
@@ -87,16 +87,16 @@ func TestALinkThatIsUnknownExpiredOrRevokedOpensNothingAlike(t *testing.T) {
 		require.NoError(t, links.Open(t.Context(), revoked), "mailing it again does not open it")
 		require.NoError(t, links.Open(t.Context(), expired))
 		var told []string
-		_, err = d.Visit(t.Context(), token(t, links.URL(revoked)))
+		_, err = d.Page(t.Context(), token(t, links.URL(revoked)))
 		require.ErrorIs(t, err, recovery.ErrGone)
 		told = append(told, err.Error())
-		_, err = d.Visit(t.Context(), token(t, links.URL(expired)))
+		_, err = d.Page(t.Context(), token(t, links.URL(expired)))
 		require.NoError(t, err)
 		d.advance(24 * time.Hour)
-		_, err = d.Visit(t.Context(), token(t, links.URL(expired)))
+		_, err = d.Page(t.Context(), token(t, links.URL(expired)))
 		require.ErrorIs(t, err, recovery.ErrGone)
 		told = append(told, err.Error())
-		_, err = d.Visit(t.Context(), "made-up")
+		_, err = d.Page(t.Context(), "made-up")
 		require.ErrorIs(t, err, recovery.ErrGone)
 		require.Equal(t, []string{err.Error(), err.Error()}, told)
 	})
@@ -121,7 +121,7 @@ func TestRevokeAll_NewLinksOpenAtOnce(t *testing.T) {
 		count, err = links.CountOpen(t.Context())
 		same(0, count, err)
 		for _, url := range []string{links.URL(n), handed} {
-			_, err := d.Visit(t.Context(), token(t, url))
+			_, err := d.Page(t.Context(), token(t, url))
 			require.ErrorIs(t, err, recovery.ErrGone)
 		}
 		trail, err := d.store.AuditTrail(t.Context(), billing.AuditFilter{})
@@ -138,11 +138,11 @@ func TestRevokeAll_NewLinksOpenAtOnce(t *testing.T) {
 
 		again, _, err := links.Create(t.Context(), plan.Plan, "")
 		require.NoError(t, err)
-		_, err = d.Visit(t.Context(), token(t, again))
+		_, err = d.Page(t.Context(), token(t, again))
 		require.NoError(t, err)
 		fresh := d.notice(billing.NoticeActionRequired)
 		require.NoError(t, links.Open(t.Context(), fresh))
-		_, err = d.Visit(t.Context(), token(t, links.URL(fresh)))
+		_, err = d.Page(t.Context(), token(t, links.URL(fresh)))
 		require.NoError(t, err)
 	})
 }
@@ -156,13 +156,13 @@ func TestALinkOfTheMerchantsIsRandom(t *testing.T) {
 		other, _, err := links.Create(t.Context(), plan.Plan, plan.Charges[1].ID)
 		require.NoError(t, err)
 		require.NotEqual(t, one, other)
-		v, err := d.Visit(t.Context(), token(t, one))
+		v, err := d.Page(t.Context(), token(t, one))
 		require.NoError(t, err)
 		require.Equal(t, link, v.Link)
 
 		card, _, err := links.Create(t.Context(), plan.Plan, "")
 		require.NoError(t, err)
-		v, err = d.Visit(t.Context(), token(t, card))
+		v, err = d.Page(t.Context(), token(t, card))
 		require.NoError(t, err)
 		require.Equal(t, 2, v.Charge.Sequence, "what comes next")
 	})

@@ -25,7 +25,7 @@ func TestSaveCard_PaymentIntentOfNoCustomer(t *testing.T) {
 		p := d.details(plan.Plan.ID)
 		require.Equal(t, billing.ChargeRequiresPaymentMethod, p.Charges[1].Status)
 		token := d.open(p, 2)
-		h, err := d.payOne(t.Context(), token, recovery.Order{Evidence: evidence()})
+		h, err := d.payOne(t.Context(), token, recovery.PayRequest{Evidence: evidence()})
 		require.NoError(t, err)
 		require.Error(t, d.confirm(h.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: "4000000000009995"}, SetupFutureUsage: "off_session"}))
 		d.settle()

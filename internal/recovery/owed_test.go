@@ -30,7 +30,7 @@ func TestPay_EverythingOwed(t *testing.T) {
 		p := d.twoOwed()
 		owed := []billing.ChargeID{p.Charges[1].ID, p.Charges[2].ID}
 		for sequence := 1; sequence <= 3; sequence++ {
-			v, err := d.Visit(t.Context(), d.open(p, sequence))
+			v, err := d.Page(t.Context(), d.open(p, sequence))
 			require.NoError(t, err)
 			require.Len(t, v.Due, 2, "the page of every charge leads with what is owed")
 			require.Equal(t, p.Charges[1].ID, v.Charge.ID)
@@ -40,11 +40,11 @@ func TestPay_EverythingOwed(t *testing.T) {
 		}
 
 		tok := d.open(p, 1)
-		_, err := d.Pay(t.Context(), tok, recovery.Order{Charges: owed, Total: 30000, Evidence: evidence()})
+		_, err := d.Pay(t.Context(), tok, recovery.PayRequest{Charges: owed, Total: 30000, Evidence: evidence()})
 		require.ErrorIs(t, err, recovery.ErrNotYours, "the page showed another amount")
-		_, err = d.Pay(t.Context(), tok, recovery.Order{Charges: []billing.ChargeID{owed[0], owed[0]}, Evidence: evidence()})
+		_, err = d.Pay(t.Context(), tok, recovery.PayRequest{Charges: []billing.ChargeID{owed[0], owed[0]}, Evidence: evidence()})
 		require.ErrorIs(t, err, recovery.ErrNotYours, "a charge is paid once")
-		given, err := d.Pay(t.Context(), tok, recovery.Order{Charges: owed, Total: 60000, Evidence: evidence()})
+		given, err := d.Pay(t.Context(), tok, recovery.PayRequest{Charges: owed, Total: 60000, Evidence: evidence()})
 		require.NoError(t, err)
 		require.Len(t, given, 2)
 		for i, h := range given {
@@ -66,12 +66,12 @@ func TestPay_FirstOfTwoOwed(t *testing.T) {
 	eachEngine(t, func(t *testing.T, d *desk) {
 		p := d.twoOwed()
 		tok := d.open(p, 2)
-		given, err := d.Pay(t.Context(), tok, recovery.Order{Saved: true})
+		given, err := d.Pay(t.Context(), tok, recovery.PayRequest{Saved: true})
 		require.NoError(t, err)
 		require.Len(t, given, 2)
 		require.NoError(t, d.confirm(given[0].ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: goodCard}}))
 		d.settle()
-		v, err := d.Visit(t.Context(), tok)
+		v, err := d.Page(t.Context(), tok)
 		require.NoError(t, err)
 		require.Len(t, v.Due, 1)
 		require.Equal(t, p.Charges[2].ID, v.Charge.ID)
@@ -86,7 +86,7 @@ func TestVisit_SavedCardIsBeingCharged(t *testing.T) {
 		tok := d.open(p, 2)
 		_, err := operator.Retry(t.Context(), d.store, p.Charges[1].ID, d.clock())
 		require.NoError(t, err)
-		v, err := d.Visit(t.Context(), tok)
+		v, err := d.Page(t.Context(), tok)
 		require.NoError(t, err)
 		require.Equal(t, recovery.BranchPay, v.Branch, "the card that failed is tried again: the customer may be faster")
 
@@ -100,12 +100,12 @@ func TestVisit_SavedCardIsBeingCharged(t *testing.T) {
 			plan.CardID = card.ID
 			return tx.UpdatePlan(t.Context(), plan)
 		}))
-		v, err = d.Visit(t.Context(), tok)
+		v, err = d.Page(t.Context(), tok)
 		require.NoError(t, err)
 		require.Equal(t, recovery.BranchCharging, v.Branch)
 		require.Empty(t, v.Due)
 		d.advance(lease)
-		v, err = d.Visit(t.Context(), tok)
+		v, err = d.Page(t.Context(), tok)
 		require.NoError(t, err)
 		require.Equal(t, recovery.BranchPay, v.Branch, "what keeps the worker from it may last")
 	})
@@ -125,11 +125,11 @@ func TestPay_OnRequestNeedsTheMerchant(t *testing.T) {
 		balance := p.Charges[1]
 		for sequence := 1; sequence <= 2; sequence++ {
 			tok := d.open(p, sequence)
-			v, err := d.Visit(t.Context(), tok)
+			v, err := d.Page(t.Context(), tok)
 			require.NoError(t, err)
 			require.Nil(t, v.Ahead)
 			require.False(t, v.Branch.Payable())
-			given, err := d.payOne(t.Context(), tok, recovery.Order{Charges: []billing.ChargeID{balance.ID}, Saved: true})
+			given, err := d.payOne(t.Context(), tok, recovery.PayRequest{Charges: []billing.ChargeID{balance.ID}, Saved: true})
 			require.NoError(t, err)
 			require.Equal(t, recovery.BranchWaits, given.Branch)
 			require.Empty(t, given.ClientSecret.Reveal())
@@ -143,7 +143,7 @@ func TestPay_OnRequestNeedsTheMerchant(t *testing.T) {
 
 		_, err = operator.Collect(t.Context(), d.store, balance.ID, "2026-02-20", d.clock())
 		require.NoError(t, err)
-		given, err := d.payOne(t.Context(), d.open(p, 2), recovery.Order{Saved: true})
+		given, err := d.payOne(t.Context(), d.open(p, 2), recovery.PayRequest{Saved: true})
 		require.NoError(t, err)
 		require.Equal(t, recovery.BranchAhead, given.Branch, "now it may be paid")
 	})
@@ -163,7 +163,7 @@ func TestVisit_NewCardUses(t *testing.T) {
 		card := d.details(own.Plan.ID).Plan.CardID
 		setCard(same, card, billing.PlanPaused)
 		setCard(over, card, billing.PlanCanceled)
-		v, err := d.Visit(t.Context(), d.open(own, 2))
+		v, err := d.Page(t.Context(), d.open(own, 2))
 		require.NoError(t, err)
 		var plans []billing.PlanID
 		for _, u := range v.Uses {
@@ -174,7 +174,7 @@ func TestVisit_NewCardUses(t *testing.T) {
 
 		_, err = operator.RemoveCard(t.Context(), d.store, d.details(other.Plan.ID).Plan.CardID, "", d.clock())
 		require.NoError(t, err)
-		v, err = d.Visit(t.Context(), d.open(own, 2))
+		v, err = d.Page(t.Context(), d.open(own, 2))
 		require.NoError(t, err)
 		require.Len(t, v.Uses, 3, "a plan without a good card takes the new one")
 	})

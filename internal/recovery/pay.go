@@ -9,8 +9,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// Order is what a customer wants to pay, and with which card.
-type Order struct {
+// PayRequest is what a customer wants to pay, and with which card.
+type PayRequest struct {
 	// Charges of the link's plan: all that are due, or one that may be paid early. If empty, the
 	// charges that the page leads with are meant.
 	Charges []billing.ChargeID
@@ -25,9 +25,9 @@ type Order struct {
 	Address string
 }
 
-// Handover is what a browser needs to confirm a payment or to save a card. If Branch is not
+// Confirmation is what a browser needs to confirm a payment or to save a card. If Branch is not
 // payable, there is nothing to confirm, and nothing else is set.
-type Handover struct {
+type Confirmation struct {
 	Charge        billing.ChargeID // empty for a card
 	Branch        Branch
 	ClientSecret  billing.Secret // return it to the customer who asked only
@@ -48,7 +48,7 @@ var (
 // yet. The worker confirms the same PaymentIntent, so a customer who pays during a retry pays once:
 // Stripe refuses the second success. Errors: ErrGone, ErrNotYours, ErrNoConsent, ErrLocked,
 // ErrDiffers, *billing.GatewayError, billing.ErrUnavailable.
-func (d *Desk) Pay(ctx context.Context, token string, o Order) ([]Handover, error) {
+func (d *Service) Pay(ctx context.Context, token string, o PayRequest) ([]Confirmation, error) {
 	ctx, v, err := d.enter(ctx, token)
 	if err != nil {
 		return nil, err
@@ -65,7 +65,7 @@ func (d *Desk) Pay(ctx context.Context, token string, o Order) ([]Handover, erro
 			return nil, err
 		}
 	}
-	given := make([]Handover, len(wanted))
+	given := make([]Confirmation, len(wanted))
 	for i, about := range wanted {
 		if given[i], err = d.payOne(ctx, about, o); err != nil {
 			return nil, err
@@ -76,24 +76,24 @@ func (d *Desk) Pay(ctx context.Context, token string, o Order) ([]Handover, erro
 }
 
 // payOne returns the client secret for the charge of v.
-func (d *Desk) payOne(ctx context.Context, v Visit, o Order) (Handover, error) {
+func (d *Service) payOne(ctx context.Context, v Page, o PayRequest) (Confirmation, error) {
 	switch {
 	case !v.Branch.Payable():
-		return Handover{Branch: v.Branch}, nil
+		return Confirmation{Branch: v.Branch}, nil
 	case o.Saved && v.Card == nil:
-		return Handover{}, fmt.Errorf("no saved card: %w", ErrNotYours)
+		return Confirmation{}, fmt.Errorf("no saved card: %w", ErrNotYours)
 	case !o.Saved && o.Evidence == nil:
-		return Handover{}, ErrNoConsent
+		return Confirmation{}, ErrNoConsent
 	}
 	pi, branch, err := d.intent(billing.OnAccount(ctx, v.Plan.Account), v)
 	if err != nil || !branch.Payable() {
-		return Handover{Branch: branch}, err
+		return Confirmation{Branch: branch}, err
 	}
-	return d.handOver(ctx, v, o, pi)
+	return d.confirm(ctx, v, o, pi)
 }
 
 // wanted returns a copy of the visit for each charge that is to be paid.
-func (d *Desk) wanted(ctx context.Context, v Visit, ids []billing.ChargeID) ([]Visit, error) {
+func (d *Service) wanted(ctx context.Context, v Page, ids []billing.ChargeID) ([]Page, error) {
 	if len(ids) == 0 {
 		for _, c := range v.Due {
 			ids = append(ids, c.ID)
@@ -102,7 +102,7 @@ func (d *Desk) wanted(ctx context.Context, v Visit, ids []billing.ChargeID) ([]V
 	if len(ids) == 0 {
 		ids = []billing.ChargeID{v.Charge.ID}
 	}
-	list := make([]Visit, len(ids))
+	list := make([]Page, len(ids))
 	attempts, err := d.Store.Attempts(ctx, ids...)
 	if err != nil {
 		return nil, err
@@ -123,11 +123,11 @@ func (d *Desk) wanted(ctx context.Context, v Visit, ids []billing.ChargeID) ([]V
 }
 
 // offers reports whether the page allows a charge to be paid that is not due yet.
-func (v Visit) offers(id billing.ChargeID) bool {
+func (v Page) offers(id billing.ChargeID) bool {
 	return len(v.Due) == 0 && (v.Charge.ID == id || v.Ahead != nil && v.Ahead.ID == id)
 }
 
-func totalOf(visits []Visit) (total int64) {
+func totalOf(visits []Page) (total int64) {
 	for _, v := range visits {
 		total += v.Charge.Amount
 	}
@@ -147,7 +147,7 @@ func attemptsAt(attempts []billing.Attempt, id billing.ChargeID) []billing.Attem
 
 // intent fetches the charge's PaymentIntent, or creates it, and returns the branch that its state
 // allows.
-func (d *Desk) intent(ctx context.Context, v Visit) (billing.PaymentIntent, Branch, error) {
+func (d *Service) intent(ctx context.Context, v Page) (billing.PaymentIntent, Branch, error) {
 	id := v.Charge.PaymentIntent
 	if id == "" {
 		return d.makeIntent(ctx, v)
@@ -177,14 +177,14 @@ func branchAt(branch Branch, pi billing.PaymentIntent) Branch {
 	return branch
 }
 
-// handOver makes the last check under the plan's lock, stores the consent, and returns the client
+// confirm makes the last check under the plan's lock, stores the consent, and returns the client
 // secret. A client secret is enough to pay, so it returns no other secret than the one for the
 // charge's own PaymentIntent.
-func (d *Desk) handOver(ctx context.Context, v Visit, o Order, pi billing.PaymentIntent) (Handover, error) {
-	out := Handover{}
+func (d *Service) confirm(ctx context.Context, v Page, o PayRequest, pi billing.PaymentIntent) (Confirmation, error) {
+	out := Confirmation{}
 	now := d.Now()
 	err := d.Store.Update(ctx, func(tx billing.Tx) error {
-		out = Handover{}
+		out = Confirmation{}
 		if _, err := tx.LockPlan(ctx, v.Plan.ID); err != nil {
 			return err
 		}
@@ -224,7 +224,7 @@ func (d *Desk) handOver(ctx context.Context, v Visit, o Order, pi billing.Paymen
 		return tx.InsertConsent(ctx, o.Evidence.consent(again, c.ID, pi.ID, now))
 	})
 	if err != nil {
-		return Handover{}, err
+		return Confirmation{}, err
 	}
 	return out, nil
 }

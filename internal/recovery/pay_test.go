@@ -20,13 +20,13 @@ const (
 )
 
 // other is an order to pay with another card, with consent to save it.
-var other = recovery.Order{Evidence: evidence()}
+var other = recovery.PayRequest{Evidence: evidence()}
 
 func TestPayingAheadMakesTheChargesOnePaymentIntent(t *testing.T) {
 	eachEngine(t, func(t *testing.T, d *desk) {
 		p := d.plan()
 		tok := d.open(p, 2)
-		first, err := d.payOne(t.Context(), tok, recovery.Order{Saved: true})
+		first, err := d.payOne(t.Context(), tok, recovery.PayRequest{Saved: true})
 		require.NoError(t, err)
 		require.Equal(t, recovery.BranchAhead, first.Branch)
 		again, err := d.payOne(t.Context(), tok, other)
@@ -216,7 +216,7 @@ func TestWhileARetryIsUnderWayThereIsNothingToConfirm(t *testing.T) {
 		}))
 		given, err := d.payOne(t.Context(), tok, other)
 		require.NoError(t, err)
-		require.Equal(t, recovery.Handover{Charge: p.Charges[1].ID, Branch: recovery.BranchProcessing}, given)
+		require.Equal(t, recovery.Confirmation{Charge: p.Charges[1].ID, Branch: recovery.BranchProcessing}, given)
 	})
 }
 
@@ -224,7 +224,7 @@ func TestAnotherCardWantsConsent(t *testing.T) {
 	eachEngine(t, func(t *testing.T, d *desk) {
 		p := d.plan()
 		tok := d.open(p, 2)
-		_, err := d.payOne(t.Context(), tok, recovery.Order{})
+		_, err := d.payOne(t.Context(), tok, recovery.PayRequest{})
 		require.ErrorIs(t, err, recovery.ErrNoConsent)
 		_, err = d.SaveCard(t.Context(), tok, nil)
 		require.ErrorIs(t, err, recovery.ErrNoConsent)
@@ -239,7 +239,7 @@ func TestALinkPaysNothingOfOthers(t *testing.T) {
 		one, stranger := d.plan(), d.plan()
 		tok := d.open(one, 2)
 		for _, id := range []billing.ChargeID{stranger.Charges[1].ID, one.Charges[2].ID, "chg_none"} {
-			_, err := d.payOne(t.Context(), tok, recovery.Order{Charges: []billing.ChargeID{id}, Saved: true})
+			_, err := d.payOne(t.Context(), tok, recovery.PayRequest{Charges: []billing.ChargeID{id}, Saved: true})
 			require.ErrorIs(t, err, recovery.ErrNotYours, id)
 		}
 	})
@@ -249,7 +249,7 @@ func TestAChangedAmountIsNotHandedOut(t *testing.T) {
 	eachEngine(t, func(t *testing.T, d *desk) {
 		p := d.plan()
 		tok := d.open(p, 2)
-		_, err := d.payOne(t.Context(), tok, recovery.Order{Saved: true})
+		_, err := d.payOne(t.Context(), tok, recovery.PayRequest{Saved: true})
 		require.NoError(t, err)
 		require.NoError(t, d.store.Update(t.Context(), func(tx billing.Tx) error {
 			c, err := tx.Charge(t.Context(), p.Charges[1].ID)
@@ -257,7 +257,7 @@ func TestAChangedAmountIsNotHandedOut(t *testing.T) {
 			c.Amount++
 			return tx.UpdateCharge(t.Context(), c)
 		}))
-		_, err = d.payOne(t.Context(), tok, recovery.Order{Saved: true})
+		_, err = d.payOne(t.Context(), tok, recovery.PayRequest{Saved: true})
 		require.ErrorIs(t, err, recovery.ErrDiffers)
 	})
 }

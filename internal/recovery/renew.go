@@ -12,7 +12,7 @@ import (
 // charge, because the notice is unique. It returns nothing about what it did, so that a caller
 // can't find out whether a token ever existed. A revoked link is not renewed. Errors:
 // billing.ErrUnavailable.
-func (d *Desk) Renew(ctx context.Context, token string) error {
+func (d *Service) Renew(ctx context.Context, token string) error {
 	link, err := d.Store.PayLink(ctx, hashOf(token))
 	if errors.Is(err, billing.ErrNotFound) || err == nil && !link.RevokedAt.IsZero() {
 		return nil
@@ -44,7 +44,7 @@ func (d *Desk) Renew(ctx context.Context, token string) error {
 
 // renewable reports whether a mail would help: it is false if there is nothing to do, or if this is
 // about to change.
-func renewable(v Visit) bool {
+func renewable(v Page) bool {
 	switch v.Branch {
 	case BranchClosed, BranchProcessing, BranchCharging, BranchWaits:
 		return false
@@ -54,7 +54,7 @@ func renewable(v Visit) bool {
 
 // renewal returns the kind of the mail with the new link, and its reason: the notice that fits the
 // charge's current state.
-func renewal(v Visit) (billing.NoticeKind, billing.Reason) {
+func renewal(v Page) (billing.NoticeKind, billing.Reason) {
 	switch {
 	case v.Branch == BranchSetup:
 		return billing.NoticeCheckoutReminder, billing.ReasonNoCardSaved
@@ -71,7 +71,7 @@ func renewal(v Visit) (billing.NoticeKind, billing.Reason) {
 }
 
 // notice is the mail that brings a new link.
-func (d *Desk) notice(v Visit, now time.Time) billing.Notice {
+func (d *Service) notice(v Page, now time.Time) billing.Notice {
 	kind, reason := renewal(v)
 	n := billing.Notice{
 		ID: billing.NewNoticeID(now), Kind: kind, PlanID: v.Plan.ID, ChargeID: v.Charge.ID, CustomerID: v.Customer.ID,

@@ -15,7 +15,7 @@ var ErrLocked = errors.New("too many cards were tried")
 
 // locked returns ErrLocked, with the limit, if the customer may not try another card now. address
 // may be empty.
-func (d *Desk) locked(ctx context.Context, v Visit, address string) error {
+func (d *Service) locked(ctx context.Context, v Page, address string) error {
 	now := d.Now()
 	since, err := billing.CardTriesSince(ctx, d.Store, v.Customer.ID)
 	if err != nil {
@@ -30,7 +30,7 @@ func (d *Desk) locked(ctx context.Context, v Visit, address string) error {
 
 // try returns a card try of the customer, for the page's charge and link. An address is counted by
 // its network.
-func (v Visit) try(kind billing.CardTryKind, address string, now time.Time) billing.CardTry {
+func (v Page) try(kind billing.CardTryKind, address string, now time.Time) billing.CardTry {
 	t := billing.CardTry{
 		ID: billing.NewCardTryID(now), Kind: kind, CustomerID: v.Customer.ID, ChargeID: v.Charge.ID, LinkID: v.Link.ID,
 		Address: NetworkOf(address), At: now.Truncate(time.Millisecond),
@@ -43,7 +43,7 @@ func (v Visit) try(kind billing.CardTryKind, address string, now time.Time) bill
 
 // noteHandout records that a client secret is handed out, so that a decline is counted for the link
 // and address it came from.
-func (v Visit) noteHandout(ctx context.Context, tx billing.Tx, kind billing.CardTryKind, intent, address string, now time.Time) error {
+func (v Page) noteHandout(ctx context.Context, tx billing.Tx, kind billing.CardTryKind, intent, address string, now time.Time) error {
 	t := v.try(kind, address, now)
 	t.Intent = intent
 	_, err := tx.InsertCardTry(ctx, t)

@@ -56,7 +56,7 @@ func TestPay_CardTesting(t *testing.T) {
 			tok, tried := d.open(p, 2), 0
 			var last billing.Secret
 			for {
-				given, err := d.payOne(t.Context(), tok, recovery.Order{Evidence: evidence(), Address: "192.0.2.1"})
+				given, err := d.payOne(t.Context(), tok, recovery.PayRequest{Evidence: evidence(), Address: "192.0.2.1"})
 				if err != nil {
 					require.ErrorIs(t, err, recovery.ErrLocked)
 					break
@@ -71,7 +71,7 @@ func TestPay_CardTesting(t *testing.T) {
 			require.Error(t, d.confirm(last, stripesim.PaymentDetails{Card: &stripesim.Card{Number: goodCard}}), "a secret that was handed out is worthless")
 			_, err := d.SaveCard(t.Context(), tok, evidence())
 			require.ErrorIs(t, err, recovery.ErrLocked)
-			v, err := d.Visit(t.Context(), d.open(p, 1))
+			v, err := d.Page(t.Context(), d.open(p, 1))
 			require.NoError(t, err)
 			require.True(t, v.Locked, "another link is locked too")
 
@@ -189,9 +189,9 @@ func TestPay_CardTestingFromOneAddress(t *testing.T) {
 			}
 			return nil
 		}))
-		_, err := d.payOne(t.Context(), d.open(p, 2), recovery.Order{Saved: true, Address: "192.0.2.66"})
+		_, err := d.payOne(t.Context(), d.open(p, 2), recovery.PayRequest{Saved: true, Address: "192.0.2.66"})
 		require.ErrorIs(t, err, recovery.ErrLocked)
-		_, err = d.payOne(t.Context(), d.open(p, 2), recovery.Order{Saved: true, Address: "192.0.2.67"})
+		_, err = d.payOne(t.Context(), d.open(p, 2), recovery.PayRequest{Saved: true, Address: "192.0.2.67"})
 		require.NoError(t, err, "a customer from another address may pay")
 	})
 }

@@ -119,7 +119,7 @@ func TestUnknownCustomer_SaveCard(t *testing.T) {
 func TestUnknownCustomer_SavedCard(t *testing.T) {
 	eachEngine(t, func(t *testing.T, d *desk) {
 		p := d.imported("")
-		_, err := d.payOne(t.Context(), d.open(p, 2), recovery.Order{Saved: true})
+		_, err := d.payOne(t.Context(), d.open(p, 2), recovery.PayRequest{Saved: true})
 		require.ErrorIs(t, err, recovery.ErrNotYours)
 		d.payWithNewCard(d.open(p, 2))
 		d.requireNewCustomer(p)

@@ -19,7 +19,7 @@ func (u Use) Now(c billing.Charge) bool { return u.Plan.Status.Collects() && c.O
 // usesOf lists the plans that a new card will be charged for: the page's own plan, and every other
 // plan of the customer in the same account whose card is the one to be replaced, or can't be
 // charged. A plan with another working card keeps it.
-func usesOf(ctx context.Context, r billing.Reader, v Visit) ([]Use, error) {
+func usesOf(ctx context.Context, r billing.Reader, v Page) ([]Use, error) {
 	plans := []billing.Plan{v.Plan}
 	if v.Branch == BranchSetup { // the plan's own SetupIntent saves a card for that plan only
 		return withCharges(ctx, r, plans)

@@ -42,8 +42,8 @@ func (b Branch) Payable() bool {
 	return b == BranchPay || b == BranchAuthenticate || b == BranchAhead
 }
 
-// Visit is what a customer with a link may see.
-type Visit struct {
+// Page is what a customer with a link may see.
+type Page struct {
 	Link     billing.PayLink
 	Plan     billing.Plan
 	Customer billing.Customer
@@ -77,7 +77,7 @@ type Visit struct {
 
 // Total returns what the customer pays now, in minor units: all of Due, or the amount of the page's
 // charge.
-func (v Visit) Total() int64 {
+func (v Page) Total() int64 {
 	if len(v.Due) == 0 {
 		return v.Charge.Amount
 	}
@@ -91,18 +91,18 @@ func (v Visit) Total() int64 {
 // ErrGone means that the link is unknown, has expired or was revoked. It does not show which.
 var ErrGone = fmt.Errorf("the link is not valid: %w", billing.ErrNotFound)
 
-// Visit returns the page of a token. Errors: ErrGone, billing.ErrUnavailable.
-func (d *Desk) Visit(ctx context.Context, token string) (Visit, error) {
+// Page returns the page of a token. Errors: ErrGone, billing.ErrUnavailable.
+func (d *Service) Page(ctx context.Context, token string) (Page, error) {
 	link, err := d.Store.PayLink(ctx, hashOf(token))
 	if errors.Is(err, billing.ErrNotFound) || err == nil && !link.Open(d.Now()) {
-		return Visit{}, ErrGone
+		return Page{}, ErrGone
 	}
 	if err != nil {
-		return Visit{}, err
+		return Page{}, err
 	}
 	v, err := d.load(ctx, d.Store, link)
 	if err != nil {
-		return Visit{}, err
+		return Page{}, err
 	}
 	err = d.locked(ctx, v, "")
 	if v.Locked = errors.Is(err, ErrLocked); v.Locked {
@@ -111,10 +111,10 @@ func (d *Desk) Visit(ctx context.Context, token string) (Visit, error) {
 	return v, err
 }
 
-// enter is Visit for a request that changes something: it also returns a context whose actor is the
+// enter is Page for a request that changes something: it also returns a context whose actor is the
 // link.
-func (d *Desk) enter(ctx context.Context, token string) (context.Context, Visit, error) {
-	v, err := d.Visit(ctx, token)
+func (d *Service) enter(ctx context.Context, token string) (context.Context, Page, error) {
+	v, err := d.Page(ctx, token)
 	return byLink(ctx, v.Link), v, err
 }
 
@@ -125,7 +125,7 @@ func byLink(ctx context.Context, link billing.PayLink) context.Context {
 
 // Known reports whether a link with the token exists, valid or not. Text that can't be a token is
 // not looked up. Errors: billing.ErrUnavailable.
-func (d *Desk) Known(ctx context.Context, token string) (bool, error) {
+func (d *Service) Known(ctx context.Context, token string) (bool, error) {
 	if len(token) != base64.RawURLEncoding.EncodedLen(tokenBytes) {
 		return false, nil
 	}
@@ -137,20 +137,20 @@ func (d *Desk) Known(ctx context.Context, token string) (bool, error) {
 }
 
 // load reads the page of a link.
-func (d *Desk) load(ctx context.Context, r billing.Reader, link billing.PayLink) (Visit, error) {
+func (d *Service) load(ctx context.Context, r billing.Reader, link billing.PayLink) (Page, error) {
 	details, err := billing.LoadDetails(ctx, r, link.PlanID)
 	if err != nil {
-		return Visit{}, err
+		return Page{}, err
 	}
-	v := Visit{Link: link, Plan: details.Plan, Customer: details.Customer, Charges: details.Charges}
+	v := Page{Link: link, Plan: details.Plan, Customer: details.Customer, Charges: details.Charges}
 	if len(v.Charges) == 0 {
-		return Visit{}, ErrGone
+		return Page{}, ErrGone
 	}
 	if v.Card, err = activeCard(ctx, r, v.Plan); err != nil {
-		return Visit{}, err
+		return Page{}, err
 	}
 	if v.StripeCustomer, err = billing.StripeCustomerIn(ctx, r, v.Customer, v.Plan.Account); err != nil {
-		return Visit{}, err
+		return Page{}, err
 	}
 	state := func(c billing.Charge) Branch { return d.branchOf(v.Plan, c, v.Card, details.Attempts[c.ID]) }
 	v.Due = dueNow(v.Charges, state)
@@ -161,14 +161,14 @@ func (d *Desk) load(ctx context.Context, r billing.Reader, link billing.PayLink)
 	v.ChangeCard = v.changesCard()
 	v.DueOnSave = v.Branch == BranchSetup && !v.Charge.DueAt.IsZero() && !v.Charge.DueAt.After(d.Now())
 	if v.PayBy, err = payBy(ctx, r, v.Due); err != nil {
-		return Visit{}, err
+		return Page{}, err
 	}
 	v.Uses, err = usesOf(ctx, r, v)
 	return v, err
 }
 
 // changesCard reports whether a card may be added without paying.
-func (v Visit) changesCard() bool {
+func (v Page) changesCard() bool {
 	if v.Plan.Status == billing.PlanAwaitingFirstPayment {
 		return v.Branch == BranchSetup
 	}
@@ -231,7 +231,7 @@ func focus(link billing.PayLink, due, charges []billing.Charge, state func(billi
 
 // branch returns the branch of the page. Several owed charges ask for a payment, for whichever
 // reasons they failed.
-func (v Visit) branch(state func(billing.Charge) Branch) Branch {
+func (v Page) branch(state func(billing.Charge) Branch) Branch {
 	if len(v.Due) > 1 {
 		return BranchPay
 	}
@@ -239,7 +239,7 @@ func (v Visit) branch(state func(billing.Charge) Branch) Branch {
 }
 
 // branchOf returns the branch of a charge. card is the plan's card; nil if it can't be charged.
-func (d *Desk) branchOf(plan billing.Plan, c billing.Charge, card *billing.Card, attempts []billing.Attempt) Branch {
+func (d *Service) branchOf(plan billing.Plan, c billing.Charge, card *billing.Card, attempts []billing.Attempt) Branch {
 	switch {
 	case c.Status == billing.ChargeSucceeded:
 		return BranchPaid
@@ -272,7 +272,7 @@ func scheduledBranch(plan billing.Plan, c billing.Charge) Branch {
 
 // chargesNewCard reports whether the worker is about to try the charge on a card that was not tried
 // for it yet. It returns false once the attempt is late by a lease, because the cause may last.
-func (d *Desk) chargesNewCard(plan billing.Plan, c billing.Charge, card *billing.Card, attempts []billing.Attempt) bool {
+func (d *Service) chargesNewCard(plan billing.Plan, c billing.Charge, card *billing.Card, attempts []billing.Attempt) bool {
 	if c.Status != billing.ChargeRetrying || c.NextAttemptAt.IsZero() || card == nil || !plan.Status.Collects() {
 		return false
 	}
@@ -294,7 +294,7 @@ func inFlight(attempts []billing.Attempt) bool {
 
 // ahead returns the next charge that is not due yet if the page's own charge is paid and none is
 // owed.
-func ahead(v Visit) *billing.Charge {
+func ahead(v Page) *billing.Charge {
 	if v.Branch != BranchPaid || !v.Plan.Status.Collects() {
 		return nil
 	}
@@ -306,7 +306,7 @@ func ahead(v Visit) *billing.Charge {
 }
 
 // reason returns why the charge was not paid, as the customer may be shown it.
-func (d *Desk) reason(v Visit, attempts []billing.Attempt) billing.Reason {
+func (d *Service) reason(v Page, attempts []billing.Attempt) billing.Reason {
 	switch {
 	case v.Branch == BranchAuthenticate:
 		return billing.ReasonAuthenticate
@@ -320,13 +320,13 @@ func (d *Desk) reason(v Visit, attempts []billing.Attempt) billing.Reason {
 
 // cardIsGone reports whether the charge waits because there is no card to charge: an earlier
 // decline is then not the reason.
-func cardIsGone(v Visit) bool {
+func cardIsGone(v Page) bool {
 	return v.Card == nil && !v.Charge.Checkout && (v.Charge.DeclineCode == "" || v.Charge.Status == billing.ChargeRequiresAction)
 }
 
 // lastFailure returns why the last failed attempt failed. Attempts with a card that was replaced
 // since are ignored.
-func (d *Desk) lastFailure(card *billing.Card, attempts []billing.Attempt) billing.Reason {
+func (d *Service) lastFailure(card *billing.Card, attempts []billing.Attempt) billing.Reason {
 	for _, a := range slices.Backward(attempts) {
 		if card != nil && a.Params.PaymentMethod != "" && a.Params.PaymentMethod != card.PaymentMethod {
 			continue

@@ -28,9 +28,9 @@ func (t *planTx) draft(kind billing.NoticeKind, step string) billing.Notice {
 	return n
 }
 
-// owe adds a notice to the outbox, with the plan's card, and a task that sends the notice. A notice
+// enqueueNotice adds a notice to the outbox, with the plan's card, and a task that sends the notice. A notice
 // with the same key is added only once.
-func (t *planTx) owe(ctx context.Context, n billing.Notice) error {
+func (t *planTx) enqueueNotice(ctx context.Context, n billing.Notice) error {
 	if t.plan.CardID != "" {
 		card, err := t.Card(ctx, t.plan.CardID)
 		if err != nil {
@@ -80,14 +80,14 @@ func (t *planTx) started(ctx context.Context) error {
 	}
 	n := t.draft(billing.NoticePlanStarted, "")
 	n.Starts(t.plan, t.charges)
-	return t.owe(ctx, n)
+	return t.enqueueNotice(ctx, n)
 }
 
 // completed enqueues the notice that everything is paid.
 func (t *planTx) completed(ctx context.Context) error {
 	n := t.draft(billing.NoticePlanCompleted, "")
 	n.Completes(t.plan, t.charges)
-	return t.owe(ctx, n)
+	return t.enqueueNotice(ctx, n)
 }
 
 // cardUpdated enqueues the notice that another card is charged from now on. cause is the payment or
@@ -97,5 +97,5 @@ func (t *planTx) cardUpdated(ctx context.Context, cause string) error {
 	n := t.draft(billing.NoticeCardUpdated, string(billing.NoticeCardUpdated)+":"+string(t.plan.CardID)+":"+cause)
 	n.Data.Following, n.Data.FollowingDue = t.following(0)
 	n.Data.Amount, n.Data.DueAt = n.Data.Following, n.Data.FollowingDue
-	return t.owe(ctx, n)
+	return t.enqueueNotice(ctx, n)
 }

@@ -7,8 +7,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// Desk serves the customer's requests. It is safe for concurrent use.
-type Desk struct {
+// Service serves the customer's requests. It is safe for concurrent use.
+type Service struct {
 	Store   billing.Store
 	Gateway billing.Gateway
 	Now     func() time.Time
@@ -37,7 +37,7 @@ type Evidence struct {
 }
 
 // consent returns the row for evidence given now.
-func (e Evidence) consent(v Visit, charge billing.ChargeID, intent string, now time.Time) billing.Consent {
+func (e Evidence) consent(v Page, charge billing.ChargeID, intent string, now time.Time) billing.Consent {
 	now = now.Truncate(time.Millisecond)
 	return billing.Consent{
 		ID: billing.NewConsentID(now), CustomerID: v.Customer.ID, PlanID: v.Plan.ID, ChargeID: charge, Intent: intent,
@@ -47,11 +47,11 @@ func (e Evidence) consent(v Visit, charge billing.ChargeID, intent string, now t
 }
 
 // unknown is the rule for Stripe customers that Stripe does not have.
-func (d *Desk) unknown() billing.UnknownCustomer {
+func (d *Service) unknown() billing.UnknownCustomer {
 	return billing.UnknownCustomer{Store: d.Store, Gateway: d.Gateway, Now: d.Now, OwnAccount: d.OwnAccount}
 }
 
 // named is a Stripe customer that the visit's customer is said to be.
-func (v Visit) named(stripeCustomer string) billing.NamedCustomer {
+func (v Page) named(stripeCustomer string) billing.NamedCustomer {
 	return billing.NamedCustomer{Customer: v.Customer.ID, StripeCustomer: stripeCustomer, Account: v.Plan.Account, Plan: v.Plan.ID}
 }

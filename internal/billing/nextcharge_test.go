@@ -19,7 +19,9 @@ func TestOneChargeIsAlwaysToCome(t *testing.T) {
 		Every: every, Anchor: billing.Date{Year: 2026, Month: 1, Day: 31}, At: morning, Next: 1, Amount: 1900, Left: 2,
 	}}
 	charges := []billing.Charge{{ID: "chg_1", Sequence: 1, Amount: 1900, DueAt: now, Status: billing.ChargeScheduled}}
-	on := func(at time.Time) (billing.Charge, bool) { return plan.GoOn(charges, time.UTC, billing.Holidays{}, at) }
+	on := func(at time.Time) (billing.Charge, bool) {
+		return plan.NextCharge(charges, time.UTC, billing.Holidays{}, at)
+	}
 
 	_, ok := on(now)
 	require.False(t, ok, "one is to come")
@@ -35,7 +37,7 @@ func TestOneChargeIsAlwaysToCome(t *testing.T) {
 	waiting := plan
 	waiting.Status = billing.PlanAwaitingFirstPayment
 	charges[1].Status = billing.ChargeCanceled
-	_, ok = waiting.GoOn(charges, time.UTC, billing.Holidays{}, now)
+	_, ok = waiting.NextCharge(charges, time.UTC, billing.Holidays{}, now)
 	require.False(t, ok, "a plan that was not begun")
 
 	late := now.AddDate(0, 6, 0)
@@ -48,7 +50,7 @@ func TestOneChargeIsAlwaysToCome(t *testing.T) {
 	require.Equal(t, billing.PlanActive, plan.StatusAfter(append(charges, last)))
 
 	paused := billing.Plan{Status: billing.PlanPaused, Recurrence: billing.Recurrence{Every: every, Anchor: billing.Date{Year: 2026, Month: 1, Day: 31}, Next: 1, Amount: 5}}
-	c, ok := paused.GoOn(nil, time.UTC, billing.Holidays{}, now)
+	c, ok := paused.NextCharge(nil, time.UTC, billing.Holidays{}, now)
 	require.True(t, ok)
 	require.True(t, c.NextAttemptAt.IsZero(), "no attempt is planned while the plan does not collect")
 }
