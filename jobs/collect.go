@@ -174,8 +174,8 @@ type retryable interface {
 	RetryIn() time.Duration
 }
 
-// deferCharge defers a due charge and records the reason. No attempt is spent. Jitter keeps charges that
-// are deferred together from coming back together.
+// deferCharge defers a due charge and records the reason. No attempt is spent. Jitter keeps charges
+// that are deferred together from coming back together.
 func (t *planTx) deferCharge(c *billing.Charge, why error) {
 	wait, level := deferFor, zerolog.ErrorLevel
 	var ge *billing.GatewayError
@@ -215,8 +215,8 @@ func (t *planTx) nextCall(ctx context.Context, c *billing.Charge) (*call, error)
 	return t.preflight(ctx, c, attempts)
 }
 
-// preflight checks whether a new attempt may be sent: the plan collects, the plan has a usable card,
-// and the networks allow the attempt.
+// preflight checks whether a new attempt may be sent: the plan collects, the plan has a usable
+// card, and the networks allow the attempt.
 func (t *planTx) preflight(ctx context.Context, c *billing.Charge, attempts []billing.Attempt) (*call, error) {
 	if ok, err := t.planAllows(ctx, c); err != nil || !ok {
 		return nil, err
@@ -365,9 +365,9 @@ func (t *planTx) inFuture(at time.Time) bool {
 	return at.After(t.now.Add(t.worker.Clock.Simulated(t.worker.Lease)))
 }
 
-// resumeAttempt resumes an attempt whose outcome is unknown. The same request is sent again under the same
-// key while Stripe remembers the key. After that, and for a payment that is processing, the outcome
-// is looked up.
+// resumeAttempt resumes an attempt whose outcome is unknown. The same request is sent again under
+// the same key while Stripe remembers the key. After that, and for a payment that is processing,
+// the outcome is looked up.
 func (t *planTx) resumeAttempt(ctx context.Context, c *billing.Charge, a billing.Attempt) (*call, error) {
 	again := &call{planID: t.plan.ID, customer: a.Params.Customer}
 	// A request that is sent now may arrive one lease later, in real time: the key must live until

@@ -15,8 +15,8 @@ const codeAbandoned = "abandoned"
 // leaveToCustomer defers a due charge while the recovery page creates the PaymentIntent that the
 // customer will confirm: a second one that is created now could be paid as well. After a lease the
 // page's request is over. The PaymentIntent may exist by then. It was not confirmed and its client
-// secret was not handed out, and closing the attempt keeps it that way (see recovery.Service), so the
-// worker creates its own.
+// secret was not handed out, and closing the attempt keeps it that way (see recovery.Service), so
+// the worker creates its own.
 func (t *planTx) leaveToCustomer(ctx context.Context, c *billing.Charge, a billing.Attempt) error {
 	if until := a.SentAt.Add(t.worker.Clock.Simulated(t.worker.Lease)); t.now.Before(until) && !t.inFuture(a.SentAt) {
 		c.Reason, c.ClaimAfter = "the customer is about to pay it", until

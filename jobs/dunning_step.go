@@ -180,7 +180,8 @@ func (t *planTx) remind(ctx context.Context, c *billing.Charge, d billing.Dunnin
 	return nil
 }
 
-// enqueueDunningNotice enqueues a notice that names the deadline and the reason for the last failure.
+// enqueueDunningNotice enqueues a notice that names the deadline and the reason for the last
+// failure.
 func (t *planTx) enqueueDunningNotice(ctx context.Context, c *billing.Charge, d billing.Dunning, kind billing.NoticeKind, step string) error {
 	reason, err := t.lastReason(ctx, c)
 	if err != nil {

@@ -28,8 +28,8 @@ func (t *planTx) draft(kind billing.NoticeKind, step string) billing.Notice {
 	return n
 }
 
-// enqueueNotice adds a notice to the outbox, with the plan's card, and a task that sends the notice. A notice
-// with the same key is added only once.
+// enqueueNotice adds a notice to the outbox, with the plan's card, and a task that sends the
+// notice. A notice with the same key is added only once.
 func (t *planTx) enqueueNotice(ctx context.Context, n billing.Notice) error {
 	if t.plan.CardID != "" {
 		card, err := t.Card(ctx, t.plan.CardID)

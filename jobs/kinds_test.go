@@ -32,14 +32,14 @@ func planKinds() []kind {
 			want: "completed | 10000 succeeded 01-15 | 10000 succeeded 02-15 | 10000 succeeded 03-15"},
 		{why: "a deposit of a share, the balance before a date", days: 60, terms: billing.Terms{Kind: billing.KindDeposit, Total: 50000, DepositPercent: "20", BalanceDue: "30 days before 2026-04-01"},
 			want: "completed | 10000 succeeded 01-15 | 40000 succeeded 03-02"},
-		{why: "the balance on the merchant's word, more than was agreed", days: 60, terms: billing.Terms{Kind: billing.KindDeposit, Total: 50000, Deposit: 10000, BalanceDue: "on request"},
+		{why: "the balance on request, more than was agreed", days: 60, terms: billing.Terms{Kind: billing.KindDeposit, Total: 50000, Deposit: 10000, BalanceDue: "on request"},
 			also: func(b *bench, p billing.PlanID) {
 				_, err := operator.SetAmount(b.t.Context(), b.store, b.charge(p, 2).ID, 45000, b.Now())
 				require.NoError(b.t, err)
 				_, err = operator.Collect(b.t.Context(), b.store, b.charge(p, 2).ID, "", b.Now())
 				require.NoError(b.t, err)
 			}, want: "completed | 10000 succeeded 01-15 | 45000 succeeded 02-14"},
-		{why: "the balance on the merchant's word, in two", days: 60, terms: billing.Terms{Kind: billing.KindDeposit, Total: 50000, Deposit: 10000, BalanceDue: "on request"},
+		{why: "the balance on request, in two", days: 60, terms: billing.Terms{Kind: billing.KindDeposit, Total: 50000, Deposit: 10000, BalanceDue: "on request"},
 			also: func(b *bench, p billing.PlanID) {
 				_, err := operator.Split(b.t.Context(), b.store, b.charge(p, 2).ID, 15000, "", b.Now())
 				require.NoError(b.t, err)

@@ -176,8 +176,8 @@ func (t *planTx) planChanged() bool {
 		is.Recurrence != was.Recurrence || is.Schedule != was.Schedule || is.SetupIntent != was.SetupIntent
 }
 
-// scheduleNext adds the next charge of a recurrence once the previous one is being collected. It adds more
-// than one only if a charge other than the last was skipped.
+// scheduleNext adds the next charge of a recurrence once the previous one is being collected. It
+// adds more than one only if a charge other than the last was skipped.
 func (t *planTx) scheduleNext() []billing.Charge {
 	var added []billing.Charge
 	for {
@@ -326,7 +326,7 @@ func (t *planTx) location() *time.Location { return billing.LoadLocation(t.custo
 // for the merchant's request.
 func (t *planTx) local(at time.Time) string {
 	if at.IsZero() {
-		return "when it is asked for"
+		return "on request"
 	}
 	return at.In(t.location()).Format("Mon 2 Jan 2006 15:04 MST")
 }

@@ -214,8 +214,8 @@ func sameAmount(c billing.Charge, pi billing.PaymentIntent) bool {
 // codeAuthenticate is Stripe's code for a bank that requires the customer to authenticate.
 const codeAuthenticate = "authentication_required"
 
-// chargeFailureOf returns the failure of an attempt: the card was declined or is gone, or the request
-// itself was refused.
+// chargeFailureOf returns the failure of an attempt: the card was declined or is gone, or the
+// request itself was refused.
 func chargeFailureOf(a billing.Attempt, r result) chargeFailure {
 	tr := chargeFailure{what: dunning.FailureDeclined, failure: r.failure, attempt: a, cause: r.failure.Cause(), step: strconv.Itoa(a.Number)}
 	switch {

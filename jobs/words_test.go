@@ -44,7 +44,7 @@ func TestOnRequest_NoDate(t *testing.T) {
 				require.NotContains(b.t, text, "0001")
 			}
 		}
-		require.Contains(b.t, b.trail(deposit.Plan.ID), "charge 2 of 2000.00 USD falls due when it is asked for")
+		require.Contains(b.t, b.trail(deposit.Plan.ID), "charge 2 of 2000.00 USD falls due on request")
 		for _, m := range b.mails.mails {
 			require.NotContains(b.t, m.Text, " 1, 1")
 		}

@@ -118,7 +118,8 @@ func (c *cli) cardChange(spec cardChangeCommand) *cobra.Command {
 	return cmd
 }
 
-// printReplacement prints which card each plan of a removed card is charged on next, and the reason.
+// printReplacement prints which card each plan of a removed card is charged on next, and the
+// reason.
 func (c *cli) printReplacement(d operator.CardChange) {
 	for _, p := range d.Plans {
 		if p.Card == "" {

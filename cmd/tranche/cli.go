@@ -198,8 +198,8 @@ func (c *cli) withReader(ctx context.Context, fn func(cfg config.Config, s *stor
 	return errors.Join(fn(cfg, s), s.Close())
 }
 
-// withPlanner runs fn with a planner on the database and Stripe, if both belong to the same account.
-// A dry run changes neither, and does not ask Stripe.
+// withPlanner runs fn with a planner on the database and Stripe, if both belong to the same
+// account. A dry run changes neither, and does not ask Stripe.
 func (c *cli) withPlanner(ctx context.Context, dryRun bool, fn func(p *planning.Planner, rules billing.Rules) error) error {
 	cfg, err := c.config(nil, config.NeedsStripe)
 	if err != nil {

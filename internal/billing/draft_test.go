@@ -60,7 +60,7 @@ func TestDraftsOfEveryKind(t *testing.T) {
 			"checkout | 2000 2026-01-31T22:15 | 8000 2026-06-14T09:00"},
 		{"the balance a month before a long one's end", `"kind": "deposit", "total": 10000, "deposit": 2000, "balance_due": "1 month before 2026-07-31"`,
 			"checkout | 2000 2026-01-31T22:15 | 8000 2026-06-30T09:00"},
-		{"the balance on the merchant's word", `"kind": "deposit", "total": 10000, "deposit": 2000, "balance_due": "on request"`,
+		{"the balance on request", `"kind": "deposit", "total": 10000, "deposit": 2000, "balance_due": "on request"`,
 			"checkout | 2000 2026-01-31T22:15 | 8000 on request"},
 		{"a deposit later", `"kind": "deposit", "total": 10000, "deposit": 2000, "starts": "2026-02-02", "balance_due": "2026-05-01"`,
 			"saved | 2000 2026-02-02T09:00 | 8000 2026-05-01T09:00"},

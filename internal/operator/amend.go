@@ -160,7 +160,8 @@ func (c *change) settle(ctx context.Context, op Operation) error {
 	return nil
 }
 
-// scheduleNext adds the next charges of a recurring plan if the change used up the one that was scheduled.
+// scheduleNext adds the next charges of a recurring plan if the change used up the one that was
+// scheduled.
 func (c *change) scheduleNext(ctx context.Context) error {
 	for {
 		next, ok := c.plan.NextCharge(c.charges, c.loc, c.rules.Holidays, c.now)

@@ -251,8 +251,8 @@ func (p *Planner) draft(ctx context.Context, t billing.Terms, at time.Time) (pro
 	return out, nil
 }
 
-// completeCustomer returns the customer of the terms, completed with the stored data. It has no id if the
-// customer is new.
+// completeCustomer returns the customer of the terms, completed with the stored data. It has no id
+// if the customer is new.
 func (p *Planner) completeCustomer(ctx context.Context, t billing.CustomerTerms) (billing.Customer, error) {
 	stored, err := p.store.CustomerByReference(ctx, t.Reference)
 	if err != nil && !errors.Is(err, billing.ErrNotFound) {
