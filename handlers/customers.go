@@ -12,7 +12,7 @@ import (
 // customerRoutes adds the routes of customers and cards: see docs/cards.md. A path has a customer's
 // id or the merchant's reference, and Tranche's or Stripe's id of a card.
 func (s *Server) customerRoutes(api *router) {
-	api.handle("GET /v1/customers", s.listCustomers, "reference", "stripe_customer", "before", "limit")
+	api.handle("GET /v1/customers", s.listCustomers, "reference", "stripe_customer", "cursor", "limit")
 	api.handle("GET /v1/customers/{id}", s.showCustomer)
 	api.handle("PATCH /v1/customers/{id}", s.updateCustomer)
 	api.handle("POST /v1/customers/{id}/erase", s.eraseCustomer)
@@ -30,8 +30,8 @@ func (s *Server) listCustomers(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	if before := r.URL.Query().Get("before"); before != "" && !strings.HasPrefix(before, "cust_") {
-		badParameter(w, "before", "is not an id; send the next_cursor of the previous page")
+	if cursor := r.URL.Query().Get("cursor"); cursor != "" && !strings.HasPrefix(cursor, "cust_") {
+		badParameter(w, "cursor", "is not an id; send the next_cursor of the previous page")
 		return
 	}
 	customers, err := s.findCustomers(r, limit+1)
@@ -52,7 +52,7 @@ func (s *Server) listCustomers(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) findCustomers(r *http.Request, limit int) ([]billing.Customer, error) {
 	q := r.URL.Query()
-	filter := billing.CustomerFilter{StripeCustomer: q.Get("stripe_customer"), Before: billing.CustomerID(q.Get("before")), Limit: limit}
+	filter := billing.CustomerFilter{StripeCustomer: q.Get("stripe_customer"), Before: billing.CustomerID(q.Get("cursor")), Limit: limit}
 	reference := q.Get("reference")
 	if reference == "" {
 		return s.Store.ListCustomers(r.Context(), filter)

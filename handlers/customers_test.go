@@ -36,7 +36,7 @@ func TestCustomersAndTheirCards(t *testing.T) {
 		require.Empty(s.t, read[handlers.ListView[handlers.CustomerView]](s, "GET", "/v1/customers?reference=nobody", "").Data)
 		require.Len(s.t, read[handlers.ListView[handlers.CustomerView]](s, "GET", "/v1/customers?reference="+list.Data[0].Reference, "").Data, 1)
 		require.Len(s.t, read[handlers.CustomerView](s, "GET", "/v1/customers/"+list.Data[0].Reference, "").Cards, 2)
-		require.Equal(s.t, http.StatusBadRequest, s.api("GET", "/v1/customers?before=plan_1", "").status)
+		require.Equal(s.t, http.StatusBadRequest, s.api("GET", "/v1/customers?cursor=plan_1", "").status)
 		require.Equal(s.t, http.StatusNotFound, s.api("GET", "/v1/customers/nobody", "").status)
 
 		// Cards in order, the default, the removal.
@@ -99,7 +99,7 @@ func TestCustomersAreListedPageByPage(t *testing.T) {
 			}
 			path = ""
 			if page.HasMore {
-				path = "/v1/customers?limit=2&before=" + page.Next
+				path = "/v1/customers?limit=2&cursor=" + page.Next
 			}
 		}
 		require.ElementsMatch(s.t, []string{"c-0", "c-1", "c-2", "c-3", "c-4"}, seen)

@@ -18,7 +18,7 @@ func TestTextThatIsNoUTF8IsRefused(t *testing.T) {
 		require.Equal(s.t, http.StatusBadRequest, a.status, "%s", a.body)
 		require.Equal(s.t, "bad_idempotency_key", a.problem(s.t).Code)
 		for path, field := range map[string]string{
-			"/v1/plans?reference=%ff": "reference", "/v1/plans?customer=%00": "customer", "/v1/plans?status=%00": "status", "/v1/plans?before=%ff": "before",
+			"/v1/plans?reference=%ff": "reference", "/v1/plans?customer=%00": "customer", "/v1/plans?status=%00": "status", "/v1/plans?cursor=%ff": "cursor",
 			"/v1/plans/%ff": "path", "/v1/plans/%00/audit": "path", "/v1/notices?plan=%ff": "plan", "/v1/notices?status=%00": "status",
 			"/v1/plans/%e2%80%ae": "path", "/v1/plans?reference=%c2%9b": "reference", "/v1/plans?x%0ay=1": "x y", "/v1/customers/a%0d%0ab": "path",
 		} {

@@ -293,7 +293,7 @@ func TestUnknownThingsAreNotFound(t *testing.T) {
 	eachEngine(t, func(s *surface) {
 		for path, status := range map[string]int{
 			"/v1/plans/plan_unknown": 404, "/v1/plans/plan_unknown/audit": 404, "/v1/nothing": 404, "/nothing": 404, "/v1/plans?limit=0": 400,
-			"/v1/plans?status=lost": 400, "/v1/plans?before=x": 400, "/v1/notices?status=lost": 400, "/v1/notices?before=x": 400,
+			"/v1/plans?status=lost": 400, "/v1/plans?cursor=x": 400, "/v1/notices?status=lost": 400, "/v1/notices?cursor=x": 400,
 			"/v1/plans?limit=many": 400,
 		} {
 			a := s.api("GET", path, "")
@@ -371,7 +371,7 @@ func TestPlansAreListedPageByPage(t *testing.T) {
 			}
 			path = ""
 			if page.HasMore {
-				path = "/v1/plans?limit=2&before=" + page.Next
+				path = "/v1/plans?limit=2&cursor=" + page.Next
 			}
 		}
 		require.ElementsMatch(s.t, []string{"order-0", "order-1", "order-2", "order-3", "order-4"}, seen)

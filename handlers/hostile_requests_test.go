@@ -174,8 +174,8 @@ func (s *hostileSource) parameter(name string) string {
 	}
 	good := map[string][]string{
 		"limit": {"1", "3", "100", "0", "-1", "101", "1e3", "9223372036854775808"}, "status": {"active", "canceled", "pending", "sent", "failed", "awaiting_first_payment"},
-		"reference": {"a-0", "b-0", "{cust}", "ada-0", "%61-0"}, "customer": {"{cust}", "ada-0"}, "plan": {"{plan}", "a-0"}, "charge": {"{chg}"}, "before": {"{plan}", "{cust}", "{ntc}", "{dlv}", "plan_", "ntc_"},
-		"after": {"0", "1", "-1", "9223372036854775807", "x"}, "cursor": {"{inc}", "inc_"}, "open": {"true", "false", "2"}, "kind": {string(billing.IncidentPaidTwice), "x"}, "endpoint": {"{ep}"},
+		"reference": {"a-0", "b-0", "{cust}", "ada-0", "%61-0"}, "customer": {"{cust}", "ada-0"}, "plan": {"{plan}", "a-0"}, "charge": {"{chg}"},
+		"after": {"0", "1", "-1", "9223372036854775807", "x"}, "cursor": {"{inc}", "inc_", "{plan}", "{cust}", "{ntc}", "{dlv}", "plan_", "ntc_"}, "open": {"true", "false", "2"}, "kind": {string(billing.IncidentPaidTwice), "x"}, "endpoint": {"{ep}"},
 		"message": {"{msg}"}, "format": {"csv", "jsonl", "xml"}, "since": {"2026-01-31T00:00:00Z", "2026-01-31", "9999-12-31T23:59:59Z", "0000-01-01T00:00:00Z", "-292277022399-01-01T00:00:00Z"}, "stripe_customer": {"cus_x"},
 	}[name]
 	if len(good) == 0 {

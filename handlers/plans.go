@@ -87,7 +87,7 @@ func (s *Server) listPlans(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) findPlans(r *http.Request, limit int) ([]billing.Plan, error) {
 	q := r.URL.Query()
-	filter := billing.PlanFilter{Status: billing.PlanStatus(q.Get("status")), Before: billing.PlanID(q.Get("before")), Limit: limit}
+	filter := billing.PlanFilter{Status: billing.PlanStatus(q.Get("status")), Before: billing.PlanID(q.Get("cursor")), Limit: limit}
 	if name := q.Get("customer"); name != "" {
 		customer, err := billing.FindCustomer(r.Context(), s.Store, name)
 		if errors.Is(err, billing.ErrNotFound) {
@@ -176,7 +176,7 @@ func (s *Server) listNotices(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	notices, err := s.Store.Notices(r.Context(), billing.NoticeFilter{
 		Plan: plan, Charge: billing.ChargeID(q.Get("charge")),
-		Status: billing.NoticeStatus(q.Get("status")), Before: billing.NoticeID(q.Get("before")), Limit: limit + 1,
+		Status: billing.NoticeStatus(q.Get("status")), Before: billing.NoticeID(q.Get("cursor")), Limit: limit + 1,
 	})
 	if err != nil {
 		s.fail(w, r, err)
@@ -212,8 +212,8 @@ func pageSize(w http.ResponseWriter, r *http.Request) (int, bool) {
 // either is invalid, checkQuery sends the answer and returns false.
 func checkQuery[S ~string](w http.ResponseWriter, r *http.Request, prefix string, statuses []S) bool {
 	q := r.URL.Query()
-	if before := q.Get("before"); before != "" && !strings.HasPrefix(before, prefix) {
-		badParameter(w, "before", fmt.Sprintf("%q is not an id; send the next_cursor of the previous page", before))
+	if cursor := q.Get("cursor"); cursor != "" && !strings.HasPrefix(cursor, prefix) {
+		badParameter(w, "cursor", fmt.Sprintf("%q is not an id; send the next_cursor of the previous page", cursor))
 		return false
 	}
 	if status := q.Get("status"); status != "" && !slices.Contains(statuses, S(status)) {

@@ -98,7 +98,7 @@ func (s *Server) planNamed(next http.HandlerFunc) http.HandlerFunc {
 func (s *Server) apiRoutes() *router {
 	api := &router{mux: http.NewServeMux(), plan: s.planNamed}
 	api.handle("POST /v1/plans", s.createPlan)
-	api.handle("GET /v1/plans", s.listPlans, "reference", "customer", "status", "before", "limit")
+	api.handle("GET /v1/plans", s.listPlans, "reference", "customer", "status", "cursor", "limit")
 	api.handle("GET /v1/plans/{id}", s.showPlan)
 	api.handle("GET /v1/plans/{id}/audit", s.planAudit, "after")
 	api.handle("POST /v1/plans/{id}/pause", s.pausePlan)
@@ -111,7 +111,7 @@ func (s *Server) apiRoutes() *router {
 	if s.Forecaster != nil {
 		api.handle("POST /v1/forecast", s.makeForecast)
 	}
-	api.handle("GET /v1/notices", s.listNotices, "plan", "charge", "status", "before", "limit")
+	api.handle("GET /v1/notices", s.listNotices, "plan", "charge", "status", "cursor", "limit")
 	if s.Endpoints != nil {
 		s.webhookRoutes(api)
 	}

@@ -44,12 +44,12 @@ func TestRoutes_ParameterAtFault(t *testing.T) {
 	s := newSurface(t, storetest.SQLite(t))
 	s.activePlan("order-1")
 	for path, says := range map[string]string{
-		"/v1/plans?email=ada@example.com":           "email: there is no such parameter; GET /v1/plans takes before, customer, limit, reference, status",
+		"/v1/plans?email=ada@example.com":           "email: there is no such parameter; GET /v1/plans takes cursor, customer, limit, reference, status",
 		"/v1/plans?kind=deposit":                    "kind: there is no such parameter",
 		"/v1/plans?Status=active":                   "Status: there is no such parameter",
 		"/v1/plans?status=active&status=paused":     "status: is given more than once",
 		"/v1/plans?limit=5;status=paused":           "the query is not NAME=VALUE pairs",
-		"/v1/customers?before=cust_1&email=a@b.com": "email: there is no such parameter",
+		"/v1/customers?cursor=cust_1&email=a@b.com": "email: there is no such parameter",
 	} {
 		a := s.api("GET", path, "")
 		require.Equal(t, http.StatusBadRequest, a.status, path)

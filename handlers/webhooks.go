@@ -16,7 +16,7 @@ func (s *Server) webhookRoutes(api *router) {
 	api.handle("DELETE /v1/webhook_endpoints/{id}", s.deleteEndpoint)
 	api.handle("POST /v1/webhook_endpoints/{id}/rotate", s.rotateEndpoint)
 	api.handle("POST /v1/webhook_endpoints/{id}/replay", s.replayEndpoint)
-	api.handle("GET /v1/webhook_deliveries", s.listDeliveries, "endpoint", "message", "status", "before", "limit")
+	api.handle("GET /v1/webhook_deliveries", s.listDeliveries, "endpoint", "message", "status", "cursor", "limit")
 	api.handle("GET /v1/webhook_deliveries/{id}", s.showDelivery)
 	api.handle("POST /v1/webhook_deliveries/{id}/replay", s.replayDelivery)
 }
@@ -135,7 +135,7 @@ func (s *Server) listDeliveries(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	deliveries, err := s.Endpoints.Store.Deliveries(r.Context(), billing.DeliveryFilter{
 		Endpoint: billing.EndpointID(q.Get("endpoint")), Message: billing.MessageID(q.Get("message")),
-		Status: billing.DeliveryStatus(q.Get("status")), Before: billing.DeliveryID(q.Get("before")), Limit: limit + 1,
+		Status: billing.DeliveryStatus(q.Get("status")), Before: billing.DeliveryID(q.Get("cursor")), Limit: limit + 1,
 	})
 	if err != nil {
 		s.fail(w, r, err)

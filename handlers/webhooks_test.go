@@ -135,11 +135,11 @@ func TestDeliveriesAreListedShownAndReplayed(t *testing.T) {
 		newest := list.Data[0]
 		require.Equal(s.t, []string{"plan.created", "pending", e.ID}, []string{newest.Type, newest.Status, newest.Endpoint})
 		require.Nil(s.t, newest.Payload)
-		read("?before=" + list.Next)
+		read("?cursor=" + list.Next)
 		require.Len(s.t, list.Data, 1)
 		read("?message=" + newest.Message)
 		require.Len(s.t, list.Data, 1)
-		for _, query := range []string{"?status=sent", "?before=ntc_1", "?limit=0"} {
+		for _, query := range []string{"?status=sent", "?cursor=ntc_1", "?limit=0"} {
 			require.Equal(s.t, 400, s.api("GET", "/v1/webhook_deliveries"+query, "").status)
 		}
 

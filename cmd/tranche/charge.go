@@ -27,7 +27,7 @@ func (c *cli) chargeCommand() *cobra.Command {
 
 func (c *cli) chargeListCommand() *cobra.Command {
 	var f billing.ChargeFilter
-	var status, before string
+	var status, cursor string
 	var overdue bool
 	cmd := &cobra.Command{
 		Use: "list", Short: "List charges, with the reason if one waits or failed", Args: noArgs,
@@ -37,10 +37,10 @@ that should have been tried by now, starting with the one that has waited longes
 			if err := checkList(f.Limit, status, billing.OpenChargeStatuses()...); err != nil {
 				return err
 			}
-			if overdue && status != "" || before != "" && (overdue || status != "") {
-				return usageError{errors.New("--status, --overdue and --before don't go together")}
+			if overdue && status != "" || cursor != "" && (overdue || status != "") {
+				return usageError{errors.New("--status, --overdue and --cursor don't go together")}
 			}
-			f.Status, f.Before = billing.ChargeStatus(status), billing.ChargeID(before)
+			f.Status, f.Before = billing.ChargeStatus(status), billing.ChargeID(cursor)
 			return c.withStore(cmd.Context(), func(cfg config.Config, s *store.Store) error {
 				clk, err := clock.Parse(cfg.Clock)
 				if err != nil {
@@ -59,7 +59,7 @@ that should have been tried by now, starting with the one that has waited longes
 	}
 	cmd.Flags().StringVar(&status, "status", "", "only charges in this `STATUS`: scheduled, collecting, retrying, requires_action, requires_payment_method or failed")
 	cmd.Flags().BoolVar(&overdue, "overdue", false, "only charges that should have been tried by now")
-	cmd.Flags().StringVar(&before, "before", "", "only charges made before this `ID`")
+	cmd.Flags().StringVar(&cursor, "cursor", "", "only charges made before this `ID`")
 	cmd.Flags().IntVar(&f.Limit, "limit", 50, "at most this `NUMBER` (500 at most)")
 	return cmd
 }

@@ -198,8 +198,9 @@ func (c *cli) withReader(ctx context.Context, fn func(cfg config.Config, s *stor
 	return errors.Join(fn(cfg, s), s.Close())
 }
 
-// withPlanner runs fn with a planner on the database and Stripe, if both belong to the same
-// account. A dry run changes neither, and does not ask Stripe.
+// withPlanner runs fn with a planner on the database and Stripe, unless they belong to different
+// accounts. A dry run changes neither, and does not ask Stripe. While Stripe is unavailable fn may
+// store the plan, which the same command completes later.
 func (c *cli) withPlanner(ctx context.Context, dryRun bool, fn func(p *planning.Planner, rules billing.Rules) error) error {
 	cfg, err := c.config(nil, config.NeedsStripe)
 	if err != nil {
@@ -228,7 +229,7 @@ func (c *cli) withPlanner(ctx context.Context, dryRun bool, fn func(p *planning.
 	return open(ctx, func(_ config.Config, s *store.Store) error {
 		guard := binding.New(s, gateway, clk)
 		if !dryRun {
-			if err := guard.Check(ctx); err != nil {
+			if err := guard.Check(ctx); err != nil && !errors.Is(err, billing.ErrUnavailable) {
 				return err // a customer must not pay into another account
 			}
 		}

@@ -15,7 +15,7 @@ import (
 
 func (c *cli) customerListCommand() *cobra.Command {
 	var limit int
-	var before, stripeCustomer string
+	var cursor, stripeCustomer string
 	cmd := &cobra.Command{
 		Use: "list", Short: "List customers, newest first", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -23,7 +23,7 @@ func (c *cli) customerListCommand() *cobra.Command {
 				return err
 			}
 			return c.withStore(cmd.Context(), func(_ config.Config, s *store.Store) error {
-				customers, err := s.ListCustomers(cmd.Context(), billing.CustomerFilter{StripeCustomer: stripeCustomer, Before: billing.CustomerID(before), Limit: limit})
+				customers, err := s.ListCustomers(cmd.Context(), billing.CustomerFilter{StripeCustomer: stripeCustomer, Before: billing.CustomerID(cursor), Limit: limit})
 				if err != nil {
 					return err
 				}
@@ -32,7 +32,7 @@ func (c *cli) customerListCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().IntVar(&limit, "limit", 50, "at most `N`")
-	cmd.Flags().StringVar(&before, "before", "", "only customers older than this `ID`: the last one of the previous page")
+	cmd.Flags().StringVar(&cursor, "cursor", "", "only customers older than this `ID`: the last one of the previous page")
 	cmd.Flags().StringVar(&stripeCustomer, "stripe-customer", "", "only customers with this Stripe customer (`cus_…`)")
 	return cmd
 }
@@ -54,7 +54,7 @@ func (c *cli) printCustomers(customers []billing.Customer, limit int) error {
 	}
 	tab.print(c.out)
 	if len(customers) == limit {
-		fmt.Fprintf(c.talk, "there may be more: --before %s\n", customers[limit-1].ID)
+		fmt.Fprintf(c.talk, "there may be more: --cursor %s\n", customers[limit-1].ID)
 	}
 	return nil
 }

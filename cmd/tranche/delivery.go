@@ -25,7 +25,7 @@ func (c *cli) deliveryCommand() *cobra.Command {
 
 func (c *cli) deliveryListCommand() *cobra.Command {
 	var f billing.DeliveryFilter
-	var status, endpoint, message, before string
+	var status, endpoint, message, cursor string
 	cmd := &cobra.Command{
 		Use: "list", Short: "List deliveries, newest first, with the endpoint's response", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -33,7 +33,7 @@ func (c *cli) deliveryListCommand() *cobra.Command {
 				return err
 			}
 			f.Status, f.Endpoint = billing.DeliveryStatus(status), billing.EndpointID(endpoint)
-			f.Message, f.Before = billing.MessageID(message), billing.DeliveryID(before)
+			f.Message, f.Before = billing.MessageID(message), billing.DeliveryID(cursor)
 			return c.withEndpoints(cmd.Context(), config.Needs{}, func(o *operator.Endpoints, _ time.Time) error {
 				deliveries, err := o.Store.Deliveries(cmd.Context(), f)
 				if err != nil {
@@ -46,7 +46,7 @@ func (c *cli) deliveryListCommand() *cobra.Command {
 	cmd.Flags().StringVar(&status, "status", "", "only deliveries in this `STATUS`: pending, delivered or failed")
 	cmd.Flags().StringVar(&endpoint, "endpoint", "", "only deliveries to this endpoint `ID`")
 	cmd.Flags().StringVar(&message, "message", "", "only deliveries of this message `ID`")
-	cmd.Flags().StringVar(&before, "before", "", "only deliveries older than this `ID`")
+	cmd.Flags().StringVar(&cursor, "cursor", "", "only deliveries older than this `ID`")
 	cmd.Flags().IntVar(&f.Limit, "limit", 50, "at most this `NUMBER` (500 at most)")
 	return cmd
 }

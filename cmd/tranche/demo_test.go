@@ -239,7 +239,7 @@ func requireKept(t *testing.T, dir string, doc demoDocument) {
 	list(&plans, "plan", "list", "--status", "completed", "--limit", "2")
 	require.Len(t, plans.Data, 2)
 	newest := plans.Data[0].ID
-	list(&plans, "plan", "list", "--before", newest)
+	list(&plans, "plan", "list", "--cursor", newest)
 	for _, p := range plans.Data {
 		require.Less(t, p.ID, newest)
 	}

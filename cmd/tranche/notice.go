@@ -15,7 +15,7 @@ func (c *cli) noticeCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "notice", Short: "List, preview, test and resend customers' mails", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	var f billing.NoticeFilter
-	var status, plan, charge, before string
+	var status, plan, charge, cursor string
 	var full bool
 	list := &cobra.Command{
 		Use: "list", Short: "List notices, newest first", Args: noArgs,
@@ -24,7 +24,7 @@ func (c *cli) noticeCommand() *cobra.Command {
 			if err := checkList(f.Limit, status, billing.NoticePending, billing.NoticeSent, billing.NoticeKept, billing.NoticeFailed, billing.NoticeDropped); err != nil {
 				return err
 			}
-			f.Status, f.Charge, f.Before = billing.NoticeStatus(status), billing.ChargeID(charge), billing.NoticeID(before)
+			f.Status, f.Charge, f.Before = billing.NoticeStatus(status), billing.ChargeID(charge), billing.NoticeID(cursor)
 			return c.withStore(cmd.Context(), func(_ config.Config, s *store.Store) error {
 				var err error
 				if f.Plan, err = planFilter(cmd.Context(), s, plan); err != nil {
@@ -41,7 +41,7 @@ func (c *cli) noticeCommand() *cobra.Command {
 	list.Flags().StringVar(&status, "status", "", "only notices in this `STATUS`: pending, sent, kept or failed")
 	list.Flags().StringVar(&plan, "plan", "", "only notices of this `PLAN`, by id or by your reference")
 	list.Flags().StringVar(&charge, "charge", "", "only notices of this charge `ID`")
-	list.Flags().StringVar(&before, "before", "", "only notices older than this `ID`")
+	list.Flags().StringVar(&cursor, "cursor", "", "only notices older than this `ID`")
 	list.Flags().IntVar(&f.Limit, "limit", 50, "at most this `NUMBER` (500 at most)")
 	list.Flags().BoolVar(&full, "full", false, "print the complete mails")
 	cmd.AddCommand(list, c.noticeShowCommand(), c.noticeRetryCommand(), c.noticePreviewCommand(), c.noticeSendTestCommand())

@@ -308,7 +308,7 @@ func (c *cli) printCreated(p planning.Created) error {
 func (c *cli) planListCommand() *cobra.Command {
 	var status string
 	var limit int
-	var before string
+	var cursor string
 	cmd := &cobra.Command{
 		Use: "list", Short: "List plans, newest first", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -317,7 +317,7 @@ func (c *cli) planListCommand() *cobra.Command {
 				return err
 			}
 			return c.withStore(cmd.Context(), func(_ config.Config, s *store.Store) error {
-				plans, err := s.Plans(cmd.Context(), billing.PlanFilter{Status: billing.PlanStatus(status), Limit: limit, Before: billing.PlanID(before)})
+				plans, err := s.Plans(cmd.Context(), billing.PlanFilter{Status: billing.PlanStatus(status), Limit: limit, Before: billing.PlanID(cursor)})
 				if err != nil {
 					return err
 				}
@@ -331,7 +331,7 @@ func (c *cli) planListCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&status, "status", "", "only plans in this `STATUS`")
 	cmd.Flags().IntVar(&limit, "limit", 50, "at most this `NUMBER` (500 at most)")
-	cmd.Flags().StringVar(&before, "before", "", "only plans older than this `ID`")
+	cmd.Flags().StringVar(&cursor, "cursor", "", "only plans older than this `ID`")
 	return cmd
 }
 

@@ -205,7 +205,7 @@ func (r *rig) notices(ctx context.Context, query url.Values) ([]ledgerNotice, er
 		if !page.HasMore {
 			return all, nil
 		}
-		query.Set("before", page.Next)
+		query.Set("cursor", page.Next)
 	}
 }
 

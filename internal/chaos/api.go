@@ -129,7 +129,7 @@ func everything[T any](ctx context.Context, t tranche, path string) ([]T, error)
 		if !page.HasMore {
 			break
 		}
-		query.Set("before", page.Next)
+		query.Set("cursor", page.Next)
 	}
 	return all, nil
 }
