@@ -62,7 +62,7 @@ func TestTimeout(t *testing.T) {
 func TestTimeoutInBody(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
-	g := newGateway(t, stripegw.Config{SecretKey: testKey, HTTPTimeout: 50 * time.Millisecond,
+	g := newGateway(t, stripegw.Config{SecretKey: testKey, HTTPTimeout: 2 * time.Second, // long enough for the header
 		APIBase: startServer(t, release, func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusPaymentRequired)
 			_, _ = w.Write([]byte(`{"error":{"type":"card_error",`))
