@@ -182,7 +182,7 @@ func (l longTable) Update(context.Context, func(tx billing.Tx) error) error { re
 // TestExport_OutlivesTheDeadline: a stream continues as long as the client reads it.
 func TestExport_OutlivesTheDeadline(t *testing.T) {
 	t.Parallel()
-	const limit = 500 * time.Millisecond
+	const limit = time.Second
 	l := newLimited(t, handlers.Config{Limits: handlers.Limits{Answer: limit, Body: limit}, Store: longTable{rows: 400}})
 	conn := l.dial()
 	began := time.Now()

@@ -125,7 +125,7 @@ func TestAnOutageParksChargesAndSpendsNoAttempt(t *testing.T) {
 // whenProbed waits until the breaker lets a call through.
 func (b *bench) whenProbed(breaker *guarded) {
 	b.t.Helper()
-	require.Eventually(b.t, func() bool { return breaker.State() != stripegw.BreakerOpen }, 5*time.Second, time.Millisecond)
+	require.Eventually(b.t, func() bool { return breaker.State() != stripegw.BreakerOpen }, 20*time.Second, time.Millisecond)
 }
 
 func TestServerErrorsOpenTheBreakerBeforeMoreAttemptsAreWritten(t *testing.T) {

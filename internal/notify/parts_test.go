@@ -121,9 +121,9 @@ func TestPool_ReusesConnections(t *testing.T) {
 	require.Equal(t, 3, backend.connections(), "the server closed it: the mail goes over a new connection, once")
 	require.Len(t, backend.all(), 102)
 	s.Close()
-	require.Eventually(t, func() bool { return backend.open() == 0 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return backend.open() == 0 }, 20*time.Second, time.Millisecond)
 	send()
-	require.Eventually(t, func() bool { return backend.open() == 0 }, 5*time.Second, time.Millisecond, "closed for good")
+	require.Eventually(t, func() bool { return backend.open() == 0 }, 20*time.Second, time.Millisecond, "closed for good")
 }
 
 // TestPool_RejectedMailHarmsNoOther: mails after a rejected mail are sent.

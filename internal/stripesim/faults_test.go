@@ -135,7 +135,7 @@ func TestFaultConditions(t *testing.T) {
 func TestLatencyEndsWithTheClient(t *testing.T) {
 	s := newSim(t)
 	require.NoError(t, s.server.AddFault(stripesim.FaultRule{Action: stripesim.ActionLatency, Delay: stripesim.Duration(time.Hour), Count: 1}))
-	impatient := &http.Client{Timeout: 20 * time.Millisecond}
+	impatient := &http.Client{Timeout: time.Second} // long enough for the request to arrive
 	req, err := http.NewRequest(http.MethodPost, s.http.URL+"/v1/customers", nil)
 	require.NoError(t, err)
 	req.Header.Set("Authorization", "Bearer "+secretKey)
