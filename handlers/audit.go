@@ -6,21 +6,8 @@ import (
 	"strconv"
 
 	"tranche/internal/billing"
+	"tranche/internal/view"
 )
-
-// ViewAuditPage returns the JSON of a page of audit entries, newest first. The caller reads one row
-// more than limit, which shows whether another page follows.
-func ViewAuditPage(entries []billing.AuditEntry, limit int) ListView[AuditView] {
-	page, more := cut(entries, limit)
-	list := ListView[AuditView]{Object: "list", Data: make([]AuditView, len(page)), HasMore: more}
-	for i, e := range page {
-		list.Data[i] = ViewAudit(e)
-	}
-	if more {
-		list.Next = strconv.FormatInt(page[limit-1].Seq, 10)
-	}
-	return list
-}
 
 // listAudit lists audit entries, newest first, filtered by ?actor=, ?subject= and ?plan=, from
 // ?cursor= on.
@@ -49,5 +36,5 @@ func (s *Server) listAudit(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, ViewAuditPage(entries, limit))
+	writeJSON(w, http.StatusOK, view.NewAuditPage(entries, limit))
 }

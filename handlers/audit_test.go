@@ -11,6 +11,7 @@ import (
 
 	"tranche/handlers"
 	"tranche/internal/billing"
+	"tranche/internal/view"
 )
 
 func TestALongAuditTrailIsReadPageByPage(t *testing.T) {
@@ -31,7 +32,7 @@ func TestALongAuditTrailIsReadPageByPage(t *testing.T) {
 		for cursor := ""; ; {
 			a := s.api("GET", "/v1/plans/"+string(id)+"/audit?after="+cursor, "")
 			require.Equal(s.t, http.StatusOK, a.status)
-			var page handlers.ListView[handlers.AuditView]
+			var page view.List[view.Audit]
 			require.NoError(s.t, json.Unmarshal(a.body, &page))
 			for _, e := range page.Data {
 				seqs = append(seqs, e.Seq)
@@ -55,7 +56,7 @@ func TestListAudit_NewestFirstPageByPage(t *testing.T) {
 		}
 		var seqs []int64
 		for cursor := ""; ; {
-			page := read[handlers.ListView[handlers.AuditView]](s, "GET", "/v1/audit?limit=2&cursor="+cursor, "")
+			page := read[view.List[view.Audit]](s, "GET", "/v1/audit?limit=2&cursor="+cursor, "")
 			require.LessOrEqual(s.t, len(page.Data), 2)
 			for _, e := range page.Data {
 				seqs = append(seqs, e.Seq)
@@ -73,7 +74,7 @@ func TestListAudit_NewestFirstPageByPage(t *testing.T) {
 		for query, want := range map[string]string{
 			"subject=links": "export.made", "plan=" + string(id): "", "plan=order-1": "", "actor=key:" + handlers.KeyFingerprint(apiKey): "",
 		} {
-			page := read[handlers.ListView[handlers.AuditView]](s, "GET", "/v1/audit?"+query, "")
+			page := read[view.List[view.Audit]](s, "GET", "/v1/audit?"+query, "")
 			require.NotEmpty(s.t, page.Data, query)
 			for _, e := range page.Data {
 				if want != "" {

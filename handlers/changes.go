@@ -8,6 +8,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/operator"
+	"tranche/internal/view"
 )
 
 // changeRoutes adds the routes that change a running plan: see docs/changes.md.
@@ -256,21 +257,6 @@ func (s *Server) refundDuplicate(r *http.Request, on operator.Store, id string, 
 	return operator.RefundDuplicate(r.Context(), on, billing.ChargeID(id), s.Clock.Now())
 }
 
-// VersionView is the JSON of a version of a plan's agreement.
-type VersionView struct {
-	Number  int             `json:"number"`
-	At      time.Time       `json:"at"`
-	Actor   billing.Actor   `json:"actor"`
-	What    string          `json:"what"`
-	Total   int64           `json:"total"`
-	Charges json.RawMessage `json:"charges"` // the charges in the total: charge, sequence, amount, due_at
-}
-
-// ViewVersion returns the JSON of a version.
-func ViewVersion(v billing.PlanVersion) VersionView {
-	return VersionView{Number: v.Number, At: v.At, Actor: v.Actor, What: v.What, Total: v.Total, Charges: v.Charges}
-}
-
 // planVersions lists every version of a plan, oldest first.
 func (s *Server) planVersions(w http.ResponseWriter, r *http.Request) {
 	versions, err := billing.PlanVersions(r.Context(), s.Store, billing.PlanID(r.PathValue("id")))
@@ -278,9 +264,9 @@ func (s *Server) planVersions(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	list := ListView[VersionView]{Object: "list", Data: make([]VersionView, len(versions))}
+	list := view.List[view.Version]{Object: "list", Data: make([]view.Version, len(versions))}
 	for i, v := range versions {
-		list.Data[i] = ViewVersion(v)
+		list.Data[i] = view.NewVersion(v)
 	}
 	writeJSON(w, http.StatusOK, list)
 }

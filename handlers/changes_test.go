@@ -9,17 +9,17 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tranche/handlers"
 	"tranche/internal/billing"
 	"tranche/internal/store/storetest"
+	"tranche/internal/view"
 )
 
 // changeCharge changes one charge of a plan, and returns the plan.
-func (s *surface) changeCharge(c handlers.ChargeView, what, body string) handlers.PlanView {
+func (s *surface) changeCharge(c view.Charge, what, body string) view.Plan {
 	s.t.Helper()
 	a := s.api("POST", "/v1/charges/"+string(c.ID)+"/"+what, body)
 	require.Equal(s.t, http.StatusOK, a.status, string(a.body))
-	var v handlers.PlanView
+	var v view.Plan
 	require.NoError(s.t, json.Unmarshal(a.body, &v))
 	return v
 }
@@ -90,7 +90,7 @@ func TestEveryChangeOfAPlan(t *testing.T) {
 
 		a := s.api("GET", "/v1/plans/"+string(id)+"/versions", "")
 		require.Equal(s.t, http.StatusOK, a.status)
-		var list handlers.ListView[handlers.VersionView]
+		var list view.List[view.Version]
 		require.NoError(s.t, json.Unmarshal(a.body, &list))
 		require.Len(s.t, list.Data, 16)
 		require.EqualValues(s.t, 30000, list.Data[0].Total, "what was agreed at first")
@@ -109,7 +109,7 @@ func TestWhatAChangeRefuses(t *testing.T) {
 	s := newSurface(t, storetest.SQLite(t))
 	id := s.activePlan("order-1")
 	s.paidFirst(id)
-	var v handlers.PlanView
+	var v view.Plan
 	require.NoError(t, json.Unmarshal(s.api("GET", "/v1/plans/"+string(id), "").body, &v))
 	plan, first, second := "plans/"+string(id), "charges/"+string(v.Charges[0].ID), "charges/"+string(v.Charges[1].ID)
 	for path, tc := range map[string]struct {

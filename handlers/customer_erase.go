@@ -2,25 +2,11 @@ package handlers
 
 import (
 	"net/http"
-	"time"
 
 	"tranche/internal/billing"
 	"tranche/internal/operator"
+	"tranche/internal/view"
 )
-
-// ErasureView is the JSON of an erasure: the customer and the numbers of changed rows.
-type ErasureView struct {
-	Object   string             `json:"object"`
-	Customer billing.CustomerID `json:"customer"`
-	ErasedAt time.Time          `json:"erased_at"`
-	DryRun   bool               `json:"dry_run,omitempty"` // nothing was removed
-	Erased   billing.Erased     `json:"erased"`
-}
-
-// ViewErasure returns the JSON of an erasure.
-func ViewErasure(e operator.Erasure, dryRun bool) ErasureView {
-	return ErasureView{Object: "erasure", Customer: e.Customer.ID, ErasedAt: e.Customer.ErasedAt, DryRun: dryRun, Erased: e.Erased}
-}
 
 type eraseBody struct {
 	DryRun bool `json:"dry_run"`
@@ -47,5 +33,5 @@ func (s *Server) eraseCustomer(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, ViewErasure(done, body.DryRun))
+	writeJSON(w, http.StatusOK, view.NewErasure(done, body.DryRun))
 }

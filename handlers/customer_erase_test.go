@@ -5,9 +5,9 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/stretchr/testify/require"
+	"tranche/internal/view"
 
-	"tranche/handlers"
+	"github.com/stretchr/testify/require"
 )
 
 func TestACustomerIsErasedOverHTTP(t *testing.T) {
@@ -23,7 +23,7 @@ func TestACustomerIsErasedOverHTTP(t *testing.T) {
 		require.Contains(s.t, waits.problem(s.t).Detail, "charge 1 of plan order-1 is under way at Stripe", "its PaymentIntent is to be canceled first")
 		s.voided(id)
 
-		erase := func(body string) (v handlers.ErasureView) {
+		erase := func(body string) (v view.Erasure) {
 			a := s.api("POST", "/v1/customers/ada/erase", body)
 			require.Equal(s.t, http.StatusOK, a.status, "%s", a.body)
 			require.NoError(s.t, json.Unmarshal(a.body, &v))

@@ -7,6 +7,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/operator"
+	"tranche/internal/view"
 )
 
 // customerRoutes adds the routes of customers and cards: see docs/cards.md. A path has a customer's
@@ -39,10 +40,10 @@ func (s *Server) listCustomers(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	page, more := cut(customers, limit)
-	list := ListView[CustomerView]{Object: "list", Data: make([]CustomerView, len(page)), HasMore: more}
+	page, more := view.FirstPage(customers, limit)
+	list := view.List[view.Customer]{Object: "list", Data: make([]view.Customer, len(page)), HasMore: more}
 	for i, c := range page {
-		list.Data[i] = ViewCustomer(c, nil)
+		list.Data[i] = view.NewCustomer(c, nil)
 	}
 	if more {
 		list.Next = string(page[limit-1].ID)
@@ -72,15 +73,15 @@ func (s *Server) findCustomers(r *http.Request, limit int) ([]billing.Customer, 
 // showCustomer answers with a customer, all cards in order, and the open plans.
 func (s *Server) showCustomer(w http.ResponseWriter, r *http.Request) {
 	if wallet, ok := s.wallet(w, r); ok {
-		writeJSON(w, http.StatusOK, ViewWallet(wallet, s.Clock.Now()))
+		writeJSON(w, http.StatusOK, view.NewWallet(wallet, s.Clock.Now()))
 	}
 }
 
 // listCards lists a customer's cards in order. Cards that can't be charged come last.
 func (s *Server) listCards(w http.ResponseWriter, r *http.Request) {
 	if wallet, ok := s.wallet(w, r); ok {
-		cards := ViewWallet(wallet, s.Clock.Now()).Cards
-		writeJSON(w, http.StatusOK, ListView[CardView]{Object: "list", Data: append([]CardView{}, cards...)})
+		cards := view.NewWallet(wallet, s.Clock.Now()).Cards
+		writeJSON(w, http.StatusOK, view.List[view.Card]{Object: "list", Data: append([]view.Card{}, cards...)})
 	}
 }
 
@@ -104,22 +105,7 @@ func (s *Server) showCard(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, ViewCard(card))
-}
-
-// CustomerUpdateView is the JSON of a changed customer, and of the charges that the change moved.
-type CustomerUpdateView struct {
-	CustomerView
-	DryRun  bool                   `json:"dry_run,omitempty"` // nothing was changed
-	Moved   []operator.MovedCharge `json:"charges_moved"`
-	Message string                 `json:"message"`
-}
-
-// ViewCustomerUpdate returns the JSON of a change of a customer.
-func ViewCustomerUpdate(u operator.CustomerUpdate, dryRun bool) CustomerUpdateView {
-	return CustomerUpdateView{
-		CustomerView: ViewCustomer(u.Customer, nil), DryRun: dryRun, Message: u.Message, Moved: append([]operator.MovedCharge{}, u.Moved...),
-	}
+	writeJSON(w, http.StatusOK, view.NewCard(card))
 }
 
 // updateCustomer changes the customer's fields that the body has.
@@ -147,7 +133,7 @@ func (s *Server) updateCustomer(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, ViewCustomerUpdate(done, body.DryRun))
+	writeJSON(w, http.StatusOK, view.NewCustomerUpdate(done, body.DryRun))
 }
 
 // rehearsedIf returns the store, or for a dry run a store that rolls every change back.
@@ -156,25 +142,6 @@ func (s *Server) rehearsedIf(dryRun bool) operator.Store {
 		return operator.Rehearse(s.underRules())
 	}
 	return s.underRules()
-}
-
-// CardChangeView is the JSON of a customer's cards after a change, and of the plans that are
-// charged on another card from now on.
-type CardChangeView struct {
-	Object   string              `json:"object"` // "card_change"
-	Customer billing.CustomerID  `json:"customer"`
-	DryRun   bool                `json:"dry_run,omitempty"` // nothing was changed
-	Cards    []CardView          `json:"cards"`             // in order
-	Plans    []operator.PlanCard `json:"plans"`
-	Message  string              `json:"message"`
-}
-
-// ViewCardChange returns the JSON of a change of a customer's cards.
-func ViewCardChange(c operator.CardChange, dryRun bool) CardChangeView {
-	return CardChangeView{
-		Object: "card_change", Customer: c.Customer.ID, DryRun: dryRun, Cards: append([]CardView{}, ViewCustomer(c.Customer, c.Cards).Cards...),
-		Plans: append([]operator.PlanCard{}, c.Plans...), Message: c.Message,
-	}
 }
 
 // orderCards sets the order of the customer's cards.
@@ -200,7 +167,7 @@ func (s *Server) answerCards(w http.ResponseWriter, r *http.Request, done operat
 		s.fail(w, r, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, ViewCardChange(done, dryRun))
+	writeJSON(w, http.StatusOK, view.NewCardChange(done, dryRun))
 }
 
 // cardChangeBody is the optional body of a change of one card.

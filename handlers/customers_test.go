@@ -8,8 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tranche/handlers"
 	"tranche/internal/billing"
+	"tranche/internal/view"
 )
 
 // read returns the JSON of a successful answer.
@@ -30,33 +30,33 @@ func TestCustomersAndTheirCards(t *testing.T) {
 		require.NoError(s.t, err)
 		first, who := plan.CardID, string(plan.CustomerID)
 
-		list := read[handlers.ListView[handlers.CustomerView]](s, "GET", "/v1/customers", "")
+		list := read[view.List[view.Customer]](s, "GET", "/v1/customers", "")
 		require.Len(s.t, list.Data, 1)
 		require.Equal(s.t, who, string(list.Data[0].ID))
-		require.Empty(s.t, read[handlers.ListView[handlers.CustomerView]](s, "GET", "/v1/customers?reference=nobody", "").Data)
-		require.Len(s.t, read[handlers.ListView[handlers.CustomerView]](s, "GET", "/v1/customers?reference="+list.Data[0].Reference, "").Data, 1)
-		require.Len(s.t, read[handlers.CustomerView](s, "GET", "/v1/customers/"+list.Data[0].Reference, "").Cards, 2)
+		require.Empty(s.t, read[view.List[view.Customer]](s, "GET", "/v1/customers?reference=nobody", "").Data)
+		require.Len(s.t, read[view.List[view.Customer]](s, "GET", "/v1/customers?reference="+list.Data[0].Reference, "").Data, 1)
+		require.Len(s.t, read[view.Customer](s, "GET", "/v1/customers/"+list.Data[0].Reference, "").Cards, 2)
 		require.Equal(s.t, http.StatusBadRequest, s.api("GET", "/v1/customers?cursor=plan_1", "").status)
 		require.Equal(s.t, http.StatusNotFound, s.api("GET", "/v1/customers/nobody", "").status)
 
 		// Cards in order, the default, the removal.
-		would := read[handlers.CardChangeView](s, "PUT", "/v1/customers/"+who+"/cards", fmt.Sprintf(`{"order": [%q, %q], "dry_run": true}`, other, first))
+		would := read[view.CardChange](s, "PUT", "/v1/customers/"+who+"/cards", fmt.Sprintf(`{"order": [%q, %q], "dry_run": true}`, other, first))
 		require.True(s.t, would.DryRun)
 		require.Equal(s.t, other, would.Cards[0].ID)
-		require.Zero(s.t, read[handlers.CardView](s, "GET", "/v1/cards/"+string(other), "").Position)
-		done := read[handlers.CardChangeView](s, "PUT", "/v1/customers/"+who+"/cards", fmt.Sprintf(`{"order": [%q, %q]}`, other, first))
+		require.Zero(s.t, read[view.Card](s, "GET", "/v1/cards/"+string(other), "").Position)
+		done := read[view.CardChange](s, "PUT", "/v1/customers/"+who+"/cards", fmt.Sprintf(`{"order": [%q, %q]}`, other, first))
 		require.Equal(s.t, []int{1, 2}, []int{done.Cards[0].Position, done.Cards[1].Position})
-		done = read[handlers.CardChangeView](s, "POST", "/v1/cards/"+string(first)+"/default", "")
+		done = read[view.CardChange](s, "POST", "/v1/cards/"+string(first)+"/default", "")
 		require.Equal(s.t, first, done.Cards[0].ID)
 		require.Equal(s.t, http.StatusConflict, s.api("POST", "/v1/cards/"+string(first)+"/default", "").status)
 		require.Equal(s.t, "refused", s.api("POST", "/v1/cards/"+string(first)+"/release", "").problem(s.t).Code)
 		require.Equal(s.t, http.StatusUnprocessableEntity, s.api("PUT", "/v1/customers/"+who+"/cards", `{"order": ["card_none"]}`).status)
 		require.Equal(s.t, http.StatusNotFound, s.api("POST", "/v1/cards/card_none/remove", "").status)
 
-		gone := read[handlers.CardChangeView](s, "POST", "/v1/cards/pm_"+string(first)+"/remove", fmt.Sprintf(`{"to": %q}`, other))
+		gone := read[view.CardChange](s, "POST", "/v1/cards/pm_"+string(first)+"/remove", fmt.Sprintf(`{"to": %q}`, other))
 		require.Len(s.t, gone.Plans, 1)
 		require.Equal(s.t, other, gone.Plans[0].Card)
-		cards := read[handlers.ListView[handlers.CardView]](s, "GET", "/v1/customers/"+who+"/cards", "").Data
+		cards := read[view.List[view.Card]](s, "GET", "/v1/customers/"+who+"/cards", "").Data
 		require.Equal(s.t, []billing.CardID{other, first}, []billing.CardID{cards[0].ID, cards[1].ID})
 		require.NotNil(s.t, cards[1].RemovedAt)
 		plan, err = s.store.Plan(s.t.Context(), p.ID)
@@ -69,15 +69,15 @@ func TestACustomerIsChangedByTheAPI(t *testing.T) {
 	eachEngine(t, func(s *surface) {
 		p := s.api("POST", "/v1/plans", order).plan(s.t)
 		path := "/v1/customers/" + string(p.Customer.ID)
-		before := read[handlers.PlanView](s, "GET", "/v1/plans/"+string(p.ID), "").Charges[1].DueAt
-		would := read[handlers.CustomerUpdateView](s, "PATCH", path, `{"timezone": "Asia/Tokyo", "dry_run": true}`)
+		before := read[view.Plan](s, "GET", "/v1/plans/"+string(p.ID), "").Charges[1].DueAt
+		would := read[view.CustomerUpdate](s, "PATCH", path, `{"timezone": "Asia/Tokyo", "dry_run": true}`)
 		require.True(s.t, would.DryRun)
 		require.NotEmpty(s.t, would.Moved)
-		require.Equal(s.t, before, read[handlers.PlanView](s, "GET", "/v1/plans/"+string(p.ID), "").Charges[1].DueAt)
-		done := read[handlers.CustomerUpdateView](s, "PATCH", path, `{"timezone": "Asia/Tokyo", "email": "new@example.com"}`)
+		require.Equal(s.t, before, read[view.Plan](s, "GET", "/v1/plans/"+string(p.ID), "").Charges[1].DueAt)
+		done := read[view.CustomerUpdate](s, "PATCH", path, `{"timezone": "Asia/Tokyo", "email": "new@example.com"}`)
 		require.Equal(s.t, would.Moved, done.Moved)
 		require.Equal(s.t, []string{"Asia/Tokyo", "new@example.com"}, []string{done.TimeZone, done.Email})
-		require.NotEqual(s.t, before, read[handlers.PlanView](s, "GET", "/v1/plans/"+string(p.ID), "").Charges[1].DueAt)
+		require.NotEqual(s.t, before, read[view.Plan](s, "GET", "/v1/plans/"+string(p.ID), "").Charges[1].DueAt)
 		require.Equal(s.t, http.StatusUnprocessableEntity, s.api("PATCH", path, `{"email": "nothing"}`).status)
 		for _, zone := range []string{"right/UTC", "posixrules", "Local", "Factory"} {
 			require.Equal(s.t, http.StatusUnprocessableEntity, s.api("PATCH", path, `{"timezone": "`+zone+`"}`).status, zone)
@@ -93,7 +93,7 @@ func TestCustomersAreListedPageByPage(t *testing.T) {
 		}
 		var seen []string
 		for path := "/v1/customers?limit=2"; path != ""; {
-			page := read[handlers.ListView[handlers.CustomerView]](s, "GET", path, "")
+			page := read[view.List[view.Customer]](s, "GET", path, "")
 			for _, c := range page.Data {
 				seen = append(seen, c.Reference)
 			}

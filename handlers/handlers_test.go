@@ -27,6 +27,7 @@ import (
 	"tranche/internal/store/storetest"
 	"tranche/internal/stripegw"
 	"tranche/internal/stripesim"
+	"tranche/internal/view"
 )
 
 const (
@@ -161,9 +162,9 @@ func (a answer) problem(t *testing.T) problem {
 	return p
 }
 
-func (a answer) plan(t *testing.T) handlers.PlanView {
+func (a answer) plan(t *testing.T) view.Plan {
 	t.Helper()
-	var p handlers.PlanView
+	var p view.Plan
 	require.NoError(t, json.Unmarshal(a.body, &p), "%s", a.body)
 	return p
 }
@@ -363,7 +364,7 @@ func TestPlansAreListedPageByPage(t *testing.T) {
 		}
 		var seen []string
 		for path := "/v1/plans?limit=2"; path != ""; {
-			var page handlers.ListView[handlers.PlanView]
+			var page view.List[view.Plan]
 			require.NoError(s.t, json.Unmarshal(s.api("GET", path, "").body, &page))
 			for _, p := range page.Data {
 				seen = append(seen, p.Reference)
@@ -376,7 +377,7 @@ func TestPlansAreListedPageByPage(t *testing.T) {
 		}
 		require.ElementsMatch(s.t, []string{"order-0", "order-1", "order-2", "order-3", "order-4"}, seen)
 		for query, want := range map[string]int{"reference=order-3": 1, "reference=none": 0, "customer=cust-77": 5, "customer=none": 0, "status=completed": 0} {
-			var page handlers.ListView[handlers.PlanView]
+			var page view.List[view.Plan]
 			require.NoError(s.t, json.Unmarshal(s.api("GET", "/v1/plans?"+query, "").body, &page))
 			require.Len(s.t, page.Data, want, query)
 		}

@@ -7,9 +7,9 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/stretchr/testify/require"
+	"tranche/internal/view"
 
-	"tranche/handlers"
+	"github.com/stretchr/testify/require"
 )
 
 // keyed sends a change under an Idempotency-Key.
@@ -22,7 +22,7 @@ func (s *surface) keyed(path, key, body string) answer {
 func (s *surface) charged(a answer) int {
 	s.t.Helper()
 	require.Equal(s.t, http.StatusOK, a.status, string(a.body))
-	var v handlers.PlanView
+	var v view.Plan
 	require.NoError(s.t, json.Unmarshal(a.body, &v))
 	return len(v.Charges)
 }
@@ -60,7 +60,7 @@ func TestAChangeUnderAKeyIsMadeOnce(t *testing.T) {
 		s.charged(s.keyed("/v1/plans/"+string(id)+"/pause", "pause", ""))
 		s.charged(s.keyed("/v1/plans/"+string(id)+"/resume", "resume", ""))
 		s.charged(s.keyed("/v1/plans/"+string(id)+"/pause", "pause", ""))
-		var v handlers.PlanView
+		var v view.Plan
 		require.NoError(s.t, json.Unmarshal(s.api("GET", "/v1/plans/"+string(id), "").body, &v))
 		require.EqualValues(s.t, "active", v.Status, "a late copy of the pause pauses nothing")
 	})
@@ -70,7 +70,7 @@ func TestCopiesOfAChangeAtTheSameMomentMakeOne(t *testing.T) {
 	eachEngine(t, func(s *surface) {
 		id := s.activePlan("order-1")
 		s.paidFirst(id)
-		var plan handlers.PlanView
+		var plan view.Plan
 		require.NoError(s.t, json.Unmarshal(s.api("GET", "/v1/plans/"+string(id), "").body, &plan))
 		path := "/v1/charges/" + string(plan.Charges[2].ID) + "/split"
 		answers := make([]answer, 8)

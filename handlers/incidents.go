@@ -6,58 +6,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"tranche/internal/billing"
 	"tranche/internal/operator"
+	"tranche/internal/view"
 )
-
-// IncidentView is the JSON of an incident.
-type IncidentView struct {
-	ID       billing.IncidentID   `json:"id"`
-	Object   string               `json:"object"` // "incident"
-	Kind     billing.IncidentKind `json:"kind"`
-	Subject  string               `json:"subject"`
-	Open     bool                 `json:"open"`
-	Plan     billing.PlanID       `json:"plan,omitempty"`
-	Charge   billing.ChargeID     `json:"charge,omitempty"`
-	Customer billing.CustomerID   `json:"customer,omitempty"`
-	Account  string               `json:"account,omitempty"`
-	Detail   string               `json:"detail"` // what happened
-	Remedy   string               `json:"remedy"` // what to do
-	OpenedAt time.Time            `json:"opened_at"`
-	ClosedAt *time.Time           `json:"closed_at"` // null while it is open
-	ClosedBy billing.Actor        `json:"closed_by,omitempty"`
-	Note     string               `json:"note,omitempty"`
-}
-
-// ViewIncident returns the JSON of an incident.
-func ViewIncident(i billing.Incident) IncidentView {
-	return IncidentView{
-		ID: i.ID, Object: "incident", Kind: i.Kind, Subject: i.Subject, Open: i.Open(), Plan: i.PlanID, Charge: i.ChargeID,
-		Customer: i.CustomerID, Account: i.Account, Detail: i.Detail, Remedy: i.Remedy, OpenedAt: i.OpenedAt,
-		ClosedAt: orNull(i.ClosedAt), ClosedBy: i.ClosedBy, Note: i.Note,
-	}
-}
-
-// ViewIncidents returns the JSON of a page of incidents. The caller reads one row more than limit,
-// which shows whether another page follows.
-func ViewIncidents(incidents []billing.Incident, limit int) ListView[IncidentView] {
-	page, more := cut(incidents, limit)
-	list := ListView[IncidentView]{Object: "list", Data: viewIncidents(page), HasMore: more}
-	if more {
-		list.Next = string(page[limit-1].ID)
-	}
-	return list
-}
-
-func viewIncidents(incidents []billing.Incident) []IncidentView {
-	views := make([]IncidentView, len(incidents))
-	for i, one := range incidents {
-		views[i] = ViewIncident(one)
-	}
-	return views
-}
 
 func (s *Server) incidentRoutes(api *router) {
 	api.handle("GET /v1/incidents", s.listIncidents, "open", "kind", "plan", "cursor", "limit")
@@ -100,7 +53,7 @@ func (s *Server) listIncidents(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, ViewIncidents(incidents, limit))
+	writeJSON(w, http.StatusOK, view.NewIncidents(incidents, limit))
 }
 
 func (s *Server) showIncident(w http.ResponseWriter, r *http.Request) {
@@ -109,7 +62,7 @@ func (s *Server) showIncident(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, ViewIncident(i))
+	writeJSON(w, http.StatusOK, view.NewIncident(i))
 }
 
 // closeIncident closes an incident, with an optional note.
@@ -125,5 +78,5 @@ func (s *Server) closeIncident(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, ViewIncident(i))
+	writeJSON(w, http.StatusOK, view.NewIncident(i))
 }

@@ -12,10 +12,11 @@ import (
 
 	"tranche/handlers"
 	"tranche/internal/billing"
+	"tranche/internal/view"
 )
 
 type incidentList struct {
-	Data    []handlers.IncidentView
+	Data    []view.Incident
 	HasMore bool   `json:"has_more"`
 	Next    string `json:"next_cursor"`
 }
@@ -49,7 +50,7 @@ func TestIncidents_ListShowClose(t *testing.T) {
 		require.Empty(s.t, list("?plan=plan_x").Data)
 
 		id := string(first.Data[0].ID)
-		var closed handlers.IncidentView
+		var closed view.Incident
 		for _, note := range []string{"refunded", "again"} {
 			a := s.api(http.MethodPost, "/v1/incidents/"+id+"/close", `{"note": "`+note+`"}`)
 			require.Equal(s.t, http.StatusOK, a.status, string(a.body))
@@ -60,7 +61,7 @@ func TestIncidents_ListShowClose(t *testing.T) {
 		}
 		require.Len(s.t, list("?open=true").Data, 2)
 		require.Len(s.t, list("?open=false").Data, 3)
-		var shown handlers.IncidentView
+		var shown view.Incident
 		require.NoError(s.t, json.Unmarshal(s.api(http.MethodGet, "/v1/incidents/"+id, "").body, &shown))
 		require.Equal(s.t, closed, shown)
 	})

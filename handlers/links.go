@@ -3,36 +3,11 @@ package handlers
 import (
 	"errors"
 	"net/http"
-	"time"
 
 	"tranche/internal/billing"
 	"tranche/internal/recovery"
+	"tranche/internal/view"
 )
-
-// LinkView is the JSON of a link to the recovery page.
-type LinkView struct {
-	ID        billing.LinkID   `json:"id"`
-	Object    string           `json:"object"` // pay_link
-	URL       string           `json:"url,omitempty"`
-	Plan      billing.PlanID   `json:"plan"`
-	Charge    billing.ChargeID `json:"charge,omitempty"` // empty: the link is for the plan's card
-	Notice    billing.NoticeID `json:"notice,omitempty"` // the mail that holds it
-	CreatedAt time.Time        `json:"created_at"`
-	ExpiresAt time.Time        `json:"expires_at"`
-	RevokedAt *time.Time       `json:"revoked_at,omitempty"`
-}
-
-// ViewLink returns the JSON of a link. Its URL is known only when the link is created.
-func ViewLink(l billing.PayLink, url string) LinkView {
-	v := LinkView{
-		ID: l.ID, Object: "pay_link", URL: url, Plan: l.PlanID, Charge: l.ChargeID, Notice: l.NoticeID,
-		CreatedAt: l.CreatedAt, ExpiresAt: l.ExpiresAt,
-	}
-	if !l.RevokedAt.IsZero() {
-		v.RevokedAt = &l.RevokedAt
-	}
-	return v
-}
 
 func (s *Server) linkRoutes(api *router) {
 	api.handle("POST /v1/charges/{id}/link", s.createChargeLink)
@@ -83,7 +58,7 @@ func (s *Server) createLink(w http.ResponseWriter, r *http.Request, id billing.P
 	case err != nil:
 		s.fail(w, r, err)
 	default:
-		writeJSON(w, http.StatusCreated, ViewLink(link, url))
+		writeJSON(w, http.StatusCreated, view.NewLink(link, url))
 	}
 }
 
@@ -99,9 +74,9 @@ func (s *Server) listLinks(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	list := ListView[LinkView]{Object: "list", Data: make([]LinkView, len(links))}
+	list := view.List[view.Link]{Object: "list", Data: make([]view.Link, len(links))}
 	for i, l := range links {
-		list.Data[i] = ViewLink(l, "")
+		list.Data[i] = view.NewLink(l, "")
 	}
 	writeJSON(w, http.StatusOK, list)
 }
@@ -122,19 +97,7 @@ func (s *Server) revokeLink(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, ViewLink(link, ""))
-}
-
-// RevokedView is the JSON of the revocation of all links.
-type RevokedView struct {
-	Object  string `json:"object"` // revoked_links
-	Revoked int    `json:"revoked"`
-	DryRun  bool   `json:"dry_run,omitempty"` // nothing was revoked
-}
-
-// ViewRevoked returns the JSON of the number of revoked links.
-func ViewRevoked(n int, dryRun bool) RevokedView {
-	return RevokedView{Object: "revoked_links", Revoked: n, DryRun: dryRun}
+	writeJSON(w, http.StatusOK, view.NewLink(link, ""))
 }
 
 // revokeAllLinks ends every open link. The body must have "all": true.
@@ -163,5 +126,5 @@ func (s *Server) revokeAllLinks(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, ViewRevoked(n, body.DryRun))
+	writeJSON(w, http.StatusOK, view.NewRevoked(n, body.DryRun))
 }

@@ -31,6 +31,7 @@ import (
 	"tranche/internal/store/storetest"
 	"tranche/internal/stripegw"
 	"tranche/internal/stripesim"
+	"tranche/internal/view"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -38,7 +39,7 @@ var update = flag.Bool("update", false, "write the golden files")
 // pageSurface is the HTTP surface with a recovery page, and a plan whose first payment waits.
 type pageSurface struct {
 	*surface
-	plan  handlers.PlanView
+	plan  view.Plan
 	link  string // path of a link to the first charge
 	full  bool   // Allow says no
 	asked []string
@@ -309,7 +310,7 @@ func TestAgreement_KindsOfPlans(t *testing.T) {
 	} {
 		p := s.api(http.MethodPost, "/v1/plans", fmt.Sprintf(`{"reference": "kind-%d", "currency": "eur", %s,
 			"customer": {"reference": "bob-%d", "locale": "en-GB"}}`, i, tc.plan, i)).plan(t)
-		var link handlers.LinkView
+		var link view.Link
 		decode(t, s.api(http.MethodPost, "/v1/charges/"+string(p.Charges[0].ID)+"/link", ""), &link)
 		page := s.do(http.MethodGet, strings.TrimPrefix(link.URL, "https://pay.example.com"), http.Header{}, "")
 		require.Regexp(t, fmt.Sprintf(`<li>kind-%d: .*`, i)+tc.want, string(page.body))
@@ -336,14 +337,14 @@ func TestRevokeAllLinks(t *testing.T) {
 	}
 	for _, step := range []struct {
 		body string
-		want handlers.RevokedView
+		want view.Revoked
 		page int
 	}{
-		{`{"all": true, "dry_run": true}`, handlers.RevokedView{Object: "revoked_links", Revoked: 1, DryRun: true}, http.StatusOK},
-		{`{"all": true}`, handlers.RevokedView{Object: "revoked_links", Revoked: 1}, http.StatusGone},
-		{`{"all": true}`, handlers.RevokedView{Object: "revoked_links"}, http.StatusGone},
+		{`{"all": true, "dry_run": true}`, view.Revoked{Object: "revoked_links", Revoked: 1, DryRun: true}, http.StatusOK},
+		{`{"all": true}`, view.Revoked{Object: "revoked_links", Revoked: 1}, http.StatusGone},
+		{`{"all": true}`, view.Revoked{Object: "revoked_links"}, http.StatusGone},
 	} {
-		var got handlers.RevokedView
+		var got view.Revoked
 		decode(t, s.api(http.MethodPost, "/v1/links/revoke", step.body), &got)
 		require.Equal(t, step.want, got)
 		require.Equal(t, step.page, s.do(http.MethodGet, s.link, http.Header{}, "").status)
@@ -357,7 +358,7 @@ func TestUnknownExpiredAndRevokedLinksLookAlike(t *testing.T) {
 	t.Parallel()
 	s := newPageSurface(t, nil)
 	agreed := s.agreed()
-	var list handlers.ListView[handlers.LinkView]
+	var list view.List[view.Link]
 	decode(t, s.api(http.MethodGet, "/v1/plans/"+string(s.plan.ID)+"/links", ""), &list)
 	require.Len(t, list.Data, 1)
 	require.Empty(t, list.Data[0].URL)

@@ -7,6 +7,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/operator"
+	"tranche/internal/view"
 )
 
 // reasonBody is the optional body of a pause or a write-off.
@@ -85,5 +86,5 @@ func (s *Server) answerPlan(w http.ResponseWriter, r *http.Request, plan billing
 		s.fail(w, r, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, ViewPlan(details))
+	writeJSON(w, http.StatusOK, view.NewPlan(details))
 }

@@ -9,9 +9,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tranche/handlers"
 	"tranche/internal/billing"
 	"tranche/internal/store/storetest"
+	"tranche/internal/view"
 )
 
 // activePlan stores a plan whose first payment was made.
@@ -20,7 +20,7 @@ func (s *surface) activePlan(reference string) billing.PlanID {
 	a := s.api("POST", "/v1/plans", `{"reference": "`+reference+`", "kind": "installments", "currency": "usd", "total": 30000, "parts": 3,
 		"every": "1 month", "customer": {"reference": "ada", "email": "ada@example.com"}}`)
 	require.Equal(s.t, http.StatusCreated, a.status, string(a.body))
-	var made handlers.PlanView
+	var made view.Plan
 	require.NoError(s.t, json.Unmarshal(a.body, &made))
 	require.NoError(s.t, s.store.Update(s.t.Context(), func(tx billing.Tx) error {
 		p, err := tx.LockPlan(s.t.Context(), made.ID)
@@ -33,11 +33,11 @@ func (s *surface) activePlan(reference string) billing.PlanID {
 	return made.ID
 }
 
-func (s *surface) change(id billing.PlanID, what, body string) handlers.PlanView {
+func (s *surface) change(id billing.PlanID, what, body string) view.Plan {
 	s.t.Helper()
 	a := s.api("POST", "/v1/plans/"+string(id)+"/"+what, body)
 	require.Equal(s.t, http.StatusOK, a.status, string(a.body))
-	var v handlers.PlanView
+	var v view.Plan
 	require.NoError(s.t, json.Unmarshal(a.body, &v))
 	return v
 }

@@ -11,6 +11,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/operator"
+	"tranche/internal/view"
 )
 
 const (
@@ -39,13 +40,13 @@ func (s *Server) createPlan(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	view := ViewCreated(created)
-	w.Header().Set("Location", "/v1/plans/"+string(view.ID))
+	plan := view.NewCreatedPlan(created)
+	w.Header().Set("Location", "/v1/plans/"+string(plan.ID))
 	status := http.StatusCreated
 	if created.Replayed {
 		status = http.StatusOK
 	}
-	writeJSON(w, status, view)
+	writeJSON(w, status, plan)
 }
 
 // showPlan answers with one plan.
@@ -55,7 +56,7 @@ func (s *Server) showPlan(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, ViewPlan(details))
+	writeJSON(w, http.StatusOK, view.NewPlan(details))
 }
 
 // listPlans lists plans, newest first, filtered by status, customer or reference.
@@ -69,15 +70,15 @@ func (s *Server) listPlans(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	page, more := cut(plans, limit)
+	page, more := view.FirstPage(plans, limit)
 	details, err := billing.LoadAllDetails(r.Context(), s.Store, page)
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
-	list := ListView[PlanView]{Object: "list", Data: make([]PlanView, len(details)), HasMore: more}
+	list := view.List[view.Plan]{Object: "list", Data: make([]view.Plan, len(details)), HasMore: more}
 	for i, d := range details {
-		list.Data[i] = ViewPlan(d)
+		list.Data[i] = view.NewPlan(d)
 	}
 	if more {
 		list.Next = string(page[limit-1].ID)
@@ -152,9 +153,9 @@ func (s *Server) planAudit(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	list := ListView[AuditView]{Object: "list", Data: make([]AuditView, len(entries)), HasMore: len(entries) == billing.MaxPage}
+	list := view.List[view.Audit]{Object: "list", Data: make([]view.Audit, len(entries)), HasMore: len(entries) == billing.MaxPage}
 	for i, e := range entries {
-		list.Data[i] = ViewAudit(e)
+		list.Data[i] = view.NewAudit(e)
 	}
 	if list.HasMore {
 		list.Next = strconv.FormatInt(entries[len(entries)-1].Seq, 10)
@@ -182,10 +183,10 @@ func (s *Server) listNotices(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	page, more := cut(notices, limit)
-	list := ListView[NoticeView]{Object: "list", Data: make([]NoticeView, len(page)), HasMore: more}
+	page, more := view.FirstPage(notices, limit)
+	list := view.List[view.Notice]{Object: "list", Data: make([]view.Notice, len(page)), HasMore: more}
 	for i, n := range page {
-		list.Data[i] = ViewNotice(n)
+		list.Data[i] = view.NewNotice(n)
 	}
 	if more {
 		list.Next = string(page[limit-1].ID)
@@ -226,12 +227,4 @@ func checkQuery[S ~string](w http.ResponseWriter, r *http.Request, prefix string
 func badParameter(w http.ResponseWriter, name, message string) {
 	writeProblem(w, problem{Status: http.StatusBadRequest, Slug: "bad_parameter", Detail: name + ": " + message,
 		Fields: []billing.FieldError{{Field: name, Message: message}}})
-}
-
-// cut returns the first limit rows, and reports whether there are more.
-func cut[T any](rows []T, limit int) ([]T, bool) {
-	if len(rows) > limit {
-		return rows[:limit], true
-	}
-	return rows, false
 }

@@ -8,9 +8,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tranche/handlers"
 	"tranche/internal/billing"
 	"tranche/internal/store/storetest"
+	"tranche/internal/view"
 )
 
 // TestRoutes_UnknownParameter: no route of the API ignores a parameter.
@@ -92,13 +92,13 @@ func TestParameters_PlanByReference(t *testing.T) {
 	eachEngine(t, func(s *surface) {
 		id := s.activePlan("order-1")
 		s.activePlan("order-2")
-		v := read[handlers.PlanView](s, "POST", "/v1/plans/order-1/pause", `{"reason": "asked"}`)
+		v := read[view.Plan](s, "POST", "/v1/plans/order-1/pause", `{"reason": "asked"}`)
 		require.Equal(s.t, id, v.ID)
 		require.Equal(s.t, billing.PlanPaused, v.Status)
 		count := func(path string) int {
 			a := s.api("GET", path, "")
 			require.Equal(s.t, http.StatusOK, a.status, string(a.body))
-			var list handlers.ListView[json.RawMessage]
+			var list view.List[json.RawMessage]
 			require.NoError(s.t, json.Unmarshal(a.body, &list))
 			return len(list.Data)
 		}
@@ -115,7 +115,7 @@ func TestParameters_PlanByReference(t *testing.T) {
 		}
 		require.Zero(s.t, count("/v1/customers?reference=ada&stripe_customer=cus_other"))
 		require.Equal(s.t, 1, count("/v1/customers?reference=ada"))
-		one := read[handlers.CustomerView](s, "GET", "/v1/customers/ada", "")
+		one := read[view.Customer](s, "GET", "/v1/customers/ada", "")
 		require.Len(s.t, one.Plans, 2)
 		require.Equal(s.t, "order-2", one.Plans[0].Reference)
 	})
@@ -130,13 +130,13 @@ func TestCards_NamedByStripesID(t *testing.T) {
 		require.NoError(s.t, err)
 		first, pmFirst, pmOther := plan.CardID, "pm_"+string(plan.CardID), "pm_"+string(other)
 
-		require.Equal(s.t, first, read[handlers.CardView](s, "GET", "/v1/cards/"+pmFirst, "").ID)
-		done := read[handlers.CardChangeView](s, "PUT", "/v1/customers/ada/cards", `{"order": ["`+pmOther+`", "`+pmFirst+`"]}`)
+		require.Equal(s.t, first, read[view.Card](s, "GET", "/v1/cards/"+pmFirst, "").ID)
+		done := read[view.CardChange](s, "PUT", "/v1/customers/ada/cards", `{"order": ["`+pmOther+`", "`+pmFirst+`"]}`)
 		require.Equal(s.t, other, done.Cards[0].ID)
-		done = read[handlers.CardChangeView](s, "POST", "/v1/cards/"+pmFirst+"/default", "")
+		done = read[view.CardChange](s, "POST", "/v1/cards/"+pmFirst+"/default", "")
 		require.Equal(s.t, first, done.Cards[0].ID)
 		s.change(id, "card", `{"card": "`+pmOther+`"}`)
-		done = read[handlers.CardChangeView](s, "POST", "/v1/cards/"+pmOther+"/remove", `{"to": "`+pmFirst+`"}`)
+		done = read[view.CardChange](s, "POST", "/v1/cards/"+pmOther+"/remove", `{"to": "`+pmFirst+`"}`)
 		require.Len(s.t, done.Plans, 1)
 		require.Equal(s.t, first, done.Plans[0].Card)
 		a := s.api("POST", "/v1/cards/"+pmFirst+"/release", "")

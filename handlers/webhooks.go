@@ -6,6 +6,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/operator"
+	"tranche/internal/view"
 )
 
 func (s *Server) webhookRoutes(api *router) {
@@ -50,7 +51,7 @@ func (s *Server) rotateEndpoint(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) writeSecret(w http.ResponseWriter, status int, e billing.Endpoint, secret billing.Secret) {
-	v := ViewEndpoint(e, s.Clock.Now())
+	v := view.NewEndpoint(e, s.Clock.Now())
 	v.Secret = secret.Reveal()
 	writeJSON(w, status, v)
 }
@@ -62,9 +63,9 @@ func (s *Server) listEndpoints(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	list := ListView[EndpointView]{Object: "list", Data: make([]EndpointView, len(endpoints))}
+	list := view.List[view.Endpoint]{Object: "list", Data: make([]view.Endpoint, len(endpoints))}
 	for i, e := range endpoints {
-		list.Data[i] = ViewEndpoint(e, s.Clock.Now())
+		list.Data[i] = view.NewEndpoint(e, s.Clock.Now())
 	}
 	writeJSON(w, http.StatusOK, list)
 }
@@ -93,7 +94,7 @@ func (s *Server) answerEndpoint(w http.ResponseWriter, r *http.Request, e billin
 		s.fail(w, r, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, ViewEndpoint(e, s.Clock.Now()))
+	writeJSON(w, http.StatusOK, view.NewEndpoint(e, s.Clock.Now()))
 }
 
 // deleteEndpoint deletes an endpoint and its deliveries.
@@ -141,10 +142,10 @@ func (s *Server) listDeliveries(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	page, more := cut(deliveries, limit)
-	list := ListView[DeliveryView]{Object: "list", Data: make([]DeliveryView, len(page)), HasMore: more}
+	page, more := view.FirstPage(deliveries, limit)
+	list := view.List[view.Delivery]{Object: "list", Data: make([]view.Delivery, len(page)), HasMore: more}
 	for i, d := range page {
-		list.Data[i] = ViewDelivery(d)
+		list.Data[i] = view.NewDelivery(d)
 	}
 	if more {
 		list.Next = string(page[limit-1].ID)
@@ -159,7 +160,7 @@ func (s *Server) showDelivery(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	v := ViewDelivery(o.Delivery)
+	v := view.NewDelivery(o.Delivery)
 	v.Payload = o.Message.Payload
 	writeJSON(w, http.StatusOK, v)
 }
@@ -171,7 +172,7 @@ func (s *Server) replayDelivery(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	writeJSON(w, http.StatusAccepted, ViewDelivery(d))
+	writeJSON(w, http.StatusAccepted, view.NewDelivery(d))
 }
 
 func endpointID(r *http.Request) billing.EndpointID { return billing.EndpointID(r.PathValue("id")) }

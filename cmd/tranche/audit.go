@@ -6,9 +6,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"tranche/config"
-	"tranche/handlers"
 	"tranche/internal/billing"
 	"tranche/internal/store"
+	"tranche/internal/view"
 )
 
 func (c *cli) auditCommand() *cobra.Command {
@@ -62,7 +62,7 @@ exports and the database's binding. docs/audit.md describes actors and entries; 
 // printAudit prints a page of entries. The caller reads one entry more than limit, which shows
 // whether another page follows.
 func (c *cli) printAudit(entries []billing.AuditEntry, limit int) error {
-	list := handlers.ViewAuditPage(entries, limit)
+	list := view.NewAuditPage(entries, limit)
 	if c.json {
 		return c.printJSON(list)
 	}

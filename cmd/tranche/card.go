@@ -10,9 +10,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"tranche/config"
-	"tranche/handlers"
 	"tranche/internal/billing"
 	"tranche/internal/store"
+	"tranche/internal/view"
 )
 
 func (c *cli) cardCommand() *cobra.Command {
@@ -70,11 +70,11 @@ func consentFilter(ctx context.Context, s *store.Store, id string) (billing.Cons
 
 func (c *cli) printConsents(ctx context.Context, s *store.Store, consents []billing.Consent) error {
 	if c.json {
-		views := make([]handlers.ConsentView, len(consents))
+		views := make([]view.Consent, len(consents))
 		for i, one := range consents {
-			views[i] = handlers.ViewConsent(one)
+			views[i] = view.NewConsent(one)
 		}
-		return c.printJSON(handlers.ListView[handlers.ConsentView]{Object: "list", Data: views})
+		return c.printJSON(view.List[view.Consent]{Object: "list", Data: views})
 	}
 	if len(consents) == 0 {
 		fmt.Fprintln(c.talk, "no consent is on record: the card was saved in a checkout that sent none")

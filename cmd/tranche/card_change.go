@@ -9,11 +9,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"tranche/config"
-	"tranche/handlers"
 	"tranche/internal/billing"
 	"tranche/internal/clock"
 	"tranche/internal/operator"
 	"tranche/internal/store"
+	"tranche/internal/view"
 )
 
 func (c *cli) cardListCommand() *cobra.Command {
@@ -36,8 +36,8 @@ and then cards that can't be charged, with the reason. A card that expires befor
 					return err
 				}
 				if c.json {
-					cards := append([]handlers.CardView{}, handlers.ViewWallet(wallet, clk.Now()).Cards...)
-					return c.printJSON(handlers.ListView[handlers.CardView]{Object: "list", Data: cards})
+					cards := append([]view.Card{}, view.NewWallet(wallet, clk.Now()).Cards...)
+					return c.printJSON(view.List[view.Card]{Object: "list", Data: cards})
 				}
 				c.printCards(wallet, clk.Now())
 				return nil
@@ -56,7 +56,7 @@ func (c *cli) cardShowCommand() *cobra.Command {
 					return err
 				}
 				if c.json {
-					return c.printJSON(handlers.ViewCard(card))
+					return c.printJSON(view.NewCard(card))
 				}
 				for _, line := range [][2]string{
 					{"Card", string(card.ID)}, {"Customer", string(card.CustomerID)}, {"At Stripe", card.PaymentMethod}, {"Account", card.Account},
@@ -132,7 +132,7 @@ func (c *cli) printReplacement(d operator.CardChange) {
 
 func (c *cli) printCardChange(d operator.CardChange, now time.Time, dryRun bool) error {
 	if c.json {
-		return c.printJSON(handlers.ViewCardChange(d, dryRun))
+		return c.printJSON(view.NewCardChange(d, dryRun))
 	}
 	fmt.Fprintln(c.talk, d.Message)
 	c.printReplacement(d)

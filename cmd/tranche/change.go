@@ -10,12 +10,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"tranche/config"
-	"tranche/handlers"
 	"tranche/internal/app"
 	"tranche/internal/billing"
 	"tranche/internal/clock"
 	"tranche/internal/operator"
 	"tranche/internal/store"
+	"tranche/internal/view"
 )
 
 // changeCommand is a command that changes a running plan. Every such command has a dry run; a
@@ -139,7 +139,7 @@ func (c *cli) changed(ctx context.Context, s *store.Store, rules billing.Rules, 
 
 func (c *cli) showPlan(d billing.Details) error {
 	if c.json {
-		return c.printJSON(handlers.ViewPlan(d))
+		return c.printJSON(view.NewPlan(d))
 	}
 	c.printPlan(d)
 	return nil
@@ -159,11 +159,11 @@ func (c *cli) planVersionsCommand() *cobra.Command {
 					return err
 				}
 				if c.json {
-					views := make([]handlers.VersionView, len(versions))
+					views := make([]view.Version, len(versions))
 					for i, v := range versions {
-						views[i] = handlers.ViewVersion(v)
+						views[i] = view.NewVersion(v)
 					}
-					return c.printJSON(handlers.ListView[handlers.VersionView]{Object: "list", Data: views})
+					return c.printJSON(view.List[view.Version]{Object: "list", Data: views})
 				}
 				customer, err := s.Customer(cmd.Context(), plan.CustomerID)
 				if err != nil {

@@ -10,11 +10,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"tranche/config"
-	"tranche/handlers"
 	"tranche/internal/billing"
 	"tranche/internal/clock"
 	"tranche/internal/operator"
 	"tranche/internal/store"
+	"tranche/internal/view"
 )
 
 func (c *cli) chargeCommand() *cobra.Command {
@@ -66,7 +66,7 @@ that should have been tried by now, starting with the one that has waited longes
 
 // chargeLine is the JSON of a charge in a list.
 type chargeLine struct {
-	handlers.ChargeView
+	view.Charge
 	Plan billing.PlanID `json:"plan"`
 }
 
@@ -74,7 +74,7 @@ type chargeLine struct {
 func viewCharges(charges []billing.Charge, d billing.Details) []chargeLine {
 	lines := make([]chargeLine, len(charges))
 	for i, ch := range charges {
-		plan := handlers.ViewPlan(billing.Details{Charges: []billing.Charge{ch}, Attempts: d.Attempts, Incidents: d.Incidents})
+		plan := view.NewPlan(billing.Details{Charges: []billing.Charge{ch}, Attempts: d.Attempts, Incidents: d.Incidents})
 		lines[i] = chargeLine{plan.Charges[0], ch.PlanID}
 	}
 	return lines
@@ -82,7 +82,7 @@ func viewCharges(charges []billing.Charge, d billing.Details) []chargeLine {
 
 func (c *cli) printCharges(charges []billing.Charge) error {
 	if c.json {
-		return c.printJSON(handlers.ListView[chargeLine]{Object: "list", Data: viewCharges(charges, billing.Details{})})
+		return c.printJSON(view.List[chargeLine]{Object: "list", Data: viewCharges(charges, billing.Details{})})
 	}
 	tab := newTable("CHARGE", "PLAN", "#", "AMOUNT", "DUE", "STATUS", "ATTEMPTS", "NEXT", "WHY")
 	for _, ch := range charges {

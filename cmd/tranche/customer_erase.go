@@ -9,11 +9,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"tranche/config"
-	"tranche/handlers"
 	"tranche/internal/billing"
 	"tranche/internal/clock"
 	"tranche/internal/operator"
 	"tranche/internal/store"
+	"tranche/internal/view"
 )
 
 func (c *cli) customerEraseCommand() *cobra.Command {
@@ -66,7 +66,7 @@ func (c *cli) erase(ctx context.Context, s *store.Store, customer billing.Custom
 
 func (c *cli) printErasure(e operator.Erasure, dryRun bool) error {
 	if c.json {
-		return c.printJSON(handlers.ViewErasure(e, dryRun))
+		return c.printJSON(view.NewErasure(e, dryRun))
 	}
 	tab := newTable("FROM", "ROWS")
 	for _, row := range []struct {

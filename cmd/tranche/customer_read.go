@@ -7,10 +7,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"tranche/config"
-	"tranche/handlers"
 	"tranche/internal/billing"
 	"tranche/internal/clock"
 	"tranche/internal/store"
+	"tranche/internal/view"
 )
 
 func (c *cli) customerListCommand() *cobra.Command {
@@ -39,9 +39,9 @@ func (c *cli) customerListCommand() *cobra.Command {
 
 func (c *cli) printCustomers(customers []billing.Customer, limit int) error {
 	if c.json {
-		list := handlers.ListView[handlers.CustomerView]{Object: "list", Data: make([]handlers.CustomerView, len(customers))}
+		list := view.List[view.Customer]{Object: "list", Data: make([]view.Customer, len(customers))}
 		for i, one := range customers {
-			list.Data[i] = handlers.ViewCustomer(one, nil)
+			list.Data[i] = view.NewCustomer(one, nil)
 		}
 		if len(customers) == limit {
 			list.HasMore, list.Next = true, string(customers[limit-1].ID)
@@ -84,7 +84,7 @@ func (c *cli) customerShowCommand() *cobra.Command {
 
 func (c *cli) printWallet(w billing.Wallet, now time.Time) error {
 	if c.json {
-		return c.printJSON(handlers.ViewWallet(w, now))
+		return c.printJSON(view.NewWallet(w, now))
 	}
 	one := w.Customer
 	for _, line := range [][2]string{

@@ -9,12 +9,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"tranche/config"
-	"tranche/handlers"
 	"tranche/internal/app"
 	"tranche/internal/billing"
 	"tranche/internal/clock"
 	"tranche/internal/operator"
 	"tranche/internal/store"
+	"tranche/internal/view"
 )
 
 func (c *cli) customerUpdateCommand() *cobra.Command {
@@ -99,7 +99,7 @@ func (c *cli) updateCustomer(ctx context.Context, s operator.Store, customer bil
 
 func (c *cli) printUpdate(u operator.CustomerUpdate, dryRun bool) error {
 	if c.json {
-		return c.printJSON(handlers.ViewCustomerUpdate(u, dryRun))
+		return c.printJSON(view.NewCustomerUpdate(u, dryRun))
 	}
 	fmt.Fprintln(c.out, u.Message)
 	if len(u.Moved) > 0 {

@@ -11,9 +11,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"tranche/config"
-	"tranche/handlers"
 	"tranche/internal/billing"
 	"tranche/internal/operator"
+	"tranche/internal/view"
 )
 
 func (c *cli) deliveryCommand() *cobra.Command {
@@ -53,11 +53,11 @@ func (c *cli) deliveryListCommand() *cobra.Command {
 
 func (c *cli) printDeliveries(deliveries []billing.WebhookDelivery) error {
 	if c.json {
-		views := make([]handlers.DeliveryView, len(deliveries))
+		views := make([]view.Delivery, len(deliveries))
 		for i, d := range deliveries {
-			views[i] = handlers.ViewDelivery(d)
+			views[i] = view.NewDelivery(d)
 		}
-		return c.printJSON(handlers.ListView[handlers.DeliveryView]{Object: "list", Data: views})
+		return c.printJSON(view.List[view.Delivery]{Object: "list", Data: views})
 	}
 	tab := newTable("DELIVERY", "CREATED", "TYPE", "ENDPOINT", "STATUS", "TRIES", "NEXT", "WHY")
 	for _, d := range deliveries {
@@ -86,7 +86,7 @@ func (c *cli) deliveryShowCommand() *cobra.Command {
 func (c *cli) printDelivery(out billing.Outgoing) error {
 	d := out.Delivery
 	if c.json {
-		v := handlers.ViewDelivery(d)
+		v := view.NewDelivery(d)
 		v.Payload = out.Message.Payload
 		return c.printJSON(v)
 	}

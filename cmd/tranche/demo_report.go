@@ -9,15 +9,15 @@ import (
 	"strconv"
 	"strings"
 
-	"tranche/handlers"
 	"tranche/internal/billing"
+	"tranche/internal/view"
 )
 
 // demoReport is the JSON of the demo.
 type demoReport struct {
-	Plans     []handlers.PlanView   `json:"plans"`
-	Customers []demoCustomer        `json:"customers"`
-	Notices   []handlers.NoticeView `json:"notices"`
+	Plans     []view.Plan    `json:"plans"`
+	Customers []demoCustomer `json:"customers"`
+	Notices   []view.Notice  `json:"notices"`
 	Stripe    struct {
 		PaymentIntents []json.RawMessage `json:"payment_intents"`
 	} `json:"stripe"`
@@ -28,8 +28,8 @@ type demoReport struct {
 
 // demoCustomer is a customer with all saved cards; the list may be empty, but not null.
 type demoCustomer struct {
-	handlers.CustomerView
-	Cards []handlers.CardView `json:"cards"`
+	view.Customer
+	Cards []view.Card `json:"cards"`
 }
 
 // demoTotals compares the ledger with the simulator's own record.
@@ -73,16 +73,16 @@ func (w *demoWorld) report(ctx context.Context) (*demoReport, error) {
 		if err != nil {
 			return nil, err
 		}
-		r.Plans = append(r.Plans, handlers.ViewPlan(details))
-		view := handlers.ViewCustomer(details.Customer, cards)
-		r.Customers = append(r.Customers, demoCustomer{view, append([]handlers.CardView{}, view.Cards...)})
+		r.Plans = append(r.Plans, view.NewPlan(details))
+		customer := view.NewCustomer(details.Customer, cards)
+		r.Customers = append(r.Customers, demoCustomer{customer, append([]view.Card{}, customer.Cards...)})
 		r.cards[plan.Reference] = a.card
 	}
 	for n, err := range billing.EachNotice(ctx, s, billing.NoticeFilter{}) {
 		if err != nil {
 			return nil, err
 		}
-		r.Notices = append(r.Notices, handlers.ViewNotice(n))
+		r.Notices = append(r.Notices, view.NewNotice(n))
 	}
 	slices.Reverse(r.Notices) // oldest first
 	r.Stripe.PaymentIntents = w.sim.PaymentIntents()
@@ -121,7 +121,7 @@ func (r *demoReport) check() error {
 }
 
 // checkPlan adds a plan to the totals and looks each paid charge up at Stripe.
-func (r *demoReport) checkPlan(p handlers.PlanView, intents map[string]simIntent, settled map[string]billing.ChargeID) {
+func (r *demoReport) checkPlan(p view.Plan, intents map[string]simIntent, settled map[string]billing.ChargeID) {
 	total, sum := r.total(p.Currency), int64(0)
 	total.Agreed += p.Total
 	for _, c := range p.Charges {
@@ -214,7 +214,7 @@ func (r *demoReport) printLedger(w io.Writer) {
 }
 
 // attempts describes the attempts of a charge: the declines by code, then the result.
-func attempts(c handlers.ChargeView) string {
+func attempts(c view.Charge) string {
 	var text strings.Builder
 	text.WriteString(strconv.Itoa(len(c.Attempts)))
 	var codes []string

@@ -12,9 +12,9 @@ import (
 	"strconv"
 	"time"
 
-	"tranche/handlers"
 	"tranche/internal/billing"
 	"tranche/internal/stripesim"
+	"tranche/internal/view"
 )
 
 // checkOut plays the merchant's checkout: the server creates the plan (or its own PaymentIntent),
@@ -58,7 +58,7 @@ func (w *demoWorld) makePlan(ctx context.Context, t billing.Terms) (clientSecret
 	if err != nil {
 		return "", err
 	}
-	var plan handlers.PlanView
+	var plan view.Plan
 	header := http.Header{"Authorization": {"Bearer " + demoAPIKey}, "Content-Type": {"application/json"}, "Idempotency-Key": {t.Reference}}
 	if err := post(ctx, "http://"+w.app.Addr()+"/v1/plans", header, body, &plan); err != nil {
 		return "", err

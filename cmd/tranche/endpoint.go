@@ -10,12 +10,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"tranche/config"
-	"tranche/handlers"
 	"tranche/internal/app"
 	"tranche/internal/billing"
 	"tranche/internal/clock"
 	"tranche/internal/operator"
 	"tranche/internal/store"
+	"tranche/internal/view"
 )
 
 func (c *cli) endpointCommand() *cobra.Command {
@@ -75,7 +75,7 @@ The command needs TRANCHE_SECRET_KEY, which seals secrets in the database.`,
 // printSecret prints an endpoint with its new secret, which can't be read later.
 func (c *cli) printSecret(e billing.Endpoint, secret billing.Secret, now time.Time) error {
 	if c.json {
-		v := handlers.ViewEndpoint(e, now)
+		v := view.NewEndpoint(e, now)
 		v.Secret = secret.Reveal()
 		return c.printJSON(v)
 	}
@@ -107,11 +107,11 @@ func (c *cli) endpointListCommand() *cobra.Command {
 
 func (c *cli) printEndpoints(endpoints []billing.Endpoint, now time.Time) error {
 	if c.json {
-		views := make([]handlers.EndpointView, len(endpoints))
+		views := make([]view.Endpoint, len(endpoints))
 		for i, e := range endpoints {
-			views[i] = handlers.ViewEndpoint(e, now)
+			views[i] = view.NewEndpoint(e, now)
 		}
-		return c.printJSON(handlers.ListView[handlers.EndpointView]{Object: "list", Data: views})
+		return c.printJSON(view.List[view.Endpoint]{Object: "list", Data: views})
 	}
 	tab := newTable("ENDPOINT", "URL", "TYPES", "STATUS", "FAILING SINCE", "WHY")
 	for _, e := range endpoints {

@@ -7,9 +7,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"tranche/config"
-	"tranche/handlers"
 	"tranche/internal/billing"
 	"tranche/internal/store"
+	"tranche/internal/view"
 )
 
 func (c *cli) eventCommand() *cobra.Command {
@@ -57,7 +57,7 @@ func (c *cli) printEvents(events []billing.Event) error {
 		for i, e := range events {
 			views[i] = eventView{e.ID, e.Type, e.ObjectID, e.Status, e.Reason, e.Attempts, e.ReceivedAt}
 		}
-		return c.printJSON(handlers.ListView[eventView]{Object: "list", Data: views})
+		return c.printJSON(view.List[eventView]{Object: "list", Data: views})
 	}
 	tab := newTable("EVENT", "RECEIVED", "TYPE", "OBJECT", "STATUS", "FAILED TRIES", "WHY")
 	for _, e := range events {

@@ -55,11 +55,11 @@ func (c *cli) backfill(ctx context.Context, b books, back time.Duration, dryRun 
 
 func (c *cli) printBackfill(n backfill.Counts, dryRun, complete bool) error {
 	if c.json {
-		view := map[string]any{"seen": n.Seen, "new": n.New, "dry_run": dryRun, "complete": complete}
+		counts := map[string]any{"seen": n.Seen, "new": n.New, "dry_run": dryRun, "complete": complete}
 		if len(n.Refused) > 0 {
-			view["refused_accounts"] = n.Refused
+			counts["refused_accounts"] = n.Refused
 		}
-		return c.printJSON(view)
+		return c.printJSON(counts)
 	}
 	fmt.Fprintf(c.out, "%d events seen, %d new\n", n.Seen, n.New)
 	c.warnRefused(n.Refused)

@@ -10,11 +10,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"tranche/config"
-	"tranche/handlers"
 	"tranche/internal/billing"
 	"tranche/internal/clock"
 	"tranche/internal/operator"
 	"tranche/internal/store"
+	"tranche/internal/view"
 )
 
 func (c *cli) incidentCommand() *cobra.Command {
@@ -51,7 +51,7 @@ func (c *cli) incidentListCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				list := handlers.ViewIncidents(incidents, min(limit, billing.MaxPage-1))
+				list := view.NewIncidents(incidents, min(limit, billing.MaxPage-1))
 				if c.json {
 					return c.printJSON(list)
 				}
@@ -136,7 +136,7 @@ customer. Closing a closed incident changes nothing.`,
 
 func (c *cli) printIncident(i billing.Incident) error {
 	if c.json {
-		return c.printJSON(handlers.ViewIncident(i))
+		return c.printJSON(view.NewIncident(i))
 	}
 	fmt.Fprintf(c.out, "%s  %s  %s\n", i.ID, i.Kind, i.Subject)
 	for _, line := range [][2]string{

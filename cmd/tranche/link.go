@@ -9,12 +9,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"tranche/config"
-	"tranche/handlers"
 	"tranche/internal/app"
 	"tranche/internal/billing"
 	"tranche/internal/clock"
 	"tranche/internal/recovery"
 	"tranche/internal/store"
+	"tranche/internal/view"
 )
 
 func (c *cli) linkCommand() *cobra.Command {
@@ -58,7 +58,7 @@ Anyone with the link can use it. It is shown once and not stored. It ends after 
 					return err
 				}
 				if c.json {
-					return c.printJSON(handlers.ViewLink(link, url))
+					return c.printJSON(view.NewLink(link, url))
 				}
 				fmt.Fprintln(c.out, url)
 				fmt.Fprintf(c.talk, "%s ends %s; `tranche link revoke %s` ends it before\n", link.ID, localTime(link.ExpiresAt, ""), link.ID)
@@ -103,11 +103,11 @@ func (c *cli) linkListCommand() *cobra.Command {
 
 func (c *cli) printLinks(links []billing.PayLink) error {
 	if c.json {
-		views := make([]handlers.LinkView, len(links))
+		views := make([]view.Link, len(links))
 		for i, l := range links {
-			views[i] = handlers.ViewLink(l, "")
+			views[i] = view.NewLink(l, "")
 		}
-		return c.printJSON(handlers.ListView[handlers.LinkView]{Object: "list", Data: views})
+		return c.printJSON(view.List[view.Link]{Object: "list", Data: views})
 	}
 	tab := newTable("LINK", "CHARGE", "MADE", "ENDS", "REVOKED", "MAILED WITH")
 	for _, l := range links {
@@ -174,7 +174,7 @@ func (c *cli) revokeAllLinks(ctx context.Context, l *recovery.Links, o revokeAll
 		}
 	}
 	if c.json {
-		return c.printJSON(handlers.ViewRevoked(n, o.dryRun))
+		return c.printJSON(view.NewRevoked(n, o.dryRun))
 	}
 	verb := "revoked"
 	if o.dryRun {

@@ -6,9 +6,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"tranche/config"
-	"tranche/handlers"
 	"tranche/internal/billing"
 	"tranche/internal/store"
+	"tranche/internal/view"
 )
 
 func (c *cli) noticeCommand() *cobra.Command {
@@ -50,11 +50,11 @@ func (c *cli) noticeCommand() *cobra.Command {
 
 func (c *cli) printNotices(notices []billing.Notice, full bool) error {
 	if c.json {
-		views := make([]handlers.NoticeView, len(notices))
+		views := make([]view.Notice, len(notices))
 		for i, n := range notices {
-			views[i] = handlers.ViewNotice(n)
+			views[i] = view.NewNotice(n)
 		}
-		return c.printJSON(handlers.ListView[handlers.NoticeView]{Object: "list", Data: views})
+		return c.printJSON(view.List[view.Notice]{Object: "list", Data: views})
 	}
 	if full {
 		for _, n := range notices {

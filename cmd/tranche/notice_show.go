@@ -6,11 +6,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"tranche/config"
-	"tranche/handlers"
 	"tranche/internal/billing"
 	"tranche/internal/clock"
 	"tranche/internal/operator"
 	"tranche/internal/store"
+	"tranche/internal/view"
 )
 
 func (c *cli) noticeShowCommand() *cobra.Command {
@@ -30,7 +30,7 @@ func (c *cli) noticeShowCommand() *cobra.Command {
 
 func (c *cli) printNotice(n billing.Notice) error {
 	if c.json {
-		return c.printJSON(handlers.ViewNotice(n))
+		return c.printJSON(view.NewNotice(n))
 	}
 	fmt.Fprintf(c.out, "%s  %s  %s\n", n.ID, n.Kind, n.Status)
 	tries := ""
@@ -68,7 +68,7 @@ second.`,
 					return err
 				}
 				if c.json {
-					return c.printJSON(handlers.ViewNotice(n))
+					return c.printJSON(view.NewNotice(n))
 				}
 				fmt.Fprintf(c.talk, "notice %s will be sent to %s\n", n.ID, n.To)
 				return nil

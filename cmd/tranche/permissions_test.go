@@ -19,12 +19,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/config"
-	"tranche/handlers"
 	"tranche/internal/app"
 	"tranche/internal/billing"
 	"tranche/internal/stripekey"
 	"tranche/internal/stripesim"
 	"tranche/internal/testenv"
+	"tranche/internal/view"
 	"tranche/jobs"
 )
 
@@ -84,8 +84,8 @@ func (w *keyWorld) command(args ...string) (string, error) {
 }
 
 // post sends a request like the merchant's server. A status other than 2xx is an error.
-func (w *keyWorld) post(path, body string) (handlers.PlanView, error) {
-	var plan handlers.PlanView
+func (w *keyWorld) post(path, body string) (view.Plan, error) {
+	var plan view.Plan
 	req, err := http.NewRequestWithContext(w.t.Context(), http.MethodPost, "http://"+w.app.Addr()+path, strings.NewReader(body))
 	require.NoError(w.t, err)
 	req.Header.Set("Authorization", "Bearer "+permitAPIKey)
@@ -143,7 +143,7 @@ func (w *keyWorld) stuck(ctx context.Context) error {
 }
 
 // plan creates a plan, and plays its customer, who makes the first payment or enters the card.
-func (w *keyWorld) plan(reference, kind, terms, card string) (handlers.PlanView, error) {
+func (w *keyWorld) plan(reference, kind, terms, card string) (view.Plan, error) {
 	p, err := w.post("/v1/plans", fmt.Sprintf(`{"reference": %q, "kind": %q, "currency": "usd", %s, "customer": {"reference": "of-%s", "email": "ada@example.com"}}`,
 		reference, kind, terms, reference))
 	if err != nil {
@@ -164,7 +164,7 @@ func (w *keyWorld) plan(reference, kind, terms, card string) (handlers.PlanView,
 }
 
 // collect makes the plan's last charge due, and waits until it is paid.
-func (w *keyWorld) collect(p handlers.PlanView) error {
+func (w *keyWorld) collect(p view.Plan) error {
 	s := w.app.Store()
 	charges, err := s.PlanCharges(w.t.Context(), p.ID)
 	require.NoError(w.t, err)

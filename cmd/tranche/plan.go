@@ -17,11 +17,11 @@ import (
 	"github.com/spf13/pflag"
 
 	"tranche/config"
-	"tranche/handlers"
 	"tranche/internal/billing"
 	"tranche/internal/operator"
 	"tranche/internal/planning"
 	"tranche/internal/store"
+	"tranche/internal/view"
 )
 
 func (c *cli) planCommand() *cobra.Command {
@@ -243,7 +243,7 @@ func (c *cli) printDraft(t billing.Terms, draft billing.Draft) error {
 		if warnings := billing.Warnings(t.Currency); len(warnings) > 0 {
 			out["warnings"] = warnings
 		}
-		if v := handlers.ViewRecurrence(draft.Recurrence); v != nil {
+		if v := view.NewRecurrence(draft.Recurrence); v != nil {
 			out["recurrence"] = v
 		}
 		return c.printJSON(out)
@@ -292,7 +292,7 @@ func (c *cli) warn(warnings []string) {
 
 func (c *cli) printCreated(p planning.Created) error {
 	if c.json {
-		return c.printJSON(handlers.ViewCreated(p))
+		return c.printJSON(view.NewCreatedPlan(p))
 	}
 	c.printPlan(p.Details)
 	c.warn(billing.Warnings(p.Plan.Currency))
@@ -337,11 +337,11 @@ func (c *cli) planListCommand() *cobra.Command {
 
 func (c *cli) printPlans(details []billing.Details) error {
 	if c.json {
-		views := make([]handlers.PlanView, len(details))
+		views := make([]view.Plan, len(details))
 		for i, d := range details {
-			views[i] = handlers.ViewPlan(d)
+			views[i] = view.NewPlan(d)
 		}
-		return c.printJSON(handlers.ListView[handlers.PlanView]{Object: "list", Data: views})
+		return c.printJSON(view.List[view.Plan]{Object: "list", Data: views})
 	}
 	tab := newTable("PLAN", "REFERENCE", "KIND", "STATUS", "PAID", "TOTAL", "NEXT")
 	for _, d := range details {
@@ -376,7 +376,7 @@ func (c *cli) planShowCommand() *cobra.Command {
 					return err
 				}
 				if c.json {
-					return c.printJSON(handlers.ViewPlan(details))
+					return c.printJSON(view.NewPlan(details))
 				}
 				c.printPlan(details)
 				trail, err := billing.WholeTrail(cmd.Context(), s, plan.ID)

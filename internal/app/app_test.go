@@ -16,12 +16,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/config"
-	"tranche/handlers"
 	"tranche/internal/app"
 	"tranche/internal/billing"
 	"tranche/internal/store/storetest"
 	"tranche/internal/stripesim"
 	"tranche/internal/testenv"
+	"tranche/internal/view"
 )
 
 const apiKey = "a-key-of-the-merchants-own-servers"
@@ -96,7 +96,7 @@ func TestOneProcessDoesItAll(t *testing.T) {
 // and a due time that has passed by then is refused.
 func soon() string { return time.Now().Add(12 * time.Second).UTC().Format(time.RFC3339) }
 
-func create(t *testing.T, a *app.App, body string) handlers.PlanView {
+func create(t *testing.T, a *app.App, body string) view.Plan {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+a.Addr()+"/v1/plans", strings.NewReader(body))
 	require.NoError(t, err)
@@ -105,7 +105,7 @@ func create(t *testing.T, a *app.App, body string) handlers.PlanView {
 	require.NoError(t, err)
 	defer func() { _ = resp.Body.Close() }()
 	require.Equal(t, http.StatusCreated, resp.StatusCode)
-	var plan handlers.PlanView
+	var plan view.Plan
 	require.NoError(t, json.NewDecoder(resp.Body).Decode(&plan))
 	return plan
 }

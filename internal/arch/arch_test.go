@@ -84,6 +84,8 @@ var directions = []direction{
 		"faults in a line are found without a database or Stripe: both are reached through billing"},
 	{"internal/operator", []string{"internal/store", "internal/stripegw", "internal/queue", "internal/notify", "config", "jobs", "handlers", "scheduler"},
 		"an operator's action is written to the database, and carried out by the workers"},
+	{"internal/view", []string{"internal/store", "internal/stripegw", "internal/queue", "internal/notify", "internal/app", "config", "jobs", "handlers", "scheduler"},
+		"API and commands write the same JSON, so it must not need the one to be used by the other"},
 	{"internal/recovery", []string{"internal/store", "internal/stripegw", "internal/queue", "internal/notify", "internal/locale", "config", "jobs", "handlers", "scheduler"},
 		"what a customer may do follows from billing's interfaces; texts and layout belong to handlers"},
 	{"internal/forecast", []string{"internal/stripegw", "internal/queue", "internal/app", "config", "handlers"},

@@ -9,13 +9,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tranche/handlers"
 	"tranche/internal/billing"
 	"tranche/internal/locale"
+	"tranche/internal/view"
 )
 
 // twoOwed makes a plan whose second and third charges fell due and were declined.
-func (s *shop) twoOwed() handlers.PlanView {
+func (s *shop) twoOwed() view.Plan {
 	s.t.Helper()
 	p, _ := s.due(cardAuthNoFunds, "en-GB")
 	s.fallDue(p, 3)
@@ -131,9 +131,9 @@ func TestOnRequest_NoDateAndNoButton(t *testing.T) {
 }
 
 // onRequest makes a plan whose deposit is paid, and whose balance is due on request.
-func (s *shop) onRequest() handlers.PlanView {
+func (s *shop) onRequest() view.Plan {
 	s.t.Helper()
-	var p handlers.PlanView
+	var p view.Plan
 	s.api(http.MethodPost, "/v1/plans", `{"reference": "villa-9", "kind": "deposit", "currency": "eur", "total": 250000, "deposit": 50000,
 		"balance_due": "on request", "customer": {"reference": "ada", "email": "ada@example.com", "locale": "en-GB"}}`, &p)
 	s.pay(p, cardGood)

@@ -8,15 +8,15 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tranche/handlers"
 	"tranche/internal/billing"
 	"tranche/internal/locale"
+	"tranche/internal/view"
 )
 
 // begins makes a plan that begins with saving a card instead of a payment.
-func (s *shop) begins(terms string) handlers.PlanView {
+func (s *shop) begins(terms string) view.Plan {
 	s.t.Helper()
-	var p handlers.PlanView
+	var p view.Plan
 	s.api(http.MethodPost, "/v1/plans", fmt.Sprintf(`{"currency": "eur", %s,
 		"customer": {"reference": "ada", "email": "ada@example.com", "name": "Ada", "locale": "en-GB", "timezone": "Europe/Berlin"}}`, terms), &p)
 	require.Equal(s.t, billing.PlanAwaitingFirstPayment, p.Status)
@@ -24,9 +24,9 @@ func (s *shop) begins(terms string) handlers.PlanView {
 }
 
 // planLink makes a link to a plan, as a merchant does.
-func (s *shop) planLink(p handlers.PlanView) string {
+func (s *shop) planLink(p view.Plan) string {
 	s.t.Helper()
-	var l handlers.LinkView
+	var l view.Link
 	s.api(http.MethodPost, "/v1/plans/"+string(p.ID)+"/link", "", &l)
 	return l.URL
 }
@@ -89,7 +89,7 @@ func TestSetup_Canceled(t *testing.T) {
 	v := newVisitor(t, s)
 	v.goes(s.link(p, 1))
 	v.gives("save", cardGood)
-	var after handlers.PlanView
+	var after view.Plan
 	s.api(http.MethodPost, "/v1/plans/"+string(p.ID)+"/cancel", "", &after)
 	v.sends("save")
 	v.reads("There is nothing to pay here")

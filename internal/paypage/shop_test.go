@@ -23,10 +23,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/config"
-	"tranche/handlers"
 	"tranche/internal/app"
 	"tranche/internal/billing"
 	"tranche/internal/stripesim"
+	"tranche/internal/view"
 )
 
 // The cards of Stripe's guide.
@@ -197,9 +197,9 @@ func (s *shop) api(method, path, body string, into any) {
 
 // plan makes a plan of three charges: the first is paid at once, the second is due in an hour (or
 // when fallDue is called), the third in a month.
-func (s *shop) plan(locale string) handlers.PlanView {
+func (s *shop) plan(locale string) view.Plan {
 	s.t.Helper()
-	var p handlers.PlanView
+	var p view.Plan
 	s.api(http.MethodPost, "/v1/plans", fmt.Sprintf(`{"reference": "order-1042", "kind": "installments", "currency": "eur", "account": %q,
 		"charges": [{"amount": 30000}, {"amount": 30000, "due": %q}, {"amount": 30003, "due": %q}],
 		"customer": {"reference": "ada", "email": "ada@example.com", "name": "Ada", "locale": %q, "timezone": "Europe/Berlin"}}`,
@@ -209,7 +209,7 @@ func (s *shop) plan(locale string) handlers.PlanView {
 
 // begun makes a plan whose first payment was made in the checkout with a card, and waits until the
 // payment is recorded.
-func (s *shop) begun(card, locale string) handlers.PlanView {
+func (s *shop) begun(card, locale string) view.Plan {
 	s.t.Helper()
 	p := s.plan(locale)
 	s.pay(p, card)
@@ -217,7 +217,7 @@ func (s *shop) begun(card, locale string) handlers.PlanView {
 }
 
 // pay makes the first payment of a plan in the checkout, and waits until it is recorded.
-func (s *shop) pay(p handlers.PlanView, card string) {
+func (s *shop) pay(p view.Plan, card string) {
 	s.t.Helper()
 	b := &stripesim.Browser{BaseURL: s.stripeURL(), Account: s.account}
 	intent, err := b.ConfirmCardPayment(s.t.Context(), p.FirstPayment.ClientSecret,
@@ -243,7 +243,7 @@ func (s *shop) stripeURL() string {
 
 // due makes a plan whose second charge has fallen due and was declined, and returns the link in the
 // mail about it.
-func (s *shop) due(card, locale string) (handlers.PlanView, string) {
+func (s *shop) due(card, locale string) (view.Plan, string) {
 	s.t.Helper()
 	p := s.begun(card, locale)
 	s.fallDue(p, 2)
@@ -251,7 +251,7 @@ func (s *shop) due(card, locale string) (handlers.PlanView, string) {
 }
 
 // fallDue makes a charge due now.
-func (s *shop) fallDue(p handlers.PlanView, sequence int) {
+func (s *shop) fallDue(p view.Plan, sequence int) {
 	s.t.Helper()
 	require.NoError(s.t, s.app.Store().Update(s.t.Context(), func(tx billing.Tx) error {
 		if _, err := tx.LockPlan(s.t.Context(), p.ID); err != nil {
@@ -282,7 +282,7 @@ func (s *shop) expire() {
 var payLink = regexp.MustCompile(`https?://\S+/pay/[A-Za-z0-9_-]{43}`)
 
 // mailed waits for a mail with a link to the recovery page, and returns the link.
-func (s *shop) mailed(p handlers.PlanView) (link string) {
+func (s *shop) mailed(p view.Plan) (link string) {
 	s.t.Helper()
 	s.until(func() bool {
 		notices, err := s.app.Store().Notices(s.t.Context(), billing.NoticeFilter{Plan: p.ID})
@@ -300,27 +300,27 @@ func (s *shop) mailed(p handlers.PlanView) (link string) {
 }
 
 // link makes a link to a charge, by its sequence, as a merchant does.
-func (s *shop) link(p handlers.PlanView, sequence int) string {
+func (s *shop) link(p view.Plan, sequence int) string {
 	s.t.Helper()
-	var l handlers.LinkView
+	var l view.Link
 	s.api(http.MethodPost, "/v1/charges/"+string(p.Charges[sequence-1].ID)+"/link", "", &l)
 	return l.URL
 }
 
-func (s *shop) details(p handlers.PlanView) billing.Details {
+func (s *shop) details(p view.Plan) billing.Details {
 	s.t.Helper()
 	d, err := billing.LoadDetails(s.t.Context(), s.app.Store(), p.ID)
 	require.NoError(s.t, err)
 	return d
 }
 
-func (s *shop) charge(p handlers.PlanView, sequence int) billing.Charge {
+func (s *shop) charge(p view.Plan, sequence int) billing.Charge {
 	s.t.Helper()
 	return s.details(p).Charges[sequence-1]
 }
 
 // card returns the card of the plan.
-func (s *shop) card(p handlers.PlanView) billing.Card {
+func (s *shop) card(p view.Plan) billing.Card {
 	s.t.Helper()
 	c, err := s.app.Store().Card(s.t.Context(), s.details(p).Plan.CardID)
 	require.NoError(s.t, err)
@@ -333,7 +333,7 @@ func (s *shop) until(is func() bool, what string) {
 	require.Eventually(s.t, is, patience, 20*time.Millisecond, what)
 }
 
-func (s *shop) untilPaid(p handlers.PlanView, sequence int) {
+func (s *shop) untilPaid(p view.Plan, sequence int) {
 	s.t.Helper()
 	s.until(func() bool { return s.charge(p, sequence).Status == billing.ChargeSucceeded }, fmt.Sprintf("charge %d is paid", sequence))
 }
@@ -347,7 +347,7 @@ type stripePayment struct {
 }
 
 // requirePaidOnce requires that a charge was paid once at Stripe, across all of its PaymentIntents.
-func (s *shop) requirePaidOnce(p handlers.PlanView, sequence int) {
+func (s *shop) requirePaidOnce(p view.Plan, sequence int) {
 	s.t.Helper()
 	s.untilPaid(p, sequence)
 	c := s.charge(p, sequence)
@@ -364,7 +364,7 @@ func (s *shop) requirePaidOnce(p handlers.PlanView, sequence int) {
 }
 
 // speak changes the customer's language.
-func (s *shop) speak(p handlers.PlanView, tag string) {
+func (s *shop) speak(p view.Plan, tag string) {
 	s.t.Helper()
 	require.NoError(s.t, s.app.Store().Update(s.t.Context(), func(tx billing.Tx) error {
 		c, err := tx.Customer(s.t.Context(), s.details(p).Customer.ID)
@@ -387,7 +387,7 @@ func (s *shop) status(link string) int {
 	return resp.StatusCode
 }
 
-func (s *shop) countNotices(p handlers.PlanView) int {
+func (s *shop) countNotices(p view.Plan) int {
 	s.t.Helper()
 	notices, err := s.app.Store().Notices(s.t.Context(), billing.NoticeFilter{Plan: p.ID})
 	require.NoError(s.t, err)
@@ -395,7 +395,7 @@ func (s *shop) countNotices(p handlers.PlanView) int {
 }
 
 // payElsewhere pays a charge outside the page, as another device would.
-func (s *shop) payElsewhere(p handlers.PlanView, sequence int) {
+func (s *shop) payElsewhere(p view.Plan, sequence int) {
 	s.t.Helper()
 	pi, err := s.app.Gateway().PaymentIntent(s.t.Context(), s.charge(p, sequence).PaymentIntent)
 	require.NoError(s.t, err)
@@ -406,7 +406,7 @@ func (s *shop) payElsewhere(p handlers.PlanView, sequence int) {
 }
 
 // giveCard saves another card for the customer outside the page.
-func (s *shop) giveCard(p handlers.PlanView, number string) {
+func (s *shop) giveCard(p view.Plan, number string) {
 	s.t.Helper()
 	ctx := s.t.Context()
 	d := s.details(p)

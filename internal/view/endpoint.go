@@ -1,4 +1,4 @@
-package handlers
+package view
 
 import (
 	"encoding/json"
@@ -7,9 +7,9 @@ import (
 	"tranche/internal/billing"
 )
 
-// EndpointView is the JSON of a merchant's endpoint. Only the answer that creates the secret holds
+// Endpoint is the JSON of a merchant's endpoint. Only the answer that creates the secret holds
 // it.
-type EndpointView struct {
+type Endpoint struct {
 	ID             billing.EndpointID     `json:"id"`
 	Object         string                 `json:"object"` // "webhook_endpoint"
 	URL            string                 `json:"url"`
@@ -23,8 +23,22 @@ type EndpointView struct {
 	Secret         string                 `json:"secret,omitempty"`
 }
 
-// DeliveryView is the JSON of the delivery of one message to one endpoint.
-type DeliveryView struct {
+// NewEndpoint returns the JSON of an endpoint. It includes the end of the old secret if that is
+// after now.
+func NewEndpoint(e billing.Endpoint, now time.Time) Endpoint {
+	v := Endpoint{
+		ID: e.ID, Object: "webhook_endpoint", URL: e.URL, Types: []string{}, Status: e.Status, Reason: e.Reason,
+		FailingSince: orNull(e.FailingSince), DisabledAt: orNull(e.DisabledAt), CreatedAt: e.CreatedAt,
+	}
+	v.Types = append(v.Types, e.Types...)
+	if e.OldUntil.After(now) {
+		v.OldSecretUntil = orNull(e.OldUntil)
+	}
+	return v
+}
+
+// Delivery is the JSON of the delivery of one message to one endpoint.
+type Delivery struct {
 	ID            billing.DeliveryID     `json:"id"`
 	Object        string                 `json:"object"` // "webhook_delivery"
 	Endpoint      billing.EndpointID     `json:"endpoint"`
@@ -41,23 +55,9 @@ type DeliveryView struct {
 	Payload       json.RawMessage        `json:"payload,omitempty"` // only in the answer about a single delivery
 }
 
-// ViewEndpoint returns the JSON of an endpoint. It includes the end of the old secret if that is
-// after now.
-func ViewEndpoint(e billing.Endpoint, now time.Time) EndpointView {
-	v := EndpointView{
-		ID: e.ID, Object: "webhook_endpoint", URL: e.URL, Types: []string{}, Status: e.Status, Reason: e.Reason,
-		FailingSince: orNull(e.FailingSince), DisabledAt: orNull(e.DisabledAt), CreatedAt: e.CreatedAt,
-	}
-	v.Types = append(v.Types, e.Types...)
-	if e.OldUntil.After(now) {
-		v.OldSecretUntil = orNull(e.OldUntil)
-	}
-	return v
-}
-
-// ViewDelivery returns the JSON of a delivery without its message.
-func ViewDelivery(d billing.WebhookDelivery) DeliveryView {
-	v := DeliveryView{
+// NewDelivery returns the JSON of a delivery without its message.
+func NewDelivery(d billing.WebhookDelivery) Delivery {
+	v := Delivery{
 		ID: d.ID, Object: "webhook_delivery", Endpoint: d.EndpointID, Message: d.MessageID, Type: d.Type, Status: d.Status,
 		Attempts: d.Attempts, LastError: d.LastError, NextAttemptAt: orNull(d.NextAttemptAt), LastAttemptAt: orNull(d.LastAttemptAt),
 		DeliveredAt: orNull(d.DeliveredAt), CreatedAt: d.CreatedAt,
