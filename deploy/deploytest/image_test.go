@@ -102,7 +102,7 @@ func TestBuildContextHoldsNoSecretsAndNoTests(t *testing.T) {
 		"go.sum":                                false,
 		"cmd/tranche/main.go":                   false,
 		"config/config.go":                      false,
-		"handlers/webhook.go":                   false,
+		"handlers/stripe_webhook.go":            false,
 		"internal/billing/doc.go":               false,
 		"internal/store/migrations/0001.sql":    false,
 		"internal/billing/money_test.go":        true,

@@ -17,7 +17,7 @@ var fieldWords = map[string]string{
 	"429":                "internal/stripelimit/rate.go",
 	"in flight":          "jobs/collect.go",
 	"dedupes":            "internal/store/events.go",
-	"duplicate":          "handlers/webhook.go",
+	"duplicate":          "handlers/stripe_webhook.go",
 	"visibility timeout": "internal/store/claims.go",
 	"reclaimed":          "internal/store/claims.go",
 	"orphan":             "internal/reconcile/finding.go",
