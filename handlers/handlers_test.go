@@ -19,6 +19,7 @@ import (
 
 	"tranche/handlers"
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
 	"tranche/internal/clock"
 	"tranche/internal/dunning"
 	"tranche/internal/forecast"
@@ -90,7 +91,7 @@ func newSurface(t *testing.T, st billing.Store, change ...func(c *handlers.Confi
 	var clk clock.Clock
 	s.endpoints = endpoints(t, st, "a-key-of-32-characters-or-more-000")
 	c := handlers.Config{
-		Store: st, Planner: planning.New(st, gateway, clk.Now, billing.Rules{ChargeTime: billing.LocalTime{Hour: 9}}), Parse: stripegw.ParseEvent,
+		Store: st, Planner: planning.New(st, gateway, clk.Now, billing.Rules{ChargeTime: calendar.LocalTime{Hour: 9}}), Parse: stripegw.ParseEvent,
 		CheckHeader: func(header string, now time.Time) error { return stripegw.CheckHeader(header, 5*time.Minute, now) },
 		Verify: func(payload []byte, header string, now time.Time) error {
 			return stripegw.VerifySignature(payload, header, []string{webhookSecret, rolledSecret}, 5*time.Minute, now)
@@ -106,7 +107,7 @@ func newSurface(t *testing.T, st billing.Store, change ...func(c *handlers.Confi
 		},
 		APIKeys: []string{apiKey, olderKey}, Grace: time.Minute, Endpoints: s.endpoints,
 		Forecaster: forecast.New(forecast.Config{
-			Store: st, Policies: dunning.DefaultPolicies(billing.LocalTime{Hour: 9}), Rules: billing.Rules{ChargeTime: billing.LocalTime{Hour: 9}}, UpcomingDays: 3,
+			Store: st, Policies: dunning.DefaultPolicies(calendar.LocalTime{Hour: 9}), Rules: billing.Rules{ChargeTime: calendar.LocalTime{Hour: 9}}, UpcomingDays: 3,
 		}).Forecast,
 		Checks: map[string]func(context.Context) error{"database": st.Ping, "queue": func(context.Context) error { return nil }},
 	}

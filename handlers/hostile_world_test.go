@@ -24,6 +24,7 @@ import (
 
 	"tranche/handlers"
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
 	"tranche/internal/clock"
 	"tranche/internal/dunning"
 	"tranche/internal/forecast"
@@ -90,7 +91,7 @@ func newHostileWorld(t testing.TB, name string, st billing.Store, at *hostileTim
 	})
 	require.NoError(t, err)
 	clk := clock.New(at.now, 1, at.Now)
-	morning := billing.LocalTime{Hour: 9}
+	morning := calendar.LocalTime{Hour: 9}
 	rules, policies := billing.Rules{ChargeTime: morning}, dunning.DefaultPolicies(morning)
 	planner := planning.New(st, gateway, clk.Now, rules)
 	manager := endpoints(t, st, hostileKey)

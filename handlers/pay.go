@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
 	"tranche/internal/locale"
 	"tranche/internal/recovery"
 )
@@ -40,7 +41,7 @@ type PayPage struct {
 	StripeAPIBase  string // empty means Stripe's own
 
 	// Holidays move the future dates of recurring plans whose terms require it.
-	Holidays billing.Holidays
+	Holidays calendar.Holidays
 	// Reasons are the reasons that customers may see, by Stripe's decline code or error code.
 	Reasons map[string]billing.Reason
 }

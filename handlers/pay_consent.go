@@ -8,7 +8,9 @@ import (
 	"strings"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
 	"tranche/internal/locale"
+	"tranche/internal/money"
 	"tranche/internal/recovery"
 )
 
@@ -29,7 +31,7 @@ type agreement struct {
 // form pays with the card.
 func (t teller) agree(paid []billing.Charge) agreement {
 	a := agreement{Title: t.say("listed_title"), Text: t.say("consent")}
-	atOnce := map[billing.Currency]int64{}
+	atOnce := map[money.Currency]int64{}
 	for _, u := range t.v.Uses {
 		p := t.listedPlan(u, paid)
 		for _, payment := range p.Payments {
@@ -110,14 +112,14 @@ func (t teller) listedRest(u recovery.Use) []string {
 	case r.Left > 0:
 		return append(parts, t.Plural("page.listed_times", r.Left, data))
 	case !r.Until.IsZero():
-		data["date"] = t.day(r.Until.At(billing.LocalTime{Hour: 12}, loc))
+		data["date"] = t.day(r.Until.At(calendar.LocalTime{Hour: 12}, loc))
 		return append(parts, t.Text("page.listed_until", data))
 	}
 	return append(parts, t.Text("page.listed_endless", data))
 }
 
 // sums formats amounts in several currencies, in the order of the currency codes.
-func (t teller) sums(amounts map[billing.Currency]int64) string {
+func (t teller) sums(amounts map[money.Currency]int64) string {
 	var parts []string
 	for currency, amount := range amounts {
 		parts = append(parts, t.Amount(amount, currency))

@@ -23,6 +23,7 @@ import (
 
 	"tranche/handlers"
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
 	"tranche/internal/clock"
 	"tranche/internal/dunning"
 	"tranche/internal/locale"
@@ -98,7 +99,7 @@ func newPageSurfaceOn(t *testing.T, st billing.Store, change func(*handlers.PayP
 		change(page)
 	}
 	h := handlers.New(handlers.Config{
-		Store: st, Planner: planning.New(st, gateway, clk.Now, billing.Rules{ChargeTime: billing.LocalTime{Hour: 9}}), APIKeys: []string{apiKey}, Pay: page, Grace: time.Minute,
+		Store: st, Planner: planning.New(st, gateway, clk.Now, billing.Rules{ChargeTime: calendar.LocalTime{Hour: 9}}), APIKeys: []string{apiKey}, Pay: page, Grace: time.Minute,
 		TrustedProxies: proxies, Log: zerolog.New(&s.log),
 		Allow: func(_ context.Context, bucket string, _ int) time.Duration {
 			s.asked = append(s.asked, bucket)

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
 	"tranche/internal/locale"
 	"tranche/internal/recovery"
 )
@@ -164,7 +165,7 @@ type teller struct {
 	*locale.Locale
 	v        recovery.Page
 	merchant string
-	holidays billing.Holidays
+	holidays calendar.Holidays
 }
 
 // say returns a text of the page, filled in with the data of the visit.

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
+	"tranche/internal/money"
 )
 
 // catchUp decides whether a due charge may be made now. A charge that was missed is deferred to its
@@ -30,7 +32,7 @@ func (t *planTx) catchUp(ctx context.Context, c *billing.Charge) (bool, error) {
 }
 
 // chargeTime is the local time of day at which the plan charges.
-func (t *planTx) chargeTime() billing.LocalTime {
+func (t *planTx) chargeTime() calendar.LocalTime {
 	return t.plan.ScheduleFor(t.charges, t.worker.Rules, t.location()).At
 }
 
@@ -56,7 +58,7 @@ func (t *planTx) skipMissed(c *billing.Charge) error {
 	if t.plan.Total > c.Amount { // the last charge that counts stays in the total
 		c.Dropped, t.plan.Total = true, t.plan.Total-c.Amount
 	}
-	t.shifted = fmt.Sprintf("charge %d of %s, due %s, is skipped: %s", c.Sequence, billing.FormatAmount(c.Amount, c.Currency), t.local(c.DueAt), why)
+	t.shifted = fmt.Sprintf("charge %d of %s, due %s, is skipped: %s", c.Sequence, money.FormatAmount(c.Amount, c.Currency), t.local(c.DueAt), why)
 	t.audit(c, "charge.skipped", t.shifted, t.nextDue())
 	return nil
 }

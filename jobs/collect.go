@@ -11,6 +11,7 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/clock"
 	"tranche/internal/dunning"
+	"tranche/internal/money"
 )
 
 // KindCollectCharge is the task that charges a saved card for an amount that is due.
@@ -348,7 +349,7 @@ func (t *planTx) newAttempt(ctx context.Context, c *billing.Charge, card billing
 	t.holdLease(c)
 	t.audit(c, "charge.collecting",
 		fmt.Sprintf("charge %d of %s: attempt %d with the %s", c.Sequence,
-			billing.FormatAmount(c.Amount, c.Currency), number, card.Label()), "Stripe's answer")
+			money.FormatAmount(c.Amount, c.Currency), number, card.Label()), "Stripe's answer")
 	return &call{planID: t.plan.ID, attempt: a, customer: card.StripeCustomer}, nil
 }
 

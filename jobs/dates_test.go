@@ -7,11 +7,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
 	"tranche/internal/operator"
 )
 
 // onThe31st is a plan of three months that begins on 31 December, a Thursday.
-func (b *bench) onThe31st(rule billing.BusinessDay) billing.PlanID {
+func (b *bench) onThe31st(rule calendar.BusinessDay) billing.PlanID {
 	b.t.Helper()
 	p := b.begins(billing.Terms{
 		Kind: billing.KindInstallments, Currency: "usd", Total: 30000, Parts: 3, Every: "1 month", Starts: "2026-12-31", BusinessDay: rule,
@@ -34,7 +35,7 @@ func (b *bench) dates(id billing.PlanID) []string {
 
 func TestChangedDates_KeepTheAnchorDay(t *testing.T) {
 	for name, tc := range map[string]struct {
-		rule   billing.BusinessDay
+		rule   calendar.BusinessDay
 		change func(b *bench, s operator.Store, id billing.PlanID) error
 		want   []string
 	}{
@@ -50,7 +51,7 @@ func TestChangedDates_KeepTheAnchorDay(t *testing.T) {
 			}
 			return nil
 		}, want: []string{"2026-12-31", "2027-01-31", "2027-02-28", "2027-03-31", "2027-04-30"}},
-		"extend off weekends": {rule: billing.BusinessDayFollowing, change: func(b *bench, s operator.Store, id billing.PlanID) error {
+		"extend off weekends": {rule: calendar.BusinessDayFollowing, change: func(b *bench, s operator.Store, id billing.PlanID) error {
 			_, err := operator.Extend(b.t.Context(), s, id, operator.Extension{Parts: 3}, b.Now())
 			return err
 		}, want: []string{"2026-12-31", "2027-02-01", "2027-03-01", "2027-03-31", "2027-04-30", "2027-05-31"}},
@@ -76,7 +77,7 @@ func TestChangedDates_KeepTheAnchorDay(t *testing.T) {
 			_, err := operator.Extend(b.t.Context(), s, id, operator.Extension{Parts: 1}, b.Now())
 			return err
 		}, want: []string{"2026-12-31", "2027-01-31", "2027-02-07", "2027-03-31"}},
-		"move, split and fee off weekends": {rule: billing.BusinessDayFollowing, change: func(b *bench, s operator.Store, id billing.PlanID) error {
+		"move, split and fee off weekends": {rule: calendar.BusinessDayFollowing, change: func(b *bench, s operator.Store, id billing.PlanID) error {
 			if _, err := operator.Move(b.t.Context(), s, b.charge(id, 3).ID, "2027-05-01", b.Now()); err != nil { // Saturday
 				return err
 			}
@@ -86,7 +87,7 @@ func TestChangedDates_KeepTheAnchorDay(t *testing.T) {
 			_, err := operator.AddFee(b.t.Context(), s, id, 700, "2027-02-20", "", b.Now()) // Saturday
 			return err
 		}, want: []string{"2026-12-31", "2027-02-01", "2027-02-15", "2027-02-22", "2027-05-03"}},
-		"resume with shift off weekends": {rule: billing.BusinessDayFollowing, change: func(b *bench, s operator.Store, id billing.PlanID) error {
+		"resume with shift off weekends": {rule: calendar.BusinessDayFollowing, change: func(b *bench, s operator.Store, id billing.PlanID) error {
 			if _, err := operator.Pause(b.t.Context(), s, id, "", b.Now()); err != nil {
 				return err
 			}

@@ -9,6 +9,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/dunning"
+	"tranche/internal/money"
 )
 
 // KindStepDunning is the task for a dunning that is due: for a reminder, the final notice, or the
@@ -195,7 +196,7 @@ func (t *planTx) enqueueDunningNotice(ctx context.Context, c *billing.Charge, d 
 		n.Data.PayBy = d.DeadlineAt
 	}
 	t.audit(c, "charge."+step, fmt.Sprintf("charge %d of %s is still unpaid: the customer is sent the %s notice",
-		c.Sequence, billing.FormatAmount(c.Amount, c.Currency), spoken(kind)), t.atDeadline(d, step))
+		c.Sequence, money.FormatAmount(c.Amount, c.Currency), spoken(kind)), t.atDeadline(d, step))
 	return t.enqueueNotice(ctx, n)
 }
 
@@ -235,7 +236,7 @@ func (t *planTx) giveUp(ctx context.Context, c *billing.Charge, d billing.Dunnin
 	}
 	if policy.AtEnd == dunning.EndKeep {
 		t.audit(c, "charge.given_up", fmt.Sprintf("charge %d of %s: %s", c.Sequence,
-			billing.FormatAmount(c.Amount, c.Currency), why), "the later charges are made as planned; the customer can still pay this one")
+			money.FormatAmount(c.Amount, c.Currency), why), "the later charges are made as planned; the customer can still pay this one")
 		return t.closeDunning(ctx, d)
 	}
 	if err := t.stopLater(policy.AtEnd); err != nil {
@@ -246,7 +247,7 @@ func (t *planTx) giveUp(ctx context.Context, c *billing.Charge, d billing.Dunnin
 	}
 	t.plan.Status, t.plan.Reason = billing.PlanDefaulted, fmt.Sprintf("charge %d is unpaid and %s", c.Sequence, why)
 	t.entries = append(t.entries, t.planEntry("plan.defaulted", fmt.Sprintf("plan %s is defaulted: charge %d of %s is unpaid and %s",
-		t.plan.Reference, c.Sequence, billing.FormatAmount(c.Amount, c.Currency), why), endText(policy.AtEnd)))
+		t.plan.Reference, c.Sequence, money.FormatAmount(c.Amount, c.Currency), why), endText(policy.AtEnd)))
 	if err := t.enqueueDunningNotice(ctx, c, d, billing.NoticePlanDefaulted, stepDefaulted); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"tranche/internal/billing"
+	"tranche/internal/money"
 )
 
 // fraudWarned is the reason for pausing a plan after a warning.
@@ -43,7 +44,7 @@ func (t *planTx) fraudWarning(e billing.Event, id billing.ChargeID) error {
 		return err
 	}
 	t.auditBy(c, billing.ActorStripe, "charge.fraud_warned", fmt.Sprintf("charge %d of %s: %s (%s)", c.Sequence,
-		billing.FormatAmount(c.Amount, c.Currency), fraudWarned, e.ObjectID), "refund it before it is disputed, or resume the plan")
+		money.FormatAmount(c.Amount, c.Currency), fraudWarned, e.ObjectID), "refund it before it is disputed, or resume the plan")
 	t.pause(fraudWarned)
 	return nil
 }

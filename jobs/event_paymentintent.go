@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"tranche/internal/billing"
+	"tranche/internal/money"
 	"tranche/internal/planning"
 )
 
@@ -48,7 +49,7 @@ func (w *Worker) followIntent(ctx context.Context, e billing.Event, pi billing.P
 	}
 	if !sameAmount(charge, pi) && pi.Status != billing.IntentSucceeded { // a payment of any amount is recorded
 		return verdict{}, fmt.Errorf("%w: %s is for %s, charge %s for %s", errMismatch, pi.ID,
-			billing.FormatAmount(pi.Amount, pi.Currency), charge.ID, billing.FormatAmount(charge.Amount, charge.Currency))
+			money.FormatAmount(pi.Amount, pi.Currency), charge.ID, money.FormatAmount(charge.Amount, charge.Currency))
 	}
 	v, err := w.follow(ctx, e, charge, pi)
 	if errors.Is(err, billing.ErrExists) { // a concurrent task wrote the same row, which can be read now
@@ -356,7 +357,7 @@ func (w *Worker) paymentDeclined(ctx context.Context, charge billing.Charge, pi 
 		t.touch(c)
 		t.auditBy(c, billing.ActorCustomer, "charge.declined",
 			fmt.Sprintf("charge %d of %s: the customer's payment was declined (%s)", c.Sequence,
-				billing.FormatAmount(c.Amount, c.Currency), pi.LastError.Cause()), "the customer may try again")
+				money.FormatAmount(c.Amount, c.Currency), pi.LastError.Cause()), "the customer may try again")
 		return nil
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"tranche/internal/billing"
+	"tranche/internal/money"
 )
 
 // fetchRefund fetches a refund from Stripe. It returns a zero refund if Stripe does not have it.
@@ -76,7 +77,7 @@ func (t *planTx) refundFailed(ctx context.Context, c *billing.Charge, order bill
 			return err
 		}
 	}
-	amount := billing.FormatAmount(refund.Amount, c.Currency)
+	amount := money.FormatAmount(refund.Amount, c.Currency)
 	c.Reason = "it was not refunded: " + refund.Why()
 	t.touch(c)
 	t.auditBy(c, billing.ActorStripe, "charge.refund_failed", fmt.Sprintf("charge %d: the refund of %s failed: %s", c.Sequence, amount, refund.Why()),

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"tranche/internal/billing"
+	"tranche/internal/money"
 )
 
 // errOutrun reports that the charge changed during a call to Stripe, so Stripe's answer may be out
@@ -152,10 +153,10 @@ func (t *planTx) reverse(ctx context.Context, c *billing.Charge, p billing.Recor
 
 func (t *planTx) noteRefund(c *billing.Charge, p billing.RecordedPayment) {
 	message := fmt.Sprintf("charge %d: %s of %s was refunded", c.Sequence,
-		billing.FormatAmount(p.AmountRefunded, c.Currency), billing.FormatAmount(c.Amount, c.Currency))
+		money.FormatAmount(p.AmountRefunded, c.Currency), money.FormatAmount(c.Amount, c.Currency))
 	if p.AmountRefunded < c.AmountRefunded {
 		message = fmt.Sprintf("charge %d: a refund failed; %s of %s is refunded", c.Sequence,
-			billing.FormatAmount(p.AmountRefunded, c.Currency), billing.FormatAmount(c.Amount, c.Currency))
+			money.FormatAmount(p.AmountRefunded, c.Currency), money.FormatAmount(c.Amount, c.Currency))
 	}
 	t.auditBy(c, billing.ActorStripe, "charge.refunded", message, "")
 }
@@ -168,7 +169,7 @@ func reversalReason(c billing.Charge, to billing.ChargeStatus) string {
 	case to == billing.ChargeRefunded:
 		return "refunded in full"
 	case c.AmountRefunded > 0:
-		return billing.FormatAmount(c.AmountRefunded, c.Currency) + " of it was refunded"
+		return money.FormatAmount(c.AmountRefunded, c.Currency) + " of it was refunded"
 	}
 	return ""
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
 	"tranche/internal/operator"
 )
 
@@ -187,7 +188,7 @@ func TestMerchantsFault_BecomesTheCustomers(t *testing.T) {
 		d := b.dunningOf(c)
 		london := billing.LoadLocation("Europe/London")
 		require.True(b.t, d.HeldAt.IsZero())
-		require.Equal(b.t, billing.DateOf(b.Now(), london).AddDays(30).End(london), d.DeadlineAt)
+		require.Equal(b.t, calendar.DateOf(b.Now(), london).AddDays(30).End(london), d.DeadlineAt)
 		b.untilGivenUp(c)
 		require.Equal(b.t, []billing.NoticeKind{
 			billing.NoticePaymentFailed, billing.NoticePaymentFailed, billing.NoticeFinal, billing.NoticePlanDefaulted,

@@ -10,6 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
+	"tranche/internal/money"
 	"tranche/internal/operator"
 	"tranche/internal/planning"
 	"tranche/internal/stripesim"
@@ -26,7 +28,7 @@ type kind struct {
 
 func planKinds() []kind {
 	return []kind{
-		{why: "instalments, the first part later", days: 100, terms: billing.Terms{Kind: billing.KindInstallments, Total: 30001, Parts: 3, Every: "1 month", Starts: "2026-01-31", Remainder: billing.RemainderLast},
+		{why: "instalments, the first part later", days: 100, terms: billing.Terms{Kind: billing.KindInstallments, Total: 30001, Parts: 3, Every: "1 month", Starts: "2026-01-31", Remainder: money.RemainderLast},
 			want: "completed | 10000 succeeded 01-31 | 10000 succeeded 02-28 | 10001 succeeded 03-31"},
 		{why: "instalments on a saved card, at once", days: 70, terms: billing.Terms{Kind: billing.KindInstallments, Total: 30000, Parts: 3, Every: "1 month", Card: "default"},
 			want: "completed | 10000 succeeded 01-15 | 10000 succeeded 02-15 | 10000 succeeded 03-15"},
@@ -66,7 +68,7 @@ func planKinds() []kind {
 			want: "completed | 1900 succeeded 01-22 | 1900 succeeded 02-22"},
 		{why: "a trial that is paid for", days: 40, terms: billing.Terms{Kind: billing.KindRecurring, Amount: 1900, FirstAmount: 100, Every: "1 month", Trial: "7 days", Parts: 3},
 			want: "completed | 100 succeeded 01-15 | 1900 succeeded 01-22 | 1900 succeeded 02-22"},
-		{why: "recurring, off weekends", days: 40, terms: billing.Terms{Kind: billing.KindRecurring, Amount: 1900, Every: "1 month", Starts: "2026-01-31", Parts: 2, BusinessDay: billing.BusinessDayModifiedFollowing},
+		{why: "recurring, off weekends", days: 40, terms: billing.Terms{Kind: billing.KindRecurring, Amount: 1900, Every: "1 month", Starts: "2026-01-31", Parts: 2, BusinessDay: calendar.BusinessDayModifiedFollowing},
 			want: "active | 1900 succeeded 01-30 | 1900 scheduled"},
 		{why: "deferred to a date", days: 40, terms: billing.Terms{Kind: billing.KindDeferred, Total: 9900, Due: "2026-02-10"}, want: "completed | 9900 succeeded 02-10"},
 		{why: "deferred until it is asked for, for a date", days: 40, terms: billing.Terms{Kind: billing.KindDeferred, Total: 9900, Due: "on request"},

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tranche/internal/billing"
+	"tranche/internal/money"
 )
 
 // A database that goes back in time (a restored backup, commits lost in a failover) loses attempts
@@ -130,7 +131,7 @@ func unfit(c billing.Charge, pi billing.PaymentIntent, customer string) string {
 	switch {
 	case pi.Amount != c.Amount || pi.Currency != c.Currency:
 		return fmt.Sprintf("it is for %s, and the charge for %s",
-			billing.FormatAmount(pi.Amount, pi.Currency), billing.FormatAmount(c.Amount, c.Currency))
+			money.FormatAmount(pi.Amount, pi.Currency), money.FormatAmount(c.Amount, c.Currency))
 	case pi.Customer != customer:
 		return fmt.Sprintf("it belongs to Stripe customer %q, and the card to %s", pi.Customer, customer)
 	}
@@ -228,7 +229,7 @@ func (w *Worker) lostCharge(ctx context.Context, id billing.ChargeID, pi billing
 		t.grown, t.charges = grown, append(t.charges, grown...)
 		for i := range grown {
 			t.audit(&grown[i], "charge.scheduled", fmt.Sprintf("charge %d of %s falls due %s; the database had lost it",
-				grown[i].Sequence, billing.FormatAmount(grown[i].Amount, grown[i].Currency), t.local(grown[i].DueAt)), "")
+				grown[i].Sequence, money.FormatAmount(grown[i].Amount, grown[i].Currency), t.local(grown[i].DueAt)), "")
 		}
 		found = grown[len(grown)-1]
 		return nil

@@ -8,6 +8,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/dunning"
+	"tranche/internal/money"
 )
 
 // succeed marks a charge as paid. A charge that was paid before stays as it is: a late event about
@@ -31,7 +32,7 @@ func (t *planTx) succeed(ctx context.Context, c *billing.Charge, actor billing.A
 		}
 	}
 	t.auditBy(c, actor, "charge.succeeded",
-		fmt.Sprintf("charge %d of %s is paid: %s", c.Sequence, billing.FormatAmount(c.Amount, c.Currency), how), t.nextDue())
+		fmt.Sprintf("charge %d of %s is paid: %s", c.Sequence, money.FormatAmount(c.Amount, c.Currency), how), t.nextDue())
 	return t.notice(ctx, c, billing.NoticePaymentSucceeded, string(billing.NoticePaymentSucceeded), "")
 }
 
@@ -39,7 +40,7 @@ func (t *planTx) succeed(ctx context.Context, c *billing.Charge, actor billing.A
 func (t *planTx) nextDue() string {
 	for _, c := range t.charges {
 		if c.Status == billing.ChargeScheduled {
-			return fmt.Sprintf("charge %d of %s falls due %s", c.Sequence, billing.FormatAmount(c.Amount, c.Currency), t.local(c.DueAt))
+			return fmt.Sprintf("charge %d of %s falls due %s", c.Sequence, money.FormatAmount(c.Amount, c.Currency), t.local(c.DueAt))
 		}
 	}
 	return ""
@@ -56,7 +57,7 @@ func (t *planTx) fail(ctx context.Context, c *billing.Charge, d dunning.Decision
 	}
 	c.DeclineCode = cause
 	t.audit(c, "charge."+string(d.Status),
-		fmt.Sprintf("charge %d of %s: %s", c.Sequence, billing.FormatAmount(c.Amount, c.Currency), d.Reason), t.afterFailure(d))
+		fmt.Sprintf("charge %d of %s: %s", c.Sequence, money.FormatAmount(c.Amount, c.Currency), d.Reason), t.afterFailure(d))
 	if d.RevokeCard {
 		if err := t.revokeCard(ctx, c, d); err != nil {
 			return err

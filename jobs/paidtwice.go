@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"tranche/internal/billing"
+	"tranche/internal/money"
 )
 
 // secondPaymentError is the error of a payment for a charge that is paid already.
@@ -50,7 +51,7 @@ func (t *planTx) paidTwice(ctx context.Context, c *billing.Charge, second billin
 	if err != nil || known {
 		return err
 	}
-	amount := billing.FormatAmount(second.Amount, second.Currency)
+	amount := money.FormatAmount(second.Amount, second.Currency)
 	detail := fmt.Sprintf("charge %d is paid twice: refund %s of %s; %s", c.Sequence, second.ID, amount, how)
 	t.auditBy(c, billing.ActorStripe, "charge.paid_twice", detail, "tranche charge refund-duplicate "+string(c.ID))
 	return t.openIncident(ctx, c, billing.IncidentPaidTwice, second.ID, detail)

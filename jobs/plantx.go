@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
+	"tranche/internal/money"
 )
 
 // planTx is one transaction on one plan, under the plan's lock. Changes are collected in it and
@@ -187,7 +189,7 @@ func (t *planTx) scheduleNext() []billing.Charge {
 		}
 		added, t.charges = append(added, c), append(t.charges, c)
 		t.audit(&c, "charge.scheduled",
-			fmt.Sprintf("charge %d of %s falls due %s", c.Sequence, billing.FormatAmount(c.Amount, c.Currency), t.local(c.DueAt)), "")
+			fmt.Sprintf("charge %d of %s falls due %s", c.Sequence, money.FormatAmount(c.Amount, c.Currency), t.local(c.DueAt)), "")
 	}
 	return added
 }
@@ -232,7 +234,7 @@ func (t *planTx) activate(why string) {
 		c.NextAttemptAt, c.ClaimAfter, c.Reason = c.DueAt, c.DueAt, "" // zero if the charge waits until it is requested
 		t.touch(c)
 		if next == "" {
-			next = fmt.Sprintf("charge %d of %s falls due %s", c.Sequence, billing.FormatAmount(c.Amount, c.Currency), t.local(c.DueAt))
+			next = fmt.Sprintf("charge %d of %s falls due %s", c.Sequence, money.FormatAmount(c.Amount, c.Currency), t.local(c.DueAt))
 		}
 	}
 	t.entries = append(t.entries, t.planEntry("plan.active", fmt.Sprintf("plan %s is active: %s", t.plan.Reference, why), next))
@@ -254,7 +256,7 @@ func (t *planTx) shiftLateDates() {
 	if !t.charges[0].Checkout {
 		since, what = first, "card came %d days after the first charge was due"
 	}
-	days := billing.DaysBetween(billing.DateOf(since, loc), billing.DateOf(t.now, loc))
+	days := calendar.DaysBetween(calendar.DateOf(since, loc), calendar.DateOf(t.now, loc))
 	if days == 0 {
 		return // the next charge falls due today
 	}

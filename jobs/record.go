@@ -9,6 +9,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/dunning"
+	"tranche/internal/money"
 )
 
 // processingWait is the real time after which a processing payment is checked at Stripe, in case
@@ -192,7 +193,7 @@ func (t *planTx) apply(ctx context.Context, c *billing.Charge, a billing.Attempt
 // nothing more is charged. A charge that has ended keeps its status.
 func (t *planTx) otherAmount(c *billing.Charge, pi billing.PaymentIntent) error {
 	reason := fmt.Sprintf("%s took %s and not %s; it was changed at Stripe", pi.ID,
-		billing.FormatAmount(pi.Amount, pi.Currency), billing.FormatAmount(c.Amount, c.Currency))
+		money.FormatAmount(pi.Amount, pi.Currency), money.FormatAmount(c.Amount, c.Currency))
 	if c.Reason == reason {
 		return nil // it is already reported
 	}

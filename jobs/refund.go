@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"tranche/internal/billing"
+	"tranche/internal/money"
 )
 
 // openRefund returns the refund of a charge that was ordered and is not made yet, or a zero one.
@@ -105,7 +106,7 @@ func (t *planTx) refundAccepted(ctx context.Context, c *billing.Charge, r billin
 	}
 	t.rest(c)
 	c.Reason = reversalReason(*c, c.Status)
-	amount := billing.FormatAmount(r.Amount, r.Currency)
+	amount := money.FormatAmount(r.Amount, r.Currency)
 	t.audit(c, "charge.refund_made", fmt.Sprintf("charge %d: Stripe accepted the refund of %s", c.Sequence, amount),
 		"Stripe reports when the money is on its way")
 	for kind, subject := range map[billing.IncidentKind]string{billing.IncidentRefundRefused: string(r.ID), billing.IncidentPaidTwice: r.PaymentIntent} {
@@ -134,7 +135,7 @@ func (t *planTx) refundRefused(ctx context.Context, c *billing.Charge, r billing
 	}
 	t.rest(c)
 	c.Reason = "it was not refunded: " + why
-	amount := billing.FormatAmount(r.Amount, r.Currency)
+	amount := money.FormatAmount(r.Amount, r.Currency)
 	t.auditBy(c, billing.ActorStripe, "charge.refund_failed", fmt.Sprintf("charge %d: Stripe refused the refund of %s: %s", c.Sequence, amount, why),
 		"refund it at Stripe, or in another way")
 	return t.refundIncident(ctx, c, r, why)
@@ -142,7 +143,7 @@ func (t *planTx) refundRefused(ctx context.Context, c *billing.Charge, r billing
 
 // refundIncident opens the incident of an order that Stripe refuses.
 func (t *planTx) refundIncident(ctx context.Context, c *billing.Charge, r billing.Refund, why string) error {
-	detail := fmt.Sprintf("charge %d: Stripe refuses to refund %s of %s: %s", c.Sequence, billing.FormatAmount(r.Amount, r.Currency), r.PaymentIntent, why)
+	detail := fmt.Sprintf("charge %d: Stripe refuses to refund %s of %s: %s", c.Sequence, money.FormatAmount(r.Amount, r.Currency), r.PaymentIntent, why)
 	return t.openIncident(ctx, c, billing.IncidentRefundRefused, string(r.ID), detail)
 }
 
@@ -211,7 +212,7 @@ func (t *planTx) countAgain(ctx context.Context, c *billing.Charge) error {
 	if err != nil {
 		return err
 	}
-	what := fmt.Sprintf("charge %d of %s was dropped and paid at the same time: it counts again", c.Sequence, billing.FormatAmount(c.Amount, c.Currency))
+	what := fmt.Sprintf("charge %d of %s was dropped and paid at the same time: it counts again", c.Sequence, money.FormatAmount(c.Amount, c.Currency))
 	t.entries = append(t.entries, t.planEntry("plan.total_changed", what, "give the money back at Stripe if it is not owed"))
 	return billing.AddVersion(ctx, t.Tx, t.plan, before, after, t.now, what)
 }

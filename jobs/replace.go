@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"tranche/internal/billing"
+	"tranche/internal/money"
 )
 
 // confirmLimit is how often one PaymentIntent is confirmed in total, by the worker and by the
@@ -29,7 +30,7 @@ func whyReplace(c *billing.Charge, card billing.Card, attempts []billing.Attempt
 		}
 		if a.Made() && (a.Params.Amount != c.Amount || a.Params.Currency != c.Currency) {
 			return fmt.Sprintf("it is for %s, and the charge for %s",
-				billing.FormatAmount(a.Params.Amount, a.Params.Currency), billing.FormatAmount(c.Amount, c.Currency))
+				money.FormatAmount(a.Params.Amount, a.Params.Currency), money.FormatAmount(c.Amount, c.Currency))
 		}
 		if a.Made() && a.Params.Customer != card.StripeCustomer {
 			return fmt.Sprintf("it belongs to %s, and the card to %s", stripeCustomer(a.Params.Customer), stripeCustomer(card.StripeCustomer))

@@ -18,6 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
+	"tranche/internal/money"
 	"tranche/internal/planning"
 	"tranche/internal/stripegw"
 	"tranche/internal/stripesim"
@@ -166,7 +168,7 @@ func (y *year) ahead() string {
 func (y *year) newTerms(n int) billing.Terms {
 	c := y.chance
 	t := billing.Terms{
-		Reference: fmt.Sprintf("order-%d", n), Currency: pick(c, billing.Currency("usd"), "eur", "jpy", "gbp", "huf", "kwd"),
+		Reference: fmt.Sprintf("order-%d", n), Currency: pick(c, money.Currency("usd"), "eur", "jpy", "gbp", "huf", "kwd"),
 		Customer: billing.CustomerTerms{Reference: fmt.Sprintf("customer-%d", n), Email: fmt.Sprintf("c%d@example.com", n), TimeZone: pick(c, zones...)},
 	}
 	amount := 200_000 * (1 + c.Int64N(50))
@@ -174,7 +176,7 @@ func (y *year) newTerms(n int) billing.Terms {
 	switch t.Kind = pick(c, billing.KindInstallments, billing.KindDeposit, billing.KindRecurring, billing.KindDeferred); t.Kind {
 	case billing.KindInstallments:
 		t.Total, t.Parts, t.Every = amount, 2+c.IntN(10), every
-		t.Remainder = pick(c, billing.RemainderFirst, billing.RemainderLast, billing.RemainderSpread)
+		t.Remainder = pick(c, money.RemainderFirst, money.RemainderLast, money.RemainderSpread)
 		t.Starts = pick(c, "", "", y.ahead())
 	case billing.KindDeposit:
 		t.Total, t.DepositPercent = amount, pick(c, "10", "20", "50")
@@ -183,7 +185,7 @@ func (y *year) newTerms(n int) billing.Terms {
 		t.Amount, t.Every = amount, every
 		t.Parts = pick(c, 0, 0, 3, 8)
 		t.Starts = pick(c, "", "", y.ahead())
-		t.BusinessDay = pick(c, "", "", billing.BusinessDayModifiedFollowing)
+		t.BusinessDay = pick(c, "", "", calendar.BusinessDayModifiedFollowing)
 		if t.Starts == "" {
 			t.Trial = pick(c, "", "", "14 days")
 		}

@@ -11,6 +11,7 @@ import (
 
 	"tranche/config"
 	"tranche/internal/billing"
+	"tranche/internal/money"
 	"tranche/internal/store"
 	"tranche/internal/view"
 )
@@ -115,7 +116,7 @@ func (c *cli) printListed(p billing.ListedPlan) {
 		case !payment.DueAt.IsZero():
 			due = payment.DueAt.UTC().Format(time.RFC3339)
 		}
-		fmt.Fprintf(c.out, "%-10s   %s  %s  %s\n", "", payment.Charge, billing.FormatAmount(payment.Amount, payment.Currency), due)
+		fmt.Fprintf(c.out, "%-10s   %s  %s  %s\n", "", payment.Charge, money.FormatAmount(payment.Amount, payment.Currency), due)
 	}
 }
 

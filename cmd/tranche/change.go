@@ -13,6 +13,7 @@ import (
 	"tranche/internal/app"
 	"tranche/internal/billing"
 	"tranche/internal/clock"
+	"tranche/internal/money"
 	"tranche/internal/operator"
 	"tranche/internal/store"
 	"tranche/internal/view"
@@ -95,9 +96,9 @@ func (c *cli) rehearsed(ctx context.Context, s *store.Store, rules billing.Rules
 	}
 	switch more := uncollected(would.Charges) - uncollected(is.Charges); {
 	case more > 0:
-		fmt.Fprintf(c.talk, "%s more would be collected\n", billing.FormatAmount(more, would.Plan.Currency))
+		fmt.Fprintf(c.talk, "%s more would be collected\n", money.FormatAmount(more, would.Plan.Currency))
 	case more < 0:
-		fmt.Fprintf(c.talk, "%s would not be collected\n", billing.FormatAmount(-more, would.Plan.Currency))
+		fmt.Fprintf(c.talk, "%s would not be collected\n", money.FormatAmount(-more, would.Plan.Currency))
 	}
 	if dryRun {
 		fmt.Fprintln(c.talk, "dry run: nothing was changed")
@@ -177,14 +178,14 @@ func (c *cli) planVersionsCommand() *cobra.Command {
 
 func (c *cli) printVersions(plan billing.Plan, customer billing.Customer, versions []billing.PlanVersion) error {
 	for _, v := range versions {
-		fmt.Fprintf(c.out, "Version %d  %s  %s  %s\n%s\n", v.Number, localTime(v.At, customer.TimeZone), v.Actor, billing.FormatAmount(v.Total, plan.Currency), v.What)
+		fmt.Fprintf(c.out, "Version %d  %s  %s  %s\n%s\n", v.Number, localTime(v.At, customer.TimeZone), v.Actor, money.FormatAmount(v.Total, plan.Currency), v.What)
 		charges, err := v.List()
 		if err != nil {
 			return err
 		}
 		tab := newTable("#", "CHARGE", "AMOUNT", "DUE")
 		for _, a := range charges {
-			tab.add(strconv.Itoa(a.Sequence), string(a.Charge), billing.FormatAmount(a.Amount, plan.Currency), dueTime(a.DueAt, customer.TimeZone))
+			tab.add(strconv.Itoa(a.Sequence), string(a.Charge), money.FormatAmount(a.Amount, plan.Currency), dueTime(a.DueAt, customer.TimeZone))
 		}
 		tab.print(c.out)
 		fmt.Fprintln(c.out)

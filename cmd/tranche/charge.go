@@ -12,6 +12,7 @@ import (
 	"tranche/config"
 	"tranche/internal/billing"
 	"tranche/internal/clock"
+	"tranche/internal/money"
 	"tranche/internal/operator"
 	"tranche/internal/store"
 	"tranche/internal/view"
@@ -86,7 +87,7 @@ func (c *cli) printCharges(charges []billing.Charge) error {
 	}
 	tab := newTable("CHARGE", "PLAN", "#", "AMOUNT", "DUE", "STATUS", "ATTEMPTS", "NEXT", "WHY")
 	for _, ch := range charges {
-		tab.add(string(ch.ID), string(ch.PlanID), strconv.Itoa(ch.Sequence), billing.FormatAmount(ch.Amount, ch.Currency),
+		tab.add(string(ch.ID), string(ch.PlanID), strconv.Itoa(ch.Sequence), money.FormatAmount(ch.Amount, ch.Currency),
 			dueTime(ch.DueAt, ""), string(ch.Status), strconv.Itoa(ch.AttemptCount), localTime(ch.NextAttemptAt, ""), ch.Reason)
 	}
 	tab.print(c.out)
@@ -122,7 +123,7 @@ func (c *cli) printCharge(ch billing.Charge, d billing.Details, trail []billing.
 	}
 	zone := d.Customer.TimeZone
 	fmt.Fprintf(c.out, "%s  charge %d of %d of plan %s  %s  %s\n", ch.ID, ch.Sequence, len(d.Charges), d.Plan.Reference,
-		billing.FormatAmount(ch.Amount, ch.Currency), ch.Status)
+		money.FormatAmount(ch.Amount, ch.Currency), ch.Status)
 	fmt.Fprintf(c.out, "Due       %s\n", dueTime(ch.DueAt, zone))
 	for _, line := range [][2]string{
 		{"Next try ", localTime(ch.NextAttemptAt, zone)}, {"Paid     ", localTime(ch.PaidAt, zone)},
@@ -190,6 +191,6 @@ func (c *cli) mayRetry(cmd *cobra.Command, s *store.Store, id billing.ChargeID) 
 	if err != nil {
 		return false
 	}
-	fmt.Fprintf(c.talk, "charge %d of plan %s, %s, is %s: %s\n", ch.Sequence, ch.PlanID, billing.FormatAmount(ch.Amount, ch.Currency), ch.Status, ch.Reason)
+	fmt.Fprintf(c.talk, "charge %d of plan %s, %s, is %s: %s\n", ch.Sequence, ch.PlanID, money.FormatAmount(ch.Amount, ch.Currency), ch.Status, ch.Reason)
 	return c.confirmed("Charge the saved card now? Type retry to do it: ", "retry")
 }

@@ -9,6 +9,7 @@ import (
 	"tranche/config"
 	"tranche/internal/billing"
 	"tranche/internal/clock"
+	"tranche/internal/money"
 	"tranche/internal/store"
 	"tranche/internal/view"
 )
@@ -99,7 +100,7 @@ func (c *cli) printWallet(w billing.Wallet, now time.Time) error {
 		fmt.Fprintf(c.out, "%-10s %s\n", "Erased", localTime(one.ErasedAt, ""))
 	}
 	for _, p := range w.Plans {
-		fmt.Fprintf(c.out, "%-10s %s  %s  %s  %s\n", "Plan", p.Reference, p.Status, billing.FormatAmount(p.Total, p.Currency), p.CardID)
+		fmt.Fprintf(c.out, "%-10s %s  %s  %s  %s\n", "Plan", p.Reference, p.Status, money.FormatAmount(p.Total, p.Currency), p.CardID)
 	}
 	if len(w.Cards) > 0 {
 		fmt.Fprintln(c.out)

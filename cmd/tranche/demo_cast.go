@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
 )
 
 // actor is one customer of the demo, with the customer's plan.
@@ -38,7 +39,7 @@ func cast(now time.Time) []*actor {
 		{
 			name: "Grace", card: "4000002500003155", about: "wants authentication once, then is good",
 			terms: billing.Terms{Reference: "villa-9", Kind: billing.KindDeposit, Currency: "eur", Total: 250000, Deposit: 50000,
-				BalanceDue: billing.DateOf(now.AddDate(0, 0, 45), time.UTC).String(),
+				BalanceDue: calendar.DateOf(now.AddDate(0, 0, 45), time.UTC).String(),
 				Customer:   customer("grace", "Grace", "grace@example.com", "Europe/Paris", "fr-FR")},
 		},
 		{

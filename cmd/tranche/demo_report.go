@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"tranche/internal/billing"
+	"tranche/internal/money"
 	"tranche/internal/view"
 )
 
@@ -41,18 +42,18 @@ type demoTotals struct {
 
 // demoTotal is the collected sum in one currency, in minor units.
 type demoTotal struct {
-	Currency billing.Currency `json:"currency"`
-	Agreed   int64            `json:"agreed"`
-	Ledger   int64            `json:"ledger"`
-	Stripe   int64            `json:"stripe"`
+	Currency money.Currency `json:"currency"`
+	Agreed   int64          `json:"agreed"`
+	Ledger   int64          `json:"ledger"`
+	Stripe   int64          `json:"stripe"`
 }
 
 // simIntent holds the fields of a PaymentIntent that the check reads.
 type simIntent struct {
-	ID             string           `json:"id"`
-	Status         string           `json:"status"`
-	AmountReceived int64            `json:"amount_received"`
-	Currency       billing.Currency `json:"currency"`
+	ID             string         `json:"id"`
+	Status         string         `json:"status"`
+	AmountReceived int64          `json:"amount_received"`
+	Currency       money.Currency `json:"currency"`
 }
 
 // report reads the ledger from the database, and the other facts from the simulator and the mail
@@ -160,7 +161,7 @@ func (r *demoReport) intents() (map[string]simIntent, error) {
 }
 
 // total returns the line of a currency, and adds it if it is missing.
-func (r *demoReport) total(c billing.Currency) *demoTotal {
+func (r *demoReport) total(c money.Currency) *demoTotal {
 	for i := range r.Totals.Currencies {
 		if r.Totals.Currencies[i].Currency == c {
 			return &r.Totals.Currencies[i]
@@ -192,7 +193,7 @@ func (r *demoReport) printLedger(w io.Writer) {
 			if !c.DueAt.IsZero() {
 				due = c.DueAt.In(billing.LoadLocation(p.Customer.TimeZone)).Format("2006-01-02 15:04")
 			}
-			tab.add(plan, card, customer, strconv.Itoa(c.Sequence), due, billing.FormatAmount(c.Amount, c.Currency), attempts(c), string(c.Status))
+			tab.add(plan, card, customer, strconv.Itoa(c.Sequence), due, money.FormatAmount(c.Amount, c.Currency), attempts(c), string(c.Status))
 			plan, card, customer = "", "", ""
 		}
 	}
@@ -204,7 +205,7 @@ func (r *demoReport) printLedger(w io.Writer) {
 		if t.Ledger != t.Stripe {
 			verdict = "DIFFER"
 		}
-		f := func(amount int64) string { return billing.FormatAmount(amount, t.Currency) }
+		f := func(amount int64) string { return money.FormatAmount(amount, t.Currency) }
 		tab.add(string(t.Currency), f(t.Agreed), f(t.Ledger), f(t.Stripe), verdict)
 	}
 	tab.print(w)

@@ -15,6 +15,7 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/clock"
 	"tranche/internal/dunning"
+	"tranche/internal/money"
 	"tranche/internal/store"
 )
 
@@ -243,7 +244,7 @@ func (c *cli) printExplanation(known dunning.Facts, e dunning.Explanation) error
 		return c.printJSON(e)
 	}
 	fmt.Fprintf(c.out, "%s  charge %d of plan %s, %s, is %s.\n", e.Charge, known.Charge.Sequence, known.Plan.Reference,
-		billing.FormatAmount(known.Charge.Amount, known.Charge.Currency), strings.ReplaceAll(string(e.Status), "_", " "))
+		money.FormatAmount(known.Charge.Amount, known.Charge.Currency), strings.ReplaceAll(string(e.Status), "_", " "))
 	c.printSteps("What happened", e.Happened, "Nothing yet.")
 	fmt.Fprintf(c.out, "\nWhy\n  %s\n", e.Why)
 	c.printSteps("What comes next", e.Next, "Nothing by itself.")

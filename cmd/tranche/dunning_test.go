@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
 	"tranche/internal/dunning"
 )
 
@@ -16,7 +17,7 @@ import (
 func inDunning(t *testing.T) (billing.Charge, func(in string, args ...string) (code int, out, talk string)) {
 	t.Helper()
 	s, charge, command := failedCharge(t)
-	policy := dunning.DefaultPolicy(billing.LocalTime{Hour: 9})
+	policy := dunning.DefaultPolicy(calendar.LocalTime{Hour: 9})
 	content, hash, err := policy.Canonical()
 	require.NoError(t, err)
 	remind, final, deadline := policy.Milestones(charge.ID, charge.DueAt, time.UTC)

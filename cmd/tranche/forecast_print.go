@@ -6,12 +6,13 @@ import (
 	"strings"
 
 	"tranche/internal/billing"
+	"tranche/internal/money"
 )
 
 // printForecast prints a forecast for people. It shows each step of the first branch, and one line
 // for each other branch, unless all branches are requested.
 func (c *cli) printForecast(f billing.Forecast, everyBranch bool) {
-	fmt.Fprintf(c.out, "%s  %s  %s\n", f.Reference, f.Kind, billing.FormatAmount(f.Total, f.Currency))
+	fmt.Fprintf(c.out, "%s  %s  %s\n", f.Reference, f.Kind, money.FormatAmount(f.Total, f.Currency))
 	if f.Proposed {
 		fmt.Fprintf(c.out, "Proposed, not created: the plan would begin %s and end %s%s.\n", spokenStatus(f.Status), spokenStatus(f.EndStatus), looked(f))
 	} else {
@@ -56,7 +57,7 @@ func (c *cli) printTimeline(f billing.Forecast, steps []billing.ForecastStep) {
 		last = when
 		number, amount := "", ""
 		if s.Sequence > 0 {
-			number, amount = strconv.Itoa(s.Sequence), billing.FormatAmount(s.Amount, f.Currency)
+			number, amount = strconv.Itoa(s.Sequence), money.FormatAmount(s.Amount, f.Currency)
 		}
 		tab.add(shown, number, amount, stepText(f, s))
 	}
@@ -73,7 +74,7 @@ func stepText(f billing.Forecast, s billing.ForecastStep) string {
 		}
 		return fmt.Sprintf("mail: %s", s.Subject)
 	case billing.ForecastAttempt, billing.ForecastPayment:
-		text = strings.TrimPrefix(text, fmt.Sprintf("charge %d of %s", s.Sequence, billing.FormatAmount(s.Amount, f.Currency)))
+		text = strings.TrimPrefix(text, fmt.Sprintf("charge %d of %s", s.Sequence, money.FormatAmount(s.Amount, f.Currency)))
 		text = strings.TrimPrefix(strings.TrimPrefix(text, ": "), " is ")
 	case billing.ForecastPlan:
 		text = strings.TrimPrefix(text, "plan "+f.Reference+" ")
@@ -87,7 +88,7 @@ func stepText(f billing.Forecast, s billing.ForecastStep) string {
 func (c *cli) printWaiting(f billing.Forecast) {
 	for _, ch := range f.Charges {
 		if ch.Waits != "" {
-			fmt.Fprintf(c.out, "\nCharge %d of %s: %s.\n", ch.Sequence, billing.FormatAmount(ch.Amount, f.Currency), ch.Waits)
+			fmt.Fprintf(c.out, "\nCharge %d of %s: %s.\n", ch.Sequence, money.FormatAmount(ch.Amount, f.Currency), ch.Waits)
 		}
 	}
 }
@@ -106,7 +107,7 @@ func (c *cli) printBranches(f billing.Forecast, every bool) {
 				strings.ReplaceAll(string(b.Charge), "_", " "), spokenStatus(b.Plan), b.Later)
 			detailed = true
 		}
-		tab.add(strconv.Itoa(ch.Sequence), billing.FormatAmount(ch.Amount, f.Currency), strconv.Itoa(count(b.Steps, billing.ForecastAttempt)-1),
+		tab.add(strconv.Itoa(ch.Sequence), money.FormatAmount(ch.Amount, f.Currency), strconv.Itoa(count(b.Steps, billing.ForecastAttempt)-1),
 			strconv.Itoa(count(b.Steps, billing.ForecastNotice)), localTime(b.Steps[len(b.Steps)-1].At, f.TimeZone),
 			strings.ReplaceAll(string(b.Charge), "_", " "), spokenStatus(b.Plan), b.Later)
 	}

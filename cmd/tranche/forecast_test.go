@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
 	"tranche/internal/clock"
 	"tranche/internal/dunning"
 	"tranche/internal/forecast"
@@ -27,7 +28,7 @@ func TestForecastDocument(t *testing.T) {
 	empty, err := sqlite.NewScratch(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, empty.Close()) })
-	at := billing.LocalTime{Hour: 9}
+	at := calendar.LocalTime{Hour: 9}
 	now := func() time.Time { return time.Date(2026, 1, 15, 10, 0, 0, 0, time.UTC) }
 	told, err := forecast.New(forecast.Config{
 		Store: empty, Policies: dunning.DefaultPolicies(at), Rules: billing.Rules{ChargeTime: at}, UpcomingDays: 3, Merchant: notify.Merchant{Name: "Example Shop"},

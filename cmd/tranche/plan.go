@@ -18,6 +18,8 @@ import (
 
 	"tranche/config"
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
+	"tranche/internal/money"
 	"tranche/internal/operator"
 	"tranche/internal/planning"
 	"tranche/internal/store"
@@ -126,11 +128,11 @@ func (in *termsInput) given(f *pflag.FlagSet) []string {
 // them.
 func (c *cli) terms(f *pflag.FlagSet, in termsInput) (billing.Terms, error) {
 	t := in.flagged
-	t.Kind, t.Currency = billing.PlanKind(in.kind), billing.CurrencyOf(in.currency)
+	t.Kind, t.Currency = billing.PlanKind(in.kind), money.CurrencyOf(in.currency)
 	if !in.connect.IsZero() {
 		t.Connect = &in.connect
 	}
-	t.Remainder, t.BusinessDay = billing.Remainder(in.remainder), billing.BusinessDay(in.businessDay)
+	t.Remainder, t.BusinessDay = money.Remainder(in.remainder), calendar.BusinessDay(in.businessDay)
 	t.CatchUp = billing.CatchUpOf(in.catchUp)
 	if err := parseCharges(&t, in.charges); err != nil || in.file == "" {
 		return t, err
@@ -254,7 +256,7 @@ func (c *cli) printDraft(t billing.Terms, draft billing.Draft) error {
 		if d.Checkout {
 			due = "at once, in the checkout"
 		}
-		tab.add(strconv.Itoa(i+1), billing.FormatAmount(d.Amount, t.Currency), due)
+		tab.add(strconv.Itoa(i+1), money.FormatAmount(d.Amount, t.Currency), due)
 	}
 	tab.print(c.out)
 	if line := goesOn(draft.Recurrence, t.Currency); line != "" {
@@ -266,11 +268,11 @@ func (c *cli) printDraft(t billing.Terms, draft billing.Draft) error {
 }
 
 // goesOn describes the charges of a recurring plan after the listed ones; empty if there are none.
-func goesOn(r billing.Recurrence, currency billing.Currency) string {
+func goesOn(r billing.Recurrence, currency money.Currency) string {
 	if r.IsZero() {
 		return ""
 	}
-	line := fmt.Sprintf("then %s every %s", billing.FormatAmount(r.Amount, currency), strings.TrimPrefix(r.Every.String(), "1 "))
+	line := fmt.Sprintf("then %s every %s", money.FormatAmount(r.Amount, currency), strings.TrimPrefix(r.Every.String(), "1 "))
 	switch {
 	case r.Left > 0:
 		line += fmt.Sprintf(", %d times", r.Left)
@@ -356,7 +358,7 @@ func (c *cli) printPlans(details []billing.Details) error {
 			}
 		}
 		tab.add(string(d.Plan.ID), d.Plan.Reference, string(d.Plan.Kind), string(d.Plan.Status),
-			billing.FormatAmount(paid, d.Plan.Currency), billing.FormatAmount(d.Plan.Total, d.Plan.Currency), next)
+			money.FormatAmount(paid, d.Plan.Currency), money.FormatAmount(d.Plan.Total, d.Plan.Currency), next)
 	}
 	tab.print(c.out)
 	return nil
@@ -394,7 +396,7 @@ func (c *cli) planShowCommand() *cobra.Command {
 }
 
 func (c *cli) printPlan(d billing.Details) {
-	fmt.Fprintf(c.out, "%s  %s  %s  %s  %s\n", d.Plan.ID, d.Plan.Reference, d.Plan.Kind, d.Plan.Status, billing.FormatAmount(d.Plan.Total, d.Plan.Currency))
+	fmt.Fprintf(c.out, "%s  %s  %s  %s  %s\n", d.Plan.ID, d.Plan.Reference, d.Plan.Kind, d.Plan.Status, money.FormatAmount(d.Plan.Total, d.Plan.Currency))
 	if text := d.Plan.Description(); text != "" {
 		fmt.Fprintf(c.out, "%s\n", text)
 	}
@@ -410,7 +412,7 @@ func (c *cli) printPlan(d billing.Details) {
 	fmt.Fprintf(c.out, "Customer %s %s %s\n\n", d.Customer.Reference, d.Customer.Name, d.Customer.Email)
 	tab := newTable("#", "CHARGE", "AMOUNT", "DUE", "STATUS", "ATTEMPTS", "NEXT", "WHY")
 	for _, ch := range d.Charges {
-		tab.add(strconv.Itoa(ch.Sequence), string(ch.ID), billing.FormatAmount(ch.Amount, ch.Currency), dueTime(ch.DueAt, d.Customer.TimeZone),
+		tab.add(strconv.Itoa(ch.Sequence), string(ch.ID), money.FormatAmount(ch.Amount, ch.Currency), dueTime(ch.DueAt, d.Customer.TimeZone),
 			string(ch.Status), strconv.Itoa(ch.AttemptCount), localTime(ch.NextAttemptAt, d.Customer.TimeZone), ch.Reason)
 	}
 	tab.print(c.out)

@@ -20,6 +20,7 @@ import (
 	"tranche/internal/clock"
 	"tranche/internal/export"
 	"tranche/internal/importing"
+	"tranche/internal/money"
 	"tranche/internal/store"
 )
 
@@ -222,7 +223,7 @@ func (c *cli) printImport(sum importing.Summary, faults []importing.Fault, dryRu
 		return json.NewEncoder(c.out).Encode(map[string]any{"dry_run": dryRun, "summary": sum, "faults": faults})
 	}
 	fmt.Fprintf(c.out, "%d lines: %d new, %d existing, %d invalid\n", sum.Lines, sum.New, sum.Present, sum.Bad)
-	var currencies []billing.Currency
+	var currencies []money.Currency
 	for currency := range sum.Totals {
 		currencies = append(currencies, currency)
 	}
@@ -230,7 +231,7 @@ func (c *cli) printImport(sum importing.Summary, faults []importing.Fault, dryRu
 	tab := newTable("CURRENCY", "PLANS", "PAID BEFORE", "LEFT")
 	for _, currency := range currencies {
 		t := sum.Totals[currency]
-		tab.add(string(currency), strconv.FormatInt(t.Plans, 10), billing.FormatAmount(t.Paid, currency), billing.FormatAmount(t.Left, currency))
+		tab.add(string(currency), strconv.FormatInt(t.Plans, 10), money.FormatAmount(t.Paid, currency), money.FormatAmount(t.Left, currency))
 	}
 	tab.print(c.out)
 	return nil

@@ -12,6 +12,7 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/catchup"
 	"tranche/internal/clock"
+	"tranche/internal/money"
 	"tranche/internal/store"
 	"tranche/internal/stripegw"
 )
@@ -44,13 +45,13 @@ type rewindView struct {
 
 // strayView is the JSON of a payment at Stripe whose plan or charge is not in the database.
 type strayView struct {
-	PaymentIntent string           `json:"payment_intent"`
-	Account       string           `json:"account,omitempty"`
-	Amount        int64            `json:"amount"`
-	Currency      billing.Currency `json:"currency"`
-	Reference     string           `json:"reference"`
-	Plan          string           `json:"plan"`
-	Charge        string           `json:"charge"`
+	PaymentIntent string         `json:"payment_intent"`
+	Account       string         `json:"account,omitempty"`
+	Amount        int64          `json:"amount"`
+	Currency      money.Currency `json:"currency"`
+	Reference     string         `json:"reference"`
+	Plan          string         `json:"plan"`
+	Charge        string         `json:"charge"`
 }
 
 func (c *cli) restoreCheck(ctx context.Context, cfg config.Config, s *store.Store) error {
@@ -132,7 +133,7 @@ func (c *cli) describeRestore(rewinds []billing.Rewind, l billing.Lineage, from 
 	fmt.Fprintf(c.out, "%d events wait to be handled\n", pending)
 	for _, p := range strays {
 		fmt.Fprintf(c.out, "%s of %s for %q: plan %s, charge %s are not in this database; create the plan again with its remaining payments, or refund the payment\n",
-			p.PaymentIntent, billing.FormatAmount(p.Amount, p.Currency), p.Reference, p.Plan, p.Charge)
+			p.PaymentIntent, money.FormatAmount(p.Amount, p.Currency), p.Reference, p.Plan, p.Charge)
 	}
 	fmt.Fprintf(c.out, "%d payments since %s belong to no plan here\n", len(strays), shown(from))
 }

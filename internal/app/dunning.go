@@ -5,7 +5,7 @@ import (
 	"os"
 
 	"tranche/config"
-	"tranche/internal/billing"
+	"tranche/internal/calendar"
 	"tranche/internal/dunning"
 	"tranche/internal/dunning/policyfile"
 )
@@ -13,7 +13,7 @@ import (
 // Policies reads the dunning policies of a configuration. Errors: *dunning.PolicyError with every
 // fault in the file.
 func Policies(cfg config.Config) (dunning.Policies, error) {
-	chargeTime, err := billing.ParseLocalTime(cfg.ChargeTime)
+	chargeTime, err := calendar.ParseLocalTime(cfg.ChargeTime)
 	if err != nil {
 		return dunning.Policies{}, err
 	}

@@ -42,6 +42,10 @@ var directions = []direction{
 		"settings and domain share it, so it must lead to nothing else"},
 	{"internal/hostport", []string{"..."},
 		"settings and the sender of webhooks share it, so it must lead to nothing else"},
+	{"internal/calendar", []string{"..."},
+		"dates are counted the same for every plan, so counting must not know one"},
+	{"internal/money", []string{"..."},
+		"amounts are divided the same for every plan, so dividing must not know one"},
 	{"internal/clock", []string{"..."},
 		"a clock is below everything that asks for the time"},
 	{"internal/catchup", []string{"internal/store", "internal/stripegw", "internal/queue", "internal/notify", "config", "jobs", "handlers", "scheduler"},
@@ -279,7 +283,7 @@ func violations(packages []goPackage) []string {
 
 // leaves decide what settings and others accept alike. They import the standard library only, so
 // every package may import them.
-var leaves = []string{module + "/internal/timezone", module + "/internal/hostport"}
+var leaves = []string{module + "/internal/timezone", module + "/internal/hostport", module + "/internal/calendar", module + "/internal/money"}
 
 func broken(importer, imported string) []string {
 	if slices.Contains(leaves, imported) {

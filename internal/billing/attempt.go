@@ -3,6 +3,8 @@ package billing
 import (
 	"encoding/json"
 	"time"
+
+	"tranche/internal/money"
 )
 
 // Outcome is the result of an attempt.
@@ -104,7 +106,7 @@ func (f Failure) Cause() string {
 type PaymentParams struct {
 	PaymentIntent string            `json:"payment_intent,omitempty"` // confirm this one; empty: create one
 	Amount        int64             `json:"amount,omitempty"`         // minor units; create only
-	Currency      Currency          `json:"currency,omitempty"`       // create only
+	Currency      money.Currency    `json:"currency,omitempty"`       // create only
 	Customer      string            `json:"customer,omitempty"`       // cus_…; create only
 	PaymentMethod string            `json:"payment_method,omitempty"` // pm_…
 	OffSession    bool              `json:"off_session,omitempty"`    // confirm at once, without the customer

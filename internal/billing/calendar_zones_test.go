@@ -14,7 +14,19 @@ import (
 	"pgregory.net/rapid"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
 )
+
+var zones = []string{
+	"UTC", "Europe/London", "America/New_York", "America/Sao_Paulo", "Asia/Tokyo", "Asia/Kolkata", "Asia/Kathmandu",
+	"Australia/Lord_Howe", "Pacific/Apia", "Pacific/Kiritimati", "America/St_Johns", "Africa/Casablanca", "Asia/Tehran",
+}
+
+func date(t require.TestingT, s string) calendar.Date {
+	d, err := calendar.ParseDate(s)
+	require.NoError(t, err)
+	return d
+}
 
 // allZones are the time zones in Go's embedded data, which every binary has.
 var allZones = sync.OnceValues(func() ([]string, error) {
@@ -37,7 +49,7 @@ var allZones = sync.OnceValues(func() ([]string, error) {
 
 // slowly is an independent implementation of Date.At: it looks at the wall clock at every minute
 // around the day.
-func slowly(d billing.Date, at billing.LocalTime, loc *time.Location) time.Time {
+func slowly(d calendar.Date, at calendar.LocalTime, loc *time.Location) time.Time {
 	wanted := time.Date(d.Year, d.Month, d.Day, at.Hour, at.Minute, 0, 0, time.UTC)
 	var after time.Time
 	for u := wanted.Add(-26 * time.Hour); u.Before(wanted.Add(26 * time.Hour)); u = u.Add(time.Minute) {
@@ -67,8 +79,8 @@ func TestDatesAtInEveryZone(t *testing.T) {
 		if _, end := day.In(loc).ZoneBounds(); !end.IsZero() && rapid.IntRange(0, 3).Draw(t, "near a change") > 0 {
 			day = end.AddDate(0, 0, rapid.IntRange(-1, 1).Draw(t, "days from it"))
 		}
-		d := billing.DateOf(day, loc)
-		at := billing.LocalTime{Hour: rapid.IntRange(0, 23).Draw(t, "hour"), Minute: rapid.IntRange(0, 59).Draw(t, "minute")}
+		d := calendar.DateOf(day, loc)
+		at := calendar.LocalTime{Hour: rapid.IntRange(0, 23).Draw(t, "hour"), Minute: rapid.IntRange(0, 59).Draw(t, "minute")}
 		require.Equal(t, slowly(d, at, loc).Format(time.RFC3339), d.At(at, loc).Format(time.RFC3339), "%s %s in %s", d, at, name)
 	})
 }
@@ -112,13 +124,13 @@ func TestHardDates(t *testing.T) {
 		{"the first place in the world to have a day", "Pacific/Kiritimati", "2026-12-31", "09:00", "1 day", []string{"2026-12-31T19:00", "2027-01-01T19:00"}},
 		{"the last place", "Pacific/Pago_Pago", "2026-12-31", "23:59", "1 day", []string{"2027-01-02T10:59", "2027-01-03T10:59"}},
 	} {
-		every, err := billing.ParseInterval(tc.every)
+		every, err := calendar.ParseInterval(tc.every)
 		require.NoError(t, err)
-		at, err := billing.ParseLocalTime(tc.at)
+		at, err := calendar.ParseLocalTime(tc.at)
 		require.NoError(t, err)
 		r := billing.Recurrence{Every: every, Anchor: date(t, tc.anchor), At: at, Next: 1, Amount: 100}
 		var got []string
-		for _, c := range r.Upcoming(len(tc.want), billing.LoadLocation(tc.zone), billing.Holidays{}) {
+		for _, c := range r.Upcoming(len(tc.want), billing.LoadLocation(tc.zone), calendar.Holidays{}) {
 			got = append(got, c.DueAt.Format("2006-01-02T15:04"))
 		}
 		require.Equal(t, tc.want, got, tc.why)
@@ -127,12 +139,12 @@ func TestHardDates(t *testing.T) {
 
 func TestBusinessDays(t *testing.T) {
 	t.Parallel()
-	xmas := billing.Holidays{Dates: map[billing.Date]bool{date(t, "2026-12-25"): true, date(t, "2026-12-28"): true, date(t, "2027-01-01"): true}}
-	gulf := billing.Holidays{Weekend: []time.Weekday{time.Friday, time.Saturday}}
-	closed := billing.Holidays{Weekend: []time.Weekday{0, 1, 2, 3, 4, 5, 6}}
+	xmas := calendar.Holidays{Dates: map[calendar.Date]bool{date(t, "2026-12-25"): true, date(t, "2026-12-28"): true, date(t, "2027-01-01"): true}}
+	gulf := calendar.Holidays{Weekend: []time.Weekday{time.Friday, time.Saturday}}
+	closed := calendar.Holidays{Weekend: []time.Weekday{0, 1, 2, 3, 4, 5, 6}}
 	for _, tc := range []struct {
 		why                            string
-		holidays                       billing.Holidays
+		holidays                       calendar.Holidays
 		date                           string
 		following, preceding, modified string
 	}{
@@ -145,10 +157,10 @@ func TestBusinessDays(t *testing.T) {
 		{"never open", closed, "2026-12-25", "2026-12-25", "2026-12-25", "2026-12-25"},
 	} {
 		d := date(t, tc.date)
-		require.Equal(t, tc.following, billing.BusinessDayFollowing.Shift(d, tc.holidays).String(), tc.why)
-		require.Equal(t, tc.preceding, billing.BusinessDayPreceding.Shift(d, tc.holidays).String(), tc.why)
-		require.Equal(t, tc.modified, billing.BusinessDayModifiedFollowing.Shift(d, tc.holidays).String(), tc.why)
-		require.Equal(t, d, billing.BusinessDay("").Shift(d, tc.holidays), tc.why)
+		require.Equal(t, tc.following, calendar.BusinessDayFollowing.Shift(d, tc.holidays).String(), tc.why)
+		require.Equal(t, tc.preceding, calendar.BusinessDayPreceding.Shift(d, tc.holidays).String(), tc.why)
+		require.Equal(t, tc.modified, calendar.BusinessDayModifiedFollowing.Shift(d, tc.holidays).String(), tc.why)
+		require.Equal(t, d, calendar.BusinessDay("").Shift(d, tc.holidays), tc.why)
 	}
 }
 
@@ -162,9 +174,9 @@ func TestRecurrencesKeepTheirDates(t *testing.T) {
 		loc := billing.LoadLocation(rapid.SampledFrom(names).Draw(t, "zone"))
 		unit := rapid.SampledFrom([]string{"day", "week", "month", "year"}).Draw(t, "unit")
 		r := billing.Recurrence{
-			Every:  billing.Interval{Count: rapid.IntRange(1, 7).Draw(t, "count"), Unit: unit},
-			Anchor: billing.Date{Year: 2026, Month: 1, Day: 1}.AddDays(rapid.IntRange(0, 1500).Draw(t, "anchor")),
-			At:     billing.LocalTime{Hour: rapid.IntRange(0, 23).Draw(t, "hour"), Minute: rapid.IntRange(0, 59).Draw(t, "minute")},
+			Every:  calendar.Interval{Count: rapid.IntRange(1, 7).Draw(t, "count"), Unit: unit},
+			Anchor: calendar.Date{Year: 2026, Month: 1, Day: 1}.AddDays(rapid.IntRange(0, 1500).Draw(t, "anchor")),
+			At:     calendar.LocalTime{Hour: rapid.IntRange(0, 23).Draw(t, "hour"), Minute: rapid.IntRange(0, 59).Draw(t, "minute")},
 			Next:   1, Amount: 100,
 		}
 		n := rapid.IntRange(1, 40).Draw(t, "charges")
@@ -174,13 +186,13 @@ func TestRecurrencesKeepTheirDates(t *testing.T) {
 		} else {
 			ended.Until = r.Every.Date(r.Anchor, n)
 		}
-		list := ended.Upcoming(n+5, loc, billing.Holidays{})
+		list := ended.Upcoming(n+5, loc, calendar.Holidays{})
 		require.Len(t, list, n)
 		for i, c := range list {
-			require.Equal(t, r.Every.Date(r.Anchor, i+1), billing.DateOf(c.DueAt, loc), "a charge falls on its own date")
+			require.Equal(t, r.Every.Date(r.Anchor, i+1), calendar.DateOf(c.DueAt, loc), "a charge falls on its own date")
 			require.Equal(t, int64(100), c.Amount)
 		}
-		require.Equal(t, list, r.Upcoming(n, loc, billing.Holidays{}), "the same dates as without a limit")
+		require.Equal(t, list, r.Upcoming(n, loc, calendar.Holidays{}), "the same dates as without a limit")
 		require.True(t, slices.IsSortedFunc(list, func(a, b billing.ChargeDraft) int { return a.DueAt.Compare(b.DueAt) }))
 	})
 }
@@ -196,7 +208,7 @@ func FuzzParseDue(f *testing.F) {
 			require.NotEmpty(t, err.Error())
 			return
 		}
-		at := due.At(morning, time.UTC, billing.BusinessDayFollowing, billing.Holidays{})
+		at := due.At(morning, time.UTC, calendar.BusinessDayFollowing, calendar.Holidays{})
 		require.Equal(t, due.OnRequest, at.IsZero())
 		require.Equal(t, s == "on request", due.OnRequest)
 	})

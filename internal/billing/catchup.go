@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"tranche/internal/calendar"
 )
 
 // CatchUp is the rule for periods of a plan that an outage missed.
@@ -78,9 +80,9 @@ func (c Charge) Missed(now time.Time) bool {
 
 // ChargingTime returns the earliest time from now on when a missed charge may be made: now within
 // the charging window, otherwise the start of the next window. at is the local charge time.
-func ChargingTime(now time.Time, at LocalTime, loc *time.Location) time.Time {
-	today := DateOf(now, loc)
-	for _, day := range []Date{today.AddDays(-1), today, today.AddDays(1)} { // yesterday's may end after midnight
+func ChargingTime(now time.Time, at calendar.LocalTime, loc *time.Location) time.Time {
+	today := calendar.DateOf(now, loc)
+	for _, day := range []calendar.Date{today.AddDays(-1), today, today.AddDays(1)} { // yesterday's may end after midnight
 		begin := day.At(at, loc)
 		if now.Before(begin) {
 			return begin
@@ -96,13 +98,13 @@ func ChargingTime(now time.Time, at LocalTime, loc *time.Location) time.Time {
 type CatchUpTx interface {
 	// TakeCatchUpDay assigns to a charge the first day, from the date from on, that no other missed
 	// charge of the customer has. A charge keeps the day it has.
-	TakeCatchUpDay(ctx context.Context, customer CustomerID, charge ChargeID, from Date, now time.Time) (Date, error)
+	TakeCatchUpDay(ctx context.Context, customer CustomerID, charge ChargeID, from calendar.Date, now time.Time) (calendar.Date, error)
 }
 
 // NextCatchUp assigns a day to a missed charge, and returns when the charge is made on that day.
-func NextCatchUp(ctx context.Context, tx CatchUpTx, c Charge, now time.Time, at LocalTime, loc *time.Location) (time.Time, error) {
+func NextCatchUp(ctx context.Context, tx CatchUpTx, c Charge, now time.Time, at calendar.LocalTime, loc *time.Location) (time.Time, error) {
 	first := ChargingTime(now, at, loc)
-	from := DateOf(first, loc)
+	from := calendar.DateOf(first, loc)
 	day, err := tx.TakeCatchUpDay(ctx, c.CustomerID, c.ID, from, now)
 	if err != nil || day == from {
 		return first, err

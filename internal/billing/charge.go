@@ -1,6 +1,10 @@
 package billing
 
-import "time"
+import (
+	"time"
+
+	"tranche/internal/money"
+)
 
 // ChargeStatus is the state of a charge. See transitions.go for the allowed transitions.
 type ChargeStatus string
@@ -36,7 +40,7 @@ type Charge struct {
 	CustomerID CustomerID
 	Sequence   int   // 1 is the first payment
 	Amount     int64 // minor units, more than 0
-	Currency   Currency
+	Currency   money.Currency
 	DueAt      time.Time // zero: due on request
 	Status     ChargeStatus
 

@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"tranche/internal/calendar"
 )
 
 // The bounds of Terms.ExpiresAfter. A shorter span would expire while a customer looks for a card;
@@ -19,14 +21,14 @@ func (t Terms) ExpiresAt(made time.Time) time.Time {
 	if hours, ok := inHours(t.ExpiresAfter); ok {
 		return made.Add(time.Duration(hours) * time.Hour)
 	}
-	every, err := ParseInterval(t.ExpiresAfter)
+	every, err := calendar.ParseInterval(t.ExpiresAfter)
 	if err != nil {
 		return time.Time{}
 	}
 	loc := t.Location()
 	local := made.In(loc)
 	from := time.Date(local.Year(), local.Month(), local.Day(), 0, 0, 0, 0, loc)
-	day := every.Date(DateOf(made, loc), 1).At(LocalTime{}, loc)
+	day := every.Date(calendar.DateOf(made, loc), 1).At(calendar.LocalTime{}, loc)
 	return made.Add(day.Sub(from))
 }
 

@@ -1,6 +1,10 @@
 package billing
 
-import "regexp"
+import (
+	"regexp"
+
+	"tranche/internal/money"
+)
 
 var accountShape = regexp.MustCompile(`^acct_\w{1,64}$`)
 
@@ -13,11 +17,11 @@ func (c Connect) IsZero() bool { return c == Connect{} }
 
 // Fee returns the platform's application fee for a charge; 0 for none. A percentage is rounded half
 // up: see Percent.Of.
-func (c Connect) Fee(amount int64, currency Currency) int64 {
+func (c Connect) Fee(amount int64, currency money.Currency) int64 {
 	if c.ApplicationFeePercent == "" {
 		return c.ApplicationFee
 	}
-	share, err := ParsePercent(c.ApplicationFeePercent)
+	share, err := money.ParsePercent(c.ApplicationFeePercent)
 	if err != nil {
 		return 0 // terms were checked
 	}
@@ -25,12 +29,12 @@ func (c Connect) Fee(amount int64, currency Currency) int64 {
 }
 
 // Problem explains why a charge of this amount can't be made with these parameters, or "".
-func (c Connect) Problem(amount int64, currency Currency) string {
+func (c Connect) Problem(amount int64, currency money.Currency) string {
 	switch {
 	case c.Fee(amount, currency) >= amount && c.Fee(amount, currency) > 0:
-		return "is " + FormatAmount(amount, currency) + ", and the application fee takes " + FormatAmount(c.Fee(amount, currency), currency) + " of it"
+		return "is " + money.FormatAmount(amount, currency) + ", and the application fee takes " + money.FormatAmount(c.Fee(amount, currency), currency) + " of it"
 	case c.TransferAmount > amount:
-		return "is " + FormatAmount(amount, currency) + ", and " + FormatAmount(c.TransferAmount, currency) + " of it is to be transferred"
+		return "is " + money.FormatAmount(amount, currency) + ", and " + money.FormatAmount(c.TransferAmount, currency) + " of it is to be transferred"
 	}
 	return ""
 }
@@ -57,7 +61,7 @@ func (d drafter) checkConnectFields(c Connect) {
 		}
 	}
 	if c.ApplicationFeePercent != "" {
-		if _, err := ParsePercent(c.ApplicationFeePercent); err != nil {
+		if _, err := money.ParsePercent(c.ApplicationFeePercent); err != nil {
 			d.bad.add("connect.application_fee_percent", "%s", err)
 		}
 	}

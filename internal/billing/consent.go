@@ -3,6 +3,8 @@ package billing
 import (
 	"context"
 	"time"
+
+	"tranche/internal/money"
 )
 
 // ConsentID identifies the record of a consent: cons_…
@@ -72,11 +74,11 @@ type ListedPlan struct {
 
 // ListedPayment is one payment in the text of a consent.
 type ListedPayment struct {
-	Charge   ChargeID  `json:"charge"`
-	Amount   int64     `json:"amount"` // minor units
-	Currency Currency  `json:"currency"`
-	DueAt    time.Time `json:"due_at,omitzero"` // zero: due on request
-	Now      bool      `json:"now,omitempty"`   // it is owed already, so it is charged at once
+	Charge   ChargeID       `json:"charge"`
+	Amount   int64          `json:"amount"` // minor units
+	Currency money.Currency `json:"currency"`
+	DueAt    time.Time      `json:"due_at,omitzero"` // zero: due on request
+	Now      bool           `json:"now,omitempty"`   // it is owed already, so it is charged at once
 }
 
 // ConsentFilter selects consents. At least one field must be set; zero fields select all.

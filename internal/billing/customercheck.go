@@ -3,6 +3,8 @@ package billing
 import (
 	"strings"
 	"time"
+
+	"tranche/internal/calendar"
 )
 
 // Check checks the customer's fields, by the rules for the customer of a new plan. Errors:
@@ -20,6 +22,6 @@ func (c Customer) Check() error {
 // Seconds are kept.
 func InZone(at time.Time, from, to *time.Location) time.Time {
 	local := at.In(from)
-	whole := DateOf(at, from).At(LocalTime{Hour: local.Hour(), Minute: local.Minute()}, to)
+	whole := calendar.DateOf(at, from).At(calendar.LocalTime{Hour: local.Hour(), Minute: local.Minute()}, to)
 	return whole.Add(time.Duration(local.Second())*time.Second + time.Duration(local.Nanosecond()))
 }

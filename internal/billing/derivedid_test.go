@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
 )
 
 // TestAttemptIDFor is a function of charge, number and initiator, and keeps the charge's time.
@@ -34,11 +35,11 @@ func TestAttemptIDFor(t *testing.T) {
 func TestGoOn_SameID(t *testing.T) {
 	t.Parallel()
 	plan := billing.Plan{ID: "plan_1", Status: billing.PlanActive, Recurrence: billing.Recurrence{
-		Every: billing.Interval{Count: 1, Unit: "month"}, Anchor: billing.DateOf(time.Date(2026, 1, 31, 0, 0, 0, 0, time.UTC), time.UTC), Next: 3, Amount: 500,
+		Every: calendar.Interval{Count: 1, Unit: "month"}, Anchor: calendar.DateOf(time.Date(2026, 1, 31, 0, 0, 0, 0, time.UTC), time.UTC), Next: 3, Amount: 500,
 	}}
 	write := func(now time.Time, charges ...billing.Charge) billing.ChargeID {
 		p := plan
-		c, ok := p.NextCharge(charges, time.UTC, billing.Holidays{}, now)
+		c, ok := p.NextCharge(charges, time.UTC, calendar.Holidays{}, now)
 		require.True(t, ok)
 		return c.ID
 	}

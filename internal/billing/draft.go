@@ -4,16 +4,19 @@ import (
 	"cmp"
 	"fmt"
 	"time"
+
+	"tranche/internal/calendar"
+	"tranche/internal/money"
 )
 
 // Rules are the merchant's settings for all plans.
 type Rules struct {
-	ChargeTime LocalTime // the customer's local time of day at which charges fall due
-	Holidays   Holidays  // for plans with a business day rule
-	Limits     Limits    // of amounts; they replace Stripe's
-	TimeZone   string    // of new customers without a time zone; empty means UTC
-	Locale     string    // of new customers without one; empty means English, or the browser's language
-	Confirm    bool      // whether a mail that lists every payment is sent when a plan begins
+	ChargeTime calendar.LocalTime // the customer's local time of day at which charges fall due
+	Holidays   calendar.Holidays  // for plans with a business day rule
+	Limits     money.Limits       // of amounts; they replace Stripe's
+	TimeZone   string             // of new customers without a time zone; empty means UTC
+	Locale     string             // of new customers without one; empty means English, or the browser's language
+	Confirm    bool               // whether a mail that lists every payment is sent when a plan begins
 	// CheckoutDays is the number of days after which a plan expires if its checkout is not
 	// completed and its terms set no time; 0 means never.
 	CheckoutDays int
@@ -114,8 +117,8 @@ func (d drafter) at(due Due) time.Time {
 }
 
 // interval parses a field that holds an interval.
-func (d drafter) interval(field, s string) Interval {
-	every, err := ParseInterval(s)
+func (d drafter) interval(field, s string) calendar.Interval {
+	every, err := calendar.ParseInterval(s)
 	if err != nil {
 		d.bad.add(field, "%s", err)
 	}
@@ -124,9 +127,9 @@ func (d drafter) interval(field, s string) Interval {
 
 // start returns when the first charge falls due, and the date and time of day that later ones are
 // counted from.
-func (d drafter) start() (first time.Time, anchor Date, at LocalTime) {
+func (d drafter) start() (first time.Time, anchor calendar.Date, at calendar.LocalTime) {
 	if d.Starts == "" {
-		return d.now, DateOf(d.now, d.loc), d.ChargeTime
+		return d.now, calendar.DateOf(d.now, d.loc), d.ChargeTime
 	}
 	due, ok := d.due("starts", d.Starts)
 	switch {
@@ -152,7 +155,7 @@ func (d drafter) single(due Due) Schedule {
 }
 
 // dated returns the instant of a date that was counted from the anchor.
-func (d drafter) dated(day Date, at LocalTime) time.Time {
+func (d drafter) dated(day calendar.Date, at calendar.LocalTime) time.Time {
 	return d.BusinessDay.Shift(day, d.Holidays).At(at, d.loc)
 }
 

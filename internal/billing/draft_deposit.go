@@ -1,5 +1,7 @@
 package billing
 
+import "tranche/internal/money"
+
 // deposit is a first charge that is part of the total, and the balance.
 func (d drafter) deposit() []ChargeDraft {
 	deposit, field := d.depositAmount()
@@ -24,7 +26,7 @@ func (d drafter) depositAmount() (int64, string) {
 		d.bad.add("deposit", "is given together with deposit_percent; leave one of them out")
 		return d.Deposit, "deposit"
 	}
-	share, err := ParsePercent(d.DepositPercent)
+	share, err := money.ParsePercent(d.DepositPercent)
 	if err != nil {
 		d.bad.add("deposit_percent", "%s", err)
 	}

@@ -1,6 +1,11 @@
 package billing
 
-import "strings"
+import (
+	"strings"
+
+	"tranche/internal/calendar"
+	"tranche/internal/money"
+)
 
 // fieldsOf lists the schedule fields that each kind of plan takes.
 var fieldsOf = map[PlanKind]string{
@@ -46,7 +51,7 @@ func (d drafter) checkFields() {
 		})
 	}
 	if !d.Remainder.Known() {
-		d.bad.add("remainder", "is %q; use %q, %q or %q", d.Remainder, RemainderFirst, RemainderLast, RemainderSpread)
+		d.bad.add("remainder", "is %q; use %q, %q or %q", d.Remainder, money.RemainderFirst, money.RemainderLast, money.RemainderSpread)
 	}
 	if why := d.CatchUp.Problem(d.Kind); why != "" {
 		d.bad.add("catch_up", "%s", why)
@@ -55,7 +60,7 @@ func (d drafter) checkFields() {
 		d.checkExpiry()
 	}
 	if !d.BusinessDay.Known() {
-		d.bad.add("business_day", "is %q; use %q, %q or %q", d.BusinessDay, BusinessDayFollowing, BusinessDayPreceding, BusinessDayModifiedFollowing)
+		d.bad.add("business_day", "is %q; use %q, %q or %q", d.BusinessDay, calendar.BusinessDayFollowing, calendar.BusinessDayPreceding, calendar.BusinessDayModifiedFollowing)
 	}
 }
 

@@ -3,6 +3,8 @@ package billing
 import (
 	"fmt"
 	"time"
+
+	"tranche/internal/money"
 )
 
 // installments returns equal parts at an interval, or the charges that were listed.
@@ -39,9 +41,9 @@ func (d drafter) installments() []ChargeDraft {
 // other parts.
 func (d drafter) amounts() []int64 {
 	if d.FirstAmount == 0 {
-		return SplitBy(d.Total, d.Parts, d.Currency, d.Remainder)
+		return money.SplitBy(d.Total, d.Parts, d.Currency, d.Remainder)
 	}
-	return append([]int64{d.FirstAmount}, SplitBy(d.Total-d.FirstAmount, d.Parts-1, d.Currency, d.Remainder)...)
+	return append([]int64{d.FirstAmount}, money.SplitBy(d.Total-d.FirstAmount, d.Parts-1, d.Currency, d.Remainder)...)
 }
 
 // listed returns the charges as the merchant listed them.

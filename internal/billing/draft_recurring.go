@@ -1,5 +1,7 @@
 package billing
 
+import "tranche/internal/calendar"
+
 // recurring returns the first charge and the recurrence after it. Every charge counts as one of the
 // parts, including one with an amount of its own.
 func (d drafter) recurring() Draft {
@@ -36,7 +38,7 @@ func (d drafter) firstOf(r *Recurrence) Draft {
 	case d.Trial != "":
 		d.refuseWith("a trial", "starts")
 		trial := d.interval("trial", d.Trial)
-		r.Anchor, r.At = trial.Date(DateOf(d.now, d.loc), 1), d.ChargeTime
+		r.Anchor, r.At = trial.Date(calendar.DateOf(d.now, d.loc), 1), d.ChargeTime
 	default:
 		first, r.Anchor, r.At = d.start()
 	}
@@ -58,9 +60,9 @@ func (d drafter) firstOf(r *Recurrence) Draft {
 }
 
 // until returns the last date; zero when there is none.
-func (d drafter) until() Date {
+func (d drafter) until() calendar.Date {
 	if d.Until == "" {
-		return Date{}
+		return calendar.Date{}
 	}
 	due, ok := d.due("until", d.Until)
 	if ok && due.OnRequest {

@@ -11,6 +11,8 @@ import (
 	"pgregory.net/rapid"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
+	"tranche/internal/money"
 )
 
 // told formats a draft as one line: "checkout" or "saved", then each charge, then the recurrence.
@@ -26,7 +28,7 @@ func told(d billing.Draft, loc *time.Location) string {
 	}
 	if r := d.Recurrence; !r.IsZero() {
 		fmt.Fprintf(&b, " | then %d every %s", r.Amount, r.Every)
-		for i, c := range r.Upcoming(3, loc, billing.Holidays{}) {
+		for i, c := range r.Upcoming(3, loc, calendar.Holidays{}) {
 			b.WriteString(map[bool]string{true: ": ", false: ", "}[i == 0] + c.DueAt.In(loc).Format("2006-01-02"))
 		}
 		if !r.Endless() {
@@ -149,7 +151,7 @@ func TestFaultsOfEveryKind(t *testing.T) {
 func TestLimitsOfTheSettings(t *testing.T) {
 	t.Parallel()
 	own := rules
-	own.Limits = billing.Limits{"usd": {Minimum: 1000, Maximum: 5000}, "kwd": {Minimum: 1}}
+	own.Limits = money.Limits{"usd": {Minimum: 1000, Maximum: 5000}, "kwd": {Minimum: 1}}
 	deferred := func(currency string, total int64) error {
 		_, err := terms(t, fmt.Sprintf(`{"reference": "o", "kind": "deferred", "currency": %q, "total": %d, "due": "on request", %s}`, currency, total, ada)).Draft(now, own)
 		return err
@@ -170,7 +172,7 @@ func TestDraftsInEveryCurrency(t *testing.T) {
 	t.Parallel()
 	taken, refused := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
-		c := rapid.SampledFrom(billing.Currencies()).Draw(t, "currency")
+		c := rapid.SampledFrom(money.Currencies()).Draw(t, "currency")
 		tm := anyTerms(t, c)
 		draft, err := tm.Draft(now, rules)
 		if _, invalid := errors.AsType[*billing.InvalidError](err); invalid {
@@ -202,12 +204,12 @@ func TestDraftsInEveryCurrency(t *testing.T) {
 }
 
 // anyTerms draws random terms of any kind, most of them valid.
-func anyTerms(t *rapid.T, c billing.Currency) billing.Terms {
+func anyTerms(t *rapid.T, c money.Currency) billing.Terms {
 	tm := billing.Terms{
 		Reference: "o", Currency: c, Kind: rapid.SampledFrom([]billing.PlanKind{
 			billing.KindInstallments, billing.KindDeposit, billing.KindRecurring, billing.KindDeferred,
 		}).Draw(t, "kind"),
-		BusinessDay: rapid.SampledFrom([]billing.BusinessDay{"", "", billing.BusinessDayFollowing, billing.BusinessDayPreceding, billing.BusinessDayModifiedFollowing}).Draw(t, "rule"),
+		BusinessDay: rapid.SampledFrom([]calendar.BusinessDay{"", "", calendar.BusinessDayFollowing, calendar.BusinessDayPreceding, calendar.BusinessDayModifiedFollowing}).Draw(t, "rule"),
 		Customer:    billing.CustomerTerms{Reference: "c", TimeZone: rapid.SampledFrom(zones).Draw(t, "zone")},
 	}
 	amount := func(label string) int64 {
@@ -220,7 +222,7 @@ func anyTerms(t *rapid.T, c billing.Currency) billing.Terms {
 	switch tm.Kind {
 	case billing.KindInstallments:
 		tm.Total, tm.Parts, tm.Every = amount("total"), rapid.IntRange(2, 60).Draw(t, "parts"), every.Draw(t, "every")
-		tm.Remainder = rapid.SampledFrom([]billing.Remainder{"", billing.RemainderFirst, billing.RemainderLast, billing.RemainderSpread}).Draw(t, "remainder")
+		tm.Remainder = rapid.SampledFrom([]money.Remainder{"", money.RemainderFirst, money.RemainderLast, money.RemainderSpread}).Draw(t, "remainder")
 		if rapid.Bool().Draw(t, "first") {
 			tm.FirstAmount = amount("first amount")
 		}
@@ -241,18 +243,18 @@ func TestPercentRoundsHalfUpToWhatCanBeCharged(t *testing.T) {
 	for _, tc := range []struct {
 		percent  string
 		amount   int64
-		currency billing.Currency
+		currency money.Currency
 		want     int64
 	}{
 		{"20", 1002, "usd", 200}, {"25", 1002, "usd", 251}, {"12.5", 100, "usd", 13}, {"0.01", 5000, "usd", 1}, {"0.01", 4999, "usd", 0},
 		{"33.33", 100000, "kwd", 33330}, {"12.5", 1000, "kwd", 130}, {"12.5", 1000, "isk", 100}, {"15", 1000, "isk", 200}, {"100", 9_223_372_036_854_775_807, "jpy", 9_223_372_036_854_775_807},
 	} {
-		p, err := billing.ParsePercent(tc.percent)
+		p, err := money.ParsePercent(tc.percent)
 		require.NoError(t, err)
 		require.Equal(t, tc.want, p.Of(tc.amount, tc.currency), "%s per cent of %d %s", tc.percent, tc.amount, tc.currency)
 	}
 	for _, s := range []string{"", "0", "0.00", "-5", "100.01", "1.234", "5%", ".5", "1e2", "1000", " 5"} {
-		_, err := billing.ParsePercent(s)
+		_, err := money.ParsePercent(s)
 		require.Error(t, err, "%q", s)
 	}
 }

@@ -5,13 +5,15 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"tranche/internal/calendar"
 )
 
 // Due is a due date as the merchant writes it. Exactly one of its fields is set.
 type Due struct {
-	Date      Date      // falls due at the time of day of charges, where the customer is
-	Instant   time.Time // UTC, whole milliseconds
-	OnRequest bool      // when the merchant asks for it
+	Date      calendar.Date // falls due at the time of day of charges, where the customer is
+	Instant   time.Time     // UTC, whole milliseconds
+	OnRequest bool          // when the merchant asks for it
 }
 
 // onRequest is how a merchant writes that a charge is due on request.
@@ -29,18 +31,18 @@ func ParseDue(s string) (Due, error) {
 	if instant, err := time.Parse(time.RFC3339, s); err == nil {
 		return checkDue(Due{Instant: instant.UTC().Truncate(time.Millisecond)}, instant.Year())
 	}
-	if d, err := ParseDate(s); err == nil {
+	if d, err := calendar.ParseDate(s); err == nil {
 		return checkDue(Due{Date: d}, d.Year)
 	}
 	span, direction, day, ok := cutSpan(s)
 	if !ok {
 		return Due{}, fmt.Errorf("is not a valid date; %s", dueExamples)
 	}
-	every, err := ParseInterval(span)
+	every, err := calendar.ParseInterval(span)
 	if err != nil {
 		return Due{}, err
 	}
-	date, err := ParseDate(day)
+	date, err := calendar.ParseDate(day)
 	if err != nil {
 		return Due{}, err
 	}
@@ -68,7 +70,7 @@ func cutSpan(s string) (span string, direction int, day string, ok bool) {
 
 // At returns the instant of the due date: for a date, at the given time of day and place, after the
 // business day rule moved it. An instant is returned as it is, and "on request" is the zero time.
-func (d Due) At(at LocalTime, loc *time.Location, rule BusinessDay, holidays Holidays) time.Time {
+func (d Due) At(at calendar.LocalTime, loc *time.Location, rule calendar.BusinessDay, holidays calendar.Holidays) time.Time {
 	switch {
 	case d.OnRequest:
 		return time.Time{}
@@ -79,10 +81,10 @@ func (d Due) At(at LocalTime, loc *time.Location, rule BusinessDay, holidays Hol
 }
 
 // anchor returns the date and time of day that later charges are counted from.
-func (d Due) anchor(at LocalTime, loc *time.Location) (Date, LocalTime) {
+func (d Due) anchor(at calendar.LocalTime, loc *time.Location) (calendar.Date, calendar.LocalTime) {
 	if d.Instant.IsZero() {
 		return d.Date, at
 	}
 	local := d.Instant.In(loc)
-	return DateOf(d.Instant, loc), LocalTime{Hour: local.Hour(), Minute: local.Minute()}
+	return calendar.DateOf(d.Instant, loc), calendar.LocalTime{Hour: local.Hour(), Minute: local.Minute()}
 }

@@ -3,6 +3,8 @@ package billing
 import (
 	"context"
 	"time"
+
+	"tranche/internal/money"
 )
 
 // DunningStatus is the state of a dunning.
@@ -74,7 +76,7 @@ type PinnedPolicy struct {
 type CardAmount struct {
 	Fingerprint string // of the card; see Attempt.Fingerprint
 	Amount      int64  // minor units of Currency
-	Currency    Currency
+	Currency    money.Currency
 }
 
 // On returns the CardAmount of the charge on a card with this fingerprint.

@@ -1,6 +1,10 @@
 package billing
 
-import "time"
+import (
+	"time"
+
+	"tranche/internal/calendar"
+)
 
 // ExpiresAt returns when the card's last month ends, in the customer's time zone; zero for a card
 // without an expiry date.
@@ -8,7 +12,7 @@ func (c Card) ExpiresAt(loc *time.Location) time.Time {
 	if c.ExpYear == 0 || c.ExpMonth == 0 {
 		return time.Time{}
 	}
-	return Date{Year: c.ExpYear, Month: time.Month(c.ExpMonth), Day: 1}.AddMonths(1).At(LocalTime{}, loc)
+	return calendar.Date{Year: c.ExpYear, Month: time.Month(c.ExpMonth), Day: 1}.AddMonths(1).At(calendar.LocalTime{}, loc)
 }
 
 // ExpiresBefore returns the first of the card's scheduled charges that falls due after the card has

@@ -1,6 +1,10 @@
 package billing
 
-import "time"
+import (
+	"time"
+
+	"tranche/internal/money"
+)
 
 // ForecastRequest asks for the expected course of a plan. Either Plan or Terms is given.
 type ForecastRequest struct {
@@ -26,15 +30,15 @@ const DefaultForecastDecline = "insufficient_funds"
 
 // Forecast is the expected course of a plan, and the consequences of a decline of each charge.
 type Forecast struct {
-	Object    string     `json:"object"` // forecast
-	Proposed  bool       `json:"proposed"`
-	Plan      PlanID     `json:"plan,omitempty"` // empty when it is only proposed
-	Reference string     `json:"reference"`
-	Kind      PlanKind   `json:"kind"`
-	Currency  Currency   `json:"currency"`
-	Total     int64      `json:"total"` // minor units, of the charges up to the horizon
-	TimeZone  string     `json:"timezone"`
-	Status    PlanStatus `json:"status"` // as it is now; of a proposed plan, as it would be made
+	Object    string         `json:"object"` // forecast
+	Proposed  bool           `json:"proposed"`
+	Plan      PlanID         `json:"plan,omitempty"` // empty when it is only proposed
+	Reference string         `json:"reference"`
+	Kind      PlanKind       `json:"kind"`
+	Currency  money.Currency `json:"currency"`
+	Total     int64          `json:"total"` // minor units, of the charges up to the horizon
+	TimeZone  string         `json:"timezone"`
+	Status    PlanStatus     `json:"status"` // as it is now; of a proposed plan, as it would be made
 	// At is the time that the forecast starts from.
 	At time.Time `json:"at"`
 	// Horizon is the time that the forecast ends at; zero when the plan ends before.

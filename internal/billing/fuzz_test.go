@@ -7,6 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
+	"tranche/internal/money"
 )
 
 // FuzzTermsFromMetadata: metadata on a PaymentIntent is refused, or is a plan whose parts add up
@@ -18,7 +20,7 @@ func FuzzTermsFromMetadata(f *testing.F) {
 	f.Add(int64(-1), "", "installments", "-5", "500", "999999 days", "", "Antarctica/Troll")
 	f.Add(int64(100), "jpy", "installments", "9223372036854775807", "2", "week", "", "Asia/Kathmandu")
 	f.Fuzz(func(t *testing.T, amount int64, currency, kind, total, parts, every, balanceDue, zone string) {
-		tm, err := billing.TermsFromMetadata(billing.PaymentIntent{ID: "pi_1", Amount: amount, Currency: billing.Currency(currency), Metadata: map[string]string{
+		tm, err := billing.TermsFromMetadata(billing.PaymentIntent{ID: "pi_1", Amount: amount, Currency: money.Currency(currency), Metadata: map[string]string{
 			billing.MetaKind: kind, billing.MetaTotal: total, billing.MetaParts: parts, billing.MetaEvery: every,
 			billing.MetaBalanceDue: balanceDue, billing.MetaTimeZone: zone,
 		}})
@@ -67,11 +69,11 @@ func FuzzDateAt(f *testing.F) {
 			return // no plan is created from these
 		}
 		loc := billing.LoadLocation(zone)
-		date, at := billing.Date{Year: year, Month: time.Month(month), Day: day}, billing.LocalTime{Hour: hour, Minute: minute}
+		date, at := calendar.Date{Year: year, Month: time.Month(month), Day: day}, calendar.LocalTime{Hour: hour, Minute: minute}
 		instant := date.At(at, loc)
 		require.False(t, date.AddDays(1).At(at, loc).Before(instant))
 		wall := instant.In(loc)
-		if wall.Hour() == hour && wall.Minute() == minute && billing.DateOf(instant, loc) == date {
+		if wall.Hour() == hour && wall.Minute() == minute && calendar.DateOf(instant, loc) == date {
 			return
 		}
 		_, before := instant.Add(-time.Nanosecond).In(loc).Zone()

@@ -3,6 +3,8 @@ package billing
 import (
 	"context"
 	"time"
+
+	"tranche/internal/money"
 )
 
 // IntentStatus is the status of a PaymentIntent or SetupIntent, in Stripe's words.
@@ -31,7 +33,7 @@ type PaymentIntent struct {
 	Status         IntentStatus
 	Amount         int64
 	AmountReceived int64
-	Currency       Currency
+	Currency       money.Currency
 	Customer       string // cus_…; may be empty
 	PaymentMethod  string // pm_…; empty after a decline
 	ReceiptEmail   string

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"tranche/internal/money"
 )
 
 // Snapshot holds the rows that audit entries name, for the messages about them, as the transaction
@@ -59,33 +61,33 @@ type messageData struct {
 }
 
 type toldPlan struct {
-	ID          PlanID     `json:"id"`
-	Reference   string     `json:"reference"`
-	Kind        PlanKind   `json:"kind"`
-	Status      PlanStatus `json:"status"`
-	Currency    Currency   `json:"currency"`
-	Total       int64      `json:"total"`
-	CreatedAt   time.Time  `json:"created_at"`
-	ActivatedAt *time.Time `json:"activated_at"`
-	Reason      *string    `json:"reason"` // why it is paused, canceled or defaulted
-	Account     string     `json:"account,omitempty"`
+	ID          PlanID         `json:"id"`
+	Reference   string         `json:"reference"`
+	Kind        PlanKind       `json:"kind"`
+	Status      PlanStatus     `json:"status"`
+	Currency    money.Currency `json:"currency"`
+	Total       int64          `json:"total"`
+	CreatedAt   time.Time      `json:"created_at"`
+	ActivatedAt *time.Time     `json:"activated_at"`
+	Reason      *string        `json:"reason"` // why it is paused, canceled or defaulted
+	Account     string         `json:"account,omitempty"`
 }
 
 type toldCharge struct {
-	ID            ChargeID     `json:"id"`
-	Sequence      int          `json:"sequence"`
-	Amount        int64        `json:"amount"`
-	Currency      Currency     `json:"currency"`
-	Status        ChargeStatus `json:"status"`
-	DueAt         *time.Time   `json:"due_at"` // null: due on request
-	NextAttemptAt *time.Time   `json:"next_attempt_at"`
-	PaidAt        *time.Time   `json:"paid_at"`
-	AttemptCount  int          `json:"attempt_count"`
-	DeclineCode   *string      `json:"decline_code"`
-	Reason        *string      `json:"reason"`
-	PaymentIntent *string      `json:"payment_intent"`
-	Refunded      int64        `json:"amount_refunded"`
-	Dispute       *string      `json:"dispute_status"`
+	ID            ChargeID       `json:"id"`
+	Sequence      int            `json:"sequence"`
+	Amount        int64          `json:"amount"`
+	Currency      money.Currency `json:"currency"`
+	Status        ChargeStatus   `json:"status"`
+	DueAt         *time.Time     `json:"due_at"` // null: due on request
+	NextAttemptAt *time.Time     `json:"next_attempt_at"`
+	PaidAt        *time.Time     `json:"paid_at"`
+	AttemptCount  int            `json:"attempt_count"`
+	DeclineCode   *string        `json:"decline_code"`
+	Reason        *string        `json:"reason"`
+	PaymentIntent *string        `json:"payment_intent"`
+	Refunded      int64          `json:"amount_refunded"`
+	Dispute       *string        `json:"dispute_status"`
 }
 
 type toldCustomer struct {

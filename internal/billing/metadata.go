@@ -4,6 +4,9 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+
+	"tranche/internal/calendar"
+	"tranche/internal/money"
 )
 
 // Metadata keys. The first block is what a merchant sets on its own PaymentIntent to make a plan
@@ -51,9 +54,9 @@ func AsksForPlan(metadata map[string]string) bool {
 func TermsFromMetadata(pi PaymentIntent) (Terms, error) {
 	m, bad := pi.Metadata, &InvalidError{}
 	t := Terms{
-		Reference: m[MetaReference], Kind: PlanKind(m[MetaKind]), Currency: CurrencyOf(string(pi.Currency)),
+		Reference: m[MetaReference], Kind: PlanKind(m[MetaKind]), Currency: money.CurrencyOf(string(pi.Currency)),
 		Total: metaInt(bad, m, MetaTotal), Every: m[MetaEvery], BalanceDue: m[MetaBalanceDue],
-		Until: m[MetaUntil], Trial: m[MetaTrial], Remainder: Remainder(m[MetaRemainder]), BusinessDay: BusinessDay(m[MetaBusiness]), CatchUp: CatchUpOf(m[MetaCatchUp]),
+		Until: m[MetaUntil], Trial: m[MetaTrial], Remainder: money.Remainder(m[MetaRemainder]), BusinessDay: calendar.BusinessDay(m[MetaBusiness]), CatchUp: CatchUpOf(m[MetaCatchUp]),
 		Policy: m[MetaPolicy], BackupCardsAllowed: metaBool(bad, m, MetaBackup),
 		Customer: CustomerTerms{
 			Reference: m[MetaCustomer], Email: m[MetaEmail], Locale: m[MetaLocale], TimeZone: m[MetaTimeZone],

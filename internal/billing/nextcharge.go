@@ -3,6 +3,8 @@ package billing
 import (
 	"slices"
 	"time"
+
+	"tranche/internal/calendar"
 )
 
 // NextCharge returns the next charge of a recurring plan, to be inserted in the transaction that
@@ -10,7 +12,7 @@ import (
 // It returns false while a charge is still scheduled, and for a plan that is over, or that waits
 // for its first payment or its card. It updates the plan's recurrence and total. After the last
 // charge the recurrence is zero, and the plan ends as others do.
-func (p *Plan) NextCharge(charges []Charge, loc *time.Location, holidays Holidays, now time.Time) (Charge, bool) {
+func (p *Plan) NextCharge(charges []Charge, loc *time.Location, holidays calendar.Holidays, now time.Time) (Charge, bool) {
 	if p.Recurrence.IsZero() || p.Status == PlanAwaitingFirstPayment || p.Status == PlanCanceled || p.Status == PlanCompleted {
 		return Charge{}, false
 	}
@@ -24,7 +26,7 @@ func (p *Plan) NextCharge(charges []Charge, loc *time.Location, holidays Holiday
 // GrowTo returns the charges of a plan's recurrence up to the one with an id, which was paid at
 // Stripe and is lost from the database. It updates the plan as NextCharge does. It returns false,
 // and changes nothing, when the recurrence has no such charge.
-func (p *Plan) GrowTo(id ChargeID, charges []Charge, loc *time.Location, holidays Holidays, now time.Time) ([]Charge, bool) {
+func (p *Plan) GrowTo(id ChargeID, charges []Charge, loc *time.Location, holidays calendar.Holidays, now time.Time) ([]Charge, bool) {
 	if p.Status == PlanAwaitingFirstPayment || p.Status == PlanCanceled {
 		return nil, false
 	}
@@ -44,7 +46,7 @@ func (p *Plan) GrowTo(id ChargeID, charges []Charge, loc *time.Location, holiday
 }
 
 // take creates the next charge of the recurrence.
-func (p *Plan) take(charges []Charge, loc *time.Location, holidays Holidays, now time.Time) (Charge, bool) {
+func (p *Plan) take(charges []Charge, loc *time.Location, holidays calendar.Holidays, now time.Time) (Charge, bool) {
 	next, rest, ok := p.Recurrence.Take(loc, holidays)
 	if !ok {
 		p.Recurrence = Recurrence{}

@@ -7,20 +7,21 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
 )
 
 // TestOneChargeIsAlwaysToCome: the next charge is created when collecting the previous one starts,
 // and not earlier.
 func TestOneChargeIsAlwaysToCome(t *testing.T) {
 	t.Parallel()
-	every, err := billing.ParseInterval("1 month")
+	every, err := calendar.ParseInterval("1 month")
 	require.NoError(t, err)
 	plan := billing.Plan{ID: "plan_1", Status: billing.PlanActive, Currency: "usd", Total: 1900, Recurrence: billing.Recurrence{
-		Every: every, Anchor: billing.Date{Year: 2026, Month: 1, Day: 31}, At: morning, Next: 1, Amount: 1900, Left: 2,
+		Every: every, Anchor: calendar.Date{Year: 2026, Month: 1, Day: 31}, At: morning, Next: 1, Amount: 1900, Left: 2,
 	}}
 	charges := []billing.Charge{{ID: "chg_1", Sequence: 1, Amount: 1900, DueAt: now, Status: billing.ChargeScheduled}}
 	on := func(at time.Time) (billing.Charge, bool) {
-		return plan.NextCharge(charges, time.UTC, billing.Holidays{}, at)
+		return plan.NextCharge(charges, time.UTC, calendar.Holidays{}, at)
 	}
 
 	_, ok := on(now)
@@ -37,7 +38,7 @@ func TestOneChargeIsAlwaysToCome(t *testing.T) {
 	waiting := plan
 	waiting.Status = billing.PlanAwaitingFirstPayment
 	charges[1].Status = billing.ChargeCanceled
-	_, ok = waiting.NextCharge(charges, time.UTC, billing.Holidays{}, now)
+	_, ok = waiting.NextCharge(charges, time.UTC, calendar.Holidays{}, now)
 	require.False(t, ok, "a plan that was not begun")
 
 	late := now.AddDate(0, 6, 0)
@@ -49,8 +50,8 @@ func TestOneChargeIsAlwaysToCome(t *testing.T) {
 	require.True(t, plan.Recurrence.IsZero(), "that was the last one")
 	require.Equal(t, billing.PlanActive, plan.StatusAfter(append(charges, last)))
 
-	paused := billing.Plan{Status: billing.PlanPaused, Recurrence: billing.Recurrence{Every: every, Anchor: billing.Date{Year: 2026, Month: 1, Day: 31}, Next: 1, Amount: 5}}
-	c, ok := paused.NextCharge(nil, time.UTC, billing.Holidays{}, now)
+	paused := billing.Plan{Status: billing.PlanPaused, Recurrence: billing.Recurrence{Every: every, Anchor: calendar.Date{Year: 2026, Month: 1, Day: 31}, Next: 1, Amount: 5}}
+	c, ok := paused.NextCharge(nil, time.UTC, calendar.Holidays{}, now)
 	require.True(t, ok)
 	require.True(t, c.NextAttemptAt.IsZero(), "no attempt is planned while the plan does not collect")
 }

@@ -1,6 +1,10 @@
 package billing
 
-import "time"
+import (
+	"time"
+
+	"tranche/internal/money"
+)
 
 // NoticeKind is the kind of a notice.
 type NoticeKind string
@@ -96,25 +100,25 @@ type Notice struct {
 // NoticeData is the content of a notice, fixed when it is created, so that a late mail still
 // describes the situation that it is about.
 type NoticeData struct {
-	CustomerName  string    `json:"customer_name,omitempty"`
-	Locale        string    `json:"locale,omitempty"`
-	TimeZone      string    `json:"timezone,omitempty"`
-	Reference     string    `json:"reference"`             // the plan's
-	Description   string    `json:"description,omitempty"` // the plan's; see Plan.Description
-	Sequence      int       `json:"sequence"`
-	Of            int       `json:"of"`     // number of charges in the plan
-	Amount        int64     `json:"amount"` // of the charge; in plan_completed, the total paid
-	Currency      Currency  `json:"currency"`
-	DueAt         time.Time `json:"due_at"`
-	PaymentIntent string    `json:"payment_intent,omitempty"`
-	CardBrand     string    `json:"card_brand,omitempty"`
-	CardLast4     string    `json:"card_last4,omitempty"`
-	CardExpiry    string    `json:"card_expiry,omitempty"` // MM/YY, as on the card
-	FailureReason Reason    `json:"failure_reason,omitempty"`
-	NextAttemptAt time.Time `json:"next_attempt_at,omitzero"` // zero: no further automatic attempt
-	PayBy         time.Time `json:"pay_by,omitzero"`          // in final_notice: when the plan is given up; zero: not mentioned
-	FollowingDue  time.Time `json:"following_due,omitzero"`   // of the following charge; zero: none
-	Following     int64     `json:"following,omitempty"`      // its amount
+	CustomerName  string         `json:"customer_name,omitempty"`
+	Locale        string         `json:"locale,omitempty"`
+	TimeZone      string         `json:"timezone,omitempty"`
+	Reference     string         `json:"reference"`             // the plan's
+	Description   string         `json:"description,omitempty"` // the plan's; see Plan.Description
+	Sequence      int            `json:"sequence"`
+	Of            int            `json:"of"`     // number of charges in the plan
+	Amount        int64          `json:"amount"` // of the charge; in plan_completed, the total paid
+	Currency      money.Currency `json:"currency"`
+	DueAt         time.Time      `json:"due_at"`
+	PaymentIntent string         `json:"payment_intent,omitempty"`
+	CardBrand     string         `json:"card_brand,omitempty"`
+	CardLast4     string         `json:"card_last4,omitempty"`
+	CardExpiry    string         `json:"card_expiry,omitempty"` // MM/YY, as on the card
+	FailureReason Reason         `json:"failure_reason,omitempty"`
+	NextAttemptAt time.Time      `json:"next_attempt_at,omitzero"` // zero: no further automatic attempt
+	PayBy         time.Time      `json:"pay_by,omitzero"`          // in final_notice: when the plan is given up; zero: not mentioned
+	FollowingDue  time.Time      `json:"following_due,omitzero"`   // of the following charge; zero: none
+	Following     int64          `json:"following,omitempty"`      // its amount
 
 	// Others are the other failed payments in the mail, if it gathers several.
 	Others []GatheredNotice `json:"others,omitempty"`

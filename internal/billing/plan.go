@@ -1,6 +1,10 @@
 package billing
 
-import "time"
+import (
+	"time"
+
+	"tranche/internal/money"
+)
 
 // PlanKind is the kind of agreement.
 type PlanKind string
@@ -49,7 +53,7 @@ type Plan struct {
 	CardID     CardID // the card that is charged; empty until one is saved
 	Kind       PlanKind
 	Status     PlanStatus
-	Currency   Currency
+	Currency   money.Currency
 	Total      int64 // minor units; always the sum of the charges that were not dropped: see SumOf
 
 	// Terms is the request that created the plan, as canonical JSON: the record of the agreement,

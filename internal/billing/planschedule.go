@@ -3,6 +3,8 @@ package billing
 import (
 	"encoding/json"
 	"time"
+
+	"tranche/internal/calendar"
 )
 
 // ScheduleFor returns how the plan's dates are counted. If the plan was stored without a schedule,
@@ -18,14 +20,14 @@ func (p Plan) ScheduleFor(charges []Charge, rules Rules, loc *time.Location) Sch
 	var terms Terms
 	_ = json.Unmarshal(p.Terms, &terms) // no interval when it fails
 	s := Schedule{At: rules.ChargeTime, BusinessDay: terms.BusinessDay}
-	if every, err := ParseInterval(terms.Every); err == nil {
+	if every, err := calendar.ParseInterval(terms.Every); err == nil {
 		s.Every = every
 	}
 	last := lastDated(charges)
 	if last.ID == "" {
 		return s
 	}
-	s.Anchor, s.Next = DateOf(last.DueAt, loc), 1
+	s.Anchor, s.Next = calendar.DateOf(last.DueAt, loc), 1
 	if !last.Checkout && !last.DueAt.Equal(s.Anchor.At(s.At, loc)) { // equal also where clocks skip the usual time
 		s.At = TimeOfDay(last.DueAt, loc)
 	}
@@ -39,11 +41,11 @@ func (t Terms) anchored(s Schedule, made time.Time, last Charge, rules Rules, lo
 		return s
 	}
 	begin := s
-	begin.Anchor = DateOf(made, loc)
+	begin.Anchor = calendar.DateOf(made, loc)
 	if due, err := ParseDue(t.Starts); err == nil && !due.OnRequest {
 		begin.Anchor, _ = due.anchor(rules.ChargeTime, loc)
 	}
-	n, ok := begin.step(DateOf(last.DueAt, loc), rules.Holidays)
+	n, ok := begin.step(calendar.DateOf(last.DueAt, loc), rules.Holidays)
 	if !ok {
 		return s
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/money"
 )
 
 var update = flag.Bool("update", false, "rewrite the results of the examples in docs/plans.md")
@@ -55,12 +56,12 @@ func comesTo(t *testing.T, tm billing.Terms) string {
 			when = c.DueAt.In(tm.Location()).Format("2006-01-02 15:04")
 		}
 		how := map[bool]string{true: "  in the checkout"}[c.Checkout]
-		fmt.Fprintf(&b, "%s  %s%s\n", when, billing.FormatAmount(c.Amount, tm.Currency), how)
+		fmt.Fprintf(&b, "%s  %s%s\n", when, money.FormatAmount(c.Amount, tm.Currency), how)
 	}
 	r := draft.Recurrence
 	next := r.Upcoming(4, tm.Location(), rules.Holidays)
 	for _, c := range next {
-		fmt.Fprintf(&b, "%s  %s\n", c.DueAt.In(tm.Location()).Format("2006-01-02 15:04"), billing.FormatAmount(c.Amount, tm.Currency))
+		fmt.Fprintf(&b, "%s  %s\n", c.DueAt.In(tm.Location()).Format("2006-01-02 15:04"), money.FormatAmount(c.Amount, tm.Currency))
 	}
 	if len(next) > 0 && !ends(r, len(next)) {
 		fmt.Fprintf(&b, "and so on, every %s\n", r.Every)

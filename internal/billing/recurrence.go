@@ -1,19 +1,23 @@
 package billing
 
-import "time"
+import (
+	"time"
+
+	"tranche/internal/calendar"
+)
 
 // Recurrence defines the future charges of a plan. Their dates are counted from the anchor, so that
 // a plan of the 31st falls on 28 Feb and again on 31 Mar. The zero value means that no more charges
 // follow.
 type Recurrence struct {
-	Every       Interval    `json:"every"`
-	Anchor      Date        `json:"anchor"`                 // the date that intervals are counted from
-	At          LocalTime   `json:"at"`                     // in the customer's time zone
-	Next        int         `json:"next"`                   // how many intervals after the anchor the next charge is
-	Amount      int64       `json:"amount"`                 // minor units, of each charge
-	Left        int         `json:"left,omitempty"`         // how many charges follow; 0 means no such limit
-	Until       Date        `json:"until,omitzero"`         // the last possible date, before a business day rule moves it; zero means no such limit
-	BusinessDay BusinessDay `json:"business_day,omitempty"` // see Terms.BusinessDay
+	Every       calendar.Interval    `json:"every"`
+	Anchor      calendar.Date        `json:"anchor"`                 // the date that intervals are counted from
+	At          calendar.LocalTime   `json:"at"`                     // in the customer's time zone
+	Next        int                  `json:"next"`                   // how many intervals after the anchor the next charge is
+	Amount      int64                `json:"amount"`                 // minor units, of each charge
+	Left        int                  `json:"left,omitempty"`         // how many charges follow; 0 means no such limit
+	Until       calendar.Date        `json:"until,omitzero"`         // the last possible date, before a business day rule moves it; zero means no such limit
+	BusinessDay calendar.BusinessDay `json:"business_day,omitempty"` // see Terms.BusinessDay
 }
 
 // IsZero reports whether no more charges follow.
@@ -25,7 +29,7 @@ func (r Recurrence) Endless() bool { return !r.IsZero() && r.Left == 0 && r.Unti
 // Take returns the next charge and the recurrence after it; false when no charge follows. A charge
 // at a time of day that clocks skip or show twice falls due once: see Date.At. Take ignores the
 // current time: the charge may be long overdue.
-func (r Recurrence) Take(loc *time.Location, holidays Holidays) (ChargeDraft, Recurrence, bool) {
+func (r Recurrence) Take(loc *time.Location, holidays calendar.Holidays) (ChargeDraft, Recurrence, bool) {
 	if r.over() {
 		return ChargeDraft{}, Recurrence{}, false
 	}
@@ -42,7 +46,7 @@ func (r Recurrence) Take(loc *time.Location, holidays Holidays) (ChargeDraft, Re
 }
 
 // Upcoming returns the next n charges, or fewer if the recurrence ends before.
-func (r Recurrence) Upcoming(n int, loc *time.Location, holidays Holidays) []ChargeDraft {
+func (r Recurrence) Upcoming(n int, loc *time.Location, holidays calendar.Holidays) []ChargeDraft {
 	var list []ChargeDraft
 	for len(list) < n {
 		next, rest, ok := r.Take(loc, holidays)
@@ -55,7 +59,7 @@ func (r Recurrence) Upcoming(n int, loc *time.Location, holidays Holidays) []Cha
 }
 
 // date returns the date of the next charge, before a business day rule moves it.
-func (r Recurrence) date() Date { return r.Every.Date(r.Anchor, r.Next) }
+func (r Recurrence) date() calendar.Date { return r.Every.Date(r.Anchor, r.Next) }
 
 func (r Recurrence) over() bool {
 	return r.IsZero() || !r.Until.IsZero() && r.date().After(r.Until)

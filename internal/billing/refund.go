@@ -1,6 +1,10 @@
 package billing
 
-import "time"
+import (
+	"time"
+
+	"tranche/internal/money"
+)
 
 // RefundID identifies a refund in Tranche: rfd_… (Stripe's are re_…). It is also its idempotency
 // key at Stripe; see RefundIDFor.
@@ -27,7 +31,7 @@ type Refund struct {
 	ChargeID       ChargeID
 	PaymentIntent  string // pi_… of the payment
 	Amount         int64  // minor units: the amount left when it was ordered, then the amount refunded
-	Currency       Currency
+	Currency       money.Currency
 	IdempotencyKey string
 	Status         RefundStatus
 	StripeRefund   string // re_…; empty before
@@ -52,7 +56,7 @@ type StripeRefund struct {
 	Status string // pending, succeeded, failed, …, in Stripe's words
 	Amount int64  // minor units
 
-	Currency      Currency
+	Currency      money.Currency
 	PaymentIntent string // pi_…; empty for a charge without one
 	Failure       string // Stripe's failure_reason; empty unless it failed
 	Metadata      map[string]string

@@ -1,28 +1,32 @@
 package billing
 
-import "time"
+import (
+	"time"
+
+	"tranche/internal/calendar"
+)
 
 // Schedule defines how the dates of a plan are counted. Every operation that creates a date for the
 // plan uses it, so that dates keep the agreed anchor day, business day rule and local time of day.
 // The zero value means that the schedule is not known.
 type Schedule struct {
-	Every       Interval    `json:"every,omitzero"`         // zero for a plan without an interval
-	Anchor      Date        `json:"anchor,omitzero"`        // the date that intervals count from
-	At          LocalTime   `json:"at"`                     // in the customer's time zone
-	BusinessDay BusinessDay `json:"business_day,omitempty"` // see Terms.BusinessDay
-	Next        int         `json:"next,omitempty"`         // number of intervals from the anchor to the next new date
+	Every       calendar.Interval    `json:"every,omitzero"`         // zero for a plan without an interval
+	Anchor      calendar.Date        `json:"anchor,omitzero"`        // the date that intervals count from
+	At          calendar.LocalTime   `json:"at"`                     // in the customer's time zone
+	BusinessDay calendar.BusinessDay `json:"business_day,omitempty"` // see Terms.BusinessDay
+	Next        int                  `json:"next,omitempty"`         // number of intervals from the anchor to the next new date
 }
 
 // IsZero reports whether the schedule is not known.
 func (s Schedule) IsZero() bool { return s == Schedule{} }
 
 // Nth returns the n-th instant after the anchor; n = 0 is the anchor itself.
-func (s Schedule) Nth(n int, loc *time.Location, holidays Holidays) time.Time {
+func (s Schedule) Nth(n int, loc *time.Location, holidays calendar.Holidays) time.Time {
 	return s.day(n, holidays).At(s.At, loc)
 }
 
 // day returns the n-th date, after the business day rule moved it.
-func (s Schedule) day(n int, holidays Holidays) Date {
+func (s Schedule) day(n int, holidays calendar.Holidays) calendar.Date {
 	day := s.Anchor
 	if n != 0 {
 		day = s.Every.Date(s.Anchor, n)
@@ -32,7 +36,7 @@ func (s Schedule) day(n int, holidays Holidays) Date {
 
 // Take returns the next n instants after after, and the schedule that continues from there. The
 // schedule must have an interval.
-func (s Schedule) Take(n int, after time.Time, loc *time.Location, holidays Holidays) ([]time.Time, Schedule) {
+func (s Schedule) Take(n int, after time.Time, loc *time.Location, holidays calendar.Holidays) ([]time.Time, Schedule) {
 	var dues []time.Time
 	for len(dues) < n {
 		due := s.Nth(s.Next, loc, holidays)
@@ -47,11 +51,11 @@ func (s Schedule) Take(n int, after time.Time, loc *time.Location, holidays Holi
 // WithInterval returns the schedule with an interval, to continue after a charge that falls due at
 // last. If the interval changes, dates count from that charge: from its date in the schedule,
 // before the business day rule moved it.
-func (s Schedule) WithInterval(every Interval, last time.Time, loc *time.Location, holidays Holidays) Schedule {
+func (s Schedule) WithInterval(every calendar.Interval, last time.Time, loc *time.Location, holidays calendar.Holidays) Schedule {
 	if s.Every == every {
 		return s
 	}
-	day := DateOf(last, loc)
+	day := calendar.DateOf(last, loc)
 	if n, ok := s.step(day, holidays); !ok {
 		s.Anchor = day
 	} else if n != 0 {
@@ -79,7 +83,7 @@ func (s Schedule) shifted(days int) Schedule {
 
 // step returns the number of the schedule's date that is day; false when day is not in the
 // schedule.
-func (s Schedule) step(day Date, holidays Holidays) (int, bool) {
+func (s Schedule) step(day calendar.Date, holidays calendar.Holidays) (int, bool) {
 	if s.Anchor.IsZero() {
 		return 0, false
 	}
@@ -87,7 +91,7 @@ func (s Schedule) step(day Date, holidays Holidays) (int, bool) {
 		return 0, s.day(0, holidays) == day
 	}
 	// A rule moves a date by longestClosure days at most, so the search begins and ends that far away.
-	for n := s.before(day.AddDays(-longestClosure)); !s.Every.Date(s.Anchor, n).After(day.AddDays(longestClosure)); n++ {
+	for n := s.before(day.AddDays(-calendar.LongestClosure)); !s.Every.Date(s.Anchor, n).After(day.AddDays(calendar.LongestClosure)); n++ {
 		if s.day(n, holidays) == day {
 			return n, true
 		}
@@ -96,9 +100,9 @@ func (s Schedule) step(day Date, holidays Holidays) (int, bool) {
 }
 
 // before returns a number of intervals whose date is at or before day, and close to it.
-func (s Schedule) before(day Date) int {
+func (s Schedule) before(day calendar.Date) int {
 	longest := map[string]int{"day": 1, "week": 7, "month": 31, "year": 366}[s.Every.Unit] * s.Every.Count
-	n := DaysBetween(s.Anchor, day)/longest - 1
+	n := calendar.DaysBetween(s.Anchor, day)/longest - 1
 	for !s.Every.Date(s.Anchor, n+1).After(day) {
 		n++
 	}
@@ -107,11 +111,11 @@ func (s Schedule) before(day Date) int {
 
 // InZone returns when a charge falls due once the customer moves to another time zone: at the same
 // local date and time of day there.
-func (s Schedule) InZone(due time.Time, from, to *time.Location, holidays Holidays) time.Time {
+func (s Schedule) InZone(due time.Time, from, to *time.Location, holidays calendar.Holidays) time.Time {
 	if due.IsZero() {
 		return due
 	}
-	if n, ok := s.step(DateOf(due, from), holidays); ok && due.Equal(s.Nth(n, from, holidays)) {
+	if n, ok := s.step(calendar.DateOf(due, from), holidays); ok && due.Equal(s.Nth(n, from, holidays)) {
 		return s.Nth(n, to, holidays)
 	}
 	return InZone(due, from, to)
@@ -119,9 +123,9 @@ func (s Schedule) InZone(due time.Time, from, to *time.Location, holidays Holida
 
 // NextDay returns the instant on the next day that the business day rule allows, at the same time
 // of day. It separates charges that a rule moved to the same day.
-func (s Schedule) NextDay(due time.Time, loc *time.Location, holidays Holidays) time.Time {
-	at, day := TimeOfDay(due, loc), DateOf(due, loc).AddDays(1)
-	for range longestClosure {
+func (s Schedule) NextDay(due time.Time, loc *time.Location, holidays calendar.Holidays) time.Time {
+	at, day := TimeOfDay(due, loc), calendar.DateOf(due, loc).AddDays(1)
+	for range calendar.LongestClosure {
 		if s.BusinessDay == "" || holidays.Open(day) {
 			break
 		}
@@ -131,7 +135,7 @@ func (s Schedule) NextDay(due time.Time, loc *time.Location, holidays Holidays) 
 }
 
 // TimeOfDay returns the local time in loc at an instant.
-func TimeOfDay(at time.Time, loc *time.Location) LocalTime {
+func TimeOfDay(at time.Time, loc *time.Location) calendar.LocalTime {
 	local := at.In(loc)
-	return LocalTime{Hour: local.Hour(), Minute: local.Minute()}
+	return calendar.LocalTime{Hour: local.Hour(), Minute: local.Minute()}
 }

@@ -9,12 +9,13 @@ import (
 	"pgregory.net/rapid"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
 )
 
 // anySchedule draws random terms of installments, and the rules that apply to them.
 func anySchedule(t *rapid.T) (billing.Terms, billing.Rules, time.Time) {
-	day := billing.Date{Year: 2026, Month: time.January, Day: 1}.AddDays(rapid.IntRange(0, 800).Draw(t, "begins"))
-	rule := rapid.SampledFrom([]billing.BusinessDay{"", billing.BusinessDayFollowing, billing.BusinessDayPreceding, billing.BusinessDayModifiedFollowing}).Draw(t, "rule")
+	day := calendar.Date{Year: 2026, Month: time.January, Day: 1}.AddDays(rapid.IntRange(0, 800).Draw(t, "begins"))
+	rule := rapid.SampledFrom([]calendar.BusinessDay{"", calendar.BusinessDayFollowing, calendar.BusinessDayPreceding, calendar.BusinessDayModifiedFollowing}).Draw(t, "rule")
 	every := []string{"1 week", "2 weeks", "1 month", "3 months", "5 months", "40 days"}
 	if rule == "" {
 		every = append(every, "1 day", "3 days")
@@ -25,13 +26,13 @@ func anySchedule(t *rapid.T) (billing.Terms, billing.Rules, time.Time) {
 		Customer: billing.CustomerTerms{Reference: "c", TimeZone: rapid.SampledFrom(zones).Draw(t, "zone")},
 	}
 	terms.Total = int64(terms.Parts) * 1000
-	now := day.At(billing.LocalTime{Hour: 11, Minute: 20}, terms.Location())
+	now := day.At(calendar.LocalTime{Hour: 11, Minute: 20}, terms.Location())
 	if rapid.Bool().Draw(t, "starts later") {
 		terms.Starts = day.AddDays(rapid.IntRange(8, 40).Draw(t, "later")).String()
 	}
 	rules := billing.Rules{
-		ChargeTime: billing.LocalTime{Hour: rapid.IntRange(0, 3).Draw(t, "hour"), Minute: 30},
-		Holidays:   billing.Holidays{Dates: map[billing.Date]bool{day.AddMonths(1): true, day.AddMonths(2).AddDays(1): true, day.AddDays(14): true}},
+		ChargeTime: calendar.LocalTime{Hour: rapid.IntRange(0, 3).Draw(t, "hour"), Minute: 30},
+		Holidays:   calendar.Holidays{Dates: map[calendar.Date]bool{day.AddMonths(1): true, day.AddMonths(2).AddDays(1): true, day.AddDays(14): true}},
 	}
 	return terms, rules, now
 }
@@ -97,7 +98,7 @@ func TestPlan_ShiftDates(t *testing.T) {
 		moved := plan.ShiftDates(charges, billing.Shift{Days: days, Moves: moves, Exact: exact}, rules, loc)
 		require.Len(t, moved, len(charges)-1)
 		for i, c := range charges[1:] {
-			day := billing.DateOf(c.DueAt, loc)
+			day := calendar.DateOf(c.DueAt, loc)
 			require.True(t, terms.BusinessDay == "" || rules.Holidays.Open(day), "%s is closed", day)
 			require.Equal(t, day.At(rules.ChargeTime, loc), c.DueAt, "at the agreed time of day")
 			require.True(t, i == 0 || c.DueAt.After(charges[i].DueAt), "in order")
@@ -106,7 +107,7 @@ func TestPlan_ShiftDates(t *testing.T) {
 		if exact || terms.Starts != "" {
 			return
 		}
-		later := billing.DateOf(now, loc).AddDays(days).At(billing.LocalTime{Hour: 11, Minute: 20}, loc)
+		later := calendar.DateOf(now, loc).AddDays(days).At(calendar.LocalTime{Hour: 11, Minute: 20}, loc)
 		_, want := planOf(t, terms, rules, later)
 		require.Equal(t, dues(want)[1:], dues(charges)[1:])
 	})
@@ -120,7 +121,7 @@ func TestSchedule_InZone(t *testing.T) {
 		plan, charges := planOf(t, terms, rules, now)
 		there := billing.LoadLocation(rapid.SampledFrom(zones).Draw(t, "there"))
 		for _, c := range charges[1:] {
-			day := billing.DateOf(c.DueAt, terms.Location())
+			day := calendar.DateOf(c.DueAt, terms.Location())
 			require.Equal(t, day.At(rules.ChargeTime, there), plan.Schedule.InZone(c.DueAt, terms.Location(), there, rules.Holidays))
 		}
 	})
@@ -131,12 +132,12 @@ func TestSchedule_InZone(t *testing.T) {
 func TestSchedule_WithInterval(t *testing.T) {
 	t.Parallel()
 	terms := billing.Terms{
-		Reference: "o", Kind: billing.KindDeposit, Currency: "usd", Total: 9000, Deposit: 1000, BalanceDue: "2026-05-31", BusinessDay: billing.BusinessDayFollowing,
+		Reference: "o", Kind: billing.KindDeposit, Currency: "usd", Total: 9000, Deposit: 1000, BalanceDue: "2026-05-31", BusinessDay: calendar.BusinessDayFollowing,
 		Customer: billing.CustomerTerms{Reference: "c"},
 	}
-	rules := billing.Rules{ChargeTime: billing.LocalTime{Hour: 9}}
+	rules := billing.Rules{ChargeTime: calendar.LocalTime{Hour: 9}}
 	plan, charges := planOf(t, terms, rules, time.Date(2026, 2, 1, 12, 0, 0, 0, time.UTC))
-	month := billing.Interval{Count: 1, Unit: "month"}
+	month := calendar.Interval{Count: 1, Unit: "month"}
 	s := plan.Schedule.WithInterval(month, charges[1].DueAt, time.UTC, rules.Holidays)
 	first, s := s.Take(1, charges[1].DueAt, time.UTC, rules.Holidays)
 	s = s.WithInterval(month, first[0], time.UTC, rules.Holidays)

@@ -1,6 +1,10 @@
 package billing
 
-import "time"
+import (
+	"time"
+
+	"tranche/internal/calendar"
+)
 
 // Shift moves the dates of a plan by a number of days.
 type Shift struct {
@@ -40,14 +44,14 @@ type shifter struct {
 	was, is  Schedule
 	offset   int // the number in was of the first date of is
 	loc      *time.Location
-	holidays Holidays
+	holidays calendar.Holidays
 }
 
 // first returns the number of the first date that moves.
 func (m shifter) first(charges []Charge, r Recurrence) int {
 	for _, c := range charges {
 		if m.Moves(c) && !c.DueAt.IsZero() {
-			if n, ok := m.was.step(DateOf(c.DueAt, m.loc), m.holidays); ok {
+			if n, ok := m.was.step(calendar.DateOf(c.DueAt, m.loc), m.holidays); ok {
 				return n
 			}
 		}
@@ -80,10 +84,10 @@ func (m shifter) charges(charges []Charge) map[ChargeID]bool {
 // due returns the later date of a charge.
 func (m shifter) due(was time.Time) time.Time {
 	at := TimeOfDay(was, m.loc)
-	n, ok := m.was.step(DateOf(was, m.loc), m.holidays)
+	n, ok := m.was.step(calendar.DateOf(was, m.loc), m.holidays)
 	switch {
 	case !ok:
-		return m.was.BusinessDay.Shift(DateOf(was, m.loc).AddDays(m.Days), m.holidays).At(at, m.loc)
+		return m.was.BusinessDay.Shift(calendar.DateOf(was, m.loc).AddDays(m.Days), m.holidays).At(at, m.loc)
 	case was.Equal(m.was.Nth(n, m.loc, m.holidays)):
 		at = m.was.At // the agreed time, if clocks skipped it
 	}

@@ -7,23 +7,25 @@ import (
 	"strings"
 	"time"
 
+	"tranche/internal/calendar"
+	"tranche/internal/money"
 	"tranche/internal/timezone"
 )
 
 // Terms describe a plan as the merchant requests it, in the format of POST /v1/plans. Amounts are
 // minor units.
 type Terms struct {
-	Reference string   `json:"reference"`
-	Kind      PlanKind `json:"kind"`
-	Currency  Currency `json:"currency"`
-	Total     int64    `json:"total,omitempty"` // optional when Charges lists every amount
+	Reference string         `json:"reference"`
+	Kind      PlanKind       `json:"kind"`
+	Currency  money.Currency `json:"currency"`
+	Total     int64          `json:"total,omitempty"` // optional when Charges lists every amount
 
 	// Installments: a count and an interval, or a list.
-	Parts       int           `json:"parts,omitempty"`        // total number of charges
-	Every       string        `json:"every,omitempty"`        // such as "1 month"
-	FirstAmount int64         `json:"first_amount,omitempty"` // of the first charge, if it differs
-	Charges     []ChargeTerms `json:"charges,omitempty"`
-	Remainder   Remainder     `json:"remainder,omitempty"` // which parts take the odd cents; empty means the first
+	Parts       int             `json:"parts,omitempty"`        // total number of charges
+	Every       string          `json:"every,omitempty"`        // such as "1 month"
+	FirstAmount int64           `json:"first_amount,omitempty"` // of the first charge, if it differs
+	Charges     []ChargeTerms   `json:"charges,omitempty"`
+	Remainder   money.Remainder `json:"remainder,omitempty"` // which parts take the odd cents; empty means the first
 
 	// Deposit, then balance.
 	Deposit        int64  `json:"deposit,omitempty"`
@@ -52,7 +54,7 @@ type Terms struct {
 	Card string `json:"card,omitempty"`
 	// BusinessDay is the rule for dates on a weekend or holiday; empty means that such dates are
 	// kept.
-	BusinessDay BusinessDay `json:"business_day,omitempty"`
+	BusinessDay calendar.BusinessDay `json:"business_day,omitempty"`
 
 	// CatchUp is the rule for periods that an outage missed; empty means one charge a day.
 	CatchUp CatchUp `json:"catch_up,omitempty"`

@@ -9,11 +9,13 @@ import (
 	"pgregory.net/rapid"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
+	"tranche/internal/money"
 )
 
 var (
 	now     = time.Date(2026, 1, 31, 22, 15, 0, 0, time.UTC)
-	morning = billing.LocalTime{Hour: 9}
+	morning = calendar.LocalTime{Hour: 9}
 	rules   = billing.Rules{ChargeTime: morning}
 )
 
@@ -109,7 +111,7 @@ func TestDraftsAddUpAndAscend(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		tm := billing.Terms{
-			Reference: "o", Kind: billing.KindInstallments, Currency: rapid.SampledFrom(everyDecimals).Draw(t, "currency"),
+			Reference: "o", Kind: billing.KindInstallments, Currency: rapid.SampledFrom([]money.Currency{"usd", "jpy", "kwd", "isk"}).Draw(t, "currency"),
 			Total: rapid.Int64Range(1_000_000, 90_000_000).Draw(t, "total") / 100 * 100,
 			Parts: rapid.IntRange(2, 120).Draw(t, "parts"), Every: rapid.SampledFrom([]string{"day", "2 weeks", "1 month"}).Draw(t, "every"),
 			Customer: billing.CustomerTerms{Reference: "c", TimeZone: rapid.SampledFrom(zones).Draw(t, "zone")},

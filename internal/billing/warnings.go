@@ -1,8 +1,10 @@
 package billing
 
+import "tranche/internal/money"
+
 // Warnings lists what a merchant should know before selling a plan in a currency; nil when there is
 // nothing.
-func Warnings(currency Currency) []string {
+func Warnings(currency money.Currency) []string {
 	if currency != "inr" {
 		return nil
 	}

@@ -8,11 +8,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
 	"tranche/internal/dunning"
 )
 
 var (
-	policy = dunning.DefaultPolicy(billing.LocalTime{Hour: 9})
+	policy = dunning.DefaultPolicy(calendar.LocalTime{Hour: 9})
 	now    = time.Date(2026, 3, 27, 23, 30, 0, 0, time.UTC)
 	london = billing.LoadLocation("Europe/London")
 )

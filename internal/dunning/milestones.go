@@ -4,13 +4,14 @@ import (
 	"time"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
 )
 
 // Milestones returns the times of a dunning that began at begin, for a customer in loc: the
 // reminder (zero if the policy has none), the final notice, and the deadline, which is the end of
 // the customer's last day to pay.
 func (p Policy) Milestones(charge billing.ChargeID, begin time.Time, loc *time.Location) (remind, final, deadline time.Time) {
-	last := billing.DateOf(begin, loc).AddDays(p.DeadlineDays)
+	last := calendar.DateOf(begin, loc).AddDays(p.DeadlineDays)
 	at := func(before int) time.Time {
 		t := last.AddDays(-before).At(p.localTime(), loc).Add(p.jitter(charge, 0))
 		return p.afterQuietHours(t, loc, charge)
@@ -25,7 +26,7 @@ func (p Policy) Milestones(charge billing.ChargeID, begin time.Time, loc *time.L
 // because mails name the day. A deadline at another time of day, from an earlier release or another
 // time zone, moves to the end of its day.
 func EndOfDay(at time.Time, loc *time.Location) time.Time {
-	return billing.DateOf(at, loc).End(loc)
+	return calendar.DateOf(at, loc).End(loc)
 }
 
 // GivesUpAt returns when an unpaid charge is given up: the first time after the deadline outside
@@ -39,7 +40,7 @@ func (p Policy) GivesUpAt(charge billing.ChargeID, deadline time.Time, loc *time
 func Postponed(d billing.Dunning, days int, loc *time.Location) billing.Dunning {
 	d.RemindAt = shifted(d.RemindAt, days, loc)
 	d.FinalAt = shifted(d.FinalAt, days, loc)
-	d.DeadlineAt = billing.DateOf(d.DeadlineAt, loc).AddDays(days).End(loc)
+	d.DeadlineAt = calendar.DateOf(d.DeadlineAt, loc).AddDays(days).End(loc)
 	return d
 }
 
@@ -56,7 +57,7 @@ func Released(d billing.Dunning, now time.Time, loc *time.Location) billing.Dunn
 	if d.HeldAt.IsZero() {
 		return d
 	}
-	days := billing.DaysBetween(billing.DateOf(d.HeldAt, loc), billing.DateOf(now, loc))
+	days := calendar.DaysBetween(calendar.DateOf(d.HeldAt, loc), calendar.DateOf(now, loc))
 	d.HeldAt = time.Time{}
 	return Postponed(d, days, loc)
 }
@@ -67,14 +68,14 @@ func shifted(at time.Time, days int, loc *time.Location) time.Time {
 		return at
 	}
 	local := at.In(loc)
-	return billing.DateOf(at, loc).AddDays(days).At(billing.LocalTime{Hour: local.Hour(), Minute: local.Minute()}, loc)
+	return calendar.DateOf(at, loc).AddDays(days).At(calendar.LocalTime{Hour: local.Hour(), Minute: local.Minute()}, loc)
 }
 
 // LateFinal moves the deadline of a dunning whose final notice is sent late, so that the customer
 // has the policy's number of days from the notice.
 func (p Policy) LateFinal(d billing.Dunning, now time.Time, loc *time.Location) billing.Dunning {
-	today := billing.DateOf(now, loc)
-	if !today.After(billing.DateOf(d.FinalAt, loc)) {
+	today := calendar.DateOf(now, loc)
+	if !today.After(calendar.DateOf(d.FinalAt, loc)) {
 		return d
 	}
 	d.DeadlineAt = laterOf(d.DeadlineAt, today.AddDays(p.FinalNoticeDays).End(loc))

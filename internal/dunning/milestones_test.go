@@ -7,12 +7,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
 	"tranche/internal/dunning"
 )
 
 func TestGivesUpAt_OutsideQuietHours(t *testing.T) {
 	t.Parallel()
-	deadline := billing.Date{Year: 2026, Month: time.January, Day: 31}.End(london)
+	deadline := calendar.Date{Year: 2026, Month: time.January, Day: 31}.End(london)
 	for quiet, want := range map[string]string{"21:00-07:00": "2026-02-01 07:00", "": "2026-02-01 00:00", "22:00-23:00": "2026-02-01 00:00"} {
 		p := plain()
 		p.QuietHours = quiet
@@ -22,11 +23,11 @@ func TestGivesUpAt_OutsideQuietHours(t *testing.T) {
 
 func TestPostponed_OverTheChangeOfTheClocks(t *testing.T) {
 	t.Parallel()
-	d := billing.Dunning{FinalAt: now, DeadlineAt: billing.DateOf(now, london).AddDays(1).End(london)}
+	d := billing.Dunning{FinalAt: now, DeadlineAt: calendar.DateOf(now, london).AddDays(1).End(london)}
 	moved := dunning.Postponed(d, 3, london)
 	require.True(t, moved.RemindAt.IsZero())
 	require.Equal(t, "2026-03-30 23:30 BST", moved.FinalAt.In(london).Format("2006-01-02 15:04 MST"))
-	require.Equal(t, billing.Date{Year: 2026, Month: time.March, Day: 31}.End(london), moved.DeadlineAt)
+	require.Equal(t, calendar.Date{Year: 2026, Month: time.March, Day: 31}.End(london), moved.DeadlineAt)
 }
 
 func TestLateFinal_LeavesThePolicysDays(t *testing.T) {

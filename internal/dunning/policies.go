@@ -7,14 +7,14 @@ import (
 	"slices"
 	"strings"
 
-	"tranche/internal/billing"
+	"tranche/internal/calendar"
 )
 
 // Policies holds the policies that plans may name.
 type Policies struct{ byName map[string]Policy }
 
 // DefaultPolicies returns the default policy alone.
-func DefaultPolicies(chargeTime billing.LocalTime) Policies {
+func DefaultPolicies(chargeTime calendar.LocalTime) Policies {
 	return Policies{map[string]Policy{DefaultName: DefaultPolicy(chargeTime)}}
 }
 
@@ -101,7 +101,7 @@ const (
 // check adds every fault of a policy.
 func (p Policy) check(faults *PolicyError) {
 	where := "policy." + p.Name
-	if _, err := billing.ParseLocalTime(p.Time); err != nil {
+	if _, err := calendar.ParseLocalTime(p.Time); err != nil {
 		faults.add(where+".time", "is wrong: %s", err)
 	}
 	if _, _, ok := quietHours(p.QuietHours); p.QuietHours != "" && !ok {
@@ -155,7 +155,7 @@ func (l Ladder) checkTimes(faults *PolicyError, where string) {
 		faults.add(where+".times", "has %d times for %d retries; give one for each, or one for all", n, len(l.Days))
 	}
 	for _, t := range l.Times {
-		if _, err := billing.ParseLocalTime(t); err != nil {
+		if _, err := calendar.ParseLocalTime(t); err != nil {
 			faults.add(where+".times", "has a fault: %s", err)
 		}
 	}

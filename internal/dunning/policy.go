@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"tranche/internal/billing"
+	"tranche/internal/calendar"
 )
 
 // DefaultName is the policy of plans that name none.
@@ -104,7 +104,7 @@ const StripesMaxRetries = 8
 
 // DefaultPolicy returns the built-in policy; docs/recovery-report.md measures it. chargeTime is the
 // local time of day at which charges fall due.
-func DefaultPolicy(chargeTime billing.LocalTime) Policy {
+func DefaultPolicy(chargeTime calendar.LocalTime) Policy {
 	return Policy{
 		Name: DefaultName, Time: clockText(chargeTime), QuietHours: "21:00-07:00", Jitter: 45, MaxAttempts: StripesMaxRetries,
 		DeadlineDays: 30, RemindDays: 7, FinalNoticeDays: 3, AtEnd: EndPause, RetryNewCard: true,
@@ -154,24 +154,24 @@ func ReadPolicy(content []byte) (Policy, error) {
 }
 
 // localTime returns the policy's time of day, which was validated when the policy was read.
-func (p Policy) localTime() billing.LocalTime {
-	t, err := billing.ParseLocalTime(p.Time)
+func (p Policy) localTime() calendar.LocalTime {
+	t, err := calendar.ParseLocalTime(p.Time)
 	if err != nil {
-		return billing.LocalTime{Hour: 9}
+		return calendar.LocalTime{Hour: 9}
 	}
 	return t
 }
 
 // time returns the time of day of the n-th retry, counted from 0.
-func (l Ladder) time(n int, usual billing.LocalTime) billing.LocalTime {
+func (l Ladder) time(n int, usual calendar.LocalTime) calendar.LocalTime {
 	if len(l.Times) == 0 {
 		return usual
 	}
-	t, err := billing.ParseLocalTime(l.Times[min(n, len(l.Times)-1)])
+	t, err := calendar.ParseLocalTime(l.Times[min(n, len(l.Times)-1)])
 	if err != nil {
 		return usual
 	}
 	return t
 }
 
-func clockText(t billing.LocalTime) string { return fmt.Sprintf("%02d:%02d", t.Hour, t.Minute) }
+func clockText(t calendar.LocalTime) string { return fmt.Sprintf("%02d:%02d", t.Hour, t.Minute) }

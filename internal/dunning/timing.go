@@ -8,22 +8,23 @@ import (
 	"time"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
 )
 
 // retryAt returns the time of the n-th retry, counted from 0, after a failure at failed, and not
 // before notBefore.
 func (p Policy) retryAt(l Ladder, n int, charge billing.ChargeID, failed, notBefore time.Time, loc *time.Location) time.Time {
-	date := l.day(billing.DateOf(failed, loc).AddDays(l.Days[n]))
+	date := l.day(calendar.DateOf(failed, loc).AddDays(l.Days[n]))
 	at := p.onDay(l, n, charge, date, loc)
 	for at.Before(notBefore) {
-		date = l.day(later(date.AddDays(1), billing.DateOf(notBefore, loc)))
+		date = l.day(later(date.AddDays(1), calendar.DateOf(notBefore, loc)))
 		at = p.onDay(l, n, charge, date, loc)
 	}
 	return at
 }
 
-func later(a, b billing.Date) billing.Date {
-	if billing.DaysBetween(a, b) > 0 {
+func later(a, b calendar.Date) calendar.Date {
+	if calendar.DaysBetween(a, b) > 0 {
 		return b
 	}
 	return a
@@ -31,14 +32,14 @@ func later(a, b billing.Date) billing.Date {
 
 // onDay returns the schedule's time of day on a date, with the charge's jitter and outside the
 // quiet hours.
-func (p Policy) onDay(l Ladder, n int, charge billing.ChargeID, date billing.Date, loc *time.Location) time.Time {
+func (p Policy) onDay(l Ladder, n int, charge billing.ChargeID, date calendar.Date, loc *time.Location) time.Time {
 	at := date.At(l.time(n, p.localTime()), loc).Add(p.jitter(charge, n+1))
 	return p.afterQuietHours(at, loc, charge)
 }
 
 // day returns the first day at or after date that suits the schedule: a payday within the window,
 // and no weekend if weekends are avoided. A payday on a weekend moves to Monday then.
-func (l Ladder) day(date billing.Date) billing.Date {
+func (l Ladder) day(date calendar.Date) calendar.Date {
 	chosen := date
 	for ahead := range l.PaydayWindow + 1 {
 		if d := date.AddDays(ahead); l.isPayday(d) {
@@ -52,12 +53,12 @@ func (l Ladder) day(date billing.Date) billing.Date {
 	return chosen
 }
 
-func (l Ladder) isPayday(d billing.Date) bool {
+func (l Ladder) isPayday(d calendar.Date) bool {
 	return slices.ContainsFunc(l.Paydays, func(p Payday) bool { return p.falls(d) })
 }
 
 // falls reports whether a day is a payday of this kind.
-func (p Payday) falls(d billing.Date) bool {
+func (p Payday) falls(d calendar.Date) bool {
 	switch p {
 	case PaydayFirst:
 		return d.Day == 1
@@ -72,19 +73,19 @@ func (p Payday) falls(d billing.Date) bool {
 }
 
 // LastWeekday returns the last day of a month from Monday to Friday.
-func LastWeekday(year int, month time.Month) billing.Date {
-	d := billing.Date{Year: year, Month: month, Day: 1}.AddMonths(1).AddDays(-1)
+func LastWeekday(year int, month time.Month) calendar.Date {
+	d := calendar.Date{Year: year, Month: month, Day: 1}.AddMonths(1).AddDays(-1)
 	for isWeekend(d) {
 		d = d.AddDays(-1)
 	}
 	return d
 }
 
-func weekday(d billing.Date) time.Weekday {
+func weekday(d calendar.Date) time.Weekday {
 	return time.Date(d.Year, d.Month, d.Day, 12, 0, 0, 0, time.UTC).Weekday()
 }
 
-func isWeekend(d billing.Date) bool {
+func isWeekend(d calendar.Date) bool {
 	w := weekday(d)
 	return w == time.Saturday || w == time.Sunday
 }
@@ -109,8 +110,8 @@ func (p Policy) afterQuietHours(at time.Time, loc *time.Location, charge billing
 		return at
 	}
 	local := at.In(loc)
-	now := billing.LocalTime{Hour: local.Hour(), Minute: local.Minute()}
-	date := billing.DateOf(at, loc)
+	now := calendar.LocalTime{Hour: local.Hour(), Minute: local.Minute()}
+	date := calendar.DateOf(at, loc)
 	switch {
 	case !quiet(now, from, until):
 		return at
@@ -126,24 +127,24 @@ func (p Policy) Suited(charge billing.ChargeID, at time.Time, loc *time.Location
 }
 
 // quiet reports whether a time of day lies within a span, which may pass midnight.
-func quiet(t, from, until billing.LocalTime) bool {
+func quiet(t, from, until calendar.LocalTime) bool {
 	if before(from, until) {
 		return !before(t, from) && before(t, until)
 	}
 	return !before(t, from) || before(t, until)
 }
 
-func before(a, b billing.LocalTime) bool {
+func before(a, b calendar.LocalTime) bool {
 	return a.Hour < b.Hour || a.Hour == b.Hour && a.Minute < b.Minute
 }
 
 // quietHours reads 21:00-07:00.
-func quietHours(text string) (from, until billing.LocalTime, ok bool) {
+func quietHours(text string) (from, until calendar.LocalTime, ok bool) {
 	a, b, found := strings.Cut(text, "-")
 	if !found {
 		return from, until, false
 	}
-	from, errFrom := billing.ParseLocalTime(strings.TrimSpace(a))
-	until, errUntil := billing.ParseLocalTime(strings.TrimSpace(b))
+	from, errFrom := calendar.ParseLocalTime(strings.TrimSpace(a))
+	until, errUntil := calendar.ParseLocalTime(strings.TrimSpace(b))
 	return from, until, errFrom == nil && errUntil == nil && from != until
 }

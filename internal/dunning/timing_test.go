@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
 	"tranche/internal/dunning"
 )
 
@@ -48,11 +49,11 @@ func TestARetryGoesToAPaydayWithinItsWindow(t *testing.T) {
 		{"no paydays", "2026-03-16", 2, 5, nil, false, "2026-03-18"},
 		{"Saturday", "2026-03-19", 2, 0, nil, true, "2026-03-23"},
 	} {
-		failed, err := billing.ParseDate(tc.failed)
+		failed, err := calendar.ParseDate(tc.failed)
 		require.NoError(t, err)
 		l := dunning.Ladder{Days: []int{tc.days}, Paydays: tc.paydays, PaydayWindow: tc.window, AvoidWeekends: tc.weekends}
-		at := retry(plain(), l, "chg_1", failed.At(billing.LocalTime{Hour: 9}, london), london)
-		require.Equal(t, tc.want, billing.DateOf(at, london).String(), tc.why)
+		at := retry(plain(), l, "chg_1", failed.At(calendar.LocalTime{Hour: 9}, london), london)
+		require.Equal(t, tc.want, calendar.DateOf(at, london).String(), tc.why)
 		require.Equal(t, "09:00", at.In(london).Format("15:04"), tc.why)
 	}
 }
@@ -111,7 +112,7 @@ func TestARetryIsLaterOutsideTheQuietHoursAndOnTheRightDay(t *testing.T) {
 		local := at.In(loc)
 		require.GreaterOrEqual(rt, local.Hour(), 7)
 		require.Less(rt, local.Hour(), 21)
-		days := billing.DaysBetween(billing.DateOf(failed, loc), billing.DateOf(at, loc))
+		days := calendar.DaysBetween(calendar.DateOf(failed, loc), calendar.DateOf(at, loc))
 		require.GreaterOrEqual(rt, days, l.Days[0])
 		require.LessOrEqual(rt, days, l.Days[0]+l.PaydayWindow+3)
 	})
@@ -120,9 +121,9 @@ func TestARetryIsLaterOutsideTheQuietHoursAndOnTheRightDay(t *testing.T) {
 func TestMilestonesLieInOrderAtTheCustomersTime(t *testing.T) {
 	t.Parallel()
 	remind, final, deadline := policy.Milestones("chg_1", now, london)
-	require.Equal(t, "2026-04-19", billing.DateOf(remind, london).String())
-	require.Equal(t, "2026-04-23", billing.DateOf(final, london).String())
-	require.Equal(t, "2026-04-26", billing.DateOf(deadline, london).String())
+	require.Equal(t, "2026-04-19", calendar.DateOf(remind, london).String())
+	require.Equal(t, "2026-04-23", calendar.DateOf(final, london).String())
+	require.Equal(t, "2026-04-26", calendar.DateOf(deadline, london).String())
 	require.Equal(t, 9, final.In(london).Hour())
 	require.Equal(t, "2026-04-26 23:59:59.999 BST", deadline.In(london).Format("2006-01-02 15:04:05.000 MST"))
 	p := policy

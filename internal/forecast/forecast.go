@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
 	"tranche/internal/clock"
 	"tranche/internal/dunning"
 	"tranche/internal/notify"
@@ -119,7 +120,7 @@ func check(req *billing.ForecastRequest) error {
 		add("decline_times", "is %d; use 0 (always) to %d", req.DeclineTimes, dunning.StripesMaxRetries)
 	}
 	if req.Horizon != "" {
-		if _, err := billing.ParseDate(req.Horizon); err != nil {
+		if _, err := calendar.ParseDate(req.Horizon); err != nil {
 			add("horizon", "%q is not a date like 2026-12-20", req.Horizon)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tranche/internal/billing"
+	"tranche/internal/money"
 )
 
 // logbook collects the steps of a world since a start, from the audit entries and the notices that
@@ -149,7 +150,7 @@ func (t *stepBuilder) entry(e billing.AuditEntry) {
 		return
 	case e.Action == wasPaid:
 		step.What, step.Status = billing.ForecastPayment, billing.ChargeSucceeded
-		step.Text = fmt.Sprintf("charge %d of %s is paid in the checkout", c.Sequence, billing.FormatAmount(c.Amount, c.Currency))
+		step.Text = fmt.Sprintf("charge %d of %s is paid in the checkout", c.Sequence, money.FormatAmount(c.Amount, c.Currency))
 	default:
 		step.What = billing.ForecastChange
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
 	"tranche/internal/clock"
 	"tranche/internal/dunning"
 	"tranche/internal/forecast"
@@ -30,7 +31,7 @@ import (
 
 var (
 	start   = time.Date(2026, 1, 15, 10, 0, 0, 0, time.UTC)
-	morning = billing.LocalTime{Hour: 9}
+	morning = calendar.LocalTime{Hour: 9}
 )
 
 const (

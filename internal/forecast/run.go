@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
 )
 
 // run is one forecast in progress.
@@ -106,11 +107,11 @@ func (r *run) payFirst(ctx context.Context, first billing.Charge) error {
 func (r *run) horizon() (time.Time, error) {
 	loc := billing.LoadLocation(r.customer.TimeZone)
 	if r.req.Horizon != "" {
-		date, err := billing.ParseDate(r.req.Horizon)
+		date, err := calendar.ParseDate(r.req.Horizon)
 		if err != nil {
 			return time.Time{}, err
 		}
-		end := date.AddDays(1).At(billing.LocalTime{}, loc).Add(-time.Millisecond)
+		end := date.AddDays(1).At(calendar.LocalTime{}, loc).Add(-time.Millisecond)
 		if end.Before(r.began) {
 			return end, invalid("horizon", fmt.Sprintf("%s is past; use today or later", r.req.Horizon))
 		}

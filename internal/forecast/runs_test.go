@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
 )
 
 func TestForecast_MatchesTheRealRun(t *testing.T) {
@@ -32,7 +33,7 @@ func TestForecast_MatchesTheRealRun(t *testing.T) {
 			t.Kind, t.Parts, t.Every, t.Due = billing.KindDeferred, 0, "", "2 weeks before 2026-04-30"
 		},
 		"the first part later, off weekends": func(t *billing.Terms) {
-			t.Parts, t.Starts, t.BusinessDay = 3, "2026-01-31", billing.BusinessDayFollowing
+			t.Parts, t.Starts, t.BusinessDay = 3, "2026-01-31", calendar.BusinessDayFollowing
 		},
 		"without an address": func(t *billing.Terms) { t.Customer.Email, t.Parts = "", 2 },
 	} {

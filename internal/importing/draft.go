@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
 )
 
 // drafted is the part of a plan that is not paid yet.
@@ -162,7 +163,7 @@ func inLineWords(fields []billing.FieldError, l Line) []billing.FieldError {
 // known and the plan is not recurring.
 func (o Options) goOn(l Line, t billing.Terms, out drafted) (drafted, []billing.FieldError) {
 	if l.Anchor != "" && !out.recurrence.IsZero() {
-		anchor, err := billing.ParseDate(l.Anchor)
+		anchor, err := calendar.ParseDate(l.Anchor)
 		if err != nil {
 			return out, []billing.FieldError{fault("anchor", "%s", err)}
 		}
@@ -188,7 +189,7 @@ func (o Options) goOn(l Line, t billing.Terms, out drafted) (drafted, []billing.
 const maxCharges = 500
 
 // stepsTo returns how many intervals a date is after the anchor.
-func stepsTo(every billing.Interval, anchor, day billing.Date) (int, bool) {
+func stepsTo(every calendar.Interval, anchor, day calendar.Date) (int, bool) {
 	const most = 40_000 // a century of days
 	for n := range most {
 		d := every.Date(anchor, n)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tranche/internal/billing"
+	"tranche/internal/money"
 )
 
 // batchSize is how many lines are written in one transaction.
@@ -48,12 +49,12 @@ type Fault struct {
 // Summary counts lines, charges and amounts. Of plans that continue until they are canceled, only
 // the next charge counts as left.
 type Summary struct {
-	Lines   int64                       `json:"lines"`
-	New     int64                       `json:"new"`     // imported, or to be imported
-	Present int64                       `json:"present"` // there already, with the same terms
-	Bad     int64                       `json:"bad"`
-	Charges int64                       `json:"charges"`
-	Totals  map[billing.Currency]Totals `json:"totals"` // of the new ones
+	Lines   int64                     `json:"lines"`
+	New     int64                     `json:"new"`     // imported, or to be imported
+	Present int64                     `json:"present"` // there already, with the same terms
+	Bad     int64                     `json:"bad"`
+	Charges int64                     `json:"charges"`
+	Totals  map[money.Currency]Totals `json:"totals"` // of the new ones
 }
 
 // Totals are amounts in minor units.
@@ -103,7 +104,7 @@ type numbered struct {
 
 // walk goes through the file in batches.
 func (im *Importer) walk(ctx context.Context, lines *Reader, do func(context.Context, []numbered) (Summary, error)) (Summary, error) {
-	sum := Summary{Totals: map[billing.Currency]Totals{}}
+	sum := Summary{Totals: map[money.Currency]Totals{}}
 	seen := newSeen()
 	for more := true; more; {
 		var batch []numbered

@@ -15,7 +15,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
 	"tranche/internal/importing"
+	"tranche/internal/money"
 	"tranche/internal/store/storetest"
 )
 
@@ -23,7 +25,7 @@ var now = time.Date(2026, 2, 1, 12, 0, 0, 0, time.UTC)
 
 func options(faults *[]string) importing.Options {
 	return importing.Options{
-		Now: func() time.Time { return now }, Rules: billing.Rules{ChargeTime: billing.LocalTime{Hour: 9}}, Policies: []string{"default", "gentle"},
+		Now: func() time.Time { return now }, Rules: billing.Rules{ChargeTime: calendar.LocalTime{Hour: 9}}, Policies: []string{"default", "gentle"},
 		Fault: func(f importing.Fault) error {
 			*faults = append(*faults, fmt.Sprintf("%d %s: %s", f.Line, f.Field, f.Message))
 			return nil
@@ -68,7 +70,7 @@ func TestTheExamplesAreImported(t *testing.T) {
 		checked, done := run(t, s, options(&faults), example(t, "csv"))
 		require.Empty(t, faults)
 		require.Equal(t, checked, done)
-		require.Equal(t, importing.Summary{Lines: 3, New: 3, Charges: 6, Totals: map[billing.Currency]importing.Totals{
+		require.Equal(t, importing.Summary{Lines: 3, New: 3, Charges: 6, Totals: map[money.Currency]importing.Totals{
 			"usd": {Plans: 1, Paid: 33334, Left: 66666}, "eur": {Plans: 2, Paid: 50000, Left: 201500},
 		}}, done)
 
@@ -89,7 +91,7 @@ func TestTheExamplesAreImported(t *testing.T) {
 
 		club := details(t, s, "club-7").Plan
 		require.Equal(t, "2026-01-31", club.Recurrence.Anchor.String())
-		require.Equal(t, "2026-03-31", club.Recurrence.Upcoming(1, time.UTC, billing.Holidays{})[0].DueAt.Format(time.DateOnly), "it comes back to the 31st")
+		require.Equal(t, "2026-03-31", club.Recurrence.Upcoming(1, time.UTC, calendar.Holidays{})[0].DueAt.Format(time.DateOnly), "it comes back to the 31st")
 		villa := details(t, s, "villa-9")
 		require.Equal(t, billing.KindDeposit, villa.Plan.Kind)
 		require.True(t, villa.Charges[1].NextAttemptAt.IsZero(), "it is due on request")

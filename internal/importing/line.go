@@ -6,14 +6,16 @@ import (
 	"time"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
 	"tranche/internal/export"
+	"tranche/internal/money"
 )
 
 // Line is one plan, in the words of docs/import.md. Amounts are minor units.
 type Line struct {
 	Reference string           `json:"reference"`
 	Kind      billing.PlanKind `json:"kind"`
-	Currency  billing.Currency `json:"currency"`
+	Currency  money.Currency   `json:"currency"`
 
 	Paid   int64  `json:"paid,omitempty"`    // paid before the import, elsewhere
 	PaidAt string `json:"paid_at,omitempty"` // when the last of it was paid; empty means now
@@ -32,7 +34,7 @@ type Line struct {
 	CardLast4 string `json:"card_last4,omitempty"`
 	CardExp   string `json:"card_exp,omitempty"` // MM/YYYY
 
-	BusinessDay        billing.BusinessDay   `json:"business_day,omitempty"`
+	BusinessDay        calendar.BusinessDay  `json:"business_day,omitempty"`
 	CatchUp            billing.CatchUp       `json:"catch_up,omitempty"`
 	Policy             string                `json:"policy,omitempty"`
 	BackupCardsAllowed bool                  `json:"backup_cards_allowed,omitempty"`
@@ -59,7 +61,7 @@ func amountField(of func(*Line) *int64) field {
 var csvFields = map[string]field{
 	"reference":   textField(func(l *Line) *string { return &l.Reference }),
 	"kind":        func(l *Line, cell string) error { l.Kind = billing.PlanKind(cell); return nil },
-	"currency":    func(l *Line, cell string) error { l.Currency = billing.CurrencyOf(strings.TrimSpace(cell)); return nil },
+	"currency":    func(l *Line, cell string) error { l.Currency = money.CurrencyOf(strings.TrimSpace(cell)); return nil },
 	"paid":        amountField(func(l *Line) *int64 { return &l.Paid }),
 	"paid_at":     textField(func(l *Line) *string { return &l.PaidAt }),
 	"charges":     chargesField,
@@ -77,7 +79,7 @@ var csvFields = map[string]field{
 	"account":     textField(func(l *Line) *string { return &l.Account }),
 	"description": textField(func(l *Line) *string { return &l.Description }),
 	"business_day": func(l *Line, cell string) error {
-		l.BusinessDay = billing.BusinessDay(cell)
+		l.BusinessDay = calendar.BusinessDay(cell)
 		return nil
 	},
 	"catch_up": func(l *Line, cell string) error {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tranche/internal/billing"
+	"tranche/internal/money"
 )
 
 // prepared are the rows of a batch.
@@ -69,7 +70,7 @@ func (im *Importer) addDrafted(k known, references []string) {
 
 // prepare builds the rows of a batch, and records the faults of its lines.
 func (im *Importer) prepare(ctx context.Context, r billing.ImportReader, batch []numbered) (prepared, error) {
-	out := prepared{sum: Summary{Lines: int64(len(batch)), Totals: map[billing.Currency]Totals{}}}
+	out := prepared{sum: Summary{Lines: int64(len(batch)), Totals: map[money.Currency]Totals{}}}
 	k, err := im.known(ctx, r, batch)
 	if err != nil {
 		return out, err
@@ -229,7 +230,7 @@ func (p *prepared) plan(l Line, customer *billing.Customer, card billing.Card, l
 	p.count(plan, l.Paid, int64(len(charges)))
 	p.audit = append(p.audit, billing.AuditEntry{
 		At: now, Action: "plan.imported", PlanID: plan.ID, CustomerID: customer.ID,
-		Message: fmt.Sprintf("plan %s is imported: %s, %s paid before", plan.Reference, plan.Kind, billing.FormatAmount(l.Paid, plan.Currency)),
+		Message: fmt.Sprintf("plan %s is imported: %s, %s paid before", plan.Reference, plan.Kind, money.FormatAmount(l.Paid, plan.Currency)),
 		Next:    next(left.charges[0], plan.Currency),
 	})
 }
@@ -241,8 +242,8 @@ func (p *prepared) confirm(customer billing.Customer, card billing.Card) {
 	p.notices = append(p.notices, billing.Confirmation(plan, customer, p.Charges[first:], card))
 }
 
-func next(c billing.ChargeDraft, currency billing.Currency) string {
-	amount := billing.FormatAmount(c.Amount, currency)
+func next(c billing.ChargeDraft, currency money.Currency) string {
+	amount := money.FormatAmount(c.Amount, currency)
 	if c.DueAt.IsZero() {
 		return amount + " is charged on request"
 	}

@@ -10,14 +10,14 @@ import (
 	"golang.org/x/text/message"
 	"golang.org/x/text/number"
 
-	"tranche/internal/billing"
+	"tranche/internal/money"
 )
 
 // Amount writes an amount of minor units with the currency's symbol and the locale's separators:
 // 33300 gbp is "£333.00" in en-GB, "333,00 £" in de-DE, and 33300 jpy is "￥33,300" in ja-JP. Blanks
 // in it are no-break spaces. The decimals are Stripe's, not those of the locale data, which rounds
 // some currencies to whole units.
-func (l *Locale) Amount(minor int64, c billing.Currency) string {
+func (l *Locale) Amount(minor int64, c money.Currency) string {
 	decimals := c.Decimals()
 	// Stripe's greatest amount has 12 digits, which a float64 holds exactly enough for 3 decimals.
 	value := math.Abs(float64(minor) / math.Pow10(decimals))
@@ -34,7 +34,7 @@ func (l *Locale) Amount(minor int64, c billing.Currency) string {
 
 // symbolOf is the currency's symbol, or its code where the symbol is in letters that do not go with
 // the text around it.
-func symbolOf(p *message.Printer, c billing.Currency) string {
+func symbolOf(p *message.Printer, c money.Currency) string {
 	code := strings.ToUpper(string(c))
 	unit, err := currency.ParseISO(code)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/money"
 )
 
 func TestATagFindsItsLanguageAndKeepsItsRegion(t *testing.T) {
@@ -46,7 +47,7 @@ func TestAmount(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		amount   int64
-		currency billing.Currency
+		currency money.Currency
 		locale   string
 		want     string
 	}{

@@ -5,7 +5,9 @@ import (
 	"time"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
 	"tranche/internal/locale"
+	"tranche/internal/money"
 )
 
 // SampleSeveral names the sample of a payment_failed notice whose mail covers several payments.
@@ -21,7 +23,7 @@ func Sample(kind billing.NoticeKind, tag string, now time.Time) billing.Notice {
 		return sampleSeveral(tag, now)
 	}
 	at := sampleFor(tag)
-	due := billing.DateOf(now, time.UTC).AddDays(3).At(billing.LocalTime{Hour: 9}, time.UTC)
+	due := calendar.DateOf(now, time.UTC).AddDays(3).At(calendar.LocalTime{Hour: 9}, time.UTC)
 	n := billing.Notice{
 		ID: "ntc_sample", Kind: kind, PlanID: "plan_sample", ChargeID: "chg_sample", CustomerID: "cust_sample", Step: string(kind),
 		Channel: billing.ChannelEmail, To: "ada@example.com", MessageID: "ntc_sample@tranche.invalid", CreatedAt: now,
@@ -113,7 +115,7 @@ func sampleSeveral(tag string, now time.Time) billing.Notice {
 
 type sampleData struct {
 	name, zone string
-	currency   billing.Currency
+	currency   money.Currency
 	amount     int64
 }
 

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
 )
 
 // started confirms a plan that has started.
@@ -40,7 +41,7 @@ func (v *View) schedule(r billing.Recurrence) {
 	case r.Left > 0:
 		v.detail("more", v.locale.Plural("page.listed_times", r.Left, words))
 	case !r.Until.IsZero():
-		words["date"] = v.locale.Date(r.Until.At(billing.LocalTime{Hour: 12}, time.UTC), "UTC")
+		words["date"] = v.locale.Date(r.Until.At(calendar.LocalTime{Hour: 12}, time.UTC), "UTC")
 		v.detail("more", v.locale.Text("page.listed_until", words))
 	default:
 		v.detail("more", v.locale.Text("page.listed_endless", words))

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
+	"tranche/internal/money"
 )
 
 // Result is a plan after an operation, and the text of its audit entry.
@@ -101,7 +103,7 @@ func (c *change) tried(ctx context.Context, ch billing.Charge) (string, error) {
 		return "", nil
 	}
 	return fmt.Sprintf("charge %d was tried already, and its payment at Stripe is for %s: collect it, skip it or write it off first",
-		ch.Sequence, billing.FormatAmount(ch.Amount, ch.Currency)), nil
+		ch.Sequence, money.FormatAmount(ch.Amount, ch.Currency)), nil
 }
 
 // madeAgain returns what follows when the amount of a charge changes that has a PaymentIntent for
@@ -291,7 +293,7 @@ func (c *change) end(ctx context.Context, ch billing.Charge, why string) error {
 }
 
 // money formats an amount in the plan's currency.
-func (c *change) money(amount int64) string { return billing.FormatAmount(amount, c.plan.Currency) }
+func (c *change) money(amount int64) string { return money.FormatAmount(amount, c.plan.Currency) }
 
 // local formats a time in the customer's time zone.
 func (c *change) local(at time.Time) string {
@@ -342,7 +344,7 @@ func (c *change) checkDue(field string, due time.Time) error {
 }
 
 // timeOfDay returns the local time of day of at, or the usual charge time if at is zero.
-func (c *change) timeOfDay(at time.Time) billing.LocalTime {
+func (c *change) timeOfDay(at time.Time) calendar.LocalTime {
 	if at.IsZero() {
 		return c.rules.ChargeTime
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
 )
 
 // CustomerChange is a change of a customer; nil fields stay as they are.
@@ -184,7 +185,7 @@ func movePlan(ctx context.Context, tx billing.Tx, rules billing.Rules, id billin
 // zoneMove moves the charges of one plan to another time zone.
 type zoneMove struct {
 	schedule billing.Schedule
-	holidays billing.Holidays
+	holidays calendar.Holidays
 	from, to *time.Location
 	now      time.Time
 }

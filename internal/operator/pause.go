@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
 )
 
 // Pause stops a plan from charging anything until Resume. If a call to Stripe is already in flight,
@@ -57,7 +58,7 @@ func (c *change) resume(ctx context.Context, how Resumption, missed Missed) (bil
 	}
 	days := 0
 	if how == Shift {
-		days = billing.DaysBetween(billing.DateOf(c.plan.PausedAt, c.loc), billing.DateOf(c.now, c.loc))
+		days = calendar.DaysBetween(calendar.DateOf(c.plan.PausedAt, c.loc), calendar.DateOf(c.now, c.loc))
 	}
 	if days > 0 {
 		if err := c.shiftByPause(ctx, days); err != nil {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
+	"tranche/internal/money"
 )
 
 // SetRemaining re-splits the unpaid charges evenly so that they add up to total, in minor units.
@@ -22,7 +24,7 @@ func SetRemaining(ctx context.Context, s Store, id billing.PlanID, total int64, 
 			return billing.AuditEntry{}, err
 		}
 		was := billing.SumOf(open)
-		for i, amount := range billing.Split(total, len(open), c.plan.Currency) {
+		for i, amount := range money.Split(total, len(open), c.plan.Currency) {
 			if err := c.checkAmount("total", amount); err != nil {
 				return billing.AuditEntry{}, err
 			}
@@ -170,7 +172,7 @@ func (c *change) scheduleEvery(every string, last billing.Charge) (billing.Sched
 	}
 	if every != "" {
 		var err error
-		if interval, err = billing.ParseInterval(every); err != nil {
+		if interval, err = calendar.ParseInterval(every); err != nil {
 			return s, invalid("every", "%s", err)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"tranche/internal/billing"
+	"tranche/internal/money"
 	"tranche/internal/operator"
 	"tranche/internal/store/storetest"
 )
@@ -51,7 +52,7 @@ func TestRandomChangesKeepTheRules(t *testing.T) {
 
 // begin stores a random plan whose first charge is paid.
 func begin(t *rapid.T, store billing.Store) *life {
-	currency := rapid.SampledFrom([]billing.Currency{"usd", "eur", "jpy", "kwd", "isk", "huf"}).Draw(t, "currency")
+	currency := rapid.SampledFrom([]money.Currency{"usd", "eur", "jpy", "kwd", "isk", "huf"}).Draw(t, "currency")
 	parts := rapid.IntRange(1, 6).Draw(t, "parts")
 	customer := billing.Customer{ID: billing.NewCustomerID(now), CreatedAt: now, UpdatedAt: now, Version: 1}
 	customer.Reference = string(customer.ID)

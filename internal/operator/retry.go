@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tranche/internal/billing"
+	"tranche/internal/money"
 )
 
 // CheckRetry returns the error that Retry would return now, and changes nothing. Errors:
@@ -71,7 +72,7 @@ func makeDue(ctx context.Context, tx billing.Tx, plan billing.Plan, c *billing.C
 	}
 	return tx.InsertAudit(ctx, billing.AuditEntry{
 		At: now, Action: "charge.retry_requested", PlanID: plan.ID, ChargeID: c.ID, CustomerID: c.CustomerID,
-		Message: fmt.Sprintf("charge %d of %s, which was %s, is to be tried again by hand", c.Sequence, billing.FormatAmount(c.Amount, c.Currency), was),
+		Message: fmt.Sprintf("charge %d of %s, which was %s, is to be tried again by hand", c.Sequence, money.FormatAmount(c.Amount, c.Currency), was),
 		Next:    "tried at once",
 	})
 }

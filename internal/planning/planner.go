@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tranche/internal/billing"
+	"tranche/internal/money"
 )
 
 // Planner creates plans. It is safe for concurrent use.
@@ -492,14 +493,14 @@ func saveCustomer(c billing.Customer) func(context.Context, billing.Tx, billing.
 }
 
 func createdEntry(plan billing.Plan, charges []billing.Charge, now time.Time) billing.AuditEntry {
-	first := billing.FormatAmount(charges[0].Amount, plan.Currency)
+	first := money.FormatAmount(charges[0].Amount, plan.Currency)
 	e := billing.AuditEntry{
 		At: now, Action: "plan.created", PlanID: plan.ID, CustomerID: plan.CustomerID,
-		Message: fmt.Sprintf("plan %s: %s of %s in %d charges", plan.Reference, plan.Kind, billing.FormatAmount(plan.Total, plan.Currency), len(charges)),
+		Message: fmt.Sprintf("plan %s: %s of %s in %d charges", plan.Reference, plan.Kind, money.FormatAmount(plan.Total, plan.Currency), len(charges)),
 		Next:    fmt.Sprintf("the customer pays the first %s in the checkout", first),
 	}
 	if r := plan.Recurrence; !r.IsZero() {
-		e.Message = fmt.Sprintf("plan %s: %s of %s, then %s every %s", plan.Reference, plan.Kind, first, billing.FormatAmount(r.Amount, plan.Currency), r.Every)
+		e.Message = fmt.Sprintf("plan %s: %s of %s, then %s every %s", plan.Reference, plan.Kind, first, money.FormatAmount(r.Amount, plan.Currency), r.Every)
 	}
 	switch {
 	case charges[0].Checkout:

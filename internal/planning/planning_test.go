@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
 	"tranche/internal/planning"
 	"tranche/internal/store/storetest"
 	"tranche/internal/stripegw"
@@ -40,7 +41,7 @@ func eachEngine(t *testing.T, test func(d *desk)) {
 		require.NoError(t, err)
 		g := &tap{Gateway: gateway}
 		test(&desk{
-			Planner: planning.New(s, g, func() time.Time { return now }, billing.Rules{ChargeTime: billing.LocalTime{Hour: 9}}), t: t, store: s, sim: sim, gateway: g,
+			Planner: planning.New(s, g, func() time.Time { return now }, billing.Rules{ChargeTime: calendar.LocalTime{Hour: 9}}), t: t, store: s, sim: sim, gateway: g,
 		})
 	})
 }
@@ -249,7 +250,7 @@ func TestAdoptingTheSamePaymentIntentTwiceMakesOnePlan(t *testing.T) {
 func TestCreate_CustomerDefaults(t *testing.T) {
 	eachEngine(t, func(d *desk) {
 		german := planning.New(d.store, d.gateway, func() time.Time { return now }, billing.Rules{
-			ChargeTime: billing.LocalTime{Hour: 9}, TimeZone: "Europe/Berlin", Locale: "de-DE",
+			ChargeTime: calendar.LocalTime{Hour: 9}, TimeZone: "Europe/Berlin", Locale: "de-DE",
 		})
 		create := func(p *planning.Planner, reference, customer, zone string) billing.Details {
 			terms := terms(reference)

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
 	"tranche/internal/operator"
 	"tranche/internal/planning"
 )
@@ -33,7 +34,7 @@ func TestCreate_CustomerChangedMeanwhile(t *testing.T) {
 		first, err := d.Create(d.t.Context(), terms("order-1"), "")
 		require.NoError(d.t, err)
 		name := "Ada Lovelace"
-		rules := billing.Rules{ChargeTime: billing.LocalTime{Hour: 9}}
+		rules := billing.Rules{ChargeTime: calendar.LocalTime{Hour: 9}}
 		store := meanwhile{Store: d.store, once: new(sync.Once), act: func() {
 			_, err := operator.UpdateCustomer(d.t.Context(), d.store, first.Customer.ID, operator.CustomerChange{Name: &name}, now)
 			require.NoError(d.t, err)

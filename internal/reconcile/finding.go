@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"tranche/internal/billing"
+	"tranche/internal/money"
 )
 
 // Kind is the kind of difference that a finding is. The names are part of the command's JSON.
@@ -80,7 +81,7 @@ func newFinding(kind Kind, c *billing.Charge, p *billing.RecordedPayment, advice
 	f := Finding{Kind: kind, Outcome: Left, Advice: advice, Here: "no charge", There: "no PaymentIntent"}
 	if c != nil {
 		f.Charge, f.Plan, f.PaymentIntent = c.ID, c.PlanID, c.PaymentIntent
-		f.Here = fmt.Sprintf("%s, %s", c.Status, billing.FormatAmount(c.Amount, c.Currency))
+		f.Here = fmt.Sprintf("%s, %s", c.Status, money.FormatAmount(c.Amount, c.Currency))
 	}
 	if p != nil {
 		f.PaymentIntent, f.livemode, f.refunded = p.ID, p.Livemode, p.AmountRefunded
@@ -96,12 +97,12 @@ func (f Finding) repairedBy(event string) Finding {
 }
 
 func describe(p *billing.RecordedPayment) string {
-	text := fmt.Sprintf("%s, %s", p.Status, billing.FormatAmount(p.Amount, p.Currency))
+	text := fmt.Sprintf("%s, %s", p.Status, money.FormatAmount(p.Amount, p.Currency))
 	if p.Status == billing.IntentSucceeded && p.AmountReceived != 0 && p.AmountReceived != p.Amount {
-		text += ", received " + billing.FormatAmount(p.AmountReceived, p.Currency)
+		text += ", received " + money.FormatAmount(p.AmountReceived, p.Currency)
 	}
 	if p.AmountRefunded != 0 {
-		text += ", refunded " + billing.FormatAmount(p.AmountRefunded, p.Currency)
+		text += ", refunded " + money.FormatAmount(p.AmountRefunded, p.Currency)
 	}
 	if p.Disputed {
 		text += ", disputed"

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
 	"tranche/internal/clock"
 	"tranche/internal/dunning"
 	"tranche/internal/notify"
@@ -98,7 +99,7 @@ func newDesk(t *testing.T, s billing.Store) *desk {
 		Store: s, Gateway: d.gateway, Now: d.clock, Lease: lease, MessageDomain: "shop.example",
 		Reason: func(f billing.Failure) billing.Reason { return dunning.Classify(f, "").Reason },
 	}
-	morning := billing.LocalTime{Hour: 9}
+	morning := calendar.LocalTime{Hour: 9}
 	d.planner = planning.New(s, d.gateway, d.clock, billing.Rules{ChargeTime: morning})
 	d.worker = jobs.New(jobs.Config{
 		Store: s, Gateway: d.gateway, Queue: nowhere{}, Mailer: notify.Kept{}, Planner: d.planner, Rules: billing.Rules{ChargeTime: morning}, Policies: dunning.DefaultPolicies(morning),

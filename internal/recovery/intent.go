@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tranche/internal/billing"
+	"tranche/internal/money"
 )
 
 // makeIntent creates the PaymentIntent of a charge that has none, because it is paid early or
@@ -160,7 +161,7 @@ func (d *Service) noteIntent(ctx context.Context, plan billing.PlanID, made bill
 		return tx.InsertAudit(ctx, billing.AuditEntry{
 			At: now, Action: "charge.opened", PlanID: plan, ChargeID: c.ID, CustomerID: c.CustomerID,
 			Message: fmt.Sprintf("charge %d of %s: the customer is about to pay it on the recovery page", c.Sequence,
-				billing.FormatAmount(c.Amount, c.Currency)),
+				money.FormatAmount(c.Amount, c.Currency)),
 		})
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"tranche/internal/billing"
+	"tranche/internal/money"
 )
 
 // PayRequest is what a customer wants to pay, and with which card.
@@ -159,7 +160,7 @@ func (d *Service) intent(ctx context.Context, v Page) (billing.PaymentIntent, Br
 	branch := branchAt(v.Branch, pi)
 	if branch.Payable() && (pi.Amount != v.Charge.Amount || pi.Currency != v.Charge.Currency) {
 		return pi, "", fmt.Errorf("%w: %s is for %s, charge %s for %s", ErrDiffers, pi.ID,
-			billing.FormatAmount(pi.Amount, pi.Currency), v.Charge.ID, billing.FormatAmount(v.Charge.Amount, v.Charge.Currency))
+			money.FormatAmount(pi.Amount, pi.Currency), v.Charge.ID, money.FormatAmount(v.Charge.Amount, v.Charge.Currency))
 	}
 	return pi, branch, nil
 }

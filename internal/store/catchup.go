@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
 )
 
 // catchUpTries bounds how often a day is looked for while others take theirs at the same time.
@@ -14,14 +15,14 @@ const catchUpTries = 20
 
 // TakeCatchUpDay takes the customer's first free day. Two transactions never take the same one: the
 // second waits for the first and then looks on. Errors: ErrUnavailable.
-func (t *tx) TakeCatchUpDay(ctx context.Context, customer billing.CustomerID, charge billing.ChargeID, from billing.Date, now time.Time) (billing.Date, error) {
+func (t *tx) TakeCatchUpDay(ctx context.Context, customer billing.CustomerID, charge billing.ChargeID, from calendar.Date, now time.Time) (calendar.Date, error) {
 	doing := "take a day for the missed charge " + string(charge)
-	scan := func(row scanner) (day billing.Date, err error) {
+	scan := func(row scanner) (day calendar.Date, err error) {
 		var text string
 		if err := row.Scan(&text); err != nil {
 			return day, err
 		}
-		return billing.ParseDate(text)
+		return calendar.ParseDate(text)
 	}
 	has, err := one(ctx, t.conn, doing, scan, "SELECT day FROM catch_up_days WHERE charge_id = $1", charge)
 	if err == nil && !from.After(has) {
@@ -49,7 +50,7 @@ func (t *tx) TakeCatchUpDay(ctx context.Context, customer billing.CustomerID, ch
 
 // firstFree is the first day, from on, that is not taken. taken is in order, and begins no earlier
 // than from.
-func firstFree(from billing.Date, taken []billing.Date) billing.Date {
+func firstFree(from calendar.Date, taken []calendar.Date) calendar.Date {
 	day := from
 	for _, other := range taken {
 		if other != day {

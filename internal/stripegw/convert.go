@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"tranche/internal/billing"
+	"tranche/internal/money"
 )
 
 // paymentIntent converts a PaymentIntent from Stripe's format.
@@ -15,7 +16,7 @@ func (g *Gateway) paymentIntent(w *wirePaymentIntent, requestID string) billing.
 		Status:             billing.IntentStatus(w.Status),
 		Amount:             int64(w.Amount),
 		AmountReceived:     int64(w.AmountReceived),
-		Currency:           billing.CurrencyOf(w.Currency),
+		Currency:           money.CurrencyOf(w.Currency),
 		Customer:           string(w.Customer),
 		PaymentMethod:      string(w.PaymentMethod),
 		ReceiptEmail:       w.ReceiptEmail,

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/money"
 	"tranche/internal/stripegw"
 )
 
@@ -136,7 +137,7 @@ func TestPaymentsComeWithWhatBecameOfThem(t *testing.T) {
 	require.Equal(t, []int64{0, 200}, []int64{all[0].AmountRefunded, all[1].AmountRefunded})
 	require.True(t, all[1].Disputed)
 	require.Equal(t, "ch_1", all[1].LatestCharge)
-	require.Equal(t, billing.Currency("usd"), all[1].Currency)
+	require.Equal(t, money.Currency("usd"), all[1].Currency)
 	require.Empty(t, all[1].ClientSecret)
 }
 

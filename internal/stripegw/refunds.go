@@ -6,6 +6,7 @@ import (
 	"github.com/stripe/stripe-go/v76"
 
 	"tranche/internal/billing"
+	"tranche/internal/money"
 )
 
 const refundsPath = "/v1/refunds"
@@ -59,7 +60,7 @@ type wireRefund struct {
 
 func (r *wireRefund) refund() billing.StripeRefund {
 	return billing.StripeRefund{
-		ID: r.ID, Status: r.Status, Amount: int64(r.Amount), Currency: billing.CurrencyOf(r.Currency), PaymentIntent: string(r.PaymentIntent),
+		ID: r.ID, Status: r.Status, Amount: int64(r.Amount), Currency: money.CurrencyOf(r.Currency), PaymentIntent: string(r.PaymentIntent),
 		Failure: r.FailureReason, Metadata: r.Metadata,
 	}
 }

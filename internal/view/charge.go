@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"tranche/internal/billing"
+	"tranche/internal/money"
 )
 
 // Charge is the JSON of a charge.
@@ -11,7 +12,7 @@ type Charge struct {
 	ID            billing.ChargeID      `json:"id"`
 	Sequence      int                   `json:"sequence"`
 	Amount        int64                 `json:"amount"`
-	Currency      billing.Currency      `json:"currency"`
+	Currency      money.Currency        `json:"currency"`
 	DueAt         *time.Time            `json:"due_at"` // null while the charge waits for the merchant's request
 	Status        billing.ChargeStatus  `json:"status"`
 	Reason        string                `json:"reason,omitempty"`

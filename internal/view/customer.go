@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"tranche/internal/billing"
+	"tranche/internal/money"
 	"tranche/internal/operator"
 )
 
@@ -27,7 +28,7 @@ type CustomerPlan struct {
 	Reference string             `json:"reference"`
 	Kind      billing.PlanKind   `json:"kind"`
 	Status    billing.PlanStatus `json:"status"`
-	Currency  billing.Currency   `json:"currency"`
+	Currency  money.Currency     `json:"currency"`
 	Total     int64              `json:"total"`
 	Card      billing.CardID     `json:"card,omitempty"` // the card to charge
 }

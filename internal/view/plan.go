@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
+	"tranche/internal/money"
 	"tranche/internal/planning"
 )
 
@@ -18,7 +20,7 @@ type Plan struct {
 	Description string             `json:"description,omitempty"`
 	Status      billing.PlanStatus `json:"status"`
 	Reason      string             `json:"reason,omitempty"` // why it is paused, canceled or defaulted
-	Currency    billing.Currency   `json:"currency"`
+	Currency    money.Currency     `json:"currency"`
 	Total       int64              `json:"total"`
 	Customer    Customer           `json:"customer"`
 	Charges     []Charge           `json:"charges"`
@@ -69,10 +71,10 @@ type Setup struct {
 
 // Recurrence is the JSON of a recurrence.
 type Recurrence struct {
-	Amount int64            `json:"amount"`
-	Every  billing.Interval `json:"every"`
-	Left   int              `json:"left,omitempty"` // the number of charges still to be written; absent if unlimited
-	Until  billing.Date     `json:"until,omitzero"` // the last possible due date; absent if unlimited
+	Amount int64             `json:"amount"`
+	Every  calendar.Interval `json:"every"`
+	Left   int               `json:"left,omitempty"` // the number of charges still to be written; absent if unlimited
+	Until  calendar.Date     `json:"until,omitzero"` // the last possible due date; absent if unlimited
 }
 
 // NewRecurrence returns the JSON of a recurrence; nil if no more charges follow.
@@ -83,7 +85,8 @@ func NewRecurrence(r billing.Recurrence) *Recurrence {
 	return &Recurrence{Amount: r.Amount, Every: r.Every, Left: r.Left, Until: r.Until}
 }
 
-// NewCreatedPlan returns the JSON of a new plan, with the client secret for the merchant's checkout.
+// NewCreatedPlan returns the JSON of a new plan, with the client secret for the merchant's
+// checkout.
 func NewCreatedPlan(c planning.Created) Plan {
 	v := NewPlan(c.Details)
 	v.Warnings = billing.Warnings(c.Plan.Currency)

@@ -9,14 +9,14 @@ import (
 
 	"github.com/BurntSushi/toml"
 
-	"tranche/internal/billing"
+	"tranche/internal/calendar"
 	"tranche/internal/dunning"
 )
 
 // Parse reads policies: tables [policy.NAME], each with its differences from the default policy,
 // which [policy.default] changes. file is the name for errors. Errors: *dunning.PolicyError with
 // every fault.
-func Parse(file string, data []byte, chargeTime billing.LocalTime) (dunning.Policies, error) {
+func Parse(file string, data []byte, chargeTime calendar.LocalTime) (dunning.Policies, error) {
 	var doc struct {
 		Policy map[string]toml.Primitive `toml:"policy"`
 	}

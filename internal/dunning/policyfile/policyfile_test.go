@@ -6,13 +6,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"tranche/internal/billing"
+	"tranche/internal/calendar"
 	"tranche/internal/dunning"
 	"tranche/internal/dunning/policyfile"
 )
 
 var (
-	nine   = billing.LocalTime{Hour: 9}
+	nine   = calendar.LocalTime{Hour: 9}
 	policy = dunning.DefaultPolicy(nine)
 )
 

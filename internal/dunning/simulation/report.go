@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"io"
 
-	"tranche/internal/billing"
+	"tranche/internal/calendar"
 	"tranche/internal/dunning"
 )
 
@@ -19,7 +19,7 @@ func Standard(seed uint64) Options { return Options{Customers: 1000, Days: 365, 
 
 // DefaultPolicy returns the policy that the report measures.
 func DefaultPolicy() dunning.Policy {
-	return dunning.DefaultPolicy(billing.LocalTime{Hour: chargeHour})
+	return dunning.DefaultPolicy(calendar.LocalTime{Hour: chargeHour})
 }
 
 // Compare simulates the same year with each retrier.

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"tranche/internal/billing"
+	"tranche/internal/calendar"
 	"tranche/internal/dunning"
 )
 
@@ -95,7 +95,7 @@ func newCustomer(seed uint64, index int, start time.Time, days int) *customer {
 	default: // strained
 		c.spends, c.bills, c.lasts, c.balance = between(r, 1.0, 1.2), between(r, 0.6, 0.9), between(r, 0.3, 0.6), 0
 	}
-	first := billing.DateOf(start, time.UTC)
+	first := calendar.DateOf(start, time.UTC)
 	for day := range days {
 		c.noise = append(c.noise, between(r, 0.3, 1.7))
 		c.paydays = append(c.paydays, c.paid(first.AddDays(day)))
@@ -129,9 +129,9 @@ func (c *customer) invent(r *rand.Rand, days int) {
 }
 
 // paid reports whether a day is a payday. A payday on a weekend moves to the Friday before.
-func (c *customer) paid(d billing.Date) bool {
+func (c *customer) paid(d calendar.Date) bool {
 	weekday := time.Date(d.Year, d.Month, d.Day, 12, 0, 0, 0, time.UTC).Weekday()
-	days := billing.DaysBetween(billing.DateOf(c.start, time.UTC), d)
+	days := calendar.DaysBetween(calendar.DateOf(c.start, time.UTC), d)
 	switch c.pay {
 	case payFirst:
 		return before(d, 1)
@@ -149,7 +149,7 @@ func (c *customer) paid(d billing.Date) bool {
 }
 
 // before reports whether pay that is due on a day of the month arrives on d.
-func before(d billing.Date, dayOfMonth int) bool {
+func before(d calendar.Date, dayOfMonth int) bool {
 	for ahead := range 3 {
 		due := d.AddDays(ahead)
 		weekday := time.Date(due.Year, due.Month, due.Day, 12, 0, 0, 0, time.UTC).Weekday()

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
 )
 
 // fixture is a store and what tests put into it.
@@ -130,14 +131,14 @@ func fillValue(v reflect.Value, n *int) {
 		at := time.Date(2026, 1, 1, 0, 0, *n, (*n%1000)*int(time.Millisecond), time.UTC)
 		v.Set(reflect.ValueOf(at))
 		return
-	case billing.Date:
-		v.Set(reflect.ValueOf(billing.Date{Year: 2026, Month: time.March, Day: 1}.AddDays(*n)))
+	case calendar.Date:
+		v.Set(reflect.ValueOf(calendar.Date{Year: 2026, Month: time.March, Day: 1}.AddDays(*n)))
 		return
-	case billing.LocalTime:
-		v.Set(reflect.ValueOf(billing.LocalTime{Hour: *n % 24, Minute: *n % 60}))
+	case calendar.LocalTime:
+		v.Set(reflect.ValueOf(calendar.LocalTime{Hour: *n % 24, Minute: *n % 60}))
 		return
-	case billing.Interval:
-		v.Set(reflect.ValueOf(billing.Interval{Count: *n%90 + 2, Unit: "month"}))
+	case calendar.Interval:
+		v.Set(reflect.ValueOf(calendar.Interval{Count: *n%90 + 2, Unit: "month"}))
 		return
 	case []byte:
 		v.SetBytes(fmt.Appendf(nil, `{"b": %d, "a": "é\u0000"}`, *n)) // neither sorted nor compact: kept as it is

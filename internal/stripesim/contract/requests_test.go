@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
 	"tranche/internal/operator"
 	"tranche/internal/stripesim"
 	"tranche/internal/stripesim/contract"
@@ -138,7 +139,7 @@ func (c *checkedSim) passedOn(s *shop) {
 	c.t.Helper()
 	c.sim.Connect("acct_1")
 	t := terms("passed-on", "cust-passed-on")
-	t.Starts = billing.DateOf(s.clock.Now(), time.UTC).AddDays(3).String()
+	t.Starts = calendar.DateOf(s.clock.Now(), time.UTC).AddDays(3).String()
 	t.Connect = &billing.Connect{TransferDestination: "acct_1", OnBehalfOf: "acct_1", ApplicationFee: 100}
 	p, err := s.planner.Create(c.t.Context(), t, "")
 	require.NoError(c.t, err)

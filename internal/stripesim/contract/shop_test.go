@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
 	"tranche/internal/clock"
 	"tranche/internal/dunning"
 	"tranche/internal/notify"
@@ -76,7 +77,7 @@ func openShop(t *testing.T, stripe http.Handler, wall *wallClock, arrived func()
 	gateway, err := stripegw.New(stripegw.Config{SecretKey: "sk_test_123", APIBase: server.URL, HTTPTimeout: 10 * time.Second})
 	require.NoError(t, err)
 	s := &shop{t: t, clock: wall, store: storetest.SQLite(t), gateway: gateway, arrived: arrived}
-	morning := billing.LocalTime{Hour: 9}
+	morning := calendar.LocalTime{Hour: 9}
 	s.planner = planning.New(s.store, gateway, wall.Now, billing.Rules{ChargeTime: morning})
 	s.worker = jobs.New(jobs.Config{
 		Store: s.store, Gateway: gateway, Queue: lost{}, Mailer: kept{}, Planner: s.planner, Rules: billing.Rules{ChargeTime: morning},

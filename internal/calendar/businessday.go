@@ -1,4 +1,4 @@
-package billing
+package calendar
 
 import (
 	"slices"
@@ -41,7 +41,7 @@ func (h Holidays) Open(d Date) bool {
 
 // longestClosure bounds the search for a business day, in days, in case a list of holidays leaves
 // none.
-const longestClosure = 60
+const LongestClosure = 60
 
 // Shift returns the date that the rule moves d to. A date without a business day within 60 days is
 // kept.
@@ -61,7 +61,7 @@ func (r BusinessDay) Shift(d Date, h Holidays) Date {
 }
 
 func (h Holidays) next(d Date, step int) Date {
-	for n := range longestClosure + 1 {
+	for n := range LongestClosure + 1 {
 		if day := d.AddDays(n * step); h.Open(day) {
 			return day
 		}

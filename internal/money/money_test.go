@@ -1,4 +1,4 @@
-package billing_test
+package money_test
 
 import (
 	"testing"
@@ -6,11 +6,11 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"tranche/internal/billing"
+	"tranche/internal/money"
 )
 
 // everyDecimals has a currency of each sort: two, no and three decimals, and two that must be 00.
-var everyDecimals = []billing.Currency{"usd", "eur", "jpy", "kwd", "isk", "ugx"}
+var everyDecimals = []money.Currency{"usd", "eur", "jpy", "kwd", "isk", "ugx"}
 
 func TestSplitAddsUpAndDiffersOnlyInTheFirstPart(t *testing.T) {
 	t.Parallel()
@@ -18,7 +18,7 @@ func TestSplitAddsUpAndDiffersOnlyInTheFirstPart(t *testing.T) {
 		c := rapid.SampledFrom(everyDecimals).Draw(t, "currency")
 		parts := rapid.IntRange(1, 500).Draw(t, "parts")
 		total := rapid.Int64Range(1, 99_999_999).Draw(t, "total") / 100 * 100 // a multiple of every step
-		amounts := billing.Split(total, parts, c)
+		amounts := money.Split(total, parts, c)
 
 		var sum int64
 		for _, a := range amounts {
@@ -41,22 +41,22 @@ func TestSplitAddsUpAndDiffersOnlyInTheFirstPart(t *testing.T) {
 
 func TestSplitPutsTheRemainderOnTheFirstPart(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, []int64{33334, 33333, 33333}, billing.Split(100000, 3, "usd"))
-	require.Equal(t, []int64{25003, 25000, 25000, 25000}, billing.Split(100003, 4, "usd"))
-	require.Equal(t, []int64{340, 330, 330}, billing.Split(1000, 3, "kwd"), "Stripe wants the last of three decimals to be 0")
-	require.Equal(t, []int64{400, 300, 300}, billing.Split(1000, 3, "isk"))
+	require.Equal(t, []int64{33334, 33333, 33333}, money.Split(100000, 3, "usd"))
+	require.Equal(t, []int64{25003, 25000, 25000, 25000}, money.Split(100003, 4, "usd"))
+	require.Equal(t, []int64{340, 330, 330}, money.Split(1000, 3, "kwd"), "Stripe wants the last of three decimals to be 0")
+	require.Equal(t, []int64{400, 300, 300}, money.Split(1000, 3, "isk"))
 }
 
 func TestFormatAmount(t *testing.T) {
 	t.Parallel()
 	for want, in := range map[string]struct {
 		amount   int64
-		currency billing.Currency
+		currency money.Currency
 	}{
 		"1000.01 USD": {100001, "usd"}, "0.05 USD": {5, "usd"}, "-3.50 EUR": {-350, "eur"},
 		"1500 JPY": {1500, "jpy"}, "1.250 KWD": {1250, "kwd"}, "0.00 USD": {0, "usd"},
 	} {
-		require.Equal(t, want, billing.FormatAmount(in.amount, in.currency))
+		require.Equal(t, want, money.FormatAmount(in.amount, in.currency))
 	}
 }
 
@@ -65,7 +65,7 @@ func TestKnownCurrencies(t *testing.T) {
 	for _, c := range everyDecimals {
 		require.True(t, c.Known(), c)
 	}
-	for _, c := range []billing.Currency{"", "USD", "xxx", "dollars"} {
+	for _, c := range []money.Currency{"", "USD", "xxx", "dollars"} {
 		require.False(t, c.Known(), c)
 	}
 }
@@ -79,7 +79,7 @@ func FuzzSplit(f *testing.F) {
 			return // outside what Terms lets through
 		}
 		var sum int64
-		for _, a := range billing.Split(total, parts, billing.Currency(currency)) {
+		for _, a := range money.Split(total, parts, money.Currency(currency)) {
 			sum += a
 		}
 		require.Equal(t, total, sum)

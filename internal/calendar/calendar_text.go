@@ -1,4 +1,4 @@
-package billing
+package calendar
 
 // Dates, times of day and intervals are stored and sent as people write them.
 

@@ -1,4 +1,4 @@
-package billing_test
+package calendar_test
 
 import (
 	"testing"
@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
 )
 
 func TestDateEnd(t *testing.T) {
@@ -22,7 +23,7 @@ func TestDateEnd(t *testing.T) {
 		{"clocks go back at midnight", "2026-04-04", "America/Santiago", "2026-04-05T03:59:59.999Z"},
 		{"clocks go back half an hour", "2026-04-05", "Australia/Lord_Howe", "2026-04-05T13:29:59.999Z"},
 	} {
-		date, err := billing.ParseDate(tc.date)
+		date, err := calendar.ParseDate(tc.date)
 		require.NoError(t, err)
 		end := date.End(billing.LoadLocation(tc.zone))
 		require.Equal(t, tc.want, end.UTC().Format("2006-01-02T15:04:05.999Z07:00"), tc.why)
@@ -35,11 +36,11 @@ func TestDateEnd_IsTheLastOfItsDay(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		loc := billing.LoadLocation(rapid.SampledFrom(zones).Draw(rt, "zone"))
 		at := time.UnixMilli(rapid.Int64Range(1.7e12, 2.1e12).Draw(rt, "at"))
-		date := billing.DateOf(at, loc)
+		date := calendar.DateOf(at, loc)
 		end := date.End(loc)
 		require.False(rt, end.Before(at.Truncate(time.Millisecond)))
-		require.Equal(rt, date, billing.DateOf(end, loc))
-		require.True(rt, billing.DateOf(end.Add(time.Millisecond), loc).After(date))
-		require.Equal(rt, end, billing.DateOf(end, loc).End(loc), "it is its own end")
+		require.Equal(rt, date, calendar.DateOf(end, loc))
+		require.True(rt, calendar.DateOf(end.Add(time.Millisecond), loc).After(date))
+		require.Equal(rt, end, calendar.DateOf(end, loc).End(loc), "it is its own end")
 	})
 }

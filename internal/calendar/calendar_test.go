@@ -1,4 +1,4 @@
-package billing_test
+package calendar_test
 
 import (
 	"testing"
@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"tranche/internal/billing"
+	"tranche/internal/calendar"
 )
 
 var zones = []string{
@@ -15,8 +16,8 @@ var zones = []string{
 	"Australia/Lord_Howe", "Pacific/Apia", "Pacific/Kiritimati", "America/St_Johns", "Africa/Casablanca", "Asia/Tehran",
 }
 
-func date(t require.TestingT, s string) billing.Date {
-	d, err := billing.ParseDate(s)
+func date(t require.TestingT, s string) calendar.Date {
+	d, err := calendar.ParseDate(s)
 	require.NoError(t, err)
 	return d
 }
@@ -54,7 +55,7 @@ func TestLocalTimeInGapsAndOverlaps(t *testing.T) {
 		{"Samoa skipped 30 December 2011 whole", "Pacific/Apia", "2011-12-30", "09:00", "2011-12-30T10:00:00Z"},
 		{"half an hour of summer time on Lord Howe", "Australia/Lord_Howe", "2026-10-04", "02:15", "2026-10-03T15:30:00Z"},
 	} {
-		at, err := billing.ParseLocalTime(tc.at)
+		at, err := calendar.ParseLocalTime(tc.at)
 		require.NoError(t, err)
 		got := date(t, tc.date).At(at, billing.LoadLocation(tc.zone))
 		require.Equal(t, tc.want, got.Format(time.RFC3339), tc.why)
@@ -65,12 +66,12 @@ func TestEveryDateHasOneInstantAndTheyComeInOrder(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		loc := billing.LoadLocation(rapid.SampledFrom(zones).Draw(t, "zone"))
-		at := billing.LocalTime{Hour: rapid.IntRange(0, 23).Draw(t, "hour"), Minute: rapid.IntRange(0, 59).Draw(t, "minute")}
-		day := billing.Date{Year: rapid.IntRange(2012, 2040).Draw(t, "year"), Month: time.Month(rapid.IntRange(1, 12).Draw(t, "month")), Day: 1}.
+		at := calendar.LocalTime{Hour: rapid.IntRange(0, 23).Draw(t, "hour"), Minute: rapid.IntRange(0, 59).Draw(t, "minute")}
+		day := calendar.Date{Year: rapid.IntRange(2012, 2040).Draw(t, "year"), Month: time.Month(rapid.IntRange(1, 12).Draw(t, "month")), Day: 1}.
 			AddDays(rapid.IntRange(0, 30).Draw(t, "day"))
 		instant := day.At(at, loc)
 		wall := instant.In(loc)
-		require.Equal(t, day, billing.DateOf(instant, loc), "a charge falls on its own date")
+		require.Equal(t, day, calendar.DateOf(instant, loc), "a charge falls on its own date")
 		if wall.Hour() != at.Hour || wall.Minute() != at.Minute {
 			before := instant.Add(-time.Nanosecond).In(loc)
 			_, off1 := before.Zone()
@@ -84,11 +85,11 @@ func TestEveryDateHasOneInstantAndTheyComeInOrder(t *testing.T) {
 func TestIntervalDatesKeepTheirAnchorAndAscend(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		iv := billing.Interval{Count: rapid.IntRange(1, 13).Draw(t, "count"), Unit: rapid.SampledFrom([]string{"day", "week", "month", "year"}).Draw(t, "unit")}
-		anchor := billing.Date{Year: 2026, Month: 1, Day: 1}.AddDays(rapid.IntRange(0, 1500).Draw(t, "anchor"))
+		iv := calendar.Interval{Count: rapid.IntRange(1, 13).Draw(t, "count"), Unit: rapid.SampledFrom([]string{"day", "week", "month", "year"}).Draw(t, "unit")}
+		anchor := calendar.Date{Year: 2026, Month: 1, Day: 1}.AddDays(rapid.IntRange(0, 1500).Draw(t, "anchor"))
 		n := rapid.IntRange(0, 200).Draw(t, "n")
 		a, b := iv.Date(anchor, n), iv.Date(anchor, n+1)
-		utc := billing.LocalTime{Hour: 12}
+		utc := calendar.LocalTime{Hour: 12}
 		require.True(t, b.At(utc, time.UTC).After(a.At(utc, time.UTC)))
 		require.Equal(t, anchor, iv.Date(anchor, 0))
 		if iv.Unit == "month" || iv.Unit == "year" {
@@ -102,16 +103,16 @@ func TestIntervalDatesKeepTheirAnchorAndAscend(t *testing.T) {
 
 func TestParseInterval(t *testing.T) {
 	t.Parallel()
-	for in, want := range map[string]billing.Interval{
+	for in, want := range map[string]calendar.Interval{
 		"1 month": {Count: 1, Unit: "month"}, "month": {Count: 1, Unit: "month"}, "2 weeks": {Count: 2, Unit: "week"},
 		"10 days": {Count: 10, Unit: "day"}, "1 year": {Count: 1, Unit: "year"},
 	} {
-		got, err := billing.ParseInterval(in)
+		got, err := calendar.ParseInterval(in)
 		require.NoError(t, err, in)
 		require.Equal(t, want, got)
 	}
 	for _, in := range []string{"", "monthly", "0 months", "-1 month", "1.5 months", "1 month ago", "9999 years", "1 fortnight"} {
-		_, err := billing.ParseInterval(in)
+		_, err := calendar.ParseInterval(in)
 		require.Error(t, err, in)
 	}
 }
@@ -121,7 +122,7 @@ func FuzzParseInterval(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		iv, err := billing.ParseInterval(s)
+		iv, err := calendar.ParseInterval(s)
 		if err == nil {
 			require.Positive(t, iv.Count)
 			require.Contains(t, []string{"day", "week", "month", "year"}, iv.Unit)
