@@ -54,13 +54,12 @@ func (s *Server) cancelPlan(w http.ResponseWriter, r *http.Request) {
 	if !ok || !checkReason(w, body.Reason) {
 		return
 	}
+	cancel := operator.Cancel
 	if body.Refund {
-		result, err := operator.CancelAndRefund(r.Context(), on, billing.PlanID(r.PathValue("id")), body.Reason, s.Clock.Now())
-		s.answerPlan(w, r, result.Plan, err)
-		return
+		cancel = operator.CancelAndRefund
 	}
-	plan, err := operator.Cancel(r.Context(), on, billing.PlanID(r.PathValue("id")), body.Reason, s.Clock.Now())
-	s.answerPlan(w, r, plan, err)
+	result, err := cancel(r.Context(), on, billing.PlanID(r.PathValue("id")), body.Reason, s.Clock.Now())
+	s.answerPlan(w, r, result.Plan, err)
 }
 
 // checkReason reports whether a reason can be stored. If not, it sends the answer.

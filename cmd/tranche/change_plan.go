@@ -141,7 +141,7 @@ resumed; to stop it temporarily, pause it.`,
 			if refund {
 				return operator.CancelAndRefund(ctx, s, billing.PlanID(id), reason, now)
 			}
-			return operator.End(ctx, s, billing.PlanID(id), reason, now)
+			return operator.Cancel(ctx, s, billing.PlanID(id), reason, now)
 		},
 	})
 	cmd.Flags().StringVar(&reason, "reason", "", "`WHY`, for the record")

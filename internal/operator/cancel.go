@@ -10,15 +10,9 @@ import (
 
 // Cancel ends a plan: nothing more is charged, and what was paid stays paid. Workers cancel its
 // open PaymentIntents at Stripe. If a call to Stripe is already in flight, its result is recorded:
-// a charge that it paid becomes paid, with an audit entry. Errors: *RefusedError if the plan has
-// ended, billing.ErrNotFound, billing.ErrUnavailable.
-func Cancel(ctx context.Context, s Store, id billing.PlanID, reason string, now time.Time) (billing.Plan, error) {
-	r, err := End(ctx, s, id, reason, now)
-	return r.Plan, err
-}
-
-// End is Cancel that also returns the charges, and the text of the audit entry.
-func End(ctx context.Context, s Store, id billing.PlanID, reason string, now time.Time) (Result, error) {
+// a charge that it paid becomes paid, with an audit entry. Returns the plan with its charges.
+// Errors: *RefusedError if the plan has ended, billing.ErrNotFound, billing.ErrUnavailable.
+func Cancel(ctx context.Context, s Store, id billing.PlanID, reason string, now time.Time) (Result, error) {
 	var r Result
 	plan, err := inPlan(ctx, s, id, now, func(c *change) (billing.AuditEntry, error) {
 		if !c.plan.Status.CanBecome(billing.PlanCanceled) {
