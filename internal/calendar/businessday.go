@@ -39,7 +39,7 @@ func (h Holidays) Open(d Date) bool {
 	return !h.Dates[d] && !slices.Contains(weekend, d.Weekday())
 }
 
-// longestClosure bounds the search for a business day, in days, in case a list of holidays leaves
+// LongestClosure bounds the search for a business day, in days, in case a list of holidays leaves
 // none.
 const LongestClosure = 60
 
