@@ -59,10 +59,7 @@ func (s *Server) changeOn(w http.ResponseWriter, r *http.Request, body any) (ope
 	if r.ContentLength != 0 && !decodeBody(w, r, &c) {
 		return on, false
 	}
-	if c.quiet {
-		on = operator.Quietly(on)
-	}
-	return on, true
+	return operator.With(on, operator.Options{Quiet: c.quiet}), true
 }
 
 // changeBody is the body of a change, with the field notify that every change takes.
@@ -95,7 +92,9 @@ func (c *changeBody) UnmarshalJSON(data []byte) error {
 }
 
 // underRules returns the store with the settings' rules for changes.
-func (s *Server) underRules() operator.Store { return operator.Under(s.Store, s.Rules) }
+func (s *Server) underRules() operator.Store {
+	return operator.With(s.Store, operator.Options{Rules: &s.Rules})
+}
 
 // noBody is the body of a change without fields.
 type noBody struct{}

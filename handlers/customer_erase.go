@@ -24,10 +24,7 @@ func (s *Server) eraseCustomer(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	var to operator.Store = s.Store
-	if body.DryRun {
-		to = operator.Rehearse(s.Store)
-	}
+	to := operator.With(s.Store, operator.Options{DryRun: body.DryRun})
 	done, err := operator.EraseCustomer(r.Context(), to, customer.ID, s.Clock.Now())
 	if err != nil {
 		s.fail(w, r, err)

@@ -138,10 +138,7 @@ func (s *Server) updateCustomer(w http.ResponseWriter, r *http.Request) {
 
 // rehearsedIf returns the store, or for a dry run a store that rolls every change back.
 func (s *Server) rehearsedIf(dryRun bool) operator.Store {
-	if dryRun {
-		return operator.Rehearse(s.underRules())
-	}
-	return s.underRules()
+	return operator.With(s.underRules(), operator.Options{DryRun: dryRun})
 }
 
 // orderCards sets the order of the customer's cards.

@@ -46,7 +46,7 @@ func (s *Server) changeOnce(w http.ResponseWriter, r *http.Request, on operator.
 	}
 	switch before, err := s.Store.Request(r.Context(), key); {
 	case errors.Is(err, billing.ErrNotFound):
-		return operator.Once(on, q), true
+		return operator.With(on, operator.Options{Request: &q}), true
 	case err == nil && before.Fingerprint != q.Fingerprint:
 		s.fail(w, r, planning.ErrKeyReused)
 	case err != nil:

@@ -94,7 +94,7 @@ func TestCatchUp_Changed(t *testing.T) {
 		require.ErrorAs(b.t, set(b.store, "hourly"), &invalid)
 		var refused *operator.RefusedError
 		require.ErrorAs(b.t, set(b.store, "daily"), &refused)
-		require.NoError(b.t, set(operator.Rehearse(b.store), "latest"))
+		require.NoError(b.t, set(operator.With(b.store, operator.Options{DryRun: true}), "latest"))
 		require.Equal(b.t, billing.CatchUpDaily, b.details(p.Plan.ID).Plan.CatchUp)
 		require.NoError(b.t, set(b.store, "latest"))
 		require.Equal(b.t, 1, b.audited(p.Plan.ID, "plan.catch_up_changed"))
@@ -226,7 +226,7 @@ func TestResume_Missed(t *testing.T) {
 		_, err = resume(b.store, "hourly")
 		var invalid *billing.InvalidError
 		require.ErrorAs(b.t, err, &invalid)
-		would, err := resume(operator.Rehearse(b.store), operator.MissedDaily)
+		would, err := resume(operator.With(b.store, operator.Options{DryRun: true}), operator.MissedDaily)
 		require.NoError(b.t, err)
 		require.Contains(b.t, would.Next, "charge 2 of 19.00 USD is made at once; charge 3 of 19.00 USD is made Wed 11 Feb 2026 09:00")
 		require.Equal(b.t, billing.PlanPaused, b.details(p.Plan.ID).Plan.Status)

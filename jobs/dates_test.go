@@ -99,7 +99,7 @@ func TestChangedDates_KeepTheAnchorDay(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
 				id := b.onThe31st(tc.rule)
-				s := operator.Under(b.store, billing.Rules{ChargeTime: morning})
+				s := operator.With(b.store, operator.Options{Rules: &billing.Rules{ChargeTime: morning}})
 				require.NoError(b.t, tc.change(b, s, id))
 				require.Equal(b.t, tc.want, b.dates(id))
 			})

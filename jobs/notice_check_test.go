@@ -86,7 +86,7 @@ func TestTellUpcoming_Moved(t *testing.T) {
 		b.remind(3)
 		require.Len(b.t, b.told(p.Plan.ID, billing.NoticeUpcomingCharge), 1)
 		moved := c.DueAt.AddDate(0, 2, 0)
-		_, err := operator.Move(b.t.Context(), operator.Quietly(b.store), c.ID, moved.Format(time.RFC3339), b.Now())
+		_, err := operator.Move(b.t.Context(), operator.With(b.store, operator.Options{Quiet: true}), c.ID, moved.Format(time.RFC3339), b.Now())
 		require.NoError(b.t, err)
 		b.setNow(moved.Add(-48 * time.Hour))
 		require.Equal(b.t, 1, b.remind(3))

@@ -76,7 +76,7 @@ func TestSendNotice_GatheredUntrue(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plans := b.declinedTogether("sub-1", "sub-2", "sub-3")
 		for _, i := range []int{0, 2} { // the notice whose mail includes the others, and one of the others
-			_, err := operator.Cancel(b.t.Context(), operator.Quietly(b.store), plans[i], "", b.Now())
+			_, err := operator.Cancel(b.t.Context(), operator.With(b.store, operator.Options{Quiet: true}), plans[i], "", b.Now())
 			require.NoError(b.t, err)
 		}
 		b.mails.fail = nil

@@ -176,10 +176,10 @@ func TestRefund_DashboardRefundFails(t *testing.T) {
 	})
 }
 
-func TestRefund_OrderedQuietly(t *testing.T) {
+func TestRefund_OrderedQuiet(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, nil)
-		_, err := operator.CancelAndRefund(b.t.Context(), operator.Quietly(b.store), p.Plan.ID, "", b.Now())
+		_, err := operator.CancelAndRefund(b.t.Context(), operator.With(b.store, operator.Options{Quiet: true}), p.Plan.ID, "", b.Now())
 		require.NoError(b.t, err)
 		b.settle()
 		c := b.charge(p.Plan.ID, 1)
@@ -290,7 +290,7 @@ func (b *bench) requirePaidTwice(c billing.Charge, paymentIntent string) {
 // made once and the incident is closed.
 func (b *bench) requireRefunded(c billing.Charge, paymentIntent string) {
 	b.t.Helper()
-	would, err := operator.RefundDuplicate(b.t.Context(), operator.Rehearse(b.store), c.ID, b.Now())
+	would, err := operator.RefundDuplicate(b.t.Context(), operator.With(b.store, operator.Options{DryRun: true}), c.ID, b.Now())
 	require.NoError(b.t, err)
 	require.Contains(b.t, would.Message, paymentIntent)
 	for range 2 {

@@ -88,9 +88,9 @@ func (c *cli) cardChange(spec cardChangeCommand) *cobra.Command {
 		Use: spec.use, Short: spec.short, Long: spec.long, Args: spec.args,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withRules(cmd.Context(), func(s *store.Store, rules billing.Rules, now time.Time) error {
-				to := operator.Under(s, rules)
+				to := operator.With(s, operator.Options{Rules: &rules})
 				if dryRun || spec.word != "" && !yes {
-					would, err := spec.do(cmd.Context(), s, operator.Rehearse(to), args, now)
+					would, err := spec.do(cmd.Context(), s, operator.With(to, operator.Options{DryRun: true}), args, now)
 					if err != nil {
 						return err
 					}

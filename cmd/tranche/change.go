@@ -76,13 +76,13 @@ func (c *cli) change(spec changeCommand) *cobra.Command {
 // quietly returns a change that does not mail the customer.
 func quietly(do changeFunc) changeFunc {
 	return func(ctx context.Context, s operator.Store, id string, now time.Time) (operator.Result, error) {
-		return do(ctx, operator.Quietly(s), id, now)
+		return do(ctx, operator.With(s, operator.Options{Quiet: true}), id, now)
 	}
 }
 
 // rehearsed shows the changed plan, and makes the change if the operator confirms it.
 func (c *cli) rehearsed(ctx context.Context, s *store.Store, rules billing.Rules, spec changeCommand, id string, now time.Time, dryRun bool) error {
-	would, err := spec.do(ctx, operator.Rehearse(operator.Under(s, rules)), id, now)
+	would, err := spec.do(ctx, operator.With(s, operator.Options{Rules: &rules, DryRun: true}), id, now)
 	if err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func uncollected(charges []billing.Charge) (sum int64) {
 
 // changed makes the change and shows the plan.
 func (c *cli) changed(ctx context.Context, s *store.Store, rules billing.Rules, spec changeCommand, id string, now time.Time) error {
-	result, err := spec.do(ctx, operator.Under(s, rules), id, now)
+	result, err := spec.do(ctx, operator.With(s, operator.Options{Rules: &rules}), id, now)
 	if err != nil {
 		return err
 	}

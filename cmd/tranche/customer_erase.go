@@ -44,7 +44,7 @@ be finished and all cards removed first. Data at Stripe and in your backups is n
 
 func (c *cli) erase(ctx context.Context, s *store.Store, customer billing.Customer, now time.Time, yes, dryRun bool) error {
 	if dryRun || !yes {
-		would, err := operator.EraseCustomer(ctx, operator.Rehearse(s), customer.ID, now)
+		would, err := operator.EraseCustomer(ctx, operator.With(s, operator.Options{DryRun: true}), customer.ID, now)
 		if err != nil {
 			return err
 		}

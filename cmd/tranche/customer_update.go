@@ -43,7 +43,7 @@ date and time of day there, and asks for confirmation. A flag with an empty valu
 				if err != nil {
 					return err
 				}
-				return c.updateCustomer(cmd.Context(), operator.Under(s, rules), customer, change, now, yes, dryRun)
+				return c.updateCustomer(cmd.Context(), operator.With(s, operator.Options{Rules: &rules}), customer, change, now, yes, dryRun)
 			})
 		},
 	}
@@ -75,7 +75,7 @@ func (c *cli) withRules(ctx context.Context, fn func(s *store.Store, rules billi
 
 func (c *cli) updateCustomer(ctx context.Context, s operator.Store, customer billing.Customer, change operator.CustomerChange, now time.Time, yes, dryRun bool) error {
 	if dryRun || !yes {
-		would, err := operator.UpdateCustomer(ctx, operator.Rehearse(s), customer.ID, change, now)
+		would, err := operator.UpdateCustomer(ctx, operator.With(s, operator.Options{DryRun: true}), customer.ID, change, now)
 		if err != nil {
 			return err
 		}

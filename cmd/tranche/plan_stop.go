@@ -23,7 +23,7 @@ func (c *cli) planPauseCommand() *cobra.Command {
 calls Stripe. If a call to Stripe is already in flight, its result is recorded.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.changePlan(cmd.Context(), args[0], func(s operator.Store, plan billing.Plan, now time.Time) (billing.Plan, error) {
-				return operator.Pause(cmd.Context(), telling(s, quiet), plan.ID, reason, now)
+				return operator.Pause(cmd.Context(), operator.With(s, operator.Options{Quiet: quiet}), plan.ID, reason, now)
 			})
 		},
 	}
@@ -57,14 +57,6 @@ func missedFlag(cmd *cobra.Command, missed *string) {
 	cmd.Flags().StringVar(missed, "missed", "", "`WHICH` charges that fell due meanwhile are made: all, daily, latest or none")
 }
 
-// telling returns the store for changes, which mails the customer unless quiet is set.
-func telling(s operator.Store, quiet bool) operator.Store {
-	if quiet {
-		return operator.Quietly(s)
-	}
-	return s
-}
-
 // changePlan finds a plan by id or reference, changes it and prints it.
 func (c *cli) changePlan(ctx context.Context, name string, change func(operator.Store, billing.Plan, time.Time) (billing.Plan, error)) error {
 	return c.withStore(ctx, func(cfg config.Config, s *store.Store) error {
@@ -80,7 +72,7 @@ func (c *cli) changePlan(ctx context.Context, name string, change func(operator.
 		if err != nil {
 			return err
 		}
-		if plan, err = change(operator.Under(s, rules), plan, clk.Now()); err != nil {
+		if plan, err = change(operator.With(s, operator.Options{Rules: &rules}), plan, clk.Now()); err != nil {
 			return err
 		}
 		details, err := billing.LoadDetails(ctx, s, plan.ID)

@@ -361,30 +361,3 @@ func (c *change) last() billing.Charge {
 	}
 	return last
 }
-
-// errRehearsed rolls back a rehearsal.
-var errRehearsed = errors.New("rehearsed")
-
-// Rehearse returns a store that runs an operation and then rolls it back: the result and the errors
-// are the real ones, and nothing is stored.
-func Rehearse(s Store) Store { return rehearsal{s} }
-
-type rehearsal struct{ Store }
-
-func (r rehearsal) settled() billing.Rules { return rulesOf(r.Store) }
-
-func (r rehearsal) quiet() bool { return quietOf(r.Store) }
-
-// Update runs fn and rolls back.
-func (r rehearsal) Update(ctx context.Context, fn func(tx billing.Tx) error) error {
-	err := r.Store.Update(ctx, func(tx billing.Tx) error {
-		if err := fn(tx); err != nil {
-			return err
-		}
-		return errRehearsed
-	})
-	if errors.Is(err, errRehearsed) {
-		return nil
-	}
-	return err
-}

@@ -211,7 +211,7 @@ func RemoveCard(ctx context.Context, s Store, id, to billing.CardID, now time.Ti
 
 // cardRow returns a card by our id or Stripe's.
 func cardRow(ctx context.Context, s Store, id billing.CardID) (card billing.Card, err error) {
-	err = Rehearse(s).Update(ctx, func(tx billing.Tx) error {
+	err = With(s, Options{DryRun: true}).Update(ctx, func(tx billing.Tx) error {
 		card, err = billing.FindCard(ctx, tx, string(id))
 		return err
 	})
@@ -247,7 +247,7 @@ func withCards(ctx context.Context, s Store, customer billing.CustomerID, now ti
 		if err != nil {
 			return err
 		}
-		c := &cardChange{Tx: tx, customer: row, rules: rulesOf(s), now: now}
+		c := &cardChange{Tx: tx, customer: row, rules: optionsOf(s).rules(), now: now}
 		entry, err := fn(c)
 		if err != nil {
 			return err

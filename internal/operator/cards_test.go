@@ -110,7 +110,7 @@ func TestAHeldCardIsReleased(t *testing.T) {
 		_, err := operator.ReleaseCard(ctx, w, w.first, "", now)
 		require.ErrorAs(w.t, err, &refused, "nothing stands against it")
 		w.change(w.first, func(c *billing.Card) { c.Hold = "another brand" })
-		_, err = operator.ReleaseCard(ctx, operator.Rehearse(w), w.first, "", now)
+		_, err = operator.ReleaseCard(ctx, operator.With(w, operator.Options{DryRun: true}), w.first, "", now)
 		require.NoError(w.t, err)
 		card, err := w.Card(ctx, w.first)
 		require.NoError(w.t, err)
@@ -156,7 +156,7 @@ func TestWhatBecomesOfThePlansOfARemovedCard(t *testing.T) {
 				if test.to != nil {
 					to = test.to(w)
 				}
-				would, err := operator.RemoveCard(ctx, operator.Rehearse(w), w.first, to, now)
+				would, err := operator.RemoveCard(ctx, operator.With(w, operator.Options{DryRun: true}), w.first, to, now)
 				require.NoError(w.t, err)
 				done, err := operator.RemoveCard(ctx, w, w.first, to, now)
 				require.NoError(w.t, err)

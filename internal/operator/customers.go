@@ -45,7 +45,7 @@ type MovedCharge struct {
 func UpdateCustomer(ctx context.Context, s Store, id billing.CustomerID, change CustomerChange, now time.Time) (CustomerUpdate, error) {
 	var done CustomerUpdate
 	err := s.Update(ctx, func(tx billing.Tx) (err error) {
-		done, err = updateCustomer(ctx, tx, rulesOf(s), id, change, now)
+		done, err = updateCustomer(ctx, tx, optionsOf(s).rules(), id, change, now)
 		return err
 	})
 	return done, err

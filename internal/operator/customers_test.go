@@ -86,7 +86,7 @@ func TestWhatAChangeOfTheTimeZoneLeaves(t *testing.T) {
 		before, err := w.PlanCharges(ctx, w.plan.ID)
 		require.NoError(w.t, err)
 		to := "Asia/Tokyo"
-		would, err := operator.UpdateCustomer(ctx, operator.Rehearse(w), w.plan.CustomerID, operator.CustomerChange{TimeZone: &to}, now)
+		would, err := operator.UpdateCustomer(ctx, operator.With(w, operator.Options{DryRun: true}), w.plan.CustomerID, operator.CustomerChange{TimeZone: &to}, now)
 		require.NoError(w.t, err)
 		unmoved, err := w.PlanCharges(ctx, w.plan.ID)
 		require.NoError(w.t, err)

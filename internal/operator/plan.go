@@ -26,7 +26,7 @@ type change struct {
 func inPlan(ctx context.Context, s Store, id billing.PlanID, now time.Time, fn func(c *change) (billing.AuditEntry, error)) (billing.Plan, error) {
 	var plan billing.Plan
 	err := s.Update(ctx, func(tx billing.Tx) (err error) {
-		plan, err = changePlan(ctx, tx, rulesOf(s), id, now.Truncate(time.Millisecond), telling(ctx, fn, quietOf(s)))
+		plan, err = changePlan(ctx, tx, optionsOf(s).rules(), id, now.Truncate(time.Millisecond), telling(ctx, fn, optionsOf(s).Quiet))
 		return err
 	})
 	return plan, err

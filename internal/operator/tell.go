@@ -9,22 +9,6 @@ import (
 	"tranche/internal/billing"
 )
 
-// Quietly returns a store whose changes do not notify the customer. Their audit entries record
-// that.
-func Quietly(s Store) Store { return hushed{s} }
-
-type hushed struct{ Store }
-
-func (h hushed) settled() billing.Rules { return rulesOf(h.Store) }
-
-func (hushed) quiet() bool { return true }
-
-// quietOf reports whether changes on a store do not notify the customer.
-func quietOf(s Store) bool {
-	q, ok := s.(interface{ quiet() bool })
-	return ok && q.quiet()
-}
-
 // standing is the state of a plan before a change that a notice needs.
 type standing struct {
 	status  billing.PlanStatus

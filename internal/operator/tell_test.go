@@ -68,9 +68,9 @@ func TestEachChangeIsToldOnce(t *testing.T) {
 			}
 			nobody, _ := does(false, s)
 			require.Empty(t, nobody, "%s: there is no address", op)
-			rehearsed, _ := does(true, operator.Rehearse(s))
+			rehearsed, _ := does(true, operator.With(s, operator.Options{DryRun: true}))
 			require.Empty(t, rehearsed, "%s: it was only tried", op)
-			quiet, said := does(true, operator.Quietly(s))
+			quiet, said := does(true, operator.With(s, operator.Options{Quiet: true}))
 			require.Empty(t, quiet, op)
 			loud, _ := does(true, s)
 			if tt.kind == "" {
@@ -127,7 +127,7 @@ func TestLastCharge_SkippedOrPaidElsewhere(t *testing.T) {
 		for name, end := range last {
 			plan, charges, _ := threeCharges(t, s, cell{billing.PlanActive, billing.ChargeScheduled})
 			address(t, s, plan.CustomerID)
-			_, err := operator.PaidOutside(t.Context(), operator.Quietly(s), charges[1].ID, "", now)
+			_, err := operator.PaidOutside(t.Context(), operator.With(s, operator.Options{Quiet: true}), charges[1].ID, "", now)
 			require.NoError(t, err, name)
 			require.NoError(t, end(s, charges[2].ID), name)
 			after, err := s.Plan(t.Context(), plan.ID)
