@@ -322,10 +322,10 @@ func (l *lossy) catchUp() {
 func (l *lossy) sweep() {
 	l.settle()
 	ctx, now := l.t.Context(), l.Now()
-	c, ok, err := l.store.(*store.Store).ClaimChore(ctx, catchup.SweepJob, now, now, now)
+	c, ok, err := l.store.(*store.Store).ClaimPeriodicJob(ctx, catchup.SweepJob, now, now, now)
 	require.NoError(l.t, err)
 	if ok {
-		require.NoError(l.t, l.store.(*store.Store).FinishChore(ctx, c, now, now))
+		require.NoError(l.t, l.store.(*store.Store).FinishPeriodicJob(ctx, c, now, now))
 	}
 }
 

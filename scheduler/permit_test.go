@@ -46,23 +46,23 @@ func TestScheduler_TakesNoPart(t *testing.T) {
 func TestPeriodicJob_WaitsForPermits(t *testing.T) {
 	t.Parallel()
 	storetest.EachEngine(t, func(t *testing.T, s billing.Store) {
-		store, ok := s.(billing.ChoreStore)
+		store, ok := s.(billing.PeriodicJobStore)
 		require.True(t, ok)
 		take, permit, runs := &gate{shut: true}, &gate{shut: true}, 0
-		chores := scheduler.NewChores(scheduler.ChoreConfig{
+		periodicJobs := scheduler.NewPeriodicJobs(scheduler.PeriodicJobConfig{
 			TakePart: take.ask, Store: store, Clock: clock.New(time.Time{}, 0, func() time.Time { return now }),
 		})
-		job := scheduler.Chore{Name: "sweep", Every: time.Hour, Permit: permit.ask, Run: func(context.Context, time.Time) (time.Time, error) {
+		job := scheduler.PeriodicJob{Name: "sweep", Every: time.Hour, Permit: permit.ask, Run: func(context.Context, time.Time) (time.Time, error) {
 			runs++
 			return now, nil
 		}}
 		for range 2 {
-			require.NoError(t, chores.RunOnce(t.Context(), job))
+			require.NoError(t, periodicJobs.RunOnce(t.Context(), job))
 			require.Zero(t, runs)
 			take.shut = false
 		}
 		permit.shut = false
-		require.NoError(t, chores.RunOnce(t.Context(), job))
+		require.NoError(t, periodicJobs.RunOnce(t.Context(), job))
 		require.Equal(t, 1, runs, "it stayed due")
 	})
 }

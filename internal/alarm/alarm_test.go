@@ -42,8 +42,8 @@ func (r *rows) IncidentBacklog(context.Context) (map[billing.IncidentKind]billin
 	return r.open, r.down
 }
 
-// ChoreDone implements billing.BacklogStore.
-func (r *rows) ChoreDone(context.Context, string) (time.Time, error) {
+// PeriodicJobDone implements billing.BacklogStore.
+func (r *rows) PeriodicJobDone(context.Context, string) (time.Time, error) {
 	if r.last.IsZero() {
 		return r.last, billing.ErrNotFound
 	}

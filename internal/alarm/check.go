@@ -87,7 +87,7 @@ func (c check) ago(d time.Duration) time.Time { return c.Clock.Now().Add(-c.Cloc
 // silence raises an alarm if the last heartbeat of a scheduler is old. Without any heartbeat it
 // raises none: charges that fall due then raise their own alarm.
 func (c check) silence(ctx context.Context) ([]Alarm, error) {
-	last, err := c.Store.ChoreDone(ctx, Heartbeat)
+	last, err := c.Store.PeriodicJobDone(ctx, Heartbeat)
 	if err != nil && !errors.Is(err, billing.ErrNotFound) {
 		return nil, fmt.Errorf("check scheduler_silent: %w", err)
 	}

@@ -42,31 +42,31 @@ type App struct {
 	clock clock.Clock
 	log   zerolog.Logger
 
-	store    *store.Store
-	limiter  *stripelimit.Limiter
-	breaker  *stripegw.Breaker
-	gateway  *stripegw.Gateway
-	guard    *binding.Guard
-	times    *clockguard.Guard
-	planner  *planning.Planner
-	rules    billing.Rules
-	links    *recovery.Links
-	requests *queue.RequestLimiter
-	redis    asynq.RedisConnOpt
-	embedded *queue.Embedded // nil with an external Redis
-	queue    *queue.Queue
-	servers  *queue.Server // nil without the worker role
-	sched    *scheduler.Scheduler
-	chores   *scheduler.Chores
-	metrics  *metrics.Metrics
-	alarms   alarm.Checker
-	surface  *handlers.Server
-	public   *listening
-	admin    *listening // nil if it is off
-	relay    *relay
-	sender   *webhook.Sender // nil without the worker role
-	merchant notify.Merchant
-	gate     *catchup.Gate // nil without the worker role
+	store        *store.Store
+	limiter      *stripelimit.Limiter
+	breaker      *stripegw.Breaker
+	gateway      *stripegw.Gateway
+	guard        *binding.Guard
+	times        *clockguard.Guard
+	planner      *planning.Planner
+	rules        billing.Rules
+	links        *recovery.Links
+	requests     *queue.RequestLimiter
+	redis        asynq.RedisConnOpt
+	embedded     *queue.Embedded // nil with an external Redis
+	queue        *queue.Queue
+	servers      *queue.Server // nil without the worker role
+	sched        *scheduler.Scheduler
+	periodicJobs *scheduler.PeriodicJobs
+	metrics      *metrics.Metrics
+	alarms       alarm.Checker
+	surface      *handlers.Server
+	public       *listening
+	admin        *listening // nil if it is off
+	relay        *relay
+	sender       *webhook.Sender // nil without the worker role
+	merchant     notify.Merchant
+	gate         *catchup.Gate // nil without the worker role
 
 	opened  opened
 	cancel  context.CancelFunc
@@ -151,7 +151,7 @@ func (a *App) build(ctx context.Context) error {
 	}
 	if a.cfg.Has(config.RoleScheduler) {
 		a.buildScheduler()
-		a.buildChores()
+		a.buildPeriodicJobs()
 	}
 	a.buildWatch()
 	return a.buildHTTP(ctx)
@@ -313,7 +313,7 @@ func (a *App) Start(ctx context.Context) error {
 	if a.sched != nil {
 		ctx := billing.ActingAs(ctx, billing.Party{Actor: billing.NewActor(billing.ActorScheduler, host())})
 		a.running.Go(func() { a.sched.Run(ctx) })
-		a.running.Go(func() { a.chores.Run(ctx) })
+		a.running.Go(func() { a.periodicJobs.Run(ctx) })
 	}
 	for _, l := range []*listening{a.public, a.admin} {
 		if l != nil {

@@ -21,8 +21,8 @@ const (
 // staleLeases releases due rows that a process with a wrong clock claimed or deferred: charges,
 // events, notices, deliveries and dunnings that could otherwise be claimed only hours or weeks from
 // now.
-func (a *App) staleLeases(log zerolog.Logger) scheduler.Chore {
-	return scheduler.Chore{Name: "stale_leases", Every: a.clock.Simulated(staleEvery), Pause: staleEvery, Run: func(ctx context.Context, _ time.Time) (time.Time, error) {
+func (a *App) staleLeases(log zerolog.Logger) scheduler.PeriodicJob {
+	return scheduler.PeriodicJob{Name: "stale_leases", Every: a.clock.Simulated(staleEvery), Pause: staleEvery, Run: func(ctx context.Context, _ time.Time) (time.Time, error) {
 		now := a.clock.Now()
 		n, err := a.store.ReleaseClaims(ctx, now, now.Add(a.clock.Simulated(staleAfter)))
 		if n > 0 {

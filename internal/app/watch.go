@@ -42,14 +42,14 @@ func (a *App) proxyAlarm(context.Context) *alarm.Alarm {
 }
 
 // heartbeat returns the periodic job that shows that a scheduler runs, and logs the alarms.
-func (a *App) heartbeat() scheduler.Chore {
+func (a *App) heartbeat() scheduler.PeriodicJob {
 	made := a.clock.Wall()
 	ticking := func() bool { return a.tickedSince(made) }
 	logger := &alarm.AlarmLogger{
 		Checker: alarm.New(a.alarmConfig()),
 		Clock:   a.clock, Ticking: ticking, Log: a.log.With().Str("role", "scheduler").Logger(),
 	}
-	return scheduler.Chore{Name: alarm.Heartbeat, Every: alarm.HeartbeatEvery, Pause: alarm.HeartbeatEvery, Run: logger.Heartbeat}
+	return scheduler.PeriodicJob{Name: alarm.Heartbeat, Every: alarm.HeartbeatEvery, Pause: alarm.HeartbeatEvery, Run: logger.Heartbeat}
 }
 
 // depths counts the tasks in the queue by state. A queue that takes no tasks is counted too, and

@@ -24,7 +24,7 @@ var changesRows = regexp.MustCompile(`^(Insert|Update|Delete|Revoke|Erase|BindCo
 // unaudited are the functions that change rows without an audit entry, each with the reason.
 var unaudited = map[string]string{
 	"handlers.insert":                      "takes in events of Stripe, which the inbox shows",
-	"internal/operator.Update":             "keeps the idempotency key of the change that is made in it",
+	"internal/operator.once":               "keeps the idempotency key of the change that is made in it",
 	"internal/operator.put":                "step of a change, whose entry is written at its end",
 	"internal/operator.write":              "step of a change, whose entry is written at its end",
 	"internal/operator.insert":             "step of a change, whose entry is written at its end",

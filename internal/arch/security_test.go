@@ -16,6 +16,7 @@ var (
 	testFunction = regexp.MustCompile(`(?m)^func (Test\w+)\(t \*testing\.T\)`)
 	quotedWord   = regexp.MustCompile("`(\\w+)`")
 	newTable     = regexp.MustCompile(`CREATE TABLE (?:IF NOT EXISTS )?(\w+)`)
+	renamedTable = regexp.MustCompile(`ALTER TABLE (\w+) RENAME TO (\w+);`)
 )
 
 // section returns the part of a page below a heading.
@@ -106,6 +107,9 @@ func TestRetention_EachTableHasItsPeriod(t *testing.T) {
 			require.NoError(t, err)
 			for _, match := range newTable.FindAllSubmatch(steps, -1) {
 				tables = append(tables, string(match[1]))
+			}
+			for _, match := range renamedTable.FindAllSubmatch(steps, -1) {
+				tables[slices.Index(tables, string(match[1]))] = string(match[2])
 			}
 		}
 		slices.Sort(tables)

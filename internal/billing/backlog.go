@@ -76,7 +76,7 @@ type BacklogStore interface {
 	// IncidentBacklog groups the open incidents by kind, however old they are. It counts MaxBacklog
 	// incidents at most, the oldest ones.
 	IncidentBacklog(ctx context.Context) (map[IncidentKind]Backlog, error)
-	// ChoreDone returns how far a periodic job has come; zero before it first finished. Errors:
+	// PeriodicJobDone returns how far a periodic job has come; zero before it first finished. Errors:
 	// ErrNotFound when it never began.
-	ChoreDone(ctx context.Context, name string) (time.Time, error)
+	PeriodicJobDone(ctx context.Context, name string) (time.Time, error)
 }

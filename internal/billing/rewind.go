@@ -52,8 +52,8 @@ type RewindStore interface {
 	// PendingEvents counts the events that arrived until a time and were neither handled nor tried
 	// often.
 	PendingEvents(ctx context.Context, until time.Time) (int, error)
-	// ChoreCursor returns how far a periodic job has come; zero when it never finished.
-	ChoreCursor(ctx context.Context, name string) (time.Time, error)
+	// PeriodicJobCursor returns how far a periodic job has come; zero when it never finished.
+	PeriodicJobCursor(ctx context.Context, name string) (time.Time, error)
 
 	// InsertRewind stores a rewind.
 	InsertRewind(ctx context.Context, r Rewind) error

@@ -212,7 +212,7 @@ func (g *Gate) CatchUp(ctx context.Context) error {
 
 // read stores Stripe's events since the last sweep.
 func (g *Gate) read(ctx context.Context, began time.Time) error {
-	cursor, err := g.Store.ChoreCursor(ctx, SweepJob)
+	cursor, err := g.Store.PeriodicJobCursor(ctx, SweepJob)
 	if err != nil {
 		return err
 	}
@@ -264,7 +264,7 @@ func CompareAfterBind(ctx context.Context, store billing.RewindStore, held billi
 	if held.BoundAt.IsZero() {
 		return nil
 	}
-	from, err := store.ChoreCursor(ctx, SweepJob)
+	from, err := store.PeriodicJobCursor(ctx, SweepJob)
 	if err != nil {
 		return err
 	}

@@ -293,8 +293,8 @@ func TestCompareAfterBind(t *testing.T) {
 // sweptAt has the last sweep begin at a time.
 func (f *fixture) sweptAt(t *testing.T, at time.Time) {
 	t.Helper()
-	chore, ok, err := f.store.ClaimChore(t.Context(), catchup.SweepJob, now, now.Add(time.Minute), now.Add(time.Hour))
+	periodicJob, ok, err := f.store.ClaimPeriodicJob(t.Context(), catchup.SweepJob, now, now.Add(time.Minute), now.Add(time.Hour))
 	require.NoError(t, err)
 	require.True(t, ok)
-	require.NoError(t, f.store.FinishChore(t.Context(), chore, at, now.Add(time.Hour)))
+	require.NoError(t, f.store.FinishPeriodicJob(t.Context(), periodicJob, at, now.Add(time.Hour)))
 }

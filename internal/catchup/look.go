@@ -107,7 +107,7 @@ func newest(marks, lost []Mark) time.Time {
 // sweep is taken as the last good time.
 func (g *Gate) wentBack(ctx context.Context, r billing.Rewind) error {
 	if r.GoodAt.IsZero() {
-		cursor, err := g.Store.ChoreCursor(ctx, SweepJob)
+		cursor, err := g.Store.PeriodicJobCursor(ctx, SweepJob)
 		if err != nil {
 			return err
 		}

@@ -11,7 +11,7 @@ import (
 // sweep, the last good times of the rewinds, and the start of an unfinished comparison. If none is
 // known, it is as far back as Stripe has events.
 func LastGood(ctx context.Context, store billing.RewindStore, rewinds []billing.Rewind, l billing.Lineage, now time.Time) (time.Time, error) {
-	good, err := store.ChoreCursor(ctx, SweepJob)
+	good, err := store.PeriodicJobCursor(ctx, SweepJob)
 	for _, r := range rewinds {
 		if !r.GoodAt.IsZero() && (good.IsZero() || r.GoodAt.Before(good)) {
 			good = r.GoodAt

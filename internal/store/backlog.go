@@ -102,11 +102,11 @@ func (r reader) Backlog(ctx context.Context, kind billing.BacklogKind, from, to 
 	return b, nil
 }
 
-// ChoreDone is how far a chore has come. Errors: ErrNotFound, ErrUnavailable.
-func (r reader) ChoreDone(ctx context.Context, name string) (time.Time, error) {
+// PeriodicJobDone is how far a periodic job has come. Errors: ErrNotFound, ErrUnavailable.
+func (r reader) PeriodicJobDone(ctx context.Context, name string) (time.Time, error) {
 	scan := func(row scanner) (cursor time.Time, err error) {
 		err = row.Scan(at(&cursor))
 		return cursor, err
 	}
-	return one(ctx, r.conn, "look at chore "+name, scan, "SELECT cursor_at FROM chores WHERE name = $1", name)
+	return one(ctx, r.conn, "look at periodic job "+name, scan, "SELECT cursor_at FROM periodic_jobs WHERE name = $1", name)
 }

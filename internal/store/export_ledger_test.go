@@ -7,7 +7,7 @@ import (
 	"tranche/internal/billing"
 )
 
-// LedgerStatements runs the statements of chores and reconciliation that are not part of
+// LedgerStatements runs the statements of periodic jobs and reconciliation that are not part of
 // billing.Tx.
 func LedgerStatements(ctx context.Context, in billing.Tx) {
 	t, ok := in.(*tx)

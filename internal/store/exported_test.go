@@ -21,7 +21,7 @@ import (
 // unexported are the tables that no export holds.
 var unexported = map[string]string{
 	"binding":          "holds the account and the home of this database: a copy must not inherit it",
-	"chores":           "is how far the schedulers have come",
+	"periodic_jobs":    "is how far the schedulers have come",
 	"requests":         "holds the requests made with each Idempotency-Key, which are of no use elsewhere",
 	"card_tries":       "counts the cards that customers tried in the last days, which is of no use elsewhere",
 	"erased_objects":   "keeps erased customers from coming back",

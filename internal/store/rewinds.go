@@ -91,13 +91,14 @@ func (s *Store) PendingEvents(ctx context.Context, until time.Time) (int, error)
 	return int(n), err
 }
 
-// ChoreCursor is how far a periodic job has come; zero when it never ended. Errors: ErrUnavailable.
-func (s *Store) ChoreCursor(ctx context.Context, name string) (time.Time, error) {
+// PeriodicJobCursor is how far a periodic job has come; zero when it never ended. Errors:
+// ErrUnavailable.
+func (s *Store) PeriodicJobCursor(ctx context.Context, name string) (time.Time, error) {
 	cursor, err := one(ctx, s.writer(), "read the cursor of "+name, func(row scanner) (time.Time, error) {
 		var t time.Time
 		err := row.Scan(at(&t))
 		return t, err
-	}, "SELECT cursor_at FROM chores WHERE name = $1", name)
+	}, "SELECT cursor_at FROM periodic_jobs WHERE name = $1", name)
 	if isNotFound(err) {
 		err = nil
 	}

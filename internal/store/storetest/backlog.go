@@ -18,7 +18,7 @@ func backlogTests() map[string]func(*testing.T, *fixture) {
 		"a refused request is found":              refusedChargesAreFound,
 		"an event that was not handled is found":  lateEventsAreFound,
 		"a notice that was not sent is found":     lateNoticesAreFound,
-		"a chore records its progress":            choreTellsHowFar,
+		"a periodic job records its progress":     periodicJobTellsHowFar,
 		"open charges are listed by status":       chargesAreListed,
 		"a backlog names the oldest few of a lot": backlogNamesTheOldest,
 	}
@@ -174,18 +174,18 @@ func lateNoticesAreFound(_ *testing.T, f *fixture) {
 	f.requireBacklog(billing.BacklogNoticesFailed, string(failed.ID))
 }
 
-func choreTellsHowFar(t *testing.T, f *fixture) {
+func periodicJobTellsHowFar(t *testing.T, f *fixture) {
 	done := func() time.Time {
-		at, err := backlogs(t, f).ChoreDone(t.Context(), "alarms")
+		at, err := backlogs(t, f).PeriodicJobDone(t.Context(), "alarms")
 		require.NoError(t, err)
 		return at
 	}
-	_, err := backlogs(t, f).ChoreDone(t.Context(), "alarms")
+	_, err := backlogs(t, f).PeriodicJobDone(t.Context(), "alarms")
 	require.ErrorIs(t, err, billing.ErrNotFound)
-	held, _, err := chores(t, f).ClaimChore(t.Context(), "alarms", f.now, f.now.Add(time.Minute), f.now.Add(distant))
+	held, _, err := periodicJobs(t, f).ClaimPeriodicJob(t.Context(), "alarms", f.now, f.now.Add(time.Minute), f.now.Add(distant))
 	require.NoError(t, err)
 	require.Zero(t, done())
-	require.NoError(t, chores(t, f).FinishChore(t.Context(), held, f.now, f.now.Add(time.Hour)))
+	require.NoError(t, periodicJobs(t, f).FinishPeriodicJob(t.Context(), held, f.now, f.now.Add(time.Hour)))
 	require.Equal(t, f.now, done())
 }
 

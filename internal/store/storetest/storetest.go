@@ -25,7 +25,7 @@ func Run(t *testing.T, open func(t *testing.T) billing.Store) {
 	t.Helper()
 	groups := []map[string]func(*testing.T, *fixture){
 		roundTripTests(), uniqueTests(), claimTests(), transactionTests(), listTests(), errorTests(), bindingTests(),
-		choreTests(), ledgerTests(), backlogTests(), dunningTests(), webhookTests(), reminderTests(), recoveryTests(),
+		periodicJobTests(), ledgerTests(), backlogTests(), dunningTests(), webhookTests(), reminderTests(), recoveryTests(),
 		changeTests(), cardTests(), incidentTests(),
 	}
 	for _, group := range groups {

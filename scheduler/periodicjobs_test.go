@@ -18,23 +18,23 @@ import (
 	"tranche/scheduler"
 )
 
-// slots keeps chores in memory, as a store does: a database does not work in a time bubble.
+// slots keeps periodic jobs in memory, as a store does: a database does not work in a time bubble.
 type slots struct {
 	mu    sync.Mutex
-	rows  map[string]billing.Chore
+	rows  map[string]billing.PeriodicJob
 	wakes map[string]time.Time
 }
 
 func newSlots() *slots {
-	return &slots{rows: map[string]billing.Chore{}, wakes: map[string]time.Time{}}
+	return &slots{rows: map[string]billing.PeriodicJob{}, wakes: map[string]time.Time{}}
 }
 
-// ClaimChore claims a chore that is due.
-func (s *slots) ClaimChore(_ context.Context, name string, now, until, latest time.Time) (billing.Chore, bool, error) {
+// ClaimPeriodicJob claims a periodic job that is due.
+func (s *slots) ClaimPeriodicJob(_ context.Context, name string, now, until, latest time.Time) (billing.PeriodicJob, bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if wake := s.wakes[name]; wake.After(now) && !wake.After(latest) {
-		return billing.Chore{}, false, nil
+		return billing.PeriodicJob{}, false, nil
 	}
 	c := s.rows[name]
 	c.Name, c.Lease = name, c.Lease+1
@@ -42,17 +42,17 @@ func (s *slots) ClaimChore(_ context.Context, name string, now, until, latest ti
 	return c, true, nil
 }
 
-// ExtendChore extends a chore's lease.
-func (s *slots) ExtendChore(_ context.Context, c billing.Chore, until time.Time) error {
+// ExtendPeriodicJob extends a periodic job's lease.
+func (s *slots) ExtendPeriodicJob(_ context.Context, c billing.PeriodicJob, until time.Time) error {
 	return s.change(c, c.Cursor, until)
 }
 
-// FinishChore ends a chore.
-func (s *slots) FinishChore(_ context.Context, c billing.Chore, cursor, next time.Time) error {
+// FinishPeriodicJob ends a periodic job.
+func (s *slots) FinishPeriodicJob(_ context.Context, c billing.PeriodicJob, cursor, next time.Time) error {
 	return s.change(c, cursor, next)
 }
 
-func (s *slots) change(c billing.Chore, cursor, wake time.Time) error {
+func (s *slots) change(c billing.PeriodicJob, cursor, wake time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.rows[c.Name].Lease != c.Lease {
@@ -63,20 +63,20 @@ func (s *slots) change(c billing.Chore, cursor, wake time.Time) error {
 	return nil
 }
 
-// live runs chores in a bubble for a while.
-func live(t *testing.T, c scheduler.ChoreConfig, d time.Duration, chores ...scheduler.Chore) {
+// live runs periodic jobs in a bubble for a while.
+func live(t *testing.T, c scheduler.PeriodicJobConfig, d time.Duration, periodicJobs ...scheduler.PeriodicJob) {
 	t.Helper()
 	c.Log = zerolog.New(zerolog.NewTestWriter(t))
 	ctx, cancel := context.WithTimeout(t.Context(), d)
 	defer cancel()
-	scheduler.NewChores(c, chores...).Run(ctx)
+	scheduler.NewPeriodicJobs(c, periodicJobs...).Run(ctx)
 }
 
-func TestChoresRunAtTheirTime(t *testing.T) {
+func TestPeriodicJobsRunAtTheirTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var cursors []time.Time
 		began := time.Now()
-		live(t, scheduler.ChoreConfig{Store: newSlots()}, 59*time.Minute, scheduler.Chore{
+		live(t, scheduler.PeriodicJobConfig{Store: newSlots()}, 59*time.Minute, scheduler.PeriodicJob{
 			Name: "sweep", Every: 15 * time.Minute,
 			Run: func(_ context.Context, cursor time.Time) (time.Time, error) {
 				cursors = append(cursors, cursor)
@@ -91,7 +91,7 @@ func TestAFastClockDoesNotHurryStripe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		runs := 0
 		fast := clock.New(time.Now(), 86400, time.Now)
-		live(t, scheduler.ChoreConfig{Store: newSlots(), Clock: fast, Look: 100 * time.Millisecond}, 9*time.Second, scheduler.Chore{
+		live(t, scheduler.PeriodicJobConfig{Store: newSlots(), Clock: fast, Look: 100 * time.Millisecond}, 9*time.Second, scheduler.PeriodicJob{
 			Name: "sweep", Every: 15 * time.Minute, Pause: 2 * time.Second,
 			Run: func(context.Context, time.Time) (time.Time, error) { runs++; return fast.Now(), nil },
 		})
@@ -99,10 +99,10 @@ func TestAFastClockDoesNotHurryStripe(t *testing.T) {
 	})
 }
 
-func TestAChoreThatFailsIsTriedAgainFromItsCursor(t *testing.T) {
+func TestAPeriodicJobThatFailsIsTriedAgainFromItsCursor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, runs := newSlots(), 0
-		live(t, scheduler.ChoreConfig{Store: store}, 50*time.Minute, scheduler.Chore{
+		live(t, scheduler.PeriodicJobConfig{Store: store}, 50*time.Minute, scheduler.PeriodicJob{
 			Name: "reconcile", Every: 24 * time.Hour,
 			Run: func(_ context.Context, cursor time.Time) (time.Time, error) {
 				require.Zero(t, cursor)
@@ -117,21 +117,21 @@ func TestAChoreThatFailsIsTriedAgainFromItsCursor(t *testing.T) {
 	})
 }
 
-func TestALongChoreKeepsItsLeaseAndDelaysNoOther(t *testing.T) {
+func TestALongPeriodicJobKeepsItsLeaseAndDelaysNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, long, short := newSlots(), 0, 0
-		slow := scheduler.Chore{Name: "long", Every: time.Minute, Run: func(ctx context.Context, _ time.Time) (time.Time, error) {
+		slow := scheduler.PeriodicJob{Name: "long", Every: time.Minute, Run: func(ctx context.Context, _ time.Time) (time.Time, error) {
 			long++
 			<-ctx.Done()
 			return time.Time{}, ctx.Err()
 		}}
-		quick := scheduler.Chore{Name: "short", Every: time.Minute, Run: func(context.Context, time.Time) (time.Time, error) {
+		quick := scheduler.PeriodicJob{Name: "short", Every: time.Minute, Run: func(context.Context, time.Time) (time.Time, error) {
 			short++
 			return time.Now(), nil
 		}}
 		var both sync.WaitGroup
 		for range 2 { // two processes
-			both.Go(func() { live(t, scheduler.ChoreConfig{Store: store}, time.Hour, slow, quick) })
+			both.Go(func() { live(t, scheduler.PeriodicJobConfig{Store: store}, time.Hour, slow, quick) })
 		}
 		both.Wait()
 		require.LessOrEqual(t, long, 2, "the second only takes it up when the first stops")
@@ -139,10 +139,10 @@ func TestALongChoreKeepsItsLeaseAndDelaysNoOther(t *testing.T) {
 	})
 }
 
-func TestWhoLosesAChoreStops(t *testing.T) {
+func TestWhoLosesAPeriodicJobStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newSlots()
-		err := scheduler.NewChores(scheduler.ChoreConfig{Store: store}).RunOnce(t.Context(), scheduler.Chore{
+		err := scheduler.NewPeriodicJobs(scheduler.PeriodicJobConfig{Store: store}).RunOnce(t.Context(), scheduler.PeriodicJob{
 			Name: "sweep", Every: time.Hour, Run: func(ctx context.Context, _ time.Time) (time.Time, error) {
 				store.mu.Lock()
 				taken := store.rows["sweep"]
@@ -158,20 +158,20 @@ func TestWhoLosesAChoreStops(t *testing.T) {
 	})
 }
 
-func TestManySchedulersDoAChoreOnce(t *testing.T) {
+func TestManySchedulersDoAPeriodicJobOnce(t *testing.T) {
 	t.Parallel()
 	storetest.EachEngine(t, func(t *testing.T, s billing.Store) {
-		store, ok := s.(billing.ChoreStore)
+		store, ok := s.(billing.PeriodicJobStore)
 		require.True(t, ok)
 		var runs atomic.Int64
-		chore := scheduler.Chore{Name: "sweep", Every: time.Hour, Run: func(context.Context, time.Time) (time.Time, error) {
+		periodicJob := scheduler.PeriodicJob{Name: "sweep", Every: time.Hour, Run: func(context.Context, time.Time) (time.Time, error) {
 			runs.Add(1)
 			return now, nil
 		}}
 		var all sync.WaitGroup
 		for range 12 {
 			all.Go(func() {
-				if err := scheduler.NewChores(scheduler.ChoreConfig{Store: store}).RunOnce(t.Context(), chore); err != nil {
+				if err := scheduler.NewPeriodicJobs(scheduler.PeriodicJobConfig{Store: store}).RunOnce(t.Context(), periodicJob); err != nil {
 					t.Error(err)
 				}
 			})

@@ -18,10 +18,10 @@ func TestPeriodicJob_WrongClockBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newSlots()
 		ahead := time.Now().AddDate(0, 0, 40)
-		store.rows["sweep"] = billing.Chore{Name: "sweep", Cursor: ahead, Lease: 1}
+		store.rows["sweep"] = billing.PeriodicJob{Name: "sweep", Cursor: ahead, Lease: 1}
 		store.wakes["sweep"] = ahead.Add(15 * time.Minute)
 		var cursors []time.Time
-		live(t, scheduler.ChoreConfig{Store: store}, 20*time.Minute, scheduler.Chore{
+		live(t, scheduler.PeriodicJobConfig{Store: store}, 20*time.Minute, scheduler.PeriodicJob{
 			Name: "sweep", Every: 15 * time.Minute,
 			Run: func(_ context.Context, cursor time.Time) (time.Time, error) {
 				cursors = append(cursors, cursor)

@@ -26,16 +26,16 @@ const (
 	reconcilePause = 10 * time.Second
 )
 
-// buildChores makes the periodic jobs of the scheduler role.
-func (a *App) buildChores() {
+// buildPeriodicJobs makes the periodic jobs of the scheduler role.
+func (a *App) buildPeriodicJobs() {
 	log := a.log.With().Str("role", "scheduler").Logger()
 	record := stripegw.NewRecord(a.gateway, 0)
-	a.chores = scheduler.NewChores(scheduler.ChoreConfig{TakePart: a.mayTakePart, Store: a.store, Clock: a.clock, Log: log}, append(a.reminders(log),
-		scheduler.Chore{Name: catchup.SweepJob, Every: a.cfg.SweepEvery, Pause: sweepPause, Permit: a.mayAct, Run: a.sweep(record, log)},
+	a.periodicJobs = scheduler.NewPeriodicJobs(scheduler.PeriodicJobConfig{TakePart: a.mayTakePart, Store: a.store, Clock: a.clock, Log: log}, append(a.reminders(log),
+		scheduler.PeriodicJob{Name: catchup.SweepJob, Every: a.cfg.SweepEvery, Pause: sweepPause, Permit: a.mayAct, Run: a.sweep(record, log)},
 		a.heartbeat(),
 		a.staleLeases(log),
-		scheduler.Chore{Name: "reconcile", Every: reconcileEvery, Pause: reconcilePause, Permit: a.mayAct, Run: a.reconcile(record, log)},
-		scheduler.Chore{Name: "webhook_prune", Every: pruneEvery, Pause: prunePause, Permit: a.mayAct, Run: a.pruneMessages(log)},
+		scheduler.PeriodicJob{Name: "reconcile", Every: reconcileEvery, Pause: reconcilePause, Permit: a.mayAct, Run: a.reconcile(record, log)},
+		scheduler.PeriodicJob{Name: "webhook_prune", Every: pruneEvery, Pause: prunePause, Permit: a.mayAct, Run: a.pruneMessages(log)},
 	)...)
 }
 
