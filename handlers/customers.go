@@ -40,15 +40,8 @@ func (s *Server) listCustomers(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	page, more := view.FirstPage(customers, limit)
-	list := view.List[view.Customer]{Object: "list", Data: make([]view.Customer, len(page)), HasMore: more}
-	for i, c := range page {
-		list.Data[i] = view.NewCustomer(c, nil)
-	}
-	if more {
-		list.Next = string(page[limit-1].ID)
-	}
-	writeJSON(w, http.StatusOK, list)
+	one := func(c billing.Customer) view.Customer { return view.NewCustomer(c, nil) }
+	writeJSON(w, http.StatusOK, view.Page(customers, limit, one, func(c billing.Customer) string { return string(c.ID) }))
 }
 
 func (s *Server) findCustomers(r *http.Request, limit int) ([]billing.Customer, error) {

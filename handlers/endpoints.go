@@ -142,15 +142,7 @@ func (s *Server) listDeliveries(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	page, more := view.FirstPage(deliveries, limit)
-	list := view.List[view.Delivery]{Object: "list", Data: make([]view.Delivery, len(page)), HasMore: more}
-	for i, d := range page {
-		list.Data[i] = view.NewDelivery(d)
-	}
-	if more {
-		list.Next = string(page[limit-1].ID)
-	}
-	writeJSON(w, http.StatusOK, list)
+	writeJSON(w, http.StatusOK, view.Page(deliveries, limit, view.NewDelivery, func(d billing.WebhookDelivery) string { return string(d.ID) }))
 }
 
 // showDelivery answers with one delivery and its message.

@@ -70,20 +70,12 @@ func (s *Server) listPlans(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	page, more := view.FirstPage(plans, limit)
-	details, err := billing.LoadAllDetails(r.Context(), s.Store, page)
+	details, err := billing.LoadAllDetails(r.Context(), s.Store, plans)
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
-	list := view.List[view.Plan]{Object: "list", Data: make([]view.Plan, len(details)), HasMore: more}
-	for i, d := range details {
-		list.Data[i] = view.NewPlan(d)
-	}
-	if more {
-		list.Next = string(page[limit-1].ID)
-	}
-	writeJSON(w, http.StatusOK, list)
+	writeJSON(w, http.StatusOK, view.Page(details, limit, view.NewPlan, func(d billing.Details) string { return string(d.Plan.ID) }))
 }
 
 func (s *Server) findPlans(r *http.Request, limit int) ([]billing.Plan, error) {
@@ -183,15 +175,7 @@ func (s *Server) listNotices(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	page, more := view.FirstPage(notices, limit)
-	list := view.List[view.Notice]{Object: "list", Data: make([]view.Notice, len(page)), HasMore: more}
-	for i, n := range page {
-		list.Data[i] = view.NewNotice(n)
-	}
-	if more {
-		list.Next = string(page[limit-1].ID)
-	}
-	writeJSON(w, http.StatusOK, list)
+	writeJSON(w, http.StatusOK, view.Page(notices, limit, view.NewNotice, func(n billing.Notice) string { return string(n.ID) }))
 }
 
 // pageSize reads ?limit=. If it is not a number from 1 to 100, pageSize sends the answer and

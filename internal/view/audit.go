@@ -36,13 +36,5 @@ func NewAudit(e billing.AuditEntry) Audit {
 // NewAuditPage returns the JSON of a page of audit entries, newest first. The caller reads one row
 // more than limit, which shows whether another page follows.
 func NewAuditPage(entries []billing.AuditEntry, limit int) List[Audit] {
-	page, more := FirstPage(entries, limit)
-	list := List[Audit]{Object: "list", Data: make([]Audit, len(page)), HasMore: more}
-	for i, e := range page {
-		list.Data[i] = NewAudit(e)
-	}
-	if more {
-		list.Next = strconv.FormatInt(page[limit-1].Seq, 10)
-	}
-	return list
+	return Page(entries, limit, NewAudit, func(e billing.AuditEntry) string { return strconv.FormatInt(e.Seq, 10) })
 }

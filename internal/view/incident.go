@@ -37,12 +37,7 @@ func NewIncident(i billing.Incident) Incident {
 // NewIncidents returns the JSON of a page of incidents. The caller reads one row more than limit,
 // which shows whether another page follows.
 func NewIncidents(incidents []billing.Incident, limit int) List[Incident] {
-	page, more := FirstPage(incidents, limit)
-	list := List[Incident]{Object: "list", Data: newIncidents(page), HasMore: more}
-	if more {
-		list.Next = string(page[limit-1].ID)
-	}
-	return list
+	return Page(incidents, limit, NewIncident, func(i billing.Incident) string { return string(i.ID) })
 }
 
 func newIncidents(incidents []billing.Incident) []Incident {

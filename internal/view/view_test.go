@@ -2,6 +2,7 @@ package view_test
 
 import (
 	"encoding/json"
+	"strconv"
 	"testing"
 	"time"
 
@@ -37,14 +38,21 @@ func TestNewNotice_NullAndOwnMail(t *testing.T) {
 	require.Equal(t, "2026-03-29T00:30:00Z", sent["sent_at"], "times are in UTC")
 }
 
-func TestFirstPage(t *testing.T) {
+func TestPage(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
-		rows, limit, shown int
-		more               bool
-	}{{0, 2, 0, false}, {2, 2, 2, false}, {3, 2, 2, true}} {
-		page, more := view.FirstPage(make([]int, tc.rows), tc.limit)
-		require.Len(t, page, tc.shown)
-		require.Equal(t, tc.more, more)
+		rows int
+		want view.List[string]
+	}{
+		{0, view.List[string]{Object: "list", Data: []string{}}},
+		{2, view.List[string]{Object: "list", Data: []string{"0", "10"}}},
+		{3, view.List[string]{Object: "list", Data: []string{"0", "10"}, HasMore: true, Next: "row 1"}},
+	} {
+		rows := make([]int, tc.rows)
+		for i := range rows {
+			rows[i] = i
+		}
+		one := func(row int) string { return strconv.Itoa(row * 10) }
+		require.Equal(t, tc.want, view.Page(rows, 2, one, func(row int) string { return "row " + strconv.Itoa(row) }))
 	}
 }
