@@ -22,6 +22,7 @@ import (
 	"tranche/internal/money"
 	"tranche/internal/operator"
 	"tranche/internal/planning"
+	"tranche/internal/schedule"
 	"tranche/internal/store"
 	"tranche/internal/view"
 )
@@ -268,7 +269,7 @@ func (c *cli) printDraft(t billing.Terms, draft billing.Draft) error {
 }
 
 // goesOn describes the charges of a recurring plan after the listed ones; empty if there are none.
-func goesOn(r billing.Recurrence, currency money.Currency) string {
+func goesOn(r schedule.Recurrence, currency money.Currency) string {
 	if r.IsZero() {
 		return ""
 	}

@@ -46,6 +46,8 @@ var directions = []direction{
 		"dates are counted the same for every plan, so counting must not know one"},
 	{"internal/money", []string{"..."},
 		"amounts are divided the same for every plan, so dividing must not know one"},
+	{"internal/schedule", []string{"..."},
+		"plans store their schedule and notices quote it, so a schedule lies below both"},
 	{"internal/clock", []string{"..."},
 		"a clock is below everything that asks for the time"},
 	{"internal/catchup", []string{"internal/store", "internal/stripegw", "internal/queue", "internal/notify", "config", "jobs", "handlers", "scheduler"},
@@ -281,9 +283,11 @@ func violations(packages []goPackage) []string {
 	return found
 }
 
-// leaves decide what settings and others accept alike. They import the standard library only, so
-// every package may import them.
-var leaves = []string{module + "/internal/timezone", module + "/internal/hostport", module + "/internal/calendar", module + "/internal/money"}
+// leaves are what every package may import: they import only the standard library and one another.
+var leaves = []string{
+	module + "/internal/timezone", module + "/internal/hostport", module + "/internal/calendar", module + "/internal/money",
+	module + "/internal/schedule",
+}
 
 func broken(importer, imported string) []string {
 	if slices.Contains(leaves, imported) {

@@ -8,6 +8,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/calendar"
+	"tranche/internal/schedule"
 )
 
 // TestAttemptIDFor is a function of charge, number and initiator, and keeps the charge's time.
@@ -34,7 +35,7 @@ func TestAttemptIDFor(t *testing.T) {
 // never an existing id.
 func TestGoOn_SameID(t *testing.T) {
 	t.Parallel()
-	plan := billing.Plan{ID: "plan_1", Status: billing.PlanActive, Recurrence: billing.Recurrence{
+	plan := billing.Plan{ID: "plan_1", Status: billing.PlanActive, Recurrence: schedule.Recurrence{
 		Every: calendar.Interval{Count: 1, Unit: "month"}, Anchor: calendar.DateOf(time.Date(2026, 1, 31, 0, 0, 0, 0, time.UTC), time.UTC), Next: 3, Amount: 500,
 	}}
 	write := func(now time.Time, charges ...billing.Charge) billing.ChargeID {

@@ -7,6 +7,7 @@ import (
 
 	"tranche/internal/calendar"
 	"tranche/internal/money"
+	"tranche/internal/schedule"
 )
 
 // Rules are the merchant's settings for all plans.
@@ -29,9 +30,9 @@ func (r Rules) FillIn(c *Customer) {
 
 // Draft is the payment schedule that follows from terms.
 type Draft struct {
-	Charges    []ChargeDraft // by sequence, never empty
-	Recurrence Recurrence    // how they continue; zero when Charges holds all
-	Schedule   Schedule      // how their dates are counted
+	Charges    []ChargeDraft       // by sequence, never empty
+	Recurrence schedule.Recurrence // how they continue; zero when Charges holds all
+	Schedule   schedule.Schedule   // how their dates are counted
 }
 
 // ChargeDraft is a charge before it has an id: an amount, when it falls due, and the field of the
@@ -56,7 +57,7 @@ func (t Terms) Draft(now time.Time, rules Rules) (Draft, error) {
 		return Draft{}, bad
 	}
 	var draft Draft
-	d := drafter{Terms: t, Rules: rules, now: now, loc: t.Location(), bad: bad, schedule: &Schedule{}}
+	d := drafter{Terms: t, Rules: rules, now: now, loc: t.Location(), bad: bad, schedule: &schedule.Schedule{}}
 	d.checkFields()
 	switch t.Kind {
 	case KindInstallments:
@@ -92,19 +93,19 @@ type drafter struct {
 	loc *time.Location
 	bad *InvalidError
 
-	schedule *Schedule // how dates are counted; set step by step
+	schedule *schedule.Schedule // how dates are counted; set step by step
 }
 
 // clean reports whether no fault was found so far.
 func (d drafter) clean() bool { return len(d.bad.Fields) == 0 }
 
 // due parses a field that holds a due date; false when it can't be parsed.
-func (d drafter) due(field, s string) (Due, bool) {
+func (d drafter) due(field, s string) (schedule.Due, bool) {
 	if s == "" {
-		d.bad.add(field, "is missing; %s", dueExamples)
-		return Due{}, false
+		d.bad.add(field, "is missing; %s", schedule.DueExamples)
+		return schedule.Due{}, false
 	}
-	due, err := ParseDue(s)
+	due, err := schedule.ParseDue(s)
 	if err != nil {
 		d.bad.add(field, "%q: %s", s, err)
 	}
@@ -112,7 +113,7 @@ func (d drafter) due(field, s string) (Due, bool) {
 }
 
 // at returns the instant of a due date, by the rules of this plan.
-func (d drafter) at(due Due) time.Time {
+func (d drafter) at(due schedule.Due) time.Time {
 	return due.At(d.ChargeTime, d.loc, d.BusinessDay, d.Holidays)
 }
 
@@ -139,18 +140,18 @@ func (d drafter) start() (first time.Time, anchor calendar.Date, at calendar.Loc
 	case !d.at(due).After(d.now):
 		d.bad.add("starts", "%s is not later than now; leave it out where the first charge is paid at once", d.Starts)
 	}
-	anchor, at = due.anchor(d.ChargeTime, d.loc)
+	anchor, at = due.Anchor(d.ChargeTime, d.loc)
 	return d.at(due), anchor, at
 }
 
 // single returns the schedule of a single date: an interval that is set later counts from that
 // date.
-func (d drafter) single(due Due) Schedule {
+func (d drafter) single(due schedule.Due) schedule.Schedule {
 	if due.OnRequest {
-		return Schedule{At: d.ChargeTime}
+		return schedule.Schedule{At: d.ChargeTime}
 	}
-	s := Schedule{Next: 1}
-	s.Anchor, s.At = due.anchor(d.ChargeTime, d.loc)
+	s := schedule.Schedule{Next: 1}
+	s.Anchor, s.At = due.Anchor(d.ChargeTime, d.loc)
 	return s
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"tranche/internal/money"
+	"tranche/internal/schedule"
 )
 
 // installments returns equal parts at an interval, or the charges that were listed.
@@ -26,7 +27,7 @@ func (d drafter) installments() []ChargeDraft {
 	if !d.clean() {
 		return nil
 	}
-	*d.schedule = Schedule{Every: every, Anchor: anchor, At: at, Next: d.Parts}
+	*d.schedule = schedule.Schedule{Every: every, Anchor: anchor, At: at, Next: d.Parts}
 	drafts := []ChargeDraft{{DueAt: first, field: "total"}}
 	for n := 1; n < d.Parts; n++ {
 		drafts = append(drafts, ChargeDraft{DueAt: d.dated(every.Date(anchor, n), at), field: "total"})

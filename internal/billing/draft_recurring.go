@@ -1,6 +1,9 @@
 package billing
 
-import "tranche/internal/calendar"
+import (
+	"tranche/internal/calendar"
+	"tranche/internal/schedule"
+)
 
 // recurring returns the first charge and the recurrence after it. Every charge counts as one of the
 // parts, including one with an amount of its own.
@@ -18,20 +21,20 @@ func (d drafter) recurring() Draft {
 	if d.BusinessDay != "" && every.Unit == "day" && every.Count < 7 {
 		d.bad.add("business_day", "does not go with an interval of less than a week: several charges would fall on one day")
 	}
-	r := Recurrence{Every: every, Amount: d.Amount, Left: d.Parts, Until: d.until(), BusinessDay: d.BusinessDay}
+	r := schedule.Recurrence{Every: every, Amount: d.Amount, Left: d.Parts, Until: d.until(), BusinessDay: d.BusinessDay}
 	draft := d.firstOf(&r)
-	*d.schedule = Schedule{Every: every, Anchor: r.Anchor, At: r.At, Next: r.Next}
+	*d.schedule = schedule.Schedule{Every: every, Anchor: r.Anchor, At: r.At, Next: r.Next}
 	if d.Parts > 0 {
 		r.Left--
 	}
-	if d.Parts != 1 && !r.over() {
+	if d.Parts != 1 && !r.Over() {
 		draft.Recurrence = r
 	}
 	return draft
 }
 
 // firstOf returns the first charge, and sets r to the recurrence after it.
-func (d drafter) firstOf(r *Recurrence) Draft {
+func (d drafter) firstOf(r *schedule.Recurrence) Draft {
 	paidTrial := d.Trial != "" && d.FirstAmount > 0
 	first := d.now
 	switch {
@@ -68,6 +71,6 @@ func (d drafter) until() calendar.Date {
 	if ok && due.OnRequest {
 		d.bad.add("until", "needs a date")
 	}
-	day, _ := due.anchor(d.ChargeTime, d.loc)
+	day, _ := due.Anchor(d.ChargeTime, d.loc)
 	return day
 }

@@ -2,12 +2,10 @@ package billing_test
 
 import (
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
-	"tranche/internal/calendar"
 	"tranche/internal/money"
 )
 
@@ -53,31 +51,4 @@ func requireDrafts(t *testing.T, tm billing.Terms, drafts []billing.ChargeDraft)
 		}
 	}
 	require.Equal(t, tm.Total, sum)
-}
-
-// FuzzDateAt: in every zone, a time of day has one instant on each day. It lies on that day, or
-// right after a gap in that day, and the next day's is later.
-func FuzzDateAt(f *testing.F) {
-	f.Add(2026, 3, 29, 1, 30, "Europe/London")
-	f.Add(2026, 10, 25, 1, 30, "Europe/London")
-	f.Add(2011, 12, 30, 9, 0, "Pacific/Apia") // a day that was left out
-	f.Add(2026, 4, 5, 1, 45, "Australia/Lord_Howe")
-	f.Add(2024, 2, 29, 0, 0, "Africa/Cairo")
-	f.Add(1970, 1, 1, 23, 59, "Asia/Kathmandu")
-	f.Fuzz(func(t *testing.T, year, month, day, hour, minute int, zone string) {
-		if year < 1971 || year > 2200 || month < 1 || month > 12 || day < 1 || day > 28 || hour < 0 || hour > 23 || minute < 0 || minute > 59 {
-			return // no plan is created from these
-		}
-		loc := billing.LoadLocation(zone)
-		date, at := calendar.Date{Year: year, Month: time.Month(month), Day: day}, calendar.LocalTime{Hour: hour, Minute: minute}
-		instant := date.At(at, loc)
-		require.False(t, date.AddDays(1).At(at, loc).Before(instant))
-		wall := instant.In(loc)
-		if wall.Hour() == hour && wall.Minute() == minute && calendar.DateOf(instant, loc) == date {
-			return
-		}
-		_, before := instant.Add(-time.Nanosecond).In(loc).Zone()
-		_, after := wall.Zone()
-		require.Greater(t, after, before, "another time only right after clocks went forward")
-	})
 }

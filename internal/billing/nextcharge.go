@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"tranche/internal/calendar"
+	"tranche/internal/schedule"
 )
 
 // NextCharge returns the next charge of a recurring plan, to be inserted in the transaction that
@@ -49,7 +50,7 @@ func (p *Plan) GrowTo(id ChargeID, charges []Charge, loc *time.Location, holiday
 func (p *Plan) take(charges []Charge, loc *time.Location, holidays calendar.Holidays, now time.Time) (Charge, bool) {
 	next, rest, ok := p.Recurrence.Take(loc, holidays)
 	if !ok {
-		p.Recurrence = Recurrence{}
+		p.Recurrence = schedule.Recurrence{}
 		return Charge{}, false
 	}
 	if p.Schedule.Every == p.Recurrence.Every {
@@ -97,7 +98,7 @@ func LaterOf(a, b time.Time) time.Time {
 }
 
 // EndRecurrence ends the recurrence: no charges follow the existing ones.
-func (p *Plan) EndRecurrence() { p.Recurrence = Recurrence{} }
+func (p *Plan) EndRecurrence() { p.Recurrence = schedule.Recurrence{} }
 
 // Later reports whether a is after b. The zero time, which means on request, is after every other
 // time.

@@ -8,6 +8,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/calendar"
+	"tranche/internal/schedule"
 )
 
 // TestOneChargeIsAlwaysToCome: the next charge is created when collecting the previous one starts,
@@ -16,7 +17,7 @@ func TestOneChargeIsAlwaysToCome(t *testing.T) {
 	t.Parallel()
 	every, err := calendar.ParseInterval("1 month")
 	require.NoError(t, err)
-	plan := billing.Plan{ID: "plan_1", Status: billing.PlanActive, Currency: "usd", Total: 1900, Recurrence: billing.Recurrence{
+	plan := billing.Plan{ID: "plan_1", Status: billing.PlanActive, Currency: "usd", Total: 1900, Recurrence: schedule.Recurrence{
 		Every: every, Anchor: calendar.Date{Year: 2026, Month: 1, Day: 31}, At: morning, Next: 1, Amount: 1900, Left: 2,
 	}}
 	charges := []billing.Charge{{ID: "chg_1", Sequence: 1, Amount: 1900, DueAt: now, Status: billing.ChargeScheduled}}
@@ -50,7 +51,7 @@ func TestOneChargeIsAlwaysToCome(t *testing.T) {
 	require.True(t, plan.Recurrence.IsZero(), "that was the last one")
 	require.Equal(t, billing.PlanActive, plan.StatusAfter(append(charges, last)))
 
-	paused := billing.Plan{Status: billing.PlanPaused, Recurrence: billing.Recurrence{Every: every, Anchor: calendar.Date{Year: 2026, Month: 1, Day: 31}, Next: 1, Amount: 5}}
+	paused := billing.Plan{Status: billing.PlanPaused, Recurrence: schedule.Recurrence{Every: every, Anchor: calendar.Date{Year: 2026, Month: 1, Day: 31}, Next: 1, Amount: 5}}
 	c, ok := paused.NextCharge(nil, time.UTC, calendar.Holidays{}, now)
 	require.True(t, ok)
 	require.True(t, c.NextAttemptAt.IsZero(), "no attempt is planned while the plan does not collect")

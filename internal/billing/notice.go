@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"tranche/internal/money"
+	"tranche/internal/schedule"
 )
 
 // NoticeKind is the kind of a notice.
@@ -127,8 +128,8 @@ type NoticeData struct {
 
 	// Schedule holds, in plan_changed and plan_resumed, the unpaid charges with their old values;
 	// in plan_started, every payment.
-	Schedule   []NoticePayment `json:"schedule,omitempty"`
-	Recurrence Recurrence      `json:"recurrence,omitzero"` // in plan_started: the payments after the ones in Schedule
+	Schedule   []NoticePayment     `json:"schedule,omitempty"`
+	Recurrence schedule.Recurrence `json:"recurrence,omitzero"` // in plan_started: the payments after the ones in Schedule
 }
 
 // NoticePayment is one payment in a notice that lists several: its current values, and the old ones

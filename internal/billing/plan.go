@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"tranche/internal/money"
+	"tranche/internal/schedule"
 )
 
 // PlanKind is the kind of agreement.
@@ -73,10 +74,10 @@ type Plan struct {
 	SetupRequest SetupRequest
 	// Recurrence defines the charges after the last existing one; zero when all charges of the plan
 	// exist.
-	Recurrence Recurrence
+	Recurrence schedule.Recurrence
 	// Schedule defines how the plan's dates are counted; zero for a plan that was stored without
 	// one: see ScheduleFor.
-	Schedule Schedule
+	Schedule schedule.Schedule
 	// CatchUp is the rule for periods that an outage missed.
 	CatchUp CatchUp
 	// Account is the connected account (acct_…) that charges, customer and cards belong to; empty

@@ -5,21 +5,22 @@ import (
 	"time"
 
 	"tranche/internal/calendar"
+	"tranche/internal/schedule"
 )
 
 // ScheduleFor returns how the plan's dates are counted. If the plan was stored without a schedule,
 // it is derived from the recurrence or the terms, or else from the last charge.
-func (p Plan) ScheduleFor(charges []Charge, rules Rules, loc *time.Location) Schedule {
+func (p Plan) ScheduleFor(charges []Charge, rules Rules, loc *time.Location) schedule.Schedule {
 	switch {
 	case !p.Schedule.IsZero():
 		return p.Schedule
 	case !p.Recurrence.IsZero():
 		r := p.Recurrence
-		return Schedule{Every: r.Every, Anchor: r.Anchor, At: r.At, BusinessDay: r.BusinessDay, Next: r.Next}
+		return schedule.Schedule{Every: r.Every, Anchor: r.Anchor, At: r.At, BusinessDay: r.BusinessDay, Next: r.Next}
 	}
 	var terms Terms
 	_ = json.Unmarshal(p.Terms, &terms) // no interval when it fails
-	s := Schedule{At: rules.ChargeTime, BusinessDay: terms.BusinessDay}
+	s := schedule.Schedule{At: rules.ChargeTime, BusinessDay: terms.BusinessDay}
 	if every, err := calendar.ParseInterval(terms.Every); err == nil {
 		s.Every = every
 	}
@@ -29,23 +30,23 @@ func (p Plan) ScheduleFor(charges []Charge, rules Rules, loc *time.Location) Sch
 	}
 	s.Anchor, s.Next = calendar.DateOf(last.DueAt, loc), 1
 	if !last.Checkout && !last.DueAt.Equal(s.Anchor.At(s.At, loc)) { // equal also where clocks skip the usual time
-		s.At = TimeOfDay(last.DueAt, loc)
+		s.At = schedule.TimeOfDay(last.DueAt, loc)
 	}
 	return terms.anchored(s, p.CreatedAt, last, rules, loc)
 }
 
 // anchored counts from the start date of the terms, if the last charge is on a date that is counted
 // from it.
-func (t Terms) anchored(s Schedule, made time.Time, last Charge, rules Rules, loc *time.Location) Schedule {
+func (t Terms) anchored(s schedule.Schedule, made time.Time, last Charge, rules Rules, loc *time.Location) schedule.Schedule {
 	if s.Every.Count == 0 {
 		return s
 	}
 	begin := s
 	begin.Anchor = calendar.DateOf(made, loc)
-	if due, err := ParseDue(t.Starts); err == nil && !due.OnRequest {
-		begin.Anchor, _ = due.anchor(rules.ChargeTime, loc)
+	if due, err := schedule.ParseDue(t.Starts); err == nil && !due.OnRequest {
+		begin.Anchor, _ = due.Anchor(rules.ChargeTime, loc)
 	}
-	n, ok := begin.step(calendar.DateOf(last.DueAt, loc), rules.Holidays)
+	n, ok := begin.IndexOf(calendar.DateOf(last.DueAt, loc), rules.Holidays)
 	if !ok {
 		return s
 	}

@@ -14,6 +14,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/money"
+	"tranche/internal/schedule"
 )
 
 var update = flag.Bool("update", false, "rewrite the results of the examples in docs/plans.md")
@@ -70,6 +71,6 @@ func comesTo(t *testing.T, tm billing.Terms) string {
 }
 
 // ends reports whether no charge follows the next n.
-func ends(r billing.Recurrence, n int) bool {
+func ends(r schedule.Recurrence, n int) bool {
 	return len(r.Upcoming(n+1, time.UTC, rules.Holidays)) == n
 }

@@ -10,7 +10,13 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/calendar"
+	"tranche/internal/schedule"
 )
+
+var zones = []string{
+	"UTC", "Europe/London", "America/New_York", "America/Sao_Paulo", "Asia/Tokyo", "Asia/Kolkata", "Asia/Kathmandu",
+	"Australia/Lord_Howe", "Pacific/Apia", "Pacific/Kiritimati", "America/St_Johns", "Africa/Casablanca", "Asia/Tehran",
+}
 
 // anySchedule draws random terms of installments, and the rules that apply to them.
 func anySchedule(t *rapid.T) (billing.Terms, billing.Rules, time.Time) {
@@ -70,7 +76,7 @@ func TestSchedule_Extended(t *testing.T) {
 		plan, charges := planOf(t, terms, rules, now)
 		more := rapid.IntRange(1, 6).Draw(t, "more")
 		if rapid.Bool().Draw(t, "stored without a schedule") {
-			plan.Schedule = billing.Schedule{}
+			plan.Schedule = schedule.Schedule{}
 		}
 		s := plan.ScheduleFor(charges, rules, terms.Location())
 		added, rest := s.Take(more, charges[len(charges)-1].DueAt, terms.Location(), rules.Holidays)

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"tranche/internal/calendar"
+	"tranche/internal/schedule"
 )
 
 // Shift moves the dates of a plan by a number of days.
@@ -26,7 +27,7 @@ func (p *Plan) ShiftDates(charges []Charge, shift Shift, rules Rules, loc *time.
 	if shift.Exact {
 		m.offset = m.first(charges, p.Recurrence)
 	}
-	m.is = was.from(m.offset).shifted(shift.Days)
+	m.is = was.From(m.offset).AddDays(shift.Days)
 	p.Schedule = m.is
 	if r := &p.Recurrence; !r.IsZero() {
 		same := r.Every == was.Every && r.Anchor == was.Anchor
@@ -41,17 +42,17 @@ func (p *Plan) ShiftDates(charges []Charge, shift Shift, rules Rules, loc *time.
 // shifter is a shift of one plan.
 type shifter struct {
 	Shift
-	was, is  Schedule
+	was, is  schedule.Schedule
 	offset   int // the number in was of the first date of is
 	loc      *time.Location
 	holidays calendar.Holidays
 }
 
 // first returns the number of the first date that moves.
-func (m shifter) first(charges []Charge, r Recurrence) int {
+func (m shifter) first(charges []Charge, r schedule.Recurrence) int {
 	for _, c := range charges {
 		if m.Moves(c) && !c.DueAt.IsZero() {
-			if n, ok := m.was.step(calendar.DateOf(c.DueAt, m.loc), m.holidays); ok {
+			if n, ok := m.was.IndexOf(calendar.DateOf(c.DueAt, m.loc), m.holidays); ok {
 				return n
 			}
 		}
@@ -83,13 +84,13 @@ func (m shifter) charges(charges []Charge) map[ChargeID]bool {
 
 // due returns the later date of a charge.
 func (m shifter) due(was time.Time) time.Time {
-	at := TimeOfDay(was, m.loc)
-	n, ok := m.was.step(calendar.DateOf(was, m.loc), m.holidays)
+	at := schedule.TimeOfDay(was, m.loc)
+	n, ok := m.was.IndexOf(calendar.DateOf(was, m.loc), m.holidays)
 	switch {
 	case !ok:
 		return m.was.BusinessDay.Shift(calendar.DateOf(was, m.loc).AddDays(m.Days), m.holidays).At(at, m.loc)
 	case was.Equal(m.was.Nth(n, m.loc, m.holidays)):
 		at = m.was.At // the agreed time, if clocks skipped it
 	}
-	return m.is.day(n-m.offset, m.holidays).At(at, m.loc)
+	return m.is.Day(n-m.offset, m.holidays).At(at, m.loc)
 }

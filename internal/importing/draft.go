@@ -9,13 +9,14 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/calendar"
+	"tranche/internal/schedule"
 )
 
 // drafted is the part of a plan that is not paid yet.
 type drafted struct {
 	charges    []billing.ChargeDraft
-	recurrence billing.Recurrence
-	schedule   billing.Schedule
+	recurrence schedule.Recurrence
+	schedule   schedule.Schedule
 	paidAt     time.Time // when the earlier payments were made
 }
 
@@ -39,7 +40,7 @@ func (o Options) draft(l Line, now time.Time) (drafted, []billing.FieldError) {
 	t, fault := l.schedule()
 	bad = append(bad, fault...)
 	if l.PaidAt != "" {
-		due, err := billing.ParseDue(l.PaidAt)
+		due, err := schedule.ParseDue(l.PaidAt)
 		out.paidAt = due.At(o.Rules.ChargeTime, t.Location(), "", o.Rules.Holidays)
 		if err != nil || due.OnRequest || out.paidAt.After(now) {
 			bad = append(bad, billing.FieldError{Field: "paid_at", Message: fmt.Sprintf("%q is not a date or an instant that has passed", l.PaidAt)})
@@ -125,7 +126,7 @@ func (o Options) begin(t billing.Terms, now time.Time) (at time.Time, late strin
 	if len(t.Charges) > 0 {
 		text = t.Charges[0].Due
 	}
-	due, err := billing.ParseDue(text)
+	due, err := schedule.ParseDue(text)
 	first := due.At(o.Rules.ChargeTime, t.Location(), t.BusinessDay, o.Rules.Holidays)
 	if err != nil || due.OnRequest || first.After(now) {
 		return now, ""
@@ -178,8 +179,10 @@ func (o Options) goOn(l Line, t billing.Terms, out drafted) (drafted, []billing.
 		if l.Left > maxCharges {
 			return out, []billing.FieldError{fault("left", "is %d; use %d at most", l.Left, maxCharges)}
 		}
-		out.charges = append(out.charges, out.recurrence.Upcoming(l.Left-1, t.Location(), o.Rules.Holidays)...)
-		out.recurrence = billing.Recurrence{}
+		for _, next := range out.recurrence.Upcoming(l.Left-1, t.Location(), o.Rules.Holidays) {
+			out.charges = append(out.charges, billing.ChargeDraft{Amount: next.Amount, DueAt: next.DueAt})
+		}
+		out.recurrence = schedule.Recurrence{}
 		out.schedule.Next += l.Left - 1
 	}
 	return out, nil

@@ -3,8 +3,8 @@ package notify
 import (
 	"time"
 
-	"tranche/internal/billing"
 	"tranche/internal/calendar"
+	"tranche/internal/schedule"
 )
 
 // started confirms a plan that has started.
@@ -30,7 +30,7 @@ func (v *View) startFacts() {
 
 // schedule adds a line with the schedule of a recurring plan, in the text that the customer agrees
 // to on the page.
-func (v *View) schedule(r billing.Recurrence) {
+func (v *View) schedule(r schedule.Recurrence) {
 	if r.IsZero() {
 		return
 	}

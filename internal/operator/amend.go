@@ -10,6 +10,7 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/calendar"
 	"tranche/internal/money"
+	"tranche/internal/schedule"
 )
 
 // Result is a plan after an operation, and the text of its audit entry.
@@ -321,7 +322,7 @@ func (c *change) checkAmount(field string, amount int64) error {
 // parseDue parses a future due time in the format of Terms.Due. A date falls due at the local time
 // of day of like, moved by the plan's business day rule; an instant is kept as it is.
 func (c *change) parseDue(text string, like time.Time) (time.Time, error) {
-	parsed, err := billing.ParseDue(text)
+	parsed, err := schedule.ParseDue(text)
 	switch {
 	case err != nil:
 		return time.Time{}, invalid("due", "%q: %s", text, err)
@@ -348,7 +349,7 @@ func (c *change) timeOfDay(at time.Time) calendar.LocalTime {
 	if at.IsZero() {
 		return c.rules.ChargeTime
 	}
-	return billing.TimeOfDay(at, c.loc)
+	return schedule.TimeOfDay(at, c.loc)
 }
 
 // last returns the charge that falls due last, ignoring dropped charges.

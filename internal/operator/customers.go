@@ -9,6 +9,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/calendar"
+	"tranche/internal/schedule"
 )
 
 // CustomerChange is a change of a customer; nil fields stay as they are.
@@ -184,7 +185,7 @@ func movePlan(ctx context.Context, tx billing.Tx, rules billing.Rules, id billin
 
 // zoneMove moves the charges of one plan to another time zone.
 type zoneMove struct {
-	schedule billing.Schedule
+	schedule schedule.Schedule
 	holidays calendar.Holidays
 	from, to *time.Location
 	now      time.Time

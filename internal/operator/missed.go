@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tranche/internal/billing"
+	"tranche/internal/schedule"
 )
 
 // Missed is how charges are made up for that fell due while a plan was paused or defaulted. The
@@ -99,7 +100,7 @@ func recurringChoices(kind billing.PlanKind) string {
 }
 
 // missedCharges returns the missed charges by due time, and the plan's recurrence after them.
-func (c *change) missedCharges(is func(billing.Charge) bool) ([]overdue, billing.Recurrence) {
+func (c *change) missedCharges(is func(billing.Charge) bool) ([]overdue, schedule.Recurrence) {
 	var list []overdue
 	for _, ch := range c.charges {
 		if is(ch) {

@@ -9,6 +9,7 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/calendar"
 	"tranche/internal/money"
+	"tranche/internal/schedule"
 )
 
 // SetRemaining re-splits the unpaid charges evenly so that they add up to total, in minor units.
@@ -164,7 +165,7 @@ func (c *change) following(op Operation, every string, n int) ([]time.Time, erro
 
 // scheduleEvery returns the plan's schedule with another interval, or with its own if every is
 // empty. Another interval counts from the agreed date of the last charge.
-func (c *change) scheduleEvery(every string, last billing.Charge) (billing.Schedule, error) {
+func (c *change) scheduleEvery(every string, last billing.Charge) (schedule.Schedule, error) {
 	s := c.plan.ScheduleFor(c.charges, c.rules, c.loc)
 	interval := s.Every
 	if every == "" && interval.Count == 0 {

@@ -58,7 +58,7 @@ func (c *change) tell(ctx context.Context, was standing, entry *billing.AuditEnt
 		},
 	}
 	if kind == billing.NoticePlanChanged || kind == billing.NoticePlanResumed {
-		n.Data.Schedule = schedule(was.charges, c.charges)
+		n.Data.Schedule = scheduleDiff(was.charges, c.charges)
 	}
 	if kind == billing.NoticePlanCompleted {
 		n.Completes(c.plan, c.charges)
@@ -100,7 +100,7 @@ func (c *change) news(was standing, action string) billing.NoticeKind {
 	case "plan.canceled":
 		return billing.NoticePlanCanceled
 	case "charge.moved", "charge.skipped", "charge.amount_changed", "charge.split", "plan.remaining_changed", "plan.fee_added", "plan.extended":
-		if c.plan.Status != billing.PlanCompleted && slices.ContainsFunc(schedule(was.charges, c.charges), different) {
+		if c.plan.Status != billing.PlanCompleted && slices.ContainsFunc(scheduleDiff(was.charges, c.charges), different) {
 			return billing.NoticePlanChanged
 		}
 	case "plan.restarted":
@@ -112,9 +112,9 @@ func (c *change) news(was standing, action string) billing.NoticeKind {
 // different reports whether a payment of a schedule changed.
 func different(p billing.NoticePayment) bool { return p.WasAmount != 0 || p.Added }
 
-// schedule returns the unpaid payments after a change, by date: with their former amount and date
+// scheduleDiff returns the unpaid payments after a change, by date: with their former amount and date
 // if they changed, and including the payments that are no longer charged.
-func schedule(before, after []billing.Charge) []billing.NoticePayment {
+func scheduleDiff(before, after []billing.Charge) []billing.NoticePayment {
 	was := map[billing.ChargeID]billing.Charge{}
 	for _, ch := range before {
 		if !ch.Status.Ended() || ch.Status == billing.ChargeFailed {

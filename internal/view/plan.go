@@ -8,6 +8,7 @@ import (
 	"tranche/internal/calendar"
 	"tranche/internal/money"
 	"tranche/internal/planning"
+	"tranche/internal/schedule"
 )
 
 // Plan is the JSON of a plan.
@@ -78,7 +79,7 @@ type Recurrence struct {
 }
 
 // NewRecurrence returns the JSON of a recurrence; nil if no more charges follow.
-func NewRecurrence(r billing.Recurrence) *Recurrence {
+func NewRecurrence(r schedule.Recurrence) *Recurrence {
 	if r.IsZero() {
 		return nil
 	}

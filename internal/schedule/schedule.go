@@ -1,4 +1,4 @@
-package billing
+package schedule
 
 import (
 	"time"
@@ -13,7 +13,7 @@ type Schedule struct {
 	Every       calendar.Interval    `json:"every,omitzero"`         // zero for a plan without an interval
 	Anchor      calendar.Date        `json:"anchor,omitzero"`        // the date that intervals count from
 	At          calendar.LocalTime   `json:"at"`                     // in the customer's time zone
-	BusinessDay calendar.BusinessDay `json:"business_day,omitempty"` // see Terms.BusinessDay
+	BusinessDay calendar.BusinessDay `json:"business_day,omitempty"` // empty: a date on a weekend or holiday is kept
 	Next        int                  `json:"next,omitempty"`         // number of intervals from the anchor to the next new date
 }
 
@@ -22,11 +22,11 @@ func (s Schedule) IsZero() bool { return s == Schedule{} }
 
 // Nth returns the n-th instant after the anchor; n = 0 is the anchor itself.
 func (s Schedule) Nth(n int, loc *time.Location, holidays calendar.Holidays) time.Time {
-	return s.day(n, holidays).At(s.At, loc)
+	return s.Day(n, holidays).At(s.At, loc)
 }
 
-// day returns the n-th date, after the business day rule moved it.
-func (s Schedule) day(n int, holidays calendar.Holidays) calendar.Date {
+// Day returns the n-th date, after the business day rule moved it.
+func (s Schedule) Day(n int, holidays calendar.Holidays) calendar.Date {
 	day := s.Anchor
 	if n != 0 {
 		day = s.Every.Date(s.Anchor, n)
@@ -56,7 +56,7 @@ func (s Schedule) WithInterval(every calendar.Interval, last time.Time, loc *tim
 		return s
 	}
 	day := calendar.DateOf(last, loc)
-	if n, ok := s.step(day, holidays); !ok {
+	if n, ok := s.IndexOf(day, holidays); !ok {
 		s.Anchor = day
 	} else if n != 0 {
 		s.Anchor = s.Every.Date(s.Anchor, n)
@@ -65,34 +65,34 @@ func (s Schedule) WithInterval(every calendar.Interval, last time.Time, loc *tim
 	return s
 }
 
-// from returns the schedule counted from its n-th date.
-func (s Schedule) from(n int) Schedule {
+// From returns the schedule counted from its n-th date.
+func (s Schedule) From(n int) Schedule {
 	if n != 0 && s.Every.Count > 0 {
 		s.Anchor, s.Next = s.Every.Date(s.Anchor, n), s.Next-n
 	}
 	return s
 }
 
-// shifted returns the schedule with its anchor moved by a number of days.
-func (s Schedule) shifted(days int) Schedule {
+// AddDays returns the schedule with its anchor moved by a number of days.
+func (s Schedule) AddDays(days int) Schedule {
 	if !s.Anchor.IsZero() {
 		s.Anchor = s.Anchor.AddDays(days)
 	}
 	return s
 }
 
-// step returns the number of the schedule's date that is day; false when day is not in the
-// schedule.
-func (s Schedule) step(day calendar.Date, holidays calendar.Holidays) (int, bool) {
+// IndexOf returns the number of the schedule's date that is day, as Day counts; false when day is
+// not in the schedule.
+func (s Schedule) IndexOf(day calendar.Date, holidays calendar.Holidays) (int, bool) {
 	if s.Anchor.IsZero() {
 		return 0, false
 	}
 	if s.Every.Count == 0 {
-		return 0, s.day(0, holidays) == day
+		return 0, s.Day(0, holidays) == day
 	}
 	// A rule moves a date by longestClosure days at most, so the search begins and ends that far away.
 	for n := s.before(day.AddDays(-calendar.LongestClosure)); !s.Every.Date(s.Anchor, n).After(day.AddDays(calendar.LongestClosure)); n++ {
-		if s.day(n, holidays) == day {
+		if s.Day(n, holidays) == day {
 			return n, true
 		}
 	}
@@ -115,7 +115,7 @@ func (s Schedule) InZone(due time.Time, from, to *time.Location, holidays calend
 	if due.IsZero() {
 		return due
 	}
-	if n, ok := s.step(calendar.DateOf(due, from), holidays); ok && due.Equal(s.Nth(n, from, holidays)) {
+	if n, ok := s.IndexOf(calendar.DateOf(due, from), holidays); ok && due.Equal(s.Nth(n, from, holidays)) {
 		return s.Nth(n, to, holidays)
 	}
 	return InZone(due, from, to)
@@ -138,4 +138,12 @@ func (s Schedule) NextDay(due time.Time, loc *time.Location, holidays calendar.H
 func TimeOfDay(at time.Time, loc *time.Location) calendar.LocalTime {
 	local := at.In(loc)
 	return calendar.LocalTime{Hour: local.Hour(), Minute: local.Minute()}
+}
+
+// InZone returns the instant when clocks in to show the local time that clocks in from show at at.
+// Seconds are kept.
+func InZone(at time.Time, from, to *time.Location) time.Time {
+	local := at.In(from)
+	whole := calendar.DateOf(at, from).At(calendar.LocalTime{Hour: local.Hour(), Minute: local.Minute()}, to)
+	return whole.Add(time.Duration(local.Second())*time.Second + time.Duration(local.Nanosecond()))
 }

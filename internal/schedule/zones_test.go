@@ -1,4 +1,4 @@
-package billing_test
+package schedule_test
 
 import (
 	"archive/zip"
@@ -13,14 +13,12 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
-	"tranche/internal/billing"
 	"tranche/internal/calendar"
+	"tranche/internal/schedule"
+	"tranche/internal/timezone"
 )
 
-var zones = []string{
-	"UTC", "Europe/London", "America/New_York", "America/Sao_Paulo", "Asia/Tokyo", "Asia/Kolkata", "Asia/Kathmandu",
-	"Australia/Lord_Howe", "Pacific/Apia", "Pacific/Kiritimati", "America/St_Johns", "Africa/Casablanca", "Asia/Tehran",
-}
+var morning = calendar.LocalTime{Hour: 9}
 
 func date(t require.TestingT, s string) calendar.Date {
 	d, err := calendar.ParseDate(s)
@@ -128,9 +126,9 @@ func TestHardDates(t *testing.T) {
 		require.NoError(t, err)
 		at, err := calendar.ParseLocalTime(tc.at)
 		require.NoError(t, err)
-		r := billing.Recurrence{Every: every, Anchor: date(t, tc.anchor), At: at, Next: 1, Amount: 100}
+		r := schedule.Recurrence{Every: every, Anchor: date(t, tc.anchor), At: at, Next: 1, Amount: 100}
 		var got []string
-		for _, c := range r.Upcoming(len(tc.want), billing.LoadLocation(tc.zone), calendar.Holidays{}) {
+		for _, c := range r.Upcoming(len(tc.want), timezone.OrUTC(tc.zone), calendar.Holidays{}) {
 			got = append(got, c.DueAt.Format("2006-01-02T15:04"))
 		}
 		require.Equal(t, tc.want, got, tc.why)
@@ -171,9 +169,9 @@ func TestRecurrencesKeepTheirDates(t *testing.T) {
 	names, err := allZones()
 	require.NoError(t, err)
 	rapid.Check(t, func(t *rapid.T) {
-		loc := billing.LoadLocation(rapid.SampledFrom(names).Draw(t, "zone"))
+		loc := timezone.OrUTC(rapid.SampledFrom(names).Draw(t, "zone"))
 		unit := rapid.SampledFrom([]string{"day", "week", "month", "year"}).Draw(t, "unit")
-		r := billing.Recurrence{
+		r := schedule.Recurrence{
 			Every:  calendar.Interval{Count: rapid.IntRange(1, 7).Draw(t, "count"), Unit: unit},
 			Anchor: calendar.Date{Year: 2026, Month: 1, Day: 1}.AddDays(rapid.IntRange(0, 1500).Draw(t, "anchor")),
 			At:     calendar.LocalTime{Hour: rapid.IntRange(0, 23).Draw(t, "hour"), Minute: rapid.IntRange(0, 59).Draw(t, "minute")},
@@ -193,7 +191,7 @@ func TestRecurrencesKeepTheirDates(t *testing.T) {
 			require.Equal(t, int64(100), c.Amount)
 		}
 		require.Equal(t, list, r.Upcoming(n, loc, calendar.Holidays{}), "the same dates as without a limit")
-		require.True(t, slices.IsSortedFunc(list, func(a, b billing.ChargeDraft) int { return a.DueAt.Compare(b.DueAt) }))
+		require.True(t, slices.IsSortedFunc(list, func(a, b schedule.Occurrence) int { return a.DueAt.Compare(b.DueAt) }))
 	})
 }
 
@@ -203,7 +201,7 @@ func FuzzParseDue(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		due, err := billing.ParseDue(s)
+		due, err := schedule.ParseDue(s)
 		if err != nil {
 			require.NotEmpty(t, err.Error())
 			return
@@ -211,5 +209,32 @@ func FuzzParseDue(f *testing.F) {
 		at := due.At(morning, time.UTC, calendar.BusinessDayFollowing, calendar.Holidays{})
 		require.Equal(t, due.OnRequest, at.IsZero())
 		require.Equal(t, s == "on request", due.OnRequest)
+	})
+}
+
+// FuzzDateAt: in every zone, a time of day has one instant on each day. It lies on that day, or
+// right after a gap in that day, and the next day's is later.
+func FuzzDateAt(f *testing.F) {
+	f.Add(2026, 3, 29, 1, 30, "Europe/London")
+	f.Add(2026, 10, 25, 1, 30, "Europe/London")
+	f.Add(2011, 12, 30, 9, 0, "Pacific/Apia") // a day that was left out
+	f.Add(2026, 4, 5, 1, 45, "Australia/Lord_Howe")
+	f.Add(2024, 2, 29, 0, 0, "Africa/Cairo")
+	f.Add(1970, 1, 1, 23, 59, "Asia/Kathmandu")
+	f.Fuzz(func(t *testing.T, year, month, day, hour, minute int, zone string) {
+		if year < 1971 || year > 2200 || month < 1 || month > 12 || day < 1 || day > 28 || hour < 0 || hour > 23 || minute < 0 || minute > 59 {
+			return // no plan is created from these
+		}
+		loc := timezone.OrUTC(zone)
+		date, at := calendar.Date{Year: year, Month: time.Month(month), Day: day}, calendar.LocalTime{Hour: hour, Minute: minute}
+		instant := date.At(at, loc)
+		require.False(t, date.AddDays(1).At(at, loc).Before(instant))
+		wall := instant.In(loc)
+		if wall.Hour() == hour && wall.Minute() == minute && calendar.DateOf(instant, loc) == date {
+			return
+		}
+		_, before := instant.Add(-time.Nanosecond).In(loc).Zone()
+		_, after := wall.Zone()
+		require.Greater(t, after, before, "another time only right after clocks went forward")
 	})
 }

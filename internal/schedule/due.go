@@ -1,4 +1,4 @@
-package billing
+package schedule
 
 import (
 	"errors"
@@ -19,7 +19,8 @@ type Due struct {
 // onRequest is how a merchant writes that a charge is due on request.
 const onRequest = "on request"
 
-const dueExamples = `use a date like 2026-12-20, an instant like 2026-12-20T09:00:00Z, "30 days before 2026-12-20" or "2 weeks after 2026-12-20"`
+// DueExamples lists the forms that ParseDue accepts, as advice after an error.
+const DueExamples = `use a date like 2026-12-20, an instant like 2026-12-20T09:00:00Z, "30 days before 2026-12-20" or "2 weeks after 2026-12-20"`
 
 // ParseDue parses "2026-12-20", "2026-12-20T09:00:00Z", "30 days before 2026-12-20", "1 month after
 // 2026-12-20" and "on request". Counting months forward or back ends on the last day of a shorter
@@ -36,7 +37,7 @@ func ParseDue(s string) (Due, error) {
 	}
 	span, direction, day, ok := cutSpan(s)
 	if !ok {
-		return Due{}, fmt.Errorf("is not a valid date; %s", dueExamples)
+		return Due{}, fmt.Errorf("is not a valid date; %s", DueExamples)
 	}
 	every, err := calendar.ParseInterval(span)
 	if err != nil {
@@ -80,8 +81,8 @@ func (d Due) At(at calendar.LocalTime, loc *time.Location, rule calendar.Busines
 	return rule.Shift(d.Date, holidays).At(at, loc)
 }
 
-// anchor returns the date and time of day that later charges are counted from.
-func (d Due) anchor(at calendar.LocalTime, loc *time.Location) (calendar.Date, calendar.LocalTime) {
+// Anchor returns the date and time of day that later charges are counted from.
+func (d Due) Anchor(at calendar.LocalTime, loc *time.Location) (calendar.Date, calendar.LocalTime) {
 	if d.Instant.IsZero() {
 		return d.Date, at
 	}

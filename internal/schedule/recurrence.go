@@ -1,4 +1,4 @@
-package billing
+package schedule
 
 import (
 	"time"
@@ -17,7 +17,7 @@ type Recurrence struct {
 	Amount      int64                `json:"amount"`                 // minor units, of each charge
 	Left        int                  `json:"left,omitempty"`         // how many charges follow; 0 means no such limit
 	Until       calendar.Date        `json:"until,omitzero"`         // the last possible date, before a business day rule moves it; zero means no such limit
-	BusinessDay calendar.BusinessDay `json:"business_day,omitempty"` // see Terms.BusinessDay
+	BusinessDay calendar.BusinessDay `json:"business_day,omitempty"` // empty: a date on a weekend or holiday is kept
 }
 
 // IsZero reports whether no more charges follow.
@@ -26,28 +26,34 @@ func (r Recurrence) IsZero() bool { return r == Recurrence{} }
 // Endless reports whether charges follow until the plan is canceled.
 func (r Recurrence) Endless() bool { return !r.IsZero() && r.Left == 0 && r.Until.IsZero() }
 
+// Occurrence is one charge of a recurrence.
+type Occurrence struct {
+	Amount int64 // minor units
+	DueAt  time.Time
+}
+
 // Take returns the next charge and the recurrence after it; false when no charge follows. A charge
 // at a time of day that clocks skip or show twice falls due once: see Date.At. Take ignores the
 // current time: the charge may be long overdue.
-func (r Recurrence) Take(loc *time.Location, holidays calendar.Holidays) (ChargeDraft, Recurrence, bool) {
-	if r.over() {
-		return ChargeDraft{}, Recurrence{}, false
+func (r Recurrence) Take(loc *time.Location, holidays calendar.Holidays) (Occurrence, Recurrence, bool) {
+	if r.Over() {
+		return Occurrence{}, Recurrence{}, false
 	}
-	next := ChargeDraft{Amount: r.Amount, DueAt: r.BusinessDay.Shift(r.date(), holidays).At(r.At, loc), field: "amount"}
+	next := Occurrence{Amount: r.Amount, DueAt: r.BusinessDay.Shift(r.date(), holidays).At(r.At, loc)}
 	if r.Left == 1 {
 		return next, Recurrence{}, true
 	}
 	r.Next++
 	r.Left = max(r.Left-1, 0)
-	if r.over() {
+	if r.Over() {
 		r = Recurrence{}
 	}
 	return next, r, true
 }
 
 // Upcoming returns the next n charges, or fewer if the recurrence ends before.
-func (r Recurrence) Upcoming(n int, loc *time.Location, holidays calendar.Holidays) []ChargeDraft {
-	var list []ChargeDraft
+func (r Recurrence) Upcoming(n int, loc *time.Location, holidays calendar.Holidays) []Occurrence {
+	var list []Occurrence
 	for len(list) < n {
 		next, rest, ok := r.Take(loc, holidays)
 		if !ok {
@@ -61,6 +67,7 @@ func (r Recurrence) Upcoming(n int, loc *time.Location, holidays calendar.Holida
 // date returns the date of the next charge, before a business day rule moves it.
 func (r Recurrence) date() calendar.Date { return r.Every.Date(r.Anchor, r.Next) }
 
-func (r Recurrence) over() bool {
+// Over reports whether no more charges follow, by the recurrence's last date too.
+func (r Recurrence) Over() bool {
 	return r.IsZero() || !r.Until.IsZero() && r.date().After(r.Until)
 }
