@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
-	"time"
 
 	"tranche/internal/billing"
 	"tranche/internal/operator"
@@ -35,7 +34,7 @@ func (s *Server) changeRoutes(api *router) {
 
 // changing returns a handler that reads the optional body of a change, makes the change and answers
 // with the plan.
-func changing[B any](s *Server, do func(r *http.Request, on operator.Store, id string, body B) (operator.Result, error)) http.HandlerFunc {
+func changing[B any](s *Server, do func(r *http.Request, on *operator.Operator, id string, body B) (operator.Result, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var body B
 		on, ok := s.changeOn(w, r, &body)
@@ -47,11 +46,11 @@ func changing[B any](s *Server, do func(r *http.Request, on operator.Store, id s
 	}
 }
 
-// changeOn reads the optional body of a change and returns the store for the change, which mails
+// changeOn reads the optional body of a change and returns the operator for the change, which mails
 // the customer unless the body has "notify": false. If the body is invalid, changeOn sends the
 // answer and returns false.
-func (s *Server) changeOn(w http.ResponseWriter, r *http.Request, body any) (operator.Store, bool) {
-	on, ok := s.changeOnce(w, r, s.underRules())
+func (s *Server) changeOn(w http.ResponseWriter, r *http.Request, body any) (*operator.Operator, bool) {
+	on, ok := s.changeOnce(w, r)
 	if !ok {
 		return on, false
 	}
@@ -59,7 +58,7 @@ func (s *Server) changeOn(w http.ResponseWriter, r *http.Request, body any) (ope
 	if r.ContentLength != 0 && !decodeBody(w, r, &c) {
 		return on, false
 	}
-	return operator.With(on, operator.Options{Quiet: c.quiet}), true
+	return on.With(operator.Options{Quiet: c.quiet}), true
 }
 
 // changeBody is the body of a change, with the field notify that every change takes.
@@ -91,11 +90,6 @@ func (c *changeBody) UnmarshalJSON(data []byte) error {
 	return dec.Decode(c.body)
 }
 
-// underRules returns the store with the settings' rules for changes.
-func (s *Server) underRules() operator.Store {
-	return operator.With(s.Store, operator.Options{Rules: &s.Rules})
-}
-
 // noBody is the body of a change without fields.
 type noBody struct{}
 
@@ -104,14 +98,14 @@ type remainingBody struct {
 	Amount int64 `json:"amount"` // of each unpaid charge, instead of a total
 }
 
-func (s *Server) setRemaining(r *http.Request, on operator.Store, id string, b remainingBody) (operator.Result, error) {
+func (s *Server) setRemaining(r *http.Request, on *operator.Operator, id string, b remainingBody) (operator.Result, error) {
 	if b.Amount != 0 {
 		if b.Total != 0 {
 			return operator.Result{}, &billing.InvalidError{Fields: []billing.FieldError{{Field: "amount", Message: "is given together with total; leave one of them out"}}}
 		}
-		return operator.SetRemainingAmount(r.Context(), on, billing.PlanID(id), b.Amount, s.Clock.Now())
+		return on.SetRemainingAmount(r.Context(), billing.PlanID(id), b.Amount)
 	}
-	return operator.SetRemaining(r.Context(), on, billing.PlanID(id), b.Total, s.Clock.Now())
+	return on.SetRemaining(r.Context(), billing.PlanID(id), b.Total)
 }
 
 type feeBody struct {
@@ -120,11 +114,11 @@ type feeBody struct {
 	Reason string `json:"reason"`
 }
 
-func (s *Server) addFee(r *http.Request, on operator.Store, id string, b feeBody) (operator.Result, error) {
+func (s *Server) addFee(r *http.Request, on *operator.Operator, id string, b feeBody) (operator.Result, error) {
 	if err := operator.CheckReason("reason", b.Reason); err != nil {
 		return operator.Result{}, err
 	}
-	return operator.AddFee(r.Context(), on, billing.PlanID(id), b.Amount, b.Due, b.Reason, s.Clock.Now())
+	return on.AddFee(r.Context(), billing.PlanID(id), b.Amount, b.Due, b.Reason)
 }
 
 type extendBody struct {
@@ -133,43 +127,43 @@ type extendBody struct {
 	Every  string `json:"every"`
 }
 
-func (s *Server) extendPlan(r *http.Request, on operator.Store, id string, b extendBody) (operator.Result, error) {
-	return operator.Extend(r.Context(), on, billing.PlanID(id), operator.Extension(b), s.Clock.Now())
+func (s *Server) extendPlan(r *http.Request, on *operator.Operator, id string, b extendBody) (operator.Result, error) {
+	return on.Extend(r.Context(), billing.PlanID(id), operator.Extension(b))
 }
 
 type discountBody struct {
 	Discount int64 `json:"discount"`
 }
 
-func (s *Server) payAll(r *http.Request, on operator.Store, id string, b discountBody) (operator.Result, error) {
-	return operator.PayAll(r.Context(), on, billing.PlanID(id), b.Discount, s.Clock.Now())
+func (s *Server) payAll(r *http.Request, on *operator.Operator, id string, b discountBody) (operator.Result, error) {
+	return on.PayAll(r.Context(), billing.PlanID(id), b.Discount)
 }
 
 type missedBody struct {
 	Missed operator.Missed `json:"missed"` // which of the charges that fell due meanwhile are made
 }
 
-func (s *Server) restartPlan(r *http.Request, on operator.Store, id string, b missedBody) (operator.Result, error) {
-	return operator.Restart(r.Context(), on, billing.PlanID(id), b.Missed, s.Clock.Now())
+func (s *Server) restartPlan(r *http.Request, on *operator.Operator, id string, b missedBody) (operator.Result, error) {
+	return on.Restart(r.Context(), billing.PlanID(id), b.Missed)
 }
 
 type cardBody struct {
 	Card billing.CardID `json:"card"`
 }
 
-func (s *Server) useCard(r *http.Request, on operator.Store, id string, b cardBody) (operator.Result, error) {
-	return operator.UseCard(r.Context(), on, billing.PlanID(id), b.Card, s.Clock.Now())
+func (s *Server) useCard(r *http.Request, on *operator.Operator, id string, b cardBody) (operator.Result, error) {
+	return on.UseCard(r.Context(), billing.PlanID(id), b.Card)
 }
 
 type catchUpBody struct {
 	CatchUp *billing.CatchUp `json:"catch_up"` // nil if left out, which does not mean daily
 }
 
-func (s *Server) setCatchUp(r *http.Request, on operator.Store, id string, b catchUpBody) (operator.Result, error) {
+func (s *Server) setCatchUp(r *http.Request, on *operator.Operator, id string, b catchUpBody) (operator.Result, error) {
 	if b.CatchUp == nil {
 		return operator.Result{}, &billing.InvalidError{Fields: []billing.FieldError{{Field: "catch_up", Message: "is missing; use \"daily\", \"all\", \"latest\" or \"none\""}}}
 	}
-	return operator.SetCatchUp(r.Context(), on, billing.PlanID(id), *b.CatchUp, s.Clock.Now())
+	return on.SetCatchUp(r.Context(), billing.PlanID(id), *b.CatchUp)
 }
 
 type skipBody struct {
@@ -178,30 +172,30 @@ type skipBody struct {
 	Reason string `json:"reason"`
 }
 
-func (s *Server) skipCharge(r *http.Request, on operator.Store, id string, b skipBody) (operator.Result, error) {
+func (s *Server) skipCharge(r *http.Request, on *operator.Operator, id string, b skipBody) (operator.Result, error) {
 	if err := operator.CheckReason("reason", b.Reason); err != nil {
 		return operator.Result{}, err
 	}
 	if b.ToEnd {
-		return operator.SkipToEnd(r.Context(), on, billing.ChargeID(id), b.Every, b.Reason, s.Clock.Now())
+		return on.SkipToEnd(r.Context(), billing.ChargeID(id), b.Every, b.Reason)
 	}
-	return operator.Skip(r.Context(), on, billing.ChargeID(id), b.Reason, s.Clock.Now())
+	return on.Skip(r.Context(), billing.ChargeID(id), b.Reason)
 }
 
 type dueBody struct {
 	Due string `json:"due"`
 }
 
-func (s *Server) moveCharge(r *http.Request, on operator.Store, id string, b dueBody) (operator.Result, error) {
-	return operator.Move(r.Context(), on, billing.ChargeID(id), b.Due, s.Clock.Now())
+func (s *Server) moveCharge(r *http.Request, on *operator.Operator, id string, b dueBody) (operator.Result, error) {
+	return on.Move(r.Context(), billing.ChargeID(id), b.Due)
 }
 
 type amountBody struct {
 	Amount int64 `json:"amount"`
 }
 
-func (s *Server) setAmount(r *http.Request, on operator.Store, id string, b amountBody) (operator.Result, error) {
-	return operator.SetAmount(r.Context(), on, billing.ChargeID(id), b.Amount, s.Clock.Now())
+func (s *Server) setAmount(r *http.Request, on *operator.Operator, id string, b amountBody) (operator.Result, error) {
+	return on.SetAmount(r.Context(), billing.ChargeID(id), b.Amount)
 }
 
 type splitBody struct {
@@ -209,14 +203,14 @@ type splitBody struct {
 	Due   string `json:"due"` // of the second part
 }
 
-func (s *Server) splitCharge(r *http.Request, on operator.Store, id string, b splitBody) (operator.Result, error) {
-	return operator.Split(r.Context(), on, billing.ChargeID(id), b.First, b.Due, s.Clock.Now())
+func (s *Server) splitCharge(r *http.Request, on *operator.Operator, id string, b splitBody) (operator.Result, error) {
+	return on.Split(r.Context(), billing.ChargeID(id), b.First, b.Due)
 }
 
 // retryCharge makes a charge due for a retry at once.
-func retryCharge(s *Server) func(r *http.Request, on operator.Store, id string, _ noBody) (operator.Result, error) {
-	return func(r *http.Request, on operator.Store, id string, _ noBody) (operator.Result, error) {
-		charge, err := operator.Retry(r.Context(), on, billing.ChargeID(id), s.Clock.Now().Truncate(time.Millisecond))
+func retryCharge(s *Server) func(r *http.Request, on *operator.Operator, id string, _ noBody) (operator.Result, error) {
+	return func(r *http.Request, on *operator.Operator, id string, _ noBody) (operator.Result, error) {
+		charge, err := on.Retry(r.Context(), billing.ChargeID(id))
 		return operator.Result{Plan: billing.Plan{ID: charge.PlanID}}, err
 	}
 }
@@ -225,35 +219,35 @@ type collectBody struct {
 	Due string `json:"due"` // empty: now
 }
 
-func (s *Server) collectCharge(r *http.Request, on operator.Store, id string, b collectBody) (operator.Result, error) {
-	return operator.Collect(r.Context(), on, billing.ChargeID(id), b.Due, s.Clock.Now())
+func (s *Server) collectCharge(r *http.Request, on *operator.Operator, id string, b collectBody) (operator.Result, error) {
+	return on.Collect(r.Context(), billing.ChargeID(id), b.Due)
 }
 
-func (s *Server) payCharge(r *http.Request, on operator.Store, id string, _ noBody) (operator.Result, error) {
-	return operator.Pay(r.Context(), on, billing.ChargeID(id), s.Clock.Now())
+func (s *Server) payCharge(r *http.Request, on *operator.Operator, id string, _ noBody) (operator.Result, error) {
+	return on.Pay(r.Context(), billing.ChargeID(id))
 }
 
 type noteBody struct {
 	Note string `json:"note"`
 }
 
-func (s *Server) paidOutside(r *http.Request, on operator.Store, id string, b noteBody) (operator.Result, error) {
+func (s *Server) paidOutside(r *http.Request, on *operator.Operator, id string, b noteBody) (operator.Result, error) {
 	if err := operator.CheckReason("note", b.Note); err != nil {
 		return operator.Result{}, err
 	}
-	return operator.PaidOutside(r.Context(), on, billing.ChargeID(id), b.Note, s.Clock.Now())
+	return on.PaidOutside(r.Context(), billing.ChargeID(id), b.Note)
 }
 
-func (s *Server) writeOff(r *http.Request, on operator.Store, id string, b reasonBody) (operator.Result, error) {
+func (s *Server) writeOff(r *http.Request, on *operator.Operator, id string, b reasonBody) (operator.Result, error) {
 	if err := operator.CheckReason("reason", b.Reason); err != nil {
 		return operator.Result{}, err
 	}
-	return operator.WriteOff(r.Context(), on, billing.ChargeID(id), b.Reason, s.Clock.Now())
+	return on.WriteOff(r.Context(), billing.ChargeID(id), b.Reason)
 }
 
 // refundDuplicate requests the refund of a charge's second payment.
-func (s *Server) refundDuplicate(r *http.Request, on operator.Store, id string, _ noBody) (operator.Result, error) {
-	return operator.RefundDuplicate(r.Context(), on, billing.ChargeID(id), s.Clock.Now())
+func (s *Server) refundDuplicate(r *http.Request, on *operator.Operator, id string, _ noBody) (operator.Result, error) {
+	return on.RefundDuplicate(r.Context(), billing.ChargeID(id))
 }
 
 // planVersions lists every version of a plan, oldest first.

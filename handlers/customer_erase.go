@@ -4,7 +4,6 @@ import (
 	"net/http"
 
 	"tranche/internal/billing"
-	"tranche/internal/operator"
 	"tranche/internal/view"
 )
 
@@ -24,8 +23,7 @@ func (s *Server) eraseCustomer(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	to := operator.With(s.Store, operator.Options{DryRun: body.DryRun})
-	done, err := operator.EraseCustomer(r.Context(), to, customer.ID, s.Clock.Now())
+	done, err := s.rehearsedIf(body.DryRun).ErasePersonalData(r.Context(), customer.ID)
 	if err != nil {
 		s.fail(w, r, err)
 		return

@@ -119,9 +119,9 @@ func (s *Server) updateCustomer(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	done, err := operator.UpdateCustomer(r.Context(), s.rehearsedIf(body.DryRun), customer.ID, operator.CustomerChange{
+	done, err := s.rehearsedIf(body.DryRun).ChangeCustomer(r.Context(), customer.ID, operator.CustomerChange{
 		Email: body.Email, Name: body.Name, Locale: body.Locale, TimeZone: body.TimeZone, StripeCustomer: body.StripeCustomer,
-	}, s.Clock.Now())
+	})
 	if err != nil {
 		s.fail(w, r, err)
 		return
@@ -129,9 +129,9 @@ func (s *Server) updateCustomer(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, view.NewCustomerUpdate(done, body.DryRun))
 }
 
-// rehearsedIf returns the store, or for a dry run a store that rolls every change back.
-func (s *Server) rehearsedIf(dryRun bool) operator.Store {
-	return operator.With(s.underRules(), operator.Options{DryRun: dryRun})
+// rehearsedIf returns the operator, which for a dry run rolls every change back.
+func (s *Server) rehearsedIf(dryRun bool) *operator.Operator {
+	return s.operator.With(operator.Options{DryRun: dryRun})
 }
 
 // orderCards sets the order of the customer's cards.
@@ -148,7 +148,7 @@ func (s *Server) orderCards(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	done, err := operator.OrderCards(r.Context(), s.rehearsedIf(body.DryRun), customer.ID, body.Order, s.Clock.Now())
+	done, err := s.rehearsedIf(body.DryRun).OrderCards(r.Context(), customer.ID, body.Order)
 	s.answerCards(w, r, done, body.DryRun, err)
 }
 
@@ -169,7 +169,7 @@ type cardChangeBody struct {
 
 // changingCard returns a handler that reads the body of a change of a card, makes the change and
 // answers with the customer's cards.
-func changingCard(s *Server, do func(r *http.Request, to operator.Store, id billing.CardID, b cardChangeBody) (operator.CardChange, error)) http.HandlerFunc {
+func changingCard(s *Server, do func(r *http.Request, to *operator.Operator, id billing.CardID, b cardChangeBody) (operator.CardChange, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var body cardChangeBody
 		if r.ContentLength != 0 && !decodeBody(w, r, &body) {
@@ -184,14 +184,14 @@ func changingCard(s *Server, do func(r *http.Request, to operator.Store, id bill
 	}
 }
 
-func (s *Server) defaultCard(r *http.Request, to operator.Store, id billing.CardID, _ cardChangeBody) (operator.CardChange, error) {
-	return operator.DefaultCard(r.Context(), to, id, s.Clock.Now())
+func (s *Server) defaultCard(r *http.Request, to *operator.Operator, id billing.CardID, _ cardChangeBody) (operator.CardChange, error) {
+	return to.DefaultCard(r.Context(), id)
 }
 
-func (s *Server) releaseCard(r *http.Request, to operator.Store, id billing.CardID, b cardChangeBody) (operator.CardChange, error) {
-	return operator.ReleaseCard(r.Context(), to, id, b.Note, s.Clock.Now())
+func (s *Server) releaseCard(r *http.Request, to *operator.Operator, id billing.CardID, b cardChangeBody) (operator.CardChange, error) {
+	return to.ReleaseCard(r.Context(), id, b.Note)
 }
 
-func (s *Server) removeCard(r *http.Request, to operator.Store, id billing.CardID, b cardChangeBody) (operator.CardChange, error) {
-	return operator.RemoveCard(r.Context(), to, id, b.To, s.Clock.Now())
+func (s *Server) removeCard(r *http.Request, to *operator.Operator, id billing.CardID, b cardChangeBody) (operator.CardChange, error) {
+	return to.RemoveCard(r.Context(), id, b.To)
 }

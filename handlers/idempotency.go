@@ -31,22 +31,22 @@ func keyOf(w http.ResponseWriter, r *http.Request) (string, bool) {
 	return "", false
 }
 
-// changeOnce returns the store for a change. If the request has an Idempotency-Key, the store makes
-// the change only once. A repeated request is answered with the plan's current state, and
+// changeOnce returns the operator for a change. If the request has an Idempotency-Key, the operator
+// makes the change only once. A repeated request is answered with the plan's current state, and
 // changeOnce returns false.
-func (s *Server) changeOnce(w http.ResponseWriter, r *http.Request, on operator.Store) (operator.Store, bool) {
+func (s *Server) changeOnce(w http.ResponseWriter, r *http.Request) (*operator.Operator, bool) {
 	key, ok := keyOf(w, r)
 	if !ok || key == "" {
-		return on, ok
+		return s.operator, ok
 	}
 	q, err := s.requestOf(r, key)
 	if err != nil {
 		s.fail(w, r, err)
-		return on, false
+		return nil, false
 	}
 	switch before, err := s.Store.Request(r.Context(), key); {
 	case errors.Is(err, billing.ErrNotFound):
-		return operator.With(on, operator.Options{Request: &q}), true
+		return s.operator.With(operator.Options{Request: &q}), true
 	case err == nil && before.Fingerprint != q.Fingerprint:
 		s.fail(w, r, planning.ErrKeyReused)
 	case err != nil:
@@ -54,7 +54,7 @@ func (s *Server) changeOnce(w http.ResponseWriter, r *http.Request, on operator.
 	default:
 		s.answerReplay(w, r, before.PlanID)
 	}
-	return on, false
+	return nil, false
 }
 
 // requestOf returns the record of a request: a hash of its method, path and body, and the plan that

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"tranche/internal/billing"
-	"tranche/internal/operator"
 	"tranche/internal/view"
 )
 
@@ -73,7 +72,7 @@ func (s *Server) closeIncident(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength != 0 && !decodeBody(w, r, &body) {
 		return
 	}
-	i, err := operator.CloseIncident(r.Context(), s.Store, billing.IncidentID(r.PathValue("id")), body.Note, s.Clock.Now())
+	i, err := s.operator.CloseIncident(r.Context(), billing.IncidentID(r.PathValue("id")), body.Note)
 	if err != nil {
 		s.fail(w, r, err)
 		return

@@ -22,7 +22,7 @@ func (s *Server) pausePlan(w http.ResponseWriter, r *http.Request) {
 	if !ok || !checkReason(w, body.Reason) {
 		return
 	}
-	plan, err := operator.Pause(r.Context(), on, billing.PlanID(r.PathValue("id")), body.Reason, s.Clock.Now())
+	plan, err := on.Pause(r.Context(), billing.PlanID(r.PathValue("id")), body.Reason)
 	s.answerPlan(w, r, plan, err)
 }
 
@@ -40,7 +40,7 @@ func (s *Server) resumePlan(w http.ResponseWriter, r *http.Request) {
 		badParameter(w, "dates", fmt.Sprintf("%q is neither %s nor %s", body.Dates, operator.CatchUp, operator.Shift))
 		return
 	}
-	result, err := operator.Resume(r.Context(), on, billing.PlanID(r.PathValue("id")), body.Dates, body.Missed, s.Clock.Now())
+	result, err := on.Resume(r.Context(), billing.PlanID(r.PathValue("id")), body.Dates, body.Missed)
 	s.answerPlan(w, r, result.Plan, err)
 }
 
@@ -54,11 +54,11 @@ func (s *Server) cancelPlan(w http.ResponseWriter, r *http.Request) {
 	if !ok || !checkReason(w, body.Reason) {
 		return
 	}
-	cancel := operator.Cancel
+	cancel := on.Cancel
 	if body.Refund {
-		cancel = operator.CancelAndRefund
+		cancel = on.CancelAndRefund
 	}
-	result, err := cancel(r.Context(), on, billing.PlanID(r.PathValue("id")), body.Reason, s.Clock.Now())
+	result, err := cancel(r.Context(), billing.PlanID(r.PathValue("id")), body.Reason)
 	s.answerPlan(w, r, result.Plan, err)
 }
 

@@ -70,8 +70,9 @@ type Config struct {
 // Server is the HTTP server's handler. Close it to end its background work.
 type Server struct {
 	Config
-	inbox *inbox
-	bytes budgets
+	operator *operator.Operator
+	inbox    *inbox
+	bytes    budgets
 
 	proxies proxyWatch
 	guesses keyGuesses
@@ -90,6 +91,7 @@ const malformedLines = 10
 // New returns a Server and starts its background work.
 func New(c Config) *Server {
 	s := &Server{Config: c, malformed: c.Log.Sample(&zerolog.BurstSampler{Burst: malformedLines, Period: time.Minute})}
+	s.operator = operator.New(c.Store, c.Clock.Now, c.Rules)
 	s.Limits = c.Limits.withDefaults()
 	s.bytes = newBudgets(s.Limits)
 	s.inbox = newInbox(c.Store, c.Received)

@@ -9,7 +9,6 @@ import (
 	"os"
 
 	"tranche/internal/billing"
-	"tranche/internal/operator"
 )
 
 // maxWebhookBody is far above the size of Stripe's events, and small enough to bound a flood.
@@ -81,7 +80,7 @@ func (s *Server) retryFailed(ctx context.Context, sent billing.Event) (bool, err
 		return false, err
 	}
 	ctx = billing.ActingAs(ctx, billing.Party{Actor: billing.NewActor(billing.ActorEvent, sent.ID)})
-	e, again, err := operator.RetryEvent(ctx, s.Store, sent.ID, sent.ReceivedAt, sent.ClaimAfter, billing.EventFailed)
+	e, again, err := s.operator.RetryEvent(ctx, sent.ID, s.Clock.Simulated(s.Grace), billing.EventFailed)
 	if err != nil || !again {
 		return false, err
 	}

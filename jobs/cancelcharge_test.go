@@ -8,7 +8,6 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/dunning"
-	"tranche/internal/operator"
 	"tranche/internal/recovery"
 	"tranche/internal/stripesim"
 )
@@ -71,19 +70,19 @@ func TestCancelCharge_OpenOnThePage(t *testing.T) {
 	for name, stop := range map[string]func(b *bench, plan billing.PlanID){
 		"deadline with at_end=cancel": func(b *bench, _ billing.PlanID) { b.advance(33) },
 		"plan canceled": func(b *bench, plan billing.PlanID) {
-			_, err := operator.Cancel(b.t.Context(), b.store, plan, "", b.Now())
+			_, err := b.operator().Cancel(b.t.Context(), plan, "")
 			require.NoError(b.t, err)
 		},
 		"plan canceled and refunded": func(b *bench, plan billing.PlanID) {
-			_, err := operator.CancelAndRefund(b.t.Context(), b.store, plan, "", b.Now())
+			_, err := b.operator().CancelAndRefund(b.t.Context(), plan, "")
 			require.NoError(b.t, err)
 		},
 		"charge skipped": func(b *bench, plan billing.PlanID) {
-			_, err := operator.Skip(b.t.Context(), b.store, b.charge(plan, 4).ID, "", b.Now())
+			_, err := b.operator().Skip(b.t.Context(), b.charge(plan, 4).ID, "")
 			require.NoError(b.t, err)
 		},
 		"charge written off": func(b *bench, plan billing.PlanID) {
-			_, err := operator.WriteOff(b.t.Context(), b.store, b.charge(plan, 4).ID, "", b.Now())
+			_, err := b.operator().WriteOff(b.t.Context(), b.charge(plan, 4).ID, "")
 			require.NoError(b.t, err)
 		},
 	} {
@@ -117,7 +116,7 @@ func TestCancelPlan_AnswerThatNamesThePaymentIntentLost(t *testing.T) {
 				_, err := b.page().pay(plan, 2)
 				require.Error(b.t, err)
 				require.Empty(b.t, b.charge(plan, 2).PaymentIntent)
-				_, err = operator.Cancel(b.t.Context(), b.store, plan, "", b.Now())
+				_, err = b.operator().Cancel(b.t.Context(), plan, "")
 				require.NoError(b.t, err)
 				b.settle()
 				require.NotZero(b.t, b.charge(plan, 2).NextAttemptAt, "the answer may be on its way")
@@ -134,7 +133,7 @@ func TestCancelPlan_PageAnsweredAfterwards(t *testing.T) {
 		plan := b.started(good, nil).Plan.ID
 		b.gateway.after = func(pi billing.PaymentIntent, err error) (billing.PaymentIntent, error) {
 			b.gateway.after = nil
-			_, canceled := operator.Cancel(b.t.Context(), b.store, plan, "", b.Now())
+			_, canceled := b.operator().Cancel(b.t.Context(), plan, "")
 			require.NoError(b.t, canceled)
 			b.runDue()
 			return pi, err

@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
-	"tranche/internal/operator"
 )
 
 // canceledAs shows one PaymentIntent as canceled for a given reason.
@@ -127,7 +126,7 @@ func (s *beforeUpdate) Update(ctx context.Context, fn func(tx billing.Tx) error)
 func TestVoidOrReplace_PaidAnotherAmount(t *testing.T) {
 	for name, stop := range map[string]func(b *bench, plan billing.PlanID){
 		"plan canceled": func(b *bench, plan billing.PlanID) {
-			_, err := operator.Cancel(b.t.Context(), b.store, plan, "", b.Now())
+			_, err := b.operator().Cancel(b.t.Context(), plan, "")
 			require.NoError(b.t, err)
 		},
 		"PaymentIntent to be replaced": func(b *bench, plan billing.PlanID) {

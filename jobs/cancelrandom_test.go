@@ -10,7 +10,6 @@ import (
 	"pgregory.net/rapid"
 
 	"tranche/internal/billing"
-	"tranche/internal/operator"
 	"tranche/internal/store/storetest"
 )
 
@@ -55,7 +54,7 @@ func (b *bench) cancelAtRandom(rt *rapid.T) {
 		b.happens(rt, p.Plan.ID, secrets)
 	}
 	if rapid.Bool().Draw(rt, "canceled in the end") {
-		_, _ = operator.Cancel(b.t.Context(), b.store, p.Plan.ID, "", b.Now()) // it may have ended already
+		_, _ = b.operator().Cancel(b.t.Context(), p.Plan.ID, "") // it may have ended already
 	}
 	b.advance(3)
 	for _, c := range b.details(p.Plan.ID).Charges {
@@ -90,7 +89,7 @@ func (b *bench) happens(rt *rapid.T, plan billing.PlanID, secrets map[billing.Ch
 	case "time":
 		b.setNow(b.Now().Add(time.Duration(rapid.IntRange(1, 20*24).Draw(rt, "hours")) * time.Hour))
 	case "cancel":
-		_, _ = operator.Cancel(b.t.Context(), b.store, plan, "", b.Now())
+		_, _ = b.operator().Cancel(b.t.Context(), plan, "")
 	}
 	switch rapid.IntRange(0, 3).Draw(rt, "then") {
 	case 0: // the worker has not handled it yet

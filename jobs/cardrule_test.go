@@ -8,7 +8,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
-	"tranche/internal/operator"
 	"tranche/internal/planning"
 	"tranche/jobs"
 )
@@ -99,7 +98,7 @@ func TestNewCard_DuringAnUnknownOutcome(t *testing.T) {
 	for name, change := range map[string]func(b *bench, id billing.PlanID){
 		"given by the customer": func(b *bench, id billing.PlanID) { b.newCard(id, otherCard); b.hearAll() },
 		"chosen by the merchant": func(b *bench, id billing.PlanID) {
-			_, err := operator.UseCard(b.t.Context(), b.store, id, b.spareCard(id).ID, b.Now())
+			_, err := b.operator().UseCard(b.t.Context(), id, b.spareCard(id).ID)
 			require.NoError(b.t, err)
 		},
 	} {
@@ -147,11 +146,11 @@ func (b *bench) spareCard(id billing.PlanID) billing.Card {
 func TestMerchantCard_ChargeThatWaits(t *testing.T) {
 	for name, change := range map[string]func(b *bench, id billing.PlanID, spare billing.Card) error{
 		"plan card": func(b *bench, id billing.PlanID, spare billing.Card) error {
-			_, err := operator.UseCard(b.t.Context(), b.store, id, billing.CardID(spare.PaymentMethod), b.Now())
+			_, err := b.operator().UseCard(b.t.Context(), id, billing.CardID(spare.PaymentMethod))
 			return err
 		},
 		"card removed for another": func(b *bench, id billing.PlanID, spare billing.Card) error {
-			_, err := operator.RemoveCard(b.t.Context(), b.store, b.cardOf(id).ID, billing.CardID(spare.PaymentMethod), b.Now())
+			_, err := b.operator().RemoveCard(b.t.Context(), b.cardOf(id).ID, billing.CardID(spare.PaymentMethod))
 			return err
 		},
 	} {
@@ -174,12 +173,12 @@ func TestMerchantCard_NeverTriedCharge(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, nil)
 		spare := b.spareCard(p.Plan.ID)
-		_, err := operator.RemoveCard(b.t.Context(), b.store, b.cardOf(p.Plan.ID).ID, "", b.Now())
+		_, err := b.operator().RemoveCard(b.t.Context(), b.cardOf(p.Plan.ID).ID, "")
 		require.NoError(b.t, err)
 		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
 		b.settle()
 		require.Equal(b.t, billing.ChargeRequiresPaymentMethod, b.charge(p.Plan.ID, 2).Status)
-		r, err := operator.UseCard(b.t.Context(), b.store, p.Plan.ID, spare.ID, b.Now())
+		r, err := b.operator().UseCard(b.t.Context(), p.Plan.ID, spare.ID)
 		require.NoError(b.t, err)
 		require.Equal(b.t, "250.00 USD is tried on it at once", r.Next)
 		b.settle()
@@ -196,7 +195,7 @@ func TestMerchantCard_OtherAccount(t *testing.T) {
 			Brand: "visa", Last4: "1111", Status: billing.CardActive, CreatedAt: b.Now(), UpdatedAt: b.Now(),
 		}
 		require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error { return tx.InsertCard(b.t.Context(), other) }))
-		_, err := operator.UseCard(b.t.Context(), b.store, p.Plan.ID, other.ID, b.Now())
+		_, err := b.operator().UseCard(b.t.Context(), p.Plan.ID, other.ID)
 		require.ErrorContains(b.t, err, "saved in another Stripe account")
 	})
 }
@@ -294,7 +293,7 @@ func TestDuplicateCard_OfAnotherSystem(t *testing.T) {
 
 		_, err = b.sim.WarnOfFraud(second.FirstPayment.ID)
 		require.NoError(b.t, err)
-		_, err = operator.UseCard(b.t.Context(), b.store, p.Plan.ID, theirs.ID, b.Now())
+		_, err = b.operator().UseCard(b.t.Context(), p.Plan.ID, theirs.ID)
 		require.NoError(b.t, err)
 		b.settle()
 		require.Equal(b.t, billing.PlanPaused, b.details(p.Plan.ID).Plan.Status, "it charges the same number")

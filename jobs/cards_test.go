@@ -37,18 +37,18 @@ func TestAPlanWithBackupsGoesOnWithTheNextCardInOrder(t *testing.T) {
 		}
 		require.NoError(b.t, b.store.Update(ctx, func(tx billing.Tx) error { return tx.InsertCard(ctx, third) }))
 
-		_, err := operator.OrderCards(ctx, b.store, first.CustomerID, []billing.CardID{second.ID, third.ID, second.ID}, b.Now())
+		_, err := b.operator().OrderCards(ctx, first.CustomerID, []billing.CardID{second.ID, third.ID, second.ID})
 		require.ErrorContains(b.t, err, "names "+string(second.ID)+" twice")
-		_, err = operator.OrderCards(ctx, b.store, first.CustomerID, []billing.CardID{second.ID, "card_none"}, b.Now())
+		_, err = b.operator().OrderCards(ctx, first.CustomerID, []billing.CardID{second.ID, "card_none"})
 		require.ErrorContains(b.t, err, "the customer has no card card_none")
-		_, err = operator.OrderCards(ctx, b.store, first.CustomerID, []billing.CardID{second.ID, third.ID}, b.Now())
+		_, err = b.operator().OrderCards(ctx, first.CustomerID, []billing.CardID{second.ID, third.ID})
 		require.NoError(b.t, err)
-		done, err := operator.DefaultCard(ctx, b.store, third.ID, b.Now())
+		done, err := b.operator().DefaultCard(ctx, third.ID)
 		require.NoError(b.t, err)
 		require.Equal(b.t, third.ID, billing.CardsInOrder(done.Cards, b.account, b.Now())[0].ID)
 		require.Equal(b.t, second.ID, billing.CardsInOrder(done.Cards, b.account, b.Now())[1].ID, "the order of the others stays")
 
-		_, err = operator.RemoveCard(ctx, b.store, second.ID, "", b.Now())
+		_, err = b.operator().RemoveCard(ctx, second.ID, "")
 		require.NoError(b.t, err)
 		require.Equal(b.t, third.ID, b.cardOf(p.Plan.ID).ID)
 	})
@@ -70,13 +70,13 @@ func TestACardOfAnotherBrandWaitsForTheCustomer(t *testing.T) {
 		require.Equal(b.t, billing.ChargeRequiresPaymentMethod, b.charge(p.Plan.ID, 2).Status)
 		require.Contains(b.t, b.charge(p.Plan.ID, 2).Reason, "is not charged: its network replaced")
 
-		_, err := operator.DefaultCard(ctx, b.store, card.ID, b.Now())
+		_, err := b.operator().DefaultCard(ctx, card.ID)
 		require.ErrorContains(b.t, err, "it is held")
-		_, err = operator.ReleaseCard(ctx, b.store, card.ID, "", b.Now())
+		_, err = b.operator().ReleaseCard(ctx, card.ID, "")
 		require.NoError(b.t, err)
 		b.settle()
 		require.Equal(b.t, billing.ChargeSucceeded, b.charge(p.Plan.ID, 2).Status, "a waiting charge is tried at once")
-		_, err = operator.ReleaseCard(ctx, b.store, card.ID, "", b.Now())
+		_, err = b.operator().ReleaseCard(ctx, card.ID, "")
 		require.ErrorContains(b.t, err, "it is not held")
 	})
 }
@@ -132,7 +132,7 @@ func TestAFraudWarningPausesThePlan(t *testing.T) {
 		b.gateway.calls = 0
 		b.advance(40)
 		require.Zero(b.t, b.gateway.calls)
-		_, err = operator.Resume(b.t.Context(), b.store, p.Plan.ID, operator.CatchUp, "", b.Now())
+		_, err = b.operator().Resume(b.t.Context(), p.Plan.ID, operator.CatchUp, "")
 		require.NoError(b.t, err)
 		b.settle()
 		require.Equal(b.t, billing.ChargeSucceeded, b.charge(p.Plan.ID, 2).Status)
@@ -149,9 +149,9 @@ func TestANewTimeZoneMovesWhatIsToCome(t *testing.T) {
 			t.CatchUp = billing.CatchUpAll // the test runs once a day, hours after nine o'clock in Tokyo
 		})
 		tokyo, wrong := "Asia/Tokyo", "Mars/Olympus"
-		_, err := operator.UpdateCustomer(ctx, b.store, p.Customer.ID, operator.CustomerChange{TimeZone: &wrong}, b.Now())
+		_, err := b.operator().ChangeCustomer(ctx, p.Customer.ID, operator.CustomerChange{TimeZone: &wrong})
 		require.ErrorContains(b.t, err, `timezone: "Mars/Olympus" is not a time zone`)
-		done, err := operator.UpdateCustomer(ctx, b.store, p.Customer.ID, operator.CustomerChange{TimeZone: &tokyo}, b.Now())
+		done, err := b.operator().ChangeCustomer(ctx, p.Customer.ID, operator.CustomerChange{TimeZone: &tokyo})
 		require.NoError(b.t, err)
 		require.Len(b.t, done.Moved, 4, "three instalments and the next recurring charge")
 		for _, c := range b.details(p.Plan.ID).Charges[1:] {
@@ -202,7 +202,7 @@ func TestARemovedCardIsDetachedAtStripeHoweverLongThatTakes(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, nil)
 		card := b.cardOf(p.Plan.ID)
-		_, err := operator.RemoveCard(b.t.Context(), b.store, card.ID, "", b.Now())
+		_, err := b.operator().RemoveCard(b.t.Context(), card.ID, "")
 		require.NoError(b.t, err)
 
 		away := failing{err: &billing.GatewayError{Kind: billing.GatewayUnknown}}
@@ -248,7 +248,7 @@ func TestAPlanOfARemovedCardIsChargedOnTheNext(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plan, backup := b.withBackup("card_declined", true)
 		removed := b.cardOf(plan)
-		_, err := operator.RemoveCard(b.t.Context(), b.store, removed.ID, "", b.Now())
+		_, err := b.operator().RemoveCard(b.t.Context(), removed.ID, "")
 		require.NoError(b.t, err)
 		b.setNow(b.charge(plan, 2).DueAt)
 		b.settle()
@@ -272,7 +272,7 @@ func TestACardThatIsSavedTwiceIsFolded(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, nil)
 		older := b.cardOf(p.Plan.ID)
-		_, err := operator.DefaultCard(b.t.Context(), b.store, older.ID, b.Now())
+		_, err := b.operator().DefaultCard(b.t.Context(), older.ID)
 		require.NoError(b.t, err)
 		b.setNow(b.Now().Add(time.Hour))
 		pi := b.plan(func(t *billing.Terms) { t.Reference = "order-2" })

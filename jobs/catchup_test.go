@@ -86,17 +86,17 @@ func TestCatchUp_Outage(t *testing.T) {
 func TestCatchUp_Changed(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, weekly("sub-1", "")) // 22 January, 29 January, 5 February
-		set := func(s operator.Store, choice string) error {
-			_, err := operator.SetCatchUp(b.t.Context(), s, p.Plan.ID, billing.CatchUpOf(choice), b.Now())
+		set := func(o *operator.Operator, choice string) error {
+			_, err := o.SetCatchUp(b.t.Context(), p.Plan.ID, billing.CatchUpOf(choice))
 			return err
 		}
 		var invalid *billing.InvalidError
-		require.ErrorAs(b.t, set(b.store, "hourly"), &invalid)
+		require.ErrorAs(b.t, set(b.operator(), "hourly"), &invalid)
 		var refused *operator.RefusedError
-		require.ErrorAs(b.t, set(b.store, "daily"), &refused)
-		require.NoError(b.t, set(operator.With(b.store, operator.Options{DryRun: true}), "latest"))
+		require.ErrorAs(b.t, set(b.operator(), "daily"), &refused)
+		require.NoError(b.t, set(b.operator().With(operator.Options{DryRun: true}), "latest"))
 		require.Equal(b.t, billing.CatchUpDaily, b.details(p.Plan.ID).Plan.CatchUp)
-		require.NoError(b.t, set(b.store, "latest"))
+		require.NoError(b.t, set(b.operator(), "latest"))
 		require.Equal(b.t, 1, b.audited(p.Plan.ID, "plan.catch_up_changed"))
 		b.setNow(time.Date(2026, 2, 10, 3, 0, 0, 0, time.UTC))
 		b.hourly(8)
@@ -152,7 +152,7 @@ func TestCatchUp_RetriedByHand(t *testing.T) {
 		b.setNow(time.Date(2026, 1, 23, 2, 0, 0, 0, time.UTC))
 		b.settle()
 		require.Empty(b.t, b.paidAt(p.Plan.ID))
-		_, err := operator.Retry(b.t.Context(), b.store, b.charge(p.Plan.ID, 2).ID, b.Now())
+		_, err := b.operator().Retry(b.t.Context(), b.charge(p.Plan.ID, 2).ID)
 		require.NoError(b.t, err)
 		b.settle()
 		require.Equal(b.t, []string{"2026-01-23 02:00"}, b.paidAt(p.Plan.ID))
@@ -188,11 +188,11 @@ func TestRestart_Missed(t *testing.T) {
 			eachEngine(t, func(b *bench) {
 				id := b.givenUpRecurring()
 				before, _ := b.succeededAtStripe()
-				_, err := operator.Restart(b.t.Context(), b.store, id, "", b.Now())
+				_, err := b.operator().Restart(b.t.Context(), id, "")
 				var refused *operator.RefusedError
 				require.ErrorAs(b.t, err, &refused)
 				require.ErrorContains(b.t, err, "19.00 USD due 15 Feb 2026", "it lists what would be charged")
-				r, err := operator.Restart(b.t.Context(), b.store, id, missed, b.Now())
+				r, err := b.operator().Restart(b.t.Context(), id, missed)
 				require.NoError(b.t, err)
 				at := b.Now()
 				for range 60 {
@@ -218,19 +218,19 @@ func TestResume_Missed(t *testing.T) {
 		p := b.started(good, weekly("sub-1", ""))
 		stops()["paused"](b, p)
 		b.advance(26)
-		resume := func(s operator.Store, missed operator.Missed) (operator.Result, error) {
-			return operator.Resume(b.t.Context(), s, p.Plan.ID, operator.CatchUp, missed, b.Now())
+		resume := func(o *operator.Operator, missed operator.Missed) (operator.Result, error) {
+			return o.Resume(b.t.Context(), p.Plan.ID, operator.CatchUp, missed)
 		}
-		_, err := resume(b.store, "")
+		_, err := resume(b.operator(), "")
 		require.ErrorContains(b.t, err, "3 charges were missed")
-		_, err = resume(b.store, "hourly")
+		_, err = resume(b.operator(), "hourly")
 		var invalid *billing.InvalidError
 		require.ErrorAs(b.t, err, &invalid)
-		would, err := resume(operator.With(b.store, operator.Options{DryRun: true}), operator.MissedDaily)
+		would, err := resume(b.operator().With(operator.Options{DryRun: true}), operator.MissedDaily)
 		require.NoError(b.t, err)
 		require.Contains(b.t, would.Next, "charge 2 of 19.00 USD is made at once; charge 3 of 19.00 USD is made Wed 11 Feb 2026 09:00")
 		require.Equal(b.t, billing.PlanPaused, b.details(p.Plan.ID).Plan.Status)
-		r, err := resume(b.store, operator.MissedDaily)
+		r, err := resume(b.operator(), operator.MissedDaily)
 		require.NoError(b.t, err)
 		require.Equal(b.t, would.Next, r.Next)
 		b.hourly(3 * 24)

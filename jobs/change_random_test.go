@@ -80,31 +80,31 @@ func (b *bench) liveThroughChanges(rt *rapid.T) {
 // randomChange requests one change; a change that the state forbids is refused.
 func (b *bench) randomChange(rt *rapid.T, id billing.PlanID) {
 	b.t.Helper()
-	ctx, s, now := b.t.Context(), b.store, b.Now()
+	ctx, o, now := b.t.Context(), b.operator(), b.Now()
 	target := rapid.SampledFrom(b.details(id).Charges).Draw(rt, "charge").ID
 	due := now.AddDate(0, 0, rapid.IntRange(1, 60).Draw(rt, "in days")).Format(time.DateOnly)
 	amount := rapid.Int64Range(1_000, 20_000).Draw(rt, "amount")
 	changes := map[string]func() error{
-		"pause":  func() error { _, err := operator.Pause(ctx, s, id, "", now); return err },
-		"resume": func() error { _, err := operator.Resume(ctx, s, id, operator.Shift, "", now); return err },
+		"pause":  func() error { _, err := o.Pause(ctx, id, ""); return err },
+		"resume": func() error { _, err := o.Resume(ctx, id, operator.Shift, ""); return err },
 		"catch up": func() error {
-			_, err := operator.Resume(ctx, s, id, operator.CatchUp, operator.MissedAll, now)
+			_, err := o.Resume(ctx, id, operator.CatchUp, operator.MissedAll)
 			return err
 		},
-		"refund":      func() error { _, err := operator.CancelAndRefund(ctx, s, id, "", now); return err },
-		"remaining":   func() error { _, err := operator.SetRemaining(ctx, s, id, 3*amount, now); return err },
-		"fee":         func() error { _, err := operator.AddFee(ctx, s, id, amount, due, "", now); return err },
-		"extend":      func() error { _, err := operator.Extend(ctx, s, id, operator.Extension{Parts: 2}, now); return err },
-		"pay all":     func() error { _, err := operator.PayAll(ctx, s, id, 500, now); return err },
-		"retry":       func() error { _, err := operator.Retry(ctx, s, target, now); return err },
-		"skip":        func() error { _, err := operator.Skip(ctx, s, target, "", now); return err },
-		"skip to end": func() error { _, err := operator.SkipToEnd(ctx, s, target, "", "", now); return err },
-		"move":        func() error { _, err := operator.Move(ctx, s, target, due, now); return err },
-		"amount":      func() error { _, err := operator.SetAmount(ctx, s, target, amount, now); return err },
-		"split":       func() error { _, err := operator.Split(ctx, s, target, amount, due, now); return err },
-		"pay":         func() error { _, err := operator.Pay(ctx, s, target, now); return err },
-		"outside":     func() error { _, err := operator.PaidOutside(ctx, s, target, "", now); return err },
-		"write off":   func() error { _, err := operator.WriteOff(ctx, s, target, "", now); return err },
+		"refund":      func() error { _, err := o.CancelAndRefund(ctx, id, ""); return err },
+		"remaining":   func() error { _, err := o.SetRemaining(ctx, id, 3*amount); return err },
+		"fee":         func() error { _, err := o.AddFee(ctx, id, amount, due, ""); return err },
+		"extend":      func() error { _, err := o.Extend(ctx, id, operator.Extension{Parts: 2}); return err },
+		"pay all":     func() error { _, err := o.PayAll(ctx, id, 500); return err },
+		"retry":       func() error { _, err := o.Retry(ctx, target); return err },
+		"skip":        func() error { _, err := o.Skip(ctx, target, ""); return err },
+		"skip to end": func() error { _, err := o.SkipToEnd(ctx, target, "", ""); return err },
+		"move":        func() error { _, err := o.Move(ctx, target, due); return err },
+		"amount":      func() error { _, err := o.SetAmount(ctx, target, amount); return err },
+		"split":       func() error { _, err := o.Split(ctx, target, amount, due); return err },
+		"pay":         func() error { _, err := o.Pay(ctx, target); return err },
+		"outside":     func() error { _, err := o.PaidOutside(ctx, target, ""); return err },
+		"write off":   func() error { _, err := o.WriteOff(ctx, target, ""); return err },
 	}
 	names := []string{
 		"pause", "resume", "resume", "catch up", "catch up", "remaining", "fee", "extend", "pay all", "retry", "skip", "skip to end", "move", "amount",

@@ -39,7 +39,7 @@ func (b *bench) agreesWithStripe() {
 func TestPayingAllEarlyTakesTheRestAtOnce(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, nil)
-		r, err := operator.PayAll(b.t.Context(), b.store, p.Plan.ID, 5000, b.Now())
+		r, err := b.operator().PayAll(b.t.Context(), p.Plan.ID, 5000)
 		require.NoError(b.t, err)
 		require.EqualValues(b.t, 95003, r.Plan.Total)
 		b.settle()
@@ -58,11 +58,11 @@ func TestPayingAllEarlyTakesTheRestAtOnce(t *testing.T) {
 func TestPayingOneEarlyTakesItAtOnce(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, nil)
-		_, err := operator.Pay(b.t.Context(), b.store, b.charge(p.Plan.ID, 3).ID, b.Now())
+		_, err := b.operator().Pay(b.t.Context(), b.charge(p.Plan.ID, 3).ID)
 		var refused *operator.RefusedError
 		require.ErrorAs(b.t, err, &refused, "the one before it is not due")
 		for _, n := range []int{2, 3} {
-			_, err := operator.Pay(b.t.Context(), b.store, b.charge(p.Plan.ID, n).ID, b.Now())
+			_, err := b.operator().Pay(b.t.Context(), b.charge(p.Plan.ID, n).ID)
 			require.NoError(b.t, err)
 		}
 		b.settle()
@@ -83,7 +83,7 @@ func TestWhatWasPaidOutsideIsNotCollectedAndNotMissed(t *testing.T) {
 		p := b.declinedOnce()
 		tried, never := b.charge(p.Plan.ID, 2), b.charge(p.Plan.ID, 3)
 		for _, c := range []billing.Charge{tried, never} {
-			_, err := operator.PaidOutside(b.t.Context(), b.store, c.ID, "in cash", b.Now())
+			_, err := b.operator().PaidOutside(b.t.Context(), c.ID, "in cash")
 			require.NoError(b.t, err)
 		}
 		b.settle()
@@ -103,7 +103,7 @@ func TestWhoPaysAtStripeToo(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.declinedOnce()
 		c := b.charge(p.Plan.ID, 2)
-		_, err := operator.PaidOutside(b.t.Context(), b.store, c.ID, "in cash", b.Now())
+		_, err := b.operator().PaidOutside(b.t.Context(), c.ID, "in cash")
 		require.NoError(b.t, err)
 		require.NoError(b.t, b.pay(b.secretOf(c), stripesim.PaymentDetails{Card: &stripesim.Card{Number: otherCard}}))
 		b.arrived() // lost: the refund is the first event about it
@@ -136,7 +136,7 @@ func TestWhoPaysInTheMomentOfASkipIsCountedAgain(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.declinedOnce()
 		c := b.charge(p.Plan.ID, 2)
-		r, err := operator.Skip(b.t.Context(), b.store, c.ID, "goodwill", b.Now())
+		r, err := b.operator().Skip(b.t.Context(), c.ID, "goodwill")
 		require.NoError(b.t, err)
 		require.Equal(b.t, p.Plan.Total-c.Amount, r.Plan.Total)
 		require.NoError(b.t, b.pay(b.secretOf(c), stripesim.PaymentDetails{Card: &stripesim.Card{Number: otherCard}}))
@@ -156,7 +156,7 @@ func TestASkippedChargeThatWasTriedIsCanceledAtStripe(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.declinedOnce()
 		c := b.charge(p.Plan.ID, 2)
-		_, err := operator.Skip(b.t.Context(), b.store, c.ID, "", b.Now())
+		_, err := b.operator().Skip(b.t.Context(), c.ID, "")
 		require.NoError(b.t, err)
 		b.settle()
 		require.Equal(b.t, "canceled", b.intentOf(c).Status)
@@ -172,18 +172,18 @@ func TestWhatIsUnderWayIsNotChanged(t *testing.T) {
 			b.gateway.before = nil
 			before := b.charge(p.Plan.ID, 2)
 			for name, change := range map[string]func() error{
-				"skip":    func() error { _, err := operator.Skip(b.t.Context(), b.store, before.ID, "", b.Now()); return err },
-				"pay all": func() error { _, err := operator.PayAll(b.t.Context(), b.store, p.Plan.ID, 0, b.Now()); return err },
+				"skip":    func() error { _, err := b.operator().Skip(b.t.Context(), before.ID, ""); return err },
+				"pay all": func() error { _, err := b.operator().PayAll(b.t.Context(), p.Plan.ID, 0); return err },
 				"remaining": func() error {
-					_, err := operator.SetRemaining(b.t.Context(), b.store, p.Plan.ID, 90000, b.Now())
+					_, err := b.operator().SetRemaining(b.t.Context(), p.Plan.ID, 90000)
 					return err
 				},
 				"outside": func() error {
-					_, err := operator.PaidOutside(b.t.Context(), b.store, before.ID, "", b.Now())
+					_, err := b.operator().PaidOutside(b.t.Context(), before.ID, "")
 					return err
 				},
 				"refund": func() error {
-					_, err := operator.CancelAndRefund(b.t.Context(), b.store, p.Plan.ID, "", b.Now())
+					_, err := b.operator().CancelAndRefund(b.t.Context(), p.Plan.ID, "")
 					return err
 				},
 			} {
@@ -204,7 +204,7 @@ func TestCancelWithRefundGivesBackWhatWasPaid(t *testing.T) {
 		b.settle()
 		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
 		b.settle()
-		_, err := operator.CancelAndRefund(b.t.Context(), b.store, p.Plan.ID, "sent back", b.Now())
+		_, err := b.operator().CancelAndRefund(b.t.Context(), p.Plan.ID, "sent back")
 		require.NoError(b.t, err)
 		b.settle()
 		d := b.details(p.Plan.ID)
@@ -248,7 +248,7 @@ func TestAWorkerKilledWhileRefundingGivesTheMoneyBackOnce(t *testing.T) {
 			t.Run(name+", "+life, func(t *testing.T) {
 				eachEngine(t, func(b *bench) {
 					p := b.started(good, nil)
-					_, err := operator.CancelAndRefund(b.t.Context(), b.store, p.Plan.ID, "", b.Now())
+					_, err := b.operator().CancelAndRefund(b.t.Context(), p.Plan.ID, "")
 					require.NoError(b.t, err)
 					gateway := &dyingRefund{Gateway: b.gateway.Gateway, left: 1, after: after}
 					b.gateway.Gateway = gateway
@@ -281,7 +281,7 @@ func TestAWorkerKilledWhileRefundingGivesTheMoneyBackOnce(t *testing.T) {
 func TestARefundThatStripeRefusesIsSaid(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, nil)
-		_, err := operator.CancelAndRefund(b.t.Context(), b.store, p.Plan.ID, "", b.Now())
+		_, err := b.operator().CancelAndRefund(b.t.Context(), p.Plan.ID, "")
 		require.NoError(b.t, err)
 		_, err = b.sim.Dispute(p.FirstPayment.ID, "fraudulent") // before the worker runs
 		require.NoError(b.t, err)
@@ -304,7 +304,7 @@ func TestADefaultedPlanIsRestarted(t *testing.T) {
 		}))
 		b.newCard(p.Plan.ID, good)
 		b.settle()
-		_, err := operator.Restart(b.t.Context(), b.store, p.Plan.ID, "", b.Now())
+		_, err := b.operator().Restart(b.t.Context(), p.Plan.ID, "")
 		require.NoError(b.t, err)
 		b.settle()
 		require.Equal(b.t, billing.PlanActive, b.details(p.Plan.ID).Plan.Status)

@@ -7,7 +7,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
-	"tranche/internal/operator"
 	"tranche/internal/planning"
 	"tranche/internal/stripesim"
 )
@@ -55,7 +54,7 @@ func TestCreatePlan_CanceledMeanwhile(t *testing.T) {
 				made := create(b, func() {
 					plan, err := b.store.PlanByReference(b.t.Context(), "order-1")
 					require.NoError(b.t, err)
-					_, err = operator.Cancel(b.t.Context(), b.store, plan.ID, "the customer left", b.Now())
+					_, err = b.operator().Cancel(b.t.Context(), plan.ID, "the customer left")
 					require.NoError(b.t, err)
 				})
 				require.Equal(b.t, billing.PlanCanceled, made.Plan.Status)
@@ -72,7 +71,7 @@ func TestCreatePlan_CanceledMeanwhile(t *testing.T) {
 func TestCreatePlan_SetupOfACanceledPlan(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.awaitingCard()
-		_, err := operator.Cancel(b.t.Context(), b.store, p.Plan.ID, "", b.Now())
+		_, err := b.operator().Cancel(b.t.Context(), p.Plan.ID, "")
 		require.NoError(b.t, err)
 		again := b.awaitingCard()
 		require.Equal(b.t, p.Plan.ID, again.Plan.ID)

@@ -8,7 +8,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
-	"tranche/internal/operator"
 	"tranche/jobs"
 )
 
@@ -105,7 +104,7 @@ func overtakings() map[string]overtaking {
 	return map[string]overtaking{
 		"paid": {why: "the plan is active", do: func(_ *bench, _ billing.PlanID, pay func() error) error { return pay() }},
 		"canceled": {why: "the plan is canceled", do: func(b *bench, id billing.PlanID, _ func() error) error {
-			_, err := operator.Cancel(b.t.Context(), b.store, id, "", b.Now())
+			_, err := b.operator().Cancel(b.t.Context(), id, "")
 			return err
 		}},
 		"expired": {why: "the plan is canceled", do: func(b *bench, _ billing.PlanID, _ func() error) error {

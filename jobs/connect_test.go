@@ -7,7 +7,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
-	"tranche/internal/operator"
 )
 
 // connected is the Stripe Connect data of a PaymentIntent at the simulator.
@@ -50,9 +49,9 @@ func TestEveryPaymentOfAPlanCarriesItsConnect(t *testing.T) {
 		require.Equal(b.t, p.Plan.Connect, b.details(p.Plan.ID).Plan.Connect)
 		require.True(b.t, b.details(other.Plan.ID).Plan.Connect.IsZero())
 
-		_, err := operator.CancelAndRefund(b.t.Context(), b.store, p.Plan.ID, "", b.Now())
+		_, err := b.operator().CancelAndRefund(b.t.Context(), p.Plan.ID, "")
 		require.NoError(b.t, err)
-		_, err = operator.CancelAndRefund(b.t.Context(), b.store, other.Plan.ID, "", b.Now())
+		_, err = b.operator().CancelAndRefund(b.t.Context(), other.Plan.ID, "")
 		require.NoError(b.t, err)
 		b.settle()
 		refunds := b.request("GET", "/v1/refunds?limit=100", nil)["data"].([]any)
@@ -64,7 +63,7 @@ func TestEveryPaymentOfAPlanCarriesItsConnect(t *testing.T) {
 		}
 		require.Len(b.t, refunds, 4)
 		require.Equal(b.t, 2, reversed)
-		_, err = operator.SetAmount(b.t.Context(), b.store, b.charge(other.Plan.ID, 3).ID, 100, b.Now())
+		_, err = b.operator().SetAmount(b.t.Context(), b.charge(other.Plan.ID, 3).ID, 100)
 		require.Error(b.t, err)
 	})
 }
@@ -75,9 +74,9 @@ func TestAChangeKeepsAChargeAboveWhatIsTakenOfIt(t *testing.T) {
 		p := b.started(good, func(t *billing.Terms) {
 			t.Connect = &billing.Connect{TransferDestination: "acct_villa", ApplicationFee: 500}
 		})
-		_, err := operator.SetAmount(b.t.Context(), b.store, b.charge(p.Plan.ID, 3).ID, 500, b.Now())
+		_, err := b.operator().SetAmount(b.t.Context(), b.charge(p.Plan.ID, 3).ID, 500)
 		require.ErrorContains(b.t, err, "amount: is 5.00 USD, and the application fee takes 5.00 USD of it")
-		_, err = operator.SetAmount(b.t.Context(), b.store, b.charge(p.Plan.ID, 3).ID, 501, b.Now())
+		_, err = b.operator().SetAmount(b.t.Context(), b.charge(p.Plan.ID, 3).ID, 501)
 		require.NoError(b.t, err)
 	})
 }

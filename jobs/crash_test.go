@@ -8,7 +8,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
-	"tranche/internal/operator"
 )
 
 // killed is the panic with which a worker dies in these tests.
@@ -102,7 +101,7 @@ func TestAWorkerKilledWhileCancelingAPaymentLeavesNothingToPay(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
 				p := b.plan(nil)
-				_, err := operator.Cancel(b.t.Context(), b.store, p.Plan.ID, "", b.Now())
+				_, err := b.operator().Cancel(b.t.Context(), p.Plan.ID, "")
 				require.NoError(b.t, err)
 				b.gateway.Gateway = &dyingCancel{Gateway: b.gateway.Gateway, left: 1, after: after}
 				dying(b.t, func() { b.runDue() })

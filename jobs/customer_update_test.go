@@ -24,7 +24,7 @@ func (b *bench) contact(stripeCustomer string) []string {
 
 func (b *bench) changeContact(customer billing.CustomerID, email, name string) {
 	b.t.Helper()
-	_, err := operator.UpdateCustomer(b.t.Context(), b.store, customer, operator.CustomerChange{Email: &email, Name: &name}, b.Now())
+	_, err := b.operator().ChangeCustomer(b.t.Context(), customer, operator.CustomerChange{Email: &email, Name: &name})
 	require.NoError(b.t, err)
 }
 
@@ -93,7 +93,7 @@ func TestCustomerUpdate_OtherChanges(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, nil)
 		zone := "Asia/Tokyo"
-		_, err := operator.UpdateCustomer(b.t.Context(), b.store, p.Customer.ID, operator.CustomerChange{TimeZone: &zone}, b.Now())
+		_, err := b.operator().ChangeCustomer(b.t.Context(), p.Customer.ID, operator.CustomerChange{TimeZone: &zone})
 		require.NoError(b.t, err)
 		n, err := b.updateCustomers(unwilling{err: context.Canceled})
 		require.NoError(b.t, err)

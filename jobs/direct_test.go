@@ -10,7 +10,6 @@ import (
 
 	"tranche/internal/backfill"
 	"tranche/internal/billing"
-	"tranche/internal/operator"
 	"tranche/internal/planning"
 	"tranche/internal/reconcile"
 	"tranche/internal/stripesim"
@@ -40,7 +39,7 @@ func TestTheTroubleOfAConnectedAccountStaysInIt(t *testing.T) {
 		b.advance(32)
 		c := b.charge(again.Plan.ID, 2)
 		require.Equal(b.t, billing.ChargeRequiresAction, c.Status)
-		_, err := operator.CancelAndRefund(b.t.Context(), b.store, again.Plan.ID, "", b.Now())
+		_, err := b.operator().CancelAndRefund(b.t.Context(), again.Plan.ID, "")
 		require.NoError(b.t, err)
 		b.settle()
 		require.Equal(b.t, "canceled", b.intentOf(c).Status)
@@ -51,7 +50,7 @@ func TestTheTroubleOfAConnectedAccountStaysInIt(t *testing.T) {
 		require.Equal(b.t, billing.ChargeDisputed, b.charge(declined, 1).Status)
 
 		card := b.cardOf(again.Plan.ID)
-		_, err = operator.RemoveCard(b.t.Context(), b.store, card.ID, "", b.Now())
+		_, err = b.operator().RemoveCard(b.t.Context(), card.ID, "")
 		require.NoError(b.t, err)
 		require.Equal(b.t, 1, b.detach(b.gateway))
 		require.Empty(b.t, b.atStripe(card.PaymentMethod))

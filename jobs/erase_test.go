@@ -6,7 +6,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
-	"tranche/internal/operator"
 	"tranche/internal/stripesim"
 )
 
@@ -25,17 +24,17 @@ func TestWhatStripeTellsLaterBringsNoErasedCustomerBack(t *testing.T) {
 		require.NoError(b.t, err)
 		customer := b.details(p.Plan.ID).Customer.ID
 
-		_, err = operator.EraseCustomer(ctx, b.store, customer, b.Now())
+		_, err = b.operator().ErasePersonalData(ctx, customer)
 		require.ErrorContains(b.t, err, "the visa card ending 4242 can still be charged: remove it first")
 		b.post("/v1/payment_methods/" + card.PaymentMethod + "/detach")
 		b.settle()
-		_, err = operator.EraseCustomer(ctx, b.store, customer, b.Now())
+		_, err = b.operator().ErasePersonalData(ctx, customer)
 		require.ErrorContains(b.t, err, "plan order-1 is active: cancel it first")
-		_, err = operator.Cancel(ctx, b.store, p.Plan.ID, "", b.Now())
+		_, err = b.operator().Cancel(ctx, p.Plan.ID, "")
 		require.NoError(b.t, err)
 		b.settle()
 		paid := b.details(p.Plan.ID)
-		_, err = operator.EraseCustomer(ctx, b.store, customer, b.Now())
+		_, err = b.operator().ErasePersonalData(ctx, customer)
 		require.NoError(b.t, err)
 
 		_, err = b.sim.Dispute(p.FirstPayment.ID, "fraudulent")

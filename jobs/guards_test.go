@@ -8,7 +8,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
-	"tranche/internal/operator"
 )
 
 // Each test here fails if one guard against a wrong charge is removed.
@@ -150,7 +149,7 @@ func TestLookUp_StillOnItsWay(t *testing.T) {
 		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
 		g := b.hold()
 		b.settle()
-		_, err := operator.Pause(b.t.Context(), b.store, p.Plan.ID, "", b.Now()) // so it is looked up, not sent again
+		_, err := b.operator().Pause(b.t.Context(), p.Plan.ID, "") // so it is looked up, not sent again
 		require.NoError(b.t, err)
 		b.setNow(b.Now().Add(30 * time.Second))
 		b.settle()

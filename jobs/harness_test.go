@@ -20,6 +20,7 @@ import (
 	"tranche/internal/clock"
 	"tranche/internal/dunning"
 	"tranche/internal/notify"
+	"tranche/internal/operator"
 	"tranche/internal/planning"
 	"tranche/internal/store/storetest"
 	"tranche/internal/stripegw"
@@ -154,6 +155,9 @@ func (b *bench) Now() time.Time {
 	defer b.mu.Unlock()
 	return b.now
 }
+
+// operator makes changes at the test's time, without rules.
+func (b *bench) operator() *operator.Operator { return operator.New(b.store, b.Now, billing.Rules{}) }
 
 // Monotonic counts every forward step of the test's clock, and no step back.
 func (b *bench) Monotonic() time.Duration {

@@ -88,9 +88,9 @@ func TestMerchantsFault_Repair(t *testing.T) {
 		b.advance(40)
 		c := b.charge(plan, 2)
 		stripe.on = false
-		_, err := operator.SetAmount(b.t.Context(), b.store, c.ID, c.Amount+100, b.Now())
+		_, err := b.operator().SetAmount(b.t.Context(), c.ID, c.Amount+100)
 		require.NoError(b.t, err, "Stripe holds no payment of the old amount")
-		_, err = operator.Retry(b.t.Context(), b.store, c.ID, b.Now())
+		_, err = b.operator().Retry(b.t.Context(), c.ID)
 		require.NoError(b.t, err)
 		b.settle()
 		require.Equal(b.t, billing.ChargeSucceeded, b.charge(plan, 2).Status, b.charge(plan, 2).Reason)
@@ -110,7 +110,7 @@ func (b *bench) refusedAmount() (billing.Charge, billing.Secret) {
 	c := b.charge(plan, 2)
 	require.NotEmpty(b.t, c.PaymentIntent)
 	secret := b.secretOf(c)
-	r, err := operator.SetAmount(b.t.Context(), b.store, c.ID, c.Amount-100, b.Now())
+	r, err := b.operator().SetAmount(b.t.Context(), c.ID, c.Amount-100)
 	require.NoError(b.t, err)
 	require.Contains(b.t, r.Next, c.PaymentIntent)
 	return c, secret
@@ -119,7 +119,7 @@ func (b *bench) refusedAmount() (billing.Charge, billing.Secret) {
 func TestMerchantsFault_RepairWithPaymentIntent(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		old, _ := b.refusedAmount()
-		_, err := operator.Retry(b.t.Context(), b.store, old.ID, b.Now())
+		_, err := b.operator().Retry(b.t.Context(), old.ID)
 		require.NoError(b.t, err)
 		b.settle()
 		c := b.charge(old.PlanID, 2)
@@ -145,7 +145,7 @@ func TestMerchantsFault_OldAmountPaid(t *testing.T) {
 			eachEngine(t, func(b *bench) {
 				old, secret := b.refusedAmount()
 				pay(b, func() { require.NoError(b.t, b.pay(secret, withCard(otherCard))) })
-				_, err := operator.Retry(b.t.Context(), b.store, old.ID, b.Now())
+				_, err := b.operator().Retry(b.t.Context(), old.ID)
 				require.NoError(b.t, err)
 				b.settle()
 				b.advance(3)
@@ -163,7 +163,7 @@ func TestMerchantsFault_OldAmountPaid(t *testing.T) {
 func TestSetAmount_DeclinedCard(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		c := b.charge(b.failedOnce("insufficient_funds", quarterly), 2)
-		_, err := operator.SetAmount(b.t.Context(), b.store, c.ID, c.Amount-100, b.Now())
+		_, err := b.operator().SetAmount(b.t.Context(), c.ID, c.Amount-100)
 		var refused *operator.RefusedError
 		require.ErrorAs(b.t, err, &refused, "the amount is not the fault")
 	})
@@ -179,7 +179,7 @@ func TestMerchantsFault_BecomesTheCustomers(t *testing.T) {
 		b.advance(40)
 		stripe.on = false
 		c := b.charge(plan, 2)
-		_, err := operator.Retry(b.t.Context(), b.store, c.ID, b.Now())
+		_, err := b.operator().Retry(b.t.Context(), c.ID)
 		require.NoError(b.t, err)
 		b.settle()
 		c = b.charge(plan, 2)

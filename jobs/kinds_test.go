@@ -12,7 +12,6 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/calendar"
 	"tranche/internal/money"
-	"tranche/internal/operator"
 	"tranche/internal/planning"
 	"tranche/internal/stripesim"
 )
@@ -36,16 +35,16 @@ func planKinds() []kind {
 			want: "completed | 10000 succeeded 01-15 | 40000 succeeded 03-02"},
 		{why: "the balance on request, more than was agreed", days: 60, terms: billing.Terms{Kind: billing.KindDeposit, Total: 50000, Deposit: 10000, BalanceDue: "on request"},
 			also: func(b *bench, p billing.PlanID) {
-				_, err := operator.SetAmount(b.t.Context(), b.store, b.charge(p, 2).ID, 45000, b.Now())
+				_, err := b.operator().SetAmount(b.t.Context(), b.charge(p, 2).ID, 45000)
 				require.NoError(b.t, err)
-				_, err = operator.Collect(b.t.Context(), b.store, b.charge(p, 2).ID, "", b.Now())
+				_, err = b.operator().Collect(b.t.Context(), b.charge(p, 2).ID, "")
 				require.NoError(b.t, err)
 			}, want: "completed | 10000 succeeded 01-15 | 45000 succeeded 02-14"},
 		{why: "the balance on request, in two", days: 60, terms: billing.Terms{Kind: billing.KindDeposit, Total: 50000, Deposit: 10000, BalanceDue: "on request"},
 			also: func(b *bench, p billing.PlanID) {
-				_, err := operator.Split(b.t.Context(), b.store, b.charge(p, 2).ID, 15000, "", b.Now())
+				_, err := b.operator().Split(b.t.Context(), b.charge(p, 2).ID, 15000, "")
 				require.NoError(b.t, err)
-				_, err = operator.Collect(b.t.Context(), b.store, b.charge(p, 2).ID, "2026-03-01", b.Now())
+				_, err = b.operator().Collect(b.t.Context(), b.charge(p, 2).ID, "2026-03-01")
 				require.NoError(b.t, err)
 			}, want: "active | 10000 succeeded 01-15 | 15000 succeeded 03-01 | 25000 scheduled"},
 		{why: "recurring, three times", days: 100, terms: billing.Terms{Kind: billing.KindRecurring, Amount: 1900, Every: "1 month", Parts: 3},
@@ -56,12 +55,12 @@ func planKinds() []kind {
 			want: "active | 1900 succeeded 01-15 | 1900 succeeded 01-29 | 1900 succeeded 02-12 | 1900 scheduled"},
 		{why: "recurring until it is canceled", days: 33, terms: billing.Terms{Kind: billing.KindRecurring, Amount: 1900, Every: "2 weeks"},
 			also: func(b *bench, p billing.PlanID) {
-				_, err := operator.Cancel(b.t.Context(), b.store, p, "", b.Now())
+				_, err := b.operator().Cancel(b.t.Context(), p, "")
 				require.NoError(b.t, err)
 			}, want: "canceled | 1900 succeeded 01-15 | 1900 succeeded 01-29 | 1900 canceled"},
 		{why: "recurring with a first payment of another size, then dearer", days: 33, terms: billing.Terms{Kind: billing.KindRecurring, Amount: 1900, FirstAmount: 4900, Every: "2 weeks"},
 			also: func(b *bench, p billing.PlanID) {
-				_, err := operator.SetRemainingAmount(b.t.Context(), b.store, p, 2100, b.Now())
+				_, err := b.operator().SetRemainingAmount(b.t.Context(), p, 2100)
 				require.NoError(b.t, err)
 			}, want: "active | 4900 succeeded 01-15 | 1900 succeeded 01-29 | 2100 succeeded 02-12 | 2100 scheduled"},
 		{why: "a trial", days: 40, terms: billing.Terms{Kind: billing.KindRecurring, Amount: 1900, Every: "1 month", Trial: "7 days", Parts: 2},
@@ -73,7 +72,7 @@ func planKinds() []kind {
 		{why: "deferred to a date", days: 40, terms: billing.Terms{Kind: billing.KindDeferred, Total: 9900, Due: "2026-02-10"}, want: "completed | 9900 succeeded 02-10"},
 		{why: "deferred until it is asked for, for a date", days: 40, terms: billing.Terms{Kind: billing.KindDeferred, Total: 9900, Due: "on request"},
 			also: func(b *bench, p billing.PlanID) {
-				_, err := operator.Collect(b.t.Context(), b.store, b.charge(p, 1).ID, "2026-02-20", b.Now())
+				_, err := b.operator().Collect(b.t.Context(), b.charge(p, 1).ID, "2026-02-20")
 				require.NoError(b.t, err)
 			}, want: "completed | 9900 succeeded 02-20"},
 	}

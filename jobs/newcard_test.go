@@ -87,9 +87,9 @@ func (b *bench) takeUpAgain(id billing.PlanID, was billing.PlanStatus) {
 	b.t.Helper()
 	var err error
 	if was == billing.PlanPaused {
-		_, err = operator.Resume(b.t.Context(), b.store, id, operator.CatchUp, "", b.Now())
+		_, err = b.operator().Resume(b.t.Context(), id, operator.CatchUp, "")
 	} else {
-		_, err = operator.Restart(b.t.Context(), b.store, id, "", b.Now())
+		_, err = b.operator().Restart(b.t.Context(), id, "")
 	}
 	require.NoError(b.t, err)
 	b.settle()

@@ -24,7 +24,7 @@ func TestSendNotice_HeldUp(t *testing.T) {
 		b.settle()
 		require.Equal(b.t, billing.ChargeRetrying, b.charge(p.Plan.ID, 2).Status)
 		b.setNow(b.Now().Add(time.Hour))
-		_, err := operator.Cancel(b.t.Context(), b.store, p.Plan.ID, "sent back", b.Now())
+		_, err := b.operator().Cancel(b.t.Context(), p.Plan.ID, "sent back")
 		require.NoError(b.t, err)
 		b.settle()
 		b.mails.fail = nil
@@ -50,16 +50,16 @@ func TestSendNotice_Order(t *testing.T) {
 		b.mails.fail = &billing.MailError{Err: errors.New("the server is away")}
 		for i := range 3 {
 			b.setNow(b.Now().Add(time.Hour))
-			_, err := operator.AddFee(b.t.Context(), b.store, p.Plan.ID, 500, b.Now().AddDate(0, 4, i).Format(time.DateOnly), "", b.Now())
+			_, err := b.operator().AddFee(b.t.Context(), p.Plan.ID, 500, b.Now().AddDate(0, 4, i).Format(time.DateOnly), "")
 			require.NoError(b.t, err)
 			b.settle()
 		}
 		b.setNow(b.Now().Add(time.Hour))
 		b.settle()
-		_, err := operator.Pause(b.t.Context(), b.store, p.Plan.ID, "", b.Now())
+		_, err := b.operator().Pause(b.t.Context(), p.Plan.ID, "")
 		require.NoError(b.t, err)
 		address := "lovelace@example.com"
-		_, err = operator.UpdateCustomer(b.t.Context(), b.store, b.details(p.Plan.ID).Customer.ID, operator.CustomerChange{Email: &address}, b.Now())
+		_, err = b.operator().ChangeCustomer(b.t.Context(), b.details(p.Plan.ID).Customer.ID, operator.CustomerChange{Email: &address})
 		require.NoError(b.t, err)
 		b.mails.fail = nil
 		sent := len(b.mails.mails)
@@ -86,7 +86,7 @@ func TestTellUpcoming_Moved(t *testing.T) {
 		b.remind(3)
 		require.Len(b.t, b.told(p.Plan.ID, billing.NoticeUpcomingCharge), 1)
 		moved := c.DueAt.AddDate(0, 2, 0)
-		_, err := operator.Move(b.t.Context(), operator.With(b.store, operator.Options{Quiet: true}), c.ID, moved.Format(time.RFC3339), b.Now())
+		_, err := b.operator().With(operator.Options{Quiet: true}).Move(b.t.Context(), c.ID, moved.Format(time.RFC3339))
 		require.NoError(b.t, err)
 		b.setNow(moved.Add(-48 * time.Hour))
 		require.Equal(b.t, 1, b.remind(3))

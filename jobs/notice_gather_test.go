@@ -76,7 +76,7 @@ func TestSendNotice_GatheredUntrue(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plans := b.declinedTogether("sub-1", "sub-2", "sub-3")
 		for _, i := range []int{0, 2} { // the notice whose mail includes the others, and one of the others
-			_, err := operator.Cancel(b.t.Context(), operator.With(b.store, operator.Options{Quiet: true}), plans[i], "", b.Now())
+			_, err := b.operator().With(operator.Options{Quiet: true}).Cancel(b.t.Context(), plans[i], "")
 			require.NoError(b.t, err)
 		}
 		b.mails.fail = nil
@@ -109,7 +109,7 @@ func TestSendNotice_GatheredRefused(t *testing.T) {
 			n := b.told(id, billing.NoticePaymentFailed)[0]
 			require.Equal(b.t, billing.NoticeFailed, n.Status)
 			require.Contains(b.t, n.Reason, "550")
-			_, err := operator.RetryNotice(b.t.Context(), b.store, n.ID, b.Now())
+			_, err := b.operator().RetryNotice(b.t.Context(), n.ID)
 			require.NoError(b.t, err)
 		}
 		for range 3 {

@@ -6,7 +6,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
-	"tranche/internal/operator"
 )
 
 // paidByAnother has a declined charge paid by a PaymentIntent that names it but is not the charge's
@@ -35,7 +34,7 @@ func TestPaidByAnother_OpenOneIsVoided(t *testing.T) {
 			eachEngine(t, func(b *bench) {
 				c := b.charge(b.failedOnce("insufficient_funds", nil), 2)
 				if cancel {
-					_, err := operator.Cancel(b.t.Context(), b.store, c.PlanID, "", b.Now())
+					_, err := b.operator().Cancel(b.t.Context(), c.PlanID, "")
 					require.NoError(b.t, err)
 				}
 				paid := b.paidByAnother(c, c.Amount)

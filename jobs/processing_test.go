@@ -7,7 +7,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
-	"tranche/internal/operator"
 	"tranche/internal/stripesim"
 )
 
@@ -85,7 +84,7 @@ func TestAPlanIsCanceledWhileItsPaymentIsProcessing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
 				plan, c := b.processing()
-				_, err := operator.Cancel(b.t.Context(), b.store, plan, "", b.Now())
+				_, err := b.operator().Cancel(b.t.Context(), plan, "")
 				require.NoError(b.t, err)
 				b.settle() // Stripe refuses to cancel what it is processing
 				require.NoError(b.t, b.sim.EndProcessing(c.PaymentIntent, code))

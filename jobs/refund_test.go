@@ -35,7 +35,7 @@ func (b *bench) refundOf(c billing.Charge) billing.Refund {
 func (b *bench) canceledWithRefund(number string) billing.Charge {
 	b.t.Helper()
 	p := b.started(number, nil)
-	_, err := operator.CancelAndRefund(b.t.Context(), b.store, p.Plan.ID, "", b.Now())
+	_, err := b.operator().CancelAndRefund(b.t.Context(), p.Plan.ID, "")
 	require.NoError(b.t, err)
 	require.NotContains(b.t, b.notices(p.Plan.ID), billing.NoticeRefundMade, "nothing is promised before Stripe accepts it")
 	return b.charge(p.Plan.ID, 1)
@@ -141,7 +141,7 @@ func TestRefund_AcceptedThenFails(t *testing.T) {
 				failed := slices.DeleteFunc(b.notices(c.PlanID), func(k billing.NoticeKind) bool { return k != billing.NoticeRefundFailed })
 				require.Len(b.t, failed, 1, "the customer who was promised it is notified once")
 
-				_, err := operator.CloseIncident(b.t.Context(), b.store, open[0].ID, "paid by transfer", b.Now())
+				_, err := b.operator().CloseIncident(b.t.Context(), open[0].ID, "paid by transfer")
 				require.NoError(b.t, err)
 				b.post("/v1/refunds/"+made.StripeRefund, "metadata[note]", "late news") // refund.updated once more
 				b.settle()
@@ -179,7 +179,7 @@ func TestRefund_DashboardRefundFails(t *testing.T) {
 func TestRefund_OrderedQuiet(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, nil)
-		_, err := operator.CancelAndRefund(b.t.Context(), operator.With(b.store, operator.Options{Quiet: true}), p.Plan.ID, "", b.Now())
+		_, err := b.operator().With(operator.Options{Quiet: true}).CancelAndRefund(b.t.Context(), p.Plan.ID, "")
 		require.NoError(b.t, err)
 		b.settle()
 		c := b.charge(p.Plan.ID, 1)
@@ -262,7 +262,7 @@ func (b *bench) paidOutsideAndAtStripe() billing.Charge {
 	b.t.Helper()
 	p := b.declinedOnce()
 	c := b.charge(p.Plan.ID, 2)
-	_, err := operator.PaidOutside(b.t.Context(), b.store, c.ID, "in cash", b.Now())
+	_, err := b.operator().PaidOutside(b.t.Context(), c.ID, "in cash")
 	require.NoError(b.t, err)
 	require.NoError(b.t, b.pay(b.secretOf(c), stripesim.PaymentDetails{Card: &stripesim.Card{Number: otherCard}}))
 	b.settle()
@@ -290,11 +290,11 @@ func (b *bench) requirePaidTwice(c billing.Charge, paymentIntent string) {
 // made once and the incident is closed.
 func (b *bench) requireRefunded(c billing.Charge, paymentIntent string) {
 	b.t.Helper()
-	would, err := operator.RefundDuplicate(b.t.Context(), operator.With(b.store, operator.Options{DryRun: true}), c.ID, b.Now())
+	would, err := b.operator().With(operator.Options{DryRun: true}).RefundDuplicate(b.t.Context(), c.ID)
 	require.NoError(b.t, err)
 	require.Contains(b.t, would.Message, paymentIntent)
 	for range 2 {
-		_, err = operator.RefundDuplicate(b.t.Context(), b.store, c.ID, b.Now())
+		_, err = b.operator().RefundDuplicate(b.t.Context(), c.ID)
 		require.NoError(b.t, err)
 	}
 	require.Equal(b.t, 1, b.audited(c.PlanID, "charge.refund_ordered"))
@@ -312,7 +312,7 @@ func (b *bench) requireRefunded(c billing.Charge, paymentIntent string) {
 	after := b.details(c.PlanID)
 	require.Equal(b.t, billing.ChargeSucceeded, after.Charges[c.Sequence-1].Status, "the first payment stays paid")
 	require.NotEqual(b.t, billing.PlanPaused, after.Plan.Status)
-	_, err = operator.RefundDuplicate(b.t.Context(), b.store, c.ID, b.Now())
+	_, err = b.operator().RefundDuplicate(b.t.Context(), c.ID)
 	var refused *operator.RefusedError
 	require.ErrorAs(b.t, err, &refused, "nothing waits any more")
 	_, found := b.reconcile(120)

@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
-	"tranche/internal/operator"
 	"tranche/internal/planning"
 	"tranche/internal/stripesim"
 )
@@ -32,11 +31,11 @@ func (b *bench) setupAtStripe(id string) string {
 func TestCancelingAPlanThatWaitsForItsCardCancelsTheSetupIntent(t *testing.T) {
 	for name, cancel := range map[string]func(b *bench, p billing.PlanID) error{
 		"canceled": func(b *bench, p billing.PlanID) error {
-			_, err := operator.Cancel(b.t.Context(), b.store, p, "", b.Now())
+			_, err := b.operator().Cancel(b.t.Context(), p, "")
 			return err
 		},
 		"canceled with refund": func(b *bench, p billing.PlanID) error {
-			_, err := operator.CancelAndRefund(b.t.Context(), b.store, p, "", b.Now())
+			_, err := b.operator().CancelAndRefund(b.t.Context(), p, "")
 			return err
 		},
 	} {
@@ -66,7 +65,7 @@ func TestAPlanCanceledWhileItsSetupIntentIsMadeHasItCanceled(t *testing.T) {
 		b.gateway.Gateway = &afterSetup{Gateway: b.gateway.Gateway, do: func() {
 			plan, err := b.store.PlanByReference(b.t.Context(), "order-1")
 			require.NoError(b.t, err)
-			_, err = operator.Cancel(b.t.Context(), b.store, plan.ID, "", b.Now())
+			_, err = b.operator().Cancel(b.t.Context(), plan.ID, "")
 			require.NoError(b.t, err)
 		}}
 		p := b.awaitingCard()

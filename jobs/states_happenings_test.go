@@ -394,52 +394,52 @@ func (s *scene) objectOf(kind string) (id, cannot string) {
 
 // operate carries out one operation on the charge, or on its plan, with valid arguments.
 func (s *scene) operate(op operator.Operation) error {
-	ctx, now, store, plan, charge := s.merchant(), s.Now(), s.store, s.id, s.charge.ID
+	ctx, now, o, plan, charge := s.merchant(), s.Now(), s.operator(), s.id, s.charge.ID
 	when := later(now, s.charge.DueAt).AddDate(0, 0, 14).Format(time.DateOnly)
 	var err error
 	switch op {
 	case operator.OpPause:
-		_, err = operator.Pause(ctx, store, plan, "", now)
+		_, err = o.Pause(ctx, plan, "")
 	case operator.OpResume:
-		_, err = operator.Resume(ctx, store, plan, operator.Shift, "", now)
+		_, err = o.Resume(ctx, plan, operator.Shift, "")
 	case operator.OpCancel:
-		_, err = operator.Cancel(ctx, store, plan, "", now)
+		_, err = o.Cancel(ctx, plan, "")
 	case operator.OpRefund:
-		_, err = operator.CancelAndRefund(ctx, store, plan, "", now)
+		_, err = o.CancelAndRefund(ctx, plan, "")
 	case operator.OpRemaining:
-		_, err = operator.SetRemaining(ctx, store, plan, 90000, now)
+		_, err = o.SetRemaining(ctx, plan, 90000)
 	case operator.OpFee:
-		_, err = operator.AddFee(ctx, store, plan, 500, now.AddDate(0, 8, 0).Format(time.DateOnly), "", now)
+		_, err = o.AddFee(ctx, plan, 500, now.AddDate(0, 8, 0).Format(time.DateOnly), "")
 	case operator.OpExtend:
-		_, err = operator.Extend(ctx, store, plan, operator.Extension{Parts: 2}, now)
+		_, err = o.Extend(ctx, plan, operator.Extension{Parts: 2})
 	case operator.OpPayAll:
-		_, err = operator.PayAll(ctx, store, plan, 100, now)
+		_, err = o.PayAll(ctx, plan, 100)
 	case operator.OpRestart:
-		_, err = operator.Restart(ctx, store, plan, "", now)
+		_, err = o.Restart(ctx, plan, "")
 	case operator.OpCard:
-		_, err = operator.UseCard(ctx, store, plan, s.other, now)
+		_, err = o.UseCard(ctx, plan, s.other)
 	case operator.OpCatchUp:
-		_, err = operator.SetCatchUp(ctx, store, plan, billing.CatchUpAll, now)
+		_, err = o.SetCatchUp(ctx, plan, billing.CatchUpAll)
 	case operator.OpRetry:
-		_, err = operator.Retry(ctx, store, charge, now)
+		_, err = o.Retry(ctx, charge)
 	case operator.OpSkip:
-		_, err = operator.Skip(ctx, store, charge, "", now)
+		_, err = o.Skip(ctx, charge, "")
 	case operator.OpSkipToEnd:
-		_, err = operator.SkipToEnd(ctx, store, charge, "", "", now)
+		_, err = o.SkipToEnd(ctx, charge, "", "")
 	case operator.OpMove:
-		_, err = operator.Move(ctx, store, charge, when, now)
+		_, err = o.Move(ctx, charge, when)
 	case operator.OpAmount:
-		_, err = operator.SetAmount(ctx, store, charge, 1500, now)
+		_, err = o.SetAmount(ctx, charge, 1500)
 	case operator.OpSplit:
-		_, err = operator.Split(ctx, store, charge, 400, when, now)
+		_, err = o.Split(ctx, charge, 400, when)
 	case operator.OpPay:
-		_, err = operator.Pay(ctx, store, charge, now)
+		_, err = o.Pay(ctx, charge)
 	case operator.OpCollect:
-		_, err = operator.Collect(ctx, store, charge, "", now)
+		_, err = o.Collect(ctx, charge, "")
 	case operator.OpPaidOutside:
-		_, err = operator.PaidOutside(ctx, store, charge, "", now)
+		_, err = o.PaidOutside(ctx, charge, "")
 	case operator.OpWriteOff:
-		_, err = operator.WriteOff(ctx, store, charge, "", now)
+		_, err = o.WriteOff(ctx, charge, "")
 	default:
 		s.t.Fatalf("the test does not know %q", op)
 	}

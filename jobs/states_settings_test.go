@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
-	"tranche/internal/operator"
 	"tranche/internal/store/sqlite"
 )
 
@@ -41,7 +40,7 @@ func chargeSettings() []setting {
 		{billing.PlanActive, billing.ChargeSucceeded, func(b *bench) billing.PlanID { return b.putPaid() }},
 		{billing.PlanActive, billing.ChargeCanceled, func(b *bench) billing.PlanID {
 			id := b.putDeclined("expired_card")
-			_, err := operator.WriteOff(b.t.Context(), b.store, b.charge(id, 2).ID, "", b.Now())
+			_, err := b.operator().WriteOff(b.t.Context(), b.charge(id, 2).ID, "")
 			require.NoError(b.t, err)
 			b.settle()
 			return id
@@ -70,7 +69,7 @@ func planSettings() []setting {
 		{billing.PlanPastDue, billing.ChargeRetrying, func(b *bench) billing.PlanID { return b.putDeclined("insufficient_funds") }},
 		{billing.PlanPaused, billing.ChargeRetrying, func(b *bench) billing.PlanID {
 			id := b.putDeclined("insufficient_funds")
-			_, err := operator.Pause(b.t.Context(), b.store, id, "", b.Now())
+			_, err := b.operator().Pause(b.t.Context(), id, "")
 			require.NoError(b.t, err)
 			return id
 		}},
@@ -83,7 +82,7 @@ func planSettings() []setting {
 		}},
 		{billing.PlanCanceled, billing.ChargeCanceled, func(b *bench) billing.PlanID {
 			id := b.putDeclined("expired_card")
-			_, err := operator.Cancel(b.t.Context(), b.store, id, "", b.Now())
+			_, err := b.operator().Cancel(b.t.Context(), id, "")
 			require.NoError(b.t, err)
 			b.settle()
 			return id

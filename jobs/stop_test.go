@@ -21,11 +21,11 @@ import (
 func stops() map[string]func(b *bench, p planning.Created) {
 	return map[string]func(b *bench, p planning.Created){
 		"paused": func(b *bench, p planning.Created) {
-			_, err := operator.Pause(b.t.Context(), b.store, p.Plan.ID, "asked by phone", b.Now())
+			_, err := b.operator().Pause(b.t.Context(), p.Plan.ID, "asked by phone")
 			require.NoError(b.t, err)
 		},
 		"canceled": func(b *bench, p planning.Created) {
-			_, err := operator.Cancel(b.t.Context(), b.store, p.Plan.ID, "sent back", b.Now())
+			_, err := b.operator().Cancel(b.t.Context(), p.Plan.ID, "sent back")
 			require.NoError(b.t, err)
 		},
 		"refunded": func(b *bench, p planning.Created) {
@@ -201,7 +201,7 @@ func TestResume(t *testing.T) {
 				before := b.details(p.Plan.ID).Charges
 				stops()["paused"](b, p)
 				b.advance(40)
-				_, err := operator.Resume(b.t.Context(), b.store, p.Plan.ID, tc.how, "", b.Now())
+				_, err := b.operator().Resume(b.t.Context(), p.Plan.ID, tc.how, "")
 				require.NoError(b.t, err)
 				b.settle()
 				after := b.details(p.Plan.ID)
@@ -234,7 +234,7 @@ func TestADeclineBeforeThePauseIsTriedAgainAfterIt(t *testing.T) {
 		calls := b.gateway.calls
 		b.advance(20)
 		require.Equal(b.t, calls, b.gateway.calls)
-		_, err := operator.Resume(b.t.Context(), b.store, p.Plan.ID, operator.CatchUp, "", b.Now())
+		_, err := b.operator().Resume(b.t.Context(), p.Plan.ID, operator.CatchUp, "")
 		require.NoError(b.t, err)
 		require.Equal(b.t, billing.PlanPastDue, b.details(p.Plan.ID).Plan.Status)
 		b.settle()
@@ -251,14 +251,14 @@ func TestWhatIsRefusedOfAPlan(t *testing.T) {
 			var r *operator.RefusedError
 			require.ErrorAs(b.t, err, &r)
 		}
-		refused(operator.Resume(ctx, b.store, id, operator.CatchUp, "", b.Now()))
+		refused(b.operator().Resume(ctx, id, operator.CatchUp, ""))
 		stops()["paused"](b, p)
-		refused(operator.Pause(ctx, b.store, id, "", b.Now()))
+		refused(b.operator().Pause(ctx, id, ""))
 		stops()["canceled"](b, p)
-		refused(operator.Cancel(ctx, b.store, id, "", b.Now()))
-		refused(operator.Pause(ctx, b.store, id, "", b.Now()))
-		refused(operator.Resume(ctx, b.store, id, operator.Shift, "", b.Now()))
-		_, err := operator.Cancel(ctx, b.store, "plan_none", "", b.Now())
+		refused(b.operator().Cancel(ctx, id, ""))
+		refused(b.operator().Pause(ctx, id, ""))
+		refused(b.operator().Resume(ctx, id, operator.Shift, ""))
+		_, err := b.operator().Cancel(ctx, "plan_none", "")
 		require.ErrorIs(b.t, err, billing.ErrNotFound)
 	})
 }
@@ -381,7 +381,7 @@ func TestACustomerWhoPaysInTheVeryMomentOfARetryPaysOnce(t *testing.T) {
 		b.newCard(p.Plan.ID, good) // so that the retry would succeed too
 		b.takeIn(b.arrived()...)
 		b.hearAll()
-		c, err := operator.Retry(b.t.Context(), b.store, b.charge(p.Plan.ID, 2).ID, b.Now())
+		c, err := b.operator().Retry(b.t.Context(), b.charge(p.Plan.ID, 2).ID)
 		require.NoError(b.t, err)
 		secret := b.secretOf(c)
 		claims, err := b.store.ClaimCharges(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 100)

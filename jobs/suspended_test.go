@@ -8,7 +8,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
-	"tranche/internal/operator"
 )
 
 // pausing runs a function after the transaction that writes an attempt.
@@ -36,7 +35,7 @@ func TestCollectCharge_SuspendedAndCanceled(t *testing.T) {
 				stored := b.store
 				b.worker.Store = &pausing{stored, func() {
 					b.setNow(b.Now().Add(time.Second))
-					_, err := operator.Cancel(b.t.Context(), stored, p.Plan.ID, "stop", b.Now())
+					_, err := b.operator().Cancel(b.t.Context(), p.Plan.ID, "stop")
 					require.NoError(b.t, err)
 					b.setNow(b.Now().Add(asleep - time.Second))
 				}}
@@ -56,7 +55,7 @@ func TestCollectCharge_SuspendedAndClockSetBack(t *testing.T) {
 		b.worker.Store = &pausing{stored, func() {
 			at := b.Now()
 			b.setNow(at.Add(10 * time.Minute))
-			_, err := operator.Pause(b.t.Context(), stored, p.Plan.ID, "stop", b.Now())
+			_, err := b.operator().Pause(b.t.Context(), p.Plan.ID, "stop")
 			require.NoError(b.t, err)
 			other := b.newWorker()
 			claims, err := stored.ClaimCharges(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 10)

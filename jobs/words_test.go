@@ -8,7 +8,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
-	"tranche/internal/operator"
 	"tranche/internal/stripesim"
 )
 
@@ -157,7 +156,7 @@ func TestNotice_AddressOfToday(t *testing.T) {
 func TestPlanCompleted_LastSkipped(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, func(t *billing.Terms) { t.Parts, t.Total = 2, 20000 })
-		_, err := operator.Skip(b.t.Context(), b.store, b.charge(p.Plan.ID, 2).ID, "", b.Now())
+		_, err := b.operator().Skip(b.t.Context(), b.charge(p.Plan.ID, 2).ID, "")
 		require.NoError(b.t, err)
 		b.settle()
 		told := b.told(p.Plan.ID, billing.NoticePlanCompleted)

@@ -79,7 +79,7 @@ type cardChangeCommand struct {
 	use, short, long string
 	args             cobra.PositionalArgs
 	question, word   string // see changeCommand
-	do               func(ctx context.Context, s *store.Store, to operator.Store, args []string, now time.Time) (operator.CardChange, error)
+	do               func(ctx context.Context, s *store.Store, o *operator.Operator, args []string) (operator.CardChange, error)
 }
 
 func (c *cli) cardChange(spec cardChangeCommand) *cobra.Command {
@@ -87,27 +87,26 @@ func (c *cli) cardChange(spec cardChangeCommand) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: spec.use, Short: spec.short, Long: spec.long, Args: spec.args,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.withRules(cmd.Context(), func(s *store.Store, rules billing.Rules, now time.Time) error {
-				to := operator.With(s, operator.Options{Rules: &rules})
+			return c.withOperatorAt(cmd.Context(), func(s *store.Store, o *operator.Operator, clk clock.Clock) error {
 				if dryRun || spec.word != "" && !yes {
-					would, err := spec.do(cmd.Context(), s, operator.With(to, operator.Options{DryRun: true}), args, now)
+					would, err := spec.do(cmd.Context(), s, o.With(operator.Options{DryRun: true}), args)
 					if err != nil {
 						return err
 					}
 					if dryRun {
 						fmt.Fprintln(c.talk, "dry run: nothing was changed")
-						return c.printCardChange(would, now, true)
+						return c.printCardChange(would, clk.Now(), true)
 					}
 					c.printReplacement(would)
 					if !c.confirmed(fmt.Sprintf("%s Type %s to do it: ", spec.question, spec.word), spec.word) {
 						return errors.New("nothing was changed")
 					}
 				}
-				done, err := spec.do(cmd.Context(), s, to, args, now)
+				done, err := spec.do(cmd.Context(), s, o, args)
 				if err != nil {
 					return err
 				}
-				return c.printCardChange(done, now, false)
+				return c.printCardChange(done, clk.Now(), false)
 			})
 		},
 	}
@@ -152,7 +151,7 @@ func (c *cli) cardOrderCommand() *cobra.Command {
 			}
 			return nil
 		},
-		do: func(ctx context.Context, s *store.Store, to operator.Store, args []string, now time.Time) (operator.CardChange, error) {
+		do: func(ctx context.Context, s *store.Store, o *operator.Operator, args []string) (operator.CardChange, error) {
 			customer, err := findCustomer(ctx, s, args[0])
 			if err != nil {
 				return operator.CardChange{}, err
@@ -161,7 +160,7 @@ func (c *cli) cardOrderCommand() *cobra.Command {
 			for i, name := range args[1:] {
 				ids[i] = billing.CardID(name)
 			}
-			return operator.OrderCards(ctx, to, customer.ID, ids, now)
+			return o.OrderCards(ctx, customer.ID, ids)
 		},
 	})
 }
@@ -170,8 +169,8 @@ func (c *cli) cardDefaultCommand() *cobra.Command {
 	return c.cardChange(cardChangeCommand{
 		use: "default CARD", short: "Make a card its customer's default card", args: oneArg("card"),
 		long: "Make a card its customer's default card: new plans are charged on it. Existing plans keep their card; `tranche plan card` changes it.",
-		do: func(ctx context.Context, _ *store.Store, to operator.Store, args []string, now time.Time) (operator.CardChange, error) {
-			return operator.DefaultCard(ctx, to, billing.CardID(args[0]), now)
+		do: func(ctx context.Context, _ *store.Store, o *operator.Operator, args []string) (operator.CardChange, error) {
+			return o.DefaultCard(ctx, billing.CardID(args[0]))
 		},
 	})
 }
@@ -181,8 +180,8 @@ func (c *cli) cardReleaseCommand() *cobra.Command {
 	cmd := c.cardChange(cardChangeCommand{
 		use: "release CARD", short: "Release a held card, so that it is charged again", args: oneArg("card"),
 		question: "The card is charged again for all due charges.", word: "release",
-		do: func(ctx context.Context, _ *store.Store, to operator.Store, args []string, now time.Time) (operator.CardChange, error) {
-			return operator.ReleaseCard(ctx, to, billing.CardID(args[0]), note, now)
+		do: func(ctx context.Context, _ *store.Store, o *operator.Operator, args []string) (operator.CardChange, error) {
+			return o.ReleaseCard(ctx, billing.CardID(args[0]), note)
 		},
 	})
 	cmd.Flags().StringVar(&note, "note", "", "`WHO` agreed and how, for the record")
@@ -197,8 +196,8 @@ func (c *cli) cardRemoveCommand() *cobra.Command {
 Its plans are charged on the card in --to from now on. Without --to they are charged on the customer's next card if the
 customer agreed to it; otherwise their next charge asks for a card. Removal can't be undone.`,
 		question: "The card is removed permanently.", word: "remove",
-		do: func(ctx context.Context, _ *store.Store, to operator.Store, args []string, now time.Time) (operator.CardChange, error) {
-			return operator.RemoveCard(ctx, to, billing.CardID(args[0]), billing.CardID(replacement), now)
+		do: func(ctx context.Context, _ *store.Store, o *operator.Operator, args []string) (operator.CardChange, error) {
+			return o.RemoveCard(ctx, billing.CardID(args[0]), billing.CardID(replacement))
 		},
 	})
 	cmd.Flags().StringVar(&replacement, "to", "", "the replacement `CARD`: Tranche's id or Stripe's (pm_…)")

@@ -5,14 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"tranche/config"
-	"tranche/internal/app"
 	"tranche/internal/billing"
-	"tranche/internal/clock"
 	"tranche/internal/money"
 	"tranche/internal/operator"
 	"tranche/internal/store"
@@ -31,25 +28,15 @@ type changeCommand struct {
 }
 
 // changeFunc makes the change.
-type changeFunc = func(ctx context.Context, s operator.Store, id string, now time.Time) (operator.Result, error)
+type changeFunc = func(ctx context.Context, o *operator.Operator, id string) (operator.Result, error)
 
 func (c *cli) change(spec changeCommand) *cobra.Command {
 	var yes, dryRun, quiet bool
 	cmd := &cobra.Command{
 		Use: spec.use, Short: spec.short, Long: spec.long, Args: oneArg(spec.noun),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.withStore(cmd.Context(), func(cfg config.Config, s *store.Store) error {
-				clk, err := clock.Parse(cfg.Clock)
-				if err != nil {
-					return err
-				}
-				rules, err := app.Rules(cfg)
-				if err != nil {
-					return err
-				}
-				if quiet {
-					spec.do = quietly(spec.do)
-				}
+			return c.withOperator(cmd.Context(), func(s *store.Store, o *operator.Operator) error {
+				o = o.With(operator.Options{Quiet: quiet})
 				id := args[0]
 				if spec.noun == "plan" {
 					plan, err := billing.FindPlan(cmd.Context(), s, id)
@@ -59,9 +46,9 @@ func (c *cli) change(spec changeCommand) *cobra.Command {
 					id = string(plan.ID)
 				}
 				if !dryRun && (yes || spec.word == "") {
-					return c.changed(cmd.Context(), s, rules, spec, id, clk.Now())
+					return c.changed(cmd.Context(), s, o, spec, id)
 				}
-				return c.rehearsed(cmd.Context(), s, rules, spec, id, clk.Now(), dryRun)
+				return c.rehearsed(cmd.Context(), s, o, spec, id, dryRun)
 			})
 		},
 	}
@@ -73,16 +60,9 @@ func (c *cli) change(spec changeCommand) *cobra.Command {
 	return cmd
 }
 
-// quietly returns a change that does not mail the customer.
-func quietly(do changeFunc) changeFunc {
-	return func(ctx context.Context, s operator.Store, id string, now time.Time) (operator.Result, error) {
-		return do(ctx, operator.With(s, operator.Options{Quiet: true}), id, now)
-	}
-}
-
 // rehearsed shows the changed plan, and makes the change if the operator confirms it.
-func (c *cli) rehearsed(ctx context.Context, s *store.Store, rules billing.Rules, spec changeCommand, id string, now time.Time, dryRun bool) error {
-	would, err := spec.do(ctx, operator.With(s, operator.Options{Rules: &rules, DryRun: true}), id, now)
+func (c *cli) rehearsed(ctx context.Context, s *store.Store, o *operator.Operator, spec changeCommand, id string, dryRun bool) error {
+	would, err := spec.do(ctx, o.With(operator.Options{DryRun: true}), id)
 	if err != nil {
 		return err
 	}
@@ -108,7 +88,7 @@ func (c *cli) rehearsed(ctx context.Context, s *store.Store, rules billing.Rules
 	if !c.confirmed(fmt.Sprintf("%s Type %s to do it: ", spec.question, spec.word), spec.word) {
 		return errors.New("nothing was changed")
 	}
-	return c.changed(ctx, s, rules, spec, id, now)
+	return c.changed(ctx, s, o, spec, id)
 }
 
 // uncollected returns the sum of the charges that are still to be collected.
@@ -122,8 +102,8 @@ func uncollected(charges []billing.Charge) (sum int64) {
 }
 
 // changed makes the change and shows the plan.
-func (c *cli) changed(ctx context.Context, s *store.Store, rules billing.Rules, spec changeCommand, id string, now time.Time) error {
-	result, err := spec.do(ctx, operator.With(s, operator.Options{Rules: &rules}), id, now)
+func (c *cli) changed(ctx context.Context, s *store.Store, o *operator.Operator, spec changeCommand, id string) error {
+	result, err := spec.do(ctx, o, id)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -24,11 +23,11 @@ func (c *cli) chargeSkipCommand() *cobra.Command {
 	cmd := c.change(changeCommand{
 		use: "skip CHARGE", short: "Leave one charge out: drop its amount, or move it to the end", noun: "charge",
 		question: "The charge is not collected on its date.", word: "skip",
-		do: func(ctx context.Context, s operator.Store, id string, now time.Time) (operator.Result, error) {
+		do: func(ctx context.Context, o *operator.Operator, id string) (operator.Result, error) {
 			if toEnd {
-				return operator.SkipToEnd(ctx, s, billing.ChargeID(id), every, reason, now)
+				return o.SkipToEnd(ctx, billing.ChargeID(id), every, reason)
 			}
-			return operator.Skip(ctx, s, billing.ChargeID(id), reason, now)
+			return o.Skip(ctx, billing.ChargeID(id), reason)
 		},
 	})
 	cmd.Flags().BoolVar(&toEnd, "to-end", false, "collect it after the last charge instead of dropping its amount")
@@ -41,8 +40,8 @@ func (c *cli) chargeMoveCommand() *cobra.Command {
 	var due string
 	cmd := c.change(changeCommand{
 		use: "move CHARGE", short: "Move one charge to another date", noun: "charge",
-		do: func(ctx context.Context, s operator.Store, id string, now time.Time) (operator.Result, error) {
-			return operator.Move(ctx, s, billing.ChargeID(id), due, now)
+		do: func(ctx context.Context, o *operator.Operator, id string) (operator.Result, error) {
+			return o.Move(ctx, billing.ChargeID(id), due)
 		},
 	})
 	cmd.Flags().StringVar(&due, "due", "", "`DATE`, keeping the charge's time of day, or an instant")
@@ -54,8 +53,8 @@ func (c *cli) chargeAmountCommand() *cobra.Command {
 	var amount int64
 	cmd := c.change(changeCommand{
 		use: "amount CHARGE", short: "Change the amount of one charge, such as the balance after a deposit", noun: "charge",
-		do: func(ctx context.Context, s operator.Store, id string, now time.Time) (operator.Result, error) {
-			return operator.SetAmount(ctx, s, billing.ChargeID(id), amount, now)
+		do: func(ctx context.Context, o *operator.Operator, id string) (operator.Result, error) {
+			return o.SetAmount(ctx, billing.ChargeID(id), amount)
 		},
 	})
 	cmd.Flags().Int64Var(&amount, "amount", 0, "`AMOUNT` in minor units")
@@ -68,8 +67,8 @@ func (c *cli) chargeSplitCommand() *cobra.Command {
 	var due string
 	cmd := c.change(changeCommand{
 		use: "split CHARGE", short: "Split one charge into two", noun: "charge",
-		do: func(ctx context.Context, s operator.Store, id string, now time.Time) (operator.Result, error) {
-			return operator.Split(ctx, s, billing.ChargeID(id), first, due, now)
+		do: func(ctx context.Context, o *operator.Operator, id string) (operator.Result, error) {
+			return o.Split(ctx, billing.ChargeID(id), first, due)
 		},
 	})
 	cmd.Flags().Int64Var(&first, "first", 0, "`AMOUNT` that stays due on the present date")
@@ -82,8 +81,8 @@ func (c *cli) chargePayCommand() *cobra.Command {
 	return c.change(changeCommand{
 		use: "pay CHARGE", short: "Make one charge early: it is due now", noun: "charge",
 		question: "The saved card is charged at once.", word: "pay",
-		do: func(ctx context.Context, s operator.Store, id string, now time.Time) (operator.Result, error) {
-			return operator.Pay(ctx, s, billing.ChargeID(id), now)
+		do: func(ctx context.Context, o *operator.Operator, id string) (operator.Result, error) {
+			return o.Pay(ctx, billing.ChargeID(id))
 		},
 	})
 }
@@ -93,8 +92,8 @@ func (c *cli) chargeCollectCommand() *cobra.Command {
 	cmd := c.change(changeCommand{
 		use: "collect CHARGE", short: "Collect a charge that is due on request, now or on a date", noun: "charge",
 		question: "The saved card is charged, at once or on the date.", word: "collect",
-		do: func(ctx context.Context, s operator.Store, id string, now time.Time) (operator.Result, error) {
-			return operator.Collect(ctx, s, billing.ChargeID(id), due, now)
+		do: func(ctx context.Context, o *operator.Operator, id string) (operator.Result, error) {
+			return o.Collect(ctx, billing.ChargeID(id), due)
 		},
 	})
 	cmd.Flags().StringVar(&due, "due", "", "`DATE` of the charge, or an instant; default: now")
@@ -106,8 +105,8 @@ func (c *cli) chargePaidOutsideCommand() *cobra.Command {
 	cmd := c.change(changeCommand{
 		use: "paid-outside CHARGE", short: "Record a charge as paid without Stripe: in cash, by transfer", noun: "charge",
 		question: "The charge is no longer collected through Stripe.", word: "paid",
-		do: func(ctx context.Context, s operator.Store, id string, now time.Time) (operator.Result, error) {
-			return operator.PaidOutside(ctx, s, billing.ChargeID(id), note, now)
+		do: func(ctx context.Context, o *operator.Operator, id string) (operator.Result, error) {
+			return o.PaidOutside(ctx, billing.ChargeID(id), note)
 		},
 	})
 	cmd.Flags().StringVar(&note, "note", "", "`HOW` it was paid, for the record")
@@ -119,8 +118,8 @@ func (c *cli) chargeWriteOffCommand() *cobra.Command {
 	cmd := c.change(changeCommand{
 		use: "write-off CHARGE", short: "Write one charge off; the plan continues", noun: "charge",
 		question: "The charge is no longer collected.", word: "write off",
-		do: func(ctx context.Context, s operator.Store, id string, now time.Time) (operator.Result, error) {
-			return operator.WriteOff(ctx, s, billing.ChargeID(id), reason, now)
+		do: func(ctx context.Context, o *operator.Operator, id string) (operator.Result, error) {
+			return o.WriteOff(ctx, billing.ChargeID(id), reason)
 		},
 	})
 	cmd.Flags().StringVar(&reason, "reason", "", "`WHY`, for the record")
@@ -133,8 +132,8 @@ func (c *cli) chargeRefundDuplicateCommand() *cobra.Command {
 		long: `Refund the second payment of a charge that was paid twice; an incident (paid_twice) names it. A running serve requests the
 refund at Stripe. Once Stripe accepts it, the incident is closed and the customer is notified. The first payment is kept.`,
 		question: "The second payment is refunded.", word: "refund",
-		do: func(ctx context.Context, s operator.Store, id string, now time.Time) (operator.Result, error) {
-			return operator.RefundDuplicate(ctx, s, billing.ChargeID(id), now)
+		do: func(ctx context.Context, o *operator.Operator, id string) (operator.Result, error) {
+			return o.RefundDuplicate(ctx, billing.ChargeID(id))
 		},
 	})
 }

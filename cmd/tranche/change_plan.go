@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -25,11 +24,11 @@ func (c *cli) planRemainingCommand() *cobra.Command {
 		long: `Re-split the unpaid charges evenly so that they add up to --total. The first charge takes the remainder of the division.
 With --amount, each unpaid charge gets that amount; in a recurring plan, so do the charges that are still to come. The change is
 refused if an unpaid charge was tried before, or if a part would be less than Stripe's minimum.`,
-		do: func(ctx context.Context, s operator.Store, id string, now time.Time) (operator.Result, error) {
+		do: func(ctx context.Context, o *operator.Operator, id string) (operator.Result, error) {
 			if amount != 0 {
-				return operator.SetRemainingAmount(ctx, s, billing.PlanID(id), amount, now)
+				return o.SetRemainingAmount(ctx, billing.PlanID(id), amount)
 			}
-			return operator.SetRemaining(ctx, s, billing.PlanID(id), total, now)
+			return o.SetRemaining(ctx, billing.PlanID(id), total)
 		},
 	})
 	cmd.Flags().Int64Var(&total, "total", 0, "`AMOUNT` of all unpaid charges together, in minor units")
@@ -45,8 +44,8 @@ func (c *cli) planFeeCommand() *cobra.Command {
 	cmd := c.change(changeCommand{
 		use: "fee PLAN", short: "Add one more charge at a date", noun: "plan",
 		question: "The customer is charged more than agreed.", word: "fee",
-		do: func(ctx context.Context, s operator.Store, id string, now time.Time) (operator.Result, error) {
-			return operator.AddFee(ctx, s, billing.PlanID(id), amount, due, reason, now)
+		do: func(ctx context.Context, o *operator.Operator, id string) (operator.Result, error) {
+			return o.AddFee(ctx, billing.PlanID(id), amount, due, reason)
 		},
 	})
 	cmd.Flags().Int64Var(&amount, "amount", 0, "`AMOUNT` in minor units")
@@ -62,8 +61,8 @@ func (c *cli) planExtendCommand() *cobra.Command {
 	cmd := c.change(changeCommand{
 		use: "extend PLAN", short: "Add more parts at the end, at the plan's interval", noun: "plan",
 		question: "The customer is charged more than agreed.", word: "extend",
-		do: func(ctx context.Context, s operator.Store, id string, now time.Time) (operator.Result, error) {
-			return operator.Extend(ctx, s, billing.PlanID(id), e, now)
+		do: func(ctx context.Context, o *operator.Operator, id string) (operator.Result, error) {
+			return o.Extend(ctx, billing.PlanID(id), e)
 		},
 	})
 	cmd.Flags().IntVar(&e.Parts, "parts", 1, "`NUMBER` of parts to add")
@@ -77,8 +76,8 @@ func (c *cli) planPayAllCommand() *cobra.Command {
 	cmd := c.change(changeCommand{
 		use: "pay-all PLAN", short: "Collect everything unpaid now, in one charge", noun: "plan",
 		question: "The saved card is charged at once.", word: "pay",
-		do: func(ctx context.Context, s operator.Store, id string, now time.Time) (operator.Result, error) {
-			return operator.PayAll(ctx, s, billing.PlanID(id), discount, now)
+		do: func(ctx context.Context, o *operator.Operator, id string) (operator.Result, error) {
+			return o.PayAll(ctx, billing.PlanID(id), discount)
 		},
 	})
 	cmd.Flags().Int64Var(&discount, "discount", 0, "`AMOUNT` to deduct")
@@ -92,8 +91,8 @@ func (c *cli) planRestartCommand() *cobra.Command {
 		question: "Unpaid charges of the plan are made.", word: "restart",
 		long: `Restart a defaulted plan, by id or by your reference. A single due charge is made at once; more than one need --missed.
 --dry-run shows the charges and their times.`,
-		do: func(ctx context.Context, s operator.Store, id string, now time.Time) (operator.Result, error) {
-			return operator.Restart(ctx, s, billing.PlanID(id), operator.Missed(missed), now)
+		do: func(ctx context.Context, o *operator.Operator, id string) (operator.Result, error) {
+			return o.Restart(ctx, billing.PlanID(id), operator.Missed(missed))
 		},
 	})
 	missedFlag(cmd, &missed)
@@ -104,8 +103,8 @@ func (c *cli) planCardCommand() *cobra.Command {
 	var card string
 	cmd := c.change(changeCommand{
 		use: "card PLAN", short: "Charge another saved card of the customer from now on", noun: "plan",
-		do: func(ctx context.Context, s operator.Store, id string, now time.Time) (operator.Result, error) {
-			return operator.UseCard(ctx, s, billing.PlanID(id), billing.CardID(card), now)
+		do: func(ctx context.Context, o *operator.Operator, id string) (operator.Result, error) {
+			return o.UseCard(ctx, billing.PlanID(id), billing.CardID(card))
 		},
 	})
 	cmd.Flags().StringVar(&card, "card", "", "`CARD` to charge: Tranche's id or Stripe's (pm_…)")
@@ -119,8 +118,8 @@ func (c *cli) planCatchUpCommand() *cobra.Command {
 		use: "catch-up PLAN", short: "Choose how charges that an outage misses are made", noun: "plan",
 		long: `Choose how charges that an outage misses are made: "daily" charges a customer once a day, "all" makes all missed charges at
 once, "latest" charges only the last period, and "none" skips all missed charges. "latest" and "none" are for recurring plans.`,
-		do: func(ctx context.Context, s operator.Store, id string, now time.Time) (operator.Result, error) {
-			return operator.SetCatchUp(ctx, s, billing.PlanID(id), billing.CatchUpOf(choice), now)
+		do: func(ctx context.Context, o *operator.Operator, id string) (operator.Result, error) {
+			return o.SetCatchUp(ctx, billing.PlanID(id), billing.CatchUpOf(choice))
 		},
 	})
 	cmd.Flags().StringVar(&choice, "catch-up", "", "`HOW` missed charges are made: daily, all, latest or none")
@@ -137,11 +136,11 @@ func (c *cli) planCancelCommand() *cobra.Command {
 Stripe are refunded. A running serve cancels open PaymentIntents at Stripe and requests the refunds. A canceled plan can't be
 resumed; to stop it temporarily, pause it.`,
 		question: "Cancel the plan permanently?", word: "cancel",
-		do: func(ctx context.Context, s operator.Store, id string, now time.Time) (operator.Result, error) {
+		do: func(ctx context.Context, o *operator.Operator, id string) (operator.Result, error) {
 			if refund {
-				return operator.CancelAndRefund(ctx, s, billing.PlanID(id), reason, now)
+				return o.CancelAndRefund(ctx, billing.PlanID(id), reason)
 			}
-			return operator.Cancel(ctx, s, billing.PlanID(id), reason, now)
+			return o.Cancel(ctx, billing.PlanID(id), reason)
 		},
 	})
 	cmd.Flags().StringVar(&reason, "reason", "", "`WHY`, for the record")

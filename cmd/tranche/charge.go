@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -160,19 +159,15 @@ func (c *cli) chargeRetryCommand() *cobra.Command {
 card, on the same PaymentIntent. The command is refused, with the reason, if the charge is paid or stopped, if an earlier
 attempt may still succeed, if the plan does not collect, or if there is no active card.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.withStore(cmd.Context(), func(cfg config.Config, s *store.Store) error {
-				clk, err := clock.Parse(cfg.Clock)
-				if err != nil {
-					return err
-				}
+			return c.withOperator(cmd.Context(), func(s *store.Store, o *operator.Operator) error {
 				id := billing.ChargeID(args[0])
-				if err := operator.CheckRetry(cmd.Context(), s, id, clk.Now()); err != nil {
+				if _, err := o.With(operator.Options{DryRun: true}).Retry(cmd.Context(), id); err != nil {
 					return err
 				}
 				if !yes && !c.mayRetry(cmd, s, id) {
 					return errors.New("nothing was changed")
 				}
-				ch, err := operator.Retry(cmd.Context(), s, id, clk.Now().Truncate(time.Millisecond))
+				ch, err := o.Retry(cmd.Context(), id)
 				if err != nil {
 					return err
 				}

@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"tranche/config"
 	"tranche/internal/billing"
-	"tranche/internal/clock"
 	"tranche/internal/operator"
 	"tranche/internal/store"
 	"tranche/internal/view"
@@ -24,16 +21,12 @@ func (c *cli) customerEraseCommand() *cobra.Command {
 Stripe's events, IP addresses in the evidence of consent. Amounts, dates, states and ids are kept. Erasure can't be undone. All plans must
 be finished and all cards removed first. Data at Stripe and in your backups is not affected: see docs/erasure.md.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.withStore(cmd.Context(), func(cfg config.Config, s *store.Store) error {
-				clk, err := clock.Parse(cfg.Clock)
-				if err != nil {
-					return err
-				}
+			return c.withOperator(cmd.Context(), func(s *store.Store, o *operator.Operator) error {
 				customer, err := findCustomer(cmd.Context(), s, args[0])
 				if err != nil {
 					return err
 				}
-				return c.erase(cmd.Context(), s, customer, clk.Now(), yes, dryRun)
+				return c.erase(cmd.Context(), o, customer, yes, dryRun)
 			})
 		},
 	}
@@ -42,9 +35,9 @@ be finished and all cards removed first. Data at Stripe and in your backups is n
 	return cmd
 }
 
-func (c *cli) erase(ctx context.Context, s *store.Store, customer billing.Customer, now time.Time, yes, dryRun bool) error {
+func (c *cli) erase(ctx context.Context, o *operator.Operator, customer billing.Customer, yes, dryRun bool) error {
 	if dryRun || !yes {
-		would, err := operator.EraseCustomer(ctx, operator.With(s, operator.Options{DryRun: true}), customer.ID, now)
+		would, err := o.With(operator.Options{DryRun: true}).ErasePersonalData(ctx, customer.ID)
 		if err != nil {
 			return err
 		}
@@ -57,7 +50,7 @@ func (c *cli) erase(ctx context.Context, s *store.Store, customer billing.Custom
 			return errors.New("nothing was removed")
 		}
 	}
-	done, err := operator.EraseCustomer(ctx, s, customer.ID, now)
+	done, err := o.ErasePersonalData(ctx, customer.ID)
 	if err != nil {
 		return err
 	}

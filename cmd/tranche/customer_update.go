@@ -4,14 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"tranche/config"
-	"tranche/internal/app"
 	"tranche/internal/billing"
-	"tranche/internal/clock"
 	"tranche/internal/operator"
 	"tranche/internal/store"
 	"tranche/internal/view"
@@ -38,12 +34,12 @@ date and time of day there, and asks for confirmation. A flag with an empty valu
 					*f.to = f.from
 				}
 			}
-			return c.withRules(cmd.Context(), func(s *store.Store, rules billing.Rules, now time.Time) error {
+			return c.withOperator(cmd.Context(), func(s *store.Store, o *operator.Operator) error {
 				customer, err := findCustomer(cmd.Context(), s, args[0])
 				if err != nil {
 					return err
 				}
-				return c.updateCustomer(cmd.Context(), operator.With(s, operator.Options{Rules: &rules}), customer, change, now, yes, dryRun)
+				return c.updateCustomer(cmd.Context(), o, customer, change, yes, dryRun)
 			})
 		},
 	}
@@ -58,24 +54,9 @@ date and time of day there, and asks for confirmation. A flag with an empty valu
 	return cmd
 }
 
-// withRules runs fn on the database, with the rules of the settings.
-func (c *cli) withRules(ctx context.Context, fn func(s *store.Store, rules billing.Rules, now time.Time) error) error {
-	return c.withStore(ctx, func(cfg config.Config, s *store.Store) error {
-		clk, err := clock.Parse(cfg.Clock)
-		if err != nil {
-			return err
-		}
-		rules, err := app.Rules(cfg)
-		if err != nil {
-			return err
-		}
-		return fn(s, rules, clk.Now())
-	})
-}
-
-func (c *cli) updateCustomer(ctx context.Context, s operator.Store, customer billing.Customer, change operator.CustomerChange, now time.Time, yes, dryRun bool) error {
+func (c *cli) updateCustomer(ctx context.Context, o *operator.Operator, customer billing.Customer, change operator.CustomerChange, yes, dryRun bool) error {
 	if dryRun || !yes {
-		would, err := operator.UpdateCustomer(ctx, operator.With(s, operator.Options{DryRun: true}), customer.ID, change, now)
+		would, err := o.With(operator.Options{DryRun: true}).ChangeCustomer(ctx, customer.ID, change)
 		if err != nil {
 			return err
 		}
@@ -90,7 +71,7 @@ func (c *cli) updateCustomer(ctx context.Context, s operator.Store, customer bil
 			}
 		}
 	}
-	done, err := operator.UpdateCustomer(ctx, s, customer.ID, change, now)
+	done, err := o.ChangeCustomer(ctx, customer.ID, change)
 	if err != nil {
 		return err
 	}

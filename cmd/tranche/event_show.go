@@ -10,7 +10,6 @@ import (
 
 	"tranche/config"
 	"tranche/internal/billing"
-	"tranche/internal/clock"
 	"tranche/internal/operator"
 	"tranche/internal/store"
 )
@@ -76,13 +75,8 @@ func (c *cli) eventRetryCommand() *cobra.Command {
 		Long: `Make an event pending again, so that a running serve handles it at once: a failed event whose cause is fixed, or any
 other. Handlers fetch the current object and only apply forward transitions, so a repeated event does nothing twice.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.withStore(cmd.Context(), func(cfg config.Config, s *store.Store) error {
-				clk, err := clock.Parse(cfg.Clock)
-				if err != nil {
-					return err
-				}
-				now := clk.Now()
-				e, _, err := operator.RetryEvent(cmd.Context(), s, args[0], now, now)
+			return c.withOperator(cmd.Context(), func(_ *store.Store, o *operator.Operator) error {
+				e, _, err := o.RetryEvent(cmd.Context(), args[0], 0)
 				if err != nil {
 					return err
 				}

@@ -11,7 +11,6 @@ import (
 
 	"tranche/config"
 	"tranche/internal/billing"
-	"tranche/internal/clock"
 	"tranche/internal/operator"
 	"tranche/internal/store"
 	"tranche/internal/view"
@@ -106,11 +105,7 @@ func (c *cli) incidentCloseCommand() *cobra.Command {
 		Long: `Close an incident that you have resolved; its alarm ends. Only the record changes: nothing is charged, refunded or sent to a
 customer. Closing a closed incident changes nothing.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.withStore(cmd.Context(), func(cfg config.Config, s *store.Store) error {
-				clk, err := clock.Parse(cfg.Clock)
-				if err != nil {
-					return err
-				}
+			return c.withOperator(cmd.Context(), func(s *store.Store, o *operator.Operator) error {
 				i, err := s.Incident(cmd.Context(), billing.IncidentID(args[0]))
 				if err != nil {
 					return err
@@ -121,7 +116,7 @@ customer. Closing a closed incident changes nothing.`,
 						return errors.New("nothing was changed")
 					}
 				}
-				closed, err := operator.CloseIncident(cmd.Context(), s, i.ID, note, clk.Now())
+				closed, err := o.CloseIncident(cmd.Context(), i.ID, note)
 				if err != nil {
 					return err
 				}

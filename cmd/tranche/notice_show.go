@@ -7,7 +7,6 @@ import (
 
 	"tranche/config"
 	"tranche/internal/billing"
-	"tranche/internal/clock"
 	"tranche/internal/operator"
 	"tranche/internal/store"
 	"tranche/internal/view"
@@ -58,12 +57,8 @@ func (c *cli) noticeRetryCommand() *cobra.Command {
 		Long: `Resend a notice that could not be delivered, to the customer's current address. A running serve sends it within about a
 second.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.withStore(cmd.Context(), func(cfg config.Config, s *store.Store) error {
-				clk, err := clock.Parse(cfg.Clock)
-				if err != nil {
-					return err
-				}
-				n, err := operator.RetryNotice(cmd.Context(), s, billing.NoticeID(args[0]), clk.Now())
+			return c.withOperator(cmd.Context(), func(_ *store.Store, o *operator.Operator) error {
+				n, err := o.RetryNotice(cmd.Context(), billing.NoticeID(args[0]))
 				if err != nil {
 					return err
 				}

@@ -2,14 +2,10 @@ package main
 
 import (
 	"context"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"tranche/config"
-	"tranche/internal/app"
 	"tranche/internal/billing"
-	"tranche/internal/clock"
 	"tranche/internal/operator"
 	"tranche/internal/store"
 )
@@ -22,8 +18,19 @@ func (c *cli) planPauseCommand() *cobra.Command {
 		Long: `Pause a plan, by id or by your reference. Queued charges are not made: the worker checks the plan immediately before it
 calls Stripe. If a call to Stripe is already in flight, its result is recorded.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.changePlan(cmd.Context(), args[0], func(s operator.Store, plan billing.Plan, now time.Time) (billing.Plan, error) {
-				return operator.Pause(cmd.Context(), operator.With(s, operator.Options{Quiet: quiet}), plan.ID, reason, now)
+			return c.withOperator(cmd.Context(), func(s *store.Store, o *operator.Operator) error {
+				plan, err := billing.FindPlan(cmd.Context(), s, args[0])
+				if err != nil {
+					return err
+				}
+				if plan, err = o.With(operator.Options{Quiet: quiet}).Pause(cmd.Context(), plan.ID, reason); err != nil {
+					return err
+				}
+				details, err := billing.LoadDetails(cmd.Context(), s, plan.ID)
+				if err != nil {
+					return err
+				}
+				return c.showPlan(details)
 			})
 		},
 	}
@@ -39,12 +46,12 @@ func (c *cli) planResumeCommand() *cobra.Command {
 		use: "resume PLAN", short: "Resume the charges of a paused plan", noun: "plan",
 		long: `Resume a paused plan, by id or by your reference. With --shift later charges move by the days of the pause. Without it
 dates stay: a single charge that fell due during the pause is made at once, and more than one need --missed.`,
-		do: func(ctx context.Context, s operator.Store, id string, now time.Time) (operator.Result, error) {
+		do: func(ctx context.Context, o *operator.Operator, id string) (operator.Result, error) {
 			how := operator.CatchUp
 			if shift {
 				how = operator.Shift
 			}
-			return operator.Resume(ctx, s, billing.PlanID(id), how, operator.Missed(missed), now)
+			return o.Resume(ctx, billing.PlanID(id), how, operator.Missed(missed))
 		},
 	})
 	cmd.Flags().BoolVar(&shift, "shift", false, "move later charges by the days of the pause")
@@ -55,30 +62,4 @@ dates stay: a single charge that fell due during the pause is made at once, and 
 // missedFlag adds the flag for charges that fell due while a plan did not collect.
 func missedFlag(cmd *cobra.Command, missed *string) {
 	cmd.Flags().StringVar(missed, "missed", "", "`WHICH` charges that fell due meanwhile are made: all, daily, latest or none")
-}
-
-// changePlan finds a plan by id or reference, changes it and prints it.
-func (c *cli) changePlan(ctx context.Context, name string, change func(operator.Store, billing.Plan, time.Time) (billing.Plan, error)) error {
-	return c.withStore(ctx, func(cfg config.Config, s *store.Store) error {
-		clk, err := clock.Parse(cfg.Clock)
-		if err != nil {
-			return err
-		}
-		rules, err := app.Rules(cfg)
-		if err != nil {
-			return err
-		}
-		plan, err := billing.FindPlan(ctx, s, name)
-		if err != nil {
-			return err
-		}
-		if plan, err = change(operator.With(s, operator.Options{Rules: &rules}), plan, clk.Now()); err != nil {
-			return err
-		}
-		details, err := billing.LoadDetails(ctx, s, plan.ID)
-		if err != nil {
-			return err
-		}
-		return c.showPlan(details)
-	})
 }

@@ -24,9 +24,9 @@ type Result struct {
 // amend changes a plan if its status allows the operation, and then updates the plan's total and
 // status from its charges. Errors: *RefusedError, *billing.InvalidError, billing.ErrNotFound,
 // billing.ErrUnavailable.
-func amend(ctx context.Context, s Store, id billing.PlanID, op Operation, now time.Time, fn func(c *change) (billing.AuditEntry, error)) (Result, error) {
+func (o *Operator) amend(ctx context.Context, id billing.PlanID, op Operation, fn func(c *change) (billing.AuditEntry, error)) (Result, error) {
 	var r Result
-	plan, err := inPlan(ctx, s, id, now, func(c *change) (billing.AuditEntry, error) {
+	plan, err := o.inPlan(ctx, id, func(c *change) (billing.AuditEntry, error) {
 		if why := op.forbidden(c.plan.Status); why != "" {
 			return billing.AuditEntry{}, c.refuse("changed ("+string(op)+")", why)
 		}
@@ -45,12 +45,12 @@ func amend(ctx context.Context, s Store, id billing.PlanID, op Operation, now ti
 }
 
 // amendCharge is amend for one charge, which must be open and have no attempt in flight.
-func amendCharge(ctx context.Context, s Store, id billing.ChargeID, op Operation, now time.Time, fn func(c *change, ch *billing.Charge) (billing.AuditEntry, error)) (Result, error) {
-	row, err := s.Charge(ctx, id)
+func (o *Operator) amendCharge(ctx context.Context, id billing.ChargeID, op Operation, fn func(c *change, ch *billing.Charge) (billing.AuditEntry, error)) (Result, error) {
+	row, err := o.store.Charge(ctx, id)
 	if err != nil {
 		return Result{}, err
 	}
-	return amend(ctx, s, row.PlanID, op, now, func(c *change) (billing.AuditEntry, error) {
+	return o.amend(ctx, row.PlanID, op, func(c *change) (billing.AuditEntry, error) {
 		i := slices.IndexFunc(c.charges, func(ch billing.Charge) bool { return ch.ID == id })
 		if i < 0 {
 			return billing.AuditEntry{}, fmt.Errorf("charge %s: %w", id, billing.ErrNotFound)

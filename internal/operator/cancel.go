@@ -12,9 +12,9 @@ import (
 // open PaymentIntents at Stripe. If a call to Stripe is already in flight, its result is recorded:
 // a charge that it paid becomes paid, with an audit entry. Returns the plan with its charges.
 // Errors: *RefusedError if the plan has ended, billing.ErrNotFound, billing.ErrUnavailable.
-func Cancel(ctx context.Context, s Store, id billing.PlanID, reason string, now time.Time) (Result, error) {
+func (o *Operator) Cancel(ctx context.Context, id billing.PlanID, reason string) (Result, error) {
 	var r Result
-	plan, err := inPlan(ctx, s, id, now, func(c *change) (billing.AuditEntry, error) {
+	plan, err := o.inPlan(ctx, id, func(c *change) (billing.AuditEntry, error) {
 		if !c.plan.Status.CanBecome(billing.PlanCanceled) {
 			return billing.AuditEntry{}, c.refuse("canceled", "it is "+string(c.plan.Status))
 		}

@@ -31,8 +31,8 @@ type PlanCard struct {
 // others are its backups in this order, and cards that are not named come after them. A card is
 // named by our id or Stripe's (pm_…). Errors: *billing.InvalidError, *RefusedError,
 // billing.ErrNotFound, billing.ErrUnavailable.
-func OrderCards(ctx context.Context, s Store, customer billing.CustomerID, ids []billing.CardID, now time.Time) (CardChange, error) {
-	return changeCards(ctx, s, customer, now, func(c *cardChange) (billing.AuditEntry, error) {
+func (o *Operator) OrderCards(ctx context.Context, customer billing.CustomerID, ids []billing.CardID) (CardChange, error) {
+	return o.changeCards(ctx, customer, func(c *cardChange) (billing.AuditEntry, error) {
 		if len(ids) == 0 {
 			return billing.AuditEntry{}, invalid("order", "names no card")
 		}
@@ -66,13 +66,13 @@ func OrderCards(ctx context.Context, s Store, customer billing.CustomerID, ids [
 
 // DefaultCard makes a card the customer's default card; the cards that were before it come after
 // it. Errors: see OrderCards.
-func DefaultCard(ctx context.Context, s Store, id billing.CardID, now time.Time) (CardChange, error) {
-	card, err := cardRow(ctx, s, id)
+func (o *Operator) DefaultCard(ctx context.Context, id billing.CardID) (CardChange, error) {
+	card, err := o.cardRow(ctx, id)
 	if err != nil {
 		return CardChange{}, err
 	}
 	id = card.ID
-	return changeCards(ctx, s, card.CustomerID, now, func(c *cardChange) (billing.AuditEntry, error) {
+	return o.changeCards(ctx, card.CustomerID, func(c *cardChange) (billing.AuditEntry, error) {
 		card, err := c.card(id)
 		if err != nil {
 			return billing.AuditEntry{}, err
@@ -115,13 +115,13 @@ func notDefault(card billing.Card) string {
 
 // ReleaseCard allows a held card to be charged again. note, which may be empty, records who agreed
 // to it. Charges that wait for the card are tried at once. Errors: see OrderCards.
-func ReleaseCard(ctx context.Context, s Store, id billing.CardID, note string, now time.Time) (CardChange, error) {
-	card, err := cardRow(ctx, s, id)
+func (o *Operator) ReleaseCard(ctx context.Context, id billing.CardID, note string) (CardChange, error) {
+	card, err := o.cardRow(ctx, id)
 	if err != nil {
 		return CardChange{}, err
 	}
 	id = card.ID
-	return withCards(ctx, s, card.CustomerID, now, func(c *cardChange) (billing.AuditEntry, error) {
+	return o.withCards(ctx, card.CustomerID, func(c *cardChange) (billing.AuditEntry, error) {
 		plans, err := c.plansOn(ctx, id)
 		if err != nil {
 			return billing.AuditEntry{}, err
@@ -163,13 +163,13 @@ func ReleaseCard(ctx context.Context, s Store, id billing.CardID, note string, n
 // If to is empty, they change to the customer's next card if the customer agreed to that; otherwise
 // the next charge asks the customer for a card. Amounts that are owed are tried on the replacement.
 // Errors: see OrderCards.
-func RemoveCard(ctx context.Context, s Store, id, to billing.CardID, now time.Time) (CardChange, error) {
-	card, err := cardRow(ctx, s, id)
+func (o *Operator) RemoveCard(ctx context.Context, id, to billing.CardID) (CardChange, error) {
+	card, err := o.cardRow(ctx, id)
 	if err != nil {
 		return CardChange{}, err
 	}
 	id = card.ID
-	return withCards(ctx, s, card.CustomerID, now, func(c *cardChange) (billing.AuditEntry, error) {
+	return o.withCards(ctx, card.CustomerID, func(c *cardChange) (billing.AuditEntry, error) {
 		plans, err := c.plansOn(ctx, id)
 		if err != nil {
 			return billing.AuditEntry{}, err
@@ -210,8 +210,8 @@ func RemoveCard(ctx context.Context, s Store, id, to billing.CardID, now time.Ti
 }
 
 // cardRow returns a card by our id or Stripe's.
-func cardRow(ctx context.Context, s Store, id billing.CardID) (card billing.Card, err error) {
-	err = With(s, Options{DryRun: true}).Update(ctx, func(tx billing.Tx) error {
+func (o *Operator) cardRow(ctx context.Context, id billing.CardID) (card billing.Card, err error) {
+	err = o.With(Options{DryRun: true}).update(ctx, func(tx billing.Tx, _ time.Time) error {
 		card, err = billing.FindCard(ctx, tx, string(id))
 		return err
 	})
@@ -229,8 +229,8 @@ type cardChange struct {
 }
 
 // changeCards locks the customer's cards, runs fn, and writes the audit entry that fn returns.
-func changeCards(ctx context.Context, s Store, customer billing.CustomerID, now time.Time, fn func(c *cardChange) (billing.AuditEntry, error)) (CardChange, error) {
-	return withCards(ctx, s, customer, now, func(c *cardChange) (billing.AuditEntry, error) {
+func (o *Operator) changeCards(ctx context.Context, customer billing.CustomerID, fn func(c *cardChange) (billing.AuditEntry, error)) (CardChange, error) {
+	return o.withCards(ctx, customer, func(c *cardChange) (billing.AuditEntry, error) {
 		if err := c.lockCards(ctx); err != nil {
 			return billing.AuditEntry{}, err
 		}
@@ -239,15 +239,14 @@ func changeCards(ctx context.Context, s Store, customer billing.CustomerID, now 
 }
 
 // withCards is changeCards without the lock: fn locks plans first, then the cards.
-func withCards(ctx context.Context, s Store, customer billing.CustomerID, now time.Time, fn func(c *cardChange) (billing.AuditEntry, error)) (CardChange, error) {
-	now = now.Truncate(time.Millisecond)
+func (o *Operator) withCards(ctx context.Context, customer billing.CustomerID, fn func(c *cardChange) (billing.AuditEntry, error)) (CardChange, error) {
 	var done CardChange
-	err := s.Update(ctx, func(tx billing.Tx) error {
+	err := o.update(ctx, func(tx billing.Tx, now time.Time) error {
 		row, err := tx.Customer(ctx, customer)
 		if err != nil {
 			return err
 		}
-		c := &cardChange{Tx: tx, customer: row, rules: optionsOf(s).rules(), now: now}
+		c := &cardChange{Tx: tx, customer: row, rules: o.rules, now: now}
 		entry, err := fn(c)
 		if err != nil {
 			return err

@@ -28,6 +28,9 @@ func eachWallet(t *testing.T, test func(w wallet)) {
 	})
 }
 
+// operator makes changes at now, without rules.
+func (w wallet) operator() *operator.Operator { return newOperator(w) }
+
 // change updates a card in the database.
 func (w wallet) change(id billing.CardID, fn func(c *billing.Card)) {
 	w.t.Helper()
@@ -59,12 +62,12 @@ func cardIDs(cards []billing.Card) (list []billing.CardID) {
 func TestCardsAreOrderedAndOneIsMadeTheDefault(t *testing.T) {
 	eachWallet(t, func(w wallet) {
 		ctx := w.t.Context()
-		done, err := operator.OrderCards(ctx, w, w.plan.CustomerID, []billing.CardID{w.other, w.first}, now)
+		done, err := w.operator().OrderCards(ctx, w.plan.CustomerID, []billing.CardID{w.other, w.first})
 		require.NoError(w.t, err)
 		require.Equal(w.t, []billing.CardID{w.other, w.first}, cardIDs(done.Cards))
 		require.Equal(w.t, []int{1, 2}, []int{done.Cards[0].Position, done.Cards[1].Position})
 
-		done, err = operator.DefaultCard(ctx, w, w.first, now)
+		done, err = w.operator().DefaultCard(ctx, w.first)
 		require.NoError(w.t, err)
 		require.Equal(w.t, []billing.CardID{w.first, w.other}, cardIDs(done.Cards))
 		require.Equal(w.t, []int{1, 2}, []int{done.Cards[0].Position, done.Cards[1].Position})
@@ -72,12 +75,12 @@ func TestCardsAreOrderedAndOneIsMadeTheDefault(t *testing.T) {
 		require.NoError(w.t, err)
 		require.Equal(w.t, cardIDs(done.Cards), cardIDs(billing.CardsInOrder(cards, "", now)), "it is what the database says")
 		var refused *operator.RefusedError
-		_, err = operator.DefaultCard(ctx, w, w.first, now)
+		_, err = w.operator().DefaultCard(ctx, w.first)
 		require.ErrorAs(w.t, err, &refused)
 
 		// A card without a position that becomes the default moves only cards that have one.
 		w.change(w.other, func(c *billing.Card) { c.Position = 0 })
-		done, err = operator.DefaultCard(ctx, w, w.other, now)
+		done, err = w.operator().DefaultCard(ctx, w.other)
 		require.NoError(w.t, err)
 		require.Equal(w.t, []int{1, 2}, []int{done.Cards[0].Position, done.Cards[1].Position})
 		require.Equal(w.t, w.other, done.Cards[0].ID)
@@ -89,16 +92,16 @@ func TestWhatOrdersOfCardsAreRefused(t *testing.T) {
 		ctx := w.t.Context()
 		var invalid *billing.InvalidError
 		for _, list := range [][]billing.CardID{{}, {w.first, w.first}, {"card_none"}} {
-			_, err := operator.OrderCards(ctx, w, w.plan.CustomerID, list, now)
+			_, err := w.operator().OrderCards(ctx, w.plan.CustomerID, list)
 			require.ErrorAs(w.t, err, &invalid, "%v", list)
 		}
 		w.change(w.other, func(c *billing.Card) { c.Status = billing.CardRevoked })
 		var refused *operator.RefusedError
-		_, err := operator.OrderCards(ctx, w, w.plan.CustomerID, []billing.CardID{w.other}, now)
+		_, err := w.operator().OrderCards(ctx, w.plan.CustomerID, []billing.CardID{w.other})
 		require.ErrorAs(w.t, err, &refused)
-		_, err = operator.DefaultCard(ctx, w, w.other, now)
+		_, err = w.operator().DefaultCard(ctx, w.other)
 		require.ErrorAs(w.t, err, &refused)
-		_, err = operator.DefaultCard(ctx, w, "card_none", now)
+		_, err = w.operator().DefaultCard(ctx, "card_none")
 		require.ErrorIs(w.t, err, billing.ErrNotFound)
 	})
 }
@@ -107,22 +110,22 @@ func TestAHeldCardIsReleased(t *testing.T) {
 	eachWallet(t, func(w wallet) {
 		ctx := w.t.Context()
 		var refused *operator.RefusedError
-		_, err := operator.ReleaseCard(ctx, w, w.first, "", now)
+		_, err := w.operator().ReleaseCard(ctx, w.first, "")
 		require.ErrorAs(w.t, err, &refused, "nothing stands against it")
 		w.change(w.first, func(c *billing.Card) { c.Hold = "another brand" })
-		_, err = operator.ReleaseCard(ctx, operator.With(w, operator.Options{DryRun: true}), w.first, "", now)
+		_, err = w.operator().With(operator.Options{DryRun: true}).ReleaseCard(ctx, w.first, "")
 		require.NoError(w.t, err)
 		card, err := w.Card(ctx, w.first)
 		require.NoError(w.t, err)
 		require.NotEmpty(w.t, card.Hold, "a rehearsal changes nothing")
-		done, err := operator.ReleaseCard(ctx, w, w.first, "Ada agreed on the phone", now)
+		done, err := w.operator().ReleaseCard(ctx, w.first, "Ada agreed on the phone")
 		require.NoError(w.t, err)
 		require.Contains(w.t, done.Message, "Ada agreed on the phone")
 		card, err = w.Card(ctx, w.first)
 		require.NoError(w.t, err)
 		require.True(w.t, card.Chargeable())
 		w.change(w.first, func(c *billing.Card) { c.Status, c.Hold = billing.CardRevoked, "stolen" })
-		_, err = operator.ReleaseCard(ctx, w, w.first, "", now)
+		_, err = w.operator().ReleaseCard(ctx, w.first, "")
 		require.ErrorAs(w.t, err, &refused, "who withdrew it is not overruled")
 	})
 }
@@ -156,9 +159,9 @@ func TestWhatBecomesOfThePlansOfARemovedCard(t *testing.T) {
 				if test.to != nil {
 					to = test.to(w)
 				}
-				would, err := operator.RemoveCard(ctx, operator.With(w, operator.Options{DryRun: true}), w.first, to, now)
+				would, err := w.operator().With(operator.Options{DryRun: true}).RemoveCard(ctx, w.first, to)
 				require.NoError(w.t, err)
-				done, err := operator.RemoveCard(ctx, w, w.first, to, now)
+				done, err := w.operator().RemoveCard(ctx, w.first, to)
 				require.NoError(w.t, err)
 				require.Equal(w.t, would.Plans, done.Plans, "the plans announced by the rehearsal are the plans that change")
 				require.Len(w.t, done.Plans, 1)
@@ -174,7 +177,7 @@ func TestWhatBecomesOfThePlansOfARemovedCard(t *testing.T) {
 				require.NoError(w.t, err)
 				require.Equal(w.t, 1, other.Position, "it moves up")
 				var refused *operator.RefusedError
-				_, err = operator.RemoveCard(ctx, w, w.first, "", now)
+				_, err = w.operator().RemoveCard(ctx, w.first, "")
 				require.ErrorAs(w.t, err, &refused)
 				trail, err := billing.WholeTrail(ctx, w, w.plan.ID)
 				require.NoError(w.t, err)
@@ -189,12 +192,12 @@ func TestWhatRemovalsAreRefused(t *testing.T) {
 		ctx := w.t.Context()
 		var invalid *billing.InvalidError
 		for _, to := range []billing.CardID{w.first, "card_none"} {
-			_, err := operator.RemoveCard(ctx, w, w.first, to, now)
+			_, err := w.operator().RemoveCard(ctx, w.first, to)
 			require.ErrorAs(w.t, err, &invalid)
 		}
 		w.change(w.other, func(c *billing.Card) { c.Hold = "held" })
 		var refused *operator.RefusedError
-		_, err := operator.RemoveCard(ctx, w, w.first, w.other, now)
+		_, err := w.operator().RemoveCard(ctx, w.first, w.other)
 		require.ErrorAs(w.t, err, &refused)
 		card, err := w.Card(ctx, w.first)
 		require.NoError(w.t, err)

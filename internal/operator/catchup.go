@@ -3,15 +3,14 @@ package operator
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"tranche/internal/billing"
 )
 
 // SetCatchUp chooses how a plan's charges are made up for that an outage missed. A missed charge
 // that already has a new date keeps it. Errors: see Skip.
-func SetCatchUp(ctx context.Context, s Store, id billing.PlanID, choice billing.CatchUp, now time.Time) (Result, error) {
-	return amend(ctx, s, id, OpCatchUp, now, func(c *change) (billing.AuditEntry, error) {
+func (o *Operator) SetCatchUp(ctx context.Context, id billing.PlanID, choice billing.CatchUp) (Result, error) {
+	return o.amend(ctx, id, OpCatchUp, func(c *change) (billing.AuditEntry, error) {
 		if why := choice.Problem(c.plan.Kind); why != "" {
 			return billing.AuditEntry{}, invalid("catch_up", "%s", why)
 		}

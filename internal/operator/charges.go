@@ -11,8 +11,8 @@ import (
 // Skip removes one charge from the plan; the total falls by its amount. Errors, as of every change:
 // *RefusedError if the state forbids it, *billing.InvalidError for invalid arguments,
 // billing.ErrNotFound and billing.ErrUnavailable.
-func Skip(ctx context.Context, s Store, id billing.ChargeID, reason string, now time.Time) (Result, error) {
-	return amendCharge(ctx, s, id, OpSkip, now, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
+func (o *Operator) Skip(ctx context.Context, id billing.ChargeID, reason string) (Result, error) {
+	return o.amendCharge(ctx, id, OpSkip, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
 		err := c.drop(ctx, *ch, because("skipped by the merchant", reason))
 		return billing.AuditEntry{
 			Action:  "charge.skipped",
@@ -23,8 +23,8 @@ func Skip(ctx context.Context, s Store, id billing.ChargeID, reason string, now 
 
 // SkipToEnd removes one charge and adds one of the same amount after the last, at the interval
 // every, which may be empty if the plan has an interval of its own. Errors: see Skip.
-func SkipToEnd(ctx context.Context, s Store, id billing.ChargeID, every, reason string, now time.Time) (Result, error) {
-	return amendCharge(ctx, s, id, OpSkipToEnd, now, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
+func (o *Operator) SkipToEnd(ctx context.Context, id billing.ChargeID, every, reason string) (Result, error) {
+	return o.amendCharge(ctx, id, OpSkipToEnd, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
 		if why, err := c.tried(ctx, *ch); why != "" || err != nil {
 			return billing.AuditEntry{}, c.orRefuse(err, OpSkipToEnd, why)
 		}
@@ -49,8 +49,8 @@ func SkipToEnd(ctx context.Context, s Store, id billing.ChargeID, every, reason 
 
 // Move changes when one charge falls due: due is a date, at the charge's time of day, or an
 // instant. A declined charge is tried again then. Errors: see Skip.
-func Move(ctx context.Context, s Store, id billing.ChargeID, due string, now time.Time) (Result, error) {
-	return amendCharge(ctx, s, id, OpMove, now, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
+func (o *Operator) Move(ctx context.Context, id billing.ChargeID, due string) (Result, error) {
+	return o.amendCharge(ctx, id, OpMove, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
 		was := ch.DueAt
 		if was.IsZero() {
 			return billing.AuditEntry{}, c.orRefuse(nil, OpMove, fmt.Sprintf("charge %d is due on request: collect it, with a date", ch.Sequence))
@@ -78,8 +78,8 @@ func Move(ctx context.Context, s Store, id billing.ChargeID, due string, now tim
 // SetAmount changes the amount of one charge that was never tried (such as the balance after a
 // deposit), or whose last failure is the merchant's to fix. amount is in minor units. Errors: see
 // Skip.
-func SetAmount(ctx context.Context, s Store, id billing.ChargeID, amount int64, now time.Time) (Result, error) {
-	return amendCharge(ctx, s, id, OpAmount, now, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
+func (o *Operator) SetAmount(ctx context.Context, id billing.ChargeID, amount int64) (Result, error) {
+	return o.amendCharge(ctx, id, OpAmount, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
 		if why, err := c.tried(ctx, *ch); why != "" || err != nil {
 			return billing.AuditEntry{}, c.orRefuse(err, OpAmount, why)
 		}
@@ -98,8 +98,8 @@ func SetAmount(ctx context.Context, s Store, id billing.ChargeID, amount int64, 
 
 // Split divides a charge that was never tried in two: first is collected at its date, the rest at
 // due. Errors: see Skip.
-func Split(ctx context.Context, s Store, id billing.ChargeID, first int64, due string, now time.Time) (Result, error) {
-	return amendCharge(ctx, s, id, OpSplit, now, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
+func (o *Operator) Split(ctx context.Context, id billing.ChargeID, first int64, due string) (Result, error) {
+	return o.amendCharge(ctx, id, OpSplit, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
 		if why, err := c.tried(ctx, *ch); why != "" || err != nil {
 			return billing.AuditEntry{}, c.orRefuse(err, OpSplit, why)
 		}
@@ -156,8 +156,8 @@ func (c *change) oneMoreAtTheEnd(ctx context.Context, ch *billing.Charge, reason
 
 // Pay makes one charge due now that was not due yet. The charges before it must be due or paid.
 // Errors: see Skip.
-func Pay(ctx context.Context, s Store, id billing.ChargeID, now time.Time) (Result, error) {
-	return amendCharge(ctx, s, id, OpPay, now, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
+func (o *Operator) Pay(ctx context.Context, id billing.ChargeID) (Result, error) {
+	return o.amendCharge(ctx, id, OpPay, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
 		if ch.DueAt.IsZero() {
 			return billing.AuditEntry{}, c.orRefuse(nil, OpPay, fmt.Sprintf("charge %d is due on request: collect it", ch.Sequence))
 		}
@@ -198,8 +198,8 @@ func (c *change) dueNow(id billing.ChargeID) time.Time {
 // PaidOutside marks a charge as paid without Stripe, such as in cash or by transfer. A worker
 // cancels its PaymentIntent, if it has one; if the customer paid that too, an audit entry records
 // it. Errors: see Skip.
-func PaidOutside(ctx context.Context, s Store, id billing.ChargeID, note string, now time.Time) (Result, error) {
-	return amendCharge(ctx, s, id, OpPaidOutside, now, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
+func (o *Operator) PaidOutside(ctx context.Context, id billing.ChargeID, note string) (Result, error) {
+	return o.amendCharge(ctx, id, OpPaidOutside, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
 		next := ch.VoidAt(c.plan, c.now)
 		if err := ch.Move(billing.ChargeSucceeded, because("paid outside Stripe", note), next); err != nil {
 			return billing.AuditEntry{}, err
@@ -214,8 +214,8 @@ func PaidOutside(ctx context.Context, s Store, id billing.ChargeID, note string,
 
 // WriteOff gives up one charge: it is not collected, and stays in the total as a loss. The plan
 // continues. Errors: see Skip.
-func WriteOff(ctx context.Context, s Store, id billing.ChargeID, reason string, now time.Time) (Result, error) {
-	return amendCharge(ctx, s, id, OpWriteOff, now, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
+func (o *Operator) WriteOff(ctx context.Context, id billing.ChargeID, reason string) (Result, error) {
+	return o.amendCharge(ctx, id, OpWriteOff, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
 		err := c.end(ctx, *ch, because("written off by the merchant", reason))
 		return billing.AuditEntry{
 			Action:  "charge.written_off",

@@ -10,8 +10,8 @@ import (
 
 // Collect makes a charge due that is due on request: now, or at due, which is a date (at the usual
 // charge time) or an instant. Errors: see Skip.
-func Collect(ctx context.Context, s Store, id billing.ChargeID, due string, now time.Time) (Result, error) {
-	return amendCharge(ctx, s, id, OpCollect, now, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
+func (o *Operator) Collect(ctx context.Context, id billing.ChargeID, due string) (Result, error) {
+	return o.amendCharge(ctx, id, OpCollect, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
 		if ch.Status != billing.ChargeScheduled || !ch.DueAt.IsZero() {
 			return billing.AuditEntry{}, c.orRefuse(nil, OpCollect, fmt.Sprintf("charge %d is not due on request: it is %s", ch.Sequence, ch.Status))
 		}

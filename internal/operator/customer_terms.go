@@ -9,8 +9,8 @@ import (
 
 // UpdateFromTerms returns a function that updates a known customer from the terms of a new plan, in
 // the transaction that stores the plan. It follows the rules, and records the change as
-// UpdateCustomer does. Fields that the terms leave out stay as they are. Errors: see
-// UpdateCustomer.
+// ChangeCustomer does. Fields that the terms leave out stay as they are. Errors: see
+// ChangeCustomer.
 func UpdateFromTerms(rules billing.Rules) func(ctx context.Context, tx billing.Tx, id billing.CustomerID, t billing.CustomerTerms, now time.Time) error {
 	return func(ctx context.Context, tx billing.Tx, id billing.CustomerID, t billing.CustomerTerms, now time.Time) error {
 		_, err := updateCustomer(ctx, tx, rules, id, CustomerChange{

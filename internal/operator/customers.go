@@ -39,20 +39,20 @@ type MovedCharge struct {
 	DueAt  time.Time        `json:"due_at"`
 }
 
-// UpdateCustomer changes a customer's data. A change of the time zone moves charges: see
+// ChangeCustomer changes a customer's data. A change of the time zone moves charges: see
 // docs/cards.md. Errors: *billing.InvalidError, *RefusedError for a customer whose data was
 // removed, billing.ErrNotFound, billing.ErrUnavailable, billing.ErrConflict after a concurrent
 // change.
-func UpdateCustomer(ctx context.Context, s Store, id billing.CustomerID, change CustomerChange, now time.Time) (CustomerUpdate, error) {
+func (o *Operator) ChangeCustomer(ctx context.Context, id billing.CustomerID, change CustomerChange) (CustomerUpdate, error) {
 	var done CustomerUpdate
-	err := s.Update(ctx, func(tx billing.Tx) (err error) {
-		done, err = updateCustomer(ctx, tx, optionsOf(s).rules(), id, change, now)
+	err := o.update(ctx, func(tx billing.Tx, now time.Time) (err error) {
+		done, err = updateCustomer(ctx, tx, o.rules, id, change, now)
 		return err
 	})
 	return done, err
 }
 
-// updateCustomer is UpdateCustomer inside an existing transaction.
+// updateCustomer is ChangeCustomer inside an existing transaction.
 func updateCustomer(ctx context.Context, tx billing.Tx, rules billing.Rules, id billing.CustomerID, change CustomerChange, now time.Time) (CustomerUpdate, error) {
 	now = now.Truncate(time.Millisecond)
 	was, err := tx.Customer(ctx, id)

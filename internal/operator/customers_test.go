@@ -16,28 +16,28 @@ func TestACustomerIsChanged(t *testing.T) {
 	eachWallet(t, func(w wallet) {
 		ctx := w.t.Context()
 		change := operator.CustomerChange{Email: ptr("ada@new.example"), Name: ptr("Ada"), Locale: ptr("de"), StripeCustomer: ptr("cus_new")}
-		done, err := operator.UpdateCustomer(ctx, w, w.plan.CustomerID, change, now)
+		done, err := w.operator().ChangeCustomer(ctx, w.plan.CustomerID, change)
 		require.NoError(w.t, err)
 		require.Contains(w.t, done.Message, "email, name, locale, stripe_customer changed")
 		require.NotContains(w.t, done.Message, "ada@new.example", "personal data is not in the audit trail")
 		is, err := w.Customer(ctx, w.plan.CustomerID)
 		require.NoError(w.t, err)
 		require.Equal(w.t, []string{"ada@new.example", "Ada", "de", "cus_new"}, []string{is.Email, is.Name, is.Locale, is.StripeCustomer})
-		again, err := operator.UpdateCustomer(ctx, w, w.plan.CustomerID, change, now)
+		again, err := w.operator().ChangeCustomer(ctx, w.plan.CustomerID, change)
 		require.NoError(w.t, err)
 		require.Contains(w.t, again.Message, "stays as it is")
 
 		var invalid *billing.InvalidError
-		_, err = operator.UpdateCustomer(ctx, w, w.plan.CustomerID, operator.CustomerChange{
+		_, err = w.operator().ChangeCustomer(ctx, w.plan.CustomerID, operator.CustomerChange{
 			Email: ptr("no address"), Locale: ptr("English"), TimeZone: ptr("Mars/Olympus"), StripeCustomer: ptr("ada"), Name: ptr("a\nb"),
-		}, now)
+		})
 		require.ErrorAs(w.t, err, &invalid)
 		var fields []string
 		for _, f := range invalid.Fields {
 			fields = append(fields, f.Field)
 		}
 		require.ElementsMatch(w.t, []string{"email", "locale", "timezone", "stripe_customer", "name"}, fields)
-		_, err = operator.UpdateCustomer(ctx, w, "cust_none", change, now)
+		_, err = w.operator().ChangeCustomer(ctx, "cust_none", change)
 		require.ErrorIs(w.t, err, billing.ErrNotFound)
 	})
 }
@@ -58,7 +58,7 @@ func TestAChangeOfTheTimeZoneMovesWhatIsToCome(t *testing.T) {
 			eachWallet(t, func(w wallet) {
 				at, want := instant(w.t, test.at), instant(w.t, test.want)
 				w.inZone(test.from, at)
-				done, err := operator.UpdateCustomer(w.t.Context(), w, w.plan.CustomerID, operator.CustomerChange{TimeZone: &test.to}, now)
+				done, err := w.operator().ChangeCustomer(w.t.Context(), w.plan.CustomerID, operator.CustomerChange{TimeZone: &test.to})
 				require.NoError(w.t, err)
 				require.Len(w.t, done.Moved, 1)
 				charges, err := w.PlanCharges(w.t.Context(), w.plan.ID)
@@ -86,13 +86,13 @@ func TestWhatAChangeOfTheTimeZoneLeaves(t *testing.T) {
 		before, err := w.PlanCharges(ctx, w.plan.ID)
 		require.NoError(w.t, err)
 		to := "Asia/Tokyo"
-		would, err := operator.UpdateCustomer(ctx, operator.With(w, operator.Options{DryRun: true}), w.plan.CustomerID, operator.CustomerChange{TimeZone: &to}, now)
+		would, err := w.operator().With(operator.Options{DryRun: true}).ChangeCustomer(ctx, w.plan.CustomerID, operator.CustomerChange{TimeZone: &to})
 		require.NoError(w.t, err)
 		unmoved, err := w.PlanCharges(ctx, w.plan.ID)
 		require.NoError(w.t, err)
 		require.Equal(w.t, before, unmoved, "a rehearsal changes nothing")
 
-		done, err := operator.UpdateCustomer(ctx, w, w.plan.CustomerID, operator.CustomerChange{TimeZone: &to}, now)
+		done, err := w.operator().ChangeCustomer(ctx, w.plan.CustomerID, operator.CustomerChange{TimeZone: &to})
 		require.NoError(w.t, err)
 		require.Equal(w.t, would.Moved, done.Moved)
 		require.Len(w.t, done.Moved, 1)
@@ -108,7 +108,7 @@ func TestWhatAChangeOfTheTimeZoneLeaves(t *testing.T) {
 		require.Equal(w.t, "plan.zone_changed", trail[len(trail)-1].Action)
 
 		same := "Japan" // another name of the same clocks
-		done, err = operator.UpdateCustomer(ctx, w, w.plan.CustomerID, operator.CustomerChange{TimeZone: &same}, now)
+		done, err = w.operator().ChangeCustomer(ctx, w.plan.CustomerID, operator.CustomerChange{TimeZone: &same})
 		require.NoError(w.t, err)
 		require.Empty(w.t, done.Moved)
 	})

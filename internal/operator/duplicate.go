@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"tranche/internal/billing"
 )
@@ -20,13 +19,13 @@ var errOrdered = errors.New("the refund is ordered already")
 // RefundDuplicate orders the refund of a charge's second payment, the oldest if there are several.
 // A worker requests it from Stripe. While the order is open, a second call changes nothing. It is
 // refused if no second payment is open. Errors: see Skip.
-func RefundDuplicate(ctx context.Context, s Store, id billing.ChargeID, now time.Time) (Result, error) {
-	row, err := s.Charge(ctx, id)
+func (o *Operator) RefundDuplicate(ctx context.Context, id billing.ChargeID) (Result, error) {
+	row, err := o.store.Charge(ctx, id)
 	if err != nil {
 		return Result{}, err
 	}
 	var r Result
-	plan, err := inPlan(ctx, s, row.PlanID, now, func(c *change) (billing.AuditEntry, error) {
+	plan, err := o.inPlan(ctx, row.PlanID, func(c *change) (billing.AuditEntry, error) {
 		entry, err := c.refundDuplicate(ctx, id)
 		r = Result{Plan: c.plan, Charges: slices.Clone(c.charges), Message: entry.Message, Next: entry.Next}
 		return entry, err

@@ -15,12 +15,13 @@ type Erasure struct {
 	Message  string
 }
 
-// EraseCustomer removes a customer's personal data for good and keeps the ledger: docs/erasure.md
-// lists both. Errors: *RefusedError while a plan may still collect, a card may still be charged, or
-// an attempt or refund is in flight at Stripe; billing.ErrNotFound, billing.ErrUnavailable.
-func EraseCustomer(ctx context.Context, s Store, id billing.CustomerID, now time.Time) (Erasure, error) {
+// ErasePersonalData removes a customer's personal data for good and keeps the ledger:
+// docs/erasure.md lists both. Errors: *RefusedError while a plan may still collect, a card may
+// still be charged, or an attempt or refund is in flight at Stripe; billing.ErrNotFound,
+// billing.ErrUnavailable.
+func (o *Operator) ErasePersonalData(ctx context.Context, id billing.CustomerID) (Erasure, error) {
 	var done Erasure
-	err := s.Update(ctx, func(tx billing.Tx) error {
+	err := o.update(ctx, func(tx billing.Tx, now time.Time) error {
 		e, err := erasure(ctx, tx, id, now)
 		if err != nil {
 			return err

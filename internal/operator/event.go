@@ -9,14 +9,14 @@ import (
 	"tranche/internal/billing"
 )
 
-// RetryEvent makes an event pending again, to be handled from wake on, and reports whether it did.
+// RetryEvent makes an event pending again, to be claimed after a wait, and reports whether it did.
 // If statuses are given in from, an event in any other status stays as it is. Handling an event
 // again does nothing twice, because handlers apply only forward transitions. Errors:
 // billing.ErrNotFound, billing.ErrUnavailable.
-func RetryEvent(ctx context.Context, s Store, id string, now, wake time.Time, from ...billing.EventStatus) (billing.Event, bool, error) {
+func (o *Operator) RetryEvent(ctx context.Context, id string, wait time.Duration, from ...billing.EventStatus) (billing.Event, bool, error) {
 	var e billing.Event
 	again := false
-	err := s.Update(ctx, func(tx billing.Tx) (err error) {
+	err := o.update(ctx, func(tx billing.Tx, now time.Time) (err error) {
 		if e, err = tx.Event(ctx, id); err != nil {
 			return err
 		}
@@ -25,7 +25,7 @@ func RetryEvent(ctx context.Context, s Store, id string, now, wake time.Time, fr
 			return nil
 		}
 		entry := retriedEntry(e, now)
-		e.Status, e.ClaimAfter, e.Attempts, e.HandledAt = billing.EventPending, wake, 0, time.Time{}
+		e.Status, e.ClaimAfter, e.Attempts, e.HandledAt = billing.EventPending, now.Add(wait), 0, time.Time{}
 		if err := tx.UpdateEvent(ctx, e); err != nil {
 			return err
 		}

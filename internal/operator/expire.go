@@ -70,7 +70,7 @@ func (e CheckoutExpirer) expire(ctx context.Context, p billing.Plan, now time.Ti
 	if err != nil || !closed {
 		return false, err
 	}
-	_, err = inPlan(ctx, e.Store, p.ID, now, func(c *change) (billing.AuditEntry, error) {
+	_, err = e.operator(now).inPlan(ctx, p.ID, func(c *change) (billing.AuditEntry, error) {
 		if c.plan.Status != billing.PlanAwaitingFirstPayment {
 			return billing.AuditEntry{}, c.refuse("expired", "it is "+string(c.plan.Status))
 		}
@@ -90,6 +90,11 @@ func (e CheckoutExpirer) expire(ctx context.Context, p billing.Plan, now time.Ti
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// operator returns the Operator that cancels the plans of one run.
+func (e CheckoutExpirer) operator(now time.Time) *Operator {
+	return New(e.Store, func() time.Time { return now }, billing.Rules{})
 }
 
 // close cancels the intent at Stripe that the customer could still confirm, and reports whether it

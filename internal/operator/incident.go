@@ -11,12 +11,12 @@ import (
 // CloseIncident closes an incident on request. note, which may be empty, records what was done. An
 // incident that is closed already stays as it is. Errors: *billing.InvalidError for a note that
 // can't be stored, billing.ErrNotFound, billing.ErrUnavailable.
-func CloseIncident(ctx context.Context, s Store, id billing.IncidentID, note string, now time.Time) (billing.Incident, error) {
+func (o *Operator) CloseIncident(ctx context.Context, id billing.IncidentID, note string) (billing.Incident, error) {
 	var closed billing.Incident
 	if err := CheckReason("note", note); err != nil {
 		return closed, err
 	}
-	err := s.Update(ctx, func(tx billing.Tx) (err error) {
+	err := o.update(ctx, func(tx billing.Tx, now time.Time) (err error) {
 		closed, err = tx.CloseIncident(ctx, id, note, now)
 		return err
 	})

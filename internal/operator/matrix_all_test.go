@@ -26,7 +26,7 @@ func TestEveryOperationInEveryState(t *testing.T) {
 			for _, charge := range chargeStatuses() {
 				in := cell{plan, charge}
 				stored, charges, card := threeCharges(t, s, in)
-				err := attempt(t, s, op, stored.ID, charges[1].ID, card)
+				err := attempt(t, newOperator(s), op, stored.ID, charges[1].ID, card)
 				page.add(t, op, in, stored, err)
 				after, loadErr := s.PlanCharges(t.Context(), stored.ID)
 				require.NoError(t, loadErr)

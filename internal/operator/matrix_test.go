@@ -75,54 +75,54 @@ func threeCharges(t *testing.T, s billing.Store, in cell) (billing.Plan, []billi
 }
 
 // attempt carries out one operation on the second charge, or on its plan, with valid arguments.
-func attempt(t *testing.T, s operator.Store, op operator.Operation, plan billing.PlanID, charge billing.ChargeID, card billing.CardID) error {
+func attempt(t *testing.T, o *operator.Operator, op operator.Operation, plan billing.PlanID, charge billing.ChargeID, card billing.CardID) error {
 	t.Helper()
 	ctx := t.Context()
 	later := now.AddDate(0, 0, 14).Format(time.DateOnly)
 	var err error
 	switch op {
 	case operator.OpPause:
-		_, err = operator.Pause(ctx, s, plan, "", now)
+		_, err = o.Pause(ctx, plan, "")
 	case operator.OpResume:
-		_, err = operator.Resume(ctx, s, plan, operator.Shift, "", now)
+		_, err = o.Resume(ctx, plan, operator.Shift, "")
 	case operator.OpCancel:
-		_, err = operator.Cancel(ctx, s, plan, "", now)
+		_, err = o.Cancel(ctx, plan, "")
 	case operator.OpRefund:
-		_, err = operator.CancelAndRefund(ctx, s, plan, "", now)
+		_, err = o.CancelAndRefund(ctx, plan, "")
 	case operator.OpRemaining:
-		_, err = operator.SetRemaining(ctx, s, plan, 2600, now)
+		_, err = o.SetRemaining(ctx, plan, 2600)
 	case operator.OpFee:
-		_, err = operator.AddFee(ctx, s, plan, 500, now.AddDate(0, 2, 0).Format(time.DateOnly), "", now)
+		_, err = o.AddFee(ctx, plan, 500, now.AddDate(0, 2, 0).Format(time.DateOnly), "")
 	case operator.OpExtend:
-		_, err = operator.Extend(ctx, s, plan, operator.Extension{Parts: 2}, now)
+		_, err = o.Extend(ctx, plan, operator.Extension{Parts: 2})
 	case operator.OpPayAll:
-		_, err = operator.PayAll(ctx, s, plan, 100, now)
+		_, err = o.PayAll(ctx, plan, 100)
 	case operator.OpRestart:
-		_, err = operator.Restart(ctx, s, plan, "", now)
+		_, err = o.Restart(ctx, plan, "")
 	case operator.OpCard:
-		_, err = operator.UseCard(ctx, s, plan, card, now)
+		_, err = o.UseCard(ctx, plan, card)
 	case operator.OpCatchUp:
-		_, err = operator.SetCatchUp(ctx, s, plan, billing.CatchUpAll, now)
+		_, err = o.SetCatchUp(ctx, plan, billing.CatchUpAll)
 	case operator.OpRetry:
-		_, err = operator.Retry(ctx, s, charge, now)
+		_, err = o.Retry(ctx, charge)
 	case operator.OpSkip:
-		_, err = operator.Skip(ctx, s, charge, "", now)
+		_, err = o.Skip(ctx, charge, "")
 	case operator.OpSkipToEnd:
-		_, err = operator.SkipToEnd(ctx, s, charge, "", "", now)
+		_, err = o.SkipToEnd(ctx, charge, "", "")
 	case operator.OpMove:
-		_, err = operator.Move(ctx, s, charge, later, now)
+		_, err = o.Move(ctx, charge, later)
 	case operator.OpAmount:
-		_, err = operator.SetAmount(ctx, s, charge, 1500, now)
+		_, err = o.SetAmount(ctx, charge, 1500)
 	case operator.OpSplit:
-		_, err = operator.Split(ctx, s, charge, 400, later, now)
+		_, err = o.Split(ctx, charge, 400, later)
 	case operator.OpPay:
-		_, err = operator.Pay(ctx, s, charge, now)
+		_, err = o.Pay(ctx, charge)
 	case operator.OpCollect:
-		_, err = operator.Collect(ctx, s, charge, "", now)
+		_, err = o.Collect(ctx, charge, "")
 	case operator.OpPaidOutside:
-		_, err = operator.PaidOutside(ctx, s, charge, "", now)
+		_, err = o.PaidOutside(ctx, charge, "")
 	case operator.OpWriteOff:
-		_, err = operator.WriteOff(ctx, s, charge, "", now)
+		_, err = o.WriteOff(ctx, charge, "")
 	default:
 		t.Fatalf("the test does not know %q", op)
 	}

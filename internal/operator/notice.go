@@ -21,9 +21,9 @@ func (e *NoticeRefusedError) Error() string {
 
 // RetryNotice makes an undeliverable notice due at once, to the customer's current address. Errors:
 // *NoticeRefusedError, billing.ErrNotFound, billing.ErrUnavailable.
-func RetryNotice(ctx context.Context, s Store, id billing.NoticeID, now time.Time) (billing.Notice, error) {
+func (o *Operator) RetryNotice(ctx context.Context, id billing.NoticeID) (billing.Notice, error) {
 	var n billing.Notice
-	err := s.Update(ctx, func(tx billing.Tx) error {
+	err := o.update(ctx, func(tx billing.Tx, now time.Time) error {
 		var err error
 		if n, err = tx.Notice(ctx, id); err != nil {
 			return err

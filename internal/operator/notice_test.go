@@ -35,7 +35,7 @@ func TestAFailedNoticeIsSentAgainToTheAddressOfNow(t *testing.T) {
 	t.Parallel()
 	storetest.EachEngine(t, func(t *testing.T, s billing.Store) {
 		before := owed(t, s, billing.NoticeFailed, "new@example.com")
-		_, err := operator.RetryNotice(t.Context(), s, before.ID, now)
+		_, err := newOperator(s).RetryNotice(t.Context(), before.ID)
 		require.NoError(t, err)
 		after, err := s.Notice(t.Context(), before.ID)
 		require.NoError(t, err)
@@ -65,7 +65,7 @@ func TestANoticeThatNeedNotBeSentAgainIsLeftAlone(t *testing.T) {
 		{billing.NoticeFailed, "", "has no e-mail address"},
 	} {
 		before := owed(t, s, tt.status, tt.address)
-		_, err := operator.RetryNotice(t.Context(), s, before.ID, now)
+		_, err := newOperator(s).RetryNotice(t.Context(), before.ID)
 		var refused *operator.NoticeRefusedError
 		require.ErrorAs(t, err, &refused)
 		require.ErrorContains(t, err, tt.why)
@@ -73,6 +73,6 @@ func TestANoticeThatNeedNotBeSentAgainIsLeftAlone(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, before.Status, after.Status)
 	}
-	_, err := operator.RetryNotice(t.Context(), s, "ntc_none", now)
+	_, err := newOperator(s).RetryNotice(t.Context(), "ntc_none")
 	require.ErrorIs(t, err, billing.ErrNotFound)
 }

@@ -8,11 +8,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// Options are how the changes on a store are made.
+// Options are how an Operator makes its changes.
 type Options struct {
-	// Rules are those of the settings: limits of amounts, and holidays. nil means Stripe's limits,
-	// and that only weekends are not business days.
-	Rules *billing.Rules
 	// DryRun rolls every change back: the results and the errors are the real ones, and nothing is
 	// stored.
 	DryRun bool
@@ -25,76 +22,31 @@ type Options struct {
 	Request *billing.Request
 }
 
-// With returns a store whose changes follow the options, added to those that the store has.
-func With(s Store, o Options) Store {
-	if has, ok := s.(withOptions); ok {
-		s = has.Store
-		o = Options{
-			Rules: cmp.Or(o.Rules, has.options.Rules), DryRun: o.DryRun || has.options.DryRun,
-			Quiet: o.Quiet || has.options.Quiet, Request: cmp.Or(o.Request, has.options.Request),
-		}
-	}
-	return withOptions{s, o}
-}
-
-type withOptions struct {
-	Store
-	options Options
-}
-
-// optionsOf returns the options of a store; the zero value for a store without any.
-func optionsOf(s Store) Options {
-	has, _ := s.(withOptions)
-	return has.options
-}
-
-// rules returns the rules that changes follow.
-func (o Options) rules() billing.Rules {
-	if o.Rules == nil {
-		return billing.Rules{}
-	}
-	return *o.Rules
-}
-
-// Update runs fn as the options say.
-func (w withOptions) Update(ctx context.Context, fn func(tx billing.Tx) error) error {
-	if w.options.Request != nil {
-		fn = once(ctx, *w.options.Request, fn)
-	}
-	if w.options.DryRun {
-		return rehearse(ctx, w.Store, fn)
-	}
-	return w.Store.Update(ctx, fn)
+// add returns both options together.
+func (o Options) add(more Options) Options {
+	return Options{DryRun: o.DryRun || more.DryRun, Quiet: o.Quiet || more.Quiet, Request: cmp.Or(more.Request, o.Request)}
 }
 
 // errRehearsed rolls back a dry run.
 var errRehearsed = errors.New("rehearsed")
 
-// rehearse runs fn and rolls back.
-func rehearse(ctx context.Context, s Store, fn func(tx billing.Tx) error) error {
-	err := s.Update(ctx, func(tx billing.Tx) error {
-		if err := fn(tx); err != nil {
-			return err
-		}
-		return errRehearsed
-	})
-	if errors.Is(err, errRehearsed) {
+// once stores the request's key, and refuses if it is stored already. It runs before the change: a
+// concurrent copy of the request waits for the key, and does not see a half-made change. Errors:
+// *DoneError.
+func once(ctx context.Context, tx billing.Tx, request *billing.Request) error {
+	if request == nil {
 		return nil
+	}
+	err := tx.InsertRequest(ctx, *request)
+	if errors.Is(err, billing.ErrExists) {
+		return &DoneError{*request}
 	}
 	return err
 }
 
-// once returns fn after the request's key. The key is written first: a concurrent copy of the
-// request waits for it, and does not see a half-made change.
-func once(ctx context.Context, request billing.Request, fn func(tx billing.Tx) error) func(tx billing.Tx) error {
-	return func(tx billing.Tx) error {
-		err := tx.InsertRequest(ctx, request)
-		if errors.Is(err, billing.ErrExists) {
-			return &DoneError{request}
-		}
-		if err != nil {
-			return err
-		}
-		return fn(tx)
-	}
-}
+// DoneError reports that a change was made before under the Idempotency-Key of this request.
+// Nothing was done this time.
+type DoneError struct{ Request billing.Request }
+
+// Error does not repeat the key, which is the merchant's own text.
+func (*DoneError) Error() string { return "a change was made under this Idempotency-Key before" }

@@ -17,28 +17,27 @@ func TestWith_KeepsWhatWasWished(t *testing.T) {
 		added  []operator.Options
 		stored bool
 	}{
-		"quiet, then rules":           {[]operator.Options{{Quiet: true}, {Rules: &billing.Rules{}}}, true},
-		"rules, then quiet":           {[]operator.Options{{Rules: &billing.Rules{}}, {Quiet: true}}, true},
-		"quiet, then a key":           {[]operator.Options{{Quiet: true}, {Request: &billing.Request{Key: "k", Fingerprint: "f"}}}, true},
-		"a dry run, then quiet":       {[]operator.Options{{DryRun: true}, {Quiet: true}}, false},
-		"quiet and a dry run, a key":  {[]operator.Options{{Quiet: true, DryRun: true}, {Request: &billing.Request{Key: "k", Fingerprint: "f"}}}, false},
-		"a key, then rules and quiet": {[]operator.Options{{Request: &billing.Request{Key: "k", Fingerprint: "f"}}, {Rules: &billing.Rules{}, Quiet: true}}, true},
+		"quiet, then none":           {[]operator.Options{{Quiet: true}, {}}, true},
+		"quiet, then a key":          {[]operator.Options{{Quiet: true}, {Request: &billing.Request{Key: "k", Fingerprint: "f"}}}, true},
+		"a dry run, then quiet":      {[]operator.Options{{DryRun: true}, {Quiet: true}}, false},
+		"quiet and a dry run, a key": {[]operator.Options{{Quiet: true, DryRun: true}, {Request: &billing.Request{Key: "k", Fingerprint: "f"}}}, false},
+		"a key, then quiet":          {[]operator.Options{{Request: &billing.Request{Key: "k", Fingerprint: "f"}}, {Quiet: true}}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := storetest.SQLite(t)
 			plan, _, _ := threeCharges(t, s, cell{billing.PlanActive, billing.ChargeScheduled})
 			address(t, s, plan.CustomerID)
-			var on operator.Store = s
+			o := newOperator(s)
 			keyed := false
-			for _, o := range tc.added {
-				if o.Request != nil {
+			for _, more := range tc.added {
+				if more.Request != nil {
 					keyed = true
-					o.Request.PlanID, o.Request.CreatedAt = plan.ID, plan.CreatedAt
+					more.Request.PlanID, more.Request.CreatedAt = plan.ID, plan.CreatedAt
 				}
-				on = operator.With(on, o)
+				o = o.With(more)
 			}
-			_, err := operator.Pause(t.Context(), on, plan.ID, "", plan.CreatedAt)
+			_, err := o.Pause(t.Context(), plan.ID, "")
 			require.NoError(t, err)
 			after, err := s.Plan(t.Context(), plan.ID)
 			require.NoError(t, err)

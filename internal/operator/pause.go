@@ -13,8 +13,8 @@ import (
 // Pause stops a plan from charging anything until Resume. If a call to Stripe is already in flight,
 // its result is recorded. reason, which may be empty, is stored with the plan. Errors:
 // *RefusedError if the plan does not collect, billing.ErrNotFound, billing.ErrUnavailable.
-func Pause(ctx context.Context, s Store, id billing.PlanID, reason string, now time.Time) (billing.Plan, error) {
-	return inPlan(ctx, s, id, now, func(c *change) (billing.AuditEntry, error) {
+func (o *Operator) Pause(ctx context.Context, id billing.PlanID, reason string) (billing.Plan, error) {
+	return o.inPlan(ctx, id, func(c *change) (billing.AuditEntry, error) {
 		if !c.plan.Status.Collects() {
 			return billing.AuditEntry{}, c.refuse("paused", "it is "+string(c.plan.Status))
 		}
@@ -41,9 +41,9 @@ const (
 // charges that wait for the customer keep waiting. If the dates are kept and more than one charge
 // is due, missed must not be empty. Errors: *RefusedError, *billing.InvalidError,
 // billing.ErrNotFound, billing.ErrUnavailable.
-func Resume(ctx context.Context, s Store, id billing.PlanID, how Resumption, missed Missed, now time.Time) (Result, error) {
+func (o *Operator) Resume(ctx context.Context, id billing.PlanID, how Resumption, missed Missed) (Result, error) {
 	var r Result
-	plan, err := inPlan(ctx, s, id, now, func(c *change) (billing.AuditEntry, error) {
+	plan, err := o.inPlan(ctx, id, func(c *change) (billing.AuditEntry, error) {
 		entry, err := c.resume(ctx, how, missed)
 		r = Result{Charges: slices.Clone(c.charges), Message: entry.Message, Next: entry.Next}
 		return entry, err

@@ -23,10 +23,10 @@ type change struct {
 
 // inPlan locks the plan, runs fn, and writes the plan, the audit entry that fn returns, and the
 // plan's next version.
-func inPlan(ctx context.Context, s Store, id billing.PlanID, now time.Time, fn func(c *change) (billing.AuditEntry, error)) (billing.Plan, error) {
+func (o *Operator) inPlan(ctx context.Context, id billing.PlanID, fn func(c *change) (billing.AuditEntry, error)) (billing.Plan, error) {
 	var plan billing.Plan
-	err := s.Update(ctx, func(tx billing.Tx) (err error) {
-		plan, err = changePlan(ctx, tx, optionsOf(s).rules(), id, now.Truncate(time.Millisecond), telling(ctx, fn, optionsOf(s).Quiet))
+	err := o.update(ctx, func(tx billing.Tx, now time.Time) (err error) {
+		plan, err = changePlan(ctx, tx, o.rules, id, now, telling(ctx, fn, o.options.Quiet))
 		return err
 	})
 	return plan, err

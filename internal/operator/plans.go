@@ -15,8 +15,8 @@ import (
 // SetRemaining re-splits the unpaid charges evenly so that they add up to total, in minor units.
 // The first charge takes the remainder of the division. No unpaid charge may have been tried.
 // Errors: see Skip.
-func SetRemaining(ctx context.Context, s Store, id billing.PlanID, total int64, now time.Time) (Result, error) {
-	return amend(ctx, s, id, OpRemaining, now, func(c *change) (billing.AuditEntry, error) {
+func (o *Operator) SetRemaining(ctx context.Context, id billing.PlanID, total int64) (Result, error) {
+	return o.amend(ctx, id, OpRemaining, func(c *change) (billing.AuditEntry, error) {
 		open, err := c.untouched(ctx, OpRemaining)
 		if err == nil && !c.plan.Recurrence.IsZero() {
 			err = invalid("total", "a recurring plan has no total: give the amount of each charge instead")
@@ -43,8 +43,8 @@ func SetRemaining(ctx context.Context, s Store, id billing.PlanID, total int64, 
 
 // SetRemainingAmount sets the amount of each unpaid charge, and of each charge that is still to
 // come in a recurring plan, in minor units. No unpaid charge may have been tried. Errors: see Skip.
-func SetRemainingAmount(ctx context.Context, s Store, id billing.PlanID, amount int64, now time.Time) (Result, error) {
-	return amend(ctx, s, id, OpRemaining, now, func(c *change) (billing.AuditEntry, error) {
+func (o *Operator) SetRemainingAmount(ctx context.Context, id billing.PlanID, amount int64) (Result, error) {
+	return o.amend(ctx, id, OpRemaining, func(c *change) (billing.AuditEntry, error) {
 		open, err := c.untouched(ctx, OpRemaining)
 		if err == nil {
 			err = c.checkAmount("amount", amount)
@@ -69,8 +69,8 @@ func SetRemainingAmount(ctx context.Context, s Store, id billing.PlanID, amount 
 
 // AddFee adds one charge: due is a date, at the time of day of the last charge, or an instant.
 // Errors: see Skip.
-func AddFee(ctx context.Context, s Store, id billing.PlanID, amount int64, due, reason string, now time.Time) (Result, error) {
-	return amend(ctx, s, id, OpFee, now, func(c *change) (billing.AuditEntry, error) {
+func (o *Operator) AddFee(ctx context.Context, id billing.PlanID, amount int64, due, reason string) (Result, error) {
+	return o.amend(ctx, id, OpFee, func(c *change) (billing.AuditEntry, error) {
 		at, err := c.parseDue(due, c.last().DueAt)
 		if err == nil {
 			err = c.checkAmount("amount", amount)
@@ -95,8 +95,8 @@ type Extension struct {
 }
 
 // Extend adds charges after the last one, at the plan's interval. Errors: see Skip.
-func Extend(ctx context.Context, s Store, id billing.PlanID, e Extension, now time.Time) (Result, error) {
-	return amend(ctx, s, id, OpExtend, now, func(c *change) (billing.AuditEntry, error) {
+func (o *Operator) Extend(ctx context.Context, id billing.PlanID, e Extension) (Result, error) {
+	return o.amend(ctx, id, OpExtend, func(c *change) (billing.AuditEntry, error) {
 		if e.Parts < 1 || e.Parts > billing.MaxCharges {
 			return billing.AuditEntry{}, invalid("parts", "is %d; use 1 to %d", e.Parts, billing.MaxCharges)
 		}
@@ -182,8 +182,8 @@ func (c *change) scheduleEvery(every string, last billing.Charge) (schedule.Sche
 
 // PayAll replaces the unpaid charges by one charge that is due now, less a discount (in minor
 // units, may be 0). No unpaid charge may have been tried. Errors: see Skip.
-func PayAll(ctx context.Context, s Store, id billing.PlanID, discount int64, now time.Time) (Result, error) {
-	return amend(ctx, s, id, OpPayAll, now, func(c *change) (billing.AuditEntry, error) {
+func (o *Operator) PayAll(ctx context.Context, id billing.PlanID, discount int64) (Result, error) {
+	return o.amend(ctx, id, OpPayAll, func(c *change) (billing.AuditEntry, error) {
 		open, err := c.untouched(ctx, OpPayAll)
 		if err != nil {
 			return billing.AuditEntry{}, err
@@ -236,8 +236,8 @@ func (c *change) toCome() (int64, error) {
 
 // Restart makes a defaulted plan collect again. Charges that were given up, or fell due since, are
 // made up for as missed says; for several, a choice is required. Errors: see Skip.
-func Restart(ctx context.Context, s Store, id billing.PlanID, missed Missed, now time.Time) (Result, error) {
-	return amend(ctx, s, id, OpRestart, now, func(c *change) (billing.AuditEntry, error) {
+func (o *Operator) Restart(ctx context.Context, id billing.PlanID, missed Missed) (Result, error) {
+	return o.amend(ctx, id, OpRestart, func(c *change) (billing.AuditEntry, error) {
 		why, err := unusable(ctx, c, c.plan.CardID)
 		if why != "" || err != nil {
 			return billing.AuditEntry{}, c.orRefuse(err, OpRestart, why)
@@ -279,8 +279,8 @@ func (c *change) planToCome(ctx context.Context) error {
 // UseCard makes another card of the same customer the plan's card, named by our id or Stripe's
 // (pm_…). Charges that are owed are tried on it at once, as with a new card from the customer;
 // later charges use it when they fall due. Errors: see Skip.
-func UseCard(ctx context.Context, s Store, id billing.PlanID, name billing.CardID, now time.Time) (Result, error) {
-	return amend(ctx, s, id, OpCard, now, func(c *change) (billing.AuditEntry, error) {
+func (o *Operator) UseCard(ctx context.Context, id billing.PlanID, name billing.CardID) (Result, error) {
+	return o.amend(ctx, id, OpCard, func(c *change) (billing.AuditEntry, error) {
 		card, err := billing.FindCard(ctx, c, string(name))
 		switch {
 		case errors.Is(err, billing.ErrNotFound), err == nil && card.CustomerID != c.plan.CustomerID:
@@ -340,8 +340,8 @@ func (c *change) whatIsTried(tried []billing.Charge) string {
 // through Stripe. A worker requests each refund from Stripe; amounts paid outside Stripe are for
 // the merchant to refund. It is refused while an attempt is in flight, because its payment would
 // not be refunded. Errors: see Skip.
-func CancelAndRefund(ctx context.Context, s Store, id billing.PlanID, reason string, now time.Time) (Result, error) {
-	return amend(ctx, s, id, OpRefund, now, func(c *change) (billing.AuditEntry, error) {
+func (o *Operator) CancelAndRefund(ctx context.Context, id billing.PlanID, reason string) (Result, error) {
+	return o.amend(ctx, id, OpRefund, func(c *change) (billing.AuditEntry, error) {
 		var back int64
 		for _, ch := range c.charges {
 			why, err := c.busy(ctx, ch)

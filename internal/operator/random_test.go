@@ -151,7 +151,7 @@ func (l *life) happens() {
 
 // changes tries one operation and checks the result.
 func (l *life) changes(before []billing.Charge) {
-	ctx, s := l.Context(), l.store
+	ctx, o := l.Context(), operator.New(l.store, func() time.Time { return l.now }, billing.Rules{})
 	target := rapid.SampledFrom(before).Draw(l.T, "charge").ID
 	due := l.now.AddDate(0, 0, rapid.IntRange(-3, 90).Draw(l.T, "days")).Format(time.DateOnly)
 	amount := rapid.Int64Range(0, 5_000).Draw(l.T, "amount") * 100
@@ -163,47 +163,47 @@ func (l *life) changes(before []billing.Charge) {
 	op := rapid.SampledFrom(ops).Draw(l.T, "operation")
 	switch op {
 	case operator.OpPause:
-		_, err = operator.Pause(ctx, s, l.plan, "", l.now)
+		_, err = o.Pause(ctx, l.plan, "")
 	case operator.OpResume:
-		_, err = operator.Resume(ctx, s, l.plan, rapid.SampledFrom([]operator.Resumption{operator.CatchUp, operator.Shift}).Draw(l.T, "how"), operator.MissedDaily, l.now)
+		_, err = o.Resume(ctx, l.plan, rapid.SampledFrom([]operator.Resumption{operator.CatchUp, operator.Shift}).Draw(l.T, "how"), operator.MissedDaily)
 	case operator.OpCancel:
-		_, err = operator.Cancel(ctx, s, l.plan, "", l.now)
+		_, err = o.Cancel(ctx, l.plan, "")
 	case operator.OpRefund:
-		_, err = operator.CancelAndRefund(ctx, s, l.plan, "", l.now)
+		_, err = o.CancelAndRefund(ctx, l.plan, "")
 	case operator.OpRemaining:
-		result, err = operator.SetRemaining(ctx, s, l.plan, amount*3, l.now)
+		result, err = o.SetRemaining(ctx, l.plan, amount*3)
 	case operator.OpFee:
-		result, err = operator.AddFee(ctx, s, l.plan, amount, due, "", l.now)
+		result, err = o.AddFee(ctx, l.plan, amount, due, "")
 	case operator.OpExtend:
-		result, err = operator.Extend(ctx, s, l.plan, operator.Extension{Parts: rapid.IntRange(1, 3).Draw(l.T, "parts")}, l.now)
+		result, err = o.Extend(ctx, l.plan, operator.Extension{Parts: rapid.IntRange(1, 3).Draw(l.T, "parts")})
 	case operator.OpPayAll:
-		result, err = operator.PayAll(ctx, s, l.plan, amount, l.now)
+		result, err = o.PayAll(ctx, l.plan, amount)
 	case operator.OpRestart:
-		_, err = operator.Restart(ctx, s, l.plan, operator.MissedAll, l.now)
+		_, err = o.Restart(ctx, l.plan, operator.MissedAll)
 	case operator.OpCard:
-		_, err = operator.UseCard(ctx, s, l.plan, l.card, l.now)
+		_, err = o.UseCard(ctx, l.plan, l.card)
 	case operator.OpCatchUp:
-		_, err = operator.SetCatchUp(ctx, s, l.plan, rapid.SampledFrom([]billing.CatchUp{billing.CatchUpDaily, billing.CatchUpAll}).Draw(l.T, "catch_up"), l.now)
+		_, err = o.SetCatchUp(ctx, l.plan, rapid.SampledFrom([]billing.CatchUp{billing.CatchUpDaily, billing.CatchUpAll}).Draw(l.T, "catch_up"))
 	case operator.OpRetry:
-		_, err = operator.Retry(ctx, s, target, l.now)
+		_, err = o.Retry(ctx, target)
 	case operator.OpSkip:
-		result, err = operator.Skip(ctx, s, target, "", l.now)
+		result, err = o.Skip(ctx, target, "")
 	case operator.OpSkipToEnd:
-		result, err = operator.SkipToEnd(ctx, s, target, "", "", l.now)
+		result, err = o.SkipToEnd(ctx, target, "", "")
 	case operator.OpMove:
-		result, err = operator.Move(ctx, s, target, due, l.now)
+		result, err = o.Move(ctx, target, due)
 	case operator.OpAmount:
-		result, err = operator.SetAmount(ctx, s, target, amount, l.now)
+		result, err = o.SetAmount(ctx, target, amount)
 	case operator.OpSplit:
-		result, err = operator.Split(ctx, s, target, amount, due, l.now)
+		result, err = o.Split(ctx, target, amount, due)
 	case operator.OpPay:
-		result, err = operator.Pay(ctx, s, target, l.now)
+		result, err = o.Pay(ctx, target)
 	case operator.OpCollect:
-		result, err = operator.Collect(ctx, s, target, rapid.SampledFrom([]string{"", due}).Draw(l.T, "asked for"), l.now)
+		result, err = o.Collect(ctx, target, rapid.SampledFrom([]string{"", due}).Draw(l.T, "asked for"))
 	case operator.OpPaidOutside:
-		result, err = operator.PaidOutside(ctx, s, target, "", l.now)
+		result, err = o.PaidOutside(ctx, target, "")
 	case operator.OpWriteOff:
-		result, err = operator.WriteOff(ctx, s, target, "", l.now)
+		result, err = o.WriteOff(ctx, target, "")
 	default:
 		l.Fatalf("the test does not know %q", op)
 	}

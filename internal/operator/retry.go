@@ -9,27 +9,16 @@ import (
 	"tranche/internal/money"
 )
 
-// CheckRetry returns the error that Retry would return now, and changes nothing. Errors:
-// *RefusedError, billing.ErrNotFound, billing.ErrUnavailable.
-func CheckRetry(ctx context.Context, s Store, id billing.ChargeID, now time.Time) error {
-	_, err := retry(ctx, s, id, now, false)
-	return err
-}
-
 // Retry makes a charge due now that failed, waits or was deferred. The scheduler and the workers do
 // the rest, with their own last check. Errors: *RefusedError, billing.ErrNotFound,
 // billing.ErrUnavailable.
-func Retry(ctx context.Context, s Store, id billing.ChargeID, now time.Time) (billing.Charge, error) {
-	return retry(ctx, s, id, now, true)
-}
-
-func retry(ctx context.Context, s Store, id billing.ChargeID, now time.Time, write bool) (billing.Charge, error) {
-	row, err := s.Charge(ctx, id)
+func (o *Operator) Retry(ctx context.Context, id billing.ChargeID) (billing.Charge, error) {
+	row, err := o.store.Charge(ctx, id)
 	if err != nil {
 		return row, err
 	}
 	var charge billing.Charge
-	err = s.Update(ctx, func(tx billing.Tx) error {
+	err = o.update(ctx, func(tx billing.Tx, now time.Time) error {
 		plan, err := tx.LockPlan(ctx, row.PlanID)
 		if err != nil {
 			return err
@@ -43,9 +32,6 @@ func retry(ctx context.Context, s Store, id billing.ChargeID, now time.Time, wri
 		}
 		if why != "" {
 			return &RefusedError{What: fmt.Sprintf("charge %s is not tried", id), Why: why}
-		}
-		if !write {
-			return nil
 		}
 		return makeDue(ctx, tx, plan, &charge, now)
 	})

@@ -13,6 +13,11 @@ import (
 
 var now = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 
+// newOperator returns an operator that makes changes at now, without rules.
+func newOperator(s operator.Store) *operator.Operator {
+	return operator.New(s, func() time.Time { return now }, billing.Rules{})
+}
+
 // story is a plan with a card and one charge, as changed by a test.
 type story struct {
 	plan    billing.Plan
@@ -63,12 +68,13 @@ func TestWhatWaitsIsTriedAtOnce(t *testing.T) {
 			billing.ChargeFailed, billing.ChargeRequiresAction, billing.ChargeRequiresPaymentMethod, billing.ChargeRetrying, billing.ChargeScheduled,
 		} {
 			before := stored(t, s, func(st *story) { st.charge.Status, st.attempt = status, billing.OutcomeDeclined })
-			require.NoError(t, operator.CheckRetry(t.Context(), s, before.ID, now))
+			_, err := newOperator(s).With(operator.Options{DryRun: true}).Retry(t.Context(), before.ID)
+			require.NoError(t, err)
 			unchanged, err := s.Charge(t.Context(), before.ID)
 			require.NoError(t, err)
 			require.Equal(t, before, unchanged)
 
-			_, err = operator.Retry(billing.ActingAs(t.Context(), billing.Party{Actor: "cli:ada@ops1"}), s, before.ID, now)
+			_, err = newOperator(s).Retry(billing.ActingAs(t.Context(), billing.Party{Actor: "cli:ada@ops1"}), before.ID)
 			require.NoError(t, err, status)
 			after, err := s.Charge(t.Context(), before.ID)
 			require.NoError(t, err)
@@ -106,7 +112,7 @@ func TestWhatMustNotBeTriedIsRefusedWithTheReason(t *testing.T) {
 		"the visa card ending 4242 is detached": func(st *story) { st.card = billing.CardDetached },
 	} {
 		before := stored(t, s, change)
-		_, err := operator.Retry(billing.ActingAs(t.Context(), billing.Party{Actor: "cli:ada@ops1"}), s, before.ID, now)
+		_, err := newOperator(s).Retry(billing.ActingAs(t.Context(), billing.Party{Actor: "cli:ada@ops1"}), before.ID)
 		var refused *operator.RefusedError
 		require.ErrorAs(t, err, &refused, why)
 		require.ErrorContains(t, err, why)
@@ -114,6 +120,6 @@ func TestWhatMustNotBeTriedIsRefusedWithTheReason(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, before, after)
 	}
-	_, err := operator.Retry(billing.ActingAs(t.Context(), billing.Party{Actor: "cli:ada@ops1"}), s, "chg_none", now)
+	_, err := newOperator(s).Retry(billing.ActingAs(t.Context(), billing.Party{Actor: "cli:ada@ops1"}), "chg_none")
 	require.ErrorIs(t, err, billing.ErrNotFound)
 }

@@ -52,12 +52,12 @@ func TestEachChangeIsToldOnce(t *testing.T) {
 	}
 	storetest.EachEngine(t, func(t *testing.T, s billing.Store) {
 		for op, tt := range tests {
-			does := func(withAddress bool, on operator.Store) ([]billing.Notice, string) {
+			does := func(withAddress bool, o *operator.Operator) ([]billing.Notice, string) {
 				plan, charges, card := threeCharges(t, s, tt.in)
 				if withAddress {
 					address(t, s, plan.CustomerID)
 				}
-				require.NoError(t, attempt(t, on, op, plan.ID, charges[1].ID, card), op)
+				require.NoError(t, attempt(t, o, op, plan.ID, charges[1].ID, card), op)
 				trail, err := s.AuditTrail(t.Context(), billing.AuditFilter{Plan: plan.ID})
 				require.NoError(t, err)
 				var said strings.Builder
@@ -66,13 +66,13 @@ func TestEachChangeIsToldOnce(t *testing.T) {
 				}
 				return told(t, s, plan.ID), said.String()
 			}
-			nobody, _ := does(false, s)
+			nobody, _ := does(false, newOperator(s))
 			require.Empty(t, nobody, "%s: there is no address", op)
-			rehearsed, _ := does(true, operator.With(s, operator.Options{DryRun: true}))
+			rehearsed, _ := does(true, newOperator(s).With(operator.Options{DryRun: true}))
 			require.Empty(t, rehearsed, "%s: it was only tried", op)
-			quiet, said := does(true, operator.With(s, operator.Options{Quiet: true}))
+			quiet, said := does(true, newOperator(s).With(operator.Options{Quiet: true}))
 			require.Empty(t, quiet, op)
-			loud, _ := does(true, s)
+			loud, _ := does(true, newOperator(s))
 			if tt.kind == "" {
 				require.Empty(t, loud, op)
 				continue
@@ -101,7 +101,7 @@ func TestNobodyIsToldBeforeTheFirstPayment(t *testing.T) {
 	s := storetest.SQLite(t)
 	plan, _, _ := threeCharges(t, s, cell{billing.PlanAwaitingFirstPayment, billing.ChargeScheduled})
 	address(t, s, plan.CustomerID)
-	_, err := operator.Cancel(t.Context(), s, plan.ID, "", now)
+	_, err := newOperator(s).Cancel(t.Context(), plan.ID, "")
 	require.NoError(t, err)
 	require.Empty(t, told(t, s, plan.ID))
 }
@@ -109,17 +109,17 @@ func TestNobodyIsToldBeforeTheFirstPayment(t *testing.T) {
 // TestLastCharge_SkippedOrPaidElsewhere: the customer is notified that everything is paid.
 func TestLastCharge_SkippedOrPaidElsewhere(t *testing.T) {
 	t.Parallel()
-	last := map[string]func(operator.Store, billing.ChargeID) error{
-		"skip": func(s operator.Store, id billing.ChargeID) error {
-			_, err := operator.Skip(t.Context(), s, id, "", now)
+	last := map[string]func(*operator.Operator, billing.ChargeID) error{
+		"skip": func(o *operator.Operator, id billing.ChargeID) error {
+			_, err := o.Skip(t.Context(), id, "")
 			return err
 		},
-		"paid outside": func(s operator.Store, id billing.ChargeID) error {
-			_, err := operator.PaidOutside(t.Context(), s, id, "in cash", now)
+		"paid outside": func(o *operator.Operator, id billing.ChargeID) error {
+			_, err := o.PaidOutside(t.Context(), id, "in cash")
 			return err
 		},
-		"write off": func(s operator.Store, id billing.ChargeID) error {
-			_, err := operator.WriteOff(t.Context(), s, id, "", now)
+		"write off": func(o *operator.Operator, id billing.ChargeID) error {
+			_, err := o.WriteOff(t.Context(), id, "")
 			return err
 		},
 	}
@@ -127,9 +127,9 @@ func TestLastCharge_SkippedOrPaidElsewhere(t *testing.T) {
 		for name, end := range last {
 			plan, charges, _ := threeCharges(t, s, cell{billing.PlanActive, billing.ChargeScheduled})
 			address(t, s, plan.CustomerID)
-			_, err := operator.PaidOutside(t.Context(), operator.With(s, operator.Options{Quiet: true}), charges[1].ID, "", now)
+			_, err := newOperator(s).With(operator.Options{Quiet: true}).PaidOutside(t.Context(), charges[1].ID, "")
 			require.NoError(t, err, name)
-			require.NoError(t, end(s, charges[2].ID), name)
+			require.NoError(t, end(newOperator(s), charges[2].ID), name)
 			after, err := s.Plan(t.Context(), plan.ID)
 			require.NoError(t, err)
 			require.Equal(t, billing.PlanCompleted, after.Status, name)

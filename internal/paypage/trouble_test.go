@@ -175,7 +175,7 @@ func TestARetryWhileTheCustomerIsAtTheBank(t *testing.T) {
 	v.sends("pay")
 	v.sees(`document.querySelector('dialog[open]')`)
 	before := len(s.details(p).Attempts[p.Charges[1].ID])
-	_, err := operator.Retry(t.Context(), s.app.Store(), p.Charges[1].ID, time.Now())
+	_, err := operator.New(s.app.Store(), time.Now, billing.Rules{}).Retry(t.Context(), p.Charges[1].ID)
 	require.NoError(t, err)
 	s.until(func() bool {
 		attempts := s.details(p).Attempts[p.Charges[1].ID]
@@ -197,7 +197,7 @@ func TestARetrySucceedsWhileThePageIsOpen(t *testing.T) {
 	v.goes(link)
 	v.gives("pay", cardGood)
 	s.giveCard(p, cardMastercard) // for example on the merchant's account page
-	_, err := operator.Retry(t.Context(), s.app.Store(), p.Charges[1].ID, time.Now())
+	_, err := operator.New(s.app.Store(), time.Now, billing.Rules{}).Retry(t.Context(), p.Charges[1].ID)
 	require.NoError(t, err)
 	s.untilPaid(p, 2)
 	v.sends("pay")

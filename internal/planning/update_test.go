@@ -36,7 +36,7 @@ func TestCreate_CustomerChangedMeanwhile(t *testing.T) {
 		name := "Ada Lovelace"
 		rules := billing.Rules{ChargeTime: calendar.LocalTime{Hour: 9}}
 		store := meanwhile{Store: d.store, once: new(sync.Once), act: func() {
-			_, err := operator.UpdateCustomer(d.t.Context(), d.store, first.Customer.ID, operator.CustomerChange{Name: &name}, now)
+			_, err := operator.New(d.store, func() time.Time { return now }, rules).ChangeCustomer(d.t.Context(), first.Customer.ID, operator.CustomerChange{Name: &name})
 			require.NoError(d.t, err)
 		}}
 		planner := planning.New(store, d.gateway, func() time.Time { return now }, rules).Updating(operator.UpdateFromTerms(rules))

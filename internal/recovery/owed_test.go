@@ -84,7 +84,7 @@ func TestVisit_SavedCardIsBeingCharged(t *testing.T) {
 		d.advance(p.Charges[1].DueAt.Sub(d.clock()) + time.Second)
 		d.settle()
 		tok := d.open(p, 2)
-		_, err := operator.Retry(t.Context(), d.store, p.Charges[1].ID, d.clock())
+		_, err := operator.New(d.store, d.clock, billing.Rules{}).Retry(t.Context(), p.Charges[1].ID)
 		require.NoError(t, err)
 		v, err := d.Page(t.Context(), tok)
 		require.NoError(t, err)
@@ -141,7 +141,7 @@ func TestPay_OnRequestNeedsTheMerchant(t *testing.T) {
 			require.NotContains(t, e.Message+e.Next, "0001", "no date is written for what has none")
 		}
 
-		_, err = operator.Collect(t.Context(), d.store, balance.ID, "2026-02-20", d.clock())
+		_, err = operator.New(d.store, d.clock, billing.Rules{}).Collect(t.Context(), balance.ID, "2026-02-20")
 		require.NoError(t, err)
 		given, err := d.payOne(t.Context(), d.open(p, 2), recovery.PayRequest{Saved: true})
 		require.NoError(t, err)
@@ -172,7 +172,7 @@ func TestVisit_NewCardUses(t *testing.T) {
 		}
 		require.Equal(t, []billing.PlanID{own.Plan.ID, same.Plan.ID}, plans, "a plan with another good card keeps it")
 
-		_, err = operator.RemoveCard(t.Context(), d.store, d.details(other.Plan.ID).Plan.CardID, "", d.clock())
+		_, err = operator.New(d.store, d.clock, billing.Rules{}).RemoveCard(t.Context(), d.details(other.Plan.ID).Plan.CardID, "")
 		require.NoError(t, err)
 		v, err = d.Page(t.Context(), d.open(own, 2))
 		require.NoError(t, err)

@@ -78,7 +78,7 @@ func TestSaveCard_LateOrCanceled(t *testing.T) {
 		require.True(t, v.DueOnSave)
 		h, err := d.SaveCard(t.Context(), tok, evidence())
 		require.NoError(t, err)
-		_, err = operator.Cancel(t.Context(), d.store, p.Plan.ID, "", d.clock())
+		_, err = operator.New(d.store, d.clock, billing.Rules{}).Cancel(t.Context(), p.Plan.ID, "")
 		require.NoError(t, err)
 		d.settle()
 		_, err = d.browser.ConfirmCardSetup(t.Context(), h.ClientSecret.Reveal(), stripesim.PaymentDetails{Card: &stripesim.Card{Number: goodCard}})

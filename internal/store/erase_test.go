@@ -127,10 +127,10 @@ func TestErasureLeavesNothingOfThePerson(t *testing.T) {
 		charges, err := s.PlanCharges(t.Context(), plan.ID)
 		require.NoError(t, err)
 
-		would, err := operator.EraseCustomer(t.Context(), operator.With(s, operator.Options{DryRun: true}), ada.ID, now)
+		would, err := operatorAt(s, now).With(operator.Options{DryRun: true}).ErasePersonalData(t.Context(), ada.ID)
 		require.NoError(t, err)
 		require.NotEmpty(t, textsWith(t, s, canaryMail), "a rehearsal removes nothing")
-		done, err := operator.EraseCustomer(t.Context(), s, ada.ID, now)
+		done, err := operatorAt(s, now).ErasePersonalData(t.Context(), ada.ID)
 		require.NoError(t, err)
 		require.Equal(t, would.Erased, done.Erased)
 		require.Equal(t, billing.Erased{Plans: 1, Cards: 1, Notices: 3, Consents: 1, Links: 1, Requests: 1, Events: 5, Texts: 19}, done.Erased)
@@ -146,7 +146,7 @@ func TestErasureLeavesNothingOfThePerson(t *testing.T) {
 		for _, n := range notices {
 			require.NotEqual(t, billing.NoticePending, n.Status, "nothing is sent any more")
 		}
-		_, err = operator.EraseCustomer(t.Context(), s, ada.ID, now)
+		_, err = operatorAt(s, now).ErasePersonalData(t.Context(), ada.ID)
 		require.ErrorContains(t, err, "it was erased on 2026-03-01")
 	})
 }
@@ -159,7 +159,7 @@ func TestErasureLeavesOthersAlone(t *testing.T) {
 		fillTables(t, s, "bob", now)
 		before := textsWith(t, s, "bob", canaryWord, canaryNumber)
 		ada := fillTables(t, s, "ada", now)
-		_, err := operator.EraseCustomer(t.Context(), s, ada.ID, now)
+		_, err := operatorAt(s, now).ErasePersonalData(t.Context(), ada.ID)
 		require.NoError(t, err)
 		require.ElementsMatch(t, before, textsWith(t, s, "bob", canaryWord, canaryNumber))
 	})
@@ -172,7 +172,7 @@ func TestLateNewsOfAnErasedCustomerIsNotKept(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *store.Store) {
 		now := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
 		ada, ctx := fillTables(t, s, "ada", now), t.Context()
-		_, err := operator.EraseCustomer(ctx, s, ada.ID, now)
+		_, err := operatorAt(s, now).ErasePersonalData(ctx, ada.ID)
 		require.NoError(t, err)
 		late := []billing.Event{
 			{ID: "evt_late", Type: "charge.dispute.closed", ObjectID: "dp_9", Payload: []byte(`{"data": {"object": {"payment_intent": "pi_ada", "name": "` + canaryWord + `"}}}`), Status: billing.EventPending, ReceivedAt: now, ClaimAfter: now},
@@ -245,4 +245,9 @@ func tables(t testing.TB, pool *sql.DB) []string {
 	}
 	require.NoError(t, rows.Err())
 	return list
+}
+
+// operatorAt returns an operator that makes changes at one time.
+func operatorAt(s *store.Store, now time.Time) *operator.Operator {
+	return operator.New(s, func() time.Time { return now }, billing.Rules{})
 }

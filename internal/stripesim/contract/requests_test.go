@@ -154,7 +154,7 @@ func (c *checkedSim) passedOn(s *shop) {
 	require.NoError(c.t, err)
 	s.settle()
 	require.Equal(c.t, billing.PlanPaused, s.details(p.Plan.ID).Plan.Status)
-	_, err = operator.CancelAndRefund(c.t.Context(), s.store, p.Plan.ID, "", s.clock.Now())
+	_, err = operator.New(s.store, s.clock.Now, billing.Rules{}).CancelAndRefund(c.t.Context(), p.Plan.ID, "")
 	require.NoError(c.t, err)
 	s.settle()
 	require.Equal(c.t, billing.ChargeRefunded, s.details(p.Plan.ID).Charges[0].Status)
@@ -273,7 +273,7 @@ func (c *checkedSim) livesWithoutAFirstPayment(s *shop) {
 	never := terms("never", "cust-never")
 	never.Starts = later.Starts
 	dropped := s.create(never)
-	_, err = operator.Cancel(c.t.Context(), s.store, dropped.Plan.ID, "", s.clock.Now())
+	_, err = operator.New(s.store, s.clock.Now, billing.Rules{}).Cancel(c.t.Context(), dropped.Plan.ID, "")
 	require.NoError(c.t, err)
 	s.settle()
 	si, err := s.gateway.SetupIntent(c.t.Context(), dropped.Setup.ID)
