@@ -91,7 +91,7 @@ func newSurface(t *testing.T, st billing.Store, change ...func(c *handlers.Confi
 	var clk clock.Clock
 	s.endpoints = endpoints(t, st, "a-key-of-32-characters-or-more-000")
 	c := handlers.Config{
-		Store: st, Planner: planning.New(st, gateway, clk.Now, billing.Rules{ChargeTime: calendar.LocalTime{Hour: 9}}), Parse: stripegw.ParseEvent,
+		Store: st, Planner: planning.New(planning.Config{Store: st, Gateway: gateway, Now: clk.Now, Rules: billing.Rules{ChargeTime: calendar.LocalTime{Hour: 9}}}), Parse: stripegw.ParseEvent,
 		CheckHeader: func(header string, now time.Time) error { return stripegw.CheckHeader(header, 5*time.Minute, now) },
 		Verify: func(payload []byte, header string, now time.Time) error {
 			return stripegw.VerifySignature(payload, header, []string{webhookSecret, rolledSecret}, 5*time.Minute, now)

@@ -93,7 +93,7 @@ func newHostileWorld(t testing.TB, name string, st billing.Store, at *hostileTim
 	clk := clock.New(at.now, 1, at.Now)
 	morning := calendar.LocalTime{Hour: 9}
 	rules, policies := billing.Rules{ChargeTime: morning}, dunning.DefaultPolicies(morning)
-	planner := planning.New(st, gateway, clk.Now, rules)
+	planner := planning.New(planning.Config{Store: st, Gateway: gateway, Now: clk.Now, Rules: rules})
 	manager := endpoints(t, st, hostileKey)
 	manager.Clock = clk
 	w.handler = handlers.New(handlers.Config{

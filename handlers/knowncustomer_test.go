@@ -105,7 +105,7 @@ func TestCreatePlan_UpdateCustomerIsOneTransaction(t *testing.T) {
 			storetest.EachEngine(t, func(t *testing.T, st billing.Store) {
 				whole := newSurface(t, st)
 				broken := newSurface(t, st, func(c *handlers.Config) {
-					c.Planner = planning.New(failing{st, step}, nil, time.Now, billing.Rules{})
+					c.Planner = planning.New(planning.Config{Store: failing{st, step}, Now: time.Now, Rules: billing.Rules{}})
 				})
 				body := func(reference, email string) string {
 					return `{"reference": "` + reference + `", "kind": "installments", "currency": "usd", "total": 30000, "parts": 3, "every": "1 month",

@@ -99,7 +99,7 @@ func newPageSurfaceOn(t *testing.T, st billing.Store, change func(*handlers.PayP
 		change(page)
 	}
 	h := handlers.New(handlers.Config{
-		Store: st, Planner: planning.New(st, gateway, clk.Now, billing.Rules{ChargeTime: calendar.LocalTime{Hour: 9}}), APIKeys: []string{apiKey}, Pay: page, Grace: time.Minute,
+		Store: st, Planner: planning.New(planning.Config{Store: st, Gateway: gateway, Now: clk.Now, Rules: billing.Rules{ChargeTime: calendar.LocalTime{Hour: 9}}}), APIKeys: []string{apiKey}, Pay: page, Grace: time.Minute,
 		TrustedProxies: proxies, Log: zerolog.New(&s.log),
 		Allow: func(_ context.Context, bucket string, _ int) time.Duration {
 			s.asked = append(s.asked, bucket)

@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"tranche/internal/billing"
-	"tranche/internal/operator"
+	"tranche/internal/planning"
 	"tranche/internal/view"
 )
 
@@ -31,11 +31,7 @@ func (s *Server) createPlan(w http.ResponseWriter, r *http.Request) {
 	if !ok || !decodeBody(w, r, &body) {
 		return
 	}
-	planner := s.Planner
-	if body.UpdateCustomer {
-		planner = planner.Updating(operator.UpdateFromTerms(s.Rules))
-	}
-	created, err := planner.Create(r.Context(), body.Terms, key)
+	created, err := s.Planner.Create(r.Context(), planning.Request{Terms: body.Terms, Key: key, UpdateCustomer: body.UpdateCustomer})
 	if err != nil {
 		s.fail(w, r, err)
 		return

@@ -261,7 +261,7 @@ func TestCreatePlan_UnknownCustomerAndCard(t *testing.T) {
 	for _, more := range []string{"", startsLater()} {
 		storetest.EachEngine(t, func(t *testing.T, st billing.Store) {
 			confirmed := false
-			s := newSurface(t, st, func(c *handlers.Config) { c.Planner.WithOwnAccount(func(context.Context) bool { return confirmed }) })
+			s := newSurface(t, st, func(c *handlers.Config) { c.Planner.OwnAccount = func(context.Context) bool { return confirmed } })
 			c := s.storedCustomer("", neverWas)
 			c.card.PaymentMethod = "pm_neverWas"
 			require.NoError(t, st.Update(t.Context(), func(tx billing.Tx) error { return tx.UpdateCard(t.Context(), c.card) }))

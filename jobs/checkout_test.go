@@ -23,10 +23,10 @@ func TestCreatePlan_CanceledMeanwhile(t *testing.T) {
 	for name, create := range map[string]func(b *bench, cancel func()) planning.Created{
 		"answer lost, request sent again": func(b *bench, cancel func()) planning.Created {
 			b.loseAnswer()
-			_, err := b.planner.Create(b.t.Context(), b.order1(), "")
+			_, err := b.planner.Create(b.t.Context(), planning.Request{Terms: b.order1()})
 			require.Error(b.t, err)
 			cancel()
-			again, err := b.planner.Create(b.t.Context(), b.order1(), "")
+			again, err := b.planner.Create(b.t.Context(), planning.Request{Terms: b.order1()})
 			require.NoError(b.t, err)
 			return again
 		},
@@ -36,15 +36,15 @@ func TestCreatePlan_CanceledMeanwhile(t *testing.T) {
 				cancel()
 				return pi, err
 			}
-			made, err := b.planner.Create(b.t.Context(), b.order1(), "")
+			made, err := b.planner.Create(b.t.Context(), planning.Request{Terms: b.order1()})
 			require.NoError(b.t, err)
 			return made
 		},
 		"request sent again before the worker": func(b *bench, cancel func()) planning.Created {
-			_, err := b.planner.Create(b.t.Context(), b.order1(), "")
+			_, err := b.planner.Create(b.t.Context(), planning.Request{Terms: b.order1()})
 			require.NoError(b.t, err)
 			cancel()
-			again, err := b.planner.Create(b.t.Context(), b.order1(), "")
+			again, err := b.planner.Create(b.t.Context(), planning.Request{Terms: b.order1()})
 			require.NoError(b.t, err)
 			return again
 		},
@@ -119,9 +119,9 @@ func TestCheckout_ServerErrorKeptUnderTheKey(t *testing.T) {
 		t.Run(string(action), func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
 				require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: action, Method: "POST", Path: "/v1/payment_intents", Count: 1}))
-				_, err := b.planner.Create(b.t.Context(), b.order1(), "")
+				_, err := b.planner.Create(b.t.Context(), planning.Request{Terms: b.order1()})
 				require.ErrorIs(b.t, err, billing.ErrUnavailable)
-				again, err := b.planner.Create(b.t.Context(), b.order1(), "")
+				again, err := b.planner.Create(b.t.Context(), planning.Request{Terms: b.order1()})
 				require.NoError(b.t, err)
 				require.NoError(b.t, b.payFirst(again, good))
 				b.settle()

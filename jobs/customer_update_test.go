@@ -10,6 +10,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/operator"
+	"tranche/internal/planning"
 	"tranche/jobs"
 )
 
@@ -109,7 +110,7 @@ func TestCustomerUpdate_FromTermsReachesStripe(t *testing.T) {
 		at := b.customerAtStripe(p.Plan.ID)
 		terms := b.order1()
 		terms.Reference, terms.Customer.Email, terms.Customer.Name = "order-2", "ada@lovelace.example", "Ada L"
-		_, err := b.planner.Updating(operator.UpdateFromTerms(billing.Rules{})).Create(b.merchant(), terms, "")
+		_, err := b.planner.Create(b.merchant(), planning.Request{Terms: terms, UpdateCustomer: true})
 		require.NoError(b.t, err)
 		_, err = b.updateCustomers(b.gateway)
 		require.NoError(b.t, err)

@@ -19,6 +19,7 @@ import (
 	"tranche/internal/clock"
 	"tranche/internal/notify/webhook"
 	"tranche/internal/operator"
+	"tranche/internal/planning"
 	"tranche/jobs"
 )
 
@@ -520,10 +521,10 @@ func TestAPlanThatStripeRefusesIsTakenBack(t *testing.T) {
 		b.gateway.after = func(pi billing.PaymentIntent, _ error) (billing.PaymentIntent, error) {
 			return pi, &billing.GatewayError{Op: "create PaymentIntent", Kind: billing.GatewayRejected, HTTPStatus: 400}
 		}
-		_, err := b.planner.Create(b.t.Context(), billing.Terms{
+		_, err := b.planner.Create(b.t.Context(), planning.Request{Terms: billing.Terms{
 			Reference: "order-1", Kind: billing.KindInstallments, Currency: "usd", Total: 3000, Parts: 3, Every: "1 month",
 			Customer: billing.CustomerTerms{Reference: "ada"},
-		}, "")
+		}})
 		require.Error(b.t, err)
 		b.runDue()
 		require.ElementsMatch(b.t, []string{"plan.created", "plan.discarded"}, r.types())

@@ -196,9 +196,9 @@ func TestTheCustomerThatAConnectedAccountHasAlreadyIsNamed(t *testing.T) {
 		b.settle()
 		require.Equal(b.t, other, b.customerAtStripe(grace.Plan.ID))
 		require.Equal(b.t, billing.PlanActive, b.details(grace.Plan.ID).Plan.Status)
-		_, err := b.planner.Create(b.t.Context(), billing.Terms{
+		_, err := b.planner.Create(b.t.Context(), planning.Request{Terms: billing.Terms{
 			Reference: "order-3", Kind: billing.KindDeferred, Currency: "usd", Total: 900, Due: "2026-03-01", Account: b.account, Customer: billing.CustomerTerms{Reference: "grace", StripeCustomer: at},
-		}, "")
+		}})
 		require.ErrorContains(b.t, err, "but the customer is "+other+" at Stripe")
 	})
 }

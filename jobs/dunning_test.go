@@ -18,7 +18,7 @@ func (b *bench) policies(text string) {
 	p, err := policyfile.Parse("test.toml", []byte(text), morning)
 	require.NoError(b.t, err)
 	b.worker.Policies = p
-	b.planner.WithPolicies(p.Names())
+	b.planner.Policies = p.Names()
 }
 
 // dunningOf reads the dunning of a charge.

@@ -128,7 +128,7 @@ func newBenchOn(t *testing.T, s billing.Store, account string) *bench {
 	gateway, err := stripegw.New(stripegw.Config{SecretKey: "sk_test_bench", APIBase: server.URL, HTTPTimeout: 5 * time.Second})
 	require.NoError(t, err)
 	b.gateway = &tap{Gateway: gateway}
-	b.planner = planning.New(s, b.gateway, b.Now, billing.Rules{ChargeTime: morning})
+	b.planner = planning.New(planning.Config{Store: s, Gateway: b.gateway, Now: b.Now, Rules: billing.Rules{ChargeTime: morning}})
 	b.worker = b.newWorker()
 	return b
 }
@@ -187,7 +187,7 @@ func (b *bench) plan(change func(t *billing.Terms)) planning.Created {
 		change(&t)
 	}
 	t.Account = b.account
-	created, err := b.planner.Create(b.merchant(), t, "")
+	created, err := b.planner.Create(b.merchant(), planning.Request{Terms: t})
 	require.NoError(b.t, err)
 	return created
 }

@@ -127,9 +127,9 @@ func (b *bench) begins(t billing.Terms) planning.Created {
 	if t.Card != "" {
 		b.giveCard("ada")
 	}
-	p, err := b.planner.Create(b.t.Context(), t, "")
+	p, err := b.planner.Create(b.t.Context(), planning.Request{Terms: t})
 	require.NoError(b.t, err)
-	again, err := b.planner.Create(b.t.Context(), t, "")
+	again, err := b.planner.Create(b.t.Context(), planning.Request{Terms: t})
 	require.NoError(b.t, err)
 	require.True(b.t, again.Replayed)
 	require.Equal(b.t, p.FirstPayment.ID+p.Setup.ID, again.FirstPayment.ID+again.Setup.ID, "the same request gets the same")

@@ -203,7 +203,7 @@ func restoreOnce(t *testing.T, w way, seed uint64) (forgotten int) {
 // use starts a process on a store.
 func (l *lossy) use(s *store.Store) {
 	l.store, l.db = s, &movedStore{Store: s}
-	l.planner = planning.New(s, l.gateway, l.Now, billing.Rules{ChargeTime: morning})
+	l.planner = planning.New(planning.Config{Store: s, Gateway: l.gateway, Now: l.Now, Rules: billing.Rules{ChargeTime: morning}})
 	l.worker = l.newWorker()
 	l.worker.Log = zerolog.Nop()
 	gateway, ok := l.gateway.Gateway.(*stripegw.Gateway)

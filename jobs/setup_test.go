@@ -236,7 +236,9 @@ func (b *bench) setupLost() (billing.PlanID, func() (planning.Created, error)) {
 		Reference: "later-1", Kind: billing.KindDeferred, Currency: "usd", Total: 9900, Due: "2026-03-10", Account: b.account,
 		Customer: billing.CustomerTerms{Reference: "ada", Email: "ada@example.com", TimeZone: "Europe/London"},
 	}
-	again := func() (planning.Created, error) { return b.planner.Create(b.t.Context(), terms, "") }
+	again := func() (planning.Created, error) {
+		return b.planner.Create(b.t.Context(), planning.Request{Terms: terms})
+	}
 	require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionHalfBody, Method: "POST", Path: "/v1/setup_intents", Count: 1}))
 	_, err := again()
 	require.Error(b.t, err)
@@ -287,7 +289,7 @@ func TestSetup_ReplacementLostThenCustomerKnown(t *testing.T) {
 		again := func() (planning.Created, error) {
 			var t billing.Terms
 			require.NoError(b.t, json.Unmarshal(p.Plan.Terms, &t))
-			return b.planner.Create(b.t.Context(), t, "")
+			return b.planner.Create(b.t.Context(), planning.Request{Terms: t})
 		}
 		_, err = again()
 		require.Error(b.t, err)
@@ -309,9 +311,9 @@ func TestSetup_ServerErrorKeptUnderTheKey(t *testing.T) {
 					Reference: "later-1", Kind: billing.KindDeferred, Currency: "usd", Total: 9900, Due: "2026-03-10", Account: b.account,
 					Customer: billing.CustomerTerms{Reference: "ada", Email: "ada@example.com", TimeZone: "Europe/London"},
 				}
-				_, err := b.planner.Create(b.t.Context(), terms, "")
+				_, err := b.planner.Create(b.t.Context(), planning.Request{Terms: terms})
 				require.Error(b.t, err)
-				p, err := b.planner.Create(b.t.Context(), terms, "")
+				p, err := b.planner.Create(b.t.Context(), planning.Request{Terms: terms})
 				require.NoError(b.t, err)
 				b.setUp(p.Setup.ClientSecret, good)
 				b.settle()

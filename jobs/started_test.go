@@ -13,7 +13,7 @@ import (
 // confirming has customers get a mail when their plan begins.
 func (b *bench) confirming() {
 	rules := billing.Rules{ChargeTime: morning, Confirm: true}
-	b.worker.Rules, b.planner = rules, planning.New(b.store, b.gateway, b.Now, rules)
+	b.worker.Rules, b.planner = rules, planning.New(planning.Config{Store: b.store, Gateway: b.gateway, Now: b.Now, Rules: rules})
 }
 
 // TestPlanStarted_Schedule: the mail lists every payment once, of a payment plan, and how a

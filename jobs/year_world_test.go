@@ -110,7 +110,7 @@ func newYear(t *testing.T, seed uint64) *year {
 	})
 	require.NoError(t, err)
 	b.gateway = &tap{Gateway: gateway}
-	b.planner = planning.New(b.store, b.gateway, b.Now, billing.Rules{ChargeTime: morning})
+	b.planner = planning.New(planning.Config{Store: b.store, Gateway: b.gateway, Now: b.Now, Rules: billing.Rules{ChargeTime: morning}})
 	b.worker = b.newWorker()
 	b.worker.Log = zerolog.Nop()
 	return y
@@ -214,7 +214,7 @@ func (y *year) begin(n int) {
 		}))
 	}
 	t.Account = y.account
-	p, err := y.planner.Create(y.merchant(), t, "")
+	p, err := y.planner.Create(y.merchant(), planning.Request{Terms: t})
 	require.NoError(y.t, err, "%+v", t)
 	y.plans = append(y.plans, &lived{id: p.Plan.ID, terms: t, began: y.Now()})
 	card := pick(y.chance, good, good, otherCard, thenNoFunds, authAlways)

@@ -201,7 +201,7 @@ func (c *cli) withReader(ctx context.Context, fn func(cfg config.Config, s *stor
 // withPlanner runs fn with a planner on the database and Stripe, unless they belong to different
 // accounts. A dry run changes neither, and does not ask Stripe. While Stripe is unavailable fn may
 // store the plan, which the same command completes later.
-func (c *cli) withPlanner(ctx context.Context, dryRun bool, fn func(p *planning.Planner, rules billing.Rules) error) error {
+func (c *cli) withPlanner(ctx context.Context, dryRun bool, fn func(p *planning.Planner) error) error {
 	cfg, err := c.config(nil, config.NeedsStripe)
 	if err != nil {
 		return err
@@ -233,7 +233,9 @@ func (c *cli) withPlanner(ctx context.Context, dryRun bool, fn func(p *planning.
 				return err // a customer must not pay into another account
 			}
 		}
-		return fn(planning.New(s, gateway, clk.Now, rules).WithPolicies(policies.Names()).WithOwnAccount(guard.Confirms), rules)
+		return fn(planning.New(planning.Config{
+			Store: s, Gateway: gateway, Now: clk.Now, Rules: rules, Policies: policies.Names(), OwnAccount: guard.Confirms,
+		}))
 	})
 }
 

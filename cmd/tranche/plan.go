@@ -20,7 +20,6 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/calendar"
 	"tranche/internal/money"
-	"tranche/internal/operator"
 	"tranche/internal/planning"
 	"tranche/internal/schedule"
 	"tranche/internal/store"
@@ -58,10 +57,7 @@ holds a client secret: give it to the customer's checkout only. docs/plans.md de
 			if err != nil {
 				return err
 			}
-			return c.withPlanner(cmd.Context(), dryRun, func(p *planning.Planner, rules billing.Rules) error {
-				if update {
-					p = p.Updating(operator.UpdateFromTerms(rules))
-				}
+			return c.withPlanner(cmd.Context(), dryRun, func(p *planning.Planner) error {
 				if dryRun {
 					draft, err := p.Preview(cmd.Context(), t)
 					if err != nil {
@@ -69,7 +65,7 @@ holds a client secret: give it to the customer's checkout only. docs/plans.md de
 					}
 					return c.printDraft(t, draft)
 				}
-				created, err := p.Create(cmd.Context(), t, "")
+				created, err := p.Create(cmd.Context(), planning.Request{Terms: t, UpdateCustomer: update})
 				if err != nil {
 					return err
 				}

@@ -140,7 +140,9 @@ func (a *App) build(ctx context.Context) error {
 	if err := a.openRecovery(); err != nil {
 		return err
 	}
-	a.planner = planning.New(a.store, a.gateway, a.clock.Now, a.rules).WithPolicies(policies.Names()).WithOwnAccount(a.guard.Confirms)
+	a.planner = planning.New(planning.Config{
+		Store: a.store, Gateway: a.gateway, Now: a.clock.Now, Rules: a.rules, Policies: policies.Names(), OwnAccount: a.guard.Confirms,
+	})
 	if a.cfg.Has(config.RoleWorker) {
 		if err := a.openGate(ctx); err != nil {
 			return err

@@ -13,6 +13,7 @@ import (
 	"tranche/internal/clock"
 	"tranche/internal/dunning"
 	"tranche/internal/notify"
+	"tranche/internal/planning"
 	"tranche/internal/store/sqlite"
 )
 
@@ -198,7 +199,7 @@ func (w *world) begin(ctx context.Context, req billing.ForecastRequest, got rows
 	if req.Terms == nil {
 		return false, nil
 	}
-	created, err := w.planner.Create(ctx, *req.Terms, "")
+	created, err := w.planner.Create(ctx, planning.Request{Terms: *req.Terms})
 	w.plan = created.Plan.ID
 	return !created.Replayed, err
 }

@@ -101,7 +101,7 @@ func newReality(t testing.TB) *reality {
 	gateway, err := stripegw.New(stripegw.Config{SecretKey: "sk_test_real", APIBase: server.URL, HTTPTimeout: 5 * time.Second})
 	require.NoError(t, err)
 	r.gateway = &counting{Gateway: gateway}
-	r.planner = planning.New(r.store, r.gateway, r.Now, billing.Rules{ChargeTime: morning})
+	r.planner = planning.New(planning.Config{Store: r.store, Gateway: r.gateway, Now: r.Now, Rules: billing.Rules{ChargeTime: morning}})
 	r.worker = jobs.New(jobs.Config{
 		Store: r.store, Gateway: r.gateway, Queue: lost{}, Mailer: notify.Kept{}, Planner: r.planner, Rules: billing.Rules{ChargeTime: morning}, Webhooks: r.store,
 		Policies: dunning.DefaultPolicies(morning), Merchant: merchant(), MessageDomain: "shop.example",
@@ -175,7 +175,7 @@ func (r *reality) started(t billing.Terms) billing.PlanID {
 // startedWith is started with a given card.
 func (r *reality) startedWith(t billing.Terms, card stripesim.Card) billing.PlanID {
 	r.t.Helper()
-	made, err := r.planner.Create(r.t.Context(), t, "")
+	made, err := r.planner.Create(r.t.Context(), planning.Request{Terms: t})
 	require.NoError(r.t, err)
 	if made.Setup.ID != "" {
 		_, err = r.browser.ConfirmCardSetup(r.t.Context(), made.Setup.ClientSecret.Reveal(), stripesim.PaymentDetails{Card: &card})

@@ -70,7 +70,7 @@ func (f *Forecaster) newWorld(s *sqlite.Scratch, at time.Time, policies dunning.
 	w.tasks = &tasks{now: w.now}
 	clk := clock.New(time.Time{}, 0, w.now)
 	store := declineStore{s, seen}
-	w.planner = planning.New(store, w.stripe, w.now, f.Rules).WithPolicies(policies.Names())
+	w.planner = planning.New(planning.Config{Store: store, Gateway: w.stripe, Now: w.now, Rules: f.Rules, Policies: policies.Names()})
 	w.worker = jobs.New(jobs.Config{
 		Store: store, Gateway: w.stripe, Queue: w.tasks, Mailer: discardMailer{}, Planner: w.planner, Rules: f.Rules, Policies: policies, Livemode: f.Livemode,
 		Webhooks: s, Merchant: f.Merchant, MessageDomain: "forecast.invalid", Clock: clk, Lease: lease,

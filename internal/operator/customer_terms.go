@@ -7,17 +7,14 @@ import (
 	"tranche/internal/billing"
 )
 
-// UpdateFromTerms returns a function that updates a known customer from the terms of a new plan, in
-// the transaction that stores the plan. It follows the rules, and records the change as
-// ChangeCustomer does. Fields that the terms leave out stay as they are. Errors: see
-// ChangeCustomer.
-func UpdateFromTerms(rules billing.Rules) func(ctx context.Context, tx billing.Tx, id billing.CustomerID, t billing.CustomerTerms, now time.Time) error {
-	return func(ctx context.Context, tx billing.Tx, id billing.CustomerID, t billing.CustomerTerms, now time.Time) error {
-		_, err := updateCustomer(ctx, tx, rules, id, CustomerChange{
-			Email: given(t.Email), Name: given(t.Name), Locale: given(t.Locale), TimeZone: given(t.TimeZone),
-		}, now)
-		return err
-	}
+// UpdateFromTerms updates a known customer from the terms of a new plan, in the transaction that
+// stores the plan, and records the change as ChangeCustomer does. Fields that the terms leave out
+// stay as they are. Errors: see ChangeCustomer.
+func UpdateFromTerms(ctx context.Context, tx billing.Tx, rules billing.Rules, id billing.CustomerID, t billing.CustomerTerms, now time.Time) error {
+	_, err := updateCustomer(ctx, tx, rules, id, CustomerChange{
+		Email: given(t.Email), Name: given(t.Name), Locale: given(t.Locale), TimeZone: given(t.TimeZone),
+	}, now)
+	return err
 }
 
 // given returns the new value of a field; nil if the terms leave it out.

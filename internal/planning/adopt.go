@@ -22,54 +22,53 @@ func (p *Planner) Adopt(ctx context.Context, pi billing.PaymentIntent) (billing.
 	if err != nil {
 		return billing.Plan{}, fmt.Errorf("metadata of %s: %w", pi.ID, err)
 	}
+	made, err := p.buildAdopted(billing.OnAccount(ctx, terms.Account), pi, terms)
+	if err != nil {
+		return billing.Plan{}, err
+	}
+	err = p.Store.Update(ctx, func(tx billing.Tx) error {
+		if err := insertRows(ctx, tx, made); err != nil {
+			return err
+		}
+		if err := tx.InsertAudit(ctx, createdEntry(made.plan, made.charges, made.plan.CreatedAt)); err != nil {
+			return err
+		}
+		return warnOnSession(ctx, tx, made.plan, pi, p.Now())
+	})
+	if errors.Is(err, billing.ErrExists) {
+		return p.adopted(ctx, made.plan, pi.ID, err)
+	}
+	return made.plan, err
+}
+
+// buildAdopted returns the rows of a plan whose first payment is the PaymentIntent.
+func (p *Planner) buildAdopted(ctx context.Context, pi billing.PaymentIntent, terms billing.Terms) (rows, error) {
 	agreed := pi.CreatedAt
 	if agreed.IsZero() {
-		agreed = p.now()
+		agreed = p.Now()
 	}
-	proposed, err := p.ready(ctx, terms, agreed, p.draft)
+	proposed, err := p.proposeToStore(ctx, terms, keepStored, agreed)
 	if err == nil && !proposed.Charges[0].Checkout {
 		err = &billing.InvalidError{Fields: []billing.FieldError{{Field: "kind", Message: "a plan from your own PaymentIntent must start with that payment: create this plan with POST /v1/plans"}}}
 	}
 	if err != nil {
-		return billing.Plan{}, fmt.Errorf("metadata of %s: %w", pi.ID, billing.InMetadataWords(err))
+		return rows{}, fmt.Errorf("metadata of %s: %w", pi.ID, billing.InMetadataWords(err))
 	}
 	canonical, err := terms.JSON()
 	if err != nil {
-		return billing.Plan{}, fmt.Errorf("encode terms: %w", err)
+		return rows{}, fmt.Errorf("encode terms: %w", err)
 	}
-	save := saveCustomer(proposed.customer)
-	plan, charges := build(billing.PlanIDFor(agreed, "payment_intent", pi.ID), terms, canonical, &proposed, p.now())
-	charges[0].PaymentIntent, charges[0].AttemptCount = pi.ID, 1
-	if pi.Customer != "" && proposed.customer.StripeCustomer == "" {
-		proposed.customer.StripeCustomer = pi.Customer
+	made := build(billing.PlanIDFor(agreed, "payment_intent", pi.ID), terms, canonical, proposed, p.Now())
+	if pi.Customer != "" && made.customer.StripeCustomer == "" {
+		made.customer.StripeCustomer = pi.Customer
 	}
-	err = p.store.Update(ctx, func(tx billing.Tx) error {
-		if err := save(ctx, tx, proposed.customer); err != nil {
-			return err
-		}
-		if err := insertAdopted(ctx, tx, plan, charges, p.now()); err != nil {
-			return err
-		}
-		return warnOnSession(ctx, tx, plan, pi, p.now())
-	})
-	if errors.Is(err, billing.ErrExists) {
-		return p.adopted(ctx, plan, pi.ID, err)
+	first := &made.charges[0]
+	first.PaymentIntent, first.AttemptCount = pi.ID, 1
+	made.attempt = billing.Attempt{
+		ID: billing.AttemptIDFor(first.ID, 1, billing.InitiatorCustomer), ChargeID: first.ID, Number: 1, Initiator: billing.InitiatorCustomer,
+		Outcome: billing.OutcomeAwaitingCustomer, PaymentIntent: pi.ID, CreatedAt: made.plan.CreatedAt,
 	}
-	return plan, err
-}
-
-func insertAdopted(ctx context.Context, tx billing.Tx, plan billing.Plan, charges []billing.Charge, now time.Time) error {
-	if err := tx.InsertPlan(ctx, plan, charges); err != nil {
-		return err
-	}
-	attempt := billing.Attempt{
-		ID: billing.AttemptIDFor(charges[0].ID, 1, billing.InitiatorCustomer), ChargeID: charges[0].ID, Number: 1, Initiator: billing.InitiatorCustomer,
-		Outcome: billing.OutcomeAwaitingCustomer, PaymentIntent: charges[0].PaymentIntent, CreatedAt: now,
-	}
-	if err := tx.InsertAttempt(ctx, attempt); err != nil {
-		return err
-	}
-	return tx.InsertAudit(ctx, createdEntry(plan, charges, now))
+	return made, nil
 }
 
 // warnOnSession opens an incident for a card that the merchant saved for payments in the customer's
@@ -101,14 +100,14 @@ func (e *PaidTwiceError) Error() string {
 // plan is a double payment; different terms under the same reference are a mistake of the
 // merchant's.
 func (p *Planner) adopted(ctx context.Context, wanted billing.Plan, paymentIntent string, cause error) (billing.Plan, error) {
-	plan, err := p.store.PlanByReference(ctx, wanted.Reference)
+	plan, err := p.Store.PlanByReference(ctx, wanted.Reference)
 	if errors.Is(err, billing.ErrNotFound) {
 		return plan, cause // only the customer's row was created meanwhile: the event is handled again
 	}
 	if err != nil {
 		return plan, err
 	}
-	charges, err := p.store.PlanCharges(ctx, plan.ID)
+	charges, err := p.Store.PlanCharges(ctx, plan.ID)
 	if err != nil {
 		return plan, err
 	}

@@ -6,13 +6,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/planning"
 )
 
 // TestCreate_StripeCustomerGone: the plan is created without a Stripe customer that does not exist,
 // and the audit trail records its removal from the customer.
 func TestCreate_StripeCustomerGone(t *testing.T) {
 	eachEngine(t, func(d *desk) {
-		_, err := d.Create(d.t.Context(), terms("order-1"), "")
+		_, err := d.Create(d.t.Context(), planning.Request{Terms: terms("order-1")})
 		require.NoError(d.t, err)
 		require.NoError(d.t, d.store.Update(d.t.Context(), func(tx billing.Tx) error {
 			c, err := tx.CustomerByReference(d.t.Context(), "ada")
@@ -22,7 +23,7 @@ func TestCreate_StripeCustomerGone(t *testing.T) {
 			c.StripeCustomer = "cus_gone"
 			return tx.UpdateCustomer(d.t.Context(), c)
 		}))
-		created, err := d.Create(d.t.Context(), terms("order-2"), "")
+		created, err := d.Create(d.t.Context(), planning.Request{Terms: terms("order-2")})
 		require.NoError(d.t, err)
 		require.Empty(d.t, created.Customer.StripeCustomer)
 		trail, err := d.store.AuditTrail(d.t.Context(), billing.AuditFilter{})

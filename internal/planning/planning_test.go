@@ -41,7 +41,7 @@ func eachEngine(t *testing.T, test func(d *desk)) {
 		require.NoError(t, err)
 		g := &tap{Gateway: gateway}
 		test(&desk{
-			Planner: planning.New(s, g, func() time.Time { return now }, billing.Rules{ChargeTime: calendar.LocalTime{Hour: 9}}), t: t, store: s, sim: sim, gateway: g,
+			Planner: planning.New(planning.Config{Store: s, Gateway: g, Now: func() time.Time { return now }, Rules: billing.Rules{ChargeTime: calendar.LocalTime{Hour: 9}}}), t: t, store: s, sim: sim, gateway: g,
 		})
 	})
 }
@@ -80,12 +80,12 @@ func TestAPlanWhoseFirstPaymentIsUnknownIsCompletedByTheSameRequest(t *testing.T
 		d.gateway.after = func(billing.PaymentIntent, error) (billing.PaymentIntent, error) {
 			return billing.PaymentIntent{}, &billing.GatewayError{Op: "create PaymentIntent", Kind: billing.GatewayUnknown}
 		}
-		_, err := d.Create(d.t.Context(), terms("order-1"), "key-1")
+		_, err := d.Create(d.t.Context(), planning.Request{Terms: terms("order-1"), Key: "key-1"})
 		require.ErrorIs(d.t, err, billing.ErrUnavailable)
 		require.Len(d.t, d.plans(), 1, "it may have been carried out: the plan stays")
 
 		d.gateway.after = nil
-		created, err := d.Create(d.t.Context(), terms("order-1"), "key-1")
+		created, err := d.Create(d.t.Context(), planning.Request{Terms: terms("order-1"), Key: "key-1"})
 		require.NoError(d.t, err)
 		require.True(d.t, created.Replayed)
 		require.Len(d.t, d.sim.PaymentIntents(), 1)
@@ -102,22 +102,22 @@ func TestAPlanThatStripeRefusesIsGone(t *testing.T) {
 			return billing.PaymentIntent{}, &billing.GatewayError{Op: "create PaymentIntent", Kind: billing.GatewayRejected, HTTPStatus: 400,
 				Failure: billing.Failure{Code: "amount_too_small"}}
 		}
-		_, err := d.Create(d.t.Context(), terms("order-1"), "key-1")
+		_, err := d.Create(d.t.Context(), planning.Request{Terms: terms("order-1"), Key: "key-1"})
 		require.ErrorContains(d.t, err, "amount_too_small")
 		require.Empty(d.t, d.plans())
 
 		d.gateway.after = nil
-		_, err = d.Create(d.t.Context(), terms("order-1"), "key-1")
+		_, err = d.Create(d.t.Context(), planning.Request{Terms: terms("order-1"), Key: "key-1"})
 		require.NoError(d.t, err, "reference and key are free again")
 	})
 }
 
 func TestTheClientSecretIsNotStored(t *testing.T) {
 	eachEngine(t, func(d *desk) {
-		created, err := d.Create(d.t.Context(), terms("order-1"), "")
+		created, err := d.Create(d.t.Context(), planning.Request{Terms: terms("order-1")})
 		require.NoError(d.t, err)
 		require.NotEmpty(d.t, created.FirstPayment.ClientSecret.Reveal())
-		again, err := d.Create(d.t.Context(), terms("order-1"), "")
+		again, err := d.Create(d.t.Context(), planning.Request{Terms: terms("order-1")})
 		require.NoError(d.t, err)
 		require.Equal(d.t, created.FirstPayment.ClientSecret, again.FirstPayment.ClientSecret, "fetched anew from Stripe")
 	})
@@ -125,11 +125,11 @@ func TestTheClientSecretIsNotStored(t *testing.T) {
 
 func TestWhatIsKnownOfTheCustomerIsUsedAndWhatIsNewIsKept(t *testing.T) {
 	eachEngine(t, func(d *desk) {
-		_, err := d.Create(d.t.Context(), terms("order-1"), "")
+		_, err := d.Create(d.t.Context(), planning.Request{Terms: terms("order-1")})
 		require.NoError(d.t, err)
 		second := terms("order-2")
 		second.Customer = billing.CustomerTerms{Reference: "ada", Name: "Ada Lovelace"}
-		created, err := d.Create(d.t.Context(), second, "")
+		created, err := d.Create(d.t.Context(), planning.Request{Terms: second})
 		require.NoError(d.t, err)
 		require.Equal(d.t, "ada@example.com", created.Customer.Email)
 		require.Equal(d.t, "Ada Lovelace", created.Customer.Name)
@@ -143,7 +143,7 @@ func TestManyCopiesOfOneRequestMakeOnePlan(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range ids {
 			wg.Go(func() {
-				created, err := d.Create(d.t.Context(), terms("order-1"), "key-1")
+				created, err := d.Create(d.t.Context(), planning.Request{Terms: terms("order-1"), Key: "key-1"})
 				ids[i], faults[i] = created.Plan.ID, err
 			})
 		}
@@ -175,7 +175,7 @@ func TestAdopt_SameIDsInARestoredDatabase(t *testing.T) {
 				"tranche_every": "1 month", "tranche_customer": "grace"}}
 		var ids [][]billing.ChargeID
 		for _, s := range []billing.Store{d.store, storetest.SQLite(t)} {
-			p := planning.New(s, d.gateway, func() time.Time { return now.Add(time.Duration(len(ids)) * time.Hour) }, billing.Rules{})
+			p := planning.New(planning.Config{Store: s, Gateway: d.gateway, Now: func() time.Time { return now.Add(time.Duration(len(ids)) * time.Hour) }, Rules: billing.Rules{}})
 			plan, err := p.Adopt(t.Context(), pi)
 			require.NoError(t, err)
 			details, err := billing.LoadDetails(t.Context(), s, plan.ID)
@@ -249,15 +249,15 @@ func TestAdoptingTheSamePaymentIntentTwiceMakesOnePlan(t *testing.T) {
 // terms set others; an existing customer keeps its own.
 func TestCreate_CustomerDefaults(t *testing.T) {
 	eachEngine(t, func(d *desk) {
-		german := planning.New(d.store, d.gateway, func() time.Time { return now }, billing.Rules{
+		german := planning.New(planning.Config{Store: d.store, Gateway: d.gateway, Now: func() time.Time { return now }, Rules: billing.Rules{
 			ChargeTime: calendar.LocalTime{Hour: 9}, TimeZone: "Europe/Berlin", Locale: "de-DE",
-		})
+		}})
 		create := func(p *planning.Planner, reference, customer, zone string) billing.Details {
 			terms := terms(reference)
 			terms.Customer = billing.CustomerTerms{Reference: customer, TimeZone: zone}
-			made, err := p.Create(d.t.Context(), terms, "")
+			made, err := p.Create(d.t.Context(), planning.Request{Terms: terms})
 			require.NoError(d.t, err)
-			again, err := p.Create(d.t.Context(), terms, "")
+			again, err := p.Create(d.t.Context(), planning.Request{Terms: terms})
 			require.NoError(d.t, err)
 			require.True(d.t, again.Replayed)
 			return made.Details

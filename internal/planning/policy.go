@@ -15,10 +15,10 @@ const defaultPolicy = "default"
 // checkPolicy adds a fault to the faults of terms if they name an unknown dunning policy. Errors:
 // faults, or *billing.InvalidError.
 func (p *Planner) checkPolicy(t billing.Terms, faults error) error {
-	if t.Policy == "" || t.Policy == defaultPolicy || slices.Contains(p.policies, t.Policy) {
+	if t.Policy == "" || t.Policy == defaultPolicy || slices.Contains(p.Policies, t.Policy) {
 		return faults
 	}
-	names := p.policies
+	names := p.Policies
 	if len(names) == 0 {
 		names = []string{defaultPolicy}
 	}

@@ -25,7 +25,7 @@ func TestAPlanNamesADunningPolicyThatExists(t *testing.T) {
 		{"gentle", nil, `"gentle" is not a dunning policy; use one of: default`},
 		{"strict", []string{"default", "gentle"}, `"strict" is not a dunning policy; use one of: default, gentle`},
 	} {
-		p := planning.New(storetest.SQLite(t), nil, time.Now, billing.Rules{ChargeTime: calendar.LocalTime{Hour: 9}}).WithPolicies(tc.known)
+		p := planning.New(planning.Config{Store: storetest.SQLite(t), Now: time.Now, Rules: billing.Rules{ChargeTime: calendar.LocalTime{Hour: 9}}, Policies: tc.known})
 		terms := billing.Terms{
 			Reference: "order-1", Kind: billing.KindInstallments, Currency: "usd", Total: 1000, Parts: 2, Every: "1 month", Policy: tc.policy,
 			Customer: billing.CustomerTerms{Reference: "ada"},

@@ -31,7 +31,7 @@ func (m meanwhile) Update(ctx context.Context, fn func(tx billing.Tx) error) err
 // drafted survives the customer's update by the plan's terms.
 func TestCreate_CustomerChangedMeanwhile(t *testing.T) {
 	eachEngine(t, func(d *desk) {
-		first, err := d.Create(d.t.Context(), terms("order-1"), "")
+		first, err := d.Create(d.t.Context(), planning.Request{Terms: terms("order-1")})
 		require.NoError(d.t, err)
 		name := "Ada Lovelace"
 		rules := billing.Rules{ChargeTime: calendar.LocalTime{Hour: 9}}
@@ -39,10 +39,10 @@ func TestCreate_CustomerChangedMeanwhile(t *testing.T) {
 			_, err := operator.New(d.store, func() time.Time { return now }, rules).ChangeCustomer(d.t.Context(), first.Customer.ID, operator.CustomerChange{Name: &name})
 			require.NoError(d.t, err)
 		}}
-		planner := planning.New(store, d.gateway, func() time.Time { return now }, rules).Updating(operator.UpdateFromTerms(rules))
+		planner := planning.New(planning.Config{Store: store, Gateway: d.gateway, Now: func() time.Time { return now }, Rules: rules})
 		second := terms("order-2")
 		second.Customer = billing.CustomerTerms{Reference: "ada", Email: "new@example.com"}
-		created, err := planner.Create(d.t.Context(), second, "")
+		created, err := planner.Create(d.t.Context(), planning.Request{Terms: second, UpdateCustomer: true})
 		require.NoError(d.t, err)
 		require.Equal(d.t, []string{"new@example.com", name}, []string{created.Customer.Email, created.Customer.Name})
 	})

@@ -100,7 +100,7 @@ func newDesk(t *testing.T, s billing.Store) *desk {
 		Reason: func(f billing.Failure) billing.Reason { return dunning.Classify(f, "").Reason },
 	}
 	morning := calendar.LocalTime{Hour: 9}
-	d.planner = planning.New(s, d.gateway, d.clock, billing.Rules{ChargeTime: morning})
+	d.planner = planning.New(planning.Config{Store: s, Gateway: d.gateway, Now: d.clock, Rules: billing.Rules{ChargeTime: morning}})
 	d.worker = jobs.New(jobs.Config{
 		Store: s, Gateway: d.gateway, Queue: nowhere{}, Mailer: notify.Kept{}, Planner: d.planner, Rules: billing.Rules{ChargeTime: morning}, Policies: dunning.DefaultPolicies(morning),
 		MessageDomain: "shop.example", Clock: clock.New(time.Time{}, 0, d.clock), Lease: lease, Log: zerolog.Nop(),
@@ -131,10 +131,10 @@ func (d *desk) plan() billing.Details { return d.planWith("4242424242424242") }
 
 func (d *desk) planWith(card string) billing.Details {
 	d.t.Helper()
-	created, err := d.planner.Create(d.t.Context(), billing.Terms{
+	created, err := d.planner.Create(d.t.Context(), planning.Request{Terms: billing.Terms{
 		Reference: "order-" + string(billing.NewPlanID(d.clock())), Kind: billing.KindInstallments, Currency: "eur", Total: 90000, Parts: 3,
 		Every: "1 month", Customer: billing.CustomerTerms{Reference: "ada", Email: "ada@example.com"},
-	}, "")
+	}})
 	require.NoError(d.t, err)
 	require.NoError(d.t, d.confirm(created.FirstPayment.ClientSecret, stripesim.PaymentDetails{
 		Card: &stripesim.Card{Number: card}, SetupFutureUsage: "off_session"}))

@@ -8,6 +8,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/operator"
+	"tranche/internal/planning"
 	"tranche/internal/recovery"
 	"tranche/internal/stripesim"
 )
@@ -113,10 +114,10 @@ func TestVisit_SavedCardIsBeingCharged(t *testing.T) {
 
 func TestPay_OnRequestNeedsTheMerchant(t *testing.T) {
 	eachEngine(t, func(t *testing.T, d *desk) {
-		created, err := d.planner.Create(t.Context(), billing.Terms{
+		created, err := d.planner.Create(t.Context(), planning.Request{Terms: billing.Terms{
 			Reference: "villa", Kind: billing.KindDeposit, Currency: "eur", Total: 250000, Deposit: 50000, BalanceDue: "on request",
 			Customer: billing.CustomerTerms{Reference: "ada", Email: "ada@example.com"},
-		}, "")
+		}})
 		require.NoError(t, err)
 		require.NoError(t, d.confirm(created.FirstPayment.ClientSecret, stripesim.PaymentDetails{
 			Card: &stripesim.Card{Number: goodCard}, SetupFutureUsage: "off_session"}))

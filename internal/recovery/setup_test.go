@@ -8,6 +8,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/operator"
+	"tranche/internal/planning"
 	"tranche/internal/recovery"
 	"tranche/internal/stripesim"
 )
@@ -15,10 +16,10 @@ import (
 // awaitingCard makes a recurring plan that begins with a card, its first charge due on a day.
 func (d *desk) awaitingCard(starts string) billing.Details {
 	d.t.Helper()
-	created, err := d.planner.Create(d.t.Context(), billing.Terms{
+	created, err := d.planner.Create(d.t.Context(), planning.Request{Terms: billing.Terms{
 		Reference: "sub-1", Kind: billing.KindRecurring, Currency: "eur", Amount: 1900, Every: "1 month", Starts: starts,
 		Customer: billing.CustomerTerms{Reference: "ada", Email: "ada@example.com", TimeZone: "UTC"},
-	}, "")
+	}})
 	require.NoError(d.t, err)
 	return d.details(created.Plan.ID)
 }

@@ -14,6 +14,7 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/calendar"
 	"tranche/internal/operator"
+	"tranche/internal/planning"
 	"tranche/internal/stripesim"
 	"tranche/internal/stripesim/contract"
 )
@@ -141,7 +142,7 @@ func (c *checkedSim) passedOn(s *shop) {
 	t := terms("passed-on", "cust-passed-on")
 	t.Starts = calendar.DateOf(s.clock.Now(), time.UTC).AddDays(3).String()
 	t.Connect = &billing.Connect{TransferDestination: "acct_1", OnBehalfOf: "acct_1", ApplicationFee: 100}
-	p, err := s.planner.Create(c.t.Context(), t, "")
+	p, err := s.planner.Create(c.t.Context(), planning.Request{Terms: t})
 	require.NoError(c.t, err)
 	s.plans = append(s.plans, p.Plan.ID)
 	_, err = c.browser.ConfirmCardSetup(c.t.Context(), p.Setup.ClientSecret.Reveal(), stripesim.PaymentDetails{Card: &stripesim.Card{Number: cardGood}})

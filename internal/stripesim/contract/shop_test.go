@@ -78,7 +78,7 @@ func openShop(t *testing.T, stripe http.Handler, wall *wallClock, arrived func()
 	require.NoError(t, err)
 	s := &shop{t: t, clock: wall, store: storetest.SQLite(t), gateway: gateway, arrived: arrived}
 	morning := calendar.LocalTime{Hour: 9}
-	s.planner = planning.New(s.store, gateway, wall.Now, billing.Rules{ChargeTime: morning})
+	s.planner = planning.New(planning.Config{Store: s.store, Gateway: gateway, Now: wall.Now, Rules: billing.Rules{ChargeTime: morning}})
 	s.worker = jobs.New(jobs.Config{
 		Store: s.store, Gateway: gateway, Queue: lost{}, Mailer: kept{}, Planner: s.planner, Rules: billing.Rules{ChargeTime: morning},
 		Policies: dunning.DefaultPolicies(morning), Merchant: notify.Merchant{Name: "Example Shop"}, MessageDomain: "shop.example",
@@ -108,7 +108,7 @@ func (s *shop) planFor(reference, customer string) planning.Created {
 
 func (s *shop) create(t billing.Terms) planning.Created {
 	s.t.Helper()
-	created, err := s.planner.Create(s.t.Context(), t, "")
+	created, err := s.planner.Create(s.t.Context(), planning.Request{Terms: t})
 	require.NoError(s.t, err)
 	s.plans = append(s.plans, created.Plan.ID)
 	return created

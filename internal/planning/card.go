@@ -22,9 +22,9 @@ func (p *Planner) namedCard(ctx context.Context, t billing.Terms, customer billi
 		card, err = p.defaultCard(ctx, t, customer, now)
 		return card, false, err
 	}
-	card, err = billing.FindCard(ctx, p.store, t.Card)
+	card, err = billing.FindCard(ctx, p.Store, t.Card)
 	if errors.Is(err, billing.ErrNotFound) && strings.HasPrefix(t.Card, "pm_") {
-		card, err = p.cardAtStripe(ctx, t.Card, stripeCustomer, now)
+		card, err = p.cardAtStripe(ctx, t.Card, t.Account, stripeCustomer, now)
 		return card, true, err
 	}
 	if errors.Is(err, billing.ErrNotFound) || err == nil && card.CustomerID != customer.ID {
@@ -40,7 +40,7 @@ func (p *Planner) defaultCard(ctx context.Context, t billing.Terms, customer bil
 	if customer.ID == "" {
 		return billing.Card{}, badCard("the customer is new, and has no card yet: use a PaymentMethod at Stripe (pm_…)")
 	}
-	cards, err := p.store.Cards(ctx, customer.ID)
+	cards, err := p.Store.Cards(ctx, customer.ID)
 	if err != nil {
 		return billing.Card{}, err
 	}
@@ -51,10 +51,10 @@ func (p *Planner) defaultCard(ctx context.Context, t billing.Terms, customer bil
 	return inOrder[0], nil
 }
 
-// cardAtStripe returns a card that the merchant saved without Tranche. It must be attached to the
-// customer at Stripe already.
-func (p *Planner) cardAtStripe(ctx context.Context, id, stripeCustomer string, now time.Time) (billing.Card, error) {
-	pm, err := p.gateway.PaymentMethod(ctx, id)
+// cardAtStripe returns a card that the merchant saved without Tranche in an account; empty for the
+// platform's own. The card must be attached to the customer at Stripe already.
+func (p *Planner) cardAtStripe(ctx context.Context, id, account, stripeCustomer string, now time.Time) (billing.Card, error) {
+	pm, err := p.Gateway.PaymentMethod(ctx, id)
 	switch {
 	case errors.Is(err, billing.ErrNotFound):
 		return billing.Card{}, badCard("Stripe has no PaymentMethod %s", id)
@@ -65,7 +65,7 @@ func (p *Planner) cardAtStripe(ctx context.Context, id, stripeCustomer string, n
 	case pm.Customer == "":
 		return billing.Card{}, badCard("%s is attached to no Stripe customer, so it can't be charged later", id)
 	}
-	// A stored Stripe customer that does not exist is replaced with the card's: see Planner.draft.
+	// A stored Stripe customer that does not exist is replaced with the card's: see Planner.addCard.
 	other := stripeCustomer != "" && pm.Customer != stripeCustomer
 	if other {
 		if other, err = p.exists(ctx, stripeCustomer); err != nil {
@@ -76,7 +76,7 @@ func (p *Planner) cardAtStripe(ctx context.Context, id, stripeCustomer string, n
 		return billing.Card{}, badCard("%s is attached to Stripe customer %s, but the plan's customer is %s", id, pm.Customer, stripeCustomer)
 	}
 	return billing.Card{
-		ID: billing.NewCardID(now), PaymentMethod: pm.ID, Account: billing.AccountOf(ctx), StripeCustomer: pm.Customer, Brand: pm.Brand, Last4: pm.Last4, ExpMonth: pm.ExpMonth,
+		ID: billing.NewCardID(now), PaymentMethod: pm.ID, Account: account, StripeCustomer: pm.Customer, Brand: pm.Brand, Last4: pm.Last4, ExpMonth: pm.ExpMonth,
 		ExpYear: pm.ExpYear, Fingerprint: pm.Fingerprint, Status: billing.CardActive, CreatedAt: now, UpdatedAt: now,
 	}, nil
 }
@@ -97,47 +97,4 @@ func chargeable(card billing.Card, account string) error {
 
 func badCard(format string, args ...any) error {
 	return &billing.InvalidError{Fields: []billing.FieldError{{Field: "card", Message: fmt.Sprintf(format, args...)}}}
-}
-
-// stripeCustomer returns the customer's Stripe customer in the plan's account: the one that the
-// merchant names, or the stored one. gone is the stored one, if the merchant names another and
-// Stripe does not have the stored one. Errors: *billing.InvalidError if the named one does not
-// exist, or if the customer has another one.
-func (p *Planner) stripeCustomer(ctx context.Context, t billing.Terms, c billing.Customer) (found, gone string, err error) {
-	known, err := billing.StripeCustomerIn(ctx, p.store, c, t.Account)
-	named := t.Customer.StripeCustomer
-	if err != nil || named == "" || named == known {
-		return known, "", err
-	}
-	if known != "" {
-		there, err := p.exists(ctx, known)
-		if err != nil {
-			return "", "", err
-		}
-		if there {
-			return "", "", badStripeCustomer("is %s, but the customer is %s at Stripe", named, known)
-		}
-	}
-	there, err := p.exists(ctx, named)
-	if err == nil && !there {
-		err = noStripeCustomer(named)
-	}
-	return named, known, err
-}
-
-func (p *Planner) exists(ctx context.Context, stripeCustomer string) (bool, error) {
-	exists, err := p.gateway.CustomerExists(ctx, stripeCustomer)
-	if err != nil {
-		return false, fmt.Errorf("look for Stripe customer %s: %w", stripeCustomer, err)
-	}
-	return exists, nil
-}
-
-// noStripeCustomer returns the fault of terms that name a Stripe customer that does not exist.
-func noStripeCustomer(named string) error {
-	return badStripeCustomer("Stripe has no customer %s", named)
-}
-
-func badStripeCustomer(format string, args ...any) error {
-	return &billing.InvalidError{Fields: []billing.FieldError{{Field: "customer.stripe_customer", Message: fmt.Sprintf(format, args...)}}}
 }
