@@ -5,11 +5,12 @@ import (
 	"net/http"
 	"reflect"
 
-	"tranche/internal/billing"
+	"tranche/internal/terms"
+	"tranche/internal/view"
 )
 
 // Forecaster predicts the course of a plan. It writes nothing.
-type Forecaster func(ctx context.Context, r billing.ForecastRequest) (billing.Forecast, error)
+type Forecaster func(ctx context.Context, r view.ForecastRequest) (view.Forecast, error)
 
 // forecastBody is the body of POST /v1/forecast: the name of a plan, or the body of POST /v1/plans,
 // with the options of the forecast.
@@ -19,16 +20,16 @@ type forecastBody struct {
 	DeclineTimes int    `json:"decline_times"`
 	NoDeclines   bool   `json:"no_declines"`
 	Horizon      string `json:"horizon"`
-	billing.Terms
+	terms.Terms
 }
 
 // request returns the forecast's request. It passes terms on even with a plan: the forecaster then
 // refuses the request.
-func (b forecastBody) request() billing.ForecastRequest {
-	r := billing.ForecastRequest{
+func (b forecastBody) request() view.ForecastRequest {
+	r := view.ForecastRequest{
 		Plan: b.Plan, Decline: b.Decline, DeclineTimes: b.DeclineTimes, NoDeclines: b.NoDeclines, Horizon: b.Horizon,
 	}
-	if !reflect.DeepEqual(b.Terms, billing.Terms{}) {
+	if !reflect.DeepEqual(b.Terms, terms.Terms{}) {
 		r.Terms = &b.Terms
 	}
 	return r

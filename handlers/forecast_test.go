@@ -9,12 +9,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/view"
 )
 
-func (a answer) forecast(t *testing.T) billing.Forecast {
+func (a answer) forecast(t *testing.T) view.Forecast {
 	t.Helper()
 	require.Equal(t, http.StatusOK, a.status, "%s", a.body)
-	var f billing.Forecast
+	var f view.Forecast
 	require.NoError(t, json.Unmarshal(a.body, &f), "%s", a.body)
 	return f
 }

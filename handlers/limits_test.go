@@ -18,6 +18,7 @@ import (
 	"tranche/handlers"
 	"tranche/internal/billing"
 	"tranche/internal/stripegw"
+	"tranche/internal/view"
 )
 
 // strangers is the number of connections in a flood.
@@ -211,12 +212,12 @@ func TestRequest_OutlivesTheBodysDeadline(t *testing.T) {
 	const limit = 200 * time.Millisecond
 	l := newLimited(t, handlers.Config{
 		Limits: handlers.Limits{Answer: limit, Body: limit},
-		Forecaster: func(ctx context.Context, _ billing.ForecastRequest) (billing.Forecast, error) {
+		Forecaster: func(ctx context.Context, _ view.ForecastRequest) (view.Forecast, error) {
 			select {
 			case <-ctx.Done():
-				return billing.Forecast{}, ctx.Err()
+				return view.Forecast{}, ctx.Err()
 			case <-time.After(4 * limit):
-				return billing.Forecast{}, nil
+				return view.Forecast{}, nil
 			}
 		},
 	})

@@ -11,6 +11,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/planning"
+	"tranche/internal/terms"
 	"tranche/internal/view"
 )
 
@@ -24,7 +25,7 @@ const (
 // status is 201, or 200 if an earlier copy of the request created them.
 func (s *Server) createPlan(w http.ResponseWriter, r *http.Request) {
 	var body struct {
-		billing.Terms
+		terms.Terms
 		UpdateCustomer bool `json:"update_customer"` // fields of a known customer that differ are updated
 	}
 	key, ok := keyOf(w, r)

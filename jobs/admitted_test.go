@@ -9,6 +9,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/planning"
+	"tranche/internal/terms"
 	"tranche/jobs"
 )
 
@@ -74,7 +75,7 @@ func TestCollectCharge_StaleTask(t *testing.T) {
 // call to Stripe. A look-up sends nothing.
 func TestNote_BeforeStripeIsCalled(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, func(t *billing.Terms) { t.Parts = 2 })
+		p := b.started(good, func(t *terms.Terms) { t.Parts = 2 })
 		var noted []billing.AttemptID
 		b.worker.Note = func(_ context.Context, id billing.AttemptID) { noted = append(noted, id) }
 		attempts := func() []billing.Attempt { return b.details(p.Plan.ID).Attempts[b.charge(p.Plan.ID, 2).ID] }
@@ -98,7 +99,7 @@ func TestNote_BeforeStripeIsCalled(t *testing.T) {
 // payment of the previous charge does not pay this one.
 func TestLookUp_PaymentOfAnotherCharge(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, func(t *billing.Terms) { t.Parts, t.Total = 3, 3000 })
+		p := b.started(good, func(t *terms.Terms) { t.Parts, t.Total = 3, 3000 })
 		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
 		b.settle()
 		b.setNow(b.charge(p.Plan.ID, 3).DueAt)

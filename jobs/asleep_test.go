@@ -14,6 +14,7 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/dunning"
 	"tranche/internal/stripesim"
+	"tranche/internal/terms"
 )
 
 // perMinute is a permit for a number of calls in each minute of the bench's time.
@@ -78,9 +79,9 @@ func TestAMachineThatSleptCatchesUpOnceInOrderAndWithinEveryCap(t *testing.T) {
 }
 
 // allAtOnce sets terms that charge everything that was missed at once.
-func allAtOnce(terms func(t *billing.Terms)) func(t *billing.Terms) {
-	return func(t *billing.Terms) {
-		terms(t)
+func allAtOnce(change func(t *terms.Terms)) func(t *terms.Terms) {
+	return func(t *terms.Terms) {
+		change(t)
 		t.CatchUp = billing.CatchUpAll
 	}
 }
@@ -91,10 +92,10 @@ func (b *bench) dailyPlans(days int) []billing.PlanID {
 	for i, zone := range []string{"UTC", "Asia/Kolkata", "America/New_York"} {
 		plans = append(plans, b.started(good, allAtOnce(daily(fmt.Sprint(i), zone, days+2))).Plan.ID)
 	}
-	recurring := b.plan(func(t *billing.Terms) {
-		*t = billing.Terms{
+	recurring := b.plan(func(t *terms.Terms) {
+		*t = terms.Terms{
 			Reference: "order-recurring", Kind: billing.KindRecurring, Currency: "usd", Amount: 1900, Every: "1 day", CatchUp: billing.CatchUpAll,
-			Customer: billing.CustomerTerms{Reference: "recurring", Email: "r@example.com", TimeZone: "Europe/London"},
+			Customer: terms.Customer{Reference: "recurring", Email: "r@example.com", TimeZone: "Europe/London"},
 		}
 	})
 	require.NoError(b.t, b.pay(recurring.FirstPayment.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: good}, SetupFutureUsage: "off_session"}))

@@ -11,6 +11,7 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/stripegw"
 	"tranche/internal/stripesim"
+	"tranche/internal/terms"
 	"tranche/jobs"
 )
 
@@ -42,7 +43,7 @@ func (b *bench) backfill() backfill.Counts {
 // the events.
 func (b *bench) life(bring func()) outcomeOfLife {
 	b.t.Helper()
-	p := b.plan(func(t *billing.Terms) { t.Parts = 3 })
+	p := b.plan(func(t *terms.Terms) { t.Parts = 3 })
 	require.NoError(b.t, b.payFirst(p, authAlways))
 	bring()
 	for day := range 70 {

@@ -11,6 +11,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/store/storetest"
+	"tranche/internal/terms"
 )
 
 // TestCanceledCharge_NothingPayable has a merchant, a customer and a policy act at random, while
@@ -43,7 +44,7 @@ func TestCanceledCharge_NothingPayable(t *testing.T) {
 func (b *bench) cancelAtRandom(rt *rapid.T) {
 	atEnd := rapid.SampledFrom([]string{"cancel", "cancel", "pause", "keep"}).Draw(rt, "at end")
 	b.policies("[policy.default]\nat_end = \"" + atEnd + "\"\ndeadline_days = 31\nfinal_notice_days = 3\nremind_days = 7")
-	p := b.plan(func(t *billing.Terms) { t.Every = "2 weeks" })
+	p := b.plan(func(t *terms.Terms) { t.Every = "2 weeks" })
 	secrets := map[billing.ChargeID]billing.Secret{b.charge(p.Plan.ID, 1).ID: p.FirstPayment.ClientSecret}
 	if rapid.IntRange(0, 4).Draw(rt, "paid") > 0 {
 		card := rapid.SampledFrom([]string{good, thenNoFunds, authAlways}).Draw(rt, "card")

@@ -9,6 +9,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/stripesim"
+	"tranche/internal/terms"
 )
 
 // declined counts the declined attempts of a plan.
@@ -52,7 +53,7 @@ func TestNetworkCaps_SeveralPlansOnACard(t *testing.T) {
 		for i := range 12 {
 			details := declinesLater("insufficient_funds")
 			details.Card = &stripesim.Card{Number: mastercard}
-			plans = append(plans, b.startedWith(details, func(t *billing.Terms) { t.Reference = fmt.Sprint("order-", i) }))
+			plans = append(plans, b.startedWith(details, func(t *terms.Terms) { t.Reference = fmt.Sprint("order-", i) }))
 			b.setNow(b.Now().Add(time.Minute))
 		}
 		b.setNow(b.charge(plans[0], 2).DueAt.Add(1))

@@ -9,6 +9,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/planning"
+	"tranche/internal/terms"
 	"tranche/jobs"
 )
 
@@ -280,7 +281,7 @@ func TestDuplicateCard_OfAnotherSystem(t *testing.T) {
 		b.post("/v1/customers/"+cus, "invoice_settings[default_payment_method]", theirs.PaymentMethod)
 		b.settle()
 		b.setNow(b.Now().Add(time.Hour))
-		second := b.plan(func(t *billing.Terms) { t.Reference = "order-2" })
+		second := b.plan(func(t *terms.Terms) { t.Reference = "order-2" })
 		require.NoError(b.t, b.payFirst(second, mastercard))
 		b.settle()
 		b.setNow(b.Now().Add(25 * time.Hour))

@@ -10,6 +10,7 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/operator"
 	"tranche/internal/stripesim"
+	"tranche/internal/terms"
 	"tranche/jobs"
 )
 
@@ -28,7 +29,7 @@ func TestAPlanWithBackupsGoesOnWithTheNextCardInOrder(t *testing.T) {
 		ctx := b.t.Context()
 		first := b.giveCard("ada")
 		b.setNow(b.Now().Add(time.Minute)) // the time decides which of two cards is newer
-		p := b.begins(billing.Terms{Kind: billing.KindInstallments, Total: 30000, Parts: 3, Every: "1 month", BackupCardsAllowed: true})
+		p := b.begins(terms.Terms{Kind: billing.KindInstallments, Total: 30000, Parts: 3, Every: "1 month", BackupCardsAllowed: true})
 		second := b.cardOf(p.Plan.ID)
 		require.NotEqual(b.t, first.ID, second.ID)
 		third := billing.Card{
@@ -87,8 +88,8 @@ func TestAFraudWarningPausesEveryPlanOnTheCard(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, nil)
 		b.setNow(b.Now().Add(time.Minute))
-		same := b.started(good, func(t *billing.Terms) { t.Reference = "order-2" }) // the duplicates are merged into one card
-		stranger := b.started(good, func(t *billing.Terms) {
+		same := b.started(good, func(t *terms.Terms) { t.Reference = "order-2" }) // the duplicates are merged into one card
+		stranger := b.started(good, func(t *terms.Terms) {
 			t.Reference, t.Customer.Reference, t.Customer.Email = "order-3", "bob", "bob@example.com"
 		})
 		_, err := b.sim.WarnOfFraud(p.FirstPayment.ID)
@@ -144,7 +145,7 @@ func TestANewTimeZoneMovesWhatIsToCome(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		ctx := b.t.Context()
 		p := b.started(good, nil)
-		rec := b.started(good, func(t *billing.Terms) {
+		rec := b.started(good, func(t *terms.Terms) {
 			t.Reference, t.Kind, t.Total, t.Parts, t.Amount = "club", billing.KindRecurring, 0, 0, 1900
 			t.CatchUp = billing.CatchUpAll // the test runs once a day, hours after nine o'clock in Tokyo
 		})
@@ -275,7 +276,7 @@ func TestACardThatIsSavedTwiceIsFolded(t *testing.T) {
 		_, err := b.operator().DefaultCard(b.t.Context(), older.ID)
 		require.NoError(b.t, err)
 		b.setNow(b.Now().Add(time.Hour))
-		pi := b.plan(func(t *billing.Terms) { t.Reference = "order-2" })
+		pi := b.plan(func(t *terms.Terms) { t.Reference = "order-2" })
 		require.NoError(b.t, b.payFirst(pi, good))
 		b.settle()
 

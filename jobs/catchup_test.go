@@ -10,14 +10,15 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/operator"
 	"tranche/internal/stripesim"
+	"tranche/internal/terms"
 )
 
 // weekly is a plan that charges 19.00 USD every Thursday at 09:00 in London, until it is canceled.
-func weekly(reference string, catchUp billing.CatchUp) func(t *billing.Terms) {
-	return func(t *billing.Terms) {
-		*t = billing.Terms{
+func weekly(reference string, catchUp billing.CatchUp) func(t *terms.Terms) {
+	return func(t *terms.Terms) {
+		*t = terms.Terms{
 			Reference: reference, Kind: billing.KindRecurring, Currency: "usd", Amount: 1900, Every: "1 week", CatchUp: catchUp, Account: t.Account,
-			Customer: billing.CustomerTerms{Reference: "ada", Email: "ada@example.com", TimeZone: "Europe/London"},
+			Customer: terms.Customer{Reference: "ada", Email: "ada@example.com", TimeZone: "Europe/London"},
 		}
 	}
 }
@@ -163,7 +164,7 @@ func TestCatchUp_RetriedByHand(t *testing.T) {
 // charges failed, others were missed.
 func (b *bench) givenUpRecurring() billing.PlanID {
 	b.t.Helper()
-	p := b.plan(func(t *billing.Terms) {
+	p := b.plan(func(t *terms.Terms) {
 		weekly("sub-1", "")(t)
 		t.Every = "1 month"
 	})

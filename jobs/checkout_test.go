@@ -9,13 +9,14 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/planning"
 	"tranche/internal/stripesim"
+	"tranche/internal/terms"
 )
 
 // order1 are the terms of bench.plan.
-func (b *bench) order1() billing.Terms {
-	return billing.Terms{
+func (b *bench) order1() terms.Terms {
+	return terms.Terms{
 		Reference: "order-1", Kind: billing.KindInstallments, Currency: "usd", Total: 100003, Parts: 4, Every: "1 month", Account: b.account,
-		Customer: billing.CustomerTerms{Reference: "ada", Email: "ada@example.com", Name: "Ada", TimeZone: "Europe/London"},
+		Customer: terms.Customer{Reference: "ada", Email: "ada@example.com", Name: "Ada", TimeZone: "Europe/London"},
 	}
 }
 

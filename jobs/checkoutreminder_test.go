@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/terms"
 	"tranche/jobs"
 )
 
@@ -30,8 +31,8 @@ func (b *bench) remindOfCheckouts(days int) int {
 func TestTellCheckout_Once(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		pay := b.plan(nil)
-		card := b.plan(func(t *billing.Terms) { t.Reference, t.Starts = "order-2", "2026-03-01" })
-		paid := b.started(good, func(t *billing.Terms) { t.Reference = "order-3" })
+		card := b.plan(func(t *terms.Terms) { t.Reference, t.Starts = "order-2", "2026-03-01" })
+		paid := b.started(good, func(t *terms.Terms) { t.Reference = "order-3" })
 		b.setNow(start.Add(24*time.Hour - time.Second))
 		require.Zero(b.t, b.remindOfCheckouts(30), "too early")
 		b.setNow(start.Add(24 * time.Hour))
@@ -61,9 +62,9 @@ func TestTellCheckout_Once(t *testing.T) {
 // checkout has expired.
 func TestTellCheckout_Expiry(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		soon := b.plan(func(t *billing.Terms) { t.ExpiresAfter = "2 hours" })
-		missed := b.plan(func(t *billing.Terms) { t.Reference, t.ExpiresAfter = "order-2", "1 hour" })
-		setting := b.plan(func(t *billing.Terms) { t.Reference = "order-3" })
+		soon := b.plan(func(t *terms.Terms) { t.ExpiresAfter = "2 hours" })
+		missed := b.plan(func(t *terms.Terms) { t.Reference, t.ExpiresAfter = "order-2", "1 hour" })
+		setting := b.plan(func(t *terms.Terms) { t.Reference = "order-3" })
 		b.setNow(start.Add(time.Hour))
 		require.Equal(b.t, 1, b.remindOfCheckouts(1))
 		b.setNow(start.Add(12 * time.Hour))
@@ -95,7 +96,7 @@ func TestTellCheckout_Late(t *testing.T) {
 
 // overtaking is an event that may overtake a plan's reminder.
 type overtaking struct {
-	terms func(t *billing.Terms)
+	terms func(t *terms.Terms)
 	do    func(b *bench, id billing.PlanID, pay func() error) error
 	why   string // why a written reminder is dropped
 }
@@ -113,7 +114,7 @@ func overtakings() map[string]overtaking {
 			return nil
 		}},
 		"expired, and not canceled yet": {
-			why: "the checkout has expired", terms: func(t *billing.Terms) { t.ExpiresAfter = "36 hours" },
+			why: "the checkout has expired", terms: func(t *terms.Terms) { t.ExpiresAfter = "36 hours" },
 			do: func(b *bench, _ billing.PlanID, _ func() error) error {
 				b.setNow(start.Add(36 * time.Hour))
 				return nil

@@ -11,6 +11,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/stripesim"
+	"tranche/internal/terms"
 )
 
 const (
@@ -83,7 +84,7 @@ func TestEachCardOfTheGuide(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
-				p := b.plan(func(t *billing.Terms) { t.Parts = 2 })
+				p := b.plan(func(t *terms.Terms) { t.Parts = 2 })
 				err := b.payFirst(p, tc.card)
 				require.Equal(b.t, tc.refused, err != nil, "%v", err)
 				b.settle()
@@ -202,7 +203,7 @@ func TestADeclineWithoutItsPaymentIntentIsRetriedOnTheSameOne(t *testing.T) {
 
 func TestARetryTakesANewKeyOnTheSamePaymentIntent(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(thenNoFunds, func(t *billing.Terms) { t.Parts = 2 })
+		p := b.started(thenNoFunds, func(t *terms.Terms) { t.Parts = 2 })
 		b.advance(60)
 		d := b.details(p.Plan.ID)
 		attempts := d.Attempts[d.Charges[1].ID]
@@ -221,7 +222,7 @@ func TestARetryTakesANewKeyOnTheSamePaymentIntent(t *testing.T) {
 
 func TestWhoeverPaysMeanwhilePaysOnce(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(thenNoFunds, func(t *billing.Terms) { t.Parts = 2 })
+		p := b.started(thenNoFunds, func(t *terms.Terms) { t.Parts = 2 })
 		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
 		b.settle()
 		declined := b.charge(p.Plan.ID, 2)
@@ -244,7 +245,7 @@ func TestWhoeverPaysMeanwhilePaysOnce(t *testing.T) {
 
 func TestANewCardPaysOnTheSamePaymentIntentAndIsUsedFromThenOn(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(thenNoFunds, func(t *billing.Terms) { t.Parts = 3 })
+		p := b.started(thenNoFunds, func(t *terms.Terms) { t.Parts = 3 })
 		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
 		b.settle()
 		declined := b.charge(p.Plan.ID, 2)
@@ -354,7 +355,7 @@ func TestARefusedRequestIsOursToMendAndNotToldToTheCustomer(t *testing.T) {
 // again and again.
 func TestAChargeBehindADeferredOneWaitsToo(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, func(t *billing.Terms) { t.Parts, t.Total, t.Every, t.CatchUp = 3, 3000, "1 day", billing.CatchUpAll })
+		p := b.started(good, func(t *terms.Terms) { t.Parts, t.Total, t.Every, t.CatchUp = 3, 3000, "1 day", billing.CatchUpAll })
 		b.setNow(b.Now().AddDate(0, 0, 5))
 		turns := 0
 		b.worker.Acquire = func(ctx context.Context) (context.Context, func(), error) {

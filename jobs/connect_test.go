@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/terms"
 )
 
 // connected is the Stripe Connect data of a PaymentIntent at the simulator.
@@ -25,10 +26,10 @@ type connected struct {
 func TestEveryPaymentOfAPlanCarriesItsConnect(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		b.platform.Connect("acct_villa")
-		p := b.started(good, func(t *billing.Terms) {
+		p := b.started(good, func(t *terms.Terms) {
 			t.Connect = &billing.Connect{TransferDestination: "acct_villa", OnBehalfOf: "acct_villa", ApplicationFeePercent: "2.5"}
 		})
-		other := b.started(good, func(t *billing.Terms) { t.Reference = "order-2" })
+		other := b.started(good, func(t *terms.Terms) { t.Reference = "order-2" })
 		b.advance(32)
 		seen := 0
 		for _, raw := range b.sim.PaymentIntents() {
@@ -71,7 +72,7 @@ func TestEveryPaymentOfAPlanCarriesItsConnect(t *testing.T) {
 func TestAChangeKeepsAChargeAboveWhatIsTakenOfIt(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		b.platform.Connect("acct_villa")
-		p := b.started(good, func(t *billing.Terms) {
+		p := b.started(good, func(t *terms.Terms) {
 			t.Connect = &billing.Connect{TransferDestination: "acct_villa", ApplicationFee: 500}
 		})
 		_, err := b.operator().SetAmount(b.t.Context(), b.charge(p.Plan.ID, 3).ID, 500)

@@ -9,12 +9,13 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/calendar"
 	"tranche/internal/operator"
+	"tranche/internal/terms"
 )
 
 // onThe31st is a plan of three months that begins on 31 December, a Thursday.
 func (b *bench) onThe31st(rule calendar.BusinessDay) billing.PlanID {
 	b.t.Helper()
-	p := b.begins(billing.Terms{
+	p := b.begins(terms.Terms{
 		Kind: billing.KindInstallments, Currency: "usd", Total: 30000, Parts: 3, Every: "1 month", Starts: "2026-12-31", BusinessDay: rule,
 	})
 	return p.Plan.ID

@@ -12,6 +12,7 @@ import (
 	"tranche/internal/dunning"
 	"tranche/internal/notify"
 	"tranche/internal/stripesim"
+	"tranche/internal/terms"
 )
 
 // declinesLater pays the first payment with a card that declines later payments with the given
@@ -25,7 +26,7 @@ func declinesLater(code string, more ...string) stripesim.PaymentDetails {
 }
 
 // startedWith creates a plan and pays its first payment in the given way.
-func (b *bench) startedWith(details stripesim.PaymentDetails, change func(t *billing.Terms)) billing.PlanID {
+func (b *bench) startedWith(details stripesim.PaymentDetails, change func(t *terms.Terms)) billing.PlanID {
 	b.t.Helper()
 	p := b.plan(change)
 	require.NoError(b.t, b.pay(p.FirstPayment.ClientSecret, details))
@@ -45,7 +46,7 @@ func TestEveryDeclineCodeFromStripeToTheMail(t *testing.T) {
 			if row.Code == dunning.CodeBlocked {
 				continue // no code: shown only by the outcome of Stripe's charge
 			}
-			plans[row.Code] = b.startedWith(declinesLater(row.Code), func(t *billing.Terms) {
+			plans[row.Code] = b.startedWith(declinesLater(row.Code), func(t *terms.Terms) {
 				t.Reference, t.Parts, t.Customer.Reference = "order-"+row.Code, 2, "cust-"+row.Code
 			})
 		}
@@ -127,7 +128,7 @@ func TestAdviceFromTheNetworkStopsOrPutsOffARetry(t *testing.T) {
 			"gone":    {"sim_network_advice_code", "21", billing.ChargeFailed, 0},
 			"wait":    {"sim_network_advice_code", "29", billing.ChargeRetrying, 8},
 		} {
-			plan := b.startedWith(declinesLater("insufficient_funds", tc.field, tc.value), func(t *billing.Terms) {
+			plan := b.startedWith(declinesLater("insufficient_funds", tc.field, tc.value), func(t *terms.Terms) {
 				t.Reference, t.Customer.Reference = name, name
 			})
 			b.setNow(b.charge(plan, 2).DueAt.Add(1))

@@ -20,6 +20,7 @@ import (
 	"tranche/internal/notify/webhook"
 	"tranche/internal/operator"
 	"tranche/internal/planning"
+	"tranche/internal/terms"
 	"tranche/jobs"
 )
 
@@ -191,7 +192,7 @@ func TestEverythingThatHappensToAPlanIsTold(t *testing.T) {
 		all, charges := b.receiver(), b.receiver()
 		b.listen(all)
 		b.listen(charges, "charge.*", "plan.completed")
-		p := b.started(good, func(t *billing.Terms) { t.Parts, t.Total = 2, 3000 })
+		p := b.started(good, func(t *terms.Terms) { t.Parts, t.Total = 2, 3000 })
 		b.advance(40)
 		require.Equal(b.t, billing.PlanCompleted, b.details(p.Plan.ID).Plan.Status)
 		require.ElementsMatch(b.t, []string{
@@ -521,9 +522,9 @@ func TestAPlanThatStripeRefusesIsTakenBack(t *testing.T) {
 		b.gateway.after = func(pi billing.PaymentIntent, _ error) (billing.PaymentIntent, error) {
 			return pi, &billing.GatewayError{Op: "create PaymentIntent", Kind: billing.GatewayRejected, HTTPStatus: 400}
 		}
-		_, err := b.planner.Create(b.t.Context(), planning.Request{Terms: billing.Terms{
+		_, err := b.planner.Create(b.t.Context(), planning.Request{Terms: terms.Terms{
 			Reference: "order-1", Kind: billing.KindInstallments, Currency: "usd", Total: 3000, Parts: 3, Every: "1 month",
-			Customer: billing.CustomerTerms{Reference: "ada"},
+			Customer: terms.Customer{Reference: "ada"},
 		}})
 		require.Error(b.t, err)
 		b.runDue()

@@ -8,12 +8,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/terms"
 )
 
 // TestDescription_PaymentsAndMails follows a plan's description to every PaymentIntent and mail.
 func TestDescription_PaymentsAndMails(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, func(t *billing.Terms) { t.Description, t.Parts = "Oak table", 3 })
+		p := b.started(good, func(t *terms.Terms) { t.Description, t.Parts = "Oak table", 3 })
 		b.advance(70)
 		require.Equal(b.t, billing.PlanCompleted, b.details(p.Plan.ID).Plan.Status)
 		var described []string

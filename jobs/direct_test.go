@@ -13,6 +13,7 @@ import (
 	"tranche/internal/planning"
 	"tranche/internal/reconcile"
 	"tranche/internal/stripesim"
+	"tranche/internal/terms"
 	"tranche/jobs"
 )
 
@@ -28,7 +29,7 @@ func TestTheTroubleOfAConnectedAccountStaysInIt(t *testing.T) {
 		require.Equal(b.t, b.account, b.cardOf(declined).Account)
 		require.Empty(b.t, b.details(declined).Customer.StripeCustomer, "who they are in the account is no business of the platform's")
 
-		again := b.plan(func(t *billing.Terms) {
+		again := b.plan(func(t *terms.Terms) {
 			t.Reference = "order-2"
 			t.Connect = &billing.Connect{ApplicationFeePercent: "10"}
 		})
@@ -79,7 +80,7 @@ func TestWhatNoWebhookBroughtOfAConnectedAccountIsFetchedThere(t *testing.T) {
 		b.platform.Connect("acct_1Gone")
 		var gone planning.Created
 		b.as("acct_1Gone", func() {
-			gone = b.plan(func(t *billing.Terms) { t.Reference = "gone"; t.Customer.Reference = "grace" })
+			gone = b.plan(func(t *terms.Terms) { t.Reference = "gone"; t.Customer.Reference = "grace" })
 		})
 		b.platform.Disconnect("acct_1Gone")
 
@@ -96,7 +97,7 @@ func TestWhatNoWebhookBroughtOfAConnectedAccountIsFetchedThere(t *testing.T) {
 		require.Equal(b.t, billing.PlanActive, b.details(p.Plan.ID).Plan.Status)
 		require.Equal(b.t, billing.PlanAwaitingFirstPayment, b.details(gone.Plan.ID).Plan.Status)
 
-		require.NoError(b.t, b.payFirst(b.plan(func(t *billing.Terms) { t.Reference = "order-2" }), good))
+		require.NoError(b.t, b.payFirst(b.plan(func(t *terms.Terms) { t.Reference = "order-2" }), good))
 		counts, err := backfill.Run(b.t.Context(), b.record(), b.ledger(), backfill.Options{Now: b.Now, Types: jobs.EventTypes()})
 		require.NoError(b.t, err)
 		require.Positive(b.t, counts.New)
@@ -115,7 +116,7 @@ func TestOneAccountCanNotPayForAnother(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		villa := "acct_1Villa"
 		p := b.started(good, nil)
-		waits := b.plan(func(t *billing.Terms) { t.Reference, t.Starts = "order-2", "2026-01-31" })
+		waits := b.plan(func(t *terms.Terms) { t.Reference, t.Starts = "order-2", "2026-01-31" })
 		b.platform.Connect(villa)
 		b.platform.AddWebhook(stripesim.WebhookEndpoint{URL: b.arrivals, Secret: "whsec_test", Connect: true})
 		paid := b.charge(p.Plan.ID, 2)
@@ -162,7 +163,7 @@ func TestACustomerDeletedInAConnectedAccountGetsANewOneThere(t *testing.T) {
 					b.takeIn(bodies...)
 					b.settle()
 				}
-				next := b.plan(func(t *billing.Terms) { t.Reference = "order-2" })
+				next := b.plan(func(t *terms.Terms) { t.Reference = "order-2" })
 				require.NoError(b.t, b.payFirst(next, otherCard))
 				b.settle()
 				require.NotEqual(b.t, was, b.customerAtStripe(next.Plan.ID))
@@ -181,14 +182,14 @@ func TestTheCustomerThatAConnectedAccountHasAlreadyIsNamed(t *testing.T) {
 		si := b.post("/v1/setup_intents", "customer", at, "usage", "off_session", "payment_method_types[]", "card")
 		b.setUp(billing.Secret(si["client_secret"].(string)), good)
 		pm := b.request(http.MethodGet, "/v1/setup_intents/"+si["id"].(string), nil)["payment_method"].(string)
-		p := b.plan(func(t *billing.Terms) { t.Card = pm })
+		p := b.plan(func(t *terms.Terms) { t.Card = pm })
 		require.Equal(b.t, billing.PlanActive, p.Plan.Status)
 		require.Equal(b.t, at, b.customerAtStripe(p.Plan.ID))
 		b.settle()
 		require.Equal(b.t, billing.ChargeSucceeded, b.charge(p.Plan.ID, 1).Status)
 
 		other := b.post("/v1/customers")["id"].(string)
-		grace := b.plan(func(t *billing.Terms) {
+		grace := b.plan(func(t *terms.Terms) {
 			t.Reference, t.Customer.Reference, t.Customer.StripeCustomer, t.Starts = "order-2", "grace", other, "2026-02-01"
 		})
 		require.Equal(b.t, other, b.request(http.MethodGet, "/v1/setup_intents/"+grace.Setup.ID, nil)["customer"])
@@ -196,8 +197,8 @@ func TestTheCustomerThatAConnectedAccountHasAlreadyIsNamed(t *testing.T) {
 		b.settle()
 		require.Equal(b.t, other, b.customerAtStripe(grace.Plan.ID))
 		require.Equal(b.t, billing.PlanActive, b.details(grace.Plan.ID).Plan.Status)
-		_, err := b.planner.Create(b.t.Context(), planning.Request{Terms: billing.Terms{
-			Reference: "order-3", Kind: billing.KindDeferred, Currency: "usd", Total: 900, Due: "2026-03-01", Account: b.account, Customer: billing.CustomerTerms{Reference: "grace", StripeCustomer: at},
+		_, err := b.planner.Create(b.t.Context(), planning.Request{Terms: terms.Terms{
+			Reference: "order-3", Kind: billing.KindDeferred, Currency: "usd", Total: 900, Due: "2026-03-01", Account: b.account, Customer: terms.Customer{Reference: "grace", StripeCustomer: at},
 		}})
 		require.ErrorContains(b.t, err, "but the customer is "+other+" at Stripe")
 	})

@@ -9,13 +9,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/terms"
 )
 
 // TestStepDunning_RetryDueFirst has an outage over the last retry and the deadline.
 func TestStepDunning_RetryDueFirst(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		b.policies("[policy.default]\nfunds.days = [23]\nfunds.payday_window = 0\ndeadline_days = 25\nfinal_notice_days = 3")
-		plan := b.startedWith(declinesLater("insufficient_funds", "sim_decline_count", "1"), func(t *billing.Terms) { t.Every = "3 months" })
+		plan := b.startedWith(declinesLater("insufficient_funds", "sim_decline_count", "1"), func(t *terms.Terms) { t.Every = "3 months" })
 		b.setNow(b.charge(plan, 2).DueAt.Add(1))
 		b.settle()
 		c := b.charge(plan, 2)
@@ -44,7 +45,7 @@ func TestStepDunning_RetryDueFirst(t *testing.T) {
 // made.
 func TestStepDunning_DeferredRetryFirst(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		plan := b.startedWith(declinesLater("do_not_honor", "sim_decline_count", "1"), func(t *billing.Terms) { t.Every = "3 months" })
+		plan := b.startedWith(declinesLater("do_not_honor", "sim_decline_count", "1"), func(t *terms.Terms) { t.Every = "3 months" })
 		b.setNow(b.charge(plan, 2).DueAt.Add(1))
 		b.settle()
 		c := b.charge(plan, 2)
@@ -63,7 +64,7 @@ func TestStepDunning_DeferredRetryFirst(t *testing.T) {
 func TestFinalNotice_OneRetry(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		b.policies("[policy.default]\nfunds.days = [2]\nfunds.payday_window = 0")
-		plan := b.failedOnce("insufficient_funds", func(t *billing.Terms) { t.Every = "3 months" })
+		plan := b.failedOnce("insufficient_funds", func(t *terms.Terms) { t.Every = "3 months" })
 		failed, final := billing.NoticePaymentFailed, billing.NoticeFinal
 		require.Equal(b.t, []billing.NoticeKind{failed}, b.newNotices(plan))
 		b.untilGivenUp(b.charge(plan, 2))
@@ -76,7 +77,7 @@ func TestFinalNotice_OneRetry(t *testing.T) {
 func TestFinalNotice_RetryAfterIt(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		b.policies("[policy.default]\nfunds.days = [23]\nfunds.payday_window = 0\ndeadline_days = 25\nfinal_notice_days = 3")
-		plan := b.failedOnce("insufficient_funds", func(t *billing.Terms) { t.Every = "3 months" })
+		plan := b.failedOnce("insufficient_funds", func(t *terms.Terms) { t.Every = "3 months" })
 		c := b.charge(plan, 2)
 		b.until(c.NextAttemptAt.Add(time.Hour))
 		require.Len(b.t, b.details(plan).Attempts[c.ID], 2)
@@ -92,7 +93,7 @@ func TestFinalNotice_RetryAfterIt(t *testing.T) {
 // TestStepDunning_DeadlineOfAnEarlierRelease has an open dunning with a deadline in the morning.
 func TestStepDunning_DeadlineOfAnEarlierRelease(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		plan := b.failedOnce("expired_card", func(t *billing.Terms) { t.Every = "3 months" })
+		plan := b.failedOnce("expired_card", func(t *terms.Terms) { t.Every = "3 months" })
 		c := b.charge(plan, 2)
 		d := b.dunningOf(c)
 		whole := d.DeadlineAt

@@ -10,6 +10,7 @@ import (
 	"tranche/internal/dunning"
 	"tranche/internal/dunning/policyfile"
 	"tranche/internal/stripesim"
+	"tranche/internal/terms"
 )
 
 // policies sets the dunning policies, as TOML.
@@ -30,7 +31,7 @@ func (b *bench) dunningOf(c billing.Charge) billing.Dunning {
 }
 
 // failedOnce is a plan of four charges whose second was declined.
-func (b *bench) failedOnce(code string, change func(t *billing.Terms)) billing.PlanID {
+func (b *bench) failedOnce(code string, change func(t *terms.Terms)) billing.PlanID {
 	b.t.Helper()
 	plan := b.startedWith(declinesLater(code), change)
 	b.setNow(b.charge(plan, 2).DueAt.Add(1))
@@ -81,7 +82,7 @@ func TestACustomerWhoIsWaitedForIsRemindedAndGivenUpAtTheDeadline(t *testing.T) 
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
-				plan := b.failedOnce(tc.code, func(t *billing.Terms) { t.Every = "3 months" })
+				plan := b.failedOnce(tc.code, func(t *terms.Terms) { t.Every = "3 months" })
 				c := b.charge(plan, 2)
 				require.Equal(b.t, tc.status, c.Status)
 				require.True(b.t, c.NextAttemptAt.IsZero(), "no timed retry")
@@ -146,7 +147,7 @@ func TestWhatTheEndMeansForTheLaterCharges(t *testing.T) {
 			eachEngine(t, func(b *bench) {
 				b.policies("[policy.default]\nat_end = \"" + tc.end + "\"")
 				details := declinesLater("expired_card", "sim_decline_count", "1")
-				plan := b.startedWith(details, func(t *billing.Terms) { t.Parts, t.Every = 3, "2 months" })
+				plan := b.startedWith(details, func(t *terms.Terms) { t.Parts, t.Every = 3, "2 months" })
 				b.setNow(b.charge(plan, 2).DueAt.Add(1))
 				b.settle()
 				b.until(b.charge(plan, 3).DueAt.AddDate(0, 0, 2))
@@ -172,7 +173,7 @@ func TestWhatTheEndMeansForTheLaterCharges(t *testing.T) {
 func TestWhoIsGivenUpMayStillPay(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		b.policies("[policy.default]\nat_end = \"cancel\"")
-		plan := b.failedOnce("expired_card", func(t *billing.Terms) { t.Parts = 3 })
+		plan := b.failedOnce("expired_card", func(t *terms.Terms) { t.Parts = 3 })
 		c := b.charge(plan, 2)
 		b.untilGivenUp(c)
 		require.Equal(b.t, billing.PlanDefaulted, b.details(plan).Plan.Status)
@@ -197,7 +198,7 @@ func (b *bench) payOnPage(c billing.Charge, number string) {
 func TestAChangeOfThePolicyDoesNotDisturbAChargeInDunning(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		b.policies("[policy.gentle]\ndeclined.days = [5, 6]\ndeadline_days = 40")
-		plan := b.failedOnce("do_not_honor", func(t *billing.Terms) { t.Policy = "gentle" })
+		plan := b.failedOnce("do_not_honor", func(t *terms.Terms) { t.Policy = "gentle" })
 		c := b.charge(plan, 2)
 		before := b.dunningOf(c)
 		b.policies("[policy.gentle]\ndeclined.days = [1]\ndeadline_days = 25")
@@ -210,7 +211,7 @@ func TestAChangeOfThePolicyDoesNotDisturbAChargeInDunning(t *testing.T) {
 		require.Equal(b.t, before.Policy, after.Policy)
 		require.Equal(b.t, before.DeadlineAt, after.DeadlineAt)
 
-		other := b.failedOnce("do_not_honor", func(t *billing.Terms) {
+		other := b.failedOnce("do_not_honor", func(t *terms.Terms) {
 			t.Reference, t.Policy, t.Customer.Reference = "order-2", "gentle", "grace"
 		})
 		require.Contains(b.t, b.charge(other, 2).Reason, "retry 1 of 1", "what fails from now on follows the new one")
@@ -220,7 +221,7 @@ func TestAChangeOfThePolicyDoesNotDisturbAChargeInDunning(t *testing.T) {
 func TestAPolicyThatIsGoneIsTheDefaultOne(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		b.policies("[policy.gentle]\ndeclined.days = [5]")
-		plan := b.startedWith(declinesLater("do_not_honor"), func(t *billing.Terms) { t.Policy = "gentle" })
+		plan := b.startedWith(declinesLater("do_not_honor"), func(t *terms.Terms) { t.Policy = "gentle" })
 		b.policies("")
 		b.setNow(b.charge(plan, 2).DueAt.Add(1))
 		b.settle()
@@ -256,7 +257,7 @@ func (b *bench) setStatus(id billing.PlanID, s billing.PlanStatus) {
 
 func TestNobodyIsGivenUpWithoutAFinalNotice(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		plan := b.failedOnce("expired_card", func(t *billing.Terms) { t.Every = "5 months" })
+		plan := b.failedOnce("expired_card", func(t *terms.Terms) { t.Every = "5 months" })
 		follow := b.dunningOf(b.charge(plan, 2))
 		b.setNow(follow.DeadlineAt.AddDate(0, 0, 20)) // nothing ran for weeks
 		b.settle()
@@ -291,7 +292,7 @@ func TestAStepThatRunsTwiceOrLateDoesNothing(t *testing.T) {
 
 func TestAPaidChargeIsNotRemindedOf(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		plan := b.failedOnce("authentication_required", func(t *billing.Terms) { t.Parts = 2 })
+		plan := b.failedOnce("authentication_required", func(t *terms.Terms) { t.Parts = 2 })
 		c := b.charge(plan, 2)
 		b.payOnPage(c, good)
 		require.Equal(b.t, billing.DunningClosed, b.dunningOf(c).Status)

@@ -7,6 +7,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/stripesim"
+	"tranche/internal/terms"
 )
 
 // TestWhatStripeTellsLaterBringsNoErasedCustomerBack simulates a plan, erases its customer, and
@@ -15,7 +16,7 @@ func TestWhatStripeTellsLaterBringsNoErasedCustomerBack(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		ctx := b.t.Context()
 		p := b.started(good, nil)
-		other := b.started(good, func(t *billing.Terms) {
+		other := b.started(good, func(t *terms.Terms) {
 			t.Reference, t.Customer.Reference, t.Customer.Email = "order-2", "bob", "bob@example.com"
 		})
 		b.advance(40)

@@ -13,6 +13,7 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/planning"
 	"tranche/internal/store/storetest"
+	"tranche/internal/terms"
 	"tranche/jobs"
 )
 
@@ -113,7 +114,7 @@ func (b *bench) ofIntent(path, id string) happened {
 // cardSetUp has the customer give the card that a plan without a first payment waits for.
 func (b *bench) cardSetUp() happened {
 	b.t.Helper()
-	p := b.plan(func(t *billing.Terms) { t.Starts = "2026-01-31" })
+	p := b.plan(func(t *terms.Terms) { t.Starts = "2026-01-31" })
 	b.setUp(p.Setup.ClientSecret, good)
 	return b.ofIntent("/v1/setup_intents/", p.Setup.ID)
 }

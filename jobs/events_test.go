@@ -15,6 +15,7 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/store/storetest"
 	"tranche/internal/stripesim"
+	"tranche/internal/terms"
 )
 
 // post sends a form to the simulator with the secret key, as the merchant's server or dashboard
@@ -155,7 +156,7 @@ type outcomeOfLife struct {
 // event arrives three times, and the events of each fortnight arrive in random order.
 func lifetime(t *testing.T, chance *rand.Rand) outcomeOfLife {
 	b := newBench(t, storetest.SQLite(t))
-	p := b.plan(func(t *billing.Terms) { t.Parts = 3 })
+	p := b.plan(func(t *terms.Terms) { t.Parts = 3 })
 	require.NoError(t, b.payFirst(p, authAlways))
 	var held [][]byte
 	release := func() {
@@ -247,7 +248,7 @@ func TestACustomerDeletedAtStripeIsAskedForACard(t *testing.T) {
 		c := b.charge(p.Plan.ID, 2)
 		require.Equal(b.t, billing.ChargeRequiresPaymentMethod, c.Status)
 
-		pi := b.plan(func(t *billing.Terms) { t.Reference = "order-2" })
+		pi := b.plan(func(t *terms.Terms) { t.Reference = "order-2" })
 		require.NoError(b.t, b.payFirst(pi, good), "and may pay by plan again")
 		b.settle()
 		require.NotEmpty(b.t, b.customerAtStripe(pi.Plan.ID))

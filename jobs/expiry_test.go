@@ -9,6 +9,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/operator"
+	"tranche/internal/terms"
 )
 
 // expire runs the job that cancels checkouts that were not completed within the given number of
@@ -25,10 +26,10 @@ func (b *bench) expire(days int) int {
 func TestExpireCheckouts(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		never := b.plan(nil)
-		card := b.plan(func(t *billing.Terms) { t.Reference, t.Starts = "order-4", "2026-03-01" })
-		paid := b.started(good, func(t *billing.Terms) { t.Reference = "order-2" })
+		card := b.plan(func(t *terms.Terms) { t.Reference, t.Starts = "order-4", "2026-03-01" })
+		paid := b.started(good, func(t *terms.Terms) { t.Reference = "order-2" })
 		b.setNow(b.Now().AddDate(0, 0, 6))
-		fresh := b.plan(func(t *billing.Terms) { t.Reference = "order-3" })
+		fresh := b.plan(func(t *terms.Terms) { t.Reference = "order-3" })
 		reason := "the checkout was not completed by " + b.Now().AddDate(0, 0, 1).UTC().Format("2006-01-02 15:04 MST")
 		require.Zero(b.t, b.expire(7), "there is time yet")
 		b.setNow(b.Now().AddDate(0, 0, 1))
@@ -55,8 +56,8 @@ func TestExpireCheckouts(t *testing.T) {
 // TestExpireCheckouts_OwnTime: the time in a plan's terms overrides the setting.
 func TestExpireCheckouts_OwnTime(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		short := b.plan(func(t *billing.Terms) { t.ExpiresAfter = "2 hours" })
-		long := b.plan(func(t *billing.Terms) { t.Reference, t.ExpiresAfter = "order-2", "60 days" })
+		short := b.plan(func(t *terms.Terms) { t.ExpiresAfter = "2 hours" })
+		long := b.plan(func(t *terms.Terms) { t.Reference, t.ExpiresAfter = "order-2", "60 days" })
 		require.Equal(b.t, b.Now().Add(2*time.Hour), b.details(short.Plan.ID).Plan.ExpiresAt)
 		made := b.Now()
 		b.setNow(made.Add(2*time.Hour - time.Second))

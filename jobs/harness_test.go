@@ -25,6 +25,7 @@ import (
 	"tranche/internal/store/storetest"
 	"tranche/internal/stripegw"
 	"tranche/internal/stripesim"
+	"tranche/internal/terms"
 	"tranche/jobs"
 )
 
@@ -177,11 +178,11 @@ func (b *bench) setNow(t time.Time) {
 }
 
 // plan creates a plan: 1000.03 in four months, unless change sets other terms.
-func (b *bench) plan(change func(t *billing.Terms)) planning.Created {
+func (b *bench) plan(change func(t *terms.Terms)) planning.Created {
 	b.t.Helper()
-	t := billing.Terms{
+	t := terms.Terms{
 		Reference: "order-1", Kind: billing.KindInstallments, Currency: "usd", Total: 100003, Parts: 4, Every: "1 month",
-		Customer: billing.CustomerTerms{Reference: "ada", Email: "ada@example.com", Name: "Ada", TimeZone: "Europe/London"},
+		Customer: terms.Customer{Reference: "ada", Email: "ada@example.com", Name: "Ada", TimeZone: "Europe/London"},
 	}
 	if change != nil {
 		change(&t)
@@ -210,7 +211,7 @@ func (b *bench) payFirst(p planning.Created, number string) error {
 }
 
 // started creates a plan, pays its first payment, and handles the event.
-func (b *bench) started(number string, change func(t *billing.Terms)) planning.Created {
+func (b *bench) started(number string, change func(t *terms.Terms)) planning.Created {
 	b.t.Helper()
 	p := b.plan(change)
 	require.NoError(b.t, b.payFirst(p, number))
@@ -445,12 +446,12 @@ func (b *bench) customerAtStripe(id billing.PlanID) string {
 }
 
 // daily returns terms with a part due every day.
-func daily(name, zone string, parts int) func(t *billing.Terms) {
-	return func(t *billing.Terms) {
+func daily(name, zone string, parts int) func(t *terms.Terms) {
+	return func(t *terms.Terms) {
 		t.Reference, t.Parts, t.Every, t.Total = "order-"+name, parts, "1 day", int64(parts)*1000
 		t.Customer.Reference, t.Customer.TimeZone = name, zone
 	}
 }
 
 // quarterly sets three parts, so far apart that dunning of one ends before the next falls due.
-func quarterly(t *billing.Terms) { t.Parts, t.Every = 3, "3 months" }
+func quarterly(t *terms.Terms) { t.Parts, t.Every = 3, "3 months" }

@@ -14,12 +14,13 @@ import (
 	"tranche/internal/money"
 	"tranche/internal/planning"
 	"tranche/internal/stripesim"
+	"tranche/internal/terms"
 )
 
 // kind is a plan of one kind, and its expected course.
 type kind struct {
 	why   string
-	terms billing.Terms
+	terms terms.Terms
 	days  int                              // that are simulated
 	also  func(b *bench, p billing.PlanID) // halfway; may be nil
 	want  string                           // status, then each charge: amount, status, local day of payment
@@ -27,50 +28,50 @@ type kind struct {
 
 func planKinds() []kind {
 	return []kind{
-		{why: "instalments, the first part later", days: 100, terms: billing.Terms{Kind: billing.KindInstallments, Total: 30001, Parts: 3, Every: "1 month", Starts: "2026-01-31", Remainder: money.RemainderLast},
+		{why: "instalments, the first part later", days: 100, terms: terms.Terms{Kind: billing.KindInstallments, Total: 30001, Parts: 3, Every: "1 month", Starts: "2026-01-31", Remainder: money.RemainderLast},
 			want: "completed | 10000 succeeded 01-31 | 10000 succeeded 02-28 | 10001 succeeded 03-31"},
-		{why: "instalments on a saved card, at once", days: 70, terms: billing.Terms{Kind: billing.KindInstallments, Total: 30000, Parts: 3, Every: "1 month", Card: "default"},
+		{why: "instalments on a saved card, at once", days: 70, terms: terms.Terms{Kind: billing.KindInstallments, Total: 30000, Parts: 3, Every: "1 month", Card: "default"},
 			want: "completed | 10000 succeeded 01-15 | 10000 succeeded 02-15 | 10000 succeeded 03-15"},
-		{why: "a deposit of a share, the balance before a date", days: 60, terms: billing.Terms{Kind: billing.KindDeposit, Total: 50000, DepositPercent: "20", BalanceDue: "30 days before 2026-04-01"},
+		{why: "a deposit of a share, the balance before a date", days: 60, terms: terms.Terms{Kind: billing.KindDeposit, Total: 50000, DepositPercent: "20", BalanceDue: "30 days before 2026-04-01"},
 			want: "completed | 10000 succeeded 01-15 | 40000 succeeded 03-02"},
-		{why: "the balance on request, more than was agreed", days: 60, terms: billing.Terms{Kind: billing.KindDeposit, Total: 50000, Deposit: 10000, BalanceDue: "on request"},
+		{why: "the balance on request, more than was agreed", days: 60, terms: terms.Terms{Kind: billing.KindDeposit, Total: 50000, Deposit: 10000, BalanceDue: "on request"},
 			also: func(b *bench, p billing.PlanID) {
 				_, err := b.operator().SetAmount(b.t.Context(), b.charge(p, 2).ID, 45000)
 				require.NoError(b.t, err)
 				_, err = b.operator().Collect(b.t.Context(), b.charge(p, 2).ID, "")
 				require.NoError(b.t, err)
 			}, want: "completed | 10000 succeeded 01-15 | 45000 succeeded 02-14"},
-		{why: "the balance on request, in two", days: 60, terms: billing.Terms{Kind: billing.KindDeposit, Total: 50000, Deposit: 10000, BalanceDue: "on request"},
+		{why: "the balance on request, in two", days: 60, terms: terms.Terms{Kind: billing.KindDeposit, Total: 50000, Deposit: 10000, BalanceDue: "on request"},
 			also: func(b *bench, p billing.PlanID) {
 				_, err := b.operator().Split(b.t.Context(), b.charge(p, 2).ID, 15000, "")
 				require.NoError(b.t, err)
 				_, err = b.operator().Collect(b.t.Context(), b.charge(p, 2).ID, "2026-03-01")
 				require.NoError(b.t, err)
 			}, want: "active | 10000 succeeded 01-15 | 15000 succeeded 03-01 | 25000 scheduled"},
-		{why: "recurring, three times", days: 100, terms: billing.Terms{Kind: billing.KindRecurring, Amount: 1900, Every: "1 month", Parts: 3},
+		{why: "recurring, three times", days: 100, terms: terms.Terms{Kind: billing.KindRecurring, Amount: 1900, Every: "1 month", Parts: 3},
 			want: "completed | 1900 succeeded 01-15 | 1900 succeeded 02-15 | 1900 succeeded 03-15"},
-		{why: "recurring until a date", days: 40, terms: billing.Terms{Kind: billing.KindRecurring, Amount: 1900, Every: "10 days", Until: "2026-02-04"},
+		{why: "recurring until a date", days: 40, terms: terms.Terms{Kind: billing.KindRecurring, Amount: 1900, Every: "10 days", Until: "2026-02-04"},
 			want: "completed | 1900 succeeded 01-15 | 1900 succeeded 01-25 | 1900 succeeded 02-04"},
-		{why: "recurring without an end", days: 33, terms: billing.Terms{Kind: billing.KindRecurring, Amount: 1900, Every: "2 weeks"},
+		{why: "recurring without an end", days: 33, terms: terms.Terms{Kind: billing.KindRecurring, Amount: 1900, Every: "2 weeks"},
 			want: "active | 1900 succeeded 01-15 | 1900 succeeded 01-29 | 1900 succeeded 02-12 | 1900 scheduled"},
-		{why: "recurring until it is canceled", days: 33, terms: billing.Terms{Kind: billing.KindRecurring, Amount: 1900, Every: "2 weeks"},
+		{why: "recurring until it is canceled", days: 33, terms: terms.Terms{Kind: billing.KindRecurring, Amount: 1900, Every: "2 weeks"},
 			also: func(b *bench, p billing.PlanID) {
 				_, err := b.operator().Cancel(b.t.Context(), p, "")
 				require.NoError(b.t, err)
 			}, want: "canceled | 1900 succeeded 01-15 | 1900 succeeded 01-29 | 1900 canceled"},
-		{why: "recurring with a first payment of another size, then dearer", days: 33, terms: billing.Terms{Kind: billing.KindRecurring, Amount: 1900, FirstAmount: 4900, Every: "2 weeks"},
+		{why: "recurring with a first payment of another size, then dearer", days: 33, terms: terms.Terms{Kind: billing.KindRecurring, Amount: 1900, FirstAmount: 4900, Every: "2 weeks"},
 			also: func(b *bench, p billing.PlanID) {
 				_, err := b.operator().SetRemainingAmount(b.t.Context(), p, 2100)
 				require.NoError(b.t, err)
 			}, want: "active | 4900 succeeded 01-15 | 1900 succeeded 01-29 | 2100 succeeded 02-12 | 2100 scheduled"},
-		{why: "a trial", days: 40, terms: billing.Terms{Kind: billing.KindRecurring, Amount: 1900, Every: "1 month", Trial: "7 days", Parts: 2},
+		{why: "a trial", days: 40, terms: terms.Terms{Kind: billing.KindRecurring, Amount: 1900, Every: "1 month", Trial: "7 days", Parts: 2},
 			want: "completed | 1900 succeeded 01-22 | 1900 succeeded 02-22"},
-		{why: "a trial that is paid for", days: 40, terms: billing.Terms{Kind: billing.KindRecurring, Amount: 1900, FirstAmount: 100, Every: "1 month", Trial: "7 days", Parts: 3},
+		{why: "a trial that is paid for", days: 40, terms: terms.Terms{Kind: billing.KindRecurring, Amount: 1900, FirstAmount: 100, Every: "1 month", Trial: "7 days", Parts: 3},
 			want: "completed | 100 succeeded 01-15 | 1900 succeeded 01-22 | 1900 succeeded 02-22"},
-		{why: "recurring, off weekends", days: 40, terms: billing.Terms{Kind: billing.KindRecurring, Amount: 1900, Every: "1 month", Starts: "2026-01-31", Parts: 2, BusinessDay: calendar.BusinessDayModifiedFollowing},
+		{why: "recurring, off weekends", days: 40, terms: terms.Terms{Kind: billing.KindRecurring, Amount: 1900, Every: "1 month", Starts: "2026-01-31", Parts: 2, BusinessDay: calendar.BusinessDayModifiedFollowing},
 			want: "active | 1900 succeeded 01-30 | 1900 scheduled"},
-		{why: "deferred to a date", days: 40, terms: billing.Terms{Kind: billing.KindDeferred, Total: 9900, Due: "2026-02-10"}, want: "completed | 9900 succeeded 02-10"},
-		{why: "deferred until it is asked for, for a date", days: 40, terms: billing.Terms{Kind: billing.KindDeferred, Total: 9900, Due: "on request"},
+		{why: "deferred to a date", days: 40, terms: terms.Terms{Kind: billing.KindDeferred, Total: 9900, Due: "2026-02-10"}, want: "completed | 9900 succeeded 02-10"},
+		{why: "deferred until it is asked for, for a date", days: 40, terms: terms.Terms{Kind: billing.KindDeferred, Total: 9900, Due: "on request"},
 			also: func(b *bench, p billing.PlanID) {
 				_, err := b.operator().Collect(b.t.Context(), b.charge(p, 1).ID, "2026-02-20")
 				require.NoError(b.t, err)
@@ -120,10 +121,10 @@ func TestAKindInAConnectedAccountIsTheSame(t *testing.T) {
 
 // begins creates a plan and has its customer do what the plan waits for: pay, or give a card. A
 // saved card exists beforehand.
-func (b *bench) begins(t billing.Terms) planning.Created {
+func (b *bench) begins(t terms.Terms) planning.Created {
 	b.t.Helper()
 	t.Reference, t.Currency, t.Account = "order-1", "usd", b.account
-	t.Customer = billing.CustomerTerms{Reference: "ada", Email: "ada@example.com", TimeZone: "Europe/London"}
+	t.Customer = terms.Customer{Reference: "ada", Email: "ada@example.com", TimeZone: "Europe/London"}
 	if t.Card != "" {
 		b.giveCard("ada")
 	}

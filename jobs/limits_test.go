@@ -15,6 +15,7 @@ import (
 	"tranche/internal/planning"
 	"tranche/internal/stripegw"
 	"tranche/internal/stripesim"
+	"tranche/internal/terms"
 )
 
 // guarded is the circuit breaker of a bench, which probes often, and the number of probes that it
@@ -76,7 +77,7 @@ func (b *bench) plans(n int) []planning.Created {
 	b.t.Helper()
 	var all []planning.Created
 	for i := range n {
-		all = append(all, b.started(good, func(t *billing.Terms) {
+		all = append(all, b.started(good, func(t *terms.Terms) {
 			t.Reference, t.Customer.Reference, t.Parts = fmt.Sprintf("order-%d", i), fmt.Sprintf("customer-%d", i), 2
 		}))
 	}

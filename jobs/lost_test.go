@@ -10,6 +10,7 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/store/storetest"
 	"tranche/internal/stripesim"
+	"tranche/internal/terms"
 )
 
 // paidOnce requires the first payment and one payment of each listed charge, and no other.
@@ -28,7 +29,7 @@ func TestCollect_LostAttempt(t *testing.T) {
 	for name, after := range map[string]time.Duration{"a minute": time.Minute, "an hour": time.Hour, "two days": 48 * time.Hour, "40 days": 40 * 24 * time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
-				p := b.started(good, func(t *billing.Terms) { t.Parts = 2 })
+				p := b.started(good, func(t *terms.Terms) { t.Parts = 2 })
 				rewind := storetest.NewRewinder(b.t, b.store)
 				rewind.Backup("before")
 				b.setNow(b.charge(p.Plan.ID, 2).DueAt)
@@ -55,7 +56,7 @@ func TestCollect_LostAttempt(t *testing.T) {
 // parameters, so the payment is looked up.
 func TestCollect_LostAttemptOtherCard(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, func(t *billing.Terms) { t.Parts = 2 })
+		p := b.started(good, func(t *terms.Terms) { t.Parts = 2 })
 		rewind := storetest.NewRewinder(b.t, b.store)
 		rewind.Backup("before")
 		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
@@ -75,7 +76,7 @@ func TestCollect_LostAttemptOtherCard(t *testing.T) {
 // new card pays at once.
 func TestCollect_LostDeclinesOtherCard(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(thenNoFunds, func(t *billing.Terms) { t.Parts = 2 })
+		p := b.started(thenNoFunds, func(t *terms.Terms) { t.Parts = 2 })
 		rewind := storetest.NewRewinder(b.t, b.store)
 		due := b.charge(p.Plan.ID, 2).DueAt
 		b.setNow(due)
@@ -97,7 +98,7 @@ func TestCollect_LostDeclinesOtherCard(t *testing.T) {
 // lost, was paid: the event of that payment also closes the open attempt.
 func TestEvent_PaidByALostAttempt(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, func(t *billing.Terms) { t.Parts = 2 })
+		p := b.started(good, func(t *terms.Terms) { t.Parts = 2 })
 		rewind := storetest.NewRewinder(b.t, b.store)
 		require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionLockTimeout, Method: "POST", Path: "/v1/payment_intents", Count: 1}))
 		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
@@ -144,7 +145,7 @@ func TestCollect_LostReplacement(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
-				p := b.started(thenNoFunds, func(t *billing.Terms) { t.Parts = 2 })
+				p := b.started(thenNoFunds, func(t *terms.Terms) { t.Parts = 2 })
 				b.setNow(b.charge(p.Plan.ID, 2).DueAt)
 				b.settle()
 				rewind := storetest.NewRewinder(b.t, b.store)
@@ -192,7 +193,7 @@ func (b *bench) replaceAtStripe(c billing.Charge, card string) {
 // not reported as a second one.
 func TestEvents_PaidByLostReplacement(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(thenNoFunds, func(t *billing.Terms) { t.Parts = 2 })
+		p := b.started(thenNoFunds, func(t *terms.Terms) { t.Parts = 2 })
 		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
 		b.settle()
 		rewind := storetest.NewRewinder(b.t, b.store)
@@ -214,7 +215,7 @@ func TestCollect_LostPaymentAhead(t *testing.T) {
 	for name, doubt := range map[string]bool{"known to have gone back": true, "late": false} {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
-				p := b.started(good, func(t *billing.Terms) { t.Parts = 2 })
+				p := b.started(good, func(t *terms.Terms) { t.Parts = 2 })
 				c := b.charge(p.Plan.ID, 2)
 				pi, err := b.gateway.CreatePaymentIntent(b.acting(), "ahead", billing.PaymentParams{
 					Amount: c.Amount, Currency: c.Currency, Customer: b.customerAtStripe(p.Plan.ID), Metadata: c.Metadata("order-1", "att_lost"),
@@ -243,7 +244,7 @@ func TestCollect_LostPaymentAhead(t *testing.T) {
 // a new one pays the charge.
 func TestCollect_LostIntentDiffers(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, func(t *billing.Terms) { t.Parts = 2 })
+		p := b.started(good, func(t *terms.Terms) { t.Parts = 2 })
 		c := b.charge(p.Plan.ID, 2)
 		pi, err := b.gateway.CreatePaymentIntent(b.acting(), "other", billing.PaymentParams{
 			Amount: c.Amount - 100, Currency: c.Currency, Customer: b.customerAtStripe(p.Plan.ID), Metadata: c.Metadata("order-1", "att_lost"),
@@ -278,7 +279,7 @@ func (g *blind) FindPaymentIntent(ctx context.Context, customer string, since ti
 // another key.
 func TestCollect_UsedKeyUnseen(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, func(t *billing.Terms) { t.Parts = 2 })
+		p := b.started(good, func(t *terms.Terms) { t.Parts = 2 })
 		list := &blind{Gateway: b.gateway.Gateway}
 		b.gateway.Gateway = &upgraded{Gateway: list}
 		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
@@ -301,7 +302,7 @@ func TestCollect_UsedKeyUnseen(t *testing.T) {
 // with the reason.
 func TestCollect_StripeListDown(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, func(t *billing.Terms) { t.Parts = 2 })
+		p := b.started(good, func(t *terms.Terms) { t.Parts = 2 })
 		require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionServerError, Method: "GET", Path: "/v1/payment_intents", Count: 100}))
 		b.setNow(b.charge(p.Plan.ID, 2).DueAt.Add(time.Hour))
 		b.runDue()
@@ -315,7 +316,7 @@ func TestCollect_StripeListDown(t *testing.T) {
 // sent again. Half a minute before, it is looked up instead.
 func TestCollect_KeyOutlivesCall(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, func(t *billing.Terms) { t.Parts = 2 })
+		p := b.started(good, func(t *terms.Terms) { t.Parts = 2 })
 		due := b.charge(p.Plan.ID, 2).DueAt
 		b.setNow(due)
 		b.loseAnswer()

@@ -10,6 +10,7 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/operator"
 	"tranche/internal/stripesim"
+	"tranche/internal/terms"
 )
 
 func TestANewCardMovesEverything(t *testing.T) {
@@ -37,7 +38,7 @@ func TestANewCardMovesEverything(t *testing.T) {
 
 func TestPayingOneChargeWithANewCardMovesTheOthersThatWait(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		plan := b.failedOnce("expired_card", func(t *billing.Terms) { t.Every = "2 weeks" })
+		plan := b.failedOnce("expired_card", func(t *terms.Terms) { t.Every = "2 weeks" })
 		b.advance(15)
 		d := b.details(plan)
 		require.Equal(b.t, billing.ChargeRequiresPaymentMethod, d.Charges[2].Status)
@@ -99,7 +100,7 @@ func (b *bench) takeUpAgain(id billing.PlanID, was billing.PlanStatus) {
 // card.
 func (b *bench) withBackup(code string, allowed bool) (billing.PlanID, billing.Card) {
 	b.t.Helper()
-	plan := b.startedWith(declinesLater(code), func(t *billing.Terms) { t.BackupCardsAllowed = allowed })
+	plan := b.startedWith(declinesLater(code), func(t *terms.Terms) { t.BackupCardsAllowed = allowed })
 	d := b.details(plan)
 	made := b.post("/v1/payment_methods", "type", "card", "card[number]", otherCard, "card[exp_month]", "12", "card[exp_year]", "2034", "card[cvc]", "123")
 	id, ok := made["id"].(string)
@@ -166,7 +167,7 @@ func TestABackupCardIsTriedAfterTheLastRetry(t *testing.T) {
 
 func TestACardOfAnotherStripeCustomerTakesANewPaymentIntent(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		plan := b.failedOnce("insufficient_funds", func(t *billing.Terms) { t.Parts = 2 })
+		plan := b.failedOnce("insufficient_funds", func(t *terms.Terms) { t.Parts = 2 })
 		b.otherStripeCustomer(plan)
 		old := b.charge(plan, 2).PaymentIntent
 		b.until(b.charge(plan, 2).NextAttemptAt)
@@ -215,7 +216,7 @@ func TestACrashWhileAPaymentIntentIsReplacedChargesOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
-				plan := b.failedOnce("insufficient_funds", func(t *billing.Terms) { t.Parts = 2 })
+				plan := b.failedOnce("insufficient_funds", func(t *terms.Terms) { t.Parts = 2 })
 				b.otherStripeCustomer(plan)
 				require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: fault, Method: "POST", Path: "/v1/payment_intents/*/cancel", Count: 3}))
 				b.setNow(b.charge(plan, 2).NextAttemptAt)
@@ -235,7 +236,7 @@ func TestACrashWhileAPaymentIntentIsReplacedChargesOnce(t *testing.T) {
 
 func TestWhoPaysWhileAPaymentIntentIsReplacedPaysOnce(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		plan := b.failedOnce("insufficient_funds", func(t *billing.Terms) { t.Parts = 2 })
+		plan := b.failedOnce("insufficient_funds", func(t *terms.Terms) { t.Parts = 2 })
 		c := b.charge(plan, 2)
 		pi, err := b.gateway.PaymentIntent(b.acting(), c.PaymentIntent)
 		require.NoError(b.t, err)
@@ -255,7 +256,7 @@ func TestWhoPaysWhileAPaymentIntentIsReplacedPaysOnce(t *testing.T) {
 
 func TestAPaymentIntentIsNotConfirmedTooOften(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		plan := b.failedOnce("do_not_honor", func(t *billing.Terms) { t.Parts = 2 })
+		plan := b.failedOnce("do_not_honor", func(t *terms.Terms) { t.Parts = 2 })
 		old := b.charge(plan, 2).PaymentIntent
 		for range 7 { // the customer tries again and again
 			pi, err := b.gateway.PaymentIntent(b.acting(), old)
@@ -281,7 +282,7 @@ func TestNetworkCapsAreCountedOverAllPlansOnACard(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		var plans []billing.PlanID
 		for i := range 20 {
-			plans = append(plans, b.startedWith(declinesLater("insufficient_funds"), func(t *billing.Terms) {
+			plans = append(plans, b.startedWith(declinesLater("insufficient_funds"), func(t *terms.Terms) {
 				t.Reference, t.Customer.Reference, t.Every = fmt.Sprint("order-", i), fmt.Sprint("cust-", i), "3 months"
 			}))
 		}

@@ -9,6 +9,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/operator"
+	"tranche/internal/terms"
 )
 
 // TestSendNotice_HeldUp: a mail server is down for hours. Notices that are no longer true
@@ -80,7 +81,7 @@ func TestSendNotice_Order(t *testing.T) {
 // TestTellUpcoming_Moved: a customer who was notified of one date is notified of the new date.
 func TestTellUpcoming_Moved(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, func(t *billing.Terms) { t.Every = "3 months" })
+		p := b.started(good, func(t *terms.Terms) { t.Every = "3 months" })
 		c := b.charge(p.Plan.ID, 2)
 		b.setNow(c.DueAt.Add(-48 * time.Hour))
 		b.remind(3)
@@ -99,7 +100,7 @@ func TestTellUpcoming_Moved(t *testing.T) {
 // customer has nothing to do.
 func TestTellUpcoming_EarlierUnpaid(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		id := b.startedWith(declinesLater("expired_card"), func(t *billing.Terms) { t.Every = "1 week" })
+		id := b.startedWith(declinesLater("expired_card"), func(t *terms.Terms) { t.Every = "1 week" })
 		b.setNow(b.charge(id, 2).DueAt)
 		b.settle()
 		b.setNow(b.charge(id, 3).DueAt.Add(-48 * time.Hour))

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/terms"
 )
 
 func (b *bench) onlyNotice(id billing.PlanID) billing.Notice {
@@ -58,7 +59,7 @@ func TestARefusedAddressIsRecorded(t *testing.T) {
 
 func TestACustomerWithoutAnAddressIsNotForgotten(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, func(t *billing.Terms) { t.Customer.Email = "" })
+		p := b.started(good, func(t *terms.Terms) { t.Customer.Email = "" })
 		n := b.onlyNotice(p.Plan.ID)
 		require.Equal(b.t, billing.NoticeFailed, n.Status)
 		require.Contains(b.t, n.Reason, "no e-mail")

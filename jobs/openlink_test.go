@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/terms"
 	"tranche/jobs"
 )
 
@@ -18,7 +19,7 @@ func TestNoMailGoesOutBeforeItsLinkIsOpen(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		b.started("4242424242424242", nil)
 		sent := len(b.mails.mails)
-		p := b.plan(func(t *billing.Terms) { t.Reference = "order-2" })
+		p := b.plan(func(t *terms.Terms) { t.Reference = "order-2" })
 		require.NoError(b.t, b.payFirst(p, "4242424242424242"))
 		away := errors.New("the database is away")
 		opened := 0

@@ -11,6 +11,7 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/stripegw"
 	"tranche/internal/stripesim"
+	"tranche/internal/terms"
 )
 
 // warnedCard is Stripe's test card whose payment is followed at once by an early fraud warning.
@@ -95,7 +96,7 @@ func TestEvent_AboutSomethingUnknown(t *testing.T) {
 		require.ErrorIs(b.t, err, billing.ErrNotFound)
 
 		b.setNow(b.Now().Add(time.Hour))
-		p := b.plan(func(t *billing.Terms) { t.Customer.Reference, t.Customer.StripeCustomer = "grace", cus })
+		p := b.plan(func(t *terms.Terms) { t.Customer.Reference, t.Customer.StripeCustomer = "grace", cus })
 		require.NoError(b.t, b.payFirst(p, good))
 		b.settle()
 		card, err := b.store.CardByPaymentMethod(b.t.Context(), attached)

@@ -10,6 +10,7 @@ import (
 	"tranche/internal/reconcile"
 	"tranche/internal/store/storetest"
 	"tranche/internal/stripesim"
+	"tranche/internal/terms"
 )
 
 // eachEngineInTurn runs a test on one database after the other.
@@ -114,9 +115,9 @@ func TestAPaymentOnTheRecoveryPageIsFoundLongAfterItFellDue(t *testing.T) {
 func TestCanceledRefundedAndDisputedAtStripe(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		refunded := b.started(good, nil)
-		disputed := b.started(good, func(t *billing.Terms) { t.Reference = "order-2" })
-		partly := b.started(good, func(t *billing.Terms) { t.Reference = "order-3" })
-		canceled := b.plan(func(t *billing.Terms) { t.Reference = "order-4" })
+		disputed := b.started(good, func(t *terms.Terms) { t.Reference = "order-2" })
+		partly := b.started(good, func(t *terms.Terms) { t.Reference = "order-3" })
+		canceled := b.plan(func(t *terms.Terms) { t.Reference = "order-4" })
 		require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionWebhookDrop}))
 		b.post("/v1/refunds", "payment_intent", refunded.FirstPayment.ID)
 		b.post("/v1/refunds", "payment_intent", partly.FirstPayment.ID, "amount", "100")

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/terms"
 	"tranche/jobs"
 )
 
@@ -148,7 +149,7 @@ func (b *bench) expires(id billing.PlanID, year int, month time.Month) billing.C
 func TestTheCustomerIsToldOnceThatTheCardExpires(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, nil)
-		other := b.started(good, func(t *billing.Terms) { t.Reference = "order-2" })
+		other := b.started(good, func(t *terms.Terms) { t.Reference = "order-2" })
 		third := b.charge(p.Plan.ID, 3).DueAt
 		card := b.expires(p.Plan.ID, third.Year(), third.Month()-1)
 		// Both plans use the card.
@@ -182,7 +183,7 @@ func TestTheCustomerIsToldOnceThatTheCardExpires(t *testing.T) {
 
 func TestACardThatLastsLongEnoughIsNotMentioned(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, func(t *billing.Terms) { t.Customer.TimeZone = "Pacific/Kiritimati" })
+		p := b.started(good, func(t *terms.Terms) { t.Customer.TimeZone = "Pacific/Kiritimati" })
 		last := b.charge(p.Plan.ID, 4).DueAt.In(billing.LoadLocation("Pacific/Kiritimati"))
 		b.expires(p.Plan.ID, last.Year(), last.Month())
 		b.setNow(last.AddDate(0, 0, -3))
@@ -230,7 +231,7 @@ func TestAReceiptTellsWhatComesNext(t *testing.T) {
 func TestANewCardIsToldOnce(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, nil)
-		other := b.started(good, func(t *billing.Terms) { t.Reference = "order-2" })
+		other := b.started(good, func(t *terms.Terms) { t.Reference = "order-2" })
 		require.Empty(b.t, b.told(p.Plan.ID, billing.NoticeCardUpdated))
 		b.newCard(p.Plan.ID, otherCard)
 		bodies := b.arrived()

@@ -28,6 +28,7 @@ import (
 	"tranche/internal/store"
 	"tranche/internal/stripegw"
 	"tranche/internal/stripesim"
+	"tranche/internal/terms"
 	"tranche/jobs"
 )
 
@@ -333,10 +334,10 @@ func (l *lossy) sweep() {
 func (l *lossy) sell() {
 	cards := []string{good, good, thenNoFunds, otherCard}
 	for i := range 2 + l.rng.IntN(2) {
-		p := l.started(cards[l.rng.IntN(len(cards))], func(t *billing.Terms) {
+		p := l.started(cards[l.rng.IntN(len(cards))], func(t *terms.Terms) {
 			t.Reference, t.Customer.Reference = fmt.Sprintf("order-%d", i), fmt.Sprintf("customer-%d", i)
 			if l.rng.IntN(3) == 0 {
-				*t = billing.Terms{Reference: t.Reference, Kind: billing.KindRecurring, Currency: "usd", Amount: 2500, Every: "1 week", Parts: 8, Customer: t.Customer}
+				*t = terms.Terms{Reference: t.Reference, Kind: billing.KindRecurring, Currency: "usd", Amount: 2500, Every: "1 week", Parts: 8, Customer: t.Customer}
 			}
 		})
 		l.plans = append(l.plans, p)

@@ -10,6 +10,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/stripesim"
+	"tranche/internal/terms"
 )
 
 // Each test here covers a past way to charge wrongly, twice or too much.
@@ -143,7 +144,7 @@ func TestADeletedStripeCustomerDoesNotKeepPlansFromBeingMade(t *testing.T) {
 		p := b.started(good, nil)
 		b.request(http.MethodDelete, "/v1/customers/"+b.customerAtStripe(p.Plan.ID), nil)
 		b.arrived() // lost
-		again := b.plan(func(t *billing.Terms) { t.Reference = "order-2" })
+		again := b.plan(func(t *terms.Terms) { t.Reference = "order-2" })
 		require.NotEmpty(b.t, again.FirstPayment.ID)
 	})
 }

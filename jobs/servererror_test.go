@@ -8,6 +8,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/stripesim"
+	"tranche/internal/terms"
 )
 
 // requirePaidWithin advances minute by minute until a charge is paid, within the given limit.
@@ -77,7 +78,7 @@ func TestCollect_ServerErrorAtAConfirmation(t *testing.T) {
 
 func TestReplace_ServerErrorAtTheCancellation(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		plan := b.failedOnce("insufficient_funds", func(t *billing.Terms) { t.Parts = 2 })
+		plan := b.failedOnce("insufficient_funds", func(t *terms.Terms) { t.Parts = 2 })
 		b.otherStripeCustomer(plan)
 		b.serverErrors(stripesim.ActionServerError, "/v1/payment_intents/*/cancel", 1)
 		b.setNow(b.charge(plan, 2).NextAttemptAt)

@@ -12,12 +12,13 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/planning"
 	"tranche/internal/stripesim"
+	"tranche/internal/terms"
 )
 
 // awaitingCard creates a plan whose card is to be given with a SetupIntent.
 func (b *bench) awaitingCard() planning.Created {
 	b.t.Helper()
-	p := b.plan(func(t *billing.Terms) { t.Starts = "2026-01-31" })
+	p := b.plan(func(t *terms.Terms) { t.Starts = "2026-01-31" })
 	require.NotEmpty(b.t, p.Setup.ID)
 	return p
 }
@@ -148,7 +149,7 @@ func TestAWorkerKilledDuringARecurringChargeLeavesOneToCome(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
-				p := b.begins(billing.Terms{Kind: billing.KindRecurring, Amount: 1900, Every: "1 month"})
+				p := b.begins(terms.Terms{Kind: billing.KindRecurring, Amount: 1900, Every: "1 month"})
 				b.setNow(b.charge(p.Plan.ID, 2).DueAt)
 				arm(b)
 				dying(b.t, func() { b.runDue() })
@@ -167,7 +168,7 @@ func TestARecurringPlanThatIsStoppedDuringTheCallWritesNoMore(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
-				p := b.begins(billing.Terms{Kind: billing.KindRecurring, Amount: 1900, Every: "1 month"})
+				p := b.begins(terms.Terms{Kind: billing.KindRecurring, Amount: 1900, Every: "1 month"})
 				task := b.claimed(p)
 				b.gateway.before = func() { b.gateway.before = nil; stops()[name](b, p) }
 				require.NoError(b.t, b.worker.CollectCharge(b.t.Context(), string(task.ChargeID), task.Lease))
@@ -232,9 +233,9 @@ func TestActivate_ReasonIsCleared(t *testing.T) {
 // a function.
 func (b *bench) setupLost() (billing.PlanID, func() (planning.Created, error)) {
 	b.t.Helper()
-	terms := billing.Terms{
+	terms := terms.Terms{
 		Reference: "later-1", Kind: billing.KindDeferred, Currency: "usd", Total: 9900, Due: "2026-03-10", Account: b.account,
-		Customer: billing.CustomerTerms{Reference: "ada", Email: "ada@example.com", TimeZone: "Europe/London"},
+		Customer: terms.Customer{Reference: "ada", Email: "ada@example.com", TimeZone: "Europe/London"},
 	}
 	again := func() (planning.Created, error) {
 		return b.planner.Create(b.t.Context(), planning.Request{Terms: terms})
@@ -250,7 +251,7 @@ func (b *bench) setupLost() (billing.PlanID, func() (planning.Created, error)) {
 func TestSetup_AnswerLostThenCustomerKnown(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plan, again := b.setupLost()
-		b.started(good, func(t *billing.Terms) { t.Reference = "order-2" })
+		b.started(good, func(t *terms.Terms) { t.Reference = "order-2" })
 		p, err := again()
 		require.NoError(b.t, err)
 		require.Equal(b.t, plan, p.Plan.ID)
@@ -287,14 +288,14 @@ func TestSetup_ReplacementLostThenCustomerKnown(t *testing.T) {
 		require.NoError(b.t, err)
 		require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionHalfBody, Method: "POST", Path: "/v1/setup_intents", Count: 1}))
 		again := func() (planning.Created, error) {
-			var t billing.Terms
+			var t terms.Terms
 			require.NoError(b.t, json.Unmarshal(p.Plan.Terms, &t))
 			return b.planner.Create(b.t.Context(), planning.Request{Terms: t})
 		}
 		_, err = again()
 		require.Error(b.t, err)
 		require.NotEqual(b.t, first.Key, b.details(p.Plan.ID).Plan.SetupRequest.Key)
-		b.started(good, func(t *billing.Terms) { t.Reference = "order-2" })
+		b.started(good, func(t *terms.Terms) { t.Reference = "order-2" })
 		got, err := again()
 		require.NoError(b.t, err)
 		require.Equal(b.t, p.Plan.ID, got.Plan.ID)
@@ -307,9 +308,9 @@ func TestSetup_ServerErrorKeptUnderTheKey(t *testing.T) {
 		t.Run(string(action), func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
 				b.serverErrors(action, "/v1/setup_intents", 1)
-				terms := billing.Terms{
+				terms := terms.Terms{
 					Reference: "later-1", Kind: billing.KindDeferred, Currency: "usd", Total: 9900, Due: "2026-03-10", Account: b.account,
-					Customer: billing.CustomerTerms{Reference: "ada", Email: "ada@example.com", TimeZone: "Europe/London"},
+					Customer: terms.Customer{Reference: "ada", Email: "ada@example.com", TimeZone: "Europe/London"},
 				}
 				_, err := b.planner.Create(b.t.Context(), planning.Request{Terms: terms})
 				require.Error(b.t, err)

@@ -7,6 +7,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/stripesim"
+	"tranche/internal/terms"
 )
 
 // On the recovery page a new card is confirmed with setup_future_usage, which stays on the
@@ -14,7 +15,7 @@ import (
 // so the timed retry clears it first.
 func TestARetrySurvivesACardThatWasDeclinedOnTheRecoveryPage(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.plan(func(t *billing.Terms) { t.Parts = 2 })
+		p := b.plan(func(t *terms.Terms) { t.Parts = 2 })
 		poorOnce := stripesim.PaymentDetails{
 			Card: &stripesim.Card{Number: good}, SetupFutureUsage: "off_session",
 			Metadata: map[string]string{"sim_decline_later": "insufficient_funds", "sim_decline_count": "1"},

@@ -8,6 +8,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/planning"
+	"tranche/internal/terms"
 )
 
 // confirming has customers get a mail when their plan begins.
@@ -37,7 +38,7 @@ func TestPlanStarted_Schedule(t *testing.T) {
 		require.Equal(b.t, billing.PlanCompleted, b.details(p.Plan.ID).Plan.Status)
 		require.Len(b.t, b.told(p.Plan.ID, billing.NoticePlanStarted), 1)
 
-		monthly := b.started(good, func(t *billing.Terms) {
+		monthly := b.started(good, func(t *terms.Terms) {
 			t.Reference, t.Kind, t.Total, t.Amount, t.Parts, t.Every = "sub-1", billing.KindRecurring, 0, 1900, 0, "1 month"
 		})
 		told = b.told(monthly.Plan.ID, billing.NoticePlanStarted)
@@ -53,7 +54,7 @@ func TestPlanStarted_SavedCard(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		b.confirming()
 		first := b.started(good, nil)
-		p := b.plan(func(t *billing.Terms) {
+		p := b.plan(func(t *terms.Terms) {
 			t.Reference, t.Card, t.Starts = "order-2", string(b.details(first.Plan.ID).Plan.CardID), "2026-03-01"
 		})
 		require.Equal(b.t, billing.PlanActive, p.Plan.Status)

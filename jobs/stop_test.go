@@ -14,6 +14,7 @@ import (
 	"tranche/internal/operator"
 	"tranche/internal/planning"
 	"tranche/internal/stripesim"
+	"tranche/internal/terms"
 	"tranche/jobs"
 )
 
@@ -146,7 +147,7 @@ func TestAnOpenPaymentIsCanceledAtStripeWithItsPlan(t *testing.T) {
 		c := b.charge(p.Plan.ID, 2)
 		require.Equal(b.t, "canceled", b.intentOf(c).Status)
 		require.Zero(b.t, c.NextAttemptAt)
-		unpaid := b.plan(func(t *billing.Terms) { t.Reference = "never-paid" })
+		unpaid := b.plan(func(t *terms.Terms) { t.Reference = "never-paid" })
 		stops()["canceled"](b, unpaid)
 		b.settle()
 		require.Error(b.t, b.payFirst(unpaid, good), "a checkout that is still open")

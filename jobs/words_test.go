@@ -9,6 +9,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/stripesim"
+	"tranche/internal/terms"
 )
 
 // trail lists the texts of a plan's audit trail.
@@ -25,10 +26,10 @@ func (b *bench) trail(id billing.PlanID) (texts []string) {
 // TestOnRequest_NoDate has a balance that falls due on request: no text names a date for it.
 func TestOnRequest_NoDate(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		deposit := b.started(good, func(t *billing.Terms) {
+		deposit := b.started(good, func(t *terms.Terms) {
 			t.Kind, t.Total, t.Deposit, t.BalanceDue, t.Parts, t.Every = billing.KindDeposit, 250000, 50000, "on request", 0, ""
 		})
-		whole := b.plan(func(t *billing.Terms) {
+		whole := b.plan(func(t *terms.Terms) {
 			t.Reference, t.Kind, t.Total, t.Due, t.Parts, t.Every = "order-2", billing.KindDeferred, 30000, "on request", 0, ""
 		})
 		_, err := b.browser.ConfirmCardSetup(b.t.Context(), whole.Setup.ClientSecret.Reveal(), stripesim.PaymentDetails{Card: &stripesim.Card{Number: good}})
@@ -53,7 +54,7 @@ func TestOnRequest_NoDate(t *testing.T) {
 // TestUpcoming_CardExpiresBefore: no advance notice names a card that expires before the charge.
 func TestUpcoming_CardExpiresBefore(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, func(t *billing.Terms) { t.Every = "20 days" }) // due 4 and 24 February
+		p := b.started(good, func(t *terms.Terms) { t.Every = "20 days" }) // due 4 and 24 February
 		due := b.charge(p.Plan.ID, 2).DueAt
 		card := b.expires(p.Plan.ID, due.Year(), due.Month()-1)
 		b.setNow(due.AddDate(0, 0, -2))
@@ -80,7 +81,7 @@ func TestUpcoming_CardExpiresBefore(t *testing.T) {
 // TestReceipt_FirstOfRecurring: the receipt names the next payment.
 func TestReceipt_FirstOfRecurring(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, func(t *billing.Terms) {
+		p := b.started(good, func(t *terms.Terms) {
 			t.Kind, t.Total, t.Amount, t.Parts, t.Every = billing.KindRecurring, 0, 1900, 0, "1 month"
 		})
 		receipt := b.told(p.Plan.ID, billing.NoticePaymentSucceeded)[0]
@@ -91,7 +92,7 @@ func TestReceipt_FirstOfRecurring(t *testing.T) {
 // TestFinalNotice_NeverFirst: the first request is not sent, so the final notice waits for another.
 func TestFinalNotice_NeverFirst(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		plan := b.failedOnce("expired_card", func(t *billing.Terms) { t.Every = "3 months" })
+		plan := b.failedOnce("expired_card", func(t *terms.Terms) { t.Every = "3 months" })
 		c := b.charge(plan, 2)
 		d := b.dunningOf(c)
 		require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error {
@@ -155,7 +156,7 @@ func TestNotice_AddressOfToday(t *testing.T) {
 // TestPlanCompleted_LastSkipped: the completion is mailed once.
 func TestPlanCompleted_LastSkipped(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, func(t *billing.Terms) { t.Parts, t.Total = 2, 20000 })
+		p := b.started(good, func(t *terms.Terms) { t.Parts, t.Total = 2, 20000 })
 		_, err := b.operator().Skip(b.t.Context(), b.charge(p.Plan.ID, 2).ID, "")
 		require.NoError(b.t, err)
 		b.settle()

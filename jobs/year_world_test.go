@@ -23,6 +23,7 @@ import (
 	"tranche/internal/planning"
 	"tranche/internal/stripegw"
 	"tranche/internal/stripesim"
+	"tranche/internal/terms"
 	"tranche/jobs"
 )
 
@@ -41,7 +42,7 @@ type year struct {
 // lived is one plan of the year, with its observed course so far.
 type lived struct {
 	id       billing.PlanID
-	terms    billing.Terms
+	terms    terms.Terms
 	began    time.Time
 	touched  bool // it was changed, so its dates can't be calculated from the terms any more
 	versions []billing.PlanVersion
@@ -165,11 +166,11 @@ func (y *year) ahead() string {
 }
 
 // newTerms draws the terms of a plan, of any kind.
-func (y *year) newTerms(n int) billing.Terms {
+func (y *year) newTerms(n int) terms.Terms {
 	c := y.chance
-	t := billing.Terms{
+	t := terms.Terms{
 		Reference: fmt.Sprintf("order-%d", n), Currency: pick(c, money.Currency("usd"), "eur", "jpy", "gbp", "huf", "kwd"),
-		Customer: billing.CustomerTerms{Reference: fmt.Sprintf("customer-%d", n), Email: fmt.Sprintf("c%d@example.com", n), TimeZone: pick(c, zones...)},
+		Customer: terms.Customer{Reference: fmt.Sprintf("customer-%d", n), Email: fmt.Sprintf("c%d@example.com", n), TimeZone: pick(c, zones...)},
 	}
 	amount := 200_000 * (1 + c.Int64N(50))
 	every := pick(c, "1 week", "2 weeks", "10 days", "1 month", "1 month", "2 months", "3 months")

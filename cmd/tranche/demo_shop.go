@@ -14,6 +14,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/stripesim"
+	"tranche/internal/terms"
 	"tranche/internal/view"
 )
 
@@ -53,7 +54,7 @@ func (w *demoWorld) authenticate(ctx context.Context, intent *stripesim.Intent) 
 }
 
 // makePlan calls POST /v1/plans, like a merchant's server.
-func (w *demoWorld) makePlan(ctx context.Context, t billing.Terms) (clientSecret string, err error) {
+func (w *demoWorld) makePlan(ctx context.Context, t terms.Terms) (clientSecret string, err error) {
 	body, err := json.Marshal(t)
 	if err != nil {
 		return "", err
@@ -67,7 +68,7 @@ func (w *demoWorld) makePlan(ctx context.Context, t billing.Terms) (clientSecret
 }
 
 // makeOwnIntent creates a PaymentIntent at Stripe whose metadata requests a plan.
-func (w *demoWorld) makeOwnIntent(ctx context.Context, t billing.Terms) (clientSecret string, err error) {
+func (w *demoWorld) makeOwnIntent(ctx context.Context, t terms.Terms) (clientSecret string, err error) {
 	form := url.Values{
 		"amount": {strconv.FormatInt(t.FirstAmount, 10)}, "currency": {string(t.Currency)}, "setup_future_usage": {"off_session"},
 		"payment_method_types[]": {"card"},

@@ -9,12 +9,12 @@ import (
 
 	"tranche/config"
 	"tranche/internal/app"
-	"tranche/internal/billing"
+	"tranche/internal/view"
 )
 
 // forecastInput holds the flags of a forecast.
 type forecastInput struct {
-	req      billing.ForecastRequest
+	req      view.ForecastRequest
 	terms    termsInput
 	branches bool
 }

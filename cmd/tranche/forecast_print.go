@@ -7,11 +7,12 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/money"
+	"tranche/internal/view"
 )
 
 // printForecast prints a forecast for people. It shows each step of the first branch, and one line
 // for each other branch, unless all branches are requested.
-func (c *cli) printForecast(f billing.Forecast, everyBranch bool) {
+func (c *cli) printForecast(f view.Forecast, everyBranch bool) {
 	fmt.Fprintf(c.out, "%s  %s  %s\n", f.Reference, f.Kind, money.FormatAmount(f.Total, f.Currency))
 	if f.Proposed {
 		fmt.Fprintf(c.out, "Proposed, not created: the plan would begin %s and end %s%s.\n", spokenStatus(f.Status), spokenStatus(f.EndStatus), looked(f))
@@ -35,7 +36,7 @@ func (c *cli) printForecast(f billing.Forecast, everyBranch bool) {
 func spokenStatus(s billing.PlanStatus) string { return strings.ReplaceAll(string(s), "_", " ") }
 
 // looked describes the end of the forecast if it is before the plan's end.
-func looked(f billing.Forecast) string {
+func looked(f view.Forecast) string {
 	if f.Horizon.IsZero() {
 		return ""
 	}
@@ -43,7 +44,7 @@ func looked(f billing.Forecast) string {
 }
 
 // printTimeline prints steps as a table. Steps at the same time share one time column.
-func (c *cli) printTimeline(f billing.Forecast, steps []billing.ForecastStep) {
+func (c *cli) printTimeline(f view.Forecast, steps []view.ForecastStep) {
 	tab, last := newTable("WHEN", "#", "AMOUNT", "WHAT"), ""
 	for _, s := range steps {
 		when := localTime(s.At, f.TimeZone)
@@ -65,18 +66,18 @@ func (c *cli) printTimeline(f billing.Forecast, steps []billing.ForecastStep) {
 }
 
 // stepText describes a step, without the charge, which has a column of its own.
-func stepText(f billing.Forecast, s billing.ForecastStep) string {
+func stepText(f view.Forecast, s view.ForecastStep) string {
 	text := s.Text
 	switch s.What {
-	case billing.ForecastNotice:
+	case view.ForecastNotice:
 		if s.Subject == "" {
 			return text
 		}
 		return fmt.Sprintf("mail: %s", s.Subject)
-	case billing.ForecastAttempt, billing.ForecastPayment:
+	case view.ForecastAttempt, view.ForecastPayment:
 		text = strings.TrimPrefix(text, fmt.Sprintf("charge %d of %s", s.Sequence, money.FormatAmount(s.Amount, f.Currency)))
 		text = strings.TrimPrefix(strings.TrimPrefix(text, ": "), " is ")
-	case billing.ForecastPlan:
+	case view.ForecastPlan:
 		text = strings.TrimPrefix(text, "plan "+f.Reference+" ")
 		text = strings.TrimPrefix(text, "is ")
 		return "plan: " + text
@@ -85,7 +86,7 @@ func stepText(f billing.Forecast, s billing.ForecastStep) string {
 }
 
 // printWaiting lists the charges that wait for the customer or the merchant.
-func (c *cli) printWaiting(f billing.Forecast) {
+func (c *cli) printWaiting(f view.Forecast) {
 	for _, ch := range f.Charges {
 		if ch.Waits != "" {
 			fmt.Fprintf(c.out, "\nCharge %d of %s: %s.\n", ch.Sequence, money.FormatAmount(ch.Amount, f.Currency), ch.Waits)
@@ -93,7 +94,7 @@ func (c *cli) printWaiting(f billing.Forecast) {
 	}
 }
 
-func (c *cli) printBranches(f billing.Forecast, every bool) {
+func (c *cli) printBranches(f view.Forecast, every bool) {
 	tab, detailed := newTable("IF DECLINED", "AMOUNT", "TRIED AGAIN", "MAILS", "LAST STEP", "CHARGE", "PLAN", "LATER CHARGES"), false
 	for _, ch := range f.Charges {
 		b := ch.IfDeclined
@@ -107,8 +108,8 @@ func (c *cli) printBranches(f billing.Forecast, every bool) {
 				strings.ReplaceAll(string(b.Charge), "_", " "), spokenStatus(b.Plan), b.Later)
 			detailed = true
 		}
-		tab.add(strconv.Itoa(ch.Sequence), money.FormatAmount(ch.Amount, f.Currency), strconv.Itoa(count(b.Steps, billing.ForecastAttempt)-1),
-			strconv.Itoa(count(b.Steps, billing.ForecastNotice)), localTime(b.Steps[len(b.Steps)-1].At, f.TimeZone),
+		tab.add(strconv.Itoa(ch.Sequence), money.FormatAmount(ch.Amount, f.Currency), strconv.Itoa(count(b.Steps, view.ForecastAttempt)-1),
+			strconv.Itoa(count(b.Steps, view.ForecastNotice)), localTime(b.Steps[len(b.Steps)-1].At, f.TimeZone),
 			strings.ReplaceAll(string(b.Charge), "_", " "), spokenStatus(b.Plan), b.Later)
 	}
 	if len(tab.rows) > 2 {
@@ -130,7 +131,7 @@ func howOften(times int) string {
 	return fmt.Sprintf(" %d times", times)
 }
 
-func count(steps []billing.ForecastStep, what billing.ForecastWhat) int {
+func count(steps []view.ForecastStep, what view.ForecastWhat) int {
 	n := 0
 	for _, s := range steps {
 		if s.What == what {

@@ -18,6 +18,8 @@ import (
 	"tranche/internal/forecast"
 	"tranche/internal/notify"
 	"tranche/internal/store/sqlite"
+	"tranche/internal/terms"
+	"tranche/internal/view"
 )
 
 var update = flag.Bool("update", false, "update the example in docs/forecast.md")
@@ -33,9 +35,9 @@ func TestForecastDocument(t *testing.T) {
 	told, err := forecast.New(forecast.Config{
 		Store: empty, Policies: dunning.DefaultPolicies(at), Rules: billing.Rules{ChargeTime: at}, UpcomingDays: 3, Merchant: notify.Merchant{Name: "Example Shop"},
 		Clock: clock.New(time.Time{}, 0, now),
-	}).Forecast(t.Context(), billing.ForecastRequest{Decline: "expired_card", Terms: &billing.Terms{
+	}).Forecast(t.Context(), view.ForecastRequest{Decline: "expired_card", Terms: &terms.Terms{
 		Reference: "order-1042", Kind: billing.KindInstallments, Currency: "usd", Total: 100000, Parts: 3, Every: "1 month",
-		Customer: billing.CustomerTerms{Reference: "cust-77", Email: "ada@example.com", TimeZone: "Europe/London"},
+		Customer: terms.Customer{Reference: "cust-77", Email: "ada@example.com", TimeZone: "Europe/London"},
 	}})
 	require.NoError(t, err)
 	var shown bytes.Buffer

@@ -23,6 +23,7 @@ import (
 	"tranche/internal/planning"
 	"tranche/internal/schedule"
 	"tranche/internal/store"
+	"tranche/internal/terms"
 	"tranche/internal/view"
 )
 
@@ -82,7 +83,7 @@ holds a client secret: give it to the customer's checkout only. docs/plans.md de
 
 // termsInput holds a plan's terms from flags or from a file.
 type termsInput struct {
-	flagged                billing.Terms
+	flagged                terms.Terms
 	kind, currency, file   string
 	remainder, businessDay string
 	catchUp                string
@@ -123,7 +124,7 @@ func (in *termsInput) given(f *pflag.FlagSet) []string {
 
 // terms reads the plan's terms. Errors: usageError if they can't be read. The caller validates
 // them.
-func (c *cli) terms(f *pflag.FlagSet, in termsInput) (billing.Terms, error) {
+func (c *cli) terms(f *pflag.FlagSet, in termsInput) (terms.Terms, error) {
 	t := in.flagged
 	t.Kind, t.Currency = billing.PlanKind(in.kind), money.CurrencyOf(in.currency)
 	if !in.connect.IsZero() {
@@ -143,7 +144,7 @@ func (c *cli) terms(f *pflag.FlagSet, in termsInput) (billing.Terms, error) {
 }
 
 // termsFlags are the terms whose flag is a plain text or number.
-func termsFlags(f *pflag.FlagSet, t *billing.Terms) {
+func termsFlags(f *pflag.FlagSet, t *terms.Terms) {
 	f.StringVar(&t.Reference, "reference", "", "your `NAME` for the plan, such as an order number")
 	f.Int64Var(&t.Total, "total", 0, "`AMOUNT` of all charges together")
 	f.IntVar(&t.Parts, "parts", 0, "`NUMBER` of charges in all")
@@ -170,20 +171,20 @@ func termsFlags(f *pflag.FlagSet, t *billing.Terms) {
 	f.StringVar(&t.Customer.TimeZone, "timezone", "", "the customer's time `ZONE`, such as Europe/London")
 }
 
-func parseCharges(t *billing.Terms, list []string) error {
+func parseCharges(t *terms.Terms, list []string) error {
 	for _, entry := range list {
 		text, due, _ := strings.Cut(entry, "@")
 		amount, err := strconv.ParseInt(text, 10, 64)
 		if err != nil {
 			return usageError{fmt.Errorf("--charge %q is not AMOUNT or AMOUNT@DATE", entry)}
 		}
-		t.Charges = append(t.Charges, billing.ChargeTerms{Amount: amount, Due: due})
+		t.Charges = append(t.Charges, terms.Charge{Amount: amount, Due: due})
 	}
 	return nil
 }
 
 // readTerms reads the whole plan from a file.
-func (c *cli) readTerms(file string, t *billing.Terms) error {
+func (c *cli) readTerms(file string, t *terms.Terms) error {
 	in := c.in
 	if file != "-" {
 		f, err := os.Open(file)
@@ -202,7 +203,7 @@ func (c *cli) readTerms(file string, t *billing.Terms) error {
 	}
 	dec := json.NewDecoder(bytes.NewReader(doc))
 	dec.DisallowUnknownFields()
-	*t = billing.Terms{}
+	*t = terms.Terms{}
 	err = dec.Decode(t)
 	if err == nil {
 		if _, trailing := dec.Token(); !errors.Is(trailing, io.EOF) {
@@ -229,7 +230,7 @@ type draftView struct {
 	Checkout bool       `json:"checkout,omitempty"`
 }
 
-func (c *cli) printDraft(t billing.Terms, draft billing.Draft) error {
+func (c *cli) printDraft(t terms.Terms, draft terms.Draft) error {
 	if c.json {
 		list := make([]draftView, len(draft.Charges))
 		for i, d := range draft.Charges {
@@ -239,7 +240,7 @@ func (c *cli) printDraft(t billing.Terms, draft billing.Draft) error {
 			}
 		}
 		out := map[string]any{"dry_run": true, "charges": list}
-		if warnings := billing.Warnings(t.Currency); len(warnings) > 0 {
+		if warnings := terms.Warnings(t.Currency); len(warnings) > 0 {
 			out["warnings"] = warnings
 		}
 		if v := view.NewRecurrence(draft.Recurrence); v != nil {
@@ -259,7 +260,7 @@ func (c *cli) printDraft(t billing.Terms, draft billing.Draft) error {
 	if line := goesOn(draft.Recurrence, t.Currency); line != "" {
 		fmt.Fprintln(c.out, line)
 	}
-	c.warn(billing.Warnings(t.Currency))
+	c.warn(terms.Warnings(t.Currency))
 	fmt.Fprintln(c.talk, "dry run: nothing was stored or sent")
 	return nil
 }
@@ -294,7 +295,7 @@ func (c *cli) printCreated(p planning.Created) error {
 		return c.printJSON(view.NewCreatedPlan(p))
 	}
 	c.printPlan(p.Details)
-	c.warn(billing.Warnings(p.Plan.Currency))
+	c.warn(terms.Warnings(p.Plan.Currency))
 	switch {
 	case p.FirstPayment.ID != "":
 		fmt.Fprintf(c.out, "\nFirst payment  %s (%s)\nClient secret  %s\n", p.FirstPayment.ID, p.FirstPayment.Status, p.FirstPayment.ClientSecret.Reveal())

@@ -62,6 +62,8 @@ var directions = []direction{
 		"roles meet in SQL and in billing's interfaces, so that each can run on a machine of its own"},
 	{"scheduler", []string{"jobs", "handlers", "internal/store"},
 		"roles meet in SQL and in billing's interfaces, so that each can run on a machine of its own"},
+	{"internal/terms", []string{"internal/store", "internal/stripegw", "internal/queue", "internal/notify", "internal/planning", "config", "jobs", "handlers", "scheduler"},
+		"a request is checked before anything is stored or charged, and alike for the API, an import and a payment's metadata"},
 	{"internal/dunning", []string{"internal/store", "internal/stripegw", "internal/queue", "internal/notify", "config"},
 		"the decision after a decline is a pure function of the failure's data"},
 	{"internal/store", []string{"internal/stripegw", "internal/queue", "internal/notify", "jobs", "handlers", "scheduler"},

@@ -1,6 +1,10 @@
 package billing
 
-import "time"
+import (
+	"time"
+
+	"tranche/internal/timezone"
+)
 
 // Customer is the merchant's customer, who owes and pays.
 type Customer struct {
@@ -26,6 +30,9 @@ type Customer struct {
 	CreatedAt, UpdatedAt time.Time
 	Version              int64 // incremented by the store with each update; updating an older version is a conflict
 }
+
+// LoadLocation returns the time zone with an IANA name; UTC if the name is empty or unknown.
+func LoadLocation(name string) *time.Location { return timezone.OrUTC(name) }
 
 // CardStatus is the state of a card.
 type CardStatus string

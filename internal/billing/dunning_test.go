@@ -19,18 +19,3 @@ func TestTheNextStepOfADunningIsTheEarliestThatIsLeft(t *testing.T) {
 	d.FinalAt = time.Time{}
 	require.Equal(t, d.DeadlineAt, d.Next())
 }
-
-func TestMetadataNamesThePolicyAndTheConsent(t *testing.T) {
-	t.Parallel()
-	pi := billing.PaymentIntent{ID: "pi_1", Amount: 500, Currency: "usd", Metadata: map[string]string{
-		billing.MetaKind: "installments", billing.MetaTotal: "1000", billing.MetaParts: "2", billing.MetaEvery: "1 month",
-		billing.MetaPolicy: "gentle", billing.MetaBackup: "true",
-	}}
-	terms, err := billing.TermsFromMetadata(pi)
-	require.NoError(t, err)
-	require.Equal(t, "gentle", terms.Policy)
-	require.True(t, terms.BackupCardsAllowed)
-	pi.Metadata[billing.MetaBackup] = "perhaps"
-	_, err = billing.TermsFromMetadata(pi)
-	require.ErrorContains(t, err, "tranche_backup_cards_allowed")
-}

@@ -2,17 +2,14 @@ package billing
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
 // Erasure is the personal data to remove of a customer, and its replacement.
 type Erasure struct {
 	Customer Customer // after the erasure: see Customer.Erase
-	Plans    []Plan   // all of the customer's, with the terms after the erasure: see Plan.Erase
+	Plans    []Plan   // all of the customer's, without personal data in terms and reason
 	Words    []string // the person's name and address, which are removed from texts; the store adds former ones
 	// Objects are the ids (pi_…, pm_…, cus_…, seti_…, ch_…) of the customer's objects at Stripe.
 	// They identify the events about the customer, both stored and future ones.
@@ -68,24 +65,6 @@ func (c Customer) Words() []string {
 
 // ErasedWord replaces a name or an address.
 const ErasedWord = "[erased]"
-
-// Erase returns the plan without the customer's data in its terms and reason, without the
-// description, which is the merchant's own text, and without the request for its SetupIntent. c is
-// the customer after the erasure.
-func (p Plan) Erase(c Customer, words []string) (Plan, error) {
-	for _, w := range words {
-		p.Reason = strings.ReplaceAll(p.Reason, w, ErasedWord)
-	}
-	p.SetupRequest = SetupRequest{}
-	var t Terms
-	if err := json.Unmarshal(p.Terms, &t); err != nil {
-		return p, fmt.Errorf("read the terms of plan %s: %w", p.ID, err)
-	}
-	t.Customer, t.Description = CustomerTerms{Reference: c.Reference}, ""
-	var err error
-	p.Terms, err = t.JSON()
-	return p, err
-}
 
 // AddObject adds the id of an object at Stripe. It ignores an empty id, and an id that was added
 // already.

@@ -38,13 +38,13 @@ func (e *InvalidError) Error() string {
 	return "invalid request: " + strings.Join(parts, "; ")
 }
 
-// add adds a fault, for the validators of this package.
-func (e *InvalidError) add(field, format string, args ...any) {
+// Add adds the fault of a field.
+func (e *InvalidError) Add(field, format string, args ...any) {
 	e.Fields = append(e.Fields, FieldError{Field: field, Message: fmt.Sprintf(format, args...)})
 }
 
-// orNil returns the error if it names a fault, otherwise nil.
-func (e *InvalidError) orNil() error {
+// OrNil returns the error if it names a fault, otherwise nil.
+func (e *InvalidError) OrNil() error {
 	if len(e.Fields) == 0 {
 		return nil
 	}

@@ -18,7 +18,7 @@ func (p Plan) ScheduleFor(charges []Charge, rules Rules, loc *time.Location) sch
 		r := p.Recurrence
 		return schedule.Schedule{Every: r.Every, Anchor: r.Anchor, At: r.At, BusinessDay: r.BusinessDay, Next: r.Next}
 	}
-	var terms Terms
+	var terms agreedDates
 	_ = json.Unmarshal(p.Terms, &terms) // no interval when it fails
 	s := schedule.Schedule{At: rules.ChargeTime, BusinessDay: terms.BusinessDay}
 	if every, err := calendar.ParseInterval(terms.Every); err == nil {
@@ -35,9 +35,17 @@ func (p Plan) ScheduleFor(charges []Charge, rules Rules, loc *time.Location) sch
 	return terms.anchored(s, p.CreatedAt, last, rules, loc)
 }
 
+// agreedDates are the fields of a plan's terms that its dates follow from, in the format of
+// Plan.Terms.
+type agreedDates struct {
+	Every       string               `json:"every"`
+	Starts      string               `json:"starts"`
+	BusinessDay calendar.BusinessDay `json:"business_day"`
+}
+
 // anchored counts from the start date of the terms, if the last charge is on a date that is counted
 // from it.
-func (t Terms) anchored(s schedule.Schedule, made time.Time, last Charge, rules Rules, loc *time.Location) schedule.Schedule {
+func (t agreedDates) anchored(s schedule.Schedule, made time.Time, last Charge, rules Rules, loc *time.Location) schedule.Schedule {
 	if s.Every.Count == 0 {
 		return s
 	}

@@ -11,6 +11,12 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/calendar"
 	"tranche/internal/schedule"
+	"tranche/internal/terms"
+)
+
+var (
+	now     = time.Date(2026, 1, 31, 22, 15, 0, 0, time.UTC)
+	morning = calendar.LocalTime{Hour: 9}
 )
 
 var zones = []string{
@@ -19,17 +25,17 @@ var zones = []string{
 }
 
 // anySchedule draws random terms of installments, and the rules that apply to them.
-func anySchedule(t *rapid.T) (billing.Terms, billing.Rules, time.Time) {
+func anySchedule(t *rapid.T) (terms.Terms, billing.Rules, time.Time) {
 	day := calendar.Date{Year: 2026, Month: time.January, Day: 1}.AddDays(rapid.IntRange(0, 800).Draw(t, "begins"))
 	rule := rapid.SampledFrom([]calendar.BusinessDay{"", calendar.BusinessDayFollowing, calendar.BusinessDayPreceding, calendar.BusinessDayModifiedFollowing}).Draw(t, "rule")
 	every := []string{"1 week", "2 weeks", "1 month", "3 months", "5 months", "40 days"}
 	if rule == "" {
 		every = append(every, "1 day", "3 days")
 	}
-	terms := billing.Terms{
+	terms := terms.Terms{
 		Reference: "o", Kind: billing.KindInstallments, Currency: "usd", Parts: rapid.IntRange(2, 9).Draw(t, "parts"),
 		Every: rapid.SampledFrom(every).Draw(t, "every"), BusinessDay: rule,
-		Customer: billing.CustomerTerms{Reference: "c", TimeZone: rapid.SampledFrom(zones).Draw(t, "zone")},
+		Customer: terms.Customer{Reference: "c", TimeZone: rapid.SampledFrom(zones).Draw(t, "zone")},
 	}
 	terms.Total = int64(terms.Parts) * 1000
 	now := day.At(calendar.LocalTime{Hour: 11, Minute: 20}, terms.Location())
@@ -44,7 +50,7 @@ func anySchedule(t *rapid.T) (billing.Terms, billing.Rules, time.Time) {
 }
 
 // planOf returns a plan as planning creates it.
-func planOf(t require.TestingT, terms billing.Terms, rules billing.Rules, now time.Time) (billing.Plan, []billing.Charge) {
+func planOf(t require.TestingT, terms terms.Terms, rules billing.Rules, now time.Time) (billing.Plan, []billing.Charge) {
 	draft, err := terms.Draft(now, rules)
 	require.NoError(t, err)
 	canonical, err := terms.JSON()
@@ -137,9 +143,9 @@ func TestSchedule_InZone(t *testing.T) {
 // rule moved it to.
 func TestSchedule_WithInterval(t *testing.T) {
 	t.Parallel()
-	terms := billing.Terms{
+	terms := terms.Terms{
 		Reference: "o", Kind: billing.KindDeposit, Currency: "usd", Total: 9000, Deposit: 1000, BalanceDue: "2026-05-31", BusinessDay: calendar.BusinessDayFollowing,
-		Customer: billing.CustomerTerms{Reference: "c"},
+		Customer: terms.Customer{Reference: "c"},
 	}
 	rules := billing.Rules{ChargeTime: calendar.LocalTime{Hour: 9}}
 	plan, charges := planOf(t, terms, rules, time.Date(2026, 2, 1, 12, 0, 0, 0, time.UTC))

@@ -120,10 +120,13 @@ func (w *textWalk) path() string {
 	return b.String()
 }
 
+// maxName bounds the names of fields in a path, in characters.
+const maxName = 200
+
 // shownName returns a field's name, quoted and shortened if it is at fault itself.
 func shownName(name string) string {
-	if len(name) > maxText || LineProblem(name) != "" {
-		return strconv.Quote(CleanLine(name, maxText))
+	if len(name) > maxName || LineProblem(name) != "" {
+		return strconv.Quote(CleanLine(name, maxName))
 	}
 	return name
 }

@@ -23,10 +23,10 @@ func (f TypeFilter) Check(field string) error {
 		kind, rest, _ := strings.Cut(t, ".")
 		known := slices.ContainsFunc(MessageTypes(), func(m MessageType) bool { return m.Type == t })
 		if !known && (rest != "*" || !slices.Contains(toldKinds(), kind)) {
-			e.add(field, "%s", fmt.Sprintf("%.60q is not a message type; use a type from docs/webhooks.md, or plan.*, charge.*, card.*, notice.* or incident.*", t))
+			e.Add(field, "%s", fmt.Sprintf("%.60q is not a message type; use a type from docs/webhooks.md, or plan.*, charge.*, card.*, notice.* or incident.*", t))
 		}
 	}
-	return e.orNil()
+	return e.OrNil()
 }
 
 // toldKinds are the kinds of audit entries that are sent to endpoints.

@@ -7,19 +7,20 @@ import (
 	"time"
 
 	"tranche/internal/billing"
+	"tranche/internal/view"
 )
 
 // assemble builds the forecast. horizon is zero if the plan ended.
-func (r *run) assemble(ctx context.Context, horizon time.Time) (billing.Forecast, error) {
+func (r *run) assemble(ctx context.Context, horizon time.Time) (view.Forecast, error) {
 	plan, charges, err := r.details(ctx)
 	if err != nil {
-		return billing.Forecast{}, err
+		return view.Forecast{}, err
 	}
 	steps, err := r.logbook.steps(ctx, r.world, charges, func(billing.ChargeID) bool { return true })
 	if err != nil {
-		return billing.Forecast{}, err
+		return view.Forecast{}, err
 	}
-	f := billing.Forecast{
+	f := view.Forecast{
 		Object: "forecast", Proposed: r.proposed, Plan: plan.ID, Reference: plan.Reference, Kind: plan.Kind, Currency: plan.Currency,
 		Total: billing.SumOf(charges), TimeZone: r.customer.TimeZone, Status: r.start.Status, At: r.began, Horizon: horizon,
 		EndStatus: plan.Status, Assumed: r.assumed(), Timeline: steps,
@@ -43,8 +44,8 @@ func (r *run) assemble(ctx context.Context, horizon time.Time) (billing.Forecast
 }
 
 // charge describes a charge as it is at the end.
-func (r *run) charge(c billing.Charge) billing.ForecastCharge {
-	charge := billing.ForecastCharge{
+func (r *run) charge(c billing.Charge) view.ForecastCharge {
+	charge := view.ForecastCharge{
 		Sequence: c.Sequence, Amount: c.Amount, DueAt: c.DueAt, Status: billing.ChargeScheduled, Expected: c.Status, PaidAt: c.PaidAt,
 		IfDeclined: r.branches[c.Sequence],
 	}

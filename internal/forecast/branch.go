@@ -10,6 +10,7 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/dunning"
 	"tranche/internal/store/sqlite"
+	"tranche/internal/view"
 )
 
 // branchYears is longer than any policy's dunning of one charge.
@@ -17,7 +18,7 @@ const branchYears = 2
 
 // branch simulates the decline of a charge on a copy of the world, until the fate of the charge is
 // decided.
-func (r *run) branch(ctx context.Context, c billing.Charge) (*billing.ForecastBranch, error) {
+func (r *run) branch(ctx context.Context, c billing.Charge) (*view.ForecastBranch, error) {
 	image, err := r.store.Image(ctx)
 	if err != nil {
 		return nil, err
@@ -48,7 +49,7 @@ func (r *run) policiesFor(c billing.Charge) (dunning.Policies, int) {
 }
 
 // declined simulates what follows from the decline of a charge, and describes it.
-func (w *world) declined(ctx context.Context, c billing.Charge) (*billing.ForecastBranch, error) {
+func (w *world) declined(ctx context.Context, c billing.Charge) (*view.ForecastBranch, error) {
 	log := &logbook{}
 	if err := log.begin(ctx, w); err != nil {
 		return nil, err
@@ -66,13 +67,13 @@ func (w *world) declined(ctx context.Context, c billing.Charge) (*billing.Foreca
 	if err != nil {
 		return nil, err
 	}
-	b := &billing.ForecastBranch{Steps: steps, Plan: plan.Status}
+	b := &view.ForecastBranch{Steps: steps, Plan: plan.Status}
 	for _, now := range charges {
 		switch {
 		case now.ID == c.ID:
 			b.Charge = now.Status
 		case now.Sequence > c.Sequence:
-			b.LaterCharges = append(b.LaterCharges, billing.ForecastLater{
+			b.LaterCharges = append(b.LaterCharges, view.ForecastLater{
 				Sequence: now.Sequence, Status: now.Status, NextAt: now.NextAttemptAt, Reason: now.Reason,
 			})
 		}
@@ -102,7 +103,7 @@ func (w *world) decided(ctx context.Context, id billing.ChargeID) (bool, error) 
 }
 
 // later describes the later charges.
-func (w *world) later(plan billing.Plan, list []billing.ForecastLater) string {
+func (w *world) later(plan billing.Plan, list []view.ForecastLater) string {
 	var paid, canceled, planned, waiting int
 	for _, l := range list {
 		switch {

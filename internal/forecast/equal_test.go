@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"tranche/internal/billing"
+	"tranche/internal/view"
 )
 
 // step holds what the tests compare: an attempt or a notice.
@@ -26,14 +27,14 @@ func (h step) String() string {
 func attempted(number int, paid bool) string { return fmt.Sprintf("attempt %d paid %t", number, paid) }
 
 // forecastSteps returns the attempts and notices of a forecast.
-func forecastSteps(steps []billing.ForecastStep) []string {
+func forecastSteps(steps []view.ForecastStep) []string {
 	var list []string
 	for _, s := range steps {
 		h := step{at: s.At, sequence: s.Sequence, amount: s.Amount}
 		switch s.What {
-		case billing.ForecastAttempt:
+		case view.ForecastAttempt:
 			h.what = attempted(s.Number, s.Status == billing.ChargeSucceeded)
-		case billing.ForecastNotice:
+		case view.ForecastNotice:
 			h.what = string(s.Notice) + " " + s.To + " " + s.Subject
 		default:
 			continue
@@ -70,7 +71,7 @@ func (r *reality) realSteps(id billing.PlanID, from time.Time, wanted func(seque
 func all(int) bool { return true }
 
 // requireSameRun compares the forecast of a plan with the real run that follows.
-func (r *reality) requireSameRun(id billing.PlanID, got billing.Forecast) {
+func (r *reality) requireSameRun(id billing.PlanID, got view.Forecast) {
 	r.t.Helper()
 	from := r.Now().Add(time.Millisecond) // the real run's steps at this time precede the forecast
 	r.live(from.AddDate(3, 0, 0))
@@ -83,7 +84,7 @@ func (r *reality) requireSameRun(id billing.PlanID, got billing.Forecast) {
 }
 
 // requireSameBranch declines a charge in the real run and compares.
-func (r *reality) requireSameBranch(id billing.PlanID, got billing.Forecast, sequence int) {
+func (r *reality) requireSameBranch(id billing.PlanID, got view.Forecast, sequence int) {
 	r.t.Helper()
 	branch := got.Charges[sequence-1].IfDeclined
 	require.NotNil(r.t, branch)

@@ -15,6 +15,7 @@ import (
 	"tranche/internal/notify"
 	"tranche/internal/planning"
 	"tranche/internal/store/sqlite"
+	"tranche/internal/view"
 )
 
 // Config configures a Forecaster with the settings of the real run.
@@ -76,9 +77,9 @@ func emptyImage() ([]byte, error) {
 //
 // Errors: *billing.InvalidError for a fault in the request or the terms,
 // *planning.ReferenceTakenError, billing.ErrNotFound, billing.ErrUnavailable.
-func (f *Forecaster) Forecast(ctx context.Context, req billing.ForecastRequest) (billing.Forecast, error) {
+func (f *Forecaster) Forecast(ctx context.Context, req view.ForecastRequest) (view.Forecast, error) {
 	if err := check(&req); err != nil {
-		return billing.Forecast{}, err
+		return view.Forecast{}, err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, longest, errTooLong)
 	defer cancel()
@@ -86,7 +87,7 @@ func (f *Forecaster) Forecast(ctx context.Context, req billing.ForecastRequest) 
 	case f.turn <- struct{}{}:
 		defer func() { <-f.turn }()
 	case <-ctx.Done():
-		return billing.Forecast{}, fmt.Errorf("wait for other forecasts: %w", billing.ErrUnavailable)
+		return view.Forecast{}, fmt.Errorf("wait for other forecasts: %w", billing.ErrUnavailable)
 	}
 	made, err := f.forecast(ctx, req)
 	if err != nil && (errors.Is(err, errTooLong) || errors.Is(context.Cause(ctx), errTooLong)) {
@@ -100,7 +101,7 @@ func invalid(field, message string) error {
 }
 
 // check rejects invalid requests and fills in defaults.
-func check(req *billing.ForecastRequest) error {
+func check(req *view.ForecastRequest) error {
 	bad := &billing.InvalidError{}
 	add := func(field, format string, args ...any) {
 		bad.Fields = append(bad.Fields, billing.FieldError{Field: field, Message: fmt.Sprintf(format, args...)})
@@ -112,7 +113,7 @@ func check(req *billing.ForecastRequest) error {
 		add("plan", "is given together with the terms of another plan; leave one of them out")
 	}
 	if req.Decline == "" {
-		req.Decline = billing.DefaultForecastDecline
+		req.Decline = view.DefaultForecastDecline
 	}
 	if !slices.ContainsFunc(dunning.Lines(), func(l dunning.Line) bool { return l.Code == req.Decline }) {
 		add("decline", "%q is not a decline code that `tranche dunning table` lists", req.Decline)
@@ -131,23 +132,23 @@ func check(req *billing.ForecastRequest) error {
 	return nil
 }
 
-func (f *Forecaster) forecast(ctx context.Context, req billing.ForecastRequest) (billing.Forecast, error) {
+func (f *Forecaster) forecast(ctx context.Context, req view.ForecastRequest) (view.Forecast, error) {
 	got, err := f.read(ctx, req)
 	if err != nil {
-		return billing.Forecast{}, err
+		return view.Forecast{}, err
 	}
 	w, proposed, err := f.open(ctx, req, got)
 	if err != nil {
-		return billing.Forecast{}, err
+		return view.Forecast{}, err
 	}
-	run := &run{world: w, req: req, proposed: proposed, branches: map[int]*billing.ForecastBranch{}}
+	run := &run{world: w, req: req, proposed: proposed, branches: map[int]*view.ForecastBranch{}}
 	made, err := run.whole(ctx)
 	return made, errors.Join(err, w.store.Close())
 }
 
 // read reads the starting point of the forecast from the real database. Terms with a reference that
 // is taken are the existing plan's, or are rejected, as when a plan is created.
-func (f *Forecaster) read(ctx context.Context, req billing.ForecastRequest) (rows, error) {
+func (f *Forecaster) read(ctx context.Context, req view.ForecastRequest) (rows, error) {
 	if req.Plan != "" {
 		plan, err := billing.FindPlan(ctx, f.Store, req.Plan)
 		if err != nil {
@@ -166,7 +167,7 @@ func (f *Forecaster) read(ctx context.Context, req billing.ForecastRequest) (row
 }
 
 // open creates the world of the forecast, and reports whether its plan is only proposed.
-func (f *Forecaster) open(ctx context.Context, req billing.ForecastRequest, got rows) (*world, bool, error) {
+func (f *Forecaster) open(ctx context.Context, req view.ForecastRequest, got rows) (*world, bool, error) {
 	image, err := f.empty()
 	if err != nil {
 		return nil, false, err
@@ -191,7 +192,7 @@ func (f *Forecaster) open(ctx context.Context, req billing.ForecastRequest, got 
 }
 
 // begin puts the plan into the world: a copy of the existing plan, or a plan made of the terms.
-func (w *world) begin(ctx context.Context, req billing.ForecastRequest, got rows) (proposed bool, err error) {
+func (w *world) begin(ctx context.Context, req view.ForecastRequest, got rows) (proposed bool, err error) {
 	if err := got.write(ctx, w.store); err != nil {
 		return false, fmt.Errorf("copy the plan: %w", err)
 	}

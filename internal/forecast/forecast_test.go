@@ -14,6 +14,8 @@ import (
 	"tranche/internal/operator"
 	"tranche/internal/planning"
 	"tranche/internal/stripesim"
+	"tranche/internal/terms"
+	"tranche/internal/view"
 )
 
 // contents returns a digest of every file of the database.
@@ -31,10 +33,10 @@ func (r *reality) contents() map[string][32]byte {
 func TestForecast_ChangesNothing(t *testing.T) {
 	t.Parallel()
 	r := newReality(t)
-	r.started(terms(func(t *billing.Terms) { t.Parts = 2 }))
+	r.started(termsWith(func(t *terms.Terms) { t.Parts = 2 }))
 	before, calls, intents := r.contents(), r.gateway.calls, len(r.sim.PaymentIntents())
-	proposed := terms(func(t *billing.Terms) { t.Reference, t.Parts = "order-2", 2 })
-	for _, req := range []billing.ForecastRequest{{Plan: "order-1", Decline: "stolen_card"}, {Terms: &proposed}} {
+	proposed := termsWith(func(t *terms.Terms) { t.Reference, t.Parts = "order-2", 2 })
+	for _, req := range []view.ForecastRequest{{Plan: "order-1", Decline: "stolen_card"}, {Terms: &proposed}} {
 		require.NotEmpty(t, r.forecast(req).Timeline)
 	}
 	require.Equal(t, before, r.contents(), "the database's files")
@@ -47,8 +49,8 @@ func TestForecast_ChangesNothing(t *testing.T) {
 func TestForecast_ProposedPlanMatchesCreatedPlan(t *testing.T) {
 	t.Parallel()
 	r := newReality(t)
-	proposed := terms(func(t *billing.Terms) { t.Parts = 2 })
-	got := r.forecast(billing.ForecastRequest{Terms: &proposed})
+	proposed := termsWith(func(t *terms.Terms) { t.Parts = 2 })
+	got := r.forecast(view.ForecastRequest{Terms: &proposed})
 	require.True(t, got.Proposed)
 	require.Empty(t, got.Plan)
 	require.Equal(t, int64(100003), got.Total)
@@ -69,12 +71,12 @@ func TestForecast_ConnectedAccount(t *testing.T) {
 	t.Parallel()
 	r := newReality(t)
 	for _, starts := range []string{"", "2026-01-31"} {
-		own := terms(func(t *billing.Terms) { t.Parts, t.Starts = 2, starts })
+		own := termsWith(func(t *terms.Terms) { t.Parts, t.Starts = 2, starts })
 		connected := own
 		connected.Account = "acct_1Villa"
-		want := forecastSteps(r.forecast(billing.ForecastRequest{Terms: &own}).Timeline)
+		want := forecastSteps(r.forecast(view.ForecastRequest{Terms: &own}).Timeline)
 		require.Contains(t, want[len(want)-1], "payment_succeeded")
-		require.Equal(t, want, forecastSteps(r.forecast(billing.ForecastRequest{Terms: &connected}).Timeline))
+		require.Equal(t, want, forecastSteps(r.forecast(view.ForecastRequest{Terms: &connected}).Timeline))
 	}
 }
 
@@ -92,11 +94,11 @@ func TestForecast_PlanDuringDunning(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newReality(t)
-			id := r.started(terms(func(t *billing.Terms) { t.Parts = 2 }))
+			id := r.started(termsWith(func(t *terms.Terms) { t.Parts = 2 }))
 			r.declines(r.details(id).Charges[1].ID, c.code, c.times)
 			r.live(start.AddDate(0, 0, c.days))
 			require.Equal(t, billing.PlanPastDue, r.details(id).Plan.Status)
-			got := r.forecast(billing.ForecastRequest{Plan: string(id), NoDeclines: true})
+			got := r.forecast(view.ForecastRequest{Plan: string(id), NoDeclines: true})
 			if c.times > 0 {
 				r.sim.ClearFaults()
 			}
@@ -109,10 +111,10 @@ func TestForecast_PlanDuringDunning(t *testing.T) {
 func TestForecast_BranchForDeclinedRetry(t *testing.T) {
 	t.Parallel()
 	r := newReality(t)
-	id := r.started(terms(func(t *billing.Terms) { t.Parts = 2 }))
+	id := r.started(termsWith(func(t *terms.Terms) { t.Parts = 2 }))
 	r.declines(r.details(id).Charges[1].ID, "do_not_honor", 0)
 	r.live(start.AddDate(0, 0, 36))
-	got := r.forecast(billing.ForecastRequest{Plan: string(id), Decline: "do_not_honor"})
+	got := r.forecast(view.ForecastRequest{Plan: string(id), Decline: "do_not_honor"})
 	branch := got.Charges[1].IfDeclined
 	require.NotNil(t, branch)
 	from := r.Now().Add(time.Millisecond)
@@ -127,8 +129,8 @@ func TestForecast_BranchForDeclinedRetry(t *testing.T) {
 func TestForecast_CountsDeclinesOfOtherPlans(t *testing.T) {
 	t.Parallel()
 	r := newReality(t)
-	id := r.started(terms(func(t *billing.Terms) { t.Parts = 2 }))
-	other := r.details(r.started(terms(func(t *billing.Terms) { t.Reference, t.Parts, t.Every = "order-2", 2, "10 months" })))
+	id := r.started(termsWith(func(t *terms.Terms) { t.Parts = 2 }))
+	other := r.details(r.started(termsWith(func(t *terms.Terms) { t.Reference, t.Parts, t.Every = "order-2", 2, "10 months" })))
 	r.live(start.AddDate(0, 0, 28))
 	card, err := r.store.Card(t.Context(), other.Plan.CardID)
 	require.NoError(t, err)
@@ -146,7 +148,7 @@ func TestForecast_CountsDeclinesOfOtherPlans(t *testing.T) {
 		}
 		return nil
 	}))
-	got := r.forecast(billing.ForecastRequest{Plan: string(id)})
+	got := r.forecast(view.ForecastRequest{Plan: string(id)})
 	steps := got.Charges[1].IfDeclined.Steps
 	require.Contains(t, steps[0].Text, "deferred: 20 of 20 declines", "the retry is deferred because of declines in other plans")
 	r.requireSameBranch(id, got, 2)
@@ -155,17 +157,17 @@ func TestForecast_CountsDeclinesOfOtherPlans(t *testing.T) {
 func TestForecast_StoppedPlan(t *testing.T) {
 	t.Parallel()
 	r := newReality(t)
-	id := r.started(terms(nil))
+	id := r.started(termsWith(nil))
 	quiet := operator.New(r.store, r.Now, billing.Rules{}).With(operator.Options{Quiet: true})
 	_, err := quiet.Pause(t.Context(), id, "on holiday")
 	require.NoError(t, err)
-	got := r.forecast(billing.ForecastRequest{Plan: string(id)})
+	got := r.forecast(view.ForecastRequest{Plan: string(id)})
 	require.Empty(t, got.Timeline)
 	require.Equal(t, billing.PlanPaused, got.EndStatus)
 	require.Contains(t, got.Assumed, "the plan stays paused: nothing is charged until it is resumed")
 	_, err = quiet.Cancel(t.Context(), id, "changed their mind")
 	require.NoError(t, err)
-	got = r.forecast(billing.ForecastRequest{Plan: string(id)})
+	got = r.forecast(view.ForecastRequest{Plan: string(id)})
 	require.Empty(t, got.Timeline)
 	require.Equal(t, billing.PlanCanceled, got.EndStatus)
 }
@@ -173,7 +175,7 @@ func TestForecast_StoppedPlan(t *testing.T) {
 func TestForecast_ChargeOnRequest(t *testing.T) {
 	t.Parallel()
 	r := newReality(t)
-	id := r.started(terms(func(t *billing.Terms) {
+	id := r.started(termsWith(func(t *terms.Terms) {
 		t.Kind, t.Parts, t.Every, t.Deposit, t.BalanceDue = billing.KindDeposit, 0, "", 20000, "2026-03-29"
 	}))
 	require.NoError(t, r.store.Update(t.Context(), func(tx billing.Tx) error {
@@ -185,7 +187,7 @@ func TestForecast_ChargeOnRequest(t *testing.T) {
 		c.DueAt, c.NextAttemptAt, c.ClaimAfter = time.Time{}, time.Time{}, time.Time{}
 		return tx.UpdateCharge(t.Context(), c)
 	}))
-	got := r.forecast(billing.ForecastRequest{Plan: string(id)})
+	got := r.forecast(view.ForecastRequest{Plan: string(id)})
 	require.Empty(t, got.Timeline)
 	require.Zero(t, got.Charges[1].DueAt)
 	require.Equal(t, billing.ChargeScheduled, got.Charges[1].Expected)
@@ -196,9 +198,9 @@ func TestForecast_ChargeOnRequest(t *testing.T) {
 func TestForecast_ExpiringCard(t *testing.T) {
 	t.Parallel()
 	r := newReality(t)
-	id := r.startedWith(terms(nil), stripesim.Card{Number: good, ExpMonth: 3, ExpYear: 2026})
-	got := r.forecast(billing.ForecastRequest{Plan: string(id), NoDeclines: true})
-	i := slices.IndexFunc(got.Timeline, func(s billing.ForecastStep) bool { return s.Notice == billing.NoticeCardExpiring })
+	id := r.startedWith(termsWith(nil), stripesim.Card{Number: good, ExpMonth: 3, ExpYear: 2026})
+	got := r.forecast(view.ForecastRequest{Plan: string(id), NoDeclines: true})
+	i := slices.IndexFunc(got.Timeline, func(s view.ForecastStep) bool { return s.Notice == billing.NoticeCardExpiring })
 	require.GreaterOrEqual(t, i, 0)
 	require.Equal(t, "2026-03-02T00:00:00Z", got.Timeline[i].At.Format(time.RFC3339), "30 days before April")
 	require.Equal(t, 360, got.Timeline[i].WithinMinutes)
@@ -207,8 +209,8 @@ func TestForecast_ExpiringCard(t *testing.T) {
 func TestForecast_Horizon(t *testing.T) {
 	t.Parallel()
 	r := newReality(t)
-	id := r.started(terms(nil))
-	got := r.forecast(billing.ForecastRequest{Plan: string(id), NoDeclines: true, Horizon: "2026-03-31"})
+	id := r.started(termsWith(nil))
+	got := r.forecast(view.ForecastRequest{Plan: string(id), NoDeclines: true, Horizon: "2026-03-31"})
 	require.Equal(t, "2026-03-31T23:59:59.999+01:00", got.Horizon.In(billing.LoadLocation("Europe/London")).Format("2006-01-02T15:04:05.000Z07:00"))
 	require.Equal(t, billing.ChargeSucceeded, got.Charges[2].Expected)
 	require.Equal(t, billing.ChargeScheduled, got.Charges[3].Expected)
@@ -218,10 +220,10 @@ func TestForecast_Horizon(t *testing.T) {
 func TestForecast_InvalidRequestNamesTheField(t *testing.T) {
 	t.Parallel()
 	r := newReality(t)
-	r.started(terms(nil))
-	proposed, taken := terms(func(t *billing.Terms) { t.Reference = "order-2" }), terms(func(t *billing.Terms) { t.Total++ })
-	faulty := terms(func(t *billing.Terms) { t.Reference, t.Currency = "order-3", "xxx" })
-	for field, req := range map[string]billing.ForecastRequest{
+	r.started(termsWith(nil))
+	proposed, taken := termsWith(func(t *terms.Terms) { t.Reference = "order-2" }), termsWith(func(t *terms.Terms) { t.Total++ })
+	faulty := termsWith(func(t *terms.Terms) { t.Reference, t.Currency = "order-3", "xxx" })
+	for field, req := range map[string]view.ForecastRequest{
 		"plan":          {},
 		"decline":       {Plan: "order-1", Decline: "no_mood"},
 		"decline_times": {Plan: "order-1", DeclineTimes: 99},
@@ -233,13 +235,13 @@ func TestForecast_InvalidRequestNamesTheField(t *testing.T) {
 		require.ErrorAs(t, err, &invalid, field)
 		require.Equal(t, field, invalid.Fields[0].Field)
 	}
-	_, err := r.forecaster().Forecast(t.Context(), billing.ForecastRequest{Plan: "order-1", Terms: &proposed})
+	_, err := r.forecaster().Forecast(t.Context(), view.ForecastRequest{Plan: "order-1", Terms: &proposed})
 	require.ErrorContains(t, err, "leave one of them out")
-	_, err = r.forecaster().Forecast(t.Context(), billing.ForecastRequest{Plan: "order-1", Horizon: "2025-12-31"})
+	_, err = r.forecaster().Forecast(t.Context(), view.ForecastRequest{Plan: "order-1", Horizon: "2025-12-31"})
 	require.ErrorContains(t, err, "is past")
-	_, err = r.forecaster().Forecast(t.Context(), billing.ForecastRequest{Plan: "plan_nobody"})
+	_, err = r.forecaster().Forecast(t.Context(), view.ForecastRequest{Plan: "plan_nobody"})
 	require.ErrorIs(t, err, billing.ErrNotFound)
-	_, err = r.forecaster().Forecast(t.Context(), billing.ForecastRequest{Terms: &taken})
+	_, err = r.forecaster().Forecast(t.Context(), view.ForecastRequest{Terms: &taken})
 	var reference *planning.ReferenceTakenError
 	require.ErrorAs(t, err, &reference)
 }
@@ -247,17 +249,17 @@ func TestForecast_InvalidRequestNamesTheField(t *testing.T) {
 func TestForecast_CostBounds(t *testing.T) {
 	t.Parallel()
 	r := newReality(t)
-	proposed := terms(func(t *billing.Terms) { t.Parts = 4 })
+	proposed := termsWith(func(t *terms.Terms) { t.Parts = 4 })
 	f := r.forecaster()
 	f.Bound(20_000, 4) // one branch
-	got, err := f.Forecast(t.Context(), billing.ForecastRequest{Terms: &proposed})
+	got, err := f.Forecast(t.Context(), view.ForecastRequest{Terms: &proposed})
 	require.NoError(t, err)
 	require.NotNil(t, got.Charges[1].IfDeclined)
 	require.Nil(t, got.Charges[2].IfDeclined)
 	require.Equal(t, []int{3, 4}, got.BranchesLeftOut)
 	require.Equal(t, billing.PlanCompleted, got.EndStatus)
 	f.Bound(10, 4)
-	_, err = f.Forecast(t.Context(), billing.ForecastRequest{Terms: &proposed})
+	_, err = f.Forecast(t.Context(), view.ForecastRequest{Terms: &proposed})
 	var invalid *billing.InvalidError
 	require.ErrorAs(t, err, &invalid)
 	require.Equal(t, "horizon", invalid.Fields[0].Field)
@@ -266,19 +268,19 @@ func TestForecast_CostBounds(t *testing.T) {
 func TestForecast_WaitsNoLongerThanItsCaller(t *testing.T) {
 	t.Parallel()
 	r := newReality(t)
-	id := r.started(terms(nil))
+	id := r.started(termsWith(nil))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := r.forecaster().Forecast(ctx, billing.ForecastRequest{Plan: string(id)})
+	_, err := r.forecaster().Forecast(ctx, view.ForecastRequest{Plan: string(id)})
 	require.Error(t, err)
 }
 
 // BenchmarkForecast forecasts a plan of a year with a branch for every part.
 func BenchmarkForecast(b *testing.B) {
 	r := newReality(b)
-	f, proposed := r.forecaster(), terms(func(t *billing.Terms) { t.Parts = 12 })
+	f, proposed := r.forecaster(), termsWith(func(t *terms.Terms) { t.Parts = 12 })
 	for b.Loop() {
-		_, err := f.Forecast(b.Context(), billing.ForecastRequest{Terms: &proposed})
+		_, err := f.Forecast(b.Context(), view.ForecastRequest{Terms: &proposed})
 		require.NoError(b, err)
 	}
 }

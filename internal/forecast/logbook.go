@@ -11,6 +11,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/money"
+	"tranche/internal/view"
 )
 
 // logbook collects the steps of a world since a start, from the audit entries and the notices that
@@ -71,7 +72,7 @@ func noticesOf(ctx context.Context, w *world) ([]billing.Notice, error) {
 }
 
 // steps returns the steps of the wanted charges in order; an empty id stands for the plan.
-func (l *logbook) steps(ctx context.Context, w *world, charges []billing.Charge, wanted func(billing.ChargeID) bool) ([]billing.ForecastStep, error) {
+func (l *logbook) steps(ctx context.Context, w *world, charges []billing.Charge, wanted func(billing.ChargeID) bool) ([]view.ForecastStep, error) {
 	entries, err := entriesAfter(ctx, w, l.seq)
 	if err != nil {
 		return nil, err
@@ -102,7 +103,7 @@ func (l *logbook) steps(ctx context.Context, w *world, charges []billing.Charge,
 		}
 	}
 	within(t.steps, w)
-	slices.SortStableFunc(t.steps, func(a, b billing.ForecastStep) int { return cmp.Compare(a.At.UnixMilli(), b.At.UnixMilli()) })
+	slices.SortStableFunc(t.steps, func(a, b view.ForecastStep) int { return cmp.Compare(a.At.UnixMilli(), b.At.UnixMilli()) })
 	return t.steps, nil
 }
 
@@ -111,7 +112,7 @@ type stepBuilder struct {
 	*world
 	charges  map[billing.ChargeID]billing.Charge
 	attempts []billing.Attempt
-	steps    []billing.ForecastStep
+	steps    []view.ForecastStep
 	tries    map[billing.ChargeID]int // index of the attempt that has no outcome yet, plus one
 }
 
@@ -129,7 +130,7 @@ func (t *stepBuilder) entry(e billing.AuditEntry) {
 	if strings.HasPrefix(e.Action, aboutNotice) {
 		return // the notice itself has more detail
 	}
-	step := billing.ForecastStep{At: e.At, What: billing.ForecastPlan, Text: withoutCard(e.Message), Next: e.Next}
+	step := view.ForecastStep{At: e.At, What: view.ForecastPlan, Text: withoutCard(e.Message), Next: e.Next}
 	c, known := t.charges[e.ChargeID]
 	if known {
 		step.Sequence, step.Amount = c.Sequence, c.Amount
@@ -138,7 +139,7 @@ func (t *stepBuilder) entry(e billing.AuditEntry) {
 	switch open := t.tries[e.ChargeID]; {
 	case !isCharge:
 	case e.Action == tried:
-		step.What, step.Number = billing.ForecastAttempt, t.number(e.ChargeID, e.At)
+		step.What, step.Number = view.ForecastAttempt, t.number(e.ChargeID, e.At)
 		if t.tries == nil {
 			t.tries = map[billing.ChargeID]int{}
 		}
@@ -149,10 +150,10 @@ func (t *stepBuilder) entry(e billing.AuditEntry) {
 		delete(t.tries, e.ChargeID)
 		return
 	case e.Action == wasPaid:
-		step.What, step.Status = billing.ForecastPayment, billing.ChargeSucceeded
+		step.What, step.Status = view.ForecastPayment, billing.ChargeSucceeded
 		step.Text = fmt.Sprintf("charge %d of %s is paid in the checkout", c.Sequence, money.FormatAmount(c.Amount, c.Currency))
 	default:
-		step.What = billing.ForecastChange
+		step.What = view.ForecastChange
 	}
 	t.steps = append(t.steps, step)
 }
@@ -175,8 +176,8 @@ func (t *stepBuilder) number(id billing.ChargeID, at time.Time) int {
 
 // notice adds a notice.
 func (t *stepBuilder) notice(n billing.Notice) {
-	step := billing.ForecastStep{
-		At: n.CreatedAt, What: billing.ForecastNotice, Sequence: n.Data.Sequence, Amount: n.Data.Amount, Notice: n.Kind,
+	step := view.ForecastStep{
+		At: n.CreatedAt, What: view.ForecastNotice, Sequence: n.Data.Sequence, Amount: n.Data.Amount, Notice: n.Kind,
 		Subject: n.Subject, To: n.To, Text: spaced(n.Kind) + " mailed to " + n.To,
 	}
 	if n.Status == billing.NoticeFailed {
@@ -186,8 +187,8 @@ func (t *stepBuilder) notice(n billing.Notice) {
 		step.At = n.SentAt
 	}
 	// The audit trail records that a reminder was sent as well: both are one step.
-	sameStep := func(s billing.ForecastStep) bool {
-		return s.What == billing.ForecastChange && s.Sequence == step.Sequence && s.At.Equal(step.At)
+	sameStep := func(s view.ForecastStep) bool {
+		return s.What == view.ForecastChange && s.Sequence == step.Sequence && s.At.Equal(step.At)
 	}
 	if i := slices.IndexFunc(t.steps, sameStep); i >= 0 {
 		step.Next = t.steps[i].Next
@@ -207,10 +208,10 @@ const (
 
 // within sets how much later than forecast each step may be. Retries are spread by their charge's
 // id, which a proposed charge does not have.
-func within(steps []billing.ForecastStep, w *world) {
+func within(steps []view.ForecastStep, w *world) {
 	retried := map[int64]bool{}
 	for _, s := range steps {
-		if s.What == billing.ForecastAttempt && s.Number > 1 {
+		if s.What == view.ForecastAttempt && s.Number > 1 {
 			retried[s.At.UnixMilli()] = true
 		}
 	}

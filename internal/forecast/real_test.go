@@ -26,6 +26,8 @@ import (
 	"tranche/internal/store/sqlite"
 	"tranche/internal/stripegw"
 	"tranche/internal/stripesim"
+	"tranche/internal/terms"
+	"tranche/internal/view"
 	"tranche/jobs"
 )
 
@@ -147,18 +149,18 @@ func (r *reality) forecaster() *forecast.Forecaster {
 	}).ShareEmpty()
 }
 
-func (r *reality) forecast(req billing.ForecastRequest) billing.Forecast {
+func (r *reality) forecast(req view.ForecastRequest) view.Forecast {
 	r.t.Helper()
 	got, err := r.forecaster().Forecast(r.t.Context(), req)
 	require.NoError(r.t, err)
 	return got
 }
 
-// terms returns the terms of a plan over four months, with changes.
-func terms(change func(t *billing.Terms)) billing.Terms {
-	t := billing.Terms{
+// termsWith returns the terms of a plan over four months, with changes.
+func termsWith(change func(t *terms.Terms)) terms.Terms {
+	t := terms.Terms{
 		Reference: "order-1", Kind: billing.KindInstallments, Currency: "usd", Total: 100003, Parts: 4, Every: "1 month",
-		Customer: billing.CustomerTerms{Reference: "ada", Email: "ada@example.com", Name: "Ada", TimeZone: "Europe/London"},
+		Customer: terms.Customer{Reference: "ada", Email: "ada@example.com", Name: "Ada", TimeZone: "Europe/London"},
 	}
 	if change != nil {
 		change(&t)
@@ -167,13 +169,13 @@ func terms(change func(t *billing.Terms)) billing.Terms {
 }
 
 // started creates a plan, pays its first payment and processes the event.
-func (r *reality) started(t billing.Terms) billing.PlanID {
+func (r *reality) started(t terms.Terms) billing.PlanID {
 	r.t.Helper()
 	return r.startedWith(t, stripesim.Card{Number: good})
 }
 
 // startedWith is started with a given card.
-func (r *reality) startedWith(t billing.Terms, card stripesim.Card) billing.PlanID {
+func (r *reality) startedWith(t terms.Terms, card stripesim.Card) billing.PlanID {
 	r.t.Helper()
 	made, err := r.planner.Create(r.t.Context(), planning.Request{Terms: t})
 	require.NoError(r.t, err)

@@ -7,19 +7,20 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/calendar"
+	"tranche/internal/view"
 )
 
 // run is one forecast in progress.
 type run struct {
 	*world
-	req      billing.ForecastRequest
+	req      view.ForecastRequest
 	proposed bool
 
 	start    billing.Plan
 	given    []billing.Charge // as they are at the start
 	customer billing.Customer
 	logbook  logbook
-	branches map[int]*billing.ForecastBranch // by sequence; nil for a branch that was left out
+	branches map[int]*view.ForecastBranch // by sequence; nil for a branch that was left out
 	cost     int
 	paid     int // charges paid since the start
 }
@@ -36,20 +37,20 @@ const (
 )
 
 // whole simulates the plan and assembles the forecast.
-func (r *run) whole(ctx context.Context) (billing.Forecast, error) {
+func (r *run) whole(ctx context.Context) (view.Forecast, error) {
 	if err := r.prepare(ctx); err != nil {
-		return billing.Forecast{}, err
+		return view.Forecast{}, err
 	}
 	if err := r.assumePaid(ctx); err != nil {
-		return billing.Forecast{}, err
+		return view.Forecast{}, err
 	}
 	horizon, err := r.horizon()
 	if err != nil {
-		return billing.Forecast{}, err
+		return view.Forecast{}, err
 	}
 	ended, err := r.simulate(ctx, horizon, r.branchOff, r.enough)
 	if err != nil {
-		return billing.Forecast{}, err
+		return view.Forecast{}, err
 	}
 	if ended {
 		horizon = time.Time{}

@@ -10,11 +10,12 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/calendar"
 	"tranche/internal/schedule"
+	"tranche/internal/terms"
 )
 
 // drafted is the part of a plan that is not paid yet.
 type drafted struct {
-	charges    []billing.ChargeDraft
+	charges    []terms.ChargeDraft
 	recurrence schedule.Recurrence
 	schedule   schedule.Schedule
 	paidAt     time.Time // when the earlier payments were made
@@ -91,7 +92,7 @@ func (o Options) checkFields(l Line) []billing.FieldError {
 
 // schedule returns the remaining charges as terms for billing: a list, one charge, or an amount at
 // an interval.
-func (l Line) schedule() (billing.Terms, []billing.FieldError) {
+func (l Line) schedule() (terms.Terms, []billing.FieldError) {
 	t := l.terms()
 	t.Policy, t.CatchUp = "", ""
 	t.Total = 0
@@ -121,7 +122,7 @@ func (l Line) repeats() bool {
 
 // begin returns the time from which the terms are calculated: now, or just before an overdue first
 // charge that is to be made up for. late explains why a late charge is rejected.
-func (o Options) begin(t billing.Terms, now time.Time) (at time.Time, late string) {
+func (o Options) begin(t terms.Terms, now time.Time) (at time.Time, late string) {
 	text := t.Due + t.Starts
 	if len(t.Charges) > 0 {
 		text = t.Charges[0].Due
@@ -162,7 +163,7 @@ func inLineWords(fields []billing.FieldError, l Line) []billing.FieldError {
 
 // goOn counts intervals from the anchor if one is given, and lists all charges if their number is
 // known and the plan is not recurring.
-func (o Options) goOn(l Line, t billing.Terms, out drafted) (drafted, []billing.FieldError) {
+func (o Options) goOn(l Line, t terms.Terms, out drafted) (drafted, []billing.FieldError) {
 	if l.Anchor != "" && !out.recurrence.IsZero() {
 		anchor, err := calendar.ParseDate(l.Anchor)
 		if err != nil {
@@ -180,7 +181,7 @@ func (o Options) goOn(l Line, t billing.Terms, out drafted) (drafted, []billing.
 			return out, []billing.FieldError{fault("left", "is %d; use %d at most", l.Left, maxCharges)}
 		}
 		for _, next := range out.recurrence.Upcoming(l.Left-1, t.Location(), o.Rules.Holidays) {
-			out.charges = append(out.charges, billing.ChargeDraft{Amount: next.Amount, DueAt: next.DueAt})
+			out.charges = append(out.charges, terms.ChargeDraft{Amount: next.Amount, DueAt: next.DueAt})
 		}
 		out.recurrence = schedule.Recurrence{}
 		out.schedule.Next += l.Left - 1

@@ -9,6 +9,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/money"
+	"tranche/internal/terms"
 )
 
 // batchSize is how many lines are written in one transaction.
@@ -72,7 +73,7 @@ type Importer struct {
 	verified map[named]verdict
 	// drafted are the customers, by reference, that the earlier batches of a check would add. The
 	// database lacks them, because a check writes nothing.
-	drafted map[string]billing.CustomerTerms
+	drafted map[string]terms.Customer
 }
 
 // New makes an importer.
@@ -83,7 +84,7 @@ func New(store Store, o Options) *Importer {
 // Check goes through the lines and writes nothing. Errors: of reading the file, of Options.Fault,
 // billing.ErrUnavailable.
 func (im *Importer) Check(ctx context.Context, lines *Reader) (Summary, error) {
-	im.drafted = map[string]billing.CustomerTerms{}
+	im.drafted = map[string]terms.Customer{}
 	defer func() { im.drafted = nil }()
 	return im.walk(ctx, lines, im.checkBatch)
 }
@@ -168,7 +169,7 @@ func (s *Summary) add(o Summary) {
 func (im *Importer) checkBatch(ctx context.Context, batch []numbered) (Summary, error) {
 	rows, err := im.prepare(ctx, im.store, batch)
 	for _, c := range rows.Customers {
-		im.drafted[c.Reference] = billing.CustomerTerms{
+		im.drafted[c.Reference] = terms.Customer{
 			Email: c.Email, Name: c.Name, Locale: c.Locale, TimeZone: c.TimeZone, StripeCustomer: c.StripeCustomer,
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"tranche/internal/calendar"
 	"tranche/internal/export"
 	"tranche/internal/money"
+	"tranche/internal/terms"
 )
 
 // Line is one plan, in the words of docs/import.md. Amounts are minor units.
@@ -21,26 +22,26 @@ type Line struct {
 	PaidAt string `json:"paid_at,omitempty"` // when the last of it was paid; empty means now
 
 	// The remaining charges: a list, or an amount at an interval.
-	Charges []billing.ChargeTerms `json:"charges,omitempty"`
-	Amount  int64                 `json:"amount,omitempty"`
-	Every   string                `json:"every,omitempty"`
-	Next    string                `json:"next,omitempty"`
-	Left    int                   `json:"left,omitempty"`
-	Until   string                `json:"until,omitempty"`
-	Anchor  string                `json:"anchor,omitempty"` // the date that intervals are counted from; empty means Next
+	Charges []terms.Charge `json:"charges,omitempty"`
+	Amount  int64          `json:"amount,omitempty"`
+	Every   string         `json:"every,omitempty"`
+	Next    string         `json:"next,omitempty"`
+	Left    int            `json:"left,omitempty"`
+	Until   string         `json:"until,omitempty"`
+	Anchor  string         `json:"anchor,omitempty"` // the date that intervals are counted from; empty means Next
 
 	Card      string `json:"card"` // pm_…
 	CardBrand string `json:"card_brand,omitempty"`
 	CardLast4 string `json:"card_last4,omitempty"`
 	CardExp   string `json:"card_exp,omitempty"` // MM/YYYY
 
-	BusinessDay        calendar.BusinessDay  `json:"business_day,omitempty"`
-	CatchUp            billing.CatchUp       `json:"catch_up,omitempty"`
-	Policy             string                `json:"policy,omitempty"`
-	BackupCardsAllowed bool                  `json:"backup_cards_allowed,omitempty"`
-	Account            string                `json:"account,omitempty"`
-	Description        string                `json:"description,omitempty"`
-	Customer           billing.CustomerTerms `json:"customer"`
+	BusinessDay        calendar.BusinessDay `json:"business_day,omitempty"`
+	CatchUp            billing.CatchUp      `json:"catch_up,omitempty"`
+	Policy             string               `json:"policy,omitempty"`
+	BackupCardsAllowed bool                 `json:"backup_cards_allowed,omitempty"`
+	Account            string               `json:"account,omitempty"`
+	Description        string               `json:"description,omitempty"`
+	Customer           terms.Customer       `json:"customer"`
 }
 
 // field reads one cell of CSV into a line.
@@ -106,7 +107,7 @@ func chargesField(l *Line, cell string) error {
 		if err != nil {
 			return err
 		}
-		l.Charges = append(l.Charges, billing.ChargeTerms{Amount: n, Due: strings.TrimSpace(due)})
+		l.Charges = append(l.Charges, terms.Charge{Amount: n, Due: strings.TrimSpace(due)})
 	}
 	return nil
 }
@@ -122,8 +123,8 @@ func (l Line) exp() (month, year int, ok bool) {
 
 // terms returns the plan's terms from the import on. They are stored, and a second import compares
 // the same line with them.
-func (l Line) terms() billing.Terms {
-	t := billing.Terms{
+func (l Line) terms() terms.Terms {
+	t := terms.Terms{
 		Reference: l.Reference, Kind: l.Kind, Currency: l.Currency, Total: l.Paid, Charges: l.Charges, Amount: l.Amount, Every: l.Every,
 		Parts: l.Left, Until: l.Until, Starts: l.Next, Card: l.Card, BusinessDay: l.BusinessDay, CatchUp: l.CatchUp, Account: l.Account, Policy: l.Policy,
 		BackupCardsAllowed: l.BackupCardsAllowed, Description: l.Description, Customer: l.Customer,

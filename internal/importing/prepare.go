@@ -10,6 +10,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/money"
+	"tranche/internal/terms"
 )
 
 // prepared are the rows of a batch.
@@ -149,7 +150,7 @@ func (k known) faults(l Line) []billing.FieldError {
 
 // differences returns the fields of a known customer that differ in the line: an import does not
 // change customers.
-func differences(c billing.Customer, t billing.CustomerTerms) []billing.FieldError {
+func differences(c billing.Customer, t terms.Customer) []billing.FieldError {
 	var bad []billing.FieldError
 	for _, f := range []struct{ name, stored, given string }{
 		{"email", c.Email, t.Email}, {"name", c.Name, t.Name}, {"locale", c.Locale, t.Locale}, {"timezone", c.TimeZone, t.TimeZone},
@@ -242,7 +243,7 @@ func (p *prepared) confirm(customer billing.Customer, card billing.Card) {
 	p.notices = append(p.notices, billing.Confirmation(plan, customer, p.Charges[first:], card))
 }
 
-func next(c billing.ChargeDraft, currency money.Currency) string {
+func next(c terms.ChargeDraft, currency money.Currency) string {
 	amount := money.FormatAmount(c.Amount, currency)
 	if c.DueAt.IsZero() {
 		return amount + " is charged on request"

@@ -5,12 +5,13 @@ import (
 	"time"
 
 	"tranche/internal/billing"
+	"tranche/internal/terms"
 )
 
 // UpdateFromTerms updates a known customer from the terms of a new plan, in the transaction that
 // stores the plan, and records the change as ChangeCustomer does. Fields that the terms leave out
 // stay as they are. Errors: see ChangeCustomer.
-func UpdateFromTerms(ctx context.Context, tx billing.Tx, rules billing.Rules, id billing.CustomerID, t billing.CustomerTerms, now time.Time) error {
+func UpdateFromTerms(ctx context.Context, tx billing.Tx, rules billing.Rules, id billing.CustomerID, t terms.Customer, now time.Time) error {
 	_, err := updateCustomer(ctx, tx, rules, id, CustomerChange{
 		Email: given(t.Email), Name: given(t.Name), Locale: given(t.Locale), TimeZone: given(t.TimeZone),
 	}, now)

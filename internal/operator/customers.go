@@ -10,6 +10,7 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/calendar"
 	"tranche/internal/schedule"
+	"tranche/internal/terms"
 )
 
 // CustomerChange is a change of a customer; nil fields stay as they are.
@@ -67,7 +68,7 @@ func updateCustomer(ctx context.Context, tx billing.Tx, rules billing.Rules, id 
 	if len(changed) == 0 {
 		return done, nil
 	}
-	if err := is.Check(); err != nil {
+	if err := terms.CheckCustomer(is); err != nil {
 		return done, err
 	}
 	is.UpdatedAt = now

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tranche/internal/billing"
+	"tranche/internal/terms"
 )
 
 // Erasure is the result of removing a customer's personal data.
@@ -115,7 +116,7 @@ func erasePlan(ctx context.Context, tx billing.Tx, e *billing.Erasure, id billin
 		e.AddObject(a.StripeCharge)
 	}
 	e.AddObject(p.SetupIntent)
-	erased, err := p.Erase(e.Customer, e.Words)
+	erased, err := terms.ErasePlan(p, e.Customer, e.Words)
 	e.Plans = append(e.Plans, erased)
 	return err
 }

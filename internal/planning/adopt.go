@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tranche/internal/billing"
+	"tranche/internal/terms"
 )
 
 // Adopt creates a plan from a PaymentIntent that the merchant's own server created with tranche_*
@@ -18,11 +19,11 @@ import (
 // Errors: *billing.InvalidError naming the metadata keys, *PaidTwiceError, *ReferenceTakenError,
 // billing.ErrUnavailable.
 func (p *Planner) Adopt(ctx context.Context, pi billing.PaymentIntent) (billing.Plan, error) {
-	terms, err := billing.TermsFromMetadata(pi)
+	t, err := terms.FromMetadata(pi)
 	if err != nil {
 		return billing.Plan{}, fmt.Errorf("metadata of %s: %w", pi.ID, err)
 	}
-	made, err := p.buildAdopted(billing.OnAccount(ctx, terms.Account), pi, terms)
+	made, err := p.buildAdopted(billing.OnAccount(ctx, t.Account), pi, t)
 	if err != nil {
 		return billing.Plan{}, err
 	}
@@ -42,23 +43,23 @@ func (p *Planner) Adopt(ctx context.Context, pi billing.PaymentIntent) (billing.
 }
 
 // buildAdopted returns the rows of a plan whose first payment is the PaymentIntent.
-func (p *Planner) buildAdopted(ctx context.Context, pi billing.PaymentIntent, terms billing.Terms) (rows, error) {
+func (p *Planner) buildAdopted(ctx context.Context, pi billing.PaymentIntent, t terms.Terms) (rows, error) {
 	agreed := pi.CreatedAt
 	if agreed.IsZero() {
 		agreed = p.Now()
 	}
-	proposed, err := p.proposeToStore(ctx, terms, keepStored, agreed)
+	proposed, err := p.proposeToStore(ctx, t, keepStored, agreed)
 	if err == nil && !proposed.Charges[0].Checkout {
 		err = &billing.InvalidError{Fields: []billing.FieldError{{Field: "kind", Message: "a plan from your own PaymentIntent must start with that payment: create this plan with POST /v1/plans"}}}
 	}
 	if err != nil {
-		return rows{}, fmt.Errorf("metadata of %s: %w", pi.ID, billing.InMetadataWords(err))
+		return rows{}, fmt.Errorf("metadata of %s: %w", pi.ID, terms.InMetadataWords(err))
 	}
-	canonical, err := terms.JSON()
+	canonical, err := t.JSON()
 	if err != nil {
 		return rows{}, fmt.Errorf("encode terms: %w", err)
 	}
-	made := build(billing.PlanIDFor(agreed, "payment_intent", pi.ID), terms, canonical, proposed, p.Now())
+	made := build(billing.PlanIDFor(agreed, "payment_intent", pi.ID), t, canonical, proposed, p.Now())
 	if pi.Customer != "" && made.customer.StripeCustomer == "" {
 		made.customer.StripeCustomer = pi.Customer
 	}

@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"tranche/internal/billing"
+	"tranche/internal/terms"
 )
 
 // firstAttempt returns the PaymentIntent of the first charge, or the attempt that is to create it:
 // the open attempt, or a new one if Stripe canceled the PaymentIntent of the previous attempts.
 // gone is a PaymentIntent that is known to be canceled by Stripe; may be empty. Both results are
 // zero when nothing is left to pay.
-func (p *Planner) firstAttempt(ctx context.Context, plan billing.Plan, t billing.Terms, gone string) (string, billing.Attempt, error) {
+func (p *Planner) firstAttempt(ctx context.Context, plan billing.Plan, t terms.Terms, gone string) (string, billing.Attempt, error) {
 	made, attempt, err := pending(ctx, p.Store, plan.ID, gone)
 	if err != nil || made != "" || attempt.ID != "" {
 		return made, attempt, err
@@ -52,7 +53,7 @@ func pending(ctx context.Context, r billing.Reader, plan billing.PlanID, gone st
 
 // nextAttempt stores another attempt at the first payment. It also removes the canceled
 // PaymentIntent from the charge, unless the event has done so.
-func (p *Planner) nextAttempt(ctx context.Context, tx billing.Tx, plan billing.Plan, t billing.Terms) (billing.Attempt, error) {
+func (p *Planner) nextAttempt(ctx context.Context, tx billing.Tx, plan billing.Plan, t terms.Terms) (billing.Attempt, error) {
 	stripeCustomer, err := stripeCustomerOf(ctx, tx, plan, t)
 	if err != nil {
 		return billing.Attempt{}, err
@@ -103,7 +104,7 @@ func dropCanceled(ctx context.Context, tx billing.Tx, first *billing.Charge, att
 
 // checkoutAttempt returns the attempt at the payment in the checkout, with its parameters for
 // Stripe. A first charge that is made off-session has no such attempt.
-func checkoutAttempt(t billing.Terms, description, stripeCustomer string, first *billing.Charge, number int, now time.Time) billing.Attempt {
+func checkoutAttempt(t terms.Terms, description, stripeCustomer string, first *billing.Charge, number int, now time.Time) billing.Attempt {
 	if !first.Checkout {
 		return billing.Attempt{}
 	}
@@ -121,7 +122,7 @@ func checkoutAttempt(t billing.Terms, description, stripeCustomer string, first 
 }
 
 // connectOf returns the parameters of Stripe Connect in the terms.
-func connectOf(t billing.Terms) billing.Connect {
+func connectOf(t terms.Terms) billing.Connect {
 	if t.Connect == nil {
 		return billing.Connect{}
 	}

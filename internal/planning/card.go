@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tranche/internal/billing"
+	"tranche/internal/terms"
 )
 
 // cardDefault is the merchant's name for the customer's default card.
@@ -17,7 +18,7 @@ const cardDefault = "default"
 // is completed from the terms, and stripeCustomer is its Stripe customer in the plan's account, if
 // known. Errors: *billing.InvalidError with the reason why the card can't be charged,
 // *billing.GatewayError, billing.ErrUnavailable.
-func (p *Planner) namedCard(ctx context.Context, t billing.Terms, customer billing.Customer, stripeCustomer string, now time.Time) (card billing.Card, fresh bool, err error) {
+func (p *Planner) namedCard(ctx context.Context, t terms.Terms, customer billing.Customer, stripeCustomer string, now time.Time) (card billing.Card, fresh bool, err error) {
 	if t.Card == cardDefault {
 		card, err = p.defaultCard(ctx, t, customer, now)
 		return card, false, err
@@ -36,7 +37,7 @@ func (p *Planner) namedCard(ctx context.Context, t billing.Terms, customer billi
 	return card, false, err
 }
 
-func (p *Planner) defaultCard(ctx context.Context, t billing.Terms, customer billing.Customer, now time.Time) (billing.Card, error) {
+func (p *Planner) defaultCard(ctx context.Context, t terms.Terms, customer billing.Customer, now time.Time) (billing.Card, error) {
 	if customer.ID == "" {
 		return billing.Card{}, badCard("the customer is new, and has no card yet: use a PaymentMethod at Stripe (pm_…)")
 	}

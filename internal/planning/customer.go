@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"tranche/internal/billing"
+	"tranche/internal/terms"
 )
 
 // differences is what is done about terms that differ from the stored data of a known customer.
@@ -18,7 +19,7 @@ const (
 // completeCustomer returns the customer of the terms, completed with the stored data; stored is
 // zero if the customer is new. A known customer's differing values stay, unless they are to be
 // updated.
-func (p *Planner) completeCustomer(stored billing.Customer, t billing.CustomerTerms, d differences) billing.Customer {
+func (p *Planner) completeCustomer(stored billing.Customer, t terms.Customer, d differences) billing.Customer {
 	c := stored
 	c.Reference = t.Reference
 	for _, f := range knownFields(&c, t) {
@@ -37,7 +38,7 @@ func (p *Planner) completeCustomer(stored billing.Customer, t billing.CustomerTe
 // checkDifferences refuses terms that contradict the stored data of a known customer: a new plan
 // must not redirect the mails or move the charges of the customer's other plans. Errors:
 // *billing.InvalidError.
-func checkDifferences(stored billing.Customer, t billing.CustomerTerms) error {
+func checkDifferences(stored billing.Customer, t terms.Customer) error {
 	if stored.ID == "" {
 		return nil
 	}
@@ -62,7 +63,7 @@ type knownField struct {
 }
 
 // knownFields pairs the stored values of a customer with the values in the terms.
-func knownFields(c *billing.Customer, t billing.CustomerTerms) []knownField {
+func knownFields(c *billing.Customer, t terms.Customer) []knownField {
 	return []knownField{
 		{"email", &c.Email, t.Email}, {"name", &c.Name, t.Name}, {"locale", &c.Locale, t.Locale}, {"timezone", &c.TimeZone, t.TimeZone},
 	}

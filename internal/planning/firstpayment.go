@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"tranche/internal/billing"
+	"tranche/internal/terms"
 )
 
 // codeMissing is Stripe's code for a call that names an object that does not exist.
@@ -14,7 +15,7 @@ const codeMissing = "resource_missing"
 
 // openFirstPayment creates the PaymentIntent of the first charge, or fetches it if it exists. It
 // waits while a copy of the request is in flight at Stripe.
-func (p *Planner) openFirstPayment(ctx context.Context, plan billing.Plan, t billing.Terms) (billing.PaymentIntent, error) {
+func (p *Planner) openFirstPayment(ctx context.Context, plan billing.Plan, t terms.Terms) (billing.PaymentIntent, error) {
 	for copies := (copyWait{}); ; {
 		pi, err := p.tryFirstPayment(ctx, plan, t)
 		if !copies.again(ctx, err) {
@@ -26,7 +27,7 @@ func (p *Planner) openFirstPayment(ctx context.Context, plan billing.Plan, t bil
 // tryFirstPayment sends or resends the request that creates the PaymentIntent, or fetches the
 // existing one. An unconfirmed PaymentIntent takes no money, so resending is safe for a key of any
 // age. If Stripe failed to carry out the request, it is sent again as a new attempt.
-func (p *Planner) tryFirstPayment(ctx context.Context, plan billing.Plan, t billing.Terms) (billing.PaymentIntent, error) {
+func (p *Planner) tryFirstPayment(ctx context.Context, plan billing.Plan, t terms.Terms) (billing.PaymentIntent, error) {
 	gone := ""
 	for try := 1; ; try++ {
 		made, attempt, err := p.firstAttempt(ctx, plan, t, gone)
@@ -51,7 +52,7 @@ func (p *Planner) tryFirstPayment(ctx context.Context, plan billing.Plan, t bill
 // sendAttempt sends the request of an attempt and records the PaymentIntent. again is true if the
 // attempt was closed, so that another may follow, because Stripe failed to carry out the request or
 // does not have the customer that it names; only mayRepeat allows that.
-func (p *Planner) sendAttempt(ctx context.Context, plan billing.Plan, t billing.Terms, attempt billing.Attempt, mayRepeat bool) (pi billing.PaymentIntent, again bool, err error) {
+func (p *Planner) sendAttempt(ctx context.Context, plan billing.Plan, t terms.Terms, attempt billing.Attempt, mayRepeat bool) (pi billing.PaymentIntent, again bool, err error) {
 	pi, err = p.Gateway.CreatePaymentIntent(ctx, attempt.IdempotencyKey, attempt.Params)
 	if err == nil {
 		return pi, false, p.recordFirstPayment(ctx, plan.ID, attempt, pi)

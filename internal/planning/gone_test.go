@@ -13,7 +13,7 @@ import (
 // and the audit trail records its removal from the customer.
 func TestCreate_StripeCustomerGone(t *testing.T) {
 	eachEngine(t, func(d *desk) {
-		_, err := d.Create(d.t.Context(), planning.Request{Terms: terms("order-1")})
+		_, err := d.Create(d.t.Context(), planning.Request{Terms: termsOf("order-1")})
 		require.NoError(d.t, err)
 		require.NoError(d.t, d.store.Update(d.t.Context(), func(tx billing.Tx) error {
 			c, err := tx.CustomerByReference(d.t.Context(), "ada")
@@ -23,7 +23,7 @@ func TestCreate_StripeCustomerGone(t *testing.T) {
 			c.StripeCustomer = "cus_gone"
 			return tx.UpdateCustomer(d.t.Context(), c)
 		}))
-		created, err := d.Create(d.t.Context(), planning.Request{Terms: terms("order-2")})
+		created, err := d.Create(d.t.Context(), planning.Request{Terms: termsOf("order-2")})
 		require.NoError(d.t, err)
 		require.Empty(d.t, created.Customer.StripeCustomer)
 		trail, err := d.store.AuditTrail(d.t.Context(), billing.AuditFilter{})

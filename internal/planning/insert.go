@@ -7,6 +7,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/operator"
+	"tranche/internal/terms"
 )
 
 // insert stores the plan and, if there is one, the attempt at the first payment in one transaction,
@@ -46,7 +47,7 @@ func (p *Planner) insert(ctx context.Context, r Request, canonical []byte, propo
 // updateCustomer updates a known customer from the terms, and returns the version of its row.
 // Errors: errors of operator.UpdateFromTerms; billing.ErrConflict if the customer was changed since
 // the plan was drafted.
-func (p *Planner) updateCustomer(ctx context.Context, tx billing.Tx, drafted billing.Customer, t billing.Terms, now time.Time) (int64, error) {
+func (p *Planner) updateCustomer(ctx context.Context, tx billing.Tx, drafted billing.Customer, t terms.Terms, now time.Time) (int64, error) {
 	stored, err := tx.Customer(ctx, drafted.ID)
 	if err != nil {
 		return 0, err
@@ -86,7 +87,7 @@ func saveCustomer(ctx context.Context, tx billing.Tx, made rows) error {
 
 // insertConsent stores the consent that the customer gave in the merchant's checkout. If a card is
 // named, the consent is bound to it at once.
-func insertConsent(ctx context.Context, tx billing.Tx, t billing.Terms, plan billing.Plan, first billing.Charge, now time.Time) error {
+func insertConsent(ctx context.Context, tx billing.Tx, t terms.Terms, plan billing.Plan, first billing.Charge, now time.Time) error {
 	if t.Consent == nil {
 		return nil
 	}

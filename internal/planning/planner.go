@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"tranche/internal/billing"
+	"tranche/internal/terms"
 )
 
 // Config holds the dependencies and settings of a Planner.
@@ -40,7 +41,7 @@ func New(c Config) *Planner { return &Planner{c} }
 
 // Request is a merchant's request for a plan.
 type Request struct {
-	Terms billing.Terms
+	Terms terms.Terms
 	// Key is the merchant's Idempotency-Key; may be empty.
 	Key string
 	// UpdateCustomer updates a known customer from the terms. Without it, terms that differ from the
@@ -88,7 +89,7 @@ type Created struct {
 
 // Preview calculates the charges of terms without storing or sending anything. Errors:
 // *billing.InvalidError.
-func (p *Planner) Preview(ctx context.Context, t billing.Terms) (billing.Draft, error) {
+func (p *Planner) Preview(ctx context.Context, t terms.Terms) (terms.Draft, error) {
 	proposed, err := p.propose(billing.OnAccount(ctx, t.Account), t, refuseDifferences, p.Now())
 	return proposed.Draft, err
 }
@@ -164,7 +165,7 @@ func (p *Planner) open(ctx context.Context, plan billing.Plan, created *Created)
 	if err != nil {
 		return err
 	}
-	var terms billing.Terms
+	var terms terms.Terms
 	if err := json.Unmarshal(plan.Terms, &terms); err != nil {
 		return fmt.Errorf("read the terms of plan %s: %w", plan.ID, err)
 	}

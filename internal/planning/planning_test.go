@@ -17,6 +17,7 @@ import (
 	"tranche/internal/store/storetest"
 	"tranche/internal/stripegw"
 	"tranche/internal/stripesim"
+	"tranche/internal/terms"
 )
 
 var now = time.Date(2026, 1, 31, 22, 15, 0, 0, time.UTC)
@@ -61,10 +62,10 @@ func (g *tap) CreatePaymentIntent(ctx context.Context, key string, p billing.Pay
 	return pi, err
 }
 
-func terms(reference string) billing.Terms {
-	return billing.Terms{
+func termsOf(reference string) terms.Terms {
+	return terms.Terms{
 		Reference: reference, Kind: billing.KindInstallments, Currency: "usd", Total: 100000, Parts: 3, Every: "1 month",
-		Customer: billing.CustomerTerms{Reference: "ada", Email: "ada@example.com", TimeZone: "Europe/London"},
+		Customer: terms.Customer{Reference: "ada", Email: "ada@example.com", TimeZone: "Europe/London"},
 	}
 }
 
@@ -80,12 +81,12 @@ func TestAPlanWhoseFirstPaymentIsUnknownIsCompletedByTheSameRequest(t *testing.T
 		d.gateway.after = func(billing.PaymentIntent, error) (billing.PaymentIntent, error) {
 			return billing.PaymentIntent{}, &billing.GatewayError{Op: "create PaymentIntent", Kind: billing.GatewayUnknown}
 		}
-		_, err := d.Create(d.t.Context(), planning.Request{Terms: terms("order-1"), Key: "key-1"})
+		_, err := d.Create(d.t.Context(), planning.Request{Terms: termsOf("order-1"), Key: "key-1"})
 		require.ErrorIs(d.t, err, billing.ErrUnavailable)
 		require.Len(d.t, d.plans(), 1, "it may have been carried out: the plan stays")
 
 		d.gateway.after = nil
-		created, err := d.Create(d.t.Context(), planning.Request{Terms: terms("order-1"), Key: "key-1"})
+		created, err := d.Create(d.t.Context(), planning.Request{Terms: termsOf("order-1"), Key: "key-1"})
 		require.NoError(d.t, err)
 		require.True(d.t, created.Replayed)
 		require.Len(d.t, d.sim.PaymentIntents(), 1)
@@ -102,22 +103,22 @@ func TestAPlanThatStripeRefusesIsGone(t *testing.T) {
 			return billing.PaymentIntent{}, &billing.GatewayError{Op: "create PaymentIntent", Kind: billing.GatewayRejected, HTTPStatus: 400,
 				Failure: billing.Failure{Code: "amount_too_small"}}
 		}
-		_, err := d.Create(d.t.Context(), planning.Request{Terms: terms("order-1"), Key: "key-1"})
+		_, err := d.Create(d.t.Context(), planning.Request{Terms: termsOf("order-1"), Key: "key-1"})
 		require.ErrorContains(d.t, err, "amount_too_small")
 		require.Empty(d.t, d.plans())
 
 		d.gateway.after = nil
-		_, err = d.Create(d.t.Context(), planning.Request{Terms: terms("order-1"), Key: "key-1"})
+		_, err = d.Create(d.t.Context(), planning.Request{Terms: termsOf("order-1"), Key: "key-1"})
 		require.NoError(d.t, err, "reference and key are free again")
 	})
 }
 
 func TestTheClientSecretIsNotStored(t *testing.T) {
 	eachEngine(t, func(d *desk) {
-		created, err := d.Create(d.t.Context(), planning.Request{Terms: terms("order-1")})
+		created, err := d.Create(d.t.Context(), planning.Request{Terms: termsOf("order-1")})
 		require.NoError(d.t, err)
 		require.NotEmpty(d.t, created.FirstPayment.ClientSecret.Reveal())
-		again, err := d.Create(d.t.Context(), planning.Request{Terms: terms("order-1")})
+		again, err := d.Create(d.t.Context(), planning.Request{Terms: termsOf("order-1")})
 		require.NoError(d.t, err)
 		require.Equal(d.t, created.FirstPayment.ClientSecret, again.FirstPayment.ClientSecret, "fetched anew from Stripe")
 	})
@@ -125,10 +126,10 @@ func TestTheClientSecretIsNotStored(t *testing.T) {
 
 func TestWhatIsKnownOfTheCustomerIsUsedAndWhatIsNewIsKept(t *testing.T) {
 	eachEngine(t, func(d *desk) {
-		_, err := d.Create(d.t.Context(), planning.Request{Terms: terms("order-1")})
+		_, err := d.Create(d.t.Context(), planning.Request{Terms: termsOf("order-1")})
 		require.NoError(d.t, err)
-		second := terms("order-2")
-		second.Customer = billing.CustomerTerms{Reference: "ada", Name: "Ada Lovelace"}
+		second := termsOf("order-2")
+		second.Customer = terms.Customer{Reference: "ada", Name: "Ada Lovelace"}
 		created, err := d.Create(d.t.Context(), planning.Request{Terms: second})
 		require.NoError(d.t, err)
 		require.Equal(d.t, "ada@example.com", created.Customer.Email)
@@ -143,7 +144,7 @@ func TestManyCopiesOfOneRequestMakeOnePlan(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range ids {
 			wg.Go(func() {
-				created, err := d.Create(d.t.Context(), planning.Request{Terms: terms("order-1"), Key: "key-1"})
+				created, err := d.Create(d.t.Context(), planning.Request{Terms: termsOf("order-1"), Key: "key-1"})
 				ids[i], faults[i] = created.Plan.ID, err
 			})
 		}
@@ -158,7 +159,7 @@ func TestManyCopiesOfOneRequestMakeOnePlan(t *testing.T) {
 
 func TestPreviewStoresAndSendsNothing(t *testing.T) {
 	eachEngine(t, func(d *desk) {
-		draft, err := d.Preview(d.t.Context(), terms("order-1"))
+		draft, err := d.Preview(d.t.Context(), termsOf("order-1"))
 		require.NoError(d.t, err)
 		require.Len(d.t, draft.Charges, 3)
 		require.Empty(d.t, d.plans())
@@ -253,11 +254,11 @@ func TestCreate_CustomerDefaults(t *testing.T) {
 			ChargeTime: calendar.LocalTime{Hour: 9}, TimeZone: "Europe/Berlin", Locale: "de-DE",
 		}})
 		create := func(p *planning.Planner, reference, customer, zone string) billing.Details {
-			terms := terms(reference)
-			terms.Customer = billing.CustomerTerms{Reference: customer, TimeZone: zone}
-			made, err := p.Create(d.t.Context(), planning.Request{Terms: terms})
+			tm := termsOf(reference)
+			tm.Customer = terms.Customer{Reference: customer, TimeZone: zone}
+			made, err := p.Create(d.t.Context(), planning.Request{Terms: tm})
 			require.NoError(d.t, err)
-			again, err := p.Create(d.t.Context(), planning.Request{Terms: terms})
+			again, err := p.Create(d.t.Context(), planning.Request{Terms: tm})
 			require.NoError(d.t, err)
 			require.True(d.t, again.Replayed)
 			return made.Details

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"tranche/internal/billing"
+	"tranche/internal/terms"
 )
 
 // defaultPolicy is the name of the policy that always exists.
@@ -14,7 +15,7 @@ const defaultPolicy = "default"
 
 // checkPolicy adds a fault to the faults of terms if they name an unknown dunning policy. Errors:
 // faults, or *billing.InvalidError.
-func (p *Planner) checkPolicy(t billing.Terms, faults error) error {
+func (p *Planner) checkPolicy(t terms.Terms, faults error) error {
 	if t.Policy == "" || t.Policy == defaultPolicy || slices.Contains(p.Policies, t.Policy) {
 		return faults
 	}

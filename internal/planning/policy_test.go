@@ -10,6 +10,7 @@ import (
 	"tranche/internal/calendar"
 	"tranche/internal/planning"
 	"tranche/internal/store/storetest"
+	"tranche/internal/terms"
 )
 
 func TestAPlanNamesADunningPolicyThatExists(t *testing.T) {
@@ -26,9 +27,9 @@ func TestAPlanNamesADunningPolicyThatExists(t *testing.T) {
 		{"strict", []string{"default", "gentle"}, `"strict" is not a dunning policy; use one of: default, gentle`},
 	} {
 		p := planning.New(planning.Config{Store: storetest.SQLite(t), Now: time.Now, Rules: billing.Rules{ChargeTime: calendar.LocalTime{Hour: 9}}, Policies: tc.known})
-		terms := billing.Terms{
+		terms := terms.Terms{
 			Reference: "order-1", Kind: billing.KindInstallments, Currency: "usd", Total: 1000, Parts: 2, Every: "1 month", Policy: tc.policy,
-			Customer: billing.CustomerTerms{Reference: "ada"},
+			Customer: terms.Customer{Reference: "ada"},
 		}
 		_, err := p.Preview(t.Context(), terms)
 		if tc.fault == "" {

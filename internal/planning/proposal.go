@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"tranche/internal/billing"
+	"tranche/internal/terms"
 )
 
 // proposal is a plan that is not stored yet.
 type proposal struct {
-	billing.Draft
+	terms.Draft
 	customer billing.Customer // completed from the terms; without an id when new
 	stripe   string           // the Stripe customer in the plan's account (cus_…); empty when unknown
 	card     billing.Card     // named by the terms; zero when they name none
@@ -22,7 +23,7 @@ type proposal struct {
 // proposeToStore drafts a plan that is about to be stored. If the stored Stripe customer turns out
 // not to exist, proposeToStore removes it first. Errors: errors of propose and of
 // billing.UnknownCustomer; billing.ErrConflict if Stripe has the customer after all.
-func (p *Planner) proposeToStore(ctx context.Context, t billing.Terms, d differences, at time.Time) (proposal, error) {
+func (p *Planner) proposeToStore(ctx context.Context, t terms.Terms, d differences, at time.Time) (proposal, error) {
 	for {
 		proposed, err := p.propose(ctx, t, d, at)
 		if err != nil || proposed.gone == "" {
@@ -41,7 +42,7 @@ func (p *Planner) proposeToStore(ctx context.Context, t billing.Terms, d differe
 // propose drafts a plan: it completes the terms with the stored data of the customer, calculates
 // the charges and finds the named card. Faults of the terms are reported first, and only then
 // customer data that differs from the stored data.
-func (p *Planner) propose(ctx context.Context, t billing.Terms, d differences, at time.Time) (proposal, error) {
+func (p *Planner) propose(ctx context.Context, t terms.Terms, d differences, at time.Time) (proposal, error) {
 	var out proposal
 	stored, err := p.Store.CustomerByReference(ctx, t.Customer.Reference)
 	if err != nil && !errors.Is(err, billing.ErrNotFound) {
@@ -67,7 +68,7 @@ func (p *Planner) propose(ctx context.Context, t billing.Terms, d differences, a
 }
 
 // draftCharges calculates the charges, with dates in the customer's time zone.
-func (p *Planner) draftCharges(t billing.Terms, zone string, at time.Time) (billing.Draft, error) {
+func (p *Planner) draftCharges(t terms.Terms, zone string, at time.Time) (terms.Draft, error) {
 	t.Customer.TimeZone = zone
 	draft, err := t.Draft(at, p.Rules)
 	return draft, p.checkPolicy(t, err)
@@ -75,7 +76,7 @@ func (p *Planner) draftCharges(t billing.Terms, zone string, at time.Time) (bill
 
 // addCard finds the card that the terms name, and takes over the card's Stripe customer if the
 // customer has none or one that does not exist.
-func (p *Planner) addCard(ctx context.Context, t billing.Terms, at time.Time, out *proposal) (err error) {
+func (p *Planner) addCard(ctx context.Context, t terms.Terms, at time.Time, out *proposal) (err error) {
 	if t.Card == "" {
 		return nil
 	}

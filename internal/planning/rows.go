@@ -6,6 +6,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/money"
+	"tranche/internal/terms"
 )
 
 // rows are the rows of a new plan.
@@ -21,7 +22,7 @@ type rows struct {
 
 // build returns the rows of a plan. The charges are not scheduled until the first payment, or the
 // card, activates the plan; a plan on a named card is active at once.
-func build(id billing.PlanID, t billing.Terms, canonical []byte, proposed proposal, now time.Time) rows {
+func build(id billing.PlanID, t terms.Terms, canonical []byte, proposed proposal, now time.Time) rows {
 	c, card := proposed.customer, proposed.card
 	isNew := c.ID == ""
 	if isNew {

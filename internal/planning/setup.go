@@ -5,12 +5,13 @@ import (
 	"fmt"
 
 	"tranche/internal/billing"
+	"tranche/internal/terms"
 )
 
 // openSetup creates the SetupIntent that saves the card of a plan without a first payment, or
 // fetches it if it exists. It waits while a copy of the request is in flight at Stripe. A canceled
 // SetupIntent is replaced.
-func (p *Planner) openSetup(ctx context.Context, plan billing.Plan, t billing.Terms) (billing.SetupIntent, error) {
+func (p *Planner) openSetup(ctx context.Context, plan billing.Plan, t terms.Terms) (billing.SetupIntent, error) {
 	for copies := (copyWait{}); ; {
 		si, err := p.trySetup(ctx, plan, t)
 		if !copies.again(ctx, err) {
@@ -22,7 +23,7 @@ func (p *Planner) openSetup(ctx context.Context, plan billing.Plan, t billing.Te
 // trySetup fetches the plan's SetupIntent, or sends the stored request that creates it. The stored
 // request is sent unchanged, because the response to an earlier copy may have been lost, and the
 // customer's Stripe customer may have become known since.
-func (p *Planner) trySetup(ctx context.Context, plan billing.Plan, t billing.Terms) (billing.SetupIntent, error) {
+func (p *Planner) trySetup(ctx context.Context, plan billing.Plan, t terms.Terms) (billing.SetupIntent, error) {
 	if plan.SetupIntent != "" {
 		si, err := p.Gateway.SetupIntent(ctx, plan.SetupIntent)
 		if err != nil || si.Status != billing.IntentCanceled || plan.Status != billing.PlanAwaitingFirstPayment {
@@ -41,7 +42,7 @@ func (p *Planner) trySetup(ctx context.Context, plan billing.Plan, t billing.Ter
 
 // sendSetup sends the stored request that creates the plan's SetupIntent, and records the
 // SetupIntent.
-func (p *Planner) sendSetup(ctx context.Context, plan billing.Plan, t billing.Terms, request billing.SetupRequest) (billing.SetupIntent, error) {
+func (p *Planner) sendSetup(ctx context.Context, plan billing.Plan, t terms.Terms, request billing.SetupRequest) (billing.SetupIntent, error) {
 	customer, err := p.Store.Customer(ctx, plan.CustomerID)
 	if err != nil {
 		return billing.SetupIntent{}, err
@@ -71,7 +72,7 @@ func (p *Planner) sendSetup(ctx context.Context, plan billing.Plan, t billing.Te
 
 // sendAlone replaces a stored request, whose Stripe customer does not exist, with one that names no
 // customer, and sends it.
-func (p *Planner) sendAlone(ctx context.Context, plan billing.Plan, t billing.Terms, refused billing.SetupRequest) (billing.SetupIntent, error) {
+func (p *Planner) sendAlone(ctx context.Context, plan billing.Plan, t terms.Terms, refused billing.SetupRequest) (billing.SetupIntent, error) {
 	request := refused.Alone()
 	err := p.Store.Update(ctx, func(tx billing.Tx) error {
 		locked, err := tx.LockPlan(ctx, plan.ID)
@@ -89,7 +90,7 @@ func (p *Planner) sendAlone(ctx context.Context, plan billing.Plan, t billing.Te
 
 // storeRequest stores the request for the plan's next SetupIntent, unless it is stored already, and
 // returns the stored plan.
-func (p *Planner) storeRequest(ctx context.Context, plan billing.Plan, t billing.Terms) (billing.Plan, error) {
+func (p *Planner) storeRequest(ctx context.Context, plan billing.Plan, t terms.Terms) (billing.Plan, error) {
 	if plan.SetupRequest.IsFor(plan) {
 		return plan, nil
 	}

@@ -5,13 +5,14 @@ import (
 	"fmt"
 
 	"tranche/internal/billing"
+	"tranche/internal/terms"
 )
 
 // stripeCustomer returns the customer's Stripe customer in the plan's account: the one that the
 // merchant names, or the stored one. gone is the stored one, if the merchant names another and
 // Stripe does not have the stored one. Errors: *billing.InvalidError if the named one does not
 // exist, or if the customer has another one.
-func (p *Planner) stripeCustomer(ctx context.Context, t billing.Terms, c billing.Customer) (found, gone string, err error) {
+func (p *Planner) stripeCustomer(ctx context.Context, t terms.Terms, c billing.Customer) (found, gone string, err error) {
 	known, err := billing.StripeCustomerIn(ctx, p.Store, c, t.Account)
 	named := t.Customer.StripeCustomer
 	if err != nil || named == "" || named == known {
@@ -36,7 +37,7 @@ func (p *Planner) stripeCustomer(ctx context.Context, t billing.Terms, c billing
 // stripeCustomerOf returns the Stripe customer that the stored plan's card is attached to. In a
 // connected account, a Stripe customer that the merchant named is found only in the terms until its
 // first card is saved.
-func stripeCustomerOf(ctx context.Context, r billing.Reader, plan billing.Plan, t billing.Terms) (string, error) {
+func stripeCustomerOf(ctx context.Context, r billing.Reader, plan billing.Plan, t terms.Terms) (string, error) {
 	customer, err := r.Customer(ctx, plan.CustomerID)
 	if err != nil {
 		return "", err
@@ -52,7 +53,7 @@ func stripeCustomerOf(ctx context.Context, r billing.Reader, plan billing.Plan, 
 // Stripe does not have it, and reports whether the call can be repeated without it. The error is
 // the reason why it can't, or the refusal. For a new plan whose terms name the Stripe customer, the
 // terms are at fault.
-func (p *Planner) leaveUnknown(ctx context.Context, plan billing.Plan, t billing.Terms, named string, isNew bool, refusal error) (bool, error) {
+func (p *Planner) leaveUnknown(ctx context.Context, plan billing.Plan, t terms.Terms, named string, isNew bool, refusal error) (bool, error) {
 	at := billing.NamedCustomer{Customer: plan.CustomerID, StripeCustomer: named, Account: plan.Account}
 	left, err := p.unknown().LeaveRefused(ctx, at, refusal)
 	if err != nil {

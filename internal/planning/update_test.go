@@ -12,6 +12,7 @@ import (
 	"tranche/internal/calendar"
 	"tranche/internal/operator"
 	"tranche/internal/planning"
+	"tranche/internal/terms"
 )
 
 // meanwhile is a store that lets another process act before the first transaction.
@@ -31,7 +32,7 @@ func (m meanwhile) Update(ctx context.Context, fn func(tx billing.Tx) error) err
 // drafted survives the customer's update by the plan's terms.
 func TestCreate_CustomerChangedMeanwhile(t *testing.T) {
 	eachEngine(t, func(d *desk) {
-		first, err := d.Create(d.t.Context(), planning.Request{Terms: terms("order-1")})
+		first, err := d.Create(d.t.Context(), planning.Request{Terms: termsOf("order-1")})
 		require.NoError(d.t, err)
 		name := "Ada Lovelace"
 		rules := billing.Rules{ChargeTime: calendar.LocalTime{Hour: 9}}
@@ -40,8 +41,8 @@ func TestCreate_CustomerChangedMeanwhile(t *testing.T) {
 			require.NoError(d.t, err)
 		}}
 		planner := planning.New(planning.Config{Store: store, Gateway: d.gateway, Now: func() time.Time { return now }, Rules: rules})
-		second := terms("order-2")
-		second.Customer = billing.CustomerTerms{Reference: "ada", Email: "new@example.com"}
+		second := termsOf("order-2")
+		second.Customer = terms.Customer{Reference: "ada", Email: "new@example.com"}
 		created, err := planner.Create(d.t.Context(), planning.Request{Terms: second, UpdateCustomer: true})
 		require.NoError(d.t, err)
 		require.Equal(d.t, []string{"new@example.com", name}, []string{created.Customer.Email, created.Customer.Name})

@@ -23,6 +23,7 @@ import (
 	"tranche/internal/store/storetest"
 	"tranche/internal/stripegw"
 	"tranche/internal/stripesim"
+	"tranche/internal/terms"
 	"tranche/jobs"
 )
 
@@ -131,9 +132,9 @@ func (d *desk) plan() billing.Details { return d.planWith("4242424242424242") }
 
 func (d *desk) planWith(card string) billing.Details {
 	d.t.Helper()
-	created, err := d.planner.Create(d.t.Context(), planning.Request{Terms: billing.Terms{
+	created, err := d.planner.Create(d.t.Context(), planning.Request{Terms: terms.Terms{
 		Reference: "order-" + string(billing.NewPlanID(d.clock())), Kind: billing.KindInstallments, Currency: "eur", Total: 90000, Parts: 3,
-		Every: "1 month", Customer: billing.CustomerTerms{Reference: "ada", Email: "ada@example.com"},
+		Every: "1 month", Customer: terms.Customer{Reference: "ada", Email: "ada@example.com"},
 	}})
 	require.NoError(d.t, err)
 	require.NoError(d.t, d.confirm(created.FirstPayment.ClientSecret, stripesim.PaymentDetails{

@@ -11,6 +11,7 @@ import (
 	"tranche/internal/planning"
 	"tranche/internal/recovery"
 	"tranche/internal/stripesim"
+	"tranche/internal/terms"
 )
 
 // twoOwed makes a plan of three whose last two charges fell due and were declined.
@@ -114,9 +115,9 @@ func TestVisit_SavedCardIsBeingCharged(t *testing.T) {
 
 func TestPay_OnRequestNeedsTheMerchant(t *testing.T) {
 	eachEngine(t, func(t *testing.T, d *desk) {
-		created, err := d.planner.Create(t.Context(), planning.Request{Terms: billing.Terms{
+		created, err := d.planner.Create(t.Context(), planning.Request{Terms: terms.Terms{
 			Reference: "villa", Kind: billing.KindDeposit, Currency: "eur", Total: 250000, Deposit: 50000, BalanceDue: "on request",
-			Customer: billing.CustomerTerms{Reference: "ada", Email: "ada@example.com"},
+			Customer: terms.Customer{Reference: "ada", Email: "ada@example.com"},
 		}})
 		require.NoError(t, err)
 		require.NoError(t, d.confirm(created.FirstPayment.ClientSecret, stripesim.PaymentDetails{

@@ -13,6 +13,7 @@ import (
 	"tranche/internal/planning"
 	"tranche/internal/recovery"
 	"tranche/internal/stripesim"
+	"tranche/internal/terms"
 )
 
 const (
@@ -382,9 +383,9 @@ func TestARenewedLinkIsMailedOnceADayAndOnlyWhereThereIsSomethingToSay(t *testin
 // new one, however late.
 func TestRenew_Checkout(t *testing.T) {
 	eachEngine(t, func(t *testing.T, d *desk) {
-		created, err := d.planner.Create(t.Context(), planning.Request{Terms: billing.Terms{
+		created, err := d.planner.Create(t.Context(), planning.Request{Terms: terms.Terms{
 			Reference: "order-1", Kind: billing.KindInstallments, Currency: "eur", Total: 90000, Parts: 3, Every: "1 month",
-			Customer: billing.CustomerTerms{Reference: "eve", Email: "eve@example.com"},
+			Customer: terms.Customer{Reference: "eve", Email: "eve@example.com"},
 		}})
 		require.NoError(t, err)
 		for want, p := range map[string]billing.Details{"is still open": d.details(created.Plan.ID), "give us a card": d.awaitingCard("2026-03-01")} {

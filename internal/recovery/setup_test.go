@@ -11,14 +11,15 @@ import (
 	"tranche/internal/planning"
 	"tranche/internal/recovery"
 	"tranche/internal/stripesim"
+	"tranche/internal/terms"
 )
 
 // awaitingCard makes a recurring plan that begins with a card, its first charge due on a day.
 func (d *desk) awaitingCard(starts string) billing.Details {
 	d.t.Helper()
-	created, err := d.planner.Create(d.t.Context(), planning.Request{Terms: billing.Terms{
+	created, err := d.planner.Create(d.t.Context(), planning.Request{Terms: terms.Terms{
 		Reference: "sub-1", Kind: billing.KindRecurring, Currency: "eur", Amount: 1900, Every: "1 month", Starts: starts,
-		Customer: billing.CustomerTerms{Reference: "ada", Email: "ada@example.com", TimeZone: "UTC"},
+		Customer: terms.Customer{Reference: "ada", Email: "ada@example.com", TimeZone: "UTC"},
 	}})
 	require.NoError(d.t, err)
 	return d.details(created.Plan.ID)

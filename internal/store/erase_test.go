@@ -12,6 +12,7 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/operator"
 	"tranche/internal/store"
+	"tranche/internal/terms"
 )
 
 const (
@@ -35,9 +36,9 @@ func fillTables(t *testing.T, s *store.Store, n string, now time.Time) billing.C
 		ID: billing.NewCardID(now), CustomerID: c.ID, PaymentMethod: "pm_" + n, StripeCustomer: c.StripeCustomer, Brand: "visa", Last4: canaryNumber,
 		ExpMonth: 7, ExpYear: 2031, Fingerprint: "fp-" + canaryWord + n, Status: billing.CardDetached, CreatedAt: now, UpdatedAt: now,
 	}
-	terms, err := billing.Terms{
+	terms, err := terms.Terms{
 		Reference: "order-" + n, Kind: billing.KindDeferred, Currency: "usd", Total: 100, Due: "on request", Description: "for " + canaryWord,
-		Customer: billing.CustomerTerms{Reference: c.Reference, Email: n + "-agreed" + canaryMail, Name: canaryName + n + " the former"},
+		Customer: terms.Customer{Reference: c.Reference, Email: n + "-agreed" + canaryMail, Name: canaryName + n + " the former"},
 	}.JSON()
 	require.NoError(t, err)
 	plan := billing.Plan{

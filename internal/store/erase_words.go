@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"tranche/internal/billing"
+	"tranche/internal/terms"
 )
 
 // former adds the words that may identify the customer in texts, besides the current name and
@@ -52,7 +53,7 @@ func scanTermsWords(row scanner) ([]string, error) {
 	if err := row.Scan(raw{&stored}); err != nil {
 		return nil, err
 	}
-	var t billing.Terms
+	var t terms.Terms
 	if err := json.Unmarshal(stored, &t); err != nil {
 		return nil, nil //nolint:nilerr // terms that name no customer; the plan's own erasure reports them
 	}

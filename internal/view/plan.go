@@ -9,6 +9,7 @@ import (
 	"tranche/internal/money"
 	"tranche/internal/planning"
 	"tranche/internal/schedule"
+	"tranche/internal/terms"
 )
 
 // Plan is the JSON of a plan.
@@ -90,7 +91,7 @@ func NewRecurrence(r schedule.Recurrence) *Recurrence {
 // checkout.
 func NewCreatedPlan(c planning.Created) Plan {
 	v := NewPlan(c.Details)
-	v.Warnings = billing.Warnings(c.Plan.Currency)
+	v.Warnings = terms.Warnings(c.Plan.Currency)
 	if c.FirstPayment.ID != "" {
 		v.FirstPayment = &FirstPayment{
 			PaymentIntent: c.FirstPayment.ID, ClientSecret: c.FirstPayment.ClientSecret.Reveal(), Status: c.FirstPayment.Status,

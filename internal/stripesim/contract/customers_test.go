@@ -67,7 +67,7 @@ func TestStrangersParameters(t *testing.T) {
 	wall := newClock()
 	stripe := newForeign(t, habits{unknownParams: true}, wall.Now)
 	s := openShop(t, stripe, wall, stripe.arrived)
-	_, err := s.planner.Create(t.Context(), planning.Request{Terms: terms("order-1", "ada")})
+	_, err := s.planner.Create(t.Context(), planning.Request{Terms: twoParts("order-1", "ada")})
 	require.ErrorContains(t, err, "Unexpected description, setup_future_usage")
 	_, err = s.store.PlanByReference(t.Context(), "order-1")
 	require.ErrorIs(t, err, billing.ErrNotFound)

@@ -139,7 +139,7 @@ func TestEveryRequestOfOursFitsTheDescription(t *testing.T) {
 func (c *checkedSim) passedOn(s *shop) {
 	c.t.Helper()
 	c.sim.Connect("acct_1")
-	t := terms("passed-on", "cust-passed-on")
+	t := twoParts("passed-on", "cust-passed-on")
 	t.Starts = calendar.DateOf(s.clock.Now(), time.UTC).AddDays(3).String()
 	t.Connect = &billing.Connect{TransferDestination: "acct_1", OnBehalfOf: "acct_1", ApplicationFee: 100}
 	p, err := s.planner.Create(c.t.Context(), planning.Request{Terms: t})
@@ -257,7 +257,7 @@ func (c *checkedSim) lives(s *shop) {
 // livesWithoutAFirstPayment makes the calls of plans whose card is set up, or named in the request.
 func (c *checkedSim) livesWithoutAFirstPayment(s *shop) {
 	c.t.Helper()
-	later := terms("later", "cust-later")
+	later := twoParts("later", "cust-later")
 	later.Starts = s.clock.Now().AddDate(0, 0, 10).Format(time.DateOnly)
 	p := s.create(later)
 	_, err := c.browser.ConfirmCardSetup(c.t.Context(), p.Setup.ClientSecret.Reveal(), stripesim.PaymentDetails{Card: &stripesim.Card{Number: cardGood}})
@@ -265,13 +265,13 @@ func (c *checkedSim) livesWithoutAFirstPayment(s *shop) {
 	s.settle()
 	require.Equal(c.t, billing.PlanActive, s.details(p.Plan.ID).Plan.Status)
 
-	saved := terms("on-a-saved-card", "cust-later")
+	saved := twoParts("on-a-saved-card", "cust-later")
 	saved.Card = "default"
 	now := s.create(saved)
 	s.settle()
 	require.Equal(c.t, []string{"succeeded", "scheduled", "active"}, s.statuses(now.Plan.ID))
 
-	never := terms("never", "cust-never")
+	never := twoParts("never", "cust-never")
 	never.Starts = later.Starts
 	dropped := s.create(never)
 	_, err = operator.New(s.store, s.clock.Now, billing.Rules{}).Cancel(c.t.Context(), dropped.Plan.ID, "")

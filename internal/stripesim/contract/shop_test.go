@@ -20,6 +20,7 @@ import (
 	"tranche/internal/planning"
 	"tranche/internal/store/storetest"
 	"tranche/internal/stripegw"
+	"tranche/internal/terms"
 	"tranche/jobs"
 )
 
@@ -87,11 +88,11 @@ func openShop(t *testing.T, stripe http.Handler, wall *wallClock, arrived func()
 	return s
 }
 
-// terms returns terms of two parts, a month apart.
-func terms(reference, customer string) billing.Terms {
-	return billing.Terms{
+// twoParts returns terms of two parts, a month apart.
+func twoParts(reference, customer string) terms.Terms {
+	return terms.Terms{
 		Reference: reference, Kind: billing.KindInstallments, Currency: "usd", Total: 100003, Parts: 2, Every: "1 month",
-		Customer: billing.CustomerTerms{Reference: customer, Email: "ada@example.com", Name: "Ada", TimeZone: "Europe/London"},
+		Customer: terms.Customer{Reference: customer, Email: "ada@example.com", Name: "Ada", TimeZone: "Europe/London"},
 	}
 }
 
@@ -103,10 +104,10 @@ func (s *shop) plan(reference string) planning.Created {
 
 func (s *shop) planFor(reference, customer string) planning.Created {
 	s.t.Helper()
-	return s.create(terms(reference, customer))
+	return s.create(twoParts(reference, customer))
 }
 
-func (s *shop) create(t billing.Terms) planning.Created {
+func (s *shop) create(t terms.Terms) planning.Created {
 	s.t.Helper()
 	created, err := s.planner.Create(s.t.Context(), planning.Request{Terms: t})
 	require.NoError(s.t, err)

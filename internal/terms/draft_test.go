@@ -1,4 +1,4 @@
-package billing_test
+package terms_test
 
 import (
 	"errors"
@@ -13,10 +13,11 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/calendar"
 	"tranche/internal/money"
+	"tranche/internal/terms"
 )
 
 // told formats a draft as one line: "checkout" or "saved", then each charge, then the recurrence.
-func told(d billing.Draft, loc *time.Location) string {
+func told(d terms.Draft, loc *time.Location) string {
 	var b strings.Builder
 	b.WriteString(map[bool]string{true: "checkout", false: "saved"}[d.Charges[0].Checkout])
 	for _, c := range d.Charges {
@@ -93,7 +94,7 @@ func TestDraftsOfEveryKind(t *testing.T) {
 		{"deferred, off a weekend", `"kind": "deferred", "total": 9900, "due": "2026-03-01", "business_day": "following"`, "saved | 9900 2026-03-02T09:00"},
 		{"an instant stays, weekend or not", `"kind": "deferred", "total": 9900, "due": "2026-03-01T12:00:00Z", "business_day": "following"`, "saved | 9900 2026-03-01T12:00"},
 	} {
-		tm := terms(t, `{"reference": "o", "currency": "usd", `+tc.body+`, `+ada+`}`)
+		tm := requested(t, `{"reference": "o", "currency": "usd", `+tc.body+`, `+ada+`}`)
 		draft, err := tm.Draft(now, rules)
 		require.NoError(t, err, tc.why)
 		require.Equal(t, tc.want, told(draft, tm.Location()), tc.why)
@@ -140,7 +141,7 @@ func TestFaultsOfEveryKind(t *testing.T) {
 		{"a transfer of more than a part", `"kind": "recurring", "amount": 1900, "every": "month", "first_amount": 5000, "connect": {"transfer_destination": "acct_1", "transfer_amount": 2000}`, "amount: is 19.00 USD, and 20.00 USD of it is to be transferred"},
 		{"instalments that meet on a Monday", `"kind": "installments", "total": 90000, "parts": 9, "every": "day", "business_day": "following"`, "not after the one before it"},
 	} {
-		_, err := terms(t, `{"reference": "o", "currency": "usd", `+tc.body+`, `+ada+`}`).Draft(now, rules)
+		_, err := requested(t, `{"reference": "o", "currency": "usd", `+tc.body+`, `+ada+`}`).Draft(now, rules)
 		var invalid *billing.InvalidError
 		require.ErrorAs(t, err, &invalid, tc.why)
 		require.ErrorContains(t, err, tc.want, tc.why)
@@ -153,7 +154,7 @@ func TestLimitsOfTheSettings(t *testing.T) {
 	own := rules
 	own.Limits = money.Limits{"usd": {Minimum: 1000, Maximum: 5000}, "kwd": {Minimum: 1}}
 	deferred := func(currency string, total int64) error {
-		_, err := terms(t, fmt.Sprintf(`{"reference": "o", "kind": "deferred", "currency": %q, "total": %d, "due": "on request", %s}`, currency, total, ada)).Draft(now, own)
+		_, err := requested(t, fmt.Sprintf(`{"reference": "o", "kind": "deferred", "currency": %q, "total": %d, "due": "on request", %s}`, currency, total, ada)).Draft(now, own)
 		return err
 	}
 	require.NoError(t, deferred("usd", 1000))
@@ -204,13 +205,13 @@ func TestDraftsInEveryCurrency(t *testing.T) {
 }
 
 // anyTerms draws random terms of any kind, most of them valid.
-func anyTerms(t *rapid.T, c money.Currency) billing.Terms {
-	tm := billing.Terms{
+func anyTerms(t *rapid.T, c money.Currency) terms.Terms {
+	tm := terms.Terms{
 		Reference: "o", Currency: c, Kind: rapid.SampledFrom([]billing.PlanKind{
 			billing.KindInstallments, billing.KindDeposit, billing.KindRecurring, billing.KindDeferred,
 		}).Draw(t, "kind"),
 		BusinessDay: rapid.SampledFrom([]calendar.BusinessDay{"", "", calendar.BusinessDayFollowing, calendar.BusinessDayPreceding, calendar.BusinessDayModifiedFollowing}).Draw(t, "rule"),
-		Customer:    billing.CustomerTerms{Reference: "c", TimeZone: rapid.SampledFrom(zones).Draw(t, "zone")},
+		Customer:    terms.Customer{Reference: "c", TimeZone: rapid.SampledFrom(zones).Draw(t, "zone")},
 	}
 	amount := func(label string) int64 {
 		return rapid.OneOf(rapid.Int64Range(1, 2000), rapid.Map(rapid.Int64Range(1, 100_000), func(n int64) int64 { return n * 100 })).Draw(t, label)

@@ -2,6 +2,15 @@ package billing
 
 import "time"
 
+// ExpiryAfter returns when a plan that waits for its checkout is canceled: the time in its own
+// terms, or days after it was created. Zero means never, as for 0 days.
+func (p Plan) ExpiryAfter(days int) time.Time {
+	if !p.ExpiresAt.IsZero() || days == 0 {
+		return p.ExpiresAt
+	}
+	return p.CreatedAt.AddDate(0, 0, days)
+}
+
 const (
 	// checkoutReminderAfter is the time from the creation of a plan to the reminder of its
 	// checkout.

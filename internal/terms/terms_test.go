@@ -1,4 +1,4 @@
-package billing_test
+package terms_test
 
 import (
 	"encoding/json"
@@ -11,6 +11,7 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/calendar"
 	"tranche/internal/money"
+	"tranche/internal/terms"
 )
 
 var (
@@ -19,9 +20,14 @@ var (
 	rules   = billing.Rules{ChargeTime: morning}
 )
 
-// terms reads terms as the API would.
-func terms(t require.TestingT, body string) billing.Terms {
-	var out billing.Terms
+var zones = []string{
+	"UTC", "Europe/London", "America/New_York", "America/Sao_Paulo", "Asia/Tokyo", "Asia/Kolkata", "Asia/Kathmandu",
+	"Australia/Lord_Howe", "Pacific/Apia", "Pacific/Kiritimati", "America/St_Johns", "Africa/Casablanca", "Asia/Tehran",
+}
+
+// requested reads terms as the API would.
+func requested(t require.TestingT, body string) terms.Terms {
+	var out terms.Terms
 	require.NoError(t, json.Unmarshal([]byte(body), &out))
 	return out
 }
@@ -30,7 +36,7 @@ const ada = `"customer": {"reference": "cust-77", "email": "ada@example.com", "t
 
 func TestInstalmentsByCountAndInterval(t *testing.T) {
 	t.Parallel()
-	draft, err := terms(t, `{"reference": "order-1042", "kind": "installments", "currency": "usd", "total": 100000,
+	draft, err := requested(t, `{"reference": "order-1042", "kind": "installments", "currency": "usd", "total": 100000,
 		"parts": 3, "every": "1 month", `+ada+`}`).Draft(now, rules)
 	drafts := draft.Charges
 	require.NoError(t, err)
@@ -43,7 +49,7 @@ func TestInstalmentsByCountAndInterval(t *testing.T) {
 
 func TestDepositThenBalance(t *testing.T) {
 	t.Parallel()
-	draft, err := terms(t, `{"reference": "villa-9", "kind": "deposit", "currency": "eur", "total": 250000, "deposit": 50000,
+	draft, err := requested(t, `{"reference": "villa-9", "kind": "deposit", "currency": "eur", "total": 250000, "deposit": 50000,
 		"balance_due": "2026-12-20", `+ada+`}`).Draft(now, rules)
 	drafts := draft.Charges
 	require.NoError(t, err)
@@ -54,7 +60,7 @@ func TestDepositThenBalance(t *testing.T) {
 
 func TestExplicitList(t *testing.T) {
 	t.Parallel()
-	draft, err := terms(t, `{"reference": "o", "kind": "installments", "currency": "usd",
+	draft, err := requested(t, `{"reference": "o", "kind": "installments", "currency": "usd",
 		"charges": [{"amount": 1000}, {"amount": 700, "due": "2026-02-10"}, {"amount": 300, "due": "2026-02-10T18:30:00+01:00"}], `+ada+`}`).Draft(now, rules)
 	drafts := draft.Charges
 	require.NoError(t, err)
@@ -96,7 +102,7 @@ func TestFaultyTermsNameEveryField(t *testing.T) {
 		{"a header in a name", `{"reference": "o", "kind": "deposit", "currency": "usd", "total": 1000, "deposit": 500, "balance_due": "2026-05-01",
 			"customer": {"reference": "c", "name": "Ada\nBcc: all@example.com"}}`, []string{"customer.name"}},
 	} {
-		_, err := terms(t, tc.body).Draft(now, rules)
+		_, err := requested(t, tc.body).Draft(now, rules)
 		var invalid *billing.InvalidError
 		require.ErrorAs(t, err, &invalid, tc.why)
 		fields := make([]string, len(invalid.Fields))
@@ -110,11 +116,11 @@ func TestFaultyTermsNameEveryField(t *testing.T) {
 func TestDraftsAddUpAndAscend(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		tm := billing.Terms{
+		tm := terms.Terms{
 			Reference: "o", Kind: billing.KindInstallments, Currency: rapid.SampledFrom([]money.Currency{"usd", "jpy", "kwd", "isk"}).Draw(t, "currency"),
 			Total: rapid.Int64Range(1_000_000, 90_000_000).Draw(t, "total") / 100 * 100,
 			Parts: rapid.IntRange(2, 120).Draw(t, "parts"), Every: rapid.SampledFrom([]string{"day", "2 weeks", "1 month"}).Draw(t, "every"),
-			Customer: billing.CustomerTerms{Reference: "c", TimeZone: rapid.SampledFrom(zones).Draw(t, "zone")},
+			Customer: terms.Customer{Reference: "c", TimeZone: rapid.SampledFrom(zones).Draw(t, "zone")},
 		}
 		at := now.Add(time.Duration(rapid.Int64Range(0, 3e8).Draw(t, "seconds")) * time.Second)
 		draft, err := tm.Draft(at, rules)
@@ -132,39 +138,12 @@ func TestDraftsAddUpAndAscend(t *testing.T) {
 	})
 }
 
-func TestTermsFromMetadata(t *testing.T) {
-	t.Parallel()
-	pi := billing.PaymentIntent{ID: "pi_1", Amount: 25003, Currency: "usd", ReceiptEmail: "ada@example.com", Metadata: map[string]string{
-		"tranche_kind": "installments", "tranche_total": "100003", "tranche_parts": "4", "tranche_every": "1 month", "tranche_customer": "cust-77",
-	}}
-	require.True(t, billing.AsksForPlan(pi.Metadata))
-	got, err := billing.TermsFromMetadata(pi)
-	require.NoError(t, err)
-	require.Equal(t, "pi_1", got.Reference, "the PaymentIntent's id replaces a missing reference")
-	require.Equal(t, "ada@example.com", got.Customer.Email)
-	draft, err := got.Draft(now, rules)
-	drafts := draft.Charges
-	require.NoError(t, err)
-	require.Equal(t, int64(25003), drafts[0].Amount)
-	require.Equal(t, int64(25000), drafts[3].Amount)
-
-	pi.Metadata["tranche_parts"] = "four"
-	_, err = billing.TermsFromMetadata(pi)
-	require.ErrorContains(t, err, "tranche_parts")
-
-	pi.Metadata = map[string]string{"tranche_kind": "deposit", "tranche_total": "100003", "tranche_balance_due": "soon", "tranche_customer": "c"}
-	got, err = billing.TermsFromMetadata(pi)
-	require.NoError(t, err)
-	_, err = got.Draft(now, rules)
-	require.ErrorContains(t, billing.InMetadataWords(err), "tranche_balance_due")
-}
-
 func FuzzTermsDraft(f *testing.F) {
 	f.Add([]byte(`{"reference": "order-1042", "kind": "installments", "currency": "usd", "total": 100000, "parts": 3, "every": "1 month", ` + ada + `}`))
 	f.Add([]byte(`{"reference": "villa-9", "kind": "deposit", "currency": "eur", "total": 250000, "deposit": 50000, "balance_due": "2026-12-20", ` + ada + `}`))
 	f.Add([]byte(`{"reference": "o", "kind": "installments", "currency": "kwd", "charges": [{"amount": 9223372036854775807}, {"amount": 9223372036854775807, "due": "2026-02-10"}], ` + ada + `}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		var tm billing.Terms
+		var tm terms.Terms
 		if json.Unmarshal(body, &tm) != nil {
 			return
 		}

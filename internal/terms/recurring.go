@@ -1,4 +1,4 @@
-package billing
+package terms
 
 import (
 	"tranche/internal/calendar"
@@ -10,16 +10,16 @@ import (
 func (d drafter) recurring() Draft {
 	every := d.interval("every", d.Every)
 	if d.Amount <= 0 {
-		d.bad.add("amount", "must be more than 0, in minor units (cents)")
+		d.bad.Add("amount", "must be more than 0, in minor units (cents)")
 	}
 	if d.FirstAmount < 0 {
-		d.bad.add("first_amount", "is less than 0")
+		d.bad.Add("first_amount", "is less than 0")
 	}
 	if d.Parts < 0 || d.Parts > maxRepeats {
-		d.bad.add("parts", "is %d; use 1 to %d, or leave it out for a plan that goes on", d.Parts, maxRepeats)
+		d.bad.Add("parts", "is %d; use 1 to %d, or leave it out for a plan that goes on", d.Parts, maxRepeats)
 	}
 	if d.BusinessDay != "" && every.Unit == "day" && every.Count < 7 {
-		d.bad.add("business_day", "does not go with an interval of less than a week: several charges would fall on one day")
+		d.bad.Add("business_day", "does not go with an interval of less than a week: several charges would fall on one day")
 	}
 	r := schedule.Recurrence{Every: every, Amount: d.Amount, Left: d.Parts, Until: d.until(), BusinessDay: d.BusinessDay}
 	draft := d.firstOf(&r)
@@ -46,7 +46,7 @@ func (d drafter) firstOf(r *schedule.Recurrence) Draft {
 		first, r.Anchor, r.At = d.start()
 	}
 	if d.clean() && !r.Until.IsZero() && r.Anchor.After(r.Until) && !paidTrial {
-		d.bad.add("until", "is before the first charge, on %s", r.Anchor)
+		d.bad.Add("until", "is before the first charge, on %s", r.Anchor)
 	}
 	if !paidTrial {
 		r.Next = 1 // the first charge takes the anchor's own date
@@ -69,7 +69,7 @@ func (d drafter) until() calendar.Date {
 	}
 	due, ok := d.due("until", d.Until)
 	if ok && due.OnRequest {
-		d.bad.add("until", "needs a date")
+		d.bad.Add("until", "needs a date")
 	}
 	day, _ := due.Anchor(d.ChargeTime, d.loc)
 	return day

@@ -1,4 +1,4 @@
-package billing
+package terms
 
 import "tranche/internal/money"
 
@@ -6,7 +6,7 @@ import "tranche/internal/money"
 func (d drafter) deposit() []ChargeDraft {
 	deposit, field := d.depositAmount()
 	if d.clean() && (deposit <= 0 || deposit >= d.Total) {
-		d.bad.add(field, "is %d; use more than 0 and less than the total of %d", deposit, d.Total)
+		d.bad.Add(field, "is %d; use more than 0 and less than the total of %d", deposit, d.Total)
 	}
 	first, _, _ := d.start()
 	due, _ := d.due("balance_due", d.BalanceDue)
@@ -23,12 +23,12 @@ func (d drafter) depositAmount() (int64, string) {
 	case d.DepositPercent == "":
 		return d.Deposit, "deposit"
 	case d.Deposit != 0:
-		d.bad.add("deposit", "is given together with deposit_percent; leave one of them out")
+		d.bad.Add("deposit", "is given together with deposit_percent; leave one of them out")
 		return d.Deposit, "deposit"
 	}
 	share, err := money.ParsePercent(d.DepositPercent)
 	if err != nil {
-		d.bad.add("deposit_percent", "%s", err)
+		d.bad.Add("deposit_percent", "%s", err)
 	}
 	return share.Of(d.Total, d.Currency), "deposit_percent"
 }

@@ -1,4 +1,4 @@
-package billing_test
+package terms_test
 
 import (
 	"testing"
@@ -7,15 +7,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/terms"
 )
 
 // TestTerms_ExpiresAfter reads spans, and refuses those that are out of bounds.
 func TestTerms_ExpiresAfter(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 28, 12, 0, 0, 0, time.UTC) // the day before clocks change in London
-	terms := billing.Terms{
+	terms := terms.Terms{
 		Reference: "order-1", Kind: billing.KindInstallments, Currency: "usd", Total: 2000, Parts: 2, Every: "1 month",
-		Customer: billing.CustomerTerms{Reference: "ada", TimeZone: "Europe/London"},
+		Customer: terms.Customer{Reference: "ada", TimeZone: "Europe/London"},
 	}
 	for span, want := range map[string]time.Duration{
 		"hour": time.Hour, "2 hours": 2 * time.Hour, "8784 hours": 366 * 24 * time.Hour, "1 day": 24 * time.Hour, "2 days": 47 * time.Hour, "1 year": 365 * 24 * time.Hour,

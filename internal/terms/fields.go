@@ -1,18 +1,19 @@
-package billing
+package terms
 
 import (
 	"strings"
 
+	"tranche/internal/billing"
 	"tranche/internal/calendar"
 	"tranche/internal/money"
 )
 
 // fieldsOf lists the schedule fields that each kind of plan takes.
-var fieldsOf = map[PlanKind]string{
-	KindInstallments: "total parts every first_amount charges remainder starts card business_day",
-	KindDeposit:      "total deposit deposit_percent balance_due starts card business_day",
-	KindRecurring:    "amount every parts until trial first_amount starts card business_day",
-	KindDeferred:     "total due card business_day",
+var fieldsOf = map[billing.PlanKind]string{
+	billing.KindInstallments: "total parts every first_amount charges remainder starts card business_day",
+	billing.KindDeposit:      "total deposit deposit_percent balance_due starts card business_day",
+	billing.KindRecurring:    "amount every parts until trial first_amount starts card business_day",
+	billing.KindDeferred:     "total due card business_day",
 }
 
 // scheduleFields lists all fields that make a schedule, and whether each is set.
@@ -51,16 +52,16 @@ func (d drafter) checkFields() {
 		})
 	}
 	if !d.Remainder.Known() {
-		d.bad.add("remainder", "is %q; use %q, %q or %q", d.Remainder, money.RemainderFirst, money.RemainderLast, money.RemainderSpread)
+		d.bad.Add("remainder", "is %q; use %q, %q or %q", d.Remainder, money.RemainderFirst, money.RemainderLast, money.RemainderSpread)
 	}
 	if why := d.CatchUp.Problem(d.Kind); why != "" {
-		d.bad.add("catch_up", "%s", why)
+		d.bad.Add("catch_up", "%s", why)
 	}
 	if d.ExpiresAfter != "" {
 		d.checkExpiry()
 	}
 	if !d.BusinessDay.Known() {
-		d.bad.add("business_day", "is %q; use %q, %q or %q", d.BusinessDay, calendar.BusinessDayFollowing, calendar.BusinessDayPreceding, calendar.BusinessDayModifiedFollowing)
+		d.bad.Add("business_day", "is %q; use %q, %q or %q", d.BusinessDay, calendar.BusinessDayFollowing, calendar.BusinessDayPreceding, calendar.BusinessDayModifiedFollowing)
 	}
 }
 
@@ -68,7 +69,7 @@ func (d drafter) checkFields() {
 func (d drafter) refuse(why string, unwanted func(field string) bool) {
 	for _, f := range d.scheduleFields() {
 		if f.given && unwanted(f.name) {
-			d.bad.add(f.name, "%s; leave it out", why)
+			d.bad.Add(f.name, "%s; leave it out", why)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package billing_test
+package terms_test
 
 import (
 	"errors"
@@ -15,6 +15,7 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/money"
 	"tranche/internal/schedule"
+	"tranche/internal/terms"
 )
 
 var update = flag.Bool("update", false, "rewrite the results of the examples in docs/plans.md")
@@ -30,7 +31,7 @@ func TestPlansDocument(t *testing.T) {
 	kinds := map[billing.PlanKind]bool{}
 	written := plansExample.ReplaceAllStringFunc(string(text), func(example string) string {
 		body := plansExample.FindStringSubmatch(example)[1]
-		tm := terms(t, `{"reference": "o", `+ada+`, `+strings.TrimPrefix(body, "{"))
+		tm := requested(t, `{"reference": "o", `+ada+`, `+strings.TrimPrefix(body, "{"))
 		kinds[tm.Kind] = true
 		return "```json\n" + body + "\n```\n```text\n" + comesTo(t, tm) + "```\n"
 	})
@@ -38,11 +39,11 @@ func TestPlansDocument(t *testing.T) {
 	if *update {
 		require.NoError(t, os.WriteFile(file, []byte(written), 0o644))
 	}
-	require.Equal(t, string(text), written, "go test ./internal/billing -update rewrites it")
+	require.Equal(t, string(text), written, "go test ./internal/terms -update rewrites it")
 }
 
 // comesTo formats a draft, or the faults of the terms, for people.
-func comesTo(t *testing.T, tm billing.Terms) string {
+func comesTo(t *testing.T, tm terms.Terms) string {
 	t.Helper()
 	draft, err := tm.Draft(now, rules)
 	var b strings.Builder

@@ -1,4 +1,4 @@
-package billing
+package terms
 
 import "tranche/internal/money"
 

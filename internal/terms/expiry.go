@@ -1,4 +1,4 @@
-package billing
+package terms
 
 import (
 	"strconv"
@@ -51,19 +51,10 @@ func (d drafter) checkExpiry() {
 	at := d.ExpiresAt(d.now)
 	switch {
 	case d.Card != "":
-		d.bad.add("expires_after", "does not go with card: the plan waits for no checkout; leave it out")
+		d.bad.Add("expires_after", "does not go with card: the plan waits for no checkout; leave it out")
 	case at.IsZero():
-		d.bad.add("expires_after", "%q is not a span like \"2 hours\" or \"7 days\"", d.ExpiresAfter)
+		d.bad.Add("expires_after", "%q is not a span like \"2 hours\" or \"7 days\"", d.ExpiresAfter)
 	case at.Sub(d.now) < minExpiry || at.Sub(d.now) > maxExpiry:
-		d.bad.add("expires_after", "is %q; use 1 hour at least and 366 days at most", d.ExpiresAfter)
+		d.bad.Add("expires_after", "is %q; use 1 hour at least and 366 days at most", d.ExpiresAfter)
 	}
-}
-
-// ExpiryAfter returns when a plan that waits for its checkout is canceled: the time in its own
-// terms, or days after it was created. Zero means never, as for 0 days.
-func (p Plan) ExpiryAfter(days int) time.Time {
-	if !p.ExpiresAt.IsZero() || days == 0 {
-		return p.ExpiresAt
-	}
-	return p.CreatedAt.AddDate(0, 0, days)
 }

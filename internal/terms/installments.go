@@ -1,9 +1,10 @@
-package billing
+package terms
 
 import (
 	"fmt"
 	"time"
 
+	"tranche/internal/billing"
 	"tranche/internal/money"
 	"tranche/internal/schedule"
 )
@@ -13,15 +14,15 @@ func (d drafter) installments() []ChargeDraft {
 	if len(d.Charges) > 0 {
 		return d.listed()
 	}
-	if d.Parts < 2 || d.Parts > maxParts {
-		d.bad.add("parts", "is %d; use 2 to %d, or list the charges", d.Parts, maxParts)
+	if d.Parts < 2 || d.Parts > billing.MaxCharges {
+		d.bad.Add("parts", "is %d; use 2 to %d, or list the charges", d.Parts, billing.MaxCharges)
 	}
 	every := d.interval("every", d.Every)
 	if d.Total <= 0 {
-		d.bad.add("total", "must be more than 0, in minor units (cents)")
+		d.bad.Add("total", "must be more than 0, in minor units (cents)")
 	}
 	if d.FirstAmount < 0 || d.FirstAmount > 0 && d.FirstAmount >= d.Total {
-		d.bad.add("first_amount", "is %d; use more than 0 and less than the total", d.FirstAmount)
+		d.bad.Add("first_amount", "is %d; use more than 0 and less than the total", d.FirstAmount)
 	}
 	first, anchor, at := d.start()
 	if !d.clean() {
@@ -50,8 +51,8 @@ func (d drafter) amounts() []int64 {
 // listed returns the charges as the merchant listed them.
 func (d drafter) listed() []ChargeDraft {
 	d.refuseWith("a list of charges", "parts", "every", "first_amount", "remainder", "starts")
-	if len(d.Charges) < 2 || len(d.Charges) > maxParts {
-		d.bad.add("charges", "has %d entries; use 2 to %d", len(d.Charges), maxParts)
+	if len(d.Charges) < 2 || len(d.Charges) > billing.MaxCharges {
+		d.bad.Add("charges", "has %d entries; use 2 to %d", len(d.Charges), billing.MaxCharges)
 	}
 	var sum int64
 	drafts := make([]ChargeDraft, len(d.Charges))
@@ -61,7 +62,7 @@ func (d drafter) listed() []ChargeDraft {
 		sum += c.Amount
 	}
 	if d.Total != 0 && d.Total != sum {
-		d.bad.add("total", "is %d but the charges add up to %d", d.Total, sum)
+		d.bad.Add("total", "is %d but the charges add up to %d", d.Total, sum)
 	}
 	return drafts
 }
@@ -74,7 +75,7 @@ func (d drafter) listedDue(i int, field, s string) time.Time {
 	}
 	due, ok := d.due(field, s)
 	if ok && due.OnRequest {
-		d.bad.add(field, "needs a date: only a balance or a deferred charge can wait for a request")
+		d.bad.Add(field, "needs a date: only a balance or a deferred charge can wait for a request")
 	}
 	*d.schedule = d.single(due)
 	at := d.at(due)

@@ -1,32 +1,13 @@
-package billing
+package terms
 
 import (
-	"cmp"
 	"fmt"
 	"time"
 
+	"tranche/internal/billing"
 	"tranche/internal/calendar"
-	"tranche/internal/money"
 	"tranche/internal/schedule"
 )
-
-// Rules are the merchant's settings for all plans.
-type Rules struct {
-	ChargeTime calendar.LocalTime // the customer's local time of day at which charges fall due
-	Holidays   calendar.Holidays  // for plans with a business day rule
-	Limits     money.Limits       // of amounts; they replace Stripe's
-	TimeZone   string             // of new customers without a time zone; empty means UTC
-	Locale     string             // of new customers without one; empty means English, or the browser's language
-	Confirm    bool               // whether a mail that lists every payment is sent when a plan begins
-	// CheckoutDays is the number of days after which a plan expires if its checkout is not
-	// completed and its terms set no time; 0 means never.
-	CheckoutDays int
-}
-
-// FillIn sets a new customer's empty time zone and locale to the defaults.
-func (r Rules) FillIn(c *Customer) {
-	c.TimeZone, c.Locale = cmp.Or(c.TimeZone, r.TimeZone), cmp.Or(c.Locale, r.Locale)
-}
 
 // Draft is the payment schedule that follows from terms.
 type Draft struct {
@@ -48,28 +29,28 @@ type ChargeDraft struct {
 // due. Dates count from now, in the customer's time zone. The first charge is paid in the
 // merchant's checkout unless it falls due later (Starts, Trial, a first due date) or a saved card
 // is named. Nothing is stored. Errors: *InvalidError naming every field at fault.
-func (t Terms) Draft(now time.Time, rules Rules) (Draft, error) {
-	bad := &InvalidError{}
+func (t Terms) Draft(now time.Time, rules billing.Rules) (Draft, error) {
+	bad := &billing.InvalidError{}
 	t.checkTexts(bad)
 	t.Consent.check(bad, now)
 	if !t.Currency.Known() {
-		bad.add("currency", "%q is not a currency Stripe can charge; use a code like usd or eur", t.Currency)
+		bad.Add("currency", "%q is not a currency Stripe can charge; use a code like usd or eur", t.Currency)
 		return Draft{}, bad
 	}
 	var draft Draft
 	d := drafter{Terms: t, Rules: rules, now: now, loc: t.Location(), bad: bad, schedule: &schedule.Schedule{}}
 	d.checkFields()
 	switch t.Kind {
-	case KindInstallments:
+	case billing.KindInstallments:
 		draft.Charges = d.installments()
-	case KindDeposit:
+	case billing.KindDeposit:
 		draft.Charges = d.deposit()
-	case KindRecurring:
+	case billing.KindRecurring:
 		draft = d.recurring()
-	case KindDeferred:
+	case billing.KindDeferred:
 		draft.Charges = d.deferred()
 	default:
-		bad.add("kind", "is %q; use %q, %q, %q or %q", t.Kind, KindInstallments, KindDeposit, KindRecurring, KindDeferred)
+		bad.Add("kind", "is %q; use %q, %q, %q or %q", t.Kind, billing.KindInstallments, billing.KindDeposit, billing.KindRecurring, billing.KindDeferred)
 	}
 	if len(bad.Fields) == 0 { // checking amounts and dates of faulty terms would only add noise
 		d.checkDraft(draft)
@@ -88,10 +69,10 @@ func (t Terms) Draft(now time.Time, rules Rules) (Draft, error) {
 // drafter holds terms while their charges are calculated, and the faults found so far.
 type drafter struct {
 	Terms
-	Rules
+	billing.Rules
 	now time.Time
 	loc *time.Location
-	bad *InvalidError
+	bad *billing.InvalidError
 
 	schedule *schedule.Schedule // how dates are counted; set step by step
 }
@@ -102,12 +83,12 @@ func (d drafter) clean() bool { return len(d.bad.Fields) == 0 }
 // due parses a field that holds a due date; false when it can't be parsed.
 func (d drafter) due(field, s string) (schedule.Due, bool) {
 	if s == "" {
-		d.bad.add(field, "is missing; %s", schedule.DueExamples)
+		d.bad.Add(field, "is missing; %s", schedule.DueExamples)
 		return schedule.Due{}, false
 	}
 	due, err := schedule.ParseDue(s)
 	if err != nil {
-		d.bad.add(field, "%q: %s", s, err)
+		d.bad.Add(field, "%q: %s", s, err)
 	}
 	return due, err == nil
 }
@@ -121,7 +102,7 @@ func (d drafter) at(due schedule.Due) time.Time {
 func (d drafter) interval(field, s string) calendar.Interval {
 	every, err := calendar.ParseInterval(s)
 	if err != nil {
-		d.bad.add(field, "%s", err)
+		d.bad.Add(field, "%s", err)
 	}
 	return every
 }
@@ -136,9 +117,9 @@ func (d drafter) start() (first time.Time, anchor calendar.Date, at calendar.Loc
 	switch {
 	case !ok:
 	case due.OnRequest:
-		d.bad.add("starts", "needs a date: a plan of this kind can't wait for a request")
+		d.bad.Add("starts", "needs a date: a plan of this kind can't wait for a request")
 	case !d.at(due).After(d.now):
-		d.bad.add("starts", "%s is not later than now; leave it out where the first charge is paid at once", d.Starts)
+		d.bad.Add("starts", "%s is not later than now; leave it out where the first charge is paid at once", d.Starts)
 	}
 	anchor, at = due.Anchor(d.ChargeTime, d.loc)
 	return d.at(due), anchor, at
@@ -155,6 +136,20 @@ func (d drafter) single(due schedule.Due) schedule.Schedule {
 	return s
 }
 
+// deferred returns the one charge of a deferred plan.
+func (d drafter) deferred() []ChargeDraft {
+	if d.Total <= 0 {
+		d.bad.Add("total", "must be more than 0, in minor units (cents)")
+	}
+	due, ok := d.due("due", d.Due)
+	at := d.at(due)
+	if ok && !due.OnRequest && !at.After(d.now) {
+		d.bad.Add("due", "%s is not later than now", d.Due)
+	}
+	*d.schedule = d.single(due)
+	return []ChargeDraft{{Amount: d.Total, DueAt: at, field: "total"}}
+}
+
 // dated returns the instant of a date that was counted from the anchor.
 func (d drafter) dated(day calendar.Date, at calendar.LocalTime) time.Time {
 	return d.BusinessDay.Shift(day, d.Holidays).At(at, d.loc)
@@ -166,19 +161,19 @@ func (d drafter) checkDraft(draft Draft) {
 	list := draft.Charges
 	for i, c := range list {
 		if problem := d.Limits.Problem(d.Currency, c.Amount); problem != "" {
-			d.bad.add(c.field, "charge %d%s %s", i+1, ofAll(draft), problem)
+			d.bad.Add(c.field, "charge %d%s %s", i+1, ofAll(draft), problem)
 		}
 		switch {
 		case c.DueAt.IsZero():
 		case i > 0 && !c.DueAt.After(list[i-1].DueAt):
-			d.bad.add(c.field, "charge %d%s falls due at %s, not after the one before it", i+1, ofAll(draft), c.DueAt.Format(time.RFC3339))
-		case c.DueAt.After(LatestDue(d.now)):
-			d.bad.add(c.field, "charge %d%s falls due more than %d years from now", i+1, ofAll(draft), maxDueYears)
+			d.bad.Add(c.field, "charge %d%s falls due at %s, not after the one before it", i+1, ofAll(draft), c.DueAt.Format(time.RFC3339))
+		case c.DueAt.After(billing.LatestDue(d.now)):
+			d.bad.Add(c.field, "charge %d%s falls due more than %d years from now", i+1, ofAll(draft), billing.MaxDueYears)
 		}
 	}
 	if !draft.Recurrence.IsZero() && draft.Recurrence.Amount != list[0].Amount {
 		if problem := d.Limits.Problem(d.Currency, draft.Recurrence.Amount); problem != "" {
-			d.bad.add("amount", "%s", problem)
+			d.bad.Add("amount", "%s", problem)
 		}
 	}
 }

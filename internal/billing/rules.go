@@ -1,0 +1,26 @@
+package billing
+
+import (
+	"cmp"
+
+	"tranche/internal/calendar"
+	"tranche/internal/money"
+)
+
+// Rules are the merchant's settings for all plans.
+type Rules struct {
+	ChargeTime calendar.LocalTime // the customer's local time of day at which charges fall due
+	Holidays   calendar.Holidays  // for plans with a business day rule
+	Limits     money.Limits       // of amounts; they replace Stripe's
+	TimeZone   string             // of new customers without a time zone; empty means UTC
+	Locale     string             // of new customers without one; empty means English, or the browser's language
+	Confirm    bool               // whether a mail that lists every payment is sent when a plan begins
+	// CheckoutDays is the number of days after which a plan expires if its checkout is not
+	// completed and its terms set no time; 0 means never.
+	CheckoutDays int
+}
+
+// FillIn sets a new customer's empty time zone and locale to the defaults.
+func (r Rules) FillIn(c *Customer) {
+	c.TimeZone, c.Locale = cmp.Or(c.TimeZone, r.TimeZone), cmp.Or(c.Locale, r.Locale)
+}
