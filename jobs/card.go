@@ -167,8 +167,7 @@ func (w *Worker) createCustomer(ctx context.Context, customer billing.Customer, 
 // useCard writes a saved card and makes it the card for the plan's later charges.
 func (t *planTx) useCard(ctx context.Context, s savedCard) error {
 	if s.problem != "" {
-		t.entries = append(t.entries, t.planEntry("card.not_saved", "the card that paid can't be charged later: "+s.problem,
-			"the next charge will ask the customer for a card"))
+		t.auditPlan("card.not_saved", "the card that paid can't be charged later: "+s.problem, "the next charge will ask the customer for a card")
 		return t.cardMissing(ctx, s)
 	}
 	card, err := upsertCard(ctx, t.Tx, t.customer.ID, s, t.now)
@@ -190,11 +189,9 @@ func (t *planTx) useCard(ctx context.Context, s savedCard) error {
 	}
 	if t.plan.CardID != card.ID {
 		t.plan.CardID = card.ID
-		entry := t.planEntry("card.saved", fmt.Sprintf("%s is saved for the later charges", card.Label()), "")
-		entry.CardID = card.ID
-		t.entries = append(t.entries, entry)
+		t.auditCard(card, "card.saved", fmt.Sprintf("%s is saved for the later charges", card.Label()))
 		if t.before.CardID != "" {
-			t.newCard = s.cause
+			t.cardGiven(s.cause)
 		}
 	}
 	return nil
@@ -212,7 +209,7 @@ func (t *planTx) cardMissing(ctx context.Context, s savedCard) error {
 		Kind: billing.IncidentCardMissing, Subject: string(t.plan.ID), PlanID: t.plan.ID, CustomerID: t.customer.ID, Account: t.plan.Account,
 		Detail: fmt.Sprintf("plan %s has no card that can be charged: %s", t.plan.Reference, s.problem), OpenedAt: t.now,
 	})
-	t.askForCard = s.cause
+	t.requestCard(s.cause)
 	return err
 }
 

@@ -48,9 +48,7 @@ func (t *planTx) laterIsDue(c *billing.Charge) bool {
 
 // skipMissed cancels a missed charge: its amount is no longer owed.
 func (t *planTx) skipMissed(c *billing.Charge) error {
-	if t.unshifted == nil {
-		t.unshifted = slices.Clone(t.charges)
-	}
+	t.keepAgreed()
 	why := fmt.Sprintf("nothing ran when it fell due, and the plan's catch_up is %q", t.plan.CatchUp)
 	if err := t.cancel(c, why); err != nil {
 		return err
@@ -58,7 +56,8 @@ func (t *planTx) skipMissed(c *billing.Charge) error {
 	if t.plan.Total > c.Amount { // the last charge that counts stays in the total
 		c.Dropped, t.plan.Total = true, t.plan.Total-c.Amount
 	}
-	t.shifted = fmt.Sprintf("charge %d of %s, due %s, is skipped: %s", c.Sequence, money.FormatAmount(c.Amount, c.Currency), t.local(c.DueAt), why)
-	t.audit(c, "charge.skipped", t.shifted, t.nextDue())
+	what := fmt.Sprintf("charge %d of %s, due %s, is skipped: %s", c.Sequence, money.FormatAmount(c.Amount, c.Currency), t.local(c.DueAt), why)
+	t.changeAgreed(what)
+	t.audit(c, "charge.skipped", what, t.nextDue())
 	return nil
 }

@@ -136,7 +136,7 @@ type call struct {
 func (w *Worker) prepare(ctx context.Context, row billing.Charge, lease int64, forbidden error, looked bool) (*call, error) {
 	var ready *call
 	err := w.inPlan(ctx, row.PlanID, func(t *planTx) error {
-		ready, t.looked = nil, looked
+		ready = nil
 		checked := w.Clock.Instant()
 		c, err := t.charge(row.ID)
 		if err != nil || !isDue(*c, lease, t.now) {
@@ -146,7 +146,7 @@ func (w *Worker) prepare(ctx context.Context, row billing.Charge, lease int64, f
 			forbidden = ask(ctx, w.Charge)
 		}
 		if forbidden == nil {
-			if ready, err = t.nextCall(ctx, c); ready != nil {
+			if ready, err = t.nextCall(ctx, c, looked); ready != nil {
 				ready.account, ready.checked = t.plan.Account, checked
 			}
 			return err
@@ -195,8 +195,9 @@ func (t *planTx) deferCharge(c *billing.Charge, why error) {
 	t.worker.Log.WithLevel(level).Str("charge", string(c.ID)).Err(why).Msg("charge deferred")
 }
 
-// nextCall decides what is sent to Stripe for a due charge.
-func (t *planTx) nextCall(ctx context.Context, c *billing.Charge) (*call, error) {
+// nextCall decides what is sent to Stripe for a due charge. looked: Stripe was just asked and has no
+// PaymentIntent of the charge.
+func (t *planTx) nextCall(ctx context.Context, c *billing.Charge, looked bool) (*call, error) {
 	if c.Status.Ended() {
 		return t.afterEnd(ctx, c)
 	}
@@ -213,12 +214,12 @@ func (t *planTx) nextCall(ctx context.Context, c *billing.Charge) (*call, error)
 		}
 		return t.resumeAttempt(ctx, c, attempts[n-1])
 	}
-	return t.preflight(ctx, c, attempts)
+	return t.preflight(ctx, c, attempts, looked)
 }
 
 // preflight checks whether a new attempt may be sent: the plan collects, the plan has a usable
 // card, and the networks allow the attempt.
-func (t *planTx) preflight(ctx context.Context, c *billing.Charge, attempts []billing.Attempt) (*call, error) {
+func (t *planTx) preflight(ctx context.Context, c *billing.Charge, attempts []billing.Attempt, looked bool) (*call, error) {
 	if ok, err := t.planAllows(ctx, c); err != nil || !ok {
 		return nil, err
 	}
@@ -239,7 +240,7 @@ func (t *planTx) preflight(ctx context.Context, c *billing.Charge, attempts []bi
 	if ok, err := t.withinCaps(ctx, c, card); err != nil || !ok {
 		return nil, err
 	}
-	if !t.looked && t.mayHaveBeenTried(c, attempts) {
+	if !looked && t.mayHaveBeenTried(c, attempts) {
 		return t.lookCall(ctx, c, card)
 	}
 	return t.newAttempt(ctx, c, card, attempts)

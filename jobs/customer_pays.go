@@ -39,11 +39,8 @@ const payingTime = 10 * time.Minute
 
 // leftToCustomer returns the time until which a charge is left to the customer: the recovery page
 // handed out its client secret together with the secret of a payment that has just succeeded. The
-// time is zero if the customer made no payment, or no secret was handed out.
+// time is zero if no secret was handed out.
 func (t *planTx) leftToCustomer(ctx context.Context, c *billing.Charge) (time.Time, error) {
-	if !t.customerPaid {
-		return time.Time{}, nil
-	}
 	opened, err := t.LastCardTry(ctx, billing.CardTryFilter{Kind: billing.CardTryPayment, Charge: c.ID})
 	if errors.Is(err, billing.ErrNotFound) {
 		return time.Time{}, nil
@@ -55,10 +52,6 @@ func (t *planTx) leftToCustomer(ctx context.Context, c *billing.Charge) (time.Ti
 }
 
 // bindConsent links the customer's consent to the card that was saved with it.
-func (t *planTx) bindConsent(ctx context.Context, paymentMethod, intent string, charge billing.ChargeID) error {
-	return bindConsent(ctx, t.Tx, paymentMethod, intent, charge)
-}
-
 func bindConsent(ctx context.Context, tx billing.Tx, paymentMethod, intent string, charge billing.ChargeID) error {
 	card, err := tx.CardByPaymentMethod(ctx, paymentMethod)
 	if errors.Is(err, billing.ErrNotFound) { // the card could not be saved

@@ -246,8 +246,8 @@ func (t *planTx) giveUp(ctx context.Context, c *billing.Charge, d billing.Dunnin
 		t.plan.EndRecurrence()
 	}
 	t.plan.Status, t.plan.Reason = billing.PlanDefaulted, fmt.Sprintf("charge %d is unpaid and %s", c.Sequence, why)
-	t.entries = append(t.entries, t.planEntry("plan.defaulted", fmt.Sprintf("plan %s is defaulted: charge %d of %s is unpaid and %s",
-		t.plan.Reference, c.Sequence, money.FormatAmount(c.Amount, c.Currency), why), endText(policy.AtEnd)))
+	t.auditPlan("plan.defaulted", fmt.Sprintf("plan %s is defaulted: charge %d of %s is unpaid and %s",
+		t.plan.Reference, c.Sequence, money.FormatAmount(c.Amount, c.Currency), why), endText(policy.AtEnd))
 	if err := t.enqueueDunningNotice(ctx, c, d, billing.NoticePlanDefaulted, stepDefaulted); err != nil {
 		return err
 	}

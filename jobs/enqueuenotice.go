@@ -49,7 +49,7 @@ func (t *planTx) enqueueNotice(ctx context.Context, n billing.Notice) error {
 		return err
 	}
 	if fresh && n.Status == billing.NoticePending && n.Reason == "" { // otherwise the scheduler claims it at its time
-		t.tasks = append(t.tasks, newTask(KindSendNotice, string(n.ID), n.Lease, time.Time{}))
+		t.enqueueAfter(newTask(KindSendNotice, string(n.ID), n.Lease, time.Time{}))
 	}
 	return nil
 }

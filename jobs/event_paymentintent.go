@@ -218,8 +218,7 @@ func (t *planTx) takePayment(ctx context.Context, c *billing.Charge, pi billing.
 	if err := t.succeed(ctx, c, actor, "Stripe says "+pi.ID+" succeeded"); err != nil || t.plan.CardID == cardBefore {
 		return err
 	}
-	t.customerPaid = true
-	return t.tryNewCard(ctx, billing.ActorCustomer, "the customer entered a new card")
+	return t.tryNewCard(ctx, true)
 }
 
 // keepCard makes the card that the customer paid with the plan's card, unless the plan has got
@@ -242,7 +241,7 @@ func (t *planTx) keepCard(ctx context.Context, c *billing.Charge, pi billing.Pay
 			return err
 		}
 	}
-	return t.bindConsent(ctx, pi.PaymentMethod, pi.ID, c.ID)
+	return bindConsent(ctx, t.Tx, pi.PaymentMethod, pi.ID, c.ID)
 }
 
 // chargedByUs reports whether an attempt of the merchant's was made with the card. A card that the

@@ -96,7 +96,7 @@ func (t *planTx) refundFailed(ctx context.Context, c *billing.Charge, order bill
 // promised reports whether a mail promised the customer the refund of an order. A zero order stands
 // for a refund that was made elsewhere.
 func (t *planTx) promised(ctx context.Context, c *billing.Charge, order billing.Refund) (bool, error) {
-	for n, err := range billing.EachNotice(ctx, t, billing.NoticeFilter{Charge: c.ID}) {
+	for n, err := range billing.EachNotice(ctx, t.Tx, billing.NoticeFilter{Charge: c.ID}) {
 		if err != nil {
 			return false, err
 		}

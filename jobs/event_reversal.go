@@ -38,11 +38,12 @@ func (w *Worker) followMoney(ctx context.Context, e billing.Event, id string, re
 			if c.Version != f.charge.Version {
 				return errOutrun
 			}
-			follow := t.reverse
 			if f.second {
-				follow = t.followDuplicate
+				err = t.followDuplicate(ctx, c, f.payment)
+			} else {
+				err = t.reverse(ctx, c, f.payment)
 			}
-			if err := follow(ctx, c, f.payment); err != nil || refund == nil {
+			if err != nil || refund == nil {
 				return err
 			}
 			return t.followRefund(ctx, c, *refund)
@@ -180,6 +181,5 @@ func (t *planTx) pause(why string) {
 		return
 	}
 	t.plan.Status, t.plan.Reason, t.plan.PausedAt = billing.PlanPaused, why, t.now
-	t.entries = append(t.entries, t.planEntry("plan.paused", fmt.Sprintf("plan %s is paused: %s", t.plan.Reference, why),
-		"nothing is charged until it is resumed"))
+	t.auditPlan("plan.paused", fmt.Sprintf("plan %s is paused: %s", t.plan.Reference, why), "nothing is charged until it is resumed")
 }

@@ -226,7 +226,7 @@ func (w *Worker) lostCharge(ctx context.Context, id billing.ChargeID, pi billing
 		if !ok {
 			return gone
 		}
-		t.grown, t.charges = grown, append(t.charges, grown...)
+		t.addLost(grown)
 		for i := range grown {
 			t.audit(&grown[i], "charge.scheduled", fmt.Sprintf("charge %d of %s falls due %s; the database had lost it",
 				grown[i].Sequence, money.FormatAmount(grown[i].Amount, grown[i].Currency), t.local(grown[i].DueAt)), "")

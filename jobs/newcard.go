@@ -4,15 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"tranche/internal/billing"
 	"tranche/internal/dunning"
 )
 
-// tryNewCard tries the unpaid charges at once on the plan's card, if the policy allows it. Later
-// charges use the card in any case.
-func (t *planTx) tryNewCard(ctx context.Context, actor billing.Actor, why string) error {
-	return t.tryCard(ctx, billing.NewCard{Actor: actor, Why: why, Now: t.now, KeepsTime: t.keepsTime, NotBefore: t.leftToCustomer})
+// tryNewCard tries the unpaid charges at once on the card that the customer has just given, if the
+// policy allows it. Later charges use the card in any case. paying: the customer has just paid a
+// charge of the plan, and may be about to pay others.
+func (t *planTx) tryNewCard(ctx context.Context, paying bool) error {
+	n := billing.NewCard{Actor: billing.ActorCustomer, Why: "the customer entered a new card", Now: t.now}
+	n.KeepsTime = func(ctx context.Context, d billing.Dunning) (bool, error) { return t.keepsTime(ctx, d) }
+	if paying {
+		n.NotBefore = func(ctx context.Context, c *billing.Charge) (time.Time, error) { return t.leftToCustomer(ctx, c) }
+	}
+	return t.tryCard(ctx, n)
 }
 
 // tryCard applies the rule of billing.NewCard to the plan.
@@ -24,7 +31,7 @@ func (t *planTx) tryCard(ctx context.Context, n billing.NewCard) error {
 	for _, i := range changed {
 		t.touch(&t.charges[i])
 	}
-	t.entries = append(t.entries, entries...)
+	t.addAudit(entries...)
 	return nil
 }
 
@@ -82,7 +89,7 @@ func (w *Worker) moveToCard(ctx context.Context, id billing.PlanID, owner billin
 		if err := t.useCard(ctx, saved); err != nil || saved.problem != "" {
 			return err
 		}
-		return t.tryNewCard(ctx, billing.ActorCustomer, "the customer entered a new card")
+		return t.tryNewCard(ctx, false)
 	})
 }
 
@@ -136,9 +143,6 @@ func (t *planTx) keepBackup(ctx context.Context, c *billing.Charge, paymentMetho
 		return err
 	}
 	t.plan.CardID = card.ID
-	entry := t.planEntry("card.moved",
-		fmt.Sprintf("%s paid instead of the plan's card, and is charged from now on", card.Label()), "")
-	entry.CardID = card.ID
-	t.entries = append(t.entries, entry)
+	t.auditCard(card, "card.moved", fmt.Sprintf("%s paid instead of the plan's card, and is charged from now on", card.Label()))
 	return nil
 }

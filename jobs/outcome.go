@@ -67,7 +67,7 @@ func (t *planTx) fail(ctx context.Context, c *billing.Charge, d dunning.Decision
 		t.pause(d.Reason)
 	}
 	if d.Status == billing.ChargeRetrying {
-		t.tasks = append(t.tasks, newTask(KindRetryCharge, string(c.ID), c.Lease, d.NextAttemptAt))
+		t.enqueueAfter(newTask(KindRetryCharge, string(c.ID), c.Lease, d.NextAttemptAt))
 	}
 	return nil
 }
@@ -100,9 +100,7 @@ func (t *planTx) revokeCard(ctx context.Context, c *billing.Charge, d dunning.De
 		return err
 	}
 	card.Status, card.UpdatedAt = billing.CardRevoked, t.now
-	entry := t.planEntry("card.revoked", fmt.Sprintf("%s will not be charged again: %s", card.Label(), d.Reason), "")
-	entry.CardID = card.ID
-	t.entries = append(t.entries, entry)
+	t.auditCard(card, "card.revoked", fmt.Sprintf("%s will not be charged again: %s", card.Label(), d.Reason))
 	return t.UpdateCard(ctx, card)
 }
 

@@ -57,8 +57,8 @@ func (w *Worker) takesPart(process processor) processor {
 }
 
 // notTakingPart reports why this process must not write anything now.
-func (w *Worker) notTakingPart(ctx context.Context) error {
-	if err := ask(ctx, w.TakePart); err != nil {
+func (p Permits) notTakingPart(ctx context.Context) error {
+	if err := ask(ctx, p.TakePart); err != nil {
 		return errors.Join(errNotTakingPart, err)
 	}
 	return nil
@@ -68,7 +68,7 @@ func (w *Worker) notTakingPart(ctx context.Context) error {
 // row stays as it is and comes back when its lease ends.
 func (w *Worker) permitted(process processor) processor {
 	return w.takesPart(func(ctx context.Context, id string, lease int64) error {
-		if err := ask(ctx, w.Act); err != nil {
+		if err := w.notActing(ctx); err != nil {
 			w.Log.Warn().Err(err).Str("id", id).Msg("task skipped: not permitted for this database")
 			return nil
 		}
@@ -76,10 +76,13 @@ func (w *Worker) permitted(process processor) processor {
 	})
 }
 
+// notActing reports why nothing may be done for this database now.
+func (p Permits) notActing(ctx context.Context) error { return ask(ctx, p.Act) }
+
 // forbidden reports why no charge may be made now.
-func (w *Worker) forbidden(ctx context.Context) error {
-	if err := ask(ctx, w.Act); err != nil {
+func (p Permits) forbidden(ctx context.Context) error {
+	if err := p.notActing(ctx); err != nil {
 		return err
 	}
-	return ask(ctx, w.Charge)
+	return ask(ctx, p.Charge)
 }

@@ -54,7 +54,7 @@ func (w *Worker) setUpPlan(ctx context.Context, si billing.SetupIntent, plan bil
 			return err
 		}
 		t.activate("the customer gave a card")
-		return t.bindConsent(ctx, si.PaymentMethod, si.ID, t.charges[0].ID)
+		return bindConsent(ctx, t.Tx, si.PaymentMethod, si.ID, t.charges[0].ID)
 	})
 }
 

@@ -15,23 +15,20 @@ import (
 // written together at the end.
 type planTx struct {
 	billing.Tx
-	worker    *Worker
-	now       time.Time
-	before    billing.Plan
-	plan      billing.Plan
-	customer  billing.Customer
-	charges   []billing.Charge // by sequence
-	changed   map[billing.ChargeID]bool
-	entries   []billing.AuditEntry
-	tasks     []billing.Task
-	newCard   string           // the PaymentIntent or SetupIntent that gave the plan another card, or empty
-	shifted   string           // why the dates were changed; empty if they were not
-	unshifted []billing.Charge // the charges before the dates changed
-	grown     []billing.Charge // charges that the database had lost, to be written
-	looked    bool             // Stripe was just asked and has no PaymentIntent of the charge
-	// customerPaid: the customer has just paid a charge of the plan.
-	customerPaid bool
-	askForCard   string // the payment that left the plan without a card, or empty
+	worker     *Worker
+	now        time.Time
+	before     billing.Plan
+	plan       billing.Plan
+	customer   billing.Customer
+	charges    []billing.Charge // by sequence
+	changed    map[billing.ChargeID]bool
+	entries    []billing.AuditEntry
+	tasks      []billing.Task
+	newCard    string           // the PaymentIntent or SetupIntent that gave the plan another card, or empty
+	shifted    string           // why the dates were changed; empty if they were not
+	unshifted  []billing.Charge // the charges before the dates changed
+	grown      []billing.Charge // charges that the database had lost, to be written
+	askForCard string           // the payment that left the plan without a card, or empty
 }
 
 // inPlan locks a plan, runs fn, writes fn's changes in the same transaction, and then enqueues the
@@ -106,7 +103,7 @@ func (t *planTx) audit(c *billing.Charge, action, message, next string) {
 // auditBy adds an entry about a charge, by the given actor: the customer or Stripe. An empty actor
 // means the acting party.
 func (t *planTx) auditBy(c *billing.Charge, actor billing.Actor, action, message, next string) {
-	t.entries = append(t.entries, billing.AuditEntry{
+	t.addAudit(billing.AuditEntry{
 		At: t.now, Actor: actor, Action: action, PlanID: t.plan.ID, ChargeID: c.ID, CustomerID: t.plan.CustomerID,
 		Message: message, Next: next,
 	})
@@ -218,7 +215,7 @@ func (t *planTx) followCharges() {
 		return
 	}
 	t.plan.Status = next
-	t.entries = append(t.entries, t.planEntry("plan."+string(next), fmt.Sprintf("plan %s is %s", t.plan.Reference, spoken(next)), ""))
+	t.auditPlan("plan."+string(next), fmt.Sprintf("plan %s is %s", t.plan.Reference, spoken(next)), "")
 }
 
 // activate starts the collection of a plan. why is the event that the plan waited for.
@@ -237,7 +234,7 @@ func (t *planTx) activate(why string) {
 			next = fmt.Sprintf("charge %d of %s falls due %s", c.Sequence, money.FormatAmount(c.Amount, c.Currency), t.local(c.DueAt))
 		}
 	}
-	t.entries = append(t.entries, t.planEntry("plan.active", fmt.Sprintf("plan %s is active: %s", t.plan.Reference, why), next))
+	t.auditPlan("plan.active", fmt.Sprintf("plan %s is active: %s", t.plan.Reference, why), next)
 }
 
 // shiftLateDates moves the dates of the remaining charges if the first of them would be due
@@ -269,7 +266,7 @@ func (t *planTx) shiftLateDates() {
 		}
 	}
 	t.shifted = fmt.Sprintf("plan %s: the "+what+"; the later charges move by as many", t.plan.Reference, days)
-	t.entries = append(t.entries, t.planEntry("plan.shifted", t.shifted, ""))
+	t.auditPlan("plan.shifted", t.shifted, "")
 }
 
 // firstToCome returns when the next scheduled charge falls due, or zero if none has a date.
@@ -314,12 +311,49 @@ func (t *planTx) cancelRest() error {
 	return nil
 }
 
-func (t *planTx) planEntry(action, message, next string) billing.AuditEntry {
-	return billing.AuditEntry{
-		At: t.now, Action: action, PlanID: t.plan.ID, CustomerID: t.plan.CustomerID,
-		Message: message, Next: next,
+// auditPlan adds an entry about the plan, by the acting party.
+func (t *planTx) auditPlan(action, message, next string) {
+	t.addAudit(billing.AuditEntry{
+		At: t.now, Action: action, PlanID: t.plan.ID, CustomerID: t.plan.CustomerID, Message: message, Next: next,
+	})
+}
+
+// auditCard adds an entry about a card of the plan, by the acting party.
+func (t *planTx) auditCard(card billing.Card, action, message string) {
+	t.addAudit(billing.AuditEntry{
+		At: t.now, Action: action, PlanID: t.plan.ID, CustomerID: t.plan.CustomerID, CardID: card.ID, Message: message,
+	})
+}
+
+// addAudit adds entries to the audit trail. They are written with the other changes.
+func (t *planTx) addAudit(entries ...billing.AuditEntry) { t.entries = append(t.entries, entries...) }
+
+// enqueueAfter adds a task that is enqueued once the changes are committed.
+func (t *planTx) enqueueAfter(task billing.Task) { t.tasks = append(t.tasks, task) }
+
+// keepAgreed keeps the charges as they were agreed on, before the caller changes them. changeAgreed
+// then adds a version to the plan.
+func (t *planTx) keepAgreed() {
+	if t.unshifted == nil {
+		t.unshifted = slices.Clone(t.charges)
 	}
 }
+
+// changeAgreed adds a version to the plan, for the reason why. The caller has called keepAgreed
+// before its changes.
+func (t *planTx) changeAgreed(why string) { t.shifted = why }
+
+// addLost adds charges that the database had lost.
+func (t *planTx) addLost(charges []billing.Charge) {
+	t.grown, t.charges = charges, append(t.charges, charges...)
+}
+
+// cardGiven notifies the customer that the plan has another card. cause is the PaymentIntent or
+// SetupIntent with which the customer gave it.
+func (t *planTx) cardGiven(cause string) { t.newCard = cause }
+
+// requestCard asks the customer for a card. cause is the payment that left the plan without one.
+func (t *planTx) requestCard(cause string) { t.askForCard = cause }
 
 // location is the customer's time zone.
 func (t *planTx) location() *time.Location { return billing.LoadLocation(t.customer.TimeZone) }

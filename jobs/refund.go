@@ -213,7 +213,7 @@ func (t *planTx) countAgain(ctx context.Context, c *billing.Charge) error {
 		return err
 	}
 	what := fmt.Sprintf("charge %d of %s was dropped and paid at the same time: it counts again", c.Sequence, money.FormatAmount(c.Amount, c.Currency))
-	t.entries = append(t.entries, t.planEntry("plan.total_changed", what, "give the money back at Stripe if it is not owed"))
+	t.auditPlan("plan.total_changed", what, "give the money back at Stripe if it is not owed")
 	return billing.AddVersion(ctx, t.Tx, t.plan, before, after, t.now, what)
 }
 
