@@ -15,8 +15,8 @@ import (
 
 	"tranche/handlers"
 	"tranche/internal/billing"
+	"tranche/internal/stripeevents"
 	"tranche/internal/testenv"
-	"tranche/jobs"
 )
 
 // hostileInput is one request.
@@ -276,7 +276,7 @@ func (s *hostileSource) event() string {
 		return eventID.ReplaceAllString(pick(s, s.twins.events), id)
 	}
 	kinds := []string{"charge", "customer", "dispute", "fraud", "payment_intent", "payment_method", "refund", "setup_intent"}
-	kind, types := pick(s, kinds), jobs.EventTypes()
+	kind, types := pick(s, kinds), stripeevents.Types()
 	about := slices.DeleteFunc(slices.Clone(types), func(t string) bool { return !strings.Contains(t, kind) })
 	if len(about) == 0 || s.oneIn(10) {
 		about = types

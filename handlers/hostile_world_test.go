@@ -33,6 +33,7 @@ import (
 	"tranche/internal/store/storetest"
 	"tranche/internal/stripegw"
 	"tranche/internal/stripesim"
+	"tranche/internal/task"
 	"tranche/jobs"
 )
 
@@ -159,7 +160,7 @@ func (w *hostileWorld) handle(a answer) string {
 	}
 	var became strings.Builder
 	for _, e := range <-w.fresh {
-		err := w.worker.HandleEvent(billing.ActingAs(w.t.Context(), billing.Party{Actor: billing.NewActor(billing.ActorEvent, e.ID)}), e.ID, e.Lease)
+		err := w.worker.Do(w.t.Context(), task.ForEvent(billing.EventClaim{EventID: e.ID, Lease: e.Lease}))
 		now, readErr := w.store.Event(w.t.Context(), e.ID)
 		fmt.Fprintln(&became, err, readErr, now.ID, now.Type, now.Status, now.Reason, now.Awaits, now.Attempts, string(now.Payload))
 	}

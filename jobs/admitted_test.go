@@ -8,7 +8,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
-	"tranche/internal/planning"
 	"tranche/internal/terms"
 	"tranche/jobs"
 )
@@ -17,23 +16,23 @@ import (
 // call Stripe. The check that is repeated under the plan's lock keeps the charge from being made.
 func TestCollectCharge_WaitingForItsTurn(t *testing.T) {
 	for name, tc := range map[string]struct {
-		meanwhile func(b *bench, p planning.Created, task billing.Claim)
+		meanwhile func(b *bench, task billing.Claim, charge, part *refuse)
 		sent      int // by another worker
 	}{
-		"declined by another worker": {func(b *bench, _ planning.Created, task billing.Claim) {
-			require.NoError(b.t, b.newWorker().CollectCharge(b.t.Context(), string(task.ChargeID), task.Lease))
+		"declined by another worker": {func(b *bench, task billing.Claim, _, _ *refuse) {
+			require.NoError(b.t, b.newWorker().Do(b.t.Context(), collectTask(string(task.ChargeID), task.Lease)))
 		}, 1},
-		"claimed again": {func(b *bench, _ planning.Created, _ billing.Claim) {
+		"claimed again": {func(b *bench, _ billing.Claim, _, _ *refuse) {
 			b.setNow(b.Now().Add(2 * time.Minute))
 			claims, err := b.store.ClaimCharges(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 1)
 			require.NoError(b.t, err)
 			require.Len(b.t, claims, 1)
 		}, 0},
-		"charges wait now": {func(b *bench, _ planning.Created, _ billing.Claim) {
-			b.worker.Charge = (&refuse{errNo}).ask
+		"charges wait now": {func(_ *bench, _ billing.Claim, charge, _ *refuse) {
+			charge.err = errNo
 		}, 0},
-		"the clock is wrong now": {func(b *bench, _ planning.Created, _ billing.Claim) {
-			b.worker.TakePart = (&refuse{errNo}).ask
+		"the clock is wrong now": {func(_ *bench, _ billing.Claim, _, part *refuse) {
+			part.err = errNo
 		}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -41,11 +40,15 @@ func TestCollectCharge_WaitingForItsTurn(t *testing.T) {
 				p := b.started(thenNoFunds, nil)
 				task := b.claimed(p)
 				before := b.gateway.calls
-				b.worker.Acquire = func(ctx context.Context) (context.Context, func(), error) {
-					tc.meanwhile(b, p, task)
-					return ctx, func() {}, nil
-				}
-				err := b.worker.Do(b.t.Context(), jobs.CollectTask(task))
+				charge, part := &refuse{}, &refuse{}
+				b.with(func(c *jobs.Config) { c.Charge, c.TakePart = charge.ask, part.ask })
+				b.with(func(c *jobs.Config) {
+					c.Acquire = func(ctx context.Context) (context.Context, func(), error) {
+						tc.meanwhile(b, task, charge, part)
+						return ctx, func() {}, nil
+					}
+				})
+				err := b.worker.Do(b.t.Context(), collectTask(string(task.ChargeID), task.Lease))
 				if err != nil {
 					require.ErrorIs(b.t, err, errNo, "another process is to take the task")
 				}
@@ -61,13 +64,15 @@ func TestCollectCharge_StaleTask(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, nil)
 		task := b.claimed(p)
-		b.worker.Acquire = func(ctx context.Context) (context.Context, func(), error) {
-			require.Fail(b.t, "a turn is taken")
-			return ctx, func() {}, nil
-		}
-		require.NoError(b.t, b.worker.CollectCharge(b.t.Context(), string(task.ChargeID), task.Lease-1))
+		b.with(func(c *jobs.Config) {
+			c.Acquire = func(ctx context.Context) (context.Context, func(), error) {
+				require.Fail(b.t, "a turn is taken")
+				return ctx, func() {}, nil
+			}
+		})
+		require.NoError(b.t, b.worker.Do(b.t.Context(), collectTask(string(task.ChargeID), task.Lease-1)))
 		b.setNow(b.charge(p.Plan.ID, 2).DueAt.Add(-time.Second))
-		require.NoError(b.t, b.worker.CollectCharge(b.t.Context(), string(task.ChargeID), task.Lease))
+		require.NoError(b.t, b.worker.Do(b.t.Context(), collectTask(string(task.ChargeID), task.Lease)))
 	})
 }
 
@@ -77,7 +82,9 @@ func TestNote_BeforeStripeIsCalled(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, func(t *terms.Terms) { t.Parts = 2 })
 		var noted []billing.AttemptID
-		b.worker.Note = func(_ context.Context, id billing.AttemptID) { noted = append(noted, id) }
+		b.with(func(c *jobs.Config) {
+			c.Note = func(_ context.Context, id billing.AttemptID) { noted = append(noted, id) }
+		})
 		attempts := func() []billing.Attempt { return b.details(p.Plan.ID).Attempts[b.charge(p.Plan.ID, 2).ID] }
 		b.gateway.before = func() {
 			require.Len(b.t, attempts(), 1)

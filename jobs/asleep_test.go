@@ -15,6 +15,7 @@ import (
 	"tranche/internal/dunning"
 	"tranche/internal/stripesim"
 	"tranche/internal/terms"
+	"tranche/jobs"
 )
 
 // perMinute is a permit for a number of calls in each minute of the bench's time.
@@ -56,7 +57,7 @@ func TestAMachineThatSleptCatchesUpOnceInOrderAndWithinEveryCap(t *testing.T) {
 				plans := b.dailyPlans(days)
 				broke := b.startedWith(declinesLater("insufficient_funds"), allAtOnce(daily("broke", "UTC", days+10)))
 				gate := &perMinute{b: b, limit: limit}
-				b.worker.Acquire = gate.admit
+				b.with(func(c *jobs.Config) { c.Acquire = gate.admit })
 
 				b.setNow(start.AddDate(0, 0, days).Add(time.Hour)) // asleep; the first charge fell due when it was made
 				for range 12 * days {

@@ -9,10 +9,10 @@ import (
 
 	"tranche/internal/backfill"
 	"tranche/internal/billing"
+	"tranche/internal/stripeevents"
 	"tranche/internal/stripegw"
 	"tranche/internal/stripesim"
 	"tranche/internal/terms"
-	"tranche/jobs"
 )
 
 // record reads the record of the bench's Stripe.
@@ -34,7 +34,7 @@ func (b *bench) ledger() billing.Ledger {
 // backfill fetches the events that no webhook brought, and returns their counts.
 func (b *bench) backfill() backfill.Counts {
 	b.t.Helper()
-	counts, err := backfill.Run(b.t.Context(), b.record(), b.ledger(), backfill.Options{Now: b.Now, Types: jobs.EventTypes()})
+	counts, err := backfill.Run(b.t.Context(), b.record(), b.ledger(), backfill.Options{Now: b.Now, Types: stripeevents.Types()})
 	require.NoError(b.t, err)
 	return counts
 }
@@ -110,7 +110,7 @@ func TestADryRunStoresNothing(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionWebhookDrop}))
 		require.NoError(b.t, b.payFirst(b.plan(nil), good))
-		counts, err := backfill.Run(b.t.Context(), b.record(), b.ledger(), backfill.Options{Now: b.Now, Types: jobs.EventTypes(), DryRun: true})
+		counts, err := backfill.Run(b.t.Context(), b.record(), b.ledger(), backfill.Options{Now: b.Now, Types: stripeevents.Types(), DryRun: true})
 		require.NoError(b.t, err)
 		require.Positive(b.t, counts.New)
 		require.Zero(b.t, b.runDue())
@@ -122,11 +122,11 @@ func TestADryRunStoresNothing(t *testing.T) {
 // has none.
 func TestEverySweepTypeIsHandled(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		for _, kind := range append(jobs.EventTypes(), "invoice.paid") {
+		for _, kind := range append(stripeevents.Types(), "invoice.paid") {
 			e := billing.Event{ID: "evt_" + kind, Type: kind, ObjectID: "none", Status: billing.EventPending, ReceivedAt: b.Now(), ClaimAfter: b.Now()}
 			_, err := b.store.InsertEvents(b.t.Context(), []billing.Event{e})
 			require.NoError(b.t, err)
-			require.NoError(b.t, b.worker.HandleEvent(b.t.Context(), e.ID, 0))
+			require.NoError(b.t, b.worker.Do(b.t.Context(), eventTask(e.ID, 0)))
 			e, err = b.store.Event(b.t.Context(), e.ID)
 			require.NoError(b.t, err)
 			require.Equal(b.t, kind == "invoice.paid", e.Reason == "events of this type are not used", kind)
@@ -140,7 +140,7 @@ func TestASweepThatFailsHalfWayKeepsWhatItStored(t *testing.T) {
 		require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionWebhookDrop}))
 		require.NoError(b.t, b.payFirst(b.plan(nil), good))
 		half := &halfRecord{Record: b.record()}
-		counts, err := backfill.Run(b.t.Context(), half, b.ledger(), backfill.Options{Now: b.Now, Types: jobs.EventTypes()})
+		counts, err := backfill.Run(b.t.Context(), half, b.ledger(), backfill.Options{Now: b.Now, Types: stripeevents.Types()})
 		require.ErrorIs(b.t, err, billing.ErrUnavailable)
 		require.Equal(b.t, 1, counts.New)
 		require.Equal(b.t, half.whole-1, b.backfill().New, "the rest comes with the next one")

@@ -151,7 +151,7 @@ func TestCancelPlan_CardWantsAuthenticationMeanwhile(t *testing.T) {
 		p := b.started(authAlways, nil)
 		task := b.claimed(p)
 		b.gateway.before = func() { b.gateway.before = nil; stops()["canceled"](b, p) }
-		require.NoError(b.t, b.worker.CollectCharge(b.t.Context(), string(task.ChargeID), task.Lease))
+		require.NoError(b.t, b.worker.Do(b.t.Context(), collectTask(string(task.ChargeID), task.Lease)))
 		b.settle()
 		c := b.charge(p.Plan.ID, 2)
 		require.Equal(b.t, billing.ChargeCanceled, c.Status)

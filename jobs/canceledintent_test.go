@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/jobs"
 )
 
 // canceledAs shows one PaymentIntent as canceled for a given reason.
@@ -95,13 +96,15 @@ func TestPaymentIntentCanceled_ReplacedSinceItWasLookedUp(t *testing.T) {
 		b.settle()
 		old := b.charge(p.Plan.ID, 2).PaymentIntent
 		b.gateway.Gateway = &canceledAs{b.gateway.Gateway, old, "automatic"}
-		b.worker.Store = &beforeUpdate{b.store, func() {
-			require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error {
-				c := b.charge(p.Plan.ID, 2)
-				c.PaymentIntent = "pi_new"
-				return tx.UpdateCharge(b.t.Context(), c)
-			}))
-		}}
+		b.with(func(c *jobs.Config) {
+			c.Store = &beforeUpdate{b.store, func() {
+				require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error {
+					c := b.charge(p.Plan.ID, 2)
+					c.PaymentIntent = "pi_new"
+					return tx.UpdateCharge(b.t.Context(), c)
+				}))
+			}}
+		})
 		b.hear("evt_x", "payment_intent.canceled", old)
 		b.hearAll()
 		require.Equal(b.t, "pi_new", b.charge(p.Plan.ID, 2).PaymentIntent)

@@ -8,9 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/cards"
 	"tranche/internal/planning"
 	"tranche/internal/terms"
-	"tranche/jobs"
 )
 
 // copies adds n active plans like the given one, on its card, each with one charge due in three
@@ -88,7 +88,7 @@ func TestNewCard_GivenDuringTheCall(t *testing.T) {
 			b.hearAll()
 			require.Equal(b.t, "4444", b.cardOf(p.Plan.ID).Last4)
 		}
-		require.NoError(b.t, b.worker.CollectCharge(b.t.Context(), string(task.ChargeID), task.Lease))
+		require.NoError(b.t, b.worker.Do(b.t.Context(), collectTask(string(task.ChargeID), task.Lease)))
 		b.settle()
 		require.Equal(b.t, billing.ChargeSucceeded, b.charge(p.Plan.ID, 2).Status)
 		require.Equal(b.t, "4444", b.cardOf(p.Plan.ID).Last4, "the card that the customer gave last stays")
@@ -285,7 +285,7 @@ func TestDuplicateCard_OfAnotherSystem(t *testing.T) {
 		require.NoError(b.t, b.payFirst(second, mastercard))
 		b.settle()
 		b.setNow(b.Now().Add(25 * time.Hour))
-		n, err := jobs.Detacher{Store: b.store, Gateway: b.gateway}.Run(b.t.Context(), b.Now())
+		n, err := cards.Detacher{Store: b.store, Gateway: b.gateway}.Run(b.t.Context(), b.Now())
 		require.NoError(b.t, err)
 		require.Zero(b.t, n)
 		require.Equal(b.t, cus, b.atStripe(theirs.PaymentMethod))

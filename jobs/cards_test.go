@@ -8,10 +8,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/cards"
 	"tranche/internal/operator"
 	"tranche/internal/stripesim"
 	"tranche/internal/terms"
-	"tranche/jobs"
 )
 
 const mastercard = "5555555555554444"
@@ -178,7 +178,7 @@ func (b *bench) cardRow(id billing.CardID) billing.Card {
 // detach runs the periodic job that removes cards at Stripe.
 func (b *bench) detach(g billing.Gateway) int {
 	b.t.Helper()
-	n, err := jobs.Detacher{Store: b.store, Gateway: g}.Run(b.t.Context(), b.Now())
+	n, err := cards.Detacher{Store: b.store, Gateway: g}.Run(b.t.Context(), b.Now())
 	require.NoError(b.t, err)
 	return n
 }
@@ -207,7 +207,7 @@ func TestARemovedCardIsDetachedAtStripeHoweverLongThatTakes(t *testing.T) {
 		require.NoError(b.t, err)
 
 		away := failing{err: &billing.GatewayError{Kind: billing.GatewayUnknown}}
-		_, err = jobs.Detacher{Store: b.store, Gateway: away}.Run(b.t.Context(), b.Now())
+		_, err = cards.Detacher{Store: b.store, Gateway: away}.Run(b.t.Context(), b.Now())
 		require.ErrorIs(b.t, err, away.err)
 		require.Zero(b.t, b.detach(b.gateway), "it is not its time yet")
 		require.NotEmpty(b.t, b.atStripe(card.PaymentMethod))

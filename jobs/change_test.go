@@ -192,7 +192,7 @@ func TestWhatIsUnderWayIsNotChanged(t *testing.T) {
 			}
 			require.Equal(b.t, before, b.charge(p.Plan.ID, 2))
 		}
-		require.NoError(b.t, b.worker.CollectCharge(b.t.Context(), string(task.ChargeID), task.Lease))
+		require.NoError(b.t, b.worker.Do(b.t.Context(), collectTask(string(task.ChargeID), task.Lease)))
 		require.Equal(b.t, billing.ChargeSucceeded, b.charge(p.Plan.ID, 2).Status)
 	})
 }

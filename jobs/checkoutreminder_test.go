@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/outbox"
 	"tranche/internal/terms"
 	"tranche/jobs"
 )
@@ -16,11 +17,11 @@ import (
 // were due. A plan whose terms set no time expires after the given number of days.
 func (b *bench) remindOfCheckouts(days int) int {
 	b.t.Helper()
-	config := b.worker.Config
+	config := b.config()
 	config.Rules.CheckoutDays = days
 	config.Merchant.PayLink = func(n billing.Notice) string { return "https://pay.example.com/pay/" + string(n.PlanID) }
 	b.worker = jobs.New(config)
-	find := jobs.Reminders{Store: b.store.(billing.ReminderStore), Queue: &handed{b: b}}
+	find := outbox.Reminders{Store: b.store.(billing.ReminderStore), Queue: &handed{b: b}}
 	n, err := find.Checkouts(b.t.Context(), b.Now(), days)
 	require.NoError(b.t, err)
 	return n
@@ -54,7 +55,7 @@ func TestTellCheckout_Once(t *testing.T) {
 			require.Contains(b.t, told[0].Body, want+"\n[link]\n")
 			require.Equal(b.t, billing.PlanAwaitingFirstPayment, b.details(id).Plan.Status)
 		}
-		require.NoError(b.t, b.worker.TellCheckout(b.t.Context(), "plan_gone", 0))
+		require.NoError(b.t, b.worker.Do(b.t.Context(), checkoutTask("plan_gone", 0)))
 	})
 }
 
@@ -74,7 +75,7 @@ func TestTellCheckout_Expiry(t *testing.T) {
 		require.Zero(b.t, b.remindOfCheckouts(1))
 		require.Len(b.t, b.told(soon.Plan.ID, billing.NoticeCheckoutReminder), 1)
 		require.Equal(b.t, billing.NoticeSent, b.told(setting.Plan.ID, billing.NoticeCheckoutReminder)[0].Status)
-		require.NoError(b.t, b.worker.TellCheckout(b.t.Context(), string(missed.Plan.ID), 0))
+		require.NoError(b.t, b.worker.Do(b.t.Context(), checkoutTask(string(missed.Plan.ID), 0)))
 		require.Empty(b.t, b.told(missed.Plan.ID, billing.NoticeCheckoutReminder))
 	})
 }
@@ -86,7 +87,7 @@ func TestTellCheckout_Late(t *testing.T) {
 		p := b.plan(nil)
 		b.setNow(start.AddDate(0, 0, 8).Add(time.Second))
 		require.Zero(b.t, b.remindOfCheckouts(30))
-		require.NoError(b.t, b.worker.TellCheckout(b.t.Context(), string(p.Plan.ID), 0))
+		require.NoError(b.t, b.worker.Do(b.t.Context(), checkoutTask(string(p.Plan.ID), 0)))
 		require.Empty(b.t, b.notices(p.Plan.ID))
 		b.setNow(start.AddDate(0, 0, 8).Add(-time.Second))
 		require.Equal(b.t, 1, b.remindOfCheckouts(30))
@@ -160,7 +161,7 @@ func TestTellCheckout_NotWritten(t *testing.T) {
 				b.setNow(start.Add(24 * time.Hour))
 				require.NoError(b.t, overtaken.do(b, p.Plan.ID, func() error { return b.payFirst(p, good) }))
 				b.settle()
-				require.NoError(b.t, b.worker.TellCheckout(b.t.Context(), string(p.Plan.ID), 0))
+				require.NoError(b.t, b.worker.Do(b.t.Context(), checkoutTask(string(p.Plan.ID), 0)))
 				require.Zero(b.t, b.remindOfCheckouts(30))
 				require.Empty(b.t, b.told(p.Plan.ID, billing.NoticeCheckoutReminder))
 			})

@@ -12,6 +12,7 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/stripesim"
 	"tranche/internal/terms"
+	"tranche/jobs"
 )
 
 const (
@@ -282,7 +283,7 @@ func TestStopBeatsATaskThatIsAlreadyQueued(t *testing.T) {
 			return tx.UpdatePlan(b.t.Context(), plan)
 		}))
 		calls := b.gateway.calls
-		require.NoError(b.t, b.worker.CollectCharge(b.t.Context(), string(c.ID), claims[0].Lease))
+		require.NoError(b.t, b.worker.Do(b.t.Context(), collectTask(string(c.ID), claims[0].Lease)))
 		require.Equal(b.t, calls, b.gateway.calls, "Stripe was not called")
 		c = b.charge(p.Plan.ID, 2)
 		require.Equal(b.t, billing.ChargeScheduled, c.Status)
@@ -296,19 +297,19 @@ func TestTasksThatComeTwiceLateOrForNothingDoNothing(t *testing.T) {
 		p := b.started(good, nil)
 		c := b.charge(p.Plan.ID, 2)
 		calls := b.gateway.calls
-		require.NoError(b.t, b.worker.CollectCharge(ctx, string(c.ID), c.Lease), "not due yet")
+		require.NoError(b.t, b.worker.Do(ctx, collectTask(string(c.ID), c.Lease)), "not due yet")
 		b.setNow(c.DueAt)
 		claims, err := b.store.ClaimCharges(ctx, b.Now(), b.Now().Add(time.Minute), 10)
 		require.NoError(b.t, err)
-		require.NoError(b.t, b.worker.CollectCharge(ctx, string(c.ID), claims[0].Lease-1), "a stale lease")
+		require.NoError(b.t, b.worker.Do(ctx, collectTask(string(c.ID), claims[0].Lease-1)), "a stale lease")
 		require.Equal(b.t, calls, b.gateway.calls)
 		for range 3 {
-			require.NoError(b.t, b.worker.CollectCharge(ctx, string(c.ID), claims[0].Lease))
+			require.NoError(b.t, b.worker.Do(ctx, collectTask(string(c.ID), claims[0].Lease)))
 		}
 		require.Equal(b.t, calls+1, b.gateway.calls)
-		require.NoError(b.t, b.worker.CollectCharge(ctx, "chg_gone", 1))
-		require.NoError(b.t, b.worker.HandleEvent(ctx, "evt_gone", 1))
-		require.NoError(b.t, b.worker.SendNotice(ctx, "ntc_gone", 1))
+		require.NoError(b.t, b.worker.Do(ctx, collectTask("chg_gone", 1)))
+		require.NoError(b.t, b.worker.Do(ctx, eventTask("evt_gone", 1)))
+		require.NoError(b.t, b.worker.Do(ctx, noticeTask("ntc_gone", 1)))
 	})
 }
 
@@ -358,12 +359,14 @@ func TestAChargeBehindADeferredOneWaitsToo(t *testing.T) {
 		p := b.started(good, func(t *terms.Terms) { t.Parts, t.Total, t.Every, t.CatchUp = 3, 3000, "1 day", billing.CatchUpAll })
 		b.setNow(b.Now().AddDate(0, 0, 5))
 		turns := 0
-		b.worker.Acquire = func(ctx context.Context) (context.Context, func(), error) {
-			if turns++; turns == 1 {
-				return ctx, func() {}, fmt.Errorf("the turn did not come: %w", billing.ErrUnavailable)
+		b.with(func(c *jobs.Config) {
+			c.Acquire = func(ctx context.Context) (context.Context, func(), error) {
+				if turns++; turns == 1 {
+					return ctx, func() {}, fmt.Errorf("the turn did not come: %w", billing.ErrUnavailable)
+				}
+				return ctx, func() {}, nil
 			}
-			return ctx, func() {}, nil
-		}
+		})
 		for range 5 {
 			b.takeIn(b.arrived()...)
 			b.runDue()

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/jobs"
 )
 
 // killed is the panic with which a worker dies in these tests.
@@ -85,8 +86,8 @@ func TestAWorkerKilledAfterSendingANoticeSendsItUnderTheSameMessageID(t *testing
 		require.NoError(b.t, b.payFirst(p, good))
 		b.takeIn(b.arrived()...)
 		b.mails.fail = nil
-		mailer := &dyingMailer{outbox: b.mails}
-		b.worker.Mailer = mailer
+		mailer := &dyingMailer{mailbox: b.mails}
+		b.with(func(c *jobs.Config) { c.Mailer = mailer })
 		dying(b.t, func() { b.runDue() })
 		b.setNow(b.Now().Add(2 * time.Minute))
 		b.settle()
@@ -166,13 +167,13 @@ func (g *dyingCustomers) CreateCustomer(ctx context.Context, key string, p billi
 
 // dyingMailer dies after the mail was accepted, once.
 type dyingMailer struct {
-	*outbox
+	*mailbox
 	died bool
 }
 
 // Send sends and dies.
 func (m *dyingMailer) Send(ctx context.Context, mail billing.Mail) (billing.Delivery, error) {
-	d, err := m.outbox.Send(ctx, mail)
+	d, err := m.mailbox.Send(ctx, mail)
 	if !m.died {
 		m.died = true
 		panic(killed{})

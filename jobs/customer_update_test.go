@@ -9,9 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/cards"
 	"tranche/internal/operator"
 	"tranche/internal/planning"
-	"tranche/jobs"
 )
 
 // contact is a Stripe customer's e-mail address and name; empty if Stripe has none.
@@ -31,7 +31,7 @@ func (b *bench) changeContact(customer billing.CustomerID, email, name string) {
 
 // updateCustomers runs the job that writes changes to Stripe's customers.
 func (b *bench) updateCustomers(g billing.Gateway) (int, error) {
-	return jobs.CustomerUpdater{Store: b.store, Gateway: g}.Run(b.t.Context(), b.Now())
+	return cards.CustomerUpdater{Store: b.store, Gateway: g}.Run(b.t.Context(), b.Now())
 }
 
 // unwilling is a Stripe that does not change customers.

@@ -19,6 +19,7 @@ import (
 	"tranche/internal/clock"
 	"tranche/internal/notify/webhook"
 	"tranche/internal/operator"
+	"tranche/internal/outbox"
 	"tranche/internal/planning"
 	"tranche/internal/terms"
 	"tranche/jobs"
@@ -391,7 +392,7 @@ func TestAWorkerKilledBeforeAMessageWasSentLosesNothing(t *testing.T) {
 		d := b.say("charge.succeeded")
 		_, err := b.store.ClaimDeliveries(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 10) // and the task is lost
 		require.NoError(b.t, err)
-		require.NoError(b.t, b.worker.DeliverWebhook(b.t.Context(), string(d.ID), 0), "a task of an older lease does nothing")
+		require.NoError(b.t, b.worker.Do(b.t.Context(), deliveryTask(string(d.ID), 0)), "a task of an older lease does nothing")
 		require.Empty(b.t, r.messages())
 		b.setNow(b.Now().Add(time.Minute))
 		require.Equal(b.t, 1, b.runDue())
@@ -408,7 +409,7 @@ func TestATaskThatRunsTwiceSendsOnce(t *testing.T) {
 		claims, err := b.store.ClaimDeliveries(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 10)
 		require.NoError(b.t, err)
 		for range 2 {
-			require.NoError(b.t, b.worker.DeliverWebhook(b.t.Context(), string(d.ID), claims[0].Lease))
+			require.NoError(b.t, b.worker.Do(b.t.Context(), deliveryTask(string(d.ID), claims[0].Lease)))
 		}
 		require.Len(b.t, r.messages(), 1)
 	})
@@ -431,7 +432,7 @@ func TestAStopIsNotTheEndpointsFault(t *testing.T) {
 		require.NoError(b.t, err)
 		ctx, stop := context.WithCancel(b.t.Context())
 		go func() { <-hung; stop() }()
-		require.ErrorIs(b.t, b.worker.DeliverWebhook(ctx, string(d.ID), claims[0].Lease), context.Canceled)
+		require.ErrorIs(b.t, b.worker.Do(ctx, deliveryTask(string(d.ID), claims[0].Lease)), context.Canceled)
 		after := b.delivery(d.ID)
 		require.Equal(b.t, billing.DeliveryPending, after.Status)
 		require.Zero(b.t, after.Attempts)
@@ -460,18 +461,20 @@ func TestAnEndpointThatFailsIsTriedWithOneMessageAtATime(t *testing.T) {
 		require.Len(b.t, claims, 2)
 		var outcomes []string
 		var mu sync.Mutex
-		b.worker.Tried = func(outcome string) { mu.Lock(); outcomes = append(outcomes, outcome); mu.Unlock() }
+		b.with(func(c *jobs.Config) {
+			c.Tried = func(outcome string) { mu.Lock(); outcomes = append(outcomes, outcome); mu.Unlock() }
+		})
 		done := make(chan error, 1)
-		go func() { done <- b.worker.DeliverWebhook(b.t.Context(), string(first.ID), 1) }()
+		go func() { done <- b.worker.Do(b.t.Context(), deliveryTask(string(first.ID), 1)) }()
 		<-entered
-		require.NoError(b.t, b.worker.DeliverWebhook(b.t.Context(), string(second.ID), 1), "it does not wait")
+		require.NoError(b.t, b.worker.Do(b.t.Context(), deliveryTask(string(second.ID), 1)), "it does not wait")
 		put := b.delivery(second.ID)
 		require.Zero(b.t, put.Attempts)
 		require.Equal(b.t, billing.DeliveryPending, put.Status)
 		require.Greater(b.t, put.NextAttemptAt, b.Now().Add(29*time.Second))
 		release <- struct{}{}
 		require.NoError(b.t, <-done)
-		require.Equal(b.t, []string{jobs.TryDeferred, jobs.TryRetried}, outcomes)
+		require.Equal(b.t, []string{outbox.TryDeferred, outbox.TryRetried}, outcomes)
 	})
 }
 
@@ -507,7 +510,7 @@ func TestWhatIsOwedToADeletedEndpointIsDropped(t *testing.T) {
 		claims, err := b.store.ClaimDeliveries(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 10)
 		require.NoError(b.t, err)
 		require.NoError(b.t, b.hooks().DeleteEndpoint(b.t.Context(), id))
-		require.NoError(b.t, b.worker.DeliverWebhook(b.t.Context(), string(d.ID), claims[0].Lease))
+		require.NoError(b.t, b.worker.Do(b.t.Context(), deliveryTask(string(d.ID), claims[0].Lease)))
 		require.Empty(b.t, r.messages())
 		require.Empty(b.t, b.deliveries(billing.DeliveryFilter{}))
 	})

@@ -12,9 +12,9 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/planning"
 	"tranche/internal/reconcile"
+	"tranche/internal/stripeevents"
 	"tranche/internal/stripesim"
 	"tranche/internal/terms"
-	"tranche/jobs"
 )
 
 // TestTheTroubleOfAConnectedAccountStaysInIt makes all calls in the connected account: a decline
@@ -98,7 +98,7 @@ func TestWhatNoWebhookBroughtOfAConnectedAccountIsFetchedThere(t *testing.T) {
 		require.Equal(b.t, billing.PlanAwaitingFirstPayment, b.details(gone.Plan.ID).Plan.Status)
 
 		require.NoError(b.t, b.payFirst(b.plan(func(t *terms.Terms) { t.Reference = "order-2" }), good))
-		counts, err := backfill.Run(b.t.Context(), b.record(), b.ledger(), backfill.Options{Now: b.Now, Types: jobs.EventTypes()})
+		counts, err := backfill.Run(b.t.Context(), b.record(), b.ledger(), backfill.Options{Now: b.Now, Types: stripeevents.Types()})
 		require.NoError(b.t, err)
 		require.Positive(b.t, counts.New)
 		require.Equal(b.t, []string{"acct_1Gone"}, counts.Refused)

@@ -10,6 +10,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/terms"
+	"tranche/jobs"
 )
 
 // TestStepDunning_RetryDueFirst has an outage over the last retry and the deadline.
@@ -31,7 +32,7 @@ func TestStepDunning_RetryDueFirst(t *testing.T) {
 		dunnings, err := b.store.ClaimDunnings(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 100)
 		require.NoError(b.t, err)
 		for _, c := range dunnings {
-			require.NoError(b.t, b.worker.StepDunning(b.t.Context(), string(c.ChargeID), c.Lease))
+			require.NoError(b.t, b.worker.Do(b.t.Context(), dunningTask(string(c.ChargeID), c.Lease)))
 		}
 		b.settle()
 		d := b.details(plan)
@@ -49,11 +50,11 @@ func TestStepDunning_DeferredRetryFirst(t *testing.T) {
 		b.setNow(b.charge(plan, 2).DueAt.Add(1))
 		b.settle()
 		c := b.charge(plan, 2)
-		b.worker.Charge = func(context.Context) error { return errors.New("Stripe is away") }
+		b.with(func(c *jobs.Config) { c.Charge = func(context.Context) error { return errors.New("Stripe is away") } })
 		b.until(b.dunningOf(c).DeadlineAt.AddDate(0, 0, 3))
 		require.Equal(b.t, []billing.NoticeKind{billing.NoticePaymentFailed}, b.newNotices(plan))
 		require.Equal(b.t, billing.PlanPastDue, b.details(plan).Plan.Status)
-		b.worker.Charge = nil
+		b.with(func(c *jobs.Config) { c.Charge = nil })
 		b.until(b.Now().Add(time.Hour))
 		require.Equal(b.t, billing.ChargeSucceeded, b.charge(plan, 2).Status, b.charge(plan, 2).Reason)
 		require.NotContains(b.t, b.newNotices(plan), billing.NoticeFinal)

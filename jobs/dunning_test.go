@@ -11,6 +11,7 @@ import (
 	"tranche/internal/dunning/policyfile"
 	"tranche/internal/stripesim"
 	"tranche/internal/terms"
+	"tranche/jobs"
 )
 
 // policies sets the dunning policies, as TOML.
@@ -18,7 +19,7 @@ func (b *bench) policies(text string) {
 	b.t.Helper()
 	p, err := policyfile.Parse("test.toml", []byte(text), morning)
 	require.NoError(b.t, err)
-	b.worker.Policies = p
+	b.with(func(c *jobs.Config) { c.Policies = p })
 	b.planner.Policies = p.Names()
 }
 
@@ -279,14 +280,14 @@ func TestAStepThatRunsTwiceOrLateDoesNothing(t *testing.T) {
 		require.NoError(b.t, err)
 		require.Len(b.t, claims, 1)
 		id := string(follow.ChargeID)
-		require.NoError(b.t, b.worker.StepDunning(b.t.Context(), id, claims[0].Lease-1), "a stale lease")
+		require.NoError(b.t, b.worker.Do(b.t.Context(), dunningTask(id, claims[0].Lease-1)), "a stale lease")
 		require.Len(b.t, b.newNotices(plan), 1)
 		for range 3 {
-			require.NoError(b.t, b.worker.StepDunning(b.t.Context(), id, claims[0].Lease))
+			require.NoError(b.t, b.worker.Do(b.t.Context(), dunningTask(id, claims[0].Lease)))
 		}
 		require.Equal(b.t, []billing.NoticeKind{billing.NoticePaymentFailed, billing.NoticeFinal}, b.newNotices(plan),
 			"one final notice, which stands for the late reminder too")
-		require.NoError(b.t, b.worker.StepDunning(b.t.Context(), "chg_gone", 1))
+		require.NoError(b.t, b.worker.Do(b.t.Context(), dunningTask("chg_gone", 1)))
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/collect"
 	"tranche/internal/stripegw"
 	"tranche/internal/stripesim"
 	"tranche/jobs"
@@ -31,7 +32,7 @@ func TestWrongAccount_Charge(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, nil)
 		suspected := 0
-		b.worker.Permits = jobs.Permits{Suspect: func() { suspected++ }}
+		b.with(func(c *jobs.Config) { c.Permits = collect.Permits{Suspect: func() { suspected++ }} })
 		right, mails := b.gateway.Gateway, len(b.mails.mails)
 		b.gateway.Gateway = b.otherAccount()
 		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
@@ -96,7 +97,9 @@ func TestWrongAccount_Events(t *testing.T) {
 func TestUnknownCustomerAndCard_OwnAccount(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, nil)
-		b.worker.Permits = jobs.Permits{OwnAccount: func(context.Context) bool { return true }}
+		b.with(func(c *jobs.Config) {
+			c.Permits = collect.Permits{OwnAccount: func(context.Context) bool { return true }}
+		})
 		require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error {
 			card := b.cardOf(p.Plan.ID)
 			never := card

@@ -13,8 +13,8 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/planning"
 	"tranche/internal/store/storetest"
+	"tranche/internal/stripeevents"
 	"tranche/internal/terms"
-	"tranche/jobs"
 )
 
 const (
@@ -200,7 +200,7 @@ func (b *bench) tell(id, kind string, about happened, change func(e *billing.Eve
 	change(&e)
 	_, err = b.store.InsertEvents(b.t.Context(), []billing.Event{e})
 	require.NoError(b.t, err)
-	require.NoError(b.t, b.worker.HandleEvent(b.t.Context(), e.ID, 0))
+	require.NoError(b.t, b.worker.Do(b.t.Context(), eventTask(e.ID, 0)))
 	e, err = b.store.Event(b.t.Context(), e.ID)
 	require.NoError(b.t, err)
 	return e
@@ -212,7 +212,7 @@ func eachEventType(t *testing.T, test func(b *bench, kind string)) {
 	t.Helper()
 	t.Parallel()
 	for _, home := range []string{"", villa} {
-		for _, kind := range jobs.EventTypes() {
+		for _, kind := range stripeevents.Types() {
 			t.Run(kind+" "+home, func(t *testing.T) {
 				t.Parallel()
 				storetest.EachEngine(t, func(t *testing.T, s billing.Store) { test(newBenchOn(t, s, home), kind) })

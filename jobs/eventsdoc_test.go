@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/require"
+	"tranche/internal/stripeevents"
 
-	"tranche/jobs"
+	"github.com/stretchr/testify/require"
 )
 
 // TestReadme_EveryEventType compares the README's list of events for the webhook endpoint with the
@@ -32,7 +32,7 @@ func TestReadme_EveryEventType(t *testing.T) {
 		listed = append(listed, name)
 	}
 	slices.Sort(listed)
-	require.Equal(t, jobs.EventTypes(), listed)
+	require.Equal(t, stripeevents.Types(), listed)
 }
 
 // TestEveryEventIsExplained compares docs/stripe-events.md with the types that are handled.
@@ -44,5 +44,5 @@ func TestEveryEventIsExplained(t *testing.T) {
 	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z_.]+)` \\|").FindAllStringSubmatch(string(text), -1) {
 		listed = append(listed, row[1])
 	}
-	require.Equal(t, jobs.EventTypes(), listed)
+	require.Equal(t, stripeevents.Types(), listed)
 }

@@ -25,6 +25,7 @@ import (
 	"tranche/internal/store/storetest"
 	"tranche/internal/stripegw"
 	"tranche/internal/stripesim"
+	"tranche/internal/task"
 	"tranche/internal/terms"
 	"tranche/jobs"
 )
@@ -43,12 +44,13 @@ type bench struct {
 	sim      *stripesim.Server // the account that plans are in
 	gateway  *tap
 	browser  *stripesim.Browser
-	mails    *outbox
+	mails    *mailbox
 	planner  *planning.Planner
 	worker   *jobs.Worker
-	sender   billing.WebhookSender // sends messages to endpoints; nil in tests without endpoints
-	account  string                // the connected account that plans are in; empty for the platform's own
-	arrivals string                // the URL that webhooks are posted to
+	changes  []func(c *jobs.Config) // of the worker's configuration
+	sender   billing.WebhookSender  // sends messages to endpoints; nil in tests without endpoints
+	account  string                 // the connected account that plans are in; empty for the platform's own
+	arrivals string                 // the URL that webhooks are posted to
 
 	bubble bool // time is a synctest bubble's, and passes by itself
 
@@ -104,7 +106,7 @@ func newBench(t *testing.T, s billing.Store) *bench {
 }
 
 func newBenchOn(t *testing.T, s billing.Store, account string) *bench {
-	b := &bench{t: t, store: s, now: start, mails: &outbox{}, account: account}
+	b := &bench{t: t, store: s, now: start, mails: &mailbox{}, account: account}
 	arrivals := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
@@ -134,12 +136,30 @@ func newBenchOn(t *testing.T, s billing.Store, account string) *bench {
 	return b
 }
 
-func (b *bench) newWorker() *jobs.Worker {
-	return jobs.New(jobs.Config{
+// newWorker returns a worker as the bench has it at first.
+func (b *bench) newWorker() *jobs.Worker { return jobs.New(b.plain()) }
+
+// with changes the configuration of the bench's worker.
+func (b *bench) with(change func(c *jobs.Config)) {
+	b.changes = append(b.changes, change)
+	b.worker = jobs.New(b.config())
+}
+
+// config returns the configuration of the bench's worker, with all changes.
+func (b *bench) config() jobs.Config {
+	c := b.plain()
+	for _, change := range b.changes {
+		change(&c)
+	}
+	return c
+}
+
+func (b *bench) plain() jobs.Config {
+	return jobs.Config{
 		Store: b.store, Gateway: b.gateway, Queue: nowhere{}, Mailer: b.mails, Planner: b.planner, Rules: billing.Rules{ChargeTime: morning}, Webhooks: b.hooks(), Sender: b.sender,
 		Policies: dunning.DefaultPolicies(morning), Merchant: notify.Merchant{Name: "Example Shop"}, MessageDomain: "shop.example",
 		Clock: clock.New(time.Time{}, 0, b.Now).WithMonotonic(b.Monotonic), Lease: time.Minute, Log: zerolog.New(zerolog.NewTestWriter(b.t)),
-	})
+	}
 }
 
 // merchant returns the context of a call with the merchant's API key.
@@ -267,28 +287,28 @@ func (b *bench) runDue() int {
 	events, err := b.store.ClaimEvents(ctx, now, until, 100)
 	require.NoError(b.t, err)
 	for _, c := range events {
-		require.NoError(b.t, b.worker.Do(ctx, jobs.EventTask(c)))
+		require.NoError(b.t, b.worker.Do(ctx, task.ForEvent(c)))
 	}
 	charges, err := b.store.ClaimCharges(ctx, now, until, 100)
 	require.NoError(b.t, err)
 	for _, c := range charges {
-		require.NoError(b.t, b.worker.Do(ctx, jobs.CollectTask(c)))
+		require.NoError(b.t, b.worker.Do(ctx, task.ForCharge(c)))
 	}
 	dunnings, err := b.store.ClaimDunnings(ctx, now, until, 100)
 	require.NoError(b.t, err)
 	for _, c := range dunnings {
-		require.NoError(b.t, b.worker.Do(ctx, jobs.DunningTask(c)))
+		require.NoError(b.t, b.worker.Do(ctx, task.ForDunning(c)))
 	}
 	// A notice is due at once, but its first task is in the queue, which this bench does not have.
 	notices, err := b.store.ClaimNotices(ctx, now.Add(time.Minute), until, 100)
 	require.NoError(b.t, err)
 	for _, c := range notices {
-		require.NoError(b.t, b.worker.Do(ctx, jobs.NoticeTask(c)))
+		require.NoError(b.t, b.worker.Do(ctx, task.ForNotice(c)))
 	}
 	deliveries, err := b.store.ClaimDeliveries(ctx, b.Now(), b.Now().Add(time.Minute), 100)
 	require.NoError(b.t, err)
 	for _, c := range deliveries {
-		require.NoError(b.t, b.worker.Do(ctx, jobs.DeliveryTask(c)))
+		require.NoError(b.t, b.worker.Do(ctx, task.ForDelivery(c)))
 	}
 	return len(events) + len(charges) + len(dunnings) + len(notices) + len(deliveries)
 }
@@ -375,15 +395,15 @@ type nowhere struct{}
 // Enqueue drops the tasks.
 func (nowhere) Enqueue(context.Context, ...billing.Task) error { return nil }
 
-// outbox is a mail server that keeps its mails.
-type outbox struct {
+// mailbox is a mail server that keeps its mails.
+type mailbox struct {
 	mu    sync.Mutex
 	mails []billing.Mail
 	fail  error
 }
 
 // Send keeps a mail, or fails if the test set a failure.
-func (o *outbox) Send(_ context.Context, m billing.Mail) (billing.Delivery, error) {
+func (o *mailbox) Send(_ context.Context, m billing.Mail) (billing.Delivery, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.fail != nil {

@@ -16,6 +16,7 @@ import (
 	"tranche/internal/stripegw"
 	"tranche/internal/stripesim"
 	"tranche/internal/terms"
+	"tranche/jobs"
 )
 
 // guarded is the circuit breaker of a bench, which probes often, and the number of probes that it
@@ -45,7 +46,7 @@ func (b *bench) guard(limiter billing.Limiter) *guarded {
 	require.NoError(b.t, err)
 	b.t.Cleanup(gateway.Close)
 	b.gateway.Gateway = gateway
-	b.worker.Acquire = gateway.Acquire
+	b.with(func(c *jobs.Config) { c.Acquire = gateway.Acquire })
 	return g
 }
 
@@ -171,10 +172,10 @@ func TestAChargeWhoseTurnDoesNotComeIsDeferred(t *testing.T) {
 		calls := b.gateway.calls
 		claims, err := b.store.ClaimCharges(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 10)
 		require.NoError(b.t, err)
-		require.NoError(b.t, b.worker.CollectCharge(b.t.Context(), string(claims[0].ChargeID), claims[0].Lease-1))
+		require.NoError(b.t, b.worker.Do(b.t.Context(), collectTask(string(claims[0].ChargeID), claims[0].Lease-1)))
 		require.Zero(b.t, limiter.asked, "a stale task asks for no permit")
 
-		require.NoError(b.t, b.worker.CollectCharge(b.t.Context(), string(claims[0].ChargeID), claims[0].Lease))
+		require.NoError(b.t, b.worker.Do(b.t.Context(), collectTask(string(claims[0].ChargeID), claims[0].Lease)))
 		c := b.charge(p.Plan.ID, 2)
 		require.Equal(b.t, 1, limiter.asked)
 		require.Equal(b.t, calls, b.gateway.calls)
@@ -187,8 +188,10 @@ func TestAChargeWhoseTurnDoesNotComeIsDeferred(t *testing.T) {
 		b.setNow(c.ClaimAfter)
 		claims, err = b.store.ClaimCharges(ctx, b.Now(), b.Now().Add(time.Minute), 10)
 		require.NoError(b.t, err)
-		b.worker.Acquire = func(ctx context.Context) (context.Context, func(), error) { cancel(); return ctx, func() {}, nil }
-		require.ErrorIs(b.t, b.worker.CollectCharge(ctx, string(claims[0].ChargeID), claims[0].Lease), context.Canceled)
+		b.with(func(c *jobs.Config) {
+			c.Acquire = func(ctx context.Context) (context.Context, func(), error) { cancel(); return ctx, func() {}, nil }
+		})
+		require.ErrorIs(b.t, b.worker.Do(ctx, collectTask(string(claims[0].ChargeID), claims[0].Lease)), context.Canceled)
 		require.Empty(b.t, b.attempts(p), "a task that is stopped while it waits writes nothing")
 	})
 }
@@ -258,9 +261,9 @@ func TestOneCallAtATimeForEachCharge(t *testing.T) {
 		claims, err := b.store.ClaimCharges(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 10)
 		require.NoError(b.t, err)
 		run := func() error {
-			w := b.newWorker()
-			w.Gateway = g
-			return w.CollectCharge(b.t.Context(), string(claims[0].ChargeID), claims[0].Lease)
+			config := b.config()
+			config.Gateway = g
+			return jobs.New(config).Do(b.t.Context(), collectTask(string(claims[0].ChargeID), claims[0].Lease))
 		}
 		ended := make(chan error, workers)
 		for range workers {
@@ -291,7 +294,7 @@ func TestAFrozenWorkersChargeIsTakenUpWhenItsLeaseEnds(t *testing.T) {
 		c := b.charge(p.Plan.ID, 2)
 		for range 3 { // the queue considers the worker dead and runs its task again
 			b.setNow(b.Now().Add(19 * time.Second))
-			require.NoError(b.t, b.worker.CollectCharge(b.t.Context(), string(c.ID), c.Lease))
+			require.NoError(b.t, b.worker.Do(b.t.Context(), collectTask(string(c.ID), c.Lease)))
 		}
 		require.Equal(b.t, calls+1, b.gateway.calls)
 		b.setNow(c.ClaimAfter)

@@ -11,6 +11,7 @@ import (
 	"tranche/internal/store/storetest"
 	"tranche/internal/stripesim"
 	"tranche/internal/terms"
+	"tranche/jobs"
 )
 
 // paidOnce requires the first payment and one payment of each listed charge, and no other.
@@ -225,7 +226,7 @@ func TestCollect_LostPaymentAhead(t *testing.T) {
 				b.arrived()
 				at := c.DueAt
 				if doubt {
-					b.worker.Doubt = func() time.Time { return start.AddDate(0, 0, 1) }
+					b.with(func(c *jobs.Config) { c.Doubt = func() time.Time { return start.AddDate(0, 0, 1) } })
 				} else {
 					at = at.Add(6 * time.Minute)
 				}

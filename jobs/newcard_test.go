@@ -11,6 +11,7 @@ import (
 	"tranche/internal/operator"
 	"tranche/internal/stripesim"
 	"tranche/internal/terms"
+	"tranche/jobs"
 )
 
 func TestANewCardMovesEverything(t *testing.T) {
@@ -286,7 +287,7 @@ func TestNetworkCapsAreCountedOverAllPlansOnACard(t *testing.T) {
 				t.Reference, t.Customer.Reference, t.Every = fmt.Sprint("order-", i), fmt.Sprint("cust-", i), "3 months"
 			}))
 		}
-		b.worker.Livemode = true // in test mode all customers share a few card numbers
+		b.with(func(c *jobs.Config) { c.Livemode = true }) // in test mode all customers share a few card numbers
 		b.setNow(b.charge(plans[0], 2).DueAt.Add(1))
 		b.settle() // twenty declines, of twenty customers with one card
 		b.advance(29)

@@ -12,6 +12,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/operator"
+	"tranche/jobs"
 )
 
 // declinedTogether starts plans of one customer whose next charges are declined at the same time,
@@ -55,7 +56,7 @@ func TestSendNotice_Race(t *testing.T) {
 			var all sync.WaitGroup
 			failures := make([]error, len(claims))
 			for i, c := range claims {
-				all.Go(func() { failures[i] = b.worker.SendNotice(b.t.Context(), string(c.NoticeID), c.Lease) })
+				all.Go(func() { failures[i] = b.worker.Do(b.t.Context(), noticeTask(string(c.NoticeID), c.Lease)) })
 			}
 			all.Wait()
 			require.NoError(b.t, errors.Join(failures...))
@@ -139,7 +140,7 @@ func TestOwe_OneCharge(t *testing.T) {
 // wokenMail releases the customer's waiting notices while it sends a mail, as another failing
 // charge does, and sends the notices that can be claimed then.
 type wokenMail struct {
-	*outbox
+	*mailbox
 	bench    *bench
 	customer billing.CustomerID
 	calls    int
@@ -154,10 +155,10 @@ func (m *wokenMail) Send(ctx context.Context, mail billing.Mail) (billing.Delive
 		claims, err := b.store.ClaimNotices(ctx, b.Now(), b.Now().Add(time.Minute), 100)
 		require.NoError(b.t, err)
 		for _, c := range claims {
-			require.NoError(b.t, b.worker.SendNotice(ctx, string(c.NoticeID), c.Lease))
+			require.NoError(b.t, b.worker.Do(ctx, noticeTask(string(c.NoticeID), c.Lease)))
 		}
 	}
-	return m.outbox.Send(ctx, mail)
+	return m.mailbox.Send(ctx, mail)
 }
 
 // TestSendNotice_WokenWhileSent: a notice that waited for other payments is mailed once, even if
@@ -172,12 +173,14 @@ func TestSendNotice_WokenWhileSent(t *testing.T) {
 		}
 		b.mails.fail = nil
 		sent := len(b.mails.mails)
-		b.worker.Mailer = &wokenMail{outbox: b.mails, bench: b, customer: b.charge(plans[0], 2).CustomerID}
+		b.with(func(c *jobs.Config) {
+			c.Mailer = &wokenMail{mailbox: b.mails, bench: b, customer: b.charge(plans[0], 2).CustomerID}
+		})
 		b.setNow(b.Now().Add(2 * time.Hour))
 		claims, err := b.store.ClaimNotices(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 100)
 		require.NoError(b.t, err)
 		for _, c := range claims {
-			require.NoError(b.t, b.worker.SendNotice(b.t.Context(), string(c.NoticeID), c.Lease))
+			require.NoError(b.t, b.worker.Do(b.t.Context(), noticeTask(string(c.NoticeID), c.Lease)))
 		}
 		require.Len(b.t, b.mails.mails[sent:], 1)
 	})

@@ -23,24 +23,24 @@ func TestNoMailGoesOutBeforeItsLinkIsOpen(t *testing.T) {
 		require.NoError(b.t, b.payFirst(p, "4242424242424242"))
 		away := errors.New("the database is away")
 		opened := 0
-		config := b.worker.Config
+		config := b.config()
 		config.OpenLink = func(context.Context, billing.Notice) error { opened++; return away }
 		b.worker = jobs.New(config)
 		b.takeIn(b.arrived()...)
 		events, err := b.store.ClaimEvents(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 100)
 		require.NoError(b.t, err)
 		for _, e := range events {
-			require.NoError(b.t, b.worker.HandleEvent(b.t.Context(), e.EventID, e.Lease))
+			require.NoError(b.t, b.worker.Do(b.t.Context(), eventTask(e.EventID, e.Lease)))
 		}
 		notices, err := b.store.ClaimNotices(b.t.Context(), b.Now().Add(time.Minute), b.Now().Add(2*time.Minute), 100)
 		require.NoError(b.t, err)
 		require.Len(b.t, notices, 1)
-		require.ErrorIs(b.t, b.worker.SendNotice(b.t.Context(), string(notices[0].NoticeID), notices[0].Lease), away)
+		require.ErrorIs(b.t, b.worker.Do(b.t.Context(), noticeTask(string(notices[0].NoticeID), notices[0].Lease)), away)
 		require.Len(b.t, b.mails.mails, sent)
 
 		config.OpenLink = func(context.Context, billing.Notice) error { opened++; return nil }
 		b.worker = jobs.New(config)
-		require.NoError(b.t, b.worker.SendNotice(b.t.Context(), string(notices[0].NoticeID), notices[0].Lease))
+		require.NoError(b.t, b.worker.Do(b.t.Context(), noticeTask(string(notices[0].NoticeID), notices[0].Lease)))
 		require.Len(b.t, b.mails.mails, sent+1)
 		require.Equal(b.t, 2, opened)
 	})

@@ -10,6 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/collect"
+	"tranche/internal/outbox"
+	"tranche/internal/task"
 	"tranche/jobs"
 )
 
@@ -34,20 +37,20 @@ func guardedTasks() map[string]func(b *bench) guardedTask {
 		return func() bool { n, _ := b.succeededAtStripe(); return n > before }
 	}
 	return map[string]func(b *bench) guardedTask{
-		jobs.KindHandleEvent: func(b *bench) guardedTask {
+		task.KindHandleEvent: func(b *bench) guardedTask {
 			p := b.plan(nil)
 			require.NoError(b.t, b.payFirst(p, good))
 			b.takeIn(b.arrived()...)
 			e := b.event("payment_intent.succeeded")
-			return guardedTask{jobs.EventTask(billing.EventClaim{EventID: e.ID, Lease: e.Lease}), func() bool {
+			return guardedTask{task.ForEvent(billing.EventClaim{EventID: e.ID, Lease: e.Lease}), func() bool {
 				return b.event("payment_intent.succeeded").Status != billing.EventPending
 			}}
 		},
-		jobs.KindCollectCharge: func(b *bench) guardedTask {
+		task.KindCollectCharge: func(b *bench) guardedTask {
 			claim := b.claimed(b.started(good, nil))
-			return guardedTask{jobs.CollectTask(claim), charged(b, 1)}
+			return guardedTask{task.ForCharge(claim), charged(b, 1)}
 		},
-		jobs.KindRetryCharge: func(b *bench) guardedTask {
+		task.KindRetryCharge: func(b *bench) guardedTask {
 			plan := b.failedOnce("insufficient_funds", nil)
 			b.newCard(plan, good)
 			b.settle()
@@ -56,42 +59,42 @@ func guardedTasks() map[string]func(b *bench) guardedTask {
 			claims, err := b.store.ClaimCharges(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 1)
 			require.NoError(b.t, err)
 			claims[0].Status = billing.ChargeRetrying
-			return guardedTask{jobs.CollectTask(claims[0]), charged(b, n)}
+			return guardedTask{task.ForCharge(claims[0]), charged(b, n)}
 		},
-		jobs.KindSendNotice: func(b *bench) guardedTask {
+		task.KindSendNotice: func(b *bench) guardedTask {
 			p := b.started(good, nil)
 			b.setNow(b.charge(p.Plan.ID, 2).DueAt.Add(-48 * time.Hour))
 			mails := len(b.mails.mails)
 			b.enqueueUpcoming()
 			n := b.told(p.Plan.ID, billing.NoticeUpcomingCharge)[0]
-			return guardedTask{jobs.NoticeTask(billing.NoticeClaim{NoticeID: n.ID, Lease: n.Lease}), func() bool { return len(b.mails.mails) > mails }}
+			return guardedTask{task.ForNotice(billing.NoticeClaim{NoticeID: n.ID, Lease: n.Lease}), func() bool { return len(b.mails.mails) > mails }}
 		},
-		jobs.KindStepDunning: func(b *bench) guardedTask {
+		task.KindStepDunning: func(b *bench) guardedTask {
 			plan := b.failedOnce("expired_card", nil)
 			b.setNow(b.dunningOf(b.charge(plan, 2)).Next())
 			claims, err := b.store.ClaimDunnings(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 1)
 			require.NoError(b.t, err)
 			notices := len(b.notices(plan))
-			return guardedTask{jobs.DunningTask(claims[0]), func() bool { return len(b.notices(plan)) > notices }}
+			return guardedTask{task.ForDunning(claims[0]), func() bool { return len(b.notices(plan)) > notices }}
 		},
-		jobs.KindDeliverWebhook: func(b *bench) guardedTask {
+		task.KindDeliverWebhook: func(b *bench) guardedTask {
 			r := b.receiver()
 			b.listen(r)
 			d := b.say("plan.created")
-			return guardedTask{jobs.DeliveryTask(billing.DeliveryClaim{DeliveryID: d.ID, Lease: d.Lease}), func() bool { return len(r.messages()) > 0 }}
+			return guardedTask{task.ForDelivery(billing.DeliveryClaim{DeliveryID: d.ID, Lease: d.Lease}), func() bool { return len(r.messages()) > 0 }}
 		},
-		jobs.KindTellUpcoming: func(b *bench) guardedTask {
+		task.KindNotifyUpcoming: func(b *bench) guardedTask {
 			p := b.started(good, nil)
 			b.setNow(b.charge(p.Plan.ID, 2).DueAt.Add(-48 * time.Hour))
 			return guardedTask{b.reminderTask(), func() bool { return len(b.told(p.Plan.ID, billing.NoticeUpcomingCharge)) > 0 }}
 		},
-		jobs.KindTellExpiring: func(b *bench) guardedTask {
+		task.KindNotifyExpiring: func(b *bench) guardedTask {
 			p := b.started(good, nil)
 			b.expires(p.Plan.ID, 2026, time.February)
-			b.setNow(jobs.ExpiringFrom(2026, time.February))
+			b.setNow(outbox.ExpiringFrom(2026, time.February))
 			return guardedTask{b.expiryTask(), func() bool { return len(b.told(p.Plan.ID, billing.NoticeCardExpiring)) > 0 }}
 		},
-		jobs.KindTellCheckout: func(b *bench) guardedTask {
+		task.KindRemindCheckout: func(b *bench) guardedTask {
 			p := b.plan(nil)
 			b.setNow(b.Now().AddDate(0, 0, 1))
 			return guardedTask{b.checkoutTask(), func() bool { return len(b.told(p.Plan.ID, billing.NoticeCheckoutReminder)) > 0 }}
@@ -109,11 +112,11 @@ func (k *keptTasks) Enqueue(_ context.Context, tasks ...billing.Task) error {
 }
 
 // reminders returns Reminders with a queue that keeps their tasks.
-func (b *bench) reminders() (jobs.Reminders, *keptTasks) {
+func (b *bench) reminders() (outbox.Reminders, *keptTasks) {
 	store, ok := b.store.(billing.ReminderStore)
 	require.True(b.t, ok)
 	queue := &keptTasks{}
-	return jobs.Reminders{Store: store, Queue: queue}, queue
+	return outbox.Reminders{Store: store, Queue: queue}, queue
 }
 
 // reminderTask returns the task of the only charge that falls due soon.
@@ -155,13 +158,15 @@ func TestPermits_EveryTaskKind(t *testing.T) {
 	for kind := range jobs.Routes() {
 		require.Contains(t, tasks, kind, "every kind of task asks for its permits")
 	}
-	charges := []string{jobs.KindCollectCharge, jobs.KindRetryCharge}
+	charges := []string{task.KindCollectCharge, task.KindRetryCharge}
 	for kind, prepare := range tasks {
 		t.Run(kind, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
 				due := prepare(b)
 				take, act, charge := &refuse{errNo}, &refuse{}, &refuse{}
-				b.worker.Permits = jobs.Permits{TakePart: take.ask, Act: act.ask, Charge: charge.ask}
+				b.with(func(c *jobs.Config) {
+					c.Permits = collect.Permits{TakePart: take.ask, Act: act.ask, Charge: charge.ask}
+				})
 
 				before := b.waiting()
 				require.ErrorIs(b.t, b.worker.Do(b.t.Context(), due.task), errNo, "another process is to take it")

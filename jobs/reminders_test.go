@@ -3,15 +3,14 @@ package jobs_test
 import (
 	"context"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/outbox"
 	"tranche/internal/terms"
-	"tranche/jobs"
 )
 
 // handed is a queue that runs each task at once, with its kind's processor.
@@ -24,13 +23,8 @@ type handed struct {
 func (h *handed) Enqueue(ctx context.Context, tasks ...billing.Task) error {
 	for _, t := range tasks {
 		h.kinds = append(h.kinds, t.Kind)
-		id := strings.Split(t.ID, ":")
-		process := map[string]func(context.Context, string, int64) error{
-			jobs.KindTellUpcoming: h.b.worker.TellUpcoming, jobs.KindTellExpiring: h.b.worker.TellExpiring,
-			jobs.KindTellCheckout: h.b.worker.TellCheckout,
-		}[t.Kind]
 		for range 2 { // a queue may run a task twice
-			if err := process(ctx, id[len(id)-2], 0); err != nil {
+			if err := h.b.worker.Do(ctx, t); err != nil {
 				return err
 			}
 		}
@@ -41,7 +35,7 @@ func (h *handed) Enqueue(ctx context.Context, tasks ...billing.Task) error {
 // remind does what the scheduler's periodic jobs do, and returns how many tasks were enqueued.
 func (b *bench) remind(days int) int {
 	b.t.Helper()
-	find := jobs.Reminders{Store: b.store.(billing.ReminderStore), Queue: &handed{b: b}}
+	find := outbox.Reminders{Store: b.store.(billing.ReminderStore), Queue: &handed{b: b}}
 	upcoming, err := find.Upcoming(b.t.Context(), b.Now(), days)
 	require.NoError(b.t, err)
 	expiring, err := find.Expiring(b.t.Context(), b.Now())
@@ -91,10 +85,10 @@ func TestNobodyIsToldOfWhatWillNotBeCharged(t *testing.T) {
 		require.Zero(b.t, b.remind(0), "the setting says never")
 		require.Zero(b.t, b.remind(1), "too early")
 
-		require.NoError(b.t, b.worker.TellUpcoming(b.t.Context(), "chg_gone", 0))
-		require.NoError(b.t, b.worker.TellUpcoming(b.t.Context(), string(b.charge(p.Plan.ID, 1).ID), 0), "it is paid")
+		require.NoError(b.t, b.worker.Do(b.t.Context(), upcomingTask("chg_gone", 0)))
+		require.NoError(b.t, b.worker.Do(b.t.Context(), upcomingTask(string(b.charge(p.Plan.ID, 1).ID), 0)), "it is paid")
 		b.setNow(second.DueAt.Add(time.Minute))
-		require.NoError(b.t, b.worker.TellUpcoming(b.t.Context(), string(second.ID), 0), "the task was late")
+		require.NoError(b.t, b.worker.Do(b.t.Context(), upcomingTask(string(second.ID), 0)), "the task was late")
 		require.Empty(b.t, b.told(p.Plan.ID, billing.NoticeUpcomingCharge))
 	})
 }
@@ -103,7 +97,7 @@ func TestAReminderComesBackWhoseTaskWasLost(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.started(good, nil)
 		b.setNow(b.charge(p.Plan.ID, 2).DueAt.Add(-2 * 24 * time.Hour))
-		lost := jobs.Reminders{Store: b.store.(billing.ReminderStore), Queue: nowhere{}}
+		lost := outbox.Reminders{Store: b.store.(billing.ReminderStore), Queue: nowhere{}}
 		for range 2 {
 			n, err := lost.Upcoming(b.t.Context(), b.Now(), 3)
 			require.NoError(b.t, err)
@@ -189,7 +183,7 @@ func TestACardThatLastsLongEnoughIsNotMentioned(t *testing.T) {
 		b.setNow(last.AddDate(0, 0, -3))
 		b.remind(0)
 		require.Empty(b.t, b.told(p.Plan.ID, billing.NoticeCardExpiring))
-		require.NoError(b.t, b.worker.TellExpiring(b.t.Context(), "card_gone", 0))
+		require.NoError(b.t, b.worker.Do(b.t.Context(), expiringTask("card_gone", 0)))
 	})
 }
 

@@ -26,6 +26,7 @@ import (
 	"tranche/internal/clock"
 	"tranche/internal/planning"
 	"tranche/internal/store"
+	"tranche/internal/stripeevents"
 	"tranche/internal/stripegw"
 	"tranche/internal/stripesim"
 	"tranche/internal/terms"
@@ -206,11 +207,11 @@ func (l *lossy) use(s *store.Store) {
 	l.store, l.db = s, &movedStore{Store: s}
 	l.planner = planning.New(planning.Config{Store: s, Gateway: l.gateway, Now: l.Now, Rules: billing.Rules{ChargeTime: morning}})
 	l.worker = l.newWorker()
-	l.worker.Log = zerolog.Nop()
+	l.with(func(c *jobs.Config) { c.Log = zerolog.Nop() })
 	gateway, ok := l.gateway.Gateway.(*stripegw.Gateway)
 	require.True(l.t, ok)
 	l.guard = binding.New(s, gateway, clock.New(time.Time{}, 0, l.Now).WithMonotonic(l.Monotonic))
-	l.worker.Act = l.guard.Check
+	l.with(func(c *jobs.Config) { c.Act = l.guard.Check })
 	if file, ok := l.past.(interface{ Witness() catchup.Witness }); ok {
 		l.witness = file.Witness()
 	}
@@ -301,10 +302,10 @@ func (l *lossy) restart() {
 	gateway, ok := l.gateway.Gateway.(*stripegw.Gateway)
 	require.True(l.t, ok)
 	l.gate = catchup.New(catchup.Config{
-		Store: l.db, Record: stripegw.NewRecord(gateway, 0), Types: jobs.EventTypes(), Witness: l.witness, Clock: clk, Log: zerolog.Nop(),
+		Store: l.db, Record: stripegw.NewRecord(gateway, 0), Types: stripeevents.Types(), Witness: l.witness, Clock: clk, Log: zerolog.Nop(),
 		Pause: func(ctx context.Context) error { l.runDue(); return ctx.Err() },
 	})
-	l.worker.Charge, l.worker.Doubt, l.worker.Note = l.gate.Check, l.gate.Doubt, l.gate.Note
+	l.with(func(c *jobs.Config) { c.Charge, c.Doubt, c.Note = l.gate.Check, l.gate.Doubt, l.gate.Note })
 	if l.rng.IntN(2) == 0 { // charges are due before the gate has opened
 		calls := l.gateway.calls
 		l.runDue()

@@ -11,6 +11,7 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/stripesim"
 	"tranche/internal/terms"
+	"tranche/jobs"
 )
 
 // Each test here covers a past way to charge wrongly, twice or too much.
@@ -252,14 +253,14 @@ func TestWhatBecameOfAnEventIsWrittenEvenAsTheTaskIsStopped(t *testing.T) {
 		e := b.event("payment_intent.succeeded")
 		ctx, cancel := context.WithCancel(b.t.Context())
 		b.gateway.Gateway = &cancelling{b.gateway.Gateway, cancel}
-		require.NoError(b.t, b.worker.HandleEvent(ctx, e.ID, e.Lease))
+		require.NoError(b.t, b.worker.Do(ctx, eventTask(e.ID, e.Lease)))
 		require.Equal(b.t, 1, b.event("payment_intent.succeeded").Attempts)
 	})
 }
 
 // slowMail is a mail server that is slow enough for the scheduler to claim again.
 type slowMail struct {
-	*outbox
+	*mailbox
 	bench *bench
 	calls int
 }
@@ -271,10 +272,10 @@ func (m *slowMail) Send(ctx context.Context, mail billing.Mail) (billing.Deliver
 		claims, err := m.bench.store.ClaimNotices(ctx, m.bench.Now(), m.bench.Now().Add(time.Minute), 10)
 		require.NoError(m.bench.t, err)
 		for _, c := range claims {
-			require.NoError(m.bench.t, m.bench.worker.SendNotice(ctx, string(c.NoticeID), c.Lease))
+			require.NoError(m.bench.t, m.bench.worker.Do(ctx, noticeTask(string(c.NoticeID), c.Lease)))
 		}
 	}
-	return m.outbox.Send(ctx, mail)
+	return m.mailbox.Send(ctx, mail)
 }
 
 func TestASlowMailServerGetsAMailOnce(t *testing.T) {
@@ -283,11 +284,11 @@ func TestASlowMailServerGetsAMailOnce(t *testing.T) {
 		require.NoError(b.t, b.payFirst(p, good))
 		b.takeIn(b.arrived()...)
 		e := b.event("payment_intent.succeeded")
-		require.NoError(b.t, b.worker.HandleEvent(b.t.Context(), e.ID, e.Lease))
+		require.NoError(b.t, b.worker.Do(b.t.Context(), eventTask(e.ID, e.Lease)))
 		n := b.onlyNotice(p.Plan.ID)
-		b.worker.Mailer = &slowMail{outbox: b.mails, bench: b}
+		b.with(func(c *jobs.Config) { c.Mailer = &slowMail{mailbox: b.mails, bench: b} })
 		b.setNow(b.Now().Add(55 * time.Second)) // the task waited in the queue
-		require.NoError(b.t, b.worker.SendNotice(b.t.Context(), string(n.ID), n.Lease))
+		require.NoError(b.t, b.worker.Do(b.t.Context(), noticeTask(string(n.ID), n.Lease)))
 		require.Len(b.t, b.mails.mails, 1)
 	})
 }

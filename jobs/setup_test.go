@@ -171,7 +171,7 @@ func TestARecurringPlanThatIsStoppedDuringTheCallWritesNoMore(t *testing.T) {
 				p := b.begins(terms.Terms{Kind: billing.KindRecurring, Amount: 1900, Every: "1 month"})
 				task := b.claimed(p)
 				b.gateway.before = func() { b.gateway.before = nil; stops()[name](b, p) }
-				require.NoError(b.t, b.worker.CollectCharge(b.t.Context(), string(task.ChargeID), task.Lease))
+				require.NoError(b.t, b.worker.Do(b.t.Context(), collectTask(string(task.ChargeID), task.Lease)))
 				b.advance(70)
 				require.Equal(b.t, want, ledgerOf(b.details(p.Plan.ID)))
 			})

@@ -9,12 +9,14 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/planning"
 	"tranche/internal/terms"
+	"tranche/jobs"
 )
 
 // confirming has customers get a mail when their plan begins.
 func (b *bench) confirming() {
 	rules := billing.Rules{ChargeTime: morning, Confirm: true}
-	b.worker.Rules, b.planner = rules, planning.New(planning.Config{Store: b.store, Gateway: b.gateway, Now: b.Now, Rules: rules})
+	b.with(func(c *jobs.Config) { c.Rules = rules })
+	b.planner = planning.New(planning.Config{Store: b.store, Gateway: b.gateway, Now: b.Now, Rules: rules})
 }
 
 // TestPlanStarted_Schedule: the mail lists every payment once, of a payment plan, and how a

@@ -15,8 +15,9 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/operator"
+	"tranche/internal/stripeevents"
 	"tranche/internal/stripesim"
-	"tranche/jobs"
+	"tranche/internal/task"
 )
 
 // scene is a plan in a setting, for one case.
@@ -283,10 +284,10 @@ func (s *scene) collect() {
 	claims, err := s.store.ClaimCharges(ctx, s.Now(), s.Now().Add(time.Minute), 100)
 	require.NoError(s.t, err)
 	for _, c := range claims {
-		require.NoError(s.t, s.worker.Do(ctx, jobs.CollectTask(c)))
+		require.NoError(s.t, s.worker.Do(ctx, task.ForCharge(c)))
 	}
 	c := s.fresh()
-	require.NoError(s.t, s.worker.Do(ctx, jobs.CollectTask(billing.Claim{ChargeID: c.ID, Lease: c.Lease})))
+	require.NoError(s.t, s.worker.Do(ctx, task.ForCharge(billing.Claim{ChargeID: c.ID, Lease: c.Lease})))
 }
 
 // fresh reads the charge again.
@@ -310,7 +311,7 @@ func moments() []happening {
 			claims, err := s.store.ClaimDunnings(s.t.Context(), s.Now(), s.Now().Add(time.Minute), 100)
 			require.NoError(s.t, err)
 			for _, c := range claims {
-				require.NoError(s.t, s.worker.Do(s.t.Context(), jobs.DunningTask(c)))
+				require.NoError(s.t, s.worker.Do(s.t.Context(), task.ForDunning(c)))
 			}
 			return "", nil
 		}}
@@ -332,16 +333,16 @@ func moments() []happening {
 			return cannot, err
 		}},
 		task("a task that was overtaken by another", func(s *scene, c billing.Charge) error {
-			return s.worker.Do(s.t.Context(), jobs.CollectTask(billing.Claim{ChargeID: c.ID, Lease: c.Lease - 1}))
+			return s.worker.Do(s.t.Context(), collectTask(string(c.ID), c.Lease-1))
 		}),
 		task("a retry that was overtaken by another", func(s *scene, c billing.Charge) error {
-			return s.worker.RetryCharge(s.merchant(), string(c.ID), c.Lease-1)
+			return s.worker.Do(s.merchant(), retryTask(string(c.ID), c.Lease-1))
 		}),
 		{group: group, name: "a step of dunning that was overtaken", idle: true, do: func(s *scene) (string, error) {
 			if _, err := s.store.Dunning(s.t.Context(), s.charge.ID); errors.Is(err, billing.ErrNotFound) {
 				return "no dunning is open", nil
 			}
-			return "", s.worker.Do(s.t.Context(), jobs.DunningTask(billing.DunningClaim{ChargeID: s.charge.ID, Lease: -1}))
+			return "", s.worker.Do(s.t.Context(), dunningTask(string(s.charge.ID), -1))
 		}},
 	}
 }
@@ -350,7 +351,7 @@ func moments() []happening {
 // in their current state, unless Stripe knows more than the database.
 func strays() []happening {
 	var list []happening
-	for _, kind := range jobs.EventTypes() {
+	for _, kind := range stripeevents.Types() {
 		// A fraud warning has no state at Stripe that could be fetched: the event itself is the news.
 		idle := kind != "radar.early_fraud_warning.created"
 		list = append(list, happening{group: "An event that reports nothing new arrives, of type", name: kind, idle: idle, do: func(s *scene) (string, error) {

@@ -14,8 +14,8 @@ import (
 	"tranche/internal/operator"
 	"tranche/internal/planning"
 	"tranche/internal/stripesim"
+	"tranche/internal/task"
 	"tranche/internal/terms"
-	"tranche/jobs"
 )
 
 // stops lists everything that stops a plan. Each beats a task that is already queued.
@@ -54,7 +54,7 @@ func (b *bench) hearAll() {
 	events, err := b.store.ClaimEvents(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 100)
 	require.NoError(b.t, err)
 	for _, c := range events {
-		require.NoError(b.t, b.worker.Do(b.t.Context(), jobs.EventTask(c)))
+		require.NoError(b.t, b.worker.Do(b.t.Context(), task.ForEvent(c)))
 	}
 }
 
@@ -77,7 +77,7 @@ func TestEveryStopBeatsATaskThatIsQueuedAlready(t *testing.T) {
 				task := b.claimed(p)
 				stop(b, p)
 				b.gateway.calls = 0
-				require.NoError(b.t, b.worker.CollectCharge(b.t.Context(), string(task.ChargeID), task.Lease))
+				require.NoError(b.t, b.worker.Do(b.t.Context(), collectTask(string(task.ChargeID), task.Lease)))
 				b.advance(70) // the later charges fall due too
 				require.Zero(b.t, b.gateway.calls, "Stripe was asked to charge")
 				count, _ := b.succeededAtStripe()
@@ -94,7 +94,7 @@ func TestAStopDuringTheCallRecordsWhatCameOfIt(t *testing.T) {
 				p := b.started(good, nil)
 				task := b.claimed(p)
 				b.gateway.before = func() { b.gateway.before = nil; stops()[name](b, p) }
-				require.NoError(b.t, b.worker.CollectCharge(b.t.Context(), string(task.ChargeID), task.Lease))
+				require.NoError(b.t, b.worker.Do(b.t.Context(), collectTask(string(task.ChargeID), task.Lease)))
 				b.advance(70)
 				d := b.details(p.Plan.ID)
 				require.Equal(b.t, want, d.Plan.Status)
@@ -111,7 +111,7 @@ func TestADeclineOfACanceledPlanIsNotChased(t *testing.T) {
 		p := b.started(thenNoFunds, nil)
 		task := b.claimed(p)
 		b.gateway.before = func() { b.gateway.before = nil; stops()["canceled"](b, p) }
-		require.NoError(b.t, b.worker.CollectCharge(b.t.Context(), string(task.ChargeID), task.Lease))
+		require.NoError(b.t, b.worker.Do(b.t.Context(), collectTask(string(task.ChargeID), task.Lease)))
 		b.settle()
 		d := b.details(p.Plan.ID)
 		require.Equal(b.t, billing.ChargeCanceled, d.Charges[1].Status)
@@ -392,7 +392,7 @@ func TestACustomerWhoPaysInTheVeryMomentOfARetryPaysOnce(t *testing.T) {
 		both.Go(func() {
 			_, _ = b.browser.ConfirmCardPayment(b.t.Context(), secret.Reveal(), stripesim.PaymentDetails{Card: &stripesim.Card{Number: otherCard}})
 		})
-		both.Go(func() { _ = b.worker.CollectCharge(b.t.Context(), string(claims[0].ChargeID), claims[0].Lease) })
+		both.Go(func() { _ = b.worker.Do(b.t.Context(), collectTask(string(claims[0].ChargeID), claims[0].Lease)) })
 		both.Wait()
 		for range 4 { // a worker that was refused tries again
 			b.setNow(b.Now().Add(15 * time.Minute))

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/jobs"
 )
 
 // pausing runs a function after the transaction that writes an attempt.
@@ -33,13 +34,15 @@ func TestCollectCharge_SuspendedAndCanceled(t *testing.T) {
 				p := b.started(good, nil)
 				task := b.claimed(p)
 				stored := b.store
-				b.worker.Store = &pausing{stored, func() {
-					b.setNow(b.Now().Add(time.Second))
-					_, err := b.operator().Cancel(b.t.Context(), p.Plan.ID, "stop")
-					require.NoError(b.t, err)
-					b.setNow(b.Now().Add(asleep - time.Second))
-				}}
-				require.NoError(b.t, b.worker.CollectCharge(b.t.Context(), string(task.ChargeID), task.Lease))
+				b.with(func(c *jobs.Config) {
+					c.Store = &pausing{stored, func() {
+						b.setNow(b.Now().Add(time.Second))
+						_, err := b.operator().Cancel(b.t.Context(), p.Plan.ID, "stop")
+						require.NoError(b.t, err)
+						b.setNow(b.Now().Add(asleep - time.Second))
+					}}
+				})
+				require.NoError(b.t, b.worker.Do(b.t.Context(), collectTask(string(task.ChargeID), task.Lease)))
 				count, _ := b.succeededAtStripe()
 				require.Equal(b.t, 1, count)
 			})
@@ -52,20 +55,22 @@ func TestCollectCharge_SuspendedAndClockSetBack(t *testing.T) {
 		p := b.started(good, nil)
 		task := b.claimed(p)
 		stored := b.store
-		b.worker.Store = &pausing{stored, func() {
-			at := b.Now()
-			b.setNow(at.Add(10 * time.Minute))
-			_, err := b.operator().Pause(b.t.Context(), p.Plan.ID, "stop")
-			require.NoError(b.t, err)
-			other := b.newWorker()
-			claims, err := stored.ClaimCharges(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 10)
-			require.NoError(b.t, err)
-			for _, c := range claims {
-				require.NoError(b.t, other.CollectCharge(b.t.Context(), string(c.ChargeID), c.Lease))
-			}
-			b.setNow(at.Add(-time.Minute))
-		}}
-		require.NoError(b.t, b.worker.CollectCharge(b.t.Context(), string(task.ChargeID), task.Lease))
+		b.with(func(c *jobs.Config) {
+			c.Store = &pausing{stored, func() {
+				at := b.Now()
+				b.setNow(at.Add(10 * time.Minute))
+				_, err := b.operator().Pause(b.t.Context(), p.Plan.ID, "stop")
+				require.NoError(b.t, err)
+				other := b.newWorker()
+				claims, err := stored.ClaimCharges(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 10)
+				require.NoError(b.t, err)
+				for _, c := range claims {
+					require.NoError(b.t, other.Do(b.t.Context(), collectTask(string(c.ChargeID), c.Lease)))
+				}
+				b.setNow(at.Add(-time.Minute))
+			}}
+		})
+		require.NoError(b.t, b.worker.Do(b.t.Context(), collectTask(string(task.ChargeID), task.Lease)))
 		count, _ := b.succeededAtStripe()
 		require.Equal(b.t, 1, count)
 	})
@@ -80,7 +85,7 @@ func TestCollectCharge_SuspendedInTheGateway(t *testing.T) {
 			b.gateway.before = nil
 			b.setNow(b.Now().Add(6 * time.Second))
 		}
-		require.NoError(b.t, b.worker.CollectCharge(b.t.Context(), string(task.ChargeID), task.Lease))
+		require.NoError(b.t, b.worker.Do(b.t.Context(), collectTask(string(task.ChargeID), task.Lease)))
 		count, _ := b.succeededAtStripe()
 		require.Equal(b.t, 1, count)
 		require.Equal(b.t, billing.ChargeCollecting, b.charge(p.Plan.ID, 2).Status)

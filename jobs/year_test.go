@@ -16,6 +16,7 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/operator"
 	"tranche/internal/stripesim"
+	"tranche/jobs"
 )
 
 // Seeds of the year: a fixed few, or those in the environment: TRANCHE_YEAR_SEEDS=100 for that many
@@ -229,9 +230,7 @@ func (y *year) run(task billing.Task) {
 		case nil:
 		case killed{}:
 			y.queue, y.lost = nil, true
-			log := y.worker.Log
-			y.worker = y.newWorker()
-			y.worker.Log = log
+			y.worker = jobs.New(y.config())
 		default:
 			panic(what)
 		}

@@ -23,6 +23,7 @@ import (
 	"tranche/internal/planning"
 	"tranche/internal/stripegw"
 	"tranche/internal/stripesim"
+	"tranche/internal/task"
 	"tranche/internal/terms"
 	"tranche/jobs"
 )
@@ -82,7 +83,7 @@ func (d direct) RoundTrip(r *http.Request) (resp *http.Response, err error) {
 // newYear creates an empty shop. It is called in the bubble.
 func newYear(t *testing.T, seed uint64) *year {
 	y := &year{chance: rand.New(rand.NewPCG(seed, 5)), world: witness{Scratch: scratch(t), mu: &sync.Mutex{}, seen: map[step]bool{}}}
-	b := &bench{t: t, store: y.world, mails: &outbox{}, bubble: true}
+	b := &bench{t: t, store: y.world, mails: &mailbox{}, bubble: true}
 	if seed%2 == 1 { // this year's plans are in a connected account
 		b.account = "acct_1Villa"
 	}
@@ -113,7 +114,7 @@ func newYear(t *testing.T, seed uint64) *year {
 	b.gateway = &tap{Gateway: gateway}
 	b.planner = planning.New(planning.Config{Store: b.store, Gateway: b.gateway, Now: b.Now, Rules: billing.Rules{ChargeTime: morning}})
 	b.worker = b.newWorker()
-	b.worker.Log = zerolog.Nop()
+	b.with(func(c *jobs.Config) { c.Log = zerolog.Nop() })
 	return y
 }
 
@@ -236,22 +237,22 @@ func (y *year) claim() int {
 	events, err := y.store.ClaimEvents(ctx, now, until, 100)
 	require.NoError(y.t, err)
 	for _, c := range events {
-		y.queue = append(y.queue, jobs.EventTask(c))
+		y.queue = append(y.queue, task.ForEvent(c))
 	}
 	charges, err := y.store.ClaimCharges(ctx, now, until, 100)
 	require.NoError(y.t, err)
 	for _, c := range charges {
-		y.queue = append(y.queue, jobs.CollectTask(c))
+		y.queue = append(y.queue, task.ForCharge(c))
 	}
 	dunnings, err := y.store.ClaimDunnings(ctx, now, until, 100)
 	require.NoError(y.t, err)
 	for _, c := range dunnings {
-		y.queue = append(y.queue, jobs.DunningTask(c))
+		y.queue = append(y.queue, task.ForDunning(c))
 	}
 	notices, err := y.store.ClaimNotices(ctx, now, until, 100)
 	require.NoError(y.t, err)
 	for _, c := range notices {
-		y.queue = append(y.queue, jobs.NoticeTask(c))
+		y.queue = append(y.queue, task.ForNotice(c))
 	}
 	return len(y.queue) - before
 }

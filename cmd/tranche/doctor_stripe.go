@@ -14,8 +14,8 @@ import (
 	"tranche/internal/binding"
 	"tranche/internal/clock"
 	"tranche/internal/clockguard"
+	"tranche/internal/stripeevents"
 	"tranche/internal/stripegw"
-	"tranche/jobs"
 )
 
 // maxSkew is the largest allowed difference between this machine's clock and Stripe's.
@@ -110,7 +110,7 @@ func (e *examination) isSent(check string, to []stripegw.WebhookEndpoint, none, 
 		e.warn(check, none, add)
 		return
 	}
-	missing := slices.DeleteFunc(jobs.EventTypes(), func(event string) bool {
+	missing := slices.DeleteFunc(stripeevents.Types(), func(event string) bool {
 		return slices.ContainsFunc(to, func(w stripegw.WebhookEndpoint) bool {
 			return slices.Contains(w.Types, "*") || slices.Contains(w.Types, event)
 		})

@@ -9,7 +9,7 @@ import (
 
 	"tranche/internal/backfill"
 	"tranche/internal/billing"
-	"tranche/jobs"
+	"tranche/internal/stripeevents"
 )
 
 func (c *cli) eventBackfillCommand() *cobra.Command {
@@ -38,7 +38,7 @@ func (c *cli) backfill(ctx context.Context, b books, back time.Duration, dryRun 
 	now := b.clock.Now()
 	bar := newProgress(c.talk, "reading Stripe's events", int64(back/time.Minute))
 	counts, err := backfill.Run(ctx, b.record, b.store, backfill.Options{
-		Since: now.Add(-back), Now: b.clock.Now, Types: jobs.EventTypes(), DryRun: dryRun,
+		Since: now.Add(-back), Now: b.clock.Now, Types: stripeevents.Types(), DryRun: dryRun,
 		Page: func(n backfill.Counts) {
 			bar.at(int64(now.Sub(n.Until)/time.Minute), fmt.Sprintf("%d seen, %d new, back to %s", n.Seen, n.New, n.Until.Format(time.RFC3339)))
 		},

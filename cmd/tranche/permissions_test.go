@@ -21,11 +21,11 @@ import (
 	"tranche/config"
 	"tranche/internal/app"
 	"tranche/internal/billing"
+	"tranche/internal/cards"
 	"tranche/internal/stripekey"
 	"tranche/internal/stripesim"
 	"tranche/internal/testenv"
 	"tranche/internal/view"
-	"tranche/jobs"
 )
 
 const (
@@ -248,7 +248,7 @@ var deeds = map[string]func(w *keyWorld) error{
 		}
 		card, err := w.app.Store().Card(w.t.Context(), plan.CardID)
 		require.NoError(w.t, err)
-		detacher := jobs.Detacher{Store: w.app.Store(), Gateway: w.app.Gateway()} // serve runs this periodically
+		detacher := cards.Detacher{Store: w.app.Store(), Gateway: w.app.Gateway()} // serve runs this periodically
 		if _, err := detacher.Run(w.t.Context(), w.app.Clock().Now()); err != nil {
 			return err
 		}

@@ -32,6 +32,7 @@ import (
 	"tranche/internal/store/open"
 	"tranche/internal/stripegw"
 	"tranche/internal/stripelimit"
+	"tranche/internal/task"
 	"tranche/jobs"
 	"tranche/scheduler"
 )
@@ -280,7 +281,7 @@ func (a *App) buildScheduler() {
 		TakePart: a.mayTakePart, Calendar: a.store, Dunnings: a.store, Queue: a.queue, Clock: a.clock, Tick: a.cfg.Tick, Lease: a.cfg.Lease,
 		Waiting: a.waiting(queue.Charges, queue.Retries), WaitingDeliveries: a.waiting(queue.Webhooks),
 		Tasks: scheduler.Tasks{
-			Charge: jobs.CollectTask, Event: jobs.EventTask, Notice: jobs.NoticeTask, Dunning: jobs.DunningTask, Delivery: jobs.DeliveryTask,
+			Charge: task.ForCharge, Event: task.ForEvent, Notice: task.ForNotice, Dunning: task.ForDunning, Delivery: task.ForDelivery,
 		},
 		Log: a.log.With().Str("role", "scheduler").Logger(),
 	})

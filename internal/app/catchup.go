@@ -9,8 +9,8 @@ import (
 	"tranche/internal/alarm"
 	"tranche/internal/catchup"
 	"tranche/internal/queue"
+	"tranche/internal/stripeevents"
 	"tranche/internal/stripegw"
-	"tranche/jobs"
 )
 
 // heldFor is the real time after which charges that wait for a catch-up raise an alarm: a start
@@ -29,7 +29,7 @@ func (a *App) openGate(ctx context.Context) error {
 		return err
 	}
 	a.gate = catchup.New(catchup.Config{
-		Store: a.store, Record: stripegw.NewRecord(a.gateway, 0), Types: jobs.EventTypes(), Witness: witness,
+		Store: a.store, Record: stripegw.NewRecord(a.gateway, 0), Types: stripeevents.Types(), Witness: witness,
 		Clock: a.clock, Log: a.log.With().Str("role", "worker").Logger(),
 	})
 	return nil

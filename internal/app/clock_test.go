@@ -13,6 +13,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/queue"
+	"tranche/internal/task"
 	"tranche/internal/testenv"
 	"tranche/jobs"
 )
@@ -69,7 +70,7 @@ func TestClockWrong(t *testing.T) {
 			}})
 			require.NoError(t, err)
 			if address := database["REDIS_URL"]; address != "" {
-				enqueue(t, address, jobs.EventTask(billing.EventClaim{EventID: "evt_1"}))
+				enqueue(t, address, task.ForEvent(billing.EventClaim{EventID: "evt_1"}))
 			}
 			require.Never(t, func() bool {
 				e, err := a.Store().Event(t.Context(), "evt_1")

@@ -10,7 +10,7 @@ import (
 	"tranche/handlers"
 	"tranche/internal/billing"
 	"tranche/internal/stripegw"
-	"tranche/jobs"
+	"tranche/internal/task"
 )
 
 // signatureTolerance is how far a webhook's timestamp may be from our clock, in either direction:
@@ -102,7 +102,7 @@ func (a *App) tickedSince(start time.Time) bool {
 func eventTasks(events []billing.Event) []billing.Task {
 	tasks := make([]billing.Task, len(events))
 	for i, e := range events {
-		tasks[i] = jobs.EventTask(billing.EventClaim{EventID: e.ID, Lease: e.Lease})
+		tasks[i] = task.ForEvent(billing.EventClaim{EventID: e.ID, Lease: e.Lease})
 	}
 	return tasks
 }

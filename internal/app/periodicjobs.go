@@ -11,8 +11,8 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/catchup"
 	"tranche/internal/reconcile"
+	"tranche/internal/stripeevents"
 	"tranche/internal/stripegw"
-	"tranche/jobs"
 	"tranche/scheduler"
 )
 
@@ -55,7 +55,7 @@ func (a *App) sweep(record billing.Record, log zerolog.Logger) run {
 			return cursor, err
 		}
 		counts, err := backfill.Run(ctx, record, a.store, backfill.Options{
-			Since: backfill.Since(cursor, binding.BoundAt, began), Now: a.clock.Now, Types: jobs.EventTypes(),
+			Since: backfill.Since(cursor, binding.BoundAt, began), Now: a.clock.Now, Types: stripeevents.Types(),
 		})
 		warnRefused(log, counts.Refused)
 		if counts.New > 0 {

@@ -6,13 +6,13 @@ import (
 
 	"tranche/internal/alarm"
 	"tranche/internal/binding"
-	"tranche/jobs"
+	"tranche/internal/collect"
 )
 
 // permits returns the checks that must pass before a task is carried out. Each rule has its own
 // package; this function joins them.
-func (a *App) permits() jobs.Permits {
-	return jobs.Permits{TakePart: a.mayTakePart, Act: a.mayAct, Charge: a.mayCharge, Suspect: a.guard.Suspect, OwnAccount: a.guard.Confirms}
+func (a *App) permits() collect.Permits {
+	return collect.Permits{TakePart: a.mayTakePart, Act: a.mayAct, Charge: a.mayCharge, Suspect: a.guard.Suspect, OwnAccount: a.guard.Confirms}
 }
 
 // mayTakePart returns why this process must not claim, handle or write anything.

@@ -6,8 +6,9 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"tranche/internal/cards"
 	"tranche/internal/operator"
-	"tranche/jobs"
+	"tranche/internal/outbox"
 	"tranche/scheduler"
 )
 
@@ -21,7 +22,7 @@ const (
 
 // reminders returns the periodic jobs that find which customers need advance notice.
 func (a *App) reminders(log zerolog.Logger) []scheduler.PeriodicJob {
-	find := jobs.Reminders{Store: a.store, Queue: a.queue}
+	find := outbox.Reminders{Store: a.store, Queue: a.queue}
 	periodicJob := func(what string, run func(ctx context.Context, now time.Time) (int, error)) run {
 		return func(ctx context.Context, _ time.Time) (time.Time, error) {
 			now := a.clock.Now()
@@ -48,8 +49,8 @@ func (a *App) reminders(log zerolog.Logger) []scheduler.PeriodicJob {
 			func(ctx context.Context, now time.Time) (int, error) {
 				return operator.CheckoutExpirer{Store: a.store, Gateway: a.gateway, Days: a.cfg.CheckoutDays}.Run(ctx, now)
 			})},
-		{Name: "card_detach", Every: detachEvery, Pause: reminderPause, Permit: a.mayAct, Run: periodicJob("cards detached at Stripe", jobs.Detacher{Store: a.store, Gateway: a.gateway}.Run)},
-		{Name: "customer_update", Every: detachEvery, Pause: reminderPause, Permit: a.mayAct, Run: periodicJob("customers updated at Stripe", jobs.CustomerUpdater{Store: a.store, Gateway: a.gateway}.Run)},
+		{Name: "card_detach", Every: detachEvery, Pause: reminderPause, Permit: a.mayAct, Run: periodicJob("cards detached at Stripe", cards.Detacher{Store: a.store, Gateway: a.gateway}.Run)},
+		{Name: "customer_update", Every: detachEvery, Pause: reminderPause, Permit: a.mayAct, Run: periodicJob("customers updated at Stripe", cards.CustomerUpdater{Store: a.store, Gateway: a.gateway}.Run)},
 		{Name: "card_expiry", Every: expiringEvery, Pause: reminderPause, Permit: a.mayAct, Run: periodicJob("customers to notify of expiring cards", find.Expiring)},
 	}
 }

@@ -15,16 +15,16 @@ import (
 var fieldWords = map[string]string{
 	"rate limit":         "internal/stripelimit/limiter.go",
 	"429":                "internal/stripelimit/rate.go",
-	"in flight":          "jobs/collect.go",
+	"in flight":          "internal/collect/collect.go",
 	"dedupes":            "internal/store/events.go",
 	"duplicate":          "handlers/stripe_webhook.go",
 	"visibility timeout": "internal/store/claims.go",
 	"reclaimed":          "internal/store/claims.go",
 	"orphan":             "internal/reconcile/finding.go",
-	"double charge":      "jobs/paidtwice.go",
+	"double charge":      "internal/stripeevents/secondpayment.go",
 	"retry schedule":     "internal/dunning/policy.go",
-	"dispute":            "jobs/event_reversal.go",
-	"refund":             "jobs/refund.go",
+	"dispute":            "internal/stripeevents/reversal.go",
+	"refund":             "internal/collect/refund.go",
 }
 
 func TestComments_FindableByTheWordsOfTheField(t *testing.T) {

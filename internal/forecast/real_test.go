@@ -21,11 +21,13 @@ import (
 	"tranche/internal/dunning"
 	"tranche/internal/forecast"
 	"tranche/internal/notify"
+	"tranche/internal/outbox"
 	"tranche/internal/planning"
 	"tranche/internal/store"
 	"tranche/internal/store/sqlite"
 	"tranche/internal/stripegw"
 	"tranche/internal/stripesim"
+	"tranche/internal/task"
 	"tranche/internal/terms"
 	"tranche/internal/view"
 	"tranche/jobs"
@@ -231,22 +233,22 @@ func (r *reality) runDue() int {
 	events, err := r.store.ClaimEvents(ctx, now, until, 100)
 	require.NoError(r.t, err)
 	for _, c := range events {
-		require.NoError(r.t, r.worker.HandleEvent(ctx, c.EventID, c.Lease))
+		require.NoError(r.t, r.worker.Do(ctx, task.ForEvent(c)))
 	}
 	charges, err := r.store.ClaimCharges(ctx, now, until, 100)
 	require.NoError(r.t, err)
 	for _, c := range charges {
-		require.NoError(r.t, r.worker.CollectCharge(ctx, string(c.ChargeID), c.Lease))
+		require.NoError(r.t, r.worker.Do(ctx, task.ForCharge(c)))
 	}
 	dunnings, err := r.store.ClaimDunnings(ctx, now, until, 100)
 	require.NoError(r.t, err)
 	for _, c := range dunnings {
-		require.NoError(r.t, r.worker.StepDunning(ctx, string(c.ChargeID), c.Lease))
+		require.NoError(r.t, r.worker.Do(ctx, task.ForDunning(c)))
 	}
 	notices, err := r.store.ClaimNotices(ctx, until, until, 100) // the queue loses their first task
 	require.NoError(r.t, err)
 	for _, c := range notices {
-		require.NoError(r.t, r.worker.SendNotice(ctx, string(c.NoticeID), c.Lease))
+		require.NoError(r.t, r.worker.Do(ctx, task.ForNotice(c)))
 	}
 	return len(events) + len(charges) + len(dunnings) + len(notices)
 }
@@ -254,7 +256,7 @@ func (r *reality) runDue() int {
 // remind creates the advance notices.
 func (r *reality) remind() {
 	q := &kept{}
-	_, err := jobs.Reminders{Store: r.store, Queue: q}.Upcoming(r.t.Context(), r.Now(), upcomingDays)
+	_, err := outbox.Reminders{Store: r.store, Queue: q}.Upcoming(r.t.Context(), r.Now(), upcomingDays)
 	require.NoError(r.t, err)
 	for _, task := range q.tasks {
 		require.NoError(r.t, r.worker.Do(r.t.Context(), task))

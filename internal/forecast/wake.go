@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"tranche/internal/billing"
-	"tranche/jobs"
+	"tranche/internal/outbox"
 )
 
 // nextWake returns the time of the next row that becomes due, or zero if none does. A plan that is
@@ -86,7 +86,7 @@ func (w *world) dunningWakes(ctx context.Context, charges []billing.Charge, next
 }
 
 // expiryWake adds the time at which the customer is warned that the plan's card expires: see
-// jobs.Reminders.Expiring.
+// outbox.Reminders.Expiring.
 func (w *world) expiryWake(ctx context.Context, plan billing.Plan, next *earliest) error {
 	if plan.CardID == "" || !plan.Status.Collects() {
 		return nil
@@ -95,6 +95,6 @@ func (w *world) expiryWake(ctx context.Context, plan billing.Plan, next *earlies
 	if err != nil || card.ExpYear == 0 {
 		return err
 	}
-	next.add(jobs.ExpiringFrom(card.ExpYear, time.Month(card.ExpMonth)))
+	next.add(outbox.ExpiringFrom(card.ExpYear, time.Month(card.ExpMonth)))
 	return nil
 }

@@ -9,8 +9,10 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/clock"
 	"tranche/internal/dunning"
+	"tranche/internal/outbox"
 	"tranche/internal/planning"
 	"tranche/internal/store/sqlite"
+	"tranche/internal/task"
 	"tranche/jobs"
 	"tranche/scheduler"
 )
@@ -27,7 +29,7 @@ type world struct {
 	sched   *scheduler.Scheduler
 	worker  *jobs.Worker
 	planner *planning.Planner
-	remind  jobs.Reminders
+	remind  outbox.Reminders
 	plan    billing.PlanID
 	time    time.Time
 	began   time.Time
@@ -78,10 +80,10 @@ func (f *Forecaster) newWorld(s *sqlite.Scratch, at time.Time, policies dunning.
 	w.sched = scheduler.New(scheduler.Config{
 		Calendar: s, Dunnings: s, Queue: w.tasks, Clock: clk, Lease: lease,
 		Tasks: scheduler.Tasks{
-			Charge: jobs.CollectTask, Event: jobs.EventTask, Notice: jobs.NoticeTask, Dunning: jobs.DunningTask, Delivery: jobs.DeliveryTask,
+			Charge: task.ForCharge, Event: task.ForEvent, Notice: task.ForNotice, Dunning: task.ForDunning, Delivery: task.ForDelivery,
 		},
 	})
-	w.remind = jobs.Reminders{Store: s, Queue: w.tasks}
+	w.remind = outbox.Reminders{Store: s, Queue: w.tasks}
 	return w
 }
 

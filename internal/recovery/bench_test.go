@@ -23,6 +23,7 @@ import (
 	"tranche/internal/store/storetest"
 	"tranche/internal/stripegw"
 	"tranche/internal/stripesim"
+	"tranche/internal/task"
 	"tranche/internal/terms"
 	"tranche/jobs"
 )
@@ -193,12 +194,12 @@ func (d *desk) work() int {
 	events, err := d.store.ClaimEvents(ctx, now, now.Add(lease), 100)
 	require.NoError(d.t, err)
 	for _, c := range events {
-		require.NoError(d.t, d.worker.HandleEvent(ctx, c.EventID, c.Lease))
+		require.NoError(d.t, d.worker.Do(ctx, task.ForEvent(c)))
 	}
 	charges, err := d.store.ClaimCharges(ctx, now, now.Add(lease), 100)
 	require.NoError(d.t, err)
 	for _, c := range charges {
-		require.NoError(d.t, d.worker.CollectCharge(ctx, string(c.ChargeID), c.Lease))
+		require.NoError(d.t, d.worker.Do(ctx, task.ForCharge(c)))
 	}
 	return len(events) + len(charges)
 }

@@ -13,6 +13,7 @@ import (
 	"tranche/internal/planning"
 	"tranche/internal/recovery"
 	"tranche/internal/stripesim"
+	"tranche/internal/task"
 	"tranche/internal/terms"
 )
 
@@ -176,7 +177,7 @@ func TestManyAtOncePayOnce(t *testing.T) {
 		require.Len(t, claims, 1)
 
 		var g errgroup.Group
-		g.Go(func() error { return d.worker.CollectCharge(t.Context(), string(c.ID), claims[0].Lease) })
+		g.Go(func() error { return d.worker.Do(t.Context(), task.ForCharge(claims[0])) })
 		for range 4 {
 			g.Go(func() error {
 				given, err := d.payOne(t.Context(), tok, other)
@@ -395,7 +396,7 @@ func TestRenew_Checkout(t *testing.T) {
 			claims, err := d.store.ClaimNotices(t.Context(), d.clock(), d.clock().Add(lease), 10)
 			require.NoError(t, err)
 			require.Len(t, claims, 1)
-			require.NoError(t, d.worker.SendNotice(t.Context(), string(claims[0].NoticeID), claims[0].Lease))
+			require.NoError(t, d.worker.Do(t.Context(), task.ForNotice(claims[0])))
 			n, err := d.store.Notice(t.Context(), claims[0].NoticeID)
 			require.NoError(t, err)
 			require.Equal(t, billing.NoticeKept, n.Status, n.Reason)

@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/stripeevents"
 	"tranche/internal/stripegw"
-	"tranche/jobs"
 )
 
 // TestReadingTheRecordFitsTheDescription checks the requests of backfill and reconciliation, and
@@ -23,7 +23,7 @@ func TestReadingTheRecordFitsTheDescription(t *testing.T) {
 	record := stripegw.NewRecord(s.gateway, time.Millisecond)
 	events, payments := 0, 0
 	since := s.clock.Now().Add(-billing.EventHistory)
-	for types := range slices.Chunk(jobs.EventTypes(), billing.MaxEventTypes) {
+	for types := range slices.Chunk(stripeevents.Types(), billing.MaxEventTypes) {
 		require.NoError(t, record.Events(t.Context(), since, types, func(page []billing.Event) error {
 			events += len(page)
 			return nil

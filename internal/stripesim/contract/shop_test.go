@@ -20,6 +20,7 @@ import (
 	"tranche/internal/planning"
 	"tranche/internal/store/storetest"
 	"tranche/internal/stripegw"
+	"tranche/internal/task"
 	"tranche/internal/terms"
 	"tranche/jobs"
 )
@@ -150,12 +151,12 @@ func (s *shop) runDue() int {
 	events, err := s.store.ClaimEvents(ctx, now, until, 100)
 	require.NoError(s.t, err)
 	for _, c := range events {
-		require.NoError(s.t, s.worker.HandleEvent(ctx, c.EventID, c.Lease))
+		require.NoError(s.t, s.worker.Do(ctx, task.ForEvent(c)))
 	}
 	charges, err := s.store.ClaimCharges(ctx, now, until, 100)
 	require.NoError(s.t, err)
 	for _, c := range charges {
-		require.NoError(s.t, s.worker.CollectCharge(ctx, string(c.ChargeID), c.Lease))
+		require.NoError(s.t, s.worker.Do(ctx, task.ForCharge(c)))
 	}
 	return len(events) + len(charges)
 }

@@ -1,0 +1,234 @@
+package collect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"tranche/internal/billing"
+	"tranche/internal/money"
+	"tranche/internal/planwork"
+)
+
+// A database that goes back in time (a restored backup, commits lost in a failover) loses attempts
+// that Stripe has carried out. Within a day, Stripe replays its answer, because the key is derived
+// from the attempt. This file covers the other cases: if an attempt may be missing, Stripe's list
+// of the customer's payments is read before a PaymentIntent is created.
+
+// lateAfter is how long after its planned time a first attempt may in fact be a repeated one: an
+// earlier attempt may have been lost with the database. It is far below the lifetime of a key,
+// which covers younger attempts.
+const (
+	lateAfter    = 5 * time.Minute
+	latestLookAt = 12 * time.Hour // on a fast clock; half the lifetime of a key
+)
+
+// codeLostAttempt is the failure code of an attempt whose key Stripe knows from an attempt that is
+// not in the database.
+const codeLostAttempt = "lost_attempt"
+
+// mayHaveBeenTried reports whether a charge without PaymentIntent may have one at Stripe: the
+// attempt is late, it is not the first, or the database is known to have gone back since the charge
+// was written. Only an attempt that would create a PaymentIntent is checked, because an existing
+// PaymentIntent can't be paid twice.
+func mayHaveBeenTried(t *planwork.Tx, c *billing.Charge, attempts []billing.Attempt) bool {
+	if c.PaymentIntent != "" {
+		return false
+	}
+	planned := c.NextAttemptAt
+	if !c.DueAt.IsZero() && c.DueAt.Before(planned) {
+		planned = c.DueAt
+	}
+	late := min(t.Work.Clock.Simulated(lateAfter), latestLookAt)
+	return len(attempts) > 0 || t.Now.Sub(planned) > late || t.Work.InDoubt(c.CreatedAt)
+}
+
+// lookCall returns the call that lists the customer's payments before the charge's first attempt is
+// written.
+func lookCall(ctx context.Context, t *planwork.Tx, c *billing.Charge, card billing.Card) (*call, error) {
+	cards, err := t.Cards(ctx, t.Customer.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &call{
+		planID: t.Plan.ID, look: true, charge: *c, customer: card.StripeCustomer,
+		customers: t.Customer.StripeCustomersIn(t.Plan.Account, cards), since: t.Plan.CreatedAt.Add(-planwork.KeyLifetime),
+	}, nil
+}
+
+// lookFirst asks Stripe for a PaymentIntent of the charge. If there is none, it returns the attempt
+// to send. Otherwise the charge adopts the PaymentIntent, and nothing new is sent.
+func (w *Collector) lookFirst(ctx, admitted context.Context, look call, lease int64) (*call, error) {
+	pi, err := billing.FindChargeIntent(billing.OnAccount(admitted, look.account), w.Gateway, look.customers, look.since, look.charge.ID, "")
+	if errors.Is(err, billing.ErrNotFound) {
+		return w.prepare(ctx, look.charge, lease, nil, true)
+	}
+	ctx, cancel := w.Recording(ctx)
+	defer cancel()
+	if err != nil {
+		return nil, w.deferLook(ctx, look, lease, err)
+	}
+	w.Log.Warn().Str("charge", string(look.charge.ID)).Str("payment_intent", pi.ID).Str("status", string(pi.Status)).
+		Msg("charge has a PaymentIntent that is not in the database: it went back in time")
+	if pi.Status == billing.IntentSucceeded && pi.Amount == look.charge.Amount && pi.Currency == look.charge.Currency {
+		return nil, w.RecordPayment(ctx, look.charge, pi, nil)
+	}
+	return nil, w.adoptIntent(ctx, look, pi)
+}
+
+// deferLook defers a charge while Stripe can't report whether it was paid.
+func (w *Collector) deferLook(ctx context.Context, look call, lease int64, why error) error {
+	return w.Do(ctx, look.planID, func(t *planwork.Tx) error {
+		c, err := t.Charge(look.charge.ID)
+		if err != nil || !isDue(*c, lease, t.Now) {
+			return err
+		}
+		t.Defer(c, notKnown(why))
+		return nil
+	})
+}
+
+// notKnown is the reason for deferring a charge that can't be looked up at Stripe.
+func notKnown(why error) error {
+	var ge *billing.GatewayError
+	if errors.As(why, &ge) && ge.Kind == billing.GatewayUnknown {
+		return fmt.Errorf("whether it was paid already is not known while Stripe is not answering: %w", why)
+	}
+	return fmt.Errorf("whether it was paid already is not known: %w", why)
+}
+
+// adoptIntent gives a charge the PaymentIntent that was found for it at Stripe. If that
+// PaymentIntent can't take the payment, it is marked for cancellation and replacement.
+func (w *Collector) adoptIntent(ctx context.Context, look call, pi billing.PaymentIntent) error {
+	return w.Do(ctx, look.planID, func(t *planwork.Tx) error {
+		c, err := t.Charge(look.charge.ID)
+		if err != nil || c.Status.Ended() || c.PaymentIntent != "" {
+			return err
+		}
+		if pi.Status == billing.IntentSucceeded {
+			return otherAmount(t, c, pi)
+		}
+		t.NoteIntent(c, pi.ID)
+		c.ClaimAfter = t.Now
+		t.Audit(c, "charge.payment_intent_found",
+			fmt.Sprintf("charge %d: Stripe has %s (%s) for it, which the database had lost", c.Sequence, pi.ID, planwork.Spoken(pi.Status)), "")
+		if why := unfit(*c, pi, look.customer); why != "" && cancelable(pi.Status) {
+			_, err = toReplace(ctx, t, c, why)
+			c.ClaimAfter = t.Now
+		}
+		return err
+	})
+}
+
+// unfit returns why a PaymentIntent can't take a charge's payment on a customer's card, or "" if it
+// can.
+func unfit(c billing.Charge, pi billing.PaymentIntent, customer string) string {
+	switch {
+	case pi.Amount != c.Amount || pi.Currency != c.Currency:
+		return fmt.Sprintf("it is for %s, and the charge for %s",
+			money.FormatAmount(pi.Amount, pi.Currency), money.FormatAmount(c.Amount, c.Currency))
+	case pi.Customer != customer:
+		return fmt.Sprintf("it belongs to Stripe customer %q, and the card to %s", pi.Customer, customer)
+	}
+	return ""
+}
+
+// cancelable reports whether a PaymentIntent in this state can be canceled.
+func cancelable(s billing.IntentStatus) bool {
+	return s == billing.IntentRequiresPaymentMethod || s == billing.IntentRequiresConfirmation || s == billing.IntentRequiresAction
+}
+
+// lostAttempt is the result of an attempt whose key was already used by an attempt that the
+// database has lost and that took no money. The next attempt number is tried.
+func lostAttempt(pi billing.PaymentIntent) result {
+	return noCharge(pi, codeLostAttempt, "an attempt with this number was made before, and lost with the database")
+}
+
+// initiatorOf returns who made a payment that has no recorded attempt. The payment is the
+// merchant's if its metadata names an attempt by Tranche that is not in the database: that attempt
+// was lost.
+func initiatorOf(attempts []billing.Attempt, c *billing.Charge, pi billing.PaymentIntent) billing.Initiator {
+	made := billing.AttemptID(pi.Metadata[billing.MetaAttempt])
+	for _, a := range attempts {
+		if a.ID == made {
+			return billing.InitiatorCustomer
+		}
+	}
+	for n := 1; n <= len(attempts)+confirmLimit; n++ {
+		if made == billing.AttemptIDFor(c.ID, n, billing.InitiatorMerchant) {
+			return billing.InitiatorMerchant
+		}
+	}
+	return billing.InitiatorCustomer
+}
+
+// followReplacement handles an attempt that failed because its PaymentIntent is canceled: it looks
+// for a replacement at Stripe that the database may have lost.
+func (w *Collector) followReplacement(ctx context.Context, c call, r result) result {
+	if r.outcome != billing.OutcomeCanceled || r.pi.ID == "" {
+		return r
+	}
+	pi, err := billing.FindChargeIntent(ctx, w.Gateway, []string{c.customer}, time.Time{}, c.attempt.ChargeID, r.pi.ID)
+	switch {
+	case errors.Is(err, billing.ErrNotFound):
+		return r
+	case err != nil:
+		return result{outcome: billing.OutcomeUnknown, err: err}
+	}
+	found := lostAttempt(pi)
+	if !cancelable(pi.Status) {
+		found = fromIntent(pi)
+	}
+	found.replaces = r.pi.ID
+	return found
+}
+
+// ReplacementOf returns the PaymentIntent that replaced a canceled PaymentIntent of the charge, or
+// a zero one.
+func (w *Collector) ReplacementOf(ctx context.Context, charge billing.Charge, canceled billing.PaymentIntent) (billing.PaymentIntent, error) {
+	if canceled.Customer == "" || charge.Status.Ended() {
+		return billing.PaymentIntent{}, nil
+	}
+	pi, err := billing.FindChargeIntent(ctx, w.Gateway, []string{canceled.Customer}, time.Time{}, charge.ID, canceled.ID)
+	if errors.Is(err, billing.ErrNotFound) {
+		return billing.PaymentIntent{}, nil
+	}
+	return pi, err
+}
+
+// TakeReplacement gives a charge the PaymentIntent that replaced its canceled one.
+func TakeReplacement(t *planwork.Tx, c *billing.Charge, canceled, replacement billing.PaymentIntent) {
+	t.NoteIntent(c, replacement.ID)
+	t.Audit(c, "charge.payment_intent_found", fmt.Sprintf("charge %d: %s is canceled, and Stripe has %s (%s) in its place, "+
+		"which the database had lost", c.Sequence, canceled.ID, replacement.ID, planwork.Spoken(replacement.Status)), "")
+}
+
+// RestoreCharge writes a paid charge again that the database has lost, if the recurrence of its plan
+// creates it. Errors: ErrNotFound for any other charge.
+func (w *Collector) RestoreCharge(ctx context.Context, id billing.ChargeID, pi billing.PaymentIntent) (billing.Charge, error) {
+	gone := fmt.Errorf("charge %s: %w", id, billing.ErrNotFound)
+	plan := billing.PlanID(pi.Metadata[billing.MetaPlan])
+	if plan == "" || pi.Status != billing.IntentSucceeded {
+		return billing.Charge{}, gone
+	}
+	found := billing.Charge{}
+	err := w.Do(ctx, plan, func(t *planwork.Tx) error {
+		if known, err := t.Charge(id); err == nil { // another event came first
+			found = *known
+			return nil
+		}
+		grown, ok := t.Plan.GrowTo(id, t.Charges, t.Location(), w.Rules.Holidays, t.Now)
+		if !ok {
+			return gone
+		}
+		t.AddLost(grown)
+		for i := range grown {
+			t.Audit(&grown[i], "charge.scheduled", fmt.Sprintf("charge %d of %s falls due %s; the database had lost it",
+				grown[i].Sequence, money.FormatAmount(grown[i].Amount, grown[i].Currency), t.Local(grown[i].DueAt)), "")
+		}
+		found = grown[len(grown)-1]
+		return nil
+	})
+	return found, err
+}

@@ -1,0 +1,112 @@
+package collect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"tranche/internal/billing"
+	"tranche/internal/followup"
+	"tranche/internal/planwork"
+)
+
+// A charge has one PaymentIntent, but another one that names the charge may be paid: a replacement
+// that was lost with the database, or one that the merchant created. The charge's own PaymentIntent
+// must not be paid as well, so it is seen canceled before the other one replaces it.
+
+// PaidByAnother makes a paid PaymentIntent the charge's own once the previous one is seen canceled.
+// The caller records the payment and compares the amount. Errors: *secondPaymentError if both are
+// paid; others if Stripe can't be asked, or if an attempt has no known outcome yet.
+func (w *Collector) PaidByAnother(ctx context.Context, c billing.Charge, paid billing.PaymentIntent) (billing.Charge, error) {
+	if err := w.holdPaid(ctx, c, paid); err != nil {
+		return c, err
+	}
+	other, err := w.cancelOther(ctx, c.PaymentIntent, paid)
+	switch {
+	case err != nil:
+		return c, err
+	case other.Status == billing.IntentSucceeded:
+		return w.bothPaid(ctx, c, other)
+	case other.Status != billing.IntentCanceled:
+		return c, fmt.Errorf("%s paid charge %s, and its other PaymentIntent %s is %s", paid.ID, c.ID, other.ID, planwork.Spoken(other.Status))
+	}
+	err = w.Do(ctx, c.PlanID, func(t *planwork.Tx) error {
+		mine, err := t.Charge(c.ID)
+		if err != nil {
+			return err
+		}
+		switch mine.PaymentIntent {
+		case "", other.ID:
+			TakeReplacement(t, mine, other, paid)
+		case paid.ID:
+		default:
+			return fmt.Errorf("charge %s got another PaymentIntent, %s, while %s paid it", c.ID, mine.PaymentIntent, paid.ID)
+		}
+		c = *mine
+		return nil
+	})
+	return c, err
+}
+
+// holdPaid keeps a charge from being tried while its PaymentIntent is canceled, and marks the
+// cancellation as ours. Otherwise its event would be taken for the merchant's decision that nothing
+// is owed.
+func (w *Collector) holdPaid(ctx context.Context, c billing.Charge, paid billing.PaymentIntent) error {
+	return w.Do(ctx, c.PlanID, func(t *planwork.Tx) error {
+		mine, err := t.Charge(c.ID)
+		if err != nil || mine.Status.Ended() || mine.PaymentIntent != c.PaymentIntent {
+			return err
+		}
+		attempts, err := t.Attempts(ctx, c.ID)
+		if err != nil {
+			return err
+		}
+		if n := len(attempts); n > 0 && attempts[n-1].Outcome.Open() {
+			return fmt.Errorf("%s paid charge %s, and attempt %d at it has no known outcome yet", paid.ID, c.ID, n)
+		}
+		follow, _, err := followup.Open(ctx, t, mine)
+		if err != nil {
+			return err
+		}
+		follow.Replacing = mine.PaymentIntent
+		if err := t.UpdateDunning(ctx, follow); err != nil {
+			return err
+		}
+		t.ClearSchedule(mine)
+		mine.Reason = fmt.Sprintf("it was paid by %s; %s is canceled first", paid.ID, mine.PaymentIntent)
+		return nil
+	})
+}
+
+// cancelOther cancels the charge's previous PaymentIntent, after paid has paid the charge, and
+// returns its resulting state. A PaymentIntent that Stripe does not have can't be paid, and counts
+// as canceled.
+func (w *Collector) cancelOther(ctx context.Context, id string, paid billing.PaymentIntent) (billing.PaymentIntent, error) {
+	other, err := w.Gateway.PaymentIntent(ctx, id)
+	if err == nil && cancelable(other.Status) {
+		err = billing.UnderKey("replaced-by-"+paid.ID, func(key string) (err error) {
+			other, err = w.Gateway.CancelPaymentIntent(ctx, key, id)
+			return err
+		})
+		if err != nil || other.Status != billing.IntentCanceled {
+			other, err = w.Gateway.PaymentIntent(ctx, id) // it may have been paid meanwhile
+		}
+	}
+	if errors.Is(err, billing.ErrNotFound) {
+		return billing.PaymentIntent{ID: id, Status: billing.IntentCanceled}, nil
+	}
+	return other, err
+}
+
+// bothPaid records the payment by the charge's own PaymentIntent, and reports the other payment as
+// the second.
+func (w *Collector) bothPaid(ctx context.Context, c billing.Charge, own billing.PaymentIntent) (billing.Charge, error) {
+	if err := w.RecordPayment(ctx, c, own, nil); err != nil {
+		return c, err
+	}
+	c, err := w.Store.Charge(ctx, c.ID)
+	if err != nil {
+		return c, err
+	}
+	return c, &SecondPaymentError{c}
+}

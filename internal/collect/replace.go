@@ -1,0 +1,153 @@
+package collect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"tranche/internal/billing"
+	"tranche/internal/followup"
+	"tranche/internal/money"
+	"tranche/internal/planwork"
+)
+
+// confirmLimit is how often one PaymentIntent is confirmed in total, by the worker and by the
+// customer. Stripe cancels a PaymentIntent after too many confirmations. It does not publish the
+// number; about 10 were observed.
+const confirmLimit = 8
+
+// cannotConfirm returns why the charge's PaymentIntent can't take another confirmation with this card,
+// or "" if it can.
+func cannotConfirm(c *billing.Charge, card billing.Card, attempts []billing.Attempt) string {
+	if c.PaymentIntent == "" {
+		return ""
+	}
+	tries := 0
+	for _, a := range attempts {
+		if a.PaymentIntent != c.PaymentIntent {
+			continue
+		}
+		if a.Outcome == billing.OutcomeDeclined || a.Outcome == billing.OutcomeRequiresAction {
+			tries++
+		}
+		if a.Made() && (a.Params.Amount != c.Amount || a.Params.Currency != c.Currency) {
+			return fmt.Sprintf("it is for %s, and the charge for %s",
+				money.FormatAmount(a.Params.Amount, a.Params.Currency), money.FormatAmount(c.Amount, c.Currency))
+		}
+		if a.Made() && a.Params.Customer != card.StripeCustomer {
+			return fmt.Sprintf("it belongs to %s, and the card to %s", stripeCustomer(a.Params.Customer), stripeCustomer(card.StripeCustomer))
+		}
+	}
+	if tries >= confirmLimit {
+		return fmt.Sprintf("it was confirmed %d times, and Stripe cancels a PaymentIntent that is confirmed too often", tries)
+	}
+	return ""
+}
+
+// whyReplace returns why the charge's PaymentIntent is replaced before the next attempt, or "" if
+// it is not. A replacement that has begun is continued.
+func whyReplace(ctx context.Context, t *planwork.Tx, c *billing.Charge, card billing.Card, attempts []billing.Attempt) (string, error) {
+	if why := cannotConfirm(c, card, attempts); why != "" || c.PaymentIntent == "" {
+		return why, nil
+	}
+	begun, err := isOurs(ctx, t, c, billing.PaymentIntent{ID: c.PaymentIntent})
+	if begun {
+		return "its replacement has begun", err
+	}
+	return "", err
+}
+
+// stripeCustomer describes a Stripe customer in words.
+func stripeCustomer(id string) string {
+	if id == "" {
+		return "no Stripe customer"
+	}
+	return "Stripe customer " + id
+}
+
+// toReplace marks the charge's PaymentIntent as about to be canceled, before Stripe is called.
+// Otherwise the event of the cancellation would be taken for the merchant's decision that nothing
+// is owed.
+func toReplace(ctx context.Context, t *planwork.Tx, c *billing.Charge, why string) (*call, error) {
+	follow, _, err := followup.Open(ctx, t, c)
+	if err != nil {
+		return nil, err
+	}
+	if follow.Replacing != c.PaymentIntent {
+		follow.Replacing = c.PaymentIntent
+		if err := t.UpdateDunning(ctx, follow); err != nil {
+			return nil, err
+		}
+		t.Audit(c, "charge.payment_intent_canceling",
+			fmt.Sprintf("charge %d: %s is canceled to make a new one: %s", c.Sequence, c.PaymentIntent, why), "")
+	}
+	t.HoldLease(c)
+	return &call{planID: t.Plan.ID, replace: c.PaymentIntent, charge: *c}, nil
+}
+
+// replacePayment cancels a PaymentIntent and, once it is seen canceled, lets the charge be tried
+// with a new one. If the PaymentIntent was paid meanwhile, the payment is recorded.
+func (w *Collector) replacePayment(ctx context.Context, r call) error {
+	pi, err := w.Gateway.CancelPaymentIntent(ctx, voidKey(r.replace, r.charge.Lease), r.replace)
+	if err != nil || pi.Status != billing.IntentCanceled {
+		pi, err = w.Gateway.PaymentIntent(ctx, r.replace) // it may be paid, or canceled already
+	}
+	ctx, cancel := w.Recording(ctx)
+	defer cancel()
+	switch {
+	case errors.Is(err, billing.ErrNotFound):
+		pi.ID, pi.Status = r.replace, billing.IntentCanceled
+	case err == nil && pi.Status == billing.IntentSucceeded:
+		return w.RecordPayment(ctx, r.charge, pi, nil)
+	}
+	pending := notCanceled(r.replace, pi, err)
+	return w.Do(ctx, r.planID, func(t *planwork.Tx) error {
+		c, found := t.Charge(r.charge.ID)
+		if found != nil || c.Status.Ended() || c.PaymentIntent != r.replace {
+			return found
+		}
+		if pending == nil {
+			return IntentReplaced(t, c)
+		}
+		t.Defer(c, pending)
+		return nil
+	})
+}
+
+// notCanceled returns why no new PaymentIntent may be created yet, or nil if one may. looked is the
+// error of the lookup.
+func notCanceled(id string, pi billing.PaymentIntent, looked error) error {
+	switch {
+	case looked != nil && pi.Status != billing.IntentCanceled:
+		return fmt.Errorf("the cancellation of %s is not certain yet, so no new PaymentIntent is created: %w", id, looked)
+	case pi.Status != billing.IntentCanceled:
+		return fmt.Errorf("%s is %s and not canceled yet, so no new PaymentIntent is created", id, planwork.Spoken(pi.Status))
+	}
+	return nil
+}
+
+// IntentReplaced removes a PaymentIntent that was seen canceled from its charge.
+func IntentReplaced(t *planwork.Tx, c *billing.Charge) error {
+	t.Audit(c, "charge.payment_intent_replaced",
+		fmt.Sprintf("charge %d: %s is canceled; a new one will be made", c.Sequence, c.PaymentIntent), "tried at once")
+	c.PaymentIntent = ""
+	next := c.NextAttemptAt
+	if next.IsZero() || next.After(t.Now) {
+		t.Touch(c)
+		return nil // nothing is due: the next attempt creates a new one
+	}
+	return t.Move(c, c.Status, "", t.Now)
+}
+
+// isOurs reports whether Tranche canceled a PaymentIntent itself, to create a new one.
+func isOurs(ctx context.Context, t *planwork.Tx, c *billing.Charge, pi billing.PaymentIntent) (bool, error) {
+	_, err := t.LastCardTry(ctx, billing.CardTryFilter{Kind: billing.CardTryVoided, Intent: pi.ID})
+	if err == nil || !errors.Is(err, billing.ErrNotFound) {
+		return err == nil, err
+	}
+	d, err := t.Dunning(ctx, c.ID)
+	if errors.Is(err, billing.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil && d.Replacing != "" && d.Replacing == pi.ID, err
+}

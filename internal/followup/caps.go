@@ -1,0 +1,33 @@
+package followup
+
+import (
+	"context"
+	"time"
+
+	"tranche/internal/billing"
+	"tranche/internal/dunning"
+	"tranche/internal/planwork"
+)
+
+// Declines lists the declines of the charge's amount on a card that the networks still count.
+func Declines(ctx context.Context, t *planwork.Tx, c *billing.Charge, fingerprint string) ([]time.Time, error) {
+	if fingerprint == "" {
+		return nil, nil
+	}
+	return t.CardDeclines(ctx, c.On(fingerprint), t.Now.Add(-dunning.CapWindow))
+}
+
+// CodeCapped is the decline code of a charge that was never tried because its card had been
+// declined too often.
+const CodeCapped = "network_cap"
+
+// wasAsked reports whether the customer was already asked for another card, for a charge of the
+// plan that waits for the same reason.
+func wasAsked(t *planwork.Tx, c *billing.Charge, cause string) bool {
+	for _, other := range t.Charges {
+		if other.ID != c.ID && other.Status == billing.ChargeRequiresPaymentMethod && cause == CodeCapped && other.DeclineCode == cause {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,9 @@
+package followup
+
+import "tranche/internal/planwork"
+
+// Follower runs the due steps of dunning. It is safe for concurrent use.
+type Follower struct{ *planwork.Work }
+
+// New returns a Follower that changes plans by work.
+func New(work *planwork.Work) *Follower { return &Follower{Work: work} }

@@ -1,0 +1,184 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"tranche/internal/billing"
+	"tranche/internal/planwork"
+)
+
+// waitsForEarlier is the reason of a notice that waits for an older one to the same customer.
+const waitsForEarlier = "an earlier message to the customer is sent first"
+
+// laterNotices bounds how many later notices of a plan a notice is compared with.
+const laterNotices = 50
+
+// holdNotice decides, under the plan's lock, whether the notice is sent now, and returns the notice
+// as it is to be sent. It renews the lease, so that the scheduler does not give the notice to
+// another worker while the mail server responds slowly. A notice that is not to be sent is returned
+// without the status pending: another task has it, it waits for an earlier one, or it was dropped.
+func (w *Outbox) holdNotice(ctx context.Context, n billing.Notice) (billing.Notice, error) {
+	var held billing.Notice
+	err := w.Store.Update(ctx, func(tx billing.Tx) error {
+		held = billing.Notice{}
+		plan, stored, err := lockedNotice(ctx, tx, n)
+		if err != nil || stored.Status != billing.NoticePending || stored.Lease != n.Lease {
+			return err
+		}
+		if waits, err := w.behindAnother(ctx, tx, &stored); err != nil || waits {
+			return err
+		}
+		checked, err := w.checkNotice(ctx, tx, plan, stored)
+		if err != nil || checked.Status != billing.NoticePending {
+			return err
+		}
+		// Its wait is over: another charge that fails must not release it a second time.
+		checked.ClaimAfter, checked.Reason = w.Clock.Now().Add(w.Clock.Simulated(w.Lease)), ""
+		if err := w.gather(ctx, tx, plan, &checked); err != nil {
+			return err
+		}
+		held = checked
+		return tx.UpdateNotice(ctx, checked)
+	})
+	return held, err
+}
+
+// lockedNotice locks the rows that a notice is compared with, and reads its plan and the notice
+// again.
+func lockedNotice(ctx context.Context, tx billing.Tx, n billing.Notice) (plan billing.Plan, stored billing.Notice, err error) {
+	if plan, err = tx.LockPlan(ctx, n.PlanID); err != nil {
+		return plan, stored, err
+	}
+	if err := lockNotice(ctx, tx, n); err != nil {
+		return plan, stored, err
+	}
+	stored, err = tx.Notice(ctx, n.ID)
+	return plan, stored, err
+}
+
+// behindAnother defers a notice that is part of another mail in flight, or that follows an older
+// notice.
+func (w *Outbox) behindAnother(ctx context.Context, tx billing.Tx, n *billing.Notice) (bool, error) {
+	if waits, err := w.inAnotherMail(ctx, tx, n); err != nil || waits {
+		return waits, err
+	}
+	return w.behindEarlier(ctx, tx, *n)
+}
+
+// behindEarlier defers a notice while an older notice to the customer waits.
+func (w *Outbox) behindEarlier(ctx context.Context, tx billing.Tx, n billing.Notice) (bool, error) {
+	earlier, err := tx.EarlierNotice(ctx, n)
+	if errors.Is(err, billing.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	n.Reason = waitsForEarlier
+	n.ClaimAfter = w.afterEarlier(earlier)
+	return true, tx.UpdateNotice(ctx, n)
+}
+
+// checkNotice compares a notice with the current plan. A notice that is no longer true is dropped.
+// Any other goes to the customer's current address.
+func (w *Outbox) checkNotice(ctx context.Context, tx billing.Tx, plan billing.Plan, n billing.Notice) (billing.Notice, error) {
+	customer, err := tx.Customer(ctx, n.CustomerID)
+	if err != nil {
+		return n, err
+	}
+	s, err := stateOf(ctx, tx, plan, w.Clock.Now())
+	if err != nil {
+		return n, err
+	}
+	state, err := withRefunds(ctx, tx, s.at(n), n)
+	if err != nil {
+		return n, err
+	}
+	why := n.Overtaken(state)
+	if why == "" && customer.Email == "" {
+		why = "the customer has no e-mail address any more"
+	}
+	if why == "" {
+		n.To = customer.Email
+		return n.UpToDate(state), nil
+	}
+	n.Status, n.Reason, n.ClaimAfter = billing.NoticeDropped, why, time.Time{}
+	if err := tx.UpdateNotice(ctx, n); err != nil {
+		return n, err
+	}
+	return n, finishNotice(ctx, tx, n, billing.AuditEntry{
+		At: w.Clock.Now(), Action: "notice.dropped", PlanID: n.PlanID, ChargeID: n.ChargeID, CustomerID: n.CustomerID, NoticeID: n.ID,
+		Message: fmt.Sprintf("%s not mailed: %s", planwork.Spoken(n.Kind), why),
+	})
+}
+
+// planState is the state of a plan that its notices are compared with.
+type planState struct {
+	billing.NoticeState
+	newest []billing.Notice
+}
+
+// at returns the state for one notice of the plan.
+func (s planState) at(n billing.Notice) billing.NoticeState {
+	state := s.NoticeState
+	for _, l := range s.newest {
+		if l.CreatedAt.After(n.CreatedAt) && (l.Status == billing.NoticePending || l.Status == billing.NoticeSent || l.Status == billing.NoticeKept) {
+			state.Later = append(state.Later, l)
+		}
+	}
+	return state
+}
+
+func readPlanState(ctx context.Context, tx billing.Tx, id billing.PlanID, now time.Time) (planState, error) {
+	plan, err := tx.Plan(ctx, id)
+	if err != nil {
+		return planState{}, err
+	}
+	return stateOf(ctx, tx, plan, now)
+}
+
+func stateOf(ctx context.Context, tx billing.Tx, plan billing.Plan, now time.Time) (planState, error) {
+	s := planState{NoticeState: billing.NoticeState{Plan: plan, Now: now}}
+	var err error
+	if s.Charges, err = tx.PlanCharges(ctx, plan.ID); err != nil {
+		return s, err
+	}
+	if plan.CardID != "" {
+		if s.Card, err = tx.Card(ctx, plan.CardID); err != nil {
+			return s, err
+		}
+	}
+	s.newest, err = tx.Notices(ctx, billing.NoticeFilter{Plan: plan.ID, Limit: laterNotices})
+	return s, err
+}
+
+// withRefunds adds the refunds that a notice about a refund is compared with.
+func withRefunds(ctx context.Context, tx billing.Tx, s billing.NoticeState, n billing.Notice) (billing.NoticeState, error) {
+	if n.Kind != billing.NoticeRefundMade && n.Kind != billing.NoticeRefundFailed {
+		return s, nil
+	}
+	var err error
+	if s.Refunds, err = tx.Refunds(ctx, n.ChargeID); err != nil {
+		return s, err
+	}
+	for other, err := range billing.EachNotice(ctx, tx, billing.NoticeFilter{Charge: n.ChargeID}) {
+		if err != nil {
+			return s, err
+		}
+		if other.Kind == billing.NoticeRefundMade && (other.Status == billing.NoticeSent || other.Status == billing.NoticeKept) {
+			s.Promised = true
+		}
+	}
+	return s, nil
+}
+
+// finishNotice records the outcome of a notice, and releases the notices that waited for it.
+func finishNotice(ctx context.Context, tx billing.Tx, n billing.Notice, entry billing.AuditEntry) error {
+	if err := tx.InsertAudit(ctx, entry); err != nil {
+		return err
+	}
+	return tx.WakeNotices(ctx, n.CustomerID, waitsForEarlier, entry.At)
+}

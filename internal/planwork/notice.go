@@ -1,0 +1,123 @@
+package planwork
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"tranche/internal/billing"
+	"tranche/internal/task"
+)
+
+// cardNeeded enqueues the notice that asks for a card, once for the payment that left the plan
+// without one.
+func (t *Tx) cardNeeded(ctx context.Context) error {
+	if t.askForCard == "" || t.Plan.CardID != "" || !t.Plan.Status.Collects() {
+		return nil
+	}
+	n := t.Draft(billing.NoticeCardNeeded, string(billing.NoticeCardNeeded)+":"+string(t.Plan.ID)+":"+t.askForCard)
+	n.Data.Following, n.Data.FollowingDue = t.following(0)
+	n.Data.Amount, n.Data.DueAt = n.Data.Following, n.Data.FollowingDue
+	return t.EnqueueNotice(ctx, n)
+}
+
+// Draft returns a new notice about the plan, with its recipient and the known data. The caller of a
+// notice about a charge adds the charge.
+func (t *Tx) Draft(kind billing.NoticeKind, step string) billing.Notice {
+	n := billing.Notice{
+		ID: billing.NewNoticeID(t.Now), Kind: kind, PlanID: t.Plan.ID, CustomerID: t.Customer.ID,
+		Step: step, Channel: billing.ChannelEmail, To: t.Customer.Email, Status: billing.NoticePending, CreatedAt: t.Now,
+		ClaimAfter: t.Now.Add(t.Work.Clock.Simulated(t.Work.Lease)),
+		Data: billing.NoticeData{
+			CustomerName: t.Customer.Name, Locale: t.Customer.Locale, TimeZone: t.Customer.TimeZone, Reference: t.Plan.Reference, Description: t.Plan.Description(),
+			Of: len(t.Charges), Currency: t.Plan.Currency,
+		},
+	}
+	if t.Plan.Kind == billing.KindRecurring {
+		n.Data.Of = 0 // the number of charges is not known, or is of no use to the customer
+	}
+	if n.To == "" {
+		n.Status, n.Reason, n.ClaimAfter = billing.NoticeFailed, "the customer has no e-mail address", time.Time{}
+	}
+	return n
+}
+
+// EnqueueNotice adds a notice to the outbox, with the plan's card, and a task that sends the
+// notice. A notice with the same key is added only once.
+func (t *Tx) EnqueueNotice(ctx context.Context, n billing.Notice) error {
+	if t.Plan.CardID != "" {
+		card, err := t.Card(ctx, t.Plan.CardID)
+		if err != nil {
+			return err
+		}
+		if n.Kind != billing.NoticeUpcomingCharge || t.paysAt(card, n.Data.DueAt) { // else the notice asks for another card
+			n.Data.CardBrand, n.Data.CardLast4, n.Data.CardExpiry = card.Brand, card.Last4, expiryOf(card)
+		}
+	}
+	if err := t.gatherFirst(ctx, &n); err != nil {
+		return err
+	}
+	n.MessageID = n.MailID(t.Work.MessageDomain)
+	fresh, err := t.InsertNotice(ctx, n)
+	if err != nil {
+		return err
+	}
+	if fresh && n.Status == billing.NoticePending && n.Reason == "" { // otherwise the scheduler claims it at its time
+		t.EnqueueAfter(task.New(task.KindSendNotice, string(n.ID), n.Lease))
+	}
+	return nil
+}
+
+// paysAt reports whether a card can be expected to pay a charge that falls due at a time.
+func (t *Tx) paysAt(card billing.Card, dueAt time.Time) bool {
+	expired := card.ExpiresAt(t.Location())
+	return card.Chargeable() && (expired.IsZero() || dueAt.Before(expired))
+}
+
+// following returns the next charge that will be collected after the given one, if its date is
+// final: the dates of a plan that is not active yet may still move. A zero time means that no such
+// charge exists.
+func (t *Tx) following(sequence int) (amount int64, due time.Time) {
+	for _, c := range t.Charges {
+		if c.Sequence > sequence && c.Status == billing.ChargeScheduled && c.DueAt.After(t.Now) {
+			return c.Amount, c.DueAt
+		}
+	}
+	return 0, time.Time{}
+}
+
+// started enqueues the notice that confirms a plan that has begun.
+func (t *Tx) started(ctx context.Context) error {
+	begun := t.Before.Status == billing.PlanAwaitingFirstPayment && t.Plan.Status.Collects()
+	if !begun || !t.Work.Rules.Confirm {
+		return nil
+	}
+	n := t.Draft(billing.NoticePlanStarted, "")
+	n.Starts(t.Plan, t.Charges)
+	return t.EnqueueNotice(ctx, n)
+}
+
+// completed enqueues the notice that everything is paid.
+func (t *Tx) completed(ctx context.Context) error {
+	n := t.Draft(billing.NoticePlanCompleted, "")
+	n.Completes(t.Plan, t.Charges)
+	return t.EnqueueNotice(ctx, n)
+}
+
+// cardUpdated enqueues the notice that another card is charged from now on. cause is the payment or
+// the setup with which the customer gave the card. The customer gets one notice for it, even if
+// several plans use the card.
+func (t *Tx) cardUpdated(ctx context.Context, cause string) error {
+	n := t.Draft(billing.NoticeCardUpdated, string(billing.NoticeCardUpdated)+":"+string(t.Plan.CardID)+":"+cause)
+	n.Data.Following, n.Data.FollowingDue = t.following(0)
+	n.Data.Amount, n.Data.DueAt = n.Data.Following, n.Data.FollowingDue
+	return t.EnqueueNotice(ctx, n)
+}
+
+// expiryOf formats a card's expiry month as it is printed on the card: 08/27.
+func expiryOf(card billing.Card) string {
+	if card.ExpMonth == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%02d/%02d", card.ExpMonth, card.ExpYear%100)
+}

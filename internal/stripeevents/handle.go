@@ -1,0 +1,127 @@
+package stripeevents
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"tranche/internal/billing"
+	"tranche/internal/planning"
+)
+
+// verdict is the result of handling an event.
+type verdict struct {
+	status billing.EventStatus
+	reason string
+	awaits string // see billing.Event.Awaits
+}
+
+var handled = verdict{status: billing.EventHandled}
+
+func ignored(format string, args ...any) verdict {
+	return verdict{status: billing.EventIgnored, reason: fmt.Sprintf(format, args...)}
+}
+
+// unknownYet ignores an event about an object that no plan has. awaits names the object: the event
+// is handled again when the object becomes known, because Stripe's events come in any order, and
+// plans are imported and adopted late.
+func unknownYet(awaits, format string, args ...any) verdict {
+	v := ignored(format, args...)
+	v.awaits = awaits
+	return v
+}
+
+// Handle handles one event. It fetches the object again and applies only forward transitions,
+// so duplicate, late and shuffled events do no harm. After a temporary failure, the event records
+// the reason and is handled again later. After a permanent failure, it is kept as failed for an
+// operator.
+func (w *Handler) Handle(ctx context.Context, id string, lease int64) error {
+	e, err := w.Store.Event(ctx, id)
+	if errors.Is(err, billing.ErrNotFound) {
+		w.Log.Info().Str("event", id).Msg("task dropped: its event is gone")
+		return nil
+	}
+	if err != nil || e.Status != billing.EventPending || e.Lease != lease {
+		return err
+	}
+	v, err := w.dispatch(ctx, e)
+	if err != nil {
+		v = w.judge(e, err)
+	}
+	e.Status, e.Reason, e.Awaits = v.status, v.reason, v.awaits
+	now := w.Clock.Now()
+	e.HandledAt, e.ClaimAfter = now, time.Time{}
+	if v.status == billing.EventPending {
+		e.Attempts++
+		e.HandledAt, e.ClaimAfter = time.Time{}, w.Backoff(e.Attempts)
+		w.Log.Warn().Str("event", e.ID).Str("type", e.Type).Int("attempts", e.Attempts).Err(err).Msg("event not handled; it will be tried again")
+	}
+	if v.status == billing.EventFailed {
+		w.Log.Error().Str("event", e.ID).Str("type", e.Type).Err(err).Msg("event can't be handled")
+	}
+	ctx, cancel := w.Recording(ctx)
+	defer cancel()
+	err = w.Store.Update(ctx, func(tx billing.Tx) error {
+		if err := tx.UpdateEvent(ctx, e); err != nil || v.status == billing.EventPending {
+			return err
+		}
+		return tx.EraseEvent(ctx, e.ID, e.ObjectID, e.PaymentIntent())
+	})
+	if err != nil || e.Awaits == "" {
+		return err
+	}
+	return w.wakeIfKnown(ctx, e.Awaits)
+}
+
+// wakeIfKnown makes an event pending again if its object became known between the lookup and the
+// commit: the transaction that made the object known did not see that the event awaits it.
+func (w *Handler) wakeIfKnown(ctx context.Context, awaits string) error {
+	reference, isReference := strings.CutPrefix(awaits, billing.AwaitsCustomer(""))
+	var err error
+	switch {
+	case isReference:
+		_, err = w.Store.CustomerByReference(ctx, reference)
+	case strings.HasPrefix(awaits, "cus_"):
+		_, err = w.Store.CustomerByStripe(ctx, awaits)
+	default:
+		_, err = w.Store.ChargeByPaymentIntent(ctx, awaits)
+	}
+	if errors.Is(err, billing.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return w.Store.Update(ctx, func(tx billing.Tx) error { return tx.WakeEvents(ctx, w.Clock.Now(), awaits) })
+}
+
+// maxEventTries bounds how often an event is handled. The tries cover three days, as long as Stripe
+// itself would send the event again.
+const maxEventTries = 450
+
+// judge distinguishes temporary failures from permanent ones.
+func (w *Handler) judge(e billing.Event, err error) verdict {
+	var invalid *billing.InvalidError
+	var taken *planning.ReferenceTakenError
+	if errors.As(err, &invalid) || errors.As(err, &taken) || errors.Is(err, errMismatch) || errors.Is(err, errNoObject) || e.Attempts+1 >= maxEventTries {
+		return verdict{status: billing.EventFailed, reason: err.Error()}
+	}
+	return verdict{status: billing.EventPending, reason: err.Error()}
+}
+
+// dispatch passes an event to the handler of its type, if the event is admitted. The handler calls
+// Stripe in the account that the event came from.
+func (w *Handler) dispatch(ctx context.Context, e billing.Event) (verdict, error) {
+	kind, ok := eventKinds()[e.Type]
+	if !ok {
+		return ignored("events of this type are not used"), nil
+	}
+	ctx = billing.OnAccount(ctx, e.Account)
+	about, v, err := w.admit(ctx, e, kind)
+	if err != nil || v.status != "" {
+		return v, err
+	}
+	return kind.handle(w, ctx, e, about)
+}

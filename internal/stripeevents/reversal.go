@@ -1,0 +1,165 @@
+package stripeevents
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"tranche/internal/billing"
+	"tranche/internal/collect"
+	"tranche/internal/money"
+	"tranche/internal/planwork"
+)
+
+// errOutrun reports that the charge changed during a call to Stripe, so Stripe's answer may be out
+// of date.
+var errOutrun = errors.New("the charge was changed while Stripe was asked about it")
+
+// maxOutrun bounds how often Stripe is asked again within one task.
+const maxOutrun = 3
+
+// handleReversal handles refunds and disputes. Whichever event reported one, the payment is fetched
+// with its refunds and disputes, and the charge is updated to that state. A full refund and a
+// dispute pause the plan: nothing more is charged until the merchant resumes it.
+func (w *Handler) handleReversal(ctx context.Context, e billing.Event, about subject) (verdict, error) {
+	if about.payment == "" {
+		return ignored("it names no PaymentIntent"), nil
+	}
+	return w.followMoney(ctx, e, about.payment, nil)
+}
+
+// followMoney follows the refunds and disputes of one payment. refund is the refund that the event
+// is about, or nil.
+func (w *Handler) followMoney(ctx context.Context, e billing.Event, id string, refund *billing.StripeRefund) (verdict, error) {
+	return w.followPayment(ctx, e, id, func(ctx context.Context, f found) error {
+		return w.Do(ctx, f.charge.PlanID, func(t *planwork.Tx) error {
+			c, err := t.Charge(f.charge.ID)
+			if err != nil {
+				return err
+			}
+			if c.Version != f.charge.Version {
+				return errOutrun
+			}
+			if f.second {
+				err = followDuplicate(ctx, t, c, f.payment)
+			} else {
+				err = reverse(ctx, t, c, f.payment)
+			}
+			if err != nil || refund == nil {
+				return err
+			}
+			return followRefund(ctx, t, c, *refund)
+		})
+	})
+}
+
+// found is the payment that an event is about, and the charge that it paid.
+type found struct {
+	charge  billing.Charge
+	payment billing.RecordedPayment
+	second  bool // it is a second payment of the charge
+}
+
+// followPayment passes the payment of an event about a refund, a dispute or a fraud warning to do.
+// A payment that is not recorded yet is recorded first, because events come in any order. If the
+// payment belongs to no plan, the event awaits it. do returns errOutrun if the charge has changed
+// since it was read.
+func (w *Handler) followPayment(ctx context.Context, e billing.Event, id string, do func(ctx context.Context, f found) error) (verdict, error) {
+	v, err := w.tryPayment(ctx, e, id, do)
+	for n := 1; errors.Is(err, errOutrun) && n < maxOutrun; n++ {
+		v, err = w.tryPayment(ctx, e, id, do)
+	}
+	return v, err
+}
+
+// tryPayment reads the charge before it asks Stripe, and writes only if the charge did not change
+// in between. The state that is written last is therefore the state that was read last.
+func (w *Handler) tryPayment(ctx context.Context, e billing.Event, id string, do func(ctx context.Context, f found) error) (verdict, error) {
+	row, err := w.Collect.ChargeOfDuplicate(ctx, id)
+	second := err == nil
+	if errors.Is(err, billing.ErrNotFound) {
+		row, err = w.Store.ChargeByPaymentIntent(ctx, id)
+	}
+	if err != nil && !errors.Is(err, billing.ErrNotFound) {
+		return verdict{}, err
+	}
+	p, err := w.Gateway.Payment(ctx, id)
+	if errors.Is(err, billing.ErrNotFound) {
+		return verdict{}, notHere("PaymentIntent", id)
+	}
+	if err != nil {
+		return verdict{}, err
+	}
+	if p.Status != billing.IntentSucceeded {
+		return ignored("the PaymentIntent is %s: nothing was paid", p.Status), nil
+	}
+	if !second && (row.PaymentIntent != id || !row.Status.Settled() || row.PaidOutside) {
+		return w.paidFirst(ctx, e, row, p)
+	}
+	return handled, do(ctx, found{charge: row, payment: p, second: second})
+}
+
+// paidFirst records the payment that an event is about if the payment's own event has not come yet.
+func (w *Handler) paidFirst(ctx context.Context, e billing.Event, row billing.Charge, p billing.RecordedPayment) (verdict, error) {
+	paid := e
+	paid.Type, paid.ObjectID = "payment_intent.succeeded", p.ID
+	v, err := w.dispatch(ctx, paid)
+	if row.ID == "" && v.status == billing.EventIgnored {
+		v.awaits = p.ID
+	}
+	if err != nil || v.status != billing.EventHandled {
+		return v, err
+	}
+	row, err = w.Store.ChargeByPaymentIntent(ctx, p.ID)
+	if errors.Is(err, billing.ErrNotFound) {
+		return verdict{}, errOutrun // the payment turned out to be a second one
+	}
+	if err != nil {
+		return verdict{}, err
+	}
+	if !row.Status.Settled() || row.PaidOutside {
+		return ignored("charge %s is %s, not paid", row.ID, row.Status), nil
+	}
+	return verdict{}, errOutrun // the payment is recorded, so it can be reversed now
+}
+
+// reverse updates a paid charge to its refunds and disputes at Stripe.
+func reverse(ctx context.Context, t *planwork.Tx, c *billing.Charge, p billing.RecordedPayment) error {
+	to := p.StatusAfterReversals()
+	if c.Status == to && c.AmountRefunded == p.AmountRefunded && c.DisputeStatus == p.Dispute {
+		return nil
+	}
+	if c.AmountRefunded != p.AmountRefunded {
+		noteRefund(t, c, p)
+		if err := errors.Join(collect.NotifyRefund(ctx, t, c, p), refundedAtLast(ctx, t, c, p)); err != nil {
+			return err
+		}
+	}
+	if c.DisputeStatus != p.Dispute {
+		t.AuditBy(c, billing.ActorStripe, "charge.disputed", fmt.Sprintf("charge %d: the dispute about %s is %s", c.Sequence, p.ID, planwork.Spoken(p.Dispute)), "")
+	}
+	was := c.Status
+	c.AmountRefunded, c.DisputeStatus = p.AmountRefunded, p.Dispute
+	next, wake := c.NextAttemptAt, c.ClaimAfter // kept while an ordered refund is open
+	if err := t.Move(c, to, collect.ReversalReason(*c, to), next); err != nil {
+		return err
+	}
+	c.ClaimAfter = wake
+	if err := acceptOrders(ctx, t, c, p); err != nil {
+		return err
+	}
+	if to != was && to != billing.ChargeSucceeded {
+		t.Pause(fmt.Sprintf("charge %d was %s", c.Sequence, to))
+	}
+	return nil
+}
+
+func noteRefund(t *planwork.Tx, c *billing.Charge, p billing.RecordedPayment) {
+	message := fmt.Sprintf("charge %d: %s of %s was refunded", c.Sequence,
+		money.FormatAmount(p.AmountRefunded, c.Currency), money.FormatAmount(c.Amount, c.Currency))
+	if p.AmountRefunded < c.AmountRefunded {
+		message = fmt.Sprintf("charge %d: a refund failed; %s of %s is refunded", c.Sequence,
+			money.FormatAmount(p.AmountRefunded, c.Currency), money.FormatAmount(c.Amount, c.Currency))
+	}
+	t.AuditBy(c, billing.ActorStripe, "charge.refunded", message, "")
+}

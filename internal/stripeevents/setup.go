@@ -1,0 +1,139 @@
+package stripeevents
+
+import (
+	"context"
+	"errors"
+
+	"tranche/internal/billing"
+	"tranche/internal/cards"
+	"tranche/internal/planwork"
+)
+
+// fetchSetup asks Stripe for a SetupIntent.
+func (w *Handler) fetchSetup(ctx context.Context, s subject) (subject, error) {
+	si, err := w.Gateway.SetupIntent(ctx, s.setup)
+	if errors.Is(err, billing.ErrNotFound) {
+		return s, notHere("SetupIntent", s.setup)
+	}
+	s.setupIntent, s.card, s.customer = si, si.PaymentMethod, si.Customer
+	return s.labeled(si.Metadata), err
+}
+
+// handleSetupIntent saves a card that the customer set up without a payment, and lets the
+// customer's plans use it.
+func (w *Handler) handleSetupIntent(ctx context.Context, _ billing.Event, about subject) (verdict, error) {
+	si := about.setupIntent
+	if si.Status != billing.IntentSucceeded || si.PaymentMethod == "" {
+		return ignored("the SetupIntent is %s", si.Status), nil
+	}
+	if plan, own, err := w.planOfSetup(ctx, si); err != nil || own {
+		if err != nil {
+			return verdict{}, err
+		}
+		return w.setUpPlan(ctx, si, plan)
+	}
+	return w.cardGiven(ctx, si)
+}
+
+// cardGiven saves the card of a SetupIntent that carries Tranche's metadata. It makes these plans
+// charge the card: those that the consent lists, or else the plan that the metadata names. If the
+// metadata holds only the customer's reference, the merchant assigns the card to all of the
+// customer's plans. Any other SetupIntent belongs to another system of the merchant: its card is
+// recorded, but no plan charges it.
+func (w *Handler) cardGiven(ctx context.Context, si billing.SetupIntent) (verdict, error) {
+	reference := si.Metadata[billing.MetaCustomer]
+	if reference == "" {
+		about, err := w.fetchCard(ctx, subject{card: si.PaymentMethod})
+		if err != nil {
+			return verdict{}, err
+		}
+		return w.followCard(ctx, about.paymentMethod)
+	}
+	customer, err := w.Store.CustomerByReference(ctx, reference)
+	if errors.Is(err, billing.ErrNotFound) {
+		return unknownYet(billing.AwaitsCustomer(reference), "SetupIntent %s is for customer %s, who has no plan", si.ID, reference), nil
+	}
+	if err != nil || !customer.ErasedAt.IsZero() {
+		return ignored("the customer's data was removed on request"), err
+	}
+	saved, err := w.Cards.Attach(ctx, customer, si.PaymentMethod, cards.Cause{Intent: si.ID, CreatedAt: si.CreatedAt})
+	if err != nil {
+		return verdict{}, err
+	}
+	plans, err := w.plansOfSetup(ctx, customer, si)
+	if err != nil {
+		return verdict{}, err
+	}
+	for _, id := range plans {
+		if err := w.Cards.MoveToCard(ctx, id, customer.ID, *saved); err != nil {
+			return verdict{}, err
+		}
+	}
+	if err := w.Cards.MergeDuplicates(ctx, customer.ID); err != nil {
+		return verdict{}, err
+	}
+	return handled, w.Store.Update(ctx, func(tx billing.Tx) error { return cards.BindConsent(ctx, tx, si.PaymentMethod, si.ID, "") })
+}
+
+// plansOfSetup lists the plans that the card of a SetupIntent is for.
+func (w *Handler) plansOfSetup(ctx context.Context, customer billing.Customer, si billing.SetupIntent) ([]billing.PlanID, error) {
+	plans, err := cards.PlansOf(ctx, w.Store, si.ID, billing.PlanID(si.Metadata[billing.MetaPlan]))
+	if err != nil || len(plans) > 0 {
+		return plans, err
+	}
+	open, err := billing.OpenPlans(ctx, w.Store, customer.ID)
+	for _, p := range open {
+		plans = append(plans, p.ID)
+	}
+	return plans, err
+}
+
+// planOfSetup finds the plan that a SetupIntent was created for instead of a first payment. Other
+// SetupIntents, such as the recovery page's, give a card to a customer who has plans.
+func (w *Handler) planOfSetup(ctx context.Context, si billing.SetupIntent) (billing.Plan, bool, error) {
+	id := si.Metadata[billing.MetaPlan]
+	if id == "" {
+		return billing.Plan{}, false, nil
+	}
+	plan, err := w.Store.Plan(ctx, billing.PlanID(id))
+	if errors.Is(err, billing.ErrNotFound) {
+		return plan, false, nil
+	}
+	if err != nil || plan.SetupIntent == si.ID {
+		return plan, err == nil, err
+	}
+	if plan.SetupIntent != "" || plan.Status != billing.PlanAwaitingFirstPayment && plan.CardID != "" {
+		return plan, false, nil
+	}
+	charges, err := w.Store.PlanCharges(ctx, plan.ID) // the answer that named the SetupIntent was lost
+	return plan, err == nil && !charges[0].Checkout, err
+}
+
+// setUpPlan saves the card that the customer gave for a plan without a first payment, and activates
+// the plan. For an active plan it changes nothing: the plan may have another card by then.
+func (w *Handler) setUpPlan(ctx context.Context, si billing.SetupIntent, plan billing.Plan) (verdict, error) {
+	if plan.Status != billing.PlanAwaitingFirstPayment {
+		return ignored("plan %s is %s, and does not wait for a card", plan.Reference, planwork.Spoken(plan.Status)), nil
+	}
+	customer, err := w.Store.Customer(ctx, plan.CustomerID)
+	if err != nil {
+		return verdict{}, err
+	}
+	saved, err := w.Cards.Attach(ctx, customer, si.PaymentMethod, cards.Cause{Intent: si.ID, CreatedAt: si.CreatedAt})
+	if err != nil {
+		return verdict{}, err
+	}
+	return handled, w.Do(ctx, plan.ID, func(t *planwork.Tx) error {
+		if t.Plan.Status != billing.PlanAwaitingFirstPayment || t.Charges[0].Checkout {
+			return nil
+		}
+		if t.Plan.SetupIntent == "" { // the answer that named the SetupIntent was lost
+			t.Plan.SetupIntent = si.ID
+		}
+		if err := cards.Use(ctx, t, *saved); err != nil || saved.Problem != "" {
+			return err
+		}
+		t.Activate("the customer gave a card")
+		return cards.BindConsent(ctx, t.Tx, si.PaymentMethod, si.ID, t.Charges[0].ID)
+	})
+}
