@@ -13,6 +13,7 @@ import (
 	"unicode"
 
 	"tranche/internal/billing"
+	"tranche/internal/plaintext"
 )
 
 // maxAPIBody is ample for a plan of 500 listed charges.
@@ -41,7 +42,7 @@ func decodeBody(w http.ResponseWriter, r *http.Request, into any) bool {
 		writeProblem(w, bodyProblem(err))
 		return false
 	}
-	if faults := billing.TextFaults(body); len(faults) > 0 {
+	if faults := plaintext.JSONFaults(body); len(faults) > 0 {
 		writeProblem(w, problemOf(&billing.InvalidError{Fields: faults}))
 		return false
 	}

@@ -8,6 +8,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/locale"
+	"tranche/internal/plaintext"
 	"tranche/internal/recovery"
 )
 
@@ -135,7 +136,7 @@ func (s *Server) evidence(r *http.Request, version, listed string, paid []billin
 	}
 	return &recovery.Evidence{
 		TextVersion: MandateVersion, Text: shown.record(), Locale: l.Tag(), Address: clientAddress(r, s.TrustedProxies),
-		UserAgent: billing.CleanLine(r.UserAgent(), maxUserAgent), Listed: shown.listed,
+		UserAgent: plaintext.CleanLine(r.UserAgent(), maxUserAgent), Listed: shown.listed,
 	}, nil
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"tranche/handlers"
 	"tranche/internal/billing"
+	"tranche/internal/plaintext"
 	"tranche/internal/store/storetest"
 	"tranche/internal/testenv"
 )
@@ -75,7 +76,7 @@ func TestWebhook_TextThatNoDatabaseKeeps(t *testing.T) {
 			e, err := s.store.Event(s.t.Context(), id)
 			require.NoError(s.t, err)
 			require.Equal(s.t, "pi_1", e.ObjectID)
-			require.Empty(s.t, billing.TextFaults(e.Payload), "%s", e.Payload)
+			require.Empty(s.t, plaintext.JSONFaults(e.Payload), "%s", e.Payload)
 
 			body = strings.Replace(event(id+"b"), `"id": "pi_1"`, `"id": `+testenv.JSONText(text), 1)
 			require.Equal(s.t, http.StatusOK, s.hook(body).status, "object id %.40q", text)

@@ -7,21 +7,21 @@ import (
 	"slices"
 	"strings"
 
-	"tranche/internal/billing"
+	"tranche/internal/plaintext"
 )
 
 // readable refuses a path or query with characters that a text of one line must not have: see
-// billing.LineProblem. The two databases treat such characters differently.
+// plaintext.LineProblem. The two databases treat such characters differently.
 func (s *Server) readable(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if problem := billing.LineProblem(r.URL.Path); problem != "" {
+		if problem := plaintext.LineProblem(r.URL.Path); problem != "" {
 			badParameter(w, "path", problem)
 			return
 		}
 		query, _ := url.ParseQuery(r.URL.RawQuery)             // each route refuses an invalid query
 		for _, name := range slices.Sorted(maps.Keys(query)) { // sorted, so that the answer is always the same
 			if problem := firstProblem(append(query[name], name)); problem != "" {
-				badParameter(w, billing.CleanLine(name, maxShownName), problem)
+				badParameter(w, plaintext.CleanLine(name, maxShownName), problem)
 				return
 			}
 		}
@@ -33,11 +33,11 @@ func (s *Server) readable(next http.Handler) http.Handler {
 const maxShownName = 100
 
 func firstProblem(texts []string) string {
-	i := slices.IndexFunc(texts, func(s string) bool { return billing.LineProblem(s) != "" })
+	i := slices.IndexFunc(texts, func(s string) bool { return plaintext.LineProblem(s) != "" })
 	if i < 0 {
 		return ""
 	}
-	return billing.LineProblem(texts[i])
+	return plaintext.LineProblem(texts[i])
 }
 
 // isPrintable reports whether s is printable ASCII, which Stripe requires of idempotency keys.

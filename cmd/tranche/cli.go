@@ -20,6 +20,7 @@ import (
 	"tranche/internal/binding"
 	"tranche/internal/clock"
 	"tranche/internal/dunning"
+	"tranche/internal/plaintext"
 	"tranche/internal/planning"
 	"tranche/internal/store"
 	"tranche/internal/stripegw"
@@ -82,12 +83,12 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 partly done, 4 a
 func checkWords(cmd *cobra.Command, args []string) error {
 	var faults []string
 	for i, arg := range args {
-		if problem := billing.TextProblem(arg); problem != "" {
+		if problem := plaintext.Problem(arg); problem != "" {
 			faults = append(faults, fmt.Sprintf("argument %d %s", i+1, problem))
 		}
 	}
 	cmd.Flags().Visit(func(f *pflag.Flag) {
-		if problem := billing.TextProblem(f.Value.String()); problem != "" {
+		if problem := plaintext.Problem(f.Value.String()); problem != "" {
 			faults = append(faults, fmt.Sprintf("--%s %s", f.Name, problem))
 		}
 	})

@@ -20,6 +20,7 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/calendar"
 	"tranche/internal/money"
+	"tranche/internal/plaintext"
 	"tranche/internal/planning"
 	"tranche/internal/schedule"
 	"tranche/internal/store"
@@ -198,7 +199,7 @@ func (c *cli) readTerms(file string, t *terms.Terms) error {
 	if err != nil {
 		return fmt.Errorf("read the plan: %w", err)
 	}
-	if faults := billing.TextFaults(doc); len(faults) > 0 {
+	if faults := plaintext.JSONFaults(doc); len(faults) > 0 {
 		return &billing.InvalidError{Fields: faults}
 	}
 	dec := json.NewDecoder(bytes.NewReader(doc))

@@ -4,7 +4,7 @@ import (
 	"io"
 	"text/tabwriter"
 
-	"tranche/internal/billing"
+	"tranche/internal/plaintext"
 )
 
 // table prints rows in columns.
@@ -16,8 +16,8 @@ func newTable(header ...string) *table { return &table{rows: [][]string{header}}
 // come from outside.
 func (t *table) add(cells ...string) {
 	for i, cell := range cells {
-		if billing.LineProblem(cell) != "" {
-			cells[i] = billing.CleanLine(cell, len(cell))
+		if plaintext.LineProblem(cell) != "" {
+			cells[i] = plaintext.CleanLine(cell, len(cell))
 		}
 	}
 	t.rows = append(t.rows, cells)

@@ -83,6 +83,8 @@ var directions = []direction{
 	{"internal/outbox", []string{"internal/followup", "internal/cards", "internal/collect", "internal/stripeevents", "internal/store", "internal/stripegw", "internal/queue",
 		"config", "jobs", "handlers", "scheduler"},
 		"what is sent is in the database: the sender needs to know nothing of what led to it"},
+	{"internal/plaintext", []string{"internal/store", "internal/stripegw", "internal/queue", "internal/notify", "internal/terms", "config", "jobs", "handlers", "scheduler"},
+		"texts of requests, settings and Stripe are held to one rule, so the rule must not know where a text came from"},
 	{"internal/dunning", []string{"internal/store", "internal/stripegw", "internal/queue", "internal/notify", "config"},
 		"the decision after a decline is a pure function of the failure's data"},
 	{"internal/store", []string{"internal/stripegw", "internal/queue", "internal/notify", "jobs", "handlers", "scheduler"},

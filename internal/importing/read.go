@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"tranche/internal/billing"
+	"tranche/internal/plaintext"
 )
 
 // maxLine is the longest line of JSON: 500 charges fit.
@@ -61,7 +62,7 @@ func jsonReader(in *bufio.Reader) *Reader {
 			if text = bytes.TrimSpace(text); len(text) == 0 {
 				continue
 			}
-			if faults := billing.TextFaults(text); len(faults) > 0 {
+			if faults := plaintext.JSONFaults(text); len(faults) > 0 {
 				return Line{}, number, &lineError{faults[0]}
 			}
 			var l Line
@@ -138,8 +139,8 @@ func csvReader(in *bufio.Reader) (*Reader, error) {
 			if cell == "" {
 				continue
 			}
-			if problem := billing.TextProblem(cell); problem != "" {
-				return Line{Reference: billing.CleanText(l.Reference)}, number, unreadable(header[i], "%s", problem)
+			if problem := plaintext.Problem(cell); problem != "" {
+				return Line{Reference: plaintext.Clean(l.Reference)}, number, unreadable(header[i], "%s", problem)
 			}
 			if err := csvFields[header[i]](&l, cell); err != nil {
 				return Line{Reference: l.Reference}, number, unreadable(header[i], "%.60q can't be read", cell)

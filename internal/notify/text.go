@@ -1,9 +1,9 @@
 package notify
 
-import "tranche/internal/billing"
+import "tranche/internal/plaintext"
 
 // maxText limits text from outside, in characters.
 const maxText = 300
 
 // oneLine makes text from outside fit for a line of a mail.
-func oneLine(s string) string { return billing.CleanLine(s, maxText) }
+func oneLine(s string) string { return plaintext.CleanLine(s, maxText) }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tranche/internal/billing"
+	"tranche/internal/plaintext"
 )
 
 // change is one operation on a plan, under the plan's lock.
@@ -104,7 +105,7 @@ func CheckReason(field, text string) error {
 	if len(text) > MaxReason {
 		return invalid(field, "is longer than %d bytes", MaxReason)
 	}
-	if problem := billing.TextProblem(text); problem != "" {
+	if problem := plaintext.Problem(text); problem != "" {
 		return invalid(field, "%s", problem)
 	}
 	return nil

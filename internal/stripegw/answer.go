@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"tranche/internal/billing"
 	"tranche/internal/clock"
+	"tranche/internal/plaintext"
 )
 
 // maxAnswer bounds the body of a response, in bytes. Stripe's longest, a page of 100
@@ -84,7 +84,7 @@ func (r recorder) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	body = billing.CleanJSON(body) // its names and messages are stored and shown
+	body = plaintext.CleanJSON(body) // its names and messages are stored and shown
 	a.body, a.whole = body, true
 	res.Body = io.NopCloser(bytes.NewReader(body))
 	return res, nil

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"tranche/internal/billing"
+	"tranche/internal/plaintext"
 )
 
 // Errors of ParseEvent. Compare with errors.Is.
@@ -49,11 +50,11 @@ func ParseEvent(payload []byte) (billing.Event, error) {
 	return billing.Event{
 		ID:         w.ID,
 		Type:       w.Type,
-		ObjectID:   billing.CleanLine(string(w.Data.Object), maxWord),
+		ObjectID:   plaintext.CleanLine(string(w.Data.Object), maxWord),
 		Account:    string(w.Account),
-		APIVersion: billing.CleanLine(w.APIVersion, maxWord),
+		APIVersion: plaintext.CleanLine(w.APIVersion, maxWord),
 		Livemode:   w.Livemode,
-		Payload:    scrubbed(billing.CleanJSON(payload)),
+		Payload:    scrubbed(plaintext.CleanJSON(payload)),
 		CreatedAt:  unixTime(w.Created),
 	}, nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/plaintext"
 	"tranche/internal/stripegw"
 	"tranche/internal/testenv"
 )
@@ -59,9 +60,9 @@ func FuzzParseEvent(f *testing.F) {
 		dec.UseNumber() // 1e400 is JSON
 		require.NoError(t, dec.Decode(&doc))
 		require.False(t, holdsSecret(doc), "%s", e.Payload)
-		require.Empty(t, billing.TextFaults(e.Payload), "%q", e.Payload)
+		require.Empty(t, plaintext.JSONFaults(e.Payload), "%q", e.Payload)
 		for _, text := range []string{e.ID, e.Type, e.ObjectID, e.Account, e.APIVersion} {
-			require.Empty(t, billing.LineProblem(text), "%q", text)
+			require.Empty(t, plaintext.LineProblem(text), "%q", text)
 			require.LessOrEqual(t, len([]rune(text)), 255)
 		}
 		require.True(t, e.Account == "" || billing.IsAccount(e.Account), "%q", e.Account)

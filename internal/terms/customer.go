@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"tranche/internal/billing"
+	"tranche/internal/plaintext"
 	"tranche/internal/timezone"
 )
 
@@ -63,7 +64,7 @@ func checkEmail(bad *billing.InvalidError, field, address string) {
 		bad.Add(field, "is longer than %d bytes", maxEmail)
 		return
 	}
-	if problem := billing.LineProblem(address); problem != "" {
+	if problem := plaintext.LineProblem(address); problem != "" {
 		bad.Add(field, "%s", problem)
 		return
 	}
@@ -89,7 +90,7 @@ func checkText(bad *billing.InvalidError, field, s string, required bool) {
 
 // checkLine refuses text that is not a single line.
 func checkLine(bad *billing.InvalidError, field, s string) {
-	if problem := billing.LineProblem(s); problem != "" {
+	if problem := plaintext.LineProblem(s); problem != "" {
 		bad.Add(field, "%s", problem)
 	}
 }

@@ -20,6 +20,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/clock"
+	"tranche/internal/plaintext"
 )
 
 const (
@@ -186,4 +187,4 @@ func withoutURL(err error) error {
 }
 
 // oneLine makes text from outside fit for a line of a table or a log.
-func oneLine(s string) string { return billing.CleanLine(s, maxError) }
+func oneLine(s string) string { return plaintext.CleanLine(s, maxError) }

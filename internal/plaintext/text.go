@@ -1,4 +1,4 @@
-package billing
+package plaintext
 
 import (
 	"strings"
@@ -13,11 +13,11 @@ func LineProblem(s string) string {
 	if strings.ContainsAny(s, "\n\t") {
 		return "contains control characters"
 	}
-	return TextProblem(s)
+	return Problem(s)
 }
 
-// TextProblem is LineProblem for text of several lines, which may contain line ends and tabs.
-func TextProblem(s string) string {
+// Problem is LineProblem for text of several lines, which may contain line ends and tabs.
+func Problem(s string) string {
 	if !utf8.ValidString(s) {
 		return "is not UTF-8 text"
 	}
@@ -47,11 +47,11 @@ func isDirection(r rune) bool {
 	return r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
 }
 
-// CleanText makes s acceptable to TextProblem. It is for text that can't be refused because it
+// Clean makes s acceptable to Problem. It is for text that can't be refused because it
 // comes from Stripe or a browser: NULs and direction marks are dropped, invalid UTF-8 becomes
 // U+FFFD, and every other refused character becomes a blank.
-func CleanText(s string) string {
-	if TextProblem(s) == "" {
+func Clean(s string) string {
+	if Problem(s) == "" {
 		return s
 	}
 	s = strings.ToValidUTF8(s, "\uFFFD")
@@ -70,7 +70,7 @@ func CleanText(s string) string {
 // blanks, of at most a number of characters. A no-break space is kept because it belongs to an
 // amount.
 func CleanLine(s string, most int) string {
-	s = strings.NewReplacer("\r", " ", "\n", " ", "\t", " ").Replace(CleanText(s))
+	s = strings.NewReplacer("\r", " ", "\n", " ", "\t", " ").Replace(Clean(s))
 	s = strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == ' ' }), " ")
 	if utf8.RuneCountInString(s) > most {
 		return string([]rune(s)[:most-1]) + "…"

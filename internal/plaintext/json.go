@@ -1,4 +1,4 @@
-package billing
+package plaintext
 
 import (
 	"bytes"
@@ -7,27 +7,29 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"tranche/internal/billing"
 )
 
-// TextFaults returns the strings of a JSON document that TextProblem refuses, by their path such as
+// JSONFaults returns the strings of a JSON document that Problem refuses, by their path such as
 // customer.name or charges[1].due. Names of fields are checked too. If the document is not valid
 // JSON, only the part before the error is checked.
-func TextFaults(doc []byte) []FieldError {
+func JSONFaults(doc []byte) []billing.FieldError {
 	w := textWalk{doc: doc, dec: json.NewDecoder(bytes.NewReader(doc))}
 	for w.next() {
 	}
 	return w.faults
 }
 
-// maxTextFaults bounds how many faults are reported.
-const maxTextFaults = 20
+// maxFaults bounds how many faults are reported.
+const maxFaults = 20
 
 // textWalk reads a document token by token and tracks its position.
 type textWalk struct {
 	doc    []byte
 	dec    *json.Decoder
 	nest   []nested
-	faults []FieldError
+	faults []billing.FieldError
 }
 
 // nested is an object or list that the walk is in.
@@ -42,7 +44,7 @@ type nested struct {
 func (w *textWalk) next() bool {
 	from := w.dec.InputOffset()
 	token, err := w.dec.Token()
-	if err != nil || len(w.faults) >= maxTextFaults {
+	if err != nil || len(w.faults) >= maxFaults {
 		return false
 	}
 	switch token := token.(type) {
@@ -72,12 +74,12 @@ func (w *textWalk) text(s string, raw []byte) {
 	if name {
 		w.nest[len(w.nest)-1].name = s
 	}
-	problem := TextProblem(s)
+	problem := Problem(s)
 	if !utf8.Valid(raw) || halved(s, raw) {
 		problem = "is not UTF-8 text"
 	}
 	if problem != "" {
-		w.faults = append(w.faults, FieldError{Field: w.path(), Message: problem})
+		w.faults = append(w.faults, billing.FieldError{Field: w.path(), Message: problem})
 	}
 	if name {
 		w.nest[len(w.nest)-1].named = true
@@ -131,10 +133,10 @@ func shownName(name string) string {
 	return name
 }
 
-// CleanJSON cleans every string of a third-party JSON document with CleanText. A document without
+// CleanJSON cleans every string of a third-party JSON document with Clean. A document without
 // faults, or one that is not valid JSON, is returned as it is.
 func CleanJSON(doc []byte) []byte {
-	if !bytes.Contains(doc, []byte(`\u`)) && TextProblem(string(doc)) == "" || !json.Valid(doc) {
+	if !bytes.Contains(doc, []byte(`\u`)) && Problem(string(doc)) == "" || !json.Valid(doc) {
 		return doc
 	}
 	out := make([]byte, 0, len(doc))
@@ -169,7 +171,7 @@ func cleanQuoted(quoted []byte) []byte {
 	if json.Unmarshal(quoted, &s) != nil {
 		return quoted // not reached for valid JSON
 	}
-	clean := CleanText(s)
+	clean := Clean(s)
 	if clean == s && utf8.Valid(quoted) && !halved(s, quoted) {
 		return quoted
 	}
