@@ -6,17 +6,16 @@ import (
 	"strings"
 	"time"
 
-	"tranche/internal/billing"
 	"tranche/internal/export"
 )
 
 // export streams a table: GET /v1/export/{what}?format=csv|jsonl&since=TIME. If a read fails midway
 // it closes the connection, so that the client notices the incomplete file.
 func (s *Server) export(w http.ResponseWriter, r *http.Request) {
-	table, ok := billing.ExportTableOf(r.PathValue("what"))
+	table, ok := export.TableOf(r.PathValue("what"))
 	if !ok {
 		writeProblem(w, problem{Status: http.StatusNotFound, Slug: "not_found",
-			Detail: "there is no such export; there is " + strings.Join(billing.ExportNames(), ", ")})
+			Detail: "there is no such export; there is " + strings.Join(export.Names(), ", ")})
 		return
 	}
 	format := export.CSV

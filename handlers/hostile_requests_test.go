@@ -15,6 +15,7 @@ import (
 
 	"tranche/handlers"
 	"tranche/internal/billing"
+	"tranche/internal/export"
 	"tranche/internal/stripeevents"
 	"tranche/internal/testenv"
 )
@@ -132,7 +133,7 @@ func (s *hostileSource) segment(resource, segment string) string {
 	case s.oneIn(8):
 		return pick(s, s.texts)
 	case segment == "{what}":
-		return pick(s, billing.ExportNames())
+		return pick(s, export.Names())
 	case s.oneIn(40):
 		return s.id(pick(s, []string{"plan", "chg", "cust", "card", "ep", "dlv", "inc"})) // of another kind, perhaps
 	case s.oneIn(20):

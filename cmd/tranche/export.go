@@ -26,7 +26,7 @@ func (c *cli) exportCommand() *cobra.Command {
 	var format, out, since string
 	cmd := &cobra.Command{
 		Use: "export WHAT", Short: "Export the database as CSV or JSON lines", Args: oneArg("export"),
-		Long: `Export a table of the database as CSV or JSON lines: ` + strings.Join(billing.ExportNames(), ", ") + `; or all tables into a directory.
+		Long: `Export a table of the database as CSV or JSON lines: ` + strings.Join(export.Names(), ", ") + `; or all tables into a directory.
 Amounts are minor units and times UTC. An export holds no secrets and no links to the recovery page, but it holds personal data. A
 file gets its name only when it is complete. Each exported table has an entry in the audit trail. docs/export.md lists the columns.`,
 		Example: `  tranche export charges --out charges.csv
@@ -73,11 +73,11 @@ func (c *cli) exportPlan(what string, format *string, out, since string) (tables
 		if out == "" {
 			return nil, begin, usageError{errors.New("all writes many files: name a directory with --out")}
 		}
-		return billing.ExportTables(), begin, nil
+		return export.Tables(), begin, nil
 	}
-	table, ok := billing.ExportTableOf(what)
+	table, ok := export.TableOf(what)
 	if !ok {
-		return nil, begin, usageError{fmt.Errorf("there is no export %q; there is %s, all", what, strings.Join(billing.ExportNames(), ", "))}
+		return nil, begin, usageError{fmt.Errorf("there is no export %q; there is %s, all", what, strings.Join(export.Names(), ", "))}
 	}
 	return []billing.ExportTable{table}, begin, nil
 }

@@ -97,6 +97,8 @@ var directions = []direction{
 		"an adapter knows the domain and its own engine; app joins it to the others"},
 	{"internal/notify", []string{"internal/store", "internal/stripegw", "internal/queue", "jobs", "handlers", "scheduler"},
 		"an adapter knows the domain and its own engine; app joins it to the others"},
+	{"internal/message", []string{"internal/store", "internal/stripegw", "internal/queue", "internal/notify", "internal/view", "config", "jobs", "handlers", "scheduler"},
+		"a message is written with the change that it reports, and fixed: neither its sender nor the API's JSON may change it"},
 	{"internal/notify/webhook", []string{"internal/notify", "config"},
 		"a message to the merchant's server and a mail to a customer have nothing in common but that both go out"},
 	{"internal/backfill", []string{"internal/store", "internal/stripegw", "internal/queue", "internal/notify", "jobs", "handlers", "scheduler", "config"},

@@ -6,8 +6,8 @@ import (
 )
 
 // AuditEntry records one change and its cause. Entries are only ever added, and hold no secret. The
-// merchant's endpoints receive the entries that Told selects, with the rows that the ids name: see
-// NewMessage.
+// merchant's endpoints receive messages about them, with the rows that the ids name: see package
+// message.
 type AuditEntry struct {
 	Seq int64 // in the order of writing; given by the store
 	At  time.Time

@@ -2,6 +2,8 @@ package billing
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -22,6 +24,16 @@ func EndpointStatuses() []EndpointStatus { return []EndpointStatus{EndpointEnabl
 // MaxEndpoints is the highest number of endpoints. Each endpoint adds a row to every transaction
 // that sends a message.
 const MaxEndpoints = 50
+
+// TypeFilter lists the types of messages that an endpoint receives: single types, such as
+// charge.succeeded, or all types of a kind, such as charge.*. An empty filter passes everything.
+type TypeFilter []string
+
+// Wants reports whether messages of a type pass.
+func (f TypeFilter) Wants(messageType string) bool {
+	kind, _, _ := strings.Cut(messageType, ".")
+	return len(f) == 0 || slices.Contains(f, messageType) || slices.Contains(f, kind+".*")
+}
 
 // Endpoint is one address of the merchant's that messages are posted to.
 type Endpoint struct {

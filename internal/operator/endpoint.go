@@ -7,6 +7,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/clock"
+	"tranche/internal/message"
 )
 
 // bothSecretsFor is how long (in real time) a rotated secret signs together with the new one.
@@ -182,7 +183,7 @@ func (o *Endpoints) check(url string, types billing.TypeFilter) error {
 	if err := o.CheckURL(url); err != nil {
 		return fault("url", err.Error())
 	}
-	return types.Check("types")
+	return message.CheckFilter("types", types)
 }
 
 func (o *Endpoints) seal(id billing.EndpointID, secret billing.Secret) (string, error) {

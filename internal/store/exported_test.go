@@ -39,7 +39,7 @@ func TestEveryColumnIsExportedOrLeftOutForAReason(t *testing.T) {
 	doc, err := os.ReadFile("../../docs/export.md")
 	require.NoError(t, err)
 	exported := map[string]billing.ExportTable{}
-	for _, e := range billing.ExportTables() {
+	for _, e := range export.Tables() {
 		exported[e.Table] = e
 	}
 	pool := storetest.SQLite(t).Pool()
@@ -76,7 +76,7 @@ func TestWhatIsExportedIsTheSameOnBothEngines(t *testing.T) {
 	written := map[string][]string{}
 	for _, s := range []*store.Store{storetest.SQLite(t), storetest.Postgres(t)} {
 		fill(t, s, now, link)
-		for _, table := range billing.ExportTables() {
+		for _, table := range export.Tables() {
 			for _, f := range []export.Format{export.CSV, export.JSONL} {
 				var out bytes.Buffer
 				rows, err := export.Write(t.Context(), s, table, time.Time{}, f, &out, nil)
@@ -161,7 +161,7 @@ func TestAnExportIsReadPageByPageAlongItsKey(t *testing.T) {
 			return nil
 		}))
 		for name, column := range map[string]int{"versions": 1, "audit": 0} {
-			table, ok := billing.ExportTableOf(name)
+			table, ok := export.TableOf(name)
 			require.True(t, ok)
 			var keys []int64
 			require.NoError(t, s.Export(t.Context(), table, time.Time{}, func(values []any) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"tranche/internal/billing"
+	"tranche/internal/message"
 )
 
 // enqueueMessages writes the messages about entries, and one delivery of each message to every
@@ -12,7 +13,7 @@ import (
 func (t *tx) enqueueMessages(ctx context.Context, entries []billing.AuditEntry) error {
 	var heard []billing.AuditEntry
 	for _, e := range entries {
-		if billing.Told(e.Action) {
+		if message.Covers(e.Action) {
 			heard = append(heard, e)
 		}
 	}
@@ -29,7 +30,7 @@ func (t *tx) enqueueMessages(ctx context.Context, entries []billing.AuditEntry) 
 	}
 	var messages, deliveries [][]any
 	for _, e := range heard {
-		m, err := billing.NewMessage(e, snapshot)
+		m, err := message.New(e, snapshot)
 		if err != nil {
 			return err
 		}
@@ -52,7 +53,7 @@ func (t *tx) enqueueMessages(ctx context.Context, entries []billing.AuditEntry) 
 
 // snapshot reads the rows that entries name: one statement for each kind of row, however many
 // entries there are.
-func (t *tx) snapshot(ctx context.Context, entries []billing.AuditEntry) (s billing.Snapshot, err error) {
+func (t *tx) snapshot(ctx context.Context, entries []billing.AuditEntry) (s message.Snapshot, err error) {
 	if s.Plans, err = named(ctx, t.conn, "plans", planColumns, scanPlan, entries,
 		func(e billing.AuditEntry) billing.PlanID { return e.PlanID }, func(p billing.Plan) billing.PlanID { return p.ID }); err != nil {
 		return s, err

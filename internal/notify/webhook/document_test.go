@@ -23,6 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/message"
 	"tranche/internal/notify/webhook"
 )
 
@@ -55,9 +56,9 @@ func TestTheDocumentShowsEveryMessage(t *testing.T) {
 func examples(t *testing.T) string {
 	t.Helper()
 	var b strings.Builder
-	for _, m := range billing.MessageTypes() {
+	for _, m := range message.Types() {
 		e, s := example(m.Type)
-		message, err := billing.NewMessage(e, s)
+		message, err := message.New(e, s)
 		require.NoError(t, err)
 		// Ids are partly random; the document's are fixed.
 		payload := bytes.Replace(message.Payload, []byte(message.ID), []byte("msg_06ej1v3y0g5x8kq2m7w9a4c6d0"), 1)
@@ -100,7 +101,7 @@ const (
 )
 
 // example returns an audit entry of a type, and the rows it names, in a plausible state.
-func example(messageType string) (billing.AuditEntry, billing.Snapshot) {
+func example(messageType string) (billing.AuditEntry, message.Snapshot) {
 	at := time.Date(2026, 5, 20, 8, 0, 3, 0, time.UTC)
 	kind, what, _ := strings.Cut(messageType, ".")
 	plan := billing.Plan{
@@ -109,7 +110,7 @@ func example(messageType string) (billing.AuditEntry, billing.Snapshot) {
 	}
 	customer := billing.Customer{ID: "cust_06ea0d3n7r4m2p6t8w1y3a5c7e", Reference: "cust-77", StripeCustomer: "cus_QxT4f2"}
 	e := billing.AuditEntry{At: at, Actor: worker, Action: messageType, PlanID: plan.ID, CustomerID: customer.ID}
-	s := billing.Snapshot{Customers: map[billing.CustomerID]billing.Customer{customer.ID: customer}}
+	s := message.Snapshot{Customers: map[billing.CustomerID]billing.Customer{customer.ID: customer}}
 	charge := billing.Charge{
 		ID: "chg_06ea0d3n7t0n3s7v9x2z4b6d8f", Sequence: 2, Amount: 33333, Currency: "usd", DueAt: time.Date(2026, 5, 20, 8, 0, 0, 0, time.UTC),
 		AttemptCount: 1, PaymentIntent: "pi_3PqR5s",
@@ -254,15 +255,15 @@ func describe(e *billing.AuditEntry, plan *billing.Plan, charge *billing.Charge,
 func TestActions_AllListed(t *testing.T) {
 	t.Parallel()
 	listed := map[string]bool{}
-	for _, m := range billing.MessageTypes() {
-		require.True(t, billing.Told(m.Type), m.Type)
+	for _, m := range message.Types() {
+		require.True(t, message.Covers(m.Type), m.Type)
 		require.False(t, listed[m.Type], "%s is listed twice", m.Type)
 		listed[m.Type] = true
 	}
 	found := actions(t)
 	require.Greater(t, len(found), 15, "no sources were read")
 	for action, where := range found {
-		require.True(t, listed[action], "%s is written in %s; add it to billing.MessageTypes, and to example in this test", action, where)
+		require.True(t, listed[action], "%s is written in %s; add it to message.Types, and to example in this test", action, where)
 	}
 	// These actions are composed from a status.
 	for _, status := range billing.PlanStatuses() {
@@ -336,10 +337,10 @@ func TestReceiver_FromTheDocument(t *testing.T) {
 	}, 20*time.Second, 10*time.Millisecond)
 
 	url := "http://" + addr + "/hooks/tranche"
-	status, err := sender(t, true).Send(t.Context(), endpoint(t, url, secret), message)
+	status, err := sender(t, true).Send(t.Context(), endpoint(t, url, secret), paid)
 	require.NoError(t, err)
 	require.Equal(t, 204, status)
-	status, err = sender(t, true).Send(t.Context(), endpoint(t, url, webhook.NewSecret()), message)
+	status, err = sender(t, true).Send(t.Context(), endpoint(t, url, webhook.NewSecret()), paid)
 	require.ErrorContains(t, err, "answered 400: not from Tranche")
 	require.Equal(t, 400, status)
 }

@@ -91,19 +91,19 @@ func sender(t *testing.T, allowPrivate bool) *webhook.Sender {
 	return s
 }
 
-var message = billing.Message{ID: "msg_1", Type: "charge.succeeded", Payload: []byte(`{"id": "msg_1", "data": {"reference": "é"}}`)}
+var paid = billing.Message{ID: "msg_1", Type: "charge.succeeded", Payload: []byte(`{"id": "msg_1", "data": {"reference": "é"}}`)}
 
 func TestSend_SignedMessage(t *testing.T) {
 	t.Parallel()
 	r, secret := newReceiver(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }), webhook.NewSecret()
-	status, err := sender(t, true).Send(t.Context(), endpoint(t, r.URL+"/hook?token=x", secret), message)
+	status, err := sender(t, true).Send(t.Context(), endpoint(t, r.URL+"/hook?token=x", secret), paid)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusNoContent, status)
 	got := r.arrived()
 	require.Len(t, got, 1)
 	require.NoError(t, got[0].verified(secret))
 	require.Error(t, got[0].verified(webhook.NewSecret()))
-	require.Equal(t, message.Payload, got[0].body)
+	require.Equal(t, paid.Payload, got[0].body)
 	require.Equal(t, "msg_1", got[0].header.Get("webhook-id"))
 	require.Equal(t, "application/json", got[0].header.Get("Content-Type"))
 	require.Equal(t, "Tranche", got[0].header.Get("User-Agent"))
@@ -122,7 +122,7 @@ func TestSend_SignatureHasTheRealTime(t *testing.T) {
 	r, secret := newReceiver(t, nil), webhook.NewSecret()
 	s := webhook.NewSender(webhook.Config{Keys: keyring(t, linkKey), AllowPrivate: true, Clock: clock.New(time.Now().Add(-time.Hour), 86400, nil)})
 	defer s.Close()
-	_, err := s.Send(t.Context(), endpoint(t, r.URL, secret), message)
+	_, err := s.Send(t.Context(), endpoint(t, r.URL, secret), paid)
 	require.NoError(t, err)
 	require.NoError(t, r.arrived()[0].verified(secret))
 }
@@ -142,7 +142,7 @@ func TestSend_BothSecretsDuringRotation(t *testing.T) {
 		old   bool
 	}{{0, true}, {24*time.Hour - time.Second, true}, {24 * time.Hour, false}} {
 		at = now.Add(step.after)
-		_, err := s.Send(t.Context(), e, message)
+		_, err := s.Send(t.Context(), e, paid)
 		require.NoError(t, err)
 		got := r.arrived()
 		last := got[len(got)-1]
@@ -193,7 +193,7 @@ func TestSend_OnlySuccessAcknowledges(t *testing.T) {
 			if strings.Contains(name, "slow") {
 				s.Hasten(200 * time.Millisecond)
 			}
-			status, err := s.Send(t.Context(), endpoint(t, r.URL+"/hook?token=hidden", webhook.NewSecret()), message)
+			status, err := s.Send(t.Context(), endpoint(t, r.URL+"/hook?token=hidden", webhook.NewSecret()), paid)
 			require.Equal(t, c.status, status)
 			if c.says == "" {
 				require.NoError(t, err)
@@ -209,11 +209,11 @@ func TestSend_OnlySuccessAcknowledges(t *testing.T) {
 
 func TestSend_ReceiverDown(t *testing.T) {
 	t.Parallel()
-	_, err := sender(t, true).Send(t.Context(), endpoint(t, "http://127.0.0.1:1/?token=hidden", webhook.NewSecret()), message)
+	_, err := sender(t, true).Send(t.Context(), endpoint(t, "http://127.0.0.1:1/?token=hidden", webhook.NewSecret()), paid)
 	require.EqualError(t, err, "no answer: dial: connection refused")
 	stopped, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err = sender(t, true).Send(stopped, endpoint(t, "http://127.0.0.1:1/", webhook.NewSecret()), message)
+	_, err = sender(t, true).Send(stopped, endpoint(t, "http://127.0.0.1:1/", webhook.NewSecret()), paid)
 	require.Error(t, err)
 }
 
@@ -222,12 +222,12 @@ func TestSend_UnreadableSecret(t *testing.T) {
 	e := endpoint(t, "https://shop.example/", webhook.NewSecret())
 	for key, says := range map[string]string{"": "TRANCHE_SECRET_KEY is not set", linkKey + "1": "another TRANCHE_SECRET_KEY"} {
 		s := webhook.NewSender(webhook.Config{Keys: keyring(t, key)})
-		_, err := s.Send(t.Context(), e, message)
+		_, err := s.Send(t.Context(), e, paid)
 		require.ErrorContains(t, err, says)
 		s.Close()
 	}
 	e.Secret = sealed(t, e.ID, "whsec_not base 64")
-	_, err := sender(t, false).Send(t.Context(), e, message)
+	_, err := sender(t, false).Send(t.Context(), e, paid)
 	require.ErrorContains(t, err, "rotate it")
 	require.NotContains(t, err.Error(), "not base 64")
 }
@@ -245,7 +245,7 @@ func TestSend_OneSecretOpens(t *testing.T) {
 	} {
 		r := newReceiver(t, nil)
 		e.ID, e.URL = "ep_1", r.URL
-		_, err := sender(t, true).Send(t.Context(), e, message)
+		_, err := sender(t, true).Send(t.Context(), e, paid)
 		require.NoError(t, err, name)
 		require.NoError(t, r.arrived()[0].verified(secret), name)
 	}
@@ -254,7 +254,7 @@ func TestSend_OneSecretOpens(t *testing.T) {
 		"one too late": {Secret: lost, OldSecret: opens, OldUntil: time.Now().Add(-time.Second)},
 	} {
 		e.ID, e.URL = "ep_1", "http://127.0.0.1:1/"
-		_, err := sender(t, true).Send(t.Context(), e, message)
+		_, err := sender(t, true).Send(t.Context(), e, paid)
 		require.ErrorContains(t, err, "another TRANCHE_SECRET_KEY", name)
 	}
 }
@@ -265,7 +265,7 @@ func TestSend_PrivateAddress(t *testing.T) {
 	_, port, err := net.SplitHostPort(r.Listener.Addr().String())
 	require.NoError(t, err)
 	for _, url := range []string{r.URL, "https://127.0.0.1:" + port, "https://localhost:" + port} {
-		_, err := sender(t, false).Send(t.Context(), endpoint(t, url, webhook.NewSecret()), message)
+		_, err := sender(t, false).Send(t.Context(), endpoint(t, url, webhook.NewSecret()), paid)
 		require.Error(t, err, url)
 	}
 	require.Empty(t, r.arrived())
@@ -278,7 +278,7 @@ func TestSend_ResolverFails(t *testing.T) {
 	s.Resolve(&net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "tcp", "127.0.0.1:1")
 	}})
-	_, err := s.Send(t.Context(), endpoint(t, "https://shop.example/", webhook.NewSecret()), message)
+	_, err := s.Send(t.Context(), endpoint(t, "https://shop.example/", webhook.NewSecret()), paid)
 	require.EqualError(t, err, "no answer: the host's name could not be resolved")
 }
 
@@ -296,7 +296,7 @@ func TestSend_DNSRebinding(t *testing.T) {
 		e := endpoint(t, "https://example.com:"+port+"/", webhook.NewSecret())
 		s := sender(t, false)
 		s.Resolve(resolver(t, netip.MustParseAddr(address)))
-		_, err := s.Send(t.Context(), e, message)
+		_, err := s.Send(t.Context(), e, paid)
 		require.ErrorContains(t, err, "is not an address on the Internet", address)
 		require.NotContains(t, err.Error(), address, "the address of a host name is not shown")
 	}
@@ -305,7 +305,7 @@ func TestSend_DNSRebinding(t *testing.T) {
 	allowed := sender(t, true)
 	allowed.Trust(pool)
 	allowed.Resolve(resolver(t, netip.MustParseAddr("127.0.0.1")))
-	status, err := allowed.Send(t.Context(), endpoint(t, "https://example.com:"+port+"/", webhook.NewSecret()), message)
+	status, err := allowed.Send(t.Context(), endpoint(t, "https://example.com:"+port+"/", webhook.NewSecret()), paid)
 	require.NoError(t, err)
 	require.Equal(t, []int{200, 1}, []int{status, calls}, "the same address, if it is allowed")
 }
@@ -318,7 +318,7 @@ func TestSend_NoProxy(t *testing.T) {
 		t.Setenv(name, proxy.URL)
 	}
 	t.Setenv("NO_PROXY", "")
-	_, err := sender(t, true).Send(t.Context(), endpoint(t, r.URL, webhook.NewSecret()), message)
+	_, err := sender(t, true).Send(t.Context(), endpoint(t, r.URL, webhook.NewSecret()), paid)
 	require.NoError(t, err)
 	require.Empty(t, proxy.arrived())
 }

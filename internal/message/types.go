@@ -1,21 +1,27 @@
-package billing
+package message
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+	"strings"
 
-// MessageType is one type of message, with its meaning.
-type MessageType struct {
+	"tranche/internal/billing"
+)
+
+// Type is one type of message, with its meaning.
+type Type struct {
 	Type string
 	Doc  string // when it is sent, in one sentence
 }
 
-// MessageTypes lists every type of message, for docs/webhooks.md. A test finds actions of audit
+// Types lists every type of message, for docs/webhooks.md. A test finds actions of audit
 // entries that are missing here.
-func MessageTypes() []MessageType {
+func Types() []Type {
 	return slices.Concat(planMessages(), chargeMessages(), cardMessages(), noticeMessages(), incidentMessages())
 }
 
-func planMessages() []MessageType {
-	return []MessageType{
+func planMessages() []Type {
+	return []Type{
 		{"plan.created", "A plan was created; its customer is to pay the first charge in your checkout, or to enter a card, unless the plan uses a saved card."},
 		{"plan.imported", "A plan of another system was imported; its remaining charges are made when they fall due."},
 		{"plan.discarded", "Stripe refused the first payment or the SetupIntent of a plan, so the plan was removed; the answer to your request has the reason."},
@@ -40,8 +46,8 @@ func planMessages() []MessageType {
 	}
 }
 
-func chargeMessages() []MessageType {
-	return []MessageType{
+func chargeMessages() []Type {
+	return []Type{
 		{"charge.scheduled", "The next charge of a recurring plan is written; it falls due at `due_at`."},
 		{"charge.collect_requested", "You requested a charge that is due on request."},
 		{"charge.collecting", "An attempt at a charge began; its outcome follows in another message."},
@@ -81,8 +87,8 @@ func chargeMessages() []MessageType {
 	}
 }
 
-func cardMessages() []MessageType {
-	return []MessageType{
+func cardMessages() []Type {
+	return []Type{
 		{"card.saved", "A card was saved for the later charges of a plan."},
 		{"card.made_default", "You made a card the customer's default card."},
 		{"card.held", "The network replaced a card by one of another brand; it is not charged until the customer agrees."},
@@ -97,8 +103,8 @@ func cardMessages() []MessageType {
 	}
 }
 
-func noticeMessages() []MessageType {
-	return []MessageType{
+func noticeMessages() []Type {
+	return []Type{
 		{"notice.sent", "A mail to the customer was accepted by the mail server."},
 		{"notice.kept", "A mail to the customer was written and stored, because no mail server is set."},
 		{"notice.retry_requested", "You requested that a mail be sent again."},
@@ -107,9 +113,32 @@ func noticeMessages() []MessageType {
 	}
 }
 
-func incidentMessages() []MessageType {
-	return []MessageType{
+func incidentMessages() []Type {
+	return []Type{
 		{"incident.opened", "A person must resolve a fault, such as a second payment or a failed refund; `incident` has the remedy."},
 		{"incident.closed", "An incident was closed, by you or because its cause is gone."},
 	}
+}
+
+// CheckFilter reports the entries of a filter that match no type; field is the name of the filter in
+// the request. Errors: *InvalidError.
+func CheckFilter(field string, f billing.TypeFilter) error {
+	e := &billing.InvalidError{}
+	for _, t := range f {
+		kind, rest, _ := strings.Cut(t, ".")
+		known := slices.ContainsFunc(Types(), func(m Type) bool { return m.Type == t })
+		if !known && (rest != "*" || !slices.Contains(sentKinds(), kind)) {
+			e.Add(field, "%s", fmt.Sprintf("%.60q is not a message type; use a type from docs/webhooks.md, or plan.*, charge.*, card.*, notice.* or incident.*", t))
+		}
+	}
+	return e.OrNil()
+}
+
+// sentKinds are the kinds of audit entries that are sent to endpoints.
+func sentKinds() []string { return []string{"plan", "charge", "card", "notice", "incident"} }
+
+// Covers reports whether audit entries with this action are sent to endpoints.
+func Covers(action string) bool {
+	kind, _, ok := strings.Cut(action, ".")
+	return ok && slices.Contains(sentKinds(), kind)
 }
