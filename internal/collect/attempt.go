@@ -2,147 +2,101 @@ package collect
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"tranche/internal/billing"
+	"tranche/internal/money"
 	"tranche/internal/planwork"
 )
 
-// CloseAttempt records the outcome that an event reports. The outcome belongs to the open or
-// waiting attempt, or else to a new attempt that the customer made directly at Stripe. It returns
-// the actor who made the attempt.
-func CloseAttempt(ctx context.Context, t *planwork.Tx, c *billing.Charge, pi billing.PaymentIntent, outcome billing.Outcome) (billing.Actor, error) {
-	attempts, err := t.Attempts(ctx, c.ID)
+// newAttempt writes a new attempt that confirms the charge's PaymentIntent, or creates it.
+func newAttempt(ctx context.Context, t *planwork.Tx, c *billing.Charge, card billing.Card, attempts []billing.Attempt, k check) (step, error) {
+	number := len(attempts) + 1
+	a := billing.Attempt{
+		ID: billing.AttemptIDFor(c.ID, number, billing.InitiatorMerchant), ChargeID: c.ID, Number: number, Initiator: billing.InitiatorMerchant,
+		SendCount: 1, SentAt: t.Now, Outcome: billing.OutcomeUnknown, PaymentIntent: c.PaymentIntent, CreatedAt: t.Now,
+		Fingerprint: t.Work.Fingerprint(card),
+	}
+	a.IdempotencyKey = string(a.ID)
+	if c.PaymentIntent != "" {
+		a.Params = billing.PaymentParams{PaymentIntent: c.PaymentIntent, PaymentMethod: card.PaymentMethod, OffSession: true}
+		// Sent only if the last attempt showed that it is needed. Most retries send nothing unusual.
+		a.Params.ClearSetup = number > 1 && attempts[number-2].Failure.Code == codeSetupLeft
+	} else {
+		a.Params = billing.PaymentParams{
+			Amount: c.Amount, Currency: c.Currency, Customer: card.StripeCustomer, PaymentMethod: card.PaymentMethod,
+			OffSession: true, Metadata: c.Metadata(t.Plan.Reference, a.ID),
+			Description: t.Plan.PaymentDescription(*c, len(t.Charges)),
+		}.Connected(t.Plan.Connect)
+	}
+	if err := t.InsertAttempt(ctx, a); err != nil {
+		return nil, err
+	}
+	if err := t.Move(c, billing.ChargeCollecting, "", c.NextAttemptAt); err != nil {
+		return nil, err
+	}
+	c.AttemptCount = number
+	t.HoldLease(c)
+	t.Audit(c, "charge.collecting",
+		fmt.Sprintf("charge %d of %s: attempt %d with the %s", c.Sequence,
+			money.FormatAmount(c.Amount, c.Currency), number, card.Label()), "Stripe's answer")
+	return sendAttempt{tried: tried{planID: t.Plan.ID, attempt: a, customer: card.StripeCustomer}, checked: k.at}, nil
+}
+
+// inFlight reports whether the call of an open attempt may be in flight. The attempt was sent under
+// the charge's current lease, so another worker may still be waiting for Stripe's answer: the queue
+// runs a task again when its worker seems dead. The charge is claimed again when the lease ends.
+func inFlight(t *planwork.Tx, c *billing.Charge, a billing.Attempt) bool {
+	return !t.InFuture(a.SentAt) && !c.ClaimAfter.After(a.SentAt.Add(t.Work.Clock.Simulated(t.Work.Lease)))
+}
+
+// resumeAttempt resumes an attempt whose outcome is unknown. The same request is sent again under
+// the same key while Stripe remembers the key. After that, and for a payment that is processing,
+// the outcome is looked up.
+func resumeAttempt(ctx context.Context, t *planwork.Tx, c *billing.Charge, a billing.Attempt, k check) (step, error) {
+	again := tried{planID: t.Plan.ID, customer: a.Params.Customer}
+	// A request that is sent now may arrive one lease later, in real time: the key must live until
+	// then.
+	arrives := t.Now.Sub(a.CreatedAt) + t.Work.Clock.Simulated(t.Work.Lease)
+	allowed, err := mayCharge(ctx, t, a.Params.PaymentMethod)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	if known(attempts, pi.LatestCharge, outcome) {
-		return "", nil
+	// The age of a key that was written by a clock that was ahead is not known.
+	ahead := t.InFuture(a.CreatedAt) || t.InFuture(a.SentAt)
+	lookUp := a.Outcome == billing.OutcomeProcessing || arrives > planwork.KeyLifetime || ahead || !allowed
+	if t.InFuture(a.SentAt) {
+		a.SentAt = t.Now // it was sent by now at the latest, and may be in flight for one lease
 	}
-	if n := len(attempts); n > 0 {
-		if a := attempts[n-1]; MadeWith(a, pi) && (a.Outcome.Open() || a.Outcome == billing.OutcomeAwaitingCustomer) {
-			a.Outcome, a.PaymentIntent, a.StripeCharge, a.FinishedAt = outcome, pi.ID, pi.LatestCharge, t.Now
-			return actorOf(a), t.UpdateAttempt(ctx, a)
+	if again.customer == "" && t.Plan.CardID != "" {
+		card, err := t.Card(ctx, t.Plan.CardID)
+		if err != nil {
+			return nil, err
 		}
+		again.customer = card.StripeCustomer
 	}
-	if a := nameless(attempts, pi, outcome); a != nil {
-		a.StripeCharge = pi.LatestCharge
-		return actorOf(*a), t.UpdateAttempt(ctx, *a)
+	again.sentAt = a.SentAt
+	if a.SendCount++; !lookUp {
+		a.SentAt = t.Now
 	}
-	if outcome == billing.OutcomeCanceled {
-		return "", nil // a cancellation is no attempt at the charge
+	if err := t.UpdateAttempt(ctx, a); err != nil {
+		return nil, err
 	}
-	if err := closeOvertaken(ctx, t, attempts); err != nil {
-		return "", err
+	again.attempt = a
+	t.HoldLease(c)
+	if lookUp {
+		return lookUpAttempt{again}, nil
 	}
-	by := initiatorOf(attempts, c, pi)
-	return actorOf(billing.Attempt{Initiator: by}), insertAttemptMade(ctx, t, c, pi, outcome, billing.Failure{}, len(attempts)+1, by)
+	return sendAttempt{tried: again, checked: k.at}, nil
 }
 
-// codeOvertaken is the failure code of an attempt with an unknown outcome after Stripe reported
-// another attempt of the charge.
-const codeOvertaken = "overtaken"
-
-// closeOvertaken closes an open attempt of the merchant's because Stripe reports another one that
-// is not in the database: a restored database has lost how the open attempt ended. Only one call at
-// a time is made for a charge, so the open attempt had ended before. If it took money after all,
-// the event of that payment reports a second payment.
-func closeOvertaken(ctx context.Context, t *planwork.Tx, attempts []billing.Attempt) error {
-	n := len(attempts)
-	if n == 0 || !attempts[n-1].Outcome.Open() || attempts[n-1].Initiator != billing.InitiatorMerchant {
-		return nil
-	}
-	a := attempts[n-1]
-	a.Outcome, a.FinishedAt = billing.OutcomeError, t.Now
-	a.Failure = billing.Failure{Code: codeOvertaken, Message: "another attempt of the charge was reported first"}
-	return t.UpdateAttempt(ctx, a)
-}
-
-// RecordDecline records a decline that an event reports, and reports whether it was new.
-func RecordDecline(ctx context.Context, t *planwork.Tx, c *billing.Charge, pi billing.PaymentIntent) (bool, error) {
-	attempts, err := t.Attempts(ctx, c.ID)
-	if err != nil || known(attempts, pi.LatestCharge, billing.OutcomeDeclined) {
+// mayCharge reports whether the plan collects and the card of an attempt may still be charged. If
+// not, an open attempt is looked up and not sent again.
+func mayCharge(ctx context.Context, t *planwork.Tx, paymentMethod string) (bool, error) {
+	card, err := t.CardByPaymentMethod(ctx, paymentMethod)
+	if err != nil && !errors.Is(err, billing.ErrNotFound) {
 		return false, err
 	}
-	n := len(attempts)
-	if n == 0 || attempts[n-1].Outcome.Open() {
-		lookUpNow(t, c, attempts, pi)
-		return false, nil
-	}
-	last := attempts[n-1]
-	switch {
-	case last.Outcome == billing.OutcomeAwaitingCustomer:
-		last.Outcome, last.Failure, last.StripeCharge, last.FinishedAt = billing.OutcomeDeclined, *pi.LastError, pi.LatestCharge, t.Now
-		return true, t.UpdateAttempt(ctx, last)
-	case pi.LatestCharge == "":
-		return false, nil // this decline can't be distinguished from a recorded one
-	case last.StripeCharge == "" && last.Initiator == billing.InitiatorMerchant && last.Outcome == billing.OutcomeDeclined:
-		last.StripeCharge = pi.LatestCharge // the worker's own attempt: the answer did not name the charge
-		return false, t.UpdateAttempt(ctx, last)
-	}
-	return true, insertAttemptMade(ctx, t, c, pi, billing.OutcomeDeclined, *pi.LastError, n+1, billing.InitiatorCustomer)
-}
-
-// lookUpNow makes a charge due if Stripe was processing its payment and an event reports that this
-// has ended. The worker then reads and records the result, as it does when the time of the look-up
-// comes.
-func lookUpNow(t *planwork.Tx, c *billing.Charge, attempts []billing.Attempt, pi billing.PaymentIntent) {
-	n := len(attempts)
-	if n == 0 || attempts[n-1].Outcome != billing.OutcomeProcessing || !MadeWith(attempts[n-1], pi) {
-		return
-	}
-	c.ClaimAfter = t.Now
-	t.Touch(c)
-}
-
-// known reports whether an attempt is already recorded with the Stripe charge. If Stripe named no
-// charge, it reports whether an attempt has already succeeded.
-func known(attempts []billing.Attempt, stripeCharge string, outcome billing.Outcome) bool {
-	for _, a := range attempts {
-		if stripeCharge != "" && a.StripeCharge == stripeCharge && !a.Outcome.Open() {
-			return true
-		}
-		if stripeCharge == "" && a.Outcome == outcome && outcome == billing.OutcomeSucceeded {
-			return true
-		}
-	}
-	return false
-}
-
-// insertAttemptMade writes an attempt that this database did not record: one by the customer, or by
-// a worker whose commit was lost.
-func insertAttemptMade(
-	ctx context.Context, t *planwork.Tx, c *billing.Charge, pi billing.PaymentIntent, outcome billing.Outcome, f billing.Failure, number int, by billing.Initiator,
-) error {
-	c.AttemptCount = number
-	t.Touch(c)
-	return t.InsertAttempt(ctx, billing.Attempt{
-		ID: billing.AttemptIDFor(c.ID, number, by), ChargeID: c.ID, Number: number, Initiator: by,
-		Outcome: outcome, Failure: f, PaymentIntent: pi.ID, StripeCharge: pi.LatestCharge, CreatedAt: t.Now, FinishedAt: t.Now,
-	})
-}
-
-// nameless finds the attempt that has the outcome already but not the id of its Stripe charge.
-func nameless(attempts []billing.Attempt, pi billing.PaymentIntent, outcome billing.Outcome) *billing.Attempt {
-	for i, a := range attempts {
-		if a.Outcome == outcome && a.PaymentIntent == pi.ID && a.StripeCharge == "" {
-			return &attempts[i]
-		}
-	}
-	return nil
-}
-
-// MadeWith reports whether an attempt was made with this PaymentIntent. A late event about a
-// replaced PaymentIntent must not end the attempt that creates the new one.
-func MadeWith(a billing.Attempt, pi billing.PaymentIntent) bool {
-	if a.PaymentIntent != "" {
-		return a.PaymentIntent == pi.ID
-	}
-	return pi.Metadata[billing.MetaAttempt] == string(a.ID)
-}
-
-func actorOf(a billing.Attempt) billing.Actor {
-	if a.Initiator == billing.InitiatorCustomer {
-		return billing.ActorCustomer
-	}
-	return ""
+	return err == nil && card.Chargeable() && t.Plan.Status.Collects(), nil
 }

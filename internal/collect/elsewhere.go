@@ -16,7 +16,7 @@ var errElsewhere = errors.New("the key's Stripe account has neither this custome
 // elsewhere reports whether Stripe has neither the customer nor the card of a call. The
 // PaymentMethods of a deleted customer can still be fetched, so they would be found. If Stripe
 // names the account as the database's, the two never existed: an import named them.
-func (w *Collector) elsewhere(ctx context.Context, c call) (bool, error) {
+func (w *Collector) elsewhere(ctx context.Context, c tried) (bool, error) {
 	if c.customer == "" || c.attempt.Params.PaymentMethod == "" {
 		return false, nil
 	}

@@ -44,44 +44,52 @@ func mayHaveBeenTried(t *planwork.Tx, c *billing.Charge, attempts []billing.Atte
 	return len(attempts) > 0 || t.Now.Sub(planned) > late || t.Work.InDoubt(c.CreatedAt)
 }
 
-// lookCall returns the call that lists the customer's payments before the charge's first attempt is
-// written.
-func lookCall(ctx context.Context, t *planwork.Tx, c *billing.Charge, card billing.Card) (*call, error) {
+// lookFirst asks Stripe for a PaymentIntent of a charge before an attempt is written that would
+// create one.
+type lookFirst struct {
+	charge    billing.Charge
+	customer  string   // the Stripe customer that the card belongs to
+	customers []string // the Stripe customers that may have paid the charge
+	since     time.Time
+}
+
+// newLook returns the step that lists the customer's payments.
+func newLook(ctx context.Context, t *planwork.Tx, c *billing.Charge, card billing.Card) (step, error) {
 	cards, err := t.Cards(ctx, t.Customer.ID)
 	if err != nil {
 		return nil, err
 	}
-	return &call{
-		planID: t.Plan.ID, look: true, charge: *c, customer: card.StripeCustomer,
+	return lookFirst{
+		charge: *c, customer: card.StripeCustomer,
 		customers: t.Customer.StripeCustomersIn(t.Plan.Account, cards), since: t.Plan.CreatedAt.Add(-planwork.KeyLifetime),
 	}, nil
 }
 
-// lookFirst asks Stripe for a PaymentIntent of the charge. If there is none, it returns the attempt
-// to send. Otherwise the charge adopts the PaymentIntent, and nothing new is sent.
-func (w *Collector) lookFirst(ctx, admitted context.Context, look call, lease int64) (*call, error) {
-	pi, err := billing.FindChargeIntent(billing.OnAccount(admitted, look.account), w.Gateway, look.customers, look.since, look.charge.ID, "")
+// run looks for the PaymentIntent. If there is none, an attempt follows. Otherwise the charge adopts
+// it, and nothing new is sent.
+func (look lookFirst) run(ctx context.Context, w *Collector) error {
+	pi, err := billing.FindChargeIntent(ctx, w.Gateway, look.customers, look.since, look.charge.ID, "")
 	if errors.Is(err, billing.ErrNotFound) {
-		return w.prepare(ctx, look.charge, lease, nil, true)
+		return w.take(ctx, look.charge, nil, true)
 	}
 	ctx, cancel := w.Recording(ctx)
 	defer cancel()
 	if err != nil {
-		return nil, w.deferLook(ctx, look, lease, err)
+		return w.deferLook(ctx, look.charge, err)
 	}
 	w.Log.Warn().Str("charge", string(look.charge.ID)).Str("payment_intent", pi.ID).Str("status", string(pi.Status)).
 		Msg("charge has a PaymentIntent that is not in the database: it went back in time")
 	if pi.Status == billing.IntentSucceeded && pi.Amount == look.charge.Amount && pi.Currency == look.charge.Currency {
-		return nil, w.RecordPayment(ctx, look.charge, pi, nil)
+		return w.RecordPayment(ctx, look.charge, pi, nil)
 	}
-	return nil, w.adoptIntent(ctx, look, pi)
+	return w.adoptIntent(ctx, look, pi)
 }
 
 // deferLook defers a charge while Stripe can't report whether it was paid.
-func (w *Collector) deferLook(ctx context.Context, look call, lease int64, why error) error {
-	return w.Do(ctx, look.planID, func(t *planwork.Tx) error {
-		c, err := t.Charge(look.charge.ID)
-		if err != nil || !isDue(*c, lease, t.Now) {
+func (w *Collector) deferLook(ctx context.Context, row billing.Charge, why error) error {
+	return w.Do(ctx, row.PlanID, func(t *planwork.Tx) error {
+		c, err := t.Charge(row.ID)
+		if err != nil || !isDue(*c, row.Lease, t.Now) {
 			return err
 		}
 		t.Defer(c, notKnown(why))
@@ -100,8 +108,8 @@ func notKnown(why error) error {
 
 // adoptIntent gives a charge the PaymentIntent that was found for it at Stripe. If that
 // PaymentIntent can't take the payment, it is marked for cancellation and replacement.
-func (w *Collector) adoptIntent(ctx context.Context, look call, pi billing.PaymentIntent) error {
-	return w.Do(ctx, look.planID, func(t *planwork.Tx) error {
+func (w *Collector) adoptIntent(ctx context.Context, look lookFirst, pi billing.PaymentIntent) error {
+	return w.Do(ctx, look.charge.PlanID, func(t *planwork.Tx) error {
 		c, err := t.Charge(look.charge.ID)
 		if err != nil || c.Status.Ended() || c.PaymentIntent != "" {
 			return err
@@ -165,7 +173,7 @@ func initiatorOf(attempts []billing.Attempt, c *billing.Charge, pi billing.Payme
 
 // followReplacement handles an attempt that failed because its PaymentIntent is canceled: it looks
 // for a replacement at Stripe that the database may have lost.
-func (w *Collector) followReplacement(ctx context.Context, c call, r result) result {
+func (w *Collector) followReplacement(ctx context.Context, c tried, r result) result {
 	if r.outcome != billing.OutcomeCanceled || r.pi.ID == "" {
 		return r
 	}

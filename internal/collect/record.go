@@ -21,7 +21,7 @@ const processingWait = time.Hour
 
 // record writes the outcome of an attempt. A server that reports one Stripe charge id for two
 // attempts must not prevent the outcome from being recorded: it is then recorded without the id.
-func (w *Collector) record(ctx context.Context, sent call, r result) error {
+func (w *Collector) record(ctx context.Context, sent tried, r result) error {
 	err := w.recordOnce(ctx, sent, r)
 	if errors.Is(err, billing.ErrExists) && r.stripeCharge != "" {
 		r.stripeCharge = ""
@@ -35,7 +35,7 @@ func (w *Collector) record(ctx context.Context, sent call, r result) error {
 
 // recordOnce writes attempt, charge, plan, notice and audit entry in one transaction. It changes
 // nothing if an event or another worker has recorded the outcome already.
-func (w *Collector) recordOnce(ctx context.Context, sent call, r result) error {
+func (w *Collector) recordOnce(ctx context.Context, sent tried, r result) error {
 	return w.Do(ctx, sent.planID, func(t *planwork.Tx) error {
 		c, err := t.Charge(sent.attempt.ChargeID)
 		if err != nil {
@@ -92,7 +92,7 @@ func (w *Collector) tookMoneyAfterAll(a billing.Attempt, c billing.Charge, r res
 
 // seenBefore replaces a decline that belongs to an earlier attempt. If a confirmation never reached
 // Stripe, the fetched PaymentIntent still shows the earlier failure.
-func seenBefore(sent call, r result, attempts []billing.Attempt) result {
+func seenBefore(sent tried, r result, attempts []billing.Attempt) result {
 	if !r.lookedUp || r.outcome != billing.OutcomeDeclined || r.stripeCharge == "" {
 		return r
 	}

@@ -86,21 +86,27 @@ func OpenRefund(ctx context.Context, t *planwork.Tx, c *billing.Charge) (billing
 	return billing.Refund{}, nil
 }
 
-// refundPayment asks Stripe to refund the remainder of a payment, under the key that was stored
+// sendRefund asks Stripe to refund the remainder of a payment, under the key that was stored
 // with the order. After a temporary failure the charge stays due, and the same request is sent
 // again. A late repeat does not refund twice: Stripe then reports that nothing is left, and the
 // payment itself confirms it.
-func (w *Collector) refundPayment(ctx context.Context, c call) error {
+type sendRefund struct {
+	planID  billing.PlanID
+	refund  billing.Refund
+	connect billing.Connect // of the payment that is refunded
+}
+
+func (c sendRefund) run(ctx context.Context, w *Collector) error {
 	var made billing.StripeRefund
 	params := billing.RefundParams{
-		PaymentIntent: c.paymentIntent, Metadata: map[string]string{
+		PaymentIntent: c.refund.PaymentIntent, Metadata: map[string]string{
 			billing.MetaPlan: string(c.planID), billing.MetaCharge: string(c.refund.ChargeID), billing.MetaRefund: string(c.refund.ID),
 		},
 		ReverseTransfer: c.connect.TransferDestination != "", RefundFee: c.connect.Fee(c.refund.Amount, c.refund.Currency) > 0,
 	}
 	// A refund that was carried out although Stripe answered 500 is refused under the next key,
 	// because nothing is left. It is then looked up.
-	err := billing.UnderKey(c.key, func(key string) (err error) {
+	err := billing.UnderKey(c.refund.IdempotencyKey, func(key string) (err error) {
 		made, err = w.Gateway.CreateRefund(ctx, key, params)
 		return err
 	})
@@ -143,7 +149,7 @@ func (w *Collector) refundedBefore(ctx context.Context, r billing.Refund) (billi
 }
 
 // recordRefund records the outcome of an order, unless an event from Stripe has done so already.
-func (w *Collector) recordRefund(ctx context.Context, sent call, write func(t *planwork.Tx, c *billing.Charge, r billing.Refund) error) error {
+func (w *Collector) recordRefund(ctx context.Context, sent sendRefund, write func(t *planwork.Tx, c *billing.Charge, r billing.Refund) error) error {
 	return w.Do(ctx, sent.planID, func(t *planwork.Tx) error {
 		c, err := t.Charge(sent.refund.ChargeID)
 		if err != nil {
@@ -231,7 +237,7 @@ func NotifyRefund(ctx context.Context, t *planwork.Tx, c *billing.Charge, p bill
 
 // refundLater leaves the charge due and records the reason. A key that lacks the permission needs
 // an operator, so it opens an incident. The refund is made once the key has the permission.
-func (w *Collector) refundLater(ctx context.Context, sent call, why error) error {
+func (w *Collector) refundLater(ctx context.Context, sent sendRefund, why error) error {
 	return w.Do(ctx, sent.planID, func(t *planwork.Tx) error {
 		c, err := t.Charge(sent.refund.ChargeID)
 		if err != nil || c.NextAttemptAt.IsZero() {

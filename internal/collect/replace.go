@@ -68,7 +68,7 @@ func stripeCustomer(id string) string {
 // toReplace marks the charge's PaymentIntent as about to be canceled, before Stripe is called.
 // Otherwise the event of the cancellation would be taken for the merchant's decision that nothing
 // is owed.
-func toReplace(ctx context.Context, t *planwork.Tx, c *billing.Charge, why string) (*call, error) {
+func toReplace(ctx context.Context, t *planwork.Tx, c *billing.Charge, why string) (step, error) {
 	follow, _, err := followup.Open(ctx, t, c)
 	if err != nil {
 		return nil, err
@@ -82,28 +82,33 @@ func toReplace(ctx context.Context, t *planwork.Tx, c *billing.Charge, why strin
 			fmt.Sprintf("charge %d: %s is canceled to make a new one: %s", c.Sequence, c.PaymentIntent, why), "")
 	}
 	t.HoldLease(c)
-	return &call{planID: t.Plan.ID, replace: c.PaymentIntent, charge: *c}, nil
+	return replaceIntent{charge: *c, intent: c.PaymentIntent}, nil
 }
 
-// replacePayment cancels a PaymentIntent and, once it is seen canceled, lets the charge be tried
-// with a new one. If the PaymentIntent was paid meanwhile, the payment is recorded.
-func (w *Collector) replacePayment(ctx context.Context, r call) error {
-	pi, err := w.Gateway.CancelPaymentIntent(ctx, voidKey(r.replace, r.charge.Lease), r.replace)
+// replaceIntent cancels a PaymentIntent and, once it is seen canceled, lets the charge be tried with
+// a new one. If the PaymentIntent was paid meanwhile, the payment is recorded.
+type replaceIntent struct {
+	charge billing.Charge
+	intent string
+}
+
+func (r replaceIntent) run(ctx context.Context, w *Collector) error {
+	pi, err := w.Gateway.CancelPaymentIntent(ctx, voidKey(r.intent, r.charge.Lease), r.intent)
 	if err != nil || pi.Status != billing.IntentCanceled {
-		pi, err = w.Gateway.PaymentIntent(ctx, r.replace) // it may be paid, or canceled already
+		pi, err = w.Gateway.PaymentIntent(ctx, r.intent) // it may be paid, or canceled already
 	}
 	ctx, cancel := w.Recording(ctx)
 	defer cancel()
 	switch {
 	case errors.Is(err, billing.ErrNotFound):
-		pi.ID, pi.Status = r.replace, billing.IntentCanceled
+		pi.ID, pi.Status = r.intent, billing.IntentCanceled
 	case err == nil && pi.Status == billing.IntentSucceeded:
 		return w.RecordPayment(ctx, r.charge, pi, nil)
 	}
-	pending := notCanceled(r.replace, pi, err)
-	return w.Do(ctx, r.planID, func(t *planwork.Tx) error {
+	pending := notCanceled(r.intent, pi, err)
+	return w.Do(ctx, r.charge.PlanID, func(t *planwork.Tx) error {
 		c, found := t.Charge(r.charge.ID)
-		if found != nil || c.Status.Ended() || c.PaymentIntent != r.replace {
+		if found != nil || c.Status.Ended() || c.PaymentIntent != r.intent {
 			return found
 		}
 		if pending == nil {

@@ -14,9 +14,15 @@ import (
 // PaymentIntent by sending the same request under the same key, and a later call cancels it.
 // Nothing is confirmed, so no money moves.
 
-// findCall returns the call that finds the PaymentIntent of the charge's last attempt. If that
+// findIntent finds the PaymentIntent of an attempt at a charge that was canceled meanwhile.
+type findIntent struct {
+	tried
+	lookUp bool // Stripe may have forgotten the attempt's key
+}
+
+// newFind returns the step that finds the PaymentIntent of the charge's last attempt. If that
 // attempt created none, nothing is left to do.
-func findCall(ctx context.Context, t *planwork.Tx, c *billing.Charge) (*call, error) {
+func newFind(ctx context.Context, t *planwork.Tx, c *billing.Charge) (step, error) {
 	attempts, err := t.Attempts(ctx, c.ID)
 	if err != nil {
 		return nil, err
@@ -34,7 +40,7 @@ func findCall(ctx context.Context, t *planwork.Tx, c *billing.Charge) (*call, er
 	}
 	arrives := t.Now.Sub(a.CreatedAt) + t.Work.Clock.Simulated(t.Work.Lease)
 	t.HoldLease(c)
-	return &call{planID: t.Plan.ID, void: c.ID, attempt: a, customer: a.Params.Customer, lookUp: arrives > planwork.KeyLifetime}, nil
+	return findIntent{tried: tried{planID: t.Plan.ID, attempt: a, customer: a.Params.Customer}, lookUp: arrives > planwork.KeyLifetime}, nil
 }
 
 // mayHaveMade reports whether Stripe may have a PaymentIntent for an attempt that does not name
@@ -51,34 +57,33 @@ func sentAt(a billing.Attempt) time.Time {
 	return a.SentAt
 }
 
-// findToVoid finds the PaymentIntent of an attempt at a charge that was canceled meanwhile.
-func (w *Collector) findToVoid(ctx context.Context, c call) error {
+func (c findIntent) run(ctx context.Context, w *Collector) error {
 	pi, err := w.intentToVoid(ctx, c)
 	ctx = context.WithoutCancel(ctx)
 	var ge *billing.GatewayError
 	if err != nil && !errors.Is(err, billing.ErrNotFound) && (!errors.As(err, &ge) || ge.Resend() && !ge.Finished()) {
-		return w.voidLater(ctx, c, err)
+		return w.voidLater(ctx, void{planID: c.planID, charge: c.attempt.ChargeID}, err)
 	}
-	return w.Do(ctx, c.planID, func(t *planwork.Tx) error { return recordFound(ctx, t, c, pi.ID) })
+	return w.Do(ctx, c.planID, func(t *planwork.Tx) error { return recordFound(ctx, t, c.attempt, pi.ID) })
 }
 
 // intentToVoid returns the PaymentIntent of an attempt: by the same request, or from the customer's
 // list once Stripe may have forgotten the key. A customer without a Stripe customer has no list.
 // The client secret of an unrecorded PaymentIntent was not handed out.
-func (w *Collector) intentToVoid(ctx context.Context, c call) (billing.PaymentIntent, error) {
+func (w *Collector) intentToVoid(ctx context.Context, c findIntent) (billing.PaymentIntent, error) {
 	switch {
 	case !c.lookUp:
 		return w.Gateway.CreatePaymentIntent(ctx, c.attempt.IdempotencyKey, c.attempt.Params)
 	case c.customer != "":
-		return w.findIntent(ctx, c, "")
+		return w.intentOf(ctx, c.tried, "")
 	}
 	return billing.PaymentIntent{}, nil
 }
 
 // recordFound closes the attempt. If a PaymentIntent was found, it makes the charge due again, and
 // the next call cancels the PaymentIntent.
-func recordFound(ctx context.Context, t *planwork.Tx, sent call, paymentIntent string) error {
-	c, err := t.Charge(sent.void)
+func recordFound(ctx context.Context, t *planwork.Tx, sent billing.Attempt, paymentIntent string) error {
+	c, err := t.Charge(sent.ChargeID)
 	if err != nil {
 		return err
 	}
@@ -86,7 +91,7 @@ func recordFound(ctx context.Context, t *planwork.Tx, sent call, paymentIntent s
 	if err != nil {
 		return err
 	}
-	a := attempts[sent.attempt.Number-1]
+	a := attempts[sent.Number-1]
 	if !mayHaveMade(a) || c.PaymentIntent != "" || !c.Void() {
 		return nil // its answer arrived meanwhile
 	}
