@@ -10,7 +10,7 @@ import (
 	"tranche/internal/view"
 )
 
-// customerRoutes adds the routes of customers and cards: see docs/cards.md. A path has a customer's
+// customerRoutes adds the routes of customers and their cards: see docs/cards.md. A path has a customer's
 // id or the merchant's reference, and Tranche's or Stripe's id of a card.
 func (s *Server) customerRoutes(api *router) {
 	api.handle("GET /v1/customers", s.listCustomers, "reference", "stripe_customer", "cursor", "limit")
@@ -20,9 +20,6 @@ func (s *Server) customerRoutes(api *router) {
 	api.handle("GET /v1/customers/{id}/cards", s.listCards)
 	api.handle("PUT /v1/customers/{id}/cards", s.orderCards)
 	api.handle("GET /v1/cards/{id}", s.showCard)
-	api.handle("POST /v1/cards/{id}/default", changingCard(s, s.defaultCard))
-	api.handle("POST /v1/cards/{id}/release", changingCard(s, s.releaseCard))
-	api.handle("POST /v1/cards/{id}/remove", changingCard(s, s.removeCard))
 }
 
 // listCustomers lists customers, newest first, filtered by reference or Stripe customer.
@@ -104,12 +101,8 @@ func (s *Server) showCard(w http.ResponseWriter, r *http.Request) {
 // updateCustomer changes the customer's fields that the body has.
 func (s *Server) updateCustomer(w http.ResponseWriter, r *http.Request) {
 	var body struct {
-		Email          *string `json:"email"`
-		Name           *string `json:"name"`
-		Locale         *string `json:"locale"`
-		TimeZone       *string `json:"timezone"`
-		StripeCustomer *string `json:"stripe_customer"`
-		DryRun         bool    `json:"dry_run"`
+		operator.CustomerChange
+		DryRun bool `json:"dry_run"`
 	}
 	if !decodeBody(w, r, &body) {
 		return
@@ -119,9 +112,7 @@ func (s *Server) updateCustomer(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	done, err := s.rehearsedIf(body.DryRun).ChangeCustomer(r.Context(), customer.ID, operator.CustomerChange{
-		Email: body.Email, Name: body.Name, Locale: body.Locale, TimeZone: body.TimeZone, StripeCustomer: body.StripeCustomer,
-	})
+	done, err := s.rehearsedIf(body.DryRun).ChangeCustomer(r.Context(), customer.ID, body.CustomerChange)
 	if err != nil {
 		s.fail(w, r, err)
 		return
@@ -160,18 +151,14 @@ func (s *Server) answerCards(w http.ResponseWriter, r *http.Request, done operat
 	writeJSON(w, http.StatusOK, view.NewCardChange(done, dryRun))
 }
 
-// cardChangeBody is the optional body of a change of one card.
-type cardChangeBody struct {
-	DryRun bool           `json:"dry_run"`
-	Note   string         `json:"note"` // for a release: who agreed
-	To     billing.CardID `json:"to"`   // for a removal: the replacement card
-}
-
-// changingCard returns a handler that reads the body of a change of a card, makes the change and
-// answers with the customer's cards.
-func changingCard(s *Server, do func(r *http.Request, to *operator.Operator, id billing.CardID, b cardChangeBody) (operator.CardChange, error)) http.HandlerFunc {
+// changingCard returns a handler that reads the optional body of a change of one card, makes the
+// change and answers with the customer's cards.
+func (s *Server) changingCard(do operator.CardFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		var body cardChangeBody
+		var body struct {
+			DryRun bool `json:"dry_run"`
+			operator.CardOptions
+		}
 		if r.ContentLength != 0 && !decodeBody(w, r, &body) {
 			return
 		}
@@ -179,19 +166,7 @@ func changingCard(s *Server, do func(r *http.Request, to *operator.Operator, id 
 			s.fail(w, r, err)
 			return
 		}
-		done, err := do(r, s.rehearsedIf(body.DryRun), billing.CardID(r.PathValue("id")), body)
+		done, err := do(r.Context(), s.rehearsedIf(body.DryRun), billing.CardID(r.PathValue("id")), body.CardOptions)
 		s.answerCards(w, r, done, body.DryRun, err)
 	}
-}
-
-func (s *Server) defaultCard(r *http.Request, to *operator.Operator, id billing.CardID, _ cardChangeBody) (operator.CardChange, error) {
-	return to.DefaultCard(r.Context(), id)
-}
-
-func (s *Server) releaseCard(r *http.Request, to *operator.Operator, id billing.CardID, b cardChangeBody) (operator.CardChange, error) {
-	return to.ReleaseCard(r.Context(), id, b.Note)
-}
-
-func (s *Server) removeCard(r *http.Request, to *operator.Operator, id billing.CardID, b cardChangeBody) (operator.CardChange, error) {
-	return to.RemoveCard(r.Context(), id, b.To)
 }

@@ -206,6 +206,10 @@ func checkQuery[S ~string](w http.ResponseWriter, r *http.Request, prefix string
 }
 
 func badParameter(w http.ResponseWriter, name, message string) {
-	writeProblem(w, problem{Status: http.StatusBadRequest, Slug: "bad_parameter", Detail: name + ": " + message,
-		Fields: []billing.FieldError{{Field: name, Message: message}}})
+	writeProblem(w, parameterProblem(name, message))
+}
+
+func parameterProblem(name, message string) problem {
+	return problem{Status: http.StatusBadRequest, Slug: "bad_parameter", Detail: name + ": " + message,
+		Fields: []billing.FieldError{{Field: name, Message: message}}}
 }

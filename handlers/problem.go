@@ -101,12 +101,16 @@ func gatewayProblem(e *billing.GatewayError) problem {
 		Detail: "Stripe refused, and nothing was stored: " + e.Error()}
 }
 
-// refusalOf returns the problem of an operation that is refused in the current state.
+// refusalOf returns the problem of an operation that is refused in the current state, or that was
+// given an unknown choice.
 func refusalOf(err error) (problem, bool) {
+	var choice *operator.ChoiceError
 	var refused *operator.RefusedError
 	var disabled *operator.EndpointDisabledError
 	var notSetUp *operator.NotSetUpError
 	switch {
+	case errors.As(err, &choice):
+		return parameterProblem(choice.Field, choice.Message), true
 	case errors.As(err, &refused):
 		return problem{Status: http.StatusConflict, Slug: "refused", Detail: refused.Error()}, true
 	case errors.As(err, &disabled):

@@ -101,11 +101,9 @@ func (s *Server) apiRoutes() *router {
 	api.handle("GET /v1/plans", s.listPlans, "reference", "customer", "status", "cursor", "limit")
 	api.handle("GET /v1/plans/{id}", s.showPlan)
 	api.handle("GET /v1/plans/{id}/audit", s.planAudit, "after")
-	api.handle("POST /v1/plans/{id}/pause", s.pausePlan)
-	api.handle("POST /v1/plans/{id}/resume", s.resumePlan)
-	api.handle("POST /v1/plans/{id}/cancel", s.cancelPlan)
+	api.handle("GET /v1/plans/{id}/versions", s.planVersions)
 	api.handle("GET /v1/audit", s.listAudit, "actor", "subject", "plan", "cursor", "limit")
-	s.changeRoutes(api)
+	s.operationRoutes(api)
 	s.customerRoutes(api)
 	api.handle("GET /v1/export/{what}", s.export, "format", "since")
 	if s.Forecaster != nil {

@@ -94,7 +94,7 @@ func (b *bench) randomChange(rt *rapid.T, id billing.PlanID) {
 		"refund":      func() error { _, err := o.CancelAndRefund(ctx, id, ""); return err },
 		"remaining":   func() error { _, err := o.SetRemaining(ctx, id, 3*amount); return err },
 		"fee":         func() error { _, err := o.AddFee(ctx, id, amount, due, ""); return err },
-		"extend":      func() error { _, err := o.Extend(ctx, id, operator.Extension{Parts: 2}); return err },
+		"extend":      func() error { _, err := o.Extend(ctx, id, operator.ExtendInput{Parts: 2}); return err },
 		"pay all":     func() error { _, err := o.PayAll(ctx, id, 500); return err },
 		"retry":       func() error { _, err := o.Retry(ctx, target); return err },
 		"skip":        func() error { _, err := o.Skip(ctx, target, ""); return err },

@@ -41,19 +41,19 @@ func TestChangedDates_KeepTheAnchorDay(t *testing.T) {
 		want   []string
 	}{
 		"extend": {change: func(b *bench, o *operator.Operator, id billing.PlanID) error {
-			_, err := o.Extend(b.t.Context(), id, operator.Extension{Parts: 2})
+			_, err := o.Extend(b.t.Context(), id, operator.ExtendInput{Parts: 2})
 			return err
 		}, want: []string{"2026-12-31", "2027-01-31", "2027-02-28", "2027-03-31", "2027-04-30"}},
 		"extend twice": {change: func(b *bench, o *operator.Operator, id billing.PlanID) error {
 			for range 2 {
-				if _, err := o.Extend(b.t.Context(), id, operator.Extension{Parts: 1, Every: "1 month"}); err != nil {
+				if _, err := o.Extend(b.t.Context(), id, operator.ExtendInput{Parts: 1, Every: "1 month"}); err != nil {
 					return err
 				}
 			}
 			return nil
 		}, want: []string{"2026-12-31", "2027-01-31", "2027-02-28", "2027-03-31", "2027-04-30"}},
 		"extend off weekends": {rule: calendar.BusinessDayFollowing, change: func(b *bench, o *operator.Operator, id billing.PlanID) error {
-			_, err := o.Extend(b.t.Context(), id, operator.Extension{Parts: 3})
+			_, err := o.Extend(b.t.Context(), id, operator.ExtendInput{Parts: 3})
 			return err
 		}, want: []string{"2026-12-31", "2027-02-01", "2027-03-01", "2027-03-31", "2027-04-30", "2027-05-31"}},
 		"skip to the end": {change: func(b *bench, o *operator.Operator, id billing.PlanID) error {
@@ -64,7 +64,7 @@ func TestChangedDates_KeepTheAnchorDay(t *testing.T) {
 			if _, err := o.Move(b.t.Context(), b.charge(id, 3).ID, "2027-03-10"); err != nil {
 				return err
 			}
-			_, err := o.Extend(b.t.Context(), id, operator.Extension{Parts: 1})
+			_, err := o.Extend(b.t.Context(), id, operator.ExtendInput{Parts: 1})
 			return err
 		}, want: []string{"2026-12-31", "2027-01-31", "2027-03-10", "2027-03-31"}},
 		"extend after a payment ahead of time": {change: func(b *bench, o *operator.Operator, id billing.PlanID) error {
@@ -75,7 +75,7 @@ func TestChangedDates_KeepTheAnchorDay(t *testing.T) {
 			if _, err := o.Pay(b.t.Context(), b.charge(id, 3).ID); err != nil {
 				return err
 			}
-			_, err := o.Extend(b.t.Context(), id, operator.Extension{Parts: 1})
+			_, err := o.Extend(b.t.Context(), id, operator.ExtendInput{Parts: 1})
 			return err
 		}, want: []string{"2026-12-31", "2027-01-31", "2027-02-07", "2027-03-31"}},
 		"move, split and fee off weekends": {rule: calendar.BusinessDayFollowing, change: func(b *bench, o *operator.Operator, id billing.PlanID) error {

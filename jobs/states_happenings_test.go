@@ -15,6 +15,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/operator"
+	"tranche/internal/operator/operatortest"
 	"tranche/internal/stripeevents"
 	"tranche/internal/stripesim"
 	"tranche/internal/task"
@@ -43,7 +44,7 @@ func happenings() []happening {
 	list = append(list, attemptOutcomes()...)
 	list = append(list, moments()...)
 	list = append(list, strays()...)
-	for _, op := range operator.Operations() {
+	for _, op := range operatortest.Operations() {
 		list = append(list, happening{group: "An operator asks for", name: string(op), do: func(s *scene) (string, error) { return "", s.operate(op) }})
 	}
 	return list
@@ -395,54 +396,10 @@ func (s *scene) objectOf(kind string) (id, cannot string) {
 
 // operate carries out one operation on the charge, or on its plan, with valid arguments.
 func (s *scene) operate(op operator.Operation) error {
-	ctx, now, o, plan, charge := s.merchant(), s.Now(), s.operator(), s.id, s.charge.ID
-	when := later(now, s.charge.DueAt).AddDate(0, 0, 14).Format(time.DateOnly)
-	var err error
-	switch op {
-	case operator.OpPause:
-		_, err = o.Pause(ctx, plan, "")
-	case operator.OpResume:
-		_, err = o.Resume(ctx, plan, operator.Shift, "")
-	case operator.OpCancel:
-		_, err = o.Cancel(ctx, plan, "")
-	case operator.OpRefund:
-		_, err = o.CancelAndRefund(ctx, plan, "")
-	case operator.OpRemaining:
-		_, err = o.SetRemaining(ctx, plan, 90000)
-	case operator.OpFee:
-		_, err = o.AddFee(ctx, plan, 500, now.AddDate(0, 8, 0).Format(time.DateOnly), "")
-	case operator.OpExtend:
-		_, err = o.Extend(ctx, plan, operator.Extension{Parts: 2})
-	case operator.OpPayAll:
-		_, err = o.PayAll(ctx, plan, 100)
-	case operator.OpRestart:
-		_, err = o.Restart(ctx, plan, "")
-	case operator.OpCard:
-		_, err = o.UseCard(ctx, plan, s.other)
-	case operator.OpCatchUp:
-		_, err = o.SetCatchUp(ctx, plan, billing.CatchUpAll)
-	case operator.OpRetry:
-		_, err = o.Retry(ctx, charge)
-	case operator.OpSkip:
-		_, err = o.Skip(ctx, charge, "")
-	case operator.OpSkipToEnd:
-		_, err = o.SkipToEnd(ctx, charge, "", "")
-	case operator.OpMove:
-		_, err = o.Move(ctx, charge, when)
-	case operator.OpAmount:
-		_, err = o.SetAmount(ctx, charge, 1500)
-	case operator.OpSplit:
-		_, err = o.Split(ctx, charge, 400, when)
-	case operator.OpPay:
-		_, err = o.Pay(ctx, charge)
-	case operator.OpCollect:
-		_, err = o.Collect(ctx, charge, "")
-	case operator.OpPaidOutside:
-		_, err = o.PaidOutside(ctx, charge, "")
-	case operator.OpWriteOff:
-		_, err = o.WriteOff(ctx, charge, "")
-	default:
-		s.t.Fatalf("the test does not know %q", op)
-	}
+	now := s.Now()
+	values := operatortest.Example(now, s.other)
+	values.Remaining, values.Due = 90000, later(now, s.charge.DueAt).AddDate(0, 0, 14).Format(time.DateOnly)
+	values.FeeDue = now.AddDate(0, 8, 0).Format(time.DateOnly)
+	_, err := values.Make(s.merchant(), s.operator(), op, s.id, s.charge.ID)
 	return err
 }

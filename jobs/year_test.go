@@ -15,6 +15,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/operator"
+	"tranche/internal/operator/operatortest"
 	"tranche/internal/stripesim"
 	"tranche/jobs"
 )
@@ -116,7 +117,7 @@ func (y *year) something() {
 	if list := atStripe(); y.chance.IntN(3) == 0 {
 		h = pick(y.chance, list...)
 	} else {
-		op := pick(y.chance, operator.Operations()...)
+		op := pick(y.chance, operatortest.Operations()...)
 		if rare := op == operator.OpRefund || op == operator.OpCancel || op == operator.OpPayAll; rare && y.chance.IntN(3) > 0 {
 			op = operator.OpResume
 		}

@@ -57,7 +57,7 @@ func (c *cli) planFeeCommand() *cobra.Command {
 }
 
 func (c *cli) planExtendCommand() *cobra.Command {
-	var e operator.Extension
+	var e operator.ExtendInput
 	cmd := c.change(changeCommand{
 		use: "extend PLAN", short: "Add more parts at the end, at the plan's interval", noun: "plan",
 		question: "The customer is charged more than agreed.", word: "extend",

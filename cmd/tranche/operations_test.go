@@ -13,43 +13,44 @@ import (
 	"tranche/handlers"
 	"tranche/internal/billing"
 	"tranche/internal/operator"
+	"tranche/internal/operator/operatortest"
 	"tranche/internal/store"
 	"tranche/internal/store/open"
 )
 
-// surfaceOf is an operation's request over HTTP and its command. PLAN, CHARGE and CARD are
-// placeholders for ids, DATE for a date.
+// surfaceOf is the body of an operation's request over HTTP, and its command. PLAN, CHARGE and CARD
+// are placeholders for ids, DATE for a date.
 type surfaceOf struct {
-	path, body string
-	command    string
-	plan       billing.PlanStatus   // before the operation; default: active
-	charge     billing.ChargeStatus // of the second of three charges, before the operation; default: scheduled
-	undated    bool                 // the last charge is due on request, and is the one to change
+	body    string
+	command string
+	plan    billing.PlanStatus   // before the operation; default: active
+	charge  billing.ChargeStatus // of the second of three charges, before the operation; default: scheduled
+	undated bool                 // the last charge is due on request, and is the one to change
 }
 
 // surfaces lists every operation. A missing operation may lack a route or a command.
 var surfaces = map[operator.Operation]surfaceOf{
-	operator.OpPause:       {path: "plans/PLAN/pause", body: `{"reason": "asked"}`, command: "plan pause PLAN --reason asked"},
-	operator.OpResume:      {path: "plans/PLAN/resume", body: `{"dates": "shift"}`, command: "plan resume PLAN --shift", plan: billing.PlanPaused},
-	operator.OpCancel:      {path: "plans/PLAN/cancel", command: "plan cancel PLAN --yes"},
-	operator.OpRefund:      {path: "plans/PLAN/cancel", body: `{"refund": true}`, command: "plan cancel PLAN --refund --yes"},
-	operator.OpRemaining:   {path: "plans/PLAN/remaining", body: `{"total": 1801}`, command: "plan remaining PLAN --total 1801"},
-	operator.OpFee:         {path: "plans/PLAN/fee", body: `{"amount": 500, "due": "DATE"}`, command: "plan fee PLAN --amount 500 --due DATE --yes"},
-	operator.OpExtend:      {path: "plans/PLAN/extend", body: `{"parts": 2, "every": "1 month"}`, command: "plan extend PLAN --parts 2 --every month --yes"},
-	operator.OpPayAll:      {path: "plans/PLAN/pay-all", body: `{"discount": 100}`, command: "plan pay-all PLAN --discount 100 --yes"},
-	operator.OpRestart:     {path: "plans/PLAN/restart", command: "plan restart PLAN --yes", plan: billing.PlanDefaulted, charge: billing.ChargeFailed},
-	operator.OpCard:        {path: "plans/PLAN/card", body: `{"card": "CARD"}`, command: "plan card PLAN --card CARD"},
-	operator.OpCatchUp:     {path: "plans/PLAN/catch-up", body: `{"catch_up": "all"}`, command: "plan catch-up PLAN --catch-up all"},
-	operator.OpRetry:       {path: "charges/CHARGE/retry", command: "charge retry CHARGE --yes", plan: billing.PlanPastDue, charge: billing.ChargeFailed},
-	operator.OpSkip:        {path: "charges/CHARGE/skip", body: `{"reason": "ill"}`, command: "charge skip CHARGE --reason ill --yes"},
-	operator.OpSkipToEnd:   {path: "charges/CHARGE/skip", body: `{"to_end": true, "every": "1 month"}`, command: "charge skip CHARGE --to-end --every month --yes"},
-	operator.OpMove:        {path: "charges/CHARGE/move", body: `{"due": "DATE"}`, command: "charge move CHARGE --due DATE"},
-	operator.OpAmount:      {path: "charges/CHARGE/amount", body: `{"amount": 700}`, command: "charge amount CHARGE --amount 700"},
-	operator.OpSplit:       {path: "charges/CHARGE/split", body: `{"first": 300, "due": "DATE"}`, command: "charge split CHARGE --first 300 --due DATE"},
-	operator.OpPay:         {path: "charges/CHARGE/pay", command: "charge pay CHARGE --yes"},
-	operator.OpCollect:     {path: "charges/CHARGE/collect", body: `{"due": "DATE"}`, command: "charge collect CHARGE --due DATE --yes", undated: true},
-	operator.OpPaidOutside: {path: "charges/CHARGE/paid-outside", body: `{"note": "cash"}`, command: "charge paid-outside CHARGE --note cash --yes"},
-	operator.OpWriteOff:    {path: "charges/CHARGE/write-off", body: `{"reason": "small"}`, command: "charge write-off CHARGE --reason small --yes"},
+	operator.OpPause:       {body: `{"reason": "asked"}`, command: "plan pause PLAN --reason asked"},
+	operator.OpResume:      {body: `{"dates": "shift"}`, command: "plan resume PLAN --shift", plan: billing.PlanPaused},
+	operator.OpCancel:      {command: "plan cancel PLAN --yes"},
+	operator.OpRefund:      {body: `{"refund": true}`, command: "plan cancel PLAN --refund --yes"},
+	operator.OpRemaining:   {body: `{"total": 1801}`, command: "plan remaining PLAN --total 1801"},
+	operator.OpFee:         {body: `{"amount": 500, "due": "DATE"}`, command: "plan fee PLAN --amount 500 --due DATE --yes"},
+	operator.OpExtend:      {body: `{"parts": 2, "every": "1 month"}`, command: "plan extend PLAN --parts 2 --every month --yes"},
+	operator.OpPayAll:      {body: `{"discount": 100}`, command: "plan pay-all PLAN --discount 100 --yes"},
+	operator.OpRestart:     {command: "plan restart PLAN --yes", plan: billing.PlanDefaulted, charge: billing.ChargeFailed},
+	operator.OpCard:        {body: `{"card": "CARD"}`, command: "plan card PLAN --card CARD"},
+	operator.OpCatchUp:     {body: `{"catch_up": "all"}`, command: "plan catch-up PLAN --catch-up all"},
+	operator.OpRetry:       {command: "charge retry CHARGE --yes", plan: billing.PlanPastDue, charge: billing.ChargeFailed},
+	operator.OpSkip:        {body: `{"reason": "ill"}`, command: "charge skip CHARGE --reason ill --yes"},
+	operator.OpSkipToEnd:   {body: `{"to_end": true, "every": "1 month"}`, command: "charge skip CHARGE --to-end --every month --yes"},
+	operator.OpMove:        {body: `{"due": "DATE"}`, command: "charge move CHARGE --due DATE"},
+	operator.OpAmount:      {body: `{"amount": 700}`, command: "charge amount CHARGE --amount 700"},
+	operator.OpSplit:       {body: `{"first": 300, "due": "DATE"}`, command: "charge split CHARGE --first 300 --due DATE"},
+	operator.OpPay:         {command: "charge pay CHARGE --yes"},
+	operator.OpCollect:     {body: `{"due": "DATE"}`, command: "charge collect CHARGE --due DATE --yes", undated: true},
+	operator.OpPaidOutside: {body: `{"note": "cash"}`, command: "charge paid-outside CHARGE --note cash --yes"},
+	operator.OpWriteOff:    {body: `{"reason": "small"}`, command: "charge write-off CHARGE --reason small --yes"},
 }
 
 // TestEveryOperationIsTheSameByAPIAndByCommand performs each operation on two equal plans, on both
@@ -58,7 +59,7 @@ func TestEveryOperationIsTheSameByAPIAndByCommand(t *testing.T) {
 	t.Parallel()
 	eachDatabase(t, func(t *testing.T, url string) {
 		c := newCounter(t, url)
-		for _, op := range operator.Operations() {
+		for _, op := range operatortest.Operations() {
 			surface, ok := surfaces[op]
 			require.True(t, ok, "%s has no surface here", op)
 			byAPI, byCommand := c.customer(t, op, surface), c.customer(t, op, surface)
@@ -161,7 +162,8 @@ func (c *counter) fill(text string, s served) string {
 // ask performs the operation over HTTP.
 func (c *counter) ask(t *testing.T, op operator.Operation, want surfaceOf, s served) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.api+"/v1/"+c.fill(want.path, s), strings.NewReader(c.fill(want.body, s)))
+	method, path, _ := strings.Cut(routeOf(op, s), " ")
+	req, err := http.NewRequestWithContext(t.Context(), method, c.api+path, strings.NewReader(c.fill(want.body, s)))
 	require.NoError(t, err)
 	req.Header.Set("Authorization", "Bearer "+counterKey)
 	req.Header.Set("X-Tranche-Actor", "Zoë, support")
@@ -169,6 +171,19 @@ func (c *counter) ask(t *testing.T, op operator.Operation, want surfaceOf, s ser
 	require.NoError(t, err)
 	defer func() { _ = resp.Body.Close() }()
 	require.Equal(t, http.StatusOK, resp.StatusCode, "%s", op)
+}
+
+// routeOf returns the method and the path of an operation on a plan or its charge.
+func routeOf(op operator.Operation, s served) string {
+	for _, spec := range operator.Operations() {
+		switch {
+		case spec.Operation == op && spec.Noun == operator.NounPlan:
+			return strings.Replace(spec.Route, "{id}", string(s.plan.ID), 1)
+		case spec.Operation == op && spec.Noun == operator.NounCharge:
+			return strings.Replace(spec.Route, "{id}", string(s.charge.ID), 1)
+		}
+	}
+	return ""
 }
 
 // run performs the operation by command.

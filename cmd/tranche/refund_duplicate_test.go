@@ -32,13 +32,13 @@ func (c *counter) paidTwice(t *testing.T) served {
 
 func TestRefundDuplicate_SameByAPIAndByCommand(t *testing.T) {
 	t.Parallel()
-	surface := surfaceOf{path: "charges/CHARGE/refund-duplicate", command: "charge refund-duplicate CHARGE --yes"}
+	surface := surfaceOf{command: "charge refund-duplicate CHARGE --yes"}
 	eachDatabase(t, func(t *testing.T, url string) {
 		c := newCounter(t, url)
 		byAPI, byCommand := c.paidTwice(t), c.paidTwice(t)
 		for range 2 { // the second call changes nothing
-			c.ask(t, "refund-duplicate", surface, byAPI)
-			c.run(t, "refund-duplicate", surface, byCommand)
+			c.ask(t, operator.OpRefundDuplicate, surface, byAPI)
+			c.run(t, operator.OpRefundDuplicate, surface, byCommand)
 		}
 		require.Equal(t, c.written(t, byAPI), c.written(t, byCommand))
 		for _, s := range []served{byAPI, byCommand} {

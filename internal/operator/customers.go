@@ -15,13 +15,15 @@ import (
 
 // CustomerChange is a change of a customer; nil fields stay as they are.
 type CustomerChange struct {
-	Email, Name, Locale *string
+	Email  *string `json:"email"`
+	Name   *string `json:"name"`
+	Locale *string `json:"locale"`
 	// TimeZone is the customer's new time zone: charges that were not tried yet fall due on the same
 	// date at the same time of day there.
-	TimeZone *string
+	TimeZone *string `json:"timezone"`
 	// StripeCustomer is the Stripe customer (cus_…) that new cards are attached to; if empty, the next
 	// card creates one.
-	StripeCustomer *string
+	StripeCustomer *string `json:"stripe_customer"`
 }
 
 // CustomerUpdate is the result of a change of a customer.

@@ -9,10 +9,6 @@ import (
 	"tranche/internal/billing"
 )
 
-// opRefundDuplicate resolves an incident. A second payment may be refunded in every state of the
-// plan.
-const opRefundDuplicate Operation = "refund-duplicate"
-
 // errOrdered rolls back a second order of the same refund.
 var errOrdered = errors.New("the refund is ordered already")
 
@@ -66,7 +62,7 @@ func (c *change) secondPayment(ctx context.Context, ch billing.Charge) (second b
 	}
 	open = slices.DeleteFunc(open, func(i billing.Incident) bool { return i.Kind != billing.IncidentPaidTwice || i.ChargeID != ch.ID })
 	if len(open) == 0 {
-		return second, 0, c.orRefuse(nil, opRefundDuplicate, fmt.Sprintf("no second payment of charge %d waits to be refunded", ch.Sequence))
+		return second, 0, c.orRefuse(nil, OpRefundDuplicate, fmt.Sprintf("no second payment of charge %d waits to be refunded", ch.Sequence))
 	}
 	return open[0], len(open) - 1, nil
 }
@@ -84,7 +80,7 @@ func (c *change) orderDuplicate(ctx context.Context, ch billing.Charge, paymentI
 		case r.PaymentIntent == paymentIntent:
 			return errOrdered
 		default:
-			return c.orRefuse(nil, opRefundDuplicate, fmt.Sprintf("the refund of %s is not made yet", r.PaymentIntent))
+			return c.orRefuse(nil, OpRefundDuplicate, fmt.Sprintf("the refund of %s is not made yet", r.PaymentIntent))
 		}
 	}
 	return c.order(ctx, ch, paymentIntent, ch.Amount)

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
-	"tranche/internal/operator"
+	"tranche/internal/operator/operatortest"
 	"tranche/internal/store/storetest"
 )
 
@@ -21,7 +21,7 @@ func TestEveryOperationInEveryState(t *testing.T) {
 	t.Parallel()
 	s := storetest.SQLite(t)
 	page := newPage()
-	for _, op := range operator.Operations() {
+	for _, op := range operatortest.Operations() {
 		for _, plan := range billing.PlanStatuses() {
 			for _, charge := range chargeStatuses() {
 				in := cell{plan, charge}

@@ -3,15 +3,17 @@ package operator_test
 import (
 	"flag"
 	"fmt"
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
 	"tranche/internal/operator"
+	"tranche/internal/operator/operatortest"
 )
 
 var update = flag.Bool("update", false, "write docs/changes.md")
@@ -77,55 +79,7 @@ func threeCharges(t *testing.T, s billing.Store, in cell) (billing.Plan, []billi
 // attempt carries out one operation on the second charge, or on its plan, with valid arguments.
 func attempt(t *testing.T, o *operator.Operator, op operator.Operation, plan billing.PlanID, charge billing.ChargeID, card billing.CardID) error {
 	t.Helper()
-	ctx := t.Context()
-	later := now.AddDate(0, 0, 14).Format(time.DateOnly)
-	var err error
-	switch op {
-	case operator.OpPause:
-		_, err = o.Pause(ctx, plan, "")
-	case operator.OpResume:
-		_, err = o.Resume(ctx, plan, operator.Shift, "")
-	case operator.OpCancel:
-		_, err = o.Cancel(ctx, plan, "")
-	case operator.OpRefund:
-		_, err = o.CancelAndRefund(ctx, plan, "")
-	case operator.OpRemaining:
-		_, err = o.SetRemaining(ctx, plan, 2600)
-	case operator.OpFee:
-		_, err = o.AddFee(ctx, plan, 500, now.AddDate(0, 2, 0).Format(time.DateOnly), "")
-	case operator.OpExtend:
-		_, err = o.Extend(ctx, plan, operator.Extension{Parts: 2})
-	case operator.OpPayAll:
-		_, err = o.PayAll(ctx, plan, 100)
-	case operator.OpRestart:
-		_, err = o.Restart(ctx, plan, "")
-	case operator.OpCard:
-		_, err = o.UseCard(ctx, plan, card)
-	case operator.OpCatchUp:
-		_, err = o.SetCatchUp(ctx, plan, billing.CatchUpAll)
-	case operator.OpRetry:
-		_, err = o.Retry(ctx, charge)
-	case operator.OpSkip:
-		_, err = o.Skip(ctx, charge, "")
-	case operator.OpSkipToEnd:
-		_, err = o.SkipToEnd(ctx, charge, "", "")
-	case operator.OpMove:
-		_, err = o.Move(ctx, charge, later)
-	case operator.OpAmount:
-		_, err = o.SetAmount(ctx, charge, 1500)
-	case operator.OpSplit:
-		_, err = o.Split(ctx, charge, 400, later)
-	case operator.OpPay:
-		_, err = o.Pay(ctx, charge)
-	case operator.OpCollect:
-		_, err = o.Collect(ctx, charge, "")
-	case operator.OpPaidOutside:
-		_, err = o.PaidOutside(ctx, charge, "")
-	case operator.OpWriteOff:
-		_, err = o.WriteOff(ctx, charge, "")
-	default:
-		t.Fatalf("the test does not know %q", op)
-	}
+	_, err := operatortest.Example(now, card).Make(t.Context(), o, op, plan, charge)
 	return err
 }
 
@@ -161,26 +115,10 @@ func (p *page) String() string {
 	var b strings.Builder
 	b.WriteString(`# What may be changed when
 
-| operation | API | command |
-|---|---|---|
-| pause, resume | POST /v1/plans/{id}/pause, /resume | tranche plan pause, resume |
-| cancel, cancel with refund | POST /v1/plans/{id}/cancel {"refund": true} | tranche plan cancel [--refund] |
-| remaining: a new total for what is unpaid, or an amount of each | POST /v1/plans/{id}/remaining {"total"} or {"amount"} | tranche plan remaining --total or --amount |
-| fee: one more charge | POST /v1/plans/{id}/fee {"amount", "due", "reason"} | tranche plan fee --amount --due |
-| extend: more parts at the end | POST /v1/plans/{id}/extend {"parts", "amount", "every"} | tranche plan extend --parts |
-| pay-all: the rest now, in one charge | POST /v1/plans/{id}/pay-all {"discount"} | tranche plan pay-all [--discount] |
-| restart a defaulted plan | POST /v1/plans/{id}/restart {"missed"} | tranche plan restart |
-| card: another saved card | POST /v1/plans/{id}/card {"card"} | tranche plan card --card |
-| catch-up: how to make up for periods that an outage missed | POST /v1/plans/{id}/catch-up {"catch_up"} | tranche plan catch-up --catch-up |
-| retry | POST /v1/charges/{id}/retry | tranche charge retry |
-| skip, skip to the end | POST /v1/charges/{id}/skip {"to_end", "every", "reason"} | tranche charge skip [--to-end] |
-| move to another date | POST /v1/charges/{id}/move {"due"} | tranche charge move --due |
-| amount: another amount, such as for a balance | POST /v1/charges/{id}/amount {"amount"} | tranche charge amount --amount |
-| split in two | POST /v1/charges/{id}/split {"first", "due"} | tranche charge split --first [--due] |
-| pay early | POST /v1/charges/{id}/pay | tranche charge pay |
-| collect: a charge that is due on request | POST /v1/charges/{id}/collect {"due"} | tranche charge collect [--due] |
-| paid-outside: no money through Stripe | POST /v1/charges/{id}/paid-outside {"note"} | tranche charge paid-outside |
-| write-off | POST /v1/charges/{id}/write-off {"reason"} | tranche charge write-off |
+`)
+	operationTable(&b)
+	b.WriteString(`
+Each field is a flag of the command too, such as --to-end; for "dates": "shift" it is --shift. A command with --yes asks first.
 
 The charges always add up to the plan's total. A skipped charge is dropped, and the total falls by its amount. A charge that is
 written off stays in the total, as a loss. An amount can be changed only while Stripe holds no payment of it. Open charges fall due in
@@ -208,7 +146,7 @@ Columns: `)
 		fmt.Fprintf(&b, "%s %s", short(status), status)
 	}
 	b.WriteString(".\n")
-	for _, op := range operator.Operations() {
+	for _, op := range operatortest.Operations() {
 		fmt.Fprintf(&b, "\n## %s\n\n| plan |", op)
 		for _, status := range chargeStatuses() {
 			fmt.Fprintf(&b, " %s |", short(status))
@@ -231,6 +169,37 @@ Columns: `)
 		fmt.Fprintf(&b, "%d. %s\n", i+1, why)
 	}
 	return b.String()
+}
+
+// operationTable writes the table of operations on plans and charges, with the fields of each.
+func operationTable(b *strings.Builder) {
+	b.WriteString("| operation | API | command |\n|---|---|---|\n")
+	for _, spec := range operator.Operations() {
+		if spec.NewInput == nil || spec.Variant() {
+			continue
+		}
+		name := spec.Name
+		if spec.Summary != "" {
+			name += ": " + spec.Summary
+		}
+		command := spec.Command()
+		if spec.Dangerous() {
+			command += " [--yes]"
+		}
+		fmt.Fprintf(b, "| %s | %s%s | tranche %s |\n", name, spec.Route, fieldsOf(spec.NewInput()), command)
+	}
+}
+
+// fieldsOf returns the JSON fields of an input, as docs show them.
+func fieldsOf(in operator.Input) string {
+	var names []string
+	for _, f := range reflect.VisibleFields(reflect.TypeOf(in).Elem()) {
+		names = append(names, strconv.Quote(f.Tag.Get("json")))
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return " {" + strings.Join(names, ", ") + "}"
 }
 
 // short returns a column's heading.

@@ -6,42 +6,51 @@ import (
 	"tranche/internal/billing"
 )
 
-// Operation names something a person may do to a plan or one of its charges. docs/changes.md lists
-// what each state allows.
+// Operation names something a person may do, in the words of the API's paths and the commands.
+// Operations on different nouns may share a name. docs/changes.md lists what each state of a plan
+// and a charge allows.
 type Operation string
 
-// The operations, in the words of the API's paths and the commands.
+// The operations on plans.
 const (
-	OpPause       Operation = "pause"
-	OpResume      Operation = "resume"
-	OpCancel      Operation = "cancel"
-	OpRefund      Operation = "cancel with refund"
-	OpRemaining   Operation = "remaining"
-	OpFee         Operation = "fee"
-	OpExtend      Operation = "extend"
-	OpPayAll      Operation = "pay-all"
-	OpRestart     Operation = "restart"
-	OpCard        Operation = "card"
-	OpCatchUp     Operation = "catch-up"
-	OpRetry       Operation = "retry"
-	OpSkip        Operation = "skip"
-	OpSkipToEnd   Operation = "skip to the end"
-	OpMove        Operation = "move"
-	OpAmount      Operation = "amount"
-	OpSplit       Operation = "split"
-	OpPay         Operation = "pay"
-	OpCollect     Operation = "collect"
-	OpPaidOutside Operation = "paid-outside"
-	OpWriteOff    Operation = "write-off"
+	OpPause     Operation = "pause"
+	OpResume    Operation = "resume"
+	OpCancel    Operation = "cancel"
+	OpRefund    Operation = "cancel with refund"
+	OpRemaining Operation = "remaining"
+	OpFee       Operation = "fee"
+	OpExtend    Operation = "extend"
+	OpPayAll    Operation = "pay-all"
+	OpRestart   Operation = "restart"
+	OpCard      Operation = "card"
+	OpCatchUp   Operation = "catch-up"
 )
 
-// Operations lists every operation: those on a plan, then those on one charge.
-func Operations() []Operation {
-	return []Operation{
-		OpPause, OpResume, OpCancel, OpRefund, OpRemaining, OpFee, OpExtend, OpPayAll, OpRestart, OpCard, OpCatchUp,
-		OpRetry, OpSkip, OpSkipToEnd, OpMove, OpAmount, OpSplit, OpPay, OpCollect, OpPaidOutside, OpWriteOff,
-	}
-}
+// The operations on charges. Notices and events can be retried too.
+const (
+	OpRetry           Operation = "retry"
+	OpSkip            Operation = "skip"
+	OpSkipToEnd       Operation = "skip to the end"
+	OpMove            Operation = "move"
+	OpAmount          Operation = "amount"
+	OpSplit           Operation = "split"
+	OpPay             Operation = "pay"
+	OpCollect         Operation = "collect"
+	OpPaidOutside     Operation = "paid-outside"
+	OpWriteOff        Operation = "write-off"
+	OpRefundDuplicate Operation = "refund-duplicate"
+)
+
+// The operations on cards, customers and incidents.
+const (
+	OpOrder   Operation = "order"
+	OpDefault Operation = "default"
+	OpRelease Operation = "release"
+	OpRemove  Operation = "remove"
+	OpUpdate  Operation = "update"
+	OpErase   Operation = "erase"
+	OpClose   Operation = "close"
+)
 
 // forbidden returns why the operation is refused for a plan in this status; "" if it is allowed.
 func (o Operation) forbidden(s billing.PlanStatus) string {

@@ -7,6 +7,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/operator"
+	"tranche/internal/operator/operatortest"
 	"tranche/internal/store/storetest"
 )
 
@@ -49,5 +50,45 @@ func TestWith_KeepsWhatWasWished(t *testing.T) {
 				require.ErrorIs(t, err, billing.ErrNotFound)
 			}
 		})
+	}
+}
+
+// TestWith_EveryOperation makes each change with options: a dry run stores nothing, and a request is
+// made once.
+func TestWith_EveryOperation(t *testing.T) {
+	t.Parallel()
+	s := storetest.SQLite(t)
+	states := map[operator.Operation]cell{
+		operator.OpResume: {billing.PlanPaused, billing.ChargeScheduled}, operator.OpRestart: {billing.PlanDefaulted, billing.ChargeFailed},
+		operator.OpRetry: {billing.PlanPastDue, billing.ChargeFailed},
+	}
+	for _, op := range operatortest.Operations() {
+		if op == operator.OpCollect {
+			continue // no charge of the plan is due on request
+		}
+		in, ok := states[op]
+		if !ok {
+			in = cell{billing.PlanActive, billing.ChargeScheduled}
+		}
+		plan, charges, card := threeCharges(t, s, in)
+		before, err := billing.LoadDetails(t.Context(), s, plan.ID)
+		require.NoError(t, err)
+		request := billing.Request{Key: "key of " + string(op), Fingerprint: "f", PlanID: plan.ID, CreatedAt: now}
+		once := newOperator(s).With(operator.Options{Request: &request})
+
+		require.NoError(t, attempt(t, once.With(operator.Options{DryRun: true}), op, plan.ID, charges[1].ID, card), op)
+		after, err := billing.LoadDetails(t.Context(), s, plan.ID)
+		require.NoError(t, err)
+		require.Equal(t, before, after, "%s: it was only tried", op)
+		trail, err := billing.WholeTrail(t.Context(), s, plan.ID)
+		require.NoError(t, err)
+		require.Empty(t, trail, op)
+
+		require.NoError(t, attempt(t, once, op, plan.ID, charges[1].ID, card), op)
+		_, err = s.Request(t.Context(), request.Key)
+		require.NoError(t, err, op)
+		var done *operator.DoneError
+		require.ErrorAs(t, attempt(t, once, op, plan.ID, charges[1].ID, card), &done, op)
+		require.Equal(t, request.Key, done.Request.Key)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"tranche/internal/billing"
-	"tranche/internal/plaintext"
 )
 
 // change is one operation on a plan, under the plan's lock.
@@ -95,18 +94,4 @@ func because(text, reason string) string {
 		return text
 	}
 	return text + ": " + reason
-}
-
-// MaxReason is the longest reason that is accepted, in bytes.
-const MaxReason = 500
-
-// CheckReason refuses a reason or note that can't be stored. Errors: *billing.InvalidError.
-func CheckReason(field, text string) error {
-	if len(text) > MaxReason {
-		return invalid(field, "is longer than %d bytes", MaxReason)
-	}
-	if problem := plaintext.Problem(text); problem != "" {
-		return invalid(field, "%s", problem)
-	}
-	return nil
 }

@@ -87,15 +87,8 @@ func (o *Operator) AddFee(ctx context.Context, id billing.PlanID, amount int64, 
 	})
 }
 
-// Extension is more charges at the end of a plan.
-type Extension struct {
-	Parts  int
-	Amount int64  // of each; 0 means the amount of the last charge
-	Every  string // such as "1 month"; may be empty if the plan has an interval of its own
-}
-
 // Extend adds charges after the last one, at the plan's interval. Errors: see Skip.
-func (o *Operator) Extend(ctx context.Context, id billing.PlanID, e Extension) (Result, error) {
+func (o *Operator) Extend(ctx context.Context, id billing.PlanID, e ExtendInput) (Result, error) {
 	return o.amend(ctx, id, OpExtend, func(c *change) (billing.AuditEntry, error) {
 		if e.Parts < 1 || e.Parts > billing.MaxCharges {
 			return billing.AuditEntry{}, invalid("parts", "is %d; use 1 to %d", e.Parts, billing.MaxCharges)
@@ -127,7 +120,7 @@ func (o *Operator) Extend(ctx context.Context, id billing.PlanID, e Extension) (
 }
 
 // extendRecurrence adds charges to a recurring plan with a fixed number of charges.
-func (c *change) extendRecurrence(e Extension) (billing.AuditEntry, error) {
+func (c *change) extendRecurrence(e ExtendInput) (billing.AuditEntry, error) {
 	r := &c.plan.Recurrence
 	switch {
 	case r.Left == 0:

@@ -13,6 +13,7 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/money"
 	"tranche/internal/operator"
+	"tranche/internal/operator/operatortest"
 	"tranche/internal/store/storetest"
 )
 
@@ -155,58 +156,16 @@ func (l *life) changes(before []billing.Charge) {
 	target := rapid.SampledFrom(before).Draw(l.T, "charge").ID
 	due := l.now.AddDate(0, 0, rapid.IntRange(-3, 90).Draw(l.T, "days")).Format(time.DateOnly)
 	amount := rapid.Int64Range(0, 5_000).Draw(l.T, "amount") * 100
-	var err error
-	result := operator.Result{}
-	ops := slices.DeleteFunc(operator.Operations(), func(o operator.Operation) bool {
+	ops := slices.DeleteFunc(operatortest.Operations(), func(o operator.Operation) bool {
 		return (o == operator.OpCancel || o == operator.OpRefund) && rapid.IntRange(0, 5).Draw(l.T, "end") > 0
 	})
 	op := rapid.SampledFrom(ops).Draw(l.T, "operation")
-	switch op {
-	case operator.OpPause:
-		_, err = o.Pause(ctx, l.plan, "")
-	case operator.OpResume:
-		_, err = o.Resume(ctx, l.plan, rapid.SampledFrom([]operator.Resumption{operator.CatchUp, operator.Shift}).Draw(l.T, "how"), operator.MissedDaily)
-	case operator.OpCancel:
-		_, err = o.Cancel(ctx, l.plan, "")
-	case operator.OpRefund:
-		_, err = o.CancelAndRefund(ctx, l.plan, "")
-	case operator.OpRemaining:
-		result, err = o.SetRemaining(ctx, l.plan, amount*3)
-	case operator.OpFee:
-		result, err = o.AddFee(ctx, l.plan, amount, due, "")
-	case operator.OpExtend:
-		result, err = o.Extend(ctx, l.plan, operator.Extension{Parts: rapid.IntRange(1, 3).Draw(l.T, "parts")})
-	case operator.OpPayAll:
-		result, err = o.PayAll(ctx, l.plan, amount)
-	case operator.OpRestart:
-		_, err = o.Restart(ctx, l.plan, operator.MissedAll)
-	case operator.OpCard:
-		_, err = o.UseCard(ctx, l.plan, l.card)
-	case operator.OpCatchUp:
-		_, err = o.SetCatchUp(ctx, l.plan, rapid.SampledFrom([]billing.CatchUp{billing.CatchUpDaily, billing.CatchUpAll}).Draw(l.T, "catch_up"))
-	case operator.OpRetry:
-		_, err = o.Retry(ctx, target)
-	case operator.OpSkip:
-		result, err = o.Skip(ctx, target, "")
-	case operator.OpSkipToEnd:
-		result, err = o.SkipToEnd(ctx, target, "", "")
-	case operator.OpMove:
-		result, err = o.Move(ctx, target, due)
-	case operator.OpAmount:
-		result, err = o.SetAmount(ctx, target, amount)
-	case operator.OpSplit:
-		result, err = o.Split(ctx, target, amount, due)
-	case operator.OpPay:
-		result, err = o.Pay(ctx, target)
-	case operator.OpCollect:
-		result, err = o.Collect(ctx, target, rapid.SampledFrom([]string{"", due}).Draw(l.T, "asked for"))
-	case operator.OpPaidOutside:
-		result, err = o.PaidOutside(ctx, target, "")
-	case operator.OpWriteOff:
-		result, err = o.WriteOff(ctx, target, "")
-	default:
-		l.Fatalf("the test does not know %q", op)
-	}
+	result, err := operatortest.Values{
+		Remaining: amount * 3, Fee: amount, Discount: amount, Amount: amount, First: amount, Parts: rapid.IntRange(1, 3).Draw(l.T, "parts"),
+		Due: due, FeeDue: due, CollectDue: rapid.SampledFrom([]string{"", due}).Draw(l.T, "asked for"),
+		Dates: rapid.SampledFrom([]operator.Resumption{operator.CatchUp, operator.Shift}).Draw(l.T, "how"), Resumed: operator.MissedDaily,
+		Restarted: operator.MissedAll, CatchUp: rapid.SampledFrom([]billing.CatchUp{billing.CatchUpDaily, billing.CatchUpAll}).Draw(l.T, "catch_up"), Card: l.card,
+	}.Make(ctx, o, op, l.plan, target)
 	after := l.charges()
 	if err != nil {
 		var refused *operator.RefusedError
