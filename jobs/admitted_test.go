@@ -20,11 +20,11 @@ func TestCollectCharge_WaitingForItsTurn(t *testing.T) {
 		sent      int // by another worker
 	}{
 		"declined by another worker": {func(b *bench, task billing.Claim, _, _ *refuse) {
-			require.NoError(b.t, b.newWorker().Do(b.t.Context(), collectTask(string(task.ChargeID), task.Lease)))
+			require.NoError(b.t, b.NewWorker().Do(b.t.Context(), collectTask(string(task.ChargeID), task.Lease)))
 		}, 1},
 		"claimed again": {func(b *bench, _ billing.Claim, _, _ *refuse) {
-			b.setNow(b.Now().Add(2 * time.Minute))
-			claims, err := b.store.ClaimCharges(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 1)
+			b.SetNow(b.Now().Add(2 * time.Minute))
+			claims, err := b.Store.ClaimCharges(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 1)
 			require.NoError(b.t, err)
 			require.Len(b.t, claims, 1)
 		}, 0},
@@ -37,23 +37,23 @@ func TestCollectCharge_WaitingForItsTurn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
-				p := b.started(thenNoFunds, nil)
+				p := b.Started(thenNoFunds, nil)
 				task := b.claimed(p)
-				before := b.gateway.calls
+				before := b.Gateway.Calls
 				charge, part := &refuse{}, &refuse{}
-				b.with(func(c *jobs.Config) { c.Charge, c.TakePart = charge.ask, part.ask })
-				b.with(func(c *jobs.Config) {
+				b.With(func(c *jobs.Config) { c.Charge, c.TakePart = charge.ask, part.ask })
+				b.With(func(c *jobs.Config) {
 					c.Acquire = func(ctx context.Context) (context.Context, func(), error) {
 						tc.meanwhile(b, task, charge, part)
 						return ctx, func() {}, nil
 					}
 				})
-				err := b.worker.Do(b.t.Context(), collectTask(string(task.ChargeID), task.Lease))
+				err := b.Worker.Do(b.t.Context(), collectTask(string(task.ChargeID), task.Lease))
 				if err != nil {
 					require.ErrorIs(b.t, err, errNo, "another process is to take the task")
 				}
-				require.Equal(b.t, tc.sent, b.gateway.calls-before)
-				require.Len(b.t, b.details(p.Plan.ID).Attempts[task.ChargeID], tc.sent)
+				require.Equal(b.t, tc.sent, b.Gateway.Calls-before)
+				require.Len(b.t, b.Details(p.Plan.ID).Attempts[task.ChargeID], tc.sent)
 			})
 		})
 	}
@@ -62,17 +62,17 @@ func TestCollectCharge_WaitingForItsTurn(t *testing.T) {
 // TestCollectCharge_StaleTask: a task that has nothing to do uses no permit.
 func TestCollectCharge_StaleTask(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
+		p := b.Started(good, nil)
 		task := b.claimed(p)
-		b.with(func(c *jobs.Config) {
+		b.With(func(c *jobs.Config) {
 			c.Acquire = func(ctx context.Context) (context.Context, func(), error) {
 				require.Fail(b.t, "a turn is taken")
 				return ctx, func() {}, nil
 			}
 		})
-		require.NoError(b.t, b.worker.Do(b.t.Context(), collectTask(string(task.ChargeID), task.Lease-1)))
-		b.setNow(b.charge(p.Plan.ID, 2).DueAt.Add(-time.Second))
-		require.NoError(b.t, b.worker.Do(b.t.Context(), collectTask(string(task.ChargeID), task.Lease)))
+		require.NoError(b.t, b.Worker.Do(b.t.Context(), collectTask(string(task.ChargeID), task.Lease-1)))
+		b.SetNow(b.Charge(p.Plan.ID, 2).DueAt.Add(-time.Second))
+		require.NoError(b.t, b.Worker.Do(b.t.Context(), collectTask(string(task.ChargeID), task.Lease)))
 	})
 }
 
@@ -80,23 +80,23 @@ func TestCollectCharge_StaleTask(t *testing.T) {
 // call to Stripe. A look-up sends nothing.
 func TestNote_BeforeStripeIsCalled(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, func(t *terms.Terms) { t.Parts = 2 })
+		p := b.Started(good, func(t *terms.Terms) { t.Parts = 2 })
 		var noted []billing.AttemptID
-		b.with(func(c *jobs.Config) {
+		b.With(func(c *jobs.Config) {
 			c.Note = func(_ context.Context, id billing.AttemptID) { noted = append(noted, id) }
 		})
-		attempts := func() []billing.Attempt { return b.details(p.Plan.ID).Attempts[b.charge(p.Plan.ID, 2).ID] }
-		b.gateway.before = func() {
+		attempts := func() []billing.Attempt { return b.Details(p.Plan.ID).Attempts[b.Charge(p.Plan.ID, 2).ID] }
+		b.Gateway.Before = func() {
 			require.Len(b.t, attempts(), 1)
 			require.Equal(b.t, []billing.AttemptID{attempts()[0].ID}, noted)
 		}
-		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+		b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
 		b.loseAnswer()
-		b.runDue()
-		b.arrived()
+		b.RunDue()
+		b.Arrived()
 		require.Len(b.t, noted, 1)
-		b.setNow(b.Now().Add(25 * time.Hour))
-		b.runDue()
+		b.SetNow(b.Now().Add(25 * time.Hour))
+		b.RunDue()
 		b.paidOnce(p.Plan.ID, 2)
 		require.Len(b.t, noted, 1, "it was looked up")
 	})
@@ -106,18 +106,18 @@ func TestNote_BeforeStripeIsCalled(t *testing.T) {
 // payment of the previous charge does not pay this one.
 func TestLookUp_PaymentOfAnotherCharge(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, func(t *terms.Terms) { t.Parts, t.Total = 3, 3000 })
-		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
-		b.settle()
-		b.setNow(b.charge(p.Plan.ID, 3).DueAt)
+		p := b.Started(good, func(t *terms.Terms) { t.Parts, t.Total = 3, 3000 })
+		b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
+		b.Settle()
+		b.SetNow(b.Charge(p.Plan.ID, 3).DueAt)
 		g := b.hold()
-		b.settle()
+		b.Settle()
 		require.Len(b.t, g.held, 1)
 		g.hold = false
-		b.setNow(b.Now().Add(30 * time.Hour)) // the request never reaches Stripe
-		b.settle()
+		b.SetNow(b.Now().Add(30 * time.Hour)) // the request never reaches Stripe
+		b.Settle()
 		b.paidOnce(p.Plan.ID, 2, 3)
-		attempts := b.details(p.Plan.ID).Attempts[b.charge(p.Plan.ID, 3).ID]
+		attempts := b.Details(p.Plan.ID).Attempts[b.Charge(p.Plan.ID, 3).ID]
 		require.Len(b.t, attempts, 2)
 		require.Equal(b.t, billing.OutcomeError, attempts[0].Outcome, "no card was charged")
 	})

@@ -37,9 +37,9 @@ func (p *perMinute) admit(ctx context.Context) (context.Context, func(), error) 
 	}
 	p.used++
 	p.most = max(p.most, p.used)
-	before := p.b.gateway.calls
+	before := p.b.Gateway.Calls
 	return ctx, func() {
-		if p.b.gateway.calls == before {
+		if p.b.Gateway.Calls == before {
 			p.used--
 		}
 	}, nil
@@ -57,12 +57,12 @@ func TestAMachineThatSleptCatchesUpOnceInOrderAndWithinEveryCap(t *testing.T) {
 				plans := b.dailyPlans(days)
 				broke := b.startedWith(declinesLater("insufficient_funds"), allAtOnce(daily("broke", "UTC", days+10)))
 				gate := &perMinute{b: b, limit: limit}
-				b.with(func(c *jobs.Config) { c.Acquire = gate.admit })
+				b.With(func(c *jobs.Config) { c.Acquire = gate.admit })
 
-				b.setNow(start.AddDate(0, 0, days).Add(time.Hour)) // asleep; the first charge fell due when it was made
+				b.SetNow(start.AddDate(0, 0, days).Add(time.Hour)) // asleep; the first charge fell due when it was made
 				for range 12 * days {
-					b.settle()
-					b.setNow(b.Now().Add(time.Minute))
+					b.Settle()
+					b.SetNow(b.Now().Add(time.Minute))
 				}
 				require.Equal(b.t, limit, gate.most, "there was enough to do")
 				for _, id := range plans {
@@ -70,8 +70,8 @@ func TestAMachineThatSleptCatchesUpOnceInOrderAndWithinEveryCap(t *testing.T) {
 				}
 				// Time passes: declined charges are retried, and more charges fall due on the same card.
 				for range 20 {
-					b.setNow(b.Now().Add(24 * time.Hour))
-					b.settle()
+					b.SetNow(b.Now().Add(24 * time.Hour))
+					b.Settle()
 				}
 				require.NotZero(b.t, b.requireWithinCaps(broke), "retries")
 			})
@@ -91,16 +91,16 @@ func allAtOnce(change func(t *terms.Terms)) func(t *terms.Terms) {
 func (b *bench) dailyPlans(days int) []billing.PlanID {
 	var plans []billing.PlanID
 	for i, zone := range []string{"UTC", "Asia/Kolkata", "America/New_York"} {
-		plans = append(plans, b.started(good, allAtOnce(daily(fmt.Sprint(i), zone, days+2))).Plan.ID)
+		plans = append(plans, b.Started(good, allAtOnce(daily(fmt.Sprint(i), zone, days+2))).Plan.ID)
 	}
-	recurring := b.plan(func(t *terms.Terms) {
+	recurring := b.Plan(func(t *terms.Terms) {
 		*t = terms.Terms{
 			Reference: "order-recurring", Kind: billing.KindRecurring, Currency: "usd", Amount: 1900, Every: "1 day", CatchUp: billing.CatchUpAll,
 			Customer: terms.Customer{Reference: "recurring", Email: "r@example.com", TimeZone: "Europe/London"},
 		}
 	})
-	require.NoError(b.t, b.pay(recurring.FirstPayment.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: good}, SetupFutureUsage: "off_session"}))
-	b.settle()
+	require.NoError(b.t, b.Pay(recurring.FirstPayment.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: good}, SetupFutureUsage: "off_session"}))
+	b.Settle()
 	return append(plans, recurring.Plan.ID)
 }
 
@@ -108,9 +108,9 @@ func (b *bench) dailyPlans(days int) []billing.PlanID {
 // numbers, with one receipt each.
 func (b *bench) requireCaughtUp(id billing.PlanID, days int) {
 	b.t.Helper()
-	d := b.details(id)
+	d := b.Details(id)
 	paid := map[billing.ChargeID]int{}
-	for _, pi := range b.intents() {
+	for _, pi := range b.Intents() {
 		if pi.Status == "succeeded" {
 			paid[billing.ChargeID(pi.Metadata[billing.MetaCharge])]++
 		}
@@ -127,7 +127,7 @@ func (b *bench) requireCaughtUp(id billing.PlanID, days int) {
 	}
 	require.GreaterOrEqual(b.t, due, days)
 	var order []billing.ChargeID
-	trail, err := b.store.AuditTrail(b.t.Context(), billing.AuditFilter{Plan: id})
+	trail, err := b.Store.AuditTrail(b.t.Context(), billing.AuditFilter{Plan: id})
 	require.NoError(b.t, err)
 	for _, e := range trail {
 		if e.Action == "charge.collecting" {
@@ -139,7 +139,7 @@ func (b *bench) requireCaughtUp(id billing.PlanID, days int) {
 		want = append(want, c.ID)
 	}
 	require.Equal(b.t, want, order, "in order")
-	receipts := slices.DeleteFunc(b.notices(id), func(k billing.NoticeKind) bool { return k != billing.NoticePaymentSucceeded })
+	receipts := slices.DeleteFunc(b.Notices(id), func(k billing.NoticeKind) bool { return k != billing.NoticePaymentSucceeded })
 	require.Len(b.t, receipts, due)
 }
 
@@ -149,7 +149,7 @@ func (b *bench) requireWithinCaps(id billing.PlanID) (retries int) {
 	b.t.Helper()
 	var declined []time.Time
 	var made []billing.Attempt
-	for _, attempts := range b.details(id).Attempts {
+	for _, attempts := range b.Details(id).Attempts {
 		for _, a := range attempts {
 			if a.Initiator == billing.InitiatorMerchant && a.Outcome == billing.OutcomeDeclined {
 				declined = append(declined, a.CreatedAt)

@@ -18,7 +18,7 @@ import (
 // record reads the record of the bench's Stripe.
 func (b *bench) record() *stripegw.Record {
 	b.t.Helper()
-	gateway, ok := b.gateway.Gateway.(*stripegw.Gateway)
+	gateway, ok := b.Gateway.Gateway.(*stripegw.Gateway)
 	require.True(b.t, ok)
 	return stripegw.NewRecord(gateway, time.Millisecond)
 }
@@ -26,7 +26,7 @@ func (b *bench) record() *stripegw.Record {
 // ledger is the bench's database as reconciliation sees it.
 func (b *bench) ledger() billing.Ledger {
 	b.t.Helper()
-	ledger, ok := b.store.(billing.Ledger)
+	ledger, ok := b.Store.(billing.Ledger)
 	require.True(b.t, ok)
 	return ledger
 }
@@ -43,20 +43,20 @@ func (b *bench) backfill() backfill.Counts {
 // the events.
 func (b *bench) life(bring func()) outcomeOfLife {
 	b.t.Helper()
-	p := b.plan(func(t *terms.Terms) { t.Parts = 3 })
-	require.NoError(b.t, b.payFirst(p, authAlways))
+	p := b.Plan(func(t *terms.Terms) { t.Parts = 3 })
+	require.NoError(b.t, b.PayFirst(p, authAlways))
 	bring()
 	for day := range 70 {
-		b.setNow(b.Now().Add(24 * time.Hour))
-		b.runDue()
-		for _, c := range b.details(p.Plan.ID).Charges {
+		b.SetNow(b.Now().Add(24 * time.Hour))
+		b.RunDue()
+		for _, c := range b.Details(p.Plan.ID).Charges {
 			if c.Status != billing.ChargeRequiresAction {
 				continue
 			}
-			pi, err := b.gateway.PaymentIntent(b.acting(), c.PaymentIntent)
+			pi, err := b.Gateway.PaymentIntent(b.OnAccount(), c.PaymentIntent)
 			require.NoError(b.t, err)
 			if pi.Status != billing.IntentSucceeded {
-				require.NoError(b.t, b.pay(pi.ClientSecret, stripesim.PaymentDetails{PaymentMethod: pi.LastErrorPaymentMethod}))
+				require.NoError(b.t, b.Pay(pi.ClientSecret, stripesim.PaymentDetails{PaymentMethod: pi.LastErrorPaymentMethod}))
 			}
 		}
 		if day%14 == 13 {
@@ -64,15 +64,15 @@ func (b *bench) life(bring func()) outcomeOfLife {
 		}
 	}
 	bring()
-	d := b.details(p.Plan.ID)
-	out := outcomeOfLife{Plan: d.Plan.Status, Charges: statuses(d), Notices: map[billing.NoticeKind]int{}, Mails: len(b.mails.mails)}
+	d := b.Details(p.Plan.ID)
+	out := outcomeOfLife{Plan: d.Plan.Status, Charges: statuses(d), Notices: map[billing.NoticeKind]int{}, Mails: len(b.Mails.Mails)}
 	for _, c := range d.Charges {
 		out.Attempts = append(out.Attempts, len(d.Attempts[c.ID]))
 	}
-	for _, kind := range b.notices(p.Plan.ID) {
+	for _, kind := range b.Notices(p.Plan.ID) {
 		out.Notices[kind]++
 	}
-	_, out.Stripe = b.succeededAtStripe()
+	_, out.Stripe = b.Succeeded()
 	return out
 }
 
@@ -80,14 +80,14 @@ func TestBackfillBringsWhatNoWebhookBrought(t *testing.T) {
 	var straight outcomeOfLife
 	t.Run("straight", func(t *testing.T) {
 		eachEngineInTurn(t, func(b *bench) {
-			straight = b.life(b.settle)
+			straight = b.life(b.Settle)
 			require.Equal(b.t, billing.PlanCompleted, straight.Plan)
 			require.Zero(b.t, b.backfill().New, "every webhook came")
 		})
 	})
 	t.Run("no webhook", func(t *testing.T) {
 		eachEngineInTurn(t, func(b *bench) {
-			require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionWebhookDrop}))
+			require.NoError(b.t, b.Sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionWebhookDrop}))
 			missed := 0
 			lost := b.life(func() {
 				first := b.backfill()
@@ -97,23 +97,23 @@ func TestBackfillBringsWhatNoWebhookBrought(t *testing.T) {
 					require.Zero(b.t, again.New, "a second time there is nothing to do")
 					require.Equal(b.t, first.Seen, again.Seen)
 				}
-				b.settle()
+				b.Settle()
 			})
 			require.Equal(b.t, straight, lost)
 			require.Positive(b.t, missed)
-			require.Empty(b.t, b.arrived())
+			require.Empty(b.t, b.Arrived())
 		})
 	})
 }
 
 func TestADryRunStoresNothing(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionWebhookDrop}))
-		require.NoError(b.t, b.payFirst(b.plan(nil), good))
+		require.NoError(b.t, b.Sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionWebhookDrop}))
+		require.NoError(b.t, b.PayFirst(b.Plan(nil), good))
 		counts, err := backfill.Run(b.t.Context(), b.record(), b.ledger(), backfill.Options{Now: b.Now, Types: stripeevents.Types(), DryRun: true})
 		require.NoError(b.t, err)
 		require.Positive(b.t, counts.New)
-		require.Zero(b.t, b.runDue())
+		require.Zero(b.t, b.RunDue())
 		require.Equal(b.t, counts.New, b.backfill().New)
 	})
 }
@@ -124,10 +124,10 @@ func TestEverySweepTypeIsHandled(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		for _, kind := range append(stripeevents.Types(), "invoice.paid") {
 			e := billing.Event{ID: "evt_" + kind, Type: kind, ObjectID: "none", Status: billing.EventPending, ReceivedAt: b.Now(), ClaimAfter: b.Now()}
-			_, err := b.store.InsertEvents(b.t.Context(), []billing.Event{e})
+			_, err := b.Store.InsertEvents(b.t.Context(), []billing.Event{e})
 			require.NoError(b.t, err)
-			require.NoError(b.t, b.worker.Do(b.t.Context(), eventTask(e.ID, 0)))
-			e, err = b.store.Event(b.t.Context(), e.ID)
+			require.NoError(b.t, b.Worker.Do(b.t.Context(), eventTask(e.ID, 0)))
+			e, err = b.Store.Event(b.t.Context(), e.ID)
 			require.NoError(b.t, err)
 			require.Equal(b.t, kind == "invoice.paid", e.Reason == "events of this type are not used", kind)
 		}
@@ -137,8 +137,8 @@ func TestEverySweepTypeIsHandled(t *testing.T) {
 // TestASweepThatFailsHalfWayKeepsWhatItStored reads a list whose second page can't be fetched.
 func TestASweepThatFailsHalfWayKeepsWhatItStored(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionWebhookDrop}))
-		require.NoError(b.t, b.payFirst(b.plan(nil), good))
+		require.NoError(b.t, b.Sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionWebhookDrop}))
+		require.NoError(b.t, b.PayFirst(b.Plan(nil), good))
 		half := &halfRecord{Record: b.record()}
 		counts, err := backfill.Run(b.t.Context(), half, b.ledger(), backfill.Options{Now: b.Now, Types: stripeevents.Types()})
 		require.ErrorIs(b.t, err, billing.ErrUnavailable)

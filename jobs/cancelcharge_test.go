@@ -24,11 +24,11 @@ func (b *bench) page() page {
 	return page{
 		b: b,
 		desk: &recovery.Service{
-			Store: b.store, Gateway: b.gateway, Now: b.Now, Lease: time.Minute, MessageDomain: "shop.example",
+			Store: b.Store, Gateway: b.Gateway, Now: b.Now, Lease: time.Minute, MessageDomain: "shop.example",
 			Reason: func(f billing.Failure) billing.Reason { return dunning.Classify(f, "").Reason },
 		},
 		links: &recovery.Links{
-			Store: b.store, Key: "0123456789012345678901234567890123", BaseURL: "https://pay.example", TTL: 90 * 24 * time.Hour, Now: b.Now,
+			Store: b.Store, Key: "0123456789012345678901234567890123", BaseURL: "https://pay.example", TTL: 90 * 24 * time.Hour, Now: b.Now,
 		},
 	}
 }
@@ -37,7 +37,7 @@ func (b *bench) page() page {
 // empty if the page hands none out.
 func (p page) pay(id billing.PlanID, sequence int) (billing.Secret, error) {
 	p.b.t.Helper()
-	d := p.b.details(id)
+	d := p.b.Details(id)
 	url, _, err := p.links.Create(p.b.t.Context(), d.Plan, d.Charges[sequence-1].ID)
 	require.NoError(p.b.t, err)
 	given, err := p.desk.Pay(p.b.t.Context(), url[len("https://pay.example/pay/"):], recovery.PayRequest{
@@ -59,7 +59,7 @@ func withCard(number string) stripesim.PaymentDetails {
 func (b *bench) requireVoid(c billing.Charge) {
 	b.t.Helper()
 	require.Zero(b.t, c.NextAttemptAt, "charge %d is at rest", c.Sequence)
-	for _, pi := range b.intents() {
+	for _, pi := range b.Intents() {
 		if pi.Metadata[billing.MetaCharge] == string(c.ID) {
 			require.Equal(b.t, "canceled", pi.Status, "charge %d: %s can still be paid", c.Sequence, pi.ID)
 		}
@@ -68,21 +68,21 @@ func (b *bench) requireVoid(c billing.Charge) {
 
 func TestCancelCharge_OpenOnThePage(t *testing.T) {
 	for name, stop := range map[string]func(b *bench, plan billing.PlanID){
-		"deadline with at_end=cancel": func(b *bench, _ billing.PlanID) { b.advance(33) },
+		"deadline with at_end=cancel": func(b *bench, _ billing.PlanID) { b.Advance(33) },
 		"plan canceled": func(b *bench, plan billing.PlanID) {
-			_, err := b.operator().Cancel(b.t.Context(), plan, "")
+			_, err := b.Operator().Cancel(b.t.Context(), plan, "")
 			require.NoError(b.t, err)
 		},
 		"plan canceled and refunded": func(b *bench, plan billing.PlanID) {
-			_, err := b.operator().CancelAndRefund(b.t.Context(), plan, "")
+			_, err := b.Operator().CancelAndRefund(b.t.Context(), plan, "")
 			require.NoError(b.t, err)
 		},
 		"charge skipped": func(b *bench, plan billing.PlanID) {
-			_, err := b.operator().Skip(b.t.Context(), b.charge(plan, 4).ID, "")
+			_, err := b.Operator().Skip(b.t.Context(), b.Charge(plan, 4).ID, "")
 			require.NoError(b.t, err)
 		},
 		"charge written off": func(b *bench, plan billing.PlanID) {
-			_, err := b.operator().WriteOff(b.t.Context(), b.charge(plan, 4).ID, "")
+			_, err := b.Operator().WriteOff(b.t.Context(), b.Charge(plan, 4).ID, "")
 			require.NoError(b.t, err)
 		},
 	} {
@@ -93,14 +93,14 @@ func TestCancelCharge_OpenOnThePage(t *testing.T) {
 				secret, err := b.page().pay(plan, 4)
 				require.NoError(b.t, err)
 				require.NotEmpty(b.t, secret)
-				b.setNow(b.charge(plan, 2).DueAt)
-				b.settle()
+				b.SetNow(b.Charge(plan, 2).DueAt)
+				b.Settle()
 				stop(b, plan)
-				b.settle()
-				c := b.charge(plan, 4)
+				b.Settle()
+				c := b.Charge(plan, 4)
 				require.Equal(b.t, billing.ChargeCanceled, c.Status)
 				b.requireVoid(c)
-				require.Error(b.t, b.pay(secret, withCard(good)), "the page that is still open")
+				require.Error(b.t, b.Pay(secret, withCard(good)), "the page that is still open")
 			})
 		})
 	}
@@ -110,19 +110,19 @@ func TestCancelPlan_AnswerThatNamesThePaymentIntentLost(t *testing.T) {
 	for name, wait := range map[string]time.Duration{"key known": time.Minute, "key forgotten": 30 * time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
-				plan := b.started(good, nil).Plan.ID
-				b.setNow(b.Now().Add(time.Minute))
+				plan := b.Started(good, nil).Plan.ID
+				b.SetNow(b.Now().Add(time.Minute))
 				b.loseAnswer()
 				_, err := b.page().pay(plan, 2)
 				require.Error(b.t, err)
-				require.Empty(b.t, b.charge(plan, 2).PaymentIntent)
-				_, err = b.operator().Cancel(b.t.Context(), plan, "")
+				require.Empty(b.t, b.Charge(plan, 2).PaymentIntent)
+				_, err = b.Operator().Cancel(b.t.Context(), plan, "")
 				require.NoError(b.t, err)
-				b.settle()
-				require.NotZero(b.t, b.charge(plan, 2).NextAttemptAt, "the answer may be on its way")
-				b.setNow(b.Now().Add(wait))
-				b.settle()
-				b.requireVoid(b.charge(plan, 2))
+				b.Settle()
+				require.NotZero(b.t, b.Charge(plan, 2).NextAttemptAt, "the answer may be on its way")
+				b.SetNow(b.Now().Add(wait))
+				b.Settle()
+				b.requireVoid(b.Charge(plan, 2))
 			})
 		})
 	}
@@ -130,32 +130,32 @@ func TestCancelPlan_AnswerThatNamesThePaymentIntentLost(t *testing.T) {
 
 func TestCancelPlan_PageAnsweredAfterwards(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		plan := b.started(good, nil).Plan.ID
-		b.gateway.after = func(pi billing.PaymentIntent, err error) (billing.PaymentIntent, error) {
-			b.gateway.after = nil
-			_, canceled := b.operator().Cancel(b.t.Context(), plan, "")
+		plan := b.Started(good, nil).Plan.ID
+		b.Gateway.After = func(pi billing.PaymentIntent, err error) (billing.PaymentIntent, error) {
+			b.Gateway.After = nil
+			_, canceled := b.Operator().Cancel(b.t.Context(), plan, "")
 			require.NoError(b.t, canceled)
-			b.runDue()
+			b.RunDue()
 			return pi, err
 		}
 		secret, err := b.page().pay(plan, 2)
 		require.NoError(b.t, err)
 		require.Empty(b.t, secret)
-		b.settle()
-		b.requireVoid(b.charge(plan, 2))
+		b.Settle()
+		b.requireVoid(b.Charge(plan, 2))
 	})
 }
 
 func TestCancelPlan_CardWantsAuthenticationMeanwhile(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(authAlways, nil)
+		p := b.Started(authAlways, nil)
 		task := b.claimed(p)
-		b.gateway.before = func() { b.gateway.before = nil; stops()["canceled"](b, p) }
-		require.NoError(b.t, b.worker.Do(b.t.Context(), collectTask(string(task.ChargeID), task.Lease)))
-		b.settle()
-		c := b.charge(p.Plan.ID, 2)
+		b.Gateway.Before = func() { b.Gateway.Before = nil; stops()["canceled"](b, p) }
+		require.NoError(b.t, b.Worker.Do(b.t.Context(), collectTask(string(task.ChargeID), task.Lease)))
+		b.Settle()
+		c := b.Charge(p.Plan.ID, 2)
 		require.Equal(b.t, billing.ChargeCanceled, c.Status)
 		b.requireVoid(c)
-		require.NotContains(b.t, b.notices(p.Plan.ID), billing.NoticeActionRequired)
+		require.NotContains(b.t, b.Notices(p.Plan.ID), billing.NoticeActionRequired)
 	})
 }

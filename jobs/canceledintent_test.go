@@ -45,16 +45,16 @@ func TestPaymentIntentCanceled_ByWhom(t *testing.T) {
 	} {
 		t.Run("reason "+reason, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
-				p := b.started(thenNoFunds, nil)
-				b.setNow(b.charge(p.Plan.ID, 2).DueAt)
-				b.settle()
-				c := b.charge(p.Plan.ID, 2)
-				b.gateway.Gateway = &canceledAs{b.gateway.Gateway, c.PaymentIntent, reason}
+				p := b.Started(thenNoFunds, nil)
+				b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
+				b.Settle()
+				c := b.Charge(p.Plan.ID, 2)
+				b.Gateway.Gateway = &canceledAs{b.Gateway.Gateway, c.PaymentIntent, reason}
 				b.hear("evt_x", "payment_intent.canceled", c.PaymentIntent)
-				b.settle()
-				require.Equal(b.t, owed, b.charge(p.Plan.ID, 2).Status != billing.ChargeCanceled)
-				require.Equal(b.t, owed, b.charge(p.Plan.ID, 2).PaymentIntent == "")
-				require.Equal(b.t, owed, !b.charge(p.Plan.ID, 2).NextAttemptAt.IsZero(), "tried again, or at rest")
+				b.Settle()
+				require.Equal(b.t, owed, b.Charge(p.Plan.ID, 2).Status != billing.ChargeCanceled)
+				require.Equal(b.t, owed, b.Charge(p.Plan.ID, 2).PaymentIntent == "")
+				require.Equal(b.t, owed, !b.Charge(p.Plan.ID, 2).NextAttemptAt.IsZero(), "tried again, or at rest")
 			})
 		})
 	}
@@ -62,27 +62,27 @@ func TestPaymentIntentCanceled_ByWhom(t *testing.T) {
 
 func TestPaymentIntentCanceled_LateNews(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(thenNoFunds, nil)
-		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
-		b.settle()
-		old := b.charge(p.Plan.ID, 2).PaymentIntent
-		b.gateway.Gateway = &canceledAs{b.gateway.Gateway, old, "automatic"}
+		p := b.Started(thenNoFunds, nil)
+		b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
+		b.Settle()
+		old := b.Charge(p.Plan.ID, 2).PaymentIntent
+		b.Gateway.Gateway = &canceledAs{b.Gateway.Gateway, old, "automatic"}
 		for i := range 20 {
 			b.hear(fmt.Sprintf("evt_early_%d", i), "payment_intent.canceled", old)
 		}
-		b.settle()
-		require.Empty(b.t, b.charge(p.Plan.ID, 2).PaymentIntent)
+		b.Settle()
+		require.Empty(b.t, b.Charge(p.Plan.ID, 2).PaymentIntent)
 		require.Equal(b.t, 1, b.audited(p.Plan.ID, "charge.payment_intent_replaced"))
 
-		b.setNow(b.charge(p.Plan.ID, 2).NextAttemptAt)
-		b.settle()
-		c := b.charge(p.Plan.ID, 2)
+		b.SetNow(b.Charge(p.Plan.ID, 2).NextAttemptAt)
+		b.Settle()
+		c := b.Charge(p.Plan.ID, 2)
 		require.NotContains(b.t, []string{"", old}, c.PaymentIntent)
 		for i := range 20 {
 			b.hear(fmt.Sprintf("evt_late_%d", i), "payment_intent.canceled", old)
 		}
-		b.settle()
-		require.Equal(b.t, c, b.charge(p.Plan.ID, 2))
+		b.Settle()
+		require.Equal(b.t, c, b.Charge(p.Plan.ID, 2))
 		require.Equal(b.t, 1, b.audited(p.Plan.ID, "charge.payment_intent_replaced"))
 	})
 }
@@ -91,15 +91,15 @@ func TestPaymentIntentCanceled_LateNews(t *testing.T) {
 // between the look-up of the old one and the lock.
 func TestPaymentIntentCanceled_ReplacedSinceItWasLookedUp(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(thenNoFunds, nil)
-		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
-		b.settle()
-		old := b.charge(p.Plan.ID, 2).PaymentIntent
-		b.gateway.Gateway = &canceledAs{b.gateway.Gateway, old, "automatic"}
-		b.with(func(c *jobs.Config) {
-			c.Store = &beforeUpdate{b.store, func() {
-				require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error {
-					c := b.charge(p.Plan.ID, 2)
+		p := b.Started(thenNoFunds, nil)
+		b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
+		b.Settle()
+		old := b.Charge(p.Plan.ID, 2).PaymentIntent
+		b.Gateway.Gateway = &canceledAs{b.Gateway.Gateway, old, "automatic"}
+		b.With(func(c *jobs.Config) {
+			c.Store = &beforeUpdate{b.Store, func() {
+				require.NoError(b.t, b.Store.Update(b.t.Context(), func(tx billing.Tx) error {
+					c := b.Charge(p.Plan.ID, 2)
 					c.PaymentIntent = "pi_new"
 					return tx.UpdateCharge(b.t.Context(), c)
 				}))
@@ -107,7 +107,7 @@ func TestPaymentIntentCanceled_ReplacedSinceItWasLookedUp(t *testing.T) {
 		})
 		b.hear("evt_x", "payment_intent.canceled", old)
 		b.hearAll()
-		require.Equal(b.t, "pi_new", b.charge(p.Plan.ID, 2).PaymentIntent)
+		require.Equal(b.t, "pi_new", b.Charge(p.Plan.ID, 2).PaymentIntent)
 	})
 }
 
@@ -129,31 +129,31 @@ func (s *beforeUpdate) Update(ctx context.Context, fn func(tx billing.Tx) error)
 func TestVoidOrReplace_PaidAnotherAmount(t *testing.T) {
 	for name, stop := range map[string]func(b *bench, plan billing.PlanID){
 		"plan canceled": func(b *bench, plan billing.PlanID) {
-			_, err := b.operator().Cancel(b.t.Context(), plan, "")
+			_, err := b.Operator().Cancel(b.t.Context(), plan, "")
 			require.NoError(b.t, err)
 		},
 		"PaymentIntent to be replaced": func(b *bench, plan billing.PlanID) {
 			b.otherStripeCustomer(plan)
-			b.setNow(b.charge(plan, 2).NextAttemptAt)
+			b.SetNow(b.Charge(plan, 2).NextAttemptAt)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
 				plan := b.failedOnce("insufficient_funds", nil)
-				c := b.charge(plan, 2)
+				c := b.Charge(plan, 2)
 				secret := b.secretOf(c)
 				stop(b, plan)
 				b.post("/v1/payment_intents/"+c.PaymentIntent, "amount", "99")
-				require.NoError(b.t, b.pay(secret, withCard(otherCard)))
-				b.arrived()
-				b.runDue()
-				got := b.charge(plan, 2)
+				require.NoError(b.t, b.Pay(secret, withCard(otherCard)))
+				b.Arrived()
+				b.RunDue()
+				got := b.Charge(plan, 2)
 				require.NotEqual(b.t, billing.ChargeSucceeded, got.Status, "%d was owed and 99 paid", c.Amount)
 				require.Zero(b.t, got.NextAttemptAt)
 				require.Contains(b.t, got.Reason, "changed at Stripe")
 				require.Equal(b.t, 1, b.audited(plan, "charge.amount_differs"))
-				b.setNow(b.Now().Add(time.Hour))
-				require.Zero(b.t, b.runDue())
+				b.SetNow(b.Now().Add(time.Hour))
+				require.Zero(b.t, b.RunDue())
 			})
 		})
 	}

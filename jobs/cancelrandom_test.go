@@ -44,34 +44,34 @@ func TestCanceledCharge_NothingPayable(t *testing.T) {
 func (b *bench) cancelAtRandom(rt *rapid.T) {
 	atEnd := rapid.SampledFrom([]string{"cancel", "cancel", "pause", "keep"}).Draw(rt, "at end")
 	b.policies("[policy.default]\nat_end = \"" + atEnd + "\"\ndeadline_days = 31\nfinal_notice_days = 3\nremind_days = 7")
-	p := b.plan(func(t *terms.Terms) { t.Every = "2 weeks" })
-	secrets := map[billing.ChargeID]billing.Secret{b.charge(p.Plan.ID, 1).ID: p.FirstPayment.ClientSecret}
+	p := b.Plan(func(t *terms.Terms) { t.Every = "2 weeks" })
+	secrets := map[billing.ChargeID]billing.Secret{b.Charge(p.Plan.ID, 1).ID: p.FirstPayment.ClientSecret}
 	if rapid.IntRange(0, 4).Draw(rt, "paid") > 0 {
 		card := rapid.SampledFrom([]string{good, thenNoFunds, authAlways}).Draw(rt, "card")
-		require.NoError(b.t, b.payFirst(p, card))
-		b.settle()
+		require.NoError(b.t, b.PayFirst(p, card))
+		b.Settle()
 	}
 	for range rapid.IntRange(2, 8).Draw(rt, "things") {
 		b.happens(rt, p.Plan.ID, secrets)
 	}
 	if rapid.Bool().Draw(rt, "canceled in the end") {
-		_, _ = b.operator().Cancel(b.t.Context(), p.Plan.ID, "") // it may have ended already
+		_, _ = b.Operator().Cancel(b.t.Context(), p.Plan.ID, "") // it may have ended already
 	}
-	b.advance(3)
-	for _, c := range b.details(p.Plan.ID).Charges {
+	b.Advance(3)
+	for _, c := range b.Details(p.Plan.ID).Charges {
 		if !c.Void() {
 			continue
 		}
 		b.requireVoid(c)
 		if secret := secrets[c.ID]; secret != "" {
-			require.Error(b.t, b.pay(secret, withCard(good)), "charge %d: a page that is still open", c.Sequence)
+			require.Error(b.t, b.Pay(secret, withCard(good)), "charge %d: a page that is still open", c.Sequence)
 		}
 	}
 }
 
 // happens runs one random action on a plan.
 func (b *bench) happens(rt *rapid.T, plan billing.PlanID, secrets map[billing.ChargeID]billing.Secret) {
-	c := rapid.SampledFrom(b.details(plan).Charges).Draw(rt, "charge")
+	c := rapid.SampledFrom(b.Details(plan).Charges).Draw(rt, "charge")
 	switch rapid.SampledFrom([]string{"change", "change", "page", "page", "pay", "decline", "time", "time", "cancel"}).Draw(rt, "thing") {
 	case "change":
 		b.randomChange(rt, plan)
@@ -82,21 +82,21 @@ func (b *bench) happens(rt *rapid.T, plan billing.PlanID, secrets map[billing.Ch
 		if secret, err := b.page().pay(plan, c.Sequence); err == nil && secret != "" {
 			secrets[c.ID] = secret
 		}
-		b.gateway.after = nil
+		b.Gateway.After = nil
 	case "pay":
-		_ = b.pay(secrets[c.ID], withCard(good)) // refused if there is nothing to pay
+		_ = b.Pay(secrets[c.ID], withCard(good)) // refused if there is nothing to pay
 	case "decline":
-		_ = b.pay(secrets[c.ID], withCard(neverFunds))
+		_ = b.Pay(secrets[c.ID], withCard(neverFunds))
 	case "time":
-		b.setNow(b.Now().Add(time.Duration(rapid.IntRange(1, 20*24).Draw(rt, "hours")) * time.Hour))
+		b.SetNow(b.Now().Add(time.Duration(rapid.IntRange(1, 20*24).Draw(rt, "hours")) * time.Hour))
 	case "cancel":
-		_, _ = b.operator().Cancel(b.t.Context(), plan, "")
+		_, _ = b.Operator().Cancel(b.t.Context(), plan, "")
 	}
 	switch rapid.IntRange(0, 3).Draw(rt, "then") {
 	case 0: // the worker has not handled it yet
 	case 1:
-		b.arrived() // events are lost
+		b.Arrived() // events are lost
 	default:
-		b.settle()
+		b.Settle()
 	}
 }

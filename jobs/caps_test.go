@@ -16,7 +16,7 @@ import (
 func (b *bench) declined(id billing.PlanID) int {
 	b.t.Helper()
 	n := 0
-	for _, attempts := range b.details(id).Attempts {
+	for _, attempts := range b.Details(id).Attempts {
 		for _, a := range attempts {
 			if a.Outcome == billing.OutcomeDeclined {
 				n++
@@ -37,10 +37,10 @@ func (b *bench) brokeDaily(number string, parts int) billing.PlanID {
 func TestNetworkCaps_FirstAttempts(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plan := b.brokeDaily(mastercard, 40)
-		b.setNow(start.AddDate(0, 0, 30).Add(time.Hour))
+		b.SetNow(start.AddDate(0, 0, 30).Add(time.Hour))
 		for range 200 {
-			b.settle()
-			b.setNow(b.Now().Add(5 * time.Second))
+			b.Settle()
+			b.SetNow(b.Now().Add(5 * time.Second))
 		}
 		require.LessOrEqual(b.t, b.declined(plan), 10, "Mastercard allows ten declines of an amount in 24 hours")
 	})
@@ -54,15 +54,15 @@ func TestNetworkCaps_SeveralPlansOnACard(t *testing.T) {
 			details := declinesLater("insufficient_funds")
 			details.Card = &stripesim.Card{Number: mastercard}
 			plans = append(plans, b.startedWith(details, func(t *terms.Terms) { t.Reference = fmt.Sprint("order-", i) }))
-			b.setNow(b.Now().Add(time.Minute))
+			b.SetNow(b.Now().Add(time.Minute))
 		}
-		b.setNow(b.charge(plans[0], 2).DueAt.Add(1))
-		b.settle()
+		b.SetNow(b.Charge(plans[0], 2).DueAt.Add(1))
+		b.Settle()
 		declined := 0
 		var waiting []billing.Charge
 		for _, plan := range plans {
 			declined += b.declined(plan)
-			if c := b.charge(plan, 2); c.Status == billing.ChargeScheduled {
+			if c := b.Charge(plan, 2); c.Status == billing.ChargeScheduled {
 				waiting = append(waiting, c)
 			}
 		}
@@ -73,8 +73,8 @@ func TestNetworkCaps_SeveralPlansOnACard(t *testing.T) {
 			require.True(b.t, c.NextAttemptAt.After(b.Now().Add(23*time.Hour)), c.NextAttemptAt)
 			require.Empty(b.t, b.told(c.PlanID, billing.NoticePaymentFailed), "nothing failed")
 		}
-		b.setNow(waiting[1].NextAttemptAt.Add(time.Hour))
-		b.settle()
+		b.SetNow(waiting[1].NextAttemptAt.Add(time.Hour))
+		b.Settle()
 		for _, c := range waiting {
 			require.Equal(b.t, 1, b.declined(c.PlanID), "tried when the window allows it")
 		}
@@ -89,8 +89,8 @@ func TestNetworkCaps_FirstAttemptTooLate(t *testing.T) {
 		b.policies("[policy.default]\nfunds.days = []\nlimit.days = []\ntemporary.days = []\ndeclined.days = []\ndeadline_days = 5\nremind_days = 0\nfinal_notice_days = 1\nat_end = \"keep\"")
 		plan := b.brokeDaily(good, 40)
 		for range 30 {
-			b.setNow(b.Now().AddDate(0, 0, 1))
-			b.settle()
+			b.SetNow(b.Now().AddDate(0, 0, 1))
+			b.Settle()
 		}
 		require.Equal(b.t, 20, b.declined(plan))
 		asked := 0
@@ -100,14 +100,14 @@ func TestNetworkCaps_FirstAttemptTooLate(t *testing.T) {
 			}
 		}
 		require.Equal(b.t, 1, asked, "the customer is asked once")
-		backlog, ok := b.store.(billing.BacklogStore)
+		backlog, ok := b.Store.(billing.BacklogStore)
 		require.True(b.t, ok)
 		found, err := backlog.Backlog(b.t.Context(), billing.BacklogStranded, start, b.Now())
 		require.NoError(b.t, err)
 		require.Zero(b.t, found.Count, found.IDs)
 
 		b.newCard(plan, otherCard)
-		b.settle()
-		require.Equal(b.t, billing.ChargeSucceeded, b.charge(plan, 25).Status, b.charge(plan, 25).Reason)
+		b.Settle()
+		require.Equal(b.t, billing.ChargeSucceeded, b.Charge(plan, 25).Status, b.Charge(plan, 25).Reason)
 	})
 }

@@ -23,9 +23,9 @@ func (b *bench) adopted(usage string) billing.Plan {
 	}
 	made := b.post("/v1/payment_intents", fields...)
 	secret := billing.Secret(made["client_secret"].(string))
-	require.NoError(b.t, b.pay(secret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: good}, SetupFutureUsage: usage}))
-	b.settle()
-	plan, err := b.store.PlanByReference(b.t.Context(), "order-9")
+	require.NoError(b.t, b.Pay(secret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: good}, SetupFutureUsage: usage}))
+	b.Settle()
+	plan, err := b.Store.PlanByReference(b.t.Context(), "order-9")
 	require.NoError(b.t, err)
 	return plan
 }
@@ -33,7 +33,7 @@ func (b *bench) adopted(usage string) billing.Plan {
 // incidentKinds lists the kinds of the open incidents of a plan.
 func (b *bench) incidentKinds(id billing.PlanID) (kinds []billing.IncidentKind) {
 	b.t.Helper()
-	open, err := b.store.OpenIncidents(b.t.Context(), id)
+	open, err := b.Store.OpenIncidents(b.t.Context(), id)
 	require.NoError(b.t, err)
 	for _, i := range open {
 		kinds = append(kinds, i.Kind)
@@ -45,7 +45,7 @@ func (b *bench) incidentKinds(id billing.PlanID) (kinds []billing.IncidentKind) 
 // is asked for a card before the next charge.
 func TestFirstPayment_CardNotSaved(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		if b.account != "" {
+		if b.Account != "" {
 			return // plans there are created only by the API
 		}
 		plan := b.adopted("")
@@ -55,15 +55,15 @@ func TestFirstPayment_CardNotSaved(t *testing.T) {
 		asked := b.told(plan.ID, billing.NoticeCardNeeded)
 		require.Len(b.t, asked, 1)
 		require.Contains(b.t, asked[0].Body, "Please give us a card")
-		b.hear("evt_again", "payment_intent.succeeded", b.charge(plan.ID, 1).PaymentIntent)
-		b.settle()
+		b.hear("evt_again", "payment_intent.succeeded", b.Charge(plan.ID, 1).PaymentIntent)
+		b.Settle()
 		require.Len(b.t, b.told(plan.ID, billing.NoticeCardNeeded), 1)
 
 		b.giveByIntent(otherCard, "metadata[tranche_customer]", "ada", "metadata[tranche_plan]", string(plan.ID))
-		b.settle()
+		b.Settle()
 		require.Empty(b.t, b.incidentKinds(plan.ID))
-		b.advance(100)
-		require.Equal(b.t, billing.PlanCompleted, b.details(plan.ID).Plan.Status)
+		b.Advance(100)
+		require.Equal(b.t, billing.PlanCompleted, b.Details(plan.ID).Plan.Status)
 	})
 }
 
@@ -72,7 +72,7 @@ func TestAdoption_SavedOnSession(t *testing.T) {
 	for usage, want := range map[string][]billing.IncidentKind{"on_session": {billing.IncidentSavedOnSession}, "off_session": nil} {
 		t.Run(usage, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
-				if b.account != "" {
+				if b.Account != "" {
 					return
 				}
 				plan := b.adopted(usage)

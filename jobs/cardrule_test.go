@@ -19,7 +19,7 @@ func (b *bench) copies(of billing.Plan, n int) []billing.PlanID {
 	b.t.Helper()
 	ids := make([]billing.PlanID, n)
 	for i := range ids {
-		b.setNow(b.Now().Add(time.Millisecond))
+		b.SetNow(b.Now().Add(time.Millisecond))
 		now := b.Now()
 		p, due := of, now.AddDate(0, 3, 0)
 		p.ID, p.Reference, p.Version, p.CreatedAt, p.UpdatedAt = billing.NewPlanID(now), fmt.Sprint("more-", i), 0, now, now
@@ -28,7 +28,7 @@ func (b *bench) copies(of billing.Plan, n int) []billing.PlanID {
 			ID: billing.NewChargeID(now), PlanID: p.ID, CustomerID: p.CustomerID, Sequence: 1, Amount: 1000, Currency: p.Currency,
 			DueAt: due, NextAttemptAt: due, ClaimAfter: due, Status: billing.ChargeScheduled, CreatedAt: now, UpdatedAt: now,
 		}
-		require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error { return tx.InsertPlan(b.t.Context(), p, []billing.Charge{c}) }))
+		require.NoError(b.t, b.Store.Update(b.t.Context(), func(tx billing.Tx) error { return tx.InsertPlan(b.t.Context(), p, []billing.Charge{c}) }))
 		ids[i] = p.ID
 	}
 	return ids
@@ -38,7 +38,7 @@ func (b *bench) copies(of billing.Plan, n int) []billing.PlanID {
 func (b *bench) count(ids []billing.PlanID, holds func(p billing.Plan) bool) (n int) {
 	b.t.Helper()
 	for _, id := range ids {
-		p, err := b.store.Plan(b.t.Context(), id)
+		p, err := b.Store.Plan(b.t.Context(), id)
 		require.NoError(b.t, err)
 		if holds(p) {
 			n++
@@ -51,28 +51,28 @@ func TestPlansBeyondOnePage(t *testing.T) {
 	const more = billing.MaxPage + 20
 	for name, test := range map[string]func(b *bench, p planning.Created, ids []billing.PlanID){
 		"a fraud warning pauses them": func(b *bench, p planning.Created, ids []billing.PlanID) {
-			_, err := b.sim.WarnOfFraud(p.FirstPayment.ID)
+			_, err := b.Sim.WarnOfFraud(p.FirstPayment.ID)
 			require.NoError(b.t, err)
-			b.settle()
+			b.Settle()
 			require.Equal(b.t, more, b.count(ids, func(p billing.Plan) bool { return p.Status == billing.PlanPaused }))
 		},
 		"a new card moves them": func(b *bench, p planning.Created, ids []billing.PlanID) {
 			old := b.cardOf(p.Plan.ID).ID
 			b.newCard(p.Plan.ID, otherCard)
-			b.settle()
+			b.Settle()
 			require.Zero(b.t, b.count(append(ids, p.Plan.ID), func(p billing.Plan) bool { return p.CardID == old }))
 		},
 		"the wallet shows them": func(b *bench, p planning.Created, _ []billing.PlanID) {
-			d := b.details(p.Plan.ID)
-			wallet, err := billing.LoadWallet(b.t.Context(), b.store, d.Customer, b.Now())
+			d := b.Details(p.Plan.ID)
+			wallet, err := billing.LoadWallet(b.t.Context(), b.Store, d.Customer, b.Now())
 			require.NoError(b.t, err)
 			require.Len(b.t, wallet.Plans, more+1)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
-				p := b.started(good, nil)
-				test(b, p, b.copies(b.details(p.Plan.ID).Plan, more))
+				p := b.Started(good, nil)
+				test(b, p, b.copies(b.Details(p.Plan.ID).Plan, more))
 			})
 		})
 	}
@@ -80,17 +80,17 @@ func TestPlansBeyondOnePage(t *testing.T) {
 
 func TestNewCard_GivenDuringTheCall(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
+		p := b.Started(good, nil)
 		task := b.claimed(p)
-		b.gateway.before = func() {
-			b.gateway.before = nil
+		b.Gateway.Before = func() {
+			b.Gateway.Before = nil
 			b.newCard(p.Plan.ID, otherCard)
 			b.hearAll()
 			require.Equal(b.t, "4444", b.cardOf(p.Plan.ID).Last4)
 		}
-		require.NoError(b.t, b.worker.Do(b.t.Context(), collectTask(string(task.ChargeID), task.Lease)))
-		b.settle()
-		require.Equal(b.t, billing.ChargeSucceeded, b.charge(p.Plan.ID, 2).Status)
+		require.NoError(b.t, b.Worker.Do(b.t.Context(), collectTask(string(task.ChargeID), task.Lease)))
+		b.Settle()
+		require.Equal(b.t, billing.ChargeSucceeded, b.Charge(p.Plan.ID, 2).Status)
 		require.Equal(b.t, "4444", b.cardOf(p.Plan.ID).Last4, "the card that the customer gave last stays")
 	})
 }
@@ -99,29 +99,29 @@ func TestNewCard_DuringAnUnknownOutcome(t *testing.T) {
 	for name, change := range map[string]func(b *bench, id billing.PlanID){
 		"given by the customer": func(b *bench, id billing.PlanID) { b.newCard(id, otherCard); b.hearAll() },
 		"chosen by the merchant": func(b *bench, id billing.PlanID) {
-			_, err := b.operator().UseCard(b.t.Context(), id, b.spareCard(id).ID)
+			_, err := b.Operator().UseCard(b.t.Context(), id, b.spareCard(id).ID)
 			require.NoError(b.t, err)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
-				p := b.started(good, nil)
+				p := b.Started(good, nil)
 				old := b.cardOf(p.Plan.ID)
-				b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+				b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
 				b.loseAnswer()
-				b.runDue()
-				late := b.arrived()
-				b.setNow(b.Now().Add(time.Hour))
+				b.RunDue()
+				late := b.Arrived()
+				b.SetNow(b.Now().Add(time.Hour))
 				change(b, p.Plan.ID)
 				require.NotEqual(b.t, old.ID, b.cardOf(p.Plan.ID).ID)
-				b.setNow(b.Now().Add(time.Hour))
-				b.takeIn(late...) // the event comes before the worker asks again
-				b.settle()
-				require.Equal(b.t, billing.ChargeSucceeded, b.charge(p.Plan.ID, 2).Status)
+				b.SetNow(b.Now().Add(time.Hour))
+				b.TakeIn(late...) // the event comes before the worker asks again
+				b.Settle()
+				require.Equal(b.t, billing.ChargeSucceeded, b.Charge(p.Plan.ID, 2).Status)
 				require.NotEqual(b.t, old.ID, b.cardOf(p.Plan.ID).ID)
-				b.setNow(b.charge(p.Plan.ID, 3).DueAt)
-				b.settle()
-				a := b.details(p.Plan.ID).Attempts[b.charge(p.Plan.ID, 3).ID]
+				b.SetNow(b.Charge(p.Plan.ID, 3).DueAt)
+				b.Settle()
+				a := b.Details(p.Plan.ID).Attempts[b.Charge(p.Plan.ID, 3).ID]
 				require.NotEqual(b.t, old.PaymentMethod, a[0].Params.PaymentMethod)
 			})
 		})
@@ -135,9 +135,9 @@ func (b *bench) spareCard(id billing.PlanID) billing.Card {
 	made := b.post("/v1/payment_methods", "type", "card", "card[number]", otherCard, "card[exp_month]", "12", "card[exp_year]", "2034", "card[cvc]", "123")
 	pm, ok := made["id"].(string)
 	require.True(b.t, ok)
-	b.post("/v1/payment_methods/"+pm+"/attach", "customer", b.customerAtStripe(id))
+	b.post("/v1/payment_methods/"+pm+"/attach", "customer", b.StripeCustomer(id))
 	b.hearAll()
-	card, err := b.store.CardByPaymentMethod(b.t.Context(), pm)
+	card, err := b.Store.CardByPaymentMethod(b.t.Context(), pm)
 	require.NoError(b.t, err)
 	return card
 }
@@ -147,24 +147,24 @@ func (b *bench) spareCard(id billing.PlanID) billing.Card {
 func TestMerchantCard_ChargeThatWaits(t *testing.T) {
 	for name, change := range map[string]func(b *bench, id billing.PlanID, spare billing.Card) error{
 		"plan card": func(b *bench, id billing.PlanID, spare billing.Card) error {
-			_, err := b.operator().UseCard(b.t.Context(), id, billing.CardID(spare.PaymentMethod))
+			_, err := b.Operator().UseCard(b.t.Context(), id, billing.CardID(spare.PaymentMethod))
 			return err
 		},
 		"card removed for another": func(b *bench, id billing.PlanID, spare billing.Card) error {
-			_, err := b.operator().RemoveCard(b.t.Context(), b.cardOf(id).ID, billing.CardID(spare.PaymentMethod))
+			_, err := b.Operator().RemoveCard(b.t.Context(), b.cardOf(id).ID, billing.CardID(spare.PaymentMethod))
 			return err
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
 				plan := b.failedOnce("expired_card", nil)
-				require.Equal(b.t, billing.ChargeRequiresPaymentMethod, b.charge(plan, 2).Status)
+				require.Equal(b.t, billing.ChargeRequiresPaymentMethod, b.Charge(plan, 2).Status)
 				require.NoError(b.t, change(b, plan, b.spareCard(plan)))
-				b.settle()
-				require.Equal(b.t, billing.ChargeSucceeded, b.charge(plan, 2).Status, b.charge(plan, 2).Reason)
-				require.Equal(b.t, billing.PlanActive, b.details(plan).Plan.Status)
-				b.advance(80)
-				require.Equal(b.t, billing.PlanCompleted, b.details(plan).Plan.Status)
+				b.Settle()
+				require.Equal(b.t, billing.ChargeSucceeded, b.Charge(plan, 2).Status, b.Charge(plan, 2).Reason)
+				require.Equal(b.t, billing.PlanActive, b.Details(plan).Plan.Status)
+				b.Advance(80)
+				require.Equal(b.t, billing.PlanCompleted, b.Details(plan).Plan.Status)
 			})
 		})
 	}
@@ -172,31 +172,31 @@ func TestMerchantCard_ChargeThatWaits(t *testing.T) {
 
 func TestMerchantCard_NeverTriedCharge(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
+		p := b.Started(good, nil)
 		spare := b.spareCard(p.Plan.ID)
-		_, err := b.operator().RemoveCard(b.t.Context(), b.cardOf(p.Plan.ID).ID, "")
+		_, err := b.Operator().RemoveCard(b.t.Context(), b.cardOf(p.Plan.ID).ID, "")
 		require.NoError(b.t, err)
-		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
-		b.settle()
-		require.Equal(b.t, billing.ChargeRequiresPaymentMethod, b.charge(p.Plan.ID, 2).Status)
-		r, err := b.operator().UseCard(b.t.Context(), p.Plan.ID, spare.ID)
+		b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
+		b.Settle()
+		require.Equal(b.t, billing.ChargeRequiresPaymentMethod, b.Charge(p.Plan.ID, 2).Status)
+		r, err := b.Operator().UseCard(b.t.Context(), p.Plan.ID, spare.ID)
 		require.NoError(b.t, err)
 		require.Equal(b.t, "250.00 USD is tried on it at once", r.Next)
-		b.settle()
-		require.Equal(b.t, billing.ChargeSucceeded, b.charge(p.Plan.ID, 2).Status)
+		b.Settle()
+		require.Equal(b.t, billing.ChargeSucceeded, b.Charge(p.Plan.ID, 2).Status)
 	})
 }
 
 func TestMerchantCard_OtherAccount(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
+		p := b.Started(good, nil)
 		c := b.cardOf(p.Plan.ID)
 		other := billing.Card{
 			ID: billing.NewCardID(b.Now()), CustomerID: c.CustomerID, PaymentMethod: "pm_elsewhere", StripeCustomer: "cus_elsewhere", Account: "acct_other",
 			Brand: "visa", Last4: "1111", Status: billing.CardActive, CreatedAt: b.Now(), UpdatedAt: b.Now(),
 		}
-		require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error { return tx.InsertCard(b.t.Context(), other) }))
-		_, err := b.operator().UseCard(b.t.Context(), p.Plan.ID, other.ID)
+		require.NoError(b.t, b.Store.Update(b.t.Context(), func(tx billing.Tx) error { return tx.InsertCard(b.t.Context(), other) }))
+		_, err := b.Operator().UseCard(b.t.Context(), p.Plan.ID, other.ID)
 		require.ErrorContains(b.t, err, "saved in another Stripe account")
 	})
 }
@@ -205,13 +205,13 @@ func TestMerchantCard_OtherAccount(t *testing.T) {
 func (b *bench) agrees(page billing.PlanID, intent string, listed ...billing.PlanID) {
 	b.t.Helper()
 	c := billing.Consent{
-		ID: billing.NewConsentID(b.Now()), CustomerID: b.details(page).Customer.ID, PlanID: page, Intent: intent, Source: billing.ConsentPage,
+		ID: billing.NewConsentID(b.Now()), CustomerID: b.Details(page).Customer.ID, PlanID: page, Intent: intent, Source: billing.ConsentPage,
 		TextVersion: "1", Text: "I agree", AcceptedAt: b.Now(), CreatedAt: b.Now(),
 	}
 	for _, id := range listed {
 		c.Listed = append(c.Listed, billing.ListedPlan{Plan: id})
 	}
-	require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error { return tx.InsertConsent(b.t.Context(), c) }))
+	require.NoError(b.t, b.Store.Update(b.t.Context(), func(tx billing.Tx) error { return tx.InsertConsent(b.t.Context(), c) }))
 }
 
 // TestConsent_PlansThatTakeTheCard: a card moves exactly the plans that the text listed, whether
@@ -219,16 +219,16 @@ func (b *bench) agrees(page billing.PlanID, intent string, listed ...billing.Pla
 func TestConsent_PlansThatTakeTheCard(t *testing.T) {
 	gives := map[string]func(b *bench, page billing.PlanID, listed []billing.PlanID){
 		"saving": func(b *bench, page billing.PlanID, listed []billing.PlanID) {
-			customer := b.details(page).Customer
-			si := b.post("/v1/setup_intents", "payment_method_types[]", "card", "customer", b.customerAtStripe(page),
+			customer := b.Details(page).Customer
+			si := b.post("/v1/setup_intents", "payment_method_types[]", "card", "customer", b.StripeCustomer(page),
 				"metadata[tranche_customer]", customer.Reference, "metadata[tranche_plan]", string(page))
 			b.agrees(page, si["id"].(string), listed...)
 			b.setUp(billing.Secret(si["client_secret"].(string)), otherCard)
-			b.settle()
+			b.Settle()
 		},
 		"paying": func(b *bench, page billing.PlanID, listed []billing.PlanID) {
-			b.agrees(page, b.charge(page, 2).PaymentIntent, listed...)
-			b.payOnPage(b.charge(page, 2), otherCard)
+			b.agrees(page, b.Charge(page, 2).PaymentIntent, listed...)
+			b.payOnPage(b.Charge(page, 2), otherCard)
 		},
 	}
 	for name, give := range gives {
@@ -239,14 +239,14 @@ func TestConsent_PlansThatTakeTheCard(t *testing.T) {
 			t.Run(name+", "+tc.what, func(t *testing.T) {
 				eachEngine(t, func(b *bench) {
 					page := b.failedOnce("expired_card", nil)
-					other := b.copies(b.details(page).Plan, 1)
+					other := b.copies(b.Details(page).Plan, 1)
 					was := b.cardOf(page).ID
 					listed := []billing.PlanID{page}
 					if tc.lists {
 						listed = append(listed, other...)
 					}
 					give(b, page, listed)
-					require.Equal(b.t, billing.ChargeSucceeded, b.charge(page, 2).Status)
+					require.Equal(b.t, billing.ChargeSucceeded, b.Charge(page, 2).Status)
 					require.Equal(b.t, "4444", b.cardOf(page).Last4)
 					require.Equal(b.t, tc.lists, b.cardOf(other[0]).ID != was)
 				})
@@ -261,11 +261,11 @@ func TestSetupIntent_OfAnotherSystem(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plan := b.failedOnce("expired_card", nil)
 		was := b.cardOf(plan)
-		b.giveByIntent(otherCard, "customer", b.customerAtStripe(plan))
-		b.settle()
+		b.giveByIntent(otherCard, "customer", b.StripeCustomer(plan))
+		b.Settle()
 		require.Equal(b.t, was.ID, b.cardOf(plan).ID)
-		require.Equal(b.t, billing.ChargeRequiresPaymentMethod, b.charge(plan, 2).Status)
-		cards, err := b.store.Cards(b.t.Context(), was.CustomerID)
+		require.Equal(b.t, billing.ChargeRequiresPaymentMethod, b.Charge(plan, 2).Status)
+		cards, err := b.Store.Cards(b.t.Context(), was.CustomerID)
 		require.NoError(b.t, err)
 		require.Len(b.t, cards, 2)
 	})
@@ -275,29 +275,29 @@ func TestSetupIntent_OfAnotherSystem(t *testing.T) {
 // the customer pays an order in parts with the same card number.
 func TestDuplicateCard_OfAnotherSystem(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
-		cus := b.customerAtStripe(p.Plan.ID)
+		p := b.Started(good, nil)
+		cus := b.StripeCustomer(p.Plan.ID)
 		theirs := b.spareCard(p.Plan.ID)
 		b.post("/v1/customers/"+cus, "invoice_settings[default_payment_method]", theirs.PaymentMethod)
-		b.settle()
-		b.setNow(b.Now().Add(time.Hour))
-		second := b.plan(func(t *terms.Terms) { t.Reference = "order-2" })
-		require.NoError(b.t, b.payFirst(second, mastercard))
-		b.settle()
-		b.setNow(b.Now().Add(25 * time.Hour))
-		n, err := cards.Detacher{Store: b.store, Gateway: b.gateway}.Run(b.t.Context(), b.Now())
+		b.Settle()
+		b.SetNow(b.Now().Add(time.Hour))
+		second := b.Plan(func(t *terms.Terms) { t.Reference = "order-2" })
+		require.NoError(b.t, b.PayFirst(second, mastercard))
+		b.Settle()
+		b.SetNow(b.Now().Add(25 * time.Hour))
+		n, err := cards.Detacher{Store: b.Store, Gateway: b.Gateway}.Run(b.t.Context(), b.Now())
 		require.NoError(b.t, err)
 		require.Zero(b.t, n)
 		require.Equal(b.t, cus, b.atStripe(theirs.PaymentMethod))
 		require.Equal(b.t, billing.CardActive, b.cardRow(theirs.ID).Status)
 		require.NotEqual(b.t, theirs.ID, b.cardOf(second.Plan.ID).ID)
 
-		_, err = b.sim.WarnOfFraud(second.FirstPayment.ID)
+		_, err = b.Sim.WarnOfFraud(second.FirstPayment.ID)
 		require.NoError(b.t, err)
-		_, err = b.operator().UseCard(b.t.Context(), p.Plan.ID, theirs.ID)
+		_, err = b.Operator().UseCard(b.t.Context(), p.Plan.ID, theirs.ID)
 		require.NoError(b.t, err)
-		b.settle()
-		require.Equal(b.t, billing.PlanPaused, b.details(p.Plan.ID).Plan.Status, "it charges the same number")
+		b.Settle()
+		require.Equal(b.t, billing.PlanPaused, b.Details(p.Plan.ID).Plan.Status, "it charges the same number")
 	})
 }
 
@@ -305,15 +305,15 @@ func TestDuplicateCard_OfAnotherSystem(t *testing.T) {
 // card does not charge them at once.
 func TestNewCard_MissedChargesKeepTheirDays(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, weekly("sub-1", ""))
-		b.setNow(b.Now().AddDate(0, 0, 26))
-		b.settle()
-		before, _ := b.succeededAtStripe()
+		p := b.Started(good, weekly("sub-1", ""))
+		b.SetNow(b.Now().AddDate(0, 0, 26))
+		b.Settle()
+		before, _ := b.Succeeded()
 		b.newCard(p.Plan.ID, otherCard)
-		b.settle()
-		made, _ := b.succeededAtStripe()
+		b.Settle()
+		made, _ := b.Succeeded()
 		require.Equal(b.t, before, made)
-		b.advance(6)
-		require.Equal(b.t, billing.PlanActive, b.details(p.Plan.ID).Plan.Status)
+		b.Advance(6)
+		require.Equal(b.t, billing.PlanActive, b.Details(p.Plan.ID).Plan.Status)
 	})
 }

@@ -19,7 +19,7 @@ const mastercard = "5555555555554444"
 // cardOf is the card that a plan charges.
 func (b *bench) cardOf(id billing.PlanID) billing.Card {
 	b.t.Helper()
-	card, err := b.store.Card(b.t.Context(), b.details(id).Plan.CardID)
+	card, err := b.Store.Card(b.t.Context(), b.Details(id).Plan.CardID)
 	require.NoError(b.t, err)
 	return card
 }
@@ -28,28 +28,28 @@ func TestAPlanWithBackupsGoesOnWithTheNextCardInOrder(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		ctx := b.t.Context()
 		first := b.giveCard("ada")
-		b.setNow(b.Now().Add(time.Minute)) // the time decides which of two cards is newer
+		b.SetNow(b.Now().Add(time.Minute)) // the time decides which of two cards is newer
 		p := b.begins(terms.Terms{Kind: billing.KindInstallments, Total: 30000, Parts: 3, Every: "1 month", BackupCardsAllowed: true})
 		second := b.cardOf(p.Plan.ID)
 		require.NotEqual(b.t, first.ID, second.ID)
 		third := billing.Card{
-			ID: billing.NewCardID(b.Now()), CustomerID: first.CustomerID, PaymentMethod: "pm_third", StripeCustomer: first.StripeCustomer, Account: b.account, Brand: "visa", Last4: "1111",
+			ID: billing.NewCardID(b.Now()), CustomerID: first.CustomerID, PaymentMethod: "pm_third", StripeCustomer: first.StripeCustomer, Account: b.Account, Brand: "visa", Last4: "1111",
 			Fingerprint: "another", Status: billing.CardActive, CreatedAt: b.Now(), UpdatedAt: b.Now(),
 		}
-		require.NoError(b.t, b.store.Update(ctx, func(tx billing.Tx) error { return tx.InsertCard(ctx, third) }))
+		require.NoError(b.t, b.Store.Update(ctx, func(tx billing.Tx) error { return tx.InsertCard(ctx, third) }))
 
-		_, err := b.operator().OrderCards(ctx, first.CustomerID, []billing.CardID{second.ID, third.ID, second.ID})
+		_, err := b.Operator().OrderCards(ctx, first.CustomerID, []billing.CardID{second.ID, third.ID, second.ID})
 		require.ErrorContains(b.t, err, "names "+string(second.ID)+" twice")
-		_, err = b.operator().OrderCards(ctx, first.CustomerID, []billing.CardID{second.ID, "card_none"})
+		_, err = b.Operator().OrderCards(ctx, first.CustomerID, []billing.CardID{second.ID, "card_none"})
 		require.ErrorContains(b.t, err, "the customer has no card card_none")
-		_, err = b.operator().OrderCards(ctx, first.CustomerID, []billing.CardID{second.ID, third.ID})
+		_, err = b.Operator().OrderCards(ctx, first.CustomerID, []billing.CardID{second.ID, third.ID})
 		require.NoError(b.t, err)
-		done, err := b.operator().DefaultCard(ctx, third.ID)
+		done, err := b.Operator().DefaultCard(ctx, third.ID)
 		require.NoError(b.t, err)
-		require.Equal(b.t, third.ID, billing.CardsInOrder(done.Cards, b.account, b.Now())[0].ID)
-		require.Equal(b.t, second.ID, billing.CardsInOrder(done.Cards, b.account, b.Now())[1].ID, "the order of the others stays")
+		require.Equal(b.t, third.ID, billing.CardsInOrder(done.Cards, b.Account, b.Now())[0].ID)
+		require.Equal(b.t, second.ID, billing.CardsInOrder(done.Cards, b.Account, b.Now())[1].ID, "the order of the others stays")
 
-		_, err = b.operator().RemoveCard(ctx, second.ID, "")
+		_, err = b.Operator().RemoveCard(ctx, second.ID, "")
 		require.NoError(b.t, err)
 		require.Equal(b.t, third.ID, b.cardOf(p.Plan.ID).ID)
 	})
@@ -58,26 +58,26 @@ func TestAPlanWithBackupsGoesOnWithTheNextCardInOrder(t *testing.T) {
 func TestACardOfAnotherBrandWaitsForTheCustomer(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		ctx := b.t.Context()
-		p := b.started(good, nil)
+		p := b.Started(good, nil)
 		card := b.cardOf(p.Plan.ID)
-		require.NoError(b.t, b.sim.ReplaceCard(card.PaymentMethod, "5555555555554444"))
-		b.settle()
+		require.NoError(b.t, b.Sim.ReplaceCard(card.PaymentMethod, "5555555555554444"))
+		b.Settle()
 		held := b.cardOf(p.Plan.ID)
 		require.Equal(b.t, "its network replaced the visa card by a mastercard card", held.Hold)
 		require.Equal(b.t, "4444", held.Last4)
-		b.gateway.calls = 0
-		b.advance(32)
-		require.Zero(b.t, b.gateway.calls)
-		require.Equal(b.t, billing.ChargeRequiresPaymentMethod, b.charge(p.Plan.ID, 2).Status)
-		require.Contains(b.t, b.charge(p.Plan.ID, 2).Reason, "is not charged: its network replaced")
+		b.Gateway.Calls = 0
+		b.Advance(32)
+		require.Zero(b.t, b.Gateway.Calls)
+		require.Equal(b.t, billing.ChargeRequiresPaymentMethod, b.Charge(p.Plan.ID, 2).Status)
+		require.Contains(b.t, b.Charge(p.Plan.ID, 2).Reason, "is not charged: its network replaced")
 
-		_, err := b.operator().DefaultCard(ctx, card.ID)
+		_, err := b.Operator().DefaultCard(ctx, card.ID)
 		require.ErrorContains(b.t, err, "it is held")
-		_, err = b.operator().ReleaseCard(ctx, card.ID, "")
+		_, err = b.Operator().ReleaseCard(ctx, card.ID, "")
 		require.NoError(b.t, err)
-		b.settle()
-		require.Equal(b.t, billing.ChargeSucceeded, b.charge(p.Plan.ID, 2).Status, "a waiting charge is tried at once")
-		_, err = b.operator().ReleaseCard(ctx, card.ID, "")
+		b.Settle()
+		require.Equal(b.t, billing.ChargeSucceeded, b.Charge(p.Plan.ID, 2).Status, "a waiting charge is tried at once")
+		_, err = b.Operator().ReleaseCard(ctx, card.ID, "")
 		require.ErrorContains(b.t, err, "it is not held")
 	})
 }
@@ -86,57 +86,57 @@ func TestACardOfAnotherBrandWaitsForTheCustomer(t *testing.T) {
 // too.
 func TestAFraudWarningPausesEveryPlanOnTheCard(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
-		b.setNow(b.Now().Add(time.Minute))
-		same := b.started(good, func(t *terms.Terms) { t.Reference = "order-2" }) // the duplicates are merged into one card
-		stranger := b.started(good, func(t *terms.Terms) {
+		p := b.Started(good, nil)
+		b.SetNow(b.Now().Add(time.Minute))
+		same := b.Started(good, func(t *terms.Terms) { t.Reference = "order-2" }) // the duplicates are merged into one card
+		stranger := b.Started(good, func(t *terms.Terms) {
 			t.Reference, t.Customer.Reference, t.Customer.Email = "order-3", "bob", "bob@example.com"
 		})
-		_, err := b.sim.WarnOfFraud(p.FirstPayment.ID)
+		_, err := b.Sim.WarnOfFraud(p.FirstPayment.ID)
 		require.NoError(b.t, err)
-		b.settle()
-		require.Equal(b.t, billing.PlanPaused, b.details(p.Plan.ID).Plan.Status)
-		require.Equal(b.t, billing.PlanPaused, b.details(same.Plan.ID).Plan.Status)
-		require.Equal(b.t, "the card's issuer warned of fraud about a payment of another plan", b.details(same.Plan.ID).Plan.Reason)
-		require.Equal(b.t, billing.PlanActive, b.details(stranger.Plan.ID).Plan.Status)
-		b.advance(40)
-		require.Equal(b.t, billing.ChargeScheduled, b.charge(same.Plan.ID, 2).Status)
-		require.Equal(b.t, billing.ChargeSucceeded, b.charge(stranger.Plan.ID, 2).Status)
+		b.Settle()
+		require.Equal(b.t, billing.PlanPaused, b.Details(p.Plan.ID).Plan.Status)
+		require.Equal(b.t, billing.PlanPaused, b.Details(same.Plan.ID).Plan.Status)
+		require.Equal(b.t, "the card's issuer warned of fraud about a payment of another plan", b.Details(same.Plan.ID).Plan.Reason)
+		require.Equal(b.t, billing.PlanActive, b.Details(stranger.Plan.ID).Plan.Status)
+		b.Advance(40)
+		require.Equal(b.t, billing.ChargeScheduled, b.Charge(same.Plan.ID, 2).Status)
+		require.Equal(b.t, billing.ChargeSucceeded, b.Charge(stranger.Plan.ID, 2).Status)
 	})
 }
 
 func TestARenewedNumberOfTheSameBrandIsChargedOn(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
-		require.NoError(b.t, b.sim.ReplaceCard(b.cardOf(p.Plan.ID).PaymentMethod, "4000056655665556"))
-		b.settle()
+		p := b.Started(good, nil)
+		require.NoError(b.t, b.Sim.ReplaceCard(b.cardOf(p.Plan.ID).PaymentMethod, "4000056655665556"))
+		b.Settle()
 		require.Empty(b.t, b.cardOf(p.Plan.ID).Hold)
-		b.advance(32)
-		require.Equal(b.t, billing.ChargeSucceeded, b.charge(p.Plan.ID, 2).Status)
+		b.Advance(32)
+		require.Equal(b.t, billing.ChargeSucceeded, b.Charge(p.Plan.ID, 2).Status)
 	})
 }
 
 func TestAFraudWarningPausesThePlan(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
-		_, err := b.sim.WarnOfFraud(p.FirstPayment.ID)
+		p := b.Started(good, nil)
+		_, err := b.Sim.WarnOfFraud(p.FirstPayment.ID)
 		require.NoError(b.t, err)
-		bodies := b.arrived()
-		b.takeIn(bodies...)
-		b.settle()
-		b.takeIn(bodies...)
-		b.settle()
-		d := b.details(p.Plan.ID)
+		bodies := b.Arrived()
+		b.TakeIn(bodies...)
+		b.Settle()
+		b.TakeIn(bodies...)
+		b.Settle()
+		d := b.Details(p.Plan.ID)
 		require.Equal(b.t, billing.PlanPaused, d.Plan.Status)
 		require.Equal(b.t, "the card's issuer warned of fraud", d.Plan.Reason)
 		require.Equal(b.t, billing.ChargeSucceeded, d.Charges[0].Status)
-		b.gateway.calls = 0
-		b.advance(40)
-		require.Zero(b.t, b.gateway.calls)
-		_, err = b.operator().Resume(b.t.Context(), p.Plan.ID, operator.CatchUp, "")
+		b.Gateway.Calls = 0
+		b.Advance(40)
+		require.Zero(b.t, b.Gateway.Calls)
+		_, err = b.Operator().Resume(b.t.Context(), p.Plan.ID, operator.CatchUp, "")
 		require.NoError(b.t, err)
-		b.settle()
-		require.Equal(b.t, billing.ChargeSucceeded, b.charge(p.Plan.ID, 2).Status)
+		b.Settle()
+		require.Equal(b.t, billing.ChargeSucceeded, b.Charge(p.Plan.ID, 2).Status)
 	})
 }
 
@@ -144,33 +144,33 @@ func TestAFraudWarningPausesThePlan(t *testing.T) {
 func TestANewTimeZoneMovesWhatIsToCome(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		ctx := b.t.Context()
-		p := b.started(good, nil)
-		rec := b.started(good, func(t *terms.Terms) {
+		p := b.Started(good, nil)
+		rec := b.Started(good, func(t *terms.Terms) {
 			t.Reference, t.Kind, t.Total, t.Parts, t.Amount = "club", billing.KindRecurring, 0, 0, 1900
 			t.CatchUp = billing.CatchUpAll // the test runs once a day, hours after nine o'clock in Tokyo
 		})
 		tokyo, wrong := "Asia/Tokyo", "Mars/Olympus"
-		_, err := b.operator().ChangeCustomer(ctx, p.Customer.ID, operator.CustomerChange{TimeZone: &wrong})
+		_, err := b.Operator().ChangeCustomer(ctx, p.Customer.ID, operator.CustomerChange{TimeZone: &wrong})
 		require.ErrorContains(b.t, err, `timezone: "Mars/Olympus" is not a time zone`)
-		done, err := b.operator().ChangeCustomer(ctx, p.Customer.ID, operator.CustomerChange{TimeZone: &tokyo})
+		done, err := b.Operator().ChangeCustomer(ctx, p.Customer.ID, operator.CustomerChange{TimeZone: &tokyo})
 		require.NoError(b.t, err)
 		require.Len(b.t, done.Moved, 4, "three instalments and the next recurring charge")
-		for _, c := range b.details(p.Plan.ID).Charges[1:] {
+		for _, c := range b.Details(p.Plan.ID).Charges[1:] {
 			require.Equal(b.t, "09:00", c.DueAt.In(billing.LoadLocation(tokyo)).Format("15:04"))
 			require.Equal(b.t, 15, c.DueAt.In(billing.LoadLocation(tokyo)).Day())
 			require.Equal(b.t, c.DueAt, c.NextAttemptAt)
 		}
-		versions, err := billing.PlanVersions(ctx, b.store, p.Plan.ID)
+		versions, err := billing.PlanVersions(ctx, b.Store, p.Plan.ID)
 		require.NoError(b.t, err)
 		require.Len(b.t, versions, 2)
-		b.advance(70)
-		require.Equal(b.t, "active | 1900 succeeded 01-15 | 1900 succeeded 02-15 | 1900 succeeded 03-15 | 1900 scheduled", ledgerOf(b.details(rec.Plan.ID)), "it goes on there")
+		b.Advance(70)
+		require.Equal(b.t, "active | 1900 succeeded 01-15 | 1900 succeeded 02-15 | 1900 succeeded 03-15 | 1900 scheduled", ledgerOf(b.Details(rec.Plan.ID)), "it goes on there")
 	})
 }
 
 func (b *bench) cardRow(id billing.CardID) billing.Card {
 	b.t.Helper()
-	card, err := b.store.Card(b.t.Context(), id)
+	card, err := b.Store.Card(b.t.Context(), id)
 	require.NoError(b.t, err)
 	return card
 }
@@ -178,7 +178,7 @@ func (b *bench) cardRow(id billing.CardID) billing.Card {
 // detach runs the periodic job that removes cards at Stripe.
 func (b *bench) detach(g billing.Gateway) int {
 	b.t.Helper()
-	n, err := cards.Detacher{Store: b.store, Gateway: g}.Run(b.t.Context(), b.Now())
+	n, err := cards.Detacher{Store: b.Store, Gateway: g}.Run(b.t.Context(), b.Now())
 	require.NoError(b.t, err)
 	return n
 }
@@ -186,7 +186,7 @@ func (b *bench) detach(g billing.Gateway) int {
 // atStripe is the Stripe customer that a PaymentMethod is attached to.
 func (b *bench) atStripe(paymentMethod string) string {
 	b.t.Helper()
-	pm, err := b.gateway.PaymentMethod(b.acting(), paymentMethod)
+	pm, err := b.Gateway.PaymentMethod(b.OnAccount(), paymentMethod)
 	require.NoError(b.t, err)
 	return pm.Customer
 }
@@ -201,41 +201,41 @@ func (f failing) DetachPaymentMethod(context.Context, string, string) error { re
 
 func TestARemovedCardIsDetachedAtStripeHoweverLongThatTakes(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
+		p := b.Started(good, nil)
 		card := b.cardOf(p.Plan.ID)
-		_, err := b.operator().RemoveCard(b.t.Context(), card.ID, "")
+		_, err := b.Operator().RemoveCard(b.t.Context(), card.ID, "")
 		require.NoError(b.t, err)
 
 		away := failing{err: &billing.GatewayError{Kind: billing.GatewayUnknown}}
-		_, err = cards.Detacher{Store: b.store, Gateway: away}.Run(b.t.Context(), b.Now())
+		_, err = cards.Detacher{Store: b.Store, Gateway: away}.Run(b.t.Context(), b.Now())
 		require.ErrorIs(b.t, err, away.err)
-		require.Zero(b.t, b.detach(b.gateway), "it is not its time yet")
+		require.Zero(b.t, b.detach(b.Gateway), "it is not its time yet")
 		require.NotEmpty(b.t, b.atStripe(card.PaymentMethod))
 		b.post("/_sim/update_card", "payment_method", card.PaymentMethod, "exp_month", "11", "exp_year", "2039")
-		b.settle()
+		b.Settle()
 		require.Equal(b.t, billing.CardDetached, b.cardRow(card.ID).Status, "an event about the card does not bring it back")
 
-		b.setNow(b.Now().Add(10 * time.Minute))
+		b.SetNow(b.Now().Add(10 * time.Minute))
 		require.Zero(b.t, b.detach(failing{err: &billing.GatewayError{Kind: billing.GatewayRejected}}), "Stripe refuses")
 		require.Contains(b.t, b.cardTrail(p.Customer.ID), "card.detach_failed")
-		b.setNow(b.Now().Add(25 * time.Hour))
-		require.Equal(b.t, 1, b.detach(b.gateway))
+		b.SetNow(b.Now().Add(25 * time.Hour))
+		require.Equal(b.t, 1, b.detach(b.Gateway))
 		require.Empty(b.t, b.atStripe(card.PaymentMethod))
 		require.True(b.t, b.cardRow(card.ID).DetachAt.IsZero())
-		require.Zero(b.t, b.detach(b.gateway), "and that was it")
-		b.settle()
+		require.Zero(b.t, b.detach(b.Gateway), "and that was it")
+		b.Settle()
 		require.Equal(b.t, []string{"card.detach_failed", "card.detached"}, b.cardTrail(p.Customer.ID)[1:])
 
-		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
-		b.settle()
-		require.Equal(b.t, billing.ChargeRequiresPaymentMethod, b.charge(p.Plan.ID, 2).Status)
+		b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
+		b.Settle()
+		require.Equal(b.t, billing.ChargeRequiresPaymentMethod, b.Charge(p.Plan.ID, 2).Status)
 	})
 }
 
 // cardTrail lists the actions about the customer's cards that concern no plan.
 func (b *bench) cardTrail(customer billing.CustomerID) (actions []string) {
 	b.t.Helper()
-	entries, err := b.store.AuditTrail(b.t.Context(), billing.AuditFilter{})
+	entries, err := b.Store.AuditTrail(b.t.Context(), billing.AuditFilter{})
 	require.NoError(b.t, err)
 	for _, e := range entries {
 		if e.CustomerID == customer && e.PlanID == "" && e.CardID != "" {
@@ -249,11 +249,11 @@ func TestAPlanOfARemovedCardIsChargedOnTheNext(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plan, backup := b.withBackup("card_declined", true)
 		removed := b.cardOf(plan)
-		_, err := b.operator().RemoveCard(b.t.Context(), removed.ID, "")
+		_, err := b.Operator().RemoveCard(b.t.Context(), removed.ID, "")
 		require.NoError(b.t, err)
-		b.setNow(b.charge(plan, 2).DueAt)
-		b.settle()
-		require.Equal(b.t, billing.ChargeSucceeded, b.charge(plan, 2).Status)
+		b.SetNow(b.Charge(plan, 2).DueAt)
+		b.Settle()
+		require.Equal(b.t, billing.ChargeSucceeded, b.Charge(plan, 2).Status)
 		require.Equal(b.t, backup.ID, b.cardOf(plan).ID)
 	})
 }
@@ -261,52 +261,52 @@ func TestAPlanOfARemovedCardIsChargedOnTheNext(t *testing.T) {
 // setUpAgain saves the same card number for the customer once more, with a SetupIntent.
 func (b *bench) setUpAgain(customer billing.Customer, number string) {
 	b.t.Helper()
-	cards, err := b.store.Cards(b.t.Context(), customer.ID)
+	cards, err := b.Store.Cards(b.t.Context(), customer.ID)
 	require.NoError(b.t, err)
-	si := b.post("/v1/setup_intents", "customer", customer.StripeCustomerIn(b.account, cards), "usage", "off_session", "metadata[tranche_customer]", customer.Reference)
-	_, err = b.browser.ConfirmCardSetup(b.t.Context(), si["client_secret"].(string), stripesim.PaymentDetails{Card: &stripesim.Card{Number: number}})
+	si := b.post("/v1/setup_intents", "customer", customer.StripeCustomerIn(b.Account, cards), "usage", "off_session", "metadata[tranche_customer]", customer.Reference)
+	_, err = b.Browser.ConfirmCardSetup(b.t.Context(), si["client_secret"].(string), stripesim.PaymentDetails{Card: &stripesim.Card{Number: number}})
 	require.NoError(b.t, err)
-	b.settle()
+	b.Settle()
 }
 
 func TestACardThatIsSavedTwiceIsFolded(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
+		p := b.Started(good, nil)
 		older := b.cardOf(p.Plan.ID)
-		_, err := b.operator().DefaultCard(b.t.Context(), older.ID)
+		_, err := b.Operator().DefaultCard(b.t.Context(), older.ID)
 		require.NoError(b.t, err)
-		b.setNow(b.Now().Add(time.Hour))
-		pi := b.plan(func(t *terms.Terms) { t.Reference = "order-2" })
-		require.NoError(b.t, b.payFirst(pi, good))
-		b.settle()
+		b.SetNow(b.Now().Add(time.Hour))
+		pi := b.Plan(func(t *terms.Terms) { t.Reference = "order-2" })
+		require.NoError(b.t, b.PayFirst(pi, good))
+		b.Settle()
 
 		newer := b.cardOf(p.Plan.ID)
 		require.NotEqual(b.t, older.ID, newer.ID, "plans of the older card point to the newer one")
 		require.Equal(b.t, newer.ID, b.cardOf(pi.Plan.ID).ID)
 		require.Equal(b.t, 1, newer.Position, "it is the default now")
 		require.Equal(b.t, billing.CardDetached, b.cardRow(older.ID).Status)
-		require.Zero(b.t, b.detach(b.gateway), "an attempt on it may still be sent again")
-		b.setNow(b.Now().Add(24 * time.Hour))
-		require.Equal(b.t, 1, b.detach(b.gateway))
+		require.Zero(b.t, b.detach(b.Gateway), "an attempt on it may still be sent again")
+		b.SetNow(b.Now().Add(24 * time.Hour))
+		require.Equal(b.t, 1, b.detach(b.Gateway))
 		require.Empty(b.t, b.atStripe(older.PaymentMethod))
-		b.settle()
-		b.advance(100)
-		require.Equal(b.t, billing.PlanCompleted, b.details(p.Plan.ID).Plan.Status)
+		b.Settle()
+		b.Advance(100)
+		require.Equal(b.t, billing.PlanCompleted, b.Details(p.Plan.ID).Plan.Status)
 	})
 }
 
 func TestARevokedCardIsNotFoldedBackIntoUse(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
+		p := b.Started(good, nil)
 		older := b.cardOf(p.Plan.ID)
-		require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error {
+		require.NoError(b.t, b.Store.Update(b.t.Context(), func(tx billing.Tx) error {
 			older.Status = billing.CardRevoked
 			return tx.UpdateCard(b.t.Context(), older)
 		}))
 		made := b.post("/v1/payment_methods", "type", "card", "card[number]", good, "card[exp_month]", "12", "card[exp_year]", "2034", "card[cvc]", "123")
 		b.post("/v1/payment_methods/"+made["id"].(string)+"/attach", "customer", older.StripeCustomer)
-		b.settle()
-		cards, err := b.store.Cards(b.t.Context(), older.CustomerID)
+		b.Settle()
+		cards, err := b.Store.Cards(b.t.Context(), older.CustomerID)
 		require.NoError(b.t, err)
 		require.Len(b.t, cards, 2)
 		require.Equal(b.t, older.Fingerprint, cards[1].Fingerprint)
@@ -318,19 +318,19 @@ func TestARevokedCardIsNotFoldedBackIntoUse(t *testing.T) {
 
 func TestAHeldCardIsChargedAgainWhenTheCustomerGivesIt(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
+		p := b.Started(good, nil)
 		card := b.cardOf(p.Plan.ID)
-		require.NoError(b.t, b.sim.ReplaceCard(card.PaymentMethod, mastercard))
-		b.settle()
+		require.NoError(b.t, b.Sim.ReplaceCard(card.PaymentMethod, mastercard))
+		b.Settle()
 		require.NotEmpty(b.t, b.cardRow(card.ID).Hold)
 		require.Contains(b.t, b.cardTrail(p.Customer.ID), "card.held")
-		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
-		b.settle()
-		c := b.charge(p.Plan.ID, 2)
+		b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
+		b.Settle()
+		c := b.Charge(p.Plan.ID, 2)
 		require.Equal(b.t, billing.ChargeRequiresPaymentMethod, c.Status)
 		require.Zero(b.t, c.AttemptCount, "nothing was sent")
-		b.setUpAgain(b.details(p.Plan.ID).Customer, mastercard)
-		require.Equal(b.t, billing.ChargeSucceeded, b.charge(p.Plan.ID, 2).Status, b.charge(p.Plan.ID, 2).Reason)
+		b.setUpAgain(b.Details(p.Plan.ID).Customer, mastercard)
+		require.Equal(b.t, billing.ChargeSucceeded, b.Charge(p.Plan.ID, 2).Status, b.Charge(p.Plan.ID, 2).Reason)
 		require.NotEqual(b.t, card.ID, b.cardOf(p.Plan.ID).ID)
 		require.False(b.t, b.cardRow(card.ID).RemovedAt.IsZero(), "the held one has the same number, and is folded")
 	})

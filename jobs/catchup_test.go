@@ -28,7 +28,7 @@ func (b *bench) paidAt(ids ...billing.PlanID) []string {
 	b.t.Helper()
 	var list []string
 	for _, id := range ids {
-		for _, c := range b.details(id).Charges[1:] {
+		for _, c := range b.Details(id).Charges[1:] {
 			if c.Status == billing.ChargeSucceeded {
 				list = append(list, c.PaidAt.Format("2006-01-02 15:04"))
 			}
@@ -41,8 +41,8 @@ func (b *bench) paidAt(ids ...billing.PlanID) []string {
 func (b *bench) hourly(hours int) {
 	b.t.Helper()
 	for range hours {
-		b.settle()
-		b.setNow(b.Now().Add(time.Hour))
+		b.Settle()
+		b.SetNow(b.Now().Add(time.Hour))
 	}
 }
 
@@ -57,13 +57,13 @@ func TestCatchUp_Outage(t *testing.T) {
 		t.Run(choice.String(), func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
 				want := slices.Clone(want)
-				p := b.started(good, weekly("sub-1", choice)) // 22 January, 29 January, 5 February
-				b.setNow(time.Date(2026, 2, 10, 3, 0, 0, 0, time.UTC))
+				p := b.Started(good, weekly("sub-1", choice)) // 22 January, 29 January, 5 February
+				b.SetNow(time.Date(2026, 2, 10, 3, 0, 0, 0, time.UTC))
 				for range 30 { // within an hour, because charges of a plan are made one after another
-					b.settle()
-					b.setNow(b.Now().Add(2 * time.Second))
+					b.Settle()
+					b.SetNow(b.Now().Add(2 * time.Second))
 				}
-				b.setNow(time.Date(2026, 2, 10, 4, 0, 0, 0, time.UTC))
+				b.SetNow(time.Date(2026, 2, 10, 4, 0, 0, 0, time.UTC))
 				b.hourly(3*24 - 8)
 				require.Equal(b.t, time.Date(2026, 2, 12, 20, 0, 0, 0, time.UTC), b.Now())
 				got := b.paidAt(p.Plan.ID)
@@ -76,7 +76,7 @@ func TestCatchUp_Outage(t *testing.T) {
 				require.ElementsMatch(b.t, want, got)
 				skipped := map[billing.CatchUp]int{billing.CatchUpLatest: 2, billing.CatchUpNone: 3}[choice]
 				require.Equal(b.t, skipped, b.audited(p.Plan.ID, "charge.skipped"))
-				d := b.details(p.Plan.ID)
+				d := b.Details(p.Plan.ID)
 				require.Equal(b.t, d.Plan.Total, billing.SumOf(d.Charges))
 			})
 		})
@@ -86,20 +86,20 @@ func TestCatchUp_Outage(t *testing.T) {
 // TestCatchUp_Changed: a new catch_up of an existing plan applies to the next outage.
 func TestCatchUp_Changed(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, weekly("sub-1", "")) // 22 January, 29 January, 5 February
+		p := b.Started(good, weekly("sub-1", "")) // 22 January, 29 January, 5 February
 		set := func(o *operator.Operator, choice string) error {
 			_, err := o.SetCatchUp(b.t.Context(), p.Plan.ID, billing.CatchUpOf(choice))
 			return err
 		}
 		var invalid *billing.InvalidError
-		require.ErrorAs(b.t, set(b.operator(), "hourly"), &invalid)
+		require.ErrorAs(b.t, set(b.Operator(), "hourly"), &invalid)
 		var refused *operator.RefusedError
-		require.ErrorAs(b.t, set(b.operator(), "daily"), &refused)
-		require.NoError(b.t, set(b.operator().With(operator.Options{DryRun: true}), "latest"))
-		require.Equal(b.t, billing.CatchUpDaily, b.details(p.Plan.ID).Plan.CatchUp)
-		require.NoError(b.t, set(b.operator(), "latest"))
+		require.ErrorAs(b.t, set(b.Operator(), "daily"), &refused)
+		require.NoError(b.t, set(b.Operator().With(operator.Options{DryRun: true}), "latest"))
+		require.Equal(b.t, billing.CatchUpDaily, b.Details(p.Plan.ID).Plan.CatchUp)
+		require.NoError(b.t, set(b.Operator(), "latest"))
 		require.Equal(b.t, 1, b.audited(p.Plan.ID, "plan.catch_up_changed"))
-		b.setNow(time.Date(2026, 2, 10, 3, 0, 0, 0, time.UTC))
+		b.SetNow(time.Date(2026, 2, 10, 3, 0, 0, 0, time.UTC))
 		b.hourly(8)
 		require.Equal(b.t, []string{"2026-02-10 09:00"}, b.paidAt(p.Plan.ID))
 		require.Equal(b.t, 2, b.audited(p.Plan.ID, "charge.skipped"))
@@ -109,9 +109,9 @@ func TestCatchUp_Changed(t *testing.T) {
 // TestCatchUp_SeveralPlans: missed charges of one customer are made one a day, over all plans.
 func TestCatchUp_SeveralPlans(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		one := b.started(good, weekly("sub-1", "")).Plan.ID
-		two := b.started(good, weekly("sub-2", "")).Plan.ID
-		b.setNow(time.Date(2026, 1, 30, 12, 0, 0, 0, time.UTC))
+		one := b.Started(good, weekly("sub-1", "")).Plan.ID
+		two := b.Started(good, weekly("sub-2", "")).Plan.ID
+		b.SetNow(time.Date(2026, 1, 30, 12, 0, 0, 0, time.UTC))
 		b.hourly(4 * 24)
 		days := map[string]int{}
 		for _, at := range b.paidAt(one, two) {
@@ -126,15 +126,15 @@ func TestCatchUp_SeveralPlans(t *testing.T) {
 func TestCatchUp_DeadCard(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plan := b.startedWith(declinesLater("insufficient_funds"), daily("broke", "UTC", 20))
-		b.settle()
-		mails := len(b.mails.mails)
-		b.setNow(start.AddDate(0, 0, 14).Add(time.Hour))
+		b.Settle()
+		mails := len(b.Mails.Mails)
+		b.SetNow(start.AddDate(0, 0, 14).Add(time.Hour))
 		for range 60 {
-			b.settle()
-			b.setNow(b.Now().Add(5 * time.Second))
+			b.Settle()
+			b.SetNow(b.Now().Add(5 * time.Second))
 		}
 		declines := 0
-		for _, list := range b.details(plan).Attempts {
+		for _, list := range b.Details(plan).Attempts {
 			for _, a := range list {
 				if a.Outcome == billing.OutcomeDeclined {
 					declines++
@@ -142,20 +142,20 @@ func TestCatchUp_DeadCard(t *testing.T) {
 			}
 		}
 		require.Equal(b.t, 2, declines, "one that was missed, and the one of today")
-		require.LessOrEqual(b.t, len(b.mails.mails)-mails, 2)
+		require.LessOrEqual(b.t, len(b.Mails.Mails)-mails, 2)
 	})
 }
 
 // TestCatchUp_RetriedByHand: a charge that an operator retries is made at once.
 func TestCatchUp_RetriedByHand(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, weekly("sub-1", ""))
-		b.setNow(time.Date(2026, 1, 23, 2, 0, 0, 0, time.UTC))
-		b.settle()
+		p := b.Started(good, weekly("sub-1", ""))
+		b.SetNow(time.Date(2026, 1, 23, 2, 0, 0, 0, time.UTC))
+		b.Settle()
 		require.Empty(b.t, b.paidAt(p.Plan.ID))
-		_, err := b.operator().Retry(b.t.Context(), b.charge(p.Plan.ID, 2).ID)
+		_, err := b.Operator().Retry(b.t.Context(), b.Charge(p.Plan.ID, 2).ID)
 		require.NoError(b.t, err)
-		b.settle()
+		b.Settle()
 		require.Equal(b.t, []string{"2026-01-23 02:00"}, b.paidAt(p.Plan.ID))
 	})
 }
@@ -164,17 +164,17 @@ func TestCatchUp_RetriedByHand(t *testing.T) {
 // charges failed, others were missed.
 func (b *bench) givenUpRecurring() billing.PlanID {
 	b.t.Helper()
-	p := b.plan(func(t *terms.Terms) {
+	p := b.Plan(func(t *terms.Terms) {
 		weekly("sub-1", "")(t)
 		t.Every = "1 month"
 	})
-	require.NoError(b.t, b.pay(p.FirstPayment.ClientSecret, declinesLater("expired_card")))
-	b.settle()
-	b.advance(75)
-	require.Equal(b.t, billing.PlanDefaulted, b.details(p.Plan.ID).Plan.Status)
-	b.advance(180)
+	require.NoError(b.t, b.Pay(p.FirstPayment.ClientSecret, declinesLater("expired_card")))
+	b.Settle()
+	b.Advance(75)
+	require.Equal(b.t, billing.PlanDefaulted, b.Details(p.Plan.ID).Plan.Status)
+	b.Advance(180)
 	b.newCard(p.Plan.ID, otherCard)
-	b.settle()
+	b.Settle()
 	return p.Plan.ID
 }
 
@@ -188,25 +188,25 @@ func TestRestart_Missed(t *testing.T) {
 		t.Run(string(missed), func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
 				id := b.givenUpRecurring()
-				before, _ := b.succeededAtStripe()
-				_, err := b.operator().Restart(b.t.Context(), id, "")
+				before, _ := b.Succeeded()
+				_, err := b.Operator().Restart(b.t.Context(), id, "")
 				var refused *operator.RefusedError
 				require.ErrorAs(b.t, err, &refused)
 				require.ErrorContains(b.t, err, "19.00 USD due 15 Feb 2026", "it lists what would be charged")
-				r, err := b.operator().Restart(b.t.Context(), id, missed)
+				r, err := b.Operator().Restart(b.t.Context(), id, missed)
 				require.NoError(b.t, err)
 				at := b.Now()
 				for range 60 {
-					b.settle()
-					b.setNow(b.Now().Add(5 * time.Second))
+					b.Settle()
+					b.SetNow(b.Now().Add(5 * time.Second))
 				}
-				made, _ := b.succeededAtStripe()
+				made, _ := b.Succeeded()
 				require.Equal(b.t, want.today, made-before, "%s", r.Next)
-				b.setNow(at)
-				b.advance(9)
-				later, _ := b.succeededAtStripe()
+				b.SetNow(at)
+				b.Advance(9)
+				later, _ := b.Succeeded()
 				require.Equal(b.t, want.after, later-made, "%s", r.Next)
-				d := b.details(id)
+				d := b.Details(id)
 				require.Equal(b.t, d.Plan.Total, billing.SumOf(d.Charges))
 				require.True(b.t, d.Plan.Status.Collects(), "%s", d.Plan.Status)
 			})
@@ -216,22 +216,22 @@ func TestRestart_Missed(t *testing.T) {
 
 func TestResume_Missed(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, weekly("sub-1", ""))
+		p := b.Started(good, weekly("sub-1", ""))
 		stops()["paused"](b, p)
-		b.advance(26)
+		b.Advance(26)
 		resume := func(o *operator.Operator, missed operator.Missed) (operator.Result, error) {
 			return o.Resume(b.t.Context(), p.Plan.ID, operator.CatchUp, missed)
 		}
-		_, err := resume(b.operator(), "")
+		_, err := resume(b.Operator(), "")
 		require.ErrorContains(b.t, err, "3 charges were missed")
-		_, err = resume(b.operator(), "hourly")
+		_, err = resume(b.Operator(), "hourly")
 		var invalid *billing.InvalidError
 		require.ErrorAs(b.t, err, &invalid)
-		would, err := resume(b.operator().With(operator.Options{DryRun: true}), operator.MissedDaily)
+		would, err := resume(b.Operator().With(operator.Options{DryRun: true}), operator.MissedDaily)
 		require.NoError(b.t, err)
 		require.Contains(b.t, would.Next, "charge 2 of 19.00 USD is made at once; charge 3 of 19.00 USD is made Wed 11 Feb 2026 09:00")
-		require.Equal(b.t, billing.PlanPaused, b.details(p.Plan.ID).Plan.Status)
-		r, err := resume(b.operator(), operator.MissedDaily)
+		require.Equal(b.t, billing.PlanPaused, b.Details(p.Plan.ID).Plan.Status)
+		r, err := resume(b.Operator(), operator.MissedDaily)
 		require.NoError(b.t, err)
 		require.Equal(b.t, would.Next, r.Next)
 		b.hourly(3 * 24)
@@ -243,25 +243,25 @@ func TestResume_Missed(t *testing.T) {
 // interval.
 func TestAdopt_Late(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		if b.account != "" {
+		if b.Account != "" {
 			return
 		}
 		made := b.post("/v1/payment_intents", "amount", "25000", "currency", "usd", "payment_method_types[]", "card", "setup_future_usage", "off_session",
 			"metadata[tranche_kind]", "installments", "metadata[tranche_total]", "100000", "metadata[tranche_parts]", "4",
 			"metadata[tranche_every]", "1 month", "metadata[tranche_reference]", "order-9", "metadata[tranche_email]", "ada@example.com")
-		require.NoError(b.t, b.pay(billing.Secret(made["client_secret"].(string)), stripesim.PaymentDetails{Card: &stripesim.Card{Number: good}, SetupFutureUsage: "off_session"}))
-		bodies := b.arrived()
-		b.setNow(b.Now().AddDate(0, 0, 65))
-		b.takeIn(bodies...)
+		require.NoError(b.t, b.Pay(billing.Secret(made["client_secret"].(string)), stripesim.PaymentDetails{Card: &stripesim.Card{Number: good}, SetupFutureUsage: "off_session"}))
+		bodies := b.Arrived()
+		b.SetNow(b.Now().AddDate(0, 0, 65))
+		b.TakeIn(bodies...)
 		for range 10 {
-			b.settle()
-			b.setNow(b.Now().Add(5 * time.Second))
+			b.Settle()
+			b.SetNow(b.Now().Add(5 * time.Second))
 		}
-		count, _ := b.succeededAtStripe()
+		count, _ := b.Succeeded()
 		require.Equal(b.t, 1, count)
-		plan, err := b.store.PlanByReference(b.t.Context(), "order-9")
+		plan, err := b.Store.PlanByReference(b.t.Context(), "order-9")
 		require.NoError(b.t, err)
-		require.Equal(b.t, "2026-04-21", b.charge(plan.ID, 2).DueAt.Format(time.DateOnly), "a month after it was found")
+		require.Equal(b.t, "2026-04-21", b.Charge(plan.ID, 2).DueAt.Format(time.DateOnly), "a month after it was found")
 	})
 }
 
@@ -271,14 +271,14 @@ func TestCatchUp_OneMail(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		one := b.startedWith(declinesLater("expired_card"), weekly("sub-1", billing.CatchUpAll))
 		two := b.startedWith(declinesLater("expired_card"), weekly("sub-2", billing.CatchUpAll))
-		b.settle()
-		sent := len(b.mails.mails)
-		b.setNow(time.Date(2026, 2, 10, 3, 0, 0, 0, time.UTC)) // three periods of each are missed
+		b.Settle()
+		sent := len(b.Mails.Mails)
+		b.SetNow(time.Date(2026, 2, 10, 3, 0, 0, 0, time.UTC)) // three periods of each are missed
 		for range 30 {
-			b.settle()
-			b.setNow(b.Now().Add(time.Minute))
+			b.Settle()
+			b.SetNow(b.Now().Add(time.Minute))
 		}
-		mails := b.mails.mails[sent:]
+		mails := b.Mails.Mails[sent:]
 		require.Len(b.t, mails, 1, "%v", mails)
 		require.Contains(b.t, mails[0].Text, "sub-1")
 		require.Contains(b.t, mails[0].Text, "sub-2")

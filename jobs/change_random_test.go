@@ -13,6 +13,7 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/operator"
 	"tranche/internal/store/storetest"
+	"tranche/internal/testbench"
 )
 
 // TestAfterChangesAtRandomStripesRecordIsOurs simulates months of a plan, with random changes and a
@@ -43,17 +44,17 @@ func TestAfterChangesAtRandomStripesRecordIsOurs(t *testing.T) {
 // liveThroughChanges creates a plan, pays its first charge, and changes it every few days.
 func (b *bench) liveThroughChanges(rt *rapid.T) {
 	card := rapid.SampledFrom([]string{good, good, thenNoFunds}).Draw(rt, "card")
-	p := b.started(card, nil)
+	p := b.Started(card, nil)
 	for range rapid.IntRange(4, 10).Draw(rt, "changes") {
 		b.randomChange(rt, p.Plan.ID)
-		b.settle()
-		b.advance(rapid.IntRange(1, 20).Draw(rt, "days"))
+		b.Settle()
+		b.Advance(rapid.IntRange(1, 20).Draw(rt, "days"))
 	}
-	b.advance(30)
-	d := b.details(p.Plan.ID)
+	b.Advance(30)
+	d := b.Details(p.Plan.ID)
 	require.Equal(b.t, billing.SumOf(d.Charges), d.Plan.Total)
-	intents := map[string]intent{}
-	for _, pi := range b.intents() {
+	intents := map[string]testbench.Intent{}
+	for _, pi := range b.Intents() {
 		intents[pi.ID] = pi
 	}
 	var ours, theirs int64
@@ -72,7 +73,7 @@ func (b *bench) liveThroughChanges(rt *rapid.T) {
 		}
 		require.True(b.t, c.NextAttemptAt.IsZero() || !c.Status.Ended(), "charge %d is %s and still due", c.Sequence, c.Status)
 	}
-	_, theirs = b.succeededAtStripe()
+	_, theirs = b.Succeeded()
 	require.Equal(b.t, ours, theirs)
 	b.agreesWithStripe()
 }
@@ -80,8 +81,8 @@ func (b *bench) liveThroughChanges(rt *rapid.T) {
 // randomChange requests one change; a change that the state forbids is refused.
 func (b *bench) randomChange(rt *rapid.T, id billing.PlanID) {
 	b.t.Helper()
-	ctx, o, now := b.t.Context(), b.operator(), b.Now()
-	target := rapid.SampledFrom(b.details(id).Charges).Draw(rt, "charge").ID
+	ctx, o, now := b.t.Context(), b.Operator(), b.Now()
+	target := rapid.SampledFrom(b.Details(id).Charges).Draw(rt, "charge").ID
 	due := now.AddDate(0, 0, rapid.IntRange(1, 60).Draw(rt, "in days")).Format(time.DateOnly)
 	amount := rapid.Int64Range(1_000, 20_000).Draw(rt, "amount")
 	changes := map[string]func() error{

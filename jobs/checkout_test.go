@@ -9,43 +9,34 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/planning"
 	"tranche/internal/stripesim"
-	"tranche/internal/terms"
 )
-
-// order1 are the terms of bench.plan.
-func (b *bench) order1() terms.Terms {
-	return terms.Terms{
-		Reference: "order-1", Kind: billing.KindInstallments, Currency: "usd", Total: 100003, Parts: 4, Every: "1 month", Account: b.account,
-		Customer: terms.Customer{Reference: "ada", Email: "ada@example.com", Name: "Ada", TimeZone: "Europe/London"},
-	}
-}
 
 func TestCreatePlan_CanceledMeanwhile(t *testing.T) {
 	for name, create := range map[string]func(b *bench, cancel func()) planning.Created{
 		"answer lost, request sent again": func(b *bench, cancel func()) planning.Created {
 			b.loseAnswer()
-			_, err := b.planner.Create(b.t.Context(), planning.Request{Terms: b.order1()})
+			_, err := b.Planner.Create(b.t.Context(), planning.Request{Terms: b.Terms(nil)})
 			require.Error(b.t, err)
 			cancel()
-			again, err := b.planner.Create(b.t.Context(), planning.Request{Terms: b.order1()})
+			again, err := b.Planner.Create(b.t.Context(), planning.Request{Terms: b.Terms(nil)})
 			require.NoError(b.t, err)
 			return again
 		},
 		"canceled before the answer": func(b *bench, cancel func()) planning.Created {
-			b.gateway.after = func(pi billing.PaymentIntent, err error) (billing.PaymentIntent, error) {
-				b.gateway.after = nil
+			b.Gateway.After = func(pi billing.PaymentIntent, err error) (billing.PaymentIntent, error) {
+				b.Gateway.After = nil
 				cancel()
 				return pi, err
 			}
-			made, err := b.planner.Create(b.t.Context(), planning.Request{Terms: b.order1()})
+			made, err := b.Planner.Create(b.t.Context(), planning.Request{Terms: b.Terms(nil)})
 			require.NoError(b.t, err)
 			return made
 		},
 		"request sent again before the worker": func(b *bench, cancel func()) planning.Created {
-			_, err := b.planner.Create(b.t.Context(), planning.Request{Terms: b.order1()})
+			_, err := b.Planner.Create(b.t.Context(), planning.Request{Terms: b.Terms(nil)})
 			require.NoError(b.t, err)
 			cancel()
-			again, err := b.planner.Create(b.t.Context(), planning.Request{Terms: b.order1()})
+			again, err := b.Planner.Create(b.t.Context(), planning.Request{Terms: b.Terms(nil)})
 			require.NoError(b.t, err)
 			return again
 		},
@@ -53,17 +44,17 @@ func TestCreatePlan_CanceledMeanwhile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
 				made := create(b, func() {
-					plan, err := b.store.PlanByReference(b.t.Context(), "order-1")
+					plan, err := b.Store.PlanByReference(b.t.Context(), "order-1")
 					require.NoError(b.t, err)
-					_, err = b.operator().Cancel(b.t.Context(), plan.ID, "the customer left")
+					_, err = b.Operator().Cancel(b.t.Context(), plan.ID, "the customer left")
 					require.NoError(b.t, err)
 				})
 				require.Equal(b.t, billing.PlanCanceled, made.Plan.Status)
 				require.Empty(b.t, made.FirstPayment.ClientSecret)
-				b.settle()
-				b.setNow(b.Now().Add(2 * time.Minute))
-				b.settle()
-				b.requireVoid(b.charge(made.Plan.ID, 1))
+				b.Settle()
+				b.SetNow(b.Now().Add(2 * time.Minute))
+				b.Settle()
+				b.requireVoid(b.Charge(made.Plan.ID, 1))
 			})
 		})
 	}
@@ -72,7 +63,7 @@ func TestCreatePlan_CanceledMeanwhile(t *testing.T) {
 func TestCreatePlan_SetupOfACanceledPlan(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.awaitingCard()
-		_, err := b.operator().Cancel(b.t.Context(), p.Plan.ID, "")
+		_, err := b.Operator().Cancel(b.t.Context(), p.Plan.ID, "")
 		require.NoError(b.t, err)
 		again := b.awaitingCard()
 		require.Equal(b.t, p.Plan.ID, again.Plan.ID)
@@ -91,23 +82,23 @@ func TestCheckout_StripeCanceledThePaymentIntent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
-				p := b.plan(nil)
+				p := b.Plan(nil)
 				for range 10 {
-					_ = b.payFirst(p, neverFunds) // declined, and the tenth time canceled
+					_ = b.PayFirst(p, neverFunds) // declined, and the tenth time canceled
 				}
 				if tc.heard {
-					b.settle()
-					require.Empty(b.t, b.charge(p.Plan.ID, 1).PaymentIntent)
+					b.Settle()
+					require.Empty(b.t, b.Charge(p.Plan.ID, 1).PaymentIntent)
 				}
-				b.setNow(b.Now().Add(tc.wait))
-				again := b.plan(nil)
+				b.SetNow(b.Now().Add(tc.wait))
+				again := b.Plan(nil)
 				require.True(b.t, again.Replayed)
 				require.NotEqual(b.t, p.FirstPayment.ID, again.FirstPayment.ID)
-				require.Equal(b.t, again.FirstPayment.ID, b.plan(nil).FirstPayment.ID, "the same request again")
-				b.settle()
-				require.NoError(b.t, b.payFirst(again, good))
-				b.settle()
-				d := b.details(p.Plan.ID)
+				require.Equal(b.t, again.FirstPayment.ID, b.Plan(nil).FirstPayment.ID, "the same request again")
+				b.Settle()
+				require.NoError(b.t, b.PayFirst(again, good))
+				b.Settle()
+				d := b.Details(p.Plan.ID)
 				require.Equal(b.t, billing.PlanActive, d.Plan.Status)
 				require.Equal(b.t, again.FirstPayment.ID, d.Charges[0].PaymentIntent)
 			})
@@ -119,14 +110,14 @@ func TestCheckout_ServerErrorKeptUnderTheKey(t *testing.T) {
 	for _, action := range []stripesim.FaultAction{stripesim.ActionServerError, stripesim.ActionServerErrorExecuted} {
 		t.Run(string(action), func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
-				require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: action, Method: "POST", Path: "/v1/payment_intents", Count: 1}))
-				_, err := b.planner.Create(b.t.Context(), planning.Request{Terms: b.order1()})
+				require.NoError(b.t, b.Sim.AddFault(stripesim.FaultRule{Action: action, Method: "POST", Path: "/v1/payment_intents", Count: 1}))
+				_, err := b.Planner.Create(b.t.Context(), planning.Request{Terms: b.Terms(nil)})
 				require.ErrorIs(b.t, err, billing.ErrUnavailable)
-				again, err := b.planner.Create(b.t.Context(), planning.Request{Terms: b.order1()})
+				again, err := b.Planner.Create(b.t.Context(), planning.Request{Terms: b.Terms(nil)})
 				require.NoError(b.t, err)
-				require.NoError(b.t, b.payFirst(again, good))
-				b.settle()
-				require.Equal(b.t, billing.PlanActive, b.details(again.Plan.ID).Plan.Status)
+				require.NoError(b.t, b.PayFirst(again, good))
+				b.Settle()
+				require.Equal(b.t, billing.PlanActive, b.Details(again.Plan.ID).Plan.Status)
 			})
 		})
 	}

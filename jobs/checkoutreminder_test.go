@@ -17,11 +17,11 @@ import (
 // were due. A plan whose terms set no time expires after the given number of days.
 func (b *bench) remindOfCheckouts(days int) int {
 	b.t.Helper()
-	config := b.config()
+	config := b.WorkerConfig()
 	config.Rules.CheckoutDays = days
 	config.Merchant.PayLink = func(n billing.Notice) string { return "https://pay.example.com/pay/" + string(n.PlanID) }
-	b.worker = jobs.New(config)
-	find := outbox.Reminders{Store: b.store.(billing.ReminderStore), Queue: &handed{b: b}}
+	b.Worker = jobs.New(config)
+	find := outbox.Reminders{Store: b.Store.(billing.ReminderStore), Queue: &handed{b: b}}
 	n, err := find.Checkouts(b.t.Context(), b.Now(), days)
 	require.NoError(b.t, err)
 	return n
@@ -31,18 +31,18 @@ func (b *bench) remindOfCheckouts(days int) int {
 // were created, and never again.
 func TestTellCheckout_Once(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		pay := b.plan(nil)
-		card := b.plan(func(t *terms.Terms) { t.Reference, t.Starts = "order-2", "2026-03-01" })
-		paid := b.started(good, func(t *terms.Terms) { t.Reference = "order-3" })
-		b.setNow(start.Add(24*time.Hour - time.Second))
+		pay := b.Plan(nil)
+		card := b.Plan(func(t *terms.Terms) { t.Reference, t.Starts = "order-2", "2026-03-01" })
+		paid := b.Started(good, func(t *terms.Terms) { t.Reference = "order-3" })
+		b.SetNow(start.Add(24*time.Hour - time.Second))
 		require.Zero(b.t, b.remindOfCheckouts(30), "too early")
-		b.setNow(start.Add(24 * time.Hour))
+		b.SetNow(start.Add(24 * time.Hour))
 		require.Equal(b.t, 2, b.remindOfCheckouts(30))
-		b.settle()
+		b.Settle()
 		for range 10 {
 			require.Zero(b.t, b.remindOfCheckouts(30))
-			b.setNow(b.Now().AddDate(0, 0, 1))
-			b.settle()
+			b.SetNow(b.Now().AddDate(0, 0, 1))
+			b.Settle()
 		}
 		require.Empty(b.t, b.told(paid.Plan.ID, billing.NoticeCheckoutReminder))
 		for id, want := range map[billing.PlanID]string{
@@ -51,11 +51,11 @@ func TestTellCheckout_Once(t *testing.T) {
 			told := b.told(id, billing.NoticeCheckoutReminder)
 			require.Len(b.t, told, 1)
 			require.Equal(b.t, billing.NoticeSent, told[0].Status)
-			require.Equal(b.t, b.charge(id, 1).ID, told[0].ChargeID)
+			require.Equal(b.t, b.Charge(id, 1).ID, told[0].ChargeID)
 			require.Contains(b.t, told[0].Body, want+"\n[link]\n")
-			require.Equal(b.t, billing.PlanAwaitingFirstPayment, b.details(id).Plan.Status)
+			require.Equal(b.t, billing.PlanAwaitingFirstPayment, b.Details(id).Plan.Status)
 		}
-		require.NoError(b.t, b.worker.Do(b.t.Context(), checkoutTask("plan_gone", 0)))
+		require.NoError(b.t, b.Worker.Do(b.t.Context(), checkoutTask("plan_gone", 0)))
 	})
 }
 
@@ -63,19 +63,19 @@ func TestTellCheckout_Once(t *testing.T) {
 // checkout has expired.
 func TestTellCheckout_Expiry(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		soon := b.plan(func(t *terms.Terms) { t.ExpiresAfter = "2 hours" })
-		missed := b.plan(func(t *terms.Terms) { t.Reference, t.ExpiresAfter = "order-2", "1 hour" })
-		setting := b.plan(func(t *terms.Terms) { t.Reference = "order-3" })
-		b.setNow(start.Add(time.Hour))
+		soon := b.Plan(func(t *terms.Terms) { t.ExpiresAfter = "2 hours" })
+		missed := b.Plan(func(t *terms.Terms) { t.Reference, t.ExpiresAfter = "order-2", "1 hour" })
+		setting := b.Plan(func(t *terms.Terms) { t.Reference = "order-3" })
+		b.SetNow(start.Add(time.Hour))
 		require.Equal(b.t, 1, b.remindOfCheckouts(1))
-		b.setNow(start.Add(12 * time.Hour))
+		b.SetNow(start.Add(12 * time.Hour))
 		require.Equal(b.t, 1, b.remindOfCheckouts(1))
-		b.settle()
-		b.setNow(start.Add(24 * time.Hour))
+		b.Settle()
+		b.SetNow(start.Add(24 * time.Hour))
 		require.Zero(b.t, b.remindOfCheckouts(1))
 		require.Len(b.t, b.told(soon.Plan.ID, billing.NoticeCheckoutReminder), 1)
 		require.Equal(b.t, billing.NoticeSent, b.told(setting.Plan.ID, billing.NoticeCheckoutReminder)[0].Status)
-		require.NoError(b.t, b.worker.Do(b.t.Context(), checkoutTask(string(missed.Plan.ID), 0)))
+		require.NoError(b.t, b.Worker.Do(b.t.Context(), checkoutTask(string(missed.Plan.ID), 0)))
 		require.Empty(b.t, b.told(missed.Plan.ID, billing.NoticeCheckoutReminder))
 	})
 }
@@ -84,14 +84,14 @@ func TestTellCheckout_Expiry(t *testing.T) {
 // task.
 func TestTellCheckout_Late(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.plan(nil)
-		b.setNow(start.AddDate(0, 0, 8).Add(time.Second))
+		p := b.Plan(nil)
+		b.SetNow(start.AddDate(0, 0, 8).Add(time.Second))
 		require.Zero(b.t, b.remindOfCheckouts(30))
-		require.NoError(b.t, b.worker.Do(b.t.Context(), checkoutTask(string(p.Plan.ID), 0)))
-		require.Empty(b.t, b.notices(p.Plan.ID))
-		b.setNow(start.AddDate(0, 0, 8).Add(-time.Second))
+		require.NoError(b.t, b.Worker.Do(b.t.Context(), checkoutTask(string(p.Plan.ID), 0)))
+		require.Empty(b.t, b.Notices(p.Plan.ID))
+		b.SetNow(start.AddDate(0, 0, 8).Add(-time.Second))
 		require.Equal(b.t, 1, b.remindOfCheckouts(30))
-		require.Len(b.t, b.notices(p.Plan.ID), 1)
+		require.Len(b.t, b.Notices(p.Plan.ID), 1)
 	})
 }
 
@@ -106,18 +106,18 @@ func overtakings() map[string]overtaking {
 	return map[string]overtaking{
 		"paid": {why: "the plan is active", do: func(_ *bench, _ billing.PlanID, pay func() error) error { return pay() }},
 		"canceled": {why: "the plan is canceled", do: func(b *bench, id billing.PlanID, _ func() error) error {
-			_, err := b.operator().Cancel(b.t.Context(), id, "")
+			_, err := b.Operator().Cancel(b.t.Context(), id, "")
 			return err
 		}},
 		"expired": {why: "the plan is canceled", do: func(b *bench, _ billing.PlanID, _ func() error) error {
-			b.setNow(start.AddDate(0, 0, 2))
+			b.SetNow(start.AddDate(0, 0, 2))
 			require.Equal(b.t, 1, b.expire(2))
 			return nil
 		}},
 		"expired, and not canceled yet": {
 			why: "the checkout has expired", terms: func(t *terms.Terms) { t.ExpiresAfter = "36 hours" },
 			do: func(b *bench, _ billing.PlanID, _ func() error) error {
-				b.setNow(start.Add(36 * time.Hour))
+				b.SetNow(start.Add(36 * time.Hour))
 				return nil
 			},
 		},
@@ -130,21 +130,21 @@ func TestTellCheckout_Dropped(t *testing.T) {
 	for name, overtaken := range overtakings() {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
-				p := b.plan(overtaken.terms)
-				b.setNow(start.Add(24 * time.Hour))
-				b.mails.fail = &billing.MailError{Err: errors.New("the server is away")}
+				p := b.Plan(overtaken.terms)
+				b.SetNow(start.Add(24 * time.Hour))
+				b.Mails.Fail = &billing.MailError{Err: errors.New("the server is away")}
 				require.Equal(b.t, 1, b.remindOfCheckouts(30))
-				b.settle()
-				require.NoError(b.t, overtaken.do(b, p.Plan.ID, func() error { return b.payFirst(p, good) }))
-				b.settle()
-				b.mails.fail = nil
-				sent := len(b.mails.mails)
-				b.setNow(b.Now().Add(time.Hour))
-				b.settle()
+				b.Settle()
+				require.NoError(b.t, overtaken.do(b, p.Plan.ID, func() error { return b.PayFirst(p, good) }))
+				b.Settle()
+				b.Mails.Fail = nil
+				sent := len(b.Mails.Mails)
+				b.SetNow(b.Now().Add(time.Hour))
+				b.Settle()
 				n := b.told(p.Plan.ID, billing.NoticeCheckoutReminder)[0]
 				require.Equal(b.t, billing.NoticeDropped, n.Status)
 				require.Equal(b.t, overtaken.why, n.Reason)
-				for _, m := range b.mails.mails[sent:] {
+				for _, m := range b.Mails.Mails[sent:] {
 					require.NotContains(b.t, m.Subject, "Reminder")
 				}
 			})
@@ -157,11 +157,11 @@ func TestTellCheckout_NotWritten(t *testing.T) {
 	for name, overtaken := range overtakings() {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
-				p := b.plan(overtaken.terms)
-				b.setNow(start.Add(24 * time.Hour))
-				require.NoError(b.t, overtaken.do(b, p.Plan.ID, func() error { return b.payFirst(p, good) }))
-				b.settle()
-				require.NoError(b.t, b.worker.Do(b.t.Context(), checkoutTask(string(p.Plan.ID), 0)))
+				p := b.Plan(overtaken.terms)
+				b.SetNow(start.Add(24 * time.Hour))
+				require.NoError(b.t, overtaken.do(b, p.Plan.ID, func() error { return b.PayFirst(p, good) }))
+				b.Settle()
+				require.NoError(b.t, b.Worker.Do(b.t.Context(), checkoutTask(string(p.Plan.ID), 0)))
 				require.Zero(b.t, b.remindOfCheckouts(30))
 				require.Empty(b.t, b.told(p.Plan.ID, billing.NoticeCheckoutReminder))
 			})
@@ -174,9 +174,9 @@ func TestTellCheckout_NotWritten(t *testing.T) {
 func TestTellCheckout_NoSetupIntent(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		id, _ := b.setupLost()
-		require.Empty(b.t, b.details(id).Plan.SetupIntent)
-		b.setNow(b.Now().AddDate(0, 0, 1))
+		require.Empty(b.t, b.Details(id).Plan.SetupIntent)
+		b.SetNow(b.Now().AddDate(0, 0, 1))
 		require.Equal(b.t, 1, b.remindOfCheckouts(30))
-		require.Empty(b.t, b.notices(id))
+		require.Empty(b.t, b.Notices(id))
 	})
 }

@@ -25,22 +25,22 @@ const (
 
 func TestTheFirstPaymentSavesTheCardAndStartsThePlan(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.plan(nil)
+		p := b.Plan(nil)
 		require.Equal(b.t, billing.PlanAwaitingFirstPayment, p.Plan.Status)
 		require.True(b.t, p.Charges[1].NextAttemptAt.IsZero(), "nothing is collected before the first payment")
-		require.NoError(b.t, b.payFirst(p, good))
-		b.settle()
+		require.NoError(b.t, b.PayFirst(p, good))
+		b.Settle()
 
-		d := b.details(p.Plan.ID)
+		d := b.Details(p.Plan.ID)
 		require.Equal(b.t, billing.PlanActive, d.Plan.Status)
 		require.Equal(b.t, []billing.ChargeStatus{billing.ChargeSucceeded, billing.ChargeScheduled, billing.ChargeScheduled, billing.ChargeScheduled}, statuses(d))
 		require.Equal(b.t, d.Charges[1].DueAt, d.Charges[1].NextAttemptAt)
-		card, err := b.store.Card(b.t.Context(), d.Plan.CardID)
+		card, err := b.Store.Card(b.t.Context(), d.Plan.CardID)
 		require.NoError(b.t, err)
 		require.Equal(b.t, "4242", card.Last4)
-		require.Equal(b.t, b.customerAtStripe(d.Plan.ID), card.StripeCustomer)
+		require.Equal(b.t, b.StripeCustomer(d.Plan.ID), card.StripeCustomer)
 		require.Regexp(b.t, `^cus_`, card.StripeCustomer)
-		require.Equal(b.t, []billing.NoticeKind{billing.NoticePaymentSucceeded}, b.notices(p.Plan.ID))
+		require.Equal(b.t, []billing.NoticeKind{billing.NoticePaymentSucceeded}, b.Notices(p.Plan.ID))
 	})
 }
 
@@ -85,16 +85,16 @@ func TestEachCardOfTheGuide(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
-				p := b.plan(func(t *terms.Terms) { t.Parts = 2 })
-				err := b.payFirst(p, tc.card)
+				p := b.Plan(func(t *terms.Terms) { t.Parts = 2 })
+				err := b.PayFirst(p, tc.card)
 				require.Equal(b.t, tc.refused, err != nil, "%v", err)
-				b.settle()
-				b.advance(70)
-				d := b.details(p.Plan.ID)
+				b.Settle()
+				b.Advance(70)
+				d := b.Details(p.Plan.ID)
 				require.Equal(b.t, tc.want, statuses(d))
 				require.Equal(b.t, tc.plan, d.Plan.Status)
-				require.ElementsMatch(b.t, tc.notices, b.notices(p.Plan.ID))
-				require.LessOrEqual(b.t, len(b.intents()), 2, "one PaymentIntent for each charge, over all attempts")
+				require.ElementsMatch(b.t, tc.notices, b.Notices(p.Plan.ID))
+				require.LessOrEqual(b.t, len(b.Intents()), 2, "one PaymentIntent for each charge, over all attempts")
 				for _, c := range d.Charges {
 					if !c.Status.Ended() && c.NextAttemptAt.IsZero() && c.Status != billing.ChargeScheduled {
 						require.NotEmpty(b.t, c.Reason, "a charge that waits has a reason")
@@ -107,10 +107,10 @@ func TestEachCardOfTheGuide(t *testing.T) {
 
 func TestAnAttemptIsWrittenBeforeStripeIsCalled(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
+		p := b.Started(good, nil)
 		seen := 0
-		b.gateway.before = func() {
-			d := b.details(p.Plan.ID)
+		b.Gateway.Before = func() {
+			d := b.Details(p.Plan.ID)
 			attempts := d.Attempts[d.Charges[1].ID]
 			require.Len(b.t, attempts, 1)
 			require.Equal(b.t, billing.OutcomeUnknown, attempts[0].Outcome)
@@ -119,7 +119,7 @@ func TestAnAttemptIsWrittenBeforeStripeIsCalled(t *testing.T) {
 			require.Equal(b.t, billing.ChargeCollecting, d.Charges[1].Status)
 			seen++
 		}
-		b.advance(32)
+		b.Advance(32)
 		require.Equal(b.t, 1, seen)
 	})
 }
@@ -131,24 +131,24 @@ func TestALostAnswerIsAskedForAgainUnderTheSameKey(t *testing.T) {
 	} {
 		t.Run(string(fault), func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
-				p := b.started(good, nil)
-				require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: fault, Method: "POST", Path: "/v1/payment_intents", Count: 2}))
-				b.setNow(b.charge(p.Plan.ID, 2).DueAt)
-				b.runDue()
-				c := b.charge(p.Plan.ID, 2)
+				p := b.Started(good, nil)
+				require.NoError(b.t, b.Sim.AddFault(stripesim.FaultRule{Action: fault, Method: "POST", Path: "/v1/payment_intents", Count: 2}))
+				b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
+				b.RunDue()
+				c := b.Charge(p.Plan.ID, 2)
 				require.Equal(b.t, billing.ChargeCollecting, c.Status)
 				require.Contains(b.t, c.Reason, "no known outcome")
-				require.Equal(b.t, 1, b.gateway.calls-1, "not asked again before its time") // one call opened the plan
+				require.Equal(b.t, 1, b.Gateway.Calls-1, "not asked again before its time") // one call opened the plan
 				for range 4 {
-					b.setNow(b.Now().Add(10 * time.Second))
-					b.runDue()
+					b.SetNow(b.Now().Add(10 * time.Second))
+					b.RunDue()
 				}
-				b.settle()
-				d := b.details(p.Plan.ID)
+				b.Settle()
+				d := b.Details(p.Plan.ID)
 				require.Equal(b.t, billing.ChargeSucceeded, d.Charges[1].Status)
 				require.Len(b.t, d.Attempts[d.Charges[1].ID], 1, "the attempt is not spent")
 				require.GreaterOrEqual(b.t, d.Attempts[d.Charges[1].ID][0].SendCount, 2, "net/http may have sent it again itself, by its key")
-				count, _ := b.succeededAtStripe()
+				count, _ := b.Succeeded()
 				require.Equal(b.t, 2, count, "the first payment and this one")
 			})
 		})
@@ -165,17 +165,17 @@ func TestAServerErrorIsReplayedByItsKeyUntilTheKeyIsForgottenAndThenLookedUp(t *
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
-				p := b.started(good, nil)
-				require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: tc.fault, Method: "POST", Path: "/v1/payment_intents", Count: 1}))
-				b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+				p := b.Started(good, nil)
+				require.NoError(b.t, b.Sim.AddFault(stripesim.FaultRule{Action: tc.fault, Method: "POST", Path: "/v1/payment_intents", Count: 1}))
+				b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
 				for range 30 { // webhooks are held back, so only a look-up shows the result
-					b.runDue()
-					b.setNow(b.Now().Add(time.Hour))
+					b.RunDue()
+					b.SetNow(b.Now().Add(time.Hour))
 				}
-				d := b.details(p.Plan.ID)
+				d := b.Details(p.Plan.ID)
 				require.Equal(b.t, billing.ChargeSucceeded, d.Charges[1].Status)
 				require.Len(b.t, d.Attempts[d.Charges[1].ID], tc.attempts)
-				count, _ := b.succeededAtStripe()
+				count, _ := b.Succeeded()
 				require.Equal(b.t, 2, count)
 			})
 		})
@@ -184,18 +184,18 @@ func TestAServerErrorIsReplayedByItsKeyUntilTheKeyIsForgottenAndThenLookedUp(t *
 
 func TestADeclineWithoutItsPaymentIntentIsRetriedOnTheSameOne(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(thenNoFunds, nil)
-		b.gateway.after = func(pi billing.PaymentIntent, err error) (billing.PaymentIntent, error) {
+		p := b.Started(thenNoFunds, nil)
+		b.Gateway.After = func(pi billing.PaymentIntent, err error) (billing.PaymentIntent, error) {
 			if ge, ok := errors.AsType[*billing.GatewayError](err); ok {
 				ge.PaymentIntent, ge.StripeCharge = nil, "" // other servers, and Stripe on some declines, leave them out
 			}
 			return pi, err
 		}
-		b.advance(40)
-		d := b.details(p.Plan.ID)
+		b.Advance(40)
+		d := b.Details(p.Plan.ID)
 		require.GreaterOrEqual(b.t, len(d.Attempts[d.Charges[1].ID]), 2)
 		require.NotEmpty(b.t, d.Charges[1].PaymentIntent)
-		require.Len(b.t, b.intents(), 2, "the first payment's and this charge's")
+		require.Len(b.t, b.Intents(), 2, "the first payment's and this charge's")
 		for _, a := range d.Attempts[d.Charges[1].ID] {
 			require.Equal(b.t, billing.InitiatorMerchant, a.Initiator, "our own declines are not taken for the customer's")
 		}
@@ -204,9 +204,9 @@ func TestADeclineWithoutItsPaymentIntentIsRetriedOnTheSameOne(t *testing.T) {
 
 func TestARetryTakesANewKeyOnTheSamePaymentIntent(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(thenNoFunds, func(t *terms.Terms) { t.Parts = 2 })
-		b.advance(60)
-		d := b.details(p.Plan.ID)
+		p := b.Started(thenNoFunds, func(t *terms.Terms) { t.Parts = 2 })
+		b.Advance(60)
+		d := b.Details(p.Plan.ID)
 		attempts := d.Attempts[d.Charges[1].ID]
 		require.Len(b.t, attempts, 7)
 		keys := map[string]bool{}
@@ -223,44 +223,44 @@ func TestARetryTakesANewKeyOnTheSamePaymentIntent(t *testing.T) {
 
 func TestWhoeverPaysMeanwhilePaysOnce(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(thenNoFunds, func(t *terms.Terms) { t.Parts = 2 })
-		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
-		b.settle()
-		declined := b.charge(p.Plan.ID, 2)
+		p := b.Started(thenNoFunds, func(t *terms.Terms) { t.Parts = 2 })
+		b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
+		b.Settle()
+		declined := b.Charge(p.Plan.ID, 2)
 		require.Equal(b.t, billing.ChargeRetrying, declined.Status)
 
-		pi, err := b.gateway.PaymentIntent(b.acting(), declined.PaymentIntent)
+		pi, err := b.Gateway.PaymentIntent(b.OnAccount(), declined.PaymentIntent)
 		require.NoError(b.t, err)
-		b.gateway.before = func() { // the customer pays between the final check and the call
-			b.gateway.before = nil
-			require.NoError(b.t, b.pay(pi.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: good}, SetupFutureUsage: "off_session"}))
+		b.Gateway.Before = func() { // the customer pays between the final check and the call
+			b.Gateway.Before = nil
+			require.NoError(b.t, b.Pay(pi.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: good}, SetupFutureUsage: "off_session"}))
 		}
-		b.setNow(declined.NextAttemptAt)
-		b.settle()
-		d := b.details(p.Plan.ID)
+		b.SetNow(declined.NextAttemptAt)
+		b.Settle()
+		d := b.Details(p.Plan.ID)
 		require.Equal(b.t, billing.PlanCompleted, d.Plan.Status)
-		_, sum := b.succeededAtStripe()
+		_, sum := b.Succeeded()
 		require.Equal(b.t, p.Plan.Total, sum)
 	})
 }
 
 func TestANewCardPaysOnTheSamePaymentIntentAndIsUsedFromThenOn(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(thenNoFunds, func(t *terms.Terms) { t.Parts = 3 })
-		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
-		b.settle()
-		declined := b.charge(p.Plan.ID, 2)
-		pi, err := b.gateway.PaymentIntent(b.acting(), declined.PaymentIntent)
+		p := b.Started(thenNoFunds, func(t *terms.Terms) { t.Parts = 3 })
+		b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
+		b.Settle()
+		declined := b.Charge(p.Plan.ID, 2)
+		pi, err := b.Gateway.PaymentIntent(b.OnAccount(), declined.PaymentIntent)
 		require.NoError(b.t, err)
-		require.NoError(b.t, b.pay(pi.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: good}, SetupFutureUsage: "off_session"}))
-		b.settle()
-		paid := b.charge(p.Plan.ID, 2)
+		require.NoError(b.t, b.Pay(pi.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: good}, SetupFutureUsage: "off_session"}))
+		b.Settle()
+		paid := b.Charge(p.Plan.ID, 2)
 		require.Equal(b.t, billing.ChargeSucceeded, paid.Status)
 		require.True(b.t, paid.NextAttemptAt.IsZero(), "the pending retry is off")
-		b.advance(40)
-		d := b.details(p.Plan.ID)
+		b.Advance(40)
+		d := b.Details(p.Plan.ID)
 		require.Equal(b.t, billing.PlanCompleted, d.Plan.Status)
-		require.Len(b.t, b.intents(), 3)
+		require.Len(b.t, b.Intents(), 3)
 		last := d.Attempts[paid.ID][len(d.Attempts[paid.ID])-1]
 		require.Equal(b.t, billing.InitiatorCustomer, last.Initiator)
 	})
@@ -268,13 +268,13 @@ func TestANewCardPaysOnTheSamePaymentIntentAndIsUsedFromThenOn(t *testing.T) {
 
 func TestStopBeatsATaskThatIsAlreadyQueued(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
-		c := b.charge(p.Plan.ID, 2)
-		b.setNow(c.DueAt)
-		claims, err := b.store.ClaimCharges(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 10)
+		p := b.Started(good, nil)
+		c := b.Charge(p.Plan.ID, 2)
+		b.SetNow(c.DueAt)
+		claims, err := b.Store.ClaimCharges(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 10)
 		require.NoError(b.t, err)
 		require.Len(b.t, claims, 1)
-		require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error {
+		require.NoError(b.t, b.Store.Update(b.t.Context(), func(tx billing.Tx) error {
 			plan, err := tx.LockPlan(b.t.Context(), p.Plan.ID)
 			if err != nil {
 				return err
@@ -282,10 +282,10 @@ func TestStopBeatsATaskThatIsAlreadyQueued(t *testing.T) {
 			plan.Status = billing.PlanPaused
 			return tx.UpdatePlan(b.t.Context(), plan)
 		}))
-		calls := b.gateway.calls
-		require.NoError(b.t, b.worker.Do(b.t.Context(), collectTask(string(c.ID), claims[0].Lease)))
-		require.Equal(b.t, calls, b.gateway.calls, "Stripe was not called")
-		c = b.charge(p.Plan.ID, 2)
+		calls := b.Gateway.Calls
+		require.NoError(b.t, b.Worker.Do(b.t.Context(), collectTask(string(c.ID), claims[0].Lease)))
+		require.Equal(b.t, calls, b.Gateway.Calls, "Stripe was not called")
+		c = b.Charge(p.Plan.ID, 2)
 		require.Equal(b.t, billing.ChargeScheduled, c.Status)
 		require.Contains(b.t, c.Reason, "paused")
 	})
@@ -294,61 +294,61 @@ func TestStopBeatsATaskThatIsAlreadyQueued(t *testing.T) {
 func TestTasksThatComeTwiceLateOrForNothingDoNothing(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		ctx := b.t.Context()
-		p := b.started(good, nil)
-		c := b.charge(p.Plan.ID, 2)
-		calls := b.gateway.calls
-		require.NoError(b.t, b.worker.Do(ctx, collectTask(string(c.ID), c.Lease)), "not due yet")
-		b.setNow(c.DueAt)
-		claims, err := b.store.ClaimCharges(ctx, b.Now(), b.Now().Add(time.Minute), 10)
+		p := b.Started(good, nil)
+		c := b.Charge(p.Plan.ID, 2)
+		calls := b.Gateway.Calls
+		require.NoError(b.t, b.Worker.Do(ctx, collectTask(string(c.ID), c.Lease)), "not due yet")
+		b.SetNow(c.DueAt)
+		claims, err := b.Store.ClaimCharges(ctx, b.Now(), b.Now().Add(time.Minute), 10)
 		require.NoError(b.t, err)
-		require.NoError(b.t, b.worker.Do(ctx, collectTask(string(c.ID), claims[0].Lease-1)), "a stale lease")
-		require.Equal(b.t, calls, b.gateway.calls)
+		require.NoError(b.t, b.Worker.Do(ctx, collectTask(string(c.ID), claims[0].Lease-1)), "a stale lease")
+		require.Equal(b.t, calls, b.Gateway.Calls)
 		for range 3 {
-			require.NoError(b.t, b.worker.Do(ctx, collectTask(string(c.ID), claims[0].Lease)))
+			require.NoError(b.t, b.Worker.Do(ctx, collectTask(string(c.ID), claims[0].Lease)))
 		}
-		require.Equal(b.t, calls+1, b.gateway.calls)
-		require.NoError(b.t, b.worker.Do(ctx, collectTask("chg_gone", 1)))
-		require.NoError(b.t, b.worker.Do(ctx, eventTask("evt_gone", 1)))
-		require.NoError(b.t, b.worker.Do(ctx, noticeTask("ntc_gone", 1)))
+		require.Equal(b.t, calls+1, b.Gateway.Calls)
+		require.NoError(b.t, b.Worker.Do(ctx, collectTask("chg_gone", 1)))
+		require.NoError(b.t, b.Worker.Do(ctx, eventTask("evt_gone", 1)))
+		require.NoError(b.t, b.Worker.Do(ctx, noticeTask("ntc_gone", 1)))
 	})
 }
 
 func TestACardThatIsGoneAsksForAnother(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
-		card, err := b.store.Card(b.t.Context(), b.details(p.Plan.ID).Plan.CardID)
+		p := b.Started(good, nil)
+		card, err := b.Store.Card(b.t.Context(), b.Details(p.Plan.ID).Plan.CardID)
 		require.NoError(b.t, err)
 		b.post("/v1/payment_methods/" + card.PaymentMethod + "/detach")
-		b.arrived() // the webhook is lost: Stripe's refusal must suffice
-		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
-		b.runDue()
-		c := b.charge(p.Plan.ID, 2)
+		b.Arrived() // the webhook is lost: Stripe's refusal must suffice
+		b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
+		b.RunDue()
+		c := b.Charge(p.Plan.ID, 2)
 		require.Equal(b.t, billing.ChargeRequiresPaymentMethod, c.Status)
 		require.Contains(b.t, c.Reason, "no longer attached")
 		require.True(b.t, c.NextAttemptAt.IsZero())
-		require.Equal(b.t, billing.NoticePaymentFailed, b.notices(p.Plan.ID)[1])
+		require.Equal(b.t, billing.NoticePaymentFailed, b.Notices(p.Plan.ID)[1])
 	})
 }
 
 func TestARefusedRequestIsOursToMendAndNotToldToTheCustomer(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
-		b.gateway.after = func(billing.PaymentIntent, error) (billing.PaymentIntent, error) {
+		p := b.Started(good, nil)
+		b.Gateway.After = func(billing.PaymentIntent, error) (billing.PaymentIntent, error) {
 			return billing.PaymentIntent{}, &billing.GatewayError{Op: "create PaymentIntent", Kind: billing.GatewayRejected, HTTPStatus: 400,
 				Failure: billing.Failure{Code: "account_invalid", Message: "The account can't take charges."}}
 		}
-		b.gateway.Gateway = &refusing{b.gateway.Gateway}
-		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
-		b.runDue()
-		c := b.charge(p.Plan.ID, 2)
+		b.Gateway.Gateway = &refusing{b.Gateway.Gateway}
+		b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
+		b.RunDue()
+		c := b.Charge(p.Plan.ID, 2)
 		require.Equal(b.t, billing.ChargeRetrying, c.Status)
 		require.Contains(b.t, c.Reason, "account_invalid")
-		require.Equal(b.t, []billing.NoticeKind{billing.NoticePaymentSucceeded}, b.notices(p.Plan.ID))
+		require.Equal(b.t, []billing.NoticeKind{billing.NoticePaymentSucceeded}, b.Notices(p.Plan.ID))
 		for range 10 {
-			b.setNow(b.Now().Add(24 * time.Hour))
-			b.runDue()
+			b.SetNow(b.Now().Add(24 * time.Hour))
+			b.RunDue()
 		}
-		require.Equal(b.t, billing.ChargeFailed, b.charge(p.Plan.ID, 2).Status, "it ends")
+		require.Equal(b.t, billing.ChargeFailed, b.Charge(p.Plan.ID, 2).Status, "it ends")
 	})
 }
 
@@ -356,10 +356,10 @@ func TestARefusedRequestIsOursToMendAndNotToldToTheCustomer(t *testing.T) {
 // again and again.
 func TestAChargeBehindADeferredOneWaitsToo(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, func(t *terms.Terms) { t.Parts, t.Total, t.Every, t.CatchUp = 3, 3000, "1 day", billing.CatchUpAll })
-		b.setNow(b.Now().AddDate(0, 0, 5))
+		p := b.Started(good, func(t *terms.Terms) { t.Parts, t.Total, t.Every, t.CatchUp = 3, 3000, "1 day", billing.CatchUpAll })
+		b.SetNow(b.Now().AddDate(0, 0, 5))
 		turns := 0
-		b.with(func(c *jobs.Config) {
+		b.With(func(c *jobs.Config) {
 			c.Acquire = func(ctx context.Context) (context.Context, func(), error) {
 				if turns++; turns == 1 {
 					return ctx, func() {}, fmt.Errorf("the turn did not come: %w", billing.ErrUnavailable)
@@ -368,17 +368,17 @@ func TestAChargeBehindADeferredOneWaitsToo(t *testing.T) {
 			}
 		})
 		for range 5 {
-			b.takeIn(b.arrived()...)
-			b.runDue()
+			b.TakeIn(b.Arrived()...)
+			b.RunDue()
 		}
-		require.Zero(b.t, b.runDue(), "nothing is due before the first's time comes")
+		require.Zero(b.t, b.RunDue(), "nothing is due before the first's time comes")
 		require.Less(b.t, turns, 5)
-		require.Equal(b.t, billing.ChargeScheduled, b.charge(p.Plan.ID, 2).Status)
-		require.Equal(b.t, "charge 2 comes first", b.charge(p.Plan.ID, 3).Reason)
+		require.Equal(b.t, billing.ChargeScheduled, b.Charge(p.Plan.ID, 2).Status)
+		require.Equal(b.t, "charge 2 comes first", b.Charge(p.Plan.ID, 3).Reason)
 		for range 5 {
-			b.setNow(b.Now().Add(time.Minute))
-			b.settle()
+			b.SetNow(b.Now().Add(time.Minute))
+			b.Settle()
 		}
-		require.Equal(b.t, billing.PlanCompleted, b.details(p.Plan.ID).Plan.Status)
+		require.Equal(b.t, billing.PlanCompleted, b.Details(p.Plan.ID).Plan.Status)
 	})
 }

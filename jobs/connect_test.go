@@ -25,14 +25,14 @@ type connected struct {
 // off-session payments, and a refund, which takes the money back from its recipients.
 func TestEveryPaymentOfAPlanCarriesItsConnect(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		b.platform.Connect("acct_villa")
-		p := b.started(good, func(t *terms.Terms) {
+		b.Platform.Connect("acct_villa")
+		p := b.Started(good, func(t *terms.Terms) {
 			t.Connect = &billing.Connect{TransferDestination: "acct_villa", OnBehalfOf: "acct_villa", ApplicationFeePercent: "2.5"}
 		})
-		other := b.started(good, func(t *terms.Terms) { t.Reference = "order-2" })
-		b.advance(32)
+		other := b.Started(good, func(t *terms.Terms) { t.Reference = "order-2" })
+		b.Advance(32)
 		seen := 0
-		for _, raw := range b.sim.PaymentIntents() {
+		for _, raw := range b.Sim.PaymentIntents() {
 			var pi connected
 			require.NoError(b.t, json.Unmarshal(raw, &pi))
 			if pi.TransferData == nil {
@@ -47,14 +47,14 @@ func TestEveryPaymentOfAPlanCarriesItsConnect(t *testing.T) {
 			require.Equal(b.t, map[int64]int64{25003: 625, 25000: 625}[pi.Amount], *pi.Fee)
 		}
 		require.Equal(b.t, 2, seen)
-		require.Equal(b.t, p.Plan.Connect, b.details(p.Plan.ID).Plan.Connect)
-		require.True(b.t, b.details(other.Plan.ID).Plan.Connect.IsZero())
+		require.Equal(b.t, p.Plan.Connect, b.Details(p.Plan.ID).Plan.Connect)
+		require.True(b.t, b.Details(other.Plan.ID).Plan.Connect.IsZero())
 
-		_, err := b.operator().CancelAndRefund(b.t.Context(), p.Plan.ID, "")
+		_, err := b.Operator().CancelAndRefund(b.t.Context(), p.Plan.ID, "")
 		require.NoError(b.t, err)
-		_, err = b.operator().CancelAndRefund(b.t.Context(), other.Plan.ID, "")
+		_, err = b.Operator().CancelAndRefund(b.t.Context(), other.Plan.ID, "")
 		require.NoError(b.t, err)
-		b.settle()
+		b.Settle()
 		refunds := b.request("GET", "/v1/refunds?limit=100", nil)["data"].([]any)
 		reversed := 0
 		for _, r := range refunds {
@@ -64,20 +64,20 @@ func TestEveryPaymentOfAPlanCarriesItsConnect(t *testing.T) {
 		}
 		require.Len(b.t, refunds, 4)
 		require.Equal(b.t, 2, reversed)
-		_, err = b.operator().SetAmount(b.t.Context(), b.charge(other.Plan.ID, 3).ID, 100)
+		_, err = b.Operator().SetAmount(b.t.Context(), b.Charge(other.Plan.ID, 3).ID, 100)
 		require.Error(b.t, err)
 	})
 }
 
 func TestAChangeKeepsAChargeAboveWhatIsTakenOfIt(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		b.platform.Connect("acct_villa")
-		p := b.started(good, func(t *terms.Terms) {
+		b.Platform.Connect("acct_villa")
+		p := b.Started(good, func(t *terms.Terms) {
 			t.Connect = &billing.Connect{TransferDestination: "acct_villa", ApplicationFee: 500}
 		})
-		_, err := b.operator().SetAmount(b.t.Context(), b.charge(p.Plan.ID, 3).ID, 500)
+		_, err := b.Operator().SetAmount(b.t.Context(), b.Charge(p.Plan.ID, 3).ID, 500)
 		require.ErrorContains(b.t, err, "amount: is 5.00 USD, and the application fee takes 5.00 USD of it")
-		_, err = b.operator().SetAmount(b.t.Context(), b.charge(p.Plan.ID, 3).ID, 501)
+		_, err = b.Operator().SetAmount(b.t.Context(), b.Charge(p.Plan.ID, 3).ID, 501)
 		require.NoError(b.t, err)
 	})
 }

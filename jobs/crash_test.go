@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/testbench"
 	"tranche/jobs"
 )
 
@@ -24,11 +25,11 @@ func dying(t *testing.T, fn func()) {
 func TestAWorkerKilledAtAnyStepOfAChargeLeavesOnePayment(t *testing.T) {
 	for name, arm := range map[string]func(b *bench){
 		"after the attempt is written, before the call": func(b *bench) {
-			b.gateway.before = func() { b.gateway.before = nil; panic(killed{}) }
+			b.Gateway.Before = func() { b.Gateway.Before = nil; panic(killed{}) }
 		},
 		"after the call, before the outcome is written": func(b *bench) {
-			b.gateway.after = func(billing.PaymentIntent, error) (billing.PaymentIntent, error) {
-				b.gateway.after = nil
+			b.Gateway.After = func(billing.PaymentIntent, error) (billing.PaymentIntent, error) {
+				b.Gateway.After = nil
 				panic(killed{})
 			}
 		},
@@ -37,24 +38,24 @@ func TestAWorkerKilledAtAnyStepOfAChargeLeavesOnePayment(t *testing.T) {
 			for after, wait := range map[string]time.Duration{"within the key's life": time.Minute, "after the key's life": 30 * time.Hour} {
 				t.Run(after, func(t *testing.T) {
 					eachEngine(t, func(b *bench) {
-						p := b.started(good, nil)
-						b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+						p := b.Started(good, nil)
+						b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
 						arm(b)
-						dying(b.t, func() { b.runDue() })
-						require.Equal(b.t, billing.ChargeCollecting, b.charge(p.Plan.ID, 2).Status)
+						dying(b.t, func() { b.RunDue() })
+						require.Equal(b.t, billing.ChargeCollecting, b.Charge(p.Plan.ID, 2).Status)
 
-						b.worker = b.newWorker()
+						b.Worker = b.NewWorker()
 						for range 4 {
-							b.setNow(b.Now().Add(wait))
-							b.runDue()
+							b.SetNow(b.Now().Add(wait))
+							b.RunDue()
 						}
-						b.settle()
-						d := b.details(p.Plan.ID)
+						b.Settle()
+						d := b.Details(p.Plan.ID)
 						require.Equal(b.t, billing.ChargeSucceeded, d.Charges[1].Status)
-						count, sum := b.succeededAtStripe()
+						count, sum := b.Succeeded()
 						require.Equal(b.t, 2, count)
 						require.Equal(b.t, d.Charges[0].Amount+d.Charges[1].Amount, sum)
-						require.Len(b.t, b.notices(p.Plan.ID), 2, "a receipt for each payment")
+						require.Len(b.t, b.Notices(p.Plan.ID), 2, "a receipt for each payment")
 					})
 				})
 			}
@@ -64,36 +65,36 @@ func TestAWorkerKilledAtAnyStepOfAChargeLeavesOnePayment(t *testing.T) {
 
 func TestAWorkerKilledWhileSavingTheCardMakesOneCustomer(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.plan(nil)
-		require.NoError(b.t, b.payFirst(p, good))
-		b.takeIn(b.arrived()...)
-		b.gateway.Gateway = &dyingCustomers{Gateway: b.gateway.Gateway, left: 1}
-		dying(b.t, func() { b.runDue() })
-		b.setNow(b.Now().Add(48 * time.Hour)) // Stripe has forgotten the key
-		b.settle()
-		d := b.details(p.Plan.ID)
+		p := b.Plan(nil)
+		require.NoError(b.t, b.PayFirst(p, good))
+		b.TakeIn(b.Arrived()...)
+		b.Gateway.Gateway = &dyingCustomers{Gateway: b.Gateway.Gateway, left: 1}
+		dying(b.t, func() { b.RunDue() })
+		b.SetNow(b.Now().Add(48 * time.Hour)) // Stripe has forgotten the key
+		b.Settle()
+		d := b.Details(p.Plan.ID)
 		require.Equal(b.t, billing.PlanActive, d.Plan.Status)
-		cards, err := b.store.Cards(b.t.Context(), d.Customer.ID)
+		cards, err := b.Store.Cards(b.t.Context(), d.Customer.ID)
 		require.NoError(b.t, err)
 		require.Len(b.t, cards, 1)
-		require.Equal(b.t, 1, b.gateway.Gateway.(*dyingCustomers).made)
+		require.Equal(b.t, 1, b.Gateway.Gateway.(*dyingCustomers).made)
 	})
 }
 
 func TestAWorkerKilledAfterSendingANoticeSendsItUnderTheSameMessageID(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.plan(nil)
-		require.NoError(b.t, b.payFirst(p, good))
-		b.takeIn(b.arrived()...)
-		b.mails.fail = nil
-		mailer := &dyingMailer{mailbox: b.mails}
-		b.with(func(c *jobs.Config) { c.Mailer = mailer })
-		dying(b.t, func() { b.runDue() })
-		b.setNow(b.Now().Add(2 * time.Minute))
-		b.settle()
-		require.Len(b.t, b.mails.mails, 2)
-		require.Equal(b.t, b.mails.mails[0].MessageID, b.mails.mails[1].MessageID, "the mail server can drop the copy")
-		require.Len(b.t, b.notices(p.Plan.ID), 1)
+		p := b.Plan(nil)
+		require.NoError(b.t, b.PayFirst(p, good))
+		b.TakeIn(b.Arrived()...)
+		b.Mails.Fail = nil
+		mailer := &dyingMailer{Mailbox: b.Mails}
+		b.With(func(c *jobs.Config) { c.Mailer = mailer })
+		dying(b.t, func() { b.RunDue() })
+		b.SetNow(b.Now().Add(2 * time.Minute))
+		b.Settle()
+		require.Len(b.t, b.Mails.Mails, 2)
+		require.Equal(b.t, b.Mails.Mails[0].MessageID, b.Mails.Mails[1].MessageID, "the mail server can drop the copy")
+		require.Len(b.t, b.Notices(p.Plan.ID), 1)
 	})
 }
 
@@ -101,19 +102,19 @@ func TestAWorkerKilledWhileCancelingAPaymentLeavesNothingToPay(t *testing.T) {
 	for name, after := range map[string]bool{"before the call": false, "after the call": true} {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
-				p := b.plan(nil)
-				_, err := b.operator().Cancel(b.t.Context(), p.Plan.ID, "")
+				p := b.Plan(nil)
+				_, err := b.Operator().Cancel(b.t.Context(), p.Plan.ID, "")
 				require.NoError(b.t, err)
-				b.gateway.Gateway = &dyingCancel{Gateway: b.gateway.Gateway, left: 1, after: after}
-				dying(b.t, func() { b.runDue() })
-				require.NotZero(b.t, b.charge(p.Plan.ID, 1).NextAttemptAt, "it is resumed")
-				b.setNow(b.Now().Add(2 * time.Minute))
-				b.settle()
-				c := b.charge(p.Plan.ID, 1)
+				b.Gateway.Gateway = &dyingCancel{Gateway: b.Gateway.Gateway, left: 1, after: after}
+				dying(b.t, func() { b.RunDue() })
+				require.NotZero(b.t, b.Charge(p.Plan.ID, 1).NextAttemptAt, "it is resumed")
+				b.SetNow(b.Now().Add(2 * time.Minute))
+				b.Settle()
+				c := b.Charge(p.Plan.ID, 1)
 				require.Zero(b.t, c.NextAttemptAt)
 				require.Equal(b.t, billing.ChargeCanceled, c.Status)
 				require.Equal(b.t, "canceled", b.intentOf(c).Status)
-				trail, err := b.store.AuditTrail(b.t.Context(), billing.AuditFilter{Plan: p.Plan.ID})
+				trail, err := b.Store.AuditTrail(b.t.Context(), billing.AuditFilter{Plan: p.Plan.ID})
 				require.NoError(b.t, err)
 				voided := 0
 				for _, e := range trail {
@@ -167,13 +168,13 @@ func (g *dyingCustomers) CreateCustomer(ctx context.Context, key string, p billi
 
 // dyingMailer dies after the mail was accepted, once.
 type dyingMailer struct {
-	*mailbox
+	*testbench.Mailbox
 	died bool
 }
 
 // Send sends and dies.
 func (m *dyingMailer) Send(ctx context.Context, mail billing.Mail) (billing.Delivery, error) {
-	d, err := m.mailbox.Send(ctx, mail)
+	d, err := m.Mailbox.Send(ctx, mail)
 	if !m.died {
 		m.died = true
 		panic(killed{})

@@ -25,13 +25,13 @@ func (b *bench) contact(stripeCustomer string) []string {
 
 func (b *bench) changeContact(customer billing.CustomerID, email, name string) {
 	b.t.Helper()
-	_, err := b.operator().ChangeCustomer(b.t.Context(), customer, operator.CustomerChange{Email: &email, Name: &name})
+	_, err := b.Operator().ChangeCustomer(b.t.Context(), customer, operator.CustomerChange{Email: &email, Name: &name})
 	require.NoError(b.t, err)
 }
 
 // updateCustomers runs the job that writes changes to Stripe's customers.
 func (b *bench) updateCustomers(g billing.Gateway) (int, error) {
-	return cards.CustomerUpdater{Store: b.store, Gateway: g}.Run(b.t.Context(), b.Now())
+	return cards.CustomerUpdater{Store: b.Store, Gateway: g}.Run(b.t.Context(), b.Now())
 }
 
 // unwilling is a Stripe that does not change customers.
@@ -47,41 +47,41 @@ func (u unwilling) UpdateCustomer(context.Context, string, string, billing.Custo
 // TestCustomerUpdate_ReachesStripe retries a change until Stripe has it, and sends it once.
 func TestCustomerUpdate_ReachesStripe(t *testing.T) {
 	test := func(b *bench) {
-		p := b.started(good, nil)
-		customer, at := p.Customer.ID, b.customerAtStripe(p.Plan.ID)
+		p := b.Started(good, nil)
+		customer, at := p.Customer.ID, b.StripeCustomer(p.Plan.ID)
 		require.Equal(b.t, []string{"ada@example.com", "Ada"}, b.contact(at))
 		b.changeContact(customer, "ada@lovelace.example", "Ada L")
 
 		away := unwilling{err: &billing.GatewayError{Kind: billing.GatewayUnknown}}
 		_, err := b.updateCustomers(away)
 		require.ErrorIs(b.t, err, away.err)
-		n, err := b.updateCustomers(b.gateway)
+		n, err := b.updateCustomers(b.Gateway)
 		require.NoError(b.t, err)
 		require.Zero(b.t, n, "it is not its time yet")
-		b.setNow(b.Now().Add(5 * time.Minute))
+		b.SetNow(b.Now().Add(5 * time.Minute))
 		refusing := unwilling{err: &billing.GatewayError{Kind: billing.GatewayRejected, Failure: billing.Failure{Message: "no such permission"}}}
 		n, err = b.updateCustomers(refusing)
 		require.NoError(b.t, err)
 		require.Zero(b.t, n)
 		require.Equal(b.t, []string{"ada@example.com", "Ada"}, b.contact(at))
 
-		b.setNow(b.Now().Add(24 * time.Hour))
-		n, err = b.updateCustomers(b.gateway)
+		b.SetNow(b.Now().Add(24 * time.Hour))
+		n, err = b.updateCustomers(b.Gateway)
 		require.NoError(b.t, err)
 		require.Equal(b.t, 1, n)
 		require.Equal(b.t, []string{"ada@lovelace.example", "Ada L"}, b.contact(at))
-		b.setNow(b.Now().Add(24 * time.Hour))
+		b.SetNow(b.Now().Add(24 * time.Hour))
 		n, err = b.updateCustomers(unwilling{err: context.Canceled})
 		require.NoError(b.t, err)
 		require.Zero(b.t, n, "nothing is left to do")
 
 		// An empty name removes Stripe's.
 		b.changeContact(customer, "third@example.com", "Ada L")
-		_, err = b.updateCustomers(b.gateway)
+		_, err = b.updateCustomers(b.Gateway)
 		require.NoError(b.t, err)
 		require.Equal(b.t, "third@example.com", b.contact(at)[0])
 		b.changeContact(customer, "third@example.com", "")
-		_, err = b.updateCustomers(b.gateway)
+		_, err = b.updateCustomers(b.Gateway)
 		require.NoError(b.t, err)
 		require.Equal(b.t, []string{"third@example.com", ""}, b.contact(at))
 	}
@@ -92,9 +92,9 @@ func TestCustomerUpdate_ReachesStripe(t *testing.T) {
 // TestCustomerUpdate_OtherChanges: changes of data that Stripe does not hold are not sent.
 func TestCustomerUpdate_OtherChanges(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
+		p := b.Started(good, nil)
 		zone := "Asia/Tokyo"
-		_, err := b.operator().ChangeCustomer(b.t.Context(), p.Customer.ID, operator.CustomerChange{TimeZone: &zone})
+		_, err := b.Operator().ChangeCustomer(b.t.Context(), p.Customer.ID, operator.CustomerChange{TimeZone: &zone})
 		require.NoError(b.t, err)
 		n, err := b.updateCustomers(unwilling{err: context.Canceled})
 		require.NoError(b.t, err)
@@ -106,13 +106,13 @@ func TestCustomerUpdate_OtherChanges(t *testing.T) {
 // to Stripe's customer.
 func TestCustomerUpdate_FromTermsReachesStripe(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
-		at := b.customerAtStripe(p.Plan.ID)
-		terms := b.order1()
+		p := b.Started(good, nil)
+		at := b.StripeCustomer(p.Plan.ID)
+		terms := b.Terms(nil)
 		terms.Reference, terms.Customer.Email, terms.Customer.Name = "order-2", "ada@lovelace.example", "Ada L"
-		_, err := b.planner.Create(b.merchant(), planning.Request{Terms: terms, UpdateCustomer: true})
+		_, err := b.Planner.Create(b.AsMerchant(), planning.Request{Terms: terms, UpdateCustomer: true})
 		require.NoError(b.t, err)
-		_, err = b.updateCustomers(b.gateway)
+		_, err = b.updateCustomers(b.Gateway)
 		require.NoError(b.t, err)
 		require.Equal(b.t, []string{"ada@lovelace.example", "Ada L"}, b.contact(at))
 	})

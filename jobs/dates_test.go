@@ -26,7 +26,7 @@ func (b *bench) dates(id billing.PlanID) []string {
 	b.t.Helper()
 	var list []string
 	loc := billing.LoadLocation("Europe/London")
-	for _, c := range b.details(id).Charges {
+	for _, c := range b.Details(id).Charges {
 		if !c.Dropped {
 			list = append(list, c.DueAt.In(loc).Format(time.DateOnly))
 		}
@@ -57,32 +57,32 @@ func TestChangedDates_KeepTheAnchorDay(t *testing.T) {
 			return err
 		}, want: []string{"2026-12-31", "2027-02-01", "2027-03-01", "2027-03-31", "2027-04-30", "2027-05-31"}},
 		"skip to the end": {change: func(b *bench, o *operator.Operator, id billing.PlanID) error {
-			_, err := o.SkipToEnd(b.t.Context(), b.charge(id, 2).ID, "", "")
+			_, err := o.SkipToEnd(b.t.Context(), b.Charge(id, 2).ID, "", "")
 			return err
 		}, want: []string{"2026-12-31", "2027-02-28", "2027-03-31"}},
 		"extend after a move": {change: func(b *bench, o *operator.Operator, id billing.PlanID) error {
-			if _, err := o.Move(b.t.Context(), b.charge(id, 3).ID, "2027-03-10"); err != nil {
+			if _, err := o.Move(b.t.Context(), b.Charge(id, 3).ID, "2027-03-10"); err != nil {
 				return err
 			}
 			_, err := o.Extend(b.t.Context(), id, operator.ExtendInput{Parts: 1})
 			return err
 		}, want: []string{"2026-12-31", "2027-01-31", "2027-03-10", "2027-03-31"}},
 		"extend after a payment ahead of time": {change: func(b *bench, o *operator.Operator, id billing.PlanID) error {
-			b.setNow(time.Date(2027, 2, 5, 12, 0, 0, 0, time.UTC))
-			b.settle()
-			b.setNow(time.Date(2027, 2, 7, 12, 0, 0, 0, time.UTC))
-			b.settle()
-			if _, err := o.Pay(b.t.Context(), b.charge(id, 3).ID); err != nil {
+			b.SetNow(time.Date(2027, 2, 5, 12, 0, 0, 0, time.UTC))
+			b.Settle()
+			b.SetNow(time.Date(2027, 2, 7, 12, 0, 0, 0, time.UTC))
+			b.Settle()
+			if _, err := o.Pay(b.t.Context(), b.Charge(id, 3).ID); err != nil {
 				return err
 			}
 			_, err := o.Extend(b.t.Context(), id, operator.ExtendInput{Parts: 1})
 			return err
 		}, want: []string{"2026-12-31", "2027-01-31", "2027-02-07", "2027-03-31"}},
 		"move, split and fee off weekends": {rule: calendar.BusinessDayFollowing, change: func(b *bench, o *operator.Operator, id billing.PlanID) error {
-			if _, err := o.Move(b.t.Context(), b.charge(id, 3).ID, "2027-05-01"); err != nil { // Saturday
+			if _, err := o.Move(b.t.Context(), b.Charge(id, 3).ID, "2027-05-01"); err != nil { // Saturday
 				return err
 			}
-			if _, err := o.Split(b.t.Context(), b.charge(id, 2).ID, 5000, "2027-02-13"); err != nil { // Saturday
+			if _, err := o.Split(b.t.Context(), b.Charge(id, 2).ID, 5000, "2027-02-13"); err != nil { // Saturday
 				return err
 			}
 			_, err := o.AddFee(b.t.Context(), id, 700, "2027-02-20", "") // Saturday
@@ -92,7 +92,7 @@ func TestChangedDates_KeepTheAnchorDay(t *testing.T) {
 			if _, err := o.Pause(b.t.Context(), id, ""); err != nil {
 				return err
 			}
-			b.setNow(b.Now().AddDate(0, 0, 2))
+			b.SetNow(b.Now().AddDate(0, 0, 2))
 			_, err := o.Resume(b.t.Context(), id, operator.Shift, "")
 			return err // 2 January is a Saturday
 		}, want: []string{"2027-01-04", "2027-02-02", "2027-03-02"}},
@@ -100,7 +100,7 @@ func TestChangedDates_KeepTheAnchorDay(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
 				id := b.onThe31st(tc.rule)
-				o := operator.New(b.store, b.Now, billing.Rules{ChargeTime: morning})
+				o := operator.New(b.Store, b.Now, billing.Rules{ChargeTime: morning})
 				require.NoError(b.t, tc.change(b, o, id))
 				require.Equal(b.t, tc.want, b.dates(id))
 			})

@@ -28,9 +28,9 @@ func declinesLater(code string, more ...string) stripesim.PaymentDetails {
 // startedWith creates a plan and pays its first payment in the given way.
 func (b *bench) startedWith(details stripesim.PaymentDetails, change func(t *terms.Terms)) billing.PlanID {
 	b.t.Helper()
-	p := b.plan(change)
-	require.NoError(b.t, b.pay(p.FirstPayment.ClientSecret, details))
-	b.settle()
+	p := b.Plan(change)
+	require.NoError(b.t, b.Pay(p.FirstPayment.ClientSecret, details))
+	b.Settle()
 	return p.Plan.ID
 }
 
@@ -50,10 +50,10 @@ func TestEveryDeclineCodeFromStripeToTheMail(t *testing.T) {
 				t.Reference, t.Parts, t.Customer.Reference = "order-"+row.Code, 2, "cust-"+row.Code
 			})
 		}
-		b.setNow(b.charge(plans["do_not_honor"], 2).DueAt.Add(1))
-		b.settle()
+		b.SetNow(b.Charge(plans["do_not_honor"], 2).DueAt.Add(1))
+		b.Settle()
 		for code, plan := range plans {
-			d := b.details(plan)
+			d := b.Details(plan)
 			c := d.Charges[1]
 			attempts := d.Attempts[c.ID]
 			require.Len(b.t, attempts, 1, code)
@@ -64,7 +64,7 @@ func TestEveryDeclineCodeFromStripeToTheMail(t *testing.T) {
 			require.Equal(b.t, statusOf(row.Class), c.Status, code)
 			require.Equal(b.t, row.Class.Timed(), !c.NextAttemptAt.IsZero(), code)
 			require.Equal(b.t, row.Class == dunning.ClassWithdrawn, d.Plan.Status == billing.PlanPaused, code)
-			card, err := b.store.Card(b.t.Context(), d.Plan.CardID)
+			card, err := b.Store.Card(b.t.Context(), d.Plan.CardID)
 			require.NoError(b.t, err)
 			stopped := row.Class == dunning.ClassStop || row.Class == dunning.ClassWithdrawn
 			require.Equal(b.t, stopped, card.Status == billing.CardRevoked, code)
@@ -89,7 +89,7 @@ func statusOf(c dunning.Class) billing.ChargeStatus {
 // requireTold checks the texts that the customer gets about a failure.
 func (b *bench) requireTold(plan billing.PlanID, code string, row dunning.Verdict) {
 	b.t.Helper()
-	all, err := b.store.Notices(b.t.Context(), billing.NoticeFilter{Plan: plan})
+	all, err := b.Store.Notices(b.t.Context(), billing.NoticeFilter{Plan: plan})
 	require.NoError(b.t, err)
 	told := all[:len(all)-1] // the oldest is the first payment's receipt
 	if row.Class.Notice() == "" {
@@ -131,14 +131,14 @@ func TestAdviceFromTheNetworkStopsOrPutsOffARetry(t *testing.T) {
 			plan := b.startedWith(declinesLater("insufficient_funds", tc.field, tc.value), func(t *terms.Terms) {
 				t.Reference, t.Customer.Reference = name, name
 			})
-			b.setNow(b.charge(plan, 2).DueAt.Add(1))
-			b.settle()
-			c := b.charge(plan, 2)
+			b.SetNow(b.Charge(plan, 2).DueAt.Add(1))
+			b.Settle()
+			c := b.Charge(plan, 2)
 			require.Equal(b.t, tc.status, c.Status, "%s: %s", name, c.Reason)
 			if tc.days > 0 {
 				require.False(b.t, c.NextAttemptAt.Before(b.Now().AddDate(0, 0, tc.days)), name)
 			}
-			b.setNow(start)
+			b.SetNow(start)
 		}
 	})
 }

@@ -111,26 +111,20 @@ func (r *receiver) types() []string {
 	return list
 }
 
-// hooks is the store of endpoints and deliveries.
-func (b *bench) hooks() billing.WebhookStore {
-	s, _ := b.store.(billing.WebhookStore)
-	return s
-}
-
 // endpoints manages endpoints on the bench's clock, and gives the worker a sender.
 func (b *bench) endpoints() *operator.Endpoints {
 	b.t.Helper()
 	keys, err := webhook.NewKeyring("a-key-of-32-characters-or-more-000")
 	require.NoError(b.t, err)
 	clk := clock.New(time.Time{}, 0, b.Now)
-	if b.sender == nil {
+	if b.Sender == nil {
 		sender := webhook.NewSender(webhook.Config{Keys: keys, AllowPrivate: true, Clock: clk})
 		b.t.Cleanup(sender.Close)
-		b.sender = sender
-		b.worker = b.newWorker()
+		b.Sender = sender
+		b.Worker = b.NewWorker()
 	}
 	return &operator.Endpoints{
-		Store: b.hooks(), Clock: clk, NewSecret: webhook.NewSecret, Keys: keys,
+		Store: b.Webhooks(), Clock: clk, NewSecret: webhook.NewSecret, Keys: keys,
 		CheckURL: func(raw string) error { return webhook.CheckURL(raw, true) },
 	}
 }
@@ -146,7 +140,7 @@ func (b *bench) listen(r *receiver, types ...string) billing.EndpointID {
 
 func (b *bench) endpoint(id billing.EndpointID) billing.Endpoint {
 	b.t.Helper()
-	e, err := b.hooks().Endpoint(b.t.Context(), id)
+	e, err := b.Webhooks().Endpoint(b.t.Context(), id)
 	require.NoError(b.t, err)
 	return e
 }
@@ -154,7 +148,7 @@ func (b *bench) endpoint(id billing.EndpointID) billing.Endpoint {
 // deliveries lists deliveries, oldest first.
 func (b *bench) deliveries(f billing.DeliveryFilter) []billing.WebhookDelivery {
 	b.t.Helper()
-	list, err := b.hooks().Deliveries(b.t.Context(), f)
+	list, err := b.Webhooks().Deliveries(b.t.Context(), f)
 	require.NoError(b.t, err)
 	slices.Reverse(list)
 	return list
@@ -168,7 +162,7 @@ func (b *bench) say(action string) billing.WebhookDelivery {
 	for _, d := range b.deliveries(billing.DeliveryFilter{}) {
 		before[d.ID] = true
 	}
-	require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error {
+	require.NoError(b.t, b.Store.Update(b.t.Context(), func(tx billing.Tx) error {
 		return tx.InsertAudit(b.t.Context(), billing.AuditEntry{At: b.Now(), Actor: "worker", Action: action})
 	}))
 	var fresh []billing.WebhookDelivery
@@ -183,7 +177,7 @@ func (b *bench) say(action string) billing.WebhookDelivery {
 
 func (b *bench) delivery(id billing.DeliveryID) billing.WebhookDelivery {
 	b.t.Helper()
-	o, err := b.hooks().Outgoing(b.t.Context(), id)
+	o, err := b.Webhooks().Outgoing(b.t.Context(), id)
 	require.NoError(b.t, err)
 	return o.Delivery
 }
@@ -193,9 +187,9 @@ func TestEverythingThatHappensToAPlanIsTold(t *testing.T) {
 		all, charges := b.receiver(), b.receiver()
 		b.listen(all)
 		b.listen(charges, "charge.*", "plan.completed")
-		p := b.started(good, func(t *terms.Terms) { t.Parts, t.Total = 2, 3000 })
-		b.advance(40)
-		require.Equal(b.t, billing.PlanCompleted, b.details(p.Plan.ID).Plan.Status)
+		p := b.Started(good, func(t *terms.Terms) { t.Parts, t.Total = 2, 3000 })
+		b.Advance(40)
+		require.Equal(b.t, billing.PlanCompleted, b.Details(p.Plan.ID).Plan.Status)
 		require.ElementsMatch(b.t, []string{
 			"plan.created", "charge.succeeded", "card.saved", "plan.active", "notice.sent",
 			"charge.collecting", "charge.succeeded", "plan.completed", "notice.sent", "notice.sent", // receipt, and completed
@@ -233,15 +227,15 @@ func TestADeclineIsToldWithWhatComesNext(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		r := b.receiver()
 		b.listen(r, "charge.retrying", "plan.past_due")
-		p := b.started(thenNoFunds, nil)
-		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
-		b.settle()
+		p := b.Started(thenNoFunds, nil)
+		b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
+		b.Settle()
 		require.ElementsMatch(b.t, []string{"charge.retrying", "plan.past_due"}, r.types())
 		for _, m := range r.messages() {
 			if m.Type != "charge.retrying" {
 				continue
 			}
-			c := b.charge(p.Plan.ID, 2)
+			c := b.Charge(p.Plan.ID, 2)
 			require.Equal(b.t, 2, m.Data.Charge.Sequence)
 			require.Equal(b.t, c.DeclineCode, *m.Data.Charge.DeclineCode)
 			require.Equal(b.t, c.NextAttemptAt, *m.Data.Charge.NextAttemptAt)
@@ -260,7 +254,7 @@ func TestRetriesGoOnForThreeDays(t *testing.T) {
 		d := b.say("charge.succeeded")
 		var waits []time.Duration
 		for {
-			require.Equal(b.t, 1, b.runDue())
+			require.Equal(b.t, 1, b.RunDue())
 			now := b.delivery(d.ID)
 			require.Equal(b.t, len(waits)+1, now.Attempts)
 			require.Equal(b.t, 500, now.LastStatus)
@@ -270,9 +264,9 @@ func TestRetriesGoOnForThreeDays(t *testing.T) {
 				break
 			}
 			waits = append(waits, now.NextAttemptAt.Sub(b.Now()))
-			b.setNow(now.NextAttemptAt.Add(-time.Millisecond))
-			require.Zero(b.t, b.runDue(), "not before its time")
-			b.setNow(now.NextAttemptAt)
+			b.SetNow(now.NextAttemptAt.Add(-time.Millisecond))
+			require.Zero(b.t, b.RunDue(), "not before its time")
+			b.SetNow(now.NextAttemptAt)
 		}
 		for i, least := range []time.Duration{
 			5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour,
@@ -291,7 +285,7 @@ func TestRetriesGoOnForThreeDays(t *testing.T) {
 		r.answers(http.StatusOK)
 		_, err := b.endpoints().Replay(b.t.Context(), d.ID)
 		require.NoError(b.t, err)
-		require.Equal(b.t, 1, b.runDue())
+		require.Equal(b.t, 1, b.RunDue())
 		require.Equal(b.t, billing.DeliveryDelivered, b.delivery(d.ID).Status)
 		require.True(b.t, b.endpoint(id).FailingSince.IsZero(), "it works again")
 	})
@@ -308,8 +302,8 @@ func TestAnEndpointThatTakesNothingForFiveDaysIsDisabled(t *testing.T) {
 			require.Less(b.t, b.Now().Sub(began), 6*24*time.Hour)
 			last = b.say("charge.succeeded")
 			for range 12 {
-				b.setNow(b.Now().Add(time.Hour))
-				b.runDue()
+				b.SetNow(b.Now().Add(time.Hour))
+				b.RunDue()
 			}
 		}
 		e := b.endpoint(id)
@@ -318,9 +312,9 @@ func TestAnEndpointThatTakesNothingForFiveDaysIsDisabled(t *testing.T) {
 		require.Equal(b.t, began.Add(time.Hour), e.FailingSince)
 
 		sent := len(r.messages())
-		b.setNow(b.Now().Add(4 * 24 * time.Hour))
-		for b.runDue() > 0 {
-			b.setNow(b.Now().Add(24 * time.Hour))
+		b.SetNow(b.Now().Add(4 * 24 * time.Hour))
+		for b.RunDue() > 0 {
+			b.SetNow(b.Now().Add(24 * time.Hour))
 		}
 		require.Len(b.t, r.messages(), sent, "nothing is sent to it any more")
 		for _, d := range b.deliveries(billing.DeliveryFilter{}) {
@@ -336,7 +330,7 @@ func TestAnEndpointThatTakesNothingForFiveDaysIsDisabled(t *testing.T) {
 		require.NoError(b.t, err)
 		n, err := b.endpoints().ReplaySince(b.t.Context(), id, began, false)
 		require.NoError(b.t, err)
-		require.Equal(b.t, n, b.runDue())
+		require.Equal(b.t, n, b.RunDue())
 		for _, d := range b.deliveries(billing.DeliveryFilter{}) {
 			require.Equal(b.t, billing.DeliveryDelivered, d.Status)
 		}
@@ -349,7 +343,7 @@ func TestAnEndpointThatIsGoneIsDisabledAtOnce(t *testing.T) {
 		id := b.listen(r)
 		r.answers(http.StatusGone)
 		d := b.say("charge.succeeded")
-		b.runDue()
+		b.RunDue()
 		require.Equal(b.t, billing.DeliveryFailed, b.delivery(d.ID).Status)
 		e := b.endpoint(id)
 		require.Equal(b.t, billing.EndpointDisabled, e.Status)
@@ -357,7 +351,7 @@ func TestAnEndpointThatIsGoneIsDisabledAtOnce(t *testing.T) {
 		require.False(b.t, e.FailingSince.IsZero(), "so that it raises an alarm")
 		working := b.listen(other)
 		b.say("charge.failed")
-		b.runDue()
+		b.RunDue()
 		require.Equal(b.t, []string{"charge.failed"}, other.types())
 		require.Len(b.t, r.messages(), 1)
 		require.Empty(b.t, b.endpoint(working).Reason)
@@ -369,14 +363,14 @@ func TestAWorkerKilledAfterAMessageWasTakenSendsItUnderTheSameID(t *testing.T) {
 		r := b.receiver()
 		b.listen(r)
 		d := b.say("charge.succeeded")
-		b.sender = &dyingSender{WebhookSender: b.sender, left: 1}
-		b.worker = b.newWorker()
-		dying(b.t, func() { b.runDue() })
+		b.Sender = &dyingSender{WebhookSender: b.Sender, left: 1}
+		b.Worker = b.NewWorker()
+		dying(b.t, func() { b.RunDue() })
 		require.Equal(b.t, billing.DeliveryPending, b.delivery(d.ID).Status)
-		require.Zero(b.t, b.runDue(), "it is leased")
-		b.worker = b.newWorker()
-		b.setNow(b.Now().Add(time.Minute))
-		require.Equal(b.t, 1, b.runDue())
+		require.Zero(b.t, b.RunDue(), "it is leased")
+		b.Worker = b.NewWorker()
+		b.SetNow(b.Now().Add(time.Minute))
+		require.Equal(b.t, 1, b.RunDue())
 		got := r.messages()
 		require.Len(b.t, got, 2)
 		require.Equal(b.t, got[0].ID, got[1].ID, "receivers can drop the copy")
@@ -390,12 +384,12 @@ func TestAWorkerKilledBeforeAMessageWasSentLosesNothing(t *testing.T) {
 		r := b.receiver()
 		b.listen(r)
 		d := b.say("charge.succeeded")
-		_, err := b.store.ClaimDeliveries(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 10) // and the task is lost
+		_, err := b.Store.ClaimDeliveries(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 10) // and the task is lost
 		require.NoError(b.t, err)
-		require.NoError(b.t, b.worker.Do(b.t.Context(), deliveryTask(string(d.ID), 0)), "a task of an older lease does nothing")
+		require.NoError(b.t, b.Worker.Do(b.t.Context(), deliveryTask(string(d.ID), 0)), "a task of an older lease does nothing")
 		require.Empty(b.t, r.messages())
-		b.setNow(b.Now().Add(time.Minute))
-		require.Equal(b.t, 1, b.runDue())
+		b.SetNow(b.Now().Add(time.Minute))
+		require.Equal(b.t, 1, b.RunDue())
 		require.Len(b.t, r.messages(), 1)
 	})
 }
@@ -406,10 +400,10 @@ func TestATaskThatRunsTwiceSendsOnce(t *testing.T) {
 		r := b.receiver()
 		b.listen(r)
 		d := b.say("charge.succeeded")
-		claims, err := b.store.ClaimDeliveries(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 10)
+		claims, err := b.Store.ClaimDeliveries(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 10)
 		require.NoError(b.t, err)
 		for range 2 {
-			require.NoError(b.t, b.worker.Do(b.t.Context(), deliveryTask(string(d.ID), claims[0].Lease)))
+			require.NoError(b.t, b.Worker.Do(b.t.Context(), deliveryTask(string(d.ID), claims[0].Lease)))
 		}
 		require.Len(b.t, r.messages(), 1)
 	})
@@ -428,11 +422,11 @@ func TestAStopIsNotTheEndpointsFault(t *testing.T) {
 		e, _, err := b.endpoints().Add(b.t.Context(), server.URL, nil)
 		require.NoError(b.t, err)
 		d := b.say("charge.succeeded")
-		claims, err := b.store.ClaimDeliveries(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 10)
+		claims, err := b.Store.ClaimDeliveries(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 10)
 		require.NoError(b.t, err)
 		ctx, stop := context.WithCancel(b.t.Context())
 		go func() { <-hung; stop() }()
-		require.ErrorIs(b.t, b.worker.Do(ctx, deliveryTask(string(d.ID), claims[0].Lease)), context.Canceled)
+		require.ErrorIs(b.t, b.Worker.Do(ctx, deliveryTask(string(d.ID), claims[0].Lease)), context.Canceled)
 		after := b.delivery(d.ID)
 		require.Equal(b.t, billing.DeliveryPending, after.Status)
 		require.Zero(b.t, after.Attempts)
@@ -453,21 +447,21 @@ func TestAnEndpointThatFailsIsTriedWithOneMessageAtATime(t *testing.T) {
 		require.NoError(b.t, err)
 		working := b.receiver()
 		e.FailingSince = b.Now().Add(-time.Minute)
-		require.NoError(b.t, b.hooks().UpdateEndpoint(b.t.Context(), e))
+		require.NoError(b.t, b.Webhooks().UpdateEndpoint(b.t.Context(), e))
 		first, second := b.say("charge.succeeded"), b.say("charge.failed")
 		b.listen(working)
-		claims, err := b.store.ClaimDeliveries(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 10)
+		claims, err := b.Store.ClaimDeliveries(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 10)
 		require.NoError(b.t, err)
 		require.Len(b.t, claims, 2)
 		var outcomes []string
 		var mu sync.Mutex
-		b.with(func(c *jobs.Config) {
+		b.With(func(c *jobs.Config) {
 			c.Tried = func(outcome string) { mu.Lock(); outcomes = append(outcomes, outcome); mu.Unlock() }
 		})
 		done := make(chan error, 1)
-		go func() { done <- b.worker.Do(b.t.Context(), deliveryTask(string(first.ID), 1)) }()
+		go func() { done <- b.Worker.Do(b.t.Context(), deliveryTask(string(first.ID), 1)) }()
 		<-entered
-		require.NoError(b.t, b.worker.Do(b.t.Context(), deliveryTask(string(second.ID), 1)), "it does not wait")
+		require.NoError(b.t, b.Worker.Do(b.t.Context(), deliveryTask(string(second.ID), 1)), "it does not wait")
 		put := b.delivery(second.ID)
 		require.Zero(b.t, put.Attempts)
 		require.Equal(b.t, billing.DeliveryPending, put.Status)
@@ -487,14 +481,14 @@ func TestRotatedSecretsBothSignForADay(t *testing.T) {
 		require.NoError(b.t, err)
 		r.secrets = []billing.Secret{old, fresh}
 		b.say("charge.succeeded")
-		require.Equal(b.t, 1, b.runDue())
-		b.setNow(b.Now().Add(24*time.Hour - time.Second))
+		require.Equal(b.t, 1, b.RunDue())
+		b.SetNow(b.Now().Add(24*time.Hour - time.Second))
 		b.say("charge.succeeded")
-		require.Equal(b.t, 1, b.runDue())
+		require.Equal(b.t, 1, b.RunDue())
 		r.secrets = []billing.Secret{fresh}
-		b.setNow(b.Now().Add(time.Second))
+		b.SetNow(b.Now().Add(time.Second))
 		b.say("charge.succeeded")
-		require.Equal(b.t, 1, b.runDue())
+		require.Equal(b.t, 1, b.RunDue())
 		require.Len(b.t, r.messages(), 3)
 		require.Empty(b.t, b.deliveries(billing.DeliveryFilter{Status: billing.DeliveryPending}))
 	})
@@ -507,10 +501,10 @@ func TestWhatIsOwedToADeletedEndpointIsDropped(t *testing.T) {
 		r := b.receiver()
 		id := b.listen(r)
 		d := b.say("charge.succeeded")
-		claims, err := b.store.ClaimDeliveries(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 10)
+		claims, err := b.Store.ClaimDeliveries(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 10)
 		require.NoError(b.t, err)
-		require.NoError(b.t, b.hooks().DeleteEndpoint(b.t.Context(), id))
-		require.NoError(b.t, b.worker.Do(b.t.Context(), deliveryTask(string(d.ID), claims[0].Lease)))
+		require.NoError(b.t, b.Webhooks().DeleteEndpoint(b.t.Context(), id))
+		require.NoError(b.t, b.Worker.Do(b.t.Context(), deliveryTask(string(d.ID), claims[0].Lease)))
 		require.Empty(b.t, r.messages())
 		require.Empty(b.t, b.deliveries(billing.DeliveryFilter{}))
 	})
@@ -522,20 +516,20 @@ func TestAPlanThatStripeRefusesIsTakenBack(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		r := b.receiver()
 		b.listen(r)
-		b.gateway.after = func(pi billing.PaymentIntent, _ error) (billing.PaymentIntent, error) {
+		b.Gateway.After = func(pi billing.PaymentIntent, _ error) (billing.PaymentIntent, error) {
 			return pi, &billing.GatewayError{Op: "create PaymentIntent", Kind: billing.GatewayRejected, HTTPStatus: 400}
 		}
-		_, err := b.planner.Create(b.t.Context(), planning.Request{Terms: terms.Terms{
+		_, err := b.Planner.Create(b.t.Context(), planning.Request{Terms: terms.Terms{
 			Reference: "order-1", Kind: billing.KindInstallments, Currency: "usd", Total: 3000, Parts: 3, Every: "1 month",
 			Customer: terms.Customer{Reference: "ada"},
 		}})
 		require.Error(b.t, err)
-		b.runDue()
+		b.RunDue()
 		require.ElementsMatch(b.t, []string{"plan.created", "plan.discarded"}, r.types())
 		for _, m := range r.messages() {
 			require.Equal(b.t, "order-1", m.Data.Plan.Reference)
 		}
-		trail, err := b.store.AuditTrail(b.t.Context(), billing.AuditFilter{})
+		trail, err := b.Store.AuditTrail(b.t.Context(), billing.AuditFilter{})
 		require.NoError(b.t, err)
 		kept := trail[len(trail)-2:]
 		require.Equal(b.t, []string{"plan.created", "plan.discarded"}, []string{kept[0].Action, kept[1].Action}, "the trail keeps who did what")

@@ -24,40 +24,40 @@ func TestTheTroubleOfAConnectedAccountStaysInIt(t *testing.T) {
 	onConnected(t, func(b *bench) {
 		declined := b.failedOnce("insufficient_funds", nil)
 		b.newCard(declined, otherCard)
-		b.advance(40)
-		require.Equal(b.t, billing.ChargeSucceeded, b.charge(declined, 3).Status)
-		require.Equal(b.t, b.account, b.cardOf(declined).Account)
-		require.Empty(b.t, b.details(declined).Customer.StripeCustomer, "who they are in the account is no business of the platform's")
+		b.Advance(40)
+		require.Equal(b.t, billing.ChargeSucceeded, b.Charge(declined, 3).Status)
+		require.Equal(b.t, b.Account, b.cardOf(declined).Account)
+		require.Empty(b.t, b.Details(declined).Customer.StripeCustomer, "who they are in the account is no business of the platform's")
 
-		again := b.plan(func(t *terms.Terms) {
+		again := b.Plan(func(t *terms.Terms) {
 			t.Reference = "order-2"
 			t.Connect = &billing.Connect{ApplicationFeePercent: "10"}
 		})
-		require.Equal(b.t, b.customerAtStripe(declined), again.FirstPayment.Customer, "one Stripe customer in the account")
-		require.NoError(b.t, b.payFirst(again, authAlways))
-		b.settle()
+		require.Equal(b.t, b.StripeCustomer(declined), again.FirstPayment.Customer, "one Stripe customer in the account")
+		require.NoError(b.t, b.PayFirst(again, authAlways))
+		b.Settle()
 		b.loseAnswer()
-		b.advance(32)
-		c := b.charge(again.Plan.ID, 2)
+		b.Advance(32)
+		c := b.Charge(again.Plan.ID, 2)
 		require.Equal(b.t, billing.ChargeRequiresAction, c.Status)
-		_, err := b.operator().CancelAndRefund(b.t.Context(), again.Plan.ID, "")
+		_, err := b.Operator().CancelAndRefund(b.t.Context(), again.Plan.ID, "")
 		require.NoError(b.t, err)
-		b.settle()
+		b.Settle()
 		require.Equal(b.t, "canceled", b.intentOf(c).Status)
-		require.Equal(b.t, billing.ChargeRefunded, b.charge(again.Plan.ID, 1).Status)
-		_, err = b.sim.Dispute(b.charge(declined, 1).PaymentIntent, "fraudulent")
+		require.Equal(b.t, billing.ChargeRefunded, b.Charge(again.Plan.ID, 1).Status)
+		_, err = b.Sim.Dispute(b.Charge(declined, 1).PaymentIntent, "fraudulent")
 		require.NoError(b.t, err)
-		b.settle()
-		require.Equal(b.t, billing.ChargeDisputed, b.charge(declined, 1).Status)
+		b.Settle()
+		require.Equal(b.t, billing.ChargeDisputed, b.Charge(declined, 1).Status)
 
 		card := b.cardOf(again.Plan.ID)
-		_, err = b.operator().RemoveCard(b.t.Context(), card.ID, "")
+		_, err = b.Operator().RemoveCard(b.t.Context(), card.ID, "")
 		require.NoError(b.t, err)
-		require.Equal(b.t, 1, b.detach(b.gateway))
+		require.Equal(b.t, 1, b.detach(b.Gateway))
 		require.Empty(b.t, b.atStripe(card.PaymentMethod))
 
 		fees := 0
-		for _, raw := range b.sim.PaymentIntents() {
+		for _, raw := range b.Sim.PaymentIntents() {
 			var pi connected
 			require.NoError(b.t, json.Unmarshal(raw, &pi))
 			require.Nil(b.t, pi.TransferData)
@@ -77,33 +77,33 @@ func TestTheTroubleOfAConnectedAccountStaysInIt(t *testing.T) {
 // from being covered.
 func TestWhatNoWebhookBroughtOfAConnectedAccountIsFetchedThere(t *testing.T) {
 	onConnected(t, func(b *bench) {
-		b.platform.Connect("acct_1Gone")
+		b.Platform.Connect("acct_1Gone")
 		var gone planning.Created
 		b.as("acct_1Gone", func() {
-			gone = b.plan(func(t *terms.Terms) { t.Reference = "gone"; t.Customer.Reference = "grace" })
+			gone = b.Plan(func(t *terms.Terms) { t.Reference = "gone"; t.Customer.Reference = "grace" })
 		})
-		b.platform.Disconnect("acct_1Gone")
+		b.Platform.Disconnect("acct_1Gone")
 
-		require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionWebhookDrop}))
-		p := b.plan(nil)
-		require.NoError(b.t, b.payFirst(p, good))
-		b.arrived()
-		b.setNow(b.Now().Add(time.Hour))
+		require.NoError(b.t, b.Sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionWebhookDrop}))
+		p := b.Plan(nil)
+		require.NoError(b.t, b.PayFirst(p, good))
+		b.Arrived()
+		b.SetNow(b.Now().Add(time.Hour))
 		summary, found := b.reconcile(1)
 		require.Equal(b.t, []reconcile.Kind{reconcile.SucceededNotHere}, kinds(found))
-		require.Equal(b.t, b.account, found[0].Account)
+		require.Equal(b.t, b.Account, found[0].Account)
 		require.Equal(b.t, []string{"acct_1Gone"}, summary.Refused)
-		b.runDue()
-		require.Equal(b.t, billing.PlanActive, b.details(p.Plan.ID).Plan.Status)
-		require.Equal(b.t, billing.PlanAwaitingFirstPayment, b.details(gone.Plan.ID).Plan.Status)
+		b.RunDue()
+		require.Equal(b.t, billing.PlanActive, b.Details(p.Plan.ID).Plan.Status)
+		require.Equal(b.t, billing.PlanAwaitingFirstPayment, b.Details(gone.Plan.ID).Plan.Status)
 
-		require.NoError(b.t, b.payFirst(b.plan(func(t *terms.Terms) { t.Reference = "order-2" }), good))
+		require.NoError(b.t, b.PayFirst(b.Plan(func(t *terms.Terms) { t.Reference = "order-2" }), good))
 		counts, err := backfill.Run(b.t.Context(), b.record(), b.ledger(), backfill.Options{Now: b.Now, Types: stripeevents.Types()})
 		require.NoError(b.t, err)
 		require.Positive(b.t, counts.New)
 		require.Equal(b.t, []string{"acct_1Gone"}, counts.Refused)
-		b.runDue()
-		plan, err := b.store.PlanByReference(b.t.Context(), "order-2")
+		b.RunDue()
+		plan, err := b.Store.PlanByReference(b.t.Context(), "order-2")
 		require.NoError(b.t, err)
 		require.Equal(b.t, billing.PlanActive, plan.Status)
 	})
@@ -115,11 +115,11 @@ func TestWhatNoWebhookBroughtOfAConnectedAccountIsFetchedThere(t *testing.T) {
 func TestOneAccountCanNotPayForAnother(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		villa := "acct_1Villa"
-		p := b.started(good, nil)
-		waits := b.plan(func(t *terms.Terms) { t.Reference, t.Starts = "order-2", "2026-01-31" })
-		b.platform.Connect(villa)
-		b.platform.AddWebhook(stripesim.WebhookEndpoint{URL: b.arrivals, Secret: "whsec_test", Connect: true})
-		paid := b.charge(p.Plan.ID, 2)
+		p := b.Started(good, nil)
+		waits := b.Plan(func(t *terms.Terms) { t.Reference, t.Starts = "order-2", "2026-01-31" })
+		b.Platform.Connect(villa)
+		b.Platform.AddWebhook(stripesim.WebhookEndpoint{URL: b.Arrivals, Secret: "whsec_test", Connect: true})
+		paid := b.Charge(p.Plan.ID, 2)
 		b.as(villa, func() {
 			b.post("/v1/payment_intents", "amount", "25000", "currency", "usd", "confirm", "true", "payment_method", "pm_card_visa",
 				"payment_method_types[]", "card", "metadata["+billing.MetaCharge+"]", string(paid.ID), "metadata["+billing.MetaPlan+"]", string(p.Plan.ID))
@@ -130,12 +130,12 @@ func TestOneAccountCanNotPayForAnother(t *testing.T) {
 			b.post("/v1/setup_intents", "customer", at, "usage", "off_session", "payment_method_types[]", "card", "confirm", "true",
 				"payment_method", "pm_card_visa", "metadata["+billing.MetaPlan+"]", string(waits.Plan.ID), "metadata["+billing.MetaCustomer+"]", "ada")
 		})
-		b.settle()
+		b.Settle()
 
-		require.Equal(b.t, paid, b.charge(p.Plan.ID, 2))
-		_, err := b.store.PlanByReference(b.t.Context(), "smuggled")
+		require.Equal(b.t, paid, b.Charge(p.Plan.ID, 2))
+		_, err := b.Store.PlanByReference(b.t.Context(), "smuggled")
 		require.ErrorIs(b.t, err, billing.ErrNotFound)
-		require.Equal(b.t, billing.PlanAwaitingFirstPayment, b.details(waits.Plan.ID).Plan.Status)
+		require.Equal(b.t, billing.PlanAwaitingFirstPayment, b.Details(waits.Plan.ID).Plan.Status)
 		require.Empty(b.t, b.cardOf(p.Plan.ID).Account)
 		ignored := 0
 		for _, e := range b.heard() {
@@ -146,8 +146,8 @@ func TestOneAccountCanNotPayForAnother(t *testing.T) {
 		}
 		require.Greater(b.t, ignored, 2)
 
-		b.advance(32)
-		require.Equal(b.t, billing.ChargeSucceeded, b.charge(p.Plan.ID, 2).Status, "it was charged for itself")
+		b.Advance(32)
+		require.Equal(b.t, billing.ChargeSucceeded, b.Charge(p.Plan.ID, 2).Status, "it was charged for itself")
 	})
 }
 
@@ -155,20 +155,20 @@ func TestACustomerDeletedInAConnectedAccountGetsANewOneThere(t *testing.T) {
 	for name, told := range map[string]bool{"an event tells": true, "nobody tells": false} {
 		t.Run(name, func(t *testing.T) {
 			onConnected(t, func(b *bench) {
-				p := b.started(good, nil)
-				was := b.customerAtStripe(p.Plan.ID)
+				p := b.Started(good, nil)
+				was := b.StripeCustomer(p.Plan.ID)
 				require.NotEmpty(b.t, was)
 				b.request(http.MethodDelete, "/v1/customers/"+was, nil)
-				if bodies := b.arrived(); told {
-					b.takeIn(bodies...)
-					b.settle()
+				if bodies := b.Arrived(); told {
+					b.TakeIn(bodies...)
+					b.Settle()
 				}
-				next := b.plan(func(t *terms.Terms) { t.Reference = "order-2" })
-				require.NoError(b.t, b.payFirst(next, otherCard))
-				b.settle()
-				require.NotEqual(b.t, was, b.customerAtStripe(next.Plan.ID))
-				require.NotEmpty(b.t, b.customerAtStripe(next.Plan.ID))
-				require.Equal(b.t, billing.PlanActive, b.details(next.Plan.ID).Plan.Status)
+				next := b.Plan(func(t *terms.Terms) { t.Reference = "order-2" })
+				require.NoError(b.t, b.PayFirst(next, otherCard))
+				b.Settle()
+				require.NotEqual(b.t, was, b.StripeCustomer(next.Plan.ID))
+				require.NotEmpty(b.t, b.StripeCustomer(next.Plan.ID))
+				require.Equal(b.t, billing.PlanActive, b.Details(next.Plan.ID).Plan.Status)
 			})
 		})
 	}
@@ -182,23 +182,23 @@ func TestTheCustomerThatAConnectedAccountHasAlreadyIsNamed(t *testing.T) {
 		si := b.post("/v1/setup_intents", "customer", at, "usage", "off_session", "payment_method_types[]", "card")
 		b.setUp(billing.Secret(si["client_secret"].(string)), good)
 		pm := b.request(http.MethodGet, "/v1/setup_intents/"+si["id"].(string), nil)["payment_method"].(string)
-		p := b.plan(func(t *terms.Terms) { t.Card = pm })
+		p := b.Plan(func(t *terms.Terms) { t.Card = pm })
 		require.Equal(b.t, billing.PlanActive, p.Plan.Status)
-		require.Equal(b.t, at, b.customerAtStripe(p.Plan.ID))
-		b.settle()
-		require.Equal(b.t, billing.ChargeSucceeded, b.charge(p.Plan.ID, 1).Status)
+		require.Equal(b.t, at, b.StripeCustomer(p.Plan.ID))
+		b.Settle()
+		require.Equal(b.t, billing.ChargeSucceeded, b.Charge(p.Plan.ID, 1).Status)
 
 		other := b.post("/v1/customers")["id"].(string)
-		grace := b.plan(func(t *terms.Terms) {
+		grace := b.Plan(func(t *terms.Terms) {
 			t.Reference, t.Customer.Reference, t.Customer.StripeCustomer, t.Starts = "order-2", "grace", other, "2026-02-01"
 		})
 		require.Equal(b.t, other, b.request(http.MethodGet, "/v1/setup_intents/"+grace.Setup.ID, nil)["customer"])
 		b.setUp(grace.Setup.ClientSecret, otherCard)
-		b.settle()
-		require.Equal(b.t, other, b.customerAtStripe(grace.Plan.ID))
-		require.Equal(b.t, billing.PlanActive, b.details(grace.Plan.ID).Plan.Status)
-		_, err := b.planner.Create(b.t.Context(), planning.Request{Terms: terms.Terms{
-			Reference: "order-3", Kind: billing.KindDeferred, Currency: "usd", Total: 900, Due: "2026-03-01", Account: b.account, Customer: terms.Customer{Reference: "grace", StripeCustomer: at},
+		b.Settle()
+		require.Equal(b.t, other, b.StripeCustomer(grace.Plan.ID))
+		require.Equal(b.t, billing.PlanActive, b.Details(grace.Plan.ID).Plan.Status)
+		_, err := b.Planner.Create(b.t.Context(), planning.Request{Terms: terms.Terms{
+			Reference: "order-3", Kind: billing.KindDeferred, Currency: "usd", Total: 900, Due: "2026-03-01", Account: b.Account, Customer: terms.Customer{Reference: "grace", StripeCustomer: at},
 		}})
 		require.ErrorContains(b.t, err, "but the customer is "+other+" at Stripe")
 	})

@@ -19,14 +19,14 @@ func (b *bench) policies(text string) {
 	b.t.Helper()
 	p, err := policyfile.Parse("test.toml", []byte(text), morning)
 	require.NoError(b.t, err)
-	b.with(func(c *jobs.Config) { c.Policies = p })
-	b.planner.Policies = p.Names()
+	b.With(func(c *jobs.Config) { c.Policies = p })
+	b.Planner.Policies = p.Names()
 }
 
 // dunningOf reads the dunning of a charge.
 func (b *bench) dunningOf(c billing.Charge) billing.Dunning {
 	b.t.Helper()
-	d, err := b.store.Dunning(b.t.Context(), c.ID)
+	d, err := b.Store.Dunning(b.t.Context(), c.ID)
 	require.NoError(b.t, err)
 	return d
 }
@@ -35,8 +35,8 @@ func (b *bench) dunningOf(c billing.Charge) billing.Dunning {
 func (b *bench) failedOnce(code string, change func(t *terms.Terms)) billing.PlanID {
 	b.t.Helper()
 	plan := b.startedWith(declinesLater(code), change)
-	b.setNow(b.charge(plan, 2).DueAt.Add(1))
-	b.settle()
+	b.SetNow(b.Charge(plan, 2).DueAt.Add(1))
+	b.Settle()
 	return plan
 }
 
@@ -48,26 +48,26 @@ func (b *bench) until(at time.Time) {
 		if next.After(at) {
 			next = at
 		}
-		b.setNow(next)
-		b.settle()
+		b.SetNow(next)
+		b.Settle()
 	}
 }
 
 // newNotices lists the notices after the receipt of the first payment.
 func (b *bench) newNotices(id billing.PlanID) []billing.NoticeKind {
 	b.t.Helper()
-	return b.notices(id)[1:]
+	return b.Notices(id)[1:]
 }
 
 // untilGivenUp simulates time until a charge is given up, in the morning after its deadline.
 func (b *bench) untilGivenUp(c billing.Charge) {
 	b.t.Helper()
 	d := b.dunningOf(c)
-	kept, err := b.store.PinnedPolicy(b.t.Context(), d.Policy)
+	kept, err := b.Store.PinnedPolicy(b.t.Context(), d.Policy)
 	require.NoError(b.t, err)
 	policy, err := dunning.ReadPolicy(kept.Content)
 	require.NoError(b.t, err)
-	customer, err := b.store.Customer(b.t.Context(), c.CustomerID)
+	customer, err := b.Store.Customer(b.t.Context(), c.CustomerID)
 	require.NoError(b.t, err)
 	b.until(policy.GivesUpAt(c.ID, d.DeadlineAt, billing.LoadLocation(customer.TimeZone)))
 }
@@ -84,10 +84,10 @@ func TestACustomerWhoIsWaitedForIsRemindedAndGivenUpAtTheDeadline(t *testing.T) 
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
 				plan := b.failedOnce(tc.code, func(t *terms.Terms) { t.Every = "3 months" })
-				c := b.charge(plan, 2)
+				c := b.Charge(plan, 2)
 				require.Equal(b.t, tc.status, c.Status)
 				require.True(b.t, c.NextAttemptAt.IsZero(), "no timed retry")
-				require.Equal(b.t, billing.PlanPastDue, b.details(plan).Plan.Status)
+				require.Equal(b.t, billing.PlanPastDue, b.Details(plan).Plan.Status)
 				follow := b.dunningOf(c)
 
 				b.until(follow.RemindAt.Add(-time.Minute))
@@ -96,12 +96,12 @@ func TestACustomerWhoIsWaitedForIsRemindedAndGivenUpAtTheDeadline(t *testing.T) 
 				require.Equal(b.t, []billing.NoticeKind{tc.asks, tc.asks}, b.newNotices(plan))
 				b.until(follow.FinalAt)
 				require.Equal(b.t, []billing.NoticeKind{tc.asks, tc.asks, billing.NoticeFinal}, b.newNotices(plan))
-				require.Equal(b.t, tc.status, b.charge(plan, 2).Status)
+				require.Equal(b.t, tc.status, b.Charge(plan, 2).Status)
 				b.until(follow.DeadlineAt)
-				require.Equal(b.t, billing.PlanPastDue, b.details(plan).Plan.Status, "the customer has the whole day")
+				require.Equal(b.t, billing.PlanPastDue, b.Details(plan).Plan.Status, "the customer has the whole day")
 				b.untilGivenUp(c)
 				require.Equal(b.t, []billing.NoticeKind{tc.asks, tc.asks, billing.NoticeFinal, billing.NoticePlanDefaulted}, b.newNotices(plan))
-				d := b.details(plan)
+				d := b.Details(plan)
 				require.Equal(b.t, billing.PlanDefaulted, d.Plan.Status)
 				require.Equal(b.t, billing.ChargeFailed, d.Charges[1].Status)
 				require.Len(b.t, d.Attempts[c.ID], 1)
@@ -114,9 +114,9 @@ func TestACustomerWhoIsWaitedForIsRemindedAndGivenUpAtTheDeadline(t *testing.T) 
 func TestNoticesBeforeTheEndNameTheDeadline(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plan := b.failedOnce("expired_card", nil)
-		follow := b.dunningOf(b.charge(plan, 2))
-		b.untilGivenUp(b.charge(plan, 2))
-		all, err := b.store.Notices(b.t.Context(), billing.NoticeFilter{Charge: follow.ChargeID})
+		follow := b.dunningOf(b.Charge(plan, 2))
+		b.untilGivenUp(b.Charge(plan, 2))
+		all, err := b.Store.Notices(b.t.Context(), billing.NoticeFilter{Charge: follow.ChargeID})
 		require.NoError(b.t, err)
 		require.Len(b.t, all, 4)
 		london := billing.LoadLocation("Europe/London")
@@ -149,15 +149,15 @@ func TestWhatTheEndMeansForTheLaterCharges(t *testing.T) {
 				b.policies("[policy.default]\nat_end = \"" + tc.end + "\"")
 				details := declinesLater("expired_card", "sim_decline_count", "1")
 				plan := b.startedWith(details, func(t *terms.Terms) { t.Parts, t.Every = 3, "2 months" })
-				b.setNow(b.charge(plan, 2).DueAt.Add(1))
-				b.settle()
-				b.until(b.charge(plan, 3).DueAt.AddDate(0, 0, 2))
-				d := b.details(plan)
+				b.SetNow(b.Charge(plan, 2).DueAt.Add(1))
+				b.Settle()
+				b.until(b.Charge(plan, 3).DueAt.AddDate(0, 0, 2))
+				d := b.Details(plan)
 				require.Equal(b.t, tc.plan, d.Plan.Status)
 				require.Equal(b.t, billing.ChargeFailed, d.Charges[1].Status)
 				require.Equal(b.t, tc.later, d.Charges[2].Status, d.Charges[2].Reason)
 				count := 0
-				for _, kind := range b.notices(plan) {
+				for _, kind := range b.Notices(plan) {
 					if kind == billing.NoticePlanDefaulted {
 						count++
 					}
@@ -175,11 +175,11 @@ func TestWhoIsGivenUpMayStillPay(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		b.policies("[policy.default]\nat_end = \"cancel\"")
 		plan := b.failedOnce("expired_card", func(t *terms.Terms) { t.Parts = 3 })
-		c := b.charge(plan, 2)
+		c := b.Charge(plan, 2)
 		b.untilGivenUp(c)
-		require.Equal(b.t, billing.PlanDefaulted, b.details(plan).Plan.Status)
+		require.Equal(b.t, billing.PlanDefaulted, b.Details(plan).Plan.Status)
 		b.payOnPage(c, good)
-		d := b.details(plan)
+		d := b.Details(plan)
 		require.Equal(b.t, billing.ChargeSucceeded, d.Charges[1].Status)
 		require.Equal(b.t, billing.ChargeRetrying, d.Charges[2].Status, "it fell due before the end, is owed too, and has a card now")
 		require.Zero(b.t, d.Charges[2].NextAttemptAt, "nothing is charged unless the plan is restarted")
@@ -190,21 +190,21 @@ func TestWhoIsGivenUpMayStillPay(t *testing.T) {
 // payOnPage pays a charge's PaymentIntent as the recovery page does.
 func (b *bench) payOnPage(c billing.Charge, number string) {
 	b.t.Helper()
-	pi, err := b.gateway.PaymentIntent(b.acting(), c.PaymentIntent)
+	pi, err := b.Gateway.PaymentIntent(b.OnAccount(), c.PaymentIntent)
 	require.NoError(b.t, err)
-	require.NoError(b.t, b.pay(pi.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: number}, SetupFutureUsage: "off_session"}))
-	b.settle()
+	require.NoError(b.t, b.Pay(pi.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: number}, SetupFutureUsage: "off_session"}))
+	b.Settle()
 }
 
 func TestAChangeOfThePolicyDoesNotDisturbAChargeInDunning(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		b.policies("[policy.gentle]\ndeclined.days = [5, 6]\ndeadline_days = 40")
 		plan := b.failedOnce("do_not_honor", func(t *terms.Terms) { t.Policy = "gentle" })
-		c := b.charge(plan, 2)
+		c := b.Charge(plan, 2)
 		before := b.dunningOf(c)
 		b.policies("[policy.gentle]\ndeclined.days = [1]\ndeadline_days = 25")
 		b.until(c.NextAttemptAt)
-		again := b.charge(plan, 2)
+		again := b.Charge(plan, 2)
 		require.Equal(b.t, billing.ChargeRetrying, again.Status, again.Reason)
 		require.Contains(b.t, again.Reason, "retry 2 of 2")
 		require.GreaterOrEqual(b.t, again.NextAttemptAt.Sub(c.NextAttemptAt), 5*24*time.Hour)
@@ -215,7 +215,7 @@ func TestAChangeOfThePolicyDoesNotDisturbAChargeInDunning(t *testing.T) {
 		other := b.failedOnce("do_not_honor", func(t *terms.Terms) {
 			t.Reference, t.Policy, t.Customer.Reference = "order-2", "gentle", "grace"
 		})
-		require.Contains(b.t, b.charge(other, 2).Reason, "retry 1 of 1", "what fails from now on follows the new one")
+		require.Contains(b.t, b.Charge(other, 2).Reason, "retry 1 of 1", "what fails from now on follows the new one")
 	})
 }
 
@@ -224,21 +224,21 @@ func TestAPolicyThatIsGoneIsTheDefaultOne(t *testing.T) {
 		b.policies("[policy.gentle]\ndeclined.days = [5]")
 		plan := b.startedWith(declinesLater("do_not_honor"), func(t *terms.Terms) { t.Policy = "gentle" })
 		b.policies("")
-		b.setNow(b.charge(plan, 2).DueAt.Add(1))
-		b.settle()
-		require.Contains(b.t, b.charge(plan, 2).Reason, "retry 1 of 4")
+		b.SetNow(b.Charge(plan, 2).DueAt.Add(1))
+		b.Settle()
+		require.Contains(b.t, b.Charge(plan, 2).Reason, "retry 1 of 4")
 	})
 }
 
 func TestTheDeadlineStandsStillWhileThePlanIsPaused(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plan := b.failedOnce("expired_card", nil)
-		follow := b.dunningOf(b.charge(plan, 2))
+		follow := b.dunningOf(b.Charge(plan, 2))
 		b.setStatus(plan, billing.PlanPaused)
 		b.until(follow.DeadlineAt.AddDate(0, 0, 10))
-		require.Equal(b.t, billing.PlanPaused, b.details(plan).Plan.Status)
+		require.Equal(b.t, billing.PlanPaused, b.Details(plan).Plan.Status)
 		require.Equal(b.t, []billing.NoticeKind{billing.NoticePaymentFailed}, b.newNotices(plan))
-		moved := b.dunningOf(b.charge(plan, 2))
+		moved := b.dunningOf(b.Charge(plan, 2))
 		require.Greater(b.t, moved.DeadlineAt.Sub(follow.DeadlineAt), 15*24*time.Hour)
 		require.True(b.t, moved.RemindAt.After(b.Now()))
 	})
@@ -246,7 +246,7 @@ func TestTheDeadlineStandsStillWhileThePlanIsPaused(t *testing.T) {
 
 func (b *bench) setStatus(id billing.PlanID, s billing.PlanStatus) {
 	b.t.Helper()
-	require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error {
+	require.NoError(b.t, b.Store.Update(b.t.Context(), func(tx billing.Tx) error {
 		plan, err := tx.LockPlan(b.t.Context(), id)
 		if err != nil {
 			return err
@@ -259,62 +259,62 @@ func (b *bench) setStatus(id billing.PlanID, s billing.PlanStatus) {
 func TestNobodyIsGivenUpWithoutAFinalNotice(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plan := b.failedOnce("expired_card", func(t *terms.Terms) { t.Every = "5 months" })
-		follow := b.dunningOf(b.charge(plan, 2))
-		b.setNow(follow.DeadlineAt.AddDate(0, 0, 20)) // nothing ran for weeks
-		b.settle()
+		follow := b.dunningOf(b.Charge(plan, 2))
+		b.SetNow(follow.DeadlineAt.AddDate(0, 0, 20)) // nothing ran for weeks
+		b.Settle()
 		require.Contains(b.t, b.newNotices(plan), billing.NoticeFinal)
-		require.Equal(b.t, billing.PlanPastDue, b.details(plan).Plan.Status)
+		require.Equal(b.t, billing.PlanPastDue, b.Details(plan).Plan.Status)
 		b.until(b.Now().AddDate(0, 0, 3))
-		require.Equal(b.t, billing.PlanPastDue, b.details(plan).Plan.Status)
-		b.untilGivenUp(b.charge(plan, 2))
-		require.Equal(b.t, billing.PlanDefaulted, b.details(plan).Plan.Status)
+		require.Equal(b.t, billing.PlanPastDue, b.Details(plan).Plan.Status)
+		b.untilGivenUp(b.Charge(plan, 2))
+		require.Equal(b.t, billing.PlanDefaulted, b.Details(plan).Plan.Status)
 	})
 }
 
 func TestAStepThatRunsTwiceOrLateDoesNothing(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plan := b.failedOnce("expired_card", nil)
-		follow := b.dunningOf(b.charge(plan, 2))
-		b.setNow(follow.FinalAt)
-		claims, err := b.store.ClaimDunnings(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 10)
+		follow := b.dunningOf(b.Charge(plan, 2))
+		b.SetNow(follow.FinalAt)
+		claims, err := b.Store.ClaimDunnings(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 10)
 		require.NoError(b.t, err)
 		require.Len(b.t, claims, 1)
 		id := string(follow.ChargeID)
-		require.NoError(b.t, b.worker.Do(b.t.Context(), dunningTask(id, claims[0].Lease-1)), "a stale lease")
+		require.NoError(b.t, b.Worker.Do(b.t.Context(), dunningTask(id, claims[0].Lease-1)), "a stale lease")
 		require.Len(b.t, b.newNotices(plan), 1)
 		for range 3 {
-			require.NoError(b.t, b.worker.Do(b.t.Context(), dunningTask(id, claims[0].Lease)))
+			require.NoError(b.t, b.Worker.Do(b.t.Context(), dunningTask(id, claims[0].Lease)))
 		}
 		require.Equal(b.t, []billing.NoticeKind{billing.NoticePaymentFailed, billing.NoticeFinal}, b.newNotices(plan),
 			"one final notice, which stands for the late reminder too")
-		require.NoError(b.t, b.worker.Do(b.t.Context(), dunningTask("chg_gone", 1)))
+		require.NoError(b.t, b.Worker.Do(b.t.Context(), dunningTask("chg_gone", 1)))
 	})
 }
 
 func TestAPaidChargeIsNotRemindedOf(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plan := b.failedOnce("authentication_required", func(t *terms.Terms) { t.Parts = 2 })
-		c := b.charge(plan, 2)
+		c := b.Charge(plan, 2)
 		b.payOnPage(c, good)
 		require.Equal(b.t, billing.DunningClosed, b.dunningOf(c).Status)
-		b.advance(40)
+		b.Advance(40)
 		require.ElementsMatch(b.t, []billing.NoticeKind{
 			billing.NoticeActionRequired, billing.NoticePaymentSucceeded, billing.NoticePlanCompleted,
 		}, b.newNotices(plan), "no word of a card that nothing will be charged on")
-		require.Equal(b.t, billing.PlanCompleted, b.details(plan).Plan.Status)
+		require.Equal(b.t, billing.PlanCompleted, b.Details(plan).Plan.Status)
 	})
 }
 
 func TestAChargeThatWaitsForTheCustomerRaisesNoAlarm(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plan := b.failedOnce("authentication_required", nil)
-		b.setNow(b.Now().AddDate(0, 0, 5))
-		backlog, ok := b.store.(billing.BacklogStore)
+		b.SetNow(b.Now().AddDate(0, 0, 5))
+		backlog, ok := b.Store.(billing.BacklogStore)
 		require.True(b.t, ok)
 		for _, kind := range []billing.BacklogKind{billing.BacklogOverdue, billing.BacklogDeferred, billing.BacklogStranded} {
 			found, err := backlog.Backlog(b.t.Context(), kind, start, b.Now())
 			require.NoError(b.t, err)
-			require.NotContains(b.t, found.IDs, string(b.charge(plan, 2).ID), kind)
+			require.NotContains(b.t, found.IDs, string(b.Charge(plan, 2).ID), kind)
 		}
 	})
 }
@@ -322,11 +322,11 @@ func TestAChargeThatWaitsForTheCustomerRaisesNoAlarm(t *testing.T) {
 func TestWithdrawnConsentStopsTheWholePlan(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plan := b.failedOnce("revocation_of_all_authorizations", nil)
-		calls := b.gateway.calls
-		b.advance(100)
-		d := b.details(plan)
+		calls := b.Gateway.Calls
+		b.Advance(100)
+		d := b.Details(plan)
 		require.Equal(b.t, billing.PlanPaused, d.Plan.Status)
-		require.Equal(b.t, calls, b.gateway.calls, "nothing more is charged")
+		require.Equal(b.t, calls, b.Gateway.Calls, "nothing more is charged")
 		require.Equal(b.t, []billing.NoticeKind{billing.NoticePaymentFailed}, b.newNotices(plan))
 	})
 }

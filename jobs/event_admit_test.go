@@ -80,16 +80,16 @@ func (b *bench) happen(kind string) happened {
 	case kind == "setup_intent.setup_failed":
 		return b.setupHandedOut()
 	case family == "payment_intent":
-		p := b.plan(nil)
-		require.NoError(b.t, b.payFirst(p, good))
+		p := b.Plan(nil)
+		require.NoError(b.t, b.PayFirst(p, good))
 		return b.ofIntent("/v1/payment_intents/", p.FirstPayment.ID)
 	case family == "payment_method", family == "customer":
-		return b.cardChanged(b.started(good, nil), kind)
+		return b.cardChanged(b.Started(good, nil), kind)
 	}
-	p := b.started(good, nil)
+	p := b.Started(good, nil)
 	payment := p.FirstPayment.ID
 	if strings.HasPrefix(kind, "charge.dispute.") {
-		id, err := b.sim.Dispute(payment, "fraudulent")
+		id, err := b.Sim.Dispute(payment, "fraudulent")
 		require.NoError(b.t, err)
 		return happened{object: id, payment: payment}
 	}
@@ -114,7 +114,7 @@ func (b *bench) ofIntent(path, id string) happened {
 // cardSetUp has the customer give the card that a plan without a first payment waits for.
 func (b *bench) cardSetUp() happened {
 	b.t.Helper()
-	p := b.plan(func(t *terms.Terms) { t.Starts = "2026-01-31" })
+	p := b.Plan(func(t *terms.Terms) { t.Starts = "2026-01-31" })
 	b.setUp(p.Setup.ClientSecret, good)
 	return b.ofIntent("/v1/setup_intents/", p.Setup.ID)
 }
@@ -123,14 +123,14 @@ func (b *bench) cardSetUp() happened {
 // declined.
 func (b *bench) setupHandedOut() happened {
 	b.t.Helper()
-	ctx, p := b.t.Context(), b.started(good, nil)
+	ctx, p := b.t.Context(), b.Started(good, nil)
 	link := billing.PayLink{
 		ID: billing.NewLinkID(b.Now()), TokenHash: "hash", CustomerID: p.Customer.ID, PlanID: p.Plan.ID, CreatedAt: b.Now(), ExpiresAt: b.Now().AddDate(0, 1, 0),
 	}
 	handedOut := billing.CardTry{
 		ID: billing.NewCardTryID(b.Now()), Kind: billing.CardTrySetup, CustomerID: p.Customer.ID, LinkID: link.ID, Intent: "seti_1", At: b.Now(),
 	}
-	require.NoError(b.t, b.store.Update(ctx, func(tx billing.Tx) error {
+	require.NoError(b.t, b.Store.Update(ctx, func(tx billing.Tx) error {
 		if _, err := tx.InsertPayLink(ctx, link); err != nil {
 			return err
 		}
@@ -155,7 +155,7 @@ func (b *bench) cardChanged(p planning.Created, kind string) happened {
 		card.PaymentMethod = made["id"].(string)
 		b.post("/v1/payment_methods/"+card.PaymentMethod+"/attach", "customer", card.StripeCustomer)
 	default:
-		require.NoError(b.t, b.sim.UpdateCard(card.PaymentMethod, 5, 2048))
+		require.NoError(b.t, b.Sim.UpdateCard(card.PaymentMethod, 5, 2048))
 	}
 	return happened{object: card.PaymentMethod}
 }
@@ -164,24 +164,24 @@ func (b *bench) cardChanged(p planning.Created, kind string) happened {
 func (b *bench) kept() string {
 	b.t.Helper()
 	ctx := b.t.Context()
-	plans, err := b.store.Plans(ctx, billing.PlanFilter{})
+	plans, err := b.Store.Plans(ctx, billing.PlanFilter{})
 	require.NoError(b.t, err)
 	all := make([]any, 0, len(plans)*4)
 	for _, p := range plans {
-		d := b.details(p.ID)
-		cards, err := b.store.Cards(ctx, p.CustomerID)
+		d := b.Details(p.ID)
+		cards, err := b.Store.Cards(ctx, p.CustomerID)
 		require.NoError(b.t, err)
-		refunds, err := b.store.Refunds(ctx, d.Charges[0].ID)
+		refunds, err := b.Store.Refunds(ctx, d.Charges[0].ID)
 		require.NoError(b.t, err)
-		tries, err := b.store.CountCardTries(ctx, billing.CardTryFilter{Kind: billing.CardTryDeclined, Customer: p.CustomerID})
+		tries, err := b.Store.CountCardTries(ctx, billing.CardTryFilter{Kind: billing.CardTryDeclined, Customer: p.CustomerID})
 		require.NoError(b.t, err)
 		all = append(all, d, cards, refunds, tries)
 	}
-	notices, err := b.store.Notices(ctx, billing.NoticeFilter{})
+	notices, err := b.Store.Notices(ctx, billing.NoticeFilter{})
 	require.NoError(b.t, err)
-	incidents, err := b.store.Incidents(ctx, billing.IncidentFilter{})
+	incidents, err := b.Store.Incidents(ctx, billing.IncidentFilter{})
 	require.NoError(b.t, err)
-	trail, err := b.store.AuditTrail(ctx, billing.AuditFilter{})
+	trail, err := b.Store.AuditTrail(ctx, billing.AuditFilter{})
 	require.NoError(b.t, err)
 	text, err := json.Marshal(append(all, notices, incidents, trail))
 	require.NoError(b.t, err)
@@ -194,14 +194,14 @@ func (b *bench) tell(id, kind string, about happened, change func(e *billing.Eve
 	body, err := json.Marshal(map[string]any{"data": map[string]any{"object": map[string]any{"payment_intent": about.payment, "metadata": about.metadata}}})
 	require.NoError(b.t, err)
 	e := billing.Event{
-		ID: "evt_" + id, Type: kind, ObjectID: about.object, Account: b.account, Payload: body, Status: billing.EventPending,
+		ID: "evt_" + id, Type: kind, ObjectID: about.object, Account: b.Account, Payload: body, Status: billing.EventPending,
 		CreatedAt: b.Now(), ReceivedAt: b.Now(), ClaimAfter: b.Now(),
 	}
 	change(&e)
-	_, err = b.store.InsertEvents(b.t.Context(), []billing.Event{e})
+	_, err = b.Store.InsertEvents(b.t.Context(), []billing.Event{e})
 	require.NoError(b.t, err)
-	require.NoError(b.t, b.worker.Do(b.t.Context(), eventTask(e.ID, 0)))
-	e, err = b.store.Event(b.t.Context(), e.ID)
+	require.NoError(b.t, b.Worker.Do(b.t.Context(), eventTask(e.ID, 0)))
+	e, err = b.Store.Event(b.t.Context(), e.ID)
 	require.NoError(b.t, err)
 	return e
 }
@@ -227,12 +227,12 @@ func eachEventType(t *testing.T, test func(b *bench, kind string)) {
 func TestEvent_EachTypeOfTheOtherModeOrAccount(t *testing.T) {
 	eachEventType(t, func(b *bench, kind string) {
 		about := b.happen(kind)
-		b.arrived()
-		b.platform.Connect(stranger)
-		others := []string{stranger, "acct_1NotConnected", map[string]string{"": villa, villa: ""}[b.account]}
-		before, honest := b.kept(), b.gateway.Gateway
-		for gateway, at := range map[string]billing.Gateway{"own": honest, "any": inEveryAccount{honest, b.account}} {
-			b.gateway.Gateway = at
+		b.Arrived()
+		b.Platform.Connect(stranger)
+		others := []string{stranger, "acct_1NotConnected", map[string]string{"": villa, villa: ""}[b.Account]}
+		before, honest := b.kept(), b.Gateway.Gateway
+		for gateway, at := range map[string]billing.Gateway{"own": honest, "any": inEveryAccount{honest, b.Account}} {
+			b.Gateway.Gateway = at
 			e := b.tell("live"+gateway, kind, about, func(e *billing.Event) { e.Livemode = true })
 			require.Equal(b.t, billing.EventIgnored, e.Status, e.Reason)
 			require.Contains(b.t, e.Reason, "live mode")
@@ -247,7 +247,7 @@ func TestEvent_EachTypeOfTheOtherModeOrAccount(t *testing.T) {
 			}
 			require.Equal(b.t, before, b.kept())
 		}
-		b.gateway.Gateway = honest
+		b.Gateway.Gateway = honest
 		e := b.tell("home", kind, about, func(*billing.Event) {})
 		require.Equal(b.t, billing.EventHandled, e.Status, e.Reason)
 		require.NotEqual(b.t, before, b.kept(), "its own event does")
@@ -258,9 +258,9 @@ func TestEvent_EachTypeOfTheOtherModeOrAccount(t *testing.T) {
 // plan of another account is ignored. The event's body makes no difference.
 func TestEvent_MetadataOfAnotherAccountsPlan(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
-		b.platform.Connect(stranger)
-		labels := map[string]string{billing.MetaPlan: string(p.Plan.ID), billing.MetaCharge: string(b.charge(p.Plan.ID, 2).ID), billing.MetaCustomer: "ada"}
+		p := b.Started(good, nil)
+		b.Platform.Connect(stranger)
+		labels := map[string]string{billing.MetaPlan: string(p.Plan.ID), billing.MetaCharge: string(b.Charge(p.Plan.ID, 2).ID), billing.MetaCustomer: "ada"}
 		form := []string{"confirm", "true", "payment_method", "pm_card_visa", "payment_method_types[]", "card"}
 		for k, v := range labels {
 			form = append(form, "metadata["+k+"]", v)
@@ -270,7 +270,7 @@ func TestEvent_MetadataOfAnotherAccountsPlan(t *testing.T) {
 			paid = b.post("/v1/payment_intents", append(form, "amount", "25000", "currency", "usd")...)["id"].(string)
 			given = b.post("/v1/setup_intents", append(form, "usage", "off_session", "customer", b.post("/v1/customers")["id"].(string))...)["id"].(string)
 		})
-		b.arrived()
+		b.Arrived()
 		before := b.kept()
 		for kind, object := range map[string]string{"payment_intent.succeeded": paid, "setup_intent.succeeded": given, "charge.refunded": "ch_1"} {
 			e := b.tell(kind, kind, happened{object: object, payment: paid}, func(e *billing.Event) { e.Account = stranger })
@@ -286,7 +286,7 @@ func TestEvent_MetadataOfAnotherAccountsPlan(t *testing.T) {
 func TestEvent_WithoutObjectID(t *testing.T) {
 	eachEventType(t, func(b *bench, kind string) {
 		about := b.happen(kind)
-		b.arrived()
+		b.Arrived()
 		before := b.kept()
 		about.object = ""
 		e := b.tell("nameless", kind, about, func(*billing.Event) {})
@@ -303,9 +303,9 @@ func TestEvent_BodyWithoutObjectID(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		for i, object := range []string{`null`, `{}`, `{"id": null}`, `{"id": ""}`, `{"id": " "}`} {
 			id := "evt_" + strconv.Itoa(i)
-			b.takeIn([]byte(`{"id": "` + id + `", "object": "event", "type": "payment_intent.succeeded", "data": {"object": ` + object + `}}`))
-			b.runDue()
-			e, err := b.store.Event(b.t.Context(), id)
+			b.TakeIn([]byte(`{"id": "` + id + `", "object": "event", "type": "payment_intent.succeeded", "data": {"object": ` + object + `}}`))
+			b.RunDue()
+			e, err := b.Store.Event(b.t.Context(), id)
 			require.NoError(b.t, err)
 			require.Equal(b.t, billing.EventFailed, e.Status, object)
 			require.Contains(b.t, e.Reason, "data.object.id is missing", object)

@@ -16,7 +16,7 @@ import (
 // days.
 func (b *bench) expire(days int) int {
 	b.t.Helper()
-	n, err := operator.CheckoutExpirer{Store: b.store.(operator.ExpiryStore), Gateway: b.gateway, Days: days}.Run(b.t.Context(), b.Now())
+	n, err := operator.CheckoutExpirer{Store: b.Store.(operator.ExpiryStore), Gateway: b.Gateway, Days: days}.Run(b.t.Context(), b.Now())
 	require.NoError(b.t, err)
 	return n
 }
@@ -25,51 +25,51 @@ func (b *bench) expire(days int) int {
 // or still has time, continues.
 func TestExpireCheckouts(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		never := b.plan(nil)
-		card := b.plan(func(t *terms.Terms) { t.Reference, t.Starts = "order-4", "2026-03-01" })
-		paid := b.started(good, func(t *terms.Terms) { t.Reference = "order-2" })
-		b.setNow(b.Now().AddDate(0, 0, 6))
-		fresh := b.plan(func(t *terms.Terms) { t.Reference = "order-3" })
+		never := b.Plan(nil)
+		card := b.Plan(func(t *terms.Terms) { t.Reference, t.Starts = "order-4", "2026-03-01" })
+		paid := b.Started(good, func(t *terms.Terms) { t.Reference = "order-2" })
+		b.SetNow(b.Now().AddDate(0, 0, 6))
+		fresh := b.Plan(func(t *terms.Terms) { t.Reference = "order-3" })
 		reason := "the checkout was not completed by " + b.Now().AddDate(0, 0, 1).UTC().Format("2006-01-02 15:04 MST")
 		require.Zero(b.t, b.expire(7), "there is time yet")
-		b.setNow(b.Now().AddDate(0, 0, 1))
+		b.SetNow(b.Now().AddDate(0, 0, 1))
 		require.Zero(b.t, b.expire(0), "the setting says never")
 		require.Equal(b.t, 2, b.expire(7))
 		require.Zero(b.t, b.expire(7))
-		b.settle()
-		require.Equal(b.t, billing.PlanActive, b.details(paid.Plan.ID).Plan.Status)
-		require.Equal(b.t, billing.PlanAwaitingFirstPayment, b.details(fresh.Plan.ID).Plan.Status)
+		b.Settle()
+		require.Equal(b.t, billing.PlanActive, b.Details(paid.Plan.ID).Plan.Status)
+		require.Equal(b.t, billing.PlanAwaitingFirstPayment, b.Details(fresh.Plan.ID).Plan.Status)
 		for _, id := range []billing.PlanID{never.Plan.ID, card.Plan.ID} {
-			d := b.details(id)
+			d := b.Details(id)
 			require.Equal(b.t, billing.PlanCanceled, d.Plan.Status)
 			require.Equal(b.t, reason, d.Plan.Reason)
 			for _, c := range d.Charges {
 				require.Equal(b.t, billing.ChargeCanceled, c.Status)
 			}
-			require.Empty(b.t, b.notices(id), "nothing was begun")
+			require.Empty(b.t, b.Notices(id), "nothing was begun")
 			require.Contains(b.t, b.trail(id), "plan "+d.Plan.Reference+" is canceled, with 4 charges: "+reason)
 		}
-		require.Error(b.t, b.payFirst(never, good), "its PaymentIntent can't be paid any more")
+		require.Error(b.t, b.PayFirst(never, good), "its PaymentIntent can't be paid any more")
 	})
 }
 
 // TestExpireCheckouts_OwnTime: the time in a plan's terms overrides the setting.
 func TestExpireCheckouts_OwnTime(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		short := b.plan(func(t *terms.Terms) { t.ExpiresAfter = "2 hours" })
-		long := b.plan(func(t *terms.Terms) { t.Reference, t.ExpiresAfter = "order-2", "60 days" })
-		require.Equal(b.t, b.Now().Add(2*time.Hour), b.details(short.Plan.ID).Plan.ExpiresAt)
+		short := b.Plan(func(t *terms.Terms) { t.ExpiresAfter = "2 hours" })
+		long := b.Plan(func(t *terms.Terms) { t.Reference, t.ExpiresAfter = "order-2", "60 days" })
+		require.Equal(b.t, b.Now().Add(2*time.Hour), b.Details(short.Plan.ID).Plan.ExpiresAt)
 		made := b.Now()
-		b.setNow(made.Add(2*time.Hour - time.Second))
+		b.SetNow(made.Add(2*time.Hour - time.Second))
 		require.Zero(b.t, b.expire(0))
-		b.setNow(made.Add(2 * time.Hour))
+		b.SetNow(made.Add(2 * time.Hour))
 		require.Equal(b.t, 1, b.expire(0))
-		require.Equal(b.t, billing.PlanCanceled, b.details(short.Plan.ID).Plan.Status)
-		b.setNow(made.AddDate(0, 0, 59))
+		require.Equal(b.t, billing.PlanCanceled, b.Details(short.Plan.ID).Plan.Status)
+		b.SetNow(made.AddDate(0, 0, 59))
 		require.Zero(b.t, b.expire(30))
-		b.setNow(made.AddDate(0, 0, 61))
+		b.SetNow(made.AddDate(0, 0, 61))
 		require.Equal(b.t, 1, b.expire(30))
-		require.Equal(b.t, billing.PlanCanceled, b.details(long.Plan.ID).Plan.Status)
+		require.Equal(b.t, billing.PlanCanceled, b.Details(long.Plan.ID).Plan.Status)
 	})
 }
 
@@ -85,7 +85,7 @@ func TestExpireCheckouts_PaymentRace(t *testing.T) {
 			return b.expire(7)
 		}},
 		"paid immediately before Stripe cancels": {active: true, run: func(b *bench, pay func() error) int {
-			b.gateway.beforeCancel = func() { require.NoError(b.t, pay()) }
+			b.Gateway.BeforeCancel = func() { require.NoError(b.t, pay()) }
 			return b.expire(7)
 		}},
 		"paid after Stripe canceled": {run: func(b *bench, pay func() error) int {
@@ -95,8 +95,8 @@ func TestExpireCheckouts_PaymentRace(t *testing.T) {
 		}},
 		"expired by another process at the same time": {run: func(b *bench, _ func() error) int {
 			n := 0
-			b.gateway.beforeCancel = func() {
-				b.gateway.beforeCancel = nil
+			b.Gateway.BeforeCancel = func() {
+				b.Gateway.BeforeCancel = nil
 				n = b.expire(7)
 			}
 			return n + b.expire(7)
@@ -104,17 +104,17 @@ func TestExpireCheckouts_PaymentRace(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
-				p := b.plan(nil)
-				b.setNow(b.Now().AddDate(0, 0, 8))
-				n := race.run(b, func() error { return b.payFirst(p, good) })
-				b.gateway.beforeCancel = nil
-				b.settle()
-				b.setNow(b.Now().Add(time.Minute))
-				b.settle()
+				p := b.Plan(nil)
+				b.SetNow(b.Now().AddDate(0, 0, 8))
+				n := race.run(b, func() error { return b.PayFirst(p, good) })
+				b.Gateway.BeforeCancel = nil
+				b.Settle()
+				b.SetNow(b.Now().Add(time.Minute))
+				b.Settle()
 				again := b.expire(7)
-				pi, err := b.gateway.PaymentIntent(b.t.Context(), p.FirstPayment.ID)
+				pi, err := b.Gateway.PaymentIntent(b.t.Context(), p.FirstPayment.ID)
 				require.NoError(b.t, err)
-				d := b.details(p.Plan.ID)
+				d := b.Details(p.Plan.ID)
 				if race.active {
 					require.Zero(b.t, n+again)
 					require.Equal(b.t, billing.PlanActive, d.Plan.Status)
@@ -134,13 +134,13 @@ func TestExpireCheckouts_PaymentRace(t *testing.T) {
 // later run.
 func TestExpireCheckouts_StripeDown(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.plan(nil)
-		b.setNow(b.Now().AddDate(0, 0, 8))
-		down := operator.CheckoutExpirer{Store: b.store.(operator.ExpiryStore), Gateway: deaf{b.gateway}, Days: 7}
+		p := b.Plan(nil)
+		b.SetNow(b.Now().AddDate(0, 0, 8))
+		down := operator.CheckoutExpirer{Store: b.Store.(operator.ExpiryStore), Gateway: deaf{b.Gateway}, Days: 7}
 		n, err := down.Run(b.t.Context(), b.Now())
 		require.Error(b.t, err)
 		require.Zero(b.t, n)
-		require.Equal(b.t, billing.PlanAwaitingFirstPayment, b.details(p.Plan.ID).Plan.Status)
+		require.Equal(b.t, billing.PlanAwaitingFirstPayment, b.Details(p.Plan.ID).Plan.Status)
 		require.Equal(b.t, 1, b.expire(7))
 	})
 }

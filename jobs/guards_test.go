@@ -52,8 +52,8 @@ func (g *late) deliver(ctx context.Context) {
 
 // hold holds back requests from now on.
 func (b *bench) hold() *late {
-	g := &late{Gateway: b.gateway.Gateway, hold: true}
-	b.gateway.Gateway = g
+	g := &late{Gateway: b.Gateway.Gateway, hold: true}
+	b.Gateway.Gateway = g
 	return g
 }
 
@@ -61,33 +61,33 @@ func (b *bench) hold() *late {
 func TestLookUp_OldDecline(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plan := b.startedWith(declinesLater("insufficient_funds", "sim_decline_count", "1"), nil)
-		b.setNow(b.charge(plan, 2).DueAt)
-		b.settle()
-		b.setNow(b.charge(plan, 2).NextAttemptAt)
+		b.SetNow(b.Charge(plan, 2).DueAt)
+		b.Settle()
+		b.SetNow(b.Charge(plan, 2).NextAttemptAt)
 		g := b.hold()
-		b.settle()
+		b.Settle()
 		require.Len(b.t, g.held, 1)
 		g.hold = false
-		told := len(b.notices(plan))
-		b.setNow(b.Now().Add(30 * time.Hour)) // the key is forgotten, and the request never reached Stripe
-		b.settle()
-		c := b.charge(plan, 2)
-		attempts := b.details(plan).Attempts[c.ID]
+		told := len(b.Notices(plan))
+		b.SetNow(b.Now().Add(30 * time.Hour)) // the key is forgotten, and the request never reached Stripe
+		b.Settle()
+		c := b.Charge(plan, 2)
+		attempts := b.Details(plan).Attempts[c.ID]
 		require.Len(b.t, attempts, 3)
 		require.Equal(b.t, billing.OutcomeError, attempts[1].Outcome, "no card was charged")
 		require.Equal(b.t, billing.ChargeSucceeded, c.Status, "tried again at once")
-		require.Len(b.t, b.notices(plan), told+1, "the receipt, and no second decline")
+		require.Len(b.t, b.Notices(plan), told+1, "the receipt, and no second decline")
 	})
 }
 
 // tookMoneyAfterAll: an attempt was recorded as failed while its call was in flight.
 func TestRecord_PaidAfterItWasClosed(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
+		p := b.Started(good, nil)
 		task := b.claimed(p)
-		b.gateway.after = func(pi billing.PaymentIntent, err error) (billing.PaymentIntent, error) {
-			b.gateway.after = nil
-			require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error {
+		b.Gateway.After = func(pi billing.PaymentIntent, err error) (billing.PaymentIntent, error) {
+			b.Gateway.After = nil
+			require.NoError(b.t, b.Store.Update(b.t.Context(), func(tx billing.Tx) error {
 				attempts, err := tx.Attempts(b.t.Context(), task.ChargeID)
 				require.NoError(b.t, err)
 				attempts[0].Outcome, attempts[0].FinishedAt = billing.OutcomeError, b.Now()
@@ -95,8 +95,8 @@ func TestRecord_PaidAfterItWasClosed(t *testing.T) {
 			}))
 			return pi, err
 		}
-		require.NoError(b.t, b.worker.Do(b.t.Context(), collectTask(string(task.ChargeID), task.Lease)))
-		d := b.details(p.Plan.ID)
+		require.NoError(b.t, b.Worker.Do(b.t.Context(), collectTask(string(task.ChargeID), task.Lease)))
+		d := b.Details(p.Plan.ID)
 		require.Equal(b.t, billing.ChargeSucceeded, d.Charges[1].Status, "before any event is heard")
 		require.Equal(b.t, billing.OutcomeSucceeded, d.Attempts[task.ChargeID][0].Outcome)
 	})
@@ -106,21 +106,21 @@ func TestRecord_PaidAfterItWasClosed(t *testing.T) {
 func TestReplace_NotSeenCanceled(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plan := b.failedOnce("insufficient_funds", nil)
-		old := b.charge(plan, 2).PaymentIntent
+		old := b.Charge(plan, 2).PaymentIntent
 		b.otherStripeCustomer(plan)
-		working := b.gateway.Gateway
-		b.gateway.Gateway = &noCancel{working}
-		b.setNow(b.charge(plan, 2).NextAttemptAt)
+		working := b.Gateway.Gateway
+		b.Gateway.Gateway = &noCancel{working}
+		b.SetNow(b.Charge(plan, 2).NextAttemptAt)
 		for range 5 {
-			b.takeIn(b.arrived()...)
-			b.runDue() // once: without the guard it never ends
-			b.setNow(b.Now().Add(5 * time.Minute))
+			b.TakeIn(b.Arrived()...)
+			b.RunDue() // once: without the guard it never ends
+			b.SetNow(b.Now().Add(5 * time.Minute))
 		}
-		require.Equal(b.t, old, b.charge(plan, 2).PaymentIntent)
-		require.Len(b.t, b.intents(), 2, "of charges 1 and 2")
-		b.gateway.Gateway = working
-		b.settle()
-		require.Equal(b.t, billing.ChargeSucceeded, b.charge(plan, 2).Status)
+		require.Equal(b.t, old, b.Charge(plan, 2).PaymentIntent)
+		require.Len(b.t, b.Intents(), 2, "of charges 1 and 2")
+		b.Gateway.Gateway = working
+		b.Settle()
+		require.Equal(b.t, billing.ChargeSucceeded, b.Charge(plan, 2).Status)
 	})
 }
 
@@ -128,39 +128,39 @@ func TestReplace_NotSeenCanceled(t *testing.T) {
 func TestReplace_PaidMeanwhile(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plan := b.failedOnce("insufficient_funds", nil)
-		c := b.charge(plan, 2)
+		c := b.Charge(plan, 2)
 		secret := b.secretOf(c)
 		b.otherStripeCustomer(plan)
-		b.setNow(c.NextAttemptAt)
-		b.gateway.beforeCancel = func() {
-			b.gateway.beforeCancel = nil
-			require.NoError(b.t, b.pay(secret, withCard(otherCard)))
+		b.SetNow(c.NextAttemptAt)
+		b.Gateway.BeforeCancel = func() {
+			b.Gateway.BeforeCancel = nil
+			require.NoError(b.t, b.Pay(secret, withCard(otherCard)))
 		}
-		b.runDue()
-		require.Equal(b.t, billing.ChargeSucceeded, b.charge(plan, 2).Status, "before its event is heard")
-		require.Equal(b.t, c.PaymentIntent, b.charge(plan, 2).PaymentIntent)
+		b.RunDue()
+		require.Equal(b.t, billing.ChargeSucceeded, b.Charge(plan, 2).Status, "before its event is heard")
+		require.Equal(b.t, c.PaymentIntent, b.Charge(plan, 2).PaymentIntent)
 	})
 }
 
 // A request that Stripe has no trace of yet may still be in flight.
 func TestLookUp_StillOnItsWay(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
-		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+		p := b.Started(good, nil)
+		b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
 		g := b.hold()
-		b.settle()
-		_, err := b.operator().Pause(b.t.Context(), p.Plan.ID, "") // so it is looked up, not sent again
+		b.Settle()
+		_, err := b.Operator().Pause(b.t.Context(), p.Plan.ID, "") // so it is looked up, not sent again
 		require.NoError(b.t, err)
-		b.setNow(b.Now().Add(30 * time.Second))
-		b.settle()
-		id := b.charge(p.Plan.ID, 2).ID
-		require.Equal(b.t, billing.OutcomeUnknown, b.details(p.Plan.ID).Attempts[id][0].Outcome)
-		g.deliver(b.acting())
-		b.arrived() // its event is lost
-		b.setNow(b.Now().Add(5 * time.Minute))
-		b.settle()
-		require.Equal(b.t, billing.OutcomeSucceeded, b.details(p.Plan.ID).Attempts[id][0].Outcome)
-		require.Equal(b.t, billing.ChargeSucceeded, b.charge(p.Plan.ID, 2).Status)
+		b.SetNow(b.Now().Add(30 * time.Second))
+		b.Settle()
+		id := b.Charge(p.Plan.ID, 2).ID
+		require.Equal(b.t, billing.OutcomeUnknown, b.Details(p.Plan.ID).Attempts[id][0].Outcome)
+		g.deliver(b.OnAccount())
+		b.Arrived() // its event is lost
+		b.SetNow(b.Now().Add(5 * time.Minute))
+		b.Settle()
+		require.Equal(b.t, billing.OutcomeSucceeded, b.Details(p.Plan.ID).Attempts[id][0].Outcome)
+		require.Equal(b.t, billing.ChargeSucceeded, b.Charge(p.Plan.ID, 2).Status)
 	})
 }
 
@@ -168,20 +168,20 @@ func TestLookUp_StillOnItsWay(t *testing.T) {
 func TestDecline_PaymentIntentNotNamed(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plan := b.startedWith(declinesLater("insufficient_funds", "sim_decline_count", "1"), nil)
-		b.setNow(b.charge(plan, 2).DueAt)
-		b.gateway.after = func(pi billing.PaymentIntent, err error) (billing.PaymentIntent, error) {
-			b.gateway.after = nil
+		b.SetNow(b.Charge(plan, 2).DueAt)
+		b.Gateway.After = func(pi billing.PaymentIntent, err error) (billing.PaymentIntent, error) {
+			b.Gateway.After = nil
 			ge, ok := err.(*billing.GatewayError) //nolint:errorlint // the gateway's own error, not wrapped
 			require.True(b.t, ok)
 			ge.PaymentIntent = nil
 			return pi, ge
 		}
-		b.runDue()
-		b.arrived() // the decline's event is lost
-		require.NotEmpty(b.t, b.charge(plan, 2).PaymentIntent)
-		b.setNow(b.charge(plan, 2).NextAttemptAt)
-		b.settle()
-		require.Equal(b.t, billing.ChargeSucceeded, b.charge(plan, 2).Status)
-		require.Len(b.t, b.intents(), 2, "of charges 1 and 2")
+		b.RunDue()
+		b.Arrived() // the decline's event is lost
+		require.NotEmpty(b.t, b.Charge(plan, 2).PaymentIntent)
+		b.SetNow(b.Charge(plan, 2).NextAttemptAt)
+		b.Settle()
+		require.Equal(b.t, billing.ChargeSucceeded, b.Charge(plan, 2).Status)
+		require.Len(b.t, b.Intents(), 2, "of charges 1 and 2")
 	})
 }

@@ -33,10 +33,10 @@ func (g *rejecting) CreatePaymentIntent(ctx context.Context, key string, p billi
 func (b *bench) refusedAmounts(begin func() billing.PlanID) (billing.PlanID, *rejecting) {
 	b.t.Helper()
 	plan := begin()
-	stripe := &rejecting{b.gateway.Gateway, true}
-	b.gateway.Gateway = stripe
-	b.setNow(b.charge(plan, 2).DueAt.Add(1))
-	b.settle()
+	stripe := &rejecting{b.Gateway.Gateway, true}
+	b.Gateway.Gateway = stripe
+	b.SetNow(b.Charge(plan, 2).DueAt.Add(1))
+	b.Settle()
 	return plan, stripe
 }
 
@@ -44,7 +44,7 @@ func (b *bench) refusedAmounts(begin func() billing.PlanID) (billing.PlanID, *re
 // fix.
 func (b *bench) requireRefused(c billing.Charge, want bool) {
 	b.t.Helper()
-	backlog, ok := b.store.(billing.BacklogStore)
+	backlog, ok := b.Store.(billing.BacklogStore)
 	require.True(b.t, ok)
 	found, err := backlog.Backlog(b.t.Context(), billing.BacklogRefused, time.Time{}, b.Now())
 	require.NoError(b.t, err)
@@ -61,7 +61,7 @@ func (b *bench) requireRefused(c billing.Charge, want bool) {
 func TestMerchantsFault_StaysTheMerchants(t *testing.T) {
 	for name, fail := range map[string]func(b *bench) billing.PlanID{
 		"a refused request": func(b *bench) billing.PlanID {
-			plan, _ := b.refusedAmounts(func() billing.PlanID { return b.started(good, quarterly).Plan.ID })
+			plan, _ := b.refusedAmounts(func() billing.PlanID { return b.Started(good, quarterly).Plan.ID })
 			return plan
 		},
 		"a decline": func(b *bench) billing.PlanID { return b.failedOnce("invalid_amount", quarterly) },
@@ -69,13 +69,13 @@ func TestMerchantsFault_StaysTheMerchants(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
 				plan := fail(b)
-				mails := len(b.mails.mails)
-				b.advance(60)
-				d := b.details(plan)
+				mails := len(b.Mails.Mails)
+				b.Advance(60)
+				d := b.Details(plan)
 				require.Equal(b.t, billing.PlanPastDue, d.Plan.Status, "it is not given up")
 				require.Equal(b.t, billing.ChargeFailed, d.Charges[1].Status)
 				require.Empty(b.t, b.newNotices(plan))
-				require.Len(b.t, b.mails.mails, mails)
+				require.Len(b.t, b.Mails.Mails, mails)
 				b.requireRefused(d.Charges[1], true)
 			})
 		})
@@ -84,17 +84,17 @@ func TestMerchantsFault_StaysTheMerchants(t *testing.T) {
 
 func TestMerchantsFault_Repair(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		plan, stripe := b.refusedAmounts(func() billing.PlanID { return b.started(good, quarterly).Plan.ID })
-		b.advance(40)
-		c := b.charge(plan, 2)
+		plan, stripe := b.refusedAmounts(func() billing.PlanID { return b.Started(good, quarterly).Plan.ID })
+		b.Advance(40)
+		c := b.Charge(plan, 2)
 		stripe.on = false
-		_, err := b.operator().SetAmount(b.t.Context(), c.ID, c.Amount+100)
+		_, err := b.Operator().SetAmount(b.t.Context(), c.ID, c.Amount+100)
 		require.NoError(b.t, err, "Stripe holds no payment of the old amount")
-		_, err = b.operator().Retry(b.t.Context(), c.ID)
+		_, err = b.Operator().Retry(b.t.Context(), c.ID)
 		require.NoError(b.t, err)
-		b.settle()
-		require.Equal(b.t, billing.ChargeSucceeded, b.charge(plan, 2).Status, b.charge(plan, 2).Reason)
-		require.Equal(b.t, c.Amount+100, b.charge(plan, 2).Amount)
+		b.Settle()
+		require.Equal(b.t, billing.ChargeSucceeded, b.Charge(plan, 2).Status, b.Charge(plan, 2).Reason)
+		require.Equal(b.t, c.Amount+100, b.Charge(plan, 2).Amount)
 		b.requireRefused(c, false)
 		require.Equal(b.t, billing.DunningClosed, b.dunningOf(c).Status)
 	})
@@ -105,12 +105,12 @@ func TestMerchantsFault_Repair(t *testing.T) {
 func (b *bench) refusedAmount() (billing.Charge, billing.Secret) {
 	b.t.Helper()
 	plan := b.startedWith(declinesLater("invalid_amount", "sim_decline_count", "1"), quarterly)
-	b.setNow(b.charge(plan, 2).DueAt.Add(1))
-	b.settle()
-	c := b.charge(plan, 2)
+	b.SetNow(b.Charge(plan, 2).DueAt.Add(1))
+	b.Settle()
+	c := b.Charge(plan, 2)
 	require.NotEmpty(b.t, c.PaymentIntent)
 	secret := b.secretOf(c)
-	r, err := b.operator().SetAmount(b.t.Context(), c.ID, c.Amount-100)
+	r, err := b.Operator().SetAmount(b.t.Context(), c.ID, c.Amount-100)
 	require.NoError(b.t, err)
 	require.Contains(b.t, r.Next, c.PaymentIntent)
 	return c, secret
@@ -119,17 +119,17 @@ func (b *bench) refusedAmount() (billing.Charge, billing.Secret) {
 func TestMerchantsFault_RepairWithPaymentIntent(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		old, _ := b.refusedAmount()
-		_, err := b.operator().Retry(b.t.Context(), old.ID)
+		_, err := b.Operator().Retry(b.t.Context(), old.ID)
 		require.NoError(b.t, err)
-		b.settle()
-		c := b.charge(old.PlanID, 2)
+		b.Settle()
+		c := b.Charge(old.PlanID, 2)
 		require.Equal(b.t, billing.ChargeSucceeded, c.Status, c.Reason)
 		require.NotEqual(b.t, old.PaymentIntent, c.PaymentIntent)
 		require.Equal(b.t, billing.IntentCanceled, b.intentStatus(old.PaymentIntent))
-		pi, err := b.gateway.PaymentIntent(b.acting(), c.PaymentIntent)
+		pi, err := b.Gateway.PaymentIntent(b.OnAccount(), c.PaymentIntent)
 		require.NoError(b.t, err)
 		require.Equal(b.t, old.Amount-100, pi.Amount)
-		count, _ := b.succeededAtStripe()
+		count, _ := b.Succeeded()
 		require.Equal(b.t, 2, count)
 	})
 }
@@ -139,21 +139,21 @@ func TestMerchantsFault_RepairWithPaymentIntent(t *testing.T) {
 func TestMerchantsFault_OldAmountPaid(t *testing.T) {
 	for name, pay := range map[string]func(b *bench, pay func()){
 		"before the retry":     func(_ *bench, pay func()) { pay() },
-		"while it is replaced": func(b *bench, pay func()) { b.gateway.beforeCancel = func() { b.gateway.beforeCancel = nil; pay() } },
+		"while it is replaced": func(b *bench, pay func()) { b.Gateway.BeforeCancel = func() { b.Gateway.BeforeCancel = nil; pay() } },
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
 				old, secret := b.refusedAmount()
-				pay(b, func() { require.NoError(b.t, b.pay(secret, withCard(otherCard))) })
-				_, err := b.operator().Retry(b.t.Context(), old.ID)
+				pay(b, func() { require.NoError(b.t, b.Pay(secret, withCard(otherCard))) })
+				_, err := b.Operator().Retry(b.t.Context(), old.ID)
 				require.NoError(b.t, err)
-				b.settle()
-				b.advance(3)
-				c := b.charge(old.PlanID, 2)
+				b.Settle()
+				b.Advance(3)
+				c := b.Charge(old.PlanID, 2)
 				require.Equal(b.t, billing.ChargeFailed, c.Status)
 				require.Zero(b.t, c.PaidAt)
 				require.Equal(b.t, 1, b.audited(old.PlanID, "charge.amount_differs"))
-				count, _ := b.succeededAtStripe()
+				count, _ := b.Succeeded()
 				require.Equal(b.t, 2, count, "the first payment, and what the customer paid")
 			})
 		})
@@ -162,8 +162,8 @@ func TestMerchantsFault_OldAmountPaid(t *testing.T) {
 
 func TestSetAmount_DeclinedCard(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		c := b.charge(b.failedOnce("insufficient_funds", quarterly), 2)
-		_, err := b.operator().SetAmount(b.t.Context(), c.ID, c.Amount-100)
+		c := b.Charge(b.failedOnce("insufficient_funds", quarterly), 2)
+		_, err := b.Operator().SetAmount(b.t.Context(), c.ID, c.Amount-100)
 		var refused *operator.RefusedError
 		require.ErrorAs(b.t, err, &refused, "the amount is not the fault")
 	})
@@ -174,15 +174,15 @@ func TestSetAmount_DeclinedCard(t *testing.T) {
 func TestMerchantsFault_BecomesTheCustomers(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plan, stripe := b.refusedAmounts(func() billing.PlanID { return b.startedWith(declinesLater("expired_card"), quarterly) })
-		began := b.dunningOf(b.charge(plan, 2))
+		began := b.dunningOf(b.Charge(plan, 2))
 		require.False(b.t, began.HeldAt.IsZero())
-		b.advance(40)
+		b.Advance(40)
 		stripe.on = false
-		c := b.charge(plan, 2)
-		_, err := b.operator().Retry(b.t.Context(), c.ID)
+		c := b.Charge(plan, 2)
+		_, err := b.Operator().Retry(b.t.Context(), c.ID)
 		require.NoError(b.t, err)
-		b.settle()
-		c = b.charge(plan, 2)
+		b.Settle()
+		c = b.Charge(plan, 2)
 		require.Equal(b.t, billing.ChargeRequiresPaymentMethod, c.Status)
 		b.requireRefused(c, false)
 		d := b.dunningOf(c)

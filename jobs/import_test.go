@@ -28,11 +28,11 @@ func (b *bench) imports() {
 	b.setUp(billing.Secret(si["client_secret"].(string)), good)
 	pm := b.request(http.MethodGet, "/v1/setup_intents/"+si["id"].(string), nil)["payment_method"].(string)
 	file := "reference,kind,currency,paid,charges,customer,email,timezone,stripe_customer,card,account\n" +
-		fmt.Sprintf("order-7,installments,usd,33334,33333 2026-02-05; 33333 2026-03-05,ada,ada@example.com,Europe/London,%s,%s,%s\n", at, pm, b.account)
-	store, ok := b.store.(importing.Store)
+		fmt.Sprintf("order-7,installments,usd,33334,33333 2026-02-05; 33333 2026-03-05,ada,ada@example.com,Europe/London,%s,%s,%s\n", at, pm, b.Account)
+	store, ok := b.Store.(importing.Store)
 	require.True(b.t, ok)
 	im := importing.New(store, importing.Options{
-		Now: b.Now, Rules: billing.Rules{ChargeTime: morning}, Cards: b.gateway,
+		Now: b.Now, Rules: billing.Rules{ChargeTime: morning}, Cards: b.Gateway,
 		Fault: func(f importing.Fault) error { return fmt.Errorf("line %d: %s %s", f.Line, f.Field, f.Message) },
 	})
 	lines, err := importing.NewReader(strings.NewReader(file))
@@ -41,14 +41,14 @@ func (b *bench) imports() {
 	require.NoError(b.t, err)
 	require.EqualValues(b.t, 1, sum.New)
 
-	b.advance(60)
-	plan, err := b.store.PlanByReference(b.t.Context(), "order-7")
+	b.Advance(60)
+	plan, err := b.Store.PlanByReference(b.t.Context(), "order-7")
 	require.NoError(b.t, err)
-	d := b.details(plan.ID)
+	d := b.Details(plan.ID)
 	require.Equal(b.t, "completed | 33334 succeeded 01-15 | 33333 succeeded 02-05 | 33333 succeeded 03-05", ledgerOf(d))
 	require.Equal(b.t, time.Date(2026, 2, 5, 9, 0, 0, 0, time.UTC), d.Charges[1].DueAt)
-	count, sumAtStripe := b.succeededAtStripe()
+	count, sumAtStripe := b.Succeeded()
 	require.Equal(b.t, 2, count, "an amount paid before the import is not charged")
 	require.EqualValues(b.t, 66666, sumAtStripe)
-	require.Equal(b.t, at, b.customerAtStripe(plan.ID))
+	require.Equal(b.t, at, b.StripeCustomer(plan.ID))
 }

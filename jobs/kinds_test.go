@@ -36,16 +36,16 @@ func planKinds() []kind {
 			want: "completed | 10000 succeeded 01-15 | 40000 succeeded 03-02"},
 		{why: "the balance on request, more than was agreed", days: 60, terms: terms.Terms{Kind: billing.KindDeposit, Total: 50000, Deposit: 10000, BalanceDue: "on request"},
 			also: func(b *bench, p billing.PlanID) {
-				_, err := b.operator().SetAmount(b.t.Context(), b.charge(p, 2).ID, 45000)
+				_, err := b.Operator().SetAmount(b.t.Context(), b.Charge(p, 2).ID, 45000)
 				require.NoError(b.t, err)
-				_, err = b.operator().Collect(b.t.Context(), b.charge(p, 2).ID, "")
+				_, err = b.Operator().Collect(b.t.Context(), b.Charge(p, 2).ID, "")
 				require.NoError(b.t, err)
 			}, want: "completed | 10000 succeeded 01-15 | 45000 succeeded 02-14"},
 		{why: "the balance on request, in two", days: 60, terms: terms.Terms{Kind: billing.KindDeposit, Total: 50000, Deposit: 10000, BalanceDue: "on request"},
 			also: func(b *bench, p billing.PlanID) {
-				_, err := b.operator().Split(b.t.Context(), b.charge(p, 2).ID, 15000, "")
+				_, err := b.Operator().Split(b.t.Context(), b.Charge(p, 2).ID, 15000, "")
 				require.NoError(b.t, err)
-				_, err = b.operator().Collect(b.t.Context(), b.charge(p, 2).ID, "2026-03-01")
+				_, err = b.Operator().Collect(b.t.Context(), b.Charge(p, 2).ID, "2026-03-01")
 				require.NoError(b.t, err)
 			}, want: "active | 10000 succeeded 01-15 | 15000 succeeded 03-01 | 25000 scheduled"},
 		{why: "recurring, three times", days: 100, terms: terms.Terms{Kind: billing.KindRecurring, Amount: 1900, Every: "1 month", Parts: 3},
@@ -56,12 +56,12 @@ func planKinds() []kind {
 			want: "active | 1900 succeeded 01-15 | 1900 succeeded 01-29 | 1900 succeeded 02-12 | 1900 scheduled"},
 		{why: "recurring until it is canceled", days: 33, terms: terms.Terms{Kind: billing.KindRecurring, Amount: 1900, Every: "2 weeks"},
 			also: func(b *bench, p billing.PlanID) {
-				_, err := b.operator().Cancel(b.t.Context(), p, "")
+				_, err := b.Operator().Cancel(b.t.Context(), p, "")
 				require.NoError(b.t, err)
 			}, want: "canceled | 1900 succeeded 01-15 | 1900 succeeded 01-29 | 1900 canceled"},
 		{why: "recurring with a first payment of another size, then dearer", days: 33, terms: terms.Terms{Kind: billing.KindRecurring, Amount: 1900, FirstAmount: 4900, Every: "2 weeks"},
 			also: func(b *bench, p billing.PlanID) {
-				_, err := b.operator().SetRemainingAmount(b.t.Context(), p, 2100)
+				_, err := b.Operator().SetRemainingAmount(b.t.Context(), p, 2100)
 				require.NoError(b.t, err)
 			}, want: "active | 4900 succeeded 01-15 | 1900 succeeded 01-29 | 2100 succeeded 02-12 | 2100 scheduled"},
 		{why: "a trial", days: 40, terms: terms.Terms{Kind: billing.KindRecurring, Amount: 1900, Every: "1 month", Trial: "7 days", Parts: 2},
@@ -73,7 +73,7 @@ func planKinds() []kind {
 		{why: "deferred to a date", days: 40, terms: terms.Terms{Kind: billing.KindDeferred, Total: 9900, Due: "2026-02-10"}, want: "completed | 9900 succeeded 02-10"},
 		{why: "deferred until it is asked for, for a date", days: 40, terms: terms.Terms{Kind: billing.KindDeferred, Total: 9900, Due: "on request"},
 			also: func(b *bench, p billing.PlanID) {
-				_, err := b.operator().Collect(b.t.Context(), b.charge(p, 1).ID, "2026-02-20")
+				_, err := b.Operator().Collect(b.t.Context(), b.Charge(p, 1).ID, "2026-02-20")
 				require.NoError(b.t, err)
 			}, want: "completed | 9900 succeeded 02-20"},
 	}
@@ -90,13 +90,13 @@ func TestEachKindFromCreationToItsEnd(t *testing.T) {
 // live simulates a plan of the kind, and compares the ledger with Stripe's.
 func (k kind) live(b *bench) {
 	p := b.begins(k.terms)
-	b.advance(k.days/2 - (k.days/2)%2)
+	b.Advance(k.days/2 - (k.days/2)%2)
 	if k.also != nil {
 		k.also(b, p.Plan.ID)
-		b.settle()
+		b.Settle()
 	}
-	b.advance(k.days - k.days/2)
-	d := b.details(p.Plan.ID)
+	b.Advance(k.days - k.days/2)
+	d := b.Details(p.Plan.ID)
 	require.Equal(b.t, k.want, ledgerOf(d))
 	paid, sum := 0, int64(0)
 	for _, c := range d.Charges {
@@ -105,7 +105,7 @@ func (k kind) live(b *bench) {
 			sum += c.Amount
 		}
 	}
-	count, received := b.succeededAtStripe()
+	count, received := b.Succeeded()
 	require.Equal(b.t, paid, count)
 	require.Equal(b.t, sum, received, "Stripe has the same ledger")
 	require.Equal(b.t, billing.SumOf(d.Charges), d.Plan.Total)
@@ -123,41 +123,41 @@ func TestAKindInAConnectedAccountIsTheSame(t *testing.T) {
 // saved card exists beforehand.
 func (b *bench) begins(t terms.Terms) planning.Created {
 	b.t.Helper()
-	t.Reference, t.Currency, t.Account = "order-1", "usd", b.account
+	t.Reference, t.Currency, t.Account = "order-1", "usd", b.Account
 	t.Customer = terms.Customer{Reference: "ada", Email: "ada@example.com", TimeZone: "Europe/London"}
 	if t.Card != "" {
 		b.giveCard("ada")
 	}
-	p, err := b.planner.Create(b.t.Context(), planning.Request{Terms: t})
+	p, err := b.Planner.Create(b.t.Context(), planning.Request{Terms: t})
 	require.NoError(b.t, err)
-	again, err := b.planner.Create(b.t.Context(), planning.Request{Terms: t})
+	again, err := b.Planner.Create(b.t.Context(), planning.Request{Terms: t})
 	require.NoError(b.t, err)
 	require.True(b.t, again.Replayed)
 	require.Equal(b.t, p.FirstPayment.ID+p.Setup.ID, again.FirstPayment.ID+again.Setup.ID, "the same request gets the same")
 	switch {
 	case p.FirstPayment.ID != "":
-		require.NoError(b.t, b.payFirst(p, good))
+		require.NoError(b.t, b.PayFirst(p, good))
 	case p.Setup.ID != "":
 		b.setUp(p.Setup.ClientSecret, good)
 	}
-	bodies := b.arrived()
+	bodies := b.Arrived()
 	rand.New(rand.NewPCG(uint64(len(bodies)), 5)).Shuffle(len(bodies), func(i, j int) { bodies[i], bodies[j] = bodies[j], bodies[i] })
 	for _, body := range bodies { // in any order
-		b.takeIn(body)
-		b.settle()
+		b.TakeIn(body)
+		b.Settle()
 	}
-	b.takeIn(bodies...) // delivered twice
-	b.settle()
+	b.TakeIn(bodies...) // delivered twice
+	b.Settle()
 	return p
 }
 
 // setUp gives a card with a SetupIntent, as a customer in the browser does.
 func (b *bench) setUp(secret billing.Secret, number string) {
 	b.t.Helper()
-	intent, err := b.browser.ConfirmCardSetup(b.t.Context(), secret.Reveal(), stripesim.PaymentDetails{Card: &stripesim.Card{Number: number}})
+	intent, err := b.Browser.ConfirmCardSetup(b.t.Context(), secret.Reveal(), stripesim.PaymentDetails{Card: &stripesim.Card{Number: number}})
 	require.NoError(b.t, err)
 	if intent.Status == "requires_action" {
-		_, err = b.browser.Authenticate(b.t.Context(), intent, true)
+		_, err = b.Browser.Authenticate(b.t.Context(), intent, true)
 		require.NoError(b.t, err)
 	}
 }
@@ -171,20 +171,20 @@ func (b *bench) giveCard(reference string) billing.Card {
 	b.setUp(billing.Secret(si["client_secret"].(string)), good)
 	pm := b.request(http.MethodGet, "/v1/setup_intents/"+si["id"].(string), nil)["payment_method"].(string)
 	customer := billing.Customer{ID: billing.NewCustomerID(b.Now()), Reference: reference, StripeCustomer: at, TimeZone: "Europe/London", CreatedAt: b.Now(), UpdatedAt: b.Now(), Version: 1}
-	if b.account != "" { // there a card becomes known when it is given for a plan
+	if b.Account != "" { // there a card becomes known when it is given for a plan
 		customer.StripeCustomer = ""
 	}
-	require.NoError(b.t, b.store.Update(ctx, func(tx billing.Tx) error {
-		if err := tx.InsertCustomer(ctx, customer); err != nil || b.account == "" {
+	require.NoError(b.t, b.Store.Update(ctx, func(tx billing.Tx) error {
+		if err := tx.InsertCustomer(ctx, customer); err != nil || b.Account == "" {
 			return err
 		}
 		return tx.InsertCard(ctx, billing.Card{
-			ID: billing.NewCardID(b.Now()), CustomerID: customer.ID, PaymentMethod: pm, StripeCustomer: at, Account: b.account, Status: billing.CardActive,
+			ID: billing.NewCardID(b.Now()), CustomerID: customer.ID, PaymentMethod: pm, StripeCustomer: at, Account: b.Account, Status: billing.CardActive,
 			CreatedAt: b.Now(), UpdatedAt: b.Now(),
 		})
 	}))
-	b.settle() // payment_method.attached brings the card
-	card, err := b.store.CardByPaymentMethod(ctx, pm)
+	b.Settle() // payment_method.attached brings the card
+	card, err := b.Store.CardByPaymentMethod(ctx, pm)
 	require.NoError(b.t, err)
 	return card
 }

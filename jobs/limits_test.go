@@ -41,12 +41,12 @@ func (b *bench) guard(limiter billing.Limiter) *guarded {
 		},
 	})
 	gateway, err := stripegw.New(stripegw.Config{
-		SecretKey: "sk_test_bench", APIBase: b.browser.BaseURL, HTTPTimeout: 5 * time.Second, Breaker: g.Breaker, Limiter: limiter,
+		SecretKey: "sk_test_bench", APIBase: b.Browser.BaseURL, HTTPTimeout: 5 * time.Second, Breaker: g.Breaker, Limiter: limiter,
 	})
 	require.NoError(b.t, err)
 	b.t.Cleanup(gateway.Close)
-	b.gateway.Gateway = gateway
-	b.with(func(c *jobs.Config) { c.Acquire = gateway.Acquire })
+	b.Gateway.Gateway = gateway
+	b.With(func(c *jobs.Config) { c.Acquire = gateway.Acquire })
 	return g
 }
 
@@ -59,7 +59,7 @@ func (b *bench) requireOnlyProbesWritten(g *guarded, all []planning.Created) (pa
 	b.t.Helper()
 	written := 0
 	for _, p := range all {
-		c, attempts := b.charge(p.Plan.ID, 2), b.attempts(p)
+		c, attempts := b.Charge(p.Plan.ID, 2), b.attempts(p)
 		require.NotEmpty(b.t, c.Reason)
 		require.True(b.t, c.ClaimAfter.After(b.Now()), "it comes back by itself")
 		require.LessOrEqual(b.t, len(attempts), 1)
@@ -78,18 +78,18 @@ func (b *bench) plans(n int) []planning.Created {
 	b.t.Helper()
 	var all []planning.Created
 	for i := range n {
-		all = append(all, b.started(good, func(t *terms.Terms) {
+		all = append(all, b.Started(good, func(t *terms.Terms) {
 			t.Reference, t.Customer.Reference, t.Parts = fmt.Sprintf("order-%d", i), fmt.Sprintf("customer-%d", i), 2
 		}))
 	}
-	b.setNow(b.charge(all[0].Plan.ID, 2).DueAt)
+	b.SetNow(b.Charge(all[0].Plan.ID, 2).DueAt)
 	return all
 }
 
 // attempts lists the attempts at a plan's second charge.
 func (b *bench) attempts(p planning.Created) []billing.Attempt {
 	b.t.Helper()
-	d := b.details(p.Plan.ID)
+	d := b.Details(p.Plan.ID)
 	return d.Attempts[d.Charges[1].ID]
 }
 
@@ -99,26 +99,26 @@ func TestAnOutageParksChargesAndSpendsNoAttempt(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		all := b.plans(plans)
 		breaker := b.guard(nil)
-		require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionConnectionReset}))
-		b.runDue()
+		require.NoError(b.t, b.Sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionConnectionReset}))
+		b.RunDue()
 		b.requireOnlyProbesWritten(breaker, all)
 		for range 3 { // for hours, with a probe now and then that fails too
 			b.whenProbed(breaker)
-			b.setNow(b.Now().Add(time.Hour))
-			b.runDue()
+			b.SetNow(b.Now().Add(time.Hour))
+			b.RunDue()
 			b.requireOnlyProbesWritten(breaker, all)
 		}
-		b.sim.ClearFaults()
+		b.Sim.ClearFaults()
 		require.Eventually(b.t, func() bool {
-			b.setNow(b.Now().Add(20 * time.Minute))
-			b.runDue()
-			count, _ := b.succeededAtStripe()
+			b.SetNow(b.Now().Add(20 * time.Minute))
+			b.RunDue()
+			count, _ := b.Succeeded()
 			return count == 2*plans
 		}, 20*time.Second, 25*time.Millisecond)
 		require.Equal(b.t, stripegw.BreakerClosed, breaker.State())
-		b.settle()
+		b.Settle()
 		for _, p := range all {
-			require.Equal(b.t, billing.PlanCompleted, b.details(p.Plan.ID).Plan.Status)
+			require.Equal(b.t, billing.PlanCompleted, b.Details(p.Plan.ID).Plan.Status)
 			require.Len(b.t, b.attempts(p), 1, "one attempt, however long the outage")
 		}
 	})
@@ -134,17 +134,17 @@ func TestServerErrorsOpenTheBreakerBeforeMoreAttemptsAreWritten(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		all := b.plans(8)
 		breaker := b.guard(nil)
-		require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionServerError, Method: http.MethodPost}))
-		b.runDue()
+		require.NoError(b.t, b.Sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionServerError, Method: http.MethodPost}))
+		b.RunDue()
 		parked := b.requireOnlyProbesWritten(breaker, all)
-		b.sim.ClearFaults()
+		b.Sim.ClearFaults()
 		b.whenProbed(breaker)
-		b.setNow(b.Now().Add(2 * time.Minute))
-		b.runDue()
+		b.SetNow(b.Now().Add(2 * time.Minute))
+		b.RunDue()
 		require.Equal(b.t, stripegw.BreakerClosed, breaker.State(), "that Stripe repeats old errors under their keys does not keep it open")
 		done := 0
 		for _, p := range all {
-			if b.charge(p.Plan.ID, 2).Status.Paid() {
+			if b.Charge(p.Plan.ID, 2).Status.Paid() {
 				done++
 			}
 		}
@@ -169,29 +169,29 @@ func TestAChargeWhoseTurnDoesNotComeIsDeferred(t *testing.T) {
 		p := b.plans(1)[0]
 		limiter := &crowded{}
 		b.guard(limiter)
-		calls := b.gateway.calls
-		claims, err := b.store.ClaimCharges(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 10)
+		calls := b.Gateway.Calls
+		claims, err := b.Store.ClaimCharges(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 10)
 		require.NoError(b.t, err)
-		require.NoError(b.t, b.worker.Do(b.t.Context(), collectTask(string(claims[0].ChargeID), claims[0].Lease-1)))
+		require.NoError(b.t, b.Worker.Do(b.t.Context(), collectTask(string(claims[0].ChargeID), claims[0].Lease-1)))
 		require.Zero(b.t, limiter.asked, "a stale task asks for no permit")
 
-		require.NoError(b.t, b.worker.Do(b.t.Context(), collectTask(string(claims[0].ChargeID), claims[0].Lease)))
-		c := b.charge(p.Plan.ID, 2)
+		require.NoError(b.t, b.Worker.Do(b.t.Context(), collectTask(string(claims[0].ChargeID), claims[0].Lease)))
+		c := b.Charge(p.Plan.ID, 2)
 		require.Equal(b.t, 1, limiter.asked)
-		require.Equal(b.t, calls, b.gateway.calls)
+		require.Equal(b.t, calls, b.Gateway.Calls)
 		require.Empty(b.t, b.attempts(p))
 		require.Equal(b.t, billing.ChargeScheduled, c.Status)
 		require.Contains(b.t, c.Reason, "the turn did not come")
 		require.WithinRange(b.t, c.ClaimAfter, b.Now().Add(time.Minute), b.Now().Add(75*time.Second))
 
 		ctx, cancel := context.WithCancel(b.t.Context())
-		b.setNow(c.ClaimAfter)
-		claims, err = b.store.ClaimCharges(ctx, b.Now(), b.Now().Add(time.Minute), 10)
+		b.SetNow(c.ClaimAfter)
+		claims, err = b.Store.ClaimCharges(ctx, b.Now(), b.Now().Add(time.Minute), 10)
 		require.NoError(b.t, err)
-		b.with(func(c *jobs.Config) {
+		b.With(func(c *jobs.Config) {
 			c.Acquire = func(ctx context.Context) (context.Context, func(), error) { cancel(); return ctx, func() {}, nil }
 		})
-		require.ErrorIs(b.t, b.worker.Do(ctx, collectTask(string(claims[0].ChargeID), claims[0].Lease)), context.Canceled)
+		require.ErrorIs(b.t, b.Worker.Do(ctx, collectTask(string(claims[0].ChargeID), claims[0].Lease)), context.Canceled)
 		require.Empty(b.t, b.attempts(p), "a task that is stopped while it waits writes nothing")
 	})
 }
@@ -203,15 +203,15 @@ func TestALockedPaymentIntentIsTriedAgainUnderTheSameKey(t *testing.T) {
 		p := b.plans(1)[0]
 		limiter := &free{}
 		b.guard(limiter)
-		require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionLockTimeout, Method: http.MethodPost, Count: 2}))
-		b.runDue()
+		require.NoError(b.t, b.Sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionLockTimeout, Method: http.MethodPost, Count: 2}))
+		b.RunDue()
 		first := b.attempts(p)
 		require.Equal(b.t, billing.OutcomeUnknown, first[0].Outcome)
 		for range 3 {
-			b.setNow(b.Now().Add(time.Minute))
-			b.settle()
+			b.SetNow(b.Now().Add(time.Minute))
+			b.Settle()
 		}
-		require.True(b.t, b.charge(p.Plan.ID, 2).Status.Paid())
+		require.True(b.t, b.Charge(p.Plan.ID, 2).Status.Paid())
 		after := b.attempts(p)
 		require.Len(b.t, after, 1)
 		require.Equal(b.t, 3, after[0].SendCount)
@@ -257,11 +257,11 @@ func TestOneCallAtATimeForEachCharge(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		const workers = 8
 		p := b.plans(1)[0]
-		g := &crossing{Gateway: b.gateway.Gateway, entered: make(chan struct{}, workers), release: make(chan struct{})}
-		claims, err := b.store.ClaimCharges(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 10)
+		g := &crossing{Gateway: b.Gateway.Gateway, entered: make(chan struct{}, workers), release: make(chan struct{})}
+		claims, err := b.Store.ClaimCharges(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 10)
 		require.NoError(b.t, err)
 		run := func() error {
-			config := b.config()
+			config := b.WorkerConfig()
 			config.Gateway = g
 			return jobs.New(config).Do(b.t.Context(), collectTask(string(claims[0].ChargeID), claims[0].Lease))
 		}
@@ -278,7 +278,7 @@ func TestOneCallAtATimeForEachCharge(t *testing.T) {
 		require.NoError(b.t, <-ended)
 		require.NoError(b.t, run())
 		require.Equal(b.t, []int{1, 1}, []int{g.most, g.made})
-		require.True(b.t, b.charge(p.Plan.ID, 2).Status.Paid())
+		require.True(b.t, b.Charge(p.Plan.ID, 2).Status.Paid())
 		require.Len(b.t, b.attempts(p), 1)
 	})
 }
@@ -288,19 +288,19 @@ func TestOneCallAtATimeForEachCharge(t *testing.T) {
 func TestAFrozenWorkersChargeIsTakenUpWhenItsLeaseEnds(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.plans(1)[0]
-		calls := b.gateway.calls
-		b.gateway.before = func() { b.gateway.before = nil; panic(killed{}) }
-		dying(b.t, func() { b.runDue() })
-		c := b.charge(p.Plan.ID, 2)
+		calls := b.Gateway.Calls
+		b.Gateway.Before = func() { b.Gateway.Before = nil; panic(killed{}) }
+		dying(b.t, func() { b.RunDue() })
+		c := b.Charge(p.Plan.ID, 2)
 		for range 3 { // the queue considers the worker dead and runs its task again
-			b.setNow(b.Now().Add(19 * time.Second))
-			require.NoError(b.t, b.worker.Do(b.t.Context(), collectTask(string(c.ID), c.Lease)))
+			b.SetNow(b.Now().Add(19 * time.Second))
+			require.NoError(b.t, b.Worker.Do(b.t.Context(), collectTask(string(c.ID), c.Lease)))
 		}
-		require.Equal(b.t, calls+1, b.gateway.calls)
-		b.setNow(c.ClaimAfter)
-		b.settle()
-		require.Equal(b.t, calls+2, b.gateway.calls)
-		require.True(b.t, b.charge(p.Plan.ID, 2).Status.Paid())
+		require.Equal(b.t, calls+1, b.Gateway.Calls)
+		b.SetNow(c.ClaimAfter)
+		b.Settle()
+		require.Equal(b.t, calls+2, b.Gateway.Calls)
+		require.True(b.t, b.Charge(p.Plan.ID, 2).Status.Paid())
 		require.Len(b.t, b.attempts(p), 1)
 	})
 }

@@ -17,10 +17,10 @@ import (
 // paidOnce requires the first payment and one payment of each listed charge, and no other.
 func (b *bench) paidOnce(id billing.PlanID, sequences ...int) {
 	b.t.Helper()
-	count, _ := b.succeededAtStripe()
+	count, _ := b.Succeeded()
 	require.Equal(b.t, 1+len(sequences), count, "the first payment and one for each charge")
 	for _, n := range sequences {
-		require.Equal(b.t, billing.ChargeSucceeded, b.charge(id, n).Status, "charge %d", n)
+		require.Equal(b.t, billing.ChargeSucceeded, b.Charge(id, n).Status, "charge %d", n)
 	}
 }
 
@@ -30,20 +30,20 @@ func TestCollect_LostAttempt(t *testing.T) {
 	for name, after := range map[string]time.Duration{"a minute": time.Minute, "an hour": time.Hour, "two days": 48 * time.Hour, "40 days": 40 * 24 * time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
-				p := b.started(good, func(t *terms.Terms) { t.Parts = 2 })
-				rewind := storetest.NewRewinder(b.t, b.store)
+				p := b.Started(good, func(t *terms.Terms) { t.Parts = 2 })
+				rewind := storetest.NewRewinder(b.t, b.Store)
 				rewind.Backup("before")
-				b.setNow(b.charge(p.Plan.ID, 2).DueAt)
-				b.runDue()
-				b.arrived() // the webhooks are lost too
-				lost := b.details(p.Plan.ID).Attempts[b.charge(p.Plan.ID, 2).ID]
+				b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
+				b.RunDue()
+				b.Arrived() // the webhooks are lost too
+				lost := b.Details(p.Plan.ID).Attempts[b.Charge(p.Plan.ID, 2).ID]
 				rewind.Restore("before")
-				b.setNow(b.Now().Add(after))
+				b.SetNow(b.Now().Add(after))
 				for range 3 {
-					b.runDue()
+					b.RunDue()
 				}
 				b.paidOnce(p.Plan.ID, 2)
-				again := b.details(p.Plan.ID).Attempts[b.charge(p.Plan.ID, 2).ID]
+				again := b.Details(p.Plan.ID).Attempts[b.Charge(p.Plan.ID, 2).ID]
 				require.Len(b.t, again, 1)
 				require.Equal(b.t, lost[0].ID, again[0].ID)
 				require.Equal(b.t, billing.InitiatorMerchant, again[0].Initiator)
@@ -57,17 +57,17 @@ func TestCollect_LostAttempt(t *testing.T) {
 // parameters, so the payment is looked up.
 func TestCollect_LostAttemptOtherCard(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, func(t *terms.Terms) { t.Parts = 2 })
-		rewind := storetest.NewRewinder(b.t, b.store)
+		p := b.Started(good, func(t *terms.Terms) { t.Parts = 2 })
+		rewind := storetest.NewRewinder(b.t, b.Store)
 		rewind.Backup("before")
-		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
-		b.runDue()
-		b.arrived()
+		b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
+		b.RunDue()
+		b.Arrived()
 		rewind.Restore("before")
 		b.newCard(p.Plan.ID, otherCard)
-		b.takeIn(b.arrived()...)
+		b.TakeIn(b.Arrived()...)
 		for range 4 {
-			b.runDue()
+			b.RunDue()
 		}
 		b.paidOnce(p.Plan.ID, 2)
 	})
@@ -77,21 +77,21 @@ func TestCollect_LostAttemptOtherCard(t *testing.T) {
 // new card pays at once.
 func TestCollect_LostDeclinesOtherCard(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(thenNoFunds, func(t *terms.Terms) { t.Parts = 2 })
-		rewind := storetest.NewRewinder(b.t, b.store)
-		due := b.charge(p.Plan.ID, 2).DueAt
-		b.setNow(due)
-		b.runDue()
+		p := b.Started(thenNoFunds, func(t *terms.Terms) { t.Parts = 2 })
+		rewind := storetest.NewRewinder(b.t, b.Store)
+		due := b.Charge(p.Plan.ID, 2).DueAt
+		b.SetNow(due)
+		b.RunDue()
 		rewind.Backup("before") // one decline is known
 		b.retryNow(p.Plan.ID, 2)
 		b.retryNow(p.Plan.ID, 2)
-		require.Len(b.t, b.details(p.Plan.ID).Attempts[b.charge(p.Plan.ID, 2).ID], 3)
-		b.arrived()
+		require.Len(b.t, b.Details(p.Plan.ID).Attempts[b.Charge(p.Plan.ID, 2).ID], 3)
+		b.Arrived()
 		rewind.Restore("before")
 		b.newCard(p.Plan.ID, good)
-		b.settle()
+		b.Settle()
 		b.paidOnce(p.Plan.ID, 2)
-		require.Len(b.t, b.intents(), 2)
+		require.Len(b.t, b.Intents(), 2)
 	})
 }
 
@@ -99,23 +99,23 @@ func TestCollect_LostDeclinesOtherCard(t *testing.T) {
 // lost, was paid: the event of that payment also closes the open attempt.
 func TestEvent_PaidByALostAttempt(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, func(t *terms.Terms) { t.Parts = 2 })
-		rewind := storetest.NewRewinder(b.t, b.store)
-		require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionLockTimeout, Method: "POST", Path: "/v1/payment_intents", Count: 1}))
-		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
-		b.runDue()
+		p := b.Started(good, func(t *terms.Terms) { t.Parts = 2 })
+		rewind := storetest.NewRewinder(b.t, b.Store)
+		require.NoError(b.t, b.Sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionLockTimeout, Method: "POST", Path: "/v1/payment_intents", Count: 1}))
+		b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
+		b.RunDue()
 		rewind.Backup("open")
-		require.Equal(b.t, billing.OutcomeUnknown, b.details(p.Plan.ID).Attempts[b.charge(p.Plan.ID, 2).ID][0].Outcome)
-		b.setNow(b.Now().Add(25 * time.Hour)) // the key may be forgotten: the first attempt is looked up
-		b.runDue()
+		require.Equal(b.t, billing.OutcomeUnknown, b.Details(p.Plan.ID).Attempts[b.Charge(p.Plan.ID, 2).ID][0].Outcome)
+		b.SetNow(b.Now().Add(25 * time.Hour)) // the key may be forgotten: the first attempt is looked up
+		b.RunDue()
 		b.retryNow(p.Plan.ID, 2)
 		b.paidOnce(p.Plan.ID, 2)
-		payment := b.arrived()
+		payment := b.Arrived()
 		rewind.Restore("open")
-		b.takeIn(payment...)
-		b.runDue()
+		b.TakeIn(payment...)
+		b.RunDue()
 		b.paidOnce(p.Plan.ID, 2)
-		for _, a := range b.details(p.Plan.ID).Attempts[b.charge(p.Plan.ID, 2).ID] {
+		for _, a := range b.Details(p.Plan.ID).Attempts[b.Charge(p.Plan.ID, 2).ID] {
 			require.False(b.t, a.Outcome.Open(), "attempt %d is %s", a.Number, a.Outcome)
 		}
 	})
@@ -124,15 +124,15 @@ func TestEvent_PaidByALostAttempt(t *testing.T) {
 // retryNow has a charge retried at once, independent of dunning's decision.
 func (b *bench) retryNow(id billing.PlanID, sequence int) {
 	b.t.Helper()
-	require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error {
-		c, err := tx.Charge(b.t.Context(), b.charge(id, sequence).ID)
+	require.NoError(b.t, b.Store.Update(b.t.Context(), func(tx billing.Tx) error {
+		c, err := tx.Charge(b.t.Context(), b.Charge(id, sequence).ID)
 		if err != nil {
 			return err
 		}
 		c.NextAttemptAt, c.ClaimAfter = b.Now(), b.Now()
 		return tx.UpdateCharge(b.t.Context(), c)
 	}))
-	b.runDue()
+	b.RunDue()
 }
 
 // TestCollect_LostReplacement loses the replacement of a PaymentIntent with the database: the
@@ -146,12 +146,12 @@ func TestCollect_LostReplacement(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
-				p := b.started(thenNoFunds, func(t *terms.Terms) { t.Parts = 2 })
-				b.setNow(b.charge(p.Plan.ID, 2).DueAt)
-				b.settle()
-				rewind := storetest.NewRewinder(b.t, b.store)
+				p := b.Started(thenNoFunds, func(t *terms.Terms) { t.Parts = 2 })
+				b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
+				b.Settle()
+				rewind := storetest.NewRewinder(b.t, b.Store)
 				rewind.Backup("before")
-				old := b.charge(p.Plan.ID, 2)
+				old := b.Charge(p.Plan.ID, 2)
 				b.replaceAtStripe(old, tc.card)
 				rewind.Restore("before")
 				if tc.event {
@@ -159,14 +159,14 @@ func TestCollect_LostReplacement(t *testing.T) {
 				} else {
 					b.retryNow(p.Plan.ID, 2)
 				}
-				b.runDue()
-				c := b.charge(p.Plan.ID, 2)
+				b.RunDue()
+				c := b.Charge(p.Plan.ID, 2)
 				require.NotEqual(b.t, billing.ChargeCanceled, c.Status, "it is still owed")
 				require.NotEqual(b.t, old.PaymentIntent, c.PaymentIntent)
 				if tc.card == good {
 					b.paidOnce(p.Plan.ID, 2)
 				}
-				require.Len(b.t, b.intents(), 3, "the first payment's, the old one and the new one")
+				require.Len(b.t, b.Intents(), 3, "the first payment's, the old one and the new one")
 			})
 		})
 	}
@@ -176,37 +176,37 @@ func TestCollect_LostReplacement(t *testing.T) {
 // but only Stripe remembers it afterwards.
 func (b *bench) replaceAtStripe(c billing.Charge, card string) {
 	b.t.Helper()
-	ctx := b.acting()
-	_, err := b.gateway.CancelPaymentIntent(ctx, "replace-"+c.PaymentIntent, c.PaymentIntent)
+	ctx := b.OnAccount()
+	_, err := b.Gateway.CancelPaymentIntent(ctx, "replace-"+c.PaymentIntent, c.PaymentIntent)
 	require.NoError(b.t, err)
-	pi, err := b.gateway.CreatePaymentIntent(ctx, "another", billing.PaymentParams{
-		Amount: c.Amount, Currency: c.Currency, Customer: b.customerAtStripe(c.PlanID), Metadata: c.Metadata("order-1", "att_lost"),
+	pi, err := b.Gateway.CreatePaymentIntent(ctx, "another", billing.PaymentParams{
+		Amount: c.Amount, Currency: c.Currency, Customer: b.StripeCustomer(c.PlanID), Metadata: c.Metadata("order-1", "att_lost"),
 	})
 	require.NoError(b.t, err)
-	err = b.pay(pi.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: card}})
+	err = b.Pay(pi.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: card}})
 	if card == good {
 		require.NoError(b.t, err)
 	}
-	b.arrived()
+	b.Arrived()
 }
 
 // TestEvents_PaidByLostReplacement handles the payment's event first: the payment is recorded, and
 // not reported as a second one.
 func TestEvents_PaidByLostReplacement(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(thenNoFunds, func(t *terms.Terms) { t.Parts = 2 })
-		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
-		b.settle()
-		rewind := storetest.NewRewinder(b.t, b.store)
+		p := b.Started(thenNoFunds, func(t *terms.Terms) { t.Parts = 2 })
+		b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
+		b.Settle()
+		rewind := storetest.NewRewinder(b.t, b.Store)
 		rewind.Backup("before")
-		old := b.charge(p.Plan.ID, 2)
+		old := b.Charge(p.Plan.ID, 2)
 		b.replaceAtStripe(old, good)
 		rewind.Restore("before")
-		paid := b.intents()[2]
+		paid := b.Intents()[2]
 		b.hear("evt_paid", "payment_intent.succeeded", paid.ID)
-		b.runDue()
+		b.RunDue()
 		b.paidOnce(p.Plan.ID, 2)
-		require.Equal(b.t, paid.ID, b.charge(p.Plan.ID, 2).PaymentIntent)
+		require.Equal(b.t, paid.ID, b.Charge(p.Plan.ID, 2).PaymentIntent)
 	})
 }
 
@@ -216,24 +216,24 @@ func TestCollect_LostPaymentAhead(t *testing.T) {
 	for name, doubt := range map[string]bool{"known to have gone back": true, "late": false} {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
-				p := b.started(good, func(t *terms.Terms) { t.Parts = 2 })
-				c := b.charge(p.Plan.ID, 2)
-				pi, err := b.gateway.CreatePaymentIntent(b.acting(), "ahead", billing.PaymentParams{
-					Amount: c.Amount, Currency: c.Currency, Customer: b.customerAtStripe(p.Plan.ID), Metadata: c.Metadata("order-1", "att_lost"),
+				p := b.Started(good, func(t *terms.Terms) { t.Parts = 2 })
+				c := b.Charge(p.Plan.ID, 2)
+				pi, err := b.Gateway.CreatePaymentIntent(b.OnAccount(), "ahead", billing.PaymentParams{
+					Amount: c.Amount, Currency: c.Currency, Customer: b.StripeCustomer(p.Plan.ID), Metadata: c.Metadata("order-1", "att_lost"),
 				})
 				require.NoError(b.t, err)
-				require.NoError(b.t, b.pay(pi.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: good}}))
-				b.arrived()
+				require.NoError(b.t, b.Pay(pi.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: good}}))
+				b.Arrived()
 				at := c.DueAt
 				if doubt {
-					b.with(func(c *jobs.Config) { c.Doubt = func() time.Time { return start.AddDate(0, 0, 1) } })
+					b.With(func(c *jobs.Config) { c.Doubt = func() time.Time { return start.AddDate(0, 0, 1) } })
 				} else {
 					at = at.Add(6 * time.Minute)
 				}
-				b.setNow(at)
-				b.runDue()
+				b.SetNow(at)
+				b.RunDue()
 				b.paidOnce(p.Plan.ID, 2)
-				attempts := b.details(p.Plan.ID).Attempts[c.ID]
+				attempts := b.Details(p.Plan.ID).Attempts[c.ID]
 				require.Len(b.t, attempts, 1)
 				require.Equal(b.t, billing.InitiatorCustomer, attempts[0].Initiator)
 			})
@@ -245,18 +245,18 @@ func TestCollect_LostPaymentAhead(t *testing.T) {
 // a new one pays the charge.
 func TestCollect_LostIntentDiffers(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, func(t *terms.Terms) { t.Parts = 2 })
-		c := b.charge(p.Plan.ID, 2)
-		pi, err := b.gateway.CreatePaymentIntent(b.acting(), "other", billing.PaymentParams{
-			Amount: c.Amount - 100, Currency: c.Currency, Customer: b.customerAtStripe(p.Plan.ID), Metadata: c.Metadata("order-1", "att_lost"),
+		p := b.Started(good, func(t *terms.Terms) { t.Parts = 2 })
+		c := b.Charge(p.Plan.ID, 2)
+		pi, err := b.Gateway.CreatePaymentIntent(b.OnAccount(), "other", billing.PaymentParams{
+			Amount: c.Amount - 100, Currency: c.Currency, Customer: b.StripeCustomer(p.Plan.ID), Metadata: c.Metadata("order-1", "att_lost"),
 		})
 		require.NoError(b.t, err)
-		b.setNow(c.DueAt.Add(time.Hour))
+		b.SetNow(c.DueAt.Add(time.Hour))
 		for range 4 {
-			b.runDue()
+			b.RunDue()
 		}
 		b.paidOnce(p.Plan.ID, 2)
-		old, err := b.gateway.PaymentIntent(b.acting(), pi.ID)
+		old, err := b.Gateway.PaymentIntent(b.OnAccount(), pi.ID)
 		require.NoError(b.t, err)
 		require.Equal(b.t, billing.IntentCanceled, old.Status)
 	})
@@ -280,21 +280,21 @@ func (g *blind) FindPaymentIntent(ctx context.Context, customer string, since ti
 // another key.
 func TestCollect_UsedKeyUnseen(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, func(t *terms.Terms) { t.Parts = 2 })
-		list := &blind{Gateway: b.gateway.Gateway}
-		b.gateway.Gateway = &upgraded{Gateway: list}
-		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+		p := b.Started(good, func(t *terms.Terms) { t.Parts = 2 })
+		list := &blind{Gateway: b.Gateway.Gateway}
+		b.Gateway.Gateway = &upgraded{Gateway: list}
+		b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
 		b.loseAnswer()
-		b.runDue()
-		b.arrived()
+		b.RunDue()
+		b.Arrived()
 		for range 20 {
-			b.setNow(b.Now().Add(time.Hour))
-			b.runDue()
+			b.SetNow(b.Now().Add(time.Hour))
+			b.RunDue()
 		}
-		require.Len(b.t, b.details(p.Plan.ID).Attempts[b.charge(p.Plan.ID, 2).ID], 1)
+		require.Len(b.t, b.Details(p.Plan.ID).Attempts[b.Charge(p.Plan.ID, 2).ID], 1)
 		list.seeing = true
-		b.setNow(b.Now().Add(time.Hour))
-		b.runDue()
+		b.SetNow(b.Now().Add(time.Hour))
+		b.RunDue()
 		b.paidOnce(p.Plan.ID, 2)
 	})
 }
@@ -303,11 +303,11 @@ func TestCollect_UsedKeyUnseen(t *testing.T) {
 // with the reason.
 func TestCollect_StripeListDown(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, func(t *terms.Terms) { t.Parts = 2 })
-		require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionServerError, Method: "GET", Path: "/v1/payment_intents", Count: 100}))
-		b.setNow(b.charge(p.Plan.ID, 2).DueAt.Add(time.Hour))
-		b.runDue()
-		c := b.charge(p.Plan.ID, 2)
+		p := b.Started(good, func(t *terms.Terms) { t.Parts = 2 })
+		require.NoError(b.t, b.Sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionServerError, Method: "GET", Path: "/v1/payment_intents", Count: 100}))
+		b.SetNow(b.Charge(p.Plan.ID, 2).DueAt.Add(time.Hour))
+		b.RunDue()
+		c := b.Charge(p.Plan.ID, 2)
 		require.Contains(b.t, c.Reason, "whether it was paid already is not known")
 		require.Zero(b.t, c.AttemptCount)
 	})
@@ -317,16 +317,16 @@ func TestCollect_StripeListDown(t *testing.T) {
 // sent again. Half a minute before, it is looked up instead.
 func TestCollect_KeyOutlivesCall(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, func(t *terms.Terms) { t.Parts = 2 })
-		due := b.charge(p.Plan.ID, 2).DueAt
-		b.setNow(due)
+		p := b.Started(good, func(t *terms.Terms) { t.Parts = 2 })
+		due := b.Charge(p.Plan.ID, 2).DueAt
+		b.SetNow(due)
 		b.loseAnswer()
-		b.runDue()
-		b.arrived()
-		calls := b.gateway.calls
-		b.setNow(due.Add(23*time.Hour - 30*time.Second))
-		b.runDue()
-		require.Equal(b.t, calls, b.gateway.calls)
+		b.RunDue()
+		b.Arrived()
+		calls := b.Gateway.Calls
+		b.SetNow(due.Add(23*time.Hour - 30*time.Second))
+		b.RunDue()
+		require.Equal(b.t, calls, b.Gateway.Calls)
 		b.paidOnce(p.Plan.ID, 2)
 	})
 }

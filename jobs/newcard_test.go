@@ -22,16 +22,16 @@ func TestANewCardMovesEverything(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
 				plan := b.failedOnce(code, nil)
-				old := b.details(plan).Plan.CardID
+				old := b.Details(plan).Plan.CardID
 				b.newCard(plan, otherCard)
-				b.settle()
-				d := b.details(plan)
+				b.Settle()
+				d := b.Details(plan)
 				require.NotEqual(b.t, old, d.Plan.CardID, "the later charges")
 				require.Equal(b.t, billing.ChargeSucceeded, d.Charges[1].Status, "what was owed, at once: %s", d.Charges[1].Reason)
 				require.Equal(b.t, billing.PlanActive, d.Plan.Status)
 				require.Equal(b.t, billing.DunningClosed, b.dunningOf(d.Charges[1]).Status)
-				b.advance(80)
-				require.Equal(b.t, billing.PlanCompleted, b.details(plan).Plan.Status)
+				b.Advance(80)
+				require.Equal(b.t, billing.PlanCompleted, b.Details(plan).Plan.Status)
 			})
 		})
 	}
@@ -40,11 +40,11 @@ func TestANewCardMovesEverything(t *testing.T) {
 func TestPayingOneChargeWithANewCardMovesTheOthersThatWait(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plan := b.failedOnce("expired_card", func(t *terms.Terms) { t.Every = "2 weeks" })
-		b.advance(15)
-		d := b.details(plan)
+		b.Advance(15)
+		d := b.Details(plan)
 		require.Equal(b.t, billing.ChargeRequiresPaymentMethod, d.Charges[2].Status)
 		b.payOnPage(d.Charges[1], otherCard)
-		d = b.details(plan)
+		d = b.Details(plan)
 		require.Equal(b.t, billing.ChargeSucceeded, d.Charges[1].Status)
 		require.Equal(b.t, billing.ChargeSucceeded, d.Charges[2].Status, d.Charges[2].Reason)
 		require.Equal(b.t, billing.PlanActive, d.Plan.Status)
@@ -55,12 +55,12 @@ func TestANewCardWaitsForItsDayWhereThePolicySaysSo(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		b.policies("[policy.default]\nretry_new_card = false")
 		plan := b.failedOnce("insufficient_funds", nil)
-		c := b.charge(plan, 2)
+		c := b.Charge(plan, 2)
 		b.newCard(plan, otherCard)
-		b.settle()
-		require.Equal(b.t, c.NextAttemptAt, b.charge(plan, 2).NextAttemptAt)
+		b.Settle()
+		require.Equal(b.t, c.NextAttemptAt, b.Charge(plan, 2).NextAttemptAt)
 		b.until(c.NextAttemptAt)
-		require.Equal(b.t, billing.ChargeSucceeded, b.charge(plan, 2).Status, "the retry takes the new card")
+		require.Equal(b.t, billing.ChargeSucceeded, b.Charge(plan, 2).Status, "the retry takes the new card")
 	})
 }
 
@@ -70,15 +70,15 @@ func TestANewCardDoesNotWakeAPlanThatIsStopped(t *testing.T) {
 			eachEngine(t, func(b *bench) {
 				plan := b.failedOnce("expired_card", nil)
 				b.setStatus(plan, status)
-				calls := b.gateway.calls
+				calls := b.Gateway.Calls
 				b.newCard(plan, otherCard)
-				b.settle()
-				require.Equal(b.t, calls, b.gateway.calls)
-				require.Equal(b.t, billing.ChargeRetrying, b.charge(plan, 2).Status)
-				require.Zero(b.t, b.charge(plan, 2).NextAttemptAt)
-				require.Equal(b.t, status, b.details(plan).Plan.Status)
+				b.Settle()
+				require.Equal(b.t, calls, b.Gateway.Calls)
+				require.Equal(b.t, billing.ChargeRetrying, b.Charge(plan, 2).Status)
+				require.Zero(b.t, b.Charge(plan, 2).NextAttemptAt)
+				require.Equal(b.t, status, b.Details(plan).Plan.Status)
 				b.takeUpAgain(plan, status)
-				require.Equal(b.t, billing.ChargeSucceeded, b.charge(plan, 2).Status, "the plan goes on")
+				require.Equal(b.t, billing.ChargeSucceeded, b.Charge(plan, 2).Status, "the plan goes on")
 			})
 		})
 	}
@@ -89,12 +89,12 @@ func (b *bench) takeUpAgain(id billing.PlanID, was billing.PlanStatus) {
 	b.t.Helper()
 	var err error
 	if was == billing.PlanPaused {
-		_, err = b.operator().Resume(b.t.Context(), id, operator.CatchUp, "")
+		_, err = b.Operator().Resume(b.t.Context(), id, operator.CatchUp, "")
 	} else {
-		_, err = b.operator().Restart(b.t.Context(), id, "")
+		_, err = b.Operator().Restart(b.t.Context(), id, "")
 	}
 	require.NoError(b.t, err)
-	b.settle()
+	b.Settle()
 }
 
 // withBackup is a plan whose card declines with the given code, and whose customer has another
@@ -102,16 +102,16 @@ func (b *bench) takeUpAgain(id billing.PlanID, was billing.PlanStatus) {
 func (b *bench) withBackup(code string, allowed bool) (billing.PlanID, billing.Card) {
 	b.t.Helper()
 	plan := b.startedWith(declinesLater(code), func(t *terms.Terms) { t.BackupCardsAllowed = allowed })
-	d := b.details(plan)
+	d := b.Details(plan)
 	made := b.post("/v1/payment_methods", "type", "card", "card[number]", otherCard, "card[exp_month]", "12", "card[exp_year]", "2034", "card[cvc]", "123")
 	id, ok := made["id"].(string)
 	require.True(b.t, ok)
-	b.post("/v1/payment_methods/"+id+"/attach", "customer", b.customerAtStripe(d.Plan.ID))
-	b.settle()
-	cards, err := b.store.Cards(b.t.Context(), d.Customer.ID)
+	b.post("/v1/payment_methods/"+id+"/attach", "customer", b.StripeCustomer(d.Plan.ID))
+	b.Settle()
+	cards, err := b.Store.Cards(b.t.Context(), d.Customer.ID)
 	require.NoError(b.t, err)
 	require.Len(b.t, cards, 2)
-	require.Equal(b.t, d.Plan.CardID, b.details(plan).Plan.CardID, "attaching a card changes no plan")
+	require.Equal(b.t, d.Plan.CardID, b.Details(plan).Plan.CardID, "attaching a card changes no plan")
 	backup := cards[0]
 	if backup.ID == d.Plan.CardID {
 		backup = cards[1]
@@ -135,9 +135,9 @@ func TestABackupCardIsTriedWhereTheCustomerAgreed(t *testing.T) {
 			eachEngine(t, func(b *bench) {
 				b.policies("[policy.default]\n" + tc.policy)
 				plan, backup := b.withBackup("expired_card", tc.allowed)
-				b.setNow(b.charge(plan, 2).DueAt.Add(1))
-				b.settle()
-				d := b.details(plan)
+				b.SetNow(b.Charge(plan, 2).DueAt.Add(1))
+				b.Settle()
+				d := b.Details(plan)
 				require.Equal(b.t, tc.status, d.Charges[1].Status, d.Charges[1].Reason)
 				if tc.status != billing.ChargeSucceeded {
 					require.NotEqual(b.t, backup.ID, d.Plan.CardID)
@@ -155,12 +155,12 @@ func TestABackupCardIsTriedAfterTheLastRetry(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		b.policies("[policy.default]\nbackup_cards = true\nfunds.days = [1]")
 		plan, backup := b.withBackup("insufficient_funds", true)
-		b.setNow(b.charge(plan, 2).DueAt.Add(1))
-		b.settle()
-		require.Equal(b.t, billing.ChargeRetrying, b.charge(plan, 2).Status)
-		require.Equal(b.t, 1, b.charge(plan, 2).AttemptCount, "time comes first")
-		b.until(b.charge(plan, 2).NextAttemptAt)
-		d := b.details(plan)
+		b.SetNow(b.Charge(plan, 2).DueAt.Add(1))
+		b.Settle()
+		require.Equal(b.t, billing.ChargeRetrying, b.Charge(plan, 2).Status)
+		require.Equal(b.t, 1, b.Charge(plan, 2).AttemptCount, "time comes first")
+		b.until(b.Charge(plan, 2).NextAttemptAt)
+		d := b.Details(plan)
 		require.Equal(b.t, billing.ChargeSucceeded, d.Charges[1].Status, d.Charges[1].Reason)
 		require.Equal(b.t, backup.ID, d.Plan.CardID)
 	})
@@ -170,18 +170,18 @@ func TestACardOfAnotherStripeCustomerTakesANewPaymentIntent(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plan := b.failedOnce("insufficient_funds", func(t *terms.Terms) { t.Parts = 2 })
 		b.otherStripeCustomer(plan)
-		old := b.charge(plan, 2).PaymentIntent
-		b.until(b.charge(plan, 2).NextAttemptAt)
-		c := b.charge(plan, 2)
+		old := b.Charge(plan, 2).PaymentIntent
+		b.until(b.Charge(plan, 2).NextAttemptAt)
+		c := b.Charge(plan, 2)
 		require.Equal(b.t, billing.ChargeSucceeded, c.Status, c.Reason)
 		require.NotEqual(b.t, old, c.PaymentIntent)
 		states := map[string]string{}
-		for _, pi := range b.intents() {
+		for _, pi := range b.Intents() {
 			states[pi.ID] = pi.Status
 		}
 		require.Equal(b.t, "canceled", states[old])
 		require.Equal(b.t, "succeeded", states[c.PaymentIntent])
-		require.Equal(b.t, billing.PlanCompleted, b.details(plan).Plan.Status)
+		require.Equal(b.t, billing.PlanCompleted, b.Details(plan).Plan.Status)
 	})
 }
 
@@ -193,12 +193,12 @@ func (b *bench) otherStripeCustomer(plan billing.PlanID) {
 	require.True(b.t, ok)
 	customer, ok := b.post("/v1/customers", "payment_method", id)["id"].(string)
 	require.True(b.t, ok)
-	b.arrived()
+	b.Arrived()
 	card := billing.Card{
-		ID: billing.NewCardID(b.Now()), CustomerID: b.details(plan).Plan.CustomerID, PaymentMethod: id, StripeCustomer: customer, Account: b.account,
+		ID: billing.NewCardID(b.Now()), CustomerID: b.Details(plan).Plan.CustomerID, PaymentMethod: id, StripeCustomer: customer, Account: b.Account,
 		Brand: "mastercard", Last4: "4444", Status: billing.CardActive, CreatedAt: b.Now(), UpdatedAt: b.Now(),
 	}
-	require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error {
+	require.NoError(b.t, b.Store.Update(b.t.Context(), func(tx billing.Tx) error {
 		if err := tx.InsertCard(b.t.Context(), card); err != nil {
 			return err
 		}
@@ -219,15 +219,15 @@ func TestACrashWhileAPaymentIntentIsReplacedChargesOnce(t *testing.T) {
 			eachEngine(t, func(b *bench) {
 				plan := b.failedOnce("insufficient_funds", func(t *terms.Terms) { t.Parts = 2 })
 				b.otherStripeCustomer(plan)
-				require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: fault, Method: "POST", Path: "/v1/payment_intents/*/cancel", Count: 3}))
-				b.setNow(b.charge(plan, 2).NextAttemptAt)
+				require.NoError(b.t, b.Sim.AddFault(stripesim.FaultRule{Action: fault, Method: "POST", Path: "/v1/payment_intents/*/cancel", Count: 3}))
+				b.SetNow(b.Charge(plan, 2).NextAttemptAt)
 				for range 12 { // the event of our own cancellation arrives in between
-					b.settle()
-					b.setNow(b.Now().Add(3 * time.Minute))
+					b.Settle()
+					b.SetNow(b.Now().Add(3 * time.Minute))
 				}
-				d := b.details(plan)
+				d := b.Details(plan)
 				require.Equal(b.t, billing.ChargeSucceeded, d.Charges[1].Status, d.Charges[1].Reason)
-				count, sum := b.succeededAtStripe()
+				count, sum := b.Succeeded()
 				require.Equal(b.t, 2, count)
 				require.Equal(b.t, d.Plan.Total, sum)
 			})
@@ -238,18 +238,18 @@ func TestACrashWhileAPaymentIntentIsReplacedChargesOnce(t *testing.T) {
 func TestWhoPaysWhileAPaymentIntentIsReplacedPaysOnce(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plan := b.failedOnce("insufficient_funds", func(t *terms.Terms) { t.Parts = 2 })
-		c := b.charge(plan, 2)
-		pi, err := b.gateway.PaymentIntent(b.acting(), c.PaymentIntent)
+		c := b.Charge(plan, 2)
+		pi, err := b.Gateway.PaymentIntent(b.OnAccount(), c.PaymentIntent)
 		require.NoError(b.t, err)
 		b.otherStripeCustomer(plan)
-		b.gateway.beforeCancel = func() {
-			require.NoError(b.t, b.pay(pi.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: good}}))
+		b.Gateway.BeforeCancel = func() {
+			require.NoError(b.t, b.Pay(pi.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: good}}))
 		}
 		b.until(c.NextAttemptAt)
-		d := b.details(plan)
+		d := b.Details(plan)
 		require.Equal(b.t, billing.ChargeSucceeded, d.Charges[1].Status)
 		require.Equal(b.t, c.PaymentIntent, d.Charges[1].PaymentIntent)
-		count, sum := b.succeededAtStripe()
+		count, sum := b.Succeeded()
 		require.Equal(b.t, 2, count)
 		require.Equal(b.t, d.Plan.Total, sum)
 	})
@@ -258,18 +258,18 @@ func TestWhoPaysWhileAPaymentIntentIsReplacedPaysOnce(t *testing.T) {
 func TestAPaymentIntentIsNotConfirmedTooOften(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plan := b.failedOnce("do_not_honor", func(t *terms.Terms) { t.Parts = 2 })
-		old := b.charge(plan, 2).PaymentIntent
+		old := b.Charge(plan, 2).PaymentIntent
 		for range 7 { // the customer tries again and again
-			pi, err := b.gateway.PaymentIntent(b.acting(), old)
+			pi, err := b.Gateway.PaymentIntent(b.OnAccount(), old)
 			require.NoError(b.t, err)
-			require.Error(b.t, b.pay(pi.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: neverFunds}}))
-			b.settle()
+			require.Error(b.t, b.Pay(pi.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: neverFunds}}))
+			b.Settle()
 		}
-		b.until(b.charge(plan, 2).NextAttemptAt)
-		c := b.charge(plan, 2)
+		b.until(b.Charge(plan, 2).NextAttemptAt)
+		c := b.Charge(plan, 2)
 		require.NotEqual(b.t, old, c.PaymentIntent, "the next attempt takes a new one")
 		confirmed := 0
-		for _, a := range b.details(plan).Attempts[c.ID] {
+		for _, a := range b.Details(plan).Attempts[c.ID] {
 			if a.PaymentIntent == old {
 				confirmed++
 			}
@@ -287,17 +287,17 @@ func TestNetworkCapsAreCountedOverAllPlansOnACard(t *testing.T) {
 				t.Reference, t.Customer.Reference, t.Every = fmt.Sprint("order-", i), fmt.Sprint("cust-", i), "3 months"
 			}))
 		}
-		b.with(func(c *jobs.Config) { c.Livemode = true }) // in test mode all customers share a few card numbers
-		b.setNow(b.charge(plans[0], 2).DueAt.Add(1))
-		b.settle() // twenty declines, of twenty customers with one card
-		b.advance(29)
+		b.With(func(c *jobs.Config) { c.Livemode = true }) // in test mode all customers share a few card numbers
+		b.SetNow(b.Charge(plans[0], 2).DueAt.Add(1))
+		b.Settle() // twenty declines, of twenty customers with one card
+		b.Advance(29)
 		capped := 0
 		for _, plan := range plans {
-			d := b.details(plan)
+			d := b.Details(plan)
 			capped += len(d.Attempts[d.Charges[1].ID])
 		}
 		require.Equal(b.t, 20, capped, "Visa allows twenty declines in thirty days")
-		trail, err := b.store.AuditTrail(b.t.Context(), billing.AuditFilter{Plan: plans[19]})
+		trail, err := b.Store.AuditTrail(b.t.Context(), billing.AuditFilter{Plan: plans[19]})
 		require.NoError(b.t, err)
 		said := ""
 		for _, e := range trail {
@@ -310,14 +310,14 @@ func TestNetworkCapsAreCountedOverAllPlansOnACard(t *testing.T) {
 func TestACardThatTheNetworkRenewedIsTriedAgain(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plan := b.startedWith(declinesLater("expired_card", "sim_decline_count", "1"), nil)
-		b.setNow(b.charge(plan, 2).DueAt.Add(1))
-		b.settle()
-		require.Equal(b.t, billing.ChargeRequiresPaymentMethod, b.charge(plan, 2).Status)
-		card, err := b.store.Card(b.t.Context(), b.details(plan).Plan.CardID)
+		b.SetNow(b.Charge(plan, 2).DueAt.Add(1))
+		b.Settle()
+		require.Equal(b.t, billing.ChargeRequiresPaymentMethod, b.Charge(plan, 2).Status)
+		card, err := b.Store.Card(b.t.Context(), b.Details(plan).Plan.CardID)
 		require.NoError(b.t, err)
 		b.post("/_sim/update_card", "payment_method", card.PaymentMethod, "exp_month", "11", "exp_year", "2039")
-		b.settle()
-		require.Equal(b.t, billing.ChargeSucceeded, b.charge(plan, 2).Status, b.charge(plan, 2).Reason)
-		require.Equal(b.t, billing.PlanActive, b.details(plan).Plan.Status)
+		b.Settle()
+		require.Equal(b.t, billing.ChargeSucceeded, b.Charge(plan, 2).Status, b.Charge(plan, 2).Reason)
+		require.Equal(b.t, billing.PlanActive, b.Details(plan).Plan.Status)
 	})
 }

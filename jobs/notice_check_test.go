@@ -16,24 +16,24 @@ import (
 // afterwards are not sent.
 func TestSendNotice_HeldUp(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(thenNoFunds, nil)
-		b.mails.fail = &billing.MailError{Err: errors.New("the server is away")}
-		b.setNow(b.charge(p.Plan.ID, 2).DueAt.Add(-24 * time.Hour))
+		p := b.Started(thenNoFunds, nil)
+		b.Mails.Fail = &billing.MailError{Err: errors.New("the server is away")}
+		b.SetNow(b.Charge(p.Plan.ID, 2).DueAt.Add(-24 * time.Hour))
 		b.remind(3)
-		b.settle()
-		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
-		b.settle()
-		require.Equal(b.t, billing.ChargeRetrying, b.charge(p.Plan.ID, 2).Status)
-		b.setNow(b.Now().Add(time.Hour))
-		_, err := b.operator().Cancel(b.t.Context(), p.Plan.ID, "sent back")
+		b.Settle()
+		b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
+		b.Settle()
+		require.Equal(b.t, billing.ChargeRetrying, b.Charge(p.Plan.ID, 2).Status)
+		b.SetNow(b.Now().Add(time.Hour))
+		_, err := b.Operator().Cancel(b.t.Context(), p.Plan.ID, "sent back")
 		require.NoError(b.t, err)
-		b.settle()
-		b.mails.fail = nil
-		sent := len(b.mails.mails)
-		b.setNow(b.Now().Add(2 * time.Hour))
-		b.settle()
-		require.Len(b.t, b.mails.mails[sent:], 1)
-		require.Contains(b.t, b.mails.mails[sent].Text, "canceled")
+		b.Settle()
+		b.Mails.Fail = nil
+		sent := len(b.Mails.Mails)
+		b.SetNow(b.Now().Add(2 * time.Hour))
+		b.Settle()
+		require.Len(b.t, b.Mails.Mails[sent:], 1)
+		require.Contains(b.t, b.Mails.Mails[sent].Text, "canceled")
 		for _, kind := range []billing.NoticeKind{billing.NoticeUpcomingCharge, billing.NoticePaymentFailed} {
 			n := b.told(p.Plan.ID, kind)[0]
 			require.Equal(b.t, billing.NoticeDropped, n.Status, kind)
@@ -47,28 +47,28 @@ func TestSendNotice_HeldUp(t *testing.T) {
 // customer's address at that time.
 func TestSendNotice_Order(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
-		b.mails.fail = &billing.MailError{Err: errors.New("the server is away")}
+		p := b.Started(good, nil)
+		b.Mails.Fail = &billing.MailError{Err: errors.New("the server is away")}
 		for i := range 3 {
-			b.setNow(b.Now().Add(time.Hour))
-			_, err := b.operator().AddFee(b.t.Context(), p.Plan.ID, 500, b.Now().AddDate(0, 4, i).Format(time.DateOnly), "")
+			b.SetNow(b.Now().Add(time.Hour))
+			_, err := b.Operator().AddFee(b.t.Context(), p.Plan.ID, 500, b.Now().AddDate(0, 4, i).Format(time.DateOnly), "")
 			require.NoError(b.t, err)
-			b.settle()
+			b.Settle()
 		}
-		b.setNow(b.Now().Add(time.Hour))
-		b.settle()
-		_, err := b.operator().Pause(b.t.Context(), p.Plan.ID, "")
+		b.SetNow(b.Now().Add(time.Hour))
+		b.Settle()
+		_, err := b.Operator().Pause(b.t.Context(), p.Plan.ID, "")
 		require.NoError(b.t, err)
 		address := "lovelace@example.com"
-		_, err = b.operator().ChangeCustomer(b.t.Context(), b.details(p.Plan.ID).Customer.ID, operator.CustomerChange{Email: &address})
+		_, err = b.Operator().ChangeCustomer(b.t.Context(), b.Details(p.Plan.ID).Customer.ID, operator.CustomerChange{Email: &address})
 		require.NoError(b.t, err)
-		b.mails.fail = nil
-		sent := len(b.mails.mails)
+		b.Mails.Fail = nil
+		sent := len(b.Mails.Mails)
 		for range 20 {
-			b.settle()
-			b.setNow(b.Now().Add(5 * time.Minute))
+			b.Settle()
+			b.SetNow(b.Now().Add(5 * time.Minute))
 		}
-		mails := b.mails.mails[sent:]
+		mails := b.Mails.Mails[sent:]
 		require.Len(b.t, mails, 2, "the latest change, which lists all payments, and the pause")
 		require.Contains(b.t, mails[0].Subject, "changed")
 		require.Contains(b.t, mails[1].Subject, "paused")
@@ -81,15 +81,15 @@ func TestSendNotice_Order(t *testing.T) {
 // TestTellUpcoming_Moved: a customer who was notified of one date is notified of the new date.
 func TestTellUpcoming_Moved(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, func(t *terms.Terms) { t.Every = "3 months" })
-		c := b.charge(p.Plan.ID, 2)
-		b.setNow(c.DueAt.Add(-48 * time.Hour))
+		p := b.Started(good, func(t *terms.Terms) { t.Every = "3 months" })
+		c := b.Charge(p.Plan.ID, 2)
+		b.SetNow(c.DueAt.Add(-48 * time.Hour))
 		b.remind(3)
 		require.Len(b.t, b.told(p.Plan.ID, billing.NoticeUpcomingCharge), 1)
 		moved := c.DueAt.AddDate(0, 2, 0)
-		_, err := b.operator().With(operator.Options{Quiet: true}).Move(b.t.Context(), c.ID, moved.Format(time.RFC3339))
+		_, err := b.Operator().With(operator.Options{Quiet: true}).Move(b.t.Context(), c.ID, moved.Format(time.RFC3339))
 		require.NoError(b.t, err)
-		b.setNow(moved.Add(-48 * time.Hour))
+		b.SetNow(moved.Add(-48 * time.Hour))
 		require.Equal(b.t, 1, b.remind(3))
 		require.Zero(b.t, b.remind(3))
 		require.Len(b.t, b.told(p.Plan.ID, billing.NoticeUpcomingCharge), 2)
@@ -101,14 +101,14 @@ func TestTellUpcoming_Moved(t *testing.T) {
 func TestTellUpcoming_EarlierUnpaid(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		id := b.startedWith(declinesLater("expired_card"), func(t *terms.Terms) { t.Every = "1 week" })
-		b.setNow(b.charge(id, 2).DueAt)
-		b.settle()
-		b.setNow(b.charge(id, 3).DueAt.Add(-48 * time.Hour))
+		b.SetNow(b.Charge(id, 2).DueAt)
+		b.Settle()
+		b.SetNow(b.Charge(id, 3).DueAt.Add(-48 * time.Hour))
 		b.remind(3)
 		require.Empty(b.t, b.told(id, billing.NoticeUpcomingCharge))
 		b.newCard(id, otherCard)
-		b.settle()
-		require.Equal(b.t, billing.ChargeSucceeded, b.charge(id, 2).Status)
+		b.Settle()
+		require.Equal(b.t, billing.ChargeSucceeded, b.Charge(id, 2).Status)
 		b.remind(3)
 		require.Len(b.t, b.told(id, billing.NoticeUpcomingCharge), 1)
 	})

@@ -12,6 +12,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/operator"
+	"tranche/internal/testbench"
 	"tranche/jobs"
 )
 
@@ -23,12 +24,12 @@ func (b *bench) declinedTogether(references ...string) []billing.PlanID {
 	for i, reference := range references {
 		plans[i] = b.startedWith(declinesLater("insufficient_funds"), weekly(reference, ""))
 	}
-	b.settle()
-	b.mails.fail = &billing.MailError{Err: errors.New("the server is away")}
-	b.setNow(b.charge(plans[0], 2).DueAt)
-	b.settle()
+	b.Settle()
+	b.Mails.Fail = &billing.MailError{Err: errors.New("the server is away")}
+	b.SetNow(b.Charge(plans[0], 2).DueAt)
+	b.Settle()
 	for _, id := range plans {
-		require.Equal(b.t, billing.ChargeRetrying, b.charge(id, 2).Status)
+		require.Equal(b.t, billing.ChargeRetrying, b.Charge(id, 2).Status)
 	}
 	return plans
 }
@@ -47,22 +48,22 @@ func TestSendNotice_Race(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		references := []string{"sub-1", "sub-2", "sub-3", "sub-4"}
 		plans := b.declinedTogether(references...)
-		b.mails.fail = nil
-		sent := len(b.mails.mails)
-		b.setNow(b.Now().Add(2 * time.Hour))
+		b.Mails.Fail = nil
+		sent := len(b.Mails.Mails)
+		b.SetNow(b.Now().Add(2 * time.Hour))
 		for range 10 {
-			claims, err := b.store.ClaimNotices(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 100)
+			claims, err := b.Store.ClaimNotices(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 100)
 			require.NoError(b.t, err)
 			var all sync.WaitGroup
 			failures := make([]error, len(claims))
 			for i, c := range claims {
-				all.Go(func() { failures[i] = b.worker.Do(b.t.Context(), noticeTask(string(c.NoticeID), c.Lease)) })
+				all.Go(func() { failures[i] = b.Worker.Do(b.t.Context(), noticeTask(string(c.NoticeID), c.Lease)) })
 			}
 			all.Wait()
 			require.NoError(b.t, errors.Join(failures...))
-			b.setNow(b.Now().Add(5 * time.Minute))
+			b.SetNow(b.Now().Add(5 * time.Minute))
 		}
-		mails := b.mails.mails[sent:]
+		mails := b.Mails.Mails[sent:]
 		require.Len(b.t, mails, 1)
 		for i, reference := range references {
 			require.Equal(b.t, 1, asked(mails, reference), reference)
@@ -77,17 +78,17 @@ func TestSendNotice_GatheredUntrue(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plans := b.declinedTogether("sub-1", "sub-2", "sub-3")
 		for _, i := range []int{0, 2} { // the notice whose mail includes the others, and one of the others
-			_, err := b.operator().With(operator.Options{Quiet: true}).Cancel(b.t.Context(), plans[i], "")
+			_, err := b.Operator().With(operator.Options{Quiet: true}).Cancel(b.t.Context(), plans[i], "")
 			require.NoError(b.t, err)
 		}
-		b.mails.fail = nil
-		sent := len(b.mails.mails)
+		b.Mails.Fail = nil
+		sent := len(b.Mails.Mails)
 		for range 10 {
-			b.setNow(b.Now().Add(time.Hour))
-			b.settle()
+			b.SetNow(b.Now().Add(time.Hour))
+			b.Settle()
 		}
-		require.Len(b.t, b.mails.mails[sent:], 1)
-		require.Contains(b.t, b.mails.mails[sent].Text, "sub-2")
+		require.Len(b.t, b.Mails.Mails[sent:], 1)
+		require.Contains(b.t, b.Mails.Mails[sent].Text, "sub-2")
 		for i, want := range []billing.NoticeStatus{billing.NoticeDropped, billing.NoticeSent, billing.NoticeDropped} {
 			require.Equal(b.t, want, b.told(plans[i], billing.NoticePaymentFailed)[0].Status, "plan %d", i+1)
 		}
@@ -99,25 +100,25 @@ func TestSendNotice_GatheredUntrue(t *testing.T) {
 func TestSendNotice_GatheredRefused(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plans := b.declinedTogether("sub-1", "sub-2")
-		b.mails.fail = &billing.MailError{Permanent: true, Err: errors.New("550 no such user")}
+		b.Mails.Fail = &billing.MailError{Permanent: true, Err: errors.New("550 no such user")}
 		for range 3 {
-			b.setNow(b.Now().Add(time.Hour))
-			b.settle()
+			b.SetNow(b.Now().Add(time.Hour))
+			b.Settle()
 		}
-		b.mails.fail = nil
-		sent := len(b.mails.mails)
+		b.Mails.Fail = nil
+		sent := len(b.Mails.Mails)
 		for _, id := range plans {
 			n := b.told(id, billing.NoticePaymentFailed)[0]
 			require.Equal(b.t, billing.NoticeFailed, n.Status)
 			require.Contains(b.t, n.Reason, "550")
-			_, err := b.operator().RetryNotice(b.t.Context(), n.ID)
+			_, err := b.Operator().RetryNotice(b.t.Context(), n.ID)
 			require.NoError(b.t, err)
 		}
 		for range 3 {
-			b.settle()
-			b.setNow(b.Now().Add(time.Minute))
+			b.Settle()
+			b.SetNow(b.Now().Add(time.Minute))
 		}
-		mails := b.mails.mails[sent:]
+		mails := b.Mails.Mails[sent:]
 		require.Len(b.t, mails, 1)
 		require.Equal(b.t, 1, asked(mails, "sub-1"))
 		require.Equal(b.t, 1, asked(mails, "sub-2"))
@@ -128,19 +129,19 @@ func TestSendNotice_GatheredRefused(t *testing.T) {
 func TestOwe_OneCharge(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		id := b.startedWith(declinesLater("insufficient_funds"), weekly("sub-1", ""))
-		b.settle()
-		sent := len(b.mails.mails)
-		b.setNow(b.charge(id, 2).DueAt)
-		b.settle()
-		require.Len(b.t, b.mails.mails[sent:], 1)
-		require.NotContains(b.t, b.mails.mails[sent].Text, "Total:")
+		b.Settle()
+		sent := len(b.Mails.Mails)
+		b.SetNow(b.Charge(id, 2).DueAt)
+		b.Settle()
+		require.Len(b.t, b.Mails.Mails[sent:], 1)
+		require.NotContains(b.t, b.Mails.Mails[sent].Text, "Total:")
 	})
 }
 
 // wokenMail releases the customer's waiting notices while it sends a mail, as another failing
 // charge does, and sends the notices that can be claimed then.
 type wokenMail struct {
-	*mailbox
+	*testbench.Mailbox
 	bench    *bench
 	customer billing.CustomerID
 	calls    int
@@ -149,16 +150,16 @@ type wokenMail struct {
 func (m *wokenMail) Send(ctx context.Context, mail billing.Mail) (billing.Delivery, error) {
 	if m.calls++; m.calls == 1 {
 		b := m.bench
-		require.NoError(b.t, b.store.Update(ctx, func(tx billing.Tx) error {
+		require.NoError(b.t, b.Store.Update(ctx, func(tx billing.Tx) error {
 			return tx.WakeNotices(ctx, m.customer, billing.WaitsForOthers, b.Now())
 		}))
-		claims, err := b.store.ClaimNotices(ctx, b.Now(), b.Now().Add(time.Minute), 100)
+		claims, err := b.Store.ClaimNotices(ctx, b.Now(), b.Now().Add(time.Minute), 100)
 		require.NoError(b.t, err)
 		for _, c := range claims {
-			require.NoError(b.t, b.worker.Do(ctx, noticeTask(string(c.NoticeID), c.Lease)))
+			require.NoError(b.t, b.Worker.Do(ctx, noticeTask(string(c.NoticeID), c.Lease)))
 		}
 	}
-	return m.mailbox.Send(ctx, mail)
+	return m.Mailbox.Send(ctx, mail)
 }
 
 // TestSendNotice_WokenWhileSent: a notice that waited for other payments is mailed once, even if
@@ -169,19 +170,19 @@ func TestSendNotice_WokenWhileSent(t *testing.T) {
 		for _, id := range plans {
 			n := b.told(id, billing.NoticePaymentFailed)[0]
 			n.Reason = billing.WaitsForOthers
-			require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error { return tx.UpdateNotice(b.t.Context(), n) }))
+			require.NoError(b.t, b.Store.Update(b.t.Context(), func(tx billing.Tx) error { return tx.UpdateNotice(b.t.Context(), n) }))
 		}
-		b.mails.fail = nil
-		sent := len(b.mails.mails)
-		b.with(func(c *jobs.Config) {
-			c.Mailer = &wokenMail{mailbox: b.mails, bench: b, customer: b.charge(plans[0], 2).CustomerID}
+		b.Mails.Fail = nil
+		sent := len(b.Mails.Mails)
+		b.With(func(c *jobs.Config) {
+			c.Mailer = &wokenMail{Mailbox: b.Mails, bench: b, customer: b.Charge(plans[0], 2).CustomerID}
 		})
-		b.setNow(b.Now().Add(2 * time.Hour))
-		claims, err := b.store.ClaimNotices(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 100)
+		b.SetNow(b.Now().Add(2 * time.Hour))
+		claims, err := b.Store.ClaimNotices(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 100)
 		require.NoError(b.t, err)
 		for _, c := range claims {
-			require.NoError(b.t, b.worker.Do(b.t.Context(), noticeTask(string(c.NoticeID), c.Lease)))
+			require.NoError(b.t, b.Worker.Do(b.t.Context(), noticeTask(string(c.NoticeID), c.Lease)))
 		}
-		require.Len(b.t, b.mails.mails[sent:], 1)
+		require.Len(b.t, b.Mails.Mails[sent:], 1)
 	})
 }

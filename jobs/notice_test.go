@@ -13,7 +13,7 @@ import (
 
 func (b *bench) onlyNotice(id billing.PlanID) billing.Notice {
 	b.t.Helper()
-	all, err := b.store.Notices(b.t.Context(), billing.NoticeFilter{Plan: id})
+	all, err := b.Store.Notices(b.t.Context(), billing.NoticeFilter{Plan: id})
 	require.NoError(b.t, err)
 	require.Len(b.t, all, 1)
 	return all[0]
@@ -21,35 +21,35 @@ func (b *bench) onlyNotice(id billing.PlanID) billing.Notice {
 
 func TestANoticeIsSentAndItsTextKept(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
+		p := b.Started(good, nil)
 		n := b.onlyNotice(p.Plan.ID)
 		require.Equal(b.t, billing.NoticeSent, n.Status)
-		require.Equal(b.t, "ada@example.com", b.mails.mails[0].To)
-		require.Equal(b.t, b.mails.mails[0].Text, n.Body)
-		require.Equal(b.t, n.MailID("shop.example"), b.mails.mails[0].MessageID)
+		require.Equal(b.t, "ada@example.com", b.Mails.Mails[0].To)
+		require.Equal(b.t, b.Mails.Mails[0].Text, n.Body)
+		require.Equal(b.t, n.MailID("shop.example"), b.Mails.Mails[0].MessageID)
 		require.False(b.t, n.SentAt.IsZero())
 	})
 }
 
 func TestAMailServerThatIsAwayIsTriedAgain(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		b.mails.fail = &billing.MailError{Err: errors.New("connection refused")}
-		p := b.started(good, nil)
+		b.Mails.Fail = &billing.MailError{Err: errors.New("connection refused")}
+		p := b.Started(good, nil)
 		n := b.onlyNotice(p.Plan.ID)
 		require.Equal(b.t, billing.NoticePending, n.Status)
 		require.Contains(b.t, n.Reason, "connection refused")
-		b.mails.fail = nil
-		b.setNow(b.Now().Add(time.Minute))
-		b.settle()
+		b.Mails.Fail = nil
+		b.SetNow(b.Now().Add(time.Minute))
+		b.Settle()
 		require.Equal(b.t, billing.NoticeSent, b.onlyNotice(p.Plan.ID).Status)
-		require.Len(b.t, b.mails.mails, 1)
+		require.Len(b.t, b.Mails.Mails, 1)
 	})
 }
 
 func TestARefusedAddressIsRecorded(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		b.mails.fail = &billing.MailError{Permanent: true, Err: errors.New("550 no such user")}
-		p := b.started(good, nil)
+		b.Mails.Fail = &billing.MailError{Permanent: true, Err: errors.New("550 no such user")}
+		p := b.Started(good, nil)
 		n := b.onlyNotice(p.Plan.ID)
 		require.Equal(b.t, billing.NoticeFailed, n.Status)
 		require.Contains(b.t, n.Reason, "550")
@@ -59,7 +59,7 @@ func TestARefusedAddressIsRecorded(t *testing.T) {
 
 func TestACustomerWithoutAnAddressIsNotForgotten(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, func(t *terms.Terms) { t.Customer.Email = "" })
+		p := b.Started(good, func(t *terms.Terms) { t.Customer.Email = "" })
 		n := b.onlyNotice(p.Plan.ID)
 		require.Equal(b.t, billing.NoticeFailed, n.Status)
 		require.Contains(b.t, n.Reason, "no e-mail")

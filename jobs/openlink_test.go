@@ -17,31 +17,31 @@ import (
 // sent once.
 func TestNoMailGoesOutBeforeItsLinkIsOpen(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		b.started("4242424242424242", nil)
-		sent := len(b.mails.mails)
-		p := b.plan(func(t *terms.Terms) { t.Reference = "order-2" })
-		require.NoError(b.t, b.payFirst(p, "4242424242424242"))
+		b.Started("4242424242424242", nil)
+		sent := len(b.Mails.Mails)
+		p := b.Plan(func(t *terms.Terms) { t.Reference = "order-2" })
+		require.NoError(b.t, b.PayFirst(p, "4242424242424242"))
 		away := errors.New("the database is away")
 		opened := 0
-		config := b.config()
+		config := b.WorkerConfig()
 		config.OpenLink = func(context.Context, billing.Notice) error { opened++; return away }
-		b.worker = jobs.New(config)
-		b.takeIn(b.arrived()...)
-		events, err := b.store.ClaimEvents(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 100)
+		b.Worker = jobs.New(config)
+		b.TakeIn(b.Arrived()...)
+		events, err := b.Store.ClaimEvents(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 100)
 		require.NoError(b.t, err)
 		for _, e := range events {
-			require.NoError(b.t, b.worker.Do(b.t.Context(), eventTask(e.EventID, e.Lease)))
+			require.NoError(b.t, b.Worker.Do(b.t.Context(), eventTask(e.EventID, e.Lease)))
 		}
-		notices, err := b.store.ClaimNotices(b.t.Context(), b.Now().Add(time.Minute), b.Now().Add(2*time.Minute), 100)
+		notices, err := b.Store.ClaimNotices(b.t.Context(), b.Now().Add(time.Minute), b.Now().Add(2*time.Minute), 100)
 		require.NoError(b.t, err)
 		require.Len(b.t, notices, 1)
-		require.ErrorIs(b.t, b.worker.Do(b.t.Context(), noticeTask(string(notices[0].NoticeID), notices[0].Lease)), away)
-		require.Len(b.t, b.mails.mails, sent)
+		require.ErrorIs(b.t, b.Worker.Do(b.t.Context(), noticeTask(string(notices[0].NoticeID), notices[0].Lease)), away)
+		require.Len(b.t, b.Mails.Mails, sent)
 
 		config.OpenLink = func(context.Context, billing.Notice) error { opened++; return nil }
-		b.worker = jobs.New(config)
-		require.NoError(b.t, b.worker.Do(b.t.Context(), noticeTask(string(notices[0].NoticeID), notices[0].Lease)))
-		require.Len(b.t, b.mails.mails, sent+1)
+		b.Worker = jobs.New(config)
+		require.NoError(b.t, b.Worker.Do(b.t.Context(), noticeTask(string(notices[0].NoticeID), notices[0].Lease)))
+		require.Len(b.t, b.Mails.Mails, sent+1)
 		require.Equal(b.t, 2, opened)
 	})
 }

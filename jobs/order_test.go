@@ -36,21 +36,21 @@ func TestFraudWarning_BeforeThePayment(t *testing.T) {
 	const kind = "radar.early_fraud_warning.created"
 	pays := map[string]func(b *bench) billing.PlanID{
 		"a plan by the API": func(b *bench) billing.PlanID {
-			p := b.plan(nil)
-			require.NoError(b.t, b.payFirst(p, warnedCard))
-			b.handleInOrder(firstThose(b.arrived(), kind))
+			p := b.Plan(nil)
+			require.NoError(b.t, b.PayFirst(p, warnedCard))
+			b.handleInOrder(firstThose(b.Arrived(), kind))
 			return p.Plan.ID
 		},
 		"a plan by metadata": func(b *bench) billing.PlanID {
-			if b.account != "" {
+			if b.Account != "" {
 				return ""
 			}
 			made := b.post("/v1/payment_intents", "amount", "25000", "currency", "usd", "payment_method_types[]", "card", "setup_future_usage", "off_session",
 				"metadata[tranche_kind]", "installments", "metadata[tranche_total]", "100000", "metadata[tranche_parts]", "4",
 				"metadata[tranche_every]", "1 month", "metadata[tranche_reference]", "order-9", "metadata[tranche_email]", "ada@example.com")
-			require.NoError(b.t, b.pay(billing.Secret(made["client_secret"].(string)), stripesim.PaymentDetails{Card: &stripesim.Card{Number: warnedCard}, SetupFutureUsage: "off_session"}))
-			b.handleInOrder(firstThose(b.arrived(), kind))
-			plan, err := b.store.PlanByReference(b.t.Context(), "order-9")
+			require.NoError(b.t, b.Pay(billing.Secret(made["client_secret"].(string)), stripesim.PaymentDetails{Card: &stripesim.Card{Number: warnedCard}, SetupFutureUsage: "off_session"}))
+			b.handleInOrder(firstThose(b.Arrived(), kind))
+			plan, err := b.Store.PlanByReference(b.t.Context(), "order-9")
 			require.NoError(b.t, err)
 			return plan.ID
 		},
@@ -62,12 +62,12 @@ func TestFraudWarning_BeforeThePayment(t *testing.T) {
 				if id == "" {
 					return
 				}
-				d := b.details(id)
+				d := b.Details(id)
 				require.Equal(b.t, billing.ChargeSucceeded, d.Charges[0].Status)
 				require.Equal(b.t, billing.PlanPaused, d.Plan.Status)
-				b.settle()
-				b.advance(40)
-				require.Equal(b.t, billing.ChargeScheduled, b.charge(id, 2).Status)
+				b.Settle()
+				b.Advance(40)
+				require.Equal(b.t, billing.ChargeScheduled, b.Charge(id, 2).Status)
 			})
 		})
 	}
@@ -77,7 +77,7 @@ func TestFraudWarning_BeforeThePayment(t *testing.T) {
 func (b *bench) handleInOrder(bodies [][]byte) {
 	b.t.Helper()
 	for _, body := range bodies {
-		b.takeIn(body)
+		b.TakeIn(body)
 		b.hearAll()
 	}
 }
@@ -91,18 +91,18 @@ func TestEvent_AboutSomethingUnknown(t *testing.T) {
 		attached := made["id"].(string)
 		b.post("/v1/payment_methods/"+attached+"/attach", "customer", cus)
 		b.giveByIntent(good, "customer", cus, "metadata[tranche_customer]", "grace")
-		b.settle()
-		_, err := b.store.CardByPaymentMethod(b.t.Context(), attached)
+		b.Settle()
+		_, err := b.Store.CardByPaymentMethod(b.t.Context(), attached)
 		require.ErrorIs(b.t, err, billing.ErrNotFound)
 
-		b.setNow(b.Now().Add(time.Hour))
-		p := b.plan(func(t *terms.Terms) { t.Customer.Reference, t.Customer.StripeCustomer = "grace", cus })
-		require.NoError(b.t, b.payFirst(p, good))
-		b.settle()
-		card, err := b.store.CardByPaymentMethod(b.t.Context(), attached)
+		b.SetNow(b.Now().Add(time.Hour))
+		p := b.Plan(func(t *terms.Terms) { t.Customer.Reference, t.Customer.StripeCustomer = "grace", cus })
+		require.NoError(b.t, b.PayFirst(p, good))
+		b.Settle()
+		card, err := b.Store.CardByPaymentMethod(b.t.Context(), attached)
 		require.NoError(b.t, err)
-		require.Equal(b.t, b.details(p.Plan.ID).Customer.ID, card.CustomerID)
-		require.Equal(b.t, billing.PlanActive, b.details(p.Plan.ID).Plan.Status)
+		require.Equal(b.t, b.Details(p.Plan.ID).Customer.ID, card.CustomerID)
+		require.Equal(b.t, billing.PlanActive, b.Details(p.Plan.ID).Plan.Status)
 	})
 }
 
@@ -110,13 +110,13 @@ func TestEvent_AboutSomethingUnknown(t *testing.T) {
 // warning.
 func TestFraudWarning_OfAPaymentThatIsImportedLater(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
-		made := b.post("/v1/payment_intents", "amount", "25000", "currency", "usd", "payment_method_types[]", "card", "customer", b.customerAtStripe(p.Plan.ID))
-		require.NoError(b.t, b.pay(billing.Secret(made["client_secret"].(string)), stripesim.PaymentDetails{Card: &stripesim.Card{Number: warnedCard}}))
-		b.settle()
-		require.Equal(b.t, billing.PlanActive, b.details(p.Plan.ID).Plan.Status)
-		b.setNow(b.Now().Add(24 * time.Hour))
-		plan := b.details(p.Plan.ID).Plan
+		p := b.Started(good, nil)
+		made := b.post("/v1/payment_intents", "amount", "25000", "currency", "usd", "payment_method_types[]", "card", "customer", b.StripeCustomer(p.Plan.ID))
+		require.NoError(b.t, b.Pay(billing.Secret(made["client_secret"].(string)), stripesim.PaymentDetails{Card: &stripesim.Card{Number: warnedCard}}))
+		b.Settle()
+		require.Equal(b.t, billing.PlanActive, b.Details(p.Plan.ID).Plan.Status)
+		b.SetNow(b.Now().Add(24 * time.Hour))
+		plan := b.Details(p.Plan.ID).Plan
 		plan.ID, plan.Reference, plan.Version, plan.Total, plan.CreatedAt = billing.NewPlanID(b.Now()), "order-2", 0, 50000, b.Now()
 		paid := billing.Charge{
 			ID: billing.NewChargeID(b.Now()), PlanID: plan.ID, CustomerID: plan.CustomerID, Sequence: 1, Amount: 25000, Currency: "usd",
@@ -126,22 +126,22 @@ func TestFraudWarning_OfAPaymentThatIsImportedLater(t *testing.T) {
 		next.ID, next.Sequence, next.PaymentIntent, next.Status, next.PaidAt = billing.NewChargeID(b.Now()), 2, "", billing.ChargeScheduled, time.Time{}
 		next.DueAt = b.Now().AddDate(0, 1, 0)
 		next.NextAttemptAt, next.ClaimAfter = next.DueAt, next.DueAt
-		require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error {
+		require.NoError(b.t, b.Store.Update(b.t.Context(), func(tx billing.Tx) error {
 			return tx.InsertPlan(b.t.Context(), plan, []billing.Charge{paid, next})
 		}))
-		b.settle()
-		require.Equal(b.t, billing.PlanPaused, b.details(plan.ID).Plan.Status)
+		b.Settle()
+		require.Equal(b.t, billing.PlanPaused, b.Details(plan.ID).Plan.Status)
 	})
 }
 
 // TestEvent_OfTheOtherModeOrAccount: such an event of any type changes nothing.
 func TestEvent_OfTheOtherModeOrAccount(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.plan(nil)
-		require.NoError(b.t, b.payFirst(p, warnedCard))
-		bodies := b.arrived()
+		p := b.Plan(nil)
+		require.NoError(b.t, b.PayFirst(p, warnedCard))
+		bodies := b.Arrived()
 		require.NotEmpty(b.t, bodies)
-		b.platform.Connect("acct_somebodyelse")
+		b.Platform.Connect("acct_somebodyelse")
 		for name, change := range map[string]func(e *billing.Event){
 			"live":  func(e *billing.Event) { e.Livemode = true },
 			"other": func(e *billing.Event) { e.Account = "acct_somebodyelse" },
@@ -151,20 +151,20 @@ func TestEvent_OfTheOtherModeOrAccount(t *testing.T) {
 				require.NoError(b.t, err)
 				e.ID, e.Status, e.ReceivedAt, e.ClaimAfter = e.ID+name, billing.EventPending, b.Now(), b.Now()
 				change(&e)
-				_, err = b.store.InsertEvents(b.t.Context(), []billing.Event{e})
+				_, err = b.Store.InsertEvents(b.t.Context(), []billing.Event{e})
 				require.NoError(b.t, err)
 			}
 		}
-		b.runDue()
+		b.RunDue()
 		for _, e := range b.heard() {
 			require.NotEqual(b.t, billing.EventHandled, e.Status, e.Type)
 			if e.Livemode {
 				require.Equal(b.t, billing.EventIgnored, e.Status, e.Reason)
 			}
 		}
-		require.Equal(b.t, billing.PlanAwaitingFirstPayment, b.details(p.Plan.ID).Plan.Status)
-		b.takeIn(bodies...)
-		b.settle()
-		require.Equal(b.t, billing.PlanPaused, b.details(p.Plan.ID).Plan.Status, "its own events do")
+		require.Equal(b.t, billing.PlanAwaitingFirstPayment, b.Details(p.Plan.ID).Plan.Status)
+		b.TakeIn(bodies...)
+		b.Settle()
+		require.Equal(b.t, billing.PlanPaused, b.Details(p.Plan.ID).Plan.Status, "its own events do")
 	})
 }

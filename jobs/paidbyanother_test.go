@@ -12,18 +12,18 @@ import (
 // own.
 func (b *bench) paidByAnother(c billing.Charge, amount int64) string {
 	b.t.Helper()
-	made, err := b.gateway.CreatePaymentIntent(b.acting(), "another", billing.PaymentParams{
+	made, err := b.Gateway.CreatePaymentIntent(b.OnAccount(), "another", billing.PaymentParams{
 		Amount: amount, Currency: c.Currency, Metadata: map[string]string{billing.MetaCharge: string(c.ID)},
 	})
 	require.NoError(b.t, err)
-	require.NoError(b.t, b.pay(made.ClientSecret, withCard(otherCard)))
+	require.NoError(b.t, b.Pay(made.ClientSecret, withCard(otherCard)))
 	return made.ID
 }
 
 // intentStatus is the status of a PaymentIntent at Stripe.
 func (b *bench) intentStatus(id string) billing.IntentStatus {
 	b.t.Helper()
-	pi, err := b.gateway.PaymentIntent(b.acting(), id)
+	pi, err := b.Gateway.PaymentIntent(b.OnAccount(), id)
 	require.NoError(b.t, err)
 	return pi.Status
 }
@@ -32,20 +32,20 @@ func TestPaidByAnother_OpenOneIsVoided(t *testing.T) {
 	for name, cancel := range map[string]bool{"owed": false, "canceled meanwhile": true} {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
-				c := b.charge(b.failedOnce("insufficient_funds", nil), 2)
+				c := b.Charge(b.failedOnce("insufficient_funds", nil), 2)
 				if cancel {
-					_, err := b.operator().Cancel(b.t.Context(), c.PlanID, "")
+					_, err := b.Operator().Cancel(b.t.Context(), c.PlanID, "")
 					require.NoError(b.t, err)
 				}
 				paid := b.paidByAnother(c, c.Amount)
-				b.settle()
+				b.Settle()
 				require.Equal(b.t, billing.EventHandled, b.event("payment_intent.succeeded").Status)
 				require.Equal(b.t, billing.IntentCanceled, b.intentStatus(c.PaymentIntent))
-				after := b.charge(c.PlanID, 2)
+				after := b.Charge(c.PlanID, 2)
 				require.Equal(b.t, billing.ChargeSucceeded, after.Status)
 				require.Equal(b.t, paid, after.PaymentIntent)
-				b.advance(10)
-				count, _ := b.succeededAtStripe()
+				b.Advance(10)
+				count, _ := b.Succeeded()
 				require.Equal(b.t, 2, count)
 				require.Empty(b.t, b.incidents(billing.IncidentPaidTwice))
 			})
@@ -55,29 +55,29 @@ func TestPaidByAnother_OpenOneIsVoided(t *testing.T) {
 
 func TestPaidByAnother_OtherAmount(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		c := b.charge(b.failedOnce("insufficient_funds", nil), 2)
+		c := b.Charge(b.failedOnce("insufficient_funds", nil), 2)
 		b.paidByAnother(c, c.Amount-1000)
-		b.settle()
+		b.Settle()
 		require.Equal(b.t, billing.IntentCanceled, b.intentStatus(c.PaymentIntent))
-		b.advance(10)
-		require.Equal(b.t, billing.ChargeFailed, b.charge(c.PlanID, 2).Status, "an operator must look")
+		b.Advance(10)
+		require.Equal(b.t, billing.ChargeFailed, b.Charge(c.PlanID, 2).Status, "an operator must look")
 		require.Equal(b.t, 1, b.audited(c.PlanID, "charge.amount_differs"))
-		count, _ := b.succeededAtStripe()
+		count, _ := b.Succeeded()
 		require.Equal(b.t, 2, count, "nothing more is charged")
 	})
 }
 
 func TestPaidByAnother_OpenOnePaidMeanwhile(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		c := b.charge(b.failedOnce("insufficient_funds", nil), 2)
+		c := b.Charge(b.failedOnce("insufficient_funds", nil), 2)
 		secret := b.secretOf(c)
-		b.gateway.beforeCancel = func() {
-			b.gateway.beforeCancel = nil
-			require.NoError(b.t, b.pay(secret, withCard(otherCard)))
+		b.Gateway.BeforeCancel = func() {
+			b.Gateway.BeforeCancel = nil
+			require.NoError(b.t, b.Pay(secret, withCard(otherCard)))
 		}
 		second := b.paidByAnother(c, c.Amount)
-		b.settle()
-		after := b.charge(c.PlanID, 2)
+		b.Settle()
+		after := b.Charge(c.PlanID, 2)
 		require.Equal(b.t, billing.ChargeSucceeded, after.Status)
 		require.Equal(b.t, c.PaymentIntent, after.PaymentIntent)
 		b.requirePaidTwice(after, second)
@@ -89,20 +89,20 @@ func TestPaidByAnother_OpenOnePaidMeanwhile(t *testing.T) {
 // tried.
 func TestPaidByAnother_NotSeenCanceled(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		c := b.charge(b.failedOnce("insufficient_funds", nil), 2)
-		working := b.gateway.Gateway
-		b.gateway.Gateway = &noCancel{working}
+		c := b.Charge(b.failedOnce("insufficient_funds", nil), 2)
+		working := b.Gateway.Gateway
+		b.Gateway.Gateway = &noCancel{working}
 		paid := b.paidByAnother(c, c.Amount)
-		b.settle()
-		held := b.charge(c.PlanID, 2)
+		b.Settle()
+		held := b.Charge(c.PlanID, 2)
 		require.Equal(b.t, c.PaymentIntent, held.PaymentIntent)
 		require.Zero(b.t, held.NextAttemptAt)
 		require.Contains(b.t, held.Reason, "it was paid by "+paid)
-		b.gateway.Gateway = working
-		b.advance(2)
-		require.Equal(b.t, paid, b.charge(c.PlanID, 2).PaymentIntent)
-		require.Equal(b.t, billing.ChargeSucceeded, b.charge(c.PlanID, 2).Status)
-		count, _ := b.succeededAtStripe()
+		b.Gateway.Gateway = working
+		b.Advance(2)
+		require.Equal(b.t, paid, b.Charge(c.PlanID, 2).PaymentIntent)
+		require.Equal(b.t, billing.ChargeSucceeded, b.Charge(c.PlanID, 2).Status)
+		count, _ := b.Succeeded()
 		require.Equal(b.t, 2, count)
 	})
 }

@@ -27,7 +27,7 @@ func (b *bench) restricted(allowed *atomic.Bool, method, path, permission string
 				`for this endpoint on account 'acct_1'. Having the '%s' permission would allow this request to continue."}}`, permission)
 			return
 		}
-		b.platform.ServeHTTP(w, r)
+		b.Platform.ServeHTTP(w, r)
 	}))
 	b.t.Cleanup(server.Close)
 	g, err := stripegw.New(stripegw.Config{SecretKey: "rk_test_restricted", APIBase: server.URL, HTTPTimeout: 5 * time.Second})
@@ -40,36 +40,36 @@ func (b *bench) restricted(allowed *atomic.Bool, method, path, permission string
 // not marked. Once the key has the permission, the charge is made once.
 func TestPermissionMissing_Charge(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
-		mails := len(b.mails.mails)
+		p := b.Started(good, nil)
+		mails := len(b.Mails.Mails)
 		var allowed atomic.Bool
 		gateway := b.restricted(&allowed, http.MethodPost, "/v1/payment_intents", "rak_payment_intent_write")
-		b.gateway.Gateway = gateway
-		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+		b.Gateway.Gateway = gateway
+		b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
 		for range 30 {
-			b.runDue()
-			b.setNow(b.Now().Add(time.Hour))
+			b.RunDue()
+			b.SetNow(b.Now().Add(time.Hour))
 		}
-		c := b.charge(p.Plan.ID, 2)
+		c := b.Charge(p.Plan.ID, 2)
 		require.False(b.t, c.Status.Ended())
 		require.Contains(b.t, c.Reason, "the key lacks the permission PaymentIntents: Write")
 		require.False(b.t, c.ClaimAfter.IsZero(), "it is tried again")
-		require.Len(b.t, b.mails.mails, mails)
+		require.Len(b.t, b.Mails.Mails, mails)
 		require.Equal(b.t, billing.CardActive, b.cardOf(p.Plan.ID).Status)
 		permission := "PaymentIntents: Write"
-		if b.account != "" {
+		if b.Account != "" {
 			permission += " (Connect)"
 		}
 		require.Equal(b.t, []string{permission}, gateway.Lacking(), "which raises the alarm")
 
 		allowed.Store(true)
 		for range 3 {
-			b.settle()
-			b.setNow(b.Now().Add(time.Hour))
+			b.Settle()
+			b.SetNow(b.Now().Add(time.Hour))
 		}
-		require.Equal(b.t, billing.ChargeSucceeded, b.charge(p.Plan.ID, 2).Status)
+		require.Equal(b.t, billing.ChargeSucceeded, b.Charge(p.Plan.ID, 2).Status)
 		require.Empty(b.t, gateway.Lacking())
-		took, _ := b.succeededAtStripe()
+		took, _ := b.Succeeded()
 		require.Equal(b.t, 2, took)
 	})
 }

@@ -34,48 +34,48 @@ type guardedTask struct {
 // guardedTasks lists a due task of each kind.
 func guardedTasks() map[string]func(b *bench) guardedTask {
 	charged := func(b *bench, before int) func() bool {
-		return func() bool { n, _ := b.succeededAtStripe(); return n > before }
+		return func() bool { n, _ := b.Succeeded(); return n > before }
 	}
 	return map[string]func(b *bench) guardedTask{
 		task.KindHandleEvent: func(b *bench) guardedTask {
-			p := b.plan(nil)
-			require.NoError(b.t, b.payFirst(p, good))
-			b.takeIn(b.arrived()...)
+			p := b.Plan(nil)
+			require.NoError(b.t, b.PayFirst(p, good))
+			b.TakeIn(b.Arrived()...)
 			e := b.event("payment_intent.succeeded")
 			return guardedTask{task.ForEvent(billing.EventClaim{EventID: e.ID, Lease: e.Lease}), func() bool {
 				return b.event("payment_intent.succeeded").Status != billing.EventPending
 			}}
 		},
 		task.KindCollectCharge: func(b *bench) guardedTask {
-			claim := b.claimed(b.started(good, nil))
+			claim := b.claimed(b.Started(good, nil))
 			return guardedTask{task.ForCharge(claim), charged(b, 1)}
 		},
 		task.KindRetryCharge: func(b *bench) guardedTask {
 			plan := b.failedOnce("insufficient_funds", nil)
 			b.newCard(plan, good)
-			b.settle()
-			n, _ := b.succeededAtStripe()
-			b.setNow(b.charge(plan, 3).DueAt)
-			claims, err := b.store.ClaimCharges(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 1)
+			b.Settle()
+			n, _ := b.Succeeded()
+			b.SetNow(b.Charge(plan, 3).DueAt)
+			claims, err := b.Store.ClaimCharges(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 1)
 			require.NoError(b.t, err)
 			claims[0].Status = billing.ChargeRetrying
 			return guardedTask{task.ForCharge(claims[0]), charged(b, n)}
 		},
 		task.KindSendNotice: func(b *bench) guardedTask {
-			p := b.started(good, nil)
-			b.setNow(b.charge(p.Plan.ID, 2).DueAt.Add(-48 * time.Hour))
-			mails := len(b.mails.mails)
+			p := b.Started(good, nil)
+			b.SetNow(b.Charge(p.Plan.ID, 2).DueAt.Add(-48 * time.Hour))
+			mails := len(b.Mails.Mails)
 			b.enqueueUpcoming()
 			n := b.told(p.Plan.ID, billing.NoticeUpcomingCharge)[0]
-			return guardedTask{task.ForNotice(billing.NoticeClaim{NoticeID: n.ID, Lease: n.Lease}), func() bool { return len(b.mails.mails) > mails }}
+			return guardedTask{task.ForNotice(billing.NoticeClaim{NoticeID: n.ID, Lease: n.Lease}), func() bool { return len(b.Mails.Mails) > mails }}
 		},
 		task.KindStepDunning: func(b *bench) guardedTask {
 			plan := b.failedOnce("expired_card", nil)
-			b.setNow(b.dunningOf(b.charge(plan, 2)).Next())
-			claims, err := b.store.ClaimDunnings(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 1)
+			b.SetNow(b.dunningOf(b.Charge(plan, 2)).Next())
+			claims, err := b.Store.ClaimDunnings(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 1)
 			require.NoError(b.t, err)
-			notices := len(b.notices(plan))
-			return guardedTask{task.ForDunning(claims[0]), func() bool { return len(b.notices(plan)) > notices }}
+			notices := len(b.Notices(plan))
+			return guardedTask{task.ForDunning(claims[0]), func() bool { return len(b.Notices(plan)) > notices }}
 		},
 		task.KindDeliverWebhook: func(b *bench) guardedTask {
 			r := b.receiver()
@@ -84,19 +84,19 @@ func guardedTasks() map[string]func(b *bench) guardedTask {
 			return guardedTask{task.ForDelivery(billing.DeliveryClaim{DeliveryID: d.ID, Lease: d.Lease}), func() bool { return len(r.messages()) > 0 }}
 		},
 		task.KindNotifyUpcoming: func(b *bench) guardedTask {
-			p := b.started(good, nil)
-			b.setNow(b.charge(p.Plan.ID, 2).DueAt.Add(-48 * time.Hour))
+			p := b.Started(good, nil)
+			b.SetNow(b.Charge(p.Plan.ID, 2).DueAt.Add(-48 * time.Hour))
 			return guardedTask{b.reminderTask(), func() bool { return len(b.told(p.Plan.ID, billing.NoticeUpcomingCharge)) > 0 }}
 		},
 		task.KindNotifyExpiring: func(b *bench) guardedTask {
-			p := b.started(good, nil)
+			p := b.Started(good, nil)
 			b.expires(p.Plan.ID, 2026, time.February)
-			b.setNow(outbox.ExpiringFrom(2026, time.February))
+			b.SetNow(outbox.ExpiringFrom(2026, time.February))
 			return guardedTask{b.expiryTask(), func() bool { return len(b.told(p.Plan.ID, billing.NoticeCardExpiring)) > 0 }}
 		},
 		task.KindRemindCheckout: func(b *bench) guardedTask {
-			p := b.plan(nil)
-			b.setNow(b.Now().AddDate(0, 0, 1))
+			p := b.Plan(nil)
+			b.SetNow(b.Now().AddDate(0, 0, 1))
 			return guardedTask{b.checkoutTask(), func() bool { return len(b.told(p.Plan.ID, billing.NoticeCheckoutReminder)) > 0 }}
 		},
 	}
@@ -113,7 +113,7 @@ func (k *keptTasks) Enqueue(_ context.Context, tasks ...billing.Task) error {
 
 // reminders returns Reminders with a queue that keeps their tasks.
 func (b *bench) reminders() (outbox.Reminders, *keptTasks) {
-	store, ok := b.store.(billing.ReminderStore)
+	store, ok := b.Store.(billing.ReminderStore)
 	require.True(b.t, ok)
 	queue := &keptTasks{}
 	return outbox.Reminders{Store: store, Queue: queue}, queue
@@ -130,7 +130,7 @@ func (b *bench) reminderTask() billing.Task {
 
 // enqueueUpcoming writes the notice of the only charge that falls due soon, and sends nothing.
 func (b *bench) enqueueUpcoming() {
-	require.NoError(b.t, b.worker.Do(b.t.Context(), b.reminderTask()))
+	require.NoError(b.t, b.Worker.Do(b.t.Context(), b.reminderTask()))
 }
 
 // expiryTask returns the task of the only card that expires soon.
@@ -164,25 +164,25 @@ func TestPermits_EveryTaskKind(t *testing.T) {
 			eachEngine(t, func(b *bench) {
 				due := prepare(b)
 				take, act, charge := &refuse{errNo}, &refuse{}, &refuse{}
-				b.with(func(c *jobs.Config) {
+				b.With(func(c *jobs.Config) {
 					c.Permits = collect.Permits{TakePart: take.ask, Act: act.ask, Charge: charge.ask}
 				})
 
 				before := b.waiting()
-				require.ErrorIs(b.t, b.worker.Do(b.t.Context(), due.task), errNo, "another process is to take it")
+				require.ErrorIs(b.t, b.Worker.Do(b.t.Context(), due.task), errNo, "another process is to take it")
 				require.False(b.t, due.done(), "the process takes no part")
 				require.Equal(b.t, before, b.waiting(), "nothing is written")
 
 				take.err, act.err = nil, errNo
-				require.NoError(b.t, b.worker.Do(b.t.Context(), due.task))
+				require.NoError(b.t, b.Worker.Do(b.t.Context(), due.task))
 				require.False(b.t, due.done(), "nothing may be done for this database")
 
 				act.err, charge.err = nil, errNo
-				require.NoError(b.t, b.worker.Do(b.t.Context(), due.task))
+				require.NoError(b.t, b.Worker.Do(b.t.Context(), due.task))
 				require.Equal(b.t, !slices.Contains(charges, kind), due.done(), "only charges wait")
 
 				charge.err = nil
-				require.NoError(b.t, b.worker.Do(b.t.Context(), due.task))
+				require.NoError(b.t, b.Worker.Do(b.t.Context(), due.task))
 				require.True(b.t, due.done())
 			})
 		})
@@ -192,10 +192,10 @@ func TestPermits_EveryTaskKind(t *testing.T) {
 // waiting lists the time at which each charge may be claimed next, and why it waits.
 func (b *bench) waiting() (all []string) {
 	b.t.Helper()
-	plans, err := b.store.Plans(b.t.Context(), billing.PlanFilter{})
+	plans, err := b.Store.Plans(b.t.Context(), billing.PlanFilter{})
 	require.NoError(b.t, err)
 	for _, p := range plans {
-		for _, c := range b.details(p.ID).Charges {
+		for _, c := range b.Details(p.ID).Charges {
 			all = append(all, string(c.ID)+" "+c.ClaimAfter.String()+" "+c.Reason)
 		}
 	}

@@ -17,31 +17,31 @@ func (b *bench) processing() (billing.PlanID, billing.Charge) {
 	plan := b.startedWith(stripesim.PaymentDetails{
 		Card: &stripesim.Card{Number: good}, SetupFutureUsage: "off_session", Metadata: map[string]string{"sim_processing": "0"},
 	}, nil)
-	before := b.notices(plan)
-	b.setNow(b.charge(plan, 2).DueAt)
-	b.settle()
+	before := b.Notices(plan)
+	b.SetNow(b.Charge(plan, 2).DueAt)
+	b.Settle()
 	for range 30 { // longer than Stripe remembers the key; an Indian card takes 26 hours
-		b.setNow(b.Now().Add(time.Hour))
-		b.settle()
+		b.SetNow(b.Now().Add(time.Hour))
+		b.Settle()
 		b.requireProcessing(plan)
-		require.Equal(b.t, before, b.notices(plan), "nobody is written to")
+		require.Equal(b.t, before, b.Notices(plan), "nobody is written to")
 	}
-	return plan, b.charge(plan, 2)
+	return plan, b.Charge(plan, 2)
 }
 
 // requireProcessing requires one attempt at the second charge that was sent once and waits.
 func (b *bench) requireProcessing(plan billing.PlanID) {
 	b.t.Helper()
-	d := b.details(plan)
+	d := b.Details(plan)
 	c := d.Charges[1]
 	require.Equal(b.t, billing.ChargeCollecting, c.Status)
 	require.Equal(b.t, "Stripe is processing the payment", c.Reason)
 	require.Equal(b.t, billing.PlanActive, d.Plan.Status)
 	require.Len(b.t, d.Attempts[c.ID], 1)
 	require.Equal(b.t, billing.OutcomeProcessing, d.Attempts[c.ID][0].Outcome)
-	_, err := b.store.Dunning(b.t.Context(), c.ID)
+	_, err := b.Store.Dunning(b.t.Context(), c.ID)
 	require.ErrorIs(b.t, err, billing.ErrNotFound, "it is not chased")
-	require.Len(b.t, b.intents(), 2)
+	require.Len(b.t, b.Intents(), 2)
 	require.Len(b.t, b.request("GET", "/v1/charges?limit=100", nil)["data"], 1)
 }
 
@@ -52,18 +52,18 @@ func TestAPaymentThatIsProcessingIsSettledByItsEventOrLookedUp(t *testing.T) {
 				eachEngine(t, func(b *bench) {
 					plan, c := b.processing()
 					if !hears {
-						require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionWebhookDrop}))
+						require.NoError(b.t, b.Sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionWebhookDrop}))
 					}
-					require.NoError(b.t, b.sim.EndProcessing(c.PaymentIntent, code))
-					b.settle()
+					require.NoError(b.t, b.Sim.EndProcessing(c.PaymentIntent, code))
+					b.Settle()
 					if !hears {
-						require.Equal(b.t, billing.ChargeCollecting, b.charge(plan, 2).Status)
-						b.setNow(b.Now().Add(time.Hour))
-						b.settle()
+						require.Equal(b.t, billing.ChargeCollecting, b.Charge(plan, 2).Status)
+						b.SetNow(b.Now().Add(time.Hour))
+						b.Settle()
 					}
-					d := b.details(plan)
+					d := b.Details(plan)
 					require.Len(b.t, d.Attempts[c.ID], 1, "it is not charged again")
-					count, _ := b.succeededAtStripe()
+					count, _ := b.Succeeded()
 					if code == "" {
 						require.Equal(b.t, billing.ChargeSucceeded, d.Charges[1].Status)
 						require.Equal(b.t, billing.OutcomeSucceeded, d.Attempts[c.ID][0].Outcome)
@@ -84,15 +84,15 @@ func TestAPlanIsCanceledWhileItsPaymentIsProcessing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
 				plan, c := b.processing()
-				_, err := b.operator().Cancel(b.t.Context(), plan, "")
+				_, err := b.Operator().Cancel(b.t.Context(), plan, "")
 				require.NoError(b.t, err)
-				b.settle() // Stripe refuses to cancel what it is processing
-				require.NoError(b.t, b.sim.EndProcessing(c.PaymentIntent, code))
-				b.advance(2)
-				d := b.details(plan)
+				b.Settle() // Stripe refuses to cancel what it is processing
+				require.NoError(b.t, b.Sim.EndProcessing(c.PaymentIntent, code))
+				b.Advance(2)
+				d := b.Details(plan)
 				require.Equal(b.t, billing.PlanCanceled, d.Plan.Status)
 				require.Len(b.t, d.Attempts[c.ID], 1)
-				count, _ := b.succeededAtStripe()
+				count, _ := b.Succeeded()
 				if code == "" {
 					require.Equal(b.t, 2, count)
 					require.Equal(b.t, billing.ChargeSucceeded, d.Charges[1].Status, "the money that came is not forgotten")

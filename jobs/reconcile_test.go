@@ -41,7 +41,7 @@ func kinds(found []reconcile.Finding) (all []reconcile.Kind) {
 
 func TestALifeThatWentWellHasNothingToReconcile(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		b.life(b.settle)
+		b.life(b.Settle)
 		summary, found := b.reconcile(120)
 		require.Empty(b.t, found)
 		require.Equal(b.t, reconcile.Summary{PaymentIntents: 3, Charges: 3}, summary)
@@ -50,9 +50,9 @@ func TestALifeThatWentWellHasNothingToReconcile(t *testing.T) {
 
 func TestWhatSucceededThereAndNotHereIsRepairedByTheWayOfAnEvent(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionWebhookDrop}))
-		p := b.plan(nil)
-		require.NoError(b.t, b.payFirst(p, good))
+		require.NoError(b.t, b.Sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionWebhookDrop}))
+		p := b.Plan(nil)
+		require.NoError(b.t, b.PayFirst(p, good))
 		b.post("/v1/payment_intents", "amount", "5000", "currency", "usd", "confirm", "true", "payment_method", "pm_card_visa",
 			"payment_method_types[]", "card", "setup_future_usage", "off_session", "metadata[tranche_reference]", "adopted",
 			"metadata[tranche_kind]", "installments", "metadata[tranche_total]", "20000", "metadata[tranche_parts]", "4",
@@ -60,16 +60,16 @@ func TestWhatSucceededThereAndNotHereIsRepairedByTheWayOfAnEvent(t *testing.T) {
 		_, found := b.reconcile(1)
 		require.Empty(b.t, found, "its webhook may be on its way")
 
-		b.setNow(b.Now().Add(time.Hour))
+		b.SetNow(b.Now().Add(time.Hour))
 		summary, found := b.reconcile(1)
 		require.Equal(b.t, []reconcile.Kind{reconcile.SucceededNotHere, reconcile.SucceededNotHere}, kinds(found))
 		require.Equal(b.t, 2, summary.Queued)
 		require.Zero(b.t, summary.Left)
 		_, again := b.reconcile(1)
 		require.Equal(b.t, found, again, "queued once")
-		b.runDue()
-		require.Equal(b.t, billing.PlanActive, b.details(p.Plan.ID).Plan.Status)
-		adopted, err := b.store.PlanByReference(b.t.Context(), "adopted")
+		b.RunDue()
+		require.Equal(b.t, billing.PlanActive, b.Details(p.Plan.ID).Plan.Status)
+		adopted, err := b.Store.PlanByReference(b.t.Context(), "adopted")
 		require.NoError(b.t, err)
 		require.Equal(b.t, billing.PlanActive, adopted.Status)
 		_, found = b.reconcile(1)
@@ -79,13 +79,13 @@ func TestWhatSucceededThereAndNotHereIsRepairedByTheWayOfAnEvent(t *testing.T) {
 
 func TestARepairThatDidNotHelpIsLeftToSomebody(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionWebhookDrop}))
+		require.NoError(b.t, b.Sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionWebhookDrop}))
 		b.post("/v1/payment_intents", "amount", "5000", "currency", "usd", "confirm", "true", "payment_method", "pm_card_visa",
 			"payment_method_types[]", "card", "metadata[tranche_kind]", "installments", "metadata[tranche_total]", "many")
-		b.setNow(b.Now().Add(time.Hour))
+		b.SetNow(b.Now().Add(time.Hour))
 		summary, _ := b.reconcile(1)
 		require.Equal(b.t, 1, summary.Queued)
-		b.runDue()
+		b.RunDue()
 		summary, found := b.reconcile(1)
 		require.Equal(b.t, 1, summary.Left)
 		require.Equal(b.t, reconcile.Left, found[0].Outcome)
@@ -96,45 +96,45 @@ func TestARepairThatDidNotHelpIsLeftToSomebody(t *testing.T) {
 
 func TestAPaymentOnTheRecoveryPageIsFoundLongAfterItFellDue(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(authAlways, nil)
-		b.advance(33)
-		second := b.charge(p.Plan.ID, 2)
+		p := b.Started(authAlways, nil)
+		b.Advance(33)
+		second := b.Charge(p.Plan.ID, 2)
 		require.Equal(b.t, billing.ChargeRequiresAction, second.Status)
-		require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionWebhookDrop}))
-		pi, err := b.gateway.PaymentIntent(b.acting(), second.PaymentIntent)
+		require.NoError(b.t, b.Sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionWebhookDrop}))
+		pi, err := b.Gateway.PaymentIntent(b.OnAccount(), second.PaymentIntent)
 		require.NoError(b.t, err)
-		b.advance(12)
-		require.NoError(b.t, b.pay(pi.ClientSecret, stripesim.PaymentDetails{PaymentMethod: pi.LastErrorPaymentMethod}))
+		b.Advance(12)
+		require.NoError(b.t, b.Pay(pi.ClientSecret, stripesim.PaymentDetails{PaymentMethod: pi.LastErrorPaymentMethod}))
 		_, found := b.reconcile(3)
 		require.Equal(b.t, []reconcile.Kind{reconcile.SucceededNotHere}, kinds(found))
-		b.runDue()
-		require.Equal(b.t, billing.ChargeSucceeded, b.charge(p.Plan.ID, 2).Status)
+		b.RunDue()
+		require.Equal(b.t, billing.ChargeSucceeded, b.Charge(p.Plan.ID, 2).Status)
 	})
 }
 
 func TestCanceledRefundedAndDisputedAtStripe(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		refunded := b.started(good, nil)
-		disputed := b.started(good, func(t *terms.Terms) { t.Reference = "order-2" })
-		partly := b.started(good, func(t *terms.Terms) { t.Reference = "order-3" })
-		canceled := b.plan(func(t *terms.Terms) { t.Reference = "order-4" })
-		require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionWebhookDrop}))
+		refunded := b.Started(good, nil)
+		disputed := b.Started(good, func(t *terms.Terms) { t.Reference = "order-2" })
+		partly := b.Started(good, func(t *terms.Terms) { t.Reference = "order-3" })
+		canceled := b.Plan(func(t *terms.Terms) { t.Reference = "order-4" })
+		require.NoError(b.t, b.Sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionWebhookDrop}))
 		b.post("/v1/refunds", "payment_intent", refunded.FirstPayment.ID)
 		b.post("/v1/refunds", "payment_intent", partly.FirstPayment.ID, "amount", "100")
-		_, err := b.sim.Dispute(disputed.FirstPayment.ID, "fraudulent")
+		_, err := b.Sim.Dispute(disputed.FirstPayment.ID, "fraudulent")
 		require.NoError(b.t, err)
 		b.post("/v1/payment_intents/" + canceled.FirstPayment.ID + "/cancel")
-		b.setNow(b.Now().Add(time.Hour))
+		b.SetNow(b.Now().Add(time.Hour))
 		summary, found := b.reconcile(1)
 		require.ElementsMatch(b.t, []reconcile.Kind{
 			reconcile.RefundedNotHere, reconcile.RefundedNotHere, reconcile.DisputedNotHere, reconcile.CanceledNotHere,
 		}, kinds(found))
 		require.Zero(b.t, summary.Left)
-		b.runDue()
-		require.Equal(b.t, billing.ChargeRefunded, b.charge(refunded.Plan.ID, 1).Status)
-		require.EqualValues(b.t, 100, b.charge(partly.Plan.ID, 1).AmountRefunded)
-		require.Equal(b.t, billing.ChargeDisputed, b.charge(disputed.Plan.ID, 1).Status)
-		require.Equal(b.t, billing.PlanCanceled, b.details(canceled.Plan.ID).Plan.Status)
+		b.RunDue()
+		require.Equal(b.t, billing.ChargeRefunded, b.Charge(refunded.Plan.ID, 1).Status)
+		require.EqualValues(b.t, 100, b.Charge(partly.Plan.ID, 1).AmountRefunded)
+		require.Equal(b.t, billing.ChargeDisputed, b.Charge(disputed.Plan.ID, 1).Status)
+		require.Equal(b.t, billing.PlanCanceled, b.Details(canceled.Plan.ID).Plan.Status)
 		_, found = b.reconcile(1)
 		require.Empty(b.t, found, "now both say the same")
 	})

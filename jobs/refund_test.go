@@ -17,7 +17,7 @@ import (
 // incidents lists the incidents of a kind, newest first.
 func (b *bench) incidents(kind billing.IncidentKind) []billing.Incident {
 	b.t.Helper()
-	list, err := b.store.Incidents(b.t.Context(), billing.IncidentFilter{Kind: kind})
+	list, err := b.Store.Incidents(b.t.Context(), billing.IncidentFilter{Kind: kind})
 	require.NoError(b.t, err)
 	return list
 }
@@ -25,7 +25,7 @@ func (b *bench) incidents(kind billing.IncidentKind) []billing.Incident {
 // refundOf returns the last refund that was ordered for a charge.
 func (b *bench) refundOf(c billing.Charge) billing.Refund {
 	b.t.Helper()
-	list, err := b.store.Refunds(b.t.Context(), c.ID)
+	list, err := b.Store.Refunds(b.t.Context(), c.ID)
 	require.NoError(b.t, err)
 	require.NotEmpty(b.t, list)
 	return list[len(list)-1]
@@ -34,11 +34,11 @@ func (b *bench) refundOf(c billing.Charge) billing.Refund {
 // canceledWithRefund is a canceled plan whose first payment is to be refunded.
 func (b *bench) canceledWithRefund(number string) billing.Charge {
 	b.t.Helper()
-	p := b.started(number, nil)
-	_, err := b.operator().CancelAndRefund(b.t.Context(), p.Plan.ID, "")
+	p := b.Started(number, nil)
+	_, err := b.Operator().CancelAndRefund(b.t.Context(), p.Plan.ID, "")
 	require.NoError(b.t, err)
-	require.NotContains(b.t, b.notices(p.Plan.ID), billing.NoticeRefundMade, "nothing is promised before Stripe accepts it")
-	return b.charge(p.Plan.ID, 1)
+	require.NotContains(b.t, b.Notices(p.Plan.ID), billing.NoticeRefundMade, "nothing is promised before Stripe accepts it")
+	return b.Charge(p.Plan.ID, 1)
 }
 
 // noRefunds is a key that may not refund while locked is set.
@@ -59,40 +59,40 @@ func (g *noRefunds) CreateRefund(ctx context.Context, key string, p billing.Refu
 
 func TestRefund_KeyWithoutPermission(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		gateway := &noRefunds{Gateway: b.gateway.Gateway, locked: true}
-		b.gateway.Gateway = gateway
+		gateway := &noRefunds{Gateway: b.Gateway.Gateway, locked: true}
+		b.Gateway.Gateway = gateway
 		c := b.canceledWithRefund(good)
-		b.settle()
+		b.Settle()
 		open := b.incidents(billing.IncidentRefundRefused)
 		require.Len(b.t, open, 1)
 		require.True(b.t, open[0].Open())
 		require.Equal(b.t, c.ID, open[0].ChargeID)
 		require.Contains(b.t, open[0].Detail, "the key lacks permission")
-		require.NotContains(b.t, b.notices(c.PlanID), billing.NoticeRefundMade)
+		require.NotContains(b.t, b.Notices(c.PlanID), billing.NoticeRefundMade)
 
 		gateway.locked = false
-		b.setNow(b.Now().Add(time.Hour))
-		b.settle()
+		b.SetNow(b.Now().Add(time.Hour))
+		b.Settle()
 		require.Equal(b.t, billing.RefundMade, b.refundOf(c).Status)
 		require.False(b.t, b.incidents(billing.IncidentRefundRefused)[0].Open(), "the refund is made")
-		require.Contains(b.t, b.notices(c.PlanID), billing.NoticeRefundMade)
+		require.Contains(b.t, b.Notices(c.PlanID), billing.NoticeRefundMade)
 		require.Greater(b.t, len(gateway.keys), 1)
 		require.Len(b.t, slices.Compact(slices.Clone(gateway.keys)), 1, "every try has the key that was written with the order")
-		b.gateway.Gateway = gateway.Gateway
+		b.Gateway.Gateway = gateway.Gateway
 		b.agreesWithStripe()
 	})
 }
 
 func TestRefund_MadeInDashboardInstead(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		b.gateway.Gateway = &noRefunds{Gateway: b.gateway.Gateway, locked: true}
+		b.Gateway.Gateway = &noRefunds{Gateway: b.Gateway.Gateway, locked: true}
 		c := b.canceledWithRefund(good)
-		b.settle()
+		b.Settle()
 		b.post("/v1/refunds", "payment_intent", c.PaymentIntent)
-		b.settle()
+		b.Settle()
 		require.Equal(b.t, billing.RefundMade, b.refundOf(c).Status)
 		require.False(b.t, b.incidents(billing.IncidentRefundRefused)[0].Open())
-		after := b.charge(c.PlanID, 1)
+		after := b.Charge(c.PlanID, 1)
 		require.Equal(b.t, billing.ChargeRefunded, after.Status)
 		require.Zero(b.t, after.NextAttemptAt, "it is not asked again")
 	})
@@ -101,13 +101,13 @@ func TestRefund_MadeInDashboardInstead(t *testing.T) {
 func TestRefund_RefusedForGood(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		c := b.canceledWithRefund(good)
-		_, err := b.sim.Dispute(c.PaymentIntent, "fraudulent") // before the worker asks
+		_, err := b.Sim.Dispute(c.PaymentIntent, "fraudulent") // before the worker asks
 		require.NoError(b.t, err)
-		b.settle()
+		b.Settle()
 		require.Equal(b.t, billing.RefundFailed, b.refundOf(c).Status)
 		require.True(b.t, b.incidents(billing.IncidentRefundRefused)[0].Open())
-		require.NotContains(b.t, b.notices(c.PlanID), billing.NoticeRefundMade)
-		require.Zero(b.t, b.charge(c.PlanID, 1).NextAttemptAt)
+		require.NotContains(b.t, b.Notices(c.PlanID), billing.NoticeRefundMade)
+		require.Zero(b.t, b.Charge(c.PlanID, 1).NextAttemptAt)
 	})
 }
 
@@ -116,35 +116,35 @@ func TestRefund_AcceptedThenFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
 				c := b.canceledWithRefund(number)
-				b.settle()
+				b.Settle()
 				made := b.refundOf(c)
 				require.Equal(b.t, billing.RefundMade, made.Status)
-				require.Contains(b.t, b.notices(c.PlanID), billing.NoticeRefundMade)
-				require.NotContains(b.t, b.notices(c.PlanID), billing.NoticeRefundFailed)
-				require.Equal(b.t, billing.ChargeRefunded, b.charge(c.PlanID, 1).Status)
+				require.Contains(b.t, b.Notices(c.PlanID), billing.NoticeRefundMade)
+				require.NotContains(b.t, b.Notices(c.PlanID), billing.NoticeRefundFailed)
+				require.Equal(b.t, billing.ChargeRefunded, b.Charge(c.PlanID, 1).Status)
 
-				b.setNow(b.Now().AddDate(0, 0, 5))
-				require.NoError(b.t, b.sim.FailRefund(made.StripeRefund))
-				bodies := b.arrived()
+				b.SetNow(b.Now().AddDate(0, 0, 5))
+				require.NoError(b.t, b.Sim.FailRefund(made.StripeRefund))
+				bodies := b.Arrived()
 				slices.Reverse(bodies)
-				b.takeIn(append(bodies, bodies...)...)
-				b.settle()
+				b.TakeIn(append(bodies, bodies...)...)
+				b.Settle()
 				after := b.refundOf(c)
 				require.Equal(b.t, billing.RefundFailed, after.Status)
 				require.Contains(b.t, after.Failure, "lost_or_stolen_card")
-				require.Equal(b.t, billing.ChargeSucceeded, b.charge(c.PlanID, 1).Status)
-				require.Zero(b.t, b.charge(c.PlanID, 1).AmountRefunded)
+				require.Equal(b.t, billing.ChargeSucceeded, b.Charge(c.PlanID, 1).Status)
+				require.Zero(b.t, b.Charge(c.PlanID, 1).AmountRefunded)
 				require.Equal(b.t, 1, b.audited(c.PlanID, "charge.refund_failed"))
 				open := b.incidents(billing.IncidentRefundFailed)
 				require.Len(b.t, open, 1)
 				require.Equal(b.t, made.StripeRefund, open[0].Subject)
-				failed := slices.DeleteFunc(b.notices(c.PlanID), func(k billing.NoticeKind) bool { return k != billing.NoticeRefundFailed })
+				failed := slices.DeleteFunc(b.Notices(c.PlanID), func(k billing.NoticeKind) bool { return k != billing.NoticeRefundFailed })
 				require.Len(b.t, failed, 1, "the customer who was promised it is notified once")
 
-				_, err := b.operator().CloseIncident(b.t.Context(), open[0].ID, "paid by transfer")
+				_, err := b.Operator().CloseIncident(b.t.Context(), open[0].ID, "paid by transfer")
 				require.NoError(b.t, err)
 				b.post("/v1/refunds/"+made.StripeRefund, "metadata[note]", "late news") // refund.updated once more
-				b.settle()
+				b.Settle()
 				require.Len(b.t, b.incidents(billing.IncidentRefundFailed), 1, "a closed incident stays closed")
 				b.agreesWithStripe()
 			})
@@ -155,37 +155,37 @@ func TestRefund_AcceptedThenFails(t *testing.T) {
 func TestRefund_FailsAtOnce(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		c := b.canceledWithRefund("4000000000005126")
-		b.settle()
+		b.Settle()
 		require.Equal(b.t, billing.RefundFailed, b.refundOf(c).Status)
 		require.True(b.t, b.incidents(billing.IncidentRefundFailed)[0].Open())
-		require.Equal(b.t, billing.ChargeSucceeded, b.charge(c.PlanID, 1).Status)
+		require.Equal(b.t, billing.ChargeSucceeded, b.Charge(c.PlanID, 1).Status)
 	})
 }
 
 func TestRefund_DashboardRefundFails(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
+		p := b.Started(good, nil)
 		made := b.post("/v1/refunds", "payment_intent", p.FirstPayment.ID, "amount", "100")
-		b.settle()
-		require.Contains(b.t, b.notices(p.Plan.ID), billing.NoticeRefundMade)
-		require.NoError(b.t, b.sim.FailRefund(made["id"].(string)))
-		b.settle()
+		b.Settle()
+		require.Contains(b.t, b.Notices(p.Plan.ID), billing.NoticeRefundMade)
+		require.NoError(b.t, b.Sim.FailRefund(made["id"].(string)))
+		b.Settle()
 		require.Len(b.t, b.incidents(billing.IncidentRefundFailed), 1)
-		require.Contains(b.t, b.notices(p.Plan.ID), billing.NoticeRefundFailed)
-		require.Zero(b.t, b.charge(p.Plan.ID, 1).AmountRefunded)
+		require.Contains(b.t, b.Notices(p.Plan.ID), billing.NoticeRefundFailed)
+		require.Zero(b.t, b.Charge(p.Plan.ID, 1).AmountRefunded)
 	})
 }
 
 func TestRefund_OrderedQuiet(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
-		_, err := b.operator().With(operator.Options{Quiet: true}).CancelAndRefund(b.t.Context(), p.Plan.ID, "")
+		p := b.Started(good, nil)
+		_, err := b.Operator().With(operator.Options{Quiet: true}).CancelAndRefund(b.t.Context(), p.Plan.ID, "")
 		require.NoError(b.t, err)
-		b.settle()
-		c := b.charge(p.Plan.ID, 1)
-		require.NoError(b.t, b.sim.FailRefund(b.refundOf(c).StripeRefund))
-		b.settle()
-		list, err := b.store.Notices(b.t.Context(), billing.NoticeFilter{Charge: c.ID})
+		b.Settle()
+		c := b.Charge(p.Plan.ID, 1)
+		require.NoError(b.t, b.Sim.FailRefund(b.refundOf(c).StripeRefund))
+		b.Settle()
+		list, err := b.Store.Notices(b.t.Context(), billing.NoticeFilter{Charge: c.ID})
 		require.NoError(b.t, err)
 		for _, n := range list {
 			require.NotEqual(b.t, billing.NoticeRefundFailed, n.Kind, "nothing was promised")
@@ -202,13 +202,13 @@ func TestRefund_ServerErrorKeptUnderTheKey(t *testing.T) {
 				b.serverErrors(action, "/v1/refunds", 1)
 				c := b.canceledWithRefund(good)
 				for range 10 {
-					b.runDue()
-					b.arrived() // the events are lost
-					b.setNow(b.Now().Add(time.Minute))
+					b.RunDue()
+					b.Arrived() // the events are lost
+					b.SetNow(b.Now().Add(time.Minute))
 				}
 				require.Equal(b.t, billing.RefundMade, b.refundOf(c).Status)
-				b.settle()
-				payment, err := b.gateway.Payment(b.acting(), c.PaymentIntent)
+				b.Settle()
+				payment, err := b.Gateway.Payment(b.OnAccount(), c.PaymentIntent)
 				require.NoError(b.t, err)
 				require.Equal(b.t, payment.Amount, payment.AmountRefunded)
 				require.Empty(b.t, b.incidents(billing.IncidentRefundRefused))
@@ -222,28 +222,28 @@ func TestRefund_FailsBeforeItsMailIsSent(t *testing.T) {
 	for name, refund := range map[string]func(b *bench) (billing.PlanID, string){
 		"ordered here": func(b *bench) (billing.PlanID, string) {
 			c := b.canceledWithRefund(good)
-			b.settle()
+			b.Settle()
 			return c.PlanID, b.refundOf(c).StripeRefund
 		},
 		"made in the dashboard": func(b *bench) (billing.PlanID, string) {
-			p := b.started(good, nil)
+			p := b.Started(good, nil)
 			made := b.post("/v1/refunds", "payment_intent", p.FirstPayment.ID, "amount", "100")
-			b.settle()
+			b.Settle()
 			return p.Plan.ID, made["id"].(string)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
-				b.mails.fail = &billing.MailError{Err: errors.New("the server is away")}
+				b.Mails.Fail = &billing.MailError{Err: errors.New("the server is away")}
 				plan, id := refund(b)
 				require.Len(b.t, b.told(plan, billing.NoticeRefundMade), 1)
-				require.NoError(b.t, b.sim.FailRefund(id))
-				b.settle()
+				require.NoError(b.t, b.Sim.FailRefund(id))
+				b.Settle()
 				require.Len(b.t, b.incidents(billing.IncidentRefundFailed), 1)
-				b.mails.fail = nil
+				b.Mails.Fail = nil
 				for range 30 {
-					b.setNow(b.Now().Add(5 * time.Minute))
-					b.settle()
+					b.SetNow(b.Now().Add(5 * time.Minute))
+					b.Settle()
 				}
 				for _, kind := range []billing.NoticeKind{billing.NoticeRefundMade, billing.NoticeRefundFailed} {
 					for _, n := range b.told(plan, kind) {
@@ -261,12 +261,12 @@ func TestRefund_FailsBeforeItsMailIsSent(t *testing.T) {
 func (b *bench) paidOutsideAndAtStripe() billing.Charge {
 	b.t.Helper()
 	p := b.declinedOnce()
-	c := b.charge(p.Plan.ID, 2)
-	_, err := b.operator().PaidOutside(b.t.Context(), c.ID, "in cash")
+	c := b.Charge(p.Plan.ID, 2)
+	_, err := b.Operator().PaidOutside(b.t.Context(), c.ID, "in cash")
 	require.NoError(b.t, err)
-	require.NoError(b.t, b.pay(b.secretOf(c), stripesim.PaymentDetails{Card: &stripesim.Card{Number: otherCard}}))
-	b.settle()
-	return b.charge(p.Plan.ID, 2)
+	require.NoError(b.t, b.Pay(b.secretOf(c), stripesim.PaymentDetails{Card: &stripesim.Card{Number: otherCard}}))
+	b.Settle()
+	return b.Charge(p.Plan.ID, 2)
 }
 
 // requirePaidTwice requires one open incident about a payment, which reconciliation also reports.
@@ -279,8 +279,8 @@ func (b *bench) requirePaidTwice(c billing.Charge, paymentIntent string) {
 	require.Equal(b.t, c.ID, list[0].ChargeID)
 	require.Contains(b.t, list[0].Detail, "paid twice: refund "+paymentIntent)
 	require.Equal(b.t, 1, b.audited(c.PlanID, "charge.paid_twice"))
-	require.Equal(b.t, list, b.details(c.PlanID).Incidents, "the plan shows it")
-	b.setNow(b.Now().Add(time.Hour))
+	require.Equal(b.t, list, b.Details(c.PlanID).Incidents, "the plan shows it")
+	b.SetNow(b.Now().Add(time.Hour))
 	_, found := b.reconcile(120)
 	require.Len(b.t, found, 1)
 	require.Equal(b.t, paymentIntent, found[0].PaymentIntent)
@@ -290,29 +290,29 @@ func (b *bench) requirePaidTwice(c billing.Charge, paymentIntent string) {
 // made once and the incident is closed.
 func (b *bench) requireRefunded(c billing.Charge, paymentIntent string) {
 	b.t.Helper()
-	would, err := b.operator().With(operator.Options{DryRun: true}).RefundDuplicate(b.t.Context(), c.ID)
+	would, err := b.Operator().With(operator.Options{DryRun: true}).RefundDuplicate(b.t.Context(), c.ID)
 	require.NoError(b.t, err)
 	require.Contains(b.t, would.Message, paymentIntent)
 	for range 2 {
-		_, err = b.operator().RefundDuplicate(b.t.Context(), c.ID)
+		_, err = b.Operator().RefundDuplicate(b.t.Context(), c.ID)
 		require.NoError(b.t, err)
 	}
 	require.Equal(b.t, 1, b.audited(c.PlanID, "charge.refund_ordered"))
-	b.settle()
-	b.setNow(b.Now().Add(time.Hour))
-	b.settle()
+	b.Settle()
+	b.SetNow(b.Now().Add(time.Hour))
+	b.Settle()
 	require.False(b.t, b.incidents(billing.IncidentPaidTwice)[0].Open())
-	payment, err := b.gateway.Payment(b.acting(), paymentIntent)
+	payment, err := b.Gateway.Payment(b.OnAccount(), paymentIntent)
 	require.NoError(b.t, err)
 	require.Equal(b.t, payment.Amount, payment.AmountRefunded)
-	refunds, err := b.store.Refunds(b.t.Context(), c.ID)
+	refunds, err := b.Store.Refunds(b.t.Context(), c.ID)
 	require.NoError(b.t, err)
 	require.Len(b.t, refunds, 1)
-	require.Contains(b.t, b.notices(c.PlanID), billing.NoticeRefundMade)
-	after := b.details(c.PlanID)
+	require.Contains(b.t, b.Notices(c.PlanID), billing.NoticeRefundMade)
+	after := b.Details(c.PlanID)
 	require.Equal(b.t, billing.ChargeSucceeded, after.Charges[c.Sequence-1].Status, "the first payment stays paid")
 	require.NotEqual(b.t, billing.PlanPaused, after.Plan.Status)
-	_, err = b.operator().RefundDuplicate(b.t.Context(), c.ID)
+	_, err = b.Operator().RefundDuplicate(b.t.Context(), c.ID)
 	var refused *operator.RefusedError
 	require.ErrorAs(b.t, err, &refused, "nothing waits any more")
 	_, found := b.reconcile(120)
@@ -325,7 +325,7 @@ func TestPaidTwice_OutsideAndAtStripe(t *testing.T) {
 		require.False(b.t, c.PaidOutside)
 		b.requirePaidTwice(c, c.PaymentIntent)
 		b.requireRefunded(c, c.PaymentIntent)
-		require.True(b.t, b.charge(c.PlanID, 2).PaidOutside, "it is paid outside, as it was")
+		require.True(b.t, b.Charge(c.PlanID, 2).PaidOutside, "it is paid outside, as it was")
 	})
 }
 
@@ -333,9 +333,9 @@ func TestPaidTwice_RefundOfDuplicateFails(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		c := b.paidOutsideAndAtStripe()
 		b.requireRefunded(c, c.PaymentIntent)
-		require.NoError(b.t, b.sim.FailRefund(b.refundOf(c).StripeRefund))
-		b.settle()
-		after := b.charge(c.PlanID, 2)
+		require.NoError(b.t, b.Sim.FailRefund(b.refundOf(c).StripeRefund))
+		b.Settle()
+		after := b.Charge(c.PlanID, 2)
 		require.False(b.t, after.PaidOutside)
 		require.Zero(b.t, after.AmountRefunded)
 		require.Len(b.t, b.incidents(billing.IncidentRefundFailed), 1)
@@ -353,12 +353,12 @@ func TestPaidTwice_SameReferenceAdoptedTwice(t *testing.T) {
 			return made["id"].(string)
 		}
 		first := pay()
-		b.settle()
+		b.Settle()
 		second := pay()
-		b.settle()
-		plan, err := b.store.PlanByReference(b.t.Context(), "twice")
+		b.Settle()
+		plan, err := b.Store.PlanByReference(b.t.Context(), "twice")
 		require.NoError(b.t, err)
-		c := b.charge(plan.ID, 1)
+		c := b.Charge(plan.ID, 1)
 		require.Equal(b.t, first, c.PaymentIntent)
 		require.Equal(b.t, billing.EventHandled, b.event("payment_intent.succeeded").Status)
 		b.requirePaidTwice(c, second)
@@ -368,11 +368,11 @@ func TestPaidTwice_SameReferenceAdoptedTwice(t *testing.T) {
 
 func TestPaidTwice_AnotherPaymentIntentOfThePaidCharge(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
-		c := b.charge(p.Plan.ID, 1)
+		p := b.Started(good, nil)
+		c := b.Charge(p.Plan.ID, 1)
 		made := b.post("/v1/payment_intents", "amount", "25003", "currency", "usd", "confirm", "true", "payment_method", "pm_card_visa",
 			"payment_method_types[]", "card", "metadata[tranche_charge]", string(c.ID))
-		b.settle()
+		b.Settle()
 		second := made["id"].(string)
 		b.requirePaidTwice(c, second)
 		b.requireRefunded(c, second)
@@ -384,11 +384,11 @@ func TestPaidTwice_RefundedInDashboard(t *testing.T) {
 		c := b.paidOutsideAndAtStripe()
 		b.requirePaidTwice(c, c.PaymentIntent)
 		b.post("/v1/refunds", "payment_intent", c.PaymentIntent)
-		b.settle()
+		b.Settle()
 		require.False(b.t, b.incidents(billing.IncidentPaidTwice)[0].Open())
-		after := b.charge(c.PlanID, 2)
+		after := b.Charge(c.PlanID, 2)
 		require.True(b.t, after.PaidOutside)
 		require.Equal(b.t, billing.ChargeSucceeded, after.Status)
-		require.Contains(b.t, b.notices(c.PlanID), billing.NoticeRefundMade)
+		require.Contains(b.t, b.Notices(c.PlanID), billing.NoticeRefundMade)
 	})
 }

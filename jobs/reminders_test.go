@@ -11,6 +11,7 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/outbox"
 	"tranche/internal/terms"
+	"tranche/internal/testbench"
 )
 
 // handed is a queue that runs each task at once, with its kind's processor.
@@ -24,7 +25,7 @@ func (h *handed) Enqueue(ctx context.Context, tasks ...billing.Task) error {
 	for _, t := range tasks {
 		h.kinds = append(h.kinds, t.Kind)
 		for range 2 { // a queue may run a task twice
-			if err := h.b.worker.Do(ctx, t); err != nil {
+			if err := h.b.Worker.Do(ctx, t); err != nil {
 				return err
 			}
 		}
@@ -35,7 +36,7 @@ func (h *handed) Enqueue(ctx context.Context, tasks ...billing.Task) error {
 // remind does what the scheduler's periodic jobs do, and returns how many tasks were enqueued.
 func (b *bench) remind(days int) int {
 	b.t.Helper()
-	find := outbox.Reminders{Store: b.store.(billing.ReminderStore), Queue: &handed{b: b}}
+	find := outbox.Reminders{Store: b.Store.(billing.ReminderStore), Queue: &handed{b: b}}
 	upcoming, err := find.Upcoming(b.t.Context(), b.Now(), days)
 	require.NoError(b.t, err)
 	expiring, err := find.Expiring(b.t.Context(), b.Now())
@@ -46,7 +47,7 @@ func (b *bench) remind(days int) int {
 // told lists a plan's notices of one kind, oldest first.
 func (b *bench) told(id billing.PlanID, kind billing.NoticeKind) []billing.Notice {
 	b.t.Helper()
-	all, err := b.store.Notices(b.t.Context(), billing.NoticeFilter{Plan: id})
+	all, err := b.Store.Notices(b.t.Context(), billing.NoticeFilter{Plan: id})
 	require.NoError(b.t, err)
 	slices.Reverse(all)
 	return slices.DeleteFunc(all, func(n billing.Notice) bool { return n.Kind != kind })
@@ -54,17 +55,17 @@ func (b *bench) told(id billing.PlanID, kind billing.NoticeKind) []billing.Notic
 
 func TestTheCustomerIsToldBeforeEachCharge(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
+		p := b.Started(good, nil)
 		for range 2 * 100 {
-			b.setNow(b.Now().Add(12 * time.Hour))
+			b.SetNow(b.Now().Add(12 * time.Hour))
 			b.remind(3)
-			b.settle()
+			b.Settle()
 		}
-		require.Equal(b.t, billing.PlanCompleted, b.details(p.Plan.ID).Plan.Status)
+		require.Equal(b.t, billing.PlanCompleted, b.Details(p.Plan.ID).Plan.Status)
 		notices := b.told(p.Plan.ID, billing.NoticeUpcomingCharge)
 		require.Len(b.t, notices, 3, "once for each charge but the first")
 		for i, n := range notices {
-			c := b.charge(p.Plan.ID, i+2)
+			c := b.Charge(p.Plan.ID, i+2)
 			require.Equal(b.t, c.ID, n.ChargeID)
 			require.Equal(b.t, billing.NoticeSent, n.Status)
 			ahead := c.DueAt.Sub(n.CreatedAt)
@@ -79,25 +80,25 @@ func TestTheCustomerIsToldBeforeEachCharge(t *testing.T) {
 
 func TestNobodyIsToldOfWhatWillNotBeCharged(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
-		second := b.charge(p.Plan.ID, 2)
-		b.setNow(second.DueAt.Add(-2 * 24 * time.Hour))
+		p := b.Started(good, nil)
+		second := b.Charge(p.Plan.ID, 2)
+		b.SetNow(second.DueAt.Add(-2 * 24 * time.Hour))
 		require.Zero(b.t, b.remind(0), "the setting says never")
 		require.Zero(b.t, b.remind(1), "too early")
 
-		require.NoError(b.t, b.worker.Do(b.t.Context(), upcomingTask("chg_gone", 0)))
-		require.NoError(b.t, b.worker.Do(b.t.Context(), upcomingTask(string(b.charge(p.Plan.ID, 1).ID), 0)), "it is paid")
-		b.setNow(second.DueAt.Add(time.Minute))
-		require.NoError(b.t, b.worker.Do(b.t.Context(), upcomingTask(string(second.ID), 0)), "the task was late")
+		require.NoError(b.t, b.Worker.Do(b.t.Context(), upcomingTask("chg_gone", 0)))
+		require.NoError(b.t, b.Worker.Do(b.t.Context(), upcomingTask(string(b.Charge(p.Plan.ID, 1).ID), 0)), "it is paid")
+		b.SetNow(second.DueAt.Add(time.Minute))
+		require.NoError(b.t, b.Worker.Do(b.t.Context(), upcomingTask(string(second.ID), 0)), "the task was late")
 		require.Empty(b.t, b.told(p.Plan.ID, billing.NoticeUpcomingCharge))
 	})
 }
 
 func TestAReminderComesBackWhoseTaskWasLost(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
-		b.setNow(b.charge(p.Plan.ID, 2).DueAt.Add(-2 * 24 * time.Hour))
-		lost := outbox.Reminders{Store: b.store.(billing.ReminderStore), Queue: nowhere{}}
+		p := b.Started(good, nil)
+		b.SetNow(b.Charge(p.Plan.ID, 2).DueAt.Add(-2 * 24 * time.Hour))
+		lost := outbox.Reminders{Store: b.Store.(billing.ReminderStore), Queue: testbench.Nowhere{}}
 		for range 2 {
 			n, err := lost.Upcoming(b.t.Context(), b.Now(), 3)
 			require.NoError(b.t, err)
@@ -111,14 +112,14 @@ func TestAReminderComesBackWhoseTaskWasLost(t *testing.T) {
 
 func TestAnUpcomingChargeNamesNoCardThatIsGone(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
-		card, err := b.store.Card(b.t.Context(), b.details(p.Plan.ID).Plan.CardID)
+		p := b.Started(good, nil)
+		card, err := b.Store.Card(b.t.Context(), b.Details(p.Plan.ID).Plan.CardID)
 		require.NoError(b.t, err)
 		card.Status = billing.CardDetached
-		require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error { return tx.UpdateCard(b.t.Context(), card) }))
-		b.setNow(b.charge(p.Plan.ID, 2).DueAt.Add(-2 * 24 * time.Hour))
+		require.NoError(b.t, b.Store.Update(b.t.Context(), func(tx billing.Tx) error { return tx.UpdateCard(b.t.Context(), card) }))
+		b.SetNow(b.Charge(p.Plan.ID, 2).DueAt.Add(-2 * 24 * time.Hour))
 		require.Equal(b.t, 1, b.remind(3))
-		b.settle()
+		b.Settle()
 		n := b.told(p.Plan.ID, billing.NoticeUpcomingCharge)[0]
 		require.NotContains(b.t, n.Body, card.Last4)
 		require.Contains(b.t, n.Body, "Please get in touch with us to update your card.")
@@ -129,7 +130,7 @@ func TestAnUpcomingChargeNamesNoCardThatIsGone(t *testing.T) {
 func (b *bench) expires(id billing.PlanID, year int, month time.Month) billing.Card {
 	b.t.Helper()
 	var card billing.Card
-	require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error {
+	require.NoError(b.t, b.Store.Update(b.t.Context(), func(tx billing.Tx) error {
 		plan, err := tx.Plan(b.t.Context(), id)
 		require.NoError(b.t, err)
 		card, err = tx.Card(b.t.Context(), plan.CardID)
@@ -142,24 +143,24 @@ func (b *bench) expires(id billing.PlanID, year int, month time.Month) billing.C
 
 func TestTheCustomerIsToldOnceThatTheCardExpires(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
-		other := b.started(good, func(t *terms.Terms) { t.Reference = "order-2" })
-		third := b.charge(p.Plan.ID, 3).DueAt
+		p := b.Started(good, nil)
+		other := b.Started(good, func(t *terms.Terms) { t.Reference = "order-2" })
+		third := b.Charge(p.Plan.ID, 3).DueAt
 		card := b.expires(p.Plan.ID, third.Year(), third.Month()-1)
 		// Both plans use the card.
-		require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error {
+		require.NoError(b.t, b.Store.Update(b.t.Context(), func(tx billing.Tx) error {
 			plan, err := tx.LockPlan(b.t.Context(), other.Plan.ID)
 			require.NoError(b.t, err)
 			plan.CardID = card.ID
 			return tx.UpdatePlan(b.t.Context(), plan)
 		}))
 		end := time.Date(third.Year(), third.Month(), 1, 0, 0, 0, 0, time.UTC)
-		b.setNow(end.AddDate(0, 0, -31))
+		b.SetNow(end.AddDate(0, 0, -31))
 		require.Zero(b.t, b.remind(0), "there is time yet")
-		b.setNow(end.AddDate(0, 0, -29))
+		b.SetNow(end.AddDate(0, 0, -29))
 		require.Equal(b.t, 1, b.remind(0))
 		require.Zero(b.t, b.remind(0))
-		b.settle()
+		b.Settle()
 		notices := append(b.told(p.Plan.ID, billing.NoticeCardExpiring), b.told(other.Plan.ID, billing.NoticeCardExpiring)...)
 		require.Len(b.t, notices, 1, "one mail for both plans")
 		n := notices[0]
@@ -170,48 +171,48 @@ func TestTheCustomerIsToldOnceThatTheCardExpires(t *testing.T) {
 		require.Contains(b.t, n.Body, "expires at the end of "+end.AddDate(0, 0, -1).Format("01/06"))
 
 		b.expires(p.Plan.ID, third.Year(), third.Month())
-		b.setNow(end.AddDate(0, 1, -20))
+		b.SetNow(end.AddDate(0, 1, -20))
 		require.Equal(b.t, 1, b.remind(0), "the network gave the card another month")
 	})
 }
 
 func TestACardThatLastsLongEnoughIsNotMentioned(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, func(t *terms.Terms) { t.Customer.TimeZone = "Pacific/Kiritimati" })
-		last := b.charge(p.Plan.ID, 4).DueAt.In(billing.LoadLocation("Pacific/Kiritimati"))
+		p := b.Started(good, func(t *terms.Terms) { t.Customer.TimeZone = "Pacific/Kiritimati" })
+		last := b.Charge(p.Plan.ID, 4).DueAt.In(billing.LoadLocation("Pacific/Kiritimati"))
 		b.expires(p.Plan.ID, last.Year(), last.Month())
-		b.setNow(last.AddDate(0, 0, -3))
+		b.SetNow(last.AddDate(0, 0, -3))
 		b.remind(0)
 		require.Empty(b.t, b.told(p.Plan.ID, billing.NoticeCardExpiring))
-		require.NoError(b.t, b.worker.Do(b.t.Context(), expiringTask("card_gone", 0)))
+		require.NoError(b.t, b.Worker.Do(b.t.Context(), expiringTask("card_gone", 0)))
 	})
 }
 
 func TestTheEndOfAPlanIsToldOnce(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
-		bodies := b.arrived()
-		b.advance(100)
+		p := b.Started(good, nil)
+		bodies := b.Arrived()
+		b.Advance(100)
 		notices := b.told(p.Plan.ID, billing.NoticePlanCompleted)
 		require.Len(b.t, notices, 1)
 		require.Equal(b.t, int64(100003), notices[0].Data.Amount)
 		require.Empty(b.t, notices[0].ChargeID)
 		require.Equal(b.t, billing.NoticeSent, notices[0].Status)
 		require.Contains(b.t, notices[0].Subject, "$1,000.03")
-		b.takeIn(bodies...)
-		b.settle()
+		b.TakeIn(bodies...)
+		b.Settle()
 		require.Len(b.t, b.told(p.Plan.ID, billing.NoticePlanCompleted), 1)
 	})
 }
 
 func TestAReceiptTellsWhatComesNext(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
-		b.advance(100)
+		p := b.Started(good, nil)
+		b.Advance(100)
 		receipts := b.told(p.Plan.ID, billing.NoticePaymentSucceeded)
 		require.Len(b.t, receipts, 4)
 		for i, n := range receipts[:3] {
-			next := b.charge(p.Plan.ID, i+2)
+			next := b.Charge(p.Plan.ID, i+2)
 			require.Equal(b.t, next.DueAt, n.Data.FollowingDue)
 			require.Equal(b.t, next.Amount, n.Data.Following)
 		}
@@ -224,18 +225,18 @@ func TestAReceiptTellsWhatComesNext(t *testing.T) {
 // for a new card, even if several plans use it.
 func TestANewCardIsToldOnce(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
-		other := b.started(good, func(t *terms.Terms) { t.Reference = "order-2" })
+		p := b.Started(good, nil)
+		other := b.Started(good, func(t *terms.Terms) { t.Reference = "order-2" })
 		require.Empty(b.t, b.told(p.Plan.ID, billing.NoticeCardUpdated))
 		b.newCard(p.Plan.ID, otherCard)
-		bodies := b.arrived()
-		b.takeIn(bodies...)
-		b.settle()
-		b.takeIn(bodies...)
-		b.settle()
+		bodies := b.Arrived()
+		b.TakeIn(bodies...)
+		b.Settle()
+		b.TakeIn(bodies...)
+		b.Settle()
 		notices := append(b.told(p.Plan.ID, billing.NoticeCardUpdated), b.told(other.Plan.ID, billing.NoticeCardUpdated)...)
 		require.Len(b.t, notices, 1)
-		card, err := b.store.Card(b.t.Context(), b.details(p.Plan.ID).Plan.CardID)
+		card, err := b.Store.Card(b.t.Context(), b.Details(p.Plan.ID).Plan.CardID)
 		require.NoError(b.t, err)
 		require.Equal(b.t, card.Last4, notices[0].Data.CardLast4)
 		require.Contains(b.t, notices[0].Body, "From now on, your payments will be charged to this card: Mastercard ending in 4444")

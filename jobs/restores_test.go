@@ -30,6 +30,7 @@ import (
 	"tranche/internal/stripegw"
 	"tranche/internal/stripesim"
 	"tranche/internal/terms"
+	"tranche/internal/testbench"
 	"tranche/jobs"
 )
 
@@ -177,7 +178,7 @@ func restoreOnce(t *testing.T, w way, seed uint64) (forgotten int) {
 		lost = 5 * time.Hour
 	}
 	l.lose(lost)
-	l.arrived() // webhooks that were answered are not sent again
+	l.Arrived() // webhooks that were answered are not sent again
 	before := l.attempts()
 	l.past.Restore()
 	running := (w.server || w.failsOver && l.rng.IntN(3) == 0) && lost < 24*time.Hour
@@ -193,7 +194,7 @@ func restoreOnce(t *testing.T, w way, seed uint64) (forgotten int) {
 	if running {
 		l.catchUp()
 	} else {
-		l.setNow(l.Now().Add(time.Duration(l.rng.IntN(26)) * time.Hour))
+		l.SetNow(l.Now().Add(time.Duration(l.rng.IntN(26)) * time.Hour))
 		l.restart()
 	}
 	l.requireNoticed(noticed, forgotten)
@@ -204,14 +205,14 @@ func restoreOnce(t *testing.T, w way, seed uint64) (forgotten int) {
 
 // use starts a process on a store.
 func (l *lossy) use(s *store.Store) {
-	l.store, l.db = s, &movedStore{Store: s}
-	l.planner = planning.New(planning.Config{Store: s, Gateway: l.gateway, Now: l.Now, Rules: billing.Rules{ChargeTime: morning}})
-	l.worker = l.newWorker()
-	l.with(func(c *jobs.Config) { c.Log = zerolog.Nop() })
-	gateway, ok := l.gateway.Gateway.(*stripegw.Gateway)
+	l.Store, l.db = s, &movedStore{Store: s}
+	l.Planner = planning.New(l.PlannerConfig())
+	l.Worker = l.NewWorker()
+	l.With(func(c *jobs.Config) { c.Log = zerolog.Nop() })
+	gateway, ok := l.Gateway.Gateway.(*stripegw.Gateway)
 	require.True(l.t, ok)
 	l.guard = binding.New(s, gateway, clock.New(time.Time{}, 0, l.Now).WithMonotonic(l.Monotonic))
-	l.with(func(c *jobs.Config) { c.Act = l.guard.Check })
+	l.With(func(c *jobs.Config) { c.Act = l.guard.Check })
 	if file, ok := l.past.(interface{ Witness() catchup.Witness }); ok {
 		l.witness = file.Witness()
 	}
@@ -238,20 +239,20 @@ func (l *lossy) rebind() {
 	if !moved {
 		return
 	}
-	calls := l.gateway.calls
-	l.runDue()
-	require.Equal(l.t, calls, l.gateway.calls, "nothing is charged before the database is bound")
+	calls := l.Gateway.Calls
+	l.RunDue()
+	require.Equal(l.t, calls, l.Gateway.Calls, "nothing is charged before the database is bound")
 	held, _, err := l.guard.State(ctx)
 	require.NoError(l.t, err)
 	require.NoError(l.t, catchup.CompareAfterBind(ctx, l.db, held))
 	require.NoError(l.t, l.guard.Rebind(ctx))
-	l.setNow(l.Now().Add(2 * time.Minute)) // claimed rows come back when their leases end
+	l.SetNow(l.Now().Add(2 * time.Minute)) // claimed rows come back when their leases end
 }
 
 // attempts lists all attempts in the database.
 func (l *lossy) attempts() (ids []billing.AttemptID) {
 	for _, p := range l.plans {
-		for _, all := range l.details(p.Plan.ID).Attempts {
+		for _, all := range l.Details(p.Plan.ID).Attempts {
 			for _, a := range all {
 				ids = append(ids, a.ID)
 			}
@@ -299,17 +300,17 @@ func (l *lossy) requireNoticed(noticed bool, forgotten int) {
 // restart ends the worker and starts another, whose gate is closed.
 func (l *lossy) restart() {
 	clk := clock.New(time.Time{}, 0, l.Now)
-	gateway, ok := l.gateway.Gateway.(*stripegw.Gateway)
+	gateway, ok := l.Gateway.Gateway.(*stripegw.Gateway)
 	require.True(l.t, ok)
 	l.gate = catchup.New(catchup.Config{
 		Store: l.db, Record: stripegw.NewRecord(gateway, 0), Types: stripeevents.Types(), Witness: l.witness, Clock: clk, Log: zerolog.Nop(),
-		Pause: func(ctx context.Context) error { l.runDue(); return ctx.Err() },
+		Pause: func(ctx context.Context) error { l.RunDue(); return ctx.Err() },
 	})
-	l.with(func(c *jobs.Config) { c.Charge, c.Doubt, c.Note = l.gate.Check, l.gate.Doubt, l.gate.Note })
+	l.With(func(c *jobs.Config) { c.Charge, c.Doubt, c.Note = l.gate.Check, l.gate.Doubt, l.gate.Note })
 	if l.rng.IntN(2) == 0 { // charges are due before the gate has opened
-		calls := l.gateway.calls
-		l.runDue()
-		require.Equal(l.t, calls, l.gateway.calls, "nothing is charged before Stripe's record is caught up")
+		calls := l.Gateway.Calls
+		l.RunDue()
+		require.Equal(l.t, calls, l.Gateway.Calls, "nothing is charged before Stripe's record is caught up")
 	}
 	l.catchUp()
 }
@@ -322,12 +323,12 @@ func (l *lossy) catchUp() {
 
 // sweep moves the cursor of the sweep, as its periodic job does every 15 minutes.
 func (l *lossy) sweep() {
-	l.settle()
+	l.Settle()
 	ctx, now := l.t.Context(), l.Now()
-	c, ok, err := l.store.(*store.Store).ClaimPeriodicJob(ctx, catchup.SweepJob, now, now, now)
+	c, ok, err := l.Store.(*store.Store).ClaimPeriodicJob(ctx, catchup.SweepJob, now, now, now)
 	require.NoError(l.t, err)
 	if ok {
-		require.NoError(l.t, l.store.(*store.Store).FinishPeriodicJob(ctx, c, now, now))
+		require.NoError(l.t, l.Store.(*store.Store).FinishPeriodicJob(ctx, c, now, now))
 	}
 }
 
@@ -335,7 +336,7 @@ func (l *lossy) sweep() {
 func (l *lossy) sell() {
 	cards := []string{good, good, thenNoFunds, otherCard}
 	for i := range 2 + l.rng.IntN(2) {
-		p := l.started(cards[l.rng.IntN(len(cards))], func(t *terms.Terms) {
+		p := l.Started(cards[l.rng.IntN(len(cards))], func(t *terms.Terms) {
 			t.Reference, t.Customer.Reference = fmt.Sprintf("order-%d", i), fmt.Sprintf("customer-%d", i)
 			if l.rng.IntN(3) == 0 {
 				*t = terms.Terms{Reference: t.Reference, Kind: billing.KindRecurring, Currency: "usd", Amount: 2500, Every: "1 week", Parts: 8, Customer: t.Customer}
@@ -357,11 +358,11 @@ func (l *lossy) live(days int) {
 func (l *lossy) pass(d time.Duration) {
 	until := l.Now().Add(d)
 	for next := l.nextDue(); !next.IsZero() && next.Before(until); next = l.nextDue() {
-		l.setNow(next)
-		l.settle()
+		l.SetNow(next)
+		l.Settle()
 	}
-	l.setNow(until)
-	l.settle()
+	l.SetNow(until)
+	l.Settle()
 }
 
 // lose simulates the time that the database will lose, with random actions.
@@ -373,7 +374,7 @@ func (l *lossy) lose(lost time.Duration) {
 		if l.rng.IntN(3) == 0 {
 			l.something()
 		}
-		l.settle()
+		l.Settle()
 		if l.rng.IntN(2) == 0 {
 			l.sweep()
 		}
@@ -385,10 +386,10 @@ func (l *lossy) lose(lost time.Duration) {
 
 // untilCharged lets time pass until a charge is made, so that the loss follows it directly.
 func (l *lossy) untilCharged() {
-	calls := l.gateway.calls
-	for next := l.nextDue(); l.gateway.calls == calls && !next.IsZero(); next = l.nextDue() {
-		l.setNow(next)
-		l.runDue()
+	calls := l.Gateway.Calls
+	for next := l.nextDue(); l.Gateway.Calls == calls && !next.IsZero(); next = l.nextDue() {
+		l.SetNow(next)
+		l.RunDue()
 	}
 }
 
@@ -396,7 +397,7 @@ func (l *lossy) untilCharged() {
 func (l *lossy) nextDue() time.Time {
 	var next time.Time
 	for _, p := range l.plans {
-		for _, c := range l.details(p.Plan.ID).Charges {
+		for _, c := range l.Details(p.Plan.ID).Charges {
 			if at := c.NextAttemptAt; at.After(l.Now()) && (next.IsZero() || at.Before(next)) {
 				next = at
 			}
@@ -407,7 +408,7 @@ func (l *lossy) nextDue() time.Time {
 
 // something runs a random action of a customer or the merchant.
 func (l *lossy) something() {
-	d := l.details(l.plans[l.rng.IntN(len(l.plans))].Plan.ID)
+	d := l.Details(l.plans[l.rng.IntN(len(l.plans))].Plan.ID)
 	if !d.Plan.Status.Collects() {
 		return
 	}
@@ -441,36 +442,36 @@ func (l *lossy) payAhead(c billing.Charge) {
 // the page do together.
 func (l *lossy) replace(c billing.Charge) {
 	ctx := l.t.Context()
-	d, err := l.store.Dunning(ctx, c.ID)
+	d, err := l.Store.Dunning(ctx, c.ID)
 	if err != nil {
 		return // the charge never failed
 	}
 	d.Replacing = c.PaymentIntent
-	require.NoError(l.t, l.store.Update(ctx, func(tx billing.Tx) error { return tx.UpdateDunning(ctx, d) }))
-	_, err = l.gateway.CancelPaymentIntent(ctx, "replace-"+c.PaymentIntent, c.PaymentIntent)
+	require.NoError(l.t, l.Store.Update(ctx, func(tx billing.Tx) error { return tx.UpdateDunning(ctx, d) }))
+	_, err = l.Gateway.CancelPaymentIntent(ctx, "replace-"+c.PaymentIntent, c.PaymentIntent)
 	require.NoError(l.t, err)
-	l.takeIn(l.arrived()...)
-	l.runDue()
-	if fresh := l.charge(c.PlanID, c.Sequence); fresh.PaymentIntent == "" {
+	l.TakeIn(l.Arrived()...)
+	l.RunDue()
+	if fresh := l.Charge(c.PlanID, c.Sequence); fresh.PaymentIntent == "" {
 		l.payNew(fresh)
 	}
 }
 
 func (l *lossy) payNew(c billing.Charge) {
 	made := billing.AttemptIDFor(c.ID, c.AttemptCount+1, billing.InitiatorCustomer)
-	pi, err := l.gateway.CreatePaymentIntent(l.t.Context(), string(made), billing.PaymentParams{
-		Amount: c.Amount, Currency: c.Currency, Customer: l.customerAtStripe(c.PlanID), Metadata: c.Metadata("order", made),
+	pi, err := l.Gateway.CreatePaymentIntent(l.t.Context(), string(made), billing.PaymentParams{
+		Amount: c.Amount, Currency: c.Currency, Customer: l.StripeCustomer(c.PlanID), Metadata: c.Metadata("order", made),
 	})
 	require.NoError(l.t, err)
-	require.NoError(l.t, l.pay(pi.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: good}, SetupFutureUsage: "off_session"}))
+	require.NoError(l.t, l.Pay(pi.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: good}, SetupFutureUsage: "off_session"}))
 }
 
 // heardOf lists the events about a charge's payments.
 func (l *lossy) heardOf(c billing.Charge) string {
 	out := ""
-	events, err := l.store.Events(l.t.Context(), billing.EventFilter{})
+	events, err := l.Store.Events(l.t.Context(), billing.EventFilter{})
 	require.NoError(l.t, err)
-	for _, pi := range l.intents() {
+	for _, pi := range l.Intents() {
 		if pi.Metadata[billing.MetaCharge] != string(c.ID) {
 			continue
 		}
@@ -488,8 +489,8 @@ func (l *lossy) heardOf(c billing.Charge) string {
 func (l *lossy) judge() {
 	l.t.Helper()
 	paid := map[billing.ChargeID]int64{}
-	for _, raw := range l.sim.PaymentIntents() {
-		var pi intent
+	for _, raw := range l.Sim.PaymentIntents() {
+		var pi testbench.Intent
 		require.NoError(l.t, json.Unmarshal(raw, &pi))
 		if pi.Status != "succeeded" {
 			continue
@@ -499,7 +500,7 @@ func (l *lossy) judge() {
 		paid[c] = pi.AmountReceived
 	}
 	for _, p := range l.plans {
-		d := l.details(p.Plan.ID)
+		d := l.Details(p.Plan.ID)
 		for _, c := range d.Charges {
 			got := paid[c.ID]
 			delete(paid, c.ID)
@@ -519,7 +520,7 @@ func (l *lossy) judge() {
 		}
 	}
 	require.Empty(l.t, paid, "payments of charges that the database does not know")
-	failed, err := l.store.Events(l.t.Context(), billing.EventFilter{Status: billing.EventFailed})
+	failed, err := l.Store.Events(l.t.Context(), billing.EventFilter{Status: billing.EventFailed})
 	require.NoError(l.t, err)
 	for _, e := range failed {
 		require.Fail(l.t, "event can't be handled", "%s %s: %s", e.Type, e.ObjectID, e.Reason)

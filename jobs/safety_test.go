@@ -11,6 +11,7 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/stripesim"
 	"tranche/internal/terms"
+	"tranche/internal/testbench"
 	"tranche/jobs"
 )
 
@@ -20,8 +21,8 @@ var lost = &billing.GatewayError{Op: "call Stripe", Kind: billing.GatewayUnknown
 
 // loseAnswer lets the next call reach Stripe and loses its answer.
 func (b *bench) loseAnswer() {
-	b.gateway.after = func(billing.PaymentIntent, error) (billing.PaymentIntent, error) {
-		b.gateway.after = nil
+	b.Gateway.After = func(billing.PaymentIntent, error) (billing.PaymentIntent, error) {
+		b.Gateway.After = nil
 		return billing.PaymentIntent{}, lost
 	}
 }
@@ -30,7 +31,7 @@ func (b *bench) loseAnswer() {
 // SetupIntent names the customer.
 func (b *bench) newCard(id billing.PlanID, number string) {
 	b.t.Helper()
-	b.giveByIntent(number, "customer", b.customerAtStripe(id), "metadata[tranche_customer]", b.details(id).Customer.Reference)
+	b.giveByIntent(number, "customer", b.StripeCustomer(id), "metadata[tranche_customer]", b.Details(id).Customer.Reference)
 }
 
 // giveByIntent confirms a SetupIntent with a card.
@@ -39,15 +40,15 @@ func (b *bench) giveByIntent(number string, params ...string) {
 	made := b.post("/v1/setup_intents", append([]string{"payment_method_types[]", "card"}, params...)...)
 	secret, ok := made["client_secret"].(string)
 	require.True(b.t, ok)
-	_, err := b.browser.ConfirmCardSetup(b.t.Context(), secret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: number}})
+	_, err := b.Browser.ConfirmCardSetup(b.t.Context(), secret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: number}})
 	require.NoError(b.t, err)
 }
 
 // hear stores an event about an object, as if Stripe had sent it now.
 func (b *bench) hear(id, kind, object string) {
 	b.t.Helper()
-	_, err := b.store.InsertEvents(b.t.Context(), []billing.Event{{
-		ID: id, Type: kind, ObjectID: object, Account: b.account, Status: billing.EventPending, ReceivedAt: b.Now(), ClaimAfter: b.Now(),
+	_, err := b.Store.InsertEvents(b.t.Context(), []billing.Event{{
+		ID: id, Type: kind, ObjectID: object, Account: b.Account, Status: billing.EventPending, ReceivedAt: b.Now(), ClaimAfter: b.Now(),
 	}})
 	require.NoError(b.t, err)
 }
@@ -56,16 +57,16 @@ const otherCard = "5555555555554444"
 
 func TestALateSuccessDoesNotBringTheOldCardBack(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
-		first := b.details(p.Plan.ID).Plan.CardID
-		b.setNow(b.Now().Add(time.Hour))
+		p := b.Started(good, nil)
+		first := b.Details(p.Plan.ID).Plan.CardID
+		b.SetNow(b.Now().Add(time.Hour))
 		b.newCard(p.Plan.ID, otherCard)
-		b.settle()
-		second := b.details(p.Plan.ID).Plan.CardID
+		b.Settle()
+		second := b.Details(p.Plan.ID).Plan.CardID
 		require.NotEqual(b.t, first, second)
 		b.hear("evt_late", "payment_intent.succeeded", p.FirstPayment.ID)
-		b.settle()
-		require.Equal(b.t, second, b.details(p.Plan.ID).Plan.CardID)
+		b.Settle()
+		require.Equal(b.t, second, b.Details(p.Plan.ID).Plan.CardID)
 	})
 }
 
@@ -85,19 +86,19 @@ func (g *upgraded) CreatePaymentIntent(ctx context.Context, key string, p billin
 
 func TestAKeyThatWasUsedWithOtherParametersIsLookedUp(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
-		b.gateway.Gateway = &upgraded{Gateway: b.gateway.Gateway}
-		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+		p := b.Started(good, nil)
+		b.Gateway.Gateway = &upgraded{Gateway: b.Gateway.Gateway}
+		b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
 		b.loseAnswer()
-		b.runDue()
-		b.arrived() // the webhook is lost too
+		b.RunDue()
+		b.Arrived() // the webhook is lost too
 		for range 3 {
-			b.setNow(b.Now().Add(26 * time.Hour))
-			b.runDue()
+			b.SetNow(b.Now().Add(26 * time.Hour))
+			b.RunDue()
 		}
-		count, _ := b.succeededAtStripe()
+		count, _ := b.Succeeded()
 		require.Equal(b.t, 2, count, "one for each charge")
-		require.Equal(b.t, billing.ChargeSucceeded, b.charge(p.Plan.ID, 2).Status)
+		require.Equal(b.t, billing.ChargeSucceeded, b.Charge(p.Plan.ID, 2).Status)
 	})
 }
 
@@ -118,60 +119,60 @@ func (g *replaced) PaymentIntent(ctx context.Context, id string) (billing.Paymen
 
 func TestLateNewsOfAReplacedPaymentIntentDoesNotEndTheNewAttempt(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(thenNoFunds, nil)
-		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
-		b.settle()
-		old := b.charge(p.Plan.ID, 2).PaymentIntent
-		b.gateway.Gateway = &replaced{Gateway: b.gateway.Gateway, old: old}
+		p := b.Started(thenNoFunds, nil)
+		b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
+		b.Settle()
+		old := b.Charge(p.Plan.ID, 2).PaymentIntent
+		b.Gateway.Gateway = &replaced{Gateway: b.Gateway.Gateway, old: old}
 		b.hear("evt_canceled", "payment_intent.canceled", old)
-		b.runDue()
-		require.Empty(b.t, b.charge(p.Plan.ID, 2).PaymentIntent)
+		b.RunDue()
+		require.Empty(b.t, b.Charge(p.Plan.ID, 2).PaymentIntent)
 		b.newCard(p.Plan.ID, good)
-		b.takeIn(b.arrived()...)
+		b.TakeIn(b.Arrived()...)
 		b.loseAnswer()
-		b.runDue() // the new card is tried at once: a new one is made and paid, and the answer lost
-		b.arrived()
+		b.RunDue() // the new card is tried at once: a new one is made and paid, and the answer lost
+		b.Arrived()
 		b.hear("evt_failed", "payment_intent.payment_failed", old)
-		b.runDue()
-		b.setNow(b.Now().Add(2 * time.Minute))
-		b.runDue()
-		count, _ := b.succeededAtStripe()
+		b.RunDue()
+		b.SetNow(b.Now().Add(2 * time.Minute))
+		b.RunDue()
+		count, _ := b.Succeeded()
 		require.Equal(b.t, 2, count, "the first payment and charge 2, once each")
 	})
 }
 
 func TestADeletedStripeCustomerDoesNotKeepPlansFromBeingMade(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
-		b.request(http.MethodDelete, "/v1/customers/"+b.customerAtStripe(p.Plan.ID), nil)
-		b.arrived() // lost
-		again := b.plan(func(t *terms.Terms) { t.Reference = "order-2" })
+		p := b.Started(good, nil)
+		b.request(http.MethodDelete, "/v1/customers/"+b.StripeCustomer(p.Plan.ID), nil)
+		b.Arrived() // lost
+		again := b.Plan(func(t *terms.Terms) { t.Reference = "order-2" })
 		require.NotEmpty(b.t, again.FirstPayment.ID)
 	})
 }
 
 func TestAStolenCardIsRevokedAndNotTheOneThatReplacedIt(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
-		stolen := b.details(p.Plan.ID).Plan.CardID
-		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
-		b.gateway.Gateway = &refusing{b.gateway.Gateway}
-		b.gateway.after = func(billing.PaymentIntent, error) (billing.PaymentIntent, error) {
-			b.gateway.after = nil
+		p := b.Started(good, nil)
+		stolen := b.Details(p.Plan.ID).Plan.CardID
+		b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
+		b.Gateway.Gateway = &refusing{b.Gateway.Gateway}
+		b.Gateway.After = func(billing.PaymentIntent, error) (billing.PaymentIntent, error) {
+			b.Gateway.After = nil
 			b.newCard(p.Plan.ID, otherCard) // while the call is in flight
-			b.takeIn(b.arrived()...)
-			b.runDue()
+			b.TakeIn(b.Arrived()...)
+			b.RunDue()
 			return billing.PaymentIntent{}, &billing.GatewayError{
 				Op: "create PaymentIntent", Kind: billing.GatewayDeclined, Failure: billing.Failure{Code: "card_declined", DeclineCode: "stolen_card"},
 			}
 		}
-		b.runDue()
-		fresh := b.details(p.Plan.ID).Plan.CardID
+		b.RunDue()
+		fresh := b.Details(p.Plan.ID).Plan.CardID
 		require.NotEqual(b.t, stolen, fresh)
-		card, err := b.store.Card(b.t.Context(), stolen)
+		card, err := b.Store.Card(b.t.Context(), stolen)
 		require.NoError(b.t, err)
 		require.Equal(b.t, billing.CardRevoked, card.Status)
-		card, err = b.store.Card(b.t.Context(), fresh)
+		card, err = b.Store.Card(b.t.Context(), fresh)
 		require.NoError(b.t, err)
 		require.Equal(b.t, billing.CardActive, card.Status)
 	})
@@ -194,12 +195,12 @@ func TestAnAttemptThatWasTurnedAwayIsNotSentAfterAStop(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
-				p := b.started(good, nil)
-				b.setNow(b.charge(p.Plan.ID, 2).DueAt)
-				require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionRateLimit, Method: "POST", Path: "/v1/payment_intents", Count: 1}))
-				b.runDue()
-				require.Equal(b.t, billing.ChargeCollecting, b.charge(p.Plan.ID, 2).Status)
-				require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error {
+				p := b.Started(good, nil)
+				b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
+				require.NoError(b.t, b.Sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionRateLimit, Method: "POST", Path: "/v1/payment_intents", Count: 1}))
+				b.RunDue()
+				require.Equal(b.t, billing.ChargeCollecting, b.Charge(p.Plan.ID, 2).Status)
+				require.NoError(b.t, b.Store.Update(b.t.Context(), func(tx billing.Tx) error {
 					plan, err := tx.LockPlan(b.t.Context(), p.Plan.ID)
 					if err != nil {
 						return err
@@ -207,10 +208,10 @@ func TestAnAttemptThatWasTurnedAwayIsNotSentAfterAStop(t *testing.T) {
 					return stop(b, tx, plan)
 				}))
 				for range 5 {
-					b.setNow(b.Now().Add(time.Minute))
-					b.runDue()
+					b.SetNow(b.Now().Add(time.Minute))
+					b.RunDue()
 				}
-				count, _ := b.succeededAtStripe()
+				count, _ := b.Succeeded()
 				require.Equal(b.t, 1, count)
 			})
 		})
@@ -219,15 +220,15 @@ func TestAnAttemptThatWasTurnedAwayIsNotSentAfterAStop(t *testing.T) {
 
 func TestAPaymentThatWasProcessingIsClosedByItsEvent(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
-		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
-		b.gateway.after = func(pi billing.PaymentIntent, err error) (billing.PaymentIntent, error) {
-			b.gateway.after = nil
+		p := b.Started(good, nil)
+		b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
+		b.Gateway.After = func(pi billing.PaymentIntent, err error) (billing.PaymentIntent, error) {
+			b.Gateway.After = nil
 			pi.Status = billing.IntentProcessing
 			return pi, err
 		}
-		b.settle()
-		d := b.details(p.Plan.ID)
+		b.Settle()
+		d := b.Details(p.Plan.ID)
 		require.Equal(b.t, billing.ChargeSucceeded, d.Charges[1].Status)
 		require.Equal(b.t, billing.OutcomeSucceeded, d.Attempts[d.Charges[1].ID][0].Outcome)
 	})
@@ -247,20 +248,20 @@ func (g *cancelling) PaymentIntent(context.Context, string) (billing.PaymentInte
 
 func TestWhatBecameOfAnEventIsWrittenEvenAsTheTaskIsStopped(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.plan(nil)
-		require.NoError(b.t, b.payFirst(p, good))
-		b.takeIn(b.arrived()...)
+		p := b.Plan(nil)
+		require.NoError(b.t, b.PayFirst(p, good))
+		b.TakeIn(b.Arrived()...)
 		e := b.event("payment_intent.succeeded")
 		ctx, cancel := context.WithCancel(b.t.Context())
-		b.gateway.Gateway = &cancelling{b.gateway.Gateway, cancel}
-		require.NoError(b.t, b.worker.Do(ctx, eventTask(e.ID, e.Lease)))
+		b.Gateway.Gateway = &cancelling{b.Gateway.Gateway, cancel}
+		require.NoError(b.t, b.Worker.Do(ctx, eventTask(e.ID, e.Lease)))
 		require.Equal(b.t, 1, b.event("payment_intent.succeeded").Attempts)
 	})
 }
 
 // slowMail is a mail server that is slow enough for the scheduler to claim again.
 type slowMail struct {
-	*mailbox
+	*testbench.Mailbox
 	bench *bench
 	calls int
 }
@@ -268,72 +269,72 @@ type slowMail struct {
 // Send lets ten seconds pass.
 func (m *slowMail) Send(ctx context.Context, mail billing.Mail) (billing.Delivery, error) {
 	if m.calls++; m.calls == 1 {
-		m.bench.setNow(m.bench.Now().Add(10 * time.Second))
-		claims, err := m.bench.store.ClaimNotices(ctx, m.bench.Now(), m.bench.Now().Add(time.Minute), 10)
+		m.bench.SetNow(m.bench.Now().Add(10 * time.Second))
+		claims, err := m.bench.Store.ClaimNotices(ctx, m.bench.Now(), m.bench.Now().Add(time.Minute), 10)
 		require.NoError(m.bench.t, err)
 		for _, c := range claims {
-			require.NoError(m.bench.t, m.bench.worker.Do(ctx, noticeTask(string(c.NoticeID), c.Lease)))
+			require.NoError(m.bench.t, m.bench.Worker.Do(ctx, noticeTask(string(c.NoticeID), c.Lease)))
 		}
 	}
-	return m.mailbox.Send(ctx, mail)
+	return m.Mailbox.Send(ctx, mail)
 }
 
 func TestASlowMailServerGetsAMailOnce(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.plan(nil)
-		require.NoError(b.t, b.payFirst(p, good))
-		b.takeIn(b.arrived()...)
+		p := b.Plan(nil)
+		require.NoError(b.t, b.PayFirst(p, good))
+		b.TakeIn(b.Arrived()...)
 		e := b.event("payment_intent.succeeded")
-		require.NoError(b.t, b.worker.Do(b.t.Context(), eventTask(e.ID, e.Lease)))
+		require.NoError(b.t, b.Worker.Do(b.t.Context(), eventTask(e.ID, e.Lease)))
 		n := b.onlyNotice(p.Plan.ID)
-		b.with(func(c *jobs.Config) { c.Mailer = &slowMail{mailbox: b.mails, bench: b} })
-		b.setNow(b.Now().Add(55 * time.Second)) // the task waited in the queue
-		require.NoError(b.t, b.worker.Do(b.t.Context(), noticeTask(string(n.ID), n.Lease)))
-		require.Len(b.t, b.mails.mails, 1)
+		b.With(func(c *jobs.Config) { c.Mailer = &slowMail{Mailbox: b.Mails, bench: b} })
+		b.SetNow(b.Now().Add(55 * time.Second)) // the task waited in the queue
+		require.NoError(b.t, b.Worker.Do(b.t.Context(), noticeTask(string(n.ID), n.Lease)))
+		require.Len(b.t, b.Mails.Mails, 1)
 	})
 }
 
 func TestAChargeThatWaitedForACardIsTriedWithTheNewOne(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
-		card, err := b.store.Card(b.t.Context(), b.details(p.Plan.ID).Plan.CardID)
+		p := b.Started(good, nil)
+		card, err := b.Store.Card(b.t.Context(), b.Details(p.Plan.ID).Plan.CardID)
 		require.NoError(b.t, err)
 		b.post("/v1/payment_methods/" + card.PaymentMethod + "/detach")
-		b.settle()
-		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
-		b.settle()
-		require.Equal(b.t, billing.ChargeRequiresPaymentMethod, b.charge(p.Plan.ID, 2).Status)
+		b.Settle()
+		b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
+		b.Settle()
+		require.Equal(b.t, billing.ChargeRequiresPaymentMethod, b.Charge(p.Plan.ID, 2).Status)
 		b.newCard(p.Plan.ID, good)
-		b.settle()
-		require.Equal(b.t, billing.ChargeSucceeded, b.charge(p.Plan.ID, 2).Status)
+		b.Settle()
+		require.Equal(b.t, billing.ChargeSucceeded, b.Charge(p.Plan.ID, 2).Status)
 	})
 }
 
 func TestALateFirstPaymentMovesTheLaterDates(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.plan(nil)
-		b.setNow(b.Now().AddDate(0, 0, 100))
-		require.NoError(b.t, b.payFirst(p, good))
-		b.settle()
-		count, _ := b.succeededAtStripe()
+		p := b.Plan(nil)
+		b.SetNow(b.Now().AddDate(0, 0, 100))
+		require.NoError(b.t, b.PayFirst(p, good))
+		b.Settle()
+		count, _ := b.Succeeded()
 		require.Equal(b.t, 1, count, "in parts, as agreed, and not all at once")
-		d := b.details(p.Plan.ID)
+		d := b.Details(p.Plan.ID)
 		require.Equal(b.t, p.Plan.CreatedAt.AddDate(0, 0, 100).AddDate(0, 1, 0).Format(time.DateOnly), d.Charges[1].DueAt.Format(time.DateOnly), "as of a plan that began now")
-		b.advance(100)
-		require.Equal(b.t, billing.PlanCompleted, b.details(p.Plan.ID).Plan.Status)
+		b.Advance(100)
+		require.Equal(b.t, billing.PlanCompleted, b.Details(p.Plan.ID).Plan.Status)
 	})
 }
 
 func TestAnAmountChangedAtStripeIsNotTakenForTheCharge(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(thenNoFunds, nil)
-		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
-		b.settle()
-		b.post("/v1/payment_intents/"+b.charge(p.Plan.ID, 2).PaymentIntent, "amount", "99")
+		p := b.Started(thenNoFunds, nil)
+		b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
+		b.Settle()
+		b.post("/v1/payment_intents/"+b.Charge(p.Plan.ID, 2).PaymentIntent, "amount", "99")
 		b.newCard(p.Plan.ID, good)
-		b.settle()
-		b.advance(5)
-		c := b.charge(p.Plan.ID, 2)
+		b.Settle()
+		b.Advance(5)
+		c := b.Charge(p.Plan.ID, 2)
 		require.Equal(b.t, billing.ChargeFailed, c.Status)
 		require.Contains(b.t, c.Reason, "0.99 USD")
 	})
@@ -341,15 +342,15 @@ func TestAnAmountChangedAtStripeIsNotTakenForTheCharge(t *testing.T) {
 
 func TestARevokedCardStaysSoWhateverWasReadBefore(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
-		before, err := b.store.Card(b.t.Context(), b.details(p.Plan.ID).Plan.CardID)
+		p := b.Started(good, nil)
+		before, err := b.Store.Card(b.t.Context(), b.Details(p.Plan.ID).Plan.CardID)
 		require.NoError(b.t, err)
 		for _, status := range []billing.CardStatus{billing.CardRevoked, billing.CardActive, billing.CardDetached} {
 			stale := before
 			stale.Status = status
-			require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error { return tx.UpdateCard(b.t.Context(), stale) }))
+			require.NoError(b.t, b.Store.Update(b.t.Context(), func(tx billing.Tx) error { return tx.UpdateCard(b.t.Context(), stale) }))
 		}
-		after, err := b.store.Card(b.t.Context(), before.ID)
+		after, err := b.Store.Card(b.t.Context(), before.ID)
 		require.NoError(b.t, err)
 		require.Equal(b.t, billing.CardRevoked, after.Status)
 	})

@@ -15,9 +15,9 @@ import (
 func (b *bench) requirePaidWithin(plan billing.PlanID, sequence int, limit time.Duration) {
 	b.t.Helper()
 	until := b.Now().Add(limit)
-	for b.settle(); b.charge(plan, sequence).Status != billing.ChargeSucceeded; b.settle() {
-		require.True(b.t, b.Now().Before(until), "not paid after %s: %s", limit, b.charge(plan, sequence).Reason)
-		b.setNow(b.Now().Add(time.Minute))
+	for b.Settle(); b.Charge(plan, sequence).Status != billing.ChargeSucceeded; b.Settle() {
+		require.True(b.t, b.Now().Before(until), "not paid after %s: %s", limit, b.Charge(plan, sequence).Reason)
+		b.SetNow(b.Now().Add(time.Minute))
 	}
 }
 
@@ -25,7 +25,7 @@ func (b *bench) requirePaidWithin(plan billing.PlanID, sequence int, limit time.
 // keys.
 func (b *bench) serverErrors(action stripesim.FaultAction, path string, count int) {
 	b.t.Helper()
-	require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: action, Method: "POST", Path: path, Count: count}))
+	require.NoError(b.t, b.Sim.AddFault(stripesim.FaultRule{Action: action, Method: "POST", Path: path, Count: count}))
 }
 
 func TestCollect_ServerErrorKeptUnderTheKey(t *testing.T) {
@@ -40,11 +40,11 @@ func TestCollect_ServerErrorKeptUnderTheKey(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
-				p := b.started(good, nil)
+				p := b.Started(good, nil)
 				b.serverErrors(tc.action, "/v1/payment_intents", tc.count)
-				b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+				b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
 				b.requirePaidWithin(p.Plan.ID, 2, tc.within)
-				count, _ := b.succeededAtStripe()
+				count, _ := b.Succeeded()
 				require.Equal(b.t, 2, count)
 			})
 		})
@@ -56,20 +56,20 @@ func TestCollect_ServerErrorAtAConfirmation(t *testing.T) {
 		t.Run(string(action), func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
 				plan := b.startedWith(declinesLater("insufficient_funds", "sim_decline_count", "1"), nil)
-				b.setNow(b.charge(plan, 2).DueAt)
-				b.settle()
-				require.Equal(b.t, billing.ChargeRetrying, b.charge(plan, 2).Status)
+				b.SetNow(b.Charge(plan, 2).DueAt)
+				b.Settle()
+				require.Equal(b.t, billing.ChargeRetrying, b.Charge(plan, 2).Status)
 				b.serverErrors(action, "/v1/payment_intents/*/confirm", 1)
-				b.setNow(b.charge(plan, 2).NextAttemptAt)
+				b.SetNow(b.Charge(plan, 2).NextAttemptAt)
 				b.requirePaidWithin(plan, 2, 10*time.Minute)
 				declines := 0
-				for _, a := range b.details(plan).Attempts[b.charge(plan, 2).ID] {
+				for _, a := range b.Details(plan).Attempts[b.Charge(plan, 2).ID] {
 					if a.Outcome == billing.OutcomeDeclined {
 						declines++
 					}
 				}
 				require.Equal(b.t, 1, declines, "the old decline is no answer to the new attempt")
-				count, _ := b.succeededAtStripe()
+				count, _ := b.Succeeded()
 				require.Equal(b.t, 2, count)
 			})
 		})
@@ -81,7 +81,7 @@ func TestReplace_ServerErrorAtTheCancellation(t *testing.T) {
 		plan := b.failedOnce("insufficient_funds", func(t *terms.Terms) { t.Parts = 2 })
 		b.otherStripeCustomer(plan)
 		b.serverErrors(stripesim.ActionServerError, "/v1/payment_intents/*/cancel", 1)
-		b.setNow(b.charge(plan, 2).NextAttemptAt)
+		b.SetNow(b.Charge(plan, 2).NextAttemptAt)
 		b.requirePaidWithin(plan, 2, 10*time.Minute)
 	})
 }
@@ -90,12 +90,12 @@ func TestSaveCard_ServerErrorKeptUnderTheKey(t *testing.T) {
 	for _, action := range []stripesim.FaultAction{stripesim.ActionServerError, stripesim.ActionServerErrorExecuted} {
 		t.Run(string(action), func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
-				p := b.plan(nil)
+				p := b.Plan(nil)
 				b.serverErrors(action, "/v1/customers", 1)
-				require.NoError(b.t, b.payFirst(p, good))
+				require.NoError(b.t, b.PayFirst(p, good))
 				for range 3 {
-					b.settle()
-					b.setNow(b.Now().Add(time.Minute))
+					b.Settle()
+					b.SetNow(b.Now().Add(time.Minute))
 				}
 				require.Equal(b.t, billing.CardActive, b.cardOf(p.Plan.ID).Status)
 			})

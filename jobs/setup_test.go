@@ -18,7 +18,7 @@ import (
 // awaitingCard creates a plan whose card is to be given with a SetupIntent.
 func (b *bench) awaitingCard() planning.Created {
 	b.t.Helper()
-	p := b.plan(func(t *terms.Terms) { t.Starts = "2026-01-31" })
+	p := b.Plan(func(t *terms.Terms) { t.Starts = "2026-01-31" })
 	require.NotEmpty(b.t, p.Setup.ID)
 	return p
 }
@@ -32,11 +32,11 @@ func (b *bench) setupAtStripe(id string) string {
 func TestCancelingAPlanThatWaitsForItsCardCancelsTheSetupIntent(t *testing.T) {
 	for name, cancel := range map[string]func(b *bench, p billing.PlanID) error{
 		"canceled": func(b *bench, p billing.PlanID) error {
-			_, err := b.operator().Cancel(b.t.Context(), p, "")
+			_, err := b.Operator().Cancel(b.t.Context(), p, "")
 			return err
 		},
 		"canceled with refund": func(b *bench, p billing.PlanID) error {
-			_, err := b.operator().CancelAndRefund(b.t.Context(), p, "")
+			_, err := b.Operator().CancelAndRefund(b.t.Context(), p, "")
 			return err
 		},
 	} {
@@ -44,18 +44,18 @@ func TestCancelingAPlanThatWaitsForItsCardCancelsTheSetupIntent(t *testing.T) {
 			eachEngine(t, func(b *bench) {
 				p := b.awaitingCard()
 				require.NoError(b.t, cancel(b, p.Plan.ID))
-				b.settle()
+				b.Settle()
 				require.Equal(b.t, "canceled", b.setupAtStripe(p.Setup.ID))
-				_, err := b.browser.ConfirmCardSetup(b.t.Context(), p.Setup.ClientSecret.Reveal(), stripesim.PaymentDetails{Card: &stripesim.Card{Number: good}})
+				_, err := b.Browser.ConfirmCardSetup(b.t.Context(), p.Setup.ClientSecret.Reveal(), stripesim.PaymentDetails{Card: &stripesim.Card{Number: good}})
 				require.Error(b.t, err, "a checkout that is still open")
-				b.advance(30)
-				d := b.details(p.Plan.ID)
+				b.Advance(30)
+				d := b.Details(p.Plan.ID)
 				require.Equal(b.t, billing.PlanCanceled, d.Plan.Status)
 				for _, c := range d.Charges {
 					require.Equal(b.t, billing.ChargeCanceled, c.Status)
 					require.Zero(b.t, c.NextAttemptAt)
 				}
-				require.Zero(b.t, b.gateway.calls, "nothing was charged")
+				require.Zero(b.t, b.Gateway.Calls, "nothing was charged")
 			})
 		})
 	}
@@ -63,14 +63,14 @@ func TestCancelingAPlanThatWaitsForItsCardCancelsTheSetupIntent(t *testing.T) {
 
 func TestAPlanCanceledWhileItsSetupIntentIsMadeHasItCanceled(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		b.gateway.Gateway = &afterSetup{Gateway: b.gateway.Gateway, do: func() {
-			plan, err := b.store.PlanByReference(b.t.Context(), "order-1")
+		b.Gateway.Gateway = &afterSetup{Gateway: b.Gateway.Gateway, do: func() {
+			plan, err := b.Store.PlanByReference(b.t.Context(), "order-1")
 			require.NoError(b.t, err)
-			_, err = b.operator().Cancel(b.t.Context(), plan.ID, "")
+			_, err = b.Operator().Cancel(b.t.Context(), plan.ID, "")
 			require.NoError(b.t, err)
 		}}
 		p := b.awaitingCard()
-		b.settle()
+		b.Settle()
 		require.Equal(b.t, "canceled", b.setupAtStripe(p.Setup.ID))
 	})
 }
@@ -80,12 +80,12 @@ func TestACardThatIsGivenInTheMomentOfTheCancellationIsNotCharged(t *testing.T) 
 		p := b.awaitingCard()
 		stops()["canceled"](b, p)
 		b.setUp(p.Setup.ClientSecret, good)
-		b.settle()
-		b.advance(40)
-		d := b.details(p.Plan.ID)
+		b.Settle()
+		b.Advance(40)
+		d := b.Details(p.Plan.ID)
 		require.Equal(b.t, billing.PlanCanceled, d.Plan.Status)
 		require.Zero(b.t, d.Charges[0].NextAttemptAt)
-		require.Zero(b.t, b.gateway.calls)
+		require.Zero(b.t, b.Gateway.Calls)
 	})
 }
 
@@ -95,12 +95,12 @@ func TestAWorkerKilledWhileCancelingASetupIntentLeavesNoneOpen(t *testing.T) {
 			eachEngine(t, func(b *bench) {
 				p := b.awaitingCard()
 				stops()["canceled"](b, p)
-				b.gateway.Gateway = &dyingSetup{Gateway: b.gateway.Gateway, left: 1, after: after}
-				dying(b.t, func() { b.runDue() })
-				require.NotZero(b.t, b.charge(p.Plan.ID, 1).NextAttemptAt, "it is resumed")
-				b.setNow(b.Now().Add(2 * time.Minute))
-				b.settle()
-				require.Zero(b.t, b.charge(p.Plan.ID, 1).NextAttemptAt)
+				b.Gateway.Gateway = &dyingSetup{Gateway: b.Gateway.Gateway, left: 1, after: after}
+				dying(b.t, func() { b.RunDue() })
+				require.NotZero(b.t, b.Charge(p.Plan.ID, 1).NextAttemptAt, "it is resumed")
+				b.SetNow(b.Now().Add(2 * time.Minute))
+				b.Settle()
+				require.Zero(b.t, b.Charge(p.Plan.ID, 1).NextAttemptAt)
 				require.Equal(b.t, "canceled", b.setupAtStripe(p.Setup.ID))
 			})
 		})
@@ -109,13 +109,13 @@ func TestAWorkerKilledWhileCancelingASetupIntentLeavesNoneOpen(t *testing.T) {
 
 func TestTheAnswerThatNamedASetupIntentMayBeLost(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		b.gateway.Gateway = &afterSetup{Gateway: b.gateway.Gateway, do: func() { panic(killed{}) }}
+		b.Gateway.Gateway = &afterSetup{Gateway: b.Gateway.Gateway, do: func() { panic(killed{}) }}
 		dying(b.t, func() { b.awaitingCard() })
 		p := b.awaitingCard() // the same request
 		require.True(b.t, p.Replayed)
 		b.setUp(p.Setup.ClientSecret, good)
-		b.settle()
-		require.Equal(b.t, billing.PlanActive, b.details(p.Plan.ID).Plan.Status)
+		b.Settle()
+		require.Equal(b.t, billing.PlanActive, b.Details(p.Plan.ID).Plan.Status)
 	})
 }
 
@@ -123,15 +123,15 @@ func TestAWorkerKilledWhileSavingTheCardOfASetupIntentSavesOne(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.awaitingCard()
 		b.setUp(p.Setup.ClientSecret, good)
-		b.takeIn(b.arrived()...)
-		b.gateway.Gateway = &dyingCustomers{Gateway: b.gateway.Gateway, left: 1}
-		dying(b.t, func() { b.runDue() })
-		b.setNow(b.Now().Add(2 * time.Minute))
-		b.settle()
-		b.advance(20)
-		d := b.details(p.Plan.ID)
+		b.TakeIn(b.Arrived()...)
+		b.Gateway.Gateway = &dyingCustomers{Gateway: b.Gateway.Gateway, left: 1}
+		dying(b.t, func() { b.RunDue() })
+		b.SetNow(b.Now().Add(2 * time.Minute))
+		b.Settle()
+		b.Advance(20)
+		d := b.Details(p.Plan.ID)
 		require.Equal(b.t, billing.ChargeSucceeded, d.Charges[0].Status)
-		cards, err := b.store.Cards(b.t.Context(), d.Customer.ID)
+		cards, err := b.Store.Cards(b.t.Context(), d.Customer.ID)
 		require.NoError(b.t, err)
 		require.Len(b.t, cards, 1)
 	})
@@ -139,10 +139,10 @@ func TestAWorkerKilledWhileSavingTheCardOfASetupIntentSavesOne(t *testing.T) {
 
 func TestAWorkerKilledDuringARecurringChargeLeavesOneToCome(t *testing.T) {
 	for name, arm := range map[string]func(b *bench){
-		"before the call": func(b *bench) { b.gateway.before = func() { b.gateway.before = nil; panic(killed{}) } },
+		"before the call": func(b *bench) { b.Gateway.Before = func() { b.Gateway.Before = nil; panic(killed{}) } },
 		"after the call": func(b *bench) {
-			b.gateway.after = func(billing.PaymentIntent, error) (billing.PaymentIntent, error) {
-				b.gateway.after = nil
+			b.Gateway.After = func(billing.PaymentIntent, error) (billing.PaymentIntent, error) {
+				b.Gateway.After = nil
 				panic(killed{})
 			}
 		},
@@ -150,12 +150,12 @@ func TestAWorkerKilledDuringARecurringChargeLeavesOneToCome(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
 				p := b.begins(terms.Terms{Kind: billing.KindRecurring, Amount: 1900, Every: "1 month"})
-				b.setNow(b.charge(p.Plan.ID, 2).DueAt)
+				b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
 				arm(b)
-				dying(b.t, func() { b.runDue() })
-				b.setNow(b.Now().Add(2 * time.Minute))
-				b.settle()
-				require.Equal(b.t, "active | 1900 succeeded 01-15 | 1900 succeeded 02-15 | 1900 scheduled", ledgerOf(b.details(p.Plan.ID)))
+				dying(b.t, func() { b.RunDue() })
+				b.SetNow(b.Now().Add(2 * time.Minute))
+				b.Settle()
+				require.Equal(b.t, "active | 1900 succeeded 01-15 | 1900 succeeded 02-15 | 1900 scheduled", ledgerOf(b.Details(p.Plan.ID)))
 			})
 		})
 	}
@@ -170,10 +170,10 @@ func TestARecurringPlanThatIsStoppedDuringTheCallWritesNoMore(t *testing.T) {
 			eachEngine(t, func(b *bench) {
 				p := b.begins(terms.Terms{Kind: billing.KindRecurring, Amount: 1900, Every: "1 month"})
 				task := b.claimed(p)
-				b.gateway.before = func() { b.gateway.before = nil; stops()[name](b, p) }
-				require.NoError(b.t, b.worker.Do(b.t.Context(), collectTask(string(task.ChargeID), task.Lease)))
-				b.advance(70)
-				require.Equal(b.t, want, ledgerOf(b.details(p.Plan.ID)))
+				b.Gateway.Before = func() { b.Gateway.Before = nil; stops()[name](b, p) }
+				require.NoError(b.t, b.Worker.Do(b.t.Context(), collectTask(string(task.ChargeID), task.Lease)))
+				b.Advance(70)
+				require.Equal(b.t, want, ledgerOf(b.Details(p.Plan.ID)))
 			})
 		})
 	}
@@ -220,12 +220,12 @@ func (g *dyingSetup) CancelSetupIntent(ctx context.Context, key, id string) (bil
 func TestActivate_ReasonIsCleared(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.awaitingCard()
-		require.Equal(b.t, "waits for the customer to enter a card", b.charge(p.Plan.ID, 1).Reason)
-		_, err := b.browser.ConfirmCardSetup(b.t.Context(), p.Setup.ClientSecret.Reveal(), stripesim.PaymentDetails{Card: &stripesim.Card{Number: good}})
+		require.Equal(b.t, "waits for the customer to enter a card", b.Charge(p.Plan.ID, 1).Reason)
+		_, err := b.Browser.ConfirmCardSetup(b.t.Context(), p.Setup.ClientSecret.Reveal(), stripesim.PaymentDetails{Card: &stripesim.Card{Number: good}})
 		require.NoError(b.t, err)
-		b.settle()
-		require.Equal(b.t, billing.PlanActive, b.details(p.Plan.ID).Plan.Status)
-		require.Empty(b.t, b.charge(p.Plan.ID, 1).Reason)
+		b.Settle()
+		require.Equal(b.t, billing.PlanActive, b.Details(p.Plan.ID).Plan.Status)
+		require.Empty(b.t, b.Charge(p.Plan.ID, 1).Reason)
 	})
 }
 
@@ -234,16 +234,16 @@ func TestActivate_ReasonIsCleared(t *testing.T) {
 func (b *bench) setupLost() (billing.PlanID, func() (planning.Created, error)) {
 	b.t.Helper()
 	terms := terms.Terms{
-		Reference: "later-1", Kind: billing.KindDeferred, Currency: "usd", Total: 9900, Due: "2026-03-10", Account: b.account,
+		Reference: "later-1", Kind: billing.KindDeferred, Currency: "usd", Total: 9900, Due: "2026-03-10", Account: b.Account,
 		Customer: terms.Customer{Reference: "ada", Email: "ada@example.com", TimeZone: "Europe/London"},
 	}
 	again := func() (planning.Created, error) {
-		return b.planner.Create(b.t.Context(), planning.Request{Terms: terms})
+		return b.Planner.Create(b.t.Context(), planning.Request{Terms: terms})
 	}
-	require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionHalfBody, Method: "POST", Path: "/v1/setup_intents", Count: 1}))
+	require.NoError(b.t, b.Sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionHalfBody, Method: "POST", Path: "/v1/setup_intents", Count: 1}))
 	_, err := again()
 	require.Error(b.t, err)
-	plan, err := b.store.PlanByReference(b.t.Context(), "later-1")
+	plan, err := b.Store.PlanByReference(b.t.Context(), "later-1")
 	require.NoError(b.t, err)
 	return plan.ID, again
 }
@@ -251,13 +251,13 @@ func (b *bench) setupLost() (billing.PlanID, func() (planning.Created, error)) {
 func TestSetup_AnswerLostThenCustomerKnown(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plan, again := b.setupLost()
-		b.started(good, func(t *terms.Terms) { t.Reference = "order-2" })
+		b.Started(good, func(t *terms.Terms) { t.Reference = "order-2" })
 		p, err := again()
 		require.NoError(b.t, err)
 		require.Equal(b.t, plan, p.Plan.ID)
 		b.setUp(p.Setup.ClientSecret, good)
-		b.settle()
-		require.Equal(b.t, billing.PlanActive, b.details(plan).Plan.Status)
+		b.Settle()
+		require.Equal(b.t, billing.PlanActive, b.Details(plan).Plan.Status)
 	})
 }
 
@@ -265,7 +265,7 @@ func TestSetup_AnswerLostThenCustomerKnown(t *testing.T) {
 func TestSetup_RequestNotStored(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plan, again := b.setupLost()
-		require.NoError(b.t, b.store.Update(b.t.Context(), func(tx billing.Tx) error {
+		require.NoError(b.t, b.Store.Update(b.t.Context(), func(tx billing.Tx) error {
 			p, err := tx.LockPlan(b.t.Context(), plan)
 			require.NoError(b.t, err)
 			p.SetupRequest = billing.SetupRequest{}
@@ -274,7 +274,7 @@ func TestSetup_RequestNotStored(t *testing.T) {
 		p, err := again()
 		require.NoError(b.t, err)
 		require.NotEmpty(b.t, p.Setup.ID)
-		require.NotEmpty(b.t, b.details(plan).Plan.SetupRequest.Key)
+		require.NotEmpty(b.t, b.Details(plan).Plan.SetupRequest.Key)
 	})
 }
 
@@ -283,19 +283,19 @@ func TestSetup_RequestNotStored(t *testing.T) {
 func TestSetup_ReplacementLostThenCustomerKnown(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.awaitingCard()
-		first := b.details(p.Plan.ID).Plan.SetupRequest
-		_, err := b.gateway.CancelSetupIntent(b.acting(), "cancel", p.Setup.ID)
+		first := b.Details(p.Plan.ID).Plan.SetupRequest
+		_, err := b.Gateway.CancelSetupIntent(b.OnAccount(), "cancel", p.Setup.ID)
 		require.NoError(b.t, err)
-		require.NoError(b.t, b.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionHalfBody, Method: "POST", Path: "/v1/setup_intents", Count: 1}))
+		require.NoError(b.t, b.Sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionHalfBody, Method: "POST", Path: "/v1/setup_intents", Count: 1}))
 		again := func() (planning.Created, error) {
 			var t terms.Terms
 			require.NoError(b.t, json.Unmarshal(p.Plan.Terms, &t))
-			return b.planner.Create(b.t.Context(), planning.Request{Terms: t})
+			return b.Planner.Create(b.t.Context(), planning.Request{Terms: t})
 		}
 		_, err = again()
 		require.Error(b.t, err)
-		require.NotEqual(b.t, first.Key, b.details(p.Plan.ID).Plan.SetupRequest.Key)
-		b.started(good, func(t *terms.Terms) { t.Reference = "order-2" })
+		require.NotEqual(b.t, first.Key, b.Details(p.Plan.ID).Plan.SetupRequest.Key)
+		b.Started(good, func(t *terms.Terms) { t.Reference = "order-2" })
 		got, err := again()
 		require.NoError(b.t, err)
 		require.Equal(b.t, p.Plan.ID, got.Plan.ID)
@@ -309,16 +309,16 @@ func TestSetup_ServerErrorKeptUnderTheKey(t *testing.T) {
 			eachEngine(t, func(b *bench) {
 				b.serverErrors(action, "/v1/setup_intents", 1)
 				terms := terms.Terms{
-					Reference: "later-1", Kind: billing.KindDeferred, Currency: "usd", Total: 9900, Due: "2026-03-10", Account: b.account,
+					Reference: "later-1", Kind: billing.KindDeferred, Currency: "usd", Total: 9900, Due: "2026-03-10", Account: b.Account,
 					Customer: terms.Customer{Reference: "ada", Email: "ada@example.com", TimeZone: "Europe/London"},
 				}
-				_, err := b.planner.Create(b.t.Context(), planning.Request{Terms: terms})
+				_, err := b.Planner.Create(b.t.Context(), planning.Request{Terms: terms})
 				require.Error(b.t, err)
-				p, err := b.planner.Create(b.t.Context(), planning.Request{Terms: terms})
+				p, err := b.Planner.Create(b.t.Context(), planning.Request{Terms: terms})
 				require.NoError(b.t, err)
 				b.setUp(p.Setup.ClientSecret, good)
-				b.settle()
-				require.Equal(b.t, billing.PlanActive, b.details(p.Plan.ID).Plan.Status)
+				b.Settle()
+				require.Equal(b.t, billing.PlanActive, b.Details(p.Plan.ID).Plan.Status)
 			})
 		})
 	}

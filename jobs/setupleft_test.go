@@ -15,26 +15,26 @@ import (
 // so the timed retry clears it first.
 func TestARetrySurvivesACardThatWasDeclinedOnTheRecoveryPage(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.plan(func(t *terms.Terms) { t.Parts = 2 })
+		p := b.Plan(func(t *terms.Terms) { t.Parts = 2 })
 		poorOnce := stripesim.PaymentDetails{
 			Card: &stripesim.Card{Number: good}, SetupFutureUsage: "off_session",
 			Metadata: map[string]string{"sim_decline_later": "insufficient_funds", "sim_decline_count": "1"},
 		}
-		require.NoError(b.t, b.pay(p.FirstPayment.ClientSecret, poorOnce))
-		b.settle()
-		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
-		b.settle()
-		c := b.charge(p.Plan.ID, 2)
+		require.NoError(b.t, b.Pay(p.FirstPayment.ClientSecret, poorOnce))
+		b.Settle()
+		b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
+		b.Settle()
+		c := b.Charge(p.Plan.ID, 2)
 		require.Equal(b.t, billing.ChargeRetrying, c.Status)
 
-		pi, err := b.gateway.PaymentIntent(b.acting(), c.PaymentIntent)
+		pi, err := b.Gateway.PaymentIntent(b.OnAccount(), c.PaymentIntent)
 		require.NoError(b.t, err)
-		require.Error(b.t, b.pay(pi.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: neverFunds}, SetupFutureUsage: "off_session"}))
-		b.settle()
-		b.setNow(b.charge(p.Plan.ID, 2).NextAttemptAt)
-		b.settle()
+		require.Error(b.t, b.Pay(pi.ClientSecret, stripesim.PaymentDetails{Card: &stripesim.Card{Number: neverFunds}, SetupFutureUsage: "off_session"}))
+		b.Settle()
+		b.SetNow(b.Charge(p.Plan.ID, 2).NextAttemptAt)
+		b.Settle()
 
-		d := b.details(p.Plan.ID)
+		d := b.Details(p.Plan.ID)
 		require.Equal(b.t, billing.PlanCompleted, d.Plan.Status, d.Charges[1].Reason)
 		attempts := d.Attempts[c.ID]
 		require.Equal(b.t, []billing.Outcome{
@@ -43,8 +43,8 @@ func TestARetrySurvivesACardThatWasDeclinedOnTheRecoveryPage(t *testing.T) {
 		require.False(b.t, attempts[2].Params.ClearSetup, "nothing unusual is asked for before it is needed")
 		require.True(b.t, attempts[3].Params.ClearSetup)
 		require.NotEqual(b.t, attempts[2].IdempotencyKey, attempts[3].IdempotencyKey)
-		require.Len(b.t, b.intents(), 2, "one PaymentIntent for each charge")
-		count, sum := b.succeededAtStripe()
+		require.Len(b.t, b.Intents(), 2, "one PaymentIntent for each charge")
+		count, sum := b.Succeeded()
 		require.Equal(b.t, 2, count)
 		require.Equal(b.t, p.Plan.Total, sum)
 	})

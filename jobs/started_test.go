@@ -7,16 +7,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
-	"tranche/internal/planning"
 	"tranche/internal/terms"
 	"tranche/jobs"
 )
 
 // confirming has customers get a mail when their plan begins.
 func (b *bench) confirming() {
-	rules := billing.Rules{ChargeTime: morning, Confirm: true}
-	b.with(func(c *jobs.Config) { c.Rules = rules })
-	b.planner = planning.New(planning.Config{Store: b.store, Gateway: b.gateway, Now: b.Now, Rules: rules})
+	b.With(func(c *jobs.Config) { c.Rules.Confirm = true })
+	b.Planner.Rules.Confirm = true
 }
 
 // TestPlanStarted_Schedule: the mail lists every payment once, of a payment plan, and how a
@@ -24,8 +22,8 @@ func (b *bench) confirming() {
 func TestPlanStarted_Schedule(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		b.confirming()
-		p := b.started(good, nil)
-		bodies := b.arrived()
+		p := b.Started(good, nil)
+		bodies := b.Arrived()
 		told := b.told(p.Plan.ID, billing.NoticePlanStarted)
 		require.Len(b.t, told, 1)
 		require.Equal(b.t, billing.NoticeSent, told[0].Status)
@@ -34,13 +32,13 @@ func TestPlanStarted_Schedule(t *testing.T) {
 			require.Contains(b.t, told[0].Body, line)
 		}
 		require.Len(b.t, b.told(p.Plan.ID, billing.NoticePaymentSucceeded), 1, "the receipt is another mail")
-		b.takeIn(bodies...)
-		b.hear("evt_again", "payment_intent.succeeded", b.charge(p.Plan.ID, 1).PaymentIntent)
-		b.advance(100)
-		require.Equal(b.t, billing.PlanCompleted, b.details(p.Plan.ID).Plan.Status)
+		b.TakeIn(bodies...)
+		b.hear("evt_again", "payment_intent.succeeded", b.Charge(p.Plan.ID, 1).PaymentIntent)
+		b.Advance(100)
+		require.Equal(b.t, billing.PlanCompleted, b.Details(p.Plan.ID).Plan.Status)
 		require.Len(b.t, b.told(p.Plan.ID, billing.NoticePlanStarted), 1)
 
-		monthly := b.started(good, func(t *terms.Terms) {
+		monthly := b.Started(good, func(t *terms.Terms) {
 			t.Reference, t.Kind, t.Total, t.Amount, t.Parts, t.Every = "sub-1", billing.KindRecurring, 0, 1900, 0, "1 month"
 		})
 		told = b.told(monthly.Plan.ID, billing.NoticePlanStarted)
@@ -55,19 +53,19 @@ func TestPlanStarted_Schedule(t *testing.T) {
 func TestPlanStarted_SavedCard(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		b.confirming()
-		first := b.started(good, nil)
-		p := b.plan(func(t *terms.Terms) {
-			t.Reference, t.Card, t.Starts = "order-2", string(b.details(first.Plan.ID).Plan.CardID), "2026-03-01"
+		first := b.Started(good, nil)
+		p := b.Plan(func(t *terms.Terms) {
+			t.Reference, t.Card, t.Starts = "order-2", string(b.Details(first.Plan.ID).Plan.CardID), "2026-03-01"
 		})
 		require.Equal(b.t, billing.PlanActive, p.Plan.Status)
-		b.settle()
+		b.Settle()
 		told := b.told(p.Plan.ID, billing.NoticePlanStarted)
 		require.Len(b.t, told, 1)
 		require.Equal(b.t, billing.NoticeSent, told[0].Status)
 		require.Contains(b.t, told[0].Body, "March 1, 2026: $250.03")
 		require.Contains(b.t, told[0].Body, "4242")
-		b.setNow(b.Now().Add(time.Hour))
-		b.settle()
+		b.SetNow(b.Now().Add(time.Hour))
+		b.Settle()
 		require.Len(b.t, b.told(p.Plan.ID, billing.NoticePlanStarted), 1)
 	})
 }

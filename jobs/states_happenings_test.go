@@ -64,7 +64,7 @@ func (s *scene) pays(number string) (string, error) {
 	if at := s.intentOf(s.charge).Status; at == "succeeded" || at == "canceled" {
 		return "the PaymentIntent is " + at, nil
 	}
-	err := s.pay(s.secretOf(s.charge), stripesim.PaymentDetails{Card: &stripesim.Card{Number: number}, SetupFutureUsage: "off_session"})
+	err := s.Pay(s.secretOf(s.charge), stripesim.PaymentDetails{Card: &stripesim.Card{Number: number}, SetupFutureUsage: "off_session"})
 	if number == good {
 		require.NoError(s.t, err)
 	}
@@ -95,7 +95,7 @@ func atStripe() []happening {
 		if id := s.disputeOf(pi); id != "" {
 			return id, ""
 		}
-		id, err := s.sim.Dispute(pi, "fraudulent")
+		id, err := s.Sim.Dispute(pi, "fraudulent")
 		if err != nil {
 			return "", "it can't be disputed"
 		}
@@ -104,7 +104,7 @@ func atStripe() []happening {
 	closes := func(won bool) func(s *scene, pi string) string {
 		return func(s *scene, pi string) string {
 			id, cannot := disputed(s, pi)
-			if cannot == "" && s.sim.CloseDispute(id, won) != nil {
+			if cannot == "" && s.Sim.CloseDispute(id, won) != nil {
 				return "the dispute is closed"
 			}
 			return cannot
@@ -129,7 +129,7 @@ func atStripe() []happening {
 		{group: group, name: "the customer pays with a new card", do: func(s *scene) (string, error) { return s.pays(good) }},
 		{group: group, name: "the customer's new card is declined", do: func(s *scene) (string, error) { return s.pays(neverFunds) }},
 		{group: group, name: "the customer gives another card", do: func(s *scene) (string, error) {
-			if s.customerAtStripe(s.id) == "" {
+			if s.StripeCustomer(s.id) == "" {
 				return "Stripe has no such customer yet", nil
 			}
 			s.newCard(s.id, otherCard)
@@ -171,14 +171,14 @@ func atStripe() []happening {
 			if cannot != "" {
 				return cannot, nil
 			}
-			if err := s.sim.UpdateCard(card, 11, 2040); err != nil {
+			if err := s.Sim.UpdateCard(card, 11, 2040); err != nil {
 				cannot = "the card is detached"
 			}
 			s.hearAll()
 			return cannot, nil
 		}},
 		{group: group, name: "the customer is deleted", do: func(s *scene) (string, error) {
-			id := s.customerAtStripe(s.id)
+			id := s.StripeCustomer(s.id)
 			if id == "" {
 				return "Stripe has no such customer yet", nil
 			}
@@ -196,7 +196,7 @@ func (s *scene) asks(method, path string, fields ...string) (cannot string) {
 	for i := 0; i+1 < len(fields); i += 2 {
 		form.Set(fields[i], fields[i+1])
 	}
-	req, err := http.NewRequestWithContext(s.t.Context(), method, s.browser.BaseURL+path, strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(s.t.Context(), method, s.Browser.BaseURL+path, strings.NewReader(form.Encode()))
 	require.NoError(s.t, err)
 	req.Header.Set("Authorization", "Bearer sk_test_bench")
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -211,11 +211,11 @@ func (s *scene) asks(method, path string, fields ...string) (cannot string) {
 
 // card returns the PaymentMethod of the plan's card, or why there is none.
 func (s *scene) card() (pm, cannot string) {
-	id := s.details(s.id).Plan.CardID
+	id := s.Details(s.id).Plan.CardID
 	if id == "" {
 		return "", "no card was saved yet"
 	}
-	card, err := s.store.Card(s.t.Context(), id)
+	card, err := s.Store.Card(s.t.Context(), id)
 	require.NoError(s.t, err)
 	return card.PaymentMethod, ""
 }
@@ -238,19 +238,19 @@ func attemptOutcomes() []happening {
 	add := func(name string, arm func(s *scene)) {
 		list = append(list, happening{group: "The charge is collected when it is due, and", name: name, do: func(s *scene) (string, error) {
 			arm(s)
-			s.setNow(later(s.Now(), s.charge.NextAttemptAt))
+			s.SetNow(later(s.Now(), s.charge.NextAttemptAt))
 			s.collect()
-			s.gateway.after = nil
+			s.Gateway.After = nil
 			return "", nil
 		}})
 	}
 	add("it is paid", func(*scene) {})
 	for _, code := range []string{"insufficient_funds", "authentication_required", "expired_card", "stolen_card", "generic_decline"} {
 		add("declined: "+code, func(s *scene) {
-			require.NoError(s.t, s.sim.AddFault(stripesim.FaultRule{
+			require.NoError(s.t, s.Sim.AddFault(stripesim.FaultRule{
 				Action: stripesim.ActionDecline, Path: "/v1/payment_intents*", DeclineCode: code, Count: 1,
 			}))
-			require.NoError(s.t, s.sim.AddFault(stripesim.FaultRule{
+			require.NoError(s.t, s.Sim.AddFault(stripesim.FaultRule{
 				Action: stripesim.ActionDecline, Path: "/v1/payment_intents/*/confirm", DeclineCode: code, Count: 1,
 			}))
 		})
@@ -262,18 +262,18 @@ func attemptOutcomes() []happening {
 		}
 	})
 	add("the connection breaks before the request reaches Stripe", func(s *scene) {
-		require.NoError(s.t, s.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionConnectionReset}))
+		require.NoError(s.t, s.Sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionConnectionReset}))
 	})
 	add("Stripe's answer is lost", func(s *scene) {
-		s.gateway.after = func(billing.PaymentIntent, error) (billing.PaymentIntent, error) {
+		s.Gateway.After = func(billing.PaymentIntent, error) (billing.PaymentIntent, error) {
 			return billing.PaymentIntent{}, errors.New("the answer was lost")
 		}
 	})
 	add("Stripe answers 500", func(s *scene) {
-		require.NoError(s.t, s.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionServerError}))
+		require.NoError(s.t, s.Sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionServerError}))
 	})
 	add("Stripe answers 429", func(s *scene) {
-		require.NoError(s.t, s.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionRateLimit}))
+		require.NoError(s.t, s.Sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionRateLimit}))
 	})
 	return list
 }
@@ -282,18 +282,18 @@ func attemptOutcomes() []happening {
 // row's lease.
 func (s *scene) collect() {
 	ctx := s.t.Context()
-	claims, err := s.store.ClaimCharges(ctx, s.Now(), s.Now().Add(time.Minute), 100)
+	claims, err := s.Store.ClaimCharges(ctx, s.Now(), s.Now().Add(time.Minute), 100)
 	require.NoError(s.t, err)
 	for _, c := range claims {
-		require.NoError(s.t, s.worker.Do(ctx, task.ForCharge(c)))
+		require.NoError(s.t, s.Worker.Do(ctx, task.ForCharge(c)))
 	}
 	c := s.fresh()
-	require.NoError(s.t, s.worker.Do(ctx, task.ForCharge(billing.Claim{ChargeID: c.ID, Lease: c.Lease})))
+	require.NoError(s.t, s.Worker.Do(ctx, task.ForCharge(billing.Claim{ChargeID: c.ID, Lease: c.Lease})))
 }
 
 // fresh reads the charge again.
 func (s *scene) fresh() billing.Charge {
-	c, err := s.store.Charge(s.t.Context(), s.charge.ID)
+	c, err := s.Store.Charge(s.t.Context(), s.charge.ID)
 	require.NoError(s.t, err)
 	return c
 }
@@ -303,16 +303,16 @@ func moments() []happening {
 	const group = "The scheduler finds that it is time for"
 	dunning := func(name string, at func(d billing.Dunning) time.Time) happening {
 		return happening{group: group, name: name, do: func(s *scene) (string, error) {
-			d, err := s.store.Dunning(s.t.Context(), s.charge.ID)
+			d, err := s.Store.Dunning(s.t.Context(), s.charge.ID)
 			if errors.Is(err, billing.ErrNotFound) || err == nil && d.Status != billing.DunningOpen {
 				return "no dunning is open", nil
 			}
 			require.NoError(s.t, err)
-			s.setNow(later(s.Now(), at(d)))
-			claims, err := s.store.ClaimDunnings(s.t.Context(), s.Now(), s.Now().Add(time.Minute), 100)
+			s.SetNow(later(s.Now(), at(d)))
+			claims, err := s.Store.ClaimDunnings(s.t.Context(), s.Now(), s.Now().Add(time.Minute), 100)
 			require.NoError(s.t, err)
 			for _, c := range claims {
-				require.NoError(s.t, s.worker.Do(s.t.Context(), task.ForDunning(c)))
+				require.NoError(s.t, s.Worker.Do(s.t.Context(), task.ForDunning(c)))
 			}
 			return "", nil
 		}}
@@ -334,16 +334,16 @@ func moments() []happening {
 			return cannot, err
 		}},
 		task("a task that was overtaken by another", func(s *scene, c billing.Charge) error {
-			return s.worker.Do(s.t.Context(), collectTask(string(c.ID), c.Lease-1))
+			return s.Worker.Do(s.t.Context(), collectTask(string(c.ID), c.Lease-1))
 		}),
 		task("a retry that was overtaken by another", func(s *scene, c billing.Charge) error {
-			return s.worker.Do(s.merchant(), retryTask(string(c.ID), c.Lease-1))
+			return s.Worker.Do(s.AsMerchant(), retryTask(string(c.ID), c.Lease-1))
 		}),
 		{group: group, name: "a step of dunning that was overtaken", idle: true, do: func(s *scene) (string, error) {
-			if _, err := s.store.Dunning(s.t.Context(), s.charge.ID); errors.Is(err, billing.ErrNotFound) {
+			if _, err := s.Store.Dunning(s.t.Context(), s.charge.ID); errors.Is(err, billing.ErrNotFound) {
 				return "no dunning is open", nil
 			}
-			return "", s.worker.Do(s.t.Context(), dunningTask(string(s.charge.ID), -1))
+			return "", s.Worker.Do(s.t.Context(), dunningTask(string(s.charge.ID), -1))
 		}},
 	}
 }
@@ -365,7 +365,7 @@ func strays() []happening {
 				"data": map[string]any{"object": map[string]any{"id": object, "payment_intent": s.charge.PaymentIntent}},
 			})
 			require.NoError(s.t, err)
-			s.takeIn(body)
+			s.TakeIn(body)
 			s.hearAll()
 			return "", nil
 		}})
@@ -380,7 +380,7 @@ func (s *scene) objectOf(kind string) (id, cannot string) {
 	case family == "payment_method":
 		return s.card()
 	case family == "customer":
-		if id = s.customerAtStripe(s.id); id == "" {
+		if id = s.StripeCustomer(s.id); id == "" {
 			return "", "Stripe has no such customer yet"
 		}
 		return id, ""
@@ -400,6 +400,6 @@ func (s *scene) operate(op operator.Operation) error {
 	values := operatortest.Example(now, s.other)
 	values.Remaining, values.Due = 90000, later(now, s.charge.DueAt).AddDate(0, 0, 14).Format(time.DateOnly)
 	values.FeeDue = now.AddDate(0, 8, 0).Format(time.DateOnly)
-	_, err := values.Make(s.merchant(), s.operator(), op, s.id, s.charge.ID)
+	_, err := values.Make(s.AsMerchant(), s.Operator(), op, s.id, s.charge.ID)
 	return err
 }

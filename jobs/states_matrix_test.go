@@ -47,22 +47,22 @@ type picture struct {
 
 func (s *scene) picture() picture {
 	s.t.Helper()
-	ctx, d := s.merchant(), s.details(s.id)
+	ctx, d := s.AsMerchant(), s.Details(s.id)
 	p := picture{Plan: d.Plan, Charges: d.Charges, Attempts: d.Attempts, Customer: d.Customer}
 	ids := make([]billing.ChargeID, len(d.Charges))
 	for i := range p.Charges {
 		ids[i] = p.Charges[i].ID
-		follow, err := s.store.Dunning(ctx, ids[i])
+		follow, err := s.Store.Dunning(ctx, ids[i])
 		if !errors.Is(err, billing.ErrNotFound) {
 			require.NoError(s.t, err)
 			p.Dunnings = append(p.Dunnings, follow)
 		}
 	}
 	var err [4]error
-	p.Cards, err[0] = s.store.Cards(ctx, d.Customer.ID)
-	p.Notices, err[1] = s.store.Notices(ctx, billing.NoticeFilter{Plan: s.id})
-	p.Refunds, err[2] = s.store.Refunds(ctx, ids...)
-	p.Versions, err[3] = s.store.PlanVersions(ctx, s.id, 0)
+	p.Cards, err[0] = s.Store.Cards(ctx, d.Customer.ID)
+	p.Notices, err[1] = s.Store.Notices(ctx, billing.NoticeFilter{Plan: s.id})
+	p.Refunds, err[2] = s.Store.Refunds(ctx, ids...)
+	p.Versions, err[3] = s.Store.PlanVersions(ctx, s.id, 0)
 	require.NoError(s.t, errors.Join(err[:]...))
 	for i := range p.Cards {
 		p.Cards[i].UpdatedAt = time.Time{} // when Stripe was last asked about it
@@ -88,7 +88,7 @@ func (g *stage) scene() *scene {
 	s := &scene{bench: newBench(g.t, w)}
 	s.id = g.in.put(s.bench)
 	s.charge = g.in.subject(s.bench, s.id)
-	require.Equal(g.t, g.in.plan, s.details(s.id).Plan.Status, "the setting of %s", g.in.charge)
+	require.Equal(g.t, g.in.plan, s.Details(s.id).Plan.Status, "the setting of %s", g.in.charge)
 	require.Equal(g.t, g.in.charge, s.charge.Status, "the setting of %s", g.in.charge)
 	if s.charge.PaymentIntent == "" {
 		s.charge.PaymentIntent = s.madeAtStripe(s.charge.ID)
@@ -100,14 +100,14 @@ func (g *stage) scene() *scene {
 
 // saveAnother saves another card of the customer's, as if it had existed from the beginning.
 func (s *scene) saveAnother() billing.CardID {
-	ctx, d := s.merchant(), s.details(s.id)
-	cards, err := s.store.Cards(ctx, d.Customer.ID)
+	ctx, d := s.AsMerchant(), s.Details(s.id)
+	cards, err := s.Store.Cards(ctx, d.Customer.ID)
 	require.NoError(s.t, err)
 	card := billing.Card{
-		ID: billing.NewCardID(start), CustomerID: d.Customer.ID, PaymentMethod: "pm_another", StripeCustomer: d.Customer.StripeCustomerIn(s.account, cards), Account: s.account,
+		ID: billing.NewCardID(start), CustomerID: d.Customer.ID, PaymentMethod: "pm_another", StripeCustomer: d.Customer.StripeCustomerIn(s.Account, cards), Account: s.Account,
 		Brand: "visa", Last4: "1881", Status: billing.CardActive, CreatedAt: start, UpdatedAt: start,
 	}
-	require.NoError(s.t, s.store.Update(ctx, func(tx billing.Tx) error { return tx.InsertCard(ctx, card) }))
+	require.NoError(s.t, s.Store.Update(ctx, func(tx billing.Tx) error { return tx.InsertCard(ctx, card) }))
 	return card.ID
 }
 
@@ -179,7 +179,7 @@ func changed[S ~string](from, to S) string {
 // madeAtStripe returns the PaymentIntent that the simulator has for a charge, which may be unknown
 // here; empty if there is none.
 func (b *bench) madeAtStripe(id billing.ChargeID) string {
-	for _, pi := range b.intents() {
+	for _, pi := range b.Intents() {
 		if pi.Metadata[billing.MetaCharge] == string(id) {
 			return pi.ID
 		}

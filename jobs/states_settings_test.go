@@ -40,20 +40,20 @@ func chargeSettings() []setting {
 		{billing.PlanActive, billing.ChargeSucceeded, func(b *bench) billing.PlanID { return b.putPaid() }},
 		{billing.PlanActive, billing.ChargeCanceled, func(b *bench) billing.PlanID {
 			id := b.putDeclined("expired_card")
-			_, err := b.operator().WriteOff(b.t.Context(), b.charge(id, 2).ID, "")
+			_, err := b.Operator().WriteOff(b.t.Context(), b.Charge(id, 2).ID, "")
 			require.NoError(b.t, err)
-			b.settle()
+			b.Settle()
 			return id
 		}},
 		{billing.PlanPaused, billing.ChargeRefunded, func(b *bench) billing.PlanID {
 			id := b.putPaid()
-			b.post("/v1/refunds", "payment_intent", b.charge(id, 2).PaymentIntent)
+			b.post("/v1/refunds", "payment_intent", b.Charge(id, 2).PaymentIntent)
 			b.hearAll()
 			return id
 		}},
 		{billing.PlanPaused, billing.ChargeDisputed, func(b *bench) billing.PlanID {
 			id := b.putPaid()
-			_, err := b.sim.Dispute(b.charge(id, 2).PaymentIntent, "fraudulent")
+			_, err := b.Sim.Dispute(b.Charge(id, 2).PaymentIntent, "fraudulent")
 			require.NoError(b.t, err)
 			b.hearAll()
 			return id
@@ -64,52 +64,52 @@ func chargeSettings() []setting {
 // planSettings has a setting for each status of a plan.
 func planSettings() []setting {
 	return []setting{
-		{billing.PlanAwaitingFirstPayment, billing.ChargeRequiresPaymentMethod, func(b *bench) billing.PlanID { return b.plan(quarterly).Plan.ID }},
+		{billing.PlanAwaitingFirstPayment, billing.ChargeRequiresPaymentMethod, func(b *bench) billing.PlanID { return b.Plan(quarterly).Plan.ID }},
 		{billing.PlanActive, billing.ChargeScheduled, func(b *bench) billing.PlanID { return b.putStarted() }},
 		{billing.PlanPastDue, billing.ChargeRetrying, func(b *bench) billing.PlanID { return b.putDeclined("insufficient_funds") }},
 		{billing.PlanPaused, billing.ChargeRetrying, func(b *bench) billing.PlanID {
 			id := b.putDeclined("insufficient_funds")
-			_, err := b.operator().Pause(b.t.Context(), id, "")
+			_, err := b.Operator().Pause(b.t.Context(), id, "")
 			require.NoError(b.t, err)
 			return id
 		}},
 		{billing.PlanDefaulted, billing.ChargeFailed, func(b *bench) billing.PlanID { return b.putGivenUp() }},
 		{billing.PlanCompleted, billing.ChargeSucceeded, func(b *bench) billing.PlanID {
 			id := b.putPaid()
-			b.setNow(b.charge(id, 3).DueAt)
-			b.settle()
+			b.SetNow(b.Charge(id, 3).DueAt)
+			b.Settle()
 			return id
 		}},
 		{billing.PlanCanceled, billing.ChargeCanceled, func(b *bench) billing.PlanID {
 			id := b.putDeclined("expired_card")
-			_, err := b.operator().Cancel(b.t.Context(), id, "")
+			_, err := b.Operator().Cancel(b.t.Context(), id, "")
 			require.NoError(b.t, err)
-			b.settle()
+			b.Settle()
 			return id
 		}},
 	}
 }
 
-func (b *bench) putStarted() billing.PlanID { return b.started(good, quarterly).Plan.ID }
+func (b *bench) putStarted() billing.PlanID { return b.Started(good, quarterly).Plan.ID }
 
 func (b *bench) putPaid() billing.PlanID {
 	id := b.putStarted()
-	b.setNow(b.charge(id, 2).DueAt)
-	b.settle()
+	b.SetNow(b.Charge(id, 2).DueAt)
+	b.Settle()
 	return id
 }
 
 // putDeclined is a plan whose card was declined once, and is good after that.
 func (b *bench) putDeclined(code string) billing.PlanID {
 	id := b.startedWith(declinesLater(code, "sim_decline_count", "1"), quarterly)
-	b.setNow(b.charge(id, 2).DueAt)
-	b.settle()
+	b.SetNow(b.Charge(id, 2).DueAt)
+	b.Settle()
 	return id
 }
 
 func (b *bench) putGivenUp() billing.PlanID {
 	id := b.putDeclined("expired_card")
-	b.untilGivenUp(b.charge(id, 2))
+	b.untilGivenUp(b.Charge(id, 2))
 	return id
 }
 
@@ -117,22 +117,22 @@ func (b *bench) putGivenUp() billing.PlanID {
 // lost.
 func putCollecting(b *bench) billing.PlanID {
 	id := b.putStarted()
-	b.setNow(b.charge(id, 2).DueAt)
-	b.gateway.after = func(billing.PaymentIntent, error) (billing.PaymentIntent, error) {
+	b.SetNow(b.Charge(id, 2).DueAt)
+	b.Gateway.After = func(billing.PaymentIntent, error) (billing.PaymentIntent, error) {
 		return billing.PaymentIntent{}, errors.New("the answer was lost")
 	}
-	b.runDue()
-	b.gateway.after = nil
-	b.arrived()
+	b.RunDue()
+	b.Gateway.After = nil
+	b.Arrived()
 	return id
 }
 
 // subject returns the charge of a setting that is under test.
 func (s setting) subject(b *bench, id billing.PlanID) billing.Charge {
 	if s.plan == billing.PlanAwaitingFirstPayment {
-		return b.charge(id, 1)
+		return b.Charge(id, 1)
 	}
-	return b.charge(id, 2)
+	return b.Charge(id, 2)
 }
 
 // emptyImage is an empty database with the schema, made once.

@@ -16,17 +16,18 @@ import (
 	"tranche/internal/stripesim"
 	"tranche/internal/task"
 	"tranche/internal/terms"
+	"tranche/internal/testbench"
 )
 
 // stops lists everything that stops a plan. Each beats a task that is already queued.
 func stops() map[string]func(b *bench, p planning.Created) {
 	return map[string]func(b *bench, p planning.Created){
 		"paused": func(b *bench, p planning.Created) {
-			_, err := b.operator().Pause(b.t.Context(), p.Plan.ID, "asked by phone")
+			_, err := b.Operator().Pause(b.t.Context(), p.Plan.ID, "asked by phone")
 			require.NoError(b.t, err)
 		},
 		"canceled": func(b *bench, p planning.Created) {
-			_, err := b.operator().Cancel(b.t.Context(), p.Plan.ID, "sent back")
+			_, err := b.Operator().Cancel(b.t.Context(), p.Plan.ID, "sent back")
 			require.NoError(b.t, err)
 		},
 		"refunded": func(b *bench, p planning.Created) {
@@ -34,12 +35,12 @@ func stops() map[string]func(b *bench, p planning.Created) {
 			b.hearAll()
 		},
 		"disputed": func(b *bench, p planning.Created) {
-			_, err := b.sim.Dispute(p.FirstPayment.ID, "fraudulent")
+			_, err := b.Sim.Dispute(p.FirstPayment.ID, "fraudulent")
 			require.NoError(b.t, err)
 			b.hearAll()
 		},
 		"card detached": func(b *bench, p planning.Created) {
-			card, err := b.store.Card(b.t.Context(), b.details(p.Plan.ID).Plan.CardID)
+			card, err := b.Store.Card(b.t.Context(), b.Details(p.Plan.ID).Plan.CardID)
 			require.NoError(b.t, err)
 			b.post("/v1/payment_methods/" + card.PaymentMethod + "/detach")
 			b.hearAll()
@@ -50,11 +51,11 @@ func stops() map[string]func(b *bench, p planning.Created) {
 // hearAll stores the webhooks that arrived and handles the events, and nothing else.
 func (b *bench) hearAll() {
 	b.t.Helper()
-	b.takeIn(b.arrived()...)
-	events, err := b.store.ClaimEvents(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 100)
+	b.TakeIn(b.Arrived()...)
+	events, err := b.Store.ClaimEvents(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 100)
 	require.NoError(b.t, err)
 	for _, c := range events {
-		require.NoError(b.t, b.worker.Do(b.t.Context(), task.ForEvent(c)))
+		require.NoError(b.t, b.Worker.Do(b.t.Context(), task.ForEvent(c)))
 	}
 }
 
@@ -62,8 +63,8 @@ func (b *bench) hearAll() {
 // claim that it enqueues.
 func (b *bench) claimed(p planning.Created) billing.Claim {
 	b.t.Helper()
-	b.setNow(b.charge(p.Plan.ID, 2).DueAt)
-	claims, err := b.store.ClaimCharges(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 100)
+	b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
+	claims, err := b.Store.ClaimCharges(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 100)
 	require.NoError(b.t, err)
 	require.Len(b.t, claims, 1)
 	return claims[0]
@@ -73,14 +74,14 @@ func TestEveryStopBeatsATaskThatIsQueuedAlready(t *testing.T) {
 	for name, stop := range stops() {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
-				p := b.started(good, nil)
+				p := b.Started(good, nil)
 				task := b.claimed(p)
 				stop(b, p)
-				b.gateway.calls = 0
-				require.NoError(b.t, b.worker.Do(b.t.Context(), collectTask(string(task.ChargeID), task.Lease)))
-				b.advance(70) // the later charges fall due too
-				require.Zero(b.t, b.gateway.calls, "Stripe was asked to charge")
-				count, _ := b.succeededAtStripe()
+				b.Gateway.Calls = 0
+				require.NoError(b.t, b.Worker.Do(b.t.Context(), collectTask(string(task.ChargeID), task.Lease)))
+				b.Advance(70) // the later charges fall due too
+				require.Zero(b.t, b.Gateway.Calls, "Stripe was asked to charge")
+				count, _ := b.Succeeded()
 				require.Equal(b.t, 1, count)
 			})
 		})
@@ -91,15 +92,15 @@ func TestAStopDuringTheCallRecordsWhatCameOfIt(t *testing.T) {
 	for name, want := range map[string]billing.PlanStatus{"paused": billing.PlanPaused, "canceled": billing.PlanCanceled} {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
-				p := b.started(good, nil)
+				p := b.Started(good, nil)
 				task := b.claimed(p)
-				b.gateway.before = func() { b.gateway.before = nil; stops()[name](b, p) }
-				require.NoError(b.t, b.worker.Do(b.t.Context(), collectTask(string(task.ChargeID), task.Lease)))
-				b.advance(70)
-				d := b.details(p.Plan.ID)
+				b.Gateway.Before = func() { b.Gateway.Before = nil; stops()[name](b, p) }
+				require.NoError(b.t, b.Worker.Do(b.t.Context(), collectTask(string(task.ChargeID), task.Lease)))
+				b.Advance(70)
+				d := b.Details(p.Plan.ID)
 				require.Equal(b.t, want, d.Plan.Status)
 				require.Equal(b.t, billing.ChargeSucceeded, d.Charges[1].Status, "the money was taken, and that is said")
-				count, _ := b.succeededAtStripe()
+				count, _ := b.Succeeded()
 				require.Equal(b.t, 2, count)
 			})
 		})
@@ -108,49 +109,49 @@ func TestAStopDuringTheCallRecordsWhatCameOfIt(t *testing.T) {
 
 func TestADeclineOfACanceledPlanIsNotChased(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(thenNoFunds, nil)
+		p := b.Started(thenNoFunds, nil)
 		task := b.claimed(p)
-		b.gateway.before = func() { b.gateway.before = nil; stops()["canceled"](b, p) }
-		require.NoError(b.t, b.worker.Do(b.t.Context(), collectTask(string(task.ChargeID), task.Lease)))
-		b.settle()
-		d := b.details(p.Plan.ID)
+		b.Gateway.Before = func() { b.Gateway.Before = nil; stops()["canceled"](b, p) }
+		require.NoError(b.t, b.Worker.Do(b.t.Context(), collectTask(string(task.ChargeID), task.Lease)))
+		b.Settle()
+		d := b.Details(p.Plan.ID)
 		require.Equal(b.t, billing.ChargeCanceled, d.Charges[1].Status)
 		require.Zero(b.t, d.Charges[1].NextAttemptAt)
-		require.Equal(b.t, []billing.NoticeKind{billing.NoticePaymentSucceeded, billing.NoticePlanCanceled}, b.notices(p.Plan.ID), "of the first payment, and of the end")
+		require.Equal(b.t, []billing.NoticeKind{billing.NoticePaymentSucceeded, billing.NoticePlanCanceled}, b.Notices(p.Plan.ID), "of the first payment, and of the end")
 		require.Equal(b.t, "canceled", b.intentOf(d.Charges[1]).Status, "the customer can't pay it any more")
 	})
 }
 
 // intentOf returns the PaymentIntent of a charge at the simulator.
-func (b *bench) intentOf(c billing.Charge) intent {
+func (b *bench) intentOf(c billing.Charge) testbench.Intent {
 	b.t.Helper()
-	all := b.intents()
-	i := slices.IndexFunc(all, func(pi intent) bool { return pi.ID == c.PaymentIntent })
+	all := b.Intents()
+	i := slices.IndexFunc(all, func(pi testbench.Intent) bool { return pi.ID == c.PaymentIntent })
 	require.GreaterOrEqual(b.t, i, 0)
 	return all[i]
 }
 
 func TestAnOpenPaymentIsCanceledAtStripeWithItsPlan(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(thenNoFunds, nil)
-		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
-		b.settle()
-		require.Equal(b.t, "requires_payment_method", b.intentOf(b.charge(p.Plan.ID, 2)).Status)
+		p := b.Started(thenNoFunds, nil)
+		b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
+		b.Settle()
+		require.Equal(b.t, "requires_payment_method", b.intentOf(b.Charge(p.Plan.ID, 2)).Status)
 		stops()["canceled"](b, p)
-		failing := b.gateway.Gateway
-		b.gateway.Gateway = &noCancel{Gateway: failing}
-		b.runDue()
-		require.Contains(b.t, b.charge(p.Plan.ID, 2).Reason, "not canceled at Stripe yet")
-		b.gateway.Gateway = failing
-		b.setNow(b.Now().Add(5 * time.Minute))
-		b.settle()
-		c := b.charge(p.Plan.ID, 2)
+		failing := b.Gateway.Gateway
+		b.Gateway.Gateway = &noCancel{Gateway: failing}
+		b.RunDue()
+		require.Contains(b.t, b.Charge(p.Plan.ID, 2).Reason, "not canceled at Stripe yet")
+		b.Gateway.Gateway = failing
+		b.SetNow(b.Now().Add(5 * time.Minute))
+		b.Settle()
+		c := b.Charge(p.Plan.ID, 2)
 		require.Equal(b.t, "canceled", b.intentOf(c).Status)
 		require.Zero(b.t, c.NextAttemptAt)
-		unpaid := b.plan(func(t *terms.Terms) { t.Reference = "never-paid" })
+		unpaid := b.Plan(func(t *terms.Terms) { t.Reference = "never-paid" })
 		stops()["canceled"](b, unpaid)
-		b.settle()
-		require.Error(b.t, b.payFirst(unpaid, good), "a checkout that is still open")
+		b.Settle()
+		require.Error(b.t, b.PayFirst(unpaid, good), "a checkout that is still open")
 	})
 }
 
@@ -164,16 +165,16 @@ func (noCancel) CancelPaymentIntent(context.Context, string, string) (billing.Pa
 
 func TestWhoPaysInTheMomentOfTheCancellationIsRecordedOnce(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(thenNoFunds, nil)
-		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
-		b.settle()
-		c := b.charge(p.Plan.ID, 2)
+		p := b.Started(thenNoFunds, nil)
+		b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
+		b.Settle()
+		c := b.Charge(p.Plan.ID, 2)
 		stops()["canceled"](b, p)
-		require.NoError(b.t, b.pay(b.secretOf(c), stripesim.PaymentDetails{Card: &stripesim.Card{Number: otherCard}}))
-		b.runDue() // the cancellation is too late, and the webhook has not arrived yet
-		require.Equal(b.t, billing.ChargeSucceeded, b.charge(p.Plan.ID, 2).Status)
-		b.settle()
-		d := b.details(p.Plan.ID)
+		require.NoError(b.t, b.Pay(b.secretOf(c), stripesim.PaymentDetails{Card: &stripesim.Card{Number: otherCard}}))
+		b.RunDue() // the cancellation is too late, and the webhook has not arrived yet
+		require.Equal(b.t, billing.ChargeSucceeded, b.Charge(p.Plan.ID, 2).Status)
+		b.Settle()
+		d := b.Details(p.Plan.ID)
 		require.Equal(b.t, billing.PlanCanceled, d.Plan.Status)
 		require.Len(b.t, d.Attempts[c.ID], 2, "the decline, and the customer's payment")
 	})
@@ -182,7 +183,7 @@ func TestWhoPaysInTheMomentOfTheCancellationIsRecordedOnce(t *testing.T) {
 // secretOf fetches the client secret of a charge's PaymentIntent, as a page does.
 func (b *bench) secretOf(c billing.Charge) billing.Secret {
 	b.t.Helper()
-	pi, err := b.gateway.PaymentIntent(b.acting(), c.PaymentIntent)
+	pi, err := b.Gateway.PaymentIntent(b.OnAccount(), c.PaymentIntent)
 	require.NoError(b.t, err)
 	return pi.ClientSecret
 }
@@ -198,25 +199,25 @@ func TestResume(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
-				p := b.started(good, nil)
-				before := b.details(p.Plan.ID).Charges
+				p := b.Started(good, nil)
+				before := b.Details(p.Plan.ID).Charges
 				stops()["paused"](b, p)
-				b.advance(40)
-				_, err := b.operator().Resume(b.t.Context(), p.Plan.ID, tc.how, "")
+				b.Advance(40)
+				_, err := b.Operator().Resume(b.t.Context(), p.Plan.ID, tc.how, "")
 				require.NoError(b.t, err)
-				b.settle()
-				after := b.details(p.Plan.ID)
+				b.Settle()
+				after := b.Details(p.Plan.ID)
 				require.Equal(b.t, billing.PlanActive, after.Plan.Status)
 				require.Empty(b.t, after.Plan.Reason)
 				first := before[1].DueAt.AddDate(0, 0, tc.days)
 				for i := range 3 {
 					require.WithinDuration(b.t, first.AddDate(0, i, 0), after.Charges[i+1].DueAt, time.Hour, "summer time may begin")
 				}
-				count, _ := b.succeededAtStripe()
+				count, _ := b.Succeeded()
 				require.Equal(b.t, 1+tc.paid, count)
-				b.advance(150)
-				require.Equal(b.t, billing.PlanCompleted, b.details(p.Plan.ID).Plan.Status)
-				count, sum := b.succeededAtStripe()
+				b.Advance(150)
+				require.Equal(b.t, billing.PlanCompleted, b.Details(p.Plan.ID).Plan.Status)
+				count, sum := b.Succeeded()
 				require.Equal(b.t, 4, count)
 				require.EqualValues(b.t, 100003, sum)
 			})
@@ -228,78 +229,78 @@ const day = 24 * time.Hour
 
 func TestADeclineBeforeThePauseIsTriedAgainAfterIt(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(thenNoFunds, nil)
-		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
-		b.settle()
+		p := b.Started(thenNoFunds, nil)
+		b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
+		b.Settle()
 		stops()["paused"](b, p)
-		calls := b.gateway.calls
-		b.advance(20)
-		require.Equal(b.t, calls, b.gateway.calls)
-		_, err := b.operator().Resume(b.t.Context(), p.Plan.ID, operator.CatchUp, "")
+		calls := b.Gateway.Calls
+		b.Advance(20)
+		require.Equal(b.t, calls, b.Gateway.Calls)
+		_, err := b.Operator().Resume(b.t.Context(), p.Plan.ID, operator.CatchUp, "")
 		require.NoError(b.t, err)
-		require.Equal(b.t, billing.PlanPastDue, b.details(p.Plan.ID).Plan.Status)
-		b.settle()
-		require.Equal(b.t, calls+1, b.gateway.calls)
+		require.Equal(b.t, billing.PlanPastDue, b.Details(p.Plan.ID).Plan.Status)
+		b.Settle()
+		require.Equal(b.t, calls+1, b.Gateway.Calls)
 	})
 }
 
 func TestWhatIsRefusedOfAPlan(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
+		p := b.Started(good, nil)
 		ctx, id := b.t.Context(), p.Plan.ID
 		refused := func(_ any, err error) {
 			b.t.Helper()
 			var r *operator.RefusedError
 			require.ErrorAs(b.t, err, &r)
 		}
-		refused(b.operator().Resume(ctx, id, operator.CatchUp, ""))
+		refused(b.Operator().Resume(ctx, id, operator.CatchUp, ""))
 		stops()["paused"](b, p)
-		refused(b.operator().Pause(ctx, id, ""))
+		refused(b.Operator().Pause(ctx, id, ""))
 		stops()["canceled"](b, p)
-		refused(b.operator().Cancel(ctx, id, ""))
-		refused(b.operator().Pause(ctx, id, ""))
-		refused(b.operator().Resume(ctx, id, operator.Shift, ""))
-		_, err := b.operator().Cancel(ctx, "plan_none", "")
+		refused(b.Operator().Cancel(ctx, id, ""))
+		refused(b.Operator().Pause(ctx, id, ""))
+		refused(b.Operator().Resume(ctx, id, operator.Shift, ""))
+		_, err := b.Operator().Cancel(ctx, "plan_none", "")
 		require.ErrorIs(b.t, err, billing.ErrNotFound)
 	})
 }
 
 func TestRefundsAndDisputesInAnyOrderEndAlike(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
+		p := b.Started(good, nil)
 		b.post("/v1/refunds", "payment_intent", p.FirstPayment.ID, "amount", "100")
-		b.settle()
-		c := b.charge(p.Plan.ID, 1)
+		b.Settle()
+		c := b.Charge(p.Plan.ID, 1)
 		require.Equal(b.t, billing.ChargeSucceeded, c.Status)
 		require.EqualValues(b.t, 100, c.AmountRefunded)
-		require.Equal(b.t, billing.PlanActive, b.details(p.Plan.ID).Plan.Status, "a partial refund stops nothing")
+		require.Equal(b.t, billing.PlanActive, b.Details(p.Plan.ID).Plan.Status, "a partial refund stops nothing")
 
-		dispute, err := b.sim.Dispute(p.FirstPayment.ID, "fraudulent")
+		dispute, err := b.Sim.Dispute(p.FirstPayment.ID, "fraudulent")
 		require.NoError(b.t, err)
-		b.settle()
-		require.Equal(b.t, billing.ChargeDisputed, b.charge(p.Plan.ID, 1).Status)
-		require.Equal(b.t, billing.PlanPaused, b.details(p.Plan.ID).Plan.Status)
-		require.Contains(b.t, b.details(p.Plan.ID).Plan.Reason, "disputed")
+		b.Settle()
+		require.Equal(b.t, billing.ChargeDisputed, b.Charge(p.Plan.ID, 1).Status)
+		require.Equal(b.t, billing.PlanPaused, b.Details(p.Plan.ID).Plan.Status)
+		require.Contains(b.t, b.Details(p.Plan.ID).Plan.Reason, "disputed")
 
-		require.NoError(b.t, b.sim.CloseDispute(dispute, true))
-		b.settle()
-		c = b.charge(p.Plan.ID, 1)
+		require.NoError(b.t, b.Sim.CloseDispute(dispute, true))
+		b.Settle()
+		c = b.Charge(p.Plan.ID, 1)
 		require.Equal(b.t, billing.ChargeSucceeded, c.Status)
 		require.Equal(b.t, billing.DisputeWon, c.DisputeStatus)
-		require.Equal(b.t, billing.PlanPaused, b.details(p.Plan.ID).Plan.Status, "it is for the merchant to go on")
+		require.Equal(b.t, billing.PlanPaused, b.Details(p.Plan.ID).Plan.Status, "it is for the merchant to go on")
 
-		want := b.details(p.Plan.ID)
-		trail, err := b.store.AuditTrail(b.t.Context(), billing.AuditFilter{Plan: p.Plan.ID})
+		want := b.Details(p.Plan.ID)
+		trail, err := b.Store.AuditTrail(b.t.Context(), billing.AuditFilter{Plan: p.Plan.ID})
 		require.NoError(b.t, err)
 		for _, e := range b.heard() { // every event once more, in another order
 			e.ID += "_again"
 			e.Status, e.ClaimAfter = billing.EventPending, b.Now()
-			_, err := b.store.InsertEvents(b.t.Context(), []billing.Event{e})
+			_, err := b.Store.InsertEvents(b.t.Context(), []billing.Event{e})
 			require.NoError(b.t, err)
 		}
-		b.settle()
-		require.Equal(b.t, want, b.details(p.Plan.ID))
-		again, err := b.store.AuditTrail(b.t.Context(), billing.AuditFilter{Plan: p.Plan.ID})
+		b.Settle()
+		require.Equal(b.t, want, b.Details(p.Plan.ID))
+		again, err := b.Store.AuditTrail(b.t.Context(), billing.AuditFilter{Plan: p.Plan.ID})
 		require.NoError(b.t, err)
 		require.Equal(b.t, trail, again)
 	})
@@ -308,10 +309,10 @@ func TestRefundsAndDisputesInAnyOrderEndAlike(t *testing.T) {
 // heard lists every event of the inbox, shuffled.
 func (b *bench) heard() []billing.Event {
 	b.t.Helper()
-	all, err := b.store.Events(b.t.Context(), billing.EventFilter{})
+	all, err := b.Store.Events(b.t.Context(), billing.EventFilter{})
 	require.NoError(b.t, err)
 	for i := range all { // a list contains no bodies
-		all[i], err = b.store.Event(b.t.Context(), all[i].ID)
+		all[i], err = b.Store.Event(b.t.Context(), all[i].ID)
 		require.NoError(b.t, err)
 	}
 	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
@@ -320,26 +321,26 @@ func (b *bench) heard() []billing.Event {
 
 func TestARefundThatComesBeforeItsPaymentIsFollowed(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.plan(nil)
-		require.NoError(b.t, b.payFirst(p, good))
-		payment := b.arrived()
+		p := b.Plan(nil)
+		require.NoError(b.t, b.PayFirst(p, good))
+		payment := b.Arrived()
 		b.post("/v1/refunds", "payment_intent", p.FirstPayment.ID)
-		b.settle()
-		d := b.details(p.Plan.ID)
+		b.Settle()
+		d := b.Details(p.Plan.ID)
 		require.Equal(b.t, billing.ChargeRefunded, d.Charges[0].Status)
 		require.Equal(b.t, billing.PlanPaused, d.Plan.Status)
-		b.takeIn(payment...)
-		b.settle()
-		require.Equal(b.t, billing.ChargeRefunded, b.charge(p.Plan.ID, 1).Status, "the payment's own news comes late")
+		b.TakeIn(payment...)
+		b.Settle()
+		require.Equal(b.t, billing.ChargeRefunded, b.Charge(p.Plan.ID, 1).Status, "the payment's own news comes late")
 	})
 }
 
 func TestARefundThatFailsIsTakenBack(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started("4000000000005126", nil) // its refunds fail later
+		p := b.Started("4000000000005126", nil) // its refunds fail later
 		b.post("/v1/refunds", "payment_intent", p.FirstPayment.ID)
-		b.settle()
-		c := b.charge(p.Plan.ID, 1)
+		b.Settle()
+		c := b.Charge(p.Plan.ID, 1)
 		require.Equal(b.t, billing.ChargeSucceeded, c.Status)
 		require.Zero(b.t, c.AmountRefunded)
 	})
@@ -363,47 +364,47 @@ func (g *slowRefund) Payment(ctx context.Context, id string) (billing.RecordedPa
 
 func TestAnOldAnswerDoesNotOverwriteANewerOne(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(good, nil)
+		p := b.Started(good, nil)
 		b.post("/v1/refunds", "payment_intent", p.FirstPayment.ID, "amount", "100")
-		b.gateway.Gateway = &slowRefund{Gateway: b.gateway.Gateway, meanwhile: func() {
+		b.Gateway.Gateway = &slowRefund{Gateway: b.Gateway.Gateway, meanwhile: func() {
 			b.post("/v1/refunds", "payment_intent", p.FirstPayment.ID)
 			b.hearAll()
 		}}
-		b.settle()
-		require.Equal(b.t, billing.ChargeRefunded, b.charge(p.Plan.ID, 1).Status)
+		b.Settle()
+		require.Equal(b.t, billing.ChargeRefunded, b.Charge(p.Plan.ID, 1).Status)
 	})
 }
 
 func TestACustomerWhoPaysInTheVeryMomentOfARetryPaysOnce(t *testing.T) {
 	eachEngine(t, func(b *bench) {
-		p := b.started(thenNoFunds, nil)
-		b.setNow(b.charge(p.Plan.ID, 2).DueAt)
-		b.settle()
+		p := b.Started(thenNoFunds, nil)
+		b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
+		b.Settle()
 		b.newCard(p.Plan.ID, good) // so that the retry would succeed too
-		b.takeIn(b.arrived()...)
+		b.TakeIn(b.Arrived()...)
 		b.hearAll()
-		c, err := b.operator().Retry(b.t.Context(), b.charge(p.Plan.ID, 2).ID)
+		c, err := b.Operator().Retry(b.t.Context(), b.Charge(p.Plan.ID, 2).ID)
 		require.NoError(b.t, err)
 		secret := b.secretOf(c)
-		claims, err := b.store.ClaimCharges(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 100)
+		claims, err := b.Store.ClaimCharges(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 100)
 		require.NoError(b.t, err)
 		require.Len(b.t, claims, 1)
 		var both sync.WaitGroup
 		both.Go(func() {
-			_, _ = b.browser.ConfirmCardPayment(b.t.Context(), secret.Reveal(), stripesim.PaymentDetails{Card: &stripesim.Card{Number: otherCard}})
+			_, _ = b.Browser.ConfirmCardPayment(b.t.Context(), secret.Reveal(), stripesim.PaymentDetails{Card: &stripesim.Card{Number: otherCard}})
 		})
-		both.Go(func() { _ = b.worker.Do(b.t.Context(), collectTask(string(claims[0].ChargeID), claims[0].Lease)) })
+		both.Go(func() { _ = b.Worker.Do(b.t.Context(), collectTask(string(claims[0].ChargeID), claims[0].Lease)) })
 		both.Wait()
 		for range 4 { // a worker that was refused tries again
-			b.setNow(b.Now().Add(15 * time.Minute))
-			b.settle()
+			b.SetNow(b.Now().Add(15 * time.Minute))
+			b.Settle()
 		}
-		require.Equal(b.t, billing.ChargeSucceeded, b.charge(p.Plan.ID, 2).Status)
-		count, sum := b.succeededAtStripe()
+		require.Equal(b.t, billing.ChargeSucceeded, b.Charge(p.Plan.ID, 2).Status)
+		count, sum := b.Succeeded()
 		require.Equal(b.t, 2, count)
 		require.Equal(b.t, p.Details.Charges[0].Amount+c.Amount, sum)
 		receipts := 0
-		for _, kind := range b.notices(p.Plan.ID) {
+		for _, kind := range b.Notices(p.Plan.ID) {
 			if kind == billing.NoticePaymentSucceeded {
 				receipts++
 			}

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
+	"tranche/internal/testbench"
 )
 
 // check checks everything that must hold after every step. A failure names the plan and the latest
@@ -21,7 +22,7 @@ func (y *year) check() {
 	for i, d := range y.everyPlan() {
 		p := y.plans[i]
 		var wrong []string
-		for _, look := range []func(*lived, billing.Details, map[billing.ChargeID][]intent) []string{
+		for _, look := range []func(*lived, billing.Details, map[billing.ChargeID][]testbench.Intent) []string{
 			y.amounts, y.payments, y.waiting, y.goingOn, y.dates, y.agreed,
 		} {
 			wrong = append(wrong, look(p, d, paid)...)
@@ -39,10 +40,10 @@ func (y *year) everyPlan() []billing.Details {
 	plans := make([]billing.Plan, len(y.plans))
 	for i, p := range y.plans {
 		var err error
-		plans[i], err = y.store.Plan(y.t.Context(), p.id)
+		plans[i], err = y.Store.Plan(y.t.Context(), p.id)
 		require.NoError(y.t, err)
 	}
-	all, err := billing.LoadAllDetails(y.t.Context(), y.store, plans)
+	all, err := billing.LoadAllDetails(y.t.Context(), y.Store, plans)
 	require.NoError(y.t, err)
 	return all
 }
@@ -70,9 +71,9 @@ func chargesOf(d billing.Details) string {
 }
 
 // paidAtStripe lists the simulator's payments, by charge.
-func (y *year) paidAtStripe() map[billing.ChargeID][]intent {
-	paid := map[billing.ChargeID][]intent{}
-	for _, pi := range y.intents() {
+func (y *year) paidAtStripe() map[billing.ChargeID][]testbench.Intent {
+	paid := map[billing.ChargeID][]testbench.Intent{}
+	for _, pi := range y.Intents() {
 		if pi.Status == "succeeded" {
 			id := billing.ChargeID(pi.Metadata[billing.MetaCharge])
 			paid[id] = append(paid[id], pi)
@@ -82,7 +83,7 @@ func (y *year) paidAtStripe() map[billing.ChargeID][]intent {
 }
 
 // amounts: the charges add up to the plan's total.
-func (y *year) amounts(_ *lived, d billing.Details, _ map[billing.ChargeID][]intent) (wrong []string) {
+func (y *year) amounts(_ *lived, d billing.Details, _ map[billing.ChargeID][]testbench.Intent) (wrong []string) {
 	if sum := billing.SumOf(d.Charges); sum != d.Plan.Total {
 		wrong = append(wrong, fmt.Sprintf("the charges add up to %d, and the total is %d", sum, d.Plan.Total))
 	}
@@ -91,7 +92,7 @@ func (y *year) amounts(_ *lived, d billing.Details, _ map[billing.ChargeID][]int
 
 // payments: Stripe took a charge's payment at most once and in full, and a charge is recorded as
 // paid only if Stripe took its payment.
-func (y *year) payments(_ *lived, d billing.Details, paid map[billing.ChargeID][]intent) (wrong []string) {
+func (y *year) payments(_ *lived, d billing.Details, paid map[billing.ChargeID][]testbench.Intent) (wrong []string) {
 	for _, c := range d.Charges {
 		took := paid[c.ID]
 		if len(took) > 1 {
@@ -108,7 +109,7 @@ func (y *year) payments(_ *lived, d billing.Details, paid map[billing.ChargeID][
 }
 
 // waiting: every due charge was tried, or has a reason. Lost tasks come back in the next step.
-func (y *year) waiting(_ *lived, d billing.Details, _ map[billing.ChargeID][]intent) (wrong []string) {
+func (y *year) waiting(_ *lived, d billing.Details, _ map[billing.ChargeID][]testbench.Intent) (wrong []string) {
 	for _, c := range d.Charges {
 		overdue := !c.NextAttemptAt.IsZero() && later(c.NextAttemptAt, c.UpdatedAt).Before(y.Now().Add(-time.Hour))
 		if overdue && d.Plan.Status.Collects() && c.Reason == "" && !y.lost {
@@ -126,7 +127,7 @@ func (y *year) waiting(_ *lived, d billing.Details, _ map[billing.ChargeID][]int
 
 // goingOn: while charges recur one is scheduled, and only one unless an operator added others. A
 // plan that has ended has none.
-func (y *year) goingOn(p *lived, d billing.Details, _ map[billing.ChargeID][]intent) (wrong []string) {
+func (y *year) goingOn(p *lived, d billing.Details, _ map[billing.ChargeID][]testbench.Intent) (wrong []string) {
 	coming := 0
 	for _, c := range d.Charges {
 		if c.Status == billing.ChargeScheduled && !c.DueAt.IsZero() {
@@ -146,7 +147,7 @@ func (y *year) goingOn(p *lived, d billing.Details, _ map[billing.ChargeID][]int
 
 // dates: if a plan was not changed, each charge falls due at the date that is calculated here from
 // the terms, and no two fall due on the same date.
-func (y *year) dates(p *lived, d billing.Details, _ map[billing.ChargeID][]intent) (wrong []string) {
+func (y *year) dates(p *lived, d billing.Details, _ map[billing.ChargeID][]testbench.Intent) (wrong []string) {
 	if p.touched || p.terms.BusinessDay != "" || p.terms.Trial != "" || p.terms.Every == "" {
 		return nil
 	}
@@ -191,11 +192,11 @@ func reckoned(from time.Time, every string, n int) string {
 }
 
 // agreed: versions are only ever added, and are numbered without gaps.
-func (y *year) agreed(p *lived, _ billing.Details, _ map[billing.ChargeID][]intent) (wrong []string) {
+func (y *year) agreed(p *lived, _ billing.Details, _ map[billing.ChargeID][]testbench.Intent) (wrong []string) {
 	if !p.touched {
 		return nil
 	}
-	now, err := y.store.PlanVersions(y.t.Context(), p.id, 0)
+	now, err := y.Store.PlanVersions(y.t.Context(), p.id, 0)
 	require.NoError(y.t, err)
 	for i, v := range now {
 		if v.Number != i+1 {
@@ -214,10 +215,8 @@ func (y *year) agreed(p *lived, _ billing.Details, _ map[billing.ChargeID][]inte
 // noticesOnce: each step of a charge has one notice, and each mail is sent once. A killed worker
 // could send a mail twice, but none is killed while it mails.
 func (y *year) noticesOnce() {
-	y.mails.mu.Lock()
-	defer y.mails.mu.Unlock()
 	seen := map[string]bool{}
-	for _, m := range y.mails.mails {
+	for _, m := range y.Mails.All() {
 		require.False(y.t, seen[m.MessageID], "the mail %q went out twice", m.Subject)
 		seen[m.MessageID] = true
 	}
@@ -227,7 +226,7 @@ func (y *year) noticesOnce() {
 // with the id for the actor's kind. Entries hold no personal data.
 func (y *year) everyEntryHasAnActor() {
 	seen := map[billing.ActorKind]int{}
-	for e, err := range billing.EachAuditEntry(y.t.Context(), y.store, billing.AuditFilter{}) {
+	for e, err := range billing.EachAuditEntry(y.t.Context(), y.Store, billing.AuditFilter{}) {
 		require.NoError(y.t, err)
 		y.knownActor(e.Actor, e.Action)
 		require.NotRegexp(y.t, `@|ending \d{4}`, e.Message+" "+e.Next, "%s holds no address and no digits of a card", e.Action)
@@ -237,13 +236,13 @@ func (y *year) everyEntryHasAnActor() {
 	require.Contains(y.t, seen, billing.ActorEvent)
 	require.Contains(y.t, seen, billing.ActorWorker)
 	for _, d := range y.everyPlan() {
-		versions, err := billing.PlanVersions(y.t.Context(), y.store, d.Plan.ID)
+		versions, err := billing.PlanVersions(y.t.Context(), y.Store, d.Plan.ID)
 		require.NoError(y.t, err)
 		for _, v := range versions {
 			y.knownActor(v.Actor, v.What)
 		}
 	}
-	closed, err := y.store.Incidents(y.t.Context(), billing.IncidentFilter{})
+	closed, err := y.Store.Incidents(y.t.Context(), billing.IncidentFilter{})
 	require.NoError(y.t, err)
 	for _, i := range closed {
 		if !i.Open() {

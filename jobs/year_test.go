@@ -65,14 +65,14 @@ func TestAYearOfPlansWithEverythingThatHappensToThem(t *testing.T) {
 func liveThroughAYear(t *testing.T, seed uint64, plans, most int) {
 	pass(time.Until(start))
 	y := newYear(t, seed)
-	defer y.platform.Close() // in the bubble, whose goroutines end in it
+	defer y.Platform.Close() // in the bubble, whose goroutines end in it
 	for n := range plans {
 		y.begin(n)
 	}
 	steps := 0
 	for end := start.AddDate(1, 0, 0); y.Now().Before(end); steps++ {
 		y.sleep()
-		y.sim.ClearFaults()
+		y.Sim.ClearFaults()
 		switch y.chance.IntN(10) {
 		case 0, 1, 2:
 			y.something()
@@ -85,7 +85,7 @@ func liveThroughAYear(t *testing.T, seed uint64, plans, most int) {
 		y.check()
 	}
 	y.comeToRest()
-	t.Logf("seed %d: %d steps, %d kinds of transition, %d mails, Stripe's faults: %v", seed, steps, len(y.world.seen), len(y.mails.mails), y.sim.Faults())
+	t.Logf("seed %d: %d steps, %d kinds of transition, %d mails, Stripe's faults: %v", seed, steps, len(y.world.seen), len(y.Mails.Mails), y.Sim.Faults())
 	requireOnlyTransitions(t, y.world.seen)
 }
 
@@ -108,9 +108,9 @@ func (y *year) sleep() {
 // something changes a plan at random, at Stripe or by an operator.
 func (y *year) something() {
 	p := pick(y.chance, y.plans...)
-	charges := y.details(p.id).Charges
+	charges := y.Details(p.id).Charges
 	s := &scene{bench: y.bench, id: p.id, charge: pick(y.chance, charges...)}
-	if cards, err := y.store.Cards(y.t.Context(), s.charge.CustomerID); err == nil && len(cards) > 0 {
+	if cards, err := y.Store.Cards(y.t.Context(), s.charge.CustomerID); err == nil && len(cards) > 0 {
 		s.other = pick(y.chance, cards...).ID
 	}
 	var h happening
@@ -123,7 +123,7 @@ func (y *year) something() {
 		}
 		h = happening{name: string(op), do: func(s *scene) (string, error) { return "", s.operate(op) }}
 	}
-	before := y.details(p.id)
+	before := y.Details(p.id)
 	cannot, err := h.do(s)
 	y.noted("%s charge %d of %s: %s (%s, %v)", y.Now().Format(time.DateTime), s.charge.Sequence, before.Plan.Reference, h.name, cannot, err)
 	var refused *operator.RefusedError
@@ -131,8 +131,8 @@ func (y *year) something() {
 	require.True(y.t, err == nil || errors.As(err, &refused) || errors.As(err, &invalid), "%v", err)
 	p.touched = p.touched || err == nil && cannot == "" && h.group == ""
 	if err != nil {
-		require.Equal(y.t, before.Plan, y.details(p.id).Plan, "it was refused")
-		require.Equal(y.t, before.Charges, y.details(p.id).Charges, "it was refused")
+		require.Equal(y.t, before.Plan, y.Details(p.id).Plan, "it was refused")
+		require.Equal(y.t, before.Charges, y.Details(p.id).Charges, "it was refused")
 	}
 }
 
@@ -153,8 +153,8 @@ func (y *year) work() {
 		y.round()
 		pass(2 * time.Minute)
 	}
-	y.sim.ClearFaults()
-	y.gateway.before, y.gateway.after = nil, nil
+	y.Sim.ClearFaults()
+	y.Gateway.Before, y.Gateway.After = nil, nil
 	y.badPost()
 	for range 4 { // in any order, but all of it, as on a good day
 		y.round()
@@ -165,8 +165,8 @@ func (y *year) work() {
 // badDay causes failures at Stripe, or of the worker.
 func (y *year) badDay() {
 	fault := func(action stripesim.FaultAction, probability float64, code string) {
-		require.NoError(y.t, y.sim.AddFault(stripesim.FaultRule{Action: action, Method: "POST", Path: "/v1/payment_intents*", Probability: probability, DeclineCode: code}))
-		require.NoError(y.t, y.sim.AddFault(stripesim.FaultRule{
+		require.NoError(y.t, y.Sim.AddFault(stripesim.FaultRule{Action: action, Method: "POST", Path: "/v1/payment_intents*", Probability: probability, DeclineCode: code}))
+		require.NoError(y.t, y.Sim.AddFault(stripesim.FaultRule{
 			Action: action, Method: "POST", Path: "/v1/payment_intents/*/confirm", Probability: probability, DeclineCode: code,
 		}))
 	}
@@ -178,12 +178,12 @@ func (y *year) badDay() {
 	case 5:
 		fault(pick(y.chance, stripesim.ActionServerError, stripesim.ActionServerErrorExecuted, stripesim.ActionRateLimit, stripesim.ActionConflict), 0.5, "")
 	case 6:
-		require.NoError(y.t, y.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionConnectionReset}))
+		require.NoError(y.t, y.Sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionConnectionReset}))
 	case 7:
-		y.gateway.before = func() { y.gateway.before = nil; panic(killed{}) }
+		y.Gateway.Before = func() { y.Gateway.Before = nil; panic(killed{}) }
 	case 8:
-		y.gateway.after = func(billing.PaymentIntent, error) (billing.PaymentIntent, error) {
-			y.gateway.after = nil
+		y.Gateway.After = func(billing.PaymentIntent, error) (billing.PaymentIntent, error) {
+			y.Gateway.After = nil
 			panic(killed{})
 		}
 	}
@@ -194,21 +194,21 @@ func (y *year) badPost() {
 	if y.chance.IntN(3) > 0 {
 		return
 	}
-	require.NoError(y.t, y.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionWebhookDuplicate, Probability: 0.3}))
-	require.NoError(y.t, y.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionWebhookDelay, Probability: 0.3, Delay: stripesim.Duration(30 * time.Hour)}))
-	require.NoError(y.t, y.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionWebhookShuffle, Probability: 0.3, Delay: stripesim.Duration(time.Hour)}))
-	require.NoError(y.t, y.sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionWebhookDrop, Probability: 0.1}))
+	require.NoError(y.t, y.Sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionWebhookDuplicate, Probability: 0.3}))
+	require.NoError(y.t, y.Sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionWebhookDelay, Probability: 0.3, Delay: stripesim.Duration(30 * time.Hour)}))
+	require.NoError(y.t, y.Sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionWebhookShuffle, Probability: 0.3, Delay: stripesim.Duration(time.Hour)}))
+	require.NoError(y.t, y.Sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionWebhookDrop, Probability: 0.1}))
 }
 
 // round stores the webhooks, enqueues due rows, loses, duplicates and shuffles tasks, and runs
 // them.
 func (y *year) round() {
-	bodies := y.arrived()
+	bodies := y.Arrived()
 	if y.chance.IntN(4) == 0 {
 		bodies = append(bodies, bodies...)
 	}
 	y.chance.Shuffle(len(bodies), func(i, j int) { bodies[i], bodies[j] = bodies[j], bodies[i] })
-	y.takeIn(bodies...)
+	y.TakeIn(bodies...)
 	y.claim()
 	switch y.chance.IntN(12) {
 	case 0:
@@ -231,12 +231,12 @@ func (y *year) run(task billing.Task) {
 		case nil:
 		case killed{}:
 			y.queue, y.lost = nil, true
-			y.worker = jobs.New(y.config())
+			y.Worker = jobs.New(y.WorkerConfig())
 		default:
 			panic(what)
 		}
 	}()
-	if err := y.worker.Do(y.t.Context(), task); err != nil {
+	if err := y.Worker.Do(y.t.Context(), task); err != nil {
 		require.ErrorIs(y.t, err, billing.ErrUnavailable, "%s", task.ID)
 	}
 }
@@ -244,7 +244,7 @@ func (y *year) run(task billing.Task) {
 // comeToRest fetches the events that webhooks lost, lets enough time pass, and compares both
 // records.
 func (y *year) comeToRest() {
-	y.sim.ClearFaults()
+	y.Sim.ClearFaults()
 	pass(31 * time.Hour) // the last late webhooks
 	y.backfill()
 	for range 6 {

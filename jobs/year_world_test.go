@@ -3,29 +3,24 @@
 package jobs_test
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
 	"tranche/internal/calendar"
 	"tranche/internal/money"
 	"tranche/internal/planning"
-	"tranche/internal/stripegw"
-	"tranche/internal/stripesim"
 	"tranche/internal/task"
 	"tranche/internal/terms"
-	"tranche/jobs"
+	"tranche/internal/testbench"
 )
 
 // year is a shop with many plans in a synctest bubble: it uses no network, and time passes while
@@ -49,72 +44,16 @@ type lived struct {
 	versions []billing.PlanVersion
 }
 
-// direct answers requests with a handler in the caller's goroutine.
-type direct struct {
-	handler http.Handler
-	before  func(r *http.Request)
-}
-
-// RoundTrip serves the request. A handler that breaks the connection counts as a failed transport.
-func (d direct) RoundTrip(r *http.Request) (resp *http.Response, err error) {
-	if d.before != nil {
-		d.before(r)
-	}
-	defer func() {
-		if what := recover(); what != nil {
-			if failed, ok := what.(error); !ok || !errors.Is(failed, http.ErrAbortHandler) {
-				panic(what)
-			}
-			resp, err = nil, io.ErrUnexpectedEOF
-		}
-	}()
-	served := r.Clone(r.Context())
-	if served.Body == nil {
-		served.Body = http.NoBody
-	}
-	if served.Host == "" {
-		served.Host = r.URL.Host
-	}
-	out := httptest.NewRecorder()
-	d.handler.ServeHTTP(out, served)
-	return out.Result(), nil
-}
-
 // newYear creates an empty shop. It is called in the bubble.
 func newYear(t *testing.T, seed uint64) *year {
 	y := &year{chance: rand.New(rand.NewPCG(seed, 5)), world: witness{Scratch: scratch(t), mu: &sync.Mutex{}, seen: map[step]bool{}}}
-	b := &bench{t: t, store: y.world, mails: &mailbox{}, bubble: true}
+	account := ""
 	if seed%2 == 1 { // this year's plans are in a connected account
-		b.account = "acct_1Villa"
+		account = "acct_1Villa"
 	}
-	y.bench = b
-	arrivals := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			http.Error(w, "unreadable", http.StatusBadRequest)
-			return
-		}
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		b.bodies = append(b.bodies, body)
-	})
-	b.platform = stripesim.New(stripesim.Options{
-		Now: b.Now, Wall: b.Now, Webhooks: []stripesim.WebhookEndpoint{{URL: "http://shop.test/", Secret: "whsec_test", Connect: b.account != ""}}, WebhookConcurrency: 1,
-		WebhookTransport: direct{handler: arrivals}, Seed: seed,
-	})
-	t.Cleanup(b.platform.Close)
-	if b.sim = b.platform; b.account != "" {
-		b.sim = b.platform.Connect(b.account)
-	}
-	b.browser = &stripesim.Browser{BaseURL: "http://stripe.test", Account: b.account, Client: &http.Client{Transport: direct{handler: b.platform}}}
-	gateway, err := stripegw.New(stripegw.Config{
-		SecretKey: "sk_test_bench", APIBase: "http://stripe.test", HTTPTimeout: 5 * time.Second, Transport: direct{b.platform, y.mayBeCharged},
-	})
-	require.NoError(t, err)
-	b.gateway = &tap{Gateway: gateway}
-	b.planner = planning.New(planning.Config{Store: b.store, Gateway: b.gateway, Now: b.Now, Rules: billing.Rules{ChargeTime: morning}})
-	b.worker = b.newWorker()
-	b.with(func(c *jobs.Config) { c.Log = zerolog.Nop() })
+	y.bench = &bench{testbench.New(t, testbench.Config{
+		Store: y.world, Account: account, Bubble: true, OnRequest: y.mayBeCharged, Seed: seed, Silent: true,
+	}), t}
 	return y
 }
 
@@ -135,13 +74,13 @@ func (y *year) mayBeCharged(r *http.Request) {
 	r.Body = io.NopCloser(strings.NewReader(string(body)))
 	id := billing.ChargeID(form.Get("metadata[" + billing.MetaCharge + "]"))
 	if id == "" {
-		c, err := y.store.ChargeByPaymentIntent(y.t.Context(), strings.Split(r.URL.Path, "/")[3])
+		c, err := y.Store.ChargeByPaymentIntent(y.t.Context(), strings.Split(r.URL.Path, "/")[3])
 		require.NoError(y.t, err, "%s is confirmed and is no charge's", r.URL.Path)
 		id = c.ID
 	}
-	c, err := y.store.Charge(y.t.Context(), id)
+	c, err := y.Store.Charge(y.t.Context(), id)
 	require.NoError(y.t, err)
-	plan, err := y.store.Plan(y.t.Context(), c.PlanID)
+	plan, err := y.Store.Plan(y.t.Context(), c.PlanID)
 	require.NoError(y.t, err)
 	require.True(y.t, plan.Status.Collects(), "charge %d of plan %s is charged, which is %s", c.Sequence, plan.Reference, plan.Status)
 	require.Equal(y.t, billing.ChargeCollecting, c.Status, "an attempt is written before Stripe is called")
@@ -205,8 +144,8 @@ func (y *year) begin(n int) {
 	t := y.newTerms(n)
 	if t.Card != "" {
 		y.giveCard(t.Customer.Reference)
-		ctx := y.merchant()
-		require.NoError(y.t, y.store.Update(ctx, func(tx billing.Tx) error {
+		ctx := y.AsMerchant()
+		require.NoError(y.t, y.Store.Update(ctx, func(tx billing.Tx) error {
 			c, err := tx.CustomerByReference(ctx, t.Customer.Reference)
 			if err != nil {
 				return err
@@ -215,41 +154,41 @@ func (y *year) begin(n int) {
 			return tx.UpdateCustomer(ctx, c)
 		}))
 	}
-	t.Account = y.account
-	p, err := y.planner.Create(y.merchant(), planning.Request{Terms: t})
+	t.Account = y.Account
+	p, err := y.Planner.Create(y.AsMerchant(), planning.Request{Terms: t})
 	require.NoError(y.t, err, "%+v", t)
 	y.plans = append(y.plans, &lived{id: p.Plan.ID, terms: t, began: y.Now()})
 	card := pick(y.chance, good, good, otherCard, thenNoFunds, authAlways)
 	switch {
 	case p.FirstPayment.ID != "":
-		require.NoError(y.t, y.payFirst(p, card))
+		require.NoError(y.t, y.PayFirst(p, card))
 	case p.Setup.ID != "":
 		y.setUp(p.Setup.ClientSecret, card)
 	}
-	y.settle()
+	y.Settle()
 }
 
 // claim enqueues a task for everything that is due.
 func (y *year) claim() int {
-	ctx, now := y.merchant(), y.Now()
+	ctx, now := y.AsMerchant(), y.Now()
 	until := now.Add(time.Minute)
 	before := len(y.queue)
-	events, err := y.store.ClaimEvents(ctx, now, until, 100)
+	events, err := y.Store.ClaimEvents(ctx, now, until, 100)
 	require.NoError(y.t, err)
 	for _, c := range events {
 		y.queue = append(y.queue, task.ForEvent(c))
 	}
-	charges, err := y.store.ClaimCharges(ctx, now, until, 100)
+	charges, err := y.Store.ClaimCharges(ctx, now, until, 100)
 	require.NoError(y.t, err)
 	for _, c := range charges {
 		y.queue = append(y.queue, task.ForCharge(c))
 	}
-	dunnings, err := y.store.ClaimDunnings(ctx, now, until, 100)
+	dunnings, err := y.Store.ClaimDunnings(ctx, now, until, 100)
 	require.NoError(y.t, err)
 	for _, c := range dunnings {
 		y.queue = append(y.queue, task.ForDunning(c))
 	}
-	notices, err := y.store.ClaimNotices(ctx, now, until, 100)
+	notices, err := y.Store.ClaimNotices(ctx, now, until, 100)
 	require.NoError(y.t, err)
 	for _, c := range notices {
 		y.queue = append(y.queue, task.ForNotice(c))
