@@ -74,22 +74,24 @@ func (c *cli) cardShowCommand() *cobra.Command {
 }
 
 // cardChangeCommand is a command that changes a customer's cards. Every such command has a dry run;
-// a change that can't be undone asks for confirmation.
+// a dangerous operation asks for confirmation.
 type cardChangeCommand struct {
-	use, short, long string
-	args             cobra.PositionalArgs
-	question, word   string // see changeCommand
-	do               func(ctx context.Context, s *store.Store, o *operator.Operator, args []string) (operator.CardChange, error)
+	op          operator.Operation
+	args        string // in the usage
+	short, long string
+	check       cobra.PositionalArgs
+	do          func(ctx context.Context, s *store.Store, o *operator.Operator, args []string) (operator.CardChange, error)
 }
 
-func (c *cli) cardChange(spec cardChangeCommand) *cobra.Command {
+func (c *cli) cardChange(change cardChangeCommand) *cobra.Command {
 	var yes, dryRun bool
+	spec := operator.Find(operator.NounCard, change.op)
 	cmd := &cobra.Command{
-		Use: spec.use, Short: spec.short, Long: spec.long, Args: spec.args,
+		Use: spec.Name + " " + change.args, Short: change.short, Long: change.long, Args: change.check,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withOperatorAt(cmd.Context(), func(s *store.Store, o *operator.Operator, clk clock.Clock) error {
-				if dryRun || spec.word != "" && !yes {
-					would, err := spec.do(cmd.Context(), s, o.With(operator.Options{DryRun: true}), args)
+				if dryRun || spec.Dangerous() && !yes {
+					would, err := change.do(cmd.Context(), s, o.With(operator.Options{DryRun: true}), args)
 					if err != nil {
 						return err
 					}
@@ -98,11 +100,11 @@ func (c *cli) cardChange(spec cardChangeCommand) *cobra.Command {
 						return c.printCardChange(would, clk.Now(), true)
 					}
 					c.printReplacement(would)
-					if !c.confirmed(fmt.Sprintf("%s Type %s to do it: ", spec.question, spec.word), spec.word) {
+					if !c.confirmed(spec.Confirm.Question, spec.Confirm.Word) {
 						return errors.New("nothing was changed")
 					}
 				}
-				done, err := spec.do(cmd.Context(), s, o, args)
+				done, err := change.do(cmd.Context(), s, o, args)
 				if err != nil {
 					return err
 				}
@@ -111,7 +113,7 @@ func (c *cli) cardChange(spec cardChangeCommand) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "show what the cards would be; change nothing")
-	if spec.word != "" {
+	if spec.Dangerous() {
 		cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	}
 	return cmd
@@ -145,7 +147,8 @@ func (c *cli) cardChangeCommands() []*cobra.Command {
 
 func (c *cli) cardOrderCommand() *cobra.Command {
 	return c.cardChange(cardChangeCommand{
-		use: "order CUSTOMER CARD...", short: "Put a customer's cards in order: the default card, then its backups", args: func(_ *cobra.Command, args []string) error {
+		op: operator.OpOrder, args: "CUSTOMER CARD...", short: "Put a customer's cards in order: the default card, then its backups",
+		check: func(_ *cobra.Command, args []string) error {
 			if len(args) < 2 {
 				return usageError{errors.New("tranche card order needs a customer and at least one card")}
 			}
@@ -165,41 +168,35 @@ func (c *cli) cardOrderCommand() *cobra.Command {
 	})
 }
 
-func (c *cli) cardDefaultCommand() *cobra.Command {
+// oneCardChange returns the command of an operation on one card.
+func (c *cli) oneCardChange(op operator.Operation, in *operator.CardOptions, short, long string) *cobra.Command {
+	change := operator.Find(operator.NounCard, op).Card
 	return c.cardChange(cardChangeCommand{
-		use: "default CARD", short: "Make a card its customer's default card", args: oneArg("card"),
-		long: "Make a card its customer's default card: new plans are charged on it. Existing plans keep their card; `tranche plan card` changes it.",
+		op: op, args: "CARD", short: short, long: long, check: oneArg("card"),
 		do: func(ctx context.Context, _ *store.Store, o *operator.Operator, args []string) (operator.CardChange, error) {
-			return o.DefaultCard(ctx, billing.CardID(args[0]))
+			return change(ctx, o, billing.CardID(args[0]), *in)
 		},
 	})
 }
 
+func (c *cli) cardDefaultCommand() *cobra.Command {
+	return c.oneCardChange(operator.OpDefault, &operator.CardOptions{}, "Make a card its customer's default card",
+		"Make a card its customer's default card: new plans are charged on it. Existing plans keep their card; `tranche plan card` changes it.")
+}
+
 func (c *cli) cardReleaseCommand() *cobra.Command {
-	var note string
-	cmd := c.cardChange(cardChangeCommand{
-		use: "release CARD", short: "Release a held card, so that it is charged again", args: oneArg("card"),
-		question: "The card is charged again for all due charges.", word: "release",
-		do: func(ctx context.Context, _ *store.Store, o *operator.Operator, args []string) (operator.CardChange, error) {
-			return o.ReleaseCard(ctx, billing.CardID(args[0]), note)
-		},
-	})
-	cmd.Flags().StringVar(&note, "note", "", "`WHO` agreed and how, for the record")
+	in := &operator.CardOptions{}
+	cmd := c.oneCardChange(operator.OpRelease, in, "Release a held card, so that it is charged again", "")
+	cmd.Flags().StringVar(&in.Note, "note", "", "`WHO` agreed and how, for the record")
 	return cmd
 }
 
 func (c *cli) cardRemoveCommand() *cobra.Command {
-	var replacement string
-	cmd := c.cardChange(cardChangeCommand{
-		use: "remove CARD", short: "Remove a card permanently, here and at Stripe", args: oneArg("card"),
-		long: `Remove a card: nothing more is charged on it, and a running serve detaches it at Stripe and retries until that succeeds.
+	in := &operator.CardOptions{}
+	cmd := c.oneCardChange(operator.OpRemove, in, "Remove a card permanently, here and at Stripe",
+		`Remove a card: nothing more is charged on it, and a running serve detaches it at Stripe and retries until that succeeds.
 Its plans are charged on the card in --to from now on. Without --to they are charged on the customer's next card if the
-customer agreed to it; otherwise their next charge asks for a card. Removal can't be undone.`,
-		question: "The card is removed permanently.", word: "remove",
-		do: func(ctx context.Context, _ *store.Store, o *operator.Operator, args []string) (operator.CardChange, error) {
-			return o.RemoveCard(ctx, billing.CardID(args[0]), billing.CardID(replacement))
-		},
-	})
-	cmd.Flags().StringVar(&replacement, "to", "", "the replacement `CARD`: Tranche's id or Stripe's (pm_…)")
+customer agreed to it; otherwise their next charge asks for a card. Removal can't be undone.`)
+	cmd.Flags().StringVar((*string)(&in.To), "to", "", "the replacement `CARD`: Tranche's id or Stripe's (pm_…)")
 	return cmd
 }

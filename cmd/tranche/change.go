@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -16,53 +17,55 @@ import (
 	"tranche/internal/view"
 )
 
-// changeCommand is a command that changes a running plan. Every such command has a dry run; a
-// change that drops or moves money asks for confirmation.
-type changeCommand struct {
-	use, short, long string
-	noun             string // the kind of its argument: plan or charge
-	// question describes the change, and word is the confirmation to type; empty if the command does
-	// not ask.
-	question, word string
-	do             changeFunc
+// changeText is the help of a command that changes a plan or a charge.
+type changeText struct{ short, long string }
+
+// changePlan returns the command of an operation on a plan.
+func (c *cli) changePlan(op operator.Operation, in operator.Input, text changeText) *cobra.Command {
+	return c.change(operator.Find(operator.NounPlan, op), in, text)
 }
 
-// changeFunc makes the change.
-type changeFunc = func(ctx context.Context, o *operator.Operator, id string) (operator.Result, error)
+// changeCharge returns the command of an operation on a charge.
+func (c *cli) changeCharge(op operator.Operation, in operator.Input, text changeText) *cobra.Command {
+	return c.change(operator.Find(operator.NounCharge, op), in, text)
+}
 
-func (c *cli) change(spec changeCommand) *cobra.Command {
+// change returns the command of an operation, which makes the change with the input as the flags
+// have set it. Every such command has a dry run; a dangerous operation asks for confirmation.
+func (c *cli) change(spec operator.Spec, in operator.Input, text changeText) *cobra.Command {
 	var yes, dryRun, quiet bool
+	noun := string(spec.Noun)
 	cmd := &cobra.Command{
-		Use: spec.use, Short: spec.short, Long: spec.long, Args: oneArg(spec.noun),
+		Use: spec.Name + " " + strings.ToUpper(noun), Short: text.short, Long: text.long, Args: oneArg(noun),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.withOperator(cmd.Context(), func(s *store.Store, o *operator.Operator) error {
 				o = o.With(operator.Options{Quiet: quiet})
 				id := args[0]
-				if spec.noun == "plan" {
+				if spec.Noun == operator.NounPlan {
 					plan, err := billing.FindPlan(cmd.Context(), s, id)
 					if err != nil {
 						return err
 					}
 					id = string(plan.ID)
 				}
-				if !dryRun && (yes || spec.word == "") {
-					return c.changed(cmd.Context(), s, o, spec, id)
+				if !dryRun && (yes || !spec.Dangerous()) {
+					return c.changed(cmd.Context(), s, o, in, id)
 				}
-				return c.rehearsed(cmd.Context(), s, o, spec, id, dryRun)
+				return c.rehearsed(cmd.Context(), s, o, spec.Confirm, in, id, dryRun)
 			})
 		},
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "show the changed plan; change nothing")
 	cmd.Flags().BoolVar(&quiet, "quiet", false, "do not mail the customer")
-	if spec.word != "" {
+	if spec.Dangerous() {
 		cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	}
 	return cmd
 }
 
 // rehearsed shows the changed plan, and makes the change if the operator confirms it.
-func (c *cli) rehearsed(ctx context.Context, s *store.Store, o *operator.Operator, spec changeCommand, id string, dryRun bool) error {
-	would, err := spec.do(ctx, o.With(operator.Options{DryRun: true}), id)
+func (c *cli) rehearsed(ctx context.Context, s *store.Store, o *operator.Operator, ask operator.Confirmation, in operator.Input, id string, dryRun bool) error {
+	would, err := in.Make(ctx, o.With(operator.Options{DryRun: true}), id)
 	if err != nil {
 		return err
 	}
@@ -85,10 +88,10 @@ func (c *cli) rehearsed(ctx context.Context, s *store.Store, o *operator.Operato
 		is.Plan, is.Charges = would.Plan, would.Charges
 		return c.showPlan(is)
 	}
-	if !c.confirmed(fmt.Sprintf("%s Type %s to do it: ", spec.question, spec.word), spec.word) {
+	if !c.confirmed(ask.Question, ask.Word) {
 		return errors.New("nothing was changed")
 	}
-	return c.changed(ctx, s, o, spec, id)
+	return c.changed(ctx, s, o, in, id)
 }
 
 // uncollected returns the sum of the charges that are still to be collected.
@@ -102,8 +105,8 @@ func uncollected(charges []billing.Charge) (sum int64) {
 }
 
 // changed makes the change and shows the plan.
-func (c *cli) changed(ctx context.Context, s *store.Store, o *operator.Operator, spec changeCommand, id string) error {
-	result, err := spec.do(ctx, o, id)
+func (c *cli) changed(ctx context.Context, s *store.Store, o *operator.Operator, in operator.Input, id string) error {
+	result, err := in.Make(ctx, o, id)
 	if err != nil {
 		return err
 	}

@@ -187,5 +187,6 @@ func (c *cli) mayRetry(cmd *cobra.Command, s *store.Store, id billing.ChargeID) 
 		return false
 	}
 	fmt.Fprintf(c.talk, "charge %d of plan %s, %s, is %s: %s\n", ch.Sequence, ch.PlanID, money.FormatAmount(ch.Amount, ch.Currency), ch.Status, ch.Reason)
-	return c.confirmed("Charge the saved card now? Type retry to do it: ", "retry")
+	ask := operator.Find(operator.NounCharge, operator.OpRetry).Confirm
+	return c.confirmed(ask.Question, ask.Word)
 }

@@ -46,7 +46,7 @@ func (c *cli) erase(ctx context.Context, o *operator.Operator, customer billing.
 			return c.printErasure(would, true)
 		}
 		fmt.Fprintf(c.talk, "customer %s (%s), with %d plans and %d notices\n", customer.Reference, customer.ID, would.Erased.Plans, would.Erased.Notices)
-		if !c.confirmed("This can't be undone. Type erase to do it: ", "erase") {
+		if ask := operator.Find(operator.NounCustomer, operator.OpErase).Confirm; !c.confirmed(ask.Question, ask.Word) {
 			return errors.New("nothing was removed")
 		}
 	}

@@ -112,7 +112,7 @@ customer. Closing a closed incident changes nothing.`,
 				}
 				if !yes && i.Open() {
 					fmt.Fprintf(c.talk, "%s about %s: %s\n", i.Kind, i.Subject, i.Detail)
-					if !c.confirmed("Type close to close it: ", "close") {
+					if ask := operator.Find(operator.NounIncident, operator.OpClose).Confirm; !c.confirmed(ask.Question, ask.Word) {
 						return errors.New("nothing was changed")
 					}
 				}

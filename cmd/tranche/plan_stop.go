@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-
 	"github.com/spf13/cobra"
 
 	"tranche/internal/billing"
@@ -11,8 +9,8 @@ import (
 )
 
 func (c *cli) planPauseCommand() *cobra.Command {
-	var reason string
 	var quiet bool
+	in := &operator.PauseInput{}
 	cmd := &cobra.Command{
 		Use: "pause PLAN", Short: "Stop all charges of a plan until it is resumed", Args: oneArg("plan"),
 		Long: `Pause a plan, by id or by your reference. Queued charges are not made: the worker checks the plan immediately before it
@@ -23,7 +21,7 @@ calls Stripe. If a call to Stripe is already in flight, its result is recorded.`
 				if err != nil {
 					return err
 				}
-				if plan, err = o.With(operator.Options{Quiet: quiet}).Pause(cmd.Context(), plan.ID, reason); err != nil {
+				if _, err := in.Make(cmd.Context(), o.With(operator.Options{Quiet: quiet}), string(plan.ID)); err != nil {
 					return err
 				}
 				details, err := billing.LoadDetails(cmd.Context(), s, plan.ID)
@@ -34,32 +32,30 @@ calls Stripe. If a call to Stripe is already in flight, its result is recorded.`
 			})
 		},
 	}
-	cmd.Flags().StringVar(&reason, "reason", "", "`WHY`, for the record")
+	cmd.Flags().StringVar(&in.Reason, "reason", "", "`WHY`, for the record")
 	cmd.Flags().BoolVar(&quiet, "quiet", false, "do not mail the customer")
 	return cmd
 }
 
 func (c *cli) planResumeCommand() *cobra.Command {
-	var missed string
 	var shift bool
-	cmd := c.change(changeCommand{
-		use: "resume PLAN", short: "Resume the charges of a paused plan", noun: "plan",
+	in := &operator.ResumeInput{Dates: operator.CatchUp}
+	cmd := c.changePlan(operator.OpResume, in, changeText{
+		short: "Resume the charges of a paused plan",
 		long: `Resume a paused plan, by id or by your reference. With --shift later charges move by the days of the pause. Without it
 dates stay: a single charge that fell due during the pause is made at once, and more than one need --missed.`,
-		do: func(ctx context.Context, o *operator.Operator, id string) (operator.Result, error) {
-			how := operator.CatchUp
-			if shift {
-				how = operator.Shift
-			}
-			return o.Resume(ctx, billing.PlanID(id), how, operator.Missed(missed))
-		},
 	})
+	cmd.PreRun = func(*cobra.Command, []string) {
+		if shift {
+			in.Dates = operator.Shift
+		}
+	}
 	cmd.Flags().BoolVar(&shift, "shift", false, "move later charges by the days of the pause")
-	missedFlag(cmd, &missed)
+	missedFlag(cmd, &in.Missed)
 	return cmd
 }
 
 // missedFlag adds the flag for charges that fell due while a plan did not collect.
-func missedFlag(cmd *cobra.Command, missed *string) {
-	cmd.Flags().StringVar(missed, "missed", "", "`WHICH` charges that fell due meanwhile are made: all, daily, latest or none")
+func missedFlag(cmd *cobra.Command, missed *operator.Missed) {
+	cmd.Flags().StringVar((*string)(missed), "missed", "", "`WHICH` charges that fell due meanwhile are made: all, daily, latest or none")
 }
