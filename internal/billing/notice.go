@@ -1,6 +1,7 @@
 package billing
 
 import (
+	"slices"
 	"time"
 
 	"tranche/internal/money"
@@ -166,3 +167,10 @@ const StepReminder = "action_required:reminder"
 func NoticeStatuses() []NoticeStatus {
 	return []NoticeStatus{NoticePending, NoticeSent, NoticeKept, NoticeFailed, NoticeDropped}
 }
+
+// failureKinds are the kinds that ask for a failed payment. A later one about the same charge
+// replaces an earlier one.
+var failureKinds = []NoticeKind{NoticePaymentFailed, NoticeActionRequired, NoticeFinal}
+
+// Requests reports whether a notice of this kind asks for a failed payment.
+func (k NoticeKind) Requests() bool { return slices.Contains(failureKinds, k) }

@@ -46,6 +46,9 @@ const (
 // Collects reports whether a plan in this status collects charges when they fall due.
 func (s PlanStatus) Collects() bool { return s == PlanActive || s == PlanPastDue }
 
+// Over reports whether a plan in this status will charge nothing more.
+func (s PlanStatus) Over() bool { return s == PlanCompleted || s == PlanCanceled }
+
 // Plan is an agreement with a customer: the amounts to pay, and when.
 type Plan struct {
 	ID         PlanID

@@ -35,3 +35,9 @@ type ReminderStore interface {
 func StepCardExpiring(id CardID, year int, month time.Month) string {
 	return fmt.Sprintf("%s:%s:%04d-%02d", NoticeCardExpiring, id, year, month)
 }
+
+// StepUpcoming returns the step of the advance notice of a charge. It contains the due date, so
+// that a charge that is moved is announced again.
+func StepUpcoming(due time.Time) string {
+	return fmt.Sprintf("%s:%d", NoticeUpcomingCharge, due.UnixMilli())
+}

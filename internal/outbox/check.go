@@ -97,13 +97,13 @@ func (w *Outbox) checkNotice(ctx context.Context, tx billing.Tx, plan billing.Pl
 	if err != nil {
 		return n, err
 	}
-	why := n.Overtaken(state)
+	why := overtaken(n, state)
 	if why == "" && customer.Email == "" {
 		why = "the customer has no e-mail address any more"
 	}
 	if why == "" {
 		n.To = customer.Email
-		return n.UpToDate(state), nil
+		return upToDate(n, state), nil
 	}
 	n.Status, n.Reason, n.ClaimAfter = billing.NoticeDropped, why, time.Time{}
 	if err := tx.UpdateNotice(ctx, n); err != nil {
@@ -117,13 +117,13 @@ func (w *Outbox) checkNotice(ctx context.Context, tx billing.Tx, plan billing.Pl
 
 // planState is the state of a plan that its notices are compared with.
 type planState struct {
-	billing.NoticeState
+	noticeState
 	newest []billing.Notice
 }
 
 // at returns the state for one notice of the plan.
-func (s planState) at(n billing.Notice) billing.NoticeState {
-	state := s.NoticeState
+func (s planState) at(n billing.Notice) noticeState {
+	state := s.noticeState
 	for _, l := range s.newest {
 		if l.CreatedAt.After(n.CreatedAt) && (l.Status == billing.NoticePending || l.Status == billing.NoticeSent || l.Status == billing.NoticeKept) {
 			state.Later = append(state.Later, l)
@@ -141,7 +141,7 @@ func readPlanState(ctx context.Context, tx billing.Tx, id billing.PlanID, now ti
 }
 
 func stateOf(ctx context.Context, tx billing.Tx, plan billing.Plan, now time.Time) (planState, error) {
-	s := planState{NoticeState: billing.NoticeState{Plan: plan, Now: now}}
+	s := planState{noticeState: noticeState{Plan: plan, Now: now}}
 	var err error
 	if s.Charges, err = tx.PlanCharges(ctx, plan.ID); err != nil {
 		return s, err
@@ -156,7 +156,7 @@ func stateOf(ctx context.Context, tx billing.Tx, plan billing.Plan, now time.Tim
 }
 
 // withRefunds adds the refunds that a notice about a refund is compared with.
-func withRefunds(ctx context.Context, tx billing.Tx, s billing.NoticeState, n billing.Notice) (billing.NoticeState, error) {
+func withRefunds(ctx context.Context, tx billing.Tx, s noticeState, n billing.Notice) (noticeState, error) {
 	if n.Kind != billing.NoticeRefundMade && n.Kind != billing.NoticeRefundFailed {
 		return s, nil
 	}

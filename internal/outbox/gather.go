@@ -71,10 +71,10 @@ func (w *Outbox) gather(ctx context.Context, tx billing.Tx, plan billing.Plan, f
 			states[other.PlanID] = s
 		}
 		state := s.at(other)
-		if other.Overtaken(state) != "" {
+		if overtaken(other, state) != "" {
 			continue
 		}
-		taken := first.Take(other.UpToDate(state))
+		taken := first.Take(upToDate(other, state))
 		taken.Reason, taken.ClaimAfter = waitsForEarlier, w.afterEarlier(*first)
 		if err := tx.UpdateNotice(ctx, taken); err != nil {
 			return err

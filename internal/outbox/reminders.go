@@ -125,7 +125,7 @@ func (w *Outbox) NotifyUpcoming(ctx context.Context, id string, _ int64) error {
 		if err != nil || c.Status != billing.ChargeScheduled || !t.Plan.Status.Collects() || !c.DueAt.After(t.Now) {
 			return err
 		}
-		if _, unpaid := billing.UnpaidBefore(t.Charges, *c, t.Now); unpaid {
+		if _, unpaid := unpaidBefore(t.Charges, *c, t.Now); unpaid {
 			return nil // a later run checks again: "you do not need to do anything" is not true now
 		}
 		return t.Notify(ctx, c, billing.NoticeUpcomingCharge, billing.StepUpcoming(c.DueAt), "")

@@ -1,0 +1,7 @@
+package outbox
+
+// NoticeState is noticeState, for tests.
+type NoticeState = noticeState
+
+// Overtaken is overtaken, for tests.
+var Overtaken = overtaken
