@@ -10,6 +10,7 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/operator"
 	"tranche/internal/planning"
+	"tranche/internal/stripecustomer"
 	"tranche/internal/stripekey"
 )
 
@@ -72,7 +73,7 @@ func problemOf(err error) problem {
 		return problem{Status: http.StatusUnprocessableEntity, Slug: "idempotency_key_reused", Detail: err.Error()}
 	case errors.As(err, &gateway):
 		return gatewayProblem(gateway)
-	case errors.Is(err, billing.ErrElsewhere):
+	case errors.Is(err, stripecustomer.ErrElsewhere):
 		return problem{Status: http.StatusServiceUnavailable, Slug: "unavailable", Retry: retryAfter,
 			Detail: "the key's Stripe account has neither the customer nor the customer's card; check STRIPE_SECRET_KEY with tranche doctor, and send the same request again"}
 	case errors.Is(err, billing.ErrNotFound):

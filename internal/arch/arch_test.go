@@ -69,6 +69,8 @@ var directions = []direction{
 	{"internal/planwork", []string{"internal/followup", "internal/cards", "internal/collect", "internal/stripeevents", "internal/outbox", "internal/store", "internal/stripegw",
 		"internal/queue", "internal/notify", "config", "jobs", "handlers", "scheduler"},
 		"everything that changes a plan stands on the unit of work, so it must know none of it"},
+	{"internal/stripecustomer", []string{"internal/planwork", "internal/store", "internal/stripegw", "internal/queue", "internal/notify", "config", "jobs", "handlers", "scheduler"},
+		"a request, the recovery page and an event find such a customer, and none of them may depend on the others"},
 	{"internal/followup", []string{"internal/cards", "internal/collect", "internal/stripeevents", "internal/outbox", "internal/store", "internal/stripegw", "internal/queue",
 		"internal/notify", "config", "jobs", "handlers", "scheduler"},
 		"what follows a failure is decided the same for every way in which a charge fails"},

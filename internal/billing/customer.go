@@ -87,3 +87,7 @@ type Card struct {
 
 	CreatedAt, UpdatedAt time.Time
 }
+
+// Label returns the name of the card in stored texts. It holds the id instead of digits, because
+// digits are personal data.
+func (c Card) Label() string { return c.Brand + " card " + string(c.ID) }

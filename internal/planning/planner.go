@@ -27,7 +27,7 @@ type Config struct {
 	// name only the default policy.
 	Policies []string
 	// OwnAccount asks Stripe whether the key belongs to the database's account. nil means that this
-	// is not known. See billing.UnknownCustomer.
+	// is not known. See stripecustomer.Unknown.
 	OwnAccount func(ctx context.Context) bool
 }
 
@@ -102,7 +102,7 @@ func (p *Planner) Preview(ctx context.Context, t terms.Terms) (terms.Draft, erro
 // is removed, and the customer's next card creates a new one.
 //
 // Errors: *billing.InvalidError, *ReferenceTakenError, ErrKeyReused, *billing.GatewayError,
-// billing.ErrElsewhere, billing.ErrUnavailable.
+// stripecustomer.ErrElsewhere, billing.ErrUnavailable.
 func (p *Planner) Create(ctx context.Context, r Request) (Created, error) {
 	ctx = billing.OnAccount(ctx, r.Terms.Account)
 	canonical, err := r.Terms.JSON()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tranche/internal/billing"
+	"tranche/internal/stripecustomer"
 	"tranche/internal/terms"
 )
 
@@ -22,14 +23,14 @@ type proposal struct {
 
 // proposeToStore drafts a plan that is about to be stored. If the stored Stripe customer turns out
 // not to exist, proposeToStore removes it first. Errors: errors of propose and of
-// billing.UnknownCustomer; billing.ErrConflict if Stripe has the customer after all.
+// stripecustomer.Unknown; billing.ErrConflict if Stripe has the customer after all.
 func (p *Planner) proposeToStore(ctx context.Context, t terms.Terms, d differences, at time.Time) (proposal, error) {
 	for {
 		proposed, err := p.propose(ctx, t, d, at)
 		if err != nil || proposed.gone == "" {
 			return proposed, err
 		}
-		left, err := p.unknown().Leave(ctx, billing.NamedCustomer{Customer: proposed.customer.ID, StripeCustomer: proposed.gone, Account: t.Account})
+		left, err := p.unknown().Leave(ctx, stripecustomer.Named{Customer: proposed.customer.ID, StripeCustomer: proposed.gone, Account: t.Account})
 		if err == nil && !left {
 			err = fmt.Errorf("Stripe customer %s: %w", proposed.gone, billing.ErrConflict)
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"tranche/internal/billing"
+	"tranche/internal/stripecustomer"
 	"tranche/internal/terms"
 )
 
@@ -54,7 +55,7 @@ func stripeCustomerOf(ctx context.Context, r billing.Reader, plan billing.Plan, 
 // the reason why it can't, or the refusal. For a new plan whose terms name the Stripe customer, the
 // terms are at fault.
 func (p *Planner) leaveUnknown(ctx context.Context, plan billing.Plan, t terms.Terms, named string, isNew bool, refusal error) (bool, error) {
-	at := billing.NamedCustomer{Customer: plan.CustomerID, StripeCustomer: named, Account: plan.Account}
+	at := stripecustomer.Named{Customer: plan.CustomerID, StripeCustomer: named, Account: plan.Account}
 	left, err := p.unknown().LeaveRefused(ctx, at, refusal)
 	if err != nil {
 		return false, err
@@ -66,8 +67,8 @@ func (p *Planner) leaveUnknown(ctx context.Context, plan billing.Plan, t terms.T
 }
 
 // unknown is the rule for Stripe customers that Stripe does not have.
-func (p *Planner) unknown() billing.UnknownCustomer {
-	return billing.UnknownCustomer{Store: p.Store, Gateway: p.Gateway, Now: p.Now, OwnAccount: p.OwnAccount}
+func (p *Planner) unknown() stripecustomer.Unknown {
+	return stripecustomer.Unknown{Store: p.Store, Gateway: p.Gateway, Now: p.Now, OwnAccount: p.OwnAccount}
 }
 
 func (p *Planner) exists(ctx context.Context, stripeCustomer string) (bool, error) {

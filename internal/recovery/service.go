@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"tranche/internal/billing"
+	"tranche/internal/stripecustomer"
 )
 
 // Service serves the customer's requests. It is safe for concurrent use.
@@ -47,11 +48,11 @@ func (e Evidence) consent(v Page, charge billing.ChargeID, intent string, now ti
 }
 
 // unknown is the rule for Stripe customers that Stripe does not have.
-func (d *Service) unknown() billing.UnknownCustomer {
-	return billing.UnknownCustomer{Store: d.Store, Gateway: d.Gateway, Now: d.Now, OwnAccount: d.OwnAccount}
+func (d *Service) unknown() stripecustomer.Unknown {
+	return stripecustomer.Unknown{Store: d.Store, Gateway: d.Gateway, Now: d.Now, OwnAccount: d.OwnAccount}
 }
 
 // named is a Stripe customer that the visit's customer is said to be.
-func (v Page) named(stripeCustomer string) billing.NamedCustomer {
-	return billing.NamedCustomer{Customer: v.Customer.ID, StripeCustomer: stripeCustomer, Account: v.Plan.Account, Plan: v.Plan.ID}
+func (v Page) named(stripeCustomer string) stripecustomer.Named {
+	return stripecustomer.Named{Customer: v.Customer.ID, StripeCustomer: stripeCustomer, Account: v.Plan.Account, Plan: v.Plan.ID}
 }

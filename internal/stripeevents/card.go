@@ -7,6 +7,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/cards"
+	"tranche/internal/stripecustomer"
 )
 
 // fetchCard fetches a PaymentMethod from Stripe.
@@ -90,7 +91,7 @@ func (w *Handler) syncCard(ctx context.Context, tx billing.Tx, pm billing.Paymen
 
 func (w *Handler) updateCard(ctx context.Context, tx billing.Tx, card billing.Card, pm billing.PaymentMethod) error {
 	if pm.Customer == "" { // a detached card keeps its details, because the ledger names it
-		return billing.DetachCard(ctx, tx, card, "it was removed from the customer at Stripe", w.Clock.Now())
+		return stripecustomer.DetachCard(ctx, tx, card, "it was removed from the customer at Stripe", w.Clock.Now())
 	}
 	after, err := cards.Upsert(ctx, tx, card.CustomerID, cards.Saved{Method: pm, Account: card.Account}, w.Clock.Now())
 	if err != nil || after.Hold == card.Hold {

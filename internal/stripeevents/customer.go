@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"tranche/internal/billing"
+	"tranche/internal/stripecustomer"
 )
 
 // handleCustomerDeleted releases a Stripe customer that was deleted; Stripe detaches its cards.
@@ -62,5 +63,5 @@ func (w *Handler) cardsAreHere(ctx context.Context, e billing.Event) error {
 
 // customerGone detaches the cards of a Stripe customer that was deleted in the event's account.
 func (w *Handler) customerGone(ctx context.Context, tx billing.Tx, customer billing.Customer, e billing.Event) error {
-	return billing.LeaveStripeCustomer(ctx, tx, customer, e.Account, e.ObjectID, w.Clock.Now())
+	return stripecustomer.Leave(ctx, tx, customer, e.Account, e.ObjectID, w.Clock.Now())
 }
