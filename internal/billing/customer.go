@@ -1,6 +1,8 @@
 package billing
 
 import (
+	"context"
+	"slices"
 	"time"
 
 	"tranche/internal/timezone"
@@ -34,60 +36,55 @@ type Customer struct {
 // LoadLocation returns the time zone with an IANA name; UTC if the name is empty or unknown.
 func LoadLocation(name string) *time.Location { return timezone.OrUTC(name) }
 
-// CardStatus is the state of a card.
-type CardStatus string
-
-const (
-	// CardActive may be charged.
-	CardActive CardStatus = "active"
-	// CardDetached was removed from the customer at Stripe.
-	CardDetached CardStatus = "detached"
-	// CardRevoked must not be charged again: the issuer or the customer withdrew consent.
-	CardRevoked CardStatus = "revoked"
-)
-
-// Card is a saved Stripe PaymentMethod of type card. It holds no card number.
-type Card struct {
-	ID            CardID
-	CustomerID    CustomerID
-	PaymentMethod string // pm_…; unique
-	// StripeCustomer is the Stripe customer (cus_…) that the PaymentMethod is attached to: Stripe
-	// requires both together. It is kept per card, because a merchant's own checkout may use
-	// several Stripe customers for one person.
-	StripeCustomer string
-	Brand          string // visa, mastercard, …
-	Last4          string
-	ExpMonth       int
-	ExpYear        int
-	Fingerprint    string // the same for the same number; may be empty
-	Status         CardStatus
-
-	// Account is the connected account (acct_…) that the PaymentMethod was saved in; empty for the
-	// platform's own.
-	Account string
-	// Own reports whether the PaymentMethod was saved for Tranche: Tranche attached it, or the
-	// customer entered it in a payment or set-up that carries Tranche's metadata. Other systems of
-	// the merchant may charge any other PaymentMethod, so it is never merged with a duplicate, and
-	// never detached for being one.
-	Own bool
-	// Position is the card's place among the customer's cards: 1 is the default card, and the
-	// others are its backups in order. 0 means no position: such cards come after the others,
-	// oldest first.
-	Position int
-	// Hold is the reason, in plain words, why a card that Stripe would charge is on hold until the
-	// customer or the merchant agrees, such as that the network replaced it with a card of another
-	// brand; empty when the card may be charged.
-	Hold string
-	// RemovedAt is when the card was removed from the customer for good: it is never charged again,
-	// even if Stripe would. Zero if it was not removed.
-	RemovedAt time.Time
-	// DetachAt is when the detaching of a removed card is next requested at Stripe; zero when there
-	// is nothing to request.
-	DetachAt time.Time
-
-	CreatedAt, UpdatedAt time.Time
+// StripeCustomer is a customer object at Stripe, in its account.
+type StripeCustomer struct {
+	ID      string // cus_…
+	Account string // acct_…; empty for the platform's own
 }
 
-// Label returns the name of the card in stored texts. It holds the id instead of digits, because
-// digits are personal data.
-func (c Card) Label() string { return c.Brand + " card " + string(c.ID) }
+// AtStripe lists the Stripe customers of a customer: the platform's own, and the ones that the
+// customer's cards are attached to.
+func (c Customer) AtStripe(cards []Card) []StripeCustomer {
+	var all []StripeCustomer
+	add := func(one StripeCustomer) {
+		if one.ID != "" && !slices.Contains(all, one) {
+			all = append(all, one)
+		}
+	}
+	add(StripeCustomer{ID: c.StripeCustomer})
+	for _, card := range cards {
+		add(StripeCustomer{ID: card.StripeCustomer, Account: card.Account})
+	}
+	return all
+}
+
+// NoteContact schedules an update of the e-mail address and name at Stripe, if they changed.
+func (c *Customer) NoteContact(before Customer, now time.Time) {
+	if c.Email != before.Email || c.Name != before.Name {
+		c.StripeUpdateAt = now
+	}
+}
+
+// StripeCustomerIn returns the Stripe customer (cus_…) that new cards of a customer are attached to
+// in an account; empty if there is none yet. In a connected account, it is the Stripe customer of
+// the newest card saved there. Errors: ErrUnavailable.
+func StripeCustomerIn(ctx context.Context, r Reader, c Customer, account string) (string, error) {
+	if account == "" || c.ID == "" {
+		return c.StripeCustomerIn(account, nil), nil
+	}
+	cards, err := r.Cards(ctx, c.ID)
+	return c.StripeCustomerIn(account, cards), err
+}
+
+// StripeCustomerIn does the same with the customer's cards, oldest first.
+func (c Customer) StripeCustomerIn(account string, cards []Card) string {
+	if account == "" {
+		return c.StripeCustomer
+	}
+	for _, card := range slices.Backward(cards) { // oldest first
+		if card.CustomerID == c.ID && card.Account == account && card.StripeCustomer != "" {
+			return card.StripeCustomer
+		}
+	}
+	return ""
+}

@@ -151,3 +151,56 @@ type Gateway interface {
 	// CustomerExists reports whether the Stripe customer exists and was not deleted.
 	CustomerExists(ctx context.Context, id string) (bool, error)
 }
+
+// Secret is a string that must not be printed, logged or stored: a PaymentIntent's client secret.
+// It formats as "[secret]" everywhere. Only Reveal reads it, which makes every use easy to find.
+type Secret string
+
+// Reveal returns the secret itself. Give it only to the customer it belongs to.
+func (s Secret) Reveal() string { return string(s) }
+
+// String hides the secret from %v, %s and loggers.
+func (s Secret) String() string { return "[secret]" }
+
+// GoString hides the secret from %#v.
+func (s Secret) GoString() string { return "[secret]" }
+
+// MarshalText hides the secret from encoders.
+func (s Secret) MarshalText() ([]byte, error) { return []byte("[secret]"), nil }
+
+// Bucket identifies a rate limit for calls to Stripe. Reads and writes have separate limits, so
+// that many look-ups delay no charge.
+type Bucket string
+
+const (
+	// ReadBucket limits calls that fetch (GET).
+	ReadBucket Bucket = "read"
+	// WriteBucket limits calls that change something (POST, DELETE).
+	WriteBucket Bucket = "write"
+)
+
+// Limiter keeps the calls of all processes together within Stripe's rate limits. It is safe for
+// concurrent use.
+type Limiter interface {
+	// Wait blocks until one call may be made. Errors: ErrUnavailable if the wait is too long; ctx's
+	// own.
+	Wait(ctx context.Context, bucket Bucket) error
+	// Throttled records a 429 from Stripe, which slows down all processes.
+	Throttled(ctx context.Context, bucket Bucket)
+}
+
+// sendCheckKey is the context's key for the check before a request is sent.
+type sendCheckKey struct{}
+
+// BeforeSending returns a context whose requests call check again immediately before they are sent:
+// after the wait for a connection, before the last byte. If check fails, the request is not carried
+// out.
+func BeforeSending(ctx context.Context, check func() error) context.Context {
+	return context.WithValue(ctx, sendCheckKey{}, check)
+}
+
+// SendCheck returns the check that BeforeSending set; nil when there is none.
+func SendCheck(ctx context.Context) func() error {
+	check, _ := ctx.Value(sendCheckKey{}).(func() error)
+	return check
+}

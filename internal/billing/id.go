@@ -2,8 +2,11 @@ package billing
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base32"
 	"encoding/binary"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -71,5 +74,91 @@ func idAt(now time.Time, rest []byte) string {
 	var b [16]byte
 	binary.BigEndian.PutUint64(b[:8], uint64(now.UnixMilli())<<16)
 	copy(b[6:], rest)
+	return crockford.EncodeToString(b[:])
+}
+
+// FirstNoticeID returns the lowest possible id of a notice created at or after t. Ids begin with
+// their time, so the index of ids also serves as an index of times.
+func FirstNoticeID(t time.Time) NoticeID { return NoticeID("ntc_" + firstID(t)) }
+
+// FirstPlanID returns the lowest possible id of a plan created at or after t.
+func FirstPlanID(t time.Time) PlanID { return PlanID("plan_" + firstID(t)) }
+
+// FirstMessageID returns the lowest possible id of a message created at or after t.
+func FirstMessageID(t time.Time) MessageID { return MessageID("msg_" + firstID(t)) }
+
+// FirstDeliveryID returns the lowest possible id of a delivery created at or after t.
+func FirstDeliveryID(t time.Time) DeliveryID { return DeliveryID("dlv_" + firstID(t)) }
+
+// FirstChargeID returns the lowest possible id of a charge created at or after t.
+func FirstChargeID(t time.Time) ChargeID { return ChargeID("chg_" + firstID(t)) }
+
+// FirstCardID returns the lowest possible id of a card saved at or after t.
+func FirstCardID(t time.Time) CardID { return CardID("card_" + firstID(t)) }
+
+func firstID(t time.Time) string {
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:8], uint64(max(t.UnixMilli(), 0))<<16)
+	return crockford.EncodeToString(b[:])
+}
+
+// AttemptIDFor returns the id of a charge's attempt with a number (from 1). The id is also the
+// idempotency key at Stripe, so it is derived from the charge alone: if the database goes back in
+// time, a lost attempt is made again under its old key, and Stripe replays its response instead of
+// charging twice. Attempts by the customer and by the merchant never share a key.
+func AttemptIDFor(charge ChargeID, number int, by Initiator) AttemptID {
+	return AttemptID("att_" + derivedID(string(charge), "attempt", strconv.Itoa(number), string(by)))
+}
+
+// RefundIDFor returns the id of a charge's refund with a number (from 1). Like an attempt's id, it
+// is an idempotency key at Stripe.
+func RefundIDFor(charge ChargeID, number int) RefundID {
+	return RefundID("rfd_" + derivedID(string(charge), "refund", strconv.Itoa(number)))
+}
+
+// PlanIDFor returns the id of a plan that can be recreated from a record outside the database: the
+// merchant's own PaymentIntent, or a line of an import. origin names that record (its kind, then
+// its id), and at is a time that it holds. A plan that was lost with the database gets its old id
+// again, and its charges get theirs.
+func PlanIDFor(at time.Time, origin ...string) PlanID {
+	parent := "plan_" + idAt(at, make([]byte, 10))
+	return PlanID("plan_" + derivedID(parent, origin...))
+}
+
+// ChargeIDFor returns the id of a plan's charge by its number in the agreement (from 1).
+func ChargeIDFor(plan PlanID, number int) ChargeID {
+	return ChargeID("chg_" + derivedID(string(plan), "charge", strconv.Itoa(number)))
+}
+
+// recurringChargeID returns the id of the next charge of a plan's recurrence. A charge that was
+// lost with the database gets its old id again, so that its payment is found. taken holds the
+// plan's charges: no id is used twice.
+func recurringChargeID(plan PlanID, next int, taken []Charge) ChargeID {
+	for try := 0; ; try++ {
+		id := ChargeID("chg_" + derivedID(string(plan), "recurring", strconv.Itoa(next), strconv.Itoa(try)))
+		if !hasCharge(taken, id) {
+			return id
+		}
+	}
+}
+
+func hasCharge(charges []Charge, id ChargeID) bool {
+	for _, c := range charges {
+		if c.ID == id {
+			return true
+		}
+	}
+	return false
+}
+
+// derivedID returns the part of an id after its prefix as a function of the parent's id and of
+// parts. The result keeps the parent's time, so that indexes stay compact; the rest is a hash.
+func derivedID(parent string, parts ...string) string {
+	sum := sha256.Sum256([]byte(parent + "\x00" + strings.Join(parts, "\x00")))
+	b := [16]byte(sum[:])
+	_, text, _ := strings.Cut(parent, "_")
+	if own, err := crockford.DecodeString(text); err == nil && len(own) == len(b) {
+		copy(b[:6], own)
+	}
 	return crockford.EncodeToString(b[:])
 }

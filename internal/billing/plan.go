@@ -137,3 +137,22 @@ func PlanStatuses() []PlanStatus {
 		PlanAwaitingFirstPayment, PlanActive, PlanPastDue, PlanPaused, PlanCompleted, PlanCanceled, PlanDefaulted,
 	}
 }
+
+// ExpiryAfter returns when a plan that waits for its checkout is canceled: the time in its own
+// terms, or days after it was created. Zero means never, as for 0 days.
+func (p Plan) ExpiryAfter(days int) time.Time {
+	if !p.ExpiresAt.IsZero() || days == 0 {
+		return p.ExpiresAt
+	}
+	return p.CreatedAt.AddDate(0, 0, days)
+}
+
+// SumOf returns the sum of a plan's charges, which is Plan.Total. Dropped charges do not count.
+func SumOf(charges []Charge) (sum int64) {
+	for _, c := range charges {
+		if !c.Dropped {
+			sum += c.Amount
+		}
+	}
+	return sum
+}

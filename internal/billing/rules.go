@@ -2,6 +2,7 @@ package billing
 
 import (
 	"cmp"
+	"time"
 
 	"tranche/internal/calendar"
 	"tranche/internal/money"
@@ -24,3 +25,12 @@ type Rules struct {
 func (r Rules) FillIn(c *Customer) {
 	c.TimeZone, c.Locale = cmp.Or(c.TimeZone, r.TimeZone), cmp.Or(c.Locale, r.Locale)
 }
+
+// MaxCharges is the highest number of charges of a plan, including charges that were added later.
+const MaxCharges = 500 // more than a year of daily charges
+
+// MaxDueYears is how many years from now a charge may fall due at the latest.
+const MaxDueYears = 10
+
+// LatestDue returns the latest time at which a charge may fall due.
+func LatestDue(now time.Time) time.Time { return now.AddDate(MaxDueYears, 0, 0) }

@@ -70,53 +70,6 @@ type Reader interface {
 	AuditTrail(ctx context.Context, f AuditFilter) ([]AuditEntry, error)
 }
 
-// MaxPage is the most rows a list returns at once. A limit of 0, or above it, means MaxPage.
-const MaxPage = 500
-
-// PlanFilter selects plans. Zero fields select all.
-type PlanFilter struct {
-	Status   PlanStatus
-	Customer CustomerID
-	Before   PlanID // older than this one: the cursor
-	Limit    int
-}
-
-// CustomerFilter selects customers. Zero fields select all.
-type CustomerFilter struct {
-	StripeCustomer string
-	Before         CustomerID // older than this one: the cursor
-	Limit          int
-}
-
-// NoticeFilter selects notices. Zero fields select all.
-type NoticeFilter struct {
-	Plan   PlanID
-	Charge ChargeID
-	Status NoticeStatus
-	Before NoticeID // older than this one: the cursor
-	Limit  int
-}
-
-// EventFilter selects events. Zero fields select all.
-type EventFilter struct {
-	Status EventStatus
-	Type   string
-	Before time.Time // received before this time: the cursor
-	Limit  int
-}
-
-// AuditFilter selects audit entries. Zero fields select all.
-type AuditFilter struct {
-	Plan    PlanID
-	Actor   Actor
-	Subject string
-	After   int64 // entries with a higher Seq
-	Before  int64 // entries with a lower Seq; 0 means all
-	// NewestFirst lists entries in the reverse order of writing.
-	NewestFirst bool
-	Limit       int
-}
-
 // Tx is one transaction: it commits as a whole, or not at all.
 type Tx interface {
 	Reader
@@ -234,4 +187,50 @@ type Calendar interface {
 	// latest at now, a single process resumes its unfinished work at start; with a latest beyond
 	// every lease, it wakes rows that a wrong clock delayed. It returns the number of rows.
 	ReleaseClaims(ctx context.Context, now, latest time.Time) (int, error)
+}
+
+// ImportReader finds existing rows for an import, many at once. Names without a row are skipped.
+type ImportReader interface {
+	PlansByReference(ctx context.Context, references ...string) ([]Plan, error)
+	CustomersByReference(ctx context.Context, references ...string) ([]Customer, error)
+	CardsByPaymentMethod(ctx context.Context, paymentMethods ...string) ([]Card, error)
+}
+
+// Imported holds the rows of plans that another system collected before.
+type Imported struct {
+	Customers []Customer
+	Cards     []Card
+	Plans     []Plan
+	Charges   []Charge
+}
+
+// ImportWriter writes imported rows. It is part of Tx.
+type ImportWriter interface {
+	// InsertImported adds the rows in few statements. If one exists already, the transaction fails.
+	// Errors: ErrExists.
+	InsertImported(ctx context.Context, rows Imported) error
+}
+
+// PeriodicJob is a periodic job that one process runs for all, such as reading Stripe's event list.
+type PeriodicJob struct {
+	Name string
+	// Cursor is how far the job has come, in its own terms; zero before it first finished.
+	Cursor time.Time
+	// Lease counts the claims of the job. A process with an older lease has lost the job.
+	Lease int64
+}
+
+// PeriodicJobStore makes sure that a periodic job runs in one process at a time, and that another
+// process takes over when that one dies.
+type PeriodicJobStore interface {
+	// ClaimPeriodicJob claims the job until until, if it is due at now; ok reports whether it did. Of
+	// several concurrent callers, one gets the job. An unknown job is due, and so is a job whose
+	// next run is after latest, because only a wrong clock can have set that.
+	ClaimPeriodicJob(ctx context.Context, name string, now, until, latest time.Time) (c PeriodicJob, ok bool, err error)
+	// ExtendPeriodicJob extends the lease of a claimed job to until. Errors: ErrConflict when another
+	// process has claimed it since.
+	ExtendPeriodicJob(ctx context.Context, c PeriodicJob, until time.Time) error
+	// FinishPeriodicJob records how far the job has come and when it is due next. Errors:
+	// ErrConflict, as ExtendPeriodicJob.
+	FinishPeriodicJob(ctx context.Context, c PeriodicJob, cursor, next time.Time) error
 }

@@ -4,7 +4,81 @@ import (
 	"context"
 	"iter"
 	"slices"
+	"time"
 )
+
+// MaxPage is the most rows a list returns at once. A limit of 0, or above it, means MaxPage.
+const MaxPage = 500
+
+// PlanFilter selects plans. Zero fields select all.
+type PlanFilter struct {
+	Status   PlanStatus
+	Customer CustomerID
+	Before   PlanID // older than this one: the cursor
+	Limit    int
+}
+
+// CustomerFilter selects customers. Zero fields select all.
+type CustomerFilter struct {
+	StripeCustomer string
+	Before         CustomerID // older than this one: the cursor
+	Limit          int
+}
+
+// NoticeFilter selects notices. Zero fields select all.
+type NoticeFilter struct {
+	Plan   PlanID
+	Charge ChargeID
+	Status NoticeStatus
+	Before NoticeID // older than this one: the cursor
+	Limit  int
+}
+
+// EventFilter selects events. Zero fields select all.
+type EventFilter struct {
+	Status EventStatus
+	Type   string
+	Before time.Time // received before this time: the cursor
+	Limit  int
+}
+
+// AuditFilter selects audit entries. Zero fields select all.
+type AuditFilter struct {
+	Plan    PlanID
+	Actor   Actor
+	Subject string
+	After   int64 // entries with a higher Seq
+	Before  int64 // entries with a lower Seq; 0 means all
+	// NewestFirst lists entries in the reverse order of writing.
+	NewestFirst bool
+	Limit       int
+}
+
+// ChargeFilter selects charges for a list. Zero fields select all.
+type ChargeFilter struct {
+	// Status is one of OpenChargeStatuses. The list then starts with the earliest due charge.
+	Status ChargeStatus
+	// Overdue selects charges whose attempt was due at or before this time, earliest first. It
+	// can't be combined with Status.
+	Overdue time.Time
+	// Before selects charges created before this one: the cursor of a list without Status and
+	// Overdue, which starts with the newest charge.
+	Before ChargeID
+	Limit  int
+}
+
+// OpenChargeStatuses are the statuses of charges that may still be paid.
+func OpenChargeStatuses() []ChargeStatus {
+	return []ChargeStatus{
+		ChargeScheduled, ChargeCollecting, ChargeRetrying, ChargeRequiresAction, ChargeRequiresPaymentMethod, ChargeFailed,
+	}
+}
+
+// ChargeLister lists the charges of all plans.
+type ChargeLister interface {
+	// ListCharges lists the charges that f selects.
+	ListCharges(ctx context.Context, f ChargeFilter) ([]Charge, error)
+}
 
 // PlanLister reads one page of plans. Reader and Tx implement it.
 type PlanLister interface {
@@ -110,4 +184,14 @@ func OpenPlans(ctx context.Context, r PlanLister, customer CustomerID) ([]Plan, 
 	}
 	slices.Reverse(open)
 	return open, nil
+}
+
+// WholeTrail reads all audit entries of a plan, in the order of writing.
+func WholeTrail(ctx context.Context, r Reader, plan PlanID) ([]AuditEntry, error) {
+	return collect(EachAuditEntry(ctx, r, AuditFilter{Plan: plan}))
+}
+
+// AllConsents reads all consents that f selects, newest first.
+func AllConsents(ctx context.Context, r ConsentReader, f ConsentFilter) ([]Consent, error) {
+	return collect(EachConsent(ctx, r, f))
 }
