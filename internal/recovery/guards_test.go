@@ -14,21 +14,21 @@ import (
 // TestPay_AttemptGivenUp has the page's PaymentIntent arrive after a worker gave the attempt up:
 // the worker creates its own, so the secret of the page's PaymentIntent is not handed out.
 func TestPay_AttemptGivenUp(t *testing.T) {
-	eachEngine(t, func(t *testing.T, d *desk) {
-		p := d.plan()
-		d.advance(p.Charges[1].DueAt.Sub(d.clock()) - time.Second)
-		tok := d.open(p, 2)
-		d.gateway.creating = func(_ context.Context, make func() (billing.PaymentIntent, error)) (billing.PaymentIntent, error) {
+	eachEngine(t, func(t *testing.T, b *bench) {
+		p := b.plan()
+		b.advance(p.Charges[1].DueAt.Sub(b.Now()) - time.Second)
+		tok := b.open(p, 2)
+		b.Gateway.InsteadOfCreate = func(_ context.Context, make func() (billing.PaymentIntent, error)) (billing.PaymentIntent, error) {
 			pi, err := make()
-			d.advance(2 * lease)
-			d.work() // the attempt is given up; the worker's own comes with the next look
+			b.advance(2 * lease)
+			b.RunDue() // the attempt is given up; the worker's own comes with the next look
 			return pi, err
 		}
-		h, err := d.payOne(t.Context(), tok, other)
+		h, err := b.payOne(t.Context(), tok, other)
 		require.NoError(t, err)
 		require.Empty(t, h.ClientSecret)
 		require.Equal(t, recovery.BranchProcessing, h.Branch)
-		require.Empty(t, d.details(p.Plan.ID).Charges[1].PaymentIntent, "the charge does not take it")
+		require.Empty(t, b.Details(p.Plan.ID).Charges[1].PaymentIntent, "the charge does not take it")
 	})
 }
 
@@ -46,21 +46,21 @@ func (g *replacing) PaymentIntent(ctx context.Context, id string) (billing.Payme
 }
 
 func TestPay_ReplacedMeanwhile(t *testing.T) {
-	eachEngine(t, func(t *testing.T, d *desk) {
-		p := d.plan()
-		tok := d.open(p, 2)
-		h, err := d.payOne(t.Context(), tok, other)
+	eachEngine(t, func(t *testing.T, b *bench) {
+		p := b.plan()
+		tok := b.open(p, 2)
+		h, err := b.payOne(t.Context(), tok, other)
 		require.NoError(t, err)
 		require.NotEmpty(t, h.ClientSecret)
-		d.Gateway = &replacing{d.gateway, func(string) {
-			require.NoError(t, d.store.Update(t.Context(), func(tx billing.Tx) error {
+		b.service.Gateway = &replacing{b.Gateway, func(string) {
+			require.NoError(t, b.Store.Update(t.Context(), func(tx billing.Tx) error {
 				c, err := tx.Charge(t.Context(), p.Charges[1].ID)
 				require.NoError(t, err)
 				c.PaymentIntent = "pi_new"
 				return tx.UpdateCharge(t.Context(), c)
 			}))
 		}}
-		h, err = d.payOne(t.Context(), tok, other)
+		h, err = b.payOne(t.Context(), tok, other)
 		require.NoError(t, err)
 		require.Empty(t, h.ClientSecret)
 		require.Equal(t, recovery.BranchProcessing, h.Branch)

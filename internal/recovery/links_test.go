@@ -10,6 +10,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/recovery"
+	"tranche/internal/testbench"
 )
 
 const (
@@ -17,8 +18,8 @@ const (
 	secondKey = "fedcba9876543210fedcba9876543210"
 )
 
-func (d *desk) links(key string) *recovery.Links {
-	return &recovery.Links{Store: d.store, Key: key, BaseURL: "https://pay.example.com/", TTL: 24 * time.Hour, Now: d.clock}
+func (b *bench) links(key string) *recovery.Links {
+	return &recovery.Links{Store: b.Store, Key: key, BaseURL: "https://pay.example.com/", TTL: 24 * time.Hour, Now: b.Now}
 }
 
 // token is the last part of a link.
@@ -34,79 +35,79 @@ func token(t *testing.T, link string) string {
 }
 
 func TestTheSameNoticeHasTheSameLinkAndItsTokenIsKeptNowhere(t *testing.T) {
-	eachEngine(t, func(t *testing.T, d *desk) {
-		links := d.links(firstKey)
-		n := d.notice(billing.NoticePaymentFailed)
+	eachEngine(t, func(t *testing.T, b *bench) {
+		links := b.links(firstKey)
+		n := b.notice(billing.NoticePaymentFailed)
 		require.NoError(t, links.Open(t.Context(), n))
-		d.advance(time.Hour)
+		b.advance(time.Hour)
 		require.NoError(t, links.Open(t.Context(), n), "the mail is sent again")
-		require.Equal(t, links.URL(n), d.links(firstKey).URL(n), "in another process too")
+		require.Equal(t, links.URL(n), b.links(firstKey).URL(n), "in another process too")
 
-		rows, err := d.store.PayLinks(t.Context(), n.PlanID)
+		rows, err := b.Store.PayLinks(t.Context(), n.PlanID)
 		require.NoError(t, err)
 		require.Len(t, rows, 1)
 		tok := token(t, links.URL(n))
 		require.NotContains(t, rows[0].TokenHash, tok)
-		require.Equal(t, d.start.Add(24*time.Hour+time.Millisecond), rows[0].ExpiresAt, "sending it again prolongs nothing")
-		v, err := d.Page(t.Context(), tok)
+		require.Equal(t, testbench.Start.Add(24*time.Hour+time.Millisecond), rows[0].ExpiresAt, "sending it again prolongs nothing")
+		v, err := b.service.Page(t.Context(), tok)
 		require.NoError(t, err)
 		require.Equal(t, n.ChargeID, v.Charge.ID)
 	})
 }
 
 func TestLinksDifferByNoticeAndByKey(t *testing.T) {
-	eachEngine(t, func(t *testing.T, d *desk) {
-		one, other := d.notice(billing.NoticePaymentFailed), d.notice(billing.NoticeActionRequired)
-		require.NotEqual(t, d.links(firstKey).URL(one), d.links(firstKey).URL(other))
-		require.NotEqual(t, d.links(firstKey).URL(one), d.links(secondKey).URL(one))
+	eachEngine(t, func(t *testing.T, b *bench) {
+		one, other := b.notice(billing.NoticePaymentFailed), b.notice(billing.NoticeActionRequired)
+		require.NotEqual(t, b.links(firstKey).URL(one), b.links(firstKey).URL(other))
+		require.NotEqual(t, b.links(firstKey).URL(one), b.links(secondKey).URL(one))
 	})
 }
 
 func TestAnOldLinkOpensAfterTheKeyWasChanged(t *testing.T) {
-	eachEngine(t, func(t *testing.T, d *desk) {
-		n := d.notice(billing.NoticePaymentFailed)
+	eachEngine(t, func(t *testing.T, b *bench) {
+		n := b.notice(billing.NoticePaymentFailed)
 		for _, key := range []string{firstKey, secondKey} {
-			require.NoError(t, d.links(key).Open(t.Context(), n))
+			require.NoError(t, b.links(key).Open(t.Context(), n))
 		}
 		for _, key := range []string{firstKey, secondKey} {
-			_, err := d.Page(t.Context(), token(t, d.links(key).URL(n)))
+			_, err := b.service.Page(t.Context(), token(t, b.links(key).URL(n)))
 			require.NoError(t, err)
 		}
 	})
 }
 
 func TestALinkThatIsUnknownExpiredOrRevokedOpensNothingAlike(t *testing.T) {
-	eachEngine(t, func(t *testing.T, d *desk) {
-		links := d.links(firstKey)
-		revoked, expired := d.notice(billing.NoticePaymentFailed), d.notice(billing.NoticeActionRequired)
+	eachEngine(t, func(t *testing.T, b *bench) {
+		links := b.links(firstKey)
+		revoked, expired := b.notice(billing.NoticePaymentFailed), b.notice(billing.NoticeActionRequired)
 		require.NoError(t, links.Open(t.Context(), revoked))
-		rows, err := d.store.PayLinks(t.Context(), revoked.PlanID)
+		rows, err := b.Store.PayLinks(t.Context(), revoked.PlanID)
 		require.NoError(t, err)
 		require.NoError(t, links.Revoke(t.Context(), rows[0].ID))
 		require.NoError(t, links.Revoke(t.Context(), rows[0].ID), "twice is no error")
 		require.NoError(t, links.Open(t.Context(), revoked), "mailing it again does not open it")
 		require.NoError(t, links.Open(t.Context(), expired))
 		var told []string
-		_, err = d.Page(t.Context(), token(t, links.URL(revoked)))
+		_, err = b.service.Page(t.Context(), token(t, links.URL(revoked)))
 		require.ErrorIs(t, err, recovery.ErrGone)
 		told = append(told, err.Error())
-		_, err = d.Page(t.Context(), token(t, links.URL(expired)))
+		_, err = b.service.Page(t.Context(), token(t, links.URL(expired)))
 		require.NoError(t, err)
-		d.advance(24 * time.Hour)
-		_, err = d.Page(t.Context(), token(t, links.URL(expired)))
+		b.advance(24 * time.Hour)
+		_, err = b.service.Page(t.Context(), token(t, links.URL(expired)))
 		require.ErrorIs(t, err, recovery.ErrGone)
 		told = append(told, err.Error())
-		_, err = d.Page(t.Context(), "made-up")
+		_, err = b.service.Page(t.Context(), "made-up")
 		require.ErrorIs(t, err, recovery.ErrGone)
 		require.Equal(t, []string{err.Error(), err.Error()}, told)
 	})
 }
 
 func TestRevokeAll_NewLinksOpenAtOnce(t *testing.T) {
-	eachEngine(t, func(t *testing.T, d *desk) {
-		links, n := d.links(firstKey), d.notice(billing.NoticePaymentFailed)
+	eachEngine(t, func(t *testing.T, b *bench) {
+		links, n := b.links(firstKey), b.notice(billing.NoticePaymentFailed)
 		require.NoError(t, links.Open(t.Context(), n))
-		plan := d.plan()
+		plan := b.plan()
 		handed, _, err := links.Create(t.Context(), plan.Plan, "")
 		require.NoError(t, err)
 		same := func(want int, got int, err error) {
@@ -121,10 +122,10 @@ func TestRevokeAll_NewLinksOpenAtOnce(t *testing.T) {
 		count, err = links.CountOpen(t.Context())
 		same(0, count, err)
 		for _, url := range []string{links.URL(n), handed} {
-			_, err := d.Page(t.Context(), token(t, url))
+			_, err := b.service.Page(t.Context(), token(t, url))
 			require.ErrorIs(t, err, recovery.ErrGone)
 		}
-		trail, err := d.store.AuditTrail(t.Context(), billing.AuditFilter{})
+		trail, err := b.Store.AuditTrail(t.Context(), billing.AuditFilter{})
 		require.NoError(t, err)
 		var said []billing.AuditEntry
 		for _, entry := range trail {
@@ -138,31 +139,31 @@ func TestRevokeAll_NewLinksOpenAtOnce(t *testing.T) {
 
 		again, _, err := links.Create(t.Context(), plan.Plan, "")
 		require.NoError(t, err)
-		_, err = d.Page(t.Context(), token(t, again))
+		_, err = b.service.Page(t.Context(), token(t, again))
 		require.NoError(t, err)
-		fresh := d.notice(billing.NoticeActionRequired)
+		fresh := b.notice(billing.NoticeActionRequired)
 		require.NoError(t, links.Open(t.Context(), fresh))
-		_, err = d.Page(t.Context(), token(t, links.URL(fresh)))
+		_, err = b.service.Page(t.Context(), token(t, links.URL(fresh)))
 		require.NoError(t, err)
 	})
 }
 
 func TestALinkOfTheMerchantsIsRandom(t *testing.T) {
-	eachEngine(t, func(t *testing.T, d *desk) {
-		links := d.links(firstKey)
-		plan := d.plan()
+	eachEngine(t, func(t *testing.T, b *bench) {
+		links := b.links(firstKey)
+		plan := b.plan()
 		one, link, err := links.Create(t.Context(), plan.Plan, plan.Charges[1].ID)
 		require.NoError(t, err)
 		other, _, err := links.Create(t.Context(), plan.Plan, plan.Charges[1].ID)
 		require.NoError(t, err)
 		require.NotEqual(t, one, other)
-		v, err := d.Page(t.Context(), token(t, one))
+		v, err := b.service.Page(t.Context(), token(t, one))
 		require.NoError(t, err)
 		require.Equal(t, link, v.Link)
 
 		card, _, err := links.Create(t.Context(), plan.Plan, "")
 		require.NoError(t, err)
-		v, err = d.Page(t.Context(), token(t, card))
+		v, err = b.service.Page(t.Context(), token(t, card))
 		require.NoError(t, err)
 		require.Equal(t, 2, v.Charge.Sequence, "what comes next")
 	})
