@@ -49,7 +49,7 @@ func forecastSteps(steps []view.ForecastStep) []string {
 func (r *reality) realSteps(id billing.PlanID, from time.Time, wanted func(sequence int) bool) []string {
 	r.t.Helper()
 	var list []string
-	d := r.details(id)
+	d := r.Details(id)
 	for _, c := range d.Charges {
 		for _, a := range d.Attempts[c.ID] {
 			if a.Initiator == billing.InitiatorMerchant && !a.CreatedAt.Before(from) && wanted(c.Sequence) {
@@ -76,7 +76,7 @@ func (r *reality) requireSameRun(id billing.PlanID, got view.Forecast) {
 	from := r.Now().Add(time.Millisecond) // the real run's steps at this time precede the forecast
 	r.live(from.AddDate(3, 0, 0))
 	require.Equal(r.t, r.realSteps(id, from, all), forecastSteps(got.Timeline))
-	d := r.details(id)
+	d := r.Details(id)
 	require.Equal(r.t, d.Plan.Status, got.EndStatus)
 	for i, c := range d.Charges {
 		require.Equal(r.t, got.Charges[i].Expected, c.Status, "charge %d", c.Sequence)
@@ -88,14 +88,14 @@ func (r *reality) requireSameBranch(id billing.PlanID, got view.Forecast, sequen
 	r.t.Helper()
 	branch := got.Charges[sequence-1].IfDeclined
 	require.NotNil(r.t, branch)
-	c := r.details(id).Charges[sequence-1]
+	c := r.Details(id).Charges[sequence-1]
 	r.declines(c.ID, branch.Code, branch.Times)
 	end := branch.Steps[len(branch.Steps)-1].At
 	r.live(end)
 	r.settle()
 	happened := r.realSteps(id, c.DueAt, func(s int) bool { return s == sequence || s == 0 })
 	require.Equal(r.t, happened, forecastSteps(branch.Steps))
-	d := r.details(id)
+	d := r.Details(id)
 	require.Equal(r.t, d.Plan.Status, branch.Plan)
 	require.Equal(r.t, d.Charges[sequence-1].Status, branch.Charge)
 	for i, later := range d.Charges[sequence:] {

@@ -15,6 +15,7 @@ import (
 	"tranche/internal/planning"
 	"tranche/internal/stripesim"
 	"tranche/internal/terms"
+	"tranche/internal/testbench"
 	"tranche/internal/view"
 )
 
@@ -33,15 +34,15 @@ func (r *reality) contents() map[string][32]byte {
 func TestForecast_ChangesNothing(t *testing.T) {
 	t.Parallel()
 	r := newReality(t)
-	r.started(termsWith(func(t *terms.Terms) { t.Parts = 2 }))
-	before, calls, intents := r.contents(), r.gateway.calls, len(r.sim.PaymentIntents())
-	proposed := termsWith(func(t *terms.Terms) { t.Reference, t.Parts = "order-2", 2 })
+	r.started(testbench.Terms(func(t *terms.Terms) { t.Parts = 2 }))
+	before, calls, intents := r.contents(), r.Gateway.Calls, len(r.Sim.PaymentIntents())
+	proposed := testbench.Terms(func(t *terms.Terms) { t.Reference, t.Parts = "order-2", 2 })
 	for _, req := range []view.ForecastRequest{{Plan: "order-1", Decline: "stolen_card"}, {Terms: &proposed}} {
 		require.NotEmpty(t, r.forecast(req).Timeline)
 	}
 	require.Equal(t, before, r.contents(), "the database's files")
-	require.Equal(t, calls, r.gateway.calls, "calls of Stripe")
-	require.Len(t, r.sim.PaymentIntents(), intents)
+	require.Equal(t, calls, r.Gateway.Calls, "calls of Stripe")
+	require.Len(t, r.Sim.PaymentIntents(), intents)
 	_, err := r.store.PlanByReference(t.Context(), "order-2")
 	require.ErrorIs(t, err, billing.ErrNotFound)
 }
@@ -49,7 +50,7 @@ func TestForecast_ChangesNothing(t *testing.T) {
 func TestForecast_ProposedPlanMatchesCreatedPlan(t *testing.T) {
 	t.Parallel()
 	r := newReality(t)
-	proposed := termsWith(func(t *terms.Terms) { t.Parts = 2 })
+	proposed := testbench.Terms(func(t *terms.Terms) { t.Parts = 2 })
 	got := r.forecast(view.ForecastRequest{Terms: &proposed})
 	require.True(t, got.Proposed)
 	require.Empty(t, got.Plan)
@@ -71,7 +72,7 @@ func TestForecast_ConnectedAccount(t *testing.T) {
 	t.Parallel()
 	r := newReality(t)
 	for _, starts := range []string{"", "2026-01-31"} {
-		own := termsWith(func(t *terms.Terms) { t.Parts, t.Starts = 2, starts })
+		own := testbench.Terms(func(t *terms.Terms) { t.Parts, t.Starts = 2, starts })
 		connected := own
 		connected.Account = "acct_1Villa"
 		want := forecastSteps(r.forecast(view.ForecastRequest{Terms: &own}).Timeline)
@@ -94,13 +95,13 @@ func TestForecast_PlanDuringDunning(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newReality(t)
-			id := r.started(termsWith(func(t *terms.Terms) { t.Parts = 2 }))
-			r.declines(r.details(id).Charges[1].ID, c.code, c.times)
+			id := r.started(testbench.Terms(func(t *terms.Terms) { t.Parts = 2 }))
+			r.declines(r.Details(id).Charges[1].ID, c.code, c.times)
 			r.live(start.AddDate(0, 0, c.days))
-			require.Equal(t, billing.PlanPastDue, r.details(id).Plan.Status)
+			require.Equal(t, billing.PlanPastDue, r.Details(id).Plan.Status)
 			got := r.forecast(view.ForecastRequest{Plan: string(id), NoDeclines: true})
 			if c.times > 0 {
-				r.sim.ClearFaults()
+				r.Sim.ClearFaults()
 			}
 			require.Equal(t, billing.PlanPastDue, got.Status)
 			r.requireSameRun(id, got)
@@ -111,8 +112,8 @@ func TestForecast_PlanDuringDunning(t *testing.T) {
 func TestForecast_BranchForDeclinedRetry(t *testing.T) {
 	t.Parallel()
 	r := newReality(t)
-	id := r.started(termsWith(func(t *terms.Terms) { t.Parts = 2 }))
-	r.declines(r.details(id).Charges[1].ID, "do_not_honor", 0)
+	id := r.started(testbench.Terms(func(t *terms.Terms) { t.Parts = 2 }))
+	r.declines(r.Details(id).Charges[1].ID, "do_not_honor", 0)
 	r.live(start.AddDate(0, 0, 36))
 	got := r.forecast(view.ForecastRequest{Plan: string(id), Decline: "do_not_honor"})
 	branch := got.Charges[1].IfDeclined
@@ -129,8 +130,8 @@ func TestForecast_BranchForDeclinedRetry(t *testing.T) {
 func TestForecast_CountsDeclinesOfOtherPlans(t *testing.T) {
 	t.Parallel()
 	r := newReality(t)
-	id := r.started(termsWith(func(t *terms.Terms) { t.Parts = 2 }))
-	other := r.details(r.started(termsWith(func(t *terms.Terms) { t.Reference, t.Parts, t.Every = "order-2", 2, "10 months" })))
+	id := r.started(testbench.Terms(func(t *terms.Terms) { t.Parts = 2 }))
+	other := r.Details(r.started(testbench.Terms(func(t *terms.Terms) { t.Reference, t.Parts, t.Every = "order-2", 2, "10 months" })))
 	r.live(start.AddDate(0, 0, 28))
 	card, err := r.store.Card(t.Context(), other.Plan.CardID)
 	require.NoError(t, err)
@@ -157,7 +158,7 @@ func TestForecast_CountsDeclinesOfOtherPlans(t *testing.T) {
 func TestForecast_StoppedPlan(t *testing.T) {
 	t.Parallel()
 	r := newReality(t)
-	id := r.started(termsWith(nil))
+	id := r.started(testbench.Terms(nil))
 	quiet := operator.New(r.store, r.Now, billing.Rules{}).With(operator.Options{Quiet: true})
 	_, err := quiet.Pause(t.Context(), id, "on holiday")
 	require.NoError(t, err)
@@ -175,7 +176,7 @@ func TestForecast_StoppedPlan(t *testing.T) {
 func TestForecast_ChargeOnRequest(t *testing.T) {
 	t.Parallel()
 	r := newReality(t)
-	id := r.started(termsWith(func(t *terms.Terms) {
+	id := r.started(testbench.Terms(func(t *terms.Terms) {
 		t.Kind, t.Parts, t.Every, t.Deposit, t.BalanceDue = billing.KindDeposit, 0, "", 20000, "2026-03-29"
 	}))
 	require.NoError(t, r.store.Update(t.Context(), func(tx billing.Tx) error {
@@ -198,7 +199,7 @@ func TestForecast_ChargeOnRequest(t *testing.T) {
 func TestForecast_ExpiringCard(t *testing.T) {
 	t.Parallel()
 	r := newReality(t)
-	id := r.startedWith(termsWith(nil), stripesim.Card{Number: good, ExpMonth: 3, ExpYear: 2026})
+	id := r.startedWith(testbench.Terms(nil), stripesim.Card{Number: good, ExpMonth: 3, ExpYear: 2026})
 	got := r.forecast(view.ForecastRequest{Plan: string(id), NoDeclines: true})
 	i := slices.IndexFunc(got.Timeline, func(s view.ForecastStep) bool { return s.Notice == billing.NoticeCardExpiring })
 	require.GreaterOrEqual(t, i, 0)
@@ -209,7 +210,7 @@ func TestForecast_ExpiringCard(t *testing.T) {
 func TestForecast_Horizon(t *testing.T) {
 	t.Parallel()
 	r := newReality(t)
-	id := r.started(termsWith(nil))
+	id := r.started(testbench.Terms(nil))
 	got := r.forecast(view.ForecastRequest{Plan: string(id), NoDeclines: true, Horizon: "2026-03-31"})
 	require.Equal(t, "2026-03-31T23:59:59.999+01:00", got.Horizon.In(billing.LoadLocation("Europe/London")).Format("2006-01-02T15:04:05.000Z07:00"))
 	require.Equal(t, billing.ChargeSucceeded, got.Charges[2].Expected)
@@ -220,9 +221,9 @@ func TestForecast_Horizon(t *testing.T) {
 func TestForecast_InvalidRequestNamesTheField(t *testing.T) {
 	t.Parallel()
 	r := newReality(t)
-	r.started(termsWith(nil))
-	proposed, taken := termsWith(func(t *terms.Terms) { t.Reference = "order-2" }), termsWith(func(t *terms.Terms) { t.Total++ })
-	faulty := termsWith(func(t *terms.Terms) { t.Reference, t.Currency = "order-3", "xxx" })
+	r.started(testbench.Terms(nil))
+	proposed, taken := testbench.Terms(func(t *terms.Terms) { t.Reference = "order-2" }), testbench.Terms(func(t *terms.Terms) { t.Total++ })
+	faulty := testbench.Terms(func(t *terms.Terms) { t.Reference, t.Currency = "order-3", "xxx" })
 	for field, req := range map[string]view.ForecastRequest{
 		"plan":          {},
 		"decline":       {Plan: "order-1", Decline: "no_mood"},
@@ -249,7 +250,7 @@ func TestForecast_InvalidRequestNamesTheField(t *testing.T) {
 func TestForecast_CostBounds(t *testing.T) {
 	t.Parallel()
 	r := newReality(t)
-	proposed := termsWith(func(t *terms.Terms) { t.Parts = 4 })
+	proposed := testbench.Terms(func(t *terms.Terms) { t.Parts = 4 })
 	f := r.forecaster()
 	f.Bound(20_000, 4) // one branch
 	got, err := f.Forecast(t.Context(), view.ForecastRequest{Terms: &proposed})
@@ -268,7 +269,7 @@ func TestForecast_CostBounds(t *testing.T) {
 func TestForecast_WaitsNoLongerThanItsCaller(t *testing.T) {
 	t.Parallel()
 	r := newReality(t)
-	id := r.started(termsWith(nil))
+	id := r.started(testbench.Terms(nil))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err := r.forecaster().Forecast(ctx, view.ForecastRequest{Plan: string(id)})
@@ -278,7 +279,7 @@ func TestForecast_WaitsNoLongerThanItsCaller(t *testing.T) {
 // BenchmarkForecast forecasts a plan of a year with a branch for every part.
 func BenchmarkForecast(b *testing.B) {
 	r := newReality(b)
-	f, proposed := r.forecaster(), termsWith(func(t *terms.Terms) { t.Parts = 12 })
+	f, proposed := r.forecaster(), testbench.Terms(func(t *terms.Terms) { t.Parts = 12 })
 	for b.Loop() {
 		_, err := f.Forecast(b.Context(), view.ForecastRequest{Terms: &proposed})
 		require.NoError(b, err)

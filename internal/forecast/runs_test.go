@@ -12,6 +12,7 @@ import (
 	"tranche/internal/billing"
 	"tranche/internal/calendar"
 	"tranche/internal/terms"
+	"tranche/internal/testbench"
 	"tranche/internal/view"
 )
 
@@ -42,7 +43,7 @@ func TestForecast_MatchesTheRealRun(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newReality(t)
-			id := r.started(termsWith(change))
+			id := r.started(testbench.Terms(change))
 			got := r.forecast(view.ForecastRequest{Plan: string(id), NoDeclines: true})
 			require.False(t, got.Proposed)
 			require.Equal(t, billing.PlanCompleted, got.EndStatus)
@@ -68,7 +69,7 @@ func TestBranch_MatchesTheRealRunAfterADecline(t *testing.T) {
 		t.Run(fmt.Sprintf("%s %d times", c.code, c.times), func(t *testing.T) {
 			t.Parallel()
 			r := newReality(t)
-			id := r.started(termsWith(func(t *terms.Terms) { t.Parts, t.Every = c.parts, c.every }))
+			id := r.started(testbench.Terms(func(t *terms.Terms) { t.Parts, t.Every = c.parts, c.every }))
 			got := r.forecast(view.ForecastRequest{Plan: "order-1", Decline: c.code, DeclineTimes: c.times})
 			r.requireSameBranch(id, got, 2)
 		})
@@ -84,8 +85,8 @@ func TestForecast_RandomPlansMatch(t *testing.T) {
 		t.Run(fmt.Sprintf("%s, %d of %d, %s %d times", d.zone, d.declined, d.parts, d.code, d.times), func(t *testing.T) {
 			t.Parallel()
 			r := newReality(t)
-			r.setNow(d.made)
-			id := r.started(termsWith(func(t *terms.Terms) {
+			r.SetNow(d.made)
+			id := r.started(testbench.Terms(func(t *terms.Terms) {
 				t.Parts, t.Total, t.Every, t.Customer.TimeZone = d.parts, d.total, d.every, d.zone
 			}))
 			got := r.forecast(view.ForecastRequest{Plan: string(id), Decline: d.code, DeclineTimes: d.times})
@@ -108,7 +109,7 @@ func TestForecast_ProposedPlansMatch(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newReality(t)
-			wanted := termsWith(change)
+			wanted := testbench.Terms(change)
 			proposed := r.forecast(view.ForecastRequest{Terms: &wanted, NoDeclines: true, Horizon: "2026-12-31"})
 			require.True(t, proposed.Proposed)
 			r.started(wanted)

@@ -12,8 +12,9 @@ import (
 	"tranche/internal/terms"
 )
 
-// Terms returns the terms of a plan: 1000.03 in four months, unless change sets others.
-func (b *Bench) Terms(change func(t *terms.Terms)) terms.Terms {
+// Terms returns the terms of a plan: 1000.03 in four months, unless change sets others; change may
+// be nil.
+func Terms(change func(t *terms.Terms)) terms.Terms {
 	t := terms.Terms{
 		Reference: "order-1", Kind: billing.KindInstallments, Currency: "usd", Total: 100003, Parts: 4, Every: "1 month",
 		Customer: terms.Customer{Reference: "ada", Email: "ada@example.com", Name: "Ada", TimeZone: "Europe/London"},
@@ -21,6 +22,12 @@ func (b *Bench) Terms(change func(t *terms.Terms)) terms.Terms {
 	if change != nil {
 		change(&t)
 	}
+	return t
+}
+
+// Terms returns the terms of Terms, in the bench's account.
+func (b *Bench) Terms(change func(t *terms.Terms)) terms.Terms {
+	t := Terms(change)
 	t.Account = b.Account
 	return t
 }
