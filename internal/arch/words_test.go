@@ -15,7 +15,7 @@ import (
 var fieldWords = map[string]string{
 	"rate limit":         "internal/stripelimit/limiter.go",
 	"429":                "internal/stripelimit/rate.go",
-	"in flight":          "internal/collect/collect.go",
+	"in flight":          "internal/collect/attempt.go",
 	"dedupes":            "internal/store/events.go",
 	"duplicate":          "handlers/stripe_webhook.go",
 	"visibility timeout": "internal/store/claims.go",
