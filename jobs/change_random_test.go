@@ -12,6 +12,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/operator"
+	"tranche/internal/operator/operatortest"
 	"tranche/internal/store/storetest"
 	"tranche/internal/testbench"
 )
@@ -81,39 +82,23 @@ func (b *bench) liveThroughChanges(rt *rapid.T) {
 // randomChange requests one change; a change that the state forbids is refused.
 func (b *bench) randomChange(rt *rapid.T, id billing.PlanID) {
 	b.t.Helper()
-	ctx, o, now := b.t.Context(), b.Operator(), b.Now()
+	now := b.Now()
 	target := rapid.SampledFrom(b.Details(id).Charges).Draw(rt, "charge").ID
 	due := now.AddDate(0, 0, rapid.IntRange(1, 60).Draw(rt, "in days")).Format(time.DateOnly)
 	amount := rapid.Int64Range(1_000, 20_000).Draw(rt, "amount")
-	changes := map[string]func() error{
-		"pause":  func() error { _, err := o.Pause(ctx, id, ""); return err },
-		"resume": func() error { _, err := o.Resume(ctx, id, operator.Shift, ""); return err },
-		"catch up": func() error {
-			_, err := o.Resume(ctx, id, operator.CatchUp, operator.MissedAll)
-			return err
-		},
-		"refund":      func() error { _, err := o.CancelAndRefund(ctx, id, ""); return err },
-		"remaining":   func() error { _, err := o.SetRemaining(ctx, id, 3*amount); return err },
-		"fee":         func() error { _, err := o.AddFee(ctx, id, amount, due, ""); return err },
-		"extend":      func() error { _, err := o.Extend(ctx, id, operator.ExtendInput{Parts: 2}); return err },
-		"pay all":     func() error { _, err := o.PayAll(ctx, id, 500); return err },
-		"retry":       func() error { _, err := o.Retry(ctx, target); return err },
-		"skip":        func() error { _, err := o.Skip(ctx, target, ""); return err },
-		"skip to end": func() error { _, err := o.SkipToEnd(ctx, target, "", ""); return err },
-		"move":        func() error { _, err := o.Move(ctx, target, due); return err },
-		"amount":      func() error { _, err := o.SetAmount(ctx, target, amount); return err },
-		"split":       func() error { _, err := o.Split(ctx, target, amount, due); return err },
-		"pay":         func() error { _, err := o.Pay(ctx, target); return err },
-		"outside":     func() error { _, err := o.PaidOutside(ctx, target, ""); return err },
-		"write off":   func() error { _, err := o.WriteOff(ctx, target, ""); return err },
+	values := operatortest.Values{
+		Remaining: 3 * amount, Fee: amount, Discount: 500, Amount: amount, First: amount, Parts: 2, Due: due, FeeDue: due, Dates: operator.Shift,
 	}
-	names := []string{
-		"pause", "resume", "resume", "catch up", "catch up", "remaining", "fee", "extend", "pay all", "retry", "skip", "skip to end", "move", "amount",
-		"split", "pay", "outside", "write off", "refund",
+	if rapid.Bool().Draw(rt, "catch up") {
+		values.Dates, values.Resumed = operator.CatchUp, operator.MissedAll
 	}
-	name := rapid.SampledFrom(names).Draw(rt, "change")
-	err := changes[name]()
-	b.t.Logf("%s %s: %s %s: %v", now.Format(time.DateOnly), id, name, target, err)
+	op := rapid.SampledFrom([]operator.Operation{
+		operator.OpPause, operator.OpResume, operator.OpResume, operator.OpResume, operator.OpResume, operator.OpRemaining, operator.OpFee, operator.OpExtend,
+		operator.OpPayAll, operator.OpRetry, operator.OpSkip, operator.OpSkipToEnd, operator.OpMove, operator.OpAmount, operator.OpSplit, operator.OpPay,
+		operator.OpPaidOutside, operator.OpWriteOff, operator.OpRefund,
+	}).Draw(rt, "change")
+	_, err := values.Make(b.t.Context(), b.Operator(), op, id, target)
+	b.t.Logf("%s %s: %s %s: %v", now.Format(time.DateOnly), id, op, target, err)
 	var refused *operator.RefusedError
 	var invalid *billing.InvalidError
 	require.True(b.t, err == nil || errors.As(err, &refused) || errors.As(err, &invalid), "%v", err)

@@ -32,7 +32,7 @@ type PlanCard struct {
 // named by our id or Stripe's (pm_…). Errors: *billing.InvalidError, *RefusedError,
 // billing.ErrNotFound, billing.ErrUnavailable.
 func (o *Operator) OrderCards(ctx context.Context, customer billing.CustomerID, ids []billing.CardID) (CardChange, error) {
-	return o.changeCards(ctx, customer, func(c *cardChange) (billing.AuditEntry, error) {
+	return o.withCards(ctx, customer, locked(ctx, func(c *cardChange) (billing.AuditEntry, error) {
 		if len(ids) == 0 {
 			return billing.AuditEntry{}, invalid("order", "names no card")
 		}
@@ -61,7 +61,7 @@ func (o *Operator) OrderCards(ctx context.Context, customer billing.CustomerID, 
 			Action: "customer.cards_ordered", Message: "the customer's cards are in a new order: " + strings.Join(names, ", then "),
 			Next: "new plans and backups follow it; existing plans keep their cards",
 		}, nil
-	})
+	}))
 }
 
 // DefaultCard makes a card the customer's default card; the cards that were before it come after
@@ -72,7 +72,7 @@ func (o *Operator) DefaultCard(ctx context.Context, id billing.CardID) (CardChan
 		return CardChange{}, err
 	}
 	id = card.ID
-	return o.changeCards(ctx, card.CustomerID, func(c *cardChange) (billing.AuditEntry, error) {
+	return o.withCards(ctx, card.CustomerID, locked(ctx, func(c *cardChange) (billing.AuditEntry, error) {
 		card, err := c.card(id)
 		if err != nil {
 			return billing.AuditEntry{}, err
@@ -97,7 +97,7 @@ func (o *Operator) DefaultCard(ctx context.Context, id billing.CardID) (CardChan
 			Action: "card.made_default", CardID: id, Message: fmt.Sprintf("the %s is the customer's default card", card.Label()),
 			Next: "new plans are charged on it; existing plans keep their cards",
 		}, nil
-	})
+	}))
 }
 
 // notDefault returns why a card can't become the default card; "" if it can.
@@ -228,17 +228,18 @@ type cardChange struct {
 	now      time.Time
 }
 
-// changeCards locks the customer's cards, runs fn, and writes the audit entry that fn returns.
-func (o *Operator) changeCards(ctx context.Context, customer billing.CustomerID, fn func(c *cardChange) (billing.AuditEntry, error)) (CardChange, error) {
-	return o.withCards(ctx, customer, func(c *cardChange) (billing.AuditEntry, error) {
+// locked returns fn after a lock of the customer's cards.
+func locked(ctx context.Context, fn func(c *cardChange) (billing.AuditEntry, error)) func(c *cardChange) (billing.AuditEntry, error) {
+	return func(c *cardChange) (billing.AuditEntry, error) {
 		if err := c.lockCards(ctx); err != nil {
 			return billing.AuditEntry{}, err
 		}
 		return fn(c)
-	})
+	}
 }
 
-// withCards is changeCards without the lock: fn locks plans first, then the cards.
+// withCards runs fn, which locks plans if it changes any, and then the cards, and writes the audit
+// entry that fn returns.
 func (o *Operator) withCards(ctx context.Context, customer billing.CustomerID, fn func(c *cardChange) (billing.AuditEntry, error)) (CardChange, error) {
 	var done CardChange
 	err := o.update(ctx, func(tx billing.Tx, now time.Time) error {
