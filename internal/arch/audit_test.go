@@ -26,8 +26,6 @@ var unaudited = map[string]string{
 	"handlers.insert":                      "takes in events of Stripe, which the inbox shows",
 	"internal/operator.once":               "keeps the idempotency key of the change that is made in it",
 	"internal/operator.put":                "step of a change, whose entry is written at its end",
-	"internal/operator.write":              "step of a change, whose entry is written at its end",
-	"internal/operator.insert":             "step of a change, whose entry is written at its end",
 	"internal/operator.muteRefunds":        "step of a change, whose entry is written at its end",
 	"internal/planning.confirm":            "step of creating a plan, which insertRows ends with plan.created",
 	"internal/planning.insertConsent":      "step of creating a plan: the consent is a record of its own",

@@ -58,20 +58,8 @@ func TryNew(ctx context.Context, t *planwork.Tx, paying bool) error {
 	if paying {
 		n.NotBefore = func(ctx context.Context, c *billing.Charge) (time.Time, error) { return leftToCustomer(ctx, t, c) }
 	}
-	return tryCard(ctx, t, n)
-}
-
-// tryCard applies the rule of billing.NewCard to the plan.
-func tryCard(ctx context.Context, t *planwork.Tx, n billing.NewCard) error {
-	changed, entries, err := n.Try(ctx, t.Tx, t.Plan, t.Charges)
-	if err != nil {
-		return err
-	}
-	for _, i := range changed {
-		t.Touch(&t.Charges[i])
-	}
-	t.AddAudit(entries...)
-	return nil
+	_, err := t.TryCard(ctx, n)
+	return err
 }
 
 // PlansOf lists the plans that are charged from now on with the card that an intent saved: the
@@ -140,9 +128,10 @@ func tryRenewedCard(ctx context.Context, t *planwork.Tx, card billing.CardID) er
 	if t.Plan.CardID != card {
 		return nil
 	}
-	return tryCard(ctx, t, billing.NewCard{
+	_, err := t.TryCard(ctx, billing.NewCard{
 		Actor: billing.ActorStripe, Why: "the network renewed the card's details", Now: t.Now, WaitingOnly: true,
 	})
+	return err
 }
 
 // KeepBackup makes the card that paid the plan's card, if it is the backup card that dunning chose

@@ -230,7 +230,7 @@ func (w *Collector) RestoreCharge(ctx context.Context, id billing.ChargeID, pi b
 		if !ok {
 			return gone
 		}
-		t.AddLost(grown)
+		t.Add(grown...)
 		for i := range grown {
 			t.Audit(&grown[i], "charge.scheduled", fmt.Sprintf("charge %d of %s falls due %s; the database had lost it",
 				grown[i].Sequence, money.FormatAmount(grown[i].Amount, grown[i].Currency), t.Local(grown[i].DueAt)), "")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"tranche/internal/billing"
@@ -26,22 +25,25 @@ type Result struct {
 // billing.ErrUnavailable.
 func (o *Operator) amend(ctx context.Context, id billing.PlanID, op Operation, fn func(c *change) (billing.AuditEntry, error)) (Result, error) {
 	var r Result
-	plan, err := o.inPlan(ctx, id, func(c *change) (billing.AuditEntry, error) {
-		if why := op.forbidden(c.plan.Status); why != "" {
+	c, err := o.inPlan(ctx, id, func(c *change) (billing.AuditEntry, error) {
+		if why := op.forbidden(c.Plan.Status); why != "" {
 			return billing.AuditEntry{}, c.refuse("changed ("+string(op)+")", why)
 		}
 		entry, err := fn(c)
 		if err == nil {
-			err = c.settle(ctx, op)
+			err = c.settle(op)
 		}
 		if err != nil {
 			return entry, err
 		}
-		r = Result{Charges: slices.Clone(c.charges), Message: entry.Message, Next: entry.Next}
+		r = Result{Message: entry.Message, Next: entry.Next}
 		return entry, nil
 	})
-	r.Plan = plan
-	return r, err
+	if err != nil {
+		return Result{}, err
+	}
+	r.Plan, r.Charges = c.Plan, c.Charges
+	return r, nil
 }
 
 // amendCharge is amend for one charge, which must be open and have no attempt in flight.
@@ -51,11 +53,11 @@ func (o *Operator) amendCharge(ctx context.Context, id billing.ChargeID, op Oper
 		return Result{}, err
 	}
 	return o.amend(ctx, row.PlanID, op, func(c *change) (billing.AuditEntry, error) {
-		i := slices.IndexFunc(c.charges, func(ch billing.Charge) bool { return ch.ID == id })
-		if i < 0 {
-			return billing.AuditEntry{}, fmt.Errorf("charge %s: %w", id, billing.ErrNotFound)
+		mine, err := c.Charge(id)
+		if err != nil {
+			return billing.AuditEntry{}, err
 		}
-		ch := c.charges[i] // a copy, because inserting a charge moves the elements
+		ch := *mine // a copy, because inserting a charge moves the elements
 		if why, err := c.busy(ctx, ch); why != "" || err != nil {
 			return billing.AuditEntry{}, c.orRefuse(err, op, why)
 		}
@@ -81,7 +83,7 @@ func (c *change) busy(ctx context.Context, ch billing.Charge) (string, error) {
 	case ch.Status == billing.ChargeCollecting:
 		return fmt.Sprintf("an attempt at charge %d is under way, or its outcome is not known yet", ch.Sequence), nil
 	}
-	why, err := openAttempt(ctx, c, ch.ID)
+	why, err := openAttempt(ctx, c.Tx.Tx, ch.ID)
 	if why != "" {
 		why = fmt.Sprintf("charge %d: %s", ch.Sequence, why)
 	}
@@ -120,7 +122,7 @@ func madeAgain(ch billing.Charge) string {
 // be changed.
 func (c *change) untouched(ctx context.Context, op Operation) ([]billing.Charge, error) {
 	var open []billing.Charge
-	for _, ch := range c.charges {
+	for _, ch := range c.Charges {
 		if ch.Status.Ended() {
 			continue
 		}
@@ -140,60 +142,39 @@ func (c *change) untouched(ctx context.Context, op Operation) ([]billing.Charge,
 }
 
 // settle checks that the charges are in order, and updates the plan's total and status from them.
-func (c *change) settle(ctx context.Context, op Operation) error {
-	if err := c.scheduleNext(ctx); err != nil {
-		return err
-	}
-	why := outOfOrder(c.charges)
+func (c *change) settle(op Operation) error {
+	c.ScheduleNext()
+	why := outOfOrder(c.Charges)
 	if why == "" {
 		why = c.pastTheNext()
 	}
 	if why != "" {
 		return c.refuse("changed ("+string(op)+")", why)
 	}
-	c.plan.Total = billing.SumOf(c.charges)
-	if c.plan.Total == 0 {
+	c.Plan.Total = billing.SumOf(c.Charges)
+	if c.Plan.Total == 0 {
 		return c.refuse("changed ("+string(op)+")", "nothing would be left of the plan: cancel it")
 	}
-	next := c.plan.StatusAfter(c.charges)
-	if next != c.plan.Status && !next.Collects() {
-		c.plan.Reason, c.plan.PausedAt = "", time.Time{}
+	next := c.Plan.StatusAfter(c.Charges)
+	if next != c.Plan.Status && !next.Collects() {
+		c.Plan.Reason, c.Plan.PausedAt = "", time.Time{}
 	}
-	c.plan.Status = next
+	c.Plan.Status = next
 	return nil
-}
-
-// scheduleNext adds the next charges of a recurring plan if the change used up the one that was
-// scheduled.
-func (c *change) scheduleNext(ctx context.Context) error {
-	for {
-		next, ok := c.plan.NextCharge(c.charges, c.loc, c.rules.Holidays, c.now)
-		if !ok {
-			return nil
-		}
-		if err := c.InsertCharges(ctx, next); err != nil {
-			return err
-		}
-		c.charges = append(c.charges, next)
-		c.entries = append(c.entries, billing.AuditEntry{
-			At: c.now, Action: "charge.scheduled", PlanID: c.plan.ID, ChargeID: next.ID, CustomerID: c.plan.CustomerID,
-			Message: fmt.Sprintf("charge %d of %s falls due %s", next.Sequence, c.money(next.Amount), c.local(next.DueAt)),
-		})
-	}
 }
 
 // pastTheNext returns the error text for a charge that would not fall due before the next charge of
 // a recurring plan, which is not written yet: their numbers would not be in the order of their
 // dates. It returns "" if every charge falls due earlier.
 func (c *change) pastTheNext() string {
-	next, _, ok := c.plan.Recurrence.Take(c.loc, c.rules.Holidays)
+	next, _, ok := c.Plan.Recurrence.Take(c.Location(), c.Work.Rules.Holidays)
 	if !ok {
 		return ""
 	}
-	for _, ch := range c.charges {
+	for _, ch := range c.Charges {
 		if !ch.Status.Ended() && !ch.DueAt.Before(next.DueAt) {
 			return fmt.Sprintf("charge %d would fall due %s, and the plan's next one after it %s: choose an earlier date", ch.Sequence,
-				c.local(ch.DueAt), c.local(next.DueAt))
+				c.Local(ch.DueAt), c.Local(next.DueAt))
 		}
 	}
 	return ""
@@ -221,25 +202,14 @@ func outOfOrder(charges []billing.Charge) string {
 	return ""
 }
 
-// put stores a changed charge, here and in the database.
-func (c *change) put(ctx context.Context, ch billing.Charge) error {
-	i := slices.IndexFunc(c.charges, func(other billing.Charge) bool { return other.ID == ch.ID })
-	if err := c.write(ctx, &ch); err != nil {
-		return err
-	}
-	ch.Version++
-	c.charges[i] = ch
-	return nil
-}
-
 // counted returns how many charges count toward billing.MaxCharges. Of a recurring plan, which may
 // continue for years, only open charges count.
 func (c *change) counted() int {
-	if c.plan.Kind != billing.KindRecurring {
-		return len(c.charges)
+	if c.Plan.Kind != billing.KindRecurring {
+		return len(c.Charges)
 	}
 	n := 0
-	for _, ch := range c.charges {
+	for _, ch := range c.Charges {
 		if !ch.Status.Ended() {
 			n++
 		}
@@ -249,60 +219,55 @@ func (c *change) counted() int {
 
 // insert adds a charge in the order of due dates. The numbers of the charges after it rise by one.
 func (c *change) insert(ctx context.Context, op Operation, amount int64, due time.Time) (billing.Charge, error) {
-	at := len(c.charges)
-	for at > 0 && (c.charges[at-1].Status.Ended() || billing.Later(c.charges[at-1].DueAt, due)) {
+	at := len(c.Charges)
+	for at > 0 && (c.Charges[at-1].Status.Ended() || billing.Later(c.Charges[at-1].DueAt, due)) {
 		at--
 	}
-	for at < len(c.charges) && c.charges[at].Status.Ended() { // after ended charges, which keep their numbers
+	for at < len(c.Charges) && c.Charges[at].Status.Ended() { // after ended charges, which keep their numbers
 		at++
 	}
 	if n := c.counted(); n >= billing.MaxCharges {
 		return billing.Charge{}, c.refuse("changed ("+string(op)+")", fmt.Sprintf("it has %d charges, and no plan has more", n))
 	}
 	added := billing.Charge{
-		ID: billing.NewChargeID(c.now), PlanID: c.plan.ID, CustomerID: c.plan.CustomerID, Sequence: at + 1, Amount: amount, Currency: c.plan.Currency,
-		DueAt: due, Status: billing.ChargeScheduled, NextAttemptAt: due, ClaimAfter: due, CreatedAt: c.now, UpdatedAt: c.now, Version: 1,
+		ID: billing.NewChargeID(c.Now), PlanID: c.Plan.ID, CustomerID: c.Plan.CustomerID, Sequence: at + 1, Amount: amount, Currency: c.Plan.Currency,
+		DueAt: due, Status: billing.ChargeScheduled, NextAttemptAt: due, ClaimAfter: due, CreatedAt: c.Now, UpdatedAt: c.Now, Version: 1,
 	}
-	for i := len(c.charges) - 1; i >= at; i-- { // from the last, so that no number is used twice
-		ch := c.charges[i]
+	for i := len(c.Charges) - 1; i >= at; i-- { // from the last, so that no number is used twice
+		ch := c.Charges[i]
 		if ch.Status == billing.ChargeCollecting {
 			why, err := c.busy(ctx, ch)
 			return added, c.orRefuse(err, op, why)
 		}
 		ch.Sequence++
-		if err := c.put(ctx, ch); err != nil {
-			return added, err
-		}
+		c.Put(ch)
 	}
-	c.charges = slices.Insert(c.charges, at, added)
-	return added, c.InsertCharges(ctx, added)
+	c.Insert(at, added)
+	return added, nil
+}
+
+// cancel ends the collection of a charge.
+func (c *change) cancel(id billing.ChargeID, why string) error {
+	ch, err := c.Charge(id)
+	if err != nil {
+		return err
+	}
+	return c.CancelCharge(ch, why)
 }
 
 // drop removes a charge from the plan: it is not collected, and the total falls by its amount. Its
 // PaymentIntent, if it has one, is canceled by a worker.
-func (c *change) drop(ctx context.Context, ch billing.Charge, why string) error {
-	ch.Dropped = true
-	return c.end(ctx, ch, why)
-}
-
-// end cancels a charge; see billing.Charge.Cancel.
-func (c *change) end(ctx context.Context, ch billing.Charge, why string) error {
-	if err := ch.Cancel(c.plan, why, c.now); err != nil {
+func (c *change) drop(id billing.ChargeID, why string) error {
+	ch, err := c.Charge(id)
+	if err != nil {
 		return err
 	}
-	return c.put(ctx, ch)
+	ch.Dropped = true
+	return c.CancelCharge(ch, why)
 }
 
 // money formats an amount in the plan's currency.
-func (c *change) money(amount int64) string { return money.FormatAmount(amount, c.plan.Currency) }
-
-// local formats a time in the customer's time zone.
-func (c *change) local(at time.Time) string {
-	if at.IsZero() {
-		return "on request"
-	}
-	return at.In(c.loc).Format("Mon 2 Jan 2006 15:04 MST")
-}
+func (c *change) money(amount int64) string { return money.FormatAmount(amount, c.Plan.Currency) }
 
 func invalid(field, format string, args ...any) error {
 	return &billing.InvalidError{Fields: []billing.FieldError{{Field: field, Message: fmt.Sprintf(format, args...)}}}
@@ -310,10 +275,10 @@ func invalid(field, format string, args ...any) error {
 
 // checkAmount refuses an amount that Stripe does not accept.
 func (c *change) checkAmount(field string, amount int64) error {
-	if problem := c.rules.Limits.Problem(c.plan.Currency, amount); problem != "" {
+	if problem := c.Work.Rules.Limits.Problem(c.Plan.Currency, amount); problem != "" {
 		return invalid(field, "%s", problem)
 	}
-	if problem := c.plan.Connect.Problem(amount, c.plan.Currency); problem != "" {
+	if problem := c.Plan.Connect.Problem(amount, c.Plan.Currency); problem != "" {
 		return invalid(field, "%s", problem)
 	}
 	return nil
@@ -329,16 +294,16 @@ func (c *change) parseDue(text string, like time.Time) (time.Time, error) {
 	case parsed.OnRequest:
 		return time.Time{}, invalid("due", "is missing; give a date like 2026-12-20")
 	}
-	rule := c.plan.ScheduleFor(c.charges, c.rules, c.loc).BusinessDay
-	due := parsed.At(c.timeOfDay(like), c.loc, rule, c.rules.Holidays)
+	rule := c.Plan.ScheduleFor(c.Charges, c.Work.Rules, c.Location()).BusinessDay
+	due := parsed.At(c.timeOfDay(like), c.Location(), rule, c.Work.Rules.Holidays)
 	return due, c.checkDue("due", due)
 }
 
 func (c *change) checkDue(field string, due time.Time) error {
 	switch {
-	case !due.After(c.now):
+	case !due.After(c.Now):
 		return invalid(field, "%s is not in the future", due.Format(time.RFC3339))
-	case due.After(billing.LatestDue(c.now)):
+	case due.After(billing.LatestDue(c.Now)):
 		return invalid(field, "%s is too far away", due.Format(time.RFC3339))
 	}
 	return nil
@@ -347,15 +312,15 @@ func (c *change) checkDue(field string, due time.Time) error {
 // timeOfDay returns the local time of day of at, or the usual charge time if at is zero.
 func (c *change) timeOfDay(at time.Time) calendar.LocalTime {
 	if at.IsZero() {
-		return c.rules.ChargeTime
+		return c.Work.Rules.ChargeTime
 	}
-	return schedule.TimeOfDay(at, c.loc)
+	return schedule.TimeOfDay(at, c.Location())
 }
 
 // last returns the charge that falls due last, ignoring dropped charges.
 func (c *change) last() billing.Charge {
-	last := c.charges[0]
-	for _, ch := range c.charges[1:] {
+	last := c.Charges[0]
+	for _, ch := range c.Charges[1:] {
 		if !ch.Dropped && (last.Dropped || billing.Later(ch.DueAt, last.DueAt)) {
 			last = ch
 		}

@@ -14,35 +14,38 @@ import (
 // Errors: *RefusedError if the plan has ended, billing.ErrNotFound, billing.ErrUnavailable.
 func (o *Operator) Cancel(ctx context.Context, id billing.PlanID, reason string) (Result, error) {
 	var r Result
-	plan, err := o.inPlan(ctx, id, func(c *change) (billing.AuditEntry, error) {
-		if !c.plan.Status.CanBecome(billing.PlanCanceled) {
-			return billing.AuditEntry{}, c.refuse("canceled", "it is "+string(c.plan.Status))
+	c, err := o.inPlan(ctx, id, func(c *change) (billing.AuditEntry, error) {
+		if !c.Plan.Status.CanBecome(billing.PlanCanceled) {
+			return billing.AuditEntry{}, c.refuse("canceled", "it is "+string(c.Plan.Status))
 		}
-		stopped, open, err := c.stopCharges(ctx, because("the plan was canceled", reason))
+		stopped, open, err := c.stopCharges(because("the plan was canceled", reason))
 		if err != nil {
 			return billing.AuditEntry{}, err
 		}
-		c.plan.Status, c.plan.Reason, c.plan.PausedAt = billing.PlanCanceled, because("canceled by the merchant", reason), time.Time{}
-		c.plan.EndRecurrence()
+		c.Plan.Status, c.Plan.Reason, c.Plan.PausedAt = billing.PlanCanceled, because("canceled by the merchant", reason), time.Time{}
+		c.Plan.EndRecurrence()
 		entry := billing.AuditEntry{
 			Action:  "plan.canceled",
-			Message: because(fmt.Sprintf("plan %s is canceled by the merchant, with %d charges", c.plan.Reference, stopped), reason),
+			Message: because(fmt.Sprintf("plan %s is canceled by the merchant, with %d charges", c.Plan.Reference, stopped), reason),
 		}
 		if open > 0 {
 			entry.Next = "an attempt is under way; its result is recorded, and nothing further is charged"
 		}
-		r = Result{Charges: c.charges, Message: entry.Message, Next: entry.Next}
+		r = Result{Message: entry.Message, Next: entry.Next}
 		return entry, nil
 	})
-	r.Plan = plan
-	return r, err
+	if err != nil {
+		return Result{}, err
+	}
+	r.Plan, r.Charges = c.Plan, c.Charges
+	return r, nil
 }
 
 // stopCharges cancels every open charge of the plan. It counts the charges that it canceled, and
 // those with an attempt in flight, which a worker cancels once the result is known.
-func (c *change) stopCharges(ctx context.Context, why string) (stopped, open int, err error) {
-	for i := range c.charges {
-		ch := &c.charges[i]
+func (c *change) stopCharges(why string) (stopped, open int, err error) {
+	for i := range c.Charges {
+		ch := &c.Charges[i]
 		switch {
 		case ch.Status.Ended():
 			continue
@@ -51,7 +54,7 @@ func (c *change) stopCharges(ctx context.Context, why string) (stopped, open int
 			continue
 		}
 		stopped++
-		if err := c.end(ctx, *ch, why); err != nil {
+		if err := c.CancelCharge(ch, why); err != nil {
 			return stopped, open, err
 		}
 	}

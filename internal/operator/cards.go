@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tranche/internal/billing"
+	"tranche/internal/planwork"
 )
 
 // CardChange is the result of a change of a customer's cards.
@@ -366,9 +367,8 @@ func (c *cardChange) replaceCard(ctx context.Context, p billing.Plan, removed bi
 		if err != nil {
 			return entry, err
 		}
-		ch.plan.CardID = row.Card
-		tried, err := ch.tryCard(ctx, billing.NewCard{Why: "another card replaces the removed one", Now: c.now})
-		ch.plan.Status = ch.plan.StatusAfter(ch.charges)
+		ch.Plan.CardID = row.Card
+		tried, err := ch.TryCard(ctx, billing.NewCard{Why: "another card replaces the removed one", Now: c.now})
 		entry.Action, entry.CardID, entry.Next = "plan.card_changed", row.Card, ch.whatIsTried(tried)
 		entry.Message = fmt.Sprintf("plan %s: it is charged on the %s, because the %s was removed: %s", p.Reference, replacement.Label(), removed.Label(), row.Why)
 		return entry, err
@@ -378,18 +378,9 @@ func (c *cardChange) replaceCard(ctx context.Context, p billing.Plan, removed bi
 
 // tryReleased makes the charges of a plan that wait for the card due at once.
 func (c *cardChange) tryReleased(ctx context.Context, id billing.PlanID, card billing.Card) error {
-	p, err := openChange(ctx, c.Tx, id, c.now, c.rules)
-	if err != nil {
-		return err
-	}
 	rule := billing.NewCard{Why: fmt.Sprintf("the %s may be charged again", card.Label()), Now: c.now, WaitingOnly: true}
-	tried, err := p.tryCard(ctx, rule)
-	if err != nil || len(tried) == 0 {
+	return work(c.rules).In(ctx, c.Tx, c.now, id, func(t *planwork.Tx) error {
+		_, err := t.TryCard(ctx, rule)
 		return err
-	}
-	p.plan.Status, p.plan.UpdatedAt = p.plan.StatusAfter(p.charges), c.now
-	if err := c.UpdatePlan(ctx, p.plan); err != nil {
-		return err
-	}
-	return c.InsertAudit(ctx, p.entries...)
+	})
 }

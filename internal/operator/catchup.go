@@ -11,17 +11,17 @@ import (
 // that already has a new date keeps it. Errors: see Skip.
 func (o *Operator) SetCatchUp(ctx context.Context, id billing.PlanID, choice billing.CatchUp) (Result, error) {
 	return o.amend(ctx, id, OpCatchUp, func(c *change) (billing.AuditEntry, error) {
-		if why := choice.Problem(c.plan.Kind); why != "" {
+		if why := choice.Problem(c.Plan.Kind); why != "" {
 			return billing.AuditEntry{}, invalid("catch_up", "%s", why)
 		}
-		was := c.plan.CatchUp
+		was := c.Plan.CatchUp
 		if choice == was {
 			return billing.AuditEntry{}, c.orRefuse(nil, OpCatchUp, fmt.Sprintf("its catch_up is %q already", choice))
 		}
-		c.plan.CatchUp = choice
+		c.Plan.CatchUp = choice
 		return billing.AuditEntry{
 			Action:  "plan.catch_up_changed",
-			Message: fmt.Sprintf("plan %s: catch_up is %q, and was %q", c.plan.Reference, choice, was),
+			Message: fmt.Sprintf("plan %s: catch_up is %q, and was %q", c.Plan.Reference, choice, was),
 		}, nil
 	})
 }

@@ -13,7 +13,7 @@ import (
 // billing.ErrNotFound and billing.ErrUnavailable.
 func (o *Operator) Skip(ctx context.Context, id billing.ChargeID, reason string) (Result, error) {
 	return o.amendCharge(ctx, id, OpSkip, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
-		err := c.drop(ctx, *ch, because("skipped by the merchant", reason))
+		err := c.drop(ch.ID, because("skipped by the merchant", reason))
 		return billing.AuditEntry{
 			Action:  "charge.skipped",
 			Message: because(fmt.Sprintf("charge %d of %s is skipped, and not owed any more", ch.Sequence, c.money(ch.Amount)), reason),
@@ -28,21 +28,21 @@ func (o *Operator) SkipToEnd(ctx context.Context, id billing.ChargeID, every, re
 		if why, err := c.tried(ctx, *ch); why != "" || err != nil {
 			return billing.AuditEntry{}, c.orRefuse(err, OpSkipToEnd, why)
 		}
-		if !c.plan.Recurrence.IsZero() {
+		if !c.Plan.Recurrence.IsZero() {
 			return c.oneMoreAtTheEnd(ctx, ch, reason)
 		}
 		dues, err := c.following(OpSkipToEnd, every, 1)
 		if err != nil {
 			return billing.AuditEntry{}, err
 		}
-		if err := c.drop(ctx, *ch, because("moved to the end by the merchant", reason)); err != nil {
+		if err := c.drop(ch.ID, because("moved to the end by the merchant", reason)); err != nil {
 			return billing.AuditEntry{}, err
 		}
 		added, err := c.insert(ctx, OpSkipToEnd, ch.Amount, dues[0])
 		return billing.AuditEntry{
 			Action:  "charge.skipped",
 			Message: because(fmt.Sprintf("charge %d of %s is skipped and comes at the end, as charge %d", ch.Sequence, c.money(ch.Amount), added.Sequence), reason),
-			Next:    "it falls due " + c.local(added.DueAt),
+			Next:    "it falls due " + c.Local(added.DueAt),
 		}, err
 	})
 }
@@ -67,11 +67,12 @@ func (o *Operator) Move(ctx context.Context, id billing.ChargeID, due string) (R
 			return billing.AuditEntry{}, err
 		}
 		ch.DueAt = at
+		c.Put(*ch)
 		return billing.AuditEntry{
 			Action:  "charge.moved",
-			Message: fmt.Sprintf("charge %d of %s, due %s, is moved", ch.Sequence, c.money(ch.Amount), c.local(was)),
-			Next:    "it falls due " + c.local(at),
-		}, c.put(ctx, *ch)
+			Message: fmt.Sprintf("charge %d of %s, due %s, is moved", ch.Sequence, c.money(ch.Amount), c.Local(was)),
+			Next:    "it falls due " + c.Local(at),
+		}, nil
 	})
 }
 
@@ -88,11 +89,12 @@ func (o *Operator) SetAmount(ctx context.Context, id billing.ChargeID, amount in
 		}
 		was := ch.Amount
 		ch.Amount = amount
+		c.Put(*ch)
 		return billing.AuditEntry{
 			Action:  "charge.amount_changed",
 			Message: fmt.Sprintf("charge %d is %s, and was %s", ch.Sequence, c.money(amount), c.money(was)),
 			Next:    madeAgain(*ch),
-		}, c.put(ctx, *ch)
+		}, nil
 	})
 }
 
@@ -114,17 +116,15 @@ func (o *Operator) Split(ctx context.Context, id billing.ChargeID, first int64, 
 			}
 		}
 		if !ch.DueAt.IsZero() && !at.After(ch.DueAt) {
-			return billing.AuditEntry{}, invalid("due", "the rest falls due after the first part, which falls due %s", c.local(ch.DueAt))
+			return billing.AuditEntry{}, invalid("due", "the rest falls due after the first part, which falls due %s", c.Local(ch.DueAt))
 		}
 		message := fmt.Sprintf("charge %d of %s is split: %s stays", ch.Sequence, c.money(ch.Amount), c.money(first))
 		ch.Amount = first
-		if err := c.put(ctx, *ch); err != nil {
-			return billing.AuditEntry{}, err
-		}
+		c.Put(*ch)
 		added, err := c.insert(ctx, OpSplit, rest, at)
 		return billing.AuditEntry{
 			Action: "charge.split", Message: message,
-			Next: fmt.Sprintf("charge %d of %s falls due %s", added.Sequence, c.money(rest), c.local(at)),
+			Next: fmt.Sprintf("charge %d of %s falls due %s", added.Sequence, c.money(rest), c.Local(at)),
 		}, err
 	})
 }
@@ -144,14 +144,14 @@ func (c *change) splitDue(ch *billing.Charge, due string) (time.Time, error) {
 // oneMoreAtTheEnd skips a charge of a recurring plan with a fixed number of charges, and adds one
 // at the end.
 func (c *change) oneMoreAtTheEnd(ctx context.Context, ch *billing.Charge, reason string) (billing.AuditEntry, error) {
-	if c.plan.Recurrence.Left == 0 {
+	if c.Plan.Recurrence.Left == 0 {
 		return billing.AuditEntry{}, c.orRefuse(nil, OpSkipToEnd, "it has no fixed number of charges, so it has no end: skip the charge instead")
 	}
-	c.plan.Recurrence.Left++
+	c.Plan.Recurrence.Left++
 	return billing.AuditEntry{
 		Action:  "charge.skipped",
 		Message: because(fmt.Sprintf("charge %d of %s is skipped, and one more comes at the end", ch.Sequence, c.money(ch.Amount)), reason),
-	}, c.drop(ctx, *ch, because("moved to the end by the merchant", reason))
+	}, c.drop(ch.ID, because("moved to the end by the merchant", reason))
 }
 
 // Pay makes one charge due now that was not due yet. The charges before it must be due or paid.
@@ -161,34 +161,35 @@ func (o *Operator) Pay(ctx context.Context, id billing.ChargeID) (Result, error)
 		if ch.DueAt.IsZero() {
 			return billing.AuditEntry{}, c.orRefuse(nil, OpPay, fmt.Sprintf("charge %d is due on request: collect it", ch.Sequence))
 		}
-		if ch.Status != billing.ChargeScheduled || !ch.DueAt.After(c.now) {
+		if ch.Status != billing.ChargeScheduled || !ch.DueAt.After(c.Now) {
 			return billing.AuditEntry{}, c.orRefuse(nil, OpPay, fmt.Sprintf("charge %d is due already (%s): retry it", ch.Sequence, ch.Status))
 		}
-		why, err := unusable(ctx, c, c.plan.CardID)
+		why, err := unusable(ctx, c.Tx.Tx, c.Plan.CardID)
 		if why != "" || err != nil {
 			return billing.AuditEntry{}, c.orRefuse(err, OpPay, why)
 		}
 		was := ch.DueAt
 		ch.DueAt = c.dueNow(ch.ID)
-		if err := ch.Move(ch.Status, "", c.now); err != nil {
+		if err := ch.Move(ch.Status, "", c.Now); err != nil {
 			return billing.AuditEntry{}, err
 		}
+		c.Put(*ch)
 		return billing.AuditEntry{
 			Action:  "charge.pulled_forward",
-			Message: fmt.Sprintf("charge %d of %s, due %s, is to be paid now", ch.Sequence, c.money(ch.Amount), c.local(was)),
+			Message: fmt.Sprintf("charge %d of %s, due %s, is to be paid now", ch.Sequence, c.money(ch.Amount), c.Local(was)),
 			Next:    "collected at once",
-		}, c.put(ctx, *ch)
+		}, nil
 	})
 }
 
 // dueNow returns now, or the millisecond after an earlier charge that fell due now.
 func (c *change) dueNow(id billing.ChargeID) time.Time {
-	due := c.now
-	for _, ch := range c.charges {
+	due := c.Now
+	for _, ch := range c.Charges {
 		if ch.ID == id {
 			break
 		}
-		if !ch.Status.Ended() && !ch.DueAt.Before(due) && !ch.DueAt.After(c.now.Add(time.Second)) {
+		if !ch.Status.Ended() && !ch.DueAt.Before(due) && !ch.DueAt.After(c.Now.Add(time.Second)) {
 			due = ch.DueAt.Add(time.Millisecond)
 		}
 	}
@@ -200,15 +201,16 @@ func (c *change) dueNow(id billing.ChargeID) time.Time {
 // it. Errors: see Skip.
 func (o *Operator) PaidOutside(ctx context.Context, id billing.ChargeID, note string) (Result, error) {
 	return o.amendCharge(ctx, id, OpPaidOutside, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
-		next := ch.VoidAt(c.plan, c.now)
+		next := ch.VoidAt(c.Plan, c.Now)
 		if err := ch.Move(billing.ChargeSucceeded, because("paid outside Stripe", note), next); err != nil {
 			return billing.AuditEntry{}, err
 		}
-		ch.PaidOutside, ch.PaidAt = true, c.now
+		ch.PaidOutside, ch.PaidAt = true, c.Now
+		c.Put(*ch)
 		return billing.AuditEntry{
 			Action:  "charge.paid_outside",
 			Message: because(fmt.Sprintf("charge %d of %s is marked as paid by the merchant: no money came through Stripe", ch.Sequence, c.money(ch.Amount)), note),
-		}, c.put(ctx, *ch)
+		}, nil
 	})
 }
 
@@ -216,7 +218,7 @@ func (o *Operator) PaidOutside(ctx context.Context, id billing.ChargeID, note st
 // continues. Errors: see Skip.
 func (o *Operator) WriteOff(ctx context.Context, id billing.ChargeID, reason string) (Result, error) {
 	return o.amendCharge(ctx, id, OpWriteOff, func(c *change, ch *billing.Charge) (billing.AuditEntry, error) {
-		err := c.end(ctx, *ch, because("written off by the merchant", reason))
+		err := c.cancel(ch.ID, because("written off by the merchant", reason))
 		return billing.AuditEntry{
 			Action:  "charge.written_off",
 			Message: because(fmt.Sprintf("charge %d of %s is written off", ch.Sequence, c.money(ch.Amount)), reason),

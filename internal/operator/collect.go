@@ -21,9 +21,9 @@ func (o *Operator) Collect(ctx context.Context, id billing.ChargeID, due string)
 			if at, err = c.parseDue(due, time.Time{}); err != nil {
 				return billing.AuditEntry{}, err
 			}
-			next = "it falls due " + c.local(at)
+			next = "it falls due " + c.Local(at)
 		}
-		why, err := unusable(ctx, c, c.plan.CardID)
+		why, err := unusable(ctx, c.Tx.Tx, c.Plan.CardID)
 		if why != "" || err != nil {
 			return billing.AuditEntry{}, c.orRefuse(err, OpCollect, why)
 		}
@@ -31,8 +31,9 @@ func (o *Operator) Collect(ctx context.Context, id billing.ChargeID, due string)
 		if err := ch.Move(ch.Status, "", at); err != nil {
 			return billing.AuditEntry{}, err
 		}
+		c.Put(*ch)
 		return billing.AuditEntry{
 			Action: "charge.collect_requested", Message: fmt.Sprintf("charge %d of %s is requested by the merchant", ch.Sequence, c.money(ch.Amount)), Next: next,
-		}, c.put(ctx, *ch)
+		}, nil
 	})
 }

@@ -158,7 +158,7 @@ func movePlan(ctx context.Context, tx billing.Tx, rules billing.Rules, id billin
 	var moved []MovedCharge
 	_, err = changePlan(ctx, tx, rules, id, now, func(c *change) (billing.AuditEntry, error) {
 		moved = nil
-		for _, ch := range c.charges {
+		for _, ch := range c.Charges {
 			if !move.applies(ch) {
 				continue
 			}
@@ -169,17 +169,15 @@ func movePlan(ctx context.Context, tx billing.Tx, rules billing.Rules, id billin
 					return billing.AuditEntry{}, err
 				}
 			}
-			if err := c.put(ctx, ch); err != nil {
-				return billing.AuditEntry{}, err
-			}
+			c.Put(ch)
 			moved = append(moved, MovedCharge{Charge: ch.ID, Plan: id, Was: was, DueAt: ch.DueAt})
 		}
-		c.loc = to
+		c.Customer.TimeZone = zone
 		entry := billing.AuditEntry{
-			Action: "plan.zone_changed", Message: fmt.Sprintf("plan %s: the customer is in %s now; %d charges fall due at the same time of day there", c.plan.Reference, zone, len(moved)),
+			Action: "plan.zone_changed", Message: fmt.Sprintf("plan %s: the customer is in %s now; %d charges fall due at the same time of day there", c.Plan.Reference, zone, len(moved)),
 		}
 		if len(moved) > 0 {
-			entry.Next = "the next of them falls due " + c.local(moved[0].DueAt)
+			entry.Next = "the next of them falls due " + c.Local(moved[0].DueAt)
 		}
 		return entry, nil
 	})

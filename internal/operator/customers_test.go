@@ -1,6 +1,7 @@
 package operator_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -105,7 +106,7 @@ func TestWhatAChangeOfTheTimeZoneLeaves(t *testing.T) {
 		require.Contains(w.t, versions[1].What, "Asia/Tokyo")
 		trail, err := billing.WholeTrail(ctx, w, w.plan.ID)
 		require.NoError(w.t, err)
-		require.Equal(w.t, "plan.zone_changed", trail[len(trail)-1].Action)
+		require.True(w.t, slices.ContainsFunc(trail, func(e billing.AuditEntry) bool { return e.Action == "plan.zone_changed" }))
 
 		same := "Japan" // another name of the same clocks
 		done, err = w.operator().ChangeCustomer(ctx, w.plan.CustomerID, operator.CustomerChange{TimeZone: &same})

@@ -21,24 +21,27 @@ func (o *Operator) RefundDuplicate(ctx context.Context, id billing.ChargeID) (Re
 		return Result{}, err
 	}
 	var r Result
-	plan, err := o.inPlan(ctx, row.PlanID, func(c *change) (billing.AuditEntry, error) {
+	c, err := o.inPlan(ctx, row.PlanID, func(c *change) (billing.AuditEntry, error) {
 		entry, err := c.refundDuplicate(ctx, id)
-		r = Result{Plan: c.plan, Charges: slices.Clone(c.charges), Message: entry.Message, Next: entry.Next}
+		r = Result{Plan: c.Plan, Charges: slices.Clone(c.Charges), Message: entry.Message, Next: entry.Next}
 		return entry, err
 	})
 	if errors.Is(err, errOrdered) {
 		return r, nil
 	}
-	r.Plan = plan
-	return r, err
+	if err != nil {
+		return Result{}, err
+	}
+	r.Plan, r.Charges = c.Plan, c.Charges
+	return r, nil
 }
 
 func (c *change) refundDuplicate(ctx context.Context, id billing.ChargeID) (billing.AuditEntry, error) {
-	i := slices.IndexFunc(c.charges, func(ch billing.Charge) bool { return ch.ID == id })
+	i := slices.IndexFunc(c.Charges, func(ch billing.Charge) bool { return ch.ID == id })
 	if i < 0 {
 		return billing.AuditEntry{}, fmt.Errorf("charge %s: %w", id, billing.ErrNotFound)
 	}
-	ch := c.charges[i]
+	ch := c.Charges[i]
 	second, more, err := c.secondPayment(ctx, ch)
 	if err != nil {
 		return billing.AuditEntry{}, err
@@ -56,7 +59,7 @@ func (c *change) refundDuplicate(ctx context.Context, id billing.ChargeID) (bill
 // secondPayment returns the oldest open incident of a second payment for a charge, and how many
 // more are open.
 func (c *change) secondPayment(ctx context.Context, ch billing.Charge) (second billing.Incident, more int, err error) {
-	open, err := c.OpenIncidents(ctx, c.plan.ID)
+	open, err := c.OpenIncidents(ctx, c.Plan.ID)
 	if err != nil {
 		return second, 0, err
 	}

@@ -71,18 +71,18 @@ func (e CheckoutExpirer) expire(ctx context.Context, p billing.Plan, now time.Ti
 		return false, err
 	}
 	_, err = e.operator(now).inPlan(ctx, p.ID, func(c *change) (billing.AuditEntry, error) {
-		if c.plan.Status != billing.PlanAwaitingFirstPayment {
-			return billing.AuditEntry{}, c.refuse("expired", "it is "+string(c.plan.Status))
+		if c.Plan.Status != billing.PlanAwaitingFirstPayment {
+			return billing.AuditEntry{}, c.refuse("expired", "it is "+string(c.Plan.Status))
 		}
-		if c.plan.SetupIntent != p.SetupIntent || c.charges[0].PaymentIntent != charges[0].PaymentIntent {
+		if c.Plan.SetupIntent != p.SetupIntent || c.Charges[0].PaymentIntent != charges[0].PaymentIntent {
 			return billing.AuditEntry{}, c.refuse("expired", "its customer was given another payment")
 		}
 		why := "the checkout was not completed by " + at.UTC().Format("2006-01-02 15:04 MST")
-		stopped, _, err := c.stopCharges(ctx, why)
-		c.plan.Status, c.plan.Reason = billing.PlanCanceled, why
-		c.plan.EndRecurrence()
+		stopped, _, err := c.stopCharges(why)
+		c.Plan.Status, c.Plan.Reason = billing.PlanCanceled, why
+		c.Plan.EndRecurrence()
 		return billing.AuditEntry{
-			Action: "plan.canceled", Message: fmt.Sprintf("plan %s is canceled, with %d charges: %s", c.plan.Reference, stopped, why),
+			Action: "plan.canceled", Message: fmt.Sprintf("plan %s is canceled, with %d charges: %s", c.Plan.Reference, stopped, why),
 		}, err
 	})
 	var refused *RefusedError

@@ -47,7 +47,7 @@ type overdue struct {
 // periods of a recurring plan. It returns the text that lists them. Errors: *RefusedError, which
 // lists them, if there are several and no choice.
 func (c *change) catchUp(ctx context.Context, op Operation, missed Missed, is func(billing.Charge) bool) (string, error) {
-	if err := missed.check(c.plan.Kind); err != nil {
+	if err := missed.check(c.Plan.Kind); err != nil {
 		return "", err
 	}
 	list, rest := c.missedCharges(is)
@@ -66,11 +66,11 @@ func (c *change) catchUp(ctx context.Context, op Operation, missed Missed, is fu
 		if m.ID == "" {
 			continue // it is never written
 		}
-		if err := c.drop(ctx, m.Charge, "missed, and skipped by the merchant"); err != nil {
+		if err := c.drop(m.ID, "missed, and skipped by the merchant"); err != nil {
 			return "", err
 		}
 	}
-	c.plan.Recurrence = rest
+	c.Plan.Recurrence = rest
 	for i := range keep {
 		if err := c.makeMissed(ctx, &keep[i], missed); err != nil {
 			return "", err
@@ -83,8 +83,8 @@ func (c *change) catchUp(ctx context.Context, op Operation, missed Missed, is fu
 // charges.
 func (c *change) mayCatchUp(op Operation, missed Missed, list []overdue) error {
 	if len(list) > 1 && missed == "" {
-		why := fmt.Sprintf("%d charges were missed (%s): choose which are charged with missed = all, daily%s", len(list), c.listed(list), recurringChoices(c.plan.Kind))
-		return &RefusedError{What: fmt.Sprintf("plan %s is not changed (%s)", c.plan.Reference, op), Why: why}
+		why := fmt.Sprintf("%d charges were missed (%s): choose which are charged with missed = all, daily%s", len(list), c.listed(list), recurringChoices(c.Plan.Kind))
+		return &RefusedError{What: fmt.Sprintf("plan %s is not changed (%s)", c.Plan.Reference, op), Why: why}
 	}
 	if n := c.counted() + len(list); n > billing.MaxCharges && missed != MissedLatest && missed != MissedNone {
 		return c.refuse("changed ("+string(op)+")", fmt.Sprintf("it would have %d charges, and no plan has more than %d", n, billing.MaxCharges))
@@ -102,15 +102,15 @@ func recurringChoices(kind billing.PlanKind) string {
 // missedCharges returns the missed charges by due time, and the plan's recurrence after them.
 func (c *change) missedCharges(is func(billing.Charge) bool) ([]overdue, schedule.Recurrence) {
 	var list []overdue
-	for _, ch := range c.charges {
+	for _, ch := range c.Charges {
 		if is(ch) {
 			list = append(list, overdue{Charge: ch})
 		}
 	}
-	r := c.plan.Recurrence
+	r := c.Plan.Recurrence
 	for {
-		next, rest, ok := r.Take(c.loc, c.rules.Holidays)
-		if !ok || next.DueAt.After(c.now) {
+		next, rest, ok := r.Take(c.Location(), c.Work.Rules.Holidays)
+		if !ok || next.DueAt.After(c.Now) {
 			return list, r
 		}
 		list, r = append(list, overdue{Charge: billing.Charge{Amount: next.Amount, DueAt: next.DueAt, Status: billing.ChargeScheduled}}), rest
@@ -123,15 +123,15 @@ func (c *change) makeMissed(ctx context.Context, m *overdue, missed Missed) erro
 	fresh := ch.ID == ""
 	if fresh {
 		ch = billing.Charge{
-			ID: billing.NewChargeID(c.now), PlanID: c.plan.ID, CustomerID: c.plan.CustomerID, Sequence: len(c.charges) + 1, Amount: ch.Amount,
-			Currency: c.plan.Currency, DueAt: ch.DueAt, Status: billing.ChargeScheduled, CreatedAt: c.now, UpdatedAt: c.now, Version: 1,
+			ID: billing.NewChargeID(c.Now), PlanID: c.Plan.ID, CustomerID: c.Plan.CustomerID, Sequence: len(c.Charges) + 1, Amount: ch.Amount,
+			Currency: c.Plan.Currency, DueAt: ch.DueAt, Status: billing.ChargeScheduled, CreatedAt: c.Now, UpdatedAt: c.Now, Version: 1,
 		}
 	}
-	m.at = c.now
+	m.at = c.Now
 	if missed == MissedDaily {
 		var err error
-		at := c.plan.ScheduleFor(c.charges, c.rules, c.loc).At
-		if m.at, err = billing.NextCatchUp(ctx, c.Tx, ch, c.now, at, c.loc); err != nil {
+		at := c.Plan.ScheduleFor(c.Charges, c.Work.Rules, c.Location()).At
+		if m.at, err = billing.NextCatchUp(ctx, c.Tx.Tx, ch, c.Now, at, c.Location()); err != nil {
 			return err
 		}
 	}
@@ -142,12 +142,12 @@ func (c *change) makeMissed(ctx context.Context, m *overdue, missed Missed) erro
 	if err := ch.Move(to, "", m.at); err != nil {
 		return err
 	}
-	m.Charge = ch
-	if !fresh {
-		return c.put(ctx, ch)
+	if m.Charge = ch; fresh {
+		c.Add(ch)
+	} else {
+		c.Put(ch)
 	}
-	c.charges = append(c.charges, ch)
-	return c.InsertCharges(ctx, ch)
+	return c.Flush(ctx) // the next one's day is chosen after it
 }
 
 // mostListed is how many charges an answer lists at most.
@@ -157,7 +157,7 @@ const mostListed = 12
 func (c *change) listed(list []overdue) string {
 	var parts []string
 	for _, m := range list[:min(len(list), mostListed)] {
-		parts = append(parts, fmt.Sprintf("%s due %s", c.money(m.Amount), m.DueAt.In(c.loc).Format("2 Jan 2006")))
+		parts = append(parts, fmt.Sprintf("%s due %s", c.money(m.Amount), m.DueAt.In(c.Location()).Format("2 Jan 2006")))
 	}
 	if more := len(list) - mostListed; more > 0 {
 		parts = append(parts, fmt.Sprintf("and %d more", more))
@@ -170,13 +170,13 @@ func (c *change) outcome(keep, skip []overdue) string {
 	var parts []string
 	for _, m := range keep[:min(len(keep), mostListed)] {
 		when := "at once"
-		if m.at.After(c.now) {
-			when = c.local(m.at)
+		if m.at.After(c.Now) {
+			when = c.Local(m.at)
 		}
 		parts = append(parts, fmt.Sprintf("charge %d of %s is made %s", m.Sequence, c.money(m.Amount), when))
 	}
 	if more := len(keep) - mostListed; more > 0 {
-		parts = append(parts, fmt.Sprintf("%d more are made until %s", more, c.local(keep[len(keep)-1].at)))
+		parts = append(parts, fmt.Sprintf("%d more are made until %s", more, c.Local(keep[len(keep)-1].at)))
 	}
 	if len(keep) == 0 {
 		parts = append(parts, "nothing is charged at once")

@@ -3,7 +3,6 @@ package operator
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"tranche/internal/billing"
@@ -14,16 +13,20 @@ import (
 // its result is recorded. reason, which may be empty, is stored with the plan. Errors:
 // *RefusedError if the plan does not collect, billing.ErrNotFound, billing.ErrUnavailable.
 func (o *Operator) Pause(ctx context.Context, id billing.PlanID, reason string) (billing.Plan, error) {
-	return o.inPlan(ctx, id, func(c *change) (billing.AuditEntry, error) {
-		if !c.plan.Status.Collects() {
-			return billing.AuditEntry{}, c.refuse("paused", "it is "+string(c.plan.Status))
+	c, err := o.inPlan(ctx, id, func(c *change) (billing.AuditEntry, error) {
+		if !c.Plan.Status.Collects() {
+			return billing.AuditEntry{}, c.refuse("paused", "it is "+string(c.Plan.Status))
 		}
-		c.plan.Status, c.plan.Reason, c.plan.PausedAt = billing.PlanPaused, because("paused by the merchant", reason), c.now
+		c.Plan.Status, c.Plan.Reason, c.Plan.PausedAt = billing.PlanPaused, because("paused by the merchant", reason), c.Now
 		return billing.AuditEntry{
-			Action: "plan.paused", Message: because(fmt.Sprintf("plan %s is paused by the merchant", c.plan.Reference), reason),
+			Action: "plan.paused", Message: because(fmt.Sprintf("plan %s is paused by the merchant", c.Plan.Reference), reason),
 			Next: "nothing is charged until it is resumed",
 		}, nil
 	})
+	if err != nil {
+		return billing.Plan{}, err
+	}
+	return c.Plan, nil
 }
 
 // Resumption is how the dates of a plan change when it is resumed.
@@ -43,46 +46,47 @@ const (
 // billing.ErrNotFound, billing.ErrUnavailable.
 func (o *Operator) Resume(ctx context.Context, id billing.PlanID, how Resumption, missed Missed) (Result, error) {
 	var r Result
-	plan, err := o.inPlan(ctx, id, func(c *change) (billing.AuditEntry, error) {
+	c, err := o.inPlan(ctx, id, func(c *change) (billing.AuditEntry, error) {
 		entry, err := c.resume(ctx, how, missed)
-		r = Result{Charges: slices.Clone(c.charges), Message: entry.Message, Next: entry.Next}
+		r = Result{Message: entry.Message, Next: entry.Next}
 		return entry, err
 	})
-	r.Plan = plan
-	return r, err
+	if err != nil {
+		return Result{}, err
+	}
+	r.Plan, r.Charges = c.Plan, c.Charges
+	return r, nil
 }
 
 func (c *change) resume(ctx context.Context, how Resumption, missed Missed) (billing.AuditEntry, error) {
-	if c.plan.Status != billing.PlanPaused {
-		return billing.AuditEntry{}, c.refuse("resumed", "it is "+string(c.plan.Status)+", not paused")
+	if c.Plan.Status != billing.PlanPaused {
+		return billing.AuditEntry{}, c.refuse("resumed", "it is "+string(c.Plan.Status)+", not paused")
 	}
 	days := 0
 	if how == Shift {
-		days = calendar.DaysBetween(calendar.DateOf(c.plan.PausedAt, c.loc), calendar.DateOf(c.now, c.loc))
+		days = calendar.DaysBetween(calendar.DateOf(c.Plan.PausedAt, c.Location()), calendar.DateOf(c.Now, c.Location()))
 	}
 	if days > 0 {
-		if err := c.shiftByPause(ctx, days); err != nil {
+		if err := c.shiftByPause(days); err != nil {
 			return billing.AuditEntry{}, err
 		}
 	}
 	next, err := c.catchUp(ctx, OpResume, missed, func(ch billing.Charge) bool {
-		return c.fellDue(ch) || ch.Status == billing.ChargeRetrying && !ch.NextAttemptAt.After(c.now)
+		return c.fellDue(ch) || ch.Status == billing.ChargeRetrying && !ch.NextAttemptAt.After(c.Now)
 	})
 	if err == nil {
-		err = c.planToCome(ctx)
+		err = c.planToCome()
 	}
 	if err != nil {
 		return billing.AuditEntry{}, err
 	}
-	c.plan.Status, c.plan.Reason, c.plan.PausedAt = billing.PlanActive, "", time.Time{}
-	if err := c.scheduleNext(ctx); err != nil {
-		return billing.AuditEntry{}, err
-	}
-	if c.plan.Total = billing.SumOf(c.charges); c.plan.Total == 0 {
+	c.Plan.Status, c.Plan.Reason, c.Plan.PausedAt = billing.PlanActive, "", time.Time{}
+	c.ScheduleNext()
+	if c.Plan.Total = billing.SumOf(c.Charges); c.Plan.Total == 0 {
 		return billing.AuditEntry{}, c.refuse("resumed", "nothing would be left of the plan: cancel it")
 	}
-	c.plan.Status = c.plan.StatusAfter(c.charges)
-	entry := billing.AuditEntry{Action: "plan.resumed", Message: fmt.Sprintf("plan %s is resumed by the merchant", c.plan.Reference), Next: next}
+	c.Plan.Status = c.Plan.StatusAfter(c.Charges)
+	entry := billing.AuditEntry{Action: "plan.resumed", Message: fmt.Sprintf("plan %s is resumed by the merchant", c.Plan.Reference), Next: next}
 	if days > 0 {
 		entry.Message += fmt.Sprintf("; the later charges move by %d days", days)
 	}
@@ -91,22 +95,20 @@ func (c *change) resume(ctx context.Context, how Resumption, missed Missed) (bil
 
 // shiftByPause moves charges that fell due during the pause, or fall due later, by the days of the
 // pause.
-func (c *change) shiftByPause(ctx context.Context, days int) error {
+func (c *change) shiftByPause(days int) error {
 	moves := func(ch billing.Charge) bool {
-		return ch.DueAt.After(c.plan.PausedAt) && // for example declined during the pause, and then moved
+		return ch.DueAt.After(c.Plan.PausedAt) && // for example declined during the pause, and then moved
 			(ch.Status == billing.ChargeScheduled || ch.Status == billing.ChargeRetrying)
 	}
-	moved := c.plan.ShiftDates(c.charges, billing.Shift{Days: days, Moves: moves, Exact: true}, c.rules, c.loc)
-	for _, ch := range c.charges {
+	moved := c.Plan.ShiftDates(c.Charges, billing.Shift{Days: days, Moves: moves, Exact: true}, c.Work.Rules, c.Location())
+	for _, ch := range c.Charges {
 		if !moved[ch.ID] {
 			continue
 		}
 		if err := ch.Move(ch.Status, "", ch.DueAt); err != nil {
 			return err
 		}
-		if err := c.put(ctx, ch); err != nil {
-			return err
-		}
+		c.Put(ch)
 	}
 	return nil
 }

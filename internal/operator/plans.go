@@ -18,25 +18,23 @@ import (
 func (o *Operator) SetRemaining(ctx context.Context, id billing.PlanID, total int64) (Result, error) {
 	return o.amend(ctx, id, OpRemaining, func(c *change) (billing.AuditEntry, error) {
 		open, err := c.untouched(ctx, OpRemaining)
-		if err == nil && !c.plan.Recurrence.IsZero() {
+		if err == nil && !c.Plan.Recurrence.IsZero() {
 			err = invalid("total", "a recurring plan has no total: give the amount of each charge instead")
 		}
 		if err != nil {
 			return billing.AuditEntry{}, err
 		}
 		was := billing.SumOf(open)
-		for i, amount := range money.Split(total, len(open), c.plan.Currency) {
+		for i, amount := range money.Split(total, len(open), c.Plan.Currency) {
 			if err := c.checkAmount("total", amount); err != nil {
 				return billing.AuditEntry{}, err
 			}
 			open[i].Amount = amount
-			if err := c.put(ctx, open[i]); err != nil {
-				return billing.AuditEntry{}, err
-			}
+			c.Put(open[i])
 		}
 		return billing.AuditEntry{
 			Action:  "plan.remaining_changed",
-			Message: fmt.Sprintf("plan %s: the %d charges that are left add up to %s, and were %s", c.plan.Reference, len(open), c.money(total), c.money(was)),
+			Message: fmt.Sprintf("plan %s: the %d charges that are left add up to %s, and were %s", c.Plan.Reference, len(open), c.money(total), c.money(was)),
 		}, nil
 	})
 }
@@ -54,14 +52,12 @@ func (o *Operator) SetRemainingAmount(ctx context.Context, id billing.PlanID, am
 		}
 		for _, ch := range open {
 			ch.Amount = amount
-			if err := c.put(ctx, ch); err != nil {
-				return billing.AuditEntry{}, err
-			}
+			c.Put(ch)
 		}
-		message := fmt.Sprintf("plan %s: each of the %d charges that are left is %s", c.plan.Reference, len(open), c.money(amount))
-		if !c.plan.Recurrence.IsZero() {
-			c.plan.Recurrence.Amount = amount
-			message = fmt.Sprintf("plan %s: each charge is %s from now on", c.plan.Reference, c.money(amount))
+		message := fmt.Sprintf("plan %s: each of the %d charges that are left is %s", c.Plan.Reference, len(open), c.money(amount))
+		if !c.Plan.Recurrence.IsZero() {
+			c.Plan.Recurrence.Amount = amount
+			message = fmt.Sprintf("plan %s: each charge is %s from now on", c.Plan.Reference, c.money(amount))
 		}
 		return billing.AuditEntry{Action: "plan.remaining_changed", Message: message}, nil
 	})
@@ -81,8 +77,8 @@ func (o *Operator) AddFee(ctx context.Context, id billing.PlanID, amount int64, 
 		added, err := c.insert(ctx, OpFee, amount, at)
 		return billing.AuditEntry{
 			Action: "plan.fee_added", ChargeID: added.ID,
-			Message: because(fmt.Sprintf("plan %s: a fee of %s is added", c.plan.Reference, c.money(amount)), reason),
-			Next:    fmt.Sprintf("charge %d falls due %s", added.Sequence, c.local(at)),
+			Message: because(fmt.Sprintf("plan %s: a fee of %s is added", c.Plan.Reference, c.money(amount)), reason),
+			Next:    fmt.Sprintf("charge %d falls due %s", added.Sequence, c.Local(at)),
 		}, err
 	})
 }
@@ -99,7 +95,7 @@ func (o *Operator) Extend(ctx context.Context, id billing.PlanID, e ExtendInput)
 		if err := c.checkAmount("amount", e.Amount); err != nil {
 			return billing.AuditEntry{}, err
 		}
-		if !c.plan.Recurrence.IsZero() {
+		if !c.Plan.Recurrence.IsZero() {
 			return c.extendRecurrence(e)
 		}
 		dues, err := c.following(OpExtend, e.Every, e.Parts)
@@ -113,15 +109,15 @@ func (o *Operator) Extend(ctx context.Context, id billing.PlanID, e ExtendInput)
 		}
 		return billing.AuditEntry{
 			Action:  "plan.extended",
-			Message: fmt.Sprintf("plan %s is extended by %d charges of %s", c.plan.Reference, e.Parts, c.money(e.Amount)),
-			Next:    "the first of them falls due " + c.local(dues[0]),
+			Message: fmt.Sprintf("plan %s is extended by %d charges of %s", c.Plan.Reference, e.Parts, c.money(e.Amount)),
+			Next:    "the first of them falls due " + c.Local(dues[0]),
 		}, nil
 	})
 }
 
 // extendRecurrence adds charges to a recurring plan with a fixed number of charges.
 func (c *change) extendRecurrence(e ExtendInput) (billing.AuditEntry, error) {
-	r := &c.plan.Recurrence
+	r := &c.Plan.Recurrence
 	switch {
 	case r.Left == 0:
 		return billing.AuditEntry{}, c.orRefuse(nil, OpExtend, "it has no fixed number of charges")
@@ -133,7 +129,7 @@ func (c *change) extendRecurrence(e ExtendInput) (billing.AuditEntry, error) {
 	r.Left += e.Parts
 	return billing.AuditEntry{
 		Action:  "plan.extended",
-		Message: fmt.Sprintf("plan %s is extended by %d charges of %s", c.plan.Reference, e.Parts, c.money(r.Amount)),
+		Message: fmt.Sprintf("plan %s is extended by %d charges of %s", c.Plan.Reference, e.Parts, c.money(r.Amount)),
 	}, nil
 }
 
@@ -148,18 +144,18 @@ func (c *change) following(op Operation, every string, n int) ([]time.Time, erro
 	if err != nil {
 		return nil, err
 	}
-	dues, rest := s.Take(n, billing.LaterOf(last.DueAt, c.now), c.loc, c.rules.Holidays)
+	dues, rest := s.Take(n, billing.LaterOf(last.DueAt, c.Now), c.Location(), c.Work.Rules.Holidays)
 	if err := c.checkDue("every", dues[n-1]); err != nil {
 		return nil, err
 	}
-	c.plan.Schedule = rest
+	c.Plan.Schedule = rest
 	return dues, nil
 }
 
 // scheduleEvery returns the plan's schedule with another interval, or with its own if every is
 // empty. Another interval counts from the agreed date of the last charge.
 func (c *change) scheduleEvery(every string, last billing.Charge) (schedule.Schedule, error) {
-	s := c.plan.ScheduleFor(c.charges, c.rules, c.loc)
+	s := c.Plan.ScheduleFor(c.Charges, c.Work.Rules, c.Location())
 	interval := s.Every
 	if every == "" && interval.Count == 0 {
 		return s, invalid("every", "the plan has no interval of its own: give one, such as 1 month")
@@ -170,7 +166,7 @@ func (c *change) scheduleEvery(every string, last billing.Charge) (schedule.Sche
 			return s, invalid("every", "%s", err)
 		}
 	}
-	return s.WithInterval(interval, last.DueAt, c.loc, c.rules.Holidays), nil
+	return s.WithInterval(interval, last.DueAt, c.Location(), c.Work.Rules.Holidays), nil
 }
 
 // PayAll replaces the unpaid charges by one charge that is due now, less a discount (in minor
@@ -192,18 +188,18 @@ func (o *Operator) PayAll(ctx context.Context, id billing.PlanID, discount int64
 		if err := c.checkAmount("discount", amount); err != nil {
 			return billing.AuditEntry{}, err
 		}
-		why, err := unusable(ctx, c, c.plan.CardID)
+		why, err := unusable(ctx, c.Tx.Tx, c.Plan.CardID)
 		if why != "" || err != nil {
 			return billing.AuditEntry{}, c.orRefuse(err, OpPayAll, why)
 		}
 		for _, ch := range open {
-			if err := c.drop(ctx, ch, "everything that was left is paid at once"); err != nil {
+			if err := c.drop(ch.ID, "everything that was left is paid at once"); err != nil {
 				return billing.AuditEntry{}, err
 			}
 		}
-		c.plan.EndRecurrence()
+		c.Plan.EndRecurrence()
 		added, err := c.insert(ctx, OpPayAll, amount, c.dueNow(""))
-		message := fmt.Sprintf("plan %s: the %d charges that were left, of %s, are to be paid now", c.plan.Reference, len(open), c.money(amount+discount))
+		message := fmt.Sprintf("plan %s: the %d charges that were left, of %s, are to be paid now", c.Plan.Reference, len(open), c.money(amount+discount))
 		if discount > 0 {
 			message += fmt.Sprintf(", less %s", c.money(discount))
 		}
@@ -217,7 +213,7 @@ func (o *Operator) PayAll(ctx context.Context, id billing.PlanID, discount int64
 // toCome returns the total of the charges that a recurring plan has not written yet, and refuses if
 // it has no fixed number of charges.
 func (c *change) toCome() (int64, error) {
-	r := c.plan.Recurrence
+	r := c.Plan.Recurrence
 	switch {
 	case r.IsZero():
 		return 0, nil
@@ -231,7 +227,7 @@ func (c *change) toCome() (int64, error) {
 // made up for as missed says; for several, a choice is required. Errors: see Skip.
 func (o *Operator) Restart(ctx context.Context, id billing.PlanID, missed Missed) (Result, error) {
 	return o.amend(ctx, id, OpRestart, func(c *change) (billing.AuditEntry, error) {
-		why, err := unusable(ctx, c, c.plan.CardID)
+		why, err := unusable(ctx, c.Tx.Tx, c.Plan.CardID)
 		if why != "" || err != nil {
 			return billing.AuditEntry{}, c.orRefuse(err, OpRestart, why)
 		}
@@ -241,30 +237,28 @@ func (o *Operator) Restart(ctx context.Context, id billing.PlanID, missed Missed
 		if err != nil {
 			return billing.AuditEntry{}, err
 		}
-		c.plan.Status, c.plan.Reason = billing.PlanActive, ""
+		c.Plan.Status, c.Plan.Reason = billing.PlanActive, ""
 		return billing.AuditEntry{
-			Action: "plan.restarted", Message: fmt.Sprintf("plan %s is restarted by the merchant", c.plan.Reference), Next: next,
-		}, c.planToCome(ctx)
+			Action: "plan.restarted", Message: fmt.Sprintf("plan %s is restarted by the merchant", c.Plan.Reference), Next: next,
+		}, c.planToCome()
 	})
 }
 
 // fellDue reports whether a charge that was never tried is due.
 func (c *change) fellDue(ch billing.Charge) bool {
-	return ch.Status == billing.ChargeScheduled && !ch.DueAt.IsZero() && !ch.DueAt.After(c.now)
+	return ch.Status == billing.ChargeScheduled && !ch.DueAt.IsZero() && !ch.DueAt.After(c.Now)
 }
 
 // planToCome schedules each charge that is not due yet for its due time.
-func (c *change) planToCome(ctx context.Context) error {
-	for _, ch := range c.charges {
-		if ch.Status != billing.ChargeScheduled || !ch.DueAt.After(c.now) {
+func (c *change) planToCome() error {
+	for _, ch := range c.Charges {
+		if ch.Status != billing.ChargeScheduled || !ch.DueAt.After(c.Now) {
 			continue
 		}
 		if err := ch.Move(ch.Status, "", ch.DueAt); err != nil {
 			return err
 		}
-		if err := c.put(ctx, ch); err != nil {
-			return err
-		}
+		c.Put(ch)
 	}
 	return nil
 }
@@ -274,48 +268,31 @@ func (c *change) planToCome(ctx context.Context) error {
 // later charges use it when they fall due. Errors: see Skip.
 func (o *Operator) UseCard(ctx context.Context, id billing.PlanID, name billing.CardID) (Result, error) {
 	return o.amend(ctx, id, OpCard, func(c *change) (billing.AuditEntry, error) {
-		card, err := billing.FindCard(ctx, c, string(name))
+		card, err := billing.FindCard(ctx, c.Tx.Tx, string(name))
 		switch {
-		case errors.Is(err, billing.ErrNotFound), err == nil && card.CustomerID != c.plan.CustomerID:
+		case errors.Is(err, billing.ErrNotFound), err == nil && card.CustomerID != c.Plan.CustomerID:
 			return billing.AuditEntry{}, invalid("card", "the customer has no card %s", name)
 		case err != nil:
 			return billing.AuditEntry{}, err
-		case card.Account != c.plan.Account:
+		case card.Account != c.Plan.Account:
 			return billing.AuditEntry{}, invalid("card", "the %s is saved in another Stripe account than the plan's", card.Label())
 		case card.Status != billing.CardActive:
 			return billing.AuditEntry{}, c.orRefuse(nil, OpCard, fmt.Sprintf("the %s is %s", card.Label(), card.Status))
 		case card.Hold != "":
 			return billing.AuditEntry{}, c.orRefuse(nil, OpCard, fmt.Sprintf("the %s is held: %s", card.Label(), card.Hold))
-		case card.ID == c.plan.CardID:
+		case card.ID == c.Plan.CardID:
 			return billing.AuditEntry{}, c.orRefuse(nil, OpCard, "it is charged on that card already")
 		}
-		c.plan.CardID = card.ID
-		tried, err := c.tryCard(ctx, billing.NewCard{Why: "the merchant chose another card", Now: c.now})
+		c.Plan.CardID = card.ID
+		tried, err := c.TryCard(ctx, billing.NewCard{Why: "the merchant chose another card", Now: c.Now})
 		if err != nil {
 			return billing.AuditEntry{}, err
 		}
 		return billing.AuditEntry{
-			Action: "plan.card_changed", CardID: card.ID, Message: fmt.Sprintf("plan %s: it is charged on the %s from now on", c.plan.Reference, card.Label()),
+			Action: "plan.card_changed", CardID: card.ID, Message: fmt.Sprintf("plan %s: it is charged on the %s from now on", c.Plan.Reference, card.Label()),
 			Next: c.whatIsTried(tried),
 		}, nil
 	})
-}
-
-// tryCard applies the rule of billing.NewCard and returns the charges that it changed.
-func (c *change) tryCard(ctx context.Context, n billing.NewCard) ([]billing.Charge, error) {
-	changed, entries, err := n.Try(ctx, c.Tx, c.plan, c.charges)
-	if err != nil {
-		return nil, err
-	}
-	tried := make([]billing.Charge, len(changed))
-	for i, at := range changed {
-		if err := c.put(ctx, c.charges[at]); err != nil {
-			return nil, err
-		}
-		tried[i] = c.charges[at]
-	}
-	c.entries = append(c.entries, entries...)
-	return tried, nil
 }
 
 // whatIsTried describes when the open charges of a plan are tried on its new card.
@@ -323,7 +300,7 @@ func (c *change) whatIsTried(tried []billing.Charge) string {
 	switch {
 	case len(tried) == 0:
 		return "later charges are made on it"
-	case !c.plan.Status.Collects():
+	case !c.Plan.Status.Collects():
 		return fmt.Sprintf("%s is tried on it once the plan is resumed or restarted", c.money(billing.SumOf(tried)))
 	}
 	return fmt.Sprintf("%s is tried on it at once", c.money(billing.SumOf(tried)))
@@ -336,13 +313,13 @@ func (c *change) whatIsTried(tried []billing.Charge) string {
 func (o *Operator) CancelAndRefund(ctx context.Context, id billing.PlanID, reason string) (Result, error) {
 	return o.amend(ctx, id, OpRefund, func(c *change) (billing.AuditEntry, error) {
 		var back int64
-		for _, ch := range c.charges {
+		for _, ch := range c.Charges {
 			why, err := c.busy(ctx, ch)
 			if err != nil || why != "" && !ch.Status.Ended() {
 				return billing.AuditEntry{}, c.orRefuse(err, OpRefund, why)
 			}
 			if !ch.Status.Ended() {
-				if err := c.end(ctx, ch, because("the plan was canceled", reason)); err != nil {
+				if err := c.cancel(ch.ID, because("the plan was canceled", reason)); err != nil {
 					return billing.AuditEntry{}, err
 				}
 				continue
@@ -353,11 +330,11 @@ func (o *Operator) CancelAndRefund(ctx context.Context, id billing.PlanID, reaso
 			}
 			back += amount
 		}
-		c.plan.Status, c.plan.Reason, c.plan.PausedAt = billing.PlanCanceled, because("canceled by the merchant, with refund", reason), time.Time{}
-		c.plan.EndRecurrence()
+		c.Plan.Status, c.Plan.Reason, c.Plan.PausedAt = billing.PlanCanceled, because("canceled by the merchant, with refund", reason), time.Time{}
+		c.Plan.EndRecurrence()
 		return billing.AuditEntry{
 			Action:  "plan.canceled",
-			Message: because(fmt.Sprintf("plan %s is canceled by the merchant, and %s is to be refunded", c.plan.Reference, c.money(back)), reason),
+			Message: because(fmt.Sprintf("plan %s is canceled by the merchant, and %s is to be refunded", c.Plan.Reference, c.money(back)), reason),
 			Next:    c.notRefunded(),
 		}, nil
 	})
@@ -381,25 +358,26 @@ func (c *change) order(ctx context.Context, ch billing.Charge, paymentIntent str
 		return err
 	}
 	r := billing.Refund{
-		ID: billing.RefundIDFor(ch.ID, len(ordered)+1), PlanID: c.plan.ID, ChargeID: ch.ID, PaymentIntent: paymentIntent, Amount: left, Currency: ch.Currency,
-		Status: billing.RefundOpen, CreatedAt: c.now, UpdatedAt: c.now,
+		ID: billing.RefundIDFor(ch.ID, len(ordered)+1), PlanID: c.Plan.ID, ChargeID: ch.ID, PaymentIntent: paymentIntent, Amount: left, Currency: ch.Currency,
+		Status: billing.RefundOpen, CreatedAt: c.Now, UpdatedAt: c.Now,
 	}
 	r.IdempotencyKey = string(r.ID)
 	if err := c.InsertRefund(ctx, r); err != nil {
 		return err
 	}
 	c.ordered = append(c.ordered, r)
-	if err := ch.Move(ch.Status, ch.Reason, c.now); err != nil {
+	if err := ch.Move(ch.Status, ch.Reason, c.Now); err != nil {
 		return err
 	}
-	return c.put(ctx, ch)
+	c.Put(ch)
+	return nil
 }
 
 // notRefunded describes the amounts and payments that are not refunded at Stripe.
 func (c *change) notRefunded() string {
 	var outside int64
 	disputed := 0
-	for _, ch := range c.charges {
+	for _, ch := range c.Charges {
 		switch {
 		case ch.PaidOutside:
 			outside += ch.Amount

@@ -86,9 +86,11 @@ func TestWhatWaitsIsTriedAtOnce(t *testing.T) {
 			require.Len(t, claims, 1, "the scheduler finds it")
 			trail, err := s.AuditTrail(t.Context(), billing.AuditFilter{Plan: before.PlanID})
 			require.NoError(t, err)
-			require.Len(t, trail, 1)
-			require.Equal(t, billing.Actor("cli:ada@ops1"), trail[0].Actor)
-			require.Contains(t, trail[0].Message, string(status))
+			require.NotEmpty(t, trail)
+			first := trail[0] // the plan's status may follow
+			require.Equal(t, "charge.retry_requested", first.Action)
+			require.Equal(t, billing.Actor("cli:ada@ops1"), first.Actor)
+			require.Contains(t, first.Message, string(status))
 		}
 	})
 }

@@ -18,7 +18,7 @@ type standing struct {
 // telling returns fn with a notice of the change to the customer.
 func telling(ctx context.Context, fn func(c *change) (billing.AuditEntry, error), quiet bool) func(c *change) (billing.AuditEntry, error) {
 	return func(c *change) (billing.AuditEntry, error) {
-		was := standing{c.plan.Status, slices.Clone(c.charges)}
+		was := standing{c.Plan.Status, slices.Clone(c.Charges)}
 		entry, err := fn(c)
 		if err == nil {
 			err = c.tell(ctx, was, &entry, quiet)
@@ -39,7 +39,7 @@ func (c *change) tell(ctx context.Context, was standing, entry *billing.AuditEnt
 	if c.paidOff(was, entry.Action) {
 		kind = billing.NoticePlanCompleted
 	}
-	if kind == "" || c.who.Email == "" || !c.who.ErasedAt.IsZero() || was.status == billing.PlanAwaitingFirstPayment {
+	if kind == "" || c.Customer.Email == "" || !c.Customer.ErasedAt.IsZero() || was.status == billing.PlanAwaitingFirstPayment {
 		return nil
 	}
 	if quiet {
@@ -49,19 +49,13 @@ func (c *change) tell(ctx context.Context, was standing, entry *billing.AuditEnt
 		entry.Next += "the customer is not notified"
 		return nil
 	}
-	id := billing.NewNoticeID(c.now)
-	n := billing.Notice{
-		ID: id, Kind: kind, PlanID: c.plan.ID, CustomerID: c.who.ID, Step: string(kind) + ":" + string(id), Channel: billing.ChannelEmail,
-		To: c.who.Email, Status: billing.NoticePending, CreatedAt: c.now, ClaimAfter: c.now,
-		Data: billing.NoticeData{
-			CustomerName: c.who.Name, Locale: c.who.Locale, TimeZone: c.who.TimeZone, Reference: c.plan.Reference, Description: c.plan.Description(), Currency: c.plan.Currency,
-		},
-	}
+	n := c.Draft(kind, "")
+	n.Step = string(kind) + ":" + string(n.ID) // each change has its own notice
 	if kind == billing.NoticePlanChanged || kind == billing.NoticePlanResumed {
-		n.Data.Schedule = scheduleDiff(was.charges, c.charges)
+		n.Data.Schedule = scheduleDiff(was.charges, c.Charges)
 	}
 	if kind == billing.NoticePlanCompleted {
-		n.Completes(c.plan, c.charges)
+		n.Completes(c.Plan, c.Charges)
 	}
 	_, err := c.InsertNotice(ctx, n)
 	return err
@@ -70,17 +64,17 @@ func (c *change) tell(ctx context.Context, was standing, entry *billing.AuditEnt
 // paidOff reports whether the change left nothing to pay of a plan, because the last charge was
 // skipped or was paid elsewhere. A charge that is written off does not count as paid.
 func (c *change) paidOff(was standing, action string) bool {
-	return c.plan.Status == billing.PlanCompleted && was.status != billing.PlanCompleted && action != "charge.written_off"
+	return c.Plan.Status == billing.PlanCompleted && was.status != billing.PlanCompleted && action != "charge.written_off"
 }
 
 // muteRefunds prevents the notices of the ordered refunds from being sent later: it writes them to
 // the outbox as failed, and a notice is written only once.
 func (c *change) muteRefunds(ctx context.Context) error {
 	for _, r := range c.ordered {
-		_, err := c.InsertNotice(ctx, billing.Notice{
-			ID: billing.NewNoticeID(c.now), Kind: billing.NoticeRefundMade, PlanID: c.plan.ID, ChargeID: r.ChargeID, CustomerID: c.who.ID,
-			Step: r.NoticeStep(), Channel: billing.ChannelEmail, Status: billing.NoticeFailed, Reason: "the merchant asked not to notify the customer", CreatedAt: c.now,
-		})
+		n := c.Draft(billing.NoticeRefundMade, r.NoticeStep())
+		n.ChargeID, n.To, n.ClaimAfter = r.ChargeID, "", time.Time{}
+		n.Status, n.Reason = billing.NoticeFailed, "the merchant asked not to notify the customer"
+		_, err := c.InsertNotice(ctx, n)
 		if err != nil {
 			return err
 		}
@@ -100,7 +94,7 @@ func (c *change) news(was standing, action string) billing.NoticeKind {
 	case "plan.canceled":
 		return billing.NoticePlanCanceled
 	case "charge.moved", "charge.skipped", "charge.amount_changed", "charge.split", "plan.remaining_changed", "plan.fee_added", "plan.extended":
-		if c.plan.Status != billing.PlanCompleted && slices.ContainsFunc(scheduleDiff(was.charges, c.charges), different) {
+		if c.Plan.Status != billing.PlanCompleted && slices.ContainsFunc(scheduleDiff(was.charges, c.Charges), different) {
 			return billing.NoticePlanChanged
 		}
 	case "plan.restarted":

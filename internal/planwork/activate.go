@@ -2,7 +2,6 @@ package planwork
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"tranche/internal/billing"
@@ -49,7 +48,7 @@ func (t *Tx) shiftLateDates() {
 	if days == 0 {
 		return // the next charge falls due today
 	}
-	t.unshifted = slices.Clone(t.Charges)
+	t.KeepAgreed()
 	toCome := func(c billing.Charge) bool { return c.Status == billing.ChargeScheduled }
 	moved := t.Plan.ShiftDates(t.Charges, billing.Shift{Days: days, Moves: toCome}, t.Work.Rules, loc)
 	for i := range t.Charges {
@@ -57,8 +56,9 @@ func (t *Tx) shiftLateDates() {
 			t.Touch(&t.Charges[i])
 		}
 	}
-	t.shifted = fmt.Sprintf("plan %s: the "+what+"; the later charges move by as many", t.Plan.Reference, days)
-	t.AuditPlan("plan.shifted", t.shifted, "")
+	moves := fmt.Sprintf("plan %s: the "+what+"; the later charges move by as many", t.Plan.Reference, days)
+	t.ChangeAgreed(moves)
+	t.AuditPlan("plan.shifted", moves, "")
 }
 
 // firstToCome returns when the next scheduled charge falls due, or zero if none has a date.

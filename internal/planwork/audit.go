@@ -1,6 +1,7 @@
 package planwork
 
 import (
+	"slices"
 	"time"
 
 	"tranche/internal/billing"
@@ -33,6 +34,9 @@ func (t *Tx) AuditCard(card billing.Card, action, message string) {
 		At: t.Now, Action: action, PlanID: t.Plan.ID, CustomerID: t.Plan.CustomerID, CardID: card.ID, Message: message,
 	})
 }
+
+// AddAuditFirst adds an entry before all others.
+func (t *Tx) AddAuditFirst(entry billing.AuditEntry) { t.entries = slices.Insert(t.entries, 0, entry) }
 
 // AddAudit adds entries to the audit trail. They are written with the other changes.
 func (t *Tx) AddAudit(entries ...billing.AuditEntry) { t.entries = append(t.entries, entries...) }

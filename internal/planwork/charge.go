@@ -1,8 +1,10 @@
 package planwork
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -88,4 +90,41 @@ func (t *Tx) NoteIntent(c *billing.Charge, id string) {
 func (t *Tx) ClearSchedule(c *billing.Charge) {
 	c.NextAttemptAt, c.ClaimAfter = time.Time{}, time.Time{}
 	t.Touch(c)
+}
+
+// Put replaces a charge of the plan by a changed copy.
+func (t *Tx) Put(c billing.Charge) {
+	i := slices.IndexFunc(t.Charges, func(other billing.Charge) bool { return other.ID == c.ID })
+	t.Charges[i] = c
+	t.Touch(&t.Charges[i])
+}
+
+// Add adds charges at the end of the plan.
+func (t *Tx) Add(charges ...billing.Charge) {
+	for _, c := range charges {
+		t.Insert(len(t.Charges), c)
+	}
+}
+
+// Insert adds a charge before the one at an index. The caller raises the sequences of those after
+// it.
+func (t *Tx) Insert(at int, c billing.Charge) {
+	t.Charges = slices.Insert(t.Charges, at, c)
+	t.added[c.ID] = true
+}
+
+// TryCard applies the rule of billing.NewCard to the plan, and returns the charges that are tried
+// on the card.
+func (t *Tx) TryCard(ctx context.Context, n billing.NewCard) ([]billing.Charge, error) {
+	changed, entries, err := n.Try(ctx, t.Tx, t.Plan, t.Charges)
+	if err != nil {
+		return nil, err
+	}
+	tried := make([]billing.Charge, len(changed))
+	for i, at := range changed {
+		t.Touch(&t.Charges[at])
+		tried[i] = t.Charges[at]
+	}
+	t.AddAudit(entries...)
+	return tried, nil
 }

@@ -16,20 +16,18 @@ func (t *Tx) Pause(why string) {
 	t.AuditPlan("plan.paused", fmt.Sprintf("plan %s is paused: %s", t.Plan.Reference, why), "nothing is charged until it is resumed")
 }
 
-// scheduleNext adds the next charge of a recurrence once the previous one is being collected. It
+// ScheduleNext adds the next charge of a recurrence once the previous one is being collected. It
 // adds more than one only if a charge other than the last was skipped.
-func (t *Tx) scheduleNext() []billing.Charge {
-	var added []billing.Charge
+func (t *Tx) ScheduleNext() {
 	for {
 		c, ok := t.Plan.NextCharge(t.Charges, t.Location(), t.Work.Rules.Holidays, t.Now)
 		if !ok {
-			break
+			return
 		}
-		added, t.Charges = append(added, c), append(t.Charges, c)
+		t.Add(c)
 		t.Audit(&c, "charge.scheduled",
 			fmt.Sprintf("charge %d of %s falls due %s", c.Sequence, money.FormatAmount(c.Amount, c.Currency), t.Local(c.DueAt)), "")
 	}
-	return added
 }
 
 // settlePlan activates a plan whose first charge is paid, and cancels the open charges of a plan

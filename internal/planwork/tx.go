@@ -3,6 +3,7 @@ package planwork
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"tranche/internal/billing"
@@ -19,12 +20,14 @@ type Tx struct {
 	Customer   billing.Customer
 	Charges    []billing.Charge // by sequence
 	changed    map[billing.ChargeID]bool
+	added      map[billing.ChargeID]bool // charges to be inserted
+	touched    bool                      // the plan's row is written even if no field of it changed
+	quiet      bool                      // the course of the plan is not announced to the customer
 	entries    []billing.AuditEntry
 	tasks      []billing.Task
 	newCard    string           // the PaymentIntent or SetupIntent that gave the plan another card, or empty
-	shifted    string           // why the dates were changed; empty if they were not
-	unshifted  []billing.Charge // the charges before the dates changed
-	grown      []billing.Charge // charges that the database had lost, to be written
+	newVersion string           // why the agreement was changed; empty if it was not
+	agreedOn   []billing.Charge // the charges before the agreement changed
 	askForCard string           // the payment that left the plan without a card, or empty
 }
 
@@ -43,21 +46,22 @@ func (t *Tx) write(ctx context.Context) error {
 	if err := t.settlePlan(); err != nil {
 		return err
 	}
-	added := t.scheduleNext()
+	t.ScheduleNext()
 	t.followCharges() // the plan may end once its recurrence has ended
-	if err := t.writeCharges(ctx, append(t.grown, added...)); err != nil {
+	if err := t.writeCharges(ctx); err != nil {
 		return err
 	}
 	if err := t.planNotices(ctx); err != nil {
 		return err
 	}
-	if t.planChanged() {
+	if t.touched || t.planChanged() {
 		t.Plan.UpdatedAt = t.Now
 		if err := t.UpdatePlan(ctx, t.Plan); err != nil {
 			return err
 		}
+		t.Plan.Version++
 	}
-	if err := t.writeShift(ctx); err != nil || len(t.entries) == 0 {
+	if err := t.writeVersion(ctx); err != nil || len(t.entries) == 0 {
 		return err
 	}
 	return t.InsertAudit(ctx, t.entries...)
@@ -66,6 +70,9 @@ func (t *Tx) write(ctx context.Context) error {
 // planNotices writes the notices of a change of the plan: it is active or completed, or has a new
 // card or needs one.
 func (t *Tx) planNotices(ctx context.Context) error {
+	if t.quiet {
+		return nil
+	}
 	if err := t.started(ctx); err != nil {
 		return err
 	}
@@ -82,18 +89,34 @@ func (t *Tx) planNotices(ctx context.Context) error {
 	return t.cardNeeded(ctx)
 }
 
-func (t *Tx) writeCharges(ctx context.Context, added []billing.Charge) error {
-	for i := range t.Charges {
-		if !t.changed[t.Charges[i].ID] {
-			continue
-		}
-		if err := t.UpdateCharge(ctx, t.Charges[i]); err != nil {
-			return err
+// Flush writes the charges that were changed so far, for queries that must see them.
+func (t *Tx) Flush(ctx context.Context) error {
+	err := t.writeCharges(ctx)
+	clear(t.changed)
+	clear(t.added)
+	return err
+}
+
+// writeCharges writes the changed and the added charges, from the last to the first: if one was
+// inserted between others, their sequences have risen, and no sequence may be used twice.
+func (t *Tx) writeCharges(ctx context.Context) error {
+	var added []billing.Charge
+	for i := range slices.Backward(t.Charges) {
+		c := &t.Charges[i]
+		switch {
+		case t.added[c.ID]:
+			added = append(added, *c)
+		case t.changed[c.ID]:
+			if err := t.UpdateCharge(ctx, *c); err != nil {
+				return err
+			}
+			c.Version++
 		}
 	}
 	if len(added) == 0 {
 		return nil
 	}
+	slices.Reverse(added)
 	return t.InsertCharges(ctx, added...)
 }
 
@@ -107,10 +130,13 @@ func (t *Tx) planChanged() bool {
 // EnqueueAfter adds a task that is enqueued once the changes are committed.
 func (t *Tx) EnqueueAfter(task billing.Task) { t.tasks = append(t.tasks, task) }
 
-// AddLost adds charges that the database had lost.
-func (t *Tx) AddLost(charges []billing.Charge) {
-	t.grown, t.Charges = charges, append(t.Charges, charges...)
-}
+// Quiet keeps the customer from being notified of the plan's course: that it has begun, is
+// completed, or has another card. Notices that the caller enqueues are sent.
+func (t *Tx) Quiet() { t.quiet = true }
+
+// TouchPlan has the plan's row written even if no field of it changed: a worker that read the plan
+// before can't overwrite the change.
+func (t *Tx) TouchPlan() { t.touched = true }
 
 // CardGiven notifies the customer that the plan has another card. cause is the PaymentIntent or
 // SetupIntent with which the customer gave it.

@@ -9,12 +9,12 @@ import (
 	"tranche/internal/money"
 )
 
-// writeShift adds a version to the plan if its dates were changed.
-func (t *Tx) writeShift(ctx context.Context) error {
-	if t.shifted == "" {
+// writeVersion adds a version to the plan if its agreement was changed.
+func (t *Tx) writeVersion(ctx context.Context) error {
+	if t.newVersion == "" {
 		return nil
 	}
-	before, err := billing.AgreementOf(t.Before, t.unshifted)
+	before, err := billing.AgreementOf(t.Before, t.agreedOn)
 	if err != nil {
 		return err
 	}
@@ -22,20 +22,20 @@ func (t *Tx) writeShift(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return billing.AddVersion(ctx, t.Tx, t.Plan, before, after, t.Now, t.shifted)
+	return billing.AddVersion(ctx, t.Tx, t.Plan, before, after, t.Now, t.newVersion)
 }
 
-// KeepAgreed keeps the charges as they were agreed on, before the caller changes them. changeAgreed
+// KeepAgreed keeps the charges as they were agreed on, before the caller changes them. ChangeAgreed
 // then adds a version to the plan.
 func (t *Tx) KeepAgreed() {
-	if t.unshifted == nil {
-		t.unshifted = slices.Clone(t.Charges)
+	if t.agreedOn == nil {
+		t.agreedOn = slices.Clone(t.Charges)
 	}
 }
 
-// ChangeAgreed adds a version to the plan, for the reason why. The caller has called keepAgreed
+// ChangeAgreed adds a version to the plan, for the reason why. The caller has called KeepAgreed
 // before its changes.
-func (t *Tx) ChangeAgreed(why string) { t.shifted = why }
+func (t *Tx) ChangeAgreed(why string) { t.newVersion = why }
 
 // countAgain takes a dropped charge back into the plan's total, because the customer paid it at the
 // same time.

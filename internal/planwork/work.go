@@ -72,19 +72,12 @@ func (w *Work) InDoubt(written time.Time) bool {
 }
 
 // Do locks a plan, runs fn, writes fn's changes in the same transaction, and then enqueues the
-// follow-up tasks.
+// follow-up tasks. Errors: fn's own; billing.ErrNotFound, billing.ErrConflict,
+// billing.ErrUnavailable.
 func (w *Work) Do(ctx context.Context, id billing.PlanID, fn func(t *Tx) error) error {
 	var tasks []billing.Task
-	err := w.Store.Update(ctx, func(tx billing.Tx) error {
-		t, err := w.openPlan(ctx, tx, id)
-		if err != nil {
-			return err
-		}
-		if err := fn(t); err != nil {
-			return err
-		}
-		err = t.write(ctx)
-		tasks = t.tasks
+	err := w.Store.Update(ctx, func(tx billing.Tx) (err error) {
+		tasks, err = w.in(ctx, tx, w.Clock.Now(), id, fn)
 		return err
 	})
 	if err != nil {
@@ -94,7 +87,26 @@ func (w *Work) Do(ctx context.Context, id billing.PlanID, fn func(t *Tx) error) 
 	return nil
 }
 
-func (w *Work) openPlan(ctx context.Context, tx billing.Tx, id billing.PlanID) (*Tx, error) {
+// In does the same as Do inside an open transaction, at the time now. It enqueues nothing: the
+// scheduler finds the rows of the follow-up tasks once the caller has committed.
+func (w *Work) In(ctx context.Context, tx billing.Tx, now time.Time, id billing.PlanID, fn func(t *Tx) error) error {
+	_, err := w.in(ctx, tx, now, id, fn)
+	return err
+}
+
+func (w *Work) in(ctx context.Context, tx billing.Tx, now time.Time, id billing.PlanID, fn func(t *Tx) error) ([]billing.Task, error) {
+	t, err := w.openPlan(ctx, tx, now, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := fn(t); err != nil {
+		return nil, err
+	}
+	err = t.write(ctx)
+	return t.tasks, err
+}
+
+func (w *Work) openPlan(ctx context.Context, tx billing.Tx, now time.Time, id billing.PlanID) (*Tx, error) {
 	plan, err := tx.LockPlan(ctx, id)
 	if err != nil {
 		return nil, err
@@ -108,8 +120,8 @@ func (w *Work) openPlan(ctx context.Context, tx billing.Tx, id billing.PlanID) (
 		return nil, err
 	}
 	return &Tx{
-		Tx: tx, Work: w, Now: w.Clock.Now(), Before: plan, Plan: plan, Customer: customer, Charges: charges,
-		changed: map[billing.ChargeID]bool{},
+		Tx: tx, Work: w, Now: now, Before: plan, Plan: plan, Customer: customer, Charges: charges,
+		changed: map[billing.ChargeID]bool{}, added: map[billing.ChargeID]bool{},
 	}, nil
 }
 
