@@ -69,7 +69,7 @@ func TestACardOfAnotherBrandWaitsForTheCustomer(t *testing.T) {
 		b.Advance(32)
 		require.Zero(b.t, b.Gateway.Calls)
 		require.Equal(b.t, billing.ChargeRequiresPaymentMethod, b.Charge(p.Plan.ID, 2).Status)
-		require.Contains(b.t, b.Charge(p.Plan.ID, 2).Reason, "is not charged: its network replaced")
+		require.Contains(b.t, b.Charge(p.Plan.ID, 2).Reason, "is held: its network replaced")
 
 		_, err := b.Operator().DefaultCard(ctx, card.ID)
 		require.ErrorContains(b.t, err, "it is held")

@@ -2,6 +2,7 @@ package billing
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -94,7 +95,21 @@ func (c Card) ExpiresBefore(charges []Charge, loc *time.Location) (first Charge,
 
 // Chargeable reports whether the card may be charged at all: it is saved, it was not withdrawn, and
 // it is not on hold.
-func (c Card) Chargeable() bool { return c.Status == CardActive && c.Hold == "" }
+func (c Card) Chargeable() bool { return c.Unusable(c.Account) == "" }
+
+// Unusable returns why a plan of the account must not charge the card, in words; "" if it may.
+func (c Card) Unusable(account string) string {
+	card := fmt.Sprintf("the %s card ending %s", c.Brand, c.Last4)
+	switch {
+	case c.Status != CardActive:
+		return card + " is " + string(c.Status)
+	case c.Hold != "":
+		return card + " is held: " + c.Hold
+	case c.Account != account:
+		return card + " is saved in another Stripe account than the plan's"
+	}
+	return ""
+}
 
 // Expired reports whether the card's last month is over everywhere in the world. A card without an
 // expiry date never expires.

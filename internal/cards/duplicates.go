@@ -105,9 +105,10 @@ func (w *Keeper) merge(ctx context.Context, tx billing.Tx, plans []billing.Plan,
 		if plans[i].CardID != older.ID {
 			continue
 		}
-		if err := w.mergeInPlan(ctx, tx, &plans[i], newer.ID, now); err != nil {
+		if err := w.mergeInPlan(ctx, tx, plans[i].ID, newer.ID, now); err != nil {
 			return err
 		}
+		plans[i].CardID = newer.ID
 		moved++
 	}
 	return tx.InsertAudit(ctx, billing.AuditEntry{
@@ -119,28 +120,12 @@ func (w *Keeper) merge(ctx context.Context, tx billing.Tx, plans []billing.Plan,
 
 // mergeInPlan makes a locked plan charge the newer card. Charges that wait for a card are tried:
 // the customer has just entered the number again, perhaps with another expiry date.
-func (w *Keeper) mergeInPlan(ctx context.Context, tx billing.Tx, p *billing.Plan, card billing.CardID, now time.Time) error {
-	charges, err := tx.PlanCharges(ctx, p.ID)
-	if err != nil {
+func (w *Keeper) mergeInPlan(ctx context.Context, tx billing.Tx, id billing.PlanID, card billing.CardID, now time.Time) error {
+	return w.In(ctx, tx, now, id, func(t *planwork.Tx) error {
+		t.Plan.CardID = card
+		_, err := t.TryCard(ctx, billing.NewCard{Actor: billing.ActorCustomer, Why: "the customer gave the card again", Now: now, WaitingOnly: true})
 		return err
-	}
-	p.CardID, p.UpdatedAt = card, now
-	rule := billing.NewCard{Actor: billing.ActorCustomer, Why: "the customer gave the card again", Now: now, WaitingOnly: true}
-	changed, entries, err := rule.Try(ctx, tx, *p, charges)
-	if err != nil {
-		return err
-	}
-	for _, i := range changed {
-		if err := tx.UpdateCharge(ctx, charges[i]); err != nil {
-			return err
-		}
-	}
-	p.Status = p.StatusAfter(charges)
-	if err := tx.UpdatePlan(ctx, *p); err != nil {
-		return err
-	}
-	p.Version++
-	return tx.InsertAudit(ctx, entries...)
+	})
 }
 
 // mergeDunnings moves charges that use the older card as a backup to the newer one.

@@ -2,7 +2,6 @@ package collect
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"tranche/internal/billing"
@@ -88,13 +87,5 @@ func usableCard(ctx context.Context, t *planwork.Tx, c *billing.Charge) (billing
 		return billing.Card{}, "no card was saved", nil
 	}
 	card, err := t.Card(ctx, id)
-	switch {
-	case err != nil:
-		return card, "", err
-	case card.Status != billing.CardActive:
-		return card, fmt.Sprintf("the %s is %s", card.Label(), card.Status), nil
-	case card.Hold != "":
-		return card, fmt.Sprintf("the %s is not charged: %s", card.Label(), card.Hold), nil
-	}
-	return card, "", nil
+	return card, card.Unusable(t.Plan.Account), err
 }

@@ -164,7 +164,7 @@ func (o *Operator) Pay(ctx context.Context, id billing.ChargeID) (Result, error)
 		if ch.Status != billing.ChargeScheduled || !ch.DueAt.After(c.Now) {
 			return billing.AuditEntry{}, c.orRefuse(nil, OpPay, fmt.Sprintf("charge %d is due already (%s): retry it", ch.Sequence, ch.Status))
 		}
-		why, err := unusable(ctx, c.Tx.Tx, c.Plan.CardID)
+		why, err := unusable(ctx, c.Tx.Tx, c.Plan)
 		if why != "" || err != nil {
 			return billing.AuditEntry{}, c.orRefuse(err, OpPay, why)
 		}

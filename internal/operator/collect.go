@@ -23,7 +23,7 @@ func (o *Operator) Collect(ctx context.Context, id billing.ChargeID, due string)
 			}
 			next = "it falls due " + c.Local(at)
 		}
-		why, err := unusable(ctx, c.Tx.Tx, c.Plan.CardID)
+		why, err := unusable(ctx, c.Tx.Tx, c.Plan)
 		if why != "" || err != nil {
 			return billing.AuditEntry{}, c.orRefuse(err, OpCollect, why)
 		}

@@ -188,7 +188,7 @@ func (o *Operator) PayAll(ctx context.Context, id billing.PlanID, discount int64
 		if err := c.checkAmount("discount", amount); err != nil {
 			return billing.AuditEntry{}, err
 		}
-		why, err := unusable(ctx, c.Tx.Tx, c.Plan.CardID)
+		why, err := unusable(ctx, c.Tx.Tx, c.Plan)
 		if why != "" || err != nil {
 			return billing.AuditEntry{}, c.orRefuse(err, OpPayAll, why)
 		}
@@ -227,7 +227,7 @@ func (c *change) toCome() (int64, error) {
 // made up for as missed says; for several, a choice is required. Errors: see Skip.
 func (o *Operator) Restart(ctx context.Context, id billing.PlanID, missed Missed) (Result, error) {
 	return o.amend(ctx, id, OpRestart, func(c *change) (billing.AuditEntry, error) {
-		why, err := unusable(ctx, c.Tx.Tx, c.Plan.CardID)
+		why, err := unusable(ctx, c.Tx.Tx, c.Plan)
 		if why != "" || err != nil {
 			return billing.AuditEntry{}, c.orRefuse(err, OpRestart, why)
 		}
@@ -275,11 +275,9 @@ func (o *Operator) UseCard(ctx context.Context, id billing.PlanID, name billing.
 		case err != nil:
 			return billing.AuditEntry{}, err
 		case card.Account != c.Plan.Account:
-			return billing.AuditEntry{}, invalid("card", "the %s is saved in another Stripe account than the plan's", card.Label())
-		case card.Status != billing.CardActive:
-			return billing.AuditEntry{}, c.orRefuse(nil, OpCard, fmt.Sprintf("the %s is %s", card.Label(), card.Status))
-		case card.Hold != "":
-			return billing.AuditEntry{}, c.orRefuse(nil, OpCard, fmt.Sprintf("the %s is held: %s", card.Label(), card.Hold))
+			return billing.AuditEntry{}, invalid("card", "%s", card.Unusable(c.Plan.Account))
+		case !card.Chargeable():
+			return billing.AuditEntry{}, c.orRefuse(nil, OpCard, card.Unusable(c.Plan.Account))
 		case card.ID == c.Plan.CardID:
 			return billing.AuditEntry{}, c.orRefuse(nil, OpCard, "it is charged on that card already")
 		}

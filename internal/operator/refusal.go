@@ -25,7 +25,7 @@ func refusal(ctx context.Context, tx billing.Tx, plan billing.Plan, c billing.Ch
 	if why, err := openAttempt(ctx, tx, c.ID); why != "" || err != nil {
 		return why, err
 	}
-	return unusable(ctx, tx, plan.CardID)
+	return unusable(ctx, tx, plan)
 }
 
 // openAttempt returns the error text for an attempt whose outcome is unknown, and which may have
@@ -43,20 +43,22 @@ func openAttempt(ctx context.Context, tx billing.Tx, id billing.ChargeID) (strin
 	return "", nil
 }
 
-// unusable returns why a card can't be charged; "" if it can.
-func unusable(ctx context.Context, tx billing.Tx, id billing.CardID) (string, error) {
-	if id == "" {
+// unusable returns why the plan's card can't be charged, and what to do; "" if it can.
+func unusable(ctx context.Context, tx billing.Tx, plan billing.Plan) (string, error) {
+	if plan.CardID == "" {
 		return "no card was saved", nil
 	}
-	card, err := tx.Card(ctx, id)
+	card, err := tx.Card(ctx, plan.CardID)
 	if err != nil {
 		return "", err
 	}
-	if card.Status != billing.CardActive {
-		return fmt.Sprintf("the %s card ending %s is %s; the customer must add another", card.Brand, card.Last4, card.Status), nil
+	why := card.Unusable(plan.Account)
+	switch {
+	case why == "":
+	case card.Status != billing.CardActive:
+		why += "; the customer must add another"
+	case card.Hold != "":
+		why += "; release it, or the customer must add another"
 	}
-	if card.Hold != "" {
-		return fmt.Sprintf("the %s card ending %s is held: %s; release it, or the customer must add another", card.Brand, card.Last4, card.Hold), nil
-	}
-	return "", nil
+	return why, nil
 }

@@ -85,13 +85,8 @@ func (p *Planner) cardAtStripe(ctx context.Context, id, account, stripeCustomer 
 // chargeable returns why a customer's card can't be charged for a plan of the account; nil when it
 // can.
 func chargeable(card billing.Card, account string) error {
-	switch {
-	case card.Status != billing.CardActive:
-		return badCard("the %s card ending %s is %s", card.Brand, card.Last4, card.Status)
-	case card.Hold != "":
-		return badCard("the %s card ending %s is on hold: %s", card.Brand, card.Last4, card.Hold)
-	case card.Account != account:
-		return badCard("the %s card ending %s is saved in another Stripe account", card.Brand, card.Last4)
+	if why := card.Unusable(account); why != "" {
+		return badCard("%s", why)
 	}
 	return nil
 }
