@@ -1,10 +1,8 @@
 package planning_test
 
 import (
-	"context"
 	"errors"
 	"maps"
-	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
@@ -15,51 +13,26 @@ import (
 	"tranche/internal/calendar"
 	"tranche/internal/planning"
 	"tranche/internal/store/storetest"
-	"tranche/internal/stripegw"
-	"tranche/internal/stripesim"
 	"tranche/internal/terms"
+	"tranche/internal/testbench"
 )
 
 var now = time.Date(2026, 1, 31, 22, 15, 0, 0, time.UTC)
 
-// desk is a planner on a real store and a simulated Stripe.
-type desk struct {
-	*planning.Planner
-	t       *testing.T
-	store   billing.Store
-	sim     *stripesim.Server
-	gateway *tap
+// bench is the shared bench at that time.
+type bench struct {
+	*testbench.Bench
+	t *testing.T
 }
 
-func eachEngine(t *testing.T, test func(d *desk)) {
+func eachEngine(t *testing.T, test func(b *bench)) {
 	t.Helper()
 	t.Parallel()
 	storetest.EachEngine(t, func(t *testing.T, s billing.Store) {
-		sim := stripesim.New(stripesim.Options{Now: func() time.Time { return now }})
-		server := httptest.NewServer(sim)
-		t.Cleanup(func() { sim.Close(); server.Close() })
-		gateway, err := stripegw.New(stripegw.Config{SecretKey: "sk_test_desk", APIBase: server.URL})
-		require.NoError(t, err)
-		g := &tap{Gateway: gateway}
-		test(&desk{
-			Planner: planning.New(planning.Config{Store: s, Gateway: g, Now: func() time.Time { return now }, Rules: billing.Rules{ChargeTime: calendar.LocalTime{Hour: 9}}}), t: t, store: s, sim: sim, gateway: g,
-		})
+		b := testbench.New(t, testbench.Config{Store: s, Silent: true})
+		b.SetNow(now)
+		test(&bench{b, t})
 	})
-}
-
-// tap lets a test change the responses that the planner gets.
-type tap struct {
-	billing.Gateway
-	after func(billing.PaymentIntent, error) (billing.PaymentIntent, error)
-}
-
-// CreatePaymentIntent forwards the call, and returns the response as the test changes it.
-func (g *tap) CreatePaymentIntent(ctx context.Context, key string, p billing.PaymentParams) (billing.PaymentIntent, error) {
-	pi, err := g.Gateway.CreatePaymentIntent(ctx, key, p)
-	if g.after != nil {
-		return g.after(pi, err)
-	}
-	return pi, err
 }
 
 func termsOf(reference string) terms.Terms {
@@ -69,114 +42,103 @@ func termsOf(reference string) terms.Terms {
 	}
 }
 
-func (d *desk) plans() []billing.Plan {
-	d.t.Helper()
-	plans, err := d.store.Plans(d.t.Context(), billing.PlanFilter{})
-	require.NoError(d.t, err)
+func (b *bench) plans() []billing.Plan {
+	b.t.Helper()
+	plans, err := b.Store.Plans(b.t.Context(), billing.PlanFilter{})
+	require.NoError(b.t, err)
 	return plans
 }
 
 func TestAPlanWhoseFirstPaymentIsUnknownIsCompletedByTheSameRequest(t *testing.T) {
-	eachEngine(t, func(d *desk) {
-		d.gateway.after = func(billing.PaymentIntent, error) (billing.PaymentIntent, error) {
+	eachEngine(t, func(b *bench) {
+		b.Gateway.After = func(billing.PaymentIntent, error) (billing.PaymentIntent, error) {
 			return billing.PaymentIntent{}, &billing.GatewayError{Op: "create PaymentIntent", Kind: billing.GatewayUnknown}
 		}
-		_, err := d.Create(d.t.Context(), planning.Request{Terms: termsOf("order-1"), Key: "key-1"})
-		require.ErrorIs(d.t, err, billing.ErrUnavailable)
-		require.Len(d.t, d.plans(), 1, "it may have been carried out: the plan stays")
+		_, err := b.Planner.Create(b.t.Context(), planning.Request{Terms: termsOf("order-1"), Key: "key-1"})
+		require.ErrorIs(b.t, err, billing.ErrUnavailable)
+		require.Len(b.t, b.plans(), 1, "it may have been carried out: the plan stays")
 
-		d.gateway.after = nil
-		created, err := d.Create(d.t.Context(), planning.Request{Terms: termsOf("order-1"), Key: "key-1"})
-		require.NoError(d.t, err)
-		require.True(d.t, created.Replayed)
-		require.Len(d.t, d.sim.PaymentIntents(), 1)
+		b.Gateway.After = nil
+		created, err := b.Planner.Create(b.t.Context(), planning.Request{Terms: termsOf("order-1"), Key: "key-1"})
+		require.NoError(b.t, err)
+		require.True(b.t, created.Replayed)
+		require.Len(b.t, b.Sim.PaymentIntents(), 1)
 		attempts := created.Attempts[created.Charges[0].ID]
-		require.Len(d.t, attempts, 1)
-		require.Equal(d.t, billing.OutcomeAwaitingCustomer, attempts[0].Outcome)
-		require.Equal(d.t, string(attempts[0].ID), attempts[0].IdempotencyKey)
+		require.Len(b.t, attempts, 1)
+		require.Equal(b.t, billing.OutcomeAwaitingCustomer, attempts[0].Outcome)
+		require.Equal(b.t, string(attempts[0].ID), attempts[0].IdempotencyKey)
 	})
 }
 
 func TestAPlanThatStripeRefusesIsGone(t *testing.T) {
-	eachEngine(t, func(d *desk) {
-		d.gateway.after = func(billing.PaymentIntent, error) (billing.PaymentIntent, error) {
+	eachEngine(t, func(b *bench) {
+		b.Gateway.After = func(billing.PaymentIntent, error) (billing.PaymentIntent, error) {
 			return billing.PaymentIntent{}, &billing.GatewayError{Op: "create PaymentIntent", Kind: billing.GatewayRejected, HTTPStatus: 400,
 				Failure: billing.Failure{Code: "amount_too_small"}}
 		}
-		_, err := d.Create(d.t.Context(), planning.Request{Terms: termsOf("order-1"), Key: "key-1"})
-		require.ErrorContains(d.t, err, "amount_too_small")
-		require.Empty(d.t, d.plans())
+		_, err := b.Planner.Create(b.t.Context(), planning.Request{Terms: termsOf("order-1"), Key: "key-1"})
+		require.ErrorContains(b.t, err, "amount_too_small")
+		require.Empty(b.t, b.plans())
 
-		d.gateway.after = nil
-		_, err = d.Create(d.t.Context(), planning.Request{Terms: termsOf("order-1"), Key: "key-1"})
-		require.NoError(d.t, err, "reference and key are free again")
-	})
-}
-
-func TestTheClientSecretIsNotStored(t *testing.T) {
-	eachEngine(t, func(d *desk) {
-		created, err := d.Create(d.t.Context(), planning.Request{Terms: termsOf("order-1")})
-		require.NoError(d.t, err)
-		require.NotEmpty(d.t, created.FirstPayment.ClientSecret.Reveal())
-		again, err := d.Create(d.t.Context(), planning.Request{Terms: termsOf("order-1")})
-		require.NoError(d.t, err)
-		require.Equal(d.t, created.FirstPayment.ClientSecret, again.FirstPayment.ClientSecret, "fetched anew from Stripe")
+		b.Gateway.After = nil
+		_, err = b.Planner.Create(b.t.Context(), planning.Request{Terms: termsOf("order-1"), Key: "key-1"})
+		require.NoError(b.t, err, "reference and key are free again")
 	})
 }
 
 func TestWhatIsKnownOfTheCustomerIsUsedAndWhatIsNewIsKept(t *testing.T) {
-	eachEngine(t, func(d *desk) {
-		_, err := d.Create(d.t.Context(), planning.Request{Terms: termsOf("order-1")})
-		require.NoError(d.t, err)
+	eachEngine(t, func(b *bench) {
+		_, err := b.Planner.Create(b.t.Context(), planning.Request{Terms: termsOf("order-1")})
+		require.NoError(b.t, err)
 		second := termsOf("order-2")
 		second.Customer = terms.Customer{Reference: "ada", Name: "Ada Lovelace"}
-		created, err := d.Create(d.t.Context(), planning.Request{Terms: second})
-		require.NoError(d.t, err)
-		require.Equal(d.t, "ada@example.com", created.Customer.Email)
-		require.Equal(d.t, "Ada Lovelace", created.Customer.Name)
-		require.Equal(d.t, "2026-03-31T08:00:00Z", created.Charges[2].DueAt.Format(time.RFC3339), "in the zone that was given with the first plan")
+		created, err := b.Planner.Create(b.t.Context(), planning.Request{Terms: second})
+		require.NoError(b.t, err)
+		require.Equal(b.t, "ada@example.com", created.Customer.Email)
+		require.Equal(b.t, "Ada Lovelace", created.Customer.Name)
+		require.Equal(b.t, "2026-03-31T08:00:00Z", created.Charges[2].DueAt.Format(time.RFC3339), "in the zone that was given with the first plan")
 	})
 }
 
 func TestManyCopiesOfOneRequestMakeOnePlan(t *testing.T) {
-	eachEngine(t, func(d *desk) {
+	eachEngine(t, func(b *bench) {
 		ids, faults := make([]billing.PlanID, 8), make([]error, 8)
 		var wg sync.WaitGroup
 		for i := range ids {
 			wg.Go(func() {
-				created, err := d.Create(d.t.Context(), planning.Request{Terms: termsOf("order-1"), Key: "key-1"})
+				created, err := b.Planner.Create(b.t.Context(), planning.Request{Terms: termsOf("order-1"), Key: "key-1"})
 				ids[i], faults[i] = created.Plan.ID, err
 			})
 		}
 		wg.Wait()
 		for i := range ids {
-			require.NoError(d.t, faults[i])
-			require.Equal(d.t, ids[0], ids[i])
+			require.NoError(b.t, faults[i])
+			require.Equal(b.t, ids[0], ids[i])
 		}
-		require.Len(d.t, d.sim.PaymentIntents(), 1)
+		require.Len(b.t, b.Sim.PaymentIntents(), 1)
 	})
 }
 
 func TestPreviewStoresAndSendsNothing(t *testing.T) {
-	eachEngine(t, func(d *desk) {
-		draft, err := d.Preview(d.t.Context(), termsOf("order-1"))
-		require.NoError(d.t, err)
-		require.Len(d.t, draft.Charges, 3)
-		require.Empty(d.t, d.plans())
-		require.Empty(d.t, d.sim.PaymentIntents())
+	eachEngine(t, func(b *bench) {
+		draft, err := b.Planner.Preview(b.t.Context(), termsOf("order-1"))
+		require.NoError(b.t, err)
+		require.Len(b.t, draft.Charges, 3)
+		require.Empty(b.t, b.plans())
+		require.Empty(b.t, b.Sim.PaymentIntents())
 	})
 }
 
 // TestAdopt_SameIDsInARestoredDatabase adopts a PaymentIntent into two independent databases:
 // charges that the first one made are found by the second.
 func TestAdopt_SameIDsInARestoredDatabase(t *testing.T) {
-	eachEngine(t, func(d *desk) {
+	eachEngine(t, func(b *bench) {
 		pi := billing.PaymentIntent{ID: "pi_1", Status: billing.IntentSucceeded, Amount: 20000, Currency: "eur", CreatedAt: now,
 			Metadata: map[string]string{"tranche_kind": "installments", "tranche_reference": "sofa-1", "tranche_total": "60000", "tranche_parts": "3",
 				"tranche_every": "1 month", "tranche_customer": "grace"}}
 		var ids [][]billing.ChargeID
-		for _, s := range []billing.Store{d.store, storetest.SQLite(t)} {
-			p := planning.New(planning.Config{Store: s, Gateway: d.gateway, Now: func() time.Time { return now.Add(time.Duration(len(ids)) * time.Hour) }, Rules: billing.Rules{}})
+		for _, s := range []billing.Store{b.Store, storetest.SQLite(t)} {
+			p := planning.New(planning.Config{Store: s, Gateway: b.Gateway, Now: func() time.Time { return now.Add(time.Duration(len(ids)) * time.Hour) }})
 			plan, err := p.Adopt(t.Context(), pi)
 			require.NoError(t, err)
 			details, err := billing.LoadDetails(t.Context(), s, plan.ID)
@@ -193,7 +155,7 @@ func TestAdopt_SameIDsInARestoredDatabase(t *testing.T) {
 }
 
 func TestAdoptingTheSamePaymentIntentTwiceMakesOnePlan(t *testing.T) {
-	eachEngine(t, func(d *desk) {
+	eachEngine(t, func(b *bench) {
 		pi := billing.PaymentIntent{ID: "pi_1", Status: billing.IntentSucceeded, Amount: 50000, Currency: "eur", Customer: "cus_1", CreatedAt: now,
 			Metadata: map[string]string{"tranche_kind": "deposit", "tranche_reference": "villa-9", "tranche_total": "250000", "tranche_balance_due": "2026-12-20",
 				"tranche_customer": "grace", "tranche_timezone": "Europe/Paris"}}
@@ -201,75 +163,75 @@ func TestAdoptingTheSamePaymentIntentTwiceMakesOnePlan(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range ids {
 			wg.Go(func() {
-				plan, err := d.Adopt(d.t.Context(), pi)
+				plan, err := b.Planner.Adopt(b.t.Context(), pi)
 				ids[i], faults[i] = plan.ID, err
 			})
 		}
 		wg.Wait()
-		plan, err := d.Adopt(d.t.Context(), pi)
-		require.NoError(d.t, err)
+		plan, err := b.Planner.Adopt(b.t.Context(), pi)
+		require.NoError(b.t, err)
 		for i := range ids {
 			if faults[i] != nil { // another goroutine created the customer's row at the same time: the event is handled again
-				require.ErrorIs(d.t, faults[i], billing.ErrExists)
+				require.ErrorIs(b.t, faults[i], billing.ErrExists)
 				continue
 			}
-			require.Equal(d.t, plan.ID, ids[i])
+			require.Equal(b.t, plan.ID, ids[i])
 		}
-		require.Len(d.t, d.plans(), 1)
-		details, err := billing.LoadDetails(d.t.Context(), d.store, plan.ID)
-		require.NoError(d.t, err)
-		require.Equal(d.t, "cus_1", details.Customer.StripeCustomer)
-		require.Equal(d.t, int64(200000), details.Charges[1].Amount)
-		require.Equal(d.t, "2026-12-20T08:00:00Z", details.Charges[1].DueAt.Format(time.RFC3339))
+		require.Len(b.t, b.plans(), 1)
+		details, err := billing.LoadDetails(b.t.Context(), b.Store, plan.ID)
+		require.NoError(b.t, err)
+		require.Equal(b.t, "cus_1", details.Customer.StripeCustomer)
+		require.Equal(b.t, int64(200000), details.Charges[1].Amount)
+		require.Equal(b.t, "2026-12-20T08:00:00Z", details.Charges[1].DueAt.Format(time.RFC3339))
 
 		pi.ID = "pi_2"
 		var taken *planning.ReferenceTakenError
 		var twice *planning.PaidTwiceError
-		_, err = d.Adopt(d.t.Context(), pi)
-		require.Error(d.t, err, "the first payment is not recorded yet: handled again")
-		require.False(d.t, errors.As(err, &taken) || errors.As(err, &twice))
+		_, err = b.Planner.Adopt(b.t.Context(), pi)
+		require.Error(b.t, err, "the first payment is not recorded yet: handled again")
+		require.False(b.t, errors.As(err, &taken) || errors.As(err, &twice))
 
-		require.NoError(d.t, d.store.Update(d.t.Context(), func(tx billing.Tx) error {
+		require.NoError(b.t, b.Store.Update(b.t.Context(), func(tx billing.Tx) error {
 			first := details.Charges[0]
 			first.Status = billing.ChargeSucceeded
-			return tx.UpdateCharge(d.t.Context(), first)
+			return tx.UpdateCharge(b.t.Context(), first)
 		}))
-		_, err = d.Adopt(d.t.Context(), pi)
-		require.ErrorAs(d.t, err, &twice)
-		require.Equal(d.t, details.Charges[0].ID, twice.Charge.ID)
+		_, err = b.Planner.Adopt(b.t.Context(), pi)
+		require.ErrorAs(b.t, err, &twice)
+		require.Equal(b.t, details.Charges[0].ID, twice.Charge.ID)
 
 		pi.Metadata = maps.Clone(pi.Metadata)
 		pi.Metadata["tranche_email"] = "other@example.com"
-		_, err = d.Adopt(d.t.Context(), pi)
-		require.ErrorAs(d.t, err, &taken, "other terms")
-		require.Equal(d.t, plan.ID, taken.PlanID)
+		_, err = b.Planner.Adopt(b.t.Context(), pi)
+		require.ErrorAs(b.t, err, &taken, "other terms")
+		require.Equal(b.t, plan.ID, taken.PlanID)
 	})
 }
 
 // TestCreate_CustomerDefaults: a new customer gets the merchant's time zone and language unless the
 // terms set others; an existing customer keeps its own.
 func TestCreate_CustomerDefaults(t *testing.T) {
-	eachEngine(t, func(d *desk) {
-		german := planning.New(planning.Config{Store: d.store, Gateway: d.gateway, Now: func() time.Time { return now }, Rules: billing.Rules{
+	eachEngine(t, func(b *bench) {
+		german := planning.New(planning.Config{Store: b.Store, Gateway: b.Gateway, Now: b.Now, Rules: billing.Rules{
 			ChargeTime: calendar.LocalTime{Hour: 9}, TimeZone: "Europe/Berlin", Locale: "de-DE",
 		}})
 		create := func(p *planning.Planner, reference, customer, zone string) billing.Details {
 			tm := termsOf(reference)
 			tm.Customer = terms.Customer{Reference: customer, TimeZone: zone}
-			made, err := p.Create(d.t.Context(), planning.Request{Terms: tm})
-			require.NoError(d.t, err)
-			again, err := p.Create(d.t.Context(), planning.Request{Terms: tm})
-			require.NoError(d.t, err)
-			require.True(d.t, again.Replayed)
+			made, err := p.Create(b.t.Context(), planning.Request{Terms: tm})
+			require.NoError(b.t, err)
+			again, err := p.Create(b.t.Context(), planning.Request{Terms: tm})
+			require.NoError(b.t, err)
+			require.True(b.t, again.Replayed)
 			return made.Details
 		}
 		one := create(german, "o-1", "new", "")
-		require.Equal(d.t, []string{"Europe/Berlin", "de-DE"}, []string{one.Customer.TimeZone, one.Customer.Locale})
-		require.Equal(d.t, 8, one.Charges[1].DueAt.UTC().Hour(), "09:00 in Berlin")
+		require.Equal(b.t, []string{"Europe/Berlin", "de-DE"}, []string{one.Customer.TimeZone, one.Customer.Locale})
+		require.Equal(b.t, 8, one.Charges[1].DueAt.UTC().Hour(), "09:00 in Berlin")
 		one = create(german, "o-2", "other", "Asia/Tokyo")
-		require.Equal(d.t, []string{"Asia/Tokyo", "de-DE"}, []string{one.Customer.TimeZone, one.Customer.Locale})
-		require.Empty(d.t, create(d.Planner, "o-3", "old", "").Customer.TimeZone)
+		require.Equal(b.t, []string{"Asia/Tokyo", "de-DE"}, []string{one.Customer.TimeZone, one.Customer.Locale})
+		require.Empty(b.t, create(b.Planner, "o-3", "old", "").Customer.TimeZone)
 		one = create(german, "o-4", "old", "")
-		require.Empty(d.t, one.Customer.TimeZone+one.Customer.Locale, "it is not moved by a setting")
+		require.Empty(b.t, one.Customer.TimeZone+one.Customer.Locale, "it is not moved by a setting")
 	})
 }

@@ -7,10 +7,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
-	"tranche/internal/calendar"
 	"tranche/internal/planning"
 	"tranche/internal/store/storetest"
 	"tranche/internal/terms"
+	"tranche/internal/testbench"
 )
 
 func TestAPlanNamesADunningPolicyThatExists(t *testing.T) {
@@ -26,7 +26,7 @@ func TestAPlanNamesADunningPolicyThatExists(t *testing.T) {
 		{"gentle", nil, `"gentle" is not a dunning policy; use one of: default`},
 		{"strict", []string{"default", "gentle"}, `"strict" is not a dunning policy; use one of: default, gentle`},
 	} {
-		p := planning.New(planning.Config{Store: storetest.SQLite(t), Now: time.Now, Rules: billing.Rules{ChargeTime: calendar.LocalTime{Hour: 9}}, Policies: tc.known})
+		p := planning.New(planning.Config{Store: storetest.SQLite(t), Now: time.Now, Rules: testbench.Rules(), Policies: tc.known})
 		terms := terms.Terms{
 			Reference: "order-1", Kind: billing.KindInstallments, Currency: "usd", Total: 1000, Parts: 2, Every: "1 month", Policy: tc.policy,
 			Customer: terms.Customer{Reference: "ada"},

@@ -4,12 +4,10 @@ import (
 	"context"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
-	"tranche/internal/calendar"
 	"tranche/internal/operator"
 	"tranche/internal/planning"
 	"tranche/internal/terms"
@@ -31,20 +29,20 @@ func (m meanwhile) Update(ctx context.Context, fn func(tx billing.Tx) error) err
 // TestCreate_CustomerChangedMeanwhile: a change of the customer that commits after the plan was
 // drafted survives the customer's update by the plan's terms.
 func TestCreate_CustomerChangedMeanwhile(t *testing.T) {
-	eachEngine(t, func(d *desk) {
-		first, err := d.Create(d.t.Context(), planning.Request{Terms: termsOf("order-1")})
-		require.NoError(d.t, err)
+	eachEngine(t, func(b *bench) {
+		first, err := b.Planner.Create(b.t.Context(), planning.Request{Terms: termsOf("order-1")})
+		require.NoError(b.t, err)
 		name := "Ada Lovelace"
-		rules := billing.Rules{ChargeTime: calendar.LocalTime{Hour: 9}}
-		store := meanwhile{Store: d.store, once: new(sync.Once), act: func() {
-			_, err := operator.New(d.store, func() time.Time { return now }, rules).ChangeCustomer(d.t.Context(), first.Customer.ID, operator.CustomerChange{Name: &name})
-			require.NoError(d.t, err)
+		store := meanwhile{Store: b.Store, once: new(sync.Once), act: func() {
+			_, err := b.Operator().ChangeCustomer(b.t.Context(), first.Customer.ID, operator.CustomerChange{Name: &name})
+			require.NoError(b.t, err)
 		}}
-		planner := planning.New(planning.Config{Store: store, Gateway: d.gateway, Now: func() time.Time { return now }, Rules: rules})
+		config := b.PlannerConfig()
+		config.Store = store
 		second := termsOf("order-2")
 		second.Customer = terms.Customer{Reference: "ada", Email: "new@example.com"}
-		created, err := planner.Create(d.t.Context(), planning.Request{Terms: second, UpdateCustomer: true})
-		require.NoError(d.t, err)
-		require.Equal(d.t, []string{"new@example.com", name}, []string{created.Customer.Email, created.Customer.Name})
+		created, err := planning.New(config).Create(b.t.Context(), planning.Request{Terms: second, UpdateCustomer: true})
+		require.NoError(b.t, err)
+		require.Equal(b.t, []string{"new@example.com", name}, []string{created.Customer.Email, created.Customer.Name})
 	})
 }

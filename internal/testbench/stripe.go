@@ -26,31 +26,31 @@ type wires struct {
 
 // connect starts the simulator, which posts its webhooks to the bench.
 func (b *Bench) connect(c Config) wires {
-	webhooks := stripesim.Options{
+	options := stripesim.Options{
 		Now: b.Now, WebhookConcurrency: 1, Seed: c.Seed,
 		Webhooks: []stripesim.WebhookEndpoint{{URL: "http://shop.test/", Secret: "whsec_test", Connect: c.Account != ""}},
 	}
 	if c.Bubble {
-		webhooks.WebhookTransport = direct{handler: &b.received}
+		options.WebhookTransport = direct{handler: &b.received}
 	} else {
-		webhooks.Webhooks[0].URL = b.serve(&b.received)
+		options.Webhooks[0].URL = b.serve(&b.received)
 	}
-	b.Arrivals = webhooks.Webhooks[0].URL
+	b.Arrivals = options.Webhooks[0].URL
 	if b.real {
-		webhooks.Wall = b.Now
+		options.Wall = b.Now
 	}
-	b.Platform = stripesim.New(webhooks)
-	b.t.Cleanup(b.Platform.Close)
+	b.Platform = stripesim.New(options)
 	if b.Sim = b.Platform; c.Account != "" {
 		b.Sim = b.Platform.Connect(c.Account)
 	}
-	if c.Bubble {
-		b.Browser = &stripesim.Browser{BaseURL: "http://stripe.test", Account: c.Account, Client: &http.Client{Transport: direct{handler: b.Platform}}}
-		return wires{"http://stripe.test", direct{b.Platform, c.OnRequest}}
+	way := wires{"http://stripe.test", direct{b.Platform, c.OnRequest}}
+	b.Browser = &stripesim.Browser{BaseURL: way.stripe, Account: c.Account, Client: &http.Client{Transport: direct{handler: b.Platform}}}
+	if !c.Bubble {
+		way = wires{b.serve(b.Platform), nil}
+		b.Browser = &stripesim.Browser{BaseURL: way.stripe, Account: c.Account}
 	}
-	url := b.serve(b.Platform)
-	b.Browser = &stripesim.Browser{BaseURL: url, Account: c.Account}
-	return wires{url, nil}
+	b.t.Cleanup(b.Platform.Close) // before the server, which waits for requests that the simulator holds
+	return way
 }
 
 // serve serves a handler until the test ends, and returns its URL.
