@@ -19,15 +19,13 @@ import (
 
 	"tranche/handlers"
 	"tranche/internal/billing"
-	"tranche/internal/calendar"
-	"tranche/internal/clock"
 	"tranche/internal/dunning"
 	"tranche/internal/forecast"
 	"tranche/internal/operator"
-	"tranche/internal/planning"
 	"tranche/internal/store/storetest"
 	"tranche/internal/stripegw"
 	"tranche/internal/stripesim"
+	"tranche/internal/testbench"
 	"tranche/internal/view"
 )
 
@@ -83,15 +81,11 @@ func eachEngine(t *testing.T, test func(s *surface)) {
 }
 
 func newSurface(t *testing.T, st billing.Store, change ...func(c *handlers.Config)) *surface {
-	s := &surface{arrived: make(chan struct{}, 1), t: t, store: st, sim: stripesim.New(stripesim.Options{})}
-	stripe := httptest.NewServer(s.sim)
-	t.Cleanup(func() { s.sim.Close(); stripe.Close() })
-	gateway, err := stripegw.New(stripegw.Config{SecretKey: "sk_test_surface", APIBase: stripe.URL, HTTPTimeout: 5 * time.Second})
-	require.NoError(t, err)
-	var clk clock.Clock
+	b := testbench.New(t, testbench.Config{Store: st, RealTime: true})
+	s := &surface{arrived: make(chan struct{}, 1), t: t, store: st, sim: b.Sim}
 	s.endpoints = endpoints(t, st, "a-key-of-32-characters-or-more-000")
 	c := handlers.Config{
-		Store: st, Planner: planning.New(planning.Config{Store: st, Gateway: gateway, Now: clk.Now, Rules: billing.Rules{ChargeTime: calendar.LocalTime{Hour: 9}}}), Parse: stripegw.ParseEvent,
+		Store: st, Planner: b.Planner, Parse: stripegw.ParseEvent,
 		CheckHeader: func(header string, now time.Time) error { return stripegw.CheckHeader(header, 5*time.Minute, now) },
 		Verify: func(payload []byte, header string, now time.Time) error {
 			return stripegw.VerifySignature(payload, header, []string{webhookSecret, rolledSecret}, 5*time.Minute, now)
@@ -107,7 +101,7 @@ func newSurface(t *testing.T, st billing.Store, change ...func(c *handlers.Confi
 		},
 		APIKeys: []string{apiKey, olderKey}, Grace: time.Minute, Endpoints: s.endpoints,
 		Forecaster: forecast.New(forecast.Config{
-			Store: st, Policies: dunning.DefaultPolicies(calendar.LocalTime{Hour: 9}), Rules: billing.Rules{ChargeTime: calendar.LocalTime{Hour: 9}}, UpcomingDays: 3,
+			Store: st, Policies: dunning.DefaultPolicies(testbench.Morning), Rules: testbench.Rules(), UpcomingDays: 3,
 		}).Forecast,
 		Checks: map[string]func(context.Context) error{"database": st.Ping, "queue": func(context.Context) error { return nil }},
 	}

@@ -3,7 +3,6 @@
 package handlers_test
 
 import (
-	"context"
 	cryptorand "crypto/rand"
 	"encoding/binary"
 	"encoding/json"
@@ -24,7 +23,6 @@ import (
 
 	"tranche/handlers"
 	"tranche/internal/billing"
-	"tranche/internal/calendar"
 	"tranche/internal/clock"
 	"tranche/internal/dunning"
 	"tranche/internal/forecast"
@@ -34,6 +32,7 @@ import (
 	"tranche/internal/stripegw"
 	"tranche/internal/stripesim"
 	"tranche/internal/task"
+	"tranche/internal/testbench"
 	"tranche/jobs"
 )
 
@@ -68,20 +67,6 @@ func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 	return rec.Result(), nil
 }
 
-// lostTasks is a queue that loses every task, as a queue may.
-type lostTasks struct{}
-
-// Enqueue drops the tasks.
-func (lostTasks) Enqueue(context.Context, ...billing.Task) error { return nil }
-
-// lostMails takes every mail.
-type lostMails struct{}
-
-// Send drops a mail.
-func (lostMails) Send(context.Context, billing.Mail) (billing.Delivery, error) {
-	return billing.Delivery{}, nil
-}
-
 func newHostileWorld(t testing.TB, name string, st billing.Store, at *hostileTime) *hostileWorld {
 	t.Helper()
 	w := &hostileWorld{t: t, name: name, store: st, fresh: make(chan []billing.Event, 1)}
@@ -92,8 +77,7 @@ func newHostileWorld(t testing.TB, name string, st billing.Store, at *hostileTim
 	})
 	require.NoError(t, err)
 	clk := clock.New(at.now, 1, at.Now)
-	morning := calendar.LocalTime{Hour: 9}
-	rules, policies := billing.Rules{ChargeTime: morning}, dunning.DefaultPolicies(morning)
+	rules, policies := testbench.Rules(), dunning.DefaultPolicies(testbench.Morning)
 	planner := planning.New(planning.Config{Store: st, Gateway: gateway, Now: clk.Now, Rules: rules})
 	manager := endpoints(t, st, hostileKey)
 	manager.Clock = clk
@@ -109,7 +93,7 @@ func newHostileWorld(t testing.TB, name string, st billing.Store, at *hostileTim
 	})
 	t.Cleanup(w.handler.Close)
 	w.worker = jobs.New(jobs.Config{
-		Store: st, Gateway: gateway, Queue: lostTasks{}, Mailer: lostMails{}, Planner: planner, Rules: rules, Policies: policies,
+		Store: st, Gateway: gateway, Queue: testbench.Nowhere{}, Mailer: &testbench.Mailbox{}, Planner: planner, Rules: rules, Policies: policies,
 		Webhooks: manager.Store, Clock: clk, Lease: time.Minute, MessageDomain: "shop.example", Log: zerolog.Nop(),
 	})
 	return w

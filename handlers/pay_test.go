@@ -23,15 +23,11 @@ import (
 
 	"tranche/handlers"
 	"tranche/internal/billing"
-	"tranche/internal/calendar"
-	"tranche/internal/clock"
 	"tranche/internal/dunning"
 	"tranche/internal/locale"
-	"tranche/internal/planning"
 	"tranche/internal/recovery"
 	"tranche/internal/store/storetest"
-	"tranche/internal/stripegw"
-	"tranche/internal/stripesim"
+	"tranche/internal/testbench"
 	"tranche/internal/view"
 )
 
@@ -82,16 +78,12 @@ func newPageSurfaceOn(t *testing.T, st billing.Store, change func(*handlers.PayP
 	if len(proxies) == 0 {
 		proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	}
-	s := &pageSurface{surface: &surface{t: t, store: st, sim: stripesim.New(stripesim.Options{})}}
-	stripe := httptest.NewServer(s.sim)
-	t.Cleanup(func() { s.sim.Close(); stripe.Close() })
-	gateway, err := stripegw.New(stripegw.Config{SecretKey: "sk_test_surface", APIBase: stripe.URL, HTTPTimeout: 5 * time.Second})
-	require.NoError(t, err)
-	var clk clock.Clock
+	b := testbench.New(t, testbench.Config{Store: st, RealTime: true})
+	s := &pageSurface{surface: &surface{t: t, store: st, sim: b.Sim}}
 	page := &handlers.PayPage{
-		Recovery: &recovery.Service{Store: st, Gateway: gateway, Now: clk.Now, Lease: time.Minute,
+		Recovery: &recovery.Service{Store: st, Gateway: b.Gateway, Now: b.Now, Lease: time.Minute,
 			Reason: func(f billing.Failure) billing.Reason { return dunning.Classify(f, "").Reason }},
-		Links:    &recovery.Links{Store: st, Key: "0123456789abcdef0123456789abcdef", BaseURL: "https://pay.example.com", TTL: time.Hour, Now: clk.Now},
+		Links:    &recovery.Links{Store: st, Key: "0123456789abcdef0123456789abcdef", BaseURL: "https://pay.example.com", TTL: time.Hour, Now: b.Now},
 		Merchant: "Example Shop", Contact: "billing@shop.example", BaseURL: "https://pay.example.com", PublishableKey: "pk_test_surface",
 		StripeJSURL: "https://js.stripe.com/v3/",
 	}
@@ -99,7 +91,7 @@ func newPageSurfaceOn(t *testing.T, st billing.Store, change func(*handlers.PayP
 		change(page)
 	}
 	h := handlers.New(handlers.Config{
-		Store: st, Planner: planning.New(planning.Config{Store: st, Gateway: gateway, Now: clk.Now, Rules: billing.Rules{ChargeTime: calendar.LocalTime{Hour: 9}}}), APIKeys: []string{apiKey}, Pay: page, Grace: time.Minute,
+		Store: st, Planner: b.Planner, APIKeys: []string{apiKey}, Pay: page, Grace: time.Minute,
 		TrustedProxies: proxies, Log: zerolog.New(&s.log),
 		Allow: func(_ context.Context, bucket string, _ int) time.Duration {
 			s.asked = append(s.asked, bucket)
