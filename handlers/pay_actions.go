@@ -22,13 +22,13 @@ const maxUserAgent = 300
 // confirmationView is the JSON of a payment or card for the page's script.
 type confirmationView struct {
 	Charge        billing.ChargeID `json:"charge,omitempty"`
-	Branch        recovery.Branch  `json:"branch"`
+	State         recovery.State   `json:"branch"`
 	ClientSecret  string           `json:"client_secret,omitempty"`
 	PaymentMethod string           `json:"payment_method,omitempty"`
 }
 
 func viewConfirmation(h recovery.Confirmation) confirmationView {
-	return confirmationView{h.Charge, h.Branch, h.ClientSecret.Reveal(), h.PaymentMethod}
+	return confirmationView{h.Charge, h.State, h.ClientSecret.Reveal(), h.PaymentMethod}
 }
 
 // payState returns the state of the page, so that its script can detect a change.

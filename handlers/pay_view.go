@@ -34,7 +34,7 @@ type payPage struct {
 	Button, Path          string // of the form that requests a new link
 
 	Live                            bool // the page has the script and the fields below
-	State, Branch                   string
+	StateHash, PageState            string
 	Key, Account, StripeLang, Codes string
 	NoScript, Secure                string
 	Pay                             *payForm
@@ -114,7 +114,7 @@ func initial(name string) string {
 func (s *Server) visitPage(v recovery.Page, l *locale.Locale) payPage {
 	p := s.newPage(l)
 	t := teller{l, v, s.Pay.Merchant, s.Pay.Holidays}
-	p.Live, p.State, p.Branch = true, stateOf(v), string(v.Branch)
+	p.Live, p.StateHash, p.PageState = true, stateOf(v), string(v.State)
 	p.Account = v.Plan.Account
 	p.Key, p.StripeLang, p.Codes = s.Pay.PublishableKey, stripeLang(l.Tag()), s.codes
 	p.NoScript, p.Secure = t.say("noscript"), t.say("secure")
@@ -144,7 +144,7 @@ func stateOf(v recovery.Page) string {
 	if v.Card != nil {
 		card = string(v.Card.ID)
 	}
-	fmt.Fprintln(h, v.Plan.Status, card, v.Branch, v.Reason, v.Locked)
+	fmt.Fprintln(h, v.Plan.Status, card, v.State, v.Reason, v.Locked)
 	for _, c := range v.Charges {
 		fmt.Fprintln(h, c.ID, c.Status, c.NextAttemptAt.UnixMilli())
 	}
@@ -204,20 +204,20 @@ func (t teller) first() bool {
 }
 
 func (t teller) heading() string {
-	if t.v.Branch == recovery.BranchPay && t.first() && t.v.Reason == "" {
+	if t.v.State == recovery.StatePay && t.first() && t.v.Reason == "" {
 		return t.say("first_title")
 	}
 	if len(t.v.Due) > 1 {
 		return t.say("pay_several_title")
 	}
-	return t.say(string(t.v.Branch) + "_title")
+	return t.say(string(t.v.State) + "_title")
 }
 
 func (t teller) icon() string {
-	switch t.v.Branch {
-	case recovery.BranchPaid:
+	switch t.v.State {
+	case recovery.StatePaid:
 		return "done"
-	case recovery.BranchProcessing, recovery.BranchCharging:
+	case recovery.StateProcessing, recovery.StateCharging:
 		return "wait"
 	}
 	return ""
@@ -227,30 +227,30 @@ func (t teller) lead() []string {
 	if t.locked() {
 		return []string{t.say("locked")}
 	}
-	switch t.v.Branch {
-	case recovery.BranchPay:
+	switch t.v.State {
+	case recovery.StatePay:
 		return t.payLead()
-	case recovery.BranchAhead:
+	case recovery.StatePayEarly:
 		if t.v.Card == nil {
 			return []string{t.say("ahead_text_without_card")}
 		}
-	case recovery.BranchWaits:
+	case recovery.StateWaits:
 		if t.v.Card == nil {
 			return []string{t.say("waits_text_without_card")}
 		}
-	case recovery.BranchSetup:
+	case recovery.StateSetup:
 		return []string{t.say(t.setupText())}
-	case recovery.BranchPaid:
+	case recovery.StatePaid:
 		if t.v.Charge.PaidAt.IsZero() {
 			return nil
 		}
 	}
-	return []string{t.say(string(t.v.Branch) + "_text")}
+	return []string{t.say(string(t.v.State) + "_text")}
 }
 
 // locked reports whether the page takes no payment or card because too many cards were tried.
 func (t teller) locked() bool {
-	return t.v.Locked && (t.v.Branch.Payable() || t.v.Branch == recovery.BranchSetup || t.v.Ahead != nil)
+	return t.v.Locked && (t.v.State.Payable() || t.v.State == recovery.StateSetup || t.v.NextCharge != nil)
 }
 
 // setupText returns the key of the text that explains when a plan's first card will be charged.
@@ -280,10 +280,10 @@ func (t teller) payLead() []string {
 }
 
 func (t teller) amountLabel() string {
-	switch t.v.Branch {
-	case recovery.BranchPaid:
+	switch t.v.State {
+	case recovery.StatePaid:
 		return t.say("amount_paid")
-	case recovery.BranchPay, recovery.BranchAuthenticate:
+	case recovery.StatePay, recovery.StateAuthenticate:
 		return t.say("amount_due")
 	}
 	return t.say("amount")
@@ -302,7 +302,7 @@ func (t teller) lines() []string {
 	if len(t.v.Charges) > 1 {
 		lines[0] += " · " + t.part()
 	}
-	if !t.first() && t.v.Branch != recovery.BranchPaid {
+	if !t.first() && t.v.State != recovery.StatePaid {
 		lines = append(lines, t.due())
 	}
 	return lines
@@ -337,16 +337,16 @@ func (t teller) payForm() *payForm {
 	}
 	charges, summary, button := t.v.Due, "", "button_pay"
 	switch {
-	case t.v.Branch == recovery.BranchAuthenticate:
+	case t.v.State == recovery.StateAuthenticate:
 		button = "button_authenticate"
-	case t.v.Branch == recovery.BranchPay:
-	case t.v.Branch == recovery.BranchAhead:
+	case t.v.State == recovery.StatePay:
+	case t.v.State == recovery.StatePayEarly:
 		charges, summary = []billing.Charge{t.v.Charge}, t.say("ahead_button")
 		if t.v.Card == nil {
 			summary = ""
 		}
-	case t.v.Ahead != nil:
-		charges, summary = []billing.Charge{*t.v.Ahead}, t.say("ahead_next")
+	case t.v.NextCharge != nil:
+		charges, summary = []billing.Charge{*t.v.NextCharge}, t.say("ahead_next")
 	default:
 		return nil
 	}
@@ -373,7 +373,7 @@ func idsOf(charges []billing.Charge) string {
 // savedWillFail reports whether the saved card will probably fail again, by the reason of its
 // failure.
 func savedWillFail(v recovery.Page) bool {
-	return v.Branch == recovery.BranchPay && slices.Contains([]billing.Reason{
+	return v.State == recovery.StatePay && slices.Contains([]billing.Reason{
 		billing.ReasonDeclined, billing.ReasonExpired, billing.ReasonDetails, billing.ReasonUnsupported, billing.ReasonNoCard,
 	}, v.Reason)
 }
@@ -394,7 +394,7 @@ func (t teller) schedule() []scheduleRow {
 		if class == "paid" && !c.PaidAt.IsZero() {
 			at = c.PaidAt
 		}
-		if t.v.Branch == recovery.BranchCharging && c.Owed() {
+		if t.v.State == recovery.StateCharging && c.Owed() {
 			class = "processing"
 		}
 		rows[i] = scheduleRow{
@@ -423,10 +423,10 @@ func scheduleClass(c billing.Charge) string {
 
 // wallet returns the saved card if the plan still has charges to make, else nil.
 func (t teller) wallet() *walletView {
-	if !t.v.ChangeCard || t.v.Branch == recovery.BranchProcessing || t.v.Branch == recovery.BranchCharging {
+	if !t.v.ChangeCard || t.v.State == recovery.StateProcessing || t.v.State == recovery.StateCharging {
 		return nil
 	}
-	if t.v.Branch == recovery.BranchSetup {
+	if t.v.State == recovery.StateSetup {
 		return t.firstCard()
 	}
 	w := &walletView{Title: t.say("saved_card"), None: t.say("no_saved_card")}
@@ -479,7 +479,7 @@ func (t teller) texts() map[string]string {
 
 // savedText is the text of the next page after a card is saved.
 func (t teller) savedText() string {
-	if t.v.Branch == recovery.BranchSetup {
+	if t.v.State == recovery.StateSetup {
 		return t.say("setup_done")
 	}
 	return t.say("change_done")
@@ -487,7 +487,7 @@ func (t teller) savedText() string {
 
 // savedTitle is the title after a card is saved without a payment.
 func (t teller) savedTitle() string {
-	if t.v.Branch == recovery.BranchSetup {
+	if t.v.State == recovery.StateSetup {
 		return t.say("setup_done")
 	}
 	if slices.ContainsFunc(t.v.Uses[0].Charges, t.v.Uses[0].Now) {
@@ -499,8 +499,8 @@ func (t teller) savedTitle() string {
 // paidNow is the text after Stripe reports that all payments of the form succeeded.
 func (t teller) paidNow() string {
 	amount := t.v.Total()
-	if t.v.Ahead != nil {
-		amount = t.v.Ahead.Amount
+	if t.v.NextCharge != nil {
+		amount = t.v.NextCharge.Amount
 	}
 	return t.Text("page.paid_now", map[string]any{"amount": t.Amount(amount, t.v.Plan.Currency)})
 }

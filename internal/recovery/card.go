@@ -21,13 +21,13 @@ func (d *Service) SaveCard(ctx context.Context, token string, e *Evidence) (Conf
 		return Confirmation{}, ErrNoConsent
 	}
 	if !v.ChangeCard {
-		return Confirmation{Branch: v.Branch}, nil
+		return Confirmation{State: v.State}, nil
 	}
 	if err := d.locked(ctx, v, e.Address); err != nil {
 		return Confirmation{}, err
 	}
 	ctx = billing.OnAccount(ctx, v.Plan.Account)
-	if v.Branch == BranchSetup {
+	if v.State == StateSetup {
 		return d.giveFirstCard(ctx, v, e)
 	}
 	consent := e.consent(v, "", "", d.Now())
@@ -45,7 +45,7 @@ func (d *Service) SaveCard(ctx context.Context, token string, e *Evidence) (Conf
 	if err != nil {
 		return Confirmation{}, err
 	}
-	return Confirmation{Branch: BranchPay, ClientSecret: si.ClientSecret}, nil
+	return Confirmation{State: StatePay, ClientSecret: si.ClientSecret}, nil
 }
 
 // makeSetup creates the SetupIntent of a consent. Each request has an idempotency key of its own: a
@@ -78,11 +78,11 @@ func (d *Service) giveFirstCard(ctx context.Context, v Page, e *Evidence) (Confi
 		return Confirmation{}, err
 	}
 	if si.Status == billing.IntentSucceeded || si.Status == billing.IntentProcessing || si.Status == billing.IntentCanceled {
-		return Confirmation{Branch: BranchProcessing}, nil // the handler of its event does the rest
+		return Confirmation{State: StateProcessing}, nil // the handler of its event does the rest
 	}
 	out, consent := Confirmation{}, e.consent(v, v.Charge.ID, si.ID, d.Now())
 	err = d.Store.Update(ctx, func(tx billing.Tx) error {
-		out = Confirmation{Branch: BranchProcessing}
+		out = Confirmation{State: StateProcessing}
 		plan, err := tx.LockPlan(ctx, v.Plan.ID)
 		if err != nil || plan.Status != billing.PlanAwaitingFirstPayment || plan.SetupIntent != si.ID {
 			return err
@@ -90,7 +90,7 @@ func (d *Service) giveFirstCard(ctx context.Context, v Page, e *Evidence) (Confi
 		if err := v.noteHandout(ctx, tx, billing.CardTrySetup, si.ID, e.Address, consent.AcceptedAt); err != nil {
 			return err
 		}
-		out = Confirmation{Branch: BranchSetup, ClientSecret: si.ClientSecret}
+		out = Confirmation{State: StateSetup, ClientSecret: si.ClientSecret}
 		return tx.InsertConsent(ctx, consent)
 	})
 	if err != nil {

@@ -27,7 +27,7 @@ func TestPay_AttemptGivenUp(t *testing.T) {
 		h, err := b.payOne(t.Context(), tok, other)
 		require.NoError(t, err)
 		require.Empty(t, h.ClientSecret)
-		require.Equal(t, recovery.BranchProcessing, h.Branch)
+		require.Equal(t, recovery.StateProcessing, h.State)
 		require.Empty(t, b.Details(p.Plan.ID).Charges[1].PaymentIntent, "the charge does not take it")
 	})
 }
@@ -63,6 +63,6 @@ func TestPay_ReplacedMeanwhile(t *testing.T) {
 		h, err = b.payOne(t.Context(), tok, other)
 		require.NoError(t, err)
 		require.Empty(t, h.ClientSecret)
-		require.Equal(t, recovery.BranchProcessing, h.Branch)
+		require.Equal(t, recovery.StateProcessing, h.State)
 	})
 }

@@ -16,29 +16,29 @@ import (
 // other attempt while its outcome is unknown: the worker waits, and no second PaymentIntent that
 // could be paid is created. If Stripe does not know the customer, another PaymentIntent is created
 // without a customer.
-func (d *Service) makeIntent(ctx context.Context, v Page) (billing.PaymentIntent, Branch, error) {
-	pi, branch, named, err := d.tryIntent(ctx, v)
+func (d *Service) makeIntent(ctx context.Context, v Page) (billing.PaymentIntent, State, error) {
+	pi, state, named, err := d.tryIntent(ctx, v)
 	left, failed := d.unknown().LeaveRefused(ctx, v.named(named), err)
 	if failed != nil {
 		return pi, "", failed
 	}
 	if left {
-		pi, branch, _, err = d.tryIntent(ctx, v)
+		pi, state, _, err = d.tryIntent(ctx, v)
 	}
-	return pi, branch, err
+	return pi, state, err
 }
 
 // tryIntent creates the PaymentIntent with the Stripe customer that the attempt names, and returns
 // that customer.
-func (d *Service) tryIntent(ctx context.Context, v Page) (_ billing.PaymentIntent, _ Branch, named string, _ error) {
-	attempt, branch, err := d.writeAttempt(ctx, v)
-	if err != nil || !branch.Payable() {
-		return billing.PaymentIntent{}, branch, "", err
+func (d *Service) tryIntent(ctx context.Context, v Page) (_ billing.PaymentIntent, _ State, named string, _ error) {
+	attempt, state, err := d.writeAttempt(ctx, v)
+	if err != nil || !state.Payable() {
+		return billing.PaymentIntent{}, state, "", err
 	}
 	named = attempt.Params.Customer
 	if attempt.PaymentIntent != "" { // another request made it meanwhile
 		pi, err := d.Gateway.PaymentIntent(ctx, attempt.PaymentIntent)
-		return pi, branch, "", err
+		return pi, state, "", err
 	}
 	pi, err := d.findOrCreate(ctx, v, attempt)
 	var ge *billing.GatewayError
@@ -49,7 +49,7 @@ func (d *Service) tryIntent(ctx context.Context, v Page) (_ billing.PaymentInten
 	default:
 		return pi, "", named, err // the same request is sent again under the same key
 	}
-	return pi, branchAt(branch, pi), named, d.noteIntent(context.WithoutCancel(ctx), v.Plan.ID, attempt, pi)
+	return pi, stateAt(state, pi), named, d.noteIntent(context.WithoutCancel(ctx), v.Plan.ID, attempt, pi)
 }
 
 // findOrCreate returns the PaymentIntent that Stripe has for the charge, and creates one if there
@@ -76,7 +76,7 @@ func (d *Service) findOrCreate(ctx context.Context, v Page, attempt billing.Atte
 const findBefore = 24 * time.Hour
 
 // writeAttempt writes the attempt that creates the PaymentIntent, or resumes an open one.
-func (d *Service) writeAttempt(ctx context.Context, v Page) (attempt billing.Attempt, branch Branch, err error) {
+func (d *Service) writeAttempt(ctx context.Context, v Page) (attempt billing.Attempt, state State, err error) {
 	now := d.Now().Truncate(time.Millisecond)
 	err = d.Store.Update(ctx, func(tx billing.Tx) error {
 		attempt = billing.Attempt{}
@@ -95,14 +95,14 @@ func (d *Service) writeAttempt(ctx context.Context, v Page) (attempt billing.Att
 		if err != nil {
 			return err
 		}
-		if branch = d.branchOf(fresh.Plan, c, fresh.Card, attempts); !branch.Payable() {
+		if state = d.stateOf(fresh.Plan, c, fresh.Card, attempts); !state.Payable() {
 			return nil
 		}
 		if c.PaymentIntent != "" {
 			attempt.PaymentIntent = c.PaymentIntent
 			return nil
 		}
-		if n := len(attempts); n > 0 && attempts[n-1].Outcome.Open() { // by branchOf, a customer's
+		if n := len(attempts); n > 0 && attempts[n-1].Outcome.Open() { // by stateOf, a customer's
 			attempt = attempts[n-1]
 			attempt.SendCount, attempt.SentAt = attempt.SendCount+1, now
 			return tx.UpdateAttempt(ctx, attempt)
@@ -114,7 +114,7 @@ func (d *Service) writeAttempt(ctx context.Context, v Page) (attempt billing.Att
 		}
 		return tx.InsertAttempt(ctx, attempt)
 	})
-	return attempt, branch, err
+	return attempt, state, err
 }
 
 // newAttempt returns an attempt that creates a PaymentIntent for the customer to confirm. The

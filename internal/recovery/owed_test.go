@@ -35,9 +35,9 @@ func TestPay_EverythingOwed(t *testing.T) {
 			require.NoError(t, err)
 			require.Len(t, v.Due, 2, "the page of every charge leads with what is owed")
 			require.Equal(t, p.Charges[1].ID, v.Charge.ID)
-			require.Equal(t, recovery.BranchPay, v.Branch)
+			require.Equal(t, recovery.StatePay, v.State)
 			require.Equal(t, int64(60000), v.Total())
-			require.Nil(t, v.Ahead)
+			require.Nil(t, v.NextCharge)
 		}
 
 		tok := b.open(p, 1)
@@ -89,7 +89,7 @@ func TestVisit_SavedCardIsBeingCharged(t *testing.T) {
 		require.NoError(t, err)
 		v, err := b.service.Page(t.Context(), tok)
 		require.NoError(t, err)
-		require.Equal(t, recovery.BranchPay, v.Branch, "the card that failed is tried again: the customer may be faster")
+		require.Equal(t, recovery.StatePay, v.State, "the card that failed is tried again: the customer may be faster")
 
 		require.NoError(t, b.Store.Update(t.Context(), func(tx billing.Tx) error {
 			plan, err := tx.LockPlan(t.Context(), p.Plan.ID)
@@ -103,12 +103,12 @@ func TestVisit_SavedCardIsBeingCharged(t *testing.T) {
 		}))
 		v, err = b.service.Page(t.Context(), tok)
 		require.NoError(t, err)
-		require.Equal(t, recovery.BranchCharging, v.Branch)
+		require.Equal(t, recovery.StateCharging, v.State)
 		require.Empty(t, v.Due)
 		b.advance(lease)
 		v, err = b.service.Page(t.Context(), tok)
 		require.NoError(t, err)
-		require.Equal(t, recovery.BranchPay, v.Branch, "what keeps the worker from it may last")
+		require.Equal(t, recovery.StatePay, v.State, "what keeps the worker from it may last")
 	})
 }
 
@@ -128,11 +128,11 @@ func TestPay_OnRequestNeedsTheMerchant(t *testing.T) {
 			tok := b.open(p, sequence)
 			v, err := b.service.Page(t.Context(), tok)
 			require.NoError(t, err)
-			require.Nil(t, v.Ahead)
-			require.False(t, v.Branch.Payable())
+			require.Nil(t, v.NextCharge)
+			require.False(t, v.State.Payable())
 			given, err := b.payOne(t.Context(), tok, recovery.PayRequest{Charges: []billing.ChargeID{balance.ID}, Saved: true})
 			require.NoError(t, err)
-			require.Equal(t, recovery.BranchWaits, given.Branch)
+			require.Equal(t, recovery.StateWaits, given.State)
 			require.Empty(t, given.ClientSecret.Reveal())
 		}
 		require.Empty(t, b.Details(p.Plan.ID).Charges[1].PaymentIntent)
@@ -146,7 +146,7 @@ func TestPay_OnRequestNeedsTheMerchant(t *testing.T) {
 		require.NoError(t, err)
 		given, err := b.payOne(t.Context(), b.open(p, 2), recovery.PayRequest{Saved: true})
 		require.NoError(t, err)
-		require.Equal(t, recovery.BranchAhead, given.Branch, "now it may be paid")
+		require.Equal(t, recovery.StatePayEarly, given.State, "now it may be paid")
 	})
 }
 

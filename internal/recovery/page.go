@@ -11,35 +11,35 @@ import (
 	"tranche/internal/billing"
 )
 
-// Branch is what the page offers, given the state of the charge.
-type Branch string
+// State is what the page offers, given the status of the charge.
+type State string
 
 const (
-	// BranchPay asks for a card: the charge is due, and the card on file was declined or is gone.
-	BranchPay Branch = "pay"
-	// BranchAuthenticate asks the customer to confirm the payment with the bank, with the same card.
-	BranchAuthenticate Branch = "authenticate"
-	// BranchSetup asks for the first card of a plan that begins without a payment.
-	BranchSetup Branch = "setup"
-	// BranchCharging means that the worker is about to charge a new card: nothing can be done
+	// StatePay asks for a card: the charge is due, and the card on file was declined or is gone.
+	StatePay State = "pay"
+	// StateAuthenticate asks the customer to confirm the payment with the bank, with the same card.
+	StateAuthenticate State = "authenticate"
+	// StateSetup asks for the first card of a plan that begins without a payment.
+	StateSetup State = "setup"
+	// StateCharging means that the worker is about to charge a new card: nothing can be done
 	// meanwhile.
-	BranchCharging Branch = "charging"
-	// BranchAhead means that the charge is not due yet, but may be paid now.
-	BranchAhead Branch = "ahead"
-	// BranchWaits means that the charge is due on request: it has no date, and can't be paid before
+	StateCharging State = "charging"
+	// StatePayEarly means that the charge is not due yet, but may be paid now.
+	StatePayEarly State = "ahead"
+	// StateWaits means that the charge is due on request: it has no date, and can't be paid before
 	// the merchant requests it.
-	BranchWaits Branch = "waits"
-	// BranchProcessing means that the outcome at Stripe is open; nothing can be done meanwhile.
-	BranchProcessing Branch = "processing"
-	// BranchPaid means that the charge is paid.
-	BranchPaid Branch = "paid"
-	// BranchClosed means that the charge is not collected: canceled, paused, refunded or disputed.
-	BranchClosed Branch = "closed"
+	StateWaits State = "waits"
+	// StateProcessing means that the outcome at Stripe is open; nothing can be done meanwhile.
+	StateProcessing State = "processing"
+	// StatePaid means that the charge is paid.
+	StatePaid State = "paid"
+	// StateClosed means that the charge is not collected: canceled, paused, refunded or disputed.
+	StateClosed State = "closed"
 )
 
-// Payable reports whether the customer can pay in this branch.
-func (b Branch) Payable() bool {
-	return b == BranchPay || b == BranchAuthenticate || b == BranchAhead
+// Payable reports whether the customer can pay in this state.
+func (s State) Payable() bool {
+	return s == StatePay || s == StateAuthenticate || s == StatePayEarly
 }
 
 // Page is what a customer with a link may see.
@@ -49,7 +49,7 @@ type Page struct {
 	Customer billing.Customer
 	Charges  []billing.Charge // by sequence
 	Charge   billing.Charge   // the charge that the page is about
-	Branch   Branch
+	State    State
 	// Due are the charges that are owed and can be paid now, by sequence. The page leads with them,
 	// even if its link is for something else.
 	Due []billing.Charge
@@ -57,8 +57,8 @@ type Page struct {
 	PayBy time.Time
 	// Uses are the plans that a new card will be charged for, the page's own first: see usesOf.
 	Uses []Use
-	// Ahead is a later charge that may be paid now if Charge itself is paid; nil if there is none.
-	Ahead *billing.Charge
+	// NextCharge is a later charge that may be paid now if Charge itself is paid; nil if there is none.
+	NextCharge *billing.Charge
 	// StripeCustomer is the customer's id in the plan's account (cus_…); empty if it is not known yet.
 	StripeCustomer string
 	// Card is the plan's saved card; nil if there is none, or if it must not be charged.
@@ -152,14 +152,14 @@ func (d *Service) load(ctx context.Context, r billing.Reader, link billing.PayLi
 	if v.StripeCustomer, err = billing.StripeCustomerIn(ctx, r, v.Customer, v.Plan.Account); err != nil {
 		return Page{}, err
 	}
-	state := func(c billing.Charge) Branch { return d.branchOf(v.Plan, c, v.Card, details.Attempts[c.ID]) }
+	state := func(c billing.Charge) State { return d.stateOf(v.Plan, c, v.Card, details.Attempts[c.ID]) }
 	v.Due = dueNow(v.Charges, state)
 	v.Charge = focus(link, v.Due, v.Charges, state)
-	v.Branch = v.branch(state)
-	v.Ahead = ahead(v)
+	v.State = v.stateOf(state)
+	v.NextCharge = nextCharge(v)
 	v.Reason = d.reason(v, details.Attempts[v.Charge.ID])
 	v.ChangeCard = v.changesCard()
-	v.DueOnSave = v.Branch == BranchSetup && !v.Charge.DueAt.IsZero() && !v.Charge.DueAt.After(d.Now())
+	v.DueOnSave = v.State == StateSetup && !v.Charge.DueAt.IsZero() && !v.Charge.DueAt.After(d.Now())
 	if v.PayBy, err = payBy(ctx, r, v.Due); err != nil {
 		return Page{}, err
 	}
@@ -170,7 +170,7 @@ func (d *Service) load(ctx context.Context, r billing.Reader, link billing.PayLi
 // changesCard reports whether a card may be added without paying.
 func (v Page) changesCard() bool {
 	if v.Plan.Status == billing.PlanAwaitingFirstPayment {
-		return v.Branch == BranchSetup
+		return v.State == StateSetup
 	}
 	return v.Plan.Status != billing.PlanCanceled && slices.ContainsFunc(v.Charges, func(c billing.Charge) bool { return !c.Status.Ended() })
 }
@@ -199,10 +199,10 @@ func activeCard(ctx context.Context, r billing.Reader, plan billing.Plan) (*bill
 }
 
 // dueNow lists the charges that are owed and can be paid now.
-func dueNow(charges []billing.Charge, state func(billing.Charge) Branch) []billing.Charge {
+func dueNow(charges []billing.Charge, state func(billing.Charge) State) []billing.Charge {
 	var due []billing.Charge
 	for _, c := range charges {
-		if b := state(c); b == BranchPay || b == BranchAuthenticate {
+		if s := state(c); s == StatePay || s == StateAuthenticate {
 			due = append(due, c)
 		}
 	}
@@ -211,13 +211,13 @@ func dueNow(charges []billing.Charge, state func(billing.Charge) Branch) []billi
 
 // focus returns the charge that the page is about. In this order: one that is owed, one that waits
 // for a first card or is being charged, the link's own, and the next open one.
-func focus(link billing.PayLink, due, charges []billing.Charge, state func(billing.Charge) Branch) billing.Charge {
+func focus(link billing.PayLink, due, charges []billing.Charge, state func(billing.Charge) State) billing.Charge {
 	if len(due) > 0 {
 		return due[0]
 	}
 	for _, is := range []func(billing.Charge) bool{
-		func(c billing.Charge) bool { return state(c) == BranchSetup || state(c) == BranchCharging },
-		func(c billing.Charge) bool { return c.Owed() && state(c) == BranchProcessing },
+		func(c billing.Charge) bool { return state(c) == StateSetup || state(c) == StateCharging },
+		func(c billing.Charge) bool { return c.Owed() && state(c) == StateProcessing },
 		func(c billing.Charge) bool { return c.ID == link.ChargeID },
 		billing.Charge.Owed,
 		func(c billing.Charge) bool { return !c.Status.Ended() },
@@ -229,45 +229,45 @@ func focus(link billing.PayLink, due, charges []billing.Charge, state func(billi
 	return charges[len(charges)-1]
 }
 
-// branch returns the branch of the page. Several owed charges ask for a payment, for whichever
+// stateOf returns the state of the page. Several owed charges ask for a payment, for whichever
 // reasons they failed.
-func (v Page) branch(state func(billing.Charge) Branch) Branch {
+func (v Page) stateOf(state func(billing.Charge) State) State {
 	if len(v.Due) > 1 {
-		return BranchPay
+		return StatePay
 	}
 	return state(v.Charge)
 }
 
-// branchOf returns the branch of a charge. card is the plan's card; nil if it can't be charged.
-func (d *Service) branchOf(plan billing.Plan, c billing.Charge, card *billing.Card, attempts []billing.Attempt) Branch {
+// stateOf returns the state of a charge. card is the plan's card; nil if it can't be charged.
+func (d *Service) stateOf(plan billing.Plan, c billing.Charge, card *billing.Card, attempts []billing.Attempt) State {
 	switch {
 	case c.Status == billing.ChargeSucceeded:
-		return BranchPaid
+		return StatePaid
 	case c.Status.Ended(), plan.Status == billing.PlanCanceled, plan.Status == billing.PlanPaused:
-		return BranchClosed
+		return StateClosed
 	case c.Status == billing.ChargeCollecting, inFlight(attempts):
-		return BranchProcessing
+		return StateProcessing
 	case c.Status == billing.ChargeScheduled:
-		return scheduledBranch(plan, c)
+		return scheduledState(plan, c)
 	case d.chargesNewCard(plan, c, card, attempts):
-		return BranchCharging
+		return StateCharging
 	case c.Status == billing.ChargeRequiresAction && card != nil && c.PaymentIntent != "":
-		return BranchAuthenticate
+		return StateAuthenticate
 	}
-	return BranchPay
+	return StatePay
 }
 
-// scheduledBranch returns the branch of a charge that is not due yet.
-func scheduledBranch(plan billing.Plan, c billing.Charge) Branch {
+// scheduledState returns the state of a charge that is not due yet.
+func scheduledState(plan billing.Plan, c billing.Charge) State {
 	switch {
 	case plan.Status == billing.PlanAwaitingFirstPayment && plan.AwaitedCard(c):
-		return BranchSetup
+		return StateSetup
 	case plan.Status == billing.PlanAwaitingFirstPayment:
-		return BranchClosed // the first charge comes first
+		return StateClosed // the first charge comes first
 	case c.DueAt.IsZero():
-		return BranchWaits
+		return StateWaits
 	}
-	return BranchAhead
+	return StatePayEarly
 }
 
 // chargesNewCard reports whether the worker is about to try the charge on a card that was not tried
@@ -292,10 +292,10 @@ func inFlight(attempts []billing.Attempt) bool {
 	return n > 0 && attempts[n-1].Outcome.Open() && attempts[n-1].Initiator == billing.InitiatorMerchant
 }
 
-// ahead returns the next charge that is not due yet if the page's own charge is paid and none is
+// nextCharge returns the next charge that is not due yet if the page's own charge is paid and none is
 // owed.
-func ahead(v Page) *billing.Charge {
-	if v.Branch != BranchPaid || !v.Plan.Status.Collects() {
+func nextCharge(v Page) *billing.Charge {
+	if v.State != StatePaid || !v.Plan.Status.Collects() {
 		return nil
 	}
 	i := slices.IndexFunc(v.Charges, func(c billing.Charge) bool { return c.Status == billing.ChargeScheduled && !c.DueAt.IsZero() })
@@ -308,9 +308,9 @@ func ahead(v Page) *billing.Charge {
 // reason returns why the charge was not paid, as the customer may be shown it.
 func (d *Service) reason(v Page, attempts []billing.Attempt) billing.Reason {
 	switch {
-	case v.Branch == BranchAuthenticate:
+	case v.State == StateAuthenticate:
 		return billing.ReasonAuthenticate
-	case v.Branch != BranchPay, v.Plan.Status == billing.PlanAwaitingFirstPayment && len(attempts) < 2:
+	case v.State != StatePay, v.Plan.Status == billing.PlanAwaitingFirstPayment && len(attempts) < 2:
 		return ""
 	case cardIsGone(v):
 		return billing.ReasonNoCard.For(v.Plan)

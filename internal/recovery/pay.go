@@ -26,11 +26,11 @@ type PayRequest struct {
 	Address string
 }
 
-// Confirmation is what a browser needs to confirm a payment or to save a card. If Branch is not
+// Confirmation is what a browser needs to confirm a payment or to save a card. If State is not
 // payable, there is nothing to confirm, and nothing else is set.
 type Confirmation struct {
 	Charge        billing.ChargeID // empty for a card
-	Branch        Branch
+	State         State
 	ClientSecret  billing.Secret // return it to the customer who asked only
 	PaymentMethod string         // pm_… of the saved card, if it is to be used
 }
@@ -79,16 +79,16 @@ func (d *Service) Pay(ctx context.Context, token string, o PayRequest) ([]Confir
 // payOne returns the client secret for the charge of v.
 func (d *Service) payOne(ctx context.Context, v Page, o PayRequest) (Confirmation, error) {
 	switch {
-	case !v.Branch.Payable():
-		return Confirmation{Branch: v.Branch}, nil
+	case !v.State.Payable():
+		return Confirmation{State: v.State}, nil
 	case o.Saved && v.Card == nil:
 		return Confirmation{}, fmt.Errorf("no saved card: %w", ErrNotYours)
 	case !o.Saved && o.Evidence == nil:
 		return Confirmation{}, ErrNoConsent
 	}
-	pi, branch, err := d.intent(billing.OnAccount(ctx, v.Plan.Account), v)
-	if err != nil || !branch.Payable() {
-		return Confirmation{Branch: branch}, err
+	pi, state, err := d.intent(billing.OnAccount(ctx, v.Plan.Account), v)
+	if err != nil || !state.Payable() {
+		return Confirmation{State: state}, err
 	}
 	return d.confirm(ctx, v, o, pi)
 }
@@ -115,8 +115,8 @@ func (d *Service) wanted(ctx context.Context, v Page, ids []billing.ChargeID) ([
 		}
 		list[i] = v
 		list[i].Charge = v.Charges[at]
-		list[i].Branch = d.branchOf(v.Plan, v.Charges[at], v.Card, attemptsAt(attempts, id))
-		if list[i].Branch == BranchAhead && !v.offers(id) { // owed charges come first
+		list[i].State = d.stateOf(v.Plan, v.Charges[at], v.Card, attemptsAt(attempts, id))
+		if list[i].State == StatePayEarly && !v.offers(id) { // owed charges come first
 			return nil, ErrNotYours
 		}
 	}
@@ -125,7 +125,7 @@ func (d *Service) wanted(ctx context.Context, v Page, ids []billing.ChargeID) ([
 
 // offers reports whether the page allows a charge to be paid that is not due yet.
 func (v Page) offers(id billing.ChargeID) bool {
-	return len(v.Due) == 0 && (v.Charge.ID == id || v.Ahead != nil && v.Ahead.ID == id)
+	return len(v.Due) == 0 && (v.Charge.ID == id || v.NextCharge != nil && v.NextCharge.ID == id)
 }
 
 func totalOf(visits []Page) (total int64) {
@@ -146,9 +146,9 @@ func attemptsAt(attempts []billing.Attempt, id billing.ChargeID) []billing.Attem
 	return found
 }
 
-// intent fetches the charge's PaymentIntent, or creates it, and returns the branch that its state
+// intent fetches the charge's PaymentIntent, or creates it, and returns the state that its state
 // allows.
-func (d *Service) intent(ctx context.Context, v Page) (billing.PaymentIntent, Branch, error) {
+func (d *Service) intent(ctx context.Context, v Page) (billing.PaymentIntent, State, error) {
 	id := v.Charge.PaymentIntent
 	if id == "" {
 		return d.makeIntent(ctx, v)
@@ -157,25 +157,25 @@ func (d *Service) intent(ctx context.Context, v Page) (billing.PaymentIntent, Br
 	if err != nil {
 		return pi, "", err
 	}
-	branch := branchAt(v.Branch, pi)
-	if branch.Payable() && (pi.Amount != v.Charge.Amount || pi.Currency != v.Charge.Currency) {
+	state := stateAt(v.State, pi)
+	if state.Payable() && (pi.Amount != v.Charge.Amount || pi.Currency != v.Charge.Currency) {
 		return pi, "", fmt.Errorf("%w: %s is for %s, charge %s for %s", ErrDiffers, pi.ID,
 			money.FormatAmount(pi.Amount, pi.Currency), v.Charge.ID, money.FormatAmount(v.Charge.Amount, v.Charge.Currency))
 	}
-	return pi, branch, nil
+	return pi, state, nil
 }
 
-// branchAt returns the branch, given a PaymentIntent's state.
-func branchAt(branch Branch, pi billing.PaymentIntent) Branch {
+// stateAt returns the state, given a PaymentIntent's state.
+func stateAt(state State, pi billing.PaymentIntent) State {
 	switch pi.Status {
 	case billing.IntentSucceeded:
-		return BranchPaid
+		return StatePaid
 	case billing.IntentProcessing, billing.IntentRequiresCapture:
-		return BranchProcessing
+		return StateProcessing
 	case billing.IntentCanceled: // its event is not handled yet
-		return BranchProcessing
+		return StateProcessing
 	}
-	return branch
+	return state
 }
 
 // confirm makes the last check under the plan's lock, stores the consent, and returns the client
@@ -201,11 +201,11 @@ func (d *Service) confirm(ctx context.Context, v Page, o PayRequest, pi billing.
 		if err != nil {
 			return err
 		}
-		out.Branch = d.branchOf(again.Plan, c, again.Card, attempts)
+		out.State = d.stateOf(again.Plan, c, again.Card, attempts)
 		if c.PaymentIntent != pi.ID {
-			out.Branch = BranchProcessing // it was replaced meanwhile
+			out.State = StateProcessing // it was replaced meanwhile
 		}
-		if !out.Branch.Payable() {
+		if !out.State.Payable() {
 			return nil
 		}
 		if c.Amount != v.Charge.Amount {

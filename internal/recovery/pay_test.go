@@ -25,13 +25,13 @@ const (
 // other is an order to pay with another card, with consent to save it.
 var other = recovery.PayRequest{Evidence: evidence()}
 
-func TestPayingAheadMakesTheChargesOnePaymentIntent(t *testing.T) {
+func TestPay_EarlyUsesTheChargesPaymentIntent(t *testing.T) {
 	eachEngine(t, func(t *testing.T, b *bench) {
 		p := b.plan()
 		tok := b.open(p, 2)
 		first, err := b.payOne(t.Context(), tok, recovery.PayRequest{Saved: true})
 		require.NoError(t, err)
-		require.Equal(t, recovery.BranchAhead, first.Branch)
+		require.Equal(t, recovery.StatePayEarly, first.State)
 		again, err := b.payOne(t.Context(), tok, other)
 		require.NoError(t, err)
 		require.Equal(t, first.ClientSecret.Reveal(), again.ClientSecret.Reveal())
@@ -113,7 +113,7 @@ func TestNobodyIsGivenAPaymentIntentThatWasGivenUp(t *testing.T) {
 		given, err := b.payOne(t.Context(), b.open(p, 2), other)
 		require.NoError(t, err)
 		require.Empty(t, given.ClientSecret.Reveal())
-		require.False(t, given.Branch.Payable())
+		require.False(t, given.State.Payable())
 		c := b.Details(p.Plan.ID).Charges[1]
 		require.Equal(t, billing.ChargeSucceeded, c.Status)
 		require.Equal(t, []string{c.PaymentIntent}, b.tookMoney(c))
@@ -219,7 +219,7 @@ func TestWhileARetryIsUnderWayThereIsNothingToConfirm(t *testing.T) {
 		}))
 		given, err := b.payOne(t.Context(), tok, other)
 		require.NoError(t, err)
-		require.Equal(t, recovery.Confirmation{Charge: p.Charges[1].ID, Branch: recovery.BranchProcessing}, given)
+		require.Equal(t, recovery.Confirmation{Charge: p.Charges[1].ID, State: recovery.StateProcessing}, given)
 	})
 }
 

@@ -45,8 +45,8 @@ func (d *Service) Renew(ctx context.Context, token string) error {
 // renewable reports whether a mail would help: it is false if there is nothing to do, or if this is
 // about to change.
 func renewable(v Page) bool {
-	switch v.Branch {
-	case BranchClosed, BranchProcessing, BranchCharging, BranchWaits:
+	switch v.State {
+	case StateClosed, StateProcessing, StateCharging, StateWaits:
 		return false
 	}
 	return v.Customer.Email != ""
@@ -56,15 +56,15 @@ func renewable(v Page) bool {
 // charge's current state.
 func renewal(v Page) (billing.NoticeKind, billing.Reason) {
 	switch {
-	case v.Branch == BranchSetup:
+	case v.State == StateSetup:
 		return billing.NoticeCheckoutReminder, billing.ReasonNoCardSaved
 	case v.Plan.Status == billing.PlanAwaitingFirstPayment:
 		return billing.NoticeCheckoutReminder, v.Reason
-	case v.Branch == BranchAuthenticate:
+	case v.State == StateAuthenticate:
 		return billing.NoticeActionRequired, v.Reason
-	case v.Branch == BranchPaid:
+	case v.State == StatePaid:
 		return billing.NoticePaymentSucceeded, v.Reason
-	case v.Branch == BranchAhead:
+	case v.State == StatePayEarly:
 		return billing.NoticeUpcomingCharge, v.Reason
 	}
 	return billing.NoticePaymentFailed, v.Reason

@@ -32,7 +32,7 @@ func TestSaveCard_PlanThatBeginsWithOne(t *testing.T) {
 		tok := b.open(p, 1)
 		v, err := b.service.Page(t.Context(), tok)
 		require.NoError(t, err)
-		require.Equal(t, recovery.BranchSetup, v.Branch)
+		require.Equal(t, recovery.StateSetup, v.State)
 		require.True(t, v.ChangeCard)
 		require.False(t, v.DueOnSave)
 		require.Len(t, v.Uses, 1)
@@ -52,7 +52,7 @@ func TestSaveCard_PlanThatBeginsWithOne(t *testing.T) {
 		require.NoError(t, err)
 		h, err := b.service.SaveCard(t.Context(), tok, evidence())
 		require.NoError(t, err)
-		require.Equal(t, recovery.Confirmation{Branch: recovery.BranchProcessing}, h, "the card is given, and its event on the way")
+		require.Equal(t, recovery.Confirmation{State: recovery.StateProcessing}, h, "the card is given, and its event on the way")
 		b.Settle()
 		after := b.Details(p.Plan.ID)
 		require.Equal(t, billing.PlanActive, after.Plan.Status)
@@ -63,7 +63,7 @@ func TestSaveCard_PlanThatBeginsWithOne(t *testing.T) {
 		require.Equal(t, p.Plan.SetupIntent, consents[0].Intent)
 		v, err = b.service.Page(t.Context(), tok)
 		require.NoError(t, err)
-		require.Equal(t, recovery.BranchAhead, v.Branch)
+		require.Equal(t, recovery.StatePayEarly, v.State)
 	})
 }
 
@@ -86,6 +86,6 @@ func TestSaveCard_LateOrCanceled(t *testing.T) {
 		require.Error(t, err, "the SetupIntent is canceled")
 		h, err = b.service.SaveCard(t.Context(), tok, evidence())
 		require.NoError(t, err)
-		require.Equal(t, recovery.Confirmation{Branch: recovery.BranchClosed}, h)
+		require.Equal(t, recovery.Confirmation{State: recovery.StateClosed}, h)
 	})
 }

@@ -21,7 +21,7 @@ func (u Use) Now(c billing.Charge) bool { return u.Plan.Status.Collects() && c.O
 // charged. A plan with another working card keeps it.
 func usesOf(ctx context.Context, r billing.Reader, v Page) ([]Use, error) {
 	plans := []billing.Plan{v.Plan}
-	if v.Branch == BranchSetup { // the plan's own SetupIntent saves a card for that plan only
+	if v.State == StateSetup { // the plan's own SetupIntent saves a card for that plan only
 		return withCharges(ctx, r, plans)
 	}
 	others, err := otherPlans(ctx, r, v.Plan)
