@@ -10,8 +10,8 @@ import (
 	"tranche/internal/view"
 )
 
-// customerRoutes adds the routes of customers and their cards: see docs/cards.md. A path has a customer's
-// id or the merchant's reference, and Tranche's or Stripe's id of a card.
+// customerRoutes adds the routes of customers and their cards: see docs/cards.md. A path has a
+// customer's id or the merchant's reference, and Tranche's or Stripe's id of a card.
 func (s *Server) customerRoutes(api *router) {
 	api.handle("GET /v1/customers", s.listCustomers, "reference", "stripe_customer", "cursor", "limit")
 	api.handle("GET /v1/customers/{id}", s.showCustomer)

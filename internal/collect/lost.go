@@ -65,8 +65,8 @@ func newLook(ctx context.Context, t *planwork.Tx, c *billing.Charge, card billin
 	}, nil
 }
 
-// run looks for the PaymentIntent. If there is none, an attempt follows. Otherwise the charge adopts
-// it, and nothing new is sent.
+// run looks for the PaymentIntent. If there is none, an attempt follows. Otherwise the charge
+// adopts it, and nothing new is sent.
 func (look lookFirst) run(ctx context.Context, w *Collector) error {
 	pi, err := billing.FindChargeIntent(ctx, w.Gateway, look.customers, look.since, look.charge.ID, "")
 	if errors.Is(err, billing.ErrNotFound) {
@@ -212,8 +212,8 @@ func TakeReplacement(t *planwork.Tx, c *billing.Charge, canceled, replacement bi
 		"which the database had lost", c.Sequence, canceled.ID, replacement.ID, planwork.Spoken(replacement.Status)), "")
 }
 
-// RestoreCharge writes a paid charge again that the database has lost, if the recurrence of its plan
-// creates it. Errors: ErrNotFound for any other charge.
+// RestoreCharge writes a paid charge again that the database has lost, if the recurrence of its
+// plan creates it. Errors: ErrNotFound for any other charge.
 func (w *Collector) RestoreCharge(ctx context.Context, id billing.ChargeID, pi billing.PaymentIntent) (billing.Charge, error) {
 	gone := fmt.Errorf("charge %s: %w", id, billing.ErrNotFound)
 	plan := billing.PlanID(pi.Metadata[billing.MetaPlan])

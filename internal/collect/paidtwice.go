@@ -52,8 +52,8 @@ func paidOutsideToo(ctx context.Context, t *planwork.Tx, c *billing.Charge, pi b
 	return PaidTwice(ctx, t, c, pi, "it was paid outside Stripe too")
 }
 
-// ChargeOfDuplicate finds the incident of a second payment by its PaymentIntent, with the charge that was
-// paid twice. Errors: ErrNotFound.
+// ChargeOfDuplicate finds the incident of a second payment by its PaymentIntent, with the charge
+// that was paid twice. Errors: ErrNotFound.
 func (w *Collector) ChargeOfDuplicate(ctx context.Context, paymentIntent string) (billing.Charge, error) {
 	found, err := w.Store.Incidents(ctx, billing.IncidentFilter{Kind: billing.IncidentPaidTwice, Subject: paymentIntent, Limit: 1})
 	if err == nil && (len(found) == 0 || found[0].ChargeID == "") {

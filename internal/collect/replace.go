@@ -16,8 +16,8 @@ import (
 // number; about 10 were observed.
 const confirmLimit = 8
 
-// cannotConfirm returns why the charge's PaymentIntent can't take another confirmation with this card,
-// or "" if it can.
+// cannotConfirm returns why the charge's PaymentIntent can't take another confirmation with this
+// card, or "" if it can.
 func cannotConfirm(c *billing.Charge, card billing.Card, attempts []billing.Attempt) string {
 	if c.PaymentIntent == "" {
 		return ""
@@ -85,8 +85,8 @@ func toReplace(ctx context.Context, t *planwork.Tx, c *billing.Charge, why strin
 	return replaceIntent{charge: *c, intent: c.PaymentIntent}, nil
 }
 
-// replaceIntent cancels a PaymentIntent and, once it is seen canceled, lets the charge be tried with
-// a new one. If the PaymentIntent was paid meanwhile, the payment is recorded.
+// replaceIntent cancels a PaymentIntent and, once it is seen canceled, lets the charge be tried
+// with a new one. If the PaymentIntent was paid meanwhile, the payment is recorded.
 type replaceIntent struct {
 	charge billing.Charge
 	intent string

@@ -1,5 +1,5 @@
-// Package export writes the database's tables as CSV or JSON lines. Tables lists the tables, and the
-// columns that are withheld; docs/export.md describes them for users.
+// Package export writes the database's tables as CSV or JSON lines. Tables lists the tables, and
+// the columns that are withheld; docs/export.md describes them for users.
 package export
 
 import (

@@ -120,8 +120,8 @@ func incidentMessages() []Type {
 	}
 }
 
-// CheckFilter reports the entries of a filter that match no type; field is the name of the filter in
-// the request. Errors: *InvalidError.
+// CheckFilter reports the entries of a filter that match no type; field is the name of the filter
+// in the request. Errors: *InvalidError.
 func CheckFilter(field string, f billing.TypeFilter) error {
 	e := &billing.InvalidError{}
 	for _, t := range f {

@@ -53,8 +53,8 @@ func TestWith_KeepsWhatWasWished(t *testing.T) {
 	}
 }
 
-// TestWith_EveryOperation makes each change with options: a dry run stores nothing, and a request is
-// made once.
+// TestWith_EveryOperation makes each change with options: a dry run stores nothing, and a request
+// is made once.
 func TestWith_EveryOperation(t *testing.T) {
 	t.Parallel()
 	s := storetest.SQLite(t)

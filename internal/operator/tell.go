@@ -106,8 +106,8 @@ func (c *change) news(was standing, action string) billing.NoticeKind {
 // different reports whether a payment of a schedule changed.
 func different(p billing.NoticePayment) bool { return p.WasAmount != 0 || p.Added }
 
-// scheduleDiff returns the unpaid payments after a change, by date: with their former amount and date
-// if they changed, and including the payments that are no longer charged.
+// scheduleDiff returns the unpaid payments after a change, by date: with their former amount and
+// date if they changed, and including the payments that are no longer charged.
 func scheduleDiff(before, after []billing.Charge) []billing.NoticePayment {
 	was := map[billing.ChargeID]billing.Charge{}
 	for _, ch := range before {

@@ -10,8 +10,8 @@ import (
 	"tranche/internal/outbox"
 )
 
-// TestOvertaken_EachKind checks, for each kind, one state that keeps the notice true, and states that
-// overtake it.
+// TestOvertaken_EachKind checks, for each kind, one state that keeps the notice true, and states
+// that overtake it.
 func TestOvertaken_EachKind(t *testing.T) {
 	t.Parallel()
 	written := time.Date(2026, 2, 10, 9, 0, 0, 0, time.UTC)

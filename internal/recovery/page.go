@@ -57,9 +57,11 @@ type Page struct {
 	PayBy time.Time
 	// Uses are the plans that a new card will be charged for, the page's own first: see usesOf.
 	Uses []Use
-	// NextCharge is a later charge that may be paid now if Charge itself is paid; nil if there is none.
+	// NextCharge is a later charge that may be paid now if Charge itself is paid; nil if there is
+	// none.
 	NextCharge *billing.Charge
-	// StripeCustomer is the customer's id in the plan's account (cus_…); empty if it is not known yet.
+	// StripeCustomer is the customer's id in the plan's account (cus_…); empty if it is not known
+	// yet.
 	StripeCustomer string
 	// Card is the plan's saved card; nil if there is none, or if it must not be charged.
 	Card *billing.Card
@@ -70,8 +72,8 @@ type Page struct {
 	Locked bool
 	// ChangeCard reports whether the customer may add another card without paying.
 	ChangeCard bool
-	// DueOnSave reports whether the page's charge is due as soon as the card that its plan waits for
-	// is saved.
+	// DueOnSave reports whether the page's charge is due as soon as the card that its plan waits
+	// for is saved.
 	DueOnSave bool
 }
 
@@ -292,8 +294,8 @@ func inFlight(attempts []billing.Attempt) bool {
 	return n > 0 && attempts[n-1].Outcome.Open() && attempts[n-1].Initiator == billing.InitiatorMerchant
 }
 
-// nextCharge returns the next charge that is not due yet if the page's own charge is paid and none is
-// owed.
+// nextCharge returns the next charge that is not due yet if the page's own charge is paid and none
+// is owed.
 func nextCharge(v Page) *billing.Charge {
 	if v.State != StatePaid || !v.Plan.Status.Collects() {
 		return nil

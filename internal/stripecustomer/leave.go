@@ -25,8 +25,8 @@ func DetachCard(ctx context.Context, tx billing.Tx, card billing.Card, why strin
 	})
 }
 
-// Leave records that the Stripe customer gone does not exist in an account (any more). The next card
-// creates a new Stripe customer, and the cards attached to the old one can't be charged.
+// Leave records that the Stripe customer gone does not exist in an account (any more). The next
+// card creates a new Stripe customer, and the cards attached to the old one can't be charged.
 func Leave(ctx context.Context, tx billing.Tx, customer billing.Customer, account, gone string, now time.Time) error {
 	if account == "" && customer.StripeCustomer == gone {
 		customer.StripeCustomer, customer.UpdatedAt = "", now

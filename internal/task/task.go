@@ -14,9 +14,9 @@ type Payload struct {
 	Lease int64  `json:"lease"`
 }
 
-// New makes a task for one lease of a row, to be run at once. The lease is part of the task's id, so a row that is
-// claimed again gets a new task even while the old one is still in the queue. That is also how the
-// queue recognizes a duplicate.
+// New makes a task for one lease of a row, to be run at once. The lease is part of the task's id,
+// so a row that is claimed again gets a new task even while the old one is still in the queue. That
+// is also how the queue recognizes a duplicate.
 func New(kind, id string, lease int64) billing.Task { return At(kind, id, lease, time.Time{}) }
 
 // At makes a task as New does, to be run at the given time.

@@ -28,8 +28,8 @@ const maxEmail = 254
 // region.
 var localeShape = regexp.MustCompile(`^[A-Za-z]{2,3}([-_][A-Za-z]{4})?([-_]([A-Za-z]{2}|[0-9]{3}))?$`)
 
-// CheckCustomer checks the fields of a customer, by the rules for the customer of a new plan. Errors:
-// *InvalidError.
+// CheckCustomer checks the fields of a customer, by the rules for the customer of a new plan.
+// Errors: *InvalidError.
 func CheckCustomer(c billing.Customer) error {
 	bad := &billing.InvalidError{}
 	checkCustomer(bad, "", Customer{Reference: c.Reference, Email: c.Email, Name: c.Name, Locale: c.Locale, TimeZone: c.TimeZone})

@@ -38,8 +38,8 @@ type Terms struct {
 	// Deferred: Total, once.
 	Due string `json:"due,omitempty"` // see schedule.ParseDue
 
-	// Starts is when the first charge falls due if nothing is paid in the checkout: see schedule.ParseDue.
-	// The card is then saved by a SetupIntent, or named.
+	// Starts is when the first charge falls due if nothing is paid in the checkout: see
+	// schedule.ParseDue. The card is then saved by a SetupIntent, or named.
 	Starts string `json:"starts,omitempty"`
 	// ExpiresAfter is how long the customer has for the checkout, such as "2 hours" or "7 days". A
 	// plan without its first payment or card by then is canceled. Empty means the default in the

@@ -1,6 +1,6 @@
 // Package testbench is the bench that tests of plans and charges share: a worker and a planner on a
-// real store, a simulated Stripe, and a clock that the test sets. It has no queue: the rows that the
-// scheduler would claim are run directly. Only tests import it.
+// real store, a simulated Stripe, and a clock that the test sets. It has no queue: the rows that
+// the scheduler would claim are run directly. Only tests import it.
 package testbench
 
 import (
@@ -41,8 +41,8 @@ type Config struct {
 	Account string
 	// RealTime makes time pass by itself.
 	RealTime bool
-	// Bubble is set in a synctest bubble: its time passes by itself, and requests are answered in the
-	// caller's goroutine, without a network.
+	// Bubble is set in a synctest bubble: its time passes by itself, and requests are answered in
+	// the caller's goroutine, without a network.
 	Bubble bool
 	// OnRequest is called with each request to Stripe before it is answered. It needs Bubble.
 	OnRequest OnRequest

@@ -92,7 +92,8 @@ func (b *Bench) Notices(id billing.PlanID) []billing.NoticeKind {
 	return kinds
 }
 
-// StripeCustomer returns the Stripe customer of a plan's customer, in the account that plans are in.
+// StripeCustomer returns the Stripe customer of a plan's customer, in the account that plans are
+// in.
 func (b *Bench) StripeCustomer(id billing.PlanID) string {
 	b.t.Helper()
 	d := b.Details(id)

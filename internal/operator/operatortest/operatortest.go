@@ -1,5 +1,5 @@
-// Package operatortest has valid input for every operation on a plan or a charge, for tests that try
-// all of them.
+// Package operatortest has valid input for every operation on a plan or a charge, for tests that
+// try all of them.
 package operatortest
 
 import (
