@@ -98,17 +98,17 @@ func TestSecretFiles(t *testing.T) {
 		"STRIPE_SECRET_KEY and STRIPE_SECRET_KEY_FILE are both set: set one of them",
 		"DATABASE_URL_FILE names /run/x, which can't be read: there is no such file",
 		"SMTP_URL_FILE names /run/no, which can't be read: this user may not read it",
-	}, told(err))
+	}, faultsIn(err))
 }
 
 func TestUnreadableFile(t *testing.T) {
 	t.Parallel()
 	_, err := config.Load(config.Sources{File: "x.toml", ReadFile: files(nil)})
-	require.Equal(t, []string{"x.toml can't be read: there is no such file"}, told(err))
+	require.Equal(t, []string{"x.toml can't be read: there is no such file"}, faultsIn(err))
 	_, err = config.Load(config.Sources{File: "x.toml", ReadFile: func(string) ([]byte, error) { return nil, errors.New("hunter2") }})
-	require.Equal(t, []string{"x.toml can't be read: reading it fails"}, told(err))
+	require.Equal(t, []string{"x.toml can't be read: reading it fails"}, faultsIn(err))
 	_, err = config.Load(config.Sources{Flags: map[string]string{"TRANCHE_ADR": "x"}})
-	require.Equal(t, []string{"TRANCHE_ADR is not a setting: did you mean TRANCHE_ADDR?"}, told(err))
+	require.Equal(t, []string{"TRANCHE_ADR is not a setting: did you mean TRANCHE_ADDR?"}, faultsIn(err))
 }
 
 func TestSenderFromSMTP(t *testing.T) {

@@ -27,7 +27,7 @@ func wanted(t *testing.T, path string) []string {
 	return faults
 }
 
-func told(err error) []string {
+func faultsIn(err error) []string {
 	var e *config.Error
 	if !errors.As(err, &e) {
 		return nil
@@ -50,7 +50,7 @@ func TestRules(t *testing.T) {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".toml"), func(t *testing.T) {
 			t.Parallel()
 			_, err := config.LoadFor(config.Sources{File: path}, config.NeedsServe)
-			require.Equal(t, wanted(t, path), told(err))
+			require.Equal(t, wanted(t, path), faultsIn(err))
 			require.NotContains(t, err.Error(), "hunter2", "a secret in an error")
 		})
 	}

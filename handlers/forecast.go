@@ -42,10 +42,10 @@ func (s *Server) makeForecast(w http.ResponseWriter, r *http.Request) {
 	if !decodeBody(w, r, &body) {
 		return
 	}
-	told, err := s.Forecaster(r.Context(), body.request())
+	forecast, err := s.Forecaster(r.Context(), body.request())
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, told)
+	writeJSON(w, http.StatusOK, forecast)
 }

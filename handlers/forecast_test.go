@@ -23,16 +23,16 @@ func (a answer) forecast(t *testing.T) view.Forecast {
 // with adds fields to a JSON object.
 func with(object, fields string) string { return strings.TrimSuffix(object, "}") + ", " + fields + "}" }
 
-func TestAPlanIsForetoldBeforeItIsMade(t *testing.T) {
+func TestForecast_ProposedAndExistingPlan(t *testing.T) {
 	eachEngine(t, func(s *surface) {
-		told := s.api("POST", "/v1/forecast", with(order, `"decline": "expired_card"`)).forecast(s.t)
-		require.True(s.t, told.Proposed)
-		require.Equal(s.t, int64(100000), told.Total)
-		require.Equal(s.t, billing.PlanCompleted, told.EndStatus)
-		require.Len(s.t, told.Charges, 3)
-		require.Nil(s.t, told.Charges[0].IfDeclined, "which the customer pays in the checkout")
-		require.Equal(s.t, "expired_card", told.Charges[1].IfDeclined.Code)
-		require.Equal(s.t, billing.PlanDefaulted, told.Charges[2].IfDeclined.Plan)
+		forecast := s.api("POST", "/v1/forecast", with(order, `"decline": "expired_card"`)).forecast(s.t)
+		require.True(s.t, forecast.Proposed)
+		require.Equal(s.t, int64(100000), forecast.Total)
+		require.Equal(s.t, billing.PlanCompleted, forecast.EndStatus)
+		require.Len(s.t, forecast.Charges, 3)
+		require.Nil(s.t, forecast.Charges[0].IfDeclined, "which the customer pays in the checkout")
+		require.Equal(s.t, "expired_card", forecast.Charges[1].IfDeclined.Code)
+		require.Equal(s.t, billing.PlanDefaulted, forecast.Charges[2].IfDeclined.Plan)
 		require.Empty(s.t, s.sim.PaymentIntents())
 		plans, err := s.store.Plans(s.t.Context(), billing.PlanFilter{})
 		require.NoError(s.t, err)
@@ -40,11 +40,11 @@ func TestAPlanIsForetoldBeforeItIsMade(t *testing.T) {
 
 		made := s.api("POST", "/v1/plans", order).plan(s.t)
 		for _, name := range []string{string(made.ID), "order-1042"} {
-			told = s.api("POST", "/v1/forecast", `{"plan": "`+name+`", "no_declines": true}`).forecast(s.t)
-			require.False(s.t, told.Proposed)
-			require.Equal(s.t, made.ID, told.Plan)
-			require.Equal(s.t, billing.PlanAwaitingFirstPayment, told.Status)
-			require.Nil(s.t, told.Charges[1].IfDeclined)
+			forecast = s.api("POST", "/v1/forecast", `{"plan": "`+name+`", "no_declines": true}`).forecast(s.t)
+			require.False(s.t, forecast.Proposed)
+			require.Equal(s.t, made.ID, forecast.Plan)
+			require.Equal(s.t, billing.PlanAwaitingFirstPayment, forecast.Status)
+			require.Nil(s.t, forecast.Charges[1].IfDeclined)
 		}
 		require.Len(s.t, s.sim.PaymentIntents(), 1)
 	})

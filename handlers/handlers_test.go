@@ -233,7 +233,7 @@ func TestThePlanOfManyAtOnceIsOne(t *testing.T) {
 	})
 }
 
-func TestBadRequestsAreToldFieldByFieldAndLeaveNothing(t *testing.T) {
+func TestBadRequests_NameEachFieldAndStoreNothing(t *testing.T) {
 	eachEngine(t, func(s *surface) {
 		for _, tc := range []struct {
 			why, body string

@@ -107,7 +107,7 @@ func (s *surface) voided(id billing.PlanID) {
 	}))
 }
 
-func TestAChangeIsToldUnlessTheBodySaysOtherwise(t *testing.T) {
+func TestChange_NotifiesUnlessTheBodyForbids(t *testing.T) {
 	eachEngine(t, func(s *surface) {
 		id := s.activePlan("order-quiet")
 		for _, body := range []string{`{"reason": "a", "notify": false}`, `{"reason": "b", "notify": true}`, ""} {
@@ -116,10 +116,10 @@ func TestAChangeIsToldUnlessTheBodySaysOtherwise(t *testing.T) {
 		}
 		s.change(id, "fee", `{"amount": 500, "due": "2030-01-01", "notify": false}`)
 		s.change(id, "fee", `{"amount": 500, "due": "2030-02-01"}`)
-		told, err := s.store.Notices(s.t.Context(), billing.NoticeFilter{Plan: id})
+		notices, err := s.store.Notices(s.t.Context(), billing.NoticeFilter{Plan: id})
 		require.NoError(s.t, err)
 		count := map[billing.NoticeKind]int{}
-		for _, n := range told {
+		for _, n := range notices {
 			count[n.Kind]++
 		}
 		require.Equal(s.t, map[billing.NoticeKind]int{billing.NoticePlanPaused: 2, billing.NoticePlanChanged: 1}, count)

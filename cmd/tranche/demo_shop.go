@@ -30,13 +30,13 @@ func (w *demoWorld) checkOut(ctx context.Context, a *actor) error {
 	if err != nil {
 		return err
 	}
-	w.tell(a, "pays in the checkout with card …"+a.card[12:]+", which "+a.about)
+	w.logAction(a, "pays in the checkout with card …"+a.card[12:]+", which "+a.about)
 	intent, err := w.browser.ConfirmCardPayment(ctx, a.secret, stripesim.PaymentDetails{
 		Card: &stripesim.Card{Number: a.card}, SetupFutureUsage: "off_session",
 	})
 	if err != nil {
 		if a.givesUp {
-			w.tell(a, "sees the decline in the checkout and leaves")
+			w.logAction(a, "sees the decline in the checkout and leaves")
 			return nil
 		}
 		return err
@@ -152,7 +152,7 @@ func (w *demoWorld) follow(ctx context.Context, a *actor, paymentIntent string, 
 		details = stripesim.PaymentDetails{Card: &stripesim.Card{Number: a.newCard}, SetupFutureUsage: "off_session"}
 		story = "follows the link in the mail and pays with another card, on the same PaymentIntent"
 	}
-	w.tell(a, story)
+	w.logAction(a, story)
 	intent, err := w.browser.ConfirmCardPayment(ctx, pi.ClientSecret.Reveal(), details)
 	if refused, ok := errors.AsType[*stripesim.APIError](err); ok {
 		return fmt.Errorf("%s", refused.Code)

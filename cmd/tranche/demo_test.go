@@ -286,11 +286,11 @@ func demoForPeople(t *testing.T) {
 
 	story, rest, found := strings.Cut(out, "\nLEDGER\n")
 	require.True(t, found)
-	told := map[string]bool{}
+	actors := map[string]bool{}
 	for _, m := range storyLine.FindAllStringSubmatch(story, -1) {
-		told[m[1]] = true
+		actors[m[1]] = true
 	}
-	require.GreaterOrEqual(t, len(told), 5, "who: %v", told)
+	require.GreaterOrEqual(t, len(actors), 5, "who: %v", actors)
 	for _, what := range []string{
 		"pays in the checkout", "visa card …4242 is saved for the later charges", "is paid", "authentication_required", "insufficient_funds",
 		"next: ", "tried again ", "action required mailed to alan@example.com", "is completed",

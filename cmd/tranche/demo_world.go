@@ -59,8 +59,8 @@ type story struct {
 	text  string
 }
 
-// tell adds an actor's action to the timeline.
-func (w *demoWorld) tell(a *actor, text string) {
+// logAction adds an actor's action to the timeline.
+func (w *demoWorld) logAction(a *actor, text string) {
 	w.stories <- story{w.clock.Now(), a, text}
 }
 

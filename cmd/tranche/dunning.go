@@ -44,14 +44,14 @@ func (c *cli) dunningTableCommand() *cobra.Command {
 			}
 			tab := newTable("CODE", "CLASS", "ACTION", "CUSTOMER NOTICE", "SHOWN", "MERCHANT SEES")
 			for _, l := range dunning.Lines() {
-				told, shown := "-", "no"
+				notice, shown := "-", "no"
 				if l.CustomerNotice != "" {
-					told = string(l.CustomerNotice) + ": " + string(l.CustomerReason)
+					notice = string(l.CustomerNotice) + ": " + string(l.CustomerReason)
 				}
 				if l.ReasonShown {
 					shown = "yes"
 				}
-				tab.add(l.Code, string(l.Class), string(l.Action), told, shown, l.Merchant)
+				tab.add(l.Code, string(l.Class), string(l.Action), notice, shown, l.Merchant)
 			}
 			tab.print(c.out)
 			return nil

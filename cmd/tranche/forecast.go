@@ -88,13 +88,13 @@ func (c *cli) withForecaster(cmd *cobra.Command, in forecastInput) (err error) {
 	if err != nil {
 		return err
 	}
-	told, err := forecast(cmd.Context(), in.req)
+	made, err := forecast(cmd.Context(), in.req)
 	if err != nil {
 		return err
 	}
 	if c.json {
-		return c.printJSON(told)
+		return c.printJSON(made)
 	}
-	c.printForecast(told, in.branches)
+	c.printForecast(made, in.branches)
 	return nil
 }

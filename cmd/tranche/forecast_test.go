@@ -32,7 +32,7 @@ func TestForecastDocument(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, empty.Close()) })
 	at := calendar.LocalTime{Hour: 9}
 	now := func() time.Time { return time.Date(2026, 1, 15, 10, 0, 0, 0, time.UTC) }
-	told, err := forecast.New(forecast.Config{
+	made, err := forecast.New(forecast.Config{
 		Store: empty, Policies: dunning.DefaultPolicies(at), Rules: billing.Rules{ChargeTime: at}, UpcomingDays: 3, Merchant: notify.Merchant{Name: "Example Shop"},
 		Clock: clock.New(time.Time{}, 0, now),
 	}).Forecast(t.Context(), view.ForecastRequest{Decline: "expired_card", Terms: &terms.Terms{
@@ -41,7 +41,7 @@ func TestForecastDocument(t *testing.T) {
 	}})
 	require.NoError(t, err)
 	var shown bytes.Buffer
-	(&cli{out: &shown}).printForecast(told, false)
+	(&cli{out: &shown}).printForecast(made, false)
 	command := `$ tranche forecast --reference order-1042 --kind installments --currency usd --total 100000 \
     --parts 3 --every "1 month" --customer cust-77 --email ada@example.com --timezone Europe/London --decline expired_card
 `

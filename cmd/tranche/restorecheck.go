@@ -43,8 +43,8 @@ type rewindView struct {
 	CaughtUpAt *time.Time `json:"caught_up_at"`
 }
 
-// strayView is the JSON of a payment at Stripe whose plan or charge is not in the database.
-type strayView struct {
+// strayPayment is the JSON of a payment at Stripe whose plan or charge is not in the database.
+type strayPayment struct {
 	PaymentIntent string         `json:"payment_intent"`
 	Account       string         `json:"account,omitempty"`
 	Amount        int64          `json:"amount"`
@@ -76,10 +76,10 @@ func (c *cli) restoreCheck(ctx context.Context, cfg config.Config, s *store.Stor
 	if err != nil {
 		return err
 	}
-	var strays []strayView
+	var stray []strayPayment
 	to := clk.Now().Add(time.Second) // the list has whole seconds; include the last one
-	refused, err := catchup.Strays(ctx, stripegw.NewRecord(gateway, 0), s, from, to, func(account string, p billing.RecordedPayment) {
-		strays = append(strays, strayView{
+	refused, err := catchup.StrayPayments(ctx, stripegw.NewRecord(gateway, 0), s, from, to, func(account string, p billing.RecordedPayment) {
+		stray = append(stray, strayPayment{
 			PaymentIntent: p.ID, Account: account, Amount: p.Amount, Currency: p.Currency, Reference: p.Metadata[billing.MetaReference],
 			Plan: p.Metadata[billing.MetaPlan], Charge: p.Metadata[billing.MetaCharge],
 		})
@@ -91,10 +91,10 @@ func (c *cli) restoreCheck(ctx context.Context, cfg config.Config, s *store.Stor
 	if err != nil {
 		return err
 	}
-	return c.printRestoreCheck(rewinds, lineage, from, strays, refused, pending)
+	return c.printRestoreCheck(rewinds, lineage, from, stray, refused, pending)
 }
 
-func (c *cli) printRestoreCheck(rewinds []billing.Rewind, l billing.Lineage, from time.Time, strays []strayView, refused []string, pending int) error {
+func (c *cli) printRestoreCheck(rewinds []billing.Rewind, l billing.Lineage, from time.Time, stray []strayPayment, refused []string, pending int) error {
 	open, views := 0, []rewindView{}
 	for _, r := range rewinds {
 		if r.CaughtUpAt.IsZero() {
@@ -105,21 +105,21 @@ func (c *cli) printRestoreCheck(rewinds []billing.Rewind, l billing.Lineage, fro
 	if c.json {
 		err := c.printJSON(map[string]any{
 			"rewinds": views, "compared_from": from, "reconcile_from": timeOrNil(l.ReconcileFrom), "pending_events": pending,
-			"missing_plans": append([]strayView{}, strays...), "refused_accounts": refused,
+			"missing_plans": append([]strayPayment{}, stray...), "refused_accounts": refused,
 		})
 		if err != nil {
 			return err
 		}
 	} else {
-		c.describeRestore(rewinds, l, from, strays, pending)
+		c.describeRestore(rewinds, l, from, stray, pending)
 	}
-	if left := open + len(strays) + pending; left > 0 || !l.ReconcileFrom.IsZero() {
-		return partialError{fmt.Errorf("%d losses are not caught up, %d payments belong to no plan here, %d events wait", open, len(strays), pending)}
+	if left := open + len(stray) + pending; left > 0 || !l.ReconcileFrom.IsZero() {
+		return partialError{fmt.Errorf("%d losses are not caught up, %d payments belong to no plan here, %d events wait", open, len(stray), pending)}
 	}
 	return nil
 }
 
-func (c *cli) describeRestore(rewinds []billing.Rewind, l billing.Lineage, from time.Time, strays []strayView, pending int) {
+func (c *cli) describeRestore(rewinds []billing.Rewind, l billing.Lineage, from time.Time, stray []strayPayment, pending int) {
 	if len(rewinds) == 0 {
 		fmt.Fprintln(c.out, "the database is not known to have gone back in time")
 	}
@@ -131,11 +131,11 @@ func (c *cli) describeRestore(rewinds []billing.Rewind, l billing.Lineage, from 
 		fmt.Fprintf(c.out, "Stripe's payments since %s are still to be compared; nothing is charged until then\n", l.ReconcileFrom.Format(time.RFC3339))
 	}
 	fmt.Fprintf(c.out, "%d events wait to be handled\n", pending)
-	for _, p := range strays {
+	for _, p := range stray {
 		fmt.Fprintf(c.out, "%s of %s for %q: plan %s, charge %s are not in this database; create the plan again with its remaining payments, or refund the payment\n",
 			p.PaymentIntent, money.FormatAmount(p.Amount, p.Currency), p.Reference, p.Plan, p.Charge)
 	}
-	fmt.Fprintf(c.out, "%d payments since %s belong to no plan here\n", len(strays), shown(from))
+	fmt.Fprintf(c.out, "%d payments since %s belong to no plan here\n", len(stray), shown(from))
 }
 
 func timeOrNil(t time.Time) *time.Time {

@@ -155,10 +155,10 @@ func TestCheck_AccountNotTold(t *testing.T) {
 		require.NoError(t, guard.Check(t.Context()), "there is nothing yet that could be charged wrongly")
 		require.NoError(t, binding.New(store, &key{err: mine.err}, now).Check(t.Context()))
 		charged(t, s, "pi_1")
-		for why, untold := range unnamed() {
-			mine.err = untold
+		for why, unreadable := range unnamed() {
+			mine.err = unreadable
 			require.NoError(t, binding.New(store, mine, now).Check(t.Context()), why)
-			other := binding.New(store, &key{err: untold, has: []string{"pi_2"}}, now)
+			other := binding.New(store, &key{err: unreadable, has: []string{"pi_2"}}, now)
 			var mismatch *binding.MismatchError
 			require.ErrorAs(t, other.Check(t.Context()), &mismatch, why)
 			require.ErrorContains(t, mismatch, "pi_1", why)
@@ -223,15 +223,15 @@ func TestConfirms(t *testing.T) {
 func TestRebind_KeepsTheProof(t *testing.T) {
 	t.Parallel()
 	store := storetest.SQLite(t)
-	untold := unnamed()["a restricted key"]
-	mine := &key{err: untold, has: []string{"pi_1"}}
+	unreadable := unnamed()["a restricted key"]
+	mine := &key{err: unreadable, has: []string{"pi_1"}}
 	require.NoError(t, binding.New(store, mine, now).Check(t.Context()))
 	charged(t, store, "pi_1")
 	for _, tc := range []struct {
 		has    string
 		anchor string
 	}{{"pi_1", "pi_1"}, {"pi_2", ""}} {
-		again := binding.New(store, &key{err: untold, has: []string{tc.has}}, now)
+		again := binding.New(store, &key{err: unreadable, has: []string{tc.has}}, now)
 		require.NoError(t, again.Rebind(t.Context()))
 		held, err := store.Binding(t.Context())
 		require.NoError(t, err)

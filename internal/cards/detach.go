@@ -58,7 +58,7 @@ func (d Detacher) one(ctx context.Context, card billing.Card, now time.Time) (ok
 		At: now, Action: "card.detached", CustomerID: card.CustomerID, CardID: card.ID,
 		Message: fmt.Sprintf("%s is removed from the customer at Stripe", card.Label()),
 	}
-	next, told := time.Time{}, true
+	next, answered := time.Time{}, true
 	var ge *billing.GatewayError
 	switch {
 	case failure == nil || errors.Is(failure, billing.ErrNotFound):
@@ -67,15 +67,15 @@ func (d Detacher) one(ctx context.Context, card billing.Card, now time.Time) (ok
 		entry.Action, entry.Message = "card.detach_failed", fmt.Sprintf("%s is not removed at Stripe, which refuses: %s", card.Label(), ge.Failure.Message)
 		entry.Next = "it is not charged here any more; removing it is tried again tomorrow"
 	default:
-		next, told = now.Add(detachSoon), false
+		next, answered = now.Add(detachSoon), false
 	}
 	err = d.Store.Update(ctx, func(tx billing.Tx) error {
-		if err := tx.UpdateDetach(ctx, card.ID, next); err != nil || !told {
+		if err := tx.UpdateDetach(ctx, card.ID, next); err != nil || !answered {
 			return err
 		}
 		return tx.InsertAudit(ctx, entry)
 	})
-	if !told {
+	if !answered {
 		err = errors.Join(err, failure)
 	}
 	return failure == nil && err == nil, err

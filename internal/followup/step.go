@@ -65,7 +65,7 @@ func step(ctx context.Context, t *planwork.Tx, c *billing.Charge, d billing.Dunn
 		return t.UpdateDunning(ctx, d)
 	}
 	d = dunning.Released(d, t.Now, t.Location())
-	if err := tell(ctx, t, c, &d, policy); err != nil {
+	if err := enqueueReminder(ctx, t, c, &d, policy); err != nil {
 		return err
 	}
 	if due(policy.GivesUpAt(c.ID, d.DeadlineAt, t.Location()), t.Now) {
@@ -111,9 +111,9 @@ func over(s billing.PlanStatus) bool {
 	return s == billing.PlanCanceled || s == billing.PlanCompleted || s == billing.PlanDefaulted
 }
 
-// tell enqueues the reminder or the final notice that is due. If both are due, only the final
+// enqueueReminder enqueues the reminder or the final notice that is due. If both are due, only the final
 // notice is sent.
-func tell(ctx context.Context, t *planwork.Tx, c *billing.Charge, d *billing.Dunning, policy dunning.Policy) error {
+func enqueueReminder(ctx context.Context, t *planwork.Tx, c *billing.Charge, d *billing.Dunning, policy dunning.Policy) error {
 	final := due(d.FinalAt, t.Now)
 	if due(d.RemindAt, t.Now) {
 		d.RemindAt = time.Time{}

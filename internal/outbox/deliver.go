@@ -88,7 +88,7 @@ func (w *Outbox) recordTry(ctx context.Context, o billing.Outgoing, status int, 
 	d.LastStatus, d.LastError, d.LastAttemptAt = status, "", now
 	if failure == nil {
 		d.Status, d.DeliveredAt, d.NextAttemptAt, d.ClaimAfter = billing.DeliveryDelivered, now, time.Time{}, time.Time{}
-		w.told(TryDelivered)
+		w.countTry(TryDelivered)
 		return w.Webhooks.RecordDelivery(ctx, d, noteIf(!o.Endpoint.FailingSince.IsZero(), billing.EndpointWorks))
 	}
 	d.LastError = failure.Error()
@@ -107,7 +107,7 @@ func (w *Outbox) recordTry(ctx context.Context, o billing.Outgoing, status int, 
 	wait := webhookBackoff()[d.Attempts-1]
 	d.NextAttemptAt = now.Add(w.Clock.Simulated(planwork.WithJitter(wait)))
 	d.ClaimAfter = d.NextAttemptAt
-	w.told(TryRetried)
+	w.countTry(TryRetried)
 	return w.Webhooks.RecordDelivery(ctx, d, noteIf(since.IsZero(), billing.EndpointFails))
 }
 
@@ -124,7 +124,7 @@ func (w *Outbox) endDelivery(ctx context.Context, d billing.WebhookDelivery, not
 	if note == billing.EndpointGone {
 		w.Log.Error().Str("endpoint", string(d.EndpointID)).Str("cause", d.LastError).Msg("endpoint disabled")
 	}
-	w.told(TryFailed)
+	w.countTry(TryFailed)
 	return w.Webhooks.RecordDelivery(ctx, d, note)
 }
 
@@ -135,11 +135,11 @@ func (w *Outbox) deferDelivery(ctx context.Context, d billing.WebhookDelivery) e
 	}
 	d.NextAttemptAt = w.Clock.Now().Add(w.Clock.Simulated(planwork.WithJitter(probeAfter)))
 	d.ClaimAfter = d.NextAttemptAt
-	w.told(TryDeferred)
+	w.countTry(TryDeferred)
 	return w.Webhooks.RecordDelivery(ctx, d, billing.EndpointUnchanged)
 }
 
-func (w *Outbox) told(outcome string) {
+func (w *Outbox) countTry(outcome string) {
 	if w.Tried != nil {
 		w.Tried(outcome)
 	}

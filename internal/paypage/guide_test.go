@@ -100,7 +100,7 @@ func TestAFailedChallengeIsNoEnd(t *testing.T) {
 	s.requirePaidOnce(p, 2)
 }
 
-func TestWhatMustNotBeToldIsNotTold(t *testing.T) {
+func TestDecline_FraudIsNotShown(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, nil)
 	_, link := s.due(cardAuthNoFunds, "en-GB")

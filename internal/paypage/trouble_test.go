@@ -141,7 +141,7 @@ func TestASlowNetworkIsWaitedFor(t *testing.T) {
 	s.requirePaidOnce(p, 2)
 }
 
-func TestABrokenNetworkIsToldAndTriedAgain(t *testing.T) {
+func TestBrokenNetwork_ShownAndRetried(t *testing.T) {
 	t.Parallel()
 	s := openShop(t, nil)
 	p, link := s.due(cardAuthNoFunds, "en-GB")

@@ -301,13 +301,13 @@ func (v *visitor) accessible(disabled ...string) {
 	must[bool](v, "window.axe ? true : (function () { "+axe+"; return true; })()")
 	found := must[struct{ Violations []violation }](v, `axe.run(document, {resultTypes: ['violations'], rules: `+string(off)+`}).then(r => ({Violations: r.violations.map(v => ({
 		ID: v.id, Impact: v.impact, Help: v.help, Nodes: v.nodes.map(n => ({HTML: n.html, FailureSummary: n.failureSummary}))}))}))`)
-	var told []string
+	var violations []string
 	for _, one := range found.Violations {
 		for _, n := range one.Nodes {
-			told = append(told, fmt.Sprintf("%s (%s): %s\n  %s\n  %s", one.ID, one.Impact, one.Help, n.HTML, n.FailureSummary))
+			violations = append(violations, fmt.Sprintf("%s (%s): %s\n  %s\n  %s", one.ID, one.Impact, one.Help, n.HTML, n.FailureSummary))
 		}
 	}
-	require.Empty(v.t, told, strings.Join(told, "\n"))
+	require.Empty(v.t, violations, strings.Join(violations, "\n"))
 }
 
 // fits requires that nothing extends beyond the right edge of the window.

@@ -12,9 +12,9 @@ import (
 	"tranche/internal/queue/queuetest"
 )
 
-// TestGivenUpTasksAreTold requires that tasks that were given up lately are counted, with the
+// TestArchived_GivenUpTasks requires that tasks that were given up lately are counted, with the
 // reason.
-func TestGivenUpTasksAreTold(t *testing.T) {
+func TestArchived_GivenUpTasks(t *testing.T) {
 	t.Parallel()
 	for engine, open := range queuetest.Engines() {
 		t.Run(engine, func(t *testing.T) {

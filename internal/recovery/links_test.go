@@ -87,19 +87,19 @@ func TestALinkThatIsUnknownExpiredOrRevokedOpensNothingAlike(t *testing.T) {
 		require.NoError(t, links.Revoke(t.Context(), rows[0].ID), "twice is no error")
 		require.NoError(t, links.Open(t.Context(), revoked), "mailing it again does not open it")
 		require.NoError(t, links.Open(t.Context(), expired))
-		var told []string
+		var messages []string
 		_, err = b.service.Page(t.Context(), token(t, links.URL(revoked)))
 		require.ErrorIs(t, err, recovery.ErrGone)
-		told = append(told, err.Error())
+		messages = append(messages, err.Error())
 		_, err = b.service.Page(t.Context(), token(t, links.URL(expired)))
 		require.NoError(t, err)
 		b.advance(24 * time.Hour)
 		_, err = b.service.Page(t.Context(), token(t, links.URL(expired)))
 		require.ErrorIs(t, err, recovery.ErrGone)
-		told = append(told, err.Error())
+		messages = append(messages, err.Error())
 		_, err = b.service.Page(t.Context(), "made-up")
 		require.ErrorIs(t, err, recovery.ErrGone)
-		require.Equal(t, []string{err.Error(), err.Error()}, told)
+		require.Equal(t, []string{err.Error(), err.Error()}, messages)
 	})
 }
 

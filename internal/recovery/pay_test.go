@@ -310,7 +310,7 @@ func TestARemovedCardIsChargedForNothingMore(t *testing.T) {
 	})
 }
 
-func TestACardThatStripeCouldNotBeToldOfIsNotChargedEither(t *testing.T) {
+func TestRemoveCard_StripeUnavailable(t *testing.T) {
 	eachEngine(t, func(t *testing.T, b *bench) {
 		p := b.plan()
 		b.Gateway.DetachFails = &billing.GatewayError{Kind: billing.GatewayUnknown}

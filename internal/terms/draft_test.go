@@ -16,8 +16,8 @@ import (
 	"tranche/internal/terms"
 )
 
-// told formats a draft as one line: "checkout" or "saved", then each charge, then the recurrence.
-func told(d terms.Draft, loc *time.Location) string {
+// inOneLine formats a draft as one line: "checkout" or "saved", then each charge, then the recurrence.
+func inOneLine(d terms.Draft, loc *time.Location) string {
 	var b strings.Builder
 	b.WriteString(map[bool]string{true: "checkout", false: "saved"}[d.Charges[0].Checkout])
 	for _, c := range d.Charges {
@@ -97,7 +97,7 @@ func TestDraftsOfEveryKind(t *testing.T) {
 		tm := requested(t, `{"reference": "o", "currency": "usd", `+tc.body+`, `+ada+`}`)
 		draft, err := tm.Draft(now, rules)
 		require.NoError(t, err, tc.why)
-		require.Equal(t, tc.want, told(draft, tm.Location()), tc.why)
+		require.Equal(t, tc.want, inOneLine(draft, tm.Location()), tc.why)
 	}
 }
 

@@ -33,7 +33,7 @@ var (
 	Morning = calendar.LocalTime{Hour: 9}
 )
 
-// Config holds what differs between benches. The zero values of all fields but Store are ready to
+// Config holds what differs between test benches. The zero values of all fields but Store are ready to
 // use.
 type Config struct {
 	Store billing.Store

@@ -453,11 +453,11 @@ func replayDelivery(t *testing.T, f *fixture) {
 }
 
 func replayDeliveries(t *testing.T, f *fixture) {
-	told := f.endpoint("plan.*")
+	subscribed := f.endpoint("plan.*")
 	for i, action := range []string{"plan.created", "charge.succeeded", "plan.active", "plan.past_due", "plan.completed"} {
 		f.addEntries(f.now.Add(time.Duration(i)*time.Minute), action)
 	}
-	list := f.deliveries(billing.DeliveryFilter{Endpoint: told.ID})
+	list := f.deliveries(billing.DeliveryFilter{Endpoint: subscribed.ID})
 	require.Len(t, list, 4)
 	f.end(list[0], billing.DeliveryFailed) // too old
 	f.end(list[1], billing.DeliveryFailed)
@@ -475,10 +475,10 @@ func replayDeliveries(t *testing.T, f *fixture) {
 		return all
 	}
 	since := f.now.Add(time.Minute)
-	require.Equal(t, 2, replay(billing.Replay{Endpoint: told, Since: since}), "the failed one and the one that waits")
-	require.Equal(t, []billing.DeliveryStatus{"failed", "pending", "delivered", "pending"}, status(told))
-	require.Equal(t, 3, replay(billing.Replay{Endpoint: told, Since: since, Delivered: true}))
-	require.Equal(t, []billing.DeliveryStatus{"failed", "pending", "pending", "pending"}, status(told))
+	require.Equal(t, 2, replay(billing.Replay{Endpoint: subscribed, Since: since}), "the failed one and the one that waits")
+	require.Equal(t, []billing.DeliveryStatus{"failed", "pending", "delivered", "pending"}, status(subscribed))
+	require.Equal(t, 3, replay(billing.Replay{Endpoint: subscribed, Since: since, Delivered: true}))
+	require.Equal(t, []billing.DeliveryStatus{"failed", "pending", "pending", "pending"}, status(subscribed))
 
 	// An endpoint that was added later receives the messages it missed.
 	late := f.endpoint()

@@ -194,12 +194,12 @@ func consentIsBoundOnce(t *testing.T, f *fixture) {
 
 func merchantConsentIsBound(t *testing.T, f *fixture) {
 	p, charges := f.plan(2)
-	told := f.insertConsent(f.newConsent(p, charges[0].ID, ""))
+	consent := f.insertConsent(f.newConsent(p, charges[0].ID, ""))
 	f.bind("pi_1", "", "card_0")
 	f.bind("pi_1", charges[1].ID, "card_0")
 	f.bind("pi_1", charges[0].ID, "card_1")
-	told.CardID = "card_1"
-	same(t, []billing.Consent{told})(f.Consents(t.Context(), billing.ConsentFilter{Customer: p.CustomerID}))
+	consent.CardID = "card_1"
+	same(t, []billing.Consent{consent})(f.Consents(t.Context(), billing.ConsentFilter{Customer: p.CustomerID}))
 }
 
 func deletedPlanTakesItsConsent(t *testing.T, f *fixture) {
