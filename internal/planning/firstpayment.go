@@ -62,7 +62,7 @@ func (p *Planner) sendAttempt(ctx context.Context, plan billing.Plan, t terms.Te
 	if mayRepeat && errors.As(err, &ge) && (left || ge.Finished()) {
 		return billing.PaymentIntent{}, true, p.closeAttempt(ctx, plan, attempt, ge)
 	}
-	return billing.PaymentIntent{}, false, p.endRefused(ctx, plan, attempt, err)
+	return billing.PaymentIntent{}, false, p.closeOrDiscard(ctx, plan, attempt, err)
 }
 
 // recordFirstPayment stores the created PaymentIntent in the charge. A charge that was canceled
@@ -89,9 +89,10 @@ func (p *Planner) recordFirstPayment(ctx context.Context, id billing.PlanID, sen
 	})
 }
 
-// endRefused handles a request that failed. If no attempt has reached Stripe, a refusal removes
-// the plan too; otherwise the attempt is closed.
-func (p *Planner) endRefused(ctx context.Context, plan billing.Plan, attempt billing.Attempt, cause error) error {
+// closeOrDiscard ends what a failed request leaves, and returns the error for the caller. If no
+// attempt has reached Stripe, a refusal removes the plan; otherwise it closes the attempt. An
+// attempt with an unknown outcome stays open.
+func (p *Planner) closeOrDiscard(ctx context.Context, plan billing.Plan, attempt billing.Attempt, cause error) error {
 	attempts, err := p.Store.Attempts(ctx, attempt.ChargeID)
 	if err != nil {
 		return errors.Join(cause, err)
