@@ -88,7 +88,7 @@ func TestNewCard_GivenDuringTheCall(t *testing.T) {
 			b.hearAll()
 			require.Equal(b.t, "4444", b.cardOf(p.Plan.ID).Last4)
 		}
-		require.NoError(b.t, b.Worker.Do(b.t.Context(), collectTask(string(task.ChargeID), task.Lease)))
+		b.Do(collectTask(string(task.ChargeID), task.Lease))
 		b.Settle()
 		require.Equal(b.t, billing.ChargeSucceeded, b.Charge(p.Plan.ID, 2).Status)
 		require.Equal(b.t, "4444", b.cardOf(p.Plan.ID).Last4, "the card that the customer gave last stays")

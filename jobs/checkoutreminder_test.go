@@ -55,7 +55,7 @@ func TestTellCheckout_Once(t *testing.T) {
 			require.Contains(b.t, told[0].Body, want+"\n[link]\n")
 			require.Equal(b.t, billing.PlanAwaitingFirstPayment, b.Details(id).Plan.Status)
 		}
-		require.NoError(b.t, b.Worker.Do(b.t.Context(), checkoutTask("plan_gone", 0)))
+		b.Do(checkoutTask("plan_gone", 0))
 	})
 }
 
@@ -75,7 +75,7 @@ func TestTellCheckout_Expiry(t *testing.T) {
 		require.Zero(b.t, b.remindOfCheckouts(1))
 		require.Len(b.t, b.told(soon.Plan.ID, billing.NoticeCheckoutReminder), 1)
 		require.Equal(b.t, billing.NoticeSent, b.told(setting.Plan.ID, billing.NoticeCheckoutReminder)[0].Status)
-		require.NoError(b.t, b.Worker.Do(b.t.Context(), checkoutTask(string(missed.Plan.ID), 0)))
+		b.Do(checkoutTask(string(missed.Plan.ID), 0))
 		require.Empty(b.t, b.told(missed.Plan.ID, billing.NoticeCheckoutReminder))
 	})
 }
@@ -87,7 +87,7 @@ func TestTellCheckout_Late(t *testing.T) {
 		p := b.Plan(nil)
 		b.SetNow(start.AddDate(0, 0, 8).Add(time.Second))
 		require.Zero(b.t, b.remindOfCheckouts(30))
-		require.NoError(b.t, b.Worker.Do(b.t.Context(), checkoutTask(string(p.Plan.ID), 0)))
+		b.Do(checkoutTask(string(p.Plan.ID), 0))
 		require.Empty(b.t, b.Notices(p.Plan.ID))
 		b.SetNow(start.AddDate(0, 0, 8).Add(-time.Second))
 		require.Equal(b.t, 1, b.remindOfCheckouts(30))
@@ -161,7 +161,7 @@ func TestTellCheckout_NotWritten(t *testing.T) {
 				b.SetNow(start.Add(24 * time.Hour))
 				require.NoError(b.t, overtaken.do(b, p.Plan.ID, func() error { return b.PayFirst(p, good) }))
 				b.Settle()
-				require.NoError(b.t, b.Worker.Do(b.t.Context(), checkoutTask(string(p.Plan.ID), 0)))
+				b.Do(checkoutTask(string(p.Plan.ID), 0))
 				require.Zero(b.t, b.remindOfCheckouts(30))
 				require.Empty(b.t, b.told(p.Plan.ID, billing.NoticeCheckoutReminder))
 			})

@@ -403,7 +403,7 @@ func TestATaskThatRunsTwiceSendsOnce(t *testing.T) {
 		claims, err := b.Store.ClaimDeliveries(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 10)
 		require.NoError(b.t, err)
 		for range 2 {
-			require.NoError(b.t, b.Worker.Do(b.t.Context(), deliveryTask(string(d.ID), claims[0].Lease)))
+			b.Do(deliveryTask(string(d.ID), claims[0].Lease))
 		}
 		require.Len(b.t, r.messages(), 1)
 	})
@@ -504,7 +504,7 @@ func TestWhatIsOwedToADeletedEndpointIsDropped(t *testing.T) {
 		claims, err := b.Store.ClaimDeliveries(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 10)
 		require.NoError(b.t, err)
 		require.NoError(b.t, b.Webhooks().DeleteEndpoint(b.t.Context(), id))
-		require.NoError(b.t, b.Worker.Do(b.t.Context(), deliveryTask(string(d.ID), claims[0].Lease)))
+		b.Do(deliveryTask(string(d.ID), claims[0].Lease))
 		require.Empty(b.t, r.messages())
 		require.Empty(b.t, b.deliveries(billing.DeliveryFilter{}))
 	})

@@ -32,7 +32,7 @@ func TestStepDunning_RetryDueFirst(t *testing.T) {
 		dunnings, err := b.Store.ClaimDunnings(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 100)
 		require.NoError(b.t, err)
 		for _, c := range dunnings {
-			require.NoError(b.t, b.Worker.Do(b.t.Context(), dunningTask(string(c.ChargeID), c.Lease)))
+			b.Do(dunningTask(string(c.ChargeID), c.Lease))
 		}
 		b.Settle()
 		d := b.Details(plan)

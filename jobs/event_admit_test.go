@@ -200,7 +200,7 @@ func (b *bench) tell(id, kind string, about happened, change func(e *billing.Eve
 	change(&e)
 	_, err = b.Store.InsertEvents(b.t.Context(), []billing.Event{e})
 	require.NoError(b.t, err)
-	require.NoError(b.t, b.Worker.Do(b.t.Context(), eventTask(e.ID, 0)))
+	b.Do(eventTask(e.ID, 0))
 	e, err = b.Store.Event(b.t.Context(), e.ID)
 	require.NoError(b.t, err)
 	return e

@@ -95,7 +95,7 @@ func TestRecord_PaidAfterItWasClosed(t *testing.T) {
 			}))
 			return pi, err
 		}
-		require.NoError(b.t, b.Worker.Do(b.t.Context(), collectTask(string(task.ChargeID), task.Lease)))
+		b.Do(collectTask(string(task.ChargeID), task.Lease))
 		d := b.Details(p.Plan.ID)
 		require.Equal(b.t, billing.ChargeSucceeded, d.Charges[1].Status, "before any event is heard")
 		require.Equal(b.t, billing.OutcomeSucceeded, d.Attempts[task.ChargeID][0].Outcome)

@@ -172,10 +172,10 @@ func TestAChargeWhoseTurnDoesNotComeIsDeferred(t *testing.T) {
 		calls := b.Gateway.Calls
 		claims, err := b.Store.ClaimCharges(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 10)
 		require.NoError(b.t, err)
-		require.NoError(b.t, b.Worker.Do(b.t.Context(), collectTask(string(claims[0].ChargeID), claims[0].Lease-1)))
+		b.Do(collectTask(string(claims[0].ChargeID), claims[0].Lease-1))
 		require.Zero(b.t, limiter.asked, "a stale task asks for no permit")
 
-		require.NoError(b.t, b.Worker.Do(b.t.Context(), collectTask(string(claims[0].ChargeID), claims[0].Lease)))
+		b.Do(collectTask(string(claims[0].ChargeID), claims[0].Lease))
 		c := b.Charge(p.Plan.ID, 2)
 		require.Equal(b.t, 1, limiter.asked)
 		require.Equal(b.t, calls, b.Gateway.Calls)
@@ -294,7 +294,7 @@ func TestAFrozenWorkersChargeIsTakenUpWhenItsLeaseEnds(t *testing.T) {
 		c := b.Charge(p.Plan.ID, 2)
 		for range 3 { // the queue considers the worker dead and runs its task again
 			b.SetNow(b.Now().Add(19 * time.Second))
-			require.NoError(b.t, b.Worker.Do(b.t.Context(), collectTask(string(c.ID), c.Lease)))
+			b.Do(collectTask(string(c.ID), c.Lease))
 		}
 		require.Equal(b.t, calls+1, b.Gateway.Calls)
 		b.SetNow(c.ClaimAfter)

@@ -181,7 +181,7 @@ func TestSendNotice_WokenWhileSent(t *testing.T) {
 		claims, err := b.Store.ClaimNotices(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 100)
 		require.NoError(b.t, err)
 		for _, c := range claims {
-			require.NoError(b.t, b.Worker.Do(b.t.Context(), noticeTask(string(c.NoticeID), c.Lease)))
+			b.Do(noticeTask(string(c.NoticeID), c.Lease))
 		}
 		require.Len(b.t, b.Mails.Mails[sent:], 1)
 	})

@@ -30,7 +30,7 @@ func TestNoMailGoesOutBeforeItsLinkIsOpen(t *testing.T) {
 		events, err := b.Store.ClaimEvents(b.t.Context(), b.Now(), b.Now().Add(time.Minute), 100)
 		require.NoError(b.t, err)
 		for _, e := range events {
-			require.NoError(b.t, b.Worker.Do(b.t.Context(), eventTask(e.EventID, e.Lease)))
+			b.Do(eventTask(e.EventID, e.Lease))
 		}
 		notices, err := b.Store.ClaimNotices(b.t.Context(), b.Now().Add(time.Minute), b.Now().Add(2*time.Minute), 100)
 		require.NoError(b.t, err)
@@ -40,7 +40,7 @@ func TestNoMailGoesOutBeforeItsLinkIsOpen(t *testing.T) {
 
 		config.OpenLink = func(context.Context, billing.Notice) error { opened++; return nil }
 		b.Worker = jobs.New(config)
-		require.NoError(b.t, b.Worker.Do(b.t.Context(), noticeTask(string(notices[0].NoticeID), notices[0].Lease)))
+		b.Do(noticeTask(string(notices[0].NoticeID), notices[0].Lease))
 		require.Len(b.t, b.Mails.Mails, sent+1)
 		require.Equal(b.t, 2, opened)
 	})

@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"tranche/internal/billing"
-	"tranche/internal/stripegw"
 	"tranche/internal/stripesim"
 	"tranche/internal/terms"
 )
@@ -131,40 +130,5 @@ func TestFraudWarning_OfAPaymentThatIsImportedLater(t *testing.T) {
 		}))
 		b.Settle()
 		require.Equal(b.t, billing.PlanPaused, b.Details(plan.ID).Plan.Status)
-	})
-}
-
-// TestEvent_OfTheOtherModeOrAccount: such an event of any type changes nothing.
-func TestEvent_OfTheOtherModeOrAccount(t *testing.T) {
-	eachEngine(t, func(b *bench) {
-		p := b.Plan(nil)
-		require.NoError(b.t, b.PayFirst(p, warnedCard))
-		bodies := b.Arrived()
-		require.NotEmpty(b.t, bodies)
-		b.Platform.Connect("acct_somebodyelse")
-		for name, change := range map[string]func(e *billing.Event){
-			"live":  func(e *billing.Event) { e.Livemode = true },
-			"other": func(e *billing.Event) { e.Account = "acct_somebodyelse" },
-		} {
-			for _, body := range bodies {
-				e, err := stripegw.ParseEvent(body)
-				require.NoError(b.t, err)
-				e.ID, e.Status, e.ReceivedAt, e.ClaimAfter = e.ID+name, billing.EventPending, b.Now(), b.Now()
-				change(&e)
-				_, err = b.Store.InsertEvents(b.t.Context(), []billing.Event{e})
-				require.NoError(b.t, err)
-			}
-		}
-		b.RunDue()
-		for _, e := range b.heard() {
-			require.NotEqual(b.t, billing.EventHandled, e.Status, e.Type)
-			if e.Livemode {
-				require.Equal(b.t, billing.EventIgnored, e.Status, e.Reason)
-			}
-		}
-		require.Equal(b.t, billing.PlanAwaitingFirstPayment, b.Details(p.Plan.ID).Plan.Status)
-		b.TakeIn(bodies...)
-		b.Settle()
-		require.Equal(b.t, billing.PlanPaused, b.Details(p.Plan.ID).Plan.Status, "its own events do")
 	})
 }

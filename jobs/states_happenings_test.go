@@ -312,7 +312,7 @@ func moments() []happening {
 			claims, err := s.Store.ClaimDunnings(s.t.Context(), s.Now(), s.Now().Add(time.Minute), 100)
 			require.NoError(s.t, err)
 			for _, c := range claims {
-				require.NoError(s.t, s.Worker.Do(s.t.Context(), task.ForDunning(c)))
+				s.Do(task.ForDunning(c))
 			}
 			return "", nil
 		}}

@@ -42,7 +42,7 @@ func TestCollectCharge_SuspendedAndCanceled(t *testing.T) {
 						b.SetNow(b.Now().Add(asleep - time.Second))
 					}}
 				})
-				require.NoError(b.t, b.Worker.Do(b.t.Context(), collectTask(string(task.ChargeID), task.Lease)))
+				b.Do(collectTask(string(task.ChargeID), task.Lease))
 				count, _ := b.Succeeded()
 				require.Equal(b.t, 1, count)
 			})
@@ -70,7 +70,7 @@ func TestCollectCharge_SuspendedAndClockSetBack(t *testing.T) {
 				b.SetNow(at.Add(-time.Minute))
 			}}
 		})
-		require.NoError(b.t, b.Worker.Do(b.t.Context(), collectTask(string(task.ChargeID), task.Lease)))
+		b.Do(collectTask(string(task.ChargeID), task.Lease))
 		count, _ := b.Succeeded()
 		require.Equal(b.t, 1, count)
 	})
@@ -85,7 +85,7 @@ func TestCollectCharge_SuspendedInTheGateway(t *testing.T) {
 			b.Gateway.Before = nil
 			b.SetNow(b.Now().Add(6 * time.Second))
 		}
-		require.NoError(b.t, b.Worker.Do(b.t.Context(), collectTask(string(task.ChargeID), task.Lease)))
+		b.Do(collectTask(string(task.ChargeID), task.Lease))
 		count, _ := b.Succeeded()
 		require.Equal(b.t, 1, count)
 		require.Equal(b.t, billing.ChargeCollecting, b.Charge(p.Plan.ID, 2).Status)

@@ -133,7 +133,7 @@ func (r *reality) remind() {
 	_, err := outbox.Reminders{Store: r.store, Queue: q}.Upcoming(r.t.Context(), r.Now(), upcomingDays)
 	require.NoError(r.t, err)
 	for _, task := range q.tasks {
-		require.NoError(r.t, r.Worker.Do(r.t.Context(), task))
+		r.Do(task)
 	}
 }
 
