@@ -95,18 +95,28 @@ func (c Card) ExpiresBefore(charges []Charge, loc *time.Location) (first Charge,
 
 // Chargeable reports whether the card may be charged at all: it is saved, it was not withdrawn, and
 // it is not on hold.
-func (c Card) Chargeable() bool { return c.Unusable(c.Account) == "" }
+func (c Card) Chargeable() bool { return c.Fault(c.Account) == "" }
 
-// Unusable returns why a plan of the account must not charge the card, in words; "" if it may.
+// Unusable returns why a plan of the account must not charge the card, in words; "" if it may. It
+// names the card by its last digits, which are personal data: it is for answers, and stored texts
+// have Fault.
 func (c Card) Unusable(account string) string {
-	card := fmt.Sprintf("the %s card ending %s", c.Brand, c.Last4)
+	if fault := c.Fault(account); fault != "" {
+		return fmt.Sprintf("the %s card ending %s %s", c.Brand, c.Last4, fault)
+	}
+	return ""
+}
+
+// Fault returns what keeps a plan of the account from charging the card, such as "is revoked"; "" if
+// nothing does.
+func (c Card) Fault(account string) string {
 	switch {
 	case c.Status != CardActive:
-		return card + " is " + string(c.Status)
+		return "is " + string(c.Status)
 	case c.Hold != "":
-		return card + " is held: " + c.Hold
+		return "is held: " + c.Hold
 	case c.Account != account:
-		return card + " is saved in another Stripe account than the plan's"
+		return "is saved in another Stripe account than the plan's"
 	}
 	return ""
 }

@@ -87,5 +87,8 @@ func usableCard(ctx context.Context, t *planwork.Tx, c *billing.Charge) (billing
 		return billing.Card{}, "no card was saved", nil
 	}
 	card, err := t.Card(ctx, id)
-	return card, card.Unusable(t.Plan.Account), err
+	if fault := card.Fault(t.Plan.Account); err == nil && fault != "" {
+		return card, "the " + card.Label() + " " + fault, nil
+	}
+	return card, "", err
 }
