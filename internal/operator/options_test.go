@@ -43,7 +43,7 @@ func TestWith_KeepsWhatWasWished(t *testing.T) {
 			after, err := s.Plan(t.Context(), plan.ID)
 			require.NoError(t, err)
 			require.Equal(t, tc.stored, after.Status == billing.PlanPaused)
-			require.Empty(t, told(t, s, plan.ID))
+			require.Empty(t, sentNotices(t, s, plan.ID))
 			if _, err := s.Request(t.Context(), "k"); keyed && tc.stored {
 				require.NoError(t, err)
 			} else {

@@ -20,7 +20,7 @@ type change struct {
 func (o *Operator) inPlan(ctx context.Context, id billing.PlanID, fn func(c *change) (billing.AuditEntry, error)) (*change, error) {
 	var c *change
 	err := o.update(ctx, func(tx billing.Tx, now time.Time) (err error) {
-		c, err = changePlan(ctx, tx, o.rules, id, now, telling(ctx, fn, o.options.Quiet))
+		c, err = changePlan(ctx, tx, o.rules, id, now, withNotice(ctx, fn, o.options.Quiet))
 		return err
 	})
 	return c, err

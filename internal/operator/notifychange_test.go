@@ -12,8 +12,8 @@ import (
 	"tranche/internal/store/storetest"
 )
 
-// told returns the notices of a plan that were not muted.
-func told(t *testing.T, s billing.Store, id billing.PlanID) []billing.Notice {
+// sentNotices returns the notices of a plan that were not muted.
+func sentNotices(t *testing.T, s billing.Store, id billing.PlanID) []billing.Notice {
 	t.Helper()
 	list, err := s.Notices(t.Context(), billing.NoticeFilter{Plan: id})
 	require.NoError(t, err)
@@ -31,9 +31,9 @@ func address(t *testing.T, s billing.Store, id billing.CustomerID) {
 	}))
 }
 
-// TestEachChangeIsToldOnce requires one notice of each change that the customer should know of, and
+// TestChange_NotifiesOnce requires one notice of each change that the customer should know of, and
 // none if the customer is not to be notified.
-func TestEachChangeIsToldOnce(t *testing.T) {
+func TestChange_NotifiesOnce(t *testing.T) {
 	t.Parallel()
 	active, paused := cell{billing.PlanActive, billing.ChargeScheduled}, cell{billing.PlanPaused, billing.ChargeScheduled}
 	tests := map[operator.Operation]struct {
@@ -64,7 +64,7 @@ func TestEachChangeIsToldOnce(t *testing.T) {
 				for _, e := range trail {
 					said.WriteString(e.Next + "\n")
 				}
-				return told(t, s, plan.ID), said.String()
+				return sentNotices(t, s, plan.ID), said.String()
 			}
 			nobody, _ := does(false, newOperator(s))
 			require.Empty(t, nobody, "%s: there is no address", op)
@@ -95,15 +95,15 @@ func TestEachChangeIsToldOnce(t *testing.T) {
 	})
 }
 
-// TestNobodyIsToldBeforeTheFirstPayment: a customer who never paid has agreed to nothing.
-func TestNobodyIsToldBeforeTheFirstPayment(t *testing.T) {
+// TestChange_NoNoticeBeforeFirstPayment: a customer who never paid has agreed to nothing.
+func TestChange_NoNoticeBeforeFirstPayment(t *testing.T) {
 	t.Parallel()
 	s := storetest.SQLite(t)
 	plan, _, _ := threeCharges(t, s, cell{billing.PlanAwaitingFirstPayment, billing.ChargeScheduled})
 	address(t, s, plan.CustomerID)
 	_, err := newOperator(s).Cancel(t.Context(), plan.ID, "")
 	require.NoError(t, err)
-	require.Empty(t, told(t, s, plan.ID))
+	require.Empty(t, sentNotices(t, s, plan.ID))
 }
 
 // TestLastCharge_SkippedOrPaidElsewhere: the customer is notified that everything is paid.
@@ -133,7 +133,7 @@ func TestLastCharge_SkippedOrPaidElsewhere(t *testing.T) {
 			after, err := s.Plan(t.Context(), plan.ID)
 			require.NoError(t, err)
 			require.Equal(t, billing.PlanCompleted, after.Status, name)
-			list := told(t, s, plan.ID)
+			list := sentNotices(t, s, plan.ID)
 			if name == "write off" {
 				require.Empty(t, list, "a charge that is written off is not paid")
 				continue

@@ -15,13 +15,13 @@ type standing struct {
 	charges []billing.Charge
 }
 
-// telling returns fn with a notice of the change to the customer.
-func telling(ctx context.Context, fn func(c *change) (billing.AuditEntry, error), quiet bool) func(c *change) (billing.AuditEntry, error) {
+// withNotice returns fn with a notice of the change to the customer.
+func withNotice(ctx context.Context, fn func(c *change) (billing.AuditEntry, error), quiet bool) func(c *change) (billing.AuditEntry, error) {
 	return func(c *change) (billing.AuditEntry, error) {
 		was := standing{c.Plan.Status, slices.Clone(c.Charges)}
 		entry, err := fn(c)
 		if err == nil {
-			err = c.tell(ctx, was, &entry, quiet)
+			err = c.notifyChange(ctx, was, &entry, quiet)
 		}
 		if err == nil && quiet {
 			err = c.muteRefunds(ctx)
@@ -30,12 +30,12 @@ func telling(ctx context.Context, fn func(c *change) (billing.AuditEntry, error)
 	}
 }
 
-// tell writes a notice of the change to the customer, if it is a change that they should know of.
+// notifyChange writes a notice of the change to the customer, if it is a change that they should know of.
 // It does so in the transaction of the change, so that the notice exists exactly if the change was
 // made. A worker sends it. No notice is written for a customer who has no e-mail address, was
 // erased, or never made the first payment.
-func (c *change) tell(ctx context.Context, was standing, entry *billing.AuditEntry, quiet bool) error {
-	kind := c.news(was, entry.Action)
+func (c *change) notifyChange(ctx context.Context, was standing, entry *billing.AuditEntry, quiet bool) error {
+	kind := c.noticeFor(was, entry.Action)
 	if c.paidOff(was, entry.Action) {
 		kind = billing.NoticePlanCompleted
 	}
@@ -82,10 +82,10 @@ func (c *change) muteRefunds(ctx context.Context) error {
 	return nil
 }
 
-// news returns the kind of notice for a change; "" for none. A payment that is requested early has
+// noticeFor returns the kind of notice for a change; "" for none. A payment that is requested early has
 // its receipt, and charges that are written off or were paid elsewhere need no action by the
 // customer.
-func (c *change) news(was standing, action string) billing.NoticeKind {
+func (c *change) noticeFor(was standing, action string) billing.NoticeKind {
 	switch action {
 	case "plan.paused":
 		return billing.NoticePlanPaused
