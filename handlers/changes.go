@@ -11,38 +11,39 @@ import (
 	"tranche/internal/view"
 )
 
-// operationRoutes adds the routes of operations on plans, charges and cards: see docs/changes.md.
-func (s *Server) operationRoutes(api *router) {
+// changeAPI carries out the operations on plans and charges: see docs/changes.md.
+type changeAPI struct {
+	base
+	operator *operator.Operator
+}
+
+func (a changeAPI) routes(api *router) {
 	for _, spec := range operator.Operations() {
-		switch {
-		case spec.Variant():
-		case spec.NewInput != nil:
-			api.handle(spec.Route, s.changing(spec.NewInput))
-		case spec.Card != nil:
-			api.handle(spec.Route, s.changingCard(spec.Card))
+		if spec.NewInput != nil && !spec.Variant() {
+			api.handle(spec.Route, a.changing(spec.NewInput))
 		}
 	}
 }
 
 // changing returns a handler that reads the optional body of a change, makes the change and answers
 // with the plan.
-func (s *Server) changing(newInput func() operator.Input) http.HandlerFunc {
+func (a changeAPI) changing(newInput func() operator.Input) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		in := newInput()
-		on, ok := s.changeOn(w, r, in)
+		on, ok := a.changeOn(w, r, in)
 		if !ok {
 			return
 		}
 		result, err := in.Make(r.Context(), on, r.PathValue("id"))
-		s.answerPlan(w, r, result.Plan, err)
+		a.answerPlan(w, r, result.Plan, err)
 	}
 }
 
 // changeOn reads the optional body of a change and returns the operator for the change, which mails
 // the customer unless the body has "notify": false. If the body is invalid, changeOn sends the
 // answer and returns false.
-func (s *Server) changeOn(w http.ResponseWriter, r *http.Request, body any) (*operator.Operator, bool) {
-	on, ok := s.changeOnce(w, r)
+func (a changeAPI) changeOn(w http.ResponseWriter, r *http.Request, body any) (*operator.Operator, bool) {
+	on, ok := a.changeOnce(w, r)
 	if !ok {
 		return on, false
 	}
@@ -83,33 +84,19 @@ func (c *changeBody) UnmarshalJSON(data []byte) error {
 }
 
 // answerPlan answers a change with the plan.
-func (s *Server) answerPlan(w http.ResponseWriter, r *http.Request, plan billing.Plan, err error) {
+func (a changeAPI) answerPlan(w http.ResponseWriter, r *http.Request, plan billing.Plan, err error) {
 	if done, ok := errors.AsType[*operator.DoneError](err); ok {
-		s.answerLate(w, r, done.Request)
+		a.answerLate(w, r, done.Request)
 		return
 	}
 	if err != nil {
-		s.fail(w, r, err)
+		a.fail(w, r, err)
 		return
 	}
-	details, err := billing.LoadDetails(r.Context(), s.Store, plan.ID)
+	details, err := billing.LoadDetails(r.Context(), a.store, plan.ID)
 	if err != nil {
-		s.fail(w, r, err)
+		a.fail(w, r, err)
 		return
 	}
 	writeJSON(w, http.StatusOK, view.NewPlan(details))
-}
-
-// planVersions lists every version of a plan, oldest first.
-func (s *Server) planVersions(w http.ResponseWriter, r *http.Request) {
-	versions, err := billing.PlanVersions(r.Context(), s.Store, billing.PlanID(r.PathValue("id")))
-	if err != nil {
-		s.fail(w, r, err)
-		return
-	}
-	list := view.List[view.Version]{Object: "list", Data: make([]view.Version, len(versions))}
-	for i, v := range versions {
-		list.Data[i] = view.NewVersion(v)
-	}
-	writeJSON(w, http.StatusOK, list)
 }

@@ -13,19 +13,19 @@ type eraseBody struct {
 
 // eraseCustomer removes a customer's personal data. The path has the customer's id or the
 // merchant's reference.
-func (s *Server) eraseCustomer(w http.ResponseWriter, r *http.Request) {
+func (a customerAPI) eraseCustomer(w http.ResponseWriter, r *http.Request) {
 	var body eraseBody
 	if r.ContentLength != 0 && !decodeBody(w, r, &body) {
 		return
 	}
-	customer, err := billing.FindCustomer(r.Context(), s.Store, r.PathValue("id"))
+	customer, err := billing.FindCustomer(r.Context(), a.store, r.PathValue("id"))
 	if err != nil {
-		s.fail(w, r, err)
+		a.fail(w, r, err)
 		return
 	}
-	done, err := s.rehearsedIf(body.DryRun).ErasePersonalData(r.Context(), customer.ID)
+	done, err := a.rehearsedIf(body.DryRun).ErasePersonalData(r.Context(), customer.ID)
 	if err != nil {
-		s.fail(w, r, err)
+		a.fail(w, r, err)
 		return
 	}
 	writeJSON(w, http.StatusOK, view.NewErasure(done, body.DryRun))

@@ -9,9 +9,19 @@ import (
 	"tranche/internal/export"
 )
 
+// exportAPI streams tables.
+type exportAPI struct {
+	base
+	partTime time.Duration // for the client to take each part of a stream
+}
+
+func (a exportAPI) routes(api *router) {
+	api.handle("GET /v1/export/{what}", a.export, "format", "since")
+}
+
 // export streams a table: GET /v1/export/{what}?format=csv|jsonl&since=TIME. If a read fails midway
 // it closes the connection, so that the client notices the incomplete file.
-func (s *Server) export(w http.ResponseWriter, r *http.Request) {
+func (a exportAPI) export(w http.ResponseWriter, r *http.Request) {
 	table, ok := export.TableOf(r.PathValue("what"))
 	if !ok {
 		writeProblem(w, problem{Status: http.StatusNotFound, Slug: "not_found",
@@ -36,14 +46,14 @@ func (s *Server) export(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="%s.%s"`, table.Name, format))
 	w.Header().Set("Cache-Control", "no-store")
 	conn := http.NewResponseController(w)
-	out := &begun{ResponseWriter: w, extend: func() { _ = conn.SetWriteDeadline(s.Clock.Wall().Add(s.Limits.Answer)) }}
-	if _, err := export.WriteAudited(r.Context(), s.Store, table, since, format, s.Clock.Now, out, nil); err != nil {
+	out := &begun{ResponseWriter: w, extend: func() { _ = conn.SetWriteDeadline(a.clock.Wall().Add(a.partTime)) }}
+	if _, err := export.WriteAudited(r.Context(), a.store, table, since, format, a.clock.Now, out, nil); err != nil {
 		if !out.begun {
 			w.Header().Del("Content-Disposition")
-			s.fail(w, r, err)
+			a.fail(w, r, err)
 			return
 		}
-		s.Log.Error().Err(err).Str("what", table.Name).Msg("an export was cut off")
+		a.log.Error().Err(err).Str("what", table.Name).Msg("an export was cut off")
 		panic(http.ErrAbortHandler)
 	}
 }

@@ -35,16 +35,26 @@ func (b forecastBody) request() view.ForecastRequest {
 	return r
 }
 
+// forecastAPI predicts the course of plans.
+type forecastAPI struct {
+	base
+	forecaster Forecaster
+}
+
+func (a forecastAPI) routes(api *router) {
+	api.handle("POST /v1/forecast", a.makeForecast)
+}
+
 // makeForecast predicts the course of a plan that exists or is only proposed. It creates and
 // changes nothing.
-func (s *Server) makeForecast(w http.ResponseWriter, r *http.Request) {
+func (a forecastAPI) makeForecast(w http.ResponseWriter, r *http.Request) {
 	var body forecastBody
 	if !decodeBody(w, r, &body) {
 		return
 	}
-	forecast, err := s.Forecaster(r.Context(), body.request())
+	forecast, err := a.forecaster(r.Context(), body.request())
 	if err != nil {
-		s.fail(w, r, err)
+		a.fail(w, r, err)
 		return
 	}
 	writeJSON(w, http.StatusOK, forecast)

@@ -1,11 +1,8 @@
 package handlers
 
 import (
-	"net/http"
 	"sync"
 	"time"
-
-	"tranche/internal/recovery"
 )
 
 const (
@@ -101,33 +98,4 @@ func (g *keyGuesses) all() []guessLine {
 	}
 	g.networks = nil
 	return lines
-}
-
-// watchGuesses logs the counts of wrong API keys when their minute is over. It needs no timer,
-// because probes and scrapes send a request every few seconds.
-func (s *Server) watchGuesses(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.logGuesses(s.guesses.due(s.Clock.Wall()))
-		next.ServeHTTP(w, r)
-	})
-}
-
-func (s *Server) logGuesses(lines []guessLine) {
-	for _, l := range lines {
-		s.Log.Warn().Str("network", l.network).Int("count", l.count).Msg("requests with a wrong API key")
-	}
-}
-
-// noteWrongKey counts a request with a wrong API key by its network, and returns how long the
-// network must wait; 0 means that it may send the next request at once.
-func (s *Server) noteWrongKey(r *http.Request) time.Duration {
-	if s.WrongKey != nil {
-		s.WrongKey()
-	}
-	network := recovery.NetworkOf(clientAddress(r, s.TrustedProxies))
-	s.logGuesses(s.guesses.note(network, s.Clock.Wall()))
-	if s.Allow == nil {
-		return 0
-	}
-	return s.Allow(r.Context(), "api:wrong:"+network, wrongKeysPerMinute)
 }

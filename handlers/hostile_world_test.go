@@ -43,6 +43,7 @@ type hostileWorld struct {
 	name    string
 	handler *handlers.Server
 	store   billing.Store
+	clock   clock.Clock
 	worker  *jobs.Worker
 	sim     *stripesim.Server
 	fresh   chan []billing.Event // taken in, and not handled yet
@@ -69,14 +70,14 @@ func (p inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func newHostileWorld(t testing.TB, name string, st billing.Store, at *hostileTime) *hostileWorld {
 	t.Helper()
-	w := &hostileWorld{t: t, name: name, store: st, fresh: make(chan []billing.Event, 1)}
+	w := &hostileWorld{t: t, name: name, store: st, clock: clock.New(at.now, 1, at.Now), fresh: make(chan []billing.Event, 1)}
 	w.sim = stripesim.New(stripesim.Options{Now: at.Now, Wall: at.Now})
 	t.Cleanup(w.sim.Close)
 	gateway, err := stripegw.New(stripegw.Config{
 		SecretKey: "sk_test_hostile", APIBase: "http://stripe.example", Transport: inProcess{w.sim}, HTTPTimeout: 10 * time.Second,
 	})
 	require.NoError(t, err)
-	clk := clock.New(at.now, 1, at.Now)
+	clk := w.clock
 	rules, policies := testbench.Rules(), dunning.DefaultPolicies(testbench.Morning)
 	planner := planning.New(planning.Config{Store: st, Gateway: gateway, Now: clk.Now, Rules: rules})
 	manager := endpoints(t, st, hostileKey)
@@ -129,7 +130,7 @@ func (w *hostileWorld) do(in hostileInput) (answer, error) {
 	r.URL, r.RequestURI = u, target
 	r.Header = maps.Clone(in.header)
 	if in.sign {
-		r.Header["Stripe-Signature"] = signed(in.body, webhookSecret, w.handler.Clock.Wall())["Stripe-Signature"]
+		r.Header["Stripe-Signature"] = signed(in.body, webhookSecret, w.clock.Wall())["Stripe-Signature"]
 	}
 	rec := httptest.NewRecorder()
 	w.handler.ServeHTTP(rec, r)

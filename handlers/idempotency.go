@@ -34,32 +34,32 @@ func keyOf(w http.ResponseWriter, r *http.Request) (string, bool) {
 // changeOnce returns the operator for a change. If the request has an Idempotency-Key, the operator
 // makes the change only once. A repeated request is answered with the plan's current state, and
 // changeOnce returns false.
-func (s *Server) changeOnce(w http.ResponseWriter, r *http.Request) (*operator.Operator, bool) {
+func (a changeAPI) changeOnce(w http.ResponseWriter, r *http.Request) (*operator.Operator, bool) {
 	key, ok := keyOf(w, r)
 	if !ok || key == "" {
-		return s.operator, ok
+		return a.operator, ok
 	}
-	q, err := s.requestOf(r, key)
+	q, err := a.requestOf(r, key)
 	if err != nil {
-		s.fail(w, r, err)
+		a.fail(w, r, err)
 		return nil, false
 	}
-	switch before, err := s.Store.Request(r.Context(), key); {
+	switch before, err := a.store.Request(r.Context(), key); {
 	case errors.Is(err, billing.ErrNotFound):
-		return s.operator.With(operator.Options{Request: &q}), true
+		return a.operator.With(operator.Options{Request: &q}), true
 	case err == nil && before.Fingerprint != q.Fingerprint:
-		s.fail(w, r, planning.ErrKeyReused)
+		a.fail(w, r, planning.ErrKeyReused)
 	case err != nil:
-		s.fail(w, r, err)
+		a.fail(w, r, err)
 	default:
-		s.answerReplay(w, r, before.PlanID)
+		a.answerReplay(w, r, before.PlanID)
 	}
 	return nil, false
 }
 
 // requestOf returns the record of a request: a hash of its method, path and body, and the plan that
 // it changes. The body can be read again afterwards.
-func (s *Server) requestOf(r *http.Request, key string) (billing.Request, error) {
+func (a changeAPI) requestOf(r *http.Request, key string) (billing.Request, error) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxAPIBody+1)) // decodeBody refuses a longer body
 	if err != nil {
 		return billing.Request{}, fmt.Errorf("read the body: %w", err)
@@ -67,33 +67,33 @@ func (s *Server) requestOf(r *http.Request, key string) (billing.Request, error)
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	plan := billing.PlanID(r.PathValue("id"))
 	if strings.HasPrefix(r.URL.Path, "/v1/charges/") {
-		charge, err := s.Store.Charge(r.Context(), billing.ChargeID(plan))
+		charge, err := a.store.Charge(r.Context(), billing.ChargeID(plan))
 		if err != nil {
 			return billing.Request{}, err
 		}
 		plan = charge.PlanID
 	}
-	if _, err := s.Store.Plan(r.Context(), plan); err != nil {
+	if _, err := a.store.Plan(r.Context(), plan); err != nil {
 		return billing.Request{}, err
 	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s\n%s", r.Method, r.URL.Path, body))
-	return billing.Request{Key: key, Fingerprint: hex.EncodeToString(sum[:]), PlanID: plan, CreatedAt: s.Clock.Now()}, nil
+	return billing.Request{Key: key, Fingerprint: hex.EncodeToString(sum[:]), PlanID: plan, CreatedAt: a.clock.Now()}, nil
 }
 
 // answerLate answers a request after a concurrent request with the same key has made the change.
-func (s *Server) answerLate(w http.ResponseWriter, r *http.Request, late billing.Request) {
-	before, err := s.Store.Request(r.Context(), late.Key)
+func (a changeAPI) answerLate(w http.ResponseWriter, r *http.Request, late billing.Request) {
+	before, err := a.store.Request(r.Context(), late.Key)
 	if err == nil && before.Fingerprint != late.Fingerprint {
 		err = planning.ErrKeyReused
 	}
 	if err != nil {
-		s.fail(w, r, err)
+		a.fail(w, r, err)
 		return
 	}
-	s.answerReplay(w, r, before.PlanID)
+	a.answerReplay(w, r, before.PlanID)
 }
 
-func (s *Server) answerReplay(w http.ResponseWriter, r *http.Request, plan billing.PlanID) {
+func (a changeAPI) answerReplay(w http.ResponseWriter, r *http.Request, plan billing.PlanID) {
 	w.Header().Set(replayedHeader, "true")
-	s.answerPlan(w, r, billing.Plan{ID: plan}, nil)
+	a.answerPlan(w, r, billing.Plan{ID: plan}, nil)
 }

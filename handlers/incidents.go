@@ -8,25 +8,32 @@ import (
 	"strings"
 
 	"tranche/internal/billing"
+	"tranche/internal/operator"
 	"tranche/internal/view"
 )
 
-func (s *Server) incidentRoutes(api *router) {
-	api.handle("GET /v1/incidents", s.listIncidents, "open", "kind", "plan", "cursor", "limit")
-	api.handle("GET /v1/incidents/{id}", s.showIncident)
-	api.handle("POST /v1/incidents/{id}/close", s.closeIncident)
+// incidentAPI lists and closes incidents.
+type incidentAPI struct {
+	base
+	operator *operator.Operator
+}
+
+func (a incidentAPI) routes(api *router) {
+	api.handle("GET /v1/incidents", a.listIncidents, "open", "kind", "plan", "cursor", "limit")
+	api.handle("GET /v1/incidents/{id}", a.showIncident)
+	api.handle("POST /v1/incidents/{id}/close", a.closeIncident)
 }
 
 // listIncidents lists incidents, newest first, filtered by ?open=, ?kind= and ?plan=, from ?cursor=
 // on.
-func (s *Server) listIncidents(w http.ResponseWriter, r *http.Request) {
+func (a incidentAPI) listIncidents(w http.ResponseWriter, r *http.Request) {
 	limit, ok := pageSize(w, r)
 	if !ok {
 		return
 	}
-	plan, err := s.planParameter(r)
+	plan, err := planParameter(r, a.store)
 	if err != nil {
-		s.fail(w, r, err)
+		a.fail(w, r, err)
 		return
 	}
 	q := r.URL.Query()
@@ -47,34 +54,34 @@ func (s *Server) listIncidents(w http.ResponseWriter, r *http.Request) {
 		badParameter(w, "cursor", fmt.Sprintf("%q is not the next_cursor of a page", f.Before))
 		return
 	}
-	incidents, err := s.Store.Incidents(r.Context(), f)
+	incidents, err := a.store.Incidents(r.Context(), f)
 	if err != nil {
-		s.fail(w, r, err)
+		a.fail(w, r, err)
 		return
 	}
 	writeJSON(w, http.StatusOK, view.NewIncidents(incidents, limit))
 }
 
-func (s *Server) showIncident(w http.ResponseWriter, r *http.Request) {
-	i, err := s.Store.Incident(r.Context(), billing.IncidentID(r.PathValue("id")))
+func (a incidentAPI) showIncident(w http.ResponseWriter, r *http.Request) {
+	i, err := a.store.Incident(r.Context(), billing.IncidentID(r.PathValue("id")))
 	if err != nil {
-		s.fail(w, r, err)
+		a.fail(w, r, err)
 		return
 	}
 	writeJSON(w, http.StatusOK, view.NewIncident(i))
 }
 
 // closeIncident closes an incident, with an optional note.
-func (s *Server) closeIncident(w http.ResponseWriter, r *http.Request) {
+func (a incidentAPI) closeIncident(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		Note string `json:"note"`
 	}
 	if r.ContentLength != 0 && !decodeBody(w, r, &body) {
 		return
 	}
-	i, err := s.operator.CloseIncident(r.Context(), billing.IncidentID(r.PathValue("id")), body.Note)
+	i, err := a.operator.CloseIncident(r.Context(), billing.IncidentID(r.PathValue("id")), body.Note)
 	if err != nil {
-		s.fail(w, r, err)
+		a.fail(w, r, err)
 		return
 	}
 	writeJSON(w, http.StatusOK, view.NewIncident(i))

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/semaphore"
+
+	"tranche/internal/clock"
 )
 
 // Limits bound the resources that strangers can use in a process. A field that is 0 has the
@@ -74,21 +76,21 @@ const unreadTimeout = time.Second
 
 // timed ends a request whose body does not arrive in time, and an answer that the client does not
 // read in time. It sets no deadline for the work of the handler.
-func (s *Server) timed(next http.Handler) http.Handler {
+func timed(c clock.Clock, l Limits, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conn := http.NewResponseController(w)
 		_ = conn.SetWriteDeadline(time.Time{}) // the deadline of the previous answer; a test's recorder has none
 		if r.ContentLength != 0 {
-			_ = conn.SetReadDeadline(s.Clock.Wall().Add(s.Limits.Body))
+			_ = conn.SetReadDeadline(c.Wall().Add(l.Body))
 			body := &timedBody{ReadCloser: r.Body, lift: func() { _ = conn.SetReadDeadline(time.Time{}) }}
 			r.Body = body
 			defer func() {
 				if !body.arrived { // net/http reads the rest, to use the connection again
-					_ = conn.SetReadDeadline(s.Clock.Wall().Add(min(unreadTimeout, s.Limits.Body)))
+					_ = conn.SetReadDeadline(c.Wall().Add(min(unreadTimeout, l.Body)))
 				}
 			}()
 		}
-		out := &timedWriter{ResponseWriter: w, begin: func() { _ = conn.SetWriteDeadline(s.Clock.Wall().Add(s.Limits.Answer)) }}
+		out := &timedWriter{ResponseWriter: w, begin: func() { _ = conn.SetWriteDeadline(c.Wall().Add(l.Answer)) }}
 		defer out.started()
 		next.ServeHTTP(out, r)
 	})

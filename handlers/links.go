@@ -9,46 +9,52 @@ import (
 	"tranche/internal/view"
 )
 
-func (s *Server) linkRoutes(api *router) {
-	api.handle("POST /v1/charges/{id}/link", s.createChargeLink)
-	api.handle("POST /v1/plans/{id}/link", s.createPlanLink)
-	api.handle("GET /v1/plans/{id}/links", s.listLinks)
-	api.handle("POST /v1/links/{id}/revoke", s.revokeLink)
-	api.handle("POST /v1/links/revoke", s.revokeAllLinks)
+// linkAPI creates, lists and revokes links to the recovery page.
+type linkAPI struct {
+	base
+	pay *PayPage // nil without a recovery page
+}
+
+func (a linkAPI) routes(api *router) {
+	api.handle("POST /v1/charges/{id}/link", a.createChargeLink)
+	api.handle("POST /v1/plans/{id}/link", a.createPlanLink)
+	api.handle("GET /v1/plans/{id}/links", a.listLinks)
+	api.handle("POST /v1/links/{id}/revoke", a.revokeLink)
+	api.handle("POST /v1/links/revoke", a.revokeAllLinks)
 }
 
 // links returns the service of links. Without a recovery page it sends the answer and returns nil.
-func (s *Server) links(w http.ResponseWriter) *recovery.Links {
-	if s.Pay == nil {
+func (a linkAPI) links(w http.ResponseWriter) *recovery.Links {
+	if a.pay == nil {
 		writeProblem(w, problem{Status: http.StatusConflict, Slug: "no_recovery_page", Detail: recovery.ErrNoLinks.Error()})
 		return nil
 	}
-	return s.Pay.Links
+	return a.pay.Links
 }
 
 // createChargeLink creates a link for paying a charge. Only the answer holds the URL.
-func (s *Server) createChargeLink(w http.ResponseWriter, r *http.Request) {
-	charge, err := s.Store.Charge(r.Context(), billing.ChargeID(r.PathValue("id")))
+func (a linkAPI) createChargeLink(w http.ResponseWriter, r *http.Request) {
+	charge, err := a.store.Charge(r.Context(), billing.ChargeID(r.PathValue("id")))
 	if err != nil {
-		s.fail(w, r, err)
+		a.fail(w, r, err)
 		return
 	}
-	s.createLink(w, r, charge.PlanID, charge.ID)
+	a.createLink(w, r, charge.PlanID, charge.ID)
 }
 
 // createPlanLink creates a link for changing a plan's card.
-func (s *Server) createPlanLink(w http.ResponseWriter, r *http.Request) {
-	s.createLink(w, r, billing.PlanID(r.PathValue("id")), "")
+func (a linkAPI) createPlanLink(w http.ResponseWriter, r *http.Request) {
+	a.createLink(w, r, billing.PlanID(r.PathValue("id")), "")
 }
 
-func (s *Server) createLink(w http.ResponseWriter, r *http.Request, id billing.PlanID, charge billing.ChargeID) {
-	links := s.links(w)
+func (a linkAPI) createLink(w http.ResponseWriter, r *http.Request, id billing.PlanID, charge billing.ChargeID) {
+	links := a.links(w)
 	if links == nil {
 		return
 	}
-	plan, err := s.Store.Plan(r.Context(), id)
+	plan, err := a.store.Plan(r.Context(), id)
 	if err != nil {
-		s.fail(w, r, err)
+		a.fail(w, r, err)
 		return
 	}
 	url, link, err := links.Create(r.Context(), plan, charge)
@@ -56,22 +62,22 @@ func (s *Server) createLink(w http.ResponseWriter, r *http.Request, id billing.P
 	case errors.Is(err, recovery.ErrNoLinks):
 		writeProblem(w, problem{Status: http.StatusConflict, Slug: "no_recovery_page", Detail: err.Error()})
 	case err != nil:
-		s.fail(w, r, err)
+		a.fail(w, r, err)
 	default:
 		writeJSON(w, http.StatusCreated, view.NewLink(link, url))
 	}
 }
 
 // listLinks lists a plan's links, newest first, without their URLs, which are not stored.
-func (s *Server) listLinks(w http.ResponseWriter, r *http.Request) {
-	plan, err := s.Store.Plan(r.Context(), billing.PlanID(r.PathValue("id")))
+func (a linkAPI) listLinks(w http.ResponseWriter, r *http.Request) {
+	plan, err := a.store.Plan(r.Context(), billing.PlanID(r.PathValue("id")))
 	if err != nil {
-		s.fail(w, r, err)
+		a.fail(w, r, err)
 		return
 	}
-	links, err := s.Store.PayLinks(r.Context(), plan.ID)
+	links, err := a.store.PayLinks(r.Context(), plan.ID)
 	if err != nil {
-		s.fail(w, r, err)
+		a.fail(w, r, err)
 		return
 	}
 	list := view.List[view.Link]{Object: "list", Data: make([]view.Link, len(links))}
@@ -82,26 +88,26 @@ func (s *Server) listLinks(w http.ResponseWriter, r *http.Request) {
 }
 
 // revokeLink ends a link.
-func (s *Server) revokeLink(w http.ResponseWriter, r *http.Request) {
-	links := s.links(w)
+func (a linkAPI) revokeLink(w http.ResponseWriter, r *http.Request) {
+	links := a.links(w)
 	if links == nil {
 		return
 	}
 	id := billing.LinkID(r.PathValue("id"))
 	if err := links.Revoke(r.Context(), id); err != nil {
-		s.fail(w, r, err)
+		a.fail(w, r, err)
 		return
 	}
-	link, err := s.Store.PayLinkByID(r.Context(), id)
+	link, err := a.store.PayLinkByID(r.Context(), id)
 	if err != nil {
-		s.fail(w, r, err)
+		a.fail(w, r, err)
 		return
 	}
 	writeJSON(w, http.StatusOK, view.NewLink(link, ""))
 }
 
 // revokeAllLinks ends every open link. The body must have "all": true.
-func (s *Server) revokeAllLinks(w http.ResponseWriter, r *http.Request) {
+func (a linkAPI) revokeAllLinks(w http.ResponseWriter, r *http.Request) {
 	var body struct {
 		All    bool `json:"all"`
 		DryRun bool `json:"dry_run"`
@@ -109,12 +115,12 @@ func (s *Server) revokeAllLinks(w http.ResponseWriter, r *http.Request) {
 	if !decodeBody(w, r, &body) {
 		return
 	}
-	links := s.links(w)
+	links := a.links(w)
 	if links == nil {
 		return
 	}
 	if !body.All {
-		s.fail(w, r, &billing.InvalidError{Fields: []billing.FieldError{{Field: "all", Message: "is not true: every link of every customer is revoked"}}})
+		a.fail(w, r, &billing.InvalidError{Fields: []billing.FieldError{{Field: "all", Message: "is not true: every link of every customer is revoked"}}})
 		return
 	}
 	revoke := links.RevokeAll
@@ -123,7 +129,7 @@ func (s *Server) revokeAllLinks(w http.ResponseWriter, r *http.Request) {
 	}
 	n, err := revoke(r.Context())
 	if err != nil {
-		s.fail(w, r, err)
+		a.fail(w, r, err)
 		return
 	}
 	writeJSON(w, http.StatusOK, view.NewRevoked(n, body.DryRun))

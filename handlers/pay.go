@@ -4,7 +4,12 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/netip"
 	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/semaphore"
 
 	"tranche/internal/billing"
 	"tranche/internal/calendar"
@@ -55,8 +60,26 @@ const (
 	addressShare   = 3
 )
 
-func (s *Server) payRoutes(mux *http.ServeMux) {
-	mux.HandleFunc("GET /pay/assets/{file}", s.payAsset)
+// payServer serves the recovery page.
+type payServer struct {
+	page    *PayPage
+	csp     string // its Content-Security-Policy
+	codes   string // for its script
+	trusted []netip.Prefix
+	allow   func(ctx context.Context, bucket string, perMinute int) (wait time.Duration) // may be nil
+	bytes   *semaphore.Weighted                                                          // of request bodies in memory
+	log     zerolog.Logger
+}
+
+func newPayServer(c Config, bytes *semaphore.Weighted) *payServer {
+	return &payServer{
+		page: c.Pay, csp: contentPolicy(c.Pay), codes: codesJSON(c.Pay.Reasons),
+		trusted: c.TrustedProxies, allow: c.Allow, bytes: bytes, log: c.Log,
+	}
+}
+
+func (s *payServer) routes(mux *http.ServeMux) {
+	mux.HandleFunc("GET /pay/assets/{file}", payAsset)
 	mux.Handle("GET /pay/{token}", s.guardPage(viewsPerMinute, s.showPay))
 	mux.Handle("POST /pay/{token}/state", s.guardPage(viewsPerMinute, s.payState))
 	mux.Handle("POST /pay/{token}/intent", s.guardPage(triesPerMinute, s.payIntent))
@@ -66,13 +89,13 @@ func (s *Server) payRoutes(mux *http.ServeMux) {
 }
 
 // showPay shows the page. It changes nothing, because mail programs open links to scan them.
-func (s *Server) showPay(w http.ResponseWriter, r *http.Request) {
-	v, err := s.Pay.Recovery.Page(r.Context(), r.PathValue("token"))
+func (s *payServer) showPay(w http.ResponseWriter, r *http.Request) {
+	v, err := s.page.Recovery.Page(r.Context(), r.PathValue("token"))
 	switch {
 	case errors.Is(err, recovery.ErrGone):
 		s.sayGone(w, r)
 	case err != nil:
-		s.Log.Error().Err(err).Msg("recovery page failed")
+		s.log.Error().Err(err).Msg("recovery page failed")
 		s.sayDown(w, r)
 	default:
 		s.writePage(w, http.StatusOK, s.visitPage(v, locale.Match(customersTag(v, r))))
@@ -94,22 +117,22 @@ func browsersTag(r *http.Request) string {
 	return strings.TrimSpace(tag)
 }
 
-func (s *Server) sayGone(w http.ResponseWriter, r *http.Request) {
+func (s *payServer) sayGone(w http.ResponseWriter, r *http.Request) {
 	l := locale.Match(browsersTag(r))
 	p := s.barePage(l, "page.gone_title", "page.gone_text")
 	p.Button, p.Path = l.Text("page.gone_button", nil), "/pay/"+r.PathValue("token")
 	s.writePage(w, http.StatusGone, p)
 }
 
-func (s *Server) sayDown(w http.ResponseWriter, r *http.Request) {
+func (s *payServer) sayDown(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Retry-After", "30")
 	s.writePage(w, http.StatusServiceUnavailable, s.barePage(locale.Match(browsersTag(r)), "page.down_title", "page.down_text"))
 }
 
 // payRenew gives the same answer for every token, so that it does not reveal which links exist.
-func (s *Server) payRenew(w http.ResponseWriter, r *http.Request) {
-	if err := s.Pay.Recovery.Renew(r.Context(), r.PathValue("token")); err != nil {
-		s.Log.Error().Err(err).Msg("link not renewed")
+func (s *payServer) payRenew(w http.ResponseWriter, r *http.Request) {
+	if err := s.page.Recovery.Renew(r.Context(), r.PathValue("token")); err != nil {
+		s.log.Error().Err(err).Msg("link not renewed")
 		s.sayDown(w, r)
 		return
 	}

@@ -32,8 +32,8 @@ func viewConfirmation(h recovery.Confirmation) confirmationView {
 }
 
 // payState returns the state of the page, so that its script can detect a change.
-func (s *Server) payState(w http.ResponseWriter, r *http.Request) {
-	v, err := s.Pay.Recovery.Page(r.Context(), r.PathValue("token"))
+func (s *payServer) payState(w http.ResponseWriter, r *http.Request) {
+	v, err := s.page.Recovery.Page(r.Context(), r.PathValue("token"))
 	if err != nil {
 		s.failPage(w, err)
 		return
@@ -42,7 +42,7 @@ func (s *Server) payState(w http.ResponseWriter, r *http.Request) {
 }
 
 // payIntent returns the client secret of each payment that the customer makes now.
-func (s *Server) payIntent(w http.ResponseWriter, r *http.Request) {
+func (s *payServer) payIntent(w http.ResponseWriter, r *http.Request) {
 	var ask struct {
 		Charges []billing.ChargeID `json:"charges"`
 		Total   int64              `json:"total"` // minor units: the sum on the button
@@ -58,7 +58,7 @@ func (s *Server) payIntent(w http.ResponseWriter, r *http.Request) {
 		s.failPage(w, fmt.Errorf("the page is from before an upgrade: %w", recovery.ErrNotYours))
 		return
 	}
-	order := recovery.PayRequest{Charges: ask.Charges, Total: ask.Total, Saved: ask.Saved, Address: clientAddress(r, s.TrustedProxies)}
+	order := recovery.PayRequest{Charges: ask.Charges, Total: ask.Total, Saved: ask.Saved, Address: clientAddress(r, s.trusted)}
 	var err error
 	if !ask.Saved {
 		if order.Evidence, err = s.evidence(r, ask.Consent, ask.Listed, ask.Charges); err != nil {
@@ -66,7 +66,7 @@ func (s *Server) payIntent(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	given, err := s.Pay.Recovery.Pay(r.Context(), r.PathValue("token"), order)
+	given, err := s.page.Recovery.Pay(r.Context(), r.PathValue("token"), order)
 	if err != nil {
 		s.failPage(w, err)
 		return
@@ -79,7 +79,7 @@ func (s *Server) payIntent(w http.ResponseWriter, r *http.Request) {
 }
 
 // payCard returns the client secret for saving a card without a payment.
-func (s *Server) payCard(w http.ResponseWriter, r *http.Request) {
+func (s *payServer) payCard(w http.ResponseWriter, r *http.Request) {
 	var ask struct {
 		Consent string `json:"consent"`
 		Listed  string `json:"listed"`
@@ -92,7 +92,7 @@ func (s *Server) payCard(w http.ResponseWriter, r *http.Request) {
 		s.failPage(w, err)
 		return
 	}
-	given, err := s.Pay.Recovery.SaveCard(r.Context(), r.PathValue("token"), evidence)
+	given, err := s.page.Recovery.SaveCard(r.Context(), r.PathValue("token"), evidence)
 	if err != nil {
 		s.failPage(w, err)
 		return
@@ -102,14 +102,14 @@ func (s *Server) payCard(w http.ResponseWriter, r *http.Request) {
 
 // payRemoveCard removes the saved card. If the call to Stripe fails, the customer still sees
 // success, because Tranche no longer charges the card.
-func (s *Server) payRemoveCard(w http.ResponseWriter, r *http.Request) {
-	card, err := s.Pay.Recovery.RemoveCard(r.Context(), r.PathValue("token"))
+func (s *payServer) payRemoveCard(w http.ResponseWriter, r *http.Request) {
+	card, err := s.page.Recovery.RemoveCard(r.Context(), r.PathValue("token"))
 	if err != nil && card.ID == "" {
 		s.failPage(w, err)
 		return
 	}
 	if err != nil {
-		s.Log.Error().Err(err).Str("card", string(card.ID)).Str("payment_method", card.PaymentMethod).
+		s.log.Error().Err(err).Str("card", string(card.ID)).Str("payment_method", card.PaymentMethod).
 			Msg("card removed by its customer is no longer charged but still saved at Stripe; detach it there")
 	}
 	writeJSON(w, http.StatusOK, map[string]bool{"removed": true})
@@ -118,24 +118,24 @@ func (s *Server) payRemoveCard(w http.ResponseWriter, r *http.Request) {
 // evidence returns the evidence of the customer's consent. If the text or the list has changed
 // since the page was loaded, it fails and the page must be loaded again. paid are the charges that
 // are paid with the new card.
-func (s *Server) evidence(r *http.Request, version, listed string, paid []billing.ChargeID) (*recovery.Evidence, error) {
+func (s *payServer) evidence(r *http.Request, version, listed string, paid []billing.ChargeID) (*recovery.Evidence, error) {
 	if version == "" {
 		return nil, recovery.ErrNoConsent
 	}
 	if version != MandateVersion {
 		return nil, fmt.Errorf("%w: the page showed text %.20q, and this is %s", recovery.ErrNoConsent, version, MandateVersion)
 	}
-	v, err := s.Pay.Recovery.Page(r.Context(), r.PathValue("token"))
+	v, err := s.page.Recovery.Page(r.Context(), r.PathValue("token"))
 	if err != nil {
 		return nil, err
 	}
 	l := locale.Match(customersTag(v, r))
-	shown := teller{l, v, s.Pay.Merchant, s.Pay.Holidays}.agree(chargesOf(v, paid))
+	shown := teller{l, v, s.page.Merchant, s.page.Holidays}.agree(chargesOf(v, paid))
 	if shown.Key != listed {
 		return nil, fmt.Errorf("%w: the list of charges for the card has changed", recovery.ErrNoConsent)
 	}
 	return &recovery.Evidence{
-		TextVersion: MandateVersion, Text: shown.record(), Locale: l.Tag(), Address: clientAddress(r, s.TrustedProxies),
+		TextVersion: MandateVersion, Text: shown.record(), Locale: l.Tag(), Address: clientAddress(r, s.trusted),
 		UserAgent: plaintext.CleanLine(r.UserAgent(), maxUserAgent), Listed: shown.listed,
 	}, nil
 }
@@ -154,20 +154,20 @@ func chargesOf(v recovery.Page, ids []billing.ChargeID) []billing.Charge {
 
 // failPage answers the page's script with an error: the page has changed, the request can be
 // repeated, or a person must look into it.
-func (s *Server) failPage(w http.ResponseWriter, err error) {
+func (s *payServer) failPage(w http.ResponseWriter, err error) {
 	switch {
 	case errors.Is(err, recovery.ErrGone):
 		writeProblem(w, problem{Status: http.StatusNotFound, Slug: "not_found"})
 	case errors.Is(err, recovery.ErrLocked):
-		s.Log.Warn().Err(err).Msg("recovery page locked")
+		s.log.Warn().Err(err).Msg("recovery page locked")
 		writeProblem(w, problem{Status: http.StatusLocked, Slug: "locked"})
 	case errors.Is(err, recovery.ErrNotYours), errors.Is(err, recovery.ErrNoConsent):
 		writeProblem(w, problem{Status: http.StatusConflict, Slug: "changed", Detail: err.Error()})
 	case errors.Is(err, billing.ErrUnavailable), errors.Is(err, billing.ErrConflict), errors.Is(err, billing.ErrExists):
-		s.Log.Warn().Err(err).Msg("recovery page: not now")
+		s.log.Warn().Err(err).Msg("recovery page: not now")
 		writeProblem(w, problem{Status: http.StatusServiceUnavailable, Slug: "unavailable", Retry: retryAfter})
 	default:
-		s.Log.Error().Err(err).Msg("recovery page failed")
+		s.log.Error().Err(err).Msg("recovery page failed")
 		writeProblem(w, problem{Status: http.StatusBadGateway, Slug: "failed"})
 	}
 }

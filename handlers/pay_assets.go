@@ -45,7 +45,7 @@ func (a *pageAssets) add(name string) (at string) {
 	return "/pay/assets/" + hashed
 }
 
-func (s *Server) payAsset(w http.ResponseWriter, r *http.Request) {
+func payAsset(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("file")
 	data, ok := loadAssets().files[name]
 	if !ok {
@@ -61,10 +61,10 @@ func (s *Server) payAsset(w http.ResponseWriter, r *http.Request) {
 }
 
 // writePage renders the whole page before it sends anything: half a page would be worse than none.
-func (s *Server) writePage(w http.ResponseWriter, status int, p payPage) {
+func (s *payServer) writePage(w http.ResponseWriter, status int, p payPage) {
 	var b bytes.Buffer
 	if err := loadAssets().template.ExecuteTemplate(&b, "pay.html", p); err != nil {
-		s.Log.Error().Err(err).Msg("page not rendered")
+		s.log.Error().Err(err).Msg("page not rendered")
 		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
 		return
 	}

@@ -14,8 +14,8 @@ import (
 
 // guardPage sets the headers of all answers under /pay/{token}, refuses requests from other sites,
 // and enforces the limits of a token, or of an address that guesses tokens.
-func (s *Server) guardPage(perMinute int, next http.HandlerFunc) http.Handler {
-	return metered(s.bytes.page, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+func (s *payServer) guardPage(perMinute int, next http.HandlerFunc) http.Handler {
+	return metered(s.bytes, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.secureHeaders(w.Header())
 		if r.Method == http.MethodPost && !s.sameOrigin(r) {
 			writeProblem(w, problem{Status: http.StatusForbidden, Slug: "cross_origin", Detail: "only the page's own script may send this request"})
@@ -31,7 +31,7 @@ func (s *Server) guardPage(perMinute int, next http.HandlerFunc) http.Handler {
 
 // secureHeaders isolates the page. It loads and runs only Tranche's files and Stripe's, can't be
 // framed or cached, and does not send its URL, which gives access, to other sites.
-func (s *Server) secureHeaders(h http.Header) {
+func (s *payServer) secureHeaders(h http.Header) {
 	h.Set("Content-Security-Policy", s.csp)
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Frame-Options", "DENY")
@@ -73,7 +73,7 @@ func originOf(text string) string {
 // sameOrigin reports whether a POST comes from the page itself. Browsers send Sec-Fetch-Site on
 // secure pages; older browsers send Origin. A form without script has the Origin "null", because
 // the page sends no referrer. Without Sec-Fetch-Site such a form may only renew a link.
-func (s *Server) sameOrigin(r *http.Request) bool {
+func (s *payServer) sameOrigin(r *http.Request) bool {
 	switch r.Header.Get("Sec-Fetch-Site") {
 	case "same-origin":
 		return true
@@ -85,33 +85,33 @@ func (s *Server) sameOrigin(r *http.Request) bool {
 	case "", "null":
 		return strings.HasSuffix(r.URL.Path, "/renew")
 	default:
-		return origin == originOf(s.Pay.BaseURL) || originOf(origin) != "" && strings.TrimPrefix(strings.TrimPrefix(origin, "https://"), "http://") == r.Host
+		return origin == originOf(s.page.BaseURL) || originOf(origin) != "" && strings.TrimPrefix(strings.TrimPrefix(origin, "https://"), "http://") == r.Host
 	}
 }
 
 // turn counts the request and returns how long to wait; 0 means that the request is allowed.
 // Requests with a known token count by token. Requests with an unknown token count by address,
 // separately, because many customers may share an address with an attacker who guesses tokens.
-func (s *Server) turn(r *http.Request, perMinute int) time.Duration {
-	if s.Allow == nil {
+func (s *payServer) turn(r *http.Request, perMinute int) time.Duration {
+	if s.allow == nil {
 		return 0
 	}
 	token, bucket := r.PathValue("token"), "pay:"+strconv.Itoa(perMinute)
 	if s.isKnown(r.Context(), token) {
-		return s.Allow(r.Context(), bucket+":token:"+bucketOf(token), perMinute)
+		return s.allow(r.Context(), bucket+":token:"+bucketOf(token), perMinute)
 	}
-	address := recovery.NetworkOf(clientAddress(r, s.TrustedProxies))
-	return s.Allow(r.Context(), bucket+":unknown:"+address, addressShare*perMinute)
+	address := recovery.NetworkOf(clientAddress(r, s.trusted))
+	return s.allow(r.Context(), bucket+":unknown:"+address, addressShare*perMinute)
 }
 
 // isKnown reports whether a link has the token. If the database is unavailable, every token counts
 // as known, and the page reports the outage.
-func (s *Server) isKnown(ctx context.Context, token string) bool {
-	known, err := s.Pay.Recovery.Known(ctx, token)
+func (s *payServer) isKnown(ctx context.Context, token string) bool {
+	known, err := s.page.Recovery.Known(ctx, token)
 	return known || err != nil
 }
 
-func (s *Server) sayTooOften(w http.ResponseWriter, r *http.Request, wait time.Duration) {
+func (s *payServer) sayTooOften(w http.ResponseWriter, r *http.Request, wait time.Duration) {
 	w.Header().Set("Retry-After", strconv.Itoa(waitSeconds(wait)))
 	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
 		writeProblem(w, problem{Status: http.StatusTooManyRequests, Slug: "too_often"})

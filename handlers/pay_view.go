@@ -81,21 +81,21 @@ type foldView struct {
 }
 
 // barePage returns a page with only a heading and one text.
-func (s *Server) barePage(l *locale.Locale, heading, lead string) payPage {
+func (s *payServer) barePage(l *locale.Locale, heading, lead string) payPage {
 	p := s.newPage(l)
 	p.Heading, p.Lead = l.Text(heading, nil), []string{l.Text(lead, nil)}
 	return p
 }
 
-func (s *Server) newPage(l *locale.Locale) payPage {
-	who := map[string]any{"merchant": s.Pay.Merchant, "contact": s.Pay.Contact}
+func (s *payServer) newPage(l *locale.Locale) payPage {
+	who := map[string]any{"merchant": s.page.Merchant, "contact": s.page.Contact}
 	assets := loadAssets()
 	p := payPage{
-		Lang: l.Tag(), Dir: l.Dir(), Title: l.Text("page.title", who), Merchant: s.Pay.Merchant, Initial: initial(s.Pay.Merchant),
-		Test: strings.HasPrefix(s.Pay.PublishableKey, "pk_test_"), TestMode: l.Text("page.test_mode", nil),
+		Lang: l.Tag(), Dir: l.Dir(), Title: l.Text("page.title", who), Merchant: s.page.Merchant, Initial: initial(s.page.Merchant),
+		Test: strings.HasPrefix(s.page.PublishableKey, "pk_test_"), TestMode: l.Text("page.test_mode", nil),
 		CSS: assets.css, JS: assets.js, Contact: l.Text("page.contact_plain", who),
 	}
-	if s.Pay.Contact != "" {
+	if s.page.Contact != "" {
 		p.Contact = l.Text("page.contact", who)
 	}
 	return p
@@ -111,12 +111,12 @@ func initial(name string) string {
 }
 
 // visitPage returns the page of a visit.
-func (s *Server) visitPage(v recovery.Page, l *locale.Locale) payPage {
+func (s *payServer) visitPage(v recovery.Page, l *locale.Locale) payPage {
 	p := s.newPage(l)
-	t := teller{l, v, s.Pay.Merchant, s.Pay.Holidays}
+	t := teller{l, v, s.page.Merchant, s.page.Holidays}
 	p.Live, p.StateHash, p.PageState = true, stateOf(v), string(v.State)
 	p.Account = v.Plan.Account
-	p.Key, p.StripeLang, p.Codes = s.Pay.PublishableKey, stripeLang(l.Tag()), s.codes
+	p.Key, p.StripeLang, p.Codes = s.page.PublishableKey, stripeLang(l.Tag()), s.codes
 	p.NoScript, p.Secure = t.say("noscript"), t.say("secure")
 	p.Heading, p.Lead, p.Icon = t.heading(), t.lead(), t.icon()
 	p.Reason = l.Reason(v.Reason)
@@ -125,7 +125,7 @@ func (s *Server) visitPage(v recovery.Page, l *locale.Locale) payPage {
 	p.ScheduleTitle, p.Schedule = t.say("schedule"), t.schedule()
 	p.Texts = t.texts()
 	if p.Pay != nil || p.Wallet != nil && p.Wallet.Change != nil {
-		p.StripeJS = s.Pay.StripeJSURL
+		p.StripeJS = s.page.StripeJSURL
 	}
 	return p
 }

@@ -121,12 +121,3 @@ func refusalOf(err error) (problem, bool) {
 	}
 	return problem{}, false
 }
-
-// fail answers with an error.
-func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
-	p := problemOf(err)
-	if p.Status >= http.StatusInternalServerError {
-		s.Log.Error().Err(err).Str("method", r.Method).Str("path", withoutSecrets(r.URL.Path)).Int("status", p.Status).Msg("request failed")
-	}
-	writeProblem(w, p)
-}

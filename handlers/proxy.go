@@ -5,6 +5,10 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/rs/zerolog"
+
+	"tranche/internal/clock"
 )
 
 const (
@@ -17,6 +21,10 @@ const (
 // proxyWatch remembers requests from a proxy that TRANCHE_TRUSTED_PROXIES does not name. The
 // address of such a proxy counts as the address of every customer.
 type proxyWatch struct {
+	trusted []netip.Prefix
+	clock   clock.Clock
+	log     zerolog.Logger
+
 	mu     sync.Mutex
 	peer   string
 	seen   time.Time
@@ -35,22 +43,22 @@ func (p *proxyWatch) note(peer string, now time.Time) (log bool) {
 	return true
 }
 
-// UntrustedProxy returns the address of an untrusted proxy that forwarded requests in the last
-// hour; empty if there was none.
-func (s *Server) UntrustedProxy() string {
-	s.proxies.mu.Lock()
-	defer s.proxies.mu.Unlock()
-	if s.proxies.seen.IsZero() || s.Clock.Wall().Sub(s.proxies.seen) > proxySeenFor {
+// untrusted returns the address of an untrusted proxy that forwarded requests in the last hour;
+// empty if there was none.
+func (p *proxyWatch) untrusted() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.seen.IsZero() || p.clock.Wall().Sub(p.seen) > proxySeenFor {
 		return ""
 	}
-	return s.proxies.peer
+	return p.peer
 }
 
-// watchProxies notes and logs requests that an untrusted proxy forwarded.
-func (s *Server) watchProxies(next http.Handler) http.Handler {
+// watch notes and logs requests that an untrusted proxy forwarded.
+func (p *proxyWatch) watch(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if peer, ok := s.untrustedPeer(r); ok && s.proxies.note(peer, s.Clock.Wall()) {
-			s.Log.Warn().Str("peer", peer).Msg("requests come through a proxy that TRANCHE_TRUSTED_PROXIES does not name: " +
+		if peer, ok := p.untrustedPeer(r); ok && p.note(peer, p.clock.Wall()) {
+			p.log.Warn().Str("peer", peer).Msg("requests come through a proxy that TRANCHE_TRUSTED_PROXIES does not name: " +
 				"all visitors share its limits, and consents record its address; set TRANCHE_TRUSTED_PROXIES to the addresses of your proxies")
 		}
 		next.ServeHTTP(w, r)
@@ -58,12 +66,12 @@ func (s *Server) watchProxies(next http.Handler) http.Handler {
 }
 
 // untrustedPeer returns the peer of a request with a forwarding header, if the peer is not trusted.
-func (s *Server) untrustedPeer(r *http.Request) (string, bool) {
+func (p *proxyWatch) untrustedPeer(r *http.Request) (string, bool) {
 	if r.Header.Get("X-Forwarded-For") == "" && r.Header.Get("Forwarded") == "" {
 		return "", false
 	}
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil || isTrusted(peer.Addr().Unmap(), s.TrustedProxies) {
+	if err != nil || isTrusted(peer.Addr().Unmap(), p.trusted) {
 		return "", false
 	}
 	return peer.Addr().Unmap().WithZone("").String(), true

@@ -6,8 +6,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-
-	"tranche/internal/billing"
 )
 
 // route is one route of the API and the query parameters that it takes.
@@ -79,41 +77,4 @@ func (one route) listed() string {
 		return "no parameters"
 	}
 	return strings.Join(one.params, ", ")
-}
-
-// planNamed replaces the plan's reference in the path by the plan's id.
-func (s *Server) planNamed(next http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		plan, err := billing.FindPlan(r.Context(), s.Store, r.PathValue("id"))
-		if err != nil {
-			s.fail(w, r, err)
-			return
-		}
-		r.SetPathValue("id", string(plan.ID))
-		next(w, r)
-	}
-}
-
-// apiRoutes returns the routes below /v1.
-func (s *Server) apiRoutes() *router {
-	api := &router{mux: http.NewServeMux(), plan: s.planNamed}
-	api.handle("POST /v1/plans", s.createPlan)
-	api.handle("GET /v1/plans", s.listPlans, "reference", "customer", "status", "cursor", "limit")
-	api.handle("GET /v1/plans/{id}", s.showPlan)
-	api.handle("GET /v1/plans/{id}/audit", s.planAudit, "after")
-	api.handle("GET /v1/plans/{id}/versions", s.planVersions)
-	api.handle("GET /v1/audit", s.listAudit, "actor", "subject", "plan", "cursor", "limit")
-	s.operationRoutes(api)
-	s.customerRoutes(api)
-	api.handle("GET /v1/export/{what}", s.export, "format", "since")
-	if s.Forecaster != nil {
-		api.handle("POST /v1/forecast", s.makeForecast)
-	}
-	api.handle("GET /v1/notices", s.listNotices, "plan", "charge", "status", "cursor", "limit")
-	if s.Endpoints != nil {
-		s.webhookRoutes(api)
-	}
-	s.linkRoutes(api)
-	s.incidentRoutes(api)
-	return api
 }

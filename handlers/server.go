@@ -69,73 +69,73 @@ type Config struct {
 
 // Server is the HTTP server's handler. Close it to end its background work.
 type Server struct {
-	Config
-	operator *operator.Operator
-	inbox    *inbox
-	bytes    budgets
+	ingress *stripeIngress
+	api     *router
+	keys    *apiKeys
+	proxies *proxyWatch
 
-	proxies proxyWatch
-	guesses keyGuesses
-
-	// malformed logs signed webhooks that are not valid events, at a limited rate.
-	malformed zerolog.Logger
-
-	mux   http.Handler
-	csp   string // of the recovery page
-	codes string // for the recovery page's script
+	public, admin http.Handler
 }
-
-// malformedLines is the maximum number of log lines per minute about malformed webhooks.
-const malformedLines = 10
 
 // New returns a Server and starts its background work.
 func New(c Config) *Server {
-	s := &Server{Config: c, malformed: c.Log.Sample(&zerolog.BurstSampler{Burst: malformedLines, Period: time.Minute})}
-	s.operator = operator.New(c.Store, c.Clock.Now, c.Rules)
-	s.Limits = c.Limits.withDefaults()
-	s.bytes = newBudgets(s.Limits)
-	s.inbox = newInbox(c.Store, c.Received)
-	if c.Pay != nil {
-		s.csp, s.codes = contentPolicy(c.Pay), codesJSON(c.Pay.Reasons)
+	c.Limits = c.Limits.withDefaults()
+	b := base{store: c.Store, clock: c.Clock, log: c.Log}
+	op := operator.New(c.Store, c.Clock.Now, c.Rules)
+	s := &Server{
+		ingress: newStripeIngress(c, b, op),
+		api:     newAPI(c, b, op),
+		keys:    &apiKeys{valid: c.APIKeys, trusted: c.TrustedProxies, allow: c.Allow, wrong: c.WrongKey, clock: c.Clock, log: c.Log},
+		proxies: &proxyWatch{trusted: c.TrustedProxies, clock: c.Clock, log: c.Log},
 	}
-	s.mux = s.timed(s.routes())
+	probes := health{checks: c.Checks, alarms: c.Alarms, log: c.Log}
+	s.admin = timed(c.Clock, c.Limits, observe(b, c.Answered, adminRoutes(probes, c.Metrics)))
+	s.public = timed(c.Clock, c.Limits, observe(b, c.Answered, s.publicRoutes(c, probes)))
 	return s
 }
 
-// ServeHTTP answers one request.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+// ServeHTTP answers one request to the public address.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.public.ServeHTTP(w, r) }
+
+// Admin returns the handler of the admin address: health with details, and metrics. It needs no
+// key, so serve it on an address that only operators and their monitoring can reach.
+func (s *Server) Admin() http.Handler { return s.admin }
+
+// UntrustedProxy returns the address of an untrusted proxy that forwarded requests in the last
+// hour; empty if there was none.
+func (s *Server) UntrustedProxy() string { return s.proxies.untrusted() }
 
 // Close waits until every accepted event is stored, and logs the counts of wrong API keys that are
 // not logged yet. Call it after the HTTP server has stopped.
 func (s *Server) Close() {
-	s.inbox.close()
-	s.logGuesses(s.guesses.all())
+	s.ingress.inbox.close()
+	s.keys.logGuesses(s.keys.guesses.all())
 }
 
-// Admin returns the handler of the admin address: health with details, and metrics. It needs no
-// key, so serve it on an address that only operators and their monitoring can reach.
-func (s *Server) Admin() http.Handler {
+// adminRoutes returns the handler of the admin address. metrics may be nil.
+func adminRoutes(probes health, metrics http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", s.healthz)
-	mux.HandleFunc("GET /readyz", s.readyzDetails)
-	if s.Metrics != nil {
-		mux.Handle("GET /metrics", s.Metrics)
+	mux.HandleFunc("GET /healthz", healthz)
+	mux.HandleFunc("GET /readyz", probes.readyzDetails)
+	if metrics != nil {
+		mux.Handle("GET /metrics", metrics)
 	}
-	return s.timed(s.observe(s.known(mux)))
+	return known(mux)
 }
 
-// routes returns the handler of the public address.
-func (s *Server) routes() http.Handler {
+// publicRoutes returns the handler of the public address.
+func (s *Server) publicRoutes(c Config, probes health) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", s.healthz)
-	mux.HandleFunc("GET /readyz", s.readyz)
-	if s.HealthOnly {
-		return s.observe(s.known(mux))
+	mux.HandleFunc("GET /healthz", healthz)
+	mux.HandleFunc("GET /readyz", probes.readyz)
+	if c.HealthOnly {
+		return known(mux)
 	}
-	mux.Handle("POST /webhooks/stripe", metered(s.bytes.webhooks, http.HandlerFunc(s.stripeWebhook)))
-	if s.Pay != nil {
-		s.payRoutes(mux)
+	bytes := newBudgets(c.Limits)
+	mux.Handle("POST /webhooks/stripe", metered(bytes.webhooks, http.HandlerFunc(s.ingress.receive)))
+	if c.Pay != nil {
+		newPayServer(c, bytes.page).routes(mux)
 	}
-	mux.Handle("/v1/", s.authenticate(metered(s.bytes.api, s.readable(s.known(s.apiRoutes().mux)))))
-	return s.observe(s.watchGuesses(s.watchProxies(s.takesPart(s.known(mux)))))
+	mux.Handle("/v1/", s.keys.authenticate(metered(bytes.api, readable(known(s.api.mux)))))
+	return s.keys.watch(s.proxies.watch(takesPart(c.TakePart, known(mux))))
 }

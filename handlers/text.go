@@ -12,7 +12,7 @@ import (
 
 // readable refuses a path or query with characters that a text of one line must not have: see
 // plaintext.LineProblem. The two databases treat such characters differently.
-func (s *Server) readable(next http.Handler) http.Handler {
+func readable(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if problem := plaintext.LineProblem(r.URL.Path); problem != "" {
 			badParameter(w, "path", problem)
