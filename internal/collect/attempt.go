@@ -56,16 +56,10 @@ func inFlight(t *planwork.Tx, c *billing.Charge, a billing.Attempt) bool {
 // the outcome is looked up.
 func resumeAttempt(ctx context.Context, t *planwork.Tx, c *billing.Charge, a billing.Attempt, k check) (step, error) {
 	again := tried{planID: t.Plan.ID, customer: a.Params.Customer}
-	// A request that is sent now may arrive one lease later, in real time: the key must live until
-	// then.
-	arrives := t.Now.Sub(a.CreatedAt) + t.Work.Clock.Simulated(t.Work.Lease)
-	allowed, err := mayCharge(ctx, t, a.Params.PaymentMethod)
+	lookUp, err := mustLookUp(ctx, t, a)
 	if err != nil {
 		return nil, err
 	}
-	// The age of a key that was written by a clock that was ahead is not known.
-	ahead := t.InFuture(a.CreatedAt) || t.InFuture(a.SentAt)
-	lookUp := a.Outcome == billing.OutcomeProcessing || arrives > planwork.KeyLifetime || ahead || !allowed
 	if t.InFuture(a.SentAt) {
 		a.SentAt = t.Now // it was sent by now at the latest, and may be in flight for one lease
 	}
@@ -89,6 +83,20 @@ func resumeAttempt(ctx context.Context, t *planwork.Tx, c *billing.Charge, a bil
 		return lookUpAttempt{again}, nil
 	}
 	return sendAttempt{tried: again, checked: k.at}, nil
+}
+
+// mustLookUp reports whether an attempt whose outcome is unknown is looked up and not sent again:
+// Stripe may have forgotten its key, or is processing it, or the card must not be charged any more.
+func mustLookUp(ctx context.Context, t *planwork.Tx, a billing.Attempt) (bool, error) {
+	allowed, err := mayCharge(ctx, t, a.Params.PaymentMethod)
+	if err != nil {
+		return false, err
+	}
+	// A request that is sent now may arrive one lease later, in real time: the key must live until
+	// then. The age of a key that was written by a clock that was ahead is not known.
+	arrives := t.Now.Sub(a.CreatedAt) + t.Work.Clock.Simulated(t.Work.Lease)
+	ahead := t.InFuture(a.CreatedAt) || t.InFuture(a.SentAt)
+	return a.Outcome == billing.OutcomeProcessing || arrives > planwork.KeyLifetime || ahead || !allowed, nil
 }
 
 // mayCharge reports whether the plan collects and the card of an attempt may still be charged. If

@@ -69,12 +69,12 @@ func (w *Collector) decide(ctx context.Context, row billing.Charge, forbidden er
 		if forbidden == nil { // the database may be on another server by now
 			forbidden = ask(ctx, w.Charge)
 		}
-		if forbidden != nil {
-			t.Defer(c, forbidden)
-			return nil
+		if forbidden == nil {
+			next, err = nextStep(ctx, t, c, check{at: at, looked: looked})
+			return err
 		}
-		next, err = nextStep(ctx, t, c, check{at: at, looked: looked})
-		return err
+		t.Defer(c, forbidden)
+		return nil
 	})
 	return next, account, err
 }

@@ -54,13 +54,13 @@ func paidOutsideToo(ctx context.Context, t *planwork.Tx, c *billing.Charge, pi b
 
 // ChargeOfDuplicate finds the incident of a second payment by its PaymentIntent, with the charge
 // that was paid twice. Errors: ErrNotFound.
-func (w *Collector) ChargeOfDuplicate(ctx context.Context, paymentIntent string) (billing.Charge, error) {
-	found, err := w.Store.Incidents(ctx, billing.IncidentFilter{Kind: billing.IncidentPaidTwice, Subject: paymentIntent, Limit: 1})
+func ChargeOfDuplicate(ctx context.Context, store billing.Store, paymentIntent string) (billing.Charge, error) {
+	found, err := store.Incidents(ctx, billing.IncidentFilter{Kind: billing.IncidentPaidTwice, Subject: paymentIntent, Limit: 1})
 	if err == nil && (len(found) == 0 || found[0].ChargeID == "") {
 		err = fmt.Errorf("second payment %s: %w", paymentIntent, billing.ErrNotFound)
 	}
 	if err != nil {
 		return billing.Charge{}, err
 	}
-	return w.Store.Charge(ctx, found[0].ChargeID)
+	return store.Charge(ctx, found[0].ChargeID)
 }

@@ -29,7 +29,7 @@ func (o *Operator) SkipToEnd(ctx context.Context, id billing.ChargeID, every, re
 			return billing.AuditEntry{}, c.orRefuse(err, OpSkipToEnd, why)
 		}
 		if !c.Plan.Recurrence.IsZero() {
-			return c.oneMoreAtTheEnd(ctx, ch, reason)
+			return c.oneMoreAtTheEnd(ch, reason)
 		}
 		dues, err := c.following(OpSkipToEnd, every, 1)
 		if err != nil {
@@ -143,7 +143,7 @@ func (c *change) splitDue(ch *billing.Charge, due string) (time.Time, error) {
 
 // oneMoreAtTheEnd skips a charge of a recurring plan with a fixed number of charges, and adds one
 // at the end.
-func (c *change) oneMoreAtTheEnd(ctx context.Context, ch *billing.Charge, reason string) (billing.AuditEntry, error) {
+func (c *change) oneMoreAtTheEnd(ch *billing.Charge, reason string) (billing.AuditEntry, error) {
 	if c.Plan.Recurrence.Left == 0 {
 		return billing.AuditEntry{}, c.orRefuse(nil, OpSkipToEnd, "it has no fixed number of charges, so it has no end: skip the charge instead")
 	}

@@ -43,19 +43,26 @@ type overdue struct {
 	at time.Time // when it is charged
 }
 
-// catchUp schedules or skips missed charges as chosen: the charges that is selects, and the missed
+// makeUp makes up for the missed charges of a plan.
+type makeUp struct {
+	*change
+	op     Operation
+	missed Missed
+}
+
+// run schedules or skips missed charges as chosen: the charges that is selects, and the missed
 // periods of a recurring plan. It returns the text that lists them. Errors: *RefusedError, which
 // lists them, if there are several and no choice.
-func (c *change) catchUp(ctx context.Context, op Operation, missed Missed, is func(billing.Charge) bool) (string, error) {
-	if err := missed.check(c.Plan.Kind); err != nil {
+func (u makeUp) run(ctx context.Context, is func(billing.Charge) bool) (string, error) {
+	if err := u.missed.check(u.Plan.Kind); err != nil {
 		return "", err
 	}
-	list, rest := c.missedCharges(is)
-	if err := c.mayCatchUp(op, missed, list); err != nil {
+	list, rest := u.overdue(is)
+	if err := u.refuseMissed(list); err != nil {
 		return "", err
 	}
 	keep := list
-	switch missed {
+	switch u.missed {
 	case MissedLatest:
 		keep = list[max(len(list)-1, 0):]
 	case MissedNone:
@@ -66,28 +73,28 @@ func (c *change) catchUp(ctx context.Context, op Operation, missed Missed, is fu
 		if m.ID == "" {
 			continue // it is never written
 		}
-		if err := c.drop(m.ID, "missed, and skipped by the merchant"); err != nil {
+		if err := u.drop(m.ID, "missed, and skipped by the merchant"); err != nil {
 			return "", err
 		}
 	}
-	c.Plan.Recurrence = rest
+	u.Plan.Recurrence = rest
 	for i := range keep {
-		if err := c.makeMissed(ctx, &keep[i], missed); err != nil {
+		if err := u.schedule(ctx, &keep[i]); err != nil {
 			return "", err
 		}
 	}
-	return c.outcome(keep, skip), nil
+	return u.outcome(keep, skip), nil
 }
 
-// mayCatchUp refuses if a choice is required and missing, or if the plan would have too many
+// refuseMissed refuses if a choice is required and missing, or if the plan would have too many
 // charges.
-func (c *change) mayCatchUp(op Operation, missed Missed, list []overdue) error {
-	if len(list) > 1 && missed == "" {
-		why := fmt.Sprintf("%d charges were missed (%s): choose which are charged with missed = all, daily%s", len(list), c.listed(list), recurringChoices(c.Plan.Kind))
-		return &RefusedError{What: fmt.Sprintf("plan %s is not changed (%s)", c.Plan.Reference, op), Why: why}
+func (u makeUp) refuseMissed(list []overdue) error {
+	if len(list) > 1 && u.missed == "" {
+		why := fmt.Sprintf("%d charges were missed (%s): choose which are charged with missed = all, daily%s", len(list), u.listed(list), recurringChoices(u.Plan.Kind))
+		return &RefusedError{What: fmt.Sprintf("plan %s is not changed (%s)", u.Plan.Reference, u.op), Why: why}
 	}
-	if n := c.counted() + len(list); n > billing.MaxCharges && missed != MissedLatest && missed != MissedNone {
-		return c.refuse("changed ("+string(op)+")", fmt.Sprintf("it would have %d charges, and no plan has more than %d", n, billing.MaxCharges))
+	if n := u.counted() + len(list); n > billing.MaxCharges && u.missed != MissedLatest && u.missed != MissedNone {
+		return u.refuse("changed ("+string(u.op)+")", fmt.Sprintf("it would have %d charges, and no plan has more than %d", n, billing.MaxCharges))
 	}
 	return nil
 }
@@ -99,39 +106,39 @@ func recurringChoices(kind billing.PlanKind) string {
 	return ""
 }
 
-// missedCharges returns the missed charges by due time, and the plan's recurrence after them.
-func (c *change) missedCharges(is func(billing.Charge) bool) ([]overdue, schedule.Recurrence) {
+// overdue returns the missed charges by due time, and the plan's recurrence after them.
+func (u makeUp) overdue(is func(billing.Charge) bool) ([]overdue, schedule.Recurrence) {
 	var list []overdue
-	for _, ch := range c.Charges {
+	for _, ch := range u.Charges {
 		if is(ch) {
 			list = append(list, overdue{Charge: ch})
 		}
 	}
-	r := c.Plan.Recurrence
+	r := u.Plan.Recurrence
 	for {
-		next, rest, ok := r.Take(c.Location(), c.Work.Rules.Holidays)
-		if !ok || next.DueAt.After(c.Now) {
+		next, rest, ok := r.Take(u.Location(), u.Work.Rules.Holidays)
+		if !ok || next.DueAt.After(u.Now) {
 			return list, r
 		}
 		list, r = append(list, overdue{Charge: billing.Charge{Amount: next.Amount, DueAt: next.DueAt, Status: billing.ChargeScheduled}}), rest
 	}
 }
 
-// makeMissed schedules a missed charge.
-func (c *change) makeMissed(ctx context.Context, m *overdue, missed Missed) error {
+// schedule schedules a missed charge.
+func (u makeUp) schedule(ctx context.Context, m *overdue) error {
 	ch := m.Charge
 	fresh := ch.ID == ""
 	if fresh {
 		ch = billing.Charge{
-			ID: billing.NewChargeID(c.Now), PlanID: c.Plan.ID, CustomerID: c.Plan.CustomerID, Sequence: len(c.Charges) + 1, Amount: ch.Amount,
-			Currency: c.Plan.Currency, DueAt: ch.DueAt, Status: billing.ChargeScheduled, CreatedAt: c.Now, UpdatedAt: c.Now, Version: 1,
+			ID: billing.NewChargeID(u.Now), PlanID: u.Plan.ID, CustomerID: u.Plan.CustomerID, Sequence: len(u.Charges) + 1, Amount: ch.Amount,
+			Currency: u.Plan.Currency, DueAt: ch.DueAt, Status: billing.ChargeScheduled, CreatedAt: u.Now, UpdatedAt: u.Now, Version: 1,
 		}
 	}
-	m.at = c.Now
-	if missed == MissedDaily {
+	m.at = u.Now
+	if u.missed == MissedDaily {
 		var err error
-		at := c.Plan.ScheduleFor(c.Charges, c.Work.Rules, c.Location()).At
-		if m.at, err = billing.NextCatchUp(ctx, c.Tx.Tx, ch, c.Now, at, c.Location()); err != nil {
+		at := u.Plan.ScheduleFor(u.Charges, u.Work.Rules, u.Location()).At
+		if m.at, err = billing.NextCatchUp(ctx, u.Tx.Tx, ch, u.Now, at, u.Location()); err != nil {
 			return err
 		}
 	}
@@ -143,21 +150,21 @@ func (c *change) makeMissed(ctx context.Context, m *overdue, missed Missed) erro
 		return err
 	}
 	if m.Charge = ch; fresh {
-		c.Add(ch)
+		u.Add(ch)
 	} else {
-		c.Put(ch)
+		u.Put(ch)
 	}
-	return c.Flush(ctx) // the next one's day is chosen after it
+	return u.Flush(ctx) // the next one's day is chosen after it
 }
 
 // mostListed is how many charges an answer lists at most.
 const mostListed = 12
 
 // listed returns missed charges as text, with amount and due date.
-func (c *change) listed(list []overdue) string {
+func (u makeUp) listed(list []overdue) string {
 	var parts []string
 	for _, m := range list[:min(len(list), mostListed)] {
-		parts = append(parts, fmt.Sprintf("%s due %s", c.money(m.Amount), m.DueAt.In(c.Location()).Format("2 Jan 2006")))
+		parts = append(parts, fmt.Sprintf("%s due %s", u.money(m.Amount), m.DueAt.In(u.Location()).Format("2 Jan 2006")))
 	}
 	if more := len(list) - mostListed; more > 0 {
 		parts = append(parts, fmt.Sprintf("and %d more", more))
@@ -166,23 +173,23 @@ func (c *change) listed(list []overdue) string {
 }
 
 // outcome returns as text when each missed charge is charged, and which are skipped.
-func (c *change) outcome(keep, skip []overdue) string {
+func (u makeUp) outcome(keep, skip []overdue) string {
 	var parts []string
 	for _, m := range keep[:min(len(keep), mostListed)] {
 		when := "at once"
-		if m.at.After(c.Now) {
-			when = c.Local(m.at)
+		if m.at.After(u.Now) {
+			when = u.Local(m.at)
 		}
-		parts = append(parts, fmt.Sprintf("charge %d of %s is made %s", m.Sequence, c.money(m.Amount), when))
+		parts = append(parts, fmt.Sprintf("charge %d of %s is made %s", m.Sequence, u.money(m.Amount), when))
 	}
 	if more := len(keep) - mostListed; more > 0 {
-		parts = append(parts, fmt.Sprintf("%d more are made until %s", more, c.Local(keep[len(keep)-1].at)))
+		parts = append(parts, fmt.Sprintf("%d more are made until %s", more, u.Local(keep[len(keep)-1].at)))
 	}
 	if len(keep) == 0 {
 		parts = append(parts, "nothing is charged at once")
 	}
 	if len(skip) > 0 {
-		parts = append(parts, fmt.Sprintf("%d are skipped: %s", len(skip), c.listed(skip)))
+		parts = append(parts, fmt.Sprintf("%d are skipped: %s", len(skip), u.listed(skip)))
 	}
 	return strings.Join(parts, "; ")
 }

@@ -71,7 +71,7 @@ func (c *change) resume(ctx context.Context, how Resumption, missed Missed) (bil
 			return billing.AuditEntry{}, err
 		}
 	}
-	next, err := c.catchUp(ctx, OpResume, missed, func(ch billing.Charge) bool {
+	next, err := makeUp{c, OpResume, missed}.run(ctx, func(ch billing.Charge) bool {
 		return c.fellDue(ch) || ch.Status == billing.ChargeRetrying && !ch.NextAttemptAt.After(c.Now)
 	})
 	if err == nil {

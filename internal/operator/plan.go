@@ -31,9 +31,7 @@ func changePlan(ctx context.Context, tx billing.Tx, rules billing.Rules, id bill
 	var c *change
 	err := work(rules).In(ctx, tx, now, id, func(t *planwork.Tx) error {
 		c = &change{Tx: t}
-		t.Quiet() // the operation has its own notice
-		t.TouchPlan()
-		t.KeepAgreed()
+		t.ByHand()
 		entry, err := fn(c)
 		if err != nil {
 			return err

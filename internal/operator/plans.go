@@ -231,7 +231,7 @@ func (o *Operator) Restart(ctx context.Context, id billing.PlanID, missed Missed
 		if why != "" || err != nil {
 			return billing.AuditEntry{}, c.orRefuse(err, OpRestart, why)
 		}
-		next, err := c.catchUp(ctx, OpRestart, missed, func(ch billing.Charge) bool {
+		next, err := makeUp{c, OpRestart, missed}.run(ctx, func(ch billing.Charge) bool {
 			return ch.Status == billing.ChargeFailed || ch.Status == billing.ChargeRetrying || c.fellDue(ch)
 		})
 		if err != nil {

@@ -12,7 +12,7 @@ import (
 // Activate starts the collection of a plan. why is the event that the plan waited for.
 func (t *Tx) Activate(why string) {
 	t.Plan.Status, t.Plan.ActivatedAt = billing.PlanActive, t.Now
-	t.shiftLateDates()
+	shiftLateDates(t)
 	next := ""
 	for i := range t.Charges {
 		c := &t.Charges[i]
@@ -33,11 +33,11 @@ func (t *Tx) Activate(why string) {
 // checkout thus pays in parts, as agreed, and not everything at once. The dates move by as many
 // days as the payment was late. Without a first payment, they move by the number of days since the
 // first charge was due.
-func (t *Tx) shiftLateDates() {
+func shiftLateDates(t *Tx) {
 	// The first charge is due when the plan was created, or when the merchant's own PaymentIntent was,
 	// which may have been found late.
 	loc, since, what := t.Location(), t.Charges[0].DueAt, "first payment was recorded %d days after the plan was agreed on"
-	first := t.firstToCome()
+	first := firstToCome(t)
 	if first.IsZero() || first.After(t.Now) {
 		return
 	}
@@ -62,7 +62,7 @@ func (t *Tx) shiftLateDates() {
 }
 
 // firstToCome returns when the next scheduled charge falls due, or zero if none has a date.
-func (t *Tx) firstToCome() time.Time {
+func firstToCome(t *Tx) time.Time {
 	for _, c := range t.Charges {
 		if c.Status == billing.ChargeScheduled && !c.DueAt.IsZero() {
 			return c.DueAt

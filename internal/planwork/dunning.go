@@ -15,7 +15,7 @@ func (t *Tx) CloseDunning(ctx context.Context, d billing.Dunning) error {
 }
 
 // endDunning ends the dunning of a charge that was paid or stopped, if it has one.
-func (t *Tx) endDunning(ctx context.Context, c *billing.Charge) error {
+func endDunning(ctx context.Context, t *Tx, c *billing.Charge) error {
 	d, err := t.Dunning(ctx, c.ID)
 	if errors.Is(err, billing.ErrNotFound) || err == nil && d.Status == billing.DunningClosed {
 		return nil

@@ -32,23 +32,23 @@ func (t *Tx) ScheduleNext() {
 
 // settlePlan activates a plan whose first charge is paid, and cancels the open charges of a plan
 // whose first charge was canceled. It then updates the plan's status from its charges.
-func (t *Tx) settlePlan() error {
+func settlePlan(t *Tx) error {
 	if t.Plan.Status == billing.PlanAwaitingFirstPayment {
 		switch t.Charges[0].Status {
 		case billing.ChargeSucceeded:
 			t.Activate("the first payment arrived")
 		case billing.ChargeCanceled:
-			if err := t.cancelRest(); err != nil {
+			if err := cancelRest(t); err != nil {
 				return err
 			}
 		}
 	}
-	t.followCharges()
+	followCharges(t)
 	return nil
 }
 
 // followCharges sets the plan's status to the one that its charges imply.
-func (t *Tx) followCharges() {
+func followCharges(t *Tx) {
 	next := t.Plan.StatusAfter(t.Charges)
 	if next == t.Plan.Status {
 		return
@@ -58,7 +58,7 @@ func (t *Tx) followCharges() {
 }
 
 // cancelRest cancels every open charge of a plan whose first payment was canceled.
-func (t *Tx) cancelRest() error {
+func cancelRest(t *Tx) error {
 	t.Plan.EndRecurrence()
 	for i := range t.Charges {
 		if c := &t.Charges[i]; !c.Status.Ended() {

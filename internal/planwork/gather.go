@@ -8,7 +8,7 @@ import (
 
 // gatherFirst defers a notice of a failed charge while other charges of the customer are due, so
 // that one mail names all the failed ones. The last of these charges releases the mail.
-func (t *Tx) gatherFirst(ctx context.Context, n *billing.Notice) error {
+func gatherFirst(ctx context.Context, t *Tx, n *billing.Notice) error {
 	if !n.Gathers() || n.Status != billing.NoticePending {
 		return nil
 	}

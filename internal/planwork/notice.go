@@ -11,12 +11,12 @@ import (
 
 // cardNeeded enqueues the notice that asks for a card, once for the payment that left the plan
 // without one.
-func (t *Tx) cardNeeded(ctx context.Context) error {
+func cardNeeded(ctx context.Context, t *Tx) error {
 	if t.askForCard == "" || t.Plan.CardID != "" || !t.Plan.Status.Collects() {
 		return nil
 	}
 	n := t.Draft(billing.NoticeCardNeeded, string(billing.NoticeCardNeeded)+":"+string(t.Plan.ID)+":"+t.askForCard)
-	n.Data.Following, n.Data.FollowingDue = t.following(0)
+	n.Data.Following, n.Data.FollowingDue = following(t, 0)
 	n.Data.Amount, n.Data.DueAt = n.Data.Following, n.Data.FollowingDue
 	return t.EnqueueNotice(ctx, n)
 }
@@ -50,11 +50,11 @@ func (t *Tx) EnqueueNotice(ctx context.Context, n billing.Notice) error {
 		if err != nil {
 			return err
 		}
-		if n.Kind != billing.NoticeUpcomingCharge || t.paysAt(card, n.Data.DueAt) { // else the notice asks for another card
+		if n.Kind != billing.NoticeUpcomingCharge || paysAt(t, card, n.Data.DueAt) { // else the notice asks for another card
 			n.Data.CardBrand, n.Data.CardLast4, n.Data.CardExpiry = card.Brand, card.Last4, expiryOf(card)
 		}
 	}
-	if err := t.gatherFirst(ctx, &n); err != nil {
+	if err := gatherFirst(ctx, t, &n); err != nil {
 		return err
 	}
 	n.MessageID = n.MailID(t.Work.MessageDomain)
@@ -69,7 +69,7 @@ func (t *Tx) EnqueueNotice(ctx context.Context, n billing.Notice) error {
 }
 
 // paysAt reports whether a card can be expected to pay a charge that falls due at a time.
-func (t *Tx) paysAt(card billing.Card, dueAt time.Time) bool {
+func paysAt(t *Tx, card billing.Card, dueAt time.Time) bool {
 	expired := card.ExpiresAt(t.Location())
 	return card.Chargeable() && (expired.IsZero() || dueAt.Before(expired))
 }
@@ -77,7 +77,7 @@ func (t *Tx) paysAt(card billing.Card, dueAt time.Time) bool {
 // following returns the next charge that will be collected after the given one, if its date is
 // final: the dates of a plan that is not active yet may still move. A zero time means that no such
 // charge exists.
-func (t *Tx) following(sequence int) (amount int64, due time.Time) {
+func following(t *Tx, sequence int) (amount int64, due time.Time) {
 	for _, c := range t.Charges {
 		if c.Sequence > sequence && c.Status == billing.ChargeScheduled && c.DueAt.After(t.Now) {
 			return c.Amount, c.DueAt
@@ -87,7 +87,7 @@ func (t *Tx) following(sequence int) (amount int64, due time.Time) {
 }
 
 // started enqueues the notice that confirms a plan that has begun.
-func (t *Tx) started(ctx context.Context) error {
+func started(ctx context.Context, t *Tx) error {
 	begun := t.Before.Status == billing.PlanAwaitingFirstPayment && t.Plan.Status.Collects()
 	if !begun || !t.Work.Rules.Confirm {
 		return nil
@@ -98,7 +98,7 @@ func (t *Tx) started(ctx context.Context) error {
 }
 
 // completed enqueues the notice that everything is paid.
-func (t *Tx) completed(ctx context.Context) error {
+func completed(ctx context.Context, t *Tx) error {
 	n := t.Draft(billing.NoticePlanCompleted, "")
 	n.Completes(t.Plan, t.Charges)
 	return t.EnqueueNotice(ctx, n)
@@ -107,9 +107,9 @@ func (t *Tx) completed(ctx context.Context) error {
 // cardUpdated enqueues the notice that another card is charged from now on. cause is the payment or
 // the setup with which the customer gave the card. The customer gets one notice for it, even if
 // several plans use the card.
-func (t *Tx) cardUpdated(ctx context.Context, cause string) error {
+func cardUpdated(ctx context.Context, t *Tx, cause string) error {
 	n := t.Draft(billing.NoticeCardUpdated, string(billing.NoticeCardUpdated)+":"+string(t.Plan.CardID)+":"+cause)
-	n.Data.Following, n.Data.FollowingDue = t.following(0)
+	n.Data.Following, n.Data.FollowingDue = following(t, 0)
 	n.Data.Amount, n.Data.DueAt = n.Data.Following, n.Data.FollowingDue
 	return t.EnqueueNotice(ctx, n)
 }

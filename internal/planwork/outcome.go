@@ -18,14 +18,14 @@ func (t *Tx) Succeed(ctx context.Context, c *billing.Charge, actor billing.Actor
 	if err := t.Move(c, billing.ChargeSucceeded, "", time.Time{}); err != nil {
 		return err
 	}
-	if err := t.countAgain(ctx, c); err != nil {
+	if err := countAgain(ctx, t, c); err != nil {
 		return err
 	}
 	if c.PaidAt = t.Now; t.Plan.Status == billing.PlanCanceled {
 		how += "; the plan was canceled before, so give the money back at Stripe if it is not owed"
 	}
 	if c.DeclineCode != "" { // it failed before
-		if err := t.endDunning(ctx, c); err != nil {
+		if err := endDunning(ctx, t, c); err != nil {
 			return err
 		}
 	}
@@ -59,7 +59,7 @@ func (t *Tx) DraftForCharge(c *billing.Charge, kind billing.NoticeKind, step str
 		n.Data.NextAttemptAt = time.Time{} // it is the due time here, and no retry
 	}
 	if kind == billing.NoticePaymentSucceeded {
-		n.Data.Following, n.Data.FollowingDue = t.following(c.Sequence)
+		n.Data.Following, n.Data.FollowingDue = following(t, c.Sequence)
 	}
 	return n
 }

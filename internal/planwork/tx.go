@@ -21,8 +21,7 @@ type Tx struct {
 	Charges    []billing.Charge // by sequence
 	changed    map[billing.ChargeID]bool
 	added      map[billing.ChargeID]bool // charges to be inserted
-	touched    bool                      // the plan's row is written even if no field of it changed
-	quiet      bool                      // the course of the plan is not announced to the customer
+	byHand     bool                      // see ByHand
 	entries    []billing.AuditEntry
 	tasks      []billing.Task
 	newCard    string           // the PaymentIntent or SetupIntent that gave the plan another card, or empty
@@ -42,26 +41,26 @@ func (t *Tx) Charge(id billing.ChargeID) (*billing.Charge, error) {
 }
 
 // write updates the plan's status from its charges and writes everything that changed.
-func (t *Tx) write(ctx context.Context) error {
-	if err := t.settlePlan(); err != nil {
+func write(ctx context.Context, t *Tx) error {
+	if err := settlePlan(t); err != nil {
 		return err
 	}
 	t.ScheduleNext()
-	t.followCharges() // the plan may end once its recurrence has ended
-	if err := t.writeCharges(ctx); err != nil {
+	followCharges(t) // the plan may end once its recurrence has ended
+	if err := writeCharges(ctx, t); err != nil {
 		return err
 	}
-	if err := t.planNotices(ctx); err != nil {
+	if err := planNotices(ctx, t); err != nil {
 		return err
 	}
-	if t.touched || t.planChanged() {
+	if t.byHand || planChanged(t) {
 		t.Plan.UpdatedAt = t.Now
 		if err := t.UpdatePlan(ctx, t.Plan); err != nil {
 			return err
 		}
 		t.Plan.Version++
 	}
-	if err := t.writeVersion(ctx); err != nil || len(t.entries) == 0 {
+	if err := writeVersion(ctx, t); err != nil || len(t.entries) == 0 {
 		return err
 	}
 	return t.InsertAudit(ctx, t.entries...)
@@ -69,29 +68,29 @@ func (t *Tx) write(ctx context.Context) error {
 
 // planNotices writes the notices of a change of the plan: it is active or completed, or has a new
 // card or needs one.
-func (t *Tx) planNotices(ctx context.Context) error {
-	if t.quiet {
+func planNotices(ctx context.Context, t *Tx) error {
+	if t.byHand {
 		return nil
 	}
-	if err := t.started(ctx); err != nil {
+	if err := started(ctx, t); err != nil {
 		return err
 	}
 	if t.Plan.Status == billing.PlanCompleted && t.Before.Status != billing.PlanCompleted {
-		if err := t.completed(ctx); err != nil {
+		if err := completed(ctx, t); err != nil {
 			return err
 		}
 	}
 	if t.newCard != "" && t.Plan.Status != billing.PlanCompleted { // else nothing will be charged on it
-		if err := t.cardUpdated(ctx, t.newCard); err != nil {
+		if err := cardUpdated(ctx, t, t.newCard); err != nil {
 			return err
 		}
 	}
-	return t.cardNeeded(ctx)
+	return cardNeeded(ctx, t)
 }
 
 // Flush writes the charges that were changed so far, for queries that must see them.
 func (t *Tx) Flush(ctx context.Context) error {
-	err := t.writeCharges(ctx)
+	err := writeCharges(ctx, t)
 	clear(t.changed)
 	clear(t.added)
 	return err
@@ -99,7 +98,7 @@ func (t *Tx) Flush(ctx context.Context) error {
 
 // writeCharges writes the changed and the added charges, from the last to the first: if one was
 // inserted between others, their sequences have risen, and no sequence may be used twice.
-func (t *Tx) writeCharges(ctx context.Context) error {
+func writeCharges(ctx context.Context, t *Tx) error {
 	var added []billing.Charge
 	for i := range slices.Backward(t.Charges) {
 		c := &t.Charges[i]
@@ -121,7 +120,7 @@ func (t *Tx) writeCharges(ctx context.Context) error {
 }
 
 // planChanged reports whether the plan's own row must be written.
-func (t *Tx) planChanged() bool {
+func planChanged(t *Tx) bool {
 	was, is := t.Before, t.Plan
 	return is.Status != was.Status || is.CardID != was.CardID || is.Reason != was.Reason || is.Total != was.Total ||
 		is.Recurrence != was.Recurrence || is.Schedule != was.Schedule || is.SetupIntent != was.SetupIntent
@@ -130,13 +129,13 @@ func (t *Tx) planChanged() bool {
 // EnqueueAfter adds a task that is enqueued once the changes are committed.
 func (t *Tx) EnqueueAfter(task billing.Task) { t.tasks = append(t.tasks, task) }
 
-// Quiet keeps the customer from being notified of the plan's course: that it has begun, is
-// completed, or has another card. Notices that the caller enqueues are sent.
-func (t *Tx) Quiet() { t.quiet = true }
-
-// TouchPlan has the plan's row written even if no field of it changed: a worker that read the plan
-// before can't overwrite the change.
-func (t *Tx) TouchPlan() { t.touched = true }
+// ByHand marks the transaction as an operation of a person. The operation has a notice of its own,
+// so the customer is not notified of the plan's course. The plan's row is written even if no field
+// of it changed, so that a worker that read the plan before can't overwrite the change.
+func (t *Tx) ByHand() {
+	t.byHand = true
+	t.KeepAgreed()
+}
 
 // CardGiven notifies the customer that the plan has another card. cause is the PaymentIntent or
 // SetupIntent with which the customer gave it.

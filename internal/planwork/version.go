@@ -10,7 +10,7 @@ import (
 )
 
 // writeVersion adds a version to the plan if its agreement was changed.
-func (t *Tx) writeVersion(ctx context.Context) error {
+func writeVersion(ctx context.Context, t *Tx) error {
 	if t.newVersion == "" {
 		return nil
 	}
@@ -39,11 +39,11 @@ func (t *Tx) ChangeAgreed(why string) { t.newVersion = why }
 
 // countAgain takes a dropped charge back into the plan's total, because the customer paid it at the
 // same time.
-func (t *Tx) countAgain(ctx context.Context, c *billing.Charge) error {
+func countAgain(ctx context.Context, t *Tx, c *billing.Charge) error {
 	if !c.Dropped {
 		return nil
 	}
-	before, err := billing.AgreementOf(t.Plan, t.agreed(c, billing.ChargeCanceled))
+	before, err := billing.AgreementOf(t.Plan, agreed(t, c, billing.ChargeCanceled))
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (t *Tx) countAgain(ctx context.Context, c *billing.Charge) error {
 }
 
 // agreed returns the plan's charges as they were while c had another status.
-func (t *Tx) agreed(c *billing.Charge, was billing.ChargeStatus) []billing.Charge {
+func agreed(t *Tx, c *billing.Charge, was billing.ChargeStatus) []billing.Charge {
 	before := make([]billing.Charge, len(t.Charges))
 	copy(before, t.Charges)
 	for i := range before {

@@ -102,7 +102,7 @@ func (w *Work) in(ctx context.Context, tx billing.Tx, now time.Time, id billing.
 	if err := fn(t); err != nil {
 		return nil, err
 	}
-	err = t.write(ctx)
+	err = write(ctx, t)
 	return t.tasks, err
 }
 

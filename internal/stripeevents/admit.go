@@ -62,12 +62,12 @@ func (w *Handler) admit(ctx context.Context, e billing.Event, kind eventKind) (s
 	}
 	s := kind.names(e)
 	if kind.fetch == nil {
-		v, err := w.foreign(ctx, s)
+		v, err := owners{w.Store}.foreign(ctx, s)
 		return s, v, err
 	}
 	fetched, err := kind.fetch(w, ctx, s)
 	if err == nil {
-		v, err := w.foreign(ctx, fetched)
+		v, err := owners{w.Store}.foreign(ctx, fetched)
 		return fetched, v, err
 	}
 	if _, missing := errors.AsType[*notHereError](err); !missing && !billing.NoAccess(err, e.Account) {
@@ -75,7 +75,7 @@ func (w *Handler) admit(ctx context.Context, e billing.Event, kind eventKind) (s
 	}
 	// An object that Stripe does not have in this account can't be handled. Only here, the metadata in
 	// the body is trusted to name the owner.
-	v, failed := w.foreign(ctx, s.labeled(e.Metadata()))
+	v, failed := owners{w.Store}.foreign(ctx, s.labeled(e.Metadata()))
 	if failed != nil || v.status != "" {
 		return s, v, failed
 	}

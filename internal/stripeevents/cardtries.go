@@ -23,7 +23,7 @@ func (w *Handler) noteDeclinedTry(ctx context.Context, e billing.Event, pi billi
 	if e.Type != "payment_intent.payment_failed" {
 		return nil
 	}
-	c, err := w.chargeTried(ctx, pi)
+	c, err := chargeTried(ctx, w.Store, pi)
 	if errors.Is(err, billing.ErrNotFound) {
 		return nil
 	}
@@ -48,12 +48,12 @@ func (w *Handler) noteDeclinedTry(ctx context.Context, e billing.Event, pi billi
 }
 
 // chargeTried finds the charge of a PaymentIntent, even if the PaymentIntent was replaced.
-func (w *Handler) chargeTried(ctx context.Context, pi billing.PaymentIntent) (billing.Charge, error) {
+func chargeTried(ctx context.Context, store billing.Store, pi billing.PaymentIntent) (billing.Charge, error) {
 	id := pi.Metadata[billing.MetaCharge]
 	if id == "" {
-		return w.Store.ChargeByPaymentIntent(ctx, pi.ID)
+		return store.ChargeByPaymentIntent(ctx, pi.ID)
 	}
-	return w.Store.Charge(ctx, billing.ChargeID(id))
+	return store.Charge(ctx, billing.ChargeID(id))
 }
 
 // ownDecline reports whether an off-session attempt by Tranche was declined. Such attempts are sent
@@ -119,7 +119,7 @@ func (w *Handler) voidTried(ctx context.Context, e billing.Event, c billing.Char
 	if err != nil {
 		return err
 	}
-	pi, err = w.cancelTried(ctx, e, pi)
+	pi, err = cancelTried(ctx, w.Gateway, e, pi)
 	if err != nil || pi.Status != billing.IntentCanceled {
 		return err // it was paid meanwhile, and its event records that
 	}
@@ -133,15 +133,15 @@ func (w *Handler) voidTried(ctx context.Context, e billing.Event, c billing.Char
 }
 
 // cancelTried cancels the PaymentIntent and returns its resulting state.
-func (w *Handler) cancelTried(ctx context.Context, e billing.Event, pi billing.PaymentIntent) (billing.PaymentIntent, error) {
+func cancelTried(ctx context.Context, gateway billing.Gateway, e billing.Event, pi billing.PaymentIntent) (billing.PaymentIntent, error) {
 	if pi.Status == billing.IntentCanceled {
 		return pi, nil
 	}
 	id := pi.ID
-	pi, err := w.Gateway.CancelPaymentIntent(ctx, "tries-"+id+"-"+strconv.Itoa(e.Attempts), id)
+	pi, err := gateway.CancelPaymentIntent(ctx, "tries-"+id+"-"+strconv.Itoa(e.Attempts), id)
 	var ge *billing.GatewayError
 	if errors.As(err, &ge) && !ge.Resend() {
-		pi, err = w.Gateway.PaymentIntent(ctx, id)
+		pi, err = gateway.PaymentIntent(ctx, id)
 	}
 	return pi, err
 }

@@ -25,7 +25,7 @@ func (w *Handler) handleFraudWarning(ctx context.Context, e billing.Event, about
 	}
 	return w.followPayment(ctx, e, about.payment, func(ctx context.Context, f found) error {
 		row := f.charge
-		others, err := w.onSameCard(ctx, row, f.payment.PaymentMethod)
+		others, err := onSameCard(ctx, w.Store, row, f.payment.PaymentMethod)
 		if err != nil {
 			return err
 		}
@@ -52,18 +52,18 @@ func fraudWarning(t *planwork.Tx, e billing.Event, id billing.ChargeID) error {
 
 // onSameCard lists the customer's other plans, in the event's account, that charge the card that
 // paid or the card of the charge's plan. Cards with the same number count as the same card.
-func (w *Handler) onSameCard(ctx context.Context, row billing.Charge, paidWith string) ([]billing.PlanID, error) {
-	plan, err := w.Store.Plan(ctx, row.PlanID)
+func onSameCard(ctx context.Context, store billing.Store, row billing.Charge, paidWith string) ([]billing.PlanID, error) {
+	plan, err := store.Plan(ctx, row.PlanID)
 	if err != nil {
 		return nil, err
 	}
-	cards, err := w.Store.Cards(ctx, row.CustomerID)
+	cards, err := store.Cards(ctx, row.CustomerID)
 	if err != nil {
 		return nil, err
 	}
 	same := sameNumbers(cards, func(c billing.Card) bool { return c.ID == plan.CardID || c.PaymentMethod == paidWith })
 	var ids []billing.PlanID
-	for p, err := range billing.EachPlan(ctx, w.Store, billing.PlanFilter{Customer: row.CustomerID}) {
+	for p, err := range billing.EachPlan(ctx, store, billing.PlanFilter{Customer: row.CustomerID}) {
 		if err != nil {
 			return nil, err
 		}

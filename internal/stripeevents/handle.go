@@ -48,7 +48,7 @@ func (w *Handler) Handle(ctx context.Context, id string, lease int64) error {
 	}
 	v, err := w.dispatch(ctx, e)
 	if err != nil {
-		v = w.judge(e, err)
+		v = judge(e, err)
 	}
 	e.Status, e.Reason, e.Awaits = v.status, v.reason, v.awaits
 	now := w.Clock.Now()
@@ -72,21 +72,21 @@ func (w *Handler) Handle(ctx context.Context, id string, lease int64) error {
 	if err != nil || e.Awaits == "" {
 		return err
 	}
-	return w.wakeIfKnown(ctx, e.Awaits)
+	return wakeIfKnown(ctx, w.Store, w.Clock.Now(), e.Awaits)
 }
 
 // wakeIfKnown makes an event pending again if its object became known between the lookup and the
 // commit: the transaction that made the object known did not see that the event awaits it.
-func (w *Handler) wakeIfKnown(ctx context.Context, awaits string) error {
+func wakeIfKnown(ctx context.Context, store billing.Store, now time.Time, awaits string) error {
 	reference, isReference := strings.CutPrefix(awaits, billing.AwaitsCustomer(""))
 	var err error
 	switch {
 	case isReference:
-		_, err = w.Store.CustomerByReference(ctx, reference)
+		_, err = store.CustomerByReference(ctx, reference)
 	case strings.HasPrefix(awaits, "cus_"):
-		_, err = w.Store.CustomerByStripe(ctx, awaits)
+		_, err = store.CustomerByStripe(ctx, awaits)
 	default:
-		_, err = w.Store.ChargeByPaymentIntent(ctx, awaits)
+		_, err = store.ChargeByPaymentIntent(ctx, awaits)
 	}
 	if errors.Is(err, billing.ErrNotFound) {
 		return nil
@@ -94,7 +94,7 @@ func (w *Handler) wakeIfKnown(ctx context.Context, awaits string) error {
 	if err != nil {
 		return err
 	}
-	return w.Store.Update(ctx, func(tx billing.Tx) error { return tx.WakeEvents(ctx, w.Clock.Now(), awaits) })
+	return store.Update(ctx, func(tx billing.Tx) error { return tx.WakeEvents(ctx, now, awaits) })
 }
 
 // maxEventTries bounds how often an event is handled. The tries cover three days, as long as Stripe
@@ -102,7 +102,7 @@ func (w *Handler) wakeIfKnown(ctx context.Context, awaits string) error {
 const maxEventTries = 450
 
 // judge distinguishes temporary failures from permanent ones.
-func (w *Handler) judge(e billing.Event, err error) verdict {
+func judge(e billing.Event, err error) verdict {
 	var invalid *billing.InvalidError
 	var taken *planning.ReferenceTakenError
 	if errors.As(err, &invalid) || errors.As(err, &taken) || errors.Is(err, errMismatch) || errors.Is(err, errNoObject) || e.Attempts+1 >= maxEventTries {

@@ -7,17 +7,21 @@ import (
 	"slices"
 
 	"tranche/internal/billing"
+	"tranche/internal/collect"
 )
+
+// owners finds the Stripe accounts that own what an event names.
+type owners struct{ store billing.Store }
 
 // foreign ignores an event about an object that belongs to another account than ctx acts for. The
 // verdict is zero if all known objects belong to the account, or none is known. The metadata is
 // checked as well, because the owner of a connected account can write any metadata.
-func (w *Handler) foreign(ctx context.Context, s subject) (verdict, error) {
+func (f owners) foreign(ctx context.Context, s subject) (verdict, error) {
 	account := billing.AccountOf(ctx)
-	for _, find := range []func(*Handler, context.Context, subject) (owned, error){
-		(*Handler).ownerOfPayment, (*Handler).ownerOfLabels, (*Handler).ownerOfSetup, (*Handler).ownerOfCard, (*Handler).ownerOfCustomer,
+	for _, find := range []func(owners, context.Context, subject) (owned, error){
+		owners.ofPayment, owners.ofLabels, owners.ofSetup, owners.ofCard, owners.ofCustomer,
 	} {
-		o, err := find(w, ctx, s)
+		o, err := find(f, ctx, s)
 		if errors.Is(err, billing.ErrNotFound) {
 			continue
 		}
@@ -41,29 +45,29 @@ type owned struct {
 // errNoOwner reports that the event does not name the object, or that the object is not known here.
 var errNoOwner = fmt.Errorf("nothing is known of it: %w", billing.ErrNotFound)
 
-// ownerOfPayment finds the account of the charge that a PaymentIntent belongs to, or that the
+// ofPayment finds the account of the charge that a PaymentIntent belongs to, or that the
 // PaymentIntent paid a second time.
-func (w *Handler) ownerOfPayment(ctx context.Context, s subject) (owned, error) {
+func (f owners) ofPayment(ctx context.Context, s subject) (owned, error) {
 	if s.payment == "" {
 		return owned{}, errNoOwner
 	}
-	c, err := w.Store.ChargeByPaymentIntent(ctx, s.payment)
+	c, err := f.store.ChargeByPaymentIntent(ctx, s.payment)
 	if errors.Is(err, billing.ErrNotFound) {
-		c, err = w.Collect.ChargeOfDuplicate(ctx, s.payment)
+		c, err = collect.ChargeOfDuplicate(ctx, f.store, s.payment)
 	}
 	if err != nil {
 		return owned{}, err
 	}
-	return w.ownerOfPlan(ctx, "PaymentIntent "+s.payment, c.PlanID)
+	return f.ofPlan(ctx, "PaymentIntent "+s.payment, c.PlanID)
 }
 
-// ownerOfLabels finds the account of the charge that the object's metadata names, or the account of
+// ofLabels finds the account of the charge that the object's metadata names, or the account of
 // the plan if the metadata names no known charge.
-func (w *Handler) ownerOfLabels(ctx context.Context, s subject) (owned, error) {
+func (f owners) ofLabels(ctx context.Context, s subject) (owned, error) {
 	if s.charge != "" {
-		c, err := w.Store.Charge(ctx, s.charge)
+		c, err := f.store.Charge(ctx, s.charge)
 		if err == nil {
-			return w.ownerOfPlan(ctx, "charge "+string(c.ID), c.PlanID)
+			return f.ofPlan(ctx, "charge "+string(c.ID), c.PlanID)
 		}
 		if !errors.Is(err, billing.ErrNotFound) {
 			return owned{}, err
@@ -72,49 +76,49 @@ func (w *Handler) ownerOfLabels(ctx context.Context, s subject) (owned, error) {
 	if s.plan == "" {
 		return owned{}, errNoOwner
 	}
-	return w.ownerOfPlan(ctx, "plan "+string(s.plan), s.plan)
+	return f.ofPlan(ctx, "plan "+string(s.plan), s.plan)
 }
 
-// ownerOfSetup finds the account of the plan whose recovery page handed out a SetupIntent.
-func (w *Handler) ownerOfSetup(ctx context.Context, s subject) (owned, error) {
+// ofSetup finds the account of the plan whose recovery page handed out a SetupIntent.
+func (f owners) ofSetup(ctx context.Context, s subject) (owned, error) {
 	if s.setup == "" {
 		return owned{}, errNoOwner
 	}
-	try, err := w.Store.LastCardTry(ctx, billing.CardTryFilter{Kind: billing.CardTrySetup, Intent: s.setup})
+	try, err := f.store.LastCardTry(ctx, billing.CardTryFilter{Kind: billing.CardTrySetup, Intent: s.setup})
 	if err != nil {
 		return owned{}, err
 	}
-	link, err := w.Store.PayLinkByID(ctx, try.LinkID)
+	link, err := f.store.PayLinkByID(ctx, try.LinkID)
 	if err != nil {
 		return owned{}, err
 	}
-	return w.ownerOfPlan(ctx, "SetupIntent "+s.setup, link.PlanID)
+	return f.ofPlan(ctx, "SetupIntent "+s.setup, link.PlanID)
 }
 
-func (w *Handler) ownerOfPlan(ctx context.Context, what string, id billing.PlanID) (owned, error) {
-	plan, err := w.Store.Plan(ctx, id)
+func (f owners) ofPlan(ctx context.Context, what string, id billing.PlanID) (owned, error) {
+	plan, err := f.store.Plan(ctx, id)
 	return owned{what, []string{plan.Account}}, err
 }
 
-// ownerOfCard finds the account that a PaymentMethod is saved in.
-func (w *Handler) ownerOfCard(ctx context.Context, s subject) (owned, error) {
+// ofCard finds the account that a PaymentMethod is saved in.
+func (f owners) ofCard(ctx context.Context, s subject) (owned, error) {
 	if s.card == "" {
 		return owned{}, errNoOwner
 	}
-	card, err := w.Store.CardByPaymentMethod(ctx, s.card)
+	card, err := f.store.CardByPaymentMethod(ctx, s.card)
 	return owned{"PaymentMethod " + s.card, []string{card.Account}}, err
 }
 
-// ownerOfCustomer finds the accounts of the rows that name a Stripe customer.
-func (w *Handler) ownerOfCustomer(ctx context.Context, s subject) (owned, error) {
+// ofCustomer finds the accounts of the rows that name a Stripe customer.
+func (f owners) ofCustomer(ctx context.Context, s subject) (owned, error) {
 	if s.customer == "" {
 		return owned{}, errNoOwner
 	}
-	customer, err := w.Store.CustomerByStripe(ctx, s.customer)
+	customer, err := f.store.CustomerByStripe(ctx, s.customer)
 	if err != nil {
 		return owned{}, err
 	}
-	cards, err := w.Store.Cards(ctx, customer.ID)
+	cards, err := f.store.Cards(ctx, customer.ID)
 	if err != nil {
 		return owned{}, err
 	}

@@ -75,7 +75,7 @@ func (w *Handler) followPayment(ctx context.Context, e billing.Event, id string,
 // tryPayment reads the charge before it asks Stripe, and writes only if the charge did not change
 // in between. The state that is written last is therefore the state that was read last.
 func (w *Handler) tryPayment(ctx context.Context, e billing.Event, id string, do func(ctx context.Context, f found) error) (verdict, error) {
-	row, err := w.Collect.ChargeOfDuplicate(ctx, id)
+	row, err := collect.ChargeOfDuplicate(ctx, w.Store, id)
 	second := err == nil
 	if errors.Is(err, billing.ErrNotFound) {
 		row, err = w.Store.ChargeByPaymentIntent(ctx, id)

@@ -26,7 +26,7 @@ func (w *Handler) handleSetupIntent(ctx context.Context, _ billing.Event, about 
 	if si.Status != billing.IntentSucceeded || si.PaymentMethod == "" {
 		return ignored("the SetupIntent is %s", si.Status), nil
 	}
-	if plan, own, err := w.planOfSetup(ctx, si); err != nil || own {
+	if plan, own, err := planOfSetup(ctx, w.Store, si); err != nil || own {
 		if err != nil {
 			return verdict{}, err
 		}
@@ -60,7 +60,7 @@ func (w *Handler) cardGiven(ctx context.Context, si billing.SetupIntent) (verdic
 	if err != nil {
 		return verdict{}, err
 	}
-	plans, err := w.plansOfSetup(ctx, customer, si)
+	plans, err := plansOfSetup(ctx, w.Store, customer, si)
 	if err != nil {
 		return verdict{}, err
 	}
@@ -76,12 +76,12 @@ func (w *Handler) cardGiven(ctx context.Context, si billing.SetupIntent) (verdic
 }
 
 // plansOfSetup lists the plans that the card of a SetupIntent is for.
-func (w *Handler) plansOfSetup(ctx context.Context, customer billing.Customer, si billing.SetupIntent) ([]billing.PlanID, error) {
-	plans, err := cards.PlansOf(ctx, w.Store, si.ID, billing.PlanID(si.Metadata[billing.MetaPlan]))
+func plansOfSetup(ctx context.Context, store billing.Store, customer billing.Customer, si billing.SetupIntent) ([]billing.PlanID, error) {
+	plans, err := cards.PlansOf(ctx, store, si.ID, billing.PlanID(si.Metadata[billing.MetaPlan]))
 	if err != nil || len(plans) > 0 {
 		return plans, err
 	}
-	open, err := billing.OpenPlans(ctx, w.Store, customer.ID)
+	open, err := billing.OpenPlans(ctx, store, customer.ID)
 	for _, p := range open {
 		plans = append(plans, p.ID)
 	}
@@ -90,12 +90,12 @@ func (w *Handler) plansOfSetup(ctx context.Context, customer billing.Customer, s
 
 // planOfSetup finds the plan that a SetupIntent was created for instead of a first payment. Other
 // SetupIntents, such as the recovery page's, give a card to a customer who has plans.
-func (w *Handler) planOfSetup(ctx context.Context, si billing.SetupIntent) (billing.Plan, bool, error) {
+func planOfSetup(ctx context.Context, store billing.Store, si billing.SetupIntent) (billing.Plan, bool, error) {
 	id := si.Metadata[billing.MetaPlan]
 	if id == "" {
 		return billing.Plan{}, false, nil
 	}
-	plan, err := w.Store.Plan(ctx, billing.PlanID(id))
+	plan, err := store.Plan(ctx, billing.PlanID(id))
 	if errors.Is(err, billing.ErrNotFound) {
 		return plan, false, nil
 	}
@@ -105,7 +105,7 @@ func (w *Handler) planOfSetup(ctx context.Context, si billing.SetupIntent) (bill
 	if plan.SetupIntent != "" || plan.Status != billing.PlanAwaitingFirstPayment && plan.CardID != "" {
 		return plan, false, nil
 	}
-	charges, err := w.Store.PlanCharges(ctx, plan.ID) // the answer that named the SetupIntent was lost
+	charges, err := store.PlanCharges(ctx, plan.ID) // the answer that named the SetupIntent was lost
 	return plan, err == nil && !charges[0].Checkout, err
 }
 
