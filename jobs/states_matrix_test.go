@@ -112,7 +112,7 @@ func (s *scene) saveAnother() billing.CardID {
 }
 
 // enact runs a case in the setting, and returns the outcome.
-func (g *stage) enact(h happening) result {
+func (g *stage) enact(h scenario) result {
 	s := g.scene()
 	before := s.picture()
 	cannot, err := h.do(s)
@@ -198,7 +198,7 @@ func TestEverythingThatHappensInEveryState(t *testing.T) {
 	t.Parallel()
 	seen := witness{mu: &sync.Mutex{}, seen: map[step]bool{}}
 	charges, plans := chargeSettings(), planSettings()
-	list := happenings()
+	list := scenarios()
 	results := make([][]result, len(charges)+len(plans))
 	t.Run("all", func(t *testing.T) {
 		for j, in := range slices.Concat(charges, plans) {
@@ -256,7 +256,7 @@ func allChargeStatuses() []billing.ChargeStatus {
 }
 
 // statesDocument writes docs/states.md.
-func statesDocument(list []happening, charges, plans []setting, results [][]result) string {
+func statesDocument(list []scenario, charges, plans []setting, results [][]result) string {
 	var b strings.Builder
 	b.WriteString(`# States and the effect of each event
 
@@ -303,7 +303,7 @@ func listOfUnseen(unseen []step) string {
 	return b.String()
 }
 
-func writeTables(b *strings.Builder, list []happening, columns int, head func(j int) string, cell func(i, j int) string) {
+func writeTables(b *strings.Builder, list []scenario, columns int, head func(j int) string, cell func(i, j int) string) {
 	for i, h := range list {
 		if i == 0 || list[i-1].group != h.group {
 			fmt.Fprintf(b, "### %s\n\n| |", h.group)

@@ -113,7 +113,7 @@ func (y *year) something() {
 	if cards, err := y.Store.Cards(y.t.Context(), s.charge.CustomerID); err == nil && len(cards) > 0 {
 		s.other = pick(y.chance, cards...).ID
 	}
-	var h happening
+	var h scenario
 	if list := atStripe(); y.chance.IntN(3) == 0 {
 		h = pick(y.chance, list...)
 	} else {
@@ -121,7 +121,7 @@ func (y *year) something() {
 		if rare := op == operator.OpRefund || op == operator.OpCancel || op == operator.OpPayAll; rare && y.chance.IntN(3) > 0 {
 			op = operator.OpResume
 		}
-		h = happening{name: string(op), do: func(s *scene) (string, error) { return "", s.operate(op) }}
+		h = scenario{name: string(op), do: func(s *scene) (string, error) { return "", s.operate(op) }}
 	}
 	before := y.Details(p.id)
 	cannot, err := h.do(s)

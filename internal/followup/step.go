@@ -111,8 +111,8 @@ func over(s billing.PlanStatus) bool {
 	return s == billing.PlanCanceled || s == billing.PlanCompleted || s == billing.PlanDefaulted
 }
 
-// enqueueReminder enqueues the reminder or the final notice that is due. If both are due, only the final
-// notice is sent.
+// enqueueReminder enqueues the reminder or the final notice that is due. If both are due, only the
+// final notice is sent.
 func enqueueReminder(ctx context.Context, t *planwork.Tx, c *billing.Charge, d *billing.Dunning, policy dunning.Policy) error {
 	final := due(d.FinalAt, t.Now)
 	if due(d.RemindAt, t.Now) {

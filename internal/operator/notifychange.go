@@ -30,10 +30,10 @@ func withNotice(ctx context.Context, fn func(c *change) (billing.AuditEntry, err
 	}
 }
 
-// notifyChange writes a notice of the change to the customer, if it is a change that they should know of.
-// It does so in the transaction of the change, so that the notice exists exactly if the change was
-// made. A worker sends it. No notice is written for a customer who has no e-mail address, was
-// erased, or never made the first payment.
+// notifyChange writes a notice of the change to the customer, if it is a change that they should
+// know of. It does so in the transaction of the change, so that the notice exists exactly if the
+// change was made. A worker sends it. No notice is written for a customer who has no e-mail
+// address, was erased, or never made the first payment.
 func (c *change) notifyChange(ctx context.Context, was standing, entry *billing.AuditEntry, quiet bool) error {
 	kind := c.noticeFor(was, entry.Action)
 	if c.paidOff(was, entry.Action) {
@@ -82,8 +82,8 @@ func (c *change) muteRefunds(ctx context.Context) error {
 	return nil
 }
 
-// noticeFor returns the kind of notice for a change; "" for none. A payment that is requested early has
-// its receipt, and charges that are written off or were paid elsewhere need no action by the
+// noticeFor returns the kind of notice for a change; "" for none. A payment that is requested early
+// has its receipt, and charges that are written off or were paid elsewhere need no action by the
 // customer.
 func (c *change) noticeFor(was standing, action string) billing.NoticeKind {
 	switch action {

@@ -16,7 +16,8 @@ import (
 	"tranche/internal/terms"
 )
 
-// inOneLine formats a draft as one line: "checkout" or "saved", then each charge, then the recurrence.
+// inOneLine formats a draft as one line: "checkout" or "saved", then each charge, then the
+// recurrence.
 func inOneLine(d terms.Draft, loc *time.Location) string {
 	var b strings.Builder
 	b.WriteString(map[bool]string{true: "checkout", false: "saved"}[d.Charges[0].Checkout])

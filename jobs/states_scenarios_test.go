@@ -29,23 +29,23 @@ type scene struct {
 	other  billing.CardID // another saved card of the customer's
 }
 
-// happening is one case: an event, a task or an operation. It returns why it can't occur in this
+// scenario is one case: an event, a task or an operation. It returns why it can't occur in this
 // state, or the error that refuses it.
-type happening struct {
+type scenario struct {
 	group, name string
 	do          func(s *scene) (cannot string, err error)
 	// idle is set if the case brings nothing new in any state, and so must change nothing.
 	idle bool
 }
 
-// happenings lists every case for a plan or a charge.
-func happenings() []happening {
+// scenarios lists every case for a plan or a charge.
+func scenarios() []scenario {
 	list := atStripe()
 	list = append(list, attemptOutcomes()...)
-	list = append(list, moments()...)
-	list = append(list, strays()...)
+	list = append(list, ticks()...)
+	list = append(list, strayEvents()...)
 	for _, op := range operatortest.Operations() {
-		list = append(list, happening{group: "An operator asks for", name: string(op), do: func(s *scene) (string, error) { return "", s.operate(op) }})
+		list = append(list, scenario{group: "An operator asks for", name: string(op), do: func(s *scene) (string, error) { return "", s.operate(op) }})
 	}
 	return list
 }
@@ -73,8 +73,8 @@ func (s *scene) pays(number string) (string, error) {
 }
 
 // atPaid changes a charge's payment at Stripe, and handles the events.
-func atPaid(name string, do func(s *scene, pi string) string) happening {
-	return happening{group: "At Stripe", name: name, do: func(s *scene) (string, error) {
+func atPaid(name string, do func(s *scene, pi string) string) scenario {
+	return scenario{group: "At Stripe", name: name, do: func(s *scene) (string, error) {
 		if s.charge.PaymentIntent == "" || s.intentOf(s.charge).Status != "succeeded" {
 			return notPaid, nil
 		}
@@ -86,7 +86,7 @@ func atPaid(name string, do func(s *scene, pi string) string) happening {
 	}}
 }
 
-func atStripe() []happening {
+func atStripe() []scenario {
 	const group = "At Stripe"
 	disputed := func(s *scene, pi string) (string, string) {
 		if s.charge.Status == billing.ChargeRefunded {
@@ -125,7 +125,7 @@ func atStripe() []happening {
 			return s.asks(http.MethodPost, "/v1/refunds", fields...)
 		}
 	}
-	return []happening{
+	return []scenario{
 		{group: group, name: "the customer pays with a new card", do: func(s *scene) (string, error) { return s.pays(good) }},
 		{group: group, name: "the customer's new card is declined", do: func(s *scene) (string, error) { return s.pays(neverFunds) }},
 		{group: group, name: "the customer gives another card", do: func(s *scene) (string, error) {
@@ -233,10 +233,10 @@ func (s *scene) disputeOf(pi string) string {
 }
 
 // attemptOutcomes lists the possible outcomes of the task that collects the charge at its due time.
-func attemptOutcomes() []happening {
-	var list []happening
+func attemptOutcomes() []scenario {
+	var list []scenario
 	add := func(name string, arm func(s *scene)) {
-		list = append(list, happening{group: "The charge is collected when it is due, and", name: name, do: func(s *scene) (string, error) {
+		list = append(list, scenario{group: "The charge is collected when it is due, and", name: name, do: func(s *scene) (string, error) {
 			arm(s)
 			s.SetNow(later(s.Now(), s.charge.NextAttemptAt))
 			s.collect()
@@ -298,11 +298,11 @@ func (s *scene) fresh() billing.Charge {
 	return c
 }
 
-// moments lists the cases that the scheduler causes.
-func moments() []happening {
+// ticks lists the cases that the scheduler causes.
+func ticks() []scenario {
 	const group = "The scheduler finds that it is time for"
-	dunning := func(name string, at func(d billing.Dunning) time.Time) happening {
-		return happening{group: group, name: name, do: func(s *scene) (string, error) {
+	dunning := func(name string, at func(d billing.Dunning) time.Time) scenario {
+		return scenario{group: group, name: name, do: func(s *scene) (string, error) {
 			d, err := s.Store.Dunning(s.t.Context(), s.charge.ID)
 			if errors.Is(err, billing.ErrNotFound) || err == nil && d.Status != billing.DunningOpen {
 				return "no dunning is open", nil
@@ -317,13 +317,13 @@ func moments() []happening {
 			return "", nil
 		}}
 	}
-	task := func(name string, run func(s *scene, c billing.Charge) error) happening {
-		return happening{group: group, name: name, idle: true, do: func(s *scene) (string, error) {
+	task := func(name string, run func(s *scene, c billing.Charge) error) scenario {
+		return scenario{group: group, name: name, idle: true, do: func(s *scene) (string, error) {
 			require.NoError(s.t, run(s, s.fresh()))
 			return "", nil
 		}}
 	}
-	return []happening{
+	return []scenario{
 		dunning("the reminder", func(d billing.Dunning) time.Time { return d.RemindAt }),
 		dunning("the final notice", func(d billing.Dunning) time.Time { return d.FinalAt }),
 		{group: group, name: "the deadline, the final notice sent", do: func(s *scene) (string, error) {
@@ -348,14 +348,15 @@ func moments() []happening {
 	}
 }
 
-// strays lists events without news: of every type that is handled, about the objects of this plan
-// in their current state, unless Stripe knows more than the database.
-func strays() []happening {
-	var list []happening
+// strayEvents lists events without news: of every type that is handled, about the objects of this
+// plan in their current state, unless Stripe knows more than the database.
+func strayEvents() []scenario {
+	var list []scenario
 	for _, kind := range stripeevents.Types() {
-		// A fraud warning has no state at Stripe that could be fetched: the event itself is the news.
+		// A fraud warning has no state at Stripe that could be fetched: the event itself is the
+		// news.
 		idle := kind != "radar.early_fraud_warning.created"
-		list = append(list, happening{group: "An event that reports nothing new arrives, of type", name: kind, idle: idle, do: func(s *scene) (string, error) {
+		list = append(list, scenario{group: "An event that reports nothing new arrives, of type", name: kind, idle: idle, do: func(s *scene) (string, error) {
 			object, cannot := s.objectOf(kind)
 			if cannot != "" {
 				return cannot, nil
