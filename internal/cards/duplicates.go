@@ -20,12 +20,12 @@ const mergedDetach = planwork.KeyLifetime
 // merged, because another system of the merchant may charge the rest. Detached and revoked cards
 // are left as they are: a number that the customer or its issuer withdrew must not come back this
 // way.
-func (w *Keeper) MergeDuplicates(ctx context.Context, customer billing.CustomerID) error {
-	cards, err := w.Store.Cards(ctx, customer)
+func (k *Keeper) MergeDuplicates(ctx context.Context, customer billing.CustomerID) error {
+	cards, err := k.Store.Cards(ctx, customer)
 	if err != nil || len(duplicates(cards)) == 0 {
 		return err
 	}
-	return w.Store.Update(ctx, func(tx billing.Tx) error {
+	return k.Store.Update(ctx, func(tx billing.Tx) error {
 		plans, err := plansLocked(ctx, tx, customer)
 		if err != nil {
 			return err
@@ -35,7 +35,7 @@ func (w *Keeper) MergeDuplicates(ctx context.Context, customer billing.CustomerI
 			return err
 		}
 		for _, pair := range duplicates(cards) {
-			if err := w.merge(ctx, tx, plans, pair.older, pair.newer); err != nil {
+			if err := k.merge(ctx, tx, plans, pair.older, pair.newer); err != nil {
 				return err
 			}
 		}
@@ -81,8 +81,8 @@ func plansLocked(ctx context.Context, tx billing.Tx, customer billing.CustomerID
 }
 
 // merge replaces the older card by the newer one.
-func (w *Keeper) merge(ctx context.Context, tx billing.Tx, plans []billing.Plan, older, newer billing.Card) error {
-	now := w.Clock.Now()
+func (k *Keeper) merge(ctx context.Context, tx billing.Tx, plans []billing.Plan, older, newer billing.Card) error {
+	now := k.Clock.Now()
 	newer, err := tx.Card(ctx, newer.ID)
 	if err != nil {
 		return err
@@ -97,7 +97,7 @@ func (w *Keeper) merge(ctx context.Context, tx billing.Tx, plans []billing.Plan,
 	if err := tx.UpdateCard(ctx, older); err != nil {
 		return err
 	}
-	if err := w.mergeDunnings(ctx, tx, plans, older, newer); err != nil {
+	if err := k.mergeDunnings(ctx, tx, plans, older, newer); err != nil {
 		return err
 	}
 	moved := 0
@@ -105,7 +105,7 @@ func (w *Keeper) merge(ctx context.Context, tx billing.Tx, plans []billing.Plan,
 		if plans[i].CardID != older.ID {
 			continue
 		}
-		if err := w.mergeInPlan(ctx, tx, plans[i].ID, newer.ID, now); err != nil {
+		if err := k.mergeInPlan(ctx, tx, plans[i].ID, newer.ID, now); err != nil {
 			return err
 		}
 		plans[i].CardID = newer.ID
@@ -120,8 +120,8 @@ func (w *Keeper) merge(ctx context.Context, tx billing.Tx, plans []billing.Plan,
 
 // mergeInPlan makes a locked plan charge the newer card. Charges that wait for a card are tried:
 // the customer has just entered the number again, perhaps with another expiry date.
-func (w *Keeper) mergeInPlan(ctx context.Context, tx billing.Tx, id billing.PlanID, card billing.CardID, now time.Time) error {
-	return w.In(ctx, tx, now, id, func(t *planwork.Tx) error {
+func (k *Keeper) mergeInPlan(ctx context.Context, tx billing.Tx, id billing.PlanID, card billing.CardID, now time.Time) error {
+	return k.In(ctx, tx, now, id, func(t *planwork.Tx) error {
 		t.Plan.CardID = card
 		_, err := t.TryCard(ctx, billing.NewCard{Actor: billing.ActorCustomer, Why: "the customer gave the card again", Now: now, WaitingOnly: true})
 		return err
@@ -129,7 +129,7 @@ func (w *Keeper) mergeInPlan(ctx context.Context, tx billing.Tx, id billing.Plan
 }
 
 // mergeDunnings moves charges that use the older card as a backup to the newer one.
-func (w *Keeper) mergeDunnings(ctx context.Context, tx billing.Tx, plans []billing.Plan, older, newer billing.Card) error {
+func (k *Keeper) mergeDunnings(ctx context.Context, tx billing.Tx, plans []billing.Plan, older, newer billing.Card) error {
 	for _, p := range plans {
 		charges, err := tx.PlanCharges(ctx, p.ID)
 		if err != nil {

@@ -81,15 +81,15 @@ func PlansOf(ctx context.Context, r billing.Reader, intent string, named billing
 // MoveToCard makes a plan charge a card that the customer gave, and tries the unpaid charges on it.
 // A plan that has ended, or that belongs to another customer or account than the card, stays as it
 // is.
-func (w *Keeper) MoveToCard(ctx context.Context, id billing.PlanID, owner billing.CustomerID, saved Saved) error {
-	_, err := w.Store.Plan(ctx, id)
+func (k *Keeper) MoveToCard(ctx context.Context, id billing.PlanID, owner billing.CustomerID, saved Saved) error {
+	_, err := k.Store.Plan(ctx, id)
 	if errors.Is(err, billing.ErrNotFound) { // the metadata names a plan that does not exist
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	return w.Do(ctx, id, func(t *planwork.Tx) error {
+	return k.Do(ctx, id, func(t *planwork.Tx) error {
 		if !t.Plan.Status.Open() || t.Plan.CustomerID != owner || t.Plan.Account != saved.Account {
 			return nil
 		}
@@ -109,15 +109,15 @@ func Renewed(before billing.Card, pm billing.PaymentMethod) bool {
 
 // TryRenewed tries the charges that waited for corrected card details, because the network has
 // renewed the details.
-func (w *Keeper) TryRenewed(ctx context.Context, card billing.Card) error {
-	for p, err := range billing.EachPlan(ctx, w.Store, billing.PlanFilter{Customer: card.CustomerID}) {
+func (k *Keeper) TryRenewed(ctx context.Context, card billing.Card) error {
+	for p, err := range billing.EachPlan(ctx, k.Store, billing.PlanFilter{Customer: card.CustomerID}) {
 		if err != nil {
 			return err
 		}
 		if p.CardID != card.ID || !p.Status.Open() {
 			continue
 		}
-		if err := w.Do(ctx, p.ID, func(t *planwork.Tx) error { return tryRenewedCard(ctx, t, card.ID) }); err != nil {
+		if err := k.Do(ctx, p.ID, func(t *planwork.Tx) error { return tryRenewedCard(ctx, t, card.ID) }); err != nil {
 			return err
 		}
 	}

@@ -21,8 +21,8 @@ type Saved struct {
 // CardToSave makes the card that paid a charge chargeable later, at Stripe, and returns it. It
 // returns nil if the plan has the card already, or if an attempt by Tranche paid with it. A card
 // that can't be saved does not prevent the payment from being recorded.
-func (w *Keeper) CardToSave(ctx context.Context, charge billing.Charge, pi billing.PaymentIntent) (*Saved, error) {
-	plan, err := w.Store.Plan(ctx, charge.PlanID)
+func (k *Keeper) CardToSave(ctx context.Context, charge billing.Charge, pi billing.PaymentIntent) (*Saved, error) {
+	plan, err := k.Store.Plan(ctx, charge.PlanID)
 	switch {
 	case err != nil:
 		return nil, err
@@ -31,27 +31,27 @@ func (w *Keeper) CardToSave(ctx context.Context, charge billing.Charge, pi billi
 	case pi.PaymentMethod == "":
 		return nil, nil
 	}
-	if known, err := w.nothingToSave(ctx, charge, plan, pi.PaymentMethod); err != nil || known {
+	if known, err := k.nothingToSave(ctx, charge, plan, pi.PaymentMethod); err != nil || known {
 		return nil, err
 	}
-	customer, err := w.Store.Customer(ctx, plan.CustomerID)
+	customer, err := k.Store.Customer(ctx, plan.CustomerID)
 	if err != nil {
 		return nil, err
 	}
 	if !customer.ErasedAt.IsZero() {
 		return &Saved{Problem: "the customer's data was removed on request"}, nil
 	}
-	return w.Attach(ctx, customer, pi.PaymentMethod, Cause{Intent: pi.ID, CreatedAt: pi.CreatedAt})
+	return k.Attach(ctx, customer, pi.PaymentMethod, Cause{Intent: pi.ID, CreatedAt: pi.CreatedAt})
 }
 
 // nothingToSave reports whether an attempt by Tranche paid with the card, or the plan has it
 // already.
-func (w *Keeper) nothingToSave(ctx context.Context, charge billing.Charge, plan billing.Plan, paymentMethod string) (bool, error) {
-	attempts, err := w.Store.Attempts(ctx, charge.ID)
+func (k *Keeper) nothingToSave(ctx context.Context, charge billing.Charge, plan billing.Plan, paymentMethod string) (bool, error) {
+	attempts, err := k.Store.Attempts(ctx, charge.ID)
 	if err != nil || ChargedByUs(attempts, paymentMethod) {
 		return err == nil, err
 	}
-	card, err := w.Store.CardByPaymentMethod(ctx, paymentMethod)
+	card, err := k.Store.CardByPaymentMethod(ctx, paymentMethod)
 	if errors.Is(err, billing.ErrNotFound) {
 		return false, nil
 	}
@@ -79,16 +79,16 @@ func (c Cause) entered(pm billing.PaymentMethod) bool {
 
 // Attach saves a card at Stripe. A card that is attached already stays as it is, which also covers
 // a lost answer.
-func (w *Keeper) Attach(ctx context.Context, customer billing.Customer, paymentMethod string, from Cause) (*Saved, error) {
-	saved, err := w.attachCard(ctx, customer, paymentMethod, from)
+func (k *Keeper) Attach(ctx context.Context, customer billing.Customer, paymentMethod string, from Cause) (*Saved, error) {
+	saved, err := k.attachCard(ctx, customer, paymentMethod, from)
 	if saved != nil {
 		saved.cause = from.Intent
 	}
 	return saved, err
 }
 
-func (w *Keeper) attachCard(ctx context.Context, customer billing.Customer, paymentMethod string, from Cause) (*Saved, error) {
-	pm, err := w.Gateway.PaymentMethod(ctx, paymentMethod)
+func (k *Keeper) attachCard(ctx context.Context, customer billing.Customer, paymentMethod string, from Cause) (*Saved, error) {
+	pm, err := k.Gateway.PaymentMethod(ctx, paymentMethod)
 	switch {
 	case errors.Is(err, billing.ErrNotFound):
 		return &Saved{Method: pm, Problem: "Stripe has no PaymentMethod " + paymentMethod}, nil
@@ -99,7 +99,7 @@ func (w *Keeper) attachCard(ctx context.Context, customer billing.Customer, paym
 	case pm.Customer != "":
 		return &Saved{Method: pm, Account: billing.AccountOf(ctx), own: from.entered(pm)}, nil
 	}
-	pm.Customer, err = w.attachTo(ctx, customer, paymentMethod)
+	pm.Customer, err = k.attachTo(ctx, customer, paymentMethod)
 	var ge *billing.GatewayError
 	if errors.As(err, &ge) && !ge.Resend() {
 		return &Saved{Method: pm, Problem: "Stripe would not attach it: " + ge.Failure.Message}, nil
@@ -110,33 +110,33 @@ func (w *Keeper) attachCard(ctx context.Context, customer billing.Customer, paym
 // attachTo attaches a card to the customer's Stripe customer and returns the Stripe customer. If
 // none exists (any more), it creates one with the card. A successful call counts as proof that the
 // card is attached, because not every server repeats the customer in its answer.
-func (w *Keeper) attachTo(ctx context.Context, customer billing.Customer, paymentMethod string) (string, error) {
-	known, err := billing.StripeCustomerIn(ctx, w.Store, customer, billing.AccountOf(ctx))
+func (k *Keeper) attachTo(ctx context.Context, customer billing.Customer, paymentMethod string) (string, error) {
+	known, err := billing.StripeCustomerIn(ctx, k.Store, customer, billing.AccountOf(ctx))
 	if err != nil {
 		return "", err
 	}
 	if known != "" {
-		err := w.attachOnce(ctx, paymentMethod, known)
+		err := k.attachOnce(ctx, paymentMethod, known)
 		if !errors.Is(err, billing.ErrNotFound) {
 			return known, err
 		}
 	}
-	made, err := w.createCustomer(ctx, customer, paymentMethod)
+	made, err := k.createCustomer(ctx, customer, paymentMethod)
 	if err != nil {
 		return "", err
 	}
 	// Later charges depend on the attachment, so it is checked at once.
-	pm, err := w.Gateway.PaymentMethod(ctx, paymentMethod)
+	pm, err := k.Gateway.PaymentMethod(ctx, paymentMethod)
 	if err == nil && pm.Customer == "" {
-		err = w.attachOnce(ctx, paymentMethod, made)
+		err = k.attachOnce(ctx, paymentMethod, made)
 	}
 	return made, err
 }
 
 // attachOnce attaches a card to a Stripe customer.
-func (w *Keeper) attachOnce(ctx context.Context, paymentMethod, stripeCustomer string) error {
+func (k *Keeper) attachOnce(ctx context.Context, paymentMethod, stripeCustomer string) error {
 	return billing.UnderKey("attach-"+paymentMethod+"-"+stripeCustomer, func(key string) error {
-		_, err := w.Gateway.AttachPaymentMethod(ctx, key, paymentMethod, stripeCustomer)
+		_, err := k.Gateway.AttachPaymentMethod(ctx, key, paymentMethod, stripeCustomer)
 		return err
 	})
 }
@@ -144,17 +144,17 @@ func (w *Keeper) attachOnce(ctx context.Context, paymentMethod, stripeCustomer s
 // createCustomer creates a Stripe customer with a card. If Stripe failed to carry out the call, a
 // customer may have been created anyway. The card shows it, because a card belongs to at most one
 // customer.
-func (w *Keeper) createCustomer(ctx context.Context, customer billing.Customer, paymentMethod string) (made string, err error) {
+func (k *Keeper) createCustomer(ctx context.Context, customer billing.Customer, paymentMethod string) (made string, err error) {
 	first := "customer-" + string(customer.ID) + "-" + paymentMethod
 	err = billing.UnderKey(first, func(key string) error {
 		if key != first {
-			pm, err := w.Gateway.PaymentMethod(ctx, paymentMethod)
+			pm, err := k.Gateway.PaymentMethod(ctx, paymentMethod)
 			if made = pm.Customer; err != nil || made != "" {
 				return err
 			}
 		}
 		var err error
-		made, err = w.Gateway.CreateCustomer(ctx, key, billing.CustomerParams{
+		made, err = k.Gateway.CreateCustomer(ctx, key, billing.CustomerParams{
 			PaymentMethod: paymentMethod, Email: customer.Email, Name: customer.Name,
 			Metadata: map[string]string{billing.MetaCustomer: customer.Reference},
 		})

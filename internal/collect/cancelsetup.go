@@ -16,22 +16,22 @@ type cancelSetup struct {
 	setup string
 }
 
-func (c cancelSetup) run(ctx context.Context, w *Collector) error {
-	si, err := w.Gateway.CancelSetupIntent(ctx, c.key, c.setup)
+func (c cancelSetup) run(ctx context.Context, co *Collector) error {
+	si, err := co.Gateway.CancelSetupIntent(ctx, c.key, c.setup)
 	var ge *billing.GatewayError
 	if errors.As(err, &ge) && (ge.Finished() || !ge.Resend()) {
-		si, err = w.Gateway.SetupIntent(ctx, c.setup) // a card was saved, or the SetupIntent is canceled already
+		si, err = co.Gateway.SetupIntent(ctx, c.setup) // a card was saved, or the SetupIntent is canceled already
 	}
 	ctx = context.WithoutCancel(ctx)
 	switch {
 	case errors.Is(err, billing.ErrNotFound):
-		return w.recordVoid(ctx, c.void, "Stripe has no SetupIntent "+c.setup)
+		return co.recordVoid(ctx, c.void, "Stripe has no SetupIntent "+c.setup)
 	case err != nil:
-		return w.voidLater(ctx, c.void, err)
+		return co.voidLater(ctx, c.void, err)
 	case si.Status == billing.IntentSucceeded:
-		return w.recordVoid(ctx, c.void, "the customer gave a card by "+c.setup+" before it could be canceled; nothing is charged on it")
+		return co.recordVoid(ctx, c.void, "the customer gave a card by "+c.setup+" before it could be canceled; nothing is charged on it")
 	case si.Status != billing.IntentCanceled:
-		return w.voidLater(ctx, c.void, fmt.Errorf("%s is %s", si.ID, planwork.Spoken(si.Status)))
+		return co.voidLater(ctx, c.void, fmt.Errorf("%s is %s", si.ID, planwork.Spoken(si.Status)))
 	}
-	return w.recordVoid(ctx, c.void, c.setup+" is canceled at Stripe")
+	return co.recordVoid(ctx, c.void, c.setup+" is canceled at Stripe")
 }

@@ -13,40 +13,40 @@ import (
 // records the outcome. An open attempt, whose outcome is unknown, is resumed before anything new is
 // sent. The worker waits for its permit first, so that Stripe is called immediately after the final
 // check under the plan's lock.
-func (w *Collector) Collect(ctx context.Context, id string, lease int64) error {
-	row, due, err := w.dueCharge(ctx, id, lease)
+func (co *Collector) Collect(ctx context.Context, id string, lease int64) error {
+	row, due, err := co.dueCharge(ctx, id, lease)
 	if err != nil || !due { // a stale task uses no permit
 		return err
 	}
-	admitted, release, forbidden := w.permit(ctx)
+	admitted, release, forbidden := co.permit(ctx)
 	defer release()
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := w.NotTakingPart(ctx); err != nil { // the clock may have been set during the wait
+	if err := co.NotTakingPart(ctx); err != nil { // the clock may have been set during the wait
 		return err
 	}
-	return w.take(admitted, row, forbidden, false)
+	return co.take(admitted, row, forbidden, false)
 }
 
 // take decides the next step of a charge and carries it out. forbidden is the reason why nothing
 // may be charged now, or nil. looked: Stripe was just asked and has no PaymentIntent of the charge.
-func (w *Collector) take(ctx context.Context, row billing.Charge, forbidden error, looked bool) error {
-	next, account, err := w.decide(ctx, row, forbidden, looked)
+func (co *Collector) take(ctx context.Context, row billing.Charge, forbidden error, looked bool) error {
+	next, account, err := co.decide(ctx, row, forbidden, looked)
 	if err != nil || next == nil {
 		return err
 	}
-	return next.run(billing.OnAccount(ctx, account), w)
+	return next.run(billing.OnAccount(ctx, account), co)
 }
 
 // dueCharge reads a task's charge, and reports whether the task may try the charge now.
-func (w *Collector) dueCharge(ctx context.Context, id string, lease int64) (billing.Charge, bool, error) {
-	row, err := w.Store.Charge(ctx, billing.ChargeID(id))
+func (co *Collector) dueCharge(ctx context.Context, id string, lease int64) (billing.Charge, bool, error) {
+	row, err := co.Store.Charge(ctx, billing.ChargeID(id))
 	if errors.Is(err, billing.ErrNotFound) {
-		w.Log.Info().Str("charge", id).Msg("task dropped: its charge is gone")
+		co.Log.Info().Str("charge", id).Msg("task dropped: its charge is gone")
 		return row, false, nil
 	}
-	return row, err == nil && isDue(row, lease, w.Clock.Now()), err
+	return row, err == nil && isDue(row, lease, co.Clock.Now()), err
 }
 
 // isDue reports whether the worker with this lease may try the charge now.
@@ -58,16 +58,16 @@ func isDue(c billing.Charge, lease int64, now time.Time) bool {
 // the next step makes. It returns no step when there is nothing to do: the task is stale, or the
 // charge was paid, stopped or deferred meanwhile. account is the connected account that Stripe is
 // called for; it is empty for the platform's own.
-func (w *Collector) decide(ctx context.Context, row billing.Charge, forbidden error, looked bool) (next step, account string, err error) {
-	err = w.Do(ctx, row.PlanID, func(t *planwork.Tx) error {
+func (co *Collector) decide(ctx context.Context, row billing.Charge, forbidden error, looked bool) (next step, account string, err error) {
+	err = co.Do(ctx, row.PlanID, func(t *planwork.Tx) error {
 		next, account = nil, t.Plan.Account
-		at := w.Clock.Instant()
+		at := co.Clock.Instant()
 		c, err := t.Charge(row.ID)
 		if err != nil || !isDue(*c, row.Lease, t.Now) {
 			return err
 		}
 		if forbidden == nil { // the database may be on another server by now
-			forbidden = ask(ctx, w.Charge)
+			forbidden = ask(ctx, co.Charge)
 		}
 		if forbidden == nil {
 			next, err = nextStep(ctx, t, c, check{at: at, looked: looked})
@@ -81,12 +81,12 @@ func (w *Collector) decide(ctx context.Context, row billing.Charge, forbidden er
 
 // permit checks whether anything may be charged now, and waits for a permit to call Stripe. release
 // is never nil.
-func (w *Collector) permit(ctx context.Context) (admitted context.Context, release func(), err error) {
-	if err := w.forbidden(ctx); err != nil {
+func (co *Collector) permit(ctx context.Context) (admitted context.Context, release func(), err error) {
+	if err := co.forbidden(ctx); err != nil {
 		return ctx, func() {}, err
 	}
-	if w.Acquire == nil {
+	if co.Acquire == nil {
 		return ctx, func() {}, nil
 	}
-	return w.Acquire(ctx)
+	return co.Acquire(ctx)
 }

@@ -16,24 +16,24 @@ var errElsewhere = errors.New("the key's Stripe account has neither this custome
 // elsewhere reports whether Stripe has neither the customer nor the card of a call. The
 // PaymentMethods of a deleted customer can still be fetched, so they would be found. If Stripe
 // names the account as the database's, the two never existed: an import named them.
-func (w *Collector) elsewhere(ctx context.Context, c tried) (bool, error) {
+func (co *Collector) elsewhere(ctx context.Context, c tried) (bool, error) {
 	if c.customer == "" || c.attempt.Params.PaymentMethod == "" {
 		return false, nil
 	}
-	if _, err := w.Gateway.PaymentMethod(ctx, c.attempt.Params.PaymentMethod); err == nil || !errors.Is(err, billing.ErrNotFound) {
+	if _, err := co.Gateway.PaymentMethod(ctx, c.attempt.Params.PaymentMethod); err == nil || !errors.Is(err, billing.ErrNotFound) {
 		return false, err
 	}
-	exists, err := w.Gateway.CustomerExists(ctx, c.customer)
-	if err != nil || exists || w.OwnAccount != nil && w.OwnAccount(ctx) {
+	exists, err := co.Gateway.CustomerExists(ctx, c.customer)
+	if err != nil || exists || co.OwnAccount != nil && co.OwnAccount(ctx) {
 		return false, err
 	}
 	return true, nil
 }
 
 // ofAnotherAccount is the result of a call that reached another account.
-func (w *Collector) ofAnotherAccount() result {
-	if w.Suspect != nil {
-		w.Suspect()
+func (co *Collector) ofAnotherAccount() result {
+	if co.Suspect != nil {
+		co.Suspect()
 	}
 	return result{outcome: billing.OutcomeUnknown, elsewhere: true, err: errElsewhere}
 }

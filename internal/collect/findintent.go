@@ -57,25 +57,25 @@ func sentAt(a billing.Attempt) time.Time {
 	return a.SentAt
 }
 
-func (c findIntent) run(ctx context.Context, w *Collector) error {
-	pi, err := w.intentToVoid(ctx, c)
+func (c findIntent) run(ctx context.Context, co *Collector) error {
+	pi, err := co.intentToVoid(ctx, c)
 	ctx = context.WithoutCancel(ctx)
 	var ge *billing.GatewayError
 	if err != nil && !errors.Is(err, billing.ErrNotFound) && (!errors.As(err, &ge) || ge.Resend() && !ge.Finished()) {
-		return w.voidLater(ctx, void{planID: c.planID, charge: c.attempt.ChargeID}, err)
+		return co.voidLater(ctx, void{planID: c.planID, charge: c.attempt.ChargeID}, err)
 	}
-	return w.Do(ctx, c.planID, func(t *planwork.Tx) error { return recordFound(ctx, t, c.attempt, pi.ID) })
+	return co.Do(ctx, c.planID, func(t *planwork.Tx) error { return recordFound(ctx, t, c.attempt, pi.ID) })
 }
 
 // intentToVoid returns the PaymentIntent of an attempt: by the same request, or from the customer's
 // list once Stripe may have forgotten the key. A customer without a Stripe customer has no list.
 // The client secret of an unrecorded PaymentIntent was not handed out.
-func (w *Collector) intentToVoid(ctx context.Context, c findIntent) (billing.PaymentIntent, error) {
+func (co *Collector) intentToVoid(ctx context.Context, c findIntent) (billing.PaymentIntent, error) {
 	switch {
 	case !c.lookUp:
-		return w.Gateway.CreatePaymentIntent(ctx, c.attempt.IdempotencyKey, c.attempt.Params)
+		return co.Gateway.CreatePaymentIntent(ctx, c.attempt.IdempotencyKey, c.attempt.Params)
 	case c.customer != "":
-		return w.intentOf(ctx, c.tried, "")
+		return co.intentOf(ctx, c.tried, "")
 	}
 	return billing.PaymentIntent{}, nil
 }

@@ -67,27 +67,27 @@ func newLook(ctx context.Context, t *planwork.Tx, c *billing.Charge, card billin
 
 // run looks for the PaymentIntent. If there is none, an attempt follows. Otherwise the charge
 // adopts it, and nothing new is sent.
-func (look lookFirst) run(ctx context.Context, w *Collector) error {
-	pi, err := billing.FindChargeIntent(ctx, w.Gateway, look.customers, look.since, look.charge.ID, "")
+func (look lookFirst) run(ctx context.Context, co *Collector) error {
+	pi, err := billing.FindChargeIntent(ctx, co.Gateway, look.customers, look.since, look.charge.ID, "")
 	if errors.Is(err, billing.ErrNotFound) {
-		return w.take(ctx, look.charge, nil, true)
+		return co.take(ctx, look.charge, nil, true)
 	}
-	ctx, cancel := w.Recording(ctx)
+	ctx, cancel := co.Recording(ctx)
 	defer cancel()
 	if err != nil {
-		return w.deferLook(ctx, look.charge, err)
+		return co.deferLook(ctx, look.charge, err)
 	}
-	w.Log.Warn().Str("charge", string(look.charge.ID)).Str("payment_intent", pi.ID).Str("status", string(pi.Status)).
+	co.Log.Warn().Str("charge", string(look.charge.ID)).Str("payment_intent", pi.ID).Str("status", string(pi.Status)).
 		Msg("charge has a PaymentIntent that is not in the database: it went back in time")
 	if pi.Status == billing.IntentSucceeded && pi.Amount == look.charge.Amount && pi.Currency == look.charge.Currency {
-		return w.RecordPayment(ctx, look.charge, pi, nil)
+		return co.RecordPayment(ctx, look.charge, pi, nil)
 	}
-	return w.adoptIntent(ctx, look, pi)
+	return co.adoptIntent(ctx, look, pi)
 }
 
 // deferLook defers a charge while Stripe can't report whether it was paid.
-func (w *Collector) deferLook(ctx context.Context, row billing.Charge, why error) error {
-	return w.Do(ctx, row.PlanID, func(t *planwork.Tx) error {
+func (co *Collector) deferLook(ctx context.Context, row billing.Charge, why error) error {
+	return co.Do(ctx, row.PlanID, func(t *planwork.Tx) error {
 		c, err := t.Charge(row.ID)
 		if err != nil || !isDue(*c, row.Lease, t.Now) {
 			return err
@@ -108,8 +108,8 @@ func notKnown(why error) error {
 
 // adoptIntent gives a charge the PaymentIntent that was found for it at Stripe. If that
 // PaymentIntent can't take the payment, it is marked for cancellation and replacement.
-func (w *Collector) adoptIntent(ctx context.Context, look lookFirst, pi billing.PaymentIntent) error {
-	return w.Do(ctx, look.charge.PlanID, func(t *planwork.Tx) error {
+func (co *Collector) adoptIntent(ctx context.Context, look lookFirst, pi billing.PaymentIntent) error {
+	return co.Do(ctx, look.charge.PlanID, func(t *planwork.Tx) error {
 		c, err := t.Charge(look.charge.ID)
 		if err != nil || c.Status.Ended() || c.PaymentIntent != "" {
 			return err
@@ -173,11 +173,11 @@ func initiatorOf(attempts []billing.Attempt, c *billing.Charge, pi billing.Payme
 
 // followReplacement handles an attempt that failed because its PaymentIntent is canceled: it looks
 // for a replacement at Stripe that the database may have lost.
-func (w *Collector) followReplacement(ctx context.Context, c tried, r result) result {
+func (co *Collector) followReplacement(ctx context.Context, c tried, r result) result {
 	if r.outcome != billing.OutcomeCanceled || r.pi.ID == "" {
 		return r
 	}
-	pi, err := billing.FindChargeIntent(ctx, w.Gateway, []string{c.customer}, time.Time{}, c.attempt.ChargeID, r.pi.ID)
+	pi, err := billing.FindChargeIntent(ctx, co.Gateway, []string{c.customer}, time.Time{}, c.attempt.ChargeID, r.pi.ID)
 	switch {
 	case errors.Is(err, billing.ErrNotFound):
 		return r
@@ -194,11 +194,11 @@ func (w *Collector) followReplacement(ctx context.Context, c tried, r result) re
 
 // ReplacementOf returns the PaymentIntent that replaced a canceled PaymentIntent of the charge, or
 // a zero one.
-func (w *Collector) ReplacementOf(ctx context.Context, charge billing.Charge, canceled billing.PaymentIntent) (billing.PaymentIntent, error) {
+func (co *Collector) ReplacementOf(ctx context.Context, charge billing.Charge, canceled billing.PaymentIntent) (billing.PaymentIntent, error) {
 	if canceled.Customer == "" || charge.Status.Ended() {
 		return billing.PaymentIntent{}, nil
 	}
-	pi, err := billing.FindChargeIntent(ctx, w.Gateway, []string{canceled.Customer}, time.Time{}, charge.ID, canceled.ID)
+	pi, err := billing.FindChargeIntent(ctx, co.Gateway, []string{canceled.Customer}, time.Time{}, charge.ID, canceled.ID)
 	if errors.Is(err, billing.ErrNotFound) {
 		return billing.PaymentIntent{}, nil
 	}
@@ -214,19 +214,19 @@ func TakeReplacement(t *planwork.Tx, c *billing.Charge, canceled, replacement bi
 
 // RestoreCharge writes a paid charge again that the database has lost, if the recurrence of its
 // plan creates it. Errors: ErrNotFound for any other charge.
-func (w *Collector) RestoreCharge(ctx context.Context, id billing.ChargeID, pi billing.PaymentIntent) (billing.Charge, error) {
+func (co *Collector) RestoreCharge(ctx context.Context, id billing.ChargeID, pi billing.PaymentIntent) (billing.Charge, error) {
 	gone := fmt.Errorf("charge %s: %w", id, billing.ErrNotFound)
 	plan := billing.PlanID(pi.Metadata[billing.MetaPlan])
 	if plan == "" || pi.Status != billing.IntentSucceeded {
 		return billing.Charge{}, gone
 	}
 	found := billing.Charge{}
-	err := w.Do(ctx, plan, func(t *planwork.Tx) error {
+	err := co.Do(ctx, plan, func(t *planwork.Tx) error {
 		if known, err := t.Charge(id); err == nil { // another event came first
 			found = *known
 			return nil
 		}
-		grown, ok := t.Plan.GrowTo(id, t.Charges, t.Location(), w.Rules.Holidays, t.Now)
+		grown, ok := t.Plan.GrowTo(id, t.Charges, t.Location(), co.Rules.Holidays, t.Now)
 		if !ok {
 			return gone
 		}

@@ -17,20 +17,20 @@ import (
 // PaidByAnother makes a paid PaymentIntent the charge's own once the previous one is seen canceled.
 // The caller records the payment and compares the amount. Errors: *secondPaymentError if both are
 // paid; others if Stripe can't be asked, or if an attempt has no known outcome yet.
-func (w *Collector) PaidByAnother(ctx context.Context, c billing.Charge, paid billing.PaymentIntent) (billing.Charge, error) {
-	if err := w.holdPaid(ctx, c, paid); err != nil {
+func (co *Collector) PaidByAnother(ctx context.Context, c billing.Charge, paid billing.PaymentIntent) (billing.Charge, error) {
+	if err := co.holdPaid(ctx, c, paid); err != nil {
 		return c, err
 	}
-	other, err := w.cancelOther(ctx, c.PaymentIntent, paid)
+	other, err := co.cancelOther(ctx, c.PaymentIntent, paid)
 	switch {
 	case err != nil:
 		return c, err
 	case other.Status == billing.IntentSucceeded:
-		return w.bothPaid(ctx, c, other)
+		return co.bothPaid(ctx, c, other)
 	case other.Status != billing.IntentCanceled:
 		return c, fmt.Errorf("%s paid charge %s, and its other PaymentIntent %s is %s", paid.ID, c.ID, other.ID, planwork.Spoken(other.Status))
 	}
-	err = w.Do(ctx, c.PlanID, func(t *planwork.Tx) error {
+	err = co.Do(ctx, c.PlanID, func(t *planwork.Tx) error {
 		mine, err := t.Charge(c.ID)
 		if err != nil {
 			return err
@@ -51,8 +51,8 @@ func (w *Collector) PaidByAnother(ctx context.Context, c billing.Charge, paid bi
 // holdPaid keeps a charge from being tried while its PaymentIntent is canceled, and marks the
 // cancellation as ours. Otherwise its event would be taken for the merchant's decision that nothing
 // is owed.
-func (w *Collector) holdPaid(ctx context.Context, c billing.Charge, paid billing.PaymentIntent) error {
-	return w.Do(ctx, c.PlanID, func(t *planwork.Tx) error {
+func (co *Collector) holdPaid(ctx context.Context, c billing.Charge, paid billing.PaymentIntent) error {
+	return co.Do(ctx, c.PlanID, func(t *planwork.Tx) error {
 		mine, err := t.Charge(c.ID)
 		if err != nil || mine.Status.Ended() || mine.PaymentIntent != c.PaymentIntent {
 			return err
@@ -81,15 +81,15 @@ func (w *Collector) holdPaid(ctx context.Context, c billing.Charge, paid billing
 // cancelOther cancels the charge's previous PaymentIntent, after paid has paid the charge, and
 // returns its resulting state. A PaymentIntent that Stripe does not have can't be paid, and counts
 // as canceled.
-func (w *Collector) cancelOther(ctx context.Context, id string, paid billing.PaymentIntent) (billing.PaymentIntent, error) {
-	other, err := w.Gateway.PaymentIntent(ctx, id)
+func (co *Collector) cancelOther(ctx context.Context, id string, paid billing.PaymentIntent) (billing.PaymentIntent, error) {
+	other, err := co.Gateway.PaymentIntent(ctx, id)
 	if err == nil && cancelable(other.Status) {
 		err = billing.UnderKey("replaced-by-"+paid.ID, func(key string) (err error) {
-			other, err = w.Gateway.CancelPaymentIntent(ctx, key, id)
+			other, err = co.Gateway.CancelPaymentIntent(ctx, key, id)
 			return err
 		})
 		if err != nil || other.Status != billing.IntentCanceled {
-			other, err = w.Gateway.PaymentIntent(ctx, id) // it may have been paid meanwhile
+			other, err = co.Gateway.PaymentIntent(ctx, id) // it may have been paid meanwhile
 		}
 	}
 	if errors.Is(err, billing.ErrNotFound) {
@@ -100,11 +100,11 @@ func (w *Collector) cancelOther(ctx context.Context, id string, paid billing.Pay
 
 // bothPaid records the payment by the charge's own PaymentIntent, and reports the other payment as
 // the second.
-func (w *Collector) bothPaid(ctx context.Context, c billing.Charge, own billing.PaymentIntent) (billing.Charge, error) {
-	if err := w.RecordPayment(ctx, c, own, nil); err != nil {
+func (co *Collector) bothPaid(ctx context.Context, c billing.Charge, own billing.PaymentIntent) (billing.Charge, error) {
+	if err := co.RecordPayment(ctx, c, own, nil); err != nil {
 		return c, err
 	}
-	c, err := w.Store.Charge(ctx, c.ID)
+	c, err := co.Store.Charge(ctx, c.ID)
 	if err != nil {
 		return c, err
 	}

@@ -9,8 +9,8 @@ import (
 )
 
 // RecordPayment records that a PaymentIntent of the charge succeeded.
-func (w *Collector) RecordPayment(ctx context.Context, charge billing.Charge, pi billing.PaymentIntent, saved *cards.Saved) error {
-	return w.Do(ctx, charge.PlanID, func(t *planwork.Tx) error {
+func (co *Collector) RecordPayment(ctx context.Context, charge billing.Charge, pi billing.PaymentIntent, saved *cards.Saved) error {
+	return co.Do(ctx, charge.PlanID, func(t *planwork.Tx) error {
 		c, err := t.Charge(charge.ID)
 		if err != nil {
 			return err

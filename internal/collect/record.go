@@ -21,22 +21,22 @@ const processingWait = time.Hour
 
 // record writes the outcome of an attempt. A server that reports one Stripe charge id for two
 // attempts must not prevent the outcome from being recorded: it is then recorded without the id.
-func (w *Collector) record(ctx context.Context, sent tried, r result) error {
-	err := w.recordOnce(ctx, sent, r)
+func (co *Collector) record(ctx context.Context, sent tried, r result) error {
+	err := co.recordOnce(ctx, sent, r)
 	if errors.Is(err, billing.ErrExists) && r.stripeCharge != "" {
 		r.stripeCharge = ""
-		err = w.recordOnce(ctx, sent, r)
+		err = co.recordOnce(ctx, sent, r)
 	}
-	if err == nil && w.Recorded != nil {
-		w.Recorded(r.outcome)
+	if err == nil && co.Recorded != nil {
+		co.Recorded(r.outcome)
 	}
 	return err
 }
 
 // recordOnce writes attempt, charge, plan, notice and audit entry in one transaction. It changes
 // nothing if an event or another worker has recorded the outcome already.
-func (w *Collector) recordOnce(ctx context.Context, sent tried, r result) error {
-	return w.Do(ctx, sent.planID, func(t *planwork.Tx) error {
+func (co *Collector) recordOnce(ctx context.Context, sent tried, r result) error {
+	return co.Do(ctx, sent.planID, func(t *planwork.Tx) error {
 		c, err := t.Charge(sent.attempt.ChargeID)
 		if err != nil {
 			return err
@@ -46,7 +46,7 @@ func (w *Collector) recordOnce(ctx context.Context, sent tried, r result) error 
 			return err
 		}
 		a := attempts[sent.attempt.Number-1]
-		if !a.Outcome.Open() && !w.tookMoneyAfterAll(a, *c, r) {
+		if !a.Outcome.Open() && !co.tookMoneyAfterAll(a, *c, r) {
 			return nil
 		}
 		if r.elsewhere {
@@ -81,11 +81,11 @@ func recordOutcome(ctx context.Context, t *planwork.Tx, c *billing.Charge, attem
 // tookMoneyAfterAll reports whether an attempt took money although it was recorded as failed
 // meanwhile, and the charge is not recorded as paid. A payment always counts, even if the attempt
 // was closed before.
-func (w *Collector) tookMoneyAfterAll(a billing.Attempt, c billing.Charge, r result) bool {
+func (co *Collector) tookMoneyAfterAll(a billing.Attempt, c billing.Charge, r result) bool {
 	if r.outcome != billing.OutcomeSucceeded || c.Status.Settled() {
 		return false
 	}
-	w.Log.Error().Str("charge", string(c.ID)).Str("attempt", string(a.ID)).Str("outcome", string(a.Outcome)).
+	co.Log.Error().Str("charge", string(c.ID)).Str("attempt", string(a.ID)).Str("outcome", string(a.Outcome)).
 		Msg("attempt was recorded as failed, but Stripe reports it paid")
 	return true
 }

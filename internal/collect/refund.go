@@ -96,7 +96,7 @@ type sendRefund struct {
 	connect billing.Connect // of the payment that is refunded
 }
 
-func (c sendRefund) run(ctx context.Context, w *Collector) error {
+func (c sendRefund) run(ctx context.Context, co *Collector) error {
 	var made billing.StripeRefund
 	params := billing.RefundParams{
 		PaymentIntent: c.refund.PaymentIntent, Metadata: map[string]string{
@@ -107,24 +107,24 @@ func (c sendRefund) run(ctx context.Context, w *Collector) error {
 	// A refund that was carried out although Stripe answered 500 is refused under the next key,
 	// because nothing is left. It is then looked up.
 	err := billing.UnderKey(c.refund.IdempotencyKey, func(key string) (err error) {
-		made, err = w.Gateway.CreateRefund(ctx, key, params)
+		made, err = co.Gateway.CreateRefund(ctx, key, params)
 		return err
 	})
 	var ge *billing.GatewayError
 	refused := errors.As(err, &ge) && !ge.Resend()
 	if refused {
-		made, err = w.refundedBefore(ctx, c.refund)
+		made, err = co.refundedBefore(ctx, c.refund)
 	}
 	ctx = context.WithoutCancel(ctx)
 	switch {
 	case err != nil:
-		return w.refundLater(ctx, c, err)
+		return co.refundLater(ctx, c, err)
 	case refused && made.Status == "":
-		return w.recordRefund(ctx, c, func(t *planwork.Tx, charge *billing.Charge, r billing.Refund) error {
+		return co.recordRefund(ctx, c, func(t *planwork.Tx, charge *billing.Charge, r billing.Refund) error {
 			return refundRefused(ctx, t, charge, r, ge.Failure.Message)
 		})
 	}
-	return w.recordRefund(ctx, c, func(t *planwork.Tx, charge *billing.Charge, r billing.Refund) error {
+	return co.recordRefund(ctx, c, func(t *planwork.Tx, charge *billing.Charge, r billing.Refund) error {
 		if made.Failed() {
 			return RefundFailed(ctx, t, charge, r, made)
 		}
@@ -134,8 +134,8 @@ func (c sendRefund) run(ctx context.Context, w *Collector) error {
 
 // refundedBefore returns the refund of an order whose answer was lost: its payment is refunded in
 // full. If money is left, it returns no status, because then the refund was refused.
-func (w *Collector) refundedBefore(ctx context.Context, r billing.Refund) (billing.StripeRefund, error) {
-	p, err := w.Gateway.Payment(ctx, r.PaymentIntent)
+func (co *Collector) refundedBefore(ctx context.Context, r billing.Refund) (billing.StripeRefund, error) {
+	p, err := co.Gateway.Payment(ctx, r.PaymentIntent)
 	if errors.Is(err, billing.ErrNotFound) {
 		return billing.StripeRefund{}, nil
 	}
@@ -149,8 +149,8 @@ func (w *Collector) refundedBefore(ctx context.Context, r billing.Refund) (billi
 }
 
 // recordRefund records the outcome of an order, unless an event from Stripe has done so already.
-func (w *Collector) recordRefund(ctx context.Context, sent sendRefund, write func(t *planwork.Tx, c *billing.Charge, r billing.Refund) error) error {
-	return w.Do(ctx, sent.planID, func(t *planwork.Tx) error {
+func (co *Collector) recordRefund(ctx context.Context, sent sendRefund, write func(t *planwork.Tx, c *billing.Charge, r billing.Refund) error) error {
+	return co.Do(ctx, sent.planID, func(t *planwork.Tx) error {
 		c, err := t.Charge(sent.refund.ChargeID)
 		if err != nil {
 			return err
@@ -237,8 +237,8 @@ func NotifyRefund(ctx context.Context, t *planwork.Tx, c *billing.Charge, p bill
 
 // refundLater leaves the charge due and records the reason. A key that lacks the permission needs
 // an operator, so it opens an incident. The refund is made once the key has the permission.
-func (w *Collector) refundLater(ctx context.Context, sent sendRefund, why error) error {
-	return w.Do(ctx, sent.planID, func(t *planwork.Tx) error {
+func (co *Collector) refundLater(ctx context.Context, sent sendRefund, why error) error {
+	return co.Do(ctx, sent.planID, func(t *planwork.Tx) error {
 		c, err := t.Charge(sent.refund.ChargeID)
 		if err != nil || c.NextAttemptAt.IsZero() {
 			return err

@@ -92,21 +92,21 @@ type replaceIntent struct {
 	intent string
 }
 
-func (r replaceIntent) run(ctx context.Context, w *Collector) error {
-	pi, err := w.Gateway.CancelPaymentIntent(ctx, voidKey(r.intent, r.charge.Lease), r.intent)
+func (r replaceIntent) run(ctx context.Context, co *Collector) error {
+	pi, err := co.Gateway.CancelPaymentIntent(ctx, voidKey(r.intent, r.charge.Lease), r.intent)
 	if err != nil || pi.Status != billing.IntentCanceled {
-		pi, err = w.Gateway.PaymentIntent(ctx, r.intent) // it may be paid, or canceled already
+		pi, err = co.Gateway.PaymentIntent(ctx, r.intent) // it may be paid, or canceled already
 	}
-	ctx, cancel := w.Recording(ctx)
+	ctx, cancel := co.Recording(ctx)
 	defer cancel()
 	switch {
 	case errors.Is(err, billing.ErrNotFound):
 		pi.ID, pi.Status = r.intent, billing.IntentCanceled
 	case err == nil && pi.Status == billing.IntentSucceeded:
-		return w.RecordPayment(ctx, r.charge, pi, nil)
+		return co.RecordPayment(ctx, r.charge, pi, nil)
 	}
 	pending := notCanceled(r.intent, pi, err)
-	return w.Do(ctx, r.charge.PlanID, func(t *planwork.Tx) error {
+	return co.Do(ctx, r.charge.PlanID, func(t *planwork.Tx) error {
 		c, found := t.Charge(r.charge.ID)
 		if found != nil || c.Status.Ended() || c.PaymentIntent != r.intent {
 			return found

@@ -24,25 +24,25 @@ type sendAttempt struct {
 	checked clock.Instant // when the charge was checked under the plan's lock
 }
 
-func (s sendAttempt) run(ctx context.Context, w *Collector) error {
-	if w.Note != nil {
-		w.Note(ctx, s.attempt.ID)
+func (s sendAttempt) run(ctx context.Context, co *Collector) error {
+	if co.Note != nil {
+		co.Note(ctx, s.attempt.ID)
 	}
-	result := w.followReplacement(ctx, s.tried, w.send(ctx, s))
+	result := co.followReplacement(ctx, s.tried, co.send(ctx, s))
 	// Stripe was called, so its answer is recorded even if the task is being canceled meanwhile.
-	return w.record(context.WithoutCancel(ctx), s.tried, result)
+	return co.record(context.WithoutCancel(ctx), s.tried, result)
 }
 
 // send sends an attempt and determines its outcome.
-func (w *Collector) send(ctx context.Context, s sendAttempt) result {
-	c, fresh := s.tried, w.fresh(s.checked)
+func (co *Collector) send(ctx context.Context, s sendAttempt) result {
+	c, fresh := s.tried, co.fresh(s.checked)
 	if err := fresh(); err != nil {
 		return result{outcome: billing.OutcomeUnknown, err: err}
 	}
 	ctx = billing.BeforeSending(ctx, fresh)
-	do := w.Gateway.CreatePaymentIntent
+	do := co.Gateway.CreatePaymentIntent
 	if c.attempt.Params.PaymentIntent != "" {
-		do = w.Gateway.ConfirmPaymentIntent
+		do = co.Gateway.ConfirmPaymentIntent
 	}
 	pi, err := do(ctx, c.attempt.IdempotencyKey, c.attempt.Params)
 	if err == nil {
@@ -50,18 +50,18 @@ func (w *Collector) send(ctx context.Context, s sendAttempt) result {
 	}
 	var ge *billing.GatewayError
 	if errors.As(err, &ge) && ge.Finished() {
-		return w.finished(ctx, c, ge)
+		return co.finished(ctx, c, ge)
 	}
 	if !errors.As(err, &ge) || ge.Resend() {
 		return result{outcome: billing.OutcomeUnknown, err: err}
 	}
 	if ge.Type == typeKeyUsed {
-		return w.keyUsed(ctx, c, ge)
+		return co.keyUsed(ctx, c, ge)
 	}
 	if ge.Kind == billing.GatewayDeclined {
-		return w.declined(ctx, c, ge)
+		return co.declined(ctx, c, ge)
 	}
-	return w.refused(ctx, c, ge)
+	return co.refused(ctx, c, ge)
 }
 
 // maxHeldUp is the real time after which the check before a call is too old. It is measured by a
@@ -73,9 +73,9 @@ const maxHeldUp = 5 * time.Second
 var errHeldUp = fmt.Errorf("not sent: more than %s passed since the charge was checked", maxHeldUp)
 
 // fresh returns a check that fails if the charge was checked too long ago.
-func (w *Collector) fresh(checked clock.Instant) func() error {
+func (co *Collector) fresh(checked clock.Instant) func() error {
 	return func() error {
-		if w.Clock.Since(checked) >= maxHeldUp {
+		if co.Clock.Since(checked) >= maxHeldUp {
 			return errHeldUp
 		}
 		return nil
@@ -90,8 +90,8 @@ const typeKeyUsed = "idempotency_error"
 // key was used by an attempt that the database lost, or by an older version that sent other
 // parameters. The key was used, so a request was carried out. If Stripe shows no trace of it, that
 // does not prove that nothing happened.
-func (w *Collector) keyUsed(ctx context.Context, c tried, ge *billing.GatewayError) result {
-	pi, err := w.usedFor(ctx, c)
+func (co *Collector) keyUsed(ctx context.Context, c tried, ge *billing.GatewayError) result {
+	pi, err := co.usedFor(ctx, c)
 	switch {
 	case errors.Is(err, billing.ErrNotFound):
 		return result{outcome: billing.OutcomeUnknown, err: ge}
@@ -106,17 +106,17 @@ func (w *Collector) keyUsed(ctx context.Context, c tried, ge *billing.GatewayErr
 
 // usedFor returns the PaymentIntent that a used key belongs to: the one to be confirmed, or else
 // the one that Stripe has for the charge.
-func (w *Collector) usedFor(ctx context.Context, c tried) (billing.PaymentIntent, error) {
+func (co *Collector) usedFor(ctx context.Context, c tried) (billing.PaymentIntent, error) {
 	if id := c.attempt.Params.PaymentIntent; id != "" {
-		return w.Gateway.PaymentIntent(ctx, id)
+		return co.Gateway.PaymentIntent(ctx, id)
 	}
-	return billing.FindChargeIntent(ctx, w.Gateway, []string{c.customer}, time.Time{}, c.attempt.ChargeID, "")
+	return billing.FindChargeIntent(ctx, co.Gateway, []string{c.customer}, time.Time{}, c.attempt.ChargeID, "")
 }
 
 // finished determines the outcome of a request that Stripe failed to carry out. Its key would only
 // repeat the failure. If Stripe has nothing of the attempt, another may be made under a new key.
-func (w *Collector) finished(ctx context.Context, c tried, ge *billing.GatewayError) result {
-	r := w.lookUp(ctx, c)
+func (co *Collector) finished(ctx context.Context, c tried, ge *billing.GatewayError) result {
+	r := co.lookUp(ctx, c)
 	if r.failure.Code == codeNeverArrived {
 		r.failure = billing.Failure{Code: codeServerFailed, Message: "Stripe failed to carry the request out"}
 		r.requestID = ge.RequestID
@@ -127,7 +127,7 @@ func (w *Collector) finished(ctx context.Context, c tried, ge *billing.GatewayEr
 // declined adds the PaymentIntent if the error did not contain it. Stripe usually sends the
 // PaymentIntent with a decline, but does not promise to. Without its id the retry could not confirm
 // the same one. If it can't be found, the decline's webhook may name it.
-func (w *Collector) declined(ctx context.Context, c tried, ge *billing.GatewayError) result {
+func (co *Collector) declined(ctx context.Context, c tried, ge *billing.GatewayError) result {
 	r := result{outcome: billing.OutcomeDeclined, failure: ge.Failure, stripeCharge: ge.StripeCharge, requestID: ge.RequestID}
 	switch {
 	case ge.PaymentIntent != nil:
@@ -135,7 +135,7 @@ func (w *Collector) declined(ctx context.Context, c tried, ge *billing.GatewayEr
 	case c.attempt.Params.PaymentIntent != "":
 		r.pi.ID = c.attempt.Params.PaymentIntent
 	default:
-		pi, err := w.intentOf(ctx, c, ge.StripeCharge)
+		pi, err := co.intentOf(ctx, c, ge.StripeCharge)
 		var failed *billing.GatewayError
 		if errors.As(err, &failed) && failed.Resend() {
 			// The same key gives the same answer, so the request can be sent again later.
@@ -152,10 +152,10 @@ func (w *Collector) declined(ctx context.Context, c tried, ge *billing.GatewayEr
 // refused determines why a request was refused: the PaymentIntent is in another state than expected
 // (often because the customer has paid meanwhile), the card is gone, or the request or the account
 // is wrong.
-func (w *Collector) refused(ctx context.Context, c tried, ge *billing.GatewayError) result {
+func (co *Collector) refused(ctx context.Context, c tried, ge *billing.GatewayError) result {
 	pi := billing.PaymentIntent{ID: c.attempt.Params.PaymentIntent}
 	if pi.ID != "" {
-		if r, explained := w.refusedByState(ctx, c, pi, ge); explained {
+		if r, explained := co.refusedByState(ctx, c, pi, ge); explained {
 			return r
 		}
 	}
@@ -163,15 +163,15 @@ func (w *Collector) refused(ctx context.Context, c tried, ge *billing.GatewayErr
 	if r.failure.Code == "" { // most of Stripe's 400s have none
 		r.failure.Code = codeRefused
 	}
-	pm, err := w.Gateway.PaymentMethod(ctx, c.attempt.Params.PaymentMethod)
+	pm, err := co.Gateway.PaymentMethod(ctx, c.attempt.Params.PaymentMethod)
 	switch {
 	case errors.Is(err, billing.ErrNotFound):
-		other, err := w.elsewhere(ctx, c)
+		other, err := co.elsewhere(ctx, c)
 		if err != nil {
 			return unknownAfter(ge, err)
 		}
 		if other {
-			return w.ofAnotherAccount()
+			return co.ofAnotherAccount()
 		}
 		r.cardGone = true
 	case err != nil:
@@ -185,8 +185,8 @@ func (w *Collector) refused(ctx context.Context, c tried, ge *billing.GatewayErr
 // refusedByState returns the result of a refused request if the state of the attempt's
 // PaymentIntent explains the refusal, or can't be read. It returns false if the reason is a
 // different one.
-func (w *Collector) refusedByState(ctx context.Context, c tried, pi billing.PaymentIntent, ge *billing.GatewayError) (result, bool) {
-	seen, err := w.Gateway.PaymentIntent(ctx, pi.ID)
+func (co *Collector) refusedByState(ctx context.Context, c tried, pi billing.PaymentIntent, ge *billing.GatewayError) (result, bool) {
+	seen, err := co.Gateway.PaymentIntent(ctx, pi.ID)
 	switch {
 	case errors.Is(err, billing.ErrNotFound):
 		return result{}, false

@@ -11,7 +11,7 @@ import (
 type step interface {
 	// run calls Stripe and records what came of it. Once Stripe was called, the record is made even if
 	// ctx is canceled meanwhile.
-	run(ctx context.Context, w *Collector) error
+	run(ctx context.Context, co *Collector) error
 }
 
 // check is the check of a charge that a step follows from.

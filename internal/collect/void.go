@@ -62,34 +62,34 @@ func voidKey(object string, lease int64) string {
 // it meanwhile. After a temporary failure the charge stays due.
 type cancelIntent struct{ void }
 
-func (c cancelIntent) run(ctx context.Context, w *Collector) error {
-	pi, err := w.Gateway.CancelPaymentIntent(ctx, c.key, c.intent)
+func (c cancelIntent) run(ctx context.Context, co *Collector) error {
+	pi, err := co.Gateway.CancelPaymentIntent(ctx, c.key, c.intent)
 	var ge *billing.GatewayError
 	if errors.As(err, &ge) && (ge.Finished() || !ge.Resend()) {
-		pi, err = w.Gateway.PaymentIntent(ctx, c.intent) // paid, or canceled already
+		pi, err = co.Gateway.PaymentIntent(ctx, c.intent) // paid, or canceled already
 	}
 	ctx = context.WithoutCancel(ctx)
 	switch {
 	case errors.Is(err, billing.ErrNotFound):
-		return w.recordVoid(ctx, c.void, c.intent+" can't be paid: Stripe has no such PaymentIntent")
+		return co.recordVoid(ctx, c.void, c.intent+" can't be paid: Stripe has no such PaymentIntent")
 	case err != nil:
-		return w.voidLater(ctx, c.void, err)
+		return co.voidLater(ctx, c.void, err)
 	case pi.Status == billing.IntentSucceeded:
-		charge, err := w.Store.Charge(ctx, c.charge)
+		charge, err := co.Store.Charge(ctx, c.charge)
 		if err != nil {
 			return err
 		}
-		return w.RecordPayment(ctx, charge, pi, nil)
+		return co.RecordPayment(ctx, charge, pi, nil)
 	case pi.Status != billing.IntentCanceled:
-		return w.voidLater(ctx, c.void, fmt.Errorf("%s is %s", pi.ID, planwork.Spoken(pi.Status)))
+		return co.voidLater(ctx, c.void, fmt.Errorf("%s is %s", pi.ID, planwork.Spoken(pi.Status)))
 	}
-	return w.recordVoid(ctx, c.void, c.intent+" is canceled at Stripe")
+	return co.recordVoid(ctx, c.void, c.intent+" is canceled at Stripe")
 }
 
 // recordVoid records that nothing can be paid any more, and why. It does not change a charge that
 // got another PaymentIntent meanwhile.
-func (w *Collector) recordVoid(ctx context.Context, sent void, why string) error {
-	return w.Do(ctx, sent.planID, func(t *planwork.Tx) error {
+func (co *Collector) recordVoid(ctx context.Context, sent void, why string) error {
+	return co.Do(ctx, sent.planID, func(t *planwork.Tx) error {
 		c, err := t.Charge(sent.charge)
 		if err != nil || !c.Void() || c.NextAttemptAt.IsZero() || c.PaymentIntent != sent.intent {
 			return err
@@ -101,8 +101,8 @@ func (w *Collector) recordVoid(ctx context.Context, sent void, why string) error
 }
 
 // voidLater leaves the charge due and records the reason.
-func (w *Collector) voidLater(ctx context.Context, sent void, why error) error {
-	return w.Do(ctx, sent.planID, func(t *planwork.Tx) error {
+func (co *Collector) voidLater(ctx context.Context, sent void, why error) error {
+	return co.Do(ctx, sent.planID, func(t *planwork.Tx) error {
 		c, err := t.Charge(sent.charge)
 		if err != nil || !c.Void() || c.NextAttemptAt.IsZero() {
 			return err

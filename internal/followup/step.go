@@ -23,16 +23,16 @@ const (
 
 // Step does what is due: it reminds a customer who has to act, sends the final notice, and
 // gives up the plan at the deadline. No plan is given up without a final notice.
-func (w *Follower) Step(ctx context.Context, id string, lease int64) error {
-	row, err := w.Store.Charge(ctx, billing.ChargeID(id))
+func (f *Follower) Step(ctx context.Context, id string, lease int64) error {
+	row, err := f.Store.Charge(ctx, billing.ChargeID(id))
 	if errors.Is(err, billing.ErrNotFound) {
-		w.Log.Info().Str("charge", id).Msg("task dropped: its charge is gone")
+		f.Log.Info().Str("charge", id).Msg("task dropped: its charge is gone")
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	return w.Do(ctx, row.PlanID, func(t *planwork.Tx) error {
+	return f.Do(ctx, row.PlanID, func(t *planwork.Tx) error {
 		d, err := t.Dunning(ctx, row.ID)
 		if err != nil || d.Status != billing.DunningOpen || d.Lease != lease {
 			return err

@@ -20,24 +20,24 @@ const laterNotices = 50
 // as it is to be sent. It renews the lease, so that the scheduler does not give the notice to
 // another worker while the mail server responds slowly. A notice that is not to be sent is returned
 // without the status pending: another task has it, it waits for an earlier one, or it was dropped.
-func (w *Outbox) holdNotice(ctx context.Context, n billing.Notice) (billing.Notice, error) {
+func (o *Outbox) holdNotice(ctx context.Context, n billing.Notice) (billing.Notice, error) {
 	var held billing.Notice
-	err := w.Store.Update(ctx, func(tx billing.Tx) error {
+	err := o.Store.Update(ctx, func(tx billing.Tx) error {
 		held = billing.Notice{}
 		plan, stored, err := lockedNotice(ctx, tx, n)
 		if err != nil || stored.Status != billing.NoticePending || stored.Lease != n.Lease {
 			return err
 		}
-		if waits, err := w.behindAnother(ctx, tx, &stored); err != nil || waits {
+		if waits, err := o.behindAnother(ctx, tx, &stored); err != nil || waits {
 			return err
 		}
-		checked, err := w.checkNotice(ctx, tx, plan, stored)
+		checked, err := o.checkNotice(ctx, tx, plan, stored)
 		if err != nil || checked.Status != billing.NoticePending {
 			return err
 		}
 		// Its wait is over: another charge that fails must not release it a second time.
-		checked.ClaimAfter, checked.Reason = w.Clock.Now().Add(w.Clock.Simulated(w.Lease)), ""
-		if err := w.gather(ctx, tx, plan, &checked); err != nil {
+		checked.ClaimAfter, checked.Reason = o.Clock.Now().Add(o.Clock.Simulated(o.Lease)), ""
+		if err := o.gather(ctx, tx, plan, &checked); err != nil {
 			return err
 		}
 		held = checked
@@ -61,15 +61,15 @@ func lockedNotice(ctx context.Context, tx billing.Tx, n billing.Notice) (plan bi
 
 // behindAnother defers a notice that is part of another mail in flight, or that follows an older
 // notice.
-func (w *Outbox) behindAnother(ctx context.Context, tx billing.Tx, n *billing.Notice) (bool, error) {
-	if waits, err := w.inAnotherMail(ctx, tx, n); err != nil || waits {
+func (o *Outbox) behindAnother(ctx context.Context, tx billing.Tx, n *billing.Notice) (bool, error) {
+	if waits, err := o.inAnotherMail(ctx, tx, n); err != nil || waits {
 		return waits, err
 	}
-	return w.behindEarlier(ctx, tx, *n)
+	return o.behindEarlier(ctx, tx, *n)
 }
 
 // behindEarlier defers a notice while an older notice to the customer waits.
-func (w *Outbox) behindEarlier(ctx context.Context, tx billing.Tx, n billing.Notice) (bool, error) {
+func (o *Outbox) behindEarlier(ctx context.Context, tx billing.Tx, n billing.Notice) (bool, error) {
 	earlier, err := tx.EarlierNotice(ctx, n)
 	if errors.Is(err, billing.ErrNotFound) {
 		return false, nil
@@ -78,18 +78,18 @@ func (w *Outbox) behindEarlier(ctx context.Context, tx billing.Tx, n billing.Not
 		return false, err
 	}
 	n.Reason = waitsForEarlier
-	n.ClaimAfter = w.afterEarlier(earlier)
+	n.ClaimAfter = o.afterEarlier(earlier)
 	return true, tx.UpdateNotice(ctx, n)
 }
 
 // checkNotice compares a notice with the current plan. A notice that is no longer true is dropped.
 // Any other goes to the customer's current address.
-func (w *Outbox) checkNotice(ctx context.Context, tx billing.Tx, plan billing.Plan, n billing.Notice) (billing.Notice, error) {
+func (o *Outbox) checkNotice(ctx context.Context, tx billing.Tx, plan billing.Plan, n billing.Notice) (billing.Notice, error) {
 	customer, err := tx.Customer(ctx, n.CustomerID)
 	if err != nil {
 		return n, err
 	}
-	s, err := stateOf(ctx, tx, plan, w.Clock.Now())
+	s, err := stateOf(ctx, tx, plan, o.Clock.Now())
 	if err != nil {
 		return n, err
 	}
@@ -110,7 +110,7 @@ func (w *Outbox) checkNotice(ctx context.Context, tx billing.Tx, plan billing.Pl
 		return n, err
 	}
 	return n, finishNotice(ctx, tx, n, billing.AuditEntry{
-		At: w.Clock.Now(), Action: "notice.dropped", PlanID: n.PlanID, ChargeID: n.ChargeID, CustomerID: n.CustomerID, NoticeID: n.ID,
+		At: o.Clock.Now(), Action: "notice.dropped", PlanID: n.PlanID, ChargeID: n.ChargeID, CustomerID: n.CustomerID, NoticeID: n.ID,
 		Message: fmt.Sprintf("%s not mailed: %s", planwork.Spoken(n.Kind), why),
 	})
 }

@@ -48,67 +48,67 @@ const (
 // Deliver posts one message. If it is sent again after a crash, it carries the same
 // webhook-id, so receivers recognize it. A failed message is tried again for three days. An
 // endpoint that is gone, or that accepts nothing for five days, is disabled.
-func (w *Outbox) Deliver(ctx context.Context, id string, lease int64) error {
-	o, err := w.Webhooks.Outgoing(ctx, billing.DeliveryID(id))
+func (o *Outbox) Deliver(ctx context.Context, id string, lease int64) error {
+	out, err := o.Webhooks.Outgoing(ctx, billing.DeliveryID(id))
 	if errors.Is(err, billing.ErrNotFound) {
-		return w.Webhooks.DropDelivery(ctx, billing.DeliveryID(id)) // its endpoint was deleted, or it is too old
+		return o.Webhooks.DropDelivery(ctx, billing.DeliveryID(id)) // its endpoint was deleted, or it is too old
 	}
-	d := o.Delivery
+	d := out.Delivery
 	if err != nil || d.Status != billing.DeliveryPending || d.Lease != lease {
 		return err
 	}
-	if o.Endpoint.Status != billing.EndpointEnabled {
+	if out.Endpoint.Status != billing.EndpointEnabled {
 		d.LastError = "not sent: the endpoint is disabled"
-		return w.endDelivery(ctx, d, billing.EndpointUnchanged)
+		return o.endDelivery(ctx, d, billing.EndpointUnchanged)
 	}
-	since := o.Endpoint.FailingSince
-	leave, mayTry := w.probes.enter(d.EndpointID, !since.IsZero() && w.Clock.Now().Sub(since) >= w.Clock.Simulated(probeFrom))
+	since := out.Endpoint.FailingSince
+	leave, mayTry := o.probes.enter(d.EndpointID, !since.IsZero() && o.Clock.Now().Sub(since) >= o.Clock.Simulated(probeFrom))
 	if !mayTry {
-		return w.deferDelivery(ctx, d)
+		return o.deferDelivery(ctx, d)
 	}
 	defer leave()
-	until := w.Clock.Now().Add(w.Clock.Simulated(max(w.Lease, sendTimeout)))
-	mine, err := w.Webhooks.HoldDelivery(ctx, billing.DeliveryClaim{DeliveryID: d.ID, Lease: lease}, until)
+	until := o.Clock.Now().Add(o.Clock.Simulated(max(o.Lease, sendTimeout)))
+	mine, err := o.Webhooks.HoldDelivery(ctx, billing.DeliveryClaim{DeliveryID: d.ID, Lease: lease}, until)
 	if err != nil || !mine {
 		return err
 	}
-	status, failure := w.Sender.Send(ctx, o.Endpoint, o.Message)
+	status, failure := o.Sender.Send(ctx, out.Endpoint, out.Message)
 	if failure != nil && ctx.Err() != nil {
 		return ctx.Err() // this process is stopping, which is no failure of the endpoint: the message is sent again
 	}
-	ctx, cancel := w.Recording(ctx)
+	ctx, cancel := o.Recording(ctx)
 	defer cancel()
-	return w.recordTry(ctx, o, status, failure)
+	return o.recordTry(ctx, out, status, failure)
 }
 
 // recordTry records the outcome of a try and decides what follows.
-func (w *Outbox) recordTry(ctx context.Context, o billing.Outgoing, status int, failure error) error {
-	d, now := o.Delivery, w.Clock.Now()
+func (o *Outbox) recordTry(ctx context.Context, out billing.Outgoing, status int, failure error) error {
+	d, now := out.Delivery, o.Clock.Now()
 	d.Attempts++
 	d.LastStatus, d.LastError, d.LastAttemptAt = status, "", now
 	if failure == nil {
 		d.Status, d.DeliveredAt, d.NextAttemptAt, d.ClaimAfter = billing.DeliveryDelivered, now, time.Time{}, time.Time{}
-		w.countTry(TryDelivered)
-		return w.Webhooks.RecordDelivery(ctx, d, noteIf(!o.Endpoint.FailingSince.IsZero(), billing.EndpointWorks))
+		o.countTry(TryDelivered)
+		return o.Webhooks.RecordDelivery(ctx, d, noteIf(!out.Endpoint.FailingSince.IsZero(), billing.EndpointWorks))
 	}
 	d.LastError = failure.Error()
-	w.Log.Warn().Str("delivery", string(d.ID)).Str("endpoint", string(d.EndpointID)).Str("type", d.Type).Int("attempts", d.Attempts).
+	o.Log.Warn().Str("delivery", string(d.ID)).Str("endpoint", string(d.EndpointID)).Str("type", d.Type).Int("attempts", d.Attempts).
 		AnErr("cause", failure).Msg("message not delivered")
-	since := o.Endpoint.FailingSince
+	since := out.Endpoint.FailingSince
 	switch {
 	case status == http.StatusGone:
-		return w.endDelivery(ctx, d, billing.EndpointGone)
-	case !since.IsZero() && now.Sub(since) >= w.Clock.Simulated(giveUpAfter):
+		return o.endDelivery(ctx, d, billing.EndpointGone)
+	case !since.IsZero() && now.Sub(since) >= o.Clock.Simulated(giveUpAfter):
 		d.LastError = fmt.Sprintf("every try failed for %d days; the last: %s", int(giveUpAfter.Hours()/24), d.LastError)
-		return w.endDelivery(ctx, d, billing.EndpointGone)
+		return o.endDelivery(ctx, d, billing.EndpointGone)
 	case d.Attempts > len(webhookBackoff()):
-		return w.endDelivery(ctx, d, noteIf(since.IsZero(), billing.EndpointFails))
+		return o.endDelivery(ctx, d, noteIf(since.IsZero(), billing.EndpointFails))
 	}
 	wait := webhookBackoff()[d.Attempts-1]
-	d.NextAttemptAt = now.Add(w.Clock.Simulated(planwork.WithJitter(wait)))
+	d.NextAttemptAt = now.Add(o.Clock.Simulated(planwork.WithJitter(wait)))
 	d.ClaimAfter = d.NextAttemptAt
-	w.countTry(TryRetried)
-	return w.Webhooks.RecordDelivery(ctx, d, noteIf(since.IsZero(), billing.EndpointFails))
+	o.countTry(TryRetried)
+	return o.Webhooks.RecordDelivery(ctx, d, noteIf(since.IsZero(), billing.EndpointFails))
 }
 
 func noteIf(news bool, note billing.EndpointNote) billing.EndpointNote {
@@ -119,28 +119,28 @@ func noteIf(news bool, note billing.EndpointNote) billing.EndpointNote {
 }
 
 // endDelivery marks a delivery as failed. It can be replayed.
-func (w *Outbox) endDelivery(ctx context.Context, d billing.WebhookDelivery, note billing.EndpointNote) error {
+func (o *Outbox) endDelivery(ctx context.Context, d billing.WebhookDelivery, note billing.EndpointNote) error {
 	d.Status, d.NextAttemptAt, d.ClaimAfter = billing.DeliveryFailed, time.Time{}, time.Time{}
 	if note == billing.EndpointGone {
-		w.Log.Error().Str("endpoint", string(d.EndpointID)).Str("cause", d.LastError).Msg("endpoint disabled")
+		o.Log.Error().Str("endpoint", string(d.EndpointID)).Str("cause", d.LastError).Msg("endpoint disabled")
 	}
-	w.countTry(TryFailed)
-	return w.Webhooks.RecordDelivery(ctx, d, note)
+	o.countTry(TryFailed)
+	return o.Webhooks.RecordDelivery(ctx, d, note)
 }
 
 // deferDelivery defers a delivery. No try is spent.
-func (w *Outbox) deferDelivery(ctx context.Context, d billing.WebhookDelivery) error {
+func (o *Outbox) deferDelivery(ctx context.Context, d billing.WebhookDelivery) error {
 	if d.LastError == "" {
 		d.LastError = "deferred: the endpoint fails, and is tried with one message at a time"
 	}
-	d.NextAttemptAt = w.Clock.Now().Add(w.Clock.Simulated(planwork.WithJitter(probeAfter)))
+	d.NextAttemptAt = o.Clock.Now().Add(o.Clock.Simulated(planwork.WithJitter(probeAfter)))
 	d.ClaimAfter = d.NextAttemptAt
-	w.countTry(TryDeferred)
-	return w.Webhooks.RecordDelivery(ctx, d, billing.EndpointUnchanged)
+	o.countTry(TryDeferred)
+	return o.Webhooks.RecordDelivery(ctx, d, billing.EndpointUnchanged)
 }
 
-func (w *Outbox) countTry(outcome string) {
-	if w.Tried != nil {
-		w.Tried(outcome)
+func (o *Outbox) countTry(outcome string) {
+	if o.Tried != nil {
+		o.Tried(outcome)
 	}
 }

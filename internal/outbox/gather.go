@@ -20,7 +20,7 @@ func lockNotice(ctx context.Context, tx billing.Tx, n billing.Notice) error {
 }
 
 // inAnotherMail defers a notice while another notice's mail, which includes it, is being sent.
-func (w *Outbox) inAnotherMail(ctx context.Context, tx billing.Tx, n *billing.Notice) (bool, error) {
+func (o *Outbox) inAnotherMail(ctx context.Context, tx billing.Tx, n *billing.Notice) (bool, error) {
 	if n.Data.MailedWith == "" || n.Data.MailedWith == n.ID {
 		return false, nil
 	}
@@ -36,19 +36,19 @@ func (w *Outbox) inAnotherMail(ctx context.Context, tx billing.Tx, n *billing.No
 		n.Data.MailedWith = ""
 		return false, nil
 	}
-	n.Reason, n.ClaimAfter = waitsForEarlier, w.afterEarlier(first)
+	n.Reason, n.ClaimAfter = waitsForEarlier, o.afterEarlier(first)
 	return true, tx.UpdateNotice(ctx, *n)
 }
 
 // afterEarlier returns when a notice that waits for another one is checked again.
-func (w *Outbox) afterEarlier(earlier billing.Notice) time.Time {
-	return billing.LaterOf(earlier.ClaimAfter, w.Clock.Now()).Add(w.Clock.Simulated(time.Second))
+func (o *Outbox) afterEarlier(earlier billing.Notice) time.Time {
+	return billing.LaterOf(earlier.ClaimAfter, o.Clock.Now()).Add(o.Clock.Simulated(time.Second))
 }
 
 // gather includes the customer's other failed payments in the mail of a notice, and marks their
 // notices as waiting for it. Notices that are no longer true are skipped. The caller has locked the
 // customer.
-func (w *Outbox) gather(ctx context.Context, tx billing.Tx, plan billing.Plan, first *billing.Notice) error {
+func (o *Outbox) gather(ctx context.Context, tx billing.Tx, plan billing.Plan, first *billing.Notice) error {
 	first.Data.Others = nil
 	if !first.Gathers() {
 		return nil
@@ -65,7 +65,7 @@ func (w *Outbox) gather(ctx context.Context, tx billing.Tx, plan billing.Plan, f
 		}
 		s, ok := states[other.PlanID]
 		if !ok {
-			if s, err = readPlanState(ctx, tx, other.PlanID, w.Clock.Now()); err != nil {
+			if s, err = readPlanState(ctx, tx, other.PlanID, o.Clock.Now()); err != nil {
 				return err
 			}
 			states[other.PlanID] = s
@@ -75,7 +75,7 @@ func (w *Outbox) gather(ctx context.Context, tx billing.Tx, plan billing.Plan, f
 			continue
 		}
 		taken := first.Take(upToDate(other, state))
-		taken.Reason, taken.ClaimAfter = waitsForEarlier, w.afterEarlier(*first)
+		taken.Reason, taken.ClaimAfter = waitsForEarlier, o.afterEarlier(*first)
 		if err := tx.UpdateNotice(ctx, taken); err != nil {
 			return err
 		}
@@ -85,9 +85,9 @@ func (w *Outbox) gather(ctx context.Context, tx billing.Tx, plan billing.Plan, f
 
 // finishGathered records the outcome of a mail for the notices that it includes: each counts as
 // mailed.
-func (w *Outbox) finishGathered(ctx context.Context, tx billing.Tx, first billing.Notice, entry billing.AuditEntry) error {
-	for _, o := range first.Data.Others {
-		n, err := tx.Notice(ctx, o.Notice)
+func (o *Outbox) finishGathered(ctx context.Context, tx billing.Tx, first billing.Notice, entry billing.AuditEntry) error {
+	for _, other := range first.Data.Others {
+		n, err := tx.Notice(ctx, other.Notice)
 		if errors.Is(err, billing.ErrNotFound) {
 			continue
 		}

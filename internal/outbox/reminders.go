@@ -111,16 +111,16 @@ func (r Reminders) Checkouts(ctx context.Context, now time.Time, days int) (foun
 
 // NotifyUpcoming enqueues the notice that a charge falls due, unless the charge was paid or stopped
 // meanwhile.
-func (w *Outbox) NotifyUpcoming(ctx context.Context, id string, _ int64) error {
-	row, err := w.Store.Charge(ctx, billing.ChargeID(id))
+func (o *Outbox) NotifyUpcoming(ctx context.Context, id string, _ int64) error {
+	row, err := o.Store.Charge(ctx, billing.ChargeID(id))
 	if errors.Is(err, billing.ErrNotFound) {
-		w.Log.Info().Str("charge", id).Msg("task dropped: its charge is gone")
+		o.Log.Info().Str("charge", id).Msg("task dropped: its charge is gone")
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	return w.Do(ctx, row.PlanID, func(t *planwork.Tx) error {
+	return o.Do(ctx, row.PlanID, func(t *planwork.Tx) error {
 		c, err := t.Charge(row.ID)
 		if err != nil || c.Status != billing.ChargeScheduled || !t.Plan.Status.Collects() || !c.DueAt.After(t.Now) {
 			return err
@@ -134,20 +134,20 @@ func (w *Outbox) NotifyUpcoming(ctx context.Context, id string, _ int64) error {
 
 // NotifyExpiring enqueues the notice that a card expires before the last charge it is to pay. It is
 // sent once for each card and month, even if several plans use the card.
-func (w *Outbox) NotifyExpiring(ctx context.Context, id string, _ int64) error {
-	card, err := w.Store.Card(ctx, billing.CardID(id))
+func (o *Outbox) NotifyExpiring(ctx context.Context, id string, _ int64) error {
+	card, err := o.Store.Card(ctx, billing.CardID(id))
 	if errors.Is(err, billing.ErrNotFound) {
-		w.Log.Info().Str("card", id).Msg("task dropped: its card is gone")
+		o.Log.Info().Str("card", id).Msg("task dropped: its card is gone")
 		return nil
 	}
 	if err != nil || card.Status != billing.CardActive {
 		return err
 	}
-	plan, err := w.firstAfterExpiry(ctx, card)
+	plan, err := o.firstAfterExpiry(ctx, card)
 	if err != nil || plan == "" {
 		return err
 	}
-	return w.Do(ctx, plan, func(t *planwork.Tx) error {
+	return o.Do(ctx, plan, func(t *planwork.Tx) error {
 		// Rows that were read without the lock may have changed: the card, its expiry month, the plan's
 		// card.
 		now, err := t.Card(ctx, card.ID)
@@ -168,9 +168,9 @@ func (w *Outbox) NotifyExpiring(ctx context.Context, id string, _ int64) error {
 
 // RemindCheckout enqueues the notice that the checkout is not completed, unless the checkout was
 // completed or the plan was canceled or expired meanwhile.
-func (w *Outbox) RemindCheckout(ctx context.Context, id string, _ int64) error {
-	err := w.Do(ctx, billing.PlanID(id), func(t *planwork.Tx) error {
-		if !t.Plan.RemindsOfCheckout(t.Now, w.Rules.CheckoutDays) {
+func (o *Outbox) RemindCheckout(ctx context.Context, id string, _ int64) error {
+	err := o.Do(ctx, billing.PlanID(id), func(t *planwork.Tx) error {
+		if !t.Plan.RemindsOfCheckout(t.Now, o.Rules.CheckoutDays) {
 			return nil
 		}
 		c, reason := &t.Charges[0], billing.Reason("")
@@ -182,7 +182,7 @@ func (w *Outbox) RemindCheckout(ctx context.Context, id string, _ int64) error {
 		return t.Notify(ctx, c, billing.NoticeCheckoutReminder, billing.StepCheckoutReminder, reason)
 	})
 	if errors.Is(err, billing.ErrNotFound) {
-		w.Log.Info().Str("plan", id).Msg("task dropped: its plan is gone")
+		o.Log.Info().Str("plan", id).Msg("task dropped: its plan is gone")
 		return nil
 	}
 	return err
@@ -190,13 +190,13 @@ func (w *Outbox) RemindCheckout(ctx context.Context, id string, _ int64) error {
 
 // firstAfterExpiry returns the plan with the first charge that the card can't pay, among the plans
 // that use the card; "" if there is none.
-func (w *Outbox) firstAfterExpiry(ctx context.Context, card billing.Card) (billing.PlanID, error) {
-	customer, err := w.Store.Customer(ctx, card.CustomerID)
+func (o *Outbox) firstAfterExpiry(ctx context.Context, card billing.Card) (billing.PlanID, error) {
+	customer, err := o.Store.Customer(ctx, card.CustomerID)
 	if err != nil {
 		return "", err
 	}
 	var ids []billing.PlanID
-	for p, err := range billing.EachPlan(ctx, w.Store, billing.PlanFilter{Customer: card.CustomerID}) {
+	for p, err := range billing.EachPlan(ctx, o.Store, billing.PlanFilter{Customer: card.CustomerID}) {
 		if err != nil {
 			return "", err
 		}
@@ -204,7 +204,7 @@ func (w *Outbox) firstAfterExpiry(ctx context.Context, card billing.Card) (billi
 			ids = append(ids, p.ID)
 		}
 	}
-	charges, err := w.Store.PlanCharges(ctx, ids...)
+	charges, err := o.Store.PlanCharges(ctx, ids...)
 	if err != nil {
 		return "", err
 	}

@@ -15,37 +15,37 @@ import (
 // Send sends one notice. If it is sent again after a crash, it carries the same Message-ID.
 // If the mail server can't be reached, the notice is tried again later. A refused address is
 // recorded.
-func (w *Outbox) Send(ctx context.Context, id string, lease int64) error {
-	n, err := w.Store.Notice(ctx, billing.NoticeID(id))
+func (o *Outbox) Send(ctx context.Context, id string, lease int64) error {
+	n, err := o.Store.Notice(ctx, billing.NoticeID(id))
 	if errors.Is(err, billing.ErrNotFound) {
-		w.Log.Info().Str("notice", id).Msg("task dropped: its notice is gone")
+		o.Log.Info().Str("notice", id).Msg("task dropped: its notice is gone")
 		return nil
 	}
 	if err != nil || n.Status != billing.NoticePending || n.Lease != lease {
 		return err
 	}
-	if n, err = w.holdNotice(ctx, n); err != nil || n.Status != billing.NoticePending {
+	if n, err = o.holdNotice(ctx, n); err != nil || n.Status != billing.NoticePending {
 		return err
 	}
-	if w.OpenLink != nil { // before the mail is sent, so that its link works
+	if o.OpenLink != nil { // before the mail is sent, so that its link works
 		for _, about := range n.ByPlan() {
-			if err := w.OpenLink(ctx, about); err != nil {
+			if err := o.OpenLink(ctx, about); err != nil {
 				return err
 			}
 		}
 	}
 	if n.MessageID == "" { // the notice was written where the sender's domain is not known; the id is the same for each try
-		n.MessageID = n.MailID(w.MessageDomain)
+		n.MessageID = n.MailID(o.MessageDomain)
 	}
-	mail, err := notify.Render(n, w.Merchant)
+	mail, err := notify.Render(n, o.Merchant)
 	if err != nil {
-		return w.recordNotice(ctx, n, billing.Delivery{}, &billing.MailError{Permanent: true, Err: err})
+		return o.recordNotice(ctx, n, billing.Delivery{}, &billing.MailError{Permanent: true, Err: err})
 	}
 	n.Subject, n.Body = mail.Subject, mail.Text
-	delivery, err := w.Mailer.Send(ctx, mail)
-	ctx, cancel := w.Recording(ctx)
+	delivery, err := o.Mailer.Send(ctx, mail)
+	ctx, cancel := o.Recording(ctx)
 	defer cancel()
-	return w.recordNotice(ctx, n, delivery, err)
+	return o.recordNotice(ctx, n, delivery, err)
 }
 
 // maxNoticeTries bounds how often a mail is tried. The tries cover three days, after which its
@@ -56,13 +56,13 @@ const maxNoticeTries = 450
 // withoutLink returns the text of a mail as it is stored after the mail was sent: a reader of the
 // database must not find a link that opens the customer's page. A mail that is only stored, because
 // no mail server is configured, keeps its link.
-func (w *Outbox) withoutLink(n billing.Notice) string {
-	if w.Merchant.PayLink == nil {
+func (o *Outbox) withoutLink(n billing.Notice) string {
+	if o.Merchant.PayLink == nil {
 		return n.Body
 	}
 	body := n.Body
 	for _, about := range n.ByPlan() {
-		if link := w.Merchant.PayLink(about); link != "" {
+		if link := o.Merchant.PayLink(about); link != "" {
 			body = strings.ReplaceAll(body, link, "[link]")
 		}
 	}
@@ -70,9 +70,9 @@ func (w *Outbox) withoutLink(n billing.Notice) string {
 }
 
 // recordNotice records the outcome of a try to send a notice.
-func (w *Outbox) recordNotice(ctx context.Context, n billing.Notice, d billing.Delivery, failure error) error {
-	n, entry := w.conclude(n, d, failure)
-	return w.Store.Update(ctx, func(tx billing.Tx) error {
+func (o *Outbox) recordNotice(ctx context.Context, n billing.Notice, d billing.Delivery, failure error) error {
+	n, entry := o.conclude(n, d, failure)
+	return o.Store.Update(ctx, func(tx billing.Tx) error {
 		if err := lockNotice(ctx, tx, n); err != nil {
 			return err
 		}
@@ -83,7 +83,7 @@ func (w *Outbox) recordNotice(ctx context.Context, n billing.Notice, d billing.D
 		if err := tx.UpdateNotice(ctx, n); err != nil || n.Status == billing.NoticePending {
 			return err
 		}
-		if err := w.finishGathered(ctx, tx, n, entry); err != nil {
+		if err := o.finishGathered(ctx, tx, n, entry); err != nil {
 			return err
 		}
 		return finishNotice(ctx, tx, n, entry)
@@ -91,12 +91,12 @@ func (w *Outbox) recordNotice(ctx context.Context, n billing.Notice, d billing.D
 }
 
 // conclude returns the notice with the outcome of a try, and the audit entry about it.
-func (w *Outbox) conclude(n billing.Notice, d billing.Delivery, failure error) (billing.Notice, billing.AuditEntry) {
-	now := w.Clock.Now()
+func (o *Outbox) conclude(n billing.Notice, d billing.Delivery, failure error) (billing.Notice, billing.AuditEntry) {
+	now := o.Clock.Now()
 	n.Attempts++
 	n.ClaimAfter, n.Reason = time.Time{}, ""
 	if !d.Kept {
-		n.Body = w.withoutLink(n)
+		n.Body = o.withoutLink(n)
 	}
 	entry := billing.AuditEntry{
 		At: now, Action: "notice.sent", PlanID: n.PlanID, ChargeID: n.ChargeID, CustomerID: n.CustomerID,
@@ -114,8 +114,8 @@ func (w *Outbox) conclude(n billing.Notice, d billing.Delivery, failure error) (
 		n.Status, n.Reason = billing.NoticeFailed, failure.Error()
 		entry.Action, entry.Message = "notice.failed", fmt.Sprintf("%s to customer %s can't be delivered: the notice holds the reason", planwork.Spoken(n.Kind), n.CustomerID)
 	default:
-		n.Reason, n.ClaimAfter = failure.Error(), w.Backoff(n.Attempts)
-		w.Log.Warn().Str("notice", string(n.ID)).Int("attempts", n.Attempts).Err(failure).Msg("notice not sent; it will be tried again")
+		n.Reason, n.ClaimAfter = failure.Error(), o.Backoff(n.Attempts)
+		o.Log.Warn().Str("notice", string(n.ID)).Int("attempts", n.Attempts).Err(failure).Msg("notice not sent; it will be tried again")
 	}
 	return n, entry
 }
