@@ -8,10 +8,10 @@ import (
 // Keeper saves cards and makes plans charge them. It is safe for concurrent use.
 type Keeper struct {
 	*planwork.Work
-	Gateway billing.Gateway
+	gateway billing.Gateway
 }
 
 // New returns a Keeper that changes plans by work and calls Stripe by gateway.
 func New(work *planwork.Work, gateway billing.Gateway) *Keeper {
-	return &Keeper{Work: work, Gateway: gateway}
+	return &Keeper{Work: work, gateway: gateway}
 }

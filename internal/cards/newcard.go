@@ -41,18 +41,18 @@ func BindConsent(ctx context.Context, tx billing.Tx, paymentMethod, intent strin
 	return tx.BindConsent(ctx, intent, charge, card.ID)
 }
 
-// ChargedByUs reports whether an attempt of the merchant's was made with the card. A card that the
-// customer enters is a new PaymentMethod, so no earlier attempt was made with it.
-func ChargedByUs(attempts []billing.Attempt, paymentMethod string) bool {
+// ChargedByMerchant reports whether an attempt of the merchant's was made with the card. A card
+// that the customer enters is a new PaymentMethod, so no earlier attempt was made with it.
+func ChargedByMerchant(attempts []billing.Attempt, paymentMethod string) bool {
 	return paymentMethod != "" && slices.ContainsFunc(attempts, func(a billing.Attempt) bool {
 		return a.Initiator == billing.InitiatorMerchant && a.Params.PaymentMethod == paymentMethod
 	})
 }
 
-// TryNew tries the unpaid charges at once on the card that the customer has just given, if the
+// TryUnpaid tries the unpaid charges at once on the card that the customer has just given, if the
 // policy allows it. Later charges use the card in any case. paying: the customer has just paid a
 // charge of the plan, and may be about to pay others.
-func TryNew(ctx context.Context, t *planwork.Tx, paying bool) error {
+func TryUnpaid(ctx context.Context, t *planwork.Tx, paying bool) error {
 	n := billing.NewCard{Actor: billing.ActorCustomer, Why: "the customer entered a new card", Now: t.Now}
 	n.KeepsTime = func(ctx context.Context, d billing.Dunning) (bool, error) { return keepsTime(ctx, t, d) }
 	if paying {
@@ -62,10 +62,10 @@ func TryNew(ctx context.Context, t *planwork.Tx, paying bool) error {
 	return err
 }
 
-// PlansOf lists the plans that are charged from now on with the card that an intent saved: the
-// plans that the text of the customer's consent listed, whether the customer paid with the card or
-// only saved it. If no consent was recorded, it is the plan named, which may be empty.
-func PlansOf(ctx context.Context, r billing.Reader, intent string, named billing.PlanID) ([]billing.PlanID, error) {
+// ConsentedPlans lists the plans that are charged from now on with the card that an intent saved:
+// the plans that the text of the customer's consent listed, whether the customer paid with the card
+// or only saved it. If no consent was recorded, it is the plan named, which may be empty.
+func ConsentedPlans(ctx context.Context, r billing.Reader, intent string, named billing.PlanID) ([]billing.PlanID, error) {
 	consents, err := r.Consents(ctx, billing.ConsentFilter{Intent: intent, Limit: 1})
 	switch {
 	case err != nil:
@@ -93,10 +93,10 @@ func (k *Keeper) MoveToCard(ctx context.Context, id billing.PlanID, owner billin
 		if !t.Plan.Status.Open() || t.Plan.CustomerID != owner || t.Plan.Account != saved.Account {
 			return nil
 		}
-		if err := Use(ctx, t, saved); err != nil || saved.Problem != "" {
+		if err := SetPlanCard(ctx, t, saved); err != nil || saved.Problem != "" {
 			return err
 		}
-		return TryNew(ctx, t, false)
+		return TryUnpaid(ctx, t, false)
 	})
 }
 
@@ -134,11 +134,11 @@ func tryRenewedCard(ctx context.Context, t *planwork.Tx, card billing.CardID) er
 	return err
 }
 
-// KeepBackup makes the card that paid the plan's card, if it is the backup card that dunning chose
-// for the charge: the plan's own card had failed. Any other card that an attempt by Tranche paid
-// with was the plan's card when the attempt began. It may have been replaced since, so it is not
-// restored.
-func KeepBackup(ctx context.Context, t *planwork.Tx, c *billing.Charge, paymentMethod string) error {
+// PromoteBackup makes the card that paid the plan's card, if it is the backup card that dunning
+// chose for the charge: the plan's own card had failed. Any other card that an attempt by Tranche
+// paid with was the plan's card when the attempt began. It may have been replaced since, so it is
+// not restored.
+func PromoteBackup(ctx context.Context, t *planwork.Tx, c *billing.Charge, paymentMethod string) error {
 	follow, err := t.Dunning(ctx, c.ID)
 	if errors.Is(err, billing.ErrNotFound) || err == nil && follow.CardID == "" {
 		return nil

@@ -18,10 +18,10 @@ type Saved struct {
 	own     bool   // see billing.Card.Own
 }
 
-// CardToSave makes the card that paid a charge chargeable later, at Stripe, and returns it. It
-// returns nil if the plan has the card already, or if an attempt by Tranche paid with it. A card
+// AttachPayingCard makes the card that paid a charge chargeable later, at Stripe, and returns it.
+// It returns nil if the plan has the card already, or if an attempt by Tranche paid with it. A card
 // that can't be saved does not prevent the payment from being recorded.
-func (k *Keeper) CardToSave(ctx context.Context, charge billing.Charge, pi billing.PaymentIntent) (*Saved, error) {
+func (k *Keeper) AttachPayingCard(ctx context.Context, charge billing.Charge, pi billing.PaymentIntent) (*Saved, error) {
 	plan, err := k.Store.Plan(ctx, charge.PlanID)
 	switch {
 	case err != nil:
@@ -48,7 +48,7 @@ func (k *Keeper) CardToSave(ctx context.Context, charge billing.Charge, pi billi
 // already.
 func (k *Keeper) nothingToSave(ctx context.Context, charge billing.Charge, plan billing.Plan, paymentMethod string) (bool, error) {
 	attempts, err := k.Store.Attempts(ctx, charge.ID)
-	if err != nil || ChargedByUs(attempts, paymentMethod) {
+	if err != nil || ChargedByMerchant(attempts, paymentMethod) {
 		return err == nil, err
 	}
 	card, err := k.Store.CardByPaymentMethod(ctx, paymentMethod)
@@ -88,7 +88,7 @@ func (k *Keeper) Attach(ctx context.Context, customer billing.Customer, paymentM
 }
 
 func (k *Keeper) attachCard(ctx context.Context, customer billing.Customer, paymentMethod string, from Cause) (*Saved, error) {
-	pm, err := k.Gateway.PaymentMethod(ctx, paymentMethod)
+	pm, err := k.gateway.PaymentMethod(ctx, paymentMethod)
 	switch {
 	case errors.Is(err, billing.ErrNotFound):
 		return &Saved{Method: pm, Problem: "Stripe has no PaymentMethod " + paymentMethod}, nil
@@ -126,7 +126,7 @@ func (k *Keeper) attachTo(ctx context.Context, customer billing.Customer, paymen
 		return "", err
 	}
 	// Later charges depend on the attachment, so it is checked at once.
-	pm, err := k.Gateway.PaymentMethod(ctx, paymentMethod)
+	pm, err := k.gateway.PaymentMethod(ctx, paymentMethod)
 	if err == nil && pm.Customer == "" {
 		err = k.attachOnce(ctx, paymentMethod, made)
 	}
@@ -136,7 +136,7 @@ func (k *Keeper) attachTo(ctx context.Context, customer billing.Customer, paymen
 // attachOnce attaches a card to a Stripe customer.
 func (k *Keeper) attachOnce(ctx context.Context, paymentMethod, stripeCustomer string) error {
 	return billing.UnderKey("attach-"+paymentMethod+"-"+stripeCustomer, func(key string) error {
-		_, err := k.Gateway.AttachPaymentMethod(ctx, key, paymentMethod, stripeCustomer)
+		_, err := k.gateway.AttachPaymentMethod(ctx, key, paymentMethod, stripeCustomer)
 		return err
 	})
 }
@@ -148,13 +148,13 @@ func (k *Keeper) createCustomer(ctx context.Context, customer billing.Customer, 
 	first := "customer-" + string(customer.ID) + "-" + paymentMethod
 	err = billing.UnderKey(first, func(key string) error {
 		if key != first {
-			pm, err := k.Gateway.PaymentMethod(ctx, paymentMethod)
+			pm, err := k.gateway.PaymentMethod(ctx, paymentMethod)
 			if made = pm.Customer; err != nil || made != "" {
 				return err
 			}
 		}
 		var err error
-		made, err = k.Gateway.CreateCustomer(ctx, key, billing.CustomerParams{
+		made, err = k.gateway.CreateCustomer(ctx, key, billing.CustomerParams{
 			PaymentMethod: paymentMethod, Email: customer.Email, Name: customer.Name,
 			Metadata: map[string]string{billing.MetaCustomer: customer.Reference},
 		})

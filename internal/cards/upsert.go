@@ -30,8 +30,8 @@ func Upsert(ctx context.Context, tx billing.Tx, owner billing.CustomerID, s Save
 		card = billing.Card{ID: billing.NewCardID(now), CustomerID: owner, PaymentMethod: pm.ID, Account: s.Account, Status: billing.CardActive, CreatedAt: now}
 	}
 	if !fresh {
-		// The card is read again under the lock of the customer's cards, so that a concurrent change by
-		// an operator is not overwritten.
+		// The card is read again under the lock of the customer's cards, so that a concurrent change by an
+		// operator is not overwritten.
 		if card, err = lockCard(ctx, tx, card); err != nil {
 			return card, err
 		}

@@ -9,8 +9,8 @@ import (
 	"tranche/internal/planwork"
 )
 
-// Use writes a saved card and makes it the card for the plan's later charges.
-func Use(ctx context.Context, t *planwork.Tx, s Saved) error {
+// SetPlanCard writes a saved card and makes it the card for the plan's later charges.
+func SetPlanCard(ctx context.Context, t *planwork.Tx, s Saved) error {
 	if s.Problem != "" {
 		t.AuditPlan("card.not_saved", "the card that paid can't be charged later: "+s.Problem, "the next charge will ask the customer for a card")
 		return cardMissing(ctx, t, s)

@@ -18,7 +18,7 @@ import (
 // If that is after the deadline, a retry ends, and a first attempt asks the customer for another
 // card.
 func withinCaps(ctx context.Context, t *planwork.Tx, c *billing.Charge, card billing.Card) (bool, error) {
-	declines, err := followup.Declines(ctx, t, c, t.Work.Fingerprint(card))
+	declines, err := followup.CountedDeclines(ctx, t, c, t.Work.Fingerprint(card))
 	if err != nil {
 		return false, err
 	}
@@ -37,7 +37,7 @@ func withinCaps(ctx context.Context, t *planwork.Tx, c *billing.Charge, card bil
 		t.Audit(c, "charge.deferred", fmt.Sprintf("charge %d: %s", c.Sequence, why), "tried "+t.Local(next))
 		return false, t.Move(c, c.Status, "deferred: "+why, next)
 	case !inDunning:
-		return false, followup.Apply(ctx, t, c, followup.Failure{
+		return false, followup.AfterFailure(ctx, t, c, followup.Failure{
 			Kind: dunning.FailureNoCard, Detail: "the card can't be charged in time: " + why, Cause: followup.CodeCapped, Step: "no_card",
 		})
 	}

@@ -14,8 +14,8 @@ import (
 // catchUp decides whether a due charge may be made now. A charge that was missed is deferred to its
 // day, or skipped, as the plan's catch_up requires.
 func catchUp(ctx context.Context, t *planwork.Tx, c *billing.Charge) (bool, error) {
-	// A fast clock turns a short delay into hours of simulated time. A delay of less than a lease is
-	// no outage.
+	// A fast clock turns a short delay into hours of simulated time. A delay of less than a lease is no
+	// outage.
 	moment := t.Now.Sub(c.NextAttemptAt) <= t.Work.Clock.Simulated(t.Work.Lease)
 	if moment || !c.Missed(t.Now) || t.Plan.CatchUp == billing.CatchUpAll {
 		return true, nil

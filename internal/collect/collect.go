@@ -26,12 +26,12 @@ func (co *Collector) Collect(ctx context.Context, id string, lease int64) error 
 	if err := co.NotTakingPart(ctx); err != nil { // the clock may have been set during the wait
 		return err
 	}
-	return co.take(admitted, row, forbidden, false)
+	return co.advance(admitted, row, forbidden, false)
 }
 
-// take decides the next step of a charge and carries it out. forbidden is the reason why nothing
+// advance decides the next step of a charge and carries it out. forbidden is the reason why nothing
 // may be charged now, or nil. looked: Stripe was just asked and has no PaymentIntent of the charge.
-func (co *Collector) take(ctx context.Context, row billing.Charge, forbidden error, looked bool) error {
+func (co *Collector) advance(ctx context.Context, row billing.Charge, forbidden error, looked bool) error {
 	next, account, err := co.decide(ctx, row, forbidden, looked)
 	if err != nil || next == nil {
 		return err

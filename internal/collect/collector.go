@@ -12,9 +12,9 @@ type Config struct {
 	Gateway billing.Gateway
 	Permits
 	// Acquire waits for a permit for one call that changes something at Stripe: a token of the rate
-	// limit, and the circuit breaker. It returns the context to call with, and a function that
-	// releases an unused permit. nil means that no permit is needed. The collector calls Acquire before
-	// it writes an attempt, while it holds no lock. If Acquire fails, the charge is deferred and no
+	// limit, and the circuit breaker. It returns the context to call with, and a function that releases
+	// an unused permit. nil means that no permit is needed. The collector calls Acquire before it
+	// writes an attempt, while it holds no lock. If Acquire fails, the charge is deferred and no
 	// attempt is spent.
 	Acquire func(ctx context.Context) (acquired context.Context, release func(), err error)
 	// Note reports a committed attempt to a record outside the database, before Stripe is called. It

@@ -70,7 +70,7 @@ func newLook(ctx context.Context, t *planwork.Tx, c *billing.Charge, card billin
 func (look lookFirst) run(ctx context.Context, co *Collector) error {
 	pi, err := billing.FindChargeIntent(ctx, co.Gateway, look.customers, look.since, look.charge.ID, "")
 	if errors.Is(err, billing.ErrNotFound) {
-		return co.take(ctx, look.charge, nil, true)
+		return co.advance(ctx, look.charge, nil, true)
 	}
 	ctx, cancel := co.Recording(ctx)
 	defer cancel()
@@ -205,15 +205,15 @@ func (co *Collector) ReplacementOf(ctx context.Context, charge billing.Charge, c
 	return pi, err
 }
 
-// TakeReplacement gives a charge the PaymentIntent that replaced its canceled one.
-func TakeReplacement(t *planwork.Tx, c *billing.Charge, canceled, replacement billing.PaymentIntent) {
+// AdoptReplacement gives a charge the PaymentIntent that replaced its canceled one.
+func AdoptReplacement(t *planwork.Tx, c *billing.Charge, canceled, replacement billing.PaymentIntent) {
 	t.NoteIntent(c, replacement.ID)
 	t.Audit(c, "charge.payment_intent_found", fmt.Sprintf("charge %d: %s is canceled, and Stripe has %s (%s) in its place, "+
 		"which the database had lost", c.Sequence, canceled.ID, replacement.ID, planwork.Spoken(replacement.Status)), "")
 }
 
 // RestoreCharge writes a paid charge again that the database has lost, if the recurrence of its
-// plan creates it. Errors: ErrNotFound for any other charge.
+// plan creates it. Errors: billing.ErrNotFound for any other charge.
 func (co *Collector) RestoreCharge(ctx context.Context, id billing.ChargeID, pi billing.PaymentIntent) (billing.Charge, error) {
 	gone := fmt.Errorf("charge %s: %w", id, billing.ErrNotFound)
 	plan := billing.PlanID(pi.Metadata[billing.MetaPlan])

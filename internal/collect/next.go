@@ -42,7 +42,7 @@ func preflight(ctx context.Context, t *planwork.Tx, c *billing.Charge, attempts 
 		return nil, err
 	}
 	if why != "" {
-		return nil, followup.Apply(ctx, t, c, followup.Failure{Kind: dunning.FailureNoCard, Detail: why, Step: "no_card"})
+		return nil, followup.AfterFailure(ctx, t, c, followup.Failure{Kind: dunning.FailureNoCard, Detail: why, Step: "no_card"})
 	}
 	why, err = whyReplace(ctx, t, c, card, attempts)
 	if err != nil {

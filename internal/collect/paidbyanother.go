@@ -14,10 +14,10 @@ import (
 // that was lost with the database, or one that the merchant created. The charge's own PaymentIntent
 // must not be paid as well, so it is seen canceled before the other one replaces it.
 
-// PaidByAnother makes a paid PaymentIntent the charge's own once the previous one is seen canceled.
-// The caller records the payment and compares the amount. Errors: *secondPaymentError if both are
-// paid; others if Stripe can't be asked, or if an attempt has no known outcome yet.
-func (co *Collector) PaidByAnother(ctx context.Context, c billing.Charge, paid billing.PaymentIntent) (billing.Charge, error) {
+// AdoptPaidIntent makes a paid PaymentIntent the charge's own once the previous one is seen
+// canceled. The caller records the payment and compares the amount. Errors: *secondPaymentError if
+// both are paid; others if Stripe can't be asked, or if an attempt has no known outcome yet.
+func (co *Collector) AdoptPaidIntent(ctx context.Context, c billing.Charge, paid billing.PaymentIntent) (billing.Charge, error) {
 	if err := co.holdPaid(ctx, c, paid); err != nil {
 		return c, err
 	}
@@ -37,7 +37,7 @@ func (co *Collector) PaidByAnother(ctx context.Context, c billing.Charge, paid b
 		}
 		switch mine.PaymentIntent {
 		case "", other.ID:
-			TakeReplacement(t, mine, other, paid)
+			AdoptReplacement(t, mine, other, paid)
 		case paid.ID:
 		default:
 			return fmt.Errorf("charge %s got another PaymentIntent, %s, while %s paid it", c.ID, mine.PaymentIntent, paid.ID)
@@ -64,7 +64,7 @@ func (co *Collector) holdPaid(ctx context.Context, c billing.Charge, paid billin
 		if n := len(attempts); n > 0 && attempts[n-1].Outcome.Open() {
 			return fmt.Errorf("%s paid charge %s, and attempt %d at it has no known outcome yet", paid.ID, c.ID, n)
 		}
-		follow, _, err := followup.Open(ctx, t, mine)
+		follow, _, err := followup.OpenDunning(ctx, t, mine)
 		if err != nil {
 			return err
 		}

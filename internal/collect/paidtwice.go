@@ -17,10 +17,10 @@ func (e *SecondPaymentError) Error() string {
 	return fmt.Sprintf("charge %s is paid already, by %s", e.Charge.ID, e.Charge.PaymentIntent)
 }
 
-// PaidTwice opens the incident of a second payment for a charge, once. how describes how the charge
-// was paid first.
-func PaidTwice(ctx context.Context, t *planwork.Tx, c *billing.Charge, second billing.PaymentIntent, how string) error {
-	known, err := duplicate(ctx, t, second.ID)
+// ReportPaidTwice opens the incident of a second payment for a charge, once. how describes how the
+// charge was paid first.
+func ReportPaidTwice(ctx context.Context, t *planwork.Tx, c *billing.Charge, second billing.PaymentIntent, how string) error {
+	known, err := isSecondPayment(ctx, t, second.ID)
 	if err != nil || known {
 		return err
 	}
@@ -30,8 +30,9 @@ func PaidTwice(ctx context.Context, t *planwork.Tx, c *billing.Charge, second bi
 	return t.OpenChargeIncident(ctx, c, billing.IncidentPaidTwice, second.ID, detail)
 }
 
-// duplicate reports whether a PaymentIntent was recorded as a second payment, open or resolved.
-func duplicate(ctx context.Context, t *planwork.Tx, paymentIntent string) (bool, error) {
+// isSecondPayment reports whether a PaymentIntent was recorded as a second payment, open or
+// resolved.
+func isSecondPayment(ctx context.Context, t *planwork.Tx, paymentIntent string) (bool, error) {
 	known, err := t.Incidents(ctx, billing.IncidentFilter{Kind: billing.IncidentPaidTwice, Subject: paymentIntent, Limit: 1})
 	return len(known) > 0, err
 }
@@ -39,7 +40,7 @@ func duplicate(ctx context.Context, t *planwork.Tx, paymentIntent string) (bool,
 // paidOutsideToo records that Stripe was paid for a charge that the merchant marked as paid outside
 // Stripe.
 func paidOutsideToo(ctx context.Context, t *planwork.Tx, c *billing.Charge, pi billing.PaymentIntent) error {
-	known, err := duplicate(ctx, t, pi.ID)
+	known, err := isSecondPayment(ctx, t, pi.ID)
 	if err != nil {
 		return err
 	}
@@ -49,11 +50,11 @@ func paidOutsideToo(ctx context.Context, t *planwork.Tx, c *billing.Charge, pi b
 	}
 	c.PaidOutside, c.PaymentIntent, c.PaidAt = false, pi.ID, t.Now
 	c.Reason = "paid outside Stripe, and at Stripe too"
-	return PaidTwice(ctx, t, c, pi, "it was paid outside Stripe too")
+	return ReportPaidTwice(ctx, t, c, pi, "it was paid outside Stripe too")
 }
 
 // ChargeOfDuplicate finds the incident of a second payment by its PaymentIntent, with the charge
-// that was paid twice. Errors: ErrNotFound.
+// that was paid twice. Errors: billing.ErrNotFound.
 func ChargeOfDuplicate(ctx context.Context, store billing.Store, paymentIntent string) (billing.Charge, error) {
 	found, err := store.Incidents(ctx, billing.IncidentFilter{Kind: billing.IncidentPaidTwice, Subject: paymentIntent, Limit: 1})
 	if err == nil && (len(found) == 0 || found[0].ChargeID == "") {

@@ -35,7 +35,7 @@ func takePayment(ctx context.Context, t *planwork.Tx, c *billing.Charge, pi bill
 	case c.PaidOutside:
 		return paidOutsideToo(ctx, t, c, pi)
 	case c.Status.Settled() && c.PaymentIntent != "" && c.PaymentIntent != pi.ID:
-		return PaidTwice(ctx, t, c, pi, "it was paid by "+c.PaymentIntent)
+		return ReportPaidTwice(ctx, t, c, pi, "it was paid by "+c.PaymentIntent)
 	case c.Status.Settled() || !c.Status.CanBecome(billing.ChargeSucceeded):
 		return nil
 	}
@@ -48,7 +48,7 @@ func takePayment(ctx context.Context, t *planwork.Tx, c *billing.Charge, pi bill
 	if err := t.Succeed(ctx, c, actor, "Stripe says "+pi.ID+" succeeded"); err != nil || t.Plan.CardID == cardBefore {
 		return err
 	}
-	return cards.TryNew(ctx, t, true)
+	return cards.TryUnpaid(ctx, t, true)
 }
 
 // keepCard makes the card that the customer paid with the plan's card, unless the plan has got
@@ -59,15 +59,15 @@ func keepCard(ctx context.Context, t *planwork.Tx, c *billing.Charge, pi billing
 	if err != nil {
 		return err
 	}
-	if cards.ChargedByUs(attempts, pi.PaymentMethod) {
-		return cards.KeepBackup(ctx, t, c, pi.PaymentMethod)
+	if cards.ChargedByMerchant(attempts, pi.PaymentMethod) {
+		return cards.PromoteBackup(ctx, t, c, pi.PaymentMethod)
 	}
 	late, err := cardIsNewer(ctx, t, c)
 	if err != nil {
 		return err
 	}
 	if saved != nil && !late {
-		if err := cards.Use(ctx, t, *saved); err != nil {
+		if err := cards.SetPlanCard(ctx, t, *saved); err != nil {
 			return err
 		}
 	}

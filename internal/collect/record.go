@@ -130,7 +130,7 @@ func finish(ctx context.Context, t *planwork.Tx, c *billing.Charge, a *billing.A
 		case "":
 			t.NoteIntent(c, r.pi.ID)
 		case r.replaces:
-			TakeReplacement(t, c, billing.PaymentIntent{ID: r.replaces}, r.pi)
+			AdoptReplacement(t, c, billing.PaymentIntent{ID: r.replaces}, r.pi)
 		}
 	}
 	taken, err := stripeChargeTaken(ctx, t, *a, r.stripeCharge)
@@ -169,7 +169,7 @@ func apply(ctx context.Context, t *planwork.Tx, c *billing.Charge, a billing.Att
 		if !SameAmount(*c, r.pi) {
 			return otherAmount(t, c, r.pi)
 		}
-		if err := cards.KeepBackup(ctx, t, c, a.Params.PaymentMethod); err != nil {
+		if err := cards.PromoteBackup(ctx, t, c, a.Params.PaymentMethod); err != nil {
 			return err
 		}
 		return t.Succeed(ctx, c, "", fmt.Sprintf("attempt %d succeeded", a.Number))
@@ -179,16 +179,16 @@ func apply(ctx context.Context, t *planwork.Tx, c *billing.Charge, a billing.Att
 		return nil
 	case billing.OutcomeRequiresAction:
 		f := billing.Failure{Code: codeAuthenticate}
-		return followup.Apply(ctx, t, c, followup.Failure{
+		return followup.AfterFailure(ctx, t, c, followup.Failure{
 			Kind: dunning.FailureDeclined, Failure: f, Attempt: a, Cause: f.Code, Step: strconv.Itoa(a.Number),
 		})
 	case billing.OutcomeCanceled:
-		return IntentCanceled(ctx, t, c, r.pi)
+		return RecordCancellation(ctx, t, c, r.pi)
 	}
 	if r.again {
 		return t.Move(c, billing.ChargeRetrying, r.failure.Message, t.Now)
 	}
-	return followup.Apply(ctx, t, c, chargeFailureOf(a, r))
+	return followup.AfterFailure(ctx, t, c, chargeFailureOf(a, r))
 }
 
 // otherAmount handles a payment whose amount differs from the charge's, because the PaymentIntent
@@ -221,23 +221,23 @@ const codeAuthenticate = "authentication_required"
 // chargeFailureOf returns the failure of an attempt: the card was declined or is gone, or the
 // request itself was refused.
 func chargeFailureOf(a billing.Attempt, r result) followup.Failure {
-	tr := followup.Failure{Kind: dunning.FailureDeclined, Failure: r.failure, Attempt: a, Cause: r.failure.Cause(), Step: strconv.Itoa(a.Number)}
+	f := followup.Failure{Kind: dunning.FailureDeclined, Failure: r.failure, Attempt: a, Cause: r.failure.Cause(), Step: strconv.Itoa(a.Number)}
 	switch {
 	case r.cardGone:
-		tr.Kind = dunning.FailureNoCard
-		tr.Detail = "the saved card is no longer attached to the customer at Stripe, which refused it: " + r.failure.Message
+		f.Kind = dunning.FailureNoCard
+		f.Detail = "the saved card is no longer attached to the customer at Stripe, which refused it: " + r.failure.Message
 	case r.refused:
 		// The merchant must fix it, and the code alone rarely shows the cause.
-		tr.Kind, tr.Detail = dunning.FailureRejected, r.failure.Message
+		f.Kind, f.Detail = dunning.FailureRejected, r.failure.Message
 	}
-	return tr
+	return f
 }
 
-// IntentCanceled handles a PaymentIntent of the charge that was found canceled at Stripe. If
+// RecordCancellation handles a PaymentIntent of the charge that was found canceled at Stripe. If
 // Tranche or Stripe itself canceled it, it is replaced: the charge is still owed. A cancellation by
 // anyone else is the merchant's decision that the charge is no longer owed. A cancellation of a
 // PaymentIntent that was replaced changes nothing.
-func IntentCanceled(ctx context.Context, t *planwork.Tx, c *billing.Charge, pi billing.PaymentIntent) error {
+func RecordCancellation(ctx context.Context, t *planwork.Tx, c *billing.Charge, pi billing.PaymentIntent) error {
 	if c.PaymentIntent != pi.ID {
 		if c.Status == billing.ChargeCollecting { // the attempt failed because of it
 			return t.Move(c, billing.ChargeRetrying, "its PaymentIntent was replaced", t.Now)

@@ -11,10 +11,10 @@ import (
 	"tranche/internal/planwork"
 )
 
-// RefundFailed records that a refund failed after Stripe accepted it. The money is back in the
-// merchant's account, so an operator must pay the customer in another way. A customer who was
+// RecordRefundFailed records that a refund failed after Stripe accepted it. The money is back in
+// the merchant's account, so an operator must pay the customer in another way. A customer who was
 // promised the refund is notified.
-func RefundFailed(ctx context.Context, t *planwork.Tx, c *billing.Charge, order billing.Refund, refund billing.StripeRefund) error {
+func RecordRefundFailed(ctx context.Context, t *planwork.Tx, c *billing.Charge, order billing.Refund, refund billing.StripeRefund) error {
 	if known, err := t.Incidents(ctx, billing.IncidentFilter{Kind: billing.IncidentRefundFailed, Subject: refund.ID, Limit: 1}); err != nil || len(known) > 0 {
 		return err
 	}
@@ -72,8 +72,9 @@ func ReversalReason(c billing.Charge, to billing.ChargeStatus) string {
 	return ""
 }
 
-// OpenRefund returns the refund of a charge that was ordered and is not made yet, or a zero one.
-func OpenRefund(ctx context.Context, t *planwork.Tx, c *billing.Charge) (billing.Refund, error) {
+// FindOpenRefund returns the refund of a charge that was ordered and is not made yet, or a zero
+// one.
+func FindOpenRefund(ctx context.Context, t *planwork.Tx, c *billing.Charge) (billing.Refund, error) {
 	refunds, err := t.Refunds(ctx, c.ID)
 	if err != nil {
 		return billing.Refund{}, err
@@ -126,9 +127,9 @@ func (c sendRefund) run(ctx context.Context, co *Collector) error {
 	}
 	return co.recordRefund(ctx, c, func(t *planwork.Tx, charge *billing.Charge, r billing.Refund) error {
 		if made.Failed() {
-			return RefundFailed(ctx, t, charge, r, made)
+			return RecordRefundFailed(ctx, t, charge, r, made)
 		}
-		return RefundAccepted(ctx, t, charge, r, made)
+		return RecordRefundAccepted(ctx, t, charge, r, made)
 	})
 }
 
@@ -155,7 +156,7 @@ func (co *Collector) recordRefund(ctx context.Context, sent sendRefund, write fu
 		if err != nil {
 			return err
 		}
-		open, err := OpenRefund(ctx, t, c)
+		open, err := FindOpenRefund(ctx, t, c)
 		if err != nil || open.ID != sent.refund.ID {
 			return err
 		}
@@ -163,9 +164,9 @@ func (co *Collector) recordRefund(ctx context.Context, sent sendRefund, write fu
 	})
 }
 
-// RefundAccepted records that Stripe accepted a refund that was ordered here, and notifies the
-// customer, who is promised nothing before that. It closes the incidents about the order.
-func RefundAccepted(ctx context.Context, t *planwork.Tx, c *billing.Charge, r billing.Refund, made billing.StripeRefund) error {
+// RecordRefundAccepted records that Stripe accepted a refund that was ordered here, and notifies
+// the customer, who is promised nothing before that. It closes the incidents about the order.
+func RecordRefundAccepted(ctx context.Context, t *planwork.Tx, c *billing.Charge, r billing.Refund, made billing.StripeRefund) error {
 	r.Status, r.StripeRefund, r.UpdatedAt = billing.RefundMade, made.ID, t.Now
 	if made.Amount > 0 {
 		r.Amount = made.Amount

@@ -69,7 +69,7 @@ func stripeCustomer(id string) string {
 // Otherwise the event of the cancellation would be taken for the merchant's decision that nothing
 // is owed.
 func toReplace(ctx context.Context, t *planwork.Tx, c *billing.Charge, why string) (step, error) {
-	follow, _, err := followup.Open(ctx, t, c)
+	follow, _, err := followup.OpenDunning(ctx, t, c)
 	if err != nil {
 		return nil, err
 	}

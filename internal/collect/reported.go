@@ -19,7 +19,7 @@ func CloseAttempt(ctx context.Context, t *planwork.Tx, c *billing.Charge, pi bil
 		return "", nil
 	}
 	if n := len(attempts); n > 0 {
-		if a := attempts[n-1]; MadeWith(a, pi) && (a.Outcome.Open() || a.Outcome == billing.OutcomeAwaitingCustomer) {
+		if a := attempts[n-1]; AttemptUses(a, pi) && (a.Outcome.Open() || a.Outcome == billing.OutcomeAwaitingCustomer) {
 			a.Outcome, a.PaymentIntent, a.StripeCharge, a.FinishedAt = outcome, pi.ID, pi.LatestCharge, t.Now
 			return actorOf(a), t.UpdateAttempt(ctx, a)
 		}
@@ -87,7 +87,7 @@ func RecordDecline(ctx context.Context, t *planwork.Tx, c *billing.Charge, pi bi
 // comes.
 func lookUpNow(t *planwork.Tx, c *billing.Charge, attempts []billing.Attempt, pi billing.PaymentIntent) {
 	n := len(attempts)
-	if n == 0 || attempts[n-1].Outcome != billing.OutcomeProcessing || !MadeWith(attempts[n-1], pi) {
+	if n == 0 || attempts[n-1].Outcome != billing.OutcomeProcessing || !AttemptUses(attempts[n-1], pi) {
 		return
 	}
 	c.ClaimAfter = t.Now
@@ -131,9 +131,9 @@ func nameless(attempts []billing.Attempt, pi billing.PaymentIntent, outcome bill
 	return nil
 }
 
-// MadeWith reports whether an attempt was made with this PaymentIntent. A late event about a
+// AttemptUses reports whether an attempt was made with this PaymentIntent. A late event about a
 // replaced PaymentIntent must not end the attempt that creates the new one.
-func MadeWith(a billing.Attempt, pi billing.PaymentIntent) bool {
+func AttemptUses(a billing.Attempt, pi billing.PaymentIntent) bool {
 	if a.PaymentIntent != "" {
 		return a.PaymentIntent == pi.ID
 	}

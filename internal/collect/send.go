@@ -196,9 +196,9 @@ func (co *Collector) refusedByState(ctx context.Context, c tried, pi billing.Pay
 		return fromIntent(seen), true
 	case seen.SetupFutureUsage != "" && !c.attempt.Params.ClearSetup:
 		// Stripe does not confirm a PaymentIntent off-session that has setup_future_usage
-		// (github.com/artsy/exchange/pull/484). The recovery page sets it with a new card, and it stays
-		// set after a decline there. A confirmation may clear it: setup_future_usage of that call accepts
-		// "" (Stripe's OpenAPI description).
+		// (github.com/artsy/exchange/pull/484). The recovery page sets it with a new card, and it stays set
+		// after a decline there. A confirmation may clear it: setup_future_usage of that call accepts ""
+		// (Stripe's OpenAPI description).
 		r := noCharge(pi, codeSetupLeft, ge.Failure.Message)
 		r.requestID = ge.RequestID
 		return r, true

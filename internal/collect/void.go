@@ -13,7 +13,7 @@ import (
 // afterEnd returns the step that an ended charge still needs: its refund, or the
 // cancellation of its PaymentIntent. It returns nil if nothing is left to do.
 func afterEnd(ctx context.Context, t *planwork.Tx, c *billing.Charge) (step, error) {
-	refund, err := OpenRefund(ctx, t, c)
+	refund, err := FindOpenRefund(ctx, t, c)
 	switch {
 	case err != nil:
 		return nil, err

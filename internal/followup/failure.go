@@ -10,23 +10,26 @@ import (
 	"tranche/internal/planwork"
 )
 
-// Failure is a failure of a charge that dunning decides on.
+// Failure is why a charge was not paid: a failed attempt, or a reason for making none.
 type Failure struct {
 	Kind    dunning.FailureKind
-	Failure billing.Failure
+	Failure billing.Failure // Stripe's code and message; zero if no attempt was made
 	Detail  string          // see dunning.History
 	Attempt billing.Attempt // zero if none was made
 	Cause   string          // stored as the charge's decline code
 	Step    string          // distinguishes this failure's notice from the charge's others
 }
 
-// Apply lets dunning decide what follows a failure, and applies the decision.
-func Apply(ctx context.Context, t *planwork.Tx, c *billing.Charge, tr Failure) error {
-	follow, policy, err := Open(ctx, t, c)
+// AfterFailure lets dunning decide what follows a failure of the charge, and carries the decision
+// out: the charge's next status and attempt, the notice to the customer, and the time of the next
+// step. It begins a dunning if none is open. The caller has recorded the attempt. Errors: those of
+// the transaction.
+func AfterFailure(ctx context.Context, t *planwork.Tx, c *billing.Charge, f Failure) error {
+	follow, policy, err := OpenDunning(ctx, t, c)
 	if err != nil {
 		return err
 	}
-	h, spare, err := history(ctx, t, c, tr, follow)
+	h, spare, err := history(ctx, t, c, f, follow)
 	if err != nil {
 		return err
 	}
@@ -40,22 +43,22 @@ func Apply(ctx context.Context, t *planwork.Tx, c *billing.Charge, tr Failure) e
 	if d.UseBackup {
 		follow.CardID = spare.ID
 	}
-	if err := fail(ctx, t, c, d, tr.Cause); err != nil {
+	if err := applyDecision(ctx, t, c, d, f.Cause); err != nil {
 		return err
 	}
-	if wasAsked(t, c, tr.Cause) {
+	if wasAsked(t, c, f.Cause) {
 		d.Notice = ""
 	}
-	if err := tellFailure(ctx, t, c, d, tr.Step); err != nil {
+	if err := enqueueFailureNotice(ctx, t, c, d, f.Step); err != nil {
 		return err
 	}
 	follow.ClaimAfter = nextStep(t, follow)
 	return t.UpdateDunning(ctx, follow)
 }
 
-// tellFailure enqueues the notice of a failure, if the decision has one. step distinguishes it from
-// the charge's other notices.
-func tellFailure(ctx context.Context, t *planwork.Tx, c *billing.Charge, d dunning.Decision, step string) error {
+// enqueueFailureNotice enqueues the notice of a failure, if the decision has one. step
+// distinguishes it from the charge's other notices.
+func enqueueFailureNotice(ctx context.Context, t *planwork.Tx, c *billing.Charge, d dunning.Decision, step string) error {
 	if d.Notice == "" {
 		return nil
 	}
@@ -63,14 +66,14 @@ func tellFailure(ctx context.Context, t *planwork.Tx, c *billing.Charge, d dunni
 }
 
 // history collects the data for a decision, and the backup card that may be tried next.
-func history(ctx context.Context, t *planwork.Tx, c *billing.Charge, tr Failure, follow billing.Dunning) (dunning.History, billing.Card, error) {
+func history(ctx context.Context, t *planwork.Tx, c *billing.Charge, f Failure, follow billing.Dunning) (dunning.History, billing.Card, error) {
 	attempts, err := t.Attempts(ctx, c.ID)
 	if err != nil {
 		return dunning.History{}, billing.Card{}, err
 	}
 	h := dunning.History{
-		Charge: c.ID, Now: t.Now, Location: t.Location(), Kind: tr.Kind, Failure: tr.Failure, Detail: tr.Detail,
-		PaymentMethod: tr.Attempt.Params.PaymentMethod, Attempts: attempts, Deadline: follow.DeadlineAt,
+		Charge: c.ID, Now: t.Now, Location: t.Location(), Kind: f.Kind, Failure: f.Failure, Detail: f.Detail,
+		PaymentMethod: f.Attempt.Params.PaymentMethod, Attempts: attempts, Deadline: follow.DeadlineAt,
 		FinalSent: follow.FinalAt.IsZero(), OnBackup: follow.CardID != "",
 	}
 	if h.PaymentMethod != "" {
@@ -80,7 +83,7 @@ func history(ctx context.Context, t *planwork.Tx, c *billing.Charge, tr Failure,
 		}
 		h.Brand = card.Brand
 	}
-	if h.CardDeclines, err = Declines(ctx, t, c, tr.Attempt.Fingerprint); err != nil {
+	if h.CardDeclines, err = CountedDeclines(ctx, t, c, f.Attempt.Fingerprint); err != nil {
 		return h, billing.Card{}, err
 	}
 	spare, err := backupCard(ctx, t, attempts)

@@ -2,7 +2,8 @@ package followup
 
 import "tranche/internal/planwork"
 
-// Follower runs the due steps of dunning. It is safe for concurrent use.
+// Follower runs the steps of dunning that are due: reminder, final notice and deadline. It is safe
+// for concurrent use.
 type Follower struct{ *planwork.Work }
 
 // New returns a Follower that changes plans by work.

@@ -9,9 +9,10 @@ import (
 	"tranche/internal/planwork"
 )
 
-// Open returns the charge's open dunning and the policy that it began with. It begins a
-// dunning if none is open.
-func Open(ctx context.Context, t *planwork.Tx, c *billing.Charge) (billing.Dunning, dunning.Policy, error) {
+// OpenDunning returns the charge's open dunning and the policy that it began with. If none is open,
+// it begins one under the plan's current policy and writes its row. Errors: those of the
+// transaction.
+func OpenDunning(ctx context.Context, t *planwork.Tx, c *billing.Charge) (billing.Dunning, dunning.Policy, error) {
 	d, err := t.Dunning(ctx, c.ID)
 	if err != nil && !errors.Is(err, billing.ErrNotFound) {
 		return d, dunning.Policy{}, err
@@ -24,7 +25,8 @@ func Open(ctx context.Context, t *planwork.Tx, c *billing.Charge) (billing.Dunni
 	return beginDunning(ctx, t, c, d)
 }
 
-// PinnedPolicy reads the policy that a dunning began with.
+// PinnedPolicy returns the policy with this hash, as it was when a dunning began. Errors:
+// billing.ErrNotFound; billing.ErrUnavailable; an error if the stored policy can't be read.
 func PinnedPolicy(ctx context.Context, r billing.DunningReader, hash string) (dunning.Policy, error) {
 	kept, err := r.PinnedPolicy(ctx, hash)
 	if err != nil {
@@ -33,9 +35,8 @@ func PinnedPolicy(ctx context.Context, r billing.DunningReader, hash string) (du
 	return dunning.ReadPolicy(kept.Content)
 }
 
-// beginDunning pins the current version of the plan's policy and sets the deadline. before is an
-// earlier dunning of the charge that has ended, if there was one: an operator had the charge tried
-// again.
+// beginDunning pins the current version of the plan's policy and sets the deadline. before is the
+// charge's earlier dunning that has ended, or zero: an operator had the charge tried again.
 func beginDunning(ctx context.Context, t *planwork.Tx, c *billing.Charge, before billing.Dunning) (billing.Dunning, dunning.Policy, error) {
 	policy, ok := t.Work.Policies.Get(t.Plan.Policy)
 	if !ok {
@@ -61,8 +62,9 @@ func beginDunning(ctx context.Context, t *planwork.Tx, c *billing.Charge, before
 	return d, policy, t.InsertDunning(ctx, d)
 }
 
-// PolicyOf returns the policy that a dunning began with, or the plan's current policy if it has
-// none.
+// PolicyOf returns the policy that d began with. For a zero dunning it returns the plan's current
+// policy, or the default one if the plan's policy is not configured any more. Errors: those of
+// PinnedPolicy.
 func PolicyOf(ctx context.Context, t *planwork.Tx, d billing.Dunning) (dunning.Policy, error) {
 	if d.Policy != "" {
 		return PinnedPolicy(ctx, t.Tx, d.Policy)

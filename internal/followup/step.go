@@ -13,7 +13,7 @@ import (
 	"tranche/internal/planwork"
 )
 
-// The steps of notices that are sent once for a charge, whichever way leads to them.
+// The steps of notices that a charge gets once at most.
 const (
 	stepFirst     = "first_request"
 	stepReminder  = "reminder"
@@ -21,8 +21,9 @@ const (
 	stepDefaulted = "plan_defaulted"
 )
 
-// Step does what is due: it reminds a customer who has to act, sends the final notice, and
-// gives up the plan at the deadline. No plan is given up without a final notice.
+// Step does what is due for the charge id: it reminds a customer who has to act, sends the final
+// notice, and gives up the plan at the deadline. No plan is given up without a final notice. A task
+// with an older lease does nothing. Errors: billing.ErrConflict; billing.ErrUnavailable.
 func (f *Follower) Step(ctx context.Context, id string, lease int64) error {
 	row, err := f.Store.Charge(ctx, billing.ChargeID(id))
 	if errors.Is(err, billing.ErrNotFound) {
@@ -53,25 +54,25 @@ func step(ctx context.Context, t *planwork.Tx, c *billing.Charge, d billing.Dunn
 	}
 	d.DeadlineAt = dunning.EndOfDay(d.DeadlineAt, t.Location())
 	switch {
-	case c.Status.Ended() || over(t.Plan.Status):
+	case c.Status.Ended() || collectsNoMore(t.Plan.Status):
 		return t.CloseDunning(ctx, d)
 	case t.Plan.Status == billing.PlanPaused: // the deadline is suspended with the plan
-		return lookAgain(ctx, t, dunning.Postponed(d, 1, t.Location()), policy)
+		return scheduleStep(ctx, t, dunning.Postponed(d, 1, t.Location()), policy)
 	case attemptFirst(t, c):
 		d.ClaimAfter = t.Now.Add(t.Work.Clock.Simulated(t.Work.Lease))
 		return t.UpdateDunning(ctx, d)
-	case !d.HeldAt.IsZero() && !asksCustomer(c.Status):
+	case !d.HeldAt.IsZero() && !waitsForCustomer(c.Status):
 		d.ClaimAfter = nextStep(t, d)
 		return t.UpdateDunning(ctx, d)
 	}
 	d = dunning.Released(d, t.Now, t.Location())
-	if err := enqueueReminder(ctx, t, c, &d, policy); err != nil {
+	if err := enqueueDueNotice(ctx, t, c, &d, policy); err != nil {
 		return err
 	}
 	if due(policy.GivesUpAt(c.ID, d.DeadlineAt, t.Location()), t.Now) {
 		return giveUp(ctx, t, c, d, policy)
 	}
-	return lookAgain(ctx, t, d, policy)
+	return scheduleStep(ctx, t, d, policy)
 }
 
 // attemptFirst reports whether an attempt at the charge is due or in flight, even if it is deferred
@@ -81,24 +82,24 @@ func attemptFirst(t *planwork.Tx, c *billing.Charge) bool {
 	return c.Status == billing.ChargeCollecting || c.Status == billing.ChargeRetrying && due(c.NextAttemptAt, t.Now)
 }
 
-// heldLook is the wait before a suspended dunning is checked again.
-const heldLook = 24 * time.Hour
+// heldCheck is the simulated wait before a suspended dunning is checked again.
+const heldCheck = 24 * time.Hour
 
 // nextStep returns the time of a dunning's next step.
 func nextStep(t *planwork.Tx, d billing.Dunning) time.Time {
 	if !d.HeldAt.IsZero() {
-		return t.Now.Add(heldLook)
+		return t.Now.Add(heldCheck)
 	}
 	return d.Next()
 }
 
-// asksCustomer reports whether a charge waits only for the customer.
-func asksCustomer(s billing.ChargeStatus) bool {
+// waitsForCustomer reports whether a charge in this status waits for the customer alone.
+func waitsForCustomer(s billing.ChargeStatus) bool {
 	return s == billing.ChargeRequiresAction || s == billing.ChargeRequiresPaymentMethod
 }
 
-// lookAgain writes a dunning whose next check is at its next due step.
-func lookAgain(ctx context.Context, t *planwork.Tx, d billing.Dunning, policy dunning.Policy) error {
+// scheduleStep writes a dunning with the time of its next step.
+func scheduleStep(ctx context.Context, t *planwork.Tx, d billing.Dunning, policy dunning.Policy) error {
 	d.ClaimAfter = d.Next()
 	if d.ClaimAfter.Equal(d.DeadlineAt) {
 		d.ClaimAfter = policy.GivesUpAt(d.ChargeID, d.DeadlineAt, t.Location())
@@ -106,19 +107,19 @@ func lookAgain(ctx context.Context, t *planwork.Tx, d billing.Dunning, policy du
 	return t.UpdateDunning(ctx, d)
 }
 
-// over reports whether a plan has ended, so that nothing more is collected.
-func over(s billing.PlanStatus) bool {
+// collectsNoMore reports whether a plan in this status has ended or was given up.
+func collectsNoMore(s billing.PlanStatus) bool {
 	return s == billing.PlanCanceled || s == billing.PlanCompleted || s == billing.PlanDefaulted
 }
 
-// enqueueReminder enqueues the reminder or the final notice that is due. If both are due, only the
+// enqueueDueNotice enqueues the reminder or the final notice that is due. If both are due, only the
 // final notice is sent.
-func enqueueReminder(ctx context.Context, t *planwork.Tx, c *billing.Charge, d *billing.Dunning, policy dunning.Policy) error {
+func enqueueDueNotice(ctx context.Context, t *planwork.Tx, c *billing.Charge, d *billing.Dunning, policy dunning.Policy) error {
 	final := due(d.FinalAt, t.Now)
 	if due(d.RemindAt, t.Now) {
 		d.RemindAt = time.Time{}
 		if !final {
-			return remind(ctx, t, c, *d)
+			return enqueueReminder(ctx, t, c, *d)
 		}
 	}
 	if !final {
@@ -162,8 +163,9 @@ func requestFirst(ctx context.Context, t *planwork.Tx, c *billing.Charge, d bill
 // due reports whether a time is set and has come.
 func due(at, now time.Time) bool { return !at.IsZero() && !at.After(now) }
 
-// remind asks again a customer who has to act. No reminder is sent while a retry is planned.
-func remind(ctx context.Context, t *planwork.Tx, c *billing.Charge, d billing.Dunning) error {
+// enqueueReminder asks a customer who has to act again. No reminder is sent while a retry is
+// planned.
+func enqueueReminder(ctx context.Context, t *planwork.Tx, c *billing.Charge, d billing.Dunning) error {
 	switch c.Status {
 	case billing.ChargeRequiresAction:
 		return enqueueDunningNotice(ctx, t, c, d, billing.NoticeActionRequired, stepReminder)
@@ -192,6 +194,7 @@ func enqueueDunningNotice(ctx context.Context, t *planwork.Tx, c *billing.Charge
 	return t.EnqueueNotice(ctx, n)
 }
 
+// atDeadline describes for the audit trail what the deadline brings.
 func atDeadline(t *planwork.Tx, d billing.Dunning, step string) string {
 	if step == stepDefaulted {
 		return ""
@@ -212,7 +215,7 @@ func lastReason(ctx context.Context, t *planwork.Tx, c *billing.Charge) (billing
 		case billing.OutcomeRequiresAction:
 			return billing.ReasonAuthenticate, nil
 		case billing.OutcomeError:
-			if !asksCustomer(c.Status) {
+			if !waitsForCustomer(c.Status) {
 				return billing.ReasonOurs, nil
 			}
 		}
@@ -246,6 +249,7 @@ func giveUp(ctx context.Context, t *planwork.Tx, c *billing.Charge, d billing.Du
 	return t.CloseDunning(ctx, d)
 }
 
+// endText describes for the audit trail what happens to the later charges.
 func endText(e dunning.End) string {
 	if e == dunning.EndCancel {
 		return "the later charges are canceled; the customer can still pay what is owed"

@@ -117,7 +117,7 @@ func (w *Handler) chargeNamed(ctx context.Context, id billing.ChargeID, pi billi
 	case pi.Status == billing.IntentSucceeded && c.Status.Settled():
 		return c, &collect.SecondPaymentError{Charge: c}
 	case pi.Status == billing.IntentSucceeded:
-		return w.Collect.PaidByAnother(ctx, c, pi)
+		return w.Collect.AdoptPaidIntent(ctx, c, pi)
 	}
 	return c, fmt.Errorf("%s is not the PaymentIntent of charge %s any more: %w", pi.ID, id, billing.ErrNotFound)
 }
@@ -137,7 +137,7 @@ const cardPatience = 4
 
 // paymentSucceeded saves the card that paid and marks the charge as paid.
 func (w *Handler) paymentSucceeded(ctx context.Context, e billing.Event, charge billing.Charge, pi billing.PaymentIntent) error {
-	saved, unsaved := w.Cards.CardToSave(ctx, charge, pi)
+	saved, unsaved := w.Cards.AttachPayingCard(ctx, charge, pi)
 	if unsaved != nil && e.Attempts < cardPatience {
 		return unsaved
 	}
@@ -165,7 +165,7 @@ func (w *Handler) moveOthers(ctx context.Context, charge billing.Charge, pi bill
 	if err != nil {
 		return err
 	}
-	plans, err := cards.PlansOf(ctx, w.Store, pi.ID, charge.PlanID)
+	plans, err := cards.ConsentedPlans(ctx, w.Store, pi.ID, charge.PlanID)
 	if err != nil {
 		return err
 	}
@@ -209,7 +209,7 @@ func (w *Handler) followCancellation(ctx context.Context, charge billing.Charge,
 		}
 		if replacement.ID != "" {
 			if c.PaymentIntent == "" || c.PaymentIntent == pi.ID {
-				collect.TakeReplacement(t, c, pi, replacement)
+				collect.AdoptReplacement(t, c, pi, replacement)
 			}
 			return nil
 		}
@@ -222,14 +222,14 @@ func (w *Handler) followCancellation(ctx context.Context, charge billing.Charge,
 		if _, err := collect.CloseAttempt(ctx, t, c, pi, billing.OutcomeCanceled); err != nil {
 			return err
 		}
-		return collect.IntentCanceled(ctx, t, c, pi)
+		return collect.RecordCancellation(ctx, t, c, pi)
 	})
 }
 
 // otherOpen reports whether an open attempt was made with another PaymentIntent.
 func otherOpen(attempts []billing.Attempt, pi billing.PaymentIntent) bool {
 	n := len(attempts)
-	return n > 0 && attempts[n-1].Outcome.Open() && !collect.MadeWith(attempts[n-1], pi)
+	return n > 0 && attempts[n-1].Outcome.Open() && !collect.AttemptUses(attempts[n-1], pi)
 }
 
 // isCurrent reports whether a canceled PaymentIntent is the one that the charge is to be paid with.
@@ -241,7 +241,7 @@ func isCurrent(c billing.Charge, attempts []billing.Attempt, pi billing.PaymentI
 		return c.PaymentIntent == pi.ID
 	}
 	for i, a := range attempts {
-		if a.PaymentIntent == pi.ID || a.PaymentIntent == "" && collect.MadeWith(a, pi) {
+		if a.PaymentIntent == pi.ID || a.PaymentIntent == "" && collect.AttemptUses(a, pi) {
 			return i == len(attempts)-1 && a.FinishedAt.IsZero() || a.PaymentIntent == "" && a.Outcome == billing.OutcomeDeclined
 		}
 	}

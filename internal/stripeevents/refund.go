@@ -40,9 +40,9 @@ func followRefund(ctx context.Context, t *planwork.Tx, c *billing.Charge, refund
 	case err != nil:
 		return err
 	case refund.Failed():
-		return collect.RefundFailed(ctx, t, c, order, refund)
+		return collect.RecordRefundFailed(ctx, t, c, order, refund)
 	case order.Status == billing.RefundOpen:
-		return collect.RefundAccepted(ctx, t, c, order, refund)
+		return collect.RecordRefundAccepted(ctx, t, c, order, refund)
 	}
 	return nil
 }

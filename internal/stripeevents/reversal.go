@@ -94,13 +94,14 @@ func (w *Handler) tryPayment(ctx context.Context, e billing.Event, id string, do
 		return ignored("the PaymentIntent is %s: nothing was paid", p.Status), nil
 	}
 	if !second && (row.PaymentIntent != id || !row.Status.Settled() || row.PaidOutside) {
-		return w.paidFirst(ctx, e, row, p)
+		return w.recordPaymentFirst(ctx, e, row, p)
 	}
 	return handled, do(ctx, found{charge: row, payment: p, second: second})
 }
 
-// paidFirst records the payment that an event is about if the payment's own event has not come yet.
-func (w *Handler) paidFirst(ctx context.Context, e billing.Event, row billing.Charge, p billing.RecordedPayment) (verdict, error) {
+// recordPaymentFirst records the payment that an event is about if the payment's own event has not
+// come yet.
+func (w *Handler) recordPaymentFirst(ctx context.Context, e billing.Event, row billing.Charge, p billing.RecordedPayment) (verdict, error) {
 	paid := e
 	paid.Type, paid.ObjectID = "payment_intent.succeeded", p.ID
 	v, err := w.dispatch(ctx, paid)

@@ -24,12 +24,12 @@ func (w *Handler) secondPayment(ctx context.Context, charge billing.Charge, pi b
 		if err != nil {
 			return err
 		}
-		return collect.PaidTwice(ctx, t, c, pi, paidFirst(*c))
+		return collect.ReportPaidTwice(ctx, t, c, pi, howPaid(*c))
 	})
 }
 
-// paidFirst describes how a charge was paid before its second payment.
-func paidFirst(c billing.Charge) string {
+// recordPaymentFirst describes how a charge was paid before its second payment.
+func howPaid(c billing.Charge) string {
 	if c.PaidOutside {
 		return "it was paid outside Stripe"
 	}
@@ -73,11 +73,11 @@ func acceptOrders(ctx context.Context, t *planwork.Tx, c *billing.Charge, p bill
 	if p.Amount <= 0 || p.AmountRefunded < p.Amount {
 		return nil
 	}
-	open, err := collect.OpenRefund(ctx, t, c)
+	open, err := collect.FindOpenRefund(ctx, t, c)
 	if err != nil || open.ID == "" || open.PaymentIntent != p.ID {
 		return err
 	}
-	return collect.RefundAccepted(ctx, t, c, open, billing.StripeRefund{})
+	return collect.RecordRefundAccepted(ctx, t, c, open, billing.StripeRefund{})
 }
 
 // isSecond reports whether err is a second payment, and returns its charge.

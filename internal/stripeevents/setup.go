@@ -77,7 +77,7 @@ func (w *Handler) cardGiven(ctx context.Context, si billing.SetupIntent) (verdic
 
 // plansOfSetup lists the plans that the card of a SetupIntent is for.
 func plansOfSetup(ctx context.Context, store billing.Store, customer billing.Customer, si billing.SetupIntent) ([]billing.PlanID, error) {
-	plans, err := cards.PlansOf(ctx, store, si.ID, billing.PlanID(si.Metadata[billing.MetaPlan]))
+	plans, err := cards.ConsentedPlans(ctx, store, si.ID, billing.PlanID(si.Metadata[billing.MetaPlan]))
 	if err != nil || len(plans) > 0 {
 		return plans, err
 	}
@@ -130,7 +130,7 @@ func (w *Handler) setUpPlan(ctx context.Context, si billing.SetupIntent, plan bi
 		if t.Plan.SetupIntent == "" { // the answer that named the SetupIntent was lost
 			t.Plan.SetupIntent = si.ID
 		}
-		if err := cards.Use(ctx, t, *saved); err != nil || saved.Problem != "" {
+		if err := cards.SetPlanCard(ctx, t, *saved); err != nil || saved.Problem != "" {
 			return err
 		}
 		t.Activate("the customer gave a card")

@@ -12,8 +12,9 @@ import (
 	"tranche/internal/task"
 )
 
-// fail applies dunning's decision after an attempt failed. The caller notifies the customer.
-func fail(ctx context.Context, t *planwork.Tx, c *billing.Charge, d dunning.Decision, cause string) error {
+// applyDecision writes dunning's decision to the charge, its card and its plan. The caller notifies
+// the customer. cause is stored as the charge's decline code.
+func applyDecision(ctx context.Context, t *planwork.Tx, c *billing.Charge, d dunning.Decision, cause string) error {
 	status := d.Status
 	if status == billing.ChargeRetrying && c.Status == billing.ChargeScheduled {
 		status = c.Status // the charge was never tried
@@ -23,7 +24,7 @@ func fail(ctx context.Context, t *planwork.Tx, c *billing.Charge, d dunning.Deci
 	}
 	c.DeclineCode = cause
 	t.Audit(c, "charge."+string(d.Status),
-		fmt.Sprintf("charge %d of %s: %s", c.Sequence, money.FormatAmount(c.Amount, c.Currency), d.Reason), afterFailure(t, d))
+		fmt.Sprintf("charge %d of %s: %s", c.Sequence, money.FormatAmount(c.Amount, c.Currency), d.Reason), whatFollows(t, d))
 	if d.RevokeCard {
 		if err := revokeCard(ctx, t, c, d); err != nil {
 			return err
@@ -38,7 +39,8 @@ func fail(ctx context.Context, t *planwork.Tx, c *billing.Charge, d dunning.Deci
 	return nil
 }
 
-func afterFailure(t *planwork.Tx, d dunning.Decision) string {
+// whatFollows describes a decision for the audit trail.
+func whatFollows(t *planwork.Tx, d dunning.Decision) string {
 	switch d.Status {
 	case billing.ChargeRetrying:
 		return "tried again " + t.Local(d.NextAttemptAt)
