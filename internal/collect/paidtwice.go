@@ -53,9 +53,9 @@ func paidOutsideToo(ctx context.Context, t *planwork.Tx, c *billing.Charge, pi b
 	return ReportPaidTwice(ctx, t, c, pi, "it was paid outside Stripe too")
 }
 
-// ChargeOfDuplicate finds the incident of a second payment by its PaymentIntent, with the charge
+// ChargePaidTwiceBy finds the incident of a second payment by its PaymentIntent, with the charge
 // that was paid twice. Errors: billing.ErrNotFound.
-func ChargeOfDuplicate(ctx context.Context, store billing.Store, paymentIntent string) (billing.Charge, error) {
+func ChargePaidTwiceBy(ctx context.Context, store billing.Store, paymentIntent string) (billing.Charge, error) {
 	found, err := store.Incidents(ctx, billing.IncidentFilter{Kind: billing.IncidentPaidTwice, Subject: paymentIntent, Limit: 1})
 	if err == nil && (len(found) == 0 || found[0].ChargeID == "") {
 		err = fmt.Errorf("second payment %s: %w", paymentIntent, billing.ErrNotFound)

@@ -249,7 +249,7 @@ func RecordCancellation(ctx context.Context, t *planwork.Tx, c *billing.Charge, 
 		return err
 	}
 	if ours {
-		return IntentReplaced(t, c)
+		return DropCanceledIntent(t, c)
 	}
 	if pi.CanceledByStripe() {
 		c.PaymentIntent = ""

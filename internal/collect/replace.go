@@ -112,7 +112,7 @@ func (r replaceIntent) run(ctx context.Context, co *Collector) error {
 			return found
 		}
 		if pending == nil {
-			return IntentReplaced(t, c)
+			return DropCanceledIntent(t, c)
 		}
 		t.Defer(c, pending)
 		return nil
@@ -131,8 +131,8 @@ func notCanceled(id string, pi billing.PaymentIntent, looked error) error {
 	return nil
 }
 
-// IntentReplaced removes a PaymentIntent that was seen canceled from its charge.
-func IntentReplaced(t *planwork.Tx, c *billing.Charge) error {
+// DropCanceledIntent removes a PaymentIntent that was seen canceled from its charge.
+func DropCanceledIntent(t *planwork.Tx, c *billing.Charge) error {
 	t.Audit(c, "charge.payment_intent_replaced",
 		fmt.Sprintf("charge %d: %s is canceled; a new one will be made", c.Sequence, c.PaymentIntent), "tried at once")
 	c.PaymentIntent = ""

@@ -53,21 +53,21 @@ func (s subject) labeled(metadata map[string]string) subject {
 // endpoints of Connect platforms (docs.stripe.com/connect/webhooks), or an event of an account that
 // does not own the event's objects. ctx acts for the account of the event. Errors: errNoObject; the
 // errors of the fetch.
-func (w *Handler) admit(ctx context.Context, e billing.Event, kind eventKind) (subject, verdict, error) {
+func (h *Handler) admit(ctx context.Context, e billing.Event, kind eventKind) (subject, verdict, error) {
 	switch {
-	case e.Livemode != w.Livemode:
-		return subject{}, ignored("it is an event of %s, and the key is for %s", mode(e.Livemode), mode(w.Livemode)), nil
+	case e.Livemode != h.Livemode:
+		return subject{}, ignored("it is an event of %s, and the key is for %s", mode(e.Livemode), mode(h.Livemode)), nil
 	case e.ObjectID == "":
 		return subject{}, verdict{}, errNoObject
 	}
 	s := kind.names(e)
 	if kind.fetch == nil {
-		v, err := owners{w.Store}.foreign(ctx, s)
+		v, err := owners{h.Store}.foreign(ctx, s)
 		return s, v, err
 	}
-	fetched, err := kind.fetch(w, ctx, s)
+	fetched, err := kind.fetch(h, ctx, s)
 	if err == nil {
-		v, err := owners{w.Store}.foreign(ctx, fetched)
+		v, err := owners{h.Store}.foreign(ctx, fetched)
 		return fetched, v, err
 	}
 	if _, missing := errors.AsType[*notHereError](err); !missing && !billing.NoAccess(err, e.Account) {
@@ -75,7 +75,7 @@ func (w *Handler) admit(ctx context.Context, e billing.Event, kind eventKind) (s
 	}
 	// An object that Stripe does not have in this account can't be handled. Only here, the metadata in
 	// the body is trusted to name the owner.
-	v, failed := owners{w.Store}.foreign(ctx, s.labeled(e.Metadata()))
+	v, failed := owners{h.Store}.foreign(ctx, s.labeled(e.Metadata()))
 	if failed != nil || v.status != "" {
 		return s, v, failed
 	}

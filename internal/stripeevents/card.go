@@ -11,8 +11,8 @@ import (
 )
 
 // fetchCard fetches a PaymentMethod from Stripe.
-func (w *Handler) fetchCard(ctx context.Context, s subject) (subject, error) {
-	pm, err := w.Gateway.PaymentMethod(ctx, s.card)
+func (h *Handler) fetchCard(ctx context.Context, s subject) (subject, error) {
+	pm, err := h.Gateway.PaymentMethod(ctx, s.card)
 	if errors.Is(err, billing.ErrNotFound) {
 		return s, notHere("PaymentMethod", s.card)
 	}
@@ -22,44 +22,44 @@ func (w *Handler) fetchCard(ctx context.Context, s subject) (subject, error) {
 
 // handlePaymentMethod updates our copy of a card from Stripe after the card was attached, detached,
 // or renewed by the network.
-func (w *Handler) handlePaymentMethod(ctx context.Context, _ billing.Event, about subject) (verdict, error) {
-	return w.followCard(ctx, about.paymentMethod)
+func (h *Handler) handlePaymentMethod(ctx context.Context, _ billing.Event, about subject) (verdict, error) {
+	return h.followCard(ctx, about.paymentMethod)
 }
 
 // followCard updates our copy of a card from Stripe.
-func (w *Handler) followCard(ctx context.Context, pm billing.PaymentMethod) (verdict, error) {
+func (h *Handler) followCard(ctx context.Context, pm billing.PaymentMethod) (verdict, error) {
 	v := handled
-	before, err := w.Store.CardByPaymentMethod(ctx, pm.ID)
+	before, err := h.Store.CardByPaymentMethod(ctx, pm.ID)
 	known := err == nil
-	err = w.Store.Update(ctx, func(tx billing.Tx) error {
-		v, err = w.syncCard(ctx, tx, pm)
+	err = h.Store.Update(ctx, func(tx billing.Tx) error {
+		v, err = h.syncCard(ctx, tx, pm)
 		return err
 	})
 	if err != nil {
 		return v, err
 	}
-	return v, w.afterCard(ctx, known, before, pm)
+	return v, h.afterCard(ctx, known, before, pm)
 }
 
 // afterCard does the work that follows from a new or changed card, in every plan that charges it.
-func (w *Handler) afterCard(ctx context.Context, known bool, before billing.Card, pm billing.PaymentMethod) error {
-	card, err := w.Store.CardByPaymentMethod(ctx, pm.ID)
+func (h *Handler) afterCard(ctx context.Context, known bool, before billing.Card, pm billing.PaymentMethod) error {
+	card, err := h.Store.CardByPaymentMethod(ctx, pm.ID)
 	switch {
 	case errors.Is(err, billing.ErrNotFound):
 		return nil
 	case err != nil:
 		return err
 	case known && card.Chargeable() && cards.Renewed(before, pm):
-		err = w.Cards.TryRenewed(ctx, before)
+		err = h.Cards.TryRenewed(ctx, before)
 	}
 	if err != nil {
 		return err
 	}
-	return w.Cards.MergeDuplicates(ctx, card.CustomerID)
+	return h.Cards.MergeDuplicates(ctx, card.CustomerID)
 }
 
-func (w *Handler) syncCard(ctx context.Context, tx billing.Tx, pm billing.PaymentMethod) (verdict, error) {
-	now := w.Clock.Now()
+func (h *Handler) syncCard(ctx context.Context, tx billing.Tx, pm billing.PaymentMethod) (verdict, error) {
+	now := h.Clock.Now()
 	card, err := tx.CardByPaymentMethod(ctx, pm.ID)
 	switch {
 	case err == nil:
@@ -67,7 +67,7 @@ func (w *Handler) syncCard(ctx context.Context, tx billing.Tx, pm billing.Paymen
 		if err != nil || !owner.ErasedAt.IsZero() {
 			return ignored("the customer's data was removed on request"), err
 		}
-		return handled, w.updateCard(ctx, tx, card, pm)
+		return handled, h.updateCard(ctx, tx, card, pm)
 	case !errors.Is(err, billing.ErrNotFound):
 		return verdict{}, err
 	case pm.Customer == "":
@@ -89,16 +89,16 @@ func (w *Handler) syncCard(ctx context.Context, tx billing.Tx, pm billing.Paymen
 	return handled, err
 }
 
-func (w *Handler) updateCard(ctx context.Context, tx billing.Tx, card billing.Card, pm billing.PaymentMethod) error {
+func (h *Handler) updateCard(ctx context.Context, tx billing.Tx, card billing.Card, pm billing.PaymentMethod) error {
 	if pm.Customer == "" { // a detached card keeps its details, because the ledger names it
-		return stripecustomer.DetachCard(ctx, tx, card, "it was removed from the customer at Stripe", w.Clock.Now())
+		return stripecustomer.DetachCard(ctx, tx, card, "it was removed from the customer at Stripe", h.Clock.Now())
 	}
-	after, err := cards.Upsert(ctx, tx, card.CustomerID, cards.Saved{Method: pm, Account: card.Account}, w.Clock.Now())
+	after, err := cards.Upsert(ctx, tx, card.CustomerID, cards.Saved{Method: pm, Account: card.Account}, h.Clock.Now())
 	if err != nil || after.Hold == card.Hold {
 		return err
 	}
 	return tx.InsertAudit(ctx, billing.AuditEntry{
-		At: w.Clock.Now(), Actor: billing.ActorStripe, Action: "card.held", CustomerID: card.CustomerID, CardID: card.ID,
+		At: h.Clock.Now(), Actor: billing.ActorStripe, Action: "card.held", CustomerID: card.CustomerID, CardID: card.ID,
 		Message: fmt.Sprintf("%s is not charged until the customer agrees: %s", after.Label(), after.Hold),
 		Next:    "charges that fall due ask the customer for a card; release the card once the customer has agreed to it",
 	})

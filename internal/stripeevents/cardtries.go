@@ -19,32 +19,32 @@ import (
 
 // noteDeclinedTry counts a decline that the customer caused, and locks the customer out if it
 // exceeds a limit.
-func (w *Handler) noteDeclinedTry(ctx context.Context, e billing.Event, pi billing.PaymentIntent) error {
+func (h *Handler) noteDeclinedTry(ctx context.Context, e billing.Event, pi billing.PaymentIntent) error {
 	if e.Type != "payment_intent.payment_failed" {
 		return nil
 	}
-	c, err := chargeTried(ctx, w.Store, pi)
+	c, err := chargeTried(ctx, h.Store, pi)
 	if errors.Is(err, billing.ErrNotFound) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	opened, err := w.Store.LastCardTry(ctx, billing.CardTryFilter{Kind: billing.CardTryPayment, Intent: pi.ID})
+	opened, err := h.Store.LastCardTry(ctx, billing.CardTryFilter{Kind: billing.CardTryPayment, Intent: pi.ID})
 	if err != nil && !errors.Is(err, billing.ErrNotFound) {
 		return err
 	}
-	attempts, err := w.Store.Attempts(ctx, c.ID)
+	attempts, err := h.Store.Attempts(ctx, c.ID)
 	if err != nil || ownDecline(e.Decline(), attempts, opened) {
 		return err
 	}
-	try := declinedTry(e, c.CustomerID, opened, w.Clock.Now())
+	try := declinedTry(e, c.CustomerID, opened, h.Clock.Now())
 	try.ChargeID, try.Intent = c.ID, pi.ID
-	exceeded, err := w.countTry(ctx, try)
+	exceeded, err := h.countTry(ctx, try)
 	if err != nil || exceeded == "" || opened.ID == "" {
 		return err // the merchant's own checkout is not locked
 	}
-	return w.voidTried(ctx, e, c, pi, exceeded)
+	return h.voidTried(ctx, e, c, pi, exceeded)
 }
 
 // chargeTried finds the charge of a PaymentIntent, even if the PaymentIntent was replaced.
@@ -83,33 +83,33 @@ func declinedTry(e billing.Event, customer billing.CustomerID, opened billing.Ca
 }
 
 // countTry counts a decline once, and returns the limit that it exceeds.
-func (w *Handler) countTry(ctx context.Context, try billing.CardTry) (exceeded string, err error) {
+func (h *Handler) countTry(ctx context.Context, try billing.CardTry) (exceeded string, err error) {
 	added := false
-	err = w.Store.Update(ctx, func(tx billing.Tx) error {
+	err = h.Store.Update(ctx, func(tx billing.Tx) error {
 		added, err = tx.InsertCardTry(ctx, try)
 		return err
 	})
 	if err != nil {
 		return "", err
 	}
-	if added && w.CustomerDeclined != nil {
-		w.CustomerDeclined()
+	if added && h.CustomerDeclined != nil {
+		h.CustomerDeclined()
 	}
-	since, err := billing.CardTriesSince(ctx, w.Store, try.CustomerID)
+	since, err := billing.CardTriesSince(ctx, h.Store, try.CustomerID)
 	if err != nil {
 		return "", err
 	}
-	return w.Tries.Exceeded(ctx, w.Store, try, since, w.Clock.Now())
+	return h.Tries.Exceeded(ctx, h.Store, try, since, h.Clock.Now())
 }
 
 // voidTried cancels a PaymentIntent after too many cards were tried on it. The cancellation is
 // recorded before Stripe is called. Otherwise its event would be taken for the merchant's decision
 // that nothing is owed.
-func (w *Handler) voidTried(ctx context.Context, e billing.Event, c billing.Charge, pi billing.PaymentIntent, exceeded string) error {
+func (h *Handler) voidTried(ctx context.Context, e billing.Event, c billing.Charge, pi billing.PaymentIntent, exceeded string) error {
 	voided := billing.CardTry{
-		ID: billing.CardTryID("void_" + pi.ID), Kind: billing.CardTryVoided, CustomerID: c.CustomerID, ChargeID: c.ID, Intent: pi.ID, At: w.Clock.Now(),
+		ID: billing.CardTryID("void_" + pi.ID), Kind: billing.CardTryVoided, CustomerID: c.CustomerID, ChargeID: c.ID, Intent: pi.ID, At: h.Clock.Now(),
 	}
-	err := w.Do(ctx, c.PlanID, func(t *planwork.Tx) error {
+	err := h.Do(ctx, c.PlanID, func(t *planwork.Tx) error {
 		if err := reportCardTesting(ctx, t, c, exceeded); err != nil {
 			return err
 		}
@@ -119,16 +119,16 @@ func (w *Handler) voidTried(ctx context.Context, e billing.Event, c billing.Char
 	if err != nil {
 		return err
 	}
-	pi, err = cancelTried(ctx, w.Gateway, e, pi)
+	pi, err = cancelTried(ctx, h.Gateway, e, pi)
 	if err != nil || pi.Status != billing.IntentCanceled {
 		return err // it was paid meanwhile, and its event records that
 	}
-	return w.Do(ctx, c.PlanID, func(t *planwork.Tx) error {
+	return h.Do(ctx, c.PlanID, func(t *planwork.Tx) error {
 		now, err := t.Charge(c.ID)
 		if err != nil || now.Status.Ended() || now.PaymentIntent != pi.ID {
 			return err
 		}
-		return collect.IntentReplaced(t, now)
+		return collect.DropCanceledIntent(t, now)
 	})
 }
 
@@ -147,29 +147,29 @@ func cancelTried(ctx context.Context, gateway billing.Gateway, e billing.Event, 
 }
 
 // handleSetupFailed counts a card that could not be saved.
-func (w *Handler) handleSetupFailed(ctx context.Context, e billing.Event, _ subject) (verdict, error) {
-	opened, err := w.Store.LastCardTry(ctx, billing.CardTryFilter{Kind: billing.CardTrySetup, Intent: e.ObjectID})
+func (h *Handler) handleSetupFailed(ctx context.Context, e billing.Event, _ subject) (verdict, error) {
+	opened, err := h.Store.LastCardTry(ctx, billing.CardTryFilter{Kind: billing.CardTrySetup, Intent: e.ObjectID})
 	if errors.Is(err, billing.ErrNotFound) {
 		return ignored("SetupIntent %s was not handed out on the recovery page", e.ObjectID), nil
 	}
 	if err != nil {
 		return verdict{}, err
 	}
-	exceeded, err := w.countTry(ctx, declinedTry(e, opened.CustomerID, opened, w.Clock.Now()))
+	exceeded, err := h.countTry(ctx, declinedTry(e, opened.CustomerID, opened, h.Clock.Now()))
 	if err != nil || exceeded == "" {
 		return handled, err
 	}
-	link, err := w.Store.PayLinkByID(ctx, opened.LinkID)
+	link, err := h.Store.PayLinkByID(ctx, opened.LinkID)
 	if err != nil {
 		return verdict{}, err
 	}
-	err = w.Do(ctx, link.PlanID, func(t *planwork.Tx) error {
+	err = h.Do(ctx, link.PlanID, func(t *planwork.Tx) error {
 		return reportCardTesting(ctx, t, t.Charges[0], exceeded)
 	})
 	if err != nil {
 		return verdict{}, err
 	}
-	_, err = w.Gateway.CancelSetupIntent(ctx, "tries-"+e.ObjectID+"-"+strconv.Itoa(e.Attempts), e.ObjectID)
+	_, err = h.Gateway.CancelSetupIntent(ctx, "tries-"+e.ObjectID+"-"+strconv.Itoa(e.Attempts), e.ObjectID)
 	var ge *billing.GatewayError
 	if errors.As(err, &ge) && !ge.Resend() {
 		err = nil // it is canceled already, or a card was saved

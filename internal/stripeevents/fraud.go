@@ -19,22 +19,22 @@ const fraudWarned = "the card's issuer warned of fraud"
 // were written, the event is handled again and pauses the rest. Stripe often sends the warning
 // within a second of the payment, so the payment is recorded first. Source:
 // docs.stripe.com/disputes/measuring, "Early fraud warnings".
-func (w *Handler) handleFraudWarning(ctx context.Context, e billing.Event, about subject) (verdict, error) {
+func (h *Handler) handleFraudWarning(ctx context.Context, e billing.Event, about subject) (verdict, error) {
 	if about.payment == "" {
 		return ignored("it names no PaymentIntent"), nil
 	}
-	return w.followPayment(ctx, e, about.payment, func(ctx context.Context, f found) error {
+	return h.followPayment(ctx, e, about.payment, func(ctx context.Context, f found) error {
 		row := f.charge
-		others, err := onSameCard(ctx, w.Store, row, f.payment.PaymentMethod)
+		others, err := onSameCard(ctx, h.Store, row, f.payment.PaymentMethod)
 		if err != nil {
 			return err
 		}
 		for _, other := range others {
-			if err := w.Do(ctx, other, func(t *planwork.Tx) error { t.Pause(fraudWarned + " about a payment of another plan"); return nil }); err != nil {
+			if err := h.Do(ctx, other, func(t *planwork.Tx) error { t.Pause(fraudWarned + " about a payment of another plan"); return nil }); err != nil {
 				return err
 			}
 		}
-		return w.Do(ctx, row.PlanID, func(t *planwork.Tx) error { return fraudWarning(t, e, row.ID) })
+		return h.Do(ctx, row.PlanID, func(t *planwork.Tx) error { return fraudWarning(t, e, row.ID) })
 	})
 }
 

@@ -37,33 +37,33 @@ func unknownYet(awaits, format string, args ...any) verdict {
 // so duplicate, late and shuffled events do no harm. After a temporary failure, the event records
 // the reason and is handled again later. After a permanent failure, it is kept as failed for an
 // operator.
-func (w *Handler) Handle(ctx context.Context, id string, lease int64) error {
-	e, err := w.Store.Event(ctx, id)
+func (h *Handler) Handle(ctx context.Context, id string, lease int64) error {
+	e, err := h.Store.Event(ctx, id)
 	if errors.Is(err, billing.ErrNotFound) {
-		w.Log.Info().Str("event", id).Msg("task dropped: its event is gone")
+		h.Log.Info().Str("event", id).Msg("task dropped: its event is gone")
 		return nil
 	}
 	if err != nil || e.Status != billing.EventPending || e.Lease != lease {
 		return err
 	}
-	v, err := w.dispatch(ctx, e)
+	v, err := h.dispatch(ctx, e)
 	if err != nil {
 		v = judge(e, err)
 	}
 	e.Status, e.Reason, e.Awaits = v.status, v.reason, v.awaits
-	now := w.Clock.Now()
+	now := h.Clock.Now()
 	e.HandledAt, e.ClaimAfter = now, time.Time{}
 	if v.status == billing.EventPending {
 		e.Attempts++
-		e.HandledAt, e.ClaimAfter = time.Time{}, w.Backoff(e.Attempts)
-		w.Log.Warn().Str("event", e.ID).Str("type", e.Type).Int("attempts", e.Attempts).Err(err).Msg("event not handled; it will be tried again")
+		e.HandledAt, e.ClaimAfter = time.Time{}, h.Backoff(e.Attempts)
+		h.Log.Warn().Str("event", e.ID).Str("type", e.Type).Int("attempts", e.Attempts).Err(err).Msg("event not handled; it will be tried again")
 	}
 	if v.status == billing.EventFailed {
-		w.Log.Error().Str("event", e.ID).Str("type", e.Type).Err(err).Msg("event can't be handled")
+		h.Log.Error().Str("event", e.ID).Str("type", e.Type).Err(err).Msg("event can't be handled")
 	}
-	ctx, cancel := w.Recording(ctx)
+	ctx, cancel := h.Recording(ctx)
 	defer cancel()
-	err = w.Store.Update(ctx, func(tx billing.Tx) error {
+	err = h.Store.Update(ctx, func(tx billing.Tx) error {
 		if err := tx.UpdateEvent(ctx, e); err != nil || v.status == billing.EventPending {
 			return err
 		}
@@ -72,7 +72,7 @@ func (w *Handler) Handle(ctx context.Context, id string, lease int64) error {
 	if err != nil || e.Awaits == "" {
 		return err
 	}
-	return wakeIfKnown(ctx, w.Store, w.Clock.Now(), e.Awaits)
+	return wakeIfKnown(ctx, h.Store, h.Clock.Now(), e.Awaits)
 }
 
 // wakeIfKnown makes an event pending again if its object became known between the lookup and the
@@ -113,15 +113,15 @@ func judge(e billing.Event, err error) verdict {
 
 // dispatch passes an event to the handler of its type, if the event is admitted. The handler calls
 // Stripe in the account that the event came from.
-func (w *Handler) dispatch(ctx context.Context, e billing.Event) (verdict, error) {
+func (h *Handler) dispatch(ctx context.Context, e billing.Event) (verdict, error) {
 	kind, ok := eventKinds()[e.Type]
 	if !ok {
 		return ignored("events of this type are not used"), nil
 	}
 	ctx = billing.OnAccount(ctx, e.Account)
-	about, v, err := w.admit(ctx, e, kind)
+	about, v, err := h.admit(ctx, e, kind)
 	if err != nil || v.status != "" {
 		return v, err
 	}
-	return kind.handle(w, ctx, e, about)
+	return kind.handle(h, ctx, e, about)
 }

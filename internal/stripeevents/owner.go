@@ -53,7 +53,7 @@ func (f owners) ofPayment(ctx context.Context, s subject) (owned, error) {
 	}
 	c, err := f.store.ChargeByPaymentIntent(ctx, s.payment)
 	if errors.Is(err, billing.ErrNotFound) {
-		c, err = collect.ChargeOfDuplicate(ctx, f.store, s.payment)
+		c, err = collect.ChargePaidTwiceBy(ctx, f.store, s.payment)
 	}
 	if err != nil {
 		return owned{}, err

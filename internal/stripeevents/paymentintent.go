@@ -18,8 +18,8 @@ import (
 var errMismatch = errors.New("stripe's record and ours differ")
 
 // fetchPayment fetches a PaymentIntent from Stripe.
-func (w *Handler) fetchPayment(ctx context.Context, s subject) (subject, error) {
-	pi, err := w.Gateway.PaymentIntent(ctx, s.payment)
+func (h *Handler) fetchPayment(ctx context.Context, s subject) (subject, error) {
+	pi, err := h.Gateway.PaymentIntent(ctx, s.payment)
 	if errors.Is(err, billing.ErrNotFound) {
 		return s, notHere("PaymentIntent", s.payment)
 	}
@@ -29,22 +29,22 @@ func (w *Handler) fetchPayment(ctx context.Context, s subject) (subject, error) 
 
 // handlePaymentIntent updates the charge of a PaymentIntent to its current state at Stripe,
 // whichever event reported it.
-func (w *Handler) handlePaymentIntent(ctx context.Context, e billing.Event, about subject) (verdict, error) {
-	v, err := w.followIntent(ctx, e, about.intent)
+func (h *Handler) handlePaymentIntent(ctx context.Context, e billing.Event, about subject) (verdict, error) {
+	v, err := h.followIntent(ctx, e, about.intent)
 	if err != nil {
 		return v, err
 	}
-	return v, w.noteDeclinedTry(ctx, e, about.intent)
+	return v, h.noteDeclinedTry(ctx, e, about.intent)
 }
 
 // followIntent updates the charge of a PaymentIntent to the PaymentIntent's state.
-func (w *Handler) followIntent(ctx context.Context, e billing.Event, pi billing.PaymentIntent) (verdict, error) {
-	charge, err := w.chargeOf(ctx, pi)
+func (h *Handler) followIntent(ctx context.Context, e billing.Event, pi billing.PaymentIntent) (verdict, error) {
+	charge, err := h.chargeOf(ctx, pi)
 	if errors.Is(err, billing.ErrNotFound) {
 		return ignored("PaymentIntent %s belongs to no plan%s", pi.ID, inAccount(ctx)), nil
 	}
 	if paid, ok := isSecond(err); ok {
-		return w.secondPayment(ctx, paid, pi)
+		return h.secondPayment(ctx, paid, pi)
 	}
 	if err != nil {
 		return verdict{}, err
@@ -53,51 +53,51 @@ func (w *Handler) followIntent(ctx context.Context, e billing.Event, pi billing.
 		return verdict{}, fmt.Errorf("%w: %s is for %s, charge %s for %s", errMismatch, pi.ID,
 			money.FormatAmount(pi.Amount, pi.Currency), charge.ID, money.FormatAmount(charge.Amount, charge.Currency))
 	}
-	v, err := w.follow(ctx, e, charge, pi)
+	v, err := h.follow(ctx, e, charge, pi)
 	if errors.Is(err, billing.ErrExists) { // a concurrent task wrote the same row, which can be read now
-		v, err = w.follow(ctx, e, charge, pi)
+		v, err = h.follow(ctx, e, charge, pi)
 	}
 	if errors.Is(err, billing.ErrExists) && pi.LatestCharge != "" {
 		pi.LatestCharge = "" // an attempt at another charge has this id already; see record
-		return w.follow(ctx, e, charge, pi)
+		return h.follow(ctx, e, charge, pi)
 	}
 	return v, err
 }
 
 // follow handles the PaymentIntent's current state.
-func (w *Handler) follow(ctx context.Context, e billing.Event, charge billing.Charge, pi billing.PaymentIntent) (verdict, error) {
+func (h *Handler) follow(ctx context.Context, e billing.Event, charge billing.Charge, pi billing.PaymentIntent) (verdict, error) {
 	switch pi.Status {
 	case billing.IntentSucceeded:
-		return handled, w.paymentSucceeded(ctx, e, charge, pi)
+		return handled, h.paymentSucceeded(ctx, e, charge, pi)
 	case billing.IntentCanceled:
-		return handled, w.paymentCanceled(ctx, charge, pi)
+		return handled, h.paymentCanceled(ctx, charge, pi)
 	case billing.IntentRequiresPaymentMethod:
-		return handled, w.paymentDeclined(ctx, charge, pi)
+		return handled, h.paymentDeclined(ctx, charge, pi)
 	}
 	return ignored("the PaymentIntent is %s: nothing to do yet", pi.Status), nil
 }
 
 // chargeOf finds the charge of a PaymentIntent: by Tranche's metadata, by the PaymentIntent's id,
 // or by adopting a paid PaymentIntent whose metadata asks for a plan.
-func (w *Handler) chargeOf(ctx context.Context, pi billing.PaymentIntent) (billing.Charge, error) {
+func (h *Handler) chargeOf(ctx context.Context, pi billing.PaymentIntent) (billing.Charge, error) {
 	if id := pi.Metadata[billing.MetaCharge]; id != "" {
-		return w.chargeNamed(ctx, billing.ChargeID(id), pi)
+		return h.chargeNamed(ctx, billing.ChargeID(id), pi)
 	}
-	c, err := w.Store.ChargeByPaymentIntent(ctx, pi.ID)
+	c, err := h.Store.ChargeByPaymentIntent(ctx, pi.ID)
 	if !errors.Is(err, billing.ErrNotFound) || !billing.AsksForPlan(pi.Metadata) || pi.Status != billing.IntentSucceeded {
 		return c, err
 	}
 	if account := billing.AccountOf(ctx); account != "" {
 		return c, fmt.Errorf("%s is a payment in the connected account %s, and plans there are made by POST /v1/plans: %w", pi.ID, account, billing.ErrNotFound)
 	}
-	plan, err := w.Planner.Adopt(ctx, pi)
+	plan, err := h.Planner.Adopt(ctx, pi)
 	if twice, ok := errors.AsType[*planning.PaidTwiceError](err); ok {
 		return twice.Charge, &collect.SecondPaymentError{Charge: twice.Charge}
 	}
 	if err != nil {
 		return billing.Charge{}, err
 	}
-	charges, err := w.Store.PlanCharges(ctx, plan.ID)
+	charges, err := h.Store.PlanCharges(ctx, plan.ID)
 	if err != nil {
 		return billing.Charge{}, err
 	}
@@ -106,10 +106,10 @@ func (w *Handler) chargeOf(ctx context.Context, pi billing.PaymentIntent) (billi
 
 // chargeNamed returns the charge that a PaymentIntent's metadata names, if the charge has no other
 // PaymentIntent.
-func (w *Handler) chargeNamed(ctx context.Context, id billing.ChargeID, pi billing.PaymentIntent) (billing.Charge, error) {
-	c, err := w.Store.Charge(ctx, id)
+func (h *Handler) chargeNamed(ctx context.Context, id billing.ChargeID, pi billing.PaymentIntent) (billing.Charge, error) {
+	c, err := h.Store.Charge(ctx, id)
 	if errors.Is(err, billing.ErrNotFound) {
-		c, err = w.Collect.RestoreCharge(ctx, id, pi)
+		c, err = h.Collect.RestoreCharge(ctx, id, pi)
 	}
 	switch {
 	case err != nil || c.PaymentIntent == "" || c.PaymentIntent == pi.ID:
@@ -117,7 +117,7 @@ func (w *Handler) chargeNamed(ctx context.Context, id billing.ChargeID, pi billi
 	case pi.Status == billing.IntentSucceeded && c.Status.Settled():
 		return c, &collect.SecondPaymentError{Charge: c}
 	case pi.Status == billing.IntentSucceeded:
-		return w.Collect.AdoptPaidIntent(ctx, c, pi)
+		return h.Collect.AdoptPaidIntent(ctx, c, pi)
 	}
 	return c, fmt.Errorf("%s is not the PaymentIntent of charge %s any more: %w", pi.ID, id, billing.ErrNotFound)
 }
@@ -136,36 +136,36 @@ func inAccount(ctx context.Context) string {
 const cardPatience = 4
 
 // paymentSucceeded saves the card that paid and marks the charge as paid.
-func (w *Handler) paymentSucceeded(ctx context.Context, e billing.Event, charge billing.Charge, pi billing.PaymentIntent) error {
-	saved, unsaved := w.Cards.AttachPayingCard(ctx, charge, pi)
+func (h *Handler) paymentSucceeded(ctx context.Context, e billing.Event, charge billing.Charge, pi billing.PaymentIntent) error {
+	saved, unsaved := h.Cards.AttachPayingCard(ctx, charge, pi)
 	if unsaved != nil && e.Attempts < cardPatience {
 		return unsaved
 	}
-	if err := errors.Join(w.Collect.RecordPayment(ctx, charge, pi, saved), unsaved); err != nil || saved == nil {
+	if err := errors.Join(h.Collect.RecordPayment(ctx, charge, pi, saved), unsaved); err != nil || saved == nil {
 		return err
 	}
-	if err := w.moveOthers(ctx, charge, pi, *saved); err != nil {
+	if err := h.moveOthers(ctx, charge, pi, *saved); err != nil {
 		return err
 	}
-	return w.Cards.MergeDuplicates(ctx, charge.CustomerID)
+	return h.Cards.MergeDuplicates(ctx, charge.CustomerID)
 }
 
 // moveOthers makes the customer's other plans charge the card that paid, if the consent that the
 // customer gave with the payment lists them. A plan whose own card is newer keeps it, because the
 // event may be late.
-func (w *Handler) moveOthers(ctx context.Context, charge billing.Charge, pi billing.PaymentIntent, saved cards.Saved) error {
-	paid, err := w.Store.Plan(ctx, charge.PlanID)
+func (h *Handler) moveOthers(ctx context.Context, charge billing.Charge, pi billing.PaymentIntent, saved cards.Saved) error {
+	paid, err := h.Store.Plan(ctx, charge.PlanID)
 	if err != nil || saved.Problem != "" {
 		return err
 	}
-	card, err := w.Store.CardByPaymentMethod(ctx, pi.PaymentMethod)
+	card, err := h.Store.CardByPaymentMethod(ctx, pi.PaymentMethod)
 	if errors.Is(err, billing.ErrNotFound) || err == nil && paid.CardID != card.ID {
 		return nil // the plan, like the others, has got another card since
 	}
 	if err != nil {
 		return err
 	}
-	plans, err := cards.ConsentedPlans(ctx, w.Store, pi.ID, charge.PlanID)
+	plans, err := cards.ConsentedPlans(ctx, h.Store, pi.ID, charge.PlanID)
 	if err != nil {
 		return err
 	}
@@ -173,7 +173,7 @@ func (w *Handler) moveOthers(ctx context.Context, charge billing.Charge, pi bill
 		if id == charge.PlanID {
 			continue
 		}
-		if err := w.Cards.MoveToCard(ctx, id, charge.CustomerID, saved); err != nil {
+		if err := h.Cards.MoveToCard(ctx, id, charge.CustomerID, saved); err != nil {
 			return err
 		}
 	}
@@ -183,22 +183,22 @@ func (w *Handler) moveOthers(ctx context.Context, charge billing.Charge, pi bill
 // paymentCanceled handles a cancellation at Stripe. A cancellation of a PaymentIntent that is not
 // the charge's any more changes nothing. This is checked under the lock, because the PaymentIntent
 // may have been replaced since it was looked up.
-func (w *Handler) paymentCanceled(ctx context.Context, charge billing.Charge, pi billing.PaymentIntent) error {
-	replacement, err := w.Collect.ReplacementOf(ctx, charge, pi)
+func (h *Handler) paymentCanceled(ctx context.Context, charge billing.Charge, pi billing.PaymentIntent) error {
+	replacement, err := h.Collect.ReplacementOf(ctx, charge, pi)
 	if err != nil {
 		return err
 	}
-	err = w.followCancellation(ctx, charge, pi, replacement)
+	err = h.followCancellation(ctx, charge, pi, replacement)
 	if err == nil && replacement.Status == billing.IntentSucceeded && replacement.Amount == charge.Amount && replacement.Currency == charge.Currency {
-		return w.Collect.RecordPayment(ctx, charge, replacement, nil)
+		return h.Collect.RecordPayment(ctx, charge, replacement, nil)
 	}
 	return err
 }
 
 // followCancellation records the effect of a cancellation: the charge is no longer owed, or
 // replacement is paid instead. A zero replacement means that none exists.
-func (w *Handler) followCancellation(ctx context.Context, charge billing.Charge, pi, replacement billing.PaymentIntent) error {
-	return w.Do(ctx, charge.PlanID, func(t *planwork.Tx) error {
+func (h *Handler) followCancellation(ctx context.Context, charge billing.Charge, pi, replacement billing.PaymentIntent) error {
+	return h.Do(ctx, charge.PlanID, func(t *planwork.Tx) error {
 		c, err := t.Charge(charge.ID)
 		if err != nil || c.Status.Ended() {
 			return err
@@ -251,11 +251,11 @@ func isCurrent(c billing.Charge, attempts []billing.Attempt, pi billing.PaymentI
 // paymentDeclined records a decline that occurred while the customer was paying. A decline of an
 // attempt by Tranche is recorded by the worker that made the attempt: only that worker knows which
 // attempt the answer belongs to.
-func (w *Handler) paymentDeclined(ctx context.Context, charge billing.Charge, pi billing.PaymentIntent) error {
+func (h *Handler) paymentDeclined(ctx context.Context, charge billing.Charge, pi billing.PaymentIntent) error {
 	if pi.LastError == nil {
 		return nil
 	}
-	return w.Do(ctx, charge.PlanID, func(t *planwork.Tx) error {
+	return h.Do(ctx, charge.PlanID, func(t *planwork.Tx) error {
 		c, err := t.Charge(charge.ID)
 		if err != nil || c.Status.Settled() && !c.Void() {
 			return err

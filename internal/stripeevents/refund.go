@@ -10,8 +10,8 @@ import (
 )
 
 // fetchRefund fetches a refund from Stripe. It returns a zero refund if Stripe does not have it.
-func (w *Handler) fetchRefund(ctx context.Context, s subject) (subject, error) {
-	refund, err := w.Gateway.Refund(ctx, s.refund.ID)
+func (h *Handler) fetchRefund(ctx context.Context, s subject) (subject, error) {
+	refund, err := h.Gateway.Refund(ctx, s.refund.ID)
 	if errors.Is(err, billing.ErrNotFound) {
 		s.refund = billing.StripeRefund{}
 		return s, nil
@@ -22,14 +22,14 @@ func (w *Handler) fetchRefund(ctx context.Context, s subject) (subject, error) {
 
 // handleRefund follows a refund to its current state, whichever event reported it: a refund made
 // here or in Stripe's dashboard, accepted, or failed at the bank days later.
-func (w *Handler) handleRefund(ctx context.Context, e billing.Event, about subject) (verdict, error) {
+func (h *Handler) handleRefund(ctx context.Context, e billing.Event, about subject) (verdict, error) {
 	if about.refund.ID == "" {
 		return ignored("Stripe has no refund %s", e.ObjectID), nil
 	}
 	if about.payment == "" {
 		return ignored("the refund names no PaymentIntent"), nil
 	}
-	return w.followMoney(ctx, e, about.payment, &about.refund)
+	return h.followMoney(ctx, e, about.payment, &about.refund)
 }
 
 // followRefund updates a refund order to the state of the refund at Stripe. Changes go only

@@ -11,15 +11,15 @@ import (
 
 // secondPayment opens the incident of a double charge: a second payment for a charge that is paid
 // already. A payment that was refunded in full opens none.
-func (w *Handler) secondPayment(ctx context.Context, charge billing.Charge, pi billing.PaymentIntent) (verdict, error) {
-	p, err := w.Gateway.Payment(ctx, pi.ID)
+func (h *Handler) secondPayment(ctx context.Context, charge billing.Charge, pi billing.PaymentIntent) (verdict, error) {
+	p, err := h.Gateway.Payment(ctx, pi.ID)
 	if err != nil {
 		return verdict{}, err
 	}
 	if p.AmountRefunded >= p.Amount {
 		return ignored("charge %s was paid by %s, and %s is refunded", charge.ID, charge.PaymentIntent, pi.ID), nil
 	}
-	return handled, w.Do(ctx, charge.PlanID, func(t *planwork.Tx) error {
+	return handled, h.Do(ctx, charge.PlanID, func(t *planwork.Tx) error {
 		c, err := t.Charge(charge.ID)
 		if err != nil {
 			return err

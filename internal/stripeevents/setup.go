@@ -10,8 +10,8 @@ import (
 )
 
 // fetchSetup asks Stripe for a SetupIntent.
-func (w *Handler) fetchSetup(ctx context.Context, s subject) (subject, error) {
-	si, err := w.Gateway.SetupIntent(ctx, s.setup)
+func (h *Handler) fetchSetup(ctx context.Context, s subject) (subject, error) {
+	si, err := h.Gateway.SetupIntent(ctx, s.setup)
 	if errors.Is(err, billing.ErrNotFound) {
 		return s, notHere("SetupIntent", s.setup)
 	}
@@ -21,18 +21,18 @@ func (w *Handler) fetchSetup(ctx context.Context, s subject) (subject, error) {
 
 // handleSetupIntent saves a card that the customer set up without a payment, and lets the
 // customer's plans use it.
-func (w *Handler) handleSetupIntent(ctx context.Context, _ billing.Event, about subject) (verdict, error) {
+func (h *Handler) handleSetupIntent(ctx context.Context, _ billing.Event, about subject) (verdict, error) {
 	si := about.setupIntent
 	if si.Status != billing.IntentSucceeded || si.PaymentMethod == "" {
 		return ignored("the SetupIntent is %s", si.Status), nil
 	}
-	if plan, own, err := planOfSetup(ctx, w.Store, si); err != nil || own {
+	if plan, own, err := planOfSetup(ctx, h.Store, si); err != nil || own {
 		if err != nil {
 			return verdict{}, err
 		}
-		return w.setUpPlan(ctx, si, plan)
+		return h.setUpPlan(ctx, si, plan)
 	}
-	return w.cardGiven(ctx, si)
+	return h.cardGiven(ctx, si)
 }
 
 // cardGiven saves the card of a SetupIntent that carries Tranche's metadata. It makes these plans
@@ -40,39 +40,39 @@ func (w *Handler) handleSetupIntent(ctx context.Context, _ billing.Event, about 
 // metadata holds only the customer's reference, the merchant assigns the card to all of the
 // customer's plans. Any other SetupIntent belongs to another system of the merchant: its card is
 // recorded, but no plan charges it.
-func (w *Handler) cardGiven(ctx context.Context, si billing.SetupIntent) (verdict, error) {
+func (h *Handler) cardGiven(ctx context.Context, si billing.SetupIntent) (verdict, error) {
 	reference := si.Metadata[billing.MetaCustomer]
 	if reference == "" {
-		about, err := w.fetchCard(ctx, subject{card: si.PaymentMethod})
+		about, err := h.fetchCard(ctx, subject{card: si.PaymentMethod})
 		if err != nil {
 			return verdict{}, err
 		}
-		return w.followCard(ctx, about.paymentMethod)
+		return h.followCard(ctx, about.paymentMethod)
 	}
-	customer, err := w.Store.CustomerByReference(ctx, reference)
+	customer, err := h.Store.CustomerByReference(ctx, reference)
 	if errors.Is(err, billing.ErrNotFound) {
 		return unknownYet(billing.AwaitsCustomer(reference), "SetupIntent %s is for customer %s, who has no plan", si.ID, reference), nil
 	}
 	if err != nil || !customer.ErasedAt.IsZero() {
 		return ignored("the customer's data was removed on request"), err
 	}
-	saved, err := w.Cards.Attach(ctx, customer, si.PaymentMethod, cards.Cause{Intent: si.ID, CreatedAt: si.CreatedAt})
+	saved, err := h.Cards.Attach(ctx, customer, si.PaymentMethod, cards.Cause{Intent: si.ID, CreatedAt: si.CreatedAt})
 	if err != nil {
 		return verdict{}, err
 	}
-	plans, err := plansOfSetup(ctx, w.Store, customer, si)
+	plans, err := plansOfSetup(ctx, h.Store, customer, si)
 	if err != nil {
 		return verdict{}, err
 	}
 	for _, id := range plans {
-		if err := w.Cards.MoveToCard(ctx, id, customer.ID, *saved); err != nil {
+		if err := h.Cards.MoveToCard(ctx, id, customer.ID, *saved); err != nil {
 			return verdict{}, err
 		}
 	}
-	if err := w.Cards.MergeDuplicates(ctx, customer.ID); err != nil {
+	if err := h.Cards.MergeDuplicates(ctx, customer.ID); err != nil {
 		return verdict{}, err
 	}
-	return handled, w.Store.Update(ctx, func(tx billing.Tx) error { return cards.BindConsent(ctx, tx, si.PaymentMethod, si.ID, "") })
+	return handled, h.Store.Update(ctx, func(tx billing.Tx) error { return cards.BindConsent(ctx, tx, si.PaymentMethod, si.ID, "") })
 }
 
 // plansOfSetup lists the plans that the card of a SetupIntent is for.
@@ -111,19 +111,19 @@ func planOfSetup(ctx context.Context, store billing.Store, si billing.SetupInten
 
 // setUpPlan saves the card that the customer gave for a plan without a first payment, and activates
 // the plan. For an active plan it changes nothing: the plan may have another card by then.
-func (w *Handler) setUpPlan(ctx context.Context, si billing.SetupIntent, plan billing.Plan) (verdict, error) {
+func (h *Handler) setUpPlan(ctx context.Context, si billing.SetupIntent, plan billing.Plan) (verdict, error) {
 	if plan.Status != billing.PlanAwaitingFirstPayment {
 		return ignored("plan %s is %s, and does not wait for a card", plan.Reference, planwork.Spoken(plan.Status)), nil
 	}
-	customer, err := w.Store.Customer(ctx, plan.CustomerID)
+	customer, err := h.Store.Customer(ctx, plan.CustomerID)
 	if err != nil {
 		return verdict{}, err
 	}
-	saved, err := w.Cards.Attach(ctx, customer, si.PaymentMethod, cards.Cause{Intent: si.ID, CreatedAt: si.CreatedAt})
+	saved, err := h.Cards.Attach(ctx, customer, si.PaymentMethod, cards.Cause{Intent: si.ID, CreatedAt: si.CreatedAt})
 	if err != nil {
 		return verdict{}, err
 	}
-	return handled, w.Do(ctx, plan.ID, func(t *planwork.Tx) error {
+	return handled, h.Do(ctx, plan.ID, func(t *planwork.Tx) error {
 		if t.Plan.Status != billing.PlanAwaitingFirstPayment || t.Charges[0].Checkout {
 			return nil
 		}

@@ -14,9 +14,9 @@ type eventKind struct {
 	names func(e billing.Event) subject
 	// fetch fetches the object and the objects that it names from Stripe; nil if the handler needs
 	// neither.
-	fetch func(w *Handler, ctx context.Context, s subject) (subject, error)
+	fetch func(h *Handler, ctx context.Context, s subject) (subject, error)
 	// handle updates our record after the event.
-	handle func(w *Handler, ctx context.Context, e billing.Event, about subject) (verdict, error)
+	handle func(h *Handler, ctx context.Context, e billing.Event, about subject) (verdict, error)
 }
 
 // eventKinds is the only list of the event types that are used.
