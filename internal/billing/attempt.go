@@ -76,6 +76,20 @@ type Attempt struct {
 	FinishedAt time.Time // zero while the outcome is open
 }
 
+// NewAttempt returns an attempt at a charge whose outcome is not known yet. number counts the
+// charge's attempts from 1.
+func NewAttempt(charge ChargeID, number int, by Initiator, now time.Time) Attempt {
+	return Attempt{
+		ID: AttemptIDFor(charge, number, by), ChargeID: charge, Number: number, Initiator: by, Outcome: OutcomeUnknown, CreatedAt: now,
+	}
+}
+
+// Sending returns the attempt with the request that is sent for it. Its id is the idempotency key.
+func (a Attempt) Sending(p PaymentParams) Attempt {
+	a.Params, a.IdempotencyKey = p, string(a.ID)
+	return a
+}
+
 // Made reports whether the attempt created its PaymentIntent, by either initiator. Its parameters
 // name the Stripe customer: Stripe refuses the card of another customer with HTTP 400. Source:
 // docs.stripe.com/api/payment_intents/confirm.

@@ -207,17 +207,23 @@ func (n *Notice) Starts(p Plan, charges []Charge) {
 	}
 }
 
+// NewNotice returns a notice about a plan, with its recipient, to be sent at once. The caller adds
+// what the notice says beyond the plan. step tells it from the plan's other notices of its kind.
+func NewNotice(kind NoticeKind, step string, p Plan, c Customer, now time.Time) Notice {
+	return Notice{
+		ID: NewNoticeID(now), Kind: kind, PlanID: p.ID, CustomerID: p.CustomerID, Step: step, Channel: ChannelEmail,
+		To: c.Email, Status: NoticePending, CreatedAt: now, ClaimAfter: now,
+		Data: NoticeData{
+			CustomerName: c.Name, Locale: c.Locale, TimeZone: c.TimeZone, Reference: p.Reference, Description: p.Description(), Currency: p.Currency,
+		},
+	}
+}
+
 // Confirmation returns the notice that confirms a plan on a saved card, which begins when it is
 // created.
 func Confirmation(p Plan, c Customer, charges []Charge, card Card) Notice {
-	n := Notice{
-		ID: NewNoticeID(p.CreatedAt), Kind: NoticePlanStarted, PlanID: p.ID, CustomerID: p.CustomerID, Channel: ChannelEmail,
-		To: c.Email, Status: NoticePending, CreatedAt: p.CreatedAt, ClaimAfter: p.CreatedAt,
-		Data: NoticeData{
-			CustomerName: c.Name, Locale: c.Locale, TimeZone: c.TimeZone, Reference: p.Reference, Description: p.Description(),
-			Currency: p.Currency, CardBrand: card.Brand, CardLast4: card.Last4,
-		},
-	}
+	n := NewNotice(NoticePlanStarted, "", p, c, p.CreatedAt)
+	n.Data.CardBrand, n.Data.CardLast4 = card.Brand, card.Last4
 	n.Starts(p, charges)
 	return n
 }

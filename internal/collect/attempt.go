@@ -13,23 +13,9 @@ import (
 // newAttempt writes a new attempt that confirms the charge's PaymentIntent, or creates it.
 func newAttempt(ctx context.Context, t *planwork.Tx, c *billing.Charge, card billing.Card, attempts []billing.Attempt, k check) (step, error) {
 	number := len(attempts) + 1
-	a := billing.Attempt{
-		ID: billing.AttemptIDFor(c.ID, number, billing.InitiatorMerchant), ChargeID: c.ID, Number: number, Initiator: billing.InitiatorMerchant,
-		SendCount: 1, SentAt: t.Now, Outcome: billing.OutcomeUnknown, PaymentIntent: c.PaymentIntent, CreatedAt: t.Now,
-		Fingerprint: t.Work.Fingerprint(card),
-	}
-	a.IdempotencyKey = string(a.ID)
-	if c.PaymentIntent != "" {
-		a.Params = billing.PaymentParams{PaymentIntent: c.PaymentIntent, PaymentMethod: card.PaymentMethod, OffSession: true}
-		// Sent only if the last attempt showed that it is needed. Most retries send nothing unusual.
-		a.Params.ClearSetup = number > 1 && attempts[number-2].Failure.Code == codeSetupLeft
-	} else {
-		a.Params = billing.PaymentParams{
-			Amount: c.Amount, Currency: c.Currency, Customer: card.StripeCustomer, PaymentMethod: card.PaymentMethod,
-			OffSession: true, Metadata: c.Metadata(t.Plan.Reference, a.ID),
-			Description: t.Plan.PaymentDescription(*c, len(t.Charges)),
-		}.Connected(t.Plan.Connect)
-	}
+	a := billing.NewAttempt(c.ID, number, billing.InitiatorMerchant, t.Now)
+	a.SendCount, a.SentAt, a.PaymentIntent, a.Fingerprint = 1, t.Now, c.PaymentIntent, t.Work.Fingerprint(card)
+	a = a.Sending(paramsFor(t, *c, card, a, attempts))
 	if err := t.InsertAttempt(ctx, a); err != nil {
 		return nil, err
 	}
@@ -42,6 +28,23 @@ func newAttempt(ctx context.Context, t *planwork.Tx, c *billing.Charge, card bil
 		fmt.Sprintf("charge %d of %s: attempt %d with the %s", c.Sequence,
 			money.FormatAmount(c.Amount, c.Currency), number, card.Label()), "Stripe's answer")
 	return sendAttempt{tried: tried{planID: t.Plan.ID, attempt: a, customer: card.StripeCustomer}, checked: k.at}, nil
+}
+
+// paramsFor returns the request of a new attempt: it confirms the charge's PaymentIntent, or creates
+// it.
+func paramsFor(t *planwork.Tx, c billing.Charge, card billing.Card, a billing.Attempt, before []billing.Attempt) billing.PaymentParams {
+	if c.PaymentIntent != "" {
+		return billing.PaymentParams{
+			PaymentIntent: c.PaymentIntent, PaymentMethod: card.PaymentMethod, OffSession: true,
+			// Sent only if the last attempt showed that it is needed. Most retries send nothing unusual.
+			ClearSetup: len(before) > 0 && before[len(before)-1].Failure.Code == codeSetupLeft,
+		}
+	}
+	return billing.PaymentParams{
+		Amount: c.Amount, Currency: c.Currency, Customer: card.StripeCustomer, PaymentMethod: card.PaymentMethod,
+		OffSession: true, Metadata: c.Metadata(t.Plan.Reference, a.ID),
+		Description: t.Plan.PaymentDescription(c, len(t.Charges)),
+	}.Connected(t.Plan.Connect)
 }
 
 // inFlight reports whether the call of an open attempt may be in flight. The attempt was sent under

@@ -115,10 +115,9 @@ func insertAttemptMade(
 ) error {
 	c.AttemptCount = number
 	t.Touch(c)
-	return t.InsertAttempt(ctx, billing.Attempt{
-		ID: billing.AttemptIDFor(c.ID, number, by), ChargeID: c.ID, Number: number, Initiator: by,
-		Outcome: outcome, Failure: f, PaymentIntent: pi.ID, StripeCharge: pi.LatestCharge, CreatedAt: t.Now, FinishedAt: t.Now,
-	})
+	a := billing.NewAttempt(c.ID, number, by, t.Now)
+	a.Outcome, a.Failure, a.PaymentIntent, a.StripeCharge, a.FinishedAt = outcome, f, pi.ID, pi.LatestCharge, t.Now
+	return t.InsertAttempt(ctx, a)
 }
 
 // nameless finds the attempt that has the outcome already but not the id of its Stripe charge.

@@ -65,10 +65,8 @@ func (p *Planner) buildAdopted(ctx context.Context, pi billing.PaymentIntent, t 
 	}
 	first := &made.charges[0]
 	first.PaymentIntent, first.AttemptCount = pi.ID, 1
-	made.attempt = billing.Attempt{
-		ID: billing.AttemptIDFor(first.ID, 1, billing.InitiatorCustomer), ChargeID: first.ID, Number: 1, Initiator: billing.InitiatorCustomer,
-		Outcome: billing.OutcomeAwaitingCustomer, PaymentIntent: pi.ID, CreatedAt: made.plan.CreatedAt,
-	}
+	made.attempt = billing.NewAttempt(first.ID, 1, billing.InitiatorCustomer, made.plan.CreatedAt)
+	made.attempt.Outcome, made.attempt.PaymentIntent = billing.OutcomeAwaitingCustomer, pi.ID
 	return made, nil
 }
 

@@ -108,17 +108,12 @@ func checkoutAttempt(t terms.Terms, description, stripeCustomer string, first *b
 	if !first.Checkout {
 		return billing.Attempt{}
 	}
-	a := billing.Attempt{
-		ID: billing.AttemptIDFor(first.ID, number, billing.InitiatorCustomer), ChargeID: first.ID, Number: number, Initiator: billing.InitiatorCustomer,
-		Outcome: billing.OutcomeUnknown, CreatedAt: now,
-	}
-	a.IdempotencyKey = string(a.ID)
-	a.Params = billing.PaymentParams{
+	first.AttemptCount = number
+	a := billing.NewAttempt(first.ID, number, billing.InitiatorCustomer, now)
+	return a.Sending(billing.PaymentParams{
 		Amount: first.Amount, Currency: first.Currency, Customer: stripeCustomer, SaveCard: true,
 		Description: description, Metadata: first.Metadata(t.Reference, a.ID),
-	}.Connected(connectOf(t))
-	first.AttemptCount = number
-	return a
+	}.Connected(connectOf(t)))
 }
 
 // connectOf returns the parameters of Stripe Connect in the terms.

@@ -104,7 +104,6 @@ func (p *Planner) confirm(ctx context.Context, tx billing.Tx, made rows) error {
 		return nil
 	}
 	n := billing.Confirmation(made.plan, made.customer, made.charges, made.card)
-	n.CustomerID = made.plan.CustomerID
 	_, err := tx.InsertNotice(ctx, n)
 	return err
 }

@@ -24,15 +24,9 @@ func cardNeeded(ctx context.Context, t *Tx) error {
 // Draft returns a new notice about the plan, with its recipient and the known data. The caller of a
 // notice about a charge adds the charge.
 func (t *Tx) Draft(kind billing.NoticeKind, step string) billing.Notice {
-	n := billing.Notice{
-		ID: billing.NewNoticeID(t.Now), Kind: kind, PlanID: t.Plan.ID, CustomerID: t.Customer.ID,
-		Step: step, Channel: billing.ChannelEmail, To: t.Customer.Email, Status: billing.NoticePending, CreatedAt: t.Now,
-		ClaimAfter: t.Now.Add(t.Work.Clock.Simulated(t.Work.Lease)),
-		Data: billing.NoticeData{
-			CustomerName: t.Customer.Name, Locale: t.Customer.Locale, TimeZone: t.Customer.TimeZone, Reference: t.Plan.Reference, Description: t.Plan.Description(),
-			Of: len(t.Charges), Currency: t.Plan.Currency,
-		},
-	}
+	n := billing.NewNotice(kind, step, t.Plan, t.Customer, t.Now)
+	n.ClaimAfter = t.Now.Add(t.Work.Clock.Simulated(t.Work.Lease)) // until then, the task has it
+	n.Data.Of = len(t.Charges)
 	if t.Plan.Kind == billing.KindRecurring {
 		n.Data.Of = 0 // the number of charges is not known, or is of no use to the customer
 	}

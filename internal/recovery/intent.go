@@ -121,20 +121,16 @@ func (d *Service) writeAttempt(ctx context.Context, v Page) (attempt billing.Att
 // confirmation sets setup_future_usage, which saves the card: with it on the PaymentIntent from the
 // start, no retry could confirm the PaymentIntent without the customer (see jobs/send.go).
 func newAttempt(v Page, c billing.Charge, number int, now time.Time) billing.Attempt {
-	a := billing.Attempt{
-		ID: billing.AttemptIDFor(c.ID, number, billing.InitiatorCustomer), ChargeID: c.ID, Number: number, Initiator: billing.InitiatorCustomer,
-		Outcome: billing.OutcomeUnknown, SendCount: 1, SentAt: now, CreatedAt: now,
-	}
-	a.IdempotencyKey = string(a.ID)
+	a := billing.NewAttempt(c.ID, number, billing.InitiatorCustomer, now)
+	a.SendCount, a.SentAt = 1, now
 	customer := v.StripeCustomer
 	if v.Card != nil {
 		customer = v.Card.StripeCustomer // the saved card can pay no other customer's PaymentIntent
 	}
-	a.Params = billing.PaymentParams{
+	return a.Sending(billing.PaymentParams{
 		Amount: c.Amount, Currency: c.Currency, Customer: customer, Metadata: c.Metadata(v.Plan.Reference, a.ID),
 		Description: v.Plan.PaymentDescription(c, len(v.Charges)),
-	}.Connected(v.Plan.Connect)
-	return a
+	}.Connected(v.Plan.Connect))
 }
 
 // noteIntent records the PaymentIntent as the charge's, unless a worker has given up the attempt

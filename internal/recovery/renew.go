@@ -73,16 +73,11 @@ func renewal(v Page) (billing.NoticeKind, billing.Reason) {
 // notice is the mail that brings a new link.
 func (d *Service) notice(v Page, now time.Time) billing.Notice {
 	kind, reason := renewal(v)
-	n := billing.Notice{
-		ID: billing.NewNoticeID(now), Kind: kind, PlanID: v.Plan.ID, ChargeID: v.Charge.ID, CustomerID: v.Customer.ID,
-		Step: "link:" + now.UTC().Format(time.DateOnly), Channel: billing.ChannelEmail, To: v.Customer.Email,
-		Status: billing.NoticePending, CreatedAt: now, ClaimAfter: now,
-		Data: billing.NoticeData{
-			CustomerName: v.Customer.Name, Locale: v.Customer.Locale, TimeZone: v.Customer.TimeZone, Reference: v.Plan.Reference, Description: v.Plan.Description(),
-			Sequence: v.Charge.Sequence, Of: len(v.Charges), Amount: v.Charge.Amount, Currency: v.Charge.Currency, DueAt: v.Charge.DueAt,
-			PaymentIntent: v.Charge.PaymentIntent, FailureReason: reason, NextAttemptAt: v.Charge.NextAttemptAt,
-		},
-	}
+	n := billing.NewNotice(kind, "link:"+now.UTC().Format(time.DateOnly), v.Plan, v.Customer, now)
+	n.ChargeID = v.Charge.ID
+	n.Data.Sequence, n.Data.Of, n.Data.Amount, n.Data.Currency = v.Charge.Sequence, len(v.Charges), v.Charge.Amount, v.Charge.Currency
+	n.Data.DueAt, n.Data.NextAttemptAt = v.Charge.DueAt, v.Charge.NextAttemptAt
+	n.Data.PaymentIntent, n.Data.FailureReason = v.Charge.PaymentIntent, reason
 	if v.Card != nil {
 		n.Data.CardBrand, n.Data.CardLast4 = v.Card.Brand, v.Card.Last4
 	}
