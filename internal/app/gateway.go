@@ -13,41 +13,44 @@ import (
 )
 
 // openGateway opens the gateway to Stripe, with the rate limiter and the circuit breaker.
-func (a *App) openGateway() (err error) {
-	reads, writes := a.cfg.StripeRates()
-	if a.limiter, err = stripelimit.New(stripelimit.Config{
-		Redis: a.redis, Reads: reads, Writes: writes, Wall: a.clock.Wall, Log: a.log,
+func (s *services) openGateway() error {
+	reads, writes := s.cfg.StripeRates()
+	limiter, err := stripelimit.New(stripelimit.Config{
+		Redis: s.redis, Reads: reads, Writes: writes, Wall: s.clock.Wall, Log: s.log,
 		// A stopping process waits for calls in flight, and the last one may get its token only now.
-		MaxWait: min(a.cfg.ShutdownTimeout-a.cfg.StripeTimeout, stripelimit.DefaultMaxWait),
-	}); err != nil {
-		return err
-	}
-	a.opened.add("limiter", a.limiter.Close)
-	dated := func(time.Time, time.Duration) {}
-	if a.times != nil { // a command has no clock guard
-		dated = a.times.Answered
-	}
-	a.breaker = stripegw.NewBreaker(stripegw.BreakerConfig{Changed: a.breakerChanged})
-	a.gateway, err = stripegw.New(stripegw.Config{
-		SecretKey: a.cfg.StripeSecretKey, APIBase: a.cfg.StripeAPIBase, HTTPTimeout: a.cfg.StripeTimeout,
-		Limiter: a.limiter, Breaker: a.breaker, Observe: a.metrics.Call, Dated: dated,
+		MaxWait: min(s.cfg.ShutdownTimeout-s.cfg.StripeTimeout, stripelimit.DefaultMaxWait),
 	})
 	if err != nil {
 		return err
 	}
-	a.opened.add("connections to Stripe", quietly(a.gateway.Close))
+	s.opened.add("limiter", limiter.Close)
+	dated := func(time.Time, time.Duration) {}
+	if s.times != nil { // a command has no clock guard
+		dated = s.times.Answered
+	}
+	breaker := stripegw.NewBreaker(stripegw.BreakerConfig{Changed: logBreaker(s.log)})
+	s.gateway, err = stripegw.New(stripegw.Config{
+		SecretKey: s.cfg.StripeSecretKey, APIBase: s.cfg.StripeAPIBase, HTTPTimeout: s.cfg.StripeTimeout,
+		Limiter: limiter, Breaker: breaker, Observe: s.metrics.Call, Dated: dated,
+	})
+	if err != nil {
+		return err
+	}
+	s.opened.add("connections to Stripe", quietly(s.gateway.Close))
 	return nil
 }
 
-// breakerChanged logs each change of the circuit breaker.
-func (a *App) breakerChanged(to stripegw.BreakerState, wait time.Duration) {
-	switch to {
-	case stripegw.BreakerOpen:
-		a.log.Error().Dur("wait_ms", wait).Msg("Stripe is not answering: charges wait, and no attempt is used up")
-	case stripegw.BreakerHalfOpen:
-		a.log.Info().Msg("checking with one call whether Stripe answers again")
-	case stripegw.BreakerClosed:
-		a.log.Info().Msg("Stripe answers again: charges continue")
+// logBreaker returns a function that logs each change of the circuit breaker.
+func logBreaker(log zerolog.Logger) func(to stripegw.BreakerState, wait time.Duration) {
+	return func(to stripegw.BreakerState, wait time.Duration) {
+		switch to {
+		case stripegw.BreakerOpen:
+			log.Error().Dur("wait_ms", wait).Msg("Stripe is not answering: charges wait, and no attempt is used up")
+		case stripegw.BreakerHalfOpen:
+			log.Info().Msg("checking with one call whether Stripe answers again")
+		case stripegw.BreakerClosed:
+			log.Info().Msg("Stripe answers again: charges continue")
+		}
 	}
 }
 
@@ -55,14 +58,14 @@ func (a *App) breakerChanged(to stripegw.BreakerState, wait time.Duration) {
 // Redis, it shares its rate limits with the serving processes. The caller calls the returned
 // function to close it.
 func OpenGateway(cfg config.Config, clk clock.Clock, log zerolog.Logger) (*stripegw.Gateway, func(), error) {
-	a := &App{cfg: cfg, clock: clk, log: log, metrics: metrics.New()}
-	err := a.openRedis()
+	s := &services{cfg: cfg, clock: clk, log: log, metrics: metrics.New()}
+	err := s.openRedis()
 	if err == nil {
-		err = a.openGateway()
+		err = s.openGateway()
 	}
 	if err != nil {
-		a.opened.closeAll(log)
+		s.opened.closeAll(log)
 		return nil, nil, err
 	}
-	return a.gateway, func() { a.opened.closeAll(log) }, nil
+	return s.gateway, func() { s.opened.closeAll(log) }, nil
 }

@@ -44,15 +44,15 @@ func MessageDomain(cfg config.Config) string {
 	return domain
 }
 
-// mailer returns the mail server, or, if there is none, a mailer that only stores notices.
-func (a *App) mailer() (billing.Mailer, error) {
-	if a.cfg.SMTPURL == "" {
+// openMailer returns the mail server, or, if there is none, a mailer that only stores notices.
+func (s *services) openMailer() (billing.Mailer, error) {
+	if s.cfg.SMTPURL == "" {
 		return notify.Kept{}, nil
 	}
-	smtp, err := notify.NewSMTP(notify.SMTPConfig{URL: a.cfg.SMTPURL, From: a.cfg.MailFrom, Now: a.clock.Now})
+	smtp, err := notify.NewSMTP(notify.SMTPConfig{URL: s.cfg.SMTPURL, From: s.cfg.MailFrom, Now: s.clock.Now})
 	if err != nil {
 		return nil, err
 	}
-	a.opened.add("mail server", quietly(smtp.Close))
+	s.opened.add("mail server", quietly(smtp.Close))
 	return smtp, nil
 }

@@ -7,10 +7,14 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"tranche/config"
 	"tranche/internal/backfill"
 	"tranche/internal/billing"
 	"tranche/internal/catchup"
+	"tranche/internal/clock"
+	"tranche/internal/queue"
 	"tranche/internal/reconcile"
+	"tranche/internal/store"
 	"tranche/internal/stripeevents"
 	"tranche/internal/stripegw"
 	"tranche/scheduler"
@@ -26,61 +30,69 @@ const (
 	reconcilePause = 10 * time.Second
 )
 
-// buildPeriodicJobs makes the periodic jobs of the scheduler role.
-func (a *App) buildPeriodicJobs() {
-	log := a.log.With().Str("role", "scheduler").Logger()
-	record := stripegw.NewRecord(a.gateway, 0)
-	a.periodicJobs = scheduler.NewPeriodicJobs(scheduler.PeriodicJobConfig{TakePart: a.mayTakePart, Store: a.store, Clock: a.clock, Log: log}, append(a.reminders(log),
-		scheduler.PeriodicJob{Name: catchup.SweepJob, Every: a.cfg.SweepEvery, Pause: sweepPause, Permit: a.mayAct, Run: a.sweep(record, log)},
-		a.heartbeat(),
-		a.staleLeases(log),
-		scheduler.PeriodicJob{Name: "reconcile", Every: reconcileEvery, Pause: reconcilePause, Permit: a.mayAct, Run: a.reconcile(record, log)},
-		scheduler.PeriodicJob{Name: "webhook_prune", Every: pruneEvery, Pause: prunePause, Permit: a.mayAct, Run: a.pruneMessages(log)},
+// periodicJobs are the periodic jobs of the scheduler role.
+type periodicJobs struct {
+	cfg     config.Config
+	clock   clock.Clock
+	store   *store.Store
+	queue   *queue.Queue
+	gateway *stripegw.Gateway
+	record  billing.Record // Stripe's
+	permits permits
+	log     zerolog.Logger
+}
+
+// newPeriodicJobs makes the periodic jobs. heartbeat shows that they run.
+func newPeriodicJobs(s *services, may permits, heartbeat scheduler.PeriodicJob) *scheduler.PeriodicJobs {
+	p := &periodicJobs{
+		cfg: s.cfg, clock: s.clock, store: s.store, queue: s.queue, gateway: s.gateway,
+		record: stripegw.NewRecord(s.gateway, 0), permits: may, log: s.roleLog(config.RoleScheduler),
+	}
+	c := scheduler.PeriodicJobConfig{TakePart: may.takePart, Store: s.store, Clock: s.clock, Log: p.log}
+	return scheduler.NewPeriodicJobs(c, append(p.reminders(),
+		scheduler.PeriodicJob{Name: catchup.SweepJob, Every: s.cfg.SweepEvery, Pause: sweepPause, Permit: may.act, Run: p.sweep},
+		heartbeat,
+		scheduler.PeriodicJob{Name: "stale_leases", Every: s.clock.Simulated(staleEvery), Pause: staleEvery, Run: p.releaseStaleLeases},
+		scheduler.PeriodicJob{Name: "reconcile", Every: reconcileEvery, Pause: reconcilePause, Permit: may.act, Run: p.reconcile},
+		scheduler.PeriodicJob{Name: "webhook_prune", Every: pruneEvery, Pause: prunePause, Permit: may.act, Run: p.pruneMessages},
 	)...)
 }
 
-// run is the function of a periodic job.
-type run = func(ctx context.Context, cursor time.Time) (time.Time, error)
-
 // sweep stores events that no webhook delivered. The first sweep goes back to the time when the
 // database was bound: earlier events concern no plan in it.
-func (a *App) sweep(record billing.Record, log zerolog.Logger) run {
-	return func(ctx context.Context, cursor time.Time) (time.Time, error) {
-		began := a.clock.Now()
-		binding, err := a.store.Binding(ctx)
-		if err != nil && !errors.Is(err, billing.ErrNotFound) {
-			return cursor, err
-		}
-		if err := catchup.NoteUnseen(ctx, a.store, cursor, began); err != nil {
-			return cursor, err
-		}
-		counts, err := backfill.Run(ctx, record, a.store, backfill.Options{
-			Since: backfill.Since(cursor, binding.BoundAt, began), Now: a.clock.Now, Types: stripeevents.Types(),
-		})
-		warnRefused(log, counts.Refused)
-		if counts.New > 0 {
-			log.Info().Int("seen", counts.Seen).Int("new", counts.New).Msg("events stored that no webhook had delivered yet")
-		}
-		return began, err
+func (p *periodicJobs) sweep(ctx context.Context, cursor time.Time) (time.Time, error) {
+	began := p.clock.Now()
+	binding, err := p.store.Binding(ctx)
+	if err != nil && !errors.Is(err, billing.ErrNotFound) {
+		return cursor, err
 	}
+	if err := catchup.NoteUnseen(ctx, p.store, cursor, began); err != nil {
+		return cursor, err
+	}
+	counts, err := backfill.Run(ctx, p.record, p.store, backfill.Options{
+		Since: backfill.Since(cursor, binding.BoundAt, began), Now: p.clock.Now, Types: stripeevents.Types(),
+	})
+	warnRefused(p.log, counts.Refused)
+	if counts.New > 0 {
+		p.log.Info().Int("seen", counts.Seen).Int("new", counts.New).Msg("events stored that no webhook had delivered yet")
+	}
+	return began, err
 }
 
 // reconcile compares the last days with Stripe's record, and logs every difference.
-func (a *App) reconcile(record billing.Record, log zerolog.Logger) run {
-	return func(ctx context.Context, cursor time.Time) (time.Time, error) {
-		began := a.clock.Now()
-		summary, err := reconcile.Run(ctx, record, a.store, reconcile.Options{
-			From: began.AddDate(0, 0, -reconcile.DefaultDays), To: began, Now: a.clock.Now, Grace: reconcile.Grace(a.clock),
-			Found: func(f reconcile.Finding) error { logFinding(log, f); return nil },
-		})
-		if err != nil {
-			return cursor, err
-		}
-		warnRefused(log, summary.Refused)
-		log.Info().Int("payment_intents", summary.PaymentIntents).Int("charges", summary.Charges).
-			Int("findings", summary.Findings).Int("left", summary.Left).Msg("compared with Stripe's record")
-		return began, nil
+func (p *periodicJobs) reconcile(ctx context.Context, cursor time.Time) (time.Time, error) {
+	began := p.clock.Now()
+	summary, err := reconcile.Run(ctx, p.record, p.store, reconcile.Options{
+		From: began.AddDate(0, 0, -reconcile.DefaultDays), To: began, Now: p.clock.Now, Grace: reconcile.Grace(p.clock),
+		Found: func(f reconcile.Finding) error { logFinding(p.log, f); return nil },
+	})
+	if err != nil {
+		return cursor, err
 	}
+	warnRefused(p.log, summary.Refused)
+	p.log.Info().Int("payment_intents", summary.PaymentIntents).Int("charges", summary.Charges).
+		Int("findings", summary.Findings).Int("left", summary.Left).Msg("compared with Stripe's record")
+	return began, nil
 }
 
 // warnRefused logs the connected accounts that revoked the platform's access: their events and

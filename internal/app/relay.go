@@ -8,6 +8,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"tranche/internal/billing"
+	"tranche/internal/task"
 )
 
 const (
@@ -52,4 +53,13 @@ func (r *relay) run() {
 func (r *relay) close() {
 	close(r.batches)
 	r.running.Wait()
+}
+
+// eventTasks returns the first task of each newly stored event.
+func eventTasks(events []billing.Event) []billing.Task {
+	tasks := make([]billing.Task, len(events))
+	for i, e := range events {
+		tasks[i] = task.ForEvent(billing.EventClaim{EventID: e.ID, Lease: e.Lease})
+	}
+	return tasks
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"tranche/internal/cards"
 	"tranche/internal/operator"
 	"tranche/internal/outbox"
@@ -20,37 +18,39 @@ const (
 	reminderPause = time.Second
 )
 
-// reminders returns the periodic jobs that find which customers need advance notice.
-func (a *App) reminders(log zerolog.Logger) []scheduler.PeriodicJob {
-	find := outbox.Reminders{Store: a.store, Queue: a.queue}
-	periodicJob := func(what string, run func(ctx context.Context, now time.Time) (int, error)) run {
-		return func(ctx context.Context, _ time.Time) (time.Time, error) {
-			now := a.clock.Now()
-			found, err := run(ctx, now)
-			if found > 0 {
-				log.Info().Int("found", found).Msg(what)
-			}
-			return now, err
-		}
-	}
+// reminders returns the periodic jobs that find which customers need advance notice, and which cards,
+// customers and plans need a change.
+func (p *periodicJobs) reminders() []scheduler.PeriodicJob {
+	find := outbox.Reminders{Store: p.store, Queue: p.queue}
 	return []scheduler.PeriodicJob{
-		{Name: "checkout_reminder", Every: upcomingEvery, Pause: reminderPause, Permit: a.mayAct, Run: periodicJob("customers to remind of checkouts that are not completed",
+		p.finding("checkout_reminder", upcomingEvery, "customers to remind of checkouts that are not completed",
 			func(ctx context.Context, now time.Time) (int, error) {
-				if !a.cfg.CheckoutReminder {
+				if !p.cfg.CheckoutReminder {
 					return 0, nil
 				}
-				return find.Checkouts(ctx, now, a.cfg.CheckoutDays)
-			})},
-		{Name: "upcoming", Every: upcomingEvery, Pause: reminderPause, Permit: a.mayAct, Run: periodicJob("customers to notify of upcoming charges",
+				return find.Checkouts(ctx, now, p.cfg.CheckoutDays)
+			}),
+		p.finding("upcoming", upcomingEvery, "customers to notify of upcoming charges",
 			func(ctx context.Context, now time.Time) (int, error) {
-				return find.Upcoming(ctx, now, a.cfg.UpcomingDays)
-			})},
-		{Name: "checkout_expiry", Every: upcomingEvery, Pause: reminderPause, Permit: a.mayAct, Run: periodicJob("plans canceled whose checkout was not completed",
-			func(ctx context.Context, now time.Time) (int, error) {
-				return operator.CheckoutExpirer{Store: a.store, Gateway: a.gateway, Days: a.cfg.CheckoutDays}.Run(ctx, now)
-			})},
-		{Name: "card_detach", Every: detachEvery, Pause: reminderPause, Permit: a.mayAct, Run: periodicJob("cards detached at Stripe", cards.Detacher{Store: a.store, Gateway: a.gateway}.Run)},
-		{Name: "customer_update", Every: detachEvery, Pause: reminderPause, Permit: a.mayAct, Run: periodicJob("customers updated at Stripe", cards.CustomerUpdater{Store: a.store, Gateway: a.gateway}.Run)},
-		{Name: "card_expiry", Every: expiringEvery, Pause: reminderPause, Permit: a.mayAct, Run: periodicJob("customers to notify of expiring cards", find.Expiring)},
+				return find.Upcoming(ctx, now, p.cfg.UpcomingDays)
+			}),
+		p.finding("checkout_expiry", upcomingEvery, "plans canceled whose checkout was not completed",
+			operator.CheckoutExpirer{Store: p.store, Gateway: p.gateway, Days: p.cfg.CheckoutDays}.Run),
+		p.finding("card_detach", detachEvery, "cards detached at Stripe", cards.Detacher{Store: p.store, Gateway: p.gateway}.Run),
+		p.finding("customer_update", detachEvery, "customers updated at Stripe", cards.CustomerUpdater{Store: p.store, Gateway: p.gateway}.Run),
+		p.finding("card_expiry", expiringEvery, "customers to notify of expiring cards", find.Expiring),
 	}
+}
+
+// finding returns a periodic job that logs how many rows run found, if any.
+func (p *periodicJobs) finding(name string, every time.Duration, what string, run func(ctx context.Context, now time.Time) (int, error)) scheduler.PeriodicJob {
+	return scheduler.PeriodicJob{Name: name, Every: every, Pause: reminderPause, Permit: p.permits.act,
+		Run: func(ctx context.Context, _ time.Time) (time.Time, error) {
+			now := p.clock.Now()
+			found, err := run(ctx, now)
+			if found > 0 {
+				p.log.Info().Int("found", found).Msg(what)
+			}
+			return now, err
+		}}
 }

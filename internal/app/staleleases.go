@@ -3,10 +3,6 @@ package app
 import (
 	"context"
 	"time"
-
-	"github.com/rs/zerolog"
-
-	"tranche/scheduler"
 )
 
 const (
@@ -18,16 +14,14 @@ const (
 	staleAfter = 2 * time.Hour
 )
 
-// staleLeases releases due rows that a process with a wrong clock claimed or deferred: charges,
-// events, notices, deliveries and dunnings that could otherwise be claimed only hours or weeks from
-// now.
-func (a *App) staleLeases(log zerolog.Logger) scheduler.PeriodicJob {
-	return scheduler.PeriodicJob{Name: "stale_leases", Every: a.clock.Simulated(staleEvery), Pause: staleEvery, Run: func(ctx context.Context, _ time.Time) (time.Time, error) {
-		now := a.clock.Now()
-		n, err := a.store.ReleaseClaims(ctx, now, now.Add(a.clock.Simulated(staleAfter)))
-		if n > 0 {
-			log.Warn().Int("rows", n).Msg("stale claims released that were made with a wrong clock")
-		}
-		return now, err
-	}}
+// releaseStaleLeases releases due rows that a process with a wrong clock claimed or deferred:
+// charges, events, notices, deliveries and dunnings that could otherwise be claimed only hours or
+// weeks from now.
+func (p *periodicJobs) releaseStaleLeases(ctx context.Context, _ time.Time) (time.Time, error) {
+	now := p.clock.Now()
+	n, err := p.store.ReleaseClaims(ctx, now, now.Add(p.clock.Simulated(staleAfter)))
+	if n > 0 {
+		p.log.Warn().Int("rows", n).Msg("stale claims released that were made with a wrong clock")
+	}
+	return now, err
 }

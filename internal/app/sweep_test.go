@@ -31,8 +31,7 @@ func requireUnseenNoted(t *testing.T, s *store.Store) {
 	t.Cleanup(func() { sim.Close(); server.Close() })
 	gateway, err := stripegw.New(stripegw.Config{SecretKey: "sk_test_sweep", APIBase: server.URL, HTTPTimeout: 5 * time.Second})
 	require.NoError(t, err)
-	a := &App{store: s}
-	sweep := a.sweep(stripegw.NewRecord(gateway, 0), zerolog.Nop())
+	jobs := &periodicJobs{store: s, record: stripegw.NewRecord(gateway, 0), log: zerolog.Nop()}
 	for _, test := range []struct {
 		cursor time.Time
 		unseen bool
@@ -40,7 +39,7 @@ func requireUnseenNoted(t *testing.T, s *store.Store) {
 		{time.Now().UTC().Add(-time.Hour), false}, {time.Now().UTC().AddDate(0, 0, -29), false}, {time.Now().UTC().AddDate(0, 0, -40).Truncate(time.Second), true},
 	} {
 		began := time.Now()
-		cursor, err := sweep(t.Context(), test.cursor)
+		cursor, err := jobs.sweep(t.Context(), test.cursor)
 		require.NoError(t, err)
 		require.WithinRange(t, cursor, began.Add(-time.Second), time.Now())
 		lineage, err := s.Lineage(t.Context())
