@@ -19,7 +19,7 @@ const mergedDetach = planwork.KeyLifetime
 // their positions, and the others are removed at Stripe. Only cards that were saved for Tranche are
 // merged, because another system of the merchant may charge the rest. Detached and revoked cards
 // are left as they are: a number that the customer or its issuer withdrew must not come back this
-// way.
+// way. Errors: billing.ErrConflict; billing.ErrUnavailable.
 func (k *Keeper) MergeDuplicates(ctx context.Context, customer billing.CustomerID) error {
 	cards, err := k.Store.Cards(ctx, customer)
 	if err != nil || len(duplicates(cards)) == 0 {
@@ -66,6 +66,7 @@ func duplicates(cards []billing.Card) []duplicate {
 	return pairs
 }
 
+// mergeable reports whether a card may be merged with others of its number.
 func mergeable(c billing.Card) bool {
 	return c.Own && c.Status == billing.CardActive && c.Fingerprint != ""
 }

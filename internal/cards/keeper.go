@@ -5,7 +5,8 @@ import (
 	"tranche/internal/planwork"
 )
 
-// Keeper saves cards and makes plans charge them. It is safe for concurrent use.
+// Keeper saves cards at Stripe, makes plans charge them, and merges duplicates. It is safe for
+// concurrent use.
 type Keeper struct {
 	*planwork.Work
 	gateway billing.Gateway

@@ -18,7 +18,9 @@ func holdFor(card billing.Card, pm billing.PaymentMethod) string {
 	return fmt.Sprintf("its network replaced the %s card by a %s card", card.Brand, pm.Brand)
 }
 
-// Upsert writes Stripe's data of a card that is saved in an account.
+// Upsert writes Stripe's data of a saved card, and returns the row. A new card belongs to owner. A
+// card that was removed here stays removed, and a card whose brand has changed is held until the
+// customer agrees to it. Errors: billing.ErrUnavailable.
 func Upsert(ctx context.Context, tx billing.Tx, owner billing.CustomerID, s Saved, now time.Time) (billing.Card, error) {
 	pm := s.Method
 	card, err := tx.CardByPaymentMethod(ctx, pm.ID)

@@ -56,7 +56,7 @@ func (h *Handler) cardGiven(ctx context.Context, si billing.SetupIntent) (verdic
 	if err != nil || !customer.ErasedAt.IsZero() {
 		return ignored("the customer's data was removed on request"), err
 	}
-	saved, err := h.Cards.Attach(ctx, customer, si.PaymentMethod, cards.Cause{Intent: si.ID, CreatedAt: si.CreatedAt})
+	saved, err := h.Cards.Attach(ctx, customer, si.PaymentMethod, cards.Intent{ID: si.ID, CreatedAt: si.CreatedAt})
 	if err != nil {
 		return verdict{}, err
 	}
@@ -119,7 +119,7 @@ func (h *Handler) setUpPlan(ctx context.Context, si billing.SetupIntent, plan bi
 	if err != nil {
 		return verdict{}, err
 	}
-	saved, err := h.Cards.Attach(ctx, customer, si.PaymentMethod, cards.Cause{Intent: si.ID, CreatedAt: si.CreatedAt})
+	saved, err := h.Cards.Attach(ctx, customer, si.PaymentMethod, cards.Intent{ID: si.ID, CreatedAt: si.CreatedAt})
 	if err != nil {
 		return verdict{}, err
 	}

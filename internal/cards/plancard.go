@@ -9,7 +9,9 @@ import (
 	"tranche/internal/planwork"
 )
 
-// SetPlanCard writes a saved card and makes it the card for the plan's later charges.
+// SetPlanCard writes a saved card and makes it the card for the plan's later charges. It does not
+// try the unpaid ones: see TryUnpaid. A card with a Problem is not written: the plan keeps the card
+// it has, or the customer is asked for another one. Errors: those of the transaction.
 func SetPlanCard(ctx context.Context, t *planwork.Tx, s Saved) error {
 	if s.Problem != "" {
 		t.AuditPlan("card.not_saved", "the card that paid can't be charged later: "+s.Problem, "the next charge will ask the customer for a card")
@@ -36,7 +38,7 @@ func SetPlanCard(ctx context.Context, t *planwork.Tx, s Saved) error {
 		t.Plan.CardID = card.ID
 		t.AuditCard(card, "card.saved", fmt.Sprintf("%s is saved for the later charges", card.Label()))
 		if t.Before.CardID != "" {
-			t.CardGiven(s.cause)
+			t.CardGiven(s.intent)
 		}
 	}
 	return nil
@@ -54,6 +56,6 @@ func cardMissing(ctx context.Context, t *planwork.Tx, s Saved) error {
 		Kind: billing.IncidentCardMissing, Subject: string(t.Plan.ID), PlanID: t.Plan.ID, CustomerID: t.Customer.ID, Account: t.Plan.Account,
 		Detail: fmt.Sprintf("plan %s has no card that can be charged: %s", t.Plan.Reference, s.Problem), OpenedAt: t.Now,
 	})
-	t.RequestCard(s.cause)
+	t.RequestCard(s.intent)
 	return err
 }
