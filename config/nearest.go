@@ -5,18 +5,6 @@ import (
 	"strings"
 )
 
-// known lists every name that can hold a value.
-func known() []string {
-	var names []string
-	for _, s := range Settings() {
-		names = append(names, s.Name)
-		if s.Secret {
-			names = append(names, s.Name+fileSuffix)
-		}
-	}
-	return names
-}
-
 func lowered(names []string) []string {
 	lower := make([]string, len(names))
 	for i, n := range names {

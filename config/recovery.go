@@ -59,18 +59,3 @@ func proxyPrefix(text string) (netip.Prefix, bool) {
 	}
 	return netip.PrefixFrom(a, a.BitLen()), true
 }
-
-func (c Config) checkRecovery(need Needs, faults *Error) {
-	for _, text := range c.TrustedProxies {
-		if _, ok := proxyPrefix(text); !ok {
-			faults.add("TRANCHE_TRUSTED_PROXIES", "has a part that is neither an address nor a prefix", "such as 10.0.0.0/8,192.0.2.7")
-		}
-	}
-	if need.Serve && c.BaseURL != "" && len(c.SecretKeys) > 0 && c.StripePublishableKey == "" {
-		faults.add("STRIPE_PUBLISHABLE_KEY", "is not set, and TRANCHE_BASE_URL and TRANCHE_SECRET_KEY are: the recovery page needs it",
-			"pk_… from Stripe's dashboard, of the same mode as the secret key")
-	}
-	if c.Live() && len(c.SecretKeys) > 0 && hasScheme(c.BaseURL, "http") {
-		faults.add("TRANCHE_BASE_URL", "is http:// and the key is a live one: the recovery page hands out secrets", "use https://")
-	}
-}

@@ -31,6 +31,18 @@ func Settings() []Setting {
 	return list
 }
 
+// known lists every name that can hold a value.
+func known() []string {
+	var names []string
+	for _, s := range Settings() {
+		names = append(names, s.Name)
+		if s.Secret {
+			names = append(names, s.Name+fileSuffix)
+		}
+	}
+	return names
+}
+
 // table is the only list of names, defaults and fields.
 func table() []entry {
 	return slices.Concat(stripeSettings(), storageSettings(), surfaceSettings(), recoverySettings(), noticeSettings(), webhookSettings(),
