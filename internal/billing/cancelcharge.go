@@ -1,9 +1,6 @@
 package billing
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // Cancel ends the collection of a charge of plan p. No other function sets ChargeCanceled. While
 // the customer could still pay the charge at Stripe, it stays due at now, so that a worker cancels
@@ -35,13 +32,4 @@ func (c *Charge) NoteIntent(id string, now time.Time) {
 	if c.Void() {
 		c.NextAttemptAt, c.ClaimAfter = now, now
 	}
-}
-
-// moveTo implements Move and Cancel. It checks the transition.
-func (c *Charge) moveTo(to ChargeStatus, reason string, next time.Time) error {
-	if c.Status != to && !c.Status.CanBecome(to) {
-		return fmt.Errorf("charge %s: %s to %s: %w", c.ID, c.Status, to, ErrConflict)
-	}
-	c.Status, c.Reason, c.NextAttemptAt, c.ClaimAfter = to, reason, next, next
-	return nil
 }

@@ -68,6 +68,15 @@ func (c *Charge) Move(to ChargeStatus, reason string, next time.Time) error {
 	return c.moveTo(to, reason, next)
 }
 
+// moveTo implements Move and Cancel. It checks the transition.
+func (c *Charge) moveTo(to ChargeStatus, reason string, next time.Time) error {
+	if c.Status != to && !c.Status.CanBecome(to) {
+		return fmt.Errorf("charge %s: %s to %s: %w", c.ID, c.Status, to, ErrConflict)
+	}
+	c.Status, c.Reason, c.NextAttemptAt, c.ClaimAfter = to, reason, next, next
+	return nil
+}
+
 // planTransitions is the table of allowed transitions of a plan.
 var planTransitions = map[PlanStatus][]PlanStatus{
 	PlanAwaitingFirstPayment: {PlanActive, PlanCanceled},
