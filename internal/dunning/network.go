@@ -4,8 +4,6 @@ import (
 	"maps"
 	"slices"
 	"time"
-
-	"tranche/internal/billing"
 )
 
 // Stripe's advice codes. Source: docs.stripe.com/declines/codes, "Advice codes". stripe-go v76
@@ -133,33 +131,4 @@ func VisaDeclines() []NetworkDecline {
 		list = append(list, d)
 	}
 	return list
-}
-
-// advised applies the issuer's and the network's advice. It changes only declines that time might
-// have fixed. A decline that waits for the customer, or must never be tried again, stays as it is.
-func advised(v Verdict, f billing.Failure, brand string) Verdict {
-	if !v.Class.Timed() || v.Class == ClassOperator {
-		return v
-	}
-	for _, a := range StripeAdvice() {
-		if a.Code == f.AdviceCode && a.Class != "" {
-			v.become(a.Class, "the issuer advises: "+a.Means)
-		}
-	}
-	if d := visaDeclines[f.NetworkDeclineCode]; d.Category == visaNever && brand == brandVisa {
-		v.become(ClassNewCard, "Visa forbids another attempt after "+f.NetworkDeclineCode+" ("+d.Means+")")
-	}
-	a := merchantAdvice[f.NetworkAdviceCode] // the zero advice changes nothing
-	switch {
-	case a.Class != "":
-		v.become(a.Class, "the network advises: "+a.Means)
-	case a.After > 0 && v.Class.Timed():
-		v.RetryAfter, v.Because = a.After, "the network advises: "+a.Means
-	}
-	return v
-}
-
-// become changes the class. The customer learns no more than before.
-func (v *Verdict) become(c Class, because string) {
-	v.Class, v.Because, v.Wait, v.RetryAfter = c, because, 0, 0
 }

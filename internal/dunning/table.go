@@ -141,33 +141,3 @@ const (
 	// codeUnknown is the row for codes that are not in the table.
 	codeUnknown = "generic_decline"
 )
-
-// Verdict is the classification of one failure, from the table and the issuer's advice.
-type Verdict struct {
-	Row
-	// RetryAfter is the time from the decline at which the network advises to retry; 0 if it named
-	// none.
-	RetryAfter time.Duration
-	// Because is the advice that changed the classification, or empty.
-	Because string
-}
-
-// Classify returns the row of a failure after the issuer's and the network's advice. brand is the
-// card's, as Stripe spells it. An unknown code is treated as a generic decline.
-func Classify(f billing.Failure, brand string) Verdict {
-	return advised(Verdict{Row: rowOf(f)}, f, brand)
-}
-
-// rowOf uses the most reliable information: a block by Radar, the decline code, then the error code
-// (some declines have only that).
-func rowOf(f billing.Failure) Row {
-	if f.Blocked {
-		return table[CodeBlocked]
-	}
-	for _, code := range []string{f.DeclineCode, f.Code} {
-		if row, ok := table[code]; ok {
-			return row
-		}
-	}
-	return table[codeUnknown]
-}
