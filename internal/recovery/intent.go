@@ -10,6 +10,38 @@ import (
 	"tranche/internal/money"
 )
 
+// intent fetches the charge's PaymentIntent, or creates it, and returns the state that its state
+// allows.
+func (d *Service) intent(ctx context.Context, v Page) (billing.PaymentIntent, State, error) {
+	id := v.Charge.PaymentIntent
+	if id == "" {
+		return d.makeIntent(ctx, v)
+	}
+	pi, err := d.Gateway.PaymentIntent(ctx, id)
+	if err != nil {
+		return pi, "", err
+	}
+	state := stateAt(v.State, pi)
+	if state.Payable() && (pi.Amount != v.Charge.Amount || pi.Currency != v.Charge.Currency) {
+		return pi, "", fmt.Errorf("%w: %s is for %s, charge %s for %s", ErrDiffers, pi.ID,
+			money.FormatAmount(pi.Amount, pi.Currency), v.Charge.ID, money.FormatAmount(v.Charge.Amount, v.Charge.Currency))
+	}
+	return pi, state, nil
+}
+
+// stateAt returns the state, given a PaymentIntent's state.
+func stateAt(state State, pi billing.PaymentIntent) State {
+	switch pi.Status {
+	case billing.IntentSucceeded:
+		return StatePaid
+	case billing.IntentProcessing, billing.IntentRequiresCapture:
+		return StateProcessing
+	case billing.IntentCanceled: // its event is not handled yet
+		return StateProcessing
+	}
+	return state
+}
+
 // makeIntent creates the PaymentIntent of a charge that has none, because it is paid early or
 // because Stripe canceled its first PaymentIntent. It is not confirmed, and so takes no money. The
 // attempt is written under the plan's lock before Stripe is called, and the database allows no

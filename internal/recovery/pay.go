@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"tranche/internal/billing"
-	"tranche/internal/money"
 )
 
 // PayRequest is what a customer wants to pay, and with which card.
@@ -144,38 +143,6 @@ func attemptsAt(attempts []billing.Attempt, id billing.ChargeID) []billing.Attem
 		}
 	}
 	return found
-}
-
-// intent fetches the charge's PaymentIntent, or creates it, and returns the state that its state
-// allows.
-func (d *Service) intent(ctx context.Context, v Page) (billing.PaymentIntent, State, error) {
-	id := v.Charge.PaymentIntent
-	if id == "" {
-		return d.makeIntent(ctx, v)
-	}
-	pi, err := d.Gateway.PaymentIntent(ctx, id)
-	if err != nil {
-		return pi, "", err
-	}
-	state := stateAt(v.State, pi)
-	if state.Payable() && (pi.Amount != v.Charge.Amount || pi.Currency != v.Charge.Currency) {
-		return pi, "", fmt.Errorf("%w: %s is for %s, charge %s for %s", ErrDiffers, pi.ID,
-			money.FormatAmount(pi.Amount, pi.Currency), v.Charge.ID, money.FormatAmount(v.Charge.Amount, v.Charge.Currency))
-	}
-	return pi, state, nil
-}
-
-// stateAt returns the state, given a PaymentIntent's state.
-func stateAt(state State, pi billing.PaymentIntent) State {
-	switch pi.Status {
-	case billing.IntentSucceeded:
-		return StatePaid
-	case billing.IntentProcessing, billing.IntentRequiresCapture:
-		return StateProcessing
-	case billing.IntentCanceled: // its event is not handled yet
-		return StateProcessing
-	}
-	return state
 }
 
 // confirm makes the last check under the plan's lock, stores the consent, and returns the client
