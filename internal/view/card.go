@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"tranche/internal/billing"
-	"tranche/internal/operator"
 )
 
 // Card is the JSON of a saved card.
@@ -30,25 +29,6 @@ func NewCard(c billing.Card) Card {
 	return Card{
 		ID: c.ID, PaymentMethod: c.PaymentMethod, Brand: c.Brand, Last4: c.Last4, ExpMonth: c.ExpMonth, ExpYear: c.ExpYear, Status: c.Status,
 		Position: c.Position, Account: c.Account, Hold: c.Hold, RemovedAt: orNull(c.RemovedAt),
-	}
-}
-
-// CardChange is the JSON of a customer's cards after a change, and of the plans that are
-// charged on another card from now on.
-type CardChange struct {
-	Object   string              `json:"object"` // "card_change"
-	Customer billing.CustomerID  `json:"customer"`
-	DryRun   bool                `json:"dry_run,omitempty"` // nothing was changed
-	Cards    []Card              `json:"cards"`             // in order
-	Plans    []operator.PlanCard `json:"plans"`
-	Message  string              `json:"message"`
-}
-
-// NewCardChange returns the JSON of a change of a customer's cards.
-func NewCardChange(c operator.CardChange, dryRun bool) CardChange {
-	return CardChange{
-		Object: "card_change", Customer: c.Customer.ID, DryRun: dryRun, Cards: append([]Card{}, NewCustomer(c.Customer, c.Cards).Cards...),
-		Plans: append([]operator.PlanCard{}, c.Plans...), Message: c.Message,
 	}
 }
 

@@ -63,6 +63,25 @@ func NewWallet(w billing.Wallet, now time.Time) Customer {
 	return v
 }
 
+// CardChange is the JSON of a customer's cards after a change, and of the plans that are
+// charged on another card from now on.
+type CardChange struct {
+	Object   string              `json:"object"` // "card_change"
+	Customer billing.CustomerID  `json:"customer"`
+	DryRun   bool                `json:"dry_run,omitempty"` // nothing was changed
+	Cards    []Card              `json:"cards"`             // in order
+	Plans    []operator.PlanCard `json:"plans"`
+	Message  string              `json:"message"`
+}
+
+// NewCardChange returns the JSON of a change of a customer's cards.
+func NewCardChange(c operator.CardChange, dryRun bool) CardChange {
+	return CardChange{
+		Object: "card_change", Customer: c.Customer.ID, DryRun: dryRun, Cards: append([]Card{}, NewCustomer(c.Customer, c.Cards).Cards...),
+		Plans: append([]operator.PlanCard{}, c.Plans...), Message: c.Message,
+	}
+}
+
 // CustomerUpdate is the JSON of a changed customer, and of the charges that the change moved.
 type CustomerUpdate struct {
 	Customer
