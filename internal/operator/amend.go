@@ -284,31 +284,6 @@ func (c *change) checkAmount(field string, amount int64) error {
 	return nil
 }
 
-// parseDue parses a future due time in the format of Terms.Due. A date falls due at the local time
-// of day of like, moved by the plan's business day rule; an instant is kept as it is.
-func (c *change) parseDue(text string, like time.Time) (time.Time, error) {
-	parsed, err := schedule.ParseDue(text)
-	switch {
-	case err != nil:
-		return time.Time{}, invalid("due", "%q: %s", text, err)
-	case parsed.OnRequest:
-		return time.Time{}, invalid("due", "is missing; give a date like 2026-12-20")
-	}
-	rule := c.Plan.ScheduleFor(c.Charges, c.Work.Rules, c.Location()).BusinessDay
-	due := parsed.At(c.timeOfDay(like), c.Location(), rule, c.Work.Rules.Holidays)
-	return due, c.checkDue("due", due)
-}
-
-func (c *change) checkDue(field string, due time.Time) error {
-	switch {
-	case !due.After(c.Now):
-		return invalid(field, "%s is not in the future", due.Format(time.RFC3339))
-	case due.After(billing.LatestDue(c.Now)):
-		return invalid(field, "%s is too far away", due.Format(time.RFC3339))
-	}
-	return nil
-}
-
 // timeOfDay returns the local time of day of at, or the usual charge time if at is zero.
 func (c *change) timeOfDay(at time.Time) calendar.LocalTime {
 	if at.IsZero() {

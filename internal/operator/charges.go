@@ -182,20 +182,6 @@ func (o *Operator) Pay(ctx context.Context, id billing.ChargeID) (Result, error)
 	})
 }
 
-// dueNow returns now, or the millisecond after an earlier charge that fell due now.
-func (c *change) dueNow(id billing.ChargeID) time.Time {
-	due := c.Now
-	for _, ch := range c.Charges {
-		if ch.ID == id {
-			break
-		}
-		if !ch.Status.Ended() && !ch.DueAt.Before(due) && !ch.DueAt.After(c.Now.Add(time.Second)) {
-			due = ch.DueAt.Add(time.Millisecond)
-		}
-	}
-	return due
-}
-
 // PaidOutside marks a charge as paid without Stripe, such as in cash or by transfer. A worker
 // cancels its PaymentIntent, if it has one; if the customer paid that too, an audit entry records
 // it. Errors: see Skip.

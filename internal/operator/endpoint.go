@@ -27,15 +27,6 @@ type Endpoints struct {
 	CheckURL func(raw string) error
 }
 
-// Keyring seals signing secrets for the database, and opens them.
-type Keyring interface {
-	// Seal returns a secret as it may be stored. Errors: a setting is missing.
-	Seal(id billing.EndpointID, s billing.Secret) (string, error)
-	// Open reads what Seal returned. current reports whether the newest key sealed it. Errors: no
-	// key opens it.
-	Open(id billing.EndpointID, sealed string) (secret billing.Secret, current bool, err error)
-}
-
 // NotSetUpError reports that a required setting is missing.
 type NotSetUpError struct{ Err error }
 
@@ -184,14 +175,6 @@ func (o *Endpoints) check(url string, types billing.TypeFilter) error {
 		return fault("url", err.Error())
 	}
 	return message.CheckFilter("types", types)
-}
-
-func (o *Endpoints) seal(id billing.EndpointID, secret billing.Secret) (string, error) {
-	sealed, err := o.Keys.Seal(id, secret)
-	if err != nil {
-		return "", &NotSetUpError{err}
-	}
-	return sealed, nil
 }
 
 func (o *Endpoints) update(ctx context.Context, e billing.Endpoint, entry billing.AuditEntry) (billing.Endpoint, error) {

@@ -7,9 +7,7 @@ import (
 	"time"
 
 	"tranche/internal/billing"
-	"tranche/internal/calendar"
 	"tranche/internal/money"
-	"tranche/internal/schedule"
 )
 
 // SetRemaining re-splits the unpaid charges evenly so that they add up to total, in minor units.
@@ -131,42 +129,6 @@ func (c *change) extendRecurrence(e ExtendInput) (billing.AuditEntry, error) {
 		Action:  "plan.extended",
 		Message: fmt.Sprintf("plan %s is extended by %d charges of %s", c.Plan.Reference, e.Parts, c.money(r.Amount)),
 	}, nil
-}
-
-// following returns the next n dates after the last charge, on the plan's schedule: the dates that
-// a plan with more parts would have had from the beginning.
-func (c *change) following(op Operation, every string, n int) ([]time.Time, error) {
-	last := c.last()
-	if last.DueAt.IsZero() {
-		return nil, c.orRefuse(nil, op, fmt.Sprintf("charge %d is due on request: collect it first", last.Sequence))
-	}
-	s, err := c.scheduleEvery(every, last)
-	if err != nil {
-		return nil, err
-	}
-	dues, rest := s.Take(n, billing.LaterOf(last.DueAt, c.Now), c.Location(), c.Work.Rules.Holidays)
-	if err := c.checkDue("every", dues[n-1]); err != nil {
-		return nil, err
-	}
-	c.Plan.Schedule = rest
-	return dues, nil
-}
-
-// scheduleEvery returns the plan's schedule with another interval, or with its own if every is
-// empty. Another interval counts from the agreed date of the last charge.
-func (c *change) scheduleEvery(every string, last billing.Charge) (schedule.Schedule, error) {
-	s := c.Plan.ScheduleFor(c.Charges, c.Work.Rules, c.Location())
-	interval := s.Every
-	if every == "" && interval.Count == 0 {
-		return s, invalid("every", "the plan has no interval of its own: give one, such as 1 month")
-	}
-	if every != "" {
-		var err error
-		if interval, err = calendar.ParseInterval(every); err != nil {
-			return s, invalid("every", "%s", err)
-		}
-	}
-	return s.WithInterval(interval, last.DueAt, c.Location(), c.Work.Rules.Holidays), nil
 }
 
 // PayAll replaces the unpaid charges by one charge that is due now, less a discount (in minor

@@ -99,51 +99,6 @@ func (o *Endpoints) resealed(e billing.Endpoint, seen sealing) (billing.Endpoint
 	return e, changed, nil
 }
 
-// sealState is how a secret is sealed.
-type sealState int
-
-const (
-	sealedNone    sealState = iota // there is no secret
-	sealedNewest                   // with the newest key
-	sealedOlder                    // with another configured key
-	sealedUnknown                  // no key opens it
-	sealedExpired                  // it no longer signs
-)
-
-// seal is how one secret is sealed, and the secret where it opens.
-type seal struct {
-	state  sealState
-	opened billing.Secret
-}
-
-func (s seal) opens() bool { return s.state == sealedNewest || s.state == sealedOlder }
-
-// sealing is how the two secrets of an endpoint are sealed: the current one, and the one before.
-type sealing struct{ secrets [2]seal }
-
-func (o *Endpoints) look(e billing.Endpoint) (seen sealing) {
-	seen.secrets[0] = o.lookAt(e.ID, e.Secret)
-	switch {
-	case e.OldSecret == "":
-	case len(e.ValidSecrets(o.Clock.Now())) == 1:
-		seen.secrets[1].state = sealedExpired
-	default:
-		seen.secrets[1] = o.lookAt(e.ID, e.OldSecret)
-	}
-	return seen
-}
-
-func (o *Endpoints) lookAt(id billing.EndpointID, sealed string) seal {
-	secret, newest, err := o.Keys.Open(id, sealed)
-	switch {
-	case err != nil:
-		return seal{state: sealedUnknown}
-	case newest:
-		return seal{sealedNewest, secret}
-	}
-	return seal{sealedOlder, secret}
-}
-
 // add counts the secrets of one endpoint.
 func (s *SealedSecrets) add(e billing.Endpoint, seen sealing) {
 	opens, unopened := false, false
