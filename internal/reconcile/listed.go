@@ -3,8 +3,6 @@ package reconcile
 import (
 	"context"
 	"errors"
-	"slices"
-	"time"
 
 	"tranche/internal/billing"
 )
@@ -60,15 +58,6 @@ func (r *run) lookAgain(ctx context.Context, listed billing.RecordedPayment) ([]
 		changed = c[0].UpdatedAt
 	}
 	return r.found(ctx, ours.compare(p), changed), nil
-}
-
-// found removes findings whose event may still be on its way, and adds the account to the others.
-func (r *run) found(ctx context.Context, all []Finding, changed time.Time) []Finding {
-	all = slices.DeleteFunc(all, func(f Finding) bool { return r.inFlight(f, changed) })
-	for i := range all {
-		all[i].Account = billing.AccountOf(ctx)
-	}
-	return all
 }
 
 // charges are our charges for a page of PaymentIntents.

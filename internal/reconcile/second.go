@@ -6,16 +6,6 @@ import (
 	"tranche/internal/billing"
 )
 
-// knownSecond reports whether a finding is about a known second payment: secondPayments reports it
-// while its incident is open, and nothing reports it after that.
-func (r *run) knownSecond(ctx context.Context, f Finding) (bool, error) {
-	if f.repair != eventSucceeded {
-		return false, nil
-	}
-	known, err := r.ledger.Incidents(ctx, billing.IncidentFilter{Kind: billing.IncidentPaidTwice, Subject: f.PaymentIntent, Limit: 1})
-	return len(known) > 0, err
-}
-
 // secondPayments reports every second payment whose incident is open, in and outside the window.
 func (r *run) secondPayments(ctx context.Context) error {
 	f := billing.IncidentFilter{Open: true, Kind: billing.IncidentPaidTwice}
