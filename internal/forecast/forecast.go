@@ -96,10 +96,6 @@ func (f *Forecaster) Forecast(ctx context.Context, req view.ForecastRequest) (vi
 	return made, err
 }
 
-func invalid(field, message string) error {
-	return &billing.InvalidError{Fields: []billing.FieldError{{Field: field, Message: message}}}
-}
-
 // check rejects invalid requests and fills in defaults.
 func check(req *view.ForecastRequest) error {
 	bad := &billing.InvalidError{}

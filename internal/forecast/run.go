@@ -182,3 +182,7 @@ func aboutToBeTried(c billing.Charge, now time.Time) bool {
 	due := !c.NextAttemptAt.IsZero() && !c.ClaimAfter.IsZero() && !c.ClaimAfter.After(now)
 	return due && (c.Status == billing.ChargeScheduled || c.Status == billing.ChargeRetrying)
 }
+
+func invalid(field, message string) error {
+	return &billing.InvalidError{Fields: []billing.FieldError{{Field: field, Message: message}}}
+}
