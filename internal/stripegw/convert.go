@@ -40,6 +40,16 @@ func (g *Gateway) paymentIntent(w *wirePaymentIntent, requestID string) billing.
 	return p
 }
 
+// recordedPayment converts a PaymentIntent and drops the client secret, which no comparison needs.
+func (g *Gateway) recordedPayment(w *wirePaymentIntent, requestID string) billing.RecordedPayment {
+	charge := w.latest()
+	p := billing.RecordedPayment{
+		PaymentIntent: g.paymentIntent(w, requestID), AmountRefunded: charge.amountRefunded, Disputed: charge.disputed,
+	}
+	p.ClientSecret = ""
+	return p
+}
+
 // errorIntent reads the PaymentIntent in an error; nil when there is none, or none that can be
 // read. It drops the fields that must not reach logs with the error: the client secret and the
 // customer's address.

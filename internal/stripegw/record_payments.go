@@ -69,13 +69,3 @@ func (r *Record) Payment(ctx context.Context, id string) (billing.RecordedPaymen
 	})
 	return p, err
 }
-
-// recordedPayment converts a PaymentIntent and drops the client secret, which no comparison needs.
-func (g *Gateway) recordedPayment(w *wirePaymentIntent, requestID string) billing.RecordedPayment {
-	charge := w.latest()
-	p := billing.RecordedPayment{
-		PaymentIntent: g.paymentIntent(w, requestID), AmountRefunded: charge.amountRefunded, Disputed: charge.disputed,
-	}
-	p.ClientSecret = ""
-	return p
-}
