@@ -11,6 +11,11 @@ import (
 	"tranche/internal/billing"
 )
 
+// Cards looks up a card at Stripe. Errors: billing.ErrNotFound.
+type Cards interface {
+	PaymentMethod(ctx context.Context, id string) (billing.PaymentMethod, error)
+}
+
 // lookups is how many cards are looked up at once; the gateway keeps within Stripe's limits.
 const lookups = 8
 

@@ -21,11 +21,6 @@ type Store interface {
 	Update(ctx context.Context, fn func(tx billing.Tx) error) error
 }
 
-// Cards looks up a card at Stripe. Errors: billing.ErrNotFound.
-type Cards interface {
-	PaymentMethod(ctx context.Context, id string) (billing.PaymentMethod, error)
-}
-
 // Options are how plans are imported.
 type Options struct {
 	Now      func() time.Time
