@@ -1,8 +1,31 @@
 package notify
 
 import (
+	"strings"
+
 	"tranche/internal/billing"
+	"tranche/internal/locale"
 )
+
+// newView prepares the texts of a notice.
+func newView(n billing.Notice, m Merchant) *View {
+	d, l := n.Data, locale.Match(n.Data.Locale)
+	v := &View{
+		Kind: string(n.Kind), Reminder: strings.HasPrefix(n.Step, billing.StepReminder), Lang: l.Tag(), Dir: l.Dir(),
+		Merchant: oneLine(m.Name), Name: oneLine(d.CustomerName), Reference: oneLine(d.Reference), Description: oneLine(d.Description),
+		Amount: l.Amount(d.Amount, d.Currency), Sequence: d.Sequence, Of: d.Of,
+		Due: day(l.Date, d.DueAt, d.TimeZone), DueDay: day(l.Weekday, d.DueAt, d.TimeZone),
+		Card: l.Card(d.CardBrand, oneLine(d.CardLast4)), CardExpiry: oneLine(d.CardExpiry), Reason: l.Reason(d.FailureReason),
+		Retry: day(l.Date, d.NextAttemptAt, d.TimeZone), PayBy: day(l.Date, d.PayBy, d.TimeZone),
+		NextDue: day(l.Date, d.FollowingDue, d.TimeZone),
+		locale:  l, data: d,
+	}
+	if v.NextDue != "" {
+		v.NextAmount = l.Amount(d.Following, d.Currency)
+	}
+	v.compose(n, m)
+	return v
+}
 
 // compose writes the mail of a notice: what happened, what happens next, and what the customer can
 // do.
@@ -173,19 +196,6 @@ func (v *View) failed() {
 	v.button("pay")
 }
 
-// payWay returns the key of the text that explains how to pay after a failure with this reason.
-func payWay(r billing.Reason) string {
-	switch r {
-	case billing.ReasonExpired, billing.ReasonUnsupported, billing.ReasonNoCard:
-		return "pay_other"
-	case billing.ReasonNoCardSaved:
-		return "pay_card"
-	case billing.ReasonDetails:
-		return "pay_details"
-	}
-	return "pay_any"
-}
-
 func (v *View) authenticate() {
 	v.say(v.own(v.variant("intro")))
 	v.say(v.own("until"))
@@ -205,23 +215,6 @@ func (v *View) final() {
 	v.say(v.own(last))
 	v.offer("", "contact")
 	v.button("pay")
-}
-
-// offer appends to the sentences what the customer can do on the page, or whom to contact if there
-// is no page.
-func (v *View) offer(onPage, contact string, first ...string) {
-	last := onPage
-	if v.Link == "" {
-		last = v.text(contact)
-	}
-	v.say(append(first, last)...)
-}
-
-func (v *View) button(text string) {
-	if v.Link != "" {
-		text = v.text("button." + text)
-		v.Button = &Button{text, v.Link, v.locale.Text("mail.above", map[string]any{"label": text})}
-	}
 }
 
 // facts fills the table.

@@ -3,7 +3,6 @@ package notify
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"tranche/internal/billing"
 )
@@ -44,23 +43,4 @@ func Render(n billing.Notice, m Merchant) (billing.Mail, error) {
 		return billing.Mail{}, fmt.Errorf("render notice %s: %w", n.ID, err)
 	}
 	return mail, nil
-}
-
-// tidy removes trailing blanks and repeated empty lines that templates leave behind.
-func tidy(text string) string {
-	var b strings.Builder
-	empty := 0
-	for line := range strings.Lines(text) {
-		line = strings.TrimRight(line, " \t\r\n")
-		if line == "" {
-			empty++
-			continue
-		}
-		if b.Len() > 0 {
-			b.WriteString(strings.Repeat("\n", min(empty, 1)))
-		}
-		empty = 0
-		b.WriteString(line + "\n")
-	}
-	return b.String()
 }

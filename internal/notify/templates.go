@@ -233,6 +233,25 @@ func (t *Templates) text(v *View) (text, subject string, err error) {
 	return tidy(b.String()), subject, nil
 }
 
+// tidy removes trailing blanks and repeated empty lines that templates leave behind.
+func tidy(text string) string {
+	var b strings.Builder
+	empty := 0
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, " \t\r\n")
+		if line == "" {
+			empty++
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteString(strings.Repeat("\n", min(empty, 1)))
+		}
+		empty = 0
+		b.WriteString(line + "\n")
+	}
+	return b.String()
+}
+
 // try renders a template with every kind of notice and every language it is for, with full and with
 // missing data: a misspelt field causes an error only when the template runs.
 func (t *Templates) try(name templateName) error {

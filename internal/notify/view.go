@@ -59,26 +59,6 @@ type Detail struct {
 	Line         string // both in one, for mails without HTML
 }
 
-// newView prepares the texts of a notice.
-func newView(n billing.Notice, m Merchant) *View {
-	d, l := n.Data, locale.Match(n.Data.Locale)
-	v := &View{
-		Kind: string(n.Kind), Reminder: strings.HasPrefix(n.Step, billing.StepReminder), Lang: l.Tag(), Dir: l.Dir(),
-		Merchant: oneLine(m.Name), Name: oneLine(d.CustomerName), Reference: oneLine(d.Reference), Description: oneLine(d.Description),
-		Amount: l.Amount(d.Amount, d.Currency), Sequence: d.Sequence, Of: d.Of,
-		Due: day(l.Date, d.DueAt, d.TimeZone), DueDay: day(l.Weekday, d.DueAt, d.TimeZone),
-		Card: l.Card(d.CardBrand, oneLine(d.CardLast4)), CardExpiry: oneLine(d.CardExpiry), Reason: l.Reason(d.FailureReason),
-		Retry: day(l.Date, d.NextAttemptAt, d.TimeZone), PayBy: day(l.Date, d.PayBy, d.TimeZone),
-		NextDue: day(l.Date, d.FollowingDue, d.TimeZone),
-		locale:  l, data: d,
-	}
-	if v.NextDue != "" {
-		v.NextAmount = l.Amount(d.Following, d.Currency)
-	}
-	v.compose(n, m)
-	return v
-}
-
 // label returns what the plan is for: its description and reference.
 func (v *View) label() string { return billing.LabelOf(v.Description, v.Reference) }
 
