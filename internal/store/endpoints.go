@@ -2,28 +2,12 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"tranche/internal/billing"
 )
 
 var _ billing.WebhookStore = (*Store)(nil)
-
-const endpointColumns = `id, url, types, secret, old_secret, old_until, status, reason, failing_since, disabled_at, created_at,
-	updated_at, version`
-
-func scanEndpoint(row scanner) (billing.Endpoint, error) {
-	var e billing.Endpoint
-	err := row.Scan(&e.ID, &e.URL, document{&e.Types}, &e.Secret, &e.OldSecret, at(&e.OldUntil), &e.Status, &e.Reason,
-		at(&e.FailingSince), at(&e.DisabledAt), at(&e.CreatedAt), at(&e.UpdatedAt), &e.Version)
-	return e, err
-}
-
-func typesJSON(f billing.TypeFilter) string {
-	text, _ := json.Marshal(f) // strings always encode
-	return string(text)
-}
 
 // InsertEndpoint adds an endpoint. Errors: ErrExists, ErrUnavailable.
 func (s *Store) InsertEndpoint(ctx context.Context, e billing.Endpoint, entries ...billing.AuditEntry) error {
