@@ -9,10 +9,12 @@ import (
 	"tranche/internal/planwork"
 )
 
-// Collect charges the saved card for one charge: it writes the attempt, calls Stripe, and
+// Collect charges the saved card for the charge id: it writes the attempt, calls Stripe, and
 // records the outcome. An open attempt, whose outcome is unknown, is resumed before anything new is
-// sent. The worker waits for its permit first, so that Stripe is called immediately after the final
-// check under the plan's lock.
+// sent. For a charge that has ended, Collect makes the refund or cancellation that it still needs.
+// It waits for its permit first, so that Stripe is called immediately after the final check under
+// the plan's lock. A task with an older lease does nothing. A decline, or a charge that is
+// deferred, is no error. Errors: ErrNotTakingPart; billing.ErrConflict; billing.ErrUnavailable.
 func (co *Collector) Collect(ctx context.Context, id string, lease int64) error {
 	row, due, err := co.dueCharge(ctx, id, lease)
 	if err != nil || !due { // a stale task uses no permit
@@ -30,7 +32,8 @@ func (co *Collector) Collect(ctx context.Context, id string, lease int64) error 
 }
 
 // advance decides the next step of a charge and carries it out. forbidden is the reason why nothing
-// may be charged now, or nil. looked: Stripe was just asked and has no PaymentIntent of the charge.
+// may be charged now, or nil. looked is set if Stripe was just asked and has no PaymentIntent of
+// the charge.
 func (co *Collector) advance(ctx context.Context, row billing.Charge, forbidden error, looked bool) error {
 	next, account, err := co.decide(ctx, row, forbidden, looked)
 	if err != nil || next == nil {
@@ -49,7 +52,7 @@ func (co *Collector) dueCharge(ctx context.Context, id string, lease int64) (bil
 	return row, err == nil && isDue(row, lease, co.Clock.Now()), err
 }
 
-// isDue reports whether the worker with this lease may try the charge now.
+// isDue reports whether the task with this lease may try the charge now.
 func isDue(c billing.Charge, lease int64, now time.Time) bool {
 	return c.Lease == lease && !c.NextAttemptAt.IsZero() && !c.NextAttemptAt.After(now)
 }

@@ -25,7 +25,8 @@ type Config struct {
 	Recorded func(outcome billing.Outcome)
 }
 
-// Collector charges saved cards. It is safe for concurrent use.
+// Collector charges saved cards, and makes the refunds and cancellations of charges that have
+// ended. It is safe for concurrent use.
 type Collector struct {
 	*planwork.Work
 	Config

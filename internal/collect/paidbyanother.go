@@ -11,12 +11,13 @@ import (
 )
 
 // A charge has one PaymentIntent, but another one that names the charge may be paid: a replacement
-// that was lost with the database, or one that the merchant created. The charge's own PaymentIntent
-// must not be paid as well, so it is seen canceled before the other one replaces it.
+// that was lost with the database, or a PaymentIntent that the merchant created. The charge's own
+// PaymentIntent must not be paid as well, so it is seen canceled before the other one replaces it.
 
 // AdoptPaidIntent makes a paid PaymentIntent the charge's own once the previous one is seen
-// canceled. The caller records the payment and compares the amount. Errors: *secondPaymentError if
-// both are paid; others if Stripe can't be asked, or if an attempt has no known outcome yet.
+// canceled, and returns the charge. The caller records the payment and compares the amount. Errors:
+// *SecondPaymentError if both are paid; an error that a later try may resolve if Stripe can't be
+// asked, the previous one is not canceled yet, or an attempt has no known outcome yet.
 func (co *Collector) AdoptPaidIntent(ctx context.Context, c billing.Charge, paid billing.PaymentIntent) (billing.Charge, error) {
 	if err := co.holdPaid(ctx, c, paid); err != nil {
 		return c, err

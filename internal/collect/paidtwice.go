@@ -12,13 +12,14 @@ import (
 // SecondPaymentError is the error of a payment for a charge that is paid already.
 type SecondPaymentError struct{ Charge billing.Charge }
 
-// Error names the charge.
+// Error names the charge and its first payment.
 func (e *SecondPaymentError) Error() string {
 	return fmt.Sprintf("charge %s is paid already, by %s", e.Charge.ID, e.Charge.PaymentIntent)
 }
 
-// ReportPaidTwice opens the incident of a second payment for a charge, once. how describes how the
-// charge was paid first.
+// ReportPaidTwice opens the incident of a second payment for a charge, once for each PaymentIntent.
+// how describes how the charge was paid first. The charge itself stays as it is. Errors: those of
+// the transaction.
 func ReportPaidTwice(ctx context.Context, t *planwork.Tx, c *billing.Charge, second billing.PaymentIntent, how string) error {
 	known, err := isSecondPayment(ctx, t, second.ID)
 	if err != nil || known {
@@ -53,8 +54,9 @@ func paidOutsideToo(ctx context.Context, t *planwork.Tx, c *billing.Charge, pi b
 	return ReportPaidTwice(ctx, t, c, pi, "it was paid outside Stripe too")
 }
 
-// ChargePaidTwiceBy finds the incident of a second payment by its PaymentIntent, with the charge
-// that was paid twice. Errors: billing.ErrNotFound.
+// ChargePaidTwiceBy returns the charge that a PaymentIntent paid a second time, as the incident of
+// that payment records it. Errors: billing.ErrNotFound if the PaymentIntent is no second payment;
+// billing.ErrUnavailable.
 func ChargePaidTwiceBy(ctx context.Context, store billing.Store, paymentIntent string) (billing.Charge, error) {
 	found, err := store.Incidents(ctx, billing.IncidentFilter{Kind: billing.IncidentPaidTwice, Subject: paymentIntent, Limit: 1})
 	if err == nil && (len(found) == 0 || found[0].ChargeID == "") {

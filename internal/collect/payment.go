@@ -8,7 +8,12 @@ import (
 	"tranche/internal/planwork"
 )
 
-// RecordPayment records that a PaymentIntent of the charge succeeded.
+// RecordPayment records that a PaymentIntent of the charge succeeded, in one transaction: the
+// attempt, the charge, the plan's card and the notice. saved is the card that the customer paid
+// with, if it is to be saved, or nil. A second payment opens an incident. A payment of another
+// amount does not count as the charge's. A payment that is recorded already changes nothing.
+// Errors: billing.ErrNotFound; billing.ErrExists if another attempt has the Stripe charge's id;
+// billing.ErrConflict; billing.ErrUnavailable.
 func (co *Collector) RecordPayment(ctx context.Context, charge billing.Charge, pi billing.PaymentIntent, saved *cards.Saved) error {
 	return co.Do(ctx, charge.PlanID, func(t *planwork.Tx) error {
 		c, err := t.Charge(charge.ID)

@@ -8,15 +8,15 @@ import (
 // ErrNotTakingPart is returned for a task that this process leaves to another process.
 var ErrNotTakingPart = errors.New("this process takes no part")
 
-// Permits are the checks that a worker makes before it acts. A nil check always passes.
+// Permits are the checks that are made before a task acts. A nil check always passes.
 type Permits struct {
-	// TakePart reports why this process must not write anything: its clock is wrong.
+	// TakePart returns why this process must not write anything: its clock is wrong.
 	TakePart func(ctx context.Context) error
-	// Act reports why nothing may be done for this database: it belongs to another Stripe account, or
+	// Act returns why nothing may be done for this database: it belongs to another Stripe account, or
 	// the account is not known yet. Charges are then deferred with the reason, and all other rows are
 	// left as they are.
 	Act func(ctx context.Context) error
-	// Charge reports why no charge may be made, although all other work may be done.
+	// Charge returns why no charge may be made, although all other work may be done.
 	Charge func(ctx context.Context) error
 	// Suspect is called when Stripe knows neither the customer nor the card of a charge, which means
 	// that the key belongs to another account. It may be nil.
@@ -34,7 +34,8 @@ func ask(ctx context.Context, question func(ctx context.Context) error) error {
 	return question(ctx)
 }
 
-// NotTakingPart reports why this process must not write anything now.
+// NotTakingPart returns why this process must not write anything now, or nil. Errors:
+// ErrNotTakingPart, joined with the reason.
 func (p Permits) NotTakingPart(ctx context.Context) error {
 	if err := ask(ctx, p.TakePart); err != nil {
 		return errors.Join(ErrNotTakingPart, err)
@@ -42,10 +43,10 @@ func (p Permits) NotTakingPart(ctx context.Context) error {
 	return nil
 }
 
-// NotActing reports why nothing may be done for this database now.
+// NotActing returns why nothing may be done for this database now, or nil. Errors: those of Act.
 func (p Permits) NotActing(ctx context.Context) error { return ask(ctx, p.Act) }
 
-// forbidden reports why no charge may be made now.
+// forbidden returns why no charge may be made now, or nil.
 func (p Permits) forbidden(ctx context.Context) error {
 	if err := p.NotActing(ctx); err != nil {
 		return err

@@ -11,7 +11,6 @@ import (
 	"tranche/internal/cards"
 	"tranche/internal/dunning"
 	"tranche/internal/followup"
-	"tranche/internal/money"
 	"tranche/internal/planwork"
 )
 
@@ -191,30 +190,6 @@ func apply(ctx context.Context, t *planwork.Tx, c *billing.Charge, a billing.Att
 	return followup.AfterFailure(ctx, t, c, chargeFailureOf(a, r))
 }
 
-// otherAmount handles a payment whose amount differs from the charge's, because the PaymentIntent
-// was changed at Stripe. The payment does not count as this charge. An operator must look, and
-// nothing more is charged. A charge that has ended keeps its status.
-func otherAmount(t *planwork.Tx, c *billing.Charge, pi billing.PaymentIntent) error {
-	reason := fmt.Sprintf("%s took %s and not %s; it was changed at Stripe", pi.ID,
-		money.FormatAmount(pi.Amount, pi.Currency), money.FormatAmount(c.Amount, c.Currency))
-	if c.Reason == reason {
-		return nil // it is already reported
-	}
-	t.Work.Log.Error().Str("charge", string(c.ID)).Str("payment_intent", pi.ID).Msg("paid amount differs from the charge")
-	t.AuditBy(c, billing.ActorStripe, "charge.amount_differs", fmt.Sprintf("charge %d: %s", c.Sequence, reason), "an operator must look")
-	if c.Status.Ended() {
-		t.ClearSchedule(c)
-		c.Reason = reason
-		return nil
-	}
-	return t.Move(c, billing.ChargeFailed, reason, time.Time{})
-}
-
-// SameAmount reports whether a PaymentIntent has the amount and currency of the charge.
-func SameAmount(c billing.Charge, pi billing.PaymentIntent) bool {
-	return pi.Amount == c.Amount && pi.Currency == c.Currency
-}
-
 // codeAuthenticate is Stripe's code for a bank that requires the customer to authenticate.
 const codeAuthenticate = "authentication_required"
 
@@ -231,43 +206,4 @@ func chargeFailureOf(a billing.Attempt, r result) followup.Failure {
 		f.Kind, f.Detail = dunning.FailureRejected, r.failure.Message
 	}
 	return f
-}
-
-// RecordCancellation handles a PaymentIntent of the charge that was found canceled at Stripe. If
-// Tranche or Stripe itself canceled it, it is replaced: the charge is still owed. A cancellation by
-// anyone else is the merchant's decision that the charge is no longer owed. A cancellation of a
-// PaymentIntent that was replaced changes nothing.
-func RecordCancellation(ctx context.Context, t *planwork.Tx, c *billing.Charge, pi billing.PaymentIntent) error {
-	if c.PaymentIntent != pi.ID {
-		if c.Status == billing.ChargeCollecting { // the attempt failed because of it
-			return t.Move(c, billing.ChargeRetrying, "its PaymentIntent was replaced", t.Now)
-		}
-		return nil
-	}
-	ours, err := isOurs(ctx, t, c, pi)
-	if err != nil {
-		return err
-	}
-	if ours {
-		return DropCanceledIntent(t, c)
-	}
-	if pi.CanceledByStripe() {
-		c.PaymentIntent = ""
-		t.AuditBy(c, billing.ActorStripe, "charge.payment_intent_replaced", "Stripe canceled "+pi.ID+" itself; a new one will be created", "")
-		if c.Status == billing.ChargeCollecting {
-			return t.Move(c, billing.ChargeRetrying, "its PaymentIntent was canceled by Stripe", t.Now)
-		}
-		t.Touch(c)
-		return nil
-	}
-	reason := "its PaymentIntent was canceled at Stripe"
-	if pi.CancellationReason != "" {
-		reason += " (" + planwork.Spoken(pi.CancellationReason) + ")"
-	}
-	t.Audit(c, "charge.canceled", fmt.Sprintf("charge %d: %s", c.Sequence, reason), "")
-	if err := t.CancelCharge(c, reason); err != nil {
-		return err
-	}
-	t.ClearSchedule(c) // the PaymentIntent is known to be canceled
-	return nil
 }

@@ -11,7 +11,7 @@ import (
 	"tranche/internal/planwork"
 )
 
-// confirmLimit is how often one PaymentIntent is confirmed in total, by the worker and by the
+// confirmLimit is how often one PaymentIntent is confirmed in total, off-session and by the
 // customer. Stripe cancels a PaymentIntent after too many confirmations. It does not publish the
 // number; about 10 were observed.
 const confirmLimit = 8
@@ -129,30 +129,4 @@ func notCanceled(id string, pi billing.PaymentIntent, looked error) error {
 		return fmt.Errorf("%s is %s and not canceled yet, so no new PaymentIntent is created", id, planwork.Spoken(pi.Status))
 	}
 	return nil
-}
-
-// DropCanceledIntent removes a PaymentIntent that was seen canceled from its charge.
-func DropCanceledIntent(t *planwork.Tx, c *billing.Charge) error {
-	t.Audit(c, "charge.payment_intent_replaced",
-		fmt.Sprintf("charge %d: %s is canceled; a new one will be made", c.Sequence, c.PaymentIntent), "tried at once")
-	c.PaymentIntent = ""
-	next := c.NextAttemptAt
-	if next.IsZero() || next.After(t.Now) {
-		t.Touch(c)
-		return nil // nothing is due: the next attempt creates a new one
-	}
-	return t.Move(c, c.Status, "", t.Now)
-}
-
-// isOurs reports whether Tranche canceled a PaymentIntent itself, to create a new one.
-func isOurs(ctx context.Context, t *planwork.Tx, c *billing.Charge, pi billing.PaymentIntent) (bool, error) {
-	_, err := t.LastCardTry(ctx, billing.CardTryFilter{Kind: billing.CardTryVoided, Intent: pi.ID})
-	if err == nil || !errors.Is(err, billing.ErrNotFound) {
-		return err == nil, err
-	}
-	d, err := t.Dunning(ctx, c.ID)
-	if errors.Is(err, billing.ErrNotFound) {
-		return false, nil
-	}
-	return err == nil && d.Replacing != "" && d.Replacing == pi.ID, err
 }

@@ -7,9 +7,11 @@ import (
 	"tranche/internal/planwork"
 )
 
-// CloseAttempt records the outcome that an event reports. The outcome belongs to the open or
-// waiting attempt, or else to a new attempt that the customer made directly at Stripe. It returns
-// the actor who made the attempt.
+// CloseAttempt records the outcome of a PaymentIntent that an event reports. The outcome belongs to
+// the open or waiting attempt, or else to a new attempt that the customer made directly at Stripe.
+// It returns the actor who made the attempt: empty for this process, and for an outcome that is
+// recorded already. It does not change the charge's status. Errors: billing.ErrExists if another
+// attempt has the Stripe charge's id; billing.ErrUnavailable.
 func CloseAttempt(ctx context.Context, t *planwork.Tx, c *billing.Charge, pi billing.PaymentIntent, outcome billing.Outcome) (billing.Actor, error) {
 	attempts, err := t.Attempts(ctx, c.ID)
 	if err != nil {
@@ -57,7 +59,9 @@ func closeOvertaken(ctx context.Context, t *planwork.Tx, attempts []billing.Atte
 	return t.UpdateAttempt(ctx, a)
 }
 
-// RecordDecline records a decline that an event reports, and reports whether it was new.
+// RecordDecline records the decline of a PaymentIntent with a LastError that an event reports, and
+// reports whether it was new. It does not change the charge's status. Errors: those of
+// CloseAttempt.
 func RecordDecline(ctx context.Context, t *planwork.Tx, c *billing.Charge, pi billing.PaymentIntent) (bool, error) {
 	attempts, err := t.Attempts(ctx, c.ID)
 	if err != nil || known(attempts, pi.LatestCharge, billing.OutcomeDeclined) {
@@ -76,7 +80,7 @@ func RecordDecline(ctx context.Context, t *planwork.Tx, c *billing.Charge, pi bi
 	case pi.LatestCharge == "":
 		return false, nil // this decline can't be distinguished from a recorded one
 	case last.StripeCharge == "" && last.Initiator == billing.InitiatorMerchant && last.Outcome == billing.OutcomeDeclined:
-		last.StripeCharge = pi.LatestCharge // the worker's own attempt: the answer did not name the charge
+		last.StripeCharge = pi.LatestCharge // an off-session attempt: its answer did not name the charge
 		return false, t.UpdateAttempt(ctx, last)
 	}
 	return true, insertAttemptMade(ctx, t, c, pi, billing.OutcomeDeclined, *pi.LastError, n+1, billing.InitiatorCustomer)
@@ -108,8 +112,8 @@ func known(attempts []billing.Attempt, stripeCharge string, outcome billing.Outc
 	return false
 }
 
-// insertAttemptMade writes an attempt that this database did not record: one by the customer, or by
-// a worker whose commit was lost.
+// insertAttemptMade writes an attempt that this database did not record: one by the customer, or an
+// off-session attempt whose commit was lost.
 func insertAttemptMade(
 	ctx context.Context, t *planwork.Tx, c *billing.Charge, pi billing.PaymentIntent, outcome billing.Outcome, f billing.Failure, number int, by billing.Initiator,
 ) error {
@@ -139,6 +143,7 @@ func AttemptUses(a billing.Attempt, pi billing.PaymentIntent) bool {
 	return pi.Metadata[billing.MetaAttempt] == string(a.ID)
 }
 
+// actorOf returns the actor of an attempt for the audit trail; it is empty for this process.
 func actorOf(a billing.Attempt) billing.Actor {
 	if a.Initiator == billing.InitiatorCustomer {
 		return billing.ActorCustomer

@@ -15,7 +15,7 @@ const codeAbandoned = "abandoned"
 // customer will confirm: a second one that is created now could be paid as well. After a lease the
 // page's request is over. The PaymentIntent may exist by then. It was not confirmed and its client
 // secret was not handed out, and closing the attempt keeps it that way (see recovery.Service), so
-// the worker creates its own.
+// the next claim creates another one.
 func leaveToCustomer(ctx context.Context, t *planwork.Tx, c *billing.Charge, a billing.Attempt) error {
 	if until := a.SentAt.Add(t.Work.Clock.Simulated(t.Work.Lease)); t.Now.Before(until) && !t.InFuture(a.SentAt) {
 		c.Reason, c.ClaimAfter = "the customer is about to pay it", until
@@ -27,7 +27,7 @@ func leaveToCustomer(ctx context.Context, t *planwork.Tx, c *billing.Charge, a b
 	if err := t.UpdateAttempt(ctx, a); err != nil {
 		return err
 	}
-	c.ClaimAfter = t.Now // the next claim begins an attempt by the worker
+	c.ClaimAfter = t.Now // the next claim begins an off-session attempt
 	t.Touch(c)
 	return nil
 }
