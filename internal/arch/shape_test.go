@@ -31,7 +31,6 @@ var wideTypes = map[string]string{
 	"internal/store.Store":      "implements billing.Store, WebhookStore and the other interfaces of a database",
 	"internal/store.reader":     "implements billing.Reader, for a database and for a transaction",
 	"internal/store.tx":         "implements billing.Tx",
-	"internal/planning.Planner": "being reduced",
 	"internal/stripegw.Gateway": "implements billing.Gateway",
 }
 

@@ -30,7 +30,7 @@ func (p *Planner) insert(ctx context.Context, r Request, canonical []byte, propo
 		if err := insertConsent(ctx, tx, r.Terms, made.plan, made.charges[0], now); err != nil {
 			return err
 		}
-		if err := p.confirm(ctx, tx, made); err != nil {
+		if err := confirm(ctx, tx, p.Rules, made); err != nil {
 			return err
 		}
 		if r.Key != "" {
@@ -99,8 +99,8 @@ func insertConsent(ctx context.Context, tx billing.Tx, t terms.Terms, plan billi
 
 // confirm adds the notice that confirms a plan on a saved card, which is active from the start.
 // Other plans are confirmed by a worker when they become active.
-func (p *Planner) confirm(ctx context.Context, tx billing.Tx, made rows) error {
-	if !p.Rules.Confirm || made.plan.Status != billing.PlanActive || made.customer.Email == "" {
+func confirm(ctx context.Context, tx billing.Tx, rules billing.Rules, made rows) error {
+	if !rules.Confirm || made.plan.Status != billing.PlanActive || made.customer.Email == "" {
 		return nil
 	}
 	n := billing.Confirmation(made.plan, made.customer, made.charges, made.card)
