@@ -18,8 +18,9 @@ const laterNotices = 50
 
 // holdNotice decides, under the plan's lock, whether the notice is sent now, and returns the notice
 // as it is to be sent. It renews the lease, so that the scheduler does not give the notice to
-// another worker while the mail server responds slowly. A notice that is not to be sent is returned
-// without the status pending: another task has it, it waits for an earlier one, or it was dropped.
+// another process while the mail server responds slowly. A notice that is not to be sent is
+// returned without the status pending: another task has it, it waits for an earlier one, or it was
+// dropped.
 func (o *Outbox) holdNotice(ctx context.Context, n billing.Notice) (billing.Notice, error) {
 	var held billing.Notice
 	err := o.Store.Update(ctx, func(tx billing.Tx) error {
@@ -118,7 +119,7 @@ func (o *Outbox) checkNotice(ctx context.Context, tx billing.Tx, plan billing.Pl
 // planState is the state of a plan that its notices are compared with.
 type planState struct {
 	noticeState
-	newest []billing.Notice
+	newest []billing.Notice // of the plan, newest first
 }
 
 // at returns the state for one notice of the plan.
@@ -132,6 +133,7 @@ func (s planState) at(n billing.Notice) noticeState {
 	return state
 }
 
+// readPlanState reads the state of a plan by its id.
 func readPlanState(ctx context.Context, tx billing.Tx, id billing.PlanID, now time.Time) (planState, error) {
 	plan, err := tx.Plan(ctx, id)
 	if err != nil {
@@ -140,6 +142,7 @@ func readPlanState(ctx context.Context, tx billing.Tx, id billing.PlanID, now ti
 	return stateOf(ctx, tx, plan, now)
 }
 
+// stateOf reads the state of a plan whose row was read before.
 func stateOf(ctx context.Context, tx billing.Tx, plan billing.Plan, now time.Time) (planState, error) {
 	s := planState{noticeState: noticeState{Plan: plan, Now: now}}
 	var err error

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// sendTimeout is longer than one try to send takes.
+	// sendTimeout is a real time that is longer than one try to send takes.
 	sendTimeout = 20 * time.Second
 	// giveUpAfter is the real time after which an endpoint that accepted nothing is disabled. The
 	// retries of a message cover three days, so at least ten tries have failed by then.
@@ -33,7 +33,7 @@ func webhookBackoff() []time.Duration {
 	}
 }
 
-// Outcomes of a try, for metrics.
+// Outcomes of a try to deliver a message, for metrics.
 const (
 	// TryDelivered was answered with 2xx.
 	TryDelivered = "delivered"
@@ -45,9 +45,11 @@ const (
 	TryDeferred = "deferred"
 )
 
-// Deliver posts one message. If it is sent again after a crash, it carries the same
-// webhook-id, so receivers recognize it. A failed message is tried again for three days. An
-// endpoint that is gone, or that accepts nothing for five days, is disabled.
+// Deliver posts the message of the delivery id. If it is sent again after a crash, it carries the
+// same webhook-id, so receivers recognize it. A failed message is tried again for three days. An
+// endpoint that is gone, or that accepts nothing for five days, is disabled. A task with an older
+// lease does nothing. A failed try is recorded and is no error. Errors: billing.ErrUnavailable; the
+// context's, if the process stops while it sends.
 func (o *Outbox) Deliver(ctx context.Context, id string, lease int64) error {
 	out, err := o.Webhooks.Outgoing(ctx, billing.DeliveryID(id))
 	if errors.Is(err, billing.ErrNotFound) {
@@ -111,6 +113,7 @@ func (o *Outbox) recordTry(ctx context.Context, out billing.Outgoing, status int
 	return o.Webhooks.RecordDelivery(ctx, d, noteIf(since.IsZero(), billing.EndpointFails))
 }
 
+// noteIf returns the note if it is news about the endpoint.
 func noteIf(news bool, note billing.EndpointNote) billing.EndpointNote {
 	if news {
 		return note
@@ -128,7 +131,7 @@ func (o *Outbox) endDelivery(ctx context.Context, d billing.WebhookDelivery, not
 	return o.Webhooks.RecordDelivery(ctx, d, note)
 }
 
-// deferDelivery defers a delivery. No try is spent.
+// deferDelivery defers a delivery while another message tests the endpoint. No try is spent.
 func (o *Outbox) deferDelivery(ctx context.Context, d billing.WebhookDelivery) error {
 	if d.LastError == "" {
 		d.LastError = "deferred: the endpoint fails, and is tried with one message at a time"
@@ -139,6 +142,7 @@ func (o *Outbox) deferDelivery(ctx context.Context, d billing.WebhookDelivery) e
 	return o.Webhooks.RecordDelivery(ctx, d, billing.EndpointUnchanged)
 }
 
+// countTry reports the outcome of a try to the metrics.
 func (o *Outbox) countTry(outcome string) {
 	if o.Tried != nil {
 		o.Tried(outcome)

@@ -7,7 +7,7 @@ import (
 )
 
 // probes limits each process to one message at a time to a failing endpoint. Otherwise thousands of
-// messages to an endpoint that hangs would keep all workers from the endpoints that work. The zero
+// messages to an endpoint that hangs would keep the process from the endpoints that work. The zero
 // value is ready to use.
 type probes struct {
 	mu       sync.Mutex
@@ -29,6 +29,7 @@ func (p *probes) enter(id billing.EndpointID, alone bool) (leave func(), ok bool
 	return func() { p.leave(id) }, true
 }
 
+// leave ends what enter began.
 func (p *probes) leave(id billing.EndpointID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -28,8 +28,8 @@ type Reminders struct {
 	Queue billing.Queue
 }
 
-// Upcoming enqueues a task for each charge that falls due within the given number of days. With 0
-// days there are no advance notices. Errors: billing.ErrUnavailable.
+// Upcoming enqueues a task for each charge that falls due within the given number of days, and
+// returns how many. With 0 days there are no advance notices. Errors: billing.ErrUnavailable.
 func (r Reminders) Upcoming(ctx context.Context, now time.Time, days int) (found int, err error) {
 	lead := time.Duration(days) * 24 * time.Hour
 	if lead == 0 {
@@ -52,8 +52,8 @@ func (r Reminders) Upcoming(ctx context.Context, now time.Time, days int) (found
 	}
 }
 
-// Expiring enqueues a task for each card that expires soon, or has expired, before the last charge
-// it is to pay. Errors: billing.ErrUnavailable.
+// Expiring enqueues a task for each card that expires within 30 days, or has expired, before the
+// last charge it is to pay, and returns how many. Errors: billing.ErrUnavailable.
 func (r Reminders) Expiring(ctx context.Context, now time.Time) (found int, err error) {
 	// A card that was saved shortly before its expiry may be found after it. Cards that expired
 	// earlier have had their notice or get none.
@@ -68,6 +68,7 @@ func (r Reminders) Expiring(ctx context.Context, now time.Time) (found int, err 
 	return found, nil
 }
 
+// expiringIn enqueues a task for each card that expires in a month.
 func (r Reminders) expiringIn(ctx context.Context, month, now time.Time) (found int, err error) {
 	var last billing.CardID
 	for {
@@ -86,9 +87,9 @@ func (r Reminders) expiringIn(ctx context.Context, month, now time.Time) (found 
 	}
 }
 
-// Checkouts enqueues a task for each plan whose customer is to be reminded of the checkout. days is
-// the number of days after which a plan expires if its terms set no time; 0 means never. Errors:
-// billing.ErrUnavailable.
+// Checkouts enqueues a task for each plan whose customer is to be reminded of the checkout, and
+// returns how many. days is the number of days after which a plan expires if its terms set no time;
+// 0 means never. Errors: billing.ErrUnavailable.
 func (r Reminders) Checkouts(ctx context.Context, now time.Time, days int) (found int, err error) {
 	last := billing.FirstWithCheckoutReminder(now)
 	for {
@@ -109,8 +110,8 @@ func (r Reminders) Checkouts(ctx context.Context, now time.Time, days int) (foun
 	}
 }
 
-// NotifyUpcoming enqueues the notice that a charge falls due, unless the charge was paid or stopped
-// meanwhile.
+// NotifyUpcoming enqueues the notice that the charge id falls due, once for each due date, unless
+// the charge was paid or stopped meanwhile. Errors: billing.ErrConflict; billing.ErrUnavailable.
 func (o *Outbox) NotifyUpcoming(ctx context.Context, id string, _ int64) error {
 	row, err := o.Store.Charge(ctx, billing.ChargeID(id))
 	if errors.Is(err, billing.ErrNotFound) {
@@ -132,8 +133,9 @@ func (o *Outbox) NotifyUpcoming(ctx context.Context, id string, _ int64) error {
 	})
 }
 
-// NotifyExpiring enqueues the notice that a card expires before the last charge it is to pay. It is
-// sent once for each card and month, even if several plans use the card.
+// NotifyExpiring enqueues the notice that the card id expires before the last charge it is to pay.
+// It is sent once for each card and month, even if several plans use the card. Errors:
+// billing.ErrConflict; billing.ErrUnavailable.
 func (o *Outbox) NotifyExpiring(ctx context.Context, id string, _ int64) error {
 	card, err := o.Store.Card(ctx, billing.CardID(id))
 	if errors.Is(err, billing.ErrNotFound) {
@@ -166,8 +168,9 @@ func (o *Outbox) NotifyExpiring(ctx context.Context, id string, _ int64) error {
 	})
 }
 
-// RemindCheckout enqueues the notice that the checkout is not completed, unless the checkout was
-// completed or the plan was canceled or expired meanwhile.
+// RemindCheckout enqueues the notice that the checkout of the plan id is not completed, unless it
+// was completed or the plan was canceled or expired meanwhile. Errors: billing.ErrConflict;
+// billing.ErrUnavailable.
 func (o *Outbox) RemindCheckout(ctx context.Context, id string, _ int64) error {
 	err := o.Do(ctx, billing.PlanID(id), func(t *planwork.Tx) error {
 		if !t.Plan.RemindsOfCheckout(t.Now, o.Rules.CheckoutDays) {

@@ -1,4 +1,4 @@
-// Package task makes the tasks that workers run: the kind of each, its payload, and the row that it
+// Package task defines the tasks that workers run: the kinds, the payload, and the row that a task
 // is for.
 //
 // A task is a hint. It carries the id of a row and the lease that the task was made for; the
