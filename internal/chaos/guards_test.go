@@ -30,17 +30,16 @@ var guards = map[string]struct {
 		scenario: lostAnswers,
 	},
 	"none": {scenario: lostAnswers}, // the same scenario does no damage with every guard in place
-	"last look": {
-		edits:    []edit{{"jobs/collect.go", "if !t.plan.Status.Collects() {", "if false {"}},
+	"check of the plan": {
+		edits:    []edit{{"internal/collect/next.go", "if !t.Plan.Status.Collects() {", "if false {"}},
 		damage:   kindWrong,
 		scenario: scenario{pace: 2, stop: stopPause, every: "10 days"},
 	},
 	"dedupe": {
 		edits: []edit{
-			{"jobs/outcome.go", "if c.Status.Settled() {\n\t\treturn nil", "if false {\n\t\treturn nil"},
-			{"jobs/event_paymentintent.go", "c.Status.Settled() ||", ""},
-			{"jobs/event_paymentintent.go", "!c.Status.CanBecome(billing.ChargeSucceeded)", "false"},
-			{"jobs/outcome.go", "string(billing.NoticePaymentSucceeded), \"\")", "string(billing.NewNoticeID(t.now)), \"\")"},
+			{"internal/planwork/outcome.go", "if c.Status.Settled() {\n\t\treturn nil", "if false {\n\t\treturn nil"},
+			{"internal/collect/payment.go", "c.Status.Settled() || !c.Status.CanBecome(billing.ChargeSucceeded)", "false"},
+			{"internal/planwork/outcome.go", "string(billing.NoticePaymentSucceeded), \"\")", "string(billing.NewNoticeID(t.Now)), \"\")"},
 		},
 		damage:   kindDuplicate,
 		scenario: scenario{pace: 2, always: []rule{{Action: "webhook_duplicate", Probability: 0.5}}},
