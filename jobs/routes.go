@@ -7,8 +7,8 @@ import (
 	"tranche/internal/task"
 )
 
-// maxRetry is how often asynq runs a task again after its worker failed or died. After that, the
-// scheduler claims the row when its time comes.
+// maxRetry is how often asynq runs a task again after its processor failed or its process died.
+// After that, the scheduler claims the row when its time comes.
 const maxRetry = 10
 
 // taskTimeout ends a task that hangs. It is longer than any call to Stripe or to a mail server.

@@ -19,7 +19,7 @@ import (
 // processor does the work of one task.
 type processor = func(ctx context.Context, id string, lease int64) error
 
-// Worker runs tasks. It is safe for concurrent use.
+// Worker passes tasks to their processors. It is safe for concurrent use.
 type Worker struct {
 	permits    collect.Permits
 	host       string
@@ -27,7 +27,7 @@ type Worker struct {
 	processors map[string]processor
 }
 
-// New returns a Worker with the given configuration.
+// New returns a Worker with the given configuration. It makes the processors of all kinds of tasks.
 func New(c Config) *Worker {
 	work := c.work()
 	keeper := cards.New(work, c.Gateway)
@@ -57,7 +57,7 @@ func New(c Config) *Worker {
 	return w
 }
 
-// Handler routes tasks to their processors.
+// Handler returns the mux that asynq's servers pass tasks to.
 func (w *Worker) Handler() asynq.Handler {
 	mux := asynq.NewServeMux()
 	for kind := range w.processors {

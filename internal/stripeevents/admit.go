@@ -18,6 +18,7 @@ func (e *notHereError) Error() string {
 	return fmt.Sprintf("the key's Stripe account has no %s %s, which this event is about: it is another account", e.what, e.id)
 }
 
+// notHere returns a notHereError for an object, such as the PaymentIntent pi_1.
 func notHere(what, id string) error { return &notHereError{what, id} }
 
 // errNoObject is the error for an event that can't be handled because its body does not name its

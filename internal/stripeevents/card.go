@@ -58,6 +58,8 @@ func (h *Handler) afterCard(ctx context.Context, known bool, before billing.Card
 	return h.Cards.MergeDuplicates(ctx, card.CustomerID)
 }
 
+// syncCard writes Stripe's data of a card that we have, or of a new card of a customer that we
+// have.
 func (h *Handler) syncCard(ctx context.Context, tx billing.Tx, pm billing.PaymentMethod) (verdict, error) {
 	now := h.Clock.Now()
 	card, err := tx.CardByPaymentMethod(ctx, pm.ID)
@@ -89,6 +91,7 @@ func (h *Handler) syncCard(ctx context.Context, tx billing.Tx, pm billing.Paymen
 	return handled, err
 }
 
+// updateCard writes Stripe's data of a card that we have.
 func (h *Handler) updateCard(ctx context.Context, tx billing.Tx, card billing.Card, pm billing.PaymentMethod) error {
 	if pm.Customer == "" { // a detached card keeps its details, because the ledger names it
 		return stripecustomer.DetachCard(ctx, tx, card, "it was removed from the customer at Stripe", h.Clock.Now())

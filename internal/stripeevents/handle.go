@@ -18,8 +18,10 @@ type verdict struct {
 	awaits string // see billing.Event.Awaits
 }
 
+// handled is the verdict of an event that our record follows now.
 var handled = verdict{status: billing.EventHandled}
 
+// ignored is the verdict of an event that changes nothing, with the reason.
 func ignored(format string, args ...any) verdict {
 	return verdict{status: billing.EventIgnored, reason: fmt.Sprintf(format, args...)}
 }
@@ -33,10 +35,11 @@ func unknownYet(awaits, format string, args ...any) verdict {
 	return v
 }
 
-// Handle handles one event. It fetches the object again and applies only forward transitions,
-// so duplicate, late and shuffled events do no harm. After a temporary failure, the event records
-// the reason and is handled again later. After a permanent failure, it is kept as failed for an
-// operator.
+// Handle handles the event id. It fetches the event's object again and applies only forward
+// transitions, so duplicate, late and shuffled events do no harm. After a temporary failure, the
+// event records the reason and is handled again later. After a permanent failure, it is kept as
+// failed for an operator. A task with an older lease does nothing. Errors: billing.ErrUnavailable
+// if the outcome can't be recorded.
 func (h *Handler) Handle(ctx context.Context, id string, lease int64) error {
 	e, err := h.Store.Event(ctx, id)
 	if errors.Is(err, billing.ErrNotFound) {

@@ -13,6 +13,7 @@ type Config struct {
 	Gateway billing.Gateway
 	Cards   *cards.Keeper
 	Collect *collect.Collector
+	// Planner makes the plan of a payment whose metadata asks for one.
 	Planner *planning.Planner
 	// Tries bounds how many cards a customer may try.
 	Tries billing.CardTryLimits

@@ -58,7 +58,7 @@ func (h *Handler) followIntent(ctx context.Context, e billing.Event, pi billing.
 		v, err = h.follow(ctx, e, charge, pi)
 	}
 	if errors.Is(err, billing.ErrExists) && pi.LatestCharge != "" {
-		pi.LatestCharge = "" // an attempt at another charge has this id already; see record
+		pi.LatestCharge = "" // an attempt at another charge has this id already; collect does the same
 		return h.follow(ctx, e, charge, pi)
 	}
 	return v, err
@@ -249,7 +249,7 @@ func isCurrent(c billing.Charge, attempts []billing.Attempt, pi billing.PaymentI
 }
 
 // paymentDeclined records a decline that occurred while the customer was paying. A decline of an
-// attempt by Tranche is recorded by the worker that made the attempt: only that worker knows which
+// attempt by Tranche is recorded by the task that made the attempt: only that task knows which
 // attempt the answer belongs to.
 func (h *Handler) paymentDeclined(ctx context.Context, charge billing.Charge, pi billing.PaymentIntent) error {
 	if pi.LastError == nil {

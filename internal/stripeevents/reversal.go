@@ -155,6 +155,7 @@ func reverse(ctx context.Context, t *planwork.Tx, c *billing.Charge, p billing.R
 	return nil
 }
 
+// noteRefund writes to the audit trail that the refunded amount of a charge has changed.
 func noteRefund(t *planwork.Tx, c *billing.Charge, p billing.RecordedPayment) {
 	message := fmt.Sprintf("charge %d: %s of %s was refunded", c.Sequence,
 		money.FormatAmount(p.AmountRefunded, c.Currency), money.FormatAmount(c.Amount, c.Currency))

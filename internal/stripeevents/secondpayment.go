@@ -28,7 +28,7 @@ func (h *Handler) secondPayment(ctx context.Context, charge billing.Charge, pi b
 	})
 }
 
-// recordPaymentFirst describes how a charge was paid before its second payment.
+// howPaid describes how a charge was paid before its second payment.
 func howPaid(c billing.Charge) string {
 	if c.PaidOutside {
 		return "it was paid outside Stripe"

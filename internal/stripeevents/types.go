@@ -15,7 +15,7 @@ type eventKind struct {
 	// fetch fetches the object and the objects that it names from Stripe; nil if the handler needs
 	// neither.
 	fetch func(h *Handler, ctx context.Context, s subject) (subject, error)
-	// handle updates our record after the event.
+	// handle updates our record to the state of the object.
 	handle func(h *Handler, ctx context.Context, e billing.Event, about subject) (verdict, error)
 }
 
