@@ -151,7 +151,8 @@ func (d *Service) writeAttempt(ctx context.Context, v Page) (attempt billing.Att
 
 // newAttempt returns an attempt that creates a PaymentIntent for the customer to confirm. The
 // confirmation sets setup_future_usage, which saves the card: with it on the PaymentIntent from the
-// start, no retry could confirm the PaymentIntent without the customer (see jobs/send.go).
+// start, no retry could confirm the PaymentIntent without the customer (see refusedByState in
+// internal/collect).
 func newAttempt(v Page, c billing.Charge, number int, now time.Time) billing.Attempt {
 	a := billing.NewAttempt(c.ID, number, billing.InitiatorCustomer, now)
 	a.SendCount, a.SentAt = 1, now
