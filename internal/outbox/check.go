@@ -127,7 +127,7 @@ func (s planState) at(n billing.Notice) noticeState {
 	state := s.noticeState
 	for _, l := range s.newest {
 		if l.CreatedAt.After(n.CreatedAt) && (l.Status == billing.NoticePending || l.Status == billing.NoticeSent || l.Status == billing.NoticeKept) {
-			state.Later = append(state.Later, l)
+			state.later = append(state.later, l)
 		}
 	}
 	return state
@@ -144,13 +144,13 @@ func readPlanState(ctx context.Context, tx billing.Tx, id billing.PlanID, now ti
 
 // stateOf reads the state of a plan whose row was read before.
 func stateOf(ctx context.Context, tx billing.Tx, plan billing.Plan, now time.Time) (planState, error) {
-	s := planState{noticeState: noticeState{Plan: plan, Now: now}}
+	s := planState{noticeState: noticeState{plan: plan, now: now}}
 	var err error
-	if s.Charges, err = tx.PlanCharges(ctx, plan.ID); err != nil {
+	if s.charges, err = tx.PlanCharges(ctx, plan.ID); err != nil {
 		return s, err
 	}
 	if plan.CardID != "" {
-		if s.Card, err = tx.Card(ctx, plan.CardID); err != nil {
+		if s.card, err = tx.Card(ctx, plan.CardID); err != nil {
 			return s, err
 		}
 	}
@@ -164,7 +164,7 @@ func withRefunds(ctx context.Context, tx billing.Tx, s noticeState, n billing.No
 		return s, nil
 	}
 	var err error
-	if s.Refunds, err = tx.Refunds(ctx, n.ChargeID); err != nil {
+	if s.refunds, err = tx.Refunds(ctx, n.ChargeID); err != nil {
 		return s, err
 	}
 	for other, err := range billing.EachNotice(ctx, tx, billing.NoticeFilter{Charge: n.ChargeID}) {
@@ -172,7 +172,7 @@ func withRefunds(ctx context.Context, tx billing.Tx, s noticeState, n billing.No
 			return s, err
 		}
 		if other.Kind == billing.NoticeRefundMade && (other.Status == billing.NoticeSent || other.Status == billing.NoticeKept) {
-			s.Promised = true
+			s.promised = true
 		}
 	}
 	return s, nil

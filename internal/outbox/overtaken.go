@@ -12,17 +12,17 @@ import (
 
 // noticeState is the current state that a notice is compared with immediately before it is sent.
 type noticeState struct {
-	Plan    billing.Plan
-	Charges []billing.Charge // of the plan, by sequence
-	Card    billing.Card     // the plan's; zero when it has none
-	Later   []billing.Notice // about the same plan, created after the notice
-	Now     time.Time
+	plan    billing.Plan
+	charges []billing.Charge // of the plan, by sequence
+	card    billing.Card     // the plan's; zero when it has none
+	later   []billing.Notice // about the same plan, created after the notice
+	now     time.Time
 
-	// Refunds are the refunds of the charge that a notice about a refund names; empty for other
+	// refunds are the refunds of the charge that a notice about a refund names; empty for other
 	// notices.
-	Refunds []billing.Refund
-	// Promised reports whether the customer was notified of a refund of that charge.
-	Promised bool
+	refunds []billing.Refund
+	// promised reports whether the customer was notified of a refund of that charge.
+	promised bool
 }
 
 // overtakenBy holds, for each kind of notice, the function that returns why the notice is no longer
@@ -73,21 +73,21 @@ func upToDate(n billing.Notice, s noticeState) billing.Notice {
 }
 
 func (s noticeState) charge(id billing.ChargeID) (billing.Charge, bool) {
-	i := slices.IndexFunc(s.Charges, func(c billing.Charge) bool { return c.ID == id })
+	i := slices.IndexFunc(s.charges, func(c billing.Charge) bool { return c.ID == id })
 	if i < 0 {
 		return billing.Charge{}, false
 	}
-	return s.Charges[i], true
+	return s.charges[i], true
 }
 
 // following returns the next charge after a sequence number; zero when there is none, or when the
 // plan does not collect.
 func (s noticeState) following(sequence int) (int64, time.Time) {
-	if !s.Plan.Status.Collects() {
+	if !s.plan.Status.Collects() {
 		return 0, time.Time{}
 	}
-	for _, c := range s.Charges {
-		if c.Sequence > sequence && c.Status == billing.ChargeScheduled && c.DueAt.After(s.Now) {
+	for _, c := range s.charges {
+		if c.Sequence > sequence && c.Status == billing.ChargeScheduled && c.DueAt.After(s.now) {
 			return c.Amount, c.DueAt
 		}
 	}
@@ -97,10 +97,10 @@ func (s noticeState) following(sequence int) (int64, time.Time) {
 // planIs returns the plan's status in words if the plan does not collect. A pause that began before
 // the notice was created does not count, because the notice was written for a paused plan.
 func (s noticeState) planIs(n billing.Notice) string {
-	if s.Plan.Status.Collects() || s.Plan.Status == billing.PlanPaused && !s.Plan.PausedAt.After(n.CreatedAt) {
+	if s.plan.Status.Collects() || s.plan.Status == billing.PlanPaused && !s.plan.PausedAt.After(n.CreatedAt) {
 		return ""
 	}
-	return fmt.Sprintf("the plan is %s", s.Plan.Status)
+	return fmt.Sprintf("the plan is %s", s.plan.Status)
 }
 
 func upcomingOvertaken(n billing.Notice, s noticeState) string {
@@ -112,10 +112,10 @@ func upcomingOvertaken(n billing.Notice, s noticeState) string {
 		return fmt.Sprintf("charge %d is %s", c.Sequence, c.Status)
 	case !c.DueAt.Equal(n.Data.DueAt) || c.Amount != n.Data.Amount:
 		return fmt.Sprintf("charge %d has another date or amount", c.Sequence)
-	case !c.DueAt.After(s.Now):
+	case !c.DueAt.After(s.now):
 		return fmt.Sprintf("charge %d is due", c.Sequence)
 	}
-	if before, ok := unpaidBefore(s.Charges, c, s.Now); ok {
+	if before, ok := unpaidBefore(s.charges, c, s.now); ok {
 		return fmt.Sprintf("charge %d before it is not paid", before.Sequence)
 	}
 	return ""
@@ -141,10 +141,10 @@ func failureOvertaken(n billing.Notice, s noticeState) string {
 	if !c.Owed() && !scheduled || n.Kind == billing.NoticeActionRequired && c.Status != billing.ChargeRequiresAction {
 		return fmt.Sprintf("charge %d is %s", c.Sequence, c.Status)
 	}
-	if n.Kind == billing.NoticeFinal && !n.Data.PayBy.IsZero() && !n.Data.PayBy.After(s.Now) {
+	if n.Kind == billing.NoticeFinal && !n.Data.PayBy.IsZero() && !n.Data.PayBy.After(s.now) {
 		return "the last day has passed"
 	}
-	if slices.ContainsFunc(s.Later, func(l billing.Notice) bool { return l.ChargeID == n.ChargeID && l.Kind.Requests() }) {
+	if slices.ContainsFunc(s.later, func(l billing.Notice) bool { return l.ChargeID == n.ChargeID && l.Kind.Requests() }) {
 		return "a later message asks for the same payment"
 	}
 	return ""
@@ -160,7 +160,7 @@ func receiptOvertaken(n billing.Notice, s noticeState) string {
 // refundOvertaken reports a refund that failed after Stripe accepted it. The step of the notice
 // names the refund; for a refund made in Stripe's dashboard, it holds the total refunded by then.
 func refundOvertaken(n billing.Notice, s noticeState) string {
-	for _, r := range s.Refunds {
+	for _, r := range s.refunds {
 		if n.Step == r.NoticeStep() && r.Status == billing.RefundFailed {
 			return "the refund failed: " + r.Failure
 		}
@@ -173,7 +173,7 @@ func refundOvertaken(n billing.Notice, s noticeState) string {
 }
 
 func refundFailureOvertaken(_ billing.Notice, s noticeState) string {
-	if !s.Promised {
+	if !s.promised {
 		return "no message announced the refund"
 	}
 	return ""
@@ -183,27 +183,27 @@ func expiryOvertaken(n billing.Notice, s noticeState) string {
 	if why := s.planIs(n); why != "" {
 		return why
 	}
-	if s.Card.Status != billing.CardActive || !strings.HasPrefix(n.Step, billing.StepCardExpiring(s.Card.ID, s.Card.ExpYear, time.Month(s.Card.ExpMonth))) {
+	if s.card.Status != billing.CardActive || !strings.HasPrefix(n.Step, billing.StepCardExpiring(s.card.ID, s.card.ExpYear, time.Month(s.card.ExpMonth))) {
 		return "the plan has another card, or the card was renewed"
 	}
 	return ""
 }
 
 func cardOvertaken(n billing.Notice, s noticeState) string {
-	if s.Plan.Status.Over() {
-		return fmt.Sprintf("the plan is %s", s.Plan.Status)
+	if s.plan.Status.Over() {
+		return fmt.Sprintf("the plan is %s", s.plan.Status)
 	}
-	if !strings.HasPrefix(n.Step, string(billing.NoticeCardUpdated)+":"+string(s.Plan.CardID)+":") {
+	if !strings.HasPrefix(n.Step, string(billing.NoticeCardUpdated)+":"+string(s.plan.CardID)+":") {
 		return "the plan has another card"
 	}
 	return ""
 }
 
 func planNewsOvertaken(n billing.Notice, s noticeState) string {
-	if s.Plan.Status.Over() || n.Kind == billing.NoticePlanResumed && !s.Plan.Status.Collects() {
-		return fmt.Sprintf("the plan is %s", s.Plan.Status)
+	if s.plan.Status.Over() || n.Kind == billing.NoticePlanResumed && !s.plan.Status.Collects() {
+		return fmt.Sprintf("the plan is %s", s.plan.Status)
 	}
-	if slices.ContainsFunc(s.Later, func(l billing.Notice) bool {
+	if slices.ContainsFunc(s.later, func(l billing.Notice) bool {
 		return l.Kind == billing.NoticePlanChanged || l.Kind == billing.NoticePlanResumed
 	}) {
 		return "a later message lists the payments"
@@ -217,10 +217,10 @@ func checkoutOvertaken(n billing.Notice, s noticeState) string {
 	if why := onlyWhile(billing.PlanAwaitingFirstPayment)(n, s); why != "" {
 		return why
 	}
-	if at := s.Plan.ExpiresAt; !at.IsZero() && !s.Now.Before(at) {
+	if at := s.plan.ExpiresAt; !at.IsZero() && !s.now.Before(at) {
 		return "the checkout has expired"
 	}
-	if _, until := s.Plan.CheckoutReminder(0); n.Step == billing.StepCheckoutReminder && !s.Now.Before(until) { // else the customer asked for it
+	if _, until := s.plan.CheckoutReminder(0); n.Step == billing.StepCheckoutReminder && !s.now.Before(until) { // else the customer asked for it
 		return "it is too late to remind of the checkout"
 	}
 	return ""
@@ -228,8 +228,8 @@ func checkoutOvertaken(n billing.Notice, s noticeState) string {
 
 func onlyWhile(status billing.PlanStatus) func(billing.Notice, noticeState) string {
 	return func(_ billing.Notice, s noticeState) string {
-		if s.Plan.Status != status {
-			return fmt.Sprintf("the plan is %s", s.Plan.Status)
+		if s.plan.Status != status {
+			return fmt.Sprintf("the plan is %s", s.plan.Status)
 		}
 		return ""
 	}
