@@ -8,7 +8,6 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/operator"
-	"tranche/internal/view"
 )
 
 // changeAPI carries out the operations on plans and charges: see docs/changes.md.
@@ -93,10 +92,5 @@ func (a changeAPI) answerPlan(w http.ResponseWriter, r *http.Request, plan billi
 		a.fail(w, r, err)
 		return
 	}
-	details, err := billing.LoadDetails(r.Context(), a.store, plan.ID)
-	if err != nil {
-		a.fail(w, r, err)
-		return
-	}
-	writeJSON(w, http.StatusOK, view.NewPlan(details))
+	a.writePlan(w, r, plan.ID)
 }

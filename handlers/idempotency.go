@@ -95,5 +95,5 @@ func (a changeAPI) answerLate(w http.ResponseWriter, r *http.Request, late billi
 
 func (a changeAPI) answerReplay(w http.ResponseWriter, r *http.Request, plan billing.PlanID) {
 	w.Header().Set(replayedHeader, "true")
-	a.answerPlan(w, r, billing.Plan{ID: plan}, nil)
+	a.writePlan(w, r, plan)
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"unicode"
@@ -87,6 +88,19 @@ func bodyProblem(err error) problem {
 	}
 	p.Detail = p.Fields[0].Field + ": " + p.Fields[0].Message
 	return p
+}
+
+// arrivalProblem returns the problem of a body that did not arrive in time or exceeds the limit of
+// all requests together.
+func arrivalProblem(err error) (problem, bool) {
+	switch {
+	case errors.Is(err, errBusy):
+		return problem{Status: http.StatusServiceUnavailable, Slug: "busy", Retry: retryAfter, Close: true,
+			Detail: "too many requests are being read at once; send the same request again"}, true
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return problem{Status: http.StatusRequestTimeout, Slug: "body_too_slow", Close: true, Detail: "the body did not arrive in time"}, true
+	}
+	return problem{}, false
 }
 
 // jsonPath returns the path of a field in the JSON body: encoding/json adds the names of embedded

@@ -71,23 +71,6 @@ type payServer struct {
 	log     zerolog.Logger
 }
 
-func newPayServer(c Config, bytes *semaphore.Weighted) *payServer {
-	return &payServer{
-		page: c.Pay, csp: contentPolicy(c.Pay), codes: codesJSON(c.Pay.Reasons),
-		trusted: c.TrustedProxies, allow: c.Allow, bytes: bytes, log: c.Log,
-	}
-}
-
-func (s *payServer) routes(mux *http.ServeMux) {
-	mux.HandleFunc("GET /pay/assets/{file}", payAsset)
-	mux.Handle("GET /pay/{token}", s.guardPage(viewsPerMinute, s.showPay))
-	mux.Handle("POST /pay/{token}/state", s.guardPage(viewsPerMinute, s.payState))
-	mux.Handle("POST /pay/{token}/intent", s.guardPage(triesPerMinute, s.payIntent))
-	mux.Handle("POST /pay/{token}/card", s.guardPage(triesPerMinute, s.payCard))
-	mux.Handle("POST /pay/{token}/card/remove", s.guardPage(triesPerMinute, s.payRemoveCard))
-	mux.Handle("POST /pay/{token}/renew", s.guardPage(triesPerMinute, s.payRenew))
-}
-
 // showPay shows the page. It changes nothing, because mail programs open links to scan them.
 func (s *payServer) showPay(w http.ResponseWriter, r *http.Request) {
 	v, err := s.page.Recovery.Page(r.Context(), r.PathValue("token"))

@@ -57,12 +57,7 @@ func (a planAPI) createPlan(w http.ResponseWriter, r *http.Request) {
 
 // showPlan answers with one plan.
 func (a planAPI) showPlan(w http.ResponseWriter, r *http.Request) {
-	details, err := billing.LoadDetails(r.Context(), a.store, billing.PlanID(r.PathValue("id")))
-	if err != nil {
-		a.fail(w, r, err)
-		return
-	}
-	writeJSON(w, http.StatusOK, view.NewPlan(details))
+	a.writePlan(w, r, billing.PlanID(r.PathValue("id")))
 }
 
 // listPlans lists plans, newest first, filtered by status, customer or reference.

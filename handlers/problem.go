@@ -102,6 +102,11 @@ func gatewayProblem(e *billing.GatewayError) problem {
 		Detail: "Stripe refused, and nothing was stored: " + e.Error()}
 }
 
+func parameterProblem(name, message string) problem {
+	return problem{Status: http.StatusBadRequest, Slug: "bad_parameter", Detail: name + ": " + message,
+		Fields: []billing.FieldError{{Field: name, Message: message}}}
+}
+
 // refusalOf returns the problem of an operation that is refused in the current state, or that was
 // given an unknown choice.
 func refusalOf(err error) (problem, bool) {

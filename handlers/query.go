@@ -58,8 +58,3 @@ func checkQuery[S ~string](w http.ResponseWriter, r *http.Request, prefix string
 func badParameter(w http.ResponseWriter, name, message string) {
 	writeProblem(w, parameterProblem(name, message))
 }
-
-func parameterProblem(name, message string) problem {
-	return problem{Status: http.StatusBadRequest, Slug: "bad_parameter", Detail: name + ": " + message,
-		Fields: []billing.FieldError{{Field: name, Message: message}}}
-}

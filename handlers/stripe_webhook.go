@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -125,17 +124,4 @@ func readProblem(err error) problem {
 		return p
 	}
 	return problem{Status: http.StatusBadRequest, Slug: "unreadable_body", Detail: "the body did not arrive whole"}
-}
-
-// arrivalProblem returns the problem of a body that did not arrive in time or exceeds the limit of
-// all requests together.
-func arrivalProblem(err error) (problem, bool) {
-	switch {
-	case errors.Is(err, errBusy):
-		return problem{Status: http.StatusServiceUnavailable, Slug: "busy", Retry: retryAfter, Close: true,
-			Detail: "too many requests are being read at once; send the same request again"}, true
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return problem{Status: http.StatusRequestTimeout, Slug: "body_too_slow", Close: true, Detail: "the body did not arrive in time"}, true
-	}
-	return problem{}, false
 }
