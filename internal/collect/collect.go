@@ -3,7 +3,6 @@ package collect
 import (
 	"context"
 	"errors"
-	"time"
 
 	"tranche/internal/billing"
 	"tranche/internal/planwork"
@@ -42,6 +41,11 @@ func (co *Collector) advance(ctx context.Context, row billing.Charge, forbidden 
 	return next.run(billing.OnAccount(ctx, account), co)
 }
 
+// advanceLooked advances a charge right after Stripe was asked and had no PaymentIntent of it.
+func (co *Collector) advanceLooked(ctx context.Context, row billing.Charge) error {
+	return co.advance(ctx, row, nil, true)
+}
+
 // dueCharge reads a task's charge, and reports whether the task may try the charge now.
 func (co *Collector) dueCharge(ctx context.Context, id string, lease int64) (billing.Charge, bool, error) {
 	row, err := co.Store.Charge(ctx, billing.ChargeID(id))
@@ -50,11 +54,6 @@ func (co *Collector) dueCharge(ctx context.Context, id string, lease int64) (bil
 		return row, false, nil
 	}
 	return row, err == nil && isDue(row, lease, co.Clock.Now()), err
-}
-
-// isDue reports whether the task with this lease may try the charge now.
-func isDue(c billing.Charge, lease int64, now time.Time) bool {
-	return c.Lease == lease && !c.NextAttemptAt.IsZero() && !c.NextAttemptAt.After(now)
 }
 
 // decide makes the final check of the charge, under the plan's lock, and commits the attempt that
@@ -73,7 +72,7 @@ func (co *Collector) decide(ctx context.Context, row billing.Charge, forbidden e
 			forbidden = ask(ctx, co.Charge)
 		}
 		if forbidden == nil {
-			next, err = nextStep(ctx, t, c, check{at: at, looked: looked})
+			next, err = nextStep(ctx, t, c, check{at: at, looked: looked, afterLook: co.advanceLooked})
 			return err
 		}
 		t.Defer(c, forbidden)

@@ -51,10 +51,11 @@ type lookFirst struct {
 	customer  string   // the Stripe customer that the card belongs to
 	customers []string // the Stripe customers that may have paid the charge
 	since     time.Time
+	absent    func(ctx context.Context, row billing.Charge) error // continues if Stripe has none
 }
 
 // newLook returns the step that lists the customer's payments.
-func newLook(ctx context.Context, t *planwork.Tx, c *billing.Charge, card billing.Card) (step, error) {
+func newLook(ctx context.Context, t *planwork.Tx, c *billing.Charge, card billing.Card, k check) (step, error) {
 	cards, err := t.Cards(ctx, t.Customer.ID)
 	if err != nil {
 		return nil, err
@@ -62,6 +63,7 @@ func newLook(ctx context.Context, t *planwork.Tx, c *billing.Charge, card billin
 	return lookFirst{
 		charge: *c, customer: card.StripeCustomer,
 		customers: t.Customer.StripeCustomersIn(t.Plan.Account, cards), since: t.Plan.CreatedAt.Add(-planwork.KeyLifetime),
+		absent: k.afterLook,
 	}, nil
 }
 
@@ -70,7 +72,7 @@ func newLook(ctx context.Context, t *planwork.Tx, c *billing.Charge, card billin
 func (look lookFirst) run(ctx context.Context, co *Collector) error {
 	pi, err := billing.FindChargeIntent(ctx, co.Gateway, look.customers, look.since, look.charge.ID, "")
 	if errors.Is(err, billing.ErrNotFound) {
-		return co.advance(ctx, look.charge, nil, true)
+		return look.absent(ctx, look.charge)
 	}
 	ctx, cancel := co.Recording(ctx)
 	defer cancel()
@@ -151,22 +153,4 @@ func cancelable(s billing.IntentStatus) bool {
 // database has lost and that took no money. The next attempt number is tried.
 func lostAttempt(pi billing.PaymentIntent) result {
 	return noCharge(pi, codeLostAttempt, "an attempt with this number was made before, and lost with the database")
-}
-
-// initiatorOf returns who made a payment that has no recorded attempt. The payment is the
-// merchant's if its metadata names an attempt by Tranche that is not in the database: that attempt
-// was lost.
-func initiatorOf(attempts []billing.Attempt, c *billing.Charge, pi billing.PaymentIntent) billing.Initiator {
-	made := billing.AttemptID(pi.Metadata[billing.MetaAttempt])
-	for _, a := range attempts {
-		if a.ID == made {
-			return billing.InitiatorCustomer
-		}
-	}
-	for n := 1; n <= len(attempts)+confirmLimit; n++ {
-		if made == billing.AttemptIDFor(c.ID, n, billing.InitiatorMerchant) {
-			return billing.InitiatorMerchant
-		}
-	}
-	return billing.InitiatorCustomer
 }

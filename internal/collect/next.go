@@ -55,7 +55,7 @@ func preflight(ctx context.Context, t *planwork.Tx, c *billing.Charge, attempts 
 		return nil, err
 	}
 	if !k.looked && mayHaveBeenTried(t, c, attempts) {
-		return newLook(ctx, t, c, card)
+		return newLook(ctx, t, c, card, k)
 	}
 	return newAttempt(ctx, t, c, card, attempts, k)
 }

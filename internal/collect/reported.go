@@ -124,6 +124,24 @@ func insertAttemptMade(
 	return t.InsertAttempt(ctx, a)
 }
 
+// initiatorOf returns who made a payment that has no recorded attempt. The payment is the
+// merchant's if its metadata names an attempt by Tranche that is not in the database: that attempt
+// was lost.
+func initiatorOf(attempts []billing.Attempt, c *billing.Charge, pi billing.PaymentIntent) billing.Initiator {
+	made := billing.AttemptID(pi.Metadata[billing.MetaAttempt])
+	for _, a := range attempts {
+		if a.ID == made {
+			return billing.InitiatorCustomer
+		}
+	}
+	for n := 1; n <= len(attempts)+confirmLimit; n++ {
+		if made == billing.AttemptIDFor(c.ID, n, billing.InitiatorMerchant) {
+			return billing.InitiatorMerchant
+		}
+	}
+	return billing.InitiatorCustomer
+}
+
 // nameless finds the attempt that has the outcome already but not the id of its Stripe charge.
 func nameless(attempts []billing.Attempt, pi billing.PaymentIntent, outcome billing.Outcome) *billing.Attempt {
 	for i, a := range attempts {

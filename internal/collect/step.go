@@ -2,7 +2,9 @@ package collect
 
 import (
 	"context"
+	"time"
 
+	"tranche/internal/billing"
 	"tranche/internal/clock"
 )
 
@@ -18,4 +20,12 @@ type step interface {
 type check struct {
 	at     clock.Instant // when the charge was checked, under the plan's lock
 	looked bool          // Stripe was just asked and has no PaymentIntent of the charge
+	// afterLook decides the next step of a charge that Stripe has no PaymentIntent of, and carries it
+	// out.
+	afterLook func(ctx context.Context, row billing.Charge) error
+}
+
+// isDue reports whether the task with this lease may try the charge now.
+func isDue(c billing.Charge, lease int64, now time.Time) bool {
+	return c.Lease == lease && !c.NextAttemptAt.IsZero() && !c.NextAttemptAt.After(now)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"tranche/internal/billing"
 	"tranche/internal/planwork"
@@ -27,14 +26,6 @@ func afterEnd(ctx context.Context, t *planwork.Tx, c *billing.Charge) (step, err
 	return newVoid(ctx, t, c)
 }
 
-// void is a canceled charge and the object at Stripe that could still take its payment.
-type void struct {
-	planID billing.PlanID
-	charge billing.ChargeID
-	intent string // its PaymentIntent; empty if a SetupIntent is canceled
-	key    string
-}
-
 // newVoid returns the step that cancels the intent that the customer could still confirm, for a
 // charge that must not be paid. The key contains the lease, so it is new each time: canceling twice
 // does no harm, and an old failure must not be replayed.
@@ -52,15 +43,6 @@ func newVoid(ctx context.Context, t *planwork.Tx, c *billing.Charge) (step, erro
 	}
 	return newFind(ctx, t, c)
 }
-
-// voidKey returns the idempotency key with which the holder of a lease cancels an object.
-func voidKey(object string, lease int64) string {
-	return "void-" + object + "-" + strconv.FormatInt(lease, 10)
-}
-
-// cancelIntent cancels a PaymentIntent at Stripe and records the result, even if the customer paid
-// it meanwhile. After a temporary failure the charge stays due.
-type cancelIntent struct{ void }
 
 func (c cancelIntent) run(ctx context.Context, co *Collector) error {
 	pi, err := co.Gateway.CancelPaymentIntent(ctx, c.key, c.intent)
@@ -84,30 +66,4 @@ func (c cancelIntent) run(ctx context.Context, co *Collector) error {
 		return co.voidLater(ctx, c.void, fmt.Errorf("%s is %s", pi.ID, planwork.Spoken(pi.Status)))
 	}
 	return co.recordVoid(ctx, c.void, c.intent+" is canceled at Stripe")
-}
-
-// recordVoid records that nothing can be paid any more, and why. It does not change a charge that
-// got another PaymentIntent meanwhile.
-func (co *Collector) recordVoid(ctx context.Context, sent void, why string) error {
-	return co.Do(ctx, sent.planID, func(t *planwork.Tx) error {
-		c, err := t.Charge(sent.charge)
-		if err != nil || !c.Void() || c.NextAttemptAt.IsZero() || c.PaymentIntent != sent.intent {
-			return err
-		}
-		t.ClearSchedule(c)
-		t.Audit(c, "charge.voided", fmt.Sprintf("charge %d: %s", c.Sequence, why), "")
-		return nil
-	})
-}
-
-// voidLater leaves the charge due and records the reason.
-func (co *Collector) voidLater(ctx context.Context, sent void, why error) error {
-	return co.Do(ctx, sent.planID, func(t *planwork.Tx) error {
-		c, err := t.Charge(sent.charge)
-		if err != nil || !c.Void() || c.NextAttemptAt.IsZero() {
-			return err
-		}
-		t.Defer(c, fmt.Errorf("its PaymentIntent or SetupIntent is not canceled at Stripe yet: %w", why))
-		return nil
-	})
 }
