@@ -3,37 +3,12 @@ package stripeevents
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
 	"tranche/internal/billing"
 	"tranche/internal/planning"
 )
-
-// verdict is the result of handling an event.
-type verdict struct {
-	status billing.EventStatus
-	reason string
-	awaits string // see billing.Event.Awaits
-}
-
-// handled is the verdict of an event that our record follows now.
-var handled = verdict{status: billing.EventHandled}
-
-// ignored is the verdict of an event that changes nothing, with the reason.
-func ignored(format string, args ...any) verdict {
-	return verdict{status: billing.EventIgnored, reason: fmt.Sprintf(format, args...)}
-}
-
-// unknownYet ignores an event about an object that no plan has. awaits names the object: the event
-// is handled again when the object becomes known, because Stripe's events come in any order, and
-// plans are imported and adopted late.
-func unknownYet(awaits, format string, args ...any) verdict {
-	v := ignored(format, args...)
-	v.awaits = awaits
-	return v
-}
 
 // Handle handles the event id. It fetches the event's object again and applies only forward
 // transitions, so duplicate, late and shuffled events do no harm. After a temporary failure, the
@@ -114,17 +89,11 @@ func judge(e billing.Event, err error) verdict {
 	return verdict{status: billing.EventPending, reason: err.Error()}
 }
 
-// dispatch passes an event to the handler of its type, if the event is admitted. The handler calls
-// Stripe in the account that the event came from.
+// dispatch passes an event to the handler of its type.
 func (h *Handler) dispatch(ctx context.Context, e billing.Event) (verdict, error) {
 	kind, ok := eventKinds()[e.Type]
 	if !ok {
 		return ignored("events of this type are not used"), nil
 	}
-	ctx = billing.OnAccount(ctx, e.Account)
-	about, v, err := h.admit(ctx, e, kind)
-	if err != nil || v.status != "" {
-		return v, err
-	}
-	return kind.handle(h, ctx, e, about)
+	return kind.run(ctx, h, e)
 }

@@ -17,6 +17,14 @@ import (
 // must look.
 var errMismatch = errors.New("stripe's record and ours differ")
 
+// paymentKind defines how the events about PaymentIntents are handled.
+func paymentKind() eventKind {
+	return eventKind{
+		names: func(e billing.Event) subject { return subject{payment: e.ObjectID} },
+		fetch: (*Handler).fetchPayment, handle: (*Handler).handlePaymentIntent,
+	}
+}
+
 // fetchPayment fetches a PaymentIntent from Stripe.
 func (h *Handler) fetchPayment(ctx context.Context, s subject) (subject, error) {
 	pi, err := h.Gateway.PaymentIntent(ctx, s.payment)

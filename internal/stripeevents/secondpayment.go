@@ -67,19 +67,6 @@ func followDuplicate(ctx context.Context, t *planwork.Tx, c *billing.Charge, p b
 	return t.CloseIncidents(ctx, billing.IncidentPaidTwice, p.ID, "it is refunded at Stripe", t.Now)
 }
 
-// acceptOrders records an open refund order as made if its payment is refunded in full: the refund
-// was made in Stripe's dashboard, or the answer to our request was lost.
-func acceptOrders(ctx context.Context, t *planwork.Tx, c *billing.Charge, p billing.RecordedPayment) error {
-	if p.Amount <= 0 || p.AmountRefunded < p.Amount {
-		return nil
-	}
-	open, err := collect.FindOpenRefund(ctx, t, c)
-	if err != nil || open.ID == "" || open.PaymentIntent != p.ID {
-		return err
-	}
-	return collect.RecordRefundAccepted(ctx, t, c, open, billing.StripeRefund{})
-}
-
 // isSecond reports whether err is a second payment, and returns its charge.
 func isSecond(err error) (billing.Charge, bool) {
 	if second, ok := errors.AsType[*collect.SecondPaymentError](err); ok {

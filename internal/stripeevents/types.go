@@ -1,32 +1,17 @@
 package stripeevents
 
 import (
-	"context"
 	"maps"
 	"slices"
 
 	"tranche/internal/billing"
 )
 
-// eventKind defines how the events about one kind of object are handled.
-type eventKind struct {
-	// names reads the ids in the event. Nothing else in the event's body is trusted.
-	names func(e billing.Event) subject
-	// fetch fetches the object and the objects that it names from Stripe; nil if the handler needs
-	// neither.
-	fetch func(h *Handler, ctx context.Context, s subject) (subject, error)
-	// handle updates our record to the state of the object.
-	handle func(h *Handler, ctx context.Context, e billing.Event, about subject) (verdict, error)
-}
-
 // eventKinds is the only list of the event types that are used.
 func eventKinds() map[string]eventKind {
 	ofPayment := func(e billing.Event) subject { return subject{payment: e.PaymentIntent()} }
 	ofSetup := func(e billing.Event) subject { return subject{setup: e.ObjectID} }
-	payments := eventKind{
-		names: func(e billing.Event) subject { return subject{payment: e.ObjectID} },
-		fetch: (*Handler).fetchPayment, handle: (*Handler).handlePaymentIntent,
-	}
+	payments := paymentKind()
 	cards := eventKind{
 		names: func(e billing.Event) subject { return subject{card: e.ObjectID} },
 		fetch: (*Handler).fetchCard, handle: (*Handler).handlePaymentMethod,
