@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"os"
 	"sync"
 
 	"github.com/rs/zerolog"
@@ -143,12 +142,6 @@ func (a *App) Wait(ctx context.Context) error {
 	case err := <-a.ended:
 		return err
 	}
-}
-
-// host returns the name of this machine for the audit trail; "" if it has none.
-func host() string {
-	name, _ := os.Hostname() // the role alone is still an actor
-	return name
 }
 
 // Addr returns the address that the process listens on.

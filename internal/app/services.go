@@ -93,21 +93,6 @@ func (s *services) openQueue(ctx context.Context) error {
 	return nil
 }
 
-// openRedis uses the Redis of the configuration, or starts one in the process.
-func (s *services) openRedis() (err error) {
-	if !s.cfg.Embedded() {
-		s.redis, err = queue.Options(s.cfg.RedisURL)
-		return err
-	}
-	embedded, err := queue.StartEmbedded()
-	if err != nil {
-		return err
-	}
-	s.opened.add("embedded Redis", quietly(embedded.Close))
-	s.redis = embedded.Options()
-	return nil
-}
-
 // checkBinding refuses to start on a database that belongs to another account or place. While
 // Stripe does not answer, the process starts and charges nothing. A process with a wrong clock asks
 // later, because the binding stores the time when it was made.

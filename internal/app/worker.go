@@ -1,6 +1,8 @@
 package app
 
 import (
+	"os"
+
 	"tranche/config"
 	"tranche/internal/billing"
 	"tranche/internal/queue"
@@ -31,4 +33,10 @@ func newWorkers(p *parts) (*queue.Server, error) {
 		WebhookConcurrency: p.cfg.WebhookConcurrency,
 		ShutdownTimeout:    p.cfg.ShutdownTimeout, Log: log,
 	}, worker.Handler())
+}
+
+// host returns the name of this machine for the audit trail; "" if it has none.
+func host() string {
+	name, _ := os.Hostname() // the role alone is still an actor
+	return name
 }
