@@ -44,8 +44,8 @@ func newStripeIngress(c Config, b base, op *operator.Operator) *stripeIngress {
 }
 
 // receive stores one Stripe event. It answers 2xx only once the event is stored, so that Stripe
-// resends every event that was not. A duplicate is also answered 2xx. It changes nothing, unless the
-// stored event has failed: then the event is handled again.
+// resends every event that was not. A duplicate is also answered 2xx. It changes nothing, unless
+// the stored event has failed: then the event is handled again.
 func (s *stripeIngress) receive(w http.ResponseWriter, r *http.Request) {
 	if !s.mayBeSigned(w, r) {
 		return

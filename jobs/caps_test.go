@@ -71,7 +71,7 @@ func TestNetworkCaps_SeveralPlansOnACard(t *testing.T) {
 		for _, c := range waiting {
 			require.Contains(b.t, c.Reason, "10 of 10 declines in 24 hours allowed by mastercard")
 			require.True(b.t, c.NextAttemptAt.After(b.Now().Add(23*time.Hour)), c.NextAttemptAt)
-			require.Empty(b.t, b.told(c.PlanID, billing.NoticePaymentFailed), "nothing failed")
+			require.Empty(b.t, b.noticesOfKind(c.PlanID, billing.NoticePaymentFailed), "nothing failed")
 		}
 		b.SetNow(waiting[1].NextAttemptAt.Add(time.Hour))
 		b.Settle()
@@ -94,7 +94,7 @@ func TestNetworkCaps_FirstAttemptTooLate(t *testing.T) {
 		}
 		require.Equal(b.t, 20, b.declined(plan))
 		asked := 0
-		for _, n := range b.told(plan, billing.NoticePaymentFailed) {
+		for _, n := range b.noticesOfKind(plan, billing.NoticePaymentFailed) {
 			if n.Data.FailureReason == billing.ReasonNoCard && n.Step != "first_request" {
 				asked++
 			}

@@ -284,7 +284,7 @@ func TestCatchUp_OneMail(t *testing.T) {
 		require.Contains(b.t, mails[0].Text, "sub-2")
 		first := 0
 		for _, id := range []billing.PlanID{one, two} {
-			notices := b.told(id, billing.NoticePaymentFailed)
+			notices := b.noticesOfKind(id, billing.NoticePaymentFailed)
 			require.NotEmpty(b.t, notices)
 			for _, n := range notices {
 				require.Equal(b.t, billing.NoticeSent, n.Status)

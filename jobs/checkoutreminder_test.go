@@ -44,11 +44,11 @@ func TestTellCheckout_Once(t *testing.T) {
 			b.SetNow(b.Now().AddDate(0, 0, 1))
 			b.Settle()
 		}
-		require.Empty(b.t, b.told(paid.Plan.ID, billing.NoticeCheckoutReminder))
+		require.Empty(b.t, b.noticesOfKind(paid.Plan.ID, billing.NoticeCheckoutReminder))
 		for id, want := range map[billing.PlanID]string{
 			pay.Plan.ID: "Pay $250.03:", card.Plan.ID: "Add card:",
 		} {
-			told := b.told(id, billing.NoticeCheckoutReminder)
+			told := b.noticesOfKind(id, billing.NoticeCheckoutReminder)
 			require.Len(b.t, told, 1)
 			require.Equal(b.t, billing.NoticeSent, told[0].Status)
 			require.Equal(b.t, b.Charge(id, 1).ID, told[0].ChargeID)
@@ -73,10 +73,10 @@ func TestTellCheckout_Expiry(t *testing.T) {
 		b.Settle()
 		b.SetNow(start.Add(24 * time.Hour))
 		require.Zero(b.t, b.remindOfCheckouts(1))
-		require.Len(b.t, b.told(soon.Plan.ID, billing.NoticeCheckoutReminder), 1)
-		require.Equal(b.t, billing.NoticeSent, b.told(setting.Plan.ID, billing.NoticeCheckoutReminder)[0].Status)
+		require.Len(b.t, b.noticesOfKind(soon.Plan.ID, billing.NoticeCheckoutReminder), 1)
+		require.Equal(b.t, billing.NoticeSent, b.noticesOfKind(setting.Plan.ID, billing.NoticeCheckoutReminder)[0].Status)
 		b.Do(checkoutTask(string(missed.Plan.ID), 0))
-		require.Empty(b.t, b.told(missed.Plan.ID, billing.NoticeCheckoutReminder))
+		require.Empty(b.t, b.noticesOfKind(missed.Plan.ID, billing.NoticeCheckoutReminder))
 	})
 }
 
@@ -141,7 +141,7 @@ func TestTellCheckout_Dropped(t *testing.T) {
 				sent := len(b.Mails.Mails)
 				b.SetNow(b.Now().Add(time.Hour))
 				b.Settle()
-				n := b.told(p.Plan.ID, billing.NoticeCheckoutReminder)[0]
+				n := b.noticesOfKind(p.Plan.ID, billing.NoticeCheckoutReminder)[0]
 				require.Equal(b.t, billing.NoticeDropped, n.Status)
 				require.Equal(b.t, overtaken.why, n.Reason)
 				for _, m := range b.Mails.Mails[sent:] {
@@ -163,7 +163,7 @@ func TestTellCheckout_NotWritten(t *testing.T) {
 				b.Settle()
 				b.Do(checkoutTask(string(p.Plan.ID), 0))
 				require.Zero(b.t, b.remindOfCheckouts(30))
-				require.Empty(b.t, b.told(p.Plan.ID, billing.NoticeCheckoutReminder))
+				require.Empty(b.t, b.noticesOfKind(p.Plan.ID, billing.NoticeCheckoutReminder))
 			})
 		})
 	}

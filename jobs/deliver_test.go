@@ -25,8 +25,8 @@ import (
 	"tranche/jobs"
 )
 
-// told is a message as a receiver got it.
-type told struct {
+// noticesOfKind is a message as a receiver got it.
+type receivedMessage struct {
 	ID   string
 	Type string
 	Data struct {
@@ -53,7 +53,7 @@ type receiver struct {
 
 	secrets []billing.Secret // each must verify
 	answer  int              // 0 means 200
-	got     []told
+	got     []receivedMessage
 	raw     []string
 }
 
@@ -76,7 +76,7 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 			r.t.Errorf("a signature does not verify")
 		}
 	}
-	var m told
+	var m receivedMessage
 	if err != nil || json.Unmarshal(body, &m) != nil || m.ID != req.Header.Get("webhook-id") {
 		r.t.Errorf("not a message: %s", body)
 	}
@@ -92,7 +92,7 @@ func (r *receiver) answers(status int) {
 	r.answer = status
 }
 
-func (r *receiver) messages() []told {
+func (r *receiver) messages() []receivedMessage {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.got)
@@ -102,7 +102,7 @@ func (r *receiver) messages() []told {
 func (r *receiver) types() []string {
 	seen, list := map[string]bool{}, []string{}
 	got := r.messages()
-	slices.SortFunc(got, func(a, b told) int { return strings.Compare(a.ID[:len(a.ID)-16], b.ID[:len(b.ID)-16]) })
+	slices.SortFunc(got, func(a, b receivedMessage) int { return strings.Compare(a.ID[:len(a.ID)-16], b.ID[:len(b.ID)-16]) })
 	for _, m := range got {
 		if !seen[m.ID] {
 			seen[m.ID], list = true, append(list, m.Type)

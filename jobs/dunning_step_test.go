@@ -87,7 +87,7 @@ func TestFinalNotice_RetryAfterIt(t *testing.T) {
 		b.newCard(plan, "4000000000000341") // the card is saved, and declined later
 		b.Settle()
 		require.Len(b.t, b.Details(plan).Attempts[c.ID], 3)
-		require.Len(b.t, b.told(plan, billing.NoticePaymentFailed), 2, "the customer who gave a card gets an answer")
+		require.Len(b.t, b.noticesOfKind(plan, billing.NoticePaymentFailed), 2, "the customer who gave a card gets an answer")
 	})
 }
 

@@ -188,8 +188,8 @@ func (b *bench) kept() string {
 	return string(text)
 }
 
-// tell delivers one event about a change, handles it, and returns it.
-func (b *bench) tell(id, kind string, about happened, change func(e *billing.Event)) billing.Event {
+// handleEvent delivers one event about a change, handles it, and returns it.
+func (b *bench) handleEvent(id, kind string, about happened, change func(e *billing.Event)) billing.Event {
 	b.t.Helper()
 	body, err := json.Marshal(map[string]any{"data": map[string]any{"object": map[string]any{"payment_intent": about.payment, "metadata": about.metadata}}})
 	require.NoError(b.t, err)
@@ -233,11 +233,11 @@ func TestEvent_EachTypeOfTheOtherModeOrAccount(t *testing.T) {
 		before, honest := b.kept(), b.Gateway.Gateway
 		for gateway, at := range map[string]billing.Gateway{"own": honest, "any": inEveryAccount{honest, b.Account}} {
 			b.Gateway.Gateway = at
-			e := b.tell("live"+gateway, kind, about, func(e *billing.Event) { e.Livemode = true })
+			e := b.handleEvent("live"+gateway, kind, about, func(e *billing.Event) { e.Livemode = true })
 			require.Equal(b.t, billing.EventIgnored, e.Status, e.Reason)
 			require.Contains(b.t, e.Reason, "live mode")
 			for _, other := range others {
-				e := b.tell(gateway+other, kind, about, func(e *billing.Event) { e.Account = other })
+				e := b.handleEvent(gateway+other, kind, about, func(e *billing.Event) { e.Account = other })
 				if kind == "payment_method.attached" && gateway == "own" { // a new card is known only to Stripe
 					require.NotEqual(b.t, billing.EventHandled, e.Status)
 					continue
@@ -248,7 +248,7 @@ func TestEvent_EachTypeOfTheOtherModeOrAccount(t *testing.T) {
 			require.Equal(b.t, before, b.kept())
 		}
 		b.Gateway.Gateway = honest
-		e := b.tell("home", kind, about, func(*billing.Event) {})
+		e := b.handleEvent("home", kind, about, func(*billing.Event) {})
 		require.Equal(b.t, billing.EventHandled, e.Status, e.Reason)
 		require.NotEqual(b.t, before, b.kept(), "its own event does")
 	})
@@ -273,7 +273,7 @@ func TestEvent_MetadataOfAnotherAccountsPlan(t *testing.T) {
 		b.Arrived()
 		before := b.kept()
 		for kind, object := range map[string]string{"payment_intent.succeeded": paid, "setup_intent.succeeded": given, "charge.refunded": "ch_1"} {
-			e := b.tell(kind, kind, happened{object: object, payment: paid}, func(e *billing.Event) { e.Account = stranger })
+			e := b.handleEvent(kind, kind, happened{object: object, payment: paid}, func(e *billing.Event) { e.Account = stranger })
 			require.Equal(b.t, billing.EventIgnored, e.Status, "%s: %s", kind, e.Reason)
 			require.Contains(b.t, e.Reason, "and the event is of "+stranger)
 		}
@@ -289,7 +289,7 @@ func TestEvent_WithoutObjectID(t *testing.T) {
 		b.Arrived()
 		before := b.kept()
 		about.object = ""
-		e := b.tell("nameless", kind, about, func(*billing.Event) {})
+		e := b.handleEvent("nameless", kind, about, func(*billing.Event) {})
 		require.Equal(b.t, billing.EventFailed, e.Status)
 		require.Contains(b.t, e.Reason, "data.object.id is missing")
 		require.Zero(b.t, e.ClaimAfter)

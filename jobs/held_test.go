@@ -193,7 +193,7 @@ func TestMerchantsFault_BecomesTheCustomers(t *testing.T) {
 		require.Equal(b.t, []billing.NoticeKind{
 			billing.NoticePaymentFailed, billing.NoticePaymentFailed, billing.NoticeFinal, billing.NoticePlanDefaulted,
 		}, b.newNotices(plan))
-		for _, n := range b.told(plan, billing.NoticeFinal) {
+		for _, n := range b.noticesOfKind(plan, billing.NoticeFinal) {
 			require.Equal(b.t, billing.ReasonExpired, n.Data.FailureReason)
 		}
 	})

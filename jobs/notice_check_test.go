@@ -35,7 +35,7 @@ func TestSendNotice_HeldUp(t *testing.T) {
 		require.Len(b.t, b.Mails.Mails[sent:], 1)
 		require.Contains(b.t, b.Mails.Mails[sent].Text, "canceled")
 		for _, kind := range []billing.NoticeKind{billing.NoticeUpcomingCharge, billing.NoticePaymentFailed} {
-			n := b.told(p.Plan.ID, kind)[0]
+			n := b.noticesOfKind(p.Plan.ID, kind)[0]
 			require.Equal(b.t, billing.NoticeDropped, n.Status, kind)
 			require.NotEmpty(b.t, n.Reason)
 		}
@@ -85,14 +85,14 @@ func TestTellUpcoming_Moved(t *testing.T) {
 		c := b.Charge(p.Plan.ID, 2)
 		b.SetNow(c.DueAt.Add(-48 * time.Hour))
 		b.remind(3)
-		require.Len(b.t, b.told(p.Plan.ID, billing.NoticeUpcomingCharge), 1)
+		require.Len(b.t, b.noticesOfKind(p.Plan.ID, billing.NoticeUpcomingCharge), 1)
 		moved := c.DueAt.AddDate(0, 2, 0)
 		_, err := b.Operator().With(operator.Options{Quiet: true}).Move(b.t.Context(), c.ID, moved.Format(time.RFC3339))
 		require.NoError(b.t, err)
 		b.SetNow(moved.Add(-48 * time.Hour))
 		require.Equal(b.t, 1, b.remind(3))
 		require.Zero(b.t, b.remind(3))
-		require.Len(b.t, b.told(p.Plan.ID, billing.NoticeUpcomingCharge), 2)
+		require.Len(b.t, b.noticesOfKind(p.Plan.ID, billing.NoticeUpcomingCharge), 2)
 	})
 }
 
@@ -105,11 +105,11 @@ func TestTellUpcoming_EarlierUnpaid(t *testing.T) {
 		b.Settle()
 		b.SetNow(b.Charge(id, 3).DueAt.Add(-48 * time.Hour))
 		b.remind(3)
-		require.Empty(b.t, b.told(id, billing.NoticeUpcomingCharge))
+		require.Empty(b.t, b.noticesOfKind(id, billing.NoticeUpcomingCharge))
 		b.newCard(id, otherCard)
 		b.Settle()
 		require.Equal(b.t, billing.ChargeSucceeded, b.Charge(id, 2).Status)
 		b.remind(3)
-		require.Len(b.t, b.told(id, billing.NoticeUpcomingCharge), 1)
+		require.Len(b.t, b.noticesOfKind(id, billing.NoticeUpcomingCharge), 1)
 	})
 }

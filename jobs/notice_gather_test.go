@@ -67,7 +67,7 @@ func TestSendNotice_Race(t *testing.T) {
 		require.Len(b.t, mails, 1)
 		for i, reference := range references {
 			require.Equal(b.t, 1, asked(mails, reference), reference)
-			require.Equal(b.t, billing.NoticeSent, b.told(plans[i], billing.NoticePaymentFailed)[0].Status)
+			require.Equal(b.t, billing.NoticeSent, b.noticesOfKind(plans[i], billing.NoticePaymentFailed)[0].Status)
 		}
 	})
 }
@@ -90,7 +90,7 @@ func TestSendNotice_GatheredUntrue(t *testing.T) {
 		require.Len(b.t, b.Mails.Mails[sent:], 1)
 		require.Contains(b.t, b.Mails.Mails[sent].Text, "sub-2")
 		for i, want := range []billing.NoticeStatus{billing.NoticeDropped, billing.NoticeSent, billing.NoticeDropped} {
-			require.Equal(b.t, want, b.told(plans[i], billing.NoticePaymentFailed)[0].Status, "plan %d", i+1)
+			require.Equal(b.t, want, b.noticesOfKind(plans[i], billing.NoticePaymentFailed)[0].Status, "plan %d", i+1)
 		}
 	})
 }
@@ -108,7 +108,7 @@ func TestSendNotice_GatheredRefused(t *testing.T) {
 		b.Mails.Fail = nil
 		sent := len(b.Mails.Mails)
 		for _, id := range plans {
-			n := b.told(id, billing.NoticePaymentFailed)[0]
+			n := b.noticesOfKind(id, billing.NoticePaymentFailed)[0]
 			require.Equal(b.t, billing.NoticeFailed, n.Status)
 			require.Contains(b.t, n.Reason, "550")
 			_, err := b.Operator().RetryNotice(b.t.Context(), n.ID)
@@ -168,7 +168,7 @@ func TestSendNotice_WokenWhileSent(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		plans := b.declinedTogether("sub-1", "sub-2")
 		for _, id := range plans {
-			n := b.told(id, billing.NoticePaymentFailed)[0]
+			n := b.noticesOfKind(id, billing.NoticePaymentFailed)[0]
 			n.Reason = billing.WaitsForOthers
 			require.NoError(b.t, b.Store.Update(b.t.Context(), func(tx billing.Tx) error { return tx.UpdateNotice(b.t.Context(), n) }))
 		}

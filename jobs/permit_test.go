@@ -66,7 +66,7 @@ func guardedTasks() map[string]func(b *bench) guardedTask {
 			b.SetNow(b.Charge(p.Plan.ID, 2).DueAt.Add(-48 * time.Hour))
 			mails := len(b.Mails.Mails)
 			b.enqueueUpcoming()
-			n := b.told(p.Plan.ID, billing.NoticeUpcomingCharge)[0]
+			n := b.noticesOfKind(p.Plan.ID, billing.NoticeUpcomingCharge)[0]
 			return guardedTask{task.ForNotice(billing.NoticeClaim{NoticeID: n.ID, Lease: n.Lease}), func() bool { return len(b.Mails.Mails) > mails }}
 		},
 		task.KindStepDunning: func(b *bench) guardedTask {
@@ -86,18 +86,18 @@ func guardedTasks() map[string]func(b *bench) guardedTask {
 		task.KindNotifyUpcoming: func(b *bench) guardedTask {
 			p := b.Started(good, nil)
 			b.SetNow(b.Charge(p.Plan.ID, 2).DueAt.Add(-48 * time.Hour))
-			return guardedTask{b.reminderTask(), func() bool { return len(b.told(p.Plan.ID, billing.NoticeUpcomingCharge)) > 0 }}
+			return guardedTask{b.reminderTask(), func() bool { return len(b.noticesOfKind(p.Plan.ID, billing.NoticeUpcomingCharge)) > 0 }}
 		},
 		task.KindNotifyExpiring: func(b *bench) guardedTask {
 			p := b.Started(good, nil)
 			b.expires(p.Plan.ID, 2026, time.February)
 			b.SetNow(outbox.ExpiringFrom(2026, time.February))
-			return guardedTask{b.expiryTask(), func() bool { return len(b.told(p.Plan.ID, billing.NoticeCardExpiring)) > 0 }}
+			return guardedTask{b.expiryTask(), func() bool { return len(b.noticesOfKind(p.Plan.ID, billing.NoticeCardExpiring)) > 0 }}
 		},
 		task.KindRemindCheckout: func(b *bench) guardedTask {
 			p := b.Plan(nil)
 			b.SetNow(b.Now().AddDate(0, 0, 1))
-			return guardedTask{b.checkoutTask(), func() bool { return len(b.told(p.Plan.ID, billing.NoticeCheckoutReminder)) > 0 }}
+			return guardedTask{b.checkoutTask(), func() bool { return len(b.noticesOfKind(p.Plan.ID, billing.NoticeCheckoutReminder)) > 0 }}
 		},
 	}
 }

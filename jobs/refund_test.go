@@ -236,7 +236,7 @@ func TestRefund_FailsBeforeItsMailIsSent(t *testing.T) {
 			eachEngine(t, func(b *bench) {
 				b.Mails.Fail = &billing.MailError{Err: errors.New("the server is away")}
 				plan, id := refund(b)
-				require.Len(b.t, b.told(plan, billing.NoticeRefundMade), 1)
+				require.Len(b.t, b.noticesOfKind(plan, billing.NoticeRefundMade), 1)
 				require.NoError(b.t, b.Sim.FailRefund(id))
 				b.Settle()
 				require.Len(b.t, b.incidents(billing.IncidentRefundFailed), 1)
@@ -246,11 +246,11 @@ func TestRefund_FailsBeforeItsMailIsSent(t *testing.T) {
 					b.Settle()
 				}
 				for _, kind := range []billing.NoticeKind{billing.NoticeRefundMade, billing.NoticeRefundFailed} {
-					for _, n := range b.told(plan, kind) {
+					for _, n := range b.noticesOfKind(plan, kind) {
 						require.Equal(b.t, billing.NoticeDropped, n.Status, kind)
 					}
 				}
-				require.Len(b.t, b.told(plan, billing.NoticeRefundMade), 1)
+				require.Len(b.t, b.noticesOfKind(plan, billing.NoticeRefundMade), 1)
 			})
 		})
 	}

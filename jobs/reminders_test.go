@@ -44,8 +44,8 @@ func (b *bench) remind(days int) int {
 	return upcoming + expiring
 }
 
-// told lists a plan's notices of one kind, oldest first.
-func (b *bench) told(id billing.PlanID, kind billing.NoticeKind) []billing.Notice {
+// receivedMessage lists a plan's notices of one kind, oldest first.
+func (b *bench) noticesOfKind(id billing.PlanID, kind billing.NoticeKind) []billing.Notice {
 	b.t.Helper()
 	all, err := b.Store.Notices(b.t.Context(), billing.NoticeFilter{Plan: id})
 	require.NoError(b.t, err)
@@ -62,7 +62,7 @@ func TestTheCustomerIsToldBeforeEachCharge(t *testing.T) {
 			b.Settle()
 		}
 		require.Equal(b.t, billing.PlanCompleted, b.Details(p.Plan.ID).Plan.Status)
-		notices := b.told(p.Plan.ID, billing.NoticeUpcomingCharge)
+		notices := b.noticesOfKind(p.Plan.ID, billing.NoticeUpcomingCharge)
 		require.Len(b.t, notices, 3, "once for each charge but the first")
 		for i, n := range notices {
 			c := b.Charge(p.Plan.ID, i+2)
@@ -90,7 +90,7 @@ func TestNobodyIsToldOfWhatWillNotBeCharged(t *testing.T) {
 		require.NoError(b.t, b.Worker.Do(b.t.Context(), upcomingTask(string(b.Charge(p.Plan.ID, 1).ID), 0)), "it is paid")
 		b.SetNow(second.DueAt.Add(time.Minute))
 		require.NoError(b.t, b.Worker.Do(b.t.Context(), upcomingTask(string(second.ID), 0)), "the task was late")
-		require.Empty(b.t, b.told(p.Plan.ID, billing.NoticeUpcomingCharge))
+		require.Empty(b.t, b.noticesOfKind(p.Plan.ID, billing.NoticeUpcomingCharge))
 	})
 }
 
@@ -106,7 +106,7 @@ func TestAReminderComesBackWhoseTaskWasLost(t *testing.T) {
 		}
 		require.Equal(b.t, 1, b.remind(3))
 		require.Zero(b.t, b.remind(3))
-		require.Len(b.t, b.told(p.Plan.ID, billing.NoticeUpcomingCharge), 1)
+		require.Len(b.t, b.noticesOfKind(p.Plan.ID, billing.NoticeUpcomingCharge), 1)
 	})
 }
 
@@ -120,7 +120,7 @@ func TestAnUpcomingChargeNamesNoCardThatIsGone(t *testing.T) {
 		b.SetNow(b.Charge(p.Plan.ID, 2).DueAt.Add(-2 * 24 * time.Hour))
 		require.Equal(b.t, 1, b.remind(3))
 		b.Settle()
-		n := b.told(p.Plan.ID, billing.NoticeUpcomingCharge)[0]
+		n := b.noticesOfKind(p.Plan.ID, billing.NoticeUpcomingCharge)[0]
 		require.NotContains(b.t, n.Body, card.Last4)
 		require.Contains(b.t, n.Body, "Please get in touch with us to update your card.")
 	})
@@ -161,7 +161,7 @@ func TestTheCustomerIsToldOnceThatTheCardExpires(t *testing.T) {
 		require.Equal(b.t, 1, b.remind(0))
 		require.Zero(b.t, b.remind(0))
 		b.Settle()
-		notices := append(b.told(p.Plan.ID, billing.NoticeCardExpiring), b.told(other.Plan.ID, billing.NoticeCardExpiring)...)
+		notices := append(b.noticesOfKind(p.Plan.ID, billing.NoticeCardExpiring), b.noticesOfKind(other.Plan.ID, billing.NoticeCardExpiring)...)
 		require.Len(b.t, notices, 1, "one mail for both plans")
 		n := notices[0]
 		require.Equal(b.t, billing.NoticeSent, n.Status)
@@ -183,7 +183,7 @@ func TestACardThatLastsLongEnoughIsNotMentioned(t *testing.T) {
 		b.expires(p.Plan.ID, last.Year(), last.Month())
 		b.SetNow(last.AddDate(0, 0, -3))
 		b.remind(0)
-		require.Empty(b.t, b.told(p.Plan.ID, billing.NoticeCardExpiring))
+		require.Empty(b.t, b.noticesOfKind(p.Plan.ID, billing.NoticeCardExpiring))
 		b.Do(expiringTask("card_gone", 0))
 	})
 }
@@ -193,7 +193,7 @@ func TestTheEndOfAPlanIsToldOnce(t *testing.T) {
 		p := b.Started(good, nil)
 		bodies := b.Arrived()
 		b.Advance(100)
-		notices := b.told(p.Plan.ID, billing.NoticePlanCompleted)
+		notices := b.noticesOfKind(p.Plan.ID, billing.NoticePlanCompleted)
 		require.Len(b.t, notices, 1)
 		require.Equal(b.t, int64(100003), notices[0].Data.Amount)
 		require.Empty(b.t, notices[0].ChargeID)
@@ -201,7 +201,7 @@ func TestTheEndOfAPlanIsToldOnce(t *testing.T) {
 		require.Contains(b.t, notices[0].Subject, "$1,000.03")
 		b.TakeIn(bodies...)
 		b.Settle()
-		require.Len(b.t, b.told(p.Plan.ID, billing.NoticePlanCompleted), 1)
+		require.Len(b.t, b.noticesOfKind(p.Plan.ID, billing.NoticePlanCompleted), 1)
 	})
 }
 
@@ -209,7 +209,7 @@ func TestAReceiptTellsWhatComesNext(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.Started(good, nil)
 		b.Advance(100)
-		receipts := b.told(p.Plan.ID, billing.NoticePaymentSucceeded)
+		receipts := b.noticesOfKind(p.Plan.ID, billing.NoticePaymentSucceeded)
 		require.Len(b.t, receipts, 4)
 		for i, n := range receipts[:3] {
 			next := b.Charge(p.Plan.ID, i+2)
@@ -227,14 +227,14 @@ func TestANewCardIsToldOnce(t *testing.T) {
 	eachEngine(t, func(b *bench) {
 		p := b.Started(good, nil)
 		other := b.Started(good, func(t *terms.Terms) { t.Reference = "order-2" })
-		require.Empty(b.t, b.told(p.Plan.ID, billing.NoticeCardUpdated))
+		require.Empty(b.t, b.noticesOfKind(p.Plan.ID, billing.NoticeCardUpdated))
 		b.newCard(p.Plan.ID, otherCard)
 		bodies := b.Arrived()
 		b.TakeIn(bodies...)
 		b.Settle()
 		b.TakeIn(bodies...)
 		b.Settle()
-		notices := append(b.told(p.Plan.ID, billing.NoticeCardUpdated), b.told(other.Plan.ID, billing.NoticeCardUpdated)...)
+		notices := append(b.noticesOfKind(p.Plan.ID, billing.NoticeCardUpdated), b.noticesOfKind(other.Plan.ID, billing.NoticeCardUpdated)...)
 		require.Len(b.t, notices, 1)
 		card, err := b.Store.Card(b.t.Context(), b.Details(p.Plan.ID).Plan.CardID)
 		require.NoError(b.t, err)

@@ -24,24 +24,24 @@ func TestPlanStarted_Schedule(t *testing.T) {
 		b.confirming()
 		p := b.Started(good, nil)
 		bodies := b.Arrived()
-		told := b.told(p.Plan.ID, billing.NoticePlanStarted)
+		told := b.noticesOfKind(p.Plan.ID, billing.NoticePlanStarted)
 		require.Len(b.t, told, 1)
 		require.Equal(b.t, billing.NoticeSent, told[0].Status)
 		for _, line := range []string{"January 15, 2026: $250.03 (paid)", "February 15, 2026: $250.00", "March 15, 2026: $250.00", "April 15, 2026: $250.00",
 			"Total: $1,000.03", "Visa ending in 4242"} {
 			require.Contains(b.t, told[0].Body, line)
 		}
-		require.Len(b.t, b.told(p.Plan.ID, billing.NoticePaymentSucceeded), 1, "the receipt is another mail")
+		require.Len(b.t, b.noticesOfKind(p.Plan.ID, billing.NoticePaymentSucceeded), 1, "the receipt is another mail")
 		b.TakeIn(bodies...)
 		b.hear("evt_again", "payment_intent.succeeded", b.Charge(p.Plan.ID, 1).PaymentIntent)
 		b.Advance(100)
 		require.Equal(b.t, billing.PlanCompleted, b.Details(p.Plan.ID).Plan.Status)
-		require.Len(b.t, b.told(p.Plan.ID, billing.NoticePlanStarted), 1)
+		require.Len(b.t, b.noticesOfKind(p.Plan.ID, billing.NoticePlanStarted), 1)
 
 		monthly := b.Started(good, func(t *terms.Terms) {
 			t.Reference, t.Kind, t.Total, t.Amount, t.Parts, t.Every = "sub-1", billing.KindRecurring, 0, 1900, 0, "1 month"
 		})
-		told = b.told(monthly.Plan.ID, billing.NoticePlanStarted)
+		told = b.noticesOfKind(monthly.Plan.ID, billing.NoticePlanStarted)
 		require.Len(b.t, told, 1)
 		require.Contains(b.t, told[0].Body, "More payments: then $19.00 every month until you cancel")
 		require.NotContains(b.t, told[0].Body, "Total:")
@@ -59,13 +59,13 @@ func TestPlanStarted_SavedCard(t *testing.T) {
 		})
 		require.Equal(b.t, billing.PlanActive, p.Plan.Status)
 		b.Settle()
-		told := b.told(p.Plan.ID, billing.NoticePlanStarted)
+		told := b.noticesOfKind(p.Plan.ID, billing.NoticePlanStarted)
 		require.Len(b.t, told, 1)
 		require.Equal(b.t, billing.NoticeSent, told[0].Status)
 		require.Contains(b.t, told[0].Body, "March 1, 2026: $250.03")
 		require.Contains(b.t, told[0].Body, "4242")
 		b.SetNow(b.Now().Add(time.Hour))
 		b.Settle()
-		require.Len(b.t, b.told(p.Plan.ID, billing.NoticePlanStarted), 1)
+		require.Len(b.t, b.noticesOfKind(p.Plan.ID, billing.NoticePlanStarted), 1)
 	})
 }

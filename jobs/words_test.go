@@ -60,7 +60,7 @@ func TestUpcoming_CardExpiresBefore(t *testing.T) {
 		b.SetNow(due.AddDate(0, 0, -2))
 		b.remind(3)
 		b.Settle()
-		told := b.told(p.Plan.ID, billing.NoticeUpcomingCharge)
+		told := b.noticesOfKind(p.Plan.ID, billing.NoticeUpcomingCharge)
 		require.Len(b.t, told, 1)
 		require.NotContains(b.t, told[0].Body, "do not need to do anything")
 		require.NotContains(b.t, told[0].Body, card.Last4)
@@ -71,7 +71,7 @@ func TestUpcoming_CardExpiresBefore(t *testing.T) {
 		b.SetNow(b.Charge(p.Plan.ID, 3).DueAt.AddDate(0, 0, -2))
 		b.remind(3)
 		b.Settle()
-		told = b.told(p.Plan.ID, billing.NoticeUpcomingCharge)
+		told = b.noticesOfKind(p.Plan.ID, billing.NoticeUpcomingCharge)
 		require.Len(b.t, told, 2)
 		require.Contains(b.t, told[1].Body, "do not need to do anything")
 		require.Contains(b.t, told[1].Body, card.Last4)
@@ -84,7 +84,7 @@ func TestReceipt_FirstOfRecurring(t *testing.T) {
 		p := b.Started(good, func(t *terms.Terms) {
 			t.Kind, t.Total, t.Amount, t.Parts, t.Every = billing.KindRecurring, 0, 1900, 0, "1 month"
 		})
-		receipt := b.told(p.Plan.ID, billing.NoticePaymentSucceeded)[0]
+		receipt := b.noticesOfKind(p.Plan.ID, billing.NoticePaymentSucceeded)[0]
 		require.Contains(b.t, receipt.Body, "Your next payment of $19.00 is due on February 15, 2026.")
 	})
 }
@@ -96,7 +96,7 @@ func TestFinalNotice_NeverFirst(t *testing.T) {
 		c := b.Charge(plan, 2)
 		d := b.dunningOf(c)
 		require.NoError(b.t, b.Store.Update(b.t.Context(), func(tx billing.Tx) error {
-			n, err := tx.Notice(b.t.Context(), b.told(plan, billing.NoticePaymentFailed)[0].ID)
+			n, err := tx.Notice(b.t.Context(), b.noticesOfKind(plan, billing.NoticePaymentFailed)[0].ID)
 			require.NoError(b.t, err)
 			n.Status = billing.NoticeDropped
 			d.RemindAt = time.Time{}
@@ -104,13 +104,13 @@ func TestFinalNotice_NeverFirst(t *testing.T) {
 			return tx.UpdateNotice(b.t.Context(), n)
 		}))
 		b.until(d.FinalAt.Add(time.Hour))
-		require.Empty(b.t, b.told(plan, billing.NoticeFinal))
-		require.Len(b.t, b.told(plan, billing.NoticePaymentFailed), 2)
+		require.Empty(b.t, b.noticesOfKind(plan, billing.NoticeFinal))
+		require.Len(b.t, b.noticesOfKind(plan, billing.NoticePaymentFailed), 2)
 		b.until(d.FinalAt.AddDate(0, 0, 1).Add(time.Hour))
-		require.Len(b.t, b.told(plan, billing.NoticeFinal), 1)
+		require.Len(b.t, b.noticesOfKind(plan, billing.NoticeFinal), 1)
 		require.Equal(b.t, d.DeadlineAt.AddDate(0, 0, 1), b.dunningOf(c).DeadlineAt, "the customer has as many days from it")
 		b.untilGivenUp(c)
-		stopped := b.told(plan, billing.NoticePlanDefaulted)
+		stopped := b.noticesOfKind(plan, billing.NoticePlanDefaulted)
 		require.Len(b.t, stopped, 1)
 		require.NotContains(b.t, stopped[0].Body, "Pay by", "that day has passed")
 	})
@@ -125,7 +125,7 @@ func TestNoCardSaved_Words(t *testing.T) {
 		plan := b.adopted("")
 		b.SetNow(b.Charge(plan.ID, 2).DueAt.Add(1))
 		b.Settle()
-		asked := b.told(plan.ID, billing.NoticePaymentFailed)
+		asked := b.noticesOfKind(plan.ID, billing.NoticePaymentFailed)
 		require.Len(b.t, asked, 1)
 		require.Contains(b.t, asked[0].Body, "No card is saved for this payment.")
 		require.NotContains(b.t, asked[0].Body, "can no longer be charged")
@@ -160,7 +160,7 @@ func TestPlanCompleted_LastSkipped(t *testing.T) {
 		_, err := b.Operator().Skip(b.t.Context(), b.Charge(p.Plan.ID, 2).ID, "")
 		require.NoError(b.t, err)
 		b.Settle()
-		told := b.told(p.Plan.ID, billing.NoticePlanCompleted)
+		told := b.noticesOfKind(p.Plan.ID, billing.NoticePlanCompleted)
 		require.Len(b.t, told, 1)
 		require.Equal(b.t, billing.NoticeSent, told[0].Status)
 		require.Contains(b.t, told[0].Subject, "$100.00")

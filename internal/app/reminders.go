@@ -18,8 +18,8 @@ const (
 	reminderPause = time.Second
 )
 
-// reminders returns the periodic jobs that find which customers need advance notice, and which cards,
-// customers and plans need a change.
+// reminders returns the periodic jobs that find which customers need advance notice, and which
+// cards, customers and plans need a change.
 func (p *periodicJobs) reminders() []scheduler.PeriodicJob {
 	find := outbox.Reminders{Store: p.store, Queue: p.queue}
 	return []scheduler.PeriodicJob{

@@ -107,8 +107,8 @@ func (c Card) Unusable(account string) string {
 	return ""
 }
 
-// Fault returns what keeps a plan of the account from charging the card, such as "is revoked"; "" if
-// nothing does.
+// Fault returns what keeps a plan of the account from charging the card, such as "is revoked"; ""
+// if nothing does.
 func (c Card) Fault(account string) string {
 	switch {
 	case c.Status != CardActive:

@@ -31,7 +31,7 @@ func leftToCustomer(ctx context.Context, t *planwork.Tx, c *billing.Charge) (tim
 // TryUnpaid makes the plan's unpaid charges due on the card that the customer has just given, if
 // the policy allows it. Later charges use the card in any case. paying is set if the customer has
 // just paid a charge of the plan, and may be about to pay others: those are left to the customer
-// for ten minutes. Errors: those of the transaction.
+// for ten minutes. Errors: the transaction's.
 func TryUnpaid(ctx context.Context, t *planwork.Tx, paying bool) error {
 	n := billing.NewCard{Actor: billing.ActorCustomer, Why: "the customer entered a new card", Now: t.Now}
 	n.KeepsTime = func(ctx context.Context, d billing.Dunning) (bool, error) { return keepsTime(ctx, t, d) }

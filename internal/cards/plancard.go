@@ -11,7 +11,7 @@ import (
 
 // SetPlanCard writes a saved card and makes it the card for the plan's later charges. It does not
 // try the unpaid ones: see TryUnpaid. A card with a Problem is not written: the plan keeps the card
-// it has, or the customer is asked for another one. Errors: those of the transaction.
+// it has, or the customer is asked for another one. Errors: the transaction's.
 func SetPlanCard(ctx context.Context, t *planwork.Tx, s Saved) error {
 	if s.Problem != "" {
 		t.AuditPlan("card.not_saved", "the card that paid can't be charged later: "+s.Problem, "the next charge will ask the customer for a card")

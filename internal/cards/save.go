@@ -20,7 +20,7 @@ type Saved struct {
 
 // AttachPayingCard attaches the card that paid a charge, as Attach does. It returns nil if the plan
 // has the card already, if the card was removed, or if an attempt by Tranche paid with it. A card
-// that can't be saved does not prevent the payment from being recorded. Errors: those of Attach;
+// that can't be saved does not prevent the payment from being recorded. Errors: Attach's;
 // billing.ErrNotFound.
 func (k *Keeper) AttachPayingCard(ctx context.Context, charge billing.Charge, pi billing.PaymentIntent) (*Saved, error) {
 	plan, err := k.Store.Plan(ctx, charge.PlanID)

@@ -26,9 +26,9 @@ func LastGood(ctx context.Context, store billing.RewindStore, rewinds []billing.
 	return good, err
 }
 
-// StrayPayments reads Stripe's payments of a period, page by page, and calls found for each successful
-// payment of a charge that is not in the database. It returns the connected accounts that Stripe
-// gives no access to. Errors: *billing.GatewayError, billing.ErrUnavailable.
+// StrayPayments reads Stripe's payments of a period, page by page, and calls found for each
+// successful payment of a charge that is not in the database. It returns the connected accounts
+// that Stripe gives no access to. Errors: *billing.GatewayError, billing.ErrUnavailable.
 func StrayPayments(ctx context.Context, record billing.Record, ledger billing.Ledger, from, to time.Time,
 	found func(account string, p billing.RecordedPayment),
 ) (refused []string, err error) {

@@ -30,8 +30,8 @@ func newAttempt(ctx context.Context, t *planwork.Tx, c *billing.Charge, card bil
 	return sendAttempt{tried: tried{planID: t.Plan.ID, attempt: a, customer: card.StripeCustomer}, checked: k.at}, nil
 }
 
-// paramsFor returns the request of a new attempt: it confirms the charge's PaymentIntent, or creates
-// it.
+// paramsFor returns the request of a new attempt: it confirms the charge's PaymentIntent, or
+// creates it.
 func paramsFor(t *planwork.Tx, c billing.Charge, card billing.Card, a billing.Attempt, before []billing.Attempt) billing.PaymentParams {
 	if c.PaymentIntent != "" {
 		return billing.PaymentParams{

@@ -12,7 +12,7 @@ import (
 // RecordCancellation records that a PaymentIntent of the charge was found canceled at Stripe. If
 // Tranche or Stripe itself canceled it, it is replaced: the charge is still owed. A cancellation by
 // anyone else is the merchant's decision that the charge is no longer owed. A cancellation of a
-// PaymentIntent that was replaced changes nothing. Errors: those of the transaction.
+// PaymentIntent that was replaced changes nothing. Errors: the transaction's.
 func RecordCancellation(ctx context.Context, t *planwork.Tx, c *billing.Charge, pi billing.PaymentIntent) error {
 	if c.PaymentIntent != pi.ID {
 		if c.Status == billing.ChargeCollecting { // the attempt failed because of it
@@ -49,8 +49,8 @@ func RecordCancellation(ctx context.Context, t *planwork.Tx, c *billing.Charge, 
 }
 
 // DropCanceledIntent removes a PaymentIntent that was seen canceled from its charge, so that the
-// next attempt creates a new one. A charge that is due is tried at once. Errors: those
-// of billing.Charge.Move.
+// next attempt creates a new one. A charge that is due is tried at once. Errors:
+// billing.Charge.Move's.
 func DropCanceledIntent(t *planwork.Tx, c *billing.Charge) error {
 	t.Audit(c, "charge.payment_intent_replaced",
 		fmt.Sprintf("charge %d: %s is canceled; a new one will be made", c.Sequence, c.PaymentIntent), "tried at once")

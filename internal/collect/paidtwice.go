@@ -18,8 +18,8 @@ func (e *SecondPaymentError) Error() string {
 }
 
 // ReportPaidTwice opens the incident of a second payment for a charge, once for each PaymentIntent.
-// how describes how the charge was paid first. The charge itself stays as it is. Errors: those of
-// the transaction.
+// how describes how the charge was paid first. The charge itself stays as it is. Errors: the
+// transaction's.
 func ReportPaidTwice(ctx context.Context, t *planwork.Tx, c *billing.Charge, second billing.PaymentIntent, how string) error {
 	known, err := isSecondPayment(ctx, t, second.ID)
 	if err != nil || known {

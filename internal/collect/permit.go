@@ -43,7 +43,7 @@ func (p Permits) NotTakingPart(ctx context.Context) error {
 	return nil
 }
 
-// NotActing returns why nothing may be done for this database now, or nil. Errors: those of Act.
+// NotActing returns why nothing may be done for this database now, or nil. Errors: Act's.
 func (p Permits) NotActing(ctx context.Context) error { return ask(ctx, p.Act) }
 
 // forbidden returns why no charge may be made now, or nil.

@@ -13,7 +13,7 @@ import (
 // RecordRefundFailed records that a refund failed after Stripe accepted it. The money is back in
 // the merchant's account, so an operator must pay the customer in another way. A customer who was
 // promised the refund is notified. order is the refund's order here, or zero if the refund was made
-// elsewhere. A failure that is recorded already changes nothing. Errors: those of the transaction.
+// elsewhere. A failure that is recorded already changes nothing. Errors: the transaction's.
 func RecordRefundFailed(ctx context.Context, t *planwork.Tx, c *billing.Charge, order billing.Refund, refund billing.StripeRefund) error {
 	if known, err := t.Incidents(ctx, billing.IncidentFilter{Kind: billing.IncidentRefundFailed, Subject: refund.ID, Limit: 1}); err != nil || len(known) > 0 {
 		return err
@@ -74,7 +74,8 @@ func ReversalReason(c billing.Charge, to billing.ChargeStatus) string {
 }
 
 // RecordRefundAccepted records that Stripe accepted a refund that was ordered here, and notifies
-// the customer, who is promised nothing before that. It closes the incidents about the order. Errors: those of the transaction.
+// the customer, who is promised nothing before that. It closes the incidents about the order.
+// Errors: the transaction's.
 func RecordRefundAccepted(ctx context.Context, t *planwork.Tx, c *billing.Charge, r billing.Refund, made billing.StripeRefund) error {
 	r.Status, r.StripeRefund, r.UpdatedAt = billing.RefundMade, made.ID, t.Now
 	if made.Amount > 0 {

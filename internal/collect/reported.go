@@ -60,8 +60,7 @@ func closeOvertaken(ctx context.Context, t *planwork.Tx, attempts []billing.Atte
 }
 
 // RecordDecline records the decline of a PaymentIntent with a LastError that an event reports, and
-// reports whether it was new. It does not change the charge's status. Errors: those of
-// CloseAttempt.
+// reports whether it was new. It does not change the charge's status. Errors: CloseAttempt's.
 func RecordDecline(ctx context.Context, t *planwork.Tx, c *billing.Charge, pi billing.PaymentIntent) (bool, error) {
 	attempts, err := t.Attempts(ctx, c.ID)
 	if err != nil || known(attempts, pi.LatestCharge, billing.OutcomeDeclined) {

@@ -22,8 +22,8 @@ type Failure struct {
 
 // AfterFailure lets dunning decide what follows a failure of the charge, and carries the decision
 // out: the charge's next status and attempt, the notice to the customer, and the time of the next
-// step. It begins a dunning if none is open. The caller has recorded the attempt. Errors: those of
-// the transaction.
+// step. It begins a dunning if none is open. The caller has recorded the attempt. Errors: the
+// transaction's.
 func AfterFailure(ctx context.Context, t *planwork.Tx, c *billing.Charge, f Failure) error {
 	follow, policy, err := OpenDunning(ctx, t, c)
 	if err != nil {

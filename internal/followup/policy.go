@@ -10,8 +10,7 @@ import (
 )
 
 // OpenDunning returns the charge's open dunning and the policy that it began with. If none is open,
-// it begins one under the plan's current policy and writes its row. Errors: those of the
-// transaction.
+// it begins one under the plan's current policy and writes its row. Errors: the transaction's.
 func OpenDunning(ctx context.Context, t *planwork.Tx, c *billing.Charge) (billing.Dunning, dunning.Policy, error) {
 	d, err := t.Dunning(ctx, c.ID)
 	if err != nil && !errors.Is(err, billing.ErrNotFound) {
@@ -63,8 +62,8 @@ func beginDunning(ctx context.Context, t *planwork.Tx, c *billing.Charge, before
 }
 
 // PolicyOf returns the policy that d began with. For a zero dunning it returns the plan's current
-// policy, or the default one if the plan's policy is not configured any more. Errors: those of
-// PinnedPolicy.
+// policy, or the default one if the plan's policy is not configured any more. Errors:
+// PinnedPolicy's.
 func PolicyOf(ctx context.Context, t *planwork.Tx, d billing.Dunning) (dunning.Policy, error) {
 	if d.Policy != "" {
 		return PinnedPolicy(ctx, t.Tx, d.Policy)

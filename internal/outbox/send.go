@@ -15,7 +15,7 @@ import (
 // Send sends the mail of the notice id, unless the notice is no longer true. If it is sent again
 // after a crash, it carries the same Message-ID. If the mail server can't be reached, the notice is
 // tried again later. A refused address is recorded. A task with an older lease does nothing.
-// Errors: billing.ErrUnavailable; those of Config.OpenLink; an error if the mail can't be rendered.
+// Errors: billing.ErrUnavailable; OpenLink's; an error if the mail can't be rendered.
 func (o *Outbox) Send(ctx context.Context, id string, lease int64) error {
 	n, err := o.Store.Notice(ctx, billing.NoticeID(id))
 	if errors.Is(err, billing.ErrNotFound) {

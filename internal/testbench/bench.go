@@ -33,8 +33,8 @@ var (
 	Morning = calendar.LocalTime{Hour: 9}
 )
 
-// Config holds what differs between test benches. The zero values of all fields but Store are ready to
-// use.
+// Config holds what differs between test benches. The zero values of all fields but Store are ready
+// to use.
 type Config struct {
 	Store billing.Store
 	// Account is the connected account that plans are in; empty for the platform's own.
