@@ -13,9 +13,6 @@ import (
 // waitsForEarlier is the reason of a notice that waits for an older one to the same customer.
 const waitsForEarlier = "an earlier message to the customer is sent first"
 
-// laterNotices bounds how many later notices of a plan a notice is compared with.
-const laterNotices = 50
-
 // holdNotice decides, under the plan's lock, whether the notice is sent now, and returns the notice
 // as it is to be sent. It renews the lease, so that the scheduler does not give the notice to
 // another process while the mail server responds slowly. A notice that is not to be sent is
@@ -114,48 +111,6 @@ func (o *Outbox) checkNotice(ctx context.Context, tx billing.Tx, plan billing.Pl
 		At: o.Clock.Now(), Action: "notice.dropped", PlanID: n.PlanID, ChargeID: n.ChargeID, CustomerID: n.CustomerID, NoticeID: n.ID,
 		Message: fmt.Sprintf("%s not mailed: %s", planwork.Spoken(n.Kind), why),
 	})
-}
-
-// planState is the state of a plan that its notices are compared with.
-type planState struct {
-	noticeState
-	newest []billing.Notice // of the plan, newest first
-}
-
-// at returns the state for one notice of the plan.
-func (s planState) at(n billing.Notice) noticeState {
-	state := s.noticeState
-	for _, l := range s.newest {
-		if l.CreatedAt.After(n.CreatedAt) && (l.Status == billing.NoticePending || l.Status == billing.NoticeSent || l.Status == billing.NoticeKept) {
-			state.later = append(state.later, l)
-		}
-	}
-	return state
-}
-
-// readPlanState reads the state of a plan by its id.
-func readPlanState(ctx context.Context, tx billing.Tx, id billing.PlanID, now time.Time) (planState, error) {
-	plan, err := tx.Plan(ctx, id)
-	if err != nil {
-		return planState{}, err
-	}
-	return stateOf(ctx, tx, plan, now)
-}
-
-// stateOf reads the state of a plan whose row was read before.
-func stateOf(ctx context.Context, tx billing.Tx, plan billing.Plan, now time.Time) (planState, error) {
-	s := planState{noticeState: noticeState{plan: plan, now: now}}
-	var err error
-	if s.charges, err = tx.PlanCharges(ctx, plan.ID); err != nil {
-		return s, err
-	}
-	if plan.CardID != "" {
-		if s.card, err = tx.Card(ctx, plan.CardID); err != nil {
-			return s, err
-		}
-	}
-	s.newest, err = tx.Notices(ctx, billing.NoticeFilter{Plan: plan.ID, Limit: laterNotices})
-	return s, err
 }
 
 // withRefunds adds the refunds that a notice about a refund is compared with.
