@@ -39,27 +39,28 @@ type call struct {
 // its lowest. Types and constants may be used in any direction.
 func TestFilesCallDown(t *testing.T) {
 	t.Parallel()
-	packages := listCompiled(t)
-	fset := token.NewFileSet()
-	imports := importer.ForCompiler(fset, "gc", func(path string) (io.ReadCloser, error) { return os.Open(packages[path].Export) })
-	for _, path := range slices.Sorted(maps.Keys(packages)) {
-		p := packages[path]
-		if !within(path, module) || len(p.GoFiles) < 2 {
+	packages := listPackages(t)
+	our := newChecker(t, packages)
+	var broken, needless []string
+	for _, p := range packages {
+		if len(p.GoFiles) < 2 {
 			continue
 		}
-		files := make([]*ast.File, len(p.GoFiles))
-		for i, name := range p.GoFiles {
-			var err error
-			files[i], err = parser.ParseFile(fset, filepath.Join(p.Dir, name), nil, parser.SkipObjectResolution)
-			require.NoError(t, err)
+		_, err := our.Import(p.ImportPath)
+		require.NoError(t, err)
+		found := loops(our.checked[p.ImportPath].callsBetweenFiles())
+		_, allowed := loopsAllowed[strings.TrimPrefix(p.ImportPath, module+"/")]
+		switch {
+		case allowed && len(found) == 0:
+			needless = append(needless, p.ImportPath)
+		case !allowed:
+			for _, line := range found {
+				broken = append(broken, p.ImportPath+": "+line)
+			}
 		}
-		found := loops(callsBetweenFiles(t, path, fset, files, imports))
-		if _, allowed := loopsAllowed[strings.TrimPrefix(path, module+"/")]; allowed {
-			require.NotEmpty(t, found, "%s has no loop any more: remove it from loopsAllowed", path)
-			continue
-		}
-		require.Empty(t, found, "%s: files call each other in a loop; move a function to the file where it belongs, or give both files a third one", path)
 	}
+	require.Empty(t, broken, "calls in a loop of files: move a function to the file where it belongs, or what both files need to a third")
+	require.Empty(t, needless, "these packages have no loop any more: remove them from loopsAllowed")
 }
 
 func TestFilesCallDown_TheRuleBites(t *testing.T) {
@@ -113,34 +114,48 @@ func TestFilesCallDown_TheRuleBites(t *testing.T) {
 				files[i], err = parser.ParseFile(fset, string(rune('a'+i))+".go", "package x\n"+code, parser.SkipObjectResolution)
 				require.NoError(t, err)
 			}
-			require.Equal(t, tc.want, loops(callsBetweenFiles(t, "x", fset, files, nil)))
+			p, err := check("x", fset, files, nil)
+			require.NoError(t, err)
+			require.Equal(t, tc.want, loops(p.callsBetweenFiles()))
 		})
 	}
 }
 
+// checkedPackage is a package of ours with the meaning of each name in it.
+type checkedPackage struct {
+	fset  *token.FileSet
+	files []*ast.File
+	types *types.Package
+	info  types.Info
+}
+
+// check resolves the names in a package's files.
+func check(path string, fset *token.FileSet, files []*ast.File, imports types.Importer) (checkedPackage, error) {
+	p := checkedPackage{fset: fset, files: files, info: types.Info{Uses: map[*ast.Ident]types.Object{}, Defs: map[*ast.Ident]types.Object{}}}
+	conf := types.Config{Importer: imports}
+	var err error
+	p.types, err = conf.Check(path, fset, files, &p.info)
+	return p, err
+}
+
 // callsBetweenFiles returns one call for each pair of files of which the first uses a function or
 // method of the second, sorted by the files.
-func callsBetweenFiles(t *testing.T, path string, fset *token.FileSet, files []*ast.File, imports types.Importer) []call {
-	t.Helper()
-	info := types.Info{Uses: map[*ast.Ident]types.Object{}, Defs: map[*ast.Ident]types.Object{}}
-	conf := types.Config{Importer: imports}
-	pkg, err := conf.Check(path, fset, files, &info)
-	require.NoError(t, err)
-	fileOf := func(at token.Pos) string { return filepath.Base(fset.Position(at).Filename) }
+func (p checkedPackage) callsBetweenFiles() []call {
+	fileOf := func(at token.Pos) string { return filepath.Base(p.fset.Position(at).Filename) }
 	var found []call
 	known := map[[2]string]bool{}
-	for _, file := range files {
+	for _, file := range p.files {
 		for name, node := range declared(file) {
 			ast.Inspect(node, func(n ast.Node) bool {
 				used, _ := n.(*ast.Ident)
-				callee, ok := info.Uses[used].(*types.Func)
-				if !ok || callee.Pkg() != pkg {
+				callee, ok := p.info.Uses[used].(*types.Func)
+				if !ok || callee.Pkg() != p.types {
 					return true
 				}
 				pair := [2]string{fileOf(file.Package), fileOf(callee.Pos())}
 				if pair[0] != pair[1] && !known[pair] {
 					known[pair] = true
-					found = append(found, call{pair[0], pair[1], shortName(pkg, info.Defs[name]), shortName(pkg, callee.Origin())})
+					found = append(found, call{pair[0], pair[1], p.shortName(p.info.Defs[name]), p.shortName(callee.Origin())})
 				}
 				return true
 			})
@@ -183,12 +198,12 @@ func firstName(spec ast.Spec) *ast.Ident {
 }
 
 // shortName returns the name of an object, with its receiver and without its package.
-func shortName(pkg *types.Package, o types.Object) string {
+func (p checkedPackage) shortName(o types.Object) string {
 	f, ok := o.(*types.Func)
 	if !ok {
 		return o.Name()
 	}
-	return strings.ReplaceAll(f.FullName(), pkg.Path()+".", "")
+	return strings.ReplaceAll(f.FullName(), p.types.Path()+".", "")
 }
 
 // loops describes the calls whose callee's file leads back to the caller's file.
@@ -215,28 +230,69 @@ func leads(next map[string][]string, from, to string, seen map[string]bool) bool
 	return slices.ContainsFunc(next[from], func(file string) bool { return !seen[file] && leads(next, file, to, seen) })
 }
 
-// compiled is a package with the file that describes its exported types.
-type compiled struct {
-	goPackage
-	Export string
+// checker checks our packages from source, and reads the types of all others as they were compiled.
+type checker struct {
+	fset     *token.FileSet
+	ours     map[string]goPackage
+	compiled types.Importer
+	checked  map[string]checkedPackage
 }
 
-// listCompiled lists our packages and everything that they import. It compiles them as make build
-// does, so usually nothing is left to compile.
-func listCompiled(t *testing.T) map[string]compiled {
+func newChecker(t *testing.T, packages []goPackage) *checker {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "go", "list", "-trimpath", "-export", "-deps", "-json=Dir,ImportPath,GoFiles,Export", "./...")
+	c := &checker{fset: token.NewFileSet(), ours: map[string]goPackage{}, checked: map[string]checkedPackage{}}
+	others := map[string]bool{}
+	for _, p := range packages {
+		c.ours[p.ImportPath] = p
+		for _, path := range p.Imports {
+			if !within(path, module) && path != "unsafe" {
+				others[path] = true
+			}
+		}
+	}
+	exports := listExports(t, slices.Sorted(maps.Keys(others)))
+	c.compiled = importer.ForCompiler(c.fset, "gc", func(path string) (io.ReadCloser, error) { return os.Open(exports[path]) })
+	return c
+}
+
+// Import returns the types of a package.
+func (c *checker) Import(path string) (*types.Package, error) {
+	p, isOurs := c.ours[path]
+	if !isOurs {
+		return c.compiled.Import(path)
+	}
+	if known, ok := c.checked[path]; ok {
+		return known.types, nil
+	}
+	files := make([]*ast.File, len(p.GoFiles))
+	for i, name := range p.GoFiles {
+		var err error
+		if files[i], err = parser.ParseFile(c.fset, filepath.Join(p.Dir, name), nil, parser.SkipObjectResolution); err != nil {
+			return nil, err
+		}
+	}
+	checked, err := check(path, c.fset, files, c)
+	c.checked[path] = checked
+	return checked.types, err
+}
+
+// listExports returns, for packages and everything that they import, the files with their types.
+// The packages are compiled as make build does, so usually nothing is left to compile.
+func listExports(t *testing.T, paths []string) map[string]string {
+	t.Helper()
+	args := append([]string{"list", "-trimpath", "-export", "-deps", "-json=ImportPath,Export"}, paths...)
+	cmd := exec.CommandContext(t.Context(), "go", args...)
 	cmd.Dir, cmd.Env, cmd.Stderr = root(t), append(os.Environ(), "CGO_ENABLED=0"), os.Stderr
 	out, err := cmd.Output()
 	require.NoError(t, err)
-	packages := map[string]compiled{}
+	exports := map[string]string{}
 	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
-		var p compiled
+		var p struct{ ImportPath, Export string }
 		err := dec.Decode(&p)
 		if errors.Is(err, io.EOF) {
-			return packages
+			return exports
 		}
 		require.NoError(t, err)
-		packages[p.ImportPath] = p
+		exports[p.ImportPath] = p.Export
 	}
 }
