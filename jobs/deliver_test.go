@@ -25,7 +25,7 @@ import (
 	"tranche/jobs"
 )
 
-// noticesOfKind is a message as a receiver got it.
+// receivedMessage is a message as a receiver got it.
 type receivedMessage struct {
 	ID   string
 	Type string

@@ -44,7 +44,7 @@ func (b *bench) remind(days int) int {
 	return upcoming + expiring
 }
 
-// receivedMessage lists a plan's notices of one kind, oldest first.
+// noticesOfKind lists a plan's notices of one kind, oldest first.
 func (b *bench) noticesOfKind(id billing.PlanID, kind billing.NoticeKind) []billing.Notice {
 	b.t.Helper()
 	all, err := b.Store.Notices(b.t.Context(), billing.NoticeFilter{Plan: id})

@@ -90,8 +90,8 @@ func (s Schedule) IndexOf(day calendar.Date, holidays calendar.Holidays) (int, b
 	if s.Every.Count == 0 {
 		return 0, s.Day(0, holidays) == day
 	}
-	// A rule moves a date by longestClosure days at most, so the search begins and ends that far
-	// away.
+	// A rule moves a date by calendar.LongestClosure days at most, so the search begins and ends that
+	// far away.
 	for n := s.before(day.AddDays(-calendar.LongestClosure)); !s.Every.Date(s.Anchor, n).After(day.AddDays(calendar.LongestClosure)); n++ {
 		if s.Day(n, holidays) == day {
 			return n, true
