@@ -17,8 +17,8 @@ type eventKind struct {
 	handle func(h *Handler, ctx context.Context, e billing.Event, about subject) (verdict, error)
 }
 
-// run passes an event to the handler of its kind, if the event is admitted. The handler calls Stripe
-// in the account that the event came from.
+// run passes an event to the handler of its kind, if the event is admitted. The handler calls
+// Stripe in the account that the event came from.
 func (k eventKind) run(ctx context.Context, h *Handler, e billing.Event) (verdict, error) {
 	ctx = billing.OnAccount(ctx, e.Account)
 	about, v, err := h.admit(ctx, e, k)
