@@ -13,8 +13,8 @@ TEST_FLAGS := -shuffle=on -timeout=30m
 # The race detector takes ten times as long in SQLite, which is C translated to Go. With it tests of each engine are run on PostgreSQL
 # (storetest.EachEngine), and those of great volume or of whole lives not at all (build tag !race): the packages of UNRACED are run once
 # more, without it and on SQLite. internal/arch holds that list to the code. Those of PROCESSES are run without it only: what they
-# test are processes and a browser. So are the other modules, which hold files to descriptions.
-PROCESSES := ./internal/chaos ./internal/paypage ./cmd/tranche
+# test are processes, a browser and a model. So are the other modules, which hold files to descriptions.
+PROCESSES := ./internal/chaos ./internal/paypage ./internal/protocol ./cmd/tranche
 UNRACED := ./handlers ./jobs ./scheduler $(addprefix ./internal/,binding catchup export forecast importing operator planning reconcile recovery store)
 # Those that live by a fast clock come last, with nothing beside them: days pass while a busy machine keeps them waiting.
 FAST_CLOCK := ./cmd/tranche

@@ -23,6 +23,17 @@ func missing(t testing.TB, what string) {
 	t.Skip("missing: " + what)
 }
 
+// Programs ends the test if one of the programs is not installed. Debian's packages have their
+// names.
+func Programs(t testing.TB, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		if _, err := exec.LookPath(name); err != nil {
+			missing(t, name)
+		}
+	}
+}
+
 // random returns a short, unique name.
 func random() string {
 	var b [6]byte
