@@ -18,7 +18,7 @@ import (
 const (
 	// maxMethods bounds the methods of a type: each of them can reach all of its fields.
 	maxMethods = 40
-	// maxJobsLines bounds package jobs, which says what tasks there are and leaves the work to others.
+	// maxJobsLines bounds package jobs, which lists the tasks and leaves the work to others.
 	maxJobsLines = 300
 	// maxBillingFiles bounds the files of the domain. What has a name of its own gets a package.
 	maxBillingFiles = 45

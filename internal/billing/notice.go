@@ -208,7 +208,8 @@ func (n *Notice) Starts(p Plan, charges []Charge) {
 }
 
 // NewNotice returns a notice about a plan, with its recipient, to be sent at once. The caller adds
-// what the notice says beyond the plan. step tells it from the plan's other notices of its kind.
+// what the notice says beyond the plan. step distinguishes it from the plan's other notices of its
+// kind.
 func NewNotice(kind NoticeKind, step string, p Plan, c Customer, now time.Time) Notice {
 	return Notice{
 		ID: NewNoticeID(now), Kind: kind, PlanID: p.ID, CustomerID: p.CustomerID, Step: step, Channel: ChannelEmail,

@@ -4,5 +4,5 @@
 // called, under an idempotency key that follows from the attempt. The outcome is recorded in a
 // second transaction. An attempt whose outcome is unknown, or whose charge may have been paid
 // already, is never followed by a new one: it is sent again under the same key, or looked up at
-// Stripe. That is how a double charge is prevented, whatever fails in between.
+// Stripe. This prevents a double charge after every failure in between.
 package collect

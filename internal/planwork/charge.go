@@ -74,7 +74,8 @@ func (t *Tx) CancelWithPlan(c *billing.Charge) error {
 	return t.CancelCharge(c, "the plan was canceled")
 }
 
-// CancelCharge ends the collection of a charge; see billing.Charge.Cancel for what follows at Stripe.
+// CancelCharge ends the collection of a charge; see billing.Charge.Cancel for what follows at
+// Stripe.
 func (t *Tx) CancelCharge(c *billing.Charge, reason string) error {
 	t.Touch(c)
 	return c.Cancel(t.Plan, reason, t.Now)

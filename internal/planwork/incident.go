@@ -6,8 +6,8 @@ import (
 	"tranche/internal/billing"
 )
 
-// OpenChargeIncident opens an incident about a charge, unless one of its kind and subject was opened
-// before: a duplicate event must not reopen an incident that an operator closed.
+// OpenChargeIncident opens an incident about a charge, unless one of its kind and subject was
+// opened before: a duplicate event must not reopen an incident that an operator closed.
 func (t *Tx) OpenChargeIncident(ctx context.Context, c *billing.Charge, kind billing.IncidentKind, subject, detail string) error {
 	before, err := t.Incidents(ctx, billing.IncidentFilter{Kind: kind, Subject: subject, Limit: 1})
 	if err != nil || len(before) > 0 {
