@@ -22,7 +22,7 @@ FAST_CLOCK := ./cmd/tranche
 AS_BUILT := -trimpath -vet=off
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test chaos restores recovery-report lint fuzz hostile bench licenses vuln clean
+.PHONY: help demo build test chaos restores mutants recovery-report lint fuzz hostile bench licenses vuln clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ chaos: build ## break everything at random for CHAOS_SECONDS (300), then compare
 
 restores: ## take RESTORES (1000) databases back in time, and count second charges and lost ones in the simulator's own ledger
 	@cd jobs && REQUIRE_SERVICES=1 RESTORES=$${RESTORES:-1000} $(GO) test -trimpath -vet=off -count=1 -timeout 120m -run '^TestRestores_Random$$'
+
+mutants: ## remove each guard of internal/mutants in turn: the test that is named for it must fail
+	@REQUIRE_SERVICES=1 $(GO) test -tags mutants $(AS_BUILT) -count=1 -timeout 30m ./internal/mutants
 
 recovery-report: ## what the default dunning policy recovers in a simulated year, beside a naive ladder and the ceiling
 	@$(GO) run ./internal/dunning/simulation/report
