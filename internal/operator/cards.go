@@ -117,25 +117,9 @@ func notDefault(card billing.Card) string {
 // ReleaseCard allows a held card to be charged again. note, which may be empty, records who agreed
 // to it. Charges that wait for the card are tried at once. Errors: see OrderCards.
 func (o *Operator) ReleaseCard(ctx context.Context, id billing.CardID, note string) (CardChange, error) {
-	card, err := o.cardRow(ctx, id)
-	if err != nil {
-		return CardChange{}, err
-	}
-	id = card.ID
-	return o.withCards(ctx, card.CustomerID, func(c *cardChange) (billing.AuditEntry, error) {
-		plans, err := c.plansOn(ctx, id)
-		if err != nil {
-			return billing.AuditEntry{}, err
-		}
-		if err := c.lockCards(ctx); err != nil { // after the plans: this is the lock order
-			return billing.AuditEntry{}, err
-		}
-		card, err := c.card(id)
-		if err != nil {
-			return billing.AuditEntry{}, err
-		}
+	return o.changeCard(ctx, id, func(c *cardChange, card billing.Card, plans []billing.Plan) (billing.AuditEntry, error) {
 		refused := func(why string) error {
-			return &RefusedError{What: "card " + string(id) + " is not released", Why: why}
+			return &RefusedError{What: "card " + string(card.ID) + " is not released", Why: why}
 		}
 		switch {
 		case card.Status != billing.CardActive:
@@ -154,7 +138,7 @@ func (o *Operator) ReleaseCard(ctx context.Context, id billing.CardID, note stri
 			}
 		}
 		return billing.AuditEntry{
-			Action: "card.released", CardID: id, Message: because(fmt.Sprintf("the %s may be charged again; it was held: %s", card.Label(), was), note),
+			Action: "card.released", CardID: card.ID, Message: because(fmt.Sprintf("the %s may be charged again; it was held: %s", card.Label(), was), note),
 		}, nil
 	})
 }
@@ -165,30 +149,16 @@ func (o *Operator) ReleaseCard(ctx context.Context, id billing.CardID, note stri
 // the next charge asks the customer for a card. Amounts that are owed are tried on the replacement.
 // Errors: see OrderCards.
 func (o *Operator) RemoveCard(ctx context.Context, id, to billing.CardID) (CardChange, error) {
-	card, err := o.cardRow(ctx, id)
-	if err != nil {
-		return CardChange{}, err
-	}
-	id = card.ID
-	return o.withCards(ctx, card.CustomerID, func(c *cardChange) (billing.AuditEntry, error) {
-		plans, err := c.plansOn(ctx, id)
-		if err != nil {
-			return billing.AuditEntry{}, err
-		}
-		if err := c.lockCards(ctx); err != nil { // after the plans: this is the lock order
-			return billing.AuditEntry{}, err
-		}
-		card, err := c.card(id)
-		if err != nil {
-			return billing.AuditEntry{}, err
-		}
+	return o.changeCard(ctx, id, func(c *cardChange, card billing.Card, plans []billing.Plan) (billing.AuditEntry, error) {
 		if !card.RemovedAt.IsZero() {
-			return billing.AuditEntry{}, &RefusedError{What: "card " + string(id) + " is not removed", Why: "it was removed on " + card.RemovedAt.Format(time.DateOnly)}
+			return billing.AuditEntry{}, &RefusedError{What: "card " + string(card.ID) + " is not removed", Why: "it was removed on " + card.RemovedAt.Format(time.DateOnly)}
 		}
 		if to != "" {
-			if to, err = c.checkReplacement(to, card); err != nil {
+			found, err := c.checkReplacement(to, card)
+			if err != nil {
 				return billing.AuditEntry{}, err
 			}
+			to = found
 		}
 		left := card.Position
 		card.Remove(c.now, c.now)
@@ -204,9 +174,34 @@ func (o *Operator) RemoveCard(ctx context.Context, id, to billing.CardID) (CardC
 			}
 		}
 		return billing.AuditEntry{
-			Action: "card.removed", CardID: id, Message: fmt.Sprintf("the %s is removed from the customer", card.Label()),
+			Action: "card.removed", CardID: card.ID, Message: fmt.Sprintf("the %s is removed from the customer", card.Label()),
 			Next: "it is removed at Stripe too",
 		}, nil
+	})
+}
+
+// changeCard locks the plans that charge a card, then the customer's cards, and passes both to fn. A
+// card is named by our id or Stripe's.
+func (o *Operator) changeCard(
+	ctx context.Context, id billing.CardID, fn func(c *cardChange, card billing.Card, plans []billing.Plan) (billing.AuditEntry, error),
+) (CardChange, error) {
+	row, err := o.cardRow(ctx, id)
+	if err != nil {
+		return CardChange{}, err
+	}
+	return o.withCards(ctx, row.CustomerID, func(c *cardChange) (billing.AuditEntry, error) {
+		plans, err := c.plansOn(ctx, row.ID)
+		if err != nil {
+			return billing.AuditEntry{}, err
+		}
+		if err := c.lockCards(ctx); err != nil { // after the plans: this is the lock order
+			return billing.AuditEntry{}, err
+		}
+		card, err := c.card(row.ID)
+		if err != nil {
+			return billing.AuditEntry{}, err
+		}
+		return fn(c, card, plans)
 	})
 }
 

@@ -103,6 +103,32 @@ func (d *Service) findOrCreate(ctx context.Context, v Page, attempt billing.Atte
 	return made, err
 }
 
+// locked is a page and its charge as they are under the plan's lock.
+type locked struct {
+	page     Page
+	charge   billing.Charge
+	attempts []billing.Attempt
+	state    State
+}
+
+// lock locks the plan of a page and reads again what the page shows.
+func (d *Service) lock(ctx context.Context, tx billing.Tx, v Page) (l locked, err error) {
+	if _, err = tx.LockPlan(ctx, v.Plan.ID); err != nil {
+		return l, err
+	}
+	if l.page, err = d.load(ctx, tx, v.Link); err != nil {
+		return l, err
+	}
+	if l.charge, err = tx.Charge(ctx, v.Charge.ID); err != nil {
+		return l, err
+	}
+	if l.attempts, err = tx.Attempts(ctx, l.charge.ID); err != nil {
+		return l, err
+	}
+	l.state = d.stateOf(l.page.Plan, l.charge, l.page.Card, l.attempts)
+	return l, nil
+}
+
 // findBefore is how long before a plan's creation its payments are searched for, because clocks
 // differ.
 const findBefore = 24 * time.Hour
@@ -112,22 +138,12 @@ func (d *Service) writeAttempt(ctx context.Context, v Page) (attempt billing.Att
 	now := d.Now().Truncate(time.Millisecond)
 	err = d.Store.Update(ctx, func(tx billing.Tx) error {
 		attempt = billing.Attempt{}
-		if _, err := tx.LockPlan(ctx, v.Plan.ID); err != nil {
-			return err
-		}
-		fresh, err := d.load(ctx, tx, v.Link)
+		l, err := d.lock(ctx, tx, v)
 		if err != nil {
 			return err
 		}
-		c, err := tx.Charge(ctx, v.Charge.ID)
-		if err != nil {
-			return err
-		}
-		attempts, err := tx.Attempts(ctx, c.ID)
-		if err != nil {
-			return err
-		}
-		if state = d.stateOf(fresh.Plan, c, fresh.Card, attempts); !state.Payable() {
+		fresh, c, attempts := l.page, l.charge, l.attempts
+		if state = l.state; !state.Payable() {
 			return nil
 		}
 		if c.PaymentIntent != "" {

@@ -153,22 +153,12 @@ func (d *Service) confirm(ctx context.Context, v Page, o PayRequest, pi billing.
 	now := d.Now()
 	err := d.Store.Update(ctx, func(tx billing.Tx) error {
 		out = Confirmation{}
-		if _, err := tx.LockPlan(ctx, v.Plan.ID); err != nil {
-			return err
-		}
-		again, err := d.load(ctx, tx, v.Link)
+		l, err := d.lock(ctx, tx, v)
 		if err != nil {
 			return err
 		}
-		c, err := tx.Charge(ctx, v.Charge.ID)
-		if err != nil {
-			return err
-		}
-		attempts, err := tx.Attempts(ctx, c.ID)
-		if err != nil {
-			return err
-		}
-		out.State = d.stateOf(again.Plan, c, again.Card, attempts)
+		again, c := l.page, l.charge
+		out.State = l.state
 		if c.PaymentIntent != pi.ID {
 			out.State = StateProcessing // it was replaced meanwhile
 		}
