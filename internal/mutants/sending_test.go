@@ -4,7 +4,7 @@ package mutants_test
 func sending() map[string]mutant {
 	return map[string]mutant{
 		"an attempt without outcome is sent again under its own key": {
-			edits: []edit{{"internal/collect/send.go", "do(ctx, c.attempt.IdempotencyKey, c.attempt.Params)", `do(ctx, c.attempt.IdempotencyKey+"-"+time.Now().String(), c.attempt.Params)`}},
+			edits: []edit{{"internal/collect/send.go", "do(ctx, c.attempt.IdempotencyKey, c.attempt.Params)", "do(ctx, c.attempt.IdempotencyKey+fmt.Sprint(time.Now().UnixNano()), c.attempt.Params)"}},
 			pkg:   "./jobs", test: "TestAWorkerKilledAtAnyStepOfAChargeLeavesOnePayment",
 		},
 		"a worker that slept since its check sends nothing": {
@@ -19,6 +19,14 @@ func sending() map[string]mutant {
 			edits: []edit{{"internal/collect/replace.go", "pending := notCanceled(r.intent, pi, err)", "pending := error(nil)"}},
 			pkg:   "./jobs", test: "TestReplace_NotSeenCanceled",
 		},
+		"a charge that another PaymentIntent paid keeps its own until that is seen canceled": {
+			edits: []edit{{"internal/collect/paidbyanother.go", "case other.Status != billing.IntentCanceled:", "case false:"}},
+			pkg:   "./jobs", test: "TestPaidByAnother_NotSeenCanceled",
+		},
+		"a charge that both PaymentIntents paid is paid twice": {
+			edits: []edit{{"internal/collect/paidbyanother.go", "case other.Status == billing.IntentSucceeded:", "case false:"}},
+			pkg:   "./jobs", test: "TestPaidByAnother_OpenOnePaidMeanwhile",
+		},
 		"a PaymentIntent that was paid while it was replaced pays its charge": {
 			edits: []edit{{"internal/collect/replace.go", "case err == nil && pi.Status == billing.IntentSucceeded:", "case false:"}},
 			pkg:   "./jobs", test: "TestReplace_PaidMeanwhile",
@@ -32,7 +40,7 @@ func sending() map[string]mutant {
 			pkg:   "./jobs", test: "TestCollect_KeyOutlivesCall",
 		},
 		"a refund is requested again under the key of its order": {
-			edits: []edit{{"internal/collect/refund.go", "billing.UnderKey(c.refund.IdempotencyKey,", "billing.UnderKey(c.refund.IdempotencyKey+co.Clock.Now().String(),"}},
+			edits: []edit{{"internal/collect/refund.go", "billing.UnderKey(c.refund.IdempotencyKey,", "billing.UnderKey(c.refund.IdempotencyKey+fmt.Sprint(co.Clock.Now().Unix()),"}},
 			pkg:   "./jobs", test: "TestRefund_KeyWithoutPermission",
 		},
 		"a key that was used is not taken for a request that never arrived": {
