@@ -18,5 +18,22 @@ func sharing() map[string]mutant {
 			},
 			pkg: "./internal/recovery", test: "TestPay_AttemptGivenUp",
 		},
+		"a plan's row lock keeps an operator out until the attempt is committed": {
+			edits: []edit{{"internal/store/postgres/postgres.go", `" FOR UPDATE",`, `"",`}},
+			pkg:   "./jobs", test: "TestCollect_PausedUnderTheLock", postgres: true,
+		},
+		"no task acts for a database that may be another account's": {
+			edits: []edit{{"jobs/permit.go", "w.permits.NotActing(ctx)", "error(nil)"}},
+			pkg:   "./jobs", test: "TestPermits_EveryTaskKind/webhook:deliver",
+		},
+		"no charge is made for a database that may be another account's": {
+			edits: []edit{{"internal/collect/permit.go", "err := p.NotActing(ctx)", "err := error(nil)"}},
+			pkg:   "./jobs", test: "TestPermits_EveryTaskKind/charge:collect",
+		},
+		"the binding is asked before a task acts": {
+			edits: []edit{{"internal/app/permits.go", "func (p permits) act(ctx context.Context) error { return p.guard.Check(ctx) }",
+				"func (p permits) act(context.Context) error { return nil }"}},
+			pkg: "./internal/app", test: "TestStart_StripeAway",
+		},
 	}
 }
