@@ -164,6 +164,29 @@ func TestLookUp_StillOnItsWay(t *testing.T) {
 	})
 }
 
+// intentOf: a request that never arrived is looked up while Stripe has another payment of the
+// customer.
+func TestLookUp_PaymentOfAnotherAttempt(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		p := b.Started(good, nil)
+		b.SetNow(b.Charge(p.Plan.ID, 2).DueAt)
+		b.Settle()
+		b.SetNow(b.Charge(p.Plan.ID, 3).DueAt)
+		g := b.hold()
+		b.RunDue()
+		require.Len(b.t, g.held, 1)
+		g.hold = false
+		b.SetNow(b.Now().Add(30 * time.Hour)) // the key is forgotten
+		b.Settle()
+		c := b.Charge(p.Plan.ID, 3)
+		attempts := b.Details(p.Plan.ID).Attempts[c.ID]
+		require.Len(b.t, attempts, 2)
+		require.Equal(b.t, billing.OutcomeError, attempts[0].Outcome)
+		require.Empty(b.t, attempts[0].PaymentIntent)
+		b.paidOnce(p.Plan.ID, 2, 3)
+	})
+}
+
 // A decline whose answer does not name the PaymentIntent: the retry confirms the same one.
 func TestDecline_PaymentIntentNotNamed(t *testing.T) {
 	eachEngine(t, func(b *bench) {

@@ -361,6 +361,7 @@ func TestAnOldAnswerDoesNotOverwriteANewerOne(t *testing.T) {
 		}}
 		b.Settle()
 		require.Equal(b.t, billing.ChargeRefunded, b.Charge(p.Plan.ID, 1).Status)
+		require.Equal(b.t, 1, b.audited(p.Plan.ID, "charge.refunded"), "the old answer is never written, not even for a moment")
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
+	"tranche/internal/billing"
 	"tranche/internal/store"
 	"tranche/internal/store/storetest"
 	"tranche/internal/stripegw"
@@ -24,14 +25,41 @@ func TestSweep_LaterThanStripesEvents(t *testing.T) {
 	}
 }
 
-func requireUnseenNoted(t *testing.T, s *store.Store) {
+// TestSweep_StripesClockBehind: an event that Stripe's clock dates before the last sweep, although
+// it happened after it, is stored.
+func TestSweep_StripesClockBehind(t *testing.T) {
+	t.Parallel()
+	s := storetest.SQLite(t)
+	jobs, gateway := sweeper(t, s, stripesim.Options{Now: func() time.Time { return time.Now().Add(-30 * time.Minute) }})
+	cursor, err := jobs.sweep(t.Context(), time.Now())
+	require.NoError(t, err)
+	customer, err := gateway.CreateCustomer(t.Context(), "key-1", billing.CustomerParams{Email: "ada@example.com"})
+	require.NoError(t, err)
+	_, err = gateway.CreatePaymentIntent(t.Context(), "key-2", billing.PaymentParams{
+		Amount: 100, Currency: "usd", Customer: customer, PaymentMethod: "pm_card_visa", OffSession: true,
+	})
+	require.NoError(t, err)
+	_, err = jobs.sweep(t.Context(), cursor)
+	require.NoError(t, err)
+	events, err := s.Events(t.Context(), billing.EventFilter{})
+	require.NoError(t, err)
+	require.NotEmpty(t, events)
+}
+
+// sweeper returns the periodic jobs on a simulated Stripe, and a gateway to it.
+func sweeper(t *testing.T, s *store.Store, o stripesim.Options) (*periodicJobs, *stripegw.Gateway) {
 	t.Helper()
-	sim := stripesim.New(stripesim.Options{})
+	sim := stripesim.New(o)
 	server := httptest.NewServer(sim)
 	t.Cleanup(func() { sim.Close(); server.Close() })
 	gateway, err := stripegw.New(stripegw.Config{SecretKey: "sk_test_sweep", APIBase: server.URL, HTTPTimeout: 5 * time.Second})
 	require.NoError(t, err)
-	jobs := &periodicJobs{store: s, record: stripegw.NewRecord(gateway, 0), log: zerolog.Nop()}
+	return &periodicJobs{store: s, record: stripegw.NewRecord(gateway, 0), log: zerolog.Nop()}, gateway
+}
+
+func requireUnseenNoted(t *testing.T, s *store.Store) {
+	t.Helper()
+	jobs, _ := sweeper(t, s, stripesim.Options{})
 	for _, test := range []struct {
 		cursor time.Time
 		unseen bool
