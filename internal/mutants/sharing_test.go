@@ -35,5 +35,38 @@ func sharing() map[string]mutant {
 				"func (p permits) act(context.Context) error { return nil }"}},
 			pkg: "./internal/app", test: "TestStart_StripeAway",
 		},
+		"a task with an older lease does nothing": {
+			edits: []edit{{"internal/collect/step.go", "return c.Lease == lease && ", "return "}},
+			pkg:   "./jobs", test: "TestTasksThatComeTwiceLateOrForNothingDoNothing",
+		},
+		"a call that another worker may be waiting for is left alone": {
+			edits: []edit{{"internal/collect/next.go", "case inFlight(t, c, attempts[n-1]):", "case false:"}},
+			pkg:   "./jobs", test: "TestAFrozenWorkersChargeIsTakenUpWhenItsLeaseEnds",
+		},
+		"a worker waits while the page makes a PaymentIntent": {
+			edits: []edit{{"internal/collect/customerpays.go", "t.Now.Before(until) && ", "false && "}},
+			pkg:   "./internal/recovery", test: "TestTheWorkerWaitsWhileThePaymentIntentIsMade",
+		},
+		"the page offers nothing to pay while a worker's attempt is open": {
+			edits: []edit{{"internal/recovery/page.go", "case c.Status == billing.ChargeCollecting, inFlight(attempts):", "case false:"}},
+			pkg:   "./internal/recovery", test: "TestWhileARetryIsUnderWayThereIsNothingToConfirm",
+		},
+		"a task that was queued before a pause charges nothing": {
+			edits: []edit{{"internal/collect/next.go", "if !t.Plan.Status.Collects() {", "if false {"}},
+			pkg:   "./jobs", test: "TestStopBeatsATaskThatIsAlreadyQueued",
+		},
+		"an attempt on a card that was revoked meanwhile is not sent again": {
+			edits: []edit{{"internal/collect/attempt.go", "card.Chargeable() && ", `card.ID != "" && `}},
+			pkg:   "./jobs", test: "TestAnAttemptThatWasTurnedAwayIsNotSentAfterAStop/card revoked",
+		},
+		"an event is acknowledged only once it is stored": {
+			edits: []edit{{"handlers/stripe_webhook.go", "fresh, err := s.inbox.store(r.Context(), event)",
+				"fresh, err := true, error(nil); go s.inbox.store(r.Context(), event)"}},
+			pkg: "./handlers", test: "TestNothingIsAcknowledgedWhileTheDatabaseIsAway",
+		},
+		"a process waits while another one writes to the SQLite file": {
+			edits: []edit{{"internal/store/sqlite/sqlite.go", `v.Set("_txlock", "immediate")`, `v.Set("_txlock", "deferred")`}},
+			pkg:   "./internal/store/sqlite", test: "TestTwoProcesses",
+		},
 	}
 }
