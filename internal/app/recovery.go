@@ -33,7 +33,7 @@ func (p *parts) payPage() *handlers.PayPage {
 	service := &recovery.Service{
 		Store: p.store, Gateway: p.gateway, Now: p.clock.Now, Lease: p.clock.Simulated(p.cfg.Lease),
 		Reason: func(f billing.Failure) billing.Reason { return dunning.Classify(f, "").Reason }, MessageDomain: MessageDomain(p.cfg), OwnAccount: p.guard.Confirms,
-		Tries: billing.CardTryLimits{Max: p.cfg.CardTries},
+		Tries: billing.CardTryLimits{Max: p.cfg.CardTries}, Rules: p.rules,
 	}
 	return &handlers.PayPage{
 		Recovery: service, Links: p.links, Merchant: merchantName(p.cfg), Contact: contact, BaseURL: p.cfg.BaseURL,

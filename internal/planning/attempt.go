@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tranche/internal/billing"
+	"tranche/internal/planwork"
 	"tranche/internal/terms"
 )
 
@@ -18,16 +19,12 @@ func (p *Planner) firstAttempt(ctx context.Context, plan billing.Plan, t terms.T
 	if err != nil || made != "" || attempt.ID != "" {
 		return made, attempt, err
 	}
-	err = p.Store.Update(ctx, func(tx billing.Tx) error {
-		locked, err := tx.LockPlan(ctx, plan.ID)
-		if err != nil {
+	err = p.inPlan(ctx, plan.ID, func(u *planwork.Tx) (err error) {
+		made, attempt, err = pending(ctx, u.Tx, plan.ID, gone)
+		if err != nil || made != "" || attempt.ID != "" || u.Plan.Status != billing.PlanAwaitingFirstPayment {
 			return err
 		}
-		made, attempt, err = pending(ctx, tx, plan.ID, gone)
-		if err != nil || made != "" || attempt.ID != "" || locked.Status != billing.PlanAwaitingFirstPayment {
-			return err
-		}
-		attempt, err = p.nextAttempt(ctx, tx, locked, t)
+		attempt, err = nextAttempt(ctx, u, t)
 		return err
 	})
 	return made, attempt, err
@@ -53,53 +50,43 @@ func pending(ctx context.Context, r billing.Reader, plan billing.PlanID, gone st
 
 // nextAttempt stores another attempt at the first payment. It also removes the canceled
 // PaymentIntent from the charge, unless the event has done so.
-func (p *Planner) nextAttempt(ctx context.Context, tx billing.Tx, plan billing.Plan, t terms.Terms) (billing.Attempt, error) {
-	stripeCustomer, err := stripeCustomerOf(ctx, tx, plan, t)
+func nextAttempt(ctx context.Context, u *planwork.Tx, t terms.Terms) (billing.Attempt, error) {
+	stripeCustomer, err := stripeCustomerOf(ctx, u.Tx, u.Plan, t)
 	if err != nil {
 		return billing.Attempt{}, err
 	}
-	charges, err := tx.PlanCharges(ctx, plan.ID)
-	if err != nil {
-		return billing.Attempt{}, err
-	}
-	first := charges[0]
-	attempts, err := tx.Attempts(ctx, first.ID)
+	first := &u.Charges[0]
+	attempts, err := u.Attempts(ctx, first.ID)
 	if err != nil {
 		return billing.Attempt{}, err
 	}
 	if n := len(attempts); n > 0 && attempts[n-1].Params.Customer == stripeCustomer && attempts[n-1].Failure.Code == codeMissing {
 		stripeCustomer = "" // the terms name it, but it no longer exists
 	}
-	now := p.Now()
-	if err := dropCanceled(ctx, tx, &first, attempts, now); err != nil {
+	if err := dropCanceled(ctx, u, first, attempts); err != nil {
 		return billing.Attempt{}, err
 	}
-	attempt := checkoutAttempt(t, plan.PaymentDescription(first, len(charges)), stripeCustomer, &first, len(attempts)+1, now)
-	first.UpdatedAt = now
-	if err := tx.UpdateCharge(ctx, first); err != nil {
-		return attempt, err
-	}
-	return attempt, tx.InsertAttempt(ctx, attempt)
+	attempt := checkoutAttempt(t, u.Plan.PaymentDescription(*first, len(u.Charges)), stripeCustomer, first, len(attempts)+1, u.Now)
+	u.Touch(first)
+	return attempt, u.InsertAttempt(ctx, attempt)
 }
 
 // dropCanceled removes a PaymentIntent that Stripe canceled from the charge, as its event would.
-func dropCanceled(ctx context.Context, tx billing.Tx, first *billing.Charge, attempts []billing.Attempt, now time.Time) error {
+func dropCanceled(ctx context.Context, u *planwork.Tx, first *billing.Charge, attempts []billing.Attempt) error {
 	gone := first.PaymentIntent
 	if gone == "" {
 		return nil
 	}
 	if n := len(attempts); n > 0 && attempts[n-1].Outcome == billing.OutcomeAwaitingCustomer {
 		a := attempts[n-1]
-		a.Outcome, a.FinishedAt = billing.OutcomeCanceled, now
-		if err := tx.UpdateAttempt(ctx, a); err != nil {
+		a.Outcome, a.FinishedAt = billing.OutcomeCanceled, u.Now
+		if err := u.UpdateAttempt(ctx, a); err != nil {
 			return err
 		}
 	}
 	first.PaymentIntent = ""
-	return tx.InsertAudit(ctx, billing.AuditEntry{
-		At: now, Actor: billing.ActorStripe, Action: "charge.payment_intent_replaced", PlanID: first.PlanID, ChargeID: first.ID, CustomerID: first.CustomerID,
-		Message: "Stripe canceled " + gone + " itself; a new one will be created",
-	})
+	u.AuditBy(first, billing.ActorStripe, "charge.payment_intent_replaced", "Stripe canceled "+gone+" itself; a new one will be created", "")
+	return nil
 }
 
 // checkoutAttempt returns the attempt at the payment in the checkout, with its parameters for
@@ -127,22 +114,19 @@ func connectOf(t terms.Terms) billing.Connect {
 // closeAttempt ends an attempt whose request Stripe refused or failed to carry out, so that the
 // next request creates another attempt.
 func (p *Planner) closeAttempt(ctx context.Context, plan billing.Plan, sent billing.Attempt, ge *billing.GatewayError) error {
-	return p.Store.Update(ctx, func(tx billing.Tx) error {
-		attempt, err := lockAttempt(ctx, tx, plan.ID, sent)
+	return p.inPlan(ctx, plan.ID, func(u *planwork.Tx) error {
+		attempt, err := attemptAgain(ctx, u, sent)
 		if err != nil || !attempt.Outcome.Open() {
 			return err
 		}
-		attempt.Outcome, attempt.Failure, attempt.RequestID, attempt.FinishedAt = billing.OutcomeError, ge.Failure, ge.RequestID, p.Now()
-		return tx.UpdateAttempt(ctx, attempt)
+		attempt.Outcome, attempt.Failure, attempt.RequestID, attempt.FinishedAt = billing.OutcomeError, ge.Failure, ge.RequestID, u.Now
+		return u.UpdateAttempt(ctx, attempt)
 	})
 }
 
-// lockAttempt locks the plan and reads an attempt at its first charge again.
-func lockAttempt(ctx context.Context, tx billing.Tx, plan billing.PlanID, sent billing.Attempt) (billing.Attempt, error) {
-	if _, err := tx.LockPlan(ctx, plan); err != nil {
-		return sent, err
-	}
-	attempts, err := tx.Attempts(ctx, sent.ChargeID)
+// attemptAgain reads an attempt at the first charge again, under the plan's lock.
+func attemptAgain(ctx context.Context, u *planwork.Tx, sent billing.Attempt) (billing.Attempt, error) {
+	attempts, err := u.Attempts(ctx, sent.ChargeID)
 	if err != nil {
 		return sent, err
 	}
@@ -150,4 +134,11 @@ func lockAttempt(ctx context.Context, tx billing.Tx, plan billing.PlanID, sent b
 		return sent, fmt.Errorf("attempt %s: %w", sent.ID, billing.ErrNotFound)
 	}
 	return attempts[sent.Number-1], nil
+}
+
+// inPlan changes a stored plan by the unit of work.
+func (p *Planner) inPlan(ctx context.Context, id billing.PlanID, fn func(u *planwork.Tx) error) error {
+	return p.Store.Update(ctx, func(tx billing.Tx) error {
+		return planwork.New(planwork.Config{Rules: p.Rules}).In(ctx, tx, p.Now(), id, fn)
+	})
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"tranche/internal/billing"
+	"tranche/internal/planwork"
 	"tranche/internal/terms"
 )
 
@@ -68,24 +69,19 @@ func (p *Planner) sendAttempt(ctx context.Context, plan billing.Plan, t terms.Te
 // recordFirstPayment stores the created PaymentIntent in the charge. A charge that was canceled
 // meanwhile becomes due, so that a worker cancels the PaymentIntent.
 func (p *Planner) recordFirstPayment(ctx context.Context, id billing.PlanID, sent billing.Attempt, pi billing.PaymentIntent) error {
-	now := p.Now()
-	return p.Store.Update(ctx, func(tx billing.Tx) error {
-		attempt, err := lockAttempt(ctx, tx, id, sent)
+	return p.inPlan(ctx, id, func(u *planwork.Tx) error {
+		attempt, err := attemptAgain(ctx, u, sent)
 		if err != nil {
 			return err
 		}
-		charge, err := tx.Charge(ctx, attempt.ChargeID)
+		charge, err := u.Charge(attempt.ChargeID)
 		if err != nil || charge.PaymentIntent != "" || attempt.Outcome != billing.OutcomeUnknown {
 			return err // a copy of this request, a worker or the webhook was here first
 		}
-		charge.NoteIntent(pi.ID, now)
-		charge.UpdatedAt = now
-		if err := tx.UpdateCharge(ctx, charge); err != nil {
-			return err
-		}
+		u.NoteIntent(charge, pi.ID)
 		attempt.Outcome, attempt.PaymentIntent, attempt.RequestID = billing.OutcomeAwaitingCustomer, pi.ID, pi.RequestID
-		attempt.SendCount, attempt.SentAt = attempt.SendCount+1, now
-		return tx.UpdateAttempt(ctx, attempt)
+		attempt.SendCount, attempt.SentAt = attempt.SendCount+1, u.Now
+		return u.UpdateAttempt(ctx, attempt)
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"tranche/internal/billing"
+	"tranche/internal/planwork"
 	"tranche/internal/terms"
 )
 
@@ -74,13 +75,11 @@ func (p *Planner) sendSetup(ctx context.Context, plan billing.Plan, t terms.Term
 // customer, and sends it.
 func (p *Planner) sendAlone(ctx context.Context, plan billing.Plan, t terms.Terms, refused billing.SetupRequest) (billing.SetupIntent, error) {
 	request := refused.Alone()
-	err := p.Store.Update(ctx, func(tx billing.Tx) error {
-		locked, err := tx.LockPlan(ctx, plan.ID)
-		if err != nil || locked.SetupRequest != refused {
-			return err // a copy of this request was here first
+	err := p.inPlan(ctx, plan.ID, func(u *planwork.Tx) error {
+		if u.Plan.SetupRequest == refused { // otherwise a copy of this request was here first
+			u.Plan.SetupRequest = request
 		}
-		locked.SetupRequest, locked.UpdatedAt = request, p.Now()
-		return tx.UpdatePlan(ctx, locked)
+		return nil
 	})
 	if err != nil {
 		return billing.SetupIntent{}, err
@@ -94,50 +93,39 @@ func (p *Planner) storeRequest(ctx context.Context, plan billing.Plan, t terms.T
 	if plan.SetupRequest.IsFor(plan) {
 		return plan, nil
 	}
-	var locked billing.Plan
-	err := p.Store.Update(ctx, func(tx billing.Tx) (err error) {
-		locked, err = tx.LockPlan(ctx, plan.ID)
-		if err != nil || locked.SetupIntent != plan.SetupIntent || locked.SetupRequest.IsFor(plan) ||
-			locked.Status != billing.PlanAwaitingFirstPayment {
-			return err
+	var stored billing.Plan
+	err := p.inPlan(ctx, plan.ID, func(u *planwork.Tx) error {
+		stored = u.Plan
+		if stored.SetupIntent != plan.SetupIntent || stored.SetupRequest.IsFor(stored) || stored.Status != billing.PlanAwaitingFirstPayment {
+			return nil
 		}
-		stripeCustomer, err := stripeCustomerOf(ctx, tx, locked, t)
+		stripeCustomer, err := stripeCustomerOf(ctx, u.Tx, stored, t)
 		if err != nil {
 			return err
 		}
-		locked.SetupRequest = billing.NewSetupRequest(locked.ID, locked.SetupIntent, stripeCustomer)
-		locked.UpdatedAt = p.Now()
-		return tx.UpdatePlan(ctx, locked)
+		u.Plan.SetupRequest = billing.NewSetupRequest(stored.ID, stored.SetupIntent, stripeCustomer)
+		stored = u.Plan
+		return nil
 	})
-	return locked, err
+	return stored, err
 }
 
+// recordSetup records the plan's SetupIntent. If the plan was canceled while Stripe created it, a
+// worker cancels the SetupIntent.
 func (p *Planner) recordSetup(ctx context.Context, id billing.PlanID, si billing.SetupIntent) error {
-	return p.Store.Update(ctx, func(tx billing.Tx) error {
-		plan, err := tx.LockPlan(ctx, id)
-		if err != nil || plan.SetupIntent == si.ID {
-			return err // a copy of this request, or the webhook, was here first
+	return p.inPlan(ctx, id, func(u *planwork.Tx) error {
+		if u.Plan.SetupIntent == si.ID {
+			return nil // a copy of this request, or the webhook, was here first
 		}
-		late := plan.Status == billing.PlanCanceled && plan.SetupIntent == ""
-		if !late && plan.Status != billing.PlanAwaitingFirstPayment {
+		late := u.Plan.Status == billing.PlanCanceled && u.Plan.SetupIntent == ""
+		if !late && u.Plan.Status != billing.PlanAwaitingFirstPayment {
 			return nil
 		}
-		plan.SetupIntent, plan.UpdatedAt = si.ID, p.Now()
-		if err := tx.UpdatePlan(ctx, plan); err != nil || !late {
-			return err
+		u.Plan.SetupIntent = si.ID
+		if first := &u.Charges[0]; late && u.Plan.AwaitedCard(*first) {
+			first.NextAttemptAt, first.ClaimAfter = u.Now, u.Now
+			u.Touch(first)
 		}
-		return p.toCancel(ctx, tx, plan)
+		return nil
 	})
-}
-
-// toCancel makes the first charge due, so that a worker cancels the SetupIntent of a plan that was
-// canceled while Stripe created it.
-func (p *Planner) toCancel(ctx context.Context, tx billing.Tx, plan billing.Plan) error {
-	charges, err := tx.PlanCharges(ctx, plan.ID)
-	if err != nil || !plan.AwaitedCard(charges[0]) {
-		return err
-	}
-	first := charges[0]
-	first.NextAttemptAt, first.ClaimAfter, first.UpdatedAt = p.Now(), p.Now(), p.Now()
-	return tx.UpdateCharge(ctx, first)
 }

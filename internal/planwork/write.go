@@ -90,5 +90,5 @@ func writeCharges(ctx context.Context, t *Tx) error {
 func planChanged(t *Tx) bool {
 	was, is := t.Before, t.Plan
 	return is.Status != was.Status || is.CardID != was.CardID || is.Reason != was.Reason || is.Total != was.Total ||
-		is.Recurrence != was.Recurrence || is.Schedule != was.Schedule || is.SetupIntent != was.SetupIntent
+		is.Recurrence != was.Recurrence || is.Schedule != was.Schedule || is.SetupIntent != was.SetupIntent || is.SetupRequest != was.SetupRequest
 }

@@ -8,6 +8,7 @@ import (
 
 	"tranche/internal/billing"
 	"tranche/internal/money"
+	"tranche/internal/planwork"
 )
 
 // intent fetches the charge's PaymentIntent, or creates it, and returns the state that its state
@@ -106,27 +107,32 @@ func (d *Service) findOrCreate(ctx context.Context, v Page, attempt billing.Atte
 // locked is a page and its charge as they are under the plan's lock.
 type locked struct {
 	page     Page
-	charge   billing.Charge
+	charge   *billing.Charge // of the unit of work
 	attempts []billing.Attempt
 	state    State
 }
 
-// lock locks the plan of a page and reads again what the page shows.
-func (d *Service) lock(ctx context.Context, tx billing.Tx, v Page) (l locked, err error) {
-	if _, err = tx.LockPlan(ctx, v.Plan.ID); err != nil {
+// again reads again what a page shows, under its plan's lock.
+func (d *Service) again(ctx context.Context, t *planwork.Tx, v Page) (l locked, err error) {
+	if l.page, err = d.load(ctx, t.Tx, v.Link); err != nil {
 		return l, err
 	}
-	if l.page, err = d.load(ctx, tx, v.Link); err != nil {
+	if l.charge, err = t.Charge(v.Charge.ID); err != nil {
 		return l, err
 	}
-	if l.charge, err = tx.Charge(ctx, v.Charge.ID); err != nil {
+	if l.attempts, err = t.Attempts(ctx, l.charge.ID); err != nil {
 		return l, err
 	}
-	if l.attempts, err = tx.Attempts(ctx, l.charge.ID); err != nil {
-		return l, err
-	}
-	l.state = d.stateOf(l.page.Plan, l.charge, l.page.Card, l.attempts)
+	l.state = d.stateOf(l.page.Plan, *l.charge, l.page.Card, l.attempts)
 	return l, nil
+}
+
+// inPlan changes a plan by the unit of work, at this moment to the millisecond.
+func (d *Service) inPlan(ctx context.Context, id billing.PlanID, fn func(t *planwork.Tx) error) error {
+	now := d.Now().Truncate(time.Millisecond)
+	return d.Store.Update(ctx, func(tx billing.Tx) error {
+		return planwork.New(planwork.Config{Rules: d.Rules}).In(ctx, tx, now, id, fn)
+	})
 }
 
 // findBefore is how long before a plan's creation its payments are searched for, because clocks
@@ -135,32 +141,28 @@ const findBefore = 24 * time.Hour
 
 // writeAttempt writes the attempt that creates the PaymentIntent, or resumes an open one.
 func (d *Service) writeAttempt(ctx context.Context, v Page) (attempt billing.Attempt, state State, err error) {
-	now := d.Now().Truncate(time.Millisecond)
-	err = d.Store.Update(ctx, func(tx billing.Tx) error {
+	err = d.inPlan(ctx, v.Plan.ID, func(t *planwork.Tx) error {
 		attempt = billing.Attempt{}
-		l, err := d.lock(ctx, tx, v)
+		l, err := d.again(ctx, t, v)
 		if err != nil {
 			return err
 		}
-		fresh, c, attempts := l.page, l.charge, l.attempts
 		if state = l.state; !state.Payable() {
 			return nil
 		}
-		if c.PaymentIntent != "" {
-			attempt.PaymentIntent = c.PaymentIntent
+		if l.charge.PaymentIntent != "" {
+			attempt.PaymentIntent = l.charge.PaymentIntent
 			return nil
 		}
-		if n := len(attempts); n > 0 && attempts[n-1].Outcome.Open() { // by stateOf, a customer's
-			attempt = attempts[n-1]
-			attempt.SendCount, attempt.SentAt = attempt.SendCount+1, now
-			return tx.UpdateAttempt(ctx, attempt)
+		if n := len(l.attempts); n > 0 && l.attempts[n-1].Outcome.Open() { // by stateOf, a customer's
+			attempt = l.attempts[n-1]
+			attempt.SendCount, attempt.SentAt = attempt.SendCount+1, t.Now
+			return t.UpdateAttempt(ctx, attempt)
 		}
-		attempt = newAttempt(fresh, c, len(attempts)+1, now)
-		c.AttemptCount, c.UpdatedAt = attempt.Number, now
-		if err := tx.UpdateCharge(ctx, c); err != nil {
-			return err
-		}
-		return tx.InsertAttempt(ctx, attempt)
+		attempt = newAttempt(l.page, *l.charge, len(l.attempts)+1, t.Now)
+		l.charge.AttemptCount = attempt.Number
+		t.Touch(l.charge)
+		return t.InsertAttempt(ctx, attempt)
 	})
 	return attempt, state, err
 }
@@ -185,9 +187,8 @@ func newAttempt(v Page, c billing.Charge, number int, now time.Time) billing.Att
 // noteIntent records the PaymentIntent as the charge's, unless a worker has given up the attempt
 // after waiting longer than a lease. confirm then does not hand out its client secret.
 func (d *Service) noteIntent(ctx context.Context, plan billing.PlanID, made billing.Attempt, pi billing.PaymentIntent) error {
-	now := d.Now().Truncate(time.Millisecond)
-	return d.Store.Update(ctx, func(tx billing.Tx) error {
-		c, attempt, err := lockAttempt(ctx, tx, plan, made)
+	return d.inPlan(ctx, plan, func(t *planwork.Tx) error {
+		c, attempt, err := attemptAgain(ctx, t, made)
 		if err != nil {
 			return err
 		}
@@ -195,46 +196,36 @@ func (d *Service) noteIntent(ctx context.Context, plan billing.PlanID, made bill
 			return nil
 		}
 		attempt.Outcome, attempt.PaymentIntent, attempt.RequestID = billing.OutcomeAwaitingCustomer, pi.ID, pi.RequestID
-		if err := tx.UpdateAttempt(ctx, attempt); err != nil {
+		if err := t.UpdateAttempt(ctx, attempt); err != nil {
 			return err
 		}
-		c.NoteIntent(pi.ID, now)
-		c.UpdatedAt = now
-		if err := tx.UpdateCharge(ctx, c); err != nil {
-			return err
-		}
-		return tx.InsertAudit(ctx, billing.AuditEntry{
-			At: now, Action: "charge.opened", PlanID: plan, ChargeID: c.ID, CustomerID: c.CustomerID,
-			Message: fmt.Sprintf("charge %d of %s: the customer is about to pay it on the recovery page", c.Sequence,
-				money.FormatAmount(c.Amount, c.Currency)),
-		})
+		t.NoteIntent(c, pi.ID)
+		t.Audit(c, "charge.opened", fmt.Sprintf("charge %d of %s: the customer is about to pay it on the recovery page", c.Sequence,
+			money.FormatAmount(c.Amount, c.Currency)), "")
+		return nil
 	})
 }
 
 // noteRefusal closes an attempt whose request Stripe refused or failed to carry out: the next
 // attempt has another key.
 func (d *Service) noteRefusal(ctx context.Context, plan billing.PlanID, made billing.Attempt, ge *billing.GatewayError) error {
-	now := d.Now().Truncate(time.Millisecond)
-	return d.Store.Update(ctx, func(tx billing.Tx) error {
-		_, attempt, err := lockAttempt(ctx, tx, plan, made)
+	return d.inPlan(ctx, plan, func(t *planwork.Tx) error {
+		_, attempt, err := attemptAgain(ctx, t, made)
 		if err != nil || !attempt.Outcome.Open() {
 			return err
 		}
-		attempt.Outcome, attempt.Failure, attempt.RequestID, attempt.FinishedAt = billing.OutcomeError, ge.Failure, ge.RequestID, now
-		return tx.UpdateAttempt(ctx, attempt)
+		attempt.Outcome, attempt.Failure, attempt.RequestID, attempt.FinishedAt = billing.OutcomeError, ge.Failure, ge.RequestID, t.Now
+		return t.UpdateAttempt(ctx, attempt)
 	})
 }
 
-// lockAttempt locks the plan and reads a charge and one of its attempts again.
-func lockAttempt(ctx context.Context, tx billing.Tx, plan billing.PlanID, a billing.Attempt) (billing.Charge, billing.Attempt, error) {
-	if _, err := tx.LockPlan(ctx, plan); err != nil {
-		return billing.Charge{}, a, err
-	}
-	c, err := tx.Charge(ctx, a.ChargeID)
+// attemptAgain reads a charge and one of its attempts again, under the plan's lock.
+func attemptAgain(ctx context.Context, t *planwork.Tx, a billing.Attempt) (*billing.Charge, billing.Attempt, error) {
+	c, err := t.Charge(a.ChargeID)
 	if err != nil {
 		return c, a, err
 	}
-	attempts, err := tx.Attempts(ctx, c.ID)
+	attempts, err := t.Attempts(ctx, c.ID)
 	if err != nil {
 		return c, a, err
 	}

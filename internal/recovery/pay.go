@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"tranche/internal/billing"
+	"tranche/internal/planwork"
 )
 
 // PayRequest is what a customer wants to pay, and with which card.
@@ -151,9 +152,9 @@ func attemptsAt(attempts []billing.Attempt, id billing.ChargeID) []billing.Attem
 func (d *Service) confirm(ctx context.Context, v Page, o PayRequest, pi billing.PaymentIntent) (Confirmation, error) {
 	out := Confirmation{}
 	now := d.Now()
-	err := d.Store.Update(ctx, func(tx billing.Tx) error {
+	err := d.inPlan(ctx, v.Plan.ID, func(t *planwork.Tx) error {
 		out = Confirmation{}
-		l, err := d.lock(ctx, tx, v)
+		l, err := d.again(ctx, t, v)
 		if err != nil {
 			return err
 		}
@@ -168,7 +169,7 @@ func (d *Service) confirm(ctx context.Context, v Page, o PayRequest, pi billing.
 		if c.Amount != v.Charge.Amount {
 			return fmt.Errorf("the amount of charge %s has changed: %w", c.ID, ErrNotYours)
 		}
-		if err := v.noteHandout(ctx, tx, billing.CardTryPayment, pi.ID, o.Address, now); err != nil {
+		if err := v.noteHandout(ctx, t.Tx, billing.CardTryPayment, pi.ID, o.Address, now); err != nil {
 			return err
 		}
 		out.ClientSecret = pi.ClientSecret
@@ -179,7 +180,7 @@ func (d *Service) confirm(ctx context.Context, v Page, o PayRequest, pi billing.
 			out.PaymentMethod = again.Card.PaymentMethod
 			return nil
 		}
-		return tx.InsertConsent(ctx, o.Evidence.consent(again, c.ID, pi.ID, now))
+		return t.InsertConsent(ctx, o.Evidence.consent(again, c.ID, pi.ID, now))
 	})
 	if err != nil {
 		return Confirmation{}, err

@@ -13,6 +13,7 @@ type Service struct {
 	Store   billing.Store
 	Gateway billing.Gateway
 	Now     func() time.Time
+	Rules   billing.Rules // the settings that apply to all plans
 	// Lease is how long, on the clock, a PaymentIntent in the making is left to the request that makes
 	// it. It is longer than any call to Stripe takes, and the same as the workers' lease.
 	Lease time.Duration
