@@ -106,3 +106,21 @@ func TestPaidByAnother_NotSeenCanceled(t *testing.T) {
 		require.Equal(b.t, 2, count)
 	})
 }
+
+// The answer to a retry is lost: its outcome is determined before another PaymentIntent's payment
+// is recorded.
+func TestPaidByAnother_OutcomeUnknown(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		c := b.Charge(b.failedOnce("insufficient_funds", nil), 2)
+		b.SetNow(c.NextAttemptAt)
+		b.loseAnswer()
+		b.RunDue()
+		b.Arrived() // the decline's event is lost
+		paid := b.paidByAnother(c, c.Amount)
+		b.Advance(1)
+		d := b.Details(c.PlanID)
+		require.Equal(b.t, paid, d.Charges[1].PaymentIntent)
+		require.Equal(b.t, billing.ChargeSucceeded, d.Charges[1].Status)
+		require.Equal(b.t, billing.OutcomeDeclined, d.Attempts[c.ID][1].Outcome)
+	})
+}

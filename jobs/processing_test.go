@@ -10,9 +10,12 @@ import (
 	"tranche/internal/stripesim"
 )
 
-// processing creates a plan whose second payment Stripe is processing: it was accepted, and has no
-// result until the test ends it.
-func (b *bench) processing() (billing.PlanID, billing.Charge) {
+// keyForgotten is longer than Stripe remembers a key, in hours. An Indian card takes 26 hours.
+const keyForgotten = 30
+
+// processing creates a plan whose second payment Stripe has been processing for some hours: it was
+// accepted, and has no result until the test ends it.
+func (b *bench) processing(hours int) (billing.PlanID, billing.Charge) {
 	b.t.Helper()
 	plan := b.startedWith(stripesim.PaymentDetails{
 		Card: &stripesim.Card{Number: good}, SetupFutureUsage: "off_session", Metadata: map[string]string{"sim_processing": "0"},
@@ -20,7 +23,7 @@ func (b *bench) processing() (billing.PlanID, billing.Charge) {
 	before := b.Notices(plan)
 	b.SetNow(b.Charge(plan, 2).DueAt)
 	b.Settle()
-	for range 30 { // longer than Stripe remembers the key; an Indian card takes 26 hours
+	for range hours {
 		b.SetNow(b.Now().Add(time.Hour))
 		b.Settle()
 		b.requireProcessing(plan)
@@ -50,7 +53,7 @@ func TestAPaymentThatIsProcessingIsSettledByItsEventOrLookedUp(t *testing.T) {
 		for end, code := range map[string]string{"paid": "", "declined": "insufficient_funds"} {
 			t.Run(name+", "+end, func(t *testing.T) {
 				eachEngine(t, func(b *bench) {
-					plan, c := b.processing()
+					plan, c := b.processing(keyForgotten)
 					if !hears {
 						require.NoError(b.t, b.Sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionWebhookDrop}))
 					}
@@ -79,11 +82,24 @@ func TestAPaymentThatIsProcessingIsSettledByItsEventOrLookedUp(t *testing.T) {
 	}
 }
 
+// TestProcessing_EndedWhileTheKeyLives loses the event. The same request under the same key would
+// still be answered with "processing", so the payment is looked up.
+func TestProcessing_EndedWhileTheKeyLives(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		plan, c := b.processing(2)
+		require.NoError(b.t, b.Sim.AddFault(stripesim.FaultRule{Action: stripesim.ActionWebhookDrop}))
+		require.NoError(b.t, b.Sim.EndProcessing(c.PaymentIntent, ""))
+		b.SetNow(b.Now().Add(time.Hour))
+		b.Settle()
+		require.Equal(b.t, billing.ChargeSucceeded, b.Charge(plan, 2).Status)
+	})
+}
+
 func TestAPlanIsCanceledWhileItsPaymentIsProcessing(t *testing.T) {
 	for name, code := range map[string]string{"paid all the same": "", "declined": "insufficient_funds"} {
 		t.Run(name, func(t *testing.T) {
 			eachEngine(t, func(b *bench) {
-				plan, c := b.processing()
+				plan, c := b.processing(keyForgotten)
 				_, err := b.Operator().Cancel(b.t.Context(), plan, "")
 				require.NoError(b.t, err)
 				b.Settle() // Stripe refuses to cancel what it is processing

@@ -15,6 +15,10 @@ func sending() map[string]mutant {
 			edits: []edit{{"internal/collect/send.go", "ctx = billing.BeforeSending(ctx, fresh)", ""}},
 			pkg:   "./jobs", test: "TestCollectCharge_SuspendedInTheGateway",
 		},
+		"a worker whose clock was set back while it slept sends nothing": {
+			edits: []edit{{"internal/clock/instant.go", "max(now.wall.Sub(i.wall), now.mono-i.mono)", "now.wall.Sub(i.wall)"}},
+			pkg:   "./internal/clock", test: "TestSince_LongerOfBothClocks",
+		},
 		"no new PaymentIntent is created before the old one is seen canceled": {
 			edits: []edit{{"internal/collect/replace.go", "pending := notCanceled(r.intent, pi, err)", "pending := error(nil)"}},
 			pkg:   "./jobs", test: "TestReplace_NotSeenCanceled",
@@ -22,6 +26,10 @@ func sending() map[string]mutant {
 		"a charge that another PaymentIntent paid keeps its own until that is seen canceled": {
 			edits: []edit{{"internal/collect/paidbyanother.go", "case other.Status != billing.IntentCanceled:", "case false:"}},
 			pkg:   "./jobs", test: "TestPaidByAnother_NotSeenCanceled",
+		},
+		"another PaymentIntent pays a charge after the outcome of its attempt is known": {
+			edits: []edit{{"internal/collect/paidbyanother.go", "n > 0 && attempts[n-1].Outcome.Open()", "n < 0"}},
+			pkg:   "./jobs", test: "TestPaidByAnother_OutcomeUnknown",
 		},
 		"a charge that both PaymentIntents paid is paid twice": {
 			edits: []edit{{"internal/collect/paidbyanother.go", "case other.Status == billing.IntentSucceeded:", "case false:"}},
@@ -38,6 +46,14 @@ func sending() map[string]mutant {
 		"a request that may arrive after its key is forgotten is not sent": {
 			edits: []edit{{"internal/collect/attempt.go", "t.Now.Sub(a.CreatedAt) + t.Work.Clock.Simulated(t.Work.Lease)", "t.Now.Sub(a.CreatedAt)"}},
 			pkg:   "./jobs", test: "TestCollect_KeyOutlivesCall",
+		},
+		"a request under a key of unknown age is not sent": {
+			edits: []edit{{"internal/collect/attempt.go", "t.InFuture(a.CreatedAt) || t.InFuture(a.SentAt)", "false"}},
+			pkg:   "./jobs", test: "TestAttempt_ByAClockAhead",
+		},
+		"a payment that Stripe is processing is looked up and not sent again": {
+			edits: []edit{{"internal/collect/attempt.go", "a.Outcome == billing.OutcomeProcessing || ", ""}},
+			pkg:   "./jobs", test: "TestProcessing_EndedWhileTheKeyLives",
 		},
 		"a refund is requested again under the key of its order": {
 			edits: []edit{{"internal/collect/refund.go", "billing.UnderKey(c.refund.IdempotencyKey,", "billing.UnderKey(c.refund.IdempotencyKey+fmt.Sprint(co.Clock.Now().Unix()),"}},
