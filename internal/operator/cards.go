@@ -180,8 +180,8 @@ func (o *Operator) RemoveCard(ctx context.Context, id, to billing.CardID) (CardC
 	})
 }
 
-// changeCard locks the plans that charge a card, then the customer's cards, and passes both to fn. A
-// card is named by our id or Stripe's.
+// changeCard locks the plans that charge a card, then the customer's cards, and passes both to fn.
+// A card is named by our id or Stripe's.
 func (o *Operator) changeCard(
 	ctx context.Context, id billing.CardID, fn func(c *cardChange, card billing.Card, plans []billing.Plan) (billing.AuditEntry, error),
 ) (CardChange, error) {
