@@ -1,7 +1,6 @@
 package handlers_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -91,7 +90,7 @@ func TestWebhook_TextThatNoDatabaseKeeps(t *testing.T) {
 
 func TestWebhook_Malformed(t *testing.T) {
 	t.Parallel()
-	var log lockedBuffer
+	var log lockedLog
 	s := newSurface(t, storetest.SQLite(t), func(c *handlers.Config) { c.Log = zerolog.New(&log) })
 	account := func(account string) string {
 		return strings.Replace(event("evt_1"), `"livemode"`, `"account": `+account+`, "livemode"`, 1)
@@ -123,25 +122,12 @@ func TestWebhook_Malformed(t *testing.T) {
 	require.Len(t, events, 1)
 }
 
-// lockedBuffer is a log that is safe for concurrent use by server and test.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-// Write appends a line.
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
 // take returns what was written since the last call.
-func (l *lockedBuffer) take() string {
+func (l *lockedLog) take() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	defer l.b.Reset()
-	return l.b.String()
+	defer l.text.Reset()
+	return l.text.String()
 }
 
 func TestWebhook_ResentFailedEvent(t *testing.T) {

@@ -30,48 +30,38 @@ func (o *ownAlarms) all() []func(context.Context) *alarm.Alarm {
 	}
 }
 
+// raise returns an alarm with its count and reason; nil if there is no reason to raise it.
+func raise(a alarm.Alarm, count int, why string) *alarm.Alarm {
+	if why == "" {
+		return nil
+	}
+	a.Count, a.Reason = count, why
+	return &a
+}
+
 // clockAlarm is raised by this process while its own clock is wrong.
 func (o *ownAlarms) clockAlarm(context.Context) *alarm.Alarm {
 	err := o.times.Wrong()
 	if err == nil {
 		return nil
 	}
-	raised := alarm.WrongClock()
-	raised.Count, raised.Reason = 1, err.Error()
-	return &raised
+	return raise(alarm.WrongClock(), 1, err.Error())
 }
 
 // accountAlarm is raised by this process while its key does not belong to the database's account.
 func (o *ownAlarms) accountAlarm(context.Context) *alarm.Alarm {
-	why := o.guard.Mismatch()
-	if why == "" {
-		return nil
-	}
-	raised := alarm.WrongAccount()
-	raised.Count, raised.Reason = 1, why
-	return &raised
+	return raise(alarm.WrongAccount(), 1, o.guard.Mismatch())
 }
 
 // permissionAlarm is raised by this process while Stripe reports missing permissions of its key.
 func (o *ownAlarms) permissionAlarm(context.Context) *alarm.Alarm {
 	lacking := o.gateway.Lacking()
-	if len(lacking) == 0 {
-		return nil
-	}
-	raised := alarm.PermissionMissing()
-	raised.Count, raised.Reason = len(lacking), strings.Join(lacking, ", ")
-	return &raised
+	return raise(alarm.PermissionMissing(), len(lacking), strings.Join(lacking, ", "))
 }
 
 // keyAlarm is raised by this process while Stripe rejects its key.
 func (o *ownAlarms) keyAlarm(context.Context) *alarm.Alarm {
-	why := o.gateway.Unauthorized()
-	if why == "" {
-		return nil
-	}
-	raised := alarm.StripeUnauthorized()
-	raised.Count, raised.Reason = 1, why
-	return &raised
+	return raise(alarm.StripeUnauthorized(), 1, o.gateway.Unauthorized())
 }
 
 // heldAlarm is raised by a process that makes no charges because it is not caught up with Stripe's
@@ -84,9 +74,7 @@ func (o *ownAlarms) heldAlarm(context.Context) *alarm.Alarm {
 	if why == "" || o.clock.Wall().Sub(since) < heldFor {
 		return nil
 	}
-	raised := alarm.ChargesHeld()
-	raised.Count, raised.Reason = 1, fmt.Sprintf("since %s: %s", since.UTC().Format(time.RFC3339), why)
-	return &raised
+	return raise(alarm.ChargesHeld(), 1, fmt.Sprintf("since %s: %s", since.UTC().Format(time.RFC3339), why))
 }
 
 // proxyAlarm is raised by a process that is reached through a proxy which it does not trust.
@@ -98,9 +86,7 @@ func (o *ownAlarms) proxyAlarm(context.Context) *alarm.Alarm {
 	if peer == "" {
 		return nil
 	}
-	raised := alarm.ProxyUntrusted()
-	raised.Count, raised.Reason = 1, "requests from "+peer+" have X-Forwarded-For or Forwarded"
-	return &raised
+	return raise(alarm.ProxyUntrusted(), 1, "requests from "+peer+" have X-Forwarded-For or Forwarded")
 }
 
 // unsignedAlarm is raised by a worker that cannot sign the messages to an endpoint.

@@ -2,6 +2,7 @@ package planwork
 
 import (
 	"context"
+	"reflect"
 	"slices"
 
 	"tranche/internal/billing"
@@ -87,8 +88,4 @@ func writeCharges(ctx context.Context, t *Tx) error {
 }
 
 // planChanged reports whether the plan's own row must be written.
-func planChanged(t *Tx) bool {
-	was, is := t.Before, t.Plan
-	return is.Status != was.Status || is.CardID != was.CardID || is.Reason != was.Reason || is.Total != was.Total ||
-		is.Recurrence != was.Recurrence || is.Schedule != was.Schedule || is.SetupIntent != was.SetupIntent || is.SetupRequest != was.SetupRequest
-}
+func planChanged(t *Tx) bool { return !reflect.DeepEqual(t.Before, t.Plan) }
