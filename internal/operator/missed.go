@@ -154,7 +154,7 @@ func (u makeUp) schedule(ctx context.Context, m *overdue) error {
 	} else {
 		u.Put(ch)
 	}
-	return u.Flush(ctx) // the next one's day is chosen after it
+	return nil
 }
 
 // mostListed is how many charges an answer lists at most.

@@ -28,7 +28,7 @@ type Tx struct {
 	askForCard string           // the payment that left the plan without a card, or empty
 }
 
-// Charge finds a charge of the plan. A caller that changes the charge calls touch.
+// Charge finds a charge of the plan. A caller that changes the charge calls Touch.
 func (t *Tx) Charge(id billing.ChargeID) (*billing.Charge, error) {
 	for i := range t.Charges {
 		if t.Charges[i].ID == id {

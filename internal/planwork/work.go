@@ -77,7 +77,7 @@ func (w *Work) InDoubt(written time.Time) bool {
 func (w *Work) Do(ctx context.Context, id billing.PlanID, fn func(t *Tx) error) error {
 	var tasks []billing.Task
 	err := w.Store.Update(ctx, func(tx billing.Tx) (err error) {
-		tasks, err = w.in(ctx, tx, w.Clock.Now(), id, fn)
+		tasks, err = w.in(ctx, tx, w.Clock.Now, id, fn)
 		return err
 	})
 	if err != nil {
@@ -90,11 +90,11 @@ func (w *Work) Do(ctx context.Context, id billing.PlanID, fn func(t *Tx) error) 
 // In does the same as Do inside an open transaction, at the time now. It enqueues nothing: the
 // scheduler finds the rows of the follow-up tasks once the caller has committed.
 func (w *Work) In(ctx context.Context, tx billing.Tx, now time.Time, id billing.PlanID, fn func(t *Tx) error) error {
-	_, err := w.in(ctx, tx, now, id, fn)
+	_, err := w.in(ctx, tx, func() time.Time { return now }, id, fn)
 	return err
 }
 
-func (w *Work) in(ctx context.Context, tx billing.Tx, now time.Time, id billing.PlanID, fn func(t *Tx) error) ([]billing.Task, error) {
+func (w *Work) in(ctx context.Context, tx billing.Tx, now func() time.Time, id billing.PlanID, fn func(t *Tx) error) ([]billing.Task, error) {
 	t, err := w.openPlan(ctx, tx, now, id)
 	if err != nil {
 		return nil, err
@@ -106,7 +106,9 @@ func (w *Work) in(ctx context.Context, tx billing.Tx, now time.Time, id billing.
 	return t.tasks, err
 }
 
-func (w *Work) openPlan(ctx context.Context, tx billing.Tx, now time.Time, id billing.PlanID) (*Tx, error) {
+// openPlan locks a plan and reads what belongs to it. The time is read after the lock was waited
+// for: leases and checks count from then.
+func (w *Work) openPlan(ctx context.Context, tx billing.Tx, now func() time.Time, id billing.PlanID) (*Tx, error) {
 	plan, err := tx.LockPlan(ctx, id)
 	if err != nil {
 		return nil, err
@@ -120,7 +122,7 @@ func (w *Work) openPlan(ctx context.Context, tx billing.Tx, now time.Time, id bi
 		return nil, err
 	}
 	return &Tx{
-		Tx: tx, Work: w, Now: now, Before: plan, Plan: plan, Customer: customer, Charges: charges,
+		Tx: tx, Work: w, Now: now(), Before: plan, Plan: plan, Customer: customer, Charges: charges,
 		changed: map[billing.ChargeID]bool{}, added: map[billing.ChargeID]bool{},
 	}, nil
 }

@@ -56,14 +56,6 @@ func planNotices(ctx context.Context, t *Tx) error {
 	return cardNeeded(ctx, t)
 }
 
-// Flush writes the charges that were changed so far, for queries that must see them.
-func (t *Tx) Flush(ctx context.Context) error {
-	err := writeCharges(ctx, t)
-	clear(t.changed)
-	clear(t.added)
-	return err
-}
-
 // writeCharges writes the changed and the added charges, from the last to the first: if one was
 // inserted between others, their sequences have risen, and no sequence may be used twice.
 func writeCharges(ctx context.Context, t *Tx) error {
