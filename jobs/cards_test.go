@@ -335,3 +335,30 @@ func TestAHeldCardIsChargedAgainWhenTheCustomerGivesIt(t *testing.T) {
 		require.False(b.t, b.cardRow(card.ID).RemovedAt.IsZero(), "the held one has the same number, and is folded")
 	})
 }
+
+// TestCollect_CardOfAnotherAccount: a card that is saved in another Stripe account than the plan's
+// is not charged; the customer is asked for one.
+func TestCollect_CardOfAnotherAccount(t *testing.T) {
+	eachEngine(t, func(b *bench) {
+		ctx := b.t.Context()
+		p := b.Started(good, nil)
+		foreign := b.cardOf(p.Plan.ID)
+		foreign.ID, foreign.PaymentMethod, foreign.Account = billing.NewCardID(b.Now()), "pm_elsewhere", "acct_1Elsewhere"
+		require.NoError(b.t, b.Store.Update(ctx, func(tx billing.Tx) error {
+			if err := tx.InsertCard(ctx, foreign); err != nil {
+				return err
+			}
+			plan, err := tx.LockPlan(ctx, p.Plan.ID)
+			if err != nil {
+				return err
+			}
+			plan.CardID = foreign.ID
+			return tx.UpdatePlan(ctx, plan)
+		}))
+		b.Gateway.Calls = 0
+		b.Advance(32)
+		require.Zero(b.t, b.Gateway.Calls)
+		require.Equal(b.t, billing.ChargeRequiresPaymentMethod, b.Charge(p.Plan.ID, 2).Status)
+		require.Contains(b.t, b.Charge(p.Plan.ID, 2).Reason, "is saved in another Stripe account")
+	})
+}

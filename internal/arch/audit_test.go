@@ -111,9 +111,10 @@ func callsOf(t *testing.T, pkg string, methods []string) map[string]functionCall
 				switch n := n.(type) {
 				case *ast.Ident:
 					c.names = append(c.names, n.Name) // a function may be passed on before it is called
-					c.entered = c.entered || n.Name == "InsertAudit" || n.Name == "AuditEntry" || writesEntry.MatchString(n.Name)
+					c.entered = c.entered || n.Name == "InsertAudit" || n.Name == "AuditEntry"
 				case *ast.CallExpr:
 					c.changes = c.changes || slices.Contains(methods, methodOf(n))
+					c.entered = c.entered || writesEntry.MatchString(methodOf(n))
 				}
 				return true
 			})

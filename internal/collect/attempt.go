@@ -109,5 +109,5 @@ func mayCharge(ctx context.Context, t *planwork.Tx, paymentMethod string) (bool,
 	if err != nil && !errors.Is(err, billing.ErrNotFound) {
 		return false, err
 	}
-	return err == nil && card.Chargeable() && t.Plan.Status.Collects(), nil
+	return err == nil && card.Fault(t.Plan.Account) == "" && t.Plan.Status.Collects(), nil
 }

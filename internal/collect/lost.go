@@ -13,7 +13,7 @@ import (
 
 // A database that goes back in time (a restored backup, commits lost in a failover) loses attempts
 // that Stripe has carried out. Within a day, Stripe replays its answer, because the key is derived
-// from the attempt. This file covers the other cases: if an attempt may be missing, Stripe's list
+// from the attempt. For the other cases: if an attempt may be missing, Stripe's list
 // of the customer's payments is read before a PaymentIntent is created.
 
 // lateAfter is how long after its planned time a first attempt may in fact be a repeated one: an
@@ -81,7 +81,7 @@ func (look lookFirst) run(ctx context.Context, co *Collector) error {
 	}
 	co.Log.Warn().Str("charge", string(look.charge.ID)).Str("payment_intent", pi.ID).Str("status", string(pi.Status)).
 		Msg("charge has a PaymentIntent that is not in the database: it went back in time")
-	if pi.Status == billing.IntentSucceeded && pi.Amount == look.charge.Amount && pi.Currency == look.charge.Currency {
+	if pi.Status == billing.IntentSucceeded && SameAmount(look.charge, pi) {
 		return co.RecordPayment(ctx, look.charge, pi, nil)
 	}
 	return co.adoptIntent(ctx, look, pi)
@@ -135,7 +135,7 @@ func (co *Collector) adoptIntent(ctx context.Context, look lookFirst, pi billing
 // can.
 func unfit(c billing.Charge, pi billing.PaymentIntent, customer string) string {
 	switch {
-	case pi.Amount != c.Amount || pi.Currency != c.Currency:
+	case !SameAmount(c, pi):
 		return fmt.Sprintf("it is for %s, and the charge for %s",
 			money.FormatAmount(pi.Amount, pi.Currency), money.FormatAmount(c.Amount, c.Currency))
 	case pi.Customer != customer:

@@ -63,5 +63,9 @@ func sending() map[string]mutant {
 			edits: []edit{{"internal/collect/send.go", "return result{outcome: billing.OutcomeUnknown, err: ge}", "return co.neverArrived(ctx, c)"}},
 			pkg:   "./jobs", test: "TestCollect_UsedKeyUnseen",
 		},
+		"a card of another Stripe account than the plan's is not charged": {
+			edits: []edit{{"internal/collect/next.go", "card.Fault(t.Plan.Account)", "card.Fault(card.Account)"}},
+			pkg:   "./jobs", test: "TestCollect_CardOfAnotherAccount",
+		},
 	}
 }

@@ -56,7 +56,7 @@ func sharing() map[string]mutant {
 			pkg:   "./jobs", test: "TestStopBeatsATaskThatIsAlreadyQueued",
 		},
 		"an attempt on a card that was revoked meanwhile is not sent again": {
-			edits: []edit{{"internal/collect/attempt.go", "card.Chargeable() && ", `card.ID != "" && `}},
+			edits: []edit{{"internal/collect/attempt.go", `card.Fault(t.Plan.Account) == "" && `, `card.ID != "" && `}},
 			pkg:   "./jobs", test: "TestAnAttemptThatWasTurnedAwayIsNotSentAfterAStop/card revoked",
 		},
 		"an event is acknowledged only once it is stored": {

@@ -233,14 +233,14 @@ end:
   od
 }
 
-/* Stripe reports a payment, perhaps twice. */
+/* Stripe reports a payment, once at most. */
 proctype Webhook() {
   byte e;
 end:
   do
   :: events ? e ->
      if
-     :: atomic { faults < FAULTS -> faults++; goto lost } /* never delivered: the sweep brings it */
+     :: atomic { faults < FAULTS -> faults++; goto lost } /* never delivered */
      :: true
      fi;
      atomic {
